@@ -1,0 +1,1 @@
+"""Everything that crosses a process boundary; the only importer of zmq."""

@@ -1,0 +1,80 @@
+"""The one table of messages.
+
+A message is a msgpack array `[tag, field, field, ...]` of integers (and text where said). Its class, in `market/`, is one
+row: tag, fields in wire order with unit and bounds, defaults. Fields are only ever appended, with a default; a sender may
+leave out trailing fields that hold their default. docs/protocol.md explains each exchange.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
+from market.events import Accepted, Amended, Canceled, Event, Executed, Halted, Rejected, Rested, Triggered
+from market.feed_messages import BestPrices, BookOrder, BookTrade, FeedMessage, InstrumentDefinition
+from market.fields import Bounds
+
+Message = Command | Event | FeedMessage
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSpec:
+    """One field of a message: its name, Python type, bounds, and its default (None: it must be sent)."""
+
+    name: str
+    kind: type
+    bounds: Bounds
+    default: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSpec:
+    """One row of the table: a message, who sends it, and its fields."""
+
+    tag: int
+    message: type[Any]
+    sender: str
+    fields: tuple[FieldSpec, ...]
+
+    @property
+    def name(self) -> str:
+        """The name of the message."""
+        return self.message.__name__
+
+    @property
+    def required_count(self) -> int:
+        """How many fields a sender may not leave out."""
+        return sum(field.default is None for field in self.fields)
+
+
+def _spec(message: type[Any], sender: str) -> MessageSpec:
+    fields = []
+    for name, hint in get_type_hints(message, include_extras=True).items():
+        assert get_origin(hint) is Annotated, f"{message.__name__}.{name} has no bounds"
+        kind, bounds = get_args(hint)
+        fields.append(FieldSpec(name, kind, bounds, message._field_defaults.get(name)))
+    return MessageSpec(message.tag, message, sender, tuple(fields))
+
+
+_SOURCE, _ENGINE, _FEED = "client, gateway, paper, flow", "engine, gateway", "engine's feed"
+
+MESSAGES: tuple[MessageSpec, ...] = (
+    _spec(NewOrder, _SOURCE),
+    _spec(CancelOrder, _SOURCE),
+    _spec(AmendOrder, _SOURCE),
+    _spec(MassCancel, _SOURCE),
+    _spec(HaltSymbol, _SOURCE),
+    _spec(Accepted, _ENGINE),
+    _spec(Rested, _ENGINE),
+    _spec(Executed, _ENGINE),
+    _spec(Canceled, _ENGINE),
+    _spec(Amended, _ENGINE),
+    _spec(Triggered, _ENGINE),
+    _spec(Rejected, _ENGINE),
+    _spec(Halted, _ENGINE),
+    _spec(BookOrder, _FEED),
+    _spec(BookTrade, _FEED),
+    _spec(BestPrices, _FEED),
+    _spec(InstrumentDefinition, "gateway, engine's feed"),
+)
+SPEC_BY_TAG: dict[int, MessageSpec] = {spec.tag: spec for spec in MESSAGES}
+assert len(SPEC_BY_TAG) == len(MESSAGES), "a tag stands twice in the table of messages"

@@ -1,0 +1,1 @@
+"""The words and numbers that every room shares; imports nothing of ours."""

@@ -1,0 +1,58 @@
+"""What a venue keeps for an account, in exact decimals: balances, orders, trades."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from market.codes import Side
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """One asset of an account: what can be used, and what open orders hold."""
+
+    free: Decimal
+    locked: Decimal
+
+    @property
+    def total(self) -> Decimal:
+        """All that the account owns of the asset."""
+        return self.free + self.locked
+
+
+@dataclass(frozen=True, slots=True)
+class VenueOrder:
+    """An order as the venue holds it; `status` in the venue's words (NEW, PARTIALLY_FILLED, FILLED, CANCELED ...)."""
+
+    order_id: str
+    client_order_id: str
+    symbol: str
+    side: Side
+    price: Decimal
+    qty: Decimal
+    filled_qty: Decimal
+    status: str
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class VenueTrade:
+    """Our share of one trade.
+
+    Attributes:
+        trade_id: the venue's number, rising with time within a symbol.
+        quote_qty: price x qty, in the quote asset.
+        fee: what the venue took, in `fee_asset`; never negative but for a rebate.
+        time_ms: when, ms since 1970 UTC.
+    """
+
+    trade_id: int
+    order_id: str
+    symbol: str
+    side: Side
+    price: Decimal
+    qty: Decimal
+    quote_qty: Decimal
+    fee: Decimal
+    fee_asset: str
+    time_ms: int
+    is_maker: bool

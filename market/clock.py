@@ -1,0 +1,37 @@
+"""The two clocks: dates come from `time_ns`, durations from `monotonic_ns`.
+
+Everything that needs the time takes it as a value or reads it here, so that a simulated clock can take its place.
+"""
+
+import time
+from datetime import UTC, date, datetime
+
+NS_PER_MS = 1_000_000
+NS_PER_SECOND = 1_000_000_000
+
+
+def time_ns() -> int:
+    """Return the time of day, ns since 1970-01-01 UTC."""
+    return time.time_ns()
+
+
+def monotonic_ns() -> int:
+    """Return a clock that never steps back, ns since an arbitrary moment; for durations only."""
+    return time.monotonic_ns()
+
+
+def utc_datetime(at_ns: int) -> datetime:
+    """Return the UTC date and time of `at_ns`, to the microsecond (rounded down)."""
+    seconds, rest_ns = divmod(at_ns, NS_PER_SECOND)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest_ns // 1_000)
+
+
+def utc_date(at_ns: int) -> date:
+    """Return the UTC day that `at_ns` falls on."""
+    return utc_datetime(at_ns).date()
+
+
+def day_bounds_ns(day: date) -> tuple[int, int]:
+    """Return the first ns of the UTC `day` and the first ns of the next."""
+    start = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * NS_PER_SECOND
+    return start, start + 86_400 * NS_PER_SECOND

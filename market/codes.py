@@ -1,0 +1,92 @@
+"""The small integers of the wire and of the engine, with their names.
+
+Values are part of the protocol: they are never reused and never renumbered.
+"""
+
+from enum import IntEnum
+
+
+class Side(IntEnum):
+    """The side of an order."""
+
+    BUY = 0
+    SELL = 1
+
+    @property
+    def opposite(self) -> "Side":
+        """The side that this one trades against."""
+        return Side(1 - self)
+
+
+class OrderType(IntEnum):
+    """What an order does when it arrives (or when its trigger fires)."""
+
+    LIMIT = 0
+    MARKET = 1
+    POST_ONLY = 2  # Binance's LIMIT_MAKER: refused if it would trade at once
+
+
+class TimeInForce(IntEnum):
+    """What happens to the part that does not trade at once."""
+
+    GTC = 0  # good till cancelled: it rests
+    IOC = 1  # immediate or cancel: it is cancelled
+    FOK = 2  # fill or kill: all trades at once or nothing does
+
+
+class Trigger(IntEnum):
+    """The condition on the last trade price that wakes a waiting order."""
+
+    NONE = 0
+    STOP = 1  # a buy wakes at or above the trigger price, a sell at or below
+    TAKE_PROFIT = 2  # a buy wakes at or below the trigger price, a sell at or above
+
+
+class SelfTradePrevention(IntEnum):
+    """What happens when both orders of a match have one owner; the taker's mode decides."""
+
+    NONE = 0
+    EXPIRE_TAKER = 1
+    EXPIRE_MAKER = 2
+    EXPIRE_BOTH = 3
+    DECREMENT = 4
+
+
+class RejectReason(IntEnum):
+    """Why a command changed nothing."""
+
+    UNKNOWN_ORDER = 1
+    DUPLICATE_ORDER_ID = 2
+    UNKNOWN_SYMBOL = 3
+    BAD_SIDE = 4
+    BAD_TYPE = 5
+    BAD_TIME_IN_FORCE = 6
+    BAD_PRICE = 7
+    BAD_QTY = 8
+    BAD_DISPLAY_QTY = 9
+    BAD_TRIGGER = 10
+    BAD_SELF_TRADE_PREVENTION = 11
+    POST_ONLY_WOULD_CROSS = 12
+    BOOK_FULL = 13  # no order slot is left
+    LEVELS_FULL = 14  # no page of price levels is left
+    SYMBOL_HALTED = 15
+    BAD_ORDER_ID = 16
+    BAD_OWNER = 17
+    WRONG_OWNER = 18  # the order belongs to somebody else
+    MALFORMED = 19  # not a message of the protocol
+    ENGINE_UNAVAILABLE = 20  # said by a gateway: the engine did not take the order
+
+
+class CancelReason(IntEnum):
+    """Why an open quantity left without trading."""
+
+    REQUESTED = 1
+    MASS_CANCEL = 2
+    IMMEDIATE_OR_CANCEL = 3
+    FILL_OR_KILL = 4
+    NO_LIQUIDITY = 5  # the rest of a market order
+    SELF_TRADE_PREVENTION = 6
+    POST_ONLY_WOULD_CROSS = 7  # a triggered post-only order that would trade
+    LEVELS_FULL = 8  # the rest of an order found no page for its level
+    ENGINE_RESTARTED = 9  # said by a gateway: the engine came back without the order
+    DISCONNECTED = 10  # said by a gateway: the session asked for it

@@ -1,0 +1,37 @@
+"""Aggregated depth: price levels with their open quantity, best first."""
+
+from typing import NamedTuple
+
+
+class Level(NamedTuple):
+    """One price with all that is open there."""
+
+    price_ticks: int
+    qty_lots: int
+
+
+class Depth(NamedTuple):
+    """Both sides of a book, best price first; either may be empty."""
+
+    bids: tuple[Level, ...]
+    asks: tuple[Level, ...]
+
+    @property
+    def mid_ticks_x2(self) -> int | None:
+        """Twice the mid in ticks (so that it is an integer), or None while a side is empty."""
+        if not self.bids or not self.asks:
+            return None
+        return self.bids[0].price_ticks + self.asks[0].price_ticks
+
+    def without(self, own: dict[tuple[int, int], int]) -> "Depth":
+        """Return the depth without one's own orders.
+
+        Args:
+            own: open quantity in lots by (side, price_ticks), side as in `market.codes.Side`.
+        """
+
+        def others(levels: tuple[Level, ...], side: int) -> tuple[Level, ...]:
+            kept = (Level(price, qty - own.get((side, price), 0)) for price, qty in levels)
+            return tuple(level for level in kept if level.qty_lots > 0)
+
+        return Depth(others(self.bids, 0), others(self.asks, 1))

@@ -1,0 +1,57 @@
+"""What the book feed tells everybody: the book order by order, the trades, the best prices. Fields in wire order."""
+
+from typing import NamedTuple
+
+from market.fields import OrderId, PriceTicks, QtyLots, SideCode, SymbolId, Text, TradeId
+
+
+class BookOrder(NamedTuple):
+    """The book now shows `resting_lots` of this order; 0 means that it is gone.
+
+    An id that the book does not hold joins the back of its level's queue; a known one keeps its place.
+    """
+
+    order_id: OrderId
+    side: SideCode
+    price_ticks: PriceTicks
+    resting_lots: QtyLots
+
+    tag = 32
+
+
+class BookTrade(NamedTuple):
+    """Two orders traded, at the maker's price."""
+
+    trade_id: TradeId
+    price_ticks: PriceTicks
+    qty_lots: QtyLots
+    taker_side: SideCode
+
+    tag = 33
+
+
+class BestPrices(NamedTuple):
+    """The best bid and offer with all that is shown there; a side without orders has price and quantity 0."""
+
+    bid_price_ticks: PriceTicks
+    bid_qty_lots: QtyLots
+    ask_price_ticks: PriceTicks
+    ask_qty_lots: QtyLots
+
+    tag = 34
+
+
+class InstrumentDefinition(NamedTuple):
+    """What a symbol id means: its names and the exact size of a tick and of a lot, as decimal text."""
+
+    symbol_id: SymbolId
+    symbol: Text
+    base: Text
+    quote: Text
+    tick_size: Text
+    lot_size: Text
+
+    tag = 35
+
+
+FeedMessage = BookOrder | BookTrade | BestPrices | InstrumentDefinition

@@ -1,0 +1,96 @@
+"""What is traded: names, ticks and lots, and the exact way between text and integers."""
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+
+from market.limits import PRICE_TICKS_MAX, QTY_LOTS_MAX
+
+# Decimal() also takes Unicode digits, underscores, NaN and 1E+300000 (whose int() takes seconds): match ASCII first.
+_DECIMAL_TEXT = re.compile(r"[0-9]{1,20}(\.[0-9]{0,20})?", re.ASCII)
+
+
+def parse_decimal(text: str) -> Decimal:
+    """Return the non-negative decimal number that `text` spells in plain ASCII digits.
+
+    Raises:
+        ValueError: for anything else: a sign, an exponent, NaN, spaces, non-ASCII digits.
+    """
+    if not _DECIMAL_TEXT.fullmatch(text):
+        raise ValueError(f"expected a plain decimal number, was {text[:40]!r}")
+    return Decimal(text)
+
+
+def format_decimal(value: Decimal) -> str:
+    """Return `value` without an exponent and without trailing zeros: `0.5`, `10000`."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """A traded pair.
+
+    Attributes:
+        symbol_id: its small integer on the wire, an index into the desk's list of instruments.
+        symbol: the venue's spelling, `BTCUSDT`.
+        base: the asset that is bought and sold.
+        quote: the asset that it is paid in.
+        tick_size: smallest step of a price, quote per base.
+        lot_size: smallest step of a quantity, base.
+        min_notional: smallest price x quantity of an order, quote.
+    """
+
+    symbol_id: int
+    symbol: str
+    base: str
+    quote: str
+    tick_size: Decimal
+    lot_size: Decimal
+    min_notional: Decimal = Decimal(5)
+
+    def price_to_ticks(self, price: Decimal) -> int:
+        """Return `price` in ticks, exactly.
+
+        Raises:
+            ValueError: if the price is not positive, lies between two ticks, or is too large.
+        """
+        return _exact_multiple("price", price, self.tick_size, PRICE_TICKS_MAX)
+
+    def qty_to_lots(self, qty: Decimal) -> int:
+        """Return `qty` in lots, exactly.
+
+        Raises:
+            ValueError: if the quantity is not positive, lies between two lots, or is too large.
+        """
+        return _exact_multiple("qty", qty, self.lot_size, QTY_LOTS_MAX)
+
+    def ticks_to_price(self, price_ticks: int) -> Decimal:
+        """Return the price of `price_ticks`, with the tick's number of decimals."""
+        return price_ticks * self.tick_size
+
+    def lots_to_qty(self, qty_lots: int) -> Decimal:
+        """Return the quantity of `qty_lots`, with the lot's number of decimals."""
+        return qty_lots * self.lot_size
+
+    @property
+    def notional_unit(self) -> Decimal:
+        """The quote amount of one tick times one lot: the unit in which the desk's money is an integer."""
+        return self.tick_size * self.lot_size
+
+
+def _exact_multiple(name: str, value: Decimal, step: Decimal, count_max: int) -> int:
+    if not 0 < value <= count_max * step:
+        raise ValueError(f"{name} must be positive and at most {count_max * step:f}, was {value}")
+    count, rest = divmod(value, step)
+    if rest:
+        raise ValueError(f"{name} must be a multiple of {step:f}, was {value:f}")
+    return int(count)
+
+
+def default_instruments() -> tuple[Instrument, ...]:
+    """Return the pairs that a desk knows without configuration, ticks and lots as on Binance Spot."""
+    return (
+        Instrument(0, "BTCUSDT", "BTC", "USDT", Decimal("0.01"), Decimal("0.00001")),
+        Instrument(1, "ETHUSDT", "ETH", "USDT", Decimal("0.01"), Decimal("0.0001")),
+    )

@@ -1,0 +1,26 @@
+"""Every maximum of the house: no queue, batch, retry or book is without one."""
+
+from typing import Final
+
+PRICE_TICKS_MAX: Final = 100_000_000
+QTY_LOTS_MAX: Final = 1_000_000_000_000
+ID_MAX: Final = 2**63 - 1
+OWNER_MAX: Final = 2**31 - 1
+TIME_NS_MAX: Final = 2**63 - 1
+SYMBOLS_MAX: Final = 64
+
+# Order ids are handed out by sources without asking anyone: source * ORDER_IDS_PER_SOURCE + n, n from 1.
+# Read as a decimal number the source stands in front; up to source 9,000 the id is exact in JavaScript.
+ORDER_IDS_PER_SOURCE: Final = 10**12
+SOURCES_MAX: Final = 9_000
+
+FRAME_BYTES_MAX: Final = 1 << 20  # a frame of the bus, and an unfinished message of a TCP client
+BATCH_MESSAGES_MAX: Final = 4_096  # messages that an engine takes into its ring at once
+RING_SLOTS: Final = 8_192  # a power of two
+UNACKNOWLEDGED_FRAMES_MAX: Final = 65_536  # kept by each end of an order link until the other end has them
+FEED_HIGH_WATER_MARK: Final = 100_000  # messages queued for one slow subscriber before it has a gap
+ORDERS_HIGH_WATER_MARK: Final = 10_000
+TCP_SESSIONS_MAX: Final = 256
+HTTP_BODY_BYTES_MAX: Final = 64 * 1024
+TRADES_KEPT_MAX: Final = 1_000  # recent trades that a replica remembers
+IPC_PATH_BYTES_MAX: Final = 107  # sockaddr_un
