@@ -1,8 +1,18 @@
 import typer
-app=typer.Typer()
+
+app = typer.Typer()
+
+
 @app.command()
-def warm()->None: pass
+def warm() -> None:
+    pass
+
+
 @app.command()
-def x()->None: pass
-main=app
-if __name__=="__main__": app()
+def x() -> None:
+    pass
+
+
+main = app
+if __name__ == "__main__":
+    app()

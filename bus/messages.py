@@ -8,6 +8,7 @@ leave out trailing fields that hold their default. docs/protocol.md explains eac
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
+from market.codes import Tag
 from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
 from market.events import Accepted, Amended, Canceled, Event, Executed, Halted, Rejected, Rested, Triggered
 from market.feed_messages import BestPrices, BookOrder, BookTrade, FeedMessage, InstrumentDefinition
@@ -30,7 +31,7 @@ class FieldSpec:
 class MessageSpec:
     """One row of the table: a message, who sends it, and its fields."""
 
-    tag: int
+    tag: Tag
     message: type[Any]
     sender: str
     fields: tuple[FieldSpec, ...]
@@ -46,35 +47,36 @@ class MessageSpec:
         return sum(field.default is None for field in self.fields)
 
 
-def _spec(message: type[Any], sender: str) -> MessageSpec:
+def _spec(tag: Tag, message: type[Any], sender: str) -> MessageSpec:
     fields = []
     for name, hint in get_type_hints(message, include_extras=True).items():
         assert get_origin(hint) is Annotated, f"{message.__name__}.{name} has no bounds"
         kind, bounds = get_args(hint)
         fields.append(FieldSpec(name, kind, bounds, message._field_defaults.get(name)))
-    return MessageSpec(message.tag, message, sender, tuple(fields))
+    return MessageSpec(tag, message, sender, tuple(fields))
 
 
 _SOURCE, _ENGINE, _FEED = "client, gateway, paper, flow", "engine, gateway", "engine's feed"
 
 MESSAGES: tuple[MessageSpec, ...] = (
-    _spec(NewOrder, _SOURCE),
-    _spec(CancelOrder, _SOURCE),
-    _spec(AmendOrder, _SOURCE),
-    _spec(MassCancel, _SOURCE),
-    _spec(HaltSymbol, _SOURCE),
-    _spec(Accepted, _ENGINE),
-    _spec(Rested, _ENGINE),
-    _spec(Executed, _ENGINE),
-    _spec(Canceled, _ENGINE),
-    _spec(Amended, _ENGINE),
-    _spec(Triggered, _ENGINE),
-    _spec(Rejected, _ENGINE),
-    _spec(Halted, _ENGINE),
-    _spec(BookOrder, _FEED),
-    _spec(BookTrade, _FEED),
-    _spec(BestPrices, _FEED),
-    _spec(InstrumentDefinition, "gateway, engine's feed"),
+    _spec(Tag.NEW_ORDER, NewOrder, _SOURCE),
+    _spec(Tag.CANCEL_ORDER, CancelOrder, _SOURCE),
+    _spec(Tag.AMEND_ORDER, AmendOrder, _SOURCE),
+    _spec(Tag.MASS_CANCEL, MassCancel, _SOURCE),
+    _spec(Tag.HALT_SYMBOL, HaltSymbol, _SOURCE),
+    _spec(Tag.ACCEPTED, Accepted, _ENGINE),
+    _spec(Tag.RESTED, Rested, _ENGINE),
+    _spec(Tag.EXECUTED, Executed, _ENGINE),
+    _spec(Tag.CANCELED, Canceled, _ENGINE),
+    _spec(Tag.AMENDED, Amended, _ENGINE),
+    _spec(Tag.TRIGGERED, Triggered, _ENGINE),
+    _spec(Tag.REJECTED, Rejected, _ENGINE),
+    _spec(Tag.HALTED, Halted, _ENGINE),
+    _spec(Tag.BOOK_ORDER, BookOrder, _FEED),
+    _spec(Tag.BOOK_TRADE, BookTrade, _FEED),
+    _spec(Tag.BEST_PRICES, BestPrices, _FEED),
+    _spec(Tag.INSTRUMENT_DEFINITION, InstrumentDefinition, "gateway, engine's feed"),
 )
 SPEC_BY_TAG: dict[int, MessageSpec] = {spec.tag: spec for spec in MESSAGES}
+TAG_BY_MESSAGE: dict[type[Any], Tag] = {spec.message: spec.tag for spec in MESSAGES}
 assert len(SPEC_BY_TAG) == len(MESSAGES), "a tag stands twice in the table of messages"

@@ -90,3 +90,25 @@ class CancelReason(IntEnum):
     LEVELS_FULL = 8  # the rest of an order found no page for its level
     ENGINE_RESTARTED = 9  # said by a gateway: the engine came back without the order
     DISCONNECTED = 10  # said by a gateway: the session asked for it
+
+
+class Tag(IntEnum):
+    """The first integer of a message, which says what it is."""
+
+    NEW_ORDER = 1
+    CANCEL_ORDER = 2
+    AMEND_ORDER = 3
+    MASS_CANCEL = 4
+    HALT_SYMBOL = 5
+    ACCEPTED = 16
+    RESTED = 17
+    EXECUTED = 18
+    CANCELED = 19
+    AMENDED = 20
+    TRIGGERED = 21
+    REJECTED = 22
+    HALTED = 23
+    BOOK_ORDER = 32
+    BOOK_TRADE = 33
+    BEST_PRICES = 34
+    INSTRUMENT_DEFINITION = 35

@@ -38,8 +38,6 @@ class NewOrder(NamedTuple):
     owner: Owner = 0
     time_ns: TimeNs = 0
 
-    tag = 1
-
 
 class CancelOrder(NamedTuple):
     """Cancel what is open of an order."""
@@ -48,8 +46,6 @@ class CancelOrder(NamedTuple):
     symbol_id: SymbolId
     owner: Owner = 0
     time_ns: TimeNs = 0
-
-    tag = 2
 
 
 class AmendOrder(NamedTuple):
@@ -65,8 +61,6 @@ class AmendOrder(NamedTuple):
     owner: Owner = 0
     time_ns: TimeNs = 0
 
-    tag = 3
-
 
 class MassCancel(NamedTuple):
     """Cancel all open orders of an owner (0: of everybody), of a symbol or all, of a side or both."""
@@ -76,8 +70,6 @@ class MassCancel(NamedTuple):
     owner: Owner = 0
     time_ns: TimeNs = 0
 
-    tag = 4
-
 
 class HaltSymbol(NamedTuple):
     """Stop (1) or resume (0) the entry of new orders; cancels go through while a symbol is halted."""
@@ -85,8 +77,6 @@ class HaltSymbol(NamedTuple):
     symbol_id: SymbolIdOrAll
     is_halted: Flag
     time_ns: TimeNs = 0
-
-    tag = 5
 
 
 Command = NewOrder | CancelOrder | AmendOrder | MassCancel | HaltSymbol

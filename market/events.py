@@ -38,8 +38,6 @@ class Accepted(NamedTuple):
     time_in_force: Code
     resting_lots: QtyLots
 
-    tag = 16
-
 
 class Rested(NamedTuple):
     """An order joined the back of its level's queue: the rest of a taker, a refilled iceberg, an amended order."""
@@ -53,8 +51,6 @@ class Rested(NamedTuple):
     price_ticks: PriceTicks
     resting_lots: QtyLots
     leaves_lots: QtyLots
-
-    tag = 17
 
 
 class Executed(NamedTuple):
@@ -78,8 +74,6 @@ class Executed(NamedTuple):
     maker_leaves_lots: QtyLots
     maker_resting_lots: QtyLots
 
-    tag = 18
-
 
 class Canceled(NamedTuple):
     """An open quantity left without trading; `leaves_lots` stays open (not 0 only after a decrement)."""
@@ -94,8 +88,6 @@ class Canceled(NamedTuple):
     qty_lots: QtyLots
     leaves_lots: QtyLots
     reason: Code
-
-    tag = 19
 
 
 class Amended(NamedTuple):
@@ -114,8 +106,6 @@ class Amended(NamedTuple):
     leaves_lots: QtyLots
     resting_lots: QtyLots
 
-    tag = 20
-
 
 class Triggered(NamedTuple):
     """A waiting stop or take-profit order was woken by the last trade price and now acts."""
@@ -125,8 +115,6 @@ class Triggered(NamedTuple):
     symbol_id: SymbolId
     order_id: OrderId
     owner: Owner
-
-    tag = 21
 
 
 class Rejected(NamedTuple):
@@ -140,8 +128,6 @@ class Rejected(NamedTuple):
     command: Code
     reason: Code
 
-    tag = 22
-
 
 class Halted(NamedTuple):
     """A symbol was halted (1) or resumed (0)."""
@@ -150,8 +136,6 @@ class Halted(NamedTuple):
     time_ns: TimeNs
     symbol_id: SymbolId
     is_halted: Flag
-
-    tag = 23
 
 
 Event = Accepted | Rested | Executed | Canceled | Amended | Triggered | Rejected | Halted

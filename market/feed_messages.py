@@ -16,8 +16,6 @@ class BookOrder(NamedTuple):
     price_ticks: PriceTicks
     resting_lots: QtyLots
 
-    tag = 32
-
 
 class BookTrade(NamedTuple):
     """Two orders traded, at the maker's price."""
@@ -27,8 +25,6 @@ class BookTrade(NamedTuple):
     qty_lots: QtyLots
     taker_side: SideCode
 
-    tag = 33
-
 
 class BestPrices(NamedTuple):
     """The best bid and offer with all that is shown there; a side without orders has price and quantity 0."""
@@ -37,8 +33,6 @@ class BestPrices(NamedTuple):
     bid_qty_lots: QtyLots
     ask_price_ticks: PriceTicks
     ask_qty_lots: QtyLots
-
-    tag = 34
 
 
 class InstrumentDefinition(NamedTuple):
@@ -50,8 +44,6 @@ class InstrumentDefinition(NamedTuple):
     quote: Text
     tick_size: Text
     lot_size: Text
-
-    tag = 35
 
 
 FeedMessage = BookOrder | BookTrade | BestPrices | InstrumentDefinition
