@@ -1,8 +1,8 @@
 """The one table of messages.
 
-A message is a msgpack array `[tag, field, field, ...]` of integers (and text where said). Its class, in `market/`, is one
-row: tag, fields in wire order with unit and bounds, defaults. Fields are only ever appended, with a default; a sender may
-leave out trailing fields that hold their default. docs/protocol.md explains each exchange.
+A message is a msgpack array `[tag, field, field, ...]` of integers (and text where said). Its class, in `market/`, is
+one row: fields in wire order with unit, bounds and defaults. Fields are only ever appended, with a default; a sender
+may leave out trailing fields that hold their default. docs/protocol.md explains each exchange.
 """
 
 from dataclasses import dataclass

@@ -9,7 +9,7 @@ from market.limits import ID_MAX, OWNER_MAX, PRICE_TICKS_MAX, QTY_LOTS_MAX, SYMB
 
 
 class Bounds(NamedTuple):
-    """The unit of a field and the values it may take, both ends included; for text the bounds are those of its length."""
+    """The unit of a field and the values it may take, both ends included; of a text its length."""
 
     unit: str
     low: int

@@ -11,8 +11,9 @@ SYMBOLS_MAX: Final = 64
 
 # Order ids are handed out by sources without asking anyone: source * ORDER_IDS_PER_SOURCE + n, n from 1.
 # Read as a decimal number the source stands in front; up to source 9,000 the id is exact in JavaScript.
+# Owners likewise: source * OWNERS_PER_SOURCE + n, n from 0.
 ORDER_IDS_PER_SOURCE: Final = 10**12
-SOURCES_MAX: Final = 9_000
+OWNERS_PER_SOURCE: Final = 65_536
 
 FRAME_BYTES_MAX: Final = 1 << 20  # a frame of the bus, and an unfinished message of a TCP client
 BATCH_MESSAGES_MAX: Final = 4_096  # messages that an engine takes into its ring at once

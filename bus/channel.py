@@ -1,0 +1,189 @@
+"""Sockets for the channels of the topology, made the same way everywhere; and the loop that waits on them."""
+
+import selectors
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import zmq
+import zmq.asyncio
+
+from bus.topology import Channel, endpoint
+from market.clock import NS_PER_MS, monotonic_ns
+from market.limits import FRAME_BYTES_MAX
+
+_SOCKET_TYPES = {
+    "ROUTER": zmq.ROUTER,
+    "DEALER": zmq.DEALER,
+    "XPUB": zmq.XPUB,
+    "SUB": zmq.SUB,
+}
+
+
+class ChannelSocket:
+    """One end of a channel: whole multipart messages in and out, never blocking.
+
+    Args:
+        channel: a row of the topology.
+        run_dir: the desk's run directory, which holds the socket files.
+        is_binder: whether we are the node that binds the channel.
+
+    Raises:
+        ValueError: if the run directory's path is too long for a Unix socket.
+    """
+
+    def __init__(self, channel: Channel, run_dir: Path, *, is_binder: bool = False) -> None:
+        self.endpoint = endpoint(channel, run_dir)
+        kind = channel.bind_type if is_binder else channel.connect_type
+        self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(_SOCKET_TYPES[kind])
+        self._socket.setsockopt(zmq.LINGER, channel.linger_ms)
+        self._socket.setsockopt(zmq.SNDHWM, channel.high_water_mark)
+        self._socket.setsockopt(zmq.RCVHWM, channel.high_water_mark)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, FRAME_BYTES_MAX)
+        if not channel.is_lossy:
+            # A stopped peer shows only through heartbeats; without a peer a frame must stay with us, not in a queue.
+            self._socket.setsockopt(zmq.HEARTBEAT_IVL, 200)
+            self._socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 2_000)
+        if kind in ("DEALER", "SUB"):
+            self._socket.setsockopt(zmq.RECONNECT_IVL, 20)
+            self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, 500)
+        if kind == "DEALER":
+            self._socket.setsockopt(zmq.IMMEDIATE, 1)
+        self._waiter: zmq.asyncio.Socket | None = None
+        if is_binder:
+            self._socket.bind(self.endpoint)
+        else:
+            self._socket.connect(self.endpoint)
+
+    @property
+    def raw(self) -> Any:
+        """The zmq socket, for a poller."""
+        return self._socket
+
+    def subscribe(self, topic: bytes) -> None:
+        """Ask for the messages whose topic starts with `topic` (SUB only)."""
+        self._socket.subscribe(topic)
+
+    def send(self, frames: list[bytes]) -> bool:
+        """Send one message; return False if there is no room or no peer, and nothing was sent."""
+        try:
+            self._socket.send_multipart(frames, zmq.NOBLOCK)
+        except zmq.Again:
+            return False
+        except zmq.ZMQError as error:
+            if error.errno != zmq.EHOSTUNREACH:
+                raise
+            return False
+        return True
+
+    def receive(self) -> list[bytes] | None:
+        """Return the next message, or None if none waits."""
+        try:
+            return self._socket.recv_multipart(zmq.NOBLOCK)
+        except zmq.Again:
+            return None
+
+    def wait(self, timeout_ms: int) -> bool:
+        """Wait until a message can be received; return whether one can."""
+        return bool(self._socket.poll(timeout_ms))
+
+    async def readable(self, timeout_ms: int) -> bool:
+        """Wait, inside an asyncio loop, until a message can be received; return whether one can."""
+        if self._waiter is None:
+            self._waiter = zmq.asyncio.Socket.from_socket(self._socket)
+        return bool(await self._waiter.poll(timeout_ms))
+
+    def close(self) -> None:
+        """Close the socket; what is on its way gets the channel's linger time."""
+        self._socket.close()
+
+
+@dataclass(slots=True)
+class _Timer:
+    interval_ns: int
+    action: Callable[[], None]
+    due_ns: int = field(default=0)
+
+
+class PollLoop:
+    """Waits on channels, plain sockets and timers in one thread until told to stop: by `stop`, SIGTERM or SIGINT."""
+
+    def __init__(self) -> None:
+        self._poller = zmq.Poller()
+        self._actions: dict[Any, Callable[[], None]] = {}
+        self._timers: list[_Timer] = []
+        self._is_stopping = False
+
+    def on_readable(self, source: ChannelSocket | socket.socket, action: Callable[[], None]) -> None:
+        """Call `action` whenever `source` can be read; it must read all that waits on a channel."""
+        self.watch(source, action, zmq.POLLIN)
+
+    def watch(self, source: ChannelSocket | socket.socket, action: Callable[[], None], events: int) -> None:
+        """Call `action` whenever one of the poll `events` (1 read, 2 write) is true of `source`."""
+        key = source.raw if isinstance(source, ChannelSocket) else source.fileno()
+        self._poller.register(key, events)
+        self._actions[key] = action
+
+    def forget(self, source: ChannelSocket | socket.socket) -> None:
+        """Stop watching `source`; to be called before it is closed."""
+        key = source.raw if isinstance(source, ChannelSocket) else source.fileno()
+        self._poller.unregister(key)
+        del self._actions[key]
+
+    def every(self, interval_ms: float, action: Callable[[], None]) -> None:
+        """Call `action` now and then every `interval_ms`; a late call is not made up for."""
+        self._timers.append(_Timer(int(interval_ms * NS_PER_MS), action))
+
+    def stop(self) -> None:
+        """End `run` after the action that is running."""
+        self._is_stopping = True
+
+    def run(self) -> None:
+        """Wait and call until stopped."""
+        reader, writer = socket.socketpair()
+        for end in (reader, writer):
+            end.setblocking(False)
+        signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+        previous = {number: signal.signal(number, lambda *_: self.stop()) for number in (signal.SIGTERM, signal.SIGINT)}
+        self.on_readable(reader, lambda: _drain(reader))
+        try:
+            while not self._is_stopping:
+                self._turn()
+        finally:
+            self.forget(reader)
+            signal.set_wakeup_fd(-1)
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+            reader.close()
+            writer.close()
+
+    def _turn(self) -> None:
+        for key, _ in self._poller.poll(self._run_timers()):
+            action = self._actions.get(key)
+            if action is not None and not self._is_stopping:
+                action()
+
+    def _run_timers(self) -> int:
+        timeout_ns = 1_000 * NS_PER_MS
+        for timer in self._timers:
+            now_ns = monotonic_ns()
+            if now_ns >= timer.due_ns and not self._is_stopping:
+                timer.action()
+                timer.due_ns = monotonic_ns() + timer.interval_ns
+            timeout_ns = min(timeout_ns, timer.due_ns - now_ns)
+        return max(0, -(-timeout_ns // NS_PER_MS))
+
+
+def _drain(reader: socket.socket) -> None:
+    try:
+        while reader.recv(4096):
+            pass
+    except BlockingIOError:
+        return
+
+
+POLL_READ, POLL_WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+assert (POLL_READ, POLL_WRITE) == (zmq.POLLIN, zmq.POLLOUT), "zmq and selectors name the poll events differently"

@@ -1,0 +1,123 @@
+"""The plain codec: messages to msgpack bytes and back, for everybody who is not on the hot path.
+
+A frame, and the byte stream of a TCP client, is any number of messages one after the other: msgpack is self-delimiting.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgpack
+
+from bus.messages import SPEC_BY_TAG, TAG_BY_MESSAGE, Message, MessageSpec
+from market.limits import FRAME_BYTES_MAX
+
+_FIELDS_MAX = max(len(spec.fields) for spec in SPEC_BY_TAG.values())
+# What an Unpacker may build before we look at it: an array of integers and short texts, nothing else.
+_STRICT: dict[str, Any] = {
+    "max_array_len": _FIELDS_MAX + 1,
+    "max_str_len": 64,
+    "max_map_len": 0,
+    "max_bin_len": 0,
+    "max_ext_len": 0,
+    "use_list": False,
+}
+
+
+class MalformedMessageError(ValueError):
+    """The bytes are not a message of the protocol; the text says what was expected and what was there."""
+
+
+def encode(message: Message) -> bytes:
+    """Return the msgpack bytes of one message, without the trailing fields that hold their default."""
+    spec = SPEC_BY_TAG[TAG_BY_MESSAGE[type(message)]]
+    count = len(message)
+    while count > spec.required_count and message[count - 1] == spec.fields[count - 1].default:
+        count -= 1
+    packed: bytes = msgpack.packb((int(spec.tag), *(_plain(value) for value in message[:count])))
+    return packed
+
+
+def encode_all(messages: Iterable[Message]) -> bytes:
+    """Return the bytes of several messages, one after the other."""
+    return b"".join(map(encode, messages))
+
+
+def decode(frame: bytes) -> list[Message]:
+    """Return the messages of a whole frame.
+
+    Raises:
+        MalformedMessageError: if anything in the frame is not a message, or the last one is cut short.
+    """
+    decoder = StreamDecoder()
+    messages = list(decoder.feed(frame))
+    if decoder.pending_bytes:
+        raise MalformedMessageError(
+            f"expected whole messages, the last {decoder.pending_bytes} bytes are a part of one"
+        )
+    return messages
+
+
+class StreamDecoder:
+    """Turns the pieces of a byte stream, cut anywhere, into messages."""
+
+    def __init__(self) -> None:
+        self._unpacker = msgpack.Unpacker(max_buffer_size=FRAME_BYTES_MAX, **_STRICT)
+        self._fed_bytes = 0
+
+    @property
+    def pending_bytes(self) -> int:
+        """How many bytes wait for the rest of their message."""
+        return int(self._fed_bytes - self._unpacker.tell())
+
+    def feed(self, piece: bytes) -> Iterator[Message]:
+        """Take the next piece and yield the messages that are now complete.
+
+        Raises:
+            MalformedMessageError: at the first thing that is not a message; the stream cannot be used any further.
+        """
+        try:
+            self._unpacker.feed(piece)
+            self._fed_bytes += len(piece)
+            for value in self._unpacker:
+                yield _checked(value)
+        except MalformedMessageError:
+            raise
+        except msgpack.BufferFull:
+            raise MalformedMessageError(f"expected messages of at most {FRAME_BYTES_MAX} bytes") from None
+        except (ValueError, msgpack.UnpackException, RecursionError) as error:
+            raise MalformedMessageError(
+                f"expected a msgpack array of integers: {error or type(error).__name__}"
+            ) from None
+
+
+def _checked(value: object) -> Message:
+    if type(value) is not tuple or not value or type(value[0]) is not int:
+        raise MalformedMessageError(f"expected an array that starts with a tag, was {_shown(value)}")
+    spec = SPEC_BY_TAG.get(value[0])
+    if spec is None:
+        raise MalformedMessageError(f"unknown tag {value[0]}")
+    count = len(value) - 1
+    if not spec.required_count <= count <= len(spec.fields):
+        raise MalformedMessageError(f"{spec.name} has {spec.required_count} to {len(spec.fields)} fields, was {count}")
+    _check_fields(spec, value[1:])
+    message: Message = spec.message(*value[1:])
+    return message
+
+
+def _check_fields(spec: MessageSpec, values: tuple[object, ...]) -> None:
+    for field, value in zip(spec.fields, values, strict=False):
+        if type(value) is not field.kind:  # a bool is an int for isinstance
+            raise MalformedMessageError(f"{spec.name}.{field.name} must be {field.kind.__name__}, was {_shown(value)}")
+        extent = len(value) if isinstance(value, str) else value
+        if not field.bounds.low <= extent <= field.bounds.high:  # type: ignore[operator]
+            low, high = field.bounds.low, field.bounds.high
+            raise MalformedMessageError(f"{spec.name}.{field.name} must be {low} to {high}, was {_shown(value)}")
+
+
+def _plain(value: int | str) -> int | str:
+    return value if type(value) is str else int(value)  # an IntEnum goes out as its integer
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

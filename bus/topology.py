@@ -1,0 +1,90 @@
+"""The one table of channels: who binds, who connects, what may be lost; and the one table of order sources.
+
+Every channel is a ZeroMQ socket pair over ipc, its socket file `<run directory>/<channel>.ipc`.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+from market.limits import (
+    FEED_HIGH_WATER_MARK,
+    IPC_PATH_BYTES_MAX,
+    ORDER_IDS_PER_SOURCE,
+    ORDERS_HIGH_WATER_MARK,
+    OWNERS_PER_SOURCE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One row of the table.
+
+    Attributes:
+        binder: the node that binds it, with a socket of type `bind_type`; everybody else connects with `connect_type`.
+        high_water_mark: messages that may wait in each direction for each peer.
+        is_lossy: whether ZeroMQ may drop a message when a peer is slow or gone (its stream then carries a sequence).
+        linger_ms: how long a closing socket waits for messages on their way.
+    """
+
+    name: str
+    binder: str
+    bind_type: str
+    connect_type: str
+    high_water_mark: int
+    is_lossy: bool
+    linger_ms: int
+    says: str
+
+
+ORDERS = Channel("orders", "engine", "ROUTER", "DEALER", ORDERS_HIGH_WATER_MARK, False, 1_000, "commands and reports")
+FEED = Channel("feed", "engine", "XPUB", "SUB", FEED_HIGH_WATER_MARK, True, 0, "book, trades and best prices")
+SNAPSHOTS = Channel("snapshots", "engine", "ROUTER", "DEALER", 1_000, True, 0, "a topic's state at a sequence")
+CONTROL = Channel(
+    "control", "supervisor", "ROUTER", "DEALER", 1_000, True, 200, "nodes say that they are ready and well"
+)
+
+CHANNELS: tuple[Channel, ...] = (ORDERS, FEED, SNAPSHOTS, CONTROL)
+
+
+class Source(IntEnum):
+    """Who may send commands to the engine; its number stands in front of every order id and owner it hands out."""
+
+    GATEWAY = 1
+    PAPER = 2
+    FLOW = 3
+
+    @property
+    def first_order_id(self) -> int:
+        """The id before this source's first: ids are `first_order_id + n`, n from 1."""
+        return self * ORDER_IDS_PER_SOURCE
+
+    @property
+    def first_owner(self) -> int:
+        """The lowest owner number of this source."""
+        return self * OWNERS_PER_SOURCE
+
+
+def source_of_order(order_id: int) -> int:
+    """Return the number of the source that handed out `order_id`."""
+    return order_id // ORDER_IDS_PER_SOURCE
+
+
+def source_of_owner(owner: int) -> int:
+    """Return the number of the source that handed out `owner`."""
+    return owner // OWNERS_PER_SOURCE
+
+
+def endpoint(channel: Channel, run_dir: Path) -> str:
+    """Return the ZeroMQ endpoint of `channel` for the desk that lives in `run_dir`.
+
+    Raises:
+        ValueError: if the path is too long for a Unix socket.
+    """
+    path = run_dir.resolve() / f"{channel.name}.ipc"
+    size = len(str(path).encode())
+    if size > IPC_PATH_BYTES_MAX:
+        raise ValueError(
+            f"run directory is too deep: {path} has {size} bytes, a Unix socket takes {IPC_PATH_BYTES_MAX}"
+        )
+    return f"ipc://{path}"

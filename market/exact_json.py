@@ -1,0 +1,126 @@
+"""JSON whose numbers are exact decimals: written plainly, read as `Decimal`, never through a float.
+
+`0.1` is written `0.1`, `Decimal("1E-5")` is written `0.00001`, and a float is refused. The text is ASCII.
+"""
+
+import json
+import re
+from decimal import Decimal
+from json.encoder import encode_basestring_ascii
+from typing import Any, Final
+
+JsonObject = dict[str, Any]
+
+_NUMBER_DIGITS_MAX: Final = 60  # also the largest exponent that is spelled out
+_PLAIN_NUMBER = re.compile(rf"-?[0-9]{{1,{_NUMBER_DIGITS_MAX}}}(\.[0-9]{{1,{_NUMBER_DIGITS_MAX}}})?", re.ASCII)
+
+
+def dumps(value: Any, *, spread: int = 0) -> str:
+    """Return `value` as JSON.
+
+    Args:
+        value: None, bool, int, str, Decimal, or lists, tuples and dicts (with text keys) of these.
+        spread: how many outer levels have each of their items on a line of its own; 0 writes one line.
+
+    Raises:
+        TypeError: for any other type, floats among them.
+        ValueError: for a number that JSON has no plain decimal for: NaN, infinity, a huge exponent.
+    """
+    pieces: list[str] = []
+    _write(value, spread, "\n", pieces)
+    return "".join(pieces)
+
+
+def loads(text: str | bytes) -> Any:
+    """Return the value that the JSON `text` spells; numbers with a point become Decimal, the others int.
+
+    Raises:
+        ValueError: with what was expected, for bytes that are not UTF-8, anything that is not JSON, an exponent,
+            NaN, infinity, a number of more than 60 digits, a name that stands twice in an object, too deep nesting.
+    """
+    try:
+        return json.loads(
+            text.decode("utf-8") if isinstance(text, bytes) else text,
+            parse_float=_read_decimal,
+            parse_int=_read_int,
+            parse_constant=_read_decimal,
+            object_pairs_hook=_read_object,
+        )
+    except UnicodeDecodeError as error:
+        raise ValueError(f"expected UTF-8, {error.reason} at byte {error.start}") from error
+    except json.JSONDecodeError as error:
+        raise ValueError(f"expected JSON: {error.msg} at line {error.lineno} column {error.colno}") from error
+    except RecursionError as error:
+        raise ValueError("expected JSON of a reasonable depth, was nested too deep") from error
+
+
+def _write(value: Any, spread: int, new_line: str, pieces: list[str]) -> None:
+    if value is None:
+        pieces.append("null")
+    elif isinstance(value, str):
+        pieces.append(encode_basestring_ascii(value))
+    elif isinstance(value, bool):
+        pieces.append("true" if value else "false")
+    elif isinstance(value, int):
+        pieces.append(str(int(value)))
+    elif isinstance(value, Decimal):
+        pieces.append(_plain(value))
+    elif isinstance(value, dict):
+        _write_object(value, spread, new_line, pieces)
+    elif isinstance(value, list | tuple):
+        _write_array(value, spread, new_line, pieces)
+    else:
+        raise TypeError(f"expected None, bool, int, str, Decimal, list or dict, was {type(value).__name__}")
+
+
+def _write_object(value: dict[Any, Any], spread: int, new_line: str, pieces: list[str]) -> None:
+    inner, between = _separators(spread, new_line)
+    pieces.append("{")
+    for index, (name, item) in enumerate(value.items()):
+        if not isinstance(name, str):
+            raise TypeError(f"expected a text as name in an object, was {type(name).__name__}")
+        pieces += (between if index else inner, encode_basestring_ascii(name), ": ")
+        _write(item, spread - 1, inner or new_line, pieces)
+    pieces.append(new_line + "}" if spread > 0 and value else "}")
+
+
+def _write_array(value: list[Any] | tuple[Any, ...], spread: int, new_line: str, pieces: list[str]) -> None:
+    inner, between = _separators(spread, new_line)
+    pieces.append("[")
+    for index, item in enumerate(value):
+        pieces.append(between if index else inner)
+        _write(item, spread - 1, inner or new_line, pieces)
+    pieces.append(new_line + "]" if spread > 0 and value else "]")
+
+
+def _separators(spread: int, new_line: str) -> tuple[str, str]:
+    inner = new_line + "  " if spread > 0 else ""
+    return inner, "," + inner if inner else ", "
+
+
+def _plain(value: Decimal) -> str:
+    exponent = value.as_tuple().exponent
+    if not isinstance(exponent, int) or abs(value.adjusted()) > _NUMBER_DIGITS_MAX or -exponent > _NUMBER_DIGITS_MAX:
+        raise ValueError(f"expected a number that JSON can hold, was {value}")
+    return f"{abs(value):f}" if not value else f"{value:f}"  # there is no -0
+
+
+def _read_decimal(text: str) -> Decimal:
+    if not _PLAIN_NUMBER.fullmatch(text):
+        raise ValueError(f"expected a plain decimal number, was {text[:40]}")
+    return Decimal(text)
+
+
+def _read_int(text: str) -> int:
+    if len(text) > _NUMBER_DIGITS_MAX:
+        raise ValueError(f"expected an integer of at most {_NUMBER_DIGITS_MAX} digits, was {text[:40]}...")
+    return int(text)
+
+
+def _read_object(pairs: list[tuple[str, Any]]) -> JsonObject:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"expected each name once in an object, {twice!r} stands twice")
+    return document
