@@ -1,0 +1,249 @@
+"""The book feed: what the engine's publisher sends, and the replica that a subscriber keeps of it.
+
+A feed message is three frames: the topic, a header `[epoch, sequence, count, time_ns]`, and `count` messages one after
+the other, numbered from `sequence` within their topic. A heartbeat has count 0 and the next sequence. A snapshot reply
+has the same three frames; its messages are the state after `sequence`.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import msgpack
+from sortedcontainers import SortedDict
+
+from bus.codec import decode, encode_all
+from market.codes import Side
+from market.depth import Depth, Level
+from market.feed_messages import BestPrices, BookOrder, BookTrade, FeedMessage
+from market.limits import TRADES_KEPT_MAX
+
+Frames = list[bytes]
+FEED_WAITING_MAX = 10_000  # messages held back while a snapshot is on its way
+
+
+class FeedError(Exception):
+    """A feed message is not what the protocol says, or the replica of it no longer makes sense."""
+
+
+def book_topic(symbol: str) -> bytes:
+    """Return the topic of the book of `symbol`, order by order (BookOrder)."""
+    return f"book.{symbol}".encode()
+
+
+def trades_topic(symbol: str) -> bytes:
+    """Return the topic of the trades of `symbol` (BookTrade)."""
+    return f"trades.{symbol}".encode()
+
+
+def best_topic(symbol: str) -> bytes:
+    """Return the topic of the best bid and offer of `symbol` (BestPrices)."""
+    return f"best.{symbol}".encode()
+
+
+class FeedFrame(NamedTuple):
+    """A feed message taken apart."""
+
+    topic: bytes
+    epoch: int
+    sequence: int
+    time_ns: int
+    messages: list[FeedMessage]
+
+    @property
+    def next_sequence(self) -> int:
+        """The sequence of the first message that is not in this frame."""
+        return self.sequence + len(self.messages)
+
+
+def pack_frame(topic: bytes, epoch: int, sequence: int, time_ns: int, messages: Sequence[FeedMessage]) -> Frames:
+    """Return the three frames of a feed message or a snapshot."""
+    return [topic, msgpack.packb((epoch, sequence, len(messages), time_ns)), encode_all(messages)]
+
+
+def unpack_frame(frames: Frames) -> FeedFrame:
+    """Take a feed message or a snapshot apart.
+
+    Raises:
+        FeedError: if it is not one.
+    """
+    try:
+        topic, header, payload = frames
+        epoch, sequence, count, time_ns = msgpack.unpackb(header)
+        messages = decode(payload)
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
+        raise FeedError(f"expected topic, header and messages: {error}") from None
+    if len(messages) != count:
+        raise FeedError(f"expected {count} messages of {topic!r}, was {len(messages)}")
+    return FeedFrame(topic, epoch, sequence, time_ns, messages)  # type: ignore[arg-type]
+
+
+class FeedStream:
+    """The sending end of one topic: numbers its messages."""
+
+    def __init__(self, topic: bytes, epoch: int) -> None:
+        self.topic = topic
+        self._epoch = epoch
+        self._next_sequence = 1
+
+    def pack(self, messages: Sequence[FeedMessage], time_ns: int) -> Frames:
+        """Return the frames of the next messages; of none, a heartbeat."""
+        frames = pack_frame(self.topic, self._epoch, self._next_sequence, time_ns, messages)
+        self._next_sequence += len(messages)
+        return frames
+
+    def pack_snapshot(self, state: Sequence[FeedMessage], time_ns: int) -> Frames:
+        """Return the frames of a snapshot: the state after the last message that was packed."""
+        return pack_frame(self.topic, self._epoch, self._next_sequence - 1, time_ns, state)
+
+
+class BookReplica:
+    """A book built from BookOrder messages: every visible order, in price-time order.
+
+    Queues are ordered by arrival, so the position of an order in its level is its place in the queue.
+    """
+
+    def __init__(self) -> None:
+        self._sides: tuple[SortedDict, SortedDict] = (SortedDict(lambda price: -price), SortedDict())
+        self._places: dict[int, tuple[int, int]] = {}
+
+    def clear(self) -> None:
+        """Forget every order."""
+        for side in self._sides:
+            side.clear()
+        self._places.clear()
+
+    def apply(self, message: BookOrder) -> None:
+        """Show `resting_lots` of the order from now on.
+
+        Raises:
+            FeedError: if the message contradicts the replica.
+        """
+        order_id, side, price_ticks, resting_lots = message
+        place = self._places.get(order_id)
+        if place is not None and place != (side, price_ticks):
+            raise FeedError(f"order {order_id} is at {place}, the feed says {(side, price_ticks)}")
+        levels = self._sides[side]
+        if resting_lots:
+            if place is None:
+                self._places[order_id] = (side, price_ticks)
+                if price_ticks not in levels:
+                    levels[price_ticks] = OrderedDict()
+            levels[price_ticks][order_id] = resting_lots
+        elif place is not None:
+            del self._places[order_id]
+            queue = levels[price_ticks]
+            del queue[order_id]
+            if not queue:
+                del levels[price_ticks]
+
+    def place(self, order_id: int) -> tuple[int, int, int] | None:
+        """Return (side, price_ticks, resting_lots) of an order, or None if the book does not show it."""
+        place = self._places.get(order_id)
+        if place is None:
+            return None
+        side, price_ticks = place
+        return side, price_ticks, self._sides[side][price_ticks][order_id]
+
+    def orders(self, side: int, level_count: int) -> Iterable[tuple[int, OrderedDict[int, int]]]:
+        """Yield the best `level_count` levels as (price_ticks, {order_id: resting_lots} in queue order)."""
+        levels = self._sides[side]
+        for price_ticks in levels.islice(stop=level_count):
+            yield price_ticks, levels[price_ticks]
+
+    def state(self) -> list[BookOrder]:
+        """Return every order, best price first and then in queue order: the messages of a snapshot."""
+        return [
+            BookOrder(order_id, side, price_ticks, lots)
+            for side in (Side.BUY, Side.SELL)
+            for price_ticks, queue in self.orders(side, len(self._sides[side]))
+            for order_id, lots in queue.items()
+        ]
+
+    def depth(self, level_count: int) -> Depth:
+        """Return the best `level_count` levels of each side."""
+        bids, asks = (
+            tuple(Level(price, sum(queue.values())) for price, queue in self.orders(side, level_count))
+            for side in (Side.BUY, Side.SELL)
+        )
+        return Depth(bids, asks)
+
+    def best(self) -> BestPrices:
+        """Return the best bid and offer."""
+        bids, asks = self.depth(1)
+        bid, ask = (levels[0] if levels else Level(0, 0) for levels in (bids, asks))
+        return BestPrices(*bid, *ask)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
+class TopicReplica:
+    """The receiving end of one topic: applies what is in order, notices what is missing, recovers by snapshot.
+
+    Subscribe first, then ask for a snapshot whenever `needs_snapshot`; what arrives in between is held back, and what
+    the snapshot already holds is dropped.
+    """
+
+    def __init__(self, topic: bytes) -> None:
+        self.topic = topic
+        self.epoch = 0
+        self.sequence = 0
+        self.time_ns = 0
+        self.gap_count = 0
+        self.is_synchronised = False
+        self._waiting: deque[FeedFrame] = deque(maxlen=FEED_WAITING_MAX)
+        self.book = BookReplica()
+        self.trades: deque[BookTrade] = deque(maxlen=TRADES_KEPT_MAX)
+        self.best = BestPrices(0, 0, 0, 0)
+
+    @property
+    def needs_snapshot(self) -> bool:
+        """Whether the state may be wrong until a snapshot comes."""
+        return not self.is_synchronised
+
+    def lose(self) -> None:
+        """Trust the state no longer: the next snapshot replaces it."""
+        self.is_synchronised = False
+
+    def on_frame(self, frame: FeedFrame) -> None:
+        """Take the next message of the topic, or a heartbeat."""
+        if not self.is_synchronised:
+            self._waiting.append(frame)
+        elif frame.epoch != self.epoch or frame.sequence > self.sequence + 1:
+            self.gap_count += 1
+            self.is_synchronised = False
+            self._waiting.append(frame)
+        else:
+            self._apply(frame)
+
+    def on_snapshot(self, snapshot: FeedFrame) -> None:
+        """Take a snapshot; it is of no use, and another is needed, if it is older than what must follow it."""
+        if self.is_synchronised:
+            return
+        self.book.clear()
+        self.trades.clear()
+        self.epoch, self.sequence = snapshot.epoch, snapshot.sequence
+        self._absorb(snapshot.messages, snapshot.time_ns)
+        self.is_synchronised = True
+        waiting, self._waiting = self._waiting, deque(maxlen=FEED_WAITING_MAX)
+        for frame in waiting:
+            if frame.epoch == snapshot.epoch or not self.is_synchronised:
+                self.on_frame(frame)
+            elif frame.epoch > snapshot.epoch:
+                self.is_synchronised = False
+
+    def _apply(self, frame: FeedFrame) -> None:
+        fresh = frame.messages[self.sequence + 1 - frame.sequence :]
+        self.sequence = max(self.sequence, frame.next_sequence - 1)
+        self._absorb(fresh, frame.time_ns)
+
+    def _absorb(self, messages: Sequence[FeedMessage], time_ns: int) -> None:
+        self.time_ns = max(self.time_ns, time_ns)
+        for message in messages:
+            if isinstance(message, BookOrder):
+                self.book.apply(message)
+            elif isinstance(message, BookTrade):
+                self.trades.append(message)
+            elif isinstance(message, BestPrices):
+                self.best = message

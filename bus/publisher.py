@@ -1,0 +1,129 @@
+"""The publishing end of the book feed: turns the engine's events into what everybody may see."""
+
+from collections.abc import Iterable, Sequence
+
+from bus.feed import BookReplica, FeedStream, Frames, best_topic, book_topic, trades_topic
+from market.events import Accepted, Amended, Canceled, Event, Executed, Rested
+from market.feed_messages import BestPrices, BookOrder, BookTrade, FeedMessage, InstrumentDefinition
+from market.instrument import Instrument
+from market.limits import TRADES_KEPT_MAX
+
+INSTRUMENTS_TOPIC = b"instruments"
+
+
+class _SymbolFeed:
+    """The three streams of one symbol, with the state that their snapshots tell."""
+
+    def __init__(self, symbol: str, epoch: int) -> None:
+        self.book_stream = FeedStream(book_topic(symbol), epoch)
+        self.trades_stream = FeedStream(trades_topic(symbol), epoch)
+        self.best_stream = FeedStream(best_topic(symbol), epoch)
+        self.book = BookReplica()
+        self.best = BestPrices(0, 0, 0, 0)
+        self.trades: list[BookTrade] = []
+        self._book_messages: list[BookOrder] = []
+        self._trade_messages: list[BookTrade] = []
+
+    def take(self, event: Event) -> None:
+        match event:
+            case Accepted(order_id=order_id, side=side, price_ticks=price, resting_lots=lots) if lots:
+                self._show(order_id, side, price, lots)
+            case Rested(order_id=order_id, side=side, price_ticks=price, resting_lots=lots):
+                self._show(order_id, side, price, lots)
+            case Amended(order_id=order_id, resting_lots=lots):
+                self._reshow(order_id, lots)
+            case Canceled(order_id=order_id, leaves_lots=leaves_lots):
+                self._reshow(order_id, leaves_lots)
+            case Executed():
+                trade = BookTrade(event.trade_id, event.price_ticks, event.qty_lots, event.taker_side)
+                self._trade_messages.append(trade)
+                self._reshow(event.maker_order_id, event.maker_resting_lots)
+
+    def _show(self, order_id: int, side: int, price_ticks: int, resting_lots: int) -> None:
+        message = BookOrder(order_id, side, price_ticks, resting_lots)
+        self.book.apply(message)
+        self._book_messages.append(message)
+
+    def _reshow(self, order_id: int, lots: int) -> None:
+        place = self.book.place(order_id)
+        if place is not None:  # it was never shown: the rest of a taker that did not rest, or a waiting stop order
+            side, price_ticks, shown_lots = place
+            if lots != shown_lots:
+                self._show(order_id, side, price_ticks, min(lots, shown_lots))
+
+    def flush(self, time_ns: int) -> Iterable[Frames]:
+        """Yield the frames of what was taken since the last time."""
+        if self._trade_messages:
+            self.trades = (self.trades + self._trade_messages)[-TRADES_KEPT_MAX:]
+            yield self.trades_stream.pack(self._trade_messages, time_ns)
+            self._trade_messages = []
+        if self._book_messages:
+            yield self.book_stream.pack(self._book_messages, time_ns)
+            self._book_messages = []
+            best = self.book.best()
+            if best != self.best:
+                self.best = best
+                yield self.best_stream.pack([best], time_ns)
+
+    def heartbeat(self, time_ns: int) -> Iterable[Frames]:
+        for stream in (self.book_stream, self.trades_stream, self.best_stream):
+            yield stream.pack((), time_ns)
+
+    def snapshot(self, topic: bytes) -> tuple[FeedStream, Sequence[FeedMessage]]:
+        if topic == self.book_stream.topic:
+            return self.book_stream, self.book.state()
+        if topic == self.trades_stream.topic:
+            return self.trades_stream, self.trades
+        return self.best_stream, [self.best]
+
+
+class FeedPublisher:
+    """Pure: events in, frames for the feed socket out.
+
+    Args:
+        instruments: by symbol id, as the engine knows them.
+        epoch: the engine's epoch, ns since 1970.
+    """
+
+    def __init__(self, instruments: Sequence[Instrument], epoch: int) -> None:
+        self._feeds = [_SymbolFeed(instrument.symbol, epoch) for instrument in instruments]
+        self._feed_by_topic = {
+            stream.topic: feed
+            for feed in self._feeds
+            for stream in (feed.book_stream, feed.trades_stream, feed.best_stream)
+        }
+        self._instruments_stream = FeedStream(INSTRUMENTS_TOPIC, epoch)
+        self._definitions = [definition_of(instrument) for instrument in instruments]
+
+    def take(self, events: Iterable[Event], time_ns: int) -> list[Frames]:
+        """Return the frames that tell everybody of `events`."""
+        for event in events:
+            if event.symbol_id >= 0:
+                self._feeds[event.symbol_id].take(event)
+        return [frames for feed in self._feeds for frames in feed.flush(time_ns)]
+
+    def heartbeat(self, time_ns: int) -> list[Frames]:
+        """Return a heartbeat for every topic: its next sequence, so that a lost last message is noticed."""
+        return [frames for feed in self._feeds for frames in feed.heartbeat(time_ns)]
+
+    def snapshot(self, topic: bytes, time_ns: int) -> Frames | None:
+        """Return the state of `topic` after its last message, or None if there is no such topic."""
+        if topic == INSTRUMENTS_TOPIC:
+            return self._instruments_stream.pack_snapshot(self._definitions, time_ns)
+        feed = self._feed_by_topic.get(topic)
+        if feed is None:
+            return None
+        stream, state = feed.snapshot(topic)
+        return stream.pack_snapshot(state, time_ns)
+
+
+def definition_of(instrument: Instrument) -> InstrumentDefinition:
+    """Return what a stranger must know of `instrument` to read ticks and lots."""
+    return InstrumentDefinition(
+        instrument.symbol_id,
+        instrument.symbol,
+        instrument.base,
+        instrument.quote,
+        f"{instrument.tick_size:f}",
+        f"{instrument.lot_size:f}",
+    )
