@@ -1,0 +1,289 @@
+"""One typed, frozen tree of settings: defaults, then tickbus.toml, then the environment, then the command line.
+
+A key is written `maker.half_spread` here, stands in the table `[maker]` of tickbus.toml, and is called
+`TICKBUS_MAKER__HALF_SPREAD` in the environment. Secrets are taken from the environment or from a key file of mode 0600,
+never from tickbus.toml.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from market.instrument import Instrument, default_instruments
+
+CONFIG_FILE = Path("tickbus.toml")
+ENV_PREFIX = "TICKBUS_"
+ENV_DELIMITER = "__"
+SECRET_KEYS = frozenset({"venue.api_key", "venue.secret"})
+
+Port = Annotated[int, Field(ge=0, le=65_535, description="0 takes a free one")]
+Host = Annotated[str, Field(min_length=1, max_length=253)]
+
+
+class Section(BaseModel):
+    """A table of settings: immutable, and without unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class EngineSettings(Section):
+    """The matching engine."""
+
+    book: Literal["fast", "reference"] = "fast"
+    orders_max: Annotated[int, Field(ge=16, le=10_000_000)] = 65_536
+
+
+class GatewaySettings(Section):
+    """The TCP order gateway."""
+
+    host: Host = "127.0.0.1"
+    port: Port = 8083
+
+
+class ApiSettings(Section):
+    """The HTTP api."""
+
+    host: Host = "127.0.0.1"
+    port: Port = 8082
+
+
+class PaperSettings(Section):
+    """The paper exchange."""
+
+    host: Host = "127.0.0.1"
+    port: Port = 8084
+    maker_fee: Annotated[Decimal, Field(ge=0, le=Decimal("0.1"))] = Decimal(0)
+    taker_fee: Annotated[Decimal, Field(ge=0, le=Decimal("0.1"))] = Decimal(0)
+
+
+class FlowSettings(Section):
+    """The order flow that brings the paper market to life: `synthetic`, `none`, or `replay:FILE`."""
+
+    source: str = "synthetic"
+    seed: Annotated[int, Field(ge=0)] = 7
+    start_mid: Annotated[Decimal, Field(gt=0)] = Decimal("91385.00")
+    speed: Annotated[float, Field(gt=0, le=1_000)] = 1.0
+
+    @field_validator("source")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in ("synthetic", "none") and not value.startswith("replay:"):
+            raise ValueError("expected synthetic, none or replay:FILE")
+        if value.startswith("replay:") and not Path(value.removeprefix("replay:")).is_file():
+            raise ValueError(f"there is no recording {value.removeprefix('replay:')}")
+        return value
+
+
+class VenueSettings(Section):
+    """Where the maker and the tracker trade; `url` sends Binance's calls to another host, for instance another desk."""
+
+    name: Literal["paper", "binance-testnet"] = "paper"
+    url: Annotated[str, Field(pattern=r"^https?://[^\s/]+$")] | None = None
+    timeout_ms: Annotated[int, Field(ge=100, le=60_000)] = 5_000
+    api_key: SecretStr | None = None
+    secret: SecretStr | None = None
+
+
+class MakerSettings(Section):
+    """The market maker's quote: see docs/glossary.md for its terms."""
+
+    half_spread: Annotated[Decimal, Field(gt=0, lt=Decimal("0.5"))] = Decimal("0.002")
+    notional: Annotated[Decimal, Field(gt=0)] = Decimal(1_000)
+    requote_tolerance: Annotated[Decimal, Field(ge=0, lt=Decimal("0.5"))] = Decimal("0.0003")
+    interval_ms: Annotated[int, Field(ge=10, le=60_000)] = 250
+
+
+class TrackerSettings(Section):
+    """The tracker, which writes the daily file."""
+
+    interval_s: Annotated[float, Field(gt=0, le=3_600)] = 5.0
+    folder: Path | None = None
+
+
+class Settings(BaseSettings):
+    """The whole tree."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter=ENV_DELIMITER,
+        allow_inf_nan=False,
+    )
+
+    run_dir: Path = Path("run")
+    symbol: Annotated[str, Field(pattern=r"^[A-Z0-9]{2,20}$")] = "BTCUSDT"
+    engine: EngineSettings = EngineSettings()
+    gateway: GatewaySettings = GatewaySettings()
+    api: ApiSettings = ApiSettings()
+    paper: PaperSettings = PaperSettings()
+    flow: FlowSettings = FlowSettings()
+    venue: VenueSettings = VenueSettings()
+    maker: MakerSettings = MakerSettings()
+    tracker: TrackerSettings = TrackerSettings()
+
+    @field_validator("symbol")
+    @classmethod
+    def _known_symbol(cls, value: str) -> str:
+        symbols = [instrument.symbol for instrument in default_instruments()]
+        if value not in symbols:
+            raise ValueError(f"expected one of {', '.join(symbols)}")
+        return value
+
+    @property
+    def instrument(self) -> Instrument:
+        """The pair that the desk trades."""
+        return next(instrument for instrument in default_instruments() if instrument.symbol == self.symbol)
+
+    @property
+    def reports_dir(self) -> Path:
+        """The folder of the daily files."""
+        return self.tracker.folder or self.run_dir / "reports"
+
+    @property
+    def keys_file(self) -> Path:
+        """The key file of the paper exchange's account, mode 0600."""
+        return self.run_dir / "paper" / "keys.env"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library calls us with all of them
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take values only from `load_settings`, which has merged the sources and remembers where each came from."""
+        return (init_settings,)
+
+
+class Value(NamedTuple):
+    """An effective setting: its key, its value as text (never a secret), and where it came from."""
+
+    key: str
+    text: str
+    origin: str
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the text has a line for each error: its key, what was there, what was expected."""
+
+
+class LoadedSettings(NamedTuple):
+    """The settings and the origin of every key that is not a default."""
+
+    settings: Settings
+    origins: dict[str, str]
+
+    def values(self) -> Iterator[Value]:
+        """Yield every effective setting, in the order of the tree."""
+        for key, value in _flat(dict(self.settings)):
+            is_secret = isinstance(value, SecretStr)
+            text = "(set, not shown)" if is_secret else "" if value is None else str(value)
+            yield Value(key, text, self.origins.get(key, "default"))
+
+
+def load_settings(overrides: Mapping[str, Any] | None = None, config_file: Path | None = None) -> LoadedSettings:
+    """Merge the sources into the settings.
+
+    Args:
+        overrides: values from the command line, by dotted key; None values are left out.
+        config_file: instead of ./tickbus.toml, which may be absent.
+
+    Raises:
+        SettingsError: with all errors at once.
+    """
+    path = config_file or CONFIG_FILE
+    if config_file is not None and not config_file.is_file():
+        raise SettingsError(f"there is no settings file {config_file}")
+    errors: list[str] = []
+    merged: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for origin, values in (
+        (str(path), _toml_values(path, errors)),
+        ("environment", _environment_values(errors)),
+        ("command line", {key: value for key, value in (overrides or {}).items() if value is not None}),
+    ):
+        for key, value in values.items():
+            _put(merged, key, value)
+            origins[key] = origin
+    try:
+        settings = Settings(**merged)
+    except ValidationError as error:
+        errors.extend(_lines(error, origins))
+    if errors:
+        raise SettingsError("\n".join(errors))
+    return LoadedSettings(settings, origins)
+
+
+def environment_of(overrides: Mapping[str, Any]) -> dict[str, str]:
+    """Return the environment variables that say what `overrides` (by dotted key) says."""
+    return {_environment_name(key): str(value) for key, value in overrides.items() if value is not None}
+
+
+def _environment_name(key: str) -> str:
+    return ENV_PREFIX + key.upper().replace(".", ENV_DELIMITER)
+
+
+def _toml_values(path: Path, errors: list[str]) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        values = dict(_flat(TomlConfigSettingsSource(Settings, path)()))
+    except (OSError, ValueError) as error:
+        errors.append(f"{path}: expected TOML: {error}")
+        return {}
+    for key in SECRET_KEYS & values.keys():
+        errors.append(f"{key}: a secret must not stand in {path}; set {_environment_name(key)} instead")
+        del values[key]
+    return values
+
+
+def _environment_values(errors: list[str]) -> dict[str, Any]:
+    values = dict(_flat(EnvSettingsSource(Settings)()))
+    known = {_environment_name(key) for key, _ in _flat(dict(Settings.model_construct()))}
+    errors.extend(
+        f"{name}: no such setting; `python cli.py config show` lists them"
+        for name in sorted(os.environ)
+        if name.upper().startswith(ENV_PREFIX) and name.upper() not in known
+    )
+    return values
+
+
+def _lines(error: ValidationError, origins: Mapping[str, str]) -> Iterator[str]:
+    for problem in error.errors(include_url=False):
+        key = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            yield f"{key}: no such setting (from {origins.get(key, '?')})"
+            continue
+        expected = problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected", 1)
+        shown = "a secret" if key in SECRET_KEYS else repr(problem["input"])
+        yield f"{key}: {expected[0].lower()}{expected[1:]}, was {shown} (from {origins.get(key, 'default')})"
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        branch = dict(value) if isinstance(value, BaseModel) else value
+        if isinstance(branch, dict):
+            yield from _flat(branch, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _put(tree: dict[str, Any], key: str, value: Any) -> None:
+    *path, leaf = key.split(".")
+    for part in path:
+        tree = tree.setdefault(part, {})
+    tree[leaf] = value
