@@ -9,6 +9,8 @@ from typing import Any
 import msgpack
 
 from bus.messages import SPEC_BY_TAG, TAG_BY_MESSAGE, Message, MessageSpec
+from market.commands import Command
+from market.events import Event
 from market.limits import FRAME_BYTES_MAX
 
 _FIELDS_MAX = max(len(spec.fields) for spec in SPEC_BY_TAG.values())
@@ -57,6 +59,24 @@ def decode(frame: bytes) -> list[Message]:
     return messages
 
 
+def decode_commands(frame: bytes) -> list[Command]:
+    """Return the commands of a whole frame.
+
+    Raises:
+        MalformedMessageError: as `decode`, and if a message is not a command.
+    """
+    return [_expect(message, Command) for message in decode(frame)]
+
+
+def decode_events(frame: bytes) -> list[Event]:
+    """Return the events of a whole frame.
+
+    Raises:
+        MalformedMessageError: as `decode`, and if a message is not an event.
+    """
+    return [_expect(message, Event) for message in decode(frame)]
+
+
 class StreamDecoder:
     """Turns the pieces of a byte stream, cut anywhere, into messages."""
 
@@ -88,6 +108,12 @@ class StreamDecoder:
             raise MalformedMessageError(
                 f"expected a msgpack array of integers: {error or type(error).__name__}"
             ) from None
+
+
+def _expect(message: Message, kind: Any) -> Any:
+    if not isinstance(message, kind):
+        raise MalformedMessageError(f"{type(message).__name__} does not go this way")
+    return message
 
 
 def _checked(value: object) -> Message:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import msgpack
 
-from bus.codec import decode, encode_all
+from bus.codec import decode_events, encode_all
 from market.commands import Command
 from market.events import Event
 from market.limits import BATCH_MESSAGES_MAX, UNACKNOWLEDGED_FRAMES_MAX
@@ -207,7 +207,7 @@ class SourceEnd:
         if first > self._report_sequence + 1:
             self._outbox.append(self._hello())
             return []
-        events = decode(payload)
+        events = decode_events(payload)
         assert len(events) == count, f"a frame of {count} reports held {len(events)}"
         fresh = events[self._report_sequence + 1 - first :]
         if fresh:
@@ -218,7 +218,7 @@ class SourceEnd:
         self._last_heard_ns = None
         self._acknowledged = max(self._acknowledged, command_sequence)
         self._forget(command_sequence)
-        return [Reports(self._epoch, fresh, self._report_sequence, self._acknowledged)]  # type: ignore[arg-type]
+        return [Reports(self._epoch, fresh, self._report_sequence, self._acknowledged)]
 
     def _forget(self, command_sequence: int) -> None:
         while self._unacknowledged and self._unacknowledged[0].last <= command_sequence:

@@ -57,6 +57,7 @@ class Executed(NamedTuple):
     """Two orders traded, at the maker's price; `trade_id` counts the symbol's trades from 1.
 
     `maker_resting_lots` is what the book still shows of the maker; `..._leaves_lots` is all that is still open.
+    A gateway tells its client of the client's own side alone: what belongs to the other side is 0.
     """
 
     sequence: Sequence
@@ -66,10 +67,10 @@ class Executed(NamedTuple):
     price_ticks: PriceTicks
     qty_lots: QtyLots
     taker_side: SideCode
-    taker_order_id: OrderId
+    taker_order_id: OrderIdOrNone
     taker_owner: Owner
     taker_leaves_lots: QtyLots
-    maker_order_id: OrderId
+    maker_order_id: OrderIdOrNone
     maker_owner: Owner
     maker_leaves_lots: QtyLots
     maker_resting_lots: QtyLots
