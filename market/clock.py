@@ -31,6 +31,11 @@ def utc_date(at_ns: int) -> date:
     return utc_datetime(at_ns).date()
 
 
+def iso_time(time_ms: int) -> str:
+    """Return the UTC time of `time_ms` as `2025-11-30T12:45:29.123Z`."""
+    return f"{utc_datetime(time_ms * NS_PER_MS):%Y-%m-%dT%H:%M:%S}.{time_ms % 1_000:03}Z"
+
+
 def day_bounds_ns(day: date) -> tuple[int, int]:
     """Return the first ns of the UTC `day` and the first ns of the next."""
     start = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * NS_PER_SECOND

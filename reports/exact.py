@@ -1,0 +1,48 @@
+"""Exact arithmetic for money: fractions inside, decimals at the edge.
+
+A fee shared pro rata (a third of 0.1) has no finite decimal, and `Decimal` rounds silently at 28 digits; a `Fraction`
+never rounds. A figure is rounded once, here, when it is written down.
+"""
+
+from decimal import Decimal
+from fractions import Fraction
+from typing import Final
+
+from market.instrument import format_decimal
+
+FIGURE_PLACES: Final = 12  # enough for a fee of 8 decimals times a price of 4
+
+
+def figure(value: Fraction, places: int = FIGURE_PLACES) -> Decimal:
+    """Return `value` as a decimal without trailing zeros but with at least two decimals: `12.50`.
+
+    Exact when `places` decimals hold it; else rounded to `places`, half to even.
+    """
+    return _scaled(round(value * 10**places), places, 2)
+
+
+def rounded(value: Fraction, places: int) -> Decimal:
+    """Return `value` rounded to exactly `places` decimals, half to even."""
+    return _scaled(round(value * 10**places), places, places)
+
+
+def amount(value: Decimal) -> Decimal:
+    """Return the same number without trailing zeros but with at least one decimal: `1.0`, `0.00011`."""
+    text = format_decimal(value)
+    return Decimal(text if "." in text else text + ".0")
+
+
+def decimals_of(step: Decimal) -> int:
+    """Return how many decimals a multiple of `step` needs: 2 for 0.01, 0 for 10."""
+    exponent = step.normalize().as_tuple().exponent
+    assert isinstance(exponent, int), step
+    return max(0, -exponent)
+
+
+def _scaled(units: int, places: int, places_min: int) -> Decimal:
+    """Return units x 10^-places, without trailing zeros beyond `places_min`; through text, which never rounds."""
+    while places > places_min and units % 10 == 0:
+        units, places = units // 10, places - 1
+    if places < places_min:
+        units, places = units * 10 ** (places_min - places), places_min
+    return Decimal(f"{units}E-{places}")

@@ -1,0 +1,168 @@
+"""The folder of daily files: written whole or not at all, read with a clear word on what is damaged, never lost."""
+
+import contextlib
+import fcntl
+import os
+import re
+import time
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Final
+
+from market.clock import NS_PER_SECOND, monotonic_ns
+from market.exact_json import JsonObject
+from reports.daily_file import FILE_BYTES_MAX, decode, encode
+
+_FILE_NAME = re.compile(r"performance_([0-9]{4})([0-9]{2})([0-9]{2})\.json", re.ASCII)
+_LOCK_WAIT_NS_MAX: Final = 5 * NS_PER_SECOND
+_LOCK_RETRY_SECONDS: Final = 0.02
+_ASIDE_MAX: Final = 10_000
+
+
+class DamagedReportError(Exception):
+    """A daily file that does not hold a daily document; the message names the file and what is wrong with it."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        """Say what is wrong with the file at `path`."""
+        super().__init__(f"{path} is damaged: {reason}")
+        self.path, self.reason = path, reason
+
+
+class FolderBusyError(Exception):
+    """Another process keeps the folder to itself for longer than writing a file takes."""
+
+
+class ReportsFolder:
+    """The daily files of one desk, `performance_YYYYMMDD.json`, one for each UTC day."""
+
+    def __init__(self, path: Path) -> None:
+        """Use the folder at `path`; it is made when first written to."""
+        self.path = path
+
+    def file_of(self, day: date) -> Path:
+        """Return where the file of `day` is or would be."""
+        return self.path / f"performance_{day:%Y%m%d}.json"
+
+    def days(self) -> list[date]:
+        """Return the days that have a file, oldest first."""
+        if not self.path.is_dir():
+            return []
+        days = (_day_of(entry.name) for entry in self.path.iterdir())
+        return sorted(day for day in days if day is not None)
+
+    def read(self, day: date) -> JsonObject | None:
+        """Return the document of `day`, or None if there is no file.
+
+        Raises:
+            DamagedReportError: if the file does not hold the document of `day`.
+            OSError: if it cannot be read.
+        """
+        path = self.file_of(day)
+        try:
+            with path.open("rb") as file:
+                content = file.read(FILE_BYTES_MAX + 1)
+        except FileNotFoundError:
+            return None
+        if len(content) > FILE_BYTES_MAX:
+            raise DamagedReportError(path, f"expected at most {FILE_BYTES_MAX} bytes")
+        try:
+            return decode(content, day)
+        except ValueError as error:
+            raise DamagedReportError(path, str(error)) from error
+
+    def read_days(self, last: date, count: int) -> tuple[dict[date, JsonObject], dict[date, str]]:
+        """Return the documents of the `count` days that end with `last`, and why those that are damaged are so."""
+        documents: dict[date, JsonObject] = {}
+        damaged: dict[date, str] = {}
+        for day in (last - timedelta(days=back) for back in reversed(range(count))):
+            try:
+                document = self.read(day)
+            except DamagedReportError as error:
+                damaged[day] = error.reason
+            else:
+                if document is not None:
+                    documents[day] = document
+        return documents, damaged
+
+    def write(self, day: date, document: JsonObject) -> Path:
+        """Replace the file of `day`: a reader, and a crash at any moment, finds the old one or the new one whole.
+
+        The caller holds `locked`: the temporary file has one name, so that a crash leaves at most one behind.
+
+        Raises:
+            OSError: if the disk does not take it; the old file stays.
+        """
+        path = self.file_of(day)
+        temporary = path.with_name(path.name + ".tmp")
+        try:
+            with temporary.open("wb") as file:
+                file.write(encode(document))
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+        self._sync()
+        return path
+
+    def keep_aside(self, day: date, why: str) -> Path:
+        """Give the file of `day` a name of its own, `performance_YYYYMMDD.WHY-1.json`, and return it.
+
+        The caller holds `locked`.
+        """
+        path = self.file_of(day)
+        names = (path.with_suffix(f".{why}-{number}.json") for number in range(1, _ASIDE_MAX))
+        aside = next(name for name in names if not name.exists())
+        path.rename(aside)
+        self._sync()
+        return aside
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from changing the folder meanwhile; it is made if there is none.
+
+        The kernel lets go of the lock when the process dies, and no lock file is left.
+
+        Raises:
+            FolderBusyError: if another process has not let go within 5 s.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            _lock(folder, self.path)
+            yield
+        finally:
+            os.close(folder)
+
+    def _sync(self) -> None:
+        """Make the names in the folder last through a power failure."""
+        folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _lock(folder: int, path: Path) -> None:
+    deadline_ns = monotonic_ns() + _LOCK_WAIT_NS_MAX
+    while True:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if monotonic_ns() > deadline_ns:
+                raise FolderBusyError(f"{path} is being written by another process for more than 5 s") from error
+            time.sleep(_LOCK_RETRY_SECONDS)
+        else:
+            return
+
+
+def _day_of(name: str) -> date | None:
+    """Return the day that a file's name says, or None if it is no daily file's name."""
+    match = _FILE_NAME.fullmatch(name)
+    if match is None:
+        return None
+    with contextlib.suppress(ValueError):  # 20251332 is no day
+        return date(*(int(part) for part in match.groups()))
+    return None

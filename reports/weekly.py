@@ -1,0 +1,277 @@
+"""The last seven days from their daily documents: what each brought, what they brought together, what to do about it.
+
+A day without a file is missing and one with a broken file is damaged; neither counts as a day of zero. A document
+without symbols' parts (made by other hands) brings its trades and PnL, and nothing to volume, fees or the two rates.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, Final
+
+from market.exact_json import JsonObject
+from reports.exact import figure, rounded
+from reports.performance import history_of, instruments_of, symbol_pnl
+
+DAYS: Final = 7
+_RATIO_PLACES: Final = 4
+_ZERO = Fraction(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What was traded and earned, of one day or several; amounts in quote.
+
+    Attributes:
+        fees: all that were charged and have a price, those on open lots too.
+        round_trips: lots closed to the last unit, by FIFO; `wins` of them earned something after fees.
+    """
+
+    bought: Fraction = _ZERO
+    sold: Fraction = _ZERO
+    maker_volume: Fraction = _ZERO
+    gross: Fraction = _ZERO
+    fees: Fraction = _ZERO
+    round_trips: int = 0
+    wins: int = 0
+
+    def __add__(self, other: "Activity") -> "Activity":
+        """Return both together."""
+        return Activity(
+            self.bought + other.bought,
+            self.sold + other.sold,
+            self.maker_volume + other.maker_volume,
+            self.gross + other.gross,
+            self.fees + other.fees,
+            self.round_trips + other.round_trips,
+            self.wins + other.wins,
+        )
+
+    @property
+    def volume(self) -> Fraction:
+        """Both sides."""
+        return self.bought + self.sold
+
+    @property
+    def win_rate(self) -> Fraction | None:
+        """Winning round trips / all; a tie is no win. None without round trips."""
+        return Fraction(self.wins, self.round_trips) if self.round_trips else None
+
+    @property
+    def maker_ratio(self) -> Fraction | None:
+        """Maker notional / all. None without trades."""
+        return self.maker_volume / self.volume if self.volume else None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedDay:
+    """What a daily document says; `pnl` and `activity` are None where it cannot say: several quote assets, no parts."""
+
+    day: date
+    buys: int
+    sells: int
+    pnl: Fraction | None
+    activity: Activity | None
+    quotes: frozenset[str]
+    is_reconciled: bool | None
+    unvalued_assets: frozenset[str]
+
+    @property
+    def trades(self) -> int:
+        """Fills of both sides."""
+        return self.buys + self.sells
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """Seven days ending with `last`, of which some are reported, some damaged, and the others missing."""
+
+    last: date
+    reported: tuple[ReportedDay, ...]
+    damaged: Mapping[date, str]
+    pnl_across_midnight: Fraction | None
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        """The seven days, oldest first."""
+        return tuple(self.last - timedelta(days=back) for back in reversed(range(DAYS)))
+
+    @property
+    def missing(self) -> tuple[date, ...]:
+        """The days without a file."""
+        there = {one.day for one in self.reported} | self.damaged.keys()
+        return tuple(day for day in self.days if day not in there)
+
+    @property
+    def quote(self) -> str | None:
+        """The quote asset of all amounts, None where there are several or nothing was traded."""
+        quotes = frozenset[str]().union(*(one.quotes for one in self.reported))
+        return next(iter(quotes)) if len(quotes) == 1 else None
+
+    @property
+    def trades(self) -> int:
+        """Fills of all reported days."""
+        return sum(one.trades for one in self.reported)
+
+    @property
+    def pnl(self) -> Fraction | None:
+        """The sum of the days' PnL; None without a reported day or where one cannot say."""
+        values = [one.pnl for one in self.reported]
+        known = [value for value in values if value is not None]
+        return sum(known, _ZERO) if known and len(known) == len(values) and self._has_one_quote else None
+
+    @property
+    def activity(self) -> Activity | None:
+        """All days' activity together; None where no day can say, or in several quote assets."""
+        known = [one.activity for one in self.reported if one.activity is not None]
+        return sum(known, Activity()) if known and self._has_one_quote else None
+
+    @property
+    def ranked(self) -> list[ReportedDay]:
+        """The days with trades and a PnL, worst first; the earlier of two equal days first."""
+        return sorted((one for one in self.reported if one.trades and one.pnl is not None), key=_pnl_of)
+
+    @property
+    def _has_one_quote(self) -> bool:
+        return len(frozenset[str]().union(*(one.quotes for one in self.reported))) <= 1
+
+
+def week_of(last: date, documents: Mapping[date, JsonObject], damaged: Mapping[date, str]) -> Week:
+    """Return the seven days that end with `last`.
+
+    Args:
+        documents: the daily documents by day; days outside the week are left out.
+        damaged: why the files that could not be read could not be, by day.
+    """
+    days = [last - timedelta(days=back) for back in reversed(range(DAYS))]
+    present = [documents[day] for day in days if day in documents]
+    return Week(
+        last,
+        tuple(_reported(document) for document in present),
+        {day: damaged[day] for day in days if day in damaged},
+        _pnl_across_midnight(present),
+    )
+
+
+def week_to_json(week: Week, recommendations: list[JsonObject]) -> JsonObject:
+    """Return the weekly document; amounts in `quote`, null where there is nothing to say."""
+    ranked = week.ranked
+    by_day = {one.day: one for one in week.reported}
+    return {
+        "from": week.days[0].isoformat(),
+        "to": week.last.isoformat(),
+        "quote": week.quote,
+        "days": [_day_to_json(day, by_day.get(day), week.damaged.get(day)) for day in week.days],
+        "total": {
+            "days_reported": len(week.reported),
+            "days_missing": len(week.missing),
+            "days_damaged": len(week.damaged),
+            "buys": sum(one.buys for one in week.reported),
+            "sells": sum(one.sells for one in week.reported),
+            "trades": week.trades,
+            "pnl": _figure(week.pnl),
+            "pnl_across_midnight": _figure(week.pnl_across_midnight),
+            **_activity_to_json(week.activity),
+        },
+        "best_day": _ranked_to_json(ranked[-1]) if ranked else None,
+        "worst_day": _ranked_to_json(ranked[0]) if ranked else None,
+        "recommendations": recommendations,
+    }
+
+
+def _reported(document: JsonObject) -> ReportedDay:
+    trades = document["trades"]
+    parts = [part for part in document.get("symbols", {}).values() if part["buys"] + part["sells"]]
+    quotes = frozenset(part["quote"] for part in parts)
+    has_activity = "symbols" in document and len(quotes) <= 1
+    return ReportedDay(
+        day=date.fromisoformat(document["date"]),
+        buys=trades["total_buys"],
+        sells=trades["total_sells"],
+        pnl=None if trades.get("pnl") is None else Fraction(trades["pnl"]),
+        activity=sum((_activity(part) for part in parts), Activity()) if has_activity else None,
+        quotes=quotes,
+        is_reconciled=document["reconciliation"]["is_exact"] if "reconciliation" in document else None,
+        unvalued_assets=frozenset(asset for part in parts for asset in part["unvalued_fees"]),
+    )
+
+
+def _activity(part: Mapping[str, Any]) -> Activity:
+    """Return what one symbol's part of a daily document says."""
+    return Activity(
+        bought=Fraction(part["bought_quote"]),
+        sold=Fraction(part["sold_quote"]),
+        maker_volume=Fraction(part["maker_volume"]),
+        gross=Fraction(part["gross"]),
+        fees=Fraction(part["realized_fees"]) + Fraction(part["open_fees"]),
+        round_trips=part["round_trips"],
+        wins=part["wins"],
+    )
+
+
+def _pnl_across_midnight(documents: list[JsonObject]) -> Fraction | None:
+    """Return realized net with lots carried from day to day instead of each day starting flat.
+
+    None where that cannot be said: a day within is missing or has no history, or there are several quote assets.
+    """
+    days = [date.fromisoformat(document["date"]) for document in documents]
+    is_unbroken = days and (days[-1] - days[0]).days == len(days) - 1
+    if not is_unbroken or any("trade_history" not in document for document in documents):
+        return None
+    rows = [row for document in documents for row in history_of(document)]
+    instruments = {symbol: one for document in documents for symbol, one in instruments_of(document).items()}
+    traded = [instruments[symbol] for symbol in sorted({row.trade.symbol for row in rows})]
+    if len({instrument.quote for instrument in traded}) > 1:
+        return None
+    return sum((symbol_pnl(rows, instrument).realized_net for instrument in traded), _ZERO)
+
+
+def _day_to_json(day: date, reported: ReportedDay | None, damage: str | None) -> JsonObject:
+    if reported is None:
+        return {"date": day.isoformat(), "state": "missing"} | (
+            {"state": "damaged", "reason": damage} if damage else {}
+        )
+    return {
+        "date": day.isoformat(),
+        "state": "reported",
+        "buys": reported.buys,
+        "sells": reported.sells,
+        "trades": reported.trades,
+        "pnl": _figure(reported.pnl),
+        **_activity_to_json(reported.activity),
+        "is_reconciled": reported.is_reconciled,
+    }
+
+
+def _activity_to_json(activity: Activity | None) -> JsonObject:
+    if activity is None:
+        names = ("volume", "gross", "fees", "round_trips", "wins", "win_rate", "maker_ratio")
+        return dict.fromkeys(names)
+    return {
+        "volume": figure(activity.volume),
+        "gross": figure(activity.gross),
+        "fees": figure(activity.fees),
+        "round_trips": activity.round_trips,
+        "wins": activity.wins,
+        "win_rate": _ratio(activity.win_rate),
+        "maker_ratio": _ratio(activity.maker_ratio),
+    }
+
+
+def _ranked_to_json(reported: ReportedDay) -> JsonObject:
+    return {"date": reported.day.isoformat(), "pnl": _figure(reported.pnl)}
+
+
+def _pnl_of(reported: ReportedDay) -> Fraction:
+    assert reported.pnl is not None, reported
+    return reported.pnl
+
+
+def _figure(value: Fraction | None) -> Decimal | None:
+    return None if value is None else figure(value)
+
+
+def _ratio(value: Fraction | None) -> Decimal | None:
+    return None if value is None else rounded(value, _RATIO_PLACES)

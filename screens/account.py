@@ -1,0 +1,170 @@
+"""The account as text and as JSON: open orders, last trades, balances. Pure functions of what the venue says."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import TypeVar
+
+from market.account import Balance, VenueOrder, VenueTrade
+from market.clock import iso_time
+from market.codes import Side
+from market.exact_json import JsonObject
+from market.instrument import Instrument, format_decimal
+from screens.money import amount_text, price_text, qty_text
+
+_ICONS = {Side.BUY: "📥", Side.SELL: "📤"}
+_Row = TypeVar("_Row", VenueOrder, VenueTrade)
+
+
+def orders_text(orders: Iterable[VenueOrder], instruments: Sequence[Instrument]) -> str:
+    """Return the open orders, a block for each symbol that has some, best price first on each side.
+
+    Raises:
+        ValueError: for an order in a symbol that is not among `instruments`.
+    """
+    ranked = sorted(orders, key=_best_first)
+    return _blocks("📋 Open Orders", ranked, instruments, _order_line, f"Total Open Orders: {len(ranked)}")
+
+
+def orders_json(orders: Iterable[VenueOrder]) -> JsonObject:
+    """Return the open orders in the order in which `orders_text` shows them within a symbol."""
+    rows = [_order_json(order) for order in sorted(orders, key=_best_first)]
+    return {"orders": rows, "total_open_orders": len(rows)}
+
+
+def trades_text(trades: Iterable[VenueTrade], instruments: Sequence[Instrument], limit: int = 100) -> str:
+    """Return the last `limit` trades, oldest first, a block for each symbol that has some.
+
+    Raises:
+        ValueError: for a trade in a symbol that is not among `instruments`.
+    """
+    last = _last(trades, limit)
+    return _blocks("🧾 Trades", last, instruments, _trade_line, f"Total Trades: {len(last)}")
+
+
+def trades_json(trades: Iterable[VenueTrade], limit: int = 100) -> JsonObject:
+    """Return the last `limit` trades of all symbols, oldest first."""
+    rows = [_trade_json(trade) for trade in _last(trades, limit)]
+    return {"trades": rows, "total_trades": len(rows)}
+
+
+def balances_text(balances: Mapping[str, Balance], instruments: Iterable[Instrument], show_all: bool = False) -> str:
+    """Return what the account holds of the traded assets and how many others it holds, or of every asset."""
+    shown = _shown(balances, instruments, show_all)
+    others = _others(balances, shown)
+    lines = [f"   {asset}: {_balance_line(asset, balances[asset])}" for asset in shown]
+    rest = f" (and {others} other{'s' if others > 1 else ''}: --all shows them)" if others else ""
+    return "\n".join(["💰 Balances:", *(lines or ["   none"]), "", f"Total Assets: {len(shown)}{rest}"])
+
+
+def balances_json(
+    balances: Mapping[str, Balance], instruments: Iterable[Instrument], show_all: bool = False
+) -> JsonObject:
+    """Return the assets that `balances_text` shows, and how many others hold something."""
+    shown = _shown(balances, instruments, show_all)
+    return {
+        "balances": {
+            asset: {"free": _plain(balances[asset].free), "locked": _plain(balances[asset].locked)} for asset in shown
+        },
+        "other_assets": _others(balances, shown),
+    }
+
+
+def _blocks(
+    title: str,
+    rows: Sequence[_Row],
+    instruments: Sequence[Instrument],
+    line: Callable[[_Row, Instrument], str],
+    total: str,
+) -> str:
+    """Return a block of lines for each symbol with rows, one saying `none` when there are no rows at all."""
+    strangers = {row.symbol for row in rows} - {instrument.symbol for instrument in instruments}
+    if strangers:
+        known = ", ".join(instrument.symbol for instrument in instruments)
+        raise ValueError(f"expected symbols among {known}, was {', '.join(sorted(strangers))}")
+    lines: list[str] = []
+    for instrument in instruments:
+        own: list[str] = [f"   {line(row, instrument)}" for row in rows if row.symbol == instrument.symbol]
+        if own:
+            lines += [f"{title} ({instrument.symbol}):", *own, ""]
+    if not lines:
+        lines = [f"{title} ({', '.join(instrument.symbol for instrument in instruments)}):", "   none", ""]
+    return "\n".join([*lines, total])
+
+
+def _best_first(order: VenueOrder) -> tuple[Side, Decimal, int, str]:
+    better = -order.price if order.side is Side.BUY else order.price
+    return order.side, better, order.time_ms, order.order_id
+
+
+def _order_line(order: VenueOrder, instrument: Instrument) -> str:
+    """Return `📥 BUY: 0.01094 BTC @ $91,202.23`, a partly filled one as `0.00594 of 0.01094 BTC`."""
+    qty = qty_text(order.qty - order.filled_qty, instrument)
+    if order.filled_qty:
+        qty += f" of {qty_text(order.qty, instrument)}"
+    return f"{_ICONS[order.side]} {order.side.name}: {qty} {instrument.base} @ {price_text(order.price, instrument)}"
+
+
+def _last(trades: Iterable[VenueTrade], limit: int) -> list[VenueTrade]:
+    ordered = sorted(trades, key=lambda trade: (trade.time_ms, trade.symbol, trade.trade_id))
+    return ordered[-limit:] if limit > 0 else []
+
+
+def _trade_line(trade: VenueTrade, instrument: Instrument) -> str:
+    fee = f"fee {amount_text(trade.fee, trade.fee_asset)} {trade.fee_asset}" if trade.fee else "no fee"
+    role = "maker" if trade.is_maker else "taker"
+    return (
+        f"{iso_time(trade.time_ms)} {_ICONS[trade.side]} {trade.side.name}: {qty_text(trade.qty, instrument)} "
+        f"{instrument.base} @ {price_text(trade.price, instrument)} ({role}, {fee})"
+    )
+
+
+def _shown(balances: Mapping[str, Balance], instruments: Iterable[Instrument], show_all: bool) -> list[str]:
+    """Return the assets to show: the traded ones first, in the order of the instruments."""
+    traded = dict.fromkeys(asset for one in instruments for asset in (one.base, one.quote))
+    first = [asset for asset in traded if asset in balances and (show_all or balances[asset].total)]
+    return first + sorted(balances.keys() - traded.keys()) if show_all else first
+
+
+def _others(balances: Mapping[str, Balance], shown: Iterable[str]) -> int:
+    """Return how many assets with something in them are not shown."""
+    held = {asset for asset, balance in balances.items() if balance.total}
+    return len(held - set(shown))
+
+
+def _balance_line(asset: str, balance: Balance) -> str:
+    free = f"{amount_text(balance.free, asset)} free"
+    return f"{free}, {amount_text(balance.locked, asset)} locked" if balance.locked else free
+
+
+def _order_json(order: VenueOrder) -> JsonObject:
+    return {
+        "id": order.order_id,
+        "client_order_id": order.client_order_id,
+        "time": iso_time(order.time_ms),
+        "symbol": order.symbol,
+        "side": order.side.name,
+        "price": _plain(order.price),
+        "qty": _plain(order.qty),
+        "filled_qty": _plain(order.filled_qty),
+        "status": order.status,
+    }
+
+
+def _trade_json(trade: VenueTrade) -> JsonObject:
+    return {
+        "id": trade.trade_id,
+        "order_id": trade.order_id,
+        "time": iso_time(trade.time_ms),
+        "symbol": trade.symbol,
+        "side": trade.side.name,
+        "price": _plain(trade.price),
+        "qty": _plain(trade.qty),
+        "quote_qty": _plain(trade.quote_qty),
+        "fee": _plain(trade.fee),
+        "fee_asset": trade.fee_asset,
+        "is_maker": trade.is_maker,
+    }
+
+
+def _plain(value: Decimal) -> Decimal:
+    return Decimal(format_decimal(value))
