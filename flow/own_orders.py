@@ -1,0 +1,258 @@
+"""A flow's own orders in the engine's book: as the events tell them, and as they will be once all is handled.
+
+Commands are answered later than they are sent, so two states are kept for each order. `resting_lots` is a fact: what
+the last event said. `expected_lots` adds to it what the commands in flight are predicted to change; a command's
+prediction is dropped as soon as its first event is seen, and facts take its place. A wrong prediction (somebody else's
+order took part) thus lives no longer than a round trip.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeAlias
+
+from sortedcontainers import SortedDict
+
+from market.codes import OrderType, RejectReason, Side, Tag, TimeInForce
+from market.commands import AmendOrder, CancelOrder, Command, NewOrder
+from market.events import Accepted, Amended, Canceled, Event, Executed, Rejected, Rested
+
+_Levels: TypeAlias = "SortedDict[int, list[OwnOrder]]"
+
+
+class OwnOrder:
+    """One background order; `is_gone` once an event said so."""
+
+    __slots__ = ("in_flight_lots", "is_cancel_sent", "is_gone", "order_id", "price_ticks", "resting_lots", "side")
+
+    def __init__(self, order_id: int, side: Side, price_ticks: int) -> None:
+        self.order_id = order_id
+        self.side = side
+        self.price_ticks = price_ticks
+        self.resting_lots = 0
+        self.in_flight_lots = 0  # sum of the predicted changes
+        self.is_cancel_sent = False
+        self.is_gone = False
+
+    @property
+    def expected_lots(self) -> int:
+        """What will rest once everything in flight is handled."""
+        return max(0, self.resting_lots + self.in_flight_lots)
+
+
+class _InFlight(NamedTuple):
+    """A command without an answer so far, and the changes of own orders that it is predicted to bring."""
+
+    number: int
+    tag: Tag
+    order_id: int
+    changes: tuple[tuple[OwnOrder, int], ...]
+
+
+class OwnOrders:
+    """The own orders of one flow in one symbol, and the only maker of its commands."""
+
+    def __init__(
+        self,
+        symbol_id: int,
+        owner: int,
+        order_ids: Iterator[int],
+        on_handled: Callable[[int], None] | None = None,
+    ) -> None:
+        """Start without orders.
+
+        Args:
+            owner: the owner that all orders carry.
+            order_ids: ids that nobody else uses, rising.
+            on_handled: called with n when commands 1 to n are known to be handled and nothing later was taken in yet.
+        """
+        self._symbol_id = symbol_id
+        self._owner = owner
+        self._order_ids = order_ids
+        self._on_handled = on_handled
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything: the engine's book is empty and commands are counted from 1 again."""
+        self._orders: dict[int, OwnOrder] = {}
+        self._levels: tuple[_Levels, _Levels] = (
+            SortedDict(),
+            SortedDict(),
+        )
+        self._in_flight: deque[_InFlight] = deque()
+        self._outgoing: list[Command] = []
+        self.sent_count = 0
+        self.handled_count = 0
+
+    # What is there
+
+    def prices(self, side: Side) -> Iterator[int]:
+        """Iterate over the prices of all own orders that are not known to be gone, best first."""
+        levels = self._levels[side]
+        return reversed(levels) if side == Side.BUY else iter(levels)
+
+    def orders_at(self, side: Side, price_ticks: int) -> Sequence[OwnOrder]:
+        """Return the own orders at a price that are not known to be gone, first in the queue first."""
+        orders: Sequence[OwnOrder] = self._levels[side].get(price_ticks, ())
+        return orders
+
+    def expected_lots(self, side: Side, price_ticks: int) -> int:
+        """Return what will rest at a price once everything in flight is handled."""
+        return sum(order.expected_lots for order in self.orders_at(side, price_ticks))
+
+    def best_price(self, side: Side) -> int | None:
+        """Return the best price at which an own order rests, as told by the events."""
+        for price_ticks in self.prices(side):
+            if any(order.resting_lots > 0 for order in self._levels[side][price_ticks]):
+                return price_ticks
+        return None
+
+    # What to do
+
+    def take_commands(self) -> list[Command]:
+        """Return the commands made since the last call."""
+        commands, self._outgoing = self._outgoing, []
+        return commands
+
+    def rest(self, side: Side, price_ticks: int, qty_lots: int, order_type: OrderType = OrderType.LIMIT) -> None:
+        """Add a background order."""
+        order = OwnOrder(next(self._order_ids), side, price_ticks)
+        self._orders[order.order_id] = order
+        self._levels[side].setdefault(price_ticks, []).append(order)
+        command = NewOrder(
+            order.order_id, self._symbol_id, side, price_ticks, qty_lots, order_type, TimeInForce.GTC, owner=self._owner
+        )
+        self._send(Tag.NEW_ORDER, order.order_id, command, [(order, qty_lots)])
+
+    def take(self, side: Side, limit_ticks: int, qty_lots: int) -> None:
+        """Trade at once up to a limit price; what finds nobody is cancelled."""
+        order_id = next(self._order_ids)
+        command = NewOrder(
+            order_id, self._symbol_id, side, limit_ticks, qty_lots, OrderType.LIMIT, TimeInForce.IOC, owner=self._owner
+        )
+        self._send(Tag.NEW_ORDER, order_id, command, list(self._predict_fills(side, limit_ticks, qty_lots)))
+
+    def cancel(self, order: OwnOrder) -> None:
+        """Cancel an order, unless that was done."""
+        if not order.is_cancel_sent:
+            order.is_cancel_sent = True
+            command = CancelOrder(order.order_id, self._symbol_id, self._owner)
+            self._send(Tag.CANCEL_ORDER, order.order_id, command, [(order, -order.expected_lots)])
+
+    def cancel_level(self, side: Side, price_ticks: int) -> None:
+        """Cancel all at a price that is not known to be gone, whatever is predicted of it."""
+        for order in self.orders_at(side, price_ticks):
+            self.cancel(order)
+
+    def set_level(self, side: Side, price_ticks: int, qty_lots: int) -> None:
+        """Make a level hold a quantity: more joins the back of the queue, less leaves from its back."""
+        if qty_lots == 0:
+            self.cancel_level(side, price_ticks)
+            return
+        orders = self.orders_at(side, price_ticks)
+        excess = sum(order.expected_lots for order in orders) - qty_lots
+        if excess < 0:
+            self.rest(side, price_ticks, -excess)
+        for order in reversed(orders):
+            if excess <= 0:
+                break
+            expected = order.expected_lots
+            if 0 < expected <= excess:
+                self.cancel(order)
+            elif expected > excess:
+                self._shrink(order, expected - excess)
+            excess -= expected
+
+    def _shrink(self, order: OwnOrder, qty_lots: int) -> None:
+        command = AmendOrder(order.order_id, self._symbol_id, order.price_ticks, qty_lots, self._owner)
+        self._send(Tag.AMEND_ORDER, order.order_id, command, [(order, qty_lots - order.expected_lots)])
+
+    def _predict_fills(self, side: Side, limit_ticks: int, qty_lots: int) -> Iterator[tuple[OwnOrder, int]]:
+        resting_side = side.opposite
+        for price_ticks in self.prices(resting_side):
+            if qty_lots <= 0 or (price_ticks > limit_ticks if side == Side.BUY else price_ticks < limit_ticks):
+                return
+            for order in self._levels[resting_side][price_ticks]:
+                fill = min(qty_lots, order.expected_lots)
+                if fill > 0:
+                    qty_lots -= fill
+                    yield order, -fill
+
+    def _send(self, tag: Tag, order_id: int, command: Command, changes: Iterable[tuple[OwnOrder, int]]) -> None:
+        kept = tuple(changes)
+        for order, lots in kept:
+            order.in_flight_lots += lots
+        self.sent_count += 1
+        self._in_flight.append(_InFlight(self.sent_count, tag, order_id, kept))
+        self._outgoing.append(command)
+
+    # What happened
+
+    def apply(self, events: Iterable[Event], acknowledged: int) -> None:
+        """Take in the events of own orders, in the engine's order, then that `acknowledged` commands are handled."""
+        for event in events:
+            self._land_command_of(event)
+            self._apply_event(event)
+        while self._in_flight and self._in_flight[0].number <= acknowledged:
+            self._land()
+        self._set_handled(acknowledged)
+
+    def _land_command_of(self, event: Event) -> None:
+        """Drop the prediction of the first command in flight if this is its first event."""
+        if not self._in_flight:
+            return
+        first = self._in_flight[0]
+        match event:
+            case Accepted():
+                tag = Tag.NEW_ORDER
+            case Canceled():
+                tag = Tag.CANCEL_ORDER
+            case Amended():
+                tag = Tag.AMEND_ORDER
+            case Rejected():
+                tag = Tag(event.command)
+            case _:
+                return
+        if first.tag == tag and first.order_id == event.order_id:
+            self._set_handled(first.number - 1)
+            self._land()
+
+    def _land(self) -> None:
+        for order, lots in self._in_flight.popleft().changes:
+            order.in_flight_lots -= lots
+
+    def _set_handled(self, count: int) -> None:
+        if count > self.handled_count:
+            self.handled_count = count
+            if self._on_handled is not None:
+                self._on_handled(count)
+
+    def _apply_event(self, event: Event) -> None:
+        match event:
+            case Accepted() | Rested() | Amended():
+                if order := self._orders.get(event.order_id):
+                    order.resting_lots = event.resting_lots
+            case Executed():
+                if order := self._orders.get(event.maker_order_id):
+                    self._set_resting(order, event.maker_resting_lots, event.maker_leaves_lots)
+                if event.taker_leaves_lots == 0 and (order := self._orders.get(event.taker_order_id)):
+                    self._set_resting(order, 0, 0)
+            case Canceled():
+                if order := self._orders.get(event.order_id):
+                    self._set_resting(order, event.leaves_lots, event.leaves_lots)
+            case Rejected():
+                if order := self._orders.get(event.order_id):
+                    if event.command == Tag.NEW_ORDER or event.reason == RejectReason.UNKNOWN_ORDER:
+                        self._set_resting(order, 0, 0)
+                    order.is_cancel_sent = False
+            case _:
+                pass
+
+    def _set_resting(self, order: OwnOrder, resting_lots: int, leaves_lots: int) -> None:
+        order.resting_lots = resting_lots
+        if leaves_lots == 0:
+            order.is_gone = True
+            del self._orders[order.order_id]
+            level = self._levels[order.side][order.price_ticks]
+            level.remove(order)
+            if not level:
+                del self._levels[order.side][order.price_ticks]
