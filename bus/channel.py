@@ -3,7 +3,7 @@
 import selectors
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,7 @@ class ChannelSocket:
             self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, 500)
         if kind == "DEALER":
             self._socket.setsockopt(zmq.IMMEDIATE, 1)
-        self._waiter: zmq.asyncio.Socket | None = None
+        self._is_binder = is_binder
         if is_binder:
             self._socket.bind(self.endpoint)
         else:
@@ -90,15 +90,24 @@ class ChannelSocket:
         """Wait until a message can be received; return whether one can."""
         return bool(self._socket.poll(timeout_ms))
 
-    async def readable(self, timeout_ms: int) -> bool:
-        """Wait, inside an asyncio loop, until a message can be received; return whether one can."""
-        if self._waiter is None:
-            self._waiter = zmq.asyncio.Socket.from_socket(self._socket)
-        return bool(await self._waiter.poll(timeout_ms))
-
     def close(self) -> None:
         """Close the socket; what is on its way gets the channel's linger time."""
         self._socket.close()
+        if self._is_binder:
+            Path(self.endpoint.removeprefix("ipc://")).unlink(missing_ok=True)
+
+
+def close_all() -> None:
+    """Wait until the sockets that were closed have sent what was on its way, each within its linger time."""
+    zmq.Context.instance().term()
+
+
+async def wait_readable(sockets: Sequence[ChannelSocket], timeout_ms: int) -> None:
+    """Wait, inside an asyncio loop, until a message can be received from one of `sockets`, but not longer than that."""
+    poller = zmq.asyncio.Poller()
+    for channel_socket in sockets:
+        poller.register(channel_socket.raw, zmq.POLLIN)
+    await poller.poll(timeout_ms)
 
 
 @dataclass(slots=True)

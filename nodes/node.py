@@ -13,7 +13,7 @@ from typing import Any
 import msgpack
 import structlog
 
-from bus.channel import ChannelSocket, PollLoop
+from bus.channel import ChannelSocket, PollLoop, close_all
 from bus.topology import CONTROL
 from market.clock import monotonic_ns
 from nodes.lock import LockedError, LockFile
@@ -147,6 +147,7 @@ def run_node(name: str, settings: Settings) -> int:
     finally:
         if node is not None:
             node.close()
+        close_all()
         lock.release()
 
 
