@@ -1,0 +1,1 @@
+"""The matching engine: pure and deterministic; no sockets, no clock, no logging, no allocation once started."""

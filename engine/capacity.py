@@ -1,0 +1,43 @@
+"""How much an engine holds: taken once at the start, never more."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from market.limits import RING_SLOTS, SYMBOLS_MAX
+
+PAGE_BITS: Final = 12
+LEVELS_PER_PAGE: Final = 1 << PAGE_BITS  # prices side by side that share one page of levels
+ORDERS_MAX: Final = 262_144
+PAGES_MAX: Final = 1_024
+EVENT_SLOTS_MIN: Final = 8  # the most that one step of a match may tell, with room to spare
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What an engine holds at most.
+
+    Attributes:
+        symbol_count: symbols, numbered from 0.
+        orders_max: orders that rest or wait for their trigger, all symbols together; beyond it `BOOK_FULL`.
+        pages_max: pages of `LEVELS_PER_PAGE` prices with at least one order, counted apart for each symbol's book, its
+            orders that wait for a rise and those that wait for a fall; beyond it `LEVELS_FULL`.
+        command_slots: rows of the ring of commands, a power of two.
+        event_slots: rows of the ring of events, a power of two.
+    """
+
+    symbol_count: int
+    orders_max: int = ORDERS_MAX
+    pages_max: int = PAGES_MAX
+    command_slots: int = RING_SLOTS
+    event_slots: int = RING_SLOTS
+
+    def __post_init__(self) -> None:
+        """Refuse what no engine can be built with."""
+        if not 1 <= self.symbol_count <= SYMBOLS_MAX:
+            raise ValueError(f"symbol_count must be 1 to {SYMBOLS_MAX}, was {self.symbol_count}")
+        if not 1 <= self.orders_max < 2**31:
+            raise ValueError(f"orders_max must be 1 to {2**31 - 1}, was {self.orders_max}")
+        if not 1 <= self.pages_max < 2**20:
+            raise ValueError(f"pages_max must be 1 to {2**20 - 1}, was {self.pages_max}")
+        if self.event_slots < EVENT_SLOTS_MIN:
+            raise ValueError(f"event_slots must be at least {EVENT_SLOTS_MIN}, was {self.event_slots}")

@@ -1,0 +1,81 @@
+"""The one face of every matching engine, and the choice between them."""
+
+from typing import Protocol
+
+from engine.capacity import ORDERS_MAX, PAGES_MAX, Capacity
+from engine.ring import Ring
+from engine.rows import Int64Array
+from market.depth import Depth
+from market.feed_messages import BestPrices
+from market.limits import RING_SLOTS
+
+
+class MatchingEngine(Protocol):
+    """Takes commands from one ring and tells events into another; see docs/engine.md for the rules.
+
+    `match` handles the waiting commands in order. It stops early, in the middle of a command if need be, when the ring
+    of events has no room for what comes next; the command then stays in its ring, and the next call goes on where this
+    one stopped. So a caller loops `while len(engine.commands)`: match, then drain the events.
+    """
+
+    @property
+    def commands(self) -> Ring:
+        """The ring that the caller fills."""
+
+    @property
+    def events(self) -> Ring:
+        """The ring that the caller drains."""
+
+    @property
+    def sequence(self) -> int:
+        """The sequence of the last event; 0 before the first."""
+
+    @property
+    def live_order_count(self) -> int:
+        """How many orders rest or wait for their trigger."""
+
+    def match(self) -> int:
+        """Handle what waits; return how many commands were finished (and consumed)."""
+
+    def depth(self, symbol_id: int, level_count: int) -> Depth:
+        """Return the best `level_count` levels of each side with what is shown there."""
+
+    def orders(self, symbol_id: int) -> Int64Array:
+        """Return the resting orders, bids before asks, each side by price, then time.
+
+        The columns of a row: order_id, side, price_ticks, resting_lots (shown), leaves_lots (all that is open), owner.
+        """
+
+    def best(self, symbol_id: int) -> BestPrices:
+        """Return the best bid and offer with what is shown there."""
+
+    def state_hash(self) -> int:
+        """Return 64 bits that every engine in this state agrees on."""
+
+    def check_invariants(self) -> None:
+        """Walk the whole state.
+
+        Raises:
+            AssertionError: with the values, where it contradicts itself.
+        """
+
+
+def make_engine(
+    book: str,
+    symbol_count: int,
+    orders_max: int = ORDERS_MAX,
+    pages_max: int = PAGES_MAX,
+    command_slots: int = RING_SLOTS,
+    event_slots: int = RING_SLOTS,
+) -> MatchingEngine:
+    """Return an empty engine: `book` is `fast` (compiled) or `reference` (slow and obvious).
+
+    Raises:
+        ValueError: for another book, or capacities out of range.
+    """
+    capacity = Capacity(symbol_count, orders_max, pages_max, command_slots, event_slots)
+    if book == "reference":
+        from engine.reference_engine import ReferenceEngine
+
+        return ReferenceEngine(capacity)
+    raise ValueError(f"book must be one of fast, reference, was {book!r}")

@@ -1,0 +1,1 @@
+"""The matching engine's rules, its rings and rows, one by one."""

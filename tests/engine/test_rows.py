@@ -1,0 +1,75 @@
+"""Rows: the tag, the fields in wire order, zeros; and back again."""
+
+import struct
+from typing import Any
+
+import numpy as np
+import pytest
+
+import engine.rows
+from bus.messages import MESSAGES, TAG_BY_MESSAGE
+from engine.rows import (
+    COMMAND_BY_TAG,
+    EVENT_BY_TAG,
+    ROW_WIDTH,
+    TAG_BY_TYPE,
+    column,
+    read_command,
+    read_event,
+    write_command,
+    write_event,
+)
+from market.codes import Tag
+from market.commands import AmendOrder, CancelOrder, HaltSymbol, MassCancel, NewOrder
+
+
+def _filled(message: type[Any]) -> Any:
+    return message(*range(101, 101 + len(message._fields)))
+
+
+def test_every_message_of_the_table_that_fits_has_a_row() -> None:
+    """The rooms `bus` and `engine` may not import each other, so their tables are compared here."""
+    assert all(TAG_BY_MESSAGE[message] == tag for message, tag in TAG_BY_TYPE.items())
+    assert {spec.tag for spec in MESSAGES if spec.tag < Tag.BOOK_ORDER} == {*COMMAND_BY_TAG, *EVENT_BY_TAG}
+
+
+@pytest.mark.parametrize("message", COMMAND_BY_TAG.values())
+def test_a_command_comes_back_from_its_row(message: type[Any]) -> None:
+    """Fields stand in wire order behind the tag; what a longer message left behind is cleared."""
+    rows = np.full((4, ROW_WIDTH), -1, np.int64)
+    write_command(rows, 2, _filled(message))
+    assert rows[2].tolist() == [TAG_BY_TYPE[message], *_filled(message), *[0] * (ROW_WIDTH - 1 - len(message._fields))]
+    assert read_command(rows[2]) == _filled(message)
+    assert (rows[[0, 1, 3]] == -1).all()
+
+
+@pytest.mark.parametrize("message", EVENT_BY_TAG.values())
+def test_an_event_comes_back_from_its_row(message: type[Any]) -> None:
+    """Fields stand in wire order behind the tag."""
+    rows = np.zeros((2, ROW_WIDTH), np.int64)
+    write_event(rows, 1, _filled(message))
+    assert read_event(rows[1]) == _filled(message)
+
+
+def test_a_field_beyond_64_bits_is_refused() -> None:
+    """Kernels would wrap it silently."""
+    rows = np.zeros((1, ROW_WIDTH), np.int64)
+    with pytest.raises(struct.error):
+        write_command(rows, 0, CancelOrder(2**63, 0))
+
+
+@pytest.mark.parametrize(
+    ("prefix", "message"),
+    [
+        ("NEW_", NewOrder),
+        ("CANCEL_", CancelOrder),
+        ("AMEND_", AmendOrder),
+        ("MASS_CANCEL_", MassCancel),
+        ("HALT_", HaltSymbol),
+    ],
+)
+def test_a_column_constant_is_named_after_its_field(prefix: str, message: type[Any]) -> None:
+    """A constant that named another field's column would match orders with swapped fields."""
+    for field in message._fields:
+        name = field.upper() if field.upper().startswith(prefix) else prefix + field.upper()
+        assert getattr(engine.rows, name) == column(message, field)
