@@ -1,0 +1,72 @@
+"""What the desk asks of any venue, and the ways in which a venue can fail."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from market.account import Balance, VenueOrder, VenueTrade
+from market.codes import Side
+from market.depth import Depth
+from market.instrument import Instrument
+
+
+class VenueError(Exception):
+    """A venue did not do what was asked; the text is one line without secrets."""
+
+
+class VenueUnavailableError(VenueError):
+    """The venue cannot be reached or cannot answer now; nothing was done."""
+
+
+class VenueBusyError(VenueError):
+    """We ask too much: wait `retry_after_s` before the next call."""
+
+    def __init__(self, text: str, retry_after_s: float) -> None:
+        super().__init__(text)
+        self.retry_after_s = retry_after_s
+
+
+class VenueRefusedError(VenueError):
+    """The venue understood and said no; nothing was done. `code` is the venue's own."""
+
+    def __init__(self, text: str, code: int = 0) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class VenueKeysError(VenueRefusedError):
+    """The venue does not accept our keys, or there are none."""
+
+
+class VenueUnknownError(VenueError):
+    """The reply was lost: whether it was done is unknown. Ask by client order id; never just send again."""
+
+
+class Venue(Protocol):
+    """A place to trade one account. All calls block; all raise VenueError."""
+
+    @property
+    def name(self) -> str:
+        """What to call the venue in logs and reports."""
+
+    def depth(self, instrument: Instrument, level_count: int) -> Depth:
+        """Return the best levels of the book, our own orders among them."""
+
+    def open_orders(self, instrument: Instrument) -> Sequence[VenueOrder]:
+        """Return our open orders, oldest first."""
+
+    def place(
+        self, instrument: Instrument, side: Side, price_ticks: int, qty_lots: int, client_order_id: str
+    ) -> VenueOrder:
+        """Enter a post-only limit order."""
+
+    def cancel(self, instrument: Instrument, order_id: str) -> None:
+        """Cancel an order; that it is already gone is not an error."""
+
+    def find_order(self, instrument: Instrument, client_order_id: str) -> VenueOrder | None:
+        """Return the order of that client order id, open or ended, or None if the venue has never had it."""
+
+    def balances(self) -> Mapping[str, Balance]:
+        """Return every asset of the account."""
+
+    def trades(self, instrument: Instrument, limit: int = 100, from_id: int | None = None) -> Sequence[VenueTrade]:
+        """Return our trades, oldest first: the latest `limit`, or the first `limit` from trade `from_id` on."""
