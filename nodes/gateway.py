@@ -9,12 +9,13 @@ import socket
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
-from bus.channel import POLL_READ, POLL_WRITE, ChannelSocket, PollLoop
+from bus.channel import POLL_READ, POLL_WRITE, PollLoop
 from bus.codec import MalformedMessageError, StreamDecoder, encode, encode_all
 from bus.messages import TAG_BY_MESSAGE, Message
-from bus.order_link import Connected, LinkError, Reports, SourceEnd
+from bus.order_link import Connected, Reports
+from bus.order_source import OrderSource
 from bus.publisher import definition_of
-from bus.topology import ORDERS, Source
+from bus.topology import Source
 from market.clock import monotonic_ns, time_ns
 from market.codes import CancelReason, RejectReason
 from market.commands import AmendOrder, CancelOrder, Command, MassCancel, NewOrder
@@ -58,8 +59,7 @@ class GatewayNode:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._loop: PollLoop = node.poll_loop()
-        self._channel = ChannelSocket(ORDERS, node.settings.run_dir)
-        self._link = SourceEnd(Source.GATEWAY)
+        self._source = OrderSource(Source.GATEWAY, node.settings.run_dir)
         self._orders: dict[int, OpenOrder] = {}  # by the desk's order id
         self._sessions: dict[int, Session] = {}  # by owner
         self._next_order_id = Source.GATEWAY.first_order_id + 1
@@ -79,7 +79,7 @@ class GatewayNode:
 
     def run(self) -> None:
         """Serve until stopped."""
-        self._loop.on_readable(self._channel, self._on_engine)
+        self._loop.on_readable(self._source.socket, self._on_engine)
         self._loop.every(TICK_MS, self._on_tick)
         self._loop.run()
 
@@ -87,9 +87,8 @@ class GatewayNode:
         """Hang up on every client, cancel what they had open, and give the cancels time to leave."""
         for session in list(self._sessions.values()):
             self._hang_up(session, "the gateway stops")
-        self._flush_link()
         self._listener.close()
-        self._channel.close()
+        self._source.close()
 
     # --- clients ---
 
@@ -131,12 +130,11 @@ class GatewayNode:
             self._counts["malformed"] += 1
             self._reply(session, encode(Rejected(0, time_ns(), -1, 0, 0, 0, RejectReason.MALFORMED)))
             self._hang_up(session, str(error))
-        self._flush_link()
 
     def _on_command(self, session: Session, message: Message) -> None:
         if not isinstance(message, NewOrder | CancelOrder | AmendOrder):
             raise MalformedMessageError(f"{type(message).__name__} is not for clients")
-        if not self._link.is_connected or self._link.is_full:
+        if not self._source.is_connected:
             self._reject(session, message, RejectReason.ENGINE_UNAVAILABLE)
         elif isinstance(message, NewOrder):
             self._on_new_order(session, message)
@@ -194,7 +192,7 @@ class GatewayNode:
         self._node.log.info("client gone", peer=session.peer, why=why, open_orders=len(session.orders))
         self._loop.forget(session.connection)
         session.connection.close()
-        if self._link.is_connected and not self._link.is_full:
+        if self._source.is_connected:
             now_ns = time_ns()
             for order_id in session.orders.values():
                 order = self._orders[order_id].order
@@ -208,19 +206,14 @@ class GatewayNode:
     # --- engine ---
 
     def _send(self, command: Command) -> None:
-        self._link.send([command])
+        self._source.send([command])
 
     def _on_engine(self) -> None:
-        while (frames := self._channel.receive()) is not None:
-            try:
-                for news in self._link.receive(frames):
-                    if isinstance(news, Connected):
-                        self._on_connected(news)
-                    else:
-                        self._on_reports(news)
-            except (LinkError, MalformedMessageError) as error:
-                self._node.log.warning("bad frame from the engine", why=str(error))
-        self._flush_link()
+        for news in self._source.receive():
+            if isinstance(news, Connected):
+                self._on_connected(news)
+            else:
+                self._on_reports(news)
 
     def _on_connected(self, news: Connected) -> None:
         self._next_order_id = max(self._next_order_id, news.last_order_id + 1)
@@ -230,7 +223,7 @@ class GatewayNode:
             # Orders of clients of an earlier gateway process, which nobody can cancel any more.
             first = Source.GATEWAY.first_owner
             now_ns = time_ns()
-            self._link.send(
+            self._source.send(
                 [MassCancel(owner=owner, time_ns=now_ns) for owner in range(first, first + TCP_SESSIONS_MAX)]
             )
         if not self._is_listening:
@@ -302,13 +295,8 @@ class GatewayNode:
         self._release(entry.session)
 
     def _on_tick(self) -> None:
-        self._link.tick(monotonic_ns())
-        self._flush_link()
+        self._source.tick(monotonic_ns())
         self._node.show(clients=len(self._sessions), open_orders=len(self._orders), **self._counts)
-
-    def _flush_link(self) -> None:
-        for frames in self._link.outgoing():
-            self._channel.send(frames)
 
 
 def run(node: Node) -> None:

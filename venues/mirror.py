@@ -39,9 +39,10 @@ class GatewayMirror:
         """
         client = self._connected()
         wanted = {order.order_id: order for order in live}
-        commands: list[NewOrder | CancelOrder | AmendOrder] = []
-        for venue_id in self._mirrored.keys() - wanted.keys():
-            commands.append(CancelOrder(self._mirrored.pop(venue_id).order_id, self._instrument.symbol_id))
+        commands: list[NewOrder | CancelOrder | AmendOrder] = [
+            CancelOrder(self._mirrored.pop(venue_id).order_id, self._instrument.symbol_id)
+            for venue_id in self._mirrored.keys() - wanted.keys()
+        ]
         for venue_id, order in wanted.items():
             commands.extend(self._changes(venue_id, order))
         try:

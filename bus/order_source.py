@@ -1,0 +1,66 @@
+"""A source's socket and its end of the order link, kept moving together."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bus.channel import ChannelSocket
+from bus.codec import MalformedMessageError
+from bus.order_link import Connected, LinkError, Reports, SourceEnd
+from bus.topology import ORDERS, Source
+from market.commands import Command
+
+
+class OrderSource:
+    """Sends commands to the engine and receives their reports, through restarts on either side.
+
+    Watch `socket`, call `receive` when it is readable and `tick` several times a second.
+
+    Args:
+        source: who we are.
+        run_dir: the desk's run directory.
+        resume: epoch and sequence of the last report that is kept for good, (0, 0) if nothing is.
+    """
+
+    def __init__(self, source: Source, run_dir: Path, resume: tuple[int, int] = (0, 0)) -> None:
+        self.source = source
+        self.socket = ChannelSocket(ORDERS, run_dir)
+        self.bad_frame_count = 0
+        self._link = SourceEnd(source, resume)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the engine has answered and is not too far behind to take commands."""
+        return self._link.is_connected and not self._link.is_full
+
+    def send(self, commands: Sequence[Command]) -> int:
+        """Send commands and return the link sequence of the last one.
+
+        Raises:
+            ConnectionError: while the engine does not answer, or is far behind; nothing was sent.
+        """
+        sequence = self._link.send(commands)
+        self._flush()
+        return sequence
+
+    def receive(self) -> Iterator[Connected | Reports]:
+        """Yield what waits on the socket; what the link answers to it is sent at the end."""
+        while (frames := self.socket.receive()) is not None:
+            try:
+                yield from self._link.receive(frames)
+            except (LinkError, MalformedMessageError):
+                self.bad_frame_count += 1  # the gap that it leaves makes the link ask again
+        self._flush()
+
+    def tick(self, now_ns: int) -> None:
+        """Let the link ask again and acknowledge; `now_ns` is monotonic."""
+        self._link.tick(now_ns)
+        self._flush()
+
+    def close(self) -> None:
+        """Send what is left, and close the socket."""
+        self._flush()
+        self.socket.close()
+
+    def _flush(self) -> None:
+        for frames in self._link.outgoing():
+            self.socket.send(frames)

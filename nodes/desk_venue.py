@@ -1,0 +1,32 @@
+"""The venue that the settings name, with its keys: what the maker, the tracker and the command line trade through."""
+
+from nodes.settings import Settings
+from paper.accounts import KeyFileError, load_keys
+from venues.binance import BinanceVenue
+from venues.venue import VenueKeysError
+
+
+def desk_venue(settings: Settings) -> BinanceVenue:
+    """Return the venue of `settings`, not yet contacted.
+
+    Raises:
+        VenueKeysError: if there are no keys for it, or their file may be read by others.
+    """
+    venue = settings.venue
+    url = venue.url or (paper_url(settings) if venue.name == "paper" else None)
+    if venue.api_key is not None and venue.secret is not None:
+        api_key, secret = venue.api_key.get_secret_value(), venue.secret.get_secret_value()
+    elif venue.name == "paper":
+        try:
+            pair = load_keys(settings.keys_file)
+        except KeyFileError as error:
+            raise VenueKeysError(f"no keys for the paper exchange: {error}") from None
+        api_key, secret = pair.api_key, pair.secret
+    else:
+        raise VenueKeysError(f"{venue.name} needs keys: set TICKBUS_VENUE__API_KEY and TICKBUS_VENUE__SECRET")
+    return BinanceVenue(venue.name, url, api_key, secret, venue.timeout_ms)
+
+
+def paper_url(settings: Settings) -> str:
+    """Return the URL of this desk's paper exchange."""
+    return f"http://{settings.paper.host}:{settings.paper.port}"
