@@ -1,0 +1,113 @@
+"""One step of the tracker on a real folder: it goes on, starts anew where it must, and says so."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from market.codes import Side
+from reports.bookkeeping import record
+from reports.folder import ReportsFolder
+from tests.reports.fills import DAY, DAY_MS, ETH, NOON_MS, account, buy, fill, sell, snapshot
+
+_START = account(BTC="1", USDT="10000")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> ReportsFolder:
+    """Return a folder that is not made yet."""
+    return ReportsFolder(tmp_path / "reports")
+
+
+def _names(folder: ReportsFolder) -> list[str]:
+    return sorted(entry.name for entry in folder.path.iterdir())
+
+
+def test_goes_on_from_poll_to_poll(folder: ReportsFolder) -> None:
+    """Guards the day's history across processes: windows that overlap add up."""
+    fills = [buy(1, "1", "100"), sell(2, "1", "105"), buy(3, "1", "99")]
+    record(folder, snapshot(_START, fills[:2]))
+    recorded = record(folder, snapshot(_START, fills[1:]))
+    assert folder.read(DAY) == recorded.document
+    assert [entry["id"] for entry in recorded.document["trade_history"]] == [1, 2, 3]
+    assert recorded.notes == ()
+    assert recorded.path == folder.file_of(DAY)
+
+
+def test_keeps_a_damaged_file_and_starts_anew(folder: ReportsFolder) -> None:
+    """Guards a damaged day: kept, said, and the report goes on from what the venue still tells."""
+    path = record(folder, snapshot(_START, [buy(1, "1", "100")])).path
+    path.write_bytes(path.read_bytes()[:-20])
+    recorded = record(folder, snapshot(_START, [buy(1, "1", "100")]))
+    assert recorded.document["total_trades"] == 1
+    assert _names(folder) == ["performance_20251130.damaged-1.json", "performance_20251130.json"]
+    assert len(recorded.notes) == 1
+    assert "is damaged: expected JSON" in recorded.notes[0]
+    assert "kept as performance_20251130.damaged-1.json" in recorded.notes[0]
+
+
+def test_keeps_the_report_of_an_account_that_the_venue_forgot(folder: ReportsFolder) -> None:
+    """Guards a reset venue: two accounts' trades never mix, and neither is lost."""
+    record(folder, snapshot(_START, [buy(1, "1", "100"), buy(2, "1", "100")]))
+    new = fill(1, Side.BUY, "2", "90", time_ms=NOON_MS + 60_000)
+    recorded = record(folder, snapshot(_START, [new]))
+    assert [entry["qty"] for entry in recorded.document["trade_history"]] == [2]
+    assert _names(folder) == ["performance_20251130.before-reset-1.json", "performance_20251130.json"]
+    assert recorded.notes[0].startswith("the venue has a new account: trade 1 of BTCUSDT is not the one")
+
+
+def test_keeps_a_report_by_other_hands(folder: ReportsFolder) -> None:
+    """Guards a document without a history: it cannot be gone on with, and is not written over."""
+    folder.path.mkdir()
+    document = record(folder, snapshot(_START)).document
+    keys = ("date", "time", "balances", "trades", "total_trades")
+    with folder.locked():
+        folder.write(DAY, {name: document[name] for name in keys} | {"version": 1})
+    recorded = record(folder, snapshot(_START))
+    assert _names(folder) == ["performance_20251130.foreign-1.json", "performance_20251130.json"]
+    assert "no trade history" in recorded.notes[0]
+
+
+def test_adds_yesterdays_late_trades_to_yesterday(folder: ReportsFolder) -> None:
+    """Guards midnight: what was traded after yesterday's last poll comes into yesterday's file, once."""
+    record(folder, snapshot(_START, [buy(1, "1", "100")]))
+    late = [buy(1, "1", "100"), sell(2, "1", "105"), fill(3, Side.BUY, "1", "99", time_ms=NOON_MS + DAY_MS)]
+    first = record(folder, snapshot(_START, late, time_ms=NOON_MS + DAY_MS))
+    again = record(folder, snapshot(_START, late, time_ms=NOON_MS + DAY_MS))
+    yesterday = folder.read(DAY)
+    assert yesterday is not None
+    assert (yesterday["total_trades"], yesterday["trades"]["pnl"]) == (2, 5)
+    assert first.document["total_trades"] == again.document["total_trades"] == 1
+    assert first.notes == ("1 late trades of 2025-11-30 were added to performance_20251130.json",)
+    assert again.notes == ()
+
+
+def test_makes_no_day_that_nobody_saw(folder: ReportsFolder) -> None:
+    """Guards missing days: old trades alone do not make a report."""
+    record(folder, snapshot(_START, [buy(1, "1", "100")], time_ms=NOON_MS + DAY_MS))
+    assert folder.days() == [date(2025, 12, 1)]
+
+
+def test_leaves_a_damaged_yesterday_alone(folder: ReportsFolder) -> None:
+    """Guards late trades: a file that cannot be read is named and not touched."""
+    folder.path.mkdir()
+    folder.file_of(DAY).write_text("{")
+    recorded = record(folder, snapshot(_START, [buy(1, "1", "100")], time_ms=NOON_MS + DAY_MS))
+    assert folder.file_of(DAY).read_text() == "{"
+    assert "its late trades are not added" in recorded.notes[0]
+
+
+def test_leaves_yesterday_alone_when_the_account_is_another(folder: ReportsFolder) -> None:
+    """Guards late trades after a reset."""
+    before = record(folder, snapshot(_START, [buy(1, "1", "100")])).document
+    recorded = record(folder, snapshot(_START, [buy(1, "7", "100")], time_ms=NOON_MS + DAY_MS))
+    assert folder.read(DAY) == before
+    assert "is of an older account" in recorded.notes[0]
+
+
+def test_changes_nothing_when_it_cannot_understand_the_trades(folder: ReportsFolder) -> None:
+    """Guards the file against a half-known account."""
+    before = record(folder, snapshot(_START, [buy(1, "1", "100")])).document
+    with pytest.raises(ValueError, match="is in 'DOGEUSDT'"):
+        record(folder, snapshot(_START, [fill(1, Side.BUY, "1", "1", symbol="DOGEUSDT")], instruments=(ETH,)))
+    assert folder.read(DAY) == before

@@ -1,0 +1,221 @@
+"""The folder of daily files: whole or not at all under every crash, damage named, nothing lost."""
+
+import fcntl
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from market.exact_json import JsonObject, loads
+from reports import folder as folder_module
+from reports.daily_file import decode, encode
+from reports.folder import DamagedReportError, FolderBusyError, ReportsFolder
+from reports.performance import performance_document
+from tests.reports.crash_writer import POINTS
+from tests.reports.fills import DAY, account, buy, sell, snapshot
+
+_REPOSITORY = Path(__file__).resolve().parents[2]
+_FIXED_KEYS = ("date", "time", "balances", "trades", "total_trades")
+_FOREIGN = (
+    '{"date":"2025-11-30","time":"12:45:29","balances":{"BTC":{"free":1.0,"locked":0.00011},"USDT":{"free":9980,'
+    '"locked":9.99}},"trades":{"total_buys":5,"total_sells":3,"pnl":12.50,"avg_buy_price":91200.00,'
+    '"avg_sell_price":91450.00},"total_trades":8}'
+)
+
+
+@pytest.fixture
+def document() -> JsonObject:
+    """Return a day with two trades."""
+    fills = [buy(1, "0.01094", "91202.23", "0.00001", "BTC"), sell(2, "0.01094", "91567.77", "1.0017514")]
+    return performance_document(snapshot(account(BTC="1", USDT="10000"), fills), None)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> ReportsFolder:
+    """Return a folder that is not made yet."""
+    return ReportsFolder(tmp_path / "reports")
+
+
+@pytest.fixture
+def small_files_only() -> Iterator[None]:
+    """Let no file grow beyond 1 KB, as a full disk would."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_024, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def _write(folder: ReportsFolder, document: JsonObject) -> Path:
+    with folder.locked():
+        return folder.write(DAY, document)
+
+
+def _writer(folder: ReportsFolder, *args: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "tests.reports.crash_writer", str(folder.path), *args]
+    return subprocess.Popen(command, cwd=_REPOSITORY, stdout=subprocess.PIPE, text=True)
+
+
+def test_reads_back_what_it_wrote(folder: ReportsFolder, document: JsonObject) -> None:
+    """Guards the file's name, its content, and that nothing else is left in the folder."""
+    assert folder.read(DAY) is None
+    assert folder.days() == []
+    path = _write(folder, document)
+    assert path == folder.path / "performance_20251130.json"
+    assert folder.read(DAY) == document
+    assert [entry.name for entry in folder.path.iterdir()] == [path.name]
+
+
+def test_lists_only_daily_files(folder: ReportsFolder, document: JsonObject) -> None:
+    """Guards listing: files kept aside, temporary ones and impossible days are none."""
+    _write(folder, document)
+    for name in ("performance_20251130.damaged-1.json", "performance_20251129.json.tmp", "performance_20251332.json"):
+        (folder.path / name).write_text("{}")
+    (folder.path / "performance_20251128.json").write_text("{}")
+    assert folder.days() == [date(2025, 11, 28), DAY]
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_survives_a_kill_at_every_point_of_a_write(folder: ReportsFolder, point: str) -> None:
+    """Guards atomicity: the old file before the rename, the new one after it, never anything else."""
+    with _writer(folder, point) as process:
+        process.communicate(timeout=60)
+    assert process.returncode == -9
+    found = folder.read(DAY)
+    assert found is not None
+    assert found["total_trades"] == (50 if point in ("after replace", "before folder fsync") else 1)
+    _write(folder, found)
+    assert [entry.name for entry in folder.path.iterdir()] == ["performance_20251130.json"]
+
+
+@pytest.mark.parametrize("writes", [1, 2, 3, 5, 8, 13])
+def test_survives_a_kill_at_any_moment(folder: ReportsFolder, writes: int) -> None:
+    """Guards atomicity where nobody chose the moment, and the lock, which dies with its holder."""
+    with _writer(folder) as process:
+        assert process.stdout is not None
+        written = [int(process.stdout.readline()) for _ in range(writes)]
+        process.kill()
+    found = folder.read(DAY)
+    assert found is not None
+    assert found["total_trades"] >= written[-1]
+    _write(folder, found)
+
+
+def test_keeps_the_old_file_when_the_disk_refuses(
+    folder: ReportsFolder, document: JsonObject, request: pytest.FixtureRequest
+) -> None:
+    """Guards a full disk: an OSError for the caller, the old file whole, no half of the new one."""
+    small = {name: document[name] for name in (*_FIXED_KEYS, "version")}
+    path = _write(folder, small)
+    request.getfixturevalue("small_files_only")
+    with pytest.raises(OSError, match="File too large"):
+        _write(folder, document)
+    assert folder.read(DAY) == small
+    assert [entry.name for entry in folder.path.iterdir()] == [path.name]
+
+
+def test_waits_for_another_writer_and_gives_up(folder: ReportsFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards two writers (the tracker and a command): one at a time, and a stopped one blocks nobody for long."""
+    monkeypatch.setattr(folder_module, "_LOCK_WAIT_NS_MAX", 0)
+    with folder.locked():
+        other = os.open(folder.path, os.O_RDONLY)
+        try:
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with pytest.raises(FolderBusyError, match="is being written by another process"), folder.locked():
+                pytest.fail("two writers at once")
+        finally:
+            os.close(other)
+    with folder.locked():
+        assert folder.days() == []
+
+
+def test_keeps_damaged_files_under_names_of_their_own(folder: ReportsFolder, document: JsonObject) -> None:
+    """Guards what was there: a second damaged file does not replace the first."""
+    for content in ("one", "two"):
+        _write(folder, document).write_text(content)
+        folder.keep_aside(DAY, "damaged")
+    assert folder.days() == []
+    kept = sorted(folder.path.iterdir())
+    assert [(file.name, file.read_text()) for file in kept] == [
+        ("performance_20251130.damaged-1.json", "one"),
+        ("performance_20251130.damaged-2.json", "two"),
+    ]
+
+
+def test_notices_every_cut(document: JsonObject) -> None:
+    """Guards torn files: no beginning of a file passes for the whole, but for the last line's end."""
+    content = encode(document)
+    for length in range(len(content) - 1):
+        with pytest.raises(ValueError, match=r"expected|must be"):
+            decode(content[:length], DAY)
+    assert decode(content[:-1], DAY) == document
+
+
+def test_notices_every_flipped_bit(document: JsonObject) -> None:
+    """Guards against rot: a clear error, or the same figures (a space that became a tab)."""
+    content = encode(document)
+    refused = 0
+    for index in range(len(content)):
+        for bit in range(8):
+            damaged = bytearray(content)
+            damaged[index] ^= 1 << bit
+            try:
+                found = decode(bytes(damaged), DAY)
+            except ValueError:
+                refused += 1
+            else:
+                assert found == document, (index, bit)
+    assert refused > 7 * len(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"", "expected JSON"),
+        (b"\x00" * 4_096, "expected JSON"),
+        (b"\xff\xfe{}", "expected UTF-8"),
+        (b"[]", "expected a JSON object, was list"),
+        (b"{}", "date must be a text, is missing"),
+        (_FOREIGN.replace("11-30", "11-29").encode(), "date must be 2025-11-30 as the file's name says"),
+        (_FOREIGN.replace('"free":1.0', '"free":"1"').encode(), "balances.BTC: free must be a number, was '1'"),
+        (_FOREIGN.replace("12.50", "NaN").encode(), "plain decimal number, was NaN"),
+        (_FOREIGN.replace(":8", ":8.5").encode(), "total_trades must be an integer"),
+        (_FOREIGN.replace('"total_buys":5,', "").encode(), "total_buys must be an integer .*, is missing"),
+        (_FOREIGN.replace("{", '{"version":1,', 1).encode(), "checksum must be crc32:.*, was None"),
+    ],
+)
+def test_names_the_file_and_its_damage(folder: ReportsFolder, content: bytes, complaint: str) -> None:
+    """Guards the error's reader: which file, what was expected, what was there."""
+    folder.path.mkdir()
+    folder.file_of(DAY).write_bytes(content)
+    with pytest.raises(DamagedReportError, match=rf"performance_20251130\.json is damaged: .*{complaint}"):
+        folder.read(DAY)
+
+
+def test_refuses_a_file_of_a_later_version(folder: ReportsFolder, document: JsonObject) -> None:
+    """Guards an older tickbus against a newer one's file."""
+    _write(folder, document | {"version": 2})
+    with pytest.raises(DamagedReportError, match="version must be 1, was 2"):
+        folder.read(DAY)
+
+
+def test_reads_the_fixed_keys_of_a_file_by_other_hands(folder: ReportsFolder) -> None:
+    """Guards the document's fixed shape as an input: no checksum is asked of it, and nothing beside is trusted."""
+    folder.path.mkdir()
+    folder.file_of(DAY).write_text(_FOREIGN[:-1] + ',"symbols":7}')
+    assert folder.read(DAY) == loads(_FOREIGN)
+
+
+def test_reads_days_and_tells_the_damaged_ones(folder: ReportsFolder, document: JsonObject) -> None:
+    """Guards the week's input: present, damaged and missing days are three things."""
+    _write(folder, document)
+    folder.file_of(date(2025, 11, 29)).write_text("{")
+    documents, damaged = folder.read_days(DAY, 7)
+    assert list(documents) == [DAY]
+    assert list(damaged) == [date(2025, 11, 29)]
+    assert "expected JSON" in damaged[date(2025, 11, 29)]

@@ -1,0 +1,219 @@
+"""What the terminal shows: exact shapes, amounts as the venue holds them."""
+
+from decimal import Decimal
+
+import pytest
+
+from market.account import Balance, VenueOrder
+from market.codes import Side
+from market.exact_json import JsonObject, dumps
+from reports.performance import performance_document
+from reports.recommendations import recommendations
+from reports.weekly import week_of, week_to_json
+from screens.account import balances_json, balances_text, orders_json, orders_text, trades_json, trades_text
+from screens.money import gain_text, money_text
+from screens.report import day_text, week_text
+from tests.reports.fills import BTC, DAY, ETH, ETH_IN_BTC, NOON_MS, account, after, buy, fill, sell, snapshot
+
+
+def _order(order_id: str, side: Side, qty: str, price: str, filled: str = "0", symbol: str = "BTCUSDT") -> VenueOrder:
+    numbers = (Decimal(price), Decimal(qty), Decimal(filled))
+    return VenueOrder(order_id, f"c{order_id}", symbol, side, *numbers, "NEW", NOON_MS)
+
+
+def _day() -> JsonObject:
+    start = account(BTC="1", USDT="10000")
+    fills = [buy(1, "0.01094", "91202.23", "0.9"), sell(2, "0.01094", "91567.77", "0.9"), buy(3, "0.01", "91000")]
+    first = performance_document(snapshot(start), None)
+    return performance_document(snapshot(after(start, fills), fills, marks={"BTCUSDT": "91100"}), first)
+
+
+def test_shows_open_orders_in_their_exact_shape() -> None:
+    """Guards the shape, whatever zeros the venue appends and in whatever order it lists them."""
+    orders = [
+        _order("1", Side.SELL, "0.01094000", "91567.77000000"),
+        _order("2", Side.BUY, "0.01094000", "91202.23000000"),
+    ]
+    assert orders_text(orders, [BTC, ETH]) == (
+        "📋 Open Orders (BTCUSDT):\n"
+        "   📥 BUY: 0.01094 BTC @ $91,202.23\n"
+        "   📤 SELL: 0.01094 BTC @ $91,567.77\n"
+        "\n"
+        "Total Open Orders: 2"
+    )
+
+
+def test_says_that_there_are_no_orders() -> None:
+    """Guards the empty account."""
+    assert orders_text([], [BTC]) == "📋 Open Orders (BTCUSDT):\n   none\n\nTotal Open Orders: 0"
+
+
+def test_shows_a_block_for_each_symbol_and_what_is_open_of_what() -> None:
+    """Guards several symbols, partly filled orders, other quotes, best price first, and a price between two ticks."""
+    orders = [
+        _order("1", Side.BUY, "1", "100"),
+        _order("2", Side.BUY, "1.5", "1234.125", filled="0.25"),
+        _order("3", Side.SELL, "2", "0.03", symbol="ETHBTC"),
+    ]
+    assert orders_text(orders, [BTC, ETH_IN_BTC]) == (
+        "📋 Open Orders (BTCUSDT):\n"
+        "   📥 BUY: 1.25000 of 1.50000 BTC @ $1,234.125\n"
+        "   📥 BUY: 1.00000 BTC @ $100.00\n"
+        "\n"
+        "📋 Open Orders (ETHBTC):\n"
+        "   📤 SELL: 2.0000 ETH @ 0.03000 BTC\n"
+        "\n"
+        "Total Open Orders: 3"
+    )
+
+
+def test_refuses_an_order_in_an_unknown_symbol() -> None:
+    """Guards against orders that silently are not shown."""
+    with pytest.raises(ValueError, match="expected symbols among BTCUSDT, was DOGEUSDT"):
+        orders_text([_order("1", Side.BUY, "1", "1", symbol="DOGEUSDT")], [BTC])
+
+
+def test_writes_open_orders_as_exact_json() -> None:
+    """Guards `--json`."""
+    document = orders_json([_order("2", Side.BUY, "0.01094000", "91202.23000000")])
+    assert dumps(document) == (
+        '{"orders": [{"id": "2", "client_order_id": "c2", "time": "2025-11-30T12:00:00.000Z", "symbol": "BTCUSDT", '
+        '"side": "BUY", "price": 91202.23, "qty": 0.01094, "filled_qty": 0, "status": "NEW"}], "total_open_orders": 1}'
+    )
+
+
+def test_shows_the_last_trades_oldest_first() -> None:
+    """Guards order, limit, and the fee in its own asset."""
+    trades = [
+        sell(3, "0.01094", "91567.77", "1.00175140"),
+        buy(2, "0.01094", "91202.23", "0.00001094", "BTC"),
+        buy(1, "1", "1"),
+    ]
+    assert trades_text(trades, [BTC], limit=2) == (
+        "🧾 Trades (BTCUSDT):\n"
+        "   2025-11-30T12:00:02.000Z 📥 BUY: 0.01094 BTC @ $91,202.23 (maker, fee 0.00001094 BTC)\n"
+        "   2025-11-30T12:00:03.000Z 📤 SELL: 0.01094 BTC @ $91,567.77 (maker, fee 1.0017514 USDT)\n"
+        "\n"
+        "Total Trades: 2"
+    )
+    assert trades_text(trades, [BTC], limit=0).endswith("Total Trades: 0")
+    assert [row["id"] for row in trades_json(trades, limit=2)["trades"]] == [2, 3]
+
+
+def test_shows_the_traded_assets_and_counts_the_others() -> None:
+    """Guards the default: what is traded and not empty; others that hold something are counted."""
+    balances = {
+        "AAA": Balance(Decimal(1), Decimal(0)),
+        "USDT": Balance(Decimal("9002.2500"), Decimal("997.75")),
+        "BTC": Balance(Decimal("0.98906"), Decimal("0.01094")),
+        "ETH": Balance(Decimal(0), Decimal(0)),
+        "ZZZ": Balance(Decimal(0), Decimal(0)),
+    }
+    assert balances_text(balances, [BTC, ETH]) == (
+        "💰 Balances:\n"
+        "   BTC: 0.98906 free, 0.01094 locked\n"
+        "   USDT: 9,002.25 free, 997.75 locked\n"
+        "\n"
+        "Total Assets: 2 (and 1 other: --all shows them)"
+    )
+    everything = balances_text(balances, [BTC, ETH], show_all=True)
+    assert [line.split(":")[0].strip() for line in everything.splitlines()[1:6]] == ["BTC", "USDT", "ETH", "AAA", "ZZZ"]
+    assert everything.endswith("Total Assets: 5")
+    assert balances_text({}, [BTC]) == "💰 Balances:\n   none\n\nTotal Assets: 0"
+
+
+def test_writes_balances_as_exact_json() -> None:
+    """Guards `--json`."""
+    document = balances_json(account(BTC="1.50", XYZ="1"), [BTC])
+    assert dumps(document) == '{"balances": {"BTC": {"free": 1.5, "locked": 0}}, "other_assets": 1}'
+
+
+def test_shows_the_day() -> None:
+    """Guards the day's text: 0.01094 x 365.54 - 1.8 = 2.199... earned, 0.01 open and 1.00 up at the mark."""
+    assert day_text(_day()) == (
+        "📊 Performance 2025-11-30 (as of 12:00:00 UTC):\n"
+        "   Trades: 3 (2 buys, 1 sells)\n"
+        "   PnL: +$2.20 realized, after fees\n"
+        "   Average buy: $91,105.65\n"
+        "   Average sell: $91,567.77\n"
+        "   BTCUSDT:\n"
+        "      Round trips: 1, of which 1 won\n"
+        "      Volume: $2,909.50\n"
+        "      Open: +0.01 BTC, unrealized +$1.00 at $91,100.00\n"
+        "   Fees: 1.80 USDT\n"
+        "   Books: balances and trades agree to the last unit"
+    )
+
+
+def test_shows_a_day_of_several_symbols() -> None:
+    """Guards the per-symbol part, an asset that has no price, and books that disagree."""
+    fills = [
+        buy(1, "1", "100", "0.5", "BNB"),
+        fill(1, Side.SELL, "1", "3000", symbol="ETHUSDT"),
+        fill(2, Side.BUY, "1", "2990", symbol="ETHUSDT"),
+    ]
+    first = performance_document(snapshot(account(USDT="1")), None)
+    text = day_text(performance_document(snapshot(account(USDT="1"), fills, instruments=(BTC, ETH)), first))
+    assert "   PnL: +$10.00 realized, after fees\n   BTCUSDT:\n      Trades: 1 (1 buys, 0 sells)" in text
+    assert "      Open: +1.00 BTC, no price to value it" in text
+    assert "      Not in the PnL, no price known: fees of 0.50 BNB" in text
+    assert "   ETHUSDT:\n      Trades: 2 (1 buys, 1 sells)\n      PnL: +$10.00 realized, after fees" in text
+    assert "      BNB: +0.50" in text
+
+
+def test_shows_a_document_that_has_only_the_fixed_keys() -> None:
+    """Guards reports made by other hands."""
+    document = {name: value for name, value in _day().items() if name in ("date", "time", "trades", "total_trades")}
+    assert day_text(document) == (
+        "📊 Performance 2025-11-30 (as of 12:00:00 UTC):\n"
+        "   Trades: 3 (2 buys, 1 sells)\n"
+        "   PnL: +2.20 realized, after fees\n"
+        "   Average buy: 91,105.65\n"
+        "   Average sell: 91,567.77"
+    )
+
+
+def test_shows_the_week() -> None:
+    """Guards the week's text: breakdown, totals, recommendations, and missing days said as missing."""
+    week = week_of(DAY, {DAY: _day()}, {DAY.replace(day=29): "expected JSON"})
+    text = week_text(week_to_json(week, recommendations(week)))
+    lines = text.splitlines()
+    assert lines[0] == "📈 Week 2025-11-24 to 2025-11-30:"
+    assert lines[1] == "   2025-11-24  missing"
+    assert lines[6] == "   2025-11-29  damaged: expected JSON"
+    assert lines[7] == "   2025-11-30        +$2.20  3 trades (2 buys, 1 sells), win rate 100.0 %"
+    assert lines[9:15] == [
+        "   Total PnL: +$2.20 (3 trades, 1 of 7 days reported, 5 missing, 1 damaged)",
+        "   Win rate: 100.0 % (1 of 1 round trips)",
+        "   Volume: $2,909.50, maker 100.0 %",
+        "   Fees: $1.80",
+        "   Best day: 2025-11-30 (+$2.20)",
+        "   Worst day: 2025-11-30 (+$2.20)",
+    ]
+    assert lines[16] == "💡 Recommendations:"
+    assert all(line.startswith("   - ") for line in lines[17:])
+
+
+def test_shows_an_empty_week_without_zeros() -> None:
+    """Guards n/a: what nobody measured is no figure."""
+    week = week_of(DAY, {}, {})
+    text = week_text(week_to_json(week, recommendations(week)))
+    assert "   Total PnL: n/a (0 trades, 0 of 7 days reported, 7 missing)" in text
+    assert "   Win rate: n/a\n   Volume: n/a, maker n/a\n   Fees: n/a\n   Best day: n/a" in text
+
+
+@pytest.mark.parametrize(
+    ("amount", "quote", "money", "gain"),
+    [
+        ("12.5", "USDT", "$12.50", "+$12.50"),
+        ("-1234.567", "USDC", "-$1,234.57", "-$1,234.57"),
+        ("-0.004", "USDT", "$0.00", "$0.00"),
+        ("0.004", "USDT", "$0.00", "$0.00"),
+        ("0.00000001", "BTC", "0.00000001 BTC", "+0.00000001 BTC"),
+        ("-3", None, "-3.00", "-3.00"),
+    ],
+)
+def test_shows_money_with_its_sign(amount: str, quote: str | None, money: str, gain: str) -> None:
+    """Guards signs, above all that there is no -$0.00."""
+    assert money_text(Decimal(amount), quote) == money
+    assert gain_text(Decimal(amount), quote) == gain
