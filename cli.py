@@ -1,18 +1,271 @@
+"""The command line of tickbus: `python cli.py --help`. Nothing heavy is imported before a command needs it."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
 import typer
 
-app = typer.Typer()
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="A market-making desk."
+)
+config_app = typer.Typer(no_args_is_help=True, help="Show the settings.")
+app.add_typer(config_app, name="config")
+
+RunDir = Annotated[Path | None, typer.Option("--run-dir", help="Where the desk keeps its sockets, logs and files.")]
+Symbol = Annotated[str | None, typer.Option("--symbol", help="The pair, such as BTCUSDT.")]
+VenueName = Annotated[str | None, typer.Option("--venue", help="paper or binance-testnet.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Port = Annotated[int | None, typer.Option(min=0, max=65_535, help="0 takes a free one.")]
+
+
+def _settings(**overrides: Any) -> Any:
+    from nodes.settings import load_settings
+
+    return load_settings({key.replace("__", "."): value for key, value in overrides.items()})
+
+
+def _desk_settings(run_dir: Path | None, venue: str | None = None, symbol: str | None = None) -> Any:
+    """Return the settings, with the ports of the running desk where one runs."""
+    from nodes.desk_client import settings_of_running_desk
+
+    overrides = {"run_dir": run_dir, "venue.name": venue, "symbol": symbol}
+    return settings_of_running_desk(_settings(run_dir=run_dir, venue__name=venue, symbol=symbol), overrides)
+
+
+def _venue(settings: Any) -> Any:
+    from nodes.desk_venue import desk_venue
+
+    venue = desk_venue(settings)
+    venue.load(settings.instrument)
+    return venue
+
+
+def _print_json(value: Any) -> None:
+    from market.exact_json import dumps
+
+    print(dumps(value))
+
+
+@app.command()
+def up(
+    run_dir: RunDir = None,
+    venue: VenueName = None,
+    symbol: Symbol = None,
+    flow: Annotated[str | None, typer.Option(help="synthetic, none or replay:FILE.")] = None,
+    speed: Annotated[float | None, typer.Option(help="How many times faster a recording is replayed.")] = None,
+    half_spread: Annotated[str | None, typer.Option(help="The maker's, as a fraction of the mid.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Run just these nodes.")] = None,
+    without: Annotated[list[str] | None, typer.Option(help="Leave these nodes out.")] = None,
+    gateway_port: Port = None,
+    api_port: Port = None,
+    paper_port: Port = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget the paper accounts first.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Return once the desk is ready; stop it with down.")] = False,
+) -> None:
+    """Start the desk: every node, in order, watched over until Ctrl-C."""
+    overrides = {
+        "run_dir": run_dir,
+        "venue.name": venue,
+        "symbol": symbol,
+        "flow.source": flow,
+        "flow.speed": speed,
+        "maker.half_spread": half_spread,
+        "gateway.port": gateway_port,
+        "api.port": api_port,
+        "paper.port": paper_port,
+    }
+    from nodes.desk import run_desk, run_desk_detached
+
+    if detach:
+        run_desk_detached(overrides, sys.argv)
+    else:
+        run_desk(overrides, only or (), without or (), is_fresh=fresh)
+
+
+@app.command()
+def down(run_dir: RunDir = None) -> None:
+    """Stop the desk."""
+    from nodes.desk_client import stop_desk
+
+    print(f"stopped (pid {stop_desk(_settings(run_dir=run_dir).settings.run_dir)})")
+
+
+@app.command()
+def status(run_dir: RunDir = None, as_json: Json = False) -> None:
+    """Show the nodes of the desk and where they can be reached."""
+    from nodes.desk_client import desk_status
+
+    document = desk_status(_settings(run_dir=run_dir).settings.run_dir)
+    if as_json:
+        import json
+
+        print(json.dumps(document))
+        return
+    from rich.console import Console
+
+    from screens.desk import addresses, nodes_table
+
+    Console().print(nodes_table(document))
+    print("\n".join(addresses(document)))
+
+
+@app.command()
+def logs(
+    name: Annotated[str | None, typer.Argument(metavar="[NODE]", help="One node; all without it.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines of each.")] = 20,
+    run_dir: RunDir = None,
+) -> None:
+    """Print the nodes' logs."""
+    from nodes.desk import print_logs
+
+    print_logs(_settings(run_dir=run_dir).settings.run_dir, name, lines, is_following=follow)
+
+
+@app.command()
+def node(name: str, run_dir: RunDir = None) -> None:
+    """Run one node in the foreground, as systemd or a container would."""
+    from nodes.node import run_node
+    from nodes.roster import NODE_NAMES
+
+    if name not in NODE_NAMES:
+        raise typer.BadParameter(f"expected one of {', '.join(NODE_NAMES)}, was {name!r}", param_hint="NAME")
+    raise typer.Exit(run_node(name, _settings(run_dir=run_dir).settings))
+
+
+@app.command()
+def orders(run_dir: RunDir = None, venue: VenueName = None, symbol: Symbol = None, as_json: Json = False) -> None:
+    """Print the account's open orders, as the venue holds them."""
+    settings = _desk_settings(run_dir, venue, symbol)
+    found = _venue(settings).open_orders(settings.instrument)
+    from screens.account import orders_json, orders_text
+
+    if as_json:
+        _print_json(orders_json(found))
+    else:
+        print(orders_text(found, [settings.instrument]))
+
+
+@app.command()
+def trades(
+    limit: Annotated[int, typer.Option(min=1, max=1_000)] = 100,
+    run_dir: RunDir = None,
+    venue: VenueName = None,
+    symbol: Symbol = None,
+    as_json: Json = False,
+) -> None:
+    """Print the account's last trades, oldest first."""
+    settings = _desk_settings(run_dir, venue, symbol)
+    found = _venue(settings).trades(settings.instrument, limit)
+    from screens.account import trades_json, trades_text
+
+    if as_json:
+        _print_json(trades_json(found, limit))
+    else:
+        print(trades_text(found, [settings.instrument], limit))
+
+
+@app.command()
+def balances(
+    show_all: Annotated[bool, typer.Option("--all", help="Every asset.")] = False,
+    run_dir: RunDir = None,
+    venue: VenueName = None,
+    symbol: Symbol = None,
+    as_json: Json = False,
+) -> None:
+    """Print the account's balances."""
+    settings = _desk_settings(run_dir, venue, symbol)
+    found = _venue(settings).balances()
+    from screens.account import balances_json, balances_text
+
+    if as_json:
+        _print_json(balances_json(found, [settings.instrument], show_all))
+    else:
+        print(balances_text(found, [settings.instrument], show_all))
+
+
+@app.command()
+def report(run_dir: RunDir = None, venue: VenueName = None, symbol: Symbol = None, as_json: Json = False) -> None:
+    """Write or update today's performance file, and print the day and the week."""
+    settings = _desk_settings(run_dir, venue, symbol)
+    account_venue = _venue(settings)
+    from nodes.desk import report_day_and_week
+
+    raise typer.Exit(report_day_and_week(settings, account_venue, as_json=as_json))
+
+
+@app.command()
+def book(
+    once: Annotated[bool, typer.Option("--once", help="Print it and return.")] = False,
+    levels: Annotated[int, typer.Option(min=1, max=100)] = 12,
+    run_dir: RunDir = None,
+    symbol: Symbol = None,
+    as_json: Json = False,
+) -> None:
+    """Show the order book as a live ladder."""
+    from nodes.desk import show_book
+
+    show_book(_desk_settings(run_dir, None, symbol), levels, is_once=once or as_json, as_json=as_json)
+
+
+@app.command()
+def feed(
+    topic: Annotated[
+        list[str] | None, typer.Option(help="Topics such as best.BTCUSDT; all of the symbol without.")
+    ] = None,
+    count: Annotated[int, typer.Option(min=0, help="Stop after so many messages; 0 goes on until Ctrl-C.")] = 0,
+    run_dir: RunDir = None,
+    symbol: Symbol = None,
+) -> None:
+    """Subscribe to the book feed over ZeroMQ and print its messages decoded."""
+    from nodes.desk import print_feed
+
+    print_feed(_desk_settings(run_dir, None, symbol), topic or (), count)
 
 
 @app.command()
 def warm() -> None:
-    pass
+    """Compile what is compiled, once, so that the next start is quick."""
+    from nodes.engine import warm_kernels
+
+    warm_kernels(lambda line: print(line, file=sys.stderr))
 
 
-@app.command()
-def x() -> None:
-    pass
+@config_app.command("show")
+def config_show(run_dir: RunDir = None) -> None:
+    """Print every effective setting and where it came from; secrets are not shown."""
+    for value in _settings(run_dir=run_dir).values():
+        print(f"{value.key:26} {value.text:28} {value.origin}")
 
 
-main = app
+def main() -> None:
+    """Run a command; what a person can mend is one line and exit code 1."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if not _is_for_a_person(error):
+            raise
+        for line in str(error).splitlines():
+            print(f"error: {line}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _is_for_a_person(error: Exception) -> bool:
+    names = {kind.__name__ for kind in type(error).__mro__}
+    mendable = {
+        "SettingsError",
+        "DeskError",
+        "NodeError",
+        "LockedError",
+        "VenueError",
+        "DamagedReportError",
+        "FolderBusyError",
+    }
+    return bool(names & mendable)
+
+
 if __name__ == "__main__":
-    app()
+    main()

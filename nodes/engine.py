@@ -5,7 +5,7 @@ book is memory, and every source enters its orders again when the engine's epoch
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from bus.channel import ChannelSocket
 from bus.codec import MalformedMessageError, decode_commands
@@ -179,3 +179,9 @@ def run(node: Node) -> None:
         engine.run()
     finally:
         engine.close()
+
+
+def warm_kernels(tell: Callable[[str], None]) -> None:
+    """Compile the kernels into the cache of the next start, where they are not there yet; `tell` gets a progress line."""
+    tell("warming up the kernels, first run only")
+    make_engine("reference", symbol_count=1)

@@ -107,13 +107,19 @@ def make_flow(settings: Settings, order_ids: "itertools.count[int]") -> OrderFlo
     if source == "synthetic":
         from flow.synthetic import SyntheticFlow, SyntheticSettings
 
-        made_up = SyntheticSettings(seed=settings.flow.seed, mid=settings.flow.start_mid)
+        made_up = SyntheticSettings(
+            seed=settings.flow.seed, mid=settings.flow.start_mid, opening_s=settings.flow.opening_s
+        )
         return SyntheticFlow(settings.instrument, made_up, OWNER, order_ids)
     if source.startswith("replay:"):
-        from flow.replay import ReplayFlow
+        from flow.recording import RecordingError
+        from flow.replay import ReplayFlow, ReplaySettings
 
-        path = Path(source.removeprefix("replay:"))
-        return ReplayFlow(settings.instrument, path, settings.flow.speed, OWNER, order_ids)
+        recorded = ReplaySettings(Path(source.removeprefix("replay:")), settings.flow.speed, settings.flow.opening_s)
+        try:
+            return ReplayFlow(settings.instrument, recorded, OWNER, order_ids)
+        except (OSError, RecordingError) as error:
+            raise NodeError(f"cannot replay: {error}") from None
     raise NodeError(f"there is no flow to run: flow.source is {source}")
 
 

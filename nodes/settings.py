@@ -40,7 +40,7 @@ class Section(BaseModel):
 class EngineSettings(Section):
     """The matching engine."""
 
-    book: Literal["fast", "reference"] = "fast"
+    book: Literal["fast", "reference"] = "reference"
     orders_max: Annotated[int, Field(ge=16, le=10_000_000)] = 65_536
 
 
@@ -74,6 +74,7 @@ class FlowSettings(Section):
     seed: Annotated[int, Field(ge=0)] = 7
     start_mid: Annotated[Decimal, Field(gt=0)] = Decimal("91385.00")
     speed: Annotated[float, Field(gt=0, le=1_000)] = 1.0
+    opening_s: Annotated[float, Field(ge=0, le=3_600)] = 8.0
 
     @field_validator("source")
     @classmethod

@@ -153,10 +153,12 @@ class BinanceVenue:
             for balance in document["balances"]
         }
 
-    def trades(self, instrument: Instrument, limit: int = 100, from_id: int | None = None) -> Sequence[VenueTrade]:
-        """Return our trades, oldest first: the latest `limit`, or the first `limit` from trade `from_id` on."""
+    def trades(
+        self, instrument: Instrument, limit: int = 100, from_id: int | None = None, since_ms: int | None = None
+    ) -> Sequence[VenueTrade]:
+        """Return our trades, oldest first: the latest `limit`, or the first `limit` from a trade id or a time on."""
         params = {} if from_id is None else {"fromId": from_id}
-        trades = self._call(self._exchange.fetch_my_trades, _pair(instrument), None, limit, params, is_order=False)
+        trades = self._call(self._exchange.fetch_my_trades, _pair(instrument), since_ms, limit, params, is_order=False)
         return [_trade(trade["info"], instrument.symbol) for trade in trades]
 
     def _call(self, method: Callable[..., Result], *args: Any, is_order: bool) -> Result:

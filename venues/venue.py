@@ -68,5 +68,7 @@ class Venue(Protocol):
     def balances(self) -> Mapping[str, Balance]:
         """Return every asset of the account."""
 
-    def trades(self, instrument: Instrument, limit: int = 100, from_id: int | None = None) -> Sequence[VenueTrade]:
-        """Return our trades, oldest first: the latest `limit`, or the first `limit` from trade `from_id` on."""
+    def trades(
+        self, instrument: Instrument, limit: int = 100, from_id: int | None = None, since_ms: int | None = None
+    ) -> Sequence[VenueTrade]:
+        """Return our trades, oldest first: the latest `limit`, or the first `limit` from a trade id or a time on."""

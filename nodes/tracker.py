@@ -1,0 +1,52 @@
+"""The tracker's node: writes the account's day into `performance_YYYYMMDD.json`, again and again."""
+
+from nodes.bookkeeper import Bookkeeper
+from nodes.desk_venue import desk_venue
+from nodes.node import Node, NodeError
+from reports.folder import FolderBusyError, ReportsFolder
+from venues.venue import VenueError, VenueKeysError
+
+
+class TrackerNode:
+    """A bookkeeper that is woken by the clock."""
+
+    def __init__(self, node: Node, bookkeeper: Bookkeeper) -> None:
+        self._node = node
+        self._bookkeeper = bookkeeper
+        self._write_count = 0
+        self._failure_count = 0
+
+    def run(self) -> None:
+        """Write until stopped, and once more at the end."""
+        loop = self._node.poll_loop()
+        loop.every(self._node.settings.tracker.interval_s * 1_000, self._update)
+        loop.run()
+        self._update()
+
+    def _update(self) -> None:
+        try:
+            recorded = self._bookkeeper.update()
+        except VenueKeysError:
+            raise
+        except (VenueError, FolderBusyError, OSError) as error:
+            self._failure_count += 1
+            self._node.log.warning("the day was not written; it will be tried again", why=str(error))
+        else:
+            self._write_count += 1
+            for note in recorded.notes:
+                self._node.log.warning("note", why=note)
+            document = recorded.document
+            self._node.ready(file=str(recorded.path))
+            self._node.show(trades=document["total_trades"], pnl=str(document["trades"]["pnl"]))
+        self._node.show(writes=self._write_count, failures=self._failure_count)
+
+
+def run(node: Node) -> None:
+    """Run the tracker's node until it is told to stop."""
+    try:
+        venue = desk_venue(node.settings)
+        venue.load(node.settings.instrument)
+        folder = ReportsFolder(node.settings.reports_dir)
+        TrackerNode(node, Bookkeeper(venue, node.settings.instrument, folder)).run()
+    except VenueError as error:
+        raise NodeError(str(error)) from None

@@ -1,0 +1,51 @@
+"""The desk on the terminal: its nodes, and where it can be reached."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.table import Table
+
+_STYLES = {"ready": "green", "starting": "yellow", "restarting": "yellow", "silent": "red", "failed": "red"}
+
+
+def nodes_table(status: Mapping[str, Any]) -> Table:
+    """Return the table of nodes of a status document: node, pid, endpoint, state, uptime, restarts."""
+    table = Table(
+        title=f"tickbus · {status['symbol']} on {status['venue']} · {status['run_dir']}", title_justify="left"
+    )
+    for name, justify in (("node", "left"), ("pid", "right"), ("endpoint", "left"), ("state", "left")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    table.add_column("uptime", justify="right")
+    table.add_column("restarts", justify="right")
+    for row in status["nodes"]:
+        endpoint = row["endpoints"].get("http") or row["endpoints"].get("tcp") or ""
+        style = _STYLES.get(row["state"], "dim")
+        uptime = "" if row["uptime_s"] is None else uptime_text(row["uptime_s"])
+        pid = str(row["pid"] or "")
+        table.add_row(row["node"], pid, endpoint, f"[{style}]{row['state']}[/]", uptime, str(row["restarts"] or ""))
+    return table
+
+
+def addresses(status: Mapping[str, Any]) -> list[str]:
+    """Return a line for each way to reach the desk: the URLs, the gateway, the feed."""
+    endpoints = {row["node"]: row["endpoints"] for row in status["nodes"]}
+    lines = []
+    if "http" in endpoints.get("api", {}):
+        lines.append(f"order book       {endpoints['api']['http']}/api/orderbook")
+    if "http" in endpoints.get("paper", {}):
+        lines.append(f"paper exchange   {endpoints['paper']['http']}")
+    if "tcp" in endpoints.get("gateway", {}):
+        lines.append(f"order gateway    tcp {endpoints['gateway']['tcp']}")
+    if "feed" in endpoints.get("engine", {}):
+        lines.append(f"book feed        {endpoints['engine']['feed']}")
+    return lines
+
+
+def uptime_text(seconds: float) -> str:
+    """Return a duration as a person says it: `12 s`, `3 m 05 s`, `2 h 10 m`."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3_600:
+        return f"{whole // 60} m {whole % 60:02d} s"
+    return f"{whole // 3_600} h {whole % 3_600 // 60:02d} m"
