@@ -7,7 +7,7 @@ order took part) thus lives no longer than a round trip.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 
 from sortedcontainers import SortedDict
@@ -15,8 +15,6 @@ from sortedcontainers import SortedDict
 from market.codes import OrderType, RejectReason, Side, Tag, TimeInForce
 from market.commands import AmendOrder, CancelOrder, Command, NewOrder
 from market.events import Accepted, Amended, Canceled, Event, Executed, Rejected, Rested
-
-_Levels: TypeAlias = "SortedDict[int, list[OwnOrder]]"
 
 
 class OwnOrder:
@@ -37,6 +35,19 @@ class OwnOrder:
     def expected_lots(self) -> int:
         """What will rest once everything in flight is handled."""
         return max(0, self.resting_lots + self.in_flight_lots)
+
+
+class OwnLevel:
+    """The own orders at one price that are not known to be gone, first in the queue first."""
+
+    __slots__ = ("expected_lots", "orders")
+
+    def __init__(self) -> None:
+        self.orders: list[OwnOrder] = []
+        self.expected_lots = 0  # sum over the orders
+
+
+_Levels: TypeAlias = "SortedDict[int, OwnLevel]"
 
 
 class _InFlight(NamedTuple):
@@ -90,19 +101,20 @@ class OwnOrders:
         levels = self._levels[side]
         return reversed(levels) if side == Side.BUY else iter(levels)
 
-    def orders_at(self, side: Side, price_ticks: int) -> Sequence[OwnOrder]:
-        """Return the own orders at a price that are not known to be gone, first in the queue first."""
-        orders: Sequence[OwnOrder] = self._levels[side].get(price_ticks, ())
-        return orders
+    def levels(self, side: Side) -> Iterator[tuple[int, OwnLevel]]:
+        """Iterate over the same prices with what stands there, best first."""
+        items = self._levels[side].items()
+        return reversed(items) if side == Side.BUY else iter(items)
 
     def expected_lots(self, side: Side, price_ticks: int) -> int:
         """Return what will rest at a price once everything in flight is handled."""
-        return sum(order.expected_lots for order in self.orders_at(side, price_ticks))
+        level: OwnLevel | None = self._levels[side].get(price_ticks)
+        return 0 if level is None else level.expected_lots
 
     def best_price(self, side: Side) -> int | None:
         """Return the best price at which an own order rests, as told by the events."""
-        for price_ticks in self.prices(side):
-            if any(order.resting_lots > 0 for order in self._levels[side][price_ticks]):
+        for price_ticks, level in self.levels(side):
+            if any(order.resting_lots > 0 for order in level.orders):
                 return price_ticks
         return None
 
@@ -117,7 +129,10 @@ class OwnOrders:
         """Add a background order."""
         order = OwnOrder(next(self._order_ids), side, price_ticks)
         self._orders[order.order_id] = order
-        self._levels[side].setdefault(price_ticks, []).append(order)
+        level = self._levels[side].get(price_ticks)
+        if level is None:
+            level = self._levels[side][price_ticks] = OwnLevel()
+        level.orders.append(order)
         command = NewOrder(
             order.order_id, self._symbol_id, side, price_ticks, qty_lots, order_type, TimeInForce.GTC, owner=self._owner
         )
@@ -140,27 +155,30 @@ class OwnOrders:
 
     def cancel_level(self, side: Side, price_ticks: int) -> None:
         """Cancel all at a price that is not known to be gone, whatever is predicted of it."""
-        for order in self.orders_at(side, price_ticks):
-            self.cancel(order)
+        if (level := self._levels[side].get(price_ticks)) is not None:
+            for order in level.orders:
+                self.cancel(order)
 
     def set_level(self, side: Side, price_ticks: int, qty_lots: int) -> None:
         """Make a level hold a quantity: more joins the back of the queue, less leaves from its back."""
         if qty_lots == 0:
             self.cancel_level(side, price_ticks)
             return
-        orders = self.orders_at(side, price_ticks)
-        excess = sum(order.expected_lots for order in orders) - qty_lots
+        excess = self.expected_lots(side, price_ticks) - qty_lots
         if excess < 0:
             self.rest(side, price_ticks, -excess)
-        for order in reversed(orders):
-            if excess <= 0:
-                break
+        elif excess > 0:
+            self._cut(self._levels[side][price_ticks], excess)
+
+    def _cut(self, level: OwnLevel, excess: int) -> None:
+        for order in reversed(level.orders):
             expected = order.expected_lots
-            if 0 < expected <= excess:
-                self.cancel(order)
-            elif expected > excess:
+            if expected > excess:
                 self._shrink(order, expected - excess)
-            excess -= expected
+                return
+            if expected > 0:
+                self.cancel(order)
+                excess -= expected
 
     def _shrink(self, order: OwnOrder, qty_lots: int) -> None:
         command = AmendOrder(order.order_id, self._symbol_id, order.price_ticks, qty_lots, self._owner)
@@ -168,10 +186,10 @@ class OwnOrders:
 
     def _predict_fills(self, side: Side, limit_ticks: int, qty_lots: int) -> Iterator[tuple[OwnOrder, int]]:
         resting_side = side.opposite
-        for price_ticks in self.prices(resting_side):
+        for price_ticks, level in self.levels(resting_side):
             if qty_lots <= 0 or (price_ticks > limit_ticks if side == Side.BUY else price_ticks < limit_ticks):
                 return
-            for order in self._levels[resting_side][price_ticks]:
+            for order in level.orders:
                 fill = min(qty_lots, order.expected_lots)
                 if fill > 0:
                     qty_lots -= fill
@@ -180,7 +198,7 @@ class OwnOrders:
     def _send(self, tag: Tag, order_id: int, command: Command, changes: Iterable[tuple[OwnOrder, int]]) -> None:
         kept = tuple(changes)
         for order, lots in kept:
-            order.in_flight_lots += lots
+            self._change(order, order.resting_lots, order.in_flight_lots + lots)
         self.sent_count += 1
         self._in_flight.append(_InFlight(self.sent_count, tag, order_id, kept))
         self._outgoing.append(command)
@@ -218,7 +236,7 @@ class OwnOrders:
 
     def _land(self) -> None:
         for order, lots in self._in_flight.popleft().changes:
-            order.in_flight_lots -= lots
+            self._change(order, order.resting_lots, order.in_flight_lots - lots)
 
     def _set_handled(self, count: int) -> None:
         if count > self.handled_count:
@@ -230,7 +248,7 @@ class OwnOrders:
         match event:
             case Accepted() | Rested() | Amended():
                 if order := self._orders.get(event.order_id):
-                    order.resting_lots = event.resting_lots
+                    self._change(order, event.resting_lots, order.in_flight_lots)
             case Executed():
                 if order := self._orders.get(event.maker_order_id):
                     self._set_resting(order, event.maker_resting_lots, event.maker_leaves_lots)
@@ -248,11 +266,19 @@ class OwnOrders:
                 pass
 
     def _set_resting(self, order: OwnOrder, resting_lots: int, leaves_lots: int) -> None:
-        order.resting_lots = resting_lots
+        self._change(order, resting_lots, order.in_flight_lots)
         if leaves_lots == 0:
             order.is_gone = True
             del self._orders[order.order_id]
             level = self._levels[order.side][order.price_ticks]
-            level.remove(order)
-            if not level:
+            level.orders.remove(order)
+            level.expected_lots -= order.expected_lots
+            if not level.orders:
                 del self._levels[order.side][order.price_ticks]
+
+    def _change(self, order: OwnOrder, resting_lots: int, in_flight_lots: int) -> None:
+        expected_before = order.expected_lots
+        order.resting_lots = resting_lots
+        order.in_flight_lots = in_flight_lots
+        if not order.is_gone:
+            self._levels[order.side][order.price_ticks].expected_lots += order.expected_lots - expected_before

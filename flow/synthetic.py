@@ -111,7 +111,7 @@ class SyntheticFlow:
         self._fair_ticks = float(self._start_mid_ticks)
         self._anchor_ticks = self._start_mid_ticks
         for side in Side:
-            self._tend_side(side, len(self._edges) + 1)
+            self._fill(side, {}, len(self._edges))
         return self._own.take_commands()
 
     def step(self, now_ns: int, events: Sequence[Event], acknowledged: int) -> list[Command]:
@@ -143,10 +143,9 @@ class SyntheticFlow:
         self._next_beat_ns += beats * _BEAT_NS
         if now_ns >= self._opening_end_ns:
             self._drift(min(beats, _LATE_NS_MAX // _BEAT_NS))
-        for side in Side:
-            self._cancel_stray(side)
-        for side in Side:
-            self._tend_side(side, self._settings.refill_orders_max)
+        bands_of_side = [(side, self._survey(side)) for side in Side]  # both cancel before any adds
+        for side, bands in bands_of_side:
+            self._fill(side, bands, self._settings.refill_orders_max)
         if self._background.random() < self._settings.replacements_per_s * _BEAT_NS / NS_PER_SECOND:
             self._replace_one()
 
@@ -157,31 +156,27 @@ class SyntheticFlow:
         if abs(self._fair_ticks - self._anchor_ticks) >= self._half_spread_ticks:
             self._anchor_ticks = round(self._fair_ticks)
 
-    def _cancel_stray(self, side: Side) -> None:
-        """Cancel what stands inside the touch, beyond the last band, or as one too many in its band."""
-        levels_of_band: dict[int, list[int]] = {}
-        for price_ticks in list(self._own.prices(side)):
+    def _survey(self, side: Side) -> dict[int, list[int]]:
+        """Return the prices in each band; cancel what is too near, too far, or one too many in its band."""
+        bands: dict[int, list[int]] = {}
+        for price_ticks, level in list(self._own.levels(side)):
             offset = self._offset(side, price_ticks)
             if not self._half_spread_ticks <= offset <= self._edges[-1]:
                 self._own.cancel_level(side, price_ticks)
-            elif offset > self._half_spread_ticks and self._own.expected_lots(side, price_ticks):
-                levels_of_band.setdefault(bisect_left(self._edges, offset), []).append(price_ticks)
-        for prices in levels_of_band.values():
+            elif level.expected_lots:
+                bands.setdefault(bisect_left(self._edges, offset), []).append(price_ticks)
+        for prices in bands.values():
             if len(prices) > _BAND_LEVELS_MAX:
                 self._own.cancel_level(side, self._background.choice(prices))
+        return bands
 
-    def _tend_side(self, side: Side, orders_max: int) -> None:
+    def _fill(self, side: Side, bands: dict[int, list[int]], orders_max: int) -> None:
         """Fill up the touch, then put a level into each band that has none, nearest first."""
         touch_ticks = self._price(side, self._half_spread_ticks)
         touch_lots = self._own.expected_lots(side, touch_ticks)
         if touch_lots < self._touch_lots * 2 // 3:
             self._own.rest(side, touch_ticks, self._touch_lots - touch_lots, OrderType.POST_ONLY)
-        filled = {
-            bisect_left(self._edges, self._offset(side, price_ticks))
-            for price_ticks in self._own.prices(side)
-            if self._own.expected_lots(side, price_ticks)
-        }
-        empty = [band for band in range(1, len(self._edges)) if band not in filled]
+        empty = [band for band in range(1, len(self._edges)) if band not in bands]
         for band in empty[:orders_max]:
             self._fill_band(side, band)
 
@@ -224,8 +219,8 @@ class SyntheticFlow:
         depth_ticks = round(self._sweeps.uniform(*self._settings.sweep_depth_bps) * self._bps_ticks)
         resting_side = side.opposite
         own_lots = sum(
-            self._own.expected_lots(resting_side, price_ticks)
-            for price_ticks in self._own.prices(resting_side)
+            level.expected_lots
+            for price_ticks, level in self._own.levels(resting_side)
             if self._offset(resting_side, price_ticks) <= depth_ticks
         )
         # A quarter more for the orders of others on the way; what finds nobody is cancelled.

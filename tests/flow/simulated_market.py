@@ -47,7 +47,7 @@ def is_about(event: Event, owner: int) -> bool:
 
 @dataclass
 class SimpleMaker:
-    """Quotes one post-only order a side, and both anew when one was filled or the mid moved by more than a tolerance."""
+    """Quotes a post-only order a side; both anew when one was filled or the mid moved by more than a tolerance."""
 
     half_spread_bps: float
     tolerance_bps: float

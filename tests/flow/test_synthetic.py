@@ -1,25 +1,20 @@
 """The made-up market is one in which a maker can live: deep, calm at first, swept now and then, the same for a seed."""
 
 from collections import Counter
-from dataclasses import replace
-from decimal import Decimal
-from itertools import count, pairwise
+from itertools import count
 
 import pytest
 
 from flow.synthetic import SyntheticFlow, SyntheticSettings
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
-from market.commands import MassCancel
-from market.events import Executed, Rejected
+from market.events import Executed
 from market.instrument import default_instruments
 from tests.flow.simulated_market import (
     FLOW_OWNER,
-    MAKER_OWNER,
     Exchange,
     SimpleMaker,
     SimulatedMarket,
-    is_about,
 )
 
 BTCUSDT, ETHUSDT = default_instruments()

@@ -1,0 +1,145 @@
+"""Makes an engine's book follow a recorded one, with background orders, and lets recorded trades hit it.
+
+A level that grows gets one more order at the back of its queue; one that shrinks loses from its back. So an order of
+somebody else keeps what stood before it, until recorded trades have worked through that.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from flow.order_flow import Figure
+from flow.own_orders import OwnOrders
+from flow.recorded_book import RecordedBook, Touched
+from flow.recording import BookTicker, DepthUpdate, Record, RecordedTrade, Snapshot
+from market.codes import Side
+from market.commands import Command
+from market.events import Event, Executed
+
+
+class _Checkpoint(NamedTuple):
+    """The best prices that the own orders should have once a number of commands is handled."""
+
+    command_number: int
+    bid_ticks: int
+    ask_ticks: int
+
+
+class BookMirror:
+    """The recorded book, the own orders that stand for it, and the count of how often their best prices agree."""
+
+    def __init__(self, symbol_id: int, owner: int, order_ids: Iterator[int], reach_bps: int) -> None:
+        self._owner = owner
+        self._book = RecordedBook(reach_bps)
+        self._own = OwnOrders(symbol_id, owner, order_ids, on_handled=self._compare)
+        self._checkpoints: deque[_Checkpoint] = deque()
+        self._counts = dict.fromkeys(
+            ("ticker_count", "matching_count", "trade_count", "trade_lots", "command_count"), 0
+        )
+        self._counts |= dict.fromkeys(("traded_lots", "filled_by_others_lots"), 0)
+
+    @property
+    def is_built(self) -> bool:
+        """Whether the snapshot was seen; until then records only prepare it."""
+        return self._book.is_built
+
+    @property
+    def in_flight_count(self) -> int:
+        """How many commands are not known to be handled."""
+        return self._own.sent_count - self._own.handled_count
+
+    def rebuild(self) -> list[Command]:
+        """Forget the own orders and return what builds the whole book in an empty engine."""
+        self._own.reset()
+        self._checkpoints.clear()
+        self._follow(self._book.prices())
+        return self.take_commands()
+
+    def hear(self, events: Sequence[Event], acknowledged: int) -> None:
+        """Take in the events of own orders and how many commands are handled; both as `OrderFlow.step` has them."""
+        for event in events:
+            if isinstance(event, Executed):
+                self._counts["traded_lots"] += event.qty_lots
+                if event.taker_owner != event.maker_owner:
+                    self._counts["filled_by_others_lots"] += event.qty_lots
+        self._own.apply(events, acknowledged)
+
+    def apply(self, record: Record) -> None:
+        """Follow a record."""
+        match record:
+            case BookTicker():
+                self._follow(self._book.apply_book_ticker(record))
+                if self.is_built:
+                    self._restore_best(record)
+            case RecordedTrade():
+                if self.is_built:
+                    self._counts["trade_count"] += 1
+                    self._counts["trade_lots"] += record.qty_lots
+                    self._own.take(record.taker_side, record.price_ticks, record.qty_lots)
+            case DepthUpdate():
+                self._follow(self._book.apply_depth_update(record))
+            case Snapshot():
+                self._follow(self._book.apply_snapshot(record))
+
+    def take_commands(self) -> list[Command]:
+        """Return the commands made since the last call."""
+        commands = self._own.take_commands()
+        self._counts["command_count"] += len(commands)
+        self._compare(self._own.handled_count)  # what needed no command
+        return commands
+
+    def summary(self) -> dict[str, Figure]:
+        """Return how well the book followed and what trades did; lots are of the instrument.
+
+        `matching_share` is the part of best-price updates after which the own orders' best prices were the recorded
+        ones; `filled_by_others_lots` traded between an own order and somebody else's.
+        """
+        compared = self._counts["ticker_count"] - len(self._checkpoints)
+        share = self._counts["matching_count"] / compared if compared else 0.0
+        return {
+            "matching_share": round(share, 6),
+            **self._counts,
+            "gap_count": self._book.gap_count,
+            "first_gap": self._book.first_gap,
+        }
+
+    def _follow(self, touched: Touched) -> None:
+        """Give each touched level its recorded quantity: first all that shrinks, so that own orders never meet."""
+        if not self.is_built:
+            return
+        growing: list[tuple[Side, int, int]] = []
+        for side in Side:
+            for price_ticks in sorted(touched[side]):
+                qty_lots = self._book.qty_lots(side, price_ticks)
+                if qty_lots > self._own.expected_lots(side, price_ticks):
+                    growing.append((side, price_ticks, qty_lots))
+                else:
+                    self._own.set_level(side, price_ticks, qty_lots)
+        for side, price_ticks, qty_lots in growing:
+            self._grow(side, price_ticks, qty_lots)
+
+    def _restore_best(self, ticker: BookTicker) -> None:
+        """Undo at the best prices what trades and other orders did to them, and note down to compare."""
+        for side, best in zip(Side, (ticker.bid, ticker.ask), strict=True):
+            for price_ticks in self._own.prices(side):
+                if price_ticks <= best.price_ticks if side == Side.BUY else price_ticks >= best.price_ticks:
+                    break
+                self._own.cancel_level(side, price_ticks)
+        for side, best in zip(Side, (ticker.bid, ticker.ask), strict=True):
+            self._grow(side, best.price_ticks, best.qty_lots)
+        self._counts["ticker_count"] += 1
+        self._checkpoints.append(_Checkpoint(self._own.sent_count, ticker.bid.price_ticks, ticker.ask.price_ticks))
+
+    def _grow(self, side: Side, price_ticks: int, qty_lots: int) -> None:
+        """Set a level, after what is on the other side at its price or through it: predicted to be gone, or not."""
+        for other_ticks in self._own.prices(side.opposite):
+            if price_ticks < other_ticks if side == Side.BUY else price_ticks > other_ticks:
+                break
+            self._own.cancel_level(side.opposite, other_ticks)
+        self._own.set_level(side, price_ticks, qty_lots)
+
+    def _compare(self, handled_count: int) -> None:
+        while self._checkpoints and self._checkpoints[0].command_number <= handled_count:
+            _, bid_ticks, ask_ticks = self._checkpoints.popleft()
+            best = self._own.best_price(Side.BUY), self._own.best_price(Side.SELL)
+            self._counts["matching_count"] += best == (bid_ticks, ask_ticks)

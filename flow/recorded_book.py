@@ -1,0 +1,127 @@
+"""A venue's book rebuilt from its streams: a snapshot, depth updates every 100 ms, and best prices in real time.
+
+Depth updates come up to 100 ms later than the best prices. Update ids tell which is newer: an update is put where it
+belongs, before the best prices that it comes after.
+"""
+
+from collections import deque
+
+from sortedcontainers import SortedDict
+
+from flow.recording import BookTicker, DepthUpdate, Snapshot
+from market.codes import Side
+from market.depth import Level
+
+_EARLY_RECORDS_MAX = 10_000  # kept while the snapshot is awaited
+
+Touched = tuple[set[int], set[int]]
+
+
+class RecordedBook:
+    """Open quantity by price, bids and asks, as the recording says.
+
+    Each `apply_...` returns the prices whose quantity it may have changed, by side.
+    """
+
+    def __init__(self, reach_bps: int) -> None:
+        """Start empty, to be filled by the first snapshot.
+
+        Args:
+            reach_bps: levels farther than this from the mid are left out.
+        """
+        self._reach_bps = reach_bps
+        self._levels: tuple[SortedDict[int, int], SortedDict[int, int]] = (SortedDict(), SortedDict())
+        self._early_updates: deque[DepthUpdate] = deque(maxlen=_EARLY_RECORDS_MAX)
+        self._newer_tickers: deque[BookTicker] = deque(maxlen=_EARLY_RECORDS_MAX)  # than the last depth update
+        self._update_id = 0
+        self.is_built = False
+        self.gap_count = 0
+        self.first_gap = ""
+
+    def qty_lots(self, side: Side, price_ticks: int) -> int:
+        """Return the open quantity at a price, 0 if there is none."""
+        qty_lots: int = self._levels[side].get(price_ticks, 0)
+        return qty_lots
+
+    def prices(self) -> Touched:
+        """Return all prices, by side."""
+        return set(self._levels[Side.BUY]), set(self._levels[Side.SELL])
+
+    def apply_snapshot(self, snapshot: Snapshot) -> Touched:
+        """Take the whole book, then all that came before it but is newer."""
+        touched = self.prices()
+        for side, levels in zip(Side, (snapshot.bids, snapshot.asks), strict=True):
+            self._levels[side].clear()
+            self._levels[side].update((price, qty) for price, qty in levels if qty)
+            touched[side].update(self._levels[side])
+        self._update_id = snapshot.update_id
+        self.is_built = True
+        for update in self._early_updates:
+            self._apply_newer(update, touched)
+        self._early_updates.clear()
+        self._put_tickers_on_top(touched)
+        return touched
+
+    def apply_depth_update(self, update: DepthUpdate) -> Touched:
+        """Take the levels that changed; a gap in the update ids is counted, and best prices heal what it broke."""
+        touched: Touched = (set(), set())
+        if self.is_built:
+            self._apply_newer(update, touched)
+            self._put_tickers_on_top(touched)
+        else:
+            self._early_updates.append(update)
+        return touched
+
+    def apply_book_ticker(self, ticker: BookTicker) -> Touched:
+        """Take the best levels: all that is better is gone."""
+        touched: Touched = (set(), set())
+        self._newer_tickers.append(ticker)
+        if self.is_built:
+            self._put_on_top(ticker, touched)
+        return touched
+
+    def _apply_newer(self, update: DepthUpdate, touched: Touched) -> None:
+        if update.update_id <= self._update_id:
+            return
+        if update.first_update_id > self._update_id + 1:
+            self.gap_count += 1
+            self.first_gap = self.first_gap or (
+                f"expected a depth update from id {self._update_id + 1}, was {update.first_update_id}"
+            )
+        self._update_id = update.update_id
+        nearest, farthest = self._reach_ticks()
+        for side, levels in zip(Side, (update.bids, update.asks), strict=True):
+            for level in levels:
+                if level.qty_lots == 0 or nearest <= level.price_ticks <= farthest:
+                    self._put(side, level, touched)
+
+    def _put_tickers_on_top(self, touched: Touched) -> None:
+        while self._newer_tickers and self._newer_tickers[0].update_id <= self._update_id:
+            self._newer_tickers.popleft()
+        for ticker in self._newer_tickers:
+            self._put_on_top(ticker, touched)
+
+    def _put_on_top(self, ticker: BookTicker, touched: Touched) -> None:
+        bids, asks = self._levels
+        while bids and bids.peekitem(-1)[0] > ticker.bid.price_ticks:
+            touched[Side.BUY].add(bids.popitem(-1)[0])
+        while asks and asks.peekitem(0)[0] < ticker.ask.price_ticks:
+            touched[Side.SELL].add(asks.popitem(0)[0])
+        self._put(Side.BUY, ticker.bid, touched)
+        self._put(Side.SELL, ticker.ask, touched)
+
+    def _put(self, side: Side, level: Level, touched: Touched) -> None:
+        price_ticks, qty_lots = level
+        if qty_lots:
+            self._levels[side][price_ticks] = qty_lots
+        else:
+            self._levels[side].pop(price_ticks, None)
+        touched[side].add(price_ticks)
+
+    def _reach_ticks(self) -> tuple[int, int]:
+        bids, asks = self._levels
+        if not bids or not asks:
+            return 0, 0
+        mid_ticks = (bids.peekitem(-1)[0] + asks.peekitem(0)[0]) // 2
+        reach_ticks = mid_ticks * self._reach_bps // 10_000
+        return mid_ticks - reach_ticks, mid_ticks + reach_ticks
