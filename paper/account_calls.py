@@ -1,0 +1,166 @@
+"""The signed calls: orders, their history, the account."""
+
+from typing import Final
+
+from market.codes import SelfTradePrevention, Side, TimeInForce
+from paper import documents
+from paper.call import Call
+from paper.documents import Document
+from paper.errors import ErrorKind, ExchangeError, error_of_reject
+from paper.history import Span
+from paper.orders import Order, OrderKind, OrderRequest, OrderStatus
+from paper.parameters import CancelRestriction, ResponseType
+from paper.tape import DAY_MS
+
+_LIMIT_DEFAULT: Final = 500
+_LIMIT_MAX: Final = 1_000
+
+# What each type of order needs besides side and symbol; what it neither needs nor allows is refused.
+_NEEDED: Final = {
+    OrderKind.LIMIT: ("timeInForce", "quantity", "price"),
+    OrderKind.MARKET: (),
+    OrderKind.LIMIT_MAKER: ("quantity", "price"),
+}
+_FORBIDDEN: Final = {
+    OrderKind.LIMIT: ("quoteOrderQty",),
+    OrderKind.MARKET: ("timeInForce", "price"),
+    OrderKind.LIMIT_MAKER: ("timeInForce", "quoteOrderQty"),
+}
+_STATUS_OF_RESTRICTION: Final = {
+    CancelRestriction.ONLY_NEW: OrderStatus.NEW,
+    CancelRestriction.ONLY_PARTIALLY_FILLED: OrderStatus.PARTIALLY_FILLED,
+}
+
+
+async def place_order(call: Call) -> Document:
+    """Place an order and tell how it went, once the engine has handled it."""
+    pending = call.exchange.place(call.account, _request(call), call.now_ns)
+    await call.engine(pending)
+    order = pending.order
+    if order.status is OrderStatus.REJECTED:
+        raise error_of_reject(order.reject_reason)
+    default = ResponseType.ACK if order.kind is OrderKind.LIMIT_MAKER else ResponseType.FULL
+    response_type = call.get("newOrderRespType", default)
+    is_full = response_type is ResponseType.FULL
+    trades = call.exchange.ledger.history.trades_of_order(order.order_id) if is_full else []
+    return documents.new_order(order, response_type, trades)
+
+
+async def check_order(call: Call) -> Document:
+    """Check an order without placing it."""
+    call.exchange.check(call.account, _request(call), call.now_ns)
+    return {}
+
+
+async def show_order(call: Call) -> Document:
+    """Tell how an order stands."""
+    order = _named_order(call)
+    if order is None:
+        raise ExchangeError(ErrorKind.NO_SUCH_ORDER)
+    return documents.order(order)
+
+
+async def cancel_order(call: Call) -> Document:
+    """Cancel an open order."""
+    order = _named_order(call)
+    if order is None or order.order_id not in call.exchange.ledger.open_orders:
+        raise ExchangeError(ErrorKind.UNKNOWN_ORDER)
+    order = call.exchange.ledger.open_orders[order.order_id]
+    restriction = call.get("cancelRestrictions")
+    if restriction is not None and order.status is not _STATUS_OF_RESTRICTION[restriction]:
+        raise ExchangeError(ErrorKind.CANCEL_RESTRICTED)
+    (pending,) = call.exchange.cancel([order], call.now_ns)
+    await call.engine(pending)
+    if pending.refusal is not None:
+        raise ExchangeError(ErrorKind.UNKNOWN_ORDER)
+    return documents.cancelled_order(order, call.get("newClientOrderId") or f"cancel-{order.order_id}")
+
+
+async def cancel_open_orders(call: Call) -> list[Document]:
+    """Cancel all open orders of a symbol."""
+    orders = call.exchange.ledger.open_orders_of(call.account, call.symbol)
+    if not orders:
+        raise ExchangeError(ErrorKind.UNKNOWN_ORDER)
+    cancels = call.exchange.cancel(orders, call.now_ns)
+    await call.engine(cancels[-1])
+    return [
+        documents.cancelled_order(each.order, f"cancel-{each.order.order_id}")
+        for each in cancels
+        if each.refusal is None
+    ]
+
+
+async def open_orders(call: Call) -> list[Document]:
+    """Tell the open orders of a symbol, or of all."""
+    return [documents.order(each) for each in call.exchange.ledger.open_orders_of(call.account, call.symbol_or_all)]
+
+
+async def all_orders(call: Call) -> list[Document]:
+    """Tell the orders of a symbol, oldest first."""
+    span = _span(call, call.get("orderId"))
+    return [documents.order(each) for each in call.exchange.ledger.history.orders(call.account, call.symbol, span)]
+
+
+async def my_trades(call: Call) -> list[Document]:
+    """Tell the account's trades of a symbol, oldest first."""
+    order_id, from_id = call.get("orderId"), call.get("fromId")
+    is_by_time = "startTime" in call.values or "endTime" in call.values
+    if is_by_time and (order_id is not None or from_id is not None):
+        raise ExchangeError(ErrorKind.BAD_COMBINATION)
+    span = _span(call, from_id)
+    trades = call.exchange.ledger.history.trades(call.account, call.symbol, order_id, span)
+    return [documents.account_trade(trade) for trade in trades]
+
+
+async def show_account(call: Call) -> Document:
+    """Tell what the account owns."""
+    wallets = call.exchange.ledger.wallets.of(call.account)
+    if call.get("omitZeroBalances", False):
+        wallets = {asset: wallet for asset, wallet in wallets.items() if wallet.free or wallet.locked}
+    return documents.account(call.account, wallets, call.exchange.commission, call.now_ms)
+
+
+def _request(call: Call) -> OrderRequest:
+    kind = call.values["type"]
+    for name in _NEEDED[kind]:
+        if name not in call.values:
+            raise ExchangeError(ErrorKind.MANDATORY_PARAMETER, name=name)
+    for name in _FORBIDDEN[kind]:
+        if name in call.values:
+            raise ExchangeError(ErrorKind.NOT_REQUIRED, name=name)
+    quantity, quote_quantity = call.get("quantity", 0), call.get("quoteOrderQty", 0)
+    if quantity and quote_quantity:
+        raise ExchangeError(ErrorKind.BAD_COMBINATION)
+    if not quantity and not quote_quantity:
+        raise ExchangeError(ErrorKind.EITHER_PARAMETER, first="quantity", second="quoteOrderQty")
+    return OrderRequest(
+        symbol=call.symbol,
+        side=Side(call.values["side"]),
+        kind=kind,
+        time_in_force=call.get("timeInForce", TimeInForce.GTC),
+        price_units=call.get("price", 0),
+        qty_units=quantity,
+        quote_units=quote_quantity,
+        client_order_id=call.get("newClientOrderId", ""),
+        self_trade_prevention=call.get("selfTradePreventionMode", SelfTradePrevention.EXPIRE_MAKER),
+    )
+
+
+def _named_order(call: Call) -> Order | None:
+    """Return the order that the call names by one of its ids; where both are sent, both must be right."""
+    history = call.exchange.ledger.history
+    order_id, client_order_id = call.get("orderId"), call.get("origClientOrderId")
+    if order_id is None and client_order_id is None:
+        raise ExchangeError(ErrorKind.EITHER_PARAMETER, first="origClientOrderId", second="orderId")
+    if order_id is None:
+        return history.order_by_client_id(call.account, call.symbol, client_order_id)
+    order = history.order(call.account, call.symbol, order_id)
+    is_other = order is not None and client_order_id not in {None, order.client_order_id}
+    return None if is_other else order
+
+
+def _span(call: Call, from_id: int | None) -> Span:
+    start_ms, end_ms = call.get("startTime"), call.get("endTime")
+    if start_ms is not None and end_ms is not None and not 0 <= end_ms - start_ms <= DAY_MS:
+        raise ExchangeError(ErrorKind.INTERVAL_TOO_LONG)
+    return Span(min(call.get("limit", _LIMIT_DEFAULT), _LIMIT_MAX), from_id, start_ms, end_ms)

@@ -1,0 +1,127 @@
+"""API keys: who may act for which account, and the file that the first pair of keys lives in."""
+
+import os
+import re
+import secrets
+import stat
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+API_KEY_NAME: Final = "TICKBUS_VENUE__API_KEY"
+SECRET_NAME: Final = "TICKBUS_VENUE__SECRET"  # noqa: S105 - the name of a variable, not a secret
+FIRST_ACCOUNT: Final = 1
+
+_KEY_LENGTH: Final = 64
+_KEY_ALPHABET: Final = string.ascii_letters + string.digits
+_KEY_FORMAT = re.compile(rf"[A-Za-z0-9]{{{_KEY_LENGTH}}}", re.ASCII)
+_FILE_BYTES_MAX: Final = 4_096
+
+
+class KeyFileError(Exception):
+    """The file of keys cannot be trusted or read; the text is one line for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """An API key and its secret; the secret is never printed."""
+
+    api_key: str
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"KeyPair(api_key='{self.api_key[:4]}...')"
+
+    @classmethod
+    def generate(cls) -> "KeyPair":
+        """Return a new random pair, spelt as Binance spells them: 64 letters and digits each."""
+        return cls(_random_text(), _random_text())
+
+
+class Accounts:
+    """The accounts of an exchange, found by API key."""
+
+    def __init__(self, keys: Mapping[int, KeyPair]) -> None:
+        """Take the pair of keys of each account number; numbers are positive, and are the owners in the engine."""
+        assert all(number > 0 for number in keys), f"account numbers must be positive, were {sorted(keys)}"
+        self._by_api_key = {pair.api_key: (number, pair.secret) for number, pair in keys.items()}
+        assert len(self._by_api_key) == len(keys), "two accounts have the same API key"
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The account numbers, lowest first."""
+        return tuple(sorted(number for number, _ in self._by_api_key.values()))
+
+    def find(self, api_key: str) -> tuple[int, str] | None:
+        """Return the account's number and secret, or None for a key that nobody has."""
+        return self._by_api_key.get(api_key)
+
+
+def is_api_key(text: str) -> bool:
+    """Say whether `text` is spelt like an API key."""
+    return _KEY_FORMAT.fullmatch(text) is not None
+
+
+def load_or_create_keys(path: Path) -> KeyPair:
+    """Return the keys in the file at `path`; make the file, readable by its owner alone, if there is none.
+
+    Raises:
+        KeyFileError: if others may read the file, or if it does not hold both keys.
+    """
+    pair = KeyPair.generate()
+    text = f"{API_KEY_NAME}={pair.api_key}\n{SECRET_NAME}={pair.secret}\n"
+    try:
+        _write_new_file(path, text)
+    except FileExistsError:
+        return load_keys(path)
+    return pair
+
+
+def load_keys(path: Path) -> KeyPair:
+    """Return the keys in the file at `path`.
+
+    Raises:
+        KeyFileError: if there is no such file, others may read it, or it does not hold both keys.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise KeyFileError(f"{path}: cannot be read: {error.strerror}") from error
+    with os.fdopen(descriptor, encoding="ascii", errors="replace") as file:
+        status = os.fstat(descriptor)
+        mode = stat.S_IMODE(status.st_mode)
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.getuid() or mode & 0o077:
+            raise KeyFileError(f"{path}: must be your own file with mode 0600, was {mode:04o}; try: chmod 600 {path}")
+        values = _variables(file.read(_FILE_BYTES_MAX))
+    missing = [name for name in (API_KEY_NAME, SECRET_NAME) if not is_api_key(values.get(name, ""))]
+    if missing:
+        raise KeyFileError(f"{path}: expected {' and '.join(missing)} of {_KEY_LENGTH} letters and digits")
+    return KeyPair(values[API_KEY_NAME], values[SECRET_NAME])
+
+
+def _write_new_file(path: Path, text: str) -> None:
+    # Written under another name and linked into place: nobody ever sees half a file, and two starts make one pair.
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part.unlink(missing_ok=True)
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+        os.link(part, path)
+    finally:
+        part.unlink()
+
+
+def _variables(text: str) -> dict[str, str]:
+    lines = (line.strip() for line in text.splitlines())
+    pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _random_text() -> str:
+    return "".join(secrets.choice(_KEY_ALPHABET) for _ in range(_KEY_LENGTH))

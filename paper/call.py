@@ -1,0 +1,87 @@
+"""One REST call on its way through the exchange."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from market.clock import NS_PER_MS
+from paper.engine_port import Pending
+from paper.errors import ErrorKind, ExchangeError
+from paper.exchange import Exchange
+from paper.parameters import Values
+from paper.units import Symbol
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a handler has to work with.
+
+    Attributes:
+        account: whose call it is, 0 for a public call.
+        values: the parameters that were sent, parsed, by name.
+        now_ns: when the call came, ns since 1970 UTC.
+        engine_timeout_s: how long the engine may take.
+    """
+
+    exchange: Exchange
+    account: int
+    values: Values
+    now_ns: int
+    engine_timeout_s: float
+
+    @property
+    def now_ms(self) -> int:
+        """When the call came, ms since 1970 UTC."""
+        return self.now_ns // NS_PER_MS
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the value of a parameter, or the default if it was not sent."""
+        return self.values.get(name, default)
+
+    @property
+    def symbol(self) -> Symbol:
+        """The symbol of the call.
+
+        Raises:
+            ExchangeError: BAD_SYMBOL.
+        """
+        return self._symbol(self.values["symbol"])
+
+    @property
+    def symbol_or_all(self) -> Symbol | None:
+        """The symbol of the call, or None if it names none."""
+        return self.symbol if "symbol" in self.values else None
+
+    @property
+    def symbols(self) -> list[Symbol]:
+        """The symbols of a call that may name one, several or none, which means all.
+
+        Raises:
+            ExchangeError: BAD_SYMBOL, or BAD_COMBINATION if it names both one and several.
+        """
+        if "symbol" in self.values and "symbols" in self.values:
+            raise ExchangeError(ErrorKind.BAD_COMBINATION)
+        if "symbol" in self.values:
+            return [self.symbol]
+        if "symbols" in self.values:
+            return [self._symbol(name) for name in self.values["symbols"]]
+        return list(self.exchange.symbols.values())
+
+    async def engine(self, pending: Pending) -> None:
+        """Wait until the engine has handled a command.
+
+        Raises:
+            ExchangeError: TIMEOUT; the command may still be executed.
+        """
+        answered = asyncio.Event()
+        pending.when_done(answered.set)
+        try:
+            await asyncio.wait_for(answered.wait(), self.engine_timeout_s)
+        except TimeoutError:
+            raise ExchangeError(ErrorKind.TIMEOUT) from None
+
+    def _symbol(self, name: str) -> Symbol:
+        symbol = self.exchange.symbols.get(name)
+        if symbol is None:
+            raise ExchangeError(ErrorKind.BAD_SYMBOL)
+        return symbol

@@ -1,0 +1,118 @@
+"""The one table of REST endpoints: path, method, weight, security, parameters, handler."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from paper import account_calls, market_calls
+from paper import parameters as p
+from paper.call import Call
+from paper.parameters import Parameter, Values
+
+Handler = Callable[[Call], Awaitable[Any]]
+Weight = int | Callable[[Values], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One row of the table.
+
+    Attributes:
+        weight: what a call costs of the request weight, fixed or by its parameters.
+        is_signed: whether it acts for an account; timestamp, recvWindow and signature are then parameters too.
+        is_order: whether it counts as an order.
+    """
+
+    method: str
+    path: str
+    weight: Weight
+    parameters: tuple[Parameter, ...]
+    handler: Handler
+    is_signed: bool = False
+    is_order: bool = False
+
+    def weight_of(self, values: Values) -> int:
+        """Return what a call with these parameters costs."""
+        return self.weight if isinstance(self.weight, int) else self.weight(values)
+
+
+def _depth_weight(values: Values) -> int:
+    limit = values.get("limit", market_calls.DEPTH_LIMIT_DEFAULT)
+    return next((weight for most, weight in ((100, 5), (500, 25), (1_000, 50)) if limit <= most), 250)
+
+
+def _day_ticker_weight(values: Values) -> int:
+    if "symbol" in values:
+        return 2
+    count = len(values["symbols"]) if "symbols" in values else 101
+    return next((weight for most, weight in ((20, 2), (100, 40)) if count <= most), 80)
+
+
+def _ticker_weight(values: Values) -> int:
+    return 2 if "symbol" in values else 4
+
+
+def _open_orders_weight(values: Values) -> int:
+    return 6 if "symbol" in values else 80
+
+
+def _my_trades_weight(values: Values) -> int:
+    return 5 if "orderId" in values else 20
+
+
+_TICKER: Final = (p.SYMBOL_OR_ALL, p.SYMBOLS)
+_RANGE: Final = (p.START_TIME, p.END_TIME, p.LIMIT)
+_NEW_ORDER: Final = (
+    p.SYMBOL,
+    p.SIDE,
+    p.ORDER_TYPE,
+    p.TIME_IN_FORCE,
+    p.QUANTITY,
+    p.QUOTE_ORDER_QTY,
+    p.PRICE,
+    p.NEW_CLIENT_ORDER_ID,
+    p.SELF_TRADE_PREVENTION,
+    p.NEW_ORDER_RESPONSE_TYPE,
+)
+_ORDER: Final = (p.SYMBOL, p.ORDER_ID, p.ORIG_CLIENT_ORDER_ID)
+_CANCEL: Final = (*_ORDER, p.NEW_CLIENT_ORDER_ID, p.CANCEL_RESTRICTIONS)
+
+
+def _public(path: str, weight: Weight, parameters: tuple[Parameter, ...], handler: Handler) -> Endpoint:
+    return Endpoint("GET", f"/api/v3/{path}", weight, parameters, handler)
+
+
+def _signed(
+    method: str,
+    path: str,
+    weight: Weight,
+    parameters: tuple[Parameter, ...],
+    handler: Handler,
+    *,
+    is_order: bool = False,
+) -> Endpoint:
+    return Endpoint(method, f"/api/v3/{path}", weight, (*parameters, *p.SIGNED), handler, True, is_order)
+
+
+ENDPOINTS: Final = (
+    _public("ping", 1, (), market_calls.ping),
+    _public("time", 1, (), market_calls.server_time),
+    _public("exchangeInfo", 20, _TICKER, market_calls.exchange_info),
+    _public("depth", _depth_weight, (p.SYMBOL, p.LIMIT), market_calls.depth),
+    _public("trades", 25, (p.SYMBOL, p.LIMIT), market_calls.trades),
+    _public("aggTrades", 4, (p.SYMBOL, p.FROM_ID, *_RANGE), market_calls.aggregate_trades),
+    _public("klines", 2, (p.SYMBOL, p.INTERVAL, *_RANGE), market_calls.klines),
+    _public("avgPrice", 2, (p.SYMBOL,), market_calls.average_price),
+    _public("ticker/24hr", _day_ticker_weight, (*_TICKER, p.TICKER_TYPE), market_calls.day_ticker),
+    _public("ticker/price", _ticker_weight, _TICKER, market_calls.price_ticker),
+    _public("ticker/bookTicker", _ticker_weight, _TICKER, market_calls.book_ticker),
+    _signed("POST", "order", 1, _NEW_ORDER, account_calls.place_order, is_order=True),
+    _signed("POST", "order/test", 1, _NEW_ORDER, account_calls.check_order),
+    _signed("GET", "order", 4, _ORDER, account_calls.show_order),
+    _signed("DELETE", "order", 1, _CANCEL, account_calls.cancel_order),
+    _signed("GET", "openOrders", _open_orders_weight, (p.SYMBOL_OR_ALL,), account_calls.open_orders),
+    _signed("DELETE", "openOrders", 1, (p.SYMBOL,), account_calls.cancel_open_orders),
+    _signed("GET", "allOrders", 20, (p.SYMBOL, p.ORDER_ID, *_RANGE), account_calls.all_orders),
+    _signed("GET", "myTrades", _my_trades_weight, (p.SYMBOL, p.ORDER_ID, p.FROM_ID, *_RANGE), account_calls.my_trades),
+    _signed("GET", "account", 20, (p.OMIT_ZERO_BALANCES,), account_calls.show_account),
+)

@@ -1,0 +1,110 @@
+"""The line to the matching engine, and the commands on it that have not been answered yet."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from enum import Enum, auto
+from typing import Final, Protocol
+
+from market.codes import RejectReason
+from market.commands import Command
+from paper.orders import Order
+
+COMMANDS_PENDING_MAX: Final = 10_000
+
+
+class EnginePort(Protocol):
+    """What the exchange needs of an order link."""
+
+    def send(self, commands: Sequence[Command]) -> int:
+        """Queue commands for the engine without blocking; return the link sequence of the last one.
+
+        Raises:
+            ConnectionError: if the engine cannot take them now; none of them was queued.
+        """
+        ...
+
+
+class Purpose(Enum):
+    """Why a command was sent."""
+
+    ENTER = auto()
+    CANCEL = auto()
+    RECALL = auto()  # a cancel of our own, to learn whether the engine has an order whose entry was never answered
+
+
+class Pending:
+    """A command on its way: done when the engine has said all there is to say about it.
+
+    Attributes:
+        order: the order it is about, as it stands.
+        refusal: why the engine refused to cancel, or None.
+        is_done: whether the engine has answered completely.
+    """
+
+    __slots__ = ("_on_done", "is_done", "order", "purpose", "refusal", "sequence")
+
+    def __init__(self, order: Order, purpose: Purpose, sequence: int) -> None:
+        self.order = order
+        self.purpose = purpose
+        self.sequence = sequence
+        self.refusal: RejectReason | None = None
+        self.is_done = False
+        self._on_done: Callable[[], None] | None = None
+
+    def when_done(self, callback: Callable[[], None]) -> None:
+        """Call `callback` once, as soon as the engine has answered completely."""
+        if self.is_done:
+            callback()
+        else:
+            self._on_done = callback
+
+    def finish(self) -> None:
+        """Say that nothing more will come."""
+        self.is_done = True
+        if self._on_done is not None:
+            self._on_done()
+            self._on_done = None
+
+
+class PendingCommands:
+    """All commands on their way, oldest first; the engine answers them in that order."""
+
+    def __init__(self) -> None:
+        self._commands: deque[Pending] = deque()
+        self._cancels: dict[int, deque[Pending]] = {}
+
+    def __len__(self) -> int:
+        return len(self._commands)
+
+    def add(self, order: Order, purpose: Purpose, sequence: int) -> Pending:
+        """Remember a command that was sent."""
+        pending = Pending(order, purpose, sequence)
+        self._commands.append(pending)
+        if purpose is not Purpose.ENTER:
+            self._cancels.setdefault(order.order_id, deque()).append(pending)
+        return pending
+
+    def answer_cancel(self, order_id: int) -> Pending | None:
+        """Return, and no longer await, the oldest unanswered cancel of an order."""
+        cancels = self._cancels.get(order_id)
+        if cancels is None:
+            return None
+        pending = cancels.popleft()
+        if not cancels:
+            del self._cancels[order_id]
+        return pending
+
+    def cancels(self) -> list[Pending]:
+        """Return the unanswered cancels that clients have sent."""
+        return [each for queue in self._cancels.values() for each in queue if each.purpose is Purpose.CANCEL]
+
+    def acknowledge(self, sequence: int) -> None:
+        """Finish every command up to a link sequence."""
+        while self._commands and self._commands[0].sequence <= sequence:
+            self._commands.popleft().finish()
+
+    def finish_all(self) -> None:
+        """Finish every command: the engine that they were sent to is gone."""
+        self._cancels.clear()
+        while self._commands:
+            self._commands.popleft().finish()

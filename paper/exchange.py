@@ -1,0 +1,338 @@
+"""The exchange: accounts give orders, the engine matches them, and money moves. No sockets, no clock.
+
+An order is checked, funded and saved before the engine hears of it; whatever the engine reports is saved, with the
+report's number, before anybody is told. So the process may die anywhere and resume after the last saved report.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
+
+from market.clock import NS_PER_MS
+from market.codes import RejectReason, Side, TimeInForce
+from market.commands import CancelOrder, Command, MassCancel
+from market.depth import Depth, Level
+from market.events import Event
+from market.feed_messages import BookTrade
+from paper.commission import Commission
+from paper.engine_port import COMMANDS_PENDING_MAX, EnginePort, Pending, PendingCommands, Purpose
+from paper.errors import ErrorKind, ExchangeError
+from paper.executions import Executions
+from paper.filters import AVERAGE_MINUTES, Draft, check_filters
+from paper.ledger import Ledger
+from paper.orders import Order, OrderKind, OrderRequest, OrderStatus
+from paper.sizing import LEVELS_MAX, buy_for, price_cap_ticks, sell_for
+from paper.starting_assets import STARTING_ASSETS
+from paper.tape import MINUTE_MS, PublicTrade, Tape
+from paper.units import Symbol
+
+
+class BookView(Protocol):
+    """What the exchange sees of the public book; it may lag behind the engine."""
+
+    def depth(self, symbol_id: int, level_count: int) -> Depth:
+        """Return the best `level_count` levels of each side, best price first."""
+        ...
+
+    def update_id(self, symbol_id: int) -> int:
+        """Return the sequence of the last change that the view shows."""
+        ...
+
+
+class Exchange:
+    """All accounts' orders and money.
+
+    Attributes:
+        symbols: what is traded, by the venue's spelling.
+        ledger: the saved state; read it freely, change it only through the exchange.
+        tapes: the public trades, by symbol id.
+        commission: what the exchange takes of every trade.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        port: EnginePort,
+        book: BookView,
+        *,
+        first_order_id: int,
+        first_owner: int = 0,
+        commission: Commission | None = None,
+    ) -> None:
+        """Take up the ledger's state; order ids are `first_order_id` + 1, 2 ..., owners `first_owner` + account."""
+        self.symbols: Mapping[str, Symbol] = ledger.symbols
+        self.ledger = ledger
+        self.commission = commission or Commission()
+        self.tapes: Final = {symbol.symbol_id: Tape() for symbol in self.symbols.values()}
+        self._port = port
+        self._book = book
+        self._first_order_id = first_order_id
+        self._first_owner = first_owner
+        self._pending = PendingCommands()
+        self._executions = Executions(ledger, self._pending, self.commission)
+        self._is_connected = False
+        self._has_connected = False
+        self._to_clear: set[int] = set()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the engine takes orders."""
+        return self._is_connected
+
+    # -- accounts
+
+    def open_account(self, account: int) -> None:
+        """Give a new account its starting assets; one that exists stays as it is."""
+        if account not in self.ledger.accounts():
+            with self.ledger.transaction():
+                self._endow(account)
+
+    def reset_account(self, account: int, now_ns: int) -> None:
+        """Forget the account's balances, orders and trades, and give it the starting assets anew."""
+        with self.ledger.transaction():
+            self.ledger.forget_account(account)
+            self._endow(account)
+        self._to_clear.add(account)
+        if self._is_connected:
+            self._clear_books(now_ns)
+
+    # -- orders
+
+    def check(self, account: int, request: OrderRequest, now_ns: int) -> None:
+        """Check an order as `place` would, but for funds, and do nothing.
+
+        Raises:
+            ExchangeError: what `place` would raise.
+        """
+        self._sized(account, request, now_ns)
+
+    def place(self, account: int, request: OrderRequest, now_ns: int) -> Pending:
+        """Fund and save an order and send it to the engine; when done, its `order` tells how it went.
+
+        Raises:
+            ExchangeError: if a filter, the account's funds, or another open order forbids it; nothing has changed then.
+        """
+        self._require_engine()
+        price_ticks, qty_lots = self._sized(account, request, now_ns)
+        if self.ledger.open_order_by_client_id(account, request.client_order_id) is not None:
+            raise ExchangeError(ErrorKind.DUPLICATE_ORDER)
+        with self.ledger.transaction():
+            order = self._new_order(account, request, price_ticks, qty_lots, now_ns)
+            if self.ledger.wallets.free(account, order.locked_asset) < order.locked_units():
+                raise ExchangeError(ErrorKind.INSUFFICIENT_BALANCE)
+            self.ledger.wallets.lock(account, order.locked_asset, order.locked_units())
+        command = order.engine_command(self._owner(account), now_ns)
+        try:
+            sequence = self._port.send([command])
+        except ConnectionError as error:
+            with self.ledger.transaction():
+                self._executions.end(order, OrderStatus.REJECTED, now_ns // NS_PER_MS)
+            raise ExchangeError(ErrorKind.DISCONNECTED) from error
+        return self._pending.add(order, Purpose.ENTER, sequence)
+
+    def cancel(self, orders: Sequence[Order], now_ns: int) -> list[Pending]:
+        """Ask the engine to cancel open orders; a `Pending` without `refusal` was cancelled when it is done.
+
+        Raises:
+            ExchangeError: DISCONNECTED or OVERLOADED; nothing was sent then.
+        """
+        self._require_engine()
+        sequence = self._send([self._cancel_command(order, now_ns) for order in orders])
+        return [self._pending.add(order, Purpose.CANCEL, sequence) for order in orders]
+
+    # -- the engine
+
+    def on_engine_connected(
+        self, epoch: int, acknowledged: int, now_ns: int, *, report_sequence: int = 0, last_order_id: int = 0
+    ) -> None:
+        """Take note of an engine, and bring its book to where it was.
+
+        An engine of another epoch has an empty book: cancels on their way are done, orders that were never accepted
+        end, all other open orders are entered again, oldest first, so that they queue as they did.
+        The same engine after our own restart has our book: only orders whose entry may have been lost with us are
+        called back and entered again.
+
+        Args:
+            epoch: which life of the engine it is.
+            acknowledged: the link sequence of the last command that it has handled.
+            now_ns: ns since 1970 UTC.
+            report_sequence: the number of the last report that it will not send again.
+            last_order_id: the highest of our order ids that it has seen, 0 for none.
+        """
+        last_epoch, _ = self.ledger.last_report()
+        is_new = epoch != last_epoch
+        to_enter: list[Order] = []
+        with self.ledger.transaction():
+            self.ledger.skip_order_numbers(last_order_id - self._first_order_id)
+            if last_epoch == 0 and last_order_id:
+                self._to_clear.update(self.ledger.accounts())  # the engine holds orders of a ledger that is gone
+            if is_new:
+                to_enter = self._survivors(now_ns // NS_PER_MS)
+                self.ledger.set_last_report(epoch, report_sequence)
+        if is_new:
+            self._pending.finish_all()
+        else:
+            self._pending.acknowledge(acknowledged)
+        self._is_connected = True
+        self._clear_books(now_ns)
+        self._enter(to_enter, now_ns)
+        if not is_new and not self._has_connected:
+            self._recall([order for order in self.ledger.open_orders.values() if order.engine_epoch != epoch], now_ns)
+        self._has_connected = True
+
+    def on_engine_disconnected(self) -> None:
+        """Refuse orders and cancels until the engine is back; those on their way keep waiting."""
+        self._is_connected = False
+
+    def on_reports(self, epoch: int, events: Sequence[Event], report_sequence: int, acknowledged: int) -> None:
+        """Save what the engine reports about our orders, then finish the commands that are completely handled.
+
+        Reports that are saved already are passed over.
+
+        Args:
+            epoch: which life of the engine reports.
+            events: in the engine's order; the last one is report number `report_sequence`.
+            report_sequence: the number of the last event.
+            acknowledged: every command with a link sequence up to this has all its events in this or an earlier call.
+        """
+        saved_epoch, saved_sequence = self.ledger.last_report()
+        assert epoch == saved_epoch, f"a report of epoch {epoch}, but the engine connected with epoch {saved_epoch}"
+        fresh_count = min(max(report_sequence - saved_sequence, 0), len(events))
+        if fresh_count:
+            fresh = events[len(events) - fresh_count :]
+            self._executions.to_enter.clear()
+            with self.ledger.transaction():
+                for event in fresh:
+                    self._executions.apply(epoch, event)
+                self.ledger.set_last_report(epoch, report_sequence)
+            self._enter(self._executions.to_enter, fresh[-1].time_ns)
+        self._pending.acknowledge(acknowledged)
+
+    # -- the public market
+
+    def on_public_trades(self, epoch: int, symbol_id: int, trades: Sequence[BookTrade], time_ns: int) -> None:
+        """Add trades of the book feed, oldest first, to the tape; those that it has are passed over."""
+        tape = self.tapes[symbol_id]
+        for trade in trades:
+            trade_id = self.ledger.trade_id(epoch, trade.trade_id)
+            tape.add(PublicTrade(trade_id, trade.price_ticks, trade.qty_lots, Side(trade.taker_side), time_ns))
+
+    def depth(self, symbol: Symbol, level_count: int) -> Depth:
+        """Return the best levels of the public book."""
+        return self._book.depth(symbol.symbol_id, level_count)
+
+    def update_id(self, symbol: Symbol) -> int:
+        """Return the sequence of the last change that `depth` shows."""
+        return self._book.update_id(symbol.symbol_id)
+
+    def average_ticks(self, symbol: Symbol, now_ms: int) -> int | None:
+        """Return the average price of the last five minutes, else the last price, else the mid, else None."""
+        average = self.tapes[symbol.symbol_id].average_ticks(now_ms, AVERAGE_MINUTES * MINUTE_MS)
+        if average is not None:
+            return average
+        mid_x2 = self.depth(symbol, 1).mid_ticks_x2
+        return mid_x2 // 2 if mid_x2 is not None else None
+
+    # -- how
+
+    def _sized(self, account: int, request: OrderRequest, now_ns: int) -> tuple[int, int]:
+        """Return the price in ticks and the quantity in lots that go to the engine, checked by the filters."""
+        symbol, is_buy = request.symbol, request.side is Side.BUY
+        levels: tuple[Level, ...] = ()
+        if request.kind is OrderKind.MARKET:
+            depth = self.depth(symbol, LEVELS_MAX)
+            levels = depth.asks if is_buy else depth.bids
+        price_ticks, qty_lots = request.price_units // symbol.tick_units, request.qty_units // symbol.lot_units
+        if request.quote_units and is_buy:
+            qty_lots, price_ticks = buy_for(symbol, levels, request.quote_units)
+        elif request.quote_units:
+            qty_lots = sell_for(symbol, levels, request.quote_units)
+        check_filters(
+            Draft(
+                symbol=symbol,
+                side=request.side,
+                kind=request.kind,
+                price_units=request.price_units,
+                qty_units=request.qty_units or qty_lots * symbol.lot_units,
+                reference_ticks=self.average_ticks(symbol, now_ns // NS_PER_MS),
+                open_count=len(self.ledger.open_orders_of(account, symbol)),
+            )
+        )
+        if request.kind is OrderKind.MARKET and not request.quote_units:
+            if not levels:
+                raise ExchangeError(ErrorKind.NO_DEPTH)
+            if is_buy:
+                price_ticks = price_cap_ticks(symbol, levels, qty_lots, self.ledger.wallets.free(account, symbol.quote))
+        return price_ticks, qty_lots
+
+    def _new_order(self, account: int, request: OrderRequest, price_ticks: int, qty_lots: int, now_ns: int) -> Order:
+        order_id = self._first_order_id + self.ledger.next_order_number()
+        order = Order(
+            order_id=order_id,
+            account=account,
+            symbol=request.symbol,
+            client_order_id=request.client_order_id or f"tickbus-{order_id}",
+            side=request.side,
+            kind=request.kind,
+            time_in_force=request.time_in_force,
+            self_trade_prevention=request.self_trade_prevention,
+            price_ticks=price_ticks,
+            qty_lots=qty_lots,
+            quote_order_units=request.quote_units,
+            time_ms=now_ns // NS_PER_MS,
+            update_ms=now_ns // NS_PER_MS,
+        )
+        return self.ledger.change(order)
+
+    def _survivors(self, time_ms: int) -> list[Order]:
+        """End the open orders that a new engine must not get; return the others, oldest first."""
+        cancelled = {pending.order.order_id for pending in self._pending.cancels()}
+        survivors = []
+        for order in self.ledger.open_orders.values():
+            may_rest = order.kind is not OrderKind.MARKET and order.time_in_force is TimeInForce.GTC
+            if order.status is OrderStatus.PENDING_NEW:
+                order.reject_reason = RejectReason.ENGINE_UNAVAILABLE
+                self._executions.end(order, OrderStatus.REJECTED, time_ms)
+            elif order.order_id in cancelled:
+                self._executions.end(order, OrderStatus.CANCELED, time_ms)
+            elif not may_rest:
+                self._executions.end(order, OrderStatus.EXPIRED, time_ms)
+            else:
+                survivors.append(order)
+        return survivors
+
+    def _enter(self, orders: Sequence[Order], now_ns: int) -> None:
+        if orders:
+            self._port.send([order.engine_command(self._owner(order.account), now_ns) for order in orders])
+
+    def _recall(self, orders: Sequence[Order], now_ns: int) -> None:
+        if orders:
+            sequence = self._port.send([self._cancel_command(order, now_ns) for order in orders])
+            for order in orders:
+                self._pending.add(order, Purpose.RECALL, sequence)
+
+    def _clear_books(self, now_ns: int) -> None:
+        if self._to_clear:
+            self._port.send([MassCancel(owner=self._owner(account), time_ns=now_ns) for account in self._to_clear])
+            self._to_clear.clear()
+
+    def _send(self, commands: Sequence[Command]) -> int:
+        try:
+            return self._port.send(commands)
+        except ConnectionError as error:
+            raise ExchangeError(ErrorKind.DISCONNECTED) from error
+
+    def _cancel_command(self, order: Order, now_ns: int) -> CancelOrder:
+        return CancelOrder(order.order_id, order.symbol.symbol_id, self._owner(order.account), now_ns)
+
+    def _require_engine(self) -> None:
+        if not self._is_connected:
+            raise ExchangeError(ErrorKind.DISCONNECTED)
+        if len(self._pending) >= COMMANDS_PENDING_MAX:
+            raise ExchangeError(ErrorKind.OVERLOADED)
+
+    def _owner(self, account: int) -> int:
+        return self._first_owner + account
+
+    def _endow(self, account: int) -> None:
+        for asset, units in STARTING_ASSETS.items():
+            self.ledger.deposit(account, asset, units)

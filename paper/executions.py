@@ -1,0 +1,177 @@
+"""What the engine's events do to orders and money; runs inside a transaction of the ledger."""
+
+from typing import Final, assert_never
+
+from market.clock import NS_PER_MS
+from market.codes import CancelReason, RejectReason, Side, Tag
+from market.events import Accepted, Amended, Canceled, Event, Executed, Halted, Rejected, Rested, Triggered
+from paper.commission import Commission
+from paper.engine_port import PendingCommands, Purpose
+from paper.ledger import Ledger
+from paper.orders import AccountTrade, Order, OrderStatus
+from paper.wallets import FEES, OUTSIDE
+
+_STATUS_OF_CANCEL: Final = {
+    CancelReason.REQUESTED: OrderStatus.CANCELED,
+    CancelReason.MASS_CANCEL: OrderStatus.CANCELED,
+    CancelReason.IMMEDIATE_OR_CANCEL: OrderStatus.EXPIRED,
+    CancelReason.FILL_OR_KILL: OrderStatus.EXPIRED,
+    CancelReason.NO_LIQUIDITY: OrderStatus.EXPIRED,
+    CancelReason.SELF_TRADE_PREVENTION: OrderStatus.EXPIRED_IN_MATCH,
+    CancelReason.POST_ONLY_WOULD_CROSS: OrderStatus.EXPIRED,
+    CancelReason.LEVELS_FULL: OrderStatus.EXPIRED,
+    CancelReason.ENGINE_RESTARTED: OrderStatus.EXPIRED,
+    CancelReason.DISCONNECTED: OrderStatus.CANCELED,
+}
+
+
+class Executions:
+    """Applies events to the ledger, and notes which orders must be entered again afterwards."""
+
+    def __init__(self, ledger: Ledger, pending: PendingCommands, commission: Commission) -> None:
+        self._ledger = ledger
+        self._pending = pending
+        self._commission = commission
+        self.to_enter: list[Order] = []
+
+    def apply(self, epoch: int, event: Event) -> None:
+        """Apply one event; events of orders that were forgotten change nothing."""
+        match event:
+            case Accepted():
+                self._accept(epoch, event)
+            case Executed():
+                self._execute(epoch, event)
+            case Canceled():
+                self._cancel(event)
+            case Rejected():
+                self._reject(epoch, event)
+            case Rested() | Halted():
+                pass  # where an order stands in the book is the engine's affair
+            case Amended() | Triggered():
+                raise AssertionError(f"the exchange has never asked for this: {event}")
+            case _:
+                assert_never(event)
+
+    def end(self, order: Order, status: OrderStatus, time_ms: int) -> None:
+        """End an open order and give back what it has locked."""
+        assert order.status.is_open, f"the order has ended before: {order}"
+        self._ledger.change(order)
+        self._ledger.wallets.unlock(order.account, order.locked_asset, order.locked_units())
+        order.status, order.update_ms = status, time_ms
+
+    def _accept(self, epoch: int, event: Accepted) -> None:
+        order = self._open_order(event.order_id)
+        if order is None:
+            return
+        self._ledger.change(order)
+        assert event.qty_lots == order.leaves_lots, f"accepted {event.qty_lots} lots of {order}"
+        order.engine_epoch = epoch
+        if order.status is OrderStatus.PENDING_NEW:
+            order.status = OrderStatus.NEW
+
+    def _execute(self, epoch: int, event: Executed) -> None:
+        trade_id = self._ledger.trade_id(epoch, event.trade_id)
+        sides = (
+            (event.maker_order_id, event.maker_leaves_lots, True),
+            (event.taker_order_id, event.taker_leaves_lots, False),
+        )
+        for order_id, leaves_lots, is_maker in sides:
+            order = self._open_order(order_id)
+            if order is not None:
+                self._fill(order, event, trade_id, is_maker=is_maker)
+                assert order.leaves_lots == leaves_lots, f"the engine has {leaves_lots} lots open of {order}"
+
+    def _fill(self, order: Order, event: Executed, trade_id: int, *, is_maker: bool) -> None:
+        symbol, wallets, account = order.symbol, self._ledger.wallets, order.account
+        self._ledger.change(order)
+        quote_units = symbol.notional(event.price_ticks, event.qty_lots)
+        base_units = event.qty_lots * symbol.lot_units
+        is_buy = order.side is Side.BUY
+        paid_units, received_units = (quote_units, base_units) if is_buy else (base_units, quote_units)
+        received_asset = symbol.base if is_buy else symbol.quote
+        set_aside_units = order.cost(order.price_ticks, event.qty_lots)
+        assert paid_units <= set_aside_units, (
+            f"a fill at {event.price_ticks} ticks costs more than is set aside: {order}"
+        )
+        fee_units = self._commission.units(received_units, is_maker=is_maker)
+        wallets.pay_locked(account, order.locked_asset, paid_units)
+        wallets.unlock(account, order.locked_asset, set_aside_units - paid_units)
+        wallets.transfer(OUTSIDE, account, received_asset, received_units)
+        wallets.transfer(account, FEES, received_asset, fee_units)
+        order.filled_lots += event.qty_lots
+        order.filled_units += quote_units
+        order.status = OrderStatus.PARTIALLY_FILLED if order.leaves_lots else OrderStatus.FILLED
+        order.update_ms = event.time_ns // NS_PER_MS
+        self._ledger.add_trade(
+            AccountTrade(
+                trade_id=trade_id,
+                account=account,
+                symbol=symbol,
+                order_id=order.order_id,
+                side=order.side,
+                price_ticks=event.price_ticks,
+                qty_lots=event.qty_lots,
+                quote_units=quote_units,
+                fee_units=fee_units,
+                fee_asset=received_asset,
+                time_ms=order.update_ms,
+                is_maker=is_maker,
+            )
+        )
+
+    def _cancel(self, event: Canceled) -> None:
+        time_ms = event.time_ns // NS_PER_MS
+        answered = self._pending.answer_cancel(event.order_id) if event.reason == CancelReason.REQUESTED else None
+        order = self._open_order(event.order_id)
+        if order is None:
+            return
+        if answered is not None and answered.purpose is Purpose.RECALL:
+            self._recalled(order, time_ms)
+        elif event.leaves_lots:
+            self._prevent(order, event.qty_lots, time_ms)
+            assert order.leaves_lots == event.leaves_lots, f"the engine has {event.leaves_lots} lots open of {order}"
+        else:
+            if event.reason == CancelReason.SELF_TRADE_PREVENTION:
+                self._prevent(order, event.qty_lots, time_ms)
+            self.end(order, _STATUS_OF_CANCEL[CancelReason(event.reason)], time_ms)
+
+    def _prevent(self, order: Order, qty_lots: int, time_ms: int) -> None:
+        self._ledger.change(order)
+        locked_units = order.cost(order.price_ticks, qty_lots)
+        self._ledger.wallets.unlock(order.account, order.locked_asset, locked_units)
+        order.prevented_lots += qty_lots
+        order.update_ms = time_ms
+
+    def _reject(self, epoch: int, event: Rejected) -> None:
+        time_ms = event.time_ns // NS_PER_MS
+        order = self._open_order(event.order_id)
+        if event.command == Tag.CANCEL_ORDER:
+            answered = self._pending.answer_cancel(event.order_id)
+            if answered is None:
+                return
+            answered.refusal = RejectReason(event.reason)
+            if order is not None and answered.purpose is Purpose.RECALL:
+                self._recalled(order, time_ms)
+        elif event.command == Tag.NEW_ORDER and order is not None:
+            self._refuse(epoch, order, RejectReason(event.reason), time_ms)
+
+    def _refuse(self, epoch: int, order: Order, reason: RejectReason, time_ms: int) -> None:
+        if order.engine_epoch == 0:
+            order.reject_reason = reason
+            self.end(order, OrderStatus.REJECTED, time_ms)
+        elif reason == RejectReason.DUPLICATE_ORDER_ID:
+            self._ledger.change(order).engine_epoch = epoch  # it was in the book already
+        else:
+            self.end(order, OrderStatus.EXPIRED, time_ms)
+
+    def _recalled(self, order: Order, time_ms: int) -> None:
+        """Decide about an order that certainly is not in the engine: enter it again if it was ever accepted."""
+        if order.status is OrderStatus.PENDING_NEW:
+            order.reject_reason = RejectReason.ENGINE_UNAVAILABLE
+            self.end(order, OrderStatus.REJECTED, time_ms)
+        else:
+            self.to_enter.append(order)
+
+    def _open_order(self, order_id: int) -> Order | None:
+        order = self._ledger.open_orders.get(order_id)
+        return order if order is not None and order.status.is_open else None

@@ -1,0 +1,258 @@
+"""The exchange's memory on disk: orders, trades and balances in SQLite, changed by one transaction at a time.
+
+The write-ahead log with synchronous=NORMAL survives a kill -9 of the process at any moment; only a power cut may take
+the last transactions with it, and then whole ones. Open orders and wallets are also held in memory; a transaction that
+fails takes both back.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from market.codes import RejectReason
+from market.instrument import Instrument
+from paper.history import History
+from paper.orders import AccountTrade, Order, OrderStatus
+from paper.tables import (
+    IS_OPEN,
+    ORDER_COLUMNS,
+    SAVE_BALANCE,
+    SAVE_COUNTER,
+    SAVE_ORDER,
+    SAVE_TRADE,
+    SCHEMA,
+    SCHEMA_VERSION,
+    order_of_row,
+    order_row,
+    trade_row,
+)
+from paper.units import Symbol
+from paper.wallets import OUTSIDE, Wallets
+
+TRADE_IDS_PER_EPOCH: Final = 10**10  # so that trade ids keep rising when a new engine counts from 1 again
+
+_ORDER_COUNT: Final = "order_count"
+_EPOCH: Final = "epoch"
+_REPORT_SEQUENCE: Final = "report_sequence"
+
+
+class LedgerError(Exception):
+    """The file cannot be used; the text is one line for the user."""
+
+
+class Ledger:
+    """Orders, trades and balances; every change happens inside `transaction()`.
+
+    Attributes:
+        wallets: the money of every account.
+        history: questions about orders and trades on disk.
+        open_orders: the orders that may still trade, by id, oldest first.
+    """
+
+    def __init__(self, path: Path, instruments: Sequence[Instrument]) -> None:
+        """Open the file at `path`, or make it, readable by its owner alone.
+
+        Raises:
+            LedgerError: if it is no ledger, another version's, or counts a symbol in other ticks or lots.
+        """
+        self.symbols: Mapping[str, Symbol] = {each.symbol: Symbol.of(each) for each in instruments}
+        self._connection = _open(path)
+        try:
+            _check_symbols(self._connection, self.symbols, path)
+        except LedgerError:
+            self._connection.close()
+            raise
+        read = self._connection.execute
+        self._counters: dict[str, int] = dict(read("SELECT name, value FROM counters"))
+        self._epoch_numbers: dict[int, int] = dict(read("SELECT epoch, number FROM epochs"))
+        self.wallets = Wallets(read("SELECT account, asset, free, locked FROM balances"))
+        self.history = History(self._connection, self.symbols)
+        open_rows = read(
+            f"SELECT {ORDER_COLUMNS} FROM orders WHERE {IS_OPEN} ORDER BY order_id"  # noqa: S608 - built from constants
+        )
+        self.open_orders: dict[int, Order] = {row[0]: order_of_row(row, self.symbols) for row in open_rows}
+        self._open_by_client_id = {(each.account, each.client_order_id): each for each in self.open_orders.values()}
+        self._counters_before: dict[str, int] = {}
+        self._orders_before: dict[int, tuple[Order, Order]] = {}
+        self._new_trades: list[AccountTrade] = []
+
+    def close(self) -> None:
+        """Close the file; nothing is lost without it."""
+        self._connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Save all changes made inside the block as one, or, if it raises, none of them, in memory as on disk."""
+        assert not self._connection.in_transaction, "transactions do not nest"
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            yield
+            self._save()
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._undo()
+            raise
+        self._settle()
+
+    def last_report(self) -> tuple[int, int]:
+        """Return the engine's epoch and the sequence of the last report that is saved; (0, 0) before the first."""
+        return self._counters.get(_EPOCH, 0), self._counters.get(_REPORT_SEQUENCE, 0)
+
+    def set_last_report(self, epoch: int, report_sequence: int) -> None:
+        """Remember a report as saved, in the transaction that holds its effects."""
+        self._set_counter(_EPOCH, epoch)
+        self._set_counter(_REPORT_SEQUENCE, report_sequence)
+
+    def next_order_number(self) -> int:
+        """Return 1, 2, 3 ...: never the same again, whatever happens to the order."""
+        number = self._counters.get(_ORDER_COUNT, 0) + 1
+        self._set_counter(_ORDER_COUNT, number)
+        return number
+
+    def skip_order_numbers(self, last: int) -> None:
+        """Make sure that the next order number lies behind `last`."""
+        self._set_counter(_ORDER_COUNT, max(last, self._counters.get(_ORDER_COUNT, 0)))
+
+    def trade_id(self, epoch: int, engine_trade_id: int) -> int:
+        """Return the exchange's number of an engine's trade, which rises over all lives of the engine."""
+        if epoch not in self._epoch_numbers:
+            number = len(self._epoch_numbers)
+            self._connection.execute("INSERT INTO epochs (number, epoch) VALUES (?, ?)", (number, epoch))
+            self._epoch_numbers[epoch] = number
+        return self._epoch_numbers[epoch] * TRADE_IDS_PER_EPOCH + engine_trade_id
+
+    def open_order_by_client_id(self, account: int, client_order_id: str) -> Order | None:
+        """Return the account's open order of that client id."""
+        return self._open_by_client_id.get((account, client_order_id))
+
+    def open_orders_of(self, account: int, symbol: Symbol | None = None) -> list[Order]:
+        """Return the account's open orders, of a symbol or all, oldest first."""
+        return [
+            order
+            for order in self.open_orders.values()
+            if order.account == account and (symbol is None or order.symbol is symbol)
+        ]
+
+    def change(self, order: Order) -> Order:
+        """Announce that an order is new or about to change; it is saved, or taken back, with the transaction."""
+        self._orders_before.setdefault(order.order_id, (order, order.copy()))
+        return order
+
+    def add_trade(self, trade: AccountTrade) -> None:
+        """Add a share of a trade."""
+        self._new_trades.append(trade)
+
+    def accounts(self) -> set[int]:
+        """Return the numbers of all accounts that have ever held anything."""
+        return self.wallets.accounts()
+
+    def deposit(self, account: int, asset: str, units: int) -> None:
+        """Give an account units from outside."""
+        self.wallets.transfer(OUTSIDE, account, asset, units)
+
+    def forget_account(self, account: int) -> None:
+        """Delete the orders and trades of an account, and hand what it owns back to the outside."""
+        for order in self.open_orders_of(account):
+            self.change(order)
+            self.wallets.unlock(account, order.locked_asset, order.locked_units())
+            order.status, order.reject_reason = OrderStatus.REJECTED, RejectReason.UNKNOWN_ORDER
+        for asset, wallet in self.wallets.of(account).items():
+            self.wallets.transfer(account, OUTSIDE, asset, wallet.free)
+        self._connection.execute("DELETE FROM orders WHERE account = ?", (account,))
+        self._connection.execute("DELETE FROM trades WHERE account = ?", (account,))
+
+    def check(self) -> None:
+        """Assert that no money was made or lost, and that what is locked is what the open orders need."""
+        made = {asset: units for asset, units in self.wallets.totals().items() if units != 0}
+        assert not made, f"money was made or lost: {made}"
+        needed: dict[tuple[int, str], int] = {}
+        for order in self.open_orders.values():
+            key = order.account, order.locked_asset
+            needed[key] = needed.get(key, 0) + order.locked_units()
+        for account in {order.account for order in self.open_orders.values()}:
+            for asset, wallet in self.wallets.of(account).items():
+                expected = needed.get((account, asset), 0)
+                assert wallet.locked == expected, f"account {account} {asset}: locked {wallet.locked}, needs {expected}"
+
+    def _set_counter(self, name: str, value: int) -> None:
+        self._counters_before.setdefault(name, self._counters.get(name, 0))
+        self._counters[name] = value
+
+    def _save(self) -> None:
+        write = self._connection.executemany
+        orders = [order for order, _ in self._orders_before.values()]
+        write(SAVE_ORDER, [order_row(order) for order in orders if order.status is not OrderStatus.REJECTED])
+        write(
+            "DELETE FROM orders WHERE order_id = ?",
+            [(order.order_id,) for order in orders if order.status is OrderStatus.REJECTED],
+        )
+        write(SAVE_TRADE, map(trade_row, self._new_trades))
+        write(SAVE_BALANCE, self.wallets.changes())
+        write(SAVE_COUNTER, [(name, self._counters[name]) for name in self._counters_before])
+
+    def _settle(self) -> None:
+        for order, _ in self._orders_before.values():
+            key = order.account, order.client_order_id
+            if order.status.is_open:
+                self.open_orders[order.order_id] = order
+                self._open_by_client_id[key] = order
+            elif self.open_orders.pop(order.order_id, None) is not None:
+                self._open_by_client_id.pop(key)
+        self.wallets.settle()
+        self._clear()
+
+    def _undo(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+        for order, before in self._orders_before.values():
+            order.restore(before)
+        for name, value in self._counters_before.items():
+            self._counters[name] = value
+        self._epoch_numbers = dict(self._connection.execute("SELECT epoch, number FROM epochs"))
+        self.wallets.undo()
+        self._clear()
+
+    def _clear(self) -> None:
+        self._orders_before.clear()
+        self._counters_before.clear()
+        self._new_trades.clear()
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    # SQLite gives its -wal and -shm files the mode of the main file, so that one decides.
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise LedgerError(f"{path}: cannot be opened: {error.strerror}") from error
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            connection.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    except sqlite3.Error as error:
+        connection.close()
+        raise LedgerError(f"{path}: cannot be used as a ledger: {error}") from error
+    if version not in {0, SCHEMA_VERSION}:
+        connection.close()
+        raise LedgerError(f"{path}: expected a ledger of version {SCHEMA_VERSION}, was {version}")
+    return connection
+
+
+def _check_symbols(connection: sqlite3.Connection, symbols: Mapping[str, Symbol], path: Path) -> None:
+    known = {name: steps for name, *steps in connection.execute("SELECT name, tick_units, lot_units FROM symbols")}
+    for name, symbol in symbols.items():
+        steps = [symbol.tick_units, symbol.lot_units]
+        if known.setdefault(name, steps) != steps:
+            raise LedgerError(
+                f"{path}: counts {name} in other ticks and lots than configured; start afresh or elsewhere"
+            )
+    open_symbols = {name for (name,) in connection.execute(f"SELECT DISTINCT symbol FROM orders WHERE {IS_OPEN}")}  # noqa: S608
+    if gone := sorted(open_symbols - symbols.keys()):
+        raise LedgerError(f"{path}: has open orders in {', '.join(gone)}, which the exchange no longer trades")
+    rows = [(symbol.name, symbol.tick_units, symbol.lot_units) for symbol in symbols.values()]
+    connection.executemany("INSERT OR IGNORE INTO symbols VALUES (?, ?, ?)", rows)

@@ -1,0 +1,173 @@
+"""An order as the exchange keeps it, and a share of a trade as an account keeps it."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Self
+
+from market.codes import OrderType, SelfTradePrevention, Side, TimeInForce
+from market.commands import NewOrder
+from paper.units import Symbol
+
+
+class OrderKind(StrEnum):
+    """The order types of Binance Spot that the exchange offers."""
+
+    LIMIT = "LIMIT"
+    MARKET = "MARKET"
+    LIMIT_MAKER = "LIMIT_MAKER"
+
+
+class OrderStatus(StrEnum):
+    """Where an order is in its life, in Binance's words."""
+
+    PENDING_NEW = "PENDING_NEW"  # kept and funded, not yet confirmed by the engine
+    NEW = "NEW"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    REJECTED = "REJECTED"  # never stored: a rejected order leaves no trace
+    EXPIRED = "EXPIRED"
+    EXPIRED_IN_MATCH = "EXPIRED_IN_MATCH"
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether the order may still trade."""
+        return self in _OPEN
+
+
+_OPEN = frozenset({OrderStatus.PENDING_NEW, OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED})
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """What a client asks for, in ticks and lots, before any rule but spelling has been checked.
+
+    Attributes:
+        price_units: quote units per base; 0 for a market order.
+        qty_units: base units; 0 if the size of a market order is given in quote units.
+        quote_units: what a market order may spend or should earn; 0 if its size is given in base units.
+        client_order_id: empty lets the exchange choose.
+    """
+
+    symbol: Symbol
+    side: Side
+    kind: OrderKind
+    time_in_force: TimeInForce
+    price_units: int
+    qty_units: int
+    quote_units: int
+    client_order_id: str
+    self_trade_prevention: SelfTradePrevention
+
+
+@dataclass(slots=True)
+class Order:
+    """An order of an account.
+
+    Attributes:
+        price_ticks: the limit; for a market buy the most that it may pay, for a market sell 0.
+        quote_order_units: the size of a market order that was given in quote units, else 0.
+        prevented_lots: what self-trade prevention took away.
+        filled_units: quote units paid or received so far.
+        engine_epoch: the life of the engine that last confirmed it, 0 for none.
+        reject_reason: why a rejected order was rejected, in `market.codes.RejectReason`; it is not stored.
+    """
+
+    order_id: int
+    account: int
+    symbol: Symbol
+    client_order_id: str
+    side: Side
+    kind: OrderKind
+    time_in_force: TimeInForce
+    self_trade_prevention: SelfTradePrevention
+    price_ticks: int
+    qty_lots: int
+    quote_order_units: int
+    time_ms: int
+    update_ms: int
+    status: OrderStatus = OrderStatus.PENDING_NEW
+    filled_lots: int = 0
+    prevented_lots: int = 0
+    filled_units: int = 0
+    engine_epoch: int = 0
+    reject_reason: int = 0
+
+    @property
+    def leaves_lots(self) -> int:
+        """What may still trade."""
+        return self.qty_lots - self.filled_lots - self.prevented_lots if self.status.is_open else 0
+
+    @property
+    def locked_asset(self) -> str:
+        """The asset that it pays with."""
+        return self.symbol.quote if self.side is Side.BUY else self.symbol.base
+
+    def cost(self, price_ticks: int, qty_lots: int) -> int:
+        """Return what the account pays for `qty_lots` at `price_ticks`, in units of `locked_asset`."""
+        if self.side is Side.BUY:
+            return self.symbol.notional(price_ticks, qty_lots)
+        return qty_lots * self.symbol.lot_units
+
+    def locked_units(self) -> int:
+        """Return what is set aside for the open part."""
+        return self.cost(self.price_ticks, self.leaves_lots)
+
+    def engine_command(self, owner: int, time_ns: int) -> NewOrder:
+        """Return the command that puts the open part into the engine's book.
+
+        A market buy goes as a limit that is cancelled at once: the limit keeps it within its locked funds.
+        An order that has been confirmed before comes back as a plain limit, since it was resting.
+        """
+        order_type, time_in_force = OrderType.LIMIT, self.time_in_force
+        if self.kind is OrderKind.MARKET:
+            time_in_force = TimeInForce.IOC
+            order_type = OrderType.LIMIT if self.side is Side.BUY else OrderType.MARKET
+        elif self.kind is OrderKind.LIMIT_MAKER and self.engine_epoch == 0:
+            order_type = OrderType.POST_ONLY
+        return NewOrder(
+            order_id=self.order_id,
+            symbol_id=self.symbol.symbol_id,
+            side=self.side,
+            price_ticks=self.price_ticks,
+            qty_lots=self.leaves_lots,
+            order_type=order_type,
+            time_in_force=time_in_force,
+            self_trade_prevention=self.self_trade_prevention,
+            owner=owner,
+            time_ns=time_ns,
+        )
+
+    def copy(self) -> Self:
+        """Return the order as it is now."""
+        return replace(self)
+
+    def restore(self, earlier: Self) -> None:
+        """Become `earlier` again, as far as an order changes during its life."""
+        self.status, self.engine_epoch, self.update_ms = earlier.status, earlier.engine_epoch, earlier.update_ms
+        self.filled_lots, self.filled_units = earlier.filled_lots, earlier.filled_units
+        self.prevented_lots = earlier.prevented_lots
+
+
+@dataclass(frozen=True, slots=True)
+class AccountTrade:
+    """An account's share of a trade.
+
+    Attributes:
+        trade_id: the symbol's number of the trade; in a trade with itself an account has two shares of one number.
+        quote_units: price x quantity.
+        fee_units: what the exchange took of the asset received, in units of `fee_asset`.
+    """
+
+    trade_id: int
+    account: int
+    symbol: Symbol
+    order_id: int
+    side: Side
+    price_ticks: int
+    qty_lots: int
+    quote_units: int
+    fee_units: int
+    fee_asset: str
+    time_ms: int
+    is_maker: bool

@@ -1,0 +1,206 @@
+"""The parameters of the REST calls: how each is spelt, and how a request's query and body become values.
+
+A value is read from the query, the body or both, whatever the method; where a name is in both, the query wins.
+Everything that was sent must be known and well spelt, or the call is refused.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import Any, Final
+from urllib.parse import unquote_plus
+
+from market.codes import SelfTradePrevention, Side, TimeInForce
+from paper.errors import ErrorKind, ExchangeError
+from paper.orders import OrderKind
+from paper.tape import INTERVALS_MS
+from paper.units import UNITS_MAX, TooPreciseError, parse_units
+
+Values = dict[str, Any]
+Parser = Callable[[str, str], Any]
+
+_SYMBOL: Final = r"[A-Z0-9-_.]{1,20}"
+_CLIENT_ORDER_ID: Final = r"[a-zA-Z0-9-_]{1,36}"
+_INTEGER: Final = r"[0-9]{1,20}"
+_DECIMAL: Final = r"[0-9]{1,20}(\.[0-9]{1,20})?"
+_SYMBOLS: Final = rf'\["{_SYMBOL}"(,"{_SYMBOL}"){{0,499}}\]'
+
+
+class ResponseType(StrEnum):
+    """How much a new order's answer tells."""
+
+    ACK = "ACK"
+    RESULT = "RESULT"
+    FULL = "FULL"
+
+
+class CancelRestriction(StrEnum):
+    """Which orders a cancel may touch."""
+
+    ONLY_NEW = "ONLY_NEW"
+    ONLY_PARTIALLY_FILLED = "ONLY_PARTIALLY_FILLED"
+
+
+class TickerType(StrEnum):
+    """How much a ticker tells."""
+
+    FULL = "FULL"
+    MINI = "MINI"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a call: `parse(name, text)` returns its value or raises ExchangeError."""
+
+    name: str
+    parse: Parser
+    is_required: bool = False
+
+
+def read_parameters(query: str, body: str, table: Sequence[Parameter]) -> Values:
+    """Return the values of a request by name; a parameter that was not sent is absent.
+
+    Raises:
+        ExchangeError: for the first parameter that is missing, unknown, repeated, empty or badly spelt.
+    """
+    texts = {**_split(body), **_split(query)}
+    by_name = {parameter.name: parameter for parameter in table}
+    unread = texts.keys() - by_name.keys()
+    if unread:
+        raise ExchangeError(ErrorKind.UNREAD_PARAMETERS, read=len(texts) - len(unread), sent=len(texts))
+    values: Values = {}
+    for name, parameter in by_name.items():
+        text = texts.get(name)
+        if parameter.is_required and not text:
+            raise ExchangeError(ErrorKind.MANDATORY_PARAMETER, name=name)
+        if text == "":
+            raise ExchangeError(ErrorKind.EMPTY_PARAMETER, name=name)
+        if text is not None:
+            values[name] = parameter.parse(name, text)
+    return values
+
+
+def _split(part: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for piece in part.split("&"):
+        if not piece:
+            continue
+        name, _, text = (_decode(half) for half in piece.partition("="))
+        if name in pairs:
+            raise ExchangeError(ErrorKind.TOO_MANY_PARAMETERS, name=name[:40])
+        pairs[name] = text
+    return pairs
+
+
+def _decode(text: str) -> str:
+    try:
+        return unquote_plus(text, errors="strict")
+    except UnicodeDecodeError:
+        raise ExchangeError(ErrorKind.ILLEGAL_CHARACTERS, name=text[:40], legal="UTF-8") from None
+
+
+def _matching(pattern: str) -> Parser:
+    compiled = re.compile(pattern, re.ASCII)
+
+    def parse(name: str, text: str) -> str:
+        if compiled.fullmatch(text) is None:
+            raise ExchangeError(ErrorKind.ILLEGAL_CHARACTERS, name=name, legal=f"^{pattern}$")
+        return text
+
+    return parse
+
+
+def _one_of(choices: Mapping[str, Any], kind: ErrorKind) -> Parser:
+    def parse(name: str, text: str) -> Any:
+        if text not in choices:
+            raise ExchangeError(kind, name=name)
+        return choices[text]
+
+    return parse
+
+
+def _names(members: type[IntEnum] | type[StrEnum]) -> dict[str, Any]:
+    return {member.name: member for member in members}
+
+
+_symbol = _matching(_SYMBOL)
+_digits = _matching(_INTEGER)
+_decimal_text = _matching(_DECIMAL)
+_symbols_text = _matching(_SYMBOLS)
+
+
+def _integer(name: str, text: str) -> int:
+    value = int(_digits(name, text))
+    if value > UNITS_MAX:
+        raise ExchangeError(ErrorKind.BAD_PARAMETER, name=name)
+    return value
+
+
+def _positive(name: str, text: str) -> int:
+    value = _integer(name, text)
+    if value == 0:
+        raise ExchangeError(ErrorKind.BAD_PARAMETER, name=name)
+    return value
+
+
+def _units(name: str, text: str) -> int:
+    try:
+        units = parse_units(_decimal_text(name, text))
+    except TooPreciseError:
+        raise ExchangeError(ErrorKind.TOO_PRECISE, name=name) from None
+    if not 0 < units <= UNITS_MAX:
+        raise ExchangeError(ErrorKind.BAD_PARAMETER, name=name)
+    return units
+
+
+def _window_us(name: str, text: str) -> int:
+    # In ms with up to three decimals: the first three decimals of a unit are µs here.
+    whole, _, fraction = _decimal_text(name, text).partition(".")
+    if len(fraction) > 3:
+        raise ExchangeError(ErrorKind.TOO_PRECISE, name=name)
+    return int(whole) * 1_000 + int(fraction.ljust(3, "0"))
+
+
+def _symbols(name: str, text: str) -> tuple[str, ...]:
+    symbols = tuple(json.loads(_symbols_text(name, text)))
+    if len(set(symbols)) != len(symbols):
+        raise ExchangeError(ErrorKind.REPEATED_SYMBOL)
+    return symbols
+
+
+_boolean = _one_of({"true": True, "false": False}, ErrorKind.BAD_PARAMETER)
+
+SYMBOL: Final = Parameter("symbol", _symbol, is_required=True)
+SYMBOL_OR_ALL: Final = Parameter("symbol", _symbol)
+SYMBOLS: Final = Parameter("symbols", _symbols)
+SIDE: Final = Parameter("side", _one_of(_names(Side), ErrorKind.BAD_SIDE), is_required=True)
+ORDER_TYPE: Final = Parameter("type", _one_of(_names(OrderKind), ErrorKind.BAD_ORDER_TYPE), is_required=True)
+TIME_IN_FORCE: Final = Parameter("timeInForce", _one_of(_names(TimeInForce), ErrorKind.BAD_TIME_IN_FORCE))
+QUANTITY: Final = Parameter("quantity", _units)
+QUOTE_ORDER_QTY: Final = Parameter("quoteOrderQty", _units)
+PRICE: Final = Parameter("price", _units)
+NEW_CLIENT_ORDER_ID: Final = Parameter("newClientOrderId", _matching(_CLIENT_ORDER_ID))
+ORIG_CLIENT_ORDER_ID: Final = Parameter("origClientOrderId", _matching(_CLIENT_ORDER_ID))
+NEW_ORDER_RESPONSE_TYPE: Final = Parameter(
+    "newOrderRespType", _one_of(_names(ResponseType), ErrorKind.BAD_RESPONSE_TYPE)
+)
+SELF_TRADE_PREVENTION: Final = Parameter(
+    "selfTradePreventionMode", _one_of(_names(SelfTradePrevention), ErrorKind.BAD_PARAMETER)
+)
+CANCEL_RESTRICTIONS: Final = Parameter(
+    "cancelRestrictions", _one_of(_names(CancelRestriction), ErrorKind.BAD_CANCEL_RESTRICTIONS)
+)
+ORDER_ID: Final = Parameter("orderId", _integer)
+FROM_ID: Final = Parameter("fromId", _integer)
+START_TIME: Final = Parameter("startTime", _integer)
+END_TIME: Final = Parameter("endTime", _integer)
+LIMIT: Final = Parameter("limit", _positive)
+INTERVAL: Final = Parameter("interval", _one_of({name: name for name in INTERVALS_MS}, ErrorKind.BAD_INTERVAL), True)
+TICKER_TYPE: Final = Parameter("type", _one_of(_names(TickerType), ErrorKind.BAD_PARAMETER))
+OMIT_ZERO_BALANCES: Final = Parameter("omitZeroBalances", _boolean)
+TIMESTAMP: Final = Parameter("timestamp", _integer, is_required=True)
+RECV_WINDOW: Final = Parameter("recvWindow", _window_us)
+SIGNATURE: Final = Parameter("signature", _matching(r"[a-zA-Z0-9+/=]{1,1024}"), is_required=True)
+SIGNED: Final = (TIMESTAMP, RECV_WINDOW, SIGNATURE)

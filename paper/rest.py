@@ -1,0 +1,147 @@
+"""The exchange over HTTP: a Sanic app made from the table of endpoints."""
+
+import logging
+from collections.abc import Callable, Coroutine
+from http import HTTPStatus
+from typing import Any, Final
+
+from sanic import Sanic
+from sanic.exceptions import SanicException
+from sanic.request import Request
+from sanic.response import HTTPResponse, json
+
+from market.clock import time_ns
+from market.limits import HTTP_BODY_BYTES_MAX
+from paper.accounts import Accounts
+from paper.call import Call
+from paper.endpoints import ENDPOINTS, Endpoint
+from paper.errors import ErrorKind, ExchangeError
+from paper.exchange import Exchange
+from paper.parameters import Values, read_parameters
+from paper.signing import RECV_WINDOW_US_DEFAULT, authenticate, check_timestamp, signed_payload
+from paper.usage import Counted, Usage
+
+App = Sanic[Any, Any]
+
+ENGINE_TIMEOUT_S: Final = 3.0
+
+_REQUEST_TIMEOUT_S: Final = 5
+_LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "localhost"})
+_NS_PER_US: Final = 1_000
+_NS_PER_SECOND: Final = 1_000_000_000
+
+_log = logging.getLogger(__name__)
+
+
+def create_app(
+    exchange: Exchange,
+    accounts: Accounts,
+    *,
+    name: str = "paper",
+    clock: Callable[[], int] = time_ns,
+    engine_timeout_s: float = ENGINE_TIMEOUT_S,
+    on_bug: Callable[[Exception], None] | None = None,
+) -> App:
+    """Return the app that serves `exchange` to the holders of the keys in `accounts`.
+
+    Args:
+        exchange: lives in the thread of the app's event loop.
+        accounts: who may act for which account.
+        name: Sanic's name for the app, one of a kind in the process.
+        clock: the exchange's time, ns since 1970 UTC.
+        engine_timeout_s: how long an order may wait for the engine before the client is told that its fate is unknown.
+        on_bug: called when a handler fails in a way that it should not, after the client was told.
+    """
+    app: App = Sanic(name, configure_logging=False)
+    app.config.update(
+        REQUEST_MAX_SIZE=HTTP_BODY_BYTES_MAX,
+        REQUEST_TIMEOUT=_REQUEST_TIMEOUT_S,
+        RESPONSE_TIMEOUT=max(_REQUEST_TIMEOUT_S, engine_timeout_s + 1),
+        ACCESS_LOG=False,
+        MOTD=False,
+    )
+    desk = _FrontDesk(exchange, accounts, clock, engine_timeout_s)
+    for number, endpoint in enumerate(ENDPOINTS):
+        app.add_route(desk.handler(endpoint), endpoint.path, [endpoint.method], name=f"endpoint_{number}")
+
+    @app.exception(Exception)
+    async def refuse(_: Request, error: Exception) -> HTTPResponse:
+        if isinstance(error, SanicException) and error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+            return _error(_error_of_status(error.status_code))
+        _log.error("a request failed", exc_info=error)
+        if on_bug is not None and not isinstance(error, SanicException):
+            on_bug(error)
+        return _error(ExchangeError(ErrorKind.UNKNOWN))
+
+    return app
+
+
+class _FrontDesk:
+    """Takes requests: reads them, checks who asks, counts what they cost, and hands them on."""
+
+    def __init__(
+        self, exchange: Exchange, accounts: Accounts, clock: Callable[[], int], engine_timeout_s: float
+    ) -> None:
+        self._exchange = exchange
+        self._accounts = accounts
+        self._clock = clock
+        self._engine_timeout_s = engine_timeout_s
+        self._usage = Usage()
+
+    def handler(self, endpoint: Endpoint) -> Callable[[Request], Coroutine[Any, Any, HTTPResponse]]:
+        """Return what Sanic calls for an endpoint."""
+
+        async def handle(request: Request) -> HTTPResponse:
+            now_ns = self._clock()
+            try:
+                answer: HTTPResponse = json(await self._answer(endpoint, request, now_ns))
+            except ExchangeError as error:
+                answer = _error(error)
+            answer.headers.update(self._usage.headers(now_ns // _NS_PER_SECOND, with_orders=endpoint.is_order))
+            return answer
+
+        return handle
+
+    async def _answer(self, endpoint: Endpoint, request: Request, now_ns: int) -> Any:
+        if request.headers.get("host", "").partition(":")[0] not in _LOOPBACK_HOSTS:
+            raise ExchangeError(ErrorKind.FORBIDDEN_HOST)
+        query, body = request.query_string, _text(request.body)
+        values = read_parameters(query, body, endpoint.parameters)
+        self._usage.add(Counted.REQUEST_WEIGHT, endpoint.weight_of(values), now_ns // _NS_PER_SECOND)
+        account = 0
+        if endpoint.is_signed:
+            payload = signed_payload(query, body)
+            account = self._authenticate(request.headers.get("X-MBX-APIKEY", ""), payload, values, now_ns)
+        if endpoint.is_order:
+            self._usage.add(Counted.ORDERS, 1, now_ns // _NS_PER_SECOND)
+        call = Call(self._exchange, account, values, now_ns, self._engine_timeout_s)
+        return await endpoint.handler(call)
+
+    def _authenticate(self, api_key: str, payload: str, values: Values, now_ns: int) -> int:
+        account = authenticate(self._accounts, api_key, payload, values["signature"])
+        window_us = values.get("recvWindow", RECV_WINDOW_US_DEFAULT)
+        check_timestamp(values["timestamp"], window_us, now_ns // _NS_PER_US)
+        return account
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        raise ExchangeError(ErrorKind.ILLEGAL_CHARACTERS, name="body", legal="UTF-8") from None
+
+
+def _error_of_status(status: int) -> ExchangeError:
+    match status:
+        case HTTPStatus.NOT_FOUND:
+            return ExchangeError(ErrorKind.UNSUPPORTED_OPERATION)
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            return ExchangeError(ErrorKind.WRONG_METHOD)
+        case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            return ExchangeError(ErrorKind.REQUEST_TOO_LARGE, size=HTTP_BODY_BYTES_MAX)
+        case _:
+            return ExchangeError(ErrorKind.BAD_REQUEST)
+
+
+def _error(error: ExchangeError) -> HTTPResponse:
+    return json({"code": error.code, "msg": error.message}, status=error.status)

@@ -1,0 +1,144 @@
+"""The tables of the ledger, and the way between their rows and the exchange's orders and trades."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from market.codes import SelfTradePrevention, Side, TimeInForce
+from paper.orders import AccountTrade, Order, OrderKind, OrderStatus
+from paper.units import Symbol
+
+SCHEMA_VERSION: Final = 1
+IS_OPEN: Final = "status IN ('PENDING_NEW', 'NEW', 'PARTIALLY_FILLED')"
+SCHEMA: Final = f"""
+CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE epochs (number INTEGER PRIMARY KEY, epoch INTEGER NOT NULL UNIQUE);
+CREATE TABLE symbols (name TEXT PRIMARY KEY, tick_units INTEGER NOT NULL, lot_units INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE balances (
+    account INTEGER NOT NULL, asset TEXT NOT NULL, free INTEGER NOT NULL, locked INTEGER NOT NULL,
+    PRIMARY KEY (account, asset), CHECK (account = 0 OR (free >= 0 AND locked >= 0))
+) WITHOUT ROWID;
+CREATE TABLE orders (
+    order_id INTEGER PRIMARY KEY, account INTEGER NOT NULL, symbol TEXT NOT NULL, client_order_id TEXT NOT NULL,
+    side INTEGER NOT NULL, kind TEXT NOT NULL, time_in_force INTEGER NOT NULL, self_trade_prevention INTEGER NOT NULL,
+    price_ticks INTEGER NOT NULL, qty_lots INTEGER NOT NULL, quote_order_units INTEGER NOT NULL,
+    time_ms INTEGER NOT NULL, update_ms INTEGER NOT NULL, status TEXT NOT NULL, filled_lots INTEGER NOT NULL,
+    prevented_lots INTEGER NOT NULL, filled_units INTEGER NOT NULL, engine_epoch INTEGER NOT NULL
+);
+CREATE INDEX orders_by_symbol ON orders (account, symbol, order_id);
+CREATE INDEX orders_by_time ON orders (account, symbol, time_ms);
+CREATE INDEX orders_by_client_id ON orders (account, client_order_id);
+CREATE INDEX open_orders ON orders (order_id) WHERE {IS_OPEN};
+CREATE TABLE trades (
+    trade_id INTEGER NOT NULL, account INTEGER NOT NULL, symbol TEXT NOT NULL, order_id INTEGER NOT NULL,
+    side INTEGER NOT NULL, price_ticks INTEGER NOT NULL, qty_lots INTEGER NOT NULL, quote_units INTEGER NOT NULL,
+    fee_units INTEGER NOT NULL, fee_asset TEXT NOT NULL, time_ms INTEGER NOT NULL, is_maker INTEGER NOT NULL,
+    PRIMARY KEY (account, symbol, trade_id, order_id)
+) WITHOUT ROWID;
+CREATE INDEX trades_by_order ON trades (order_id, trade_id);
+CREATE INDEX trades_by_time ON trades (account, symbol, time_ms);
+"""
+ORDER_COLUMNS: Final = (
+    "order_id, account, symbol, client_order_id, side, kind, time_in_force, self_trade_prevention, price_ticks, "
+    "qty_lots, quote_order_units, time_ms, update_ms, status, filled_lots, prevented_lots, filled_units, engine_epoch"
+)
+TRADE_COLUMNS: Final = (
+    "trade_id, account, symbol, order_id, side, price_ticks, qty_lots, quote_units, fee_units, fee_asset, time_ms, "
+    "is_maker"
+)
+SAVE_ORDER: Final = f"""INSERT INTO orders ({ORDER_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+    ON CONFLICT (order_id) DO UPDATE SET update_ms=excluded.update_ms, status=excluded.status,
+    filled_lots=excluded.filled_lots, prevented_lots=excluded.prevented_lots, filled_units=excluded.filled_units,
+    engine_epoch=excluded.engine_epoch"""  # noqa: S608 - built from constants
+SAVE_TRADE: Final = f"INSERT INTO trades ({TRADE_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608 - constants
+SAVE_BALANCE: Final = """INSERT INTO balances (account, asset, free, locked) VALUES (?,?,?,?)
+    ON CONFLICT (account, asset) DO UPDATE SET free=excluded.free, locked=excluded.locked"""
+SAVE_COUNTER: Final = "INSERT INTO counters VALUES (?,?) ON CONFLICT (name) DO UPDATE SET value=excluded.value"
+
+Row = tuple[Any, ...]
+
+
+def order_row(order: Order) -> Row:
+    """Return the row of an order, in the order of ORDER_COLUMNS."""
+    return (
+        order.order_id,
+        order.account,
+        order.symbol.name,
+        order.client_order_id,
+        int(order.side),
+        str(order.kind),
+        int(order.time_in_force),
+        int(order.self_trade_prevention),
+        order.price_ticks,
+        order.qty_lots,
+        order.quote_order_units,
+        order.time_ms,
+        order.update_ms,
+        str(order.status),
+        order.filled_lots,
+        order.prevented_lots,
+        order.filled_units,
+        order.engine_epoch,
+    )
+
+
+def order_of_row(row: Row, symbols: Mapping[str, Symbol]) -> Order:
+    """Return the order that a row of ORDER_COLUMNS holds."""
+    order_id, account, symbol, client_order_id, side, kind, time_in_force, prevention, price, qty, quote, *rest = row
+    time_ms, update_ms, status, filled, prevented, filled_units, epoch = rest
+    return Order(
+        order_id=order_id,
+        account=account,
+        symbol=symbols[symbol],
+        client_order_id=client_order_id,
+        side=Side(side),
+        kind=OrderKind(kind),
+        time_in_force=TimeInForce(time_in_force),
+        self_trade_prevention=SelfTradePrevention(prevention),
+        price_ticks=price,
+        qty_lots=qty,
+        quote_order_units=quote,
+        time_ms=time_ms,
+        update_ms=update_ms,
+        status=OrderStatus(status),
+        filled_lots=filled,
+        prevented_lots=prevented,
+        filled_units=filled_units,
+        engine_epoch=epoch,
+    )
+
+
+def trade_row(trade: AccountTrade) -> Row:
+    """Return the row of a trade, in the order of TRADE_COLUMNS."""
+    return (
+        trade.trade_id,
+        trade.account,
+        trade.symbol.name,
+        trade.order_id,
+        int(trade.side),
+        trade.price_ticks,
+        trade.qty_lots,
+        trade.quote_units,
+        trade.fee_units,
+        trade.fee_asset,
+        trade.time_ms,
+        int(trade.is_maker),
+    )
+
+
+def trade_of_row(row: Row, symbols: Mapping[str, Symbol]) -> AccountTrade:
+    """Return the trade that a row of TRADE_COLUMNS holds."""
+    trade_id, account, symbol, order_id, side, price, qty, quote_units, fee_units, fee_asset, time_ms, is_maker = row
+    return AccountTrade(
+        trade_id=trade_id,
+        account=account,
+        symbol=symbols[symbol],
+        order_id=order_id,
+        side=Side(side),
+        price_ticks=price,
+        qty_lots=qty,
+        quote_units=quote_units,
+        fee_units=fee_units,
+        fee_asset=fee_asset,
+        time_ms=time_ms,
+        is_maker=bool(is_maker),
+    )

@@ -1,0 +1,227 @@
+"""A paper exchange with a real engine behind it, in one process: the harness of these tests."""
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+from engine.capacity import Capacity
+from engine.reference_engine import ReferenceEngine
+from engine.rows import read_event, write_command
+from market.codes import OrderType, SelfTradePrevention, Side, TimeInForce
+from market.commands import Command, NewOrder
+from market.depth import Depth
+from market.events import Event, Executed
+from market.feed_messages import BookTrade
+from market.instrument import Instrument, default_instruments
+from paper.commission import Commission
+from paper.engine_port import Pending
+from paper.exchange import Exchange
+from paper.ledger import Ledger
+from paper.orders import Order, OrderKind, OrderRequest
+from paper.units import parse_units
+
+FIRST_ORDER_ID = 2 * 10**12
+FIRST_OWNER = 2 * 65_536
+START_NS = 1_770_000_000_000_000_000
+ALICE, BOB = 1, 2
+INSTRUMENTS: tuple[Instrument, ...] = default_instruments()
+
+
+class DeskEngine:
+    """The engine's end of the line: queues commands, matches when pumped, reports like an order link.
+
+    It is also the view of the public book, and may be replaced by a new, empty engine (`restart`).
+    """
+
+    def __init__(self) -> None:
+        self.epoch = 1_000
+        self.on_send: Callable[[], None] = lambda: None
+        self.is_refusing = False
+        self._engine = ReferenceEngine(Capacity(len(INSTRUMENTS), orders_max=4_096, command_slots=1_024))
+        self._waiting: list[Command] = []
+        self._sent = 0
+        self._handled = 0
+        self._reported = 0
+        self._foreign_count = 0
+        self.time_ns = START_NS
+
+    def send(self, commands: Sequence[Command]) -> int:
+        """Queue commands, as `paper.engine_port.EnginePort` wants it."""
+        if self.is_refusing:
+            raise ConnectionError("the engine is far behind")
+        self._waiting.extend(commands)
+        self._sent += len(commands)
+        self.on_send()
+        return self._sent
+
+    def depth(self, symbol_id: int, level_count: int) -> Depth:
+        """Return the best levels, as `paper.exchange.BookView` wants it."""
+        return self._engine.depth(symbol_id, level_count)
+
+    def update_id(self, symbol_id: int) -> int:
+        """Return the sequence of the last event."""
+        return self._engine.sequence
+
+    def restart(self) -> None:
+        """Die, and come back with an empty book and a new epoch; commands on their way are lost."""
+        self.epoch += 1
+        self._engine = ReferenceEngine(Capacity(len(INSTRUMENTS), orders_max=4_096, command_slots=1_024))
+        self._reported = 0
+        self.lose_commands()
+
+    def lose_commands(self) -> None:
+        """Forget what was sent and not yet handled, as when the exchange's process dies."""
+        self._waiting.clear()
+        self._sent = self._handled
+
+    def connect(self, exchange: Exchange) -> None:
+        """Shake hands."""
+        exchange.on_engine_connected(self.epoch, self._handled, self.time_ns)
+
+    def handle(self) -> list[Event]:
+        """Match everything that waits; return the events that concern the exchange's orders."""
+        events = self._match(self._waiting)
+        self._handled += len(self._waiting)
+        self._waiting.clear()
+        return [event for event in events if _is_ours(event)]
+
+    def pump(self, exchange: Exchange) -> list[Event]:
+        """Match everything that waits, until nothing does, and report it to the exchange."""
+        seen: list[Event] = []
+        while self._waiting:
+            events = self.handle()
+            self.report(exchange, events)
+            seen += events
+        return seen
+
+    def report(self, exchange: Exchange, events: Sequence[Event]) -> None:
+        """Deliver events of the exchange's orders."""
+        self._reported += len(events)
+        exchange.on_reports(self.epoch, events, self._reported, self._handled)
+
+    def flow(self, exchange: Exchange, side: Side, price: str, qty: str, *, symbol_id: int = 0) -> list[Event]:
+        """Let a stranger give a limit order; report what it does to the exchange's orders."""
+        self._foreign_count += 1
+        instrument = INSTRUMENTS[symbol_id]
+        command = NewOrder(
+            order_id=3 * 10**12 + self._foreign_count,
+            symbol_id=symbol_id,
+            side=side,
+            price_ticks=instrument.price_to_ticks(Decimal(price)),
+            qty_lots=instrument.qty_to_lots(Decimal(qty)),
+            order_type=OrderType.LIMIT,
+            time_ns=self.time_ns,
+        )
+        events = self._match([command])
+        self.report(exchange, [event for event in events if _is_ours(event)])
+        for event in events:
+            if isinstance(event, Executed):
+                trade = BookTrade(event.trade_id, event.price_ticks, event.qty_lots, event.taker_side)
+                exchange.on_public_trades(self.epoch, event.symbol_id, [trade], event.time_ns)
+        return events
+
+    def _match(self, commands: Sequence[Command]) -> list[Event]:
+        events: list[Event] = []
+        for command in commands:
+            ring = self._engine.commands
+            write_command(ring.rows, ring.claim(), command)
+            ring.publish()
+            self._engine.match()
+            while len(self._engine.events):
+                rows = self._engine.events.readable()
+                events += [read_event(row) for row in rows]
+                self._engine.events.consume(len(rows))
+        return events
+
+
+class Desk:
+    """An exchange with two accounts, its ledger in `folder`, and the engine."""
+
+    def __init__(self, folder: Path, *, commission: Commission | None = None, engine: DeskEngine | None = None) -> None:
+        self.path = folder / "paper.sqlite"
+        self.commission = commission
+        self.engine = engine or DeskEngine()
+        self.open()
+
+    def open(self) -> None:
+        """Start the exchange's process on what the ledger holds; it is not connected yet."""
+        self.ledger = Ledger(self.path, INSTRUMENTS)
+        self.exchange = Exchange(
+            self.ledger,
+            self.engine,
+            self.engine,
+            first_order_id=FIRST_ORDER_ID,
+            first_owner=FIRST_OWNER,
+            commission=self.commission,
+        )
+        for account in (ALICE, BOB):
+            self.exchange.open_account(account)
+
+    def connect(self) -> "Desk":
+        """Connect the exchange to the engine and let it settle."""
+        self.engine.connect(self.exchange)
+        self.engine.pump(self.exchange)
+        return self
+
+    def kill(self) -> None:
+        """Let the exchange's process die and start again; commands that the engine has not taken are lost."""
+        self.ledger.close()
+        self.engine.lose_commands()
+        self.open()
+
+    def place(self, account: int, request: OrderRequest) -> Order:
+        """Place an order and let the engine handle it."""
+        pending = self.send(account, request)
+        self.engine.pump(self.exchange)
+        assert pending.is_done, "the engine has not answered"
+        return pending.order
+
+    def send(self, account: int, request: OrderRequest) -> Pending:
+        """Place an order; the engine has not handled it yet."""
+        return self.exchange.place(account, request, self.engine.time_ns)
+
+    def cancel(self, order: Order) -> Pending:
+        """Cancel an order and let the engine handle it."""
+        (pending,) = self.exchange.cancel([order], self.engine.time_ns)
+        self.engine.pump(self.exchange)
+        return pending
+
+    def wallet(self, account: int, asset: str) -> tuple[int, int]:
+        """Return what is free and what is locked, in units."""
+        wallet = self.ledger.wallets.of(account)[asset]
+        return wallet.free, wallet.locked
+
+    def request(
+        self,
+        side: Side,
+        price: str = "0",
+        qty: str = "0",
+        *,
+        kind: OrderKind = OrderKind.LIMIT,
+        quote: str = "0",
+        time_in_force: TimeInForce = TimeInForce.GTC,
+        client_order_id: str = "",
+        self_trade_prevention: SelfTradePrevention = SelfTradePrevention.EXPIRE_MAKER,
+        symbol: str = "BTCUSDT",
+    ) -> OrderRequest:
+        """Return an order request, from text."""
+        return OrderRequest(
+            symbol=self.exchange.symbols[symbol],
+            side=side,
+            kind=kind,
+            time_in_force=time_in_force,
+            price_units=parse_units(price),
+            qty_units=parse_units(qty),
+            quote_units=parse_units(quote),
+            client_order_id=client_order_id,
+            self_trade_prevention=self_trade_prevention,
+        )
+
+
+def _is_ours(event: Event) -> bool:
+    ids = (
+        (event.taker_order_id, event.maker_order_id)
+        if isinstance(event, Executed)
+        else (getattr(event, "order_id", 0),)
+    )
+    return any(FIRST_ORDER_ID < order_id < FIRST_ORDER_ID + 10**12 for order_id in ids)
