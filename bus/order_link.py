@@ -22,6 +22,7 @@ from market.events import Event
 from market.limits import BATCH_MESSAGES_MAX, UNACKNOWLEDGED_FRAMES_MAX
 
 Frames = list[bytes]
+SILENT_RETRIES = 4  # unanswered for so many retry times, the engine is held to be gone
 
 
 class Kind(IntEnum):
@@ -41,11 +42,13 @@ class Connected(NamedTuple):
     """The engine answered: it has taken our commands up to `command_sequence` of this epoch; reports may still follow.
 
     `is_new_epoch`: the engine is not the one that we knew, or we remember none: what should rest must be entered again.
+    `report_sequence`: in a new epoch, the number of the last report that it will not send again.
     `last_order_id`: the highest id of ours that it has seen (0: none); ids start after it.
     """
 
     epoch: int
     command_sequence: int
+    report_sequence: int
     last_order_id: int
     is_new_epoch: bool
 
@@ -102,12 +105,14 @@ class SourceEnd:
         self._epoch, self._report_sequence = resume
         self._is_fresh = resume == (0, 0)
         self._is_connected = False
+        self._was_welcomed = False
         self._next_sequence = 1
         self._acknowledged = 0
         self._unacknowledged: deque[_SentFrame] = deque()
         self._is_report_owed = False
         self._last_heard_ns: int | None = None  # None: the next tick starts to count
         self._last_sent_ns = 0
+        self._last_hello_ns = 0
         self._outbox: deque[Frames] = deque([self._hello()])
 
     @property
@@ -150,13 +155,15 @@ class SourceEnd:
             LinkError: if the frames are not of this protocol.
         """
         kind, epoch, *rest = _header(frames)
+        self._last_heard_ns = None
         if kind == Kind.WELCOME:
             return [self._welcomed(epoch, *rest)]
         if kind != Kind.REPORTS:
             raise LinkError(f"expected WELCOME or REPORTS from the engine, was kind {kind}")
-        if not self._is_connected or epoch != self._epoch:
+        if not self._was_welcomed or epoch != self._epoch:
             self._outbox.append(self._hello())
             return []
+        self._is_connected = True
         return self._reported(*rest, payload=frames[1])
 
     def tick(self, now_ns: int) -> None:
@@ -167,9 +174,12 @@ class SourceEnd:
         """
         if self._last_heard_ns is None:
             self._last_heard_ns = now_ns
-        is_waiting = not self._is_connected or bool(self._unacknowledged)
-        if is_waiting and now_ns - self._last_heard_ns > self._retry_ns:
-            self._last_heard_ns = now_ns
+        silence_ns = now_ns - self._last_heard_ns
+        is_hello_due = now_ns - self._last_hello_ns > self._retry_ns
+        if silence_ns > SILENT_RETRIES * self._retry_ns:
+            self._is_connected = False
+        if silence_ns > self._retry_ns and is_hello_due and (not self._is_connected or self._unacknowledged):
+            self._last_hello_ns = now_ns
             self._outbox.append(self._hello())
         elif self._is_connected and (self._is_report_owed or now_ns - self._last_sent_ns > self._retry_ns):
             self._last_sent_ns = now_ns
@@ -190,18 +200,17 @@ class SourceEnd:
 
     def _welcomed(self, epoch: int, command_sequence: int, report_sequence: int, last_order_id: int) -> Connected:
         is_new_epoch = epoch != self._epoch or self._is_fresh
-        if epoch != self._epoch or not self._is_connected:
+        if epoch != self._epoch or not self._was_welcomed:
             # We come back to an engine that knows more of us than we do (our restart), or less (its restart).
             self._unacknowledged.clear()
             self._next_sequence = command_sequence + 1
             self._acknowledged = 0
         if is_new_epoch:
             self._report_sequence = report_sequence
-        self._epoch, self._is_connected, self._is_fresh = epoch, True, False
-        self._last_heard_ns = None
+        self._epoch, self._is_connected, self._is_fresh, self._was_welcomed = epoch, True, False, True
         self._forget(command_sequence)
         self._outbox.extend(self._commands(frame) for frame in self._unacknowledged)
-        return Connected(epoch, command_sequence, last_order_id, is_new_epoch)
+        return Connected(epoch, command_sequence, self._report_sequence, last_order_id, is_new_epoch)
 
     def _reported(self, first: int, count: int, command_sequence: int, *, payload: bytes) -> list[Connected | Reports]:
         if first > self._report_sequence + 1:
@@ -215,7 +224,6 @@ class SourceEnd:
             self._is_report_owed = True
         if not fresh and command_sequence <= self._acknowledged:
             return []
-        self._last_heard_ns = None
         self._acknowledged = max(self._acknowledged, command_sequence)
         self._forget(command_sequence)
         return [Reports(self._epoch, fresh, self._report_sequence, self._acknowledged)]

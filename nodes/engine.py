@@ -182,6 +182,6 @@ def run(node: Node) -> None:
 
 
 def warm_kernels(tell: Callable[[str], None]) -> None:
-    """Compile the kernels into the cache of the next start, where they are not there yet; `tell` gets a progress line."""
+    """Compile the kernels into the cache that the next start uses; `tell` gets a progress line."""
     tell("warming up the kernels, first run only")
     make_engine("reference", symbol_count=1)

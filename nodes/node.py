@@ -20,7 +20,7 @@ from nodes.lock import LockedError, LockFile
 from nodes.settings import Settings
 
 BEAT_MS = 500
-SUPERVISOR_PID = "TICKBUS_SUPERVISOR_PID"
+SUPERVISOR_PID = "DESK_SUPERVISOR_PID"  # not a setting
 _PR_SET_PDEATHSIG = 1
 
 

@@ -1,0 +1,159 @@
+"""The paper exchange's node: its REST app in front, the order link to the engine and a replica of the feed behind."""
+
+import asyncio
+from collections import defaultdict
+
+from bus.channel import wait_readable
+from bus.feed import book_topic, trades_topic
+from bus.order_link import Connected
+from bus.order_source import OrderSource
+from bus.subscriber import FeedSubscriber
+from bus.topology import Source
+from market.clock import monotonic_ns, time_ns
+from market.depth import Depth
+from market.instrument import default_instruments
+from nodes.http import bind, serve, stop, url_of
+from nodes.node import Node, NodeError, run_async
+from nodes.settings import PaperSettings
+from paper.accounts import FIRST_ACCOUNT, Accounts, KeyFileError, load_or_create_keys
+from paper.commission import Commission
+from paper.exchange import Exchange
+from paper.ledger import Ledger, LedgerError
+from paper.rest import create_app
+
+TICK_MS = 50
+LEDGER_FILE = "ledger.sqlite3"
+
+
+class FeedBook:
+    """The public book as the feed tells it; empty, never stale, while the engine is silent."""
+
+    def __init__(self, subscriber: FeedSubscriber) -> None:
+        self._subscriber = subscriber
+        self._symbols = [instrument.symbol for instrument in default_instruments()]
+
+    def depth(self, symbol_id: int, level_count: int) -> Depth:
+        """Return the best `level_count` levels of each side."""
+        if not self._subscriber.is_live(monotonic_ns()):
+            return Depth((), ())
+        return self._subscriber.replicas[book_topic(self._symbols[symbol_id])].book.depth(level_count)
+
+    def update_id(self, symbol_id: int) -> int:
+        """Return the sequence of the last change."""
+        return self._subscriber.replicas[book_topic(self._symbols[symbol_id])].sequence
+
+
+class PaperNode:
+    """Keeps an exchange in touch with the engine."""
+
+    def __init__(self, node: Node, exchange: Exchange, source: OrderSource, subscriber: FeedSubscriber) -> None:
+        self._node = node
+        self._exchange = exchange
+        self._source = source
+        self._subscriber = subscriber
+        self._symbols = [instrument.symbol for instrument in default_instruments()]
+        self._last_trade: dict[tuple[int, int], int] = defaultdict(int)  # by (epoch, symbol id)
+
+    async def follow_engine(self) -> None:
+        """Take reports and market data, for as long as the node lives."""
+        sockets = (self._source.socket, *self._subscriber.sockets)
+        while True:
+            self._take_reports()
+            self._subscriber.receive(monotonic_ns())
+            self._subscriber.tick(monotonic_ns())
+            self._take_trades()
+            self._source.tick(monotonic_ns())
+            await wait_readable(sockets, TICK_MS)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether orders can be taken and the book is known."""
+        return self._exchange.is_connected and self._subscriber.is_live(monotonic_ns())
+
+    def _take_reports(self) -> None:
+        for news in self._source.receive():
+            if isinstance(news, Connected):
+                self._exchange.on_engine_connected(
+                    news.epoch,
+                    news.command_sequence,
+                    time_ns(),
+                    report_sequence=news.report_sequence,
+                    last_order_id=news.last_order_id,
+                )
+                self._node.log.info("engine connected", epoch=news.epoch, is_new=news.is_new_epoch)
+            else:
+                self._exchange.on_reports(news.epoch, news.events, news.report_sequence, news.command_sequence)
+        if self._exchange.is_connected and not self._source.is_connected:
+            self._exchange.on_engine_disconnected()
+            self._node.log.warning("the engine does not answer: orders are refused until it does")
+
+    def _take_trades(self) -> None:
+        for symbol_id, symbol in enumerate(self._symbols):
+            replica = self._subscriber.replicas[trades_topic(symbol)]
+            key = (replica.epoch, symbol_id)
+            fresh = []
+            for trade in reversed(replica.trades):
+                if trade.trade_id <= self._last_trade[key]:
+                    break
+                fresh.append(trade)
+            if fresh:
+                self._last_trade[key] = fresh[0].trade_id
+                self._exchange.on_public_trades(replica.epoch, symbol_id, fresh[::-1], time_ns())
+
+
+async def _serve(node: Node) -> None:
+    settings = node.settings
+    folder = settings.run_dir / "paper"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    try:
+        keys = load_or_create_keys(settings.keys_file)
+        ledger = Ledger(folder / LEDGER_FILE, default_instruments())
+    except (KeyFileError, LedgerError) as error:
+        raise NodeError(str(error)) from None
+    listener = bind(settings.paper.host, settings.paper.port)
+    symbols = [instrument.symbol for instrument in default_instruments()]
+    subscriber = FeedSubscriber(
+        settings.run_dir, [topic(symbol) for symbol in symbols for topic in (book_topic, trades_topic)]
+    )
+    source = OrderSource(Source.PAPER, settings.run_dir, resume=ledger.last_report())
+    exchange = Exchange(
+        ledger,
+        source,
+        FeedBook(subscriber),
+        first_order_id=Source.PAPER.first_order_id,
+        first_owner=Source.PAPER.first_owner,
+        commission=_commission(settings.paper),
+    )
+    exchange.open_account(FIRST_ACCOUNT)
+    paper = PaperNode(node, exchange, source, subscriber)
+    app = create_app(
+        exchange,
+        Accounts({FIRST_ACCOUNT: keys}),
+        on_bug=lambda error: node.log.error("a request failed by a bug of ours", why=repr(error)),
+    )
+    server = await serve(app, listener)
+
+    async def announce() -> None:
+        while not paper.is_ready:
+            await asyncio.sleep(TICK_MS / 1_000)
+        node.ready(http=url_of(listener))
+        while True:
+            node.show(open_orders=len(ledger.open_orders), is_connected=exchange.is_connected)
+            await asyncio.sleep(1)
+
+    try:
+        await run_async(node, paper.follow_engine, announce)
+    finally:
+        await stop(server)
+        source.close()
+        subscriber.close()
+        ledger.close()
+
+
+def _commission(settings: PaperSettings) -> Commission:
+    return Commission(maker=settings.maker_fee, taker=settings.taker_fee)
+
+
+def run(node: Node) -> None:
+    """Run the paper exchange's node until it is told to stop."""
+    asyncio.run(_serve(node))
