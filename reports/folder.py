@@ -95,9 +95,10 @@ class ReportsFolder:
         """
         path = self.file_of(day)
         temporary = path.with_name(path.name + ".tmp")
+        content = encode(document)
         try:
             with temporary.open("wb") as file:
-                file.write(encode(document))
+                file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
