@@ -41,7 +41,7 @@ class DeskEngine:
         self._waiting: list[Command] = []
         self._sent = 0
         self._handled = 0
-        self._reported = 0
+        self._reports: list[Event] = []
         self._foreign_count = 0
         self.time_ns = START_NS
 
@@ -66,7 +66,7 @@ class DeskEngine:
         """Die, and come back with an empty book and a new epoch; commands on their way are lost."""
         self.epoch += 1
         self._engine = ReferenceEngine(Capacity(len(INSTRUMENTS), orders_max=4_096, command_slots=1_024))
-        self._reported = 0
+        self._reports.clear()
         self.lose_commands()
 
     def lose_commands(self) -> None:
@@ -79,28 +79,27 @@ class DeskEngine:
         exchange.on_engine_connected(self.epoch, self._handled, self.time_ns)
 
     def handle(self) -> list[Event]:
-        """Match everything that waits; return the events that concern the exchange's orders."""
+        """Match everything that waits; return, and keep to report, what concerns the exchange's orders."""
         events = self._match(self._waiting)
         self._handled += len(self._waiting)
         self._waiting.clear()
-        return [event for event in events if _is_ours(event)]
+        return events
 
     def pump(self, exchange: Exchange) -> list[Event]:
         """Match everything that waits, until nothing does, and report it to the exchange."""
         seen: list[Event] = []
         while self._waiting:
-            events = self.handle()
-            self.report(exchange, events)
-            seen += events
+            seen += self.handle()
+            self.report(exchange)
         return seen
 
-    def report(self, exchange: Exchange, events: Sequence[Event]) -> None:
-        """Deliver events of the exchange's orders."""
-        self._reported += len(events)
-        exchange.on_reports(self.epoch, events, self._reported, self._handled)
+    def report(self, exchange: Exchange, *, after: int | None = None) -> None:
+        """Deliver every report after a number, by default after the last that the exchange has saved."""
+        first = exchange.ledger.last_report()[1] if after is None else after
+        exchange.on_reports(self.epoch, self._reports[first:], len(self._reports), self._handled)
 
-    def flow(self, exchange: Exchange, side: Side, price: str, qty: str, *, symbol_id: int = 0) -> list[Event]:
-        """Let a stranger give a limit order; report what it does to the exchange's orders."""
+    def flow(self, exchange: Exchange | None, side: Side, price: str, qty: str, *, symbol_id: int = 0) -> list[Event]:
+        """Let a stranger give a limit order; report what it does, unless there is no exchange to report to."""
         self._foreign_count += 1
         instrument = INSTRUMENTS[symbol_id]
         command = NewOrder(
@@ -113,7 +112,9 @@ class DeskEngine:
             time_ns=self.time_ns,
         )
         events = self._match([command])
-        self.report(exchange, [event for event in events if _is_ours(event)])
+        if exchange is None:
+            return events
+        self.report(exchange)
         for event in events:
             if isinstance(event, Executed):
                 trade = BookTrade(event.trade_id, event.price_ticks, event.qty_lots, event.taker_side)
@@ -131,6 +132,7 @@ class DeskEngine:
                 rows = self._engine.events.readable()
                 events += [read_event(row) for row in rows]
                 self._engine.events.consume(len(rows))
+        self._reports += [event for event in events if _is_ours(event)]
         return events
 
 

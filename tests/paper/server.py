@@ -1,0 +1,112 @@
+"""The exchange behind a real HTTP server on loopback, in a thread of its own."""
+
+import asyncio
+import itertools
+import socket
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, TypeVar
+
+from market.clock import time_ns
+from market.codes import Side
+from paper.accounts import Accounts, KeyPair
+from paper.rest import create_app
+from tests.paper.desk import ALICE, BOB, Desk
+
+T = TypeVar("T")
+
+_numbers = itertools.count()
+
+
+class Server:
+    """A running exchange.
+
+    Attributes:
+        url: where it answers.
+        keys: the pair of keys of each account.
+        bugs: what went wrong in handlers.
+        is_answering: whether the engine handles what it is sent; False leaves every command on its way.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.keys = {account: KeyPair.generate() for account in (ALICE, BOB)}
+        self.bugs: list[Exception] = []
+        self.clock_offset_ns = 0
+        self.is_answering = True
+        self._folder = folder
+        self._started: Future[str] = Future()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="paper exchange")
+        self._thread.start()
+        self.url = self._started.result(timeout=20)
+
+    def call(self, action: Callable[[Desk], T]) -> T:
+        """Run `action` in the exchange's thread and return what it returns."""
+
+        async def run() -> T:
+            return action(self._desk)
+
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(timeout=20)
+
+    def flow(self, side: Side, price: str, qty: str) -> None:
+        """Let a stranger give a limit order in BTCUSDT."""
+
+        def trade(desk: Desk) -> None:
+            desk.engine.time_ns = time_ns()
+            desk.engine.flow(desk.exchange, side, price, qty)
+
+        self.call(trade)
+
+    def reset(self) -> None:
+        """Empty the book and make both accounts new."""
+
+        def start_anew(desk: Desk) -> None:
+            desk.engine.restart()
+            for account in (ALICE, BOB):
+                desk.exchange.reset_account(account, time_ns())
+            desk.connect()
+
+        self.is_answering = True
+        self.clock_offset_ns = 0
+        self.call(start_anew)
+
+    def stop(self) -> None:
+        """Stop serving and end the thread."""
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join(timeout=20)
+        assert not self._thread.is_alive(), "the server does not stop"
+
+    async def _run(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        self._desk = Desk(self._folder).connect()
+        self._desk.engine.on_send = self._pump_soon
+        app = create_app(
+            self._desk.exchange,
+            Accounts(self.keys),
+            name=f"paper{next(_numbers)}",
+            clock=lambda: time_ns() + self.clock_offset_ns,
+            engine_timeout_s=0.5,
+            on_bug=self.bugs.append,
+        )
+        listener = socket.create_server(("127.0.0.1", 0))
+        server: Any = await app.create_server(sock=listener, return_asyncio_server=True)
+        await server.startup()
+        await server.start_serving()
+        host, port = listener.getsockname()
+        self._started.set_result(f"http://{host}:{port}")
+        await self._stopping.wait()
+        server.close()
+        for connection in list(server.connections):
+            connection.abort()
+        await server.wait_closed()
+        self._desk.ledger.check()
+        self._desk.ledger.close()
+
+    def _pump_soon(self) -> None:
+        self._loop.call_soon(self._pump)
+
+    def _pump(self) -> None:
+        if self.is_answering:
+            self._desk.engine.pump(self._desk.exchange)

@@ -1,0 +1,218 @@
+"""What survives when the exchange or the engine dies."""
+
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from market.codes import Side, TimeInForce
+from paper.history import Span
+from paper.ledger import TRADE_IDS_PER_EPOCH, Ledger, LedgerError
+from paper.orders import Order, OrderKind, OrderStatus
+from paper.units import parse_units
+from tests.paper.desk import ALICE, BOB, FIRST_ORDER_ID, INSTRUMENTS, START_NS, Desk
+
+USDT = parse_units("10000")
+
+
+def stored(desk: Desk, order: Order) -> Order:
+    found = desk.ledger.history.order(order.account, order.symbol, order.order_id)
+    assert found is not None
+    return found
+
+
+def test_everything_is_there_after_a_kill_of_the_exchange(desk: Desk) -> None:
+    """Balances, orders and trades are read back, and the link resumes after the last saved report."""
+    order = desk.place(ALICE, desk.request(Side.BUY, "90000", "0.02", client_order_id="mine"))
+    desk.engine.flow(desk.exchange, Side.SELL, "90000", "0.01")
+    wallets = desk.ledger.wallets.of(ALICE)
+    trades = desk.ledger.history.trades(ALICE, order.symbol, None, Span(10))
+    last_report = desk.ledger.last_report()
+    desk.kill()
+    assert desk.ledger.last_report() == last_report
+    assert desk.ledger.wallets.of(ALICE) == wallets
+    assert desk.ledger.open_orders == {order.order_id: order}
+    assert [trade.trade_id for trade in desk.ledger.history.trades(ALICE, order.symbol, None, Span(10))] == [
+        trade.trade_id for trade in trades
+    ]
+    desk.connect()
+    assert desk.engine.depth(0, 1).bids[0].qty_lots == 1_000
+    assert desk.place(ALICE, desk.request(Side.BUY, "80000", "0.01")).order_id == order.order_id + 1
+
+
+def test_reports_that_came_while_the_exchange_was_dead_are_applied_once(desk: Desk) -> None:
+    """The link sends again whatever was not acknowledged, and may send it twice."""
+    order = desk.place(ALICE, desk.request(Side.BUY, "90000", "0.02"))
+    _, sequence = desk.ledger.last_report()
+    desk.kill()
+    desk.engine.flow(None, Side.SELL, "90000", "0.01")
+    desk.connect()
+    for _ in range(2):
+        desk.engine.report(desk.exchange, after=sequence)
+        assert stored(desk, order).filled_lots == 1_000
+        assert desk.wallet(ALICE, "BTC")[0] == parse_units("1.01")
+
+
+def test_an_order_that_died_with_the_exchange_on_its_way_is_undone(desk: Desk) -> None:
+    """It was saved and funded, but the engine never saw it: it ends, and its funds are free."""
+    desk.send(ALICE, desk.request(Side.BUY, "90000", "0.02"))
+    assert desk.wallet(ALICE, "USDT")[1] > 0
+    desk.kill()
+    assert len(desk.ledger.open_orders) == 1
+    desk.connect()
+    assert desk.ledger.open_orders == {}
+    assert desk.wallet(ALICE, "USDT") == (USDT, 0)
+
+
+def test_an_order_that_the_engine_took_but_nobody_saw_is_taken_back(desk: Desk) -> None:
+    """Its client was never told, so it may end, but what it traded before stands."""
+    desk.engine.flow(desk.exchange, Side.SELL, "90000", "0.01")
+    desk.send(ALICE, desk.request(Side.BUY, "90000", "0.02"))
+    desk.engine.handle()
+    desk.kill()
+    desk.connect()
+    desk.engine.report(desk.exchange)
+    (order,) = desk.ledger.history.orders(ALICE, desk.exchange.symbols["BTCUSDT"], Span(10))
+    assert order.filled_lots == 1_000
+    assert desk.wallet(ALICE, "BTC")[0] == parse_units("1.01")
+    assert desk.wallet(ALICE, "USDT")[1] == order.locked_units()
+    in_book = sum(level.qty_lots for level in desk.engine.depth(0, 10).bids)
+    assert in_book == order.leaves_lots
+
+
+def test_a_new_engine_gets_all_open_orders_in_their_queue_order(desk: Desk) -> None:
+    """Price, open quantity and time priority are as they were."""
+    first = desk.place(ALICE, desk.request(Side.BUY, "90000", "0.02"))
+    second = desk.place(BOB, desk.request(Side.BUY, "90000", "0.03", kind=OrderKind.LIMIT_MAKER))
+    desk.engine.flow(desk.exchange, Side.SELL, "90000", "0.015")
+    desk.engine.restart()
+    desk.connect()
+    assert desk.engine.depth(0, 1).bids[0].qty_lots == 3_500
+    desk.engine.flow(desk.exchange, Side.SELL, "90000", "0.01")
+    assert (first.status, first.filled_lots) == (OrderStatus.FILLED, 2_000)
+    assert (second.status, second.filled_lots) == (OrderStatus.PARTIALLY_FILLED, 500)
+
+
+def test_a_new_engine_ends_what_the_old_one_had_not_answered(desk: Desk) -> None:
+    """Orders never accepted end and give back their funds; cancels on their way are done; waiters are told."""
+    kept = desk.place(ALICE, desk.request(Side.BUY, "80000", "0.01"))
+    leaving = desk.place(ALICE, desk.request(Side.BUY, "81000", "0.01"))
+    (cancel,) = desk.exchange.cancel([leaving], desk.engine.time_ns)
+    entry = desk.send(ALICE, desk.request(Side.BUY, "82000", "0.01"))
+    desk.engine.restart()
+    desk.connect()
+    assert cancel.is_done
+    assert cancel.refusal is None
+    assert leaving.status is OrderStatus.CANCELED
+    assert entry.is_done
+    assert entry.order.status is OrderStatus.REJECTED
+    assert list(desk.ledger.open_orders) == [kept.order_id]
+
+
+def test_an_order_that_may_not_rest_is_not_entered_again(desk: Desk) -> None:
+    """The engine died between accepting an IOC order and saying how it ended."""
+    pending = desk.send(ALICE, desk.request(Side.BUY, "80000", "0.01", time_in_force=TimeInForce.IOC))
+    accepted, *_ = desk.engine.handle()
+    epoch, sequence = desk.ledger.last_report()
+    desk.exchange.on_reports(epoch, [accepted], sequence + 1, 0)
+    desk.engine.restart()
+    desk.connect()
+    assert pending.order.status is OrderStatus.EXPIRED
+    assert desk.engine.depth(0, 1).bids == ()
+
+
+def test_both_dying_loses_no_accepted_order(desk: Desk) -> None:
+    """The exchange dies after it has entered its orders into a new engine, and before that engine has them."""
+    order = desk.place(ALICE, desk.request(Side.BUY, "90000", "0.02"))
+    desk.engine.restart()
+    desk.engine.connect(desk.exchange)
+    desk.kill()
+    desk.connect()
+    desk.engine.flow(desk.exchange, Side.SELL, "90000", "0.005")
+    assert stored(desk, order).status is OrderStatus.PARTIALLY_FILLED
+    assert desk.engine.depth(0, 1).bids[0].qty_lots == 1_500
+
+
+def test_both_dying_enters_no_order_twice(desk: Desk) -> None:
+    """The same, but the new engine has taken the orders, and one has traded, when the exchange comes back."""
+    order = desk.place(ALICE, desk.request(Side.BUY, "90000", "0.02"))
+    desk.engine.restart()
+    desk.engine.connect(desk.exchange)
+    desk.engine.handle()
+    desk.engine.flow(None, Side.SELL, "90000", "0.02")
+    desk.kill()
+    desk.connect()
+    desk.engine.report(desk.exchange)
+    assert stored(desk, order).status is OrderStatus.FILLED
+    assert desk.engine.depth(0, 1).bids == ()
+    assert desk.wallet(ALICE, "BTC")[0] == parse_units("1.02")
+
+
+def test_an_engine_that_knows_more_orders_than_the_ledger_is_cleared(tmp_path: Path) -> None:
+    """The ledger was deleted while the engine lived: its orders leave the book, and ids start behind theirs."""
+    desk = Desk(tmp_path).connect()
+    order = desk.place(ALICE, desk.request(Side.BUY, "90000", "0.02"))
+    desk.ledger.close()
+    desk.path.rename(tmp_path / "forgotten.sqlite")
+    fresh = Desk(tmp_path, engine=desk.engine)
+    fresh.exchange.on_engine_connected(desk.engine.epoch, 1, START_NS, report_sequence=1, last_order_id=order.order_id)
+    fresh.engine.pump(fresh.exchange)
+    assert fresh.engine.depth(0, 1).bids == ()
+    assert fresh.place(ALICE, fresh.request(Side.BUY, "90000", "0.02")).order_id == order.order_id + 1
+    fresh.ledger.close()
+
+
+def test_trade_ids_keep_rising_when_a_new_engine_counts_from_one(desk: Desk) -> None:
+    """myTrades?fromId= depends on it."""
+    for _ in range(2):
+        desk.place(ALICE, desk.request(Side.BUY, "90000", "0.01"))
+        desk.engine.flow(desk.exchange, Side.SELL, "90000", "0.01")
+        desk.engine.restart()
+        desk.connect()
+    trades = desk.ledger.history.trades(ALICE, desk.exchange.symbols["BTCUSDT"], None, Span(10))
+    assert [trade.trade_id for trade in trades] == [1, TRADE_IDS_PER_EPOCH + 1]
+
+
+def test_a_failed_transaction_changes_nothing(desk: Desk) -> None:
+    """In memory as on disk."""
+    order = desk.place(ALICE, desk.request(Side.BUY, "90000", "0.01"))
+    before = desk.wallet(ALICE, "USDT")
+
+    def fail_halfway() -> None:
+        with desk.ledger.transaction():
+            desk.ledger.change(order)
+            order.status = OrderStatus.CANCELED
+            desk.ledger.wallets.unlock(ALICE, "USDT", 5)
+            desk.ledger.next_order_number()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_halfway()
+    assert desk.wallet(ALICE, "USDT") == before
+    assert stored(desk, order) == order
+    assert desk.place(ALICE, desk.request(Side.BUY, "90000", "0.01")).order_id == FIRST_ORDER_ID + 2
+
+
+def test_a_ledger_is_readable_by_its_owner_alone(desk: Desk) -> None:
+    """It holds an account's whole past; the write-ahead log has the same mode."""
+    modes = {path.name: path.stat().st_mode & 0o777 for path in desk.path.parent.iterdir()}
+    assert modes["paper.sqlite"] == 0o600
+    assert set(modes.values()) == {0o600}
+
+
+def test_a_ledger_in_other_lots_is_refused(tmp_path: Path) -> None:
+    """Its integers would mean other amounts."""
+    path = tmp_path / "paper.sqlite"
+    Ledger(path, INSTRUMENTS).close()
+    with pytest.raises(LedgerError, match="BTCUSDT in other ticks and lots"):
+        Ledger(path, [replace(INSTRUMENTS[0], lot_size=Decimal("0.0001"))])
+    Ledger(path, INSTRUMENTS[:1]).close()
+
+
+def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path) -> None:
+    """One clear line instead of a traceback."""
+    path = tmp_path / "paper.sqlite"
+    path.write_text("Dear diary, " * 100)
+    with pytest.raises(LedgerError, match="cannot be used as a ledger"):
+        Ledger(path, INSTRUMENTS)
