@@ -27,6 +27,8 @@ class Bookkeeper:
         self._venue = venue
         self._instrument = instrument
         self._folder = folder
+        self._known_id: int | None = None  # the highest trade id in the files, once it was looked up
+        self._is_known = False
 
     def update(self) -> Recorded:
         """Read the account and write today's file.
@@ -36,7 +38,12 @@ class Bookkeeper:
             OSError: if the disk refuses; the files stay as they were.
             FolderBusyError: if another process does not let go of the folder.
         """
-        return record(self._folder, self._snapshot())
+        if not self._is_known:
+            self._known_id, self._is_known = self._last_id_on_file(), True
+        snapshot = self._snapshot()
+        recorded = record(self._folder, snapshot)
+        self._known_id = max((trade.trade_id for trade in snapshot.trades), default=self._known_id)
+        return recorded
 
     def week(self) -> JsonObject:
         """Return the weekly document: the seven days that end today."""
@@ -62,7 +69,7 @@ class Bookkeeper:
     def _trades(self) -> Sequence[VenueTrade]:
         """Return the latest trades, and before them all that the files do not know yet."""
         latest = self._venue.trades(self._instrument, LATEST_TRADES)
-        known_id = self._known_id()
+        known_id = self._known_id
         is_complete = len(latest) < LATEST_TRADES or (known_id is not None and latest[0].trade_id <= known_id)
         if is_complete:
             return latest
@@ -77,7 +84,7 @@ class Bookkeeper:
             trades.extend(page)
         return trades or latest
 
-    def _known_id(self) -> int | None:
+    def _last_id_on_file(self) -> int | None:
         """Return the highest trade id in the file of today or yesterday, None if neither has one."""
         today = utc_date(time_ns())
         for day in (today, today - timedelta(days=1)):

@@ -15,6 +15,7 @@ class TrackerNode:
         self._bookkeeper = bookkeeper
         self._write_count = 0
         self._failure_count = 0
+        self._told: set[str] = set()
 
     def run(self) -> None:
         """Write until stopped, and once more at the end."""
@@ -34,7 +35,9 @@ class TrackerNode:
         else:
             self._write_count += 1
             for note in recorded.notes:
-                self._node.log.warning("note", why=note)
+                if note not in self._told:
+                    self._told.add(note)
+                    self._node.log.warning("note", why=note)
             document = recorded.document
             self._node.ready(file=str(recorded.path))
             self._node.show(trades=document["total_trades"], pnl=str(document["trades"]["pnl"]))

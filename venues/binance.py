@@ -194,8 +194,12 @@ class BinanceVenue:
         if is_order and isinstance(error, ccxt.NetworkError) and not _never_left(error):
             return VenueUnknownError(f"{self._name}: the reply to an order was lost ({type(error).__name__})")
         if isinstance(error, ccxt.NetworkError):
-            return VenueUnavailableError(f"{self._name} is out of reach ({type(error).__name__})")
-        return VenueRefusedError(f"{self._name}: {type(error).__name__}")
+            hint = "; is the desk up?" if self._name == "paper" else ""
+            return VenueUnavailableError(f"{self._name} is out of reach ({type(error).__name__}){hint}")
+        # For some refusals ccxt gives the venue's words alone; a text with a URL may hold a signature or a key.
+        words = text.removeprefix("binance ")
+        said = type(error).__name__ if "://" in words else self._redacted(words)
+        return VenueRefusedError(f"{self._name}: {said}")
 
     def _redacted(self, text: str) -> str:
         for secret in self._secrets:
