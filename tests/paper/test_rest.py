@@ -1,0 +1,331 @@
+"""The REST calls on a real socket: every refusal by its code, placement of parameters, limits, headers."""
+
+import http.client
+import json
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from market.clock import time_ns
+from market.codes import Side
+from paper.endpoints import ENDPOINTS, Endpoint
+from paper.errors import ErrorKind
+from paper.signing import sign
+from tests.paper.desk import ALICE
+from tests.paper.server import Server
+
+Reply = tuple[int, Any, dict[str, str]]
+LIMIT_BUY = {
+    "symbol": "BTCUSDT",
+    "side": "BUY",
+    "type": "LIMIT",
+    "timeInForce": "GTC",
+    "quantity": "0.01",
+    "price": "90000",
+}
+
+
+def send(
+    server: Server,
+    method: str,
+    path: str,
+    *,
+    query: str = "",
+    body: str | bytes = "",
+    headers: dict[str, str] | None = None,
+) -> Reply:
+    """Send one raw request and return status, JSON document and headers."""
+    address = urlsplit(server.url)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=10)
+    try:
+        target = f"/api/v3/{path}" + (f"?{query}" if query else "")
+        connection.request(method, target, body or None, {"X-MBX-APIKEY": server.keys[ALICE].api_key} | (headers or {}))
+        response = connection.getresponse()
+        return response.status, json.loads(response.read()), {k.upper(): v for k, v in response.getheaders()}
+    finally:
+        connection.close()
+
+
+def signed(server: Server, **values: object) -> str:
+    """Return parameters with timestamp and signature."""
+    text = urlencode({"timestamp": time_ns() // 1_000_000} | values)
+    return f"{text}&signature={sign(text, server.keys[ALICE].secret)}"
+
+
+def order(server: Server, **changes: object) -> Reply:
+    """Place a limit buy with some parameters changed; None leaves one out."""
+    values = {name: value for name, value in (LIMIT_BUY | changes).items() if value is not None}
+    return send(server, "POST", "order", query=signed(server, **values))
+
+
+def test_parameters_are_read_from_query_body_or_both(server: Server) -> None:
+    """Clients place them differently; the signature covers both, without a separator."""
+    secret, now_ms = server.keys[ALICE].secret, time_ns() // 1_000_000
+    text = urlencode(LIMIT_BUY | {"timestamp": now_ms})
+    whole = f"{text}&signature={sign(text, secret)}"
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert send(server, "POST", "order", query=whole)[0] == 200
+    assert send(server, "POST", "order", body=whole, headers=form)[0] == 200
+    assert send(server, "POST", "order", body=whole)[0] == 200
+    query, body = urlencode(LIMIT_BUY), f"timestamp={now_ms}"
+    mixed = sign(query + body, secret)
+    assert send(server, "POST", "order", query=query, body=f"{body}&signature={mixed}", headers=form)[0] == 200
+    cancel = signed(server, symbol="BTCUSDT")
+    assert len(send(server, "DELETE", "openOrders", body=cancel, headers=form)[1]) == 4
+
+
+def test_the_query_wins_over_the_body(server: Server) -> None:
+    """Where a name is in both."""
+    secret = server.keys[ALICE].secret
+    query = urlencode(LIMIT_BUY | {"timestamp": time_ns() // 1_000_000})
+    body = "quantity=0.02"
+    signature = sign(query + body, secret)
+    _, document, _ = send(server, "POST", "order", query=query, body=f"{body}&signature={signature}")
+    assert document["origQty"] == "0.01000000"
+
+
+def test_the_answers_to_an_order_are_binances(server: Server) -> None:
+    """ACK, RESULT, FULL; names also where they are misspelt; numbers as text of eight decimals."""
+    server.flow(Side.SELL, "90000", "0.005")
+    _, full, _ = order(server, newClientOrderId="mine")
+    assert full["fills"] == [
+        {
+            "price": "90000.00000000",
+            "qty": "0.00500000",
+            "commission": "0.00000000",
+            "commissionAsset": "BTC",
+            "tradeId": full["fills"][0]["tradeId"],
+        }
+    ]
+    assert full["cummulativeQuoteQty"] == "450.00000000"
+    assert (full["status"], full["orderListId"], full["clientOrderId"]) == ("PARTIALLY_FILLED", -1, "mine")
+    assert full["selfTradePreventionMode"] == "EXPIRE_MAKER"
+    _, result, _ = order(server, newOrderRespType="RESULT")
+    assert result.keys() == full.keys() - {"fills"}
+    _, ack, _ = order(server, newOrderRespType="ACK")
+    assert ack.keys() == {"symbol", "orderId", "orderListId", "clientOrderId", "transactTime"}
+    _, maker, _ = order(server, type="LIMIT_MAKER", timeInForce=None)
+    assert maker.keys() == ack.keys()
+    _, found, _ = send(server, "GET", "order", query=signed(server, symbol="BTCUSDT", orderId=full["orderId"]))
+    assert found.items() >= {key: value for key, value in full.items() if key not in ("fills", "transactTime")}.items()
+    assert (found["stopPrice"], found["isWorking"]) == ("0.00000000", True)
+
+
+def test_a_test_order_is_checked_and_not_placed(server: Server) -> None:
+    """order/test."""
+    assert send(server, "POST", "order/test", query=signed(server, **LIMIT_BUY))[:2] == (200, {})
+    assert (
+        send(server, "POST", "order/test", query=signed(server, **LIMIT_BUY | {"price": "1.234"}))[1]["code"] == -1013
+    )
+    assert send(server, "GET", "openOrders", query=signed(server))[1] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({"price": "90000.001"}, ErrorKind.FILTER_FAILURE),
+        ({"price": "0.000000001"}, ErrorKind.TOO_PRECISE),
+        ({"price": "NaN"}, ErrorKind.ILLEGAL_CHARACTERS),
+        ({"price": "1e3"}, ErrorKind.ILLEGAL_CHARACTERS),
+        ({"price": "-1"}, ErrorKind.ILLEGAL_CHARACTERS),
+        ({"price": "0"}, ErrorKind.BAD_PARAMETER),
+        ({"price": "9" * 20}, ErrorKind.BAD_PARAMETER),
+        ({"price": None}, ErrorKind.MANDATORY_PARAMETER),
+        ({"quantity": None}, ErrorKind.MANDATORY_PARAMETER),
+        ({"timeInForce": None}, ErrorKind.MANDATORY_PARAMETER),
+        ({"symbol": None}, ErrorKind.MANDATORY_PARAMETER),
+        ({"symbol": ""}, ErrorKind.MANDATORY_PARAMETER),
+        ({"newClientOrderId": ""}, ErrorKind.EMPTY_PARAMETER),
+        ({"newClientOrderId": "a b"}, ErrorKind.ILLEGAL_CHARACTERS),
+        ({"newClientOrderId": "a" * 37}, ErrorKind.ILLEGAL_CHARACTERS),
+        ({"symbol": "btcusdt"}, ErrorKind.ILLEGAL_CHARACTERS),
+        ({"symbol": "XXXYYY"}, ErrorKind.BAD_SYMBOL),
+        ({"side": "HOLD"}, ErrorKind.BAD_SIDE),
+        ({"type": "STOP_LOSS_LIMIT"}, ErrorKind.BAD_ORDER_TYPE),
+        ({"timeInForce": "GTX"}, ErrorKind.BAD_TIME_IN_FORCE),
+        ({"newOrderRespType": "ALL"}, ErrorKind.BAD_RESPONSE_TYPE),
+        ({"selfTradePreventionMode": "TRANSFER"}, ErrorKind.BAD_PARAMETER),
+        ({"icebergQty": "0.001"}, ErrorKind.UNREAD_PARAMETERS),
+        ({"stopPrice": "90000"}, ErrorKind.UNREAD_PARAMETERS),
+        ({"quoteOrderQty": "100"}, ErrorKind.NOT_REQUIRED),
+        ({"type": "LIMIT_MAKER"}, ErrorKind.NOT_REQUIRED),
+        ({"type": "MARKET"}, ErrorKind.NOT_REQUIRED),
+        ({"type": "MARKET", "price": None, "timeInForce": None}, ErrorKind.NO_DEPTH),
+        ({"type": "MARKET", "price": None, "timeInForce": None, "quantity": None}, ErrorKind.EITHER_PARAMETER),
+        ({"type": "MARKET", "price": None, "timeInForce": None, "quoteOrderQty": "9"}, ErrorKind.BAD_COMBINATION),
+        ({"quantity": "1"}, ErrorKind.INSUFFICIENT_BALANCE),
+        ({"recvWindow": "60001"}, ErrorKind.BAD_RECV_WINDOW),
+        ({"recvWindow": "5000.1234"}, ErrorKind.TOO_PRECISE),
+        ({"timestamp": "1"}, ErrorKind.TIMESTAMP_TOO_OLD),
+        ({"timestamp": "99999999999999"}, ErrorKind.TIMESTAMP_AHEAD),
+        ({"timestamp": ""}, ErrorKind.MANDATORY_PARAMETER),
+    ],
+)
+def test_an_order_with_a_fault_is_refused_by_name(server: Server, changes: dict[str, Any], kind: ErrorKind) -> None:
+    """One row a rule; the state is unchanged."""
+    status, document, _ = order(server, **changes)
+    assert (status, document["code"]) == (kind.value.status, kind.value.code), document
+    assert document["msg"].startswith(kind.value.text.split("{")[0])
+    assert send(server, "GET", "openOrders", query=signed(server))[1] == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "values", "kind"),
+    [
+        ("GET", "order", {"symbol": "BTCUSDT", "orderId": 1}, ErrorKind.NO_SUCH_ORDER),
+        ("GET", "order", {"symbol": "BTCUSDT"}, ErrorKind.EITHER_PARAMETER),
+        ("GET", "order", {"symbol": "BTCUSDT", "orderId": 2**63}, ErrorKind.BAD_PARAMETER),
+        ("DELETE", "order", {"symbol": "BTCUSDT", "orderId": 1}, ErrorKind.UNKNOWN_ORDER),
+        (
+            "DELETE",
+            "order",
+            {"symbol": "BTCUSDT", "orderId": 1, "cancelRestrictions": "X"},
+            ErrorKind.BAD_CANCEL_RESTRICTIONS,
+        ),
+        ("DELETE", "openOrders", {"symbol": "BTCUSDT"}, ErrorKind.UNKNOWN_ORDER),
+        ("DELETE", "openOrders", {}, ErrorKind.MANDATORY_PARAMETER),
+        ("GET", "myTrades", {}, ErrorKind.MANDATORY_PARAMETER),
+        ("GET", "myTrades", {"symbol": "BTCUSDT", "fromId": 1, "startTime": 1}, ErrorKind.BAD_COMBINATION),
+        ("GET", "myTrades", {"symbol": "BTCUSDT", "limit": 0}, ErrorKind.BAD_PARAMETER),
+        ("GET", "allOrders", {"symbol": "BTCUSDT", "startTime": 1, "endTime": 86_400_002}, ErrorKind.INTERVAL_TOO_LONG),
+        ("GET", "account", {"omitZeroBalances": "yes"}, ErrorKind.BAD_PARAMETER),
+        ("POST", "order/cancelReplace", {}, ErrorKind.UNSUPPORTED_OPERATION),
+        ("PUT", "order", {}, ErrorKind.WRONG_METHOD),
+    ],
+)
+def test_a_signed_call_with_a_fault_is_refused_by_name(
+    server: Server, method: str, path: str, values: dict[str, Any], kind: ErrorKind
+) -> None:
+    """One row a rule."""
+    status, document, _ = send(server, method, path, query=signed(server, **values))
+    assert (status, document["code"]) == (kind.value.status, kind.value.code), document
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "kind"),
+    [
+        ("depth", "", ErrorKind.MANDATORY_PARAMETER),
+        ("depth", "symbol=NOPE", ErrorKind.BAD_SYMBOL),
+        ("depth", "symbol=BTCUSDT&symbol=BTCUSDT", ErrorKind.TOO_MANY_PARAMETERS),
+        ("depth", "symbol=BTCUSDT&limit=x", ErrorKind.ILLEGAL_CHARACTERS),
+        ("depth", "symbol=BTCUSDT&limit=%D9%A3", ErrorKind.ILLEGAL_CHARACTERS),
+        ("depth", "symbol=%FF", ErrorKind.ILLEGAL_CHARACTERS),
+        ("depth", "symbol=BTCUSDT&x=1", ErrorKind.UNREAD_PARAMETERS),
+        ("klines", "symbol=BTCUSDT&interval=7m", ErrorKind.BAD_INTERVAL),
+        ("aggTrades", "symbol=BTCUSDT&fromId=1&startTime=1", ErrorKind.BAD_COMBINATION),
+        ("ticker/price", "symbol=BTCUSDT&symbols=%5B%22BTCUSDT%22%5D", ErrorKind.BAD_COMBINATION),
+        ("ticker/price", "symbols=%5B%22BTCUSDT%22,%22BTCUSDT%22%5D", ErrorKind.REPEATED_SYMBOL),
+        ("ticker/price", "symbols=BTCUSDT", ErrorKind.ILLEGAL_CHARACTERS),
+        ("ticker/24hr", "type=LONG", ErrorKind.BAD_PARAMETER),
+    ],
+)
+def test_a_public_call_with_a_fault_is_refused_by_name(server: Server, path: str, query: str, kind: ErrorKind) -> None:
+    """One row a rule."""
+    status, document, _ = send(server, "GET", path, query=query)
+    assert (status, document["code"]) == (kind.value.status, kind.value.code), document
+
+
+def test_a_cancel_may_be_restricted_to_a_status(server: Server) -> None:
+    """cancelRestrictions."""
+    _, placed, _ = order(server)
+    values = {"symbol": "BTCUSDT", "orderId": placed["orderId"]}
+    query = signed(server, **values, cancelRestrictions="ONLY_PARTIALLY_FILLED")
+    assert send(server, "DELETE", "order", query=query)[1]["code"] == -2011
+    query = signed(server, **values, cancelRestrictions="ONLY_NEW", newClientOrderId="bye")
+    _, cancelled, _ = send(server, "DELETE", "order", query=query)
+    assert (cancelled["status"], cancelled["clientOrderId"]) == ("CANCELED", "bye")
+    assert cancelled["origClientOrderId"] == placed["clientOrderId"]
+
+
+def test_only_this_machine_is_answered(server: Server) -> None:
+    """A web page that rebinds its name to 127.0.0.1 sends its own name as Host."""
+    for host, expected in (("evil.example", 403), ("127.0.0.1.evil.example:80", 403), ("localhost:1", 200)):
+        assert send(server, "GET", "ping", headers={"Host": host})[0] == expected
+
+
+def test_a_large_body_is_refused(server: Server) -> None:
+    """64 KB."""
+    status, document, _ = send(server, "POST", "order", body="a" * 70_000)
+    assert (status, document["code"]) == (413, -1101)
+
+
+def test_a_body_that_is_no_text_is_refused(server: Server) -> None:
+    """Not a traceback."""
+    assert send(server, "POST", "order", body=b"\xff\xfe=1")[1]["code"] == -1100
+
+
+def test_every_answer_tells_the_weight_used(server: Server) -> None:
+    """Also a refusal; answers about orders tell their count."""
+
+    def used(reply: Reply) -> int:
+        return int(reply[2]["X-MBX-USED-WEIGHT-1M"])
+
+    counted = []
+    for _ in range(3):  # the minute may change between two calls, but not twice
+        before = used(send(server, "GET", "ping"))
+        counted.append(used(send(server, "GET", "depth", query="symbol=BTCUSDT&limit=5000")) - before)
+    assert 250 in counted
+    assert "X-MBX-ORDER-COUNT-10S" not in send(server, "GET", "depth", query="symbol=NOPE")[2]
+    assert int(order(server)[2]["X-MBX-ORDER-COUNT-10S"]) >= 1
+
+
+def test_history_is_chosen_by_id_and_time(server: Server) -> None:
+    """allOrders and myTrades: the latest without a start, the first from a start."""
+    ids = [order(server)[1]["orderId"] for _ in range(4)]
+    server.flow(Side.SELL, "90000", "0.04")
+
+    def orders(**values: object) -> list[int]:
+        reply = send(server, "GET", "allOrders", query=signed(server, symbol="BTCUSDT", **values))[1]
+        return [each["orderId"] for each in reply]
+
+    def trades(**values: object) -> list[int]:
+        reply = send(server, "GET", "myTrades", query=signed(server, symbol="BTCUSDT", **values))[1]
+        return [each["orderId"] for each in reply]
+
+    now_ms = time_ns() // 1_000_000
+    assert orders() == ids
+    assert orders(limit=2) == ids[2:]
+    assert orders(orderId=ids[1], limit=2) == ids[1:3]
+    assert orders(startTime=now_ms - 60_000, limit=3) == ids[:3]
+    assert orders(endTime=now_ms - 3_600_000) == []
+    assert trades() == ids
+    assert trades(orderId=ids[2]) == [ids[2]]
+    assert trades(limit=1) == ids[3:]
+    assert trades(startTime=now_ms - 60_000, endTime=now_ms + 60_000, limit=1) == ids[:1]
+    assert trades(startTime=now_ms + 60_000) == []
+
+
+TEXTS = st.one_of(
+    st.text(max_size=30),
+    st.sampled_from(
+        ["BTCUSDT", "ETHUSDT", "BUY", "SELL", "LIMIT", "MARKET", "LIMIT_MAKER", "GTC", "1m", "true", "FULL"]
+    ),
+    st.integers(-(2**70), 2**70).map(str),
+    st.decimals(0, 10**6, places=5).map(str),
+)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(data=st.data(), endpoint=st.sampled_from(ENDPOINTS))
+def test_no_parameters_make_a_call_fail_by_itself(server: Server, data: st.DataObject, endpoint: Endpoint) -> None:
+    """Whatever is sent, the answer is a document or a refusal with a code, never a 500."""
+    names = [parameter.name for parameter in endpoint.parameters if parameter.name not in ("timestamp", "signature")]
+    values = data.draw(st.dictionaries(st.sampled_from([*names, "x"]), TEXTS)) if names else {}
+    query = signed(server, **values) if endpoint.is_signed else urlencode(values)
+    place = data.draw(st.sampled_from(["query", "body"]))
+    path = endpoint.path.removeprefix("/api/v3/")
+    status, document, _ = send(server, endpoint.method, path, **{place: query})  # type: ignore[arg-type]
+    assert status in (200, 400), document
+    assert status == 200 or document["code"] < 0
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(noise=st.binary(max_size=200))
+def test_no_bytes_make_a_call_fail_by_itself(server: Server, noise: bytes) -> None:
+    """A body of any bytes, and the same as a query as far as HTTP carries it."""
+    query = "".join(chr(byte) for byte in noise if 0x21 <= byte < 0x7F and byte != 0x23)
+    assert send(server, "POST", "order", body=noise)[0] == 400
+    assert send(server, "GET", "depth", query=query)[0] == 400

@@ -1,0 +1,86 @@
+"""The public past: trades, bars, averages."""
+
+from market.codes import Side
+from paper.tape import DAY_MS, MINUTE_MS, PublicTrade, Tape
+
+START_MS = 1_770_000_000_000 // DAY_MS * DAY_MS
+
+
+def tape_of(*trades: tuple[int, int, int]) -> Tape:
+    """Return a tape with trades given as (ms after START_MS, price, qty), buys and sells in turn."""
+    tape = Tape()
+    for number, (after_ms, price, qty) in enumerate(trades, 1):
+        tape.add(PublicTrade(number, price, qty, Side(number % 2), (START_MS + after_ms) * 1_000_000))
+    return tape
+
+
+def test_a_bar_holds_open_high_low_close_and_sums() -> None:
+    """Of exactly the trades inside it."""
+    tape = tape_of((0, 100, 1), (1_000, 110, 2), (59_999, 90, 3), (60_000, 95, 4))
+    first, second = tape.bars("1m", START_MS + 61_000, None, None, 10)
+    assert (first.open_ticks, first.high_ticks, first.low_ticks, first.close_ticks) == (100, 110, 90, 90)
+    assert (first.qty_lots, first.notional_ticks_lots, first.count) == (6, 100 + 220 + 270, 3)
+    assert (first.bought_lots, first.first_trade_id, first.last_trade_id) == (2, 1, 3)
+    assert (second.open_ms, second.qty_lots) == (START_MS + 60_000, 4)
+
+
+def test_bars_have_no_gaps() -> None:
+    """Where nothing traded, a bar stands flat at the last close, up to now."""
+    tape = tape_of((0, 100, 1), (3 * MINUTE_MS, 120, 1))
+    bars = tape.bars("1m", START_MS + 5 * MINUTE_MS, None, None, 10)
+    assert [bar.open_ms - START_MS for bar in bars] == [minute * MINUTE_MS for minute in range(6)]
+    assert [bar.close_ticks for bar in bars] == [100, 100, 100, 120, 120, 120]
+    assert [bar.count for bar in bars] == [1, 0, 0, 1, 0, 0]
+
+
+def test_longer_bars_add_up_minutes() -> None:
+    """All intervals tell the same story."""
+    tape = tape_of(*((minute * MINUTE_MS, 100 + minute, 1) for minute in range(120)))
+    now_ms = START_MS + 119 * MINUTE_MS
+    for interval, count in (("1m", 120), ("5m", 24), ("1h", 2), ("1d", 1), ("1w", 1)):
+        bars = tape.bars(interval, now_ms, None, None, 1_000)
+        assert len(bars) == count
+        assert sum(bar.qty_lots for bar in bars) == 120
+        assert (bars[0].open_ticks, bars[-1].close_ticks) == (100, 219)
+
+
+def test_bars_are_chosen_by_time() -> None:
+    """The latest without a start, the first from a start, none after an end."""
+    tape = tape_of(*((minute * MINUTE_MS, 100 + minute, 1) for minute in range(10)))
+    now_ms = START_MS + 9 * MINUTE_MS
+    assert [bar.open_ticks for bar in tape.bars("1m", now_ms, None, None, 2)] == [108, 109]
+    start_ms = START_MS + 3 * MINUTE_MS
+    assert [bar.open_ticks for bar in tape.bars("1m", now_ms, start_ms, None, 2)] == [103, 104]
+    assert [bar.open_ticks for bar in tape.bars("1m", now_ms, start_ms, start_ms + MINUTE_MS, 9)] == [103, 104]
+
+
+def test_seconds_of_a_quiet_market_are_bounded() -> None:
+    """One trade a day must not make bars of a second for all the time between."""
+    tape = tape_of(*((day * DAY_MS, 100 + day, 1) for day in range(30)))
+    bars = tape.bars("1s", START_MS + 29 * DAY_MS, None, None, 1_000_000)
+    assert len(bars) == 3_601
+    assert (bars[0].close_ticks, bars[-1].close_ticks) == (128, 129)
+
+
+def test_the_average_is_weighted_and_forgets() -> None:
+    """By quantity within the time; the last price when nothing traded in it; None before the first trade."""
+    tape = tape_of((0, 100, 1), (1_000, 200, 3))
+    assert tape.average_ticks(START_MS + 2_000, 5 * MINUTE_MS) == 175
+    assert tape.average_ticks(START_MS + 6 * MINUTE_MS, 5 * MINUTE_MS) == 200
+    assert Tape().average_ticks(START_MS, 5 * MINUTE_MS) is None
+
+
+def test_the_day_forgets_yesterday() -> None:
+    """Twenty-four hours, to the minute."""
+    tape = tape_of((0, 100, 1), (DAY_MS // 2, 200, 1), (DAY_MS + MINUTE_MS, 300, 1))
+    day = tape.day(START_MS + DAY_MS + MINUTE_MS)
+    assert day is not None
+    assert (day.open_ticks, day.close_ticks, day.count) == (200, 300, 2)
+
+
+def test_a_trade_is_counted_once() -> None:
+    """A snapshot of the feed brings old trades again."""
+    tape = tape_of((0, 100, 1))
+    tape.add(tape.trades[0])
+    assert len(tape.trades) == 1
+    assert tape.bars("1m", START_MS, None, None, 10)[0].count == 1
