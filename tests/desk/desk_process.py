@@ -1,0 +1,164 @@
+"""A real desk for tests: real processes on free ports, in a run directory of its own, gone when the test ends."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+CLI = ROOT / "cli.py"
+FREE_PORTS = ("--api-port", "0", "--paper-port", "0", "--gateway-port", "0")
+
+
+def until(what: str, condition: Callable[[], Any], timeout_s: float = 20.0) -> Any:
+    """Poll until `condition` returns something true, and return that; fail with `what` after the timeout."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"not within {timeout_s:.0f} s: {what}")
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """Return this process's environment without settings of its own, plus `settings`."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("TICKBUS_")}
+    return {**clean, **settings}
+
+
+class Desk:
+    """One desk, run by `cli.py up` in the foreground of a process of ours."""
+
+    def __init__(self, run_dir: Path, *arguments: str, **settings: str) -> None:
+        self.run_dir = run_dir
+        self.arguments = arguments
+        self.environment = environment(**settings)
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self, *more: str) -> "Desk":
+        """Start it and wait until it is ready."""
+        self.process = subprocess.Popen(
+            [sys.executable, str(CLI), "up", "--run-dir", str(self.run_dir), *FREE_PORTS, *self.arguments, *more],
+            cwd=self.run_dir.parent,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        until("the desk is ready", self._is_ready, 60)
+        return self
+
+    def _is_ready(self) -> bool:
+        assert self.process is not None
+        if self.process.poll() is not None:
+            output = self.process.communicate()[0]
+            raise AssertionError(f"the desk ended with exit code {self.process.returncode}:\n{output}")
+        result = self.cli("status", "--json")
+        return result.returncode == 0 and bool(json.loads(result.stdout)["is_ready"])
+
+    def stop(self, number: int = signal.SIGINT) -> str:
+        """Stop it with a signal and return all that it printed."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        output, _ = self.process.communicate(timeout=10)
+        assert self.process.returncode == 0, f"exit code {self.process.returncode}:\n{output}"
+        self.process = None
+        return output
+
+    def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run another command of the command line against this desk."""
+        return subprocess.run(
+            [sys.executable, str(CLI), *arguments, "--run-dir", str(self.run_dir)],
+            cwd=self.run_dir.parent,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+
+    def cli_json(self, *arguments: str) -> Any:
+        """Run a command with `--json` and return what it printed."""
+        result = self.cli(*arguments, "--json")
+        assert result.returncode == 0, result.stdout + result.stderr
+        return json.loads(result.stdout)
+
+    def node(self, name: str) -> dict[str, Any]:
+        """Return the status of one node."""
+        rows = self.cli_json("status")["nodes"]
+        return next(row for row in rows if row["node"] == name)
+
+    def url(self, node: str) -> str:
+        """Return the URL of a node."""
+        return str(self.node(node)["endpoints"]["http"])
+
+    def get(self, path: str) -> Any:
+        """Return the JSON document that the api serves at `path`; of an error, too."""
+        try:
+            with urllib.request.urlopen(self.url("api") + path, timeout=5) as response:
+                return json.load(response)
+        except urllib.error.HTTPError as error:
+            with error:
+                return {"status": error.code, **json.load(error)}
+
+    def log(self, node: str) -> str:
+        """Return all that a node has logged."""
+        return (self.run_dir / "logs" / f"{node}.log").read_text()
+
+    def kill(self, name: str, number: int = signal.SIGKILL) -> None:
+        """Kill a node, and wait until its supervisor has it back."""
+        before = self.node(name)
+        os.kill(before["pid"], number)
+
+        def is_back() -> bool:
+            row = self.node(name)
+            is_new = row["pid"] != before["pid"] and row["restarts"] > before["restarts"]
+            return bool(row["state"] == "ready" and is_new)
+
+        until(f"{name} is back", is_back)
+
+    def end(self) -> None:
+        """Make sure that nothing is left, whatever happened."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(8)
+            self.process.kill()
+        if self.process is not None:
+            self.process.communicate()
+
+
+@contextlib.contextmanager
+def short_directory() -> Iterator[Path]:
+    """Yield a new directory with a path short enough for Unix sockets."""
+    path = Path(tempfile.mkdtemp(prefix="tb-", dir="/tmp"))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path)
+
+
+def node_processes(run_dir: Path) -> list[int]:
+    """Return the pids of the processes that were started for the desk in `run_dir`."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            variables = (entry / "environ").read_bytes()
+            command = (entry / "cmdline").read_bytes()
+        except OSError:
+            continue  # it ended while we looked
+        if f"TICKBUS_RUN_DIR={run_dir.resolve()}".encode() in variables and b"cli.py\x00node" in command:
+            found.append(int(entry.name))
+    return found

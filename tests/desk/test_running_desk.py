@@ -1,0 +1,157 @@
+"""A newcomer's desk: what it shows within its first seconds."""
+
+import json
+import re
+import socket
+from decimal import Decimal
+from typing import Any
+
+import zmq
+
+from bus.feed import unpack_frame
+from market.feed_messages import BestPrices
+from tests.desk.desk_process import Desk, until
+
+
+def _book(desk: Desk) -> dict[str, Any]:
+    book: dict[str, Any] = desk.get("/api/orderbook")
+    return book
+
+
+def test_first_quotes_are_the_default_quote_to_the_cent_and_the_lot(running_desk: Desk) -> None:
+    """The flow opens at mid 91,385.00; half-spread 0.002 and 1,000 USDT give exactly these orders."""
+    quoted = re.findall(r"side='(BUY|SELL)' price='([0-9.]+)' qty='([0-9.]+)'", running_desk.log("maker"))
+    first = {side: (Decimal(price), Decimal(qty)) for side, price, qty in quoted[:2]}
+    assert first == {
+        "BUY": (Decimal("91202.23"), Decimal("0.01094")),
+        "SELL": (Decimal("91567.77"), Decimal("0.01094")),
+    }
+
+
+def test_orders_prints_the_account_s_open_orders(running_desk: Desk) -> None:
+    """The shape is fixed: a heading, a line an order, and the total."""
+
+    def both_quotes() -> str:
+        output = running_desk.cli("orders").stdout
+        return output if "Total Open Orders: 2" in output else ""
+
+    lines = until("both quotes are open", both_quotes).splitlines()
+    assert lines[0] == "📋 Open Orders (BTCUSDT):"
+    assert re.fullmatch(r"   📥 BUY: 0\.\d{5} BTC @ \$\d\d,\d{3}\.\d\d", lines[1])
+    assert re.fullmatch(r"   📤 SELL: 0\.\d{5} BTC @ \$\d\d,\d{3}\.\d\d", lines[2])
+    assert lines[3:] == ["", "Total Open Orders: 2"]
+
+
+def test_orderbook_holds_the_maker_s_orders_among_many(running_desk: Desk) -> None:
+    """The api serves the whole book, best price first, order by order, with the paper exchange's order ids."""
+
+    def own_in_book() -> bool:
+        own = {int(order["id"]) for order in running_desk.cli_json("orders")["orders"]}
+        book = _book(running_desk)
+        ids = {order["id"] for side in ("bids", "asks") for level in book[side] for order in level["orders"]}
+        return bool(own) and own <= ids
+
+    until("the maker's orders stand in the book", own_in_book)
+    book = _book(running_desk)
+    bids, asks = ([level["price"] for level in book[side]] for side in ("bids", "asks"))
+    assert bids == sorted(bids, reverse=True)
+    assert asks == sorted(asks)
+    assert bids[0] < asks[0]
+    assert min(len(bids), len(asks)) >= 50
+    shallow = running_desk.get("/api/orderbook?depth=3&symbol=BTCUSDT")
+    assert len(shallow["bids"]) == len(shallow["asks"]) == 3
+
+
+def test_api_refuses_what_it_does_not_know(running_desk: Desk) -> None:
+    """Bad input gets a status and a reason, as JSON."""
+    assert running_desk.get("/api/orderbook?symbol=NOPE")["status"] == 404
+    assert running_desk.get("/api/orderbook?depth=0")["status"] == 400
+    assert running_desk.get("/api/nothing")["status"] == 404
+    assert running_desk.get("/api/health")["status"] == "ok"
+
+
+def test_api_answers_this_machine_s_names_only(running_desk: Desk) -> None:
+    """A page that rebinds its own name to 127.0.0.1 must not read the book."""
+    host, port = running_desk.url("api").removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), 5) as connection:
+        connection.sendall(b"GET /api/orderbook HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
+        assert connection.recv(64).startswith(b"HTTP/1.1 421")
+
+
+def test_report_adds_up_by_hand_from_its_history(running_desk: Desk) -> None:
+    """Without fees, FIFO PnL of the history is the report's, and the balances moved by the trades alone."""
+    until("buys and sells", lambda: _sides(running_desk) == {"BUY", "SELL"}, 100)
+    result = running_desk.cli("report", "--json")
+    assert result.returncode == 0, result.stdout + result.stderr
+    day = json.loads(result.stdout, parse_float=Decimal)["day"]
+    history = day["trade_history"]
+    lots: list[list[Decimal]] = []  # signed quantity, price
+    pnl = Decimal(0)
+    for trade in history:
+        sign = 1 if trade["side"] == "BUY" else -1
+        rest, price = Decimal(trade["qty"]), Decimal(trade["price"])
+        while rest and lots and lots[0][0] * sign < 0:
+            matched = min(rest, abs(lots[0][0]))
+            pnl += matched * (price - lots[0][1]) * -sign
+            rest -= matched
+            lots[0][0] += sign * matched
+            if not lots[0][0]:
+                lots.pop(0)
+        if rest:
+            lots.append([sign * rest, price])
+    assert day["trades"]["pnl"] == pnl
+    assert day["total_trades"] == len(history)
+    assert day["trades"]["total_buys"] + day["trades"]["total_sells"] == len(history)
+    base = sum(Decimal(trade["qty"]) * (1 if trade["side"] == "BUY" else -1) for trade in history)
+    bitcoin = day["balances"]["BTC"]
+    assert Decimal(bitcoin["free"]) + Decimal(bitcoin["locked"]) == 1 + base
+    assert len(day["balances"]) > 100
+
+
+def _sides(desk: Desk) -> set[str]:
+    return {trade["side"] for trade in desk.cli_json("trades")["trades"]}
+
+
+def test_feed_tells_the_best_prices(running_desk: Desk) -> None:
+    """Anybody may subscribe over ZeroMQ."""
+    endpoint = running_desk.node("engine")["endpoints"]["feed"]
+    context = zmq.Context()
+    subscriber = context.socket(zmq.SUB)
+    try:
+        subscriber.connect(endpoint)
+        subscriber.subscribe(b"best.BTCUSDT")
+        until("a message", lambda: subscriber.poll(1_000))
+        while not (frame := unpack_frame(subscriber.recv_multipart())).messages:
+            pass
+        best = frame.messages[0]
+        assert isinstance(best, BestPrices)
+        assert 0 < best.bid_price_ticks < best.ask_price_ticks
+    finally:
+        subscriber.close(linger=0)
+        context.term()
+
+
+def test_feed_command_prints_messages_decoded(running_desk: Desk) -> None:
+    """`feed --count` prints topic, sequence and message, one a line."""
+    lines = running_desk.cli("feed", "--count", "5").stdout.splitlines()
+    assert len(lines) == 5
+    assert all(re.match(r"(book|trades|best)\.BTCUSDT \d+ \w+\(", line) for line in lines)
+
+
+def test_book_command_prints_the_api_s_document(running_desk: Desk) -> None:
+    """`book --once --json` is `/api/orderbook`; without `--json` it is a ladder."""
+    document = running_desk.cli_json("book", "--once")
+    assert {"bids", "asks", "symbol", "sequence"} <= document.keys()
+    assert "mid, spread" in running_desk.cli("book", "--once").stdout
+
+
+def test_keys_are_private_and_never_shown(running_desk: Desk) -> None:
+    """Keys live in a 0600 file and in no log, status or report."""
+    path = running_desk.run_dir / "paper" / "keys.env"
+    assert path.stat().st_mode & 0o777 == 0o600
+    secrets = [line.split("=", 1)[1] for line in path.read_text().split()]
+    assert len(secrets) == 2
+    texts = [running_desk.cli("status", "--json").stdout, running_desk.cli("config", "show").stdout]
+    texts += [log.read_text() for log in (running_desk.run_dir / "logs").glob("*.log*")]
+    texts += [report.read_text() for report in (running_desk.run_dir / "reports").glob("*.json")]
+    assert not [secret for secret in secrets for text in texts if secret in text]
