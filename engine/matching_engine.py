@@ -78,4 +78,8 @@ def make_engine(
         from engine.reference_engine import ReferenceEngine
 
         return ReferenceEngine(capacity)
+    if book == "fast":
+        from engine.fast_engine import FastEngine
+
+        return FastEngine(capacity)
     raise ValueError(f"book must be one of fast, reference, was {book!r}")

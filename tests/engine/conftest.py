@@ -6,7 +6,7 @@ import pytest
 
 from tests.engine.driver import Driver
 
-BOOKS = ("reference",)
+BOOKS = ("reference", "fast")
 
 MakeDriver = Callable[..., Driver]
 

@@ -1,0 +1,71 @@
+"""How the engine's kernels are compiled and where the machine code is kept.
+
+numba keeps compiled code by the name and the date of the file of the outermost function alone: a change in another file
+would go unnoticed. So the cache is a folder named after a digest of all of this package's sources. It lies in
+NUMBA_CACHE_DIR, else beside the sources, else (a read-only install) in the user's cache folder, else in a temporary
+one.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final, ParamSpec, TypeVar
+
+import numba
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def _digest() -> str:
+    digest = blake2b(f"{sys.version} {numba.__version__} {numba.config.BOUNDSCHECK}".encode(), digest_size=8)
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _roots() -> Iterator[Path]:
+    if named := os.environ.get("NUMBA_CACHE_DIR"):
+        yield Path(named)
+    yield Path(__file__).parent / "__pycache__"
+    yield Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "tickbus"
+    yield Path(tempfile.gettempdir()) / f"tickbus-{os.getuid()}"
+
+
+def _cache_folder() -> Path:
+    name, refusals = f"kernels-{_digest()}", []
+    for root in _roots():
+        folder = root / name
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except (OSError, RuntimeError) as error:
+            refusals.append(f"{folder}: {error}")
+            continue
+        # Machine code is loaded from here: in a shared temporary folder somebody else may have put it there first.
+        if folder.stat().st_uid == os.getuid():
+            return folder
+        refusals.append(f"{folder}: belongs to another user")
+    raise OSError(f"expected a writable folder for compiled kernels; {'; '.join(refusals)}")
+
+
+IS_COMPILED: Final = not numba.config.DISABLE_JIT
+CACHE_FOLDER: Final = _cache_folder() if IS_COMPILED else None
+if CACHE_FOLDER:
+    numba.config.CACHE_DIR = str(CACHE_FOLDER)
+
+
+def kernel(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Compile a function that Python calls, or one that is too rare or too long to repeat at each call."""
+    compiled: Callable[_P, _R] = numba.njit(cache=True, nogil=True, _nrt=False)(function)
+    return compiled
+
+
+def inlined(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Compile a function into each of its callers: on the hot path a call would cost more than its short body."""
+    compiled: Callable[_P, _R] = numba.njit(cache=True, nogil=True, _nrt=False, forceinline=True)(function)
+    return compiled
