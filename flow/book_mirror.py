@@ -46,11 +46,12 @@ class BookMirror:
     @property
     def in_flight_count(self) -> int:
         """How many commands are not known to be handled."""
-        return self._own.sent_count - self._own.handled_count
+        return self._own.in_flight_count
 
     def rebuild(self) -> list[Command]:
-        """Forget the own orders and return what builds the whole book in an empty engine."""
+        """Forget the own orders and return what builds the whole book anew."""
         self._own.reset()
+        self._own.cancel_former()
         self._checkpoints.clear()
         self._follow(self._book.prices())
         return self.take_commands()

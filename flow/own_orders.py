@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 from sortedcontainers import SortedDict
 
 from market.codes import OrderType, RejectReason, Side, Tag, TimeInForce
-from market.commands import AmendOrder, CancelOrder, Command, NewOrder
+from market.commands import AmendOrder, CancelOrder, Command, MassCancel, NewOrder
 from market.events import Accepted, Amended, Canceled, Event, Executed, Rejected, Rested
 
 
@@ -72,10 +72,12 @@ class OwnOrders:
         """Start without orders.
 
         Args:
-            owner: the owner that all orders carry.
+            owner: the owner that all orders carry, from 1 (0 would stand for everybody).
             order_ids: ids that nobody else uses, rising.
             on_handled: called with n when commands 1 to n are known to be handled and nothing later was taken in yet.
         """
+        if owner < 1:
+            raise ValueError(f"owner must be positive, was {owner}")
         self._symbol_id = symbol_id
         self._owner = owner
         self._order_ids = order_ids
@@ -95,6 +97,11 @@ class OwnOrders:
         self.handled_count = 0
 
     # What is there
+
+    @property
+    def in_flight_count(self) -> int:
+        """How many commands are not known to be handled."""
+        return self.sent_count - self.handled_count
 
     def prices(self, side: Side) -> Iterator[int]:
         """Iterate over the prices of all own orders that are not known to be gone, best first."""
@@ -124,6 +131,11 @@ class OwnOrders:
         """Return the commands made since the last call."""
         commands, self._outgoing = self._outgoing, []
         return commands
+
+    def cancel_former(self) -> None:
+        """Cancel what an earlier life of this flow, under the same owner, left in the book."""
+        self.sent_count += 1
+        self._outgoing.append(MassCancel(self._symbol_id, owner=self._owner))
 
     def rest(self, side: Side, price_ticks: int, qty_lots: int, order_type: OrderType = OrderType.LIMIT) -> None:
         """Add a background order."""

@@ -23,6 +23,7 @@ from market.instrument import Instrument
 _BEAT_NS = 50 * NS_PER_MS  # the mid moves and the book is tended once a beat
 _LATE_NS_MAX = NS_PER_SECOND  # what was due longer ago, while nobody called, is left out
 _BAND_LEVELS_MAX = 2
+_IN_FLIGHT_MAX = 2_000  # commands without an answer, beyond which the market stands still
 _NEAR_CURVATURE = 3.0  # the widest near band is about e^3 times the narrowest
 
 
@@ -69,7 +70,11 @@ class SyntheticSettings:
 
 
 class SyntheticFlow:
-    """An endless market of one instrument that depends on its settings and on when it is called."""
+    """An endless market of one instrument that depends on its settings and on when it is called.
+
+    Attributes:
+        own: its own orders in the engine's book.
+    """
 
     def __init__(
         self, instrument: Instrument, settings: SyntheticSettings, owner: int, order_ids: Iterator[int]
@@ -80,14 +85,19 @@ class SyntheticFlow:
             ValueError: if the start mid lies between ticks, or is so low that the bands are narrower than ticks.
         """
         self._settings = settings
-        self._owner = owner
-        self._own = OwnOrders(instrument.symbol_id, owner, order_ids)
-        self._start_mid_ticks = instrument.price_to_ticks(settings.mid)
-        self._bps_ticks = self._start_mid_ticks / 10_000
+        self.own = OwnOrders(instrument.symbol_id, owner, order_ids)
+        self._anchor_ticks = instrument.price_to_ticks(settings.mid)  # the mid around which the book stands
+        self._fair_ticks = float(self._anchor_ticks)  # where it drifts
+        self._bps_ticks = self._anchor_ticks / 10_000
         self._lots_per_amount = float(1 / (settings.mid * instrument.lot_size))
         self._half_spread_ticks = max(1, round(settings.half_spread_bps * self._bps_ticks))
         self._edges = self._band_edges()
         self._touch_lots = self._lots(settings.touch_amount)
+        self._path, self._takers, self._sweeps, self._background = (
+            random.Random(f"{settings.seed} {stream}")  # noqa: S311 (a market, not a secret)
+            for stream in ("path", "takers", "sweeps", "background")
+        )
+        self._sweep_sides: list[Side] = []
         self._counts = {"trades": 0, "lots_traded": 0, "sweeps": 0, "rejects": 0, "filled_by_others": 0}
 
     @property
@@ -96,28 +106,23 @@ class SyntheticFlow:
         return False
 
     def start(self, now_ns: int) -> list[Command]:
-        """Build the book around the start mid and let the opening phase begin."""
-        settings = self._settings
-        self._own.reset()
-        self._path, self._takers, self._sweeps, self._background = (
-            random.Random(f"{settings.seed} {stream}")  # noqa: S311 (a market, not a secret)
-            for stream in ("path", "takers", "sweeps", "background")
-        )
-        self._opening_end_ns = now_ns + round(settings.opening_s * NS_PER_SECOND)
+        """Build the book, at first around the start mid and later around the mid as it was, and begin the opening."""
+        self.own.reset()
+        self.own.cancel_former()
+        self._opening_end_ns = now_ns + round(self._settings.opening_s * NS_PER_SECOND)
         self._next_beat_ns = now_ns + _BEAT_NS
         self._next_taker_ns = now_ns + self._taker_pause_ns()
         self._next_sweep_ns = self._opening_end_ns + round(self._sweeps.uniform(0.5, 2.0) * NS_PER_SECOND)
-        self._sweep_sides: list[Side] = []
-        self._fair_ticks = float(self._start_mid_ticks)
-        self._anchor_ticks = self._start_mid_ticks
         for side in Side:
             self._fill(side, {}, len(self._edges))
-        return self._own.take_commands()
+        return self.own.take_commands()
 
     def step(self, now_ns: int, events: Sequence[Event], acknowledged: int) -> list[Command]:
         """Do what is due: tend the book, take, sweep."""
         self._count(events)
-        self._own.apply(events, acknowledged)
+        self.own.apply(events, acknowledged)
+        if self.own.in_flight_count > _IN_FLIGHT_MAX:
+            self._postpone(now_ns + _BEAT_NS)
         if self._next_beat_ns <= now_ns:
             self._beat(now_ns)
         while self._next_taker_ns <= now_ns:
@@ -126,7 +131,7 @@ class SyntheticFlow:
         if self._next_sweep_ns <= now_ns:
             self._sweep()
             self._next_sweep_ns = now_ns + round(self._sweeps.uniform(*self._settings.sweep_interval_s) * NS_PER_SECOND)
-        return self._own.take_commands()
+        return self.own.take_commands()
 
     def wake_ns(self, now_ns: int) -> int:
         """Return when the next beat, taker or sweep is due."""
@@ -134,7 +139,12 @@ class SyntheticFlow:
 
     def summary(self) -> dict[str, Figure]:
         """Return counts since the flow was made: trades, lots, sweeps, refused commands, lots filled by others."""
-        return {"flow": "synthetic", "seed": self._settings.seed, **self._counts, "commands": self._own.sent_count}
+        return {"flow": "synthetic", "seed": self._settings.seed, **self._counts, "commands": self.own.sent_count}
+
+    def _postpone(self, until_ns: int) -> None:
+        self._next_beat_ns = max(self._next_beat_ns, until_ns)
+        self._next_taker_ns = max(self._next_taker_ns, until_ns)
+        self._next_sweep_ns = max(self._next_sweep_ns, until_ns)
 
     # The book
 
@@ -159,23 +169,23 @@ class SyntheticFlow:
     def _survey(self, side: Side) -> dict[int, list[int]]:
         """Return the prices in each band; cancel what is too near, too far, or one too many in its band."""
         bands: dict[int, list[int]] = {}
-        for price_ticks, level in list(self._own.levels(side)):
+        for price_ticks, level in list(self.own.levels(side)):
             offset = self._offset(side, price_ticks)
             if not self._half_spread_ticks <= offset <= self._edges[-1]:
-                self._own.cancel_level(side, price_ticks)
+                self.own.cancel_level(side, price_ticks)
             elif level.expected_lots:
                 bands.setdefault(bisect_left(self._edges, offset), []).append(price_ticks)
         for prices in bands.values():
             if len(prices) > _BAND_LEVELS_MAX:
-                self._own.cancel_level(side, self._background.choice(prices))
+                self.own.cancel_level(side, self._background.choice(prices))
         return bands
 
     def _fill(self, side: Side, bands: dict[int, list[int]], orders_max: int) -> None:
         """Fill up the touch, then put a level into each band that has none, nearest first."""
         touch_ticks = self._price(side, self._half_spread_ticks)
-        touch_lots = self._own.expected_lots(side, touch_ticks)
+        touch_lots = self.own.expected_lots(side, touch_ticks)
         if touch_lots < self._touch_lots * 2 // 3:
-            self._own.rest(side, touch_ticks, self._touch_lots - touch_lots, OrderType.POST_ONLY)
+            self.own.rest(side, touch_ticks, self._touch_lots - touch_lots, OrderType.POST_ONLY)
         empty = [band for band in range(1, len(self._edges)) if band not in bands]
         for band in empty[:orders_max]:
             self._fill_band(side, band)
@@ -185,14 +195,14 @@ class SyntheticFlow:
         amount = (
             self._settings.level_amount * self._background.lognormvariate(-0.3, 0.8) * (0.4 + offset / self._edges[-1])
         )
-        self._own.rest(side, self._price(side, offset), self._lots(amount), OrderType.POST_ONLY)
+        self.own.rest(side, self._price(side, offset), self._lots(amount), OrderType.POST_ONLY)
 
     def _replace_one(self) -> None:
         """Cancel a random level behind the touch: its band gets another one in the next beat."""
         side = Side(self._background.randrange(2))
-        prices = list(self._own.prices(side))[1:]
+        prices = list(self.own.prices(side))[1:]
         if prices:
-            self._own.cancel_level(side, self._background.choice(prices))
+            self.own.cancel_level(side, self._background.choice(prices))
 
     # The takers
 
@@ -203,13 +213,13 @@ class SyntheticFlow:
         """Trade a small amount at the touch; in the opening never so much that the touch could run out."""
         side = Side(self._takers.randrange(2))
         qty_lots = self._lots(self._settings.taker_amount * self._takers.lognormvariate(0.0, 1.3))
-        touch_ticks = self._own.best_price(side.opposite)
+        touch_ticks = self.own.best_price(side.opposite)
         if is_late or touch_ticks is None:
             return
         if due_ns < self._opening_end_ns:
-            qty_lots = min(qty_lots, self._own.expected_lots(side.opposite, touch_ticks) // 5)
+            qty_lots = min(qty_lots, self.own.expected_lots(side.opposite, touch_ticks) // 5)
         if qty_lots > 0:
-            self._own.take(side, touch_ticks, qty_lots)
+            self.own.take(side, touch_ticks, qty_lots)
 
     def _sweep(self) -> None:
         """Trade through everybody up to a depth, and let the touch be quoted again right behind it."""
@@ -220,13 +230,13 @@ class SyntheticFlow:
         resting_side = side.opposite
         own_lots = sum(
             level.expected_lots
-            for price_ticks, level in self._own.levels(resting_side)
+            for price_ticks, level in self.own.levels(resting_side)
             if self._offset(resting_side, price_ticks) <= depth_ticks
         )
         # A quarter more for the orders of others on the way; what finds nobody is cancelled.
-        self._own.take(side, self._price(resting_side, depth_ticks), own_lots + own_lots // 4 + self._touch_lots)
+        self.own.take(side, self._price(resting_side, depth_ticks), own_lots + own_lots // 4 + self._touch_lots)
         # In the same batch, so that no other client reads a mid that is displaced by half of the sweep.
-        self._own.rest(
+        self.own.rest(
             resting_side, self._price(resting_side, self._half_spread_ticks), self._touch_lots, OrderType.POST_ONLY
         )
         self._counts["sweeps"] += 1

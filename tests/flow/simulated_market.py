@@ -11,7 +11,7 @@ from market.clock import NS_PER_MS
 from market.codes import OrderType, Side
 from market.commands import CancelOrder, Command, NewOrder
 from market.depth import Depth
-from market.events import Event, Executed, Rejected
+from market.events import Canceled, Event, Executed, Rejected
 
 FLOW_OWNER, MAKER_OWNER = 7, 9
 MAKER_PERIOD_NS = 250 * NS_PER_MS
@@ -100,7 +100,7 @@ class SimpleMaker:
             if event.maker_leaves_lots == 0:
                 del self._open[event.maker_order_id]
                 self.fills.append((now_ns, side))
-        elif isinstance(event, Rejected) or type(event).__name__ == "Canceled":
+        elif isinstance(event, Rejected | Canceled):
             self._open.pop(event.order_id, None)
 
 
@@ -116,15 +116,25 @@ class SimulatedMarket:
     look: Callable[[int, Exchange], None] | None = None
 
     def __post_init__(self) -> None:
-        self.exchange = Exchange()
         self.now_ns = 0
         self.sent: list[Command] = []
         self.told: list[Event] = []
+        self._maker_ns = self.maker_start_ns
+        self.lose_book()
+
+    def lose_book(self) -> None:
+        """Let the engine start anew with an empty book, and the flow with it."""
+        self.exchange = Exchange()
+        self.succeed(self.flow)
+
+    def succeed(self, flow: OrderFlow) -> None:
+        """Let a flow, maybe another one, start on the book as it is."""
+        self.flow = flow
         self._to_engine: deque[tuple[int, Sequence[Command]]] = deque()
         self._to_flow: deque[tuple[int, list[Event], int]] = deque()
         self._handled = 0
-        self._maker_ns = self.maker_start_ns
-        self._send(self.flow.start(0))
+        self._acknowledged = 0
+        self._send(self.flow.start(self.now_ns))
 
     def run(self, until_ns: int) -> None:
         """Go on until a time, or until the flow is finished and everything it sent is answered."""
@@ -135,6 +145,19 @@ class SimulatedMarket:
             due += [self._maker_ns] if self.maker else []
             self.now_ns = min(due)
             self._turn(is_flow_due=wake_ns <= self.now_ns)
+
+    def settle(self) -> None:
+        """Let everything in flight be answered while the clock stands still."""
+        while self._to_engine or self._to_flow:
+            while self._to_engine:
+                self._match(self._to_engine.popleft()[1])
+            while self._to_flow:
+                _, events, self._acknowledged = self._to_flow.popleft()
+                self._send(self.flow.step(self.now_ns, events, self._acknowledged))
+
+    def handle(self, command: Command) -> None:
+        """Let somebody else's command reach the engine now."""
+        self._handle(command)
 
     def _turn(self, *, is_flow_due: bool) -> None:
         while self._to_engine and self._to_engine[0][0] <= self.now_ns:
@@ -153,8 +176,6 @@ class SimulatedMarket:
             self._send(self.flow.step(self.now_ns, events, self._acknowledged))
         if self.look is not None:
             self.look(self.now_ns, self.exchange)
-
-    _acknowledged = 0
 
     def _send(self, commands: Sequence[Command]) -> None:
         self.sent += commands

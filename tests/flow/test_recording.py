@@ -1,0 +1,144 @@
+"""Recordings are read exactly, or refused with the line and the reason."""
+
+import gzip
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from flow.recording import (
+    BookTicker,
+    DepthUpdate,
+    Record,
+    RecordedTrade,
+    RecordingError,
+    Snapshot,
+    decimal_units,
+    read_recording,
+    recorded_symbol,
+    write_recording,
+)
+from market.codes import Side
+from market.depth import Level
+from market.instrument import default_instruments
+
+BTCUSDT, ETHUSDT = default_instruments()
+RECORDS: list[Record] = [
+    BookTicker(1_000, 5, Level(6_183_763, 378_826), Level(6_183_764, 154_698)),
+    Snapshot(2_000, 6, (Level(6_183_763, 378_826), Level(6_183_700, 1)), (Level(6_183_764, 154_698),)),
+    DepthUpdate(3_000, 7, 9, (Level(6_183_700, 0),), ()),
+    RecordedTrade(4_000, 77, 6_183_763, 2_000, Side.SELL),
+    RecordedTrade(5_000, 78, 6_183_764, 2_001, Side.BUY),
+]
+
+
+@pytest.mark.parametrize("name", ["recording.gz", "recording.txt"])
+def test_reads_back_what_was_written(name: str, tmp_path: Path) -> None:
+    """Guards the format, both ways, gzip or plain."""
+    path = tmp_path / name
+    assert write_recording(path, BTCUSDT, RECORDS) == len(RECORDS)
+    assert list(read_recording(path, BTCUSDT)) == RECORDS
+    assert recorded_symbol(path) == "BTCUSDT"
+
+
+def test_reads_raw_messages_and_skips_empty_lines(tmp_path: Path) -> None:
+    """Guards single streams, which wrap their messages in nothing; exact integers, beyond a double's digits."""
+    path = tmp_path / "raw"
+    path.write_text('\n7 {"u":9007199254740993,"s":"BTCUSDT","b":"0.01000000","B":"1.00000000","a":"0.02","A":"3"}\n')
+    ticker = BookTicker(7, 9_007_199_254_740_993, Level(1, 100_000), Level(2, 300_000))
+    assert list(read_recording(path, BTCUSDT)) == [ticker]
+
+
+def test_leaves_out_what_rests_below_a_lot(tmp_path: Path) -> None:
+    """Guards levels with orders from when the venue's lot was finer; they are in the real recordings."""
+    path = tmp_path / "raw"
+    row = '["200000.00000000","25.42618900"]'
+    path.write_text(f'7 {{"e":"depthUpdate","E":1,"s":"BTCUSDT","U":1,"u":2,"b":[],"a":[{row}]}}\n')
+    assert list(read_recording(path, BTCUSDT)) == [DepthUpdate(7, 1, 2, (), (Level(20_000_000, 2_542_618),))]
+
+
+TRADE = '{"e":"trade","E":1,"s":"BTCUSDT","t":1,"p":"1.00","q":"1.0","T":1,"m":true,"M":true}'
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("soon {}", "receive time"),
+        ("17", "receive time|JSON"),
+        ("17 {", "expected JSON"),
+        ("17 []", "expected a JSON object"),
+        ("17 {}", "expected a message of BTCUSDT, found symbol None"),
+        ("17 " + TRADE.replace("BTCUSDT", "ETHUSDT"), "expected a message of BTCUSDT, found symbol 'ETHUSDT'"),
+        ("17 " + TRADE.replace("trade", "kline"), "expected a depthUpdate, trade, bookTicker or snapshot, found"),
+        ("17 " + TRADE.replace('"p"', '"x"'), "expected the key 'p'"),
+        ("17 " + TRADE.replace("1.00", "1.001"), "expected whole ticks and lots, found price 1.001"),
+        ("17 " + TRADE.replace('"1.0"', '"0.000001"'), "expected whole ticks and lots, found price 1.00 and quantity"),
+        ("17 " + TRADE.replace("1.00", "0.00"), "within bounds"),
+        ("17 " + TRADE.replace("1.00", "1e3"), "expected a plain decimal number, found '1e3'"),
+        ("17 " + TRADE.replace('"1.0"', "1.0"), "expected a recorded message"),
+        ("17 " + TRADE.replace("true", '"yes"'), "expected the key 'yes'"),
+        ("17 " + TRADE.replace('"t":1', '"t":"1"'), "expected a non-negative integer, found '1'"),
+        ('17 {"lastUpdateId":1,"bids":[["1.00"]],"asks":[]}', "expected a recorded message"),
+    ],
+)
+def test_names_the_line_and_what_was_expected(line: str, said: str, tmp_path: Path) -> None:
+    """Guards a user's own recordings: the first bad line is named, and the good ones before it are read."""
+    path = tmp_path / "bad"
+    write_recording(path, BTCUSDT, RECORDS[:2])
+    with path.open("a") as file:
+        file.write(line + "\n")
+    read: list[Record] = []
+    with pytest.raises(RecordingError, match=f"bad line 3: .*({said})"):
+        read.extend(read_recording(path, BTCUSDT))
+    assert read == RECORDS[:2]
+
+
+def test_tells_a_gzip_file_that_is_cut_off(tmp_path: Path) -> None:
+    """Guards recordings whose recorder was killed."""
+    path = tmp_path / "cut.gz"
+    write_recording(path, BTCUSDT, RECORDS * 1_000)
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(RecordingError, match=r"cut.gz after line \d+: expected a whole gzip file"):
+        list(read_recording(path, BTCUSDT))
+
+
+def test_tells_a_recording_without_a_symbol(tmp_path: Path) -> None:
+    """Guards the detection of the symbol."""
+    path = tmp_path / "snapshot"
+    write_recording(path, BTCUSDT, RECORDS[1:2])
+    with pytest.raises(RecordingError, match="expected a message with a symbol"):
+        recorded_symbol(path)
+    (tmp_path / "empty.gz").write_bytes(gzip.compress(b"what\n"))
+    with pytest.raises(RecordingError, match=r"empty.gz line 1: expected JSON"):
+        recorded_symbol(tmp_path / "empty.gz")
+
+
+def test_refuses_a_tick_finer_than_the_recorded_decimals() -> None:
+    """Guards exactness for any instrument."""
+    with pytest.raises(ValueError, match="tick size must be a multiple of 1e-8"):
+        list(read_recording(Path(__file__), replace(BTCUSDT, tick_size=Decimal("1e-9"))))
+
+
+@pytest.mark.parametrize(("text", "units"), [("1", 10**8), ("0.00000001", 1), ("61837.63000000", 6_183_763_000_000)])
+def test_reads_decimals_exactly(text: str, units: int) -> None:
+    """Guards against floats: all eight decimals count."""
+    assert decimal_units(text) == units
+
+
+@pytest.mark.parametrize("text", ["", ".", ".5", "-1", "+1", "1e3", "1_0", "1.0.0", "٣", " 1", "1.000000001", "9" * 21])
+def test_refuses_what_is_no_plain_decimal(text: str) -> None:
+    """Guards against what int() and Decimal() would take."""
+    with pytest.raises(ValueError, match="expected"):
+        decimal_units(text)
+
+
+def test_reads_the_recorded_day_whole(recorded_btcusdt: Path, recorded_ethusdt: Path) -> None:
+    """Guards against surprises in real data; the counts are those that the recordings are known to have."""
+    for path, instrument, counts in (
+        (recorded_btcusdt, BTCUSDT, (28_040, 9_757, 3_451, 1)),
+        (recorded_ethusdt, ETHUSDT, (24_077, 6_106, 3_434, 1)),
+    ):
+        assert recorded_symbol(path) == instrument.symbol
+        kinds = [type(record) for record in read_recording(path, instrument)]
+        assert tuple(kinds.count(kind) for kind in (BookTicker, RecordedTrade, DepthUpdate, Snapshot)) == counts
