@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from paper.orders import AccountTrade, Order
 from paper.tables import ORDER_COLUMNS, TRADE_COLUMNS, order_of_row, trade_of_row
-from paper.units import Symbol
+from paper.units import UNITS_MAX, Symbol
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,8 @@ class History:
         """Return the account's trades of a symbol, of one order or of all, oldest first."""
         equals: list[tuple[str, object]] = [("account", account), ("symbol", symbol.name)]
         if order_id is not None:
-            equals.append(("order_id", order_id))
+            # The plus signs keep SQLite from the index that holds all trades of the account.
+            equals = [("+account", account), ("+symbol", symbol.name), ("order_id", order_id)]
         return [
             trade_of_row(row, self._symbols) for row in self._rows("trades", TRADE_COLUMNS, "trade_id", equals, span)
         ]
@@ -70,13 +71,27 @@ class History:
     def _rows(
         self, table: str, columns: str, id_column: str, equals: list[tuple[str, object]], span: Span
     ) -> list[tuple[object, ...]]:
-        bounds = ((f"{id_column} >= ?", span.from_id), ("time_ms >= ?", span.start_ms), ("time_ms <= ?", span.end_ms))
+        # Ids rise with time, so both orders agree: whichever of them bounds the question leads through its index.
+        by = id_column if span.from_id is not None or not (span.start_ms or span.end_ms) else "time_ms"
+        from_id = span.from_id
+        if from_id is not None and span.start_ms is not None:
+            from_id = max(from_id, self._first_id(table, id_column, equals, span.start_ms))
+        bounds = ((f"{id_column} >= ?", from_id), ("time_ms >= ?", span.start_ms), ("time_ms <= ?", span.end_ms))
         wanted = [(f"{column} = ?", value) for column, value in equals]
         wanted += [(condition, value) for condition, value in bounds if value is not None]
-        # Ids rise with time, so both orders agree; sorting by time lets a question about time use its own index.
-        by = f"time_ms {{0}}, {id_column} {{0}}" if span.start_ms or span.end_ms else f"{id_column} {{0}}"
-        by = by.format("DESC" if span.is_from_the_end else "ASC")
-        where = " AND ".join(condition for condition, _ in wanted)
-        sql = f"SELECT {columns} FROM {table} WHERE {where} ORDER BY {by} LIMIT ?"  # noqa: S608 - names are constants
-        rows = self._connection.execute(sql, [*(value for _, value in wanted), span.limit]).fetchall()
+        direction = "DESC" if span.is_from_the_end else "ASC"
+        rows = self._connection.execute(
+            f"SELECT {columns} FROM {table} WHERE {' AND '.join(condition for condition, _ in wanted)}"  # noqa: S608
+            f" ORDER BY {by} {direction}, {id_column} {direction} LIMIT ?",
+            [*(value for _, value in wanted), span.limit],
+        ).fetchall()
         return rows[::-1] if span.is_from_the_end else rows
+
+    def _first_id(self, table: str, id_column: str, equals: list[tuple[str, object]], start_ms: int) -> int:
+        """Return the lowest id from a time on; beyond all ids if there is none."""
+        conditions = " AND ".join(f"{column} = ?" for column, _ in equals)
+        row = self._connection.execute(
+            f"SELECT {id_column} FROM {table} WHERE {conditions} AND time_ms >= ? ORDER BY time_ms LIMIT 1",  # noqa: S608
+            [*(value for _, value in equals), start_ms],
+        ).fetchone()
+        return UNITS_MAX if row is None else int(row[0])

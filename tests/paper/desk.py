@@ -62,6 +62,16 @@ class DeskEngine:
         """Return the sequence of the last event."""
         return self._engine.sequence
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits to be handled."""
+        return not self._waiting
+
+    def own_resting_lots(self) -> dict[int, int]:
+        """Return what is open of each resting order of the exchange, by order id."""
+        rows = [row for symbol_id in range(len(INSTRUMENTS)) for row in self._engine.orders(symbol_id).tolist()]
+        return {order_id: leaves for order_id, _, _, _, leaves, _ in rows if _is_own_id(order_id)}
+
     def restart(self) -> None:
         """Die, and come back with an empty book and a new epoch; commands on their way are lost."""
         self.epoch += 1
@@ -226,4 +236,8 @@ def _is_ours(event: Event) -> bool:
         if isinstance(event, Executed)
         else (getattr(event, "order_id", 0),)
     )
-    return any(FIRST_ORDER_ID < order_id < FIRST_ORDER_ID + 10**12 for order_id in ids)
+    return any(_is_own_id(order_id) for order_id in ids)
+
+
+def _is_own_id(order_id: int) -> bool:
+    return FIRST_ORDER_ID < order_id < FIRST_ORDER_ID + 10**12
