@@ -80,11 +80,12 @@ class Instrument:
 
 
 def _exact_multiple(name: str, value: Decimal, step: Decimal, count_max: int) -> int:
-    if not 0 < value <= count_max * step:
-        raise ValueError(f"{name} must be positive and at most {count_max * step:f}, was {value}")
+    # To compare a Decimal with NaN is an error of its own; to spell out 1E-300000 takes as many digits.
+    if not value.is_finite() or not 0 < value <= count_max * step:
+        raise ValueError(f"{name} must be positive and at most {count_max * step:f}, was {str(value)[:40]}")
     count, rest = divmod(value, step)
     if rest:
-        raise ValueError(f"{name} must be a multiple of {step:f}, was {value:f}")
+        raise ValueError(f"{name} must be a multiple of {step:f}, was {str(value)[:40]}")
     return int(count)
 
 

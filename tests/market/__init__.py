@@ -1,0 +1,1 @@
+"""Tests of the words and numbers that every room shares."""
