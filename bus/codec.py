@@ -8,16 +8,28 @@ from typing import Any
 
 import msgpack
 
-from bus.messages import SPEC_BY_TAG, TAG_BY_MESSAGE, Message, MessageSpec
+from bus.messages import SPEC_BY_TAG, TAG_BY_MESSAGE, FieldSpec, Message, MessageSpec
 from market.commands import Command
 from market.events import Event
-from market.limits import FRAME_BYTES_MAX
+
+_INTEGER_BYTES_MAX = 9
+
+
+def _field_bytes_max(field: FieldSpec) -> int:
+    return 5 + 4 * field.bounds.high if field.kind is str else _INTEGER_BYTES_MAX  # a character has up to 4 bytes
+
 
 _FIELDS_MAX = max(len(spec.fields) for spec in SPEC_BY_TAG.values())
+MESSAGE_BYTES_MAX = max(
+    5 + _INTEGER_BYTES_MAX + sum(map(_field_bytes_max, spec.fields)) for spec in SPEC_BY_TAG.values()
+)
+# A byte can make msgpack build a tuple of 56: it gets so many at a time, and what they begin must soon be whole.
+_SLICE_BYTES = 4_096
 # What an Unpacker may build before we look at it: an array of integers and short texts, nothing else.
 _STRICT: dict[str, Any] = {
+    "max_buffer_size": _SLICE_BYTES + MESSAGE_BYTES_MAX,
     "max_array_len": _FIELDS_MAX + 1,
-    "max_str_len": 64,
+    "max_str_len": MESSAGE_BYTES_MAX,  # of bytes; the field's own bound is of characters
     "max_map_len": 0,
     "max_bin_len": 0,
     "max_ext_len": 0,
@@ -78,36 +90,49 @@ def decode_events(frame: bytes) -> list[Event]:
 
 
 class StreamDecoder:
-    """Turns the pieces of a byte stream, cut anywhere, into messages."""
+    """Turns the pieces of a byte stream, cut anywhere, into messages.
+
+    It keeps only the beginning of one message: at most MESSAGE_BYTES_MAX bytes of the stream.
+    """
 
     def __init__(self) -> None:
-        self._unpacker = msgpack.Unpacker(max_buffer_size=FRAME_BYTES_MAX, **_STRICT)
+        self._unpacker = msgpack.Unpacker(**_STRICT)
         self._fed_bytes = 0
+        self._whole_bytes = 0  # up to the end of the last whole message; tell() runs ahead, into arrays not yet whole
+        self._is_broken = False
 
     @property
     def pending_bytes(self) -> int:
         """How many bytes wait for the rest of their message."""
-        return int(self._fed_bytes - self._unpacker.tell())
+        return self._fed_bytes - self._whole_bytes
 
     def feed(self, piece: bytes) -> Iterator[Message]:
-        """Take the next piece and yield the messages that are now complete.
+        """Take the next piece and yield the messages that are now complete; to be iterated to its end.
 
         Raises:
-            MalformedMessageError: at the first thing that is not a message; the stream cannot be used any further.
+            MalformedMessageError: at the first thing that is not a message, and at every later call.
         """
-        try:
-            self._unpacker.feed(piece)
-            self._fed_bytes += len(piece)
-            for value in self._unpacker:
+        if self._is_broken:
+            raise MalformedMessageError("expected nothing after a malformed message")
+        self._is_broken = True  # until we come out at the other end
+        for start in range(0, len(piece), _SLICE_BYTES):
+            part = piece[start : start + _SLICE_BYTES]
+            self._unpacker.feed(part)
+            self._fed_bytes += len(part)
+            for value in self._values():
                 yield _checked(value)
-        except MalformedMessageError:
-            raise
-        except msgpack.BufferFull:
-            raise MalformedMessageError(f"expected messages of at most {FRAME_BYTES_MAX} bytes") from None
-        except (ValueError, msgpack.UnpackException, RecursionError) as error:
-            raise MalformedMessageError(
-                f"expected a msgpack array of integers: {error or type(error).__name__}"
-            ) from None
+            if self.pending_bytes > MESSAGE_BYTES_MAX:
+                raise MalformedMessageError(f"expected messages of at most {MESSAGE_BYTES_MAX} bytes")
+        self._is_broken = False
+
+    def _values(self) -> Iterator[object]:
+        try:
+            for value in self._unpacker:
+                self._whole_bytes = self._unpacker.tell()
+                yield value
+        except (ValueError, msgpack.UnpackException) as error:
+            why = str(error) or type(error).__name__
+            raise MalformedMessageError(f"expected a msgpack array of integers: {why}") from None
 
 
 def _expect(message: Message, kind: Any) -> Any:
