@@ -35,7 +35,7 @@ _STATUS_OF_RESTRICTION: Final = {
 async def place_order(call: Call) -> Document:
     """Place an order and tell how it went, once the engine has handled it."""
     pending = call.exchange.place(call.account, _request(call), call.now_ns)
-    await call.engine(pending)
+    await call.wait_for_engine(pending)
     order = pending.order
     if order.status is OrderStatus.REJECTED:
         raise error_of_reject(order.reject_reason)
@@ -70,7 +70,7 @@ async def cancel_order(call: Call) -> Document:
     if restriction is not None and order.status is not _STATUS_OF_RESTRICTION[restriction]:
         raise ExchangeError(ErrorKind.CANCEL_RESTRICTED)
     (pending,) = call.exchange.cancel([order], call.now_ns)
-    await call.engine(pending)
+    await call.wait_for_engine(pending)
     if pending.refusal is not None:
         raise ExchangeError(ErrorKind.UNKNOWN_ORDER)
     return documents.cancelled_order(order, call.get("newClientOrderId") or f"cancel-{order.order_id}")
@@ -82,7 +82,7 @@ async def cancel_open_orders(call: Call) -> list[Document]:
     if not orders:
         raise ExchangeError(ErrorKind.UNKNOWN_ORDER)
     cancels = call.exchange.cancel(orders, call.now_ns)
-    await call.engine(cancels[-1])
+    await call.wait_for_engine(cancels[-1])
     return [
         documents.cancelled_order(each.order, f"cancel-{each.order.order_id}")
         for each in cancels

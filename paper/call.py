@@ -67,7 +67,7 @@ class Call:
             return [self._symbol(name) for name in self.values["symbols"]]
         return list(self.exchange.symbols.values())
 
-    async def engine(self, pending: Pending) -> None:
+    async def wait_for_engine(self, pending: Pending) -> None:
         """Wait until the engine has handled a command.
 
         Raises:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from market.codes import SelfTradePrevention, Side, TimeInForce
+from market.codes import RejectReason, SelfTradePrevention, Side, TimeInForce
+from market.commands import HaltSymbol
 from paper.commission import Commission
 from paper.errors import ErrorKind, ExchangeError, error_of_reject
 from paper.history import Span
@@ -266,3 +267,42 @@ def test_a_reset_account_is_as_new(desk: Desk) -> None:
     assert desk.engine.depth(0, 10).bids == ()
     assert desk.place(ALICE, desk.request(Side.BUY, "80000", "0.01")).order_id > order.order_id
     assert desk.ledger.history.trades(BOB, order.symbol, None, Span(10)) != []
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        (RejectReason.POST_ONLY_WOULD_CROSS, ErrorKind.WOULD_TAKE),
+        (RejectReason.BOOK_FULL, ErrorKind.BOOK_FULL),
+        (RejectReason.LEVELS_FULL, ErrorKind.BOOK_FULL),
+        (RejectReason.SYMBOL_HALTED, ErrorKind.MARKET_CLOSED),
+        (RejectReason.UNKNOWN_ORDER, ErrorKind.UNKNOWN_ORDER),
+        (RejectReason.ENGINE_UNAVAILABLE, ErrorKind.DISCONNECTED),
+        (RejectReason.UNKNOWN_SYMBOL, ErrorKind.BAD_SYMBOL),
+        (RejectReason.MALFORMED, ErrorKind.UNKNOWN),
+    ],
+)
+def test_an_engines_refusal_is_told_in_binances_words(reason: RejectReason, kind: ErrorKind) -> None:
+    """What only a bug of ours can cause is unknown."""
+    assert error_of_reject(reason).kind is kind
+
+
+def test_a_halted_market_refuses_orders_and_lets_them_go(desk: Desk) -> None:
+    """The engine refuses the order; a cancel goes through."""
+    resting = desk.place(ALICE, desk.request(Side.BUY, "90000", "0.01"))
+    desk.engine.send([HaltSymbol(0, 1)])
+    order = desk.place(ALICE, desk.request(Side.BUY, "90000", "0.01"))
+    assert error_of_reject(order.reject_reason).message == "Market is closed."
+    assert desk.cancel(resting).refusal is None
+    assert desk.wallet(ALICE, "USDT") == (USDT, 0)
+
+
+def test_commands_without_an_answer_are_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that floods a slow engine is told so, and the answered ones make room."""
+    monkeypatch.setattr("paper.exchange.COMMANDS_PENDING_MAX", 3)
+    request = desk.request(Side.BUY, "90000", "0.001")
+    for _ in range(3):
+        desk.send(ALICE, request)
+    assert refusal(desk, ALICE, side=Side.BUY, price="90000", qty="0.001") is ErrorKind.OVERLOADED
+    desk.engine.pump(desk.exchange)
+    assert desk.place(ALICE, request).status is OrderStatus.NEW

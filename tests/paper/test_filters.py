@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from market.codes import Side
@@ -13,7 +13,7 @@ from paper.errors import ErrorKind, ExchangeError
 from paper.filters import Draft, check_filters, filter_documents
 from paper.orders import OrderKind
 from paper.sizing import buy_for, price_cap_ticks, sell_for
-from paper.units import Symbol, TooPreciseError, format_units, parse_units
+from paper.units import UNITS_MAX, Symbol, TooPreciseError, format_units, parse_units
 
 BTC = Symbol.of(default_instruments()[0])
 
@@ -95,7 +95,8 @@ def test_the_filters_are_printed_as_binance_prints_them() -> None:
     assert printed["PERCENT_PRICE_BY_SIDE"]["bidMultiplierDown"] == "0.2"
 
 
-@given(units=st.integers(0, 10**28))
+@settings(deadline=None)
+@given(units=st.integers(0, UNITS_MAX))
 def test_amounts_survive_being_printed(units: int) -> None:
     """Text is exact."""
     assert parse_units(format_units(units)) == units
@@ -126,6 +127,7 @@ LEVELS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(levels=LEVELS, qty_lots=st.integers(1, 10**7), free_units=st.integers(0, 10**18))
 def test_a_market_buy_never_costs_more_than_there_is(
     levels: list[tuple[int, int]], qty_lots: int, free_units: int
@@ -142,6 +144,7 @@ def test_a_market_buy_never_costs_more_than_there_is(
     assert cap_ticks >= asks[0].price_ticks
 
 
+@settings(deadline=None)
 @given(levels=LEVELS, quote_units=st.integers(1, 10**18))
 def test_a_buy_sized_in_quote_stays_within_it(levels: list[tuple[int, int]], quote_units: int) -> None:
     """And uses all of the best level that it can pay."""
@@ -151,6 +154,7 @@ def test_a_buy_sized_in_quote_stays_within_it(levels: list[tuple[int, int]], quo
     assert qty_lots >= min(asks[0].qty_lots, quote_units // BTC.notional(asks[0].price_ticks, 1))
 
 
+@settings(deadline=None)
 @given(levels=LEVELS, quote_units=st.integers(1, 10**18))
 def test_a_sale_sized_in_quote_earns_no_more_than_that(levels: list[tuple[int, int]], quote_units: int) -> None:
     """The last lot that would exceed it is not sold."""

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -329,3 +330,31 @@ def test_no_bytes_make_a_call_fail_by_itself(server: Server, noise: bytes) -> No
     query = "".join(chr(byte) for byte in noise if 0x21 <= byte < 0x7F and byte != 0x23)
     assert send(server, "POST", "order", body=noise)[0] == 400
     assert send(server, "GET", "depth", query=query)[0] == 400
+
+
+def test_a_bug_of_ours_is_told_as_unknown_and_reported(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """500 and -1000, no traceback to the client; the node hears of it."""
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr("paper.exchange.Exchange.depth", fail)
+    status, document, _ = send(server, "GET", "depth", query="symbol=BTCUSDT")
+    assert (status, document["code"]) == (500, -1000)
+    assert "bug" not in document["msg"]
+    assert [type(bug) for bug in server.bugs] == [ZeroDivisionError]
+    server.bugs.clear()
+
+
+def test_what_is_no_http_is_refused(server: Server) -> None:
+    """A document with a code, or a closed connection, and the server goes on."""
+    address = urlsplit(server.url)
+    for request in (
+        b"GET /api/v3/ping HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: x\r\n\r\n",
+        b"\x16\x03\x01\r\n\r\n",
+    ):
+        with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+            connection.sendall(request)
+            reply = connection.makefile("rb").read()
+        assert b'"code":-1100' in reply, reply
+    assert send(server, "GET", "ping")[:2] == (200, {})

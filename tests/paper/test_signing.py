@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paper.accounts import API_KEY_NAME, SECRET_NAME, Accounts, KeyFileError, KeyPair, load_keys, load_or_create_keys
@@ -65,6 +65,7 @@ def test_a_caller_without_the_secret_is_refused(api_key: str, payload: str, kind
     assert caught.value.kind is kind
 
 
+@settings(deadline=None)
 @given(signature=st.text(max_size=80))
 def test_no_other_signature_is_accepted(signature: str) -> None:
     """Whatever text it is, also one that is not ASCII."""
