@@ -11,7 +11,7 @@ from typing import NamedTuple
 from flow.order_flow import Figure
 from flow.own_orders import OwnOrders
 from flow.recorded_book import RecordedBook, Touched
-from flow.recording import BookTicker, DepthUpdate, Record, RecordedTrade, Snapshot
+from flow.recording import BookTicker, Record, RecordedTrade
 from market.codes import Side
 from market.commands import Command
 from market.events import Event, Executed
@@ -33,14 +33,19 @@ class BookMirror:
         self._book = RecordedBook(reach_bps)
         self._own = OwnOrders(symbol_id, owner, order_ids, on_handled=self._compare)
         self._checkpoints: deque[_Checkpoint] = deque()
-        self._counts = dict.fromkeys(
-            ("ticker_count", "matching_count", "trade_count", "trade_lots", "command_count"), 0
-        )
-        self._counts |= dict.fromkeys(("traded_lots", "filled_by_others_lots"), 0)
+        self._counts = {
+            "ticker_count": 0,
+            "matching_count": 0,
+            "trade_count": 0,
+            "trade_lots": 0,
+            "traded_lots": 0,
+            "filled_by_others_lots": 0,
+            "command_count": 0,
+        }
 
     @property
     def is_built(self) -> bool:
-        """Whether the snapshot was seen; until then records only prepare it."""
+        """Whether the snapshot was seen; until then records can only be prepared."""
         return self._book.is_built
 
     @property
@@ -48,10 +53,16 @@ class BookMirror:
         """How many commands are not known to be handled."""
         return self._own.in_flight_count
 
+    def prepare(self, record: Record) -> None:
+        """Take a record into the recorded book alone, to be built later."""
+        if not isinstance(record, RecordedTrade):
+            self._book.apply(record)
+
     def rebuild(self) -> list[Command]:
         """Forget the own orders and return what builds the whole book anew."""
         self._own.reset()
         self._own.cancel_former()
+        self._counts["ticker_count"] -= len(self._checkpoints)  # never to be compared
         self._checkpoints.clear()
         self._follow(self._book.prices())
         return self.take_commands()
@@ -66,21 +77,15 @@ class BookMirror:
         self._own.apply(events, acknowledged)
 
     def apply(self, record: Record) -> None:
-        """Follow a record."""
-        match record:
-            case BookTicker():
-                self._follow(self._book.apply_book_ticker(record))
-                if self.is_built:
-                    self._restore_best(record)
-            case RecordedTrade():
-                if self.is_built:
-                    self._counts["trade_count"] += 1
-                    self._counts["trade_lots"] += record.qty_lots
-                    self._own.take(record.taker_side, record.price_ticks, record.qty_lots)
-            case DepthUpdate():
-                self._follow(self._book.apply_depth_update(record))
-            case Snapshot():
-                self._follow(self._book.apply_snapshot(record))
+        """Follow a record of a book that is built."""
+        if isinstance(record, RecordedTrade):
+            self._counts["trade_count"] += 1
+            self._counts["trade_lots"] += record.qty_lots
+            self._own.take(record.taker_side, record.price_ticks, record.qty_lots)
+            return
+        self._follow(self._book.apply(record))
+        if isinstance(record, BookTicker):
+            self._restore_best(record)
 
     def take_commands(self) -> list[Command]:
         """Return the commands made since the last call."""
@@ -106,8 +111,6 @@ class BookMirror:
 
     def _follow(self, touched: Touched) -> None:
         """Give each touched level its recorded quantity: first all that shrinks, so that own orders never meet."""
-        if not self.is_built:
-            return
         growing: list[tuple[Side, int, int]] = []
         for side in Side:
             for price_ticks in sorted(touched[side]):

@@ -18,10 +18,7 @@ Touched = tuple[set[int], set[int]]
 
 
 class RecordedBook:
-    """Open quantity by price, bids and asks, as the recording says.
-
-    Each `apply_...` returns the prices whose quantity it may have changed, by side.
-    """
+    """Open quantity by price, bids and asks, as the recording says."""
 
     def __init__(self, reach_bps: int) -> None:
         """Start empty, to be filled by the first snapshot.
@@ -47,7 +44,17 @@ class RecordedBook:
         """Return all prices, by side."""
         return set(self._levels[Side.BUY]), set(self._levels[Side.SELL])
 
-    def apply_snapshot(self, snapshot: Snapshot) -> Touched:
+    def apply(self, record: Snapshot | DepthUpdate | BookTicker) -> Touched:
+        """Follow a record; return the prices whose quantity it may have changed, by side."""
+        match record:
+            case Snapshot():
+                return self._apply_snapshot(record)
+            case DepthUpdate():
+                return self._apply_depth_update(record)
+            case BookTicker():
+                return self._apply_book_ticker(record)
+
+    def _apply_snapshot(self, snapshot: Snapshot) -> Touched:
         """Take the whole book, then all that came before it but is newer."""
         touched = self.prices()
         for side, levels in zip(Side, (snapshot.bids, snapshot.asks), strict=True):
@@ -62,7 +69,7 @@ class RecordedBook:
         self._put_tickers_on_top(touched)
         return touched
 
-    def apply_depth_update(self, update: DepthUpdate) -> Touched:
+    def _apply_depth_update(self, update: DepthUpdate) -> Touched:
         """Take the levels that changed; a gap in the update ids is counted, and best prices heal what it broke."""
         touched: Touched = (set(), set())
         if self.is_built:
@@ -72,7 +79,7 @@ class RecordedBook:
             self._early_updates.append(update)
         return touched
 
-    def apply_book_ticker(self, ticker: BookTicker) -> Touched:
+    def _apply_book_ticker(self, ticker: BookTicker) -> Touched:
         """Take the best levels: all that is better is gone."""
         touched: Touched = (set(), set())
         self._newer_tickers.append(ticker)

@@ -38,6 +38,8 @@ class ReplaySettings:
         """Refuse what cannot be replayed."""
         if not 0 < self.speed <= 1_000:
             raise ValueError(f"speed must be positive and at most 1,000, was {self.speed}")
+        if not 0 <= self.opening_s <= 86_400:
+            raise ValueError(f"opening_s must be 0 to 86,400, was {self.opening_s}")
         if not 0 <= self.trade_window_ms <= 1_000:
             raise ValueError(f"trade_window_ms must be 0 to 1,000, was {self.trade_window_ms}")
 
@@ -63,9 +65,8 @@ class ReplayFlow:
         while not self._mirror.is_built:
             if self._next is None:
                 raise RecordingError(f"{settings.path.name}: expected a depth snapshot (lastUpdateId), found none")
-            self._mirror.apply(self._next[1])
+            self._mirror.prepare(self._next[1])
             self._next = self._read()
-        self._mirror.take_commands()  # `start` sends the book
         self._start_received_ns = self._next[0] if self._next else 0
 
     @property
@@ -102,7 +103,7 @@ class ReplayFlow:
         return max(now_ns, self._due_ns(self._next[0]))
 
     def summary(self) -> dict[str, Figure]:
-        """Return the mirror's figures with how many records were read and how late the latest was handled."""
+        """Return the mirror's figures, how many records were read, and how late one was handled at most."""
         return {
             "flow": "replay",
             "recording": self._settings.path.name,

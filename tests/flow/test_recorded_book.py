@@ -11,7 +11,7 @@ SNAPSHOT = Snapshot(0, 10, (Level(100, 5), Level(99, 6), Level(98, 7)), (Level(1
 def book() -> RecordedBook:
     """Return a book of the snapshot, without a limit of reach that would matter."""
     built = RecordedBook(reach_bps=5_000)
-    built.apply_snapshot(SNAPSHOT)
+    built.apply(SNAPSHOT)
     return built
 
 
@@ -31,7 +31,7 @@ def ticker(update_id: int, bid: tuple[int, int], ask: tuple[int, int]) -> BookTi
 def test_best_prices_remove_what_is_better_and_set_the_best() -> None:
     """Guards the touch between two depth updates."""
     recorded = book()
-    touched = recorded.apply_book_ticker(ticker(11, (98, 3), (101, 2)))
+    touched = recorded.apply(ticker(11, (98, 3), (101, 2)))
     assert levels(recorded) == ({98: 3}, {101: 2, 102: 5, 103: 6})
     assert touched == ({100, 99, 98}, {101})
 
@@ -39,17 +39,17 @@ def test_best_prices_remove_what_is_better_and_set_the_best() -> None:
 def test_late_update_does_not_undo_newer_best_prices() -> None:
     """Guards against a diff of the last 100 ms that brings back a level which was emptied since."""
     recorded = book()
-    recorded.apply_book_ticker(ticker(13, (98, 3), (102, 4)))
-    recorded.apply_book_ticker(ticker(14, (99, 1), (102, 4)))
-    recorded.apply_depth_update(DepthUpdate(0, 11, 12, (Level(100, 9), Level(99, 8), Level(97, 2)), (Level(102, 9),)))
+    recorded.apply(ticker(13, (98, 3), (102, 4)))
+    recorded.apply(ticker(14, (99, 1), (102, 4)))
+    recorded.apply(DepthUpdate(0, 11, 12, (Level(100, 9), Level(99, 8), Level(97, 2)), (Level(102, 9),)))
     assert levels(recorded) == ({99: 1, 98: 3, 97: 2}, {102: 4, 103: 6})
 
 
 def test_newer_update_wins_over_older_best_prices() -> None:
     """Guards the other direction."""
     recorded = book()
-    recorded.apply_book_ticker(ticker(11, (98, 3), (102, 4)))
-    recorded.apply_depth_update(DepthUpdate(0, 11, 12, (Level(99, 8), Level(98, 0)), (Level(102, 9),)))
+    recorded.apply(ticker(11, (98, 3), (102, 4)))
+    recorded.apply(DepthUpdate(0, 11, 12, (Level(99, 8), Level(98, 0)), (Level(102, 9),)))
     assert levels(recorded) == ({99: 8}, {102: 9, 103: 6})
 
 
@@ -57,11 +57,11 @@ def test_records_before_the_snapshot_count_if_they_are_newer() -> None:
     """Guards the start: the snapshot is requested while the streams already run, and may be older than they are."""
     recorded = RecordedBook(reach_bps=5_000)
     nothing: tuple[set[int], set[int]] = (set(), set())
-    assert recorded.apply_depth_update(DepthUpdate(0, 7, 9, (Level(100, 1),), ())) == nothing
-    assert recorded.apply_depth_update(DepthUpdate(0, 10, 12, (Level(99, 1),), ())) == nothing
-    assert recorded.apply_book_ticker(ticker(13, (100, 4), (103, 1))) == nothing
+    assert recorded.apply(DepthUpdate(0, 7, 9, (Level(100, 1),), ())) == nothing
+    assert recorded.apply(DepthUpdate(0, 10, 12, (Level(99, 1),), ())) == nothing
+    assert recorded.apply(ticker(13, (100, 4), (103, 1))) == nothing
     assert not recorded.is_built
-    recorded.apply_snapshot(SNAPSHOT)
+    recorded.apply(SNAPSHOT)
     assert recorded.is_built
     assert levels(recorded) == ({100: 4, 99: 1, 98: 7}, {103: 1})
     assert recorded.gap_count == 0
@@ -70,11 +70,11 @@ def test_records_before_the_snapshot_count_if_they_are_newer() -> None:
 def test_old_updates_are_dropped_and_a_gap_is_said() -> None:
     """Guards contiguity: U must follow the last u."""
     recorded = book()
-    recorded.apply_depth_update(DepthUpdate(0, 8, 10, (Level(100, 77),), ()))
+    recorded.apply(DepthUpdate(0, 8, 10, (Level(100, 77),), ()))
     assert recorded.qty_lots(Side.BUY, 100) == 5
-    recorded.apply_depth_update(DepthUpdate(0, 9, 12, (), ()))
+    recorded.apply(DepthUpdate(0, 9, 12, (), ()))
     assert recorded.gap_count == 0
-    recorded.apply_depth_update(DepthUpdate(0, 15, 16, (), ()))
+    recorded.apply(DepthUpdate(0, 15, 16, (), ()))
     assert recorded.gap_count == 1
     assert recorded.first_gap == "expected a depth update from id 13, was 15"
 
@@ -82,6 +82,6 @@ def test_old_updates_are_dropped_and_a_gap_is_said() -> None:
 def test_levels_out_of_reach_are_left_out() -> None:
     """Guards the engine's memory: the far ends of a real book lie at a tenth and ten times the price."""
     recorded = RecordedBook(reach_bps=500)
-    recorded.apply_snapshot(SNAPSHOT)
-    recorded.apply_depth_update(DepthUpdate(0, 11, 12, (Level(90, 1), Level(97, 1)), (Level(110, 1), Level(106, 1))))
+    recorded.apply(SNAPSHOT)
+    recorded.apply(DepthUpdate(0, 11, 12, (Level(90, 1), Level(97, 1)), (Level(110, 1), Level(106, 1))))
     assert levels(recorded) == ({100: 5, 99: 6, 98: 7, 97: 1}, {102: 5, 103: 6, 106: 1})
