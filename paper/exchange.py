@@ -113,10 +113,13 @@ class Exchange:
         """
         self._require_engine()
         price_ticks, qty_lots = self._sized(account, request, now_ns)
-        if self.ledger.open_order_by_client_id(account, request.client_order_id) is not None:
-            raise ExchangeError(ErrorKind.DUPLICATE_ORDER)
+        if price_ticks == 0 and request.side is Side.BUY:
+            free_units = self.ledger.wallets.free(account, request.symbol.quote)
+            price_ticks = price_cap_ticks(request.symbol, self._opposite(request), qty_lots, free_units)
         with self.ledger.transaction():
             order = self._new_order(account, request, price_ticks, qty_lots, now_ns)
+            if self.ledger.open_order_by_client_id(account, order.client_order_id) is not None:
+                raise ExchangeError(ErrorKind.DUPLICATE_ORDER)
             if self.ledger.wallets.free(account, order.locked_asset) < order.locked_units():
                 raise ExchangeError(ErrorKind.INSUFFICIENT_BALANCE)
             self.ledger.wallets.lock(account, order.locked_asset, order.locked_units())
@@ -235,17 +238,15 @@ class Exchange:
     # -- how
 
     def _sized(self, account: int, request: OrderRequest, now_ns: int) -> tuple[int, int]:
-        """Return the price in ticks and the quantity in lots that go to the engine, checked by the filters."""
-        symbol, is_buy = request.symbol, request.side is Side.BUY
-        levels: tuple[Level, ...] = ()
-        if request.kind is OrderKind.MARKET:
-            depth = self.depth(symbol, LEVELS_MAX)
-            levels = depth.asks if is_buy else depth.bids
+        """Return the price in ticks (0: none yet) and the quantity in lots of an order that passes the filters."""
+        symbol = request.symbol
         price_ticks, qty_lots = request.price_units // symbol.tick_units, request.qty_units // symbol.lot_units
-        if request.quote_units and is_buy:
-            qty_lots, price_ticks = buy_for(symbol, levels, request.quote_units)
+        if request.quote_units and request.side is Side.BUY:
+            qty_lots, price_ticks = buy_for(symbol, self._opposite(request), request.quote_units)
         elif request.quote_units:
-            qty_lots = sell_for(symbol, levels, request.quote_units)
+            qty_lots = sell_for(symbol, self._opposite(request), request.quote_units)
+        elif request.kind is OrderKind.MARKET and not self._opposite(request):
+            raise ExchangeError(ErrorKind.NO_DEPTH)
         check_filters(
             Draft(
                 symbol=symbol,
@@ -257,12 +258,12 @@ class Exchange:
                 open_count=len(self.ledger.open_orders_of(account, symbol)),
             )
         )
-        if request.kind is OrderKind.MARKET and not request.quote_units:
-            if not levels:
-                raise ExchangeError(ErrorKind.NO_DEPTH)
-            if is_buy:
-                price_ticks = price_cap_ticks(symbol, levels, qty_lots, self.ledger.wallets.free(account, symbol.quote))
         return price_ticks, qty_lots
+
+    def _opposite(self, request: OrderRequest) -> tuple[Level, ...]:
+        """Return the side of the public book that the order would trade with."""
+        depth = self.depth(request.symbol, LEVELS_MAX)
+        return depth.asks if request.side is Side.BUY else depth.bids
 
     def _new_order(self, account: int, request: OrderRequest, price_ticks: int, qty_lots: int, now_ns: int) -> Order:
         order_id = self._first_order_id + self.ledger.next_order_number()
