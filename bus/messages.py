@@ -56,12 +56,13 @@ def _spec(tag: Tag, message: type[Any], sender: str) -> MessageSpec:
     return MessageSpec(tag, message, sender, tuple(fields))
 
 
-_SOURCE, _ENGINE, _FEED = "client, gateway, paper, flow", "engine, gateway", "engine's feed"
+_CLIENT, _SOURCE = "client, gateway, paper, flow", "gateway, paper, flow"
+_ENGINE, _FEED = "engine, gateway", "engine's feed"
 
 MESSAGES: tuple[MessageSpec, ...] = (
-    _spec(Tag.NEW_ORDER, NewOrder, _SOURCE),
-    _spec(Tag.CANCEL_ORDER, CancelOrder, _SOURCE),
-    _spec(Tag.AMEND_ORDER, AmendOrder, _SOURCE),
+    _spec(Tag.NEW_ORDER, NewOrder, _CLIENT),
+    _spec(Tag.CANCEL_ORDER, CancelOrder, _CLIENT),
+    _spec(Tag.AMEND_ORDER, AmendOrder, _CLIENT),
     _spec(Tag.MASS_CANCEL, MassCancel, _SOURCE),
     _spec(Tag.HALT_SYMBOL, HaltSymbol, _SOURCE),
     _spec(Tag.ACCEPTED, Accepted, _ENGINE),

@@ -1,0 +1,1 @@
+"""Tests of the documents: their tables equal the code, their programs run."""

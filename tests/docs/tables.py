@@ -1,0 +1,220 @@
+"""The tables of the documents, made from the code: `python -m tests.docs.tables` writes them into docs/.
+
+A table stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`. The sentences around it are written by hand.
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Iterator
+from enum import IntEnum
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from bus.messages import MESSAGES, FieldSpec, MessageSpec
+from bus.order_link import Kind
+from bus.topology import CHANNELS, Source
+from market import codes, limits
+from market.limits import ORDER_IDS_PER_SOURCE, OWNERS_PER_SOURCE
+from nodes.settings import ENV_DELIMITER, ENV_PREFIX, LoadedSettings, Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+PROTOCOL, OPERATING = ROOT / "docs" / "protocol.md", ROOT / "docs" / "operating.md"
+ENUMS: tuple[type[IntEnum], ...] = (
+    codes.Side,
+    codes.OrderType,
+    codes.TimeInForce,
+    codes.Trigger,
+    codes.SelfTradePrevention,
+    codes.RejectReason,
+    codes.CancelReason,
+)
+_CODES = {  # which codes a field of the unit "code" holds
+    "order_type": "OrderType",
+    "time_in_force": "TimeInForce",
+    "self_trade_prevention": "SelfTradePrevention",
+    "trigger": "Trigger",
+    "command": "tag of the command",
+    "Canceled.reason": "CancelReason",
+    "Rejected.reason": "RejectReason",
+}
+_CONSTANT = re.compile(r"^\s*(?P<name>[A-Z][A-Z0-9_]+)(?:: Final)? = [^#\n]+?(?:  # (?P<says>.*))?$", re.MULTILINE)
+_MEANING = re.compile(r"^\| `(?P<key>[a-z_.]+)` \|.*\| (?P<meaning>[^|]*) \|$", re.MULTILINE)
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    """Return a Markdown table."""
+    names = list(head)
+    lines = [names, ["---"] * len(names), *([str(cell) for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def comments(source: type | ModuleType) -> dict[str, str]:
+    """Return the constants of a class or a module with the comment at the end of their lines."""
+    return {match["name"]: match["says"] or "" for match in _CONSTANT.finditer(inspect.getsource(source))}
+
+
+def messages_tables(_: str) -> str:
+    """Return a section for each message: what its docstring says, and its fields."""
+    return "\n\n".join(map(_message_section, MESSAGES))
+
+
+def _message_section(spec: MessageSpec) -> str:
+    head = ("#", "field", "type", "unit", "from", "to", "default")
+    rows = [(number, *_field_cells(spec, field)) for number, field in enumerate(spec.fields, start=1)]
+    title = f"### {int(spec.tag)} {spec.name}\n\nSent by: {spec.sender}."
+    return f"{title} {_unwrapped(spec.message.__doc__)}\n\n{table(head, rows)}"
+
+
+def _field_cells(spec: MessageSpec, field: FieldSpec) -> tuple[object, ...]:
+    default = "required" if field.default is None else field.default
+    unit = _CODES.get(f"{spec.name}.{field.name}") or _CODES.get(field.name) or field.bounds.unit
+    assert unit != "code", f"{spec.name}.{field.name} is a code of an unknown kind"
+    return f"`{field.name}`", field.kind.__name__, unit, field.bounds.low, field.bounds.high, default
+
+
+def _unwrapped(docstring: str | None) -> str:
+    return " ".join((docstring or "").split())
+
+
+def enums_tables(_: str) -> str:
+    """Return a section for each kind of code."""
+    return "\n\n".join(f"### {kind.__name__}\n\n{_unwrapped(kind.__doc__)}\n\n{_codes(kind)}" for kind in ENUMS)
+
+
+def _codes(kind: type[IntEnum]) -> str:
+    says = comments(kind)
+    rows = ((int(code), f"`{code.name}`", says[code.name] or _in_words(code.name)) for code in kind)
+    return table(("value", "name", "meaning"), rows)
+
+
+def _in_words(name: str) -> str:
+    return name.lower().replace("_", " ")
+
+
+def link_table(_: str) -> str:
+    """Return the kinds of frames of an order link."""
+    says = comments(Kind)
+    rows = []
+    for kind in Kind:
+        sender, fields = says[kind.name].split(": ", 1)
+        rows.append((int(kind), f"`{kind.name}`", sender, f"`{fields}`"))
+    return table(("kind", "name", "sent by", "header"), rows)
+
+
+def channels_table(_: str) -> str:
+    """Return the table of channels."""
+    head = ("channel", "bound by", "binds", "connects", "high-water mark", "may lose", "linger, ms", "carries")
+    rows = (
+        (
+            f"`{row.name}.ipc`",
+            row.binder,
+            row.bind_type,
+            row.connect_type,
+            row.high_water_mark,
+            "yes" if row.is_lossy else "no",
+            row.linger_ms,
+            row.says,
+        )
+        for row in CHANNELS
+    )
+    return table(head, rows)
+
+
+def sources_table(_: str) -> str:
+    """Return the ranges of order ids and owners."""
+    rows = (
+        (
+            int(source),
+            source.name.lower(),
+            source.first_order_id + 1,
+            source.first_order_id + ORDER_IDS_PER_SOURCE - 1,
+            source.first_owner,
+            source.first_owner + OWNERS_PER_SOURCE - 1,
+        )
+        for source in Source
+    )
+    return table(("source", "name", "first order id", "last order id", "first owner", "last owner"), rows)
+
+
+def limits_table(_: str) -> str:
+    """Return every maximum of the house."""
+    says = comments(limits)
+    return table(("limit", "value", "says"), ((f"`{name}`", getattr(limits, name), says[name]) for name in says))
+
+
+def settings_table(document: str) -> str:
+    """Return every setting; the meaning in its last column is kept from `document`."""
+    meanings = {match["key"]: match["meaning"] for match in _MEANING.finditer(document)}
+    rows = []
+    for value in LoadedSettings(Settings(), {}).values():
+        name = ENV_PREFIX + value.key.upper().replace(".", ENV_DELIMITER)
+        default = f"`{value.text}`" if value.text else ""
+        rows.append((f"`{value.key}`", f"`{name}`", default, _allowed(value.key), meanings.get(value.key, "")))
+    return table(("key", "environment", "default", "allowed", "meaning"), rows)
+
+
+def _allowed(key: str) -> str:
+    *path, leaf = key.split(".")
+    section: type[BaseModel] = Settings
+    for part in path:
+        section = type(section.model_fields[part].default)
+    return ", ".join(_bounds(section.model_fields[leaf]))
+
+
+def _bounds(field: FieldInfo) -> Iterator[str]:
+    kinds = [field.annotation, *get_args(field.annotation)]
+    for kind in kinds:
+        if get_origin(kind) is Literal:
+            yield " or ".join(f"`{choice}`" for choice in get_args(kind))
+    nested = [item for kind in kinds for item in getattr(kind, "__metadata__", ())]
+    for item in [*field.metadata, *(part for info in nested for part in getattr(info, "metadata", ()))]:
+        yield from _constraint(item)
+
+
+def _constraint(item: Any) -> Iterator[str]:
+    signs = (("ge", "≥"), ("gt", ">"), ("le", "≤"), ("lt", "<"))
+    for name, sign in signs:
+        if getattr(item, name, None) is not None:
+            yield f"{sign} {getattr(item, name)}"
+    if getattr(item, "pattern", None):
+        yield f"`{item.pattern}`"
+
+
+TABLES: dict[str, tuple[Path, Callable[[str], str]]] = {
+    "messages": (PROTOCOL, messages_tables),
+    "codes": (PROTOCOL, enums_tables),
+    "link": (PROTOCOL, link_table),
+    "channels": (PROTOCOL, channels_table),
+    "sources": (PROTOCOL, sources_table),
+    "limits": (PROTOCOL, limits_table),
+    "settings": (OPERATING, settings_table),
+}
+
+
+def written(name: str, document: str) -> str:
+    """Return what stands between the two marks of the table `name`.
+
+    Raises:
+        ValueError: if the document does not have each mark once.
+    """
+    begin, end = f"<!-- {name}:begin -->\n", f"\n<!-- {name}:end -->"
+    if document.count(begin) != 1 or document.count(end) != 1:
+        raise ValueError(f"expected the marks of {name} once each")
+    return document.split(begin)[1].split(end, maxsplit=1)[0]
+
+
+def main() -> None:
+    """Write every table into its document."""
+    for name, (path, render) in TABLES.items():
+        document = path.read_text(encoding="utf-8")
+        begin = f"<!-- {name}:begin -->\n"
+        old = begin + written(name, document)
+        path.write_text(document.replace(old, begin + render(document)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
