@@ -19,7 +19,7 @@ from bus.topology import Source
 from market.clock import monotonic_ns, time_ns
 from market.codes import CancelReason, RejectReason
 from market.commands import AmendOrder, CancelOrder, Command, MassCancel, NewOrder
-from market.events import Canceled, Event, Executed, Rejected
+from market.events import Amended, Canceled, Event, Executed, Rejected
 from market.instrument import default_instruments
 from market.limits import TCP_SESSIONS_MAX
 from nodes.node import Node, NodeError
@@ -73,7 +73,8 @@ class GatewayNode:
         try:
             listener = socket.create_server((host, port), backlog=64)
         except OSError as error:
-            raise NodeError(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
+            why = str(error.strerror).partition(" (while")[0]  # the library says the address again
+            raise NodeError(f"cannot listen on {host}:{port}: {why}") from None
         listener.setblocking(False)
         return listener
 
@@ -280,8 +281,10 @@ class GatewayNode:
                 self._reply(session, encode(event._replace(order_id=client_id, owner=0)))
             return
         self._reply(entry.session, encode(event._replace(order_id=entry.client_id, owner=0)))  # type: ignore[call-arg]
-        if isinstance(event, Canceled):
+        if isinstance(event, Canceled | Amended):
             entry.leaves_lots = event.leaves_lots
+        if isinstance(event, Amended):
+            entry.order = entry.order._replace(price_ticks=event.price_ticks)
         is_refused = isinstance(event, Rejected) and event.command == TAG_BY_MESSAGE[NewOrder]
         if is_refused or (isinstance(event, Canceled) and not event.leaves_lots):
             self._end(order_id)

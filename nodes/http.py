@@ -25,7 +25,8 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), backlog=128)
     except OSError as error:
-        raise NodeError(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
+        why = str(error.strerror).partition(" (while")[0]  # the library says the address again
+        raise NodeError(f"cannot listen on {host}:{port}: {why}") from None
 
 
 def url_of(listener: socket.socket) -> str:
