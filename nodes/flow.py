@@ -25,7 +25,6 @@ class FlowNode:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._source = OrderSource(Source.FLOW, node.settings.run_dir)
-        self._last_order_id = Source.FLOW.first_order_id
         self._flow: OrderFlow | None = None
         self._events: list[Event] = []
         self._base_sequence = 0  # the link's number of the last command before the flow's first
@@ -61,11 +60,11 @@ class FlowNode:
 
     def _start(self, news: Connected) -> None:
         """Build the market in an engine that holds none of it, or only what an earlier process of ours left."""
-        self._last_order_id = max(self._last_order_id, news.last_order_id)
-        order_ids = itertools.count(self._last_order_id + 1)
-        self._flow = make_flow(self._node.settings, order_ids)
+        if self._flow is None:
+            order_ids = itertools.count(max(Source.FLOW.first_order_id, news.last_order_id) + 1)
+            self._flow = make_flow(self._node.settings, order_ids)
         self._events.clear()
-        self._base_sequence = self._source.send([MassCancel(owner=OWNER, time_ns=time_ns())])
+        self._acknowledged = self._base_sequence = news.command_sequence
         self._start_sequence = self._send(self._flow.start(monotonic_ns()))
         self._node.log.info("market built", source=self._node.settings.flow.source, epoch=news.epoch)
 
@@ -83,7 +82,6 @@ class FlowNode:
             return self._acknowledged
         sent_ns = time_ns()
         stamped = [command._replace(time_ns=sent_ns) for command in commands]
-        self._last_order_id = max(self._last_order_id, *(getattr(command, "order_id", 0) for command in commands))
         return self._source.send(stamped)
 
     def _tell(self, now_ns: int) -> None:

@@ -15,6 +15,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from market.instrument import default_instruments
+from nodes.desk_client import DeskError, desk_status
+from paper.accounts import load_keys
+from venues.binance import BinanceVenue
+
+BTCUSDT = default_instruments()[0]
 ROOT = Path(__file__).resolve().parent.parent.parent
 CLI = ROOT / "cli.py"
 FREE_PORTS = ("--api-port", "0", "--paper-port", "0", "--gateway-port", "0")
@@ -63,8 +69,10 @@ class Desk:
         if self.process.poll() is not None:
             output = self.process.communicate()[0]
             raise AssertionError(f"the desk ended with exit code {self.process.returncode}:\n{output}")
-        result = self.cli("status", "--json")
-        return result.returncode == 0 and bool(json.loads(result.stdout)["is_ready"])
+        try:
+            return bool(desk_status(self.run_dir)["is_ready"])
+        except DeskError:
+            return False
 
     def stop(self, number: int = signal.SIGINT) -> str:
         """Stop it with a signal and return all that it printed."""
@@ -95,12 +103,17 @@ class Desk:
 
     def node(self, name: str) -> dict[str, Any]:
         """Return the status of one node."""
-        rows = self.cli_json("status")["nodes"]
-        return next(row for row in rows if row["node"] == name)
+        status: dict[str, Any] = desk_status(self.run_dir)
+        return next(row for row in status["nodes"] if row["node"] == name)
 
     def url(self, node: str) -> str:
         """Return the URL of a node."""
         return str(self.node(node)["endpoints"]["http"])
+
+    def venue(self) -> BinanceVenue:
+        """Return the paper exchange as the maker sees it: through ccxt, with the account's keys."""
+        keys = load_keys(self.run_dir / "paper" / "keys.env")
+        return BinanceVenue("paper", self.url("paper"), keys.api_key, keys.secret, timeout_ms=5_000)
 
     def get(self, path: str) -> Any:
         """Return the JSON document that the api serves at `path`; of an error, too."""

@@ -1,0 +1,172 @@
+"""Starting, stopping, and starting twice: what `up` promises."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from nodes.lock import holder_pid
+from tests.desk.desk_process import CLI, FREE_PORTS, Desk, node_processes, until
+
+
+def _left_over(run_dir: Path) -> list[str]:
+    return sorted(path.name for path in run_dir.iterdir() if path.suffix in (".ipc", ".lock"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_leaves_no_process_socket_or_lock_within_five_seconds(desk: Desk, number: int) -> None:
+    """Ctrl-C and SIGTERM stop everything in reverse order."""
+    desk.start()
+    assert len(node_processes(desk.run_dir)) == 7
+    started = time.monotonic()
+    output = desk.stop(number)
+    assert time.monotonic() - started < 5
+    assert "ready in" in output
+    assert node_processes(desk.run_dir) == []
+    assert _left_over(desk.run_dir) == []
+    assert "cancelled on stop" in desk.log("maker")
+
+
+def test_a_second_up_refuses_in_one_line_naming_the_pid(desk: Desk) -> None:
+    """Two desks cannot share a run directory."""
+    desk.start()
+    assert desk.process is not None
+    result = desk.cli("up", *FREE_PORTS)
+    assert result.returncode == 1
+    assert result.stderr.splitlines() == [
+        f"error: the desk is already running, pid {desk.process.pid} ({desk.run_dir}/desk.lock)"
+    ]
+
+
+def test_a_taken_port_is_said_in_one_line_and_nothing_stays(desk: Desk) -> None:
+    """A node that cannot start ends the desk, with the node's own last word."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = desk.cli("up", "--only", "engine", "--only", "api", "--api-port", str(port))
+    assert result.returncode == 1
+    assert f"error: api: cannot listen on 127.0.0.1:{port}: Address already in use" in result.stderr
+    assert "Traceback" not in result.stderr + result.stdout
+    assert node_processes(desk.run_dir) == []
+    assert _left_over(desk.run_dir) == []
+
+
+def test_detached_desk_returns_when_ready_and_down_stops_it(desk: Desk) -> None:
+    """`up --detach` prints the table and returns; `down` waits for the end."""
+    result = desk.cli("up", "--detach", "--only", "engine", "--only", "api", *FREE_PORTS)
+    assert result.returncode == 0, result.stderr
+    assert "/api/orderbook" in result.stdout
+    pid = holder_pid(desk.run_dir / "desk.lock")
+    assert pid is not None
+    assert [row["node"] for row in desk.cli_json("status")["nodes"]] == ["engine", "api"]
+    down = desk.cli("down")
+    assert (down.returncode, down.stdout) == (0, f"stopped (pid {pid})\n")
+    assert node_processes(desk.run_dir) == []
+    assert desk.cli("down").returncode == 1
+
+
+def test_killed_supervisor_takes_its_nodes_along(desk: Desk) -> None:
+    """kill -9 of the supervisor is an ordinary event: the kernel ends the nodes, and the next start is clean."""
+    desk.start("--only", "engine", "--only", "gateway", "--only", "api")
+    assert desk.process is not None
+    desk.process.kill()
+    desk.process.communicate()
+    until("all nodes are gone", lambda: node_processes(desk.run_dir) == [])
+    desk.start("--only", "engine", "--only", "gateway", "--only", "api")
+    desk.stop()
+
+
+def test_one_node_runs_in_the_foreground_and_only_once(desk: Desk) -> None:
+    """`node NAME` is what systemd or a container runs; a second one of the same name says so and exits."""
+    command = [sys.executable, str(CLI), "node", "engine", "--run-dir", str(desk.run_dir)]
+    process = subprocess.Popen(command, env=desk.environment, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stderr is not None
+        assert "ready" in process.stderr.readline()
+        second = desk.cli("node", "engine")
+        assert second.returncode == 1
+        assert f"engine is already running, pid {process.pid}" in second.stderr
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert _left_over(desk.run_dir) == []
+
+
+def test_commands_without_a_desk_fail_in_one_line(desk: Desk) -> None:
+    """No traceback, a non-zero exit code, and what to do."""
+    desk.environment |= {"TICKBUS_PAPER__PORT": "1", "TICKBUS_API__PORT": "1"}
+    for command in (
+        ["status"], ["down"], ["orders"], ["trades"], ["balances"], ["report"], ["book", "--once"], ["feed"], ["logs"],
+    ):  # fmt: skip
+        result = desk.cli(*command)
+        assert result.returncode == 1, command
+        assert result.stderr.startswith("error: "), command
+        assert len(result.stderr.splitlines()) == 1, result.stderr
+
+
+def test_settings_errors_come_all_at_once_within_a_second_of_work(desk: Desk) -> None:
+    """Each with its key, what was there and what was expected; nothing is started."""
+    (desk.run_dir.parent / "tickbus.toml").write_text(
+        '[maker]\nhalf_spread = 2\ncolour = "red"\n[venue]\nsecret = "x"\n'
+    )
+    result = desk.cli("up", "--symbol", "btc/usdt")
+    assert result.returncode == 1
+    for key in ("maker.half_spread", "maker.colour", "venue.secret", "symbol"):
+        assert f"error: {key}: " in result.stderr
+    assert not desk.run_dir.exists()
+
+
+def test_fresh_forgets_the_paper_accounts_and_keeps_the_keys(desk: Desk) -> None:
+    """`--fresh` starts with 1 BTC and 10,000 USDT again."""
+    nodes = ("--only", "engine", "--only", "paper", "--only", "flow")
+    desk.start(*nodes)
+    keys = (desk.run_dir / "paper" / "keys.env").read_text()
+    desk.stop()
+    assert (desk.run_dir / "paper" / "ledger.sqlite3").exists()
+    (desk.run_dir / "paper" / "ledger.sqlite3-marker").write_text("an old file of the ledger")
+    desk.start(*nodes, "--fresh")
+    assert not (desk.run_dir / "paper" / "ledger.sqlite3-marker").exists()
+    assert (desk.run_dir / "paper" / "keys.env").read_text() == keys
+    bitcoin = desk.cli_json("balances")["balances"]["BTC"]
+    assert float(bitcoin["free"]) == 1
+    desk.stop()
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """The command line answers before anybody loads numpy, zmq, sanic or ccxt."""
+    heavy = ["numpy", "zmq", "sanic", "ccxt", "pydantic", "rich.live"]
+    script = f"import sys, cli; print([name for name in {heavy} if name in sys.modules])"
+    result = subprocess.run(
+        [sys.executable, "-c", script], cwd=CLI.parent, env=os.environ, capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "[]\n"
+
+
+def test_config_show_tells_where_each_value_comes_from(desk: Desk) -> None:
+    """Defaults, file, environment and command line, in that order, and never a secret."""
+    (desk.run_dir.parent / "tickbus.toml").write_text("[maker]\nnotional = 500\ninterval_ms = 300\n")
+    desk.environment |= {"TICKBUS_MAKER__INTERVAL_MS": "400", "TICKBUS_VENUE__SECRET": "hush"}
+    output = desk.cli("config", "show").stdout
+    origins = {line.split()[0]: line.split()[1:] for line in output.splitlines()}
+    assert origins["maker.notional"] == ["500", "tickbus.toml"]
+    assert origins["maker.interval_ms"] == ["400", "environment"]
+    assert origins["maker.half_spread"] == ["0.002", "default"]
+    assert origins["run_dir"][-2:] == ["command", "line"]
+    assert "hush" not in output
+
+
+def test_status_json_tells_all_endpoints(desk: Desk) -> None:
+    """Several desks can live side by side because each tells where it can be reached."""
+    desk.start("--only", "engine", "--only", "gateway", "--only", "api", "--only", "paper")
+    endpoints = {row["node"]: row["endpoints"] for row in json.loads(desk.cli("status", "--json").stdout)["nodes"]}
+    assert set(endpoints["engine"]) == {"orders", "feed", "snapshots"}
+    assert endpoints["gateway"]["tcp"].startswith("127.0.0.1:")
+    assert endpoints["api"]["http"].startswith("http://127.0.0.1:")
+    assert endpoints["paper"]["http"].startswith("http://127.0.0.1:")
+    desk.stop()
