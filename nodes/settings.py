@@ -72,7 +72,7 @@ class FlowSettings(Section):
 
     source: str = "synthetic"
     seed: Annotated[int, Field(ge=0)] = 7
-    start_mid: Annotated[Decimal, Field(gt=0)] = Decimal("91385.00")
+    start_mid: Annotated[Decimal, Field(gt=0, le=1_000_000)] = Decimal("91385.00")
     speed: Annotated[float, Field(gt=0, le=1_000)] = 1.0
     opening_s: Annotated[float, Field(ge=0, le=3_600)] = 8.0
 
@@ -100,7 +100,7 @@ class MakerSettings(Section):
     """The market maker's quote: see docs/glossary.md for its terms."""
 
     half_spread: Annotated[Decimal, Field(gt=0, lt=Decimal("0.5"))] = Decimal("0.002")
-    notional: Annotated[Decimal, Field(gt=0)] = Decimal(1_000)
+    notional: Annotated[Decimal, Field(gt=0, le=1_000_000_000)] = Decimal(1_000)
     requote_tolerance: Annotated[Decimal, Field(ge=0, lt=Decimal("0.5"))] = Decimal("0.0003")
     interval_ms: Annotated[int, Field(ge=10, le=60_000)] = 250
 

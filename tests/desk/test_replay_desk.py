@@ -1,0 +1,30 @@
+"""A desk on a recorded market: the whole recording at ten times its speed, with a maker one basis point away."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.desk.desk_process import BTCUSDT, Desk, until
+
+RECORDING = Path(__file__).resolve().parents[3] / "shared" / "data" / "binance_spot_btcusdt_20240808.gz"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_recording_is_replayed_whole_and_fills_the_maker(desk: Desk) -> None:
+    """The book's best prices are the recorded ones, recorded trades fill the maker, and the report adds up."""
+    if not RECORDING.is_file():
+        pytest.skip("recorded data is absent")
+    desk.environment["TICKBUS_FLOW__OPENING_S"] = "4"
+    desk.start("--flow", f"replay:{RECORDING}", "--speed", "10", "--half-spread", "0.0001")
+    until("the recording has run", lambda: desk.node("flow")["figures"].get("is_finished"), 200)
+    figures = desk.node("flow")["figures"]
+    assert figures["ticker_count"] > 28_000
+    assert figures["gap_count"] == 0
+    assert figures["matching_share"] > 0.98, figures
+    fills = desk.venue().trades(BTCUSDT)
+    assert len(fills) >= 5
+    assert {fill.is_maker for fill in fills} == {True}
+    report = desk.cli("report")
+    assert report.returncode == 0, report.stdout + report.stderr
+    desk.stop()

@@ -1,0 +1,83 @@
+"""Settings: where values come from, and that errors come all at once."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from nodes.settings import SettingsError, environment_of, load_settings
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import os
+
+    for name in list(os.environ):
+        if name.startswith("TICKBUS_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_later_sources_win(monkeypatch: pytest.MonkeyPatch) -> None:
+    """tickbus.toml, then the environment, then the command line."""
+    Path("tickbus.toml").write_text("[api]\nport = 1\n[gateway]\nport = 1\n[paper]\nport = 1\n")
+    monkeypatch.setenv("TICKBUS_GATEWAY__PORT", "2")
+    monkeypatch.setenv("TICKBUS_PAPER__PORT", "2")
+    settings, origins = load_settings({"paper.port": 3, "api.host": None})
+    assert (settings.api.port, settings.gateway.port, settings.paper.port) == (1, 2, 3)
+    assert origins == {"api.port": "tickbus.toml", "gateway.port": "environment", "paper.port": "command line"}
+
+
+def test_all_errors_come_at_once_with_key_value_and_origin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person mends a file once, not once an error."""
+    Path("tickbus.toml").write_text('[maker]\nhalf_spread = "wide"\nfoo = 1\n[venue]\napi_key = "k"\n')
+    monkeypatch.setenv("TICKBUS_API__PORT", "99999")
+    monkeypatch.setenv("TICKBUS_NOPE", "1")
+    with pytest.raises(SettingsError) as caught:
+        load_settings({"flow.source": "storm"})
+    lines = str(caught.value).splitlines()
+    assert [line.split(":")[0] for line in sorted(lines)] == [
+        "TICKBUS_NOPE", "api.port", "flow.source", "maker.foo", "maker.half_spread", "venue.api_key",
+    ]  # fmt: skip
+    assert "api.port: expected less than or equal to 65535, was '99999' (from environment)" in lines
+    assert "flow.source: expected synthetic, none or replay:FILE, was 'storm' (from command line)" in lines
+
+
+def test_a_bad_secret_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not in errors, not in the list of values."""
+    monkeypatch.setenv("TICKBUS_VENUE__SECRET", "hush")
+    monkeypatch.setenv("TICKBUS_VENUE__NAME", "mainnet")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert "hush" not in str(caught.value)
+    monkeypatch.delenv("TICKBUS_VENUE__NAME")
+    assert "hush" not in repr(list(load_settings().values()))
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-1", "0", "1e400", ""])
+def test_numbers_that_are_none_are_refused(text: str) -> None:
+    """`if not 0 < x`: NaN fails, too."""
+    with pytest.raises(SettingsError, match=r"maker\.notional"):
+        load_settings({"maker.notional": text})
+
+
+def test_broken_toml_is_one_error() -> None:
+    """With the file's name and the place."""
+    Path("tickbus.toml").write_text("[maker\n")
+    with pytest.raises(SettingsError, match=r"tickbus\.toml: expected TOML"):
+        load_settings()
+
+
+def test_settings_are_frozen() -> None:
+    """Nobody changes a setting under a running node."""
+    settings = load_settings().settings
+    with pytest.raises(ValueError, match="frozen"):
+        settings.maker.notional = Decimal(1)
+
+
+def test_overrides_become_environment_variables() -> None:
+    """This is how the supervisor hands the command line on to its nodes."""
+    assert environment_of({"maker.half_spread": "0.1", "run_dir": Path("x"), "symbol": None}) == {
+        "TICKBUS_MAKER__HALF_SPREAD": "0.1",
+        "TICKBUS_RUN_DIR": "x",
+    }
