@@ -35,12 +35,12 @@ OWNER = Source.GATEWAY.first_owner
 BID_TICKS, ASK_TICKS = 9_138_450, 9_138_550
 
 
-def program_of_readme() -> str:
-    """Return the subscriber that the README shows: its one block of Python that makes a SUB socket."""
+def program_of_readme(marked_by: str = "zmq.SUB") -> str:
+    """Return a program that the README shows: its one block of Python with `marked_by` in it."""
     blocks = re.findall(
         r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
     )
-    (program,) = [block for block in blocks if "zmq.SUB" in block]
+    (program,) = [block for block in blocks if marked_by in block]
     return str(program)
 
 
@@ -65,7 +65,7 @@ class Running:
             self.process = subprocess.Popen(
                 [sys.executable, "-u", *command],
                 cwd=folder,
-                env={**environment, "TICKBUS_GATEWAY__PORT": "0"},
+                env={**environment, "TICKBUS_GATEWAY__PORT": "0", "TICKBUS_PAPER__PORT": "0"},
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
@@ -300,4 +300,15 @@ def test_example_order_client_enters_and_cancels(folder: Path, engine: Running, 
     assert client.process.wait(WAIT_S) == 0, client.lines()
     tags = [int(line.split()[0]) for line in client.lines()]
     assert tags == [35, 35, 16, 19]
+    assert engine.process.poll() is None
+
+
+def test_readme_ccxt_program_trades_on_the_paper_exchange(engine: Running, start: Callable[..., Running]) -> None:
+    """It is ccxt as it comes, with the paper exchange's URL and keys."""
+    paper = start(str(ROOT / "cli.py"), "node", "paper")
+    address = until("the paper exchange is ready", lambda: re.search(r"http='([^']+)'", "".join(paper.lines())))
+    program = program_of_readme("import ccxt").replace("http://127.0.0.1:8084", address[1])
+    client = start("-c", program)
+    assert client.process.wait(WAIT_S) == 0, client.lines()
+    assert client.last() == "canceled {'free': 10000.0, 'used': 0.0, 'total': 10000.0}"
     assert engine.process.poll() is None
