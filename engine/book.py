@@ -1,11 +1,12 @@
 """Orders in the book: from an id to its order, into a queue, out of it."""
-# mypy: disable-error-code="no-any-return"
+# mypy: disable-error-code="no-any-return, return-value"
 
 from typing import Final
 
 import numpy as np
 
-from engine.kernel import inlined, kernel
+from engine.bits import signed
+from engine.kernel import inlined, routine
 from engine.ladder import join_back, leave_queue, next_above, next_below
 from engine.memory import (
     BEST,
@@ -16,9 +17,9 @@ from engine.memory import (
     FREE_ORDER,
     HAS_EXTRA,
     HIDDEN,
-    ID_HASH,
-    ID_ORDER,
-    ID_SIZE,
+    ID_MARK_MASK,
+    ID_ORDER_BITS,
+    ID_ORDER_MASK,
     LADDERS,
     LINK_SIZE,
     LIVE_ORDERS,
@@ -52,58 +53,72 @@ _STOP: Final = int(Trigger.STOP)
 
 
 @inlined
+def _hash(order_id: int) -> int:
+    """Return 32 bits of the id's hash: the upper ones lead to its home, the lowest ones are its mark."""
+    return np.int64((np.uint64(order_id) * _GOLDEN) >> _HALF)
+
+
+@inlined
+def home_of(memory: Memory, order_id: int) -> int:
+    """Return the place in the table of ids where a search for the id begins."""
+    return (_hash(order_id) * len(memory.ids)) >> 32
+
+
+@inlined
+def _marked(hashed: int, order: int) -> int:
+    """Return what stands in the table of ids: the order, and above it as much of the hash as there is room for."""
+    return order | (hashed << ID_ORDER_BITS) & ID_MARK_MASK
+
+
+@inlined
 def find_id(memory: Memory, order_id: int) -> int:
     """Return the id's place in the table of ids, or the empty place where it belongs; the table is never full."""
     ids = memory.ids
-    places = len(ids) // ID_SIZE
-    hashed = np.int64((np.uint64(order_id) * _GOLDEN) >> _HALF)
-    place = (hashed * places) >> 32
-    order = np.int64(ids[place * ID_SIZE + ID_ORDER])
-    while order != 0:
-        if ids[place * ID_SIZE + ID_HASH] == hashed and memory.orders[order * ORDER_SIZE + ORDER_ID] == order_id:
+    mark = _marked(_hash(order_id), 0)
+    place = home_of(memory, order_id)
+    entry = signed(ids[place])
+    while entry != 0:
+        # The mark spares the look at the order, which is far away, for nearly all that only share its way.
+        if entry & ID_MARK_MASK == mark and memory.orders[(entry & ID_ORDER_MASK) * ORDER_SIZE + ORDER_ID] == order_id:
             break
         place += 1
-        if place == places:
+        if place == len(ids):
             place = 0
-        order = np.int64(ids[place * ID_SIZE + ID_ORDER])
+        entry = signed(ids[place])
     return place
 
 
 @inlined
 def order_of(memory: Memory, place: int) -> int:
     """Return the order at a place of the table of ids, 0 if the place is empty."""
-    return np.int64(memory.ids[place * ID_SIZE + ID_ORDER])
+    return signed(memory.ids[place]) & ID_ORDER_MASK
 
 
 @inlined
 def put_id(memory: Memory, place: int, order_id: int, order: int) -> None:
     """Let the empty place where the id belongs lead to its order."""
-    memory.ids[place * ID_SIZE + ID_HASH] = (np.uint64(order_id) * _GOLDEN) >> _HALF
-    memory.ids[place * ID_SIZE + ID_ORDER] = order
+    memory.ids[place] = _marked(_hash(order_id), order)
 
 
 @inlined
 def drop_id(memory: Memory, place: int) -> None:
     """Empty a place, and pull up those behind that could then no longer be found."""
     ids = memory.ids
-    places = len(ids) // ID_SIZE
     hole = candidate = place
     while True:
         candidate += 1
-        if candidate == places:
+        if candidate == len(ids):
             candidate = 0
-        order = ids[candidate * ID_SIZE + ID_ORDER]
-        if order == 0:
+        entry = signed(ids[candidate])
+        if entry == 0:
             break
-        hashed = np.int64(ids[candidate * ID_SIZE + ID_HASH])
-        home = (hashed * places) >> 32
-        from_home = candidate - home if candidate >= home else candidate - home + places
-        from_hole = candidate - hole if candidate >= hole else candidate - hole + places
+        home = home_of(memory, memory.orders[(entry & ID_ORDER_MASK) * ORDER_SIZE + ORDER_ID])
+        from_home = candidate - home if candidate >= home else candidate - home + len(ids)
+        from_hole = candidate - hole if candidate >= hole else candidate - hole + len(ids)
         if from_home >= from_hole:
-            ids[hole * ID_SIZE + ID_HASH] = hashed
-            ids[hole * ID_SIZE + ID_ORDER] = order
+            ids[hole] = entry
             hole = candidate
-    ids[hole * ID_SIZE + ID_ORDER] = 0
+    ids[hole] = 0
 
 
 @inlined
@@ -113,7 +128,7 @@ def take_order(memory: Memory) -> int:
     state[LIVE_ORDERS] += 1
     order = state[FREE_ORDER]
     if order != 0:
-        state[FREE_ORDER] = np.int64(memory.links[order * LINK_SIZE + NEXT])
+        state[FREE_ORDER] = signed(memory.links[order * LINK_SIZE + NEXT])
         return order
     state[USED_ORDERS] += 1
     return state[USED_ORDERS]
@@ -173,12 +188,9 @@ def write_order(memory: Memory, order: int, order_id: int, word: int, price: int
 def enter_book(memory: Memory, symbol: int, side: int, price: int, order: int, shown: int) -> None:
     """Put an order at the back of its level; there is room."""
     join_back(memory, ladder_of(symbol), price, order, shown)
-    best = symbol * BOOK_SIZE + BEST + side
-    if side == 0:
-        if price > memory.books[best]:
-            memory.books[best] = price
-    elif price < memory.books[best]:
-        memory.books[best] = price
+    books, best = memory.books, symbol * BOOK_SIZE + BEST + side
+    towards = 1 - 2 * side  # better is higher for a buy and lower for a sell; a branch on the side is a coin toss
+    books[best] = price if (price - books[best]) * towards > 0 else books[best]
 
 
 @inlined
@@ -199,7 +211,7 @@ def waits_for_rise(word: int) -> bool:
     return ((word >> TRIGGER_SHIFT) & 3 == _STOP) == (side_of(word) == 0)
 
 
-@kernel
+@routine
 def enter_waiting(memory: Memory, word: int, trigger_price: int, order: int) -> None:
     """Put an order at the back of those that wait for its trigger price; there is room."""
     symbol = symbol_of(word)
@@ -213,7 +225,7 @@ def enter_waiting(memory: Memory, word: int, trigger_price: int, order: int) -> 
             memory.books[symbol * BOOK_SIZE + NEXT_FALL] = trigger_price
 
 
-@kernel
+@routine
 def leave_waiting(memory: Memory, word: int, order: int) -> None:
     """Take an order out of those that wait for its trigger price."""
     symbol = symbol_of(word)
@@ -235,6 +247,12 @@ def take_out(memory: Memory, place: int, order: int) -> None:
     if is_waiting(word):
         leave_waiting(memory, word, order)
     else:
-        price = np.int64(memory.links[order * LINK_SIZE + PRICE])
+        price = signed(memory.links[order * LINK_SIZE + PRICE])
         leave_book(memory, symbol_of(word), side_of(word), price, order, word & LOTS_MASK)
     give_back(memory, place, order)
+
+
+@routine
+def remove_order(memory: Memory, order: int) -> None:
+    """Take an order out of the book, or of those that wait, and give it back."""
+    take_out(memory, find_id(memory, memory.orders[order * ORDER_SIZE + ORDER_ID]), order)

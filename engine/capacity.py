@@ -35,8 +35,8 @@ class Capacity:
         """Refuse what no engine can be built with."""
         if not 1 <= self.symbol_count <= SYMBOLS_MAX:
             raise ValueError(f"symbol_count must be 1 to {SYMBOLS_MAX}, was {self.symbol_count}")
-        if not 1 <= self.orders_max < 2**31:
-            raise ValueError(f"orders_max must be 1 to {2**31 - 1}, was {self.orders_max}")
+        if not 1 <= self.orders_max < 2**23:
+            raise ValueError(f"orders_max must be 1 to {2**23 - 1}, was {self.orders_max}")
         if not 1 <= self.pages_max < 2**20:
             raise ValueError(f"pages_max must be 1 to {2**20 - 1}, was {self.pages_max}")
         if self.event_slots < EVENT_SLOTS_MIN:

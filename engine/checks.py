@@ -3,7 +3,7 @@
 
 from typing import Final
 
-from engine.kernel import inlined, kernel
+from engine.kernel import inlined, routine
 from engine.memory import SYMBOLS, Memory
 from engine.rows import (
     AMEND_ORDER_ID,
@@ -96,7 +96,7 @@ def new_order_reason(memory: Memory, base: int) -> int:
     return FINE
 
 
-@kernel
+@routine
 def _special_order_reason(memory: Memory, base: int) -> int:
     """Go on behind the side, for an order that is more than a plain limit order."""
     rows = memory.commands

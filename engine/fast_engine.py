@@ -1,6 +1,6 @@
 """The fast engine: preallocated arrays, and one compiled call for all that waits."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -38,7 +38,7 @@ class FastEngine:
         self._symbol_count = capacity.symbol_count
         self._memory = make_memory(capacity, self.commands, self.events)
         self._positions = self.events.positions
-        self._arrays = tuple(self._memory)
+        self._arrays: tuple[Any, ...] = self._memory
 
     @property
     def sequence(self) -> int:

@@ -6,11 +6,9 @@ pages, words of pages.
 """
 # mypy: disable-error-code="no-any-return"
 
-import numpy as np
-
-from engine.bits import bit, bits_above, bits_below, highest_bit, lowest_bit
+from engine.bits import bit, bits_above, bits_below, highest_bit, lowest_bit, signed
 from engine.capacity import LEVELS_PER_PAGE, PAGE_BITS
-from engine.kernel import inlined, kernel
+from engine.kernel import inlined, routine
 from engine.memory import (
     FREE_PAGE,
     HEAD,
@@ -38,7 +36,7 @@ _IN_PAGE = LEVELS_PER_PAGE - 1
 @inlined
 def page_at(memory: Memory, ladder: int, price: int) -> int:
     """Return the page that holds the level of `price`, 0 if no order is near."""
-    return np.int64(memory.pages[ladder * LADDER_PAGES + (price >> PAGE_BITS)])
+    return signed(memory.pages[ladder * LADDER_PAGES + (price >> PAGE_BITS)])
 
 
 @inlined
@@ -56,7 +54,7 @@ def has_room(memory: Memory, ladder: int, price: int) -> bool:
 @inlined
 def first_order(memory: Memory, ladder: int, price: int) -> int:
     """Return the order at the front of a level's queue, 0 for none."""
-    return np.int64(memory.queues[level_at(memory, ladder, price) * QUEUE_SIZE + HEAD])
+    return signed(memory.queues[level_at(memory, ladder, price) * QUEUE_SIZE + HEAD])
 
 
 @inlined
@@ -67,7 +65,7 @@ def join_back(memory: Memory, ladder: int, price: int, order: int, lots: int) ->
         page = _open_page(memory, ladder, price)
     level = (page << PAGE_BITS) + (price & _IN_PAGE)
     queues, links = memory.queues, memory.links
-    last = np.int64(queues[level * QUEUE_SIZE + TAIL])
+    last = signed(queues[level * QUEUE_SIZE + TAIL])
     links[order * LINK_SIZE + NEXT] = 0
     links[order * LINK_SIZE + PREVIOUS] = last
     queues[level * QUEUE_SIZE + TAIL] = order
@@ -85,8 +83,8 @@ def leave_queue(memory: Memory, ladder: int, price: int, order: int, lots: int) 
     page = page_at(memory, ladder, price)
     level = (page << PAGE_BITS) + (price & _IN_PAGE)
     queues, links = memory.queues, memory.links
-    behind = np.int64(links[order * LINK_SIZE + NEXT])
-    ahead = np.int64(links[order * LINK_SIZE + PREVIOUS])
+    behind = signed(links[order * LINK_SIZE + NEXT])
+    ahead = signed(links[order * LINK_SIZE + PREVIOUS])
     memory.levels[level * LEVEL_SIZE + TOTAL] -= lots
     if ahead == 0:
         queues[level * QUEUE_SIZE + HEAD] = behind
@@ -121,7 +119,7 @@ def _unmark(memory: Memory, ladder: int, page: int, price: int) -> None:
             _close_page(memory, ladder, page, price)
 
 
-@kernel
+@routine
 def _open_page(memory: Memory, ladder: int, price: int) -> int:
     """Take a page from the pool for the prices around `price`; a page in the pool is all zeros but for its link."""
     state = memory.state
@@ -129,7 +127,7 @@ def _open_page(memory: Memory, ladder: int, price: int) -> int:
     if page != 0:
         # Links of free pages stand where the tail of the page's first level will be.
         link = (page << PAGE_BITS) * QUEUE_SIZE + TAIL
-        state[FREE_PAGE] = np.int64(memory.queues[link])
+        state[FREE_PAGE] = signed(memory.queues[link])
         memory.queues[link] = 0
     else:
         state[USED_PAGES] += 1
@@ -142,7 +140,7 @@ def _open_page(memory: Memory, ladder: int, price: int) -> int:
     return page
 
 
-@kernel
+@routine
 def _close_page(memory: Memory, ladder: int, page: int, price: int) -> None:
     state = memory.state
     memory.queues[(page << PAGE_BITS) * QUEUE_SIZE + TAIL] = state[FREE_PAGE]
@@ -199,7 +197,7 @@ def _last_in_word(memory: Memory, page: int, price: int, word: int) -> int:
     return (price & ~_IN_PAGE) + (word << 6) + highest_bit(found)
 
 
-@kernel
+@routine
 def _next_page_above(memory: Memory, ladder: int, price: int, otherwise: int) -> int:
     """Go on upwards from the page of `price`, which has nothing above it."""
     base = ladder * LADDER_WORDS
@@ -220,7 +218,7 @@ def _next_page_above(memory: Memory, ladder: int, price: int, otherwise: int) ->
     return _first_in_word(memory, page, start, lowest_bit(memory.page_bits[page * PAGE_WORDS]))
 
 
-@kernel
+@routine
 def _next_page_below(memory: Memory, ladder: int, price: int, otherwise: int) -> int:
     """Go on downwards from the page of `price`, which has nothing below it."""
     base = ladder * LADDER_WORDS

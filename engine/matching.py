@@ -3,16 +3,17 @@
 
 from typing import Final
 
-import numpy as np
-
+from engine.bits import prefetch, signed
 from engine.book import (
     enter_waiting,
     find_id,
     hidden_lots,
+    home_of,
     is_waiting,
     ladder_of,
     order_of,
     put_id,
+    remove_order,
     side_of,
     symbol_of,
     take_order,
@@ -21,7 +22,7 @@ from engine.book import (
     write_order,
 )
 from engine.checks import FINE, amend_reason, cancel_reason, halt_reason, mass_cancel_reason, new_order_reason
-from engine.kernel import inlined, kernel
+from engine.kernel import inlined, kernel, routine
 from engine.ladder import first_order, has_room, level_at, next_above, next_below
 from engine.memory import (
     BEST,
@@ -73,7 +74,6 @@ from engine.memory import (
     TYPE_SHIFT,
     WORD,
     Memory,
-    Uint32Array,
 )
 from engine.ring import CONSUMED, PUBLISHED
 from engine.rows import (
@@ -110,6 +110,7 @@ from engine.rows import (
     ROW_WIDTH,
     TAG,
     Int64Array,
+    Uint32Array,
 )
 from engine.taking import (
     CANCELING,
@@ -156,6 +157,13 @@ _GTC: Final = int(TimeInForce.GTC)
 _NO_TRIGGER: Final = int(Trigger.NONE)
 _ALL: Final = -1
 
+# Measured on the mixed stream: 28.5 ns an order without fetching ahead, 26.0 with; with room for a million orders,
+# whose table of ids no longer fits into the second cache, 96 and 41.
+_FETCH_ID_AHEAD: Final = 8
+_FETCH_ORDER_AHEAD: Final = 4
+_ORDER_ID: Final = NEW_ORDER_ID
+assert NEW_ORDER_ID == CANCEL_ORDER_ID == AMEND_ORDER_ID, "commands that name an order do so in the same column"
+
 
 @kernel
 def match_batch(
@@ -197,6 +205,7 @@ def match_batch(
     while command_positions[CONSUMED] < command_positions[PUBLISHED] and has_event_room(memory):
         base = (command_positions[CONSUMED] & (len(commands) // ROW_WIDTH - 1)) * ROW_WIDTH
         if state[STAGE] == IDLE:
+            _fetch_ahead(memory)
             _begin(memory, base)
         if state[STAGE] != IDLE:
             _go_on(memory, base)
@@ -205,6 +214,20 @@ def match_batch(
         command_positions[CONSUMED] += 1
         finished += 1
     return finished
+
+
+@inlined
+def _fetch_ahead(memory: Memory) -> None:
+    """Have what the commands behind this one will touch fetched: the place of the id, later the order it leads to.
+
+    Rows behind the last one hold what they held: whatever it is, it leads to some place.
+    """
+    consumed = memory.command_positions[CONSUMED]
+    mask = len(memory.commands) // ROW_WIDTH - 1
+    far = memory.commands[((consumed + _FETCH_ID_AHEAD) & mask) * ROW_WIDTH + _ORDER_ID]
+    prefetch(memory.ids, home_of(memory, far))
+    near = memory.commands[((consumed + _FETCH_ORDER_AHEAD) & mask) * ROW_WIDTH + _ORDER_ID]
+    prefetch(memory.orders, order_of(memory, home_of(memory, near)) * ORDER_SIZE)
 
 
 @inlined
@@ -294,7 +317,7 @@ def _enter_order(memory: Memory, base: int) -> None:
         start_taking(memory)
 
 
-@kernel
+@routine
 def _refuse_new_order(memory: Memory, base: int, reason: int) -> None:
     rows = memory.commands
     tell_rejected(
@@ -308,7 +331,7 @@ def _trigger_ladder(symbol: int, side: int, trigger: int) -> int:
     return symbol * LADDERS + (RISING if rises else FALLING)
 
 
-@kernel
+@routine
 def _let_wait(memory: Memory, base: int, place: int) -> None:
     """Put an order among those that wait; if the last trade price already fulfils its condition, it wakes at once."""
     rows, books = memory.commands, memory.books
@@ -362,7 +385,7 @@ def _lookup_reason(memory: Memory, order: int, symbol: int, owner: int) -> int:
     """Return why a command that names an order is refused, or FINE."""
     if order == 0 or symbol_of(memory.orders[order * ORDER_SIZE + WORD]) != symbol:
         return _UNKNOWN_ORDER
-    if owner != 0 and owner != np.int64(memory.links[order * LINK_SIZE + OWNER]):
+    if owner != 0 and owner != signed(memory.links[order * LINK_SIZE + OWNER]):
         return _WRONG_OWNER
     return FINE
 
@@ -374,9 +397,9 @@ def _tell_order_canceled(memory: Memory, order: int, reason: int) -> None:
         memory,
         symbol_of(word),
         memory.orders[order * ORDER_SIZE + ORDER_ID],
-        np.int64(memory.links[order * LINK_SIZE + OWNER]),
+        signed(memory.links[order * LINK_SIZE + OWNER]),
         side_of(word),
-        np.int64(memory.links[order * LINK_SIZE + PRICE]),
+        signed(memory.links[order * LINK_SIZE + PRICE]),
         (word & LOTS_MASK) + hidden_lots(memory, order, word),
         0,
         reason,
@@ -400,7 +423,7 @@ def _amend_order(memory: Memory, base: int) -> None:
     if reason == FINE:
         reason = _lookup_reason(memory, order, symbol, owner)
     if reason == FINE:
-        same_price = price == np.int64(memory.links[order * LINK_SIZE + PRICE])
+        same_price = price == signed(memory.links[order * LINK_SIZE + PRICE])
         leaves = (word & LOTS_MASK) + hidden_lots(memory, order, word)
         stays = is_waiting(word) or (same_price and qty < leaves)
         reason = _amend_entry_reason(memory, symbol, word, price, stays)
@@ -429,7 +452,7 @@ def _amend_entry_reason(memory: Memory, symbol: int, word: int, price: int, stay
     return FINE if has_room(memory, ladder_of(symbol), price) else _LEVELS_FULL
 
 
-@kernel
+@routine
 def _amend_in_place(memory: Memory, order: int, price: int, qty: int) -> None:
     """Change an order that keeps its place: one that waits, or a smaller quantity, taken first from what is hidden."""
     word = memory.orders[order * ORDER_SIZE + WORD]
@@ -444,14 +467,14 @@ def _amend_in_place(memory: Memory, order: int, price: int, qty: int) -> None:
     memory.orders[order * ORDER_SIZE + WORD] = (word & ~LOTS_MASK) | shown
     memory.links[order * LINK_SIZE + PRICE] = price
     order_id = memory.orders[order * ORDER_SIZE + ORDER_ID]
-    owner = np.int64(memory.links[order * LINK_SIZE + OWNER])
+    owner = signed(memory.links[order * LINK_SIZE + OWNER])
     tell_amended(memory, symbol, order_id, owner, side_of(word), price, qty, 0 if is_waiting(word) else shown)
 
 
 # -- many orders, many symbols
 
 
-@kernel
+@routine
 def _start_mass_cancel(memory: Memory, base: int) -> None:
     rows, state = memory.commands, memory.state
     symbol, owner = rows[base + MASS_CANCEL_SYMBOL_ID], rows[base + MASS_CANCEL_OWNER]
@@ -464,7 +487,7 @@ def _start_mass_cancel(memory: Memory, base: int) -> None:
     state[CURSOR] = max(symbol, 0)
 
 
-@kernel
+@routine
 def _go_on_canceling(memory: Memory, base: int) -> None:
     """Look through a symbol from its beginning: what was cancelled before a pause is no longer there."""
     rows, state = memory.commands, memory.state
@@ -486,7 +509,7 @@ def _go_on_canceling(memory: Memory, base: int) -> None:
     state[STAGE] = IDLE
 
 
-@kernel
+@routine
 def _cancel_upwards(memory: Memory, ladder: int, price: int, side: int, owner: int) -> bool:
     """Cancel from `price` upwards; return False if the ring of events is too full to go on."""
     while price != NO_ASK:
@@ -496,7 +519,7 @@ def _cancel_upwards(memory: Memory, ladder: int, price: int, side: int, owner: i
     return True
 
 
-@kernel
+@routine
 def _cancel_downwards(memory: Memory, ladder: int, price: int, side: int, owner: int) -> bool:
     """Cancel from `price` downwards; return False if the ring of events is too full to go on."""
     while price != NO_BID:
@@ -506,22 +529,22 @@ def _cancel_downwards(memory: Memory, ladder: int, price: int, side: int, owner:
     return True
 
 
-@kernel
+@routine
 def _cancel_level(memory: Memory, ladder: int, price: int, side: int, owner: int) -> bool:
     order = first_order(memory, ladder, price)
     while order != 0:
-        behind = np.int64(memory.links[order * LINK_SIZE + NEXT])
+        behind = signed(memory.links[order * LINK_SIZE + NEXT])
         is_side = side == _ALL or side == side_of(memory.orders[order * ORDER_SIZE + WORD])
-        if is_side and (owner == 0 or owner == np.int64(memory.links[order * LINK_SIZE + OWNER])):
+        if is_side and (owner == 0 or owner == signed(memory.links[order * LINK_SIZE + OWNER])):
             if not has_event_room(memory):
                 return False
             _tell_order_canceled(memory, order, _BY_MASS_CANCEL)
-            take_out(memory, find_id(memory, memory.orders[order * ORDER_SIZE + ORDER_ID]), order)
+            remove_order(memory, order)
         order = behind
     return True
 
 
-@kernel
+@routine
 def _start_halt(memory: Memory, base: int) -> None:
     rows, state = memory.commands, memory.state
     symbol = rows[base + HALT_SYMBOL_ID]
@@ -534,7 +557,7 @@ def _start_halt(memory: Memory, base: int) -> None:
     state[CURSOR] = max(symbol, 0)
 
 
-@kernel
+@routine
 def _go_on_halting(memory: Memory, base: int) -> None:
     rows, state = memory.commands, memory.state
     is_halted = rows[base + HALT_IS_HALTED]

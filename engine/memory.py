@@ -8,14 +8,11 @@ memory that is all zeros is an empty engine.
 from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from engine.capacity import LEVELS_PER_PAGE, PAGE_BITS, Capacity
 from engine.ring import Ring
-from engine.rows import Int64Array
+from engine.rows import Int64Array, Uint32Array
 from market.limits import PRICE_TICKS_MAX
-
-Uint32Array = npt.NDArray[np.uint32]
 
 # Engine-wide numbers.
 FREE_ORDER: Final = 0  # first of the list of places that were given back
@@ -90,10 +87,11 @@ QUEUE_SIZE: Final = 4
 HEAD: Final = 2
 TAIL: Final = 3
 
-# An id's place in the table of ids: the upper half of its hash, and its order.
-ID_SIZE: Final = 2
-ID_HASH: Final = 0
-ID_ORDER: Final = 1
+# The table of ids: an order in the lower bits, and above it a mark made of the id's hash.
+ID_ORDER_BITS: Final = 23
+ID_ORDER_MASK: Final = (1 << ID_ORDER_BITS) - 1
+ID_MARK_MASK: Final = (1 << 32) - 1 - ID_ORDER_MASK
+ID_PLACES: Final = 4  # for each order: a search meets another id one time in eight at most
 
 # The bits of a page: one word that tells which of the 64 words behind it are not 0.
 PAGE_WORDS: Final = 72
@@ -130,11 +128,6 @@ class Memory(NamedTuple):
     pages: Uint32Array
 
 
-def id_places(orders_max: int) -> int:
-    """Return the size of the table of ids: 1.6 places an order, so that a search looks at two on average."""
-    return max(64, orders_max * 8 // 5)
-
-
 def make_memory(capacity: Capacity, commands: Ring, events: Ring) -> Memory:
     """Take the memory of an empty engine."""
     orders = np.zeros((capacity.orders_max + 1) * ORDER_SIZE, np.int64)
@@ -158,7 +151,7 @@ def make_memory(capacity: Capacity, commands: Ring, events: Ring) -> Memory:
         orders=orders,
         links=orders.view(np.uint32),
         extras=np.zeros((capacity.orders_max + 1) * EXTRA_SIZE, np.int64),
-        ids=np.zeros(id_places(capacity.orders_max) * ID_SIZE, np.uint32),
+        ids=np.zeros((capacity.orders_max + 1) * ID_PLACES, np.uint32),
         levels=levels,
         queues=levels.view(np.uint32),
         page_bits=np.zeros((capacity.pages_max + 1) * PAGE_WORDS, np.int64),

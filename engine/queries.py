@@ -3,10 +3,9 @@
 
 from typing import Final
 
-import numpy as np
-
+from engine.bits import signed
 from engine.book import find_id, hidden_lots, is_waiting, order_of, side_of, symbol_of, waits_for_rise
-from engine.kernel import inlined, kernel
+from engine.kernel import inlined, kernel, routine
 from engine.ladder import first_order, level_at, next_above, next_below, page_at
 from engine.memory import (
     BEST,
@@ -103,8 +102,8 @@ def read_depth(memory: Memory, symbol: int, side: int, levels_out: Int64Array) -
 def read_orders(memory: Memory, symbol: int, orders_out: Int64Array) -> tuple[int, int]:
     """Write all that is known of a symbol's orders into `[orders, STATE_WIDTH]`.
 
-    Bids, asks, then those that wait for a rise and for a fall, each in the order in which they act. Return how many rest
-    and how many there are in all.
+    Bids, asks, then those that wait for a rise and for a fall, each in the order in which they act. Return how many
+    rest and how many there are in all.
     """
     book = symbol * BOOK_SIZE
     count = _read_ladder(memory, symbol * LADDERS + BOOK, memory.books[book + BEST], False, orders_out, 0)
@@ -114,7 +113,7 @@ def read_orders(memory: Memory, symbol: int, orders_out: Int64Array) -> tuple[in
     return resting, count
 
 
-@kernel
+@routine
 def _read_ladder(memory: Memory, ladder: int, price: int, upwards: bool, orders_out: Int64Array, count: int) -> int:
     if price == NO_ASK:
         return count
@@ -123,7 +122,7 @@ def _read_ladder(memory: Memory, ladder: int, price: int, upwards: bool, orders_
         while order != 0:
             _read_order(memory, order, orders_out[count])
             count += 1
-            order = np.int64(memory.links[order * LINK_SIZE + NEXT])
+            order = signed(memory.links[order * LINK_SIZE + NEXT])
         price = _next_price(memory, ladder, price, upwards)
     return count
 
@@ -135,10 +134,10 @@ def _read_order(memory: Memory, order: int, row: Int64Array) -> None:
     lots = word & LOTS_MASK
     row[0] = memory.orders[order * ORDER_SIZE + ORDER_ID]
     row[1] = side_of(word)
-    row[2] = np.int64(memory.links[order * LINK_SIZE + PRICE])
+    row[2] = signed(memory.links[order * LINK_SIZE + PRICE])
     row[3] = 0 if is_waiting(word) else lots
     row[4] = lots + hidden_lots(memory, order, word)
-    row[5] = np.int64(memory.links[order * LINK_SIZE + OWNER])
+    row[5] = signed(memory.links[order * LINK_SIZE + OWNER])
     row[6] = memory.extras[order * EXTRA_SIZE + DISPLAY] if word & HAS_EXTRA else 0
     row[7] = (word >> TYPE_SHIFT) & 3
     row[8] = (word >> TIME_IN_FORCE_SHIFT) & 3
@@ -149,7 +148,7 @@ def _read_order(memory: Memory, order: int, row: Int64Array) -> None:
 
 @kernel
 def find_fault(memory: Memory, fault_out: Int64Array) -> int:
-    """Walk everything; return the first contradiction, or SOUND. `fault_out` gets symbol, price, and the value found."""
+    """Walk everything; return the first contradiction, or SOUND. `fault_out` gets symbol, price and what was found."""
     placed = 0
     for symbol in range(memory.state[SYMBOLS]):
         fault_out[0] = symbol
@@ -185,7 +184,7 @@ def find_fault(memory: Memory, fault_out: Int64Array) -> int:
     return SOUND if placed == memory.state[LIVE_ORDERS] else WRONG_COUNT
 
 
-@kernel
+@routine
 def _find_level_fault(
     memory: Memory, symbol: int, kind: int, price: int, side: int, fault_out: Int64Array
 ) -> tuple[int, int]:
@@ -199,11 +198,11 @@ def _find_level_fault(
         word = memory.orders[order * ORDER_SIZE + WORD]
         order_id = memory.orders[order * ORDER_SIZE + ORDER_ID]
         fault_out[2] = order_id
-        if np.int64(memory.links[order * LINK_SIZE + PREVIOUS]) != ahead:
+        if signed(memory.links[order * LINK_SIZE + PREVIOUS]) != ahead:
             return BROKEN_LINK, count
         if symbol_of(word) != symbol or is_waiting(word) != (kind != BOOK):
             return WRONG_PLACE, count
-        if kind == BOOK and (side_of(word) != side or np.int64(memory.links[order * LINK_SIZE + PRICE]) != price):
+        if kind == BOOK and (side_of(word) != side or signed(memory.links[order * LINK_SIZE + PRICE]) != price):
             return WRONG_PLACE, count
         if kind != BOOK and (
             waits_for_rise(word) != (kind == RISING) or memory.extras[order * EXTRA_SIZE + TRIGGER_PRICE] != price
@@ -216,8 +215,8 @@ def _find_level_fault(
         total += word & LOTS_MASK if kind == BOOK else 0
         count += 1
         ahead = order
-        order = np.int64(memory.links[order * LINK_SIZE + NEXT])
-    if np.int64(memory.queues[level * QUEUE_SIZE + TAIL]) != ahead:
+        order = signed(memory.links[order * LINK_SIZE + NEXT])
+    if signed(memory.queues[level * QUEUE_SIZE + TAIL]) != ahead:
         return BROKEN_LINK, count
     fault_out[2] = total
     return (SOUND if memory.levels[level * LEVEL_SIZE + TOTAL] == total else WRONG_TOTAL), count

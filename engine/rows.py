@@ -11,6 +11,7 @@ from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCa
 from market.events import Accepted, Amended, Canceled, Event, Executed, Halted, Rejected, Rested, Triggered
 
 Int64Array = npt.NDArray[np.int64]
+Uint32Array = npt.NDArray[np.uint32]
 
 ROW_WIDTH: Final = 16
 ROW_SIZE: Final = ROW_WIDTH * 8

@@ -1,4 +1,4 @@
-"""An order acts: it trades with what rests, its rest joins the book or is cancelled, and its trades wake those who wait.
+"""An order acts: it trades with what rests; its rest joins the book or is cancelled; its trades wake those who wait.
 
 The taker's numbers stand in `state`, so that a full ring of events can pause it between any two of its trades.
 """
@@ -6,8 +6,7 @@ The taker's numbers stand in `state`, so that a full ring of events can pause it
 
 from typing import Final
 
-import numpy as np
-
+from engine.bits import signed
 from engine.book import (
     enter_book,
     find_id,
@@ -16,13 +15,13 @@ from engine.book import (
     ladder_of,
     leave_book,
     put_id,
+    remove_order,
     side_of,
     symbol_of,
     take_order,
-    take_out,
     write_order,
 )
-from engine.kernel import inlined, kernel
+from engine.kernel import inlined, routine
 from engine.ladder import first_order, has_room, level_at, next_above, next_below
 from engine.memory import (
     BEST,
@@ -100,9 +99,7 @@ _NOBODY: Final = -1
 @inlined
 def is_crossing(memory: Memory, symbol: int, side: int, price: int) -> bool:
     """Return whether an order at `price` would trade at once."""
-    if side == 0:
-        return price >= memory.books[symbol * BOOK_SIZE + BEST + 1]
-    return price <= memory.books[symbol * BOOK_SIZE + BEST]
+    return (price - memory.books[symbol * BOOK_SIZE + BEST + 1 - side]) * (1 - 2 * side) >= 0
 
 
 @inlined
@@ -169,14 +166,15 @@ def _trade(memory: Memory) -> bool:
     own = own_of(memory)
     book = symbol * BOOK_SIZE
     ladder = ladder_of(symbol)
+    towards = 1 - 2 * side
     while state[TAKER_LEAVES] > 0:
         price = books[book + BEST + 1 - side]
-        if (price > limit) if side == 0 else (price < limit):
+        if (price - limit) * towards > 0:
             break
         if not has_event_room(memory):
             return False
         order = first_order(memory, ladder, price)
-        if np.int64(memory.links[order * LINK_SIZE + OWNER]) == own:
+        if signed(memory.links[order * LINK_SIZE + OWNER]) == own:
             _prevent(memory, order, price)
         else:
             _execute(memory, order, price, min(state[TAKER_LEAVES], orders[order * ORDER_SIZE + WORD] & LOTS_MASK))
@@ -210,7 +208,7 @@ def _execute(memory: Memory, order: int, price: int, lots: int) -> None:
         state[TAKER_OWNER],
         state[TAKER_LEAVES],
         memory.orders[order * ORDER_SIZE + ORDER_ID],
-        np.int64(memory.links[order * LINK_SIZE + OWNER]),
+        signed(memory.links[order * LINK_SIZE + OWNER]),
         shown + hidden,
         shown,
     )
@@ -232,7 +230,7 @@ def _take_lots(memory: Memory, order: int, price: int, lots: int) -> None:
         give_back(memory, place, order)
 
 
-@kernel
+@routine
 def _refill(memory: Memory, order: int, price: int) -> None:
     """Let an iceberg of which all that was shown is gone show more at the back of its queue."""
     word = memory.orders[order * ORDER_SIZE + WORD]
@@ -244,11 +242,11 @@ def _refill(memory: Memory, order: int, price: int) -> None:
     memory.extras[order * EXTRA_SIZE + HIDDEN] = hidden - shown
     enter_book(memory, symbol, side, price, order, shown)
     order_id = memory.orders[order * ORDER_SIZE + ORDER_ID]
-    owner = np.int64(memory.links[order * LINK_SIZE + OWNER])
+    owner = signed(memory.links[order * LINK_SIZE + OWNER])
     tell_rested(memory, symbol, order_id, owner, side, price, shown, hidden)
 
 
-@kernel
+@routine
 def _prevent(memory: Memory, order: int, price: int) -> None:
     """Do what the taker's mode says when it meets an order of its owner."""
     state = memory.state
@@ -265,7 +263,7 @@ def _prevent(memory: Memory, order: int, price: int) -> None:
         _tell_taker_canceled(memory, lots, _PREVENTED)
         return
     if mode != _EXPIRE_TAKER:
-        take_out(memory, find_id(memory, order_id), order)
+        remove_order(memory, order)
         tell_canceled(memory, symbol, order_id, owner, side, price, leaves, 0, _PREVENTED)
     if mode != _EXPIRE_MAKER:
         _cancel_taker(memory, _PREVENTED)
@@ -279,7 +277,7 @@ def _cancel_taker(memory: Memory, reason: int) -> None:
     _tell_taker_canceled(memory, leaves, reason)
 
 
-@kernel
+@routine
 def _tell_taker_canceled(memory: Memory, lots: int, reason: int) -> None:
     state = memory.state
     tell_canceled(
@@ -351,7 +349,7 @@ def rest_order(
     return shown
 
 
-@kernel
+@routine
 def _can_fill(memory: Memory) -> bool:
     """Return whether all of a fill-or-kill taker would trade.
 
@@ -370,21 +368,18 @@ def _can_fill(memory: Memory) -> bool:
         order = first_order(memory, ladder, price)
         while order != 0:
             word = memory.orders[order * ORDER_SIZE + WORD]
-            if np.int64(memory.links[order * LINK_SIZE + OWNER]) != own:
+            if signed(memory.links[order * LINK_SIZE + OWNER]) != own:
                 available += word & LOTS_MASK
                 hidden += hidden_lots(memory, order, word)
                 if available >= wanted:
                     return True
             elif state[TAKER_PREVENTION] != _EXPIRE_MAKER:
                 return False
-            order = np.int64(memory.links[order * LINK_SIZE + NEXT])
+            order = signed(memory.links[order * LINK_SIZE + NEXT])
         available += hidden
         if available >= wanted:
             return True
-        if side == 0:
-            price = next_above(memory, ladder, price, NO_ASK)
-        else:
-            price = next_below(memory, ladder, price, NO_BID)
+        price = next_above(memory, ladder, price, NO_ASK) if side == 0 else next_below(memory, ladder, price, NO_BID)
     return False
 
 
@@ -408,7 +403,7 @@ def _wake_next(memory: Memory) -> bool:
     return True
 
 
-@kernel
+@routine
 def _wake(memory: Memory, rises: bool) -> None:
     symbol = memory.state[TAKER_SYMBOL]
     if rises:
@@ -417,9 +412,9 @@ def _wake(memory: Memory, rises: bool) -> None:
         order = first_order(memory, symbol * LADDERS + FALLING, memory.books[symbol * BOOK_SIZE + NEXT_FALL])
     word = memory.orders[order * ORDER_SIZE + WORD]
     leaves = word & LOTS_MASK
-    make_taker(memory, order, np.int64(memory.links[order * LINK_SIZE + PRICE]), leaves)
+    make_taker(memory, order, signed(memory.links[order * LINK_SIZE + PRICE]), leaves)
     memory.state[TAKER_TIME_IN_FORCE] = (word >> TIME_IN_FORCE_SHIFT) & 3
-    take_out(memory, find_id(memory, memory.state[TAKER_ID]), order)
+    remove_order(memory, order)
     tell_triggered(memory, symbol, memory.state[TAKER_ID], memory.state[TAKER_OWNER])
     start_taking(memory)
 
@@ -434,7 +429,7 @@ def make_taker(memory: Memory, order: int, price: int, leaves: int) -> None:
     state[TAKER_SIDE] = side_of(word)
     state[TAKER_PRICE] = price
     state[TAKER_LEAVES] = leaves
-    state[TAKER_OWNER] = np.int64(memory.links[order * LINK_SIZE + OWNER])
+    state[TAKER_OWNER] = signed(memory.links[order * LINK_SIZE + OWNER])
     state[TAKER_TYPE] = (word >> TYPE_SHIFT) & 3
     state[TAKER_TIME_IN_FORCE] = 0
     state[TAKER_PREVENTION] = (word >> PREVENTION_SHIFT) & 7

@@ -6,7 +6,7 @@ The ring's count of published rows is the sequence: every event is one row, and 
 
 from typing import Final
 
-from engine.kernel import inlined, kernel
+from engine.kernel import inlined, routine
 from engine.memory import SYMBOLS, TIME_NS, Memory
 from engine.ring import CONSUMED, PUBLISHED
 from engine.rows import ROW_WIDTH, TAG
@@ -187,7 +187,7 @@ def tell_amended(
     _end(memory, base, 9)
 
 
-@kernel
+@routine
 def tell_triggered(memory: Memory, symbol: int, order_id: int, owner: int) -> None:
     """Tell that a waiting order woke."""
     base = _begin(memory, _TRIGGERED)
@@ -198,7 +198,7 @@ def tell_triggered(memory: Memory, symbol: int, order_id: int, owner: int) -> No
     _end(memory, base, 5)
 
 
-@kernel
+@routine
 def tell_halted(memory: Memory, symbol: int, is_halted: int) -> None:
     """Tell that a symbol was halted or resumed."""
     base = _begin(memory, _HALTED)
@@ -208,7 +208,7 @@ def tell_halted(memory: Memory, symbol: int, is_halted: int) -> None:
     _end(memory, base, 4)
 
 
-@kernel
+@routine
 def tell_rejected(memory: Memory, symbol: int, order_id: int, owner: int, command: int, reason: int) -> None:
     """Tell of a refusal; what was out of bounds is told as none, so that the event itself is within them."""
     base = _begin(memory, _REJECTED)
