@@ -104,10 +104,10 @@ def status(run_dir: RunDir = None, as_json: Json = False) -> None:
         return
     from rich.console import Console
 
-    from screens.desk import addresses, nodes_table
+    from screens.desk import activity, addresses, nodes_table
 
     Console().print(nodes_table(document))
-    print("\n".join(addresses(document)))
+    print("\n".join(filter(None, [*addresses(document), activity(document)])))
 
 
 @app.command()

@@ -30,7 +30,7 @@ def run_desk(overrides: Mapping[str, Any], only: Collection[str], without: Colle
     from rich.live import Live
     from rich.text import Text
 
-    from screens.desk import addresses, nodes_table
+    from screens.desk import activity, addresses, nodes_table
 
     settings = load_settings(overrides).settings
     try:
@@ -45,7 +45,8 @@ def run_desk(overrides: Mapping[str, Any], only: Collection[str], without: Colle
     def screen() -> Group:
         document = supervisor.status()
         hint = "Ctrl-C stops everything" if supervisor.is_ready else "starting ..."
-        return Group(nodes_table(document), *map(Text, addresses(document)), Text(hint, style="dim"))
+        lines = [*addresses(document), activity(document)]
+        return Group(nodes_table(document), *map(Text, filter(None, lines)), Text(hint, style="dim"))
 
     if not console.is_terminal:
         announced: list[bool] = []

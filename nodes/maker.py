@@ -60,13 +60,13 @@ class MakerNode:
         try:
             loop.run()
         finally:
-            self._stop()
+            self.stop()
 
     def _on_time(self) -> None:
         if monotonic_ns() < self._pause_until_ns:
             return
         try:
-            self._cycle()
+            self.cycle()
         except VenueKeysError:
             raise
         except VenueError as error:
@@ -75,7 +75,12 @@ class MakerNode:
             self._failure_count = 0
             self._node.ready()
 
-    def _cycle(self) -> None:
+    def cycle(self) -> None:
+        """Ask the venue what is true, decide, and act, once.
+
+        Raises:
+            VenueError: if the venue fails in a way that concerns more than one quote.
+        """
         live = self._own_orders()
         self._settle_unknown(live)
         depth = self._venue.depth(self._instrument, DEPTH_LEVELS)
@@ -172,7 +177,8 @@ class MakerNode:
         mid = None if mid_ticks_x2 is None else str(mid_ticks_x2 * self._instrument.tick_size / 2)
         self._node.show(mid=mid, bid=quotes.get("buy"), ask=quotes.get("sell"), **self._counts)
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """Cancel what is ours at the venue, and hang up on the gateway."""
         try:
             for order in self._own_orders():
                 self._venue.cancel(self._instrument, order.order_id)

@@ -1,6 +1,7 @@
 """The desk on the terminal: its nodes, and where it can be reached."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from rich.table import Table
@@ -39,6 +40,23 @@ def addresses(status: Mapping[str, Any]) -> list[str]:
     if "feed" in endpoints.get("engine", {}):
         lines.append(f"book feed        {endpoints['engine']['feed']}")
     return lines
+
+
+def activity(status: Mapping[str, Any]) -> str:
+    """Return one line on what the maker does: its quotes, the mid, its trades and what they earned."""
+    figures = {row["node"]: row["figures"] for row in status["nodes"]}
+    maker, tracker = figures.get("maker", {}), figures.get("tracker", {})
+    if "mid" not in maker:
+        return ""
+    bid, ask, mid = (_price(maker.get(name)) for name in ("bid", "ask", "mid"))
+    line = f"maker            bid {bid} · mid {mid} · ask {ask}"
+    return line + (
+        f" · {tracker['trades']} trades today, PnL {_price(tracker.get('pnl'))}" if "trades" in tracker else ""
+    )
+
+
+def _price(text: str | None) -> str:
+    return "-" if text in (None, "None") else f"{Decimal(str(text)):,.2f}"
 
 
 def uptime_text(seconds: float) -> str:

@@ -1,0 +1,197 @@
+"""What ccxt raises, turned into what the desk can act on; every answer comes from a real HTTP server."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from market.codes import Side
+from market.instrument import default_instruments
+from venues.binance import BinanceVenue
+from venues.venue import (
+    VenueBusyError,
+    VenueError,
+    VenueKeysError,
+    VenueRefusedError,
+    VenueUnavailableError,
+    VenueUnknownError,
+)
+
+BTCUSDT = default_instruments()[0]
+API_KEY, SECRET = "k" * 64, "s" * 64
+_FILTERS = [
+    {"filterType": "PRICE_FILTER", "minPrice": "0.01", "maxPrice": "1000000.00", "tickSize": "0.01"},
+    {"filterType": "LOT_SIZE", "minQty": "0.00001", "maxQty": "9000.0", "stepSize": "0.00001"},
+    {"filterType": "NOTIONAL", "minNotional": "5.0"},
+]
+_MARKET = {
+    "symbol": "BTCUSDT",
+    "status": "TRADING",
+    "baseAsset": "BTC",
+    "quoteAsset": "USDT",
+    "baseAssetPrecision": 8,
+    "quotePrecision": 8,
+    "quoteAssetPrecision": 8,
+    "orderTypes": ["LIMIT", "LIMIT_MAKER"],
+    "isSpotTradingAllowed": True,
+    "permissions": ["SPOT"],
+    "permissionSets": [["SPOT"]],
+    "filters": _FILTERS,
+}
+
+
+class Answering(ThreadingHTTPServer):
+    """A venue that knows its markets and gives one prepared answer to everything else."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.answer: tuple[int, dict[str, str], bytes] | None = (200, {}, b"{}")
+        self.calls: list[str] = []
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Answering
+
+    def _serve(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if "exchangeInfo" in self.path:
+            self._send(200, {}, json.dumps({"timezone": "UTC", "symbols": [_MARKET]}).encode())
+            return
+        self.server.calls.append(f"{self.command} {self.path.split('?')[0]}")
+        if "/time" in self.path:
+            self._send(200, {}, b'{"serverTime": 1}')
+        elif self.server.answer is None:
+            self.close_connection = True  # the reply is lost
+        else:
+            self._send(*self.server.answer)
+
+    do_GET = do_POST = do_DELETE = _serve  # noqa: N815 - named by http.server
+
+    def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Type": "application/json", **headers}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def server() -> Iterator[Answering]:
+    """The venue."""
+    with Answering() as one:
+        thread = threading.Thread(target=one.serve_forever, args=(0.02,))
+        thread.start()
+        yield one
+        one.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def venue(server: Answering) -> BinanceVenue:
+    """Our way to it."""
+    one = BinanceVenue("testnet", f"http://127.0.0.1:{server.server_address[1]}", API_KEY, SECRET, timeout_ms=1_000)
+    one.load(BTCUSDT)
+    return one
+
+
+def _place(venue: BinanceVenue) -> None:
+    venue.place(BTCUSDT, Side.BUY, 9_120_223, 1_094, "tb-test-1")
+
+
+def _error(code: int, text: str) -> bytes:
+    return json.dumps({"code": code, "msg": text}).encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "kind"),
+    [
+        (400, {}, _error(-2010, "Order would immediately match and take."), VenueRefusedError),
+        (400, {}, _error(-2010, "Account has insufficient balance for requested action."), VenueRefusedError),
+        (400, {}, _error(-1013, "Filter failure: NOTIONAL"), VenueRefusedError),
+        (401, {}, _error(-2015, "Invalid API-key, IP, or permissions for action."), VenueKeysError),
+        (400, {}, _error(-2014, "API-key format invalid."), VenueKeysError),
+        (429, {"Retry-After": "7"}, _error(-1003, "Too much request weight used."), VenueBusyError),
+        (418, {"Retry-After": "7"}, _error(-1003, "Way too much request weight used; IP banned."), VenueBusyError),
+        (504, {}, _error(-1007, "Timeout waiting for response from backend server."), VenueUnknownError),
+        (503, {}, b"Service Unavailable", VenueUnknownError),
+        (502, {"Content-Type": "text/html"}, b"<html>Bad Gateway</html>", VenueUnknownError),
+        (200, {"Content-Type": "text/html"}, b"<html>Maintenance</html>", VenueUnknownError),
+    ],
+)
+def test_order_answers_have_one_meaning_each(
+    server: Answering, venue: BinanceVenue, status: int, headers: dict[str, str], body: bytes, kind: type[VenueError]
+) -> None:
+    """Refused means not done; a lost or senseless reply means unknown, and is never sent again by itself."""
+    server.answer = (status, headers, body)
+    with pytest.raises(kind) as caught:
+        _place(venue)
+    assert type(caught.value) is kind
+    assert [call for call in server.calls if call.startswith("POST")] == ["POST /api/v3/order"]
+    for secret in (API_KEY, SECRET, "signature"):
+        assert secret not in str(caught.value)
+
+
+def test_busy_venue_says_how_long_to_wait(server: Answering, venue: BinanceVenue) -> None:
+    """Retry-After is honoured."""
+    server.answer = (429, {"Retry-After": "7"}, _error(-1003, "Too much request weight used."))
+    with pytest.raises(VenueBusyError) as caught:
+        venue.balances()
+    assert caught.value.retry_after_s == 7
+
+
+def test_lost_reply_to_an_order_is_unknown_and_to_a_question_is_not(server: Answering, venue: BinanceVenue) -> None:
+    """The connection closes after the request was read."""
+    server.answer = None
+    with pytest.raises(VenueUnknownError):
+        _place(venue)
+    with pytest.raises(VenueUnavailableError):
+        venue.balances()
+    assert server.calls.count("POST /api/v3/order") == 1
+
+
+def test_venue_out_of_reach_did_nothing(server: Answering, venue: BinanceVenue) -> None:
+    """No connection, no order: it may be placed again."""
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(VenueUnavailableError):
+        _place(venue)
+
+
+def test_clock_ahead_is_mended_through_the_venue_s_time(server: Answering, venue: BinanceVenue) -> None:
+    """-1021 was not executed: ask for the time, sign anew, once."""
+    server.answer = (400, {}, _error(-1021, "Timestamp for this request is outside of the recvWindow."))
+    with pytest.raises(VenueRefusedError):
+        _place(venue)
+    assert server.calls == ["POST /api/v3/order", "GET /api/v3/time", "POST /api/v3/order"]
+
+
+def test_cancel_of_an_order_that_is_gone_is_no_error(server: Answering, venue: BinanceVenue) -> None:
+    """It was filled on the way; another refusal stays one."""
+    server.answer = (400, {}, _error(-2011, "Unknown order sent."))
+    venue.cancel(BTCUSDT, "5")
+    server.answer = (400, {}, _error(-1100, "Illegal characters found in a parameter."))
+    with pytest.raises(VenueRefusedError):
+        venue.cancel(BTCUSDT, "5")
+
+
+def test_unknown_order_is_not_found(server: Answering, venue: BinanceVenue) -> None:
+    """The answer to `what became of it` may be `never heard of it`."""
+    server.answer = (400, {}, _error(-2013, "Order does not exist."))
+    assert venue.find_order(BTCUSDT, "tb-test-1") is None
+
+
+def test_other_ticks_are_refused_before_any_order(server: Answering) -> None:
+    """A desk in wrong units would be off by powers of ten."""
+    other = BinanceVenue("testnet", f"http://127.0.0.1:{server.server_address[1]}", API_KEY, SECRET, timeout_ms=1_000)
+    wrong = type(BTCUSDT)(0, "BTCUSDT", "BTC", "USDT", BTCUSDT.tick_size * 10, BTCUSDT.lot_size)
+    with pytest.raises(VenueRefusedError, match="ticks and lots"):
+        other.load(wrong)
