@@ -100,9 +100,10 @@ def link_table(_: str) -> str:
     says = comments(Kind)
     rows = []
     for kind in Kind:
-        sender, fields = says[kind.name].split(": ", 1)
-        rows.append((int(kind), f"`{kind.name}`", sender, f"`{fields}`"))
-    return table(("kind", "name", "sent by", "header"), rows)
+        sender, rest = says[kind.name].split(": ", 1)
+        fields, _, note = rest.partition("; ")
+        rows.append((int(kind), f"`{kind.name}`", sender, f"`{fields}`", note))
+    return table(("kind", "name", "sent by", "header", "says"), rows)
 
 
 def channels_table(_: str) -> str:
