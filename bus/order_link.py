@@ -4,8 +4,13 @@ Both ends are pure: frames go in, frames come out, and the caller owns the socke
 `[header, payload]`: the header a small msgpack array, the payload messages one after the other.
 
 Each direction is a numbered stream. Whoever sends keeps a frame until the other end has acknowledged it; whoever
-receives drops what it has already had, and on a gap asks for the rest with HELLO (source) or WELCOME (engine). An
-engine that starts with an empty memory begins a new epoch: both streams start anew, and the source is told.
+receives drops what it has already had, and on a gap asks for the rest with HELLO (source) or WELCOME (engine): once,
+and again when a retry time or a heartbeat has passed. An engine that starts with an empty memory begins a new epoch:
+both streams start anew, and the source is told.
+
+A frame of a connection that is gone may be read after the first frame of the next one. So a source that starts takes an
+incarnation that is higher than those before, and the engine lets nobody of a lower one in; should it be lower because
+the clock was set back, the engine says which one to surpass.
 """
 
 from collections import deque
@@ -17,21 +22,24 @@ from typing import NamedTuple
 import msgpack
 
 from bus.codec import decode_events, encode_all
+from bus.topology import Source
 from market.commands import Command
 from market.events import Event
-from market.limits import BATCH_MESSAGES_MAX, UNACKNOWLEDGED_FRAMES_MAX
+from market.limits import BATCH_MESSAGES_MAX, ID_MAX, UNACKNOWLEDGED_FRAMES_MAX
 
 Frames = list[bytes]
 SILENT_RETRIES = 4  # unanswered for so many retry times, the engine is held to be gone
+_HEADER_BYTES_MAX = 46  # five integers
 
 
 class Kind(IntEnum):
     """The first integer of a header."""
 
-    HELLO = 1  # source: [kind, source, epoch, report_sequence, is_fresh]
+    HELLO = 1  # source: [kind, source, epoch, report_sequence, incarnation]; epoch 0: it remembers none
     WELCOME = 2  # engine: [kind, epoch, command_sequence, report_sequence, last_order_id]
     COMMANDS = 3  # source: [kind, epoch, first_sequence, count, report_sequence]
     REPORTS = 4  # engine: [kind, epoch, first_sequence, count, command_sequence]
+    STRANGER = 5  # engine: [kind, incarnation, 0, 0, 0]; say HELLO, with a higher incarnation than that
 
 
 class LinkError(Exception):
@@ -39,11 +47,14 @@ class LinkError(Exception):
 
 
 class Connected(NamedTuple):
-    """The engine answered: it has taken our commands up to `command_sequence` of this epoch; reports may still follow.
+    """The engine answered, and takes commands.
 
-    `is_new_epoch`: the engine is not the one that we knew, or we remember none: what should rest must be entered again.
+    `command_sequence`: the last of our commands that needs no waiting for: it is reported completely, or it is from
+    before our restart, and its reports may still follow.
     `report_sequence`: in a new epoch, the number of the last report that it will not send again.
     `last_order_id`: the highest id of ours that it has seen (0: none); ids start after it.
+    `is_new_epoch`: the engine is not the one that we knew, or we remember none, or reports are lost for good because we
+    were away for too long: what should rest must be compared and entered again.
     """
 
     epoch: int
@@ -56,7 +67,8 @@ class Connected(NamedTuple):
 class Reports(NamedTuple):
     """Events of our orders, in the engine's order; every command up to `command_sequence` is completely handled.
 
-    `report_sequence` is the number of the last event; pass it to a new SourceEnd to resume after it.
+    `report_sequence` is the number of the last event; pass it to a new SourceEnd to resume after it. The next `send` or
+    `tick` acknowledges it: what must not be lost has to be kept for good before.
     """
 
     epoch: int
@@ -78,12 +90,14 @@ class _SentFrame(NamedTuple):
 
 def _header(frames: Frames) -> list[int]:
     try:
-        header = msgpack.unpackb(frames[0], max_array_len=8, max_str_len=0, max_map_len=0, max_bin_len=0, max_ext_len=0)
-    except (ValueError, msgpack.UnpackException, IndexError) as error:
-        raise LinkError(f"expected a link header: {error}") from None
-    if len(frames) != 2 or type(header) is not list or len(header) != 5 or any(type(n) is not int for n in header):
-        raise LinkError(f"expected a header of five integers and a payload, was {str(header)[:60]}")
-    return header
+        head, _ = frames
+        header = msgpack.unpackb(head[: _HEADER_BYTES_MAX + 1])
+    except (ValueError, msgpack.UnpackException) as error:
+        raise LinkError(f"expected a link header and a payload: {str(error) or type(error).__name__}") from None
+    is_header = type(header) is list and len(header) == 5
+    if not is_header or any(type(n) is not int or not 0 <= n <= ID_MAX for n in header):
+        raise LinkError(f"expected a header of five integers, was {str(header)[:60]}")
+    return header  # type: ignore[no-any-return]
 
 
 def _frames(payload: bytes, *header: int) -> Frames:
@@ -95,15 +109,18 @@ class SourceEnd:
 
     Args:
         source: our number in `bus.topology.Source`.
+        incarnation: higher than at our last start: the time of day, ns since 1970.
         resume: epoch and number of the last report that we have kept for good, (0, 0) if we keep nothing.
         retry_ns: how long to wait for an answer before asking again.
     """
 
-    def __init__(self, source: int, resume: tuple[int, int] = (0, 0), retry_ns: int = 500_000_000) -> None:
+    def __init__(
+        self, source: int, incarnation: int, resume: tuple[int, int] = (0, 0), retry_ns: int = 500_000_000
+    ) -> None:
         self._source = source
+        self._incarnation = incarnation
         self._retry_ns = retry_ns
         self._epoch, self._report_sequence = resume
-        self._is_fresh = resume == (0, 0)
         self._is_connected = False
         self._was_welcomed = False
         self._next_sequence = 1
@@ -112,8 +129,10 @@ class SourceEnd:
         self._is_report_owed = False
         self._last_heard_ns: int | None = None  # None: the next tick starts to count
         self._last_sent_ns = 0
-        self._last_hello_ns = 0
-        self._outbox: deque[Frames] = deque([self._hello()])
+        self._asked_ns: int | None = None  # likewise
+        self._outbox: deque[Frames] = deque()
+        self._is_asking = False  # a HELLO is on its way: another would bring everything twice
+        self._ask()
 
     @property
     def is_connected(self) -> bool:
@@ -153,18 +172,24 @@ class SourceEnd:
 
         Raises:
             LinkError: if the frames are not of this protocol.
+            MalformedMessageError: if the reports in them are not events.
         """
-        kind, epoch, *rest = _header(frames)
+        kind, *rest = _header(frames)
         self._last_heard_ns = None
         if kind == Kind.WELCOME:
-            return [self._welcomed(epoch, *rest)]
-        if kind != Kind.REPORTS:
-            raise LinkError(f"expected WELCOME or REPORTS from the engine, was kind {kind}")
-        if not self._was_welcomed or epoch != self._epoch:
-            self._outbox.append(self._hello())
+            return [self._welcomed(*rest)]
+        if kind == Kind.STRANGER:
+            self._introduce(rest[0])
             return []
-        self._is_connected = True
-        return self._reported(*rest, payload=frames[1])
+        if kind != Kind.REPORTS:
+            raise LinkError(f"expected WELCOME, REPORTS or STRANGER from the engine, was kind {kind}")
+        epoch, first, count, command_sequence = rest
+        if not self._is_connected:
+            self._ask()  # only a WELCOME connects: whoever waits for the engine is told once, by Connected
+        if not self._was_welcomed or epoch != self._epoch:
+            self._ask()
+            return []
+        return self._reported(first, count, command_sequence, frames[1])
 
     def tick(self, now_ns: int) -> None:
         """Ask again if the engine owes us an answer; acknowledge its reports; say that we are here.
@@ -174,13 +199,15 @@ class SourceEnd:
         """
         if self._last_heard_ns is None:
             self._last_heard_ns = now_ns
+        if self._asked_ns is None:
+            self._asked_ns = now_ns
         silence_ns = now_ns - self._last_heard_ns
-        is_hello_due = now_ns - self._last_hello_ns > self._retry_ns
         if silence_ns > SILENT_RETRIES * self._retry_ns:
             self._is_connected = False
-        if silence_ns > self._retry_ns and is_hello_due and (not self._is_connected or self._unacknowledged):
-            self._last_hello_ns = now_ns
-            self._outbox.append(self._hello())
+        is_unanswered = silence_ns > self._retry_ns and bool(self._unacknowledged or not self._is_connected)
+        if (self._is_asking or is_unanswered) and now_ns - self._asked_ns > self._retry_ns:
+            self._is_asking = False
+            self._ask()
         elif self._is_connected and (self._is_report_owed or now_ns - self._last_sent_ns > self._retry_ns):
             self._last_sent_ns = now_ns
             self._is_report_owed = False
@@ -192,32 +219,46 @@ class SourceEnd:
         self._outbox.clear()
         return frames
 
-    def _hello(self) -> Frames:
-        return _frames(b"", Kind.HELLO, self._source, self._epoch, self._report_sequence, int(self._is_fresh))
+    def _ask(self) -> None:
+        if not self._is_asking:
+            self._is_asking, self._asked_ns = True, None
+            header = (Kind.HELLO, self._source, self._epoch, self._report_sequence, self._incarnation)
+            self._outbox.append(_frames(b"", *header))
+
+    def _introduce(self, incarnation: int) -> None:
+        if incarnation > self._incarnation:
+            self._incarnation = incarnation + 1
+            self._is_asking = False  # that one was refused
+        self._ask()
 
     def _commands(self, frame: _SentFrame) -> Frames:
         return _frames(frame.payload, Kind.COMMANDS, self._epoch, frame.first, frame.size, self._report_sequence)
 
     def _welcomed(self, epoch: int, command_sequence: int, report_sequence: int, last_order_id: int) -> Connected:
-        is_new_epoch = epoch != self._epoch or self._is_fresh
+        is_lossy = report_sequence > self._report_sequence
+        is_new_epoch = epoch != self._epoch or is_lossy
         if epoch != self._epoch or not self._was_welcomed:
             # We come back to an engine that knows more of us than we do (our restart), or less (its restart).
             self._unacknowledged.clear()
             self._next_sequence = command_sequence + 1
             self._acknowledged = 0
+            done = command_sequence
+        else:
+            done = self._acknowledged
         if is_new_epoch:
             self._report_sequence = report_sequence
-        self._epoch, self._is_connected, self._is_fresh, self._was_welcomed = epoch, True, False, True
+        self._epoch, self._is_connected, self._was_welcomed, self._is_asking = epoch, True, True, False
         self._forget(command_sequence)
         self._outbox.extend(self._commands(frame) for frame in self._unacknowledged)
-        return Connected(epoch, command_sequence, self._report_sequence, last_order_id, is_new_epoch)
+        return Connected(epoch, done, self._report_sequence, last_order_id, is_new_epoch)
 
-    def _reported(self, first: int, count: int, command_sequence: int, *, payload: bytes) -> list[Connected | Reports]:
+    def _reported(self, first: int, count: int, command_sequence: int, payload: bytes) -> list[Connected | Reports]:
         if first > self._report_sequence + 1:
-            self._outbox.append(self._hello())
+            self._ask()
             return []
         events = decode_events(payload)
-        assert len(events) == count, f"a frame of {count} reports held {len(events)}"
+        if len(events) != count:
+            raise LinkError(f"expected {count} reports in the frame, was {len(events)}")
         fresh = events[self._report_sequence + 1 - first :]
         if fresh:
             self._report_sequence = first + count - 1
@@ -244,20 +285,38 @@ class CommandBatch(NamedTuple):
 
 @dataclass(slots=True)
 class _Peer:
+    """What the engine knows of a source.
+
+    Attributes:
+        taken: the number of the last command that was given to the caller.
+        handled: the number of the last command that the caller has said to be done.
+        gap_after: what was `taken` when the source was last asked for what is missing after it.
+    """
+
     identity: bytes
-    command_sequence: int = 0
+    incarnation: int
+    taken: int = 0
+    handled: int = 0
+    gap_after: int = -1
     last_order_id: int = 0
     report_sequence: int = 0
     unacknowledged: deque[_SentFrame] = field(default_factory=deque)
+    is_welcome_due: bool = False
+    is_resend_due: bool = False
 
 
 class EngineEnd:
     """The engine's end of every order link, one peer a source.
 
-    The caller takes what `receive` returns, handles it wholly, then says so with `report`.
+    The caller takes what `receive` returns for as many frames as it likes, handles all of it wholly, says so with
+    `report`, and only then sends what `outgoing` returns.
+
+    Args:
+        epoch: of this life of the engine, positive, another than those before.
     """
 
     def __init__(self, epoch: int) -> None:
+        assert epoch > 0, f"epoch 0 is that of a source that remembers none, was {epoch}"
         self._epoch = epoch
         self._peers: dict[int, _Peer] = {}
         self._source_by_identity: dict[bytes, int] = {}
@@ -278,60 +337,90 @@ class EngineEnd:
         source = self._source_by_identity.get(identity)
         epoch, first, count, report_sequence = rest
         if source is None or epoch != self._epoch:
-            # From before our restart or its reconnection: a report of no known epoch makes the source say hello.
-            self._outbox.append((identity, _frames(b"", Kind.REPORTS, 0, 1, 0, 0)))
+            self._outbox.append((identity, _frames(b"", Kind.STRANGER, 0, 0, 0, 0)))  # from before a restart
             return None
-        peer = self._peers[source]
-        self._forget(peer, report_sequence)
-        if first > peer.command_sequence + 1:
-            self._welcome(peer)  # a gap: ask for the rest
-            return None
-        if count == 0:
-            self.report(source, ())  # a heartbeat: its answer shows the source whether it has all its reports
-            return None
-        skip = peer.command_sequence + 1 - first
-        if skip >= count or len(peer.unacknowledged) >= UNACKNOWLEDGED_FRAMES_MAX:
-            return None  # nothing new, or the source does not take its reports: its commands wait
-        return CommandBatch(source, frames[1], count, skip)
+        if first < 1 or count > BATCH_MESSAGES_MAX:
+            raise LinkError(f"expected at most {BATCH_MESSAGES_MAX} commands, was {count} from number {first}")
+        self._forget(self._peers[source], report_sequence)
+        return self._take(source, first, count, frames[1])
 
     def report(self, source: int, events: Sequence[Event], handled: int = 0, last_order_id: int = 0) -> None:
         """Tell a source what happened to its orders, and that `handled` more of its commands are completely done.
 
-        Events for a source that has never said hello are dropped: nobody knows it.
+        Events for a source that has never said hello are dropped: nobody knows it. Those for a source that is away are
+        kept up to a maximum; should the first be lost for good, its next WELCOME says so.
         """
         peer = self._peers.get(source)
         if peer is None:
             return
-        peer.command_sequence += handled
+        assert peer.handled + handled <= peer.taken, f"{handled} handled after {peer.handled}, of {peer.taken} taken"
         peer.last_order_id = max(peer.last_order_id, last_order_id)
-        frame = _SentFrame(peer.report_sequence + 1, len(events), encode_all(events), peer.command_sequence)
-        peer.report_sequence += len(events)
-        if events:
-            peer.unacknowledged.append(frame)
-        self._outbox.append((peer.identity, self._reports(frame)))
+        for start in range(0, max(len(events), 1), BATCH_MESSAGES_MAX):
+            batch = events[start : start + BATCH_MESSAGES_MAX]
+            if start + BATCH_MESSAGES_MAX >= len(events):
+                peer.handled += handled  # the last frame: only with it are the commands completely reported
+            self._send(peer, batch)
+        while len(peer.unacknowledged) > UNACKNOWLEDGED_FRAMES_MAX:
+            peer.unacknowledged.popleft()
 
     def outgoing(self) -> list[tuple[bytes, Frames]]:
         """Return and forget what must now be sent, each with the identity of its peer."""
+        for peer in self._peers.values():
+            if peer.is_welcome_due:
+                self._welcome(peer)
         frames = list(self._outbox)
         self._outbox.clear()
         return frames
 
-    def _greet(self, identity: bytes, source: int, epoch: int, report_sequence: int, is_fresh: int) -> None:
-        peer = self._peers.setdefault(source, _Peer(identity))
+    def _greet(self, identity: bytes, source: int, epoch: int, report_sequence: int, incarnation: int) -> None:
+        if source not in list(Source):
+            raise LinkError(f"expected HELLO from a known source, was {source}")
+        peer = self._peers.setdefault(source, _Peer(identity, incarnation))
+        if incarnation < peer.incarnation:
+            self._outbox.append((identity, _frames(b"", Kind.STRANGER, peer.incarnation, 0, 0, 0)))
+            return
+        if epoch == self._epoch:
+            self._forget(peer, report_sequence)
+        elif incarnation > peer.incarnation:
+            peer.unacknowledged.clear()  # the process that they were for is gone, and this one keeps nothing
         self._source_by_identity.pop(peer.identity, None)
         self._source_by_identity[identity] = source
-        peer.identity = identity
-        if is_fresh or epoch != self._epoch:
-            peer.unacknowledged.clear()
-        else:
-            self._forget(peer, report_sequence)
-        self._welcome(peer)
-        self._outbox.extend((identity, self._reports(frame)) for frame in peer.unacknowledged)
-        self.report(source, ())
+        peer.identity, peer.incarnation = identity, incarnation
+        peer.is_welcome_due = peer.is_resend_due = True
+
+    def _take(self, source: int, first: int, count: int, payload: bytes) -> CommandBatch | None:
+        peer = self._peers[source]
+        if first > peer.taken + 1:
+            if count == 0 or peer.gap_after != peer.taken:
+                peer.gap_after = peer.taken
+                peer.is_welcome_due = True
+            return None
+        if count == 0:
+            self._send(peer, ())  # its heartbeat: the answer shows the source whether it has all its reports
+            return None
+        skip = peer.taken + 1 - first
+        if skip >= count or len(peer.unacknowledged) >= UNACKNOWLEDGED_FRAMES_MAX:
+            return None  # nothing new, or the source does not take its reports: its commands wait
+        peer.taken = first + count - 1
+        return CommandBatch(source, payload, count, skip)
 
     def _welcome(self, peer: _Peer) -> None:
-        header = (Kind.WELCOME, self._epoch, peer.command_sequence, peer.report_sequence, peer.last_order_id)
+        kept = peer.unacknowledged
+        report_sequence = kept[0].first - 1 if kept else peer.report_sequence
+        header = (Kind.WELCOME, self._epoch, peer.taken, report_sequence, peer.last_order_id)
         self._outbox.append((peer.identity, _frames(b"", *header)))
+        is_resend_due, peer.is_welcome_due, peer.is_resend_due = peer.is_resend_due, False, False
+        if is_resend_due:
+            self._outbox.extend((peer.identity, self._reports(frame)) for frame in kept)
+            self._send(peer, ())
+
+    def _send(self, peer: _Peer, events: Sequence[Event]) -> None:
+        frame = _SentFrame(peer.report_sequence + 1, len(events), encode_all(events), peer.handled)
+        peer.report_sequence += len(events)
+        if events:
+            peer.unacknowledged.append(frame)
+        if not peer.is_resend_due:
+            self._outbox.append((peer.identity, self._reports(frame)))
 
     def _reports(self, frame: _SentFrame) -> Frames:
         return _frames(frame.payload, Kind.REPORTS, self._epoch, frame.first, frame.size, frame.acknowledges)

@@ -7,6 +7,7 @@ from bus.channel import ChannelSocket
 from bus.codec import MalformedMessageError
 from bus.order_link import Connected, LinkError, Reports, SourceEnd
 from bus.topology import ORDERS, Source
+from market.clock import time_ns
 from market.commands import Command
 
 
@@ -25,7 +26,7 @@ class OrderSource:
         self.source = source
         self.socket = ChannelSocket(ORDERS, run_dir)
         self.bad_frame_count = 0
-        self._link = SourceEnd(source, resume)
+        self._link = SourceEnd(source, time_ns(), resume)
 
     @property
     def is_connected(self) -> bool:
