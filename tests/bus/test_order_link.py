@@ -157,11 +157,13 @@ def test_starts_afresh_with_an_engine_that_knows_it() -> None:
     link = Link().connected()
     link.source.send(orders(11, 13))
     link.settle()
+    link.engine.report(SOURCE, [EXECUTED])  # for a process that is gone
+    link.engine.outgoing()
     fresh = Link((0, 0), 2, link.engine)
     fresh.up()
-    assert fresh.down() == [Connected(EPOCH, 3, 3, 13, is_new_epoch=True), Reports(EPOCH, [], 3, 3)]
+    assert fresh.down() == [Connected(EPOCH, 3, 4, 13, is_new_epoch=True), Reports(EPOCH, [], 4, 3)]
     fresh.engine.report(SOURCE, [EXECUTED])
-    assert fresh.down() == [Reports(EPOCH, [EXECUTED], 4, 3)]
+    assert fresh.down() == [Reports(EPOCH, [EXECUTED], 5, 3)]
 
 
 def test_tells_a_fresh_source_of_commands_that_waited_before_its_hello() -> None:
@@ -250,8 +252,7 @@ def test_keeps_a_dead_process_out() -> None:
     dead, living = Link(incarnation=1).connected(), Link((EPOCH, 0), 2)
     living.engine = dead.engine
     dead.source.send(orders(11, 11))
-    late_hello = SourceEnd(SOURCE, 1, (0, 0), RETRY_NS).outgoing()
-    late_frames = [*dead.source.outgoing(), *late_hello, *late_hello]
+    late_frames = [*SourceEnd(SOURCE, 1, (0, 0), RETRY_NS).outgoing(), *dead.source.outgoing()]
     living.connected()
     living.source.send(orders(21, 21))
     assert dead.take(late_frames) == []
