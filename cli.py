@@ -1,5 +1,6 @@
 """The command line of tickbus: `python cli.py --help`. Nothing heavy is imported before a command needs it."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -126,11 +127,11 @@ def logs(
 @app.command()
 def node(name: str, run_dir: RunDir = None) -> None:
     """Run one node in the foreground, as systemd or a container would."""
-    from nodes.node import run_node
+    from nodes.node import NodeError, run_node
     from nodes.roster import NODE_NAMES
 
     if name not in NODE_NAMES:
-        raise typer.BadParameter(f"expected one of {', '.join(NODE_NAMES)}, was {name!r}", param_hint="NAME")
+        raise NodeError(f"there is no node {name!r}; the nodes are {', '.join(NODE_NAMES)}")
     raise typer.Exit(run_node(name, _settings(run_dir=run_dir).settings))
 
 
@@ -241,6 +242,7 @@ def config_show(run_dir: RunDir = None) -> None:
 
 def main() -> None:
     """Run a command; what a person can mend is one line and exit code 1."""
+    os.umask(0o077)  # nothing that we write is for others
     try:
         app()
     except KeyboardInterrupt:

@@ -19,6 +19,7 @@ from paper.accounts import FIRST_ACCOUNT, Accounts, KeyFileError, load_or_create
 from paper.commission import Commission
 from paper.exchange import Exchange
 from paper.ledger import Ledger, LedgerError
+from paper.public_book import Position
 from paper.rest import create_app
 
 TICK_MS = 50
@@ -38,9 +39,12 @@ class FeedBook:
             return Depth((), ())
         return self._subscriber.replicas[book_topic(self._symbols[symbol_id])].book.depth(level_count)
 
-    def update_id(self, symbol_id: int) -> int:
-        """Return the sequence of the last change."""
-        return self._subscriber.replicas[book_topic(self._symbols[symbol_id])].sequence
+    def position(self, symbol_id: int) -> Position:
+        """Return the engine's epoch and the sequence of the last change; epoch 0 while the engine is silent."""
+        if not self._subscriber.is_live(monotonic_ns()):
+            return Position(0, 0)
+        replica = self._subscriber.replicas[book_topic(self._symbols[symbol_id])]
+        return Position(replica.epoch, replica.sequence)
 
 
 class PaperNode:
@@ -62,6 +66,7 @@ class PaperNode:
             self._subscriber.receive(monotonic_ns())
             self._subscriber.tick(monotonic_ns())
             self._take_trades()
+            self._exchange.market.on_book()
             self._source.tick(monotonic_ns())
             await wait_readable(sockets, TICK_MS)
 
@@ -98,7 +103,7 @@ class PaperNode:
                 fresh.append(trade)
             if fresh:
                 self._last_trade[key] = fresh[0].trade_id
-                self._exchange.on_public_trades(replica.epoch, symbol_id, fresh[::-1], time_ns())
+                self._exchange.market.on_trades(replica.epoch, symbol_id, fresh[::-1], time_ns())
 
 
 async def _serve(node: Node) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -25,6 +26,7 @@ from market.instrument import Instrument, default_instruments
 CONFIG_FILE = Path("tickbus.toml")
 ENV_PREFIX = "TICKBUS_"
 ENV_DELIMITER = "__"
+REAL_EXCHANGES = ("binance.com", "binance.us", "binance.vision", "binance.me")
 SECRET_KEYS = frozenset({"venue.api_key", "venue.secret"})
 
 Port = Annotated[int, Field(ge=0, le=65_535, description="0 takes a free one")]
@@ -94,6 +96,15 @@ class VenueSettings(Section):
     timeout_ms: Annotated[int, Field(ge=100, le=60_000)] = 5_000
     api_key: SecretStr | None = None
     secret: SecretStr | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _not_real_money(cls, value: str | None) -> str | None:
+        host = (urlsplit(value).hostname or "") if value else ""
+        is_practice = host.startswith(("testnet.", "demo-"))
+        if host.endswith(REAL_EXCHANGES) and not is_practice:
+            raise ValueError("expected a testnet or a look-alike: this is Binance's exchange for real money")
+        return value
 
 
 class MakerSettings(Section):

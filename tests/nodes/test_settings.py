@@ -61,6 +61,15 @@ def test_numbers_that_are_none_are_refused(text: str) -> None:
         load_settings({"maker.notional": text})
 
 
+@pytest.mark.parametrize("host", ["api.binance.com", "api1.binance.com", "api.binance.us", "data-api.binance.vision"])
+def test_real_money_is_out_of_reach(host: str) -> None:
+    """The desk trades at testnets and look-alikes; a slip of the URL must not reach the exchange itself."""
+    with pytest.raises(SettingsError, match="real money"):
+        load_settings({"venue.url": f"https://{host}"})
+    for practice in ("https://testnet.binance.vision", "https://demo-api.binance.com", "http://127.0.0.1:8084"):
+        assert load_settings({"venue.url": practice}).settings.venue.url == practice
+
+
 def test_broken_toml_is_one_error() -> None:
     """With the file's name and the place."""
     Path("tickbus.toml").write_text("[maker\n")
