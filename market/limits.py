@@ -16,12 +16,15 @@ ORDER_IDS_PER_SOURCE: Final = 10**12
 OWNERS_PER_SOURCE: Final = 65_536
 
 FRAME_BYTES_MAX: Final = 1 << 20  # a frame of the bus, and an unfinished message of a TCP client
+SNAPSHOT_BYTES_MAX: Final = 1 << 26  # a frame with every order of a book, 27 bytes each
 BATCH_MESSAGES_MAX: Final = 4_096  # messages that an engine takes into its ring at once
 RING_SLOTS: Final = 8_192  # a power of two
 UNACKNOWLEDGED_FRAMES_MAX: Final = 65_536  # kept by each end of an order link until the other end has them
 FEED_HIGH_WATER_MARK: Final = 100_000  # messages queued for one slow subscriber before it has a gap
 ORDERS_HIGH_WATER_MARK: Final = 10_000
 TCP_SESSIONS_MAX: Final = 256
+JOURNAL_FILE_BYTES_MAX: Final = 1 << 28  # of one file of the journal; the next record begins the next file
+JOURNAL_FILES_MAX: Final = 100_000
 HTTP_BODY_BYTES_MAX: Final = 64 * 1024
 TRADES_KEPT_MAX: Final = 1_000  # recent trades that a replica remembers
 IPC_PATH_BYTES_MAX: Final = 107  # sockaddr_un
