@@ -7,7 +7,7 @@ has the same three frames; its messages are the state after `sequence`.
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import msgpack
 from sortedcontainers import SortedDict
@@ -19,6 +19,7 @@ from market.feed_messages import BestPrices, BookOrder, BookTrade, FeedMessage
 from market.limits import TRADES_KEPT_MAX
 
 Frames = list[bytes]
+_HEADER_BYTES_MAX = 37  # four integers
 FEED_WAITING_MAX = 10_000  # messages held back while a snapshot is on its way
 
 
@@ -68,14 +69,17 @@ def unpack_frame(frames: Frames) -> FeedFrame:
         FeedError: if it is not one.
     """
     try:
-        topic, header, payload = frames
-        epoch, sequence, count, time_ns = msgpack.unpackb(header)
+        topic, head, payload = frames
+        header = msgpack.unpackb(head[: _HEADER_BYTES_MAX + 1])
         messages = decode(payload)
-    except (ValueError, TypeError, msgpack.UnpackException) as error:
-        raise FeedError(f"expected topic, header and messages: {error}") from None
-    if len(messages) != count:
-        raise FeedError(f"expected {count} messages of {topic!r}, was {len(messages)}")
-    return FeedFrame(topic, epoch, sequence, time_ns, messages)  # type: ignore[arg-type]
+    except (ValueError, msgpack.UnpackException) as error:
+        raise FeedError(f"expected topic, header and messages: {str(error) or type(error).__name__}") from None
+    if type(header) is not list or len(header) != 4 or any(type(n) is not int or n < 0 for n in header):
+        raise FeedError(f"expected a header of four integers, was {str(header)[:60]}")
+    epoch, sequence, count, time_ns = header
+    if len(messages) != count or not all(isinstance(message, FeedMessage) for message in messages):
+        raise FeedError(f"expected {count} feed messages of {topic[:60]!r}, was {len(messages)} messages")
+    return FeedFrame(topic, epoch, sequence, time_ns, cast("list[FeedMessage]", messages))
 
 
 class FeedStream:

@@ -6,7 +6,7 @@ from bus.feed import BookReplica, FeedStream, Frames, best_topic, book_topic, tr
 from market.events import Accepted, Amended, Canceled, Event, Executed, Rested
 from market.feed_messages import BestPrices, BookOrder, BookTrade, FeedMessage, InstrumentDefinition
 from market.instrument import Instrument
-from market.limits import TRADES_KEPT_MAX
+from market.limits import BATCH_MESSAGES_MAX, TRADES_KEPT_MAX
 
 INSTRUMENTS_TOPIC = b"instruments"
 
@@ -32,8 +32,8 @@ class _SymbolFeed:
                 self._show(order_id, side, price, lots)
             case Amended(order_id=order_id, resting_lots=lots):
                 self._reshow(order_id, lots)
-            case Canceled(order_id=order_id, leaves_lots=leaves_lots):
-                self._reshow(order_id, leaves_lots)
+            case Canceled(order_id=order_id, qty_lots=qty_lots, leaves_lots=leaves_lots):
+                self._hide(order_id, qty_lots if leaves_lots else None)
             case Executed():
                 trade = BookTrade(event.trade_id, event.price_ticks, event.qty_lots, event.taker_side)
                 self._trade_messages.append(trade)
@@ -49,16 +49,22 @@ class _SymbolFeed:
         if place is not None:  # it was never shown: the rest of a taker that did not rest, or a waiting stop order
             side, price_ticks, shown_lots = place
             if lots != shown_lots:
-                self._show(order_id, side, price_ticks, min(lots, shown_lots))
+                self._show(order_id, side, price_ticks, lots)
+
+    def _hide(self, order_id: int, lots: int | None) -> None:
+        """Show `lots` less of the order, or (None) nothing more: a decrement takes what is shown before what is not."""
+        place = self.book.place(order_id)
+        if place is not None:
+            self._reshow(order_id, 0 if lots is None else place[2] - lots)
 
     def flush(self, time_ns: int) -> Iterable[Frames]:
         """Yield the frames of what was taken since the last time."""
         if self._trade_messages:
             self.trades = (self.trades + self._trade_messages)[-TRADES_KEPT_MAX:]
-            yield self.trades_stream.pack(self._trade_messages, time_ns)
+            yield from _packed(self.trades_stream, self._trade_messages, time_ns)
             self._trade_messages = []
         if self._book_messages:
-            yield self.book_stream.pack(self._book_messages, time_ns)
+            yield from _packed(self.book_stream, self._book_messages, time_ns)
             self._book_messages = []
             best = self.book.best()
             if best != self.best:
@@ -75,6 +81,12 @@ class _SymbolFeed:
         if topic == self.trades_stream.topic:
             return self.trades_stream, self.trades
         return self.best_stream, [self.best]
+
+
+def _packed(stream: FeedStream, messages: Sequence[FeedMessage], time_ns: int) -> Iterable[Frames]:
+    """Yield frames that a socket lets through: one command may change every order of a book."""
+    for start in range(0, len(messages), BATCH_MESSAGES_MAX):
+        yield stream.pack(messages[start : start + BATCH_MESSAGES_MAX], time_ns)
 
 
 class FeedPublisher:

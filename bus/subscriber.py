@@ -71,5 +71,6 @@ class FeedSubscriber:
                 replica.on_frame(frame)
         except FeedError:
             self.error_count += 1
-            for replica in self.replicas.values():
-                replica.lose()
+            known = self.replicas.get(frames[0])
+            for lost in (known,) if known else self.replicas.values():
+                lost.lose()

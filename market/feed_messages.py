@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from market.fields import OrderId, PriceTicks, QtyLots, SideCode, SymbolId, Text, TradeId
+from market.fields import LevelLots, OrderId, PriceTicks, QtyLots, SideCode, SymbolId, Text, TradeId
 
 
 class BookOrder(NamedTuple):
@@ -30,9 +30,9 @@ class BestPrices(NamedTuple):
     """The best bid and offer with all that is shown there; a side without orders has price and quantity 0."""
 
     bid_price_ticks: PriceTicks
-    bid_qty_lots: QtyLots
+    bid_qty_lots: LevelLots
     ask_price_ticks: PriceTicks
-    ask_qty_lots: QtyLots
+    ask_qty_lots: LevelLots
 
 
 class InstrumentDefinition(NamedTuple):

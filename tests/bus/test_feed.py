@@ -1,0 +1,425 @@
+"""The book feed: a replica that says it is in step shows the engine's book, whatever was lost on the way."""
+
+import random
+
+import msgpack
+import pytest
+
+from bus import feed
+from bus.codec import encode_all
+from bus.feed import (
+    BookReplica,
+    FeedError,
+    FeedFrame,
+    FeedStream,
+    TopicReplica,
+    best_topic,
+    book_topic,
+    pack_frame,
+    trades_topic,
+    unpack_frame,
+)
+from bus.publisher import INSTRUMENTS_TOPIC, FeedPublisher, definition_of
+from market.codes import SelfTradePrevention
+from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
+from market.depth import Depth, Level
+from market.feed_messages import BestPrices, BookOrder, BookTrade, FeedMessage
+from market.limits import BATCH_MESSAGES_MAX, FRAME_BYTES_MAX, QTY_LOTS_MAX, SNAPSHOT_BYTES_MAX, TRADES_KEPT_MAX
+from tests.bus.feed_model import INSTRUMENTS, SYMBOLS, FeedEngine, FeedSubscriberModel, Flow, shown
+from tests.bus.messages import ORDER
+
+BOOK = book_topic("BTCUSDT")
+TRADES = trades_topic("BTCUSDT")
+BUY, SELL = 0, 1
+
+Books = dict[tuple[bytes, int, int], list[tuple[int, int, int, int]]]  # by topic, epoch and sequence
+
+
+def rest(order_id: int, price_ticks: int = 100, lots: int = 5, side: int = BUY) -> BookOrder:
+    """Return a message that shows an order."""
+    return BookOrder(order_id, side, price_ticks, lots)
+
+
+def frame(sequence: int, *messages: FeedMessage, epoch: int = 1, topic: bytes = BOOK) -> FeedFrame:
+    """Return a feed frame."""
+    return FeedFrame(topic, epoch, sequence, sequence, list(messages))
+
+
+def book_messages(engine: FeedEngine, *commands: NewOrder | AmendOrder | CancelOrder | MassCancel) -> list[FeedMessage]:
+    """Return what the book's topic says of the commands."""
+    frames = map(unpack_frame, engine.handle(*commands))
+    return [message for each in frames if each.topic == BOOK for message in each.messages]
+
+
+# --- the engine's events become what everybody may see
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_shows_the_engines_book_after_every_batch(seed: int) -> None:
+    """Icebergs, amends, self-trade prevention, triggers: ids, places, lots and best prices are the engine's."""
+    dice = random.Random(seed)
+    engine, flow = FeedEngine(1), Flow(dice)
+    replicas = {topic: TopicReplica(topic) for symbol in SYMBOLS for topic in (book_topic(symbol), best_topic(symbol))}
+    for topic, replica in replicas.items():
+        replica.on_snapshot(engine.snapshot(topic))
+    for _ in range(400):
+        for published in map(unpack_frame, engine.handle(*(flow.command() for _ in range(dice.randint(1, 4))))):
+            if published.topic in replicas:
+                replicas[published.topic].on_frame(published)
+        for symbol_id, symbol in enumerate(SYMBOLS):
+            replica = replicas[book_topic(symbol)]
+            assert shown(replica.book) == engine.book(symbol_id)
+            assert replicas[best_topic(symbol)].best == replica.book.best() == engine.matching.best(symbol_id)
+            assert replica.book.depth(3) == engine.matching.depth(symbol_id, 3)
+    assert all(replica.gap_count == 0 and replica.is_synchronised for replica in replicas.values())
+
+
+def test_moves_a_refilled_iceberg_to_the_back() -> None:
+    """The shown part is used up, then more of it is shown behind those who came later."""
+    engine = FeedEngine(1)
+    engine.handle(NewOrder(1, 0, SELL, 100, 12, display_lots=5), NewOrder(2, 0, SELL, 100, 5))
+    assert book_messages(engine, NewOrder(3, 0, BUY, 100, 5)) == [
+        BookOrder(1, SELL, 100, 0),
+        BookOrder(1, SELL, 100, 5),
+    ]
+    assert engine.book(0) == [(2, SELL, 100, 5), (1, SELL, 100, 5)]
+
+
+def test_takes_a_decrement_off_what_an_iceberg_shows() -> None:
+    """Canceled says what is open in all, which is more than the book shows: the shown part shrinks by what left."""
+    engine = FeedEngine(1)
+    engine.handle(NewOrder(1, 0, SELL, 100, 100, owner=7, display_lots=10))
+    taker = NewOrder(2, 0, BUY, 100, 4, owner=7, self_trade_prevention=int(SelfTradePrevention.DECREMENT))
+    assert book_messages(engine, taker) == [BookOrder(1, SELL, 100, 6)]
+    assert engine.book(0) == [(1, SELL, 100, 6)]
+
+
+def test_refills_an_iceberg_that_a_decrement_used_up() -> None:
+    """Gone, then back behind the others, as after a trade."""
+    engine = FeedEngine(1)
+    engine.handle(NewOrder(1, 0, SELL, 100, 100, owner=7, display_lots=10), NewOrder(2, 0, SELL, 100, 1))
+    taker = NewOrder(3, 0, BUY, 100, 10, owner=7, self_trade_prevention=int(SelfTradePrevention.DECREMENT))
+    assert book_messages(engine, taker) == [BookOrder(1, SELL, 100, 0), BookOrder(1, SELL, 100, 10)]
+    assert engine.book(0) == [(2, SELL, 100, 1), (1, SELL, 100, 10)]
+
+
+def test_keeps_the_place_of_an_order_that_shrinks_and_moves_one_that_grows() -> None:
+    """An amend to less at the same price is a smaller order; anything else leaves and comes back."""
+    engine = FeedEngine(1)
+    engine.handle(NewOrder(1, 0, BUY, 100, 9), NewOrder(2, 0, BUY, 100, 9))
+    assert book_messages(engine, AmendOrder(1, 0, 100, 4)) == [BookOrder(1, BUY, 100, 4)]
+    assert book_messages(engine, AmendOrder(1, 0, 100, 6)) == [BookOrder(1, BUY, 100, 0), BookOrder(1, BUY, 100, 6)]
+    assert book_messages(engine, AmendOrder(2, 0, 99, 9)) == [BookOrder(2, BUY, 100, 0), BookOrder(2, BUY, 99, 9)]
+
+
+def test_says_nothing_of_what_nobody_may_see() -> None:
+    """A waiting stop order, the hidden part of an iceberg, a refusal."""
+    engine = FeedEngine(1)
+    assert engine.handle(NewOrder(1, 0, BUY, 100, 9, trigger=1, trigger_price_ticks=200)) == []
+    assert book_messages(engine, NewOrder(2, 0, SELL, 150, 1_000, display_lots=3)) == [BookOrder(2, SELL, 150, 3)]
+    assert engine.handle(AmendOrder(1, 0, 101, 5)) == []
+    assert engine.handle(CancelOrder(99, 0)) == []
+    assert engine.handle(CancelOrder(1, 0)) == []
+
+
+def test_cuts_a_large_change_into_frames_that_a_socket_lets_through() -> None:
+    """A larger frame would end the connection of every subscriber, again and again.
+
+    A level of many largest orders is more than a largest order, and must not break the feed of best prices either.
+    """
+    engine = FeedEngine(1)
+    count = 2 * BATCH_MESSAGES_MAX + 5
+    for first in range(1, count + 1, 1_000):
+        ids = range(first, min(first + 1_000, count + 1))
+        engine.handle(*(NewOrder(order_id, 0, BUY, 1 + order_id % 3, QTY_LOTS_MAX) for order_id in ids))
+    replica = TopicReplica(BOOK)
+    replica.on_snapshot(engine.snapshot(BOOK))
+    assert len(replica.book) == count
+    best = engine.snapshot(best_topic("BTCUSDT")).messages
+    assert best == [engine.matching.best(0)] == [BestPrices(3, count // 3 * QTY_LOTS_MAX, 0, 0)]
+    published = [frames for frames in engine.handle(MassCancel(0)) if frames[0] == BOOK]
+    assert [msgpack.unpackb(header)[2] for _, header, _ in published] == [BATCH_MESSAGES_MAX, BATCH_MESSAGES_MAX, 5]
+    assert max(len(payload) for _, _, payload in published) < FRAME_BYTES_MAX
+    for each in published:
+        replica.on_frame(unpack_frame(each))
+    assert len(replica.book) == 0
+    assert replica.gap_count == 0
+
+
+def test_has_room_for_every_order_of_a_book_in_a_snapshot() -> None:
+    """A book of 262,144 orders is more than a frame of the bus; its snapshot must still get through and be read."""
+    largest = BookOrder(2**63 - 1, 1, 100_000_000, 10**12)
+    assert len(encode_all([largest])) * 262_144 < SNAPSHOT_BYTES_MAX
+    orders = [largest._replace(order_id=2**62 + n) for n in range(60_000)]
+    frames = pack_frame(BOOK, 1, 9, 1, orders)
+    assert len(frames[2]) > FRAME_BYTES_MAX
+    assert unpack_frame(frames).messages == orders
+
+
+def test_keeps_as_many_trades_as_a_replica_does() -> None:
+    """A snapshot of trades ends with the last one and has an end."""
+    engine = FeedEngine(1)
+    replica = TopicReplica(TRADES)
+    for order_id in range(1, 2 * (TRADES_KEPT_MAX + 50), 2):
+        for frames in engine.handle(NewOrder(order_id, 0, BUY, 100, 1), NewOrder(order_id + 1, 0, SELL, 100, 1)):
+            if frames[0] == TRADES:
+                replica.on_frame(unpack_frame(frames))
+    snapshot = engine.snapshot(TRADES)
+    assert snapshot.messages == engine.trades[0][-TRADES_KEPT_MAX:]
+    assert snapshot.sequence == len(engine.trades[0]) == TRADES_KEPT_MAX + 50
+    replica.on_snapshot(snapshot)
+    assert list(replica.trades) == snapshot.messages
+
+
+def test_knows_its_topics_and_no_others() -> None:
+    """Every symbol has three topics, and the list of instruments is one more."""
+    publisher = FeedPublisher(INSTRUMENTS, 5)
+    assert publisher.snapshot(b"book.NOPE", 1) is None
+    assert publisher.snapshot(b"", 1) is None
+    frames = publisher.snapshot(INSTRUMENTS_TOPIC, 1)
+    assert frames is not None
+    assert unpack_frame(frames).messages == [definition_of(instrument) for instrument in INSTRUMENTS]
+    beats = [unpack_frame(each) for each in publisher.heartbeat(7)]
+    assert [(beat.topic, beat.epoch, beat.sequence, beat.messages) for beat in beats] == [
+        (topic(symbol), 5, 1, []) for symbol in SYMBOLS for topic in (book_topic, trades_topic, best_topic)
+    ]
+
+
+# --- a replica finds out what is missing
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_recovers_from_whatever_is_lost(seed: int) -> None:
+    """Frames lost, snapshots late, engines restarted: in step means equal to the engine at that sequence."""
+    dice = random.Random(seed)
+    epochs = iter(range(100, 10_000, 100))
+    engine, flow, subscriber = FeedEngine(next(epochs)), Flow(dice), FeedSubscriberModel()
+    books: Books = {}
+    for _ in range(700):
+        subscriber.publish(engine.handle(flow.command()))
+        note_books(engine, books)
+        if dice.random() < 0.1:
+            subscriber.publish(engine.publisher.heartbeat(engine.time_ns))
+        if dice.random() < 0.05:
+            subscriber.lose()
+        if dice.random() < 0.2:
+            subscriber.ask(engine)
+        if dice.random() < 0.3:
+            subscriber.answer()
+        if dice.random() < 0.6:
+            subscriber.listen(dice.randint(1, 8))
+        if dice.random() < 0.005:
+            engine = FeedEngine(next(epochs))
+            note_books(engine, books)
+        for topic, replica in subscriber.replicas.items():
+            if topic.startswith(b"book.") and replica.is_synchronised:
+                assert shown(replica.book) == books[topic, replica.epoch, replica.sequence]
+    settle(engine, subscriber)
+    assert subscriber.lost_count > 0
+    assert sum(replica.gap_count for replica in subscriber.replicas.values()) > 0
+
+
+def note_books(engine: FeedEngine, books: Books) -> None:
+    """Remember the engine's books under their place in the feed."""
+    for symbol_id, symbol in enumerate(SYMBOLS):
+        snapshot = engine.snapshot(book_topic(symbol))
+        books[snapshot.topic, snapshot.epoch, snapshot.sequence] = engine.book(symbol_id)
+
+
+def settle(engine: FeedEngine, subscriber: FeedSubscriberModel) -> None:
+    """From now on nothing is lost: after a heartbeat and a snapshot every replica is up to the engine's last word."""
+    for _ in range(4):
+        subscriber.publish(engine.publisher.heartbeat(engine.time_ns))
+        subscriber.listen(1_000_000)
+        subscriber.ask(engine)
+        while subscriber.snapshots:
+            subscriber.answer()
+    for symbol_id, symbol in enumerate(SYMBOLS):
+        book, trades = subscriber.replicas[book_topic(symbol)], subscriber.replicas[trades_topic(symbol)]
+        assert book.is_synchronised
+        assert trades.is_synchronised
+        assert (book.epoch, book.sequence) == (engine.epoch, engine.snapshot(book.topic).sequence)
+        assert shown(book.book) == engine.book(symbol_id)
+        assert list(trades.trades) == engine.trades[symbol_id][-TRADES_KEPT_MAX:]
+
+
+def synchronised(*orders: BookOrder, sequence: int = 10, epoch: int = 1) -> TopicReplica:
+    """Return a replica that took a snapshot of these orders."""
+    replica = TopicReplica(BOOK)
+    replica.on_snapshot(frame(sequence, *orders, epoch=epoch))
+    assert replica.is_synchronised
+    return replica
+
+
+def test_is_out_of_step_until_its_first_snapshot() -> None:
+    """What comes before is held back and follows the snapshot, but for what the snapshot holds already."""
+    replica = TopicReplica(BOOK)
+    assert replica.needs_snapshot
+    replica.on_frame(frame(9, rest(1)))
+    replica.on_frame(frame(10, rest(2), rest(3)))
+    assert len(replica.book) == 0
+    replica.on_snapshot(frame(10, rest(1), rest(2)))
+    assert replica.is_synchronised
+    assert replica.gap_count == 0
+    assert replica.sequence == 11
+    assert replica.book.state() == [rest(1), rest(2), rest(3)]
+
+
+def test_counts_a_gap_and_asks_for_a_snapshot() -> None:
+    """The book is not touched by what comes after a gap, and a snapshot ends it."""
+    replica = synchronised(rest(1))
+    replica.on_frame(frame(12, rest(3)))
+    assert (replica.needs_snapshot, replica.gap_count, replica.sequence) == (True, 1, 10)
+    replica.on_snapshot(frame(11, rest(1), rest(2)))
+    assert (replica.needs_snapshot, replica.gap_count, replica.sequence) == (False, 1, 12)
+    assert replica.book.state() == [rest(1), rest(2), rest(3)]
+
+
+def test_notices_a_lost_last_message_by_the_heartbeat() -> None:
+    """A heartbeat carries the next sequence: with nothing lost it changes nothing."""
+    replica = synchronised(rest(1))
+    replica.on_frame(frame(11))
+    assert (replica.is_synchronised, replica.sequence) == (True, 10)
+    replica.on_frame(frame(12))
+    assert (replica.is_synchronised, replica.gap_count) == (False, 1)
+
+
+def test_drops_what_it_had() -> None:
+    """A frame that comes again, or that overlaps, is applied once."""
+    replica = synchronised(rest(1))
+    replica.on_frame(frame(11, rest(2)))
+    replica.on_frame(frame(11, rest(2)))
+    replica.on_frame(frame(11, rest(2), rest(2, lots=0), rest(3)))
+    replica.on_frame(frame(9))
+    assert replica.is_synchronised
+    assert replica.sequence == 13
+    assert replica.book.state() == [rest(1), rest(3)]
+
+
+def test_needs_another_snapshot_if_the_first_is_too_old() -> None:
+    """It was taken before a message that is lost: what follows does not fit."""
+    replica = TopicReplica(BOOK)
+    replica.on_frame(frame(15, rest(5)))
+    replica.on_snapshot(frame(10, rest(1)))
+    assert replica.needs_snapshot
+    replica.on_frame(frame(16, rest(6)))
+    replica.on_snapshot(frame(14, rest(1), rest(4)))
+    assert replica.is_synchronised
+    assert replica.book.state() == [rest(1), rest(4), rest(5), rest(6)]
+
+
+def test_ignores_a_snapshot_that_it_no_longer_needs() -> None:
+    """Two were asked for; the second may be older than what was applied since."""
+    replica = synchronised(rest(1))
+    replica.on_frame(frame(11, rest(2)))
+    replica.on_snapshot(frame(10, rest(1)))
+    assert replica.sequence == 11
+    assert replica.book.state() == [rest(1), rest(2)]
+
+
+def test_starts_anew_with_a_new_engine() -> None:
+    """A message of another epoch is a gap, and nothing of the old book is left after its snapshot."""
+    replica = synchronised(rest(1))
+    replica.on_frame(frame(1, rest(7), epoch=2))
+    assert (replica.needs_snapshot, replica.gap_count) == (True, 1)
+    replica.on_frame(frame(11, rest(2)))  # from the old engine, late
+    replica.on_snapshot(frame(10, rest(1)))  # likewise
+    assert replica.needs_snapshot
+    replica.on_snapshot(frame(1, rest(7), epoch=2))
+    assert (replica.is_synchronised, replica.epoch, replica.sequence) == (True, 2, 1)
+    assert replica.book.state() == [rest(7)]
+
+
+def test_follows_an_engine_whose_clock_was_set_back() -> None:
+    """Its epoch is lower than the last one; after at most one more snapshot that must not matter."""
+    replica = synchronised(rest(1), epoch=9)
+    replica.on_frame(frame(1, rest(7), epoch=2))
+    for _ in range(2):
+        replica.on_snapshot(frame(1, rest(7), epoch=2))
+    replica.on_frame(frame(2, rest(8), epoch=2))
+    assert (replica.is_synchronised, replica.epoch) == (True, 2)
+    assert replica.book.state() == [rest(7), rest(8)]
+
+
+def test_holds_back_no_more_than_a_maximum(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While no snapshot comes, the oldest are given up; the gap that they leave is noticed."""
+    monkeypatch.setattr(feed, "FEED_WAITING_MAX", 3)
+    replica = TopicReplica(BOOK)
+    for sequence in range(1, 7):
+        replica.on_frame(frame(sequence, rest(sequence)))
+    replica.on_snapshot(frame(0))
+    assert replica.needs_snapshot
+    replica.on_snapshot(frame(5, *map(rest, range(1, 6))))
+    assert replica.is_synchronised
+    assert replica.book.state() == [rest(n) for n in range(1, 7)]
+
+
+def test_is_out_of_step_when_the_feed_contradicts_it() -> None:
+    """An order cannot be in two places: somebody's book is wrong, so ours must not be shown."""
+    replica = synchronised(rest(1, price_ticks=100))
+    with pytest.raises(FeedError, match=r"order 1 is at \(0, 100\), the feed says \(0, 101\)"):
+        replica.on_frame(frame(11, rest(1, price_ticks=101)))
+    replica.lose()
+    assert replica.needs_snapshot
+
+
+def test_shows_depth_orders_and_best_prices() -> None:
+    """Best price first on both sides; a level's quantity is its orders' sum."""
+    book = BookReplica()
+    for message in (rest(1, 100, 5), rest(2, 101, 3), rest(3, 101, 4), rest(4, 105, 9, SELL), rest(5, 104, 1, SELL)):
+        book.apply(message)
+    assert book.depth(9) == Depth((Level(101, 7), Level(100, 5)), (Level(104, 1), Level(105, 9)))
+    assert book.depth(1) == Depth((Level(101, 7),), (Level(104, 1),))
+    assert book.best() == BestPrices(101, 7, 104, 1)
+    assert [(price, list(queue.items())) for price, queue in book.orders(BUY, 1)] == [(101, [(2, 3), (3, 4)])]
+    assert book.place(3) == (BUY, 101, 4)
+    book.apply(rest(2, 101, 0))
+    book.apply(rest(3, 101, 0))
+    book.apply(rest(3, 101, 0))  # it is gone already
+    assert (book.place(3), len(book), book.best()) == (None, 3, BestPrices(100, 5, 104, 1))
+    book.clear()
+    assert (len(book), book.best(), book.state()) == (0, BestPrices(0, 0, 0, 0), [])
+
+
+# --- frames
+
+
+def test_numbers_the_messages_of_a_topic() -> None:
+    """A heartbeat takes no number, a snapshot is after the last."""
+    stream = FeedStream(TRADES, 7)
+    trade = BookTrade(1, 100, 5, BUY)
+    packed = [stream.pack([trade, trade], 1), stream.pack((), 2), stream.pack([trade], 3), stream.pack_snapshot([], 4)]
+    assert [unpack_frame(each) for each in packed] == [
+        FeedFrame(TRADES, 7, 1, 1, [trade, trade]),
+        FeedFrame(TRADES, 7, 3, 2, []),
+        FeedFrame(TRADES, 7, 3, 3, [trade]),
+        FeedFrame(TRADES, 7, 3, 4, []),
+    ]
+    assert unpack_frame(packed[0]).next_sequence == 3
+
+
+HEADER = msgpack.packb((1, 1, 1, 1))
+BAD_FRAMES = {
+    "no frames": [],
+    "two frames": [BOOK, HEADER],
+    "four frames": [BOOK, HEADER, encode_all([rest(1)]), b""],
+    "no such topic": [BOOK, b"", b""],
+    "a header of three": [BOOK, msgpack.packb((1, 1, 1)), encode_all([rest(1)])],
+    "a header with text": [BOOK, msgpack.packb((1, "1", 1, 1)), encode_all([rest(1)])],
+    "a header with a bool": [BOOK, msgpack.packb((1, True, 1, 1)), encode_all([rest(1)])],
+    "a negative sequence": [BOOK, msgpack.packb((1, -1, 1, 1)), encode_all([rest(1)])],
+    "a header that is an integer": [BOOK, b"\x01", encode_all([rest(1)])],
+    "a header of arrays in one another": [BOOK, b"\x91" * 1_000_000, b""],
+    "fewer messages": [BOOK, HEADER, b""],
+    "more messages": [BOOK, HEADER, encode_all([rest(1), rest(2)])],
+    "half a message": [BOOK, HEADER, encode_all([rest(1)])[:-1]],
+    "a command": [BOOK, HEADER, encode_all([ORDER])],
+}
+
+
+@pytest.mark.parametrize("frames", BAD_FRAMES.values(), ids=BAD_FRAMES.keys())
+def test_refuses_what_no_feed_sends(frames: list[bytes]) -> None:
+    """Every bad frame is one kind of error, with a short text."""
+    with pytest.raises(FeedError, match="expected") as caught:
+        unpack_frame(frames)
+    assert len(str(caught.value)) < 200
