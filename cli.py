@@ -12,6 +12,8 @@ app = typer.Typer(
 )
 config_app = typer.Typer(no_args_is_help=True, help="Show the settings.")
 app.add_typer(config_app, name="config")
+journal_app = typer.Typer(no_args_is_help=True, help="Look at the engine's journal.")
+app.add_typer(journal_app, name="journal")
 
 RunDir = Annotated[Path | None, typer.Option("--run-dir", help="Where the desk keeps its sockets, logs and files.")]
 Symbol = Annotated[str | None, typer.Option("--symbol", help="The pair, such as BTCUSDT.")]
@@ -231,6 +233,40 @@ def warm() -> None:
     from nodes.engine import warm_kernels
 
     warm_kernels(lambda line: print(line, file=sys.stderr))
+
+
+@app.command()
+def replay(
+    verify: Annotated[bool, typer.Option("--verify", help="Compare with the live engine's state.")] = False,
+    run_dir: RunDir = None,
+) -> None:
+    """Replay the journal into an engine of its own and print what comes out."""
+    from nodes.journal_tools import replay_journal
+
+    print(replay_journal(_settings(run_dir=run_dir).settings, is_verified=verify))
+
+
+@journal_app.command("inspect")
+def journal_inspect(run_dir: RunDir = None, as_json: Json = False) -> None:
+    """Print what the journal holds: files, sources, sequences."""
+    _print_journal(run_dir, as_json, is_verification=False)
+
+
+@journal_app.command("verify")
+def journal_verify(run_dir: RunDir = None, as_json: Json = False) -> None:
+    """Read every record and say whether an engine can start from the journal."""
+    _print_journal(run_dir, as_json, is_verification=True)
+
+
+def _print_journal(run_dir: Path | None, as_json: bool, *, is_verification: bool) -> None:
+    from nodes.journal_tools import journal_report
+
+    document, text = journal_report(_settings(run_dir=run_dir).settings, is_verification=is_verification)
+    if as_json:
+        _print_json(document)
+    else:
+        print(text)
+    raise typer.Exit(1 if document.get("corruption") else 0)
 
 
 @config_app.command("show")

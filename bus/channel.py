@@ -33,6 +33,7 @@ class ChannelSocket:
 
     Raises:
         ValueError: if the run directory's path is too long for a Unix socket.
+        zmq.ZMQError: if the run directory is absent.
     """
 
     def __init__(self, channel: Channel, run_dir: Path, *, is_binder: bool = False) -> None:
@@ -42,7 +43,7 @@ class ChannelSocket:
         self._socket.setsockopt(zmq.LINGER, channel.linger_ms)
         self._socket.setsockopt(zmq.SNDHWM, channel.high_water_mark)
         self._socket.setsockopt(zmq.RCVHWM, channel.high_water_mark)
-        self._socket.setsockopt(zmq.MAXMSGSIZE, FRAME_BYTES_MAX)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, FRAME_BYTES_MAX if is_binder else channel.answer_bytes_max)
         if not channel.is_lossy:
             # A stopped peer shows only through heartbeats; without a peer a frame must stay with us, not in a queue.
             self._socket.setsockopt(zmq.HEARTBEAT_IVL, 200)
@@ -52,11 +53,17 @@ class ChannelSocket:
             self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, 500)
         if kind == "DEALER":
             self._socket.setsockopt(zmq.IMMEDIATE, 1)
+        if kind == "ROUTER":
+            self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)  # else it drops what it cannot send, without a word
         self._is_binder = is_binder
-        if is_binder:
-            self._socket.bind(self.endpoint)
-        else:
-            self._socket.connect(self.endpoint)
+        try:
+            if is_binder:
+                self._socket.bind(self.endpoint)
+            else:
+                self._socket.connect(self.endpoint)
+        except zmq.ZMQError:
+            self._socket.close()
+            raise
 
     @property
     def raw(self) -> Any:
@@ -183,7 +190,7 @@ class PollLoop:
                 timer.action()
                 timer.due_ns = monotonic_ns() + timer.interval_ns
             timeout_ns = min(timeout_ns, timer.due_ns - now_ns)
-        return max(0, -(-timeout_ns // NS_PER_MS))
+        return 0 if self._is_stopping else max(0, -(-timeout_ns // NS_PER_MS))
 
 
 def _drain(reader: socket.socket) -> None:

@@ -275,10 +275,11 @@ class SourceEnd:
 
 
 class CommandBatch(NamedTuple):
-    """A frame of commands with something new in it: `payload` holds `size` commands, the first `skip` are old."""
+    """A frame with something new in it: `payload` holds `size` commands from number `first`, `skip` of them old."""
 
     source: int
     payload: bytes
+    first: int
     size: int
     skip: int
 
@@ -321,6 +322,13 @@ class EngineEnd:
         self._peers: dict[int, _Peer] = {}
         self._source_by_identity: dict[bytes, int] = {}
         self._outbox: deque[tuple[bytes, Frames]] = deque()
+
+    def restore(self, source: int, taken: int) -> None:
+        """Know a source as having sent its commands up to `taken`, before any source is heard; then `report` them.
+
+        This is how a journal is replayed. What is reported is kept until the source comes and says what it has.
+        """
+        self._peers.setdefault(source, _Peer(b"", 0)).taken = taken
 
     def receive(self, identity: bytes, frames: Frames) -> CommandBatch | None:
         """Take what came from the peer with this ZeroMQ identity; return the commands in it that are new.
@@ -402,7 +410,7 @@ class EngineEnd:
         if skip >= count or len(peer.unacknowledged) >= UNACKNOWLEDGED_FRAMES_MAX:
             return None  # nothing new, or the source does not take its reports: its commands wait
         peer.taken = first + count - 1
-        return CommandBatch(source, payload, count, skip)
+        return CommandBatch(source, payload, first, count, skip)
 
     def _welcome(self, peer: _Peer) -> None:
         kept = peer.unacknowledged

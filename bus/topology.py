@@ -9,10 +9,12 @@ from pathlib import Path
 
 from market.limits import (
     FEED_HIGH_WATER_MARK,
+    FRAME_BYTES_MAX,
     IPC_PATH_BYTES_MAX,
     ORDER_IDS_PER_SOURCE,
     ORDERS_HIGH_WATER_MARK,
     OWNERS_PER_SOURCE,
+    SNAPSHOT_BYTES_MAX,
 )
 
 
@@ -25,6 +27,7 @@ class Channel:
         high_water_mark: messages that may wait in each direction for each peer.
         is_lossy: whether ZeroMQ may drop a message when a peer is slow or gone (its stream then carries a sequence).
         linger_ms: how long a closing socket waits for messages on their way.
+        answer_bytes_max: the largest frame that a connecting node takes; a larger one ends its connection.
     """
 
     name: str
@@ -35,11 +38,14 @@ class Channel:
     is_lossy: bool
     linger_ms: int
     says: str
+    answer_bytes_max: int = FRAME_BYTES_MAX
 
 
 ORDERS = Channel("orders", "engine", "ROUTER", "DEALER", ORDERS_HIGH_WATER_MARK, False, 1_000, "commands and reports")
 FEED = Channel("feed", "engine", "XPUB", "SUB", FEED_HIGH_WATER_MARK, True, 0, "book, trades and best prices")
-SNAPSHOTS = Channel("snapshots", "engine", "ROUTER", "DEALER", 1_000, True, 0, "a topic's state at a sequence")
+SNAPSHOTS = Channel(
+    "snapshots", "engine", "ROUTER", "DEALER", 1_000, True, 0, "a topic's state at a sequence", SNAPSHOT_BYTES_MAX
+)
 CONTROL = Channel(
     "control", "supervisor", "ROUTER", "DEALER", 1_000, True, 200, "nodes say that they are ready and well"
 )

@@ -1,48 +1,47 @@
 """The engine's node: 1 receive, 2 decode into the ring, 3 journal, 4 match, 5 encode, 6 publish.
 
-It takes every frame that waits as one batch: alone at low load, amortised at high load. (Step 3 has no journal yet: the
-book is memory, and every source enters its orders again when the engine's epoch changes.)
+It takes every frame that waits as one batch: alone at low load, amortised at high load. The middle steps are
+`nodes/engine_core.py`; the sockets and the clock are here.
 """
 
-from collections import defaultdict
+from collections import deque
 from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgpack
 
 from bus.channel import ChannelSocket
-from bus.codec import MalformedMessageError, decode_commands
-from bus.messages import TAG_BY_MESSAGE
-from bus.order_link import CommandBatch, EngineEnd, LinkError
-from bus.publisher import FeedPublisher
-from bus.topology import FEED, ORDERS, SNAPSHOTS, source_of_order, source_of_owner
-from engine.matching_engine import MatchingEngine, make_engine
-from engine.rows import read_event, write_command
-from market.clock import time_ns
-from market.codes import RejectReason
-from market.commands import Command, HaltSymbol, MassCancel, NewOrder
-from market.events import Event, Executed, Rejected
+from bus.feed import Frames
+from bus.order_link import CommandBatch, LinkError
+from bus.topology import FEED, ORDERS, SNAPSHOTS
+from engine.capacity import Capacity
+from engine.journal import Journal
+from engine.journal_format import JournalError, JournalMode
+from engine.matching_engine import make_engine
+from market.clock import NS_PER_MS, monotonic_ns, time_ns
 from market.instrument import default_instruments
 from market.limits import BATCH_MESSAGES_MAX
-from nodes.node import Node
+from nodes.engine_core import EngineCore, journal_epoch
+from nodes.node import Node, NodeError
+from nodes.settings import Settings
 
 HEARTBEAT_MS = 1_000
+SYNC_TICK_MS = 1
+STATE_TOPIC = b"state"
 
 
 class EngineNode:
-    """The sockets of the engine around a matching engine."""
+    """The sockets of the engine around its core."""
 
-    def __init__(self, node: Node) -> None:
-        settings = node.settings
-        instruments = default_instruments()
+    def __init__(self, node: Node, core: EngineCore, journal: Journal) -> None:
         self._node = node
-        self._engine: MatchingEngine = make_engine(
-            settings.engine.book, symbol_count=len(instruments), orders_max=settings.engine.orders_max
-        )
-        self.epoch = time_ns()
-        self._links = EngineEnd(self.epoch)
-        self._publisher = FeedPublisher(instruments, self.epoch)
-        self._orders = ChannelSocket(ORDERS, settings.run_dir, is_binder=True)
-        self._feed = ChannelSocket(FEED, settings.run_dir, is_binder=True)
-        self._snapshots = ChannelSocket(SNAPSHOTS, settings.run_dir, is_binder=True)
-        self._command_count = 0
+        self._core = core
+        self._journal = journal
+        run_dir = node.settings.run_dir
+        self._orders = ChannelSocket(ORDERS, run_dir, is_binder=True)
+        self._feed = ChannelSocket(FEED, run_dir, is_binder=True)
+        self._snapshots = ChannelSocket(SNAPSHOTS, run_dir, is_binder=True)
+        self._held: deque[tuple[int, ChannelSocket, Frames]] = deque()  # until the journal's record is on the disk
         self._bad_frame_count = 0
 
     def run(self) -> None:
@@ -52,6 +51,8 @@ class EngineNode:
         loop.on_readable(self._snapshots, self._on_snapshots)
         loop.on_readable(self._feed, self._on_subscriptions)
         loop.every(HEARTBEAT_MS, self._on_heartbeat)
+        if self._journal.mode is JournalMode.GROUP:
+            loop.every(SYNC_TICK_MS, self._on_sync_time)
         self._node.ready(orders=self._orders.endpoint, feed=self._feed.endpoint, snapshots=self._snapshots.endpoint)
         loop.run()
 
@@ -62,30 +63,19 @@ class EngineNode:
 
     def _on_orders(self) -> None:
         while batches := list(self._receive()):
-            handled: dict[int, int] = defaultdict(int)
-            reports: dict[int, list[Event]] = defaultdict(list)
-            last_order_ids: dict[int, int] = defaultdict(int)
-            for batch in batches:
-                handled[batch.source] += batch.size - batch.skip
-                reports[batch.source].extend(self._decode(batch, last_order_ids))
-            events = self._match()
-            for event in events:
-                for source in _sources_of(event):
-                    reports[source].append(event)
-            for source in reports.keys() | handled.keys():
-                self._links.report(source, reports[source], handled[source], last_order_ids[source])
+            feed_frames = self._core.handle(batches, time_ns(), monotonic_ns())
             self._send_reports()
-            for frames in self._publisher.take(events, time_ns()):
-                self._feed.send(frames)
+            for frames in feed_frames:
+                self._send(self._feed, frames)
         self._send_reports()
 
     def _receive(self) -> Iterator[CommandBatch]:
-        """Step 1: yield the waiting frames of new commands, as many as surely fit into the ring."""
-        room = self._engine.commands.free_count
+        """Yield the waiting frames of new commands, as many as surely fit into the ring."""
+        room = self._core.engine.commands.free_count
         while room >= BATCH_MESSAGES_MAX and (frames := self._orders.receive()) is not None:
             identity, *rest = frames
             try:
-                batch = self._links.receive(identity, rest)
+                batch = self._core.links.receive(identity, rest)
             except LinkError as error:
                 self._bad_frame_count += 1
                 self._node.log.warning("bad frame on the order link", why=str(error))
@@ -94,91 +84,114 @@ class EngineNode:
                 room -= batch.size
                 yield batch
 
-    def _decode(self, batch: CommandBatch, last_order_ids: dict[int, int]) -> Iterator[Rejected]:
-        """Step 2: write the new commands of a frame into the ring; yield a rejection for each that may not enter."""
-        try:
-            commands = decode_commands(batch.payload)[batch.skip :]
-        except MalformedMessageError as error:
-            self._bad_frame_count += 1
-            self._node.log.warning("malformed commands", source=batch.source, why=str(error))
-            yield Rejected(0, time_ns(), -1, 0, 0, 0, RejectReason.MALFORMED)
-            return
-        ring = self._engine.commands
-        for command in commands:
-            reason = _refusal(command, batch.source)
-            if reason is None:
-                write_command(ring.rows, ring.claim(), command)
-                ring.publish()
-                if isinstance(command, NewOrder):
-                    last_order_ids[batch.source] = max(last_order_ids[batch.source], command.order_id)
-            else:
-                tag = TAG_BY_MESSAGE[type(command)]
-                yield Rejected(0, time_ns(), -1, getattr(command, "order_id", 0), 0, tag, reason)
-        self._command_count += len(commands)
-
-    def _match(self) -> list[Event]:
-        """Steps 4 and 5: match all that is in the ring and return what happened."""
-        events: list[Event] = []
-        while len(self._engine.commands):
-            self._engine.match()
-            while len(rows := self._engine.events.readable()):
-                events.extend(map(read_event, rows))
-                self._engine.events.consume(len(rows))
-        return events
-
     def _send_reports(self) -> None:
-        for identity, frames in self._links.outgoing():
-            self._orders.send([identity, *frames])
+        for identity, frames in self._core.links.outgoing():
+            self._send(self._orders, [identity, *frames])
+
+    def _send(self, socket: ChannelSocket, frames: Frames) -> None:
+        """Send, or hold back until the journal's last record may be acknowledged; what is held keeps its order."""
+        if self._journal.acknowledged_sequence < self._journal.sequence or self._held:
+            self._held.append((self._journal.sequence, socket, frames))
+        else:
+            socket.send(frames)
+
+    def _on_sync_time(self) -> None:
+        if self._journal.sync_due(monotonic_ns()):
+            self._journal.sync()
+        while self._held and self._held[0][0] <= self._journal.acknowledged_sequence:
+            _, socket, frames = self._held.popleft()
+            socket.send(frames)
 
     def _on_snapshots(self) -> None:
         while (frames := self._snapshots.receive()) is not None:
             *envelope, topic = frames  # a REQ socket puts an empty frame into the envelope; it goes back as it came
-            snapshot = self._publisher.snapshot(topic, time_ns())
-            self._snapshots.send([*envelope, *(snapshot or [topic, b"", b""])])
+            if topic == STATE_TOPIC:
+                answer = [topic, msgpack.packb((self._journal.sequence, self._core.engine.state_hash())), b""]
+            else:
+                answer = self._core.publisher.snapshot(topic, time_ns()) or [topic, b"", b""]
+            self._snapshots.send([*envelope, *answer])
 
     def _on_subscriptions(self) -> None:
         while self._feed.receive() is not None:
             pass
 
     def _on_heartbeat(self) -> None:
-        for frames in self._publisher.heartbeat(time_ns()):
-            self._feed.send(frames)
+        for frames in self._core.publisher.heartbeat(time_ns()):
+            self._send(self._feed, frames)
         self._node.show(
-            epoch=self.epoch,
-            sequence=self._engine.sequence,
-            commands=self._command_count,
-            live_orders=self._engine.live_order_count,
-            bad_frames=self._bad_frame_count,
+            epoch=self._core.epoch,
+            sequence=self._core.engine.sequence,
+            commands=self._core.command_count,
+            live_orders=self._core.engine.live_order_count,
+            journal=f"{self._journal.mode} {self._journal.sequence}",
+            bad_frames=self._bad_frame_count + self._core.malformed_count,
         )
 
 
-def _refusal(command: Command, source: int) -> RejectReason | None:
-    """Return why `source` may not send `command`: ids and owners must be its own."""
-    if isinstance(command, HaltSymbol):
-        return None
-    if not isinstance(command, MassCancel) and source_of_order(command.order_id) != source:
-        return RejectReason.BAD_ORDER_ID
-    if source_of_owner(command.owner) != source:
-        return RejectReason.BAD_OWNER
-    return None
+def engine_capacity(settings: Settings) -> Capacity:
+    """Return how much the engine of these settings holds."""
+    return Capacity(symbol_count=len(default_instruments()), orders_max=settings.engine.orders_max)
 
 
-def _sources_of(event: Event) -> set[int]:
-    if isinstance(event, Executed):
-        return {source_of_order(event.taker_order_id), source_of_order(event.maker_order_id)}
-    if isinstance(event, Rejected) and event.order_id == 0:
-        return {source_of_owner(event.owner)}
-    order_id = getattr(event, "order_id", 0)
-    return {source_of_order(order_id)} if order_id else set()
+def make_core(settings: Settings, folder: Path, mode: JournalMode) -> tuple[EngineCore, Journal]:
+    """Return an empty core, and the journal in `folder` that it has still to recover from.
+
+    Raises:
+        JournalError: if the journal cannot be had.
+    """
+    feed_epoch = time_ns()
+    epoch = journal_epoch(folder) or feed_epoch
+    capacity = engine_capacity(settings)
+    journal = Journal(folder, capacity, epoch, mode, int(settings.engine.group_ms * NS_PER_MS))
+    engine = make_engine(settings.engine.book, capacity.symbol_count, capacity.orders_max, capacity.pages_max)
+    return EngineCore(engine, default_instruments(), epoch, feed_epoch, journal), journal
+
+
+def recovered_core(node: Node) -> tuple[EngineCore, Journal]:
+    """Return a core that has replayed its journal.
+
+    A journal that ends with an empty book has nothing left to say: it is put aside, as the one before it, and a new
+    epoch begins.
+    """
+    settings = node.settings
+    folder = settings.run_dir / "journal"
+    mode = JournalMode(settings.engine.journal)
+    core, journal = make_core(settings, folder, mode)
+    done = core.recover(lambda replay: node.log.info("replaying the journal", so_far=str(replay)))
+    if done.torn_tail is not None:
+        node.log.warning("the journal's torn tail was cut off", why=str(done.torn_tail))
+    if done.record_count and core.is_idle:
+        journal.close()
+        _put_aside(folder)
+        core, journal = make_core(settings, folder, mode)
+        core.recover(lambda _: None)
+        node.log.info("the journal ended with an empty book: a new one begins", replayed=str(done))
+    elif done.record_count:
+        node.log.info("the journal was replayed", replayed=str(done), live_orders=core.engine.live_order_count)
+    return core, journal
+
+
+def _put_aside(folder: Path) -> None:
+    aside = folder.with_name("journal.before")
+    if aside.exists():
+        for path in aside.iterdir():
+            path.unlink()
+        aside.rmdir()
+    folder.rename(aside)
 
 
 def run(node: Node) -> None:
     """Run the engine's node until it is told to stop."""
-    engine = EngineNode(node)
     try:
-        engine.run()
-    finally:
-        engine.close()
+        core, journal = recovered_core(node)
+        engine = EngineNode(node, core, journal)
+        try:
+            engine.run()
+        finally:
+            engine.close()
+            journal.close()
+    except JournalError as error:
+        raise NodeError(str(error)) from None
 
 
 def warm_kernels(tell: Callable[[str], None]) -> None:

@@ -56,6 +56,7 @@ class PaperNode:
         self._source = source
         self._subscriber = subscriber
         self._symbols = [instrument.symbol for instrument in default_instruments()]
+        self._epoch = 0  # of the order link: the engine's trades are numbered anew when it changes, not with the feed's
         self._last_trade: dict[tuple[int, int], int] = defaultdict(int)  # by (epoch, symbol id)
 
     async def follow_engine(self) -> None:
@@ -78,6 +79,7 @@ class PaperNode:
     def _take_reports(self) -> None:
         for news in self._source.receive():
             if isinstance(news, Connected):
+                self._epoch = news.epoch
                 self._exchange.on_engine_connected(
                     news.epoch,
                     news.command_sequence,
@@ -93,9 +95,11 @@ class PaperNode:
             self._node.log.warning("the engine does not answer: orders are refused until it does")
 
     def _take_trades(self) -> None:
+        if self._epoch == 0:
+            return
         for symbol_id, symbol in enumerate(self._symbols):
             replica = self._subscriber.replicas[trades_topic(symbol)]
-            key = (replica.epoch, symbol_id)
+            key = (self._epoch, symbol_id)
             fresh = []
             for trade in reversed(replica.trades):
                 if trade.trade_id <= self._last_trade[key]:
@@ -103,7 +107,7 @@ class PaperNode:
                 fresh.append(trade)
             if fresh:
                 self._last_trade[key] = fresh[0].trade_id
-                self._exchange.market.on_trades(replica.epoch, symbol_id, fresh[::-1], time_ns())
+                self._exchange.market.on_trades(self._epoch, symbol_id, fresh[::-1], time_ns())
 
 
 async def _serve(node: Node) -> None:

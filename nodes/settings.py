@@ -44,6 +44,8 @@ class EngineSettings(Section):
 
     book: Literal["fast", "reference"] = "reference"
     orders_max: Annotated[int, Field(ge=16, le=10_000_000)] = 65_536
+    journal: Literal["none", "write", "group", "sync"] = "write"
+    group_ms: Annotated[float, Field(gt=0, le=1_000)] = 5.0
 
 
 class GatewaySettings(Section):

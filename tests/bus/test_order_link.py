@@ -308,7 +308,7 @@ def test_skips_the_part_of_a_frame_that_it_had() -> None:
     link.source.send(orders(11, 12))
     assert link.handle(link.up()) == [11, 12]
     overlap = packed(Kind.COMMANDS, EPOCH, 2, 3, 0, payload=encode_all(orders(12, 14)))
-    assert link.take([overlap]) == [CommandBatch(SOURCE, overlap[1], 3, 1)]
+    assert link.take([overlap]) == [CommandBatch(SOURCE, overlap[1], 2, 3, 1)]
 
 
 def test_sends_a_lost_command_again_without_a_storm() -> None:

@@ -194,21 +194,44 @@ def test_no_client_connects_beyond_the_host_s_own_address(address: tuple[str, in
         pass
 
 
-def test_engine_death_is_told_to_clients_and_the_next_order_works(
-    engine_and_gateway: Desk, address: tuple[str, int]
-) -> None:
-    """An order that the new engine does not hold is reported as cancelled, never left in doubt."""
+def test_open_orders_outlive_the_engine(engine_and_gateway: Desk, address: tuple[str, int]) -> None:
+    """kill -9 of the engine: the journal brings the order back, and the client need not know."""
     with GatewayClient(*address) as client:
         _receive(client, 2)
         client.send([NewOrder(1, BTC, Side.BUY, 3_000_000, 10)])
         _receive(client, 1)
         engine_and_gateway.kill("engine")
+
+        def is_taken() -> bool:
+            client.send([NewOrder(2, BTC, Side.BUY, 2_900_000, 10)])
+            return isinstance(_events(client, 1)[0], Accepted)
+
+        until("the gateway has the engine back", is_taken)
+        client.send([CancelOrder(1, BTC)])
         (canceled,) = _events(client, 1)
         assert isinstance(canceled, Canceled)
-        assert (canceled.order_id, canceled.reason) == (1, CancelReason.ENGINE_RESTARTED)
-        client.send([NewOrder(2, BTC, Side.BUY, 3_000_000, 10)])
-        (accepted,) = _events(client, 1)
-        assert isinstance(accepted, Accepted)
+        assert (canceled.order_id, canceled.qty_lots, canceled.reason) == (1, 10, CancelReason.REQUESTED)
+
+
+def test_lost_orders_are_told_when_the_engine_keeps_no_journal() -> None:
+    """An order that the new engine does not hold is reported as cancelled, never left in doubt."""
+    with short_directory() as path:
+        desk = Desk(path / "run", "--only", "engine", "--only", "gateway", TICKBUS_ENGINE__JOURNAL="none").start()
+        try:
+            host, port = desk.node("gateway")["endpoints"]["tcp"].split(":")
+            with GatewayClient(host, int(port)) as client:
+                _receive(client, 2)
+                client.send([NewOrder(1, BTC, Side.BUY, 3_000_000, 10)])
+                _receive(client, 1)
+                desk.kill("engine")
+                (canceled,) = _events(client, 1)
+                assert isinstance(canceled, Canceled)
+                assert (canceled.order_id, canceled.reason) == (1, CancelReason.ENGINE_RESTARTED)
+                client.send([NewOrder(2, BTC, Side.BUY, 3_000_000, 10)])
+                (accepted,) = _events(client, 1)
+                assert isinstance(accepted, Accepted)
+        finally:
+            desk.end()
 
 
 def test_gateway_death_leaves_no_orphan_in_the_book(engine_and_gateway: Desk, address: tuple[str, int]) -> None:

@@ -1,0 +1,89 @@
+"""What the command line does with an engine's journal: look at it, verify it, and replay it against the live engine."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import msgpack
+
+from bus.channel import ChannelSocket
+from bus.topology import SNAPSHOTS
+from engine.journal_format import JournalError, JournalMode
+from engine.journal_inspection import inspect, inspection_text, verification_text, verify
+from engine.journal_reader import JournalReader
+from nodes.desk_client import ANSWER_MS_MAX, DeskError
+from nodes.engine import STATE_TOPIC, engine_capacity, make_core
+from nodes.settings import Settings
+
+
+def journal_report(settings: Settings, *, is_verification: bool) -> tuple[dict[str, Any], str]:
+    """Return what the journal holds, or whether it is sound, as a document and as text.
+
+    Raises:
+        DeskError: if it cannot be read, or it is corrupt and was only to be inspected.
+    """
+    folder = settings.run_dir / "journal"
+    try:
+        if is_verification:
+            document = verify(folder, engine_capacity(settings))
+            return document, verification_text(document)
+        document = inspect(folder)
+        return document, inspection_text(document)
+    except (JournalError, OSError) as error:
+        raise DeskError(str(error)) from None
+
+
+def replay_journal(settings: Settings, *, is_verified: bool) -> str:
+    """Replay the journal into an engine of our own and say what came out; compare it with the live engine if asked.
+
+    Raises:
+        DeskError: if the journal is not sound, no engine is live, or the two states differ.
+    """
+    folder = settings.run_dir / "journal"
+    sequence, expected = _live_state(settings) if is_verified else (None, None)
+    try:
+        core, journal = make_core(settings, _nothing(settings), JournalMode.NONE)
+        core.recover(lambda _: None)
+        started = time.monotonic()
+        last = 0
+        for last, record in JournalReader(folder, engine_capacity(settings)).records():
+            core.replay(record)
+            if last == sequence:
+                break
+        elapsed_s = time.monotonic() - started
+        journal.close()
+    except (JournalError, OSError) as error:
+        raise DeskError(str(error)) from None
+    found = core.engine.state_hash()
+    speed = core.command_count / max(elapsed_s, 1e-9)
+    line = (
+        f"{core.command_count:,} commands in {last:,} records replayed in {elapsed_s:.2f} s ({speed:,.0f} a second): "
+        f"{core.engine.live_order_count:,} open orders, state {found:016x}"
+    )
+    if not is_verified:
+        return line
+    if last != sequence or found != expected:
+        raise DeskError(f"{line}; the live engine is at record {sequence:,} with state {expected:016x}")
+    return f"{line}; the live engine says the same"
+
+
+def _nothing(settings: Settings) -> Path:
+    """Return a folder without a journal, for an engine that keeps none."""
+    return settings.run_dir / "journal.none"
+
+
+def _live_state(settings: Settings) -> tuple[int, int]:
+    """Return the sequence of the live engine's last record, and its state hash at that moment."""
+    socket = ChannelSocket(SNAPSHOTS, settings.run_dir)
+    try:
+        deadline = time.monotonic() + ANSWER_MS_MAX / 1_000
+        while not socket.send([STATE_TOPIC]):
+            if time.monotonic() > deadline:
+                raise DeskError(f"no engine is live in {settings.run_dir}")
+            time.sleep(0.01)
+        if not socket.wait(ANSWER_MS_MAX) or (frames := socket.receive()) is None:
+            raise DeskError(f"the engine in {settings.run_dir} does not answer")
+        sequence, state_hash = msgpack.unpackb(frames[1])
+        return sequence, state_hash
+    finally:
+        socket.close()
