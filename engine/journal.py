@@ -154,6 +154,8 @@ class Journal:
             self._check_is_none()
             self.sequence = sequence
             return sequence
+        if not pieces:
+            return sequence
         batch = b"".join(pieces)
         if self._file_size + len(batch) <= self._file_bytes_max:
             self._write(batch)

@@ -1,0 +1,1 @@
+"""Tests of the journal: nothing acknowledged is lost, nothing damaged is believed."""
