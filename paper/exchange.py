@@ -5,37 +5,24 @@ report's number, before anybody is told. So the process may die anywhere and res
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Protocol
 
 from market.clock import NS_PER_MS
 from market.codes import RejectReason, Side, TimeInForce
 from market.commands import CancelOrder, Command, MassCancel
-from market.depth import Depth, Level
+from market.depth import Level
 from market.events import Event
-from market.feed_messages import BookTrade
 from paper.commission import Commission
 from paper.engine_port import COMMANDS_PENDING_MAX, EnginePort, Pending, PendingCommands, Purpose
 from paper.errors import ErrorKind, ExchangeError
 from paper.executions import Executions
-from paper.filters import AVERAGE_MINUTES, Draft, check_filters
+from paper.filters import Draft, check_filters
 from paper.ledger import Ledger
 from paper.orders import Order, OrderKind, OrderRequest, OrderStatus
+from paper.public_book import BookView
+from paper.public_market import PublicMarket
 from paper.sizing import LEVELS_MAX, buy_for, price_cap_ticks, sell_for
 from paper.starting_assets import STARTING_ASSETS
-from paper.tape import MINUTE_MS, PublicTrade, Tape
 from paper.units import Symbol
-
-
-class BookView(Protocol):
-    """What the exchange sees of the public book; it may lag behind the engine."""
-
-    def depth(self, symbol_id: int, level_count: int) -> Depth:
-        """Return the best `level_count` levels of each side, best price first."""
-        ...
-
-    def update_id(self, symbol_id: int) -> int:
-        """Return the sequence of the last change that the view shows."""
-        ...
 
 
 class Exchange:
@@ -44,7 +31,7 @@ class Exchange:
     Attributes:
         symbols: what is traded, by the venue's spelling.
         ledger: the saved state; read it freely, change it only through the exchange.
-        tapes: the public trades, by symbol id.
+        market: what everybody sees.
         commission: what the exchange takes of every trade.
     """
 
@@ -62,9 +49,8 @@ class Exchange:
         self.symbols: Mapping[str, Symbol] = ledger.symbols
         self.ledger = ledger
         self.commission = commission or Commission()
-        self.tapes: Final = {symbol.symbol_id: Tape() for symbol in self.symbols.values()}
         self._port = port
-        self._book = book
+        self.market = PublicMarket(ledger, book)
         self._first_order_id = first_order_id
         self._first_owner = first_owner
         self._pending = PendingCommands()
@@ -210,31 +196,6 @@ class Exchange:
             self._enter(self._executions.to_enter, fresh[-1].time_ns)
         self._pending.acknowledge(acknowledged)
 
-    # -- the public market
-
-    def on_public_trades(self, epoch: int, symbol_id: int, trades: Sequence[BookTrade], time_ns: int) -> None:
-        """Add trades of the book feed, oldest first, to the tape; those that it has are passed over."""
-        tape = self.tapes[symbol_id]
-        for trade in trades:
-            trade_id = self.ledger.trade_id(epoch, trade.trade_id)
-            tape.add(PublicTrade(trade_id, trade.price_ticks, trade.qty_lots, Side(trade.taker_side), time_ns))
-
-    def depth(self, symbol: Symbol, level_count: int) -> Depth:
-        """Return the best levels of the public book."""
-        return self._book.depth(symbol.symbol_id, level_count)
-
-    def update_id(self, symbol: Symbol) -> int:
-        """Return the sequence of the last change that `depth` shows."""
-        return self._book.update_id(symbol.symbol_id)
-
-    def average_ticks(self, symbol: Symbol, now_ms: int) -> int | None:
-        """Return the average price of the last five minutes, else the last price, else the mid, else None."""
-        average = self.tapes[symbol.symbol_id].average_ticks(now_ms, AVERAGE_MINUTES * MINUTE_MS)
-        if average is not None:
-            return average
-        mid_x2 = self.depth(symbol, 1).mid_ticks_x2
-        return mid_x2 // 2 if mid_x2 is not None else None
-
     # -- how
 
     def _sized(self, account: int, request: OrderRequest, now_ns: int) -> tuple[int, int]:
@@ -254,7 +215,7 @@ class Exchange:
                 kind=request.kind,
                 price_units=request.price_units,
                 qty_units=request.qty_units or qty_lots * symbol.lot_units,
-                reference_ticks=self.average_ticks(symbol, now_ns // NS_PER_MS),
+                reference_ticks=self.market.average_ticks(symbol, now_ns // NS_PER_MS),
                 open_count=len(self.ledger.open_orders_of(account, symbol)),
             )
         )
@@ -262,7 +223,7 @@ class Exchange:
 
     def _opposite(self, request: OrderRequest) -> tuple[Level, ...]:
         """Return the side of the public book that the order would trade with."""
-        depth = self.depth(request.symbol, LEVELS_MAX)
+        depth = self.market.depth(request.symbol, LEVELS_MAX)
         return depth.asks if request.side is Side.BUY else depth.bids
 
     def _new_order(self, account: int, request: OrderRequest, price_ticks: int, qty_lots: int, now_ns: int) -> Order:

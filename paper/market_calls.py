@@ -1,7 +1,5 @@
 """The public calls: what is traded, the book, the trades, the tickers."""
 
-from collections.abc import Iterator, Sequence
-from itertools import groupby
 from typing import Any, Final
 
 from paper import documents
@@ -10,7 +8,7 @@ from paper.documents import Document
 from paper.errors import ErrorKind, ExchangeError
 from paper.filters import AVERAGE_MINUTES
 from paper.parameters import TickerType
-from paper.tape import INTERVALS_MS, Bar, PublicTrade
+from paper.tape import INTERVALS_MS, aggregated
 from paper.units import Symbol
 
 DEPTH_LIMIT_DEFAULT: Final = 100
@@ -37,12 +35,14 @@ async def exchange_info(call: Call) -> Document:
 async def depth(call: Call) -> Document:
     """Tell the price levels of the book."""
     limit = min(call.get("limit", DEPTH_LIMIT_DEFAULT), _DEPTH_LIMIT_MAX)
-    return documents.depth(call.symbol, call.exchange.depth(call.symbol, limit), call.exchange.update_id(call.symbol))
+    return documents.depth(
+        call.symbol, call.exchange.market.depth(call.symbol, limit), call.exchange.market.update_id(call.symbol)
+    )
 
 
 async def trades(call: Call) -> list[Document]:
     """Tell the latest trades, oldest first."""
-    tape = call.exchange.tapes[call.symbol.symbol_id]
+    tape = call.exchange.market.tapes[call.symbol.symbol_id]
     return [documents.public_trade(call.symbol, trade) for trade in list(tape.trades)[-_limit(call) :]]
 
 
@@ -51,10 +51,10 @@ async def aggregate_trades(call: Call) -> list[Document]:
     from_id, start_ms, end_ms = call.get("fromId"), call.get("startTime"), call.get("endTime")
     if from_id is not None and (start_ms is not None or end_ms is not None):
         raise ExchangeError(ErrorKind.BAD_COMBINATION)
-    tape = call.exchange.tapes[call.symbol.symbol_id]
+    tape = call.exchange.market.tapes[call.symbol.symbol_id]
     groups = [
         group
-        for group in _aggregated(tape.trades)
+        for group in aggregated(tape.trades)
         if (from_id is None or group[0].trade_id >= from_id)
         and (start_ms is None or group[0].time_ms >= start_ms)
         and (end_ms is None or group[0].time_ms <= end_ms)
@@ -67,17 +67,17 @@ async def aggregate_trades(call: Call) -> list[Document]:
 async def klines(call: Call) -> list[list[Any]]:
     """Tell the bars of an interval, oldest first."""
     interval = call.values["interval"]
-    tape = call.exchange.tapes[call.symbol.symbol_id]
+    tape = call.exchange.market.tapes[call.symbol.symbol_id]
     bars = tape.bars(interval, call.now_ms, call.get("startTime"), call.get("endTime"), _limit(call))
     return [documents.kline(call.symbol, bar, INTERVALS_MS[interval]) for bar in bars]
 
 
 async def average_price(call: Call) -> Document:
     """Tell the average price of the last five minutes."""
-    tape = call.exchange.tapes[call.symbol.symbol_id]
+    tape = call.exchange.market.tapes[call.symbol.symbol_id]
     return {
         "mins": AVERAGE_MINUTES,
-        "price": call.symbol.price_text(call.exchange.average_ticks(call.symbol, call.now_ms) or 0),
+        "price": call.symbol.price_text(call.exchange.market.average_ticks(call.symbol, call.now_ms) or 0),
         "closeTime": tape.trades[-1].time_ms if tape.trades else 0,
     }
 
@@ -90,14 +90,20 @@ async def day_ticker(call: Call) -> Document | list[Document]:
 
 async def price_ticker(call: Call) -> Document | list[Document]:
     """Tell the last price of one, several or all symbols."""
-    prices = [{"symbol": symbol.name, "price": symbol.price_text(_last_ticks(call, symbol))} for symbol in call.symbols]
-    return _one_or_many(call, prices)
+    market = call.exchange.market
+    return _one_or_many(
+        call,
+        [
+            {"symbol": symbol.name, "price": symbol.price_text(market.last_ticks(symbol, call.now_ms))}
+            for symbol in call.symbols
+        ],
+    )
 
 
 async def book_ticker(call: Call) -> Document | list[Document]:
     """Tell the best prices of one, several or all symbols."""
     return _one_or_many(
-        call, [documents.book_ticker(symbol, call.exchange.depth(symbol, 1)) for symbol in call.symbols]
+        call, [documents.book_ticker(symbol, call.exchange.market.depth(symbol, 1)) for symbol in call.symbols]
     )
 
 
@@ -106,24 +112,13 @@ def _limit(call: Call) -> int:
     return min(limit, _LIMIT_MAX)
 
 
-def _aggregated(trades: Sequence[PublicTrade]) -> Iterator[list[PublicTrade]]:
-    for _, group in groupby(trades, key=lambda trade: (trade.time_ns, trade.price_ticks, trade.taker_side)):
-        yield list(group)
-
-
 def _one_or_many(call: Call, answers: list[Document]) -> Document | list[Document]:
     return answers[0] if "symbol" in call.values else answers
 
 
-def _last_ticks(call: Call, symbol: Symbol) -> int:
-    last = call.exchange.tapes[symbol.symbol_id].last_ticks
-    return last if last is not None else call.exchange.average_ticks(symbol, call.now_ms) or 0
-
-
 def _day_ticker(call: Call, symbol: Symbol, *, is_mini: bool) -> Document:
-    tape = call.exchange.tapes[symbol.symbol_id]
-    day = tape.day(call.now_ms) or Bar.flat(call.now_ms, _last_ticks(call, symbol))
+    market = call.exchange.market
+    day = market.day(symbol, call.now_ms)
     if is_mini:
         return documents.mini_ticker(symbol, day, call.now_ms)
-    last_qty_lots = tape.trades[-1].qty_lots if tape.trades else 0
-    return documents.day_ticker(symbol, day, last_qty_lots, call.exchange.depth(symbol, 1), call.now_ms)
+    return documents.day_ticker(symbol, day, market.last_qty_lots(symbol), market.depth(symbol, 1), call.now_ms)

@@ -19,6 +19,8 @@ from paper.errors import ErrorKind, ExchangeError
 from paper.exchange import Exchange
 from paper.parameters import Values, read_parameters
 from paper.signing import RECV_WINDOW_US_DEFAULT, authenticate, check_timestamp, signed_payload
+from paper.sockets import PING_INTERVAL_S, add_market_streams, configure
+from paper.stream_hub import StreamHub
 from paper.usage import Counted, Usage
 
 App = Sanic[Any, Any]
@@ -41,6 +43,7 @@ def create_app(
     clock: Callable[[], int] = time_ns,
     engine_timeout_s: float = ENGINE_TIMEOUT_S,
     on_bug: Callable[[Exception], None] | None = None,
+    ping_interval_s: float = PING_INTERVAL_S,
 ) -> App:
     """Return the app that serves `exchange` to the holders of the keys in `accounts`.
 
@@ -51,6 +54,7 @@ def create_app(
         clock: the exchange's time, ns since 1970 UTC.
         engine_timeout_s: how long an order may wait for the engine before the client is told that its fate is unknown.
         on_bug: called when a handler fails in a way that it should not, after the client was told.
+        ping_interval_s: how often every WebSocket client is pinged.
     """
     app: App = Sanic(name, configure_logging=False)
     app.config.update(
@@ -64,13 +68,27 @@ def create_app(
     for number, endpoint in enumerate(ENDPOINTS):
         app.add_route(desk.handler(endpoint), endpoint.path, [endpoint.method], name=f"endpoint_{number}")
 
+    def report_bug(error: Exception) -> None:
+        _log.error("a request failed", exc_info=error)
+        if on_bug is not None and not isinstance(error, SanicException):
+            on_bug(error)
+
+    configure(app, ping_interval_s)
+    app.ctx.hub = StreamHub(exchange.market)
+    add_market_streams(app, app.ctx.hub, clock, report_bug)
+
+    @app.on_request
+    async def refuse_other_hosts(request: Request) -> HTTPResponse | None:
+        # A web page that rebinds its name to this machine sends that name as Host. What is no HTTP has no Host at all,
+        # and is refused for what it is.
+        name = request.headers.get("host", "").partition(":")[0]
+        return None if name in {*_LOOPBACK_HOSTS, ""} else _error(ExchangeError(ErrorKind.FORBIDDEN_HOST))
+
     @app.exception(Exception)
     async def refuse(_: Request, error: Exception) -> HTTPResponse:
         if isinstance(error, SanicException) and error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
             return _error(_error_of_status(error.status_code))
-        _log.error("a request failed", exc_info=error)
-        if on_bug is not None and not isinstance(error, SanicException):
-            on_bug(error)
+        report_bug(error)
         return _error(ExchangeError(ErrorKind.UNKNOWN))
 
     return app
@@ -103,8 +121,6 @@ class _FrontDesk:
         return handle
 
     async def _answer(self, endpoint: Endpoint, request: Request, now_ns: int) -> Any:
-        if request.headers.get("host", "").partition(":")[0] not in _LOOPBACK_HOSTS:
-            raise ExchangeError(ErrorKind.FORBIDDEN_HOST)
         query, body = request.query_string, _text(request.body)
         values = read_parameters(query, body, endpoint.parameters)
         self._usage.add(Counted.REQUEST_WEIGHT, endpoint.weight_of(values), now_ns // _NS_PER_SECOND)

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import groupby, takewhile
 from typing import Final, NamedTuple
 
 from market.clock import NS_PER_MS
@@ -110,16 +110,17 @@ class Tape:
         self._seconds: deque[Bar] = deque(maxlen=_SECONDS_MS // SECOND_MS)
         self._minutes: deque[Bar] = deque(maxlen=_MINUTES_MS // MINUTE_MS)
 
-    def add(self, trade: PublicTrade) -> None:
-        """Add the next trade; one that is already there is passed over."""
+    def add(self, trade: PublicTrade) -> bool:
+        """Add the next trade and return True; one that is already there is passed over."""
         if self.trades and trade.trade_id <= self.trades[-1].trade_id:
-            return
+            return False
         self.trades.append(trade)
         for bars, length_ms in ((self._seconds, SECOND_MS), (self._minutes, MINUTE_MS)):
             open_ms = trade.time_ms // length_ms * length_ms
             if not bars or bars[-1].open_ms < open_ms:
                 bars.append(Bar.flat(open_ms, trade.price_ticks))
             bars[-1].add_trade(trade)
+        return True
 
     @property
     def last_ticks(self) -> int | None:
@@ -135,6 +136,11 @@ class Tape:
         """Return the last 24 hours as one bar, to the minute, or None if nothing traded."""
         return _total(self._minutes, now_ms - DAY_MS)
 
+    def bars_since(self, interval: str, since_ms: int, now_ms: int) -> list[Bar]:
+        """Return the bars from the one that `since_ms` falls into to the current one, oldest first."""
+        pieces = self._seconds if interval == "1s" else self._minutes
+        return list(_grid_of(interval).bars(pieces, since_ms, now_ms)) if pieces else []
+
     def bars(self, interval: str, now_ms: int, start_ms: int | None, end_ms: int | None, limit: int) -> list[Bar]:
         """Return bars of an interval of INTERVALS_MS, oldest first, without gaps; flat where nothing traded.
 
@@ -144,7 +150,7 @@ class Tape:
         if not pieces:
             return []
         until_ms = now_ms if end_ms is None else min(now_ms, end_ms)
-        grid = _Grid(INTERVALS_MS[interval], _FIRST_MONDAY_MS if interval == "1w" else 0)
+        grid = _grid_of(interval)
         bars = [
             bar for bar in grid.bars(pieces, now_ms - kept_ms, until_ms) if start_ms is None or bar.open_ms >= start_ms
         ]
@@ -181,6 +187,16 @@ class _Grid(NamedTuple):
 
     def _open_of(self, at_ms: int) -> int:
         return (at_ms - self.offset_ms) // self.length_ms * self.length_ms + self.offset_ms
+
+
+def aggregated(trades: Sequence[PublicTrade]) -> Iterator[list[PublicTrade]]:
+    """Yield the trades in groups of one moment, price and direction."""
+    for _, group in groupby(trades, key=lambda trade: (trade.time_ns, trade.price_ticks, trade.taker_side)):
+        yield list(group)
+
+
+def _grid_of(interval: str) -> _Grid:
+    return _Grid(INTERVALS_MS[interval], _FIRST_MONDAY_MS if interval == "1w" else 0)
 
 
 def _total(bars: Sequence[Bar], since_ms: int) -> Bar | None:

@@ -18,6 +18,7 @@ from paper.engine_port import Pending
 from paper.exchange import Exchange
 from paper.ledger import Ledger
 from paper.orders import Order, OrderKind, OrderRequest
+from paper.public_book import Position
 from paper.units import parse_units
 
 FIRST_ORDER_ID = 2 * 10**12
@@ -58,9 +59,9 @@ class DeskEngine:
         """Return the best levels, as `paper.exchange.BookView` wants it."""
         return self._engine.depth(symbol_id, level_count)
 
-    def update_id(self, symbol_id: int) -> int:
-        """Return the sequence of the last event."""
-        return self._engine.sequence
+    def position(self, symbol_id: int) -> Position:
+        """Return the life of the engine and the sequence of its last event."""
+        return Position(self.epoch, self._engine.sequence)
 
     @property
     def is_idle(self) -> bool:
@@ -128,7 +129,7 @@ class DeskEngine:
         for event in events:
             if isinstance(event, Executed):
                 trade = BookTrade(event.trade_id, event.price_ticks, event.qty_lots, event.taker_side)
-                exchange.on_public_trades(self.epoch, event.symbol_id, [trade], event.time_ns)
+                exchange.market.on_trades(self.epoch, event.symbol_id, [trade], event.time_ns)
         return events
 
     def _match(self, commands: Sequence[Command]) -> list[Event]:

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import socket
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -13,9 +14,13 @@ from market.clock import time_ns
 from market.codes import Side
 from paper.accounts import Accounts, KeyPair
 from paper.rest import create_app
+from paper.stream_hub import StreamHub
 from tests.paper.desk import ALICE, BOB, Desk
 
 T = TypeVar("T")
+
+PING_INTERVAL_S = 1.0
+WAIT_S = 10.0
 
 _numbers = itertools.count()
 
@@ -27,6 +32,7 @@ class Server:
         url: where it answers.
         keys: the pair of keys of each account.
         bugs: what went wrong in handlers.
+        hub: its market streams.
         is_answering: whether the engine handles what it is sent; False leaves every command on its way.
     """
 
@@ -49,12 +55,19 @@ class Server:
 
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result(timeout=20)
 
+    def wait_until(self, condition: Callable[[Desk], bool]) -> None:
+        """Wait until `condition`, asked in the exchange's thread, is true."""
+        deadline = time.monotonic() + WAIT_S
+        while not self.call(condition):
+            assert time.monotonic() < deadline, "it did not come true in time"
+
     def flow(self, side: Side, price: str, qty: str) -> None:
         """Let a stranger give a limit order in BTCUSDT."""
 
         def trade(desk: Desk) -> None:
             desk.engine.time_ns = time_ns()
             desk.engine.flow(desk.exchange, side, price, qty)
+            desk.exchange.market.on_book()
 
         self.call(trade)
 
@@ -66,6 +79,7 @@ class Server:
             for account in (ALICE, BOB):
                 desk.exchange.reset_account(account, time_ns())
             desk.connect()
+            desk.exchange.market.on_book()
 
         self.is_answering = True
         self.clock_offset_ns = 0
@@ -89,7 +103,9 @@ class Server:
             clock=lambda: time_ns() + self.clock_offset_ns,
             engine_timeout_s=0.5,
             on_bug=self.bugs.append,
+            ping_interval_s=PING_INTERVAL_S,
         )
+        self.hub: StreamHub = app.ctx.hub
         listener = socket.create_server(("127.0.0.1", 0))
         server: Any = await app.create_server(sock=listener, return_asyncio_server=True)
         await server.startup()
@@ -110,3 +126,4 @@ class Server:
     def _pump(self) -> None:
         if self.is_answering:
             self._desk.engine.pump(self._desk.exchange)
+            self._desk.exchange.market.on_book()

@@ -7,28 +7,16 @@ import pytest
 
 from market.clock import NS_PER_SECOND
 from market.codes import Side
+from tests.paper.clients import BTC, ccxt_settings
 from tests.paper.desk import ALICE, BOB
 from tests.paper.server import Server
 
 pytestmark = pytest.mark.usefixtures("loopback_only")
-BTC = "BTC/USDT"
 
 
 def client(server: Server, account: int = ALICE, **changes: Any) -> Any:
     """Return a ccxt client of an account; its calls all go to the server."""
-    api = f"{server.url}/api"
-    keys = server.keys[account]
-    return ccxt.binance(
-        {
-            "apiKey": keys.api_key,
-            "secret": keys.secret,
-            "enableRateLimit": False,
-            "sandbox": True,
-            "urls": {"test": {"public": f"{api}/v3", "private": f"{api}/v3", "v1": f"{api}/v1"}},
-            "options": {"defaultType": "spot", "fetchMarkets": {"types": ["spot"]}},
-            **changes,
-        }
-    )
+    return ccxt.binance(ccxt_settings(server, account, **changes))
 
 
 @pytest.fixture

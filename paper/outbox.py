@@ -1,0 +1,48 @@
+"""What waits to be written to one WebSocket client: bounded, and the client is dropped, never a single message."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+MESSAGES_WAITING_MAX: Final = 10_000
+CHARACTERS_WAITING_MAX: Final = 8 << 20
+
+
+class Outbox:
+    """A queue of texts; one too many calls `on_full`, once, and from then on it takes nothing."""
+
+    def __init__(
+        self,
+        on_full: Callable[[], None],
+        *,
+        messages_max: int = MESSAGES_WAITING_MAX,
+        characters_max: int = CHARACTERS_WAITING_MAX,
+    ) -> None:
+        self._on_full = on_full
+        self._messages_max = messages_max
+        self._characters_max = characters_max
+        self._texts: deque[str] = deque()
+        self._character_count = 0
+        self._has_news = asyncio.Event()
+        self._is_full = False
+
+    def put(self, text: str) -> None:
+        """Add a text."""
+        if self._is_full:
+            return
+        self._texts.append(text)
+        self._character_count += len(text)
+        self._has_news.set()
+        if len(self._texts) > self._messages_max or self._character_count > self._characters_max:
+            self._is_full = True
+            self._on_full()
+
+    async def take(self) -> str:
+        """Wait for the oldest text and return it."""
+        await self._has_news.wait()
+        text = self._texts.popleft()
+        self._character_count -= len(text)
+        if not self._texts:
+            self._has_news.clear()
+        return text

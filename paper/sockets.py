@@ -1,0 +1,125 @@
+"""The WebSocket side of the exchange: connections with pings, bounded queues, and an end for clients that lag."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+from urllib.parse import unquote
+
+from sanic import Sanic
+from sanic.request import Request
+
+from market.clock import NS_PER_MS
+from market.limits import HTTP_BODY_BYTES_MAX
+from paper.outbox import Outbox
+from paper.stream_client import StreamClient
+from paper.stream_hub import StreamHub
+from paper.streams import FAST_MS
+
+App = Sanic[Any, Any]
+Socket = Any  # Sanic's connection; its own types are not strict
+
+PING_INTERVAL_S: Final = 20.0
+
+_PONG_TIMEOUT_S: Final = 60.0
+_CONNECTION_S_MAX: Final = 86_400
+_POLICY_VIOLATION: Final = 1008
+_GOING_AWAY: Final = 1001
+
+_log = logging.getLogger(__name__)
+
+
+def add_market_streams(app: App, hub: StreamHub, clock: Callable[[], int], on_bug: Callable[[Exception], None]) -> None:
+    """Serve the streams of `hub` on `app`, and let it tick.
+
+    Args:
+        app: the exchange's app.
+        hub: the market streams.
+        clock: ns since 1970 UTC.
+        on_bug: called when a tick fails in a way that it should not; the next one comes all the same.
+    """
+    streams = _MarketSockets(hub, clock, on_bug)
+    for path, handler in (("/ws", streams.serve_raw), ("/stream", streams.serve_combined)):
+        app.add_websocket_route(handler, path, name=f"streams_{path[1:]}")
+        app.add_websocket_route(handler, f"{path}/<names:path>", name=f"streams_{path[1:]}_named")
+
+
+class _MarketSockets:
+    """The clients of the market streams."""
+
+    def __init__(self, hub: StreamHub, clock: Callable[[], int], on_bug: Callable[[Exception], None]) -> None:
+        self._hub = hub
+        self._clock = clock
+        self._on_bug = on_bug
+        self._ticking: asyncio.Task[None] | None = None
+
+    async def serve_raw(self, _: Request, socket: Socket, names: str = "") -> None:
+        """Serve a client that wants the documents as they are."""
+        await self._serve(socket, _named(names), is_combined=False)
+
+    async def serve_combined(self, request: Request, socket: Socket, names: str = "") -> None:
+        """Serve a client that wants each document with the name of its stream."""
+        await self._serve(socket, _named(request.args.get("streams", names)), is_combined=True)
+
+    async def _serve(self, socket: Socket, names: Sequence[str], *, is_combined: bool) -> None:
+        if self._ticking is None:  # the first client comes when the loop runs, which the app's making does not promise
+            self._ticking = asyncio.create_task(self._tick())
+        async with connection(socket) as outbox:
+            client = StreamClient(self._hub, outbox, is_combined=is_combined, on_unknown=_warn_of_unknown)
+            try:
+                if not client.subscribe(names):
+                    await socket.close(_POLICY_VIOLATION, "too many streams")
+                    return
+                while True:
+                    client.on_text(await socket.recv())
+            finally:
+                client.leave()
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(FAST_MS / 1_000)
+            try:
+                self._hub.tick(self._clock() // NS_PER_MS)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is told, and other streams go on
+                self._on_bug(error)
+
+
+def configure(app: App, ping_interval_s: float) -> None:
+    """Set the limits of every WebSocket connection of `app`."""
+    app.config.update(
+        WEBSOCKET_MAX_SIZE=HTTP_BODY_BYTES_MAX,
+        WEBSOCKET_PING_INTERVAL=ping_interval_s,
+        WEBSOCKET_PING_TIMEOUT=_PONG_TIMEOUT_S,
+    )
+
+
+@asynccontextmanager
+async def connection(socket: Socket) -> AsyncIterator[Outbox]:
+    """Write what is put into the outbox to a client, for a day at most; a client that is too slow is dropped."""
+
+    def drop() -> None:
+        _log.warning("a client of %s reads too slowly and is dropped", socket.io_proto.websocket_peer)
+        socket.fail_connection(_POLICY_VIOLATION, "too slow")
+
+    async def write() -> None:
+        while True:
+            await socket.send(await outbox.take())
+
+    outbox = Outbox(drop)
+    writer = asyncio.create_task(write())
+    ending = asyncio.get_running_loop().call_later(_CONNECTION_S_MAX, socket.end_connection, _GOING_AWAY, "a day")
+    try:
+        yield outbox
+    finally:
+        ending.cancel()
+        writer.cancel()
+
+
+def _named(names: str) -> list[str]:
+    """Return the streams that a path or a query names; a bare number, as ccxt sends it, names none."""
+    return [name for name in unquote(names).split("/") if name and not name.isdecimal()]
+
+
+def _warn_of_unknown(name: str) -> None:
+    _log.warning("a client listens to %r, which is no stream of this exchange: it will hear nothing", name[:80])

@@ -1,0 +1,120 @@
+"""Real ccxt.pro against the exchange's sockets, unmodified but for the URL."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import ccxt.pro as ccxt
+import pytest
+
+from market.codes import Side
+from tests.paper.clients import BTC, ccxt_settings
+from tests.paper.desk import ALICE
+from tests.paper.server import WAIT_S, Server
+
+pytestmark = pytest.mark.usefixtures("loopback_only")
+
+
+@asynccontextmanager
+async def client(server: Server, account: int = ALICE, **changes: Any) -> AsyncIterator[Any]:
+    """Make a client and close it."""
+    exchange = ccxt.binance(ccxt_settings(server, account, **changes))
+    try:
+        yield exchange
+    finally:
+        await exchange.close()
+
+
+def run(server: Server, steps: Callable[[Any], Awaitable[None]]) -> None:
+    """Run the steps of a test with the first account's client, in time."""
+
+    async def all_steps() -> None:
+        async with client(server) as alice, asyncio.timeout(2 * WAIT_S):
+            await steps(alice)
+
+    asyncio.run(all_steps())
+
+
+async def started(server: Server, watching: Awaitable[Any]) -> asyncio.Future[Any]:
+    """Start to watch, and return when the exchange has a stream for it."""
+    count = server.hub.stream_count
+    task = asyncio.ensure_future(watching)
+    await asyncio.to_thread(server.wait_until, lambda _: server.hub.stream_count > count)
+    return task
+
+
+async def flow(server: Server, side: Side, price: str, qty: str) -> None:
+    """Let a stranger give an order."""
+    await asyncio.to_thread(server.flow, side, price, qty)
+
+
+def test_an_order_book_is_watched(server: Server) -> None:
+    """@depth@100ms joined to /depth: ccxt raises if U is not the last u + 1."""
+    server.flow(Side.SELL, "91000", "0.5")
+
+    async def steps(alice: Any) -> None:
+        orders = [(Side.BUY, str(90_000 + number), "0.1") for number in range(20)] + [(Side.BUY, "91000", "0.1")]
+        watching: Any = await started(server, alice.watch_order_book(BTC))
+        for order in orders:  # ccxt tells what comes while it is asked: so it is asked before there is news
+            book, _ = await asyncio.gather(watching, flow(server, *order))
+            watching = alice.watch_order_book(BTC)
+        watching.close()
+        while book["asks"][0] != [91000, 0.4]:
+            book = await alice.watch_order_book(BTC)
+        told = await alice.fetch_order_book(BTC, 1_000)
+        assert (book["bids"], book["asks"]) == (told["bids"], told["asks"])
+        assert book["nonce"] == told["nonce"]
+
+    run(server, steps)
+
+
+def test_trades_are_watched(server: Server) -> None:
+    """@trade."""
+    server.flow(Side.SELL, "91000", "0.5")
+
+    async def steps(alice: Any) -> None:
+        task = await started(server, alice.watch_trades(BTC))
+        await flow(server, Side.BUY, "91000", "0.2")
+        (trade,) = await task
+        assert (trade["price"], trade["amount"], trade["side"]) == (91000, 0.2, "buy")
+
+    run(server, steps)
+
+
+def test_tickers_and_best_prices_are_watched(server: Server) -> None:
+    """@ticker, @miniTicker, @bookTicker."""
+    server.flow(Side.SELL, "91000", "0.5")
+    server.flow(Side.BUY, "91000", "0.2")
+
+    async def steps(alice: Any) -> None:
+        assert (await alice.watch_ticker(BTC))["last"] == 91000
+        assert (await alice.watch_ticker(BTC, {"name": "ticker"}))["ask"] == 91000
+        task = await started(server, alice.watch_bids_asks([BTC]))
+        await flow(server, Side.BUY, "90000", "0.2")
+        assert (await task)[BTC]["bid"] == 90000
+
+    run(server, steps)
+
+
+def test_bars_are_watched(server: Server) -> None:
+    """@kline."""
+    server.flow(Side.SELL, "91000", "0.5")
+    server.flow(Side.BUY, "91000", "0.2")
+
+    async def steps(alice: Any) -> None:
+        bars = await alice.watch_ohlcv(BTC, "1m")
+        assert bars[-1][4] == 91000
+
+    run(server, steps)
+
+
+def test_what_is_no_longer_watched_is_not_sent(server: Server) -> None:
+    """UNSUBSCRIBE."""
+
+    async def steps(alice: Any) -> None:
+        (await started(server, alice.watch_trades(BTC))).cancel()
+        await alice.un_watch_trades(BTC)
+        assert server.call(lambda _: server.hub.stream_count) == 0
+
+    run(server, steps)
