@@ -236,6 +236,29 @@ def warm() -> None:
 
 
 @app.command()
+def halt(
+    symbol: Symbol = None,
+    cancel_all: Annotated[bool, typer.Option("--cancel-all", help="Cancel every open order, too.")] = False,
+    run_dir: RunDir = None,
+) -> None:
+    """The kill switch: the engine takes no new orders, of one symbol or of all; cancels go through."""
+    _set_halted(run_dir, symbol, is_halted=True, is_cancelling=cancel_all)
+
+
+@app.command()
+def resume(symbol: Symbol = None, run_dir: RunDir = None) -> None:
+    """Take new orders again."""
+    _set_halted(run_dir, symbol, is_halted=False, is_cancelling=False)
+
+
+def _set_halted(run_dir: Path | None, symbol: str | None, *, is_halted: bool, is_cancelling: bool) -> None:
+    from nodes.operator import set_halted
+
+    settings = _settings(run_dir=run_dir, symbol=symbol).settings
+    print(set_halted(settings.run_dir, symbol, is_halted=is_halted, is_cancelling=is_cancelling))
+
+
+@app.command()
 def replay(
     verify: Annotated[bool, typer.Option("--verify", help="Compare with the live engine's state.")] = False,
     run_dir: RunDir = None,

@@ -59,6 +59,7 @@ class Source(IntEnum):
     GATEWAY = 1
     PAPER = 2
     FLOW = 3
+    OPERATOR = 4  # the command line: halts and resumes trading
 
     @property
     def first_order_id(self) -> int:

@@ -123,6 +123,7 @@ class EngineNode:
             sequence=self._core.engine.sequence,
             commands=self._core.command_count,
             live_orders=self._core.engine.live_order_count,
+            halted=[default_instruments()[symbol_id].symbol for symbol_id in sorted(self._core.halted_symbols)],
             journal=f"{self._journal.mode} {self._journal.sequence}",
             bad_frames=self._bad_frame_count + self._core.malformed_count,
         )

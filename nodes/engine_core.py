@@ -12,7 +12,7 @@ from bus.feed import Frames
 from bus.messages import TAG_BY_MESSAGE
 from bus.order_link import CommandBatch, EngineEnd
 from bus.publisher import FeedPublisher
-from bus.topology import source_of_order, source_of_owner
+from bus.topology import Source, source_of_order, source_of_owner
 from engine.journal import Journal
 from engine.journal_format import CommandRecord, decode_header, journal_files
 from engine.journal_replay import Replay
@@ -155,9 +155,11 @@ def journal_epoch(folder: Path) -> int | None:
 
 
 def _refusal(command: Command, source: int) -> RejectReason | None:
-    """Return why `source` may not send `command`: ids and owners must be its own."""
+    """Return why `source` may not send `command`: ids and owners must be its own; the operator may act on all."""
+    if source == Source.OPERATOR:
+        return None if isinstance(command, HaltSymbol | MassCancel) else RejectReason.BAD_ORDER_ID
     if isinstance(command, HaltSymbol):
-        return None
+        return RejectReason.BAD_OWNER
     if not isinstance(command, MassCancel) and source_of_order(command.order_id) != source:
         return RejectReason.BAD_ORDER_ID
     if source_of_owner(command.owner) != source:
@@ -168,7 +170,8 @@ def _refusal(command: Command, source: int) -> RejectReason | None:
 def _sources_of(event: Event) -> set[int]:
     if isinstance(event, Executed):
         return {source_of_order(event.taker_order_id), source_of_order(event.maker_order_id)}
-    if isinstance(event, Rejected) and event.order_id == 0:
-        return {source_of_owner(event.owner)}
+    if isinstance(event, Halted) or (isinstance(event, Rejected) and event.order_id == 0):
+        owner = getattr(event, "owner", 0)
+        return {source_of_owner(owner) if owner else Source.OPERATOR}
     order_id = getattr(event, "order_id", 0)
     return {source_of_order(order_id)} if order_id else set()

@@ -46,6 +46,7 @@ class MakerNode:
         self._client_order_ids = _client_order_ids(prefix)
         self._pause_until_ns = 0
         self._failure_count = 0
+        self._is_blind = False
         self._side_pause_ns = {Side.BUY: 0, Side.SELL: 0}
         self._unknown: dict[str, tuple[Side, int]] = {}  # client order id -> side, until when it may still arrive
         self._counts = {"placed": 0, "cancelled": 0, "refused": 0, "unknown": 0}
@@ -91,9 +92,12 @@ class MakerNode:
         mid_ticks_x2 = depth.without(own).mid_ticks_x2
         wanted: Sequence[Quote] = ()
         tolerance_ticks = 0
-        if mid_ticks_x2 is None:
-            self._node.log.warning("a side of the book is empty: no quotes")
-        else:
+        if (mid_ticks_x2 is None) != self._is_blind:
+            self._is_blind = mid_ticks_x2 is None
+            self._node.log.warning(
+                "a side of the book is empty: no quotes" if self._is_blind else "both sides are back"
+            )
+        if mid_ticks_x2 is not None:
             wanted = (
                 symmetric_quotes(self._instrument, mid_ticks_x2, self._settings.half_spread, self._settings.notional)
                 or ()

@@ -46,6 +46,8 @@ def activity(status: Mapping[str, Any]) -> str:
     """Return one line on what the maker does: its quotes, the mid, its trades and what they earned."""
     figures = {row["node"]: row["figures"] for row in status["nodes"]}
     maker, tracker = figures.get("maker", {}), figures.get("tracker", {})
+    if halted := figures.get("engine", {}).get("halted"):
+        return f"HALTED           {', '.join(halted)}: no new orders; go on with: python cli.py resume"
     if "mid" not in maker:
         return ""
     bid, ask, mid = (_price(maker.get(name)) for name in ("bid", "ask", "mid"))

@@ -213,6 +213,30 @@ def test_open_orders_outlive_the_engine(engine_and_gateway: Desk, address: tuple
         assert (canceled.order_id, canceled.qty_lots, canceled.reason) == (1, 10, CancelReason.REQUESTED)
 
 
+def test_kill_switch_stops_new_orders_lets_cancels_through_and_outlives_the_engine(
+    engine_and_gateway: Desk, client: GatewayClient
+) -> None:
+    """`halt`, kill -9 of the engine, `resume`: what is open can be cancelled all the time, nothing new gets in."""
+    client.send([NewOrder(n, BTC, Side.BUY, 1_000_000, 10) for n in (1, 2)])
+    _receive(client, 2)
+    halted = engine_and_gateway.cli("halt", "--symbol", "BTCUSDT")
+    assert halted.stdout == "BTCUSDT halted: no new orders, cancels go through\n", halted.stderr
+    client.send([NewOrder(3, BTC, Side.BUY, 1_000_000, 10), CancelOrder(1, BTC)])
+    rejected, canceled = _events(client, 2)
+    assert isinstance(rejected, Rejected)
+    assert (rejected.order_id, rejected.reason) == (3, RejectReason.SYMBOL_HALTED)
+    assert isinstance(canceled, Canceled)
+    engine_and_gateway.kill("engine")
+    until("status says so", lambda: engine_and_gateway.node("engine")["figures"].get("halted") == ["BTCUSDT"])
+    assert engine_and_gateway.cli("halt", "--cancel-all").returncode == 0
+    (canceled,) = _events(client, 1)
+    assert isinstance(canceled, Canceled)
+    assert (canceled.order_id, canceled.reason) == (2, CancelReason.MASS_CANCEL)
+    assert engine_and_gateway.cli("resume").stdout == "BTCUSDT, ETHUSDT resumed\n"
+    client.send([NewOrder(4, BTC, Side.BUY, 1_000_000, 10), CancelOrder(4, BTC)])
+    assert [type(event) for event in _events(client, 2)] == [Accepted, Canceled]
+
+
 def test_lost_orders_are_told_when_the_engine_keeps_no_journal() -> None:
     """An order that the new engine does not hold is reported as cancelled, never left in doubt."""
     with short_directory() as path:

@@ -1,0 +1,65 @@
+"""The operator's line to the engine: the kill switch."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from bus.order_link import Connected
+from bus.order_source import OrderSource
+from bus.topology import Source
+from market.clock import monotonic_ns, time_ns
+from market.commands import Command, HaltSymbol, MassCancel
+from market.events import Event, Halted, Rejected
+from market.instrument import default_instruments
+from nodes.desk_client import DeskError
+
+ANSWER_S_MAX = 3.0
+ALL_SYMBOLS = -1
+
+
+def set_halted(run_dir: Path, symbol: str | None, *, is_halted: bool, is_cancelling: bool) -> str:
+    """Halt or resume `symbol`, or every symbol, and return what the engine says.
+
+    Args:
+        is_cancelling: whether to cancel every open order of those symbols as well, whoever has entered it.
+
+    Raises:
+        DeskError: if no engine answers.
+    """
+    symbols = [instrument.symbol for instrument in default_instruments()]
+    symbol_id = ALL_SYMBOLS if symbol is None else symbols.index(symbol)
+    now_ns = time_ns()
+    commands: list[Command] = [HaltSymbol(symbol_id, int(is_halted), now_ns)]
+    if is_cancelling:
+        commands.append(MassCancel(symbol_id, time_ns=now_ns))
+    events = _told(run_dir, commands)
+    if rejected := [event for event in events if isinstance(event, Rejected)]:
+        raise DeskError(f"the engine refused: {rejected[0]}")
+    changed = [symbols[event.symbol_id] for event in events if isinstance(event, Halted)]
+    names = ", ".join(changed) if changed else symbol or ", ".join(symbols)
+    state = "halted: no new orders, cancels go through" if is_halted else "resumed"
+    return f"{names} {state}{'; every open order is cancelled' if is_cancelling else ''}"
+
+
+def _told(run_dir: Path, commands: Sequence[Command]) -> list[Event]:
+    """Send commands as the operator and return what the engine reports of them."""
+    if not run_dir.is_dir():
+        raise DeskError(f"no engine runs in {run_dir}")
+    source = OrderSource(Source.OPERATOR, run_dir)
+    deadline = time.monotonic() + ANSWER_S_MAX
+    last_sequence = 0
+    events: list[Event] = []
+    try:
+        while time.monotonic() < deadline:
+            source.tick(monotonic_ns())
+            for news in source.receive():
+                if isinstance(news, Connected):
+                    last_sequence = last_sequence or source.send(commands)
+                else:
+                    events.extend(news.events)
+                    if last_sequence and news.command_sequence >= last_sequence:
+                        return events
+            source.socket.wait(20)
+    finally:
+        source.close()
+    raise DeskError(f"no engine answers in {run_dir}")
