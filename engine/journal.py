@@ -145,17 +145,18 @@ class Journal:
         Raises:
             JournalError: if not all of it was written, and from then on always.
         """
-        sequence, pieces = self.sequence, []
+        if self._file < 0:
+            self._check_is_none()
+            self.sequence += len(records)
+            return self.sequence
+        if not records:
+            return self.sequence
+        sequence = self.sequence
+        pieces: list[bytes] = []
         for record in records:
             sequence += 1
             pieces.append(encode_head(sequence, record))
             pieces.append(record.payload)
-        if self._file < 0:
-            self._check_is_none()
-            self.sequence = sequence
-            return sequence
-        if not pieces:
-            return sequence
         batch = b"".join(pieces)
         if self._file_size + len(batch) <= self._file_bytes_max:
             self._write(batch)

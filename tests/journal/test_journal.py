@@ -24,6 +24,7 @@ from tests.journal.records import CAPACITY, EPOCH, expected, live, raw_header, r
 
 KEPT = (JournalMode.WRITE, JournalMode.GROUP, JournalMode.SYNC)
 MIB = 1 << 20
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "journal.md"
 
 
 def ignore(sequence: int, record: CommandRecord) -> None:
@@ -46,7 +47,7 @@ def test_has_the_bytes_of_its_document(tmp_path: Path) -> None:
     assert content[:12] == b"TICKJRNL\x01\x00\x00\x00"
     assert content[12:16] == zlib.crc32(content[16:64]).to_bytes(4, "little")
     assert content[16:64] == EPOCH.to_bytes(8, "little") + rest
-    body = bytes.fromhex("1c000000 0100000000000000 0807060504030201 0900000000000000 0200 0300 0100 0000 93020700")
+    body = example_of_document()
     assert content[64:] == zlib.crc32(body).to_bytes(4, "little") + body
 
 
@@ -193,6 +194,13 @@ def test_keeps_its_files_private(tmp_path: Path) -> None:
     (path,) = journal_files(tmp_path / "journal")
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def example_of_document() -> bytes:
+    """Return the record that docs/journal.md shows, without its CRC: hexadecimal up to column 66 of each line."""
+    (block,) = [block for block in DOCUMENT.read_text(encoding="utf-8").split("```") if block.startswith("\nxx xx")]
+    digits = "".join(line[:66] for line in block.strip().splitlines())
+    return bytes.fromhex(digits.replace("xx", ""))
 
 
 records = st.builds(

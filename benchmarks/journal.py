@@ -1,0 +1,228 @@
+"""What the journal costs, by mode and size of the batch, and how fast it is read back: `python -m benchmarks.journal`.
+
+A batch is one frame of real NewOrder messages. `naive` is mode write with a write for each command of the batch. In
+mode `group` a batch that finds the sync due does it, as the engine's node would between two batches. Before anything is
+timed, each mode must give back what it was given, and after it the journal that was timed is read and counted.
+"""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from bus.codec import decode_commands, encode_all
+from engine.capacity import Capacity
+from engine.journal import Journal
+from engine.journal_format import CommandRecord, JournalMode, journal_files
+from engine.journal_reader import JournalReader
+from engine.journal_replay import replay
+from engine.matching_engine import MatchingEngine, make_engine
+from engine.rows import write_command
+from market.clock import NS_PER_SECOND, monotonic_ns
+from market.commands import NewOrder
+
+CAPACITY: Final = Capacity(2)
+BATCH_COUNTS: Final = (1, 64, 4_096)
+ROUNDS_MAX: Final = 20_000
+BYTES_MAX: Final = 1 << 27  # of one measurement
+SYNC_ROUNDS: Final = 400
+REBUILT_COMMANDS: Final = 200_000
+QUANTILES: Final = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
+
+Figures = dict[str, Any]
+
+
+def batch_of(count: int) -> CommandRecord:
+    """Return a frame of so many orders, of realistic sizes."""
+    orders = [
+        NewOrder(10**12 + number, number % 2, number % 2, 9_138_000 + number % 997, 1_094 + number, 2, owner=65_536)
+        for number in range(1, count + 1)
+    ]
+    return CommandRecord(1_700_000_000_000_000_000, 1, 1, count, 0, encode_all(orders))
+
+
+def check_answers(folder: Path) -> None:
+    """Let every mode give back what it was given."""
+    for mode in JournalMode:
+        batches = [[batch_of(count)] * repeat for count in BATCH_COUNTS for repeat in (1, 3)]
+        with opened(folder / mode, mode) as journal:
+            for batch in batches:
+                journal.append(batch, 0)
+        given = [record for batch in batches for record in batch] if mode is not JournalMode.NONE else []
+        found = list(JournalReader(folder / mode, CAPACITY).records())
+        assert found == list(enumerate(given, 1)), f"mode {mode} gave back {len(found)} of {len(given)} records"
+        remove(folder / mode)
+
+
+def opened(folder: Path, mode: JournalMode) -> Journal:
+    """Return an empty journal that takes records."""
+    journal = Journal(folder, CAPACITY, 1, mode)
+    done = journal.recover(ignore)
+    assert done.record_count == 0, f"expected an empty folder, {folder} holds {done.record_count} records"
+    return journal
+
+
+def ignore(_: int, record: CommandRecord) -> None:
+    """Take a record for its own sake; it was checked on the way."""
+    assert record.command_count > 0, record
+
+
+def measure_batches(folder: Path, mode: JournalMode, count: int) -> tuple[Figures, Figures | None]:
+    """Return the cost of a batch in a mode, and the speed of reading the journal that this left."""
+    batch = [batch_of(count)]
+    rounds = min(ROUNDS_MAX, BYTES_MAX // len(batch[0].payload))
+    if mode is JournalMode.SYNC:
+        rounds = min(rounds, SYNC_ROUNDS)
+    with opened(folder, mode) as journal:
+        took = [timed(journal, batch) for _ in range(rounds)]
+    found = read_back(folder, count, rounds) if mode is JournalMode.WRITE else None
+    remove(folder)
+    return figures(str(mode), count, took), found
+
+
+def measure_naive(folder: Path, count: int) -> Figures:
+    """Return the cost of a batch whose commands are written one by one."""
+    batch = [batch_of(1)]
+    rounds = max(ROUNDS_MAX // count, 20)
+    took = []
+    with opened(folder, JournalMode.WRITE) as journal:
+        for _ in range(rounds):
+            start_ns = monotonic_ns()
+            for _ in range(count):
+                journal.append(batch, start_ns)
+            took.append(monotonic_ns() - start_ns)
+    remove(folder)
+    return figures("naive", count, took)
+
+
+def timed(journal: Journal, batch: Sequence[CommandRecord]) -> int:
+    """Append a batch as the engine's node does and return how long it took."""
+    start_ns = monotonic_ns()
+    journal.append(batch, start_ns)
+    if journal.sync_due(start_ns):
+        journal.sync()
+    return monotonic_ns() - start_ns
+
+
+def figures(mode: str, count: int, took_ns: list[int]) -> Figures:
+    """Return the figures of one measurement; times in microseconds, of a command in nanoseconds."""
+    ordered = sorted(took_ns)
+    spread = {name: ordered[int(share * (len(ordered) - 1))] / 1_000 for name, share in QUANTILES.items()}
+    mean_ns = sum(took_ns) / len(took_ns)
+    return {"mode": mode, "batch": count, "rounds": len(took_ns), "mean_us": mean_ns / 1_000} | {
+        **{f"{name}_us": value for name, value in spread.items()},
+        "command_ns": mean_ns / count,
+    }
+
+
+def read_back(folder: Path, count: int, rounds: int) -> Figures:
+    """Read the journal and return the speed; it must hold what was appended."""
+    done = replay(JournalReader(folder, CAPACITY), ignore)
+    assert (done.record_count, done.command_count) == (rounds, rounds * count), done
+    return {
+        "what": "read and check",
+        "batch": count,
+        "commands": done.command_count,
+        "commands_per_second": done.commands_per_second,
+        "records_per_second": done.records_per_second,
+    }
+
+
+def measure_rebuild(folder: Path) -> Figures:
+    """Return the speed at which an engine is rebuilt with the plain codec; both lives must end in the same state."""
+    count = 64
+    live, rebuilt = make_engine("fast", 2), make_engine("fast", 2)
+    take_into(live, batch_of(count))  # compiles
+    take_into(rebuilt, batch_of(count))
+    first = batch_of(1).first_sequence
+    with opened(folder, JournalMode.WRITE) as journal:
+        for number in range(REBUILT_COMMANDS // count):
+            orders = [
+                NewOrder(
+                    2 * 10**12 + number * count + index, index % 2, index // 2 % 2, 9_138_000 + index * 7 % 31, 1_094
+                )
+                for index in range(count)
+            ]
+            record = CommandRecord(1, 1, first + number * count, count, 0, encode_all(orders))
+            journal.append([record], 0)
+            take_into(live, record)
+    done = replay(JournalReader(folder, CAPACITY), lambda _, record: take_into(rebuilt, record))
+    assert rebuilt.state_hash() == live.state_hash(), "the rebuilt engine differs from the one that lived"
+    remove(folder)
+    return {
+        "what": "read, decode (plain codec), match (fast)",
+        "batch": count,
+        "commands": done.command_count,
+        "commands_per_second": done.commands_per_second,
+        "records_per_second": done.records_per_second,
+    }
+
+
+def take_into(engine: MatchingEngine, record: CommandRecord) -> None:
+    """Match a record's commands and drop the events."""
+    ring = engine.commands
+    for command in decode_commands(record.payload):
+        write_command(ring.rows, ring.claim(), command)
+        ring.publish()
+    while len(ring):
+        engine.match()
+        while len(rows := engine.events.readable()):
+            engine.events.consume(len(rows))
+
+
+def remove(folder: Path) -> None:
+    """Take a journal away."""
+    if folder.exists():
+        for path in journal_files(folder):
+            path.unlink()
+        folder.rmdir()
+
+
+def measure(folder: Path) -> Figures:
+    """Return all figures."""
+    started_ns = monotonic_ns()
+    check_answers(folder)
+    costs, recovery = [], []
+    for count in BATCH_COUNTS:
+        for mode in JournalMode:
+            cost, found = measure_batches(folder / "timed", mode, count)
+            costs.append(cost)
+            recovery += [found] if found else []
+        costs.append(measure_naive(folder / "timed", count))
+    recovery.append(measure_rebuild(folder / "timed"))
+    seconds = (monotonic_ns() - started_ns) / NS_PER_SECOND
+    return {"folder": str(folder), "seconds": seconds, "appends": costs, "recovery": recovery}
+
+
+def show(found: Figures) -> None:
+    """Print the figures as tables."""
+    print(f"answers checked; folder {found['folder']}\n")
+    print(
+        f"{'mode':>6} {'batch':>6} {'mean':>10} {'p50':>10} {'p99':>10} {'p99.9':>10}  µs   {'a command':>10}  to naive"
+    )
+    for row in found["appends"]:
+        naive = next(other for other in found["appends"] if (other["mode"], other["batch"]) == ("naive", row["batch"]))
+        times = " ".join(f"{row[f'{name}_us']:>10.1f}" for name in ("mean", *QUANTILES))
+        ratio = naive["mean_us"] / row["mean_us"]
+        print(f"{row['mode']:>6} {row['batch']:>6} {times}       {row['command_ns']:>7.0f} ns  {ratio:>7.1f} x")
+    print()
+    for row in found["recovery"]:
+        speed = f"{row['commands_per_second']:>13,.0f} commands/s {row['records_per_second']:>11,.0f} records/s"
+        print(f"{row['what']}, batches of {row['batch']:>5}: {speed}")
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="cost of the command journal by mode")
+    parser.add_argument("--dir", type=Path, help="where to write; the disk there is what is measured")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="journal-", dir=options.dir) as name:
+        found = measure(Path(name))
+    print(json.dumps(found, indent=2)) if options.json else show(found)
+
+
+if __name__ == "__main__":
+    main()
