@@ -1,0 +1,226 @@
+"""Channels and the loop that waits on them, on real sockets in a real directory."""
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from time import process_time_ns
+
+import pytest
+import zmq
+
+from bus.channel import POLL_WRITE, ChannelSocket, PollLoop
+from bus.topology import CONTROL, FEED, ORDERS, SNAPSHOTS, Channel, endpoint
+from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns
+from market.limits import FRAME_BYTES_MAX, IPC_PATH_BYTES_MAX, SNAPSHOT_BYTES_MAX
+
+WAIT_MS = 10_000  # a deadline, not a delay
+
+
+@contextmanager
+def opened(*sockets: ChannelSocket) -> Iterator[tuple[ChannelSocket, ...]]:
+    """Close the sockets at the end."""
+    try:
+        yield sockets
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def received(source: ChannelSocket) -> list[bytes]:
+    """Return the next message, as soon as it is there."""
+    assert source.wait(WAIT_MS), "nothing came"
+    frames = source.receive()
+    assert frames is not None
+    return frames
+
+
+# --- channels
+
+
+def test_carries_whole_messages_both_ways(short_dir: Path) -> None:
+    """The binder answers to the identity that it was given."""
+    with opened(ChannelSocket(ORDERS, short_dir, is_binder=True), ChannelSocket(ORDERS, short_dir)) as (engine, source):
+        assert source.receive() is None
+        assert sent_in_time(source, [b"header", b"payload"])
+        identity, *frames = received(engine)
+        assert frames == [b"header", b"payload"]
+        assert engine.send([identity, b"answer", b""])
+        assert received(source) == [b"answer", b""]
+
+
+def sent_in_time(source: ChannelSocket, frames: list[bytes]) -> bool:
+    """Send as soon as the connection is there."""
+    assert source.raw.poll(WAIT_MS, zmq.POLLOUT), "there is no connection"
+    return source.send(frames)
+
+
+@pytest.mark.parametrize("channel", [ORDERS, SNAPSHOTS, CONTROL], ids=lambda channel: channel.name)
+def test_says_that_nobody_is_there(short_dir: Path, channel: Channel) -> None:
+    """Without a peer a frame must stay with its sender, rather than wait in a queue to nobody."""
+    with opened(ChannelSocket(channel, short_dir)) as (source,):
+        assert source.send([b"order"]) is False
+
+
+def test_says_that_a_peer_is_gone(short_dir: Path) -> None:
+    """A binder that answers to somebody unknown learns that nothing was sent."""
+    with opened(ChannelSocket(ORDERS, short_dir, is_binder=True)) as (engine,):
+        assert engine.send([b"nobody", b"header", b"payload"]) is False
+
+
+def test_says_that_there_is_no_room(short_dir: Path) -> None:
+    """A peer that reads nothing fills its queue up to the high-water mark; then the sender keeps the rest."""
+    with opened(ChannelSocket(ORDERS, short_dir, is_binder=True), ChannelSocket(ORDERS, short_dir)) as (_, source):
+        assert sent_in_time(source, [b"first"])
+        sent_count = next(count for count in range(1_000_000) if not source.send([b"x" * 1_000]))
+        assert sent_count >= ORDERS.high_water_mark - 1  # the first may still be in the queue
+
+
+def test_ends_the_connection_of_a_peer_that_sends_too_much(short_dir: Path) -> None:
+    """A frame above the maximum never arrives, and the next connection is another one."""
+    with opened(ChannelSocket(ORDERS, short_dir, is_binder=True), ChannelSocket(ORDERS, short_dir)) as (engine, source):
+        assert sent_in_time(source, [b"x" * FRAME_BYTES_MAX])
+        first, frame = received(engine)
+        assert len(frame) == FRAME_BYTES_MAX
+        assert source.send([b"x" * (FRAME_BYTES_MAX + 1)])
+        deadline_ns = monotonic_ns() + WAIT_MS * NS_PER_MS
+        while not engine.wait(20):  # what is sent while the connection breaks may be lost with it
+            assert monotonic_ns() < deadline_ns
+            source.send([b"again"])
+        second, frame = received(engine)
+        assert frame == b"again"
+        assert second != first
+
+
+def test_lets_a_whole_book_through_as_a_snapshot(short_dir: Path) -> None:
+    """262,144 orders of 27 bytes, which is more than any other frame may be."""
+    sockets = ChannelSocket(SNAPSHOTS, short_dir, is_binder=True), ChannelSocket(SNAPSHOTS, short_dir)
+    size = 262_144 * 27
+    assert FRAME_BYTES_MAX < size < SNAPSHOT_BYTES_MAX
+    with opened(*sockets) as (engine, subscriber):
+        assert sent_in_time(subscriber, [b"book.BTCUSDT"])
+        identity, topic = received(engine)
+        assert engine.send([identity, topic, b"header", b"x" * size])
+        assert [len(frame) for frame in received(subscriber)] == [len(topic), 6, size]
+
+
+def test_refuses_a_run_directory_that_is_too_deep(tmp_path: Path) -> None:
+    """A Unix socket's path has 107 bytes; the message says how long it was, in bytes, not characters."""
+    deep = tmp_path / ("é" * 100)
+    with pytest.raises(ValueError, match=rf"run directory is too deep: .* a Unix socket takes {IPC_PATH_BYTES_MAX}"):
+        ChannelSocket(FEED, deep)
+    longest = "/" + "x" * (IPC_PATH_BYTES_MAX - len("//feed.ipc"))
+    assert len(endpoint(FEED, Path(longest)).removeprefix("ipc://")) == IPC_PATH_BYTES_MAX
+    with pytest.raises(ValueError, match=f"has {IPC_PATH_BYTES_MAX + 1} bytes"):
+        endpoint(FEED, Path(longest + "x"))
+
+
+def test_refuses_a_run_directory_that_is_absent(tmp_path: Path) -> None:
+    """An error at once, and no socket left behind (which would be a warning, and warnings are errors)."""
+    with pytest.raises(zmq.ZMQError):
+        ChannelSocket(ORDERS, tmp_path / "no", is_binder=True)
+
+
+def test_takes_its_socket_file_away(short_dir: Path) -> None:
+    """Whoever binds cleans up; whoever connects leaves the file to the binder."""
+    binder = ChannelSocket(FEED, short_dir, is_binder=True)
+    assert (short_dir / "feed.ipc").is_socket()
+    ChannelSocket(FEED, short_dir).close()
+    assert (short_dir / "feed.ipc").is_socket()
+    binder.close()
+    assert list(short_dir.iterdir()) == []
+
+
+# --- the loop
+
+
+def test_calls_timers_again_and_again_and_sleeps_in_between() -> None:
+    """A timer is called at once and then every so often; waiting takes no processor time."""
+    loop, called_ns = PollLoop(), []
+    loop.every(20, lambda: called_ns.append(monotonic_ns()))
+    loop.every(1, lambda: loop.stop() if len(called_ns) == 11 else None)
+    started_ns, cpu_ns = monotonic_ns(), process_time_ns()
+    loop.run()
+    passed_ns, cpu_ns = monotonic_ns() - started_ns, process_time_ns() - cpu_ns
+    assert passed_ns >= 10 * 20 * NS_PER_MS
+    gaps = [later - earlier for earlier, later in pairwise(called_ns)]
+    assert min(gaps) >= 20 * NS_PER_MS
+    assert cpu_ns < passed_ns / 2
+
+
+def test_wakes_up_only_when_there_is_something_to_do() -> None:
+    """A timer that is due in a fraction of a millisecond must not turn the loop into a busy one."""
+    loop, turns = PollLoop(), []
+    run_timers = loop._run_timers
+    loop._run_timers = lambda: turns.append(0) or run_timers()  # type: ignore[func-returns-value, method-assign]
+    called: list[int] = []
+    loop.every(2.5, lambda: called.append(0) if len(called) < 40 else loop.stop())
+    loop.run()
+    assert len(turns) <= 2 * len(called) + 5
+
+
+def test_stops_at_once_when_a_timer_says_so() -> None:
+    """It must not wait for the next event first."""
+    loop = PollLoop()
+    loop.every(60_000, loop.stop)
+    started_ns = monotonic_ns()
+    loop.run()
+    assert monotonic_ns() - started_ns < NS_PER_SECOND // 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stops_by_signal_and_puts_the_handlers_back(number: signal.Signals) -> None:
+    """A signal that comes while it sleeps ends the sleep, and afterwards the signal means what it meant before."""
+    before = signal.getsignal(number)
+    loop, started_ns = PollLoop(), monotonic_ns()
+    threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
+    loop.run()
+    assert monotonic_ns() - started_ns < NS_PER_SECOND // 2
+    assert signal.getsignal(number) is before
+    assert signal.set_wakeup_fd(-1) == -1
+
+
+def test_serves_plain_sockets_until_it_is_told_to_forget_them() -> None:
+    """Readable, writable, and what is forgotten in the same turn is not called any more."""
+    loop, (first, peer), (second, other_peer) = PollLoop(), socket.socketpair(), socket.socketpair()
+    called = []
+
+    def on_first() -> None:
+        called.append(first.recv(10))
+        loop.forget(second)
+        loop.watch(first, loop.stop, POLL_WRITE)
+
+    def on_second() -> None:
+        called.append(second.recv(10))
+        loop.forget(first)
+        loop.watch(second, loop.stop, POLL_WRITE)
+
+    with first, peer, second, other_peer:
+        loop.on_readable(first, on_first)
+        loop.on_readable(second, on_second)
+        peer.send(b"first")
+        other_peer.send(b"second")
+        loop.run()
+    assert called in ([b"first"], [b"second"])
+
+
+def test_serves_channels(short_dir: Path) -> None:
+    """An action reads all that waits; one that leaves something is called again."""
+    loop, taken = PollLoop(), []
+    with opened(ChannelSocket(ORDERS, short_dir, is_binder=True), ChannelSocket(ORDERS, short_dir)) as (engine, source):
+
+        def take() -> None:
+            while (frames := engine.receive()) is not None:
+                taken.append(frames[1])
+            if len(taken) == 3:
+                loop.stop()
+
+        loop.on_readable(engine, take)
+        for number in (b"1", b"2", b"3"):
+            assert sent_in_time(source, [number])
+        loop.run()
+    assert taken == [b"1", b"2", b"3"]
