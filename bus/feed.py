@@ -92,8 +92,12 @@ class FeedStream:
 
     def pack(self, messages: Sequence[FeedMessage], time_ns: int) -> Frames:
         """Return the frames of the next messages; of none, a heartbeat."""
-        frames = pack_frame(self.topic, self._epoch, self._next_sequence, time_ns, messages)
-        self._next_sequence += len(messages)
+        return self.pack_encoded(encode_all(messages), len(messages), time_ns)
+
+    def pack_encoded(self, payload: bytes, count: int, time_ns: int) -> Frames:
+        """Return the frames of the next messages, which are bytes already."""
+        frames = [self.topic, msgpack.packb((self._epoch, self._next_sequence, count, time_ns)), payload]
+        self._next_sequence += count
         return frames
 
     def pack_snapshot(self, state: Sequence[FeedMessage], time_ns: int) -> Frames:

@@ -358,16 +358,26 @@ class EngineEnd:
         Events for a source that has never said hello are dropped: nobody knows it. Those for a source that is away are
         kept up to a maximum; should the first be lost for good, its next WELCOME says so.
         """
+        batches = [events[start : start + BATCH_MESSAGES_MAX] for start in range(0, len(events), BATCH_MESSAGES_MAX)]
+        self.report_encoded(source, [(encode_all(batch), len(batch)) for batch in batches], handled, last_order_id)
+
+    def report_encoded(
+        self, source: int, frames: Sequence[tuple[bytes, int]], handled: int = 0, last_order_id: int = 0
+    ) -> None:
+        """Do what `report` does with events that are bytes already.
+
+        Args:
+            frames: payloads of at most BATCH_MESSAGES_MAX events, each with how many there are.
+        """
         peer = self._peers.get(source)
         if peer is None:
             return
         assert peer.handled + handled <= peer.taken, f"{handled} handled after {peer.handled}, of {peer.taken} taken"
         peer.last_order_id = max(peer.last_order_id, last_order_id)
-        for start in range(0, max(len(events), 1), BATCH_MESSAGES_MAX):
-            batch = events[start : start + BATCH_MESSAGES_MAX]
-            if start + BATCH_MESSAGES_MAX >= len(events):
-                peer.handled += handled  # the last frame: only with it are the commands completely reported
-            self._send(peer, batch)
+        for payload, size in frames[:-1]:
+            self._send(peer, payload, size)
+        peer.handled += handled  # the last frame: only with it are the commands completely reported
+        self._send(peer, *(frames[-1] if frames else (b"", 0)))
         while len(peer.unacknowledged) > UNACKNOWLEDGED_FRAMES_MAX:
             peer.unacknowledged.popleft()
 
@@ -404,7 +414,7 @@ class EngineEnd:
                 peer.is_welcome_due = True
             return None
         if count == 0:
-            self._send(peer, ())  # its heartbeat: the answer shows the source whether it has all its reports
+            self._send(peer)  # its heartbeat: the answer shows the source whether it has all its reports
             return None
         skip = peer.taken + 1 - first
         if skip >= count or len(peer.unacknowledged) >= UNACKNOWLEDGED_FRAMES_MAX:
@@ -420,12 +430,12 @@ class EngineEnd:
         is_resend_due, peer.is_welcome_due, peer.is_resend_due = peer.is_resend_due, False, False
         if is_resend_due:
             self._outbox.extend((peer.identity, self._reports(frame)) for frame in kept)
-            self._send(peer, ())
+            self._send(peer)
 
-    def _send(self, peer: _Peer, events: Sequence[Event]) -> None:
-        frame = _SentFrame(peer.report_sequence + 1, len(events), encode_all(events), peer.handled)
-        peer.report_sequence += len(events)
-        if events:
+    def _send(self, peer: _Peer, payload: bytes = b"", size: int = 0) -> None:
+        frame = _SentFrame(peer.report_sequence + 1, size, payload, peer.handled)
+        peer.report_sequence += size
+        if size:
             peer.unacknowledged.append(frame)
         if not peer.is_resend_due:
             self._outbox.append((peer.identity, self._reports(frame)))
