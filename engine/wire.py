@@ -17,13 +17,13 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from engine.capacity import ORDERS_MAX
-from engine.ring import PUBLISHED, Ring
+from engine.ring import Ring
 from engine.rows import COMMAND_BY_TAG, ROW_WIDTH, Int64Array
-from engine.wire_decoding import Ending, decode_rows
+from engine.wire_decoding import Ending, decode_frame, decode_rows
 from engine.wire_encoding import KEYS_PER_ROW, encode_rows, encode_selected
 from engine.wire_feed import SHOWN_SIZE, tell_feed
 from engine.wire_refusals import MalformedBytesError, refusal_text
-from engine.wire_routing import SOURCES_MAX, admit_rows, route_rows
+from engine.wire_routing import SOURCES_MAX, admit_frame, route_rows
 from engine.wire_table import ROW_BYTES_MAX, ROW_MESSAGE_BY_TAG, wire_table
 from market.limits import BATCH_MESSAGES_MAX, FRAME_BYTES_MAX
 
@@ -51,7 +51,7 @@ class FrameDecoder:
     """
 
     def __init__(self, ring: Ring, messages: Iterable[type[Any]] = ROW_MESSAGES) -> None:
-        self._ring = ring
+        self._positions = ring.positions
         self._table = wire_table(messages)
         self._rows = ring.rows.reshape(-1)
         self._buffer = np.zeros(FRAME_BYTES_MAX, np.uint8)
@@ -64,24 +64,26 @@ class FrameDecoder:
             MalformedBytesError: if anything in the frame is not a message that goes this way, the last one is cut
                 short, or there are more than the ring has room for. Then nothing was published.
         """
-        count = self._read(frame, skip)
-        self._ring.publish(count)
-        return count
+        size = self._load(frame)
+        ending, count, consumed, at, item = decode_frame(
+            self._table, self._buffer, size, self._rows, self._positions, skip
+        )
+        if ending:
+            raise self._refusal(ending, count, consumed, at, item)
+        return max(0, count - skip)
 
-    def _read(self, frame: bytes, skip: int) -> int:
+    def _load(self, frame: bytes) -> int:
+        """Copy the frame to where the kernels read it; return its size."""
         size = len(frame)
         if size > FRAME_BYTES_MAX:
             raise MalformedBytesError(f"expected at most {FRAME_BYTES_MAX} bytes, was {size}", Ending.NO_ROOM, 0, 0)
         self._memory[:size] = frame
-        ring = self._ring
-        first, room = int(ring.positions[PUBLISHED]), ring.free_count
-        ending, count, consumed, at, item = decode_rows(
-            self._table, self._buffer, 0, size, self._rows, first, room, skip
-        )
-        if ending != Ending.ALL_READ:
-            why = _FRAME_ENDINGS.get(Ending(ending)) or refusal_text(Ending(ending), self._memory, consumed, at, item)
-            raise MalformedBytesError(why, Ending(ending), count, at)
-        return max(0, count - skip)
+        return size
+
+    def _refusal(self, number: int, count: int, message_at: int, at: int, item: int) -> MalformedBytesError:
+        ending = Ending(number)
+        why = _FRAME_ENDINGS.get(ending) or refusal_text(ending, self._memory, message_at, at, item)
+        return MalformedBytesError(why, ending, count, at)
 
 
 class Admission(NamedTuple):
@@ -116,11 +118,13 @@ class CommandDecoder(FrameDecoder):
         Raises:
             MalformedBytesError: as `decode`.
         """
-        count = self._read(frame, skip)
-        first = int(self._ring.positions[PUBLISHED])
-        kept, last_order_id = admit_rows(self._table, self._rows, first, count, source, time_ns, self._refusals)
-        self._ring.publish(kept)
-        return Admission(kept, count - kept, last_order_id)
+        size = self._load(frame)
+        ending, count, consumed, at, item, kept, last_order_id = admit_frame(
+            self._table, self._buffer, size, self._rows, self._positions, skip, source, time_ns, self._refusals
+        )
+        if ending:
+            raise self._refusal(ending, count, consumed, at, item)
+        return Admission(kept, max(0, count - skip) - kept, last_order_id)
 
 
 class PieceDecoder:
@@ -321,6 +325,13 @@ class BookFeed:
         self._changes = FeedChanges(book_count, trade_count, _bits(book_symbols), _bits(trade_symbols))
         return self._changes
 
+    def trades_of(self, symbol_id: int, count_max: int) -> Int64Array:
+        """Return the rows of a symbol's last `count_max` trades of the last batch, oldest first."""
+        count = self._changes.trade_count
+        symbol_ids = self._trade_keys[: count * KEYS_PER_ROW : KEYS_PER_ROW]
+        rows: Int64Array = self.trade_rows[:count][symbol_ids == symbol_id][-count_max:]
+        return rows
+
     def book_frames(self, symbol_id: int) -> Iterator[Encoded]:
         """Yield the BookOrder messages of a symbol of the last batch, as frames of at most `BATCH_MESSAGES_MAX`."""
         return self._book_encoder.frames_of(self._book_keys, symbol_id, 0, self._changes.book_count)
@@ -344,7 +355,12 @@ def warm(tell: Callable[[str], None]) -> None:
     """Compile every kernel of the codec into the cache that the next start uses; `tell` gets a progress line."""
     tell("compiling the codec")
     ring = Ring(1)
-    CommandDecoder(ring).admit(b"", 0, 0)
+    commands = CommandDecoder(ring)
+    commands.decode(b"")
+    commands.admit(b"", 0, 0)
+    pieces = PieceDecoder(slot_count=1)
+    pieces.load(b"", b"")
+    pieces.next_rows()
     RowEncoder(ring.rows, 1).encode(0, 0)
     router = EventRouter(ring)
     router.route(0, 0)

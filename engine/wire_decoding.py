@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.kernel import inlined, kernel
+from engine.ring import CONSUMED, PUBLISHED
 from engine.rows import ROW_WIDTH, Int64Array
 from engine.wire_table import DEFAULT, ENTRY_SIZE, HIGH, ITEMS_LEAST, ITEMS_MAX, ITEMS_MOST, LOW, TAG_COUNT
 
@@ -46,6 +47,22 @@ _TOO_LARGE: Final = int(Ending.TOO_LARGE)
 _UNKNOWN_TAG: Final = int(Ending.UNKNOWN_TAG)
 _WRONG_ITEM_COUNT: Final = int(Ending.WRONG_ITEM_COUNT)
 _OUT_OF_BOUNDS: Final = int(Ending.OUT_OF_BOUNDS)
+
+
+@kernel
+def decode_frame(
+    table: Int64Array, buffer: ByteArray, end: int, rows: Int64Array, positions: Int64Array, skip: int
+) -> tuple[int, int, int, int, int]:
+    """Read the messages in `buffer[:end]` into a ring's free rows and publish all of them, or none if one is not right.
+
+    Args and returns as those of `decode_rows`; `positions` are the ring's.
+    """
+    published = positions[PUBLISHED]
+    room = len(rows) // ROW_WIDTH - (published - positions[CONSUMED])
+    outcome = decode_rows(table, buffer, 0, end, rows, published, room, skip)
+    if outcome[0] == _FINE:
+        positions[PUBLISHED] = published + max(0, outcome[1] - skip)
+    return outcome
 
 
 @kernel

@@ -4,7 +4,9 @@
 from typing import Final
 
 from engine.kernel import inlined, kernel
+from engine.ring import CONSUMED, PUBLISHED
 from engine.rows import ROW_WIDTH, TAG, Int64Array, column
+from engine.wire_decoding import ByteArray, Ending, decode_rows
 from engine.wire_encoding import KEYS_PER_ROW, NO_KEY
 from engine.wire_table import ENTRY_SIZE, ORDER_ID_COLUMN, OWNER_COLUMN, SECOND_ORDER_ID_COLUMN
 from market.codes import RejectReason, Tag
@@ -18,6 +20,7 @@ _REJECTED: Final = int(Tag.REJECTED)
 _BAD_ORDER_ID: Final = int(RejectReason.BAD_ORDER_ID)
 _BAD_OWNER: Final = int(RejectReason.BAD_OWNER)
 _ADMITTED: Final = 0
+_FINE: Final = int(Ending.ALL_READ)
 
 _TIME_NS: Final = column(Rejected, "time_ns")
 _SYMBOL_ID: Final = column(Rejected, "symbol_id")
@@ -27,6 +30,33 @@ _REASON: Final = column(Rejected, "reason")
 
 
 @kernel
+def admit_frame(
+    table: Int64Array,
+    buffer: ByteArray,
+    end: int,
+    rows: Int64Array,
+    positions: Int64Array,
+    skip: int,
+    source: int,
+    time_ns: int,
+    refusals: Int64Array,
+) -> tuple[int, int, int, int, int, int, int]:
+    """Read a source's commands in `buffer[:end]` into a ring's free rows and publish those that it may send.
+
+    Args and returns as those of `decode_frame` and then those of `admit_rows`.
+    """
+    published = positions[PUBLISHED]
+    room = len(rows) // ROW_WIDTH - (published - positions[CONSUMED])
+    ending, count, size, at, item = decode_rows(table, buffer, 0, end, rows, published, room, skip)
+    if ending != _FINE:
+        return ending, count, size, at, item, 0, 0
+    fresh = max(0, count - skip)
+    kept, last_order_id = admit_rows(table, rows, published, fresh, source, time_ns, refusals)
+    positions[PUBLISHED] = published + kept
+    return ending, count, size, at, item, kept, last_order_id
+
+
+@inlined
 def admit_rows(
     table: Int64Array,
     rows: Int64Array,

@@ -5,6 +5,7 @@ what a kernel took for a constant would outlive a change of the messages in the 
 texts are not in it; they are rare and stay with the plain codec.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any, Final, get_args, get_type_hints
 
@@ -12,16 +13,28 @@ import numpy as np
 
 from engine.rows import COMMAND_BY_TAG, EVENT_BY_TAG, ROW_WIDTH, Int64Array
 from market.codes import Tag
-from market.feed_messages import BestPrices, BookOrder, BookTrade, InstrumentDefinition
+from market.feed_messages import FeedMessage
 from market.fields import Bounds
 
-FEED_MESSAGE_BY_TAG: Final[dict[int, type[Any]]] = {
-    Tag.BOOK_ORDER: BookOrder,
-    Tag.BOOK_TRADE: BookTrade,
-    Tag.BEST_PRICES: BestPrices,
+
+def _tag_of(message: type[Any]) -> Tag:
+    """Return the tag that has the message's name: BOOK_ORDER of BookOrder."""
+    return Tag[re.sub(r"(?<!^)(?=[A-Z])", "_", message.__name__).upper()]
+
+
+def _has_text(message: type[Any]) -> bool:
+    return any(get_args(hint)[0] is str for hint in get_type_hints(message, include_extras=True).values())
+
+
+FEED_MESSAGE_BY_TAG: Final[dict[int, type[Any]]] = {_tag_of(message): message for message in get_args(FeedMessage)}
+TEXT_MESSAGE_BY_TAG: Final[dict[int, type[Any]]] = {
+    tag: message for tag, message in FEED_MESSAGE_BY_TAG.items() if _has_text(message)
 }
-ROW_MESSAGE_BY_TAG: Final[dict[int, type[Any]]] = {**COMMAND_BY_TAG, **EVENT_BY_TAG, **FEED_MESSAGE_BY_TAG}
-TEXT_MESSAGE_BY_TAG: Final[dict[int, type[Any]]] = {Tag.INSTRUMENT_DEFINITION: InstrumentDefinition}
+ROW_MESSAGE_BY_TAG: Final[dict[int, type[Any]]] = {
+    tag: message
+    for tag, message in (COMMAND_BY_TAG | EVENT_BY_TAG | FEED_MESSAGE_BY_TAG).items()
+    if tag not in TEXT_MESSAGE_BY_TAG
+}
 
 TAG_COUNT: Final = 64
 ITEMS_MAX: Final = ROW_WIDTH - 1  # of a message, its tag among them; more would need a longer header

@@ -5,7 +5,6 @@ import pytest
 
 from bus.codec import encode_all
 from bus.feed import BookReplica, book_topic, trades_topic
-from bus.publisher import FeedPublisher
 from engine.ring import CONSUMED, Ring
 from engine.rows import read_event, write_event
 from engine.wire import BookFeed, Encoded
@@ -13,6 +12,7 @@ from market.codes import CancelReason
 from market.events import Accepted, Amended, Canceled, Event, Executed, Rejected, Rested
 from market.feed_messages import BookOrder, BookTrade
 from market.instrument import default_instruments
+from tests.bus.plain_publisher import FeedPublisher
 from tests.wire.both import messages_in
 from tests.wire.market import ORDERS_MAX, SYMBOL_COUNT, WildMarket
 

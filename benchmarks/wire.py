@@ -1,0 +1,191 @@
+"""The compiled codec beside msgpack's own, message by message: `python -m benchmarks.wire [--json]`.
+
+Each way goes all the way: from a frame's bytes to rows in a ring, and from rows in a ring to a frame's bytes. The rival
+is msgpack.Unpacker with one struct.pack_into for a row, and one msgpack.packb for a message. Frames of 1, 64 and 4,096
+messages show what a call costs and what it is spread over. Before anything is timed, both must give the same answers.
+"""
+
+import argparse
+import json
+import struct
+from collections.abc import Callable
+from random import Random
+from typing import Any, Final
+
+import msgpack
+
+from bus.codec import encode_all
+from bus.messages import Message
+from engine.ring import Ring
+from engine.rows import ROW_SIZE, ROW_WIDTH
+from engine.wire import FrameDecoder, RowEncoder, warm
+from market.clock import monotonic_ns
+from market.commands import NewOrder
+from market.events import Accepted, Executed
+from market.limits import ORDER_IDS_PER_SOURCE, OWNERS_PER_SOURCE
+
+FRAME_COUNTS: Final = (1, 64, 4_096)
+ROUND_MESSAGES: Final = 20_000  # timed together, so that the clock does not show
+ROUNDS: Final = 15
+TIME_NS: Final = 1_764_506_729_123_456_789
+_ROW: Final = struct.Struct(f"={ROW_WIDTH}q")
+_PADDING: Final = tuple((0,) * (ROW_WIDTH - count) for count in range(ROW_WIDTH))
+
+Figures = dict[str, Any]
+Rows = list[list[int]]
+
+
+def sample_messages(kind: type[Any], count: int) -> list[Message]:
+    """Return messages as a desk sends them: prices near one another, quantities of one to three bytes."""
+    random = Random(count)
+    makers = {NewOrder: _six_field_order, Accepted: _accepted, Executed: _executed}
+    return [makers[kind](random, number) for number in range(count)]
+
+
+def _six_field_order(random: Random, number: int) -> Message:
+    return NewOrder(70_001 + number, 0, random.randrange(2), 9_120_000 + random.randrange(500), _qty(random), 2)
+
+
+def _accepted(random: Random, number: int) -> Message:
+    order_id, qty = ORDER_IDS_PER_SOURCE + number + 1, _qty(random)
+    price = 9_120_000 + random.randrange(500)
+    return Accepted(1_000_000 + number, TIME_NS, 0, order_id, OWNERS_PER_SOURCE, number & 1, price, qty, 0, 0, qty)
+
+
+def _executed(random: Random, number: int) -> Message:
+    ids = (source * ORDER_IDS_PER_SOURCE + number + 1 for source in (1, 3))
+    taker, maker = ((order_id, OWNERS_PER_SOURCE, _qty(random)) for order_id in ids)
+    price, side, resting = 9_120_000 + random.randrange(500), number & 1, _qty(random)
+    return Executed(1_000_000 + number, TIME_NS, 0, number + 1, price, _qty(random), side, *taker, *maker, resting)
+
+
+def _qty(random: Random) -> int:
+    return random.randrange(1, 2_000)
+
+
+class Compiled:
+    """The compiled codec, as a node uses it."""
+
+    def __init__(self, slot_count: int) -> None:
+        self._ring = Ring(slot_count)
+        self._decoder = FrameDecoder(self._ring)
+        self._encoder = RowEncoder(self._ring.rows)
+
+    def decode(self, frame: bytes) -> None:
+        """Write the frame's messages into the ring, from its beginning."""
+        self._ring.consume(self._decoder.decode(frame))
+
+    def encode(self, count: int) -> bytes:
+        """Return the bytes of the ring's first rows."""
+        return self._encoder.encode(0, count)
+
+    def rows(self, count: int) -> Rows:
+        """Return the ring's first rows."""
+        rows: Rows = self._ring.rows[:count].tolist()
+        return rows
+
+
+class Rival:
+    """msgpack's own codec, and one struct call for a row."""
+
+    def __init__(self, slot_count: int) -> None:
+        self._ring = Ring(slot_count)
+        self._packed = self._ring.rows.data
+        self._unpacker = msgpack.Unpacker(use_list=False)
+        self._messages: list[tuple[int, ...]] = []
+
+    def decode(self, frame: bytes) -> None:
+        """Write the frame's messages into the ring, from its beginning; checks nothing and fills in no default."""
+        self._unpacker.feed(frame)
+        at = 0
+        for values in self._unpacker:
+            _ROW.pack_into(self._packed, at, *values, *_PADDING[len(values)])
+            at += ROW_SIZE
+
+    def hold(self, frame: bytes) -> None:
+        """Take the frame's messages for `encode`, which need not read them from rows first."""
+        self._unpacker.feed(frame)
+        self._messages = list(self._unpacker)
+
+    def encode(self, count: int) -> bytes:
+        """Return the bytes of the first messages held; defaults were left out of them before."""
+        packb = msgpack.packb
+        return b"".join([packb(values) for values in self._messages[:count]])
+
+    def rows(self, count: int) -> Rows:
+        """Return the ring's first rows."""
+        rows: Rows = self._ring.rows[:count].tolist()
+        return rows
+
+
+def check_answers(frame: bytes, count: int, compiled: Compiled, rival: Rival) -> None:
+    """Let both codecs read the frame and write it again."""
+    compiled.decode(frame)
+    rival.decode(frame)
+    rival.hold(frame)
+    assert compiled.rows(count) == rival.rows(count), "the codecs read different rows"
+    assert compiled.encode(count) == frame, "the compiled codec wrote other bytes than the plain one"
+    assert rival.encode(count) == frame, "msgpack wrote other bytes than the plain codec"
+
+
+def measure_kind(kind: type[Any], count: int) -> list[Figures]:
+    """Return the cost of reading and of writing frames of so many messages, both codecs turn by turn."""
+    compiled, rival = Compiled(max(FRAME_COUNTS)), Rival(max(FRAME_COUNTS))
+    frame = encode_all(sample_messages(kind, count))
+    check_answers(frame, count, compiled, rival)
+    ways: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
+        "decode": (lambda: compiled.decode(frame), lambda: rival.decode(frame)),
+        "encode": (lambda: compiled.encode(count), lambda: rival.encode(count)),
+    }
+    figures = []
+    for way, (ours, theirs) in ways.items():
+        times = [(_timed(ours, count), _timed(theirs, count)) for _ in range(ROUNDS)]
+        compiled_ns, rival_ns = (min(column) for column in zip(*times, strict=True))  # other processes only add
+        figures.append(
+            {
+                "message": kind.__name__,
+                "message_bytes": len(frame) / count,
+                "way": way,
+                "frame_messages": count,
+                "compiled_ns": compiled_ns,
+                "msgpack_ns": rival_ns,
+                "ratio": rival_ns / compiled_ns,
+            }
+        )
+    return figures
+
+
+def _timed(way: Callable[[], object], count: int) -> float:
+    """Return the ns that one message takes, from calls for ROUND_MESSAGES of them (of 1: a tenth as many)."""
+    calls = max(ROUND_MESSAGES // 10 if count == 1 else ROUND_MESSAGES // count, 1)
+    start_ns = monotonic_ns()
+    for _ in range(calls):
+        way()
+    return (monotonic_ns() - start_ns) / (calls * count)
+
+
+def show(figures: list[Figures]) -> None:
+    """Print the figures as a table."""
+    print("answers checked; ns per message, fastest of", ROUNDS, "rounds, both codecs turn by turn\n")
+    print(f"{'message':>9} {'bytes':>6} {'way':>7} {'a frame':>8} {'compiled':>9} {'msgpack':>8}  msgpack to compiled")
+    for row in figures:
+        print(
+            f"{row['message']:>9} {row['message_bytes']:>6.1f} {row['way']:>7} {row['frame_messages']:>8,}"
+            f" {row['compiled_ns']:>9.1f} {row['msgpack_ns']:>8.0f}  {row['ratio']:>6.1f} x"
+        )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="cost of reading and writing messages, compiled and with msgpack")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    options = parser.parse_args()
+    warm(lambda _: None)
+    figures = [
+        row for kind in (NewOrder, Accepted, Executed) for count in FRAME_COUNTS for row in measure_kind(kind, count)
+    ]
+    print(json.dumps(figures, indent=2)) if options.json else show(figures)
+
+
+if __name__ == "__main__":
+    main()
