@@ -55,8 +55,11 @@ def test_carries_whole_messages_both_ways(short_dir: Path) -> None:
 
 def sent_in_time(source: ChannelSocket, frames: list[bytes]) -> bool:
     """Send as soon as the connection is there."""
-    assert source.raw.poll(WAIT_MS, zmq.POLLOUT), "there is no connection"
-    return source.send(frames)
+    deadline_ns = monotonic_ns() + WAIT_MS * NS_PER_MS
+    while not source.send(frames):
+        assert monotonic_ns() < deadline_ns, "there is no connection"
+        source.wait(1)
+    return True
 
 
 @pytest.mark.parametrize("channel", [ORDERS, SNAPSHOTS, CONTROL], ids=lambda channel: channel.name)
@@ -64,6 +67,20 @@ def test_says_that_nobody_is_there(short_dir: Path, channel: Channel) -> None:
     """Without a peer a frame must stay with its sender, rather than wait in a queue to nobody."""
     with opened(ChannelSocket(channel, short_dir)) as (source,):
         assert source.send([b"order"]) is False
+        assert not source.raw.getsockopt(zmq.IMMEDIATE), "it aborts the process when a connection breaks in a message"
+
+
+def test_says_that_the_binder_is_gone_and_back(short_dir: Path) -> None:
+    """The answer follows the connection, so that nothing piles up for an engine that has died."""
+    with opened(ChannelSocket(ORDERS, short_dir)) as (source,):
+        for _ in range(3):
+            engine = ChannelSocket(ORDERS, short_dir, is_binder=True)
+            assert sent_in_time(source, [b"order"])
+            engine.close()
+            deadline_ns = monotonic_ns() + WAIT_MS * NS_PER_MS
+            while source.send([b"order"]):
+                assert monotonic_ns() < deadline_ns
+                source.wait(1)
 
 
 def test_says_that_a_peer_is_gone(short_dir: Path) -> None:
