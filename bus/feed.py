@@ -8,6 +8,7 @@ has the same three frames; its messages are the state after `sequence`.
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, cast
+from zlib import crc32
 
 import msgpack
 from sortedcontainers import SortedDict
@@ -15,7 +16,16 @@ from sortedcontainers import SortedDict
 from bus.codec import decode, encode_all
 from market.codes import Side
 from market.depth import Depth, Level
-from market.feed_messages import BestPrices, BookOrder, BookTrade, FeedMessage
+from market.feed_messages import (
+    BestPrices,
+    BookChecksum,
+    BookOrder,
+    BookTrade,
+    DepthLevel,
+    FeedMessage,
+    InstrumentDefinition,
+)
+from market.instrument import Instrument
 from market.limits import TRADES_KEPT_MAX
 
 Frames = list[bytes]
@@ -40,6 +50,22 @@ def trades_topic(symbol: str) -> bytes:
 def best_topic(symbol: str) -> bytes:
     """Return the topic of the best bid and offer of `symbol` (BestPrices)."""
     return f"best.{symbol}".encode()
+
+
+def depth_topic(symbol: str) -> bytes:
+    """Return the topic of the depth of `symbol`, its best levels conflated at an interval (DepthLevel)."""
+    return f"depth.{symbol}".encode()
+
+
+HEALTH_TOPIC = b"health"
+INSTRUMENTS_TOPIC = b"instruments"
+CHECKSUM_LEVELS = 10
+
+
+def depth_checksum(depth: Depth) -> int:
+    """Return the CRC-32 of the ten best levels a side, bids first, as ASCII `price_ticks:qty_lots` joined by commas."""
+    levels = (*depth.bids[:CHECKSUM_LEVELS], *depth.asks[:CHECKSUM_LEVELS])
+    return crc32(",".join(f"{price_ticks}:{qty_lots}" for price_ticks, qty_lots in levels).encode())
 
 
 class FeedFrame(NamedTuple):
@@ -102,7 +128,11 @@ class FeedStream:
 
     def pack_snapshot(self, state: Sequence[FeedMessage], time_ns: int) -> Frames:
         """Return the frames of a snapshot: the state after the last message that was packed."""
-        return pack_frame(self.topic, self._epoch, self._next_sequence - 1, time_ns, state)
+        return self.pack_encoded_snapshot(encode_all(state), len(state), time_ns)
+
+    def pack_encoded_snapshot(self, payload: bytes, count: int, time_ns: int) -> Frames:
+        """Return the frames of a snapshot whose messages are bytes already."""
+        return [self.topic, msgpack.packb((self._epoch, self._next_sequence - 1, count, time_ns)), payload]
 
 
 class BookReplica:
@@ -204,6 +234,7 @@ class TopicReplica:
         self.book = BookReplica()
         self.trades: deque[BookTrade] = deque(maxlen=TRADES_KEPT_MAX)
         self.best = BestPrices(0, 0, 0, 0)
+        self.levels: tuple[dict[int, int], dict[int, int]] = ({}, {})  # by side: price -> quantity
 
     @property
     def needs_snapshot(self) -> bool:
@@ -231,6 +262,7 @@ class TopicReplica:
             return
         self.book.clear()
         self.trades.clear()
+        self.levels = ({}, {})
         self.epoch, self.sequence = snapshot.epoch, snapshot.sequence
         self._absorb(snapshot.messages, snapshot.time_ns)
         self.is_synchronised = True
@@ -255,3 +287,23 @@ class TopicReplica:
                 self.trades.append(message)
             elif isinstance(message, BestPrices):
                 self.best = message
+            elif isinstance(message, DepthLevel):
+                self.levels[message.side].pop(message.price_ticks, None)
+                if message.qty_lots:
+                    self.levels[message.side][message.price_ticks] = message.qty_lots
+            elif isinstance(message, BookChecksum) and message.crc32 != depth_checksum(
+                self.book.depth(CHECKSUM_LEVELS)
+            ):
+                raise FeedError(f"the replica of {self.topic!r} is not the engine's book at sequence {self.sequence}")
+
+
+def definition_of(instrument: Instrument) -> InstrumentDefinition:
+    """Return what a stranger must know of `instrument` to read ticks and lots."""
+    return InstrumentDefinition(
+        instrument.symbol_id,
+        instrument.symbol,
+        instrument.base,
+        instrument.quote,
+        f"{instrument.tick_size:f}",
+        f"{instrument.lot_size:f}",
+    )

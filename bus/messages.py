@@ -11,10 +11,20 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 from market.codes import Tag
 from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
 from market.events import Accepted, Amended, Canceled, Event, Executed, Halted, Rejected, Rested, Triggered
-from market.feed_messages import BestPrices, BookOrder, BookTrade, FeedMessage, InstrumentDefinition
+from market.feed_messages import (
+    BestPrices,
+    BookChecksum,
+    BookOrder,
+    BookTrade,
+    DepthLevel,
+    EngineHealth,
+    FeedMessage,
+    InstrumentDefinition,
+)
 from market.fields import Bounds
+from market.session_messages import Heartbeat, LoggedOn, Logon, Logout, SessionMessage
 
-Message = Command | Event | FeedMessage
+Message = Command | Event | FeedMessage | SessionMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +34,7 @@ class FieldSpec:
     name: str
     kind: type
     bounds: Bounds
-    default: int | None
+    default: int | str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +73,7 @@ MESSAGES: tuple[MessageSpec, ...] = (
     _spec(Tag.NEW_ORDER, NewOrder, _CLIENT),
     _spec(Tag.CANCEL_ORDER, CancelOrder, _CLIENT),
     _spec(Tag.AMEND_ORDER, AmendOrder, _CLIENT),
-    _spec(Tag.MASS_CANCEL, MassCancel, _SOURCE),
+    _spec(Tag.MASS_CANCEL, MassCancel, _CLIENT),
     _spec(Tag.HALT_SYMBOL, HaltSymbol, _SOURCE),
     _spec(Tag.ACCEPTED, Accepted, _ENGINE),
     _spec(Tag.RESTED, Rested, _ENGINE),
@@ -76,7 +86,14 @@ MESSAGES: tuple[MessageSpec, ...] = (
     _spec(Tag.BOOK_ORDER, BookOrder, _FEED),
     _spec(Tag.BOOK_TRADE, BookTrade, _FEED),
     _spec(Tag.BEST_PRICES, BestPrices, _FEED),
+    _spec(Tag.DEPTH_LEVEL, DepthLevel, _FEED),
+    _spec(Tag.BOOK_CHECKSUM, BookChecksum, _FEED),
+    _spec(Tag.ENGINE_HEALTH, EngineHealth, _FEED),
     _spec(Tag.INSTRUMENT_DEFINITION, InstrumentDefinition, "gateway, engine's feed"),
+    _spec(Tag.LOGON, Logon, "client"),
+    _spec(Tag.LOGGED_ON, LoggedOn, "gateway"),
+    _spec(Tag.HEARTBEAT, Heartbeat, "client, gateway"),
+    _spec(Tag.LOGOUT, Logout, "client, gateway"),
 )
 SPEC_BY_TAG: dict[int, MessageSpec] = {spec.tag: spec for spec in MESSAGES}
 TAG_BY_MESSAGE: dict[type[Any], Tag] = {spec.message: spec.tag for spec in MESSAGES}

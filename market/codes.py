@@ -75,6 +75,19 @@ class RejectReason(IntEnum):
     WRONG_OWNER = 18  # the order belongs to somebody else
     MALFORMED = 19  # not a message of the protocol
     ENGINE_UNAVAILABLE = 20  # said by a gateway: the engine did not take the order
+    RATE_LIMIT = 21  # said by a gateway, as all that follow: too many messages a second
+    OPEN_ORDERS_LIMIT = 22  # too many open orders
+    QTY_LIMIT = 23  # more than the symbol's maximum quantity
+    NOTIONAL_LIMIT = 24  # price times quantity is more than the maximum
+    PRICE_BAND = 25  # a buy too far above, or a sell too far below the last trade
+    BAD_CLIENT_ID = 26  # letters, digits and ._- alone
+    BAD_TOKEN = 27  # not that of the client id
+    NO_SESSION_LEFT = 28  # as many sessions as the gateway takes
+    ALREADY_LOGGED_ON = 29  # a second Logon on one connection
+    REPLACED = 30  # the session goes on with another connection
+    IDLE = 31  # nothing was heard for too long
+    NOT_READING = 32  # too many reports were left unread
+    GATEWAY_STOPS = 33  # connect again later
 
 
 class CancelReason(IntEnum):
@@ -112,3 +125,10 @@ class Tag(IntEnum):
     BOOK_TRADE = 33
     BEST_PRICES = 34
     INSTRUMENT_DEFINITION = 35
+    DEPTH_LEVEL = 36
+    BOOK_CHECKSUM = 37
+    ENGINE_HEALTH = 38
+    LOGON = 48
+    LOGGED_ON = 49
+    HEARTBEAT = 50
+    LOGOUT = 51

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from market.fields import LevelLots, OrderId, PriceTicks, QtyLots, SideCode, SymbolId, Text, TradeId
+from market.fields import Count, LevelLots, OrderId, PriceTicks, QtyLots, Sequence, SideCode, SymbolId, Text, TradeId
 
 
 class BookOrder(NamedTuple):
@@ -35,6 +35,28 @@ class BestPrices(NamedTuple):
     ask_qty_lots: LevelLots
 
 
+class DepthLevel(NamedTuple):
+    """All that is shown at a price is now `qty_lots`; 0 means that the level left the depth that the topic covers."""
+
+    side: SideCode
+    price_ticks: PriceTicks
+    qty_lots: LevelLots
+
+
+class BookChecksum(NamedTuple):
+    """The CRC-32 of the ten best levels a side, after the message before this one; see docs/protocol.md."""
+
+    crc32: Count
+
+
+class EngineHealth(NamedTuple):
+    """How the engine is: what it has taken and told, and what is open."""
+
+    command_count: Count
+    event_sequence: Sequence
+    live_order_count: Count
+
+
 class InstrumentDefinition(NamedTuple):
     """What a symbol id means: its names and the exact size of a tick and of a lot, as decimal text."""
 
@@ -46,4 +68,4 @@ class InstrumentDefinition(NamedTuple):
     lot_size: Text
 
 
-FeedMessage = BookOrder | BookTrade | BestPrices | InstrumentDefinition
+FeedMessage = BookOrder | BookTrade | BestPrices | DepthLevel | BookChecksum | EngineHealth | InstrumentDefinition

@@ -8,6 +8,7 @@ ID_MAX: Final = 2**63 - 1
 OWNER_MAX: Final = 2**31 - 1
 TIME_NS_MAX: Final = 2**63 - 1
 SYMBOLS_MAX: Final = 64
+ICEBERG_PARTS_MAX: Final = 100  # an order may show no less than this part: one sweep must not become a billion trades
 
 # Order ids are handed out by sources without asking anyone: source * ORDER_IDS_PER_SOURCE + n, n from 1.
 # Read as a decimal number the source stands in front; up to source 9,000 the id is exact in JavaScript.
@@ -22,7 +23,9 @@ RING_SLOTS: Final = 8_192  # a power of two
 UNACKNOWLEDGED_FRAMES_MAX: Final = 65_536  # kept by each end of an order link until the other end has them
 FEED_HIGH_WATER_MARK: Final = 100_000  # messages queued for one slow subscriber before it has a gap
 ORDERS_HIGH_WATER_MARK: Final = 10_000
-TCP_SESSIONS_MAX: Final = 256
+TCP_SESSIONS_MAX: Final = 64  # of a gateway at once, those whose client is away among them
+ORDER_IDS_PER_SESSION: Final = 10**10  # a session's share of its gateway's order ids
+COMMANDS_IN_FLIGHT_MAX: Final = 65_536  # not yet handled by the engine; then a gateway stops reading its clients
 JOURNAL_FILE_BYTES_MAX: Final = 1 << 28  # of one file of the journal; the next record begins the next file
 JOURNAL_FILES_MAX: Final = 100_000
 HTTP_BODY_BYTES_MAX: Final = 64 * 1024

@@ -5,7 +5,7 @@ It takes every frame that waits as one batch: alone at low load, amortised at hi
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgpack
@@ -26,6 +26,7 @@ from nodes.node import Node, NodeError
 from nodes.settings import Settings
 
 HEARTBEAT_MS = 1_000
+DEPTH_MS = 100  # between two tellings of the depth: what changes more often is conflated
 SYNC_TICK_MS = 1
 STATE_TOPIC = b"state"
 
@@ -51,6 +52,7 @@ class EngineNode:
         loop.on_readable(self._snapshots, self._on_snapshots)
         loop.on_readable(self._feed, self._on_subscriptions)
         loop.every(HEARTBEAT_MS, self._on_heartbeat)
+        loop.every(DEPTH_MS, lambda: self._publish(self._core.feed.depth(time_ns())))
         if self._journal.mode is JournalMode.GROUP:
             loop.every(SYNC_TICK_MS, self._on_sync_time)
         self._node.ready(orders=self._orders.endpoint, feed=self._feed.endpoint, snapshots=self._snapshots.endpoint)
@@ -65,8 +67,7 @@ class EngineNode:
         while batches := list(self._receive()):
             feed_frames = self._core.handle(batches, time_ns(), monotonic_ns())
             self._send_reports()
-            for frames in feed_frames:
-                self._send(self._feed, frames)
+            self._publish(feed_frames)
         self._send_reports()
 
     def _receive(self) -> Iterator[CommandBatch]:
@@ -88,6 +89,10 @@ class EngineNode:
         for identity, frames in self._core.links.outgoing():
             self._send(self._orders, [identity, *frames])
 
+    def _publish(self, feed_frames: Iterable[Frames]) -> None:
+        for frames in feed_frames:
+            self._send(self._feed, frames)
+
     def _send(self, socket: ChannelSocket, frames: Frames) -> None:
         """Send, or hold back until the journal's last record may be acknowledged; what is held keeps its order."""
         if self._journal.acknowledged_sequence < self._journal.sequence or self._held:
@@ -108,16 +113,15 @@ class EngineNode:
             if topic == STATE_TOPIC:
                 answer = [topic, msgpack.packb((self._journal.sequence, self._core.engine.state_hash())), b""]
             else:
-                answer = self._core.publisher.snapshot(topic, time_ns()) or [topic, b"", b""]
+                answer = self._core.feed.snapshot(topic, time_ns()) or [topic, b"", b""]
             self._snapshots.send([*envelope, *answer])
 
     def _on_subscriptions(self) -> None:
-        while self._feed.receive() is not None:
-            pass
+        while (frames := self._feed.receive()) is not None:
+            self._publish(self._core.feed.last_value(frames[0], time_ns()))
 
     def _on_heartbeat(self) -> None:
-        for frames in self._core.publisher.heartbeat(time_ns()):
-            self._send(self._feed, frames)
+        self._publish(self._core.feed.heartbeat(time_ns(), self._core.health()))
         self._node.show(
             epoch=self._core.epoch,
             sequence=self._core.engine.sequence,
@@ -145,7 +149,7 @@ def make_core(settings: Settings, folder: Path, mode: JournalMode) -> tuple[Engi
     capacity = engine_capacity(settings)
     journal = Journal(folder, capacity, epoch, mode, int(settings.engine.group_ms * NS_PER_MS))
     engine = make_engine(settings.engine.book, capacity.symbol_count, capacity.orders_max, capacity.pages_max)
-    return EngineCore(engine, default_instruments(), epoch, feed_epoch, journal), journal
+    return EngineCore(engine, default_instruments(), epoch, feed_epoch, capacity.orders_max, journal), journal
 
 
 def recovered_core(node: Node) -> tuple[EngineCore, Journal]:

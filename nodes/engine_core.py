@@ -1,27 +1,33 @@
 """What the engine's node does between its sockets: pure but for the journal, so that a replay takes the same way.
 
-2 decode into the ring, 3 journal, 4 match, 5 encode, 6 publish: for all frames that wait as one batch.
+2 decode into the ring, 3 journal, 4 match, 5 encode, 6 publish: for all frames that wait as one batch, and without an
+object for each order.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bus.codec import MalformedMessageError, decode_commands
+from bus.codec import MalformedMessageError, decode_commands, encode_all
 from bus.feed import Frames
-from bus.messages import TAG_BY_MESSAGE
 from bus.order_link import CommandBatch, EngineEnd
-from bus.publisher import FeedPublisher
-from bus.topology import Source, source_of_order, source_of_owner
+from bus.topology import Source
 from engine.journal import Journal
 from engine.journal_format import CommandRecord, decode_header, journal_files
 from engine.journal_replay import Replay
 from engine.matching_engine import MatchingEngine
-from engine.rows import read_event, write_command
+from engine.ring import CONSUMED
+from engine.rows import write_command
+from engine.wire import CommandDecoder, EventRouter, RowEncoder
+from engine.wire_refusals import MalformedBytesError
 from market.codes import RejectReason
-from market.commands import Command, HaltSymbol, MassCancel, NewOrder
-from market.events import Event, Executed, Halted, Rejected
+from market.commands import HaltSymbol, MassCancel
+from market.events import Halted, Rejected
+from market.feed_messages import EngineHealth
 from market.instrument import Instrument
+from nodes.engine_feed import EngineFeed
+
+Encoded = list[tuple[bytes, int]]  # payloads, and how many messages each has
 
 
 class EngineCore:
@@ -31,7 +37,8 @@ class EngineCore:
         engine: empty.
         instruments: by symbol id.
         epoch: of the order links: the journal's, if there is one.
-        feed_epoch: of the feed, new in every life.
+        feed_epoch: of the feed, new in every process.
+        orders_max: the engine's.
         journal: not yet recovered.
     """
 
@@ -41,16 +48,21 @@ class EngineCore:
         instruments: Sequence[Instrument],
         epoch: int,
         feed_epoch: int,
+        orders_max: int,
         journal: Journal,
     ) -> None:
         self.engine = engine
         self.links = EngineEnd(epoch)
-        self.publisher = FeedPublisher(instruments, feed_epoch)
+        self.feed = EngineFeed(engine, instruments, feed_epoch, orders_max)
         self.epoch = epoch
+        self.symbol_count = len(instruments)
         self.command_count = 0
         self.malformed_count = 0
         self.halted_symbols: set[int] = set()
         self._journal = journal
+        self._decoder = CommandDecoder(engine.commands)
+        self._refusals = RowEncoder(self._decoder.refusals)
+        self._router = EventRouter(engine.events)
 
     def recover(self, tell: Callable[[Replay], None]) -> Replay:
         """Rebuild book, links and feed from the journal.
@@ -88,56 +100,84 @@ class EngineCore:
         self._journal.append(records, now_ns)
         return self._handle(batches, time_ns)
 
+    def health(self) -> EngineHealth:
+        """Return how the engine is."""
+        return EngineHealth(self.command_count, self.engine.sequence, self.engine.live_order_count)
+
     def _handle(self, batches: Sequence[CommandBatch], time_ns: int) -> list[Frames]:
         handled: dict[int, int] = defaultdict(int)
-        reports: dict[int, list[Event]] = defaultdict(list)
+        reports: dict[int, Encoded] = defaultdict(list)
         last_order_ids: dict[int, int] = defaultdict(int)
+        feed_frames: list[Frames] = []
         for batch in batches:
             handled[batch.source] += batch.size - batch.skip
-            reports[batch.source].extend(self._decode(batch, last_order_ids, time_ns))
-        events = self._match()
-        for event in events:
-            for source in _sources_of(event):
-                reports[source].append(event)
+            take = self._take_operator if batch.source == Source.OPERATOR else self._take
+            last_order_ids[batch.source] = max(last_order_ids[batch.source], take(batch, time_ns, reports))
+            self.command_count += batch.size - batch.skip
+        for first, count in self._match():
+            for source in self._router.route(first, count):
+                encoded = self._router.reports(source, first, count)
+                reports[source].extend((payload, message_count) for payload, message_count, _ in encoded)
+            feed_frames.extend(self.feed.take(first, count, time_ns))
         for source in sorted(reports.keys() | handled.keys()):
-            self.links.report(source, reports[source], handled[source], last_order_ids[source])
-        return self.publisher.take(events, time_ns)
+            self.links.report_encoded(source, reports[source], handled[source], last_order_ids[source])
+        feed_frames.extend(self.feed.best(time_ns))
+        return feed_frames
 
-    def _decode(self, batch: CommandBatch, last_order_ids: dict[int, int], time_ns: int) -> Iterator[Rejected]:
-        """Write the new commands of a frame into the ring; yield a rejection for each that may not enter."""
+    def _take(self, batch: CommandBatch, time_ns: int, reports: dict[int, Encoded]) -> int:
+        """Decode a frame into the ring; report what may not enter; return the highest order id that it brings."""
         try:
-            commands = decode_commands(batch.payload)
-        except MalformedMessageError:
-            commands = []
-        if len(commands) != batch.size:
-            self.malformed_count += 1
-            yield Rejected(0, time_ns, -1, 0, 0, 0, RejectReason.MALFORMED)
-            return
-        ring = self.engine.commands
-        for command in commands[batch.skip :]:
-            reason = _refusal(command, batch.source)
-            if reason is None:
-                write_command(ring.rows, ring.claim(), command)
-                ring.publish()
-                if isinstance(command, NewOrder):
-                    last_order_ids[batch.source] = max(last_order_ids[batch.source], command.order_id)
-            else:
-                tag = TAG_BY_MESSAGE[type(command)]
-                yield Rejected(0, time_ns, -1, getattr(command, "order_id", 0), 0, tag, reason)
-        self.command_count += batch.size - batch.skip
+            kept, refused, last_order_id = self._decoder.admit(batch.payload, batch.source, time_ns, batch.skip)
+        except MalformedBytesError:
+            self._tell_malformed(batch.source, time_ns, reports)
+            return 0
+        if refused:
+            reports[batch.source].append((self._refusals.encode(0, refused), refused))
+        if kept + refused != batch.size - batch.skip:
+            self._tell_malformed(batch.source, time_ns, reports)
+        return last_order_id
 
-    def _match(self) -> list[Event]:
-        """Match all that is in the ring and return what happened."""
-        events: list[Event] = []
+    def _take_operator(self, batch: CommandBatch, time_ns: int, reports: dict[int, Encoded]) -> int:
+        """Take the operator's few commands, which are about everybody's orders, one by one."""
+        try:
+            commands = decode_commands(batch.payload)[batch.skip :]
+        except MalformedMessageError:
+            self._tell_malformed(batch.source, time_ns, reports)
+            return 0
+        halted: list[Halted] = []
+        for command in commands:
+            if not isinstance(command, HaltSymbol | MassCancel):
+                self._tell_malformed(batch.source, time_ns, reports)
+                continue
+            write_command(self.engine.commands.rows, self.engine.commands.claim(), command)
+            self.engine.commands.publish()
+            if isinstance(command, HaltSymbol):
+                halted += self._halted_by(command)
+        if halted:
+            reports[batch.source].append((encode_all(halted), len(halted)))
+        return 0
+
+    def _halted_by(self, command: HaltSymbol) -> list[Halted]:
+        """Note which symbols the command will halt or resume; return what its sender is told of those that change."""
+        every = range(self.symbol_count)
+        changed = []
+        for symbol_id in every if command.symbol_id < 0 else [command.symbol_id] if command.symbol_id in every else []:
+            (self.halted_symbols.add if command.is_halted else self.halted_symbols.discard)(symbol_id)
+            changed.append(Halted(0, command.time_ns, symbol_id, command.is_halted))
+        return changed
+
+    def _tell_malformed(self, source: int, time_ns: int, reports: dict[int, Encoded]) -> None:
+        self.malformed_count += 1
+        reports[source].append((encode_all([Rejected(0, time_ns, -1, 0, 0, 0, RejectReason.MALFORMED)]), 1))
+
+    def _match(self) -> Iterator[tuple[int, int]]:
+        """Match all that is in the ring; yield the ring sequence and the count of what happened, then forget it."""
+        events = self.engine.events
         while len(self.engine.commands):
             self.engine.match()
-            while len(rows := self.engine.events.readable()):
-                events.extend(map(read_event, rows))
-                self.engine.events.consume(len(rows))
-        for event in events:
-            if isinstance(event, Halted):
-                (self.halted_symbols.add if event.is_halted else self.halted_symbols.discard)(event.symbol_id)
-        return events
+            if count := len(events):
+                yield int(events.positions[CONSUMED]), count
+                events.consume(count)
 
 
 def journal_epoch(folder: Path) -> int | None:
@@ -152,26 +192,3 @@ def journal_epoch(folder: Path) -> int | None:
     with paths[0].open("rb") as file:
         head = file.read(4_096)
     return decode_header(paths[0], head).epoch if head else None
-
-
-def _refusal(command: Command, source: int) -> RejectReason | None:
-    """Return why `source` may not send `command`: ids and owners must be its own; the operator may act on all."""
-    if source == Source.OPERATOR:
-        return None if isinstance(command, HaltSymbol | MassCancel) else RejectReason.BAD_ORDER_ID
-    if isinstance(command, HaltSymbol):
-        return RejectReason.BAD_OWNER
-    if not isinstance(command, MassCancel) and source_of_order(command.order_id) != source:
-        return RejectReason.BAD_ORDER_ID
-    if source_of_owner(command.owner) != source:
-        return RejectReason.BAD_OWNER
-    return None
-
-
-def _sources_of(event: Event) -> set[int]:
-    if isinstance(event, Executed):
-        return {source_of_order(event.taker_order_id), source_of_order(event.maker_order_id)}
-    if isinstance(event, Halted) or (isinstance(event, Rejected) and event.order_id == 0):
-        owner = getattr(event, "owner", 0)
-        return {source_of_owner(owner) if owner else Source.OPERATOR}
-    order_id = getattr(event, "order_id", 0)
-    return {source_of_order(order_id)} if order_id else set()

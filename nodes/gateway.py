@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 from bus.channel import POLL_READ, POLL_WRITE, PollLoop
 from bus.codec import MalformedMessageError, StreamDecoder, encode, encode_all
+from bus.feed import definition_of
 from bus.messages import TAG_BY_MESSAGE, Message
 from bus.order_link import Connected, Reports
 from bus.order_source import OrderSource
-from bus.publisher import definition_of
 from bus.topology import Source
 from market.clock import monotonic_ns, time_ns
 from market.codes import CancelReason, RejectReason

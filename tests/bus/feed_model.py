@@ -5,7 +5,6 @@ from collections import deque
 from typing import Any
 
 from bus.feed import BookReplica, FeedFrame, Frames, TopicReplica, book_topic, trades_topic, unpack_frame
-from bus.publisher import FeedPublisher
 from engine.matching_engine import make_engine
 from engine.rows import read_event, write_command
 from market.codes import OrderType, SelfTradePrevention, TimeInForce, Trigger
@@ -13,6 +12,7 @@ from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCa
 from market.events import Event
 from market.feed_messages import BookTrade
 from market.instrument import default_instruments
+from tests.bus.plain_publisher import FeedPublisher
 
 INSTRUMENTS = default_instruments()
 SYMBOLS = tuple(instrument.symbol for instrument in INSTRUMENTS)

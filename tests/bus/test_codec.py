@@ -179,12 +179,12 @@ def test_refuses_values_that_are_no_integers_in_every_field(spec: MessageSpec) -
 @ROWS
 def test_refuses_values_out_of_bounds_in_every_field(spec: MessageSpec) -> None:
     """One below the lowest and one above the highest are out; both ends are in."""
-    good = [field.bounds.low if field.kind is int else "" for field in spec.fields]
+    good = [field.bounds.low if field.kind is int else "x" * field.bounds.low for field in spec.fields]
     for place, field in enumerate(spec.fields):
         low, high = field.bounds.low, field.bounds.high
         if field.kind is str:
             inside: list[object] = ["x" * low, "x" * high]
-            outside: list[object] = ["x" * (high + 1)]
+            outside: list[object] = ["x" * (high + 1), *([""] if low else [])]
         else:
             inside, outside = [low, high], [low - 1, high + 1, -(2**63), 2**64 - 1]
         for value in inside:

@@ -8,6 +8,7 @@ import pytest
 from bus import feed
 from bus.codec import encode_all
 from bus.feed import (
+    INSTRUMENTS_TOPIC,
     BookReplica,
     FeedError,
     FeedFrame,
@@ -15,11 +16,11 @@ from bus.feed import (
     TopicReplica,
     best_topic,
     book_topic,
+    definition_of,
     pack_frame,
     trades_topic,
     unpack_frame,
 )
-from bus.publisher import INSTRUMENTS_TOPIC, FeedPublisher, definition_of
 from market.codes import SelfTradePrevention
 from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
 from market.depth import Depth, Level
@@ -27,6 +28,7 @@ from market.feed_messages import BestPrices, BookOrder, BookTrade, FeedMessage
 from market.limits import BATCH_MESSAGES_MAX, FRAME_BYTES_MAX, QTY_LOTS_MAX, SNAPSHOT_BYTES_MAX, TRADES_KEPT_MAX
 from tests.bus.feed_model import INSTRUMENTS, SYMBOLS, FeedEngine, FeedSubscriberModel, Flow, shown
 from tests.bus.messages import ORDER
+from tests.bus.plain_publisher import FeedPublisher
 
 BOOK = book_topic("BTCUSDT")
 TRADES = trades_topic("BTCUSDT")

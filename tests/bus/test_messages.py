@@ -41,6 +41,9 @@ def test_keeps_the_tags_of_the_protocol() -> None:
         33: "BookTrade",
         34: "BestPrices",
         35: "InstrumentDefinition",
+        36: "DepthLevel",
+        37: "BookChecksum",
+        38: "EngineHealth",
     }
 
 

@@ -18,7 +18,6 @@ import pytest
 from bus.channel import ChannelSocket
 from bus.order_link import Connected, Reports
 from bus.order_source import OrderSource
-from bus.publisher import FeedPublisher
 from bus.topology import FEED, SNAPSHOTS, Source
 from market.clock import monotonic_ns
 from market.codes import Side
@@ -26,6 +25,7 @@ from market.commands import CancelOrder, Command, NewOrder
 from market.events import Accepted, Canceled, Event
 from market.instrument import default_instruments
 from nodes.lock import holder_pid
+from tests.bus.plain_publisher import FeedPublisher
 from tests.docs.tables import ROOT
 
 WAIT_S = 30.0
@@ -173,7 +173,7 @@ def test_readme_subscriber_has_ten_lines() -> None:
 def test_readme_subscriber_follows_an_engine_and_its_successor(
     folder: Path, start: Callable[..., Running], engine: Running, trader: Trader
 ) -> None:
-    """It joins late, sees changes, and takes the feed of the engine that comes back from its journal after a kill -9."""
+    """It joins late, sees changes, and takes the feed of the engine that its journal brings back after a kill -9."""
     trader.give(order(1, Side.BUY, BID_TICKS), order(2, Side.SELL, ASK_TICKS))
     subscriber = start("-c", program_of_readme())
     shown = f"({BID_TICKS}, {FIRST_ID + 1}) ({ASK_TICKS}, {FIRST_ID + 2})"

@@ -188,6 +188,19 @@ def test_sends_a_large_batch_in_frames() -> None:
     assert list(feed.book_frames(1)) == []
 
 
+def test_hands_out_a_symbols_last_trades() -> None:
+    """For those who keep the last trades of each symbol, as a snapshot of its trades needs."""
+    ring = Ring(8)
+    write_event(ring.rows, 0, accepted(5, 90, 90))
+    for slot in range(1, 7):
+        write_event(ring.rows, slot, executed(5, slot, 90 - slot)._replace(symbol_id=slot & 1, trade_id=slot))
+    feed = BookFeed(ring, 8)
+    feed.take(0, 7)
+    assert [row[1] for row in feed.trades_of(1, 2).tolist()] == [3, 5]
+    assert [row[1] for row in feed.trades_of(0, 9).tolist()] == [2, 4, 6]
+    assert messages_in(feed.trades_of(1, 1)) == [BookTrade(5, PRICE, 5, 1)]
+
+
 def test_knows_all_symbols_apart() -> None:
     """Also the last one, whose bit is the sign of a 64-bit number."""
     ring = Ring(64)

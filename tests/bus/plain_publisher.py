@@ -1,14 +1,24 @@
-"""The publishing end of the book feed: turns the engine's events into what everybody may see."""
+"""The publishing end of the book feed, slow and obvious: event by event into what everybody may see.
+
+What the engine's node does in compiled kernels is tested against it.
+"""
 
 from collections.abc import Iterable, Sequence
 
-from bus.feed import BookReplica, FeedStream, Frames, best_topic, book_topic, trades_topic
+from bus.feed import (
+    INSTRUMENTS_TOPIC,
+    BookReplica,
+    FeedStream,
+    Frames,
+    best_topic,
+    book_topic,
+    definition_of,
+    trades_topic,
+)
 from market.events import Accepted, Amended, Canceled, Event, Executed, Rested
-from market.feed_messages import BestPrices, BookOrder, BookTrade, FeedMessage, InstrumentDefinition
+from market.feed_messages import BestPrices, BookOrder, BookTrade, FeedMessage
 from market.instrument import Instrument
 from market.limits import BATCH_MESSAGES_MAX, TRADES_KEPT_MAX
-
-INSTRUMENTS_TOPIC = b"instruments"
 
 
 class _SymbolFeed:
@@ -127,15 +137,3 @@ class FeedPublisher:
             return None
         stream, state = feed.snapshot(topic)
         return stream.pack_snapshot(state, time_ns)
-
-
-def definition_of(instrument: Instrument) -> InstrumentDefinition:
-    """Return what a stranger must know of `instrument` to read ticks and lots."""
-    return InstrumentDefinition(
-        instrument.symbol_id,
-        instrument.symbol,
-        instrument.base,
-        instrument.quote,
-        f"{instrument.tick_size:f}",
-        f"{instrument.lot_size:f}",
-    )

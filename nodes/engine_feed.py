@@ -1,0 +1,170 @@
+"""The engine's side of the book feed: from event rows to the frames that everybody may see, without an object each."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from bus.feed import (
+    CHECKSUM_LEVELS,
+    HEALTH_TOPIC,
+    INSTRUMENTS_TOPIC,
+    FeedStream,
+    Frames,
+    best_topic,
+    book_topic,
+    definition_of,
+    depth_checksum,
+    depth_topic,
+    trades_topic,
+)
+from engine.matching_engine import MatchingEngine
+from engine.rows import ROW_WIDTH, TAG, Int64Array, column
+from engine.wire import BookFeed, RowEncoder
+from market.codes import Tag
+from market.depth import Depth
+from market.feed_messages import (
+    BestPrices,
+    BookChecksum,
+    BookOrder,
+    BookTrade,
+    DepthLevel,
+    EngineHealth,
+    FeedMessage,
+)
+from market.instrument import Instrument
+from market.limits import BATCH_MESSAGES_MAX, TRADES_KEPT_MAX
+
+DEPTH_LEVELS = 100  # a side, of the depth topic
+_ORDER_COLUMNS = 1 + len(BookOrder._fields)
+_TRADE_COLUMNS = slice(1, 1 + len(BookTrade._fields))
+assert column(BookOrder, "resting_lots") + 1 == _ORDER_COLUMNS
+
+
+class _SymbolStreams:
+    """The four streams of one symbol, and what was last said on those that tell a state."""
+
+    def __init__(self, symbol: str, epoch: int) -> None:
+        self.book = FeedStream(book_topic(symbol), epoch)
+        self.trades = FeedStream(trades_topic(symbol), epoch)
+        self.best = FeedStream(best_topic(symbol), epoch)
+        self.depth = FeedStream(depth_topic(symbol), epoch)
+        self.told_best = BestPrices(0, 0, 0, 0)
+        self.told_depth = Depth((), ())
+        self.recent_trades: Int64Array = np.zeros((0, len(BookTrade._fields)), np.int64)
+
+    def __iter__(self) -> Iterator[FeedStream]:
+        return iter((self.book, self.trades, self.best, self.depth))
+
+
+class EngineFeed:
+    """Pure: the engine and its event rows in, frames for the feed socket out.
+
+    Args:
+        engine: whose events are told.
+        instruments: by symbol id.
+        epoch: of this process of the engine.
+        orders_max: the engine's.
+    """
+
+    def __init__(self, engine: MatchingEngine, instruments: Sequence[Instrument], epoch: int, orders_max: int) -> None:
+        self._engine = engine
+        self._changes = BookFeed(engine.events, orders_max)
+        self._symbols = [_SymbolStreams(instrument.symbol, epoch) for instrument in instruments]
+        self._symbol_by_topic = {
+            stream.topic: symbol_id for symbol_id, streams in enumerate(self._symbols) for stream in streams
+        }
+        self._instruments = FeedStream(INSTRUMENTS_TOPIC, epoch)
+        self._definitions = [definition_of(instrument) for instrument in instruments]
+        self._health = FeedStream(HEALTH_TOPIC, epoch)
+        self._told_health = EngineHealth(0, 0, 0)
+        self._snapshot_rows: Int64Array = np.zeros((BATCH_MESSAGES_MAX, ROW_WIDTH), np.int64)
+        self._snapshot_encoder = RowEncoder(self._snapshot_rows)
+
+    def take(self, first: int, count: int, time_ns: int) -> Iterator[Frames]:
+        """Yield the frames of `count` events from ring sequence `first` on, but for the best prices: see `best`."""
+        changes = self._changes.take(first, count)
+        for symbol_id in changes.trade_symbols:
+            streams = self._symbols[symbol_id]
+            fresh = self._changes.trades_of(symbol_id, TRADES_KEPT_MAX)[:, _TRADE_COLUMNS]
+            streams.recent_trades = np.concatenate((streams.recent_trades, fresh))[-TRADES_KEPT_MAX:]
+            for payload, message_count, _ in self._changes.trade_frames(symbol_id):
+                yield streams.trades.pack_encoded(payload, message_count, time_ns)
+        for symbol_id in changes.book_symbols:
+            streams = self._symbols[symbol_id]
+            for payload, message_count, _ in self._changes.book_frames(symbol_id):
+                yield streams.book.pack_encoded(payload, message_count, time_ns)
+
+    def best(self, time_ns: int) -> Iterator[Frames]:
+        """Yield the best prices where they are not what was last told."""
+        for symbol_id, streams in enumerate(self._symbols):
+            best = self._engine.best(symbol_id)
+            if best != streams.told_best:
+                streams.told_best = best
+                yield streams.best.pack([best], time_ns)
+
+    def depth(self, time_ns: int) -> Iterator[Frames]:
+        """Yield what has changed in the best levels since the last call."""
+        for symbol_id, streams in enumerate(self._symbols):
+            depth = self._engine.depth(symbol_id, DEPTH_LEVELS)
+            if depth != streams.told_depth:
+                yield streams.depth.pack(_level_changes(streams.told_depth, depth), time_ns)
+                streams.told_depth = depth
+
+    def heartbeat(self, time_ns: int, health: EngineHealth) -> Iterator[Frames]:
+        """Yield a message for every topic: a checksum for a book, the health, and the next sequence for the others."""
+        for symbol_id, streams in enumerate(self._symbols):
+            checksum = depth_checksum(self._engine.depth(symbol_id, CHECKSUM_LEVELS))
+            yield streams.book.pack([BookChecksum(checksum)], time_ns)
+            for stream in (streams.trades, streams.best, streams.depth):
+                yield stream.pack((), time_ns)
+        self._told_health = health
+        yield self._health.pack([health], time_ns)
+
+    def last_value(self, subscription: bytes, time_ns: int) -> Iterator[Frames]:
+        """Yield the best prices again for whoever has just subscribed to them (XPUB: 1 and then the topic)."""
+        for streams in self._symbols:
+            if subscription == b"\x01" + streams.best.topic:
+                yield streams.best.pack([streams.told_best], time_ns)
+
+    def snapshot(self, topic: bytes, time_ns: int) -> Frames | None:
+        """Return the state of `topic` after its last message, or None if there is no such topic."""
+        if topic == INSTRUMENTS_TOPIC:
+            return self._instruments.pack_snapshot(self._definitions, time_ns)
+        if topic == HEALTH_TOPIC:
+            return self._health.pack_snapshot([self._told_health], time_ns)
+        symbol_id = self._symbol_by_topic.get(topic)
+        if symbol_id is None:
+            return None
+        streams = self._symbols[symbol_id]
+        if topic == streams.book.topic:
+            rows = self._engine.orders(symbol_id)
+            return streams.book.pack_encoded_snapshot(self._encoded_orders(rows), len(rows), time_ns)
+        state: Sequence[FeedMessage] = [streams.told_best]
+        if topic == streams.trades.topic:
+            state = [BookTrade(*values) for values in streams.recent_trades.tolist()]
+        elif topic == streams.depth.topic:
+            state = _level_changes(Depth((), ()), streams.told_depth)
+        return self._stream(streams, topic).pack_snapshot(state, time_ns)
+
+    @staticmethod
+    def _stream(streams: _SymbolStreams, topic: bytes) -> FeedStream:
+        return next(stream for stream in streams if stream.topic == topic)
+
+    def _encoded_orders(self, orders: Int64Array) -> bytes:
+        pieces = []
+        for start in range(0, len(orders), BATCH_MESSAGES_MAX):
+            batch = orders[start : start + BATCH_MESSAGES_MAX]
+            self._snapshot_rows[: len(batch), TAG] = int(Tag.BOOK_ORDER)
+            self._snapshot_rows[: len(batch), 1:_ORDER_COLUMNS] = batch[:, : _ORDER_COLUMNS - 1]
+            pieces.append(self._snapshot_encoder.encode(0, len(batch)))
+        return b"".join(pieces)
+
+
+def _level_changes(before: Depth, after: Depth) -> list[DepthLevel]:
+    """Return the messages that turn one depth into the other, levels that are gone first."""
+    changes = []
+    for side, (old_levels, new_levels) in enumerate(zip(before, after, strict=True)):
+        old, new = dict(old_levels), dict(new_levels)
+        changes += [DepthLevel(side, price_ticks, 0) for price_ticks in old if price_ticks not in new]
+        changes += [DepthLevel(side, price, lots) for price, lots in new.items() if old.get(price) != lots]
+    return changes
