@@ -3,11 +3,9 @@
 
 from typing import Final
 
-import numpy as np
-
 from engine.kernel import inlined, kernel
 from engine.rows import ROW_WIDTH, TAG, Int64Array
-from engine.wire_decoding import ByteArray
+from engine.wire_decoding import ByteArray, unsigned
 from engine.wire_table import DEFAULT, ENTRY_SIZE, ITEMS_LEAST, ITEMS_MOST, ROW_BYTES_MAX, TAG_COUNT
 
 KEYS_PER_ROW: Final = 2  # what a row can be selected by; an execution belongs to two orders
@@ -73,15 +71,18 @@ def _is_known(table: Int64Array, tag: int) -> bool:
 @inlined
 def _write_message(table: Int64Array, rows: Int64Array, base: int, buffer: ByteArray, at: int) -> int:
     """Write the message without the trailing fields that hold their default; return where it ends."""
-    entry = rows[base + TAG] * ENTRY_SIZE
-    item_count = table[entry + ITEMS_MOST]
-    least = table[entry + ITEMS_LEAST]
-    while item_count > least and rows[base + item_count - 1] == table[entry + DEFAULT + item_count - 1]:
-        item_count -= 1
+    entry = rows[unsigned(base + TAG)] * ENTRY_SIZE
+    item_count = table[unsigned(entry + ITEMS_MOST)]
+    least = table[unsigned(entry + ITEMS_LEAST)]
+    while item_count > least:
+        last = item_count - 1
+        if rows[unsigned(base + last)] != table[unsigned(entry + DEFAULT + last)]:
+            break
+        item_count = last
     _put(buffer, at, 0x90 | item_count)
     at += 1
     for item in range(item_count):
-        at = _write_integer(buffer, at, rows[base + item])
+        at = _write_integer(buffer, at, rows[unsigned(base + item)])
     return at
 
 
@@ -140,5 +141,5 @@ def _write_big_endian(buffer: ByteArray, at: int, form: int, value: int, width: 
 
 @inlined
 def _put(buffer: ByteArray, at: int, value: int) -> None:
-    """Write the lowest byte of the value; an unsigned index spares numpy's wrap-around."""
-    buffer[np.uint64(at)] = value & 0xFF
+    """Write the lowest byte of the value."""
+    buffer[unsigned(at)] = value & 0xFF

@@ -15,6 +15,7 @@ from engine.rows import COMMAND_BY_TAG, EVENT_BY_TAG, ROW_WIDTH, Int64Array
 from market.codes import Tag
 from market.feed_messages import FeedMessage
 from market.fields import Bounds
+from market.session_messages import SessionMessage
 
 
 def _tag_of(message: type[Any]) -> Tag:
@@ -26,15 +27,13 @@ def _has_text(message: type[Any]) -> bool:
     return any(get_args(hint)[0] is str for hint in get_type_hints(message, include_extras=True).values())
 
 
-FEED_MESSAGE_BY_TAG: Final[dict[int, type[Any]]] = {_tag_of(message): message for message in get_args(FeedMessage)}
-TEXT_MESSAGE_BY_TAG: Final[dict[int, type[Any]]] = {
-    tag: message for tag, message in FEED_MESSAGE_BY_TAG.items() if _has_text(message)
+MESSAGE_BY_TAG: Final[dict[int, type[Any]]] = {
+    **COMMAND_BY_TAG,
+    **EVENT_BY_TAG,
+    **{_tag_of(message): message for union in (FeedMessage, SessionMessage) for message in get_args(union)},
 }
-ROW_MESSAGE_BY_TAG: Final[dict[int, type[Any]]] = {
-    tag: message
-    for tag, message in (COMMAND_BY_TAG | EVENT_BY_TAG | FEED_MESSAGE_BY_TAG).items()
-    if tag not in TEXT_MESSAGE_BY_TAG
-}
+TEXT_MESSAGE_BY_TAG: Final = {tag: message for tag, message in MESSAGE_BY_TAG.items() if _has_text(message)}
+ROW_MESSAGE_BY_TAG: Final = {tag: message for tag, message in MESSAGE_BY_TAG.items() if tag not in TEXT_MESSAGE_BY_TAG}
 
 TAG_COUNT: Final = 64
 ITEMS_MAX: Final = ROW_WIDTH - 1  # of a message, its tag among them; more would need a longer header

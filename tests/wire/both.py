@@ -18,7 +18,7 @@ from market.commands import CancelOrder
 from market.feed_messages import InstrumentDefinition
 from tests.bus.messages import SAMPLES, messages_of
 
-ROW_SPECS = [spec for spec in MESSAGES if spec.message is not InstrumentDefinition]
+ROW_SPECS = [spec for spec in MESSAGES if spec.tag in ROW_MESSAGE_BY_TAG]
 ROW_MESSAGE: st.SearchStrategy[Message] = st.one_of([messages_of(spec) for spec in ROW_SPECS])
 ROW_SAMPLES = tuple(message for message in SAMPLES if not isinstance(message, InstrumentDefinition))
 CANCEL = CancelOrder(300, 1, 70_000, 2**40)
@@ -54,7 +54,7 @@ def plain_decode(frame: bytes) -> list[Message] | None:
         messages = decode(frame)
     except MalformedMessageError:
         return None
-    return None if any(isinstance(message, InstrumentDefinition) for message in messages) else messages
+    return None if any(TAG_BY_MESSAGE[type(message)] not in ROW_MESSAGE_BY_TAG for message in messages) else messages
 
 
 def compiled_decode(frame: bytes) -> list[Message] | None:
