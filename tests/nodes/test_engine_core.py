@@ -1,0 +1,231 @@
+"""The engine's node between its sockets: what it tells equals its book, and a journal brings all of it back."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bus.codec import decode_events
+from bus.feed import FeedFrame, TopicReplica, best_topic, book_topic, depth_topic, trades_topic, unpack_frame
+from bus.order_link import Connected, Reports, SourceEnd
+from bus.topology import Source, source_of_order
+from engine.journal import Journal
+from engine.journal_format import JournalMode
+from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
+from market.events import Event, Executed, Rejected
+from nodes.engine import make_core
+from nodes.engine_core import EngineCore
+from nodes.settings import Settings
+
+SEEDS = (3, 4, 5)
+SOURCES = (Source.GATEWAY, Source.PAPER, Source.FLOW)
+SYMBOL = "BTCUSDT"
+
+
+class Desk:
+    """A core, its journal in a folder, and one pure source end for each source."""
+
+    def __init__(self, folder: Path, mode: JournalMode = JournalMode.WRITE) -> None:
+        self.folder = folder
+        self.mode = mode
+        self.ends = {source: SourceEnd(source, incarnation=1) for source in SOURCES}
+        self.heard: dict[int, list[Event]] = {source: [] for source in SOURCES}
+        self.replicas = {
+            topic(SYMBOL): TopicReplica(topic(SYMBOL)) for topic in (book_topic, trades_topic, best_topic, depth_topic)
+        }
+        self.now_ns = 0
+        self.core: EngineCore
+        self.journal: Journal
+        self.start()
+
+    def start(self) -> None:
+        """Begin a life of the engine: recover, and let everybody ask for a snapshot."""
+        settings = Settings(engine={"book": "reference"})  # type: ignore[arg-type]
+        self.core, self.journal = make_core(settings, self.folder, self.mode)
+        self.core.recover(lambda _: None)
+        for replica in self.replicas.values():
+            replica.lose()
+        self.settle()
+
+    def kill(self) -> None:
+        """End that life as kill -9 does: nothing is said, nothing is flushed."""
+        self.journal.close()
+        for end in self.ends.values():
+            end.outgoing()  # what was on its way is lost
+
+    def settle(self) -> None:
+        """Let the links talk until nobody has anything to say."""
+        for _ in range(20):
+            self.now_ns += 400_000_000
+            for source, end in self.ends.items():
+                end.tick(self.now_ns)
+                for frames in end.outgoing():
+                    batch = self.core.links.receive(b"%d" % source, frames)
+                    if batch is not None:
+                        self.publish(self.core.handle([batch], self.time_ns(), 0))
+            for identity, frames in self.core.links.outgoing():
+                for news in self.ends[Source(int(identity))].receive(frames):
+                    if isinstance(news, Reports):
+                        self.heard[int(identity)].extend(news.events)
+                    else:
+                        assert isinstance(news, Connected)
+
+    def time_ns(self) -> int:
+        """Return a time that rises."""
+        return 1_000_000_000 + self.core.command_count
+
+    def publish(self, feed_frames: list[list[bytes]]) -> None:
+        """Hand frames of the feed to the replicas."""
+        for frame in map(unpack_frame, feed_frames):
+            if frame.topic in self.replicas:
+                self._give(frame)
+
+    def _give(self, frame: FeedFrame) -> None:
+        replica = self.replicas[frame.topic]
+        replica.on_frame(frame)
+        if replica.needs_snapshot:
+            snapshot = self.core.feed.snapshot(frame.topic, 0)
+            assert snapshot is not None
+            replica.on_snapshot(unpack_frame(snapshot))
+
+    def check_feed(self) -> None:
+        """Compare every replica with the engine."""
+        self.publish(list(self.core.feed.depth(0)))
+        self.publish(list(self.core.feed.heartbeat(0, self.core.health())))  # with the book's checksum
+        engine = self.core.engine
+        book = [tuple(order) for order in self.replicas[book_topic(SYMBOL)].book.state()]
+        assert book == [tuple(row[:4]) for row in engine.orders(0).tolist()]
+        assert self.replicas[best_topic(SYMBOL)].best == engine.best(0)
+        depth = engine.depth(0, 100)
+        assert self.replicas[depth_topic(SYMBOL)].levels == (dict(depth.bids), dict(depth.asks))
+
+
+class Dice:
+    """Random commands of all sources, icebergs, stops and amends among them; a source knows its own orders."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.next_id = {source: source.first_order_id for source in SOURCES}
+
+    def command(self, source: Source) -> Command:
+        roll = self.random.random()
+        owner = source.first_owner + self.random.randrange(2)
+        if roll < 0.65:
+            self.next_id[source] += 1
+            qty = self.random.randrange(1, 60)
+            display = self.random.randrange(1, qty + 1) if self.random.random() < 0.2 else 0
+            trigger = self.random.choice((0, 0, 0, 0, 1, 2))
+            return NewOrder(
+                self.next_id[source], 0, self.random.randrange(2), 1_000 + self.random.randrange(-30, 30), qty,
+                display_lots=0 if trigger else display, owner=owner, self_trade_prevention=self.random.randrange(5),
+                trigger=trigger, trigger_price_ticks=1_000 + self.random.randrange(-20, 20) if trigger else 0,
+            )  # fmt: skip
+        order_id = self.random.randint(
+            max(source.first_order_id + 1, self.next_id[source] - 40), self.next_id[source] + 1
+        )
+        if roll < 0.85:
+            return CancelOrder(order_id, 0, owner)
+        if roll < 0.99:
+            return AmendOrder(order_id, 0, 1_000 + self.random.randrange(-30, 30), self.random.randrange(1, 50), owner)
+        return MassCancel(owner=owner)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """An engine without orders."""
+    one = Desk(tmp_path / "journal")
+    yield one
+    one.journal.close()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_feed_tells_the_book_and_sources_hear_of_their_orders_alone(desk: Desk, seed: int) -> None:
+    """Book, best, depth and checksum agree with the engine after every batch."""
+    dice = Dice(seed)
+    for _ in range(300):
+        source = dice.random.choice(SOURCES)
+        desk.ends[source].send([dice.command(source) for _ in range(dice.random.randrange(1, 8))])
+        desk.settle()
+        desk.check_feed()
+    trades = {event.trade_id for events in desk.heard.values() for event in events if isinstance(event, Executed)}
+    assert len(trades) > 100
+    assert [trade.trade_id for trade in desk.replicas[trades_topic(SYMBOL)].trades][-1] == max(trades)
+    for number, events in desk.heard.items():
+        for event in events:
+            if isinstance(event, Executed):
+                assert number in (source_of_order(event.taker_order_id), source_of_order(event.maker_order_id))
+            else:
+                assert source_of_order(getattr(event, "order_id", 0)) in (number, 0)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_killed_engine_goes_on_as_if_nothing_had_happened(tmp_path: Path, seed: int) -> None:
+    """With a kill after every few batches, all hear the same and the book is the same as without."""
+    killed, spared = Desk(tmp_path / "killed"), Desk(tmp_path / "spared")
+    for desk in (killed, spared):
+        dice = Dice(seed)
+        for turn in range(150):
+            source = dice.random.choice(SOURCES)
+            desk.ends[source].send([dice.command(source) for _ in range(dice.random.randrange(1, 8))])
+            desk.settle()
+            if turn % 10 == 9 and desk is killed:
+                desk.kill()
+                desk.start()
+                desk.check_feed()
+    assert killed.heard == spared.heard
+    assert killed.core.engine.state_hash() == spared.core.engine.state_hash()
+    assert killed.core.command_count == spared.core.command_count
+    for desk in (killed, spared):
+        desk.check_feed()
+        desk.journal.close()
+
+
+def test_report_that_was_on_its_way_comes_after_the_restart(desk: Desk) -> None:
+    """The engine dies between its journal's write and the reply: the source hears once, late."""
+    end = desk.ends[Source.PAPER]
+    end.send([NewOrder(Source.PAPER.first_order_id + 1, 0, 0, 1_000, 5, owner=Source.PAPER.first_owner)])
+    (frames,) = end.outgoing()
+    batch = desk.core.links.receive(b"%d" % Source.PAPER, frames)
+    assert batch is not None
+    desk.core.handle([batch], 1, 0)
+    desk.core.links.outgoing()  # lost with the process
+    desk.kill()
+    desk.start()
+    assert [type(event).__name__ for event in desk.heard[Source.PAPER]] == ["Accepted"]
+    assert desk.core.engine.live_order_count == 1
+
+
+def test_foreign_ids_and_owners_are_refused_by_name(desk: Desk) -> None:
+    """A source names its own orders and owners only, and halts nothing."""
+    other, mine = Source.FLOW, Source.PAPER
+    desk.ends[mine].send(
+        [
+            NewOrder(other.first_order_id + 1, 0, 0, 1_000, 5, owner=mine.first_owner),
+            NewOrder(mine.first_order_id + 1, 0, 0, 1_000, 5, owner=other.first_owner),
+            MassCancel(),
+        ]
+    )
+    desk.settle()
+    reasons = [event.reason for event in desk.heard[mine] if isinstance(event, Rejected)]
+    assert reasons == [16, 17, 17]
+    assert desk.core.engine.live_order_count == 0
+
+
+def test_halt_is_the_operator_s(desk: Desk) -> None:
+    """What a halt changes outlives the engine."""
+    operator = SourceEnd(Source.OPERATOR, incarnation=1)
+    frames = operator.outgoing()[0]
+    desk.core.links.receive(b"o", frames)
+    for _, reply in desk.core.links.outgoing():
+        operator.receive(reply)
+    operator.send([HaltSymbol(-1, 1)])
+    batch = desk.core.links.receive(b"o", operator.outgoing()[0])
+    assert batch is not None
+    desk.core.handle([batch], 1, 0)
+    payloads = [reply[1] for identity, reply in desk.core.links.outgoing() if identity == b"o"]
+    assert len([event for payload in payloads for event in decode_events(payload)]) == desk.core.symbol_count
+    desk.kill()
+    desk.start()
+    assert desk.core.halted_symbols == set(range(desk.core.symbol_count))
+    assert not desk.core.is_idle
