@@ -89,6 +89,26 @@ def decode_events(frame: bytes) -> list[Event]:
     return [_expect(message, Event) for message in decode(frame)]
 
 
+def decode_first(piece: bytes) -> tuple[Message, int] | None:
+    """Return the message that a stream begins with, and how many bytes it has; None while it is not whole.
+
+    Raises:
+        MalformedMessageError: if it begins with something else.
+    """
+    unpacker = msgpack.Unpacker(**_STRICT)
+    unpacker.feed(piece[:_SLICE_BYTES])
+    try:
+        value = unpacker.unpack()
+    except msgpack.OutOfData:
+        if len(piece) > MESSAGE_BYTES_MAX:
+            raise MalformedMessageError(f"expected messages of at most {MESSAGE_BYTES_MAX} bytes") from None
+        return None
+    except (ValueError, msgpack.UnpackException) as error:
+        why = str(error) or type(error).__name__
+        raise MalformedMessageError(f"expected a msgpack array of integers: {why}") from None
+    return _checked(value), unpacker.tell()
+
+
 class StreamDecoder:
     """Turns the pieces of a byte stream, cut anywhere, into messages.
 

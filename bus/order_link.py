@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import msgpack
 
@@ -73,6 +73,21 @@ class Reports(NamedTuple):
 
     epoch: int
     events: list[Event]
+    report_sequence: int
+    command_sequence: int
+
+
+class RawReports(NamedTuple):
+    """Reports as their bytes, for a source that decodes them itself: `size` events from number `first_sequence` on.
+
+    The first `skip` of them are old. All else is as in Reports.
+    """
+
+    epoch: int
+    payload: bytes
+    first_sequence: int
+    size: int
+    skip: int
     report_sequence: int
     command_sequence: int
 
@@ -149,23 +164,42 @@ class SourceEnd:
         """The number of the last command that the engine has completely handled."""
         return self._acknowledged
 
+    @property
+    def sent(self) -> int:
+        """The number of the last command that was sent."""
+        return self._next_sequence - 1
+
     def send(self, commands: Sequence[Command]) -> int:
         """Queue commands for the engine and return the number of the last one.
 
         Raises:
             ConnectionError: while the engine has not answered, or when it is far behind.
         """
+        self._check_open()
+        for start in range(0, len(commands), BATCH_MESSAGES_MAX):
+            batch = commands[start : start + BATCH_MESSAGES_MAX]
+            self.send_encoded(encode_all(batch), len(batch))
+        return self._next_sequence - 1
+
+    def send_encoded(self, payload: bytes, count: int) -> int:
+        """Queue one frame of commands that are bytes already, at most `BATCH_MESSAGES_MAX`, as `send` does.
+
+        Raises:
+            ConnectionError: as `send`.
+        """
+        assert 0 < count <= BATCH_MESSAGES_MAX, f"expected 1 to {BATCH_MESSAGES_MAX} commands, was {count}"
+        self._check_open()
+        frame = _SentFrame(self._next_sequence, count, payload)
+        self._next_sequence += count
+        self._unacknowledged.append(frame)
+        self._outbox.append(self._commands(frame))
+        return self._next_sequence - 1
+
+    def _check_open(self) -> None:
         if not self._is_connected or self.is_full:
             raise ConnectionError(
                 "the engine does not answer" if not self._is_connected else "the engine is far behind"
             )
-        for start in range(0, len(commands), BATCH_MESSAGES_MAX):
-            batch = commands[start : start + BATCH_MESSAGES_MAX]
-            frame = _SentFrame(self._next_sequence, len(batch), encode_all(batch))
-            self._next_sequence += len(batch)
-            self._unacknowledged.append(frame)
-            self._outbox.append(self._commands(frame))
-        return self._next_sequence - 1
 
     def receive(self, frames: Frames) -> list[Connected | Reports]:
         """Take what came from the engine and return what it means to us.
@@ -174,6 +208,17 @@ class SourceEnd:
             LinkError: if the frames are not of this protocol.
             MalformedMessageError: if the reports in them are not events.
         """
+        return cast("list[Connected | Reports]", self._receive(frames, is_raw=False))
+
+    def receive_raw(self, frames: Frames) -> list[Connected | RawReports]:
+        """Do as `receive`, but leave the reports to the caller to decode and to check.
+
+        Raises:
+            LinkError: if the frames are not of this protocol.
+        """
+        return cast("list[Connected | RawReports]", self._receive(frames, is_raw=True))
+
+    def _receive(self, frames: Frames, *, is_raw: bool) -> list[Connected | Reports | RawReports]:
         kind, *rest = _header(frames)
         self._last_heard_ns = None
         if kind == Kind.WELCOME:
@@ -189,7 +234,7 @@ class SourceEnd:
         if not self._was_welcomed or epoch != self._epoch:
             self._ask()
             return []
-        return self._reported(first, count, command_sequence, frames[1])
+        return self._reported(first, count, command_sequence, frames[1], is_raw=is_raw)
 
     def tick(self, now_ns: int) -> None:
         """Ask again if the engine owes us an answer; acknowledge its reports; say that we are here.
@@ -252,22 +297,27 @@ class SourceEnd:
         self._outbox.extend(self._commands(frame) for frame in self._unacknowledged)
         return Connected(epoch, done, self._report_sequence, last_order_id, is_new_epoch)
 
-    def _reported(self, first: int, count: int, command_sequence: int, payload: bytes) -> list[Connected | Reports]:
+    def _reported(
+        self, first: int, count: int, command_sequence: int, payload: bytes, *, is_raw: bool
+    ) -> list[Connected | Reports | RawReports]:
         if first > self._report_sequence + 1:
             self._ask()
             return []
-        events = decode_events(payload)
-        if len(events) != count:
+        events = [] if is_raw else decode_events(payload)
+        if not is_raw and len(events) != count:
             raise LinkError(f"expected {count} reports in the frame, was {len(events)}")
-        fresh = events[self._report_sequence + 1 - first :]
-        if fresh:
+        skip = min(self._report_sequence + 1 - first, count)
+        if skip < count:
             self._report_sequence = first + count - 1
             self._is_report_owed = True
-        if not fresh and command_sequence <= self._acknowledged:
+        elif command_sequence <= self._acknowledged:
             return []
         self._acknowledged = max(self._acknowledged, command_sequence)
         self._forget(command_sequence)
-        return [Reports(self._epoch, fresh, self._report_sequence, self._acknowledged)]
+        position = (self._report_sequence, self._acknowledged)
+        if is_raw:
+            return [RawReports(self._epoch, payload, first, count, skip, *position)]
+        return [Reports(self._epoch, events[skip:], *position)]
 
     def _forget(self, command_sequence: int) -> None:
         while self._unacknowledged and self._unacknowledged[0].last <= command_sequence:
@@ -437,7 +487,7 @@ class EngineEnd:
         peer.report_sequence += size
         if size:
             peer.unacknowledged.append(frame)
-        if not peer.is_resend_due:
+        if peer.identity and not peer.is_resend_due:  # one that a replay knows of has yet to come
             self._outbox.append((peer.identity, self._reports(frame)))
 
     def _reports(self, frame: _SentFrame) -> Frames:

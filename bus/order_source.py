@@ -1,14 +1,17 @@
 """A source's socket and its end of the order link, kept moving together."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from bus.channel import ChannelSocket
 from bus.codec import MalformedMessageError
-from bus.order_link import Connected, LinkError, Reports, SourceEnd
+from bus.order_link import Connected, Frames, LinkError, RawReports, Reports, SourceEnd
 from bus.topology import ORDERS, Source
 from market.clock import time_ns
 from market.commands import Command
+
+_News = TypeVar("_News")
 
 
 class OrderSource:
@@ -33,6 +36,11 @@ class OrderSource:
         """Whether the engine has answered and is not too far behind to take commands."""
         return self._link.is_connected and not self._link.is_full
 
+    @property
+    def in_flight(self) -> int:
+        """How many commands the engine has not yet completely handled, as far as we know."""
+        return self._link.sent - self._link.acknowledged
+
     def send(self, commands: Sequence[Command]) -> int:
         """Send commands and return the link sequence of the last one.
 
@@ -43,11 +51,28 @@ class OrderSource:
         self._flush()
         return sequence
 
+    def send_encoded(self, payload: bytes, count: int) -> int:
+        """Send one frame of commands that are bytes already, at most BATCH_MESSAGES_MAX of them, as `send` does.
+
+        Raises:
+            ConnectionError: as `send`.
+        """
+        sequence = self._link.send_encoded(payload, count)
+        self._flush()
+        return sequence
+
     def receive(self) -> Iterator[Connected | Reports]:
         """Yield what waits on the socket; what the link answers to it is sent at the end."""
+        return self._receive(self._link.receive)
+
+    def receive_raw(self) -> Iterator[Connected | RawReports]:
+        """Yield what waits on the socket, the reports as their bytes; else as `receive`."""
+        return self._receive(self._link.receive_raw)
+
+    def _receive(self, take: Callable[[Frames], list[_News]]) -> Iterator[_News]:
         while (frames := self.socket.receive()) is not None:
             try:
-                yield from self._link.receive(frames)
+                yield from take(frames)
             except (LinkError, MalformedMessageError):
                 self.bad_frame_count += 1  # the gap that it leaves makes the link ask again
         self._flush()

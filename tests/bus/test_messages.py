@@ -9,6 +9,7 @@ from market.codes import Tag
 from market.commands import Command
 from market.events import Event
 from market.feed_messages import FeedMessage
+from market.session_messages import SessionMessage
 
 ROWS = pytest.mark.parametrize("spec", MESSAGES, ids=lambda spec: spec.name)
 
@@ -16,7 +17,7 @@ ROWS = pytest.mark.parametrize("spec", MESSAGES, ids=lambda spec: spec.name)
 def test_holds_every_tag_and_every_message_once() -> None:
     """A tag says what a message is: no tag twice, none without a row, no message without a tag."""
     assert sorted(spec.tag for spec in MESSAGES) == sorted(Tag)
-    assert {spec.message for spec in MESSAGES} == set((Command | Event | FeedMessage).__args__)
+    assert {spec.message for spec in MESSAGES} == set((Command | Event | FeedMessage | SessionMessage).__args__)
     assert len(SPEC_BY_TAG) == len(TAG_BY_MESSAGE) == len(MESSAGES)
     assert all(TAG_BY_MESSAGE[SPEC_BY_TAG[tag].message] == tag for tag in SPEC_BY_TAG)
 
@@ -44,6 +45,10 @@ def test_keeps_the_tags_of_the_protocol() -> None:
         36: "DepthLevel",
         37: "BookChecksum",
         38: "EngineHealth",
+        48: "Logon",
+        49: "LoggedOn",
+        50: "Heartbeat",
+        51: "Logout",
     }
 
 
@@ -67,4 +72,5 @@ def test_has_fields_that_fit_on_the_wire_and_defaults_that_are_allowed(spec: Mes
     for field in spec.fields:
         assert field.kind in (int, str)
         assert -(2**63) <= field.bounds.low <= field.bounds.high < 2**63
-        assert field.default is None or field.bounds.low <= field.default <= field.bounds.high
+        extent = len(field.default) if isinstance(field.default, str) else field.default
+        assert extent is None or field.bounds.low <= extent <= field.bounds.high

@@ -16,6 +16,7 @@ from bus.order_link import (
     Frames,
     Kind,
     LinkError,
+    RawReports,
     Reports,
     SourceEnd,
 )
@@ -504,3 +505,18 @@ def test_refuses_what_no_engine_sends(frames: Frames) -> None:
     assert len(str(caught.value)) < 200
     link.source.send(orders(11, 12))
     assert link.settle() == [11, 12]
+
+
+def test_raw_frames_and_messages_mean_the_same() -> None:
+    """A source that works on bytes has the same promises: numbers, what is old, what is done."""
+    link = Link().connected()
+    assert link.source.send_encoded(encode_all(orders(1, 3)), 3) == 3
+    assert link.handle(link.up()) == [1, 2, 3]
+    frames = [frames for _, frames in link.engine.outgoing()]
+    payload = encode_all([accepted(order_id) for order_id in (1, 2, 3)])
+    assert link.source.receive_raw(frames[-1]) == [RawReports(EPOCH, payload, 1, 3, 0, 3, 3)]
+    assert link.source.receive_raw(frames[-1]) == [], "it was there before"
+    longer = payload + encode_all([accepted(4)])
+    news = link.source.receive_raw(packed(Kind.REPORTS, EPOCH, 1, 4, 3, payload=longer))
+    assert news == [RawReports(EPOCH, longer, 1, 4, 3, 4, 3)], "three of the four are old"
+    assert (link.source.sent, link.source.acknowledged) == (3, 3)

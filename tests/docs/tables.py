@@ -40,6 +40,7 @@ _CODES = {  # which codes a field of the unit "code" holds
     "command": "tag of the command",
     "Canceled.reason": "CancelReason",
     "Rejected.reason": "RejectReason",
+    "Logout.reason": "RejectReason",
 }
 _CONSTANT = re.compile(r"^\s*(?P<name>[A-Z][A-Z0-9_]+)(?:: Final)? = [^#\n]+?(?:  # (?P<says>.*))?$", re.MULTILINE)
 _MEANING = re.compile(r"^\| `(?P<key>[a-z_.]+)` \|.*\| (?P<meaning>[^|]*) \|$", re.MULTILINE)
