@@ -139,6 +139,7 @@ async def _serve(node: Node) -> None:
         exchange,
         Accounts({FIRST_ACCOUNT: keys}),
         on_bug=lambda error: node.log.error("a request failed by a bug of ours", why=repr(error)),
+        is_limiting=settings.paper.rate_limits,
     )
     server = await serve(app, listener)
 

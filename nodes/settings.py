@@ -69,6 +69,7 @@ class PaperSettings(Section):
     port: Port = 8084
     maker_fee: Annotated[Decimal, Field(ge=0, le=Decimal("0.1"))] = Decimal(0)
     taker_fee: Annotated[Decimal, Field(ge=0, le=Decimal("0.1"))] = Decimal(0)
+    rate_limits: bool = True
 
 
 class FlowSettings(Section):

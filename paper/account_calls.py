@@ -69,11 +69,11 @@ async def cancel_order(call: Call) -> Document:
     restriction = call.get("cancelRestrictions")
     if restriction is not None and order.status is not _STATUS_OF_RESTRICTION[restriction]:
         raise ExchangeError(ErrorKind.CANCEL_RESTRICTED)
-    (pending,) = call.exchange.cancel([order], call.now_ns)
+    (pending,) = call.exchange.cancel([order], call.now_ns, request_id=call.get("newClientOrderId", ""))
     await call.wait_for_engine(pending)
     if pending.refusal is not None:
         raise ExchangeError(ErrorKind.UNKNOWN_ORDER)
-    return documents.cancelled_order(order, call.get("newClientOrderId") or f"cancel-{order.order_id}")
+    return documents.cancelled_order(order, pending.request_id)
 
 
 async def cancel_open_orders(call: Call) -> list[Document]:
@@ -83,11 +83,7 @@ async def cancel_open_orders(call: Call) -> list[Document]:
         raise ExchangeError(ErrorKind.UNKNOWN_ORDER)
     cancels = call.exchange.cancel(orders, call.now_ns)
     await call.wait_for_engine(cancels[-1])
-    return [
-        documents.cancelled_order(each.order, f"cancel-{each.order.order_id}")
-        for each in cancels
-        if each.refusal is None
-    ]
+    return [documents.cancelled_order(each.order, each.request_id) for each in cancels if each.refusal is None]
 
 
 async def open_orders(call: Call) -> list[Document]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 API_KEY_NAME: Final = "TICKBUS_VENUE__API_KEY"
 SECRET_NAME: Final = "TICKBUS_VENUE__SECRET"  # noqa: S105 - the name of a variable, not a secret
 FIRST_ACCOUNT: Final = 1
@@ -40,22 +42,39 @@ class KeyPair:
         return cls(_random_text(), _random_text())
 
 
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """An API key whose holder signs with an Ed25519 key; we know its public half."""
+
+    api_key: str
+    public_key: Ed25519PublicKey
+
+
+Key = KeyPair | PublicKey
+
+
 class Accounts:
     """The accounts of an exchange, found by API key."""
 
     def __init__(self, keys: Mapping[int, KeyPair]) -> None:
         """Take the pair of keys of each account number; numbers are positive, and are the owners in the engine."""
-        assert all(number > 0 for number in keys), f"account numbers must be positive, were {sorted(keys)}"
-        self._by_api_key = {pair.api_key: (number, pair.secret) for number, pair in keys.items()}
-        assert len(self._by_api_key) == len(keys), "two accounts have the same API key"
+        self._by_api_key: dict[str, tuple[int, Key]] = {}
+        for number, pair in keys.items():
+            self.add(number, pair)
 
     @property
     def numbers(self) -> tuple[int, ...]:
         """The account numbers, lowest first."""
-        return tuple(sorted(number for number, _ in self._by_api_key.values()))
+        return tuple(sorted({number for number, _ in self._by_api_key.values()}))
 
-    def find(self, api_key: str) -> tuple[int, str] | None:
-        """Return the account's number and secret, or None for a key that nobody has."""
+    def add(self, number: int, key: Key) -> None:
+        """Let the holder of a key act for an account, besides those who may already."""
+        assert number > 0, f"account numbers must be positive, was {number}"
+        assert key.api_key not in self._by_api_key, f"two accounts have the same API key: {key!r}"
+        self._by_api_key[key.api_key] = number, key
+
+    def find(self, api_key: str) -> tuple[int, Key] | None:
+        """Return the account's number and key, or None for a key that nobody has."""
         return self._by_api_key.get(api_key)
 
 

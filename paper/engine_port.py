@@ -38,13 +38,15 @@ class Pending:
     Attributes:
         order: the order it is about, as it stands.
         refusal: why the engine refused to cancel, or None.
+        request_id: the client id of a cancel.
         is_done: whether the engine has answered completely.
     """
 
-    __slots__ = ("_on_done", "is_done", "order", "purpose", "refusal", "sequence")
+    __slots__ = ("_on_done", "is_done", "order", "purpose", "refusal", "request_id", "sequence")
 
-    def __init__(self, order: Order, purpose: Purpose, sequence: int) -> None:
+    def __init__(self, order: Order, purpose: Purpose, sequence: int, request_id: str = "") -> None:
         self.order = order
+        self.request_id = request_id
         self.purpose = purpose
         self.sequence = sequence
         self.refusal: RejectReason | None = None
@@ -76,9 +78,9 @@ class PendingCommands:
     def __len__(self) -> int:
         return len(self._commands)
 
-    def add(self, order: Order, purpose: Purpose, sequence: int) -> Pending:
+    def add(self, order: Order, purpose: Purpose, sequence: int, request_id: str = "") -> Pending:
         """Remember a command that was sent."""
-        pending = Pending(order, purpose, sequence)
+        pending = Pending(order, purpose, sequence, request_id)
         self._commands.append(pending)
         if purpose is not Purpose.ENTER:
             self._cancels.setdefault(order.order_id, deque()).append(pending)

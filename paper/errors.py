@@ -22,6 +22,19 @@ class ErrorKind(Enum):
 
     UNKNOWN = _Refusal(-1000, 500, "An unknown error occurred while processing the request.")
     DISCONNECTED = _Refusal(-1001, 503, "Internal error; unable to process your request. Please try again.")
+    TOO_MUCH_WEIGHT = _Refusal(
+        -1003,
+        429,
+        "Too much request weight used; current limit is {limit} request weight per 1 MINUTE. "
+        "Please use WebSocket Streams for live updates to avoid polling the API.",
+    )
+    BANNED = _Refusal(
+        -1003,
+        418,
+        "Way too much request weight used; IP banned until {until_ms}. "
+        "Please use WebSocket Streams for live updates to avoid bans.",
+    )
+    TOO_MANY_ORDERS = _Refusal(-1015, 429, "Too many new orders; current limit is {limit} orders per {interval}.")
     TIMEOUT = _Refusal(
         -1007,
         504,
@@ -75,6 +88,11 @@ class ErrorKind(Enum):
     CANCEL_RESTRICTED = _Refusal(-2011, 400, "Order was not canceled due to cancel restrictions.")
     NO_SUCH_ORDER = _Refusal(-2013, 400, "Order does not exist.")
     BAD_API_KEY_FORMAT = _Refusal(-2014, 401, "API-key format invalid.")
+    STREAM_ACTIVE = _Refusal(-2035, 400, "User Data Stream subscription already active.")
+    STREAM_INACTIVE = _Refusal(-2036, 400, "User Data Stream subscription not active.")
+    NO_SESSION_FOR_HMAC = _Refusal(-4056, 400, "HMAC_SHA256 API key is not supported.")
+    NOT_LOGGED_ON = _Refusal(-2015, 401, "Session is not authenticated; session.logon comes first.")
+    BAD_MESSAGE = _Refusal(-1135, 400, "Invalid JSON Request: {why}")
     REJECTED_API_KEY = _Refusal(-2015, 401, "Invalid API-key, IP, or permissions for action.")
 
 
@@ -84,10 +102,12 @@ class ExchangeError(Exception):
     Attributes:
         kind: the row of the table.
         message: its text with the blanks filled in.
+        retry_after_s: how long the client must wait, if it is told.
     """
 
-    def __init__(self, kind: ErrorKind, **blanks: object) -> None:
+    def __init__(self, kind: ErrorKind, *, retry_after_s: int | None = None, **blanks: object) -> None:
         self.kind = kind
+        self.retry_after_s = retry_after_s
         self.message = kind.value.text.format(**blanks)
         super().__init__(self.message)
 

@@ -4,7 +4,8 @@ An order is checked, funded and saved before the engine hears of it; whatever th
 report's number, before anybody is told. So the process may die anywhere and resume after the last saved report.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from market.clock import NS_PER_MS
 from market.codes import RejectReason, Side, TimeInForce
@@ -17,6 +18,7 @@ from paper.errors import ErrorKind, ExchangeError
 from paper.executions import Executions
 from paper.filters import Draft, check_filters
 from paper.ledger import Ledger
+from paper.news import AccountListener, AccountNews, DepositNews, WalletNews
 from paper.orders import Order, OrderKind, OrderRequest, OrderStatus
 from paper.public_book import BookView
 from paper.public_market import PublicMarket
@@ -33,6 +35,7 @@ class Exchange:
         ledger: the saved state; read it freely, change it only through the exchange.
         market: what everybody sees.
         commission: what the exchange takes of every trade.
+        account_listeners: who hears what happens to the accounts' orders and money.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class Exchange:
         self.symbols: Mapping[str, Symbol] = ledger.symbols
         self.ledger = ledger
         self.commission = commission or Commission()
+        self.account_listeners: list[AccountListener] = []
         self._port = port
         self.market = PublicMarket(ledger, book)
         self._first_order_id = first_order_id
@@ -69,17 +73,29 @@ class Exchange:
     def open_account(self, account: int) -> None:
         """Give a new account its starting assets; one that exists stays as it is."""
         if account not in self.ledger.accounts():
-            with self.ledger.transaction():
+            with self._change():
                 self._endow(account)
 
     def reset_account(self, account: int, now_ns: int) -> None:
         """Forget the account's balances, orders and trades, and give it the starting assets anew."""
-        with self.ledger.transaction():
+        before = {asset: wallet.free + wallet.locked for asset, wallet in self.ledger.wallets.of(account).items()}
+        with self._change():
             self.ledger.forget_account(account)
             self._endow(account)
         self._to_clear.add(account)
         if self._is_connected:
             self._clear_books(now_ns)
+        time_ms = now_ns // NS_PER_MS
+        for asset, wallet in self.ledger.wallets.of(account).items():
+            if units := wallet.free - before.get(asset, 0):
+                self._tell(DepositNews(account, asset, units, time_ms))
+        self._tell(WalletNews(account, self.ledger.wallets.of(account), time_ms))
+
+    def deposit(self, account: int, asset: str, units: int, now_ns: int) -> None:
+        """Give an account units from outside."""
+        with self._change():
+            self.ledger.deposit(account, asset, units)
+        self._tell(DepositNews(account, asset, units, now_ns // NS_PER_MS))
 
     # -- orders
 
@@ -102,7 +118,7 @@ class Exchange:
         if price_ticks == 0 and request.side is Side.BUY:
             free_units = self.ledger.wallets.free(account, request.symbol.quote)
             price_ticks = price_cap_ticks(request.symbol, self._opposite(request), qty_lots, free_units)
-        with self.ledger.transaction():
+        with self._change():
             order = self._new_order(account, request, price_ticks, qty_lots, now_ns)
             if self.ledger.open_order_by_client_id(account, order.client_order_id) is not None:
                 raise ExchangeError(ErrorKind.DUPLICATE_ORDER)
@@ -113,20 +129,28 @@ class Exchange:
         try:
             sequence = self._port.send([command])
         except ConnectionError as error:
-            with self.ledger.transaction():
+            with self._change():
                 self._executions.end(order, OrderStatus.REJECTED, now_ns // NS_PER_MS)
             raise ExchangeError(ErrorKind.DISCONNECTED) from error
         return self._pending.add(order, Purpose.ENTER, sequence)
 
-    def cancel(self, orders: Sequence[Order], now_ns: int) -> list[Pending]:
+    def cancel(self, orders: Sequence[Order], now_ns: int, *, request_id: str = "") -> list[Pending]:
         """Ask the engine to cancel open orders; a `Pending` without `refusal` was cancelled when it is done.
+
+        Args:
+            orders: open orders.
+            now_ns: ns since 1970 UTC.
+            request_id: what the client calls this request; empty lets the exchange choose for each order.
 
         Raises:
             ExchangeError: DISCONNECTED or OVERLOADED; nothing was sent then.
         """
         self._require_engine()
         sequence = self._send([self._cancel_command(order, now_ns) for order in orders])
-        return [self._pending.add(order, Purpose.CANCEL, sequence) for order in orders]
+        return [
+            self._pending.add(order, Purpose.CANCEL, sequence, request_id or f"cancel-{order.order_id}")
+            for order in orders
+        ]
 
     # -- the engine
 
@@ -150,7 +174,7 @@ class Exchange:
         last_epoch, _ = self.ledger.last_report()
         is_new = epoch != last_epoch
         to_enter: list[Order] = []
-        with self.ledger.transaction():
+        with self._change():
             self.ledger.skip_order_numbers(last_order_id - self._first_order_id)
             if last_epoch == 0 and last_order_id:
                 self._to_clear.update(self.ledger.accounts())  # the engine holds orders of a ledger that is gone
@@ -188,8 +212,7 @@ class Exchange:
         fresh_count = min(max(report_sequence - saved_sequence, 0), len(events))
         if fresh_count:
             fresh = events[len(events) - fresh_count :]
-            self._executions.to_enter.clear()
-            with self.ledger.transaction():
+            with self._change():
                 for event in fresh:
                     self._executions.apply(epoch, event)
                 self.ledger.set_last_report(epoch, report_sequence)
@@ -197,6 +220,24 @@ class Exchange:
         self._pending.acknowledge(acknowledged)
 
     # -- how
+
+    @contextmanager
+    def _change(self) -> Iterator[None]:
+        """Save all changes made inside the block as one, then tell the accounts."""
+        self._executions.begin()
+        with self.ledger.transaction():
+            yield
+        touched: dict[int, tuple[int, set[str]]] = {}
+        for news in self._executions.news:
+            self._tell(news)
+            _, assets = touched.get(news.account, (0, set()))
+            touched[news.account] = news.time_ms, assets | {news.order.symbol.base, news.order.symbol.quote}
+        for account, (time_ms, assets) in touched.items():
+            self._tell(WalletNews(account, self.ledger.wallets.some_of(account, assets), time_ms))
+
+    def _tell(self, news: AccountNews) -> None:
+        for listener in self.account_listeners:
+            listener(news)
 
     def _sized(self, account: int, request: OrderRequest, now_ns: int) -> tuple[int, int]:
         """Return the price in ticks (0: none yet) and the quantity in lots of an order that passes the filters."""

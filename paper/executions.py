@@ -8,6 +8,7 @@ from market.events import Accepted, Amended, Canceled, Event, Executed, Halted, 
 from paper.commission import Commission
 from paper.engine_port import PendingCommands, Purpose
 from paper.ledger import Ledger
+from paper.news import EXECUTION_OF_END, ExecutionType, OrderNews
 from paper.orders import AccountTrade, Order, OrderStatus
 from paper.wallets import FEES, OUTSIDE
 
@@ -26,13 +27,24 @@ _STATUS_OF_CANCEL: Final = {
 
 
 class Executions:
-    """Applies events to the ledger, and notes which orders must be entered again afterwards."""
+    """Applies events to the ledger.
+
+    Attributes:
+        to_enter: orders that must be entered again after the transaction.
+        news: what the accounts are to hear of after the transaction.
+    """
 
     def __init__(self, ledger: Ledger, pending: PendingCommands, commission: Commission) -> None:
         self._ledger = ledger
         self._pending = pending
         self._commission = commission
         self.to_enter: list[Order] = []
+        self.news: list[OrderNews] = []
+
+    def begin(self) -> None:
+        """Forget what an earlier transaction has left."""
+        self.to_enter.clear()
+        self.news.clear()
 
     def apply(self, epoch: int, event: Event) -> None:
         """Apply one event; events of orders that were forgotten change nothing."""
@@ -52,12 +64,26 @@ class Executions:
             case _:
                 assert_never(event)
 
-    def end(self, order: Order, status: OrderStatus, time_ms: int) -> None:
-        """End an open order and give back what it has locked."""
+    def end(
+        self, order: Order, status: OrderStatus, time_ms: int, *, request_id: str = "", prevented_lots: int = 0
+    ) -> None:
+        """End an open order and give back what it has locked.
+
+        Args:
+            order: an open order.
+            status: how it ends.
+            time_ms: when.
+            request_id: the client id of the request that ended it.
+            prevented_lots: what self-trade prevention has taken away just now.
+        """
         assert order.status.is_open, f"the order has ended before: {order}"
         self._ledger.change(order)
         self._ledger.wallets.unlock(order.account, order.locked_asset, order.locked_units())
         order.status, order.update_ms = status, time_ms
+        execution = EXECUTION_OF_END[status]
+        self.news.append(
+            OrderNews(order.copy(), execution, time_ms, request_id=request_id, prevented_lots=prevented_lots)
+        )
 
     def _accept(self, epoch: int, event: Accepted) -> None:
         order = self._open_order(event.order_id)
@@ -68,6 +94,7 @@ class Executions:
         order.engine_epoch = epoch
         if order.status is OrderStatus.PENDING_NEW:
             order.status = OrderStatus.NEW
+            self.news.append(OrderNews(order.copy(), ExecutionType.NEW, event.time_ns // NS_PER_MS))
 
     def _execute(self, epoch: int, event: Executed) -> None:
         trade_id = self._ledger.trade_id(epoch, event.trade_id)
@@ -102,22 +129,22 @@ class Executions:
         order.filled_units += quote_units
         order.status = OrderStatus.PARTIALLY_FILLED if order.leaves_lots else OrderStatus.FILLED
         order.update_ms = event.time_ns // NS_PER_MS
-        self._ledger.add_trade(
-            AccountTrade(
-                trade_id=trade_id,
-                account=account,
-                symbol=symbol,
-                order_id=order.order_id,
-                side=order.side,
-                price_ticks=event.price_ticks,
-                qty_lots=event.qty_lots,
-                quote_units=quote_units,
-                fee_units=fee_units,
-                fee_asset=received_asset,
-                time_ms=order.update_ms,
-                is_maker=is_maker,
-            )
+        trade = AccountTrade(
+            trade_id=trade_id,
+            account=account,
+            symbol=symbol,
+            order_id=order.order_id,
+            side=order.side,
+            price_ticks=event.price_ticks,
+            qty_lots=event.qty_lots,
+            quote_units=quote_units,
+            fee_units=fee_units,
+            fee_asset=received_asset,
+            time_ms=order.update_ms,
+            is_maker=is_maker,
         )
+        self._ledger.add_trade(trade)
+        self.news.append(OrderNews(order.copy(), ExecutionType.TRADE, order.update_ms, trade))
 
     def _cancel(self, event: Canceled) -> None:
         time_ms = event.time_ns // NS_PER_MS
@@ -130,10 +157,19 @@ class Executions:
         elif event.leaves_lots:
             self._prevent(order, event.qty_lots, time_ms)
             assert order.leaves_lots == event.leaves_lots, f"the engine has {event.leaves_lots} lots open of {order}"
+            prevention = ExecutionType.TRADE_PREVENTION
+            self.news.append(OrderNews(order.copy(), prevention, time_ms, prevented_lots=event.qty_lots))
         else:
-            if event.reason == CancelReason.SELF_TRADE_PREVENTION:
+            is_prevented = event.reason == CancelReason.SELF_TRADE_PREVENTION
+            if is_prevented:
                 self._prevent(order, event.qty_lots, time_ms)
-            self.end(order, _STATUS_OF_CANCEL[CancelReason(event.reason)], time_ms)
+            self.end(
+                order,
+                _STATUS_OF_CANCEL[CancelReason(event.reason)],
+                time_ms,
+                request_id=answered.request_id if answered is not None else "",
+                prevented_lots=event.qty_lots if is_prevented else 0,
+            )
 
     def _prevent(self, order: Order, qty_lots: int, time_ms: int) -> None:
         self._ledger.change(order)

@@ -59,13 +59,21 @@ class Parameter:
     is_required: bool = False
 
 
-def read_parameters(query: str, body: str, table: Sequence[Parameter]) -> Values:
+def read_texts(query: str, body: str) -> dict[str, str]:
+    """Return the parameters of a request as they are spelt.
+
+    Raises:
+        ExchangeError: for one that is repeated, or is no text.
+    """
+    return {**_split(body), **_split(query)}
+
+
+def read_values(texts: Mapping[str, str], table: Sequence[Parameter]) -> Values:
     """Return the values of a request by name; a parameter that was not sent is absent.
 
     Raises:
-        ExchangeError: for the first parameter that is missing, unknown, repeated, empty or badly spelt.
+        ExchangeError: for the first parameter that is missing, unknown, empty or badly spelt.
     """
-    texts = {**_split(body), **_split(query)}
     by_name = {parameter.name: parameter for parameter in table}
     unread = texts.keys() - by_name.keys()
     if unread:
@@ -80,6 +88,11 @@ def read_parameters(query: str, body: str, table: Sequence[Parameter]) -> Values
         if text is not None:
             values[name] = parameter.parse(name, text)
     return values
+
+
+def without_signature(table: Sequence[Parameter]) -> tuple[Parameter, ...]:
+    """Return the parameters of a signed call that needs no signature."""
+    return tuple(parameter for parameter in table if parameter.name != "signature")
 
 
 def _split(part: str) -> dict[str, str]:
@@ -199,6 +212,7 @@ END_TIME: Final = Parameter("endTime", _integer)
 LIMIT: Final = Parameter("limit", _positive)
 INTERVAL: Final = Parameter("interval", _one_of({name: name for name in INTERVALS_MS}, ErrorKind.BAD_INTERVAL), True)
 TICKER_TYPE: Final = Parameter("type", _one_of(_names(TickerType), ErrorKind.BAD_PARAMETER))
+SUBSCRIPTION_ID: Final = Parameter("subscriptionId", _integer)
 OMIT_ZERO_BALANCES: Final = Parameter("omitZeroBalances", _boolean)
 TIMESTAMP: Final = Parameter("timestamp", _integer, is_required=True)
 RECV_WINDOW: Final = Parameter("recvWindow", _window_us)

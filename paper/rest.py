@@ -10,27 +10,25 @@ from sanic.exceptions import SanicException
 from sanic.request import Request
 from sanic.response import HTTPResponse, json
 
-from market.clock import time_ns
+from market.clock import NS_PER_SECOND, time_ns
 from market.limits import HTTP_BODY_BYTES_MAX
 from paper.accounts import Accounts
-from paper.call import Call
 from paper.endpoints import ENDPOINTS, Endpoint
 from paper.errors import ErrorKind, ExchangeError
 from paper.exchange import Exchange
-from paper.parameters import Values, read_parameters
-from paper.signing import RECV_WINDOW_US_DEFAULT, authenticate, check_timestamp, signed_payload
+from paper.front_desk import ENGINE_TIMEOUT_S, FrontDesk, Inquiry
+from paper.parameters import read_texts
+from paper.signing import signed_payload
+from paper.socket_api import add_socket_api
 from paper.sockets import PING_INTERVAL_S, add_market_streams, configure
 from paper.stream_hub import StreamHub
-from paper.usage import Counted, Usage
+from paper.usage import Usage
+from paper.user_hub import UserHub
 
 App = Sanic[Any, Any]
 
-ENGINE_TIMEOUT_S: Final = 3.0
-
 _REQUEST_TIMEOUT_S: Final = 5
 _LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "localhost"})
-_NS_PER_US: Final = 1_000
-_NS_PER_SECOND: Final = 1_000_000_000
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +42,7 @@ def create_app(
     engine_timeout_s: float = ENGINE_TIMEOUT_S,
     on_bug: Callable[[Exception], None] | None = None,
     ping_interval_s: float = PING_INTERVAL_S,
+    is_limiting: bool = True,
 ) -> App:
     """Return the app that serves `exchange` to the holders of the keys in `accounts`.
 
@@ -55,6 +54,7 @@ def create_app(
         engine_timeout_s: how long an order may wait for the engine before the client is told that its fate is unknown.
         on_bug: called when a handler fails in a way that it should not, after the client was told.
         ping_interval_s: how often every WebSocket client is pinged.
+        is_limiting: whether clients that go over a rate limit are refused.
     """
     app: App = Sanic(name, configure_logging=False)
     app.config.update(
@@ -64,9 +64,11 @@ def create_app(
         ACCESS_LOG=False,
         MOTD=False,
     )
-    desk = _FrontDesk(exchange, accounts, clock, engine_timeout_s)
+    usage = app.ctx.usage = Usage(is_limiting=is_limiting)
+    desk = FrontDesk(exchange, accounts, clock=clock, engine_timeout_s=engine_timeout_s, usage=usage)
+    rest = _Rest(desk)
     for number, endpoint in enumerate(ENDPOINTS):
-        app.add_route(desk.handler(endpoint), endpoint.path, [endpoint.method], name=f"endpoint_{number}")
+        app.add_route(rest.handler(endpoint), endpoint.path, [endpoint.method], name=f"endpoint_{number}")
 
     def report_bug(error: Exception) -> None:
         _log.error("a request failed", exc_info=error)
@@ -76,6 +78,8 @@ def create_app(
     configure(app, ping_interval_s)
     app.ctx.hub = StreamHub(exchange.market)
     add_market_streams(app, app.ctx.hub, clock, report_bug)
+    app.ctx.users = UserHub(exchange)
+    add_socket_api(app, desk, app.ctx.users, report_bug)
 
     @app.on_request
     async def refuse_other_hosts(request: Request) -> HTTPResponse | None:
@@ -94,50 +98,32 @@ def create_app(
     return app
 
 
-class _FrontDesk:
-    """Takes requests: reads them, checks who asks, counts what they cost, and hands them on."""
+class _Rest:
+    """Puts HTTP requests before the front desk."""
 
-    def __init__(
-        self, exchange: Exchange, accounts: Accounts, clock: Callable[[], int], engine_timeout_s: float
-    ) -> None:
-        self._exchange = exchange
-        self._accounts = accounts
-        self._clock = clock
-        self._engine_timeout_s = engine_timeout_s
-        self._usage = Usage()
+    def __init__(self, desk: FrontDesk) -> None:
+        self._desk = desk
 
     def handler(self, endpoint: Endpoint) -> Callable[[Request], Coroutine[Any, Any, HTTPResponse]]:
         """Return what Sanic calls for an endpoint."""
 
         async def handle(request: Request) -> HTTPResponse:
-            now_ns = self._clock()
+            now_ns = self._desk.clock()
+            inquiry = Inquiry({}, request.ip)
             try:
-                answer: HTTPResponse = json(await self._answer(endpoint, request, now_ns))
+                query, body = request.query_string, _text(request.body)
+                inquiry.texts = read_texts(query, body)
+                inquiry.api_key = request.headers.get("X-MBX-APIKEY", "")
+                inquiry.payload = signed_payload(query, body) if endpoint.is_signed else ""
+                answer: HTTPResponse = json(await self._desk.answer(endpoint, inquiry, now_ns))
             except ExchangeError as error:
                 answer = _error(error)
-            answer.headers.update(self._usage.headers(now_ns // _NS_PER_SECOND, with_orders=endpoint.is_order))
+            account = inquiry.account if endpoint.is_order else None
+            headers = self._desk.usage.headers(inquiry.address, account, now_ns // NS_PER_SECOND)
+            answer.headers.update(headers)
             return answer
 
         return handle
-
-    async def _answer(self, endpoint: Endpoint, request: Request, now_ns: int) -> Any:
-        query, body = request.query_string, _text(request.body)
-        values = read_parameters(query, body, endpoint.parameters)
-        self._usage.add(Counted.REQUEST_WEIGHT, endpoint.weight_of(values), now_ns // _NS_PER_SECOND)
-        account = 0
-        if endpoint.is_signed:
-            payload = signed_payload(query, body)
-            account = self._authenticate(request.headers.get("X-MBX-APIKEY", ""), payload, values, now_ns)
-        if endpoint.is_order:
-            self._usage.add(Counted.ORDERS, 1, now_ns // _NS_PER_SECOND)
-        call = Call(self._exchange, account, values, now_ns, self._engine_timeout_s)
-        return await endpoint.handler(call)
-
-    def _authenticate(self, api_key: str, payload: str, values: Values, now_ns: int) -> int:
-        account = authenticate(self._accounts, api_key, payload, values["signature"])
-        window_us = values.get("recvWindow", RECV_WINDOW_US_DEFAULT)
-        check_timestamp(values["timestamp"], window_us, now_ns // _NS_PER_US)
-        return account
 
 
 def _text(body: bytes) -> str:
@@ -160,4 +146,5 @@ def _error_of_status(status: int) -> ExchangeError:
 
 
 def _error(error: ExchangeError) -> HTTPResponse:
-    return json({"code": error.code, "msg": error.message}, status=error.status)
+    headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
+    return json({"code": error.code, "msg": error.message}, status=error.status, headers=headers)

@@ -1,10 +1,13 @@
 """Signed requests: whose they are, and whether they are fresh (Binance Spot, "Request Security")."""
 
+import base64
 import hashlib
 import hmac
 from typing import Final
 
-from paper.accounts import Accounts, is_api_key
+from cryptography.exceptions import InvalidSignature
+
+from paper.accounts import Accounts, Key, KeyPair, is_api_key
 from paper.errors import ErrorKind, ExchangeError
 
 RECV_WINDOW_US_DEFAULT: Final = 5_000_000
@@ -12,7 +15,7 @@ RECV_WINDOW_US_MAX: Final = 60_000_000
 
 _AHEAD_US_MAX: Final = 1_000_000
 _MICROSECONDS_FROM: Final = 10**14  # a timestamp from here on counts µs: in ms it would be the year 5138
-_NOBODYS_SECRET: Final = "0" * 64
+_NOBODYS_KEYS: Final = KeyPair("0" * 64, "0" * 64)
 
 
 def sign(payload: str, secret: str) -> str:
@@ -36,12 +39,11 @@ def authenticate(accounts: Accounts, api_key: str, payload: str, signature: str)
     if not is_api_key(api_key):
         raise ExchangeError(ErrorKind.BAD_API_KEY_FORMAT)
     found = accounts.find(api_key)
-    number, secret = found if found is not None else (0, _NOBODYS_SECRET)
-    expected = sign(payload, secret)
-    is_signed = hmac.compare_digest(expected.encode(), signature.lower().encode())
+    number, key = found if found is not None else (0, _NOBODYS_KEYS)
+    is_right = _is_signature(key, payload, signature)
     if found is None:
         raise ExchangeError(ErrorKind.REJECTED_API_KEY)
-    if not is_signed:
+    if not is_right:
         raise ExchangeError(ErrorKind.BAD_SIGNATURE)
     return number
 
@@ -66,6 +68,17 @@ def check_timestamp(timestamp: int, recv_window_us: int, now_us: int) -> None:
         raise ExchangeError(ErrorKind.TIMESTAMP_AHEAD)
     if now_us - at_us > recv_window_us:
         raise ExchangeError(ErrorKind.TIMESTAMP_TOO_OLD)
+
+
+def _is_signature(key: Key, payload: str, signature: str) -> bool:
+    """Say whether the holder of a key made the signature: hexadecimal in either case, or base64 for Ed25519."""
+    if isinstance(key, KeyPair):
+        return hmac.compare_digest(sign(payload, key.secret).encode(), signature.lower().encode())
+    try:
+        key.public_key.verify(base64.b64decode(signature, validate=True), payload.encode())
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def _without_signature(part: str) -> str:

@@ -26,6 +26,7 @@ _PONG_TIMEOUT_S: Final = 60.0
 _CONNECTION_S_MAX: Final = 86_400
 _POLICY_VIOLATION: Final = 1008
 _GOING_AWAY: Final = 1001
+_REASON_CHARACTERS_MAX: Final = 120  # a close frame holds 123 bytes
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class _MarketSockets:
             client = StreamClient(self._hub, outbox, is_combined=is_combined, on_unknown=_warn_of_unknown)
             try:
                 if not client.subscribe(names):
-                    await socket.close(_POLICY_VIOLATION, "too many streams")
+                    await close_for_policy(socket, "too many streams")
                     return
                 while True:
                     client.on_text(await socket.recv())
@@ -92,6 +93,11 @@ def configure(app: App, ping_interval_s: float) -> None:
         WEBSOCKET_PING_INTERVAL=ping_interval_s,
         WEBSOCKET_PING_TIMEOUT=_PONG_TIMEOUT_S,
     )
+
+
+async def close_for_policy(socket: Socket, reason: str) -> None:
+    """Close a connection that we refuse to serve."""
+    await socket.close(_POLICY_VIOLATION, reason[:_REASON_CHARACTERS_MAX])
 
 
 @asynccontextmanager

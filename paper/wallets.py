@@ -6,7 +6,7 @@ sum of an asset over all accounts is always zero, and any other sum is a bug.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from paper.units import UNITS_MAX
@@ -36,6 +36,10 @@ class Wallets:
     def of(self, account: int) -> dict[str, Wallet]:
         """Return the account's wallets by asset, in the order of the alphabet."""
         return {asset: wallet for (owner, asset), wallet in sorted(self._wallets.items()) if owner == account}
+
+    def some_of(self, account: int, assets: Iterable[str]) -> dict[str, Wallet]:
+        """Return copies of some of the account's wallets by asset, sorted; an empty one where none is."""
+        return {asset: replace(self._wallets.get((account, asset), Wallet())) for asset in sorted(assets)}
 
     def accounts(self) -> set[int]:
         """Return the numbers of the clients' accounts."""

@@ -1,9 +1,14 @@
 """Real clients of the exchange, unmodified but for the URL."""
 
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from websockets.sync.client import ClientConnection, connect
+
 from tests.paper.desk import ALICE
-from tests.paper.server import Server
+from tests.paper.server import WAIT_S, Server
 
 BTC = "BTC/USDT"
 
@@ -28,3 +33,42 @@ def ccxt_settings(server: Server, account: int = ALICE, **changes: Any) -> dict[
         "options": {"defaultType": "spot", "fetchMarkets": {"types": ["spot"]}},
         **changes,
     }
+
+
+class Listener:
+    """A client of a socket; what comes while it waits for an answer, it keeps for later."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+        self._kept: list[Any] = []
+
+    def ask(self, **request: Any) -> Any:
+        """Send a request and return its answer."""
+        self.connection.send(json.dumps(request))
+        while not (document := self._receive()).keys() >= {"id"} or document["id"] != request.get("id"):
+            self._kept.append(document)
+        return document
+
+    def wait(self, is_wanted: Callable[[Any], bool] = lambda _: True) -> Any:
+        """Return the next document that is wanted, and pass over the others."""
+        while True:
+            document = self._kept.pop(0) if self._kept else self._receive()
+            if is_wanted(document):
+                return document
+
+    def read_to_the_end(self) -> None:
+        """Read until the connection is closed, which raises."""
+        while True:
+            self.connection.recv(timeout=WAIT_S)
+
+    def _receive(self) -> Any:
+        return json.loads(self.connection.recv(timeout=WAIT_S))
+
+
+@contextmanager
+def listening(server: Server, path: str, **options: Any) -> Iterator[Listener]:
+    """Connect to a path of the server, and be sure that it listens to the streams in the path."""
+    with connect(server.url.replace("http", "ws") + path, **options) as connection:
+        listener = Listener(connection)
+        listener.ask(method="ping" if "ws-api" in path else "LIST_SUBSCRIPTIONS", id="connected")
+        yield listener

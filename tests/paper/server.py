@@ -10,11 +10,15 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
-from market.clock import time_ns
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from market.clock import NS_PER_SECOND, time_ns
 from market.codes import Side
-from paper.accounts import Accounts, KeyPair
+from paper.accounts import Accounts, KeyPair, PublicKey
 from paper.rest import create_app
 from paper.stream_hub import StreamHub
+from paper.usage import Usage
+from paper.user_hub import UserHub
 from tests.paper.desk import ALICE, BOB, Desk
 
 T = TypeVar("T")
@@ -31,13 +35,18 @@ class Server:
     Attributes:
         url: where it answers.
         keys: the pair of keys of each account.
+        ed25519_api_key: another API key of ALICE, whose holder signs with `ed25519_key`.
         bugs: what went wrong in handlers.
         hub: its market streams.
+        users: its accounts' own streams.
+        usage: its rate limits, off unless a test switches them on.
         is_answering: whether the engine handles what it is sent; False leaves every command on its way.
     """
 
     def __init__(self, folder: Path) -> None:
         self.keys = {account: KeyPair.generate() for account in (ALICE, BOB)}
+        self.ed25519_api_key = KeyPair.generate().api_key
+        self.ed25519_key = Ed25519PrivateKey.generate()
         self.bugs: list[Exception] = []
         self.clock_offset_ns = 0
         self.is_answering = True
@@ -54,6 +63,10 @@ class Server:
             return action(self._desk)
 
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result(timeout=20)
+
+    def now_s(self) -> int:
+        """Return the exchange's time, whole seconds."""
+        return (time_ns() + self.clock_offset_ns) // NS_PER_SECOND
 
     def wait_until(self, condition: Callable[[Desk], bool]) -> None:
         """Wait until `condition`, asked in the exchange's thread, is true."""
@@ -83,6 +96,8 @@ class Server:
 
         self.is_answering = True
         self.clock_offset_ns = 0
+        self.usage.is_limiting = False
+        self.usage.forget()
         self.call(start_anew)
 
     def stop(self) -> None:
@@ -96,15 +111,20 @@ class Server:
         self._stopping = asyncio.Event()
         self._desk = Desk(self._folder).connect()
         self._desk.engine.on_send = self._pump_soon
+        accounts = Accounts(self.keys)
+        accounts.add(ALICE, PublicKey(self.ed25519_api_key, self.ed25519_key.public_key()))
         app = create_app(
             self._desk.exchange,
-            Accounts(self.keys),
+            accounts,
             name=f"paper{next(_numbers)}",
             clock=lambda: time_ns() + self.clock_offset_ns,
             engine_timeout_s=0.5,
             on_bug=self.bugs.append,
             ping_interval_s=PING_INTERVAL_S,
+            is_limiting=False,
         )
+        self.usage: Usage = app.ctx.usage
+        self.users: UserHub = app.ctx.users
         self.hub: StreamHub = app.ctx.hub
         listener = socket.create_server(("127.0.0.1", 0))
         server: Any = await app.create_server(sock=listener, return_asyncio_server=True)

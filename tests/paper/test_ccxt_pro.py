@@ -7,6 +7,7 @@ from typing import Any
 
 import ccxt.pro as ccxt
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from market.codes import Side
 from tests.paper.clients import BTC, ccxt_settings
@@ -42,6 +43,12 @@ async def started(server: Server, watching: Awaitable[Any]) -> asyncio.Future[An
     task = asyncio.ensure_future(watching)
     await asyncio.to_thread(server.wait_until, lambda _: server.hub.stream_count > count)
     return task
+
+
+async def placed_when_listening(server: Server, alice: Any) -> Any:
+    """Place an order as soon as the client has subscribed to its account."""
+    await asyncio.to_thread(server.wait_until, lambda _: server.users.is_heard(ALICE))
+    return await alice.create_order(BTC, "limit", "buy", 0.01, 90000)
 
 
 async def flow(server: Server, side: Side, price: str, qty: str) -> None:
@@ -116,5 +123,79 @@ def test_what_is_no_longer_watched_is_not_sent(server: Server) -> None:
         (await started(server, alice.watch_trades(BTC))).cancel()
         await alice.un_watch_trades(BTC)
         assert server.call(lambda _: server.hub.stream_count) == 0
+
+    run(server, steps)
+
+
+def test_orders_trades_and_balances_are_watched(server: Server) -> None:
+    """userDataStream.subscribe.signature, executionReport, outboundAccountPosition."""
+
+    async def steps(alice: Any) -> None:
+        await alice.load_markets()
+        watching = asyncio.gather(alice.watch_orders(BTC), alice.watch_balance())
+        placed = await placed_when_listening(server, alice)
+        orders, balance = await watching
+        assert (orders[0]["id"], orders[0]["status"], orders[0]["price"]) == (placed["id"], "open", 90000)
+        assert (balance["USDT"]["used"], balance["USDT"]["free"]) == (900, 9_100)
+        orders, trades, balance, _ = await asyncio.gather(
+            alice.watch_orders(BTC),
+            alice.watch_my_trades(BTC),
+            alice.watch_balance(),
+            flow(server, Side.SELL, "90000", "0.01"),
+        )
+        assert (orders[-1]["status"], orders[-1]["filled"], orders[-1]["average"]) == ("closed", 0.01, 90000)
+        assert (trades[-1]["order"], trades[-1]["takerOrMaker"], trades[-1]["side"]) == (placed["id"], "maker", "buy")
+        assert balance["BTC"]["free"] == 1.01
+
+    run(server, steps)
+
+
+def test_orders_are_placed_and_cancelled_over_the_socket(server: Server) -> None:
+    """order.place, order.status, openOrders.status, order.cancel, myTrades, account.status."""
+
+    async def steps(alice: Any) -> None:
+        placed = await alice.create_order_ws(BTC, "limit", "buy", 0.01, 90000)
+        assert (placed["status"], placed["price"]) == ("open", 90000)
+        assert (await alice.fetch_order_ws(placed["id"], BTC))["status"] == "open"
+        assert [order["id"] for order in await alice.fetch_open_orders_ws(BTC)] == [placed["id"]]
+        assert (await alice.cancel_order_ws(placed["id"], BTC))["status"] == "canceled"
+        await flow(server, Side.SELL, "91000", "0.5")
+        assert (await alice.create_order_ws(BTC, "market", "buy", 0.01))["status"] == "closed"
+        (trade,) = await alice.fetch_my_trades_ws(BTC)
+        assert (trade["price"], trade["amount"]) == (91000, 0.01)
+        balances = (await alice.fetch_balance_ws())["info"]["balances"]  # of these ccxt makes nothing for spot
+        assert {"asset": "BTC", "free": "1.01000000", "locked": "0.00000000"} in balances
+        await alice.create_order_ws(BTC, "limit", "buy", 0.01, 90000)
+        assert len(await alice.cancel_all_orders_ws(BTC)) == 1
+
+    run(server, steps)
+
+
+def test_refusals_over_the_socket_come_as_the_exceptions_that_bots_catch(server: Server) -> None:
+    """The same codes and texts as over HTTP."""
+
+    async def steps(alice: Any) -> None:
+        with pytest.raises(ccxt.InsufficientFunds):
+            await alice.create_order_ws(BTC, "limit", "buy", 1, 91000)
+        with pytest.raises(ccxt.OrderNotFound):
+            await alice.cancel_order_ws("1", BTC)
+        async with client(server, secret="B" * 64) as stranger:
+            with pytest.raises(ccxt.AuthenticationError):
+                await stranger.fetch_balance_ws()
+
+    run(server, steps)
+
+
+def test_an_ed25519_key_signs_everything(server: Server) -> None:
+    """ccxt signs with a private key when it is given one as the secret."""
+    secret = server.ed25519_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+    async def steps(_: Any) -> None:
+        async with client(server, apiKey=server.ed25519_api_key, secret=secret) as alice:
+            assert (await alice.fetch_balance())["BTC"]["free"] == 1
+            watching = asyncio.ensure_future(alice.watch_orders(BTC))
+            placed = await placed_when_listening(server, alice)
+            assert (await watching)[0]["id"] == placed["id"]
+            assert (await alice.cancel_order_ws(placed["id"], BTC))["status"] == "canceled"
 
     run(server, steps)

@@ -1,0 +1,117 @@
+"""The front desk: every request, however it came, is read, charged, checked for who asks, and handed on."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from market.clock import NS_PER_SECOND
+from paper.accounts import Accounts
+from paper.call import Call
+from paper.endpoints import Endpoint
+from paper.exchange import Exchange
+from paper.news import AccountNews, ExecutionType, OrderNews
+from paper.parameters import Values, read_values, without_signature
+from paper.signing import RECV_WINDOW_US_DEFAULT, authenticate, check_timestamp
+from paper.usage import Usage
+
+ENGINE_TIMEOUT_S: Final = 3.0
+
+_NS_PER_US: Final = 1_000
+
+
+@dataclass(slots=True)
+class Inquiry:
+    """A request as it came.
+
+    Attributes:
+        texts: its parameters by name.
+        address: where it came from.
+        api_key: whose it claims to be.
+        payload: what was signed.
+        session_account: the account that its connection is logged on to, if any.
+        account: whose it is, once that is known.
+    """
+
+    texts: Mapping[str, str]
+    address: str
+    api_key: str = ""
+    payload: str = ""
+    session_account: int | None = None
+    account: int | None = None
+
+    @property
+    def is_of_session(self) -> bool:
+        """Say whether the connection's session speaks for it instead of a signature."""
+        return self.session_account is not None and not self.api_key and "signature" not in self.texts
+
+
+class FrontDesk:
+    """Answers requests.
+
+    Args:
+        exchange: whose front desk it is.
+        accounts: who may act for which account.
+        clock: the exchange's time, ns since 1970 UTC.
+        engine_timeout_s: how long an order may wait for the engine before the client is told that its fate is unknown.
+        usage: the rate limits.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        accounts: Accounts,
+        *,
+        clock: Callable[[], int],
+        engine_timeout_s: float,
+        usage: Usage,
+    ) -> None:
+        self.clock = clock
+        self.usage = usage
+        self.accounts = accounts
+        self._exchange = exchange
+        self._engine_timeout_s = engine_timeout_s
+        exchange.account_listeners.append(self._on_news)
+
+    async def answer(self, endpoint: Endpoint, inquiry: Inquiry, now_ns: int) -> Any:
+        """Return the document that answers an inquiry.
+
+        Raises:
+            ExchangeError: whatever is wrong with it.
+        """
+        now_s = now_ns // NS_PER_SECOND
+        table = endpoint.parameters
+        if endpoint.is_signed and inquiry.is_of_session:
+            table = without_signature(table)
+        try:
+            values = read_values(inquiry.texts, table)
+        except Exception:
+            self.usage.charge_weight(inquiry.address, 1, now_s)
+            raise
+        self.usage.charge_weight(inquiry.address, endpoint.weight_of(values), now_s)
+        if endpoint.is_signed:
+            self.identify(inquiry, values, now_ns)
+        if endpoint.is_order:
+            self.usage.charge_order(inquiry.account or 0, now_s)
+        call = Call(self._exchange, inquiry.account or 0, values, now_ns, self._engine_timeout_s)
+        return await endpoint.handler(call)
+
+    def identify(self, inquiry: Inquiry, values: Values, now_ns: int) -> int:
+        """Find out, note and return whose a signed inquiry is.
+
+        Raises:
+            ExchangeError: if its key, its signature or its time is wrong.
+        """
+        if inquiry.is_of_session:
+            inquiry.account = inquiry.session_account
+        else:
+            inquiry.account = authenticate(self.accounts, inquiry.api_key, inquiry.payload, values["signature"])
+        check_timestamp(values["timestamp"], values.get("recvWindow", RECV_WINDOW_US_DEFAULT), now_ns // _NS_PER_US)
+        assert inquiry.account is not None, "a session without an account"
+        return inquiry.account
+
+    def _on_news(self, news: AccountNews) -> None:
+        """Give an order that trades for the first time back: only unfilled orders count."""
+        if isinstance(news, OrderNews) and news.execution is ExecutionType.TRADE:
+            assert news.trade is not None, f"a trade without a trade: {news}"
+            if news.order.filled_lots == news.trade.qty_lots:
+                self.usage.give_back_order(news.account, self.clock() // NS_PER_SECOND)
