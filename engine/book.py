@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from engine.bits import signed
-from engine.kernel import inlined, routine
+from engine.kernel import argument, inlined, routine
 from engine.ladder import join_back, leave_queue, next_above, next_below
 from engine.memory import (
     BEST,
@@ -50,6 +50,7 @@ from market.codes import Trigger
 _GOLDEN: Final = np.uint64(0x9E37_79B9_7F4A_7C15)
 _HALF: Final = np.uint64(32)
 _STOP: Final = int(Trigger.STOP)
+_NOTHING: Final = argument(0)
 
 
 @inlined
@@ -74,7 +75,7 @@ def _marked(hashed: int, order: int) -> int:
 def find_id(memory: Memory, order_id: int) -> int:
     """Return the id's place in the table of ids, or the empty place where it belongs; the table is never full."""
     ids = memory.ids
-    mark = _marked(_hash(order_id), 0)
+    mark = _marked(_hash(order_id), _NOTHING)
     place = home_of(memory, order_id)
     entry = signed(ids[place])
     while entry != 0:
@@ -216,11 +217,11 @@ def enter_waiting(memory: Memory, word: int, trigger_price: int, order: int) -> 
     """Put an order at the back of those that wait for its trigger price; there is room."""
     symbol = symbol_of(word)
     if waits_for_rise(word):
-        join_back(memory, symbol * LADDERS + RISING, trigger_price, order, 0)
+        join_back(memory, symbol * LADDERS + RISING, trigger_price, order, _NOTHING)
         if trigger_price < memory.books[symbol * BOOK_SIZE + NEXT_RISE]:
             memory.books[symbol * BOOK_SIZE + NEXT_RISE] = trigger_price
     else:
-        join_back(memory, symbol * LADDERS + FALLING, trigger_price, order, 0)
+        join_back(memory, symbol * LADDERS + FALLING, trigger_price, order, _NOTHING)
         if trigger_price > memory.books[symbol * BOOK_SIZE + NEXT_FALL]:
             memory.books[symbol * BOOK_SIZE + NEXT_FALL] = trigger_price
 
@@ -232,11 +233,11 @@ def leave_waiting(memory: Memory, word: int, order: int) -> None:
     trigger_price = memory.extras[order * EXTRA_SIZE + TRIGGER_PRICE]
     if waits_for_rise(word):
         ladder, nearest = symbol * LADDERS + RISING, symbol * BOOK_SIZE + NEXT_RISE
-        if leave_queue(memory, ladder, trigger_price, order, 0) and trigger_price == memory.books[nearest]:
+        if leave_queue(memory, ladder, trigger_price, order, _NOTHING) and trigger_price == memory.books[nearest]:
             memory.books[nearest] = next_above(memory, ladder, trigger_price, NO_ASK)
     else:
         ladder, nearest = symbol * LADDERS + FALLING, symbol * BOOK_SIZE + NEXT_FALL
-        if leave_queue(memory, ladder, trigger_price, order, 0) and trigger_price == memory.books[nearest]:
+        if leave_queue(memory, ladder, trigger_price, order, _NOTHING) and trigger_price == memory.books[nearest]:
             memory.books[nearest] = next_below(memory, ladder, trigger_price, NO_BID)
 
 

@@ -3,7 +3,7 @@
 
 from typing import Final
 
-from engine.kernel import inlined, routine
+from engine.kernel import argument, inlined, routine
 from engine.memory import SYMBOLS, Memory
 from engine.rows import (
     AMEND_ORDER_ID,
@@ -38,21 +38,21 @@ from engine.rows import (
     NEW_TRIGGER_PRICE_TICKS,
 )
 from market.codes import OrderType, RejectReason, SelfTradePrevention, TimeInForce, Trigger
-from market.limits import OWNER_MAX, PRICE_TICKS_MAX, QTY_LOTS_MAX
+from market.limits import ICEBERG_PARTS_MAX, OWNER_MAX, PRICE_TICKS_MAX, QTY_LOTS_MAX
 
 FINE: Final = 0
-_MALFORMED: Final = int(RejectReason.MALFORMED)
-_UNKNOWN_SYMBOL: Final = int(RejectReason.UNKNOWN_SYMBOL)
-_BAD_ORDER_ID: Final = int(RejectReason.BAD_ORDER_ID)
-_BAD_SIDE: Final = int(RejectReason.BAD_SIDE)
-_BAD_TYPE: Final = int(RejectReason.BAD_TYPE)
-_BAD_TIME_IN_FORCE: Final = int(RejectReason.BAD_TIME_IN_FORCE)
-_BAD_PRICE: Final = int(RejectReason.BAD_PRICE)
-_BAD_QTY: Final = int(RejectReason.BAD_QTY)
-_BAD_DISPLAY_QTY: Final = int(RejectReason.BAD_DISPLAY_QTY)
-_BAD_TRIGGER: Final = int(RejectReason.BAD_TRIGGER)
-_BAD_PREVENTION: Final = int(RejectReason.BAD_SELF_TRADE_PREVENTION)
-_BAD_OWNER: Final = int(RejectReason.BAD_OWNER)
+_MALFORMED: Final = argument(RejectReason.MALFORMED)
+_UNKNOWN_SYMBOL: Final = argument(RejectReason.UNKNOWN_SYMBOL)
+_BAD_ORDER_ID: Final = argument(RejectReason.BAD_ORDER_ID)
+_BAD_SIDE: Final = argument(RejectReason.BAD_SIDE)
+_BAD_TYPE: Final = argument(RejectReason.BAD_TYPE)
+_BAD_TIME_IN_FORCE: Final = argument(RejectReason.BAD_TIME_IN_FORCE)
+_BAD_PRICE: Final = argument(RejectReason.BAD_PRICE)
+_BAD_QTY: Final = argument(RejectReason.BAD_QTY)
+_BAD_DISPLAY_QTY: Final = argument(RejectReason.BAD_DISPLAY_QTY)
+_BAD_TRIGGER: Final = argument(RejectReason.BAD_TRIGGER)
+_BAD_PREVENTION: Final = argument(RejectReason.BAD_SELF_TRADE_PREVENTION)
+_BAD_OWNER: Final = argument(RejectReason.BAD_OWNER)
 
 _LIMIT: Final = int(OrderType.LIMIT)
 _MARKET: Final = int(OrderType.MARKET)
@@ -119,7 +119,7 @@ def _special_order_reason(memory: Memory, base: int) -> int:
         return _BAD_PRICE
     if not 1 <= qty <= QTY_LOTS_MAX:
         return _BAD_QTY
-    if not 0 <= display <= qty:
+    if not 0 <= display <= qty or has_too_many_parts(qty, display):
         return _BAD_DISPLAY_QTY
     if display != 0 and (order_type == _MARKET or time_in_force != _GTC):
         return _BAD_DISPLAY_QTY
@@ -134,6 +134,12 @@ def _special_order_reason(memory: Memory, base: int) -> int:
     if not 0 <= rows[base + NEW_OWNER] <= OWNER_MAX:
         return _BAD_OWNER
     return FINE
+
+
+@inlined
+def has_too_many_parts(qty: int, display: int) -> bool:
+    """Return whether an iceberg would show too small a part of its quantity."""
+    return display != 0 and qty > display * ICEBERG_PARTS_MAX
 
 
 @inlined

@@ -5,6 +5,7 @@ from typing import Any, Final
 import numpy as np
 
 from engine.capacity import Capacity
+from engine.kernel import CACHE_FOLDER
 from engine.matching import match_batch
 from engine.memory import BOOK_SIZE, IS_HALTED, LAST_PRICE, LIVE_ORDERS, TRADE_ID, make_memory
 from engine.queries import SOUND, find_fault, read_depth, read_orders
@@ -101,3 +102,17 @@ class FastEngine:
     def _check_symbol(self, symbol_id: int) -> None:
         if not 0 <= symbol_id < self._symbol_count:
             raise IndexError(f"symbol_id must be 0 to {self._symbol_count - 1}, was {symbol_id}")
+
+
+def is_warm() -> bool:
+    """Return whether the kernels need no compiling: they are in the cache, or not to be compiled at all."""
+    return CACHE_FOLDER is None or any(CACHE_FOLDER.rglob("queries.find_fault-*.nbc"))
+
+
+def run_kernels() -> None:
+    """Call each kernel once, on a tiny engine; the last one tells `is_warm` that all are there."""
+    engine = FastEngine(Capacity(symbol_count=1, orders_max=1, pages_max=1, command_slots=1, event_slots=8))
+    engine.match()
+    engine.best(0)
+    engine.orders(0)
+    engine.check_invariants()

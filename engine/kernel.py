@@ -1,12 +1,13 @@
 """How the engine's kernels are compiled and where the machine code is kept.
 
 numba keeps compiled code by the name and the date of the file of the outermost function alone: a change in another file
-would go unnoticed. So the cache is a folder named after a digest of all of this package's sources. It lies in
+would go unnoticed. So the cache is a folder named after a digest of all sources that a kernel is made of. It lies in
 NUMBA_CACHE_DIR, else beside the sources, else (a read-only install) in the user's cache folder, else in a temporary
-one.
+one; what a read-only install was warmed up with is copied there.
 """
 
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -15,16 +16,22 @@ from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
 import numba
+import numpy as np
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _config: Any = numba.config  # filled at run time
 
 
+_NOT_COMPILED: Final = ("reference_", "journal")  # the beginnings of the names of files that no kernel is made of
+
+
 def _digest() -> str:
     digest = blake2b(f"{sys.version} {numba.__version__} {_config.BOUNDSCHECK}".encode(), digest_size=8)
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    here = Path(__file__).parent
+    for path in sorted((*here.glob("*.py"), *(here.parent / "market").glob("*.py"))):
+        if not path.name.startswith(_NOT_COMPILED):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 
@@ -37,7 +44,7 @@ def _roots() -> Iterator[Path]:
 
 
 def _cache_folder() -> Path:
-    name, refusals = f"kernels-{_digest()}", []
+    name, warmed, refusals = f"kernels-{_digest()}", None, []
     for root in _roots():
         folder = root / name
         try:
@@ -46,11 +53,15 @@ def _cache_folder() -> Path:
                 pass
         except (OSError, RuntimeError) as error:
             refusals.append(f"{folder}: {error}")
+            warmed = warmed or (folder if folder.is_dir() else None)
             continue
         # Machine code is loaded from here: in a shared temporary folder somebody else may have put it there first.
-        if folder.stat().st_uid == os.getuid():
-            return folder
-        refusals.append(f"{folder}: belongs to another user")
+        if folder.stat().st_uid != os.getuid():
+            refusals.append(f"{folder}: belongs to another user")
+            continue
+        if warmed and not any(folder.iterdir()):
+            shutil.copytree(warmed, folder, dirs_exist_ok=True)
+        return folder
     raise OSError(f"expected a writable folder for compiled kernels; {'; '.join(refusals)}")
 
 
@@ -61,15 +72,20 @@ if CACHE_FOLDER:
 
 
 # Kernels make no arrays, so they need not count who refers to one. Counting made an order cost 1,400 ns instead of 30.
-_OPTIONS: Final[dict[str, Any]] = {"cache": True, "nogil": True, "_nrt": False}
+_OPTIONS: Final[dict[str, Any]] = {"nogil": True, "_nrt": False}
 
 
 _INTERNAL: Final[dict[str, Any]] = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
+def argument(value: int) -> int:
+    """Return a constant to pass to functions; numba compiles a function anew for every plain constant passed to it."""
+    return np.int64(value)  # type: ignore[return-value]
+
+
 def kernel(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Compile a function that Python calls."""
-    compiled: Callable[_P, _R] = numba.njit(**_OPTIONS)(function)
+    compiled: Callable[_P, _R] = numba.njit(cache=True, **_OPTIONS)(function)
     return compiled
 
 

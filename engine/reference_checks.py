@@ -2,7 +2,7 @@
 
 from market.codes import OrderType, RejectReason, SelfTradePrevention, Side, TimeInForce, Trigger
 from market.commands import AmendOrder, CancelOrder, HaltSymbol, MassCancel, NewOrder
-from market.limits import OWNER_MAX, PRICE_TICKS_MAX, QTY_LOTS_MAX
+from market.limits import ICEBERG_PARTS_MAX, OWNER_MAX, PRICE_TICKS_MAX, QTY_LOTS_MAX
 
 Checks = tuple[tuple[bool, RejectReason], ...]
 
@@ -10,6 +10,11 @@ Checks = tuple[tuple[bool, RejectReason], ...]
 def first_failed(checks: Checks) -> RejectReason | None:
     """Return the reason of the first broken rule, None if all hold."""
     return next((reason for is_broken, reason in checks if is_broken), None)
+
+
+def has_too_many_parts(qty_lots: int, display_lots: int) -> bool:
+    """Return whether an iceberg would show too small a part of its quantity."""
+    return display_lots != 0 and qty_lots > display_lots * ICEBERG_PARTS_MAX
 
 
 def new_order_checks(command: NewOrder, symbol_count: int) -> Checks:
@@ -30,6 +35,7 @@ def new_order_checks(command: NewOrder, symbol_count: int) -> Checks:
         (not 1 <= command.qty_lots <= QTY_LOTS_MAX, RejectReason.BAD_QTY),
         (not 0 <= command.display_lots <= command.qty_lots, RejectReason.BAD_DISPLAY_QTY),
         (command.display_lots != 0 and (is_market or not is_gtc), RejectReason.BAD_DISPLAY_QTY),
+        (has_too_many_parts(command.qty_lots, command.display_lots), RejectReason.BAD_DISPLAY_QTY),
         (command.trigger not in tuple(Trigger), RejectReason.BAD_TRIGGER),
         (not is_triggered and command.trigger_price_ticks != 0, RejectReason.BAD_TRIGGER),
         (is_triggered and not 1 <= command.trigger_price_ticks <= PRICE_TICKS_MAX, RejectReason.BAD_TRIGGER),

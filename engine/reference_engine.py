@@ -16,6 +16,7 @@ from engine.reference_checks import (
     cancel_checks,
     first_failed,
     halt_checks,
+    has_too_many_parts,
     mass_cancel_checks,
     new_order_checks,
 )
@@ -229,6 +230,7 @@ class ReferenceEngine:
                 (command.owner not in (0, order.owner), RejectReason.WRONG_OWNER),
                 (book.is_halted, RejectReason.SYMBOL_HALTED),
                 ((command.price_ticks == 0) != is_market, RejectReason.BAD_PRICE),
+                (has_too_many_parts(command.qty_lots, order.display_lots), RejectReason.BAD_DISPLAY_QTY),
             )
         )
         if reason:

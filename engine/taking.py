@@ -21,7 +21,7 @@ from engine.book import (
     take_order,
     write_order,
 )
-from engine.kernel import inlined, routine
+from engine.kernel import argument, inlined, routine
 from engine.ladder import first_order, has_room, level_at, next_above, next_below
 from engine.memory import (
     BEST,
@@ -87,13 +87,14 @@ _FOK: Final = int(TimeInForce.FOK)
 _EXPIRE_TAKER: Final = int(SelfTradePrevention.EXPIRE_TAKER)
 _EXPIRE_MAKER: Final = int(SelfTradePrevention.EXPIRE_MAKER)
 _DECREMENT: Final = int(SelfTradePrevention.DECREMENT)
-_PREVENTED: Final = int(CancelReason.SELF_TRADE_PREVENTION)
-_NO_LIQUIDITY: Final = int(CancelReason.NO_LIQUIDITY)
-_IMMEDIATE: Final = int(CancelReason.IMMEDIATE_OR_CANCEL)
-_LEVELS_FULL: Final = int(CancelReason.LEVELS_FULL)
-_WOULD_CROSS: Final = int(CancelReason.POST_ONLY_WOULD_CROSS)
-_KILLED: Final = int(CancelReason.FILL_OR_KILL)
+_PREVENTED: Final = argument(CancelReason.SELF_TRADE_PREVENTION)
+_NO_LIQUIDITY: Final = argument(CancelReason.NO_LIQUIDITY)
+_IMMEDIATE: Final = argument(CancelReason.IMMEDIATE_OR_CANCEL)
+_LEVELS_FULL: Final = argument(CancelReason.LEVELS_FULL)
+_WOULD_CROSS: Final = argument(CancelReason.POST_ONLY_WOULD_CROSS)
+_KILLED: Final = argument(CancelReason.FILL_OR_KILL)
 _NOBODY: Final = -1
+_NOTHING: Final = argument(0)
 
 
 @inlined
@@ -264,7 +265,7 @@ def _prevent(memory: Memory, order: int, price: int) -> None:
         return
     if mode != _EXPIRE_TAKER:
         remove_order(memory, order)
-        tell_canceled(memory, symbol, order_id, owner, side, price, leaves, 0, _PREVENTED)
+        tell_canceled(memory, symbol, order_id, owner, side, price, leaves, _NOTHING, _PREVENTED)
     if mode != _EXPIRE_MAKER:
         _cancel_taker(memory, _PREVENTED)
 

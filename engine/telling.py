@@ -6,23 +6,32 @@ The ring's count of published rows is the sequence: every event is one row, and 
 
 from typing import Final
 
-from engine.kernel import inlined, routine
+from engine.kernel import argument, inlined, routine
 from engine.memory import SYMBOLS, TIME_NS, Memory
 from engine.ring import CONSUMED, PUBLISHED
 from engine.rows import ROW_WIDTH, TAG
 from market.codes import Tag
+from market.events import Accepted, Amended, Canceled, Executed, Halted, Rejected, Rested, Triggered
 from market.limits import OWNER_MAX
 
 ROOM_FOR_STEP: Final = 4  # the most events of one step: an own iceberg is decremented, refilled, and so is the taker
 
-_ACCEPTED: Final = int(Tag.ACCEPTED)
-_RESTED: Final = int(Tag.RESTED)
-_EXECUTED: Final = int(Tag.EXECUTED)
-_CANCELED: Final = int(Tag.CANCELED)
-_AMENDED: Final = int(Tag.AMENDED)
-_TRIGGERED: Final = int(Tag.TRIGGERED)
-_REJECTED: Final = int(Tag.REJECTED)
-_HALTED: Final = int(Tag.HALTED)
+_ACCEPTED: Final = argument(Tag.ACCEPTED)
+_RESTED: Final = argument(Tag.RESTED)
+_EXECUTED: Final = argument(Tag.EXECUTED)
+_CANCELED: Final = argument(Tag.CANCELED)
+_AMENDED: Final = argument(Tag.AMENDED)
+_TRIGGERED: Final = argument(Tag.TRIGGERED)
+_REJECTED: Final = argument(Tag.REJECTED)
+_HALTED: Final = argument(Tag.HALTED)
+_ACCEPTED_FIELDS: Final = argument(len(Accepted._fields))
+_RESTED_FIELDS: Final = argument(len(Rested._fields))
+_EXECUTED_FIELDS: Final = argument(len(Executed._fields))
+_CANCELED_FIELDS: Final = argument(len(Canceled._fields))
+_AMENDED_FIELDS: Final = argument(len(Amended._fields))
+_TRIGGERED_FIELDS: Final = argument(len(Triggered._fields))
+_REJECTED_FIELDS: Final = argument(len(Rejected._fields))
+_HALTED_FIELDS: Final = argument(len(Halted._fields))
 
 
 @inlined
@@ -76,7 +85,7 @@ def tell_accepted(
     events[base + 9] = order_type
     events[base + 10] = time_in_force
     events[base + 11] = resting_lots
-    _end(memory, base, 11)
+    _end(memory, base, _ACCEPTED_FIELDS)
 
 
 @inlined
@@ -100,7 +109,7 @@ def tell_rested(
     events[base + 7] = price_ticks
     events[base + 8] = resting_lots
     events[base + 9] = leaves_lots
-    _end(memory, base, 9)
+    _end(memory, base, _RESTED_FIELDS)
 
 
 @inlined
@@ -134,7 +143,7 @@ def tell_executed(
     events[base + 12] = maker_owner
     events[base + 13] = maker_leaves_lots
     events[base + 14] = maker_resting_lots
-    _end(memory, base, 14)
+    _end(memory, base, _EXECUTED_FIELDS)
 
 
 @inlined
@@ -160,7 +169,7 @@ def tell_canceled(
     events[base + 8] = qty_lots
     events[base + 9] = leaves_lots
     events[base + 10] = reason
-    _end(memory, base, 10)
+    _end(memory, base, _CANCELED_FIELDS)
 
 
 @inlined
@@ -184,7 +193,7 @@ def tell_amended(
     events[base + 7] = price_ticks
     events[base + 8] = leaves_lots
     events[base + 9] = resting_lots
-    _end(memory, base, 9)
+    _end(memory, base, _AMENDED_FIELDS)
 
 
 @routine
@@ -195,7 +204,7 @@ def tell_triggered(memory: Memory, symbol: int, order_id: int, owner: int) -> No
     events[base + 3] = symbol
     events[base + 4] = order_id
     events[base + 5] = owner
-    _end(memory, base, 5)
+    _end(memory, base, _TRIGGERED_FIELDS)
 
 
 @routine
@@ -205,7 +214,7 @@ def tell_halted(memory: Memory, symbol: int, is_halted: int) -> None:
     events = memory.events
     events[base + 3] = symbol
     events[base + 4] = is_halted
-    _end(memory, base, 4)
+    _end(memory, base, _HALTED_FIELDS)
 
 
 @routine
@@ -219,4 +228,4 @@ def tell_rejected(memory: Memory, symbol: int, order_id: int, owner: int, comman
     events[base + 5] = owner if 0 <= owner <= OWNER_MAX else 0
     events[base + 6] = command if 0 <= command <= 255 else 0
     events[base + 7] = reason
-    _end(memory, base, 7)
+    _end(memory, base, _REJECTED_FIELDS)

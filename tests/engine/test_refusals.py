@@ -7,7 +7,7 @@ from engine.rows import ROW_WIDTH
 from market.codes import CancelReason, OrderType, RejectReason, TimeInForce, Trigger
 from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
 from market.events import Accepted, Canceled, Executed, Rejected
-from market.limits import ID_MAX, OWNER_MAX, PRICE_TICKS_MAX, QTY_LOTS_MAX
+from market.limits import ICEBERG_PARTS_MAX, ID_MAX, OWNER_MAX, PRICE_TICKS_MAX, QTY_LOTS_MAX
 from tests.engine.conftest import MakeDriver
 from tests.engine.driver import BUY, SELL, Driver
 
@@ -43,6 +43,7 @@ REFUSED: list[tuple[Command, RejectReason]] = [
     (GOOD._replace(display_lots=-1), RejectReason.BAD_DISPLAY_QTY),
     (GOOD._replace(display_lots=1, time_in_force=int(TimeInForce.IOC)), RejectReason.BAD_DISPLAY_QTY),
     (GOOD._replace(display_lots=1, order_type=MARKET, price_ticks=0), RejectReason.BAD_DISPLAY_QTY),
+    (GOOD._replace(qty_lots=ICEBERG_PARTS_MAX + 1, display_lots=1), RejectReason.BAD_DISPLAY_QTY),
     (GOOD._replace(trigger=3, trigger_price_ticks=1), RejectReason.BAD_TRIGGER),
     (GOOD._replace(trigger=-1, trigger_price_ticks=1), RejectReason.BAD_TRIGGER),
     (GOOD._replace(trigger_price_ticks=1), RejectReason.BAD_TRIGGER),
@@ -78,6 +79,7 @@ REFUSED: list[tuple[Command, RejectReason]] = [
     (AmendOrder(1, 0, 100, 1, time_ns=-1), RejectReason.MALFORMED),
     (AmendOrder(2, 0, 100, 1), RejectReason.POST_ONLY_WOULD_CROSS),
     (AmendOrder(5, 1, 10, 1), RejectReason.SYMBOL_HALTED),
+    (AmendOrder(6, 0, 80, 2 * ICEBERG_PARTS_MAX + 1), RejectReason.BAD_DISPLAY_QTY),
     (MassCancel(2), RejectReason.UNKNOWN_SYMBOL),
     (MassCancel(-2), RejectReason.UNKNOWN_SYMBOL),
     (MassCancel(0, 2), RejectReason.BAD_SIDE),
@@ -92,13 +94,17 @@ REFUSED: list[tuple[Command, RejectReason]] = [
 
 @pytest.fixture
 def busy(make_driver: MakeDriver) -> Driver:
-    """Return an engine with an ask (1), a post-only bid (2), two waiting orders (3, 4) and a halted symbol 1 (5)."""
+    """Return an engine with an order of each kind; symbol 1 is halted.
+
+    An ask (1), a post-only bid (2), a limit and a market order that wait (3, 4), an order of symbol 1 (5), an iceberg (6).
+    """
     driver = make_driver(symbol_count=2)
     driver.rest(SELL, 100, 5, owner=5)
     driver.rest(BUY, 90, 5, order_type=POST_ONLY)
     driver.rest(BUY, 90, 5, trigger=int(Trigger.STOP), trigger_price_ticks=200)
     driver.rest(BUY, 0, 5, trigger=int(Trigger.STOP), trigger_price_ticks=200, order_type=MARKET)
     driver.rest(BUY, 10, 5, symbol_id=1)
+    driver.rest(BUY, 80, 5, display_lots=2)
     driver.send(HaltSymbol(1, 1))
     return driver
 
@@ -135,9 +141,10 @@ def test_the_ends_of_every_range_are_accepted(driver: Driver) -> None:
         NewOrder(ID_MAX, 0, BUY, 1, QTY_LOTS_MAX, 0, 0, 4, QTY_LOTS_MAX, 0, 0, OWNER_MAX, 2**63 - 1),
         NewOrder(1, 0, SELL, PRICE_TICKS_MAX, 1),
         NewOrder(2, 0, SELL, 0, 1, MARKET, 0, 0, 0, 2, PRICE_TICKS_MAX),
+        NewOrder(3, 0, BUY, 1, ICEBERG_PARTS_MAX, display_lots=1),
     )
-    assert [type(event) for event in told] == [Accepted] * 3
-    assert driver.queue(BUY) == [(ID_MAX, 1, QTY_LOTS_MAX, QTY_LOTS_MAX)]
+    assert [type(event) for event in told] == [Accepted] * 4
+    assert driver.queue(BUY) == [(ID_MAX, 1, QTY_LOTS_MAX, QTY_LOTS_MAX), (3, 1, 1, ICEBERG_PARTS_MAX)]
     assert driver.queue(SELL) == [(1, PRICE_TICKS_MAX, 1, 1)]
 
 
