@@ -118,7 +118,7 @@ def test_says_nothing_of_what_nobody_may_see() -> None:
     """A waiting stop order, the hidden part of an iceberg, a refusal."""
     engine = FeedEngine(1)
     assert engine.handle(NewOrder(1, 0, BUY, 100, 9, trigger=1, trigger_price_ticks=200)) == []
-    assert book_messages(engine, NewOrder(2, 0, SELL, 150, 1_000, display_lots=3)) == [BookOrder(2, SELL, 150, 3)]
+    assert book_messages(engine, NewOrder(2, 0, SELL, 150, 1_000, display_lots=30)) == [BookOrder(2, SELL, 150, 30)]
     assert engine.handle(AmendOrder(1, 0, 101, 5)) == []
     assert engine.handle(CancelOrder(99, 0)) == []
     assert engine.handle(CancelOrder(1, 0)) == []
