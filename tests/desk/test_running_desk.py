@@ -3,6 +3,8 @@
 import json
 import re
 import socket
+import urllib.error
+import urllib.request
 from decimal import Decimal
 from typing import Any
 
@@ -60,6 +62,24 @@ def test_orderbook_holds_the_maker_s_orders_among_many(running_desk: Desk) -> No
     assert min(len(bids), len(asks)) >= 50
     shallow = running_desk.get("/api/orderbook?depth=3&symbol=BTCUSDT")
     assert len(shallow["bids"]) == len(shallow["asks"]) == 3
+
+
+def test_unchanged_book_is_not_sent_again(running_desk: Desk) -> None:
+    """An ETag names the state: 304 as long as the sequence is the same, which the second symbol's is."""
+    url = running_desk.url("api") + "/api/orderbook?symbol=ETHUSDT"
+    with urllib.request.urlopen(url, timeout=5) as response:
+        etag = response.headers["ETag"]
+        assert json.load(response)["bids"] == []
+    statuses = set()
+    for known in (etag, '"another"'):
+        try:
+            with urllib.request.urlopen(urllib.request.Request(url, headers={"If-None-Match": known})) as response:
+                statuses.add(response.status)
+        except urllib.error.HTTPError as error:
+            with error:
+                statuses.add(error.code)
+    assert 200 in statuses
+    assert statuses <= {200, 304}
 
 
 def test_api_refuses_what_it_does_not_know(running_desk: Desk) -> None:
