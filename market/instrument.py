@@ -1,9 +1,9 @@
 """What is traded: names, ticks and lots, and the exact way between text and integers."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
 
 from market.limits import PRICE_TICKS_MAX, QTY_LOTS_MAX
 
@@ -74,14 +74,6 @@ class Instrument:
         """Return the quantity of `qty_lots`, with the lot's number of decimals."""
         return qty_lots * self.lot_size
 
-    def price_text(self, price_ticks: int) -> str:
-        """Return the price of `price_ticks` as a plain decimal number, without making a Decimal of it."""
-        return _text_of(price_ticks, self.tick_size)
-
-    def qty_text(self, qty_lots: int) -> str:
-        """Return the quantity of `qty_lots` as a plain decimal number, without making a Decimal of it."""
-        return _text_of(qty_lots, self.lot_size)
-
     @property
     def notional_unit(self) -> Decimal:
         """The quote amount of one tick times one lot: the unit in which the desk's money is an integer."""
@@ -98,21 +90,20 @@ def _exact_multiple(name: str, value: Decimal, step: Decimal, count_max: int) ->
     return int(count)
 
 
-def _text_of(count: int, step: Decimal) -> str:
-    units, divisor, places = _scale(step)
-    if places == 0:
-        return str(count * units)
-    whole, fraction = divmod(count * units, divisor)
-    return f"{whole}.{fraction:0{places}d}"
-
-
-@cache
-def _scale(step: Decimal) -> tuple[int, int, int]:
-    """Return the step as an integer over a power of ten, and how many decimal places that power has."""
+def text_of_steps(step: Decimal) -> Callable[[int], str]:
+    """Return a function from a count of steps (ticks, lots) to plain decimal text, quicker than a Decimal by far."""
     _, digits, exponent = step.as_tuple()
     assert isinstance(exponent, int), f"a step is finite, was {step}"
     places = max(0, -exponent)
-    return int("".join(map(str, digits))) * 10 ** max(exponent, 0), 10**places, places
+    units, divisor = int("".join(map(str, digits))) * 10 ** max(exponent, 0), 10**places
+    if places == 0:
+        return lambda count: str(count * units)
+
+    def text(count: int) -> str:
+        whole, fraction = divmod(count * units, divisor)
+        return f"{whole}.{fraction:0{places}d}"
+
+    return text
 
 
 def default_instruments() -> tuple[Instrument, ...]:

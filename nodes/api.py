@@ -13,7 +13,7 @@ from bus.subscriber import FeedSubscriber
 from market.clock import NS_PER_MS, monotonic_ns
 from market.codes import Side
 from market.exact_json import dumps
-from market.instrument import Instrument, default_instruments
+from market.instrument import Instrument, default_instruments, text_of_steps
 from market.limits import TRADES_KEPT_MAX
 from nodes.http import HttpApp, allow_loopback_names_only, bind, new_app, serve, stop, url_of
 from nodes.node import Node, run_async
@@ -94,12 +94,11 @@ class BookViews:
 
 def _levels(instrument: Instrument, book: BookReplica, side: Side, depth: int) -> str:
     """Return one side as JSON; made as text, for a book of 10,000 orders is asked for many times a second."""
+    price_text, qty_text = text_of_steps(instrument.tick_size), text_of_steps(instrument.lot_size)
     levels = []
     for price_ticks, queue in book.orders(side, depth):
-        orders = ", ".join(
-            f'{{"id": {order_id}, "quantity": {instrument.qty_text(lots)}}}' for order_id, lots in queue.items()
-        )
-        levels.append(f'{{"price": {instrument.price_text(price_ticks)}, "orders": [{orders}]}}')
+        orders = ", ".join(f'{{"id": {order_id}, "quantity": {qty_text(lots)}}}' for order_id, lots in queue.items())
+        levels.append(f'{{"price": {price_text(price_ticks)}, "orders": [{orders}]}}')
     return f"[{', '.join(levels)}]"
 
 
