@@ -91,6 +91,19 @@ class LinkModel:
         """The engine dies and another starts, which knows nothing; what its sockets held is lost."""
         self.epoch = next(self._epochs)
         self.lives[self.epoch] = Life(EngineEnd(self.epoch))
+        self._break_connections()
+
+    def replay_engine(self) -> None:
+        """The engine dies and comes back in the same epoch with all that it had handled, as from its journal."""
+        life = self.lives[self.epoch]
+        life.end = EngineEnd(self.epoch)
+        for source in life.known:
+            order_ids = life.handled[source]
+            life.end.restore(source, len(order_ids))
+            life.end.report(source, life.told[source], len(order_ids), max(order_ids, default=0))
+        self._break_connections()
+
+    def _break_connections(self) -> None:
         self.leftovers.clear()
         for connection in self.connections.values():
             connection.down.clear()

@@ -61,9 +61,12 @@ class LinkMachine(RuleBasedStateMachine):
     def restart_source(self, source: int, is_fresh: bool) -> None:
         self.model.start_source(source, is_fresh=is_fresh)
 
-    @rule()
-    def restart_engine(self) -> None:
-        self.model.start_engine()
+    @rule(is_replayed=st.booleans())
+    def restart_engine(self, is_replayed: bool) -> None:
+        if is_replayed:
+            self.model.replay_engine()
+        else:
+            self.model.start_engine()
 
     def teardown(self) -> None:
         self.model.settle()
@@ -94,7 +97,7 @@ def test_survives_a_long_life(seed: int) -> None:
         if dice.random() < trouble / 40:
             model.start_source(source, is_fresh=dice.random() < 0.3)
         if dice.random() < trouble / 80:
-            model.start_engine()
+            dice.choice([model.start_engine, model.replay_engine])()
         if dice.random() < 0.005:
             model.settle()
     model.settle()
