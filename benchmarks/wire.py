@@ -2,13 +2,16 @@
 
 Each way goes all the way: from a frame's bytes to rows in a ring, and from rows in a ring to a frame's bytes. The rival
 is msgpack.Unpacker with one struct.pack_into for a row, and one msgpack.packb for a message. Frames of 1, 64 and 4,096
-messages show what a call costs and what it is spread over. Before anything is timed, both must give the same answers.
+messages show what a call costs and what it is spread over. `publish` is what an engine makes of its events: reports for
+each source and the feed of each symbol; its rival does the same with an object for each event. Before anything is
+timed, both must give the same answers.
 """
 
 import argparse
 import json
 import struct
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from random import Random
 from typing import Any, Final
 
@@ -17,11 +20,12 @@ import msgpack
 from bus.codec import encode_all
 from bus.messages import Message
 from engine.ring import Ring
-from engine.rows import ROW_SIZE, ROW_WIDTH
-from engine.wire import FrameDecoder, RowEncoder, warm
+from engine.rows import ROW_SIZE, ROW_WIDTH, read_event, write_event
+from engine.wire import BookFeed, Encoded, EventRouter, FrameDecoder, RowEncoder, warm
 from market.clock import monotonic_ns
 from market.commands import NewOrder
 from market.events import Accepted, Executed
+from market.feed_messages import BookOrder, BookTrade
 from market.limits import ORDER_IDS_PER_SOURCE, OWNERS_PER_SOURCE
 
 FRAME_COUNTS: Final = (1, 64, 4_096)
@@ -101,6 +105,8 @@ class Rival:
         for values in self._unpacker:
             _ROW.pack_into(self._packed, at, *values, *_PADDING[len(values)])
             at += ROW_SIZE
+        self._ring.publish(at // ROW_SIZE)
+        self._ring.consume(at // ROW_SIZE)
 
     def hold(self, frame: bytes) -> None:
         """Take the frame's messages for `encode`, which need not read them from rows first."""
@@ -137,22 +143,108 @@ def measure_kind(kind: type[Any], count: int) -> list[Figures]:
         "decode": (lambda: compiled.decode(frame), lambda: rival.decode(frame)),
         "encode": (lambda: compiled.encode(count), lambda: rival.encode(count)),
     }
-    figures = []
-    for way, (ours, theirs) in ways.items():
-        times = [(_timed(ours, count), _timed(theirs, count)) for _ in range(ROUNDS)]
-        compiled_ns, rival_ns = (min(column) for column in zip(*times, strict=True))  # other processes only add
-        figures.append(
-            {
-                "message": kind.__name__,
-                "message_bytes": len(frame) / count,
-                "way": way,
-                "frame_messages": count,
-                "compiled_ns": compiled_ns,
-                "msgpack_ns": rival_ns,
-                "ratio": rival_ns / compiled_ns,
-            }
-        )
-    return figures
+    return [
+        _measured(kind.__name__, len(frame) / count, way, count, ours, theirs) for way, (ours, theirs) in ways.items()
+    ]
+
+
+def _measured(
+    message: str, size: float, way: str, count: int, ours: Callable[[], object], theirs: Callable[[], object]
+) -> Figures:
+    times = [(_timed(ours, count), _timed(theirs, count)) for _ in range(ROUNDS)]
+    compiled_ns, rival_ns = (min(column) for column in zip(*times, strict=True))  # other processes only add
+    return {
+        "message": message,
+        "message_bytes": size,
+        "way": way,
+        "frame_messages": count,
+        "compiled_ns": compiled_ns,
+        "msgpack_ns": rival_ns,
+        "ratio": rival_ns / compiled_ns,
+    }
+
+
+class CompiledPublishing:
+    """What an engine makes of its events: the reports of each source, and the feed of each symbol."""
+
+    def __init__(self, events: list[Any]) -> None:
+        ring = Ring(max(FRAME_COUNTS))
+        for slot, event in enumerate(events):
+            write_event(ring.rows, slot, event)
+        self._count = len(events)
+        self._router = EventRouter(ring)
+        self._feed = BookFeed(ring)
+
+    def publish(self) -> dict[object, bytes]:
+        """Return all payloads, by source and by topic; the events come again and again and close what they open."""
+        payloads: dict[object, bytes] = {}
+        for source in self._router.route(0, self._count):
+            payloads[source] = _joined(self._router.reports(source, 0, self._count))
+        changes = self._feed.take(0, self._count)
+        for symbol_id in changes.book_symbols:
+            payloads["book", symbol_id] = _joined(self._feed.book_frames(symbol_id))
+        for symbol_id in changes.trade_symbols:
+            payloads["trades", symbol_id] = _joined(self._feed.trade_frames(symbol_id))
+        return payloads
+
+
+class PlainPublishing:
+    """The same message by message: one object for each event, read from its row, and one msgpack.packb for each."""
+
+    def __init__(self, events: list[Any]) -> None:
+        self._ring = Ring(max(FRAME_COUNTS))
+        for slot, event in enumerate(events):
+            write_event(self._ring.rows, slot, event)
+        self._count = len(events)
+
+    def publish(self) -> dict[object, bytes]:
+        """Return all payloads, by source and by topic."""
+        messages: dict[object, list[Message]] = defaultdict(list)
+        for event in map(read_event, self._ring.rows[: self._count]):
+            self._tell(event, messages)
+        return {key: encode_all(told) for key, told in messages.items()}
+
+    def _tell(self, event: Any, messages: dict[object, list[Message]]) -> None:
+        symbol_id = event.symbol_id
+        if isinstance(event, Executed):
+            for source in {event.taker_order_id // ORDER_IDS_PER_SOURCE, event.maker_order_id // ORDER_IDS_PER_SOURCE}:
+                messages[source].append(event)
+            trade = BookTrade(event.trade_id, event.price_ticks, event.qty_lots, event.taker_side)
+            messages["trades", symbol_id].append(trade)
+            order_id, lots, side = event.maker_order_id, event.maker_resting_lots, 1 - event.taker_side
+        else:
+            messages[event.order_id // ORDER_IDS_PER_SOURCE].append(event)
+            order_id, lots, side = event.order_id, event.resting_lots, event.side
+        messages["book", symbol_id].append(BookOrder(order_id, side, event.price_ticks, lots))
+
+
+def sample_events(count: int) -> list[Any]:
+    """Return events of two symbols: every other order rests, and the next one trades with all of it."""
+    random = Random(count)
+    events: list[Any] = []
+    for number in range(0, count, 2):
+        source, symbol_id, qty = random.choice((1, 2, 3)), random.randrange(2), _qty(random)
+        maker, price = source * ORDER_IDS_PER_SOURCE + number + 1, 9_120_000 + random.randrange(500)
+        side, owner, taker_id = number >> 1 & 1, source * OWNERS_PER_SOURCE, 3 * ORDER_IDS_PER_SOURCE + number + 2
+        events.append(Accepted(number, TIME_NS, symbol_id, maker, owner, side, price, qty, 0, 0, qty))
+        taker = (taker_id, 3 * OWNERS_PER_SOURCE, 0)
+        trade = (symbol_id, number + 1, price, qty, 1 - side)
+        events.append(Executed(number + 1, TIME_NS, *trade, *taker, maker, owner, 0, 0))
+    return events[:count]
+
+
+def measure_publishing(count: int) -> Figures:
+    """Return the cost of an event that goes to its sources and into the feed."""
+    events = sample_events(count)
+    compiled, plain = CompiledPublishing(events), PlainPublishing(events)
+    payloads = plain.publish()
+    assert compiled.publish() == payloads, "the two ways told different things"
+    size = sum(map(len, payloads.values()))
+    return _measured("events", size / count, "publish", count, compiled.publish, plain.publish)
+
+
+def _joined(frames: Iterable[Encoded]) -> bytes:
+    return b"".join([frame.payload for frame in frames])
 
 
 def _timed(way: Callable[[], object], count: int) -> float:
@@ -184,6 +276,7 @@ def main() -> None:
     figures = [
         row for kind in (NewOrder, Accepted, Executed) for count in FRAME_COUNTS for row in measure_kind(kind, count)
     ]
+    figures += [measure_publishing(count) for count in (2, 64, 4_096)]
     print(json.dumps(figures, indent=2)) if options.json else show(figures)
 
 

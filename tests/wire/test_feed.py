@@ -125,6 +125,19 @@ def test_stops_before_more_is_shown_than_the_book_may_hold() -> None:
         feed.take(0, 1)
 
 
+def test_counts_an_order_once_that_is_shown_again() -> None:
+    """A known order that is told to rest keeps its place and its entry."""
+    ring = Ring(4)
+    events: tuple[Event, ...] = (accepted(5), Rested(1, 2, 0, 5, 3, 0, PRICE, 40, 40), canceled(5, 40))
+    for slot, event in enumerate(events):
+        write_event(ring.rows, slot, event)
+    feed = BookFeed(ring, 4)
+    for slot, shown_count in enumerate((1, 1, 0)):
+        feed.take(slot, 1)
+        assert feed.shown_count == shown_count
+    assert told(accepted(5), Rested(1, 2, 0, 5, 3, 0, PRICE, 40, 40))[0] == [shows(5, QTY), shows(5, 40)]
+
+
 # --- a whole market
 
 

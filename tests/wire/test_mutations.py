@@ -15,6 +15,7 @@ from engine.wire import ROW_MESSAGES, PieceDecoder
 from engine.wire_decoding import Ending, decode_rows
 from engine.wire_refusals import refusal_text
 from engine.wire_table import wire_table
+from market.commands import CancelOrder
 from tests.wire.both import (
     CANCEL,
     NEARLY_STREAMS,
@@ -22,6 +23,7 @@ from tests.wire.both import (
     compiled_decode,
     compiled_pieces,
     messages_in,
+    packed_in_width,
     plain_decode,
     plain_pieces,
 )
@@ -102,6 +104,20 @@ def test_stays_within_its_bytes_and_its_rows(stream: bytes, behind: bytes, first
     assert max(0, count - skip) <= room
     if Ending(ending).is_malformed:
         assert refusal_text(Ending(ending), memoryview(stream), consumed, at, item)
+
+
+@pytest.mark.parametrize("header", [b"\x93", b"\xdc\x00\x03", b"\xdd\x00\x00\x00\x03"])
+@pytest.mark.parametrize("width", [1, 2, 4, 8])
+@pytest.mark.parametrize("behind", [b"\x00" * 16, b"\xff" * 16, b"\x93\x02\x01\x00" * 4])
+def test_does_not_read_on_behind_the_end(header: bytes, width: int, behind: bytes) -> None:
+    """A message that is cut in a header or a number is not made whole by what lies in memory behind it."""
+    whole = header + b"".join(packed_in_width(value, width, False) for value in (2, 100, 7))
+    rows = np.zeros(ROW_WIDTH, np.int64)
+    for cut in range(1, len(whole) + 1):
+        packed = np.frombuffer(bytearray(whole[:cut] + behind), np.uint8)
+        ending, count, *_ = decode_rows(TABLE, packed, 0, cut, rows, 0, 1, 0)
+        assert (ending, count) == ((Ending.ALL_READ, 1) if cut == len(whole) else (Ending.CUT_SHORT, 0)), cut
+    assert messages_in(rows.reshape(1, ROW_WIDTH)) == [CancelOrder(100, 7)]
 
 
 @settings(max_examples=100)
