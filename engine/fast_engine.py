@@ -51,6 +51,14 @@ class FastEngine:
         """How many orders rest or wait for their trigger."""
         return int(self._memory.state[LIVE_ORDERS])
 
+    @property
+    def order_bytes(self) -> int:
+        """The memory of all orders together: they, their extra fields, their ids, and the pages of levels."""
+        memory = self._memory
+        return sum(
+            array.nbytes for array in (memory.orders, memory.extras, memory.ids, memory.levels, memory.page_bits)
+        )
+
     def match(self) -> int:
         """Handle what waits; return how many commands were finished (and consumed)."""
         return match_batch(*self._arrays)

@@ -91,7 +91,7 @@ TAIL: Final = 3
 ID_ORDER_BITS: Final = 23
 ID_ORDER_MASK: Final = (1 << ID_ORDER_BITS) - 1
 ID_MARK_MASK: Final = (1 << 32) - 1 - ID_ORDER_MASK
-ID_PLACES: Final = 4  # for each order: a search meets another id one time in eight at most
+ID_PLACES: Final = 3  # for each order: a search meets another id one time in six on average, if all orders are in use
 
 # The bits of a page: one word that tells which of the 64 words behind it are not 0.
 PAGE_WORDS: Final = 72

@@ -96,7 +96,8 @@ REFUSED: list[tuple[Command, RejectReason]] = [
 def busy(make_driver: MakeDriver) -> Driver:
     """Return an engine with an order of each kind; symbol 1 is halted.
 
-    An ask (1), a post-only bid (2), a limit and a market order that wait (3, 4), an order of symbol 1 (5), an iceberg (6).
+    An ask (1), a post-only bid (2), a limit and a market order that wait (3, 4), an order of symbol 1 (5) and an
+    iceberg (6).
     """
     driver = make_driver(symbol_count=2)
     driver.rest(SELL, 100, 5, owner=5)
