@@ -20,12 +20,21 @@ _NEEDED: Final = {
     OrderKind.LIMIT: ("timeInForce", "quantity", "price"),
     OrderKind.MARKET: (),
     OrderKind.LIMIT_MAKER: ("quantity", "price"),
+    OrderKind.STOP_LOSS: ("quantity", "stopPrice"),
+    OrderKind.STOP_LOSS_LIMIT: ("timeInForce", "quantity", "price", "stopPrice"),
+    OrderKind.TAKE_PROFIT: ("quantity", "stopPrice"),
+    OrderKind.TAKE_PROFIT_LIMIT: ("timeInForce", "quantity", "price", "stopPrice"),
 }
 _FORBIDDEN: Final = {
-    OrderKind.LIMIT: ("quoteOrderQty",),
-    OrderKind.MARKET: ("timeInForce", "price"),
-    OrderKind.LIMIT_MAKER: ("timeInForce", "quoteOrderQty"),
+    OrderKind.LIMIT: ("quoteOrderQty", "stopPrice"),
+    OrderKind.MARKET: ("timeInForce", "price", "stopPrice", "icebergQty"),
+    OrderKind.LIMIT_MAKER: ("timeInForce", "quoteOrderQty", "stopPrice"),
+    OrderKind.STOP_LOSS: ("timeInForce", "price", "quoteOrderQty", "icebergQty"),
+    OrderKind.STOP_LOSS_LIMIT: ("quoteOrderQty",),
+    OrderKind.TAKE_PROFIT: ("timeInForce", "price", "quoteOrderQty", "icebergQty"),
+    OrderKind.TAKE_PROFIT_LIMIT: ("quoteOrderQty",),
 }
+_KINDS_TOLD_IN_FULL: Final = frozenset({OrderKind.LIMIT, OrderKind.MARKET})
 _STATUS_OF_RESTRICTION: Final = {
     CancelRestriction.ONLY_NEW: OrderStatus.NEW,
     CancelRestriction.ONLY_PARTIALLY_FILLED: OrderStatus.PARTIALLY_FILLED,
@@ -34,27 +43,18 @@ _STATUS_OF_RESTRICTION: Final = {
 
 async def place_order(call: Call) -> Document:
     """Place an order and tell how it went, once the engine has handled it."""
-    pending = call.exchange.place(call.account, _request(call), call.now_ns)
-    await call.wait_for_engine(pending)
-    order = pending.order
-    if order.status is OrderStatus.REJECTED:
-        raise error_of_reject(order.reject_reason)
-    default = ResponseType.ACK if order.kind is OrderKind.LIMIT_MAKER else ResponseType.FULL
-    response_type = call.get("newOrderRespType", default)
-    is_full = response_type is ResponseType.FULL
-    trades = call.exchange.ledger.history.trades_of_order(order.order_id) if is_full else []
-    return documents.new_order(order, response_type, trades)
+    return await place(call, read_request(call))
 
 
 async def check_order(call: Call) -> Document:
     """Check an order without placing it."""
-    call.exchange.check(call.account, _request(call), call.now_ns)
+    call.exchange.check(call.account, read_request(call), call.now_ns)
     return {}
 
 
 async def show_order(call: Call) -> Document:
     """Tell how an order stands."""
-    order = _named_order(call)
+    order = _find_order(call, call.get("orderId"), call.get("origClientOrderId"))
     if order is None:
         raise ExchangeError(ErrorKind.NO_SUCH_ORDER)
     return documents.order(order)
@@ -62,18 +62,12 @@ async def show_order(call: Call) -> Document:
 
 async def cancel_order(call: Call) -> Document:
     """Cancel an open order."""
-    order = _named_order(call)
-    if order is None or order.order_id not in call.exchange.ledger.open_orders:
-        raise ExchangeError(ErrorKind.UNKNOWN_ORDER)
-    order = call.exchange.ledger.open_orders[order.order_id]
-    restriction = call.get("cancelRestrictions")
-    if restriction is not None and order.status is not _STATUS_OF_RESTRICTION[restriction]:
-        raise ExchangeError(ErrorKind.CANCEL_RESTRICTED)
-    (pending,) = call.exchange.cancel([order], call.now_ns, request_id=call.get("newClientOrderId", ""))
-    await call.wait_for_engine(pending)
-    if pending.refusal is not None:
-        raise ExchangeError(ErrorKind.UNKNOWN_ORDER)
-    return documents.cancelled_order(order, pending.request_id)
+    return await cancel_named(
+        call,
+        order_id=call.get("orderId"),
+        client_order_id=call.get("origClientOrderId"),
+        request_id=call.get("newClientOrderId", ""),
+    )
 
 
 async def cancel_open_orders(call: Call) -> list[Document]:
@@ -116,7 +110,22 @@ async def show_account(call: Call) -> Document:
     return documents.account(call.account, wallets, call.exchange.commission, call.now_ms)
 
 
-def _request(call: Call) -> OrderRequest:
+async def show_commission(call: Call) -> Document:
+    """Tell what the exchange takes of a trade."""
+    return documents.commission(call.symbol, call.exchange.commission)
+
+
+async def show_order_limits(call: Call) -> list[Document]:
+    """Tell how many orders the account has given."""
+    return call.usage.order_documents(call.account, call.now_s)
+
+
+def read_request(call: Call) -> OrderRequest:
+    """Return the new order that a call asks for.
+
+    Raises:
+        ExchangeError: for a parameter that its type of order needs, or does not know.
+    """
     kind = call.values["type"]
     for name in _NEEDED[kind]:
         if name not in call.values:
@@ -129,6 +138,11 @@ def _request(call: Call) -> OrderRequest:
         raise ExchangeError(ErrorKind.BAD_COMBINATION)
     if not quantity and not quote_quantity:
         raise ExchangeError(ErrorKind.EITHER_PARAMETER, first="quantity", second="quoteOrderQty")
+    iceberg_quantity = call.get("icebergQty", 0)
+    if iceberg_quantity and call.get("timeInForce", TimeInForce.GTC) is not TimeInForce.GTC:
+        raise ExchangeError(ErrorKind.NOT_REQUIRED, name="icebergQty")
+    if iceberg_quantity > quantity:
+        raise ExchangeError(ErrorKind.ICEBERG_TOO_LARGE)
     return OrderRequest(
         symbol=call.symbol,
         side=Side(call.values["side"]),
@@ -139,20 +153,59 @@ def _request(call: Call) -> OrderRequest:
         quote_units=quote_quantity,
         client_order_id=call.get("newClientOrderId", ""),
         self_trade_prevention=call.get("selfTradePreventionMode", SelfTradePrevention.EXPIRE_MAKER),
+        stop_units=call.get("stopPrice", 0),
+        iceberg_units=iceberg_quantity,
     )
 
 
-def _named_order(call: Call) -> Order | None:
+async def place(call: Call, request: OrderRequest) -> Document:
+    """Place an order and tell how it went.
+
+    Raises:
+        ExchangeError: if the exchange or the engine refuses it, or the engine does not answer.
+    """
+    pending = call.exchange.place(call.account, request, call.now_ns)
+    await call.wait_for_engine(pending)
+    order = pending.order
+    if order.status is OrderStatus.REJECTED:
+        raise error_of_reject(order.reject_reason)
+    default = ResponseType.FULL if order.kind in _KINDS_TOLD_IN_FULL else ResponseType.ACK
+    response_type = call.get("newOrderRespType", default)
+    is_full = response_type is ResponseType.FULL
+    trades = call.exchange.ledger.history.trades_of_order(order.order_id) if is_full else []
+    return documents.new_order(order, response_type, trades)
+
+
+async def cancel_named(call: Call, *, order_id: int | None, client_order_id: str | None, request_id: str) -> Document:
+    """Cancel the open order of one of the ids and tell how it stands.
+
+    Raises:
+        ExchangeError: if there is none, or the call's restrictions do not allow it.
+    """
+    found = _find_order(call, order_id, client_order_id)
+    order = call.exchange.ledger.open_orders.get(found.order_id) if found is not None else None
+    if order is None:
+        raise ExchangeError(ErrorKind.UNKNOWN_ORDER)
+    restriction = call.get("cancelRestrictions")
+    if restriction is not None and order.status is not _STATUS_OF_RESTRICTION[restriction]:
+        raise ExchangeError(ErrorKind.CANCEL_RESTRICTED)
+    (pending,) = call.exchange.cancel([order], call.now_ns, request_id=request_id)
+    await call.wait_for_engine(pending)
+    if pending.refusal is not None:
+        raise ExchangeError(ErrorKind.UNKNOWN_ORDER)
+    return documents.cancelled_order(order, pending.request_id)
+
+
+def _find_order(call: Call, order_id: int | None, client_order_id: str | None) -> Order | None:
     """Return the order that the call names by one of its ids; where both are sent, both must be right."""
     history = call.exchange.ledger.history
-    order_id, client_order_id = call.get("orderId"), call.get("origClientOrderId")
-    if order_id is None and client_order_id is None:
-        raise ExchangeError(ErrorKind.EITHER_PARAMETER, first="origClientOrderId", second="orderId")
-    if order_id is None:
+    if order_id is not None:
+        order = history.order(call.account, call.symbol, order_id)
+        is_other = order is not None and client_order_id not in {None, order.client_order_id}
+        return None if is_other else order
+    if client_order_id is not None:
         return history.order_by_client_id(call.account, call.symbol, client_order_id)
-    order = history.order(call.account, call.symbol, order_id)
-    is_other = order is not None and client_order_id not in {None, order.client_order_id}
-    return None if is_other else order
+    raise ExchangeError(ErrorKind.EITHER_PARAMETER, first="origClientOrderId", second="orderId")
 
 
 def _span(call: Call, from_id: int | None) -> Span:

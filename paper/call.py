@@ -4,12 +4,13 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from market.clock import NS_PER_MS
+from market.clock import NS_PER_MS, NS_PER_SECOND
 from paper.engine_port import Pending
 from paper.errors import ErrorKind, ExchangeError
 from paper.exchange import Exchange
 from paper.parameters import Values
 from paper.units import Symbol
+from paper.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Call:
         values: the parameters that were sent, parsed, by name.
         now_ns: when the call came, ns since 1970 UTC.
         engine_timeout_s: how long the engine may take.
+        usage: what clients have used of the rate limits.
     """
 
     exchange: Exchange
@@ -28,6 +30,12 @@ class Call:
     values: Values
     now_ns: int
     engine_timeout_s: float
+    usage: Usage
+
+    @property
+    def now_s(self) -> int:
+        """When the call came, s since 1970 UTC."""
+        return self.now_ns // NS_PER_SECOND
 
     @property
     def now_ms(self) -> int:

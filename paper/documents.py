@@ -17,6 +17,7 @@ from paper.wallets import Wallet
 Document = dict[str, Any]
 
 _ZERO: Final = format_units(0)
+_NOT_WORKING: Final = -1
 _NO_LEVEL: Final = Level(0, 0)
 
 
@@ -43,12 +44,12 @@ def _symbol(symbol: Symbol) -> Document:
         "baseCommissionPrecision": 8,
         "quoteCommissionPrecision": 8,
         "orderTypes": [str(kind) for kind in OrderKind],
-        "icebergAllowed": False,
+        "icebergAllowed": True,
         "ocoAllowed": False,
         "otoAllowed": False,
         "quoteOrderQtyMarketAllowed": True,
         "allowTrailingStop": False,
-        "cancelReplaceAllowed": False,
+        "cancelReplaceAllowed": True,
         "amendAllowed": False,
         "isSpotTradingAllowed": True,
         "isMarginTradingAllowed": False,
@@ -166,12 +167,12 @@ def order(order: Order) -> Document:
         **_identity(order),
         "clientOrderId": order.client_order_id,
         **_progress(order),
-        "stopPrice": _ZERO,
-        "icebergQty": _ZERO,
+        "stopPrice": order.symbol.price_text(order.stop_ticks),
+        "icebergQty": order.symbol.qty_text(order.display_lots),
         "time": order.time_ms,
         "updateTime": order.update_ms,
-        "isWorking": True,
-        "workingTime": order.time_ms,
+        "isWorking": not order.is_waiting,
+        "workingTime": order.working_ms or _NOT_WORKING,
     }
 
 
@@ -184,7 +185,8 @@ def new_order(order: Order, response_type: ResponseType, trades: Sequence[Accoun
     }
     if response_type is ResponseType.ACK:
         return acknowledgement
-    result = {**acknowledgement, **_progress(order), "workingTime": order.time_ms}
+    result = {**acknowledgement, **_progress(order), **_conditions(order)}
+    result["workingTime"] = order.working_ms or _NOT_WORKING
     if response_type is ResponseType.FULL:
         result["fills"] = [_fill(trade) for trade in trades]
     return result
@@ -198,6 +200,7 @@ def cancelled_order(order: Order, client_order_id: str) -> Document:
         "clientOrderId": client_order_id,
         "transactTime": order.update_ms,
         **_progress(order),
+        **_conditions(order),
     }
 
 
@@ -251,6 +254,22 @@ def account(number: int, wallets: dict[str, Wallet], commission: Commission, upd
     }
 
 
+def commission(symbol: Symbol, rates: Commission) -> Document:
+    """Return what the exchange takes of a trade in a symbol."""
+    nothing = dict.fromkeys(("maker", "taker", "buyer", "seller"), _ZERO)
+    standard = {
+        "maker": format_units(rates.rate_units(is_maker=True)),
+        "taker": format_units(rates.rate_units(is_maker=False)),
+    }
+    return {
+        "symbol": symbol.name,
+        "standardCommission": nothing | standard,
+        "specialCommission": nothing,
+        "taxCommission": nothing,
+        "discount": {"enabledForAccount": False, "enabledForSymbol": False, "discountAsset": "BNB", "discount": _ZERO},
+    }
+
+
 def _identity(order: Order) -> Document:
     return {"symbol": order.symbol.name, "orderId": order.order_id, "orderListId": -1}
 
@@ -258,7 +277,7 @@ def _identity(order: Order) -> Document:
 def _progress(order: Order) -> Document:
     symbol = order.symbol
     document = {
-        "price": _ZERO if order.kind is OrderKind.MARKET else symbol.price_text(order.price_ticks),
+        "price": _ZERO if order.kind.is_market else symbol.price_text(order.price_ticks),
         "origQty": symbol.qty_text(order.qty_lots),
         "executedQty": symbol.qty_text(order.filled_lots),
         "origQuoteOrderQty": format_units(order.quote_order_units),
@@ -271,6 +290,16 @@ def _progress(order: Order) -> Document:
     }
     if order.prevented_lots:
         document["preventedQuantity"] = symbol.qty_text(order.prevented_lots)
+    return document
+
+
+def _conditions(order: Order) -> Document:
+    """Return what only some orders have."""
+    document = {}
+    if order.stop_ticks:
+        document["stopPrice"] = order.symbol.price_text(order.stop_ticks)
+    if order.display_lots:
+        document["icebergQty"] = order.symbol.qty_text(order.display_lots)
     return document
 
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from paper import account_calls, market_calls
+from paper import account_calls, market_calls, replace_calls
 from paper import parameters as p
 from paper.call import Call
 from paper.parameters import Parameter, Values
@@ -21,6 +21,7 @@ class Endpoint:
         weight: what a call costs of the request weight, fixed or by its parameters.
         is_signed: whether it acts for an account; timestamp, recvWindow and signature are then parameters too.
         is_order: whether it counts as an order.
+        charges_itself: whether its handler counts the order, since it can do something without one.
     """
 
     method: str
@@ -30,6 +31,7 @@ class Endpoint:
     handler: Handler
     is_signed: bool = False
     is_order: bool = False
+    charges_itself: bool = False
 
     def weight_of(self, values: Values) -> int:
         """Return what a call with these parameters costs."""
@@ -70,12 +72,23 @@ _NEW_ORDER: Final = (
     p.QUANTITY,
     p.QUOTE_ORDER_QTY,
     p.PRICE,
+    p.STOP_PRICE,
+    p.ICEBERG_QTY,
     p.NEW_CLIENT_ORDER_ID,
     p.SELF_TRADE_PREVENTION,
     p.NEW_ORDER_RESPONSE_TYPE,
 )
 _ORDER: Final = (p.SYMBOL, p.ORDER_ID, p.ORIG_CLIENT_ORDER_ID)
 _CANCEL: Final = (*_ORDER, p.NEW_CLIENT_ORDER_ID, p.CANCEL_RESTRICTIONS)
+_REPLACE: Final = (
+    *_NEW_ORDER,
+    p.CANCEL_REPLACE_MODE,
+    p.CANCEL_ORDER_ID,
+    p.CANCEL_ORIG_CLIENT_ORDER_ID,
+    p.CANCEL_NEW_CLIENT_ORDER_ID,
+    p.CANCEL_RESTRICTIONS,
+    p.ORDER_RATE_LIMIT_EXCEEDED_MODE,
+)
 
 
 def _public(path: str, weight: Weight, parameters: tuple[Parameter, ...], handler: Handler) -> Endpoint:
@@ -90,8 +103,10 @@ def _signed(
     handler: Handler,
     *,
     is_order: bool = False,
+    charges_itself: bool = False,
 ) -> Endpoint:
-    return Endpoint(method, f"/api/v3/{path}", weight, (*parameters, *p.SIGNED), handler, True, is_order)
+    table = (*parameters, *p.SIGNED)
+    return Endpoint(method, f"/api/v3/{path}", weight, table, handler, True, is_order, charges_itself)
 
 
 ENDPOINTS: Final = (
@@ -108,6 +123,9 @@ ENDPOINTS: Final = (
     _public("ticker/bookTicker", _ticker_weight, _TICKER, market_calls.book_ticker),
     _signed("POST", "order", 1, _NEW_ORDER, account_calls.place_order, is_order=True),
     _signed("POST", "order/test", 1, _NEW_ORDER, account_calls.check_order),
+    _signed(
+        "POST", "order/cancelReplace", 1, _REPLACE, replace_calls.replace_order, is_order=True, charges_itself=True
+    ),
     _signed("GET", "order", 4, _ORDER, account_calls.show_order),
     _signed("DELETE", "order", 1, _CANCEL, account_calls.cancel_order),
     _signed("GET", "openOrders", _open_orders_weight, (p.SYMBOL_OR_ALL,), account_calls.open_orders),
@@ -115,4 +133,6 @@ ENDPOINTS: Final = (
     _signed("GET", "allOrders", 20, (p.SYMBOL, p.ORDER_ID, *_RANGE), account_calls.all_orders),
     _signed("GET", "myTrades", _my_trades_weight, (p.SYMBOL, p.ORDER_ID, p.FROM_ID, *_RANGE), account_calls.my_trades),
     _signed("GET", "account", 20, (p.OMIT_ZERO_BALANCES,), account_calls.show_account),
+    _signed("GET", "account/commission", 20, (p.SYMBOL,), account_calls.show_commission),
+    _signed("GET", "rateLimit/order", 40, (), account_calls.show_order_limits),
 )

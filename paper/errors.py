@@ -5,7 +5,7 @@ The texts are Binance's own, because clients (ccxt among them) match on them.
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 from market.codes import RejectReason
 
@@ -83,9 +83,13 @@ class ErrorKind(Enum):
     INSUFFICIENT_BALANCE = _Refusal(-2010, 400, "Account has insufficient balance for requested action.")
     DUPLICATE_ORDER = _Refusal(-2010, 400, "Duplicate order sent.")
     WOULD_TAKE = _Refusal(-2010, 400, "Order would immediately match and take.")
+    WOULD_TRIGGER = _Refusal(-2010, 400, "Stop price would trigger immediately.")
+    ICEBERG_TOO_LARGE = _Refusal(-2010, 400, "IcebergQty exceeds QTY.")
     BOOK_FULL = _Refusal(-2010, 400, "New order rejected: the order book is full.")
     UNKNOWN_ORDER = _Refusal(-2011, 400, "Unknown order sent.")
     CANCEL_RESTRICTED = _Refusal(-2011, 400, "Order was not canceled due to cancel restrictions.")
+    REPLACE_HALF_DONE = _Refusal(-2021, 409, "Order cancel-replace partially failed.")
+    REPLACE_FAILED = _Refusal(-2022, 400, "Order cancel-replace failed.")
     NO_SUCH_ORDER = _Refusal(-2013, 400, "Order does not exist.")
     BAD_API_KEY_FORMAT = _Refusal(-2014, 401, "API-key format invalid.")
     STREAM_ACTIVE = _Refusal(-2035, 400, "User Data Stream subscription already active.")
@@ -103,11 +107,20 @@ class ExchangeError(Exception):
         kind: the row of the table.
         message: its text with the blanks filled in.
         retry_after_s: how long the client must wait, if it is told.
+        data: more to tell, if there is.
     """
 
-    def __init__(self, kind: ErrorKind, *, retry_after_s: int | None = None, **blanks: object) -> None:
+    def __init__(
+        self,
+        kind: ErrorKind,
+        *,
+        retry_after_s: int | None = None,
+        data: dict[str, Any] | None = None,
+        **blanks: object,
+    ) -> None:
         self.kind = kind
         self.retry_after_s = retry_after_s
+        self.data = data
         self.message = kind.value.text.format(**blanks)
         super().__init__(self.message)
 
@@ -115,6 +128,14 @@ class ExchangeError(Exception):
     def code(self) -> int:
         """Binance's number."""
         return self.kind.value.code
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """What the client is told."""
+        document: dict[str, Any] = {"code": self.code, "msg": self.message}
+        if self.data is not None:
+            document["data"] = self.data
+        return document
 
     @property
     def status(self) -> int:

@@ -22,7 +22,7 @@ from paper.news import AccountListener, AccountNews, DepositNews, WalletNews
 from paper.orders import Order, OrderKind, OrderRequest, OrderStatus
 from paper.public_book import BookView
 from paper.public_market import PublicMarket
-from paper.sizing import LEVELS_MAX, buy_for, price_cap_ticks, sell_for
+from paper.sizing import LEVELS_MAX, buy_for, price_cap_ticks, sell_for, stop_cap_ticks
 from paper.starting_assets import STARTING_ASSETS
 from paper.units import Symbol
 
@@ -115,7 +115,7 @@ class Exchange:
         """
         self._require_engine()
         price_ticks, qty_lots = self._sized(account, request, now_ns)
-        if price_ticks == 0 and request.side is Side.BUY:
+        if price_ticks == 0 and request.kind is OrderKind.MARKET and request.side is Side.BUY:
             free_units = self.ledger.wallets.free(account, request.symbol.quote)
             price_ticks = price_cap_ticks(request.symbol, self._opposite(request), qty_lots, free_units)
         with self._change():
@@ -249,6 +249,9 @@ class Exchange:
             qty_lots = sell_for(symbol, self._opposite(request), request.quote_units)
         elif request.kind is OrderKind.MARKET and not self._opposite(request):
             raise ExchangeError(ErrorKind.NO_DEPTH)
+        elif request.kind.is_market and request.side is Side.BUY:
+            price_ticks = stop_cap_ticks(symbol, request.stop_units)
+        open_orders = self.ledger.open_orders_of(account, symbol)
         check_filters(
             Draft(
                 symbol=symbol,
@@ -257,9 +260,15 @@ class Exchange:
                 price_units=request.price_units,
                 qty_units=request.qty_units or qty_lots * symbol.lot_units,
                 reference_ticks=self.market.average_ticks(symbol, now_ns // NS_PER_MS),
-                open_count=len(self.ledger.open_orders_of(account, symbol)),
+                open_count=len(open_orders),
+                stop_units=request.stop_units,
+                iceberg_units=request.iceberg_units,
+                waiting_count=sum(order.is_waiting for order in open_orders),
             )
         )
+        last_ticks = self.market.tapes[symbol.symbol_id].last_ticks
+        if last_ticks is not None and request.would_wake_at(last_ticks):
+            raise ExchangeError(ErrorKind.WOULD_TRIGGER)
         return price_ticks, qty_lots
 
     def _opposite(self, request: OrderRequest) -> tuple[Level, ...]:
@@ -281,6 +290,8 @@ class Exchange:
             price_ticks=price_ticks,
             qty_lots=qty_lots,
             quote_order_units=request.quote_units,
+            stop_ticks=request.stop_units // request.symbol.tick_units,
+            display_lots=request.iceberg_units // request.symbol.lot_units,
             time_ms=now_ns // NS_PER_MS,
             update_ms=now_ns // NS_PER_MS,
         )
@@ -291,13 +302,13 @@ class Exchange:
         cancelled = {pending.order.order_id for pending in self._pending.cancels()}
         survivors = []
         for order in self.ledger.open_orders.values():
-            may_rest = order.kind is not OrderKind.MARKET and order.time_in_force is TimeInForce.GTC
+            may_rest = not order.kind.is_market and order.time_in_force is TimeInForce.GTC
             if order.status is OrderStatus.PENDING_NEW:
                 order.reject_reason = RejectReason.ENGINE_UNAVAILABLE
                 self._executions.end(order, OrderStatus.REJECTED, time_ms)
             elif order.order_id in cancelled:
                 self._executions.end(order, OrderStatus.CANCELED, time_ms)
-            elif not may_rest:
+            elif not may_rest and not order.is_waiting:
                 self._executions.end(order, OrderStatus.EXPIRED, time_ms)
             else:
                 survivors.append(order)

@@ -57,9 +57,11 @@ class Executions:
                 self._cancel(event)
             case Rejected():
                 self._reject(epoch, event)
+            case Triggered():
+                self._wake(event)
             case Rested() | Halted():
                 pass  # where an order stands in the book is the engine's affair
-            case Amended() | Triggered():
+            case Amended():
                 raise AssertionError(f"the exchange has never asked for this: {event}")
             case _:
                 assert_never(event)
@@ -94,7 +96,16 @@ class Executions:
         order.engine_epoch = epoch
         if order.status is OrderStatus.PENDING_NEW:
             order.status = OrderStatus.NEW
+            if not order.stop_ticks:
+                order.working_ms = order.time_ms
             self.news.append(OrderNews(order.copy(), ExecutionType.NEW, event.time_ns // NS_PER_MS))
+
+    def _wake(self, event: Triggered) -> None:
+        order = self._open_order(event.order_id)
+        if order is not None:
+            self._ledger.change(order)
+            order.working_ms = order.update_ms = event.time_ns // NS_PER_MS
+            self.news.append(OrderNews(order.copy(), ExecutionType.NEW, order.working_ms))
 
     def _execute(self, epoch: int, event: Executed) -> None:
         trade_id = self._ledger.trade_id(epoch, event.trade_id)

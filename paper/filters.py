@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from market.codes import Side
-from market.limits import PRICE_TICKS_MAX
+from market.codes import Side, Trigger
+from market.limits import ICEBERG_PARTS_MAX, PRICE_TICKS_MAX
 from paper.errors import ErrorKind, ExchangeError
 from paper.orders import OrderKind
 from paper.units import UNITS_PER_ONE, Symbol, format_units
@@ -20,6 +20,7 @@ _MARKET_QTY_LOTS_MAX: Final = 10_000_000
 _NOTIONAL_UNITS_MAX: Final = 9_000_000 * UNITS_PER_ONE
 _PRICE_UP: Final = 5  # a price is at most five times, and at least a fifth, of the reference
 _OPEN_ORDERS_MAX: Final = 200
+_WAITING_ORDERS_MAX: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,9 @@ class Draft:
         qty_units: base units.
         reference_ticks: the average price of the last minutes, or None while nothing has traded or is quoted.
         open_count: how many orders the account has open in the symbol.
+        stop_units: the price that wakes it, quote units per base; 0 for an order that acts at once.
+        iceberg_units: how much of it the book shows, base units; 0 for all.
+        waiting_count: how many of the account's orders in the symbol wait for a trigger.
     """
 
     symbol: Symbol
@@ -40,11 +44,14 @@ class Draft:
     qty_units: int
     reference_ticks: int | None
     open_count: int
+    stop_units: int = 0
+    iceberg_units: int = 0
+    waiting_count: int = 0
 
     @property
     def has_limit(self) -> bool:
         """Say whether the client gave a price."""
-        return self.kind is not OrderKind.MARKET
+        return not self.kind.is_market
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +79,14 @@ def filter_documents(symbol: Symbol) -> list[dict[str, Any]]:
 
 def _is_price_on_tick(draft: Draft) -> bool:
     tick = draft.symbol.tick_units
-    return not draft.has_limit or (
-        tick <= draft.price_units <= PRICE_TICKS_MAX * tick and draft.price_units % tick == 0
-    )
+    prices = [draft.price_units] * draft.has_limit + [draft.stop_units] * (draft.kind.trigger is not Trigger.NONE)
+    return all(tick <= price <= PRICE_TICKS_MAX * tick and price % tick == 0 for price in prices)
 
 
 def _is_qty_on_lot(draft: Draft) -> bool:
     lot = draft.symbol.lot_units
-    return lot <= draft.qty_units <= _QTY_LOTS_MAX * lot and draft.qty_units % lot == 0
+    quantities = [draft.qty_units] + [draft.iceberg_units] * (draft.iceberg_units > 0)
+    return all(lot <= qty <= _QTY_LOTS_MAX * lot and qty % lot == 0 for qty in quantities)
 
 
 def _is_market_qty_small(draft: Draft) -> bool:
@@ -103,8 +110,16 @@ def _is_price_near(draft: Draft) -> bool:
     return reference <= draft.price_units * _PRICE_UP and draft.price_units <= reference * _PRICE_UP
 
 
+def _has_few_parts(draft: Draft) -> bool:
+    return not draft.iceberg_units or draft.qty_units <= draft.iceberg_units * ICEBERG_PARTS_MAX
+
+
 def _has_room(draft: Draft) -> bool:
-    return not draft.has_limit or draft.open_count < _OPEN_ORDERS_MAX
+    return draft.kind is OrderKind.MARKET or draft.open_count < _OPEN_ORDERS_MAX
+
+
+def _has_room_to_wait(draft: Draft) -> bool:
+    return draft.kind.trigger is Trigger.NONE or draft.waiting_count < _WAITING_ORDERS_MAX
 
 
 _FILTERS: Final = (
@@ -157,5 +172,7 @@ _FILTERS: Final = (
             "avgPriceMins": AVERAGE_MINUTES,
         },
     ),
+    _Filter("ICEBERG_PARTS", _has_few_parts, lambda _: {"limit": ICEBERG_PARTS_MAX}),
     _Filter("MAX_NUM_ORDERS", _has_room, lambda _: {"maxNumOrders": _OPEN_ORDERS_MAX}),
+    _Filter("MAX_NUM_ALGO_ORDERS", _has_room_to_wait, lambda _: {"maxNumAlgoOrders": _WAITING_ORDERS_MAX}),
 )

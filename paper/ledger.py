@@ -25,6 +25,7 @@ from paper.tables import (
     SAVE_TRADE,
     SCHEMA,
     SCHEMA_VERSION,
+    UPGRADES,
     order_of_row,
     order_row,
     trade_row,
@@ -234,10 +235,14 @@ def _open(path: Path) -> sqlite3.Connection:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version == 0:
             connection.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+            version = SCHEMA_VERSION
+        while version in UPGRADES:
+            connection.executescript(f"BEGIN; {UPGRADES[version]} PRAGMA user_version = {version + 1}; COMMIT;")
+            version += 1
     except sqlite3.Error as error:
         connection.close()
         raise LedgerError(f"{path}: cannot be used as a ledger: {error}") from error
-    if version not in {0, SCHEMA_VERSION}:
+    if version != SCHEMA_VERSION:
         connection.close()
         raise LedgerError(f"{path}: expected a ledger of version {SCHEMA_VERSION}, was {version}")
     return connection

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Self
 
-from market.codes import OrderType, SelfTradePrevention, Side, TimeInForce
+from market.codes import OrderType, SelfTradePrevention, Side, TimeInForce, Trigger
 from market.commands import NewOrder
 from paper.units import Symbol
 
@@ -15,6 +15,29 @@ class OrderKind(StrEnum):
     LIMIT = "LIMIT"
     MARKET = "MARKET"
     LIMIT_MAKER = "LIMIT_MAKER"
+    STOP_LOSS = "STOP_LOSS"
+    STOP_LOSS_LIMIT = "STOP_LOSS_LIMIT"
+    TAKE_PROFIT = "TAKE_PROFIT"
+    TAKE_PROFIT_LIMIT = "TAKE_PROFIT_LIMIT"
+
+    @property
+    def is_market(self) -> bool:
+        """Say whether the client gives no limit, once it acts."""
+        return self in _MARKETS
+
+    @property
+    def trigger(self) -> Trigger:
+        """What it waits for."""
+        return _TRIGGERS.get(self, Trigger.NONE)
+
+
+_MARKETS = frozenset({OrderKind.MARKET, OrderKind.STOP_LOSS, OrderKind.TAKE_PROFIT})
+_TRIGGERS = {
+    OrderKind.STOP_LOSS: Trigger.STOP,
+    OrderKind.STOP_LOSS_LIMIT: Trigger.STOP,
+    OrderKind.TAKE_PROFIT: Trigger.TAKE_PROFIT,
+    OrderKind.TAKE_PROFIT_LIMIT: Trigger.TAKE_PROFIT,
+}
 
 
 class OrderStatus(StrEnum):
@@ -47,6 +70,8 @@ class OrderRequest:
         qty_units: base units; 0 if the size of a market order is given in quote units.
         quote_units: what a market order may spend or should earn; 0 if its size is given in base units.
         client_order_id: empty lets the exchange choose.
+        stop_units: the last price that wakes it, quote units per base; 0 for an order that acts at once.
+        iceberg_units: how much of it the book shows, base units; 0 for all.
     """
 
     symbol: Symbol
@@ -58,6 +83,17 @@ class OrderRequest:
     quote_units: int
     client_order_id: str
     self_trade_prevention: SelfTradePrevention
+    stop_units: int = 0
+    iceberg_units: int = 0
+
+    def would_wake_at(self, last_ticks: int) -> bool:
+        """Say whether a last price of `last_ticks` meets the condition that the order is to wait for."""
+        last_units = last_ticks * self.symbol.tick_units
+        if self.kind.trigger is Trigger.NONE:
+            return False
+        if (self.kind.trigger is Trigger.STOP) is (self.side is Side.BUY):
+            return last_units >= self.stop_units
+        return last_units <= self.stop_units
 
 
 @dataclass(slots=True)
@@ -70,6 +106,9 @@ class Order:
         prevented_lots: what self-trade prevention took away.
         filled_units: quote units paid or received so far.
         engine_epoch: the life of the engine that last confirmed it, 0 for none.
+        stop_ticks: the last price that wakes it, 0 for an order that acts at once.
+        display_lots: how much of it the book shows, 0 for all.
+        working_ms: since when it acts or rests in the book, ms since 1970 UTC; 0 while it waits.
         reject_reason: why a rejected order was rejected, in `market.codes.RejectReason`; it is not stored.
     """
 
@@ -91,12 +130,20 @@ class Order:
     prevented_lots: int = 0
     filled_units: int = 0
     engine_epoch: int = 0
+    stop_ticks: int = 0
+    display_lots: int = 0
+    working_ms: int = 0
     reject_reason: int = 0
 
     @property
     def leaves_lots(self) -> int:
         """What may still trade."""
         return self.qty_lots - self.filled_lots - self.prevented_lots if self.status.is_open else 0
+
+    @property
+    def is_waiting(self) -> bool:
+        """Say whether it waits for its trigger."""
+        return self.stop_ticks > 0 and self.working_ms == 0
 
     @property
     def locked_asset(self) -> str:
@@ -117,10 +164,10 @@ class Order:
         """Return the command that puts the open part into the engine's book.
 
         A market buy goes as a limit that is cancelled at once: the limit keeps it within its locked funds.
-        An order that has been confirmed before comes back as a plain limit, since it was resting.
+        An order that was in the book before comes back as a plain limit, one that waits with its trigger.
         """
         order_type, time_in_force = OrderType.LIMIT, self.time_in_force
-        if self.kind is OrderKind.MARKET:
+        if self.kind.is_market:
             time_in_force = TimeInForce.IOC
             order_type = OrderType.LIMIT if self.side is Side.BUY else OrderType.MARKET
         elif self.kind is OrderKind.LIMIT_MAKER and self.engine_epoch == 0:
@@ -134,6 +181,9 @@ class Order:
             order_type=order_type,
             time_in_force=time_in_force,
             self_trade_prevention=self.self_trade_prevention,
+            display_lots=min(self.display_lots, self.leaves_lots),
+            trigger=self.kind.trigger if self.is_waiting else Trigger.NONE,
+            trigger_price_ticks=self.stop_ticks if self.is_waiting else 0,
             owner=owner,
             time_ns=time_ns,
         )
@@ -146,7 +196,7 @@ class Order:
         """Become `earlier` again, as far as an order changes during its life."""
         self.status, self.engine_epoch, self.update_ms = earlier.status, earlier.engine_epoch, earlier.update_ms
         self.filled_lots, self.filled_units = earlier.filled_lots, earlier.filled_units
-        self.prevented_lots = earlier.prevented_lots
+        self.prevented_lots, self.working_ms = earlier.prevented_lots, earlier.working_ms
 
 
 @dataclass(frozen=True, slots=True)

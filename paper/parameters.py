@@ -50,6 +50,20 @@ class TickerType(StrEnum):
     MINI = "MINI"
 
 
+class CancelReplaceMode(StrEnum):
+    """Whether a new order is placed although the old one could not be cancelled."""
+
+    STOP_ON_FAILURE = "STOP_ON_FAILURE"
+    ALLOW_FAILURE = "ALLOW_FAILURE"
+
+
+class RateLimitMode(StrEnum):
+    """What a client over its limit of orders wants of a call that cancels and places."""
+
+    DO_NOTHING = "DO_NOTHING"
+    CANCEL_ONLY = "CANCEL_ONLY"
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """One parameter of a call: `parse(name, text)` returns its value or raises ExchangeError."""
@@ -193,6 +207,8 @@ ORDER_TYPE: Final = Parameter("type", _one_of(_names(OrderKind), ErrorKind.BAD_O
 TIME_IN_FORCE: Final = Parameter("timeInForce", _one_of(_names(TimeInForce), ErrorKind.BAD_TIME_IN_FORCE))
 QUANTITY: Final = Parameter("quantity", _units)
 QUOTE_ORDER_QTY: Final = Parameter("quoteOrderQty", _units)
+STOP_PRICE: Final = Parameter("stopPrice", _units)
+ICEBERG_QTY: Final = Parameter("icebergQty", _units)
 PRICE: Final = Parameter("price", _units)
 NEW_CLIENT_ORDER_ID: Final = Parameter("newClientOrderId", _matching(_CLIENT_ORDER_ID))
 ORIG_CLIENT_ORDER_ID: Final = Parameter("origClientOrderId", _matching(_CLIENT_ORDER_ID))
@@ -204,6 +220,15 @@ SELF_TRADE_PREVENTION: Final = Parameter(
 )
 CANCEL_RESTRICTIONS: Final = Parameter(
     "cancelRestrictions", _one_of(_names(CancelRestriction), ErrorKind.BAD_CANCEL_RESTRICTIONS)
+)
+CANCEL_REPLACE_MODE: Final = Parameter(
+    "cancelReplaceMode", _one_of(_names(CancelReplaceMode), ErrorKind.BAD_PARAMETER), is_required=True
+)
+CANCEL_ORDER_ID: Final = Parameter("cancelOrderId", _integer)
+CANCEL_ORIG_CLIENT_ORDER_ID: Final = Parameter("cancelOrigClientOrderId", _matching(_CLIENT_ORDER_ID))
+CANCEL_NEW_CLIENT_ORDER_ID: Final = Parameter("cancelNewClientOrderId", _matching(_CLIENT_ORDER_ID))
+ORDER_RATE_LIMIT_EXCEEDED_MODE: Final = Parameter(
+    "orderRateLimitExceededMode", _one_of(_names(RateLimitMode), ErrorKind.BAD_PARAMETER)
 )
 ORDER_ID: Final = Parameter("orderId", _integer)
 FROM_ID: Final = Parameter("fromId", _integer)

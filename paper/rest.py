@@ -147,4 +147,4 @@ def _error_of_status(status: int) -> ExchangeError:
 
 def _error(error: ExchangeError) -> HTTPResponse:
     headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
-    return json({"code": error.code, "msg": error.message}, status=error.status, headers=headers)
+    return json(error.document, status=error.status, headers=headers)

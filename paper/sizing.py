@@ -10,7 +10,7 @@ from paper.units import Symbol
 
 LEVELS_MAX: Final = 1_000  # how deep a market order looks
 
-_SLIP_DIVISOR: Final = 20  # a market buy pays up to 1/20 more than the book asks when it arrives
+_SLIP_DIVISOR: Final = 20  # a market buy pays up to 1/20 more than the book asks when it arrives, or than what wakes it
 
 
 def price_cap_ticks(symbol: Symbol, asks: Sequence[Level], qty_lots: int, free_units: int) -> int:
@@ -33,6 +33,12 @@ def price_cap_ticks(symbol: Symbol, asks: Sequence[Level], qty_lots: int, free_u
         raise ExchangeError(ErrorKind.INSUFFICIENT_BALANCE)
     affordable_ticks = free_units // (qty_lots * symbol.notional_units)
     return min(worst_ticks + worst_ticks // _SLIP_DIVISOR, affordable_ticks, PRICE_TICKS_MAX)
+
+
+def stop_cap_ticks(symbol: Symbol, stop_units: int) -> int:
+    """Return the most that a buy without a limit may pay when `stop_units` have woken it."""
+    stop_ticks = stop_units // symbol.tick_units
+    return min(stop_ticks + stop_ticks // _SLIP_DIVISOR, PRICE_TICKS_MAX)
 
 
 def buy_for(symbol: Symbol, asks: Sequence[Level], quote_units: int) -> tuple[int, int]:

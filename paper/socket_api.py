@@ -37,6 +37,7 @@ _PATHS: Final = {
     "ticker.book": "GET ticker/bookTicker",
     "order.place": "POST order",
     "order.test": "POST order/test",
+    "order.cancelReplace": "POST order/cancelReplace",
     "order.status": "GET order",
     "order.cancel": "DELETE order",
     "openOrders.status": "GET openOrders",
@@ -44,6 +45,8 @@ _PATHS: Final = {
     "allOrders": "GET allOrders",
     "myTrades": "GET myTrades",
     "account.status": "GET account",
+    "account.commission": "GET account/commission",
+    "account.rateLimits.orders": "GET rateLimit/order",
 }
 _BY_PATH: Final = {f"{each.method} {each.path.removeprefix('/api/v3/')}": each for each in ENDPOINTS}
 ENDPOINT_OF_METHOD: Final[Mapping[str, Endpoint]] = {method: _BY_PATH[path] for method, path in _PATHS.items()}
@@ -207,7 +210,7 @@ def _spelt(value: Any) -> str:
 
 
 def _failure(error: ExchangeError, now_ns: int) -> dict[str, Any]:
-    document: dict[str, Any] = {"code": error.code, "msg": error.message}
+    document = error.document
     if error.retry_after_s is not None:
         now_ms = now_ns // NS_PER_MS
         document["data"] = {"serverTime": now_ms, "retryAfter": now_ms + error.retry_after_s * 1_000}

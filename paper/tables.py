@@ -7,7 +7,7 @@ from market.codes import SelfTradePrevention, Side, TimeInForce
 from paper.orders import AccountTrade, Order, OrderKind, OrderStatus
 from paper.units import Symbol
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 IS_OPEN: Final = "status IN ('PENDING_NEW', 'NEW', 'PARTIALLY_FILLED')"
 SCHEMA: Final = f"""
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -22,7 +22,9 @@ CREATE TABLE orders (
     side INTEGER NOT NULL, kind TEXT NOT NULL, time_in_force INTEGER NOT NULL, self_trade_prevention INTEGER NOT NULL,
     price_ticks INTEGER NOT NULL, qty_lots INTEGER NOT NULL, quote_order_units INTEGER NOT NULL,
     time_ms INTEGER NOT NULL, update_ms INTEGER NOT NULL, status TEXT NOT NULL, filled_lots INTEGER NOT NULL,
-    prevented_lots INTEGER NOT NULL, filled_units INTEGER NOT NULL, engine_epoch INTEGER NOT NULL
+    prevented_lots INTEGER NOT NULL, filled_units INTEGER NOT NULL, engine_epoch INTEGER NOT NULL,
+    stop_ticks INTEGER NOT NULL DEFAULT 0, display_lots INTEGER NOT NULL DEFAULT 0,
+    working_ms INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX orders_by_symbol ON orders (account, symbol, order_id);
 CREATE INDEX orders_by_time ON orders (account, symbol, time_ms);
@@ -37,18 +39,28 @@ CREATE TABLE trades (
 CREATE INDEX trades_by_order ON trades (order_id, trade_id);
 CREATE INDEX trades_by_time ON trades (account, symbol, time_ms);
 """
+# What makes a ledger of a version one of the next.
+UPGRADES: Final = {
+    1: """
+ALTER TABLE orders ADD COLUMN stop_ticks INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE orders ADD COLUMN display_lots INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE orders ADD COLUMN working_ms INTEGER NOT NULL DEFAULT 0;
+UPDATE orders SET working_ms = time_ms;
+"""
+}
 ORDER_COLUMNS: Final = (
     "order_id, account, symbol, client_order_id, side, kind, time_in_force, self_trade_prevention, price_ticks, "
-    "qty_lots, quote_order_units, time_ms, update_ms, status, filled_lots, prevented_lots, filled_units, engine_epoch"
+    "qty_lots, quote_order_units, time_ms, update_ms, status, filled_lots, prevented_lots, filled_units, engine_epoch, "
+    "stop_ticks, display_lots, working_ms"
 )
 TRADE_COLUMNS: Final = (
     "trade_id, account, symbol, order_id, side, price_ticks, qty_lots, quote_units, fee_units, fee_asset, time_ms, "
     "is_maker"
 )
-SAVE_ORDER: Final = f"""INSERT INTO orders ({ORDER_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+SAVE_ORDER: Final = f"""INSERT INTO orders ({ORDER_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
     ON CONFLICT (order_id) DO UPDATE SET update_ms=excluded.update_ms, status=excluded.status,
     filled_lots=excluded.filled_lots, prevented_lots=excluded.prevented_lots, filled_units=excluded.filled_units,
-    engine_epoch=excluded.engine_epoch"""  # noqa: S608 - built from constants
+    engine_epoch=excluded.engine_epoch, working_ms=excluded.working_ms"""  # noqa: S608 - built from constants
 SAVE_TRADE: Final = f"INSERT INTO trades ({TRADE_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608 - constants
 SAVE_BALANCE: Final = """INSERT INTO balances (account, asset, free, locked) VALUES (?,?,?,?)
     ON CONFLICT (account, asset) DO UPDATE SET free=excluded.free, locked=excluded.locked"""
@@ -78,13 +90,16 @@ def order_row(order: Order) -> Row:
         order.prevented_lots,
         order.filled_units,
         order.engine_epoch,
+        order.stop_ticks,
+        order.display_lots,
+        order.working_ms,
     )
 
 
 def order_of_row(row: Row, symbols: Mapping[str, Symbol]) -> Order:
     """Return the order that a row of ORDER_COLUMNS holds."""
     order_id, account, symbol, client_order_id, side, kind, time_in_force, prevention, price, qty, quote, *rest = row
-    time_ms, update_ms, status, filled, prevented, filled_units, epoch = rest
+    time_ms, update_ms, status, filled, prevented, filled_units, epoch, stop, display, working_ms = rest
     return Order(
         order_id=order_id,
         account=account,
@@ -104,6 +119,9 @@ def order_of_row(row: Row, symbols: Mapping[str, Symbol]) -> Order:
         prevented_lots=prevented,
         filled_units=filled_units,
         engine_epoch=epoch,
+        stop_ticks=stop,
+        display_lots=display,
+        working_ms=working_ms,
     )
 
 

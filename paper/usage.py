@@ -150,6 +150,14 @@ class Usage:
             for windows, client in self._told(address, account)
         ]
 
+    def order_documents(self, account: int, now_s: int) -> list[dict[str, Any]]:
+        """Return the limits of orders with what an account has used of them."""
+        return [
+            {**windows.limit.document(), "count": windows.used(account, now_s)}
+            for windows in self._windows
+            if windows.limit.counted is Counted.ORDERS
+        ]
+
     def _told(self, address: str, account: int | None) -> list[tuple[_Windows, Hashable]]:
         by_address = [(each, address) for each in self._windows if each.limit.counted is Counted.REQUEST_WEIGHT]
         if account is None:

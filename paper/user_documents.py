@@ -5,7 +5,7 @@ from typing import Any, Final
 from market.codes import SelfTradePrevention, Side, TimeInForce
 from paper.errors import error_of_reject
 from paper.news import AccountNews, DepositNews, ExecutionType, OrderNews, WalletNews
-from paper.orders import OrderKind, OrderStatus
+from paper.orders import OrderStatus
 from paper.units import format_units
 
 Document = dict[str, Any]
@@ -45,7 +45,7 @@ def terminated(now_ms: int) -> Document:
 
 def _execution_report(news: OrderNews) -> Document:
     order, symbol, trade = news.order, news.order.symbol, news.trade
-    is_on_book = order.status in {OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED}
+    is_on_book = order.status in {OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED} and not order.is_waiting
     report = {
         "e": "executionReport",
         "E": news.time_ms,
@@ -55,9 +55,9 @@ def _execution_report(news: OrderNews) -> Document:
         "o": str(order.kind),
         "f": TimeInForce(order.time_in_force).name,
         "q": symbol.qty_text(order.qty_lots),
-        "p": _ZERO if order.kind is OrderKind.MARKET else symbol.price_text(order.price_ticks),
-        "P": _ZERO,
-        "F": _ZERO,
+        "p": _ZERO if order.kind.is_market else symbol.price_text(order.price_ticks),
+        "P": symbol.price_text(order.stop_ticks),
+        "F": symbol.qty_text(order.display_lots),
         "g": -1,
         "C": order.client_order_id if news.request_id else "",
         "x": str(news.execution),
@@ -82,7 +82,7 @@ def _execution_report(news: OrderNews) -> Document:
         "V": SelfTradePrevention(order.self_trade_prevention).name,
     }
     if is_on_book:
-        report["W"] = order.time_ms
+        report["W"] = order.working_ms
     if order.prevented_lots:
         report |= {"A": symbol.qty_text(order.prevented_lots), "B": symbol.qty_text(news.prevented_lots)}
     return report

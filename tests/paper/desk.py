@@ -73,6 +73,11 @@ class DeskEngine:
         rows = [row for symbol_id in range(len(INSTRUMENTS)) for row in self._engine.orders(symbol_id).tolist()]
         return {order_id: leaves for order_id, _, _, _, leaves, _ in rows if _is_own_id(order_id)}
 
+    def own_waiting_ids(self) -> set[int]:
+        """Return the ids of the exchange's orders that wait for their trigger."""
+        waiting = (order for book in self._engine._books for order in book.waiting())
+        return {order.order_id for order in waiting if _is_own_id(order.order_id)}
+
     def restart(self) -> None:
         """Die, and come back with an empty book and a new epoch; commands on their way are lost."""
         self.epoch += 1
@@ -216,6 +221,8 @@ class Desk:
         client_order_id: str = "",
         self_trade_prevention: SelfTradePrevention = SelfTradePrevention.EXPIRE_MAKER,
         symbol: str = "BTCUSDT",
+        stop: str = "0",
+        iceberg: str = "0",
     ) -> OrderRequest:
         """Return an order request, from text."""
         return OrderRequest(
@@ -228,6 +235,8 @@ class Desk:
             quote_units=parse_units(quote),
             client_order_id=client_order_id,
             self_trade_prevention=self_trade_prevention,
+            stop_units=parse_units(stop),
+            iceberg_units=parse_units(iceberg),
         )
 
 

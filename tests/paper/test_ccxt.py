@@ -145,8 +145,6 @@ def test_refusals_come_as_the_exceptions_that_bots_catch(server: Server, alice: 
     alice.create_order(BTC, "limit", "buy", 0.01, 90000, {"newClientOrderId": "mine"})
     with pytest.raises(ccxt.InvalidOrder, match="Duplicate order sent"):
         alice.create_order(BTC, "limit", "buy", 0.01, 90000, {"newClientOrderId": "mine"})
-    with pytest.raises(ccxt.BadRequest):
-        alice.create_order(BTC, "limit", "buy", 0.01, 90000, {"icebergQty": 0.001, "timeInForce": "GTC"})
 
 
 def test_bad_keys_are_refused(server: Server) -> None:
@@ -200,3 +198,44 @@ def test_two_accounts_trade_with_each_other(server: Server, alice: Any) -> None:
     assert bob.fetch_balance()["BTC"]["free"] == 1.01
     with pytest.raises(ccxt.OrderNotFound):
         bob.fetch_order(maker["id"], BTC)
+
+
+def test_an_order_is_edited(server: Server, alice: Any) -> None:
+    """cancelReplace, which is what ccxt edits a spot order with."""
+    placed = alice.create_order(BTC, "limit", "buy", 0.01, 90000)
+    edited = alice.edit_order(placed["id"], BTC, "limit", "buy", 0.02, 89000)
+    assert edited["id"] != placed["id"]
+    assert [(order["price"], order["amount"]) for order in alice.fetch_open_orders(BTC)] == [(89000, 0.02)]
+    with pytest.raises(ccxt.ExchangeError, match="-2022"):
+        alice.edit_order(placed["id"], BTC, "limit", "buy", 0.02, 88000)
+
+
+def test_orders_that_wait_and_icebergs_are_placed(server: Server, alice: Any) -> None:
+    """STOP_LOSS, STOP_LOSS_LIMIT, TAKE_PROFIT, TAKE_PROFIT_LIMIT, icebergQty."""
+    server.flow(Side.SELL, "90000", "0.01")
+    server.flow(Side.BUY, "90000", "0.01")
+    stop = alice.create_order(BTC, "limit", "sell", 0.01, 84000, {"stopLossPrice": 85000})
+    profit = alice.create_order(BTC, "market", "sell", 0.01, None, {"takeProfitPrice": 95000})
+    iceberg = alice.create_order(BTC, "limit", "sell", 0.05, 99000, {"icebergQty": 0.01, "timeInForce": "GTC"})
+    assert [alice.fetch_order(order["id"], BTC)["info"]["type"] for order in (stop, profit, iceberg)] == [
+        "STOP_LOSS_LIMIT",
+        "TAKE_PROFIT",
+        "LIMIT",
+    ]
+    assert alice.fetch_order(stop["id"], BTC)["stopPrice"] == 85000
+    assert alice.fetch_order_book(BTC)["asks"] == [[99000, 0.01]]
+    with pytest.raises(ccxt.OrderImmediatelyFillable, match="trigger immediately"):
+        alice.create_order(BTC, "limit", "sell", 0.01, 84000, {"stopLossPrice": 95000})
+    server.flow(Side.BUY, "94000", "0.01")
+    server.flow(Side.BUY, "95000", "0.01")
+    server.flow(Side.SELL, "95000", "0.01")
+    assert alice.fetch_order(profit["id"], BTC)["average"] == 94000
+
+
+def test_fees_and_limits_are_told(alice: Any) -> None:
+    """account/commission, rateLimit/order."""
+    assert alice.private_get_account_commission({"symbol": "BTCUSDT"})["standardCommission"]["maker"] == "0.00000000"
+    alice.create_order(BTC, "limit", "buy", 0.01, 90000)
+    ten_seconds, day = alice.private_get_ratelimit_order()
+    assert (ten_seconds["limit"], day["limit"]) == (50, 160_000)
+    assert int(day["count"]) >= 1

@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from market.codes import SelfTradePrevention, Side, TimeInForce
+from market.codes import SelfTradePrevention, Side, TimeInForce, Trigger
 from paper.commission import Commission
 from paper.errors import ErrorKind, ExchangeError
 from paper.history import Span
@@ -20,7 +20,12 @@ ACCOUNTS = st.sampled_from([ALICE, BOB])
 SIDES = st.sampled_from(Side)
 PRICES = st.integers(89_990, 90_010).map(str)
 QTYS = st.integers(1, 40).map(lambda hundredths: str(Decimal(hundredths) / 100))
-REFUSALS = {ErrorKind.INSUFFICIENT_BALANCE, ErrorKind.NO_DEPTH, ErrorKind.FILTER_FAILURE}
+REFUSALS = {
+    ErrorKind.INSUFFICIENT_BALANCE,
+    ErrorKind.NO_DEPTH,
+    ErrorKind.FILTER_FAILURE,
+    ErrorKind.WOULD_TRIGGER,
+}
 
 
 class Market(RuleBasedStateMachine):
@@ -43,6 +48,7 @@ class Market(RuleBasedStateMachine):
         kind=st.sampled_from([OrderKind.LIMIT, OrderKind.LIMIT_MAKER]),
         time_in_force=st.sampled_from(TimeInForce),
         prevention=st.sampled_from(SelfTradePrevention),
+        is_iceberg=st.booleans(),
         is_handled=st.booleans(),
     )
     def limit(
@@ -54,13 +60,46 @@ class Market(RuleBasedStateMachine):
         kind: OrderKind,
         time_in_force: TimeInForce,
         prevention: SelfTradePrevention,
+        is_iceberg: bool,
         is_handled: bool,
     ) -> None:
-        if kind is OrderKind.LIMIT_MAKER:
+        if kind is OrderKind.LIMIT_MAKER or is_iceberg:
             time_in_force = TimeInForce.GTC
         request = self.desk.request(
-            side, price, qty, kind=kind, time_in_force=time_in_force, self_trade_prevention=prevention
+            side,
+            price,
+            qty,
+            kind=kind,
+            time_in_force=time_in_force,
+            self_trade_prevention=prevention,
+            iceberg="0.01" if is_iceberg else "0",
         )
+        self._place(account, request, is_handled=is_handled)
+
+    @rule(
+        account=ACCOUNTS,
+        side=SIDES,
+        price=PRICES,
+        stop=PRICES,
+        qty=QTYS,
+        kind=st.sampled_from([kind for kind in OrderKind if kind.trigger is not Trigger.NONE]),
+        time_in_force=st.sampled_from(TimeInForce),
+        is_handled=st.booleans(),
+    )
+    def stop(
+        self,
+        account: int,
+        side: Side,
+        price: str,
+        stop: str,
+        qty: str,
+        kind: OrderKind,
+        time_in_force: TimeInForce,
+        is_handled: bool,
+    ) -> None:
+        if kind.is_market:
+            price, time_in_force = "0", TimeInForce.GTC
+        request = self.desk.request(side, price, qty, kind=kind, time_in_force=time_in_force, stop=stop)
         self._place(account, request, is_handled=is_handled)
 
     @rule(account=ACCOUNTS, side=SIDES, qty=QTYS, is_quote=st.booleans())
@@ -132,8 +171,10 @@ class Market(RuleBasedStateMachine):
     @invariant()
     def the_engine_holds_the_open_orders_when_nothing_is_on_its_way(self) -> None:
         if self.desk.engine.is_idle:
-            wanted = {order.order_id: order.leaves_lots for order in self.desk.ledger.open_orders.values()}
+            orders = self.desk.ledger.open_orders.values()
+            wanted = {order.order_id: order.leaves_lots for order in orders if not order.is_waiting}
             assert self.desk.engine.own_resting_lots() == wanted
+            assert self.desk.engine.own_waiting_ids() == {order.order_id for order in orders if order.is_waiting}
 
     def _place(self, account: int, request: OrderRequest, *, is_handled: bool) -> Order | None:
         try:
