@@ -272,7 +272,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="cost of reading and writing messages, compiled and with msgpack")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     options = parser.parse_args()
-    warm(lambda _: None)
+    warm()
     figures = [
         row for kind in (NewOrder, Accepted, Executed) for count in FRAME_COUNTS for row in measure_kind(kind, count)
     ]

@@ -11,7 +11,7 @@ makes one kernel call for all that it is given:
 - `BookFeed`: the engine's events into the rows of the public feed, each with its symbol as key.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -351,9 +351,8 @@ def _bits(word: int) -> tuple[int, ...]:
     return tuple(numbers)
 
 
-def warm(tell: Callable[[str], None]) -> None:
-    """Compile every kernel of the codec into the cache that the next start uses; `tell` gets a progress line."""
-    tell("compiling the codec")
+def warm() -> None:
+    """Compile every kernel of the codec into the cache that the next start uses, or load it from there."""
     ring = Ring(1)
     commands = CommandDecoder(ring)
     commands.decode(b"")

@@ -18,6 +18,8 @@ from engine.capacity import Capacity
 from engine.journal import Journal
 from engine.journal_format import JournalError, JournalMode
 from engine.matching_engine import make_engine
+from engine.matching_engine import warm as warm_engine
+from engine.wire import warm as warm_codec
 from market.clock import NS_PER_MS, monotonic_ns, time_ns
 from market.instrument import default_instruments
 from market.limits import BATCH_MESSAGES_MAX
@@ -200,6 +202,6 @@ def run(node: Node) -> None:
 
 
 def warm_kernels(tell: Callable[[str], None]) -> None:
-    """Compile the kernels into the cache that the next start uses; `tell` gets a progress line."""
-    tell("warming up the kernels, first run only")
-    make_engine("reference", symbol_count=1)
+    """Compile the kernels into the cache that the next start uses; `tell` gets a line before what takes long."""
+    warm_engine(tell)
+    warm_codec()

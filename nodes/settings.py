@@ -21,7 +21,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from market.instrument import Instrument, default_instruments
+from market.instrument import Instrument, default_instruments, parse_decimal
 
 CONFIG_FILE = Path("tickbus.toml")
 ENV_PREFIX = "TICKBUS_"
@@ -39,20 +39,51 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+def symbol_quantities(text: str) -> dict[str, Decimal]:
+    """Return the quantities that a text like `BTCUSDT=5,ETHUSDT=100` gives by symbol.
+
+    Raises:
+        ValueError: if it says something else.
+    """
+    symbols = [instrument.symbol for instrument in default_instruments()]
+    quantities: dict[str, Decimal] = {}
+    for part in filter(None, text.split(",")):
+        symbol, _, quantity = part.partition("=")
+        if symbol not in symbols or symbol in quantities:
+            raise ValueError(f"expected SYMBOL=QUANTITY,... with {', '.join(symbols)} once each")
+        quantities[symbol] = parse_decimal(quantity)
+    return quantities
+
+
 class EngineSettings(Section):
     """The matching engine."""
 
-    book: Literal["fast", "reference"] = "reference"
+    book: Literal["fast", "reference"] = "fast"
     orders_max: Annotated[int, Field(ge=16, le=10_000_000)] = 65_536
     journal: Literal["none", "write", "group", "sync"] = "write"
     group_ms: Annotated[float, Field(gt=0, le=1_000)] = 5.0
 
 
 class GatewaySettings(Section):
-    """The TCP order gateway."""
+    """The TCP order gateway, and what each of its sessions may do."""
 
     host: Host = "127.0.0.1"
     port: Port = 8083
+    tokens_file: Path | None = None
+    idle_s: Annotated[float, Field(ge=0.1, le=3_600)] = 30.0
+    messages_per_s: Annotated[int, Field(ge=0, le=100_000_000)] = 100_000
+    open_orders_max: Annotated[int, Field(ge=1, le=10_000_000)] = 65_536
+    unread_bytes: Annotated[int, Field(ge=1 << 16, le=1 << 30)] = 1 << 23
+    kept_bytes: Annotated[int, Field(ge=1 << 20, le=1 << 34)] = 1 << 25
+    price_band: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal("0.5")
+    notional_max: Annotated[Decimal, Field(ge=0, le=1_000_000_000_000)] = Decimal(10_000_000)
+    qty_max: str = ""
+
+    @field_validator("qty_max")
+    @classmethod
+    def _known_symbols(cls, value: str) -> str:
+        symbol_quantities(value)
+        return value
 
 
 class ApiSettings(Section):

@@ -7,4 +7,4 @@ from engine.wire import warm
 
 @pytest.fixture(scope="session", autouse=True)
 def _compiled() -> None:
-    warm(print)
+    warm()
