@@ -230,9 +230,10 @@ def feed(
 @app.command()
 def warm() -> None:
     """Compile what is compiled, once, so that the next start is quick."""
-    from nodes.engine import warm_kernels
+    from nodes import engine, gateway
 
-    warm_kernels(lambda line: print(line, file=sys.stderr))
+    engine.warm_kernels(lambda line: print(line, file=sys.stderr))
+    gateway.warm_kernels()
 
 
 @app.command()

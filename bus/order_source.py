@@ -37,6 +37,11 @@ class OrderSource:
         return self._link.is_connected and not self._link.is_full
 
     @property
+    def sent(self) -> int:
+        """The number of the last command that was sent."""
+        return self._link.sent
+
+    @property
     def in_flight(self) -> int:
         """How many commands the engine has not yet completely handled, as far as we know."""
         return self._link.sent - self._link.acknowledged

@@ -29,7 +29,8 @@ _NOT_COMPILED: Final = ("reference_", "journal")  # the beginnings of the names 
 def _digest() -> str:
     digest = blake2b(f"{sys.version} {numba.__version__} {_config.BOUNDSCHECK}".encode(), digest_size=8)
     here = Path(__file__).parent
-    for path in sorted((*here.glob("*.py"), *(here.parent / "market").glob("*.py"))):
+    rooms = (here, here.parent / "market", here.parent / "sessions")
+    for path in sorted(path for room in rooms for path in room.glob("*.py")):
         if not path.name.startswith(_NOT_COMPILED):
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()

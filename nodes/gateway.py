@@ -1,75 +1,95 @@
-"""The gateway's node: TCP clients on one side, the order link to the engine on the other.
+"""The gateway's node: TCP clients on one side, the order link to the engine on the other, sessions in between.
 
-A client's order ids are its own. The gateway hands out the desk's ids, keeps the two in step for as long as an order is
-open, and sends every report under the client's id. When a client hangs up, what it has open is cancelled; when the
-engine comes back with an empty book, every open order is reported as cancelled (ENGINE_RESTARTED).
+A client's order ids are its own; the desk's are arithmetic from them. What clients send becomes frames of commands,
+what the engine reports becomes each client's own numbered stream, and neither makes an object for an order. A session
+with a name outlives its connection and this process: reports are in its journal before the engine is told that we have
+them. No client is listened to before all of the past is in.
 """
 
+import contextlib
+import re
 import socket
-from collections import OrderedDict, deque
-from dataclasses import dataclass, field
 
-from bus.channel import POLL_READ, POLL_WRITE, PollLoop
-from bus.codec import MalformedMessageError, StreamDecoder, encode, encode_all
+from bus.channel import POLL_READ, PollLoop
+from bus.codec import MalformedMessageError, decode_first, encode, encode_all
 from bus.feed import definition_of
-from bus.messages import TAG_BY_MESSAGE, Message
-from bus.order_link import Connected, Reports
+from bus.order_link import Connected, RawReports
 from bus.order_source import OrderSource
 from bus.topology import Source
-from market.clock import monotonic_ns, time_ns
-from market.codes import CancelReason, RejectReason
-from market.commands import AmendOrder, CancelOrder, Command, MassCancel, NewOrder
-from market.events import Amended, Canceled, Event, Executed, Rejected
+from engine.journal_format import CommandRecord, JournalError
+from engine.wire_decoding import Ending
+from engine.wire_refusals import MalformedBytesError
+from market.clock import NS_PER_SECOND, monotonic_ns, time_ns
+from market.codes import RejectReason, Tag
+from market.commands import MassCancel
+from market.events import Rejected
 from market.instrument import default_instruments
-from market.limits import TCP_SESSIONS_MAX
+from market.limits import BATCH_MESSAGES_MAX, COMMANDS_IN_FLIGHT_MAX, TCP_SESSIONS_MAX
+from market.session_messages import Heartbeat, LoggedOn, Logon, Logout
+from nodes.gateway_client import ClientConnection, SlowReaderError
+from nodes.gateway_limits import session_limits
 from nodes.node import Node, NodeError
+from sessions.admission import GOES_ON, LOGS_OUT_FOR_GOOD
+from sessions.session_desk import NoSessionLeftError, Session, SessionDesk
+from sessions.session_state import SessionLimits
+from sessions.session_store import Position, SessionStore, StoredSession
+from sessions.tokens import TokensError, is_token_right, load_tokens
 
 TICK_MS = 100
-ENDED_ORDERS_MAX = 4_096
-SEND_BYTES_MAX = 8 << 20  # reports that a client may leave unread before we hang up
-
-
-@dataclass(slots=True, eq=False)
-class OpenOrder:
-    """An order of a session that the engine may hold."""
-
-    session: "Session"
-    client_id: int
-    order: NewOrder
-    leaves_lots: int
-
-
-@dataclass(slots=True, eq=False)
-class Session:
-    """One connected client: its socket, its owner number, and what it has open (by its own order ids)."""
-
-    connection: socket.socket
-    owner: int
-    peer: str
-    decoder: StreamDecoder = field(default_factory=StreamDecoder)
-    orders: dict[int, int] = field(default_factory=dict)
-    unsent: deque[bytes] = field(default_factory=deque)
-    unsent_bytes: int = 0
-    is_open: bool = True
+RESENDS_PER_TURN = 64  # each may have to be looked up
+HEARTBEATS_PER_IDLE = 3
+_CLIENT_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 
 class GatewayNode:
-    """The sockets of the gateway and the table of open orders."""
+    """The sockets of the gateway around its sessions."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
+        self._settings = node.settings.gateway
         self._loop: PollLoop = node.poll_loop()
-        self._source = OrderSource(Source.GATEWAY, node.settings.run_dir)
-        self._orders: dict[int, OpenOrder] = {}  # by the desk's order id
-        self._sessions: dict[int, Session] = {}  # by owner
-        self._next_order_id = Source.GATEWAY.first_order_id + 1
-        self._ended: OrderedDict[int, tuple[Session, int]] = OrderedDict()  # for a cancel that crosses the last fill
-        self._listener = self._listen()
+        limits = session_limits(self._settings)
+        self._desk = SessionDesk(limits, node.settings.engine.orders_max, Source.GATEWAY, self._settings.kept_bytes)
+        self._desk.warm()
+        self._tokens = load_tokens(self._settings.tokens_file) if self._settings.tokens_file else None
+        self._store = SessionStore(node.settings.run_dir / "gateway", Source.GATEWAY)
+        self._position = self._recover()
+        self._source = OrderSource(Source.GATEWAY, node.settings.run_dir, self._position)
+        self._connections: set[ClientConnection] = set()
+        self._cancels_owed = {n for n in range(TCP_SESSIONS_MAX) if not self._outlives_connections(n)}
+        self._leaving: dict[int, int] = {}  # sessions that end, by number: with which command the last of them is done
+        self._ready_at: int | None = None  # the command with which all of the past is done
         self._is_listening = False
+        self._is_engine_behind = False
         self._counts = {"orders": 0, "rejected": 0, "malformed": 0}
+        self._listener = self._listen()
+
+    def _recover(self) -> Position:
+        """Rebuild every session with a name from its reports; return where the link goes on."""
+        stored, _ = self._store.load()
+        waiting = sorted(stored, key=lambda one: one.since)
+
+        def begin_until(sequence: int) -> None:
+            while waiting and waiting[0].since < sequence:
+                one = waiting.pop(0)
+                flag = one.is_cancel_on_disconnect
+                session = self._desk.restored(one.number, one.name, one.since, one.offset, is_cancel_on_disconnect=flag)
+                self._desk.restore(session)
+
+        def take(sequence: int, record: CommandRecord) -> None:
+            begin_until(sequence)
+            self._desk.report(record.payload, record.skip_count)
+
+        position = self._store.recover(take)
+        begin_until(self._store.sequence + 1)
+        return position
+
+    def _outlives_connections(self, number: int) -> bool:
+        session = self._desk.sessions.get(number)
+        return session is not None and bool(session.name) and not session.is_cancel_on_disconnect
 
     def _listen(self) -> socket.socket:
-        host, port = self._node.settings.gateway.host, self._node.settings.gateway.port
+        host, port = self._settings.host, self._settings.port
         try:
             listener = socket.create_server((host, port), backlog=64)
         except OSError as error:
@@ -85,227 +105,326 @@ class GatewayNode:
         self._loop.run()
 
     def close(self) -> None:
-        """Hang up on every client, cancel what they had open, and give the cancels time to leave."""
-        for session in list(self._sessions.values()):
-            self._hang_up(session, "the gateway stops")
+        """Hang up on every client, cancel what ends with its connection, and give the cancels time to leave."""
+        for connection in list(self._connections):
+            self._hang_up(connection, "the gateway stops", encode(Logout(RejectReason.GATEWAY_STOPS)))
         self._listener.close()
         self._source.close()
+        self._store.close()
 
-    # --- clients ---
+    # --- clients
 
     def _on_connection(self) -> None:
         try:
-            connection, (host, port, *_) = self._listener.accept()
+            accepted, (host, port, *_) = self._listener.accept()
         except OSError:
             return  # it was gone before we looked
-        owners = range(Source.GATEWAY.first_owner, Source.GATEWAY.first_owner + TCP_SESSIONS_MAX)
-        owner = next((number for number in owners if number not in self._sessions), None)
-        if owner is None:
-            connection.close()
+        if len(self._connections) >= TCP_SESSIONS_MAX:
+            accepted.close()
             self._node.log.warning("too many clients", most=TCP_SESSIONS_MAX)
             return
-        connection.setblocking(False)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        session = Session(connection, owner, f"{host}:{port}")
-        self._sessions[owner] = session
-        self._loop.watch(connection, lambda: self._on_client(session), POLL_READ)
-        self._reply(session, encode_all([definition_of(instrument) for instrument in default_instruments()]))
-        self._node.log.info("client connected", peer=session.peer)
+        connection = ClientConnection(self._loop, accepted, f"{host}:{port}", monotonic_ns())
+        self._connections.add(connection)
+        connection.say(encode_all([definition_of(instrument) for instrument in default_instruments()]))
+        self._serve(connection)
 
-    def _on_client(self, session: Session) -> None:
-        self._flush_client(session)
+    def _on_client(self, connection: ClientConnection) -> None:
+        if self._may_read(connection):
+            decoder = self._desk.decoder
+            try:
+                size = connection.receive_into(decoder.space(connection.rest))
+            except OSError as error:
+                self._hang_up(connection, error.strerror or "lost")
+                return
+            if size == 0:
+                self._hang_up(connection, "the client hung up")
+                return
+            if size is not None:
+                connection.heard_ns = monotonic_ns()
+                decoder.received(size)
+                self._take_piece(connection)
+        self._serve(connection)
+
+    def _may_read(self, connection: ClientConnection) -> bool:
+        """Return whether its commands can go on; else they wait in its socket."""
+        has_resends = connection.session is not None and bool(connection.session.resends)
+        is_behind = connection.unread_bytes > self._settings.unread_bytes
+        return not (self._is_engine_behind or has_resends or is_behind)
+
+    def _serve(self, connection: ClientConnection) -> None:
+        """Answer what came again, send what the socket takes, and wait for what comes next."""
+        if not connection.is_open:
+            return
+        if connection.session is not None and connection.session.resends:
+            self._answer_resends(connection, connection.session)
         try:
-            piece = session.connection.recv(65_536)
-        except BlockingIOError:
+            connection.flush(monotonic_ns())
+        except SlowReaderError:
+            self._hang_up(connection, "the client does not read its reports")  # nor would it read why
             return
         except OSError as error:
-            self._hang_up(session, error.strerror or "lost")
+            self._hang_up(connection, error.strerror or "lost")
             return
-        if not piece:
-            self._hang_up(session, "the client hung up")
-            return
+        has_answers = connection.session is not None and self._desk.has_stored_replies(connection.session)
+        is_reading = self._may_read(connection)
+        connection.watch(lambda: self._on_client(connection), is_reading=is_reading, is_writing=has_answers)
+
+    def _take_piece(self, connection: ClientConnection) -> None:
+        """Take the messages that the decoder holds. Logon has text: the plain codec reads it, and rows follow it."""
+        while connection.is_open:
+            try:
+                self._take_rows(connection)
+            except MalformedBytesError as error:
+                if not self._take_logon(connection, error):
+                    return
+            else:
+                connection.rest = self._desk.decoder.rest
+                return
+
+    def _take_rows(self, connection: ClientConnection) -> None:
+        """Give the commands among the next rows to the engine.
+
+        Raises:
+            MalformedBytesError: before something that no row can hold.
+        """
+        while connection.is_open and len(rows := self._desk.decoder.next_rows()):
+            session = connection.session or self._begin_anonymous(connection)
+            if session is None:
+                return
+            is_here = self._source.is_connected
+            admitted = self._desk.admit(session, rows, time_ns(), monotonic_ns(), is_engine_here=is_here)
+            if admitted.command_count:
+                self._source.send_encoded(admitted.commands, admitted.command_count)
+                self._watch_engine()
+            if admitted.refused_count:
+                connection.say(admitted.refusals)
+            self._counts["orders"] += admitted.order_count
+            self._counts["rejected"] += admitted.refused_count
+            if admitted.ending != GOES_ON:
+                self._log_out(connection, session, is_final=admitted.ending == LOGS_OUT_FOR_GOOD)
+
+    def _take_logon(self, connection: ClientConnection, error: MalformedBytesError) -> bool:
+        """Take the Logon that stopped the rows, if it is one; return whether the piece goes on behind it."""
+        rest = self._desk.decoder.rest
         try:
-            for message in session.decoder.feed(piece):
-                self._on_command(session, message)
-        except MalformedMessageError as error:
-            self._counts["malformed"] += 1
-            self._reply(session, encode(Rejected(0, time_ns(), -1, 0, 0, 0, RejectReason.MALFORMED)))
-            self._hang_up(session, str(error))
+            first = decode_first(rest) if error.ending == Ending.UNKNOWN_TAG else (None, 0)
+        except MalformedMessageError as why:
+            self._on_malformed(connection, str(why))
+            return False
+        if first is None:
+            connection.rest = rest
+            return False
+        message, size = first
+        if not isinstance(message, Logon):
+            self._on_malformed(connection, str(error))
+            return False
+        self._on_logon(connection, message)
+        self._desk.decoder.load(b"", rest[size:])
+        return True
 
-    def _on_command(self, session: Session, message: Message) -> None:
-        if not isinstance(message, NewOrder | CancelOrder | AmendOrder):
-            raise MalformedMessageError(f"{type(message).__name__} is not for clients")
-        if not self._source.is_connected:
-            self._reject(session, message, RejectReason.ENGINE_UNAVAILABLE)
-        elif isinstance(message, NewOrder):
-            self._on_new_order(session, message)
-        elif message.order_id not in session.orders:
-            self._reject(session, message, RejectReason.UNKNOWN_ORDER)
-        else:
-            order_id = session.orders[message.order_id]
-            self._send(message._replace(order_id=order_id, owner=session.owner, time_ns=time_ns()))
+    def _answer_resends(self, connection: ClientConnection, session: Session) -> None:
+        for order_id, symbol_id, reply in self._desk.stored_replies(session, RESENDS_PER_TURN):
+            used = Rejected(0, time_ns(), symbol_id, order_id, 0, Tag.NEW_ORDER, RejectReason.DUPLICATE_ORDER_ID)
+            connection.say(encode(reply or used))
 
-    def _on_new_order(self, session: Session, message: NewOrder) -> None:
-        if message.order_id in session.orders:
-            self._reject(session, message, RejectReason.DUPLICATE_ORDER_ID)
-            return
-        order_id = self._next_order_id
-        self._next_order_id += 1
-        session.orders[message.order_id] = order_id
-        self._orders[order_id] = OpenOrder(session, message.order_id, message, message.qty_lots)
-        self._counts["orders"] += 1
-        self._send(message._replace(order_id=order_id, owner=session.owner, time_ns=time_ns()))
+    def _on_malformed(self, connection: ClientConnection, why: str) -> None:
+        self._counts["malformed"] += 1
+        self._refuse(connection, RejectReason.MALFORMED, why, command=0)
 
-    def _reject(self, session: Session, command: NewOrder | CancelOrder | AmendOrder, reason: RejectReason) -> None:
-        self._counts["rejected"] += 1
-        tag = TAG_BY_MESSAGE[type(command)]
-        self._reply(session, encode(Rejected(0, time_ns(), command.symbol_id, command.order_id, 0, tag, reason)))
+    def _refuse(self, connection: ClientConnection, reason: RejectReason, why: str, command: int = Tag.LOGON) -> None:
+        self._hang_up(connection, why, encode(Rejected(0, time_ns(), -1, 0, 0, command, reason)))
 
-    def _reply(self, session: Session, data: bytes) -> None:
-        if not session.is_open:
-            return
-        session.unsent.append(data)
-        session.unsent_bytes += len(data)
-        self._flush_client(session)
-        if session.unsent_bytes > SEND_BYTES_MAX:
-            self._hang_up(session, "the client does not read its reports")
+    # --- sessions
 
-    def _flush_client(self, session: Session) -> None:
+    def _begin_anonymous(self, connection: ClientConnection) -> Session | None:
         try:
-            while session.unsent:
-                sent = session.connection.send(session.unsent[0])
-                session.unsent_bytes -= sent
-                rest = session.unsent[0][sent:]
-                session.unsent.popleft()
-                if rest:
-                    session.unsent.appendleft(rest)
-        except BlockingIOError:
-            pass
-        except OSError:
-            session.unsent.clear()  # its reading end will say that the client is gone
-        events = POLL_READ | POLL_WRITE if session.unsent else POLL_READ
-        self._loop.watch(session.connection, lambda: self._on_client(session), events)
+            session = self._desk.open("", self._store.sequence)
+        except NoSessionLeftError as error:
+            self._refuse(connection, RejectReason.NO_SESSION_LEFT, str(error), command=0)
+            return None
+        connection.attach(session, 0)
+        return session
 
-    def _hang_up(self, session: Session, why: str) -> None:
-        if not session.is_open:
+    def _on_logon(self, connection: ClientConnection, logon: Logon) -> None:
+        reason = self._logon_refusal(connection, logon)
+        if reason is not None:
+            self._counts["rejected"] += 1
+            self._refuse(connection, reason, f"a Logon was refused: {reason.name}")
             return
-        session.is_open = False
-        self._node.log.info("client gone", peer=session.peer, why=why, open_orders=len(session.orders))
-        self._loop.forget(session.connection)
-        session.connection.close()
-        if self._source.is_connected:
-            now_ns = time_ns()
-            for order_id in session.orders.values():
-                order = self._orders[order_id].order
-                self._send(CancelOrder(order_id, order.symbol_id, session.owner, now_ns))
-        self._release(session)
+        flag = bool(logon.is_cancel_on_disconnect)
+        session = self._desk.by_name(logon.client_id)
+        if session is not None:
+            for other in [one for one in self._connections if one.session is session]:
+                self._hang_up(other, "the session goes on elsewhere", encode(Logout(RejectReason.REPLACED)))
+        try:
+            session = session or self._desk.open(logon.client_id, self._store.sequence)
+        except NoSessionLeftError as error:
+            self._refuse(connection, RejectReason.NO_SESSION_LEFT, str(error))
+            return
+        session.is_cancel_on_disconnect = flag
+        self._save()
+        reports, last = session.reports, logon.last_sequence
+        idle_ms = int(self._settings.idle_s * 1_000)
+        used_id, open_count = self._desk.used_id(session), self._desk.open_count(session)
+        head = LoggedOn(reports.last_sequence + 1, reports.first_sequence, used_id, open_count, idle_ms)
+        connection.attach(session, reports.place_after(last))
+        connection.say(encode(head))
+        self._node.log.info("client logged on", peer=connection.peer, client=session.name, after=last)
 
-    def _release(self, session: Session) -> None:
-        if not session.is_open and not session.orders:
-            self._sessions.pop(session.owner, None)  # its owner number is free for the next client
+    def _logon_refusal(self, connection: ClientConnection, logon: Logon) -> RejectReason | None:
+        if connection.session is not None:
+            return RejectReason.ALREADY_LOGGED_ON
+        if not _CLIENT_ID.fullmatch(logon.client_id):
+            return RejectReason.BAD_CLIENT_ID
+        if not is_token_right(self._tokens, logon.client_id, logon.token):
+            return RejectReason.BAD_TOKEN
+        return None
 
-    # --- engine ---
+    def _log_out(self, connection: ClientConnection, session: Session, *, is_final: bool) -> None:
+        if is_final and session.name:
+            session.name = ""  # from now on it ends as an anonymous one does
+            self._save()
+        self._hang_up(connection, "the client logged out", encode(Logout()))
 
-    def _send(self, command: Command) -> None:
-        self._source.send([command])
+    def _save(self) -> None:
+        named = [one for one in self._desk.sessions.values() if one.name]
+        rows = (
+            StoredSession(one.name, one.number, one.offset, one.since, one.is_cancel_on_disconnect) for one in named
+        )
+        self._store.save(rows, self._position)
+
+    def _hang_up(self, connection: ClientConnection, why: str, farewell: bytes = b"") -> None:
+        if not connection.is_open:
+            return
+        connection.say(farewell)
+        with contextlib.suppress(SlowReaderError, OSError):
+            connection.flush(monotonic_ns())
+        connection.close()
+        self._connections.discard(connection)
+        session, connection.session = connection.session, None
+        open_orders = self._desk.open_count(session) if session else 0
+        self._node.log.info("client gone", peer=connection.peer, why=why, open_orders=open_orders)
+        if session is not None and (not session.name or session.is_cancel_on_disconnect):
+            self._cancels_owed.add(session.number)
+            self._cancel_owed()
+
+    def _cancel_owed(self) -> None:
+        """Cancel what those have open whose connection is gone, as soon as the engine takes it."""
+        if not self._cancels_owed or not self._source.is_connected:
+            return
+        now_ns, first = time_ns(), Source.GATEWAY.first_owner
+        cancels = [MassCancel(owner=first + number, time_ns=now_ns) for number in sorted(self._cancels_owed)]
+        done_with = self._source.send(cancels)
+        for number in self._cancels_owed:
+            session = self._desk.sessions.get(number)
+            if session is not None and not session.name and self._connection_of(session) is None:
+                self._leaving[number] = done_with
+        self._cancels_owed.clear()
+
+    def _connection_of(self, session: Session) -> ClientConnection | None:
+        return next((one for one in self._connections if one.session is session), None)
+
+    # --- engine
 
     def _on_engine(self) -> None:
-        for news in self._source.receive():
-            if isinstance(news, Connected):
-                self._on_connected(news)
-            else:
-                self._on_reports(news)
+        try:
+            for news in self._source.receive_raw():
+                if isinstance(news, Connected):
+                    self._on_connected(news)
+                else:
+                    self._on_reports(news)
+        except MalformedBytesError as error:
+            raise NodeError(f"the engine speaks another language: {error}") from None
+        self._watch_engine()
 
     def _on_connected(self, news: Connected) -> None:
-        self._next_order_id = max(self._next_order_id, news.last_order_id + 1)
         if news.is_new_epoch:
-            for order_id, entry in list(self._orders.items()):
-                self._end_lost(order_id, entry)
-            # Orders of clients of an earlier gateway process, which nobody can cancel any more.
-            first = Source.GATEWAY.first_owner
-            now_ns = time_ns()
-            self._source.send(
-                [MassCancel(owner=owner, time_ns=now_ns) for owner in range(first, first + TCP_SESSIONS_MAX)]
-            )
+            self._position = Position(news.epoch, news.report_sequence)
+            self._tell_lost(news.epoch)
+            # What the engine may still hold of ours is from before; nobody knows it any more.
+            self._cancels_owed.update(range(TCP_SESSIONS_MAX))
+            self._save()
+        self._cancel_owed()
         if not self._is_listening:
-            self._loop.watch(self._listener, self._on_connection, POLL_READ)
-            self._is_listening = True
-            host, port, *_ = self._listener.getsockname()
-            self._node.ready(tcp=f"{host}:{port}")
+            self._ready_at = self._source.sent
 
-    def _end_lost(self, order_id: int, entry: OpenOrder) -> None:
-        order = entry.order
-        event = Canceled(
-            0,
-            time_ns(),
-            order.symbol_id,
-            entry.client_id,
-            0,
-            order.side,
-            order.price_ticks,
-            entry.leaves_lots,
-            0,
-            CancelReason.ENGINE_RESTARTED,
-        )
-        self._reply(entry.session, encode(event))
-        self._end(order_id)
+    def _tell_lost(self, epoch: int) -> None:
+        """Tell that all open orders ended with the engine's book."""
+        lost = self._desk.lost_orders(time_ns())
+        for start in range(0, len(lost), BATCH_MESSAGES_MAX):
+            batch = lost[start : start + BATCH_MESSAGES_MAX]
+            self._tell(epoch, 0, len(batch), 0, encode_all(batch))
 
-    def _on_reports(self, news: Reports) -> None:
-        for event in news.events:
-            if isinstance(event, Executed):
-                self._on_executed(event)
-            else:
-                self._on_event(event)
+    def _on_reports(self, news: RawReports) -> None:
+        if news.size:
+            self._tell(news.epoch, news.first_sequence, news.size, news.skip, news.payload)
+            self._position = Position(news.epoch, news.report_sequence)
+        for number in [number for number, last in self._leaving.items() if last <= news.command_sequence]:
+            del self._leaving[number]
+            self._desk.release(self._desk.sessions[number])
+        self._listen_when_ready(news.command_sequence)
 
-    def _on_executed(self, event: Executed) -> None:
-        maker, taker = self._orders.get(event.maker_order_id), self._orders.get(event.taker_order_id)
-        for entry, own in ((maker, "maker"), (taker, "taker")):
-            if entry is None:
-                continue
-            # A client sees its own order under its own id, and nothing of who stood on the other side.
-            other = "taker" if own == "maker" else "maker"
-            entry.leaves_lots = getattr(event, f"{own}_leaves_lots")
-            changes = {f"{own}_order_id": entry.client_id, f"{other}_order_id": 0, f"{other}_owner": 0}
-            changes |= {f"{own}_owner": 0, f"{other}_leaves_lots": 0, "maker_resting_lots": 0}
-            self._reply(entry.session, encode(event._replace(**changes)))
-        for order_id in (event.maker_order_id, event.taker_order_id):
-            if order_id in self._orders and self._orders[order_id].leaves_lots == 0:
-                self._end(order_id)
+    def _tell(self, epoch: int, first_sequence: int, count: int, skip: int, payload: bytes) -> None:
+        """Keep a frame of reports for good, then give each client its own."""
+        self._store.keep(epoch, first_sequence, count, skip, payload)
+        touched = self._desk.report(payload, skip)
+        for connection in list(self._connections):
+            if connection.session is not None and connection.session in touched:
+                self._serve(connection)
 
-    def _on_event(self, event: Event) -> None:
-        order_id = getattr(event, "order_id", 0)
-        entry = self._orders.get(order_id)
-        if entry is None:
-            if isinstance(event, Rejected) and order_id in self._ended:
-                session, client_id = self._ended[order_id]
-                self._reply(session, encode(event._replace(order_id=client_id, owner=0)))
+    def _listen_when_ready(self, command_sequence: int) -> None:
+        if self._is_listening or self._ready_at is None or command_sequence < self._ready_at:
             return
-        self._reply(entry.session, encode(event._replace(order_id=entry.client_id, owner=0)))  # type: ignore[call-arg]
-        if isinstance(event, Canceled | Amended):
-            entry.leaves_lots = event.leaves_lots
-        if isinstance(event, Amended):
-            entry.order = entry.order._replace(price_ticks=event.price_ticks)
-        is_refused = isinstance(event, Rejected) and event.command == TAG_BY_MESSAGE[NewOrder]
-        if is_refused or (isinstance(event, Canceled) and not event.leaves_lots):
-            self._end(order_id)
+        self._is_listening = True
+        self._loop.watch(self._listener, self._on_connection, POLL_READ)
+        host, port, *_ = self._listener.getsockname()
+        self._node.ready(tcp=f"{host}:{port}")
 
-    def _end(self, order_id: int) -> None:
-        entry = self._orders.pop(order_id)
-        entry.session.orders.pop(entry.client_id, None)
-        self._ended[order_id] = (entry.session, entry.client_id)
-        if len(self._ended) > ENDED_ORDERS_MAX:
-            self._ended.popitem(last=False)
-        self._release(entry.session)
+    def _watch_engine(self) -> None:
+        """Stop reading clients while the engine has too much to do, and go on when it has half of that."""
+        in_flight = self._source.in_flight if self._source.is_connected else 0
+        was_behind = self._is_engine_behind
+        self._is_engine_behind = in_flight > (COMMANDS_IN_FLIGHT_MAX // 2 if was_behind else COMMANDS_IN_FLIGHT_MAX)
+        if was_behind and not self._is_engine_behind:
+            for connection in list(self._connections):
+                self._serve(connection)
 
     def _on_tick(self) -> None:
-        self._source.tick(monotonic_ns())
-        self._node.show(clients=len(self._sessions), open_orders=len(self._orders), **self._counts)
+        now_ns = monotonic_ns()
+        self._source.tick(now_ns)
+        self._cancel_owed()
+        for connection in list(self._connections):
+            self._beat(connection, now_ns)
+        named_count = sum(bool(session.name) for session in self._desk.sessions.values())
+        open_count = sum(map(self._desk.open_count, self._desk.sessions.values()))
+        clients = len(self._connections)
+        self._node.show(clients=clients, sessions=named_count, open_orders=open_count, **self._counts)
+
+    def _beat(self, connection: ClientConnection, now_ns: int) -> None:
+        """Send a heartbeat to a logged-on client that hears nothing, and hang up on one that says nothing."""
+        session = connection.session
+        if session is None or not session.name:
+            return
+        idle_ns = int(self._settings.idle_s * NS_PER_SECOND)
+        if now_ns - connection.heard_ns > idle_ns and self._may_read(connection):
+            self._hang_up(connection, "nothing was heard of the client", encode(Logout(RejectReason.IDLE)))
+        elif now_ns - connection.sent_ns > idle_ns // HEARTBEATS_PER_IDLE and not connection.unread_bytes:
+            connection.say(encode(Heartbeat(session.reports.last_sequence)))
+            self._serve(connection)
 
 
 def run(node: Node) -> None:
     """Run the gateway's node until it is told to stop."""
-    gateway = GatewayNode(node)
     try:
-        gateway.run()
-    finally:
-        gateway.close()
+        gateway = GatewayNode(node)
+        try:
+            gateway.run()
+        finally:
+            gateway.close()
+    except (JournalError, TokensError) as error:
+        raise NodeError(str(error)) from None
+
+
+def warm_kernels() -> None:
+    """Compile the kernels into the cache that the next start uses."""
+    SessionDesk(SessionLimits(), 1, Source.GATEWAY, 0).warm()

@@ -9,7 +9,7 @@ import pytest
 from bus.codec import encode, encode_all
 from bus.messages import Message
 from market.codes import CancelReason, OrderType, RejectReason, Side, Tag, TimeInForce
-from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
+from market.commands import AmendOrder, CancelOrder, HaltSymbol, NewOrder
 from market.events import Accepted, Amended, Canceled, Event, Executed, Rejected, Rested
 from market.feed_messages import InstrumentDefinition
 from tests.desk.desk_process import Desk, short_directory, until
@@ -114,13 +114,12 @@ def test_amend_keeps_or_leaves_the_queue(client: GatewayClient) -> None:
 
 
 def test_refusals_have_names_and_change_nothing(client: GatewayClient) -> None:
-    """Unknown id, duplicate id, no quantity, no price, post-only that would trade, unknown symbol."""
+    """Unknown id, no quantity, no price, post-only that would trade, unknown symbol."""
     client.send([NewOrder(1, BTC, Side.BUY, 7_000_000, 10)])
     _receive(client, 1)
     refused: list[tuple[NewOrder | CancelOrder | AmendOrder, RejectReason]] = [
         (CancelOrder(9, BTC), RejectReason.UNKNOWN_ORDER),
         (AmendOrder(9, BTC, 1, 1), RejectReason.UNKNOWN_ORDER),
-        (NewOrder(1, BTC, Side.BUY, 7_000_000, 10), RejectReason.DUPLICATE_ORDER_ID),
         (NewOrder(2, BTC, Side.BUY, 7_000_000, 0), RejectReason.BAD_QTY),
         (NewOrder(3, BTC, Side.BUY, 0, 10), RejectReason.BAD_PRICE),
         (NewOrder(4, 9, Side.BUY, 1, 10), RejectReason.UNKNOWN_SYMBOL),
@@ -158,7 +157,7 @@ def test_stream_may_be_cut_at_every_byte(address: tuple[str, int]) -> None:
         b"\x92\x01\xc0",
         b"\xdf\xff\xff\xff\xff",
         b"\x91" * 3_000,
-        encode(MassCancel()),
+        encode(HaltSymbol(-1, 1)),
         b"GET / HTTP/1.1\r\n",
     ],
 )

@@ -1,0 +1,20 @@
+"""The limits of a session as the gateway's settings give them, in ticks and lots."""
+
+from market.instrument import Instrument, default_instruments
+from market.limits import ID_MAX
+from nodes.settings import GatewaySettings, symbol_quantities
+from sessions.session_state import SessionLimits, SymbolLimits
+
+
+def session_limits(settings: GatewaySettings) -> SessionLimits:
+    """Return what one session may do."""
+    quantities = symbol_quantities(settings.qty_max)
+
+    def of_symbol(instrument: Instrument) -> SymbolLimits:
+        qty = quantities.get(instrument.symbol)
+        qty_lots_max = ID_MAX if qty is None else int(qty // instrument.lot_size)
+        notional_max = int(settings.notional_max // instrument.notional_unit) if settings.notional_max else ID_MAX
+        return SymbolLimits(min(qty_lots_max, ID_MAX), min(notional_max, ID_MAX))
+
+    symbols = tuple(map(of_symbol, default_instruments()))
+    return SessionLimits(settings.messages_per_s, settings.open_orders_max, settings.price_band, symbols)

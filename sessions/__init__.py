@@ -1,0 +1,1 @@
+"""TCP sessions without their sockets: who is logged on, which commands may pass, and what each client is told."""

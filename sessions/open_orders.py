@@ -1,0 +1,65 @@
+"""The table of open orders, as the kernels of this room use it: open addressing, linear probing, no tombstones."""
+# mypy: disable-error-code="no-any-return, return-value"
+
+from typing import Final
+
+import numpy as np
+
+from engine.kernel import inlined
+from engine.rows import Int64Array
+from sessions.session_state import (
+    ORDER_ID,
+    ORDER_LEAVES,
+    ORDER_PRICE,
+    ORDER_SIDE,
+    ORDER_SIZE,
+    ORDER_SYMBOL,
+)
+
+# 2**64 divided by the golden ratio.
+_GOLDEN: Final = np.uint64(0x9E37_79B9_7F4A_7C15)
+_HALF: Final = np.uint64(32)
+
+
+@inlined
+def _home_of(orders: Int64Array, order_id: int) -> int:
+    """Return the place where a search for the order begins."""
+    return np.int64((np.uint64(order_id) * _GOLDEN) >> _HALF) & (len(orders) // ORDER_SIZE - 1)
+
+
+@inlined
+def find_order(orders: Int64Array, order_id: int) -> int:
+    """Return where the order's entry begins, or the empty one where it belongs; the table is never full."""
+    mask = len(orders) // ORDER_SIZE - 1
+    place = _home_of(orders, order_id)
+    while orders[place * ORDER_SIZE + ORDER_ID] != order_id and orders[place * ORDER_SIZE + ORDER_ID] != 0:
+        place = (place + 1) & mask
+    return place * ORDER_SIZE
+
+
+@inlined
+def write_order(
+    orders: Int64Array, entry: int, order_id: int, symbol_id: int, side: int, price_ticks: int, leaves_lots: int
+) -> None:
+    """Fill the entry."""
+    orders[entry + ORDER_ID] = order_id
+    orders[entry + ORDER_SYMBOL] = symbol_id
+    orders[entry + ORDER_SIDE] = side
+    orders[entry + ORDER_PRICE] = price_ticks
+    orders[entry + ORDER_LEAVES] = leaves_lots
+
+
+@inlined
+def remove_order(orders: Int64Array, entry: int) -> None:
+    """Empty the entry; those behind it that may stand there move up (Knuth, vol. 3, 6.4, algorithm R)."""
+    mask = len(orders) // ORDER_SIZE - 1
+    hole = entry // ORDER_SIZE
+    place = (hole + 1) & mask
+    while orders[place * ORDER_SIZE + ORDER_ID] != 0:
+        home = _home_of(orders, orders[place * ORDER_SIZE + ORDER_ID])
+        if (place - home) & mask >= (place - hole) & mask:
+            for offset in range(ORDER_SIZE):
+                orders[hole * ORDER_SIZE + offset] = orders[place * ORDER_SIZE + offset]
+            hole = place
+        place = (place + 1) & mask
+    orders[hole * ORDER_SIZE + ORDER_ID] = 0

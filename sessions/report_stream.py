@@ -1,0 +1,130 @@
+"""A session's reports as the bytes that its client gets: kept, so that they can be sent again."""
+
+from bisect import bisect_left
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+import msgpack
+import numpy as np
+
+from engine.rows import TAG, column, read_event
+from engine.wire import PieceDecoder
+from market.codes import Tag
+from market.events import Accepted, Event, Rejected
+
+CHUNK_BYTES: Final = 65_536  # one that has so many takes no more
+PIECE_BYTES_MAX: Final = 1 << 20  # what is added at once
+_ORDER_ID: Final = column(Accepted, "order_id")  # and of every other report of one order
+_COMMAND: Final = column(Rejected, "command")
+
+
+@dataclass(slots=True)
+class _Chunk:
+    """Reports side by side.
+
+    Attributes:
+        first_sequence: of the first of them.
+        start: where they begin, in bytes since the session began.
+        answered_id: the highest order id that has had its first report when they end.
+    """
+
+    first_sequence: int
+    start: int
+    data: bytes | bytearray
+    answered_id: int
+
+
+class ReportStream:
+    """The reports of a session from number 1 on, of which the last are kept. A place is a count of bytes.
+
+    Attributes:
+        end: where the last report ends.
+        last_sequence: its number, 0 before the first.
+    """
+
+    def __init__(self, bytes_max: int) -> None:
+        self.end = 0
+        self.last_sequence = 0
+        self._bytes_max = bytes_max
+        self._chunks: deque[_Chunk] = deque()
+
+    @property
+    def start(self) -> int:
+        """Where the oldest kept report begins."""
+        return self._chunks[0].start if self._chunks else self.end
+
+    @property
+    def first_sequence(self) -> int:
+        """The number of the oldest kept report; of the next one, if none is kept."""
+        return self._chunks[0].first_sequence if self._chunks else self.last_sequence + 1
+
+    def add(self, data: bytes, count: int, answered_id: int) -> None:
+        """Keep `count` more reports, and forget the oldest while there are too many bytes."""
+        last = self._chunks[-1] if self._chunks else None
+        if last is not None and len(last.data) + len(data) <= CHUNK_BYTES:
+            if isinstance(last.data, bytes):
+                last.data = bytearray(last.data)
+            last.data += data
+            last.answered_id = answered_id
+        else:
+            self._chunks.append(_Chunk(self.last_sequence + 1, self.end, data, answered_id))
+        self.end += len(data)
+        self.last_sequence += count
+        while self.end - self.start > self._bytes_max:
+            self._chunks.popleft()
+
+    def read(self, place: int) -> bytes | memoryview:
+        """Return reports from `place` on, as many bytes as lie side by side; nothing at the end.
+
+        What is returned may share memory with what is kept: use it before the next `add`.
+        """
+        chunk = self._chunk_at(place)
+        if chunk is None:
+            return b""
+        data = chunk.data
+        return (
+            memoryview(data)[place - chunk.start :] if isinstance(data, bytes) else bytes(data[place - chunk.start :])
+        )
+
+    def place_after(self, sequence: int) -> int:
+        """Return where the report after number `sequence` begins; of the oldest kept one, if that is forgotten."""
+        if sequence < self.first_sequence:
+            return self.start
+        if sequence >= self.last_sequence:
+            return self.end
+        chunk = self._chunks[bisect_left(self._chunks, sequence + 2, key=lambda one: one.first_sequence) - 1]
+        return chunk.start + _size_of(bytes(chunk.data), sequence + 1 - chunk.first_sequence)
+
+    def first_reply(self, order_id: int, decoder: PieceDecoder) -> Event | None:
+        """Return the first report of an order that has had one, None if it is no longer kept or there was no such id.
+
+        Args:
+            decoder: of events, with room for PIECE_BYTES_MAX; what it held is overwritten.
+        """
+        index = bisect_left(self._chunks, order_id, key=lambda one: one.answered_id)
+        if index == len(self._chunks):
+            return None
+        decoder.load(b"", bytes(self._chunks[index].data))
+        while len(rows := decoder.next_rows()):
+            is_new_refused = (rows[:, TAG] == Tag.REJECTED) & (rows[:, _COMMAND] == Tag.NEW_ORDER)
+            is_first = is_new_refused | (rows[:, TAG] == Tag.ACCEPTED) | (rows[:, TAG] == Tag.CANCELED)
+            found = np.flatnonzero(is_first & (rows[:, _ORDER_ID] == order_id))
+            if len(found):
+                return read_event(rows[found[0]])
+        return None
+
+    def _chunk_at(self, place: int) -> _Chunk | None:
+        assert self.start <= place <= self.end, f"expected a place from {self.start} to {self.end}, was {place}"
+        index = bisect_left(self._chunks, place + 1, key=lambda chunk: chunk.start) - 1
+        return self._chunks[index] if place < self.end else None
+
+
+def _size_of(data: bytes, count: int) -> int:
+    """Return how many bytes the first `count` messages have."""
+    unpacker = msgpack.Unpacker(max_buffer_size=PIECE_BYTES_MAX)
+    unpacker.feed(data)
+    for _ in range(count):
+        unpacker.skip()
+    size: int = unpacker.tell()
+    return size

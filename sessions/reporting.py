@@ -1,0 +1,229 @@
+"""The kernel between the engine's reports and what each client is told."""
+# mypy: disable-error-code="no-any-return, return-value"
+
+from typing import Final
+
+import numpy as np
+
+from engine.kernel import inlined, kernel
+from engine.rows import ROW_WIDTH, TAG, Int64Array, column
+from engine.wire_encoding import KEYS_PER_ROW, NO_KEY
+from market.codes import Tag
+from market.events import Accepted, Amended, Canceled, Executed, Rejected, Rested, Triggered
+from market.limits import ORDER_IDS_PER_SESSION, TCP_SESSIONS_MAX
+from sessions.open_orders import find_order, remove_order, write_order
+from sessions.session_state import (
+    ANSWERED_ID,
+    FIRST_ORDER_ID,
+    IS_ACTIVE,
+    LAST_PRICE,
+    OFFSET,
+    OPEN_COUNT,
+    ORDER_ID,
+    ORDER_LEAVES,
+    ORDER_PRICE,
+    SEQUENCE,
+    STATE_SIZE,
+    SYMBOL_SIZE,
+    SYMBOLS,
+    TOTAL_OPEN,
+    TOTAL_OPEN_MAX,
+    USED_ID,
+)
+
+TOO_MANY_OPEN: Final = -1
+TOLD_PER_EVENT: Final = 2  # a trade is told to both sides
+
+_NEW_ORDER: Final = int(Tag.NEW_ORDER)
+_ACCEPTED: Final = int(Tag.ACCEPTED)
+_EXECUTED: Final = int(Tag.EXECUTED)
+_CANCELED: Final = int(Tag.CANCELED)
+_AMENDED: Final = int(Tag.AMENDED)
+_REJECTED: Final = int(Tag.REJECTED)
+_HALTED: Final = int(Tag.HALTED)
+
+# Where every event has these, but Executed, which has two orders, and Halted, which has none.
+_SEQUENCE: Final = column(Accepted, "sequence")
+_SYMBOL: Final = column(Accepted, "symbol_id")
+_ORDER: Final = column(Accepted, "order_id")
+_OWNER: Final = column(Accepted, "owner")
+for _event in (Accepted, Rested, Canceled, Amended, Triggered, Rejected):
+    for _name, _column in (("sequence", _SEQUENCE), ("symbol_id", _SYMBOL), ("order_id", _ORDER), ("owner", _OWNER)):
+        assert column(_event, _name) == _column, f"{_event.__name__} has its {_name} elsewhere"
+
+_ACCEPTED_SIDE: Final = column(Accepted, "side")
+_ACCEPTED_PRICE: Final = column(Accepted, "price_ticks")
+_ACCEPTED_QTY: Final = column(Accepted, "qty_lots")
+_CANCELED_LEAVES: Final = column(Canceled, "leaves_lots")
+_AMENDED_PRICE: Final = column(Amended, "price_ticks")
+_AMENDED_LEAVES: Final = column(Amended, "leaves_lots")
+_REJECTED_COMMAND: Final = column(Rejected, "command")
+_TRADE_PRICE: Final = column(Executed, "price_ticks")
+_TAKER: Final = column(Executed, "taker_order_id")
+_TAKER_OWNER: Final = column(Executed, "taker_owner")
+_TAKER_LEAVES: Final = column(Executed, "taker_leaves_lots")
+_MAKER: Final = column(Executed, "maker_order_id")
+_MAKER_OWNER: Final = column(Executed, "maker_owner")
+_MAKER_LEAVES: Final = column(Executed, "maker_leaves_lots")
+_MAKER_RESTING: Final = column(Executed, "maker_resting_lots")
+
+
+@kernel
+def tell_sessions(
+    events: Int64Array,
+    skip: int,
+    count: int,
+    sessions: Int64Array,
+    limits: Int64Array,
+    orders: Int64Array,
+    told: Int64Array,
+    keys: Int64Array,
+) -> tuple[int, int]:
+    """Write each event as the session sees it that it belongs to: its own ids, its own sequence, its own side alone.
+
+    Orders of a session that is no more, and orders that are at their end for the client, are told to nobody.
+
+    Args:
+        events: flat; `count` rows, of which the first `skip` are old.
+        told: flat, room for TOLD_PER_EVENT rows for each event.
+        keys: flat, KEYS_PER_ROW for each row of `told`; the first takes the session's number.
+
+    Returns:
+        how many rows were written, or TOO_MANY_OPEN; and the sessions that they are of, as bits.
+    """
+    told_count = 0
+    touched = np.int64(0)
+    for index in range(skip, count):
+        base = index * ROW_WIDTH
+        tag = events[base + TAG]
+        if tag == _HALTED:
+            continue
+        for side in range(2 if tag == _EXECUTED else 1):
+            is_maker = side == 0
+            order_id = _order_of(events, base, is_maker)
+            number = _session_of(order_id, limits)
+            if number < 0 or not sessions[number * STATE_SIZE + IS_ACTIVE]:
+                continue
+            session = number * STATE_SIZE
+            client_id = (order_id - limits[FIRST_ORDER_ID]) % ORDER_IDS_PER_SESSION - sessions[session + OFFSET]
+            if client_id <= 0:
+                continue  # of whoever had this number before
+            if tag == _EXECUTED:
+                is_told = _take_trade(events, base, is_maker, order_id, sessions, session, limits, orders)
+            else:
+                is_told = _take_event(events, base, order_id, client_id, sessions, session, limits, orders)
+            if limits[TOTAL_OPEN] > limits[TOTAL_OPEN_MAX]:
+                return TOO_MANY_OPEN, touched
+            if is_told:
+                target = told_count * ROW_WIDTH
+                _write_told(events, base, is_maker, client_id, told, target)
+                sessions[session + SEQUENCE] += 1
+                told[target + _SEQUENCE] = sessions[session + SEQUENCE]
+                keys[told_count * KEYS_PER_ROW] = number
+                keys[told_count * KEYS_PER_ROW + 1] = NO_KEY
+                told_count += 1
+                touched |= np.int64(1) << number
+    return told_count, touched
+
+
+@inlined
+def _order_of(events: Int64Array, base: int, is_maker: bool) -> int:
+    if events[base + TAG] == _EXECUTED:
+        return events[base + (_MAKER if is_maker else _TAKER)]
+    return events[base + _ORDER]
+
+
+@inlined
+def _session_of(order_id: int, limits: Int64Array) -> int:
+    """Return the number in a desk's order id; -1 if it is not of this gateway."""
+    offset = order_id - limits[FIRST_ORDER_ID]
+    if offset <= 0 or offset >= TCP_SESSIONS_MAX * ORDER_IDS_PER_SESSION:
+        return -1
+    return offset // ORDER_IDS_PER_SESSION
+
+
+@inlined
+def _take_trade(
+    events: Int64Array,
+    base: int,
+    is_maker: bool,
+    order_id: int,
+    sessions: Int64Array,
+    session: int,
+    limits: Int64Array,
+    orders: Int64Array,
+) -> bool:
+    limits[SYMBOLS + events[base + _SYMBOL] * SYMBOL_SIZE + LAST_PRICE] = events[base + _TRADE_PRICE]
+    entry = find_order(orders, order_id)
+    if orders[entry + ORDER_ID] == 0:
+        return False
+    leaves = events[base + (_MAKER_LEAVES if is_maker else _TAKER_LEAVES)]
+    _set_leaves(entry, leaves, sessions, session, limits, orders)
+    return True
+
+
+@inlined
+def _take_event(
+    events: Int64Array,
+    base: int,
+    order_id: int,
+    client_id: int,
+    sessions: Int64Array,
+    session: int,
+    limits: Int64Array,
+    orders: Int64Array,
+) -> bool:
+    """Keep the open orders in step; return whether the client is told."""
+    tag = events[base + TAG]
+    is_first = tag == _ACCEPTED or (tag == _REJECTED and events[base + _REJECTED_COMMAND] == _NEW_ORDER)
+    if is_first or tag == _CANCELED:
+        sessions[session + USED_ID] = max(sessions[session + USED_ID], client_id)
+        sessions[session + ANSWERED_ID] = max(sessions[session + ANSWERED_ID], client_id)
+    entry = find_order(orders, order_id)
+    is_open = orders[entry + ORDER_ID] != 0
+    if tag == _ACCEPTED:
+        if not is_open:  # we learn of it here: it was entered before we started
+            sessions[session + OPEN_COUNT] += 1
+            limits[TOTAL_OPEN] += 1
+        price, qty = events[base + _ACCEPTED_PRICE], events[base + _ACCEPTED_QTY]
+        write_order(orders, entry, order_id, events[base + _SYMBOL], events[base + _ACCEPTED_SIDE], price, qty)
+        return True
+    if tag == _REJECTED:
+        if is_first and is_open:
+            _set_leaves(entry, 0, sessions, session, limits, orders)
+        return True
+    if not is_open:
+        return False
+    if tag == _CANCELED:
+        _set_leaves(entry, events[base + _CANCELED_LEAVES], sessions, session, limits, orders)
+    elif tag == _AMENDED:
+        orders[entry + ORDER_PRICE] = events[base + _AMENDED_PRICE]
+        orders[entry + ORDER_LEAVES] = events[base + _AMENDED_LEAVES]
+    return True
+
+
+@inlined
+def _set_leaves(
+    entry: int, leaves: int, sessions: Int64Array, session: int, limits: Int64Array, orders: Int64Array
+) -> None:
+    """What is still open of the order; with 0 it is at its end."""
+    if leaves:
+        orders[entry + ORDER_LEAVES] = leaves
+        return
+    remove_order(orders, entry)
+    sessions[session + OPEN_COUNT] -= 1
+    limits[TOTAL_OPEN] -= 1
+
+
+@inlined
+def _write_told(events: Int64Array, base: int, is_maker: bool, client_id: int, told: Int64Array, target: int) -> None:
+    for place in range(ROW_WIDTH):
+        told[target + place] = events[base + place]
+    if events[base + TAG] != _EXECUTED:
+        told[target + _ORDER] = client_id
+        told[target + _OWNER] = 0
+        return
+    told[target + _TAKER_OWNER] = told[target + _MAKER_OWNER] = told[target + _MAKER_RESTING] = 0
+    told[target + _MAKER] = client_id if is_maker else 0
+    told[target + _TAKER] = 0 if is_maker else client_id
+    told[target + (_TAKER_LEAVES if is_maker else _MAKER_LEAVES)] = 0

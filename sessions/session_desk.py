@@ -1,0 +1,285 @@
+"""All sessions of a gateway: what they may send, what they are told, and which numbers are free."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from engine.rows import EVENT_BY_TAG, ROW_WIDTH, Int64Array
+from engine.wire import PieceDecoder, RowEncoder
+from engine.wire_encoding import KEYS_PER_ROW
+from market.codes import CancelReason
+from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
+from market.events import Canceled, Event
+from market.limits import BATCH_MESSAGES_MAX, ORDER_IDS_PER_SESSION, TCP_SESSIONS_MAX
+from market.session_messages import Heartbeat, Logout
+from sessions.admission import RESEND_SIZE, admit_messages
+from sessions.report_stream import PIECE_BYTES_MAX, ReportStream
+from sessions.reporting import TOLD_PER_EVENT, TOO_MANY_OPEN, tell_sessions
+from sessions.session_state import (
+    ANSWERED_ID,
+    FIRST_OWNER,
+    IS_ACTIVE,
+    OFFSET,
+    OPEN_COUNT,
+    ORDER_ID,
+    ORDER_LEAVES,
+    ORDER_PRICE,
+    ORDER_SIDE,
+    ORDER_SYMBOL,
+    SEQUENCE,
+    USED_ID,
+    SessionLimits,
+    SessionState,
+)
+
+CLIENT_MESSAGES: Final = (NewOrder, CancelOrder, AmendOrder, MassCancel, Heartbeat, Logout)
+OFFSET_MAX: Final = ORDER_IDS_PER_SESSION // 2  # beyond it a number begins again from the front
+_TOLD_SLOTS: Final = TOLD_PER_EVENT * BATCH_MESSAGES_MAX
+
+
+class NoSessionLeftError(Exception):
+    """All numbers are taken."""
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """One client, whether it is connected or not.
+
+    Attributes:
+        name: what it logs on with; "" for an anonymous one, which ends with its connection.
+        since: the position in the gateway's journal at which it began; older reports are somebody else's.
+        resends: orders (id, symbol id) that came again and wait for their stored reply.
+    """
+
+    number: int
+    name: str
+    since: int
+    offset: int
+    reports: ReportStream
+    is_cancel_on_disconnect: bool = True
+    resends: deque[tuple[int, int]] = field(default_factory=deque)
+
+
+class Admitted(NamedTuple):
+    """What became of a piece of a client's stream.
+
+    Attributes:
+        commands: for the engine, as one frame of `command_count`.
+        refusals: for the client.
+        ending: of the session: GOES_ON, LOGS_OUT, LOGS_OUT_FOR_GOOD.
+    """
+
+    commands: bytes
+    command_count: int
+    order_count: int
+    refusals: bytes
+    refused_count: int
+    ending: int
+
+
+class SessionDesk:
+    """The sessions by number, over one SessionState.
+
+    Args:
+        limits: of every session.
+        orders_max: what the engine holds at most.
+        source: the number of the gateway among the sources of orders.
+        kept_bytes: of reports, for each session.
+    """
+
+    def __init__(self, limits: SessionLimits, orders_max: int, source: int, kept_bytes: int) -> None:
+        self.state = SessionState(limits, orders_max, source)
+        self.sessions: dict[int, Session] = {}
+        self.decoder = PieceDecoder(CLIENT_MESSAGES)
+        self._kept_bytes = kept_bytes
+        self._used_up_to = [0] * TCP_SESSIONS_MAX  # by number: offset and highest id of those who had it
+        self._events = PieceDecoder(EVENT_BY_TAG.values(), piece_bytes_max=PIECE_BYTES_MAX)
+        self._commands = RowEncoder(self.decoder.rows)
+        self._refusals: Int64Array = np.zeros((BATCH_MESSAGES_MAX, ROW_WIDTH), np.int64)
+        self._refusal_encoder = RowEncoder(self._refusals)
+        self._resends: Int64Array = np.zeros(BATCH_MESSAGES_MAX * RESEND_SIZE, np.int64)
+        self._told: Int64Array = np.zeros((_TOLD_SLOTS, ROW_WIDTH), np.int64)
+        self._keys: Int64Array = np.zeros(_TOLD_SLOTS * KEYS_PER_ROW, np.int64)
+        self._told_encoder = RowEncoder(self._told)
+
+    def warm(self) -> None:
+        """Call every kernel once, on nothing: the first order of a day need not wait for one to be compiled."""
+        self.decoder.load(b"", b"")
+        self.admit(Session(0, "", 0, 0, self._new_stream()), self.decoder.next_rows(), 0, 0)
+        for encoder in (self._commands, self._refusal_encoder):
+            encoder.encode(0, 0)
+        self.report(b"")
+        tell_sessions(
+            self._events.rows.reshape(-1),
+            0,
+            0,
+            self.state.sessions,
+            self.state.limits,
+            self.state.orders,
+            self._told.reshape(-1),
+            self._keys,
+        )
+        self._told_encoder.encode_selected(self._keys, 0, 0, 0)
+
+    # --- who is there
+
+    def by_name(self, name: str) -> Session | None:
+        """Return the session of this name; the anonymous ones have none."""
+        return next((session for session in self.sessions.values() if name and session.name == name), None)
+
+    def open(self, name: str, since: int) -> Session:
+        """Begin a session under a free number.
+
+        Raises:
+            NoSessionLeftError: if there is none.
+        """
+        number = next((number for number in range(TCP_SESSIONS_MAX) if number not in self.sessions), None)
+        if number is None:
+            raise NoSessionLeftError(f"expected at most {TCP_SESSIONS_MAX} sessions")
+        used = self._used_up_to[number]
+        return self.restore(Session(number, name, since, used if used < OFFSET_MAX else 0, self._new_stream()))
+
+    def restore(self, session: Session) -> Session:
+        """Let a session that is known from elsewhere take its number."""
+        assert session.number not in self.sessions, f"expected number {session.number} to be free"
+        numbers = self.state.of(session.number)
+        numbers[:] = 0
+        numbers[IS_ACTIVE], numbers[OFFSET] = 1, session.offset
+        self.sessions[session.number] = session
+        return session
+
+    def restored(self, number: int, name: str, since: int, offset: int, *, is_cancel_on_disconnect: bool) -> Session:
+        """Return a session as it was kept, with no reports yet; give it to `restore` when its reports begin."""
+        return Session(number, name, since, offset, self._new_stream(), is_cancel_on_disconnect)
+
+    def release(self, session: Session) -> None:
+        """Free a number of which no more reports can come."""
+        numbers = self.state.of(session.number)
+        assert not numbers[OPEN_COUNT], (
+            f"expected no open order of session {session.number}, were {numbers[OPEN_COUNT]}"
+        )
+        self._used_up_to[session.number] = int(numbers[OFFSET] + numbers[USED_ID])
+        numbers[IS_ACTIVE] = 0
+        del self.sessions[session.number]
+
+    def owner(self, session: Session) -> int:
+        """Return the owner of the session's orders."""
+        return int(self.state.limits[FIRST_OWNER]) + session.number
+
+    def used_id(self, session: Session) -> int:
+        """Return the highest order id that the client has used."""
+        return int(self.state.of(session.number)[USED_ID])
+
+    def open_count(self, session: Session) -> int:
+        """Return how many of its orders the engine may hold."""
+        return int(self.state.of(session.number)[OPEN_COUNT])
+
+    def _new_stream(self) -> ReportStream:
+        return ReportStream(self._kept_bytes)
+
+    # --- what they send
+
+    def admit(
+        self, session: Session, rows: Int64Array, time_ns: int, now_ns: int, *, is_engine_here: bool = True
+    ) -> Admitted:
+        """Take rows of `decoder` as messages of the session; orders that came before are added to its `resends`.
+
+        Args:
+            time_ns: ns since 1970.
+            now_ns: monotonic.
+            is_engine_here: if not, every command is refused.
+        """
+        used_before = self.state.of(session.number)[OPEN_COUNT]
+        kept, refused, resent, ending = admit_messages(
+            self.decoder.rows.reshape(-1),
+            len(rows),
+            session.number,
+            int(is_engine_here),
+            time_ns,
+            now_ns,
+            self.state.sessions,
+            self.state.limits,
+            self.state.orders,
+            self._refusals.reshape(-1),
+            self._resends,
+        )
+        if resent:
+            numbers = self._resends[: resent * RESEND_SIZE].tolist()
+            session.resends.extend(zip(numbers[::RESEND_SIZE], numbers[1::RESEND_SIZE], strict=True))
+        commands = self._commands.encode(0, kept) if kept else b""
+        refusals = self._refusal_encoder.encode(0, refused) if refused else b""
+        order_count = int(self.state.of(session.number)[OPEN_COUNT] - used_before)
+        return Admitted(commands, kept, order_count, refusals, refused, ending)
+
+    def has_stored_replies(self, session: Session) -> bool:
+        """Return whether an order came again that has had its first reply."""
+        return bool(session.resends) and session.resends[0][0] <= self.state.of(session.number)[ANSWERED_ID]
+
+    def stored_replies(self, session: Session, count_max: int) -> Iterator[tuple[int, int, Event | None]]:
+        """Yield and forget such orders, at most so many: their id, symbol id, and the reply if it is kept."""
+        while count_max and self.has_stored_replies(session):
+            order_id, symbol_id = session.resends.popleft()
+            yield order_id, symbol_id, session.reports.first_reply(order_id, self._events)
+            count_max -= 1
+
+    # --- what they are told
+
+    def report(self, payload: bytes, skip: int = 0) -> list[Session]:
+        """Add a frame of the engine's events, but not the first `skip`, to the reports of the sessions they are of.
+
+        Returns:
+            the sessions that have new reports.
+
+        Raises:
+            MalformedBytesError: if the payload is not events.
+        """
+        touched = 0
+        self._events.load(b"", payload)
+        while len(rows := self._events.next_rows()):
+            old_count, skip = min(skip, len(rows)), max(0, skip - len(rows))
+            told_count, bits = tell_sessions(
+                self._events.rows.reshape(-1),
+                old_count,
+                len(rows),
+                self.state.sessions,
+                self.state.limits,
+                self.state.orders,
+                self._told.reshape(-1),
+                self._keys,
+            )
+            assert told_count != TOO_MANY_OPEN, "expected no more open orders than the engine holds"
+            bits &= 2**64 - 1
+            self._add(told_count, bits)
+            touched |= bits
+        return list(self._sessions_in(touched))
+
+    def lost_orders(self, time_ns: int) -> list[Canceled]:
+        """Return what the engine would have said of the open orders, had it cancelled them all."""
+        return [
+            Canceled(
+                0,
+                time_ns,
+                row[ORDER_SYMBOL],
+                row[ORDER_ID],
+                0,
+                row[ORDER_SIDE],
+                row[ORDER_PRICE],
+                row[ORDER_LEAVES],
+                0,
+                CancelReason.ENGINE_RESTARTED,
+            )
+            for row in self.state.open_orders.tolist()
+        ]
+
+    def _add(self, told_count: int, bits: int) -> None:
+        for session in self._sessions_in(bits):
+            numbers = self.state.of(session.number)
+            for encoded in self._told_encoder.frames_of(self._keys, session.number, 0, told_count):
+                session.reports.add(encoded.payload, encoded.message_count, int(numbers[ANSWERED_ID]))
+            assert session.reports.last_sequence == numbers[SEQUENCE], "expected every report of a session to be kept"
+
+    def _sessions_in(self, bits: int) -> Iterable[Session]:
+        return (session for number, session in self.sessions.items() if bits >> number & 1)

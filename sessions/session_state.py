@@ -1,0 +1,126 @@
+"""The numbers of all sessions as kernels read them: one array of states, one of limits, one of the open orders.
+
+A session has a number from 0 on. It stands in every order id that the session's orders have on the desk, and in the
+owner of these orders: `first_order_id + number * ORDER_IDS_PER_SESSION + offset + client's id`. So both ways between a
+client's ids and the desk's are arithmetic. The `offset` lies above the ids of whoever had the number before.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+import numpy as np
+
+from engine.rows import Int64Array
+from market.clock import NS_PER_SECOND
+from market.limits import (
+    COMMANDS_IN_FLIGHT_MAX,
+    ID_MAX,
+    ORDER_IDS_PER_SESSION,
+    ORDER_IDS_PER_SOURCE,
+    OWNERS_PER_SOURCE,
+    SYMBOLS_MAX,
+    TCP_SESSIONS_MAX,
+)
+
+assert TCP_SESSIONS_MAX * ORDER_IDS_PER_SESSION <= ORDER_IDS_PER_SOURCE, "the sessions' ids must be the gateway's own"
+assert TCP_SESSIONS_MAX <= 64, "a set of sessions must be a word of bits"
+
+# A session's numbers, STATE_SIZE for each.
+IS_ACTIVE: Final = 0  # whether somebody has this number
+OFFSET: Final = 1
+SEQUENCE: Final = 2  # of the last report
+USED_ID: Final = 3  # the highest client's id that was used
+ANSWERED_ID: Final = 4  # the highest one whose order had its first report; they come in the order of the ids
+OPEN_COUNT: Final = 5  # orders that the engine may hold
+CREDIT_NS: Final = 6  # messages that may still come, each worth MESSAGE_COST_NS
+CREDIT_AT_NS: Final = 7  # when that was counted, monotonic
+STATE_SIZE: Final = 8
+
+# Limits: first those of a session, then SYMBOL_SIZE numbers for each symbol.
+MESSAGE_COST_NS: Final = 0  # 0: any number of messages
+OPEN_MAX: Final = 1
+BAND_PPM: Final = 2  # parts in a million around the last trade; 0: any price
+TOTAL_OPEN: Final = 3  # of all sessions: not a limit but counted against the next
+TOTAL_OPEN_MAX: Final = 4
+FIRST_ORDER_ID: Final = 5
+FIRST_OWNER: Final = 6
+SYMBOLS: Final = 8
+QTY_MAX: Final = 0
+NOTIONAL_MAX: Final = 1  # ticks x lots
+LAST_PRICE: Final = 2  # of a trade that one of our sessions was told of; 0: none yet
+SYMBOL_SIZE: Final = 4
+
+# An open order, ORDER_SIZE numbers for each place of a table with open addressing; a place is empty while its id is 0.
+ORDER_ID: Final = 0
+ORDER_SYMBOL: Final = 1
+ORDER_SIDE: Final = 2
+ORDER_PRICE: Final = 3
+ORDER_LEAVES: Final = 4
+ORDER_SIZE: Final = 8  # a cache line
+
+BAND_UNIT: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolLimits:
+    """The largest order of one symbol: in lots, and in ticks x lots."""
+
+    qty_lots_max: int = ID_MAX
+    notional_max: int = ID_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """What one session may do.
+
+    Attributes:
+        messages_per_s: on average; as many again may come at once. 0: any number.
+        open_orders_max: orders that the engine may hold at a time.
+        price_band: how far above the last trade a buy, and below it a sell, may be, as a fraction. 0: any distance.
+        symbols: by symbol id; none for those beyond.
+    """
+
+    messages_per_s: int = 0
+    open_orders_max: int = 65_536
+    price_band: Decimal = Decimal(0)
+    symbols: tuple[SymbolLimits, ...] = ()
+
+
+class SessionState:
+    """The arrays, flat, taken once.
+
+    Args:
+        limits: of every session.
+        orders_max: what the engine holds at most.
+        source: the number of the gateway among the sources of orders.
+    """
+
+    def __init__(self, limits: SessionLimits, orders_max: int, source: int) -> None:
+        total_max = orders_max + COMMANDS_IN_FLIGHT_MAX
+        self.sessions: Int64Array = np.zeros(TCP_SESSIONS_MAX * STATE_SIZE, np.int64)
+        self.limits: Int64Array = np.zeros(SYMBOLS + SYMBOLS_MAX * SYMBOL_SIZE, np.int64)
+        self.orders: Int64Array = np.zeros((1 << (2 * total_max - 1).bit_length()) * ORDER_SIZE, np.int64)
+        head = self.limits
+        head[MESSAGE_COST_NS] = NS_PER_SECOND // limits.messages_per_s if limits.messages_per_s else 0
+        head[OPEN_MAX] = limits.open_orders_max
+        head[BAND_PPM] = int(limits.price_band * BAND_UNIT)
+        head[TOTAL_OPEN_MAX] = total_max
+        head[FIRST_ORDER_ID] = source * ORDER_IDS_PER_SOURCE
+        head[FIRST_OWNER] = source * OWNERS_PER_SOURCE
+        by_symbol = head[SYMBOLS:].reshape(SYMBOLS_MAX, SYMBOL_SIZE)
+        by_symbol[:, QTY_MAX] = by_symbol[:, NOTIONAL_MAX] = ID_MAX
+        for row, symbol in zip(by_symbol, limits.symbols, strict=False):
+            row[QTY_MAX], row[NOTIONAL_MAX] = symbol.qty_lots_max, symbol.notional_max
+
+    def of(self, number: int) -> Int64Array:
+        """Return the numbers of one session: a view."""
+        return self.sessions[number * STATE_SIZE : (number + 1) * STATE_SIZE]
+
+    @property
+    def open_orders(self) -> Int64Array:
+        """The open orders of all sessions, `[count, ORDER_SIZE]`, lowest id first: a copy."""
+        table = self.orders.reshape(-1, ORDER_SIZE)
+        found = table[table[:, ORDER_ID] != 0]
+        lowest_first: Int64Array = found[np.argsort(found[:, ORDER_ID])]
+        return lowest_first
