@@ -15,7 +15,9 @@ from market.instrument import default_instruments
 from nodes.http import bind, serve, stop, url_of
 from nodes.node import Node, NodeError, run_async
 from nodes.settings import PaperSettings
-from paper.accounts import FIRST_ACCOUNT, Accounts, KeyFileError, load_or_create_keys
+from paper.account_folder import AccountFolder
+from paper.accounts import KeyFileError, load_or_create_token
+from paper.admin import Admin
 from paper.commission import Commission
 from paper.exchange import Exchange
 from paper.ledger import Ledger, LedgerError
@@ -24,6 +26,8 @@ from paper.rest import create_app
 
 TICK_MS = 50
 LEDGER_FILE = "ledger.sqlite3"
+ACCOUNTS_FOLDER = "accounts"
+TOKEN_FILE = "admin.token"  # noqa: S105 - the name of a file
 
 
 class FeedBook:
@@ -114,8 +118,10 @@ async def _serve(node: Node) -> None:
     settings = node.settings
     folder = settings.run_dir / "paper"
     folder.mkdir(mode=0o700, exist_ok=True)
+    account_folder = AccountFolder(settings.keys_file, folder / ACCOUNTS_FOLDER)
     try:
-        keys = load_or_create_keys(settings.keys_file)
+        accounts = account_folder.load()
+        token = load_or_create_token(folder / TOKEN_FILE)
         ledger = Ledger(folder / LEDGER_FILE, default_instruments())
     except (KeyFileError, LedgerError) as error:
         raise NodeError(str(error)) from None
@@ -133,14 +139,16 @@ async def _serve(node: Node) -> None:
         first_owner=Source.PAPER.first_owner,
         commission=_commission(settings.paper),
     )
-    exchange.open_account(FIRST_ACCOUNT)
+    for number in accounts.numbers:
+        exchange.open_account(number)
     paper = PaperNode(node, exchange, source, subscriber)
     app = create_app(
         exchange,
-        Accounts({FIRST_ACCOUNT: keys}),
+        accounts,
         on_bug=lambda error: node.log.error("a request failed by a bug of ours", why=repr(error)),
         is_limiting=settings.paper.rate_limits,
     )
+    Admin(exchange, accounts, account_folder, token, time_ns).add_to(app)
     server = await serve(app, listener)
 
     async def announce() -> None:

@@ -6,6 +6,7 @@ import secrets
 import stat
 import string
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -73,6 +74,10 @@ class Accounts:
         assert key.api_key not in self._by_api_key, f"two accounts have the same API key: {key!r}"
         self._by_api_key[key.api_key] = number, key
 
+    def api_keys(self, number: int) -> list[str]:
+        """Return the API keys that may act for an account."""
+        return [api_key for api_key, (owner, _) in self._by_api_key.items() if owner == number]
+
     def find(self, api_key: str) -> tuple[int, Key] | None:
         """Return the account's number and key, or None for a key that nobody has."""
         return self._by_api_key.get(api_key)
@@ -90,12 +95,30 @@ def load_or_create_keys(path: Path) -> KeyPair:
         KeyFileError: if others may read the file, or if it does not hold both keys.
     """
     pair = KeyPair.generate()
-    text = f"{API_KEY_NAME}={pair.api_key}\n{SECRET_NAME}={pair.secret}\n"
     try:
-        _write_new_file(path, text)
+        write_new_file(path, key_file_text(pair))
     except FileExistsError:
         return load_keys(path)
     return pair
+
+
+def key_file_text(pair: KeyPair) -> str:
+    """Return what a file of keys holds."""
+    return f"{API_KEY_NAME}={pair.api_key}\n{SECRET_NAME}={pair.secret}\n"
+
+
+def load_or_create_token(path: Path) -> str:
+    """Return the token in the file at `path`; make the file, readable by its owner alone, if there is none.
+
+    Raises:
+        KeyFileError: if others may read the file, or if it does not hold a token.
+    """
+    with suppress(FileExistsError):
+        write_new_file(path, f"{_random_text()}\n")
+    token = _read_private_file(path).strip()
+    if not is_api_key(token):
+        raise KeyFileError(f"{path}: expected a token of {_KEY_LENGTH} letters and digits")
+    return token
 
 
 def load_keys(path: Path) -> KeyPair:
@@ -104,6 +127,14 @@ def load_keys(path: Path) -> KeyPair:
     Raises:
         KeyFileError: if there is no such file, others may read it, or it does not hold both keys.
     """
+    values = _variables(_read_private_file(path))
+    missing = [name for name in (API_KEY_NAME, SECRET_NAME) if not is_api_key(values.get(name, ""))]
+    if missing:
+        raise KeyFileError(f"{path}: expected {' and '.join(missing)} of {_KEY_LENGTH} letters and digits")
+    return KeyPair(values[API_KEY_NAME], values[SECRET_NAME])
+
+
+def _read_private_file(path: Path) -> str:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
@@ -113,14 +144,15 @@ def load_keys(path: Path) -> KeyPair:
         mode = stat.S_IMODE(status.st_mode)
         if not stat.S_ISREG(status.st_mode) or status.st_uid != os.getuid() or mode & 0o077:
             raise KeyFileError(f"{path}: must be your own file with mode 0600, was {mode:04o}; try: chmod 600 {path}")
-        values = _variables(file.read(_FILE_BYTES_MAX))
-    missing = [name for name in (API_KEY_NAME, SECRET_NAME) if not is_api_key(values.get(name, ""))]
-    if missing:
-        raise KeyFileError(f"{path}: expected {' and '.join(missing)} of {_KEY_LENGTH} letters and digits")
-    return KeyPair(values[API_KEY_NAME], values[SECRET_NAME])
+        return file.read(_FILE_BYTES_MAX)
 
 
-def _write_new_file(path: Path, text: str) -> None:
+def write_new_file(path: Path, text: str) -> None:
+    """Make a file that its owner alone may read, whole or not at all, and its folder if that is missing.
+
+    Raises:
+        FileExistsError: if there is one.
+    """
     # Written under another name and linked into place: nobody ever sees half a file, and two starts make one pair.
     part = path.with_name(f".{path.name}.{os.getpid()}")
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

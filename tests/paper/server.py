@@ -14,7 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from market.clock import NS_PER_SECOND, time_ns
 from market.codes import Side
+from paper.account_folder import AccountFolder
 from paper.accounts import Accounts, KeyPair, PublicKey
+from paper.admin import Admin
 from paper.rest import create_app
 from paper.stream_hub import StreamHub
 from paper.usage import Usage
@@ -23,6 +25,7 @@ from tests.paper.desk import ALICE, BOB, Desk
 
 T = TypeVar("T")
 
+ADMIN_TOKEN = "the token of these tests"
 PING_INTERVAL_S = 1.0
 WAIT_S = 10.0
 
@@ -85,11 +88,11 @@ class Server:
         self.call(trade)
 
     def reset(self) -> None:
-        """Empty the book and make both accounts new."""
+        """Empty the book and make all accounts new."""
 
         def start_anew(desk: Desk) -> None:
             desk.engine.restart()
-            for account in (ALICE, BOB):
+            for account in sorted(desk.ledger.accounts()):
                 desk.exchange.reset_account(account, time_ns())
             desk.connect()
             desk.exchange.market.on_book()
@@ -126,6 +129,8 @@ class Server:
         self.usage: Usage = app.ctx.usage
         self.users: UserHub = app.ctx.users
         self.hub: StreamHub = app.ctx.hub
+        folder = AccountFolder(self._folder / "keys.env", self._folder / "accounts")
+        Admin(self._desk.exchange, accounts, folder, ADMIN_TOKEN, time_ns).add_to(app)
         listener = socket.create_server(("127.0.0.1", 0))
         server: Any = await app.create_server(sock=listener, return_asyncio_server=True)
         await server.startup()

@@ -1,0 +1,140 @@
+"""The calls of whoever runs the exchange, with a token of its own: accounts, their money, and a check of the books."""
+
+import json
+import re
+import secrets
+from collections.abc import Callable, Coroutine
+from http import HTTPStatus
+from typing import Any, Final
+
+from sanic import Sanic
+from sanic.request import Request
+from sanic.response import HTTPResponse
+from sanic.response import json as json_response
+
+from market.clock import NS_PER_MS
+from paper.account_folder import AccountFolder
+from paper.accounts import Accounts
+from paper.exchange import Exchange
+from paper.units import UNITS_MAX, format_units, parse_units
+from paper.wallets import OUTSIDE
+
+TOKEN_HEADER: Final = "X-Admin-Token"  # noqa: S105 - the name of a header
+
+_PREFIX: Final = "/admin/v1"
+_ASSET = re.compile(r"[A-Z0-9]{1,20}", re.ASCII)
+_Handler = Callable[..., Coroutine[Any, Any, Any]]
+
+
+class _AdminError(Exception):
+    """A call that is refused; the text says what was expected."""
+
+    def __init__(self, status: HTTPStatus, text: str) -> None:
+        self.status = status
+        super().__init__(text)
+
+
+class Admin:
+    """Runs accounts while the exchange runs.
+
+    Args:
+        exchange: lives in the thread of the app's event loop.
+        accounts: who may act for which account.
+        folder: where keys of new accounts are kept.
+        token: what every call must carry.
+        clock: ns since 1970 UTC.
+    """
+
+    def __init__(
+        self, exchange: Exchange, accounts: Accounts, folder: AccountFolder, token: str, clock: Callable[[], int]
+    ) -> None:
+        self._exchange = exchange
+        self._accounts = accounts
+        self._folder = folder
+        self._token = token
+        self._clock = clock
+
+    def add_to(self, app: Sanic[Any, Any]) -> None:
+        """Serve the calls on `app`."""
+        for method, path, handler in (
+            ("GET", "accounts", self._list),
+            ("POST", "accounts", self._create),
+            ("POST", "accounts/<number:int>/deposit", self._deposit),
+            ("POST", "accounts/<number:int>/reset", self._reset),
+            ("GET", "check", self._check),
+        ):
+            app.add_route(
+                self._guarded(handler), f"{_PREFIX}/{path}", [method], name=f"admin_{handler.__name__.strip('_')}"
+            )
+
+    def _guarded(self, handler: _Handler) -> _Handler:
+        async def handle(request: Request, **parts: Any) -> HTTPResponse:
+            token = request.headers.get(TOKEN_HEADER, "")
+            if not secrets.compare_digest(token.encode(errors="backslashreplace"), self._token.encode()):
+                return json_response({"error": f"expected the admin's token in {TOKEN_HEADER}"}, status=401)
+            try:
+                return json_response(await handler(request, **parts))
+            except _AdminError as error:
+                return json_response({"error": str(error)}, status=error.status)
+
+        return handle
+
+    async def _list(self, _: Request) -> Any:
+        ledger = self._exchange.ledger
+        return [
+            {
+                "account": number,
+                "apiKeys": self._accounts.api_keys(number),
+                "openOrders": len(ledger.open_orders_of(number)),
+                "balances": {
+                    asset: format_units(wallet.free + wallet.locked)
+                    for asset, wallet in ledger.wallets.of(number).items()
+                },
+            }
+            for number in self._accounts.numbers
+        ]
+
+    async def _create(self, _: Request) -> Any:
+        number, pair = self._folder.create(self._accounts, self._exchange.ledger.accounts())
+        self._exchange.open_account(number)
+        return {"account": number, "apiKey": pair.api_key, "secret": pair.secret}
+
+    async def _deposit(self, request: Request, number: int) -> Any:
+        self._require(number)
+        asset, units = _amount(request.body)
+        wallets = self._exchange.ledger.wallets
+        if abs(wallets.free(OUTSIDE, asset)) + units > UNITS_MAX // 2:
+            raise _AdminError(HTTPStatus.BAD_REQUEST, f"expected a smaller amount of {asset}")
+        self._exchange.deposit(number, asset, units, self._clock())
+        return {"account": number, "asset": asset, "free": format_units(wallets.free(number, asset))}
+
+    async def _reset(self, _: Request, number: int) -> Any:
+        self._require(number)
+        self._exchange.reset_account(number, self._clock())
+        return {"account": number, "time": self._clock() // NS_PER_MS}
+
+    async def _check(self, _: Request) -> Any:
+        ledger = self._exchange.ledger
+        ledger.check()
+        return {
+            "accounts": len(self._accounts.numbers),
+            "openOrders": len(ledger.open_orders),
+            "totals": {asset: format_units(units) for asset, units in ledger.wallets.totals().items()},
+        }
+
+    def _require(self, number: int) -> None:
+        if number not in self._accounts.numbers:
+            raise _AdminError(HTTPStatus.NOT_FOUND, f"there is no account {number}")
+
+
+def _amount(body: bytes) -> tuple[str, int]:
+    """Return the asset and the units that a body like {"asset": "USDT", "amount": "100.5"} names."""
+    try:
+        document = json.loads(body)
+        asset, units = document["asset"], parse_units(document["amount"])
+        is_sound = _ASSET.fullmatch(asset) is not None and 0 < units <= UNITS_MAX
+    except (ValueError, KeyError, TypeError, RecursionError):
+        is_sound = False
+    if not is_sound:
+        raise _AdminError(HTTPStatus.BAD_REQUEST, 'expected {"asset": "USDT", "amount": "100.5"}')
+    return asset, units
