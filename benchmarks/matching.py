@@ -30,7 +30,6 @@ from market.limits import BATCH_MESSAGES_MAX
 
 RUNS: Final = 5
 BATCHES: Final = (1, 64, BATCH_MESSAGES_MAX)
-ORDERS_MAX: Final = 32_768  # for the recorded streams, of which at most 25,000 orders are open at once
 DEEP_ORDERS: Final = 1_000_000
 DEEP_OPERATIONS: Final = 1_000_000
 DEEP_LEVELS: Final = 150  # a side
@@ -89,7 +88,7 @@ def feed(engine: MatchingEngine, rows: Int64Array, batch: int, events: list[Int6
 
 def answer_of(stream: Stream, book: str) -> dict[str, Any]:
     """Run the stream once and return what it comes to."""
-    engine = make_engine(book, 1, ORDERS_MAX)
+    engine = make_engine(book, 1, stream.orders_max)
     feed(engine, stream.rows[: stream.seed_count], BATCH_MESSAGES_MAX)
     events: list[Int64Array] = []
     feed(engine, stream.rows[stream.seed_count :], BATCH_MESSAGES_MAX, events)
@@ -106,7 +105,7 @@ def speed_of(stream: Stream, book: str, batch: int, runs: int) -> Speed:
     best_calls = np.zeros(0, np.int64)
     message_count = len(stream.rows) - stream.seed_count
     for _ in range(runs):
-        engine = make_engine(book, 1, ORDERS_MAX)
+        engine = make_engine(book, 1, stream.orders_max)
         feed(engine, stream.rows[: stream.seed_count], BATCH_MESSAGES_MAX)
         calls = feed(engine, stream.rows[stream.seed_count :], batch)
         if not totals or calls.sum() < min(totals):
@@ -170,7 +169,7 @@ def deep(runs: int) -> dict[str, float]:
 
 def soak(stream: Stream, operation_count: int) -> dict[str, float]:
     """Repeat the stream on one engine; return its resident memory after the first pass and after the last."""
-    engine = make_engine("fast", 1, ORDERS_MAX)
+    engine = make_engine("fast", 1, stream.orders_max)
     everything = np.zeros((1, ROW_WIDTH), np.int64)
     everything[0, [TAG, MASS_CANCEL_SYMBOL_ID, MASS_CANCEL_SIDE]] = int(Tag.MASS_CANCEL), -1, -1
     done, first_kib = 0, 0

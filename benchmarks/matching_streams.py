@@ -60,12 +60,14 @@ class Stream:
         is_consensus: which of the two formats it has.
         rows: `[commands, ROW_WIDTH]`.
         seed_count: how many of the rows come before the part that is measured.
+        orders_max: capacity of an engine that takes the stream; about twice the orders that are open at once.
     """
 
     name: str
     is_consensus: bool
     rows: Int64Array
     seed_count: int
+    orders_max: int
 
 
 def load_stream(path: Path) -> Stream:
@@ -77,9 +79,9 @@ def load_stream(path: Path) -> Stream:
     with np.load(path) as arrays:
         columns = {name: arrays[name].astype(np.int64) for name in arrays.files}
     if "kind" in columns:
-        return Stream(path.stem, True, _consensus_rows(columns), 0)
+        return Stream(path.stem, True, _consensus_rows(columns), 0, 65_536)
     if "op" in columns:
-        return Stream(path.stem, False, _mixed_rows(columns), MIXED_SEED_ROWS)
+        return Stream(path.stem, False, _mixed_rows(columns), MIXED_SEED_ROWS, 32_768)
     raise ValueError(f"{path} must have an array kind or op, has {', '.join(columns)}")
 
 
@@ -126,6 +128,8 @@ def _put_cancels(rows: Int64Array, chosen: npt.NDArray[np.bool_], columns: dict[
 
 def canonical_sha256(events: Int64Array) -> str:
     """Return the SHA-256 of the canonical text of a consensus stream's events (`[events, ROW_WIDTH]`)."""
+    refusals = events[events[:, TAG] == TAG_BY_TYPE[Rejected], column(Rejected, "command")]
+    assert int(Tag.NEW_ORDER) not in refusals, "a new order was refused: the engine is too small for the stream"
     lines: list[str] = []
     keys = []
     for kind, (message, fields) in enumerate(_REPORTS):
