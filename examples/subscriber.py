@@ -3,13 +3,15 @@
 Usage: python examples/subscriber.py [RUN_DIR] [SYMBOL]
 
 It does all that docs/protocol.md asks of a subscriber: it notices gaps and new engines, asks for a snapshot until one
-comes, holds back what arrives meanwhile, drops what the snapshot holds, and says when the feed has gone silent. For
-every change of the best prices it prints the sequence of the book and both sides' best level.
+comes, holds back what arrives meanwhile, drops what the snapshot holds, checks its book against the engine's checksum,
+and says when the feed has gone silent. For every change of the best prices it prints the sequence of the book and both
+sides' best level.
 """
 
 import io
 import sys
 import time
+import zlib
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -19,6 +21,7 @@ import zmq
 
 RETRY_S = 0.25
 SILENCE_S = 3.0
+BOOK_CHECKSUM = 37  # the tag of the one message of the topic that is no order
 Order = tuple[int, int, int]  # side (0 buy, 1 sell), price in ticks, quantity in lots
 
 
@@ -60,20 +63,29 @@ class Book:
             if unpack(later)[0][0] >= self.epoch:
                 self.take(later)
 
-    def best(self, side: int) -> tuple[int, int] | None:
-        """Return price and quantity of the best level of a side, None if it is empty."""
-        prices = [price for order_side, price, _ in self.orders.values() if order_side == side]
-        if not prices:
-            return None
-        best = min(prices) if side else max(prices)
-        return best, sum(lots for at_side, price, lots in self.orders.values() if (at_side, price) == (side, best))
+    def levels(self, side: int) -> list[tuple[int, int]]:
+        """Return price and quantity of every level of a side, best first."""
+        sums: dict[int, int] = {}
+        for order_side, price, lots in self.orders.values():
+            if order_side == side:
+                sums[price] = sums.get(price, 0) + lots
+        return sorted(sums.items(), reverse=side == 0)
 
     def _apply(self, messages: list[list[int]]) -> None:
-        for _, order_id, side, price_ticks, lots in messages:
+        for tag, *fields in messages:
+            if tag == BOOK_CHECKSUM:
+                self.is_known = self.is_known and fields[0] == self._checksum()
+                continue
+            order_id, side, price_ticks, lots = fields
             if lots:
                 self.orders[order_id] = (side, price_ticks, lots)
             else:
                 self.orders.pop(order_id, None)
+
+    def _checksum(self) -> int:
+        """Return the CRC-32 that the engine sends every second of its ten best levels a side."""
+        best = self.levels(0)[:10] + self.levels(1)[:10]
+        return zlib.crc32(",".join(f"{price}:{lots}" for price, lots in best).encode())
 
 
 class Desk:
@@ -126,8 +138,8 @@ def main(run_dir: str = "run", symbol: str = "BTCUSDT") -> None:
         if not book.is_known:
             text = "waiting for the desk"
         else:
-            sides = [book.best(side) for side in (0, 1)]
-            text = "   ".join(f"{level[1] * lot} @ {level[0] * tick}" if level else "nothing" for level in sides)
+            sides = [book.levels(side)[:1] for side in (0, 1)]
+            text = "   ".join(f"{best[0][1] * lot} @ {best[0][0] * tick}" if best else "nothing" for best in sides)
         if text != shown:
             shown = text
             print(book.epoch, book.last, text, flush=True)
