@@ -29,7 +29,7 @@ check: setup
 	@.venv/bin/lint-imports
 
 bench: setup
-	@$(PY) -m benchmarks
+	@$(PY) -m benchmarks $(STREAMS)
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build *.egg-info

@@ -1,0 +1,27 @@
+"""All benchmarks, one after the other: `python -m benchmarks [FOLDER]`, on an idle machine.
+
+FOLDER holds streams for the matching engine (`*.npz`, see `python -m benchmarks.matching --help`); without it that one
+is left out, and said.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+
+def main(arguments: list[str]) -> int:
+    """Run them and return the first exit code that is not 0."""
+    streams = [path for folder in arguments for path in sorted(Path(folder).glob("*.npz"))]
+    runs = [["benchmarks.matching", "--stream", str(path)] for path in streams]
+    runs += [["benchmarks.wire"], ["benchmarks.journal"]]
+    code = 0
+    for run in runs:
+        print(f"\n== python -m {' '.join(run)}", flush=True)
+        code = code or subprocess.run([sys.executable, "-m", *run], check=False).returncode
+    if not streams:
+        print("\nmatching was left out: name a folder with streams, make bench STREAMS=FOLDER")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
