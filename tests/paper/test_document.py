@@ -1,0 +1,67 @@
+"""docs/paper.md against the code: its tables name every call and every stream, and nothing that is not there."""
+
+import re
+from pathlib import Path
+
+from paper.documents import exchange_info
+from paper.endpoints import ENDPOINTS
+from paper.filters import filter_documents
+from paper.orders import OrderKind
+from paper.socket_api import ENDPOINT_OF_METHOD
+from paper.streams import open_stream
+from tests.paper.desk import Desk
+
+TEXT = (Path(__file__).resolve().parents[2] / "docs" / "paper.md").read_text(encoding="utf-8")
+TESTERS = {
+    "sync": "test_ccxt.py",
+    "async": "test_ccxt_async.py",
+    "pro": "test_ccxt_pro.py",
+    "raw": "test_rest.py",
+}
+
+
+def rows(name: str) -> list[list[str]]:
+    """Return the cells of the table between two marks, without its head."""
+    table = TEXT.split(f"<!-- {name}:begin -->")[1].split(f"<!-- {name}:end -->")[0].strip()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+
+
+def test_it_names_every_call_with_its_weight_and_its_method() -> None:
+    """Supported is what the table of endpoints has."""
+    told = {}
+    for call, weight, method, supported, _ in rows("calls"):
+        if supported.startswith("yes"):
+            told[call.strip("`")] = weight if weight.isdecimal() else "by", method.strip("`")
+    method_of = {endpoint: method for method, endpoint in ENDPOINT_OF_METHOD.items()}
+    assert told == {
+        f"{endpoint.method} {endpoint.path.removeprefix('/api/v3/')}": (
+            str(endpoint.weight) if isinstance(endpoint.weight, int) else "by",
+            method_of[endpoint],
+        )
+        for endpoint in ENDPOINTS
+    }
+
+
+def test_it_names_clients_that_are_there() -> None:
+    """Every supported call and every stream has one."""
+    folder = Path(__file__).parent
+    for *_, supported, testers in [row for row in rows("calls") if row[3].startswith("yes")] + rows("streams"):
+        assert set(testers.split(", ")) <= TESTERS.keys(), (supported, testers)
+    assert all((folder / name).is_file() for name in TESTERS.values())
+
+
+def test_it_names_streams_that_are_there(desk: Desk) -> None:
+    """Each opens."""
+    names = [name for row in rows("streams") for name in re.findall(r"`([^`]+)`", row[0])]
+    assert len(names) > 10
+    assert all(open_stream(name, desk.exchange.market) for name in names), names
+
+
+def test_it_names_every_filter_and_type_of_order(desk: Desk) -> None:
+    """As exchangeInfo tells them."""
+    symbol = desk.exchange.symbols["BTCUSDT"]
+    for each in filter_documents(symbol):
+        assert each["filterType"] in TEXT
+    (told,) = exchange_info([symbol], 0)["symbols"]
+    assert told["orderTypes"] == [str(kind) for kind in OrderKind]
+    assert all(kind in TEXT for kind in told["orderTypes"])
