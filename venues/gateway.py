@@ -1,21 +1,36 @@
-"""A client of the TCP gateway: sends orders, receives execution reports."""
+"""Clients of the TCP gateway: send orders, receive execution reports.
 
+- `GatewayClient`: one connection and no name; what is open ends with it.
+- `GatewaySession`: a session with a name that survives lost connections, and our own end if we remember
+  `last_sequence`.
+- `venues.gateway_async.AsyncGatewaySession`: the same for asyncio.
+"""
+
+import contextlib
 import socket
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from types import TracebackType
 
 from bus.codec import MalformedMessageError, StreamDecoder, encode_all
 from bus.messages import Message
-from market.commands import AmendOrder, CancelOrder, NewOrder
+from market.clock import NS_PER_SECOND, monotonic_ns
+from market.codes import Side
+from market.commands import NewOrder
+from market.events import Event
 from market.feed_messages import InstrumentDefinition
+from venues.gateway_session import ClientCommand, GatewayError, SessionEnd, SessionRefusedError
 
+__all__ = ["GatewayClient", "GatewayError", "GatewaySession", "SessionRefusedError"]
 
-class GatewayError(Exception):
-    """The gateway cannot be reached, hung up, or speaks something else."""
+RECONNECT_PAUSE_S = 0.05
+PIECE_BYTES = 65_536
+HEARTBEATS_PER_IDLE = 3
 
 
 class GatewayClient:
-    """One connection to the gateway. Order ids are ours: any numbers from 1, each used once on this connection.
+    """One connection to the gateway, without a name. Order ids are ours: any numbers from 1 that rise.
 
     Args:
         host: the gateway's address.
@@ -30,11 +45,7 @@ class GatewayClient:
         self._timeout_s = timeout_s
         self._decoder = StreamDecoder()
         self.instruments: dict[str, InstrumentDefinition] = {}
-        try:
-            self._socket = socket.create_connection((host, port), timeout_s)
-        except OSError as error:
-            raise GatewayError(f"no gateway at {host}:{port}: {error.strerror or error}") from None
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket = _connected(host, port, timeout_s)
 
     def __enter__(self) -> "GatewayClient":
         return self
@@ -42,17 +53,13 @@ class GatewayClient:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self.close()
 
-    def send(self, commands: Sequence[NewOrder | CancelOrder | AmendOrder]) -> None:
+    def send(self, commands: Sequence[ClientCommand]) -> None:
         """Send commands.
 
         Raises:
             GatewayError: if the connection is lost; which commands arrived is then unknown.
         """
-        try:
-            self._socket.settimeout(self._timeout_s)
-            self._socket.sendall(encode_all(commands))
-        except OSError as error:
-            raise GatewayError(f"the gateway hung up: {error.strerror or error}") from None
+        _send(self._socket, encode_all(commands), self._timeout_s)
 
     def receive(self, timeout_s: float = 0.0) -> list[Message]:
         """Return what has arrived, waiting at most `timeout_s` for the first byte; instruments are also kept.
@@ -60,15 +67,7 @@ class GatewayClient:
         Raises:
             GatewayError: if the gateway hung up, or what it sent is not of the protocol.
         """
-        try:
-            self._socket.settimeout(timeout_s)
-            piece = self._socket.recv(65_536)
-        except (TimeoutError, BlockingIOError):
-            return []
-        except OSError as error:
-            raise GatewayError(f"the gateway hung up: {error.strerror or error}") from None
-        if not piece:
-            raise GatewayError("the gateway hung up")
+        piece = _receive(self._socket, timeout_s)
         try:
             messages = list(self._decoder.feed(piece))
         except MalformedMessageError as error:
@@ -81,3 +80,204 @@ class GatewayClient:
     def close(self) -> None:
         """Hang up: the gateway cancels what is still open of this connection."""
         self._socket.close()
+
+
+class GatewaySession:
+    """A session with a name. A lost connection is made again, what we missed comes, what got lost is sent again.
+
+    Call `receive` or iterate over `events` often: that is also when heartbeats are sent.
+
+    Args:
+        client_id: the session's name: letters, digits and ._-
+        host: the gateway's address.
+        port: its TCP port.
+        token: that belongs to the name, if the gateway wants one.
+        is_cancel_on_disconnect: whether our orders end with a connection.
+        last_sequence: of the last report that an earlier process of ours has had; 0 brings all that are kept.
+        reconnect_s: how long to try to reach the gateway.
+
+    Raises:
+        SessionRefusedError: if the gateway does not let us in.
+        GatewayError: if it cannot be reached.
+    """
+
+    def __init__(
+        self,
+        client_id: str,
+        host: str = "127.0.0.1",
+        port: int = 8083,
+        *,
+        token: str = "",
+        is_cancel_on_disconnect: bool = False,
+        last_sequence: int = 0,
+        reconnect_s: float = 30.0,
+    ) -> None:
+        self.state = SessionEnd(
+            client_id, token, is_cancel_on_disconnect=is_cancel_on_disconnect, last_sequence=last_sequence
+        )
+        self._address = (host, port)
+        self._reconnect_s = reconnect_s
+        self._socket: socket.socket | None = None
+        self._sent_ns = 0
+        self._waiting: list[Event] = []
+        self._connect()
+
+    def __enter__(self) -> "GatewaySession":
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+    def buy(self, symbol: str, price: Decimal | str, qty: Decimal | str, **options: int) -> int:
+        """Enter a bid and return its id; see `SessionEnd.new_order` for the arguments and errors."""
+        return self._enter(symbol, Side.BUY, price, qty, options)
+
+    def sell(self, symbol: str, price: Decimal | str, qty: Decimal | str, **options: int) -> int:
+        """Enter an offer, as `buy` does."""
+        return self._enter(symbol, Side.SELL, price, qty, options)
+
+    def cancel(self, order_id: int) -> None:
+        """Cancel an order of ours.
+
+        Raises:
+            KeyError: if it is not open.
+            GatewayError: as `send`.
+        """
+        self.send([self.state.cancel(order_id)])
+
+    def send(self, commands: Sequence[ClientCommand]) -> None:
+        """Send commands; ids of new orders must rise.
+
+        New orders that get lost with a connection are sent again by themselves; other commands are not.
+
+        Raises:
+            GatewayError: if the connection is lost, and cannot be made again.
+        """
+        orders = [command for command in commands if isinstance(command, NewOrder)]
+        for order in orders:
+            self.state.remember(order)
+        self._send(encode_all(commands), is_resent=len(orders) == len(commands))
+
+    def receive(self, timeout_s: float = 0.0) -> list[Event]:
+        """Return new reports, each once and in order, waiting at most `timeout_s` for the first byte.
+
+        Raises:
+            SessionRefusedError: if the gateway has ended the session.
+            GatewayError: if it is gone, and does not come back.
+        """
+        events, self._waiting = self._waiting, []
+        if events:
+            return events
+        try:
+            self._beat()
+            assert self._socket is not None, "connected by now"
+            return self._take(_receive(self._socket, timeout_s))
+        except SessionRefusedError:
+            raise
+        except GatewayError:
+            self._connect()
+            events, self._waiting = self._waiting, []
+            return events
+
+    def events(self) -> Iterator[Event]:
+        """Yield reports for ever; raises as `receive`."""
+        while True:
+            yield from self.receive(self.state.idle_ms / 1_000 / HEARTBEATS_PER_IDLE)
+
+    def logout(self, *, is_final: bool = False) -> None:
+        """Leave; with `is_final` the gateway cancels what is open and forgets the session."""
+        if self._socket is not None:
+            with contextlib.suppress(GatewayError):
+                _send(self._socket, self.state.logout(is_final=is_final), self._reconnect_s)
+        self.close()
+
+    def close(self) -> None:
+        """Hang up; the session goes on, and its orders unless they are cancelled on disconnect."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _enter(self, symbol: str, side: Side, price: Decimal | str, qty: Decimal | str, options: dict[str, int]) -> int:
+        order = self.state.new_order(symbol, side, Decimal(price), Decimal(qty), **options)
+        self._send(encode_all([order]), is_resent=True)
+        return order.order_id
+
+    def _send(self, data: bytes, *, is_resent: bool) -> None:
+        """Send; what is lost with the connection is sent again here unless the session does so by itself."""
+        try:
+            assert self._socket is not None, "connected by now"
+            _send(self._socket, data, self._reconnect_s)
+        except GatewayError:
+            self._connect()
+            if not is_resent:
+                raise
+        self._sent_ns = monotonic_ns()
+
+    def _take(self, piece: bytes) -> list[Event]:
+        answer = self.state.receive(piece)
+        if answer.to_send:
+            assert self._socket is not None, "connected by now"
+            _send(self._socket, answer.to_send, self._reconnect_s)
+            self._sent_ns = monotonic_ns()
+        return answer.events
+
+    def _beat(self) -> None:
+        pause_ns = self.state.idle_ms * NS_PER_SECOND // 1_000 // HEARTBEATS_PER_IDLE
+        if monotonic_ns() - self._sent_ns > pause_ns:
+            self._send(self.state.heartbeat(), is_resent=True)
+
+    def _connect(self) -> None:
+        deadline = time.monotonic() + self._reconnect_s
+        while True:
+            self.close()
+            try:
+                self._log_on()
+            except SessionRefusedError:
+                raise
+            except GatewayError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(RECONNECT_PAUSE_S)
+            else:
+                return
+
+    def _log_on(self) -> None:
+        self._socket = _connected(*self._address, self._reconnect_s)
+        _send(self._socket, self.state.logon(), self._reconnect_s)
+        deadline = time.monotonic() + self._reconnect_s
+        while not self.state.is_logged_on:
+            self._waiting += self._take(_receive(self._socket, 0.1))
+            if time.monotonic() > deadline:
+                raise GatewayError("the gateway does not answer")
+        self._sent_ns = monotonic_ns()
+
+
+def _connected(host: str, port: int, timeout_s: float) -> socket.socket:
+    try:
+        connection = socket.create_connection((host, port), timeout_s)
+    except OSError as error:
+        raise GatewayError(f"no gateway at {host}:{port}: {error.strerror or error}") from None
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
+def _send(connection: socket.socket, data: bytes, timeout_s: float) -> None:
+    try:
+        connection.settimeout(timeout_s)
+        connection.sendall(data)
+    except OSError as error:
+        raise GatewayError(f"the gateway hung up: {error.strerror or error}") from None
+
+
+def _receive(connection: socket.socket, timeout_s: float) -> bytes:
+    """Return what has arrived, nothing after the timeout."""
+    try:
+        connection.settimeout(timeout_s)
+        piece = connection.recv(PIECE_BYTES)
+    except (TimeoutError, BlockingIOError):
+        return b""
+    except OSError as error:
+        raise GatewayError(f"the gateway hung up: {error.strerror or error}") from None
+    if not piece:
+        raise GatewayError("the gateway hung up")
+    return piece

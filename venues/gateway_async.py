@@ -1,0 +1,158 @@
+"""A client of the TCP gateway for asyncio."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Sequence
+from decimal import Decimal
+from types import TracebackType
+
+from bus.codec import encode_all
+from market.codes import Side
+from market.commands import NewOrder
+from market.events import Event
+from venues.gateway import HEARTBEATS_PER_IDLE, PIECE_BYTES, RECONNECT_PAUSE_S
+from venues.gateway_session import ClientCommand, GatewayError, SessionEnd, SessionRefusedError
+
+
+class AsyncGatewaySession:
+    """A GatewaySession for asyncio; the arguments are the same. Use it with `async with`."""
+
+    def __init__(
+        self,
+        client_id: str,
+        host: str = "127.0.0.1",
+        port: int = 8083,
+        *,
+        token: str = "",
+        is_cancel_on_disconnect: bool = False,
+        last_sequence: int = 0,
+        reconnect_s: float = 30.0,
+    ) -> None:
+        self.state = SessionEnd(
+            client_id, token, is_cancel_on_disconnect=is_cancel_on_disconnect, last_sequence=last_sequence
+        )
+        self._address = (host, port)
+        self._reconnect_s = reconnect_s
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._waiting: list[Event] = []
+
+    async def __aenter__(self) -> "AsyncGatewaySession":
+        await self._connect()
+        return self
+
+    async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        await self.close()
+
+    async def buy(self, symbol: str, price: Decimal | str, qty: Decimal | str, **options: int) -> int:
+        """Enter a bid and return its id; see `SessionEnd.new_order` for the arguments and errors."""
+        return await self._enter(symbol, Side.BUY, price, qty, options)
+
+    async def sell(self, symbol: str, price: Decimal | str, qty: Decimal | str, **options: int) -> int:
+        """Enter an offer, as `buy` does."""
+        return await self._enter(symbol, Side.SELL, price, qty, options)
+
+    async def cancel(self, order_id: int) -> None:
+        """Cancel an order of ours; raises KeyError if it is not open, else as `send`."""
+        await self.send([self.state.cancel(order_id)])
+
+    async def send(self, commands: Sequence[ClientCommand]) -> None:
+        """Send commands; ids of new orders must rise.
+
+        A new order that gets lost with a connection is sent again by the next one, other commands are not.
+        """
+        for command in commands:
+            if isinstance(command, NewOrder):
+                self.state.remember(command)
+        await self._send(encode_all(commands))
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Yield reports for ever, each once and in order; heartbeats are sent while it waits.
+
+        Raises:
+            SessionRefusedError: if the gateway has ended the session.
+            GatewayError: if it is gone, and does not come back.
+        """
+        while True:
+            waiting, self._waiting = self._waiting, []
+            for event in waiting:
+                yield event
+            try:
+                self._waiting += await self._receive(self.state.idle_ms / 1_000 / HEARTBEATS_PER_IDLE)
+            except SessionRefusedError:
+                raise
+            except GatewayError:
+                await self._connect()
+
+    async def logout(self, *, is_final: bool = False) -> None:
+        """Leave; with `is_final` the gateway cancels what is open and forgets the session."""
+        await self._send(self.state.logout(is_final=is_final))
+        await self.close()
+
+    async def close(self) -> None:
+        """Hang up; the session goes on, and its orders unless they are cancelled on disconnect."""
+        if self._streams is not None:
+            _, writer = self._streams
+            self._streams = None
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    async def _enter(
+        self, symbol: str, side: Side, price: Decimal | str, qty: Decimal | str, options: dict[str, int]
+    ) -> int:
+        order = self.state.new_order(symbol, side, Decimal(price), Decimal(qty), **options)
+        await self._send(encode_all([order]))
+        return order.order_id
+
+    async def _send(self, data: bytes) -> None:
+        """Send; that the connection is lost is for who receives to see."""
+        if self._streams is not None:
+            with contextlib.suppress(OSError):
+                self._streams[1].write(data)
+                await self._streams[1].drain()
+
+    async def _receive(self, timeout_s: float) -> list[Event]:
+        """Return new reports; after a while without any send a heartbeat, and return none."""
+        if self._streams is None:
+            raise GatewayError("not connected")
+        try:
+            piece = await asyncio.wait_for(self._streams[0].read(PIECE_BYTES), timeout_s)
+        except TimeoutError:
+            await self._send(self.state.heartbeat())
+            return []
+        except OSError as error:
+            raise GatewayError(f"the gateway hung up: {error.strerror or error}") from None
+        if not piece:
+            raise GatewayError("the gateway hung up")
+        answer = self.state.receive(piece)
+        await self._send(answer.to_send)
+        return answer.events
+
+    async def _connect(self) -> None:
+        deadline = time.monotonic() + self._reconnect_s
+        while True:
+            await self.close()
+            try:
+                await self._log_on()
+            except SessionRefusedError:
+                raise
+            except GatewayError:
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(RECONNECT_PAUSE_S)
+            else:
+                return
+
+    async def _log_on(self) -> None:
+        host, port = self._address
+        try:
+            self._streams = await asyncio.wait_for(asyncio.open_connection(host, port), self._reconnect_s)
+        except (TimeoutError, OSError) as error:
+            raise GatewayError(f"no gateway at {host}:{port}: {error}") from None
+        await self._send(self.state.logon())
+        deadline = time.monotonic() + self._reconnect_s
+        while not self.state.is_logged_on:
+            self._waiting += await self._receive(self._reconnect_s)
+            if time.monotonic() > deadline:
+                raise GatewayError("the gateway does not answer")
