@@ -156,6 +156,7 @@ async def _serve(node: Node) -> None:
             await asyncio.sleep(TICK_MS / 1_000)
         node.ready(http=url_of(listener))
         while True:
+            ledger.check()
             node.show(open_orders=len(ledger.open_orders), is_connected=exchange.is_connected)
             await asyncio.sleep(1)
 

@@ -173,10 +173,8 @@ class Ledger:
         for order in self.open_orders.values():
             key = order.account, order.locked_asset
             needed[key] = needed.get(key, 0) + order.locked_units()
-        for account in {order.account for order in self.open_orders.values()}:
-            for asset, wallet in self.wallets.of(account).items():
-                expected = needed.get((account, asset), 0)
-                assert wallet.locked == expected, f"account {account} {asset}: locked {wallet.locked}, needs {expected}"
+        locked = self.wallets.locked()
+        assert locked == needed, f"locked but not needed, or needed but not locked: {locked.items() ^ needed.items()}"
 
     def _set_counter(self, name: str, value: int) -> None:
         self._counters_before.setdefault(name, self._counters.get(name, 0))

@@ -68,6 +68,10 @@ class Wallets:
         self._move(giver, asset, -units, 0)
         self._move(taker, asset, units, 0)
 
+    def locked(self) -> dict[tuple[int, str], int]:
+        """Return what is set aside, by account and asset, where it is not zero."""
+        return {key: wallet.locked for key, wallet in self._wallets.items() if wallet.locked}
+
     def totals(self) -> dict[str, int]:
         """Return the sum over all accounts by asset; all are zero unless there is a bug."""
         sums: dict[str, int] = {}
