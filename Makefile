@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: setup up test check bench clean
+.PHONY: setup up test nightly check bench clean
 
 setup: .venv/ready
 
@@ -19,8 +19,12 @@ setup: .venv/ready
 up: setup
 	@exec $(PY) cli.py up
 
+# Two workers, a test file each at a time: most tests wait for processes, so this halves the time even on two cores.
 test: setup
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n 2 --dist loadfile
+
+nightly: setup
+	@$(PY) -m tests.model.nightly --commands 10000000
 
 check: setup
 	@$(PY) -m ruff check .
