@@ -131,11 +131,15 @@ class DeskEngine:
         if exchange is None:
             return events
         self.report(exchange)
+        self.publish(exchange, events)
+        return events
+
+    def publish(self, exchange: Exchange, events: Sequence[Event]) -> None:
+        """Tell the exchange of the trades among the events, as the book feed does."""
         for event in events:
             if isinstance(event, Executed):
                 trade = BookTrade(event.trade_id, event.price_ticks, event.qty_lots, event.taker_side)
                 exchange.market.on_trades(self.epoch, event.symbol_id, [trade], event.time_ns)
-        return events
 
     def _match(self, commands: Sequence[Command]) -> list[Event]:
         events: list[Event] = []

@@ -150,5 +150,6 @@ class Server:
 
     def _pump(self) -> None:
         if self.is_answering:
-            self._desk.engine.pump(self._desk.exchange)
+            events = self._desk.engine.pump(self._desk.exchange)
+            self._desk.engine.publish(self._desk.exchange, events)
             self._desk.exchange.market.on_book()

@@ -16,6 +16,8 @@ TESTERS = {
     "sync": "test_ccxt.py",
     "async": "test_ccxt_async.py",
     "pro": "test_ccxt_pro.py",
+    "python": "programs/python_binance.py",
+    "node": "programs/binance_api_node.cjs",
     "raw": "test_rest.py",
 }
 
