@@ -76,6 +76,9 @@ class Ledger:
         )
         self.open_orders: dict[int, Order] = {row[0]: order_of_row(row, self.symbols) for row in open_rows}
         self._open_by_client_id = {(each.account, each.client_order_id): each for each in self.open_orders.values()}
+        self._open_by_account: dict[int, dict[int, Order]] = {}
+        for order in self.open_orders.values():
+            self._open_by_account.setdefault(order.account, {})[order.order_id] = order
         self._counters_before: dict[str, int] = {}
         self._orders_before: dict[int, tuple[Order, Order]] = {}
         self._new_trades: list[AccountTrade] = []
@@ -131,11 +134,8 @@ class Ledger:
 
     def open_orders_of(self, account: int, symbol: Symbol | None = None) -> list[Order]:
         """Return the account's open orders, of a symbol or all, oldest first."""
-        return [
-            order
-            for order in self.open_orders.values()
-            if order.account == account and (symbol is None or order.symbol is symbol)
-        ]
+        orders = self._open_by_account.get(account, {}).values()
+        return [order for order in orders if symbol is None or order.symbol is symbol]
 
     def change(self, order: Order) -> Order:
         """Announce that an order is new or about to change; it is saved, or taken back, with the transaction."""
@@ -198,8 +198,10 @@ class Ledger:
             if order.status.is_open:
                 self.open_orders[order.order_id] = order
                 self._open_by_client_id[key] = order
+                self._open_by_account.setdefault(order.account, {})[order.order_id] = order
             elif self.open_orders.pop(order.order_id, None) is not None:
                 self._open_by_client_id.pop(key)
+                self._open_by_account[order.account].pop(order.order_id)
         self.wallets.settle()
         self._clear()
 
