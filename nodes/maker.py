@@ -7,6 +7,7 @@ venue knows better. Orders are recognised by a client order id that starts with 
 import itertools
 import random
 import secrets
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -32,6 +33,8 @@ from venues.venue import (
 DEPTH_LEVELS = 20
 BACK_OFF_NS_MAX = 10 * NS_PER_SECOND
 REFUSED_PAUSE_NS = 2 * NS_PER_SECOND
+STOP_NS_MAX = 1_500 * NS_PER_MS  # for the cancels of a stop; the supervisor waits for 2 s
+STOP_RETRY_S = 0.05
 
 
 class MakerNode:
@@ -182,15 +185,25 @@ class MakerNode:
         self._node.show(mid=mid, bid=quotes.get("buy"), ask=quotes.get("sell"), **self._counts)
 
     def stop(self) -> None:
-        """Cancel what is ours at the venue, and hang up on the gateway."""
+        """Cancel what is ours at the venue, trying again while there is time, and hang up on the gateway."""
+        deadline_ns = monotonic_ns() + STOP_NS_MAX
+        while (error := self._cancel_own()) is not None:
+            if isinstance(error, VenueKeysError) or monotonic_ns() > deadline_ns:
+                self._node.log.error("own orders may be left at the venue", why=str(error), prefix=self._prefix)
+                break
+            time.sleep(STOP_RETRY_S)
+        if self._mirror is not None:
+            self._mirror.close()
+
+    def _cancel_own(self) -> VenueError | None:
+        """Cancel our open orders; return what the venue failed with, if it did."""
         try:
             for order in self._own_orders():
                 self._venue.cancel(self._instrument, order.order_id)
                 self._node.log.info("cancelled on stop", side=order.side.name, order_id=order.order_id)
         except VenueError as error:
-            self._node.log.error("own orders may be left at the venue", why=str(error), prefix=self._prefix)
-        if self._mirror is not None:
-            self._mirror.close()
+            return error
+        return None
 
 
 def _client_order_ids(prefix: str) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bus.topology import Source, source_of_order
 from market.codes import Side
 from nodes.desk_client import desk_status
 from tests.desk.desk_process import BTCUSDT, Desk, short_directory, until
@@ -138,9 +139,11 @@ def test_killed_desk_gives_back_open_orders_in_the_book(trading_desk: Desk) -> N
     assert after == before
     assert venue.balances()["BTC"].total == total
 
-    def ids_in_book() -> set[int]:
+    def ids_in_book(source: Source) -> set[int]:
         book = trading_desk.get("/api/orderbook")
-        return {order["id"] for side in ("bids", "asks") for level in book[side] for order in level["orders"]}
+        ids = {order["id"] for side in ("bids", "asks") for level in book[side] for order in level["orders"]}
+        return {order_id for order_id in ids if source_of_order(order_id) == source}
 
-    assert {int(order.order_id) for order in after} == ids_in_book()
+    assert {int(order.order_id) for order in after} == ids_in_book(Source.PAPER)
+    assert len(ids_in_book(Source.FLOW)) > 100, "the journal brings everybody's orders back"
     trading_desk.stop()

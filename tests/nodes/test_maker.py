@@ -18,13 +18,13 @@ from nodes.node import Node
 from nodes.settings import load_settings
 from tests.desk.desk_process import short_directory
 from venues.binance import RECV_WINDOW_MS
-from venues.venue import VenueRefusedError, VenueUnknownError
+from venues.venue import VenueRefusedError, VenueUnavailableError, VenueUnknownError
 
 PREFIX = "tb-mine-"
 
 
 class ScriptedVenue:
-    """Keeps orders like a venue; `place` first raises what `fates` holds."""
+    """Keeps orders like a venue; `place` first raises what `fates` holds, `cancel` what `cancel_fates` holds."""
 
     name = "scripted"
 
@@ -32,6 +32,7 @@ class ScriptedVenue:
         self.orders: dict[str, VenueOrder] = {}
         self.mid_ticks = 9_138_500
         self.fates: list[Exception] = []
+        self.cancel_fates: list[Exception] = []
         self.does_arrive = False  # whether an order whose reply is lost was taken in
         self.places = 0
         self.cancels: list[str] = []
@@ -72,6 +73,8 @@ class ScriptedVenue:
         return order
 
     def cancel(self, instrument: Instrument, order_id: str) -> None:
+        if self.cancel_fates:
+            raise self.cancel_fates.pop(0)
         self.cancels.append(order_id)
         self.orders.pop(order_id, None)
 
@@ -201,6 +204,26 @@ def test_stop_cancels_everything_of_ours(quoting: MakerNode, venue: ScriptedVenu
     quoting.cycle()
     quoting.stop()
     assert venue.orders == {}
+
+
+def test_stop_tries_again_while_the_venue_is_away(quoting: MakerNode, venue: ScriptedVenue) -> None:
+    """The exchange may be coming back from a restart just then: orders were left there at the first error."""
+    quoting.cycle()
+    venue.cancel_fates = [VenueRefusedError("internal error", -1001), VenueUnavailableError("out of reach")]
+    quoting.stop()
+    assert venue.orders == {}
+
+
+def test_stop_gives_up_when_its_time_is_over(
+    quoting: MakerNode, venue: ScriptedVenue, now: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The supervisor kills what does not stop in time; so the maker says what it leaves, and ends."""
+    quoting.cycle()
+    venue.cancel_fates = [VenueUnavailableError("out of reach")] * 1_000
+    monkeypatch.setattr(maker.time, "sleep", lambda _: now.__setitem__(0, now[0] + maker.STOP_NS_MAX // 3))
+    quoting.stop()
+    assert len(venue.orders) == 2
+    assert 2 <= 1_000 - len(venue.cancel_fates) <= 5
 
 
 def test_prefix_is_made_up_once_for_a_run_directory(tmp_path: Path) -> None:
