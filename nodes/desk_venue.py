@@ -20,6 +20,10 @@ def desk_venue(settings: Settings) -> BinanceVenue:
         try:
             pair = load_keys(settings.keys_file)
         except KeyFileError as error:
+            if not settings.keys_file.exists():
+                raise VenueKeysError(
+                    f"no paper exchange has run in {settings.run_dir}; start the desk with: python cli.py up"
+                ) from None
             raise VenueKeysError(f"no keys for the paper exchange: {error}") from None
         api_key, secret = pair.api_key, pair.secret
     else:
