@@ -256,7 +256,7 @@ def _set_halted(run_dir: Path | None, symbol: str | None, *, is_halted: bool, is
     from nodes.operator import set_halted
 
     settings = _settings(run_dir=run_dir, symbol=symbol).settings
-    print(set_halted(settings.run_dir, symbol, is_halted=is_halted, is_cancelling=is_cancelling))
+    print(set_halted(settings, symbol, is_halted=is_halted, is_cancelling=is_cancelling))
 
 
 @app.command()

@@ -40,6 +40,7 @@ class Instrument:
         tick_size: smallest step of a price, quote per base.
         lot_size: smallest step of a quantity, base.
         min_notional: smallest price x quantity of an order, quote.
+        max_position: the most of the base asset that an account may come to own by buying; None: any.
     """
 
     symbol_id: int
@@ -49,6 +50,7 @@ class Instrument:
     tick_size: Decimal
     lot_size: Decimal
     min_notional: Decimal = Decimal(5)
+    max_position: Decimal | None = None
 
     def price_to_ticks(self, price: Decimal) -> int:
         """Return `price` in ticks, exactly.
@@ -111,4 +113,5 @@ def default_instruments() -> tuple[Instrument, ...]:
     return (
         Instrument(0, "BTCUSDT", "BTC", "USDT", Decimal("0.01"), Decimal("0.00001")),
         Instrument(1, "ETHUSDT", "ETH", "USDT", Decimal("0.01"), Decimal("0.0001")),
+        Instrument(2, "BNBUSDT", "BNB", "USDT", Decimal("0.01"), Decimal("0.001")),
     )

@@ -1,7 +1,7 @@
 """The api's node: serves its own replica of the book feed over HTTP, and never asks the engine for a request."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sanic.exceptions import BadRequest, NotFound, ServiceUnavailable
 from sanic.request import Request
@@ -13,7 +13,7 @@ from bus.subscriber import FeedSubscriber
 from market.clock import NS_PER_MS, monotonic_ns
 from market.codes import Side
 from market.exact_json import dumps
-from market.instrument import Instrument, default_instruments, text_of_steps
+from market.instrument import Instrument, text_of_steps
 from market.limits import TRADES_KEPT_MAX
 from nodes.http import HttpApp, allow_loopback_names_only, bind, new_app, serve, stop, url_of
 from nodes.node import Node, run_async
@@ -26,10 +26,15 @@ RENDERED_MAX = 64  # documents kept: a book has one for each depth that is asked
 class BookViews:
     """The JSON documents, rendered from the replicas; a book's bytes are rendered once per sequence and depth."""
 
-    def __init__(self, subscriber: FeedSubscriber, clock: Callable[[], int] = monotonic_ns) -> None:
+    def __init__(
+        self,
+        subscriber: FeedSubscriber,
+        instruments: Sequence[Instrument],
+        clock: Callable[[], int] = monotonic_ns,
+    ) -> None:
         self._subscriber = subscriber
         self._clock = clock
-        self._instruments = {instrument.symbol: instrument for instrument in default_instruments()}
+        self._instruments = {instrument.symbol: instrument for instrument in instruments}
         self._rendered: dict[tuple[str, int], tuple[tuple[int, int], str]] = {}
 
     @property
@@ -137,10 +142,10 @@ def _add_routes(app: HttpApp, views: BookViews, symbol: str) -> None:
 async def _serve(node: Node) -> None:
     settings = node.settings
     listener = bind(settings.api.host, settings.api.port)
-    symbols = [instrument.symbol for instrument in default_instruments()]
+    symbols = [instrument.symbol for instrument in settings.instruments]
     topics = [topic(symbol) for symbol in symbols for topic in (book_topic, trades_topic, best_topic)]
     subscriber = FeedSubscriber(settings.run_dir, topics)
-    views = BookViews(subscriber)
+    views = BookViews(subscriber, settings.instruments)
     app = new_app("tickbus_api")
     allow_loopback_names_only(app, settings.api.host)
     _add_routes(app, views, settings.symbol)

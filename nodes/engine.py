@@ -21,7 +21,6 @@ from engine.matching_engine import make_engine
 from engine.matching_engine import warm as warm_engine
 from engine.wire import warm as warm_codec
 from market.clock import NS_PER_MS, monotonic_ns, time_ns
-from market.instrument import default_instruments
 from market.limits import BATCH_MESSAGES_MAX
 from nodes.engine_core import EngineCore, journal_epoch
 from nodes.node import Node, NodeError
@@ -129,7 +128,9 @@ class EngineNode:
             sequence=self._core.engine.sequence,
             commands=self._core.command_count,
             live_orders=self._core.engine.live_order_count,
-            halted=[default_instruments()[symbol_id].symbol for symbol_id in sorted(self._core.halted_symbols)],
+            halted=[
+                self._node.settings.instruments[symbol_id].symbol for symbol_id in sorted(self._core.halted_symbols)
+            ],
             journal=f"{self._journal.mode} {self._journal.sequence}",
             bad_frames=self._bad_frame_count + self._core.malformed_count,
         )
@@ -137,7 +138,7 @@ class EngineNode:
 
 def engine_capacity(settings: Settings) -> Capacity:
     """Return how much the engine of these settings holds."""
-    return Capacity(symbol_count=len(default_instruments()), orders_max=settings.engine.orders_max)
+    return Capacity(symbol_count=len(settings.instruments), orders_max=settings.engine.orders_max)
 
 
 def make_core(settings: Settings, folder: Path, mode: JournalMode) -> tuple[EngineCore, Journal]:
@@ -151,7 +152,7 @@ def make_core(settings: Settings, folder: Path, mode: JournalMode) -> tuple[Engi
     capacity = engine_capacity(settings)
     journal = Journal(folder, capacity, epoch, mode, int(settings.engine.group_ms * NS_PER_MS))
     engine = make_engine(settings.engine.book, capacity.symbol_count, capacity.orders_max, capacity.pages_max)
-    return EngineCore(engine, default_instruments(), epoch, feed_epoch, capacity.orders_max, journal), journal
+    return EngineCore(engine, settings.instruments, epoch, feed_epoch, capacity.orders_max, journal), journal
 
 
 def recovered_core(node: Node) -> tuple[EngineCore, Journal]:

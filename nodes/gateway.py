@@ -23,7 +23,6 @@ from market.clock import NS_PER_SECOND, monotonic_ns, time_ns
 from market.codes import RejectReason, Tag
 from market.commands import MassCancel
 from market.events import Rejected
-from market.instrument import default_instruments
 from market.limits import BATCH_MESSAGES_MAX, COMMANDS_IN_FLIGHT_MAX, TCP_SESSIONS_MAX
 from market.session_messages import Heartbeat, LoggedOn, Logon, Logout
 from nodes.gateway_client import ClientConnection, SlowReaderError
@@ -48,7 +47,7 @@ class GatewayNode:
         self._node = node
         self._settings = node.settings.gateway
         self._loop: PollLoop = node.poll_loop()
-        limits = session_limits(self._settings)
+        limits = session_limits(self._settings, node.settings.instruments)
         self._desk = SessionDesk(limits, node.settings.engine.orders_max, Source.GATEWAY, self._settings.kept_bytes)
         self._desk.warm()
         self._tokens = load_tokens(self._settings.tokens_file) if self._settings.tokens_file else None
@@ -125,7 +124,7 @@ class GatewayNode:
             return
         connection = ClientConnection(self._loop, accepted, f"{host}:{port}", monotonic_ns())
         self._connections.add(connection)
-        connection.say(encode_all([definition_of(instrument) for instrument in default_instruments()]))
+        connection.say(encode_all([definition_of(instrument) for instrument in self._node.settings.instruments]))
         self._serve(connection)
 
     def _on_client(self, connection: ClientConnection) -> None:

@@ -1,14 +1,16 @@
 """The limits of a session as the gateway's settings give them, in ticks and lots."""
 
-from market.instrument import Instrument, default_instruments
+from collections.abc import Sequence
+
+from market.instrument import Instrument
 from market.limits import ID_MAX
 from nodes.settings import GatewaySettings, symbol_quantities
 from sessions.session_state import SessionLimits, SymbolLimits
 
 
-def session_limits(settings: GatewaySettings) -> SessionLimits:
-    """Return what one session may do."""
-    quantities = symbol_quantities(settings.qty_max)
+def session_limits(settings: GatewaySettings, instruments: Sequence[Instrument]) -> SessionLimits:
+    """Return what one session may do in each of `instruments`."""
+    quantities = symbol_quantities(settings.qty_max, [instrument.symbol for instrument in instruments])
 
     def of_symbol(instrument: Instrument) -> SymbolLimits:
         qty = quantities.get(instrument.symbol)
@@ -16,5 +18,5 @@ def session_limits(settings: GatewaySettings) -> SessionLimits:
         notional_max = int(settings.notional_max // instrument.notional_unit) if settings.notional_max else ID_MAX
         return SymbolLimits(min(qty_lots_max, ID_MAX), min(notional_max, ID_MAX))
 
-    symbols = tuple(map(of_symbol, default_instruments()))
+    symbols = tuple(map(of_symbol, instruments))
     return SessionLimits(settings.messages_per_s, settings.open_orders_max, settings.price_band, symbols)

@@ -10,14 +10,14 @@ from bus.topology import Source
 from market.clock import monotonic_ns, time_ns
 from market.commands import Command, HaltSymbol, MassCancel
 from market.events import Event, Halted, Rejected
-from market.instrument import default_instruments
 from nodes.desk_client import DeskError
+from nodes.settings import Settings
 
 ANSWER_S_MAX = 3.0
 ALL_SYMBOLS = -1
 
 
-def set_halted(run_dir: Path, symbol: str | None, *, is_halted: bool, is_cancelling: bool) -> str:
+def set_halted(settings: Settings, symbol: str | None, *, is_halted: bool, is_cancelling: bool) -> str:
     """Halt or resume `symbol`, or every symbol, and return what the engine says.
 
     Args:
@@ -26,13 +26,13 @@ def set_halted(run_dir: Path, symbol: str | None, *, is_halted: bool, is_cancell
     Raises:
         DeskError: if no engine answers.
     """
-    symbols = [instrument.symbol for instrument in default_instruments()]
+    symbols = [instrument.symbol for instrument in settings.instruments]
     symbol_id = ALL_SYMBOLS if symbol is None else symbols.index(symbol)
     now_ns = time_ns()
     commands: list[Command] = [HaltSymbol(symbol_id, int(is_halted), now_ns)]
     if is_cancelling:
         commands.append(MassCancel(symbol_id, time_ns=now_ns))
-    events = _told(run_dir, commands)
+    events = _told(settings.run_dir, commands)
     if rejected := [event for event in events if isinstance(event, Rejected)]:
         raise DeskError(f"the engine refused: {rejected[0]}")
     changed = [symbols[event.symbol_id] for event in events if isinstance(event, Halted)]

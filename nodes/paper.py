@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Sequence
 
 from bus.channel import wait_readable
 from bus.feed import book_topic, trades_topic
@@ -11,10 +12,9 @@ from bus.subscriber import FeedSubscriber
 from bus.topology import Source
 from market.clock import monotonic_ns, time_ns
 from market.depth import Depth
-from market.instrument import default_instruments
 from nodes.http import bind, serve, stop, url_of
 from nodes.node import Node, NodeError, run_async
-from nodes.settings import PaperSettings
+from nodes.settings import Settings
 from paper.account_folder import AccountFolder
 from paper.accounts import KeyFileError, load_or_create_token
 from paper.admin import Admin
@@ -33,9 +33,9 @@ TOKEN_FILE = "admin.token"  # noqa: S105 - the name of a file
 class FeedBook:
     """The public book as the feed tells it; empty, never stale, while the engine is silent."""
 
-    def __init__(self, subscriber: FeedSubscriber) -> None:
+    def __init__(self, subscriber: FeedSubscriber, symbols: Sequence[str]) -> None:
         self._subscriber = subscriber
-        self._symbols = [instrument.symbol for instrument in default_instruments()]
+        self._symbols = symbols
 
     def depth(self, symbol_id: int, level_count: int) -> Depth:
         """Return the best `level_count` levels of each side."""
@@ -59,7 +59,7 @@ class PaperNode:
         self._exchange = exchange
         self._source = source
         self._subscriber = subscriber
-        self._symbols = [instrument.symbol for instrument in default_instruments()]
+        self._symbols = [instrument.symbol for instrument in node.settings.instruments]
         self._epoch = 0  # of the order link: the engine's trades are numbered anew when it changes, not with the feed's
         self._last_trade: dict[tuple[int, int], int] = defaultdict(int)  # by (epoch, symbol id)
 
@@ -122,11 +122,11 @@ async def _serve(node: Node) -> None:
     try:
         accounts = account_folder.load()
         token = load_or_create_token(folder / TOKEN_FILE)
-        ledger = Ledger(folder / LEDGER_FILE, default_instruments())
+        ledger = Ledger(folder / LEDGER_FILE, settings.instruments)
     except (KeyFileError, LedgerError) as error:
         raise NodeError(str(error)) from None
     listener = bind(settings.paper.host, settings.paper.port)
-    symbols = [instrument.symbol for instrument in default_instruments()]
+    symbols = [instrument.symbol for instrument in settings.instruments]
     subscriber = FeedSubscriber(
         settings.run_dir, [topic(symbol) for symbol in symbols for topic in (book_topic, trades_topic)]
     )
@@ -134,10 +134,10 @@ async def _serve(node: Node) -> None:
     exchange = Exchange(
         ledger,
         source,
-        FeedBook(subscriber),
+        FeedBook(subscriber, symbols),
         first_order_id=Source.PAPER.first_order_id,
         first_owner=Source.PAPER.first_owner,
-        commission=_commission(settings.paper),
+        commission=_commission(settings),
     )
     for number in accounts.numbers:
         exchange.open_account(number)
@@ -169,8 +169,15 @@ async def _serve(node: Node) -> None:
         ledger.close()
 
 
-def _commission(settings: PaperSettings) -> Commission:
-    return Commission(maker=settings.maker_fee, taker=settings.taker_fee)
+def _commission(settings: Settings) -> Commission:
+    maker, taker = settings.paper.maker_fee, settings.paper.taker_fee
+    by_symbol = {
+        each.symbol: Commission(
+            maker if each.maker_fee is None else each.maker_fee, taker if each.taker_fee is None else each.taker_fee
+        )
+        for each in settings.symbols
+    }
+    return Commission(maker, taker, by_symbol)
 
 
 def run(node: Node) -> None:

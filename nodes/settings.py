@@ -6,13 +6,22 @@ never from tickbus.toml.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -22,6 +31,7 @@ from pydantic_settings import (
 )
 
 from market.instrument import Instrument, default_instruments, parse_decimal
+from market.limits import SYMBOLS_MAX
 
 CONFIG_FILE = Path("tickbus.toml")
 ENV_PREFIX = "TICKBUS_"
@@ -31,6 +41,11 @@ SECRET_KEYS = frozenset({"venue.api_key", "venue.secret"})
 
 Port = Annotated[int, Field(ge=0, le=65_535, description="0 takes a free one")]
 Host = Annotated[str, Field(min_length=1, max_length=253)]
+SymbolName = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,20}$")]
+AssetName = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,20}$")]
+Step = Annotated[Decimal, Field(gt=0, le=1_000_000, decimal_places=8)]
+Fee = Annotated[Decimal, Field(ge=0, le=Decimal("0.1"), decimal_places=8)]
+ASSET_UNIT = Decimal("0.00000001")  # what money is counted in
 
 
 class Section(BaseModel):
@@ -39,13 +54,12 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-def symbol_quantities(text: str) -> dict[str, Decimal]:
-    """Return the quantities that a text like `BTCUSDT=5,ETHUSDT=100` gives by symbol.
+def symbol_quantities(text: str, symbols: Collection[str]) -> dict[str, Decimal]:
+    """Return the quantities that a text like `BTCUSDT=5,ETHUSDT=100` gives by symbol, each one of `symbols`.
 
     Raises:
         ValueError: if it says something else.
     """
-    symbols = [instrument.symbol for instrument in default_instruments()]
     quantities: dict[str, Decimal] = {}
     for part in filter(None, text.split(",")):
         symbol, _, quantity = part.partition("=")
@@ -53,6 +67,53 @@ def symbol_quantities(text: str) -> dict[str, Decimal]:
             raise ValueError(f"expected SYMBOL=QUANTITY,... with {', '.join(symbols)} once each")
         quantities[symbol] = parse_decimal(quantity)
     return quantities
+
+
+class SymbolSettings(Section):
+    """One more pair, or other rules for one that every desk knows: a table `[[symbols]]`.
+
+    Attributes:
+        symbol: the venue's spelling, `BTCUSDT`.
+        base: the asset that is bought and sold.
+        quote: the asset that it is paid in.
+        tick_size: smallest step of a price, quote per base.
+        lot_size: smallest step of a quantity, base.
+        min_notional: smallest price x quantity of an order, quote.
+        maker_fee: the paper exchange's share of a resting order's fill; None: `paper.maker_fee`.
+        taker_fee: likewise of an arriving order's fill.
+        max_position: the most of `base` that an account of the paper exchange may come to own by buying; None: any.
+    """
+
+    symbol: SymbolName
+    base: AssetName
+    quote: AssetName
+    tick_size: Step
+    lot_size: Step
+    min_notional: Annotated[Decimal, Field(gt=0, le=1_000_000, decimal_places=8)] = Decimal(5)
+    maker_fee: Fee | None = None
+    taker_fee: Fee | None = None
+    max_position: Annotated[Decimal, Field(gt=0, le=90_000_000_000, decimal_places=8)] | None = None
+
+    @model_validator(mode="after")
+    def _countable(self) -> Self:
+        if self.base == self.quote:
+            raise ValueError(f"expected two assets, was {self.base} twice")
+        if self.tick_size * self.lot_size % ASSET_UNIT:
+            raise ValueError(f"expected tick_size x lot_size to be a multiple of {ASSET_UNIT:f}")
+        return self
+
+    def instrument(self, symbol_id: int) -> Instrument:
+        """Return the pair as the desk counts it."""
+        return Instrument(
+            symbol_id,
+            self.symbol,
+            self.base,
+            self.quote,
+            self.tick_size,
+            self.lot_size,
+            self.min_notional,
+            self.max_position,
+        )
 
 
 class EngineSettings(Section):
@@ -79,12 +140,6 @@ class GatewaySettings(Section):
     notional_max: Annotated[Decimal, Field(ge=0, le=1_000_000_000_000)] = Decimal(10_000_000)
     qty_max: str = ""
 
-    @field_validator("qty_max")
-    @classmethod
-    def _known_symbols(cls, value: str) -> str:
-        symbol_quantities(value)
-        return value
-
 
 class ApiSettings(Section):
     """The HTTP api."""
@@ -98,8 +153,8 @@ class PaperSettings(Section):
 
     host: Host = "127.0.0.1"
     port: Port = 8084
-    maker_fee: Annotated[Decimal, Field(ge=0, le=Decimal("0.1"))] = Decimal(0)
-    taker_fee: Annotated[Decimal, Field(ge=0, le=Decimal("0.1"))] = Decimal(0)
+    maker_fee: Fee = Decimal(0)
+    taker_fee: Fee = Decimal(0)
     rate_limits: bool = True
 
 
@@ -169,7 +224,8 @@ class Settings(BaseSettings):
     )
 
     run_dir: Path = Path("run")
-    symbol: Annotated[str, Field(pattern=r"^[A-Z0-9]{2,20}$")] = "BTCUSDT"
+    symbols: Annotated[tuple[SymbolSettings, ...], Field(max_length=SYMBOLS_MAX)] = ()
+    symbol: SymbolName = "BTCUSDT"
     engine: EngineSettings = EngineSettings()
     gateway: GatewaySettings = GatewaySettings()
     api: ApiSettings = ApiSettings()
@@ -179,18 +235,45 @@ class Settings(BaseSettings):
     maker: MakerSettings = MakerSettings()
     tracker: TrackerSettings = TrackerSettings()
 
+    @field_validator("symbols")
+    @classmethod
+    def _distinct(cls, value: tuple[SymbolSettings, ...]) -> tuple[SymbolSettings, ...]:
+        if len({each.symbol for each in value}) < len(value):
+            raise ValueError("expected each symbol once")
+        if (count := len(_instruments(value))) > SYMBOLS_MAX:
+            raise ValueError(f"expected at most {SYMBOLS_MAX} symbols with the default ones, were {count}")
+        return value
+
     @field_validator("symbol")
     @classmethod
-    def _known_symbol(cls, value: str) -> str:
-        symbols = [instrument.symbol for instrument in default_instruments()]
-        if value not in symbols:
-            raise ValueError(f"expected one of {', '.join(symbols)}")
+    def _known_symbol(cls, value: str, info: ValidationInfo) -> str:
+        known = _names(info)
+        if known and value not in known:
+            raise ValueError(f"expected one of {', '.join(known)}")
         return value
+
+    @field_validator("gateway")
+    @classmethod
+    def _known_quantities(cls, value: GatewaySettings, info: ValidationInfo) -> GatewaySettings:
+        try:
+            if known := _names(info):
+                symbol_quantities(value.qty_max, known)
+        except ValueError as error:
+            raise ValueError(f"qty_max: {error}, was {value.qty_max!r}") from None
+        return value
+
+    @property
+    def instruments(self) -> tuple[Instrument, ...]:
+        """Every pair that the desk knows: the default ones, by the rules of `symbols` if it names them, then the rest.
+
+        A symbol's place in it is its id on the wire.
+        """
+        return _instruments(self.symbols)
 
     @property
     def instrument(self) -> Instrument:
         """The pair that the desk trades."""
-        return next(instrument for instrument in default_instruments() if instrument.symbol == self.symbol)
+        return next(instrument for instrument in self.instruments if instrument.symbol == self.symbol)
 
     @property
     def reports_dir(self) -> Path:
@@ -215,6 +298,19 @@ class Settings(BaseSettings):
         return (init_settings,)
 
 
+def _instruments(symbols: Sequence[SymbolSettings]) -> tuple[Instrument, ...]:
+    changed = {each.symbol: each for each in symbols}
+    known = default_instruments()
+    pairs = [changed.pop(each.symbol).instrument(each.symbol_id) if each.symbol in changed else each for each in known]
+    return (*pairs, *(each.instrument(number) for number, each in enumerate(changed.values(), len(known))))
+
+
+def _names(info: ValidationInfo) -> list[str]:
+    """Return the symbols that a desk of the settings read so far knows; none if those settings are wrong."""
+    symbols = info.data.get("symbols")
+    return [] if symbols is None else [instrument.symbol for instrument in _instruments(symbols)]
+
+
 class Value(NamedTuple):
     """An effective setting: its key, its value as text (never a secret), and where it came from."""
 
@@ -237,7 +333,7 @@ class LoadedSettings(NamedTuple):
         """Yield every effective setting, in the order of the tree."""
         for key, value in _flat(dict(self.settings)):
             is_secret = isinstance(value, SecretStr)
-            text = "(set, not shown)" if is_secret else "" if value is None else str(value)
+            text = "(set, not shown)" if is_secret else _text(value)
             yield Value(key, text, self.origins.get(key, "default"))
 
 
@@ -312,11 +408,28 @@ def _lines(error: ValidationError, origins: Mapping[str, str]) -> Iterator[str]:
     for problem in error.errors(include_url=False):
         key = ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
-            yield f"{key}: no such setting (from {origins.get(key, '?')})"
+            yield f"{key}: no such setting (from {_origin(key, origins)})"
             continue
         expected = problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected", 1)
         shown = "a secret" if key in SECRET_KEYS else repr(problem["input"])
-        yield f"{key}: {expected[0].lower()}{expected[1:]}, was {shown} (from {origins.get(key, 'default')})"
+        was = "" if isinstance(problem["input"], list | tuple | Mapping | BaseModel) else f", was {shown}"
+        yield f"{key}: {expected[0].lower()}{expected[1:]}{was} (from {_origin(key, origins)})"
+
+
+def _origin(key: str, origins: Mapping[str, str]) -> str:
+    """Return where a setting came from: the list that it is an item of, or the first of its table's."""
+    while key:
+        for known, origin in origins.items():
+            if known == key or known.startswith(f"{key}."):
+                return origin
+        key = key.rpartition(".")[0]
+    return "default"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(each.symbol for each in value)
+    return "" if value is None else str(value)
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

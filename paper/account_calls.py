@@ -112,7 +112,7 @@ async def show_account(call: Call) -> Document:
 
 async def show_commission(call: Call) -> Document:
     """Tell what the exchange takes of a trade."""
-    return documents.commission(call.symbol, call.exchange.commission)
+    return documents.commission(call.symbol, call.exchange.commission.of(call.symbol.name))
 
 
 async def show_order_limits(call: Call) -> list[Document]:

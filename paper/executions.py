@@ -131,7 +131,7 @@ class Executions:
         assert paid_units <= set_aside_units, (
             f"a fill at {event.price_ticks} ticks costs more than is set aside: {order}"
         )
-        fee_units = self._commission.units(received_units, is_maker=is_maker)
+        fee_units = self._commission.of(symbol.name).units(received_units, is_maker=is_maker)
         wallets.pay_locked(account, order.locked_asset, paid_units)
         wallets.unlock(account, order.locked_asset, set_aside_units - paid_units)
         wallets.transfer(OUTSIDE, account, received_asset, received_units)

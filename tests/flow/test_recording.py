@@ -23,7 +23,7 @@ from market.codes import Side
 from market.depth import Level
 from market.instrument import default_instruments
 
-BTCUSDT, ETHUSDT = default_instruments()
+BTCUSDT, ETHUSDT, *_ = default_instruments()
 RECORDS: list[Record] = [
     BookTicker(1_000, 5, Level(6_183_763, 378_826), Level(6_183_764, 154_698)),
     Snapshot(2_000, 6, (Level(6_183_763, 378_826), Level(6_183_700, 1)), (Level(6_183_764, 154_698),)),

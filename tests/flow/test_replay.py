@@ -25,7 +25,7 @@ from market.events import Executed
 from market.instrument import default_instruments
 from tests.flow.simulated_market import FLOW_OWNER, MAKER_OWNER, SimpleMaker, SimulatedMarket
 
-BTCUSDT, ETHUSDT = default_instruments()
+BTCUSDT, ETHUSDT, *_ = default_instruments()
 
 
 def flow_of(path: Path, *, speed: float = 1.0, opening_s: float = 0.0) -> ReplayFlow:

@@ -16,7 +16,7 @@ from market.events import Executed, Rejected
 from market.instrument import default_instruments
 from tests.flow.simulated_market import FLOW_OWNER, Exchange, SimpleMaker, SimulatedMarket
 
-BTCUSDT, ETHUSDT = default_instruments()
+BTCUSDT, ETHUSDT, *_ = default_instruments()
 START_MID_TICKS = 9_138_500
 LEVELS_MIN = 50
 MINUTE_NS = 60 * NS_PER_SECOND

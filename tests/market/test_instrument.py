@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from market.instrument import Instrument, default_instruments, format_decimal, parse_decimal, text_of_steps
 from market.limits import PRICE_TICKS_MAX, QTY_LOTS_MAX
 
-BTC, ETH = default_instruments()
+BTC, ETH, *_ = default_instruments()
 ODD = Instrument(2, "ODDUSD", "ODD", "USD", Decimal("0.25"), Decimal("0.003"))  # steps that are no power of ten
 
 NOT_NUMBERS = (

@@ -12,10 +12,12 @@ from market.codes import CancelReason, OrderType, RejectReason, Side, Tag, TimeI
 from market.commands import AmendOrder, CancelOrder, HaltSymbol, NewOrder
 from market.events import Accepted, Amended, Canceled, Event, Executed, Rejected, Rested
 from market.feed_messages import InstrumentDefinition
+from market.instrument import default_instruments
 from tests.desk.desk_process import Desk, short_directory, until
 from venues.gateway import GatewayClient, GatewayError
 
 BTC = 0
+INSTRUMENT_COUNT = len(default_instruments())
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +61,9 @@ def _events(client: GatewayClient, count: int) -> list[Event]:
 def test_instruments_are_told_on_connection(address: tuple[str, int]) -> None:
     """A stranger learns what a symbol id, a tick and a lot are."""
     with GatewayClient(*address) as client:
-        assert _receive(client, 2)[0] == InstrumentDefinition(0, "BTCUSDT", "BTC", "USDT", "0.01", "0.00001")
+        assert _receive(client, INSTRUMENT_COUNT)[0] == InstrumentDefinition(
+            0, "BTCUSDT", "BTC", "USDT", "0.01", "0.00001"
+        )
 
 
 def test_new_order_rests_and_is_cancelled_under_the_client_s_own_id(client: GatewayClient) -> None:
@@ -77,7 +81,7 @@ def test_new_order_rests_and_is_cancelled_under_the_client_s_own_id(client: Gate
 def test_two_clients_trade_and_each_sees_its_own_side_alone(address: tuple[str, int], client: GatewayClient) -> None:
     """Maker's price, both leaves, and nothing about who stood on the other side."""
     with GatewayClient(*address) as other:
-        _receive(other, 2)
+        _receive(other, INSTRUMENT_COUNT)
         client.send([NewOrder(1, BTC, Side.BUY, 9_000_000, 1_000)])
         _receive(client, 1)
         other.send([NewOrder(5, BTC, Side.SELL, 8_999_000, 400, time_in_force=TimeInForce.IOC)])
@@ -143,7 +147,7 @@ def test_stream_may_be_cut_at_every_byte(address: tuple[str, int]) -> None:
     data = encode_all([NewOrder(1, BTC, Side.BUY, 6_000_000, 10), CancelOrder(1, BTC)])
     for cut in range(1, len(data)):
         with GatewayClient(*address) as client:
-            _receive(client, 2)
+            _receive(client, INSTRUMENT_COUNT)
             client._socket.sendall(data[:cut])
             client._socket.sendall(data[cut:])
             assert [type(event) for event in _events(client, 2)] == [Accepted, Canceled], cut
@@ -166,7 +170,7 @@ def test_malformed_bytes_close_that_session_alone(
 ) -> None:
     """The client is told MALFORMED and hung up on; its open order is cancelled; the others go on."""
     with GatewayClient(*address) as bad:
-        _receive(bad, 2)
+        _receive(bad, INSTRUMENT_COUNT)
         bad._socket.sendall(garbage)
         (rejected,) = _events(bad, 1)
         assert isinstance(rejected, Rejected)
@@ -180,7 +184,7 @@ def test_malformed_bytes_close_that_session_alone(
 def test_hanging_up_cancels_what_is_open(engine_and_gateway: Desk, address: tuple[str, int]) -> None:
     """No order is orphaned."""
     with GatewayClient(*address) as client:
-        _receive(client, 2)
+        _receive(client, INSTRUMENT_COUNT)
         client.send([NewOrder(n, BTC, Side.BUY, 4_000_000 + n, 10) for n in range(1, 51)])
         _receive(client, 50)
         until("the api shows them", lambda: len(engine_and_gateway.get("/api/orderbook")["bids"]) == 50)
@@ -196,7 +200,7 @@ def test_no_client_connects_beyond_the_host_s_own_address(address: tuple[str, in
 def test_open_orders_outlive_the_engine(engine_and_gateway: Desk, address: tuple[str, int]) -> None:
     """kill -9 of the engine: the journal brings the order back, and the client need not know."""
     with GatewayClient(*address) as client:
-        _receive(client, 2)
+        _receive(client, INSTRUMENT_COUNT)
         client.send([NewOrder(1, BTC, Side.BUY, 3_000_000, 10)])
         _receive(client, 1)
         engine_and_gateway.kill("engine")
@@ -231,7 +235,7 @@ def test_kill_switch_stops_new_orders_lets_cancels_through_and_outlives_the_engi
     (canceled,) = _events(client, 1)
     assert isinstance(canceled, Canceled)
     assert (canceled.order_id, canceled.reason) == (2, CancelReason.MASS_CANCEL)
-    assert engine_and_gateway.cli("resume").stdout == "BTCUSDT, ETHUSDT resumed\n"
+    assert engine_and_gateway.cli("resume").stdout == "BTCUSDT, ETHUSDT, BNBUSDT resumed\n"
     client.send([NewOrder(4, BTC, Side.BUY, 1_000_000, 10), CancelOrder(4, BTC)])
     assert [type(event) for event in _events(client, 2)] == [Accepted, Canceled]
 
@@ -243,7 +247,7 @@ def test_lost_orders_are_told_when_the_engine_keeps_no_journal() -> None:
         try:
             host, port = desk.node("gateway")["endpoints"]["tcp"].split(":")
             with GatewayClient(host, int(port)) as client:
-                _receive(client, 2)
+                _receive(client, INSTRUMENT_COUNT)
                 client.send([NewOrder(1, BTC, Side.BUY, 3_000_000, 10)])
                 _receive(client, 1)
                 desk.kill("engine")
@@ -260,7 +264,7 @@ def test_lost_orders_are_told_when_the_engine_keeps_no_journal() -> None:
 def test_gateway_death_leaves_no_orphan_in_the_book(engine_and_gateway: Desk, address: tuple[str, int]) -> None:
     """The next gateway cancels what the clients of the last one had open."""
     with GatewayClient(*address) as client:
-        _receive(client, 2)
+        _receive(client, INSTRUMENT_COUNT)
         client.send([NewOrder(1, BTC, Side.BUY, 2_000_000, 10)])
         _receive(client, 1)
         until("the api shows it", lambda: engine_and_gateway.get("/api/orderbook")["bids"])

@@ -90,3 +90,55 @@ def test_overrides_become_environment_variables() -> None:
         "TICKBUS_MAKER__HALF_SPREAD": "0.1",
         "TICKBUS_RUN_DIR": "x",
     }
+
+
+SOLUSDT = """[[symbols]]
+symbol = "SOLUSDT"
+base = "SOL"
+quote = "USDT"
+tick_size = "0.01"
+lot_size = "0.001"
+maker_fee = "0.0002"
+"""
+
+
+def test_symbols_are_added_and_changed_by_configuration() -> None:
+    """The default ones keep their ids, so an added one never renumbers a journal's."""
+    changed = SOLUSDT.replace("SOL", "ETH", 3).replace('"0.01"', '"0.1"')
+    Path("tickbus.toml").write_text(f'symbol = "SOLUSDT"\n{SOLUSDT}{changed}')
+    settings = load_settings().settings
+    assert [(each.symbol_id, each.symbol, str(each.tick_size)) for each in settings.instruments] == [
+        (0, "BTCUSDT", "0.01"), (1, "ETHUSDT", "0.1"), (2, "BNBUSDT", "0.01"), (3, "SOLUSDT", "0.01"),
+    ]  # fmt: skip
+    assert settings.instrument.symbol == "SOLUSDT"
+    assert ("symbols", "SOLUSDT, ETHUSDT", "tickbus.toml") in list(load_settings().values())
+
+
+def test_symbols_come_from_the_environment_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As JSON, which is how an operator of containers gives lists."""
+    row = '{"symbol": "SOLUSDT", "base": "SOL", "quote": "USDT", "tick_size": "0.01", "lot_size": "0.001"}'
+    monkeypatch.setenv("TICKBUS_SYMBOLS", f"[{row}]")
+    assert load_settings({"symbol": "SOLUSDT"}).settings.instrument.base == "SOL"
+
+
+def test_a_bad_symbol_is_told_with_its_place() -> None:
+    """A tick times a lot must be a whole number of the units that money is counted in."""
+    Path("tickbus.toml").write_text(SOLUSDT.replace('"0.01"', '"0.000001"') + SOLUSDT.replace("SOLU", "SOL"))
+    with pytest.raises(SettingsError) as caught:
+        load_settings({"symbol": "DOGE-USDT"})
+    lines = sorted(str(caught.value).splitlines())
+    assert [line.split(":")[0] for line in lines] == ["symbol", "symbols.0"]
+    assert lines[1] == "symbols.0: expected tick_size x lot_size to be a multiple of 0.00000001 (from tickbus.toml)"
+
+
+def test_a_symbol_that_nobody_trades_is_refused() -> None:
+    """Of the desk, and in the gateway's limits."""
+    with pytest.raises(SettingsError, match="symbol: expected one of BTCUSDT, ETHUSDT, BNBUSDT, was 'DOGEUSDT'"):
+        load_settings({"symbol": "DOGEUSDT"})
+    with pytest.raises(
+        SettingsError, match=r"gateway: qty_max: expected SYMBOL=QUANTITY.*, was 'DOGEUSDT=1' \(from comm"
+    ):
+        load_settings({"gateway.qty_max": "DOGEUSDT=1"})
+    Path("tickbus.toml").write_text(SOLUSDT + SOLUSDT)
+    with pytest.raises(SettingsError, match=r"symbols: expected each symbol once \(from tickbus.toml\)"):
+        load_settings()

@@ -7,6 +7,7 @@ from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
+from paper.accounts import KeyPair
 from tests.paper.desk import ALICE
 from tests.paper.server import WAIT_S, Server
 
@@ -15,8 +16,12 @@ BTC = "BTC/USDT"
 
 def ccxt_settings(server: Server, account: int = ALICE, **changes: Any) -> dict[str, Any]:
     """Return what to make a ccxt client of an account with, sync, async or pro; its calls all go to the server."""
-    api, sockets = f"{server.url}/api", server.url.replace("http", "ws")
-    keys = server.keys[account]
+    return ccxt_settings_of(server.url, server.keys[account], **changes)
+
+
+def ccxt_settings_of(url: str, keys: KeyPair, **changes: Any) -> dict[str, Any]:
+    """Return the same for an exchange at a URL and a pair of keys."""
+    api, sockets = f"{url}/api", url.replace("http", "ws")
     return {
         "apiKey": keys.api_key,
         "secret": keys.secret,

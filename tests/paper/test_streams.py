@@ -135,7 +135,7 @@ def test_tickers_and_bars_are_told(server: Server) -> None:
     assert (mini["e"], mini["c"]) == ("24hrMiniTicker", "91000.00000000")
     assert (ticker["e"], ticker["a"], ticker["Q"]) == ("24hrTicker", "91000.00000000", "0.20000000")
     assert (bar["k"]["c"], bar["k"]["i"], bar["k"]["s"]) == ("91000.00000000", "1m", "BTCUSDT")
-    assert {each["s"] for each in told["!ticker@arr"]} == {"BTCUSDT", "ETHUSDT"}
+    assert {each["s"] for each in told["!ticker@arr"]} == {"BTCUSDT", "ETHUSDT", "BNBUSDT"}
     assert told["!miniTicker@arr"][0]["e"] == "24hrMiniTicker"
 
 
