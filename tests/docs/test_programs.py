@@ -1,17 +1,13 @@
 """The programs that a reader is shown run as they are, against a real engine and a real gateway."""
 
-import os
 import random
 import re
 import signal
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pytest
 
@@ -26,9 +22,8 @@ from market.events import Accepted, Canceled, Event
 from market.instrument import default_instruments
 from nodes.lock import holder_pid
 from tests.bus.plain_publisher import FeedPublisher
-from tests.docs.tables import ROOT
+from tests.docs.programs import ROOT, WAIT_S, Running, until
 
-WAIT_S = 30.0
 SEED = 20
 FIRST_ID = Source.GATEWAY.first_order_id
 OWNER = Source.GATEWAY.first_owner
@@ -42,48 +37,6 @@ def program_of_readme(marked_by: str = "zmq.SUB") -> str:
     )
     (program,) = [block for block in blocks if marked_by in block]
     return str(program)
-
-
-def until(what: str, condition: Callable[[], Any], turn: Callable[[], None] = lambda: None) -> Any:
-    """Call `turn` and poll until `condition` returns something true, and return that; fail after the deadline."""
-    deadline = time.monotonic() + WAIT_S
-    while time.monotonic() < deadline:
-        turn()
-        if value := condition():
-            return value
-        time.sleep(0.01)
-    raise AssertionError(f"not within {WAIT_S:.0f} s: {what}")
-
-
-class Running:
-    """A process of ours whose lines we read."""
-
-    def __init__(self, folder: Path, *command: str) -> None:
-        self._output = folder / f"{len(list(folder.iterdir()))}.txt"
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("TICKBUS_")}
-        with self._output.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-u", *command],
-                cwd=folder,
-                env={**environment, "TICKBUS_GATEWAY__PORT": "0", "TICKBUS_PAPER__PORT": "0"},
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-
-    def lines(self) -> list[str]:
-        """Return the whole lines so far; fail if the process has ended."""
-        text = self._output.read_text(encoding="utf-8")
-        assert self.process.poll() in (None, 0), text
-        return [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
-
-    def last(self) -> str:
-        """Return the last line, without its end."""
-        return (self.lines() or [""])[-1].strip()
-
-    def stop(self) -> None:
-        """Kill it if it still runs."""
-        self.process.kill()
-        self.process.wait()
 
 
 @pytest.fixture
@@ -100,7 +53,7 @@ def start(folder: Path) -> Iterator[Callable[..., Running]]:
     running: list[Running] = []
 
     def start_one(*command: str) -> Running:
-        running.append(Running(folder, *command))
+        running.append(Running(folder, sys.executable, "-u", *command))
         return running[-1]
 
     yield start_one
@@ -191,15 +144,6 @@ def test_readme_subscriber_follows_an_engine_and_its_successor(
     shown = f"({BID_TICKS + 1}, {FIRST_ID + 3}) ({ASK_TICKS + 7}, {FIRST_ID + 9})"
     until("it shows the old bid and the new ask", lambda: subscriber.last().endswith(shown))
     assert holder_pid(folder / "run" / "engine.lock") == successor.process.pid
-
-
-def test_example_subscriber_follows_an_engine(start: Callable[..., Running], trader: Trader) -> None:
-    """The longer one shows levels in units of the market, and waits for the desk by itself."""
-    trader.give(order(1, Side.BUY, BID_TICKS), order(2, Side.BUY, BID_TICKS), order(3, Side.SELL, ASK_TICKS))
-    subscriber = start(str(ROOT / "examples" / "subscriber.py"))
-    until("it shows both levels", lambda: subscriber.last().endswith("0.02188 @ 91384.50   0.01094 @ 91385.50"))
-    trader.give(CancelOrder(FIRST_ID + 3, 0, OWNER), CancelOrder(FIRST_ID + 1, 0, OWNER))
-    until("it shows what is left", lambda: subscriber.last().endswith("0.01094 @ 91384.50   nothing"))
 
 
 class LossyFeed:

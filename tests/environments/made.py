@@ -1,0 +1,84 @@
+"""Makes an environment from a lock file once, keeps it under ~/.cache/tickbus-tests; skips only without an index."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+MAKING_S_MAX = 100.0
+# What uv and npm say when nobody answers; everything else that goes wrong is a fault of ours and fails the test.
+UNREACHABLE = (
+    "ENOTFOUND",
+    "EAI_AGAIN",
+    "ECONNREFUSED",
+    "ECONNRESET",
+    "ETIMEDOUT",
+    "EHOSTUNREACH",
+    "ENETUNREACH",
+    "error sending request",
+    "dns error",
+    "timed out",
+    "Connection refused",
+)
+
+
+def python_of(lock: Path) -> Path:
+    """Return the interpreter of an environment with what `lock` pins, each with its hashes; skip without an index."""
+    uv = [sys.executable, "-m", "uv", "--quiet", "--no-config"]
+
+    def make(folder: Path) -> None:
+        _run([*uv, "venv", "--python", sys.executable, "--clear", str(folder / "venv")])
+        python = str(folder / "venv" / "bin" / "python")
+        _run([*uv, "pip", "sync", "--python", python, "--require-hashes", str(lock)])
+
+    return _made(f"python-{sys.version_info.major}{sys.version_info.minor}", [lock], make) / "venv" / "bin" / "python"
+
+
+def node_program(source: Path, package: Path, folder: Path) -> list[str]:
+    """Return the command that runs a copy of `source` in `folder` beside what the lock in the folder `package` pins.
+
+    Skips without Node, and without a registry.
+    """
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        pytest.skip("there is no Node with npm on this machine")
+    files = [package / "package.json", package / "package-lock.json"]
+
+    def make(made: Path) -> None:
+        for file in files:
+            shutil.copy(file, made / file.name)
+        # Nothing may be built or fetched by a script: what is needed ships within the packages.
+        _run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(made)])
+
+    made = _made("node", files, make)
+    (folder / "node_modules").symlink_to(made / "node_modules")
+    return [node, str(shutil.copy(source, folder))]
+
+
+def _made(kind: str, files: list[Path], make: Callable[[Path], None]) -> Path:
+    """Return the folder that `make` has filled, now or in an earlier run, for files with the same content."""
+    digest = hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:16]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tickbus-tests"
+    folder = cache / f"{kind}-{digest}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (cache / f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests run in several processes
+        ready = folder / "ready"
+        if not ready.exists():
+            make(folder)
+            ready.touch()
+    return folder
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=MAKING_S_MAX, check=False)
+    said = done.stdout + done.stderr
+    if done.returncode != 0 and any(sign in said for sign in UNREACHABLE):
+        pytest.skip(f"the index is out of reach: {said.strip()[-200:]}")
+    assert done.returncode == 0, f"{' '.join(command)}:\n{said}"

@@ -1,0 +1,1 @@
+"""The book feed through real processes that lose, die and lag."""
