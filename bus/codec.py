@@ -95,18 +95,72 @@ def decode_first(piece: bytes) -> tuple[Message, int] | None:
     Raises:
         MalformedMessageError: if it begins with something else.
     """
-    unpacker = msgpack.Unpacker(**_STRICT)
-    unpacker.feed(piece[:_SLICE_BYTES])
-    try:
-        value = unpacker.unpack()
-    except msgpack.OutOfData:
-        if len(piece) > MESSAGE_BYTES_MAX:
-            raise MalformedMessageError(f"expected messages of at most {MESSAGE_BYTES_MAX} bytes") from None
+    size = _size_of_first(piece[: MESSAGE_BYTES_MAX + 1])
+    if size is None:
         return None
-    except (ValueError, msgpack.UnpackException) as error:
-        why = str(error) or type(error).__name__
-        raise MalformedMessageError(f"expected a msgpack array of integers: {why}") from None
-    return _checked(value), unpacker.tell()
+    try:
+        value = msgpack.unpackb(piece[:size], use_list=False)
+    except ValueError as error:  # of a text that is not UTF-8
+        raise MalformedMessageError(f"expected a msgpack array of integers and texts: {error}") from None
+    return _checked(value), size
+
+
+def _size_of_first(piece: bytes) -> int | None:
+    """Return how many bytes the first message has, None while it is not whole.
+
+    An Unpacker looks at a length only when all that it announces has come; here it is refused as soon as it is read.
+    """
+    reader = _HeaderReader(piece)
+    try:
+        for _ in range(reader.array()):
+            reader.skip_item()
+    except IndexError:
+        return None
+    return reader.at
+
+
+class _HeaderReader:
+    """Walks over the first message of `piece`; IndexError where it ends too soon."""
+
+    def __init__(self, piece: bytes) -> None:
+        self._piece = piece
+        self.at = 0
+
+    def array(self) -> int:
+        first = self._number(1)
+        if first & 0xF0 == 0x90:
+            count = first & 0x0F
+        elif first in (0xDC, 0xDD):
+            count = self._number(2 if first == 0xDC else 4)
+        else:
+            raise MalformedMessageError(f"expected an array that starts with a tag, was byte {first:#04x}")
+        if count > _FIELDS_MAX + 1:
+            raise MalformedMessageError(f"expected an array of at most {_FIELDS_MAX + 1} items, was {count}")
+        return count
+
+    def skip_item(self) -> None:
+        first = self._number(1)
+        if first < 0x80 or first >= 0xE0:
+            return
+        if 0xCC <= first <= 0xD3:
+            size = 1 << (first & 3)
+        elif 0xA0 <= first <= 0xBF:
+            size = first & 0x1F
+        elif 0xD9 <= first <= 0xDB:
+            size = self._number(1 << (first - 0xD9))
+        else:
+            raise MalformedMessageError(f"expected integers and texts, was byte {first:#04x}")
+        if self.at + size > MESSAGE_BYTES_MAX:
+            raise MalformedMessageError(f"expected messages of at most {MESSAGE_BYTES_MAX} bytes")
+        if self.at + size > len(self._piece):
+            raise IndexError(size)
+        self.at += size
+
+    def _number(self, size: int) -> int:
+        if self.at + size > len(self._piece):
+            raise IndexError(size)
+        self.at += size
+        return int.from_bytes(self._piece[self.at - size : self.at], "big")
 
 
 class StreamDecoder:

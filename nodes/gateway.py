@@ -139,9 +139,10 @@ class GatewayNode:
                 self._hang_up(connection, "the client hung up")
                 return
             if size is not None:
-                connection.heard_ns = monotonic_ns()
                 decoder.received(size)
                 self._take_piece(connection)
+                if connection.session is not None:  # a part of a first message is nothing yet
+                    connection.heard_ns = monotonic_ns()
         self._serve(connection)
 
     def _may_read(self, connection: ClientConnection) -> bool:
@@ -166,6 +167,8 @@ class GatewayNode:
             return
         has_answers = connection.session is not None and self._desk.has_stored_replies(connection.session)
         is_reading = self._may_read(connection)
+        if is_reading and not connection.is_reading:
+            connection.heard_ns = monotonic_ns()  # what it said meanwhile waits in its socket
         connection.watch(lambda: self._on_client(connection), is_reading=is_reading, is_writing=has_answers)
 
     def _take_piece(self, connection: ClientConnection) -> None:
@@ -400,13 +403,19 @@ class GatewayNode:
         self._node.show(clients=clients, sessions=named_count, open_orders=open_count, **self._counts)
 
     def _beat(self, connection: ClientConnection, now_ns: int) -> None:
-        """Send a heartbeat to a logged-on client that hears nothing, and hang up on one that says nothing."""
+        """Send a heartbeat to a logged-on client that hears nothing, and hang up on one that says nothing.
+
+        An anonymous one may be silent for as long as it likes, once it has said something.
+        """
         session = connection.session
-        if session is None or not session.name:
+        if session is not None and not session.name:
             return
         idle_ns = int(self._settings.idle_s * NS_PER_SECOND)
-        if now_ns - connection.heard_ns > idle_ns and self._may_read(connection):
+        is_silent = now_ns - connection.heard_ns > idle_ns and self._may_read(connection)
+        if is_silent and (session is None or not connection.has_input()):
             self._hang_up(connection, "nothing was heard of the client", encode(Logout(RejectReason.IDLE)))
+        elif session is None:
+            return
         elif now_ns - connection.sent_ns > idle_ns // HEARTBEATS_PER_IDLE and not connection.unread_bytes:
             connection.say(encode(Heartbeat(session.reports.last_sequence)))
             self._serve(connection)

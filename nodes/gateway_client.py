@@ -46,6 +46,21 @@ class ClientConnection:
         """How much the client has still to read, as far as we know."""
         return self._direct_bytes + (self.session.reports.end - self._place if self.session else 0)
 
+    @property
+    def is_reading(self) -> bool:
+        """Whether we wait for what the client says."""
+        return bool(self._events & POLL_READ)
+
+    def has_input(self) -> bool:
+        """Return whether something, or the end of the stream, waits in the socket: it may be we who were away."""
+        try:
+            self._socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True  # to be seen by whoever reads it
+        return True
+
     def attach(self, session: Session, place: int) -> None:
         """Let the client have the session's reports from `place` on."""
         self.session = session

@@ -33,7 +33,7 @@ from market.clock import NS_PER_SECOND
 from market.codes import RejectReason, Side, Tag
 from market.commands import CancelOrder
 from market.events import Rejected
-from market.limits import ORDER_IDS_PER_SESSION
+from market.limits import ID_MAX, ORDER_IDS_PER_SESSION
 from market.session_messages import Logout
 from sessions.open_orders import find_order, write_order
 from sessions.session_state import (
@@ -222,7 +222,8 @@ def _check_size(limits: Int64Array, symbol_id: int, side: int, price_ticks: int,
     if qty_lots > limits[symbol + QTY_MAX]:
         return _QTY_LIMIT
     price = price_ticks or last
-    if price and qty_lots > limits[symbol + NOTIONAL_MAX] // price:  # the product might not fit
+    notional_max = limits[symbol + NOTIONAL_MAX]
+    if price and notional_max != ID_MAX and qty_lots > notional_max // price:  # the product might not fit
         return _NOTIONAL_LIMIT
     band = limits[BAND_PPM]
     if not band or not last or not price_ticks:

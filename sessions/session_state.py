@@ -64,7 +64,7 @@ BAND_UNIT: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class SymbolLimits:
-    """The largest order of one symbol: in lots, and in ticks x lots."""
+    """The largest order of one symbol: in lots, and in ticks x lots; ID_MAX for any."""
 
     qty_lots_max: int = ID_MAX
     notional_max: int = ID_MAX

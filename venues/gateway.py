@@ -173,6 +173,7 @@ class GatewaySession:
             assert self._socket is not None, "connected by now"
             return self._take(_receive(self._socket, timeout_s))
         except SessionRefusedError:
+            self.close()
             raise
         except GatewayError:
             self._connect()
@@ -233,9 +234,11 @@ class GatewaySession:
             try:
                 self._log_on()
             except SessionRefusedError:
+                self.close()
                 raise
             except GatewayError:
                 if time.monotonic() > deadline:
+                    self.close()
                     raise
                 time.sleep(RECONNECT_PAUSE_S)
             else:

@@ -80,6 +80,7 @@ class AsyncGatewaySession:
             try:
                 self._waiting += await self._receive(self.state.idle_ms / 1_000 / HEARTBEATS_PER_IDLE)
             except SessionRefusedError:
+                await self.close()
                 raise
             except GatewayError:
                 await self._connect()
@@ -136,9 +137,11 @@ class AsyncGatewaySession:
             try:
                 await self._log_on()
             except SessionRefusedError:
+                await self.close()
                 raise
             except GatewayError:
                 if time.monotonic() > deadline:
+                    await self.close()
                     raise
                 await asyncio.sleep(RECONNECT_PAUSE_S)
             else:

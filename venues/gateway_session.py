@@ -89,6 +89,11 @@ class SessionEnd:
         """How many orders have not had their first report."""
         return len(self._unanswered)
 
+    @property
+    def open_order_ids(self) -> frozenset[int]:
+        """Our orders that may be open, as far as the reports that came out say."""
+        return frozenset(self._symbol_ids)
+
     def logon(self) -> bytes:
         """Begin a connection; return what must be sent first."""
         self._decoder = StreamDecoder()

@@ -15,6 +15,7 @@ from bus.codec import (
     decode,
     decode_commands,
     decode_events,
+    decode_first,
     encode,
     encode_all,
 )
@@ -22,6 +23,7 @@ from bus.messages import MESSAGES, Message, MessageSpec
 from market.codes import OrderType, Side, Tag
 from market.commands import MassCancel, NewOrder
 from market.limits import FRAME_BYTES_MAX, ID_MAX
+from market.session_messages import Logon
 from tests.bus.messages import (
     ACCEPTED,
     BEST,
@@ -352,3 +354,22 @@ def test_fits_every_message_into_its_largest_size(data: st.DataObject) -> None:
     assert len(array(spec.tag, *largest)) <= MESSAGE_BYTES_MAX
     message = data.draw(messages_of(spec))
     assert drain(StreamDecoder(), [encode(message)]) == [message]
+
+
+def test_first_message_of_a_stream_is_found_at_every_cut() -> None:
+    """None while it is cut short; then the message and its size, whatever follows."""
+    logon = Logon("naïve bot", "a token", 2**40, 1)
+    data = encode(logon)
+    for cut in range(len(data)):
+        assert decode_first(data[:cut]) is None
+    assert decode_first(data + b"\xc1") == (logon, len(data))
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [b"\xdd\xff\xff\xff\xff", b"\x92\x30\xdb\xff\xff\xff\xff", b"\x92\x30\xc6", b"\x92\x30\xca", b"\x92\xdf", b"\xc1"],
+)
+def test_first_message_is_refused_by_what_its_length_announces(begin: bytes) -> None:
+    """Huge arrays and texts, and what is neither integer nor text, are not waited for."""
+    with pytest.raises(MalformedMessageError, match="expected"):
+        decode_first(begin)

@@ -1,0 +1,73 @@
+"""A gateway's sessions and the real engine behind them, in one process, without sockets."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from bus.codec import decode, decode_commands, encode_all
+from bus.topology import Source
+from engine.matching_engine import make_engine
+from engine.rows import read_event, write_command
+from market.commands import Command
+from market.events import Event
+from sessions.session_desk import Admitted, Session, SessionDesk
+from sessions.session_state import SessionLimits
+
+KEPT_BYTES = 1 << 22
+BTC = 0
+
+
+class Floor:
+    """Sessions whose commands go straight to an engine, and its events straight back."""
+
+    def __init__(self, limits: SessionLimits | None = None, kept_bytes: int = KEPT_BYTES) -> None:
+        self.desk = SessionDesk(limits or SessionLimits(), 1_000, Source.GATEWAY, kept_bytes)
+        self.engine = make_engine("reference", symbol_count=2)
+        self.now_ns = 1_000_000_000
+        self.frames: list[bytes] = []  # what the engine reported, frame by frame
+        self.last_commands: list[Command] = []
+
+    def session(self, name: str = "one", since: int = 0) -> Session:
+        """Return a new session."""
+        return self.desk.open(name, since)
+
+    def give(self, session: Session, *messages: Any, is_engine_here: bool = True) -> list[Event]:
+        """Let a client send messages; return what is said to it on the spot, and let the engine work."""
+        admitted = self.admit(session, encode_all(messages), is_engine_here=is_engine_here)
+        self.match(admitted)
+        return cast("list[Event]", decode(admitted.refusals))
+
+    def admit(self, session: Session, data: bytes, *, is_engine_here: bool = True) -> Admitted:
+        """Take a piece of a client's stream."""
+        self.desk.decoder.load(b"", data)
+        rows = self.desk.decoder.next_rows()
+        return self.desk.admit(session, rows, 77, self.now_ns, is_engine_here=is_engine_here)
+
+    def match(self, admitted: Admitted) -> None:
+        """Let the engine take what was admitted, and report."""
+        self.last_commands = decode_commands(admitted.commands)
+        assert len(self.last_commands) == admitted.command_count
+        self.match_commands(self.last_commands)
+
+    def match_commands(self, commands: Sequence[Command]) -> None:
+        """Let the engine take commands of the desk, and report."""
+        ring, events = self.engine.commands, self.engine.events
+        for command in commands:
+            write_command(ring.rows, ring.claim(), command)
+            ring.publish()
+        self.engine.match()
+        told: list[Event] = []
+        while len(rows := events.readable()):
+            told += map(read_event, rows)
+            events.consume(len(rows))
+        if told:
+            self.frames.append(encode_all(told))
+            self.desk.report(self.frames[-1])
+
+
+def reports(session: Session, after: int = 0) -> list[Event]:
+    """Return the kept reports of a session after a sequence."""
+    place, pieces = session.reports.place_after(after), []
+    while place < session.reports.end:
+        pieces.append(bytes(session.reports.read(place)))
+        place += len(pieces[-1])
+    return cast("list[Event]", decode(b"".join(pieces)))

@@ -1,0 +1,200 @@
+"""Which messages of a client become commands, and why the others do not."""
+
+from decimal import Decimal
+
+import pytest
+
+from bus.codec import encode_all
+from market.codes import OrderType, RejectReason, Side, Tag
+from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
+from market.events import Accepted, Canceled, Executed, Rejected
+from market.limits import ORDER_IDS_PER_SESSION
+from market.session_messages import Heartbeat, Logout
+from sessions.admission import GOES_ON, LOGS_OUT, LOGS_OUT_FOR_GOOD
+from sessions.session_desk import OFFSET_MAX
+from sessions.session_state import SessionLimits, SymbolLimits
+from tests.sessions.floor import BTC, Floor, reports
+
+ETH = 1
+LIMITS = SessionLimits(0, 5, Decimal("0.1"), (SymbolLimits(100, 50_000), SymbolLimits()))
+NEW, AMEND = Tag.NEW_ORDER, Tag.AMEND_ORDER
+
+
+def order(order_id: int, price_ticks: int, qty_lots: int, side: Side = Side.BUY, symbol_id: int = BTC) -> NewOrder:
+    """Return an order; one without a price is a market order."""
+    kind = OrderType.LIMIT if price_ticks else OrderType.MARKET
+    return NewOrder(order_id, symbol_id, side, price_ticks, qty_lots, kind)
+
+
+@pytest.fixture
+def traded() -> Floor:
+    """A floor where BTC was last traded at 1,000, and session `one` has its order 1 open at 900."""
+    floor = Floor(LIMITS)
+    other = floor.session("other")
+    floor.give(other, order(1, 1_000, 5), order(2, 1_000, 5, Side.SELL))
+    floor.give(floor.session("one"), order(1, 900, 10))
+    return floor
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (order(2, 1_100, 1), None),
+        (order(2, 1_101, 1), RejectReason.PRICE_BAND),
+        (order(2, 1, 1), None),  # far from the market, but no harm is done
+        (order(2, 900, 1, Side.SELL), None),
+        (order(2, 899, 1, Side.SELL), RejectReason.PRICE_BAND),
+        (order(2, 100_000_000, 1, Side.SELL), RejectReason.NOTIONAL_LIMIT),
+        (order(2, 100_000_000, 1, Side.SELL, ETH), None),
+        (order(2, 100_000_000, 1, Side.BUY, ETH), None),  # nobody knows what it is worth
+        (order(2, 10, 100), None),
+        (order(2, 10, 101), RejectReason.QTY_LIMIT),
+        (order(2, 10, 10**12), RejectReason.QTY_LIMIT),
+        (order(2, 100_000_000, 10**12, Side.BUY, ETH), None),
+        (order(2, 1_000, 50), None),
+        (order(2, 1_000, 51), RejectReason.NOTIONAL_LIMIT),
+        (order(2, 0, 50), None),
+        (order(2, 0, 51), RejectReason.NOTIONAL_LIMIT),  # at the last price
+        (order(ORDER_IDS_PER_SESSION - 1, 900, 1), None),
+        (order(ORDER_IDS_PER_SESSION, 900, 1), RejectReason.BAD_ORDER_ID),
+        (order(2**63 - 1, 900, 1), RejectReason.BAD_ORDER_ID),
+        (AmendOrder(1, BTC, 1_100, 10), None),
+        (AmendOrder(1, BTC, 1_101, 10), RejectReason.PRICE_BAND),
+        (AmendOrder(1, BTC, 900, 101), RejectReason.QTY_LIMIT),
+        (AmendOrder(1, BTC, 900, 56), RejectReason.NOTIONAL_LIMIT),
+        (AmendOrder(ORDER_IDS_PER_SESSION, BTC, 900, 1), RejectReason.UNKNOWN_ORDER),
+        (CancelOrder(ORDER_IDS_PER_SESSION, BTC), RejectReason.UNKNOWN_ORDER),
+        (CancelOrder(2**63 - 1, BTC), RejectReason.UNKNOWN_ORDER),
+        (CancelOrder(1, BTC), None),
+        (MassCancel(), None),
+    ],
+)
+def test_knows_a_slip_of_the_finger(traded: Floor, message: NewOrder, reason: RejectReason | None) -> None:
+    """The limits one by one, at their edges; a refused id is not used, and nothing is open of it."""
+    (one,) = (session for session in traded.desk.sessions.values() if session.name == "one")
+    before = traded.desk.used_id(one), traded.desk.open_count(one)
+    refused = traded.give(one, message)
+    if reason is None:
+        assert refused == []
+        assert len(traded.last_commands) == 1
+        return
+    (rejected,) = refused
+    assert isinstance(rejected, Rejected)
+    assert rejected == Rejected(0, 77, BTC, message.order_id, 0, rejected.command, reason)
+    assert rejected.command in (NEW, AMEND, Tag.CANCEL_ORDER)
+    assert traded.last_commands == []
+    assert (traded.desk.used_id(one), traded.desk.open_count(one)) == before
+
+
+def test_limits_open_orders_of_a_session_alone() -> None:
+    """Five may be open; an end makes room; another session has its own five."""
+    floor = Floor(LIMITS)
+    one, two = floor.session("one"), floor.session("two")
+    refused = floor.give(one, *(order(n, 10, 1) for n in range(1, 8)))
+    assert [(event.order_id, event.reason) for event in refused if isinstance(event, Rejected)] == [
+        (6, RejectReason.OPEN_ORDERS_LIMIT),
+        (7, RejectReason.OPEN_ORDERS_LIMIT),
+    ]
+    assert floor.give(two, order(1, 10, 1)) == []
+    assert floor.give(one, CancelOrder(3, BTC)) == []
+    assert floor.give(one, order(8, 10, 1)) == []
+    assert len(floor.give(one, order(9, 10, 1))) == 1
+
+
+def test_limits_messages_a_second() -> None:
+    """A second's worth at once, then the rate; cancels pass for as long again."""
+    floor = Floor(SessionLimits(messages_per_s=10))
+    one = floor.session()
+    refused = floor.give(one, *(order(n, 10, 1) for n in range(1, 13)))
+    assert [(event.order_id, event.reason) for event in refused if isinstance(event, Rejected)] == [
+        (11, RejectReason.RATE_LIMIT),
+        (12, RejectReason.RATE_LIMIT),
+    ]
+    assert floor.give(one, *(CancelOrder(n, BTC) for n in range(1, 11))) == []
+    assert len(floor.give(one, MassCancel())) == 1, "the debt has its end, too"
+    floor.now_ns += 1_100_000_000
+    assert len(floor.give(one, order(13, 10, 1), order(14, 10, 1))) == 1
+    floor.now_ns += 3_600_000_000_000
+    assert len(floor.give(one, *(order(n, 10, 1) for n in range(20, 32)))) == 2, "no more is saved up than a second's"
+
+
+def test_an_order_that_comes_again_gets_its_first_reply_again() -> None:
+    """Accepted, refused by the engine, or long at its end: the same words with the same sequence, and no new order."""
+    floor = Floor()
+    one = floor.session()
+    sent = [order(2, 1_000, 5), order(3, 1_000, 0), order(5, 1_000, 5, Side.SELL), order(7, 10, 1)]
+    floor.give(one, CancelOrder(3, BTC), *sent, CancelOrder(7, BTC))
+    first = {2: Accepted, 3: Rejected, 5: Accepted, 7: Accepted}
+    before = reports(one)
+    assert {type(event) for event in before} == {Accepted, Rejected, Executed, Canceled}
+    assert floor.give(one, *sent) == []
+    assert floor.last_commands == []
+    assert list(one.resends) == [(2, BTC), (3, BTC), (5, BTC), (7, BTC)]
+    replies = list(floor.desk.stored_replies(one, 3))
+    assert [order_id for order_id, _, _ in replies] == [2, 3, 5], "three at a time"
+    replies += floor.desk.stored_replies(one, 3)
+    for order_id, _, reply in replies:
+        assert type(reply) is first[order_id]
+        assert reply in before
+    assert not floor.desk.has_stored_replies(one)
+    assert reports(one) == before
+
+
+def test_an_id_that_was_passed_over_is_used() -> None:
+    """Ids rise: 4 after 7 is not a new order; nothing is stored for it."""
+    floor = Floor()
+    one = floor.session()
+    floor.give(one, order(3, 10, 1), order(7, 10, 1))
+    assert floor.give(one, order(4, 10, 1)) == []
+    assert list(floor.desk.stored_replies(one, 9)) == [(4, BTC, None)]
+
+
+def test_an_order_that_comes_again_before_its_reply_waits_for_it() -> None:
+    """The first one may still be on its way to the engine."""
+    floor = Floor()
+    one = floor.session()
+    admitted = floor.admit(one, encode_all([order(1, 10, 1), order(1, 10, 1), order(2, 10, 1), order(1, 10, 1)]))
+    assert (admitted.command_count, admitted.order_count, len(one.resends)) == (2, 2, 2)
+    assert list(floor.desk.stored_replies(one, 9)) == []
+    floor.match(admitted)
+    replies = [reply for _, _, reply in floor.desk.stored_replies(one, 9)]
+    assert replies == [reports(one)[0]] * 2
+
+
+def test_refuses_all_while_the_engine_is_away() -> None:
+    """No id is used, so that the client may send them again."""
+    floor = Floor()
+    one = floor.session()
+    messages = (order(1, 10, 1), AmendOrder(1, BTC, 10, 1), CancelOrder(1, BTC), MassCancel(ETH))
+    refused = floor.give(one, *messages, is_engine_here=False)
+    reason = RejectReason.ENGINE_UNAVAILABLE
+    assert refused == [
+        Rejected(0, 77, BTC, 1, 0, Tag.NEW_ORDER, reason),
+        Rejected(0, 77, BTC, 1, 0, Tag.AMEND_ORDER, reason),
+        Rejected(0, 77, BTC, 1, 0, Tag.CANCEL_ORDER, reason),
+        Rejected(0, 77, ETH, 0, 0, Tag.MASS_CANCEL, reason),
+    ]
+    assert floor.give(one, order(1, 10, 1)) == []
+    assert [type(event) for event in reports(one)] == [Accepted]
+
+
+def test_stops_at_a_logout() -> None:
+    """What follows is not read; a heartbeat is nothing."""
+    floor = Floor()
+    one = floor.session()
+    admitted = floor.admit(one, encode_all([Heartbeat(3), order(1, 10, 1), Logout(), order(2, 10, 1)]))
+    assert (admitted.command_count, admitted.ending, floor.desk.used_id(one)) == (1, LOGS_OUT, 1)
+    assert floor.admit(one, encode_all([Logout(0, 1)])).ending == LOGS_OUT_FOR_GOOD
+    assert floor.admit(one, encode_all([Heartbeat()])).ending == GOES_ON
+
+
+def test_a_number_begins_again_when_half_of_its_ids_are_used() -> None:
+    """One client with huge ids must not take a number out of use."""
+    floor = Floor()
+    for _ in range(3):
+        session = floor.session("")
+        assert session.offset < OFFSET_MAX
+        last_id = ORDER_IDS_PER_SESSION - session.offset - 1
+        floor.give(session, order(last_id, 10, 1), CancelOrder(last_id, BTC))
+        assert [type(event) for event in reports(session)] == [Accepted, Canceled]
+        floor.desk.release(session)

@@ -1,0 +1,173 @@
+"""What each client is told of the engine's events."""
+
+import numpy as np
+import pytest
+
+from bus.codec import encode_all
+from bus.topology import Source
+from market.codes import CancelReason, RejectReason, Side, TimeInForce
+from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
+from market.events import Accepted, Amended, Canceled, Executed, Halted, Rejected
+from market.limits import ORDER_IDS_PER_SESSION, TCP_SESSIONS_MAX
+from sessions.session_desk import NoSessionLeftError, SessionDesk
+from sessions.session_state import ORDER_ID, SessionLimits
+from tests.sessions.floor import BTC, KEPT_BYTES, Floor, reports
+
+
+def test_numbers_each_session_s_reports_from_one_without_a_gap() -> None:
+    """Whatever the engine tells the others, a client can see that nothing is missing."""
+    floor = Floor()
+    one, two = floor.session("one"), floor.session("two")
+    for order_id in range(1, 20):
+        floor.give(one, NewOrder(order_id, BTC, Side.BUY, 1_000 - order_id, 5))
+        floor.give(two, NewOrder(order_id, BTC, Side.SELL, 1_100 + order_id, 5), CancelOrder(order_id, BTC))
+    assert [event.sequence for event in reports(one)] == list(range(1, 20))
+    assert [event.sequence for event in reports(two)] == list(range(1, 39))
+
+
+def test_tells_each_side_of_a_trade_its_own_alone() -> None:
+    """Nothing about who stood on the other side: no id, no owner, no quantity that is left."""
+    floor = Floor()
+    one, two = floor.session("one"), floor.session("two")
+    floor.give(one, NewOrder(7, BTC, Side.BUY, 1_000, 50))
+    floor.give(two, NewOrder(9, BTC, Side.SELL, 990, 20, time_in_force=TimeInForce.IOC))
+    maker, taker = reports(one)[-1], reports(two)[-1]
+    assert maker == Executed(2, 77, BTC, 1, 1_000, 20, Side.SELL, 0, 0, 0, 7, 0, 30, 0)
+    assert taker == Executed(2, 77, BTC, 1, 1_000, 20, Side.SELL, 9, 0, 0, 0, 0, 0, 0)
+    assert (floor.desk.open_count(one), floor.desk.open_count(two)) == (1, 0)
+
+
+def test_tells_a_client_that_trades_with_itself_twice() -> None:
+    """The maker's side first; both orders are its own."""
+    floor = Floor()
+    one = floor.session()
+    floor.give(one, NewOrder(1, BTC, Side.BUY, 1_000, 5), NewOrder(2, BTC, Side.SELL, 1_000, 5))
+    trades = [event for event in reports(one) if isinstance(event, Executed)]
+    assert [(trade.maker_order_id, trade.taker_order_id, trade.trade_id) for trade in trades] == [(1, 0, 1), (0, 2, 1)]
+    assert floor.desk.open_count(one) == 0
+
+
+def test_hands_out_ids_and_owners_that_are_arithmetic() -> None:
+    """Two sessions with the same ids meet nowhere."""
+    floor = Floor()
+    floor.session("one")
+    two = floor.session("two")
+    floor.give(two, NewOrder(5, BTC, Side.BUY, 1_000, 5), AmendOrder(5, BTC, 999, 5), CancelOrder(5, BTC), MassCancel())
+    desk_id = Source.GATEWAY.first_order_id + ORDER_IDS_PER_SESSION + 5
+    owner = Source.GATEWAY.first_owner + 1
+    assert [command.owner for command in floor.last_commands if not hasattr(command, "is_halted")] == [owner] * 4
+    assert [getattr(command, "order_id", None) for command in floor.last_commands] == [desk_id] * 3 + [None]
+    assert all(command.time_ns == 77 for command in floor.last_commands)
+    assert [type(event) for event in reports(two)][:2] == [Accepted, Amended]
+    assert {getattr(event, "owner", 0) for event in reports(two)} == {0}
+
+
+def test_counts_open_orders_as_the_engine_does() -> None:
+    """Refused, filled, cancelled and decremented orders are no longer open; the table forgets them."""
+    floor = Floor()
+    one = floor.session()
+    orders = [NewOrder(n, BTC, Side.BUY, 1_000 + n, 5) for n in range(1, 101)]
+    floor.give(one, *orders, NewOrder(101, BTC, Side.BUY, 1_000, 0), NewOrder(102, 9, Side.BUY, 1_000, 5))
+    assert floor.desk.open_count(one) == floor.engine.live_order_count == 100
+    floor.give(one, NewOrder(103, BTC, Side.SELL, 1_090, 23), *(CancelOrder(n, BTC) for n in range(1, 31)))
+    assert floor.desk.open_count(one) == floor.engine.live_order_count
+    assert len(floor.desk.state.open_orders) == floor.engine.live_order_count
+    floor.give(one, MassCancel())
+    assert floor.desk.open_count(one) == floor.engine.live_order_count == 0
+    assert not floor.desk.state.orders.reshape(-1, 8)[:, ORDER_ID].any()
+
+
+def test_gives_the_same_from_the_same_reports() -> None:
+    """This is how a gateway that was killed comes back: the frames again, through the same kernel."""
+    floor = Floor()
+    one, two = floor.session("one"), floor.session("two")
+    for n in range(1, 60):
+        floor.give(one, NewOrder(n, BTC, Side.BUY, 1_000 + n % 7, 5), CancelOrder(max(1, n - 3), BTC))
+        floor.give(two, NewOrder(n, BTC, Side.SELL, 1_003 + n % 5, 7))
+    again = SessionDesk(SessionLimits(), 1_000, Source.GATEWAY, KEPT_BYTES)
+    for session in (one, two):
+        restored = again.restored(session.number, session.name, 0, session.offset, is_cancel_on_disconnect=True)
+        again.restore(restored)
+    for frame in floor.frames:
+        again.report(frame)
+    for session in (one, two):
+        other = again.sessions[session.number]
+        assert reports(other) == reports(session)
+        assert again.used_id(other) == floor.desk.used_id(session)
+        assert again.open_count(other) == floor.desk.open_count(session)
+    assert np.array_equal(again.state.open_orders, floor.desk.state.open_orders)
+
+
+def test_drops_the_old_part_of_a_frame() -> None:
+    """The link may repeat reports in front of new ones."""
+    floor = Floor()
+    one = floor.session()
+    floor.give(one, *(NewOrder(n, BTC, Side.BUY, 1_000, 5) for n in range(1, 11)))
+    frame = floor.frames[-1]
+    fresh = SessionDesk(SessionLimits(), 1_000, Source.GATEWAY, KEPT_BYTES)
+    session = fresh.open("one", 0)
+    fresh.report(frame, 7)
+    assert [event.order_id for event in reports(session) if isinstance(event, Accepted)] == [8, 9, 10]
+    assert [event.sequence for event in reports(session)] == [1, 2, 3]
+
+
+def test_says_nothing_to_whoever_took_over_a_number() -> None:
+    """Orders of a former session have ids below the new one's offset."""
+    floor = Floor()
+    one = floor.session("")
+    floor.give(one, NewOrder(40, BTC, Side.BUY, 1_000, 5), CancelOrder(40, BTC))
+    floor.desk.release(one)
+    two = floor.session("")
+    assert (two.number, two.offset) == (one.number, 40)
+    floor.desk.report(floor.frames[0])
+    assert reports(two) == []
+    floor.give(two, NewOrder(1, BTC, Side.BUY, 1_000, 5))
+    assert [type(event) for event in reports(two)] == [Accepted]
+
+
+def test_leaves_out_what_concerns_no_order() -> None:
+    """Halted is told to no source, and a refused frame of ours has no session."""
+    floor = Floor()
+    one = floor.session()
+    touched = floor.desk.report(encode_all([Halted(1, 2, 0, 1), Rejected(2, 3, -1, 0, 0, 0, RejectReason.MALFORMED)]))
+    assert touched == []
+    assert reports(one) == []
+
+
+def test_tells_of_every_order_that_a_lost_book_had() -> None:
+    """Also of those that were sent and not answered; afterwards they are told of no more."""
+    floor = Floor()
+    one = floor.session()
+    floor.give(one, NewOrder(1, BTC, Side.BUY, 1_000, 5), NewOrder(2, 1, Side.SELL, 1_001, 6))
+    unanswered = floor.admit(one, encode_all([NewOrder(3, BTC, Side.BUY, 1_002, 7)]))
+    lost = floor.desk.lost_orders(88)
+    floor.desk.report(encode_all(lost))
+    told = reports(one, after=2)
+    assert told == [
+        Canceled(3, 88, 0, 1, 0, 0, 1_000, 5, 0, CancelReason.ENGINE_RESTARTED),
+        Canceled(4, 88, 1, 2, 0, 1, 1_001, 6, 0, CancelReason.ENGINE_RESTARTED),
+        Canceled(5, 88, 0, 3, 0, 0, 1_002, 7, 0, CancelReason.ENGINE_RESTARTED),
+    ]
+    assert floor.desk.open_count(one) == 0
+    assert floor.desk.lost_orders(89) == []
+    assert unanswered.order_count == 1
+    one.resends.append((3, BTC))
+    assert list(floor.desk.stored_replies(one, 9)) == [(3, BTC, told[2])]
+    floor.match_commands([MassCancel(owner=floor.desk.owner(one))])
+    assert reports(one, after=5) == []
+
+
+def test_takes_as_many_sessions_as_it_says() -> None:
+    """The next one is refused; a released number is free."""
+    floor = Floor()
+    sessions = [floor.session(f"client-{n}") for n in range(TCP_SESSIONS_MAX)]
+    with pytest.raises(NoSessionLeftError, match=str(TCP_SESSIONS_MAX)):
+        floor.session("one more")
+    last = sessions[-1]
+    floor.give(last, NewOrder(1, BTC, Side.BUY, 1_000, 5))
+    assert [type(event) for event in reports(last)] == [Accepted], "the last bit of the word is one, too"
+    floor.give(last, CancelOrder(1, BTC))
+    floor.desk.release(last)
+    assert floor.session("one more").number == last.number
+    assert floor.desk.by_name("client-3") is sessions[3]
+    assert floor.desk.by_name(last.name) is None

@@ -1,0 +1,149 @@
+"""What a gateway finds when it comes back."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from engine.journal_format import CommandRecord, JournalError
+from sessions.session_store import NAMES_FILE, Position, SessionStore, StoredSession
+from sessions.tokens import TokensError, is_token_right, load_tokens
+
+ONE = StoredSession("one", 0, 0, 0, False)
+TWO = StoredSession("two", 3, 40, 2, True)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where a gateway keeps its sessions; not made yet."""
+    return tmp_path / "gateway"
+
+
+def recovered(folder: Path) -> tuple[list[tuple[int, CommandRecord]], Position]:
+    """Return all that a new life is given, and where its link goes on."""
+    found: list[tuple[int, CommandRecord]] = []
+    store = SessionStore(folder, 1)
+    position = store.recover(lambda sequence, record: found.append((sequence, record)))
+    store.close()
+    return found, position
+
+
+def test_writes_nothing_while_nobody_has_a_name(folder: Path) -> None:
+    """An anonymous session ends with its connection: there is nothing to come back to."""
+    store = SessionStore(folder, 1)
+    assert store.recover(lambda *_: None) == Position(0, 0)
+    store.keep(7, 1, 2, 0, b"ab")
+    store.save([], Position(7, 2))
+    store.close()
+    assert not folder.exists()
+
+
+def test_gives_every_frame_back_in_order(folder: Path) -> None:
+    """With its epoch, its numbers, and what was said by the gateway itself, from the first name on."""
+    store = SessionStore(folder, 1)
+    store.recover(lambda *_: None)
+    store.save([ONE], Position(7, 10))
+    assert store.keep(7, 11, 2, 0, b"ab") == 1
+    assert store.keep(7, 12, 3, 1, b"bcd") == 2
+    store.save([ONE, TWO], Position(7, 14))
+    assert store.keep(9, 0, 1, 0, b"x") == 3
+    assert store.sequence == 3
+    store.close()
+    found, position = recovered(folder)
+    assert found == [
+        (1, CommandRecord(7, 1, 11, 2, 0, b"ab")),
+        (2, CommandRecord(7, 1, 12, 3, 1, b"bcd")),
+        (3, CommandRecord(9, 1, 0, 1, 0, b"x")),
+    ]
+    assert position == Position(7, 14)
+    assert SessionStore(folder, 1).load() == ([ONE, TWO], Position(7, 14))
+
+
+def test_goes_on_where_the_names_were_written_if_nothing_came_since(folder: Path) -> None:
+    """Else the engine would be told that we remember nothing, and drop what it has for us."""
+    store = SessionStore(folder, 1)
+    store.recover(lambda *_: None)
+    store.save([ONE], Position(7, 10))
+    store.close()
+    assert recovered(folder) == ([], Position(7, 10))
+
+
+def test_a_later_epoch_wins(folder: Path) -> None:
+    """The engine came back empty, and the names were written before its first report."""
+    store = SessionStore(folder, 1)
+    store.recover(lambda *_: None)
+    store.save([ONE], Position(7, 10))
+    store.keep(7, 11, 2, 0, b"ab")
+    store.save([ONE], Position(9, 0))
+    store.close()
+    assert recovered(folder)[1] == Position(9, 0)
+
+
+def test_puts_aside_what_nobody_comes_back_to(folder: Path) -> None:
+    """All names were given up: the next life begins anew, and the last but one is gone."""
+    for life in range(3):
+        store = SessionStore(folder, 1)
+        assert store.recover(lambda *_: None) == Position(0, 0)
+        assert not folder.exists()
+        assert folder.with_name("gateway.before").exists() == (life > 0)
+        store.save([ONE], Position(7, life))
+        store.keep(7, life + 1, 1, 0, b"a")
+        store.save([], Position(7, life + 1))
+        store.close()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"version": 2}', '{"version": 1, "position": [0, 0], "sessions": [{}]}']
+)
+def test_refuses_names_that_it_cannot_read(folder: Path, text: str) -> None:
+    """To go on without them would give a client's orders to nobody."""
+    folder.mkdir()
+    (folder / NAMES_FILE).write_text(text)
+    with pytest.raises(JournalError, match=NAMES_FILE):
+        SessionStore(folder, 1).load()
+
+
+def test_names_are_written_whole(folder: Path) -> None:
+    """A draft that was left behind is not taken for them."""
+    store = SessionStore(folder, 1)
+    store.recover(lambda *_: None)
+    store.save([ONE], Position(7, 10))
+    store.close()
+    (folder / "sessions.draft").write_text("half")
+    assert json.loads((folder / NAMES_FILE).read_text())["sessions"] == [ONE._asdict()]
+    assert recovered(folder)[1] == Position(7, 10)
+
+
+def test_tokens_are_read_from_a_file_of_mode_0600(tmp_path: Path) -> None:
+    """Comments and empty lines are left out; a token may have an equals sign."""
+    path = tmp_path / "tokens"
+    path.write_text("# who may\n\nalice=wonder\nbob = x=y\n".replace(" = ", "="))
+    path.chmod(0o600)
+    tokens = load_tokens(path)
+    assert tokens == {"alice": "wonder", "bob": "x=y"}
+    assert is_token_right(tokens, "alice", "wonder")
+    for client_id, token in (("alice", "x=y"), ("alice", ""), ("carol", "wonder"), ("carol", "unknown"), ("", "")):
+        assert not is_token_right(tokens, client_id, token)
+    assert is_token_right(None, "carol", "")
+
+
+@pytest.mark.parametrize("text", ["alice\n", "alice=\n", "=wonder\n", "alice=a\nalice=b\n"])
+def test_a_bad_line_is_named_and_not_repeated(tmp_path: Path, text: str) -> None:
+    """A token must not get into a log."""
+    path = tmp_path / "tokens"
+    path.write_text(text)
+    path.chmod(0o600)
+    with pytest.raises(TokensError, match="line") as caught:
+        load_tokens(path)
+    assert "wonder" not in str(caught.value)
+
+
+def test_tokens_that_others_can_read_are_refused(tmp_path: Path) -> None:
+    """They would be no secret."""
+    path = tmp_path / "tokens"
+    path.write_text("alice=wonder\n")
+    path.chmod(0o640)
+    with pytest.raises(TokensError, match="0640"):
+        load_tokens(path)
+    with pytest.raises(TokensError, match="cannot be read"):
+        load_tokens(tmp_path / "none")
