@@ -60,6 +60,9 @@ class Source(IntEnum):
     PAPER = 2
     FLOW = 3
     OPERATOR = 4  # the command line: halts and resumes trading
+    GATEWAY2 = 5  # a desk's further gateways
+    GATEWAY3 = 6
+    GATEWAY4 = 7
 
     @property
     def first_order_id(self) -> int:

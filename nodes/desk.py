@@ -34,7 +34,7 @@ def run_desk(overrides: Mapping[str, Any], only: Collection[str], without: Colle
 
     settings = load_settings(overrides).settings
     try:
-        specs = desk_nodes(settings.venue.name, settings.flow.source, only, without)
+        specs = desk_nodes(settings.venue.name, settings.flow.source, len(settings.gateway.ports), only, without)
     except ValueError as error:
         raise DeskError(str(error)) from None
     console = Console(highlight=False)

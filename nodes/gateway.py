@@ -28,6 +28,7 @@ from market.session_messages import Heartbeat, LoggedOn, Logon, Logout
 from nodes.gateway_client import ClientConnection, SlowReaderError
 from nodes.gateway_limits import session_limits
 from nodes.node import Node, NodeError
+from nodes.roster import GATEWAY_NAMES
 from sessions.admission import GOES_ON, LOGS_OUT_FOR_GOOD
 from sessions.session_desk import NoSessionLeftError, Session, SessionDesk
 from sessions.session_state import SessionLimits
@@ -37,6 +38,7 @@ from sessions.tokens import TokensError, is_token_right, load_tokens
 TICK_MS = 100
 RESENDS_PER_TURN = 64  # each may have to be looked up
 HEARTBEATS_PER_IDLE = 3
+SOURCES = {name: Source[name.upper()] for name in GATEWAY_NAMES}
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 
@@ -48,12 +50,13 @@ class GatewayNode:
         self._settings = node.settings.gateway
         self._loop: PollLoop = node.poll_loop()
         limits = session_limits(self._settings, node.settings.instruments)
-        self._desk = SessionDesk(limits, node.settings.engine.orders_max, Source.GATEWAY, self._settings.kept_bytes)
+        source = SOURCES[node.name]
+        self._desk = SessionDesk(limits, node.settings.engine.orders_max, source, self._settings.kept_bytes)
         self._desk.warm()
         self._tokens = load_tokens(self._settings.tokens_file) if self._settings.tokens_file else None
-        self._store = SessionStore(node.settings.run_dir / "gateway", Source.GATEWAY)
+        self._store = SessionStore(node.settings.run_dir / node.name, source)
         self._position = self._recover()
-        self._source = OrderSource(Source.GATEWAY, node.settings.run_dir, self._position)
+        self._source = OrderSource(source, node.settings.run_dir, self._position)
         self._connections: set[ClientConnection] = set()
         self._cancels_owed = {n for n in range(TCP_SESSIONS_MAX) if not self._outlives_connections(n)}
         self._leaving: dict[int, int] = {}  # sessions that end, by number: with which command the last of them is done
@@ -88,7 +91,12 @@ class GatewayNode:
         return session is not None and bool(session.name) and not session.is_cancel_on_disconnect
 
     def _listen(self) -> socket.socket:
-        host, port = self._settings.host, self._settings.port
+        host, ports, index = self._settings.host, self._settings.ports, GATEWAY_NAMES.index(self._node.name)
+        if index >= len(ports):
+            raise NodeError(
+                f"{self._node.name} has no port: gateway.more_ports must have {index}, were {len(ports) - 1}"
+            )
+        port = ports[index]
         try:
             listener = socket.create_server((host, port), backlog=64)
         except OSError as error:
@@ -314,7 +322,7 @@ class GatewayNode:
         """Cancel what those have open whose connection is gone, as soon as the engine takes it."""
         if not self._cancels_owed or not self._source.is_connected:
             return
-        now_ns, first = time_ns(), Source.GATEWAY.first_owner
+        now_ns, first = time_ns(), self._source.source.first_owner
         cancels = [MassCancel(owner=first + number, time_ns=now_ns) for number in sorted(self._cancels_owed)]
         done_with = self._source.send(cancels)
         for number in self._cancels_owed:

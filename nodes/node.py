@@ -17,6 +17,7 @@ from bus.channel import ChannelSocket, PollLoop, close_all
 from bus.topology import CONTROL
 from market.clock import monotonic_ns
 from nodes.lock import LockedError, LockFile
+from nodes.roster import module_of
 from nodes.settings import Settings
 
 BEAT_MS = 500
@@ -132,7 +133,7 @@ def run_node(name: str, settings: Settings) -> int:
         return 1
     node = None
     try:
-        module = importlib.import_module(f"nodes.{name}")
+        module = importlib.import_module(module_of(name))
         node = Node(name, settings)
         module.run(node)
     except (NodeError, OSError) as error:

@@ -39,7 +39,8 @@ ENV_DELIMITER = "__"
 REAL_EXCHANGES = ("binance.com", "binance.us", "binance.vision", "binance.me")
 SECRET_KEYS = frozenset({"venue.api_key", "venue.secret"})
 
-Port = Annotated[int, Field(ge=0, le=65_535, description="0 takes a free one")]
+PORT_MAX = 65_535
+Port = Annotated[int, Field(ge=0, le=PORT_MAX, description="0 takes a free one")]
 Host = Annotated[str, Field(min_length=1, max_length=253)]
 SymbolName = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,20}$")]
 AssetName = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,20}$")]
@@ -130,6 +131,7 @@ class GatewaySettings(Section):
 
     host: Host = "127.0.0.1"
     port: Port = 8083
+    more_ports: Annotated[str, Field(pattern=r"^([0-9]{1,5}(,[0-9]{1,5}){0,2})?$")] = ""
     tokens_file: Path | None = None
     idle_s: Annotated[float, Field(ge=0.1, le=3_600)] = 30.0
     messages_per_s: Annotated[int, Field(ge=0, le=100_000_000)] = 100_000
@@ -139,6 +141,18 @@ class GatewaySettings(Section):
     price_band: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal("0.5")
     notional_max: Annotated[Decimal, Field(ge=0, le=1_000_000_000_000)] = Decimal(10_000_000)
     qty_max: str = ""
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The ports of the desk's gateways: of `gateway`, `gateway2`, and so on."""
+        return (self.port, *(int(port) for port in self.more_ports.split(",") if port))
+
+    @field_validator("more_ports")
+    @classmethod
+    def _are_ports(cls, value: str) -> str:
+        if any(int(port) > PORT_MAX for port in value.split(",") if port):
+            raise ValueError(f"expected ports of at most {PORT_MAX}")
+        return value
 
 
 class ApiSettings(Section):

@@ -16,7 +16,7 @@ from bus.topology import CONTROL
 from market.clock import NS_PER_SECOND, monotonic_ns
 from nodes.lock import LockFile
 from nodes.node import SUPERVISOR_PID, NodeError, prepare_run_dir
-from nodes.roster import NodeSpec
+from nodes.roster import GATEWAY_NAMES, NodeSpec
 from nodes.settings import Settings, environment_of
 
 CLI_FILE = Path(__file__).resolve().parent.parent / "cli.py"
@@ -26,6 +26,7 @@ HEALTHY_NS = 30 * NS_PER_SECOND  # a node that ran so long is restarted as if it
 BEAT_NS_MAX = 10 * NS_PER_SECOND  # a node that is silent for longer is called so
 STOP_SECONDS = (2.0, 1.6, 1.0)  # for each wave of a stop, before SIGKILL: 4.6 s in all
 PORT_SETTINGS = {"gateway": "gateway.port", "api": "api.port", "paper": "paper.port"}
+MORE_PORTS = "gateway.more_ports"
 
 Tell = Callable[[str], None]
 
@@ -78,6 +79,7 @@ class Supervisor:
         self._children = {spec.name: Child(spec) for spec in specs}
         self._environment = {**os.environ, **environment_of(overrides)}
         self._environment |= {"TICKBUS_RUN_DIR": str(self._run_dir), SUPERVISOR_PID: str(os.getpid())}
+        self._more_ports = list(map(str, settings.gateway.ports[1:]))
         self._started_ns = monotonic_ns()
         self._ready_ns = 0
         self._logs = self._run_dir / "logs"
@@ -162,10 +164,14 @@ class Supervisor:
 
     def _keep_port(self, child: Child) -> None:
         """Make a free port that a node was given its fixed one, for its restarts and for the nodes that need it."""
-        key = PORT_SETTINGS.get(child.spec.name)
-        address = child.endpoints.get("http") or child.endpoints.get("tcp")
-        if key and address:
-            self._environment |= environment_of({key: address.rsplit(":", 1)[1]})
+        name, key = child.spec.name, PORT_SETTINGS.get(child.spec.name)
+        address = child.endpoints.get("http") or child.endpoints.get("tcp") or ""
+        port = address.rpartition(":")[2]
+        if key and port:
+            self._environment |= environment_of({key: port})
+        elif name in GATEWAY_NAMES[1:] and port:
+            self._more_ports[GATEWAY_NAMES.index(name) - 1] = port
+            self._environment |= environment_of({MORE_PORTS: ",".join(self._more_ports)})
 
     # --- processes ---
 

@@ -35,8 +35,9 @@ def addresses(status: Mapping[str, Any]) -> list[str]:
         lines.append(f"order book       {endpoints['api']['http']}/api/orderbook")
     if "http" in endpoints.get("paper", {}):
         lines.append(f"paper exchange   {endpoints['paper']['http']}")
-    if "tcp" in endpoints.get("gateway", {}):
-        lines.append(f"order gateway    tcp {endpoints['gateway']['tcp']}")
+    gateways = [each["tcp"] for name, each in endpoints.items() if name.startswith("gateway") and "tcp" in each]
+    if gateways:
+        lines.append(f"order gateway    tcp {', '.join(gateways)}")
     if "feed" in endpoints.get("engine", {}):
         lines.append(f"book feed        {endpoints['engine']['feed']}")
     return lines

@@ -1,0 +1,119 @@
+"""Several gateways on one engine: each has its own port, its own order ids and owners, and its own sessions."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from market.codes import CancelReason, Side
+from market.commands import CancelOrder, MassCancel, NewOrder
+from market.events import Accepted, Canceled, Event, Executed
+from tests.desk.desk_process import Desk, short_directory, until
+from venues.gateway import GatewayClient, GatewaySession
+
+BTC, PRICE = 0, 5_000_000
+NAMES = ("gateway", "gateway2", "gateway3")
+
+
+@pytest.fixture(scope="module")
+def gateways() -> Iterator[Desk]:
+    """An engine and three gateways on free ports."""
+    with short_directory() as path:
+        without = ("paper", "flow", "api", "maker", "tracker")
+        arguments = [word for name in without for word in ("--without", name)]
+        desk = Desk(path / "run", *arguments, TICKBUS_GATEWAY__MORE_PORTS="0,0").start()
+        yield desk
+        desk.end()
+
+
+def port_of(desk: Desk, name: str) -> int:
+    """Return the port of a gateway."""
+    return int(desk.node(name)["endpoints"]["tcp"].rpartition(":")[2])
+
+
+def heard(session: GatewaySession, count: int) -> list[Event]:
+    """Return the next `count` reports."""
+    events: list[Event] = []
+
+    def is_enough() -> bool:
+        events.extend(session.receive(0.05))
+        return len(events) >= count
+
+    until(f"{count} reports", is_enough, 60)
+    assert len(events) == count, events
+    return events
+
+
+def order(order_id: int, side: Side = Side.BUY, price_ticks: int = PRICE) -> NewOrder:
+    """Return an order of 10 lots."""
+    return NewOrder(order_id, BTC, side, price_ticks, 10)
+
+
+def test_desk_runs_as_many_gateways_as_have_ports(gateways: Desk) -> None:
+    """They are nodes of the desk like others, and a person is told where each one is."""
+    assert [row["node"] for row in gateways.cli_json("status")["nodes"]] == ["engine", *NAMES]
+    ports = [port_of(gateways, name) for name in NAMES]
+    assert len(set(ports)) == len(NAMES)
+    text = gateways.cli("status").stdout
+    assert f"order gateway    tcp {', '.join(f'127.0.0.1:{port}' for port in ports)}" in text
+
+
+def test_same_name_and_ids_at_two_gateways_are_two_clients(gateways: Desk) -> None:
+    """They trade with each other in one book; each cancels its own alone."""
+    one, two = (GatewaySession("same", port=port_of(gateways, name)) for name in NAMES[:2])
+    with one, two:
+        one.send([order(1), order(2, price_ticks=PRICE - 1)])
+        assert [type(event) for event in heard(one, 2)] == [Accepted, Accepted]
+        two.send([order(1, Side.SELL), order(2, price_ticks=PRICE - 2)])
+        accepted, taker, other = heard(two, 3)
+        (maker,) = heard(one, 1)
+        assert isinstance(accepted, Accepted)
+        assert isinstance(taker, Executed)
+        assert isinstance(maker, Executed)
+        assert isinstance(other, Accepted)
+        assert (taker.taker_order_id, taker.maker_order_id, taker.trade_id) == (1, 0, maker.trade_id)
+        assert (maker.maker_order_id, maker.taker_order_id) == (1, 0)
+        two.send([MassCancel()])
+        assert [event.order_id for event in heard(two, 1) if isinstance(event, Canceled)] == [2]
+        one.send([CancelOrder(2, BTC)])
+        (canceled,) = heard(one, 1)
+        assert isinstance(canceled, Canceled)
+        assert canceled.reason == CancelReason.REQUESTED
+        for session in (one, two):
+            session.logout(is_final=True)
+
+
+def test_a_killed_gateway_takes_nothing_of_the_others_along(gateways: Desk) -> None:
+    """It comes back on its port with its sessions; what its anonymous clients had open is cancelled, and no more."""
+    ports = [port_of(gateways, name) for name in NAMES]
+    sessions = [GatewaySession("bot", port=port) for port in ports]
+    with GatewayClient(port=ports[1]) as nobody:
+        for session in sessions:
+            session.send([order(1)])
+            heard(session, 1)
+        nobody.send([order(1, price_ticks=PRICE + 1)])
+        until("it is accepted", lambda: [one for one in nobody.receive(0.05) if isinstance(one, Accepted)])
+        gateways.kill("gateway2")
+    assert [port_of(gateways, name) for name in NAMES] == ports
+    gateways.kill("engine")
+    for session in sessions:
+        session.send([order(2, Side.SELL, PRICE + 1)])  # at the price of the anonymous order
+        (accepted,) = heard(session, 1)
+        assert isinstance(accepted, Accepted)
+        assert (accepted.sequence, accepted.resting_lots) == (2, 10)
+        session.send([MassCancel()])
+        assert {event.order_id for event in heard(session, 2) if isinstance(event, Canceled)} == {1, 2}
+        session.logout(is_final=True)
+
+
+def test_a_gateway_without_a_port_says_so(tmp_path: Path) -> None:
+    """One line and exit code 1, as for everything that a person can mend; and bad ports are named."""
+    desk = Desk(tmp_path / "run", TICKBUS_GATEWAY__MORE_PORTS="0")
+    result = desk.cli("node", "gateway3")
+    assert result.returncode == 1
+    assert "gateway3 has no port: gateway.more_ports must have 2, were 1" in result.stderr
+    for text in ("65536", "1,2,3,4", "x", "1,,2"):
+        desk = Desk(tmp_path / "run", TICKBUS_GATEWAY__MORE_PORTS=text)
+        result = desk.cli("node", "gateway2")
+        assert result.returncode != 0
+        assert "gateway.more_ports: " in result.stderr
