@@ -31,7 +31,15 @@ from engine.memory import (
     WORD,
     Memory,
 )
-from engine.rows import AMEND_ORDER_ID, AMEND_OWNER, AMEND_PRICE_TICKS, AMEND_QTY_LOTS, AMEND_SYMBOL_ID, AMEND_TIME_NS
+from engine.rows import (
+    AMEND_EXPECTED_LEAVES_LOTS,
+    AMEND_ORDER_ID,
+    AMEND_OWNER,
+    AMEND_PRICE_TICKS,
+    AMEND_QTY_LOTS,
+    AMEND_SYMBOL_ID,
+    AMEND_TIME_NS,
+)
 from engine.taking import is_crossing, make_taker, start_taking
 from engine.telling import tell_amended, tell_rejected
 from market.codes import OrderType, RejectReason, Tag
@@ -42,6 +50,7 @@ _BAD_DISPLAY_QTY: Final = argument(RejectReason.BAD_DISPLAY_QTY)
 _WOULD_CROSS: Final = argument(RejectReason.POST_ONLY_WOULD_CROSS)
 _LEVELS_FULL: Final = argument(RejectReason.LEVELS_FULL)
 _HALTED: Final = argument(RejectReason.SYMBOL_HALTED)
+_LEAVES_CHANGED: Final = argument(RejectReason.LEAVES_CHANGED)
 _MARKET: Final = int(OrderType.MARKET)
 _POST_ONLY: Final = int(OrderType.POST_ONLY)
 _NOTHING: Final = argument(0)
@@ -65,7 +74,9 @@ def amend_order(memory: Memory, base: int) -> None:
         same_price = price == signed(memory.links[order * LINK_SIZE + PRICE])
         leaves = (word & LOTS_MASK) + hidden_lots(memory, order, word)
         stays = is_waiting(word) or (same_price and qty < leaves)
-        reason = _amend_entry_reason(memory, order, price, qty, stays)
+        expected = rows[base + AMEND_EXPECTED_LEAVES_LOTS]
+        is_as_expected = expected == 0 or expected == leaves
+        reason = _amend_entry_reason(memory, order, price, qty, stays) if is_as_expected else _LEAVES_CHANGED
     if reason != FINE:
         tell_rejected(memory, symbol, order_id, owner, _AMEND_ORDER, reason)
     elif stays:

@@ -228,6 +228,7 @@ class ReferenceEngine:
             (
                 (order.symbol_id != command.symbol_id, RejectReason.UNKNOWN_ORDER),
                 (command.owner not in (0, order.owner), RejectReason.WRONG_OWNER),
+                (command.expected_leaves_lots not in (0, order.leaves_lots), RejectReason.LEAVES_CHANGED),
                 (book.is_halted, RejectReason.SYMBOL_HALTED),
                 ((command.price_ticks == 0) != is_market, RejectReason.BAD_PRICE),
                 (has_too_many_parts(command.qty_lots, order.display_lots), RejectReason.BAD_DISPLAY_QTY),

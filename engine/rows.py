@@ -71,6 +71,7 @@ AMEND_PRICE_TICKS: Final = column(AmendOrder, "price_ticks")
 AMEND_QTY_LOTS: Final = column(AmendOrder, "qty_lots")
 AMEND_OWNER: Final = column(AmendOrder, "owner")
 AMEND_TIME_NS: Final = column(AmendOrder, "time_ns")
+AMEND_EXPECTED_LEAVES_LOTS: Final = column(AmendOrder, "expected_leaves_lots")
 
 MASS_CANCEL_SYMBOL_ID: Final = column(MassCancel, "symbol_id")
 MASS_CANCEL_SIDE: Final = column(MassCancel, "side")

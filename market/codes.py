@@ -88,6 +88,7 @@ class RejectReason(IntEnum):
     IDLE = 31  # nothing was heard for too long
     NOT_READING = 32  # too many reports were left unread
     GATEWAY_STOPS = 33  # connect again later
+    LEAVES_CHANGED = 34  # another quantity is open than the amend expects
 
 
 class CancelReason(IntEnum):

@@ -51,7 +51,9 @@ class CancelOrder(NamedTuple):
 class AmendOrder(NamedTuple):
     """Give an open order a new price and a new open quantity.
 
-    A smaller quantity at the same price keeps its place in the queue; anything else is cancel and reinsert.
+    A smaller quantity at the same price keeps its place in the queue; anything else is cancel and reinsert. With
+    `expected_leaves_lots` it is refused unless exactly so much is open, so that a fill on the way cannot turn it into
+    more than was meant; 0 expects nothing.
     """
 
     order_id: OrderId
@@ -60,6 +62,7 @@ class AmendOrder(NamedTuple):
     qty_lots: QtyLots
     owner: Owner = 0
     time_ns: TimeNs = 0
+    expected_leaves_lots: QtyLots = 0
 
 
 class MassCancel(NamedTuple):

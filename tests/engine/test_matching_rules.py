@@ -2,10 +2,10 @@
 
 from engine.matching_engine import make_engine
 from engine.rows import ROW_WIDTH
-from market.codes import CancelReason, OrderType, Tag, TimeInForce
+from market.codes import CancelReason, OrderType, RejectReason, Tag, TimeInForce
 from market.commands import AmendOrder, CancelOrder, HaltSymbol, MassCancel
 from market.depth import Depth, Level
-from market.events import Accepted, Amended, Canceled, Executed, Halted, Rested
+from market.events import Accepted, Amended, Canceled, Executed, Halted, Rejected, Rested
 from market.feed_messages import BestPrices
 from tests.engine.conftest import MakeDriver
 from tests.engine.driver import BUY, SELL, Driver
@@ -151,6 +151,25 @@ def test_a_smaller_quantity_at_the_same_price_keeps_its_place(driver: Driver) ->
     first, second = driver.rest(BUY, 99, 5, owner=2), driver.rest(BUY, 99, 5)
     assert driver.send(AmendOrder(first, 0, 99, 3, 2, 9)) == [Amended(3, 9, 0, first, 2, BUY, 99, 3, 3)]
     assert driver.queue(BUY) == [(first, 99, 3, 3), (second, 99, 5, 5)]
+
+
+def test_an_amend_may_expect_what_is_open(driver: Driver) -> None:
+    """A fill on the way must not turn an amend into more than was meant: it is refused, and the order stays."""
+    first, second = driver.rest(BUY, 99, 5), driver.rest(BUY, 99, 5)
+    driver.send(driver.order(SELL, 99, 1))
+    (refused,) = driver.send(AmendOrder(first, 0, 99, 3, expected_leaves_lots=5))
+    assert isinstance(refused, Rejected)
+    assert (refused.order_id, refused.reason) == (first, RejectReason.LEAVES_CHANGED)
+    assert driver.queue(BUY) == [(first, 99, 4, 4), (second, 99, 5, 5)]
+    assert isinstance(driver.send(AmendOrder(first, 0, 99, 3, expected_leaves_lots=4))[0], Amended)
+    assert driver.queue(BUY) == [(first, 99, 3, 3), (second, 99, 5, 5)]
+
+
+def test_an_iceberg_counts_as_open_what_it_hides(driver: Driver) -> None:
+    """What an amend expects is all that is open, not what is shown."""
+    iceberg = driver.rest(BUY, 99, 10, display_lots=4)
+    assert isinstance(driver.send(AmendOrder(iceberg, 0, 99, 6, expected_leaves_lots=4))[0], Rejected)
+    assert isinstance(driver.send(AmendOrder(iceberg, 0, 99, 6, expected_leaves_lots=10))[0], Amended)
 
 
 def test_an_iceberg_is_amended_down_from_what_it_hides(driver: Driver) -> None:

@@ -68,6 +68,8 @@ REFUSED: list[tuple[Command, RejectReason]] = [
     (AmendOrder(50, 0, 100, 1), RejectReason.UNKNOWN_ORDER),
     (AmendOrder(1, 1, 100, 1), RejectReason.UNKNOWN_ORDER),
     (AmendOrder(1, 0, 100, 1, owner=6), RejectReason.WRONG_OWNER),
+    (AmendOrder(1, 0, 100, 1, owner=5, expected_leaves_lots=3), RejectReason.LEAVES_CHANGED),
+    (AmendOrder(5, 1, 10, 1, expected_leaves_lots=QTY_LOTS_MAX), RejectReason.LEAVES_CHANGED),
     (AmendOrder(1, -1, 100, 1), RejectReason.UNKNOWN_SYMBOL),
     (AmendOrder(-1, 0, 100, 1), RejectReason.BAD_ORDER_ID),
     (AmendOrder(1, 0, 0, 1), RejectReason.BAD_PRICE),

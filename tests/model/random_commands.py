@@ -122,7 +122,10 @@ class RandomCommands:
 
     def _amend(self) -> AmendOrder:
         price = 0 if self._chance(0.05) else self._price()
-        return AmendOrder(*self._known_id(), price, self._random.randint(1, 20), self._caller(), self._time_ns)
+        expected = self._random.randint(1, 20) if self._chance(0.3) else 0
+        return AmendOrder(
+            *self._known_id(), price, self._random.randint(1, 20), self._caller(), self._time_ns, expected
+        )
 
     def _mass_cancel(self) -> MassCancel:
         symbol_id = self._random.randint(-1, self._market.symbol_count - 1)

@@ -11,6 +11,7 @@ from tests.model.pair import Pair
 
 PRICES = st.one_of(st.integers(95, 105), st.sampled_from([1, 4_095, 4_096, 4_097, 262_143, 16_777_216, 100_000_000]))
 LOTS = st.integers(1, 12)
+LEAVES = st.one_of(st.just(0), LOTS)
 OWNERS = st.integers(0, 2)
 IDS = st.integers(1, 25)
 SYMBOLS = st.integers(0, 1)
@@ -94,10 +95,10 @@ class EnginesAgree(RuleBasedStateMachine):
         """Cancel."""
         self._step(CancelOrder(order_id, symbol, owner))
 
-    @rule(order_id=IDS, symbol=SYMBOLS, price=st.one_of(PRICES, st.just(0)), qty=LOTS, owner=OWNERS)
-    def amend(self, order_id: int, symbol: int, price: int, qty: int, owner: int) -> None:
-        """Amend."""
-        self._step(AmendOrder(order_id, symbol, price, qty, owner))
+    @rule(order_id=IDS, symbol=SYMBOLS, price=st.one_of(PRICES, st.just(0)), qty=LOTS, owner=OWNERS, left=LEAVES)
+    def amend(self, order_id: int, symbol: int, price: int, qty: int, owner: int, left: int) -> None:
+        """Amend, perhaps only if so much is still open."""
+        self._step(AmendOrder(order_id, symbol, price, qty, owner, expected_leaves_lots=left))
 
     @rule(symbol=st.integers(-1, 1), side=st.integers(-1, 1), owner=OWNERS)
     def mass_cancel(self, symbol: int, side: int, owner: int) -> None:

@@ -25,7 +25,7 @@ def random_command(random: Random, number: int) -> Command:
         case 0 | 1 | 2:
             return CancelOrder(known, symbol, owner)
         case 3 | 4 | 5:
-            return AmendOrder(known, symbol, price, qty, owner)
+            return AmendOrder(known, symbol, price, qty, owner, 0, random.choice((0, 0, qty + 1)))
         case 6 if random.random() < 0.2:
             return MassCancel(symbol, random.randrange(-1, 2), owner)
         case 7 if random.random() < 0.2:
