@@ -54,7 +54,7 @@ async def check_order(call: Call) -> Document:
 
 async def show_order(call: Call) -> Document:
     """Tell how an order stands."""
-    order = _find_order(call, call.get("orderId"), call.get("origClientOrderId"))
+    order = find_order(call, call.get("orderId"), call.get("origClientOrderId"))
     if order is None:
         raise ExchangeError(ErrorKind.NO_SUCH_ORDER)
     return documents.order(order)
@@ -182,7 +182,7 @@ async def cancel_named(call: Call, *, order_id: int | None, client_order_id: str
     Raises:
         ExchangeError: if there is none, or the call's restrictions do not allow it.
     """
-    found = _find_order(call, order_id, client_order_id)
+    found = find_order(call, order_id, client_order_id)
     order = call.exchange.ledger.open_orders.get(found.order_id) if found is not None else None
     if order is None:
         raise ExchangeError(ErrorKind.UNKNOWN_ORDER)
@@ -196,7 +196,7 @@ async def cancel_named(call: Call, *, order_id: int | None, client_order_id: str
     return documents.cancelled_order(order, pending.request_id)
 
 
-def _find_order(call: Call, order_id: int | None, client_order_id: str | None) -> Order | None:
+def find_order(call: Call, order_id: int | None, client_order_id: str | None) -> Order | None:
     """Return the order that the call names by one of its ids; where both are sent, both must be right."""
     history = call.exchange.ledger.history
     if order_id is not None:

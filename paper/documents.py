@@ -50,7 +50,7 @@ def _symbol(symbol: Symbol) -> Document:
         "quoteOrderQtyMarketAllowed": True,
         "allowTrailingStop": False,
         "cancelReplaceAllowed": True,
-        "amendAllowed": False,
+        "amendAllowed": True,
         "isSpotTradingAllowed": True,
         "isMarginTradingAllowed": False,
         "filters": filter_documents(symbol),
@@ -201,6 +201,33 @@ def cancelled_order(order: Order, client_order_id: str) -> Document:
         "transactTime": order.update_ms,
         **_progress(order),
         **_conditions(order),
+    }
+
+
+def amended_order(order: Order, earlier_client_id: str) -> Document:
+    """Return the answer to an amend; its quantities are spelt in its own way, not as other orders'."""
+    symbol = order.symbol
+    return {
+        "transactTime": order.update_ms,
+        "executionId": order.order_id,
+        "amendedOrder": {
+            **_identity(order),
+            "origClientOrderId": earlier_client_id,
+            "clientOrderId": order.client_order_id,
+            "price": _ZERO if order.kind.is_market else symbol.price_text(order.price_ticks),
+            "qty": symbol.qty_text(order.qty_lots),
+            "executedQty": symbol.qty_text(order.filled_lots),
+            "preventedQty": symbol.qty_text(order.prevented_lots),
+            "quoteOrderQty": format_units(order.quote_order_units),
+            "cumulativeQuoteQty": format_units(order.filled_units),
+            "status": str(order.status),
+            "timeInForce": TimeInForce(order.time_in_force).name,
+            "type": str(order.kind),
+            "side": Side(order.side).name,
+            "workingTime": order.working_ms or _NOT_WORKING,
+            "selfTradePreventionMode": SelfTradePrevention(order.self_trade_prevention).name,
+            **_conditions(order),
+        },
     }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from paper import account_calls, market_calls, replace_calls
+from paper import account_calls, amend_calls, market_calls, replace_calls
 from paper import parameters as p
 from paper.call import Call
 from paper.parameters import Parameter, Values
@@ -79,6 +79,7 @@ _NEW_ORDER: Final = (
     p.NEW_ORDER_RESPONSE_TYPE,
 )
 _ORDER: Final = (p.SYMBOL, p.ORDER_ID, p.ORIG_CLIENT_ORDER_ID)
+_AMEND: Final = (*_ORDER, p.NEW_CLIENT_ORDER_ID, p.NEW_QTY)
 _CANCEL: Final = (*_ORDER, p.NEW_CLIENT_ORDER_ID, p.CANCEL_RESTRICTIONS)
 _REPLACE: Final = (
     *_NEW_ORDER,
@@ -126,6 +127,7 @@ ENDPOINTS: Final = (
     _signed(
         "POST", "order/cancelReplace", 1, _REPLACE, replace_calls.replace_order, is_order=True, charges_itself=True
     ),
+    _signed("PUT", "order/amend/keepPriority", 4, _AMEND, amend_calls.amend_order),
     _signed("GET", "order", 4, _ORDER, account_calls.show_order),
     _signed("DELETE", "order", 1, _CANCEL, account_calls.cancel_order),
     _signed("GET", "openOrders", _open_orders_weight, (p.SYMBOL_OR_ALL,), account_calls.open_orders),

@@ -29,6 +29,7 @@ class Purpose(Enum):
 
     ENTER = auto()
     CANCEL = auto()
+    AMEND = auto()
     RECALL = auto()  # a cancel of our own, to learn whether the engine has an order whose entry was never answered
 
 
@@ -37,12 +38,13 @@ class Pending:
 
     Attributes:
         order: the order it is about, as it stands.
-        refusal: why the engine refused to cancel, or None.
-        request_id: the client id of a cancel.
+        refusal: why the engine refused to cancel or to amend, or None.
+        is_applied: whether the engine has amended.
+        request_id: the client id of a cancel; what the order is called after an amend.
         is_done: whether the engine has answered completely.
     """
 
-    __slots__ = ("_on_done", "is_done", "order", "purpose", "refusal", "request_id", "sequence")
+    __slots__ = ("_on_done", "is_applied", "is_done", "order", "purpose", "refusal", "request_id", "sequence")
 
     def __init__(self, order: Order, purpose: Purpose, sequence: int, request_id: str = "") -> None:
         self.order = order
@@ -50,6 +52,7 @@ class Pending:
         self.purpose = purpose
         self.sequence = sequence
         self.refusal: RejectReason | None = None
+        self.is_applied = False
         self.is_done = False
         self._on_done: Callable[[], None] | None = None
 
@@ -74,6 +77,7 @@ class PendingCommands:
     def __init__(self) -> None:
         self._commands: deque[Pending] = deque()
         self._cancels: dict[int, deque[Pending]] = {}
+        self._amends: dict[int, Pending] = {}  # at most one of each order
 
     def __len__(self) -> int:
         return len(self._commands)
@@ -82,7 +86,10 @@ class PendingCommands:
         """Remember a command that was sent."""
         pending = Pending(order, purpose, sequence, request_id)
         self._commands.append(pending)
-        if purpose is not Purpose.ENTER:
+        if purpose is Purpose.AMEND:
+            assert order.order_id not in self._amends, f"an amend is on its way already: {order}"
+            self._amends[order.order_id] = pending
+        elif purpose is not Purpose.ENTER:
             self._cancels.setdefault(order.order_id, deque()).append(pending)
         return pending
 
@@ -96,6 +103,20 @@ class PendingCommands:
             del self._cancels[order_id]
         return pending
 
+    def amend_of(self, order_id: int) -> Pending | None:
+        """Return the amend of an order that is on its way."""
+        return self._amends.get(order_id)
+
+    def answer_amend(self, order_id: int) -> Pending | None:
+        """Return, and no longer await, the amend of an order."""
+        return self._amends.pop(order_id, None)
+
+    def is_name_reserved(self, account: int, client_order_id: str) -> bool:
+        """Say whether an amend on its way will give an order of the account that client id."""
+        return any(
+            each.request_id == client_order_id and each.order.account == account for each in self._amends.values()
+        )
+
     def cancels(self) -> list[Pending]:
         """Return the unanswered cancels that clients have sent."""
         return [each for queue in self._cancels.values() for each in queue if each.purpose is Purpose.CANCEL]
@@ -108,5 +129,6 @@ class PendingCommands:
     def finish_all(self) -> None:
         """Finish every command: the engine that they were sent to is gone."""
         self._cancels.clear()
+        self._amends.clear()
         while self._commands:
             self._commands.popleft().finish()

@@ -9,14 +9,14 @@ from contextlib import contextmanager
 
 from market.clock import NS_PER_MS
 from market.codes import RejectReason, Side, TimeInForce
-from market.commands import CancelOrder, Command, MassCancel
+from market.commands import AmendOrder, CancelOrder, Command, MassCancel
 from market.depth import Level
 from market.events import Event
 from paper.commission import Commission
 from paper.engine_port import COMMANDS_PENDING_MAX, EnginePort, Pending, PendingCommands, Purpose
 from paper.errors import ErrorKind, ExchangeError
 from paper.executions import Executions
-from paper.filters import Draft, check_filters
+from paper.filters import Draft, check_amended, check_filters
 from paper.ledger import Ledger
 from paper.news import AccountListener, AccountNews, DepositNews, WalletNews
 from paper.orders import Order, OrderKind, OrderRequest, OrderStatus
@@ -120,7 +120,7 @@ class Exchange:
             price_ticks = price_cap_ticks(request.symbol, self._opposite(request), qty_lots, free_units)
         with self._change():
             order = self._new_order(account, request, price_ticks, qty_lots, now_ns)
-            if self.ledger.open_order_by_client_id(account, order.client_order_id) is not None:
+            if self._is_name_taken(account, order.client_order_id):
                 raise ExchangeError(ErrorKind.DUPLICATE_ORDER)
             if self.ledger.wallets.free(account, order.locked_asset) < order.locked_units():
                 raise ExchangeError(ErrorKind.INSUFFICIENT_BALANCE)
@@ -151,6 +151,35 @@ class Exchange:
             self._pending.add(order, Purpose.CANCEL, sequence, request_id or f"cancel-{order.order_id}")
             for order in orders
         ]
+
+    def amend(self, order: Order, qty_units: int, client_order_id: str, now_ns: int) -> Pending:
+        """Ask the engine to make an open order smaller in its place; a `Pending` that `is_applied` was.
+
+        The engine does it only if exactly as much is open as the exchange knows of: a fill on the way refuses it.
+
+        Args:
+            order: an open order.
+            qty_units: the whole quantity that it is to have, what is executed among it, base units.
+            client_order_id: what it is to be called then, perhaps what it is called now.
+            now_ns: ns since 1970 UTC.
+
+        Raises:
+            ExchangeError: if the quantity is not smaller, a filter or another open order forbids it, or the engine
+                cannot be asked; nothing has changed then.
+        """
+        self._require_engine()
+        qty_lots = self._amended_lots(order, qty_units, now_ns)
+        is_other = client_order_id != order.client_order_id
+        if is_other and self._is_name_taken(order.account, client_order_id):
+            raise ExchangeError(ErrorKind.DUPLICATE_ORDER)
+        with self._change():
+            self.ledger.change(order).next_client_order_id = client_order_id
+        leaves_lots = qty_lots - order.filled_lots - order.prevented_lots
+        symbol_id, owner = order.symbol.symbol_id, self._owner(order.account)
+        command = AmendOrder(
+            order.order_id, symbol_id, order.price_ticks, leaves_lots, owner, now_ns, order.leaves_lots
+        )
+        return self._pending.add(order, Purpose.AMEND, self._send([command]), client_order_id)
 
     # -- the engine
 
@@ -270,6 +299,33 @@ class Exchange:
         if last_ticks is not None and request.would_wake_at(last_ticks):
             raise ExchangeError(ErrorKind.WOULD_TRIGGER)
         return price_ticks, qty_lots
+
+    def _amended_lots(self, order: Order, qty_units: int, now_ns: int) -> int:
+        symbol = order.symbol
+        qty_lots = qty_units // symbol.lot_units
+        if self._pending.amend_of(order.order_id) is not None:
+            raise ExchangeError(ErrorKind.AMEND_UNDER_WAY)
+        check_amended(
+            Draft(
+                symbol=symbol,
+                side=order.side,
+                kind=order.kind,
+                price_units=0 if order.kind.is_market else order.price_ticks * symbol.tick_units,
+                qty_units=qty_units,
+                reference_ticks=self.market.average_ticks(symbol, now_ns // NS_PER_MS),
+                open_count=0,
+            )
+        )
+        if qty_lots >= order.qty_lots:
+            is_same = qty_lots == order.qty_lots
+            raise ExchangeError(ErrorKind.AMEND_CHANGES_NOTHING if is_same else ErrorKind.AMEND_TOO_LARGE)
+        if qty_lots <= order.filled_lots + order.prevented_lots:
+            raise ExchangeError(ErrorKind.AMEND_TOO_SMALL)
+        return qty_lots
+
+    def _is_name_taken(self, account: int, client_order_id: str) -> bool:
+        is_open = self.ledger.open_order_by_client_id(account, client_order_id) is not None
+        return is_open or self._pending.is_name_reserved(account, client_order_id)
 
     def _opposite(self, request: OrderRequest) -> tuple[Level, ...]:
         """Return the side of the public book that the order would trade with."""

@@ -62,7 +62,7 @@ class Executions:
             case Rested() | Halted():
                 pass  # where an order stands in the book is the engine's affair
             case Amended():
-                raise AssertionError(f"the exchange has never asked for this: {event}")
+                self._amend(event)
             case _:
                 assert_never(event)
 
@@ -189,6 +189,25 @@ class Executions:
         order.prevented_lots += qty_lots
         order.update_ms = time_ms
 
+    def _amend(self, event: Amended) -> None:
+        """Give an order its smaller quantity and, perhaps, its new client id, and free what it no longer needs."""
+        answered = self._pending.answer_amend(event.order_id)
+        if answered is not None:
+            answered.is_applied = True
+        order = self._open_order(event.order_id)
+        if order is None:
+            return
+        self._ledger.change(order)
+        less_lots = order.leaves_lots - event.leaves_lots
+        assert less_lots > 0, f"an amend must make an order smaller: {event} of {order}"
+        self._ledger.wallets.unlock(order.account, order.locked_asset, order.cost(order.price_ticks, less_lots))
+        earlier_id = order.client_order_id
+        order.qty_lots -= less_lots
+        order.client_order_id = order.next_client_order_id or earlier_id
+        order.next_client_order_id = ""
+        order.update_ms = event.time_ns // NS_PER_MS
+        self.news.append(OrderNews(order.copy(), ExecutionType.REPLACED, order.update_ms, earlier_client_id=earlier_id))
+
     def _reject(self, epoch: int, event: Rejected) -> None:
         time_ms = event.time_ns // NS_PER_MS
         order = self._open_order(event.order_id)
@@ -199,6 +218,12 @@ class Executions:
             answered.refusal = RejectReason(event.reason)
             if order is not None and answered.purpose is Purpose.RECALL:
                 self._recalled(order, time_ms)
+        elif event.command == Tag.AMEND_ORDER:
+            amend = self._pending.answer_amend(event.order_id)
+            if amend is not None:
+                amend.refusal = RejectReason(event.reason)
+            if order is not None:
+                self._ledger.change(order).next_client_order_id = ""
         elif event.command == Tag.NEW_ORDER and order is not None:
             self._refuse(epoch, order, RejectReason(event.reason), time_ms)
 

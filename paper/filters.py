@@ -72,6 +72,17 @@ def check_filters(draft: Draft) -> None:
             raise ExchangeError(ErrorKind.FILTER_FAILURE, name=each.name)
 
 
+def check_amended(draft: Draft) -> None:
+    """Check an order whose quantity gets smaller against the filters of quantities.
+
+    Raises:
+        ExchangeError: FILTER_FAILURE, naming the first filter that refuses.
+    """
+    for each in _FILTERS:
+        if each.name in _FILTERS_OF_QUANTITIES and not each.accepts(draft):
+            raise ExchangeError(ErrorKind.FILTER_FAILURE, name=each.name)
+
+
 def filter_documents(symbol: Symbol) -> list[dict[str, Any]]:
     """Return the filters of a symbol as exchangeInfo prints them."""
     return [{"filterType": each.name, **each.document(symbol)} for each in _FILTERS]
@@ -122,6 +133,7 @@ def _has_room_to_wait(draft: Draft) -> bool:
     return draft.kind.trigger is Trigger.NONE or draft.waiting_count < _WAITING_ORDERS_MAX
 
 
+_FILTERS_OF_QUANTITIES: Final = frozenset({"LOT_SIZE", "MARKET_LOT_SIZE", "NOTIONAL"})
 _FILTERS: Final = (
     _Filter(
         "PRICE_FILTER",

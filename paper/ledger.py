@@ -193,14 +193,16 @@ class Ledger:
         write(SAVE_COUNTER, [(name, self._counters[name]) for name in self._counters_before])
 
     def _settle(self) -> None:
-        for order, _ in self._orders_before.values():
+        for order, before in self._orders_before.values():
             key = order.account, order.client_order_id
+            if before.client_order_id != order.client_order_id:
+                self._open_by_client_id.pop((order.account, before.client_order_id), None)
             if order.status.is_open:
                 self.open_orders[order.order_id] = order
                 self._open_by_client_id[key] = order
                 self._open_by_account.setdefault(order.account, {})[order.order_id] = order
             elif self.open_orders.pop(order.order_id, None) is not None:
-                self._open_by_client_id.pop(key)
+                self._open_by_client_id.pop(key, None)
                 self._open_by_account[order.account].pop(order.order_id)
         self.wallets.settle()
         self._clear()

@@ -37,6 +37,7 @@ class OrderNews:
         trade: the account's share, if it traded.
         request_id: the client id of the request that ended it, if that is another than the order's.
         prevented_lots: what self-trade prevention took away this time.
+        earlier_client_id: the order's client id before it was amended.
     """
 
     order: Order
@@ -45,6 +46,7 @@ class OrderNews:
     trade: AccountTrade | None = None
     request_id: str = ""
     prevented_lots: int = 0
+    earlier_client_id: str = ""
 
     @property
     def account(self) -> int:

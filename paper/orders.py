@@ -109,6 +109,7 @@ class Order:
         stop_ticks: the last price that wakes it, 0 for an order that acts at once.
         display_lots: how much of it the book shows, 0 for all.
         working_ms: since when it acts or rests in the book, ms since 1970 UTC; 0 while it waits.
+        next_client_order_id: what an amend on its way will call it, once the engine confirms it; empty for none.
         reject_reason: why a rejected order was rejected, in `market.codes.RejectReason`; it is not stored.
     """
 
@@ -133,6 +134,7 @@ class Order:
     stop_ticks: int = 0
     display_lots: int = 0
     working_ms: int = 0
+    next_client_order_id: str = ""
     reject_reason: int = 0
 
     @property
@@ -197,6 +199,8 @@ class Order:
         self.status, self.engine_epoch, self.update_ms = earlier.status, earlier.engine_epoch, earlier.update_ms
         self.filled_lots, self.filled_units = earlier.filled_lots, earlier.filled_units
         self.prevented_lots, self.working_ms = earlier.prevented_lots, earlier.working_ms
+        self.qty_lots, self.client_order_id = earlier.qty_lots, earlier.client_order_id
+        self.next_client_order_id = earlier.next_client_order_id
 
 
 @dataclass(frozen=True, slots=True)

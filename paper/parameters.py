@@ -211,6 +211,7 @@ STOP_PRICE: Final = Parameter("stopPrice", _units)
 ICEBERG_QTY: Final = Parameter("icebergQty", _units)
 PRICE: Final = Parameter("price", _units)
 NEW_CLIENT_ORDER_ID: Final = Parameter("newClientOrderId", _matching(_CLIENT_ORDER_ID))
+NEW_QTY: Final = Parameter("newQty", _units, is_required=True)
 ORIG_CLIENT_ORDER_ID: Final = Parameter("origClientOrderId", _matching(_CLIENT_ORDER_ID))
 NEW_ORDER_RESPONSE_TYPE: Final = Parameter(
     "newOrderRespType", _one_of(_names(ResponseType), ErrorKind.BAD_RESPONSE_TYPE)

@@ -38,6 +38,7 @@ _PATHS: Final = {
     "order.place": "POST order",
     "order.test": "POST order/test",
     "order.cancelReplace": "POST order/cancelReplace",
+    "order.amend.keepPriority": "PUT order/amend/keepPriority",
     "order.status": "GET order",
     "order.cancel": "DELETE order",
     "openOrders.status": "GET openOrders",

@@ -7,7 +7,7 @@ from market.codes import SelfTradePrevention, Side, TimeInForce
 from paper.orders import AccountTrade, Order, OrderKind, OrderStatus
 from paper.units import Symbol
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 IS_OPEN: Final = "status IN ('PENDING_NEW', 'NEW', 'PARTIALLY_FILLED')"
 SCHEMA: Final = f"""
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -24,7 +24,7 @@ CREATE TABLE orders (
     time_ms INTEGER NOT NULL, update_ms INTEGER NOT NULL, status TEXT NOT NULL, filled_lots INTEGER NOT NULL,
     prevented_lots INTEGER NOT NULL, filled_units INTEGER NOT NULL, engine_epoch INTEGER NOT NULL,
     stop_ticks INTEGER NOT NULL DEFAULT 0, display_lots INTEGER NOT NULL DEFAULT 0,
-    working_ms INTEGER NOT NULL DEFAULT 0
+    working_ms INTEGER NOT NULL DEFAULT 0, next_client_order_id TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX orders_by_symbol ON orders (account, symbol, order_id);
 CREATE INDEX orders_by_time ON orders (account, symbol, time_ms);
@@ -46,21 +46,25 @@ ALTER TABLE orders ADD COLUMN stop_ticks INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE orders ADD COLUMN display_lots INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE orders ADD COLUMN working_ms INTEGER NOT NULL DEFAULT 0;
 UPDATE orders SET working_ms = time_ms;
-"""
+""",
+    2: """
+ALTER TABLE orders ADD COLUMN next_client_order_id TEXT NOT NULL DEFAULT '';
+""",
 }
 ORDER_COLUMNS: Final = (
     "order_id, account, symbol, client_order_id, side, kind, time_in_force, self_trade_prevention, price_ticks, "
     "qty_lots, quote_order_units, time_ms, update_ms, status, filled_lots, prevented_lots, filled_units, engine_epoch, "
-    "stop_ticks, display_lots, working_ms"
+    "stop_ticks, display_lots, working_ms, next_client_order_id"
 )
 TRADE_COLUMNS: Final = (
     "trade_id, account, symbol, order_id, side, price_ticks, qty_lots, quote_units, fee_units, fee_asset, time_ms, "
     "is_maker"
 )
-SAVE_ORDER: Final = f"""INSERT INTO orders ({ORDER_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+SAVE_ORDER: Final = f"""INSERT INTO orders ({ORDER_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
     ON CONFLICT (order_id) DO UPDATE SET update_ms=excluded.update_ms, status=excluded.status,
     filled_lots=excluded.filled_lots, prevented_lots=excluded.prevented_lots, filled_units=excluded.filled_units,
-    engine_epoch=excluded.engine_epoch, working_ms=excluded.working_ms"""  # noqa: S608 - built from constants
+    engine_epoch=excluded.engine_epoch, working_ms=excluded.working_ms, qty_lots=excluded.qty_lots,
+    client_order_id=excluded.client_order_id, next_client_order_id=excluded.next_client_order_id"""  # noqa: S608 - built from constants
 SAVE_TRADE: Final = f"INSERT INTO trades ({TRADE_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608 - constants
 SAVE_BALANCE: Final = """INSERT INTO balances (account, asset, free, locked) VALUES (?,?,?,?)
     ON CONFLICT (account, asset) DO UPDATE SET free=excluded.free, locked=excluded.locked"""
@@ -93,13 +97,14 @@ def order_row(order: Order) -> Row:
         order.stop_ticks,
         order.display_lots,
         order.working_ms,
+        order.next_client_order_id,
     )
 
 
 def order_of_row(row: Row, symbols: Mapping[str, Symbol]) -> Order:
     """Return the order that a row of ORDER_COLUMNS holds."""
     order_id, account, symbol, client_order_id, side, kind, time_in_force, prevention, price, qty, quote, *rest = row
-    time_ms, update_ms, status, filled, prevented, filled_units, epoch, stop, display, working_ms = rest
+    time_ms, update_ms, status, filled, prevented, filled_units, epoch, stop, display, working_ms, next_id = rest
     return Order(
         order_id=order_id,
         account=account,
@@ -122,6 +127,7 @@ def order_of_row(row: Row, symbols: Mapping[str, Symbol]) -> Order:
         stop_ticks=stop,
         display_lots=display,
         working_ms=working_ms,
+        next_client_order_id=next_id,
     )
 
 

@@ -59,7 +59,7 @@ def _execution_report(news: OrderNews) -> Document:
         "P": symbol.price_text(order.stop_ticks),
         "F": symbol.qty_text(order.display_lots),
         "g": -1,
-        "C": order.client_order_id if news.request_id else "",
+        "C": news.earlier_client_id or (order.client_order_id if news.request_id else ""),
         "x": str(news.execution),
         "X": str(order.status),
         "r": _reject_text(news),

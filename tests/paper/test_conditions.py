@@ -132,7 +132,7 @@ def test_a_ledger_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
     order = desk.place(ALICE, desk.request(Side.BUY, "90000", "0.01"))
     desk.ledger.close()
     connection = sqlite3.connect(desk.path)
-    for column in ("stop_ticks", "display_lots", "working_ms"):
+    for column in ("stop_ticks", "display_lots", "working_ms", "next_client_order_id"):
         connection.execute(f"ALTER TABLE orders DROP COLUMN {column}")
     connection.execute("PRAGMA user_version = 1")
     connection.close()

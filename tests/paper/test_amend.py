@@ -1,0 +1,242 @@
+"""Amending keeping priority: smaller in its place, never more than was meant, whatever dies or trades meanwhile."""
+
+from random import Random
+from typing import Any
+
+import pytest
+
+from market.codes import RejectReason, Side
+from paper.errors import ErrorKind, ExchangeError
+from paper.orders import Order, OrderKind
+from paper.units import parse_units
+from tests.paper.clients import listening
+from tests.paper.desk import ALICE, BOB, Desk
+from tests.paper.server import Server
+from tests.paper.test_rest import order, send, signed
+from tests.paper.test_socket_api import PATH, by_secret, call, subscribed
+
+
+def amend(server: Server, **values: Any) -> tuple[int, Any, dict[str, str]]:
+    """Amend an order of BTCUSDT over HTTP."""
+    return send(server, "PUT", "order/amend/keepPriority", query=signed(server, symbol="BTCUSDT", **values))
+
+
+def resting(desk: Desk, qty: str = "0.05", **changes: Any) -> Order:
+    """Place a buy of ALICE at 90,000."""
+    return desk.place(ALICE, desk.request(Side.BUY, "90000", qty, **changes))
+
+
+def test_it_keeps_its_place_and_gives_back_what_it_no_longer_needs(desk: Desk) -> None:
+    """The order behind it waits as before; the difference is free again."""
+    first, behind = resting(desk), desk.place(BOB, desk.request(Side.BUY, "90000", "0.05"))
+    free, locked = desk.wallet(ALICE, "USDT")
+    pending = desk.exchange.amend(first, parse_units("0.02"), "smaller", desk.engine.time_ns)
+    desk.engine.pump(desk.exchange)
+    assert pending.is_applied
+    assert desk.wallet(ALICE, "USDT") == (free + parse_units("2700"), locked - parse_units("2700"))
+    desk.engine.flow(desk.exchange, Side.SELL, "90000", "0.03")
+    assert (first.status, first.filled_lots) == ("FILLED", 2_000)
+    assert behind.filled_lots == 1_000
+
+
+def test_a_fill_that_overtakes_it_refuses_it(desk: Desk) -> None:
+    """Else 0.02 would stay open after 0.03 have traded: 0.05 in all, though 0.02 were wanted."""
+    first = resting(desk)
+    pending = desk.exchange.amend(first, parse_units("0.02"), "smaller", desk.engine.time_ns)
+    desk.engine.flow(None, Side.SELL, "90000", "0.01")
+    desk.engine.pump(desk.exchange)
+    assert (pending.is_applied, pending.refusal) == (False, RejectReason.LEAVES_CHANGED)
+    assert (first.qty_lots, first.leaves_lots, first.client_order_id) == (5_000, 4_000, f"tickbus-{first.order_id}")
+    again = desk.exchange.amend(first, parse_units("0.02"), "smaller", desk.engine.time_ns)
+    desk.engine.pump(desk.exchange)
+    assert again.is_applied
+    assert (first.qty_lots, first.leaves_lots, first.client_order_id) == (2_000, 1_000, "smaller")
+
+
+def test_the_call_asks_again_after_a_fill(server: Server) -> None:
+    """The client gets what it wanted, without having to know of the race."""
+    order(server, newClientOrderId="first", quantity="0.05")
+
+    def let_a_fill_overtake(desk: Desk) -> None:
+        send_on, engine = desk.engine.on_send, desk.engine
+
+        def overtake() -> None:
+            engine.on_send = send_on
+            waiting, engine._waiting = engine._waiting, []
+            engine.flow(None, Side.SELL, "90000", "0.01")
+            engine._waiting = waiting
+            send_on()
+
+        engine.on_send = overtake
+
+    server.call(let_a_fill_overtake)
+    status, document, _ = amend(server, origClientOrderId="first", newQty="0.02")
+    assert status == 200
+    told = document["amendedOrder"]
+    assert (told["qty"], told["executedQty"], told["status"]) == ("0.02000000", "0.01000000", "PARTIALLY_FILLED")
+
+
+def test_its_answer_is_spelt_as_binance_spells_it(server: Server) -> None:
+    """`qty` and `cumulativeQuoteQty` here, though `origQty` and `cummulativeQuoteQty` everywhere else."""
+    placed = order(server, newClientOrderId="first", quantity="0.05")[1]
+    status, document, headers = amend(server, orderId=placed["orderId"], newQty="0.02", newClientOrderId="second")
+    assert status == 200
+    assert headers.get("X-MBX-USED-WEIGHT-1M") == "5"
+    assert document.keys() == {"transactTime", "executionId", "amendedOrder"}
+    assert document["amendedOrder"] == {
+        "symbol": "BTCUSDT",
+        "orderId": placed["orderId"],
+        "orderListId": -1,
+        "origClientOrderId": "first",
+        "clientOrderId": "second",
+        "price": "90000.00000000",
+        "qty": "0.02000000",
+        "executedQty": "0.00000000",
+        "preventedQty": "0.00000000",
+        "quoteOrderQty": "0.00000000",
+        "cumulativeQuoteQty": "0.00000000",
+        "status": "NEW",
+        "timeInForce": "GTC",
+        "type": "LIMIT",
+        "side": "BUY",
+        "workingTime": placed["workingTime"],
+        "selfTradePreventionMode": "EXPIRE_MAKER",
+    }
+    now = send(server, "GET", "order", query=signed(server, symbol="BTCUSDT", origClientOrderId="second"))[1]
+    assert now["origQty"] == "0.02000000"
+    assert order(server, newClientOrderId="first")[0] == 200, "the old name is free again"
+    assert order(server, newClientOrderId="second")[1]["msg"] == "Duplicate order sent."
+
+
+@pytest.mark.parametrize(
+    ("values", "code", "text"),
+    [
+        ({"newQty": "0.05"}, -2038, "The requested action would change no state; rejecting"),
+        ({"newQty": "0.06"}, -2038, "Order amend (quantity increase) is not supported."),
+        ({"newQty": "0.01"}, -2038, "Order amend rejected: newQty must be more than what is executed."),
+        ({"newQty": "0.000001"}, -1013, "Filter failure: LOT_SIZE"),
+        ({"newQty": "0.00002"}, -1013, "Filter failure: NOTIONAL"),
+        ({"newQty": "0"}, -1130, "Data sent for parameter 'newQty' is not valid."),
+        ({}, -1102, "Mandatory parameter 'newQty' was not sent, was empty/null, or malformed."),
+        ({"newQty": "0.02", "newClientOrderId": "other"}, -2010, "Duplicate order sent."),
+        ({"newQty": "0.02", "orderId": 1}, -2013, "Order does not exist."),
+    ],
+)
+def test_it_is_refused_by_its_code(server: Server, values: dict[str, Any], code: int, text: str) -> None:
+    """And the order is as it was."""
+    placed = order(server, quantity="0.05")[1]["orderId"]
+    order(server, newClientOrderId="other", price="89000")
+    server.flow(Side.SELL, "90000", "0.01")
+    status, document, _ = amend(server, **{"orderId": placed} | values)
+    assert (status, document) == (400, {"code": code, "msg": text})
+    told = send(server, "GET", "order", query=signed(server, symbol="BTCUSDT", orderId=placed))[1]
+    assert (told["origQty"], told["executedQty"]) == ("0.05000000", "0.01000000")
+
+
+def test_the_account_hears_of_it(server: Server) -> None:
+    """REPLACED, with both names and the new quantity; over the socket it is order.amend.keepPriority."""
+    with listening(server, PATH) as listener:
+        subscribed(server, listener)
+        call(listener, "order.place", **by_secret(server, symbol="BTCUSDT", side="BUY", type="LIMIT", price="90000",
+             timeInForce="GTC", quantity="0.05", newClientOrderId="first"))  # fmt: skip
+        reply = call(listener, "order.amend.keepPriority", **by_secret(server, symbol="BTCUSDT", newQty="0.02",
+                     origClientOrderId="first", newClientOrderId="second"))  # fmt: skip
+        assert reply["result"]["amendedOrder"]["qty"] == "0.02000000"
+        report = listener.wait(lambda told: told.get("event", {}).get("x") == "REPLACED")["event"]
+        assert [report[key] for key in "XcCqz"] == ["NEW", "second", "first", "0.02000000", "0.00000000"]
+        position = listener.wait(lambda told: told.get("event", {}).get("e") == "outboundAccountPosition")["event"]
+        assert {"a": "USDT", "f": "8200.00000000", "l": "1800.00000000"} in position["B"]
+
+
+def test_a_name_is_taken_while_an_amend_is_on_its_way(desk: Desk) -> None:
+    """Else two open orders could have one name; and one amend at a time."""
+    first = resting(desk)
+    desk.exchange.amend(first, parse_units("0.02"), "mine", desk.engine.time_ns)
+    with pytest.raises(ExchangeError, match="Duplicate"):
+        desk.send(ALICE, desk.request(Side.BUY, "90000", "0.01", client_order_id="mine"))
+    with pytest.raises(ExchangeError) as caught:
+        desk.exchange.amend(first, parse_units("0.01"), "other", desk.engine.time_ns)
+    assert caught.value.kind is ErrorKind.AMEND_UNDER_WAY
+    desk.engine.pump(desk.exchange)
+    assert desk.ledger.open_order_by_client_id(ALICE, "mine") is first
+
+
+@pytest.mark.parametrize("is_taken", [True, False])
+def test_it_is_whole_or_not_at_all_when_the_exchange_dies(desk: Desk, is_taken: bool) -> None:
+    """What the engine has done the exchange learns after its restart, the new name too."""
+    first = resting(desk)
+    desk.exchange.amend(first, parse_units("0.02"), "second", desk.engine.time_ns)
+    if is_taken:
+        desk.engine.handle()
+    desk.kill()
+    desk.connect()
+    desk.engine.report(desk.exchange)
+    (found,) = desk.ledger.open_orders.values()
+    assert (found.qty_lots, found.client_order_id) == (
+        (2_000, "second") if is_taken else (5_000, f"tickbus-{first.order_id}")
+    )
+    pending = desk.exchange.amend(found, parse_units("0.01"), "third", desk.engine.time_ns)
+    desk.engine.pump(desk.exchange)
+    assert pending.is_applied
+    assert found.client_order_id == "third"
+
+
+def test_an_engine_that_is_gone_has_not_amended(desk: Desk) -> None:
+    """Its book is gone: the order is entered again as it was, and whoever waits learns that nothing happened."""
+    first = resting(desk)
+    pending = desk.exchange.amend(first, parse_units("0.02"), "second", desk.engine.time_ns)
+    desk.engine.restart()
+    desk.connect()
+    assert (pending.is_done, pending.is_applied, pending.refusal) == (True, False, None)
+    assert (first.qty_lots, first.client_order_id) == (5_000, f"tickbus-{first.order_id}")
+
+
+def test_orders_that_wait_and_icebergs_get_smaller_too(desk: Desk) -> None:
+    """An iceberg from what it hides; a stop while it waits; a stop without a limit."""
+    iceberg = resting(desk, iceberg="0.01")
+    stop = desk.place(ALICE, desk.request(Side.BUY, "91000", "0.02", kind=OrderKind.STOP_LOSS_LIMIT, stop="90500"))
+    desk.engine.flow(desk.exchange, Side.BUY, "90001", "0.01")
+    sale = desk.place(ALICE, desk.request(Side.SELL, "0", "0.02", kind=OrderKind.STOP_LOSS, stop="89000"))
+    for each in (iceberg, stop, sale):
+        pending = desk.exchange.amend(each, parse_units("0.015"), f"n{each.order_id}", desk.engine.time_ns)
+        desk.engine.pump(desk.exchange)
+        assert (pending.is_applied, each.leaves_lots) == (True, 1_500), each
+    assert desk.engine.own_resting_lots() == {iceberg.order_id: 1_500}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_money_and_engine_agree_through_random_amends(desk: Desk, seed: int) -> None:
+    """Amends that race with fills, cancels and deaths: locked is what is needed, open is what the engine holds."""
+    dice = Random(seed)
+    for account in (ALICE, BOB):
+        desk.exchange.deposit(account, "USDT", parse_units("1000000"), desk.engine.time_ns)
+    for number in range(150):
+        exchange = desk.exchange
+        open_orders = list(desk.ledger.open_orders.values())
+        match dice.randrange(10):
+            case 0 | 1 | 2:
+                qty = f"{dice.randint(1, 50) / 1_000}"
+                desk.send(dice.choice((ALICE, BOB)), desk.request(Side.BUY, "90000", qty))
+            case 3 | 4 | 5 if open_orders:
+                chosen = dice.choice(open_orders)
+                qty_units = dice.randint(1, chosen.qty_lots) * chosen.symbol.lot_units
+                try:
+                    exchange.amend(chosen, qty_units, f"amended-{number}", desk.engine.time_ns)
+                except ExchangeError as error:
+                    assert error.code in (-2038, -1013), error  # noqa: PT017 - not every draw is refused
+            case 6:
+                desk.engine.flow(exchange if dice.random() < 0.5 else None, Side.SELL, "90000", "0.004")
+            case 7 if open_orders:
+                exchange.cancel([dice.choice(open_orders)], desk.engine.time_ns)
+            case 8 if dice.random() < 0.3:
+                desk.kill()
+                desk.connect()
+                desk.engine.report(desk.exchange)
+            case _:
+                desk.engine.pump(exchange)
+        desk.ledger.check()
+        if desk.engine.is_idle:
+            desk.engine.report(desk.exchange)
+            assert desk.engine.own_resting_lots() == {
+                order_id: each.leaves_lots for order_id, each in desk.ledger.open_orders.items()
+            }
