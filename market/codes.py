@@ -86,7 +86,6 @@ class RejectReason(IntEnum):
     ALREADY_LOGGED_ON = 29  # a second Logon on one connection
     REPLACED = 30  # the session goes on with another connection
     IDLE = 31  # nothing was heard for too long
-    NOT_READING = 32  # too many reports were left unread
     GATEWAY_STOPS = 33  # connect again later
     LEAVES_CHANGED = 34  # another quantity is open than the amend expects
 
@@ -103,7 +102,6 @@ class CancelReason(IntEnum):
     POST_ONLY_WOULD_CROSS = 7  # a triggered post-only order that would trade
     LEVELS_FULL = 8  # the rest of an order found no page for its level
     ENGINE_RESTARTED = 9  # said by a gateway: the engine came back without the order
-    DISCONNECTED = 10  # said by a gateway: the session asked for it
 
 
 class Tag(IntEnum):

@@ -266,13 +266,15 @@ class GatewayNode:
         if session is not None:
             for other in [one for one in self._connections if one.session is session]:
                 self._hang_up(other, "the session goes on elsewhere", encode(Logout(RejectReason.REPLACED)))
+        is_new = session is None
         try:
             session = session or self._desk.open(logon.client_id, self._store.sequence)
         except NoSessionLeftError as error:
             self._refuse(connection, RejectReason.NO_SESSION_LEFT, str(error))
             return
-        session.is_cancel_on_disconnect = flag
-        self._save()
+        if is_new or session.is_cancel_on_disconnect != flag:
+            session.is_cancel_on_disconnect = flag
+            self._save()  # it is synced, and everybody waits for that
         reports, last = session.reports, logon.last_sequence
         idle_ms = int(self._settings.idle_s * 1_000)
         used_id, open_count = self._desk.used_id(session), self._desk.open_count(session)

@@ -22,7 +22,6 @@ _STATUS_OF_CANCEL: Final = {
     CancelReason.POST_ONLY_WOULD_CROSS: OrderStatus.EXPIRED,
     CancelReason.LEVELS_FULL: OrderStatus.EXPIRED,
     CancelReason.ENGINE_RESTARTED: OrderStatus.EXPIRED,
-    CancelReason.DISCONNECTED: OrderStatus.CANCELED,
 }
 
 

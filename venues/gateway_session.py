@@ -163,8 +163,8 @@ class SessionEnd:
             self.instruments[message.symbol] = message
         elif isinstance(message, LoggedOn):
             self._on_logged_on(message)
-            waiting = [order for order_id, order in self._unanswered.items() if order_id > message.last_order_id]
-            to_send.append(encode_all(waiting))
+            # Those that it has had, too: one that it refused, and whose refusal was lost, must not be waited for.
+            to_send.append(encode_all(self._unanswered.values()))
         elif isinstance(message, Logout) or (isinstance(message, Rejected) and message.command in (0, Tag.LOGON)):
             reason = RejectReason(message.reason or RejectReason.GATEWAY_STOPS)
             raise SessionRefusedError(reason) if reason in _FINAL else GatewayError(f"the gateway: {reason.name}")

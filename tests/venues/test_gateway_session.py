@@ -1,0 +1,105 @@
+"""The client's end of a session, without sockets: cut anywhere, every report comes out once."""
+
+import pytest
+
+from bus.codec import decode, encode_all
+from bus.messages import Message
+from market.codes import RejectReason, Side, Tag
+from market.commands import NewOrder
+from market.events import Accepted, Canceled, Event, Rejected
+from market.feed_messages import InstrumentDefinition
+from market.session_messages import Heartbeat, LoggedOn, Logon, Logout
+from venues.gateway_session import GatewayError, SessionEnd, SessionRefusedError
+
+BTC = InstrumentDefinition(0, "BTCUSDT", "BTC", "USDT", "0.01", "0.00001")
+
+
+def order(order_id: int) -> NewOrder:
+    """Return an order."""
+    return NewOrder(order_id, 0, Side.BUY, 1_000, 5)
+
+
+def accepted(sequence: int, order_id: int) -> Accepted:
+    """Return the first report of an order."""
+    return Accepted(sequence, 1, 0, order_id, 0, 0, 1_000, 5, 0, 0, 5)
+
+
+def refused(order_id: int, reason: RejectReason) -> Rejected:
+    """Return what a gateway refuses by itself."""
+    return Rejected(0, 1, 0, order_id, 0, Tag.NEW_ORDER, reason)
+
+
+STORY: tuple[Event, ...] = (
+    accepted(1, 1),
+    accepted(2, 2),
+    Canceled(3, 1, 0, 1, 0, 0, 1_000, 5, 0, 1),
+    accepted(4, 3),
+    Rejected(5, 1, 0, 4, 0, Tag.NEW_ORDER, RejectReason.BAD_QTY),
+)
+
+
+def test_every_report_comes_out_once_wherever_the_stream_is_cut() -> None:
+    """Whole, cut, or cut twice: the second connection brings what the first one did not."""
+
+    def stream(last_sequence: int, *repeated: Message) -> bytes:
+        head: list[Message] = [BTC, LoggedOn(6, 1, 4, 2, 1_000)]
+        return encode_all([*head, *STORY[last_sequence:], Heartbeat(5), *repeated])
+
+    first = stream(0)
+    for cut in range(len(first) + 1):
+        end = SessionEnd("bot")
+        for order_id in (1, 2, 3, 4):
+            end.remember(order(order_id))
+        end.logon()
+        events = end.receive(first[:cut]).events
+        (logon,) = decode(end.logon())
+        assert logon == Logon("bot", "", len(events))
+        answer = end.receive(stream(len(events), accepted(4, 3)))  # the stored reply to an order that came again
+        events += answer.events
+        assert events == list(STORY), cut
+        assert end.unanswered_count == 0
+        assert end.open_order_ids == {2, 3}
+
+
+def test_orders_without_an_answer_are_sent_again_whether_the_gateway_has_had_them_or_not() -> None:
+    """It may have refused one, and the refusal was lost: only the answer to a second try tells."""
+    end = SessionEnd("bot")
+    for order_id in (1, 2, 3):
+        end.remember(order(order_id))
+    end.logon()
+    assert end.receive(encode_all([LoggedOn(1, 1, 0, 0, 1_000), accepted(1, 1)])).events == [accepted(1, 1)]
+    end.logon()
+    answer = end.receive(encode_all([LoggedOn(3, 1, 3, 2, 1_000)]))
+    assert decode(answer.to_send) == [order(2), order(3)]
+    told: list[Message] = [accepted(2, 3), refused(2, RejectReason.DUPLICATE_ORDER_ID), accepted(2, 3)]
+    assert end.receive(encode_all(told)).events == told[:2]
+    assert end.unanswered_count == 0
+
+
+def test_a_gap_is_an_error_and_what_is_lost_for_good_is_counted() -> None:
+    """Never silently: a report that does not follow ends the connection; a gateway that forgot says so itself."""
+    end = SessionEnd("bot", last_sequence=3)
+    end.logon()
+    assert end.receive(encode_all([LoggedOn(10, 6, 9, 0, 1_000)])).events == []
+    assert (end.lost_count, end.last_sequence) == (2, 5)
+    with pytest.raises(GatewayError, match="expected report 6, was 7"):
+        end.receive(encode_all([accepted(7, 20)]))
+
+
+def test_a_gateway_that_knows_nothing_of_us_begins_anew() -> None:
+    """Its reports count from 1 again, and are not taken for old ones."""
+    end = SessionEnd("bot", last_sequence=90)
+    end.logon()
+    assert end.receive(encode_all([LoggedOn(1, 1, 0, 0, 1_000), accepted(1, 1)])).events == [accepted(1, 1)]
+
+
+@pytest.mark.parametrize("reason", list(RejectReason))
+def test_knows_which_ends_are_final(reason: RejectReason) -> None:
+    """After some it is of no use to connect again, whether they are said by Logout or by Rejected."""
+    final = {"BAD_CLIENT_ID", "BAD_TOKEN", "NO_SESSION_LEFT", "REPLACED", "MALFORMED"}
+    for last_word in (Logout(reason), Rejected(0, 1, -1, 0, 0, Tag.LOGON, reason)):
+        end = SessionEnd("bot")
+        end.logon()
+        with pytest.raises(GatewayError) as caught:
+            end.receive(encode_all([last_word]))
+        assert isinstance(caught.value, SessionRefusedError) == (reason.name in final)
