@@ -12,14 +12,17 @@ from bus.subscriber import FeedSubscriber
 from bus.topology import Source
 from market.clock import monotonic_ns, time_ns
 from market.depth import Depth
+from nodes.desk_client import DeskError
 from nodes.http import bind, serve, stop, url_of
 from nodes.node import Node, NodeError, run_async
+from nodes.operator import set_halted
 from nodes.settings import Settings
 from paper.account_folder import AccountFolder
 from paper.accounts import KeyFileError, load_or_create_token
 from paper.admin import Admin
 from paper.commission import Commission
 from paper.exchange import Exchange
+from paper.fault_calls import FaultCalls, Halt
 from paper.ledger import Ledger, LedgerError
 from paper.public_book import Position
 from paper.rest import create_app
@@ -148,7 +151,9 @@ async def _serve(node: Node) -> None:
         on_bug=lambda error: node.log.error("a request failed by a bug of ours", why=repr(error)),
         is_limiting=settings.paper.rate_limits,
     )
-    Admin(exchange, accounts, account_folder, token, time_ns).add_to(app)
+    admin = Admin(exchange, accounts, account_folder, token, time_ns)
+    admin.add_to(app)
+    FaultCalls(app.ctx.faults, exchange, app.ctx.connections, _halting(settings), time_ns).add_to(app, admin)
     server = await serve(app, listener)
 
     async def announce() -> None:
@@ -167,6 +172,18 @@ async def _serve(node: Node) -> None:
         source.close()
         subscriber.close()
         ledger.close()
+
+
+def _halting(settings: Settings) -> Halt:
+    """Return what halts or resumes a symbol for everybody: the operator's line to the engine."""
+
+    async def halt(symbol: str, is_halted: bool) -> None:
+        try:
+            await asyncio.to_thread(set_halted, settings, symbol, is_halted=is_halted, is_cancelling=False)
+        except DeskError as error:
+            raise ConnectionError(str(error)) from None
+
+    return halt
 
 
 def _commission(settings: Settings) -> Commission:

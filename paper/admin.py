@@ -20,13 +20,13 @@ from paper.units import UNITS_MAX, format_units, parse_units
 from paper.wallets import OUTSIDE
 
 TOKEN_HEADER: Final = "X-Admin-Token"  # noqa: S105 - the name of a header
+ADMIN_PREFIX: Final = "/admin/v1"
 
-_PREFIX: Final = "/admin/v1"
 _ASSET = re.compile(r"[A-Z0-9]{1,20}", re.ASCII)
 _Handler = Callable[..., Coroutine[Any, Any, Any]]
 
 
-class _AdminError(Exception):
+class AdminError(Exception):
     """A call that is refused; the text says what was expected."""
 
     def __init__(self, status: HTTPStatus, text: str) -> None:
@@ -64,17 +64,19 @@ class Admin:
             ("GET", "check", self._check),
         ):
             app.add_route(
-                self._guarded(handler), f"{_PREFIX}/{path}", [method], name=f"admin_{handler.__name__.strip('_')}"
+                self.guarded(handler), f"{ADMIN_PREFIX}/{path}", [method], name=f"admin_{handler.__name__.strip('_')}"
             )
 
-    def _guarded(self, handler: _Handler) -> _Handler:
+    def guarded(self, handler: _Handler) -> _Handler:
+        """Return what Sanic calls instead of `handler`: only who has the token reaches it."""
+
         async def handle(request: Request, **parts: Any) -> HTTPResponse:
             token = request.headers.get(TOKEN_HEADER, "")
             if not secrets.compare_digest(token.encode(errors="backslashreplace"), self._token.encode()):
                 return json_response({"error": f"expected the admin's token in {TOKEN_HEADER}"}, status=401)
             try:
                 return json_response(await handler(request, **parts))
-            except _AdminError as error:
+            except AdminError as error:
                 return json_response({"error": str(error)}, status=error.status)
 
         return handle
@@ -104,7 +106,7 @@ class Admin:
         asset, units = _amount(request.body)
         wallets = self._exchange.ledger.wallets
         if abs(wallets.free(OUTSIDE, asset)) + units > UNITS_MAX // 2:
-            raise _AdminError(HTTPStatus.BAD_REQUEST, f"expected a smaller amount of {asset}")
+            raise AdminError(HTTPStatus.BAD_REQUEST, f"expected a smaller amount of {asset}")
         self._exchange.deposit(number, asset, units, self._clock())
         return {"account": number, "asset": asset, "free": format_units(wallets.free(number, asset))}
 
@@ -124,7 +126,7 @@ class Admin:
 
     def _require(self, number: int) -> None:
         if number not in self._accounts.numbers:
-            raise _AdminError(HTTPStatus.NOT_FOUND, f"there is no account {number}")
+            raise AdminError(HTTPStatus.NOT_FOUND, f"there is no account {number}")
 
 
 def _amount(body: bytes) -> tuple[str, int]:
@@ -136,5 +138,5 @@ def _amount(body: bytes) -> tuple[str, int]:
     except (ValueError, KeyError, TypeError, RecursionError):
         is_sound = False
     if not is_sound:
-        raise _AdminError(HTTPStatus.BAD_REQUEST, 'expected {"asset": "USDT", "amount": "100.5"}')
+        raise AdminError(HTTPStatus.BAD_REQUEST, 'expected {"asset": "USDT", "amount": "100.5"}')
     return asset, units

@@ -1,6 +1,6 @@
 """The JSON documents of the REST calls, with Binance's names, also the misspelt ones; every number is decimal text."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from market.codes import SelfTradePrevention, Side, TimeInForce
@@ -21,21 +21,21 @@ _NOT_WORKING: Final = -1
 _NO_LEVEL: Final = Level(0, 0)
 
 
-def exchange_info(symbols: Sequence[Symbol], now_ms: int) -> Document:
-    """Return what is traded, by which rules."""
+def exchange_info(symbols: Sequence[Symbol], now_ms: int, halted: Collection[str] = ()) -> Document:
+    """Return what is traded, by which rules; `halted` symbols are not, for now."""
     return {
         "timezone": "UTC",
         "serverTime": now_ms,
         "rateLimits": [limit.document() for limit in LIMITS],
         "exchangeFilters": [],
-        "symbols": [_symbol(symbol) for symbol in symbols],
+        "symbols": [_symbol(symbol, is_halted=symbol.name in halted) for symbol in symbols],
     }
 
 
-def _symbol(symbol: Symbol) -> Document:
+def _symbol(symbol: Symbol, *, is_halted: bool) -> Document:
     return {
         "symbol": symbol.name,
-        "status": "TRADING",
+        "status": "HALT" if is_halted else "TRADING",
         "baseAsset": symbol.base,
         "baseAssetPrecision": 8,
         "quoteAsset": symbol.quote,

@@ -33,6 +33,11 @@ class Endpoint:
     is_order: bool = False
     charges_itself: bool = False
 
+    @property
+    def name(self) -> str:
+        """Its path without what all paths begin with, `order/test`."""
+        return self.path.removeprefix("/api/v3/")
+
     def weight_of(self, values: Values) -> int:
         """Return what a call with these parameters costs."""
         return self.weight if isinstance(self.weight, int) else self.weight(values)

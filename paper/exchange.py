@@ -35,6 +35,7 @@ class Exchange:
         ledger: the saved state; read it freely, change it only through the exchange.
         market: what everybody sees.
         commission: what the exchange takes of every trade.
+        halted: the symbols that the exchange has had halted, by the venue's spelling.
         account_listeners: who hears what happens to the accounts' orders and money.
     """
 
@@ -52,6 +53,7 @@ class Exchange:
         self.symbols: Mapping[str, Symbol] = ledger.symbols
         self.ledger = ledger
         self.commission = commission or Commission()
+        self.halted: set[str] = set()
         self.account_listeners: list[AccountListener] = []
         self._port = port
         self.market = PublicMarket(ledger, book)

@@ -1,6 +1,6 @@
 """The front desk: every request, however it came, is read, charged, checked for who asks, and handed on."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,6 +9,8 @@ from paper.accounts import Accounts
 from paper.call import Call
 from paper.endpoints import Endpoint
 from paper.exchange import Exchange
+from paper.fault_play import play
+from paper.faults import Channel, Faults
 from paper.news import AccountNews, ExecutionType, OrderNews
 from paper.parameters import Values, read_values, without_signature
 from paper.signing import RECV_WINDOW_US_DEFAULT, authenticate, check_timestamp
@@ -30,6 +32,7 @@ class Inquiry:
         payload: what was signed.
         session_account: the account that its connection is logged on to, if any.
         account: whose it is, once that is known.
+        channel: how it came.
     """
 
     texts: Mapping[str, str]
@@ -38,6 +41,7 @@ class Inquiry:
     payload: str = ""
     session_account: int | None = None
     account: int | None = None
+    channel: Channel = Channel.REST
 
     @property
     def is_of_session(self) -> bool:
@@ -54,6 +58,7 @@ class FrontDesk:
         clock: the exchange's time, ns since 1970 UTC.
         engine_timeout_s: how long an order may wait for the engine before the client is told that its fate is unknown.
         usage: the rate limits.
+        faults: what is to go wrong.
     """
 
     def __init__(
@@ -64,20 +69,40 @@ class FrontDesk:
         clock: Callable[[], int],
         engine_timeout_s: float,
         usage: Usage,
+        faults: Faults,
     ) -> None:
         self.clock = clock
         self.usage = usage
         self.accounts = accounts
+        self.faults = faults
         self._exchange = exchange
         self._engine_timeout_s = engine_timeout_s
         exchange.account_listeners.append(self._on_news)
 
     async def answer(self, endpoint: Endpoint, inquiry: Inquiry, now_ns: int) -> Any:
-        """Return the document that answers an inquiry.
+        """Return the document that answers an inquiry, or what faults make of it.
 
         Raises:
             ExchangeError: whatever is wrong with it.
+            ReplyLostError: if nobody is to learn what became of it.
+            PageError: if the answer is to be a page of HTML.
         """
+        return await self.through_faults(
+            endpoint.method, endpoint.name, inquiry, now_ns, lambda at_ns: self._answer(endpoint, inquiry, at_ns)
+        )
+
+    async def through_faults(
+        self, method: str, path: str, inquiry: Inquiry, now_ns: int, carry_out: Callable[[int], Awaitable[Any]]
+    ) -> Any:
+        """Carry out a call at a time, unless faults meet it; raises as `answer` does."""
+        found = self.accounts.find(inquiry.api_key)
+        account = found[0] if found is not None else inquiry.session_account
+        faults = self.faults.take(method, path, inquiry.channel, account)
+        if not faults:
+            return await carry_out(now_ns)
+        return await play(faults, now_ns, lambda: carry_out(self.clock()))
+
+    async def _answer(self, endpoint: Endpoint, inquiry: Inquiry, now_ns: int) -> Any:
         now_s = now_ns // NS_PER_SECOND
         table = endpoint.parameters
         if endpoint.is_signed and inquiry.is_of_session:

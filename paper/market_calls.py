@@ -29,7 +29,7 @@ async def server_time(call: Call) -> Document:
 
 async def exchange_info(call: Call) -> Document:
     """Tell what is traded, by which rules."""
-    return documents.exchange_info(call.symbols, call.now_ms)
+    return documents.exchange_info(call.symbols, call.now_ms, call.exchange.halted)
 
 
 async def depth(call: Call) -> Document:

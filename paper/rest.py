@@ -8,7 +8,7 @@ from typing import Any, Final
 from sanic import Sanic
 from sanic.exceptions import SanicException
 from sanic.request import Request
-from sanic.response import HTTPResponse, json
+from sanic.response import HTTPResponse, html, json
 
 from market.clock import NS_PER_SECOND, time_ns
 from market.limits import HTTP_BODY_BYTES_MAX
@@ -16,11 +16,12 @@ from paper.accounts import Accounts
 from paper.endpoints import ENDPOINTS, Endpoint
 from paper.errors import ErrorKind, ExchangeError
 from paper.exchange import Exchange
+from paper.faults import Faults, PageError, ReplyLostError
 from paper.front_desk import ENGINE_TIMEOUT_S, FrontDesk, Inquiry
 from paper.parameters import read_texts
 from paper.signing import signed_payload
 from paper.socket_api import add_socket_api
-from paper.sockets import PING_INTERVAL_S, add_market_streams, configure
+from paper.sockets import PING_INTERVAL_S, Connections, add_market_streams, configure
 from paper.stream_hub import StreamHub
 from paper.usage import Usage
 from paper.user_hub import UserHub
@@ -65,7 +66,13 @@ def create_app(
         MOTD=False,
     )
     usage = app.ctx.usage = Usage(is_limiting=is_limiting)
-    desk = FrontDesk(exchange, accounts, clock=clock, engine_timeout_s=engine_timeout_s, usage=usage)
+    faults = app.ctx.faults = Faults()
+    connections = app.ctx.connections = Connections()
+
+    def now_ns() -> int:
+        return clock() + faults.clock_offset_ns
+
+    desk = FrontDesk(exchange, accounts, clock=now_ns, engine_timeout_s=engine_timeout_s, usage=usage, faults=faults)
     rest = _Rest(desk)
     for number, endpoint in enumerate(ENDPOINTS):
         app.add_route(rest.handler(endpoint), endpoint.path, [endpoint.method], name=f"endpoint_{number}")
@@ -77,9 +84,9 @@ def create_app(
 
     configure(app, ping_interval_s)
     app.ctx.hub = StreamHub(exchange.market)
-    add_market_streams(app, app.ctx.hub, clock, report_bug)
+    add_market_streams(app, app.ctx.hub, connections, now_ns, report_bug)
     app.ctx.users = UserHub(exchange)
-    add_socket_api(app, desk, app.ctx.users, report_bug)
+    add_socket_api(app, desk, app.ctx.users, connections, report_bug)
 
     @app.on_request
     async def refuse_other_hosts(request: Request) -> HTTPResponse | None:
@@ -118,6 +125,12 @@ class _Rest:
                 answer: HTTPResponse = json(await self._desk.answer(endpoint, inquiry, now_ns))
             except ExchangeError as error:
                 answer = _error(error)
+            except PageError as error:
+                answer = html(error.page, status=error.status)
+            except ReplyLostError:
+                transport: Any = request.transport
+                transport.abort()
+                return HTTPResponse(status=HTTPStatus.NO_CONTENT)  # it goes nowhere
             account = inquiry.account if endpoint.is_order else None
             headers = self._desk.usage.headers(inquiry.address, account, now_ns // NS_PER_SECOND)
             answer.headers.update(headers)

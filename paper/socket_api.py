@@ -13,10 +13,11 @@ from paper import parameters as p
 from paper.accounts import PublicKey
 from paper.endpoints import ENDPOINTS, Endpoint
 from paper.errors import ErrorKind, ExchangeError
+from paper.faults import Channel, MadeUpError, PageError, ReplyLostError
 from paper.front_desk import FrontDesk, Inquiry
 from paper.outbox import Outbox
 from paper.parameters import Values, read_values
-from paper.sockets import Socket, close_for_policy, connection
+from paper.sockets import Connections, Socket, close_for_policy, connection
 from paper.stream_hub import write_json
 from paper.user_hub import UserHub, UserStreams
 
@@ -53,11 +54,17 @@ _BY_PATH: Final = {f"{each.method} {each.path.removeprefix('/api/v3/')}": each f
 ENDPOINT_OF_METHOD: Final[Mapping[str, Endpoint]] = {method: _BY_PATH[path] for method, path in _PATHS.items()}
 
 
-def add_socket_api(app: Sanic[Any, Any], desk: FrontDesk, hub: UserHub, on_bug: Callable[[Exception], None]) -> None:
+def add_socket_api(
+    app: Sanic[Any, Any],
+    desk: FrontDesk,
+    hub: UserHub,
+    connections: Connections,
+    on_bug: Callable[[Exception], None],
+) -> None:
     """Serve the WebSocket API on `app`; `on_bug` is called when a request fails in a way that it should not."""
 
     async def serve(request: Request, socket: Socket) -> None:
-        async with connection(socket) as outbox:
+        async with connection(socket, connections.of_accounts) as outbox:
             client = SocketClient(desk, hub, outbox, request.ip, on_bug)
             pending: set[asyncio.Task[None]] = set()
             try:
@@ -106,7 +113,7 @@ class SocketClient:
     async def handle(self, text: str | bytes) -> None:
         """Answer a request."""
         now_ns = self._desk.clock()
-        inquiry = Inquiry({}, self._address, session_account=self._account)
+        inquiry = Inquiry({}, self._address, session_account=self._account, channel=Channel.SOCKET)
         reply: dict[str, Any] = {"id": None, "status": 200}
         method = ""
         try:
@@ -117,6 +124,11 @@ class SocketClient:
             reply["result"] = await self._answer(method, inquiry, now_ns)
         except ExchangeError as error:
             reply |= _failure(error, now_ns)
+        except PageError as error:
+            unknown = ErrorKind.UNKNOWN.value
+            reply |= _failure(MadeUpError(unknown.code, error.status, unknown.text), now_ns)
+        except ReplyLostError:
+            return
         except Exception as error:  # noqa: BLE001 - a bug of ours must not close the connection without a word
             self._on_bug(error)
             reply |= _failure(ExchangeError(ErrorKind.UNKNOWN), now_ns)
@@ -137,7 +149,11 @@ class SocketClient:
             raise ExchangeError(ErrorKind.UNSUPPORTED_OPERATION)
         self._desk.usage.charge_weight(self._address, _WEIGHT, now_ns // NS_PER_SECOND)
         table, call = self._calls[method]
-        return call(inquiry, read_values(inquiry.texts, table), now_ns)
+
+        async def carry_out(at_ns: int) -> Any:
+            return call(inquiry, read_values(inquiry.texts, table), at_ns)
+
+        return await self._desk.through_faults("", method, inquiry, now_ns, carry_out)
 
     def _log_on(self, inquiry: Inquiry, values: Values, now_ns: int) -> Any:
         account = self._desk.identify(inquiry, values, now_ns)

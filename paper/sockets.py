@@ -31,16 +31,53 @@ _REASON_CHARACTERS_MAX: Final = 120  # a close frame holds 123 bytes
 _log = logging.getLogger(__name__)
 
 
-def add_market_streams(app: App, hub: StreamHub, clock: Callable[[], int], on_bug: Callable[[Exception], None]) -> None:
+class Connections:
+    """The open WebSocket connections, by what they are for.
+
+    Attributes:
+        of_market: those of market streams.
+        of_accounts: those of the WebSocket API.
+    """
+
+    def __init__(self) -> None:
+        self.of_market: set[Socket] = set()
+        self.of_accounts: set[Socket] = set()
+
+    def end(self, streams: str, *, is_clean: bool) -> int:
+        """End connections, and return how many.
+
+        Args:
+            streams: "market", "account" or "all".
+            is_clean: whether each is told with a close frame; else it is cut.
+        """
+        market = self.of_market if streams != "account" else set()
+        accounts = self.of_accounts if streams != "market" else set()
+        sockets = [*market, *accounts]
+        for socket in sockets:
+            if is_clean:
+                socket.end_connection(_GOING_AWAY, "a fault switch")
+            else:
+                socket.io_proto.transport.abort()
+        return len(sockets)
+
+
+def add_market_streams(
+    app: App,
+    hub: StreamHub,
+    connections: Connections,
+    clock: Callable[[], int],
+    on_bug: Callable[[Exception], None],
+) -> None:
     """Serve the streams of `hub` on `app`, and let it tick.
 
     Args:
         app: the exchange's app.
         hub: the market streams.
+        connections: where the open ones are kept.
         clock: ns since 1970 UTC.
         on_bug: called when a tick fails in a way that it should not; the next one comes all the same.
     """
-    streams = _MarketSockets(hub, clock, on_bug)
+    streams = _MarketSockets(hub, connections.of_market, clock, on_bug)
     for path, handler in (("/ws", streams.serve_raw), ("/stream", streams.serve_combined)):
         app.add_websocket_route(handler, path, name=f"streams_{path[1:]}")
         app.add_websocket_route(handler, f"{path}/<names:path>", name=f"streams_{path[1:]}_named")
@@ -49,8 +86,15 @@ def add_market_streams(app: App, hub: StreamHub, clock: Callable[[], int], on_bu
 class _MarketSockets:
     """The clients of the market streams."""
 
-    def __init__(self, hub: StreamHub, clock: Callable[[], int], on_bug: Callable[[Exception], None]) -> None:
+    def __init__(
+        self,
+        hub: StreamHub,
+        connections: set[Socket],
+        clock: Callable[[], int],
+        on_bug: Callable[[Exception], None],
+    ) -> None:
         self._hub = hub
+        self._connections = connections
         self._clock = clock
         self._on_bug = on_bug
         self._ticking: asyncio.Task[None] | None = None
@@ -66,7 +110,7 @@ class _MarketSockets:
     async def _serve(self, socket: Socket, names: Sequence[str], *, is_combined: bool) -> None:
         if self._ticking is None:  # the first client comes when the loop runs, which the app's making does not promise
             self._ticking = asyncio.create_task(self._tick())
-        async with connection(socket) as outbox:
+        async with connection(socket, self._connections) as outbox:
             client = StreamClient(self._hub, outbox, is_combined=is_combined, on_unknown=_warn_of_unknown)
             try:
                 if not client.subscribe(names):
@@ -101,8 +145,11 @@ async def close_for_policy(socket: Socket, reason: str) -> None:
 
 
 @asynccontextmanager
-async def connection(socket: Socket) -> AsyncIterator[Outbox]:
-    """Write what is put into the outbox to a client, for a day at most; a client that is too slow is dropped."""
+async def connection(socket: Socket, connections: set[Socket]) -> AsyncIterator[Outbox]:
+    """Write what is put into the outbox to a client, for a day at most; a client that is too slow is dropped.
+
+    While it is open, the socket is in `connections`.
+    """
 
     def drop() -> None:
         _log.warning("a client of %s reads too slowly and is dropped", socket.io_proto.websocket_peer)
@@ -114,10 +161,12 @@ async def connection(socket: Socket) -> AsyncIterator[Outbox]:
 
     outbox = Outbox(drop)
     writer = asyncio.create_task(write())
+    connections.add(socket)
     ending = asyncio.get_running_loop().call_later(_CONNECTION_S_MAX, socket.end_connection, _GOING_AWAY, "a day")
     try:
         yield outbox
     finally:
+        connections.discard(socket)
         ending.cancel()
         writer.cancel()
 

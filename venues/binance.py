@@ -21,7 +21,7 @@ from venues.venue import (
 )
 
 UNKNOWN_ORDER_CODES = frozenset({-2011, -2013})
-UNKNOWN_EXECUTION_CODES = frozenset({-1006, -1007})
+UNKNOWN_EXECUTION_CODES = frozenset({-1000, -1001, -1006, -1007})  # those that Binance sends with a 5xx
 KEY_CODES = frozenset({-2014, -2015, -1022})
 RETRY_AFTER_DEFAULT_S = 10.0
 RECV_WINDOW_MS = 10_000

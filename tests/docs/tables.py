@@ -4,6 +4,7 @@ A table stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`. The senten
 """
 
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
@@ -20,9 +21,11 @@ from bus.topology import CHANNELS, Source
 from market import codes, limits
 from market.limits import ORDER_IDS_PER_SOURCE, OWNERS_PER_SOURCE
 from nodes.settings import ENV_DELIMITER, ENV_PREFIX, LoadedSettings, Settings
+from paper.faults import SWITCHES, Option
 
 ROOT = Path(__file__).resolve().parents[2]
 PROTOCOL, OPERATING = ROOT / "docs" / "protocol.md", ROOT / "docs" / "operating.md"
+PAPER = ROOT / "docs" / "paper.md"
 ENUMS: tuple[type[IntEnum], ...] = (
     codes.Side,
     codes.OrderType,
@@ -186,6 +189,20 @@ def _constraint(item: Any) -> Iterator[str]:
         yield f"`{item.pattern}`"
 
 
+def faults_table(_: str) -> str:
+    """Return every fault switch of the paper exchange."""
+    rows = (
+        (f"`{switch.kind}`", switch.effect, "<br>".join(map(_option, switch.options)), switch.says)
+        for switch in SWITCHES
+    )
+    return table(("kind", "acts", "options", "says"), rows)
+
+
+def _option(option: Option) -> str:
+    default = f"; {json.dumps(option.default)}" if option.default is not None else ""
+    return f"`{option.name}`: {option.expected}{default}"
+
+
 TABLES: dict[str, tuple[Path, Callable[[str], str]]] = {
     "messages": (PROTOCOL, messages_tables),
     "codes": (PROTOCOL, enums_tables),
@@ -194,6 +211,7 @@ TABLES: dict[str, tuple[Path, Callable[[str], str]]] = {
     "sources": (PROTOCOL, sources_table),
     "limits": (PROTOCOL, limits_table),
     "settings": (OPERATING, settings_table),
+    "faults": (PAPER, faults_table),
 }
 
 

@@ -220,7 +220,7 @@ def test_stop_gives_up_when_its_time_is_over(
     """The supervisor kills what does not stop in time; so the maker says what it leaves, and ends."""
     quoting.cycle()
     venue.cancel_fates = [VenueUnavailableError("out of reach")] * 1_000
-    monkeypatch.setattr(maker.time, "sleep", lambda _: now.__setitem__(0, now[0] + maker.STOP_NS_MAX // 3))
+    monkeypatch.setattr("nodes.maker.time.sleep", lambda _: now.__setitem__(0, now[0] + maker.STOP_NS_MAX // 3))
     quoting.stop()
     assert len(venue.orders) == 2
     assert 2 <= 1_000 - len(venue.cancel_fates) <= 5

@@ -8,7 +8,7 @@ from engine.capacity import Capacity
 from engine.reference_engine import ReferenceEngine
 from engine.rows import read_event, write_command
 from market.codes import OrderType, SelfTradePrevention, Side, TimeInForce
-from market.commands import Command, NewOrder
+from market.commands import Command, HaltSymbol, NewOrder
 from market.depth import Depth
 from market.events import Event, Executed
 from market.feed_messages import BookTrade
@@ -207,6 +207,11 @@ class Desk:
         (pending,) = self.exchange.cancel([order], self.engine.time_ns)
         self.engine.pump(self.exchange)
         return pending
+
+    async def halt(self, symbol: str, is_halted: bool) -> None:
+        """Halt or resume a symbol in the engine, as the operator does."""
+        symbol_id = self.exchange.symbols[symbol].symbol_id
+        self.engine._match([HaltSymbol(symbol_id, int(is_halted), self.engine.time_ns)])
 
     def wallet(self, account: int, asset: str) -> tuple[int, int]:
         """Return what is free and what is locked, in units."""

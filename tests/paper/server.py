@@ -17,6 +17,8 @@ from market.codes import Side
 from paper.account_folder import AccountFolder
 from paper.accounts import Accounts, KeyPair, PublicKey
 from paper.admin import Admin
+from paper.fault_calls import FaultCalls
+from paper.faults import Faults
 from paper.rest import create_app
 from paper.stream_hub import StreamHub
 from paper.usage import Usage
@@ -92,6 +94,7 @@ class Server:
 
         def start_anew(desk: Desk) -> None:
             desk.engine.restart()
+            desk.exchange.halted.clear()
             for account in sorted(desk.ledger.accounts()):
                 desk.exchange.reset_account(account, time_ns())
             desk.connect()
@@ -99,6 +102,7 @@ class Server:
 
         self.is_answering = True
         self.clock_offset_ns = 0
+        self.faults.armed.clear()
         self.usage.is_limiting = False
         self.usage.forget()
         self.call(start_anew)
@@ -130,7 +134,11 @@ class Server:
         self.users: UserHub = app.ctx.users
         self.hub: StreamHub = app.ctx.hub
         folder = AccountFolder(self._folder / "keys.env", self._folder / "accounts")
-        Admin(self._desk.exchange, accounts, folder, ADMIN_TOKEN, time_ns).add_to(app)
+        admin = Admin(self._desk.exchange, accounts, folder, ADMIN_TOKEN, time_ns)
+        admin.add_to(app)
+        self.faults: Faults = app.ctx.faults
+        calls = FaultCalls(self.faults, self._desk.exchange, app.ctx.connections, self._desk.halt, time_ns)
+        calls.add_to(app, admin)
         listener = socket.create_server(("127.0.0.1", 0))
         server: Any = await app.create_server(sock=listener, return_asyncio_server=True)
         await server.startup()

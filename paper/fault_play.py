@@ -1,0 +1,75 @@
+"""What an armed fault does to a call."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+from market.clock import NS_PER_SECOND
+from paper.errors import ErrorKind, ExchangeError
+from paper.faults import Fault, FaultKind, MadeUpError, PageError, ReplyLostError
+from paper.usage import LIMITS
+
+_KIND_OF_CODE: Final = {kind.value.code: kind for kind in reversed(ErrorKind)}  # of several the first
+_BLANK = re.compile(r"\{\w+\}")
+
+
+async def play(faults: Sequence[Fault], now_ns: int, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+    """Answer a call that faults meet: delays first, then the first of the others decides.
+
+    Raises:
+        ExchangeError: as the call itself, or made up by a fault.
+        ReplyLostError: if the call was carried out and its reply is to be lost.
+        PageError: if the reply is to be a page of HTML.
+    """
+    await _wait(faults, "before")
+    fault = next((each for each in faults if each.kind is not FaultKind.DELAY), None)
+    if fault is None:
+        answer = await carry_out()
+    else:
+        answer = await _spoil(fault, now_ns, carry_out)
+    await _wait(faults, "after")
+    return answer
+
+
+async def _wait(faults: Sequence[Fault], where: str) -> None:
+    for each in faults:
+        if each.kind is FaultKind.DELAY and each.options["where"] == where:
+            await asyncio.sleep(each.options["ms"] / 1_000)
+
+
+async def _spoil(fault: Fault, now_ns: int, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+    options = fault.options
+    match fault.kind:
+        case FaultKind.DROP_REPLY:
+            await _carried_out(carry_out)
+            raise ReplyLostError
+        case FaultKind.SERVER_ERROR:
+            if options["is_executed"]:
+                await _carried_out(carry_out)
+            if options["is_html"]:
+                raise PageError(options["status"])
+            unknown = ErrorKind.UNKNOWN.value
+            raise MadeUpError(unknown.code, options["status"], unknown.text)
+        case FaultKind.RATE_LIMIT:
+            wait_s = options["retry_after_s"]
+            if options["status"] == ErrorKind.BANNED.value.status:
+                until_ms = (now_ns // NS_PER_SECOND + wait_s) * 1_000
+                raise ExchangeError(ErrorKind.BANNED, retry_after_s=wait_s, until_ms=until_ms)
+            raise ExchangeError(ErrorKind.TOO_MUCH_WEIGHT, retry_after_s=wait_s, limit=LIMITS[0].limit)
+        case FaultKind.REJECT:
+            kind = _KIND_OF_CODE.get(options["code"])
+            text = kind.value.text if kind is not None else "A fault switch refuses this call."
+            status = kind.value.status if kind is not None else HTTPStatus.BAD_REQUEST
+            raise MadeUpError(options["code"], status, options["msg"] or _BLANK.sub("?", text))
+        case _:
+            raise AssertionError(f"no fault of calls: {fault}")
+
+
+async def _carried_out(carry_out: Callable[[], Awaitable[Any]]) -> None:
+    """Carry the call out; that it is refused is part of what is lost."""
+    try:
+        await carry_out()
+    except ExchangeError:
+        return
