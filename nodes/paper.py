@@ -20,7 +20,7 @@ from nodes.settings import Settings
 from paper.account_folder import AccountFolder
 from paper.accounts import KeyFileError, load_or_create_token
 from paper.admin import Admin
-from paper.commission import Commission
+from paper.commission import DISCOUNT_ASSET, Commission, FeePlace
 from paper.exchange import Exchange
 from paper.fault_calls import FaultCalls, Halt
 from paper.ledger import Ledger, LedgerError
@@ -194,7 +194,15 @@ def _commission(settings: Settings) -> Commission:
         )
         for each in settings.symbols
     }
-    return Commission(maker, taker, by_symbol)
+    is_in_bnb = settings.paper.fee_in == DISCOUNT_ASSET
+    return Commission(
+        maker,
+        taker,
+        by_symbol,
+        place=FeePlace.RECEIVED if is_in_bnb else FeePlace(settings.paper.fee_in),
+        is_in_bnb=is_in_bnb,
+        bnb_discount=settings.paper.bnb_discount,
+    )
 
 
 def run(node: Node) -> None:

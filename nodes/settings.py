@@ -169,6 +169,8 @@ class PaperSettings(Section):
     port: Port = 8084
     maker_fee: Fee = Decimal(0)
     taker_fee: Fee = Decimal(0)
+    fee_in: Literal["received", "base", "quote", "BNB"] = "received"
+    bnb_discount: Annotated[Decimal, Field(ge=0, lt=1, decimal_places=8)] = Decimal("0.25")
     rate_limits: bool = True
 
 

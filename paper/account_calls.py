@@ -107,12 +107,32 @@ async def show_account(call: Call) -> Document:
     wallets = call.exchange.ledger.wallets.of(call.account)
     if call.get("omitZeroBalances", False):
         wallets = {asset: wallet for asset, wallet in wallets.items() if wallet.free or wallet.locked}
-    return documents.account(call.account, wallets, call.exchange.commission, call.now_ms)
+    uid = call.exchange.ledger.records.of(call.account).uid(call.account)
+    return documents.account(uid, wallets, call.exchange.commission, call.now_ms)
 
 
 async def show_commission(call: Call) -> Document:
     """Tell what the exchange takes of a trade."""
-    return documents.commission(call.symbol, call.exchange.commission.of(call.symbol.name))
+    exchange = call.exchange
+    return documents.commission(
+        call.symbol,
+        exchange.commission,
+        is_bnb_payer=exchange.is_bnb_payer(call.account),
+        has_bnb_price=exchange.has_bnb_price(call.symbol),
+    )
+
+
+async def show_bnb_burn(call: Call) -> Document:
+    """Tell whether the account pays its fees in BNB."""
+    return {"spotBNBBurn": call.exchange.is_bnb_payer(call.account), "interestBNBBurn": False}
+
+
+async def set_bnb_burn(call: Call) -> Document:
+    """Let the account pay its fees in BNB, or not; interest is nothing that the exchange knows."""
+    if "spotBNBBurn" not in call.values:
+        raise ExchangeError(ErrorKind.MANDATORY_PARAMETER, name="spotBNBBurn")
+    call.exchange.set_bnb_payer(call.account, call.values["spotBNBBurn"])
+    return await show_bnb_burn(call)
 
 
 async def show_order_limits(call: Call) -> list[Document]:

@@ -5,12 +5,12 @@ from typing import Any, Final
 
 from market.codes import SelfTradePrevention, Side, TimeInForce
 from market.depth import Depth, Level
-from paper.commission import Commission
+from paper.commission import DISCOUNT_ASSET, Commission
 from paper.filters import filter_documents
 from paper.orders import AccountTrade, Order, OrderKind
 from paper.parameters import ResponseType
 from paper.tape import Bar, PublicTrade
-from paper.units import Symbol, format_units
+from paper.units import UNITS_PER_ONE, Symbol, format_units
 from paper.usage import LIMITS
 from paper.wallets import Wallet
 
@@ -250,7 +250,7 @@ def account_trade(trade: AccountTrade) -> Document:
     }
 
 
-def account(number: int, wallets: dict[str, Wallet], commission: Commission, update_ms: int) -> Document:
+def account(uid: int, wallets: dict[str, Wallet], commission: Commission, update_ms: int) -> Document:
     """Return an account with its balances."""
     maker, taker = commission.rate_units(is_maker=True), commission.rate_units(is_maker=False)
     return {
@@ -277,23 +277,28 @@ def account(number: int, wallets: dict[str, Wallet], commission: Commission, upd
             for asset, wallet in wallets.items()
         ],
         "permissions": ["SPOT"],
-        "uid": number,
+        "uid": uid,
     }
 
 
-def commission(symbol: Symbol, rates: Commission) -> Document:
-    """Return what the exchange takes of a trade in a symbol."""
+def commission(symbol: Symbol, rates: Commission, *, is_bnb_payer: bool, has_bnb_price: bool) -> Document:
+    """Return what the exchange takes of a trade in a symbol, and what is left of it for who pays in BNB."""
     nothing = dict.fromkeys(("maker", "taker", "buyer", "seller"), _ZERO)
     standard = {
-        "maker": format_units(rates.rate_units(is_maker=True)),
-        "taker": format_units(rates.rate_units(is_maker=False)),
+        "maker": format_units(rates.of(symbol.name).rate_units(is_maker=True)),
+        "taker": format_units(rates.of(symbol.name).rate_units(is_maker=False)),
     }
     return {
         "symbol": symbol.name,
         "standardCommission": nothing | standard,
         "specialCommission": nothing,
         "taxCommission": nothing,
-        "discount": {"enabledForAccount": False, "enabledForSymbol": False, "discountAsset": "BNB", "discount": _ZERO},
+        "discount": {
+            "enabledForAccount": is_bnb_payer,
+            "enabledForSymbol": has_bnb_price,
+            "discountAsset": DISCOUNT_ASSET,
+            "discount": format_units(UNITS_PER_ONE - int(rates.bnb_discount * UNITS_PER_ONE)),
+        },
     }
 
 

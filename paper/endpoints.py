@@ -95,6 +95,7 @@ _REPLACE: Final = (
     p.CANCEL_RESTRICTIONS,
     p.ORDER_RATE_LIMIT_EXCEEDED_MODE,
 )
+_BNB_BURN: Final = (p.SPOT_BNB_BURN, p.INTEREST_BNB_BURN)
 
 
 def _public(path: str, weight: Weight, parameters: tuple[Parameter, ...], handler: Handler) -> Endpoint:
@@ -110,9 +111,10 @@ def _signed(
     *,
     is_order: bool = False,
     charges_itself: bool = False,
+    base: str = "/api/v3",
 ) -> Endpoint:
     table = (*parameters, *p.SIGNED)
-    return Endpoint(method, f"/api/v3/{path}", weight, table, handler, True, is_order, charges_itself)
+    return Endpoint(method, f"{base}/{path}", weight, table, handler, True, is_order, charges_itself)
 
 
 ENDPOINTS: Final = (
@@ -142,4 +144,6 @@ ENDPOINTS: Final = (
     _signed("GET", "account", 20, (p.OMIT_ZERO_BALANCES,), account_calls.show_account),
     _signed("GET", "account/commission", 20, (p.SYMBOL,), account_calls.show_commission),
     _signed("GET", "rateLimit/order", 40, (), account_calls.show_order_limits),
+    _signed("GET", "bnbBurn", 1, (), account_calls.show_bnb_burn, base="/sapi/v1"),
+    _signed("POST", "bnbBurn", 1, _BNB_BURN, account_calls.set_bnb_burn, base="/sapi/v1"),
 )

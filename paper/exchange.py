@@ -4,15 +4,16 @@ An order is checked, funded and saved before the engine hears of it; whatever th
 report's number, before anybody is told. So the process may die anywhere and resume after the last saved report.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 from market.clock import NS_PER_MS
 from market.codes import RejectReason, Side, TimeInForce
 from market.commands import AmendOrder, CancelOrder, Command, MassCancel
 from market.depth import Level
 from market.events import Event
-from paper.commission import Commission
+from paper.commission import DISCOUNT_ASSET, Commission
 from paper.engine_port import COMMANDS_PENDING_MAX, EnginePort, Pending, PendingCommands, Purpose
 from paper.errors import ErrorKind, ExchangeError
 from paper.executions import Executions
@@ -24,7 +25,7 @@ from paper.public_book import BookView
 from paper.public_market import PublicMarket
 from paper.sizing import LEVELS_MAX, buy_for, price_cap_ticks, sell_for, stop_cap_ticks
 from paper.starting_assets import STARTING_ASSETS
-from paper.units import Symbol
+from paper.units import UNITS_PER_ONE, Symbol
 
 
 class Exchange:
@@ -60,10 +61,10 @@ class Exchange:
         self._first_order_id = first_order_id
         self._first_owner = first_owner
         self._pending = PendingCommands()
-        self._executions = Executions(ledger, self._pending, self.commission)
+        self._executions = Executions(ledger, self._pending, self.commission, self._bnb_price_units)
         self._is_connected = False
         self._has_connected = False
-        self._to_clear: set[int] = set()
+        self._clearing: dict[int, int] = {}  # by account: the command after which its old orders are gone
 
     @property
     def is_connected(self) -> bool:
@@ -80,14 +81,14 @@ class Exchange:
 
     def reset_account(self, account: int, now_ns: int) -> None:
         """Forget the account's balances, orders and trades, and give it the starting assets anew."""
+        time_ms = now_ns // NS_PER_MS
         before = {asset: wallet.free + wallet.locked for asset, wallet in self.ledger.wallets.of(account).items()}
         with self._change():
-            self.ledger.forget_account(account)
+            self.ledger.forget_account(account, time_ms)
             self._endow(account)
-        self._to_clear.add(account)
+        self._clearing.pop(account, None)
         if self._is_connected:
             self._clear_books(now_ns)
-        time_ms = now_ns // NS_PER_MS
         for asset, wallet in self.ledger.wallets.of(account).items():
             if units := wallet.free - before.get(asset, 0):
                 self._tell(DepositNews(account, asset, units, time_ms))
@@ -98,6 +99,20 @@ class Exchange:
         with self._change():
             self.ledger.deposit(account, asset, units)
         self._tell(DepositNews(account, asset, units, now_ns // NS_PER_MS))
+
+    def set_bnb_payer(self, account: int, is_bnb_payer: bool) -> None:
+        """Let an account pay its fees in BNB, at a discount, or not."""
+        with self._change():
+            self.ledger.records.put(account, replace(self.ledger.records.of(account), is_bnb_payer=is_bnb_payer))
+
+    def is_bnb_payer(self, account: int) -> bool:
+        """Say whether an account pays its fees in BNB, as long as it can."""
+        is_bnb_payer = self.ledger.records.of(account).is_bnb_payer
+        return self.commission.is_in_bnb if is_bnb_payer is None else is_bnb_payer
+
+    def has_bnb_price(self, symbol: Symbol) -> bool:
+        """Say whether fees of a symbol can be paid in BNB now."""
+        return self._bnb_price_units(symbol) is not None
 
     # -- orders
 
@@ -119,7 +134,9 @@ class Exchange:
         price_ticks, qty_lots = self._sized(account, request, now_ns)
         if price_ticks == 0 and request.kind is OrderKind.MARKET and request.side is Side.BUY:
             free_units = self.ledger.wallets.free(account, request.symbol.quote)
-            price_ticks = price_cap_ticks(request.symbol, self._opposite(request), qty_lots, free_units)
+            terms = self.commission.terms(request.symbol.name)
+            spendable_units = terms.without_reserve(request.side, free_units)
+            price_ticks = price_cap_ticks(request.symbol, self._opposite(request), qty_lots, spendable_units)
         with self._change():
             order = self._new_order(account, request, price_ticks, qty_lots, now_ns)
             if self._is_name_taken(account, order.client_order_id):
@@ -191,7 +208,7 @@ class Exchange:
         """Take note of an engine, and bring its book to where it was.
 
         An engine of another epoch has an empty book: cancels on their way are done, orders that were never accepted
-        end, all other open orders are entered again, oldest first, so that they queue as they did.
+        end, all other open orders are entered again in the order in which they stood in their queues.
         The same engine after our own restart has our book: only orders whose entry may have been lost with us are
         called back and entered again.
 
@@ -208,14 +225,18 @@ class Exchange:
         with self._change():
             self.ledger.skip_order_numbers(last_order_id - self._first_order_id)
             if last_epoch == 0 and last_order_id:
-                self._to_clear.update(self.ledger.accounts())  # the engine holds orders of a ledger that is gone
+                # The engine holds orders of a ledger that is gone.
+                self._note_clearing(self.ledger.accounts(), is_clearing=True)
+            elif is_new:
+                self._note_clearing(self.ledger.records.clearing(), is_clearing=False)
             if is_new:
                 to_enter = self._survivors(now_ns // NS_PER_MS)
                 self.ledger.set_last_report(epoch, report_sequence)
         if is_new:
             self._pending.finish_all()
+            self._clearing.clear()
         else:
-            self._pending.acknowledge(acknowledged)
+            self._acknowledge(acknowledged)
         self._is_connected = True
         self._clear_books(now_ns)
         self._enter(to_enter, now_ns)
@@ -248,7 +269,8 @@ class Exchange:
                     self._executions.apply(epoch, event)
                 self.ledger.set_last_report(epoch, report_sequence)
             self._enter(self._executions.to_enter, fresh[-1].time_ns)
-        self._pending.acknowledge(acknowledged)
+            self._clear_books(fresh[-1].time_ns)
+        self._acknowledge(acknowledged)
 
     # -- how
 
@@ -262,7 +284,9 @@ class Exchange:
         for news in self._executions.news:
             self._tell(news)
             _, assets = touched.get(news.account, (0, set()))
-            touched[news.account] = news.time_ms, assets | {news.order.symbol.base, news.order.symbol.quote}
+            fee_assets = {news.trade.fee_asset} if news.trade is not None else set()
+            pair = {news.order.symbol.base, news.order.symbol.quote}
+            touched[news.account] = news.time_ms, assets | pair | fee_assets
         for account, (time_ms, assets) in touched.items():
             self._tell(WalletNews(account, self.ledger.wallets.some_of(account, assets), time_ms))
 
@@ -350,13 +374,14 @@ class Exchange:
             quote_order_units=request.quote_units,
             stop_ticks=request.stop_units // request.symbol.tick_units,
             display_lots=request.iceberg_units // request.symbol.lot_units,
+            terms=self.commission.terms(request.symbol.name),
             time_ms=now_ns // NS_PER_MS,
             update_ms=now_ns // NS_PER_MS,
         )
         return self.ledger.change(order)
 
     def _survivors(self, time_ms: int) -> list[Order]:
-        """End the open orders that a new engine must not get; return the others, oldest first."""
+        """End the open orders that a new engine must not get; return the others, as they stood in their queues."""
         cancelled = {pending.order.order_id for pending in self._pending.cancels()}
         survivors = []
         for order in self.ledger.open_orders.values():
@@ -370,7 +395,7 @@ class Exchange:
                 self._executions.end(order, OrderStatus.EXPIRED, time_ms)
             else:
                 survivors.append(order)
-        return survivors
+        return sorted(survivors, key=lambda order: order.queue_number)
 
     def _enter(self, orders: Sequence[Order], now_ns: int) -> None:
         if orders:
@@ -383,9 +408,33 @@ class Exchange:
                 self._pending.add(order, Purpose.RECALL, sequence)
 
     def _clear_books(self, now_ns: int) -> None:
-        if self._to_clear:
-            self._port.send([MassCancel(owner=self._owner(account), time_ns=now_ns) for account in self._to_clear])
-            self._to_clear.clear()
+        """Take orders from before a reset out of the engine's book, unless that is on its way."""
+        accounts = [account for account in self.ledger.records.clearing() if account not in self._clearing]
+        if accounts:
+            commands = [MassCancel(owner=self._owner(account), time_ns=now_ns) for account in accounts]
+            with suppress(ConnectionError):  # the next report or connection tries again
+                self._clearing.update(dict.fromkeys(accounts, self._port.send(commands)))
+
+    def _note_clearing(self, accounts: Iterable[int], *, is_clearing: bool) -> None:
+        records = self.ledger.records
+        for account in accounts:
+            records.put(account, replace(records.of(account), is_clearing=is_clearing))
+
+    def _acknowledge(self, sequence: int) -> None:
+        """Take every command up to a link sequence for completely handled."""
+        if cleared := [account for account, last in self._clearing.items() if last <= sequence]:
+            with self._change():
+                self._note_clearing(cleared, is_clearing=False)
+            for account in cleared:
+                del self._clearing[account]
+        self._pending.acknowledge(sequence)
+
+    def _bnb_price_units(self, symbol: Symbol) -> int | None:
+        """Return what one BNB costs in the quote asset of a symbol, by the last price of its pair; None if none."""
+        if symbol.quote == DISCOUNT_ASSET:
+            return UNITS_PER_ONE
+        pair = self.symbols.get(DISCOUNT_ASSET + symbol.quote)
+        return self.market.last_ticks(pair, 0) * pair.tick_units or None if pair is not None else None
 
     def _send(self, commands: Sequence[Command]) -> int:
         try:

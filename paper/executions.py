@@ -1,16 +1,20 @@
 """What the engine's events do to orders and money; runs inside a transaction of the ledger."""
 
+from collections.abc import Callable
 from typing import Final, assert_never
 
 from market.clock import NS_PER_MS
 from market.codes import CancelReason, RejectReason, Side, Tag
 from market.events import Accepted, Amended, Canceled, Event, Executed, Halted, Rejected, Rested, Triggered
-from paper.commission import Commission
+from paper.commission import DISCOUNT_ASSET, Commission
 from paper.engine_port import PendingCommands, Purpose
 from paper.ledger import Ledger
 from paper.news import EXECUTION_OF_END, ExecutionType, OrderNews
 from paper.orders import AccountTrade, Order, OrderStatus
+from paper.units import UNITS_PER_ONE, Symbol
 from paper.wallets import FEES, OUTSIDE
+
+BnbPrice = Callable[[Symbol], int | None]
 
 _STATUS_OF_CANCEL: Final = {
     CancelReason.REQUESTED: OrderStatus.CANCELED,
@@ -28,15 +32,18 @@ _STATUS_OF_CANCEL: Final = {
 class Executions:
     """Applies events to the ledger.
 
+    `bnb_price` tells what one BNB costs in the quote asset of a symbol, in units, or None if nobody knows.
+
     Attributes:
         to_enter: orders that must be entered again after the transaction.
         news: what the accounts are to hear of after the transaction.
     """
 
-    def __init__(self, ledger: Ledger, pending: PendingCommands, commission: Commission) -> None:
+    def __init__(self, ledger: Ledger, pending: PendingCommands, commission: Commission, bnb_price: BnbPrice) -> None:
         self._ledger = ledger
         self._pending = pending
         self._commission = commission
+        self._bnb_price = bnb_price
         self.to_enter: list[Order] = []
         self.news: list[OrderNews] = []
 
@@ -58,8 +65,10 @@ class Executions:
                 self._reject(epoch, event)
             case Triggered():
                 self._wake(event)
-            case Rested() | Halted():
-                pass  # where an order stands in the book is the engine's affair
+            case Rested():
+                self._queue(self._open_order(event.order_id))
+            case Halted():
+                pass
             case Amended():
                 self._amend(event)
             case _:
@@ -95,6 +104,7 @@ class Executions:
         order.engine_epoch = epoch
         if order.status is OrderStatus.PENDING_NEW:
             order.status = OrderStatus.NEW
+            self._queue(order)
             if not order.stop_ticks:
                 order.working_ms = order.time_ms
             self.news.append(OrderNews(order.copy(), ExecutionType.NEW, event.time_ns // NS_PER_MS))
@@ -104,7 +114,13 @@ class Executions:
         if order is not None:
             self._ledger.change(order)
             order.working_ms = order.update_ms = event.time_ns // NS_PER_MS
+            self._queue(order)
             self.news.append(OrderNews(order.copy(), ExecutionType.NEW, order.working_ms))
+
+    def _queue(self, order: Order | None) -> None:
+        """Note that an order has gone to the back of its queue, so that a new engine's book can be as this one's."""
+        if order is not None:
+            self._ledger.change(order).queue_number = self._ledger.next_queue_number()
 
     def _execute(self, epoch: int, event: Executed) -> None:
         trade_id = self._ledger.trade_id(epoch, event.trade_id)
@@ -126,15 +142,15 @@ class Executions:
         is_buy = order.side is Side.BUY
         paid_units, received_units = (quote_units, base_units) if is_buy else (base_units, quote_units)
         received_asset = symbol.base if is_buy else symbol.quote
-        set_aside_units = order.cost(order.price_ticks, event.qty_lots)
+        set_aside_units = order.locked_units() - order.set_aside(order.leaves_lots - event.qty_lots)
         assert paid_units <= set_aside_units, (
             f"a fill at {event.price_ticks} ticks costs more than is set aside: {order}"
         )
-        fee_units = self._commission.of(symbol.name).units(received_units, is_maker=is_maker)
         wallets.pay_locked(account, order.locked_asset, paid_units)
         wallets.unlock(account, order.locked_asset, set_aside_units - paid_units)
         wallets.transfer(OUTSIDE, account, received_asset, received_units)
-        wallets.transfer(account, FEES, received_asset, fee_units)
+        fee_asset, fee_units = self._fee(order, base_units, quote_units, is_maker=is_maker)
+        wallets.transfer(account, FEES, fee_asset, fee_units)
         order.filled_lots += event.qty_lots
         order.filled_units += quote_units
         order.status = OrderStatus.PARTIALLY_FILLED if order.leaves_lots else OrderStatus.FILLED
@@ -149,12 +165,26 @@ class Executions:
             qty_lots=event.qty_lots,
             quote_units=quote_units,
             fee_units=fee_units,
-            fee_asset=received_asset,
+            fee_asset=fee_asset,
             time_ms=order.update_ms,
             is_maker=is_maker,
         )
         self._ledger.add_trade(trade)
         self.news.append(OrderNews(order.copy(), ExecutionType.TRADE, order.update_ms, trade))
+
+    def _fee(self, order: Order, base_units: int, quote_units: int, *, is_maker: bool) -> tuple[str, int]:
+        """Return the asset and the units of the fee on a fill; what was received is the account's already."""
+        symbol, rate = order.symbol, order.terms.rate(is_maker=is_maker)
+        is_bnb_payer = self._ledger.records.of(order.account).is_bnb_payer
+        if is_bnb_payer or (is_bnb_payer is None and self._commission.is_in_bnb):
+            price_units = self._bnb_price(symbol)
+            if rate and price_units:
+                units = self._commission.bnb_units(quote_units, rate, price_units)
+                if units <= self._ledger.wallets.free(order.account, DISCOUNT_ASSET):
+                    return DISCOUNT_ASSET, units
+        if order.terms.is_in_base(order.side):
+            return symbol.base, base_units * rate // UNITS_PER_ONE
+        return symbol.quote, quote_units * rate // UNITS_PER_ONE
 
     def _cancel(self, event: Canceled) -> None:
         time_ms = event.time_ns // NS_PER_MS
@@ -183,9 +213,9 @@ class Executions:
 
     def _prevent(self, order: Order, qty_lots: int, time_ms: int) -> None:
         self._ledger.change(order)
-        locked_units = order.cost(order.price_ticks, qty_lots)
-        self._ledger.wallets.unlock(order.account, order.locked_asset, locked_units)
+        locked_units = order.locked_units()
         order.prevented_lots += qty_lots
+        self._ledger.wallets.unlock(order.account, order.locked_asset, locked_units - order.locked_units())
         order.update_ms = time_ms
 
     def _amend(self, event: Amended) -> None:
@@ -199,9 +229,9 @@ class Executions:
         self._ledger.change(order)
         less_lots = order.leaves_lots - event.leaves_lots
         assert less_lots > 0, f"an amend must make an order smaller: {event} of {order}"
-        self._ledger.wallets.unlock(order.account, order.locked_asset, order.cost(order.price_ticks, less_lots))
-        earlier_id = order.client_order_id
+        locked_units, earlier_id = order.locked_units(), order.client_order_id
         order.qty_lots -= less_lots
+        self._ledger.wallets.unlock(order.account, order.locked_asset, locked_units - order.locked_units())
         order.client_order_id = order.next_client_order_id or earlier_id
         order.next_client_order_id = ""
         order.update_ms = event.time_ns // NS_PER_MS

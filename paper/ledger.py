@@ -9,16 +9,19 @@ import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from market.codes import RejectReason
 from market.instrument import Instrument
+from paper.account_records import AccountRecords
 from paper.history import History
 from paper.orders import AccountTrade, Order, OrderStatus
 from paper.tables import (
     IS_OPEN,
     ORDER_COLUMNS,
+    SAVE_ACCOUNT,
     SAVE_BALANCE,
     SAVE_COUNTER,
     SAVE_ORDER,
@@ -36,6 +39,7 @@ from paper.wallets import OUTSIDE, Wallets
 TRADE_IDS_PER_EPOCH: Final = 10**10  # so that trade ids keep rising when a new engine counts from 1 again
 
 _ORDER_COUNT: Final = "order_count"
+_QUEUE_COUNT: Final = "queue_count"
 _EPOCH: Final = "epoch"
 _REPORT_SEQUENCE: Final = "report_sequence"
 
@@ -49,6 +53,7 @@ class Ledger:
 
     Attributes:
         wallets: the money of every account.
+        records: what else is known of every account.
         history: questions about orders and trades on disk.
         open_orders: the orders that may still trade, by id, oldest first.
     """
@@ -70,6 +75,9 @@ class Ledger:
         self._counters: dict[str, int] = dict(read("SELECT name, value FROM counters"))
         self._epoch_numbers: dict[int, int] = dict(read("SELECT epoch, number FROM epochs"))
         self.wallets = Wallets(read("SELECT account, asset, free, locked FROM balances"))
+        self.records = AccountRecords(
+            read("SELECT account, reset_count, reset_ms, is_bnb_payer, is_clearing FROM accounts")
+        )
         self.history = History(self._connection, self.symbols)
         open_rows = read(
             f"SELECT {ORDER_COLUMNS} FROM orders WHERE {IS_OPEN} ORDER BY order_id"  # noqa: S608 - built from constants
@@ -94,6 +102,7 @@ class Ledger:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             yield
+            self._check_changes()
             self._save()
             self._connection.execute("COMMIT")
         except BaseException:
@@ -119,6 +128,12 @@ class Ledger:
     def skip_order_numbers(self, last: int) -> None:
         """Make sure that the next order number lies behind `last`."""
         self._set_counter(_ORDER_COUNT, max(last, self._counters.get(_ORDER_COUNT, 0)))
+
+    def next_queue_number(self) -> int:
+        """Return 1, 2, 3 ...: the place of an order that goes to the back of its queue now."""
+        number = self._counters.get(_QUEUE_COUNT, 0) + 1
+        self._set_counter(_QUEUE_COUNT, number)
+        return number
 
     def trade_id(self, epoch: int, engine_trade_id: int) -> int:
         """Return the exchange's number of an engine's trade, which rises over all lives of the engine."""
@@ -154,8 +169,11 @@ class Ledger:
         """Give an account units from outside."""
         self.wallets.transfer(OUTSIDE, account, asset, units)
 
-    def forget_account(self, account: int) -> None:
-        """Delete the orders and trades of an account, and hand what it owns back to the outside."""
+    def forget_account(self, account: int, time_ms: int) -> None:
+        """Delete the orders and trades of an account, hand what it owns back to the outside, and count the reset."""
+        record = self.records.of(account)
+        reset = replace(record, reset_count=record.reset_count + 1, reset_ms=time_ms, is_clearing=True)
+        self.records.put(account, reset)
         for order in self.open_orders_of(account):
             self.change(order)
             self.wallets.unlock(account, order.locked_asset, order.locked_units())
@@ -176,6 +194,19 @@ class Ledger:
         locked = self.wallets.locked()
         assert locked == needed, f"locked but not needed, or needed but not locked: {locked.items() ^ needed.items()}"
 
+    def _check_changes(self) -> None:
+        """Assert of what is about to be saved what `check` asserts of everything."""
+        made = self.wallets.made()
+        assert not made, f"money would be made or lost: {made}"
+        needed: dict[tuple[int, str], int] = {}
+        for order, before in self._orders_before.values():
+            key = order.account, order.locked_asset
+            was = before.locked_units() if order.order_id in self.open_orders else 0
+            needed[key] = needed.get(key, 0) + order.locked_units() - was
+        needed = {key: units for key, units in needed.items() if units}
+        locked = self.wallets.newly_locked()
+        assert locked == needed, f"locked but not needed, or needed but not locked: {locked.items() ^ needed.items()}"
+
     def _set_counter(self, name: str, value: int) -> None:
         self._counters_before.setdefault(name, self._counters.get(name, 0))
         self._counters[name] = value
@@ -190,6 +221,7 @@ class Ledger:
         )
         write(SAVE_TRADE, map(trade_row, self._new_trades))
         write(SAVE_BALANCE, self.wallets.changes())
+        write(SAVE_ACCOUNT, self.records.changes())
         write(SAVE_COUNTER, [(name, self._counters[name]) for name in self._counters_before])
 
     def _settle(self) -> None:
@@ -205,6 +237,7 @@ class Ledger:
                 self._open_by_client_id.pop(key, None)
                 self._open_by_account[order.account].pop(order.order_id)
         self.wallets.settle()
+        self.records.settle()
         self._clear()
 
     def _undo(self) -> None:
@@ -216,6 +249,7 @@ class Ledger:
             self._counters[name] = value
         self._epoch_numbers = dict(self._connection.execute("SELECT epoch, number FROM epochs"))
         self.wallets.undo()
+        self.records.undo()
         self._clear()
 
     def _clear(self) -> None:

@@ -6,6 +6,7 @@ from typing import Self
 
 from market.codes import OrderType, SelfTradePrevention, Side, TimeInForce, Trigger
 from market.commands import NewOrder
+from paper.commission import NO_FEES, Terms
 from paper.units import Symbol
 
 
@@ -110,6 +111,9 @@ class Order:
         display_lots: how much of it the book shows, 0 for all.
         working_ms: since when it acts or rests in the book, ms since 1970 UTC; 0 while it waits.
         next_client_order_id: what an amend on its way will call it, once the engine confirms it; empty for none.
+        terms: what its fills are charged.
+        queue_number: rises with every order that takes its place at the back of a queue, in the book or among those
+            that wait; 0 before the engine has accepted it.
         reject_reason: why a rejected order was rejected, in `market.codes.RejectReason`; it is not stored.
     """
 
@@ -135,6 +139,8 @@ class Order:
     display_lots: int = 0
     working_ms: int = 0
     next_client_order_id: str = ""
+    terms: Terms = NO_FEES
+    queue_number: int = 0
     reject_reason: int = 0
 
     @property
@@ -158,9 +164,13 @@ class Order:
             return self.symbol.notional(price_ticks, qty_lots)
         return qty_lots * self.symbol.lot_units
 
+    def set_aside(self, leaves_lots: int) -> int:
+        """Return what must be set aside while `leaves_lots` are open: their cost, and the fee if it comes on top."""
+        return self.terms.with_reserve(self.side, self.cost(self.price_ticks, leaves_lots))
+
     def locked_units(self) -> int:
         """Return what is set aside for the open part."""
-        return self.cost(self.price_ticks, self.leaves_lots)
+        return self.set_aside(self.leaves_lots)
 
     def engine_command(self, owner: int, time_ns: int) -> NewOrder:
         """Return the command that puts the open part into the engine's book.
@@ -201,6 +211,7 @@ class Order:
         self.prevented_lots, self.working_ms = earlier.prevented_lots, earlier.working_ms
         self.qty_lots, self.client_order_id = earlier.qty_lots, earlier.client_order_id
         self.next_client_order_id = earlier.next_client_order_id
+        self.queue_number = earlier.queue_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +221,7 @@ class AccountTrade:
     Attributes:
         trade_id: the symbol's number of the trade; in a trade with itself an account has two shares of one number.
         quote_units: price x quantity.
-        fee_units: what the exchange took of the asset received, in units of `fee_asset`.
+        fee_units: what the exchange took, in units of `fee_asset`.
     """
 
     trade_id: int

@@ -4,12 +4,18 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from market.codes import SelfTradePrevention, Side, TimeInForce
+from paper.commission import FeePlace, Terms
 from paper.orders import AccountTrade, Order, OrderKind, OrderStatus
 from paper.units import Symbol
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 IS_OPEN: Final = "status IN ('PENDING_NEW', 'NEW', 'PARTIALLY_FILLED')"
+_ACCOUNTS: Final = """CREATE TABLE accounts (
+    account INTEGER PRIMARY KEY, reset_count INTEGER NOT NULL, reset_ms INTEGER NOT NULL, is_bnb_payer INTEGER,
+    is_clearing INTEGER NOT NULL
+);"""
 SCHEMA: Final = f"""
+{_ACCOUNTS}
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE epochs (number INTEGER PRIMARY KEY, epoch INTEGER NOT NULL UNIQUE);
 CREATE TABLE symbols (name TEXT PRIMARY KEY, tick_units INTEGER NOT NULL, lot_units INTEGER NOT NULL) WITHOUT ROWID;
@@ -24,7 +30,9 @@ CREATE TABLE orders (
     time_ms INTEGER NOT NULL, update_ms INTEGER NOT NULL, status TEXT NOT NULL, filled_lots INTEGER NOT NULL,
     prevented_lots INTEGER NOT NULL, filled_units INTEGER NOT NULL, engine_epoch INTEGER NOT NULL,
     stop_ticks INTEGER NOT NULL DEFAULT 0, display_lots INTEGER NOT NULL DEFAULT 0,
-    working_ms INTEGER NOT NULL DEFAULT 0, next_client_order_id TEXT NOT NULL DEFAULT ''
+    working_ms INTEGER NOT NULL DEFAULT 0, next_client_order_id TEXT NOT NULL DEFAULT '',
+    maker_rate INTEGER NOT NULL DEFAULT 0, taker_rate INTEGER NOT NULL DEFAULT 0,
+    fee_place TEXT NOT NULL DEFAULT 'received', queue_number INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX orders_by_symbol ON orders (account, symbol, order_id);
 CREATE INDEX orders_by_time ON orders (account, symbol, time_ms);
@@ -50,24 +58,34 @@ UPDATE orders SET working_ms = time_ms;
     2: """
 ALTER TABLE orders ADD COLUMN next_client_order_id TEXT NOT NULL DEFAULT '';
 """,
+    # Orders of that time pay nothing: a rate that they did not know could need more than was set aside for them.
+    3: f"""
+{_ACCOUNTS}
+ALTER TABLE orders ADD COLUMN maker_rate INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE orders ADD COLUMN taker_rate INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE orders ADD COLUMN fee_place TEXT NOT NULL DEFAULT 'received';
+ALTER TABLE orders ADD COLUMN queue_number INTEGER NOT NULL DEFAULT 0;
+""",
 }
 ORDER_COLUMNS: Final = (
     "order_id, account, symbol, client_order_id, side, kind, time_in_force, self_trade_prevention, price_ticks, "
     "qty_lots, quote_order_units, time_ms, update_ms, status, filled_lots, prevented_lots, filled_units, engine_epoch, "
-    "stop_ticks, display_lots, working_ms, next_client_order_id"
+    "stop_ticks, display_lots, working_ms, next_client_order_id, maker_rate, taker_rate, fee_place, queue_number"
 )
 TRADE_COLUMNS: Final = (
     "trade_id, account, symbol, order_id, side, price_ticks, qty_lots, quote_units, fee_units, fee_asset, time_ms, "
     "is_maker"
 )
-SAVE_ORDER: Final = f"""INSERT INTO orders ({ORDER_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+SAVE_ORDER: Final = f"""INSERT INTO orders ({ORDER_COLUMNS}) VALUES ({",".join("?" * len(ORDER_COLUMNS.split(",")))})
     ON CONFLICT (order_id) DO UPDATE SET update_ms=excluded.update_ms, status=excluded.status,
     filled_lots=excluded.filled_lots, prevented_lots=excluded.prevented_lots, filled_units=excluded.filled_units,
     engine_epoch=excluded.engine_epoch, working_ms=excluded.working_ms, qty_lots=excluded.qty_lots,
-    client_order_id=excluded.client_order_id, next_client_order_id=excluded.next_client_order_id"""  # noqa: S608 - built from constants
+    client_order_id=excluded.client_order_id, next_client_order_id=excluded.next_client_order_id,
+    queue_number=excluded.queue_number"""  # noqa: S608 - built from constants
 SAVE_TRADE: Final = f"INSERT INTO trades ({TRADE_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608 - constants
 SAVE_BALANCE: Final = """INSERT INTO balances (account, asset, free, locked) VALUES (?,?,?,?)
     ON CONFLICT (account, asset) DO UPDATE SET free=excluded.free, locked=excluded.locked"""
+SAVE_ACCOUNT: Final = "INSERT OR REPLACE INTO accounts VALUES (?,?,?,?,?)"
 SAVE_COUNTER: Final = "INSERT INTO counters VALUES (?,?) ON CONFLICT (name) DO UPDATE SET value=excluded.value"
 
 Row = tuple[Any, ...]
@@ -98,13 +116,18 @@ def order_row(order: Order) -> Row:
         order.display_lots,
         order.working_ms,
         order.next_client_order_id,
+        order.terms.maker_rate,
+        order.terms.taker_rate,
+        str(order.terms.place),
+        order.queue_number,
     )
 
 
 def order_of_row(row: Row, symbols: Mapping[str, Symbol]) -> Order:
     """Return the order that a row of ORDER_COLUMNS holds."""
     order_id, account, symbol, client_order_id, side, kind, time_in_force, prevention, price, qty, quote, *rest = row
-    time_ms, update_ms, status, filled, prevented, filled_units, epoch, stop, display, working_ms, next_id = rest
+    time_ms, update_ms, status, filled, prevented, filled_units, epoch, stop, display, working_ms, *last = rest
+    next_client_order_id, maker_rate, taker_rate, place, queue_number = last
     return Order(
         order_id=order_id,
         account=account,
@@ -127,7 +150,9 @@ def order_of_row(row: Row, symbols: Mapping[str, Symbol]) -> Order:
         stop_ticks=stop,
         display_lots=display,
         working_ms=working_ms,
-        next_client_order_id=next_id,
+        next_client_order_id=next_client_order_id,
+        terms=Terms(maker_rate, taker_rate, FeePlace(place)),
+        queue_number=queue_number,
     )
 
 

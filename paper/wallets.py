@@ -72,6 +72,19 @@ class Wallets:
         """Return what is set aside, by account and asset, where it is not zero."""
         return {key: wallet.locked for key, wallet in self._wallets.items() if wallet.locked}
 
+    def made(self) -> dict[str, int]:
+        """Return by asset what was made or lost since the last `settle`; empty unless there is a bug."""
+        sums: dict[str, int] = {}
+        for key, (free, locked) in self._before.items():
+            wallet = self._wallets[key]
+            sums[key[1]] = sums.get(key[1], 0) + wallet.free + wallet.locked - free - locked
+        return {asset: units for asset, units in sums.items() if units}
+
+    def newly_locked(self) -> dict[tuple[int, str], int]:
+        """Return by account and asset what more is set aside than at the last `settle`, where it is not zero."""
+        more = ((key, self._wallets[key].locked - locked) for key, (_, locked) in self._before.items())
+        return {key: units for key, units in more if units}
+
     def totals(self) -> dict[str, int]:
         """Return the sum over all accounts by asset; all are zero unless there is a bug."""
         sums: dict[str, int] = {}

@@ -24,8 +24,9 @@ from paper.units import parse_units
 FIRST_ORDER_ID = 2 * 10**12
 FIRST_OWNER = 2 * 65_536
 START_NS = 1_770_000_000_000_000_000
-ALICE, BOB = 1, 2
+ALICE, BOB, CAROL = 1, 2, 3
 INSTRUMENTS: tuple[Instrument, ...] = default_instruments()
+BNBUSDT = next(instrument for instrument in INSTRUMENTS if instrument.symbol == "BNBUSDT")
 
 
 class DeskEngine:
@@ -62,6 +63,10 @@ class DeskEngine:
     def position(self, symbol_id: int) -> Position:
         """Return the life of the engine and the sequence of its last event."""
         return Position(self.epoch, self._engine.sequence)
+
+    def reports_since(self, number: int) -> list[Event]:
+        """Return what this engine has had to report after a number."""
+        return self._reports[number:]
 
     @property
     def is_idle(self) -> bool:

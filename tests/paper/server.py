@@ -79,12 +79,12 @@ class Server:
         while not self.call(condition):
             assert time.monotonic() < deadline, "it did not come true in time"
 
-    def flow(self, side: Side, price: str, qty: str) -> None:
-        """Let a stranger give a limit order in BTCUSDT."""
+    def flow(self, side: Side, price: str, qty: str, *, symbol_id: int = 0) -> None:
+        """Let a stranger give a limit order."""
 
         def trade(desk: Desk) -> None:
             desk.engine.time_ns = time_ns()
-            desk.engine.flow(desk.exchange, side, price, qty)
+            desk.engine.flow(desk.exchange, side, price, qty, symbol_id=symbol_id)
             desk.exchange.market.on_book()
 
         self.call(trade)

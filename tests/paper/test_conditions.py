@@ -1,6 +1,7 @@
 """Orders that wait for a price, and orders that show a part: what they lock, when they act, what survives."""
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -127,17 +128,19 @@ def test_a_new_engine_gets_waiting_orders_and_icebergs_as_they_were(desk: Desk) 
 
 
 def test_a_ledger_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
-    """Its open orders are at work since they were placed."""
+    """Its open orders are at work since they were placed, and queue as they were placed."""
     desk = Desk(tmp_path).connect()
     order = desk.place(ALICE, desk.request(Side.BUY, "90000", "0.01"))
     desk.ledger.close()
     connection = sqlite3.connect(desk.path)
-    for column in ("stop_ticks", "display_lots", "working_ms", "next_client_order_id"):
+    connection.execute("DROP TABLE accounts")
+    newer = ("stop_ticks", "display_lots", "working_ms", "next_client_order_id")
+    for column in (*newer, "maker_rate", "taker_rate", "fee_place", "queue_number"):
         connection.execute(f"ALTER TABLE orders DROP COLUMN {column}")
     connection.execute("PRAGMA user_version = 1")
     connection.close()
     ledger = Ledger(desk.path, INSTRUMENTS)
-    assert ledger.open_orders == {order.order_id: order}
+    assert ledger.open_orders == {order.order_id: replace(order, queue_number=0)}
     ledger.close()
     connection = sqlite3.connect(desk.path)
     assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)

@@ -1,0 +1,74 @@
+"""What the exchange knows of an account besides its money: its resets, and how it wants to pay fees."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from market.limits import OWNERS_PER_SOURCE
+
+Row = tuple[int, int, int, int | None, int]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRecord:
+    """One account.
+
+    Attributes:
+        reset_count: how often it began anew.
+        reset_ms: when it did so last, ms since 1970 UTC; 0 for never.
+        is_bnb_payer: whether it wants to pay fees in BNB; None leaves it to the exchange.
+        is_clearing: whether the engine may still hold orders from before its last reset.
+    """
+
+    reset_count: int = 0
+    reset_ms: int = 0
+    is_bnb_payer: bool | None = None
+    is_clearing: bool = False
+
+    def uid(self, account: int) -> int:
+        """Return the id that clients see: another one after each reset, since then it is another account."""
+        return self.reset_count * OWNERS_PER_SOURCE + account
+
+
+_UNTOUCHED: Final = AccountRecord()
+
+
+class AccountRecords:
+    """All records, and which of them have changed since they were last saved."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        """Take the saved rows: account, reset count, time of the last reset, BNB payer, clearing."""
+        self._records = {
+            account: AccountRecord(count, time_ms, None if is_payer is None else bool(is_payer), bool(is_clearing))
+            for account, count, time_ms, is_payer, is_clearing in rows
+        }
+        self._before: dict[int, AccountRecord] = {}
+
+    def of(self, account: int) -> AccountRecord:
+        """Return the record of an account."""
+        return self._records.get(account, _UNTOUCHED)
+
+    def put(self, account: int, record: AccountRecord) -> None:
+        """Replace the record of an account."""
+        self._before.setdefault(account, self.of(account))
+        self._records[account] = record
+
+    def clearing(self) -> list[int]:
+        """Return the accounts of which the engine may still hold orders from before their last reset."""
+        return [account for account, record in self._records.items() if record.is_clearing]
+
+    def changes(self) -> Iterator[Row]:
+        """Return the rows that have changed since the last `settle` or `undo`."""
+        for account in self._before:
+            record = self._records[account]
+            is_payer = None if record.is_bnb_payer is None else int(record.is_bnb_payer)
+            yield account, record.reset_count, record.reset_ms, is_payer, int(record.is_clearing)
+
+    def settle(self) -> None:
+        """Take the changes for saved."""
+        self._before.clear()
+
+    def undo(self) -> None:
+        """Take back all changes since the last `settle`."""
+        self._records.update(self._before)
+        self._before.clear()

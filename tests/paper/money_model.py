@@ -1,0 +1,143 @@
+"""The slow and obvious bookkeeper: what accounts must own and have locked, by what was placed and what traded.
+
+It shares no arithmetic with the exchange: amounts are fractions of whole assets, made from prices and quantities.
+"""
+
+import math
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+
+from market.codes import RejectReason, Side, Tag
+from market.events import Amended, Canceled, Event, Executed, Rejected
+from market.instrument import Instrument
+from paper.commission import Commission, FeePlace
+from paper.orders import Order
+from paper.starting_assets import STARTING_ASSETS
+
+UNIT = Fraction(1, 10**8)
+
+
+@dataclass
+class ModelOrder:
+    """An open order: what is left of it, and at which rates its fills are charged."""
+
+    account: int
+    instrument: Instrument
+    side: Side
+    price_ticks: int
+    leaves_lots: int
+
+    @property
+    def paid_asset(self) -> str:
+        """The asset that it gives away."""
+        return self.instrument.quote if self.side is Side.BUY else self.instrument.base
+
+
+class MoneyModel:
+    """All accounts' money, by account and asset."""
+
+    def __init__(self, commission: Commission, accounts: Iterable[int]) -> None:
+        self.commission = commission
+        self.orders: dict[int, ModelOrder] = {}
+        self.bnb_payers: dict[int, bool] = {}
+        self.fees: dict[str, Fraction] = {}
+        self.bnb_price: Fraction | None = None
+        self.owned: dict[tuple[int, str], Fraction] = {}
+        for account in accounts:
+            self.reset(account)
+
+    def reset(self, account: int) -> None:
+        """Begin anew."""
+        self.orders = {number: order for number, order in self.orders.items() if order.account != account}
+        for asset, units in STARTING_ASSETS.items():
+            self.owned[account, asset] = units * UNIT
+
+    def placed(self, order: Order) -> None:
+        """Take note of an order that the exchange has accepted to send on."""
+        price_ticks = order.price_ticks if order.side is Side.BUY else 0
+        self.orders[order.order_id] = ModelOrder(
+            order.account, order.symbol.instrument, order.side, price_ticks, order.qty_lots
+        )
+
+    def locked(self, account: int, asset: str) -> Fraction:
+        """Return what open orders of the account need of an asset."""
+        orders = [order for order in self.orders.values() if (order.account, order.paid_asset) == (account, asset)]
+        return sum((self._needed(order) for order in orders), Fraction(0))
+
+    def free(self, account: int, asset: str) -> Fraction:
+        """Return what the account can use of an asset."""
+        return self.owned[account, asset] - self.locked(account, asset)
+
+    def apply(self, event: Event, alive: Collection[int]) -> None:
+        """Apply what the engine has reported; a cancel of an order in `alive` is one from which it comes back."""
+        if isinstance(event, Executed):
+            self._fill(event.maker_order_id, event, is_maker=True)
+            self._fill(event.taker_order_id, event, is_maker=False)
+        elif isinstance(event, Amended) and event.order_id in self.orders:
+            self.orders[event.order_id].leaves_lots = event.leaves_lots
+        elif isinstance(event, Canceled) and event.order_id in self.orders:
+            if event.leaves_lots:
+                self.orders[event.order_id].leaves_lots -= event.qty_lots
+            elif event.order_id not in alive:
+                del self.orders[event.order_id]
+        elif isinstance(event, Rejected) and event.order_id not in alive and not _was_in_the_book(event):
+            self.orders.pop(event.order_id, None)
+
+    def _fill(self, order_id: int, event: Executed, *, is_maker: bool) -> None:
+        order = self.orders.get(order_id)
+        if order is None:
+            return
+        instrument, account = order.instrument, order.account
+        base = event.qty_lots * Fraction(instrument.lot_size)
+        quote = base * event.price_ticks * Fraction(instrument.tick_size)
+        sign = 1 if order.side is Side.BUY else -1
+        order.leaves_lots -= event.qty_lots
+        if not order.leaves_lots:
+            del self.orders[order_id]
+        self.owned[account, instrument.base] += sign * base
+        self.owned[account, instrument.quote] -= sign * quote
+        rate = self._rate(instrument, is_maker=is_maker)
+        asset, fee = instrument.quote, quote * rate
+        if self._is_fee_in_base(order.side):
+            asset, fee = instrument.base, base * rate
+        in_bnb = self._fee_in_bnb(account, instrument, quote * rate)
+        if in_bnb is not None:
+            asset, fee = "BNB", in_bnb
+        fee = _whole_units(fee)
+        self.owned[account, asset] -= fee
+        self.fees[asset] = self.fees.get(asset, Fraction(0)) + fee
+
+    def _fee_in_bnb(self, account: int, instrument: Instrument, fee_in_quote: Fraction) -> Fraction | None:
+        wants = self.bnb_payers.get(account, self.commission.is_in_bnb)
+        if not wants or not fee_in_quote or self.bnb_price is None or instrument.quote != "USDT":
+            return None
+        fee = _whole_units(fee_in_quote * (1 - Fraction(self.commission.bnb_discount)) / self.bnb_price)
+        return fee if fee <= self.free(account, "BNB") else None
+
+    def _rate(self, instrument: Instrument, *, is_maker: bool) -> Fraction:
+        shares = self.commission.by_symbol.get(instrument.symbol, self.commission)
+        return Fraction(shares.maker if is_maker else shares.taker)
+
+    def _is_fee_in_base(self, side: Side) -> bool:
+        return self.commission.place is FeePlace.BASE or (
+            self.commission.place is FeePlace.RECEIVED and side is Side.BUY
+        )
+
+    def _needed(self, order: ModelOrder) -> Fraction:
+        instrument = order.instrument
+        needed = order.leaves_lots * Fraction(instrument.lot_size)
+        if order.side is Side.BUY:
+            needed *= order.price_ticks * Fraction(instrument.tick_size)
+        if self._is_fee_in_base(order.side) is (order.side is Side.SELL):
+            rate = max(self._rate(instrument, is_maker=True), self._rate(instrument, is_maker=False))
+            needed += math.ceil(needed * rate / UNIT) * UNIT
+        return needed
+
+
+def _was_in_the_book(event: Rejected) -> bool:
+    return (event.command, event.reason) == (Tag.NEW_ORDER, RejectReason.DUPLICATE_ORDER_ID)
+
+
+def _whole_units(amount: Fraction) -> Fraction:
+    return math.floor(amount / UNIT) * UNIT
