@@ -60,6 +60,7 @@ def up(
     half_spread: Annotated[str | None, typer.Option(help="The maker's, as a fraction of the mid.")] = None,
     only: Annotated[list[str] | None, typer.Option(help="Run just these nodes.")] = None,
     without: Annotated[list[str] | None, typer.Option(help="Leave these nodes out.")] = None,
+    colocate: Annotated[list[str] | None, typer.Option(help="Run nodes, as gateway,engine, in one process.")] = None,
     gateway_port: Port = None,
     api_port: Port = None,
     paper_port: Port = None,
@@ -83,7 +84,7 @@ def up(
     if detach:
         run_desk_detached(overrides, sys.argv)
     else:
-        run_desk(overrides, only or (), without or (), is_fresh=fresh)
+        run_desk(overrides, only or (), without or (), colocate or (), is_fresh=fresh)
 
 
 @app.command()
@@ -127,14 +128,16 @@ def logs(
 
 
 @app.command()
-def node(name: str, run_dir: RunDir = None) -> None:
-    """Run one node in the foreground, as systemd or a container would."""
-    from nodes.node import NodeError, run_node
-    from nodes.roster import NODE_NAMES
+def node(names: Annotated[list[str], typer.Argument(metavar="NODE...")], run_dir: RunDir = None) -> None:
+    """Run one node in the foreground, as systemd or a container would; several are threads of one process."""
+    from nodes.node import NodeError, run_nodes
+    from nodes.roster import in_order
 
-    if name not in NODE_NAMES:
-        raise NodeError(f"there is no node {name!r}; the nodes are {', '.join(NODE_NAMES)}")
-    raise typer.Exit(run_node(name, _settings(run_dir=run_dir).settings))
+    try:
+        ordered = in_order(names)
+    except ValueError as error:
+        raise NodeError(str(error)) from None
+    raise typer.Exit(run_nodes(ordered, _settings(run_dir=run_dir).settings))
 
 
 @app.command()

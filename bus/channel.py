@@ -1,10 +1,12 @@
 """Sockets for the channels of the topology, made the same way everywhere; and the loop that waits on them."""
 
+import contextlib
 import selectors
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,8 @@ from typing import Any
 import zmq
 import zmq.asyncio
 
-from bus.topology import Channel, endpoint
+from bus.topology import Channel
+from bus.wiring import Wiring
 from market.clock import NS_PER_MS, monotonic_ns
 from market.limits import FRAME_BYTES_MAX
 
@@ -29,7 +32,7 @@ class ChannelSocket:
 
     Args:
         channel: a row of the topology.
-        run_dir: the desk's run directory, which holds the socket files.
+        place: where the desk's channels are; of a mere run directory, its socket files.
         is_binder: whether we are the node that binds the channel.
 
     Raises:
@@ -37,8 +40,10 @@ class ChannelSocket:
         zmq.ZMQError: if the run directory is absent.
     """
 
-    def __init__(self, channel: Channel, run_dir: Path, *, is_binder: bool = False) -> None:
-        self.endpoint = endpoint(channel, run_dir)
+    def __init__(self, channel: Channel, place: Path | Wiring, *, is_binder: bool = False) -> None:
+        wiring = Wiring.of(place)
+        endpoints = wiring.bound(channel) if is_binder else [wiring.connected(channel)]
+        self.endpoint = endpoints[0]
         kind = channel.bind_type if is_binder else channel.connect_type
         self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(_SOCKET_TYPES[kind])
         self._socket.setsockopt(zmq.LINGER, channel.linger_ms)
@@ -54,13 +59,16 @@ class ChannelSocket:
             self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, 500)
         if kind == "ROUTER":
             self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)  # else it drops what it cannot send, without a word
-        self._peer = _PeerWatch(self._socket) if kind == "DEALER" else None
+        # Inside a process there is no connection to lose, and ZeroMQ tells of none: the binder is there while we are.
+        is_watched = kind == "DEALER" and not wiring.is_inside(channel)
+        self._peer = _PeerWatch(self._socket) if is_watched else None
         self._is_binder = is_binder
         try:
-            if is_binder:
-                self._socket.bind(self.endpoint)
-            else:
-                self._socket.connect(self.endpoint)
+            for each in endpoints:
+                if is_binder:
+                    self._socket.bind(each)
+                else:
+                    self._socket.connect(each)
         except zmq.ZMQError:
             self._close_sockets()
             raise
@@ -141,8 +149,11 @@ class _PeerWatch:
 
 
 def close_all() -> None:
-    """Wait until the sockets that were closed have sent what was on its way, each within its linger time."""
-    zmq.Context.instance().term()
+    """Close the sockets of this process that an error has left open, and wait until all have sent what was on its way.
+
+    Each gets its linger time. To be called when no other thread uses a socket any more.
+    """
+    zmq.Context.instance().destroy()
 
 
 async def wait_readable(sockets: Sequence[ChannelSocket], timeout_ms: int) -> None:
@@ -161,13 +172,17 @@ class _Timer:
 
 
 class PollLoop:
-    """Waits on channels, plain sockets and timers in one thread until told to stop: by `stop`, SIGTERM or SIGINT."""
+    """Waits on channels, plain sockets and timers in one thread until told to stop.
+
+    By `stop`, from any thread; in the main thread of a process by SIGTERM and SIGINT, too.
+    """
 
     def __init__(self) -> None:
         self._poller = zmq.Poller()
         self._actions: dict[Any, Callable[[], None]] = {}
         self._timers: list[_Timer] = []
         self._is_stopping = False
+        self._waker: socket.socket | None = None
 
     def on_readable(self, source: ChannelSocket | socket.socket, action: Callable[[], None]) -> None:
         """Call `action` whenever `source` can be read; it must read all that waits on a channel."""
@@ -190,25 +205,27 @@ class PollLoop:
         self._timers.append(_Timer(int(interval_ms * NS_PER_MS), action))
 
     def stop(self) -> None:
-        """End `run` after the action that is running."""
+        """End `run` after the action that is running; a thread of another loop may say so."""
         self._is_stopping = True
+        if self._waker is not None:
+            with contextlib.suppress(OSError):  # it is full, or just closed: the loop is awake
+                self._waker.send(b"\0")
 
     def run(self) -> None:
         """Wait and call until stopped."""
         reader, writer = socket.socketpair()
         for end in (reader, writer):
             end.setblocking(False)
-        signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-        previous = {number: signal.signal(number, lambda *_: self.stop()) for number in (signal.SIGTERM, signal.SIGINT)}
+        self._waker = writer
         self.on_readable(reader, lambda: _drain(reader))
+        is_main = threading.current_thread() is threading.main_thread()
         try:
-            while not self._is_stopping:
-                self._turn()
+            with _stop_signals(self.stop, writer) if is_main else contextlib.nullcontext():
+                while not self._is_stopping:
+                    self._turn()
         finally:
+            self._waker = None
             self.forget(reader)
-            signal.set_wakeup_fd(-1)
-            for number, handler in previous.items():
-                signal.signal(number, handler)
             reader.close()
             writer.close()
 
@@ -227,6 +244,19 @@ class PollLoop:
                 timer.due_ns = monotonic_ns() + timer.interval_ns
             timeout_ns = min(timeout_ns, timer.due_ns - now_ns)
         return 0 if self._is_stopping else max(0, -(-timeout_ns // NS_PER_MS))
+
+
+@contextlib.contextmanager
+def _stop_signals(stop: Callable[[], None], writer: socket.socket) -> Iterator[None]:
+    """Call `stop` at SIGTERM and SIGINT, and wake up who waits on the other end of `writer`."""
+    signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    previous = {number: signal.signal(number, lambda *_: stop()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(-1)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def _drain(reader: socket.socket) -> None:

@@ -8,6 +8,7 @@ from bus.channel import ChannelSocket
 from bus.codec import MalformedMessageError
 from bus.order_link import Connected, Frames, LinkError, RawReports, Reports, SourceEnd
 from bus.topology import ORDERS, Source
+from bus.wiring import Wiring
 from market.clock import time_ns
 from market.commands import Command
 
@@ -21,13 +22,13 @@ class OrderSource:
 
     Args:
         source: who we are.
-        run_dir: the desk's run directory.
+        place: where the desk's channels are: its wiring, or its run directory.
         resume: epoch and sequence of the last report that is kept for good, (0, 0) if nothing is.
     """
 
-    def __init__(self, source: Source, run_dir: Path, resume: tuple[int, int] = (0, 0)) -> None:
+    def __init__(self, source: Source, place: Path | Wiring, resume: tuple[int, int] = (0, 0)) -> None:
         self.source = source
-        self.socket = ChannelSocket(ORDERS, run_dir)
+        self.socket = ChannelSocket(ORDERS, place)
         self.bad_frame_count = 0
         self._link = SourceEnd(source, time_ns(), resume)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from bus.channel import ChannelSocket
 from bus.feed import FeedError, TopicReplica, unpack_frame
 from bus.topology import FEED, SNAPSHOTS
+from bus.wiring import Wiring
 from market.clock import NS_PER_MS, NS_PER_SECOND
 
 SNAPSHOT_RETRY_NS = 250 * NS_PER_MS
@@ -18,9 +19,9 @@ class FeedSubscriber:
     Watch `sockets`, call `receive` when one is readable and `tick` several times a second.
     """
 
-    def __init__(self, run_dir: Path, topics: Sequence[bytes]) -> None:
-        self._feed = ChannelSocket(FEED, run_dir)
-        self._snapshots = ChannelSocket(SNAPSHOTS, run_dir)
+    def __init__(self, place: Path | Wiring, topics: Sequence[bytes]) -> None:
+        self._feed = ChannelSocket(FEED, place)
+        self._snapshots = ChannelSocket(SNAPSHOTS, place)
         self.replicas = {topic: TopicReplica(topic) for topic in topics}
         self._asked_ns = dict.fromkeys(topics, 0)
         self._heard_ns = dict.fromkeys(topics, 0)

@@ -144,7 +144,7 @@ async def _serve(node: Node) -> None:
     listener = bind(settings.api.host, settings.api.port)
     symbols = [instrument.symbol for instrument in settings.instruments]
     topics = [topic(symbol) for symbol in symbols for topic in (book_topic, trades_topic, best_topic)]
-    subscriber = FeedSubscriber(settings.run_dir, topics)
+    subscriber = FeedSubscriber(node.wiring, topics)
     views = BookViews(subscriber, settings.instruments)
     app = new_app("tickbus_api")
     allow_loopback_names_only(app, settings.api.host)

@@ -12,7 +12,7 @@ from bus.feed import FeedError, best_topic, book_topic, trades_topic, unpack_fra
 from bus.subscriber import FeedSubscriber
 from market.exact_json import dumps, loads
 from nodes.desk_client import DeskError, desk_pid, desk_status
-from nodes.roster import NODE_NAMES, desk_nodes
+from nodes.roster import NODE_NAMES, desk_nodes, processes
 from nodes.settings import Settings, load_settings
 from nodes.supervisor import Supervisor, forget_paper_accounts
 
@@ -20,7 +20,14 @@ DETACHED_START_S = 60.0
 FOLLOW_S = 0.2
 
 
-def run_desk(overrides: Mapping[str, Any], only: Collection[str], without: Collection[str], *, is_fresh: bool) -> None:
+def run_desk(
+    overrides: Mapping[str, Any],
+    only: Collection[str],
+    without: Collection[str],
+    colocated: Collection[str],
+    *,
+    is_fresh: bool,
+) -> None:
     """Run a desk until Ctrl-C or SIGTERM, showing its nodes.
 
     Raises:
@@ -35,10 +42,11 @@ def run_desk(overrides: Mapping[str, Any], only: Collection[str], without: Colle
     settings = load_settings(overrides).settings
     try:
         specs = desk_nodes(settings.venue.name, settings.flow.source, len(settings.gateway.ports), only, without)
+        groups = processes(specs, colocated)
     except ValueError as error:
         raise DeskError(str(error)) from None
     console = Console(highlight=False)
-    supervisor = Supervisor(settings, specs, overrides, tell=lambda line: console.print(f"desk: {line}"))
+    supervisor = Supervisor(settings, groups, overrides, tell=lambda line: console.print(f"desk: {line}"))
     if is_fresh:
         forget_paper_accounts(settings.run_dir)
 
@@ -112,7 +120,7 @@ def print_logs(run_dir: Path, name: str | None, line_count: int, *, is_following
     """
     if name is not None and name not in (*NODE_NAMES, "desk"):
         raise DeskError(f"there is no node {name}; the nodes are {', '.join(NODE_NAMES)}")
-    paths = sorted((run_dir / "logs").glob(f"{name or '*'}.log"))
+    paths = sorted(path for path in (run_dir / "logs").glob("*.log") if name is None or name in path.stem.split("+"))
     if not paths:
         raise DeskError(f"there are no logs of {name or 'any node'} in {run_dir / 'logs'}")
     ends = {}

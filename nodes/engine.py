@@ -39,10 +39,10 @@ class EngineNode:
         self._node = node
         self._core = core
         self._journal = journal
-        run_dir = node.settings.run_dir
-        self._orders = ChannelSocket(ORDERS, run_dir, is_binder=True)
-        self._feed = ChannelSocket(FEED, run_dir, is_binder=True)
-        self._snapshots = ChannelSocket(SNAPSHOTS, run_dir, is_binder=True)
+        wiring = node.wiring
+        self._orders = ChannelSocket(ORDERS, wiring, is_binder=True)
+        self._feed = ChannelSocket(FEED, wiring, is_binder=True)
+        self._snapshots = ChannelSocket(SNAPSHOTS, wiring, is_binder=True)
         self._held: deque[tuple[int, ChannelSocket, Frames]] = deque()  # until the journal's record is on the disk
         self._bad_frame_count = 0
 

@@ -24,7 +24,7 @@ class FlowNode:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._source = OrderSource(Source.FLOW, node.settings.run_dir)
+        self._source = OrderSource(Source.FLOW, node.wiring)
         self._flow: OrderFlow | None = None
         self._events: list[Event] = []
         self._base_sequence = 0  # the link's number of the last command before the flow's first

@@ -56,7 +56,7 @@ class GatewayNode:
         self._tokens = load_tokens(self._settings.tokens_file) if self._settings.tokens_file else None
         self._store = SessionStore(node.settings.run_dir / node.name, source)
         self._position = self._recover()
-        self._source = OrderSource(source, node.settings.run_dir, self._position)
+        self._source = OrderSource(source, node.wiring, self._position)
         self._connections: set[ClientConnection] = set()
         self._cancels_owed = {n for n in range(TCP_SESSIONS_MAX) if not self._outlives_connections(n)}
         self._leaving: dict[int, int] = {}  # sessions that end, by number: with which command the last of them is done

@@ -1,13 +1,17 @@
 """What every node is wrapped in: run directory, lock, log, signals, and the word to the supervisor that it is well."""
 
 import asyncio
+import contextlib
 import ctypes
 import importlib
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import msgpack
@@ -15,9 +19,10 @@ import structlog
 
 from bus.channel import ChannelSocket, PollLoop, close_all
 from bus.topology import CONTROL
+from bus.wiring import Wiring
 from market.clock import monotonic_ns
 from nodes.lock import LockedError, LockFile
-from nodes.roster import module_of
+from nodes.roster import ROSTER, module_of
 from nodes.settings import Settings
 
 BEAT_MS = 500
@@ -41,16 +46,21 @@ class Node:
     Args:
         name: a name of the roster.
         settings: the desk's settings.
+        colocated: the nodes that are threads of this process, if there are several.
     """
 
-    def __init__(self, name: str, settings: Settings) -> None:
+    def __init__(self, name: str, settings: Settings, colocated: Collection[str] = ()) -> None:
         self.name = name
         self.settings = settings
+        self.wiring = Wiring(settings.run_dir, frozenset(colocated))
         self.log = structlog.get_logger().bind(node=name)
         self._state = "starting"
         self._endpoints: dict[str, str] = {}
         self._figures: dict[str, Any] = {}
-        self._control = ChannelSocket(CONTROL, settings.run_dir)
+        self._on_ready: Callable[[], None] = lambda: None
+        self._stops: list[Callable[[], None]] = []
+        self._is_stopping = False
+        self._control = ChannelSocket(CONTROL, self.wiring)
         self.beat()
 
     def ready(self, **endpoints: str) -> None:
@@ -60,6 +70,23 @@ class Node:
             self._endpoints = endpoints
             self.log.info("ready", **endpoints)
             self.beat()
+            self._on_ready()
+
+    def on_ready(self, action: Callable[[], None]) -> None:
+        """Have `action` called, in the node's own thread, when it says that it is ready."""
+        self._on_ready = action
+
+    def on_stop(self, action: Callable[[], None]) -> None:
+        """Have `action` called by whoever stops this node from another thread; at once if that has been."""
+        self._stops.append(action)
+        if self._is_stopping:
+            action()
+
+    def stop(self) -> None:
+        """Tell a node that is a thread among others to stop; a process with one node is told by SIGTERM."""
+        self._is_stopping = True
+        for action in self._stops:
+            action()
 
     def show(self, **figures: Any) -> None:
         """Set figures that `status` shows; sent with the next beat."""
@@ -79,6 +106,7 @@ class Node:
     def poll_loop(self) -> PollLoop:
         """Return a loop that beats, for a node that lives in one thread."""
         loop = PollLoop()
+        self.on_stop(loop.stop)
         loop.every(BEAT_MS, self.beat)
         return loop
 
@@ -90,15 +118,22 @@ class Node:
 
 
 async def run_async(node: Node, *tasks: Callable[[], Awaitable[None]]) -> None:
-    """Run `tasks` of an asyncio node, and its beat, until SIGTERM or SIGINT, or until one of them fails.
+    """Run `tasks` of an asyncio node, and its beat, until it is told to stop, or until one of them fails.
 
     Raises:
         BaseException: what the failed task raised.
     """
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+
+    def stop_from_another_thread() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has just ended by itself
+            loop.call_soon_threadsafe(stopping.set)
+
+    node.on_stop(stop_from_another_thread)
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopping.set)
 
     async def beat() -> None:
         while True:
@@ -116,40 +151,86 @@ async def run_async(node: Node, *tasks: Callable[[], Awaitable[None]]) -> None:
             raise error
 
 
-def run_node(name: str, settings: Settings) -> int:
-    """Run one node in the foreground until SIGTERM or SIGINT; return the exit code.
+def run_nodes(names: Sequence[str], settings: Settings) -> int:
+    """Run nodes in the foreground until SIGTERM or SIGINT, several as threads of this process; return the exit code.
 
-    Errors that a person can mend are one line in the log and exit code 1; a bug of ours is logged with its traceback.
+    Args:
+        names: of the roster, in its order, each once.
     """
     _die_with_supervisor()
     _configure_log()
+    log = structlog.get_logger().bind(node="+".join(names))
+    with contextlib.ExitStack() as locks:
+        try:
+            prepare_run_dir(settings.run_dir)
+            for name in names:
+                locks.callback(LockFile(settings.run_dir / f"{name}.lock", name).release)
+        except (LockedError, OSError) as error:
+            log.error("cannot start", why=str(error))
+            return 1
+        try:
+            if len(names) == 1:
+                return live(Node(names[0], settings))
+            return live_together([Node(name, settings, names) for name in names])
+        except Exception:
+            log.exception("stopped by a bug of ours")
+            return 70
+        finally:
+            close_all()
+
+
+def live(node: Node) -> int:
+    """Run a node in this thread until it is told to stop; return the exit code.
+
+    Errors that a person can mend are one line in the log and exit code 1; a bug of ours is logged with its traceback.
+    """
     started_ns = monotonic_ns()
-    log = structlog.get_logger().bind(node=name)
     try:
-        prepare_run_dir(settings.run_dir)
-        lock = LockFile(settings.run_dir / f"{name}.lock", name)
-    except (LockedError, OSError) as error:
-        log.error("cannot start", why=str(error))
-        return 1
-    node = None
-    try:
-        module = importlib.import_module(module_of(name))
-        node = Node(name, settings)
-        module.run(node)
+        importlib.import_module(module_of(node.name)).run(node)
     except (NodeError, OSError) as error:
-        log.error("stopped", why=str(error) or type(error).__name__)
+        node.log.error("stopped", why=str(error) or type(error).__name__)
         return 1
     except Exception:
-        log.exception("stopped by a bug of ours")
+        node.log.exception("stopped by a bug of ours")
         return 70
     else:
-        log.info("stopped", after_s=round((monotonic_ns() - started_ns) / 1e9, 1))
+        node.log.info("stopped", after_s=round((monotonic_ns() - started_ns) / 1e9, 1))
         return 0
     finally:
-        if node is not None:
+        node.close()
+
+
+def live_together(nodes: Sequence[Node]) -> int:
+    """Run nodes as threads of this process until SIGTERM or SIGINT, or until one of them ends; return the exit code.
+
+    Each starts when those are ready that it needs, and they stop in the reverse order. They share one life: when one
+    ends, for whatever reason, all of them stop.
+    """
+    for node in nodes:
+        importlib.import_module(module_of(node.name))  # two threads that import the same modules may deadlock
+    news: SimpleQueue[tuple[str, int | None]] = SimpleQueue()  # who, and its exit code if it has ended
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: news.put(("", 0)))
+    waiting, ready, threads = list(nodes), set[str](), dict[str, threading.Thread]()
+    needs = {spec.name: {need for need in spec.needs if need in {node.name for node in nodes}} for spec in ROSTER}
+    code: int | None = None
+    while code is None:
+        while waiting and needs[waiting[0].name] <= ready:
+            node = waiting.pop(0)
+            node.on_ready(partial(news.put, (node.name, None)))
+            thread = threads[node.name] = threading.Thread(
+                target=lambda node=node: news.put((node.name, live(node))), name=node.name
+            )
+            thread.start()
+        name, code = news.get()
+        ready.add(name)
+    for node in reversed(nodes):
+        if node.name in threads:
+            node.stop()
+            threads[node.name].join()
+        else:
             node.close()
-        close_all()
-        lock.release()
+    return code
 
 
 def _die_with_supervisor() -> None:

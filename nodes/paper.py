@@ -131,9 +131,9 @@ async def _serve(node: Node) -> None:
     listener = bind(settings.paper.host, settings.paper.port)
     symbols = [instrument.symbol for instrument in settings.instruments]
     subscriber = FeedSubscriber(
-        settings.run_dir, [topic(symbol) for symbol in symbols for topic in (book_topic, trades_topic)]
+        node.wiring, [topic(symbol) for symbol in symbols for topic in (book_topic, trades_topic)]
     )
-    source = OrderSource(Source.PAPER, settings.run_dir, resume=ledger.last_report())
+    source = OrderSource(Source.PAPER, node.wiring, resume=ledger.last_report())
     exchange = Exchange(
         ledger,
         source,

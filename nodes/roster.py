@@ -15,15 +15,16 @@ class NodeSpec:
     name: str
     needs: tuple[str, ...]
     says: str
+    is_http: bool = False  # it serves HTTP, which its library does once in a process
 
 
 ROSTER: tuple[NodeSpec, ...] = (
     NodeSpec("engine", (), "matches orders, publishes the book feed"),
     NodeSpec("gateway", ("engine",), "takes orders over TCP"),
     *(NodeSpec(f"gateway{n}", ("engine",), "takes orders over TCP, on another port") for n in (2, 3, 4)),
-    NodeSpec("paper", ("engine",), "a Binance Spot look-alike in front of the engine"),
+    NodeSpec("paper", ("engine",), "a Binance Spot look-alike in front of the engine", is_http=True),
     NodeSpec("flow", ("engine",), "brings the paper market to life"),
-    NodeSpec("api", ("engine",), "serves the order book over HTTP"),
+    NodeSpec("api", ("engine",), "serves the order book over HTTP", is_http=True),
     NodeSpec("maker", ("gateway", "paper", "flow"), "quotes both sides at the venue"),
     NodeSpec("tracker", ("paper",), "writes the daily performance file"),
 )
@@ -51,10 +52,55 @@ def desk_nodes(
     Raises:
         ValueError: if a name is not in the roster.
     """
-    unknown = sorted({*only, *without} - set(NODE_NAMES))
-    if unknown:
-        raise ValueError(f"there is no node {', '.join(unknown)}; the nodes are {', '.join(NODE_NAMES)}")
+    in_order({*only, *without})
     idle = {"paper", "flow"} if venue != "paper" else {"flow"} if flow == "none" else set()
     idle |= set(GATEWAY_NAMES[gateway_count:])
     chosen = [spec for spec in ROSTER if spec.name in only] if only else [s for s in ROSTER if s.name not in idle]
     return tuple(spec for spec in chosen if spec.name not in without)
+
+
+def in_order(names: Collection[str]) -> tuple[str, ...]:
+    """Return `names` in the order in which they start, each once.
+
+    Raises:
+        ValueError: if a name is not in the roster.
+    """
+    if unknown := sorted(set(names) - set(NODE_NAMES)):
+        raise ValueError(f"there is no node {', '.join(unknown)}; the nodes are {', '.join(NODE_NAMES)}")
+    return tuple(name for name in NODE_NAMES if name in names)
+
+
+def processes(specs: Collection[NodeSpec], colocated: Collection[str]) -> tuple[tuple[NodeSpec, ...], ...]:
+    """Return the nodes of each process of a desk, in the order in which the processes start.
+
+    Args:
+        specs: the desk's nodes, in their order.
+        colocated: for each process with several nodes, their names joined by commas.
+
+    Raises:
+        ValueError: if a node is none of the desk's, is to be in two processes, or a process would have to wait for
+            one that waits for it.
+    """
+    mates: dict[str, tuple[str, ...]] = {}
+    for text in colocated:
+        group = in_order(text.split(","))
+        if stranger := sorted(set(group) - {spec.name for spec in specs}):
+            raise ValueError(f"cannot colocate {text}: this desk runs no {', '.join(stranger)}")
+        if twice := sorted(set(group) & mates.keys()):
+            raise ValueError(f"cannot colocate {text}: {', '.join(twice)} is in another process already")
+        servers = [spec.name for spec in specs if spec.name in group and spec.is_http]
+        if len(servers) > 1:
+            raise ValueError(f"cannot colocate {text}: a process serves HTTP once, not for {' and '.join(servers)}")
+        mates |= dict.fromkeys(group, group)
+    groups = dict.fromkeys(mates.get(spec.name, (spec.name,)) for spec in specs)
+    by_name, started, ordered = {spec.name: spec for spec in specs}, set[str](), list[tuple[NodeSpec, ...]]()
+    while waiting := [group for group in groups if not started.issuperset(group)]:
+        for group in waiting:
+            needed = {need for name in group for need in by_name[name].needs if need in by_name} - set(group)
+            if needed <= started:
+                break
+        else:
+            raise ValueError(f"cannot colocate {', '.join(waiting[0])}: others stand between them")
+        started |= set(group)
+        ordered.append(tuple(by_name[name] for name in group))
+    return tuple(ordered)

@@ -16,7 +16,7 @@ from bus.topology import CONTROL
 from market.clock import NS_PER_SECOND, monotonic_ns
 from nodes.lock import LockFile
 from nodes.node import SUPERVISOR_PID, NodeError, prepare_run_dir
-from nodes.roster import GATEWAY_NAMES, NodeSpec
+from nodes.roster import GATEWAY_NAMES, NodeSpec, in_order
 from nodes.settings import Settings, environment_of
 
 CLI_FILE = Path(__file__).resolve().parent.parent / "cli.py"
@@ -36,25 +36,42 @@ class StartError(NodeError):
 
 
 @dataclass(slots=True)
-class Child:
+class NodeState:
     """A node as its supervisor sees it."""
 
     spec: NodeSpec
-    process: subprocess.Popen[bytes] | None = None
     state: str = "waiting"
     endpoints: dict[str, str] = field(default_factory=dict)
     figures: dict[str, Any] = field(default_factory=dict)
-    started_ns: int = 0
     heard_ns: int = 0
+    was_ready: bool = False
+
+
+@dataclass(slots=True)
+class Child:
+    """A process of the desk: a node, or several as its threads, which start, die and come back together."""
+
+    nodes: tuple[NodeState, ...]
+    process: subprocess.Popen[bytes] | None = None
+    started_ns: int = 0
     restart_ns: int = 0
     restart_count: int = 0
     failure_count: int = 0
-    was_ready: bool = False
 
     @property
-    def is_running(self) -> bool:
-        """Whether its process lives."""
-        return self.process is not None
+    def name(self) -> str:
+        """The names of its nodes: `engine`, or `engine+gateway`."""
+        return "+".join(node.spec.name for node in self.nodes)
+
+    @property
+    def was_ready(self) -> bool:
+        """Whether every node of it has been ready."""
+        return all(node.was_ready for node in self.nodes)
+
+    def become(self, state: str) -> None:
+        """Set the state of every node of it."""
+        for node in self.nodes:
+            node.state = state
 
 
 class Supervisor:
@@ -62,7 +79,7 @@ class Supervisor:
 
     Args:
         settings: the desk's settings.
-        specs: its nodes, in the order in which they start.
+        processes: the nodes of each of its processes, in the order in which they start.
         overrides: settings by dotted key that the nodes must take over, those of the command line.
         tell: called with a line for a person whenever something happens.
 
@@ -70,13 +87,20 @@ class Supervisor:
         LockedError: if the run directory has a desk already.
     """
 
-    def __init__(self, settings: Settings, specs: Sequence[NodeSpec], overrides: Mapping[str, Any], tell: Tell) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        processes: Sequence[Sequence[NodeSpec]],
+        overrides: Mapping[str, Any],
+        tell: Tell,
+    ) -> None:
         prepare_run_dir(settings.run_dir)
         self._run_dir = settings.run_dir.resolve()
         self._lock = LockFile(self._run_dir / "desk.lock", "the desk")
         self._settings = settings
         self._tell = tell
-        self._children = {spec.name: Child(spec) for spec in specs}
+        self._children = [Child(tuple(map(NodeState, specs))) for specs in processes]
+        self._nodes = {node.spec.name: (child, node) for child in self._children for node in child.nodes}
         self._environment = {**os.environ, **environment_of(overrides)}
         self._environment |= {"TICKBUS_RUN_DIR": str(self._run_dir), SUPERVISOR_PID: str(os.getpid())}
         self._more_ports = list(map(str, settings.gateway.ports[1:]))
@@ -124,19 +148,20 @@ class Supervisor:
             "symbol": self._settings.symbol,
             "is_ready": self.is_ready,
             "start_s": round((self._ready_ns - self._started_ns) / NS_PER_SECOND, 2) if self.is_ready else None,
-            "nodes": [self._row(child, now_ns) for child in self._children.values()],
+            "nodes": [self._row(*self._nodes[name], now_ns) for name in in_order(self._nodes)],
         }
 
-    def _row(self, child: Child, now_ns: int) -> dict[str, Any]:
-        is_silent = child.state == "ready" and now_ns - child.heard_ns > BEAT_NS_MAX
+    def _row(self, child: Child, node: NodeState, now_ns: int) -> dict[str, Any]:
+        is_silent = node.state == "ready" and now_ns - node.heard_ns > BEAT_NS_MAX
         return {
-            "node": child.spec.name,
+            "node": node.spec.name,
+            "process": child.name,
             "pid": child.process.pid if child.process else None,
-            "state": "silent" if is_silent else child.state,
+            "state": "silent" if is_silent else node.state,
             "uptime_s": round((now_ns - child.started_ns) / NS_PER_SECOND, 1) if child.process else None,
             "restarts": child.restart_count,
-            "endpoints": child.endpoints,
-            "figures": child.figures,
+            "endpoints": node.endpoints,
+            "figures": node.figures,
         }
 
     # --- what the nodes say ---
@@ -150,22 +175,22 @@ class Supervisor:
                 self._control.send([identity, msgpack.packb(self.status())])
 
     def _on_beat(self, report: dict[str, Any]) -> None:
-        child = self._children.get(report["node"])
-        if child is None or child.process is None or child.process.pid != report["pid"]:
+        child, node = self._nodes.get(report["node"], (None, None))
+        if child is None or node is None or child.process is None or child.process.pid != report["pid"]:
             return  # a node that was started by hand, or the last word of one that is gone
-        child.heard_ns = monotonic_ns()
-        child.endpoints, child.figures = report["endpoints"], report["figures"]
-        if report["state"] == "ready" and child.state == "starting":
-            child.state = "ready"
-            self._keep_port(child)
-            if child.was_ready:
-                self._tell(f"{child.spec.name} is ready again (pid {child.process.pid})")
-            child.was_ready = True
+        node.heard_ns = monotonic_ns()
+        node.endpoints, node.figures = report["endpoints"], report["figures"]
+        if report["state"] == "ready" and node.state == "starting":
+            node.state = "ready"
+            self._keep_port(node)
+            if node.was_ready:
+                self._tell(f"{node.spec.name} is ready again (pid {child.process.pid})")
+            node.was_ready = True
 
-    def _keep_port(self, child: Child) -> None:
+    def _keep_port(self, node: NodeState) -> None:
         """Make a free port that a node was given its fixed one, for its restarts and for the nodes that need it."""
-        name, key = child.spec.name, PORT_SETTINGS.get(child.spec.name)
-        address = child.endpoints.get("http") or child.endpoints.get("tcp") or ""
+        name, key = node.spec.name, PORT_SETTINGS.get(node.spec.name)
+        address = node.endpoints.get("http") or node.endpoints.get("tcp") or ""
         port = address.rpartition(":")[2]
         if key and port:
             self._environment |= environment_of({key: port})
@@ -176,51 +201,60 @@ class Supervisor:
     # --- processes ---
 
     def _tick(self, loop: PollLoop) -> None:
-        for child in self._children.values():
+        for child in self._children:
             if child.process is not None and child.process.poll() is not None:
                 self._on_death(child, child.process.returncode)
         if self._error is not None:
             loop.stop()
             return
-        for child in self._children.values():
+        for child in self._children:
             if child.process is None and monotonic_ns() >= child.restart_ns and self._has_needs(child):
                 self._start(child)
-        if not self.is_ready and all(child.state == "ready" for child in self._children.values()):
+        if not self.is_ready and all(node.state == "ready" for _, node in self._nodes.values()):
             self._ready_ns = monotonic_ns()
             self._tell(f"ready in {(self._ready_ns - self._started_ns) / NS_PER_SECOND:.1f} s")
 
     def _has_needs(self, child: Child) -> bool:
-        needed = (self._children.get(name) for name in child.spec.needs)
-        return all(other is None or other.was_ready for other in needed)
+        needed = [self._nodes[name] for node in child.nodes for name in node.spec.needs if name in self._nodes]
+        return all(other is child or node.was_ready for other, node in needed)
 
     def _start(self, child: Child) -> None:
-        path = self._logs / f"{child.spec.name}.log"
-        if child.started_ns == 0 and path.exists():
-            path.replace(path.with_suffix(".log.1"))
+        path = self._logs / f"{child.name}.log"
+        if child.started_ns == 0:
+            self._put_logs_aside(child)
         with path.open("ab") as log:
             child.process = subprocess.Popen(  # noqa: S603 - our own command line
-                [sys.executable, str(CLI_FILE), "node", child.spec.name],
+                [sys.executable, str(CLI_FILE), "node", *(node.spec.name for node in child.nodes)],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is for us: we stop the nodes in order
             )
-        child.state = "starting"
-        child.started_ns = child.heard_ns = monotonic_ns()
+        child.become("starting")
+        child.started_ns = monotonic_ns()
+        for node in child.nodes:
+            node.heard_ns = child.started_ns
+
+    def _put_logs_aside(self, child: Child) -> None:
+        """Rename the logs of the run before, also of one whose nodes shared their processes in another way."""
+        names = {node.spec.name for node in child.nodes}
+        for path in self._logs.glob("*.log"):
+            if names & set(path.stem.split("+")):
+                path.replace(path.with_suffix(".log.1"))
 
     def _on_death(self, child: Child, code: int) -> None:
-        name, lived_ns = child.spec.name, monotonic_ns() - child.started_ns
+        name, lived_ns = child.name, monotonic_ns() - child.started_ns
         child.process = None
         if not child.was_ready:
-            child.state = "failed"
+            child.become("failed")
             self._error = StartError(f"{name}: {last_error(self._logs / f'{name}.log')}")
             return
         child.failure_count = 0 if lived_ns > HEALTHY_NS else child.failure_count
         wait_s = BACK_OFF_S[min(child.failure_count, len(BACK_OFF_S) - 1)]
         child.failure_count += 1
         child.restart_count += 1
-        child.state = "restarting"
+        child.become("restarting")
         child.restart_ns = monotonic_ns() + int(wait_s * NS_PER_SECOND)
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         self._tell(f"{name} {how} after {lived_ns / NS_PER_SECOND:.1f} s; restarting in {wait_s} s")
@@ -233,18 +267,17 @@ class Supervisor:
             self._stop_wave(wave, monotonic_ns() + int(seconds * NS_PER_SECOND))
         self._control.close()
         close_all()
-        for name in self._children:
+        for name in self._nodes:
             (self._run_dir / f"{name}.lock").unlink(missing_ok=True)
         for left in self._run_dir.glob("*.ipc"):
             left.unlink()
         self._lock.release()
 
     def _waves(self) -> tuple[list[Child], list[Child], list[Child]]:
-        """Return those that nobody needs, then those in between, then those that need nobody: the engine."""
+        """Return those that nobody needs, then those in between, then those that need nobody: the engine's."""
         waves: tuple[list[Child], list[Child], list[Child]] = ([], [], [])
-        for child in self._children.values():
-            needs_engine_only = all(name == "engine" for name in child.spec.needs)
-            waves[2 if not child.spec.needs else 1 if needs_engine_only else 0].append(child)
+        for child in self._children:
+            waves[max(_wave(node.spec) for node in child.nodes)].append(child)
         return waves
 
     def _stop_wave(self, wave: list[Child], deadline_ns: int) -> None:
@@ -255,10 +288,16 @@ class Supervisor:
             try:
                 process.wait(max(0.01, (deadline_ns - monotonic_ns()) / NS_PER_SECOND))
             except subprocess.TimeoutExpired:
-                self._tell(f"{child.spec.name} did not stop in time and was killed")
+                self._tell(f"{child.name} did not stop in time and was killed")
                 process.kill()
                 process.wait()
-            child.process, child.state = None, "stopped"
+            child.process = None
+            child.become("stopped")
+
+
+def _wave(spec: NodeSpec) -> int:
+    needs_engine_only = all(name == "engine" for name in spec.needs)
+    return 2 if not spec.needs else 1 if needs_engine_only else 0
 
 
 def forget_paper_accounts(run_dir: Path) -> None:
