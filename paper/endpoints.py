@@ -2,12 +2,22 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final
 
 from paper import account_calls, amend_calls, market_calls, replace_calls
 from paper import parameters as p
 from paper.call import Call
 from paper.parameters import Parameter, Values
+
+
+class Security(StrEnum):
+    """What a call asks of its sender, in Binance's words; all but NONE are signed."""
+
+    NONE = "NONE"
+    USER_DATA = "USER_DATA"
+    TRADE = "TRADE"
+
 
 Handler = Callable[[Call], Awaitable[Any]]
 Weight = int | Callable[[Values], int]
@@ -19,7 +29,7 @@ class Endpoint:
 
     Attributes:
         weight: what a call costs of the request weight, fixed or by its parameters.
-        is_signed: whether it acts for an account; timestamp, recvWindow and signature are then parameters too.
+        security: who may call it; if it is signed, timestamp, recvWindow and signature are parameters too.
         is_order: whether it counts as an order.
         charges_itself: whether its handler counts the order, since it can do something without one.
     """
@@ -29,7 +39,7 @@ class Endpoint:
     weight: Weight
     parameters: tuple[Parameter, ...]
     handler: Handler
-    is_signed: bool = False
+    security: Security = Security.NONE
     is_order: bool = False
     charges_itself: bool = False
 
@@ -37,6 +47,11 @@ class Endpoint:
     def name(self) -> str:
         """Its path without what all paths begin with, `order/test`."""
         return self.path.removeprefix("/api/v3/")
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether it acts for an account."""
+        return self.security is not Security.NONE
 
     def weight_of(self, values: Values) -> int:
         """Return what a call with these parameters costs."""
@@ -114,7 +129,8 @@ def _signed(
     base: str = "/api/v3",
 ) -> Endpoint:
     table = (*parameters, *p.SIGNED)
-    return Endpoint(method, f"{base}/{path}", weight, table, handler, True, is_order, charges_itself)
+    security = Security.USER_DATA if method == "GET" else Security.TRADE
+    return Endpoint(method, f"{base}/{path}", weight, table, handler, security, is_order, charges_itself)
 
 
 ENDPOINTS: Final = (

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import unquote_plus
 
 from market.codes import SelfTradePrevention, Side, TimeInForce
@@ -64,12 +64,19 @@ class RateLimitMode(StrEnum):
     CANCEL_ONLY = "CANCEL_ONLY"
 
 
-@dataclass(frozen=True, slots=True)
+class Kind(NamedTuple):
+    """How values are spelt: `parse(name, text)` returns one or raises ExchangeError; the schema is OpenAPI's."""
+
+    parse: Parser
+    schema: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Parameter:
-    """One parameter of a call: `parse(name, text)` returns its value or raises ExchangeError."""
+    """One parameter of a call."""
 
     name: str
-    parse: Parser
+    kind: Kind
     is_required: bool = False
 
 
@@ -100,7 +107,7 @@ def read_values(texts: Mapping[str, str], table: Sequence[Parameter]) -> Values:
         if text == "":
             raise ExchangeError(ErrorKind.EMPTY_PARAMETER, name=name)
         if text is not None:
-            values[name] = parameter.parse(name, text)
+            values[name] = parameter.kind.parse(name, text)
     return values
 
 
@@ -139,20 +146,23 @@ def _matching(pattern: str) -> Parser:
     return parse
 
 
-def _one_of(choices: Mapping[str, Any], kind: ErrorKind) -> Parser:
+def _text(pattern: str) -> Kind:
+    return Kind(_matching(pattern), {"type": "string", "pattern": f"^{pattern}$"})
+
+
+def _one_of(choices: Mapping[str, Any], kind: ErrorKind) -> Kind:
     def parse(name: str, text: str) -> Any:
         if text not in choices:
             raise ExchangeError(kind, name=name)
         return choices[text]
 
-    return parse
+    return Kind(parse, {"type": "string", "enum": list(choices)})
 
 
 def _names(members: type[IntEnum] | type[StrEnum]) -> dict[str, Any]:
     return {member.name: member for member in members}
 
 
-_symbol = _matching(_SYMBOL)
 _digits = _matching(_INTEGER)
 _decimal_text = _matching(_DECIMAL)
 _symbols_text = _matching(_SYMBOLS)
@@ -197,22 +207,29 @@ def _symbols(name: str, text: str) -> tuple[str, ...]:
     return symbols
 
 
-_boolean = _one_of({"true": True, "false": False}, ErrorKind.BAD_PARAMETER)
+_INTEGER_KIND: Final = Kind(_integer, {"type": "integer", "minimum": 0, "maximum": UNITS_MAX})
+_POSITIVE_KIND: Final = Kind(_positive, {"type": "integer", "minimum": 1, "maximum": UNITS_MAX})
+_AMOUNT_KIND: Final = Kind(_units, {"type": "string", "pattern": f"^{_DECIMAL}$"})
+_WINDOW_KIND: Final = Kind(_window_us, {"type": "string", "pattern": f"^{_DECIMAL}$"})
+_SYMBOLS_KIND: Final = Kind(_symbols, {"type": "string", "pattern": f"^{_SYMBOLS}$"})
+_SYMBOL_KIND: Final = _text(_SYMBOL)
+_CLIENT_ORDER_ID_KIND: Final = _text(_CLIENT_ORDER_ID)
+_BOOLEAN_KIND: Final = _one_of({"true": True, "false": False}, ErrorKind.BAD_PARAMETER)
 
-SYMBOL: Final = Parameter("symbol", _symbol, is_required=True)
-SYMBOL_OR_ALL: Final = Parameter("symbol", _symbol)
-SYMBOLS: Final = Parameter("symbols", _symbols)
+SYMBOL: Final = Parameter("symbol", _SYMBOL_KIND, is_required=True)
+SYMBOL_OR_ALL: Final = Parameter("symbol", _SYMBOL_KIND)
+SYMBOLS: Final = Parameter("symbols", _SYMBOLS_KIND)
 SIDE: Final = Parameter("side", _one_of(_names(Side), ErrorKind.BAD_SIDE), is_required=True)
 ORDER_TYPE: Final = Parameter("type", _one_of(_names(OrderKind), ErrorKind.BAD_ORDER_TYPE), is_required=True)
 TIME_IN_FORCE: Final = Parameter("timeInForce", _one_of(_names(TimeInForce), ErrorKind.BAD_TIME_IN_FORCE))
-QUANTITY: Final = Parameter("quantity", _units)
-QUOTE_ORDER_QTY: Final = Parameter("quoteOrderQty", _units)
-STOP_PRICE: Final = Parameter("stopPrice", _units)
-ICEBERG_QTY: Final = Parameter("icebergQty", _units)
-PRICE: Final = Parameter("price", _units)
-NEW_CLIENT_ORDER_ID: Final = Parameter("newClientOrderId", _matching(_CLIENT_ORDER_ID))
-NEW_QTY: Final = Parameter("newQty", _units, is_required=True)
-ORIG_CLIENT_ORDER_ID: Final = Parameter("origClientOrderId", _matching(_CLIENT_ORDER_ID))
+QUANTITY: Final = Parameter("quantity", _AMOUNT_KIND)
+QUOTE_ORDER_QTY: Final = Parameter("quoteOrderQty", _AMOUNT_KIND)
+STOP_PRICE: Final = Parameter("stopPrice", _AMOUNT_KIND)
+ICEBERG_QTY: Final = Parameter("icebergQty", _AMOUNT_KIND)
+PRICE: Final = Parameter("price", _AMOUNT_KIND)
+NEW_CLIENT_ORDER_ID: Final = Parameter("newClientOrderId", _CLIENT_ORDER_ID_KIND)
+NEW_QTY: Final = Parameter("newQty", _AMOUNT_KIND, is_required=True)
+ORIG_CLIENT_ORDER_ID: Final = Parameter("origClientOrderId", _CLIENT_ORDER_ID_KIND)
 NEW_ORDER_RESPONSE_TYPE: Final = Parameter(
     "newOrderRespType", _one_of(_names(ResponseType), ErrorKind.BAD_RESPONSE_TYPE)
 )
@@ -225,24 +242,24 @@ CANCEL_RESTRICTIONS: Final = Parameter(
 CANCEL_REPLACE_MODE: Final = Parameter(
     "cancelReplaceMode", _one_of(_names(CancelReplaceMode), ErrorKind.BAD_PARAMETER), is_required=True
 )
-CANCEL_ORDER_ID: Final = Parameter("cancelOrderId", _integer)
-CANCEL_ORIG_CLIENT_ORDER_ID: Final = Parameter("cancelOrigClientOrderId", _matching(_CLIENT_ORDER_ID))
-CANCEL_NEW_CLIENT_ORDER_ID: Final = Parameter("cancelNewClientOrderId", _matching(_CLIENT_ORDER_ID))
+CANCEL_ORDER_ID: Final = Parameter("cancelOrderId", _INTEGER_KIND)
+CANCEL_ORIG_CLIENT_ORDER_ID: Final = Parameter("cancelOrigClientOrderId", _CLIENT_ORDER_ID_KIND)
+CANCEL_NEW_CLIENT_ORDER_ID: Final = Parameter("cancelNewClientOrderId", _CLIENT_ORDER_ID_KIND)
 ORDER_RATE_LIMIT_EXCEEDED_MODE: Final = Parameter(
     "orderRateLimitExceededMode", _one_of(_names(RateLimitMode), ErrorKind.BAD_PARAMETER)
 )
-ORDER_ID: Final = Parameter("orderId", _integer)
-FROM_ID: Final = Parameter("fromId", _integer)
-START_TIME: Final = Parameter("startTime", _integer)
-END_TIME: Final = Parameter("endTime", _integer)
-LIMIT: Final = Parameter("limit", _positive)
+ORDER_ID: Final = Parameter("orderId", _INTEGER_KIND)
+FROM_ID: Final = Parameter("fromId", _INTEGER_KIND)
+START_TIME: Final = Parameter("startTime", _INTEGER_KIND)
+END_TIME: Final = Parameter("endTime", _INTEGER_KIND)
+LIMIT: Final = Parameter("limit", _POSITIVE_KIND)
 INTERVAL: Final = Parameter("interval", _one_of({name: name for name in INTERVALS_MS}, ErrorKind.BAD_INTERVAL), True)
 TICKER_TYPE: Final = Parameter("type", _one_of(_names(TickerType), ErrorKind.BAD_PARAMETER))
-SUBSCRIPTION_ID: Final = Parameter("subscriptionId", _integer)
-SPOT_BNB_BURN: Final = Parameter("spotBNBBurn", _boolean)
-INTEREST_BNB_BURN: Final = Parameter("interestBNBBurn", _boolean)
-OMIT_ZERO_BALANCES: Final = Parameter("omitZeroBalances", _boolean)
-TIMESTAMP: Final = Parameter("timestamp", _integer, is_required=True)
-RECV_WINDOW: Final = Parameter("recvWindow", _window_us)
-SIGNATURE: Final = Parameter("signature", _matching(r"[a-zA-Z0-9+/=]{1,1024}"), is_required=True)
+SUBSCRIPTION_ID: Final = Parameter("subscriptionId", _INTEGER_KIND)
+SPOT_BNB_BURN: Final = Parameter("spotBNBBurn", _BOOLEAN_KIND)
+INTEREST_BNB_BURN: Final = Parameter("interestBNBBurn", _BOOLEAN_KIND)
+OMIT_ZERO_BALANCES: Final = Parameter("omitZeroBalances", _BOOLEAN_KIND)
+TIMESTAMP: Final = Parameter("timestamp", _INTEGER_KIND, is_required=True)
+RECV_WINDOW: Final = Parameter("recvWindow", _WINDOW_KIND)
+SIGNATURE: Final = Parameter("signature", _text(r"[a-zA-Z0-9+/=]{1,1024}"), is_required=True)
 SIGNED: Final = (TIMESTAMP, RECV_WINDOW, SIGNATURE)

@@ -18,6 +18,7 @@ from paper.errors import ErrorKind, ExchangeError
 from paper.exchange import Exchange
 from paper.faults import Faults, PageError, ReplyLostError
 from paper.front_desk import ENGINE_TIMEOUT_S, FrontDesk, Inquiry
+from paper.openapi import OPENAPI_PATH, openapi_document
 from paper.parameters import read_texts
 from paper.signing import signed_payload
 from paper.socket_api import add_socket_api
@@ -76,6 +77,13 @@ def create_app(
     rest = _Rest(desk)
     for number, endpoint in enumerate(ENDPOINTS):
         app.add_route(rest.handler(endpoint), endpoint.path, [endpoint.method], name=f"endpoint_{number}")
+
+    document = openapi_document(ENDPOINTS)
+
+    async def show_openapi(_: Request) -> HTTPResponse:
+        return json(document)
+
+    app.add_route(show_openapi, OPENAPI_PATH, ["GET"], name="openapi")
 
     def report_bug(error: Exception) -> None:
         _log.error("a request failed", exc_info=error)
