@@ -1,7 +1,8 @@
 """A venue's book rebuilt from its streams: a snapshot, depth updates every 100 ms, and best prices in real time.
 
 Depth updates come up to 100 ms later than the best prices. Update ids tell which is newer: an update is put where it
-belongs, before the best prices that it comes after.
+belongs, before the best prices that it comes after. What best prices said holds until a depth update has caught up with
+them: a level that came and went between two updates need not be in either.
 """
 
 from collections import deque
@@ -30,6 +31,8 @@ class RecordedBook:
         self._levels: tuple[SortedDict[int, int], SortedDict[int, int]] = (SortedDict(), SortedDict())
         self._early_updates: deque[DepthUpdate] = deque(maxlen=_EARLY_RECORDS_MAX)
         self._newer_tickers: deque[BookTicker] = deque(maxlen=_EARLY_RECORDS_MAX)  # than the last depth update
+        # What the depth updates alone say of prices at which best prices now say something else.
+        self._beneath: tuple[dict[int, int], dict[int, int]] = ({}, {})
         self._update_id = 0
         self.is_built = False
         self.gap_count = 0
@@ -58,6 +61,7 @@ class RecordedBook:
         """Take the whole book, then all that came before it but is newer."""
         touched = self.prices()
         for side, levels in zip(Side, (snapshot.bids, snapshot.asks), strict=True):
+            self._beneath[side].clear()
             self._levels[side].clear()
             self._levels[side].update((price, qty) for price, qty in levels if qty)
             touched[side].update(self._levels[side])
@@ -95,6 +99,7 @@ class RecordedBook:
             self.first_gap = self.first_gap or (
                 f"expected a depth update from id {self._update_id + 1}, was {update.first_update_id}"
             )
+        self._take_off_tickers(touched)
         self._update_id = update.update_id
         nearest, farthest = self._reach_ticks()
         for side, levels in zip(Side, (update.bids, update.asks), strict=True):
@@ -111,11 +116,22 @@ class RecordedBook:
     def _put_on_top(self, ticker: BookTicker, touched: Touched) -> None:
         bids, asks = self._levels
         while bids and bids.peekitem(-1)[0] > ticker.bid.price_ticks:
-            touched[Side.BUY].add(bids.popitem(-1)[0])
+            self._cover(Side.BUY, Level(bids.peekitem(-1)[0], 0), touched)
         while asks and asks.peekitem(0)[0] < ticker.ask.price_ticks:
-            touched[Side.SELL].add(asks.popitem(0)[0])
-        self._put(Side.BUY, ticker.bid, touched)
-        self._put(Side.SELL, ticker.ask, touched)
+            self._cover(Side.SELL, Level(asks.peekitem(0)[0], 0), touched)
+        self._cover(Side.BUY, ticker.bid, touched)
+        self._cover(Side.SELL, ticker.ask, touched)
+
+    def _cover(self, side: Side, level: Level, touched: Touched) -> None:
+        self._beneath[side].setdefault(level.price_ticks, self.qty_lots(side, level.price_ticks))
+        self._put(side, level, touched)
+
+    def _take_off_tickers(self, touched: Touched) -> None:
+        """Leave what the depth updates said; after a gap they do not say all, and best prices are kept."""
+        for side, beneath in zip(Side, self._beneath, strict=True):
+            for price_ticks, qty_lots in beneath.items() if not self.gap_count else ():
+                self._put(side, Level(price_ticks, qty_lots), touched)
+            beneath.clear()
 
     def _put(self, side: Side, level: Level, touched: Touched) -> None:
         price_ticks, qty_lots = level

@@ -49,8 +49,27 @@ def test_newer_update_wins_over_older_best_prices() -> None:
     """Guards the other direction."""
     recorded = book()
     recorded.apply(ticker(11, (98, 3), (102, 4)))
-    recorded.apply(DepthUpdate(0, 11, 12, (Level(99, 8), Level(98, 0)), (Level(102, 9),)))
+    recorded.apply(DepthUpdate(0, 11, 12, (Level(100, 0), Level(99, 8), Level(98, 0)), (Level(102, 9),)))
     assert levels(recorded) == ({99: 8}, {102: 9, 103: 6})
+
+
+def test_level_that_came_and_went_between_two_updates_leaves_no_ghost() -> None:
+    """Guards against venues whose updates tell only what differs at their end: best prices hold no longer than that."""
+    recorded = book()
+    recorded.apply(ticker(11, (101, 1), (102, 4)))
+    recorded.apply(ticker(12, (99, 6), (102, 4)))
+    recorded.apply(ticker(13, (100, 5), (102, 4)))
+    touched = recorded.apply(DepthUpdate(0, 11, 13, (), (Level(102, 4),)))
+    assert levels(recorded) == ({100: 5, 99: 6, 98: 7}, {102: 4, 103: 6})
+    assert 101 in touched[Side.BUY]
+
+
+def test_best_prices_are_kept_where_a_gap_has_lost_updates() -> None:
+    """Guards a damaged recording: best prices heal what the missing updates have broken."""
+    recorded = book()
+    recorded.apply(ticker(13, (98, 3), (102, 4)))
+    recorded.apply(DepthUpdate(0, 15, 16, (Level(97, 1),), ()))
+    assert levels(recorded) == ({98: 3, 97: 1}, {102: 4, 103: 6})
 
 
 def test_records_before_the_snapshot_count_if_they_are_newer() -> None:

@@ -68,7 +68,7 @@ def small_recording(tmp_path: Path) -> Path:
         ticker(200, (100, 4), (102, 5)),
         RecordedTrade(300, 2, 102, 2, Side.BUY),
         ticker(400, (100, 4), (102, 3)),
-        DepthUpdate(500, 101, 500, (Level(98, 9),), (Level(103, 1),)),
+        DepthUpdate(500, 101, 500, (Level(100, 4), Level(98, 9)), (Level(102, 3), Level(103, 1))),
         ticker(600, (101, 1), (102, 3)),
         ticker(700, (102, 2), (103, 1)),
         ticker(800, (98, 2), (99, 1)),
