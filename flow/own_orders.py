@@ -137,8 +137,8 @@ class OwnOrders:
         self.sent_count += 1
         self._outgoing.append(MassCancel(self._symbol_id, owner=self._owner))
 
-    def rest(self, side: Side, price_ticks: int, qty_lots: int, order_type: OrderType = OrderType.LIMIT) -> None:
-        """Add a background order."""
+    def rest(self, side: Side, price_ticks: int, qty_lots: int, order_type: OrderType = OrderType.LIMIT) -> OwnOrder:
+        """Add a background order and return it."""
         order = OwnOrder(next(self._order_ids), side, price_ticks)
         self._orders[order.order_id] = order
         level = self._levels[side].get(price_ticks)
@@ -149,6 +149,7 @@ class OwnOrders:
             order.order_id, self._symbol_id, side, price_ticks, qty_lots, order_type, TimeInForce.GTC, owner=self._owner
         )
         self._send(Tag.NEW_ORDER, order.order_id, command, [(order, qty_lots)])
+        return order
 
     def take(self, side: Side, limit_ticks: int, qty_lots: int) -> None:
         """Trade at once up to a limit price; what finds nobody is cancelled."""

@@ -102,13 +102,23 @@ def make_flow(settings: Settings, order_ids: "itertools.count[int]") -> OrderFlo
         NodeError: if the recording cannot be replayed.
     """
     source = settings.flow.source
-    if source == "synthetic":
-        from flow.synthetic import SyntheticFlow, SyntheticSettings
+    if source.startswith("synthetic"):
+        from flow.market_settings import settings_of
+        from flow.synthetic import SyntheticFlow
 
-        made_up = SyntheticSettings(
-            seed=settings.flow.seed, mid=settings.flow.start_mid, opening_s=settings.flow.opening_s
+        chosen = {} if settings.flow.toxicity is None else {"toxicity": settings.flow.toxicity}
+        made_up = settings_of(
+            settings.flow.market_preset,
+            settings.symbol,
+            seed=settings.flow.seed,
+            mid=settings.flow.start_mid,
+            opening_s=settings.flow.opening_s,
+            **chosen,
         )
-        return SyntheticFlow(settings.instrument, made_up, OWNER, order_ids)
+        try:
+            return SyntheticFlow(settings.instrument, made_up, OWNER, order_ids)
+        except ValueError as error:
+            raise NodeError(f"cannot make a market: {error}") from None
     if source.startswith("replay:"):
         from flow.recording import RecordingError
         from flow.replay import ReplayFlow, ReplaySettings

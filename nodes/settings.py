@@ -30,6 +30,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from flow.market_settings import DEFAULT_PRESET, PRESETS
 from market.instrument import Instrument, default_instruments, parse_decimal
 from market.limits import SYMBOLS_MAX
 
@@ -178,6 +179,8 @@ class FlowSettings(Section):
     """The order flow that brings the paper market to life: `synthetic`, `none`, or `replay:FILE`."""
 
     source: str = "synthetic"
+    preset: Literal["practice", "calm", "normal", "busy", "crash"] = DEFAULT_PRESET
+    toxicity: Annotated[float, Field(ge=0, le=1)] | None = None
     seed: Annotated[int, Field(ge=0)] = 7
     start_mid: Annotated[Decimal, Field(gt=0, le=1_000_000)] = Decimal("91385.00")
     speed: Annotated[float, Field(gt=0, le=1_000)] = 1.0
@@ -186,11 +189,19 @@ class FlowSettings(Section):
     @field_validator("source")
     @classmethod
     def _known(cls, value: str) -> str:
-        if value not in ("synthetic", "none") and not value.startswith("replay:"):
-            raise ValueError("expected synthetic, none or replay:FILE")
+        if value not in ("synthetic", "none") and not value.startswith(("synthetic:", "replay:")):
+            raise ValueError("expected synthetic, synthetic:PRESET, none or replay:FILE")
+        if value.startswith("synthetic:") and value.removeprefix("synthetic:") not in PRESETS:
+            raise ValueError(f"expected a preset of {', '.join(PRESETS)}")
         if value.startswith("replay:") and not Path(value.removeprefix("replay:")).is_file():
             raise ValueError(f"there is no recording {value.removeprefix('replay:')}")
         return value
+
+    @property
+    def market_preset(self) -> str:
+        """The synthetic market's preset: the source's, if it names one."""
+        _, _, named = self.source.partition(":") if self.source.startswith("synthetic") else ("", "", "")
+        return named or self.preset
 
 
 class VenueSettings(Section):

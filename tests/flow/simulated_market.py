@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from engine.matching_engine import make_engine
 from engine.rows import read_event, write_command
@@ -18,10 +19,10 @@ MAKER_PERIOD_NS = 250 * NS_PER_MS
 
 
 class Exchange:
-    """The reference engine for one symbol, as a function from a command to its events."""
+    """An engine for one symbol, as a function from a command to its events."""
 
-    def __init__(self) -> None:
-        self.engine = make_engine("reference", symbol_count=1)
+    def __init__(self, book: Literal["fast", "reference"] = "reference") -> None:
+        self.engine = make_engine(book, symbol_count=1)
 
     def handle(self, command: Command) -> list[Event]:
         """Return all events of a command."""
@@ -114,17 +115,19 @@ class SimulatedMarket:
     maker_start_ns: int = 0
     poll_ns: int = 0
     look: Callable[[int, Exchange], None] | None = None
+    book: Literal["fast", "reference"] = "reference"
 
     def __post_init__(self) -> None:
         self.now_ns = 0
         self.sent: list[Command] = []
         self.told: list[Event] = []
+        self.told_at: list[tuple[int, Event]] = []
         self._maker_ns = self.maker_start_ns
         self.lose_book()
 
     def lose_book(self) -> None:
         """Let the engine start anew with an empty book, and the flow with it."""
-        self.exchange = Exchange()
+        self.exchange = Exchange(self.book)
         self.succeed(self.flow)
 
     def succeed(self, flow: OrderFlow) -> None:
@@ -193,6 +196,7 @@ class SimulatedMarket:
         """Let the engine handle a command; the flow hears of the maker's commands at once, as a batch of their own."""
         events = self.exchange.handle(command)
         self.told += events
+        self.told_at += [(self.now_ns, event) for event in events]
         if self.maker:
             for event in events:
                 if is_about(event, MAKER_OWNER):
