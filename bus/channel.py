@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -96,6 +96,13 @@ class ChannelSocket:
             return False
         return True
 
+    def send_to_each(self, envelopes: Iterable[list[bytes]], frames: list[bytes]) -> None:
+        """Send one message to each of several peers (ROUTER only), its last frame without a copy for each."""
+        *heads, body = frames
+        shared: Any = zmq.Frame(body, copy=False)
+        for envelope in envelopes:
+            self.send([*envelope, *heads, shared])
+
     def receive(self) -> list[bytes] | None:
         """Return the next message, or None if none waits."""
         try:
@@ -181,6 +188,7 @@ class PollLoop:
         self._poller = zmq.Poller()
         self._actions: dict[Any, Callable[[], None]] = {}
         self._timers: list[_Timer] = []
+        self._soon: list[Callable[[], None]] = []
         self._is_stopping = False
         self._waker: socket.socket | None = None
 
@@ -203,6 +211,10 @@ class PollLoop:
     def every(self, interval_ms: float, action: Callable[[], None]) -> None:
         """Call `action` now and then every `interval_ms`; a late call is not made up for."""
         self._timers.append(_Timer(int(interval_ms * NS_PER_MS), action))
+
+    def soon(self, action: Callable[[], None]) -> None:
+        """Call `action` once, after what can be read next; to cut long work into slices."""
+        self._soon.append(action)
 
     def stop(self) -> None:
         """End `run` after the action that is running; a thread of another loop may say so."""
@@ -234,6 +246,9 @@ class PollLoop:
             action = self._actions.get(key)
             if action is not None and not self._is_stopping:
                 action()
+        due, self._soon = self._soon, []
+        for action in due:
+            action()
 
     def _run_timers(self) -> int:
         timeout_ns = 1_000 * NS_PER_MS
@@ -243,7 +258,7 @@ class PollLoop:
                 timer.action()
                 timer.due_ns = monotonic_ns() + timer.interval_ns
             timeout_ns = min(timeout_ns, timer.due_ns - now_ns)
-        return 0 if self._is_stopping else max(0, -(-timeout_ns // NS_PER_MS))
+        return 0 if self._is_stopping or self._soon else max(0, -(-timeout_ns // NS_PER_MS))
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from engine.capacity import Capacity
 from engine.kernel import CACHE_FOLDER
 from engine.matching import match_batch
 from engine.memory import BOOK_SIZE, IS_HALTED, LAST_PRICE, LIVE_ORDERS, TRADE_ID, make_memory
-from engine.queries import SOUND, find_fault, read_depth, read_orders
+from engine.queries import SOUND, find_fault, read_depth, read_orders, read_queues
 from engine.ring import PUBLISHED, Ring
 from engine.rows import Int64Array
 from engine.state import SNAPSHOT_WIDTH, STATE_WIDTH, SymbolState, hash_state
@@ -72,6 +72,11 @@ class FastEngine:
         rows, resting_count = self._state_rows(symbol_id)
         return rows[:resting_count, :SNAPSHOT_WIDTH]
 
+    def queues(self, symbol_id: int, side: int, after_ticks: int, orders_out: Int64Array) -> tuple[int, int, bool]:
+        """Write whole levels of a side, those behind `after_ticks` (0: from the best on), as many as fit."""
+        self._check_symbol(symbol_id)
+        return read_queues(self._memory, symbol_id, side, after_ticks, orders_out)
+
     def best(self, symbol_id: int) -> BestPrices:
         """Return the best bid and offer with what is shown there."""
         bid, ask = (next(iter(self._levels(symbol_id, side, 1)), (0, 0)) for side in Side)
@@ -123,4 +128,5 @@ def run_kernels() -> None:
     engine.match()
     engine.best(0)
     engine.orders(0)
+    engine.queues(0, 0, 0, np.zeros((1, 4), np.int64))
     engine.check_invariants()

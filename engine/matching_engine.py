@@ -47,6 +47,17 @@ class MatchingEngine(Protocol):
         The columns of a row: order_id, side, price_ticks, resting_lots (shown), leaves_lots (all that is open), owner.
         """
 
+    def queues(self, symbol_id: int, side: int, after_ticks: int, orders_out: Int64Array) -> tuple[int, int, bool]:
+        """Write whole levels of a side, those behind `after_ticks` (0: from the best on), as many as fit.
+
+        Args:
+            orders_out: `[orders, 4]`, takes order_id, side, price_ticks, resting_lots.
+
+        Returns:
+            how many orders were written, the price of their last level (`after_ticks` if not one level fits), and
+            whether it is the last of its side.
+        """
+
     def best(self, symbol_id: int) -> BestPrices:
         """Return the best bid and offer with what is shown there."""
 

@@ -113,6 +113,49 @@ def read_orders(memory: Memory, symbol: int, orders_out: Int64Array) -> tuple[in
     return resting, count
 
 
+@kernel
+def read_queues(memory: Memory, symbol: int, side: int, after: int, orders_out: Int64Array) -> tuple[int, int, bool]:
+    """Write whole levels of a side into `[orders, 4]`: those behind the price `after`, or from the best on if it is 0.
+
+    The columns: order_id, side, price_ticks, resting_lots. Return how many orders there are, the price of the last
+    level (`after` if none fits), and whether it is the last of its side.
+    """
+    upwards = side == 1
+    ladder = symbol * LADDERS + BOOK
+    price = memory.books[symbol * BOOK_SIZE + BEST + side]
+    # One ladder holds both sides: what is behind `after` may be the other one, if the book has moved past it.
+    if after != 0 and (price <= after if upwards else price >= after):
+        price = _next_price(memory, ladder, after, upwards)
+    elif price == NO_ASK:
+        price = NO_BID
+    count = 0
+    while price != NO_BID:
+        level_count = _read_queue(memory, ladder, price, side, orders_out, count)
+        if level_count < 0:
+            return count, after, False
+        count += level_count
+        after = price
+        price = _next_price(memory, ladder, price, upwards)
+    return count, after, True
+
+
+@routine
+def _read_queue(memory: Memory, ladder: int, price: int, side: int, orders_out: Int64Array, first: int) -> int:
+    """Write a level's orders from row `first` on; return how many there are, -1 if they do not fit."""
+    row = first
+    order = first_order(memory, ladder, price)
+    while order != 0:
+        if row == len(orders_out):
+            return -1
+        orders_out[row, 0] = memory.orders[order * ORDER_SIZE + ORDER_ID]
+        orders_out[row, 1] = side
+        orders_out[row, 2] = price
+        orders_out[row, 3] = memory.orders[order * ORDER_SIZE + WORD] & LOTS_MASK
+        row += 1
+        order = signed(memory.links[order * LINK_SIZE + NEXT])
+    return row - first
+
+
 @routine
 def _read_ladder(memory: Memory, ladder: int, price: int, upwards: bool, orders_out: Int64Array, count: int) -> int:
     if price == NO_ASK:

@@ -4,7 +4,7 @@ It is the model that the fast engine is tested against, and a desk can run on it
 """
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import groupby, islice
 
 import numpy as np
 
@@ -87,6 +87,19 @@ class ReferenceEngine:
         """Return the resting orders: order_id, side, price_ticks, resting_lots, leaves_lots, owner."""
         book = self._books[symbol_id]
         return self._state_rows([*book.resting(Side.BUY), *book.resting(Side.SELL)])[:, :SNAPSHOT_WIDTH]
+
+    def queues(self, symbol_id: int, side: int, after_ticks: int, orders_out: Int64Array) -> tuple[int, int, bool]:
+        """Write whole levels of a side, those behind `after_ticks` (0: from the best on), as many as fit."""
+        count = 0
+        for price_ticks, level in groupby(self._books[symbol_id].resting(side), key=lambda order: order.price_ticks):
+            if after_ticks and (price_ticks <= after_ticks if side else price_ticks >= after_ticks):
+                continue
+            orders = [(order.order_id, side, price_ticks, order.resting_lots) for order in level]
+            if count + len(orders) > len(orders_out):
+                return count, after_ticks, False
+            orders_out[count : count + len(orders)] = orders
+            count, after_ticks = count + len(orders), price_ticks
+        return count, after_ticks, True
 
     def best(self, symbol_id: int) -> BestPrices:
         """Return the best bid and offer with what is shown there."""

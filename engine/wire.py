@@ -332,6 +332,12 @@ class BookFeed:
         rows: Int64Array = self.trade_rows[:count][symbol_ids == symbol_id][-count_max:]
         return rows
 
+    def book_rows_of(self, symbol_id: int) -> Int64Array:
+        """Return a symbol's BookOrder rows of the last batch, oldest first."""
+        count = self._changes.book_count
+        rows: Int64Array = self.book_rows[:count][self._book_keys[: count * KEYS_PER_ROW : KEYS_PER_ROW] == symbol_id]
+        return rows
+
     def book_frames(self, symbol_id: int) -> Iterator[Encoded]:
         """Yield the BookOrder messages of a symbol of the last batch, as frames of at most `BATCH_MESSAGES_MAX`."""
         return self._book_encoder.frames_of(self._book_keys, symbol_id, 0, self._changes.book_count)

@@ -29,6 +29,9 @@ from nodes.settings import Settings
 HEARTBEAT_MS = 1_000
 DEPTH_MS = 100  # between two tellings of the depth: what changes more often is conflated
 SYNC_TICK_MS = 1
+TURNS_MAX = 8  # batches of orders in a row; then timers and requests for snapshots get their turn
+ASKED_TOPICS_MAX = 256  # at once; whoever asks for more waits in the socket
+ANSWERS_PER_TURN = 16
 STATE_TOPIC = b"state"
 
 
@@ -44,11 +47,13 @@ class EngineNode:
         self._feed = ChannelSocket(FEED, wiring, is_binder=True)
         self._snapshots = ChannelSocket(SNAPSHOTS, wiring, is_binder=True)
         self._held: deque[tuple[int, ChannelSocket, Frames]] = deque()  # until the journal's record is on the disk
+        self._askers: dict[bytes, dict[tuple[bytes, ...], list[bytes]]] = {}  # by topic: the envelopes of the answers
+        self._loop = node.poll_loop()
         self._bad_frame_count = 0
 
     def run(self) -> None:
         """Serve until stopped."""
-        loop = self._node.poll_loop()
+        loop = self._loop
         loop.on_readable(self._orders, self._on_orders)
         loop.on_readable(self._snapshots, self._on_snapshots)
         loop.on_readable(self._feed, self._on_subscriptions)
@@ -65,7 +70,9 @@ class EngineNode:
             socket.close()
 
     def _on_orders(self) -> None:
-        while batches := list(self._receive()):
+        for _ in range(TURNS_MAX):
+            if not (batches := list(self._receive())):
+                break
             feed_frames = self._core.handle(batches, time_ns(), monotonic_ns())
             self._send_reports()
             self._publish(feed_frames)
@@ -109,13 +116,26 @@ class EngineNode:
             socket.send(frames)
 
     def _on_snapshots(self) -> None:
-        while (frames := self._snapshots.receive()) is not None:
+        """Note who asks for what; whoever asks again before the answer gets one."""
+        is_idle = not self._askers
+        while len(self._askers) < ASKED_TOPICS_MAX and (frames := self._snapshots.receive()) is not None:
             *envelope, topic = frames  # a REQ socket puts an empty frame into the envelope; it goes back as it came
-            if topic == STATE_TOPIC:
-                answer = [topic, msgpack.packb((self._journal.sequence, self._core.engine.state_hash())), b""]
-            else:
-                answer = self._core.feed.snapshot(topic, time_ns()) or [topic, b"", b""]
-            self._snapshots.send([*envelope, *answer])
+            self._askers.setdefault(topic, {})[tuple(envelope)] = envelope
+        if is_idle and self._askers:
+            self._loop.soon(self._on_snapshot_turn)
+
+    def _on_snapshot_turn(self) -> None:
+        """Answer what is asked for, up to the first slice of a large book; then let orders in again."""
+        for topic in [*self._askers][:ANSWERS_PER_TURN]:
+            answer = self._state() if topic == STATE_TOPIC else self._core.feed.snapshot_slice(topic, time_ns())
+            if answer is None:
+                break
+            self._snapshots.send_to_each(self._askers.pop(topic).values(), answer)
+        if self._askers:
+            self._loop.soon(self._on_snapshot_turn)
+
+    def _state(self) -> Frames:
+        return [STATE_TOPIC, msgpack.packb((self._journal.sequence, self._core.engine.state_hash())), b""]
 
     def _on_subscriptions(self) -> None:
         while (frames := self._feed.receive()) is not None:

@@ -18,26 +18,23 @@ from bus.feed import (
     trades_topic,
 )
 from engine.matching_engine import MatchingEngine
-from engine.rows import ROW_WIDTH, TAG, Int64Array, column
-from engine.wire import BookFeed, RowEncoder
-from market.codes import Tag
+from engine.rows import Int64Array
+from engine.wire import BookFeed
 from market.depth import Depth
 from market.feed_messages import (
     BestPrices,
     BookChecksum,
-    BookOrder,
     BookTrade,
     DepthLevel,
     EngineHealth,
     FeedMessage,
 )
 from market.instrument import Instrument
-from market.limits import BATCH_MESSAGES_MAX, TRADES_KEPT_MAX
+from market.limits import TRADES_KEPT_MAX
+from nodes.engine_snapshots import SlicedSnapshot
 
 DEPTH_LEVELS = 100  # a side, of the depth topic
-_ORDER_COLUMNS = 1 + len(BookOrder._fields)
 _TRADE_COLUMNS = slice(1, 1 + len(BookTrade._fields))
-assert column(BookOrder, "resting_lots") + 1 == _ORDER_COLUMNS
 
 
 class _SymbolStreams:
@@ -77,8 +74,7 @@ class EngineFeed:
         self._definitions = [definition_of(instrument) for instrument in instruments]
         self._health = FeedStream(HEALTH_TOPIC, epoch)
         self._told_health = EngineHealth(0, 0, 0)
-        self._snapshot_rows: Int64Array = np.zeros((BATCH_MESSAGES_MAX, ROW_WIDTH), np.int64)
-        self._snapshot_encoder = RowEncoder(self._snapshot_rows)
+        self._snapshots: dict[int, SlicedSnapshot] = {}  # in the making, by symbol id
 
     def take(self, first: int, count: int, time_ns: int) -> Iterator[Frames]:
         """Yield the frames of `count` events from ring sequence `first` on, but for the best prices: see `best`."""
@@ -91,6 +87,8 @@ class EngineFeed:
                 yield streams.trades.pack_encoded(payload, message_count, time_ns)
         for symbol_id in changes.book_symbols:
             streams = self._symbols[symbol_id]
+            if symbol_id in self._snapshots:
+                self._snapshots[symbol_id].note(self._changes.book_rows_of(symbol_id))
             for payload, message_count, _ in self._changes.book_frames(symbol_id):
                 yield streams.book.pack_encoded(payload, message_count, time_ns)
 
@@ -126,19 +124,35 @@ class EngineFeed:
             if subscription == b"\x01" + streams.best.topic:
                 yield streams.best.pack([streams.told_best], time_ns)
 
-    def snapshot(self, topic: bytes, time_ns: int) -> Frames | None:
-        """Return the state of `topic` after its last message, or None if there is no such topic."""
+    def snapshot_slice(self, topic: bytes, time_ns: int) -> Frames | None:
+        """Do a bounded piece of work for a snapshot of `topic`; return it when it is done, until then None.
+
+        Of an unknown topic it has two empty frames. What is asked for while a book is being written is answered by what
+        comes of it: the snapshot is of the moment at which it is returned.
+        """
+        symbol_id = self._symbol_by_topic.get(topic)
+        if symbol_id is None or topic != self._symbols[symbol_id].book.topic:
+            return self._small_snapshot(topic, symbol_id, time_ns) or [topic, b"", b""]
+        snapshot = self._snapshots.pop(symbol_id, None) or SlicedSnapshot(self._engine, symbol_id)
+        if not snapshot.advance():
+            self._snapshots[symbol_id] = snapshot
+            return None
+        return self._symbols[symbol_id].book.pack_encoded_snapshot(snapshot.payload, snapshot.message_count, time_ns)
+
+    def snapshot(self, topic: bytes, time_ns: int) -> Frames:
+        """Return the state of `topic` after its last message, however long it takes."""
+        while (frames := self.snapshot_slice(topic, time_ns)) is None:
+            pass
+        return frames
+
+    def _small_snapshot(self, topic: bytes, symbol_id: int | None, time_ns: int) -> Frames | None:
         if topic == INSTRUMENTS_TOPIC:
             return self._instruments.pack_snapshot(self._definitions, time_ns)
         if topic == HEALTH_TOPIC:
             return self._health.pack_snapshot([self._told_health], time_ns)
-        symbol_id = self._symbol_by_topic.get(topic)
         if symbol_id is None:
             return None
         streams = self._symbols[symbol_id]
-        if topic == streams.book.topic:
-            rows = self._engine.orders(symbol_id)
-            return streams.book.pack_encoded_snapshot(self._encoded_orders(rows), len(rows), time_ns)
         state: Sequence[FeedMessage] = [streams.told_best]
         if topic == streams.trades.topic:
             state = [BookTrade(*values) for values in streams.recent_trades.tolist()]
@@ -149,15 +163,6 @@ class EngineFeed:
     @staticmethod
     def _stream(streams: _SymbolStreams, topic: bytes) -> FeedStream:
         return next(stream for stream in streams if stream.topic == topic)
-
-    def _encoded_orders(self, orders: Int64Array) -> bytes:
-        pieces = []
-        for start in range(0, len(orders), BATCH_MESSAGES_MAX):
-            batch = orders[start : start + BATCH_MESSAGES_MAX]
-            self._snapshot_rows[: len(batch), TAG] = int(Tag.BOOK_ORDER)
-            self._snapshot_rows[: len(batch), 1:_ORDER_COLUMNS] = batch[:, : _ORDER_COLUMNS - 1]
-            pieces.append(self._snapshot_encoder.encode(0, len(batch)))
-        return b"".join(pieces)
 
 
 def _level_changes(before: Depth, after: Depth) -> list[DepthLevel]:
