@@ -27,6 +27,11 @@ _SOCKET_TYPES = {
 }
 
 
+def _context() -> "zmq.Context[zmq.Socket[bytes]]":
+    """Return the process's context: a second thread of ZeroMQ's moves what is bulky, so that no order waits for it."""
+    return zmq.Context.instance(io_threads=2)
+
+
 class ChannelSocket:
     """One end of a channel: whole multipart messages in and out, never blocking.
 
@@ -45,7 +50,8 @@ class ChannelSocket:
         endpoints = wiring.bound(channel) if is_binder else [wiring.connected(channel)]
         self.endpoint = endpoints[0]
         kind = channel.bind_type if is_binder else channel.connect_type
-        self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(_SOCKET_TYPES[kind])
+        self._socket: zmq.Socket[bytes] = _context().socket(_SOCKET_TYPES[kind])
+        self._socket.setsockopt(zmq.AFFINITY, 2 if is_binder and channel.is_bulky else 1)
         self._socket.setsockopt(zmq.LINGER, channel.linger_ms)
         self._socket.setsockopt(zmq.SNDHWM, channel.high_water_mark)
         self._socket.setsockopt(zmq.RCVHWM, channel.high_water_mark)
@@ -137,7 +143,7 @@ class _PeerWatch:
         self._watched = watched
         address = f"inproc://peer-{watched.FD}"
         watched.monitor(address, zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED)
-        self._events: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PAIR)
+        self._events: zmq.Socket[bytes] = _context().socket(zmq.PAIR)
         self._events.setsockopt(zmq.RCVHWM, 0)  # ZeroMQ's own thread would wait for us to make room
         self._events.connect(address)
         self._is_there = False
@@ -160,7 +166,7 @@ def close_all() -> None:
 
     Each gets its linger time. To be called when no other thread uses a socket any more.
     """
-    zmq.Context.instance().destroy()
+    _context().destroy()
 
 
 async def wait_readable(sockets: Sequence[ChannelSocket], timeout_ms: int) -> None:

@@ -40,11 +40,16 @@ class Channel:
     says: str
     answer_bytes_max: int = FRAME_BYTES_MAX
 
+    @property
+    def is_bulky(self) -> bool:
+        """Whether its frames may be so large that others should not wait behind them."""
+        return self.answer_bytes_max > FRAME_BYTES_MAX
+
 
 ORDERS = Channel("orders", "engine", "ROUTER", "DEALER", ORDERS_HIGH_WATER_MARK, False, 1_000, "commands and reports")
 FEED = Channel("feed", "engine", "XPUB", "SUB", FEED_HIGH_WATER_MARK, True, 0, "book, trades and best prices")
 SNAPSHOTS = Channel(
-    "snapshots", "engine", "ROUTER", "DEALER", 1_000, True, 0, "a topic's state at a sequence", SNAPSHOT_BYTES_MAX
+    "snapshots", "engine", "ROUTER", "DEALER", 100, True, 0, "a topic's state at a sequence", SNAPSHOT_BYTES_MAX
 )
 CONTROL = Channel(
     "control", "supervisor", "ROUTER", "DEALER", 1_000, True, 200, "nodes say that they are ready and well"

@@ -53,7 +53,7 @@ async function receive(socket) {
 
 const [runDir = "run", symbol = "BTCUSDT"] = process.argv.slice(2);
 const topic = `book.${symbol}`;
-const feed = new Subscriber({ receiveTimeout: 3_000 });
+const feed = new Subscriber({ receiveTimeout: 3_000, receiveHighWaterMark: 100_000 });
 const snapshots = new Dealer({ receiveTimeout: 250 });
 feed.connect(`ipc://${runDir}/feed.ipc`);
 feed.subscribe(topic);

@@ -39,6 +39,7 @@ def crc32(parts):
 run_dir, symbol = (*sys.argv[1:], *("run", "BTCUSDT")[len(sys.argv) - 1 :])
 topic = f"book.{symbol}".encode()
 feed, snapshots = map(zmq.Context.instance().socket, (zmq.SUB, zmq.DEALER))
+feed.rcvhwm = 100_000  # messages that may wait for us
 feed.connect(f"ipc://{run_dir}/feed.ipc")
 feed.subscribe(topic)
 snapshots.connect(f"ipc://{run_dir}/snapshots.ipc")

@@ -27,7 +27,6 @@ from nodes.node import Node, NodeError
 from nodes.settings import Settings
 
 HEARTBEAT_MS = 1_000
-DEPTH_MS = 100  # between two tellings of the depth: what changes more often is conflated
 SYNC_TICK_MS = 1
 TURNS_MAX = 8  # batches of orders in a row; then timers and requests for snapshots get their turn
 ASKED_TOPICS_MAX = 256  # at once; whoever asks for more waits in the socket
@@ -58,7 +57,7 @@ class EngineNode:
         loop.on_readable(self._snapshots, self._on_snapshots)
         loop.on_readable(self._feed, self._on_subscriptions)
         loop.every(HEARTBEAT_MS, self._on_heartbeat)
-        loop.every(DEPTH_MS, lambda: self._publish(self._core.feed.depth(time_ns())))
+        loop.every(self._node.settings.engine.depth_ms, lambda: self._publish(self._core.feed.depth(time_ns())))
         if self._journal.mode is JournalMode.GROUP:
             loop.every(SYNC_TICK_MS, self._on_sync_time)
         self._node.ready(orders=self._orders.endpoint, feed=self._feed.endpoint, snapshots=self._snapshots.endpoint)

@@ -125,6 +125,7 @@ class EngineSettings(Section):
     orders_max: Annotated[int, Field(ge=16, le=10_000_000)] = 65_536
     journal: Literal["none", "write", "group", "sync"] = "write"
     group_ms: Annotated[float, Field(gt=0, le=1_000)] = 5.0
+    depth_ms: Annotated[int, Field(ge=1, le=60_000)] = 100
 
 
 class GatewaySettings(Section):
