@@ -40,6 +40,8 @@ class Instrument:
         tick_size: smallest step of a price, quote per base.
         lot_size: smallest step of a quantity, base.
         min_notional: smallest price x quantity of an order, quote.
+        is_notional_bounded: whether an order's price x quantity has an upper bound too (Binance's filter NOTIONAL, else
+            MIN_NOTIONAL).
         max_position: the most of the base asset that an account may come to own by buying; None: any.
     """
 
@@ -51,6 +53,7 @@ class Instrument:
     lot_size: Decimal
     min_notional: Decimal = Decimal(5)
     max_position: Decimal | None = None
+    is_notional_bounded: bool = True
 
     def price_to_ticks(self, price: Decimal) -> int:
         """Return `price` in ticks, exactly.

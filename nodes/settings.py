@@ -81,6 +81,7 @@ class SymbolSettings(Section):
         tick_size: smallest step of a price, quote per base.
         lot_size: smallest step of a quantity, base.
         min_notional: smallest price x quantity of an order, quote.
+        notional_filter: under which of Binance's names min_notional is checked; NOTIONAL has an upper bound too.
         maker_fee: the paper exchange's share of a resting order's fill; None: `paper.maker_fee`.
         taker_fee: likewise of an arriving order's fill.
         max_position: the most of `base` that an account of the paper exchange may come to own by buying; None: any.
@@ -92,6 +93,7 @@ class SymbolSettings(Section):
     tick_size: Step
     lot_size: Step
     min_notional: Annotated[Decimal, Field(gt=0, le=1_000_000, decimal_places=8)] = Decimal(5)
+    notional_filter: Literal["NOTIONAL", "MIN_NOTIONAL"] = "NOTIONAL"
     maker_fee: Fee | None = None
     taker_fee: Fee | None = None
     max_position: Annotated[Decimal, Field(gt=0, le=90_000_000_000, decimal_places=8)] | None = None
@@ -115,6 +117,7 @@ class SymbolSettings(Section):
             self.lot_size,
             self.min_notional,
             self.max_position,
+            self.notional_filter == "NOTIONAL",
         )
 
 

@@ -8,9 +8,9 @@ from paper.call import Call
 from paper.documents import Document
 from paper.errors import ErrorKind, ExchangeError, error_of_reject
 from paper.history import Span
+from paper.intervals import DAY_MS
 from paper.orders import Order, OrderKind, OrderRequest, OrderStatus
 from paper.parameters import CancelRestriction, ResponseType
-from paper.tape import DAY_MS
 
 _LIMIT_DEFAULT: Final = 500
 _LIMIT_MAX: Final = 1_000
@@ -26,9 +26,9 @@ _NEEDED: Final = {
     OrderKind.TAKE_PROFIT_LIMIT: ("timeInForce", "quantity", "price", "stopPrice"),
 }
 _FORBIDDEN: Final = {
-    OrderKind.LIMIT: ("quoteOrderQty", "stopPrice"),
-    OrderKind.MARKET: ("timeInForce", "price", "stopPrice", "icebergQty"),
-    OrderKind.LIMIT_MAKER: ("timeInForce", "quoteOrderQty", "stopPrice"),
+    OrderKind.LIMIT: ("quoteOrderQty", "stopPrice", "trailingDelta"),
+    OrderKind.MARKET: ("timeInForce", "price", "stopPrice", "trailingDelta", "icebergQty"),
+    OrderKind.LIMIT_MAKER: ("timeInForce", "quoteOrderQty", "stopPrice", "trailingDelta"),
     OrderKind.STOP_LOSS: ("timeInForce", "price", "quoteOrderQty", "icebergQty"),
     OrderKind.STOP_LOSS_LIMIT: ("quoteOrderQty",),
     OrderKind.TAKE_PROFIT: ("timeInForce", "price", "quoteOrderQty", "icebergQty"),
@@ -148,7 +148,8 @@ def read_request(call: Call) -> OrderRequest:
     """
     kind = call.values["type"]
     for name in _NEEDED[kind]:
-        if name not in call.values:
+        is_given = name in call.values or (name == "stopPrice" and "trailingDelta" in call.values)
+        if not is_given:
             raise ExchangeError(ErrorKind.MANDATORY_PARAMETER, name=name)
     for name in _FORBIDDEN[kind]:
         if name in call.values:
@@ -175,6 +176,7 @@ def read_request(call: Call) -> OrderRequest:
         self_trade_prevention=call.get("selfTradePreventionMode", SelfTradePrevention.EXPIRE_MAKER),
         stop_units=call.get("stopPrice", 0),
         iceberg_units=iceberg_quantity,
+        trailing_delta=call.get("trailingDelta", 0),
     )
 
 

@@ -1,7 +1,8 @@
 """The keys of all accounts on disk: the first pair in a file of its own, the others in a folder, a file for each key.
 
-`2.env` holds the API key and secret of account 2, as the first file does. `2.pem` holds an Ed25519 public key whose
-holder may act for account 2 too; its API key is the SHA-256 of the key's 32 bytes.
+`2.env` holds the API key and secret of account 2, as the first file does. `2.pem` holds an Ed25519 or RSA public key
+whose holder may act for account 2 too; its API key is the SHA-256 of the key: of an Ed25519 key's 32 bytes, of an RSA
+key in DER.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from market.limits import OWNERS_PER_SOURCE
@@ -29,6 +31,7 @@ from paper.accounts import (
 
 _FILE_NAME = re.compile(r"(?P<number>[1-9][0-9]{0,4})\.(?P<kind>env|pem)", re.ASCII)
 _PEM_BYTES_MAX: Final = 4_096
+_RSA_BITS_MIN: Final = 2_048
 
 
 class AccountFolder:
@@ -76,15 +79,20 @@ class AccountFolder:
 
 
 def load_public_key(path: Path) -> PublicKey:
-    """Return the Ed25519 public key in the PEM file at `path`.
+    """Return the Ed25519 or RSA public key in the PEM file at `path`.
 
     Raises:
-        KeyFileError: if it holds something else.
+        KeyFileError: if it holds something else, or an RSA key that is too short.
     """
     try:
         key = load_pem_public_key(path.read_bytes()[:_PEM_BYTES_MAX])
     except (OSError, ValueError, UnsupportedAlgorithm) as error:
-        raise KeyFileError(f"{path}: expected an Ed25519 public key in PEM: {type(error).__name__}") from error
-    if not isinstance(key, Ed25519PublicKey):
-        raise KeyFileError(f"{path}: expected an Ed25519 public key, was another kind")
-    return PublicKey(hashlib.sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest(), key)
+        raise KeyFileError(f"{path}: expected an Ed25519 or RSA public key in PEM: {type(error).__name__}") from error
+    match key:
+        case Ed25519PublicKey():
+            said = key.public_bytes(Encoding.Raw, PublicFormat.Raw)
+        case RSAPublicKey() if key.key_size >= _RSA_BITS_MIN:
+            said = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        case _:
+            raise KeyFileError(f"{path}: expected an Ed25519 key, or an RSA key of at least {_RSA_BITS_MIN} bits")
+    return PublicKey(hashlib.sha256(said).hexdigest(), key)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 API_KEY_NAME: Final = "TICKBUS_VENUE__API_KEY"
 SECRET_NAME: Final = "TICKBUS_VENUE__SECRET"  # noqa: S105 - the name of a variable, not a secret
@@ -45,10 +46,10 @@ class KeyPair:
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """An API key whose holder signs with an Ed25519 key; we know its public half."""
+    """An API key whose holder signs with an Ed25519 or RSA key; we know its public half."""
 
     api_key: str
-    public_key: Ed25519PublicKey
+    public_key: Ed25519PublicKey | RSAPublicKey
 
 
 Key = KeyPair | PublicKey

@@ -98,7 +98,7 @@ def aggregate_trade(symbol: Symbol, trades: Sequence[PublicTrade]) -> Document:
     }
 
 
-def kline(symbol: Symbol, bar: Bar, length_ms: int) -> list[Any]:
+def kline(symbol: Symbol, bar: Bar, end_ms: int) -> list[Any]:
     """Return a bar as the array that Binance makes of it."""
     return [
         bar.open_ms,
@@ -107,7 +107,7 @@ def kline(symbol: Symbol, bar: Bar, length_ms: int) -> list[Any]:
         symbol.price_text(bar.low_ticks),
         symbol.price_text(bar.close_ticks),
         symbol.qty_text(bar.qty_lots),
-        bar.open_ms + length_ms - 1,
+        end_ms - 1,
         format_units(bar.notional_ticks_lots * symbol.notional_units),
         bar.count,
         symbol.qty_text(bar.bought_lots),

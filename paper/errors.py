@@ -35,6 +35,9 @@ class ErrorKind(Enum):
         "Please use WebSocket Streams for live updates to avoid bans.",
     )
     TOO_MANY_ORDERS = _Refusal(-1015, 429, "Too many new orders; current limit is {limit} orders per {interval}.")
+    UNEXPECTED_RESPONSE = _Refusal(
+        -1006, 500, "An unexpected response was received from the message bus. Execution status unknown."
+    )
     TIMEOUT = _Refusal(
         -1007,
         504,
@@ -84,6 +87,7 @@ class ErrorKind(Enum):
     DUPLICATE_ORDER = _Refusal(-2010, 400, "Duplicate order sent.")
     WOULD_TAKE = _Refusal(-2010, 400, "Order would immediately match and take.")
     WOULD_TRIGGER = _Refusal(-2010, 400, "Stop price would trigger immediately.")
+    NO_TRAILING_STOPS = _Refusal(-2010, 400, "Trailing stop orders are not supported for this symbol.")
     ICEBERG_TOO_LARGE = _Refusal(-2010, 400, "IcebergQty exceeds QTY.")
     BOOK_FULL = _Refusal(-2010, 400, "New order rejected: the order book is full.")
     UNKNOWN_ORDER = _Refusal(-2011, 400, "Unknown order sent.")
@@ -99,6 +103,7 @@ class ErrorKind(Enum):
     STREAM_ACTIVE = _Refusal(-2035, 400, "User Data Stream subscription already active.")
     STREAM_INACTIVE = _Refusal(-2036, 400, "User Data Stream subscription not active.")
     NO_SESSION_FOR_HMAC = _Refusal(-4056, 400, "HMAC_SHA256 API key is not supported.")
+    NO_SESSION_FOR_RSA = _Refusal(-4056, 400, "RSA API key is not supported.")
     NOT_LOGGED_ON = _Refusal(-2015, 401, "Session is not authenticated; session.logon comes first.")
     BAD_MESSAGE = _Refusal(-1135, 400, "Invalid JSON Request: {why}")
     REJECTED_API_KEY = _Refusal(-2015, 401, "Invalid API-key, IP, or permissions for action.")

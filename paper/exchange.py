@@ -319,12 +319,22 @@ class Exchange:
                 stop_units=request.stop_units,
                 iceberg_units=request.iceberg_units,
                 waiting_count=sum(order.is_waiting for order in open_orders),
+                position_units=self._position_units(account, symbol, open_orders),
+                trailing_delta=request.trailing_delta,
             )
         )
+        if request.trailing_delta:
+            raise ExchangeError(ErrorKind.NO_TRAILING_STOPS)
         last_ticks = self.market.tapes[symbol.symbol_id].last_ticks
         if last_ticks is not None and request.would_wake_at(last_ticks):
             raise ExchangeError(ErrorKind.WOULD_TRIGGER)
         return price_ticks, qty_lots
+
+    def _position_units(self, account: int, symbol: Symbol, open_orders: Sequence[Order]) -> int:
+        """Return what the account owns of a symbol's base asset and has open to buy in it."""
+        wallet = self.ledger.wallets.some_of(account, [symbol.base])[symbol.base]
+        open_lots = sum(order.leaves_lots for order in open_orders if order.side is Side.BUY)
+        return wallet.free + wallet.locked + open_lots * symbol.lot_units
 
     def _amended_lots(self, order: Order, qty_units: int, now_ns: int) -> int:
         symbol = order.symbol

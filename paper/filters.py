@@ -11,7 +11,7 @@ from market.codes import Side, Trigger
 from market.limits import ICEBERG_PARTS_MAX, PRICE_TICKS_MAX
 from paper.errors import ErrorKind, ExchangeError
 from paper.orders import OrderKind
-from paper.units import UNITS_PER_ONE, Symbol, format_units
+from paper.units import UNITS_MAX, UNITS_PER_ONE, Symbol, format_units
 
 AVERAGE_MINUTES: Final = 5  # what the reference price is averaged over
 
@@ -20,6 +20,7 @@ _MARKET_QTY_LOTS_MAX: Final = 10_000_000
 _NOTIONAL_UNITS_MAX: Final = 9_000_000 * UNITS_PER_ONE
 _PRICE_UP: Final = 5  # a price is at most five times, and at least a fifth, of the reference
 _OPEN_ORDERS_MAX: Final = 200
+_TRAILING_DELTA_MIN, _TRAILING_DELTA_MAX = 10, 2_000
 _WAITING_ORDERS_MAX: Final = 5
 
 
@@ -35,6 +36,8 @@ class Draft:
         stop_units: the price that wakes it, quote units per base; 0 for an order that acts at once.
         iceberg_units: how much of it the book shows, base units; 0 for all.
         waiting_count: how many of the account's orders in the symbol wait for a trigger.
+        position_units: what the account owns of the base asset and has open to buy, base units.
+        trailing_delta: how far a trailing stop follows, basis points; 0 for none.
     """
 
     symbol: Symbol
@@ -47,6 +50,8 @@ class Draft:
     stop_units: int = 0
     iceberg_units: int = 0
     waiting_count: int = 0
+    position_units: int = 0
+    trailing_delta: int = 0
 
     @property
     def has_limit(self) -> bool:
@@ -59,6 +64,7 @@ class _Filter:
     name: str
     accepts: Callable[[Draft], bool]
     document: Callable[[Symbol], dict[str, Any]]
+    is_of: Callable[[Symbol], bool] = lambda _: True  # whether a symbol has it
 
 
 def check_filters(draft: Draft) -> None:
@@ -68,7 +74,7 @@ def check_filters(draft: Draft) -> None:
         ExchangeError: FILTER_FAILURE, naming the first filter that refuses.
     """
     for each in _FILTERS:
-        if not each.accepts(draft):
+        if each.is_of(draft.symbol) and not each.accepts(draft):
             raise ExchangeError(ErrorKind.FILTER_FAILURE, name=each.name)
 
 
@@ -79,18 +85,19 @@ def check_amended(draft: Draft) -> None:
         ExchangeError: FILTER_FAILURE, naming the first filter that refuses.
     """
     for each in _FILTERS:
-        if each.name in _FILTERS_OF_QUANTITIES and not each.accepts(draft):
+        if each.name in _FILTERS_OF_QUANTITIES and each.is_of(draft.symbol) and not each.accepts(draft):
             raise ExchangeError(ErrorKind.FILTER_FAILURE, name=each.name)
 
 
 def filter_documents(symbol: Symbol) -> list[dict[str, Any]]:
     """Return the filters of a symbol as exchangeInfo prints them."""
-    return [{"filterType": each.name, **each.document(symbol)} for each in _FILTERS]
+    return [{"filterType": each.name, **each.document(symbol)} for each in _FILTERS if each.is_of(symbol)]
 
 
 def _is_price_on_tick(draft: Draft) -> bool:
     tick = draft.symbol.tick_units
-    prices = [draft.price_units] * draft.has_limit + [draft.stop_units] * (draft.kind.trigger is not Trigger.NONE)
+    has_stop = draft.kind.trigger is not Trigger.NONE and (draft.stop_units > 0 or not draft.trailing_delta)
+    prices = [draft.price_units] * draft.has_limit + [draft.stop_units] * has_stop
     return all(tick <= price <= PRICE_TICKS_MAX * tick and price % tick == 0 for price in prices)
 
 
@@ -108,10 +115,20 @@ def _is_notional_fair(draft: Draft) -> bool:
     symbol = draft.symbol
     if draft.has_limit:
         notional = draft.price_units * draft.qty_units // UNITS_PER_ONE
-        return symbol.notional_min_units <= notional <= _NOTIONAL_UNITS_MAX
+        most = _NOTIONAL_UNITS_MAX if symbol.instrument.is_notional_bounded else UNITS_MAX
+        return symbol.notional_min_units <= notional <= most
     if draft.reference_ticks is None:
         return True
     return symbol.notional(draft.reference_ticks, draft.qty_units // symbol.lot_units) >= symbol.notional_min_units
+
+
+def _is_trailing_right(draft: Draft) -> bool:
+    return not draft.trailing_delta or _TRAILING_DELTA_MIN <= draft.trailing_delta <= _TRAILING_DELTA_MAX
+
+
+def _is_position_small(draft: Draft) -> bool:
+    most = draft.symbol.position_max_units
+    return draft.side is Side.SELL or most is None or draft.position_units + draft.qty_units <= most
 
 
 def _is_price_near(draft: Draft) -> bool:
@@ -133,7 +150,7 @@ def _has_room_to_wait(draft: Draft) -> bool:
     return draft.kind.trigger is Trigger.NONE or draft.waiting_count < _WAITING_ORDERS_MAX
 
 
-_FILTERS_OF_QUANTITIES: Final = frozenset({"LOT_SIZE", "MARKET_LOT_SIZE", "NOTIONAL"})
+_FILTERS_OF_QUANTITIES: Final = frozenset({"LOT_SIZE", "MARKET_LOT_SIZE", "NOTIONAL", "MIN_NOTIONAL"})
 _FILTERS: Final = (
     _Filter(
         "PRICE_FILTER",
@@ -183,6 +200,33 @@ _FILTERS: Final = (
             "applyMaxToMarket": False,
             "avgPriceMins": AVERAGE_MINUTES,
         },
+        lambda symbol: symbol.instrument.is_notional_bounded,
+    ),
+    _Filter(
+        "MIN_NOTIONAL",
+        _is_notional_fair,
+        lambda symbol: {
+            "minNotional": format_units(symbol.notional_min_units),
+            "applyToMarket": True,
+            "avgPriceMins": AVERAGE_MINUTES,
+        },
+        lambda symbol: not symbol.instrument.is_notional_bounded,
+    ),
+    _Filter(
+        "TRAILING_DELTA",
+        _is_trailing_right,
+        lambda _: {
+            "minTrailingAboveDelta": _TRAILING_DELTA_MIN,
+            "maxTrailingAboveDelta": _TRAILING_DELTA_MAX,
+            "minTrailingBelowDelta": _TRAILING_DELTA_MIN,
+            "maxTrailingBelowDelta": _TRAILING_DELTA_MAX,
+        },
+    ),
+    _Filter(
+        "MAX_POSITION",
+        _is_position_small,
+        lambda symbol: {"maxPosition": format_units(symbol.position_max_units or 0)},
+        lambda symbol: symbol.position_max_units is not None,
     ),
     _Filter("ICEBERG_PARTS", _has_few_parts, lambda _: {"limit": ICEBERG_PARTS_MAX}),
     _Filter("MAX_NUM_ORDERS", _has_room, lambda _: {"maxNumOrders": _OPEN_ORDERS_MAX}),

@@ -7,8 +7,9 @@ from paper.call import Call
 from paper.documents import Document
 from paper.errors import ErrorKind, ExchangeError
 from paper.filters import AVERAGE_MINUTES
+from paper.intervals import INTERVALS
 from paper.parameters import TickerType
-from paper.tape import INTERVALS_MS, aggregated
+from paper.tape import aggregated
 from paper.units import Symbol
 
 DEPTH_LIMIT_DEFAULT: Final = 100
@@ -69,7 +70,7 @@ async def klines(call: Call) -> list[list[Any]]:
     interval = call.values["interval"]
     tape = call.exchange.market.tapes[call.symbol.symbol_id]
     bars = tape.bars(interval, call.now_ms, call.get("startTime"), call.get("endTime"), _limit(call))
-    return [documents.kline(call.symbol, bar, INTERVALS_MS[interval]) for bar in bars]
+    return [documents.kline(call.symbol, bar, INTERVALS[interval].end_of(bar.open_ms)) for bar in bars]
 
 
 async def average_price(call: Call) -> Document:

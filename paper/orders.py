@@ -73,6 +73,7 @@ class OrderRequest:
         client_order_id: empty lets the exchange choose.
         stop_units: the last price that wakes it, quote units per base; 0 for an order that acts at once.
         iceberg_units: how much of it the book shows, base units; 0 for all.
+        trailing_delta: how far it is to follow the price, basis points; 0 for an order that does not.
     """
 
     symbol: Symbol
@@ -86,6 +87,7 @@ class OrderRequest:
     self_trade_prevention: SelfTradePrevention
     stop_units: int = 0
     iceberg_units: int = 0
+    trailing_delta: int = 0
 
     def would_wake_at(self, last_ticks: int) -> bool:
         """Say whether a last price of `last_ticks` meets the condition that the order is to wait for."""

@@ -14,8 +14,8 @@ from urllib.parse import unquote_plus
 
 from market.codes import SelfTradePrevention, Side, TimeInForce
 from paper.errors import ErrorKind, ExchangeError
+from paper.intervals import INTERVALS
 from paper.orders import OrderKind
-from paper.tape import INTERVALS_MS
 from paper.units import UNITS_MAX, TooPreciseError, parse_units
 
 Values = dict[str, Any]
@@ -225,6 +225,7 @@ TIME_IN_FORCE: Final = Parameter("timeInForce", _one_of(_names(TimeInForce), Err
 QUANTITY: Final = Parameter("quantity", _AMOUNT_KIND)
 QUOTE_ORDER_QTY: Final = Parameter("quoteOrderQty", _AMOUNT_KIND)
 STOP_PRICE: Final = Parameter("stopPrice", _AMOUNT_KIND)
+TRAILING_DELTA: Final = Parameter("trailingDelta", _POSITIVE_KIND)
 ICEBERG_QTY: Final = Parameter("icebergQty", _AMOUNT_KIND)
 PRICE: Final = Parameter("price", _AMOUNT_KIND)
 NEW_CLIENT_ORDER_ID: Final = Parameter("newClientOrderId", _CLIENT_ORDER_ID_KIND)
@@ -253,7 +254,7 @@ FROM_ID: Final = Parameter("fromId", _INTEGER_KIND)
 START_TIME: Final = Parameter("startTime", _INTEGER_KIND)
 END_TIME: Final = Parameter("endTime", _INTEGER_KIND)
 LIMIT: Final = Parameter("limit", _POSITIVE_KIND)
-INTERVAL: Final = Parameter("interval", _one_of({name: name for name in INTERVALS_MS}, ErrorKind.BAD_INTERVAL), True)
+INTERVAL: Final = Parameter("interval", _one_of({name: name for name in INTERVALS}, ErrorKind.BAD_INTERVAL), True)
 TICKER_TYPE: Final = Parameter("type", _one_of(_names(TickerType), ErrorKind.BAD_PARAMETER))
 SUBSCRIPTION_ID: Final = Parameter("subscriptionId", _INTEGER_KIND)
 SPOT_BNB_BURN: Final = Parameter("spotBNBBurn", _BOOLEAN_KIND)

@@ -7,9 +7,10 @@ from market.codes import Side
 from market.depth import Depth
 from market.feed_messages import BookTrade
 from paper.filters import AVERAGE_MINUTES
+from paper.intervals import MINUTE_MS
 from paper.ledger import Ledger
 from paper.public_book import BookView, PublicBook
-from paper.tape import MINUTE_MS, Bar, PublicTrade, Tape
+from paper.tape import Bar, PublicTrade, Tape
 from paper.units import Symbol
 
 

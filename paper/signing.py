@@ -6,6 +6,9 @@ import hmac
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from paper.accounts import Accounts, Key, KeyPair, is_api_key
 from paper.errors import ErrorKind, ExchangeError
@@ -71,11 +74,15 @@ def check_timestamp(timestamp: int, recv_window_us: int, now_us: int) -> None:
 
 
 def _is_signature(key: Key, payload: str, signature: str) -> bool:
-    """Say whether the holder of a key made the signature: hexadecimal in either case, or base64 for Ed25519."""
+    """Say whether the holder of a key made the signature: hexadecimal in either case, or base64 for Ed25519 and RSA."""
     if isinstance(key, KeyPair):
         return hmac.compare_digest(sign(payload, key.secret).encode(), signature.lower().encode())
     try:
-        key.public_key.verify(base64.b64decode(signature, validate=True), payload.encode())
+        decoded = base64.b64decode(signature, validate=True)
+        if isinstance(key.public_key, RSAPublicKey):
+            key.public_key.verify(decoded, payload.encode(), PKCS1v15(), SHA256())
+        else:
+            key.public_key.verify(decoded, payload.encode())
     except (InvalidSignature, ValueError):
         return False
     return True

@@ -5,12 +5,13 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sanic import Sanic
 from sanic.request import Request
 
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from paper import parameters as p
-from paper.accounts import PublicKey
+from paper.accounts import KeyPair
 from paper.endpoints import ENDPOINTS, Endpoint
 from paper.errors import ErrorKind, ExchangeError
 from paper.faults import Channel, MadeUpError, PageError, ReplyLostError
@@ -158,8 +159,10 @@ class SocketClient:
     def _log_on(self, inquiry: Inquiry, values: Values, now_ns: int) -> Any:
         account = self._desk.identify(inquiry, values, now_ns)
         found = self._desk.accounts.find(inquiry.api_key)
-        if found is None or not isinstance(found[1], PublicKey):
+        if found is None or isinstance(found[1], KeyPair):
             raise ExchangeError(ErrorKind.NO_SESSION_FOR_HMAC)
+        if not isinstance(found[1].public_key, Ed25519PublicKey):
+            raise ExchangeError(ErrorKind.NO_SESSION_FOR_RSA)
         self._account, self._api_key, self._authorized_ms = account, inquiry.api_key, now_ns // NS_PER_MS
         return self._status(inquiry, values, now_ns)
 

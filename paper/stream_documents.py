@@ -56,10 +56,10 @@ def depth_update(symbol: Symbol, changes: Depth, first_id: int, last_id: int, no
     }
 
 
-def kline(symbol: Symbol, interval: str, bar: Bar, length_ms: int, now_ms: int, *, is_closed: bool) -> Document:
+def kline(symbol: Symbol, interval: str, bar: Bar, end_ms: int, now_ms: int, *, is_closed: bool) -> Document:
     """Return a bar as it stands."""
     open_ms, first, high, low, last, qty, close_ms, quote, count, bought, bought_quote, _ = documents.kline(
-        symbol, bar, length_ms
+        symbol, bar, end_ms
     )
     return {
         **_head("kline", symbol, now_ms),

@@ -6,9 +6,10 @@ from typing import Any, Final
 
 from market.depth import Depth, Level
 from paper import documents, stream_documents
+from paper.intervals import INTERVALS
 from paper.public_market import PublicMarket
 from paper.stream_documents import Document
-from paper.tape import INTERVALS_MS, PublicTrade, aggregated
+from paper.tape import PublicTrade, aggregated
 from paper.units import Symbol
 
 FAST_MS: Final = 100
@@ -18,7 +19,7 @@ _LEVELS_MAX: Final = 1_000_000  # more than an engine has orders: the whole book
 _NAME = re.compile(
     r"(?P<symbol>[a-z0-9]{2,20})@(?:(?P<plain>trade|aggTrade|bookTicker|miniTicker|ticker)"
     r"|depth(?P<levels>5|10|20)?(?P<fast>@100ms)?"
-    rf"|kline_(?P<interval>{'|'.join(INTERVALS_MS)}))",
+    rf"|kline_(?P<interval>{'|'.join(INTERVALS)}))",
     re.ASCII,
 )
 _NAME_OF_ALL = re.compile(r"!(?P<plain>miniTicker|ticker)@arr", re.ASCII)
@@ -200,20 +201,19 @@ class Klines(Stream):
     period_ms = SLOW_MS
 
     def __init__(self, market: PublicMarket, symbol: Symbol, interval: str) -> None:
-        self._market, self._symbol, self._interval = market, symbol, interval
-        self._length_ms = INTERVALS_MS[interval]
+        self._market, self._symbol, self._interval = market, symbol, INTERVALS[interval]
         self._told: tuple[int, int] | None = None  # when the bar told last began, and its count of trades
 
     def tick(self, now_ms: int) -> Iterator[Document]:
         """Tell the bars that have ended since the last tick, and the current one."""
         since_ms = now_ms if self._told is None else self._told[0]
         for bar in self._market.tapes[self._symbol.symbol_id].bars_since(self._interval, since_ms, now_ms):
-            end_ms = bar.open_ms + self._length_ms
+            end_ms = self._interval.end_of(bar.open_ms)
             is_closed = end_ms <= now_ms
             if is_closed or self._told != (bar.open_ms, bar.count):
                 self._told = (end_ms, -1) if is_closed else (bar.open_ms, bar.count)
                 yield stream_documents.kline(
-                    self._symbol, self._interval, bar, self._length_ms, now_ms, is_closed=is_closed
+                    self._symbol, self._interval.name, bar, end_ms, now_ms, is_closed=is_closed
                 )
 
 

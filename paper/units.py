@@ -49,6 +49,7 @@ class Symbol:
         lot_units: base units of one lot.
         notional_units: quote units of one tick times one lot.
         notional_min_units: the smallest price x quantity of an order, quote units.
+        position_max_units: the most of the base asset that an account may come to own by buying; None: any.
     """
 
     instrument: Instrument
@@ -56,6 +57,7 @@ class Symbol:
     lot_units: int
     notional_units: int
     notional_min_units: int
+    position_max_units: int | None = None
 
     @classmethod
     def of(cls, instrument: Instrument) -> "Symbol":
@@ -70,6 +72,7 @@ class Symbol:
             _exact_units(instrument, "lot size", instrument.lot_size),
             _exact_units(instrument, "tick size x lot size", instrument.notional_unit),
             _exact_units(instrument, "smallest notional", instrument.min_notional),
+            None if instrument.max_position is None else _exact_units(instrument, "position", instrument.max_position),
         )
 
     @property

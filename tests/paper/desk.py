@@ -164,7 +164,15 @@ class DeskEngine:
 class Desk:
     """An exchange with two accounts, its ledger in `folder`, and the engine."""
 
-    def __init__(self, folder: Path, *, commission: Commission | None = None, engine: DeskEngine | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        commission: Commission | None = None,
+        engine: DeskEngine | None = None,
+        instruments: Sequence[Instrument] = INSTRUMENTS,
+    ) -> None:
+        self.instruments = instruments
         self.path = folder / "paper.sqlite"
         self.commission = commission
         self.engine = engine or DeskEngine()
@@ -172,7 +180,7 @@ class Desk:
 
     def open(self) -> None:
         """Start the exchange's process on what the ledger holds; it is not connected yet."""
-        self.ledger = Ledger(self.path, INSTRUMENTS)
+        self.ledger = Ledger(self.path, self.instruments)
         self.exchange = Exchange(
             self.ledger,
             self.engine,

@@ -1,5 +1,6 @@
 """Running accounts: their keys on disk, new ones, deposits, resets, and the check of the books."""
 
+import base64
 import http.client
 import json
 from pathlib import Path
@@ -10,12 +11,16 @@ import ccxt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key as generate_rsa_key
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from market.clock import time_ns
 from paper.account_folder import AccountFolder
 from paper.accounts import KeyFileError, load_keys, load_or_create_token
 from paper.admin import TOKEN_HEADER
+from paper.errors import ErrorKind, ExchangeError
 from paper.signing import authenticate, sign
 from tests.paper.clients import ccxt_settings, listening
 from tests.paper.desk import ALICE, BOB
@@ -114,9 +119,29 @@ def test_a_public_key_in_the_folder_may_sign(tmp_path: Path) -> None:
     assert len(accounts.api_keys(1)) == 2
 
 
+def test_an_rsa_key_in_the_folder_may_sign(tmp_path: Path) -> None:
+    """base64 of PKCS #1 v1.5 with SHA-256, case-sensitive; nothing else will do."""
+    private = generate_rsa_key(65_537, 2_048)
+    (tmp_path / "accounts").mkdir()
+    pem = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    (tmp_path / "accounts" / "2.pem").write_bytes(pem)
+    accounts = AccountFolder(tmp_path / "keys.env", tmp_path / "accounts").load()
+    (api_key,) = accounts.api_keys(2)
+    signature = base64.b64encode(private.sign(b"a=1", PKCS1v15(), SHA256())).decode()
+    assert authenticate(accounts, api_key, "a=1", signature) == 2
+    for payload, wrong in (("a=2", signature), ("a=1", signature.swapcase()), ("a=1", "AA=="), ("a=1", "?")):
+        with pytest.raises(ExchangeError) as caught:
+            authenticate(accounts, api_key, payload, wrong)
+        assert caught.value.kind is ErrorKind.BAD_SIGNATURE
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
+        (
+            "2.pem",
+            generate_rsa_key(65_537, 1_024).public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
+        ),
         ("2.txt", b""),
         ("0.env", b""),
         ("99999.env", b""),

@@ -1,6 +1,8 @@
 """The filters, and the sizes and caps of market orders."""
 
+from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +16,7 @@ from paper.filters import Draft, check_filters, filter_documents
 from paper.orders import OrderKind
 from paper.sizing import buy_for, price_cap_ticks, sell_for
 from paper.units import UNITS_MAX, Symbol, TooPreciseError, format_units, parse_units
+from tests.paper.desk import ALICE, Desk
 
 BTC = Symbol.of(default_instruments()[0])
 
@@ -96,6 +99,50 @@ def test_the_filters_are_printed_as_binance_prints_them() -> None:
 
 
 @settings(deadline=None)
+def filters_of(symbol: Symbol) -> dict[str, dict[str, object]]:
+    """Return what exchangeInfo prints of a symbol's filters, by name."""
+    return {each["filterType"]: each for each in filter_documents(symbol)}
+
+
+def test_a_position_is_what_is_owned_and_what_is_on_order(tmp_path: Path) -> None:
+    """MAX_POSITION, of a symbol that has one: free, locked and open purchases together; sales are free."""
+    instruments = (replace(default_instruments()[0], max_position=Decimal("1.05")),)
+    assert filters_of(Symbol.of(instruments[0]))["MAX_POSITION"]["maxPosition"] == "1.05000000"
+    assert "MAX_POSITION" not in filters_of(BTC)
+    desk = Desk(tmp_path, instruments=instruments).connect()
+    desk.place(ALICE, desk.request(Side.SELL, "95000", "0.4"))
+    desk.place(ALICE, desk.request(Side.BUY, "90000", "0.03"))
+    with pytest.raises(ExchangeError, match="Filter failure: MAX_POSITION"):
+        desk.place(ALICE, desk.request(Side.BUY, "90000", "0.03"))
+    desk.place(ALICE, desk.request(Side.BUY, "90000", "0.02"))
+    desk.ledger.check()
+    desk.ledger.close()
+
+
+def test_a_notional_is_bounded_below_under_either_name() -> None:
+    """A symbol has NOTIONAL or MIN_NOTIONAL, never both."""
+    unbounded = Symbol.of(replace(default_instruments()[0], is_notional_bounded=False))
+    assert filters_of(BTC)["NOTIONAL"]["minNotional"] == "5.00000000"
+    assert filters_of(unbounded)["MIN_NOTIONAL"] == {
+        "filterType": "MIN_NOTIONAL", "minNotional": "5.00000000", "applyToMarket": True, "avgPriceMins": 5,
+    }  # fmt: skip
+    assert ("MIN_NOTIONAL" in filters_of(BTC), "NOTIONAL" in filters_of(unbounded)) == (False, False)
+    draft = Draft(unbounded, Side.BUY, OrderKind.LIMIT, parse_units("90000"), parse_units("0.00005"), None, 0)
+    with pytest.raises(ExchangeError, match="Filter failure: MIN_NOTIONAL"):
+        check_filters(draft)
+    check_filters(replace(draft, qty_units=parse_units("9000")))
+
+
+def test_a_trailing_stop_is_checked_and_refused(desk: Desk) -> None:
+    """TRAILING_DELTA is listed, as Binance lists it; the orders themselves are not there, and that is said."""
+    assert filters_of(BTC)["TRAILING_DELTA"]["minTrailingAboveDelta"] == 10
+    request = desk.request(Side.SELL, qty="0.01", kind=OrderKind.STOP_LOSS)
+    desk.engine.flow(desk.exchange, Side.BUY, "90000", "0.01")
+    for delta, why in ((9, "Filter failure: TRAILING_DELTA"), (10, "Trailing stop orders are not supported")):
+        with pytest.raises(ExchangeError, match=why):
+            desk.send(ALICE, replace(request, trailing_delta=delta))
+
+
 @given(units=st.integers(0, UNITS_MAX))
 def test_amounts_survive_being_printed(units: int) -> None:
     """Text is exact."""

@@ -149,7 +149,7 @@ def test_a_test_order_is_checked_and_not_placed(server: Server) -> None:
         ({"timeInForce": "GTX"}, ErrorKind.BAD_TIME_IN_FORCE),
         ({"newOrderRespType": "ALL"}, ErrorKind.BAD_RESPONSE_TYPE),
         ({"selfTradePreventionMode": "TRANSFER"}, ErrorKind.BAD_PARAMETER),
-        ({"trailingDelta": "100"}, ErrorKind.UNREAD_PARAMETERS),
+        ({"strategyId": "7"}, ErrorKind.UNREAD_PARAMETERS),
         ({"stopPrice": "90000"}, ErrorKind.NOT_REQUIRED),
         ({"icebergQty": "0.001", "timeInForce": "IOC"}, ErrorKind.NOT_REQUIRED),
         ({"icebergQty": "0.02"}, ErrorKind.ICEBERG_TOO_LARGE),
@@ -249,6 +249,16 @@ def test_a_cancel_may_be_restricted_to_a_status(server: Server) -> None:
     _, cancelled, _ = send(server, "DELETE", "order", query=query)
     assert (cancelled["status"], cancelled["clientOrderId"]) == ("CANCELED", "bye")
     assert cancelled["origClientOrderId"] == placed["clientOrderId"]
+
+
+def test_it_knows_every_code_that_clients_are_told_of() -> None:
+    """Those of Binance's that a Spot client meets; what the exchange itself never says, a fault switch can."""
+    told = {kind.value.code for kind in ErrorKind}
+    assert told >= {
+        -1000, -1003, -1006, -1007, -1013, -1015, -1021, -1022, -1100, -1102, -1104, -1106, -1111, -1115, -1116, -1117,
+        -1121, -2010, -2011, -2013, -2014, -2015, -2021, -2022,
+    }  # fmt: skip
+    assert {kind.value.status for kind in ErrorKind} >= {400, 401, 403, 409, 418, 429, 500, 503, 504}
 
 
 def test_only_this_machine_is_answered(server: Server) -> None:

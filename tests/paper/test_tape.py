@@ -1,7 +1,10 @@
 """The public past: trades, bars, averages."""
 
+from datetime import UTC, datetime
+
 from market.codes import Side
-from paper.tape import DAY_MS, MINUTE_MS, PublicTrade, Tape
+from paper.intervals import DAY_MS, INTERVALS, MINUTE_MS
+from paper.tape import PublicTrade, Tape
 
 START_MS = 1_770_000_000_000 // DAY_MS * DAY_MS
 
@@ -52,6 +55,20 @@ def test_bars_are_chosen_by_time() -> None:
     start_ms = START_MS + 3 * MINUTE_MS
     assert [bar.open_ticks for bar in tape.bars("1m", now_ms, start_ms, None, 2)] == [103, 104]
     assert [bar.open_ticks for bar in tape.bars("1m", now_ms, start_ms, start_ms + MINUTE_MS, 9)] == [103, 104]
+
+
+def test_long_bars_outlive_the_minutes_that_they_were_made_of() -> None:
+    """From the first trade on: hours for more than a year, days for ten; months are those of the calendar."""
+    tape = tape_of(*((day * DAY_MS, 100 + day, 1) for day in range(100)))
+    now_ms = START_MS + 99 * DAY_MS
+    for interval in ("1h", "1d", "3d", "1w", "1M"):
+        bars = tape.bars(interval, now_ms, START_MS - 31 * DAY_MS, None, 10_000)
+        assert sum(bar.qty_lots for bar in bars) == (100 if bars[0].open_ms >= START_MS - 31 * DAY_MS else 0), interval
+    months = [datetime.fromtimestamp(bar.open_ms / 1_000, UTC) for bar in tape.bars("1M", now_ms, None, None, 10)]
+    assert [(month.day, month.hour) for month in months] == [(1, 0)] * 4
+    assert [month.month for month in months] == [2, 3, 4, 5]
+    ends = [INTERVALS["1M"].end_of(int(month.timestamp()) * 1_000) for month in months]
+    assert ends[:-1] == [int(month.timestamp()) * 1_000 for month in months[1:]]
 
 
 def test_seconds_of_a_quiet_market_are_bounded() -> None:

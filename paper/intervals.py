@@ -1,0 +1,89 @@
+"""The intervals of bars: one table of their names, and where the bars of each begin and end."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import IntEnum
+from typing import Final
+
+SECOND_MS: Final = 1_000
+MINUTE_MS: Final = 60_000
+HOUR_MS: Final = 60 * MINUTE_MS
+DAY_MS: Final = 86_400_000
+
+_FIRST_MONDAY_MS: Final = 4 * DAY_MS  # 1970 began on a Thursday; weeks begin on Mondays
+_LONGEST_MONTH_MS: Final = 31 * DAY_MS
+
+
+class Piece(IntEnum):
+    """What the bars of an interval are added up from; its value is its length in ms."""
+
+    SECOND = SECOND_MS
+    MINUTE = MINUTE_MS
+    HOUR = HOUR_MS
+    DAY = DAY_MS
+
+    @property
+    def kept_ms(self) -> int:
+        """How far back pieces are kept."""
+        return _KEPT_MS[self]
+
+
+_KEPT_MS: Final = {
+    Piece.SECOND: HOUR_MS,
+    Piece.MINUTE: 7 * DAY_MS,
+    Piece.HOUR: 400 * DAY_MS,
+    Piece.DAY: 3_660 * DAY_MS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """One row: bars begin at `offset_ms` and every `length_ms` from there, since 1970 UTC.
+
+    Attributes:
+        length_ms: how long a bar is at most.
+        is_month: whether bars begin with the months of the calendar instead.
+    """
+
+    name: str
+    length_ms: int
+    offset_ms: int = 0
+    is_month: bool = False
+
+    @property
+    def piece(self) -> Piece:
+        """The longest piece that its bars are whole multiples of."""
+        return max((piece for piece in Piece if piece <= self.length_ms), default=Piece.SECOND)
+
+    def open_of(self, at_ms: int) -> int:
+        """Return when the bar that holds a moment begins."""
+        if self.is_month:
+            first = datetime.fromtimestamp(at_ms // SECOND_MS, UTC).replace(day=1, hour=0, minute=0, second=0)
+            return int(first.timestamp()) * SECOND_MS
+        return (at_ms - self.offset_ms) // self.length_ms * self.length_ms + self.offset_ms
+
+    def end_of(self, open_ms: int) -> int:
+        """Return when the bar that begins at `open_ms` ends, which is when the next one begins."""
+        return self.open_of(open_ms + self.length_ms) if self.is_month else open_ms + self.length_ms
+
+
+def _minutes(count: int) -> Interval:
+    return Interval(f"{count}m", count * MINUTE_MS)
+
+
+def _hours(count: int) -> Interval:
+    return Interval(f"{count}h", count * HOUR_MS)
+
+
+INTERVALS: Final = {
+    interval.name: interval
+    for interval in (
+        Interval("1s", SECOND_MS),
+        *map(_minutes, (1, 3, 5, 15, 30)),
+        *map(_hours, (1, 2, 4, 6, 8, 12)),
+        Interval("1d", DAY_MS),
+        Interval("3d", 3 * DAY_MS),
+        Interval("1w", 7 * DAY_MS, _FIRST_MONDAY_MS),
+        Interval("1M", _LONGEST_MONTH_MS, is_month=True),
+    )
+}
