@@ -240,6 +240,18 @@ def warm() -> None:
 
 
 @app.command()
+def keys(
+    allow: Annotated[str | None, typer.Option(help="The public key of a machine that may reach our engine.")] = None,
+    whose: Annotated[str, typer.Option(help="A word on whose it is.")] = "",
+    run_dir: RunDir = None,
+) -> None:
+    """Show this machine's public key for the bus over tcp; make the pair if there is none."""
+    from nodes.desk import bus_keys
+
+    print(bus_keys(_settings(run_dir=run_dir).settings, allow, whose))
+
+
+@app.command()
 def halt(
     symbol: Symbol = None,
     cancel_all: Annotated[bool, typer.Option("--cancel-all", help="Cancel every open order, too.")] = False,
@@ -324,6 +336,7 @@ def _is_for_a_person(error: Exception) -> bool:
         "SettingsError",
         "DeskError",
         "NodeError",
+        "CurveError",
         "LockedError",
         "VenueError",
         "DamagedReportError",

@@ -1,6 +1,7 @@
 """Sockets for the channels of the topology, made the same way everywhere; and the loop that waits on them."""
 
 import contextlib
+import errno
 import selectors
 import signal
 import socket
@@ -14,6 +15,7 @@ from typing import Any
 import zmq
 import zmq.asyncio
 
+from bus.curve import close_gate
 from bus.topology import Channel
 from bus.wiring import Wiring
 from market.clock import NS_PER_MS, monotonic_ns
@@ -25,6 +27,8 @@ _SOCKET_TYPES = {
     "XPUB": zmq.XPUB,
     "SUB": zmq.SUB,
 }
+
+_REFUSALS = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_AUTH
 
 
 def _context() -> "zmq.Context[zmq.Socket[bytes]]":
@@ -42,6 +46,7 @@ class ChannelSocket:
 
     Raises:
         ValueError: if the run directory's path is too long for a Unix socket.
+        OSError: if a tcp endpoint cannot be bound.
         zmq.ZMQError: if the run directory is absent.
     """
 
@@ -65,19 +70,54 @@ class ChannelSocket:
             self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, 500)
         if kind == "ROUTER":
             self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)  # else it drops what it cannot send, without a word
+        tcp = wiring.bound_tcp(channel) if is_binder or self.endpoint.startswith("tcp:") else None
         # Inside a process there is no connection to lose, and ZeroMQ tells of none: the binder is there while we are.
-        is_watched = kind == "DEALER" and not wiring.is_inside(channel)
-        self._peer = _PeerWatch(self._socket) if is_watched else None
+        is_sender = kind == "DEALER" and not wiring.is_inside(channel)
+        self._is_sender = is_sender
+        self._peer = _PeerWatch(self._socket) if is_sender or tcp is not None else None
         self._is_binder = is_binder
+        self._refused_count = 0
         try:
             for each in endpoints:
                 if is_binder:
                     self._socket.bind(each)
                 else:
+                    self._prepare_tcp(tcp, wiring)
                     self._socket.connect(each)
-        except zmq.ZMQError:
-            self._close_sockets()
+            if is_binder and tcp is not None:
+                self._prepare_tcp(tcp, wiring)  # what is bound already stays as it is
+                self._socket.bind(tcp)
+        except zmq.ZMQError as error:
+            self.close()
+            if tcp is not None and error.errno != errno.ENOENT:
+                why = str(error.strerror).partition(" (addr")[0]  # the library says the address again
+                raise OSError(f"cannot use {tcp}: {why}") from None
             raise
+
+    def _prepare_tcp(self, tcp: str | None, wiring: Wiring) -> None:
+        """Set what tcp needs and the transports inside a machine do not: other addresses, lost peers, keys."""
+        if tcp is None or wiring.tcp is None:
+            return
+        self._socket.setsockopt(zmq.IPV6, int(":" in wiring.tcp.host))
+        self._socket.setsockopt(zmq.HEARTBEAT_IVL, 1_000)
+        self._socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3_000)
+        if wiring.tcp.curve is not None and self._is_binder:
+            wiring.tcp.curve.serve(self._socket, wiring.domain)
+        elif wiring.tcp.curve is not None:
+            wiring.tcp.curve.join(self._socket)
+
+    def check_refusals(self) -> int:
+        """Return how many connections over tcp have failed because one end did not have the right keys.
+
+        ZeroMQ gives up when it is refused. We try again here: call it now and then, at most several times a second.
+        """
+        count = 0 if self._peer is None else self._peer.refused_count()
+        if count > self._refused_count and not self._is_binder:
+            with contextlib.suppress(zmq.ZMQError):  # given up for good, or not yet
+                self._socket.disconnect(self.endpoint)
+            self._socket.connect(self.endpoint)
+        self._refused_count = count
+        return count
 
     @property
     def raw(self) -> Any:
@@ -90,7 +130,8 @@ class ChannelSocket:
 
     def send(self, frames: list[bytes]) -> bool:
         """Send one message; return False if there is no room or no peer, and nothing was sent."""
-        if self._peer is not None and not self._peer.is_there():
+        if self._is_sender and self._peer is not None and not self._peer.is_there():
+            self.check_refusals()
             return False
         try:
             self._socket.send_multipart(frames, zmq.NOBLOCK)
@@ -142,19 +183,32 @@ class _PeerWatch:
     def __init__(self, watched: "zmq.Socket[bytes]") -> None:
         self._watched = watched
         address = f"inproc://peer-{watched.FD}"
-        watched.monitor(address, zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED)
+        watched.monitor(address, zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED | _REFUSALS)
         self._events: zmq.Socket[bytes] = _context().socket(zmq.PAIR)
         self._events.setsockopt(zmq.RCVHWM, 0)  # ZeroMQ's own thread would wait for us to make room
         self._events.connect(address)
         self._is_there = False
+        self._refused_count = 0
 
     def is_there(self) -> bool:
+        self._read()
+        return self._is_there
+
+    def refused_count(self) -> int:
+        self._read()
+        return self._refused_count
+
+    def _read(self) -> None:
         try:
             while True:
-                event, _ = self._events.recv_multipart(zmq.NOBLOCK)
-                self._is_there = int.from_bytes(event[:2], sys.byteorder) == zmq.EVENT_HANDSHAKE_SUCCEEDED
+                frames = self._events.recv_multipart(zmq.NOBLOCK)
+                event = int.from_bytes(frames[0][:2], sys.byteorder)
+                if event & _REFUSALS:
+                    self._refused_count += 1
+                else:
+                    self._is_there = event == zmq.EVENT_HANDSHAKE_SUCCEEDED
         except zmq.Again:
-            return self._is_there
+            return
 
     def close(self) -> None:
         self._watched.disable_monitor()
@@ -166,6 +220,7 @@ def close_all() -> None:
 
     Each gets its linger time. To be called when no other thread uses a socket any more.
     """
+    close_gate()
     _context().destroy()
 
 

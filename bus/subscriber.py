@@ -41,7 +41,9 @@ class FeedSubscriber:
                 self._take(frames, now_ns, is_snapshot=is_snapshot)
 
     def tick(self, now_ns: int) -> None:
-        """Ask for the snapshots that are needed."""
+        """Ask for the snapshots that are needed; try again where we were refused."""
+        if not self.is_live(now_ns):
+            self._feed.check_refusals()
         for topic, replica in self.replicas.items():
             if replica.needs_snapshot and now_ns - self._asked_ns[topic] > SNAPSHOT_RETRY_NS:
                 self._asked_ns[topic] = now_ns

@@ -1,6 +1,7 @@
 """The one table of channels: who binds, who connects, what may be lost; and the one table of order sources.
 
-Every channel is a ZeroMQ socket pair over ipc, its socket file `<run directory>/<channel>.ipc`.
+Every channel is a ZeroMQ socket pair over ipc, its socket file `<run directory>/<channel>.ipc`; between threads of one
+process over inproc; and between machines over tcp, if the settings say so: bus/wiring.py.
 """
 
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ class Channel:
         is_lossy: whether ZeroMQ may drop a message when a peer is slow or gone (its stream then carries a sequence).
         linger_ms: how long a closing socket waits for messages on their way.
         answer_bytes_max: the largest frame that a connecting node takes; a larger one ends its connection.
+        tcp_port: what is added to the desk's first port for the channel's own; None if it never leaves the machine.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Channel:
     linger_ms: int
     says: str
     answer_bytes_max: int = FRAME_BYTES_MAX
+    tcp_port: int | None = None
 
     @property
     def is_bulky(self) -> bool:
@@ -46,10 +49,23 @@ class Channel:
         return self.answer_bytes_max > FRAME_BYTES_MAX
 
 
-ORDERS = Channel("orders", "engine", "ROUTER", "DEALER", ORDERS_HIGH_WATER_MARK, False, 1_000, "commands and reports")
-FEED = Channel("feed", "engine", "XPUB", "SUB", FEED_HIGH_WATER_MARK, True, 0, "book, trades and best prices")
+ORDERS = Channel(
+    "orders", "engine", "ROUTER", "DEALER", ORDERS_HIGH_WATER_MARK, False, 1_000, "commands and reports", tcp_port=0
+)
+FEED = Channel(
+    "feed", "engine", "XPUB", "SUB", FEED_HIGH_WATER_MARK, True, 0, "book, trades and best prices", tcp_port=1
+)
 SNAPSHOTS = Channel(
-    "snapshots", "engine", "ROUTER", "DEALER", 100, True, 0, "a topic's state at a sequence", SNAPSHOT_BYTES_MAX
+    "snapshots",
+    "engine",
+    "ROUTER",
+    "DEALER",
+    100,
+    True,
+    0,
+    "a topic's state at a sequence",
+    SNAPSHOT_BYTES_MAX,
+    tcp_port=2,
 )
 CONTROL = Channel(
     "control", "supervisor", "ROUTER", "DEALER", 1_000, True, 200, "nodes say that they are ready and well"

@@ -145,6 +145,7 @@ async def _serve(node: Node) -> None:
     symbols = [instrument.symbol for instrument in settings.instruments]
     topics = [topic(symbol) for symbol in symbols for topic in (book_topic, trades_topic, best_topic)]
     subscriber = FeedSubscriber(node.wiring, topics)
+    node.watch(*subscriber.sockets)
     views = BookViews(subscriber, settings.instruments)
     app = new_app("tickbus_api")
     allow_loopback_names_only(app, settings.api.host)

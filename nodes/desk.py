@@ -8,10 +8,12 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bus.curve import is_key
 from bus.feed import FeedError, best_topic, book_topic, trades_topic, unpack_frame
 from bus.subscriber import FeedSubscriber
 from market.exact_json import dumps, loads
 from nodes.desk_client import DeskError, desk_pid, desk_status
+from nodes.desk_wiring import desk_curve, desk_wiring
 from nodes.roster import NODE_NAMES, desk_nodes, processes
 from nodes.settings import Settings, load_settings
 from nodes.supervisor import Supervisor, forget_paper_accounts
@@ -212,11 +214,13 @@ def print_feed(settings: Settings, topics: Sequence[str], count: int) -> None:
     Raises:
         DeskError: if no desk runs here.
     """
-    if desk_pid(settings.run_dir) is None and not (settings.run_dir / "feed.ipc").exists():
+    wiring = desk_wiring(settings)
+    is_here = desk_pid(settings.run_dir) is not None or (settings.run_dir / "feed.ipc").exists()
+    if not is_here and settings.bus.transport == "ipc":
         raise DeskError(f"the desk is not running (run directory {settings.run_dir})")
     symbol = settings.symbol
     wanted = [topic.encode() for topic in topics] or [book_topic(symbol), trades_topic(symbol), best_topic(symbol)]
-    subscriber = FeedSubscriber(settings.run_dir, wanted)
+    subscriber = FeedSubscriber(wiring, wanted)
     socket, _ = subscriber.sockets
     printed = 0
     while count == 0 or printed < count:
@@ -231,3 +235,25 @@ def print_feed(settings: Settings, topics: Sequence[str], count: int) -> None:
             printed += 1
             if printed == count:
                 break
+
+
+def bus_keys(settings: Settings, allowed: str | None, whose: str) -> str:
+    """Return what a person must know of this machine's keys, which are made if there are none; let `allowed` in.
+
+    Args:
+        allowed: the public key of another machine, to be added to those that may reach our engine.
+        whose: a word on the holder, for the file.
+
+    Raises:
+        CurveError, DeskError: if a file of keys cannot be used, or that is no key.
+    """
+    curve, path = desk_curve(settings), settings.bus_allowed_file
+    if allowed is not None:
+        if not is_key(allowed.encode()):
+            raise DeskError(f"expected a public key of 40 characters, was {allowed[:60]!r}")
+        if allowed.encode() not in curve.allowed.load():
+            with path.open("a", encoding="utf-8") as file:
+                file.write(f"{allowed} {' '.join(whose.split())}".rstrip() + "\n")
+    lines = [f"public key     {curve.keys.public.decode()}", f"both keys      {settings.bus_keys_file}"]
+    lines += [f"may reach us   {key.decode()} {whose}".rstrip() for key, whose in curve.allowed.load().items()]
+    return "\n".join(lines)

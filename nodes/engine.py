@@ -45,6 +45,7 @@ class EngineNode:
         self._orders = ChannelSocket(ORDERS, wiring, is_binder=True)
         self._feed = ChannelSocket(FEED, wiring, is_binder=True)
         self._snapshots = ChannelSocket(SNAPSHOTS, wiring, is_binder=True)
+        node.watch(self._orders, self._feed, self._snapshots)
         self._held: deque[tuple[int, ChannelSocket, Frames]] = deque()  # until the journal's record is on the disk
         self._askers: dict[bytes, dict[tuple[bytes, ...], list[bytes]]] = {}  # by topic: the envelopes of the answers
         self._loop = node.poll_loop()

@@ -25,6 +25,7 @@ class FlowNode:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._source = OrderSource(Source.FLOW, node.wiring)
+        node.watch(self._source.socket)
         self._flow: OrderFlow | None = None
         self._events: list[Event] = []
         self._base_sequence = 0  # the link's number of the last command before the flow's first

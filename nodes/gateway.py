@@ -57,6 +57,7 @@ class GatewayNode:
         self._store = SessionStore(node.settings.run_dir / node.name, source)
         self._position = self._recover()
         self._source = OrderSource(source, node.wiring, self._position)
+        node.watch(self._source.socket)
         self._connections: set[ClientConnection] = set()
         self._cancels_owed = {n for n in range(TCP_SESSIONS_MAX) if not self._outlives_connections(n)}
         self._leaving: dict[int, int] = {}  # sessions that end, by number: with which command the last of them is done

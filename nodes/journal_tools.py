@@ -12,6 +12,7 @@ from engine.journal_format import JournalError, JournalMode
 from engine.journal_inspection import inspect, inspection_text, verification_text, verify
 from engine.journal_reader import JournalReader
 from nodes.desk_client import ANSWER_MS_MAX, DeskError
+from nodes.desk_wiring import desk_wiring
 from nodes.engine import STATE_TOPIC, engine_capacity, make_core
 from nodes.settings import Settings
 
@@ -74,7 +75,7 @@ def _nothing(settings: Settings) -> Path:
 
 def _live_state(settings: Settings) -> tuple[int, int]:
     """Return the sequence of the live engine's last record, and its state hash at that moment."""
-    socket = ChannelSocket(SNAPSHOTS, settings.run_dir)
+    socket = ChannelSocket(SNAPSHOTS, desk_wiring(settings))
     try:
         deadline = time.monotonic() + ANSWER_MS_MAX / 1_000
         while not socket.send([STATE_TOPIC]):

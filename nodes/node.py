@@ -18,9 +18,10 @@ import msgpack
 import structlog
 
 from bus.channel import ChannelSocket, PollLoop, close_all
+from bus.curve import CurveError
 from bus.topology import CONTROL
-from bus.wiring import Wiring
 from market.clock import monotonic_ns
+from nodes.desk_wiring import desk_wiring
 from nodes.lock import LockedError, LockFile
 from nodes.roster import ROSTER, module_of
 from nodes.settings import Settings
@@ -52,7 +53,7 @@ class Node:
     def __init__(self, name: str, settings: Settings, colocated: Collection[str] = ()) -> None:
         self.name = name
         self.settings = settings
-        self.wiring = Wiring(settings.run_dir, frozenset(colocated))
+        self.wiring = desk_wiring(settings, colocated)
         self.log = structlog.get_logger().bind(node=name)
         self._state = "starting"
         self._endpoints: dict[str, str] = {}
@@ -60,6 +61,8 @@ class Node:
         self._on_ready: Callable[[], None] = lambda: None
         self._stops: list[Callable[[], None]] = []
         self._is_stopping = False
+        self._watched: tuple[ChannelSocket, ...] = ()
+        self._refused_count = 0
         self._control = ChannelSocket(CONTROL, self.wiring)
         self.beat()
 
@@ -92,8 +95,24 @@ class Node:
         """Set figures that `status` shows; sent with the next beat."""
         self._figures.update(figures)
 
+    def watch(self, *sockets: ChannelSocket) -> None:
+        """Count and say, from now on, whose connections these sockets refuse, or that theirs are refused."""
+        self._watched = sockets
+
+    def _look_for_refusals(self) -> None:
+        tcp = self.wiring.tcp
+        if tcp is None or not self._watched:
+            return
+        count = sum(socket.check_refusals() for socket in self._watched)
+        if count > self._refused_count:
+            keys = tcp.curve.allowed.take_refused() if tcp.curve is not None else []
+            self.log.warning("connections were refused: the keys are not right", count=count, not_allowed=keys)
+        self._refused_count = count
+        self.show(refused_connections=count)
+
     def beat(self) -> None:
         """Tell the supervisor how we are; without one nothing happens."""
+        self._look_for_refusals()
         report = {
             "node": self.name,
             "pid": os.getpid(),
@@ -172,6 +191,9 @@ def run_nodes(names: Sequence[str], settings: Settings) -> int:
             if len(names) == 1:
                 return live(Node(names[0], settings))
             return live_together([Node(name, settings, names) for name in names])
+        except CurveError as error:
+            log.error("cannot start", why=str(error))
+            return 1
         except Exception:
             log.exception("stopped by a bug of ours")
             return 70

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from bus.order_link import Connected
 from bus.order_source import OrderSource
@@ -11,6 +10,7 @@ from market.clock import monotonic_ns, time_ns
 from market.commands import Command, HaltSymbol, MassCancel
 from market.events import Event, Halted, Rejected
 from nodes.desk_client import DeskError
+from nodes.desk_wiring import desk_wiring
 from nodes.settings import Settings
 
 ANSWER_S_MAX = 3.0
@@ -32,7 +32,7 @@ def set_halted(settings: Settings, symbol: str | None, *, is_halted: bool, is_ca
     commands: list[Command] = [HaltSymbol(symbol_id, int(is_halted), now_ns)]
     if is_cancelling:
         commands.append(MassCancel(symbol_id, time_ns=now_ns))
-    events = _told(settings.run_dir, commands)
+    events = _told(settings, commands)
     if rejected := [event for event in events if isinstance(event, Rejected)]:
         raise DeskError(f"the engine refused: {rejected[0]}")
     changed = [symbols[event.symbol_id] for event in events if isinstance(event, Halted)]
@@ -41,11 +41,11 @@ def set_halted(settings: Settings, symbol: str | None, *, is_halted: bool, is_ca
     return f"{names} {state}{'; every open order is cancelled' if is_cancelling else ''}"
 
 
-def _told(run_dir: Path, commands: Sequence[Command]) -> list[Event]:
+def _told(settings: Settings, commands: Sequence[Command]) -> list[Event]:
     """Send commands as the operator and return what the engine reports of them."""
-    if not run_dir.is_dir():
-        raise DeskError(f"no engine runs in {run_dir}")
-    source = OrderSource(Source.OPERATOR, run_dir)
+    if not settings.run_dir.is_dir():
+        raise DeskError(f"no engine runs in {settings.run_dir}")
+    source = OrderSource(Source.OPERATOR, desk_wiring(settings))
     deadline = time.monotonic() + ANSWER_S_MAX
     last_sequence = 0
     events: list[Event] = []
@@ -60,6 +60,7 @@ def _told(run_dir: Path, commands: Sequence[Command]) -> list[Event]:
                     if last_sequence and news.command_sequence >= last_sequence:
                         return events
             source.socket.wait(20)
+        refused = "; it refuses our keys" if source.socket.check_refusals() else ""
     finally:
         source.close()
-    raise DeskError(f"no engine answers in {run_dir}")
+    raise DeskError(f"no engine answers at {source.socket.endpoint}{refused}")

@@ -134,6 +134,7 @@ async def _serve(node: Node) -> None:
         node.wiring, [topic(symbol) for symbol in symbols for topic in (book_topic, trades_topic)]
     )
     source = OrderSource(Source.PAPER, node.wiring, resume=ledger.last_report())
+    node.watch(source.socket, *subscriber.sockets)
     exchange = Exchange(
         ledger,
         source,

@@ -30,6 +30,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from bus.wiring import is_loopback
 from flow.market_settings import DEFAULT_PRESET, PRESETS
 from market.instrument import Instrument, default_instruments, parse_decimal
 from market.limits import SYMBOLS_MAX
@@ -41,6 +42,7 @@ REAL_EXCHANGES = ("binance.com", "binance.us", "binance.vision", "binance.me")
 SECRET_KEYS = frozenset({"venue.api_key", "venue.secret"})
 
 PORT_MAX = 65_535
+BUS_PORTS = 3  # of one engine: orders, feed, snapshots
 Port = Annotated[int, Field(ge=0, le=PORT_MAX, description="0 takes a free one")]
 Host = Annotated[str, Field(min_length=1, max_length=253)]
 SymbolName = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,20}$")]
@@ -119,6 +121,28 @@ class SymbolSettings(Section):
             self.max_position,
             self.notional_filter == "NOTIONAL",
         )
+
+
+class BusSettings(Section):
+    """How the nodes reach the engine: through sockets in the run directory, or over tcp from another machine."""
+
+    transport: Literal["ipc", "tcp"] = "ipc"
+    listen: bool = False
+    host: Host = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=PORT_MAX - BUS_PORTS)] = 8090
+    curve: bool = True
+    server_key: Annotated[str, Field(pattern=r"^([!-~]{40})?$")] = ""
+    keys_file: Path | None = None
+    allowed_file: Path | None = None
+
+    @field_validator("curve")
+    @classmethod
+    def _safe(cls, value: bool, info: ValidationInfo) -> bool:
+        host = info.data.get("host", "127.0.0.1")
+        is_used = info.data.get("listen") or info.data.get("transport") == "tcp"
+        if not value and is_used and not is_loopback(host):
+            raise ValueError(f"expected true: bus.host {host} is not loopback, and orders would go there without keys")
+        return value
 
 
 class EngineSettings(Section):
@@ -257,6 +281,7 @@ class Settings(BaseSettings):
     run_dir: Path = Path("run")
     symbols: Annotated[tuple[SymbolSettings, ...], Field(max_length=SYMBOLS_MAX)] = ()
     symbol: SymbolName = "BTCUSDT"
+    bus: BusSettings = BusSettings()
     engine: EngineSettings = EngineSettings()
     gateway: GatewaySettings = GatewaySettings()
     api: ApiSettings = ApiSettings()
@@ -310,6 +335,16 @@ class Settings(BaseSettings):
     def reports_dir(self) -> Path:
         """The folder of the daily files."""
         return self.tracker.folder or self.run_dir / "reports"
+
+    @property
+    def bus_keys_file(self) -> Path:
+        """The pair of keys of this machine's end of the bus, mode 0600."""
+        return self.bus.keys_file or self.run_dir / "bus" / "curve.keys"
+
+    @property
+    def bus_allowed_file(self) -> Path:
+        """The public keys of other machines that may reach the bus."""
+        return self.bus.allowed_file or self.run_dir / "bus" / "allowed_keys"
 
     @property
     def keys_file(self) -> Path:
