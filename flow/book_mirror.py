@@ -1,7 +1,8 @@
 """Makes an engine's book follow a recorded one, with background orders, and lets recorded trades hit it.
 
-A level that grows gets one more order at the back of its queue; one that shrinks loses from its back. So an order of
-somebody else keeps what stood before it, until recorded trades have worked through that.
+A level that grows gets one more order at the back of its queue; one that shrinks loses where the queue model says, by
+default from its back. So an order of somebody else keeps what stood before it, until recorded trades have worked
+through that.
 """
 
 from collections import deque
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 from flow.order_flow import Figure
 from flow.own_orders import OwnOrders
+from flow.queue_models import QueueModel, leave_from_behind
 from flow.recorded_book import RecordedBook, Touched
 from flow.recording import BookTicker, Record, RecordedTrade
 from market.codes import Side
@@ -28,10 +30,19 @@ class _Checkpoint(NamedTuple):
 class BookMirror:
     """The recorded book, the own orders that stand for it, and the count of how often their best prices agree."""
 
-    def __init__(self, symbol_id: int, owner: int, order_ids: Iterator[int], reach_bps: int) -> None:
-        self._owner = owner
+    def __init__(
+        self,
+        symbol_id: int,
+        owner: int,
+        order_ids: Iterator[int],
+        reach_bps: int,
+        queue_model: QueueModel = leave_from_behind,
+    ) -> None:
+        """Start without a book; see `RecordedBook` and `OwnOrders` for the arguments."""
+        self._reach_bps = reach_bps
         self._book = RecordedBook(reach_bps)
-        self._own = OwnOrders(symbol_id, owner, order_ids, on_handled=self._compare)
+        self._former: Touched = (set(), set())  # prices of the book before, while the next one is not built
+        self._own = OwnOrders(symbol_id, owner, order_ids, on_handled=self._compare, queue_model=queue_model)
         self._checkpoints: deque[_Checkpoint] = deque()
         self._counts = {
             "ticker_count": 0,
@@ -41,7 +52,9 @@ class BookMirror:
             "traded_lots": 0,
             "filled_by_others_lots": 0,
             "command_count": 0,
+            "gap_count": 0,
         }
+        self._first_gap = ""
 
     @property
     def is_built(self) -> bool:
@@ -57,6 +70,13 @@ class BookMirror:
         """Take a record into the recorded book alone, to be built later."""
         if not isinstance(record, RecordedTrade):
             self._book.apply(record)
+
+    def begin_next(self) -> None:
+        """Await the snapshot of another recording; until it comes the own orders stay as they are."""
+        former = self._book.prices()
+        self._former = self._former[Side.BUY] | former[Side.BUY], self._former[Side.SELL] | former[Side.SELL]
+        self._note_gaps()
+        self._book = RecordedBook(self._reach_bps)
 
     def rebuild(self) -> list[Command]:
         """Forget the own orders and return what builds the whole book anew."""
@@ -79,11 +99,20 @@ class BookMirror:
     def apply(self, record: Record) -> None:
         """Follow a record of a book that is built."""
         if isinstance(record, RecordedTrade):
+            if not self._book.is_built:
+                return
             self._counts["trade_count"] += 1
             self._counts["trade_lots"] += record.qty_lots
             self._own.take(record.taker_side, record.price_ticks, record.qty_lots)
             return
-        self._follow(self._book.apply(record))
+        was_built = self._book.is_built
+        touched = self._book.apply(record)
+        if not self._book.is_built:
+            return
+        if not was_built:
+            touched = touched[Side.BUY] | self._former[Side.BUY], touched[Side.SELL] | self._former[Side.SELL]
+            self._former = (set(), set())
+        self._follow(touched)
         if isinstance(record, BookTicker):
             self._restore_best(record)
 
@@ -105,9 +134,13 @@ class BookMirror:
         return {
             "matching_share": round(share, 6),
             **self._counts,
-            "gap_count": self._book.gap_count,
-            "first_gap": self._book.first_gap,
+            "gap_count": self._counts["gap_count"] + self._book.gap_count,
+            "first_gap": self._first_gap or self._book.first_gap,
         }
+
+    def _note_gaps(self) -> None:
+        self._counts["gap_count"] += self._book.gap_count
+        self._first_gap = self._first_gap or self._book.first_gap
 
     def _follow(self, touched: Touched) -> None:
         """Give each touched level its recorded quantity: first all that shrinks, so that own orders never meet."""

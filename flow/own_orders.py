@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeAlias
 
 from sortedcontainers import SortedDict
 
+from flow.queue_models import QueueModel, leave_from_behind
 from market.codes import OrderType, RejectReason, Side, Tag, TimeInForce
 from market.commands import AmendOrder, CancelOrder, Command, MassCancel, NewOrder
 from market.events import Accepted, Amended, Canceled, Event, Executed, Rejected, Rested
@@ -68,6 +69,7 @@ class OwnOrders:
         owner: int,
         order_ids: Iterator[int],
         on_handled: Callable[[int], None] | None = None,
+        queue_model: QueueModel = leave_from_behind,
     ) -> None:
         """Start without orders.
 
@@ -75,6 +77,7 @@ class OwnOrders:
             owner: the owner that all orders carry, from 1 (0 would stand for everybody).
             order_ids: ids that nobody else uses, rising.
             on_handled: called with n when commands 1 to n are known to be handled and nothing later was taken in yet.
+            queue_model: from where in its queue a level loses what it is set to lose.
         """
         if owner < 1:
             raise ValueError(f"owner must be positive, was {owner}")
@@ -82,6 +85,7 @@ class OwnOrders:
         self._owner = owner
         self._order_ids = order_ids
         self._on_handled = on_handled
+        self._queue_model = queue_model
         self.reset()
 
     def reset(self) -> None:
@@ -173,7 +177,7 @@ class OwnOrders:
                 self.cancel(order)
 
     def set_level(self, side: Side, price_ticks: int, qty_lots: int) -> None:
-        """Make a level hold a quantity: more joins the back of the queue, less leaves from its back."""
+        """Make a level hold a quantity: more joins the back of the queue, less leaves where the queue model says."""
         if qty_lots == 0:
             self.cancel_level(side, price_ticks)
             return
@@ -184,14 +188,19 @@ class OwnOrders:
             self._cut(self._levels[side][price_ticks], excess)
 
     def _cut(self, level: OwnLevel, excess: int) -> None:
+        total = level.expected_lots
+        start = self._queue_model(total, excess)
+        end, wrapped = start + excess, start + excess - total
+        behind = total  # where the order ends, counted in lots from the front
         for order in reversed(level.orders):
             expected = order.expected_lots
-            if expected > excess:
-                self._shrink(order, expected - excess)
-                return
-            if expected > 0:
+            before = behind - expected
+            leaving = max(0, min(behind, end) - max(before, start)) + max(0, min(behind, wrapped) - before)
+            behind = before
+            if 0 < leaving < expected:
+                self._shrink(order, expected - leaving)
+            elif leaving:
                 self.cancel(order)
-                excess -= expected
 
     def _shrink(self, order: OwnOrder, qty_lots: int) -> None:
         command = AmendOrder(order.order_id, self._symbol_id, order.price_ticks, qty_lots, self._owner)

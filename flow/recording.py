@@ -8,18 +8,15 @@ updates build on (Binance Spot API docs, "Web Socket Streams", "How to manage a 
 import gzip
 import json
 from collections.abc import Callable, Iterable, Iterator
-from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+from flow.exact_units import DECIMALS, InstrumentUnits
 from market.codes import Side
 from market.depth import Level
 from market.instrument import Instrument
-from market.limits import PRICE_TICKS_MAX, QTY_LOTS_MAX
 
 _LINE_CHARACTERS_MAX = 4 << 20
-_DECIMALS = 8  # Binance spells every price and quantity with eight
-_POWERS: tuple[int, ...] = tuple(10**exponent for exponent in range(_DECIMALS + 1))
 _TAKER_SIDE = {True: Side.SELL, False: Side.BUY}  # m: the buyer is the maker
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -116,26 +113,10 @@ def write_recording(path: Path, instrument: Instrument, records: Iterable[Record
     return count
 
 
-def decimal_units(text: str) -> int:
-    """Return a decimal text in units of 1e-8, exactly.
-
-    Raises:
-        ValueError: if it is not plain ASCII digits with at most one point, or finer than that.
-    """
-    whole, _, fraction = text.partition(".")
-    digits = whole + fraction
-    if not (digits.isdigit() and digits.isascii() and whole and len(whole) <= 20):
-        raise ValueError(f"expected a plain decimal number, found {text[:40]!r}")
-    if len(fraction) > _DECIMALS:
-        raise ValueError(f"expected at most {_DECIMALS} decimals, found {text[:40]!r}")
-    return int(digits) * _POWERS[_DECIMALS - len(fraction)]
-
-
 class _Parser:
     def __init__(self, instrument: Instrument) -> None:
         self._symbol = instrument.symbol
-        self._tick_units = _units("tick", instrument.tick_size)
-        self._lot_units = _units("lot", instrument.lot_size)
+        self._units = InstrumentUnits(instrument)
 
     def record(self, line: str) -> Record | None:
         """Return the record of a line, None for an empty one."""
@@ -157,32 +138,17 @@ class _Parser:
                 return DepthUpdate(received_ns, _whole(message["U"]), _whole(message["u"]), bids, asks)
             case "trade":
                 side = _TAKER_SIDE[message["m"]]
-                level = self._level((message["p"], message["q"]), may_floor=False)
+                level = self._units.exact_level(message["p"], message["q"])
                 return RecordedTrade(received_ns, _whole(message["t"]), *level, side)
             case None if "u" in message:  # a bookTicker names no event
-                bid, ask = self._level((message["b"], message["B"])), self._level((message["a"], message["A"]))
+                bid = self._units.level(message["b"], message["B"])
+                ask = self._units.level(message["a"], message["A"])
                 return BookTicker(received_ns, _whole(message["u"]), bid, ask)
             case other:
                 raise ValueError(f"expected a depthUpdate, trade, bookTicker or snapshot, found event {other!r}")
 
     def _levels(self, rows: list[list[str]]) -> tuple[Level, ...]:
-        return tuple(map(self._level, rows))
-
-    def _level(self, row: Iterable[str], *, may_floor: bool = True) -> Level:
-        """Return a price with its quantity.
-
-        What rests at a price may include orders from years ago, when the venue's lot was finer (seen in
-        2024: 25.42618900 BTC at 200,000). The part below a lot cannot trade and is left out; prices and traded
-        quantities are exact.
-        """
-        price, qty = row
-        price_ticks, between_ticks = divmod(decimal_units(price), self._tick_units)
-        qty_lots, below_lot = divmod(decimal_units(qty), self._lot_units)
-        if between_ticks or (below_lot and not may_floor):
-            raise ValueError(f"expected whole ticks and lots, found price {price} and quantity {qty}")
-        if not (0 < price_ticks <= PRICE_TICKS_MAX and qty_lots <= QTY_LOTS_MAX):
-            raise ValueError(f"expected a price and a quantity within bounds, found {price} and {qty}")
-        return Level(price_ticks, qty_lots)
+        return tuple(self._units.level(price, qty) for price, qty in rows)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -214,13 +180,6 @@ def _whole(value: object) -> int:
     return value
 
 
-def _units(name: str, step: Decimal) -> int:
-    units = step.scaleb(_DECIMALS)
-    if units != int(units):
-        raise ValueError(f"{name} size must be a multiple of 1e-{_DECIMALS}, was {step}")
-    return int(units)
-
-
 def _reason(error: Exception) -> str:
     match error:
         case json.JSONDecodeError():
@@ -236,7 +195,7 @@ def _reason(error: Exception) -> str:
 def _document(record: Record, instrument: Instrument) -> dict[str, Any]:
     def row(level: Level) -> list[str]:
         price, qty = instrument.ticks_to_price(level.price_ticks), instrument.lots_to_qty(level.qty_lots)
-        return [f"{price:.{_DECIMALS}f}", f"{qty:.{_DECIMALS}f}"]
+        return [f"{price:.{DECIMALS}f}", f"{qty:.{DECIMALS}f}"]
 
     stream = f"{instrument.symbol.lower()}@"
     match record:

@@ -1,12 +1,14 @@
-"""Replays a recording: the paper book follows the recorded one, recorded trades hit it, at any speed."""
+"""Replays recordings: the paper book follows the recorded one, recorded trades hit it, at any speed."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import cycle
 
 from flow.book_mirror import BookMirror
 from flow.order_flow import Figure
-from flow.recording import Record, RecordingError, read_recording
+from flow.playlist import Part, read_part
+from flow.queue_models import QUEUE_MODELS, queue_model
+from flow.recording import Record, RecordingError
 from flow.trade_placement import place_trades
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.commands import Command
@@ -15,59 +17,78 @@ from market.instrument import Instrument
 
 _IN_FLIGHT_MAX = 20_000  # commands without an answer, beyond which the recording waits
 
+_PAUSE_NS = NS_PER_MS  # between two parts: so that the shortest loop takes time
+
 
 @dataclass(frozen=True, slots=True)
 class ReplaySettings:
-    """How a recording is replayed.
+    """How recordings are replayed.
 
     Attributes:
+        parts: what is replayed, one after the other; see `flow.playlist`.
         speed: recorded seconds per second.
         opening_s: how long the first book stands still before the recording runs.
+        is_looping: whether the first part follows on the last.
+        queue_model: where in its queue a decrease that was no trade has left; see `flow.queue_models`.
+        seed: of the dice of the queue model.
         trade_window_ms: how far a trade may be brought forward, to just before the best prices that show its effect;
             see `flow.trade_placement`. 0 leaves every trade where it was recorded.
         reach_bps: recorded levels farther than this from the mid are left out.
     """
 
-    path: Path
+    parts: tuple[Part, ...]
     speed: float = 1.0
     opening_s: float = 0.0
+    is_looping: bool = False
+    queue_model: str = "behind"
+    seed: int = 1
     trade_window_ms: int = 50
     reach_bps: int = 1_000
 
     def __post_init__(self) -> None:
         """Refuse what cannot be replayed."""
+        if not self.parts or not all(self.parts):
+            raise ValueError("expected a recording, was none")
         if not 0 < self.speed <= 1_000:
             raise ValueError(f"speed must be positive and at most 1,000, was {self.speed}")
         if not 0 <= self.opening_s <= 86_400:
             raise ValueError(f"opening_s must be 0 to 86,400, was {self.opening_s}")
         if not 0 <= self.trade_window_ms <= 1_000:
             raise ValueError(f"trade_window_ms must be 0 to 1,000, was {self.trade_window_ms}")
+        if self.queue_model not in QUEUE_MODELS:
+            raise ValueError(f"queue model must be one of {', '.join(QUEUE_MODELS)}, was {self.queue_model!r}")
 
 
 class ReplayFlow:
-    """One run through a recording; at its end the book stays as it is."""
+    """One run through recordings of one symbol; at the end of the last the book stays as it is.
+
+    Attributes:
+        starts_ns: the recorded time of the first record after the first snapshot.
+    """
 
     def __init__(self, instrument: Instrument, settings: ReplaySettings, owner: int, order_ids: Iterator[int]) -> None:
-        """Read up to the snapshot.
+        """Read up to the first snapshot.
 
         Raises:
-            OSError: if the file cannot be read.
-            RecordingError: if it is malformed, of another symbol, or without a snapshot; `step` raises it, too.
+            OSError: if a file cannot be read; `step` raises it, too, for a later one.
+            RecordingError: if one is malformed, of another symbol, or without a snapshot; `step` raises it, too.
         """
         self._settings = settings
-        self._mirror = BookMirror(instrument.symbol_id, owner, order_ids, settings.reach_bps)
-        records = read_recording(settings.path, instrument)
-        self._records = place_trades(records, settings.trade_window_ms * NS_PER_MS)
+        self._instrument = instrument
+        model = queue_model(settings.queue_model, settings.seed)
+        self._mirror = BookMirror(instrument.symbol_id, owner, order_ids, settings.reach_bps, model)
+        self._parts = iter(cycle(settings.parts) if settings.is_looping else settings.parts)
+        self._names = ""
+        self._part_count = 0
         self._record_count = 0
         self._behind_ns_max = 0
-        self._start_ns: int | None = None  # when the record of `_start_received_ns` was or will be due
-        self._next: tuple[int, Record] | None = self._read()
-        while not self._mirror.is_built:
-            if self._next is None:
-                raise RecordingError(f"{settings.path.name}: expected a depth snapshot (lastUpdateId), found none")
-            self._mirror.prepare(self._next[1])
-            self._next = self._read()
-        self._start_received_ns = self._next[0] if self._next else 0
+        self._start_ns: int | None = None  # when the record of time 0 was or will be due
+        self._records: Iterator[tuple[int, Record]] = iter(())
+        self._shift_ns = 0  # recorded time less replayed time, of the part that runs
+        self._last_ns = 0  # replayed time of the last record
+        self._next: tuple[int, Record] | None = None
+        self._begin_part()
+        self.starts_ns = self._shift_ns
 
     @property
     def is_finished(self) -> bool:
@@ -82,6 +103,13 @@ class ReplayFlow:
             self._start_ns += max(0, now_ns - self._due_ns(self._next[0]))
         return self._mirror.rebuild()
 
+    def delay(self, recorded_ns: int) -> None:
+        """Begin later, by a recorded time, so that recordings of several symbols stay together; before `start`."""
+        assert self._start_ns is None, "delay was called after start"
+        self._shift_ns -= recorded_ns
+        if self._next is not None:
+            self._next = self._next[0] + recorded_ns, self._next[1]
+
     def step(self, now_ns: int, events: Sequence[Event], acknowledged: int) -> list[Command]:
         """Handle all records that are due, in order."""
         self._mirror.hear(events, acknowledged)
@@ -91,7 +119,7 @@ class ReplayFlow:
                 break
             self._behind_ns_max = max(self._behind_ns_max, now_ns - due_ns)
             self._mirror.apply(self._next[1])
-            self._next = self._read()
+            self._advance()
         return self._mirror.take_commands()
 
     def wake_ns(self, now_ns: int) -> int:
@@ -106,17 +134,63 @@ class ReplayFlow:
         """Return the mirror's figures, how many records were read, and how late one was handled at most."""
         return {
             "flow": "replay",
-            "recording": self._settings.path.name,
+            "symbol": self._instrument.symbol,
+            "recording": self._names,
+            "recording_number": self._part_count,
             "record_count": self._record_count,
             **self._mirror.summary(),
             "behind_ms_max": self._behind_ns_max // NS_PER_MS,
         }
 
-    def _due_ns(self, received_ns: int) -> int:
+    def _due_ns(self, replayed_ns: int) -> int:
         assert self._start_ns is not None, "step was called before start"
-        return self._start_ns + round((received_ns - self._start_received_ns) / self._settings.speed)
+        return self._start_ns + round(replayed_ns / self._settings.speed)
+
+    def _advance(self) -> None:
+        """Go to the next record, of this part or of the next one."""
+        assert self._next is not None, "nothing follows on the last record"
+        self._last_ns = self._next[0]
+        self._next = self._read()
+        if self._next is None:
+            self._begin_part()
+
+    def _begin_part(self) -> None:
+        """Take the next part's first book, if there is a next part; its time goes on from where the last one ended."""
+        part = next(self._parts, None)
+        if part is None:
+            return
+        self._names = "+".join(path.name for path in part)
+        self._part_count += 1
+        if self._part_count > 1:
+            self._mirror.begin_next()
+        records = read_part(part, self._instrument)
+        self._records = place_trades(records, self._settings.trade_window_ms * NS_PER_MS)
+        self._shift_ns = 0
+        while not self._mirror.is_built:
+            timed = self._read()
+            if timed is None:
+                raise RecordingError(f"{self._names}: expected a depth snapshot (lastUpdateId), found none")
+            if self._part_count == 1:
+                self._mirror.prepare(timed[1])
+            else:
+                self._mirror.apply(timed[1])
+        first = self._read()
+        if first is None:  # nothing but a book
+            self._advance_over_empty_part()
+            return
+        if self._part_count > 1:
+            self._last_ns += _PAUSE_NS
+        self._shift_ns = first[0] - self._last_ns
+        self._next = self._last_ns, first[1]
+
+    def _advance_over_empty_part(self) -> None:
+        """Stay with this part's book; a loop over nothing else would never end."""
+        if not self._settings.is_looping:
+            self._begin_part()
 
     def _read(self) -> tuple[int, Record] | None:
         timed_record = next(self._records, None)
-        self._record_count += timed_record is not None
-        return timed_record
+        if timed_record is None:
+            return None
+        self._record_count += 1
+        return timed_record[0] - self._shift_ns, timed_record[1]

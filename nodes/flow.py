@@ -1,17 +1,17 @@
 """The flow's node: runs an order flow, synthetic or a replay, against the engine."""
 
 import itertools
-from pathlib import Path
 
 from bus.order_link import Connected
 from bus.order_source import OrderSource
 from bus.topology import Source
 from flow.order_flow import OrderFlow
+from flow.recording import RecordingError
 from market.clock import NS_PER_SECOND, monotonic_ns, time_ns
 from market.commands import Command, MassCancel
 from market.events import Event
+from nodes.market_flows import make_flow
 from nodes.node import Node, NodeError
-from nodes.settings import Settings
 
 STEP_MS = 5
 LINK_TICK_MS = 100
@@ -63,7 +63,7 @@ class FlowNode:
         """Build the market in an engine that holds none of it, or only what an earlier process of ours left."""
         if self._flow is None:
             order_ids = itertools.count(max(Source.FLOW.first_order_id, news.last_order_id) + 1)
-            self._flow = make_flow(self._node.settings, order_ids)
+            self._flow = make_flow(self._node.settings, OWNER, order_ids)
         self._events.clear()
         self._acknowledged = self._base_sequence = news.command_sequence
         self._start_sequence = self._send(self._flow.start(monotonic_ns()))
@@ -75,7 +75,11 @@ class FlowNode:
         now_ns = monotonic_ns()
         if self._events or self._flow.wake_ns(now_ns) <= now_ns:
             events, self._events = self._events, []
-            self._send(self._flow.step(now_ns, events, max(0, self._acknowledged - self._base_sequence)))
+            try:
+                commands = self._flow.step(now_ns, events, max(0, self._acknowledged - self._base_sequence))
+            except RecordingError as error:
+                raise NodeError(f"cannot go on with the replay: {error}") from None
+            self._send(commands)
         self._tell(now_ns)
 
     def _send(self, commands: list[Command]) -> int:
@@ -94,42 +98,6 @@ class FlowNode:
             self._is_finish_told = True
             self._node.log.info("finished", **self._flow.summary())
         self._node.show(is_finished=self._flow.is_finished, **self._flow.summary())
-
-
-def make_flow(settings: Settings, order_ids: "itertools.count[int]") -> OrderFlow:
-    """Return the flow that the settings name, its order ids taken from `order_ids`.
-
-    Raises:
-        NodeError: if the recording cannot be replayed.
-    """
-    source = settings.flow.source
-    if source.startswith("synthetic"):
-        from flow.market_settings import settings_of
-        from flow.synthetic import SyntheticFlow
-
-        chosen = {} if settings.flow.toxicity is None else {"toxicity": settings.flow.toxicity}
-        made_up = settings_of(
-            settings.flow.market_preset,
-            settings.symbol,
-            seed=settings.flow.seed,
-            mid=settings.flow.start_mid,
-            opening_s=settings.flow.opening_s,
-            **chosen,
-        )
-        try:
-            return SyntheticFlow(settings.instrument, made_up, OWNER, order_ids)
-        except ValueError as error:
-            raise NodeError(f"cannot make a market: {error}") from None
-    if source.startswith("replay:"):
-        from flow.recording import RecordingError
-        from flow.replay import ReplayFlow, ReplaySettings
-
-        recorded = ReplaySettings(Path(source.removeprefix("replay:")), settings.flow.speed, settings.flow.opening_s)
-        try:
-            return ReplayFlow(settings.instrument, recorded, OWNER, order_ids)
-        except (OSError, RecordingError) as error:
-            raise NodeError(f"cannot replay: {error}") from None
-    raise NodeError(f"there is no flow to run: flow.source is {source}")
 
 
 def run(node: Node) -> None:

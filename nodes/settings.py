@@ -32,6 +32,7 @@ from pydantic_settings import (
 
 from bus.wiring import is_loopback
 from flow.market_settings import DEFAULT_PRESET, PRESETS
+from flow.playlist import parse_playlist
 from market.instrument import Instrument, default_instruments, parse_decimal
 from market.limits import SYMBOLS_MAX
 
@@ -213,16 +214,18 @@ class FlowSettings(Section):
     start_mid: Annotated[Decimal, Field(gt=0, le=1_000_000)] = Decimal("91385.00")
     speed: Annotated[float, Field(gt=0, le=1_000)] = 1.0
     opening_s: Annotated[float, Field(ge=0, le=3_600)] = 8.0
+    loop: bool = False
+    queue_model: Literal["behind", "proportional"] = "behind"
 
     @field_validator("source")
     @classmethod
     def _known(cls, value: str) -> str:
         if value not in ("synthetic", "none") and not value.startswith(("synthetic:", "replay:")):
-            raise ValueError("expected synthetic, synthetic:PRESET, none or replay:FILE")
+            raise ValueError("expected synthetic, synthetic:PRESET, none or replay:FILE,...")
         if value.startswith("synthetic:") and value.removeprefix("synthetic:") not in PRESETS:
             raise ValueError(f"expected a preset of {', '.join(PRESETS)}")
-        if value.startswith("replay:") and not Path(value.removeprefix("replay:")).is_file():
-            raise ValueError(f"there is no recording {value.removeprefix('replay:')}")
+        if value.startswith("replay:"):
+            parse_playlist(value.removeprefix("replay:"))
         return value
 
     @property

@@ -19,10 +19,10 @@ MAKER_PERIOD_NS = 250 * NS_PER_MS
 
 
 class Exchange:
-    """An engine for one symbol, as a function from a command to its events."""
+    """An engine, as a function from a command to its events."""
 
-    def __init__(self, book: Literal["fast", "reference"] = "reference") -> None:
-        self.engine = make_engine(book, symbol_count=1)
+    def __init__(self, book: Literal["fast", "reference"] = "reference", symbol_count: int = 1) -> None:
+        self.engine = make_engine(book, symbol_count)
 
     def handle(self, command: Command) -> list[Event]:
         """Return all events of a command."""
@@ -116,6 +116,7 @@ class SimulatedMarket:
     poll_ns: int = 0
     look: Callable[[int, Exchange], None] | None = None
     book: Literal["fast", "reference"] = "reference"
+    symbol_count: int = 1
 
     def __post_init__(self) -> None:
         self.now_ns = 0
@@ -127,7 +128,7 @@ class SimulatedMarket:
 
     def lose_book(self) -> None:
         """Let the engine start anew with an empty book, and the flow with it."""
-        self.exchange = Exchange(self.book)
+        self.exchange = Exchange(self.book, self.symbol_count)
         self.succeed(self.flow)
 
     def succeed(self, flow: OrderFlow) -> None:

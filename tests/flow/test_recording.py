@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from flow.exact_units import decimal_units
 from flow.recording import (
     BookTicker,
     DepthUpdate,
@@ -14,7 +15,6 @@ from flow.recording import (
     RecordedTrade,
     RecordingError,
     Snapshot,
-    decimal_units,
     read_recording,
     recorded_symbol,
     write_recording,

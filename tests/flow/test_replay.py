@@ -17,6 +17,7 @@ from flow.recording import (
     write_recording,
 )
 from flow.replay import ReplayFlow, ReplaySettings
+from flow.side_by_side import SideBySide, align
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import OrderType, Side, TimeInForce
 from market.commands import NewOrder
@@ -30,7 +31,7 @@ BTCUSDT, ETHUSDT, *_ = default_instruments()
 
 def flow_of(path: Path, *, speed: float = 1.0, opening_s: float = 0.0) -> ReplayFlow:
     """Return a flow of a BTCUSDT recording."""
-    settings = ReplaySettings(path, speed=speed, opening_s=opening_s)
+    settings = ReplaySettings(((path,),), speed=speed, opening_s=opening_s)
     return ReplayFlow(BTCUSDT, settings, FLOW_OWNER, count(1_000_000_000_001))
 
 
@@ -157,9 +158,83 @@ def test_refuses_a_recording_without_a_snapshot_and_senseless_settings(tmp_path:
     with pytest.raises(RecordingError, match="changes: expected a depth snapshot"):
         flow_of(path)
     with pytest.raises(ValueError, match="speed must be positive and at most 1,000, was nan"):
-        ReplaySettings(path, speed=float("nan"))
+        ReplaySettings(((path,),), speed=float("nan"))
     with pytest.raises(ValueError, match="trade_window_ms must be 0 to 1,000, was -1"):
-        ReplaySettings(path, trade_window_ms=-1)
+        ReplaySettings(((path,),), trade_window_ms=-1)
+
+
+def next_recording(path: Path) -> Path:
+    """Write a recording that begins in another world: other prices, lower update ids, a best price before its book."""
+    records: list[Record] = [
+        ticker(10, (201, 1), (203, 1)),
+        DepthUpdate(20, 1, 20, (Level(200, 9),), ()),
+        Snapshot(30, 5, (Level(201, 2), Level(199, 3)), (Level(203, 4),)),
+        RecordedTrade(40, 9, 203, 1, Side.BUY),
+        ticker(50, (201, 1), (203, 3)),
+    ]
+    write_recording(path, BTCUSDT, records)
+    return path
+
+
+def test_next_recording_takes_over_where_the_last_one_ended(small_recording: Path, tmp_path: Path) -> None:
+    """Guards a list of recordings: no level of the last one is left, no update of the last one counts."""
+    settings = ReplaySettings(((small_recording,), (next_recording(tmp_path / "next"),)))
+    market = SimulatedMarket(ReplayFlow(BTCUSDT, settings, FLOW_OWNER, count(1)), latency_ns=10)
+    market.run(NS_PER_SECOND)
+    assert market.flow.is_finished
+    assert market.exchange.engine.depth(0, 9) == ((Level(201, 1), Level(200, 9), Level(199, 3)), (Level(203, 3),))
+    assert background_self_trades(market) == []
+    summary = market.flow.summary()
+    assert (summary["recording"], summary["recording_number"], summary["gap_count"]) == ("next", 2, 0)
+    assert (summary["matching_share"], summary["ticker_count"], summary["trade_count"]) == (1, 6, 3)
+
+
+def test_looping_replay_never_ends_and_begins_again_with_the_first_book(small_recording: Path) -> None:
+    """Guards the loop, and that the shortest recording does not spin."""
+    flow = ReplayFlow(BTCUSDT, ReplaySettings(((small_recording,),), is_looping=True), FLOW_OWNER, count(1))
+    market = SimulatedMarket(flow, latency_ns=10)
+    market.run(20 * NS_PER_MS)
+    assert not flow.is_finished
+    summary = flow.summary()
+    assert 15 <= int(summary["recording_number"]) <= 21
+    assert summary["matching_share"] == 1
+    assert background_self_trades(market) == []
+
+
+def test_later_recording_that_is_damaged_is_told(small_recording: Path, tmp_path: Path) -> None:
+    """Guards the second file: the error names it, in the step that comes to it."""
+    path = tmp_path / "bad"
+    path.write_text("nonsense\n")
+    flow = ReplayFlow(BTCUSDT, ReplaySettings(((small_recording,), (path,))), FLOW_OWNER, count(1))
+    with pytest.raises(RecordingError, match="bad line 1"):
+        SimulatedMarket(flow, latency_ns=10).run(NS_PER_SECOND)
+
+
+def test_two_symbols_run_side_by_side_in_their_own_time(small_recording: Path, tmp_path: Path) -> None:
+    """Guards the merge of flows: each hears of its own orders alone, and recordings keep their distance in time."""
+    path = tmp_path / "eth"
+    records: list[Record] = [
+        Snapshot(250, 5, (Level(201, 2),), (Level(203, 4),)),
+        ticker(300, (201, 1), (203, 4)),
+        RecordedTrade(700, 9, 203, 1, Side.BUY),
+        ticker(800, (201, 1), (203, 3)),
+    ]
+    write_recording(path, ETHUSDT, records)
+    replays = {
+        instrument.symbol_id: ReplayFlow(instrument, ReplaySettings(((recording,),)), FLOW_OWNER, order_ids)
+        for order_ids in [count(1)]
+        for instrument, recording in ((BTCUSDT, small_recording), (ETHUSDT, path))
+    }
+    align(list(replays.values()))
+    market = SimulatedMarket(SideBySide(replays), latency_ns=10, symbol_count=2)
+    assert replays[1].wake_ns(0) == 100, "100 ns after the other one's first record"
+    market.run(NS_PER_SECOND)
+    assert market.flow.is_finished
+    assert market.exchange.engine.depth(0, 9) == ((Level(98, 1),), (Level(99, 1), Level(103, 1)))
+    assert market.exchange.engine.depth(1, 9) == ((Level(201, 1),), (Level(203, 3),))
+    summary = market.flow.summary()
+    assert (summary["BTCUSDT.matching_share"], summary["ETHUSDT.matching_share"]) == (1, 1)
+    assert (summary["BTCUSDT.traded_lots"], summary["ETHUSDT.traded_lots"]) == (3, 1)
 
 
 @pytest.mark.slow
@@ -172,7 +247,7 @@ def test_best_prices_equal_the_recorded_ones_after_every_update(
         "BTCUSDT": (recorded_btcusdt, BTCUSDT),
         "ETHUSDT": (recorded_ethusdt, replace(ETHUSDT, symbol_id=0)),
     }[symbol]
-    flow = ReplayFlow(instrument, ReplaySettings(path, speed=10), FLOW_OWNER, count(1))
+    flow = ReplayFlow(instrument, ReplaySettings(((path,),), speed=10), FLOW_OWNER, count(1))
     market = SimulatedMarket(flow, poll_ns=5 * NS_PER_MS)
     market.run(60 * NS_PER_SECOND)
     assert flow.is_finished

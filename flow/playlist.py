@@ -1,0 +1,123 @@
+"""What is replayed: recordings one after the other, each a file, or files of one time that belong together.
+
+In text: `A,B` is A and then B; `A+B` are the trades and the best prices of one time, each in a file of its own.
+"""
+
+from collections.abc import Iterable, Iterator
+from heapq import merge
+from pathlib import Path
+from typing import Final
+
+from flow.public_data import is_public_data, public_data_symbol, read_public_data
+from flow.recording import (
+    BookTicker,
+    DepthUpdate,
+    Record,
+    RecordedTrade,
+    RecordingError,
+    Snapshot,
+    read_recording,
+    recorded_symbol,
+)
+from market.codes import Side
+from market.depth import Level
+from market.instrument import Instrument
+
+Part = tuple[Path, ...]  # files of one time
+PARTS_MAX: Final = 1_000
+
+
+def parse_playlist(text: str) -> tuple[Part, ...]:
+    """Return the parts that a text names.
+
+    Raises:
+        ValueError: if one is empty or not a file.
+    """
+    parts = tuple(tuple(map(Path, part.split("+"))) for part in text.split(","))
+    if len(parts) > PARTS_MAX:
+        raise ValueError(f"expected at most {PARTS_MAX} recordings, were {len(parts)}")
+    for path in (path for part in parts for path in part):
+        if not path.is_file():
+            raise ValueError(f"there is no recording {path}")
+    return parts
+
+
+def symbol_of(part: Part) -> str:
+    """Return the symbol of a part.
+
+    Raises:
+        OSError: if a file cannot be read.
+        RecordingError: if a file has no symbol, or its files have different ones.
+    """
+    symbols = {public_data_symbol(path) if is_public_data(path) else recorded_symbol(path) for path in part}
+    if len(symbols) != 1:
+        raise RecordingError(f"expected files of one symbol joined by +, were of {', '.join(sorted(symbols))}")
+    return symbols.pop()
+
+
+def read_part(part: Part, instrument: Instrument) -> Iterator[Record]:
+    """Read a part's records by time, beginning with a snapshot or what precedes it.
+
+    Public data has no depth: its best prices are the whole book, and where they are missing, too, they are inferred
+    from the trades, see `infer_best_prices`.
+
+    Raises:
+        OSError, RecordingError: as the readers of files.
+    """
+    if not any(map(is_public_data, part)):
+        streams = [read_recording(path, instrument) for path in part]
+        return merge(*streams, key=lambda record: record.received_ns)
+    if not all(map(is_public_data, part)):
+        raise RecordingError("expected recordings of streams or public data, not both joined by +")
+    # A trade and the best prices after it often have the same time; the trade comes first.
+    streams = [read_public_data(path, instrument) for path in part]
+    records = merge(*streams, key=lambda record: (record.received_ns, isinstance(record, BookTicker)))
+    has_tickers = any("-bookTicker-" in path.name for path in part)
+    return with_depth(records if has_tickers else infer_best_prices(records))
+
+
+def infer_best_prices(trades: Iterable[Record]) -> Iterator[Record]:
+    """Yield before each trade the best prices that it shows.
+
+    A buyer took the best ask, so that is where and for how much the ask was, and the bid was below it: where it was
+    last, else a tick below. The spread of a market without book is not known; this one is as narrow as its trades.
+    """
+    bid: Level | None = None
+    ask: Level | None = None
+    for number, trade in enumerate(trades, start=1):
+        assert isinstance(trade, RecordedTrade), f"expected trades alone, was {trade}"
+        level = Level(trade.price_ticks, trade.qty_lots)
+        if trade.taker_side == Side.BUY:
+            ask = level
+            if bid is None or bid.price_ticks >= ask.price_ticks:
+                bid = Level(max(1, ask.price_ticks - 1), trade.qty_lots)
+        else:
+            bid = level
+            if ask is None or ask.price_ticks <= bid.price_ticks:
+                ask = Level(bid.price_ticks + 1, trade.qty_lots)
+        yield BookTicker(trade.received_ns, number, bid, ask)
+        yield trade
+
+
+def with_depth(records: Iterable[Record]) -> Iterator[Record]:
+    """Yield records of which best prices are the whole book, with the snapshot and updates that say so."""
+    told: BookTicker | None = None
+    number = 0
+    for record in records:
+        if not isinstance(record, BookTicker):
+            if told is not None:  # a trade before the first best prices has no book
+                yield record
+            continue
+        number += 1
+        at_ns = record.received_ns
+        if told is None:
+            yield Snapshot(at_ns, number, (record.bid,), (record.ask,))
+        else:
+            yield record._replace(update_id=number)
+            bids, asks = (_replaced(*sides) for sides in ((told.bid, record.bid), (told.ask, record.ask)))
+            yield DepthUpdate(at_ns, number, number, bids, asks)
+        told = record
+
+
+def _replaced(before: Level, now: Level) -> tuple[Level, ...]:
+    return (now,) if before.price_ticks == now.price_ticks else (now, Level(before.price_ticks, 0))
