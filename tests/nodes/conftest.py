@@ -25,7 +25,7 @@ def pair() -> Iterator[Pair]:
     with short_directory() as path:
         one = Pair(path, **SETTINGS)
         one.start()
-        one.until_listening()
+        one.until_working()
         yield one
         one.stop()
 

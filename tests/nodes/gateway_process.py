@@ -7,8 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from market.codes import Side, TimeInForce
+from market.commands import NewOrder
+from market.events import Accepted, Event
 from nodes.lock import holder_pid
 from tests.desk.desk_process import CLI, environment, until
+from venues.gateway import GatewayClient
 
 
 def free_port() -> int:
@@ -76,6 +80,18 @@ class Pair:
         process = self._processes.get(name)
         return process is not None and holder_pid(self.run_dir / f"{name}.lock") == process.pid
 
+    def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run another command of the command line with the same settings."""
+        return subprocess.run(
+            [sys.executable, str(CLI), *arguments],
+            env=self._environment,
+            cwd=self._folder,
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+
     def until_listening(self) -> None:
         """Wait until a client can connect."""
 
@@ -86,6 +102,21 @@ class Pair:
                 return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
         until("the gateway listens", answers, 60)
+
+    def until_working(self) -> None:
+        """Wait until an order goes all the way: the first one of a machine may wait for a kernel to be compiled."""
+        self.until_listening()
+        number = 0
+        with GatewayClient(port=self.port, timeout_s=60) as client:
+
+            def is_accepted() -> bool:
+                nonlocal number
+                number += 1
+                client.send([NewOrder(number, 0, Side.BUY, 1, 1, time_in_force=TimeInForce.IOC)])
+                news = until("an answer", lambda: [m for m in client.receive(0.1) if isinstance(m, Event)], 60)
+                return isinstance(news[0], Accepted)
+
+            until("the engine works", is_accepted, 60)
 
 
 assert os.name == "posix", "signals are those of POSIX"

@@ -86,7 +86,7 @@ class Bot:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_twenty_kills_lose_nothing_and_double_nothing(pair: Pair) -> None:
-    """Every order has one first report, the reports have no gap, and the engine's book is the client's."""
+    """Every order has one first report, the reports have no gap, and the engine's book is the client's and the journal's."""
     print(f"seed {SEED}")
     dice = random.Random(SEED)
     pair.until_listening()
@@ -108,6 +108,9 @@ def test_twenty_kills_lose_nothing_and_double_nothing(pair: Pair) -> None:
     assert not lost, f"{len(lost)} of {count} orders were never answered: {lost[:9]}"
     assert not [order_id for order_id, times in bot.first_replies.items() if times > 1]
     _assert_book_is(pair, bot)
+    replayed = pair.cli("replay", "--verify")
+    assert replayed.returncode == 0, replayed.stderr
+    assert "the live engine says the same" in replayed.stdout
     print(f"{count} orders, {bot.session.state.last_sequence} reports, {len(bot.open)} open")
     bot.session.close()
 

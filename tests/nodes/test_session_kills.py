@@ -20,7 +20,7 @@ def test_killed_gateway_cancels_for_those_who_wanted_it_and_keeps_the_rest() -> 
         pair = Pair(path)
         pair.start()
         try:
-            pair.until_listening()
+            pair.until_working()
             with (
                 Wire(pair, Logon("keeps"), order(1)) as keeps,
                 Wire(pair, Logon("cancels", "", 0, 1), order(1)) as wire,
@@ -51,7 +51,7 @@ def test_sessions_outlive_an_engine_without_a_journal() -> None:
         pair = Pair(path, TICKBUS_ENGINE__JOURNAL="none")
         pair.start()
         try:
-            pair.until_listening()
+            pair.until_working()
             with Wire(pair, Logon("one"), order(1), order(2)) as wire:
                 assert len(wire.next(3)) == 3
                 pair.kill("engine")
@@ -78,7 +78,7 @@ def test_a_stopped_gateway_says_so_and_a_bot_waits_for_the_next() -> None:
         pair = Pair(path)
         pair.start()
         try:
-            pair.until_listening()
+            pair.until_working()
             with GatewaySession("bot", port=pair.port) as session:
                 order_id = session.buy("BTCUSDT", "50000", "0.01")
                 (accepted,) = until("it is accepted", session.receive)

@@ -28,7 +28,7 @@ def guarded() -> Iterator[Pair]:
         tokens.chmod(0o600)
         one = Pair(path, TICKBUS_GATEWAY__TOKENS_FILE=str(tokens), TICKBUS_GATEWAY__IDLE_S="0.6")
         one.start()
-        one.until_listening()
+        one.until_working()
         yield one
         one.stop()
 
