@@ -30,9 +30,10 @@ from nodes.gateway_limits import session_limits
 from nodes.node import Node, NodeError
 from nodes.roster import GATEWAY_NAMES
 from sessions.admission import GOES_ON, LOGS_OUT_FOR_GOOD
+from sessions.checkpoint import checkpoint_of, restore_checkpoint
 from sessions.session_desk import NoSessionLeftError, Session, SessionDesk
 from sessions.session_state import SessionLimits
-from sessions.session_store import Position, SessionStore, StoredSession
+from sessions.session_store import IN_CHECKPOINT, Position, SessionStore, StoredSession
 from sessions.tokens import TokensError, is_token_right, load_tokens
 
 TICK_MS = 100
@@ -54,7 +55,7 @@ class GatewayNode:
         self._desk = SessionDesk(limits, node.settings.engine.orders_max, source, self._settings.kept_bytes)
         self._desk.warm()
         self._tokens = load_tokens(self._settings.tokens_file) if self._settings.tokens_file else None
-        self._store = SessionStore(node.settings.run_dir / node.name, source)
+        self._store = SessionStore(node.settings.run_dir / node.name, source, self._settings.journal_bytes)
         self._position = self._recover()
         self._source = OrderSource(source, node.wiring, self._position)
         node.watch(self._source.socket)
@@ -70,7 +71,9 @@ class GatewayNode:
     def _recover(self) -> Position:
         """Rebuild every session with a name from its reports; return where the link goes on."""
         stored, _ = self._store.load()
-        waiting = sorted(stored, key=lambda one: one.since)
+        if checkpoint := self._store.checkpoint():
+            restore_checkpoint(self._desk, checkpoint, stored, self._settings.kept_bytes)
+        waiting = sorted((one for one in stored if one.since != IN_CHECKPOINT), key=lambda one: one.since)
 
         def begin_until(sequence: int) -> None:
             while waiting and waiting[0].since < sequence:
@@ -300,11 +303,21 @@ class GatewayNode:
         self._hang_up(connection, "the client logged out", encode(Logout()))
 
     def _save(self) -> None:
+        self._store.save(self._stored(), self._position)
+
+    def _stored(self) -> list[StoredSession]:
         named = [one for one in self._desk.sessions.values() if one.name]
-        rows = (
+        return [
             StoredSession(one.name, one.number, one.offset, one.since, one.is_cancel_on_disconnect) for one in named
-        )
-        self._store.save(rows, self._position)
+        ]
+
+    def _begin_anew_when_full(self) -> None:
+        """Bound what is on disk: from a checkpoint on, the reports before it need not be kept."""
+        if not self._store.is_full:
+            return
+        for session in self._desk.sessions.values():
+            session.since = IN_CHECKPOINT if session.name else session.since
+        self._store.begin_anew(checkpoint_of(self._desk), self._stored(), self._position)
 
     def _hang_up(self, connection: ClientConnection, why: str, farewell: bytes = b"") -> None:
         if not connection.is_open:
@@ -372,6 +385,7 @@ class GatewayNode:
         if news.size:
             self._tell(news.epoch, news.first_sequence, news.size, news.skip, news.payload)
             self._position = Position(news.epoch, news.report_sequence)
+            self._begin_anew_when_full()
         for number in [number for number, last in self._leaving.items() if last <= news.command_sequence]:
             del self._leaving[number]
             self._desk.release(self._desk.sessions[number])

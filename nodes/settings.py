@@ -168,6 +168,7 @@ class GatewaySettings(Section):
     open_orders_max: Annotated[int, Field(ge=1, le=10_000_000)] = 65_536
     unread_bytes: Annotated[int, Field(ge=1 << 16, le=1 << 30)] = 1 << 23
     kept_bytes: Annotated[int, Field(ge=1 << 20, le=1 << 34)] = 1 << 25
+    journal_bytes: Annotated[int, Field(ge=1 << 20, le=1 << 40)] = 1 << 29
     price_band: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal("0.5")
     notional_max: Annotated[Decimal, Field(ge=0, le=1_000_000_000_000)] = Decimal(10_000_000)
     qty_max: str = ""

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from engine.kernel import inlined
+from engine.kernel import inlined, kernel
 from engine.rows import Int64Array
 from sessions.session_state import (
     ORDER_ID,
@@ -35,6 +35,15 @@ def find_order(orders: Int64Array, order_id: int) -> int:
     while orders[place * ORDER_SIZE + ORDER_ID] != order_id and orders[place * ORDER_SIZE + ORDER_ID] != 0:
         place = (place + 1) & mask
     return place * ORDER_SIZE
+
+
+@kernel
+def put_orders(orders: Int64Array, rows: Int64Array) -> None:
+    """Enter orders that the table does not hold; `rows` is flat, laid out as the table is."""
+    for base in range(0, len(rows), ORDER_SIZE):
+        entry = find_order(orders, rows[base + ORDER_ID])
+        for offset in range(ORDER_SIZE):
+            orders[entry + offset] = rows[base + offset]
 
 
 @inlined

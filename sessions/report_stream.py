@@ -14,9 +14,11 @@ from market.codes import Tag
 from market.events import Accepted, Event, Rejected
 
 CHUNK_BYTES: Final = 65_536  # one that has so many takes no more
-PIECE_BYTES_MAX: Final = 1 << 20  # what is added at once
+PIECE_BYTES_MAX: Final = 1 << 21  # what is added at once: two rows for each event of a frame
 _ORDER_ID: Final = column(Accepted, "order_id")  # and of every other report of one order
 _COMMAND: Final = column(Rejected, "command")
+
+Kept = tuple[int, int, list[tuple[int, int, bytes, int]]]
 
 
 @dataclass(slots=True)
@@ -48,6 +50,20 @@ class ReportStream:
         self.last_sequence = 0
         self._bytes_max = bytes_max
         self._chunks: deque[_Chunk] = deque()
+
+    @classmethod
+    def of(cls, bytes_max: int, kept: Kept) -> "ReportStream":
+        """Return a stream as another one had it."""
+        stream = cls(bytes_max)
+        stream.end, stream.last_sequence, chunks = kept
+        stream._chunks = deque(_Chunk(*chunk) for chunk in chunks)
+        return stream
+
+    @property
+    def kept(self) -> Kept:
+        """All of it: where it ends, the last sequence, and each chunk's fields."""
+        chunks = [(one.first_sequence, one.start, bytes(one.data), one.answered_id) for one in self._chunks]
+        return self.end, self.last_sequence, chunks
 
     @property
     def start(self) -> int:

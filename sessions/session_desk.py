@@ -277,8 +277,10 @@ class SessionDesk:
     def _add(self, told_count: int, bits: int) -> None:
         for session in self._sessions_in(bits):
             numbers = self.state.of(session.number)
-            for encoded in self._told_encoder.frames_of(self._keys, session.number, 0, told_count):
-                session.reports.add(encoded.payload, encoded.message_count, int(numbers[ANSWERED_ID]))
+            # All at once: the highest answered id is that of the whole, not of its first frame.
+            frames = list(self._told_encoder.frames_of(self._keys, session.number, 0, told_count))
+            data, count = b"".join(one.payload for one in frames), sum(one.message_count for one in frames)
+            session.reports.add(data, count, int(numbers[ANSWERED_ID]))
             assert session.reports.last_sequence == numbers[SEQUENCE], "expected every report of a session to be kept"
 
     def _sessions_in(self, bits: int) -> Iterable[Session]:

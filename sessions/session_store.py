@@ -5,11 +5,15 @@ each frame one record: its epoch, the number of its first report, its bytes. A f
 told that we have it, so after kill -9 the same reports in the same order give every session the same sequence. Reports
 that the gateway says itself, when the engine has lost its book, are records of the number 0.
 
+When the journal is long, a new generation begins: a checkpoint of what all of it has led to, and an empty journal.
+`sessions.json` says which generation counts; it is the last thing that is written, and the others are then removed.
+
 While nobody has a session with a name there is nothing to outlive: nothing is written, and what was is put aside.
 """
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -21,10 +25,11 @@ from engine.journal_format import CommandRecord, JournalError, JournalMode
 NAMES_FILE: Final = "sessions.json"
 _CAPACITY: Final = Capacity(1)  # a gateway has none; the format asks for one
 _VERSION: Final = 1
+IN_CHECKPOINT: Final = -1
 
 
 class StoredSession(NamedTuple):
-    """A session with a name; `since` is the record after which its reports begin."""
+    """A session with a name; `since` is the record after which its reports begin, IN_CHECKPOINT if that has them."""
 
     name: str
     number: int
@@ -46,11 +51,15 @@ class SessionStore:
     Args:
         folder: made when the first session with a name begins.
         source: the gateway's number among the sources.
+        bytes_max: of reports, after which `is_full` asks for a checkpoint.
     """
 
-    def __init__(self, folder: Path, source: int) -> None:
+    def __init__(self, folder: Path, source: int, bytes_max: int = 1 << 29) -> None:
         self._folder = folder
         self._source = source
+        self._bytes_max = bytes_max
+        self._bytes = 0
+        self._generation = 0
         self._journal: Journal | None = None
 
     @property
@@ -69,11 +78,31 @@ class SessionStore:
             document = json.loads(path.read_bytes())
             if document["version"] != _VERSION:
                 raise JournalError(f"{path} must be of version {_VERSION}, was {document['version']}")
+            self._generation = document["generation"]
             return [StoredSession(**row) for row in document["sessions"]], Position(*document["position"])
         except FileNotFoundError:
             return [], Position(0, 0)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise JournalError(f"{path} cannot be read: {error}") from error
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much is in the journal that it should begin anew."""
+        return self._bytes > self._bytes_max
+
+    def checkpoint(self) -> bytes:
+        """Return the checkpoint that the journal goes on from, nothing if it begins at the beginning; after `load`.
+
+        Raises:
+            JournalError: if it cannot be read.
+        """
+        if not self._generation:
+            return b""
+        path = self._checkpoint_path(self._generation)
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise JournalError(f"{path} cannot be read: {error.strerror}") from error
 
     def recover(self, take: Callable[[int, CommandRecord], None]) -> Position:
         """Give `take` every record with its sequence, and return where the link goes on.
@@ -89,12 +118,14 @@ class SessionStore:
             nonlocal position
             if record.first_sequence:  # a later epoch is a larger number
                 position = max(position, Position(record.time_ns, record.first_sequence + record.command_count - 1))
+            self._bytes += len(record.payload)
             take(sequence, record)
 
         if not sessions:
             self._put_aside()
             return Position(0, 0)
-        self._journal = Journal(self._folder, _CAPACITY, 1, JournalMode.WRITE)
+        self._remove_others()
+        self._journal = Journal(self._journal_folder(self._generation), _CAPACITY, 1, JournalMode.WRITE)
         self._journal.recover(take_one)
         return position
 
@@ -111,19 +142,28 @@ class SessionStore:
         if self._journal is None:
             if not rows:
                 return
-            self._journal = Journal(self._folder, _CAPACITY, 1, JournalMode.WRITE)
-            self._journal.recover(lambda *_: None)
-        data = json.dumps({"version": _VERSION, "position": position, "sessions": rows}, indent=1).encode()
-        path = self._folder / NAMES_FILE
-        draft = path.with_suffix(".draft")
-        try:
-            with draft.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
-        except OSError as error:
-            raise JournalError(f"{path} cannot be written: {error.strerror}") from error
+            self._begin_journal()
+        document = {"version": _VERSION, "generation": self._generation, "position": position, "sessions": rows}
+        _write_whole(self._folder / NAMES_FILE, json.dumps(document, indent=1).encode())
+
+    def begin_anew(self, checkpoint: bytes, sessions: Iterable[StoredSession], position: Position) -> None:
+        """Begin an empty journal after a checkpoint of all that was kept, and remove what came before.
+
+        Args:
+            checkpoint: of every session with a name, after all that was kept.
+            sessions: those, IN_CHECKPOINT.
+            position: as for `save`.
+
+        Raises:
+            JournalError: if it cannot be written.
+        """
+        assert self._journal is not None, "nothing is kept"
+        self._journal.close()
+        self._generation += 1
+        _write_whole(self._checkpoint_path(self._generation), checkpoint)
+        self._begin_journal()
+        self.save(sessions, position)
+        self._remove_others()
 
     def keep(self, epoch: int, first_sequence: int, count: int, skip: int, payload: bytes) -> int:
         """Append a frame of reports, if anybody has a session; return its record's sequence.
@@ -133,6 +173,7 @@ class SessionStore:
         """
         if self._journal is None:
             return 0
+        self._bytes += len(payload)
         record = CommandRecord(epoch, self._source, first_sequence, count, skip, payload)
         return self._journal.append([record], 0)
 
@@ -146,15 +187,52 @@ class SessionStore:
             self._journal.close()
             self._journal = None
 
+    def _journal_folder(self, generation: int) -> Path:
+        return self._folder / f"reports-{generation}"
+
+    def _checkpoint_path(self, generation: int) -> Path:
+        return self._folder / f"checkpoint-{generation}.msgpack"
+
+    def _begin_journal(self) -> None:
+        self._journal = Journal(self._journal_folder(self._generation), _CAPACITY, 1, JournalMode.WRITE)
+        self._journal.recover(lambda *_: None)
+        self._bytes = 0
+
+    def _remove_others(self) -> None:
+        """Remove what is of another generation: of the last one, or of one that was begun and not finished."""
+        kept = {self._journal_folder(self._generation), self._checkpoint_path(self._generation)}
+        try:
+            for path in [*self._folder.glob("reports-*"), *self._folder.glob("checkpoint-*")]:
+                if path in kept:
+                    continue
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+        except OSError as error:
+            raise JournalError(f"{error.filename or self._folder} cannot be removed: {error.strerror}") from error
+
     def _put_aside(self) -> None:
         if not self._folder.exists():
             return
+        self._generation = 0
         aside = self._folder.with_name(f"{self._folder.name}.before")
         try:
             if aside.exists():
-                for path in aside.iterdir():
-                    path.unlink()
-                aside.rmdir()
+                shutil.rmtree(aside)
             self._folder.rename(aside)
         except OSError as error:
             raise JournalError(f"{self._folder} cannot be put aside: {error.strerror}") from error
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """Write a file beside its place, sync it, and put it there at once."""
+    draft = path.with_suffix(".draft")
+    try:
+        with draft.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError as error:
+        raise JournalError(f"{path} cannot be written: {error.strerror}") from error

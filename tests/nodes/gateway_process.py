@@ -101,7 +101,7 @@ class Pair:
             with socket.socket() as probe:
                 return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
-        until("the gateway listens", answers, 60)
+        until("the gateway listens", answers, 120)  # it may have to compile
 
     def until_working(self) -> None:
         """Wait until an order goes all the way: the first one of a machine may wait for a kernel to be compiled."""

@@ -8,7 +8,7 @@ from bus.topology import Source
 from market.codes import CancelReason, RejectReason, Side, TimeInForce
 from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
 from market.events import Accepted, Amended, Canceled, Executed, Halted, Rejected
-from market.limits import ORDER_IDS_PER_SESSION, TCP_SESSIONS_MAX
+from market.limits import BATCH_MESSAGES_MAX, ORDER_IDS_PER_SESSION, TCP_SESSIONS_MAX
 from sessions.session_desk import NoSessionLeftError, SessionDesk
 from sessions.session_state import ORDER_ID, SessionLimits
 from tests.sessions.floor import BTC, KEPT_BYTES, Floor, reports
@@ -171,3 +171,19 @@ def test_takes_as_many_sessions_as_it_says() -> None:
     assert floor.session("one more").number == last.number
     assert floor.desk.by_name("client-3") is sessions[3]
     assert floor.desk.by_name(last.name) is None
+
+
+def test_finds_the_first_reply_in_a_frame_that_is_told_in_several() -> None:
+    """Whoever trades with itself is told twice of each trade: more than a frame holds, and all of it is found."""
+    floor = Floor()
+    one = floor.session("one")
+    count = BATCH_MESSAGES_MAX * 2 // 3  # two orders are three events, and four reports
+    for n in range(1, count + 1):
+        floor.give(one, NewOrder(n, BTC, Side.BUY if n % 2 else Side.SELL, 1_000, 5))
+    fresh = SessionDesk(SessionLimits(), 1_000, Source.GATEWAY, KEPT_BYTES)
+    session = fresh.open("one", 0)
+    fresh.report(b"".join(floor.frames))
+    assert session.reports.last_sequence > BATCH_MESSAGES_MAX
+    session.resends.extend((n, BTC) for n in range(1, count + 1, 10))
+    replies = [reply for _, _, reply in fresh.stored_replies(session, count)]
+    assert [reply.order_id for reply in replies if isinstance(reply, Accepted)] == list(range(1, count + 1, 10))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.journal_format import CommandRecord, JournalError
-from sessions.session_store import NAMES_FILE, Position, SessionStore, StoredSession
+from sessions.session_store import IN_CHECKPOINT, NAMES_FILE, Position, SessionStore, StoredSession
 from sessions.tokens import TokensError, is_token_right, load_tokens
 
 ONE = StoredSession("one", 0, 0, 0, False)
@@ -93,7 +93,15 @@ def test_puts_aside_what_nobody_comes_back_to(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"version": 2}', '{"version": 1, "position": [0, 0], "sessions": [{}]}']
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '{"version": 2}',
+        '{"version": 1, "position": [0, 0], "sessions": []}',
+        '{"version": 1, "generation": 0, "position": [0, 0], "sessions": [{}]}',
+    ],
 )
 def test_refuses_names_that_it_cannot_read(folder: Path, text: str) -> None:
     """To go on without them would give a client's orders to nobody."""
@@ -101,6 +109,60 @@ def test_refuses_names_that_it_cannot_read(folder: Path, text: str) -> None:
     (folder / NAMES_FILE).write_text(text)
     with pytest.raises(JournalError, match=NAMES_FILE):
         SessionStore(folder, 1).load()
+
+
+def test_begins_anew_from_a_checkpoint_and_keeps_nothing_from_before(folder: Path) -> None:
+    """What is on disk stays bounded; the next life is given the checkpoint and what came after it."""
+    store = SessionStore(folder, 1, bytes_max=3)
+    store.recover(lambda *_: None)
+    store.save([ONE], Position(7, 10))
+    for generation, (first, payload) in enumerate(((11, b"ab"), (13, b"cd")), 1):
+        store.keep(7, first, 2, 0, payload)
+        assert not store.is_full
+        store.keep(7, first + 2, 2, 0, payload)
+        assert store.is_full
+        store.begin_anew(payload, [ONE._replace(since=IN_CHECKPOINT)], Position(7, first + 3))
+        assert not store.is_full
+        assert {path.name for path in folder.iterdir()} == {
+            NAMES_FILE,
+            f"reports-{generation}",
+            f"checkpoint-{generation}.msgpack",
+        }
+    store.keep(7, 17, 1, 0, b"e")
+    store.close()
+    fresh = SessionStore(folder, 1)
+    assert fresh.load() == ([ONE._replace(since=IN_CHECKPOINT)], Position(7, 16))
+    assert fresh.checkpoint() == b"cd"
+    assert recovered(folder) == ([(1, CommandRecord(7, 1, 17, 1, 0, b"e"))], Position(7, 17))
+
+
+def test_a_checkpoint_that_was_not_finished_does_not_count(folder: Path) -> None:
+    """Killed before the names point to it: the journal before it is whole, and the half of the next one is removed."""
+    store = SessionStore(folder, 1)
+    store.recover(lambda *_: None)
+    store.save([ONE], Position(7, 10))
+    store.keep(7, 11, 2, 0, b"ab")
+    store.close()
+    (folder / "checkpoint-1.msgpack").write_bytes(b"whole")
+    (folder / "checkpoint-1.draft").write_bytes(b"half")
+    (folder / "reports-1").mkdir()
+    (folder / "reports-1" / "anything").touch()
+    assert recovered(folder) == ([(1, CommandRecord(7, 1, 11, 2, 0, b"ab"))], Position(7, 12))
+    assert {path.name for path in folder.iterdir()} == {NAMES_FILE, "reports-0"}
+
+
+def test_a_missing_checkpoint_is_an_error(folder: Path) -> None:
+    """Somebody removed it: without it the reports after it are nothing."""
+    store = SessionStore(folder, 1)
+    store.recover(lambda *_: None)
+    store.save([ONE], Position(7, 10))
+    store.begin_anew(b"c", [ONE], Position(7, 10))
+    store.close()
+    (folder / "checkpoint-1.msgpack").unlink()
+    fresh = SessionStore(folder, 1)
+    fresh.load()
+    with pytest.raises(JournalError, match="checkpoint-1"):
+        fresh.checkpoint()
 
 
 def test_names_are_written_whole(folder: Path) -> None:

@@ -1,0 +1,73 @@
+"""A checkpoint: what every session with a name is made of, as bytes, so that its reports need not be replayed."""
+
+from typing import Final
+
+import msgpack
+import numpy as np
+
+from engine.journal_format import JournalError
+from market.limits import ORDER_IDS_PER_SESSION
+from sessions.open_orders import put_orders
+from sessions.report_stream import ReportStream
+from sessions.session_desk import Session, SessionDesk
+from sessions.session_state import (
+    CREDIT_AT_NS,
+    CREDIT_NS,
+    FIRST_ORDER_ID,
+    LAST_PRICE,
+    OPEN_COUNT,
+    ORDER_ID,
+    SYMBOL_SIZE,
+    SYMBOLS,
+    TOTAL_OPEN,
+)
+from sessions.session_store import IN_CHECKPOINT, StoredSession
+
+_VERSION: Final = 1
+
+
+def checkpoint_of(desk: SessionDesk) -> bytes:
+    """Return all sessions with a name: their numbers, open orders and kept reports; and the last prices."""
+    open_orders = desk.state.open_orders
+    numbers = (open_orders[:, ORDER_ID] - desk.state.limits[FIRST_ORDER_ID]) // ORDER_IDS_PER_SESSION
+    rows = []
+    for session in desk.sessions.values():
+        if session.name:
+            state = desk.state.of(session.number).copy()
+            state[[CREDIT_NS, CREDIT_AT_NS]] = 0  # of a clock that begins anew with the machine
+            orders = open_orders[numbers == session.number].reshape(-1)
+            rows.append((session.name, session.number, state.tolist(), orders.tobytes(), session.reports.kept))
+    prices = desk.state.limits[SYMBOLS + LAST_PRICE :: SYMBOL_SIZE].tolist()
+    packed: bytes = msgpack.packb((_VERSION, prices, rows))
+    return packed
+
+
+def restore_checkpoint(desk: SessionDesk, checkpoint: bytes, stored: list[StoredSession], kept_bytes: int) -> None:
+    """Let those sessions of a checkpoint begin that still are: `stored` as IN_CHECKPOINT.
+
+    Raises:
+        JournalError: if it is no checkpoint, or lacks one of them.
+    """
+    try:
+        version, prices, rows = msgpack.unpackb(checkpoint, use_list=False)
+        by_number = {number: row for row in rows for number in (row[1],)}
+        assert version == _VERSION, f"expected version {_VERSION}, was {version}"
+        desk.state.limits[SYMBOLS + LAST_PRICE :: SYMBOL_SIZE] = prices
+        for one in stored:
+            if one.since == IN_CHECKPOINT:
+                name, _, numbers, orders, kept = by_number[one.number]
+                assert name == one.name, f"expected session {one.number} to be that of {one.name}, was {name}"
+                reports = ReportStream.of(kept_bytes, kept)
+                flag = one.is_cancel_on_disconnect
+                desk.restore(Session(one.number, name, IN_CHECKPOINT, one.offset, reports, flag))
+                _restore_numbers(desk, one.number, numbers, np.frombuffer(orders, np.int64))
+    except (ValueError, KeyError, TypeError, AssertionError, msgpack.UnpackException) as error:
+        raise JournalError(f"the checkpoint of the sessions cannot be used: {error}") from error
+
+
+def _restore_numbers(
+    desk: SessionDesk, number: int, numbers: list[int], orders: "np.ndarray[tuple[int], np.dtype[np.int64]]"
+) -> None:
+    desk.state.of(number)[:] = numbers
+    put_orders(desk.state.orders, orders)
+    desk.state.limits[TOTAL_OPEN] += numbers[OPEN_COUNT]

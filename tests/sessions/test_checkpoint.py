@@ -1,0 +1,82 @@
+"""A checkpoint stands for all reports before it."""
+
+import numpy as np
+import pytest
+
+from engine.journal_format import JournalError
+from market.codes import Side
+from market.commands import CancelOrder, NewOrder
+from sessions.checkpoint import checkpoint_of, restore_checkpoint
+from sessions.session_desk import Session, SessionDesk
+from sessions.session_state import SessionLimits
+from sessions.session_store import IN_CHECKPOINT, StoredSession
+from tests.sessions.floor import BTC, KEPT_BYTES, Floor, reports
+
+NAMES = ("one", "two")
+
+
+def trade(floor: Floor, first: int, count: int) -> None:
+    """Let three sessions, one of them without a name, enter, trade and cancel."""
+    one, two, nobody = floor.desk.sessions.values()
+    for n in range(first, first + count):
+        floor.give(one, NewOrder(n, BTC, Side.BUY, 1_000 + n % 7, 5), CancelOrder(max(1, n - 3), BTC))
+        floor.give(two, NewOrder(n, BTC, Side.SELL, 1_003 + n % 5, 7))
+        floor.give(nobody, NewOrder(n, BTC, Side.BUY, 900, 1))
+
+
+@pytest.fixture
+def traded() -> Floor:
+    """A floor where much has happened."""
+    floor = Floor()
+    for name in (*NAMES, ""):
+        floor.session(name)
+    trade(floor, 1, 60)
+    return floor
+
+
+def stored(session: Session) -> StoredSession:
+    """Return what is written of a session beside a checkpoint."""
+    return StoredSession(session.name, session.number, session.offset, IN_CHECKPOINT, session.is_cancel_on_disconnect)
+
+
+def restored(floor: Floor, *names: str) -> SessionDesk:
+    """Return a new desk with these sessions from the floor's checkpoint."""
+    desk = SessionDesk(SessionLimits(), 1_000, 1, KEPT_BYTES)
+    rows = [stored(session) for session in floor.desk.sessions.values() if session.name in names]
+    restore_checkpoint(desk, checkpoint_of(floor.desk), rows, KEPT_BYTES)
+    return desk
+
+
+def test_sessions_go_on_from_it_as_if_nothing_had_been(traded: Floor) -> None:
+    """Reports, ids, open orders, last prices; and the reports that come later have the same numbers."""
+    again = restored(traded, *NAMES)
+    old_frames = len(traded.frames)
+    trade(traded, 61, 40)
+    for frame in traded.frames[old_frames:]:
+        again.report(frame)
+    for name in NAMES:
+        here, there = traded.desk.by_name(name), again.by_name(name)
+        assert here is not None
+        assert there is not None
+        assert reports(there) == reports(here)
+        assert again.used_id(there) == traded.desk.used_id(here)
+        assert again.open_count(there) == traded.desk.open_count(here)
+    nobody = traded.desk.sessions[2]
+    of_nobody = traded.desk.open_count(nobody)
+    assert of_nobody == 100
+    assert np.array_equal(again.state.open_orders, traded.desk.state.open_orders[:-of_nobody])
+
+
+def test_only_those_come_back_who_still_have_a_session(traded: Floor) -> None:
+    """One was given up after the checkpoint: its number is free."""
+    again = restored(traded, "two")
+    assert [session.name for session in again.sessions.values()] == ["two"]
+    assert again.open("new", 0).number == 0
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x93\x02\x90\x90", b"\x93\x01\x90\x90", b"\xc1"])
+def test_a_damaged_one_is_refused(traded: Floor, damage: bytes) -> None:
+    """To go on without it would lose reports without a word."""
+    desk = SessionDesk(SessionLimits(), 1_000, 1, KEPT_BYTES)
+    with pytest.raises(JournalError, match="checkpoint"):
+        restore_checkpoint(desk, damage, [stored(next(iter(traded.desk.sessions.values())))], KEPT_BYTES)
