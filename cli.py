@@ -14,6 +14,10 @@ config_app = typer.Typer(no_args_is_help=True, help="Show the settings.")
 app.add_typer(config_app, name="config")
 journal_app = typer.Typer(no_args_is_help=True, help="Look at the engine's journal.")
 app.add_typer(journal_app, name="journal")
+accounts_app = typer.Typer(
+    invoke_without_command=True, help="List, create, fund and reset the paper exchange's accounts."
+)
+app.add_typer(accounts_app, name="accounts")
 
 RunDir = Annotated[Path | None, typer.Option("--run-dir", help="Where the desk keeps its sockets, logs and files.")]
 Symbol = Annotated[str | None, typer.Option("--symbol", help="The pair, such as BTCUSDT.")]
@@ -283,6 +287,60 @@ def replay(
     from nodes.journal_tools import replay_journal
 
     print(replay_journal(_settings(run_dir=run_dir).settings, is_verified=verify))
+
+
+def _paper_accounts(run_dir: Path | None) -> Any:
+    from nodes.paper_accounts import PaperAccounts
+
+    return PaperAccounts(_desk_settings(run_dir))
+
+
+def _print_account(document: Any, text: str, as_json: bool) -> None:
+    if as_json:
+        _print_json(document)
+    else:
+        print(text)
+
+
+@accounts_app.callback()
+def accounts(context: typer.Context, run_dir: RunDir = None, as_json: Json = False) -> None:
+    """List the paper exchange's accounts, or do something with one."""
+    if context.invoked_subcommand is not None:
+        return
+    found = _paper_accounts(run_dir).listed()
+    if as_json:
+        _print_json(found)
+        return
+    from screens.paper_accounts import accounts_text
+
+    print(accounts_text(found, _settings(run_dir=run_dir).settings.instruments))
+
+
+@accounts_app.command("create")
+def accounts_create(run_dir: RunDir = None, as_json: Json = False) -> None:
+    """Make one more account with the starting assets; its keys are in the file that is named."""
+    made = _paper_accounts(run_dir).create()
+    _print_account(made, f"account {made['account']} is made; its keys are in {made['keys']}", as_json)
+
+
+@accounts_app.command("fund")
+def accounts_fund(
+    number: int,
+    asset: Annotated[str, typer.Argument(help="Such as USDT.")],
+    amount: Annotated[str, typer.Argument(help="Such as 100.5.")],
+    run_dir: RunDir = None,
+    as_json: Json = False,
+) -> None:
+    """Give an account money; it hears a balanceUpdate."""
+    funded = _paper_accounts(run_dir).fund(number, asset.upper(), amount)
+    _print_account(funded, f"account {number} has {funded['free']} {funded['asset']} free", as_json)
+
+
+@accounts_app.command("reset")
+def accounts_reset(number: int, run_dir: RunDir = None, as_json: Json = False) -> None:
+    """Let an account begin anew: its orders, trades and balances are forgotten; its keys stay."""
+    reset = _paper_accounts(run_dir).reset(number)
+    _print_account(reset, f"account {number} begins anew with the starting assets, for time {reset['resets']}", as_json)
 
 
 @journal_app.command("inspect")

@@ -1,5 +1,6 @@
 """What a venue keeps for an account, in exact decimals: balances, orders, trades."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -17,6 +18,19 @@ class Balance:
     def total(self) -> Decimal:
         """All that the account owns of the asset."""
         return self.free + self.locked
+
+
+@dataclass(frozen=True, slots=True)
+class VenueAccount:
+    """An account at one moment.
+
+    Attributes:
+        account_id: the venue's id of it, another one after the venue has reset it; empty if the venue tells none.
+        balances: every asset.
+    """
+
+    account_id: str
+    balances: Mapping[str, Balance]
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,11 @@ class Bookkeeper:
             self._known_id, self._is_known = self._last_id_on_file(), True
         snapshot = self._snapshot()
         recorded = record(self._folder, snapshot)
-        self._known_id = max((trade.trade_id for trade in snapshot.trades), default=self._known_id)
+        if recorded.was_reset and not snapshot.has_all_trades:
+            self._known_id = None  # a new account's trades may be numbered anew: what is missing is asked for by time
+        else:
+            known_id = None if recorded.was_reset else self._known_id
+            self._known_id = max((trade.trade_id for trade in snapshot.trades), default=known_id)
         return recorded
 
     def week(self) -> JsonObject:
@@ -54,13 +58,22 @@ class Bookkeeper:
     def _snapshot(self) -> AccountSnapshot:
         trades = self._trades()
         for _ in range(READINGS_MAX):  # a fill between two readings belongs to both or to neither
-            balances = self._venue.balances()
+            account = self._venue.account()
             open_orders = self._venue.open_orders(self._instrument)
             again = self._trades()
             if again == trades:
                 break
             trades = again
-        return AccountSnapshot(time_ns(), [self._instrument], balances, trades, open_orders, self._marks())
+        return AccountSnapshot(
+            time_ns(),
+            [self._instrument],
+            account.balances,
+            trades,
+            open_orders,
+            self._marks(),
+            account_id=account.account_id,
+            has_all_trades=len(trades) < LATEST_TRADES,
+        )
 
     def _marks(self) -> dict[str, Decimal]:
         mid_ticks_x2 = self._venue.depth(self._instrument, 5).mid_ticks_x2

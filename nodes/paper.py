@@ -16,6 +16,7 @@ from nodes.desk_client import DeskError
 from nodes.http import bind, serve, stop, url_of
 from nodes.node import Node, NodeError, run_async
 from nodes.operator import set_halted
+from nodes.paper_accounts import TOKEN_FILE
 from nodes.settings import Settings
 from paper.account_folder import AccountFolder
 from paper.accounts import KeyFileError, load_or_create_token
@@ -30,7 +31,6 @@ from paper.rest import create_app
 TICK_MS = 50
 LEDGER_FILE = "ledger.sqlite3"
 ACCOUNTS_FOLDER = "accounts"
-TOKEN_FILE = "admin.token"  # noqa: S105 - the name of a file
 
 
 class FeedBook:

@@ -116,6 +116,15 @@ def load_or_create_token(path: Path) -> str:
     """
     with suppress(FileExistsError):
         write_new_file(path, f"{_random_text()}\n")
+    return load_token(path)
+
+
+def load_token(path: Path) -> str:
+    """Return the token in the file at `path`.
+
+    Raises:
+        KeyFileError: if there is no such file, others may read it, or it does not hold a token.
+    """
     token = _read_private_file(path).strip()
     if not is_api_key(token):
         raise KeyFileError(f"{path}: expected a token of {_KEY_LENGTH} letters and digits")

@@ -12,9 +12,8 @@ from sanic.request import Request
 from sanic.response import HTTPResponse
 from sanic.response import json as json_response
 
-from market.clock import NS_PER_MS
 from paper.account_folder import AccountFolder
-from paper.accounts import Accounts
+from paper.accounts import Accounts, KeyFileError
 from paper.exchange import Exchange
 from paper.units import UNITS_MAX, format_units, parse_units
 from paper.wallets import OUTSIDE
@@ -83,21 +82,29 @@ class Admin:
 
     async def _list(self, _: Request) -> Any:
         ledger = self._exchange.ledger
+        records = {number: ledger.records.of(number) for number in self._accounts.numbers}
         return [
             {
                 "account": number,
+                "uid": record.uid(number),
                 "apiKeys": self._accounts.api_keys(number),
                 "openOrders": len(ledger.open_orders_of(number)),
+                "resets": record.reset_count,
+                "resetTime": record.reset_ms,
+                "paysInBnb": self._exchange.is_bnb_payer(number),
                 "balances": {
                     asset: format_units(wallet.free + wallet.locked)
                     for asset, wallet in ledger.wallets.of(number).items()
                 },
             }
-            for number in self._accounts.numbers
+            for number, record in records.items()
         ]
 
     async def _create(self, _: Request) -> Any:
-        number, pair = self._folder.create(self._accounts, self._exchange.ledger.accounts())
+        try:
+            number, pair = self._folder.create(self._accounts, self._exchange.ledger.accounts())
+        except KeyFileError as error:
+            raise AdminError(HTTPStatus.CONFLICT, str(error)) from None
         self._exchange.open_account(number)
         return {"account": number, "apiKey": pair.api_key, "secret": pair.secret}
 
@@ -113,7 +120,8 @@ class Admin:
     async def _reset(self, _: Request, number: int) -> Any:
         self._require(number)
         self._exchange.reset_account(number, self._clock())
-        return {"account": number, "time": self._clock() // NS_PER_MS}
+        record = self._exchange.ledger.records.of(number)
+        return {"account": number, "uid": record.uid(number), "resets": record.reset_count, "time": record.reset_ms}
 
     async def _check(self, _: Request) -> Any:
         ledger = self._exchange.ledger

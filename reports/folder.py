@@ -113,10 +113,18 @@ class ReportsFolder:
 
         The caller holds `locked`.
         """
-        path = self.file_of(day)
-        names = (path.with_suffix(f".{why}-{number}.json") for number in range(1, _ASIDE_MAX))
-        aside = next(name for name in names if not name.exists())
-        path.rename(aside)
+        aside = self._free_name(day, why)
+        self.file_of(day).rename(aside)
+        self._sync()
+        return aside
+
+    def keep_also_as(self, day: date, why: str) -> Path:
+        """Give the file of `day` a second name as in `keep_aside`, and return it; `write` then takes the first away.
+
+        So a crash between the two leaves the file as it was. The caller holds `locked`.
+        """
+        aside = self._free_name(day, why)
+        aside.hardlink_to(self.file_of(day))
         self._sync()
         return aside
 
@@ -136,6 +144,10 @@ class ReportsFolder:
             yield
         finally:
             os.close(folder)
+
+    def _free_name(self, day: date, why: str) -> Path:
+        names = (self.file_of(day).with_suffix(f".{why}-{number}.json") for number in range(1, _ASIDE_MAX))
+        return next(name for name in names if not name.exists())
 
     def _sync(self) -> None:
         """Make the names in the folder last through a power failure."""

@@ -10,8 +10,11 @@ them. Every figure can be derived again from `trade_history`, by hand or by `rep
 - other amounts are exact to 12 decimals; a share of a fee that needs more is rounded there, once, after all sums.
 - with several symbols the counts and `pnl` are sums and `symbols` holds each one's part. An average over different
   assets means nothing, nor does a sum over different quote assets: null.
-- `opening` is the first sight of the day. `reconciliation` says whether its balances plus what the trades since then
-  moved are the balances now, for every asset, to the last unit; a deposit or a missed trade stands in `differences`.
+- `account_id` is the venue's. `resets` tells of each time that the venue began the account anew: when it was noticed,
+  why, and under which name the document of the account before is kept. All other figures are of the account since.
+- `opening` is the first sight of the day, or of the account since its last reset. `reconciliation` says whether its
+  balances plus what the trades since then moved are the balances now, for every asset, to the last unit; a deposit or a
+  missed trade stands in `differences`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -47,6 +50,8 @@ class AccountSnapshot:
         trades: the last trades of every instrument; they and `balances` belong together (read the trades before and
             after the balances until both readings agree).
         mark_prices: mids by symbol: of the instruments, and of pairs that price a fee (BNBUSDT), where known.
+        account_id: the venue's id of the account, another one after a reset; empty where the venue tells none.
+        has_all_trades: whether the account has no other trades today than `trades`.
     """
 
     now_ns: int
@@ -55,6 +60,8 @@ class AccountSnapshot:
     trades: Sequence[VenueTrade]
     open_orders: Sequence[VenueOrder]
     mark_prices: Mapping[str, Decimal]
+    account_id: str = ""
+    has_all_trades: bool = False
 
     @property
     def day(self) -> date:
@@ -62,11 +69,15 @@ class AccountSnapshot:
         return utc_date(self.now_ns)
 
 
-def performance_document(snapshot: AccountSnapshot, previous: JsonObject | None) -> JsonObject:
+def performance_document(
+    snapshot: AccountSnapshot, previous: JsonObject | None, resets: Sequence[JsonObject] = ()
+) -> JsonObject:
     """Return the daily document of the snapshot's day, its trades merged with those of `previous`.
 
     Args:
-        previous: the document of the same day as it was last written, None for the first of the day.
+        previous: the document of the same day as it was last written, None for the first of the day, and of the first
+            sight after a reset: what went before is of another account.
+        resets: the day's resets, as `reports/bookkeeping.py` has noticed them.
 
     Raises:
         ValueError: for a trade in an unknown symbol, or a `previous` that is not a daily document.
@@ -84,6 +95,8 @@ def performance_document(snapshot: AccountSnapshot, previous: JsonObject | None)
         "balances": balances_to_json(snapshot.balances),
         **_figures(rows, instruments, snapshot.mark_prices),
         "open_orders": [_order(order) for order in snapshot.open_orders],
+        "account_id": snapshot.account_id,
+        "resets": list(resets),
         "opening": opening,
         "reconciliation": reconciliation(opening, (row.trade for row in rows), instruments, snapshot.balances),
         "trade_history": [row_to_json(row) for row in rows],

@@ -1,6 +1,6 @@
 """The reports as text: a day from its daily document, a week from its weekly document."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -27,6 +27,7 @@ def day_text(document: JsonObject) -> str:
         lines.append(
             "   Fees: " + ", ".join(f"{amount_text(Decimal(fee), asset)} {asset}" for asset, fee in fees.items())
         )
+    lines += _reset_lines(document.get("resets", []))
     return "\n".join(lines + _reconciliation_lines(document.get("reconciliation")))
 
 
@@ -52,6 +53,14 @@ def week_text(week: JsonObject) -> str:
         *(f"   - {item['advice']}" for item in week["recommendations"]),
     ]
     return "\n".join(lines)
+
+
+def _reset_lines(resets: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a line for each time that the venue began the account anew."""
+    return [
+        f"   The account was reset ({reset['reason']}), noticed at {reset['time']}; the figures are those since"
+        for reset in resets
+    ]
 
 
 def _price_lines(trades: Mapping[str, Any], quote: str | None) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import ccxt
 
-from market.account import Balance, VenueOrder, VenueTrade
+from market.account import Balance, VenueAccount, VenueOrder, VenueTrade
 from market.codes import Side
 from market.depth import Depth, Level
 from market.instrument import Instrument
@@ -145,13 +145,18 @@ class BinanceVenue:
             return None
         return _order(order["info"])
 
-    def balances(self) -> Mapping[str, Balance]:
-        """Return every asset of the account."""
+    def account(self) -> VenueAccount:
+        """Return the account's id and every asset of it."""
         document = self._call(self._exchange.fetch_balance, is_order=False)["info"]
-        return {
+        balances = {
             balance["asset"]: Balance(Decimal(balance["free"]), Decimal(balance["locked"]))
             for balance in document["balances"]
         }
+        return VenueAccount(str(document.get("uid", "")), balances)
+
+    def balances(self) -> Mapping[str, Balance]:
+        """Return every asset of the account."""
+        return self.account().balances
 
     def trades(
         self, instrument: Instrument, limit: int = 100, from_id: int | None = None, since_ms: int | None = None

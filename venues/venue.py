@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from market.account import Balance, VenueOrder, VenueTrade
+from market.account import Balance, VenueAccount, VenueOrder, VenueTrade
 from market.codes import Side
 from market.depth import Depth
 from market.instrument import Instrument
@@ -64,6 +64,9 @@ class Venue(Protocol):
 
     def find_order(self, instrument: Instrument, client_order_id: str) -> VenueOrder | None:
         """Return the order of that client order id, open or ended, or None if the venue has never had it."""
+
+    def account(self) -> VenueAccount:
+        """Return the account's id and every asset of it."""
 
     def balances(self) -> Mapping[str, Balance]:
         """Return every asset of the account."""

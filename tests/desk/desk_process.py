@@ -17,7 +17,7 @@ from typing import Any
 
 from market.instrument import default_instruments
 from nodes.desk_client import DeskError, desk_status
-from paper.accounts import load_keys
+from paper.accounts import KeyPair, load_keys
 from venues.binance import BinanceVenue
 
 BTCUSDT = default_instruments()[0]
@@ -112,7 +112,10 @@ class Desk:
 
     def venue(self) -> BinanceVenue:
         """Return the paper exchange as the maker sees it: through ccxt, with the account's keys."""
-        keys = load_keys(self.run_dir / "paper" / "keys.env")
+        return self.venue_of(load_keys(self.run_dir / "paper" / "keys.env"))
+
+    def venue_of(self, keys: KeyPair) -> BinanceVenue:
+        """Return the paper exchange as the holder of other keys sees it."""
         return BinanceVenue("paper", self.url("paper"), keys.api_key, keys.secret, timeout_ms=5_000)
 
     def get(self, path: str) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from market import clock
-from market.account import Balance, VenueOrder, VenueTrade
+from market.account import Balance, VenueAccount, VenueOrder, VenueTrade
 from market.codes import Side
 from market.depth import Depth, Level
 from market.instrument import Instrument
@@ -80,6 +80,9 @@ class ScriptedVenue:
 
     def find_order(self, instrument: Instrument, client_order_id: str) -> VenueOrder | None:
         return next((o for o in self.orders.values() if o.client_order_id == client_order_id), None)
+
+    def account(self) -> VenueAccount:
+        return VenueAccount("", {})
 
     def balances(self) -> Mapping[str, Balance]:
         return {}

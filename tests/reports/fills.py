@@ -72,10 +72,13 @@ def snapshot(
     open_orders: Sequence[VenueOrder] = (),
     marks: Mapping[str, str] | None = None,
     time_ms: int = NOON_MS,
+    account_id: str = "",
+    has_all_trades: bool = False,
 ) -> AccountSnapshot:
     """Return what the venue says at `time_ms`."""
     mark_prices = {symbol: Decimal(mark) for symbol, mark in (marks or {}).items()}
-    return AccountSnapshot(time_ms * 1_000_000, instruments, balances, trades, open_orders, mark_prices)
+    now_ns = time_ms * 1_000_000
+    return AccountSnapshot(now_ns, instruments, balances, trades, open_orders, mark_prices, account_id, has_all_trades)
 
 
 def _random_fill(numbers: tuple[int, int, int, bool, str, bool], trade_id: int) -> VenueTrade:

@@ -56,6 +56,46 @@ def test_keeps_the_report_of_an_account_that_the_venue_forgot(folder: ReportsFol
     assert recorded.notes[0].startswith("the venue has a new account: trade 1 of BTCUSDT is not the one")
 
 
+def test_says_that_the_account_was_reset_and_counts_from_there(folder: ReportsFolder) -> None:
+    """Guards a false PnL: what another account bought is not sold by this one, and balances open anew."""
+    old = [fill(1, Side.BUY, "1", "100", time_ms=NOON_MS)]
+    record(folder, snapshot(account(BTC="2", USDT="9900"), old, account_id="1"))
+    new = [fill(2, Side.SELL, "1", "105", time_ms=NOON_MS + 1_000)]
+    later = {"time_ms": NOON_MS + 2_000, "account_id": "65537"}
+    recorded = record(folder, snapshot(account(BTC="0", USDT="10105"), new, **later))  # type: ignore[arg-type]
+    document = recorded.document
+    assert recorded.was_reset
+    assert (document["trades"]["pnl"], document["total_trades"]) == (0, 1)
+    assert document["reconciliation"]["is_exact"]
+    (reset,) = document["resets"]
+    assert reset["reason"] == "its id is 65537, was 1"
+    assert reset["kept_as"] == "performance_20251130.before-reset-1.json"
+    assert _names(folder) == ["performance_20251130.before-reset-1.json", "performance_20251130.json"]
+    again = record(folder, snapshot(account(BTC="0", USDT="10105"), new, **later))  # type: ignore[arg-type]
+    assert (again.document["resets"], again.was_reset, again.notes) == ([reset], False, ())
+
+
+@pytest.mark.parametrize(
+    ("age_ms", "has_all_trades", "is_reset"), [(61_000, True, True), (500, True, False), (61_000, False, False)]
+)
+def test_takes_a_venue_that_has_forgotten_all_trades_for_reset(
+    folder: ReportsFolder, age_ms: int, has_all_trades: bool, is_reset: bool
+) -> None:
+    """Guards a wipe without another id; what is only just traded may not be told everywhere yet."""
+    record(folder, snapshot(account(BTC="2", USDT="9900"), [fill(1, Side.BUY, "1", "100", time_ms=NOON_MS)]))
+    now_ms = NOON_MS + age_ms
+    recorded = record(folder, snapshot(_START, [], time_ms=now_ms, has_all_trades=has_all_trades))
+    assert recorded.was_reset is is_reset
+    assert recorded.document["total_trades"] == (0 if is_reset else 1)
+
+
+def test_says_that_the_account_was_reset_over_night(folder: ReportsFolder) -> None:
+    """Guards the first sight of a day: yesterday's account was another one."""
+    record(folder, snapshot(_START, account_id="1", time_ms=NOON_MS - 86_400_000))
+    (reset,) = record(folder, snapshot(_START, account_id="65537")).document["resets"]
+    assert (reset["reason"], reset["kept_as"]) == ("its id is 65537, was 1", "")
+
+
 def test_keeps_a_report_by_other_hands(folder: ReportsFolder) -> None:
     """Guards a document without a history: it cannot be gone on with, and is not written over."""
     folder.path.mkdir()
