@@ -64,6 +64,8 @@ _TRADE_SIDE: Final = column(BookTrade, "taker_side")
 # 2**64 divided by the golden ratio, as in the engine's own table of ids.
 _GOLDEN: Final = np.uint64(0x9E37_79B9_7F4A_7C15)
 _HALF: Final = np.uint64(32)
+_BLOCK_BITS: Final = 4
+_BLOCK_MASK: Final = (1 << _BLOCK_BITS) - 1
 
 
 @kernel
@@ -193,8 +195,12 @@ def _write_shown(shown: Int64Array, entry: int, order_id: int, side: int, price_
 
 @inlined
 def _home_of(shown: Int64Array, order_id: int) -> int:
-    """Return the place where a search for the order begins."""
-    return np.int64((np.uint64(order_id) * _GOLDEN) >> _HALF) & (len(shown) // SHOWN_SIZE - 1)
+    """Return the place where a search for the order begins: ids side by side stand side by side, block by block.
+
+    A source counts its ids up, so the entries that are used together are neighbours in memory.
+    """
+    block = np.int64((np.uint64(order_id >> _BLOCK_BITS) * _GOLDEN) >> _HALF)
+    return (block << _BLOCK_BITS | order_id & _BLOCK_MASK) & (len(shown) // SHOWN_SIZE - 1)
 
 
 @inlined

@@ -149,8 +149,9 @@ def admit_messages(
             reason = _FINE
         if reason == _FINE:
             _take_in(rows, base, number, sessions, session, limits, orders, time_ns)
-            for place in range(ROW_WIDTH):
-                rows[kept * ROW_WIDTH + place] = rows[base + place]
+            if kept != index:
+                for place in range(ROW_WIDTH):
+                    rows[kept * ROW_WIDTH + place] = rows[base + place]
             kept += 1
         elif reason == _SENT_AGAIN:
             resends[resent * RESEND_SIZE] = rows[base + NEW_ORDER_ID]

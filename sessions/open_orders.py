@@ -7,6 +7,7 @@ import numpy as np
 
 from engine.kernel import inlined, kernel
 from engine.rows import Int64Array
+from engine.wire_decoding import unsigned
 from sessions.session_state import (
     ORDER_ID,
     ORDER_LEAVES,
@@ -19,12 +20,18 @@ from sessions.session_state import (
 # 2**64 divided by the golden ratio.
 _GOLDEN: Final = np.uint64(0x9E37_79B9_7F4A_7C15)
 _HALF: Final = np.uint64(32)
+_BLOCK_BITS: Final = 4
+_BLOCK_MASK: Final = (1 << _BLOCK_BITS) - 1
 
 
 @inlined
 def _home_of(orders: Int64Array, order_id: int) -> int:
-    """Return the place where a search for the order begins."""
-    return np.int64((np.uint64(order_id) * _GOLDEN) >> _HALF) & (len(orders) // ORDER_SIZE - 1)
+    """Return the place where a search for the order begins: ids side by side stand side by side, block by block.
+
+    A client counts its ids up, so the entries that are used together are neighbours in memory.
+    """
+    block = np.int64((np.uint64(order_id >> _BLOCK_BITS) * _GOLDEN) >> _HALF)
+    return (block << _BLOCK_BITS | order_id & _BLOCK_MASK) & (len(orders) // ORDER_SIZE - 1)
 
 
 @inlined
@@ -32,7 +39,10 @@ def find_order(orders: Int64Array, order_id: int) -> int:
     """Return where the order's entry begins, or the empty one where it belongs; the table is never full."""
     mask = len(orders) // ORDER_SIZE - 1
     place = _home_of(orders, order_id)
-    while orders[place * ORDER_SIZE + ORDER_ID] != order_id and orders[place * ORDER_SIZE + ORDER_ID] != 0:
+    while (
+        orders[unsigned(place * ORDER_SIZE + ORDER_ID)] != order_id
+        and orders[unsigned(place * ORDER_SIZE + ORDER_ID)] != 0
+    ):
         place = (place + 1) & mask
     return place * ORDER_SIZE
 
@@ -51,11 +61,11 @@ def write_order(
     orders: Int64Array, entry: int, order_id: int, symbol_id: int, side: int, price_ticks: int, leaves_lots: int
 ) -> None:
     """Fill the entry."""
-    orders[entry + ORDER_ID] = order_id
-    orders[entry + ORDER_SYMBOL] = symbol_id
-    orders[entry + ORDER_SIDE] = side
-    orders[entry + ORDER_PRICE] = price_ticks
-    orders[entry + ORDER_LEAVES] = leaves_lots
+    orders[unsigned(entry + ORDER_ID)] = order_id
+    orders[unsigned(entry + ORDER_SYMBOL)] = symbol_id
+    orders[unsigned(entry + ORDER_SIDE)] = side
+    orders[unsigned(entry + ORDER_PRICE)] = price_ticks
+    orders[unsigned(entry + ORDER_LEAVES)] = leaves_lots
 
 
 @inlined
@@ -64,11 +74,11 @@ def remove_order(orders: Int64Array, entry: int) -> None:
     mask = len(orders) // ORDER_SIZE - 1
     hole = entry // ORDER_SIZE
     place = (hole + 1) & mask
-    while orders[place * ORDER_SIZE + ORDER_ID] != 0:
-        home = _home_of(orders, orders[place * ORDER_SIZE + ORDER_ID])
+    while orders[unsigned(place * ORDER_SIZE + ORDER_ID)] != 0:
+        home = _home_of(orders, orders[unsigned(place * ORDER_SIZE + ORDER_ID)])
         if (place - home) & mask >= (place - hole) & mask:
             for offset in range(ORDER_SIZE):
-                orders[hole * ORDER_SIZE + offset] = orders[place * ORDER_SIZE + offset]
+                orders[unsigned(hole * ORDER_SIZE + offset)] = orders[unsigned(place * ORDER_SIZE + offset)]
             hole = place
         place = (place + 1) & mask
-    orders[hole * ORDER_SIZE + ORDER_ID] = 0
+    orders[unsigned(hole * ORDER_SIZE + ORDER_ID)] = 0

@@ -7,6 +7,7 @@ import numpy as np
 
 from engine.kernel import inlined, kernel
 from engine.rows import ROW_WIDTH, TAG, Int64Array, column
+from engine.wire_decoding import unsigned
 from engine.wire_encoding import KEYS_PER_ROW, NO_KEY
 from market.codes import Tag
 from market.events import Accepted, Amended, Canceled, Executed, Rejected, Rested, Triggered
@@ -218,7 +219,7 @@ def _set_leaves(
 @inlined
 def _write_told(events: Int64Array, base: int, is_maker: bool, client_id: int, told: Int64Array, target: int) -> None:
     for place in range(ROW_WIDTH):
-        told[target + place] = events[base + place]
+        told[unsigned(target + place)] = events[unsigned(base + place)]  # sixteen at once
     if events[base + TAG] != _EXECUTED:
         told[target + _ORDER] = client_id
         told[target + _OWNER] = 0
