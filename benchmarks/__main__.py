@@ -15,6 +15,7 @@ def main(arguments: list[str]) -> int:
     runs = [["benchmarks.matching", "--stream", str(path)] for path in streams]
     runs += [["benchmarks.wire"], ["benchmarks.journal"], ["benchmarks.feed"]]
     runs += [["benchmarks.market", "--seconds", "60"]]
+    runs += [["benchmarks.pipeline"]]
     code = 0
     for run in runs:
         print(f"\n== python -m {' '.join(run)}", flush=True)

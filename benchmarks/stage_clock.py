@@ -1,0 +1,109 @@
+"""A node that says where its time goes: `python -m benchmarks.stage_clock NODE FILE` runs it under a clock.
+
+The methods that make the stages are wrapped. Counted is the processor time of a call, the kernel's for it included, but
+not that of the stages that it calls, nor the time of waiting. When the node is stopped it writes FILE. The nodes know
+nothing of this; the clock costs them about 1 us for each call.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from bus.channel import ChannelSocket, PollLoop
+from bus.order_link import EngineEnd
+from bus.order_source import OrderSource
+from engine.fast_engine import FastEngine
+from engine.journal import Journal
+from engine.wire import BookFeed, CommandDecoder, EventRouter, PieceDecoder, RowEncoder
+from nodes.engine import EngineNode
+from nodes.engine_core import EngineCore
+from nodes.gateway import GatewayNode
+from nodes.gateway_client import ClientConnection
+from nodes.node import run_node
+from nodes.settings import load_settings
+from sessions.session_desk import SessionDesk
+
+# The stages of each node, about in the order in which an order meets them: the stage, whose method, and which.
+STAGES: Final[dict[str, tuple[tuple[str, type[Any], str], ...]]] = {
+    "gateway": (
+        ("poll", PollLoop, "_turn"),
+        ("read TCP", ClientConnection, "receive_into"),
+        ("decode (both ways)", PieceDecoder, "next_rows"),
+        ("sessions and limits", SessionDesk, "admit"),
+        ("encode commands", RowEncoder, "encode"),
+        ("link", OrderSource, "send_encoded"),
+        ("ZeroMQ send", ChannelSocket, "send"),
+        ("ZeroMQ receive", ChannelSocket, "receive"),
+        ("journal of reports", Journal, "append"),
+        ("route to sessions", SessionDesk, "report"),
+        ("encode reports", RowEncoder, "encode_selected"),
+        ("write TCP", ClientConnection, "flush"),
+        ("node: clients", GatewayNode, "_on_client"),
+        ("node: engine", GatewayNode, "_on_engine"),
+    ),
+    "engine": (
+        ("poll", PollLoop, "_turn"),
+        ("ZeroMQ receive", ChannelSocket, "receive"),
+        ("link in", EngineEnd, "receive"),
+        ("journal", Journal, "append"),
+        ("decode", CommandDecoder, "admit"),
+        ("match", FastEngine, "match"),
+        ("route to sources", EventRouter, "route"),
+        ("encode reports and feed", RowEncoder, "encode_selected"),
+        ("feed: what changed", BookFeed, "take"),
+        ("feed: best prices", FastEngine, "best"),
+        ("link out", EngineEnd, "report_encoded"),
+        ("ZeroMQ send", ChannelSocket, "send"),
+        ("core", EngineCore, "handle"),
+        ("node", EngineNode, "_on_orders"),
+    ),
+}
+
+
+class StageClock:
+    """Counts calls and their own time by stage; one thread."""
+
+    def __init__(self) -> None:
+        self.times: dict[str, dict[str, int]] = {}
+        self._running: list[str] = []
+        self._since_ns = time.thread_time_ns()
+
+    def wrap(self, stage: str, owner: type[Any], name: str) -> None:
+        """Count the calls of a method as this stage."""
+        times = self.times.setdefault(stage, {"calls": 0, "ns": 0})
+        method: Callable[..., Any] = getattr(owner, name)
+
+        def timed(*arguments: Any, **options: Any) -> Any:
+            self._switch()
+            self._running.append(stage)
+            times["calls"] += 1
+            try:
+                return method(*arguments, **options)
+            finally:
+                self._switch()
+                self._running.pop()
+
+        setattr(owner, name, timed)
+
+    def _switch(self) -> None:
+        now_ns = time.thread_time_ns()
+        if self._running:
+            self.times[self._running[-1]]["ns"] += now_ns - self._since_ns
+        self._since_ns = now_ns
+
+
+def main(node: str, path: Path) -> int:
+    """Run the node; return its exit code."""
+    clock = StageClock()
+    for stage, owner, name in STAGES[node]:
+        clock.wrap(stage, owner, name)
+    code = run_node(node, load_settings().settings)
+    path.write_text(json.dumps(clock.times))
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], Path(sys.argv[2])))
