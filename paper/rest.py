@@ -73,7 +73,9 @@ def create_app(
     def now_ns() -> int:
         return clock() + faults.clock_offset_ns
 
-    desk = FrontDesk(exchange, accounts, clock=now_ns, engine_timeout_s=engine_timeout_s, usage=usage, faults=faults)
+    desk = app.ctx.desk = FrontDesk(
+        exchange, accounts, clock=now_ns, engine_timeout_s=engine_timeout_s, usage=usage, faults=faults
+    )
     rest = _Rest(desk)
     for number, endpoint in enumerate(ENDPOINTS):
         app.add_route(rest.handler(endpoint), endpoint.path, [endpoint.method], name=f"endpoint_{number}")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.paper.conformance import TESTERS, unheard
 from tests.paper.desk import Desk
 from tests.paper.server import Server
 
@@ -26,6 +27,23 @@ def running_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]
     server = Server(tmp_path_factory.mktemp("paper"))
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _claims(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Hold docs/paper.md to what it claims of a client, once all tests of the client's module have run."""
+    tester = next((name for name, file in TESTERS.items() if file == request.path.name and name != "raw"), None)
+    if tester is None:
+        yield
+        return
+    server: Server = request.getfixturevalue("running_server")
+    server.calls.clear()
+    server.streams.clear()
+    yield
+    chosen = request.config.option
+    is_whole = not (chosen.keyword or chosen.lf or any("::" in each for each in request.config.args))
+    if is_whole and not request.session.testsfailed:
+        assert unheard(tester, server.calls, server.streams) == []
 
 
 @pytest.fixture

@@ -17,10 +17,12 @@ from market.codes import Side
 from paper.account_folder import AccountFolder
 from paper.accounts import Accounts, KeyPair, PublicKey
 from paper.admin import Admin
+from paper.endpoints import Endpoint
 from paper.fault_calls import FaultCalls
 from paper.faults import Faults
+from paper.front_desk import FrontDesk, Inquiry
 from paper.rest import create_app
-from paper.stream_hub import StreamHub
+from paper.stream_hub import StreamHub, Subscriber
 from paper.usage import Usage
 from paper.user_hub import UserHub
 from tests.paper.desk import ALICE, BOB, Desk
@@ -45,6 +47,8 @@ class Server:
         hub: its market streams.
         users: its accounts' own streams.
         usage: its rate limits, off unless a test switches them on.
+        calls: what was carried out since the test module began, as `GET order`.
+        streams: the market streams that were listened to since then.
         is_answering: whether the engine handles what it is sent; False leaves every command on its way.
     """
 
@@ -53,6 +57,8 @@ class Server:
         self.ed25519_api_key = KeyPair.generate().api_key
         self.ed25519_key = Ed25519PrivateKey.generate()
         self.bugs: list[Exception] = []
+        self.calls: set[str] = set()
+        self.streams: set[str] = set()
         self.clock_offset_ns = 0
         self.is_answering = True
         self._folder = folder
@@ -133,6 +139,7 @@ class Server:
         self.usage: Usage = app.ctx.usage
         self.users: UserHub = app.ctx.users
         self.hub: StreamHub = app.ctx.hub
+        self._listen_in(app.ctx.desk)
         folder = AccountFolder(self._folder / "keys.env", self._folder / "accounts")
         admin = Admin(self._desk.exchange, accounts, folder, ADMIN_TOKEN, time_ns)
         admin.add_to(app)
@@ -152,6 +159,24 @@ class Server:
         await server.wait_closed()
         self._desk.ledger.check()
         self._desk.ledger.close()
+
+    def _listen_in(self, desk: FrontDesk) -> None:
+        """Note which calls are carried out and which streams are opened, whoever the client is."""
+        answer, subscribe = desk.answer, self.hub.subscribe
+
+        async def noting_answer(endpoint: Endpoint, inquiry: Inquiry, now_ns: int) -> Any:
+            document = await answer(endpoint, inquiry, now_ns)
+            self.calls.add(f"{endpoint.method} {endpoint.name}")
+            return document
+
+        def noting_subscribe(name: str, subscriber: Subscriber) -> bool:
+            is_there = subscribe(name, subscriber)
+            if is_there:
+                self.streams.add(name)
+            return is_there
+
+        setattr(desk, "answer", noting_answer)  # noqa: B010 - not an assignment of the class's
+        setattr(self.hub, "subscribe", noting_subscribe)  # noqa: B010
 
     def _pump_soon(self) -> None:
         self._loop.call_soon(self._pump)

@@ -210,6 +210,25 @@ def test_an_order_is_edited(server: Server, alice: Any) -> None:
         alice.edit_order(placed["id"], BTC, "limit", "buy", 0.02, 88000)
 
 
+def test_an_order_is_amended_in_its_place(server: Server, alice: Any) -> None:
+    """order/amend/keepPriority, which ccxt signs though it has no method for it."""
+    placed = alice.create_order(BTC, "limit", "buy", 0.03, 90000)
+    request = {"symbol": "BTCUSDT", "orderId": placed["id"], "newQty": 0.02}
+    amended = alice.request("order/amend/keepPriority", ["private"], "PUT", request)
+    assert amended["amendedOrder"]["qty"] == "0.02000000"
+    server.flow(Side.SELL, "90000", "0.01")
+    found = alice.fetch_order(placed["id"], BTC)
+    assert (found["amount"], found["filled"], found["remaining"]) == (0.02, 0.01, 0.01)
+
+
+def test_an_order_may_be_tried_without_being_placed(alice: Any) -> None:
+    """order/test, ping, avgPrice: what a bot asks before it begins."""
+    alice.create_order(BTC, "limit", "buy", 0.01, 90000, {"test": True})
+    assert alice.fetch_open_orders(BTC) == []
+    assert alice.public_get_ping() == {}
+    assert alice.public_get_avgprice({"symbol": "BTCUSDT"})["mins"] == 5
+
+
 def test_orders_that_wait_and_icebergs_are_placed(server: Server, alice: Any) -> None:
     """STOP_LOSS, STOP_LOSS_LIMIT, TAKE_PROFIT, TAKE_PROFIT_LIMIT, icebergQty."""
     server.flow(Side.SELL, "90000", "0.01")

@@ -97,6 +97,70 @@ def test_two_accounts_trade_with_each_other(server: Server) -> None:
     run(server, steps)
 
 
+def test_an_order_is_edited_and_amended(server: Server) -> None:
+    """cancelReplace, and order/amend/keepPriority, for which ccxt has no method."""
+
+    async def steps(alice: Any) -> None:
+        placed = await alice.create_order(BTC, "limit", "buy", 0.01, 90000)
+        edited = await alice.edit_order(placed["id"], BTC, "limit", "buy", 0.03, 89000)
+        request = {"symbol": "BTCUSDT", "orderId": edited["id"], "newQty": 0.02}
+        amended = await alice.request("order/amend/keepPriority", ["private"], "PUT", request)
+        assert amended["amendedOrder"]["qty"] == "0.02000000"
+        (found,) = await alice.fetch_open_orders(BTC)
+        assert (found["id"], found["price"], found["amount"]) == (edited["id"], 89000, 0.02)
+
+    run(server, steps)
+
+
+def test_the_rest_of_the_market_is_read(server: Server) -> None:
+    """time, ping, avgPrice, trades, the tickers of all symbols."""
+    server.flow(Side.SELL, "91000", "0.5")
+    server.flow(Side.BUY, "91000", "0.2")
+
+    async def steps(alice: Any) -> None:
+        assert await alice.fetch_time() > 0
+        assert await alice.public_get_ping() == {}
+        assert float((await alice.public_get_avgprice({"symbol": "BTCUSDT"}))["price"]) > 0
+        recent = await alice.fetch_trades(BTC, None, 1, {"fetchTradesMethod": "publicGetTrades"})
+        assert recent[0]["price"] == 91000
+        assert set(await alice.fetch_tickers()) == {BTC, "ETH/USDT", "BNB/USDT"}
+        assert (await alice.fetch_bids_asks([BTC]))[BTC]["ask"] == 91000
+        assert (await alice.fetch_last_prices([BTC]))[BTC]["price"] == 91000
+        assert (await alice.private_get_account_commission({"symbol": "BTCUSDT"}))["symbol"] == "BTCUSDT"
+        assert len(await alice.private_get_ratelimit_order()) == 2
+        await alice.create_order(BTC, "limit", "buy", 0.01, 90000, {"test": True})
+        assert await alice.fetch_open_orders(BTC) == []
+
+    run(server, steps)
+
+
+REFUSED: list[tuple[dict[str, Any], type[Exception]]] = [
+    ({"code": -1000}, ccxt.OperationFailed),
+    ({"code": -1007}, ccxt.RequestTimeout),
+    ({"code": -1021}, ccxt.InvalidNonce),
+    ({"code": -1111}, ccxt.BadRequest),
+    ({"code": -1121}, ccxt.BadSymbol),
+    ({"code": -2014}, ccxt.AuthenticationError),
+]
+
+
+@pytest.mark.parametrize(("options", "expected"), REFUSED, ids=str)
+def test_any_code_comes_as_the_exception_that_bots_catch(
+    server: Server, options: dict[str, Any], expected: type[Exception]
+) -> None:
+    """An error of each kind on demand, by a fault switch; the order is not placed, and not sent again."""
+
+    async def steps(alice: Any) -> None:
+        await alice.load_markets()
+        server.faults.arm(server.faults.read({"kind": "reject", "path": "order", **options}))
+        with pytest.raises(expected):
+            await alice.create_order(BTC, "limit", "buy", 0.01, 90000)
+        assert server.faults.armed == {}
+        assert await alice.fetch_open_orders(BTC) == []
+
+    run(server, steps)
+
+
 def test_refusals_come_as_the_exceptions_that_bots_catch(server: Server) -> None:
     """Codes and texts are Binance's, so ccxt's mapping works."""
 

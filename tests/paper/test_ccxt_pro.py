@@ -13,6 +13,7 @@ from market.codes import Side
 from tests.paper.clients import BTC, ccxt_settings
 from tests.paper.desk import ALICE
 from tests.paper.server import WAIT_S, Server
+from tests.paper.test_admin import ask
 
 pytestmark = pytest.mark.usefixtures("loopback_only")
 
@@ -171,6 +172,49 @@ def test_orders_are_placed_and_cancelled_over_the_socket(server: Server) -> None
     run(server, steps)
 
 
+def test_an_order_is_edited_over_the_socket(server: Server) -> None:
+    """order.cancelReplace; allOrders over the socket too."""
+
+    async def steps(alice: Any) -> None:
+        placed = await alice.create_order_ws(BTC, "limit", "buy", 0.01, 90000)
+        edited = await alice.edit_order_ws(placed["id"], BTC, "limit", "buy", 0.02, 89000)
+        assert edited["id"] != placed["id"]
+        orders = await alice.fetch_orders_ws(BTC)
+        assert [(order["status"], order["amount"]) for order in orders] == [("canceled", 0.01), ("open", 0.02)]
+
+    run(server, steps)
+
+
+def test_markets_of_all_symbols_are_watched(server: Server) -> None:
+    """!miniTicker@arr, !ticker@arr; klines over the WebSocket API."""
+    server.flow(Side.SELL, "91000", "0.5")
+    server.flow(Side.BUY, "91000", "0.2")
+
+    async def steps(alice: Any) -> None:
+        assert (await alice.watch_tickers())[BTC]["last"] == 91000
+        assert (await alice.watch_tickers(None, {"name": "ticker"}))[BTC]["ask"] == 91000
+        assert (await alice.fetch_ohlcv_ws(BTC, "1m"))[-1][4] == 91000
+
+    run(server, steps)
+
+
+def test_a_cut_connection_is_told_and_the_next_watch_goes_on(server: Server) -> None:
+    """A fault switch cuts every socket: ccxt raises, and subscribes anew when it is asked again."""
+    server.flow(Side.SELL, "91000", "0.5")
+
+    async def steps(alice: Any) -> None:
+        task = await started(server, alice.watch_trades(BTC))
+        await asyncio.to_thread(ask, server, "POST", "faults", {"kind": "disconnect"})
+        with pytest.raises(ccxt.NetworkError):
+            await task
+        await asyncio.to_thread(server.wait_until, lambda _: server.hub.stream_count == 0)
+        task = await started(server, alice.watch_trades(BTC))
+        await flow(server, Side.BUY, "91000", "0.2")
+        assert (await task)[-1]["price"] == 91000
+
+    run(server, steps)
+
+
 def test_refusals_over_the_socket_come_as_the_exceptions_that_bots_catch(server: Server) -> None:
     """The same codes and texts as over HTTP."""
 
@@ -179,6 +223,19 @@ def test_refusals_over_the_socket_come_as_the_exceptions_that_bots_catch(server:
             await alice.create_order_ws(BTC, "limit", "buy", 1, 91000)
         with pytest.raises(ccxt.OrderNotFound):
             await alice.cancel_order_ws("1", BTC)
+        with pytest.raises(ccxt.OrderNotFound):
+            await alice.fetch_order_ws("1", BTC)
+        with pytest.raises(ccxt.BadRequest, match="NOTIONAL"):
+            await alice.create_order_ws(BTC, "limit", "buy", 0.00001, 91000)
+        await alice.create_order_ws(BTC, "limit", "buy", 0.01, 90000, {"newClientOrderId": "mine"})
+        with pytest.raises(ccxt.InvalidOrder, match="Duplicate order sent"):
+            await alice.create_order_ws(BTC, "limit", "buy", 0.01, 90000, {"newClientOrderId": "mine"})
+        server.faults.arm(server.faults.read({"kind": "rate_limit", "channel": "socket"}))
+        with pytest.raises(ccxt.RateLimitExceeded):
+            await alice.create_order_ws(BTC, "limit", "buy", 0.01, 90000)
+        server.faults.arm(server.faults.read({"kind": "reject", "code": -1021, "channel": "socket"}))
+        with pytest.raises(ccxt.InvalidNonce):
+            await alice.create_order_ws(BTC, "limit", "buy", 0.01, 90000)
         async with client(server, secret="B" * 64) as stranger:
             with pytest.raises(ccxt.AuthenticationError):
                 await stranger.fetch_balance_ws()

@@ -1,6 +1,5 @@
 """docs/paper.md against the code: its tables name every call and every stream, and nothing that is not there."""
 
-import re
 from pathlib import Path
 
 from paper.documents import exchange_info
@@ -9,23 +8,8 @@ from paper.filters import filter_documents
 from paper.orders import OrderKind
 from paper.socket_api import ENDPOINT_OF_METHOD
 from paper.streams import open_stream
+from tests.paper.conformance import TESTERS, TEXT, names_of, rows
 from tests.paper.desk import Desk
-
-TEXT = (Path(__file__).resolve().parents[2] / "docs" / "paper.md").read_text(encoding="utf-8")
-TESTERS = {
-    "sync": "test_ccxt.py",
-    "async": "test_ccxt_async.py",
-    "pro": "test_ccxt_pro.py",
-    "python": "programs/python_binance.py",
-    "node": "programs/binance_api_node.cjs",
-    "raw": "test_rest.py",
-}
-
-
-def rows(name: str) -> list[list[str]]:
-    """Return the cells of the table between two marks, without its head."""
-    table = TEXT.split(f"<!-- {name}:begin -->")[1].split(f"<!-- {name}:end -->")[0].strip()
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
 
 
 def test_it_names_every_call_with_its_weight_and_its_method() -> None:
@@ -54,7 +38,7 @@ def test_it_names_clients_that_are_there() -> None:
 
 def test_it_names_streams_that_are_there(desk: Desk) -> None:
     """Each opens."""
-    names = [name for row in rows("streams") for name in re.findall(r"`([^`]+)`", row[0])]
+    names = [name for row in rows("streams") for name in names_of(row[0])]
     assert len(names) > 10
     assert all(open_stream(name, desk.exchange.market) for name in names), names
 

@@ -6,28 +6,39 @@ import subprocess
 from pathlib import Path
 
 from tests.environments.made import node_program, python_of
+from tests.paper.conformance import unheard
 from tests.paper.desk import ALICE, BOB
-from tests.paper.server import Server
+from tests.paper.server import ADMIN_TOKEN, Server
 
 PROGRAMS = Path(__file__).parent / "programs"
 
 
-def run(server: Server, command: list[str]) -> str:
-    """Run a client with the exchange's URL and two accounts' keys; return what it prints."""
+def run(server: Server, tester: str, command: list[str]) -> str:
+    """Run a client with the exchange's URL and two accounts' keys; return what it prints.
+
+    Everything that docs/paper.md claims of it must have been heard by the exchange.
+    """
+    server.calls.clear()
+    server.streams.clear()
     keys = [(server.keys[account].api_key, server.keys[account].secret) for account in (ALICE, BOB)]
-    environment = os.environ | {"EXCHANGE_URL": server.url, "EXCHANGE_KEYS": json.dumps(keys)}
+    environment = os.environ | {
+        "EXCHANGE_URL": server.url,
+        "EXCHANGE_KEYS": json.dumps(keys),
+        "EXCHANGE_ADMIN": ADMIN_TOKEN,
+    }
     result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
+    assert unheard(tester, server.calls, server.streams) == []
     return result.stdout
 
 
 def test_python_binance_trades_over_http_and_sockets(server: Server) -> None:
-    """Markets, balance, place, replace, cancel, fill, history, streams, user data, refusals."""
+    """Markets, balance, place, replace, amend, cancel, fill, history, streams, faults, an error of each kind."""
     python = python_of(PROGRAMS / "requirements.lock")
-    assert run(server, [str(python), str(PROGRAMS / "python_binance.py")]).endswith("done\n")
+    assert run(server, "python", [str(python), str(PROGRAMS / "python_binance.py")]).endswith("done\n")
 
 
 def test_binance_api_node_trades_over_http_and_sockets(server: Server, tmp_path: Path) -> None:
     """The same with a Node client, which puts a POST's parameters into the query."""
     command = node_program(PROGRAMS / "binance_api_node.cjs", PROGRAMS, tmp_path)
-    assert run(server, command).endswith("done\n")
+    assert run(server, "node", command).endswith("done\n")

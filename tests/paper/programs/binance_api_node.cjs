@@ -6,13 +6,14 @@ const net = require("node:net");
 const Binance = require("binance-api-node").default;
 
 const url = process.env.EXCHANGE_URL;
-const [alice, bob] = JSON.parse(process.env.EXCHANGE_KEYS).map(([apiKey, apiSecret]) => client(apiKey, apiSecret));
+const keys = JSON.parse(process.env.EXCHANGE_KEYS);
+const [alice, bob] = keys.map(([apiKey, apiSecret]) => client(apiKey, apiSecret));
 const symbol = "BTCUSDT";
 const limit = { symbol, type: "LIMIT", timeInForce: "GTC", quantity: "0.01" };
 
-function client(apiKey, apiSecret) {
+function client(apiKey, apiSecret, getTime) {
   const sockets = url.replace("http", "ws");
-  return Binance({ apiKey, apiSecret, httpBase: url, wsBase: `${sockets}/ws`, wsApi: `${sockets}/ws-api/v3` });
+  return Binance({ apiKey, apiSecret, getTime, httpBase: url, wsBase: `${sockets}/ws`, wsApi: `${sockets}/ws-api/v3` });
 }
 
 function stayOnLoopback() {
@@ -56,13 +57,77 @@ async function tradeOverHttp() {
   assert.strictEqual((await alice.prices({ symbol }))[symbol], "90000.00000000");
   assert.strictEqual((await alice.candles({ symbol, interval: "1m" })).at(-1).close, "90000.00000000");
   assert.deepStrictEqual((await alice.book({ symbol })).bids, []);
+}
+
+async function replaceAndAmend() {
+  const placed = await alice.order({ ...limit, side: "BUY", price: "90000" });
+  const changed = { ...limit, side: "BUY", quantity: "0.02", price: "89000", cancelOrderId: placed.orderId };
+  const { orderId } = (await alice.updateOrder(changed)).newOrderResponse;
+  const smaller = { symbol, orderId, newQty: "0.015" };
+  const { amendedOrder } = await alice.privateRequest("PUT", "/api/v3/order/amend/keepPriority", smaller);
+  assert.strictEqual(amendedOrder.qty, "0.01500000");
+  assert.strictEqual((await alice.cancelOpenOrders({ symbol })).length, 1);
+}
+
+async function look() {
+  assert.strictEqual(await alice.ping(), true);
+  assert((await alice.time()) > 0);
+  assert.strictEqual((await alice.trades({ symbol })).at(-1).price, "90000.00000000");
+  assert.strictEqual((await alice.aggTrades({ symbol })).at(-1).price, "90000.00000000");
+  assert(Number((await alice.avgPrice({ symbol })).price) > 0); // of five minutes, whoever has traded
+  assert.strictEqual((await alice.dailyStats({ symbol })).lastPrice, "90000.00000000");
+  assert.strictEqual(Object.keys(await alice.allBookTickers()).length, 3);
+  assert.deepStrictEqual(Object.keys(await alice.orderTest({ ...limit, side: "BUY", price: "90000" })), []);
+}
+
+async function beRefused() {
+  const buy = (changes) => () => alice.order({ ...limit, side: "BUY", price: "90000", ...changes });
+  await buy({ newClientOrderId: "mine" })();
   const refusals = [
-    [-2010, () => alice.order({ ...limit, side: "BUY", price: "90000", quantity: "1" })],
-    [-1013, () => alice.order({ ...limit, side: "BUY", price: "90000", quantity: "0.00001" })],
-    [-2011, () => alice.cancelOrder({ symbol, orderId: 1 })],
+    [-2010, buy({ newClientOrderId: "mine" })],
+    [-2010, buy({ quantity: "1" })],
+    [-1013, buy({ quantity: "0.00001" })],
+    [-1111, buy({ price: "90000.000000001" })],
+    [-1115, buy({ timeInForce: "GTX" })],
+    [-1116, buy({ type: "FANCY" })],
+    [-1117, buy({ side: "HOLD" })],
+    [-1104, buy({ colour: "red" })],
+    [-1106, buy({ stopPrice: "80000" })],
     [-1121, () => alice.book({ symbol: "NOPE" })],
+    [-1100, () => alice.book({ symbol: "no pe" })],
+    [-2011, () => alice.cancelOrder({ symbol, orderId: 1 })],
+    [-2013, () => alice.getOrder({ symbol, orderId: 1 })],
+    [-1022, () => client(keys[0][0], "x".repeat(64)).accountInfo()],
+    [-2015, () => client("x".repeat(64), keys[0][1]).accountInfo()],
+    [-2014, () => client("x", keys[0][1]).accountInfo()],
+    [-1021, () => client(...keys[0], () => Date.now() - 60_000).accountInfo()],
   ];
   for (const [code, call] of refusals) await assert.rejects(call, (error) => error.code === code, String(code));
+  await arm({ kind: "rate_limit" });
+  await assert.rejects(buy(), (error) => error.code === -1003);
+  await alice.cancelOpenOrders({ symbol });
+}
+
+async function arm(fault) {
+  const headers = { "X-Admin-Token": process.env.EXCHANGE_ADMIN };
+  const body = JSON.stringify({ path: "order", ...fault });
+  const reply = await fetch(`${url}/admin/v1/faults`, { method: "POST", headers, body });
+  assert.strictEqual(reply.status, 200);
+}
+
+// A lost reply and 5xx: nothing is known but by asking, and the client sends nothing twice.
+async function surviveFaults() {
+  const faults = [
+    [{ kind: "drop_reply" }, 1],
+    [{ kind: "server_error", status: 502, is_html: true, is_executed: true }, 1],
+    [{ kind: "reject", code: -1007 }, 0],
+  ];
+  for (const [fault, count] of faults) {
+    await arm(fault);
+    await assert.rejects(() => alice.order({ ...limit, side: "BUY", price: "90000" }));
+    assert.strictEqual((await alice.openOrders({ symbol })).length, count, JSON.stringify(fault));
+    if (count) await alice.cancelOpenOrders({ symbol });
+  }
 }
 
 async function listen() {
@@ -91,9 +156,41 @@ async function listen() {
   await own.wait((event) => event.executionType === "CANCELED");
 }
 
+// The other market streams, while orders come and go and trade.
+async function listenToTheMarket() {
+  const heard = Object.fromEntries(
+    ["aggTrades", "candles", "ticker", "miniTicker", "partialDepth", "allTickers", "allMiniTickers"].map((name) => [
+      name,
+      new Heard(),
+    ]),
+  );
+  alice.ws.aggTrades(symbol, heard.aggTrades.take);
+  alice.ws.candles(symbol, "1m", heard.candles.take);
+  alice.ws.ticker(symbol, heard.ticker.take);
+  alice.ws.miniTicker(symbol, heard.miniTicker.take);
+  alice.ws.partialDepth({ symbol, level: 10 }, heard.partialDepth.take);
+  alice.ws.allTickers(heard.allTickers.take);
+  alice.ws.allMiniTickers(heard.allMiniTickers.take);
+  for (const deadline = Date.now() + 20_000; Object.values(heard).some((each) => !each.all.length); ) {
+    assert(Date.now() < deadline, `not heard: ${Object.keys(heard).filter((name) => !heard[name].all.length)}`);
+    await alice.order({ ...limit, side: "BUY", price: "90000", quantity: "0.0002" });
+    await bob.order({ symbol, side: "SELL", type: "MARKET", quantity: "0.0001" });
+    await alice.cancelOpenOrders({ symbol });
+  }
+  for (const name of ["aggTrades", "candles", "ticker", "miniTicker", "partialDepth"])
+    assert.strictEqual(heard[name].all[0].symbol, symbol, name);
+  assert.strictEqual(heard.allTickers.all[0][0].symbol, symbol);
+  assert.strictEqual(heard.allMiniTickers.all[0][0].symbol, symbol);
+}
+
 stayOnLoopback();
 tradeOverHttp()
+  .then(look)
+  .then(replaceAndAmend)
+  .then(beRefused)
+  .then(surviveFaults)
   .then(listen)
+  .then(listenToTheMarket)
   .then(() => process.stdout.write("done\n", () => process.exit(0)))
   .catch((error) => {
     console.error(error);
