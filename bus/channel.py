@@ -70,6 +70,8 @@ class ChannelSocket:
             self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, 500)
         if kind == "ROUTER":
             self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)  # else it drops what it cannot send, without a word
+        if kind == "XPUB":
+            self._socket.setsockopt(zmq.XPUB_VERBOSE, 1)  # else only the first subscriber of a topic is heard of
         tcp = wiring.bound_tcp(channel) if is_binder or self.endpoint.startswith("tcp:") else None
         # Inside a process there is no connection to lose, and ZeroMQ tells of none: the binder is there while we are.
         is_sender = kind == "DEALER" and not wiring.is_inside(channel)
@@ -168,7 +170,7 @@ class ChannelSocket:
             Path(self.endpoint.removeprefix("ipc://")).unlink(missing_ok=True)
 
     def _close_sockets(self) -> None:
-        if self._peer is not None:
+        if self._peer is not None and not self._socket.closed:
             self._peer.close()
         self._socket.close()
 

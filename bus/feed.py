@@ -229,6 +229,7 @@ class TopicReplica:
         self.sequence = 0
         self.time_ns = 0
         self.gap_count = 0
+        self.loss_count = 0  # gaps that are no engine's restart: somebody was too slow
         self.is_synchronised = False
         self._waiting: deque[FeedFrame] = deque(maxlen=FEED_WAITING_MAX)
         self.book = BookReplica()
@@ -251,6 +252,7 @@ class TopicReplica:
             self._waiting.append(frame)
         elif frame.epoch != self.epoch or frame.sequence > self.sequence + 1:
             self.gap_count += 1
+            self.loss_count += frame.epoch == self.epoch
             self.is_synchronised = False
             self._waiting.append(frame)
         else:

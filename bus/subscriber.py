@@ -1,5 +1,6 @@
 """A subscriber's sockets: keeps replicas of topics in step with the engine, whatever is lost on the way."""
 
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,12 +12,20 @@ from market.clock import NS_PER_MS, NS_PER_SECOND
 
 SNAPSHOT_RETRY_NS = 250 * NS_PER_MS
 SILENCE_NS_MAX = 3 * NS_PER_SECOND  # heartbeats come every second
+LOSSES_MAX = 5  # of one topic within the next; who loses so often is behind for good
+LOSSES_NS = 60 * NS_PER_SECOND
+
+
+class SubscriberBehindError(Exception):
+    """The feed is faster than its subscriber, which has stopped itself; the text is one line for a person."""
 
 
 class FeedSubscriber:
     """Replicas of `topics`, kept by subscribing, and by asking for a snapshot at the start and after every gap.
 
-    Watch `sockets`, call `receive` when one is readable and `tick` several times a second.
+    Watch `sockets`, call `receive` when one is readable and `tick` several times a second. A gap now and then heals by
+    itself, the next snapshot a little later after each. Who has gap after gap is too slow for the feed, and each
+    snapshot costs the engine more than it helps: so it stops itself.
     """
 
     def __init__(self, place: Path | Wiring, topics: Sequence[bytes]) -> None:
@@ -25,6 +34,8 @@ class FeedSubscriber:
         self.replicas = {topic: TopicReplica(topic) for topic in topics}
         self._asked_ns = dict.fromkeys(topics, 0)
         self._heard_ns = dict.fromkeys(topics, 0)
+        self._losses = {topic: deque[int](maxlen=LOSSES_MAX) for topic in topics}
+        self._loss_counts = dict.fromkeys(topics, 0)
         self.error_count = 0
         for topic in topics:
             self._feed.subscribe(topic)
@@ -41,13 +52,33 @@ class FeedSubscriber:
                 self._take(frames, now_ns, is_snapshot=is_snapshot)
 
     def tick(self, now_ns: int) -> None:
-        """Ask for the snapshots that are needed; try again where we were refused."""
+        """Ask for the snapshots that are needed; try again where we were refused.
+
+        Raises:
+            SubscriberBehindError: if we do not keep up with the feed; the sockets are closed.
+        """
         if not self.is_live(now_ns):
             self._feed.check_refusals()
         for topic, replica in self.replicas.items():
-            if replica.needs_snapshot and now_ns - self._asked_ns[topic] > SNAPSHOT_RETRY_NS:
+            losses = self._losses[topic]
+            if replica.loss_count > self._loss_counts[topic]:
+                self._loss_counts[topic] = replica.loss_count
+                losses.append(now_ns)
+                self._check_losses(topic, losses)
+            while losses and now_ns - losses[0] > LOSSES_NS:
+                losses.popleft()
+            pause_ns = SNAPSHOT_RETRY_NS << max(0, len(losses) - 1)
+            if replica.needs_snapshot and now_ns - self._asked_ns[topic] > pause_ns:
                 self._asked_ns[topic] = now_ns
                 self._snapshots.send([topic])
+
+    def _check_losses(self, topic: bytes, losses: "deque[int]") -> None:
+        if len(losses) == LOSSES_MAX and losses[-1] - losses[0] <= LOSSES_NS:
+            self.close()
+            raise SubscriberBehindError(
+                f"{topic.decode(errors='replace')} is faster than this subscriber: it has lost messages {LOSSES_MAX} "
+                f"times within {(losses[-1] - losses[0]) / NS_PER_SECOND:.0f} s, and stops"
+            )
 
     def is_live(self, now_ns: int) -> bool:
         """Return whether every replica is in step and was heard of lately; if not, its data must be called stale."""
@@ -62,11 +93,11 @@ class FeedSubscriber:
         self._snapshots.close()
 
     def _take(self, frames: list[bytes], now_ns: int, *, is_snapshot: bool) -> None:
+        replica = self.replicas.get(frames[0])
+        if replica is None:
+            return  # a longer symbol that starts with ours
         try:
             frame = unpack_frame(frames)
-            replica = self.replicas.get(frame.topic)
-            if replica is None:
-                return  # a longer symbol that starts with ours
             self._heard_ns[frame.topic] = now_ns
             if is_snapshot:
                 replica.on_snapshot(frame)
@@ -74,6 +105,4 @@ class FeedSubscriber:
                 replica.on_frame(frame)
         except FeedError:
             self.error_count += 1
-            known = self.replicas.get(frames[0])
-            for lost in (known,) if known else self.replicas.values():
-                lost.lose()
+            replica.lose()

@@ -19,6 +19,7 @@ import structlog
 
 from bus.channel import ChannelSocket, PollLoop, close_all
 from bus.curve import CurveError
+from bus.subscriber import SubscriberBehindError
 from bus.topology import CONTROL
 from market.clock import monotonic_ns
 from nodes.desk_wiring import desk_wiring
@@ -209,7 +210,7 @@ def live(node: Node) -> int:
     started_ns = monotonic_ns()
     try:
         importlib.import_module(module_of(node.name)).run(node)
-    except (NodeError, OSError) as error:
+    except (NodeError, OSError, SubscriberBehindError) as error:
         node.log.error("stopped", why=str(error) or type(error).__name__)
         return 1
     except Exception:

@@ -1,0 +1,128 @@
+"""kill -9 of the engine: session, paper exchange, api and replicas are in step with its successor, without a person."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from bus.feed import FeedFrame, best_topic, book_topic, trades_topic, unpack_frame
+from bus.subscriber import FeedSubscriber
+from bus.topology import FEED
+from market.clock import monotonic_ns
+from market.codes import OrderType, Side
+from market.events import Accepted, Canceled, Event
+from market.feed_messages import BestPrices
+from nodes.desk_client import desk_status
+from tests.desk.desk_process import BTCUSDT, Desk, short_directory, until
+from venues.gateway import GatewaySession
+
+BOOK, TRADES, BEST = (topic("BTCUSDT") for topic in (book_topic, trades_topic, best_topic))
+
+
+@pytest.fixture(scope="module")
+def market_desk() -> Iterator[Desk]:
+    """A desk with a market, and without a maker."""
+    with short_directory() as path:
+        desk = Desk(path / "run", "--without", "maker", "--without", "tracker")
+        try:
+            yield desk.start()
+        finally:
+            desk.end()
+
+
+@pytest.fixture
+def replica(market_desk: Desk) -> Iterator[FeedSubscriber]:
+    one = FeedSubscriber(market_desk.run_dir, [BOOK, TRADES, BEST])
+    yield one
+    one.close()
+
+
+def _step(subscriber: FeedSubscriber) -> bool:
+    """Let the subscriber work; return whether it is in step."""
+    subscriber.receive(monotonic_ns())
+    subscriber.tick(monotonic_ns())
+    return subscriber.is_live(monotonic_ns())
+
+
+def _reported(session: GatewaySession, kind: type[Event], order_id: int) -> Callable[[], Any]:
+    def found() -> bool:
+        return any(isinstance(e, kind) and getattr(e, "order_id", 0) == order_id for e in session.receive(0.05))
+
+    return found
+
+
+def _fresh(desk: Desk) -> tuple[int, list[Any]]:
+    """Return the engine's own state of the book, as a newcomer gets it, with its sequence."""
+    newcomer = FeedSubscriber(desk.run_dir, [BOOK])
+    try:
+        until("a newcomer is in step", lambda: _step(newcomer))
+        return newcomer.replicas[BOOK].epoch, newcomer.replicas[BOOK].book.state()
+    finally:
+        newcomer.close()
+
+
+def test_all_are_in_step_with_the_engine_after_its_kill(market_desk: Desk, replica: FeedSubscriber) -> None:
+    """A new feed epoch begins with a snapshot; no report, no order and no price is lost; nobody has to do anything."""
+    desk = market_desk
+    host, port = desk.node("gateway")["endpoints"]["tcp"].split(":")
+    venue = desk.venue()
+    with GatewaySession("ann", host, int(port)) as session:
+        mine = session.buy("BTCUSDT", "90000.00", "0.00111", order_type=OrderType.LIMIT)
+        until("the order is accepted", _reported(session, Accepted, mine))
+        venue.place(BTCUSDT, Side.BUY, 8_900_000, 1_000, "resync-1")
+        open_before = venue.open_orders(BTCUSDT)
+        until("the replica is in step", lambda: _step(replica))
+        epochs = {one.epoch for one in replica.replicas.values()}
+        others = {row["node"]: row["pid"] for row in desk_status(desk.run_dir)["nodes"] if row["node"] != "engine"}
+        desk.kill("engine")
+        until(
+            "every replica is in the new epoch",
+            lambda: _step(replica) and not epochs & {one.epoch for one in replica.replicas.values()},
+        )
+        session.cancel(mine)
+        until("the order from before is canceled", _reported(session, Canceled, mine))
+        again = session.buy("BTCUSDT", "90000.00", "0.00222", order_type=OrderType.LIMIT)
+        until("a new one is accepted", _reported(session, Accepted, again))
+        assert session.state.lost_count == 0
+        until("the paper exchange takes orders", lambda: desk.node("paper")["figures"].get("is_connected"))
+        assert venue.open_orders(BTCUSDT) == open_before
+        until("the api is live", lambda: desk.get("/api/health").get("status") == "ok")
+        assert {desk.get("/api/orderbook")["epoch"]} == {replica.replicas[BOOK].epoch}
+        assert {name: desk.node(name)["pid"] for name in others} == others, "nobody but the engine was restarted"
+        os.kill(others["flow"], signal.SIGSTOP)  # so that the book stands still
+        try:
+            until("the replica is the engine's book", lambda: _step(replica) and _is_equal(replica, *_fresh(desk)))
+            verified = desk.cli("replay", "--verify")
+            assert verified.returncode == 0, verified.stderr
+            _check_last_value(desk, replica)
+        finally:
+            os.kill(others["flow"], signal.SIGCONT)
+    assert replica.error_count == 0, "a checksum of the engine's was not the replica's"
+
+
+def _is_equal(replica: FeedSubscriber, epoch: int, state: list[Any]) -> bool:
+    one = replica.replicas[BOOK]
+    return one.epoch == epoch and bool(state) and one.book.state() == state
+
+
+def _check_last_value(desk: Desk, replica: FeedSubscriber) -> None:
+    """A late subscriber, and not the first, hears the best prices though nothing changes."""
+    late = FeedSubscriber(desk.run_dir, [BEST])
+    socket, _ = late.sockets
+
+    def told() -> FeedFrame | None:
+        _step(replica)
+        frames = socket.receive()
+        frame = unpack_frame(frames) if frames else None
+        return frame if frame and frame.messages else None
+
+    try:
+        frame = until("the best prices come without a snapshot", told)
+        (best,) = frame.messages
+        assert isinstance(best, BestPrices)
+        assert best == replica.replicas[BEST].best == replica.replicas[BOOK].book.best()
+        assert socket.endpoint.endswith(f"{FEED.name}.ipc")
+    finally:
+        late.close()
