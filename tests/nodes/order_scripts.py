@@ -1,0 +1,442 @@
+"""What TCP clients of a real gateway do, and the execution reports they must get: one script for each kind of order."""
+
+from typing import NamedTuple
+
+from market.codes import CancelReason, OrderType, RejectReason, SelfTradePrevention, TimeInForce, Trigger
+from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
+from market.events import Accepted, Amended, Canceled, Event, Executed, Rejected, Rested, Triggered
+from venues.gateway_session import ClientCommand
+
+BTC = 0
+MID = 9_000_000  # where the last trade was when a script begins; prices of a script count from here
+BUY, SELL = 0, 1
+MARKET, POST_ONLY = int(OrderType.MARKET), int(OrderType.POST_ONLY)
+IOC, FOK = int(TimeInForce.IOC), int(TimeInForce.FOK)
+STOP, TAKE_PROFIT = int(Trigger.STOP), int(Trigger.TAKE_PROFIT)
+
+Report = tuple[str | int, ...]
+
+
+class Step(NamedTuple):
+    """A command of one of the clients, `a` or `b`; ids are the client's own."""
+
+    client: str
+    command: ClientCommand
+
+
+def a(command: ClientCommand) -> Step:
+    """Let client `a` send a command."""
+    return Step("a", command)
+
+
+def b(command: ClientCommand) -> Step:
+    """Let client `b` send a command."""
+    return Step("b", command)
+
+
+def order(order_id: int, side: int, at: int, lots: int, **fields: int) -> NewOrder:
+    """Return an order `at` ticks from the middle (a market order: 0, and no price)."""
+    price = 0 if fields.get("order_type") == MARKET else MID + at
+    if "wakes_at" in fields:
+        fields["trigger_price_ticks"] = MID + fields.pop("wakes_at")
+    if "prevention" in fields:
+        fields["self_trade_prevention"] = fields.pop("prevention")
+    return NewOrder(order_id, BTC, side, price, lots, **fields)
+
+
+def amend(order_id: int, at: int, lots: int) -> AmendOrder:
+    """Return an amend to a price `at` ticks from the middle."""
+    return AmendOrder(order_id, BTC, MID + at, lots)
+
+
+def cancel(order_id: int) -> CancelOrder:
+    """Return a cancel."""
+    return CancelOrder(order_id, BTC)
+
+
+def summary(event: Event) -> Report:
+    """Return what matters of a report to the client that gets it; prices count from the middle."""
+    match event:
+        case Accepted():
+            return ("accepted", event.order_id, event.resting_lots)
+        case Rested():
+            return ("rested", event.order_id, event.price_ticks - MID, event.resting_lots, event.leaves_lots)
+        case Executed():
+            assert 0 in (event.taker_order_id, event.maker_order_id), f"{event} tells of two sides"
+            side: Report = ("taker", event.taker_order_id, event.taker_leaves_lots)
+            if event.maker_order_id:
+                side = ("maker", event.maker_order_id, event.maker_leaves_lots)
+            return ("trade", event.price_ticks - MID, event.qty_lots, *side)
+        case Canceled():
+            reason = CancelReason(event.reason).name
+            return ("canceled", event.order_id, event.qty_lots, event.leaves_lots, reason)
+        case Amended():
+            return ("amended", event.order_id, event.price_ticks - MID, event.leaves_lots, event.resting_lots)
+        case Triggered():
+            return ("triggered", event.order_id)
+        case Rejected():
+            return ("rejected", event.order_id, RejectReason(event.reason).name)
+    raise AssertionError(f"no client hears of {event}")
+
+
+class Script(NamedTuple):
+    """Steps, one after the other, and what each client is told of them in all."""
+
+    name: str
+    steps: list[Step]
+    told_a: list[Report]
+    told_b: list[Report] = []  # noqa: RUF012 - never changed
+
+
+def _prevented(mode: SelfTradePrevention, told: list[Report]) -> Script:
+    """Client `a` sweeps over an order of `b`, one of its own and one more of `b`."""
+    entry: list[Report] = [("accepted", 1, 2), ("accepted", 2, 0)]
+    steps = [b(order(1, SELL, 1, 1)), a(order(1, SELL, 2, 2)), b(order(2, SELL, 3, 3))]
+    both = sum(1 for report in told if report[0] == "trade" and report[1] == 3)
+    told_b: list[Report] = [("accepted", 1, 1), ("accepted", 2, 3), ("trade", 1, 1, "maker", 1, 0)]
+    told_b += [("trade", 3, 3, "maker", 2, 0)] * both
+    steps.append(a(order(2, BUY, 3, 6, prevention=int(mode))))
+    return Script(f"self-trade prevention {mode.name}", steps, entry + told, told_b)
+
+
+SCRIPTS = [
+    Script(
+        "a limit order rests, trades in part at its own price, and is cancelled",
+        [a(order(1, BUY, 0, 5)), b(order(1, SELL, -3, 2)), a(cancel(1))],
+        [("accepted", 1, 5), ("trade", 0, 2, "maker", 1, 3), ("canceled", 1, 3, 0, "REQUESTED")],
+        [("accepted", 1, 0), ("trade", 0, 2, "taker", 1, 0)],
+    ),
+    Script(
+        "a limit order sweeps two levels and its rest joins the book",
+        [b(order(1, SELL, 1, 2)), b(order(2, SELL, 2, 2)), a(order(1, BUY, 2, 7)), a(cancel(1))],
+        [
+            ("accepted", 1, 0),
+            ("trade", 1, 2, "taker", 1, 5),
+            ("trade", 2, 2, "taker", 1, 3),
+            ("rested", 1, 2, 3, 3),
+            ("canceled", 1, 3, 0, "REQUESTED"),
+        ],
+        [
+            ("accepted", 1, 2),
+            ("accepted", 2, 2),
+            ("trade", 1, 2, "maker", 1, 0),
+            ("trade", 2, 2, "maker", 2, 0),
+        ],
+    ),
+    Script(
+        "a market order takes what there is and its rest is cancelled",
+        [b(order(1, SELL, 1, 2)), a(order(1, BUY, 0, 5, order_type=MARKET))],
+        [("accepted", 1, 0), ("trade", 1, 2, "taker", 1, 3), ("canceled", 1, 3, 0, "NO_LIQUIDITY")],
+        [("accepted", 1, 2), ("trade", 1, 2, "maker", 1, 0)],
+    ),
+    Script(
+        "a fill-or-kill market order that finds too little does nothing",
+        [b(order(1, SELL, 1, 2)), a(order(1, BUY, 0, 3, order_type=MARKET, time_in_force=FOK)), b(cancel(1))],
+        [("accepted", 1, 0), ("canceled", 1, 3, 0, "FILL_OR_KILL")],
+        [("accepted", 1, 2), ("canceled", 1, 2, 0, "REQUESTED")],
+    ),
+    Script(
+        "an immediate-or-cancel order never rests",
+        [b(order(1, SELL, 1, 2)), a(order(1, BUY, 1, 5, time_in_force=IOC))],
+        [("accepted", 1, 0), ("trade", 1, 2, "taker", 1, 3), ("canceled", 1, 3, 0, "IMMEDIATE_OR_CANCEL")],
+        [("accepted", 1, 2), ("trade", 1, 2, "maker", 1, 0)],
+    ),
+    Script(
+        "a fill-or-kill order trades all or nothing",
+        [
+            b(order(1, SELL, 1, 2)),
+            b(order(2, SELL, 2, 2)),
+            a(order(1, BUY, 2, 5, time_in_force=FOK)),
+            a(order(2, BUY, 2, 4, time_in_force=FOK)),
+        ],
+        [
+            ("accepted", 1, 0),
+            ("canceled", 1, 5, 0, "FILL_OR_KILL"),
+            ("accepted", 2, 0),
+            ("trade", 1, 2, "taker", 2, 2),
+            ("trade", 2, 2, "taker", 2, 0),
+        ],
+        [
+            ("accepted", 1, 2),
+            ("accepted", 2, 2),
+            ("trade", 1, 2, "maker", 1, 0),
+            ("trade", 2, 2, "maker", 2, 0),
+        ],
+    ),
+    Script(
+        "a post-only order rests, or is refused if it would trade",
+        [
+            b(order(1, SELL, 1, 2)),
+            a(order(1, BUY, 1, 5, order_type=POST_ONLY)),
+            a(order(2, BUY, 0, 5, order_type=POST_ONLY)),
+            b(order(2, SELL, 0, 5, time_in_force=IOC)),
+            b(cancel(1)),
+        ],
+        [("rejected", 1, "POST_ONLY_WOULD_CROSS"), ("accepted", 2, 5), ("trade", 0, 5, "maker", 2, 0)],
+        [
+            ("accepted", 1, 2),
+            ("accepted", 2, 0),
+            ("trade", 0, 5, "taker", 2, 0),
+            ("canceled", 1, 2, 0, "REQUESTED"),
+        ],
+    ),
+    Script(
+        "an iceberg shows a part and refills behind those that came later",
+        [
+            a(order(1, SELL, 1, 5, display_lots=2)),
+            a(order(2, SELL, 1, 1)),
+            b(order(1, BUY, 1, 5, time_in_force=IOC)),
+            a(cancel(1)),
+        ],
+        [
+            ("accepted", 1, 2),
+            ("accepted", 2, 1),
+            ("trade", 1, 2, "maker", 1, 3),
+            ("rested", 1, 1, 2, 3),
+            ("trade", 1, 1, "maker", 2, 0),
+            ("trade", 1, 2, "maker", 1, 1),
+            ("rested", 1, 1, 1, 1),
+            ("canceled", 1, 1, 0, "REQUESTED"),
+        ],
+        [
+            ("accepted", 1, 0),
+            ("trade", 1, 2, "taker", 1, 3),
+            ("trade", 1, 1, "taker", 1, 2),
+            ("trade", 1, 2, "taker", 1, 0),
+        ],
+    ),
+    Script(
+        "a buy stop wakes at a higher trade and trades as a market order",
+        [
+            a(order(1, BUY, 0, 3, order_type=MARKET, trigger=STOP, wakes_at=5)),
+            b(order(1, SELL, 5, 1)),
+            b(order(2, SELL, 7, 2)),
+            b(order(3, BUY, 5, 1, time_in_force=IOC)),
+        ],
+        [
+            ("accepted", 1, 0),
+            ("triggered", 1),
+            ("trade", 7, 2, "taker", 1, 1),
+            ("canceled", 1, 1, 0, "NO_LIQUIDITY"),
+        ],
+        [
+            ("accepted", 1, 1),
+            ("accepted", 2, 2),
+            ("accepted", 3, 0),
+            ("trade", 5, 1, "maker", 1, 0),
+            ("trade", 5, 1, "taker", 3, 0),
+            ("trade", 7, 2, "maker", 2, 0),
+        ],
+    ),
+    Script(
+        "a sell stop limit wakes at a lower trade and rests",
+        [
+            a(order(1, SELL, -4, 3, trigger=STOP, wakes_at=-5)),
+            b(order(1, BUY, -5, 1)),
+            b(order(2, SELL, -5, 1, time_in_force=IOC)),
+            a(cancel(1)),
+        ],
+        [("accepted", 1, 0), ("triggered", 1), ("rested", 1, -4, 3, 3), ("canceled", 1, 3, 0, "REQUESTED")],
+        [("accepted", 1, 1), ("accepted", 2, 0), ("trade", -5, 1, "maker", 1, 0), ("trade", -5, 1, "taker", 2, 0)],
+    ),
+    Script(
+        "take-profit orders wake on the other side, by trigger price, then time",
+        [
+            a(order(1, SELL, 9, 1, trigger=TAKE_PROFIT, wakes_at=6)),
+            a(order(2, SELL, 9, 1, trigger=TAKE_PROFIT, wakes_at=5)),
+            a(order(3, SELL, 9, 1, trigger=TAKE_PROFIT, wakes_at=5)),
+            a(order(4, BUY, -9, 1, trigger=TAKE_PROFIT, wakes_at=-5)),
+            b(order(1, SELL, 6, 1)),
+            b(order(2, BUY, 6, 1)),
+            b(order(3, BUY, -5, 1)),
+            b(order(4, SELL, -5, 1)),
+        ],
+        [
+            *(("accepted", n, 0) for n in (1, 2, 3, 4)),
+            *(row for n in (2, 3, 1) for row in (("triggered", n), ("rested", n, 9, 1, 1))),
+            ("triggered", 4),
+            ("rested", 4, -9, 1, 1),
+        ],
+        [
+            ("accepted", 1, 1),
+            ("accepted", 2, 0),
+            ("trade", 6, 1, "maker", 1, 0),
+            ("trade", 6, 1, "taker", 2, 0),
+            ("accepted", 3, 1),
+            ("accepted", 4, 0),
+            ("trade", -5, 1, "maker", 3, 0),
+            ("trade", -5, 1, "taker", 4, 0),
+        ],
+    ),
+    Script(
+        "a stop whose condition already holds wakes at once, and one triggers another",
+        [
+            b(order(1, SELL, 1, 1)),
+            b(order(2, SELL, 2, 1)),
+            a(order(1, BUY, 0, 1, order_type=MARKET, trigger=STOP, wakes_at=1)),
+            a(order(2, BUY, 0, 1, order_type=MARKET, trigger=STOP, wakes_at=0)),
+        ],
+        [
+            ("accepted", 1, 0),
+            ("accepted", 2, 0),
+            ("triggered", 2),
+            ("trade", 1, 1, "taker", 2, 0),
+            ("triggered", 1),
+            ("trade", 2, 1, "taker", 1, 0),
+        ],
+        [
+            ("accepted", 1, 1),
+            ("accepted", 2, 1),
+            ("trade", 1, 1, "maker", 1, 0),
+            ("trade", 2, 1, "maker", 2, 0),
+        ],
+    ),
+    Script(
+        "a woken post-only order that would trade is cancelled; a waiting order can be amended and cancelled",
+        [
+            b(order(1, SELL, 3, 1)),
+            a(order(1, BUY, 4, 2, order_type=POST_ONLY, trigger=STOP, wakes_at=0)),
+            a(order(2, BUY, 4, 2, trigger=STOP, wakes_at=50)),
+            a(amend(2, 5, 9)),
+            a(cancel(2)),
+        ],
+        [
+            ("accepted", 1, 0),
+            ("triggered", 1),
+            ("canceled", 1, 2, 0, "POST_ONLY_WOULD_CROSS"),
+            ("accepted", 2, 0),
+            ("amended", 2, 5, 9, 0),
+            ("canceled", 2, 9, 0, "REQUESTED"),
+        ],
+        [("accepted", 1, 1)],
+    ),
+    Script(
+        "a smaller amend keeps its place, a larger one goes to the back",
+        [
+            a(order(1, BUY, 0, 5)),
+            a(order(2, BUY, 0, 5)),
+            a(amend(1, 0, 4)),
+            b(order(1, SELL, 0, 1)),
+            a(amend(1, 0, 6)),
+            b(order(2, SELL, 0, 6)),
+        ],
+        [
+            ("accepted", 1, 5),
+            ("accepted", 2, 5),
+            ("amended", 1, 0, 4, 4),
+            ("trade", 0, 1, "maker", 1, 3),
+            ("amended", 1, 0, 6, 0),
+            ("rested", 1, 0, 6, 6),
+            ("trade", 0, 5, "maker", 2, 0),
+            ("trade", 0, 1, "maker", 1, 5),
+        ],
+        [
+            ("accepted", 1, 0),
+            ("trade", 0, 1, "taker", 1, 0),
+            ("accepted", 2, 0),
+            ("trade", 0, 5, "taker", 2, 1),
+            ("trade", 0, 1, "taker", 2, 0),
+        ],
+    ),
+    Script(
+        "an amend into a cross trades at the maker's price",
+        [b(order(1, SELL, 5, 4)), a(order(1, BUY, 0, 6)), a(amend(1, 9, 6))],
+        [("accepted", 1, 6), ("amended", 1, 9, 6, 0), ("trade", 5, 4, "taker", 1, 2), ("rested", 1, 9, 2, 2)],
+        [("accepted", 1, 4), ("trade", 5, 4, "maker", 1, 0)],
+    ),
+    Script(
+        "a mass cancel of a side leaves the other, of a symbol the other symbol, and of all nothing of the client's",
+        [
+            b(order(1, BUY, -1, 1)),
+            a(order(1, BUY, -1, 1)),
+            a(order(2, SELL, 1, 2)),
+            a(order(3, SELL, 9, 3, trigger=TAKE_PROFIT, wakes_at=50)),
+            a(NewOrder(4, 1, BUY, 300_000, 4)),
+            a(MassCancel(BTC, BUY)),
+            a(MassCancel(BTC)),
+            a(MassCancel()),
+            b(cancel(1)),
+        ],
+        [
+            ("accepted", 1, 1),
+            ("accepted", 2, 2),
+            ("accepted", 3, 0),
+            ("accepted", 4, 4),
+            ("canceled", 1, 1, 0, "MASS_CANCEL"),
+            ("canceled", 2, 2, 0, "MASS_CANCEL"),
+            ("canceled", 3, 3, 0, "MASS_CANCEL"),
+            ("canceled", 4, 4, 0, "MASS_CANCEL"),
+        ],
+        [("accepted", 1, 1), ("canceled", 1, 1, 0, "REQUESTED")],
+    ),
+    _prevented(
+        SelfTradePrevention.NONE,
+        [
+            ("trade", 1, 1, "taker", 2, 5),
+            ("trade", 2, 2, "maker", 1, 0),
+            ("trade", 2, 2, "taker", 2, 3),
+            ("trade", 3, 3, "taker", 2, 0),
+        ],
+    ),
+    _prevented(
+        SelfTradePrevention.EXPIRE_TAKER,
+        [("trade", 1, 1, "taker", 2, 5), ("canceled", 2, 5, 0, "SELF_TRADE_PREVENTION")],
+    ),
+    _prevented(
+        SelfTradePrevention.EXPIRE_MAKER,
+        [
+            ("trade", 1, 1, "taker", 2, 5),
+            ("canceled", 1, 2, 0, "SELF_TRADE_PREVENTION"),
+            ("trade", 3, 3, "taker", 2, 2),
+            ("rested", 2, 3, 2, 2),
+        ],
+    ),
+    _prevented(
+        SelfTradePrevention.EXPIRE_BOTH,
+        [
+            ("trade", 1, 1, "taker", 2, 5),
+            ("canceled", 1, 2, 0, "SELF_TRADE_PREVENTION"),
+            ("canceled", 2, 5, 0, "SELF_TRADE_PREVENTION"),
+        ],
+    ),
+    _prevented(
+        SelfTradePrevention.DECREMENT,
+        [
+            ("trade", 1, 1, "taker", 2, 5),
+            ("canceled", 1, 2, 0, "SELF_TRADE_PREVENTION"),
+            ("canceled", 2, 2, 3, "SELF_TRADE_PREVENTION"),
+            ("trade", 3, 3, "taker", 2, 0),
+        ],
+    ),
+    Script(
+        "what breaks a rule is refused by name and changes nothing",
+        [
+            a(order(1, BUY, 0, 5, display_lots=6)),
+            a(order(3, BUY, 0, 5, order_type=3)),
+            a(order(4, BUY, 0, 5, time_in_force=3)),
+            a(order(5, BUY, 0, 5, prevention=5)),
+            a(order(6, BUY, 0, 5, trigger=STOP)),
+            a(order(7, BUY, 0, 0)),
+            a(NewOrder(8, BTC, BUY, 0, 5)),
+            a(order(9, BUY, 0, 5)),
+            a(AmendOrder(9, BTC, 0, 4)),
+            a(amend(99, 0, 4)),
+            a(cancel(99)),
+            a(amend(9, 0, 4)._replace(expected_leaves_lots=3)),
+        ],
+        [
+            ("rejected", 1, "BAD_DISPLAY_QTY"),
+            ("rejected", 3, "BAD_TYPE"),
+            ("rejected", 4, "BAD_TIME_IN_FORCE"),
+            ("rejected", 5, "BAD_SELF_TRADE_PREVENTION"),
+            ("rejected", 6, "BAD_TRIGGER"),
+            ("rejected", 7, "BAD_QTY"),
+            ("rejected", 8, "BAD_PRICE"),
+            ("accepted", 9, 5),
+            ("rejected", 9, "BAD_PRICE"),
+            ("rejected", 99, "UNKNOWN_ORDER"),
+            ("rejected", 99, "UNKNOWN_ORDER"),
+            ("rejected", 9, "LEAVES_CHANGED"),
+        ],
+    ),
+]
