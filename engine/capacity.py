@@ -8,7 +8,9 @@ from market.limits import RING_SLOTS, SYMBOLS_MAX
 PAGE_BITS: Final = 12
 LEVELS_PER_PAGE: Final = 1 << PAGE_BITS  # prices side by side that share one page of levels
 ORDERS_MAX: Final = 262_144
+ORDERS_MAX_LIMIT: Final = 2**23 - 1  # the table of ids has 23 bits for an order; a level's total stays below 2**63
 PAGES_MAX: Final = 1_024
+PAGES_MAX_LIMIT: Final = 2**20 - 1  # of 4,096 levels, so that a level's number fits 32 bits
 EVENT_SLOTS_MIN: Final = 8  # the most that one step of a match may tell, with room to spare
 
 
@@ -35,9 +37,9 @@ class Capacity:
         """Refuse what no engine can be built with."""
         if not 1 <= self.symbol_count <= SYMBOLS_MAX:
             raise ValueError(f"symbol_count must be 1 to {SYMBOLS_MAX}, was {self.symbol_count}")
-        if not 1 <= self.orders_max < 2**23:
-            raise ValueError(f"orders_max must be 1 to {2**23 - 1}, was {self.orders_max}")
-        if not 1 <= self.pages_max < 2**20:
-            raise ValueError(f"pages_max must be 1 to {2**20 - 1}, was {self.pages_max}")
+        if not 1 <= self.orders_max <= ORDERS_MAX_LIMIT:
+            raise ValueError(f"orders_max must be 1 to {ORDERS_MAX_LIMIT}, was {self.orders_max}")
+        if not 1 <= self.pages_max <= PAGES_MAX_LIMIT:
+            raise ValueError(f"pages_max must be 1 to {PAGES_MAX_LIMIT}, was {self.pages_max}")
         if self.event_slots < EVENT_SLOTS_MIN:
             raise ValueError(f"event_slots must be at least {EVENT_SLOTS_MIN}, was {self.event_slots}")

@@ -158,7 +158,7 @@ class EngineNode:
 
 def engine_capacity(settings: Settings) -> Capacity:
     """Return how much the engine of these settings holds."""
-    return Capacity(symbol_count=len(settings.instruments), orders_max=settings.engine.orders_max)
+    return Capacity(len(settings.instruments), settings.engine.orders_max, settings.engine.pages_max)
 
 
 def make_core(settings: Settings, folder: Path, mode: JournalMode) -> tuple[EngineCore, Journal]:

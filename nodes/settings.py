@@ -31,6 +31,7 @@ from pydantic_settings import (
 )
 
 from bus.wiring import is_loopback
+from engine.capacity import ORDERS_MAX_LIMIT, PAGES_MAX, PAGES_MAX_LIMIT
 from flow.market_settings import DEFAULT_PRESET, PRESETS
 from flow.playlist import parse_playlist
 from market.instrument import Instrument, default_instruments, parse_decimal
@@ -150,7 +151,8 @@ class EngineSettings(Section):
     """The matching engine."""
 
     book: Literal["fast", "reference"] = "fast"
-    orders_max: Annotated[int, Field(ge=16, le=10_000_000)] = 65_536
+    orders_max: Annotated[int, Field(ge=16, le=ORDERS_MAX_LIMIT)] = 65_536
+    pages_max: Annotated[int, Field(ge=3, le=PAGES_MAX_LIMIT)] = PAGES_MAX
     journal: Literal["none", "write", "group", "sync"] = "write"
     group_ms: Annotated[float, Field(gt=0, le=1_000)] = 5.0
     depth_ms: Annotated[int, Field(ge=1, le=60_000)] = 100

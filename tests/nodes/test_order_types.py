@@ -70,7 +70,7 @@ def _with_script_ids(event: Event) -> Event:
         for field in ("order_id", "taker_order_id", "maker_order_id")
         if getattr(event, field, 0)
     }
-    return event._replace(**ids)  # type: ignore[arg-type]
+    return event._replace(**ids)
 
 
 @pytest.fixture

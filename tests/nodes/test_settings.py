@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.capacity import ORDERS_MAX_LIMIT, PAGES_MAX_LIMIT, Capacity
+from nodes.engine import engine_capacity
 from nodes.settings import SettingsError, environment_of, load_settings
 
 
@@ -145,3 +147,16 @@ def test_a_symbol_that_nobody_trades_is_refused() -> None:
     Path("tickbus.toml").write_text(SOLUSDT + SOLUSDT)
     with pytest.raises(SettingsError, match=r"symbols: expected each symbol once \(from tickbus.toml\)"):
         load_settings()
+
+
+def test_what_the_engine_holds_is_a_setting() -> None:
+    """Symbols, orders and pages of levels reach the engine; more than it can hold is refused before it starts."""
+    Path("tickbus.toml").write_text(
+        '[[symbols]]\nsymbol = "ADAUSDT"\nbase = "ADA"\nquote = "USDT"\ntick_size = "0.0001"\nlot_size = "0.1"\n'
+        "[engine]\norders_max = 100\npages_max = 7\n"
+    )
+    assert engine_capacity(load_settings().settings) == Capacity(symbol_count=4, orders_max=100, pages_max=7)
+    for key, largest in (("engine.orders_max", ORDERS_MAX_LIMIT), ("engine.pages_max", PAGES_MAX_LIMIT)):
+        Capacity(1, **{key.removeprefix("engine."): largest})
+        with pytest.raises(SettingsError, match=f"less than or equal to {largest}"):
+            load_settings({key: largest + 1})
