@@ -59,7 +59,7 @@ def up(
     run_dir: RunDir = None,
     venue: VenueName = None,
     symbol: Symbol = None,
-    flow: Annotated[str | None, typer.Option(help="synthetic[:PRESET], replay:FILE,... or none.")] = None,
+    flow: Annotated[str | None, typer.Option(help="synthetic[:PRESET], replay:FILE,..., live[:URL] or none.")] = None,
     speed: Annotated[float | None, typer.Option(help="How many times faster a recording is replayed.")] = None,
     half_spread: Annotated[str | None, typer.Option(help="The maker's, as a fraction of the mid.")] = None,
     only: Annotated[list[str] | None, typer.Option(help="Run just these nodes.")] = None,

@@ -62,6 +62,11 @@ class BookMirror:
         return self._book.is_built
 
     @property
+    def gap_count(self) -> int:
+        """How many gaps the updates of this book have had."""
+        return self._book.gap_count
+
+    @property
     def in_flight_count(self) -> int:
         """How many commands are not known to be handled."""
         return self._own.in_flight_count
@@ -86,6 +91,12 @@ class BookMirror:
         self._checkpoints.clear()
         self._follow(self._book.prices())
         return self.take_commands()
+
+    def withdraw(self) -> None:
+        """Cancel all own orders: what they stand for is no longer known."""
+        for side in Side:
+            for price_ticks in list(self._own.prices(side)):
+                self._own.cancel_level(side, price_ticks)
 
     def hear(self, events: Sequence[Event], acknowledged: int) -> None:
         """Take in the events of own orders and how many commands are handled; both as `OrderFlow.step` has them."""

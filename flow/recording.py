@@ -73,7 +73,7 @@ def read_recording(path: Path, instrument: Instrument) -> Iterator[Record]:
         OSError: if the file cannot be read.
         RecordingError: at the first line that is malformed, of another symbol, or between ticks or lots.
     """
-    parser = _Parser(instrument)
+    parser = MessageParser(instrument)
     for number, line in _lines(path):
         try:
             record = parser.record(line)
@@ -113,19 +113,32 @@ def write_recording(path: Path, instrument: Instrument, records: Iterable[Record
     return count
 
 
-class _Parser:
+class MessageParser:
+    """Reads lines of a recording, or messages of a stream, of one instrument."""
+
     def __init__(self, instrument: Instrument) -> None:
         self._symbol = instrument.symbol
         self._units = InstrumentUnits(instrument)
 
     def record(self, line: str) -> Record | None:
-        """Return the record of a line, None for an empty one."""
+        """Return the record of a line, None for an empty one.
+
+        Raises:
+            ValueError, KeyError, TypeError, IndexError, AttributeError: if the line is malformed.
+        """
         if not line.strip():
             return None
         stamp, _, text = line.partition(" ")
         if not (stamp.isdigit() and stamp.isascii()):
             raise ValueError("expected `<receive time, ns> <message JSON>`")
-        received_ns = int(stamp)
+        return self.message(int(stamp), text)
+
+    def message(self, received_ns: int, text: str) -> Record:
+        """Return the record of a message.
+
+        Raises:
+            ValueError, KeyError, TypeError, IndexError, AttributeError: if it is malformed.
+        """
         message = _message(text)
         if "lastUpdateId" in message:
             bids, asks = self._levels(message["bids"]), self._levels(message["asks"])

@@ -8,7 +8,6 @@ of the recordings of 2024-08-08 a third of the traded quantity would trade again
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from itertools import chain
 
 from flow.recording import BookTicker, Record, RecordedTrade
 from market.codes import Side
@@ -22,29 +21,54 @@ def place_trades(records: Iterable[Record], window_ns: int) -> Iterator[tuple[in
         records: in the order of their receive time.
         window_ns: how much later than its effect a trade may have been received.
     """
-    ahead: deque[Record] = deque()  # all records of the window
-    trades: deque[RecordedTrade] = deque()  # those of its trades that have no place yet
-    placed_ids: set[int] = set()
-    best: BookTicker | None = None
-    for record in chain(records, [None]):
-        while ahead and (record is None or ahead[0].received_ns < record.received_ns - window_ns):
-            earliest = ahead.popleft()
-            if isinstance(earliest, BookTicker):
-                for trade in _explained(trades, best, earliest) if best else ():
-                    trades.remove(trade)
-                    placed_ids.add(trade.trade_id)
-                    yield earliest.received_ns, trade
-                best = earliest
-            elif isinstance(earliest, RecordedTrade):
-                if earliest.trade_id in placed_ids:
-                    placed_ids.remove(earliest.trade_id)
-                    continue
-                trades.remove(earliest)
-            yield earliest.received_ns, earliest
-        if record is not None:
-            ahead.append(record)
+    placement = TradePlacement(window_ns)
+    for record in records:
+        yield from placement.until(record.received_ns)
+        placement.put(record)
+    yield from placement.until(None)
+
+
+class TradePlacement:
+    """Holds the records of a window, and gives them back in their places.
+
+    Args:
+        window_ns: how much later than its effect a trade may have been received.
+    """
+
+    def __init__(self, window_ns: int) -> None:
+        self._window_ns = window_ns
+        self._ahead: deque[Record] = deque()  # all records of the window
+        self._trades: deque[RecordedTrade] = deque()  # those of its trades that have no place yet
+        self._placed_ids: set[int] = set()
+        self._best: BookTicker | None = None
+
+    @property
+    def next_due_ns(self) -> int | None:
+        """The time from which on `until` gives something back, None if it holds nothing."""
+        return self._ahead[0].received_ns + self._window_ns + 1 if self._ahead else None
+
+    def put(self, record: Record) -> None:
+        """Take the next record that was received."""
+        self._ahead.append(record)
         if isinstance(record, RecordedTrade):
-            trades.append(record)
+            self._trades.append(record)
+
+    def until(self, received_ns: int | None) -> Iterator[tuple[int, Record]]:
+        """Give back what no trade received from a time on can come before; None for all."""
+        while self._ahead and (received_ns is None or self._ahead[0].received_ns < received_ns - self._window_ns):
+            earliest = self._ahead.popleft()
+            if isinstance(earliest, BookTicker):
+                for trade in _explained(self._trades, self._best, earliest) if self._best else ():
+                    self._trades.remove(trade)
+                    self._placed_ids.add(trade.trade_id)
+                    yield earliest.received_ns, trade
+                self._best = earliest
+            elif isinstance(earliest, RecordedTrade):
+                if earliest.trade_id in self._placed_ids:
+                    self._placed_ids.remove(earliest.trade_id)
+                    continue
+                self._trades.remove(earliest)
+            yield earliest.received_ns, earliest
 
 
 def _explained(trades: Iterable[RecordedTrade], before: BookTicker, after: BookTicker) -> list[RecordedTrade]:

@@ -1,15 +1,17 @@
-"""The flow's node: runs an order flow, synthetic or a replay, against the engine."""
+"""The flow's node: runs an order flow, synthetic, a replay or a live market, against the engine."""
 
 import itertools
 
 from bus.order_link import Connected
 from bus.order_source import OrderSource
 from bus.topology import Source
+from flow.live import LiveFlow
 from flow.order_flow import OrderFlow
 from flow.recording import RecordingError
 from market.clock import NS_PER_SECOND, monotonic_ns, time_ns
 from market.commands import Command, MassCancel
 from market.events import Event
+from nodes.live_market import LiveMarket
 from nodes.market_flows import make_flow
 from nodes.node import Node, NodeError
 
@@ -27,6 +29,7 @@ class FlowNode:
         self._source = OrderSource(Source.FLOW, node.wiring)
         node.watch(self._source.socket)
         self._flow: OrderFlow | None = None
+        self._live: LiveMarket | None = None  # of a flow that follows one
         self._events: list[Event] = []
         self._base_sequence = 0  # the link's number of the last command before the flow's first
         self._start_sequence = 0  # of the last command that builds the book
@@ -44,6 +47,8 @@ class FlowNode:
 
     def close(self) -> None:
         """Take our orders out of the book, and close."""
+        if self._live is not None:
+            self._live.close()
         if self._source.is_connected:
             self._source.send([MassCancel(owner=OWNER, time_ns=time_ns())])
         self._source.close()
@@ -56,14 +61,15 @@ class FlowNode:
             elif self._flow is not None and news.command_sequence >= self._base_sequence:
                 self._events.extend(news.events)
                 self._acknowledged = news.command_sequence
-                if self._acknowledged >= self._start_sequence:
-                    self._node.ready()
 
     def _start(self, news: Connected) -> None:
         """Build the market in an engine that holds none of it, or only what an earlier process of ours left."""
         if self._flow is None:
             order_ids = itertools.count(max(Source.FLOW.first_order_id, news.last_order_id) + 1)
-            self._flow = make_flow(self._node.settings, OWNER, order_ids)
+            settings = self._node.settings
+            self._flow = make_flow(settings, OWNER, order_ids)
+            if isinstance(self._flow, LiveFlow):
+                self._live = LiveMarket(self._flow, settings.flow.source, settings.symbol)
         self._events.clear()
         self._acknowledged = self._base_sequence = news.command_sequence
         self._start_sequence = self._send(self._flow.start(monotonic_ns()))
@@ -73,6 +79,10 @@ class FlowNode:
         if self._flow is None or not self._source.is_connected:
             return
         now_ns = monotonic_ns()
+        if self._live is not None:
+            self._live.pump(now_ns)
+        if self._acknowledged >= self._start_sequence and (self._live is None or self._live.is_following):
+            self._node.ready()
         if self._events or self._flow.wake_ns(now_ns) <= now_ns:
             events, self._events = self._events, []
             try:

@@ -18,7 +18,18 @@ def make_flow(settings: Settings, owner: int, order_ids: Iterator[int]) -> Order
         return _synthetic(settings, owner, order_ids)
     if source.startswith("replay:"):
         return _replay(settings, owner, order_ids)
+    if source.startswith("live"):
+        return _live(settings, owner, order_ids)
     raise NodeError(f"there is no flow to run: flow.source is {source}")
+
+
+def _live(settings: Settings, owner: int, order_ids: Iterator[int]) -> OrderFlow:
+    from flow.live import LiveFlow, LiveSettings
+    from flow.live_url import streams_url
+
+    flow = settings.flow
+    followed = LiveSettings(streams_url(flow.source), flow.queue_model, flow.seed)
+    return LiveFlow(settings.instrument, followed, owner, order_ids)
 
 
 def _synthetic(settings: Settings, owner: int, order_ids: Iterator[int]) -> OrderFlow:

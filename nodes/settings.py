@@ -32,6 +32,7 @@ from pydantic_settings import (
 
 from bus.wiring import is_loopback
 from engine.capacity import ORDERS_MAX_LIMIT, PAGES_MAX, PAGES_MAX_LIMIT
+from flow.live_url import streams_url
 from flow.market_settings import DEFAULT_PRESET, PRESETS
 from flow.playlist import parse_playlist
 from market.instrument import Instrument, default_instruments, parse_decimal
@@ -223,12 +224,14 @@ class FlowSettings(Section):
     @field_validator("source")
     @classmethod
     def _known(cls, value: str) -> str:
-        if value not in ("synthetic", "none") and not value.startswith(("synthetic:", "replay:")):
-            raise ValueError("expected synthetic, synthetic:PRESET, none or replay:FILE,...")
+        if value not in ("synthetic", "live", "none") and not value.startswith(("synthetic:", "replay:", "live:")):
+            raise ValueError("expected synthetic, synthetic:PRESET, replay:FILE,..., live, live:URL or none")
         if value.startswith("synthetic:") and value.removeprefix("synthetic:") not in PRESETS:
             raise ValueError(f"expected a preset of {', '.join(PRESETS)}")
         if value.startswith("replay:"):
             parse_playlist(value.removeprefix("replay:"))
+        if value.startswith("live"):
+            streams_url(value)
         return value
 
     @property

@@ -1,0 +1,173 @@
+"""Streams over real sockets: a small server that speaks them, falls silent, hangs up and refuses."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from websockets.sync.server import Server, ServerConnection, serve
+
+from flow.live import Lost, Received, StreamNews, Subscribed
+from tests.desk.desk_process import until
+from venues.binance_streams import MarketStreams, StreamsError
+
+SNAPSHOT = '{"lastUpdateId":1,"bids":[],"asks":[]}'
+Conversation = Callable[[ServerConnection], None]
+
+
+class Venue:
+    """Serves streams and snapshots, each on a free port of its own."""
+
+    def __init__(self) -> None:
+        self.conversation: Conversation = lambda _: None
+        self.requests: list[object] = []
+        self.paths: list[str] = []
+        self.status = 200
+        self._sockets: Server = serve(self._talk, "127.0.0.1", 0)
+        venue = self
+
+        class Snapshots(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                venue.paths.append(self.path)
+                self.send_response(venue.status)
+                self.send_header("Content-Length", str(len(SNAPSHOT)))
+                self.end_headers()
+                self.wfile.write(SNAPSHOT.encode())
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Snapshots)
+        self._threads = [threading.Thread(target=each.serve_forever) for each in (self._sockets, self._http)]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def streams_url(self) -> str:
+        return f"ws://127.0.0.1:{self._sockets.socket.getsockname()[1]}"
+
+    @property
+    def rest_url(self) -> str:
+        return f"http://127.0.0.1:{self._http.server_address[1]}"
+
+    def _talk(self, connection: ServerConnection) -> None:
+        assert connection.request is not None
+        self.paths.append(connection.request.path)
+        self.requests.append(json.loads(connection.recv()))
+        self.conversation(connection)
+
+    def stop(self) -> None:
+        self._sockets.shutdown()
+        self._http.shutdown()
+        self._http.server_close()
+        for thread in self._threads:
+            thread.join()
+
+
+@pytest.fixture
+def venue() -> Iterator[Venue]:
+    one = Venue()
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def streams(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> Iterator[MarketStreams]:
+    """Return streams of that venue that try again at once; their snapshots have a port of their own here."""
+    monkeypatch.setattr("venues.binance_streams._PAUSES_S", (0.01,))
+    monkeypatch.setattr("venues.binance_streams.rest_url", lambda _: venue.rest_url)
+    one = MarketStreams(venue.streams_url, "BTCUSDT")
+    yield one
+    one.stop()
+
+
+def talk_and_stay(*texts: str) -> Conversation:
+    """Accept the subscription, say these, and wait until the client hangs up."""
+
+    def talk(connection: ServerConnection) -> None:
+        for text in ('{"result":null,"id":1}', *texts):
+            connection.send(text)
+        for _ in connection:
+            pass
+
+    return talk
+
+
+def texts_of(news: list[StreamNews]) -> list[str]:
+    return [each.text for each in news if isinstance(each, Received)]
+
+
+def collected(streams: MarketStreams, is_enough: Callable[[list[StreamNews]], bool]) -> list[StreamNews]:
+    news: list[StreamNews] = []
+
+    def take() -> bool:
+        news.extend(streams.take())
+        return is_enough(news)
+
+    until("the news", take)
+    return news
+
+
+def test_subscribes_and_hands_on_every_message(venue: Venue, streams: MarketStreams) -> None:
+    """Guards the way of a message, and the request in Binance's words."""
+    venue.conversation = talk_and_stay("one", "two")
+    streams.start()
+    news = collected(streams, lambda news: len(news) == 3)
+    assert isinstance(news[0], Subscribed)
+    assert texts_of(news) == ["one", "two"]
+    names = ["btcusdt@depth@100ms", "btcusdt@trade", "btcusdt@bookTicker"]
+    assert venue.requests == [{"method": "SUBSCRIBE", "params": names, "id": 1}]
+    assert venue.paths == ["/ws"]
+
+
+def test_connects_again_after_the_venue_hung_up(venue: Venue, streams: MarketStreams) -> None:
+    """Guards the reconnection: each end and each new beginning is told, in this order."""
+    venue.conversation = lambda connection: connection.send('{"result":null,"id":1}')  # and hang up
+    streams.start()
+    news = collected(streams, lambda news: sum(isinstance(each, Lost) for each in news) >= 3)
+    assert [type(each) for each in news[:5]] == [Subscribed, Lost, Subscribed, Lost, Subscribed]
+
+
+def test_message_before_the_answer_does_not_hide_it(venue: Venue, streams: MarketStreams) -> None:
+    """Guards streams that begin while the answer is on its way."""
+
+    def talk(connection: ServerConnection) -> None:
+        connection.send('{"e":"trade"}')
+        talk_and_stay("one")(connection)
+
+    venue.conversation = talk
+    streams.start()
+    assert texts_of(collected(streams, lambda news: len(news) == 2)) == ["one"]
+
+
+def test_refused_subscription_is_told(venue: Venue, streams: MarketStreams) -> None:
+    """Guards a venue without such streams."""
+    venue.conversation = lambda connection: connection.send('{"error":{"code":2,"msg":"no"},"id":1}')
+    streams.start()
+    news = collected(streams, bool)
+    assert isinstance(news[0], Lost)
+    assert "expected an answer to SUBSCRIBE" in news[0].reason
+
+
+def test_fetches_snapshots_and_tells_when_it_cannot(venue: Venue, streams: MarketStreams) -> None:
+    """Guards the REST side: asked with symbol and limit, a failure is told and no news."""
+    streams.check()
+    assert venue.paths == ["/api/v3/depth?symbol=BTCUSDT&limit=1000"]
+    streams.ask_snapshot()
+    assert texts_of(collected(streams, bool)) == [SNAPSHOT]
+    venue.status = 429
+    streams.ask_snapshot()
+    failures: list[str] = until("the failure", streams.take_failures)
+    assert "429" in failures[0]
+    with pytest.raises(StreamsError, match="429"):
+        streams.check()
+
+
+def test_stops_at_once_while_it_waits_for_a_message(venue: Venue, streams: MarketStreams) -> None:
+    """Guards the end of the flow's node."""
+    venue.conversation = talk_and_stay()
+    streams.start()
+    collected(streams, bool)
+    streams.stop()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("streams")]

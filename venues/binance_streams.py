@@ -1,0 +1,145 @@
+"""Binance's public market streams, or those of anybody who speaks them, read in a thread of their own.
+
+Connects, subscribes, hands on every message as it came, and connects again with a growing pause when the connection
+ends; asks for depth snapshots over REST. No keys, no orders.
+"""
+
+import json
+import random
+import threading
+import urllib.request
+from collections import deque
+from typing import Any, Final
+
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import ClientConnection, connect
+
+from flow.live import Lost, Received, StreamNews, Subscribed
+from flow.live_url import rest_url
+from market.clock import NS_PER_SECOND, monotonic_ns
+
+SNAPSHOT_LEVELS: Final = 1_000
+
+_PAUSES_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+_LONG_LIFE_NS: Final = 30 * NS_PER_SECOND  # after which a connection counts as well
+_NEWS_MAX: Final = 100_000  # not taken by the flow; then the connection is given up
+_MESSAGE_BYTES_MAX: Final = 16 << 20
+_TIMEOUT_S: Final = 10.0
+_BEFORE_ANSWER_MAX: Final = 1_000
+
+
+class StreamsError(Exception):
+    """The streams or the snapshot could not be had; the text is one line for a person."""
+
+
+class MarketStreams:
+    """The streams of one symbol.
+
+    Args:
+        url: of the streams, `ws://HOST:PORT` or `wss://HOST`.
+        symbol: `BTCUSDT`.
+    """
+
+    def __init__(self, url: str, symbol: str) -> None:
+        self._url = url
+        self._symbol = symbol
+        self._rest = rest_url(url)
+        self._news: deque[StreamNews] = deque()
+        self._failures: deque[str] = deque()
+        self._stopping = threading.Event()
+        self._connection: ClientConnection | None = None
+        self._dice = random.Random()  # noqa: S311 - jitter
+        self._thread = threading.Thread(target=self._run, name=f"streams {symbol}", daemon=True)
+
+    def check(self) -> None:
+        """Ask for a snapshot once, before the start.
+
+        Raises:
+            StreamsError: if nobody answers.
+        """
+        self._fetch_snapshot()
+
+    def start(self) -> None:
+        """Begin to connect."""
+        self._thread.start()
+
+    def take(self) -> list[StreamNews]:
+        """Return the news since the last call."""
+        return [self._news.popleft() for _ in range(len(self._news))]
+
+    def take_failures(self) -> list[str]:
+        """Return why snapshots could not be had, since the last call."""
+        return [self._failures.popleft() for _ in range(len(self._failures))]
+
+    def ask_snapshot(self) -> None:
+        """Ask for a snapshot, in a thread; it comes among the news, or as a failure."""
+        threading.Thread(target=self._snapshot, name=f"snapshot {self._symbol}", daemon=True).start()
+
+    def stop(self) -> None:
+        """Hang up, and wait until the thread has ended."""
+        self._stopping.set()
+        if (connection := self._connection) is not None:
+            connection.close_socket()
+        if self._thread.is_alive():
+            self._thread.join(_TIMEOUT_S)
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            began_ns = monotonic_ns()
+            try:
+                self._follow()
+            except (WebSocketException, OSError, ValueError, StreamsError) as error:
+                if self._stopping.is_set():
+                    return
+                self._news.append(Lost(f"{self._url}: {error or type(error).__name__}"))
+            failures = 0 if monotonic_ns() - began_ns > _LONG_LIFE_NS else failures + 1
+            pause_s = _PAUSES_S[min(failures, len(_PAUSES_S)) - 1] if failures else _PAUSES_S[0]
+            self._stopping.wait(pause_s * self._dice.uniform(0.8, 1.2))
+
+    def _follow(self) -> None:
+        """Read one connection to its end, which is always an exception."""
+        with connect(
+            f"{self._url}/ws", max_size=_MESSAGE_BYTES_MAX, open_timeout=_TIMEOUT_S, compression=None, proxy=None
+        ) as connection:
+            self._connection = connection
+            try:
+                self._subscribe(connection)
+                self._news.append(Subscribed())
+                while not self._stopping.is_set():
+                    text = connection.recv()
+                    if len(self._news) >= _NEWS_MAX:
+                        raise StreamsError("messages are not taken as fast as they come")
+                    if isinstance(text, str):
+                        self._news.append(Received(monotonic_ns(), text))
+            finally:
+                self._connection = None
+
+    def _subscribe(self, connection: ClientConnection) -> None:
+        name = self._symbol.lower()
+        names = [f"{name}@depth@100ms", f"{name}@trade", f"{name}@bookTicker"]
+        connection.send(json.dumps({"method": "SUBSCRIBE", "params": names, "id": 1}))
+        for _ in range(_BEFORE_ANSWER_MAX):  # messages of the streams may overtake the answer; a snapshot follows on it
+            text = connection.recv(_TIMEOUT_S)
+            answer: Any = json.loads(text)
+            if isinstance(answer, dict) and "id" in answer:
+                if answer.get("result", "") is None:
+                    return
+                break
+        raise StreamsError(f"expected an answer to SUBSCRIBE, was {text[:120]!r}")
+
+    def _snapshot(self) -> None:
+        try:
+            self._news.append(Received(monotonic_ns(), self._fetch_snapshot()))
+        except StreamsError as error:
+            self._failures.append(str(error))
+
+    def _fetch_snapshot(self) -> str:
+        url = f"{self._rest}/api/v3/depth?symbol={self._symbol}&limit={SNAPSHOT_LEVELS}"
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(url, timeout=_TIMEOUT_S) as response:  # http or https, see rest_url
+                body: bytes = response.read(_MESSAGE_BYTES_MAX)
+        except OSError as error:  # of which URLError and HTTPError are some
+            raise StreamsError(f"{self._rest}: {error}") from None
+        return body.decode(errors="replace")
