@@ -322,8 +322,9 @@ class GatewayNode:
     def _hang_up(self, connection: ClientConnection, why: str, farewell: bytes = b"") -> None:
         if not connection.is_open:
             return
-        connection.say(farewell)
         with contextlib.suppress(SlowReaderError, OSError):
+            connection.flush(monotonic_ns())  # else the reports that wait would follow the last word
+            connection.say(farewell)
             connection.flush(monotonic_ns())
         connection.close()
         self._connections.discard(connection)

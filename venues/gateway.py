@@ -145,6 +145,14 @@ class GatewaySession:
         """
         self.send([self.state.cancel(order_id)])
 
+    def amend(self, order_id: int, price: Decimal | str, qty: Decimal | str) -> None:
+        """Give an order of ours a new price and a new open quantity; raises as `cancel` and `buy`."""
+        self.send([self.state.amend(order_id, Decimal(price), Decimal(qty))])
+
+    def cancel_all(self, symbol: str | None = None, side: Side | None = None) -> None:
+        """Cancel all our open orders, of one symbol or side if wanted; raises as `send`."""
+        self.send([self.state.cancel_all(symbol, side)])
+
     def send(self, commands: Sequence[ClientCommand]) -> None:
         """Send commands; ids of new orders must rise.
 

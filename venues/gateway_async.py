@@ -56,6 +56,14 @@ class AsyncGatewaySession:
         """Cancel an order of ours; raises KeyError if it is not open, else as `send`."""
         await self.send([self.state.cancel(order_id)])
 
+    async def amend(self, order_id: int, price: Decimal | str, qty: Decimal | str) -> None:
+        """Give an order of ours a new price and a new open quantity; raises as `cancel` and `buy`."""
+        await self.send([self.state.amend(order_id, Decimal(price), Decimal(qty))])
+
+    async def cancel_all(self, symbol: str | None = None, side: Side | None = None) -> None:
+        """Cancel all our open orders, of one symbol or side if wanted."""
+        await self.send([self.state.cancel_all(symbol, side)])
+
     async def send(self, commands: Sequence[ClientCommand]) -> None:
         """Send commands; ids of new orders must rise.
 

@@ -10,6 +10,7 @@ from market.codes import RejectReason, Side, Tag
 from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
 from market.events import Accepted, Canceled, Event, Executed, Halted, Rejected
 from market.feed_messages import InstrumentDefinition
+from market.limits import ID_MAX
 from market.session_messages import Heartbeat, LoggedOn, Logon, Logout
 
 ClientCommand = NewOrder | CancelOrder | AmendOrder | MassCancel
@@ -142,6 +143,23 @@ class SessionEnd:
         """
         return CancelOrder(order_id, self._symbol_ids[order_id])
 
+    def amend(self, order_id: int, price: Decimal, qty: Decimal) -> AmendOrder:
+        """Return the command that gives an order of ours a new price and a new open quantity.
+
+        Raises:
+            KeyError: if it is not open.
+            ValueError: if price or quantity lie between two ticks or lots.
+        """
+        symbol_id = self._symbol_ids[order_id]
+        instrument = next(one for one in self.instruments.values() if one.symbol_id == symbol_id)
+        price_ticks = _multiple("price", price, Decimal(instrument.tick_size))
+        return AmendOrder(order_id, symbol_id, price_ticks, _multiple("qty", qty, Decimal(instrument.lot_size)))
+
+    def cancel_all(self, symbol: str | None = None, side: Side | None = None) -> MassCancel:
+        """Return the command that cancels all our open orders, of one symbol or side if wanted; KeyError as above."""
+        symbol_id = -1 if symbol is None else self.instruments[symbol].symbol_id
+        return MassCancel(symbol_id, -1 if side is None else side)
+
     def receive(self, piece: bytes) -> Answer:
         """Take bytes from the gateway.
 
@@ -212,7 +230,9 @@ def _ended_order(event: Event) -> int:
 
 
 def _multiple(name: str, value: Decimal, step: Decimal) -> int:
+    if not value.is_finite() or not 0 <= value <= ID_MAX * step:
+        raise ValueError(f"{name} must be a multiple of {step:f}, was {value}")
     count, rest = divmod(value, step)
-    if rest or not value.is_finite() or count < 0:
+    if rest:
         raise ValueError(f"{name} must be a multiple of {step:f}, was {value}")
     return int(count)

@@ -22,12 +22,8 @@ _NAMES = count(1)
 @pytest.fixture(scope="session")
 def pair() -> Iterator[Pair]:
     """The two processes, for tests that leave them as they found them."""
-    with short_directory() as path:
-        one = Pair(path, **SETTINGS)
-        one.start()
-        one.until_working()
+    with short_directory() as path, Pair(path, **SETTINGS).working() as one:
         yield one
-        one.stop()
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
 """An engine and a gateway as processes of ours, without a supervisor: killed and started again as a test likes."""
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from market.codes import Side, TimeInForce
@@ -117,6 +119,19 @@ class Pair:
                 return isinstance(news[0], Accepted)
 
             until("the engine works", is_accepted, 60)
+
+    @contextlib.contextmanager
+    def working(self) -> Iterator["Pair"]:
+        """Let both work, and leave none behind, whatever happens."""
+        self.start()
+        try:
+            self.until_working()
+            yield self
+        except BaseException:
+            for name in list(self._processes):
+                self.kill(name)
+            raise
+        self.stop()
 
 
 assert os.name == "posix", "signals are those of POSIX"

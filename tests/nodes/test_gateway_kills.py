@@ -27,11 +27,8 @@ BTC = 0
 @pytest.fixture
 def pair() -> Iterator[Pair]:
     """An engine and a gateway."""
-    with short_directory() as path:
-        one = Pair(path, TICKBUS_GATEWAY__JOURNAL_BYTES=str(JOURNAL_BYTES))
-        one.start()
+    with short_directory() as path, Pair(path, TICKBUS_GATEWAY__JOURNAL_BYTES=str(JOURNAL_BYTES)).working() as one:
         yield one
-        one.stop()
 
 
 class Bot:
@@ -90,7 +87,6 @@ def test_twenty_kills_lose_nothing_and_double_nothing(pair: Pair) -> None:
     """Each order has one first report, reports have no gap, and the engine's book is the client's and the journal's."""
     print(f"seed {SEED}")
     dice = random.Random(SEED)
-    pair.until_listening()
     bot = Bot(pair.port, dice)
     for _ in range(KILLS):
         for _ in range(dice.randint(1, 30)):

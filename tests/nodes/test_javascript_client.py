@@ -20,11 +20,8 @@ KILLED_AT = {8: "gateway", 20: "engine", 32: "gateway", 44: "engine"}  # when so
 @pytest.fixture
 def mortal() -> Iterator[Pair]:
     """An engine and a gateway to be killed."""
-    with short_directory() as path:
-        one = Pair(path)
-        one.start()
+    with short_directory() as path, Pair(path).working() as one:
         yield one
-        one.stop()
 
 
 def reports_of(output: Path) -> list[list[int]]:
@@ -36,7 +33,6 @@ def reports_of(output: Path) -> list[list[int]]:
 def test_javascript_client_keeps_its_session_through_every_cut_and_kill(mortal: Pair, tmp_path: Path) -> None:
     """Each order is accepted once, made smaller, cancelled once; the reports have no gap; the session ends."""
     command = node_program(EXAMPLES / "order_client.mjs", EXAMPLES, tmp_path)
-    mortal.until_listening()
     output = tmp_path / "output.txt"
     with output.open("wb") as file:
         process = subprocess.Popen(

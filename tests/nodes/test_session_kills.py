@@ -16,87 +16,68 @@ from venues.gateway import GatewayError, GatewaySession, SessionRefusedError
 
 def test_killed_gateway_cancels_for_those_who_wanted_it_and_keeps_the_rest() -> None:
     """Both come back to what became of their orders; an anonymous one's are gone."""
-    with short_directory() as path:
-        pair = Pair(path)
-        pair.start()
-        try:
-            pair.until_working()
-            with (
-                Wire(pair, Logon("keeps"), order(1)) as keeps,
-                Wire(pair, Logon("cancels", "", 0, 1), order(1)) as wire,
-            ):
-                for one in (keeps, wire):
-                    assert [type(event) for event in one.next(2)] == [LoggedOn, Accepted]
-                with Wire(pair, order(1)) as nobody:
-                    nobody.next(1)
-                    pair.kill("gateway")
-            pair.start("gateway")
-            pair.until_listening()
-            with Wire(pair, Logon("keeps", "", 1)) as keeps:
-                assert keeps.next(1)[0][:4] == (2, 1, 1, 1)
-                keeps.say(order(1), CancelOrder(1, BTC))
-                replies = keeps.next(2)
-                assert {type(event): event.sequence for event in replies} == {Accepted: 1, Canceled: 2}
-            with Wire(pair, Logon("cancels", "", 1)) as wire:
-                head, canceled = wire.next(2)
-                assert head.open_orders == 0
-                assert (canceled.sequence, canceled.reason) == (2, CancelReason.MASS_CANCEL)
-        finally:
-            pair.stop()
+    with short_directory() as path, Pair(path).working() as pair:
+        with (
+            Wire(pair, Logon("keeps"), order(1)) as keeps,
+            Wire(pair, Logon("cancels", "", 0, 1), order(1)) as wire,
+        ):
+            for one in (keeps, wire):
+                assert [type(event) for event in one.next(2)] == [LoggedOn, Accepted]
+            with Wire(pair, order(1)) as nobody:
+                nobody.next(1)
+                pair.kill("gateway")
+        pair.start("gateway")
+        pair.until_listening()
+        with Wire(pair, Logon("keeps", "", 1)) as keeps:
+            assert keeps.next(1)[0][:4] == (2, 1, 1, 1)
+            keeps.say(order(1), CancelOrder(1, BTC))
+            replies = keeps.next(2)
+            assert {type(event): event.sequence for event in replies} == {Accepted: 1, Canceled: 2}
+        with Wire(pair, Logon("cancels", "", 1)) as wire:
+            head, canceled = wire.next(2)
+            assert head.open_orders == 0
+            assert (canceled.sequence, canceled.reason) == (2, CancelReason.MASS_CANCEL)
 
 
 def test_sessions_outlive_an_engine_without_a_journal() -> None:
     """Every open order ends with ENGINE_RESTARTED, the numbers go on, and a killed gateway knows that, too."""
-    with short_directory() as path:
-        pair = Pair(path, TICKBUS_ENGINE__JOURNAL="none")
-        pair.start()
-        try:
-            pair.until_working()
-            with Wire(pair, Logon("one"), order(1), order(2)) as wire:
-                assert len(wire.next(3)) == 3
-                pair.kill("engine")
-                pair.start("engine")
-                lost = wire.next(2)
-                assert [(event.sequence, event.order_id) for event in lost] == [(3, 1), (4, 2)]
-                assert {event.reason for event in lost} == {CancelReason.ENGINE_RESTARTED}
-                wire.say(order(3))
-                assert wire.next(1)[0].sequence == 5
-            pair.kill("gateway")
-            pair.start("gateway")
-            pair.until_listening()
-            with Wire(pair, Logon("one", "", 2)) as wire:
-                head, *missed = wire.next(4)
-                assert head[:4] == (6, 1, 3, 1)
-                assert [event.sequence for event in missed] == [3, 4, 5]
-        finally:
-            pair.stop()
+    with short_directory() as path, Pair(path, TICKBUS_ENGINE__JOURNAL="none").working() as pair:
+        with Wire(pair, Logon("one"), order(1), order(2)) as wire:
+            assert len(wire.next(3)) == 3
+            pair.kill("engine")
+            pair.start("engine")
+            lost = wire.next(2)
+            assert [(event.sequence, event.order_id) for event in lost] == [(3, 1), (4, 2)]
+            assert {event.reason for event in lost} == {CancelReason.ENGINE_RESTARTED}
+            wire.say(order(3))
+            assert wire.next(1)[0].sequence == 5
+        pair.kill("gateway")
+        pair.start("gateway")
+        pair.until_listening()
+        with Wire(pair, Logon("one", "", 2)) as wire:
+            head, *missed = wire.next(4)
+            assert head[:4] == (6, 1, 3, 1)
+            assert [event.sequence for event in missed] == [3, 4, 5]
 
 
 def test_a_stopped_gateway_says_so_and_a_bot_waits_for_the_next() -> None:
     """The session of the client library reconnects by itself; a replaced one does not."""
-    with short_directory() as path:
-        pair = Pair(path)
-        pair.start()
-        try:
-            pair.until_working()
-            with GatewaySession("bot", port=pair.port) as session:
-                order_id = session.buy("BTCUSDT", "50000", "0.01")
-                (accepted,) = until("it is accepted", session.receive)
-                pair.kill("gateway")
-                pair.start("gateway")
-                pair.until_listening()
-                events: list[Event] = []
+    with short_directory() as path, Pair(path).working() as pair, GatewaySession("bot", port=pair.port) as session:
+        order_id = session.buy("BTCUSDT", "50000", "0.01")
+        (accepted,) = until("it is accepted", session.receive)
+        pair.kill("gateway")
+        pair.start("gateway")
+        pair.until_listening()
+        events: list[Event] = []
 
-                def is_canceled() -> bool:
-                    if order_id in session.state.open_order_ids:
-                        with contextlib.suppress(GatewayError):  # the connection was lost: the next try is on a new one
-                            session.cancel(order_id)
-                    events.extend(session.receive(0.05))
-                    return any(isinstance(event, Canceled) for event in events)
+        def is_canceled() -> bool:
+            if order_id in session.state.open_order_ids:
+                with contextlib.suppress(GatewayError):  # the connection was lost: the next try is on a new one
+                    session.cancel(order_id)
+            events.extend(session.receive(0.05))
+            return any(isinstance(event, Canceled) for event in events)
 
-                until("the order is cancelled", is_canceled, 60)
-                assert (accepted.sequence, events[0].sequence) == (1, 2)
-                with GatewaySession("bot", port=pair.port, last_sequence=2), pytest.raises(SessionRefusedError):
-                    until("it is told", lambda: session.receive(0.1) and False)
-        finally:
-            pair.stop()
+        until("the order is cancelled", is_canceled, 60)
+        assert (accepted.sequence, events[0].sequence) == (1, 2)
+        with GatewaySession("bot", port=pair.port, last_sequence=2), pytest.raises(SessionRefusedError):
+            until("it is told", lambda: session.receive(0.1) and False)

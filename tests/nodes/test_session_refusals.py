@@ -1,13 +1,17 @@
 """Who is not let in, and who is hung up on."""
 
+import contextlib
+import random
+import socket
 import time
 from collections.abc import Iterator
 
 import pytest
 
 from bus.codec import encode, encode_all
+from bus.messages import Message
 from market.codes import RejectReason, Tag
-from market.commands import CancelOrder, HaltSymbol
+from market.commands import AmendOrder, CancelOrder, HaltSymbol, MassCancel
 from market.events import Accepted, Canceled, Rejected
 from market.feed_messages import InstrumentDefinition
 from market.session_messages import Heartbeat, LoggedOn, Logon, Logout
@@ -24,13 +28,10 @@ def guarded() -> Iterator[Pair]:
     """A gateway that wants tokens and has little patience."""
     with short_directory() as path:
         tokens = path / "tokens"
-        tokens.write_text(f"alice={SECRET}\ncarol={SECRET}\n")
+        tokens.write_text(f"alice={SECRET}\ncarol={SECRET}\nmallory={SECRET}\n")
         tokens.chmod(0o600)
-        one = Pair(path, TICKBUS_GATEWAY__TOKENS_FILE=str(tokens), TICKBUS_GATEWAY__IDLE_S="0.6")
-        one.start()
-        one.until_working()
-        yield one
-        one.stop()
+        with Pair(path, TICKBUS_GATEWAY__TOKENS_FILE=str(tokens), TICKBUS_GATEWAY__IDLE_S="0.6").working() as one:
+            yield one
 
 
 @pytest.mark.parametrize(
@@ -70,6 +71,56 @@ def test_hostile_bytes_are_refused_by_name(pair: Pair, name: str, data: bytes, r
         bystander.say(CancelOrder(1, BTC))
         assert [type(event) for event in bystander.next(3)] == [LoggedOn, Accepted, Canceled]
         bystander.say(Logout(0, 1))
+
+
+def mutated(data: bytes, dice: random.Random) -> bytes:
+    """Return `data` with some bytes changed, left out, put in or sent twice, or cut off."""
+    piece = bytearray(data)
+    for _ in range(dice.randint(1, 4)):
+        at = dice.randrange(len(piece))
+        match dice.randrange(5):
+            case 0:
+                piece[at] = dice.randrange(256)
+            case 1:
+                piece[at] ^= 1 << dice.randrange(8)
+            case 2:
+                del piece[at : at + dice.randint(1, 8)]
+            case 3:
+                piece[at:at] = dice.randbytes(dice.randint(1, 8))
+            case 4:
+                piece[at:at] = piece[at : at + dice.randint(1, 30)]
+        piece = piece or bytearray(b"\xc1")
+    return bytes(piece[: dice.randint(1, len(piece))] if dice.random() < 0.2 else piece)
+
+
+def test_no_bytes_whatever_bring_the_gateway_down(guarded: Pair) -> None:
+    """Seeded mutations of a good stream: what comes back is messages, the last of them says why, others go on."""
+    seed = 11
+    print(f"seed {seed}")
+    dice = random.Random(seed)
+    commands: list[Message] = [
+        order(1),
+        order(2, qty_lots=2**40 - 1),
+        AmendOrder(1, BTC, 4_000_000, 3),
+        CancelOrder(2, BTC),
+    ]
+    stream = encode_all([Logon("mallory", SECRET), *commands, MassCancel(BTC), Heartbeat(70_000)])
+    endings: set[type] = set()
+    for _ in range(150):
+        with Wire(guarded) as wire:
+            with contextlib.suppress(OSError):  # it may hang up before it has read all
+                wire.socket.sendall(mutated(stream, dice))
+                wire.socket.shutdown(socket.SHUT_WR)
+            until("the gateway hangs up", lambda wire=wire: not wire.hear(), 60)  # type: ignore[misc]
+            endings.update(type(one) for one in wire.heard[-1:])
+            refused = [one for one in wire.heard if isinstance(one, Rejected) and one.command in (0, Tag.LOGON)]
+            assert refused in ([], wire.heard[-1:]), "nothing follows the refusal of a connection"
+    assert {Rejected, Accepted} <= endings, "some were good, some were not"
+    with GatewaySession("alice", port=guarded.port, token=SECRET) as session:
+        order_id = session.buy("BTCUSDT", "40000", "0.01")
+        accepted = until("it is accepted", session.receive, 60)[0]
+        assert (type(accepted), accepted.order_id) == (Accepted, order_id)
+        session.logout(is_final=True)
 
 
 def test_a_client_that_says_nothing_is_hung_up_on(guarded: Pair) -> None:
