@@ -13,7 +13,7 @@ def main(arguments: list[str]) -> int:
     """Run them and return the first exit code that is not 0."""
     streams = [path for folder in arguments for path in sorted(Path(folder).glob("*.npz"))]
     runs = [["benchmarks.matching", "--stream", str(path)] for path in streams]
-    runs += [["benchmarks.wire"], ["benchmarks.journal"], ["benchmarks.feed"]]
+    runs += [["benchmarks.wire"], ["benchmarks.journal"], ["benchmarks.feed"], ["benchmarks.orderbook_http"]]
     runs += [["benchmarks.market", "--seconds", "60"]]
     runs += [["benchmarks.pipeline"]]
     code = 0

@@ -142,13 +142,12 @@ class Market:
         return _framed([self._order() for _ in range(order_count)], 1_024)
 
     def change(self, command_count: int, frame_size: int) -> list[tuple[bytes, int]]:
-        """Return frames of changes: half of them new orders, half cancels, one in 32 an order that trades."""
+        """Return frames of changes: new orders and cancels in turn, and every 32nd an order that trades."""
         commands: list[Command] = []
         while len(commands) < command_count:
             commands.append(self._order())
             if len(commands) % 32 == 1:
                 commands.append(self._taker())
-                continue
             place = self._dice.randrange(len(self._resting))
             self._resting[place], self._resting[-1] = self._resting[-1], self._resting[place]
             commands.append(CancelOrder(self._resting.pop(), 0, OWNER))

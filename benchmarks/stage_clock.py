@@ -22,7 +22,7 @@ from nodes.engine import EngineNode
 from nodes.engine_core import EngineCore
 from nodes.gateway import GatewayNode
 from nodes.gateway_client import ClientConnection
-from nodes.node import run_node
+from nodes.node import run_nodes
 from nodes.settings import load_settings
 from sessions.session_desk import SessionDesk
 
@@ -100,7 +100,7 @@ def main(node: str, path: Path) -> int:
     clock = StageClock()
     for stage, owner, name in STAGES[node]:
         clock.wrap(stage, owner, name)
-    code = run_node(node, load_settings().settings)
+    code = run_nodes([node], load_settings().settings)
     path.write_text(json.dumps(clock.times))
     return code
 

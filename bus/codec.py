@@ -25,6 +25,7 @@ MESSAGE_BYTES_MAX = max(
 )
 # A byte can make msgpack build a tuple of 56: it gets so many at a time, and what they begin must soon be whole.
 _SLICE_BYTES = 4_096
+_ALIKE_BYTES_LEAST = 64  # below it there is nothing to be won
 # What an Unpacker may build before we look at it: an array of integers and short texts, nothing else.
 _STRICT: dict[str, Any] = {
     "max_buffer_size": _SLICE_BYTES + MESSAGE_BYTES_MAX,
@@ -62,6 +63,9 @@ def decode(frame: bytes) -> list[Message]:
     Raises:
         MalformedMessageError: if anything in the frame is not a message, or the last one is cut short.
     """
+    alike = _decode_alike(frame)
+    if alike is not None:
+        return alike
     decoder = StreamDecoder()
     messages = list(decoder.feed(frame))
     if decoder.pending_bytes:
@@ -69,6 +73,44 @@ def decode(frame: bytes) -> list[Message]:
             f"expected whole messages, the last {decoder.pending_bytes} bytes are a part of one"
         )
     return messages
+
+
+def _decode_alike(frame: bytes) -> list[Message] | None:
+    """Return the messages of a frame whose messages are all of one kind, integers alone, none of them left out.
+
+    Else None. Checked by columns: a tenth of the time that one message after the other takes.
+    """
+    spec = SPEC_BY_TAG.get(frame[1]) if len(frame) > _ALIKE_BYTES_LEAST else None
+    if spec is None or frame[0] != 0x90 + 1 + len(spec.fields) or any(field.kind is not int for field in spec.fields):
+        return None
+    unpacker = msgpack.Unpacker(**_STRICT)
+    messages: list[Message] = []
+    try:
+        for start in range(0, len(frame), _SLICE_BYTES):
+            unpacker.feed(frame[start : start + _SLICE_BYTES])
+            values = list(unpacker)
+            if values and not _are_alike(spec, values):
+                return None
+            messages.extend([spec.message(*value[1:]) for value in values])
+        unpacker.feed(b"\x01")  # stands alone if nothing was cut short
+        return messages if list(unpacker) == [1] else None
+    except (ValueError, msgpack.UnpackException):
+        return None
+
+
+def _are_alike(spec: MessageSpec, values: list[Any]) -> bool:
+    """Return whether every value is a good message of the kind."""
+    if set(map(type, values)) != {tuple} or set(map(len, values)) != {1 + len(spec.fields)}:
+        return False
+    tags, *columns = zip(*values, strict=True)
+    return (
+        set(map(type, tags)) == {int}
+        and set(tags) == {int(spec.tag)}
+        and all(
+            set(map(type, column)) == {int} and field.bounds.low <= min(column) and max(column) <= field.bounds.high
+            for field, column in zip(spec.fields, columns, strict=True)
+        )
+    )
 
 
 def decode_commands(frame: bytes) -> list[Command]:

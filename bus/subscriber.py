@@ -1,16 +1,17 @@
 """A subscriber's sockets: keeps replicas of topics in step with the engine, whatever is lost on the way."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bus.channel import ChannelSocket
-from bus.feed import FeedError, TopicReplica, unpack_frame
+from bus.feed import BookReplica, FeedError, TopicReplica, unpack_frame
 from bus.topology import FEED, SNAPSHOTS
 from bus.wiring import Wiring
 from market.clock import NS_PER_MS, NS_PER_SECOND
 
 SNAPSHOT_RETRY_NS = 250 * NS_PER_MS
+FRAMES_MAX = 1 << 30  # all there are
 SILENCE_NS_MAX = 3 * NS_PER_SECOND  # heartbeats come every second
 LOSSES_MAX = 5  # of one topic within the next; who loses so often is behind for good
 LOSSES_NS = 60 * NS_PER_SECOND
@@ -28,10 +29,12 @@ class FeedSubscriber:
     snapshot costs the engine more than it helps: so it stops itself.
     """
 
-    def __init__(self, place: Path | Wiring, topics: Sequence[bytes]) -> None:
+    def __init__(
+        self, place: Path | Wiring, topics: Sequence[bytes], make_book: Callable[[], BookReplica] = BookReplica
+    ) -> None:
         self._feed = ChannelSocket(FEED, place)
         self._snapshots = ChannelSocket(SNAPSHOTS, place)
-        self.replicas = {topic: TopicReplica(topic) for topic in topics}
+        self.replicas = {topic: TopicReplica(topic, make_book()) for topic in topics}
         self._asked_ns = dict.fromkeys(topics, 0)
         self._heard_ns = dict.fromkeys(topics, 0)
         self._losses = {topic: deque[int](maxlen=LOSSES_MAX) for topic in topics}
@@ -45,11 +48,20 @@ class FeedSubscriber:
         """What to wait on."""
         return self._feed, self._snapshots
 
-    def receive(self, now_ns: int) -> None:
-        """Take all that waits on both sockets; `now_ns` is monotonic."""
+    def receive(self, now_ns: int, frames_max: int = FRAMES_MAX) -> bool:
+        """Take what waits on both sockets, at most so many messages; return whether that was all.
+
+        Args:
+            now_ns: monotonic.
+            frames_max: for who has other things to do, too.
+        """
         for socket, is_snapshot in ((self._snapshots, True), (self._feed, False)):
             while (frames := socket.receive()) is not None:
                 self._take(frames, now_ns, is_snapshot=is_snapshot)
+                frames_max -= 1
+                if frames_max <= 0:
+                    return False
+        return True
 
     def tick(self, now_ns: int) -> None:
         """Ask for the snapshots that are needed; try again where we were refused.

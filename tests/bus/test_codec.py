@@ -1,5 +1,6 @@
 """The plain codec: every message survives it, nothing else does, and a stranger cannot make it hold much."""
 
+import random
 import tracemalloc
 from itertools import pairwise
 
@@ -22,6 +23,7 @@ from bus.codec import (
 from bus.messages import MESSAGES, Message, MessageSpec
 from market.codes import OrderType, Side, Tag
 from market.commands import MassCancel, NewOrder
+from market.feed_messages import BookChecksum, BookOrder
 from market.limits import FRAME_BYTES_MAX, ID_MAX
 from market.session_messages import Logon
 from tests.bus.messages import (
@@ -373,3 +375,26 @@ def test_first_message_is_refused_by_what_its_length_announces(begin: bytes) -> 
     """Huge arrays and texts, and what is neither integer nor text, are not waited for."""
     with pytest.raises(MalformedMessageError, match="expected"):
         decode_first(begin)
+
+
+def test_decodes_many_of_one_kind_as_it_does_one_by_one() -> None:
+    """What is checked by columns is the same, and whatever is not quite alike is refused or read as before."""
+    dice = random.Random(11)
+    orders = [BookOrder(dice.randint(1, ID_MAX), dice.randrange(2), dice.randint(1, 10**8), n) for n in range(2_000)]
+    frame = encode_all(orders)
+    assert decode(frame) == orders
+    assert decode(frame + encode(BookChecksum(7))) == [*orders, BookChecksum(7)]
+    for cut in range(1, len(encode(orders[-1]))):
+        with pytest.raises(MalformedMessageError):
+            decode(frame[:-cut])
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [[32, 1, 2, 5, 5], [32, 0, 1, 5, 5], [32, 1, True, 5, 5], [32, 1, 1, 5, -1], [32, 1, 1, 5.0, 5], [32, 1, 1, 5]],
+)
+def test_refuses_one_bad_message_among_many(bad: list[object]) -> None:
+    """A check by columns must not let a single one through."""
+    good = encode_all([BookOrder(n, 0, 5, 5) for n in range(1, 300)])
+    with pytest.raises(MalformedMessageError):
+        decode(good + msgpack.packb(bad) + good)

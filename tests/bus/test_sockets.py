@@ -22,7 +22,7 @@ BOOK, TRADES, BEST = (topic("BTCUSDT") for topic in (book_topic, trades_topic, b
 DEADLINE_NS = 10 * NS_PER_SECOND
 
 
-def until(is_done: Callable[[], bool], step: Callable[[], None], *sockets: ChannelSocket) -> None:
+def until(is_done: Callable[[], bool], step: Callable[[], object], *sockets: ChannelSocket) -> None:
     """Take steps until it is done, waiting for a message on any of the sockets in between."""
     poller, deadline_ns = zmq.Poller(), monotonic_ns() + DEADLINE_NS
     for each in sockets:

@@ -1,0 +1,68 @@
+"""The order book served the naive way: `python -m benchmarks.orderbook_naive RUN_DIR PORT` or `... PORT empty`.
+
+`/api/orderbook` follows the same feed as the api's node, but renders every order for every request. `/empty` answers
+with two bytes: what Sanic itself costs; with `empty` nothing else is done.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import uvloop
+from sanic.request import Request
+from sanic.response import HTTPResponse
+
+from bus.channel import wait_readable
+from bus.feed import book_topic
+from bus.subscriber import FeedSubscriber
+from market.clock import monotonic_ns
+from market.codes import Side
+from market.exact_json import dumps
+from market.instrument import default_instruments
+from nodes.http import bind, new_app, serve, stop
+
+
+async def run(run_dir: Path, port: int, is_empty: bool) -> None:
+    """Serve until killed."""
+    instrument = default_instruments()[0]
+    topic = book_topic(instrument.symbol)
+    subscriber = FeedSubscriber(run_dir, [] if is_empty else [topic])
+    app = new_app("tickbus_naive")
+
+    async def empty(_: Request) -> HTTPResponse:
+        return HTTPResponse(b"{}", content_type="application/json")
+
+    async def orderbook(_: Request) -> HTTPResponse:
+        replica = subscriber.replicas[topic]
+        document = {
+            name: [
+                {
+                    "price": instrument.ticks_to_price(price),
+                    "orders": [
+                        {"id": order, "quantity": instrument.lots_to_qty(lots)} for order, lots in queue.items()
+                    ],
+                }
+                for price, queue in replica.book.orders(side, 5_000)
+            ]
+            for name, side in (("bids", Side.BUY), ("asks", Side.SELL))
+        }
+        return HTTPResponse(dumps(document | {"sequence": replica.sequence}), content_type="application/json")
+
+    app.add_route(empty, "/empty")
+    app.add_route(orderbook, "/api/orderbook")
+    server = await serve(app, bind("127.0.0.1", port))
+    try:
+        while True:
+            subscriber.receive(monotonic_ns())
+            subscriber.tick(monotonic_ns())
+            if is_empty:
+                await asyncio.sleep(1)
+            else:
+                await wait_readable(subscriber.sockets, 100)
+    finally:
+        await stop(server)
+
+
+if __name__ == "__main__":
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run(Path(sys.argv[1]), int(sys.argv[2]), len(sys.argv) > 3))

@@ -1,0 +1,168 @@
+"""The JSON documents of the api, rendered from its replicas of the feed as bytes that many requests share."""
+
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
+from typing import NamedTuple
+
+from sanic.exceptions import NotFound, ServiceUnavailable
+
+from bus.feed import BookReplica, book_topic, trades_topic
+from bus.subscriber import FeedSubscriber
+from market.clock import NS_PER_MS, monotonic_ns
+from market.codes import Side
+from market.exact_json import dumps
+from market.feed_messages import BookOrder
+from market.instrument import Instrument, text_of_steps
+
+RENDER_NS = 10 * NS_PER_MS  # a document is rendered once per sequence, but no more often than that
+RENDERED_MAX = 64  # documents kept: a book has one for each depth that is asked for
+CHANGED_MAX = 100_000  # levels; beyond it the whole book is rendered again
+TEXTS_KEPT_MAX = 1 << 16
+_Levels = tuple[set[int], set[int]]  # of bids and asks
+
+
+class RenderedBook(BookReplica):
+    """A replica that keeps each level as JSON text, and renders only those again that have changed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._texts: tuple[dict[int, str], dict[int, str]] = ({}, {})
+        self._changed: _Levels = (set(), set())
+
+    def clear(self) -> None:
+        """Forget every order."""
+        super().clear()
+        self._forget_texts()
+
+    def apply_all(self, messages: Sequence[BookOrder]) -> None:
+        """Apply messages in their order."""
+        super().apply_all(messages)
+        for _, side, price_ticks, _ in messages:
+            self._changed[side].add(price_ticks)
+
+    def render(self, instrument: Instrument, side: int, depth: int) -> str:
+        """Return the best `depth` levels of a side as JSON."""
+        texts, changed = self._texts[side], self._changed[side]
+        if len(changed) > CHANGED_MAX:
+            self._forget_texts()
+        for price_ticks in changed:
+            texts.pop(price_ticks, None)
+        changed.clear()
+        prices = self.prices(side, depth)
+        price_text, qty_text = _texts_of(instrument)
+        for price_ticks in [price for price in prices if price not in texts]:
+            queue = self.queue(side, price_ticks).items()
+            orders = ", ".join([f'{{"id": {order_id}, "quantity": {qty_text(lots)}}}' for order_id, lots in queue])
+            texts[price_ticks] = f'{{"price": {price_text(price_ticks)}, "orders": [{orders}]}}'
+        return f"[{', '.join(map(texts.__getitem__, prices))}]"
+
+    def _forget_texts(self) -> None:
+        for side in Side:
+            self._texts[side].clear()
+            self._changed[side].clear()
+
+
+@cache
+def _texts_of(instrument: Instrument) -> tuple[Callable[[int], str], Callable[[int], str]]:
+    """Return what makes text of ticks and of lots; most of them come again and again."""
+    price_text, qty_text = (text_of_steps(step) for step in (instrument.tick_size, instrument.lot_size))
+    return lru_cache(TEXTS_KEPT_MAX)(price_text), lru_cache(TEXTS_KEPT_MAX)(qty_text)
+
+
+class Rendered(NamedTuple):
+    """A document as bytes, and the epoch, sequence and monotonic time that it is of."""
+
+    epoch: int
+    sequence: int
+    time_ns: int
+    etag: str
+    document: bytes
+
+
+class BookViews:
+    """The documents; a book's bytes are rendered once per sequence and depth, and at most every `RENDER_NS`.
+
+    Args:
+        subscriber: follows the books (made by `RenderedBook`) and the trades of the instruments.
+        instruments: that are served.
+        clock: monotonic, ns.
+    """
+
+    def __init__(
+        self,
+        subscriber: FeedSubscriber,
+        instruments: Sequence[Instrument],
+        clock: Callable[[], int] = monotonic_ns,
+    ) -> None:
+        self._subscriber = subscriber
+        self._clock = clock
+        self._instruments = {instrument.symbol: instrument for instrument in instruments}
+        self._rendered: dict[tuple[str, int], Rendered] = {}
+
+    @property
+    def is_live(self) -> bool:
+        """Whether every replica is in step with the engine."""
+        return self._subscriber.is_live(self._clock())
+
+    def orderbook(self, symbol: str, depth: int) -> Rendered:
+        """Return the best `depth` levels of each side of a book, order by order, best price first.
+
+        Raises:
+            NotFound: if there is no such symbol.
+            ServiceUnavailable: if the book may be stale.
+        """
+        instrument = self._instrument(symbol)
+        replica = self._subscriber.replicas[book_topic(symbol)]
+        found = self._rendered.get((symbol, depth))
+        now_ns = self._clock()
+        is_old = found is None or (found.epoch, found.sequence) != (replica.epoch, replica.sequence)
+        if found is None or (is_old and now_ns - found.time_ns >= RENDER_NS):
+            book = replica.book
+            assert isinstance(book, RenderedBook), type(book)
+            bids, asks = (book.render(instrument, side, depth) for side in (Side.BUY, Side.SELL))
+            head = (
+                f'"symbol": "{symbol}", "epoch": {replica.epoch}, "sequence": {replica.sequence}, '
+                f'"timestamp": {replica.time_ns // NS_PER_MS}'
+            )
+            etag = f'"{replica.epoch:x}-{replica.sequence:x}-{depth:x}"'
+            document = f'{{"bids": {bids}, "asks": {asks}, {head}}}'.encode()
+            if len(self._rendered) > RENDERED_MAX:
+                self._rendered.clear()
+            found = self._rendered[symbol, depth] = Rendered(replica.epoch, replica.sequence, now_ns, etag, document)
+        return found
+
+    def trades(self, symbol: str, limit: int) -> str:
+        """Return the last `limit` trades of `symbol`, oldest first."""
+        instrument = self._instrument(symbol)
+        replica = self._subscriber.replicas[trades_topic(symbol)]
+        trades = [
+            {
+                "id": trade.trade_id,
+                "price": instrument.ticks_to_price(trade.price_ticks),
+                "quantity": instrument.lots_to_qty(trade.qty_lots),
+                "taker_side": Side(trade.taker_side).name,
+            }
+            for trade in list(replica.trades)[-limit:]
+        ]
+        return dumps({"symbol": symbol, "sequence": replica.sequence, "trades": trades})
+
+    def health(self) -> str:
+        """Return, topic by topic, whether the replica is in step, and what it has seen."""
+        replicas = self._subscriber.replicas.values()
+        topics = {
+            replica.topic.decode(): {
+                "synchronised": replica.is_synchronised,
+                "epoch": replica.epoch,
+                "sequence": replica.sequence,
+                "gaps": replica.gap_count,
+            }
+            for replica in replicas
+        }
+        return dumps({"status": "ok" if self.is_live else "stale", "topics": topics})
+
+    def _instrument(self, symbol: str) -> Instrument:
+        if symbol not in self._instruments:
+            raise NotFound(f"there is no symbol {symbol[:20]!r}; the symbols are {', '.join(self._instruments)}")
+        if not self.is_live:
+            raise ServiceUnavailable("the engine is silent: the book would be stale")
+        return self._instruments[symbol]
