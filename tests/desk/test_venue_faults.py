@@ -1,0 +1,78 @@
+"""A whole desk at a venue that fails on demand: the maker learns what became of its orders, and sends none twice."""
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from market.codes import Side
+from paper.admin import TOKEN_HEADER
+from tests.desk.desk_process import BTCUSDT, Desk, short_directory, until
+
+
+@pytest.fixture(scope="module")
+def desk() -> Iterator[Desk]:
+    """A desk whose maker quotes."""
+    with short_directory() as path:
+        one = Desk(path / "run", "--without", "tracker", "--without", "gateway").start()
+        until("the maker quotes both sides", lambda: sides(one) == [Side.BUY, Side.SELL], 40)
+        yield one
+        one.end()
+
+
+def sides(desk: Desk) -> list[Side]:
+    """Return the sides of the account's open orders."""
+    return sorted(order.side for order in desk.venue().open_orders(BTCUSDT))
+
+
+def arm(desk: Desk, kind: str, **options: Any) -> int:
+    """Set a switch that meets the next new orders of the maker's account, and return its number."""
+    token = (desk.run_dir / "paper" / "admin.token").read_text().strip()
+    document = {"kind": kind, "method": "POST", "path": "order", "account": 1, **options}
+    url = f"{desk.url('paper')}/admin/v1/faults"
+    request = urllib.request.Request(url, json.dumps(document).encode(), {TOKEN_HEADER: token})
+    with urllib.request.urlopen(request, timeout=10) as response:
+        return int(json.load(response)["id"])
+
+
+def armed(desk: Desk) -> list[Any]:
+    """Return what is still armed."""
+    token = (desk.run_dir / "paper" / "admin.token").read_text().strip()
+    request = urllib.request.Request(f"{desk.url('paper')}/admin/v1/faults", headers={TOKEN_HEADER: token})
+    with urllib.request.urlopen(request, timeout=10) as response:
+        return list(json.load(response)["armed"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("drop_reply", {}), ("server_error", {"status": 502, "is_html": True, "is_executed": True})],
+    ids=["lost reply", "a proxy's page"],
+)
+def test_an_order_whose_fate_is_unknown_is_found_and_not_sent_again(
+    desk: Desk, kind: str, options: dict[str, Any]
+) -> None:
+    """Executed, and the maker was not told: it looks for the order by its id, and ends with one quote a side."""
+    unknown = desk.node("maker")["figures"]["unknown"]
+    arm(desk, kind, count=2, **options)
+    venue = desk.venue()
+    for order in venue.open_orders(BTCUSDT):  # so that it must quote again
+        venue.cancel(BTCUSDT, order.order_id)
+    until("both replies are lost", lambda: not armed(desk))
+    until("it knows that it does not know", lambda: desk.node("maker")["figures"]["unknown"] >= unknown + 2)
+    until("both are found", lambda: desk.log("maker").count("fate settled") >= desk.node("maker")["figures"]["unknown"])
+    until("it quotes both sides", lambda: sides(desk) == [Side.BUY, Side.SELL])
+    names = [order.client_order_id for order in venue.open_orders(BTCUSDT)]
+    assert len(set(names)) == len(names)
+    assert "arrived=True" in desk.log("maker")
+
+
+def test_it_waits_as_long_as_it_is_told(desk: Desk) -> None:
+    """429 with Retry-After: the maker says for how long it waits, and goes on."""
+    arm(desk, "rate_limit", retry_after_s=1)
+    venue = desk.venue()
+    for order in venue.open_orders(BTCUSDT):
+        venue.cancel(BTCUSDT, order.order_id)
+    until("it was told to wait", lambda: not armed(desk) and "wait_s=1.0" in desk.log("maker"))
+    until("it quotes both sides", lambda: sides(desk) == [Side.BUY, Side.SELL])
