@@ -24,6 +24,7 @@ from paper.admin import Admin
 from paper.commission import DISCOUNT_ASSET, Commission, FeePlace
 from paper.exchange import Exchange
 from paper.fault_calls import FaultCalls, Halt
+from paper.latency import Delay, Latency
 from paper.ledger import Ledger, LedgerError
 from paper.public_book import Position
 from paper.rest import create_app
@@ -151,6 +152,11 @@ async def _serve(node: Node) -> None:
         accounts,
         on_bug=lambda error: node.log.error("a request failed by a bug of ours", why=repr(error)),
         is_limiting=settings.paper.rate_limits,
+        latency=Latency(
+            Delay.parse(settings.paper.order_delay_ms),
+            Delay.parse(settings.paper.market_data_delay_ms),
+            settings.paper.delay_seed,
+        ),
     )
     admin = Admin(exchange, accounts, account_folder, token, time_ns)
     admin.add_to(app)

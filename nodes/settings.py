@@ -37,6 +37,7 @@ from flow.market_settings import DEFAULT_PRESET, PRESETS
 from flow.playlist import parse_playlist
 from market.instrument import Instrument, default_instruments, parse_decimal
 from market.limits import SYMBOLS_MAX
+from paper.latency import Delay
 
 CONFIG_FILE = Path("tickbus.toml")
 ENV_PREFIX = "TICKBUS_"
@@ -206,6 +207,15 @@ class PaperSettings(Section):
     fee_in: Literal["received", "base", "quote", "BNB"] = "received"
     bnb_discount: Annotated[Decimal, Field(ge=0, lt=1, decimal_places=8)] = Decimal("0.25")
     rate_limits: bool = True
+    order_delay_ms: str = "0"
+    market_data_delay_ms: str = "0"
+    delay_seed: Annotated[int, Field(ge=0)] = 1
+
+    @field_validator("order_delay_ms", "market_data_delay_ms")
+    @classmethod
+    def _is_delay(cls, value: str) -> str:
+        Delay.parse(value)
+        return value
 
 
 class FlowSettings(Section):

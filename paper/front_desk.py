@@ -11,6 +11,7 @@ from paper.endpoints import Endpoint
 from paper.exchange import Exchange
 from paper.fault_play import play
 from paper.faults import Channel, Faults
+from paper.latency import Latency
 from paper.news import AccountNews, ExecutionType, OrderNews
 from paper.parameters import Values, read_values, without_signature
 from paper.signing import RECV_WINDOW_US_DEFAULT, authenticate, check_timestamp
@@ -59,6 +60,7 @@ class FrontDesk:
         engine_timeout_s: how long an order may wait for the engine before the client is told that its fate is unknown.
         usage: the rate limits.
         faults: what is to go wrong.
+        latency: how long calls travel.
     """
 
     def __init__(
@@ -70,11 +72,13 @@ class FrontDesk:
         engine_timeout_s: float,
         usage: Usage,
         faults: Faults,
+        latency: Latency | None = None,
     ) -> None:
         self.clock = clock
         self.usage = usage
         self.accounts = accounts
         self.faults = faults
+        self.latency = latency or Latency()
         self._exchange = exchange
         self._engine_timeout_s = engine_timeout_s
         exchange.account_listeners.append(self._on_news)
@@ -87,9 +91,17 @@ class FrontDesk:
             ReplyLostError: if nobody is to learn what became of it.
             PageError: if the answer is to be a page of HTML.
         """
+        if await self.latency.arrive(self.sender(inquiry), is_signed=endpoint.is_signed):
+            now_ns = self.clock()
         return await self.through_faults(
             endpoint.method, endpoint.name, inquiry, now_ns, lambda at_ns: self._answer(endpoint, inquiry, at_ns)
         )
+
+    def sender(self, inquiry: Inquiry) -> int | str:
+        """Return who sends an inquiry, as far as can be told before it is read: an account, else an address."""
+        found = self.accounts.find(inquiry.api_key)
+        account = found[0] if found is not None else inquiry.session_account
+        return inquiry.address if account is None else account
 
     async def through_faults(
         self, method: str, path: str, inquiry: Inquiry, now_ns: int, carry_out: Callable[[int], Awaitable[Any]]

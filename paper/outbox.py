@@ -1,20 +1,27 @@
 """What waits to be written to one WebSocket client: bounded, and the client is dropped, never a single message."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Final
+
+from paper.latency import Line
 
 MESSAGES_WAITING_MAX: Final = 10_000
 CHARACTERS_WAITING_MAX: Final = 8 << 20
 
 
 class Outbox:
-    """A queue of texts; one too many calls `on_full`, once, and from then on it takes nothing."""
+    """A queue of texts; one too many calls `on_full`, once, and from then on it takes nothing.
+
+    With a `line`, a text can be taken once it has travelled over that.
+    """
 
     def __init__(
         self,
         on_full: Callable[[], None],
+        line: Line | None = None,
         *,
         messages_max: int = MESSAGES_WAITING_MAX,
         characters_max: int = CHARACTERS_WAITING_MAX,
@@ -22,7 +29,8 @@ class Outbox:
         self._on_full = on_full
         self._messages_max = messages_max
         self._characters_max = characters_max
-        self._texts: deque[str] = deque()
+        self._line = line
+        self._texts: deque[tuple[str, float]] = deque()  # with when they arrive
         self._character_count = 0
         self._has_news = asyncio.Event()
         self._is_full = False
@@ -31,7 +39,7 @@ class Outbox:
         """Add a text."""
         if self._is_full:
             return
-        self._texts.append(text)
+        self._texts.append((text, self._line.arrival_s() if self._line is not None else 0.0))
         self._character_count += len(text)
         self._has_news.set()
         if len(self._texts) > self._messages_max or self._character_count > self._characters_max:
@@ -41,7 +49,9 @@ class Outbox:
     async def take(self) -> str:
         """Wait for the oldest text and return it."""
         await self._has_news.wait()
-        text = self._texts.popleft()
+        if self._line is not None and (wait_s := self._texts[0][1] - time.monotonic()) > 0:
+            await asyncio.sleep(wait_s)
+        text, _ = self._texts.popleft()
         self._character_count -= len(text)
         if not self._texts:
             self._has_news.clear()

@@ -1,6 +1,7 @@
 """The exchange over HTTP: a Sanic app made from the table of endpoints."""
 
 import logging
+import math
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
 from typing import Any, Final
@@ -18,6 +19,7 @@ from paper.errors import ErrorKind, ExchangeError
 from paper.exchange import Exchange
 from paper.faults import Faults, PageError, ReplyLostError
 from paper.front_desk import ENGINE_TIMEOUT_S, FrontDesk, Inquiry
+from paper.latency import Latency
 from paper.openapi import OPENAPI_PATH, openapi_document
 from paper.parameters import read_texts
 from paper.signing import signed_payload
@@ -45,6 +47,7 @@ def create_app(
     on_bug: Callable[[Exception], None] | None = None,
     ping_interval_s: float = PING_INTERVAL_S,
     is_limiting: bool = True,
+    latency: Latency | None = None,
 ) -> App:
     """Return the app that serves `exchange` to the holders of the keys in `accounts`.
 
@@ -57,12 +60,14 @@ def create_app(
         on_bug: called when a handler fails in a way that it should not, after the client was told.
         ping_interval_s: how often every WebSocket client is pinged.
         is_limiting: whether clients that go over a rate limit are refused.
+        latency: how long messages travel each way; None for no time.
     """
     app: App = Sanic(name, configure_logging=False)
+    latency = app.ctx.latency = latency or Latency()
     app.config.update(
         REQUEST_MAX_SIZE=HTTP_BODY_BYTES_MAX,
         REQUEST_TIMEOUT=_REQUEST_TIMEOUT_S,
-        RESPONSE_TIMEOUT=max(_REQUEST_TIMEOUT_S, engine_timeout_s + 1),
+        RESPONSE_TIMEOUT=max(_REQUEST_TIMEOUT_S, engine_timeout_s + 1) + math.ceil(latency.longest_s),
         ACCESS_LOG=False,
         MOTD=False,
     )
@@ -74,7 +79,7 @@ def create_app(
         return clock() + faults.clock_offset_ns
 
     desk = app.ctx.desk = FrontDesk(
-        exchange, accounts, clock=now_ns, engine_timeout_s=engine_timeout_s, usage=usage, faults=faults
+        exchange, accounts, clock=now_ns, engine_timeout_s=engine_timeout_s, usage=usage, faults=faults, latency=latency
     )
     rest = _Rest(desk)
     for number, endpoint in enumerate(ENDPOINTS):
@@ -94,7 +99,7 @@ def create_app(
 
     configure(app, ping_interval_s)
     app.ctx.hub = StreamHub(exchange.market)
-    add_market_streams(app, app.ctx.hub, connections, now_ns, report_bug)
+    add_market_streams(app, app.ctx.hub, connections, now_ns, report_bug, latency)
     app.ctx.users = UserHub(exchange)
     add_socket_api(app, desk, app.ctx.users, connections, report_bug)
 
@@ -141,6 +146,7 @@ class _Rest:
                 transport: Any = request.transport
                 transport.abort()
                 return HTTPResponse(status=HTTPStatus.NO_CONTENT)  # it goes nowhere
+            await self._desk.latency.leave(self._desk.sender(inquiry), is_signed=endpoint.is_signed)
             account = inquiry.account if endpoint.is_order else None
             headers = self._desk.usage.headers(inquiry.address, account, now_ns // NS_PER_SECOND)
             answer.headers.update(headers)

@@ -65,7 +65,7 @@ def add_socket_api(
     """Serve the WebSocket API on `app`; `on_bug` is called when a request fails in a way that it should not."""
 
     async def serve(request: Request, socket: Socket) -> None:
-        async with connection(socket, connections.of_accounts) as outbox:
+        async with connection(socket, connections.of_accounts, desk.latency.orders_line()) as outbox:
             client = SocketClient(desk, hub, outbox, request.ip, on_bug)
             pending: set[asyncio.Task[None]] = set()
             try:
@@ -150,6 +150,9 @@ class SocketClient:
             raise ExchangeError(ErrorKind.UNSUPPORTED_OPERATION)
         self._desk.usage.charge_weight(self._address, _WEIGHT, now_ns // NS_PER_SECOND)
         table, call = self._calls[method]
+
+        if await self._desk.latency.arrive(self._desk.sender(inquiry), is_signed=True):
+            now_ns = self._desk.clock()
 
         async def carry_out(at_ns: int) -> Any:
             return call(inquiry, read_values(inquiry.texts, table), at_ns)

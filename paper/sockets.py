@@ -12,6 +12,7 @@ from sanic.request import Request
 
 from market.clock import NS_PER_MS
 from market.limits import HTTP_BODY_BYTES_MAX
+from paper.latency import Latency, Line
 from paper.outbox import Outbox
 from paper.stream_client import StreamClient
 from paper.stream_hub import StreamHub
@@ -67,6 +68,7 @@ def add_market_streams(
     connections: Connections,
     clock: Callable[[], int],
     on_bug: Callable[[Exception], None],
+    latency: Latency,
 ) -> None:
     """Serve the streams of `hub` on `app`, and let it tick.
 
@@ -76,8 +78,9 @@ def add_market_streams(
         connections: where the open ones are kept.
         clock: ns since 1970 UTC.
         on_bug: called when a tick fails in a way that it should not; the next one comes all the same.
+        latency: how long market data travels.
     """
-    streams = _MarketSockets(hub, connections.of_market, clock, on_bug)
+    streams = _MarketSockets(hub, connections.of_market, clock, on_bug, latency)
     for path, handler in (("/ws", streams.serve_raw), ("/stream", streams.serve_combined)):
         app.add_websocket_route(handler, path, name=f"streams_{path[1:]}")
         app.add_websocket_route(handler, f"{path}/<names:path>", name=f"streams_{path[1:]}_named")
@@ -92,8 +95,10 @@ class _MarketSockets:
         connections: set[Socket],
         clock: Callable[[], int],
         on_bug: Callable[[Exception], None],
+        latency: Latency,
     ) -> None:
         self._hub = hub
+        self._latency = latency
         self._connections = connections
         self._clock = clock
         self._on_bug = on_bug
@@ -110,7 +115,7 @@ class _MarketSockets:
     async def _serve(self, socket: Socket, names: Sequence[str], *, is_combined: bool) -> None:
         if self._ticking is None:  # the first client comes when the loop runs, which the app's making does not promise
             self._ticking = asyncio.create_task(self._tick())
-        async with connection(socket, self._connections) as outbox:
+        async with connection(socket, self._connections, self._latency.market_data_line()) as outbox:
             client = StreamClient(self._hub, outbox, is_combined=is_combined, on_unknown=_warn_of_unknown)
             try:
                 if not client.subscribe(names):
@@ -145,10 +150,10 @@ async def close_for_policy(socket: Socket, reason: str) -> None:
 
 
 @asynccontextmanager
-async def connection(socket: Socket, connections: set[Socket]) -> AsyncIterator[Outbox]:
+async def connection(socket: Socket, connections: set[Socket], line: Line | None = None) -> AsyncIterator[Outbox]:
     """Write what is put into the outbox to a client, for a day at most; a client that is too slow is dropped.
 
-    While it is open, the socket is in `connections`.
+    While it is open, the socket is in `connections`; what is written travels over `line` first.
     """
 
     def drop() -> None:
@@ -159,7 +164,7 @@ async def connection(socket: Socket, connections: set[Socket]) -> AsyncIterator[
         while True:
             await socket.send(await outbox.take())
 
-    outbox = Outbox(drop)
+    outbox = Outbox(drop, line)
     writer = asyncio.create_task(write())
     connections.add(socket)
     ending = asyncio.get_running_loop().call_later(_CONNECTION_S_MAX, socket.end_connection, _GOING_AWAY, "a day")

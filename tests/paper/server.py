@@ -21,6 +21,7 @@ from paper.endpoints import Endpoint
 from paper.fault_calls import FaultCalls
 from paper.faults import Faults
 from paper.front_desk import FrontDesk, Inquiry
+from paper.latency import Delay, Latency
 from paper.rest import create_app
 from paper.stream_hub import StreamHub, Subscriber
 from paper.usage import Usage
@@ -46,6 +47,7 @@ class Server:
         bugs: what went wrong in handlers.
         hub: its market streams.
         users: its accounts' own streams.
+        latency: how long messages travel, no time unless a test changes it.
         usage: its rate limits, off unless a test switches them on.
         calls: what was carried out since the test module began, as `GET order`.
         streams: the market streams that were listened to since then.
@@ -109,6 +111,7 @@ class Server:
         self.is_answering = True
         self.clock_offset_ns = 0
         self.faults.armed.clear()
+        self.latency.change(Delay(), Delay())
         self.usage.is_limiting = False
         self.usage.forget()
         self.call(start_anew)
@@ -137,6 +140,7 @@ class Server:
             is_limiting=False,
         )
         self.usage: Usage = app.ctx.usage
+        self.latency: Latency = app.ctx.latency
         self.users: UserHub = app.ctx.users
         self.hub: StreamHub = app.ctx.hub
         self._listen_in(app.ctx.desk)
