@@ -53,7 +53,7 @@ function take(socket, [tag, ...fields]) {
     btc = { id: fields[0], ticks: Number(units(PRICE) / units(fields[4])), lots: Number(units(QTY) / units(fields[5])) };
   if (tag === LOGGED_ON) {
     const [nextSequence, firstSequence, lastOrderId] = fields.map(Number);
-    if (nextSequence <= lastSequence) lastSequence = 0; // another session than the one we knew
+    if (nextSequence <= lastSequence) throw new Error("the gateway has forgotten our session");
     if (firstSequence > lastSequence + 1) throw new Error(`reports up to ${firstSequence - 1} are lost`);
     [lastId, idleMs] = [Math.max(lastId, lastOrderId), Number(fields[4])];
     act(socket);

@@ -88,6 +88,8 @@ class GatewayNode:
 
         position = self._store.recover(take)
         begin_until(self._store.sequence + 1)
+        for session in self._desk.sessions.values():
+            session.left_ns = monotonic_ns()
         return position
 
     def _outlives_connections(self, number: int) -> bool:
@@ -272,6 +274,8 @@ class GatewayNode:
                 self._hang_up(other, "the session goes on elsewhere", encode(Logout(RejectReason.REPLACED)))
         is_new = session is None
         try:
+            if is_new:
+                self._make_room()
             session = session or self._desk.open(logon.client_id, self._store.sequence)
         except NoSessionLeftError as error:
             self._refuse(connection, RejectReason.NO_SESSION_LEFT, str(error))
@@ -286,6 +290,21 @@ class GatewayNode:
         connection.attach(session, reports.place_after(last))
         connection.say(encode(head))
         self._node.log.info("client logged on", peer=connection.peer, client=session.name, after=last)
+
+    def _make_room(self) -> None:
+        """If all numbers are taken, forget the session without open orders that has been away longest, and too long."""
+        if self._desk.has_room:
+            return
+        latest_ns = monotonic_ns() - int(self._settings.forget_s * NS_PER_SECOND)
+        away = [
+            session
+            for session in self._desk.sessions.values()
+            if session.name and not self._desk.open_count(session) and self._connection_of(session) is None
+        ]
+        oldest = min(away, key=lambda one: one.left_ns, default=None)
+        if oldest is not None and oldest.left_ns <= latest_ns:
+            self._node.log.warning("a session is forgotten", client=oldest.name, most=TCP_SESSIONS_MAX)
+            self._desk.release(oldest)
 
     def _logon_refusal(self, connection: ClientConnection, logon: Logon) -> RejectReason | None:
         if connection.session is not None:
@@ -329,6 +348,8 @@ class GatewayNode:
         connection.close()
         self._connections.discard(connection)
         session, connection.session = connection.session, None
+        if session is not None:
+            session.left_ns = monotonic_ns()
         open_orders = self._desk.open_count(session) if session else 0
         self._node.log.info("client gone", peer=connection.peer, why=why, open_orders=open_orders)
         if session is not None and (not session.name or session.is_cancel_on_disconnect):

@@ -168,6 +168,7 @@ class GatewaySettings(Section):
     more_ports: Annotated[str, Field(pattern=r"^([0-9]{1,5}(,[0-9]{1,5}){0,2})?$")] = ""
     tokens_file: Path | None = None
     idle_s: Annotated[float, Field(ge=0.1, le=3_600)] = 30.0
+    forget_s: Annotated[float, Field(ge=1, le=31_536_000)] = 86_400.0
     messages_per_s: Annotated[int, Field(ge=0, le=100_000_000)] = 100_000
     open_orders_max: Annotated[int, Field(ge=1, le=10_000_000)] = 65_536
     unread_bytes: Annotated[int, Field(ge=1 << 16, le=1 << 30)] = 1 << 23

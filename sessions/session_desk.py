@@ -51,6 +51,7 @@ class Session:
     Attributes:
         name: what it logs on with; "" for an anonymous one, which ends with its connection.
         since: the position in the gateway's journal at which it began; older reports are somebody else's.
+        left_ns: when its connection was lost, or we came back, monotonic.
         resends: orders (id, symbol id) that came again and wait for their stored reply.
     """
 
@@ -60,6 +61,7 @@ class Session:
     offset: int
     reports: ReportStream
     is_cancel_on_disconnect: bool = True
+    left_ns: int = 0
     resends: deque[tuple[int, int]] = field(default_factory=deque)
 
 
@@ -129,6 +131,11 @@ class SessionDesk:
     def by_name(self, name: str) -> Session | None:
         """Return the session of this name; the anonymous ones have none."""
         return next((session for session in self.sessions.values() if name and session.name == name), None)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a number is free."""
+        return len(self.sessions) < TCP_SESSIONS_MAX
 
     def open(self, name: str, since: int) -> Session:
         """Begin a session under a free number.

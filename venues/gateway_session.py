@@ -66,6 +66,8 @@ class SessionEnd:
         last_sequence: of the last report that came out.
         last_order_id: the highest that was used.
         lost_count: reports that the gateway no longer had when we came back.
+        unknown_order_ids: orders without an answer when the gateway had forgotten the session: they are not sent again,
+            because they may have been done.
         instruments: by symbol.
     """
 
@@ -76,6 +78,7 @@ class SessionEnd:
         self.last_sequence = last_sequence
         self.last_order_id = 0
         self.lost_count = 0
+        self.unknown_order_ids: set[int] = set()
         self.instruments: dict[str, InstrumentDefinition] = {}
         self.is_logged_on = False
         self.idle_ms = 1_000
@@ -195,6 +198,9 @@ class SessionEnd:
         self.last_order_id = max(self.last_order_id, message.last_order_id)
         if message.next_sequence <= self.last_sequence:  # the gateway has forgotten us: another life of the session
             self.last_sequence = 0
+            self.unknown_order_ids.update(self._unanswered)
+            self._unanswered.clear()
+            self._symbol_ids.clear()
         missing = message.first_sequence - self.last_sequence - 1
         if missing > 0:
             self.lost_count += missing

@@ -115,10 +115,10 @@ class Pair:
                 nonlocal number
                 number += 1
                 client.send([NewOrder(number, 0, Side.BUY, 1, 1, time_in_force=TimeInForce.IOC)])
-                news = until("an answer", lambda: [m for m in client.receive(0.1) if isinstance(m, Event)], 60)
+                news = until("an answer", lambda: [m for m in client.receive(0.1) if isinstance(m, Event)], 120)
                 return isinstance(news[0], Accepted)
 
-            until("the engine works", is_accepted, 60)
+            until("the engine works", is_accepted, 120)
 
     @contextlib.contextmanager
     def working(self) -> Iterator["Pair"]:

@@ -89,8 +89,12 @@ def test_a_gap_is_an_error_and_what_is_lost_for_good_is_counted() -> None:
 def test_a_gateway_that_knows_nothing_of_us_begins_anew() -> None:
     """Its reports count from 1 again, and are not taken for old ones."""
     end = SessionEnd("bot", last_sequence=90)
+    end.remember(order(7))
     end.logon()
-    assert end.receive(encode_all([LoggedOn(1, 1, 0, 0, 1_000), accepted(1, 1)])).events == [accepted(1, 1)]
+    answer = end.receive(encode_all([LoggedOn(1, 1, 0, 0, 1_000), accepted(1, 8)]))
+    assert answer.events == [accepted(1, 8)]
+    assert decode(answer.to_send) == [], "it may have been done: to send it again might double it"
+    assert (end.unknown_order_ids, set(end.open_order_ids), end.last_order_id) == ({7}, {8}, 7)
 
 
 @pytest.mark.parametrize("reason", list(RejectReason))
