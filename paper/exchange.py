@@ -11,19 +11,18 @@ from dataclasses import replace
 from market.clock import NS_PER_MS
 from market.codes import RejectReason, Side, TimeInForce
 from market.commands import AmendOrder, CancelOrder, Command, MassCancel
-from market.depth import Level
 from market.events import Event
 from paper.commission import DISCOUNT_ASSET, Commission
 from paper.engine_port import COMMANDS_PENDING_MAX, EnginePort, Pending, PendingCommands, Purpose
 from paper.errors import ErrorKind, ExchangeError
 from paper.executions import Executions
-from paper.filters import Draft, check_amended, check_filters
 from paper.ledger import Ledger
 from paper.news import AccountListener, AccountNews, DepositNews, WalletNews
+from paper.order_rules import OrderRules
 from paper.orders import Order, OrderKind, OrderRequest, OrderStatus
 from paper.public_book import BookView
 from paper.public_market import PublicMarket
-from paper.sizing import LEVELS_MAX, buy_for, price_cap_ticks, sell_for, stop_cap_ticks
+from paper.sizing import price_cap_ticks
 from paper.starting_assets import STARTING_ASSETS
 from paper.units import UNITS_PER_ONE, Symbol
 
@@ -58,6 +57,7 @@ class Exchange:
         self.account_listeners: list[AccountListener] = []
         self._port = port
         self.market = PublicMarket(ledger, book)
+        self._rules = OrderRules(ledger, self.market)
         self._first_order_id = first_order_id
         self._first_owner = first_owner
         self._pending = PendingCommands()
@@ -122,7 +122,7 @@ class Exchange:
         Raises:
             ExchangeError: what `place` would raise.
         """
-        self._sized(account, request, now_ns)
+        self._rules.sized(account, request, now_ns)
 
     def place(self, account: int, request: OrderRequest, now_ns: int) -> Pending:
         """Fund and save an order and send it to the engine; when done, its `order` tells how it went.
@@ -131,12 +131,12 @@ class Exchange:
             ExchangeError: if a filter, the account's funds, or another open order forbids it; nothing has changed then.
         """
         self._require_engine()
-        price_ticks, qty_lots = self._sized(account, request, now_ns)
+        price_ticks, qty_lots = self._rules.sized(account, request, now_ns)
         if price_ticks == 0 and request.kind is OrderKind.MARKET and request.side is Side.BUY:
             free_units = self.ledger.wallets.free(account, request.symbol.quote)
             terms = self.commission.terms(request.symbol.name)
             spendable_units = terms.without_reserve(request.side, free_units)
-            price_ticks = price_cap_ticks(request.symbol, self._opposite(request), qty_lots, spendable_units)
+            price_ticks = price_cap_ticks(request.symbol, self._rules.opposite(request), qty_lots, spendable_units)
         with self._change():
             order = self._new_order(account, request, price_ticks, qty_lots, now_ns)
             if self._is_name_taken(account, order.client_order_id):
@@ -187,7 +187,9 @@ class Exchange:
                 cannot be asked; nothing has changed then.
         """
         self._require_engine()
-        qty_lots = self._amended_lots(order, qty_units, now_ns)
+        if self._pending.amend_of(order.order_id) is not None:
+            raise ExchangeError(ErrorKind.AMEND_UNDER_WAY)
+        qty_lots = self._rules.amended_lots(order, qty_units, now_ns)
         is_other = client_order_id != order.client_order_id
         if is_other and self._is_name_taken(order.account, client_order_id):
             raise ExchangeError(ErrorKind.DUPLICATE_ORDER)
@@ -294,79 +296,9 @@ class Exchange:
         for listener in self.account_listeners:
             listener(news)
 
-    def _sized(self, account: int, request: OrderRequest, now_ns: int) -> tuple[int, int]:
-        """Return the price in ticks (0: none yet) and the quantity in lots of an order that passes the filters."""
-        symbol = request.symbol
-        price_ticks, qty_lots = request.price_units // symbol.tick_units, request.qty_units // symbol.lot_units
-        if request.quote_units and request.side is Side.BUY:
-            qty_lots, price_ticks = buy_for(symbol, self._opposite(request), request.quote_units)
-        elif request.quote_units:
-            qty_lots = sell_for(symbol, self._opposite(request), request.quote_units)
-        elif request.kind is OrderKind.MARKET and not self._opposite(request):
-            raise ExchangeError(ErrorKind.NO_DEPTH)
-        elif request.kind.is_market and request.side is Side.BUY:
-            price_ticks = stop_cap_ticks(symbol, request.stop_units)
-        open_orders = self.ledger.open_orders_of(account, symbol)
-        check_filters(
-            Draft(
-                symbol=symbol,
-                side=request.side,
-                kind=request.kind,
-                price_units=request.price_units,
-                qty_units=request.qty_units or qty_lots * symbol.lot_units,
-                reference_ticks=self.market.average_ticks(symbol, now_ns // NS_PER_MS),
-                open_count=len(open_orders),
-                stop_units=request.stop_units,
-                iceberg_units=request.iceberg_units,
-                waiting_count=sum(order.is_waiting for order in open_orders),
-                position_units=self._position_units(account, symbol, open_orders),
-                trailing_delta=request.trailing_delta,
-            )
-        )
-        if request.trailing_delta:
-            raise ExchangeError(ErrorKind.NO_TRAILING_STOPS)
-        last_ticks = self.market.tapes[symbol.symbol_id].last_ticks
-        if last_ticks is not None and request.would_wake_at(last_ticks):
-            raise ExchangeError(ErrorKind.WOULD_TRIGGER)
-        return price_ticks, qty_lots
-
-    def _position_units(self, account: int, symbol: Symbol, open_orders: Sequence[Order]) -> int:
-        """Return what the account owns of a symbol's base asset and has open to buy in it."""
-        wallet = self.ledger.wallets.some_of(account, [symbol.base])[symbol.base]
-        open_lots = sum(order.leaves_lots for order in open_orders if order.side is Side.BUY)
-        return wallet.free + wallet.locked + open_lots * symbol.lot_units
-
-    def _amended_lots(self, order: Order, qty_units: int, now_ns: int) -> int:
-        symbol = order.symbol
-        qty_lots = qty_units // symbol.lot_units
-        if self._pending.amend_of(order.order_id) is not None:
-            raise ExchangeError(ErrorKind.AMEND_UNDER_WAY)
-        check_amended(
-            Draft(
-                symbol=symbol,
-                side=order.side,
-                kind=order.kind,
-                price_units=0 if order.kind.is_market else order.price_ticks * symbol.tick_units,
-                qty_units=qty_units,
-                reference_ticks=self.market.average_ticks(symbol, now_ns // NS_PER_MS),
-                open_count=0,
-            )
-        )
-        if qty_lots >= order.qty_lots:
-            is_same = qty_lots == order.qty_lots
-            raise ExchangeError(ErrorKind.AMEND_CHANGES_NOTHING if is_same else ErrorKind.AMEND_TOO_LARGE)
-        if qty_lots <= order.filled_lots + order.prevented_lots:
-            raise ExchangeError(ErrorKind.AMEND_TOO_SMALL)
-        return qty_lots
-
     def _is_name_taken(self, account: int, client_order_id: str) -> bool:
         is_open = self.ledger.open_order_by_client_id(account, client_order_id) is not None
         return is_open or self._pending.is_name_reserved(account, client_order_id)
-
-    def _opposite(self, request: OrderRequest) -> tuple[Level, ...]:
-        """Return the side of the public book that the order would trade with."""
-        depth = self.market.depth(request.symbol, LEVELS_MAX)
-        return depth.asks if request.side is Side.BUY else depth.bids
 
     def _new_order(self, account: int, request: OrderRequest, price_ticks: int, qty_lots: int, now_ns: int) -> Order:
         order_id = self._first_order_id + self.ledger.next_order_number()
