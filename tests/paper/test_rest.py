@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from market.clock import time_ns
 from market.codes import Side
-from paper.endpoints import ENDPOINTS, Endpoint
 from paper.errors import ErrorKind
 from paper.signing import sign
 from tests.paper.desk import ALICE
@@ -327,19 +326,6 @@ TEXTS = st.one_of(
     st.integers(-(2**70), 2**70).map(str),
     st.decimals(0, 10**6, places=5).map(str),
 )
-
-
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(data=st.data(), endpoint=st.sampled_from(ENDPOINTS))
-def test_no_parameters_make_a_call_fail_by_itself(server: Server, data: st.DataObject, endpoint: Endpoint) -> None:
-    """Whatever is sent, the answer is a document or a refusal with a code, never a 500."""
-    names = [parameter.name for parameter in endpoint.parameters if parameter.name not in ("timestamp", "signature")]
-    values = data.draw(st.dictionaries(st.sampled_from([*names, "x"]), TEXTS)) if names else {}
-    query = signed(server, **values) if endpoint.is_signed else urlencode(values)
-    place = data.draw(st.sampled_from(["query", "body"]))
-    status, document, _ = send(server, endpoint.method, endpoint.path, **{place: query})  # type: ignore[arg-type]
-    assert status in (200, 400), document
-    assert status == 200 or document["code"] < 0
 
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
