@@ -23,6 +23,7 @@ RunDir = Annotated[Path | None, typer.Option("--run-dir", help="Where the desk k
 Symbol = Annotated[str | None, typer.Option("--symbol", help="The pair, such as BTCUSDT.")]
 VenueName = Annotated[str | None, typer.Option("--venue", help="paper or binance-testnet.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Engine = Annotated[str, typer.Option("--engine", help="Which engine, of a desk with several.")]
 Port = Annotated[int | None, typer.Option(min=0, max=65_535, help="0 takes a free one.")]
 
 
@@ -281,12 +282,13 @@ def _set_halted(run_dir: Path | None, symbol: str | None, *, is_halted: bool, is
 @app.command()
 def replay(
     verify: Annotated[bool, typer.Option("--verify", help="Compare with the live engine's state.")] = False,
+    engine: Engine = "engine",
     run_dir: RunDir = None,
 ) -> None:
     """Replay the journal into an engine of its own and print what comes out."""
     from nodes.journal_tools import replay_journal
 
-    print(replay_journal(_settings(run_dir=run_dir).settings, is_verified=verify))
+    print(replay_journal(_settings(run_dir=run_dir).settings, engine, is_verified=verify))
 
 
 def _paper_accounts(run_dir: Path | None) -> Any:
@@ -344,21 +346,21 @@ def accounts_reset(number: int, run_dir: RunDir = None, as_json: Json = False) -
 
 
 @journal_app.command("inspect")
-def journal_inspect(run_dir: RunDir = None, as_json: Json = False) -> None:
+def journal_inspect(engine: Engine = "engine", run_dir: RunDir = None, as_json: Json = False) -> None:
     """Print what the journal holds: files, sources, sequences."""
-    _print_journal(run_dir, as_json, is_verification=False)
+    _print_journal(run_dir, engine, as_json, is_verification=False)
 
 
 @journal_app.command("verify")
-def journal_verify(run_dir: RunDir = None, as_json: Json = False) -> None:
+def journal_verify(engine: Engine = "engine", run_dir: RunDir = None, as_json: Json = False) -> None:
     """Read every record and say whether an engine can start from the journal."""
-    _print_journal(run_dir, as_json, is_verification=True)
+    _print_journal(run_dir, engine, as_json, is_verification=True)
 
 
-def _print_journal(run_dir: Path | None, as_json: bool, *, is_verification: bool) -> None:
+def _print_journal(run_dir: Path | None, engine: str, as_json: bool, *, is_verification: bool) -> None:
     from nodes.journal_tools import journal_report
 
-    document, text = journal_report(_settings(run_dir=run_dir).settings, is_verification=is_verification)
+    document, text = journal_report(_settings(run_dir=run_dir).settings, engine, is_verification=is_verification)
     if as_json:
         _print_json(document)
     else:

@@ -16,7 +16,7 @@ import zmq
 import zmq.asyncio
 
 from bus.curve import close_gate
-from bus.topology import Channel
+from bus.topology import FIRST_ENGINE, Channel
 from bus.wiring import Wiring
 from market.clock import NS_PER_MS, monotonic_ns
 from market.limits import FRAME_BYTES_MAX
@@ -43,6 +43,7 @@ class ChannelSocket:
         channel: a row of the topology.
         place: where the desk's channels are; of a mere run directory, its socket files.
         is_binder: whether we are the node that binds the channel.
+        engine: whose channel it is, of a desk with several engines.
 
     Raises:
         ValueError: if the run directory's path is too long for a Unix socket.
@@ -50,9 +51,11 @@ class ChannelSocket:
         zmq.ZMQError: if the run directory is absent.
     """
 
-    def __init__(self, channel: Channel, place: Path | Wiring, *, is_binder: bool = False) -> None:
+    def __init__(
+        self, channel: Channel, place: Path | Wiring, *, is_binder: bool = False, engine: str = FIRST_ENGINE
+    ) -> None:
         wiring = Wiring.of(place)
-        endpoints = wiring.bound(channel) if is_binder else [wiring.connected(channel)]
+        endpoints = wiring.bound(channel, engine) if is_binder else [wiring.connected(channel, engine)]
         self.endpoint = endpoints[0]
         kind = channel.bind_type if is_binder else channel.connect_type
         self._socket: zmq.Socket[bytes] = _context().socket(_SOCKET_TYPES[kind])
@@ -72,9 +75,9 @@ class ChannelSocket:
             self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)  # else it drops what it cannot send, without a word
         if kind == "XPUB":
             self._socket.setsockopt(zmq.XPUB_VERBOSE, 1)  # else only the first subscriber of a topic is heard of
-        tcp = wiring.bound_tcp(channel) if is_binder or self.endpoint.startswith("tcp:") else None
+        tcp = wiring.bound_tcp(channel, engine) if is_binder or self.endpoint.startswith("tcp:") else None
         # Inside a process there is no connection to lose, and ZeroMQ tells of none: the binder is there while we are.
-        is_sender = kind == "DEALER" and not wiring.is_inside(channel)
+        is_sender = kind == "DEALER" and not wiring.is_inside(channel, engine)
         self._is_sender = is_sender
         self._peer = _PeerWatch(self._socket) if is_sender or tcp is not None else None
         self._is_binder = is_binder
@@ -224,6 +227,14 @@ def close_all() -> None:
     """
     close_gate()
     _context().destroy()
+
+
+def wait_any(sockets: Sequence[ChannelSocket], timeout_ms: int) -> None:
+    """Wait until a message can be received from one of `sockets`, but not longer than that."""
+    poller = zmq.Poller()
+    for channel_socket in sockets:
+        poller.register(channel_socket.raw, zmq.POLLIN)
+    poller.poll(timeout_ms)
 
 
 async def wait_readable(sockets: Sequence[ChannelSocket], timeout_ms: int) -> None:

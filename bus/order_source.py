@@ -7,7 +7,7 @@ from typing import TypeVar
 from bus.channel import ChannelSocket
 from bus.codec import MalformedMessageError
 from bus.order_link import Connected, Frames, LinkError, RawReports, Reports, SourceEnd
-from bus.topology import ORDERS, Source
+from bus.topology import FIRST_ENGINE, ORDERS, Source
 from bus.wiring import Wiring
 from market.clock import time_ns
 from market.commands import Command
@@ -23,12 +23,15 @@ class OrderSource:
     Args:
         source: who we are.
         place: where the desk's channels are: its wiring, or its run directory.
+        engine: the one that we give commands to, of a desk with several.
         resume: epoch and sequence of the last report that is kept for good, (0, 0) if nothing is.
     """
 
-    def __init__(self, source: Source, place: Path | Wiring, resume: tuple[int, int] = (0, 0)) -> None:
+    def __init__(
+        self, source: Source, place: Path | Wiring, resume: tuple[int, int] = (0, 0), engine: str = FIRST_ENGINE
+    ) -> None:
         self.source = source
-        self.socket = ChannelSocket(ORDERS, place)
+        self.socket = ChannelSocket(ORDERS, place, engine=engine)
         self.bad_frame_count = 0
         self._link = SourceEnd(source, time_ns(), resume)
 

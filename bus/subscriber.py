@@ -1,7 +1,7 @@
 """A subscriber's sockets: keeps replicas of topics in step with the engine, whatever is lost on the way."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from bus.channel import ChannelSocket
@@ -32,8 +32,11 @@ class FeedSubscriber:
     def __init__(
         self, place: Path | Wiring, topics: Sequence[bytes], make_book: Callable[[], BookReplica] = BookReplica
     ) -> None:
-        self._feed = ChannelSocket(FEED, place)
-        self._snapshots = ChannelSocket(SNAPSHOTS, place)
+        wiring = Wiring.of(place)
+        self._engines = {topic: wiring.engine_of_topic(topic) for topic in topics}
+        engines = dict.fromkeys(self._engines.values())
+        self._feeds = {engine: ChannelSocket(FEED, wiring, engine=engine) for engine in engines}
+        self._snapshots = {engine: ChannelSocket(SNAPSHOTS, wiring, engine=engine) for engine in engines}
         self.replicas = {topic: TopicReplica(topic, make_book()) for topic in topics}
         self._asked_ns = dict.fromkeys(topics, 0)
         self._heard_ns = dict.fromkeys(topics, 0)
@@ -41,26 +44,27 @@ class FeedSubscriber:
         self._loss_counts = dict.fromkeys(topics, 0)
         self.error_count = 0
         for topic in topics:
-            self._feed.subscribe(topic)
+            self._feeds[self._engines[topic]].subscribe(topic)
 
     @property
-    def sockets(self) -> tuple[ChannelSocket, ChannelSocket]:
-        """What to wait on."""
-        return self._feed, self._snapshots
+    def sockets(self) -> tuple[ChannelSocket, ...]:
+        """What to wait on: the feed and the snapshots of the engine, or of each engine that has one of the topics."""
+        return tuple(socket for engine in self._feeds for socket in (self._feeds[engine], self._snapshots[engine]))
 
     def receive(self, now_ns: int, frames_max: int = FRAMES_MAX) -> bool:
-        """Take what waits on both sockets, at most so many messages; return whether that was all.
+        """Take what waits on the sockets, at most so many messages; return whether that was all.
 
         Args:
             now_ns: monotonic.
             frames_max: for who has other things to do, too.
         """
-        for socket, is_snapshot in ((self._snapshots, True), (self._feed, False)):
-            while (frames := socket.receive()) is not None:
-                self._take(frames, now_ns, is_snapshot=is_snapshot)
-                frames_max -= 1
-                if frames_max <= 0:
-                    return False
+        for sockets, is_snapshot in ((self._snapshots, True), (self._feeds, False)):
+            for socket in sockets.values():
+                while (frames := socket.receive()) is not None:
+                    self._take(frames, now_ns, is_snapshot=is_snapshot)
+                    frames_max -= 1
+                    if frames_max <= 0:
+                        return False
         return True
 
     def tick(self, now_ns: int) -> None:
@@ -70,7 +74,8 @@ class FeedSubscriber:
             SubscriberBehindError: if we do not keep up with the feed; the sockets are closed.
         """
         if not self.is_live(now_ns):
-            self._feed.check_refusals()
+            for feed in self._feeds.values():
+                feed.check_refusals()
         for topic, replica in self.replicas.items():
             losses = self._losses[topic]
             if replica.loss_count > self._loss_counts[topic]:
@@ -82,7 +87,7 @@ class FeedSubscriber:
             pause_ns = SNAPSHOT_RETRY_NS << max(0, len(losses) - 1)
             if replica.needs_snapshot and now_ns - self._asked_ns[topic] > pause_ns:
                 self._asked_ns[topic] = now_ns
-                self._snapshots.send([topic])
+                self._snapshots[self._engines[topic]].send([topic])
 
     def _check_losses(self, topic: bytes, losses: "deque[int]") -> None:
         if len(losses) == LOSSES_MAX and losses[-1] - losses[0] <= LOSSES_NS:
@@ -92,17 +97,20 @@ class FeedSubscriber:
                 f"times within {(losses[-1] - losses[0]) / NS_PER_SECOND:.0f} s, and stops"
             )
 
-    def is_live(self, now_ns: int) -> bool:
-        """Return whether every replica is in step and was heard of lately; if not, its data must be called stale."""
+    def is_live(self, now_ns: int, topics: Iterable[bytes] | None = None) -> bool:
+        """Return whether the replicas of `topics`, by default all, are in step and were heard of lately.
+
+        If not, their data must be called stale.
+        """
         return all(
-            replica.is_synchronised and now_ns - self._heard_ns[topic] < SILENCE_NS_MAX
-            for topic, replica in self.replicas.items()
+            self.replicas[topic].is_synchronised and now_ns - self._heard_ns[topic] < SILENCE_NS_MAX
+            for topic in (self.replicas if topics is None else topics)
         )
 
     def close(self) -> None:
-        """Close both sockets."""
-        self._feed.close()
-        self._snapshots.close()
+        """Close the sockets."""
+        for socket in self.sockets:
+            socket.close()
 
     def _take(self, frames: list[bytes], now_ns: int, *, is_snapshot: bool) -> None:
         replica = self.replicas.get(frames[0])

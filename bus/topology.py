@@ -71,6 +71,9 @@ CONTROL = Channel(
     "control", "supervisor", "ROUTER", "DEALER", 1_000, True, 200, "nodes say that they are ready and well"
 )
 
+FIRST_ENGINE = "engine"
+ENGINE_NAMES = (FIRST_ENGINE, "engine2", "engine3", "engine4")  # a desk may spread its symbols over several
+
 CHANNELS: tuple[Channel, ...] = (ORDERS, FEED, SNAPSHOTS, CONTROL)
 
 
@@ -106,13 +109,13 @@ def source_of_owner(owner: int) -> int:
     return owner // OWNERS_PER_SOURCE
 
 
-def endpoint(channel: Channel, run_dir: Path) -> str:
-    """Return the ZeroMQ endpoint of `channel` for the desk that lives in `run_dir`.
+def endpoint(channel: Channel, run_dir: Path, engine: str = FIRST_ENGINE) -> str:
+    """Return the ZeroMQ endpoint of `channel`, of an engine's its own, for the desk that lives in `run_dir`.
 
     Raises:
         ValueError: if the path is too long for a Unix socket.
     """
-    path = run_dir.resolve() / f"{channel.name}.ipc"
+    path = run_dir.resolve() / f"{channel.name}{'' if engine == FIRST_ENGINE else f'.{engine}'}.ipc"
     size = len(str(path).encode())
     if size > IPC_PATH_BYTES_MAX:
         raise ValueError(

@@ -1,11 +1,14 @@
 """Where the channels of a desk are, as one of its processes sees them: which transport, at which address."""
 
 import ipaddress
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bus.curve import Curve
-from bus.topology import Channel, endpoint
+from bus.topology import ENGINE_NAMES, FIRST_ENGINE, Channel, endpoint
+
+BUS_PORTS = 3  # of one engine: orders, feed, snapshots
 
 
 def is_loopback(host: str) -> bool:
@@ -22,7 +25,7 @@ class Tcp:
 
     Attributes:
         host: the address of the machine that binds: it binds this one, the others connect to it.
-        port: of the first channel; each has its own after it.
+        port: of the first channel of the first engine; each has its own after it.
         curve: keys; None for no encryption, which is for loopback only.
         is_taken: whether who connects from another process takes tcp, rather than ipc.
 
@@ -56,11 +59,21 @@ class Wiring:
         run_dir: the desk's run directory, which holds the socket files of ipc.
         colocated: the names of the nodes that are threads of this process, if there are several.
         tcp: if the desk's bus goes over tcp.
+        places: by symbol, the engine that has its book, if that is not the first.
     """
 
     run_dir: Path
     colocated: frozenset[str] = frozenset()
     tcp: Tcp | None = None
+    places: Mapping[str, str] = field(default_factory=dict)
+
+    def engine_of(self, symbol: str) -> str:
+        """Return the engine that has the book of `symbol`."""
+        return self.places.get(symbol, FIRST_ENGINE)
+
+    def engine_of_topic(self, topic: bytes) -> str:
+        """Return the engine that publishes `topic`; of a topic without a symbol, the first."""
+        return self.engine_of(topic.partition(b".")[2].decode(errors="replace"))
 
     @classmethod
     def of(cls, place: "Path | Wiring") -> "Wiring":
@@ -72,33 +85,35 @@ class Wiring:
         """The name under which newcomers of this desk are let in or refused."""
         return str(self.run_dir.resolve())
 
-    def is_inside(self, channel: Channel) -> bool:
+    def is_inside(self, channel: Channel, engine: str = FIRST_ENGINE) -> bool:
         """Return whether the binder of `channel` is a thread of this process."""
-        return channel.binder in self.colocated
+        return (engine if channel.binder == FIRST_ENGINE else channel.binder) in self.colocated
 
-    def bound(self, channel: Channel) -> list[str]:
+    def bound(self, channel: Channel, engine: str = FIRST_ENGINE) -> list[str]:
         """Return the endpoints that the binder of `channel` binds without encryption, for they stay on this machine.
 
         Raises:
             ValueError: if the run directory's path is too long for a Unix socket.
         """
-        inside = [self._inside(channel)] if self.is_inside(channel) else []
-        return [endpoint(channel, self.run_dir), *inside]
+        inside = [self._inside(channel, engine)] if self.is_inside(channel, engine) else []
+        return [endpoint(channel, self.run_dir, engine), *inside]
 
-    def bound_tcp(self, channel: Channel) -> str | None:
+    def bound_tcp(self, channel: Channel, engine: str = FIRST_ENGINE) -> str | None:
         """Return the endpoint that the binder of `channel` binds for other machines, None if there is none."""
-        return None if self.tcp is None or channel.tcp_port is None else self.tcp.endpoint(channel.tcp_port)
+        if self.tcp is None or channel.tcp_port is None:
+            return None
+        return self.tcp.endpoint(BUS_PORTS * ENGINE_NAMES.index(engine) + channel.tcp_port)
 
-    def connected(self, channel: Channel) -> str:
+    def connected(self, channel: Channel, engine: str = FIRST_ENGINE) -> str:
         """Return the endpoint at which everybody else reaches `channel`.
 
         Raises:
             ValueError: if the run directory's path is too long for a Unix socket.
         """
-        if self.is_inside(channel):
-            return self._inside(channel)
-        tcp = self.bound_tcp(channel) if self.tcp is not None and self.tcp.is_taken else None
-        return tcp or endpoint(channel, self.run_dir)
+        if self.is_inside(channel, engine):
+            return self._inside(channel, engine)
+        tcp = self.bound_tcp(channel, engine) if self.tcp is not None and self.tcp.is_taken else None
+        return tcp or endpoint(channel, self.run_dir, engine)
 
-    def _inside(self, channel: Channel) -> str:
-        return f"inproc://{channel.name}@{self.run_dir.resolve()}"
+    def _inside(self, channel: Channel, engine: str) -> str:
+        return f"inproc://{channel.name}.{engine}@{self.run_dir.resolve()}"

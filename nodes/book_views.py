@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sanic.exceptions import NotFound, ServiceUnavailable
 
-from bus.feed import BookReplica, book_topic, trades_topic
+from bus.feed import BookReplica, best_topic, book_topic, trades_topic
 from bus.subscriber import FeedSubscriber
 from market.clock import NS_PER_MS, monotonic_ns
 from market.codes import Side
@@ -163,6 +163,7 @@ class BookViews:
     def _instrument(self, symbol: str) -> Instrument:
         if symbol not in self._instruments:
             raise NotFound(f"there is no symbol {symbol[:20]!r}; the symbols are {', '.join(self._instruments)}")
-        if not self.is_live:
+        own = [topic(symbol) for topic in (book_topic, trades_topic, best_topic)]
+        if not self._subscriber.is_live(self._clock(), [topic for topic in own if topic in self._subscriber.replicas]):
             raise ServiceUnavailable("the engine is silent: the book would be stale")
         return self._instruments[symbol]

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bus.channel import wait_any
 from bus.curve import is_key
 from bus.feed import FeedError, best_topic, book_topic, trades_topic, unpack_frame
 from bus.subscriber import FeedSubscriber
@@ -43,7 +44,8 @@ def run_desk(
 
     settings = load_settings(overrides).settings
     try:
-        specs = desk_nodes(settings.venue.name, settings.flow.source, len(settings.gateway.ports), only, without)
+        gateway_count = len(settings.gateway.ports)
+        specs = desk_nodes(settings.venue.name, settings.flow.source, gateway_count, only, without, settings.engines)
         groups = processes(specs, colocated)
     except ValueError as error:
         raise DeskError(str(error)) from None
@@ -221,10 +223,11 @@ def print_feed(settings: Settings, topics: Sequence[str], count: int) -> None:
     symbol = settings.symbol
     wanted = [topic.encode() for topic in topics] or [book_topic(symbol), trades_topic(symbol), best_topic(symbol)]
     subscriber = FeedSubscriber(wiring, wanted)
-    socket, _ = subscriber.sockets
-    printed = 0
+    feeds, printed = subscriber.sockets[::2], 0
     while count == 0 or printed < count:
-        if not socket.wait(1_000) or (frames := socket.receive()) is None:
+        wait_any(feeds, 1_000)
+        frames = next(filter(None, (feed.receive() for feed in feeds)), None)
+        if frames is None:
             continue
         try:
             frame = unpack_frame(frames)

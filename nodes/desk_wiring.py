@@ -19,9 +19,9 @@ def desk_wiring(settings: Settings, colocated: Collection[str] = ()) -> Wiring:
     """
     bus = settings.bus
     if not (bus.listen or bus.transport == "tcp"):
-        return Wiring(settings.run_dir, frozenset(colocated))
+        return Wiring(settings.run_dir, frozenset(colocated), places=settings.places)
     tcp = Tcp(bus.host, bus.port, desk_curve(settings) if bus.curve else None, is_taken=bus.transport == "tcp")
-    return Wiring(settings.run_dir, frozenset(colocated), tcp)
+    return Wiring(settings.run_dir, frozenset(colocated), tcp, settings.places)
 
 
 def desk_curve(settings: Settings) -> Curve:

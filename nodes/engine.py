@@ -13,7 +13,7 @@ import msgpack
 from bus.channel import ChannelSocket
 from bus.feed import Frames
 from bus.order_link import CommandBatch, LinkError
-from bus.topology import FEED, ORDERS, SNAPSHOTS
+from bus.topology import FEED, FIRST_ENGINE, ORDERS, SNAPSHOTS
 from engine.capacity import Capacity
 from engine.journal import Journal
 from engine.journal_format import JournalError, JournalMode
@@ -42,9 +42,9 @@ class EngineNode:
         self._core = core
         self._journal = journal
         wiring = node.wiring
-        self._orders = ChannelSocket(ORDERS, wiring, is_binder=True)
-        self._feed = ChannelSocket(FEED, wiring, is_binder=True)
-        self._snapshots = ChannelSocket(SNAPSHOTS, wiring, is_binder=True)
+        self._orders = ChannelSocket(ORDERS, wiring, is_binder=True, engine=node.name)
+        self._feed = ChannelSocket(FEED, wiring, is_binder=True, engine=node.name)
+        self._snapshots = ChannelSocket(SNAPSHOTS, wiring, is_binder=True, engine=node.name)
         node.watch(self._orders, self._feed, self._snapshots)
         self._held: deque[tuple[int, ChannelSocket, Frames]] = deque()  # until the journal's record is on the disk
         self._askers: dict[bytes, dict[tuple[bytes, ...], list[bytes]]] = {}  # by topic: the envelopes of the answers
@@ -161,8 +161,10 @@ def engine_capacity(settings: Settings) -> Capacity:
     return Capacity(len(settings.instruments), settings.engine.orders_max, settings.engine.pages_max)
 
 
-def make_core(settings: Settings, folder: Path, mode: JournalMode) -> tuple[EngineCore, Journal]:
-    """Return an empty core, and the journal in `folder` that it has still to recover from.
+def make_core(
+    settings: Settings, folder: Path, mode: JournalMode, name: str = FIRST_ENGINE
+) -> tuple[EngineCore, Journal]:
+    """Return an empty core of the engine `name`, and the journal in `folder` that it has still to recover from.
 
     Raises:
         JournalError: if the journal cannot be had.
@@ -172,7 +174,8 @@ def make_core(settings: Settings, folder: Path, mode: JournalMode) -> tuple[Engi
     capacity = engine_capacity(settings)
     journal = Journal(folder, capacity, epoch, mode, int(settings.engine.group_ms * NS_PER_MS))
     engine = make_engine(settings.engine.book, capacity.symbol_count, capacity.orders_max, capacity.pages_max)
-    return EngineCore(engine, settings.instruments, epoch, feed_epoch, capacity.orders_max, journal), journal
+    own = settings.symbol_ids_of(name)
+    return EngineCore(engine, settings.instruments, epoch, feed_epoch, capacity.orders_max, journal, own), journal
 
 
 def recovered_core(node: Node) -> tuple[EngineCore, Journal]:
@@ -182,16 +185,16 @@ def recovered_core(node: Node) -> tuple[EngineCore, Journal]:
     epoch begins.
     """
     settings = node.settings
-    folder = settings.run_dir / "journal"
+    folder = settings.journal_folder(node.name)
     mode = JournalMode(settings.engine.journal)
-    core, journal = make_core(settings, folder, mode)
+    core, journal = make_core(settings, folder, mode, node.name)
     done = core.recover(lambda replay: node.log.info("replaying the journal", so_far=str(replay)))
     if done.torn_tail is not None:
         node.log.warning("the journal's torn tail was cut off", why=str(done.torn_tail))
     if done.record_count and core.is_idle:
         journal.close()
         _put_aside(folder)
-        core, journal = make_core(settings, folder, mode)
+        core, journal = make_core(settings, folder, mode, node.name)
         core.recover(lambda _: None)
         node.log.info("the journal ended with an empty book: a new one begins", replayed=str(done))
     elif done.record_count:
@@ -200,7 +203,7 @@ def recovered_core(node: Node) -> tuple[EngineCore, Journal]:
 
 
 def _put_aside(folder: Path) -> None:
-    aside = folder.with_name("journal.before")
+    aside = folder.with_name(f"{folder.name}.before")
     if aside.exists():
         for path in aside.iterdir():
             path.unlink()

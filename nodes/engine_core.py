@@ -5,8 +5,10 @@ object for each order.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from bus.codec import MalformedMessageError, decode_commands, encode_all
 from bus.feed import Frames
@@ -16,15 +18,16 @@ from engine.journal import Journal
 from engine.journal_format import CommandRecord, decode_header, journal_files
 from engine.journal_replay import Replay
 from engine.matching_engine import MatchingEngine
-from engine.ring import CONSUMED
-from engine.rows import write_command
+from engine.ring import CONSUMED, PUBLISHED
+from engine.rows import NEW_SYMBOL_ID, TAG, write_command
 from engine.wire import CommandDecoder, EventRouter, RowEncoder
 from engine.wire_refusals import MalformedBytesError
-from market.codes import RejectReason
+from market.codes import RejectReason, Tag
 from market.commands import HaltSymbol, MassCancel
 from market.events import Halted, Rejected
 from market.feed_messages import EngineHealth
 from market.instrument import Instrument
+from market.limits import SYMBOLS_MAX
 from nodes.engine_feed import EngineFeed
 
 Encoded = list[tuple[bytes, int]]  # payloads, and how many messages each has
@@ -40,6 +43,7 @@ class EngineCore:
         feed_epoch: of the feed, new in every process.
         orders_max: the engine's.
         journal: not yet recovered.
+        own_symbols: those that this engine has, of a desk with several engines; None for all.
     """
 
     def __init__(
@@ -50,10 +54,11 @@ class EngineCore:
         feed_epoch: int,
         orders_max: int,
         journal: Journal,
+        own_symbols: Collection[int] | None = None,
     ) -> None:
         self.engine = engine
         self.links = EngineEnd(epoch)
-        self.feed = EngineFeed(engine, instruments, feed_epoch, orders_max)
+        self.feed = EngineFeed(engine, instruments, feed_epoch, orders_max, own_symbols)
         self.epoch = epoch
         self.symbol_count = len(instruments)
         self.command_count = 0
@@ -63,6 +68,9 @@ class EngineCore:
         self._decoder = CommandDecoder(engine.commands)
         self._refusals = RowEncoder(self._decoder.refusals)
         self._router = EventRouter(engine.events)
+        everything = range(len(instruments))
+        self._own_symbols = sorted(everything if own_symbols is None else own_symbols)
+        self._has_all = len(self._own_symbols) == len(instruments)
 
     def recover(self, tell: Callable[[Replay], None]) -> Replay:
         """Rebuild book, links and feed from the journal.
@@ -133,9 +141,23 @@ class EngineCore:
             return 0
         if refused:
             reports[batch.source].append((self._refusals.encode(0, refused), refused))
+        if not self._has_all:
+            self._turn_away(kept)
         if kept + refused != batch.size - batch.skip:
             self._tell_malformed(batch.source, time_ns, reports)
         return last_order_id
+
+    def _turn_away(self, count: int) -> None:
+        """See to it that those of the last `count` rows are refused that enter an order in another engine's symbol.
+
+        A second book of a symbol would be worse than a refusal: they get a symbol that no engine has.
+        """
+        ring = self.engine.commands
+        published = int(ring.positions[PUBLISHED])
+        slots = np.arange(published - count, published) % ring.slot_count
+        rows = ring.rows[slots]
+        is_strange = (rows[:, TAG] == int(Tag.NEW_ORDER)) & ~np.isin(rows[:, NEW_SYMBOL_ID], self._own_symbols)
+        ring.rows[slots[is_strange], NEW_SYMBOL_ID] = SYMBOLS_MAX - 1
 
     def _take_operator(self, batch: CommandBatch, time_ns: int, reports: dict[int, Encoded]) -> int:
         """Take the operator's few commands, which are about everybody's orders, one by one."""
@@ -159,7 +181,7 @@ class EngineCore:
 
     def _halted_by(self, command: HaltSymbol) -> list[Halted]:
         """Note which symbols the command will halt or resume; return what its sender is told of those that change."""
-        every = range(self.symbol_count)
+        every = self._own_symbols
         changed = []
         for symbol_id in every if command.symbol_id < 0 else [command.symbol_id] if command.symbol_id in every else []:
             (self.halted_symbols.add if command.is_halted else self.halted_symbols.discard)(symbol_id)

@@ -1,6 +1,6 @@
 """The engine's side of the book feed: from event rows to the frames that everybody may see, without an object each."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
@@ -61,15 +61,26 @@ class EngineFeed:
         instruments: by symbol id.
         epoch: of this process of the engine.
         orders_max: the engine's.
+        own_symbols: of which it tells, if not of all: another engine of the desk has the others.
     """
 
-    def __init__(self, engine: MatchingEngine, instruments: Sequence[Instrument], epoch: int, orders_max: int) -> None:
+    def __init__(
+        self,
+        engine: MatchingEngine,
+        instruments: Sequence[Instrument],
+        epoch: int,
+        orders_max: int,
+        own_symbols: Collection[int] | None = None,
+    ) -> None:
         self._engine = engine
         self._changes = BookFeed(engine.events, orders_max)
         self._symbols = [_SymbolStreams(instrument.symbol, epoch) for instrument in instruments]
-        self._symbol_by_topic = {
-            stream.topic: symbol_id for symbol_id, streams in enumerate(self._symbols) for stream in streams
-        }
+        self._own = [
+            (symbol_id, streams)
+            for symbol_id, streams in enumerate(self._symbols)
+            if own_symbols is None or symbol_id in own_symbols
+        ]
+        self._symbol_by_topic = {stream.topic: symbol_id for symbol_id, streams in self._own for stream in streams}
         self._instruments = FeedStream(INSTRUMENTS_TOPIC, epoch)
         self._definitions = [definition_of(instrument) for instrument in instruments]
         self._health = FeedStream(HEALTH_TOPIC, epoch)
@@ -94,7 +105,7 @@ class EngineFeed:
 
     def best(self, time_ns: int) -> Iterator[Frames]:
         """Yield the best prices where they are not what was last told."""
-        for symbol_id, streams in enumerate(self._symbols):
+        for symbol_id, streams in self._own:
             best = self._engine.best(symbol_id)
             if best != streams.told_best:
                 streams.told_best = best
@@ -102,7 +113,7 @@ class EngineFeed:
 
     def depth(self, time_ns: int) -> Iterator[Frames]:
         """Yield what has changed in the best levels since the last call."""
-        for symbol_id, streams in enumerate(self._symbols):
+        for symbol_id, streams in self._own:
             depth = self._engine.depth(symbol_id, DEPTH_LEVELS)
             if depth != streams.told_depth:
                 yield streams.depth.pack(_level_changes(streams.told_depth, depth), time_ns)
@@ -110,7 +121,7 @@ class EngineFeed:
 
     def heartbeat(self, time_ns: int, health: EngineHealth) -> Iterator[Frames]:
         """Yield a message for every topic: a checksum for a book, the health, and the next sequence for the others."""
-        for symbol_id, streams in enumerate(self._symbols):
+        for symbol_id, streams in self._own:
             checksum = depth_checksum(self._engine.depth(symbol_id, CHECKSUM_LEVELS))
             yield streams.book.pack([BookChecksum(checksum)], time_ns)
             for stream in (streams.trades, streams.best, streams.depth):
@@ -120,7 +131,7 @@ class EngineFeed:
 
     def last_value(self, subscription: bytes, time_ns: int) -> Iterator[Frames]:
         """Yield the best prices again for whoever has just subscribed to them (XPUB: 1 and then the topic)."""
-        for streams in self._symbols:
+        for _, streams in self._own:
             if subscription == b"\x01" + streams.best.topic:
                 yield streams.best.pack([streams.told_best], time_ns)
 

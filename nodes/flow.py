@@ -26,7 +26,7 @@ class FlowNode:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._source = OrderSource(Source.FLOW, node.wiring)
+        self._source = OrderSource(Source.FLOW, node.wiring, engine=node.settings.market_engine)
         node.watch(self._source.socket)
         self._flow: OrderFlow | None = None
         self._live: LiveMarket | None = None  # of a flow that follows one

@@ -28,7 +28,7 @@ from market.session_messages import Heartbeat, LoggedOn, Logon, Logout
 from nodes.gateway_client import ClientConnection, SlowReaderError
 from nodes.gateway_limits import session_limits
 from nodes.node import Node, NodeError
-from nodes.roster import GATEWAY_NAMES
+from nodes.roster import GATEWAY_NAMES, engine_of_gateway
 from sessions.admission import GOES_ON, LOGS_OUT_FOR_GOOD
 from sessions.checkpoint import checkpoint_of, restore_checkpoint
 from sessions.session_desk import NoSessionLeftError, Session, SessionDesk
@@ -57,7 +57,9 @@ class GatewayNode:
         self._tokens = load_tokens(self._settings.tokens_file) if self._settings.tokens_file else None
         self._store = SessionStore(node.settings.run_dir / node.name, source, self._settings.journal_bytes)
         self._position = self._recover()
-        self._source = OrderSource(source, node.wiring, self._position)
+        engine = engine_of_gateway(node.name, node.settings.engines)
+        self._definitions = [definition_of(instrument) for instrument in node.settings.instruments_of(engine)]
+        self._source = OrderSource(source, node.wiring, self._position, engine)
         node.watch(self._source.socket)
         self._connections: set[ClientConnection] = set()
         self._cancels_owed = {n for n in range(TCP_SESSIONS_MAX) if not self._outlives_connections(n)}
@@ -138,7 +140,7 @@ class GatewayNode:
             return
         connection = ClientConnection(self._loop, accepted, f"{host}:{port}", monotonic_ns())
         self._connections.add(connection)
-        connection.say(encode_all([definition_of(instrument) for instrument in self._node.settings.instruments]))
+        connection.say(encode_all(self._definitions))
         self._serve(connection)
 
     def _on_client(self, connection: ClientConnection) -> None:

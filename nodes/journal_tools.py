@@ -17,13 +17,13 @@ from nodes.engine import STATE_TOPIC, engine_capacity, make_core
 from nodes.settings import Settings
 
 
-def journal_report(settings: Settings, *, is_verification: bool) -> tuple[dict[str, Any], str]:
-    """Return what the journal holds, or whether it is sound, as a document and as text.
+def journal_report(settings: Settings, engine: str, *, is_verification: bool) -> tuple[dict[str, Any], str]:
+    """Return what the journal of `engine` holds, or whether it is sound, as a document and as text.
 
     Raises:
         DeskError: if it cannot be read, or it is corrupt and was only to be inspected.
     """
-    folder = settings.run_dir / "journal"
+    folder = _folder(settings, engine)
     try:
         if is_verification:
             document = verify(folder, engine_capacity(settings))
@@ -34,16 +34,16 @@ def journal_report(settings: Settings, *, is_verification: bool) -> tuple[dict[s
         raise DeskError(str(error)) from None
 
 
-def replay_journal(settings: Settings, *, is_verified: bool) -> str:
-    """Replay the journal into an engine of our own and say what came out; compare it with the live engine if asked.
+def replay_journal(settings: Settings, engine: str, *, is_verified: bool) -> str:
+    """Replay an engine's journal into one of our own and say what came out; compare it with the live one if asked.
 
     Raises:
         DeskError: if the journal is not sound, no engine is live, or the two states differ.
     """
-    folder = settings.run_dir / "journal"
-    sequence, expected = _live_state(settings) if is_verified else (None, None)
+    folder = _folder(settings, engine)
+    sequence, expected = _live_state(settings, engine) if is_verified else (None, None)
     try:
-        core, journal = make_core(settings, _nothing(settings), JournalMode.NONE)
+        core, journal = make_core(settings, _nothing(settings), JournalMode.NONE, engine)
         core.recover(lambda _: None)
         started = time.monotonic()
         last = 0
@@ -68,14 +68,20 @@ def replay_journal(settings: Settings, *, is_verified: bool) -> str:
     return f"{line}; the live engine says the same"
 
 
+def _folder(settings: Settings, engine: str) -> Path:
+    if engine not in settings.engines:
+        raise DeskError(f"there is no engine {engine}; the engines are {', '.join(settings.engines)}")
+    return settings.journal_folder(engine)
+
+
 def _nothing(settings: Settings) -> Path:
     """Return a folder without a journal, for an engine that keeps none."""
     return settings.run_dir / "journal.none"
 
 
-def _live_state(settings: Settings) -> tuple[int, int]:
+def _live_state(settings: Settings, engine: str) -> tuple[int, int]:
     """Return the sequence of the live engine's last record, and its state hash at that moment."""
-    socket = ChannelSocket(SNAPSHOTS, desk_wiring(settings))
+    socket = ChannelSocket(SNAPSHOTS, desk_wiring(settings), engine=engine)
     try:
         deadline = time.monotonic() + ANSWER_MS_MAX / 1_000
         while not socket.send([STATE_TOPIC]):

@@ -58,7 +58,7 @@ def _replay(settings: Settings, owner: int, order_ids: Iterator[int]) -> OrderFl
     from flow.replay import ReplayFlow, ReplaySettings
     from flow.side_by_side import SideBySide, align
 
-    flow, known = settings.flow, {instrument.symbol: instrument for instrument in settings.instruments}
+    flow, known = settings.flow, {each.symbol: each for each in settings.instruments_of(settings.market_engine)}
     parts: dict[str, list[Part]] = {}
     try:
         for part in parse_playlist(flow.source.removeprefix("replay:")):

@@ -32,7 +32,8 @@ def set_halted(settings: Settings, symbol: str | None, *, is_halted: bool, is_ca
     commands: list[Command] = [HaltSymbol(symbol_id, int(is_halted), now_ns)]
     if is_cancelling:
         commands.append(MassCancel(symbol_id, time_ns=now_ns))
-    events = _told(settings, commands)
+    engines = settings.engines if symbol is None else (settings.places[symbol],)
+    events = [event for engine in engines for event in _told(settings, engine, commands)]
     if rejected := [event for event in events if isinstance(event, Rejected)]:
         raise DeskError(f"the engine refused: {rejected[0]}")
     changed = [symbols[event.symbol_id] for event in events if isinstance(event, Halted)]
@@ -41,11 +42,11 @@ def set_halted(settings: Settings, symbol: str | None, *, is_halted: bool, is_ca
     return f"{names} {state}{'; every open order is cancelled' if is_cancelling else ''}"
 
 
-def _told(settings: Settings, commands: Sequence[Command]) -> list[Event]:
-    """Send commands as the operator and return what the engine reports of them."""
+def _told(settings: Settings, engine: str, commands: Sequence[Command]) -> list[Event]:
+    """Send commands to `engine` as the operator and return what it reports of them."""
     if not settings.run_dir.is_dir():
         raise DeskError(f"no engine runs in {settings.run_dir}")
-    source = OrderSource(Source.OPERATOR, desk_wiring(settings))
+    source = OrderSource(Source.OPERATOR, desk_wiring(settings), engine=engine)
     deadline = time.monotonic() + ANSWER_S_MAX
     last_sequence = 0
     events: list[Event] = []

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from bus.channel import wait_readable
 from bus.feed import book_topic, trades_topic
@@ -37,22 +37,26 @@ ACCOUNTS_FOLDER = "accounts"
 class FeedBook:
     """The public book as the feed tells it; empty, never stale, while the engine is silent."""
 
-    def __init__(self, subscriber: FeedSubscriber, symbols: Sequence[str]) -> None:
+    def __init__(self, subscriber: FeedSubscriber, symbols: Mapping[int, str]) -> None:
         self._subscriber = subscriber
         self._symbols = symbols
 
     def depth(self, symbol_id: int, level_count: int) -> Depth:
         """Return the best `level_count` levels of each side."""
-        if not self._subscriber.is_live(monotonic_ns()):
+        if not self._is_live(symbol_id):
             return Depth((), ())
         return self._subscriber.replicas[book_topic(self._symbols[symbol_id])].book.depth(level_count)
 
     def position(self, symbol_id: int) -> Position:
         """Return the engine's epoch and the sequence of the last change; epoch 0 while the engine is silent."""
-        if not self._subscriber.is_live(monotonic_ns()):
+        if not self._is_live(symbol_id):
             return Position(0, 0)
         replica = self._subscriber.replicas[book_topic(self._symbols[symbol_id])]
         return Position(replica.epoch, replica.sequence)
+
+    def _is_live(self, symbol_id: int) -> bool:
+        symbol = self._symbols[symbol_id]
+        return self._subscriber.is_live(monotonic_ns(), [book_topic(symbol), trades_topic(symbol)])
 
 
 class PaperNode:
@@ -63,7 +67,8 @@ class PaperNode:
         self._exchange = exchange
         self._source = source
         self._subscriber = subscriber
-        self._symbols = [instrument.symbol for instrument in node.settings.instruments]
+        instruments = node.settings.instruments_of(node.settings.market_engine)
+        self._symbols = {instrument.symbol_id: instrument.symbol for instrument in instruments}
         self._epoch = 0  # of the order link: the engine's trades are numbered anew when it changes, not with the feed's
         self._last_trade: dict[tuple[int, int], int] = defaultdict(int)  # by (epoch, symbol id)
 
@@ -105,7 +110,7 @@ class PaperNode:
     def _take_trades(self) -> None:
         if self._epoch == 0:
             return
-        for symbol_id, symbol in enumerate(self._symbols):
+        for symbol_id, symbol in self._symbols.items():
             replica = self._subscriber.replicas[trades_topic(symbol)]
             key = (self._epoch, symbol_id)
             fresh = []
@@ -126,15 +131,15 @@ async def _serve(node: Node) -> None:
     try:
         accounts = account_folder.load()
         token = load_or_create_token(folder / TOKEN_FILE)
-        ledger = Ledger(folder / LEDGER_FILE, settings.instruments)
+        ledger = Ledger(folder / LEDGER_FILE, settings.instruments_of(settings.market_engine))
     except (KeyFileError, LedgerError) as error:
         raise NodeError(str(error)) from None
     listener = bind(settings.paper.host, settings.paper.port)
-    symbols = [instrument.symbol for instrument in settings.instruments]
+    symbols = {each.symbol_id: each.symbol for each in settings.instruments_of(settings.market_engine)}
     subscriber = FeedSubscriber(
-        node.wiring, [topic(symbol) for symbol in symbols for topic in (book_topic, trades_topic)]
+        node.wiring, [topic(symbol) for symbol in symbols.values() for topic in (book_topic, trades_topic)]
     )
-    source = OrderSource(Source.PAPER, node.wiring, resume=ledger.last_report())
+    source = OrderSource(Source.PAPER, node.wiring, ledger.last_report(), settings.market_engine)
     node.watch(source.socket, *subscriber.sockets)
     exchange = Exchange(
         ledger,

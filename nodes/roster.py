@@ -1,7 +1,9 @@
 """The one table of nodes: what each is, what it needs, and what a desk runs."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from bus.topology import ENGINE_NAMES, FIRST_ENGINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,7 @@ class NodeSpec:
 
 ROSTER: tuple[NodeSpec, ...] = (
     NodeSpec("engine", (), "matches orders, publishes the book feed"),
+    *(NodeSpec(name, (), "does so for the symbols that are placed there") for name in ENGINE_NAMES[1:]),
     NodeSpec("gateway", ("engine",), "takes orders over TCP"),
     *(NodeSpec(f"gateway{n}", ("engine",), "takes orders over TCP, on another port") for n in (2, 3, 4)),
     NodeSpec("paper", ("engine",), "a Binance Spot look-alike in front of the engine", is_http=True),
@@ -37,8 +40,19 @@ def module_of(name: str) -> str:
     return f"nodes.{name.rstrip('0123456789')}"
 
 
+def engine_of_gateway(name: str, engines: Sequence[str]) -> str:
+    """Return the engine that a gateway serves: of several, each has the gateway of its number, the rest the first."""
+    place = GATEWAY_NAMES.index(name)
+    return engines[place] if place < len(engines) else FIRST_ENGINE
+
+
 def desk_nodes(
-    venue: str, flow: str, gateway_count: int = 1, only: Collection[str] = (), without: Collection[str] = ()
+    venue: str,
+    flow: str,
+    gateway_count: int = 1,
+    only: Collection[str] = (),
+    without: Collection[str] = (),
+    engines: Sequence[str] = (FIRST_ENGINE,),
 ) -> tuple[NodeSpec, ...]:
     """Return the nodes of a desk in the order in which they start.
 
@@ -48,15 +62,24 @@ def desk_nodes(
         gateway_count: how many gateways have a port.
         only: if not empty, just these.
         without: not these.
+        engines: the names of its engines.
 
     Raises:
         ValueError: if a name is not in the roster.
     """
     in_order({*only, *without})
     idle = {"paper", "flow"} if venue != "paper" else {"flow"} if flow == "none" else set()
-    idle |= set(GATEWAY_NAMES[gateway_count:])
+    idle |= set(GATEWAY_NAMES[gateway_count:]) | set(ENGINE_NAMES) - set(engines)
     chosen = [spec for spec in ROSTER if spec.name in only] if only else [s for s in ROSTER if s.name not in idle]
-    return tuple(spec for spec in chosen if spec.name not in without)
+    return tuple(_spread(spec, engines) for spec in chosen if spec.name not in without)
+
+
+def _spread(spec: NodeSpec, engines: Sequence[str]) -> NodeSpec:
+    """Return the row as it is for a desk with these engines: who needs one may need another, or all of them."""
+    if FIRST_ENGINE not in spec.needs:
+        return spec
+    needs = (engine_of_gateway(spec.name, engines),) if spec.name in GATEWAY_NAMES else tuple(engines)
+    return replace(spec, needs=needs)
 
 
 def in_order(names: Collection[str]) -> tuple[str, ...]:

@@ -30,7 +30,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from bus.wiring import is_loopback
+from bus.topology import ENGINE_NAMES, FIRST_ENGINE
+from bus.wiring import BUS_PORTS, is_loopback
 from engine.capacity import ORDERS_MAX_LIMIT, PAGES_MAX, PAGES_MAX_LIMIT
 from flow.live_url import streams_url
 from flow.market_settings import DEFAULT_PRESET, PRESETS
@@ -46,7 +47,6 @@ REAL_EXCHANGES = ("binance.com", "binance.us", "binance.vision", "binance.me")
 SECRET_KEYS = frozenset({"venue.api_key", "venue.secret"})
 
 PORT_MAX = 65_535
-BUS_PORTS = 3  # of one engine: orders, feed, snapshots
 Port = Annotated[int, Field(ge=0, le=PORT_MAX, description="0 takes a free one")]
 Host = Annotated[str, Field(min_length=1, max_length=253)]
 SymbolName = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,20}$")]
@@ -127,13 +127,29 @@ class SymbolSettings(Section):
         )
 
 
+def symbol_places(text: str, symbols: Collection[str]) -> dict[str, str]:
+    """Return the engines that a text like `ETHUSDT=engine2` gives by symbol, each one of `symbols`.
+
+    Raises:
+        ValueError: if it says something else.
+    """
+    places: dict[str, str] = {}
+    for part in filter(None, text.split(",")):
+        symbol, _, engine = part.partition("=")
+        if symbol not in symbols or symbol in places or engine not in ENGINE_NAMES:
+            names = f"with {', '.join(symbols)} once each, and {', '.join(ENGINE_NAMES)}"
+            raise ValueError(f"expected SYMBOL=ENGINE,... {names}")
+        places[symbol] = engine
+    return places
+
+
 class BusSettings(Section):
     """How the nodes reach the engine: through sockets in the run directory, or over tcp from another machine."""
 
     transport: Literal["ipc", "tcp"] = "ipc"
     listen: bool = False
     host: Host = "127.0.0.1"
-    port: Annotated[int, Field(ge=1, le=PORT_MAX - BUS_PORTS)] = 8090
+    port: Annotated[int, Field(ge=1, le=PORT_MAX - BUS_PORTS * len(ENGINE_NAMES))] = 8090
     curve: bool = True
     server_key: Annotated[str, Field(pattern=r"^([!-~]{40})?$")] = ""
     keys_file: Path | None = None
@@ -157,6 +173,7 @@ class EngineSettings(Section):
     pages_max: Annotated[int, Field(ge=3, le=PAGES_MAX_LIMIT)] = PAGES_MAX
     journal: Literal["none", "write", "group", "sync"] = "write"
     group_ms: Annotated[float, Field(gt=0, le=1_000)] = 5.0
+    placement: str = ""
     depth_ms: Annotated[int, Field(ge=1, le=60_000)] = 100
 
 
@@ -328,6 +345,16 @@ class Settings(BaseSettings):
             raise ValueError(f"expected one of {', '.join(known)}")
         return value
 
+    @field_validator("engine")
+    @classmethod
+    def _known_placement(cls, value: EngineSettings, info: ValidationInfo) -> EngineSettings:
+        try:
+            if known := _names(info):
+                symbol_places(value.placement, known)
+        except ValueError as error:
+            raise ValueError(f"placement: {error}, was {value.placement!r}") from None
+        return value
+
     @field_validator("gateway")
     @classmethod
     def _known_quantities(cls, value: GatewaySettings, info: ValidationInfo) -> GatewaySettings:
@@ -350,6 +377,35 @@ class Settings(BaseSettings):
     def instrument(self) -> Instrument:
         """The pair that the desk trades."""
         return next(instrument for instrument in self.instruments if instrument.symbol == self.symbol)
+
+    @property
+    def places(self) -> dict[str, str]:
+        """By symbol, the name of the engine that has its book."""
+        names = [instrument.symbol for instrument in self.instruments]
+        return dict.fromkeys(names, FIRST_ENGINE) | symbol_places(self.engine.placement, names)
+
+    @property
+    def market_engine(self) -> str:
+        """The engine of the pair that the desk trades: the paper exchange and the flow are in front of it."""
+        return self.places[self.symbol]
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """The names of the desk's engines, the first one first."""
+        return tuple(sorted({FIRST_ENGINE, *self.places.values()}))
+
+    def instruments_of(self, engine: str) -> tuple[Instrument, ...]:
+        """Return the pairs whose books `engine` has."""
+        places = self.places
+        return tuple(each for each in self.instruments if places[each.symbol] == engine)
+
+    def symbol_ids_of(self, engine: str) -> frozenset[int]:
+        """Return the symbols whose books `engine` has."""
+        return frozenset(each.symbol_id for each in self.instruments_of(engine))
+
+    def journal_folder(self, engine: str) -> Path:
+        """Return the folder of an engine's journal."""
+        return self.run_dir / ("journal" if engine == FIRST_ENGINE else f"journal.{engine}")
 
     @property
     def reports_dir(self) -> Path:

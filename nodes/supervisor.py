@@ -12,7 +12,7 @@ from typing import Any
 import msgpack
 
 from bus.channel import ChannelSocket, PollLoop, close_all
-from bus.topology import CONTROL
+from bus.topology import CONTROL, ENGINE_NAMES
 from market.clock import NS_PER_SECOND, monotonic_ns
 from nodes.lock import LockFile
 from nodes.node import SUPERVISOR_PID, NodeError, prepare_run_dir
@@ -296,7 +296,7 @@ class Supervisor:
 
 
 def _wave(spec: NodeSpec) -> int:
-    needs_engine_only = all(name == "engine" for name in spec.needs)
+    needs_engine_only = all(name in ENGINE_NAMES for name in spec.needs)
     return 2 if not spec.needs else 1 if needs_engine_only else 0
 
 

@@ -38,8 +38,8 @@ def addresses(status: Mapping[str, Any]) -> list[str]:
     gateways = [each["tcp"] for name, each in endpoints.items() if name.startswith("gateway") and "tcp" in each]
     if gateways:
         lines.append(f"order gateway    tcp {', '.join(gateways)}")
-    if "feed" in endpoints.get("engine", {}):
-        lines.append(f"book feed        {endpoints['engine']['feed']}")
+    if feeds := [each["feed"] for name, each in endpoints.items() if name.startswith("engine") and "feed" in each]:
+        lines.append(f"book feed        {', '.join(feeds)}")
     return lines
 
 
@@ -47,7 +47,8 @@ def activity(status: Mapping[str, Any]) -> str:
     """Return one line on what the maker does: its quotes, the mid, its trades and what they earned."""
     figures = {row["node"]: row["figures"] for row in status["nodes"]}
     maker, tracker = figures.get("maker", {}), figures.get("tracker", {})
-    if halted := figures.get("engine", {}).get("halted"):
+    engines = [each for name, each in figures.items() if name.startswith("engine")]
+    if halted := [symbol for each in engines for symbol in each.get("halted", ())]:
         return f"HALTED           {', '.join(halted)}: no new orders; go on with: python cli.py resume"
     if "mid" not in maker:
         return ""

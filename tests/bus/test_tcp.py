@@ -63,8 +63,8 @@ def stack() -> Iterator[ExitStack]:
         yield stack
 
 
-def opened(stack: ExitStack, side: Side, **options: bool) -> ChannelSocket:
-    one = ChannelSocket(SNAPSHOTS, side.wiring, **options)
+def opened(stack: ExitStack, side: Side, *, is_binder: bool = False) -> ChannelSocket:
+    one = ChannelSocket(SNAPSHOTS, side.wiring, is_binder=is_binder)
     stack.callback(one.close)
     return one
 

@@ -1,0 +1,132 @@
+"""Several engines, each with its symbols: BTCUSDT on one, ETHUSDT on the other."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from market.codes import OrderType, RejectReason, Side
+from market.commands import NewOrder
+from market.events import Accepted, Canceled, Event, Rejected
+from nodes.desk_client import DeskError
+from nodes.journal_tools import replay_journal
+from nodes.operator import set_halted
+from nodes.roster import desk_nodes
+from nodes.settings import SettingsError, load_settings
+from tests.desk.desk_process import BTCUSDT, Desk, short_directory, until
+from venues.gateway import GatewayClient, GatewaySession
+
+NODES = ("engine", "engine2", "gateway", "gateway2", "paper", "api")
+
+
+@pytest.fixture(scope="module")
+def engines() -> Iterator[Desk]:
+    """A desk with two engines, a gateway before each, a paper exchange and an api."""
+    with short_directory() as path:
+        settings = {"TICKBUS_ENGINE__PLACEMENT": "ETHUSDT=engine2", "TICKBUS_GATEWAY__MORE_PORTS": "0"}
+        desk = Desk(path / "run", *(word for name in NODES for word in ("--only", name)), **settings)
+        try:
+            yield desk.start()
+        finally:
+            desk.end()
+
+
+def _port(desk: Desk, name: str) -> int:
+    return int(desk.node(name)["endpoints"]["tcp"].rpartition(":")[2])
+
+
+def _reported(session: GatewaySession | GatewayClient, kind: type[Event], order_id: int) -> Callable[[], Any]:
+    def found() -> Any:
+        events = session.receive(0.05)
+        return [event for event in events if isinstance(event, kind) and getattr(event, "order_id", 0) == order_id]
+
+    return found
+
+
+def _orders(desk: Desk, symbol: str) -> dict[int, float] | None:
+    """Return the orders of a book as the api shows it, None if it would be stale."""
+    book = desk.get(f"/api/orderbook?symbol={symbol}")
+    if "bids" not in book:
+        return None
+    return {order["id"]: order["quantity"] for level in book["bids"] for order in level["orders"]}
+
+
+def test_each_engine_has_its_symbols_and_one_lives_on_without_the_other(engines: Desk) -> None:
+    """Orders go to the engine of their symbol, whoever brings them; the api has the books of both."""
+    desk = engines
+    with (
+        GatewaySession("ann", "127.0.0.1", _port(desk, "gateway")) as first,
+        GatewaySession("ann", "127.0.0.1", _port(desk, "gateway2")) as second,
+    ):
+        assert (set(first.state.instruments), set(second.state.instruments)) == ({"BTCUSDT", "BNBUSDT"}, {"ETHUSDT"})
+        btc = first.buy("BTCUSDT", "90000.00", "0.00111", order_type=OrderType.LIMIT)
+        until("BTC is accepted", _reported(first, Accepted, btc))
+        eth = second.buy("ETHUSDT", "3000.00", "0.0222", order_type=OrderType.LIMIT)
+        until("ETH is accepted", _reported(second, Accepted, eth))
+        venue = desk.venue()
+        venue.place(BTCUSDT, Side.BUY, 8_900_000, 1_000, "paper-1")
+        until("the api has both books", lambda: (_count(desk, "BTCUSDT"), _count(desk, "ETHUSDT")) == (2, 1))
+        btc_book, eth_book = _orders(desk, "BTCUSDT"), _orders(desk, "ETHUSDT")
+        assert btc_book is not None
+        assert eth_book is not None
+        assert not btc_book.keys() & eth_book.keys(), "an order id is used twice"
+
+        os.kill(desk.node("engine2")["pid"], signal.SIGSTOP)  # as long as it takes to look at what remains
+        until("the book of the one that is silent is called stale", lambda: _orders(desk, "ETHUSDT") is None)
+        assert _orders(desk, "BTCUSDT") == btc_book
+        more = first.buy("BTCUSDT", "89000.00", "0.00333", order_type=OrderType.LIMIT)
+        until("BTC trades on", _reported(first, Accepted, more))
+        venue.place(BTCUSDT, Side.BUY, 8_800_000, 1_000, "paper-2")
+        until("its book goes on", lambda: _count(desk, "BTCUSDT") == 4)
+        pid = desk.node("engine")["pid"]
+        desk.kill("engine2")
+        until("the book of the other is back", lambda: _orders(desk, "ETHUSDT") == eth_book)
+        assert desk.node("engine")["pid"] == pid
+        second.cancel(eth)
+        until("its order can be canceled", _reported(second, Canceled, eth))
+
+
+def _count(desk: Desk, symbol: str) -> int:
+    return len(_orders(desk, symbol) or ())
+
+
+def test_an_engine_refuses_the_symbols_of_the_other(engines: Desk) -> None:
+    """A second book of a symbol would be worse than a refusal."""
+    with GatewayClient("127.0.0.1", _port(engines, "gateway")) as client:
+        client.send([NewOrder(1, 1, Side.BUY, 300_000, 10)])
+        (refusal,) = until("it is refused", _reported(client, Rejected, 1))
+        assert refusal.reason == RejectReason.UNKNOWN_SYMBOL
+        client.send([NewOrder(2, 0, Side.BUY, 8_000_000, 10)])
+        until("the next order is not", _reported(client, Accepted, 2))
+
+
+def test_commands_ask_the_engine_that_they_are_about(engines: Desk) -> None:
+    """The kill switch and the journal go by symbol and by engine; each engine has a folder of its own."""
+    settings = load_settings({"run_dir": engines.run_dir, "engine.placement": "ETHUSDT=engine2"}).settings
+    halted = set_halted(settings, "ETHUSDT", is_halted=True, is_cancelling=False)
+    assert halted.startswith("ETHUSDT halted")
+    until("status says so", lambda: engines.node("engine2")["figures"].get("halted") == ["ETHUSDT"])
+    assert engines.node("engine")["figures"]["halted"] == []
+    resumed = set_halted(settings, None, is_halted=False, is_cancelling=False)
+    assert resumed == "BTCUSDT, BNBUSDT, ETHUSDT resumed"
+    for engine, folder in (("engine", "journal"), ("engine2", "journal.engine2")):
+        assert list((engines.run_dir / folder).glob("*.journal"))
+        assert "the live engine says the same" in replay_journal(settings, engine, is_verified=True)
+    inspected = engines.cli("journal", "inspect", "--engine", "engine2")
+    assert "commands" in inspected.stdout, inspected.stderr
+    with pytest.raises(DeskError, match="there is no engine engine3; the engines are engine, engine2"):
+        replay_journal(settings, "engine3", is_verified=False)
+
+
+def test_a_desk_runs_the_engines_that_have_a_symbol() -> None:
+    """Who needs an engine waits for all of them, a gateway for its own."""
+    settings = load_settings({"engine.placement": "ETHUSDT=engine2"}).settings
+    specs = {spec.name: spec.needs for spec in desk_nodes("paper", "synthetic", 2, engines=settings.engines)}
+    assert [name for name in specs if name.startswith("engine")] == ["engine", "engine2"]
+    assert (specs["gateway"], specs["gateway2"]) == (("engine",), ("engine2",))
+    assert specs["api"] == specs["paper"] == ("engine", "engine2")
+    for placement in ("ETHUSDT=engine9", "NOPE=engine2", "ETHUSDT=engine2,ETHUSDT=engine3", "ETHUSDT"):
+        with pytest.raises(SettingsError, match=r"engine: placement: expected SYMBOL=ENGINE"):
+            load_settings({"engine.placement": placement})
