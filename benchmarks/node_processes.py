@@ -50,27 +50,32 @@ class NodePair:
         folder: short enough for Unix sockets; the journals are there.
         settings: by the names of the environment, without the prefix.
         is_timed: run each node under a stage clock (see stage_clock.py).
+        is_colocated: run the two as threads of one process.
     """
 
-    def __init__(self, folder: Path, settings: dict[str, str], *, is_timed: bool = False) -> None:
+    def __init__(
+        self, folder: Path, settings: dict[str, str], *, is_timed: bool = False, is_colocated: bool = False
+    ) -> None:
         self.run_dir = folder / "run"
         self.port = free_port()
         self._folder = folder
         self._is_timed = is_timed
+        self._processes_of = {"both": ("engine", "gateway")} if is_colocated else {name: (name,) for name in NODES}
         self._environment = {name: value for name, value in os.environ.items() if not name.startswith("TICKBUS_")}
         all_settings = {"RUN_DIR": str(self.run_dir), "GATEWAY__PORT": str(self.port), **settings}
         self._environment |= {f"TICKBUS_{name}": value for name, value in all_settings.items()}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self) -> None:
-        """Start both and wait until a client can connect.
+        """Compile what is not, start both and wait until a client can log on.
 
         Raises:
             RuntimeError: if one of them ends instead.
         """
-        for name in NODES:
+        subprocess.run([sys.executable, str(ROOT / "cli.py"), "warm"], check=True, stderr=subprocess.DEVNULL)
+        for name, nodes in self._processes_of.items():
             command = ["-m", "benchmarks.stage_clock", name, str(self._times(name))]
-            command = command if self._is_timed else [str(ROOT / "cli.py"), "node", name]
+            command = command if self._is_timed else [str(ROOT / "cli.py"), "node", *nodes]
             with (self._folder / f"{name}.log").open("ab") as log:
                 self._processes[name] = subprocess.Popen(
                     [sys.executable, *command], env=self._environment, cwd=ROOT, stderr=log
@@ -136,8 +141,14 @@ class NodePair:
         return self._folder / f"{name}.stages.json"
 
     def _answers(self) -> bool:
+        """Return whether the gateway greets whoever connects; it binds its port before it is ready."""
         with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+            probe.settimeout(0.5)
+            try:
+                probe.connect(("127.0.0.1", self.port))
+                return bool(probe.recv(1))
+            except OSError:
+                return False
 
     def _check(self) -> None:
         for name, process in self._processes.items():
@@ -153,10 +164,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def node_pair(folder: Path | None, settings: dict[str, str], *, is_timed: bool = False) -> Iterator[NodePair]:
+def node_pair(
+    folder: Path | None, settings: dict[str, str], *, is_timed: bool = False, is_colocated: bool = False
+) -> Iterator[NodePair]:
     """Give a running pair, in a new folder in `folder` that is taken away afterwards."""
     path = Path(tempfile.mkdtemp(prefix="tb-", dir=folder))
-    pair = NodePair(path, settings, is_timed=is_timed)
+    pair = NodePair(path, settings, is_timed=is_timed, is_colocated=is_colocated)
     try:
         pair.start()
         yield pair

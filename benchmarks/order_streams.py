@@ -148,25 +148,34 @@ def _padded(rows: Int64Array) -> Int64Array:
     return padded
 
 
-def direct_hash(engine: MatchingEngine, stream: OrderStream, passes: int, first_id: int, owner: int) -> int:
-    """Give all passes to an engine, under the desk's ids and owner; return the hash of its state."""
+def direct_hash(engine: MatchingEngine, stream: OrderStream, count: int, first_id: int, owner: int) -> int:
+    """Give the first `count` commands, of as many passes as it takes, to an engine; return the hash of its state.
+
+    Args:
+        first_id: of the desk's ids, the one before the first.
+        owner: of all commands.
+    """
     rows = stream.rows.copy()
     is_new, is_cancel = rows[:, TAG] == int(Tag.NEW_ORDER), rows[:, TAG] == int(Tag.CANCEL_ORDER)
     rows[1:, NEW_ORDER_ID] += first_id
     rows[is_new, NEW_OWNER] = rows[is_cancel, CANCEL_OWNER] = rows[0, MASS_CANCEL_OWNER] = owner
-    ring = engine.commands
-    for _ in range(passes):
-        waiting = rows
-        while len(waiting):
-            slot, count = ring.claim_block(min(len(waiting), BATCH_MESSAGES_MAX))
-            ring.rows[slot : slot + count] = waiting[:count]
-            ring.publish(count)
-            waiting = waiting[count:]
-            while len(ring):
-                engine.match()
-                engine.events.consume(len(engine.events))
+    while count:
+        _match_all(engine, rows[:count])
+        count -= min(count, len(rows))
         rows[1:, NEW_ORDER_ID] += stream.new_count
     return engine.state_hash()
+
+
+def _match_all(engine: MatchingEngine, waiting: Int64Array) -> None:
+    ring = engine.commands
+    while len(waiting):
+        slot, count = ring.claim_block(min(len(waiting), BATCH_MESSAGES_MAX))
+        ring.rows[slot : slot + count] = waiting[:count]
+        ring.publish(count)
+        waiting = waiting[count:]
+        while len(ring):
+            engine.match()
+            engine.events.consume(len(engine.events))
 
 
 @kernel

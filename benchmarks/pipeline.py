@@ -25,6 +25,7 @@ from benchmarks.pipeline_client import LoadClient, Sent
 from benchmarks.pipeline_naive import measure_naive
 from bus.topology import Source
 from engine.matching_engine import make_engine
+from market.instrument import default_instruments
 
 SECONDS: Final = 10.0
 STAGE_SECONDS: Final = 3.0
@@ -46,9 +47,9 @@ def measure_run(pair: NodePair, stream: OrderStream, seconds: float) -> tuple[Se
     used["client"] = cpu_time().since(client_before)
     client.close()
     _, state_hash = pair.state()
-    engine = make_engine("fast", 2, ORDERS_MAX)
+    engine = make_engine("fast", len(default_instruments()), ORDERS_MAX)
     source = Source.GATEWAY
-    expected = direct_hash(engine, stream, sent.passes, source.first_order_id, source.first_owner)
+    expected = direct_hash(engine, stream, sent.commands, source.first_order_id, source.first_owner)
     assert state_hash == expected, f"the engine came to state {state_hash:x}, a direct run to {expected:x}"
     costs = {
         name: {"user_ns": time.user_s * 1e9 / sent.commands, "kernel_ns": time.kernel_s * 1e9 / sent.commands}

@@ -16,9 +16,9 @@ import msgpack
 import numpy as np
 import zmq
 
-from benchmarks.order_streams import OrderStream
+from benchmarks.order_streams import OrderStream, direct_hash
 from engine.matching_engine import MatchingEngine, make_engine
-from engine.rows import ROW_WIDTH, TAG, read_event, write_command
+from engine.rows import TAG, read_event, write_command
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.codes import CancelReason, Tag
 from market.commands import CancelOrder, MassCancel, NewOrder
@@ -26,6 +26,8 @@ from market.events import Accepted, Canceled, Executed, Rejected
 
 CHUNK_BYTES: Final = 16_384
 READ_BYTES: Final = 65_536
+SYMBOLS: Final = 1
+ORDERS_MAX: Final = 65_536
 _COMMANDS: Final = {int(Tag.NEW_ORDER): NewOrder, int(Tag.CANCEL_ORDER): CancelOrder, int(Tag.MASS_CANCEL): MassCancel}
 
 
@@ -71,7 +73,7 @@ def _serve_gateway(port_of: "multiprocessing.Queue[int]", address: str) -> None:
 
 def _serve_engine(address: str, hash_of: "multiprocessing.Queue[int]") -> None:
     """Match order by order until the gateway says the end."""
-    matching = make_engine("fast", 2, 65_536)
+    matching = make_engine("fast", SYMBOLS, ORDERS_MAX)
     context = zmq.Context()
     orders = context.socket(zmq.ROUTER)
     orders.set_hwm(0)
@@ -161,18 +163,6 @@ def measure_naive(stream: OrderStream, folder: Path, seconds: float) -> NaiveSpe
         for process in (gateway, engine):
             process.join(20)
             process.kill()
-    expected = _direct_hash(stream, sent)
+    expected = direct_hash(make_engine("fast", SYMBOLS, ORDERS_MAX), stream, sent, first_id=0, owner=0)
     assert found.state_hash == expected, f"the naive pipeline came to {found.state_hash:x}, not {expected:x}"
     return found
-
-
-def _direct_hash(stream: OrderStream, count: int) -> int:
-    matching = make_engine("fast", 2, 65_536)
-    ring = matching.commands
-    for row in stream.rows[:count].reshape(-1, ROW_WIDTH):
-        ring.rows[ring.claim()] = row
-        ring.publish()
-        while len(ring):
-            matching.match()
-            matching.events.consume(len(matching.events))
-    return matching.state_hash()

@@ -1,0 +1,185 @@
+"""How long an order takes through the TCP gateway to the engine and back: `python -m benchmarks.latency [--json]`.
+
+A client in a process of its own sends a mixed stream of orders and cancels into a book of 10,000 resting orders and
+checks every report; session, limits and idempotence are on. Measured are
+
+- `alone`: one order at a time, the next one when the first report of this one is read;
+- a steady 2,000 and 20,000 orders a second, timed from the moment at which each order was meant to be sent, so that
+  a stall counts for every order that it holds up;
+
+with the journal in each of its modes, and with gateway and engine as threads of one process. Turn by turn with `alone`
+runs the floor (latency_floor.py): the same hops with the same sizes and no work.
+"""
+
+import argparse
+import ctypes
+import gc
+import json
+import select
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from benchmarks.latency_floor import Floor
+from benchmarks.node_processes import node_pair
+from benchmarks.order_streams import OrderStream, direct_hash, load_orders
+from benchmarks.pipeline_client import LoadClient
+from bus.topology import Source
+from engine.matching_engine import make_engine
+from market.clock import NS_PER_SECOND, monotonic_ns
+from market.instrument import default_instruments
+
+SETTINGS: Final = {"GATEWAY__MESSAGES_PER_S": "1000000"}
+SEED_COMMANDS: Final = 10_001
+TURNS: Final = 10
+ALONE_PER_TURN: Final = 300
+RATES: Final = (2_000, 20_000)
+SECONDS: Final = 5.0
+ORDERS_MAX: Final = 65_536
+QUANTILES: Final = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
+# How the nodes run: the name of the row, the journal's mode, and whether they are threads of one process.
+WAYS: Final = (
+    ("journal write", "write", False),
+    ("journal none", "none", False),
+    ("journal group", "group", False),
+    ("journal sync", "sync", False),
+    ("colocated, journal write", "write", True),
+    ("colocated, journal none", "none", True),
+)
+_PR_SET_TIMERSLACK: Final = 29
+
+Figures = dict[str, Any]
+
+
+class LatencyClient(LoadClient):
+    """Walks once through a stream, at whatever pace it is told."""
+
+    def __init__(self, port: int, stream: OrderStream) -> None:
+        super().__init__(port, stream)
+        self.sent = 0
+
+    def rush(self, count: int) -> None:
+        """Send so many commands and wait for their answers."""
+        self._send(self.sent + count)
+        self._until_answered(self.sent, at_most=0)
+
+    def alone(self, count: int) -> list[int]:
+        """Return the ns from sending to the first report, of so many commands, one at a time."""
+        took_ns = []
+        for _ in range(count):
+            start_ns = monotonic_ns()
+            self._send(self.sent + 1)
+            self._until_answered(self.sent, at_most=0)
+            took_ns.append(monotonic_ns() - start_ns)
+        return took_ns
+
+    def steady(self, rate: int, seconds: float) -> list[int]:
+        """Return the ns from the intended sending to the first report, of commands at a fixed rate."""
+        first, count, step_ns = self.sent, int(rate * seconds), NS_PER_SECOND // rate
+        read: list[tuple[int, int]] = []  # how many were answered, and when that was read
+        start_ns = monotonic_ns() + step_ns
+        while (answered := self._answered() - first) < count:
+            now_ns = monotonic_ns()
+            due = min(count, (now_ns - start_ns) // step_ns + 1)
+            if due > self.sent - first:
+                self._send(first + due)
+            next_ns = start_ns + (self.sent - first) * step_ns
+            wait_s = max(0, next_ns - monotonic_ns()) / NS_PER_SECOND if self.sent - first < count else 20
+            if select.select([self._socket], [], [], wait_s)[0]:
+                self._receive()
+                if (now_answered := self._answered() - first) > answered:
+                    read.append((now_answered, monotonic_ns()))
+        counts = np.diff([0, *(answered for answered, _ in read)])
+        read_ns = np.repeat([at_ns for _, at_ns in read], counts)
+        took_ns: list[int] = (read_ns - start_ns - np.arange(count) * step_ns).tolist()
+        return took_ns
+
+    def _send(self, until: int) -> None:
+        """Send the commands up to number `until`."""
+        ends = self._stream.ends
+        at, end = int(ends[self.sent - 1]) if self.sent else 0, int(ends[until - 1])
+        self._socket.setblocking(True)
+        self._socket.sendall(self._out[at:end])
+        self._socket.setblocking(False)
+        self.sent = until
+
+
+def measure_way(journal: str, folder: Path | None, path: Path | None, *, is_colocated: bool, seconds: float) -> Figures:
+    """Return the figures of one way to run the nodes, the floor beside them."""
+    stream = load_orders(path)
+    settings = {**SETTINGS, "ENGINE__JOURNAL": journal}
+    with (
+        tempfile.TemporaryDirectory(prefix="tb-") as name,
+        node_pair(folder, settings, is_colocated=is_colocated) as pair,
+    ):
+        floor, client = Floor(Path(name)), LatencyClient(pair.port, stream)
+        gc.freeze()
+        gc.disable()
+        client.rush(SEED_COMMANDS)
+        floor.alone(ALONE_PER_TURN)
+        client.alone(ALONE_PER_TURN)
+        ours: list[int] = []
+        theirs: list[int] = []
+        for _ in range(TURNS):
+            theirs += floor.alone(ALONE_PER_TURN)
+            ours += client.alone(ALONE_PER_TURN)
+        floor.close()
+        steady = {f"{rate}/s": figures(client.steady(rate, seconds)) for rate in RATES}
+        client.close()
+        _, state_hash = pair.state()
+        gc.enable()
+    source = Source.GATEWAY
+    engine = make_engine("fast", len(default_instruments()), ORDERS_MAX)
+    expected = direct_hash(engine, stream, client.sent, source.first_order_id, source.first_owner)
+    assert state_hash == expected, f"the engine came to state {state_hash:x}, a direct run to {expected:x}"
+    floor_figures, alone = figures(theirs), figures(ours)
+    return {"floor": floor_figures, "alone": alone, "ratio": alone["p50"] / floor_figures["p50"], **steady}
+
+
+def figures(took_ns: list[int]) -> Figures:
+    """Return quantiles in microseconds."""
+    ordered = sorted(took_ns)
+    found: Figures = {name: ordered[int(share * (len(ordered) - 1))] / 1_000 for name, share in QUANTILES.items()}
+    return {"count": len(ordered), **found}
+
+
+def show(found: dict[str, Figures]) -> None:
+    """Print the figures as a table."""
+    print("answers checked; us from sending an order (at a steady rate: from when it was meant to be sent) to the")
+    print("reading of its first report; `to floor` compares the medians of orders alone, measured turn by turn\n")
+    print(f"{'':>26} {'':>9} {'orders':>8} " + " ".join(f"{name:>9}" for name in QUANTILES) + "  to floor")
+    for way, row in found.items():
+        for what in ("floor", "alone", *(f"{rate}/s" for rate in RATES)):
+            times = " ".join(f"{row[what][name]:>9.0f}" for name in QUANTILES)
+            ratio = f"{row['ratio']:>8.2f} x" if what == "alone" else ""
+            print(f"{way:>26} {what:>9} {row[what]['count']:>8,} {times} {ratio}")
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="round trip of an order through gateway and engine")
+    parser.add_argument("--stream", type=Path, help="a mixed stream (.npz) instead of a generated one")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="at each steady rate")
+    parser.add_argument("--dir", type=Path, help="where the journals are written; the disk there is measured")
+    parser.add_argument(
+        "--way", action="append", choices=[name for name, _, _ in WAYS], help="only this; again for more"
+    )
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    options = parser.parse_args()
+    ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1_000)  # ns; else the client itself sends up to 50 us late
+    found = {}
+    try:
+        for name, journal, is_colocated in WAYS:
+            if not options.way or name in options.way:
+                how = {"is_colocated": is_colocated, "seconds": options.seconds}
+                found[name] = measure_way(journal, options.dir, options.stream, **how)
+    except (OSError, ValueError) as error:
+        sys.exit(str(error))
+    print(json.dumps(found, indent=2)) if options.json else show(found)
+
+
+if __name__ == "__main__":
+    main()
