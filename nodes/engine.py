@@ -71,16 +71,20 @@ class EngineNode:
 
     def _on_orders(self) -> None:
         for _ in range(TURNS_MAX):
-            if not (batches := list(self._receive())):
+            room = self._core.engine.commands.free_count
+            batches = list(self._receive(room))
+            if not batches:
                 break
-            feed_frames = self._core.handle(batches, time_ns(), monotonic_ns())
+            now_ns = time_ns()
+            self._core.handle(batches, now_ns, monotonic_ns())
             self._send_reports()
-            self._publish(feed_frames)
+            self._publish(self._core.tell(now_ns))
+            if room - sum(batch.size for batch in batches) >= BATCH_MESSAGES_MAX:
+                break  # all that waited is done
         self._send_reports()
 
-    def _receive(self) -> Iterator[CommandBatch]:
-        """Yield the waiting frames of new commands, as many as surely fit into the ring."""
-        room = self._core.engine.commands.free_count
+    def _receive(self, room: int) -> Iterator[CommandBatch]:
+        """Yield the waiting frames of new commands, as many as surely fit into so much of the ring."""
         while room >= BATCH_MESSAGES_MAX and (frames := self._orders.receive()) is not None:
             identity, *rest = frames
             try:

@@ -71,6 +71,7 @@ class EngineCore:
         everything = range(len(instruments))
         self._own_symbols = sorted(everything if own_symbols is None else own_symbols)
         self._has_all = len(self._own_symbols) == len(instruments)
+        self._feed_frames: list[Frames] = []
 
     def recover(self, tell: Callable[[Replay], None]) -> Replay:
         """Rebuild book, links and feed from the journal.
@@ -86,6 +87,7 @@ class EngineCore:
         source, first, size = record.source, record.first_sequence, record.command_count
         self.links.restore(source, first + size - 1)
         self._handle([CommandBatch(source, record.payload, first, size, record.skip_count)], record.time_ns)
+        self.tell(record.time_ns)
         self.links.outgoing()  # nobody listens yet; what is not acknowledged stays, to be sent again
 
     @property
@@ -93,8 +95,8 @@ class EngineCore:
         """Whether nothing of the past matters: no order is open, nothing is halted."""
         return self.engine.live_order_count == 0 and not self.halted_symbols
 
-    def handle(self, batches: Sequence[CommandBatch], time_ns: int, now_ns: int) -> list[Frames]:
-        """Journal and match the commands of `batches`; return the feed's frames. The links hold the reports.
+    def handle(self, batches: Sequence[CommandBatch], time_ns: int, now_ns: int) -> None:
+        """Journal and match the commands of `batches`. The links hold the reports; `tell` then gives the feed.
 
         Args:
             batches: what was waiting, at most what fits into the ring of commands.
@@ -106,31 +108,43 @@ class EngineCore:
         """
         records = [CommandRecord(time_ns, b.source, b.first, b.size, b.skip, b.payload) for b in batches]
         self._journal.append(records, now_ns)
-        return self._handle(batches, time_ns)
+        self._handle(batches, time_ns)
+
+    def tell(self, time_ns: int) -> list[Frames]:
+        """Return the feed's frames of what was last handled: call it before the next `handle`.
+
+        Whoever waits for a report need not wait for this.
+        """
+        self._tell_events(time_ns)
+        frames, self._feed_frames = [*self._feed_frames, *self.feed.best(time_ns)], []
+        return frames
+
+    def _tell_events(self, time_ns: int) -> None:
+        """Turn the events that still lie in their ring into the feed's frames, and make room."""
+        events = self.engine.events
+        if count := len(events):
+            self._feed_frames.extend(self.feed.take(int(events.positions[CONSUMED]), count, time_ns))
+            events.consume(count)
 
     def health(self) -> EngineHealth:
         """Return how the engine is."""
         return EngineHealth(self.command_count, self.engine.sequence, self.engine.live_order_count)
 
-    def _handle(self, batches: Sequence[CommandBatch], time_ns: int) -> list[Frames]:
+    def _handle(self, batches: Sequence[CommandBatch], time_ns: int) -> None:
         handled: dict[int, int] = defaultdict(int)
         reports: dict[int, Encoded] = defaultdict(list)
         last_order_ids: dict[int, int] = defaultdict(int)
-        feed_frames: list[Frames] = []
         for batch in batches:
             handled[batch.source] += batch.size - batch.skip
             take = self._take_operator if batch.source == Source.OPERATOR else self._take
             last_order_ids[batch.source] = max(last_order_ids[batch.source], take(batch, time_ns, reports))
             self.command_count += batch.size - batch.skip
-        for first, count in self._match():
+        for first, count in self._match(time_ns):
             for source in self._router.route(first, count):
                 encoded = self._router.reports(source, first, count)
                 reports[source].extend((payload, message_count) for payload, message_count, _ in encoded)
-            feed_frames.extend(self.feed.take(first, count, time_ns))
         for source in sorted(reports.keys() | handled.keys()):
             self.links.report_encoded(source, reports[source], handled[source], last_order_ids[source])
-        feed_frames.extend(self.feed.best(time_ns))
-        return feed_frames
 
     def _take(self, batch: CommandBatch, time_ns: int, reports: dict[int, Encoded]) -> int:
         """Decode a frame into the ring; report what may not enter; return the highest order id that it brings."""
@@ -192,14 +206,17 @@ class EngineCore:
         self.malformed_count += 1
         reports[source].append((encode_all([Rejected(0, time_ns, -1, 0, 0, 0, RejectReason.MALFORMED)]), 1))
 
-    def _match(self) -> Iterator[tuple[int, int]]:
-        """Match all that is in the ring; yield the ring sequence and the count of what happened, then forget it."""
+    def _match(self, time_ns: int) -> Iterator[tuple[int, int]]:
+        """Match all that is in the ring; yield the ring sequence and the count of what happened.
+
+        The last events stay in their ring until `tell`.
+        """
         events = self.engine.events
         while len(self.engine.commands):
+            self._tell_events(time_ns)
             self.engine.match()
             if count := len(events):
                 yield int(events.positions[CONSUMED]), count
-                events.consume(count)
 
 
 def journal_epoch(folder: Path) -> int | None:

@@ -85,11 +85,13 @@ class EngineFeed:
         self._definitions = [definition_of(instrument) for instrument in instruments]
         self._health = FeedStream(HEALTH_TOPIC, epoch)
         self._told_health = EngineHealth(0, 0, 0)
+        self._touched: set[int] = set()  # symbols whose book has changed since the best prices were last looked at
         self._snapshots: dict[int, SlicedSnapshot] = {}  # in the making, by symbol id
 
     def take(self, first: int, count: int, time_ns: int) -> Iterator[Frames]:
         """Yield the frames of `count` events from ring sequence `first` on, but for the best prices: see `best`."""
         changes = self._changes.take(first, count)
+        self._touched.update(changes.book_symbols)
         for symbol_id in changes.trade_symbols:
             streams = self._symbols[symbol_id]
             fresh = self._changes.trades_of(symbol_id, TRADES_KEPT_MAX)[:, _TRADE_COLUMNS]
@@ -105,11 +107,12 @@ class EngineFeed:
 
     def best(self, time_ns: int) -> Iterator[Frames]:
         """Yield the best prices where they are not what was last told."""
-        for symbol_id, streams in self._own:
-            best = self._engine.best(symbol_id)
+        for symbol_id in sorted(self._touched):
+            streams, best = self._symbols[symbol_id], self._engine.best(symbol_id)
             if best != streams.told_best:
                 streams.told_best = best
                 yield streams.best.pack([best], time_ns)
+        self._touched.clear()
 
     def depth(self, time_ns: int) -> Iterator[Frames]:
         """Yield what has changed in the best levels since the last call."""

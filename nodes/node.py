@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ctypes
+import gc
 import importlib
 import os
 import signal
@@ -74,6 +75,7 @@ class Node:
             self._endpoints = endpoints
             self.log.info("ready", **endpoints)
             self.beat()
+            gc.freeze()  # what is there now stays: no collection need look at it again
             self._on_ready()
 
     def on_ready(self, action: Callable[[], None]) -> None:

@@ -63,7 +63,8 @@ class Desk:
                 for frames in end.outgoing():
                     batch = self.core.links.receive(b"%d" % source, frames)
                     if batch is not None:
-                        self.publish(self.core.handle([batch], self.time_ns(), 0))
+                        self.core.handle([batch], self.time_ns(), 0)
+                        self.publish(self.core.tell(self.time_ns()))
             for identity, frames in self.core.links.outgoing():
                 for news in self.ends[Source(int(identity))].receive(frames):
                     if isinstance(news, Reports):
