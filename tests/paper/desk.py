@@ -69,6 +69,11 @@ class DeskEngine:
         return self._reports[number:]
 
     @property
+    def handled_count(self) -> int:
+        """How many commands it has handled completely."""
+        return self._handled
+
+    @property
     def is_idle(self) -> bool:
         """Whether nothing waits to be handled."""
         return not self._waiting

@@ -1,0 +1,156 @@
+"""The exchange in a process of its own that may be killed at any moment; engine and clients are at the other end.
+
+Messages on the pipe are tuples. To the exchange: ("connected", epoch, acknowledged), ("reports", epoch, events, number
+of the last, acknowledged), ("place", key, account, request fields), ("cancel", key, order id), ("state",). From it:
+("hello", last saved report), ("commands", commands), ("done", key, order id, status, filled lots), ("refused", key,
+order id), ("state", State).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from market.codes import SelfTradePrevention, Side, TimeInForce
+from market.commands import Command
+from market.depth import Depth
+from paper.commission import Commission, FeePlace
+from paper.engine_port import Pending
+from paper.errors import ExchangeError
+from paper.exchange import Exchange
+from paper.history import Span
+from paper.ledger import Ledger
+from paper.orders import OrderKind, OrderRequest
+from paper.public_book import Position
+from paper.units import parse_units
+from tests.paper.desk import ALICE, BOB, CAROL, FIRST_ORDER_ID, FIRST_OWNER, INSTRUMENTS
+
+EVERYBODY = (ALICE, BOB, CAROL)
+COMMISSION = Commission(Decimal("0.0010003"), Decimal("0.0020007"), place=FeePlace.QUOTE)
+
+
+@dataclass(frozen=True)
+class State:
+    """What the ledger holds.
+
+    Attributes:
+        owned: free and locked units by account and asset.
+        open_lots: what is open of each order, by id.
+        orders: account, status and filled lots of every order, by id.
+        trades: trade id and order id of every share of a trade.
+    """
+
+    owned: dict[tuple[int, str], tuple[int, int]]
+    open_lots: dict[int, int]
+    orders: dict[int, tuple[int, str, int]]
+    trades: list[tuple[int, int]]
+
+
+class _Port:
+    """The exchange's end of the line to the engine; the public book is empty."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.sent = 0
+        self._connection = connection
+
+    def send(self, commands: Sequence[Command]) -> int:
+        self.sent += len(commands)
+        self._connection.send(("commands", list(commands)))
+        return self.sent
+
+    def depth(self, symbol_id: int, level_count: int) -> Depth:
+        return Depth((), ())
+
+    def position(self, symbol_id: int) -> Position:
+        return Position(0, 0)
+
+
+def live(path: Path, connection: Connection) -> None:
+    """Be the exchange on the ledger at `path` until the process is killed."""
+    ledger = Ledger(path, INSTRUMENTS)
+    port = _Port(connection)
+    exchange = Exchange(
+        ledger, port, port, first_order_id=FIRST_ORDER_ID, first_owner=FIRST_OWNER, commission=COMMISSION
+    )
+    for account in EVERYBODY:
+        exchange.open_account(account)
+    connection.send(("hello", ledger.last_report()))
+    while True:
+        kind, *parts = connection.recv()
+        if kind == "connected":
+            epoch, port.sent, time_ns = parts
+            exchange.on_engine_connected(epoch, port.sent, time_ns)
+        elif kind == "reports":
+            exchange.on_reports(*parts)
+        elif kind == "place":
+            _place(exchange, connection, *parts)
+        elif kind == "cancel":
+            _cancel(exchange, connection, *parts)
+        elif kind == "state":
+            ledger.check()
+            connection.send(("state", _state(ledger)))
+
+
+def _place(exchange: Exchange, connection: Connection, key: int, account: int, time_ns: int, fields: Any) -> None:
+    side, kind, time_in_force, price, qty, stop, iceberg = fields
+    request = OrderRequest(
+        symbol=exchange.symbols["BTCUSDT"],
+        side=Side(side),
+        kind=OrderKind(kind),
+        time_in_force=TimeInForce(time_in_force),
+        price_units=parse_units(price),
+        qty_units=parse_units(qty),
+        quote_units=0,
+        client_order_id=f"key-{key}",
+        self_trade_prevention=SelfTradePrevention.EXPIRE_MAKER,
+        stop_units=parse_units(stop),
+        iceberg_units=parse_units(iceberg),
+    )
+    try:
+        pending = exchange.place(account, request, time_ns)
+    except ExchangeError:
+        connection.send(("refused", key, 0))
+        return
+    _answer(connection, key, pending)
+
+
+def _cancel(exchange: Exchange, connection: Connection, key: int, order_id: int, time_ns: int) -> None:
+    order = exchange.ledger.open_orders.get(order_id)
+    if order is None:
+        connection.send(("refused", key, order_id))
+        return
+    (pending,) = exchange.cancel([order], time_ns)
+    _answer(connection, key, pending)
+
+
+def _answer(connection: Connection, key: int, pending: Pending) -> None:
+    def tell() -> None:
+        order = pending.order
+        connection.send(("done", key, order.order_id, str(order.status), order.filled_lots))
+
+    pending.when_done(tell)
+
+
+def _state(ledger: Ledger) -> State:
+    symbol = ledger.symbols["BTCUSDT"]
+    everything = Span(1_000_000)
+    return State(
+        owned={
+            (account, asset): (wallet.free, wallet.locked)
+            for account in EVERYBODY
+            for asset, wallet in ledger.wallets.of(account).items()
+        },
+        open_lots={order.order_id: order.leaves_lots for order in ledger.open_orders.values()},
+        orders={
+            order.order_id: (account, str(order.status), order.filled_lots)
+            for account in EVERYBODY
+            for order in ledger.history.orders(account, symbol, everything)
+        },
+        trades=[
+            (trade.trade_id, trade.order_id)
+            for account in EVERYBODY
+            for trade in ledger.history.trades(account, symbol, None, everything)
+        ],
+    )
