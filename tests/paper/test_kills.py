@@ -6,6 +6,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from market.clock import monotonic_ns
 from market.codes import Side, TimeInForce
 from market.events import Event, Executed
 from market.instrument import default_instruments
@@ -16,10 +17,11 @@ from tests.paper.killed_exchange import COMMISSION, EVERYBODY, State, live
 from tests.paper.money_model import UNIT, ModelOrder, MoneyModel
 
 KILLS = 20
-MESSAGES = 10, 120  # how many the clients send in one life, at least and at most
+MESSAGES = 10, 100  # how many the clients send in one life, at least and at most
+BURST_MAX = 40  # how many more they send at once, before the process is killed
+BURST_NS_MAX = 20_000_000  # how long after that
 WAIT_S = 30.0
 SEED = 20_260_101
-LAST_STATES = {OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.EXPIRED_IN_MATCH}
 
 
 class Life:
@@ -147,22 +149,32 @@ def _part(event: Executed, order_id: int, state: State) -> ModelOrder:
 
 
 def load(life: Life, engine: DeskEngine, chance: random.Random, open_ids: list[int]) -> None:
-    """Let clients and strangers trade for a while; some answers are waited for, some are still on their way."""
+    """Let clients and strangers trade for a while; at the end much is on its way, at a random point of it."""
     for _ in range(chance.randint(*MESSAGES)):
-        price, stop = (f"{90_000 + chance.randint(-8, 8)}" for _ in range(2))
-        qty, side = f"0.00{chance.randint(100, 999)}", chance.choice(list(Side))
-        what = chance.random()
-        if what < 0.15:
-            engine.flow(None, side, price, qty)
-        elif what < 0.3 and (ids := [*open_ids, *life.told]):
-            life.ask("cancel", chance.randrange(10**9), chance.choice(ids), engine.time_ns)
-        else:
-            kind = chance.choice([OrderKind.LIMIT, OrderKind.LIMIT, OrderKind.LIMIT_MAKER, OrderKind.STOP_LOSS_LIMIT])
-            in_force = chance.choice(list(TimeInForce)) if kind is OrderKind.LIMIT else TimeInForce.GTC
-            iceberg = "0.0005" if in_force is TimeInForce.GTC and chance.random() < 0.3 else "0"
-            fields = side, kind, in_force, price, qty, stop if kind is OrderKind.STOP_LOSS_LIMIT else "0", iceberg
-            life.ask("place", chance.randrange(10**9), chance.choice(EVERYBODY), engine.time_ns, fields)
+        act(life, engine, chance, open_ids)
         life.turn(is_waiting=chance.random() < 0.3)
+    for _ in range(chance.randint(0, BURST_MAX)):
+        act(life, engine, chance, open_ids)
+    until_ns = monotonic_ns() + chance.randint(0, BURST_NS_MAX)
+    while monotonic_ns() < until_ns:
+        life.turn(is_waiting=False)
+
+
+def act(life: Life, engine: DeskEngine, chance: random.Random, open_ids: list[int]) -> None:
+    """Let a stranger trade, or a client place or cancel."""
+    price, stop = (f"{90_000 + chance.randint(-8, 8)}" for _ in range(2))
+    qty, side = f"0.00{chance.randint(100, 999)}", chance.choice(list(Side))
+    what = chance.random()
+    if what < 0.15:
+        engine.flow(None, side, price, qty)
+    elif what < 0.3 and (ids := [*open_ids, *life.told]):
+        life.ask("cancel", chance.randrange(10**9), chance.choice(ids), engine.time_ns)
+    else:
+        kind = chance.choice([OrderKind.LIMIT, OrderKind.LIMIT, OrderKind.LIMIT_MAKER, OrderKind.STOP_LOSS_LIMIT])
+        in_force = chance.choice(list(TimeInForce)) if kind is OrderKind.LIMIT else TimeInForce.GTC
+        iceberg = "0.0005" if in_force is TimeInForce.GTC and chance.random() < 0.3 else "0"
+        fields = side, kind, in_force, price, qty, stop if kind is OrderKind.STOP_LOSS_LIMIT else "0", iceberg
+        life.ask("place", chance.randrange(10**9), chance.choice(EVERYBODY), engine.time_ns, fields)
 
 
 def test_twenty_kills_under_load_lose_and_double_nothing(tmp_path: Path) -> None:

@@ -1,0 +1,28 @@
+"""A Sanic app whose handlers do nothing, the floor of any HTTP answer: `python -m benchmarks.empty_sanic PORT`."""
+
+import asyncio
+import sys
+
+from sanic import Request
+from sanic.response import HTTPResponse, json
+
+from nodes.http import bind, new_app, serve
+
+ANSWER = {"symbol": "BTCUSDT", "orderId": 1, "status": "NEW", "clientOrderId": "x" * 22, "fills": []}
+
+
+async def answer(_: Request) -> HTTPResponse:
+    """Answer with a constant."""
+    return json(ANSWER)
+
+
+async def run(port: int) -> None:
+    """Serve until the process is ended."""
+    app = new_app("empty")
+    app.add_route(answer, "/api/v3/order", ["POST", "DELETE"], name="order")
+    await serve(app, bind("127.0.0.1", port))
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(run(int(sys.argv[1])))
