@@ -1,5 +1,6 @@
 """Sockets for the channels of the topology, made the same way everywhere; and the loop that waits on them."""
 
+import asyncio
 import contextlib
 import errno
 import selectors
@@ -10,10 +11,9 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import zmq
-import zmq.asyncio
 
 from bus.curve import close_gate
 from bus.topology import FIRST_ENGINE, Channel
@@ -240,12 +240,49 @@ def wait_any(sockets: Sequence[ChannelSocket], timeout_ms: int) -> None:
     poller.poll(timeout_ms)
 
 
-async def wait_readable(sockets: Sequence[ChannelSocket], timeout_ms: int) -> None:
-    """Wait, inside an asyncio loop, until a message can be received from one of `sockets`, but not longer than that."""
-    poller = zmq.asyncio.Poller()
-    for channel_socket in sockets:
-        poller.register(channel_socket.raw, zmq.POLLIN)
-    await poller.poll(timeout_ms)
+class AsyncWaiter:
+    """Waits, inside an asyncio loop, until a message can be received from one of several sockets.
+
+    A socket's descriptor tells only that something has happened, and whoever uses the socket takes that away: a send
+    from another task can swallow the news of a message that has just come. So `look` is to be called after each such
+    send. zmq.asyncio's poller does not know of it, and slept on: half of the orders waited for the next tick.
+    """
+
+    def __init__(self, sockets: Sequence[ChannelSocket]) -> None:
+        """Watch the sockets from now on, in the running loop."""
+        self._sockets = [each.raw for each in sockets]
+        self._loop = asyncio.get_running_loop()
+        self._is_awake = asyncio.Event()
+        for each in self._sockets:
+            self._loop.add_reader(each.getsockopt(zmq.FD), self._is_awake.set)
+
+    def look(self) -> None:
+        """Let `wait` look at the sockets again."""
+        self._is_awake.set()
+
+    async def wait(self, timeout_ms: int) -> None:
+        """Wait until a message can be received, but not longer than that; other tasks run in any case."""
+        deadline = self._loop.time() + timeout_ms / 1_000
+        self._is_awake.clear()
+        await asyncio.sleep(0)
+        while not any(each.getsockopt(zmq.EVENTS) & zmq.POLLIN for each in self._sockets):
+            left_s = deadline - self._loop.time()
+            if left_s <= 0:
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._is_awake.wait(), left_s)
+            self._is_awake.clear()
+
+    def close(self) -> None:
+        """Stop watching; to be called before the sockets are closed."""
+        for each in self._sockets:
+            self._loop.remove_reader(each.getsockopt(zmq.FD))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 @dataclass(slots=True)

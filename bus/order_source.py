@@ -33,6 +33,7 @@ class OrderSource:
         self.source = source
         self.socket = ChannelSocket(ORDERS, place, engine=engine)
         self.bad_frame_count = 0
+        self.on_send: Callable[[], None] = lambda: None  # a send can swallow the news that something has come
         self._link = SourceEnd(source, time_ns(), resume)
 
     @property
@@ -58,6 +59,7 @@ class OrderSource:
         """
         sequence = self._link.send(commands)
         self._flush()
+        self.on_send()
         return sequence
 
     def send_encoded(self, payload: bytes, count: int) -> int:

@@ -7,7 +7,7 @@ from sanic.exceptions import BadRequest
 from sanic.request import Request
 from sanic.response import HTTPResponse
 
-from bus.channel import wait_readable
+from bus.channel import AsyncWaiter
 from bus.feed import best_topic, book_topic, trades_topic
 from bus.subscriber import FeedSubscriber
 from market.clock import monotonic_ns
@@ -68,16 +68,19 @@ async def _serve(node: Node) -> None:
     server = await serve(app, listener)
 
     async def follow_feed() -> None:
-        while True:
-            is_all = subscriber.receive(monotonic_ns(), FRAMES_MAX)
-            subscriber.tick(monotonic_ns())
-            if views.is_live:
-                node.ready(http=url_of(listener))
-            replica = subscriber.replicas[book_topic(settings.symbol)]
-            node.show(live=views.is_live, sequence=replica.sequence, gaps=replica.gap_count, orders=len(replica.book))
-            if is_all:
-                await wait_readable(subscriber.sockets, TICK_MS)
-            await asyncio.sleep(GATHER_S if is_all else 0)  # requests come in turn with the feed
+        with AsyncWaiter(subscriber.sockets) as waiter:
+            while True:
+                is_all = subscriber.receive(monotonic_ns(), FRAMES_MAX)
+                subscriber.tick(monotonic_ns())
+                if views.is_live:
+                    node.ready(http=url_of(listener))
+                replica = subscriber.replicas[book_topic(settings.symbol)]
+                node.show(
+                    live=views.is_live, sequence=replica.sequence, gaps=replica.gap_count, orders=len(replica.book)
+                )
+                if is_all:
+                    await waiter.wait(TICK_MS)
+                await asyncio.sleep(GATHER_S if is_all else 0)  # requests come in turn with the feed
 
     try:
         await run_async(node, follow_feed)

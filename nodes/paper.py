@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
 
-from bus.channel import wait_readable
+from bus.channel import AsyncWaiter
 from bus.feed import book_topic, trades_topic
 from bus.order_link import Connected
 from bus.order_source import OrderSource
@@ -74,15 +74,16 @@ class PaperNode:
 
     async def follow_engine(self) -> None:
         """Take reports and market data, for as long as the node lives."""
-        sockets = (self._source.socket, *self._subscriber.sockets)
-        while True:
-            self._take_reports()
-            self._subscriber.receive(monotonic_ns())
-            self._subscriber.tick(monotonic_ns())
-            self._take_trades()
-            self._exchange.market.on_book()
-            self._source.tick(monotonic_ns())
-            await wait_readable(sockets, TICK_MS)
+        with AsyncWaiter((self._source.socket, *self._subscriber.sockets)) as waiter:
+            self._source.on_send = waiter.look
+            while True:
+                self._take_reports()
+                self._subscriber.receive(monotonic_ns())
+                self._subscriber.tick(monotonic_ns())
+                self._take_trades()
+                self._exchange.market.on_book()
+                self._source.tick(monotonic_ns())
+                await waiter.wait(TICK_MS)
 
     @property
     def is_ready(self) -> bool:

@@ -212,17 +212,19 @@ class Ledger:
         self._counters[name] = value
 
     def _save(self) -> None:
-        write = self._connection.executemany
-        orders = [order for order, _ in self._orders_before.values()]
-        write(SAVE_ORDER, [order_row(order) for order in orders if order.status is not OrderStatus.REJECTED])
-        write(
-            "DELETE FROM orders WHERE order_id = ?",
-            [(order.order_id,) for order in orders if order.status is OrderStatus.REJECTED],
-        )
-        write(SAVE_TRADE, map(trade_row, self._new_trades))
-        write(SAVE_BALANCE, self.wallets.changes())
-        write(SAVE_ACCOUNT, self.records.changes())
-        write(SAVE_COUNTER, [(name, self._counters[name]) for name in self._counters_before])
+        changed = [order for order, _ in self._orders_before.values()]
+        kept = [order_row(order) for order in changed if order.status is not OrderStatus.REJECTED]
+        rejected = [(order.order_id,) for order in changed if order.status is OrderStatus.REJECTED]
+        for sql, rows in (
+            (SAVE_ORDER, kept),
+            ("DELETE FROM orders WHERE order_id = ?", rejected),
+            (SAVE_TRADE, list(map(trade_row, self._new_trades))),
+            (SAVE_BALANCE, list(self.wallets.changes())),
+            (SAVE_ACCOUNT, list(self.records.changes())),
+            (SAVE_COUNTER, [(name, self._counters[name]) for name in self._counters_before]),
+        ):
+            if rows:
+                self._connection.executemany(sql, rows)
 
     def _settle(self) -> None:
         for order, before in self._orders_before.values():

@@ -1,7 +1,8 @@
 """An order as the exchange keeps it, and a share of a trade as an account keeps it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from enum import StrEnum
+from operator import attrgetter
 from typing import Self
 
 from market.codes import OrderType, SelfTradePrevention, Side, TimeInForce, Trigger
@@ -203,8 +204,8 @@ class Order:
         )
 
     def copy(self) -> Self:
-        """Return the order as it is now."""
-        return replace(self)
+        """Return the order as it is now; dataclasses.replace would take ten times as long."""
+        return type(self)(*_ALL_FIELDS(self))
 
     def restore(self, earlier: Self) -> None:
         """Become `earlier` again, as far as an order changes during its life."""
@@ -214,6 +215,9 @@ class Order:
         self.qty_lots, self.client_order_id = earlier.qty_lots, earlier.client_order_id
         self.next_client_order_id = earlier.next_client_order_id
         self.queue_number = earlier.queue_number
+
+
+_ALL_FIELDS = attrgetter(*(each.name for each in fields(Order)))
 
 
 @dataclass(frozen=True, slots=True)

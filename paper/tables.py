@@ -1,6 +1,7 @@
 """The tables of the ledger, and the way between their rows and the exchange's orders and trades."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from market.codes import SelfTradePrevention, Side, TimeInForce
@@ -123,6 +124,11 @@ def order_row(order: Order) -> Row:
     )
 
 
+@lru_cache(maxsize=256)
+def _terms(maker_rate: int, taker_rate: int, place: str) -> Terms:
+    return Terms(maker_rate, taker_rate, FeePlace(place))
+
+
 def order_of_row(row: Row, symbols: Mapping[str, Symbol]) -> Order:
     """Return the order that a row of ORDER_COLUMNS holds."""
     order_id, account, symbol, client_order_id, side, kind, time_in_force, prevention, price, qty, quote, *rest = row
@@ -151,7 +157,7 @@ def order_of_row(row: Row, symbols: Mapping[str, Symbol]) -> Order:
         display_lots=display,
         working_ms=working_ms,
         next_client_order_id=next_client_order_id,
-        terms=Terms(maker_rate, taker_rate, FeePlace(place)),
+        terms=_terms(maker_rate, taker_rate, place),
         queue_number=queue_number,
     )
 

@@ -6,7 +6,7 @@ sum of an asset over all accounts is always zero, and any other sum is a bug.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from paper.units import UNITS_MAX
@@ -39,7 +39,8 @@ class Wallets:
 
     def some_of(self, account: int, assets: Iterable[str]) -> dict[str, Wallet]:
         """Return copies of some of the account's wallets by asset, sorted; an empty one where none is."""
-        return {asset: replace(self._wallets.get((account, asset), Wallet())) for asset in sorted(assets)}
+        found = {asset: self._wallets.get((account, asset)) for asset in sorted(assets)}
+        return {asset: Wallet(each.free, each.locked) if each else Wallet() for asset, each in found.items()}
 
     def accounts(self) -> set[int]:
         """Return the numbers of the clients' accounts."""
