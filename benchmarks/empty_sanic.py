@@ -3,6 +3,7 @@
 import asyncio
 import sys
 
+import uvloop
 from sanic import Request
 from sanic.response import HTTPResponse, json
 
@@ -25,4 +26,5 @@ async def run(port: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(run(int(sys.argv[1])))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run(int(sys.argv[1])))

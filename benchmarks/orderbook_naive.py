@@ -12,7 +12,7 @@ import uvloop
 from sanic.request import Request
 from sanic.response import HTTPResponse
 
-from bus.channel import wait_readable
+from bus.channel import AsyncWaiter
 from bus.feed import book_topic
 from bus.subscriber import FeedSubscriber
 from market.clock import monotonic_ns
@@ -52,13 +52,14 @@ async def run(run_dir: Path, port: int, is_empty: bool) -> None:
     app.add_route(orderbook, "/api/orderbook")
     server = await serve(app, bind("127.0.0.1", port))
     try:
-        while True:
-            subscriber.receive(monotonic_ns())
-            subscriber.tick(monotonic_ns())
-            if is_empty:
-                await asyncio.sleep(1)
-            else:
-                await wait_readable(subscriber.sockets, 100)
+        with AsyncWaiter(subscriber.sockets) as waiter:
+            while True:
+                subscriber.receive(monotonic_ns())
+                subscriber.tick(monotonic_ns())
+                if is_empty:
+                    await asyncio.sleep(1)
+                else:
+                    await waiter.wait(100)
     finally:
         await stop(server)
 

@@ -4,6 +4,8 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
 
+import uvloop
+
 from bus.channel import AsyncWaiter
 from bus.feed import book_topic, trades_topic
 from bus.order_link import Connected
@@ -220,4 +222,5 @@ def _commission(settings: Settings) -> Commission:
 
 def run(node: Node) -> None:
     """Run the paper exchange's node until it is told to stop."""
-    asyncio.run(_serve(node))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(node))
