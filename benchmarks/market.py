@@ -16,7 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.market_measures import measure
+from benchmarks.market_measures import SECONDS_MIN, measure
 from engine.matching_engine import MatchingEngine, make_engine
 from engine.rows import read_event, write_command
 from flow.market_settings import DEFAULT_PRESET, PRESETS, settings_of
@@ -117,8 +117,8 @@ def synthetic_market(
         settings = replace(settings, mid=mid)
     flow = SyntheticFlow(instrument, settings, _OWNER, itertools.count(1))
     start_ns = time.process_time_ns()
-    records = list(synthetic_records(flow, instrument.symbol_id, seconds, 5.0))
-    cpu = (time.process_time_ns() - start_ns) / NS_PER_SECOND / (seconds + 5.0)
+    records = list(synthetic_records(flow, instrument.symbol_id, seconds + 1.0, 5.0))
+    cpu = (time.process_time_ns() - start_ns) / NS_PER_SECOND / (seconds + 6.0)
     return records, cpu, int(flow.summary()["commands"]), instrument
 
 
@@ -132,6 +132,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--plot", type=Path, help="write a picture of recorded and synthetic")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
+    if not options.recording and options.seconds < SECONDS_MIN:
+        parser.error(f"expected --seconds of {SECONDS_MIN:.0f} or more, was {options.seconds:g}")
     presets = options.preset or (["normal"] if options.recording else list(PRESETS))
     columns: dict[str, dict[str, float]] = {}
     drawn: list[tuple[str, list[Record], list[Record], Instrument]] = []
@@ -150,7 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for preset in presets:
             records, cpu, commands, instrument = synthetic_market(preset, symbol, mid, seconds, options.seed)
             columns[f"{symbol} {preset}"] = measure(records, instrument) | {
-                "commands/s": commands / (seconds + 5.0),
+                "commands/s": commands / (seconds + 6.0),
                 "CPU of flow and engine, % of a core": 100 * cpu,
             }
             if symbol in recorded:

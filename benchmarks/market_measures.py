@@ -15,6 +15,7 @@ from market.instrument import Instrument
 
 Floats = npt.NDArray[np.float64]
 
+SECONDS_MIN: Final = 60.0
 DEPTHS_BPS: Final = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 HORIZONS_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 WINDOWS_S: Final = (0.1, 1.0, 10.0)
@@ -37,8 +38,14 @@ class _Columns:
 
 
 def measure(records: Iterable[Record], instrument: Instrument) -> dict[str, float]:
-    """Return the measures of a market by name; those with a unit have it in their name."""
+    """Return the measures of a market by name; those with a unit have it in their name.
+
+    Raises:
+        ValueError: if the records are less than a minute: too few to measure.
+    """
     columns = _columns(records, instrument)
+    if columns.seconds < SECONDS_MIN:
+        raise ValueError(f"expected {SECONDS_MIN:.0f} s of market or more, were {columns.seconds:.1f}")
     best = np.array(columns.best)
     trades = np.array([trade[:3] for trade in columns.trades], dtype=np.int64)
     amounts = np.array([trade[3] for trade in columns.trades])

@@ -201,6 +201,29 @@ def test_looping_replay_never_ends_and_begins_again_with_the_first_book(small_re
     assert background_self_trades(market) == []
 
 
+def test_public_trades_alone_fill_a_maker_at_the_prices_at_which_somebody_was(tmp_path: Path) -> None:
+    """Guards a replay of trades without a book: the inferred touch, no ghosts behind it, a better maker goes first."""
+    path = tmp_path / "BTCUSDT-trades-2025-01-01.csv"
+    rows = [(1.05, 0, "True"), (1.03, 1_000, "False"), (1.06, 2_000, "False"), (1.02, 3_000, "True")]
+    lines = [
+        f"{number},{price:.8f},0.00005000,0.00005,{1_735_689_600_000_000 + us},{is_sell},True"
+        for number, (price, us, is_sell) in enumerate(rows, start=1)
+    ]
+    path.write_text("\n".join(lines))
+    market = SimulatedMarket(flow_of(path), latency_ns=10)
+    market.run(1_500_000)
+    assert market.exchange.engine.depth(0, 9).bids == (Level(102, 5),)
+    market.handle(NewOrder(9_001, 0, Side.SELL, 104, 3, OrderType.POST_ONLY, owner=MAKER_OWNER))
+    market.run(NS_PER_SECOND)
+    fills = [event for event in market.told if isinstance(event, Executed) and event.maker_owner == MAKER_OWNER]
+    assert [(fill.price_ticks, fill.qty_lots) for fill in fills] == [(104, 3)]
+    summary = market.flow.summary()
+    assert (summary["ticker_count"], summary["trade_count"], summary["gap_count"]) == (3, 4, 0)
+    bids, asks = market.exchange.engine.depth(0, 9)
+    assert [level.price_ticks for level in bids] in ([], [102])
+    assert [level.price_ticks for level in asks] == [106]
+
+
 def test_later_recording_that_is_damaged_is_told(small_recording: Path, tmp_path: Path) -> None:
     """Guards the second file: the error names it, in the step that comes to it."""
     path = tmp_path / "bad"
