@@ -1,4 +1,4 @@
-"""Clients that are not ccxt, each in an environment of its own, against the exchange on a real socket."""
+"""Clients in environments of their own, without anything of ours, against the exchange on a real socket."""
 
 import json
 import os
@@ -26,7 +26,8 @@ def run(server: Server, tester: str, command: list[str]) -> str:
         "EXCHANGE_KEYS": json.dumps(keys),
         "EXCHANGE_ADMIN": ADMIN_TOKEN,
     }
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # else ccxt's hundred exchanges are compiled anew at every start
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     assert unheard(tester, server.calls, server.streams) == []
     return result.stdout
@@ -42,3 +43,9 @@ def test_binance_api_node_trades_over_http_and_sockets(server: Server, tmp_path:
     """The same with a Node client, which puts a POST's parameters into the query."""
     command = node_program(PROGRAMS / "binance_api_node.cjs", PROGRAMS, tmp_path)
     assert run(server, "node", command).endswith("done\n")
+
+
+def test_ccxt_trades_in_all_its_three_ways(server: Server) -> None:
+    """The same with ccxt as it comes, synchronous, asynchronous and pro: its other tests share our environment."""
+    python = python_of(PROGRAMS / "ccxt.lock")
+    assert run(server, "ccxt", [str(python), str(PROGRAMS / "ccxt_all.py")]).endswith("done\n")

@@ -4,39 +4,16 @@ Run by test_other_clients.py in an environment of its own; ends with "done" if e
 """
 
 import asyncio
-import json
-import os
-import sys
-import urllib.request
 from typing import Any
 
 from binance import AsyncClient, BinanceSocketManager, Client  # type: ignore[import-not-found]
 from binance.exceptions import BinanceAPIException  # type: ignore[import-not-found]
 from binance.ws.reconnecting_websocket import ReconnectingWebsocket  # type: ignore[import-not-found]
+from practice import ALICE, BOB, URL, arm, stay_on_loopback  # type: ignore[import-not-found]
 from requests.exceptions import ConnectionError as LostReply
 
-URL = os.environ["EXCHANGE_URL"]
-ALICE, BOB = json.loads(os.environ["EXCHANGE_KEYS"])  # API key and secret of each
 BTC = "BTCUSDT"
-ADMIN_TOKEN = os.environ["EXCHANGE_ADMIN"]
-LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 LIMIT_BUY = {"symbol": BTC, "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01", "price": "90000"}
-
-
-def stay_on_loopback(event: str, arguments: tuple[Any, ...]) -> None:
-    """Let nothing leave this machine, whatever the client's libraries do: an audit hook sees every socket."""
-    if event in {"socket.connect", "socket.sendto"}:
-        address = arguments[1]
-        assert isinstance(address, str | bytes) or address[0] in LOOPBACK, (event, address)
-    elif event == "socket.getaddrinfo":
-        assert arguments[0] in LOOPBACK, (event, arguments)
-
-
-def arm(kind: str, **options: Any) -> None:
-    """Set a fault switch of the exchange for the next order."""
-    document = json.dumps({"kind": kind, "path": "order", **options}).encode()
-    request = urllib.request.Request(f"{URL}/admin/v1/faults", document, {"X-Admin-Token": ADMIN_TOKEN})
-    urllib.request.urlopen(request, timeout=10).close()
 
 
 def refused(code: int, call: Any, **values: Any) -> None:
@@ -237,7 +214,7 @@ async def trade_over_sockets() -> None:
 
 def main() -> None:
     """Do everything."""
-    sys.addaudithook(stay_on_loopback)
+    stay_on_loopback()
     sockets = URL.replace("http", "ws")
     Client.API_URL = AsyncClient.API_URL = f"{URL}/api"
     Client.WS_API_URL = AsyncClient.WS_API_URL = f"{sockets}/ws-api/v3"
