@@ -12,23 +12,28 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from bus.codec import decode_commands, encode_all
+from benchmarks.order_streams import load_orders, padded
+from bus.codec import encode_all
+from bus.order_link import CommandBatch
+from bus.topology import Source
 from engine.capacity import Capacity
 from engine.journal import Journal
 from engine.journal_format import CommandRecord, JournalMode, journal_files
 from engine.journal_reader import JournalReader
 from engine.journal_replay import replay
-from engine.matching_engine import MatchingEngine, make_engine
-from engine.rows import write_command
+from engine.matching_engine import make_engine
+from engine.wire import RowEncoder
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.commands import NewOrder
+from market.instrument import default_instruments
+from nodes.engine_core import EngineCore
 
 CAPACITY: Final = Capacity(2)
 BATCH_COUNTS: Final = (1, 64, 4_096)
 ROUNDS_MAX: Final = 20_000
 BYTES_MAX: Final = 1 << 27  # of one measurement
 SYNC_ROUNDS: Final = 400
-REBUILT_COMMANDS: Final = 200_000
+REBUILT_COUNTS: Final = (64, 4_096)
 QUANTILES: Final = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
 
 Figures = dict[str, Any]
@@ -130,29 +135,29 @@ def read_back(folder: Path, count: int, rounds: int) -> Figures:
     }
 
 
-def measure_rebuild(folder: Path) -> Figures:
-    """Return the speed at which an engine is rebuilt with the plain codec; both lives must end in the same state."""
-    count = 64
-    live, rebuilt = make_engine("fast", 2), make_engine("fast", 2)
-    take_into(live, batch_of(count))  # compiles
-    take_into(rebuilt, batch_of(count))
-    first = batch_of(1).first_sequence
+def measure_rebuild(folder: Path, count: int) -> Figures:
+    """Return the speed at which an engine's node comes back: book, links and feed; both lives must end the same."""
+    stream = load_orders(None)
+    commands = stream.desk_rows(Source.GATEWAY.first_order_id, Source.GATEWAY.first_owner)
+    rows = commands[: len(commands) // count * count]
+    encoder = RowEncoder(padded(rows))
     with opened(folder, JournalMode.WRITE) as journal:
-        for number in range(REBUILT_COMMANDS // count):
-            orders = [
-                NewOrder(
-                    2 * 10**12 + number * count + index, index % 2, index // 2 % 2, 9_138_000 + index * 7 % 31, 1_094
-                )
-                for index in range(count)
-            ]
-            record = CommandRecord(1, 1, first + number * count, count, 0, encode_all(orders))
-            journal.append([record], 0)
-            take_into(live, record)
-    done = replay(JournalReader(folder, CAPACITY), lambda _, record: take_into(rebuilt, record))
-    assert rebuilt.state_hash() == live.state_hash(), "the rebuilt engine differs from the one that lived"
+        live = _core(journal)
+        for first in range(0, len(rows), count):
+            live.links.restore(Source.GATEWAY, first + count)
+            batch = CommandBatch(Source.GATEWAY, encoder.encode(first, count), first + 1, count, 0)
+            live.handle([batch], 1, 0)
+            live.tell(1)
+            live.links.outgoing()
+    again = Journal(folder, CAPACITY, 1)
+    with again:
+        rebuilt = _core(again)
+        done = rebuilt.recover(lambda _: None)
+    assert rebuilt.engine.state_hash() == live.engine.state_hash(), "the rebuilt engine differs from the one that lived"
+    assert done.command_count == len(rows), done
     remove(folder)
     return {
-        "what": "read, decode (plain codec), match (fast)",
+        "what": "rebuild the engine's node",
         "batch": count,
         "commands": done.command_count,
         "commands_per_second": done.commands_per_second,
@@ -160,16 +165,10 @@ def measure_rebuild(folder: Path) -> Figures:
     }
 
 
-def take_into(engine: MatchingEngine, record: CommandRecord) -> None:
-    """Match a record's commands and drop the events."""
-    ring = engine.commands
-    for command in decode_commands(record.payload):
-        write_command(ring.rows, ring.claim(), command)
-        ring.publish()
-    while len(ring):
-        engine.match()
-        while len(rows := engine.events.readable()):
-            engine.events.consume(len(rows))
+def _core(journal: Journal) -> EngineCore:
+    """Return an empty core that keeps this journal."""
+    engine = make_engine("fast", CAPACITY.symbol_count, CAPACITY.orders_max, CAPACITY.pages_max)
+    return EngineCore(engine, default_instruments()[: CAPACITY.symbol_count], 1, 1, CAPACITY.orders_max, journal)
 
 
 def remove(folder: Path) -> None:
@@ -191,7 +190,7 @@ def measure(folder: Path) -> Figures:
             costs.append(cost)
             recovery += [found] if found else []
         costs.append(measure_naive(folder / "timed", count))
-    recovery.append(measure_rebuild(folder / "timed"))
+    recovery += [measure_rebuild(folder / "timed", count) for count in REBUILT_COUNTS]
     seconds = (monotonic_ns() - started_ns) / NS_PER_SECOND
     return {"folder": str(folder), "seconds": seconds, "appends": costs, "recovery": recovery}
 

@@ -65,6 +65,14 @@ class OrderStream:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def desk_rows(self, first_id: int, owner: int) -> Int64Array:
+        """Return the rows as a gateway would send them on: its own ids, those of one owner."""
+        rows = self.rows.copy()
+        is_new, is_cancel = rows[:, TAG] == int(Tag.NEW_ORDER), rows[:, TAG] == int(Tag.CANCEL_ORDER)
+        rows[1:, NEW_ORDER_ID] += first_id
+        rows[is_new, NEW_OWNER] = rows[is_cancel, CANCEL_OWNER] = rows[0, MASS_CANCEL_OWNER] = owner
+        return rows
+
     def raise_ids(self) -> None:
         """Turn the bytes into those of the next pass."""
         add_to_ids(self.data, self.ends, self.new_count)
@@ -130,7 +138,7 @@ def _stream_of(name: str, found: Int64Array) -> OrderStream:
     rows[1:, NEW_ORDER_ID] += FIRST_ID
     rows[is_new, NEW_TIME_NS] = 0
     rows[is_cancel, CANCEL_OWNER + 1] = 0
-    encoder = RowEncoder(_padded(rows))
+    encoder = RowEncoder(padded(rows))
     pieces = [
         encoder.encode(start, min(BATCH_MESSAGES_MAX, len(rows) - start))
         for start in range(0, len(rows), BATCH_MESSAGES_MAX)
@@ -141,7 +149,7 @@ def _stream_of(name: str, found: Int64Array) -> OrderStream:
     return OrderStream(name, rows, data, ends, int(is_new.sum()), rows[is_cancel, CANCEL_ORDER_ID].copy())
 
 
-def _padded(rows: Int64Array) -> Int64Array:
+def padded(rows: Int64Array) -> Int64Array:
     """Return the rows with as many more as make a power of two."""
     padded: Int64Array = np.zeros((1 << (len(rows) - 1).bit_length(), ROW_WIDTH), np.int64)
     padded[: len(rows)] = rows
@@ -155,10 +163,7 @@ def direct_hash(engine: MatchingEngine, stream: OrderStream, count: int, first_i
         first_id: of the desk's ids, the one before the first.
         owner: of all commands.
     """
-    rows = stream.rows.copy()
-    is_new, is_cancel = rows[:, TAG] == int(Tag.NEW_ORDER), rows[:, TAG] == int(Tag.CANCEL_ORDER)
-    rows[1:, NEW_ORDER_ID] += first_id
-    rows[is_new, NEW_OWNER] = rows[is_cancel, CANCEL_OWNER] = rows[0, MASS_CANCEL_OWNER] = owner
+    rows = stream.desk_rows(first_id, owner)
     while count:
         _match_all(engine, rows[:count])
         count -= min(count, len(rows))
