@@ -4,6 +4,9 @@ Runs a recorded stream (see matching_streams.py) through the full-featured engin
 checks the answer before it prints a speed. Timed is `match` alone: what a batch costs from the ring of commands to the
 ring of events, Python's call included. The same stream on the reference book is the ratio beside it.
 
+Beside it runs a yardstick (bare_matching.py) on a stream of its own, always the same: as machines differ, and one from
+hour to hour, the ratio to it says more than nanoseconds.
+
 `--deep` adds a book of a million resting orders, `--soak N` looks for growth of memory over N operations.
 """
 
@@ -20,6 +23,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from benchmarks.bare_matching import bare_ns
 from benchmarks.matching_streams import Stream, canonical_sha256, load_stream, mixed_answer
 from engine.capacity import Capacity
 from engine.fast_engine import FastEngine
@@ -32,8 +36,11 @@ RUNS: Final = 5
 BATCHES: Final = (1, 64, BATCH_MESSAGES_MAX)
 DEEP_ORDERS: Final = 1_000_000
 DEEP_OPERATIONS: Final = 1_000_000
-DEEP_LEVELS: Final = 150  # a side
-DEEP_CENTER: Final = 32_796
+YARDSTICK_ORDERS: Final = 10_000
+YARDSTICK_OPERATIONS: Final = 300_000
+MADE_LEVELS: Final = 150  # a side, of the streams that are made here
+MADE_CENTER: Final = 32_796
+MADE_SEED: Final = 23
 
 KNOWN_ANSWERS: Final[dict[str, dict[str, Any]]] = {
     "consensus_normal_seed23": {"sha256": "e9b2e3926854410b01a035aeb25dd05f1e597c233be8263de9eb49b6713d367e"},
@@ -117,21 +124,22 @@ def speed_of(stream: Stream, book: str, batch: int, runs: int) -> Speed:
     return Speed(book, batch, per_message[0], median(per_message), per_message[-1], p50, p99, p99_9, worst)
 
 
-def deep_rows(random: np.random.Generator) -> tuple[Int64Array, Int64Array]:
-    """Return the orders of a book of a million, and operations on it in the proportions of the mixed stream."""
-    ids = iter(range(1, DEEP_ORDERS + DEEP_OPERATIONS + 1))
-    sides = random.integers(0, 2, DEEP_ORDERS + DEEP_OPERATIONS).tolist()
-    distances = random.integers(1, DEEP_LEVELS + 1, DEEP_ORDERS + DEEP_OPERATIONS).tolist()
-    lots = random.integers(1, 101, DEEP_ORDERS + DEEP_OPERATIONS).tolist()
-    draws, places = random.random(DEEP_OPERATIONS).tolist(), random.random(DEEP_OPERATIONS).tolist()
+def made_rows(order_count: int, operation_count: int) -> tuple[Int64Array, Int64Array]:
+    """Return the orders of a book, and operations on it in the proportions of the mixed stream; always the same."""
+    random = np.random.default_rng(MADE_SEED)
+    ids = iter(range(1, order_count + operation_count + 1))
+    sides = random.integers(0, 2, order_count + operation_count).tolist()
+    distances = random.integers(1, MADE_LEVELS + 1, order_count + operation_count).tolist()
+    lots = random.integers(1, 101, order_count + operation_count).tolist()
+    draws, places = random.random(operation_count).tolist(), random.random(operation_count).tolist()
 
     def new(order_id: int, crosses: bool) -> tuple[int, ...]:
         side, distance = sides[order_id - 1], distances[order_id - 1]
         distance = -(distance % 3) if crosses else distance
-        price = DEEP_CENTER + (distance if side else -distance)
+        price = MADE_CENTER + (distance if side else -distance)
         return (int(Tag.NEW_ORDER), order_id, 0, side, price, lots[order_id - 1])
 
-    book = [new(next(ids), False) for _ in range(DEEP_ORDERS)]
+    book = [new(next(ids), False) for _ in range(order_count)]
     live = [row[1] for row in book]
     operations: list[tuple[int, ...]] = []
     for draw, place in zip(draws, places, strict=True):
@@ -154,7 +162,7 @@ def _as_rows(values: Sequence[tuple[int, ...]]) -> Int64Array:
 
 def deep(runs: int) -> dict[str, float]:
     """Return bytes per order and ns per operation of a book with a million resting orders."""
-    book, operations = deep_rows(np.random.default_rng(23))
+    book, operations = made_rows(DEEP_ORDERS, DEEP_OPERATIONS)
     results = []
     bytes_each = 0.0
     for _ in range(runs):
@@ -165,6 +173,25 @@ def deep(runs: int) -> dict[str, float]:
         results.append(feed(engine, operations, BATCH_MESSAGES_MAX).sum() / len(operations))
         engine.check_invariants()
     return {"bytes_per_order": bytes_each, "min_ns": min(results), "median_ns": median(results), "max_ns": max(results)}
+
+
+def yardstick(runs: int) -> dict[str, float]:
+    """Return ns per operation of engine and yardstick, in turn on the same stream; both must trade the same."""
+    book, operations = made_rows(YARDSTICK_ORDERS, YARDSTICK_OPERATIONS)
+    bare = engine_ns = float("inf")
+    for _ in range(runs):
+        bare_run, trades = bare_ns(np.concatenate((book, operations)), len(book))
+        bare = min(bare, bare_run)
+        engine = make_engine("fast", 1, 1 << 17)
+        feed(engine, book, BATCH_MESSAGES_MAX)
+        engine_ns = min(engine_ns, feed(engine, operations, BATCH_MESSAGES_MAX).sum() / len(operations))
+    events: list[Int64Array] = []
+    engine = make_engine("fast", 1, 1 << 17)
+    feed(engine, book, BATCH_MESSAGES_MAX)
+    feed(engine, operations, BATCH_MESSAGES_MAX, events)
+    answer = mixed_answer(np.concatenate(events))
+    assert trades == {name: answer[name] for name in trades}, f"the yardstick trades {trades}, the engine {answer}"
+    return {"bare_ns": bare, "engine_ns": engine_ns, "ratio": engine_ns / bare}
 
 
 def soak(stream: Stream, operation_count: int) -> dict[str, float]:
@@ -213,12 +240,15 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     speeds = [speed_of(stream, "fast", batch, arguments.runs) for batch in BATCHES]
     told: dict[str, Any] = {"stream": stream.name, "messages": len(stream.rows) - stream.seed_count}
     told |= {"answer": answer, "verdict": verdict}
+    fastest = min(speed.min_ns for speed in speeds)
     if not arguments.without_reference:
         speeds.append(speed_of(stream, "reference", BATCH_MESSAGES_MAX, 1))
         told["ratio"] = speeds[-1].min_ns / speeds[-2].min_ns
     told["speeds"] = [asdict(speed) for speed in speeds]
+    told["yardstick"] = yardstick(arguments.runs)
     if arguments.deep:
         told["deep"] = deep(arguments.runs)
+        told["deep"]["ratio"] = told["deep"]["min_ns"] / fastest
     if arguments.soak:
         told["soak"] = soak(stream, arguments.soak)
     return told
@@ -239,12 +269,19 @@ def print_table(told: dict[str, Any]) -> None:
         print(f"{speed['book']:9}{speed['batch']:7,}{columns}")
     if "ratio" in told:
         print(f"the reference book takes {told['ratio']:,.0f} times as long")
+    beside = told["yardstick"]
+    print(f"a stream made here: the yardstick {beside['bare_ns']:.1f} ns an operation, ", end="")
+    print(f"this engine {beside['engine_ns']:.1f}, {beside['ratio']:.2f} times as long")
     if deep_book := told.get("deep"):
         print(
             f"\na book of {DEEP_ORDERS:,} orders: {deep_book['bytes_per_order']:.1f} bytes each, ns per operation",
             end="",
         )
-        print(f" min {deep_book['min_ns']:.1f}, median {deep_book['median_ns']:.1f}, max {deep_book['max_ns']:.1f}")
+        print(
+            f" min {deep_book['min_ns']:.1f}, median {deep_book['median_ns']:.1f}, max {deep_book['max_ns']:.1f}, ",
+            end="",
+        )
+        print(f"{deep_book['ratio']:.2f} times the fastest above")
     if soaked := told.get("soak"):
         print(f"\nresident memory after the first pass {soaked['first_pass_kib']:,} KiB, ", end="")
         print(f"after {soaked['operations']:,} operations {soaked['last_pass_kib']:,} KiB")
