@@ -10,7 +10,9 @@ from numba.core.cgutils import get_or_insert_function
 from numba.extending import intrinsic
 
 from engine.kernel import IS_COMPILED, inlined
-from engine.rows import Int64Array, Uint32Array
+from engine.rows import ROW_WIDTH, Int64Array, Uint32Array
+
+_NOT_NEGATIVE = (1 << 31) - 1
 
 
 @intrinsic
@@ -96,3 +98,12 @@ def bits_below(number: int) -> int:
 def signed(index: int) -> int:
     """Return a 32-bit index as an ordinary 64-bit number: numba makes floats of mixtures."""
     return np.int64(index)
+
+
+@inlined
+def row_at(rows: Int64Array, position: int) -> int:
+    """Return where the row of a sequence begins in a ring's flat rows.
+
+    The constant changes nothing but what the compiler knows: an index that cannot be negative needs no wrap-around.
+    """
+    return (position & (len(rows) // ROW_WIDTH - 1) & _NOT_NEGATIVE) * ROW_WIDTH

@@ -35,6 +35,7 @@ from engine.memory import (
     PRICE,
     RISING,
     SIDE_SHIFT,
+    SYMBOL_MASK,
     SYMBOL_SHIFT,
     TRIGGER_MASK,
     TRIGGER_PRICE,
@@ -159,7 +160,7 @@ def side_of(word: int) -> int:
 @inlined
 def symbol_of(word: int) -> int:
     """Return the symbol of an order."""
-    return (word >> SYMBOL_SHIFT) & 63
+    return (word >> SYMBOL_SHIFT) & SYMBOL_MASK
 
 
 @inlined

@@ -17,8 +17,10 @@ from engine.memory import (
     LAST_PRICE,
     LIVE_ORDERS,
     ORDERS_MAX,
+    PRICE_MASK,
     RISING,
     STAGE,
+    SYMBOL_MASK,
     TAKER_DISPLAY,
     TAKER_ID,
     TAKER_LEAVES,
@@ -79,8 +81,10 @@ def enter_order(memory: Memory, base: int) -> None:
     if reason != FINE:
         _refuse_new_order(memory, base, reason)
         return
-    order_id, symbol, side = rows[base + NEW_ORDER_ID], rows[base + NEW_SYMBOL_ID], rows[base + NEW_SIDE]
-    price, qty = rows[base + NEW_PRICE_TICKS], rows[base + NEW_QTY_LOTS]
+    order_id, qty = rows[base + NEW_ORDER_ID], rows[base + NEW_QTY_LOTS]
+    # Masks that change nothing any more: they tell the compiler that no index made of these is negative.
+    symbol, side = rows[base + NEW_SYMBOL_ID] & SYMBOL_MASK, rows[base + NEW_SIDE] & 1
+    price = rows[base + NEW_PRICE_TICKS] & PRICE_MASK
     order_type, time_in_force = rows[base + NEW_ORDER_TYPE], rows[base + NEW_TIME_IN_FORCE]
     trigger = rows[base + NEW_TRIGGER]
     is_triggered = trigger != _NO_TRIGGER

@@ -4,7 +4,7 @@
 from typing import Final
 
 from engine.amending import amend_order
-from engine.bits import prefetch, signed
+from engine.bits import prefetch, row_at, signed
 from engine.book import home_of, order_of
 from engine.canceling import cancel_order, go_on_canceling, start_mass_cancel
 from engine.checks import FINE, halt_reason
@@ -32,7 +32,6 @@ from engine.rows import (
     HALT_SYMBOL_ID,
     HALT_TIME_NS,
     NEW_ORDER_ID,
-    ROW_WIDTH,
     TAG,
     Int64Array,
     Uint32Array,
@@ -96,41 +95,41 @@ def match_batch(
         ladder_bits,
         pages,
     )
-    finished = 0
-    while command_positions[CONSUMED] < command_positions[PUBLISHED] and has_event_room(memory):
-        base = (command_positions[CONSUMED] & (len(commands) // ROW_WIDTH - 1)) * ROW_WIDTH
+    first = position = command_positions[CONSUMED]
+    published = command_positions[PUBLISHED]
+    while position < published and has_event_room(memory):
+        base = row_at(commands, position)
         if state[STAGE] == IDLE:
-            _fetch_ahead(memory)
+            _fetch_ahead(memory, position)
             _begin(memory, base)
         if state[STAGE] != IDLE:
             _go_on(memory, base)
             if state[STAGE] != IDLE:
                 break
-        command_positions[CONSUMED] += 1
-        finished += 1
-    return finished
+        position += 1
+        command_positions[CONSUMED] = position
+    return position - first
 
 
 @inlined
-def _fetch_ahead(memory: Memory) -> None:
+def _fetch_ahead(memory: Memory, position: int) -> None:
     """Have what the commands behind this one will touch fetched: an id's place, later its order, then the neighbours.
 
     Rows behind the last one hold what they held: whatever it is, it leads to some place.
     """
-    prefetch(memory.ids, home_of(memory, _id_ahead(memory, _FETCH_ID_AHEAD)))
-    order = order_of(memory, home_of(memory, _id_ahead(memory, _FETCH_ORDER_AHEAD)))
+    prefetch(memory.ids, home_of(memory, _id_at(memory, position + _FETCH_ID_AHEAD)))
+    order = order_of(memory, home_of(memory, _id_at(memory, position + _FETCH_ORDER_AHEAD)))
     prefetch(memory.orders, order * ORDER_SIZE)
     if memory.state[ORDERS_MAX] > _ORDERS_NEAR:
-        order = order_of(memory, home_of(memory, _id_ahead(memory, _FETCH_NEIGHBOURS_AHEAD)))
+        order = order_of(memory, home_of(memory, _id_at(memory, position + _FETCH_NEIGHBOURS_AHEAD)))
         prefetch(memory.orders, signed(memory.links[order * LINK_SIZE + NEXT]) * ORDER_SIZE)
         prefetch(memory.orders, signed(memory.links[order * LINK_SIZE + PREVIOUS]) * ORDER_SIZE)
 
 
 @inlined
-def _id_ahead(memory: Memory, distance: int) -> int:
-    """Return the order id of the command `distance` behind the one at hand, if it names one."""
-    slot = (memory.command_positions[CONSUMED] + distance) & (len(memory.commands) // ROW_WIDTH - 1)
-    return memory.commands[slot * ROW_WIDTH + _ORDER_ID]
+def _id_at(memory: Memory, position: int) -> int:
+    """Return the order id of the command at a position of the ring, if it names one."""
+    return memory.commands[row_at(memory.commands, position) + _ORDER_ID]
 
 
 @inlined

@@ -12,7 +12,7 @@ import numpy as np
 from engine.capacity import LEVELS_PER_PAGE, PAGE_BITS, Capacity
 from engine.ring import Ring
 from engine.rows import Int64Array, Uint32Array
-from market.limits import PRICE_TICKS_MAX
+from market.limits import PRICE_TICKS_MAX, SYMBOLS_MAX
 
 # Engine-wide numbers.
 FREE_ORDER: Final = 0  # first of the list of places that were given back
@@ -50,6 +50,8 @@ TRADED_HIGH: Final = 8
 BOOK_SIZE: Final = 16
 NO_BID: Final = 0
 NO_ASK: Final = PRICE_TICKS_MAX + 1
+PRICE_MASK: Final = (1 << 27) - 1
+assert NO_ASK <= PRICE_MASK, "a price has all its bits under the mask"
 
 # An order: 32 bytes. `orders` sees it as ORDER_SIZE 64-bit numbers, `links` as twice as many 32-bit ones.
 ORDER_SIZE: Final = 4
@@ -70,6 +72,7 @@ PREVENTION_SHIFT: Final = 43  # 3 bits
 TIME_IN_FORCE_SHIFT: Final = 46  # 2 bits, of a waiting order; what rests is good till cancelled
 TRIGGER_SHIFT: Final = 48  # 2 bits, not 0 while it waits
 SYMBOL_SHIFT: Final = 50  # 6 bits
+SYMBOL_MASK: Final = SYMBOLS_MAX - 1
 HAS_EXTRA_SHIFT: Final = 56  # an iceberg, or it waits: its extra fields count
 HAS_EXTRA: Final = 1 << HAS_EXTRA_SHIFT
 TRIGGER_MASK: Final = 3 << TRIGGER_SHIFT

@@ -46,9 +46,11 @@ from engine.memory import (
     OWNER,
     PREVENTION_SHIFT,
     PRICE,
+    PRICE_MASK,
     RISING,
     SIDE_SHIFT,
     STAGE,
+    SYMBOL_MASK,
     SYMBOL_SHIFT,
     TAKER_DISPLAY,
     TAKER_ID,
@@ -162,14 +164,14 @@ def go_on_taking(memory: Memory) -> None:
 def _trade(memory: Memory) -> bool:
     """Trade until the taker is done and settled; return False if the ring of events is too full to go on."""
     state, books, orders = memory.state, memory.books, memory.orders
-    symbol, side = state[TAKER_SYMBOL], state[TAKER_SIDE]
+    symbol, side = state[TAKER_SYMBOL] & SYMBOL_MASK, state[TAKER_SIDE] & 1
     limit = limit_of(side, state[TAKER_TYPE], state[TAKER_PRICE])
     own = own_of(memory)
     book = symbol * BOOK_SIZE
     ladder = ladder_of(symbol)
     towards = 1 - 2 * side
     while state[TAKER_LEAVES] > 0:
-        price = books[book + BEST + 1 - side]
+        price = books[book + BEST + 1 - side] & PRICE_MASK
         if (price - limit) * towards > 0:
             break
         if not has_event_room(memory):
@@ -188,7 +190,7 @@ def _trade(memory: Memory) -> bool:
 def _execute(memory: Memory, order: int, price: int, lots: int) -> None:
     """Trade `lots` of what the maker shows."""
     state = memory.state
-    symbol = state[TAKER_SYMBOL]
+    symbol = state[TAKER_SYMBOL] & SYMBOL_MASK
     book = symbol * BOOK_SIZE
     word = memory.orders[order * ORDER_SIZE + WORD]
     shown = (word & LOTS_MASK) - lots

@@ -6,6 +6,7 @@ The ring's count of published rows is the sequence: every event is one row, and 
 
 from typing import Final
 
+from engine.bits import row_at
 from engine.kernel import argument, inlined, routine
 from engine.memory import SYMBOLS, TIME_NS, Memory
 from engine.ring import CONSUMED, PUBLISHED
@@ -45,7 +46,7 @@ def has_event_room(memory: Memory) -> bool:
 def _begin(memory: Memory, tag: int) -> int:
     """Publish the next row with what every event begins with; return where it begins. The reader runs only after us."""
     published = memory.event_positions[PUBLISHED]
-    base = (published & (len(memory.events) // ROW_WIDTH - 1)) * ROW_WIDTH
+    base = row_at(memory.events, published)
     memory.event_positions[PUBLISHED] = published + 1
     memory.events[base + TAG] = tag
     memory.events[base + 1] = published + 1
