@@ -4,6 +4,7 @@ It takes every frame that waits as one batch: alone at low load, amortised at hi
 `nodes/engine_core.py`; the sockets and the clock are here.
 """
 
+import gc
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -31,6 +32,7 @@ SYNC_TICK_MS = 1
 TURNS_MAX = 8  # batches of orders in a row; then timers and requests for snapshots get their turn
 ASKED_TOPICS_MAX = 256  # at once; whoever asks for more waits in the socket
 ANSWERS_PER_TURN = 16
+BUSY_HEARTBEATS_MAX = 60  # in a row without a collection of garbage
 STATE_TOPIC = b"state"
 
 
@@ -50,9 +52,14 @@ class EngineNode:
         self._askers: dict[bytes, dict[tuple[bytes, ...], list[bytes]]] = {}  # by topic: the envelopes of the answers
         self._loop = node.poll_loop()
         self._bad_frame_count = 0
+        self._collected_at_count = 0  # of commands
+        self._busy_heartbeats = 0
 
     def run(self) -> None:
         """Serve until stopped."""
+        gc.collect()
+        gc.freeze()  # what there is now stays: no collection looks at it again
+        gc.disable()
         loop = self._loop
         loop.on_readable(self._orders, self._on_orders)
         loop.on_readable(self._snapshots, self._on_snapshots)
@@ -145,7 +152,17 @@ class EngineNode:
         while (frames := self._feed.receive()) is not None:
             self._publish(self._core.feed.last_value(frames[0], time_ns()))
 
+    def _collect_garbage(self) -> None:
+        """Collect where no order waits for it: after a second without a command, or once a minute."""
+        is_idle = self._core.command_count == self._collected_at_count
+        self._collected_at_count = self._core.command_count
+        self._busy_heartbeats += 1
+        if is_idle or self._busy_heartbeats >= BUSY_HEARTBEATS_MAX:
+            gc.collect()
+            self._busy_heartbeats = 0
+
     def _on_heartbeat(self) -> None:
+        self._collect_garbage()
         self._publish(self._core.feed.heartbeat(time_ns(), self._core.health()))
         self._node.show(
             epoch=self._core.epoch,
