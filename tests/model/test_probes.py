@@ -125,9 +125,12 @@ def test_a_sweep_stops_at_its_limit_in_the_middle(probe: Probe) -> None:
 
 def test_five_thousand_fills_in_one_sweep(probe: Probe) -> None:
     """Far more than the ring of events holds: the sweep pauses and goes on, and nothing is lost."""
-    pair = probe.pair
+    pair, shown = probe.pair, dict.fromkeys(range(1_000, 1_007), 0)
     for n in range(1, 5_001):
         pair.step(NewOrder(n, 0, SELL, 1_000 + n % 7, 3), is_thorough=n % 500 == 0)
+        shown[1_000 + n % 7] += 3
+        levels = tuple(Level(price, lots) for price, lots in shown.items() if lots)
+        assert pair.fast.depth(0, 100) == Depth((), levels)
     told = probe.send(NewOrder(9_999, 0, BUY, 1_006, 15_001), [(1_006, 1)], [])
     assert len(told) == 5_002
     expected = sorted(range(1, 5_001), key=lambda n: (n % 7, n))

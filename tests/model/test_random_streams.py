@@ -5,7 +5,7 @@ import pytest
 from tests.model.pair import Pair
 from tests.model.random_commands import MARKETS, RandomCommands
 
-COMMANDS = 25_000  # each; the nightly run takes millions
+COMMANDS = 30_000  # each; the nightly run takes millions
 THOROUGH_COMMANDS = 4_000
 SEED = 20_240_808
 
