@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from market.commands import MassCancel, NewOrder
-from market.events import Canceled, Event
+from market.events import Accepted, Canceled, Event
 from tests.desk.desk_process import short_directory, until
 from tests.nodes.gateway_process import Pair
 from tests.nodes.order_scripts import BUY, IOC, SCRIPTS, SELL, Report, Script, order, summary
@@ -25,8 +25,22 @@ def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
         one = Pair(path, TICKBUS_ENGINE__BOOK=request.param)
         one.start()
         one.until_listening()
+        until("the engine takes orders", lambda: _is_taken(one.port), 90)
         yield one
         one.stop()
+
+
+def _is_taken(port: int) -> bool:
+    """Return whether an order is taken: a gateway listens before it has found its engine, and refuses until then."""
+    with GatewayClient(port=port) as client:
+        client.send([NewOrder(1, 1, BUY, 1, 1, time_in_force=IOC)])
+        told: list[Event] = []
+        until(
+            "an answer",
+            lambda: told.extend(message for message in client.receive(0.1) if isinstance(message, Event)) or told,
+            PATIENCE_S,
+        )
+        return isinstance(told[0], Accepted)
 
 
 class Client:
