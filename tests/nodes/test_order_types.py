@@ -34,13 +34,11 @@ def _is_taken(port: int) -> bool:
     """Return whether an order is taken: a gateway listens before it has found its engine, and refuses until then."""
     with GatewayClient(port=port) as client:
         client.send([NewOrder(1, 1, BUY, 1, 1, time_in_force=IOC)])
-        told: list[Event] = []
-        until(
-            "an answer",
-            lambda: told.extend(message for message in client.receive(0.1) if isinstance(message, Event)) or told,
-            PATIENCE_S,
-        )
-        return isinstance(told[0], Accepted)
+
+        def answers() -> list[Event]:
+            return [message for message in client.receive(0.1) if isinstance(message, Event)]
+
+        return isinstance(until("an answer", answers, PATIENCE_S)[0], Accepted)
 
 
 class Client:
