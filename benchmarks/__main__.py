@@ -16,6 +16,7 @@ def main(arguments: list[str]) -> int:
     runs += [["benchmarks.wire"], ["benchmarks.journal"], ["benchmarks.feed"], ["benchmarks.orderbook_http"]]
     runs += [["benchmarks.market", "--seconds", "60"]]
     runs += [["benchmarks.pipeline"], ["benchmarks.latency"]]
+    runs += [["benchmarks.paper"], ["benchmarks.paper_history"]]
     code = 0
     for run in runs:
         print(f"\n== python -m {' '.join(run)}", flush=True)

@@ -21,6 +21,7 @@ async def replace_order(call: Call) -> Document:
 
     Raises:
         ExchangeError: REPLACE_FAILED if nothing was done, REPLACE_HALF_DONE if one half was; the data tell of both.
+            TIMEOUT if the engine has not answered one half: to call that failed would let a client place it again.
     """
     request = account_calls.read_request(call)
     call.exchange.check(call.account, request, call.now_ns)
@@ -36,11 +37,13 @@ async def replace_order(call: Call) -> Document:
             request_id=call.get("cancelNewClientOrderId", ""),
         )
     except ExchangeError as error:
+        _raise_if_unknown(error)
         cancel_result, cancelled = _FAILURE, error.document
     if may_place and (cancel_result == _SUCCESS or call.values["cancelReplaceMode"] is CancelReplaceMode.ALLOW_FAILURE):
         try:
             placed, new_result = await account_calls.place(call, request), _SUCCESS
         except ExchangeError as error:
+            _raise_if_unknown(error)
             placed, new_result = error.document, _FAILURE
     document = {
         "cancelResult": cancel_result,
@@ -52,6 +55,11 @@ async def replace_order(call: Call) -> Document:
         return document
     is_half_done = _SUCCESS in {cancel_result, new_result}
     raise ExchangeError(ErrorKind.REPLACE_HALF_DONE if is_half_done else ErrorKind.REPLACE_FAILED, data=document)
+
+
+def _raise_if_unknown(error: ExchangeError) -> None:
+    if error.kind is ErrorKind.TIMEOUT:
+        raise error
 
 
 def _may_place(call: Call) -> bool:

@@ -1,5 +1,6 @@
 """Channels and the loop that waits on them, on real sockets in a real directory."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -13,7 +14,7 @@ from time import process_time_ns
 import pytest
 import zmq
 
-from bus.channel import POLL_WRITE, ChannelSocket, PollLoop
+from bus.channel import POLL_WRITE, AsyncWaiter, ChannelSocket, PollLoop
 from bus.topology import CONTROL, FEED, ORDERS, SNAPSHOTS, Channel, endpoint
 from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns
 from market.limits import FRAME_BYTES_MAX, IPC_PATH_BYTES_MAX, SNAPSHOT_BYTES_MAX
@@ -241,3 +242,47 @@ def test_serves_channels(short_dir: Path) -> None:
             assert sent_in_time(source, [number])
         loop.run()
     assert taken == [b"1", b"2", b"3"]
+
+
+# --- waiting inside an asyncio loop
+
+
+def test_an_asyncio_loop_hears_of_a_message_whose_news_a_send_has_swallowed(short_dir: Path) -> None:
+    """Else the report of an order waits for the next tick: a send takes the descriptor's readiness away."""
+
+    async def hear(engine: ChannelSocket, source: ChannelSocket, identity: bytes) -> None:
+        with AsyncWaiter([source]) as waiter:
+            waiting = asyncio.create_task(waiter.wait(10 * WAIT_MS))
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert engine.send([identity, b"report", b""])
+            assert source.wait(WAIT_MS), "nothing came"  # this, too, takes the news away, as a send would
+            assert not waiting.done()
+            waiter.look()
+            await asyncio.wait_for(waiting, WAIT_MS / 1_000)
+
+    with opened(ChannelSocket(ORDERS, short_dir, is_binder=True), ChannelSocket(ORDERS, short_dir)) as (engine, source):
+        assert sent_in_time(source, [b"header", b"payload"])
+        identity, *_ = received(engine)
+        asyncio.run(hear(engine, source, identity))
+        assert source.receive() == [b"report", b""]
+
+
+def test_an_asyncio_loop_hears_of_a_message_by_itself_and_of_none_in_time(short_dir: Path) -> None:
+    """It wakes for what comes while it waits, sees what came before, and returns when nothing does."""
+
+    async def hear(engine: ChannelSocket, source: ChannelSocket, identity: bytes) -> None:
+        with AsyncWaiter([source]) as waiter:
+            await waiter.wait(1)
+            assert source.receive() is None
+            waiting = asyncio.create_task(waiter.wait(10 * WAIT_MS))
+            await asyncio.sleep(0)
+            assert engine.send([identity, b"first", b""])
+            await asyncio.wait_for(waiting, WAIT_MS / 1_000)
+            await waiter.wait(10 * WAIT_MS)
+            assert source.receive() == [b"first", b""]
+
+    with opened(ChannelSocket(ORDERS, short_dir, is_binder=True), ChannelSocket(ORDERS, short_dir)) as (engine, source):
+        assert sent_in_time(source, [b"header", b"payload"])
+        identity, *_ = received(engine)
+        asyncio.run(hear(engine, source, identity))

@@ -118,3 +118,15 @@ def test_a_socket_answers_the_same(server: Server) -> None:
         reply = call(listener, "order.cancelReplace", **by_secret(server, **params, cancelOrderId=old))
         assert (reply["status"], reply["error"]["code"]) == (400, -2022)
         assert reply["error"]["data"]["cancelResponse"] == UNKNOWN
+
+
+@pytest.mark.parametrize("mode", ["STOP_ON_FAILURE", "ALLOW_FAILURE"])
+def test_a_half_that_the_engine_has_not_answered_is_not_called_failed(server: Server, mode: str) -> None:
+    """-1007: its fate is unknown. A client that heard of a failure would place again, and nothing was placed yet."""
+    old = order(server, newClientOrderId="old")[1]["orderId"]
+    server.is_answering = False
+    status, document = replace(server, mode, cancelOrderId=old, newClientOrderId="new")
+    assert (status, document["code"]) == (504, -1007)
+    assert "data" not in document
+    server.call(lambda desk: desk.engine.pump(desk.exchange))
+    assert open_ids(server) == []
