@@ -31,11 +31,14 @@ class Wallets:
         self._wallets: dict[tuple[int, str], Wallet] = {
             (account, asset): Wallet(free, locked) for account, asset, free, locked in rows
         }
+        self._assets: dict[int, set[str]] = {}  # by account: looking through all wallets would take too long
+        for account, asset in self._wallets:
+            self._assets.setdefault(account, set()).add(asset)
         self._before: dict[tuple[int, str], tuple[int, int]] = {}
 
     def of(self, account: int) -> dict[str, Wallet]:
         """Return the account's wallets by asset, in the order of the alphabet."""
-        return {asset: wallet for (owner, asset), wallet in sorted(self._wallets.items()) if owner == account}
+        return {asset: self._wallets[account, asset] for asset in sorted(self._assets.get(account, ()))}
 
     def some_of(self, account: int, assets: Iterable[str]) -> dict[str, Wallet]:
         """Return copies of some of the account's wallets by asset, sorted; an empty one where none is."""
@@ -44,7 +47,7 @@ class Wallets:
 
     def accounts(self) -> set[int]:
         """Return the numbers of the clients' accounts."""
-        return {account for account, _ in self._wallets if account > OUTSIDE}
+        return {account for account in self._assets if account > OUTSIDE}
 
     def free(self, account: int, asset: str) -> int:
         """Return what the account can use of the asset."""
@@ -110,7 +113,10 @@ class Wallets:
         self._before.clear()
 
     def _move(self, account: int, asset: str, free: int, locked: int) -> None:
-        wallet = self._wallets.setdefault((account, asset), Wallet())
+        wallet = self._wallets.get((account, asset))
+        if wallet is None:
+            wallet = self._wallets[account, asset] = Wallet()
+            self._assets.setdefault(account, set()).add(asset)
         self._before.setdefault((account, asset), (wallet.free, wallet.locked))
         wallet.free += free
         wallet.locked += locked
