@@ -13,7 +13,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -77,10 +78,37 @@ def get(port: int, path: str) -> Any:
             time.sleep(0.05)
 
 
-def measure(what: str, giver: OrderGiver, market: Market, port: int, path: str, seconds: float, *etag: str) -> Figures:
+class Orders:
+    """What the engine is given: frames made ahead, each of them given once, in their order."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self.market = Market()
+        self.giver = OrderGiver(run_dir)
+        self.frames: deque[tuple[bytes, int]] = deque()
+        self.giver.give(self.market.build(ORDERS))
+
+    def give_at_rate(self, client: subprocess.Popen[str]) -> tuple[int, int]:
+        """Give frames at the wanted rate until the client is done; return how many commands, and ns."""
+        start_ns, given = monotonic_ns(), 0
+        assert client.stdout is not None
+        while self.frames and not select.select([client.stdout], [], [], 0)[0]:
+            due_ns = start_ns + given * NS_PER_SECOND // ORDERS_PER_S
+            if (ahead_ns := due_ns - monotonic_ns()) > 0:
+                time.sleep(ahead_ns / NS_PER_SECOND)
+            payload, count = self.frames.popleft()
+            self.giver.give_one(payload, count)
+            self.giver.turn()
+            given += count
+        took_ns = monotonic_ns() - start_ns
+        self.giver.finish()
+        return given, took_ns
+
+
+def measure(what: str, orders: Orders, port: int, path: str, seconds: float, *etag: str) -> Figures:
     """Return how a server answers for so many seconds while the engine takes orders at the wanted rate."""
     get(port, path)
-    frames = market.change(int(ORDERS_PER_S * seconds * 1.5), FRAME_COMMANDS)
+    if (missing := int(ORDERS_PER_S * (seconds + 2)) - len(orders.frames) * FRAME_COMMANDS) > 0:
+        orders.frames.extend(orders.market.change(missing, FRAME_COMMANDS))
     client = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.http_client", str(port), path, str(CONNECTIONS), str(seconds), *etag],
         stdout=subprocess.PIPE,
@@ -88,7 +116,7 @@ def measure(what: str, giver: OrderGiver, market: Market, port: int, path: str, 
         text=True,
     )
     try:
-        given, took_ns = give_at_rate(giver, frames, client)
+        given, took_ns = orders.give_at_rate(client)
         said, _ = client.communicate(timeout=WAIT_S)
     finally:
         client.kill()
@@ -105,31 +133,6 @@ def measure(what: str, giver: OrderGiver, market: Market, port: int, path: str, 
         "levels": [len(document.get(side, ())) for side in ("bids", "asks")],
         "orders_per_s": given * NS_PER_SECOND / took_ns,
     }
-
-
-def give_at_rate(
-    giver: OrderGiver, frames: Sequence[tuple[bytes, int]], client: subprocess.Popen[str]
-) -> tuple[int, int]:
-    """Give frames at the wanted rate until the client is done; return how many commands, and ns."""
-    start_ns, given, number = monotonic_ns(), 0, 0
-    while client.stdout is not None and client.poll() is None and number < len(frames):
-        due_ns = start_ns + given * NS_PER_SECOND // ORDERS_PER_S
-        if (ahead_ns := due_ns - monotonic_ns()) > 0:
-            time.sleep(ahead_ns / NS_PER_SECOND)
-        payload, count = frames[number]
-        giver.give_one(payload, count)
-        giver.turn()
-        given, number = given + count, number + 1
-        if number % 64 == 0 and _can_be_read(client):
-            break
-    took_ns = monotonic_ns() - start_ns
-    giver.finish()
-    return given, took_ns
-
-
-def _can_be_read(client: subprocess.Popen[str]) -> bool:
-    assert client.stdout is not None
-    return bool(select.select([client.stdout], [], [], 0)[0])
 
 
 def check_book(run_dir: Path, port: int) -> int:
@@ -163,20 +166,19 @@ def run(seconds: float) -> Figures:
     settings = {"ENGINE__JOURNAL": JOURNAL, "API__PORT": str(port)}
     path = "/api/orderbook"
     with folder_of_a_desk() as run_dir, node_process("engine", run_dir, settings):
-        giver, market = OrderGiver(run_dir), Market()
-        giver.give(market.build(ORDERS))
+        orders = Orders(run_dir)
         with node_process("api", run_dir, settings):
             rows = [
-                measure("the api", giver, market, port, path, seconds),
-                measure("the api, If-None-Match", giver, market, port, path, seconds, "etag"),
+                measure("the api", orders, port, path, seconds),
+                measure("the api, If-None-Match", orders, port, path, seconds, "etag"),
             ]
-            orders = check_book(run_dir, port)
+            resting = check_book(run_dir, port)
         with naive_server(run_dir, naive_port):
-            rows.append(measure("rendered for each request", giver, market, naive_port, path, seconds))
+            rows.append(measure("rendered for each request", orders, naive_port, path, seconds))
         with naive_server(run_dir, empty_port, "empty"):
-            rows.append(measure("an empty handler", giver, market, empty_port, "/empty", seconds))
-        giver.close()
-    return {"journal": JOURNAL, "orders": orders, "connections": CONNECTIONS, "rows": rows}
+            rows.append(measure("an empty handler", orders, empty_port, "/empty", seconds))
+        orders.giver.close()
+    return {"journal": JOURNAL, "orders": resting, "connections": CONNECTIONS, "rows": rows}
 
 
 def show(found: Figures) -> None:

@@ -8,7 +8,7 @@ from engine.capacity import Capacity
 from engine.kernel import CACHE_FOLDER
 from engine.matching import match_batch
 from engine.memory import BOOK_SIZE, IS_HALTED, LAST_PRICE, LIVE_ORDERS, TRADE_ID, make_memory
-from engine.queries import SOUND, find_fault, read_depth, read_orders, read_queues
+from engine.queries import SOUND, find_fault, read_best, read_depth, read_orders, read_queues
 from engine.ring import PUBLISHED, Ring
 from engine.rows import Int64Array
 from engine.state import SNAPSHOT_WIDTH, STATE_WIDTH, SymbolState, hash_state
@@ -39,6 +39,7 @@ class FastEngine:
         self._symbol_count = capacity.symbol_count
         self._memory = make_memory(capacity, self.commands, self.events)
         self._positions = self.events.positions
+        self._best: Int64Array = np.zeros(len(BestPrices._fields), np.int64)
         self._arrays: tuple[Any, ...] = self._memory
 
     @property
@@ -79,8 +80,9 @@ class FastEngine:
 
     def best(self, symbol_id: int) -> BestPrices:
         """Return the best bid and offer with what is shown there."""
-        bid, ask = (next(iter(self._levels(symbol_id, side, 1)), (0, 0)) for side in Side)
-        return BestPrices(*bid, *ask)
+        self._check_symbol(symbol_id)
+        read_best(self._memory, symbol_id, self._best)
+        return BestPrices(*self._best.tolist())
 
     def state_hash(self) -> int:
         """Return 64 bits that every engine in this state agrees on."""

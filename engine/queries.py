@@ -99,6 +99,17 @@ def read_depth(memory: Memory, symbol: int, side: int, levels_out: Int64Array) -
 
 
 @kernel
+def read_best(memory: Memory, symbol: int, best_out: Int64Array) -> None:
+    """Write the best bid's price and lots, then the best ask's; zeros for an empty side."""
+    for side in range(2):
+        price = memory.books[symbol * BOOK_SIZE + BEST + side]
+        is_empty = price in (NO_BID, NO_ASK)
+        level = 0 if is_empty else level_at(memory, symbol * LADDERS + BOOK, price)
+        best_out[2 * side] = 0 if is_empty else price
+        best_out[2 * side + 1] = 0 if is_empty else memory.levels[level * LEVEL_SIZE + TOTAL]
+
+
+@kernel
 def read_orders(memory: Memory, symbol: int, orders_out: Int64Array) -> tuple[int, int]:
     """Write all that is known of a symbol's orders into `[orders, STATE_WIDTH]`.
 
