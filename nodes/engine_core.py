@@ -72,6 +72,7 @@ class EngineCore:
         self._own_symbols = sorted(everything if own_symbols is None else own_symbols)
         self._has_all = len(self._own_symbols) == len(instruments)
         self._feed_frames: list[Frames] = []
+        self._is_replaying = False
 
     def recover(self, tell: Callable[[Replay], None]) -> Replay:
         """Rebuild book, links and feed from the journal.
@@ -79,15 +80,37 @@ class EngineCore:
         Raises:
             JournalError: if the journal cannot be trusted or kept.
         """
+        together: list[CommandRecord] = []
 
-        return self._journal.recover(lambda _, record: self.replay(record), tell)
+        def take(_: int, record: CommandRecord) -> None:
+            size = sum(each.command_count for each in together) + record.command_count
+            if together and (record.time_ns != together[0].time_ns or size > self.engine.commands.slot_count):
+                self._replay(together)
+                together.clear()
+            together.append(record)
+
+        done = self._journal.recover(take, tell)
+        self._replay(together)
+        for _ in self.feed.best(0):  # nobody listens yet, but whoever asks must get the best prices of now
+            pass
+        return done
 
     def replay(self, record: CommandRecord) -> None:
         """Do what a journaled frame tells, again."""
-        source, first, size = record.source, record.first_sequence, record.command_count
-        self.links.restore(source, first + size - 1)
-        self._handle([CommandBatch(source, record.payload, first, size, record.skip_count)], record.time_ns)
-        self.tell(record.time_ns)
+        self._replay([record])
+
+    def _replay(self, records: Sequence[CommandRecord]) -> None:
+        """Do again what frames tell that were handled together: they have one time, and their reports one order."""
+        batches = []
+        for record in records:
+            source, first, size = record.source, record.first_sequence, record.command_count
+            self.links.restore(source, first + size - 1)
+            batches.append(CommandBatch(source, record.payload, first, size, record.skip_count))
+        self._is_replaying = True
+        if records:
+            self._handle(batches, records[0].time_ns)
+            self._tell_events(records[0].time_ns)
+        self._is_replaying = False
         self.links.outgoing()  # nobody listens yet; what is not acknowledged stays, to be sent again
 
     @property
@@ -123,7 +146,11 @@ class EngineCore:
         """Turn the events that still lie in their ring into the feed's frames, and make room."""
         events = self.engine.events
         if count := len(events):
-            self._feed_frames.extend(self.feed.take(int(events.positions[CONSUMED]), count, time_ns))
+            first = int(events.positions[CONSUMED])
+            if self._is_replaying:
+                self.feed.follow(first, count)  # nobody listens yet
+            else:
+                self._feed_frames.extend(self.feed.take(first, count, time_ns))
             events.consume(count)
 
     def health(self) -> EngineHealth:

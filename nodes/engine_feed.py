@@ -19,7 +19,7 @@ from bus.feed import (
 )
 from engine.matching_engine import MatchingEngine
 from engine.rows import Int64Array
-from engine.wire import BookFeed
+from engine.wire import BookFeed, FeedChanges
 from market.depth import Depth
 from market.feed_messages import (
     BestPrices,
@@ -88,14 +88,21 @@ class EngineFeed:
         self._touched: set[int] = set()  # symbols whose book has changed since the best prices were last looked at
         self._snapshots: dict[int, SlicedSnapshot] = {}  # in the making, by symbol id
 
-    def take(self, first: int, count: int, time_ns: int) -> Iterator[Frames]:
-        """Yield the frames of `count` events from ring sequence `first` on, but for the best prices: see `best`."""
+    def follow(self, first: int, count: int) -> FeedChanges:
+        """Take in `count` events from ring sequence `first` on, as `take` does, without telling anybody."""
         changes = self._changes.take(first, count)
         self._touched.update(changes.book_symbols)
         for symbol_id in changes.trade_symbols:
             streams = self._symbols[symbol_id]
             fresh = self._changes.trades_of(symbol_id, TRADES_KEPT_MAX)[:, _TRADE_COLUMNS]
             streams.recent_trades = np.concatenate((streams.recent_trades, fresh))[-TRADES_KEPT_MAX:]
+        return changes
+
+    def take(self, first: int, count: int, time_ns: int) -> Iterator[Frames]:
+        """Yield the frames of `count` events from ring sequence `first` on, but for the best prices: see `best`."""
+        changes = self.follow(first, count)
+        for symbol_id in changes.trade_symbols:
+            streams = self._symbols[symbol_id]
             for payload, message_count, _ in self._changes.trade_frames(symbol_id):
                 yield streams.trades.pack_encoded(payload, message_count, time_ns)
         for symbol_id in changes.book_symbols:

@@ -13,7 +13,7 @@ from bus.topology import Source, source_of_order
 from engine.journal import Journal
 from engine.journal_format import JournalMode
 from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
-from market.events import Event, Executed, Rejected
+from market.events import Accepted, Event, Executed, Rejected
 from nodes.engine import make_core
 from nodes.engine_core import EngineCore
 from nodes.settings import Settings
@@ -230,3 +230,23 @@ def test_halt_is_the_operator_s(desk: Desk) -> None:
     desk.start()
     assert desk.core.halted_symbols == set(range(desk.core.symbol_count))
     assert not desk.core.is_idle
+
+
+def test_reports_keep_their_order_when_frames_were_handled_together(desk: Desk) -> None:
+    """Refusals are told before what the same batch matched; who has heard a part must get the rest, not a mixture."""
+    mine, other = Source.GATEWAY, Source.PAPER
+    batches = []
+    for order_id in (mine.first_order_id + 1, other.first_order_id + 1, mine.first_order_id + 2):
+        desk.ends[mine].send([NewOrder(order_id, 0, 0, 1_000, 5, owner=mine.first_owner)])
+        for frames in desk.ends[mine].outgoing():
+            batch = desk.core.links.receive(b"%d" % mine, frames)
+            assert batch is not None
+            batches.append(batch)
+    assert len(batches) == 3
+    desk.core.handle(batches, desk.time_ns(), 0)
+    payloads = [reply[1] for identity, reply in desk.core.links.outgoing() if identity == b"%d" % mine]
+    live = [event for payload in payloads for event in decode_events(payload)]
+    assert [type(event) for event in live] == [Rejected, Accepted, Accepted]
+    desk.kill()
+    desk.start()
+    assert desk.heard[mine] == live
