@@ -101,6 +101,11 @@ class Journal:
         return self.synced_sequence if self.mode.is_synced else self.sequence
 
     @property
+    def folder(self) -> Path:
+        """Where its files are."""
+        return self._folder
+
+    @property
     def sync_due_ns(self) -> int | None:
         """When the next `sync` is due, on the clock of `append`; None while nothing waits for one."""
         return None if self._unsynced_since_ns is None else self._unsynced_since_ns + self._group_ns

@@ -242,6 +242,8 @@ def run(node: Node) -> None:
         finally:
             engine.close()
             journal.close()
+        if core.is_idle and journal.sequence and journal.mode is not JournalMode.NONE:
+            _put_aside(journal.folder)  # else the next start would read all of it to find nothing
     except JournalError as error:
         raise NodeError(str(error)) from None
 
