@@ -9,6 +9,7 @@ them. No client is listened to before all of the past is in.
 import contextlib
 import re
 import socket
+from collections.abc import Collection
 
 from bus.channel import POLL_READ, PollLoop
 from bus.codec import MalformedMessageError, decode_first, encode, encode_all
@@ -16,24 +17,24 @@ from bus.feed import definition_of
 from bus.order_link import Connected, RawReports
 from bus.order_source import OrderSource
 from bus.topology import Source
-from engine.journal_format import CommandRecord, JournalError
+from engine.journal_format import JournalError
 from engine.wire_decoding import Ending
 from engine.wire_refusals import MalformedBytesError
 from market.clock import NS_PER_SECOND, monotonic_ns, time_ns
 from market.codes import RejectReason, Tag
 from market.commands import MassCancel
 from market.events import Rejected
-from market.limits import BATCH_MESSAGES_MAX, COMMANDS_IN_FLIGHT_MAX, TCP_SESSIONS_MAX
+from market.limits import COMMANDS_IN_FLIGHT_MAX, TCP_SESSIONS_MAX
 from market.session_messages import Heartbeat, LoggedOn, Logon, Logout
 from nodes.gateway_client import ClientConnection, SlowReaderError
 from nodes.gateway_limits import session_limits
+from nodes.gateway_sessions import KeptSessions
 from nodes.node import Node, NodeError
 from nodes.roster import GATEWAY_NAMES, engine_of_gateway
 from sessions.admission import GOES_ON, LOGS_OUT_FOR_GOOD
-from sessions.checkpoint import checkpoint_of, restore_checkpoint
 from sessions.session_desk import NoSessionLeftError, Session, SessionDesk
 from sessions.session_state import SessionLimits
-from sessions.session_store import IN_CHECKPOINT, Position, SessionStore, StoredSession
+from sessions.session_store import Position, SessionStore
 from sessions.tokens import TokensError, is_token_right, load_tokens
 
 TICK_MS = 100
@@ -55,48 +56,20 @@ class GatewayNode:
         self._desk = SessionDesk(limits, node.settings.engine.orders_max, source, self._settings.kept_bytes)
         self._desk.warm()
         self._tokens = load_tokens(self._settings.tokens_file) if self._settings.tokens_file else None
-        self._store = SessionStore(node.settings.run_dir / node.name, source, self._settings.journal_bytes)
-        self._position = self._recover()
+        store = SessionStore(node.settings.run_dir / node.name, source, self._settings.journal_bytes)
+        self._kept = KeptSessions(self._desk, store, self._settings.kept_bytes)
         engine = engine_of_gateway(node.name, node.settings.engines)
         self._definitions = [definition_of(instrument) for instrument in node.settings.instruments_of(engine)]
-        self._source = OrderSource(source, node.wiring, self._position, engine)
+        self._source = OrderSource(source, node.wiring, self._kept.position, engine)
         node.watch(self._source.socket)
         self._connections: set[ClientConnection] = set()
-        self._cancels_owed = {n for n in range(TCP_SESSIONS_MAX) if not self._outlives_connections(n)}
+        self._cancels_owed = {n for n in range(TCP_SESSIONS_MAX) if not self._kept.outlives_connections(n)}
         self._leaving: dict[int, int] = {}  # sessions that end, by number: with which command the last of them is done
         self._ready_at: int | None = None  # the command with which all of the past is done
         self._is_listening = False
         self._is_engine_behind = False
         self._counts = {"orders": 0, "rejected": 0, "malformed": 0}
         self._listener = self._listen()
-
-    def _recover(self) -> Position:
-        """Rebuild every session with a name from its reports; return where the link goes on."""
-        stored, _ = self._store.load()
-        if checkpoint := self._store.checkpoint():
-            restore_checkpoint(self._desk, checkpoint, stored, self._settings.kept_bytes)
-        waiting = sorted((one for one in stored if one.since != IN_CHECKPOINT), key=lambda one: one.since)
-
-        def begin_until(sequence: int) -> None:
-            while waiting and waiting[0].since < sequence:
-                one = waiting.pop(0)
-                flag = one.is_cancel_on_disconnect
-                session = self._desk.restored(one.number, one.name, one.since, one.offset, is_cancel_on_disconnect=flag)
-                self._desk.restore(session)
-
-        def take(sequence: int, record: CommandRecord) -> None:
-            begin_until(sequence)
-            self._desk.report(record.payload, record.skip_count)
-
-        position = self._store.recover(take)
-        begin_until(self._store.sequence + 1)
-        for session in self._desk.sessions.values():
-            session.left_ns = monotonic_ns()
-        return position
-
-    def _outlives_connections(self, number: int) -> bool:
-        session = self._desk.sessions.get(number)
-        return session is not None and bool(session.name) and not session.is_cancel_on_disconnect
 
     def _listen(self) -> socket.socket:
         host, ports, index = self._settings.host, self._settings.ports, GATEWAY_NAMES.index(self._node.name)
@@ -125,7 +98,7 @@ class GatewayNode:
             self._hang_up(connection, "the gateway stops", encode(Logout(RejectReason.GATEWAY_STOPS)))
         self._listener.close()
         self._source.close()
-        self._store.close()
+        self._kept.close()
 
     # --- clients
 
@@ -256,7 +229,7 @@ class GatewayNode:
 
     def _begin_anonymous(self, connection: ClientConnection) -> Session | None:
         try:
-            session = self._desk.open("", self._store.sequence)
+            session = self._kept.begin_anonymous()
         except NoSessionLeftError as error:
             self._refuse(connection, RejectReason.NO_SESSION_LEFT, str(error), command=0)
             return None
@@ -269,22 +242,19 @@ class GatewayNode:
             self._counts["rejected"] += 1
             self._refuse(connection, reason, f"a Logon was refused: {reason.name}")
             return
-        flag = bool(logon.is_cancel_on_disconnect)
-        session = self._desk.by_name(logon.client_id)
-        if session is not None:
-            for other in [one for one in self._connections if one.session is session]:
+        known = self._desk.by_name(logon.client_id)
+        if known is not None:
+            for other in [one for one in self._connections if one.session is known]:
                 self._hang_up(other, "the session goes on elsewhere", encode(Logout(RejectReason.REPLACED)))
-        is_new = session is None
+        elif forgotten := self._kept.make_room(
+            self._settings.forget_s, lambda one: self._connection_of(one) is not None
+        ):
+            self._node.log.warning("a session is forgotten", client=forgotten, most=TCP_SESSIONS_MAX)
         try:
-            if is_new:
-                self._make_room()
-            session = session or self._desk.open(logon.client_id, self._store.sequence)
+            session = self._kept.log_on(logon.client_id, is_cancel_on_disconnect=bool(logon.is_cancel_on_disconnect))
         except NoSessionLeftError as error:
             self._refuse(connection, RejectReason.NO_SESSION_LEFT, str(error))
             return
-        if is_new or session.is_cancel_on_disconnect != flag:
-            session.is_cancel_on_disconnect = flag
-            self._save()  # it is synced, and everybody waits for that
         reports, last = session.reports, logon.last_sequence
         idle_ms = int(self._settings.idle_s * 1_000)
         used_id, open_count = self._desk.used_id(session), self._desk.open_count(session)
@@ -292,21 +262,6 @@ class GatewayNode:
         connection.attach(session, reports.place_after(last))
         connection.say(encode(head))
         self._node.log.info("client logged on", peer=connection.peer, client=session.name, after=last)
-
-    def _make_room(self) -> None:
-        """If all numbers are taken, forget the session without open orders that has been away longest, and too long."""
-        if self._desk.has_room:
-            return
-        latest_ns = monotonic_ns() - int(self._settings.forget_s * NS_PER_SECOND)
-        away = [
-            session
-            for session in self._desk.sessions.values()
-            if session.name and not self._desk.open_count(session) and self._connection_of(session) is None
-        ]
-        oldest = min(away, key=lambda one: one.left_ns, default=None)
-        if oldest is not None and oldest.left_ns <= latest_ns:
-            self._node.log.warning("a session is forgotten", client=oldest.name, most=TCP_SESSIONS_MAX)
-            self._desk.release(oldest)
 
     def _logon_refusal(self, connection: ClientConnection, logon: Logon) -> RejectReason | None:
         if connection.session is not None:
@@ -318,27 +273,9 @@ class GatewayNode:
         return None
 
     def _log_out(self, connection: ClientConnection, session: Session, *, is_final: bool) -> None:
-        if is_final and session.name:
-            session.name = ""  # from now on it ends as an anonymous one does
-            self._save()
+        if is_final:
+            self._kept.give_up(session)
         self._hang_up(connection, "the client logged out", encode(Logout()))
-
-    def _save(self) -> None:
-        self._store.save(self._stored(), self._position)
-
-    def _stored(self) -> list[StoredSession]:
-        named = [one for one in self._desk.sessions.values() if one.name]
-        return [
-            StoredSession(one.name, one.number, one.offset, one.since, one.is_cancel_on_disconnect) for one in named
-        ]
-
-    def _begin_anew_when_full(self) -> None:
-        """Bound what is on disk: from a checkpoint on, the reports before it need not be kept."""
-        if not self._store.is_full:
-            return
-        for session in self._desk.sessions.values():
-            session.since = IN_CHECKPOINT if session.name else session.since
-        self._store.begin_anew(checkpoint_of(self._desk), self._stored(), self._position)
 
     def _hang_up(self, connection: ClientConnection, why: str, farewell: bytes = b"") -> None:
         if not connection.is_open:
@@ -389,38 +326,26 @@ class GatewayNode:
 
     def _on_connected(self, news: Connected) -> None:
         if news.is_new_epoch:
-            self._position = Position(news.epoch, news.report_sequence)
-            self._tell_lost(news.epoch)
+            self._serve_all(self._kept.begin_epoch(Position(news.epoch, news.report_sequence), time_ns()))
             # What the engine may still hold of ours is from before; nobody knows it any more.
             self._cancels_owed.update(range(TCP_SESSIONS_MAX))
-            self._save()
         self._cancel_owed()
         if not self._is_listening:
             self._ready_at = self._source.sent
 
-    def _tell_lost(self, epoch: int) -> None:
-        """Tell that all open orders ended with the engine's book."""
-        lost = self._desk.lost_orders(time_ns())
-        for start in range(0, len(lost), BATCH_MESSAGES_MAX):
-            batch = lost[start : start + BATCH_MESSAGES_MAX]
-            self._tell(epoch, 0, len(batch), 0, encode_all(batch))
-
     def _on_reports(self, news: RawReports) -> None:
         if news.size:
-            self._tell(news.epoch, news.first_sequence, news.size, news.skip, news.payload)
-            self._position = Position(news.epoch, news.report_sequence)
-            self._begin_anew_when_full()
+            position = Position(news.epoch, news.report_sequence)
+            touched = self._kept.take(position, news.first_sequence, news.size, news.skip, news.payload)
+            self._serve_all(touched)
         for number in [number for number, last in self._leaving.items() if last <= news.command_sequence]:
             del self._leaving[number]
             self._desk.release(self._desk.sessions[number])
         self._listen_when_ready(news.command_sequence)
 
-    def _tell(self, epoch: int, first_sequence: int, count: int, skip: int, payload: bytes) -> None:
-        """Keep a frame of reports for good, then give each client its own."""
-        self._store.keep(epoch, first_sequence, count, skip, payload)
-        touched = self._desk.report(payload, skip)
+    def _serve_all(self, sessions: Collection[Session]) -> None:
         for connection in list(self._connections):
-            if connection.session is not None and connection.session in touched:
+            if connection.session is not None and connection.session in sessions:
                 self._serve(connection)
 
     def _listen_when_ready(self, command_sequence: int) -> None:

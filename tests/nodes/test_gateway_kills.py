@@ -1,5 +1,6 @@
 """Killed gateways and engines under load: a client with a name loses nothing and gets nothing twice."""
 
+import json
 import random
 import time
 from collections import defaultdict
@@ -14,6 +15,7 @@ from market.clock import monotonic_ns
 from market.codes import Side, Tag
 from market.commands import CancelOrder, NewOrder
 from market.events import Accepted, Canceled, Event, Executed, Rejected, Rested
+from market.limits import ORDER_IDS_PER_SESSION
 from tests.desk.desk_process import short_directory, until
 from tests.nodes.gateway_process import Pair
 from venues.gateway import GatewayError, GatewaySession
@@ -122,6 +124,8 @@ def _assert_book_is(pair: Pair, bot: Bot) -> None:
     """Compare what the client believes with a fresh snapshot of the engine's book, order by order."""
     feed = FeedSubscriber(pair.run_dir, [book_topic("BTCUSDT")])
     replica = feed.replicas[book_topic("BTCUSDT")]
+    (stored,) = json.loads((pair.run_dir / "gateway" / "sessions.json").read_text())["sessions"]
+    first_id = Source.GATEWAY.first_order_id + stored["number"] * ORDER_IDS_PER_SESSION + stored["offset"]
 
     def agrees() -> bool:
         feed.tick(monotonic_ns())
@@ -129,10 +133,10 @@ def _assert_book_is(pair: Pair, bot: Bot) -> None:
         bot.take(bot.session.receive(0.01))
         if not replica.is_synchronised:
             return False
-        orders = {order.order_id - Source.GATEWAY.first_order_id: order.resting_lots for order in replica.book.state()}
+        orders = {order.order_id - first_id: order.resting_lots for order in replica.book.state()}
         return orders == bot.open
 
     try:
-        until("the books agree", agrees, 15)
+        until("the books agree", agrees, 60)
     finally:
         feed.close()

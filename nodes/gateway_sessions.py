@@ -1,0 +1,153 @@
+"""The gateway's sessions and what is kept of them on disk, moving together; without sockets."""
+
+from collections.abc import Callable
+
+from bus.codec import encode_all
+from engine.journal_format import CommandRecord
+from market.clock import NS_PER_SECOND, monotonic_ns
+from market.limits import BATCH_MESSAGES_MAX
+from sessions.checkpoint import checkpoint_of, restore_checkpoint
+from sessions.session_desk import Session, SessionDesk
+from sessions.session_store import IN_CHECKPOINT, Position, SessionStore, StoredSession
+
+
+class KeptSessions:
+    """The sessions of a desk over their store: rebuilt from it, and never ahead of it.
+
+    Args:
+        desk: without a session.
+        store: of the same gateway.
+        kept_bytes: of reports in memory, for each session.
+
+    Attributes:
+        position: where the order link goes on: all reports up to it are kept, or are not of these sessions.
+
+    Raises:
+        JournalError: if what is on disk cannot be used; of every method: if it cannot be written.
+    """
+
+    def __init__(self, desk: SessionDesk, store: SessionStore, kept_bytes: int) -> None:
+        self._desk = desk
+        self._store = store
+        self.position = self._recover(kept_bytes)
+
+    def _recover(self, kept_bytes: int) -> Position:
+        stored, _ = self._store.load()
+        if checkpoint := self._store.checkpoint():
+            restore_checkpoint(self._desk, checkpoint, stored, kept_bytes)
+        waiting = sorted((one for one in stored if one.since != IN_CHECKPOINT), key=lambda one: one.since)
+
+        def begin_until(sequence: int) -> None:
+            while waiting and waiting[0].since < sequence:
+                one = waiting.pop(0)
+                flag = one.is_cancel_on_disconnect
+                session = self._desk.restored(one.number, one.name, one.since, one.offset, is_cancel_on_disconnect=flag)
+                self._desk.restore(session)
+
+        def take(sequence: int, record: CommandRecord) -> None:
+            begin_until(sequence)
+            self._desk.report(record.payload, record.skip_count)
+
+        position = self._store.recover(take)
+        begin_until(self._store.sequence + 1)
+        for session in self._desk.sessions.values():
+            session.left_ns = monotonic_ns()
+        return position
+
+    def outlives_connections(self, number: int) -> bool:
+        """Return whether orders under this number stay open without a connection."""
+        session = self._desk.sessions.get(number)
+        return session is not None and bool(session.name) and not session.is_cancel_on_disconnect
+
+    def begin_anonymous(self) -> Session:
+        """Return a new session that ends with its connection.
+
+        Raises:
+            NoSessionLeftError: if all numbers are taken.
+        """
+        return self._desk.open("", self._store.sequence)
+
+    def log_on(self, name: str, *, is_cancel_on_disconnect: bool) -> Session:
+        """Return the session of this name, a new one if there is none.
+
+        Raises:
+            NoSessionLeftError: if all numbers are taken.
+        """
+        session = self._desk.by_name(name)
+        is_new = session is None
+        session = session or self._desk.open(name, self._store.sequence)
+        if is_new or session.is_cancel_on_disconnect != is_cancel_on_disconnect:
+            session.is_cancel_on_disconnect = is_cancel_on_disconnect
+            self.save()  # it is synced, and everybody waits for that
+        return session
+
+    def make_room(self, forget_s: float, is_here: Callable[[Session], bool]) -> str:
+        """If all numbers are taken, forget the session without open orders that has been away longest.
+
+        Args:
+            forget_s: how long it must have been away.
+            is_here: whether a session has a connection.
+
+        Returns:
+            its name, "" if none is forgotten.
+        """
+        if self._desk.has_room:
+            return ""
+        latest_ns = monotonic_ns() - int(forget_s * NS_PER_SECOND)
+        named = [one for one in self._desk.sessions.values() if one.name and not self._desk.open_count(one)]
+        away = [one for one in named if one.left_ns <= latest_ns and not is_here(one)]
+        if not away:
+            return ""
+        oldest = min(away, key=lambda one: one.left_ns)
+        self._desk.release(oldest)
+        return oldest.name
+
+    def give_up(self, session: Session) -> None:
+        """Let a session have no name: from now on it ends as an anonymous one does."""
+        if session.name:
+            session.name = ""
+            self.save()
+
+    def begin_epoch(self, position: Position, time_ns: int) -> list[Session]:
+        """Go on with an engine that knows none of our orders: tell that all open ones have ended.
+
+        Returns:
+            the sessions that have new reports.
+        """
+        self.position = position
+        lost = self._desk.lost_orders(time_ns)
+        touched: dict[int, Session] = {}
+        for start in range(0, len(lost), BATCH_MESSAGES_MAX):
+            batch = lost[start : start + BATCH_MESSAGES_MAX]
+            told = self._keep(position.epoch, 0, len(batch), 0, encode_all(batch))
+            touched |= {session.number: session for session in told}
+        self.save()
+        return list(touched.values())
+
+    def take(self, position: Position, first_sequence: int, count: int, skip: int, payload: bytes) -> list[Session]:
+        """Keep a frame of reports for good and give each session its own; return those that have new ones."""
+        touched = self._keep(position.epoch, first_sequence, count, skip, payload)
+        self.position = position
+        if self._store.is_full:  # what is on disk is bounded: after a checkpoint the reports before it can go
+            for session in self._desk.sessions.values():
+                session.since = IN_CHECKPOINT if session.name else session.since
+            self._store.begin_anew(checkpoint_of(self._desk), self._stored(), self.position)
+        return touched
+
+    def save(self) -> None:
+        """Write who has a session."""
+        self._store.save(self._stored(), self.position)
+
+    def close(self) -> None:
+        """Let another process have the store."""
+        self._store.close()
+
+    def _keep(self, epoch: int, first_sequence: int, count: int, skip: int, payload: bytes) -> list[Session]:
+        self._store.keep(epoch, first_sequence, count, skip, payload)
+        return self._desk.report(payload, skip)
+
+    def _stored(self) -> list[StoredSession]:
+        named = [one for one in self._desk.sessions.values() if one.name]
+        return [
+            StoredSession(one.name, one.number, one.offset, one.since, one.is_cancel_on_disconnect) for one in named
+        ]
