@@ -366,6 +366,7 @@ class GatewayNode:
                 self._serve(connection)
 
     def _on_tick(self) -> None:
+        self._on_engine()  # what came while we stood still is no silence of the engine
         now_ns = monotonic_ns()
         self._source.tick(now_ns)
         self._cancel_owed()
