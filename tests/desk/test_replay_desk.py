@@ -10,14 +10,14 @@ RECORDING = Path(__file__).resolve().parents[3] / "shared" / "data" / "binance_s
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 def test_recording_is_replayed_whole_and_fills_the_maker(desk: Desk) -> None:
     """The book's best prices are the recorded ones, recorded trades fill the maker, and the report adds up."""
     if not RECORDING.is_file():
         pytest.skip("recorded data is absent")
     desk.environment["TICKBUS_FLOW__OPENING_S"] = "4"
     desk.start("--flow", f"replay:{RECORDING}", "--speed", "10", "--half-spread", "0.0001")
-    until("the recording has run", lambda: desk.node("flow")["figures"].get("is_finished"), 200)
+    until("the recording has run", lambda: desk.node("flow")["figures"].get("is_finished"), 420)
     figures = desk.node("flow")["figures"]
     assert figures["ticker_count"] > 28_000
     assert figures["gap_count"] == 0
