@@ -20,7 +20,7 @@ _PRICES = 4_096
 _ORDERS_MAX = 1 << 17
 _SUMMARY = 64  # the word that tells which of the 64 before it are not 0
 _CANCEL = int(Tag.CANCEL_ORDER)
-_QTY, _PRICE, _SIDE, _AHEAD, _BEHIND, _ORDER = 0, 1, 2, 3, 4, 8  # an order's numbers, how many it takes
+_QTY, _PRICE, _SIDE, _AHEAD, _BEHIND, _ID, _ORDER = 0, 1, 2, 3, 4, 5, 8  # an order's numbers, how many it takes
 _TRADES, _VOLUME, _NOTIONAL, _FREE, _USED, _STATE = 2, 3, 4, 5, 6, 8  # behind the best bid and the best ask
 
 Int32Array = npt.NDArray[np.int32]
@@ -33,7 +33,9 @@ def _run(
     """Run rows of tag, id, side, price, quantity; `slots` are by id, `ends` the first and the last order of a price."""
     for start in range(0, len(rows), 5):
         if rows[start] == _CANCEL:
-            _leave(orders, ends, words, state, signed(slots[rows[start + 1]]))
+            order = signed(slots[rows[start + 1]])
+            if order != 0:  # else it has traded
+                _leave(slots, orders, ends, words, state, order)
             continue
         side, price, leaves = rows[start + 2], rows[start + 3], rows[start + 4]
         towards = 1 - 2 * side
@@ -47,7 +49,7 @@ def _run(
             state[_VOLUME] += lots
             state[_NOTIONAL] += lots * best
             if orders[_ORDER * maker + _QTY] == 0:
-                _leave(orders, ends, words, state, maker)
+                _leave(slots, orders, ends, words, state, maker)
         if leaves > 0:
             order = state[_FREE]
             if order != 0:
@@ -59,6 +61,7 @@ def _run(
             orders[_ORDER * order + _QTY] = leaves
             orders[_ORDER * order + _PRICE] = price
             orders[_ORDER * order + _SIDE] = side
+            orders[_ORDER * order + _ID] = rows[start + 1]
             _join(orders, ends, words, price, order)
             state[side] = price if (price - state[side]) * towards > 0 else state[side]
 
@@ -78,11 +81,14 @@ def _join(orders: Int32Array, ends: Int32Array, words: Int64Array, price: int, o
 
 
 @inlined
-def _leave(orders: Int32Array, ends: Int32Array, words: Int64Array, state: Int64Array, order: int) -> None:
+def _leave(
+    slots: Int32Array, orders: Int32Array, ends: Int32Array, words: Int64Array, state: Int64Array, order: int
+) -> None:
     price, side = signed(orders[_ORDER * order + _PRICE]), signed(orders[_ORDER * order + _SIDE])
     ahead, behind = signed(orders[_ORDER * order + _AHEAD]), signed(orders[_ORDER * order + _BEHIND])
     orders[_ORDER * order + _BEHIND] = state[_FREE]
     state[_FREE] = order
+    slots[orders[_ORDER * order + _ID]] = 0
     if ahead == 0:
         ends[2 * price] = behind
     else:
