@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.matching import yardstick
 from benchmarks.matching_streams import Stream, canonical_sha256, load_stream, mixed_answer
 from engine.matching_engine import MatchingEngine, make_engine
 from engine.rows import Int64Array
@@ -64,3 +65,8 @@ def test_the_mixed_stream_gives_its_trades_and_its_book() -> None:
     assert engine.best(0) == BestPrices(32_792, 2_071, 32_799, 51)
     assert engine.live_order_count == 10_010
     engine.check_invariants()
+
+
+def test_the_benchmark_s_yardstick_trades_as_the_engine_does() -> None:
+    """It once followed the cancel of an order that had traded into another order's slot, and never came back."""
+    assert set(yardstick(1)) == {"bare_ns", "engine_ns", "ratio"}
