@@ -12,6 +12,7 @@ from bus.subscriber import FeedSubscriber
 from bus.topology import FEED
 from market.clock import monotonic_ns
 from market.codes import OrderType, Side
+from market.commands import CancelOrder
 from market.events import Accepted, Canceled, Event
 from market.feed_messages import BestPrices
 from nodes.desk_client import desk_status
@@ -53,6 +54,16 @@ def _reported(session: GatewaySession, kind: type[Event], order_id: int) -> Call
     return found
 
 
+def _canceled(session: GatewaySession, order_id: int) -> Callable[[], Any]:
+    """Ask again for as long as the gateway refuses, because its link to the engine is not back yet."""
+
+    def is_canceled() -> bool:
+        session.send([CancelOrder(order_id, 0)])
+        return any(isinstance(e, Canceled) and e.order_id == order_id for e in session.receive(0.5))
+
+    return is_canceled
+
+
 def _fresh(desk: Desk) -> tuple[int, list[Any]]:
     """Return the engine's own state of the book, as a newcomer gets it, with its sequence."""
     newcomer = FeedSubscriber(desk.run_dir, [BOOK])
@@ -81,8 +92,7 @@ def test_all_are_in_step_with_the_engine_after_its_kill(market_desk: Desk, repli
             "every replica is in the new epoch",
             lambda: _step(replica) and not epochs & {one.epoch for one in replica.replicas.values()},
         )
-        session.cancel(mine)
-        until("the order from before is canceled", _reported(session, Canceled, mine))
+        until("the order from before is canceled", _canceled(session, mine), 60)
         again = session.buy("BTCUSDT", "90000.00", "0.00222", order_type=OrderType.LIMIT)
         until("a new one is accepted", _reported(session, Accepted, again))
         assert session.state.lost_count == 0
