@@ -235,6 +235,7 @@ def _put_aside(folder: Path) -> None:
 def run(node: Node) -> None:
     """Run the engine's node until it is told to stop."""
     try:
+        warm_kernels(node.warming)  # else the first order would wait for the compiler
         core, journal = recovered_core(node)
         engine = EngineNode(node, core, journal)
         try:

@@ -68,6 +68,12 @@ class Node:
         self._control = ChannelSocket(CONTROL, self.wiring)
         self.beat()
 
+    def warming(self, what: str) -> None:
+        """Say, before this node is ready, that it does something first that takes long."""
+        self._state = "warming"
+        self.log.info(what)
+        self.beat()
+
     def ready(self, **endpoints: str) -> None:
         """Say, once, that this node does its work, and where it can be reached."""
         if self._state != "ready":

@@ -180,7 +180,10 @@ class Supervisor:
             return  # a node that was started by hand, or the last word of one that is gone
         node.heard_ns = monotonic_ns()
         node.endpoints, node.figures = report["endpoints"], report["figures"]
-        if report["state"] == "ready" and node.state == "starting":
+        if report["state"] == "warming" and node.state == "starting":
+            node.state = "warming"
+            self._tell(f"{node.spec.name} compiles its kernels, first run only")
+        if report["state"] == "ready" and node.state in ("starting", "warming"):
             node.state = "ready"
             self._keep_port(node)
             if node.was_ready:
