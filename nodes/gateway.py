@@ -9,7 +9,8 @@ them. No client is listened to before all of the past is in.
 import contextlib
 import re
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from functools import partial
 
 from bus.channel import POLL_READ, PollLoop
 from bus.codec import MalformedMessageError, decode_first, encode, encode_all
@@ -18,19 +19,21 @@ from bus.order_link import Connected, RawReports
 from bus.order_source import OrderSource
 from bus.topology import Source
 from engine.journal_format import JournalError
+from engine.rows import Int64Array
 from engine.wire_decoding import Ending
 from engine.wire_refusals import MalformedBytesError
 from market.clock import NS_PER_SECOND, monotonic_ns, time_ns
 from market.codes import RejectReason, Tag
 from market.commands import MassCancel
 from market.events import Rejected
-from market.limits import COMMANDS_IN_FLIGHT_MAX, TCP_SESSIONS_MAX
+from market.limits import TCP_SESSIONS_MAX
 from market.session_messages import Heartbeat, LoggedOn, Logon, Logout
 from nodes.gateway_client import ClientConnection, SlowReaderError
 from nodes.gateway_limits import session_limits
+from nodes.gateway_links import EngineLink, EngineLinks
 from nodes.gateway_sessions import KeptSessions
 from nodes.node import Node, NodeError
-from nodes.roster import GATEWAY_NAMES, engine_of_gateway
+from nodes.roster import GATEWAY_NAMES
 from sessions.admission import GOES_ON, LOGS_OUT_FOR_GOOD
 from sessions.session_desk import NoSessionLeftError, Session, SessionDesk
 from sessions.session_state import SessionLimits
@@ -58,18 +61,18 @@ class GatewayNode:
         self._tokens = load_tokens(self._settings.tokens_file) if self._settings.tokens_file else None
         store = SessionStore(node.settings.run_dir / node.name, source, self._settings.journal_bytes)
         self._kept = KeptSessions(self._desk, store, self._settings.kept_bytes)
-        engine = engine_of_gateway(node.name, node.settings.engines)
-        self._definitions = [definition_of(instrument) for instrument in node.settings.instruments_of(engine)]
-        self._source = OrderSource(source, node.wiring, self._kept.position, engine)
-        node.watch(self._source.socket)
+        self._links = EngineLinks([self._link(source, engine) for engine in node.settings.engines])
+        node.watch(*(link.source.socket for link in self._links))
         self._connections: set[ClientConnection] = set()
-        self._cancels_owed = {n for n in range(TCP_SESSIONS_MAX) if not self._kept.outlives_connections(n)}
-        self._leaving: dict[int, int] = {}  # sessions that end, by number: with which command the last of them is done
-        self._ready_at: int | None = None  # the command with which all of the past is done
         self._is_listening = False
         self._is_engine_behind = False
         self._counts = {"orders": 0, "rejected": 0, "malformed": 0}
         self._listener = self._listen()
+
+    def _link(self, source: Source, engine: str) -> EngineLink:
+        owed = {number for number in range(TCP_SESSIONS_MAX) if not self._kept.outlives_connections(number)}
+        link = OrderSource(source, self._node.wiring, self._kept.position_of(engine), engine)
+        return EngineLink(engine, link, self._node.settings.symbol_ids_of(engine), owed)
 
     def _listen(self) -> socket.socket:
         host, ports, index = self._settings.host, self._settings.ports, GATEWAY_NAMES.index(self._node.name)
@@ -88,7 +91,8 @@ class GatewayNode:
 
     def run(self) -> None:
         """Serve until stopped."""
-        self._loop.on_readable(self._source.socket, self._on_engine)
+        for link in self._links:
+            self._loop.on_readable(link.source.socket, partial(self._on_engine, link))
         self._loop.every(TICK_MS, self._on_tick)
         self._loop.run()
 
@@ -97,7 +101,8 @@ class GatewayNode:
         for connection in list(self._connections):
             self._hang_up(connection, "the gateway stops", encode(Logout(RejectReason.GATEWAY_STOPS)))
         self._listener.close()
-        self._source.close()
+        for link in self._links:
+            link.source.close()
         self._kept.close()
 
     # --- clients
@@ -113,7 +118,7 @@ class GatewayNode:
             return
         connection = ClientConnection(self._loop, accepted, f"{host}:{port}", monotonic_ns())
         self._connections.add(connection)
-        connection.say(encode_all(self._definitions))
+        connection.say(encode_all([definition_of(instrument) for instrument in self._node.settings.instruments]))
         self._serve(connection)
 
     def _on_client(self, connection: ClientConnection) -> None:
@@ -182,17 +187,29 @@ class GatewayNode:
             session = connection.session or self._begin_anonymous(connection)
             if session is None:
                 return
-            is_here = self._source.is_connected
-            admitted = self._desk.admit(session, rows, time_ns(), monotonic_ns(), is_engine_here=is_here)
-            if admitted.command_count:
-                self._source.send_encoded(admitted.commands, admitted.command_count)
-                self._watch_engine()
-            if admitted.refused_count:
-                connection.say(admitted.refusals)
-            self._counts["orders"] += admitted.order_count
-            self._counts["rejected"] += admitted.refused_count
-            if admitted.ending != GOES_ON:
-                self._log_out(connection, session, is_final=admitted.ending == LOGS_OUT_FOR_GOOD)
+            for links, part in self._links.parts(rows):
+                if not connection.is_open:
+                    return
+                if part is not rows:
+                    self._desk.decoder.rows[: len(part)] = part
+                self._give(connection, session, links, part)
+
+    def _give(
+        self, connection: ClientConnection, session: Session, links: Sequence[EngineLink], rows: Int64Array
+    ) -> None:
+        """Give the commands among rows of one engine, or of all, to that engine or to all."""
+        is_here = all(link.is_connected for link in links)
+        admitted = self._desk.admit(session, rows, time_ns(), monotonic_ns(), is_engine_here=is_here)
+        if admitted.command_count:
+            for link in links:
+                link.source.send_encoded(admitted.commands, admitted.command_count)
+            self._watch_engines()
+        if admitted.refused_count:
+            connection.say(admitted.refusals)
+        self._counts["orders"] += admitted.order_count
+        self._counts["rejected"] += admitted.refused_count
+        if admitted.ending != GOES_ON:
+            self._log_out(connection, session, is_final=admitted.ending == LOGS_OUT_FOR_GOOD)
 
     def _take_logon(self, connection: ClientConnection, error: MalformedBytesError) -> bool:
         """Take the Logon that stopped the rows, if it is one; return whether the piece goes on behind it."""
@@ -292,84 +309,89 @@ class GatewayNode:
         open_orders = self._desk.open_count(session) if session else 0
         self._node.log.info("client gone", peer=connection.peer, why=why, open_orders=open_orders)
         if session is not None and (not session.name or session.is_cancel_on_disconnect):
-            self._cancels_owed.add(session.number)
-            self._cancel_owed()
+            for link in self._links:
+                link.cancels_owed.add(session.number)
+                self._cancel_owed(link)
 
-    def _cancel_owed(self) -> None:
+    def _cancel_owed(self, link: EngineLink) -> None:
         """Cancel what those have open whose connection is gone, as soon as the engine takes it."""
-        if not self._cancels_owed or not self._source.is_connected:
+        if not link.cancels_owed or not link.is_connected:
             return
-        now_ns, first = time_ns(), self._source.source.first_owner
-        cancels = [MassCancel(owner=first + number, time_ns=now_ns) for number in sorted(self._cancels_owed)]
-        done_with = self._source.send(cancels)
-        for number in self._cancels_owed:
+        now_ns, first = time_ns(), link.source.source.first_owner
+        cancels = [MassCancel(owner=first + number, time_ns=now_ns) for number in sorted(link.cancels_owed)]
+        done_with = link.source.send(cancels)
+        for number in link.cancels_owed:
             session = self._desk.sessions.get(number)
             if session is not None and not session.name and self._connection_of(session) is None:
-                self._leaving[number] = done_with
-        self._cancels_owed.clear()
+                link.leaving[number] = done_with
+        link.cancels_owed.clear()
 
     def _connection_of(self, session: Session) -> ClientConnection | None:
         return next((one for one in self._connections if one.session is session), None)
 
     # --- engine
 
-    def _on_engine(self) -> None:
+    def _on_engine(self, link: EngineLink) -> None:
         try:
-            for news in self._source.receive_raw():
+            for news in link.source.receive_raw():
                 if isinstance(news, Connected):
-                    self._on_connected(news)
+                    self._on_connected(link, news)
                 else:
-                    self._on_reports(news)
+                    self._on_reports(link, news)
         except MalformedBytesError as error:
             raise NodeError(f"the engine speaks another language: {error}") from None
-        self._watch_engine()
+        self._watch_engines()
 
-    def _on_connected(self, news: Connected) -> None:
+    def _on_connected(self, link: EngineLink, news: Connected) -> None:
         if news.is_new_epoch:
-            self._serve_all(self._kept.begin_epoch(Position(news.epoch, news.report_sequence), time_ns()))
+            position = Position(news.epoch, news.report_sequence)
+            self._serve_all(self._kept.begin_epoch(link.engine, position, time_ns(), link.symbol_ids))
             # What the engine may still hold of ours is from before; nobody knows it any more.
-            self._cancels_owed.update(range(TCP_SESSIONS_MAX))
-        self._cancel_owed()
-        if not self._is_listening:
-            self._ready_at = self._source.sent
+            link.cancels_owed.update(range(TCP_SESSIONS_MAX))
+        self._cancel_owed(link)
+        if not link.is_ready:
+            link.ready_at = link.source.sent
 
-    def _on_reports(self, news: RawReports) -> None:
+    def _on_reports(self, link: EngineLink, news: RawReports) -> None:
         if news.size:
             position = Position(news.epoch, news.report_sequence)
-            touched = self._kept.take(position, news.first_sequence, news.size, news.skip, news.payload)
+            touched = self._kept.take(link.engine, position, news.first_sequence, news.size, news.skip, news.payload)
             self._serve_all(touched)
-        for number in [number for number, last in self._leaving.items() if last <= news.command_sequence]:
-            del self._leaving[number]
-            self._desk.release(self._desk.sessions[number])
-        self._listen_when_ready(news.command_sequence)
+        for number in [number for number, last in link.leaving.items() if last <= news.command_sequence]:
+            del link.leaving[number]
+            if not self._links.is_owed(number):
+                self._desk.release(self._desk.sessions[number])
+        link.is_ready = link.is_ready or (link.ready_at is not None and news.command_sequence >= link.ready_at)
+        self._listen_when_ready()
 
     def _serve_all(self, sessions: Collection[Session]) -> None:
         for connection in list(self._connections):
             if connection.session is not None and connection.session in sessions:
                 self._serve(connection)
 
-    def _listen_when_ready(self, command_sequence: int) -> None:
-        if self._is_listening or self._ready_at is None or command_sequence < self._ready_at:
+    def _listen_when_ready(self) -> None:
+        if self._is_listening or not all(link.is_ready for link in self._links):
             return
         self._is_listening = True
         self._loop.watch(self._listener, self._on_connection, POLL_READ)
         host, port, *_ = self._listener.getsockname()
         self._node.ready(tcp=f"{host}:{port}")
 
-    def _watch_engine(self) -> None:
-        """Stop reading clients while the engine has too much to do, and go on when it has half of that."""
-        in_flight = self._source.in_flight if self._source.is_connected else 0
+    def _watch_engines(self) -> None:
+        """Stop reading clients while an engine has too much to do, and go on when it has half of that."""
         was_behind = self._is_engine_behind
-        self._is_engine_behind = in_flight > (COMMANDS_IN_FLIGHT_MAX // 2 if was_behind else COMMANDS_IN_FLIGHT_MAX)
+        self._is_engine_behind = any(link.is_behind(was_behind=was_behind) for link in self._links)
         if was_behind and not self._is_engine_behind:
             for connection in list(self._connections):
                 self._serve(connection)
 
     def _on_tick(self) -> None:
-        self._on_engine()  # what came while we stood still is no silence of the engine
+        for link in self._links:
+            self._on_engine(link)  # what came while we stood still is no silence of the engine
         now_ns = monotonic_ns()
-        self._source.tick(now_ns)
-        self._cancel_owed()
+        for link in self._links:
+            link.source.tick(now_ns)
+            self._cancel_owed(link)
         for connection in list(self._connections):
             self._beat(connection, now_ns)
         named_count = sum(bool(session.name) for session in self._desk.sessions.values())

@@ -1,8 +1,9 @@
 """The gateway's sessions and what is kept of them on disk, moving together; without sockets."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from bus.codec import encode_all
+from bus.topology import FIRST_ENGINE
 from engine.journal_format import CommandRecord
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.limits import BATCH_MESSAGES_MAX
@@ -20,7 +21,8 @@ class KeptSessions:
         kept_bytes: of reports in memory, for each session.
 
     Attributes:
-        position: where the order link goes on: all reports up to it are kept, or are not of these sessions.
+        position: where the link to the first engine goes on: all reports up to it are kept, or are not of these
+            sessions; of the others the store has the same.
 
     Raises:
         JournalError: if what is on disk cannot be used; of every method: if it cannot be written.
@@ -58,6 +60,16 @@ class KeptSessions:
         """Return whether orders under this number stay open without a connection."""
         session = self._desk.sessions.get(number)
         return session is not None and bool(session.name) and not session.is_cancel_on_disconnect
+
+    def position_of(self, engine: str) -> Position:
+        """Return where the link to `engine` goes on."""
+        return self.position if engine == FIRST_ENGINE else self._store.more_positions.get(engine, Position(0, 0))
+
+    def _go_on(self, engine: str, position: Position) -> None:
+        if engine == FIRST_ENGINE:
+            self.position = position
+        else:
+            self._store.more_positions[engine] = position
 
     def begin_anonymous(self) -> Session:
         """Return a new session that ends with its connection.
@@ -108,14 +120,14 @@ class KeptSessions:
             session.name = ""
             self.save()
 
-    def begin_epoch(self, position: Position, time_ns: int) -> list[Session]:
-        """Go on with an engine that knows none of our orders: tell that all open ones have ended.
+    def begin_epoch(self, engine: str, position: Position, time_ns: int, symbol_ids: Collection[int]) -> list[Session]:
+        """Go on with an engine that knows none of our orders: tell that all open ones of its symbols have ended.
 
         Returns:
             the sessions that have new reports.
         """
-        self.position = position
-        lost = self._desk.lost_orders(time_ns)
+        self._go_on(engine, position)
+        lost = [order for order in self._desk.lost_orders(time_ns) if order.symbol_id in symbol_ids]
         touched: dict[int, Session] = {}
         for start in range(0, len(lost), BATCH_MESSAGES_MAX):
             batch = lost[start : start + BATCH_MESSAGES_MAX]
@@ -124,10 +136,12 @@ class KeptSessions:
         self.save()
         return list(touched.values())
 
-    def take(self, position: Position, first_sequence: int, count: int, skip: int, payload: bytes) -> list[Session]:
+    def take(
+        self, engine: str, position: Position, first_sequence: int, count: int, skip: int, payload: bytes
+    ) -> list[Session]:
         """Keep a frame of reports for good and give each session its own; return those that have new ones."""
         touched = self._keep(position.epoch, first_sequence, count, skip, payload)
-        self.position = position
+        self._go_on(engine, position)
         if self._store.is_full:  # what is on disk is bounded: after a checkpoint the reports before it can go
             for session in self._desk.sessions.values():
                 session.since = IN_CHECKPOINT if session.name else session.since

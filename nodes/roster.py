@@ -40,12 +40,6 @@ def module_of(name: str) -> str:
     return f"nodes.{name.rstrip('0123456789')}"
 
 
-def engine_of_gateway(name: str, engines: Sequence[str]) -> str:
-    """Return the engine that a gateway serves: of several, each has the gateway of its number, the rest the first."""
-    place = GATEWAY_NAMES.index(name)
-    return engines[place] if place < len(engines) else FIRST_ENGINE
-
-
 def desk_nodes(
     venue: str,
     flow: str,
@@ -75,11 +69,8 @@ def desk_nodes(
 
 
 def _spread(spec: NodeSpec, engines: Sequence[str]) -> NodeSpec:
-    """Return the row as it is for a desk with these engines: who needs one may need another, or all of them."""
-    if FIRST_ENGINE not in spec.needs:
-        return spec
-    needs = (engine_of_gateway(spec.name, engines),) if spec.name in GATEWAY_NAMES else tuple(engines)
-    return replace(spec, needs=needs)
+    """Return the row as it is for a desk with these engines: who needs one needs all of them."""
+    return replace(spec, needs=tuple(engines)) if FIRST_ENGINE in spec.needs else spec
 
 
 def in_order(names: Collection[str]) -> tuple[str, ...]:

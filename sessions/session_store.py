@@ -61,6 +61,12 @@ class SessionStore:
         self._bytes = 0
         self._generation = 0
         self._journal: Journal | None = None
+        self._more_positions: dict[str, Position] = {}
+
+    @property
+    def more_positions(self) -> dict[str, Position]:
+        """Of a desk with several engines: where the links to the others go on, by engine; to be set before `save`."""
+        return self._more_positions
 
     @property
     def sequence(self) -> int:
@@ -79,6 +85,8 @@ class SessionStore:
             if document["version"] != _VERSION:
                 raise JournalError(f"{path} must be of version {_VERSION}, was {document['version']}")
             self._generation = document["generation"]
+            more = document.get("more_positions", {})
+            self._more_positions = {engine: Position(*values) for engine, values in more.items()}
             return [StoredSession(**row) for row in document["sessions"]], Position(*document["position"])
         except FileNotFoundError:
             return [], Position(0, 0)
@@ -117,12 +125,18 @@ class SessionStore:
         def take_one(sequence: int, record: CommandRecord) -> None:
             nonlocal position
             if record.first_sequence:  # a later epoch is a larger number
-                position = max(position, Position(record.time_ns, record.first_sequence + record.command_count - 1))
+                kept = Position(record.time_ns, record.first_sequence + record.command_count - 1)
+                others = [engine for engine, other in self._more_positions.items() if other.epoch == kept.epoch]
+                if others:
+                    self._more_positions[others[0]] = max(self._more_positions[others[0]], kept)
+                else:
+                    position = max(position, kept)
             self._bytes += len(record.payload)
             take(sequence, record)
 
         if not sessions:
             self._put_aside()
+            self._more_positions.clear()
             return Position(0, 0)
         self._remove_others()
         self._journal = Journal(self._journal_folder(self._generation), _CAPACITY, 1, JournalMode.WRITE)
@@ -144,6 +158,8 @@ class SessionStore:
                 return
             self._begin_journal()
         document = {"version": _VERSION, "generation": self._generation, "position": position, "sessions": rows}
+        if self._more_positions:
+            document["more_positions"] = self._more_positions
         _write_whole(self._folder / NAMES_FILE, json.dumps(document, indent=1).encode())
 
     def begin_anew(self, checkpoint: bytes, sessions: Iterable[StoredSession], position: Position) -> None:

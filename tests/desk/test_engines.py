@@ -1,5 +1,6 @@
 """Several engines, each with its symbols: BTCUSDT on one, ETHUSDT on the other."""
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -7,26 +8,31 @@ from typing import Any
 
 import pytest
 
+from bus.order_link import Connected
+from bus.order_source import OrderSource
+from bus.topology import Source
+from market.clock import monotonic_ns
 from market.codes import OrderType, RejectReason, Side
-from market.commands import CancelOrder, NewOrder
+from market.commands import CancelOrder, MassCancel, NewOrder
 from market.events import Accepted, Canceled, Event, Rejected
 from nodes.desk_client import DeskError
+from nodes.desk_wiring import desk_wiring
 from nodes.journal_tools import replay_journal
 from nodes.operator import set_halted
 from nodes.roster import desk_nodes
 from nodes.settings import SettingsError, load_settings
 from tests.desk.desk_process import BTCUSDT, Desk, short_directory, until
-from venues.gateway import GatewayClient, GatewaySession
+from venues.gateway import GatewayError, GatewaySession
 
-NODES = ("engine", "engine2", "gateway", "gateway2", "paper", "api")
+NODES = ("engine", "engine2", "gateway", "paper", "api")
 
 
 @pytest.fixture(scope="module")
 def engines() -> Iterator[Desk]:
-    """A desk with two engines, a gateway before each, a paper exchange and an api."""
+    """A desk with two engines, a gateway, a paper exchange and an api."""
     with short_directory() as path:
-        settings = {"TICKBUS_ENGINE__PLACEMENT": "ETHUSDT=engine2", "TICKBUS_GATEWAY__MORE_PORTS": "0"}
-        desk = Desk(path / "run", *(word for name in NODES for word in ("--only", name)), **settings)
+        nodes = [word for name in NODES for word in ("--only", name)]
+        desk = Desk(path / "run", *nodes, TICKBUS_ENGINE__PLACEMENT="ETHUSDT=engine2")
         try:
             yield desk.start()
         finally:
@@ -37,7 +43,7 @@ def _port(desk: Desk, name: str) -> int:
     return int(desk.node(name)["endpoints"]["tcp"].rpartition(":")[2])
 
 
-def _reported(session: GatewaySession | GatewayClient, kind: type[Event], order_id: int) -> Callable[[], Any]:
+def _reported(session: GatewaySession, kind: type[Event], order_id: int) -> Callable[[], Any]:
     def found() -> Any:
         events = session.receive(0.05)
         return [event for event in events if isinstance(event, kind) and getattr(event, "order_id", 0) == order_id]
@@ -67,15 +73,11 @@ def _orders(desk: Desk, symbol: str) -> dict[int, float] | None:
 def test_each_engine_has_its_symbols_and_one_lives_on_without_the_other(engines: Desk) -> None:
     """Orders go to the engine of their symbol, whoever brings them; the api has the books of both."""
     desk = engines
-    with (
-        GatewaySession("ann", "127.0.0.1", _port(desk, "gateway")) as first,
-        GatewaySession("ann", "127.0.0.1", _port(desk, "gateway2")) as second,
-    ):
-        assert (set(first.state.instruments), set(second.state.instruments)) == ({"BTCUSDT", "BNBUSDT"}, {"ETHUSDT"})
-        btc = first.buy("BTCUSDT", "90000.00", "0.00111", order_type=OrderType.LIMIT)
-        until("BTC is accepted", _reported(first, Accepted, btc))
-        eth = second.buy("ETHUSDT", "3000.00", "0.0222", order_type=OrderType.LIMIT)
-        until("ETH is accepted", _reported(second, Accepted, eth))
+    with GatewaySession("ann", "127.0.0.1", _port(desk, "gateway")) as session:
+        btc = session.buy("BTCUSDT", "90000.00", "0.00111", order_type=OrderType.LIMIT)
+        until("BTC is accepted", _reported(session, Accepted, btc))
+        eth = session.buy("ETHUSDT", "3000.00", "0.0222", order_type=OrderType.LIMIT)
+        until("ETH is accepted", _reported(session, Accepted, eth))
         venue = desk.venue()
         venue.place(BTCUSDT, Side.BUY, 8_900_000, 1_000, "paper-1")
         until("the api has both books", lambda: (_count(desk, "BTCUSDT"), _count(desk, "ETHUSDT")) == (2, 1))
@@ -87,15 +89,15 @@ def test_each_engine_has_its_symbols_and_one_lives_on_without_the_other(engines:
         os.kill(desk.node("engine2")["pid"], signal.SIGSTOP)  # as long as it takes to look at what remains
         until("the book of the one that is silent is called stale", lambda: _orders(desk, "ETHUSDT") is None)
         assert _orders(desk, "BTCUSDT") == btc_book
-        more = first.buy("BTCUSDT", "89000.00", "0.00333", order_type=OrderType.LIMIT)
-        until("BTC trades on", _reported(first, Accepted, more))
+        more = session.buy("BTCUSDT", "89000.00", "0.00333", order_type=OrderType.LIMIT)
+        until("BTC trades on", _reported(session, Accepted, more))
         venue.place(BTCUSDT, Side.BUY, 8_800_000, 1_000, "paper-2")
         until("its book goes on", lambda: _count(desk, "BTCUSDT") == 4)
         pid = desk.node("engine")["pid"]
         desk.kill("engine2")
         until("the book of the other is back", lambda: _orders(desk, "ETHUSDT") == eth_book)
         assert desk.node("engine")["pid"] == pid
-        until("its order can be canceled", _canceled(second, 1, eth), 60)
+        until("its order can be canceled", _canceled(session, 1, eth), 60)
 
 
 def _count(desk: Desk, symbol: str) -> int:
@@ -104,12 +106,71 @@ def _count(desk: Desk, symbol: str) -> int:
 
 def test_an_engine_refuses_the_symbols_of_the_other(engines: Desk) -> None:
     """A second book of a symbol would be worse than a refusal."""
-    with GatewayClient("127.0.0.1", _port(engines, "gateway")) as client:
-        client.send([NewOrder(1, 1, Side.BUY, 300_000, 10)])
-        (refusal,) = until("it is refused", _reported(client, Rejected, 1))
-        assert refusal.reason == RejectReason.UNKNOWN_SYMBOL
-        client.send([NewOrder(2, 0, Side.BUY, 8_000_000, 10)])
-        until("the next order is not", _reported(client, Accepted, 2))
+    settings = load_settings({"run_dir": engines.run_dir, "engine.placement": "ETHUSDT=engine2"}).settings
+    stray = OrderSource(Source.GATEWAY4, desk_wiring(settings), engine="engine2")
+    ids, told = iter(range(Source.GATEWAY4.first_order_id + 1, 2**62)), list[Event]()
+
+    def turn() -> list[Event]:
+        stray.tick(monotonic_ns())
+        for news in stray.receive():
+            if isinstance(news, Connected):
+                owner = Source.GATEWAY4.first_owner
+                stray.send([NewOrder(next(ids), symbol, Side.BUY, 3_000, 10, owner=owner) for symbol in (0, 1)])
+            else:
+                told.extend(news.events)
+        return told[1:]
+
+    try:
+        until("both orders are answered", turn)
+        refused, accepted = told[:2]
+        assert isinstance(refused, Rejected)
+        assert refused.reason == RejectReason.UNKNOWN_SYMBOL
+        assert isinstance(accepted, Accepted)
+        stray.send([MassCancel(owner=Source.GATEWAY4.first_owner)])
+        until("the other is canceled", lambda: turn() and any(isinstance(event, Canceled) for event in told))
+    finally:
+        stray.close()
+
+
+def test_a_gateway_survives_with_the_orders_of_all_engines(engines: Desk) -> None:
+    """Messages of both symbols in one piece go to both engines in their order; a killed gateway knows what is open."""
+    desk = engines
+    with GatewaySession("bob", "127.0.0.1", _port(desk, "gateway")) as session:
+        eth_before = _orders(desk, "ETHUSDT")
+        assert eth_before is not None
+        first = session.state.last_order_id + 1
+        count = 40
+        prices = {0: 5_000_000, 1: 200_000}
+        session.send([NewOrder(first + n, n // 3 % 2, Side.BUY, prices[n // 3 % 2] + n, 10 + n) for n in range(count)])
+        answered: list[int] = []
+
+        def all_answered() -> bool:
+            answered.extend(event.order_id for event in session.receive(0.05) if isinstance(event, Accepted))
+            return len(answered) >= count
+
+        until("every order is accepted", all_answered)
+        assert sorted(answered) == list(range(first, first + count))
+        desk.kill("gateway")
+        second_kill = desk.node("engine2")["pid"]
+        desk.kill("engine2")
+        assert desk.node("engine2")["pid"] != second_kill
+        canceled: set[int] = set()
+        wanted = {first + n: n // 3 % 2 for n in range(count - 1)}
+
+        def all_canceled() -> bool:
+            """Ask again for what was lost with the connection, or refused while a link came back."""
+            events = session.receive(0.5)
+            canceled.update(event.order_id for event in events if isinstance(event, Canceled))
+            if not events:
+                with contextlib.suppress(GatewayError):
+                    session.send([CancelOrder(each, symbol) for each, symbol in wanted.items() if each not in canceled])
+            return canceled >= wanted.keys()
+
+        until("every order but one is canceled", all_canceled, 60)
+        assert canceled == wanted.keys()
+        assert session.state.lost_count == 0
+        session.logout(is_final=True)
+    until("the last one ends with the session", lambda: _orders(desk, "ETHUSDT") == eth_before)
 
 
 def test_commands_ask_the_engine_that_they_are_about(engines: Desk) -> None:
@@ -131,12 +192,11 @@ def test_commands_ask_the_engine_that_they_are_about(engines: Desk) -> None:
 
 
 def test_a_desk_runs_the_engines_that_have_a_symbol() -> None:
-    """Who needs an engine waits for all of them, a gateway for its own."""
+    """Who needs an engine waits for all of them."""
     settings = load_settings({"engine.placement": "ETHUSDT=engine2"}).settings
     specs = {spec.name: spec.needs for spec in desk_nodes("paper", "synthetic", 2, engines=settings.engines)}
     assert [name for name in specs if name.startswith("engine")] == ["engine", "engine2"]
-    assert (specs["gateway"], specs["gateway2"]) == (("engine",), ("engine2",))
-    assert specs["api"] == specs["paper"] == ("engine", "engine2")
+    assert specs["gateway"] == specs["gateway2"] == specs["api"] == specs["paper"] == ("engine", "engine2")
     for placement in ("ETHUSDT=engine9", "NOPE=engine2", "ETHUSDT=engine2,ETHUSDT=engine3", "ETHUSDT"):
         with pytest.raises(SettingsError, match=r"engine: placement: expected SYMBOL=ENGINE"):
             load_settings({"engine.placement": placement})
