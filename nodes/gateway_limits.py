@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from market.instrument import Instrument
 from market.limits import ID_MAX
-from nodes.settings import GatewaySettings, symbol_quantities
+from nodes.settings_sections import GatewaySettings, symbol_quantities
 from sessions.session_state import SessionLimits, SymbolLimits
 
 
