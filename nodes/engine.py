@@ -202,8 +202,7 @@ def make_core(
 def recovered_core(node: Node) -> tuple[EngineCore, Journal]:
     """Return a core that has replayed its journal.
 
-    A journal that ends with an empty book has nothing left to say: it is put aside, as the one before it, and a new
-    epoch begins.
+    The epoch goes on even if the book is empty: who was killed may have commands on their way, and they are sent again.
     """
     settings = node.settings
     folder = settings.journal_folder(node.name)
@@ -212,13 +211,7 @@ def recovered_core(node: Node) -> tuple[EngineCore, Journal]:
     done = core.recover(lambda replay: node.log.info("replaying the journal", so_far=str(replay)))
     if done.torn_tail is not None:
         node.log.warning("the journal's torn tail was cut off", why=str(done.torn_tail))
-    if done.record_count and core.is_idle:
-        journal.close()
-        _put_aside(folder)
-        core, journal = make_core(settings, folder, mode, node.name)
-        core.recover(lambda _: None)
-        node.log.info("the journal ended with an empty book: a new one begins", replayed=str(done))
-    elif done.record_count:
+    if done.record_count:
         node.log.info("the journal was replayed", replayed=str(done), live_orders=core.engine.live_order_count)
     return core, journal
 

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from bus.order_link import Connected
 from bus.order_source import OrderSource
 from bus.topology import Source
 from market.clock import monotonic_ns
@@ -25,25 +26,28 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def lived(folder: Path, *commands: Command) -> None:
-    """Let an engine handle the commands, and stop it with SIGTERM."""
+def lived(folder: Path, *commands: Command, end: signal.Signals = signal.SIGTERM) -> int:
+    """Let an engine handle the commands, end it with a signal, and return its epoch."""
     engine = Running(folder, sys.executable, "-u", str(ROOT / "cli.py"), "node", "engine")
     source = OrderSource(Source.GATEWAY, folder / "run")
 
+    epochs = set[int]()
+
     def turn() -> None:
         source.tick(monotonic_ns())
-        for _ in source.receive():
-            pass
+        epochs.update(news.epoch for news in source.receive() if isinstance(news, Connected))
 
     try:
         until("the engine answers", lambda: source.is_connected, turn)
         source.send(commands)
         until("it has handled all", lambda: not source.in_flight, turn)
-        engine.process.send_signal(signal.SIGTERM)
-        assert engine.process.wait(WAIT_S) == 0, engine.lines()
+        engine.process.send_signal(end)
+        assert engine.process.wait(WAIT_S) == (0 if end == signal.SIGTERM else -end), engine.lines()
     finally:
         source.close()
         engine.stop()
+    (epoch,) = epochs
+    return epoch
 
 
 def test_journal_of_an_empty_book_is_put_aside_and_that_of_open_orders_stays(folder: Path) -> None:
@@ -54,3 +58,11 @@ def test_journal_of_an_empty_book_is_put_aside_and_that_of_open_orders_stays(fol
     assert list((folder / "run" / "journal.before").glob("*.journal"))
     lived(folder, order)
     assert list((folder / "run" / "journal").glob("*.journal"))
+
+
+def test_epoch_of_a_killed_engine_goes_on_though_its_book_is_empty(folder: Path) -> None:
+    """A new epoch would end what was on its way to the one that was killed; a gateway told its client so."""
+    order, cancel = NewOrder(ORDER_ID, 0, 0, 9_000_000, 5, owner=OWNER), CancelOrder(ORDER_ID, 0, OWNER)
+    epoch = lived(folder, order, cancel, end=signal.SIGKILL)
+    assert lived(folder, order, cancel) == epoch
+    assert lived(folder) > epoch, "it was stopped, and nothing was open"
