@@ -1,4 +1,4 @@
-"""The client in JavaScript that was written from docs/protocol.md alone, while gateway and engine are killed."""
+"""The client in JavaScript, which does nothing but what docs/protocol.md says, while gateway and engine are killed."""
 
 import subprocess
 from collections.abc import Iterator
