@@ -10,7 +10,7 @@ setup: .venv/ready
 .venv/ready: requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "tickbus needs Python 3.11 or newer; try: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
 	@test -x $(PY) || $(PYTHON) -m venv .venv || { echo "cannot make .venv; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
-	@echo "setting up .venv with the locked packages; the first time takes less than a minute"
+	@echo "setting up .venv with the locked packages; the first time takes about a minute"
 	@$(PY) -m uv --version >/dev/null 2>&1 || $(PY) -m pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[0-9.]*' requirements-dev.lock)"
 	@$(PY) -m uv pip sync --quiet --python $(PY) --require-hashes requirements-dev.lock
 	@$(PY) -m compileall -q -j 0 .venv/lib || true
