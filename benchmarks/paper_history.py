@@ -154,13 +154,13 @@ class Bench:
         self.open()
         for account in ACCOUNTS:
             self.exchange.open_account(account)
-        self.exchange.on_engine_connected(EPOCH, 0, START_MS * 1_000_000)
+        self.exchange.lines["engine"].on_connected(EPOCH, 0, START_MS * 1_000_000)
         self.filler = Filler(self.ledger, seed=7)
 
     def open(self) -> None:
         """Open the ledger, as a restart does."""
         self.ledger = Ledger(self.path, default_instruments())
-        self.exchange = Exchange(self.ledger, self.port, self.port, first_order_id=0)
+        self.exchange = Exchange(self.ledger, {"engine": self.port}, self.port, first_order_id=0)
 
     def place(self) -> int:
         """Place and fill one order through the exchange and return how long that took, ns."""
@@ -181,7 +181,9 @@ class Bench:
         self.filler.trade_count += 1
         self.port.answer(command, 2 * self.filler.trade_count)
         start_ns = monotonic_ns()
-        self.exchange.on_reports(EPOCH, self.port.events[-2:], len(self.port.events), len(self.port.sent))
+        self.exchange.lines["engine"].on_reports(
+            EPOCH, self.port.events[-2:], len(self.port.events), len(self.port.sent)
+        )
         took_ns += monotonic_ns() - start_ns
         assert pending.order.status is OrderStatus.FILLED, pending.order
         return took_ns
@@ -252,12 +254,12 @@ class Bench:
         self.ledger.check()
         asked = {name: spread([timed(ask) for _ in range(ROUNDS)]) for name, ask in self.questions().items()}
         checked = spread([timed(self.ledger.check) for _ in range(ROUNDS)])
-        last, trades = self.ledger.last_report(), self.filler.trade_count
+        last, trades = self.ledger.last_report("engine"), self.filler.trade_count
         self.ledger.close()
         size = self.path.stat().st_size
         opened_ns = timed(self.open)
-        assert self.ledger.last_report() == last, "the ledger resumes where it was"
-        self.exchange.on_engine_connected(EPOCH, len(self.port.sent), START_MS * 1_000_000)
+        assert self.ledger.last_report("engine") == last, "the ledger resumes where it was"
+        self.exchange.lines["engine"].on_connected(EPOCH, len(self.port.sent), START_MS * 1_000_000)
         self.filler.ledger = self.ledger
         return {
             "trades": trades,

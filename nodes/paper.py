@@ -1,4 +1,4 @@
-"""The paper exchange's node: its REST app in front, the order link to the engine and a replica of the feed behind."""
+"""The paper exchange's node: its REST app in front, an order link to every engine and replicas of the feeds behind."""
 
 import asyncio
 from collections import defaultdict
@@ -37,7 +37,7 @@ ACCOUNTS_FOLDER = "accounts"
 
 
 class FeedBook:
-    """The public book as the feed tells it; empty, never stale, while the engine is silent."""
+    """The public books as the feeds tell them; empty, never stale, while the engine of a symbol is silent."""
 
     def __init__(self, subscriber: FeedSubscriber, symbols: Mapping[int, str]) -> None:
         self._subscriber = subscriber
@@ -50,7 +50,7 @@ class FeedBook:
         return self._subscriber.replicas[book_topic(self._symbols[symbol_id])].book.depth(level_count)
 
     def position(self, symbol_id: int) -> Position:
-        """Return the engine's epoch and the sequence of the last change; epoch 0 while the engine is silent."""
+        """Return the engine's epoch and the sequence of the last change; epoch 0 while that engine is silent."""
         if not self._is_live(symbol_id):
             return Position(0, 0)
         replica = self._subscriber.replicas[book_topic(self._symbols[symbol_id])]
@@ -62,60 +62,76 @@ class FeedBook:
 
 
 class PaperNode:
-    """Keeps an exchange in touch with the engine."""
+    """Keeps an exchange in touch with the engines.
 
-    def __init__(self, node: Node, exchange: Exchange, source: OrderSource, subscriber: FeedSubscriber) -> None:
+    Args:
+        node: whose it is.
+        exchange: has a line to each engine.
+        sources: the order links by engine.
+        subscriber: of the books and trades of all symbols.
+    """
+
+    def __init__(
+        self, node: Node, exchange: Exchange, sources: Mapping[str, OrderSource], subscriber: FeedSubscriber
+    ) -> None:
         self._node = node
         self._exchange = exchange
-        self._source = source
+        self._sources = sources
         self._subscriber = subscriber
-        instruments = node.settings.instruments_of(node.settings.market_engine)
-        self._symbols = {instrument.symbol_id: instrument.symbol for instrument in instruments}
-        self._epoch = 0  # of the order link: the engine's trades are numbered anew when it changes, not with the feed's
+        # Of the order links: an engine's trades are numbered anew when its epoch changes, not with the feed's.
+        self._epochs = dict.fromkeys(sources, 0)
         self._last_trade: dict[tuple[int, int], int] = defaultdict(int)  # by (epoch, symbol id)
 
-    async def follow_engine(self) -> None:
+    async def follow_engines(self) -> None:
         """Take reports and market data, for as long as the node lives."""
-        with AsyncWaiter((self._source.socket, *self._subscriber.sockets)) as waiter:
-            self._source.on_send = waiter.look
+        links = self._sources.items()
+        with AsyncWaiter((*(source.socket for _, source in links), *self._subscriber.sockets)) as waiter:
+            for _, source in links:
+                source.on_send = waiter.look
             while True:
-                self._take_reports()
+                for engine, source in links:
+                    self._take_reports(engine, source)
                 self._subscriber.receive(monotonic_ns())
                 self._subscriber.tick(monotonic_ns())
                 self._take_trades()
                 self._exchange.market.on_book()
-                self._source.tick(monotonic_ns())
+                for _, source in links:
+                    source.tick(monotonic_ns())
                 await waiter.wait(TICK_MS)
 
     @property
     def is_ready(self) -> bool:
-        """Whether orders can be taken and the book is known."""
+        """Whether orders can be taken of every symbol and all books are known."""
         return self._exchange.is_connected and self._subscriber.is_live(monotonic_ns())
 
-    def _take_reports(self) -> None:
-        for news in self._source.receive():
+    def _take_reports(self, engine: str, source: OrderSource) -> None:
+        line = self._exchange.lines[engine]
+        for news in source.receive():
             if isinstance(news, Connected):
-                self._epoch = news.epoch
-                self._exchange.on_engine_connected(
+                self._epochs[engine] = news.epoch
+                line.on_connected(
                     news.epoch,
                     news.command_sequence,
                     time_ns(),
                     report_sequence=news.report_sequence,
                     last_order_id=news.last_order_id,
                 )
-                self._node.log.info("engine connected", epoch=news.epoch, is_new=news.is_new_epoch)
+                self._node.log.info("engine connected", engine=engine, epoch=news.epoch, is_new=news.is_new_epoch)
             else:
-                self._exchange.on_reports(news.epoch, news.events, news.report_sequence, news.command_sequence)
-        if self._exchange.is_connected and not self._source.is_connected:
-            self._exchange.on_engine_disconnected()
-            self._node.log.warning("the engine does not answer: orders are refused until it does")
+                line.on_reports(news.epoch, news.events, news.report_sequence, news.command_sequence)
+        if line.is_connected and not source.is_connected:
+            line.on_disconnected()
+            self._node.log.warning(
+                "the engine does not answer: orders of its symbols are refused until it does", engine=engine
+            )
 
     def _take_trades(self) -> None:
-        if self._epoch == 0:
-            return
-        for symbol_id, symbol in self._symbols.items():
-            replica = self._subscriber.replicas[trades_topic(symbol)]
-            key = (self._epoch, symbol_id)
+        for symbol in self._exchange.symbols.values():
+            epoch, symbol_id = self._epochs[symbol.engine], symbol.symbol_id
+            if epoch == 0:
+                continue
+            replica = self._subscriber.replicas[trades_topic(symbol.name)]
+            key = (epoch, symbol_id)
             fresh = []
             for trade in reversed(replica.trades):
                 if trade.trade_id <= self._last_trade[key]:
@@ -123,7 +139,7 @@ class PaperNode:
                 fresh.append(trade)
             if fresh:
                 self._last_trade[key] = fresh[0].trade_id
-                self._exchange.market.on_trades(self._epoch, symbol_id, fresh[::-1], time_ns())
+                self._exchange.market.on_trades(epoch, symbol_id, fresh[::-1], time_ns())
 
 
 async def _serve(node: Node) -> None:
@@ -134,19 +150,21 @@ async def _serve(node: Node) -> None:
     try:
         accounts = account_folder.load()
         token = load_or_create_token(folder / TOKEN_FILE)
-        ledger = Ledger(folder / LEDGER_FILE, settings.instruments_of(settings.market_engine))
+        ledger = Ledger(folder / LEDGER_FILE, settings.instruments, settings.places)
     except (KeyFileError, LedgerError) as error:
         raise NodeError(str(error)) from None
     listener = bind(settings.paper.host, settings.paper.port)
-    symbols = {each.symbol_id: each.symbol for each in settings.instruments_of(settings.market_engine)}
+    symbols = {each.symbol_id: each.symbol for each in settings.instruments}
     subscriber = FeedSubscriber(
         node.wiring, [topic(symbol) for symbol in symbols.values() for topic in (book_topic, trades_topic)]
     )
-    source = OrderSource(Source.PAPER, node.wiring, ledger.last_report(), settings.market_engine)
-    node.watch(source.socket, *subscriber.sockets)
+    sources = {
+        engine: OrderSource(Source.PAPER, node.wiring, ledger.last_report(engine), engine) for engine in ledger.engines
+    }
+    node.watch(*(source.socket for source in sources.values()), *subscriber.sockets)
     exchange = Exchange(
         ledger,
-        source,
+        sources,
         FeedBook(subscriber, symbols),
         first_order_id=Source.PAPER.first_order_id,
         first_owner=Source.PAPER.first_owner,
@@ -154,7 +172,7 @@ async def _serve(node: Node) -> None:
     )
     for number in accounts.numbers:
         exchange.open_account(number)
-    paper = PaperNode(node, exchange, source, subscriber)
+    paper = PaperNode(node, exchange, sources, subscriber)
     app = create_app(
         exchange,
         accounts,
@@ -177,14 +195,19 @@ async def _serve(node: Node) -> None:
         node.ready(http=url_of(listener))
         while True:
             ledger.check()
-            node.show(open_orders=len(ledger.open_orders), is_connected=exchange.is_connected)
+            node.show(
+                open_orders=len(ledger.open_orders),
+                is_connected=exchange.is_connected,
+                silent_engines=[engine for engine, line in exchange.lines.items() if not line.is_connected],
+            )
             await asyncio.sleep(1)
 
     try:
-        await run_async(node, paper.follow_engine, announce)
+        await run_async(node, paper.follow_engines, announce)
     finally:
         await stop(server)
-        source.close()
+        for source in sources.values():
+            source.close()
         subscriber.close()
         ledger.close()
 

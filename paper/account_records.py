@@ -6,7 +6,7 @@ from typing import Final
 
 from market.limits import OWNERS_PER_SOURCE
 
-Row = tuple[int, int, int, int | None, int]
+Row = tuple[int, int, int, int | None, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +17,13 @@ class AccountRecord:
         reset_count: how often it began anew.
         reset_ms: when it did so last, ms since 1970 UTC; 0 for never.
         is_bnb_payer: whether it wants to pay fees in BNB; None leaves it to the exchange.
-        is_clearing: whether the engine may still hold orders from before its last reset.
+        clearing: the engines that may still hold orders from before its last reset.
     """
 
     reset_count: int = 0
     reset_ms: int = 0
     is_bnb_payer: bool | None = None
-    is_clearing: bool = False
+    clearing: frozenset[str] = frozenset()
 
     def uid(self, account: int) -> int:
         """Return the id that clients see: another one after each reset, since then it is another account."""
@@ -37,10 +37,12 @@ class AccountRecords:
     """All records, and which of them have changed since they were last saved."""
 
     def __init__(self, rows: Iterable[Row]) -> None:
-        """Take the saved rows: account, reset count, time of the last reset, BNB payer, clearing."""
+        """Take the saved rows: account, reset count, time of the last reset, BNB payer, engines joined by commas."""
         self._records = {
-            account: AccountRecord(count, time_ms, None if is_payer is None else bool(is_payer), bool(is_clearing))
-            for account, count, time_ms, is_payer, is_clearing in rows
+            account: AccountRecord(
+                count, time_ms, None if is_payer is None else bool(is_payer), frozenset(filter(None, names.split(",")))
+            )
+            for account, count, time_ms, is_payer, names in rows
         }
         self._before: dict[int, AccountRecord] = {}
 
@@ -53,16 +55,16 @@ class AccountRecords:
         self._before.setdefault(account, self.of(account))
         self._records[account] = record
 
-    def clearing(self) -> list[int]:
-        """Return the accounts of which the engine may still hold orders from before their last reset."""
-        return [account for account, record in self._records.items() if record.is_clearing]
+    def clearing(self, engine: str) -> list[int]:
+        """Return the accounts of which `engine` may still hold orders from before their last reset."""
+        return [account for account, record in self._records.items() if engine in record.clearing]
 
     def changes(self) -> Iterator[Row]:
         """Return the rows that have changed since the last `settle` or `undo`."""
         for account in self._before:
             record = self._records[account]
             is_payer = None if record.is_bnb_payer is None else int(record.is_bnb_payer)
-            yield account, record.reset_count, record.reset_ms, is_payer, int(record.is_clearing)
+            yield account, record.reset_count, record.reset_ms, is_payer, ",".join(sorted(record.clearing))
 
     def settle(self) -> None:
         """Take the changes for saved."""

@@ -39,9 +39,8 @@ class Executions:
         news: what the accounts are to hear of after the transaction.
     """
 
-    def __init__(self, ledger: Ledger, pending: PendingCommands, commission: Commission, bnb_price: BnbPrice) -> None:
+    def __init__(self, ledger: Ledger, commission: Commission, bnb_price: BnbPrice) -> None:
         self._ledger = ledger
-        self._pending = pending
         self._commission = commission
         self._bnb_price = bnb_price
         self.to_enter: list[Order] = []
@@ -52,25 +51,31 @@ class Executions:
         self.to_enter.clear()
         self.news.clear()
 
-    def apply(self, epoch: int, event: Event) -> None:
-        """Apply one event; events of orders that were forgotten change nothing."""
+    def apply(self, epoch: int, event: Event, pending: PendingCommands) -> None:
+        """Apply one event; events of orders that were forgotten change nothing.
+
+        Args:
+            epoch: which life of its engine tells it.
+            event: what happened.
+            pending: the commands on their way to that engine.
+        """
         match event:
             case Accepted():
                 self._accept(epoch, event)
             case Executed():
                 self._execute(epoch, event)
             case Canceled():
-                self._cancel(event)
+                self._cancel(event, pending)
             case Rejected():
-                self._reject(epoch, event)
+                self._reject(epoch, event, pending)
             case Triggered():
                 self._wake(event)
             case Rested():
-                self._queue(self._open_order(event.order_id))
+                self._queue(self._open_order(event.order_id, event.symbol_id))
             case Halted():
                 pass
             case Amended():
-                self._amend(event)
+                self._amend(event, pending)
             case _:
                 assert_never(event)
 
@@ -96,7 +101,7 @@ class Executions:
         )
 
     def _accept(self, epoch: int, event: Accepted) -> None:
-        order = self._open_order(event.order_id)
+        order = self._open_order(event.order_id, event.symbol_id)
         if order is None:
             return
         self._ledger.change(order)
@@ -110,7 +115,7 @@ class Executions:
             self.news.append(OrderNews(order.copy(), ExecutionType.NEW, event.time_ns // NS_PER_MS))
 
     def _wake(self, event: Triggered) -> None:
-        order = self._open_order(event.order_id)
+        order = self._open_order(event.order_id, event.symbol_id)
         if order is not None:
             self._ledger.change(order)
             order.working_ms = order.update_ms = event.time_ns // NS_PER_MS
@@ -129,7 +134,7 @@ class Executions:
             (event.taker_order_id, event.taker_leaves_lots, False),
         )
         for order_id, leaves_lots, is_maker in sides:
-            order = self._open_order(order_id)
+            order = self._open_order(order_id, event.symbol_id)
             if order is not None:
                 self._fill(order, event, trade_id, is_maker=is_maker)
                 assert order.leaves_lots == leaves_lots, f"the engine has {leaves_lots} lots open of {order}"
@@ -186,10 +191,10 @@ class Executions:
             return symbol.base, base_units * rate // UNITS_PER_ONE
         return symbol.quote, quote_units * rate // UNITS_PER_ONE
 
-    def _cancel(self, event: Canceled) -> None:
+    def _cancel(self, event: Canceled, pending: PendingCommands) -> None:
         time_ms = event.time_ns // NS_PER_MS
-        answered = self._pending.answer_cancel(event.order_id) if event.reason == CancelReason.REQUESTED else None
-        order = self._open_order(event.order_id)
+        answered = pending.answer_cancel(event.order_id) if event.reason == CancelReason.REQUESTED else None
+        order = self._open_order(event.order_id, event.symbol_id)
         if order is None:
             return
         if answered is not None and answered.purpose is Purpose.RECALL:
@@ -218,12 +223,12 @@ class Executions:
         self._ledger.wallets.unlock(order.account, order.locked_asset, locked_units - order.locked_units())
         order.update_ms = time_ms
 
-    def _amend(self, event: Amended) -> None:
+    def _amend(self, event: Amended, pending: PendingCommands) -> None:
         """Give an order its smaller quantity and, perhaps, its new client id, and free what it no longer needs."""
-        answered = self._pending.answer_amend(event.order_id)
+        answered = pending.answer_amend(event.order_id)
         if answered is not None:
             answered.is_applied = True
-        order = self._open_order(event.order_id)
+        order = self._open_order(event.order_id, event.symbol_id)
         if order is None:
             return
         self._ledger.change(order)
@@ -237,18 +242,18 @@ class Executions:
         order.update_ms = event.time_ns // NS_PER_MS
         self.news.append(OrderNews(order.copy(), ExecutionType.REPLACED, order.update_ms, earlier_client_id=earlier_id))
 
-    def _reject(self, epoch: int, event: Rejected) -> None:
+    def _reject(self, epoch: int, event: Rejected, pending: PendingCommands) -> None:
         time_ms = event.time_ns // NS_PER_MS
-        order = self._open_order(event.order_id)
+        order = self._open_order(event.order_id, event.symbol_id)
         if event.command == Tag.CANCEL_ORDER:
-            answered = self._pending.answer_cancel(event.order_id)
+            answered = pending.answer_cancel(event.order_id)
             if answered is None:
                 return
             answered.refusal = RejectReason(event.reason)
             if order is not None and answered.purpose is Purpose.RECALL:
                 self._recalled(order, time_ms)
         elif event.command == Tag.AMEND_ORDER:
-            amend = self._pending.answer_amend(event.order_id)
+            amend = pending.answer_amend(event.order_id)
             if amend is not None:
                 amend.refusal = RejectReason(event.reason)
             if order is not None:
@@ -273,6 +278,8 @@ class Executions:
         else:
             self.to_enter.append(order)
 
-    def _open_order(self, order_id: int) -> Order | None:
+    def _open_order(self, order_id: int, symbol_id: int) -> Order | None:
+        """Return the open order of an event; of its symbol, for an engine may hold ids of a ledger that is gone."""
         order = self._ledger.open_orders.get(order_id)
-        return order if order is not None and order.status.is_open else None
+        is_known = order is not None and order.status.is_open and order.symbol.symbol_id == symbol_id
+        return order if is_known else None

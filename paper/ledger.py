@@ -19,11 +19,13 @@ from paper.account_records import AccountRecords
 from paper.history import History
 from paper.orders import AccountTrade, Order, OrderStatus
 from paper.tables import (
+    ANY_ENGINE,
     IS_OPEN,
     ORDER_COLUMNS,
     SAVE_ACCOUNT,
     SAVE_BALANCE,
     SAVE_COUNTER,
+    SAVE_ENGINE,
     SAVE_ORDER,
     SAVE_TRADE,
     SCHEMA,
@@ -33,15 +35,14 @@ from paper.tables import (
     order_row,
     trade_row,
 )
-from paper.units import Symbol
+from paper.units import FIRST_ENGINE, Symbol
 from paper.wallets import OUTSIDE, Wallets
 
 TRADE_IDS_PER_EPOCH: Final = 10**10  # so that trade ids keep rising when a new engine counts from 1 again
 
 _ORDER_COUNT: Final = "order_count"
 _QUEUE_COUNT: Final = "queue_count"
-_EPOCH: Final = "epoch"
-_REPORT_SEQUENCE: Final = "report_sequence"
+_NO_REPORT: Final = 0, 0
 
 
 class LedgerError(Exception):
@@ -52,31 +53,49 @@ class Ledger:
     """Orders, trades and balances; every change happens inside `transaction()`.
 
     Attributes:
+        symbols: what is traded, by the venue's spelling.
+        engines: the names of the engines that have a symbol.
         wallets: the money of every account.
         records: what else is known of every account.
         history: questions about orders and trades on disk.
         open_orders: the orders that may still trade, by id, oldest first.
     """
 
-    def __init__(self, path: Path, instruments: Sequence[Instrument]) -> None:
+    def __init__(self, path: Path, instruments: Sequence[Instrument], places: Mapping[str, str] | None = None) -> None:
         """Open the file at `path`, or make it, readable by its owner alone.
 
+        Args:
+            path: of the file.
+            instruments: what is traded.
+            places: by symbol, the name of the engine that has its book; by default there is one engine.
+
         Raises:
-            LedgerError: if it is no ledger, another version's, or counts a symbol in other ticks or lots.
+            LedgerError: if it is no ledger, another version's, counts a symbol in other ticks or lots, or has open
+                orders of a symbol at another engine.
         """
-        self.symbols: Mapping[str, Symbol] = {each.symbol: Symbol.of(each) for each in instruments}
+        engine_of = places or {}
+        self.symbols: Mapping[str, Symbol] = {
+            each.symbol: Symbol.of(each, engine_of.get(each.symbol, FIRST_ENGINE)) for each in instruments
+        }
+        self.engines = tuple(sorted({symbol.engine for symbol in self.symbols.values()}))
         self._connection = _open(path)
         try:
             _check_symbols(self._connection, self.symbols, path)
+            _name_engines(self._connection, self.engines)
+            _check_places(self._connection, self.symbols, path)
         except LedgerError:
             self._connection.close()
             raise
         read = self._connection.execute
         self._counters: dict[str, int] = dict(read("SELECT name, value FROM counters"))
+        self._reports: dict[str, tuple[int, int]] = {
+            engine: (epoch, sequence)
+            for engine, epoch, sequence in read("SELECT engine, epoch, report_sequence FROM engines")
+        }
         self._epoch_numbers: dict[int, int] = dict(read("SELECT epoch, number FROM epochs"))
         self.wallets = Wallets(read("SELECT account, asset, free, locked FROM balances"))
         self.records = AccountRecords(
-            read("SELECT account, reset_count, reset_ms, is_bnb_payer, is_clearing FROM accounts")
+            read("SELECT account, reset_count, reset_ms, is_bnb_payer, clearing FROM accounts")
         )
         self.history = History(self._connection, self.symbols)
         open_rows = read(
@@ -88,6 +107,7 @@ class Ledger:
         for order in self.open_orders.values():
             self._open_by_account.setdefault(order.account, {})[order.order_id] = order
         self._counters_before: dict[str, int] = {}
+        self._reports_before: dict[str, tuple[int, int]] = {}
         self._orders_before: dict[int, tuple[Order, Order]] = {}
         self._new_trades: list[AccountTrade] = []
 
@@ -110,14 +130,14 @@ class Ledger:
             raise
         self._settle()
 
-    def last_report(self) -> tuple[int, int]:
-        """Return the engine's epoch and the sequence of the last report that is saved; (0, 0) before the first."""
-        return self._counters.get(_EPOCH, 0), self._counters.get(_REPORT_SEQUENCE, 0)
+    def last_report(self, engine: str) -> tuple[int, int]:
+        """Return an engine's epoch and the sequence of its last report that is saved; (0, 0) before the first."""
+        return self._reports.get(engine, _NO_REPORT)
 
-    def set_last_report(self, epoch: int, report_sequence: int) -> None:
+    def set_last_report(self, engine: str, epoch: int, report_sequence: int) -> None:
         """Remember a report as saved, in the transaction that holds its effects."""
-        self._set_counter(_EPOCH, epoch)
-        self._set_counter(_REPORT_SEQUENCE, report_sequence)
+        self._reports_before.setdefault(engine, self.last_report(engine))
+        self._reports[engine] = epoch, report_sequence
 
     def next_order_number(self) -> int:
         """Return 1, 2, 3 ...: never the same again, whatever happens to the order."""
@@ -172,7 +192,8 @@ class Ledger:
     def forget_account(self, account: int, time_ms: int) -> None:
         """Delete the orders and trades of an account, hand what it owns back to the outside, and count the reset."""
         record = self.records.of(account)
-        reset = replace(record, reset_count=record.reset_count + 1, reset_ms=time_ms, is_clearing=True)
+        clearing = frozenset(self.engines)
+        reset = replace(record, reset_count=record.reset_count + 1, reset_ms=time_ms, clearing=clearing)
         self.records.put(account, reset)
         for order in self.open_orders_of(account):
             self.change(order)
@@ -221,6 +242,7 @@ class Ledger:
             (SAVE_TRADE, list(map(trade_row, self._new_trades))),
             (SAVE_BALANCE, list(self.wallets.changes())),
             (SAVE_ACCOUNT, list(self.records.changes())),
+            (SAVE_ENGINE, [(engine, *self._reports[engine]) for engine in self._reports_before]),
             (SAVE_COUNTER, [(name, self._counters[name]) for name in self._counters_before]),
         ):
             if rows:
@@ -249,6 +271,7 @@ class Ledger:
             order.restore(before)
         for name, value in self._counters_before.items():
             self._counters[name] = value
+        self._reports |= self._reports_before
         self._epoch_numbers = dict(self._connection.execute("SELECT epoch, number FROM epochs"))
         self.wallets.undo()
         self.records.undo()
@@ -257,6 +280,7 @@ class Ledger:
     def _clear(self) -> None:
         self._orders_before.clear()
         self._counters_before.clear()
+        self._reports_before.clear()
         self._new_trades.clear()
 
 
@@ -299,3 +323,29 @@ def _check_symbols(connection: sqlite3.Connection, symbols: Mapping[str, Symbol]
         raise LedgerError(f"{path}: has open orders in {', '.join(gone)}, which the exchange no longer trades")
     rows = [(symbol.name, symbol.tick_units, symbol.lot_units) for symbol in symbols.values()]
     connection.executemany("INSERT OR IGNORE INTO symbols VALUES (?, ?, ?)", rows)
+
+
+def _name_engines(connection: sqlite3.Connection, engines: Sequence[str]) -> None:
+    """Write the names of engines where an earlier version of the ledger knew only one, and not its name.
+
+    It may be any of them. Each gets its last report: to those that it is not of, it is that of another epoch.
+    """
+    with connection:  # nothing of this is seen if the process dies in it
+        connection.execute("BEGIN IMMEDIATE")
+        share = "INSERT OR IGNORE INTO engines SELECT ?, epoch, report_sequence FROM engines WHERE engine = ?"
+        connection.executemany(share, [(engine, ANY_ENGINE) for engine in engines])
+        connection.execute("DELETE FROM engines WHERE engine = ?", (ANY_ENGINE,))
+        connection.execute("UPDATE accounts SET clearing = ? WHERE clearing = ?", (",".join(engines), ANY_ENGINE))
+
+
+def _check_places(connection: sqlite3.Connection, symbols: Mapping[str, Symbol], path: Path) -> None:
+    """Refuse to trade a symbol at one engine while another one has orders of it in its book."""
+    epochs: dict[str, int] = dict(connection.execute("SELECT engine, epoch FROM engines"))
+    rows = connection.execute(f"SELECT DISTINCT symbol, engine_epoch FROM orders WHERE {IS_OPEN}")  # noqa: S608
+    for name, epoch in rows:
+        holders = [engine for engine, last_epoch in epochs.items() if last_epoch == epoch]
+        if holders and symbols[name].engine not in holders:
+            raise LedgerError(
+                f"{path}: has open orders in {name} on {', '.join(holders)}, where engine.placement must leave the "
+                f"symbol until they are cancelled; it says {symbols[name].engine}"
+            )

@@ -9,14 +9,19 @@ from paper.commission import FeePlace, Terms
 from paper.orders import AccountTrade, Order, OrderKind, OrderStatus
 from paper.units import Symbol
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
+ANY_ENGINE: Final = "*"  # in a ledger of version 4 or before: the one in front of which the exchange was
 IS_OPEN: Final = "status IN ('PENDING_NEW', 'NEW', 'PARTIALLY_FILLED')"
 _ACCOUNTS: Final = """CREATE TABLE accounts (
     account INTEGER PRIMARY KEY, reset_count INTEGER NOT NULL, reset_ms INTEGER NOT NULL, is_bnb_payer INTEGER,
-    is_clearing INTEGER NOT NULL
+    clearing TEXT NOT NULL
 );"""
+_ENGINES: Final = """CREATE TABLE engines (
+    engine TEXT PRIMARY KEY, epoch INTEGER NOT NULL, report_sequence INTEGER NOT NULL
+) WITHOUT ROWID;"""
 SCHEMA: Final = f"""
 {_ACCOUNTS}
+{_ENGINES}
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE epochs (number INTEGER PRIMARY KEY, epoch INTEGER NOT NULL UNIQUE);
 CREATE TABLE symbols (name TEXT PRIMARY KEY, tick_units INTEGER NOT NULL, lot_units INTEGER NOT NULL) WITHOUT ROWID;
@@ -60,13 +65,26 @@ UPDATE orders SET working_ms = time_ms;
 ALTER TABLE orders ADD COLUMN next_client_order_id TEXT NOT NULL DEFAULT '';
 """,
     # Orders of that time pay nothing: a rate that they did not know could need more than was set aside for them.
-    3: f"""
-{_ACCOUNTS}
+    3: """
+CREATE TABLE accounts (
+    account INTEGER PRIMARY KEY, reset_count INTEGER NOT NULL, reset_ms INTEGER NOT NULL, is_bnb_payer INTEGER,
+    is_clearing INTEGER NOT NULL
+);
 ALTER TABLE orders ADD COLUMN maker_rate INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE orders ADD COLUMN taker_rate INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE orders ADD COLUMN fee_place TEXT NOT NULL DEFAULT 'received';
 ALTER TABLE orders ADD COLUMN queue_number INTEGER NOT NULL DEFAULT 0;
 """,
+    4: f"""
+ALTER TABLE accounts ADD COLUMN clearing TEXT NOT NULL DEFAULT '';
+UPDATE accounts SET clearing = '{ANY_ENGINE}' WHERE is_clearing;
+ALTER TABLE accounts DROP COLUMN is_clearing;
+{_ENGINES}
+INSERT INTO engines
+    SELECT '{ANY_ENGINE}', value, coalesce((SELECT value FROM counters WHERE name = 'report_sequence'), 0)
+    FROM counters WHERE name = 'epoch';
+DELETE FROM counters WHERE name IN ('epoch', 'report_sequence');
+""",  # noqa: S608 - built from constants
 }
 ORDER_COLUMNS: Final = (
     "order_id, account, symbol, client_order_id, side, kind, time_in_force, self_trade_prevention, price_ticks, "
@@ -86,6 +104,7 @@ SAVE_ORDER: Final = f"""INSERT INTO orders ({ORDER_COLUMNS}) VALUES ({",".join("
 SAVE_TRADE: Final = f"INSERT INTO trades ({TRADE_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608 - constants
 SAVE_BALANCE: Final = """INSERT INTO balances (account, asset, free, locked) VALUES (?,?,?,?)
     ON CONFLICT (account, asset) DO UPDATE SET free=excluded.free, locked=excluded.locked"""
+SAVE_ENGINE: Final = "INSERT OR REPLACE INTO engines VALUES (?,?,?)"
 SAVE_ACCOUNT: Final = "INSERT OR REPLACE INTO accounts VALUES (?,?,?,?,?)"
 SAVE_COUNTER: Final = "INSERT INTO counters VALUES (?,?) ON CONFLICT (name) DO UPDATE SET value=excluded.value"
 

@@ -10,6 +10,7 @@ from market.instrument import Instrument
 ASSET_DECIMALS: Final = 8
 UNITS_PER_ONE: Final = 10**ASSET_DECIMALS
 UNITS_MAX: Final = 2**63 - 1  # SQLite's integers
+FIRST_ENGINE: Final = "engine"  # the one that has the symbols that are placed nowhere else
 
 _PLAIN_NUMBER = re.compile(r"([0-9]{1,20})(?:\.([0-9]{0,20}))?", re.ASCII)
 
@@ -50,6 +51,7 @@ class Symbol:
         notional_units: quote units of one tick times one lot.
         notional_min_units: the smallest price x quantity of an order, quote units.
         position_max_units: the most of the base asset that an account may come to own by buying; None: any.
+        engine: the name of the one that has its book.
     """
 
     instrument: Instrument
@@ -58,10 +60,11 @@ class Symbol:
     notional_units: int
     notional_min_units: int
     position_max_units: int | None = None
+    engine: str = FIRST_ENGINE
 
     @classmethod
-    def of(cls, instrument: Instrument) -> "Symbol":
-        """Return the integer view of `instrument`.
+    def of(cls, instrument: Instrument, engine: str = FIRST_ENGINE) -> "Symbol":
+        """Return the integer view of `instrument`, whose book is on `engine`.
 
         Raises:
             ValueError: if a tick, a lot, or a tick times a lot is no whole number of units.
@@ -73,6 +76,7 @@ class Symbol:
             _exact_units(instrument, "tick size x lot size", instrument.notional_unit),
             _exact_units(instrument, "smallest notional", instrument.min_notional),
             None if instrument.max_position is None else _exact_units(instrument, "position", instrument.max_position),
+            engine,
         )
 
     @property

@@ -1,6 +1,6 @@
 """A paper exchange with a real engine behind it, in one process: the harness of these tests."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -35,8 +35,9 @@ class DeskEngine:
     It is also the view of the public book, and may be replaced by a new, empty engine (`restart`).
     """
 
-    def __init__(self) -> None:
-        self.epoch = 1_000
+    def __init__(self, name: str = "engine", epoch: int = 1_000) -> None:
+        self.name = name
+        self.epoch = epoch
         self.on_send: Callable[[], None] = lambda: None
         self.is_refusing = False
         self._engine = ReferenceEngine(Capacity(len(INSTRUMENTS), orders_max=4_096, command_slots=1_024))
@@ -102,7 +103,7 @@ class DeskEngine:
 
     def connect(self, exchange: Exchange) -> None:
         """Shake hands."""
-        exchange.on_engine_connected(self.epoch, self._handled, self.time_ns)
+        exchange.lines[self.name].on_connected(self.epoch, self._handled, self.time_ns)
 
     def handle(self) -> list[Event]:
         """Match everything that waits; return, and keep to report, what concerns the exchange's orders."""
@@ -121,8 +122,8 @@ class DeskEngine:
 
     def report(self, exchange: Exchange, *, after: int | None = None) -> None:
         """Deliver every report after a number, by default after the last that the exchange has saved."""
-        first = exchange.ledger.last_report()[1] if after is None else after
-        exchange.on_reports(self.epoch, self._reports[first:], len(self._reports), self._handled)
+        first = exchange.ledger.last_report(self.name)[1] if after is None else after
+        exchange.lines[self.name].on_reports(self.epoch, self._reports[first:], len(self._reports), self._handled)
 
     def flow(self, exchange: Exchange | None, side: Side, price: str, qty: str, *, symbol_id: int = 0) -> list[Event]:
         """Let a stranger give a limit order; report what it does, unless there is no exchange to report to."""
@@ -166,8 +167,21 @@ class DeskEngine:
         return events
 
 
+class _Books:
+    """The public books, each as the engine of its symbol has it."""
+
+    def __init__(self, engines: Mapping[int, DeskEngine]) -> None:
+        self._engines = engines
+
+    def depth(self, symbol_id: int, level_count: int) -> Depth:
+        return self._engines[symbol_id].depth(symbol_id, level_count)
+
+    def position(self, symbol_id: int) -> Position:
+        return self._engines[symbol_id].position(symbol_id)
+
+
 class Desk:
-    """An exchange with two accounts, its ledger in `folder`, and the engine."""
+    """An exchange with two accounts, its ledger in `folder`, and the engine, or two: then `second` has ETHUSDT."""
 
     def __init__(
         self,
@@ -175,21 +189,25 @@ class Desk:
         *,
         commission: Commission | None = None,
         engine: DeskEngine | None = None,
+        second: DeskEngine | None = None,
         instruments: Sequence[Instrument] = INSTRUMENTS,
     ) -> None:
         self.instruments = instruments
         self.path = folder / "paper.sqlite"
         self.commission = commission
         self.engine = engine or DeskEngine()
+        self.engines = [self.engine] if second is None else [self.engine, second]
+        self.places = {} if second is None else {"ETHUSDT": second.name}
         self.open()
 
     def open(self) -> None:
         """Start the exchange's process on what the ledger holds; it is not connected yet."""
-        self.ledger = Ledger(self.path, self.instruments)
+        self.ledger = Ledger(self.path, self.instruments, self.places)
+        engines = {engine.name: engine for engine in self.engines}
         self.exchange = Exchange(
             self.ledger,
-            self.engine,
-            self.engine,
+            engines,
+            _Books({symbol.symbol_id: engines[symbol.engine] for symbol in self.ledger.symbols.values()}),
             first_order_id=FIRST_ORDER_ID,
             first_owner=FIRST_OWNER,
             commission=self.commission,
@@ -198,21 +216,23 @@ class Desk:
             self.exchange.open_account(account)
 
     def connect(self) -> "Desk":
-        """Connect the exchange to the engine and let it settle."""
-        self.engine.connect(self.exchange)
-        self.engine.pump(self.exchange)
+        """Connect the exchange to every engine and let it settle."""
+        for engine in self.engines:
+            engine.connect(self.exchange)
+            engine.pump(self.exchange)
         return self
 
     def kill(self) -> None:
         """Let the exchange's process die and start again; commands that the engine has not taken are lost."""
         self.ledger.close()
-        self.engine.lose_commands()
+        for engine in self.engines:
+            engine.lose_commands()
         self.open()
 
     def place(self, account: int, request: OrderRequest) -> Order:
         """Place an order and let the engine handle it."""
         pending = self.send(account, request)
-        self.engine.pump(self.exchange)
+        self.pump()
         assert pending.is_done, "the engine has not answered"
         return pending.order
 
@@ -223,8 +243,13 @@ class Desk:
     def cancel(self, order: Order) -> Pending:
         """Cancel an order and let the engine handle it."""
         (pending,) = self.exchange.cancel([order], self.engine.time_ns)
-        self.engine.pump(self.exchange)
+        self.pump()
         return pending
+
+    def pump(self) -> None:
+        """Let every engine match and report all that it was sent."""
+        for engine in self.engines:
+            engine.pump(self.exchange)
 
     async def halt(self, symbol: str, is_halted: bool) -> None:
         """Halt or resume a symbol in the engine, as the operator does."""

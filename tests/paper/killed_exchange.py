@@ -72,18 +72,18 @@ def live(path: Path, connection: Connection) -> None:
     ledger = Ledger(path, INSTRUMENTS)
     port = _Port(connection)
     exchange = Exchange(
-        ledger, port, port, first_order_id=FIRST_ORDER_ID, first_owner=FIRST_OWNER, commission=COMMISSION
+        ledger, {"engine": port}, port, first_order_id=FIRST_ORDER_ID, first_owner=FIRST_OWNER, commission=COMMISSION
     )
     for account in EVERYBODY:
         exchange.open_account(account)
-    connection.send(("hello", ledger.last_report()))
+    connection.send(("hello", ledger.last_report("engine")))
     while True:
         kind, *parts = connection.recv()
         if kind == "connected":
             epoch, port.sent, time_ns = parts
-            exchange.on_engine_connected(epoch, port.sent, time_ns)
+            exchange.lines["engine"].on_connected(epoch, port.sent, time_ns)
         elif kind == "reports":
-            exchange.on_reports(*parts)
+            exchange.lines["engine"].on_reports(*parts)
         elif kind == "place":
             _place(exchange, connection, *parts)
         elif kind == "cancel":

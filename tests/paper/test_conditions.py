@@ -134,13 +134,18 @@ def test_a_ledger_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
     desk.ledger.close()
     connection = sqlite3.connect(desk.path)
     connection.execute("DROP TABLE accounts")
+    connection.execute("INSERT INTO counters SELECT 'epoch', epoch FROM engines")
+    connection.execute("INSERT INTO counters SELECT 'report_sequence', report_sequence FROM engines")
+    connection.execute("DROP TABLE engines")
     newer = ("stop_ticks", "display_lots", "working_ms", "next_client_order_id")
     for column in (*newer, "maker_rate", "taker_rate", "fee_place", "queue_number"):
         connection.execute(f"ALTER TABLE orders DROP COLUMN {column}")
     connection.execute("PRAGMA user_version = 1")
+    connection.commit()
     connection.close()
     ledger = Ledger(desk.path, INSTRUMENTS)
     assert ledger.open_orders == {order.order_id: replace(order, queue_number=0)}
+    assert ledger.last_report("engine") == (desk.engine.epoch, 1)
     ledger.close()
     connection = sqlite3.connect(desk.path)
     assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)

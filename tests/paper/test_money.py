@@ -64,7 +64,7 @@ class Market(RuleBasedStateMachine):
         self.desk = Desk(Path(self.folder.name), commission=commission).connect()
         self.desk.exchange.open_account(CAROL)
         self.model = MoneyModel(commission, EVERYBODY)
-        self.epoch, self.applied = self.desk.ledger.last_report()
+        self.epoch, self.applied = self.desk.ledger.last_report("engine")
         for side in (Side.BUY, Side.SELL):
             self.desk.engine.flow(self.desk.exchange, side, "600", "0.001", symbol_id=BNBUSDT.symbol_id)
 
@@ -251,7 +251,7 @@ class Market(RuleBasedStateMachine):
     def _let_the_model_catch_up(self) -> None:
         """Tell the model what the exchange has saved of the engine's reports since the last time."""
         open_ids = self.desk.ledger.open_orders.keys()
-        epoch, saved = self.desk.ledger.last_report()
+        epoch, saved = self.desk.ledger.last_report("engine")
         events = self.desk.engine.reports_since(0)[:saved]
         if epoch == self.epoch:
             events = events[self.applied :]

@@ -28,9 +28,9 @@ def test_everything_is_there_after_a_kill_of_the_exchange(desk: Desk) -> None:
     desk.engine.flow(desk.exchange, Side.SELL, "90000", "0.01")
     wallets = desk.ledger.wallets.of(ALICE)
     trades = desk.ledger.history.trades(ALICE, order.symbol, None, Span(10))
-    last_report = desk.ledger.last_report()
+    last_report = desk.ledger.last_report("engine")
     desk.kill()
-    assert desk.ledger.last_report() == last_report
+    assert desk.ledger.last_report("engine") == last_report
     assert desk.ledger.wallets.of(ALICE) == wallets
     assert desk.ledger.open_orders == {order.order_id: order}
     assert [trade.trade_id for trade in desk.ledger.history.trades(ALICE, order.symbol, None, Span(10))] == [
@@ -44,7 +44,7 @@ def test_everything_is_there_after_a_kill_of_the_exchange(desk: Desk) -> None:
 def test_reports_that_came_while_the_exchange_was_dead_are_applied_once(desk: Desk) -> None:
     """The link sends again whatever was not acknowledged, and may send it twice."""
     order = desk.place(ALICE, desk.request(Side.BUY, "90000", "0.02"))
-    _, sequence = desk.ledger.last_report()
+    _, sequence = desk.ledger.last_report("engine")
     desk.kill()
     desk.engine.flow(None, Side.SELL, "90000", "0.01")
     desk.connect()
@@ -114,8 +114,8 @@ def test_an_order_that_may_not_rest_is_not_entered_again(desk: Desk) -> None:
     """The engine died between accepting an IOC order and saying how it ended."""
     pending = desk.send(ALICE, desk.request(Side.BUY, "80000", "0.01", time_in_force=TimeInForce.IOC))
     accepted, *_ = desk.engine.handle()
-    epoch, sequence = desk.ledger.last_report()
-    desk.exchange.on_reports(epoch, [accepted], sequence + 1, 0)
+    epoch, sequence = desk.ledger.last_report("engine")
+    desk.exchange.lines["engine"].on_reports(epoch, [accepted], sequence + 1, 0)
     desk.engine.restart()
     desk.connect()
     assert pending.order.status is OrderStatus.EXPIRED
@@ -156,7 +156,9 @@ def test_an_engine_that_knows_more_orders_than_the_ledger_is_cleared(tmp_path: P
     desk.ledger.close()
     desk.path.rename(tmp_path / "forgotten.sqlite")
     fresh = Desk(tmp_path, engine=desk.engine)
-    fresh.exchange.on_engine_connected(desk.engine.epoch, 1, START_NS, report_sequence=1, last_order_id=order.order_id)
+    fresh.exchange.lines["engine"].on_connected(
+        desk.engine.epoch, 1, START_NS, report_sequence=1, last_order_id=order.order_id
+    )
     fresh.engine.pump(fresh.exchange)
     assert fresh.engine.depth(0, 1).bids == ()
     assert fresh.place(ALICE, fresh.request(Side.BUY, "90000", "0.02")).order_id == order.order_id + 1
