@@ -2,12 +2,11 @@
 
 import random
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
-from itertools import pairwise
+from collections.abc import Callable
 from math import expm1, floor
 from typing import Final
 
-from flow.market_settings import DepthProfile, SyntheticSettings
+from flow.market_settings import FAR_BANDS_MIN, DepthProfile, SyntheticSettings
 from flow.own_orders import OwnOrder, OwnOrders
 from market.codes import OrderType, Side
 from market.instrument import Instrument
@@ -175,7 +174,13 @@ class MakersBook:
             self._own.rest(side, self.price(side, offset), self.lots(amount), OrderType.POST_ONLY)
 
     def _band_edges(self) -> list[int]:
-        """Return rising offsets from the touch in ticks: the touch itself, then the outer edge of each band."""
+        """Return rising offsets from the touch in ticks: the touch itself, then the outer edge of each band.
+
+        A band narrower than a tick is one with the next, so that coarse ticks make fewer levels.
+
+        Raises:
+            ValueError: if so few far bands were left that a side could be swept empty.
+        """
         settings = self._settings
         near_shares = (
             expm1(_NEAR_CURVATURE * band / settings.near_bands) / expm1(_NEAR_CURVATURE)
@@ -186,15 +191,13 @@ class MakersBook:
         far = (
             settings.near_reach_bps + far_width * band / settings.far_bands for band in range(1, settings.far_bands + 1)
         )
-        edges = [0, *(self.ticks_of_bps(reach) for reach in self._both(near, far))]
-        if any(outer <= inner for inner, outer in pairwise(edges)):
-            raise ValueError(f"expected bands of a tick or more, but a bp of {settings.mid} is {self._bp_ticks} ticks")
-        return edges
-
-    @staticmethod
-    def _both(near: Iterator[float], far: Iterator[float]) -> Iterator[float]:
-        yield from near
-        yield from far
+        near_edges, far_edges = ({self.ticks_of_bps(reach) for reach in reaches} for reaches in (near, far))
+        if len(far_edges - near_edges) < FAR_BANDS_MIN:
+            raise ValueError(
+                f"expected {FAR_BANDS_MIN} far bands of a tick or more, but a bp of {settings.mid} is {self._bp_ticks} "
+                "ticks"
+            )
+        return sorted({0} | near_edges | far_edges)
 
 
 def amount_within(profile: DepthProfile, bps: float) -> float:

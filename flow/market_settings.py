@@ -12,6 +12,7 @@ from typing import Any, Final
 
 DepthProfile = tuple[tuple[float, float], ...]
 Quantiles = tuple[tuple[float, float], ...]
+FAR_BANDS_MIN: Final = 50  # no sweep reaches them, so each side always has as many levels
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +117,10 @@ class SyntheticSettings:
 
     def __post_init__(self) -> None:
         """Refuse what makes no market."""
-        if self.near_bands < 1 or self.far_bands < 50:
-            raise ValueError(f"expected a near band and 50 far ones, were {self.near_bands} and {self.far_bands}")
+        if self.near_bands < 1 or self.far_bands < FAR_BANDS_MIN:
+            raise ValueError(
+                f"expected a near band and {FAR_BANDS_MIN} far ones, were {self.near_bands} and {self.far_bands}"
+            )
         low, high = self.sweep_depth_bps
         if not 0 < low <= high < self.near_reach_bps < self.depth[-1][0]:
             raise ValueError(f"expected 0 < sweep depth {low}-{high} < near reach < the last depth, in bps")

@@ -45,7 +45,7 @@ class SyntheticFlow:
         """Set the market up.
 
         Raises:
-            ValueError: if the start mid lies between ticks, or is so low that the bands are narrower than ticks.
+            ValueError: if the start mid lies between ticks, or is so few ticks that too few bands are wider than one.
         """
         self._settings = settings
         self._symbol = instrument.symbol

@@ -84,6 +84,26 @@ def test_keeps_fifty_levels_a_side_and_its_opening_mid_at_every_moment(preset: s
     assert int(summary["crashes"]) >= (preset == "crash")
 
 
+@pytest.mark.parametrize("mid", [600, 60])
+def test_keeps_fifty_levels_a_side_where_ticks_are_coarse(mid: int) -> None:
+    """Guards pairs of other instruments: a band that is narrower than a tick is no band of its own."""
+
+    def look(now_ns: int, exchange: Exchange) -> None:
+        if now_ns >= BUILT_NS:
+            depth = exchange.engine.depth(0, LEVELS_MIN)
+            assert len(depth.bids) == len(depth.asks) == LEVELS_MIN, f"a side has too few levels at {now_ns} ns"
+            assert depth.bids[0].price_ticks < depth.asks[0].price_ticks, f"the book is crossed at {now_ns} ns"
+
+    market = SimulatedMarket(flow_of(3, mid=Decimal(mid), opening_s=1.0), look=look, book="fast")
+    market.run(MINUTE_NS // 2)
+    summary = market.flow.summary()
+    assert int(summary["sweeps"]) >= 2
+    assert int(summary["trades"]) > 60
+    mid_x2 = market.exchange.engine.depth(0, 1).mid_ticks_x2
+    assert mid_x2 is not None
+    assert abs(mid_x2 / (200 * mid) - 1) * 10_000 < 80
+
+
 def test_mid_comes_back_after_a_sweep_and_moves_a_few_bps_a_minute() -> None:
     """Guards against a mid that jumps with every sweep: looks a quarter of a second apart stay near each other."""
     maker = SimpleMaker(half_spread_bps=20, tolerance_bps=3, qty_lots=1)
@@ -306,7 +326,7 @@ def test_makes_a_market_of_another_instrument() -> None:
         ({"noise_traders": 0}, "expected traders, were 0 noise and 4 informed"),
         ({"taker_branching": 1.0}, "a branching below 1, were 8.4, 10.0 and 1.0"),
         ({"sweep_interval_s": (0.0, 5.0)}, "rising bounds of sweep_interval_s"),
-        ({"mid": Decimal("0.05")}, "bands of a tick or more"),
+        ({"mid": Decimal(50)}, "expected 50 far bands of a tick or more, but a bp of 50 is 0.5 ticks"),
         ({"mid": Decimal("91385.001")}, "multiple of 0.01"),
     ],
 )
