@@ -18,6 +18,17 @@ def align(replays: Sequence[ReplayFlow]) -> None:
             replay.delay(replay.starts_ns - first_ns)
 
 
+def summary_of(flows: Mapping[int, OrderFlow]) -> dict[str, Figure]:
+    """Return the figures of the only flow of `flows`, by symbol id, or those of each under `SYMBOL.name`."""
+    if len(flows) == 1:
+        return dict(next(iter(flows.values())).summary())
+    figures: dict[str, Figure] = {"flow": "side by side"}
+    for symbol_id, flow in flows.items():
+        summary = flow.summary()
+        figures |= {f"{summary.get('symbol', symbol_id)}.{name}": figure for name, figure in summary.items()}
+    return figures
+
+
 class SideBySide:
     """Flows of one symbol each; every event goes to the flow of its symbol.
 
@@ -67,11 +78,7 @@ class SideBySide:
 
     def summary(self) -> dict[str, Figure]:
         """Return the figures of each under `SYMBOL.name`."""
-        figures: dict[str, Figure] = {"flow": "side by side"}
-        for symbol_id, flow in self._flows.items():
-            summary = flow.summary()
-            figures |= {f"{summary.get('symbol', symbol_id)}.{name}": figure for name, figure in summary.items()}
-        return figures
+        return summary_of(self._flows)
 
     def _add(self, commands: list[Command], symbol_id: int, more: Sequence[Command]) -> None:
         if more:

@@ -1,18 +1,17 @@
-"""The flow's node: runs an order flow, synthetic, a replay or a live market, against the engine."""
+"""The flow's node: runs the market's order flows, synthetic, replays or live markets, against the engines."""
 
-import itertools
+from functools import partial
 
-from bus.order_link import Connected
 from bus.order_source import OrderSource
 from bus.topology import Source
 from flow.live import LiveFlow
 from flow.order_flow import OrderFlow
 from flow.recording import RecordingError
-from market.clock import NS_PER_SECOND, monotonic_ns, time_ns
-from market.commands import Command, MassCancel
-from market.events import Event
+from flow.side_by_side import SideBySide, summary_of
+from market.clock import NS_PER_SECOND, monotonic_ns
 from nodes.live_market import LiveMarket
-from nodes.market_flows import make_flow
+from nodes.market_flows import make_flows
+from nodes.market_link import MarketLink, OrderIds
 from nodes.node import Node, NodeError
 
 STEP_MS = 5
@@ -22,92 +21,83 @@ SUMMARY_NS = 60 * NS_PER_SECOND
 
 
 class FlowNode:
-    """One order flow and its link to the engine."""
+    """The order flows of a desk, each in front of the engine of its symbol."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._source = OrderSource(Source.FLOW, node.wiring, engine=node.settings.market_engine)
-        node.watch(self._source.socket)
-        self._flow: OrderFlow | None = None
-        self._live: LiveMarket | None = None  # of a flow that follows one
-        self._events: list[Event] = []
-        self._base_sequence = 0  # the link's number of the last command before the flow's first
-        self._start_sequence = 0  # of the last command that builds the book
-        self._acknowledged = 0
+        order_ids = OrderIds(Source.FLOW.first_order_id)
+        self._flows = make_flows(node.settings, OWNER, order_ids)
+        self._links = [self._link(engine, order_ids) for engine in node.settings.engines]
+        node.watch(*(link.source.socket for link in self._links))
+        self._live: list[LiveMarket] = []
         self._is_finish_told = False
         self._next_summary_ns = 0
 
+    def _link(self, engine: str, order_ids: OrderIds) -> MarketLink:
+        """Return the link to an engine; those without a symbol of ours may still have orders of an earlier process."""
+        symbol_ids = self._node.settings.symbol_ids_of(engine)
+        here = {symbol_id: flow for symbol_id, flow in self._flows.items() if symbol_id in symbol_ids}
+        flow: OrderFlow | None = SideBySide(here) if len(here) > 1 else next(iter(here.values()), None)
+        source = OrderSource(Source.FLOW, self._node.wiring, engine=engine)
+        return MarketLink(engine, source, flow, order_ids, OWNER)
+
     def run(self) -> None:
-        """Run the flow until stopped."""
+        """Run the flows until stopped."""
+        settings = self._node.settings
+        for symbol_id, flow in self._flows.items():
+            if isinstance(flow, LiveFlow):
+                symbol = settings.instruments[symbol_id].symbol
+                self._live.append(LiveMarket(flow, settings.flow.source, symbol))
         loop = self._node.poll_loop()
-        loop.on_readable(self._source.socket, self._on_engine)
+        for link in self._links:
+            loop.on_readable(link.source.socket, partial(self._on_engine, link))
         loop.every(STEP_MS, self._on_time)
-        loop.every(LINK_TICK_MS, lambda: self._source.tick(monotonic_ns()))
+        loop.every(LINK_TICK_MS, self._on_link_tick)
         loop.run()
 
     def close(self) -> None:
-        """Take our orders out of the book, and close."""
-        if self._live is not None:
-            self._live.close()
-        if self._source.is_connected:
-            self._source.send([MassCancel(owner=OWNER, time_ns=time_ns())])
-        self._source.close()
+        """Take our orders out of the books, and close."""
+        for live in self._live:
+            live.close()
+        for link in self._links:
+            link.close()
 
-    def _on_engine(self) -> None:
-        for news in self._source.receive():
-            if isinstance(news, Connected):
-                if news.is_new_epoch:
-                    self._start(news)
-            elif self._flow is not None and news.command_sequence >= self._base_sequence:
-                self._events.extend(news.events)
-                self._acknowledged = news.command_sequence
+    def _on_engine(self, link: MarketLink) -> None:
+        for epoch in link.receive(monotonic_ns()):
+            source = self._node.settings.flow.source
+            self._node.log.info("market built", source=source, engine=link.engine, epoch=epoch)
 
-    def _start(self, news: Connected) -> None:
-        """Build the market in an engine that holds none of it, or only what an earlier process of ours left."""
-        if self._flow is None:
-            order_ids = itertools.count(max(Source.FLOW.first_order_id, news.last_order_id) + 1)
-            settings = self._node.settings
-            self._flow = make_flow(settings, OWNER, order_ids)
-            if isinstance(self._flow, LiveFlow):
-                self._live = LiveMarket(self._flow, settings.flow.source, settings.symbol)
-        self._events.clear()
-        self._acknowledged = self._base_sequence = news.command_sequence
-        self._start_sequence = self._send(self._flow.start(monotonic_ns()))
-        self._node.log.info("market built", source=self._node.settings.flow.source, epoch=news.epoch)
+    def _on_link_tick(self) -> None:
+        for link in self._links:
+            link.source.tick(monotonic_ns())
 
     def _on_time(self) -> None:
-        if self._flow is None or not self._source.is_connected:
-            return
         now_ns = monotonic_ns()
-        if self._live is not None:
-            self._live.pump(now_ns)
-        if self._acknowledged >= self._start_sequence and (self._live is None or self._live.is_following):
+        for live in self._live:
+            live.pump(now_ns)
+        if self._is_built and all(live.is_following for live in self._live):
             self._node.ready()
-        if self._events or self._flow.wake_ns(now_ns) <= now_ns:
-            events, self._events = self._events, []
+        for link in self._links:
             try:
-                commands = self._flow.step(now_ns, events, max(0, self._acknowledged - self._base_sequence))
+                link.step(now_ns)
             except RecordingError as error:
                 raise NodeError(f"cannot go on with the replay: {error}") from None
-            self._send(commands)
         self._tell(now_ns)
 
-    def _send(self, commands: list[Command]) -> int:
-        if not commands:
-            return self._acknowledged
-        sent_ns = time_ns()
-        stamped = [command._replace(time_ns=sent_ns) for command in commands]
-        return self._source.send(stamped)
+    @property
+    def _is_built(self) -> bool:
+        return all(link.is_built for link in self._links)
 
     def _tell(self, now_ns: int) -> None:
-        assert self._flow is not None
+        is_finished = self._is_built and all(flow.is_finished for flow in self._flows.values())
+        figures = summary_of(self._flows)
         if now_ns >= self._next_summary_ns:
             self._next_summary_ns = now_ns + SUMMARY_NS
-            self._node.log.info("so far", **self._flow.summary())
-        if self._flow.is_finished and not self._is_finish_told:
+            self._node.log.info("so far", **figures)
+        if is_finished and not self._is_finish_told:
             self._is_finish_told = True
-            self._node.log.info("finished", **self._flow.summary())
-        self._node.show(is_finished=self._flow.is_finished, **self._flow.summary())
+            self._node.log.info("finished", **figures)
+        self._node.show(is_finished=is_finished, **figures)
 
 
 def run(node: Node) -> None:

@@ -1,64 +1,81 @@
-"""The order flow that the settings name."""
+"""The order flows that the settings name."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from flow.order_flow import OrderFlow
+from market.instrument import Instrument
 from nodes.node import NodeError
 from nodes.settings import Settings
 
 
-def make_flow(settings: Settings, owner: int, order_ids: Iterator[int]) -> OrderFlow:
-    """Return the flow that the settings name, its order ids taken from `order_ids`.
+def make_flows(settings: Settings, owner: int, order_ids: Iterator[int]) -> dict[int, OrderFlow]:
+    """Return the flows that the settings name, by symbol id, their order ids taken from `order_ids`.
 
     Raises:
-        NodeError: if there is none, or it cannot begin.
+        NodeError: if there is none, or one cannot begin.
     """
     source = settings.flow.source
-    if source.startswith("synthetic"):
-        return _synthetic(settings, owner, order_ids)
     if source.startswith("replay:"):
-        return _replay(settings, owner, order_ids)
-    if source.startswith("live"):
-        return _live(settings, owner, order_ids)
-    raise NodeError(f"there is no flow to run: flow.source is {source}")
+        return _replays(settings, owner, order_ids)
+    if not source.startswith(("synthetic", "live")):
+        raise NodeError(f"there is no flow to run: flow.source is {source}")
+    mids: dict[str, Decimal | None] = {settings.symbol: settings.flow.start_mid, **settings.more_mids}
+    known = {each.symbol: each for each in settings.instruments}
+    flows: dict[int, OrderFlow] = {}
+    for symbol, mid in mids.items():
+        instrument = known[symbol]
+        if source.startswith("live"):
+            flows[instrument.symbol_id] = _live(settings, instrument, owner, order_ids)
+        else:
+            assert mid is not None, f"settings without a mid of {symbol}"
+            flows[instrument.symbol_id] = _synthetic(settings, instrument, mid, owner, order_ids)
+    return flows
 
 
-def _live(settings: Settings, owner: int, order_ids: Iterator[int]) -> OrderFlow:
+def _seed(settings: Settings, instrument: Instrument) -> int:
+    """Return the seed of a symbol's market: the desk's symbol has `flow.seed`, each other one another."""
+    return settings.flow.seed + (0 if instrument.symbol == settings.symbol else 1 + instrument.symbol_id)
+
+
+def _live(settings: Settings, instrument: Instrument, owner: int, order_ids: Iterator[int]) -> OrderFlow:
     from flow.live import LiveFlow, LiveSettings
     from flow.live_url import streams_url
 
     flow = settings.flow
-    followed = LiveSettings(streams_url(flow.source), flow.queue_model, flow.seed)
-    return LiveFlow(settings.instrument, followed, owner, order_ids)
+    followed = LiveSettings(streams_url(flow.source), flow.queue_model, _seed(settings, instrument))
+    return LiveFlow(instrument, followed, owner, order_ids)
 
 
-def _synthetic(settings: Settings, owner: int, order_ids: Iterator[int]) -> OrderFlow:
+def _synthetic(
+    settings: Settings, instrument: Instrument, mid: Decimal, owner: int, order_ids: Iterator[int]
+) -> OrderFlow:
     from flow.market_settings import settings_of
     from flow.synthetic import SyntheticFlow
 
     chosen = {} if settings.flow.toxicity is None else {"toxicity": settings.flow.toxicity}
     made_up = settings_of(
         settings.flow.market_preset,
-        settings.symbol,
-        seed=settings.flow.seed,
-        mid=settings.flow.start_mid,
+        instrument.symbol,
+        seed=_seed(settings, instrument),
+        mid=mid,
         opening_s=settings.flow.opening_s,
         **chosen,
     )
     try:
-        return SyntheticFlow(settings.instrument, made_up, owner, order_ids)
+        return SyntheticFlow(instrument, made_up, owner, order_ids)
     except ValueError as error:
-        raise NodeError(f"cannot make a market: {error}") from None
+        raise NodeError(f"cannot make a market in {instrument.symbol}: {error}") from None
 
 
-def _replay(settings: Settings, owner: int, order_ids: Iterator[int]) -> OrderFlow:
+def _replays(settings: Settings, owner: int, order_ids: Iterator[int]) -> dict[int, OrderFlow]:
     """Return the replay of all recordings: those of a symbol one after the other, those of several side by side."""
     from flow.playlist import Part, parse_playlist, symbol_of
     from flow.recording import RecordingError
     from flow.replay import ReplayFlow, ReplaySettings
-    from flow.side_by_side import SideBySide, align
+    from flow.side_by_side import align
 
-    flow, known = settings.flow, {each.symbol: each for each in settings.instruments_of(settings.market_engine)}
+    flow, known = settings.flow, {each.symbol: each for each in settings.instruments}
     parts: dict[str, list[Part]] = {}
     try:
         for part in parse_playlist(flow.source.removeprefix("replay:")):
@@ -68,7 +85,7 @@ def _replay(settings: Settings, owner: int, order_ids: Iterator[int]) -> OrderFl
             parts.setdefault(symbol, []).append(part)
         if settings.symbol not in parts:
             raise NodeError(f"cannot replay: the desk trades {settings.symbol}, recorded is {', '.join(parts)}")
-        replays = {}
+        replays: dict[int, ReplayFlow] = {}
         for symbol, of_symbol in parts.items():
             replayed = ReplaySettings(
                 tuple(of_symbol), flow.speed, flow.opening_s, flow.loop, flow.queue_model, flow.seed
@@ -78,4 +95,4 @@ def _replay(settings: Settings, owner: int, order_ids: Iterator[int]) -> OrderFl
     except (OSError, RecordingError) as error:
         raise NodeError(f"cannot replay: {error}") from None
     align(list(replays.values()))
-    return SideBySide(replays) if len(replays) > 1 else next(iter(replays.values()))
+    return dict(replays)

@@ -7,6 +7,7 @@ never from tickbus.toml.
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -41,6 +42,7 @@ from nodes.settings_sections import (
     SymbolSettings,
     TrackerSettings,
     VenueSettings,
+    symbol_mids,
     symbol_places,
     symbol_quantities,
 )
@@ -112,6 +114,16 @@ class Settings(BaseSettings):
             raise ValueError(f"qty_max: {error}, was {value.qty_max!r}") from None
         return value
 
+    @field_validator("flow")
+    @classmethod
+    def _known_markets(cls, value: FlowSettings, info: ValidationInfo) -> FlowSettings:
+        try:
+            if (known := _names(info)) and "symbol" in info.data:
+                value.check_symbols([symbol for symbol in known if symbol != info.data["symbol"]])
+        except ValueError as error:
+            raise ValueError(f"more_symbols: {error}, was {value.more_symbols!r}") from None
+        return value
+
     @property
     def instruments(self) -> tuple[Instrument, ...]:
         """Every pair that the desk knows: the default ones, by the rules of `symbols` if it names them, then the rest.
@@ -132,9 +144,9 @@ class Settings(BaseSettings):
         return dict.fromkeys(names, FIRST_ENGINE) | symbol_places(self.engine.placement, names)
 
     @property
-    def market_engine(self) -> str:
-        """The engine of the pair that the desk trades: the paper exchange and the flow are in front of it."""
-        return self.places[self.symbol]
+    def more_mids(self) -> dict[str, Decimal | None]:
+        """By symbol, where the markets begin that the flow makes besides that of the pair that the desk trades."""
+        return symbol_mids(self.flow.more_symbols, [instrument.symbol for instrument in self.instruments])
 
     @property
     def engines(self) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ SymbolName = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,20}$")]
 AssetName = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,20}$")]
 Step = Annotated[Decimal, Field(gt=0, le=1_000_000, decimal_places=8)]
 Fee = Annotated[Decimal, Field(ge=0, le=Decimal("0.1"), decimal_places=8)]
+MID_MAX = 1_000_000
 ASSET_UNIT = Decimal("0.00000001")  # what money is counted in
 
 
@@ -122,6 +123,23 @@ def symbol_places(text: str, symbols: Collection[str]) -> dict[str, str]:
             raise ValueError(f"expected SYMBOL=ENGINE,... {names}")
         places[symbol] = engine
     return places
+
+
+def symbol_mids(text: str, symbols: Collection[str]) -> dict[str, Decimal | None]:
+    """Return the mids that a text like `ETHUSDT=3000,BNBUSDT` gives by symbol, each one of `symbols`; None for no mid.
+
+    Raises:
+        ValueError: if it says something else.
+    """
+    mids: dict[str, Decimal | None] = {}
+    for part in filter(None, text.split(",")):
+        symbol, has_mid, mid = part.partition("=")
+        if symbol not in symbols or symbol in mids:
+            raise ValueError(f"expected SYMBOL=MID,... with {', '.join(symbols)} once each")
+        mids[symbol] = parse_decimal(mid) if has_mid else None
+        if has_mid and not 0 < (mids[symbol] or 0) <= MID_MAX:
+            raise ValueError(f"expected a mid of {symbol} of more than 0 and at most {MID_MAX}")
+    return mids
 
 
 class BusSettings(Section):
@@ -224,7 +242,8 @@ class FlowSettings(Section):
     preset: Literal["practice", "calm", "normal", "busy", "crash"] = DEFAULT_PRESET
     toxicity: Annotated[float, Field(ge=0, le=1)] | None = None
     seed: Annotated[int, Field(ge=0)] = 7
-    start_mid: Annotated[Decimal, Field(gt=0, le=1_000_000)] = Decimal("91385.00")
+    start_mid: Annotated[Decimal, Field(gt=0, le=MID_MAX)] = Decimal("91385.00")
+    more_symbols: str = ""
     speed: Annotated[float, Field(gt=0, le=1_000)] = 1.0
     opening_s: Annotated[float, Field(ge=0, le=3_600)] = 8.0
     loop: bool = False
@@ -242,6 +261,18 @@ class FlowSettings(Section):
         if value.startswith("live"):
             streams_url(value)
         return value
+
+    def check_symbols(self, symbols: Collection[str]) -> None:
+        """Check that `more_symbols` names some of `symbols`, as the source wants it.
+
+        Raises:
+            ValueError: if not.
+        """
+        mids = symbol_mids(self.more_symbols, symbols)
+        if mids and self.source.startswith("replay:"):
+            raise ValueError("expected none: a replay's symbols are those of its recordings")
+        if self.source.startswith("synthetic") and (without := [symbol for symbol, mid in mids.items() if mid is None]):
+            raise ValueError(f"expected SYMBOL=MID: a synthetic market of {', '.join(without)} has to begin somewhere")
 
     @property
     def market_preset(self) -> str:

@@ -1,0 +1,119 @@
+"""Which markets the flow makes, by the settings."""
+
+import gzip
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from bus.topology import Source
+from flow.synthetic import SyntheticFlow
+from market.clock import monotonic_ns
+from market.codes import Side
+from market.commands import MassCancel, NewOrder
+from nodes.market_flows import make_flows
+from nodes.market_link import OrderIds
+from nodes.node import NodeError
+from nodes.settings import SettingsError, load_settings
+
+OWNER = Source.FLOW.first_owner
+SNAPSHOT = """1 {"lastUpdateId": 1, "bids": [["%(bid)s", "1"]], "asks": [["%(ask)s", "1"]]}
+2 {"stream": "%(name)s@trade", "data": {"e": "trade", "E": 1, "s": "%(symbol)s", "t": 1, "p": "%(bid)s", "q": "1", \
+"T": 1, "m": true}}
+"""
+
+
+def mids(flow: SyntheticFlow) -> Decimal:
+    """Return the middle of the book that a market begins with."""
+    orders = [command for command in flow.start(monotonic_ns()) if isinstance(command, NewOrder)]
+    bids = [order.price_ticks for order in orders if order.side == Side.BUY]
+    asks = [order.price_ticks for order in orders if order.side == Side.SELL]
+    return Decimal(max(bids) + min(asks)) / 2 / 100
+
+
+def markets(**settings: object) -> dict[int, SyntheticFlow]:
+    """Return the synthetic markets that the settings name, by symbol id."""
+    keys = {key.replace("__", "."): value for key, value in settings.items()}
+    flows = make_flows(load_settings(keys).settings, OWNER, OrderIds(Source.FLOW.first_order_id))
+    return {symbol_id: flow for symbol_id, flow in flows.items() if isinstance(flow, SyntheticFlow)}
+
+
+def test_a_desk_has_one_market_until_more_are_named() -> None:
+    """What a newcomer sees stays as it is, to the last order, when there is another market beside it."""
+    (only,) = markets().items()
+    both = markets(flow__more_symbols="ETHUSDT=3000,BNBUSDT=600")
+    assert (only[0], list(both)) == (0, [0, 1, 2])
+    assert only[1].summary() == both[0].summary()
+    now_ns = monotonic_ns()
+    alone, beside = only[1].start(now_ns), both[0].start(now_ns)
+    assert alone == beside
+    assert len(alone) > 50
+
+
+def test_each_market_begins_at_its_mid_with_a_seed_of_its_own() -> None:
+    """Two with one seed would move together."""
+    flows = markets(symbol="ETHUSDT", flow__start_mid="3000", flow__more_symbols="BTCUSDT=90000,BNBUSDT=600")
+    assert {symbol_id: mids(flow) for symbol_id, flow in flows.items()} == {0: 90_000, 1: 3_000, 2: 600}
+    seeds = {symbol_id: flow.summary()["seed"] for symbol_id, flow in flows.items()}
+    assert seeds[1] == 7
+    assert len(set(seeds.values())) == 3
+
+
+def test_a_start_takes_out_the_orders_of_its_symbol_alone() -> None:
+    """Markets of one engine share an owner."""
+    for symbol_id, flow in markets(flow__more_symbols="ETHUSDT=3000").items():
+        cancels = [command for command in flow.start(monotonic_ns()) if isinstance(command, MassCancel)]
+        assert cancels == [MassCancel(symbol_id, owner=OWNER)]
+
+
+@pytest.mark.parametrize(
+    ("more", "source", "why"),
+    [
+        ("DOGEUSDT=1", "synthetic", r"expected SYMBOL=MID,\.\.\. with ETHUSDT, BNBUSDT once each"),
+        ("BTCUSDT=1", "synthetic", "with ETHUSDT, BNBUSDT once each"),
+        ("ETHUSDT=1,ETHUSDT=2", "synthetic", "once each"),
+        ("ETHUSDT", "synthetic:calm", "expected SYMBOL=MID: a synthetic market of ETHUSDT has to begin somewhere"),
+        ("ETHUSDT=0", "synthetic", "expected a mid of ETHUSDT of more than 0 and at most 1000000"),
+        ("ETHUSDT=-1", "synthetic", "expected a plain decimal number"),
+        ("ETHUSDT=3000", f"replay:{__file__}", "expected none: a replay's symbols are those of its recordings"),
+    ],
+)
+def test_markets_that_cannot_be_made_are_refused_before_the_start(more: str, source: str, why: str) -> None:
+    """Each error names the setting and what was there."""
+    with pytest.raises(SettingsError, match=f"flow: more_symbols: .*{why}.*, was {more!r}"):
+        load_settings({"flow.more_symbols": more, "flow.source": source})
+
+
+def test_a_mid_between_ticks_is_refused_by_its_symbol() -> None:
+    """Only the instrument knows its ticks."""
+    with pytest.raises(NodeError, match=r"cannot make a market in ETHUSDT: price must be a multiple of 0\.01"):
+        markets(flow__more_symbols="ETHUSDT=3000.001")
+
+
+def test_live_markets_need_no_mid() -> None:
+    """They begin where the market that they follow is."""
+    keys = {"flow.source": "live", "flow.more_symbols": "ETHUSDT"}
+    flows = make_flows(load_settings(keys).settings, OWNER, OrderIds(0))
+    assert [flow.summary()["symbol"] for flow in flows.values()] == ["BTCUSDT", "ETHUSDT"]
+
+
+def test_recordings_are_replayed_on_whichever_engine(tmp_path: Path) -> None:
+    """A symbol's book may be on another engine than the desk's."""
+    paths = []
+    for symbol, bid, ask in (("BTCUSDT", "90000.00", "90000.01"), ("ETHUSDT", "3000.00", "3000.01")):
+        paths.append(tmp_path / f"{symbol}.gz")
+        names = {"symbol": symbol, "name": symbol.lower(), "bid": bid, "ask": ask}
+        paths[-1].write_bytes(gzip.compress((SNAPSHOT % names).encode()))
+    keys = {"engine.placement": "ETHUSDT=engine2", "flow.source": f"replay:{paths[0]},{paths[1]}"}
+    flows = make_flows(load_settings(keys).settings, OWNER, OrderIds(0))
+    assert {symbol_id: flow.summary()["symbol"] for symbol_id, flow in flows.items()} == {0: "BTCUSDT", 1: "ETHUSDT"}
+
+
+def test_order_ids_go_on_behind_those_of_earlier_processes() -> None:
+    """An engine that comes later may have seen higher ones."""
+    ids = OrderIds(100)
+    assert [next(ids), next(ids)] == [101, 102]
+    ids.skip(150)
+    assert next(ids) == 151
+    ids.skip(120)
+    assert next(ids) == 152
