@@ -25,6 +25,7 @@ from market.feed_messages import (
     DepthLevel,
     FeedMessage,
     InstrumentDefinition,
+    ReferencePrice,
 )
 from market.instrument import Instrument
 from market.limits import TRADES_KEPT_MAX
@@ -56,6 +57,11 @@ def best_topic(symbol: str) -> bytes:
 def depth_topic(symbol: str) -> bytes:
     """Return the topic of the depth of `symbol`, its best levels conflated at an interval (DepthLevel)."""
     return f"depth.{symbol}".encode()
+
+
+def reference_topic(symbol: str) -> bytes:
+    """Return the topic of the reference price of `symbol`, conflated (ReferencePrice)."""
+    return f"reference.{symbol}".encode()
 
 
 HEALTH_TOPIC = b"health"
@@ -255,6 +261,7 @@ class TopicReplica:
         self.book = BookReplica() if book is None else book
         self.trades: deque[BookTrade] = deque(maxlen=TRADES_KEPT_MAX)
         self.best = BestPrices(0, 0, 0, 0)
+        self.reference = ReferencePrice(0)
         self.levels: tuple[dict[int, int], dict[int, int]] = ({}, {})  # by side: price -> quantity
 
     @property
@@ -312,6 +319,8 @@ class TopicReplica:
                 self.trades.append(message)
             elif isinstance(message, BestPrices):
                 self.best = message
+            elif isinstance(message, ReferencePrice):
+                self.reference = message
             elif isinstance(message, DepthLevel):
                 self.levels[message.side].pop(message.price_ticks, None)
                 if message.qty_lots:

@@ -20,6 +20,7 @@ from market.feed_messages import (
     EngineHealth,
     FeedMessage,
     InstrumentDefinition,
+    ReferencePrice,
 )
 from market.fields import Bounds
 from market.session_messages import Heartbeat, LoggedOn, Logon, Logout, SessionMessage
@@ -90,6 +91,7 @@ MESSAGES: tuple[MessageSpec, ...] = (
     _spec(Tag.DEPTH_LEVEL, DepthLevel, _FEED),
     _spec(Tag.BOOK_CHECKSUM, BookChecksum, _FEED),
     _spec(Tag.ENGINE_HEALTH, EngineHealth, _FEED),
+    _spec(Tag.REFERENCE_PRICE, ReferencePrice, _FEED),
     _spec(Tag.LOGON, Logon, "client"),
     _spec(Tag.LOGGED_ON, LoggedOn, "gateway"),
     _spec(Tag.HEARTBEAT, Heartbeat, "client, gateway"),

@@ -27,10 +27,21 @@ class FeedSubscriber:
     Watch `sockets`, call `receive` when one is readable and `tick` several times a second. A gap now and then heals by
     itself, the next snapshot a little later after each. Who has gap after gap is too slow for the feed, and each
     snapshot costs the engine more than it helps: so it stops itself.
+
+    Args:
+        place: where the desk's channels are: its wiring, or its run directory.
+        topics: each by its exact name.
+        make_book: returns an empty replica of a book.
+        gives_up: if not, it never stops itself, and asks again and again, more and more seldom.
     """
 
     def __init__(
-        self, place: Path | Wiring, topics: Sequence[bytes], make_book: Callable[[], BookReplica] = BookReplica
+        self,
+        place: Path | Wiring,
+        topics: Sequence[bytes],
+        make_book: Callable[[], BookReplica] = BookReplica,
+        *,
+        gives_up: bool = True,
     ) -> None:
         wiring = Wiring.of(place)
         self._engines = {topic: wiring.engine_of_topic(topic) for topic in topics}
@@ -42,6 +53,7 @@ class FeedSubscriber:
         self._heard_ns = dict.fromkeys(topics, 0)
         self._losses = {topic: deque[int](maxlen=LOSSES_MAX) for topic in topics}
         self._loss_counts = dict.fromkeys(topics, 0)
+        self._gives_up = gives_up
         self.error_count = 0
         for topic in topics:
             self._feeds[self._engines[topic]].subscribe(topic)
@@ -90,7 +102,7 @@ class FeedSubscriber:
                 self._snapshots[self._engines[topic]].send([topic])
 
     def _check_losses(self, topic: bytes, losses: "deque[int]") -> None:
-        if len(losses) == LOSSES_MAX and losses[-1] - losses[0] <= LOSSES_NS:
+        if self._gives_up and len(losses) == LOSSES_MAX and losses[-1] - losses[0] <= LOSSES_NS:
             self.close()
             raise SubscriberBehindError(
                 f"{topic.decode(errors='replace')} is faster than this subscriber: it has lost messages {LOSSES_MAX} "
@@ -102,10 +114,11 @@ class FeedSubscriber:
 
         If not, their data must be called stale.
         """
-        return all(
-            self.replicas[topic].is_synchronised and now_ns - self._heard_ns[topic] < SILENCE_NS_MAX
-            for topic in (self.replicas if topics is None else topics)
-        )
+        return all(now_ns < self.live_until_ns(topic) for topic in (self.replicas if topics is None else topics))
+
+    def live_until_ns(self, topic: bytes) -> int:
+        """Return the time, monotonic, at which a replica is stale if nothing more is heard of it; 0 if it is now."""
+        return self._heard_ns[topic] + SILENCE_NS_MAX if self.replicas[topic].is_synchronised else 0
 
     def close(self) -> None:
         """Close the sockets."""

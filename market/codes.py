@@ -79,7 +79,7 @@ class RejectReason(IntEnum):
     OPEN_ORDERS_LIMIT = 22  # too many open orders
     QTY_LIMIT = 23  # more than the symbol's maximum quantity
     NOTIONAL_LIMIT = 24  # price times quantity is more than the maximum
-    PRICE_BAND = 25  # a buy too far above, or a sell too far below the last trade
+    PRICE_BAND = 25  # a buy too far above, or a sell too far below the reference price
     BAD_CLIENT_ID = 26  # letters, digits and ._- alone
     BAD_TOKEN = 27  # not that of the client id
     NO_SESSION_LEFT = 28  # as many sessions as the gateway takes
@@ -127,6 +127,7 @@ class Tag(IntEnum):
     DEPTH_LEVEL = 36
     BOOK_CHECKSUM = 37
     ENGINE_HEALTH = 38
+    REFERENCE_PRICE = 39
     LOGON = 48
     LOGGED_ON = 49
     HEARTBEAT = 50

@@ -57,6 +57,12 @@ class EngineHealth(NamedTuple):
     live_order_count: Count
 
 
+class ReferencePrice(NamedTuple):
+    """What a price is compared with that may be a slip of the finger; 0: there is none. See docs/protocol.md."""
+
+    price_ticks: PriceTicks
+
+
 class InstrumentDefinition(NamedTuple):
     """What a symbol id means: its names and the exact size of a tick and of a lot, as decimal text."""
 
@@ -68,4 +74,13 @@ class InstrumentDefinition(NamedTuple):
     lot_size: Text
 
 
-FeedMessage = BookOrder | BookTrade | BestPrices | DepthLevel | BookChecksum | EngineHealth | InstrumentDefinition
+FeedMessage = (
+    BookOrder
+    | BookTrade
+    | BestPrices
+    | DepthLevel
+    | BookChecksum
+    | EngineHealth
+    | ReferencePrice
+    | InstrumentDefinition
+)

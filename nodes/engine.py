@@ -28,6 +28,7 @@ from nodes.node import Node, NodeError
 from nodes.settings import Settings
 
 HEARTBEAT_MS = 1_000
+REFERENCE_MS = 100  # whoever checks orders against it need not hear of every trade
 SYNC_TICK_MS = 1
 TURNS_MAX = 8  # batches of orders in a row; then timers and requests for snapshots get their turn
 ASKED_TOPICS_MAX = 256  # at once; whoever asks for more waits in the socket
@@ -66,6 +67,7 @@ class EngineNode:
         loop.on_readable(self._feed, self._on_subscriptions)
         loop.every(HEARTBEAT_MS, self._on_heartbeat)
         loop.every(self._node.settings.engine.depth_ms, lambda: self._publish(self._core.feed.depth(time_ns())))
+        loop.every(REFERENCE_MS, lambda: self._publish(self._core.feed.references(time_ns())))
         if self._journal.mode is JournalMode.GROUP:
             loop.every(SYNC_TICK_MS, self._on_sync_time)
         self._node.ready(orders=self._orders.endpoint, feed=self._feed.endpoint, snapshots=self._snapshots.endpoint)

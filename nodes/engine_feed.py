@@ -15,6 +15,7 @@ from bus.feed import (
     definition_of,
     depth_checksum,
     depth_topic,
+    reference_topic,
     trades_topic,
 )
 from engine.matching_engine import MatchingEngine
@@ -28,6 +29,7 @@ from market.feed_messages import (
     DepthLevel,
     EngineHealth,
     FeedMessage,
+    ReferencePrice,
 )
 from market.instrument import Instrument
 from market.limits import TRADES_KEPT_MAX
@@ -35,22 +37,46 @@ from nodes.engine_snapshots import SlicedSnapshot
 
 DEPTH_LEVELS = 100  # a side, of the depth topic
 _TRADE_COLUMNS = slice(1, 1 + len(BookTrade._fields))
+_TRADE_PRICE = BookTrade._fields.index("price_ticks")
+
+
+def reference_price(last_ticks: int, best: BestPrices) -> ReferencePrice:
+    """Return what a price is compared with that may be a slip of the finger.
+
+    The last trade; but where the whole book has moved away from it, the near side of the book, as in CME's price
+    banding. Before the first trade the mid, rounded down; without both sides of a book none.
+
+    Args:
+        last_ticks: of the last trade, 0 before the first.
+        best: the best bid and offer of the same moment.
+    """
+    bid, _, ask, _ = best
+    if not (bid and ask):
+        return ReferencePrice(last_ticks)
+    return ReferencePrice(min(max(last_ticks, bid), ask) if last_ticks else (bid + ask) // 2)
 
 
 class _SymbolStreams:
-    """The four streams of one symbol, and what was last said on those that tell a state."""
+    """The five streams of one symbol, and what was last said on those that tell a state."""
 
     def __init__(self, symbol: str, epoch: int) -> None:
         self.book = FeedStream(book_topic(symbol), epoch)
         self.trades = FeedStream(trades_topic(symbol), epoch)
         self.best = FeedStream(best_topic(symbol), epoch)
         self.depth = FeedStream(depth_topic(symbol), epoch)
+        self.reference = FeedStream(reference_topic(symbol), epoch)
         self.told_best = BestPrices(0, 0, 0, 0)
         self.told_depth = Depth((), ())
+        self.told_reference = ReferencePrice(0)
         self.recent_trades: Int64Array = np.zeros((0, len(BookTrade._fields)), np.int64)
 
     def __iter__(self) -> Iterator[FeedStream]:
-        return iter((self.book, self.trades, self.best, self.depth))
+        return iter((self.book, self.trades, self.best, self.depth, self.reference))
+
+    @property
+    def last_ticks(self) -> int:
+        """The price of the last trade, 0 before the first."""
+        return int(self.recent_trades[-1, _TRADE_PRICE]) if len(self.recent_trades) else 0
 
 
 class EngineFeed:
@@ -129,21 +155,31 @@ class EngineFeed:
                 yield streams.depth.pack(_level_changes(streams.told_depth, depth), time_ns)
                 streams.told_depth = depth
 
+    def references(self, time_ns: int) -> Iterator[Frames]:
+        """Yield the reference prices where they are not what was last told."""
+        for symbol_id, streams in self._own:
+            reference = reference_price(streams.last_ticks, self._engine.best(symbol_id))
+            if reference != streams.told_reference:
+                streams.told_reference = reference
+                yield streams.reference.pack([reference], time_ns)
+
     def heartbeat(self, time_ns: int, health: EngineHealth) -> Iterator[Frames]:
         """Yield a message for every topic: a checksum for a book, the health, and the next sequence for the others."""
         for symbol_id, streams in self._own:
             checksum = depth_checksum(self._engine.depth(symbol_id, CHECKSUM_LEVELS))
             yield streams.book.pack([BookChecksum(checksum)], time_ns)
-            for stream in (streams.trades, streams.best, streams.depth):
+            for stream in (streams.trades, streams.best, streams.depth, streams.reference):
                 yield stream.pack((), time_ns)
         self._told_health = health
         yield self._health.pack([health], time_ns)
 
     def last_value(self, subscription: bytes, time_ns: int) -> Iterator[Frames]:
-        """Yield the best prices again for whoever has just subscribed to them (XPUB: 1 and then the topic)."""
+        """Yield the best prices, or the reference price, again for whoever has just subscribed (XPUB: 1, the topic)."""
         for _, streams in self._own:
             if subscription == b"\x01" + streams.best.topic:
                 yield streams.best.pack([streams.told_best], time_ns)
+            elif subscription == b"\x01" + streams.reference.topic:
+                yield streams.reference.pack([streams.told_reference], time_ns)
 
     def snapshot_slice(self, topic: bytes, time_ns: int) -> Frames | None:
         """Do a bounded piece of work for a snapshot of `topic`; return it when it is done, until then None.
@@ -177,6 +213,8 @@ class EngineFeed:
         state: Sequence[FeedMessage] = [streams.told_best]
         if topic == streams.trades.topic:
             state = [BookTrade(*values) for values in streams.recent_trades.tolist()]
+        elif topic == streams.reference.topic:
+            state = [streams.told_reference]
         elif topic == streams.depth.topic:
             state = _level_changes(Depth((), ()), streams.told_depth)
         return self._stream(streams, topic).pack_snapshot(state, time_ns)

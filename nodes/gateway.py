@@ -31,6 +31,7 @@ from market.session_messages import Heartbeat, LoggedOn, Logon, Logout
 from nodes.gateway_client import ClientConnection, SlowReaderError
 from nodes.gateway_limits import session_limits
 from nodes.gateway_links import EngineLink, EngineLinks
+from nodes.gateway_references import GatewayReferences
 from nodes.gateway_sessions import KeptSessions
 from nodes.node import Node, NodeError
 from nodes.roster import GATEWAY_NAMES
@@ -62,7 +63,8 @@ class GatewayNode:
         store = SessionStore(node.settings.run_dir / node.name, source, self._settings.journal_bytes)
         self._kept = KeptSessions(self._desk, store, self._settings.kept_bytes)
         self._links = EngineLinks([self._link(source, engine) for engine in node.settings.engines])
-        node.watch(*(link.source.socket for link in self._links))
+        self._references = GatewayReferences(node, self._desk)
+        node.watch(*(link.source.socket for link in self._links), *self._references.sockets)
         self._connections: set[ClientConnection] = set()
         self._is_listening = False
         self._is_engine_behind = False
@@ -103,6 +105,7 @@ class GatewayNode:
         self._listener.close()
         for link in self._links:
             link.source.close()
+        self._references.close()
         self._kept.close()
 
     # --- clients
@@ -370,7 +373,7 @@ class GatewayNode:
                 self._serve(connection)
 
     def _listen_when_ready(self) -> None:
-        if self._is_listening or not all(link.is_ready for link in self._links):
+        if self._is_listening or not (self._references.are_known and all(link.is_ready for link in self._links)):
             return
         self._is_listening = True
         self._loop.watch(self._listener, self._on_connection, POLL_READ)
@@ -389,6 +392,8 @@ class GatewayNode:
         for link in self._links:
             self._on_engine(link)  # what came while we stood still is no silence of the engine
         now_ns = monotonic_ns()
+        self._references.follow(now_ns)
+        self._listen_when_ready()
         for link in self._links:
             link.source.tick(now_ns)
             self._cancel_owed(link)

@@ -43,7 +43,7 @@ from sessions.session_state import (
     CREDIT_NS,
     FIRST_ORDER_ID,
     FIRST_OWNER,
-    LAST_PRICE,
+    KNOWN_UNTIL_NS,
     MESSAGE_COST_NS,
     NOTIONAL_MAX,
     OFFSET,
@@ -52,6 +52,7 @@ from sessions.session_state import (
     ORDER_ID,
     ORDER_SIDE,
     QTY_MAX,
+    REFERENCE_PRICE,
     STATE_SIZE,
     SYMBOL_SIZE,
     SYMBOLS,
@@ -115,7 +116,7 @@ def admit_messages(
         rows: flat; the commands that may pass are moved together at the front.
         is_engine_here: 0: all commands are refused.
         time_ns: ns since 1970.
-        now_ns: monotonic, for the limit of messages a second.
+        now_ns: monotonic, for the limit of messages a second, and the age of the reference price.
         refusals: flat, takes a Rejected row, as the client sees it, for each command that may not pass.
         resends: flat, takes RESEND_SIZE numbers for each order whose id was used before.
 
@@ -138,9 +139,9 @@ def admit_messages(
         elif not is_rate_kept:
             reason = _RATE_LIMIT
         elif tag == _NEW_ORDER:
-            reason = _check_new_order(rows, base, sessions, session, limits)
+            reason = _check_new_order(rows, base, sessions, session, limits, now_ns)
         elif tag == _AMEND_ORDER:
-            reason = _check_amend(rows, base, number, sessions, session, limits, orders)
+            reason = _check_amend(rows, base, number, sessions, session, limits, orders, now_ns)
         elif (
             tag == _CANCEL_ORDER and rows[base + CANCEL_ORDER_ID] >= ORDER_IDS_PER_SESSION - sessions[session + OFFSET]
         ):
@@ -183,7 +184,9 @@ def _take_credit(sessions: Int64Array, session: int, cost_ns: int, tag: int) -> 
 
 
 @inlined
-def _check_new_order(rows: Int64Array, base: int, sessions: Int64Array, session: int, limits: Int64Array) -> int:
+def _check_new_order(
+    rows: Int64Array, base: int, sessions: Int64Array, session: int, limits: Int64Array, now_ns: int
+) -> int:
     order_id = rows[base + NEW_ORDER_ID]
     if order_id <= sessions[session + USED_ID]:
         return _SENT_AGAIN
@@ -193,7 +196,7 @@ def _check_new_order(rows: Int64Array, base: int, sessions: Int64Array, session:
     if is_full or sessions[session + OPEN_COUNT] >= limits[OPEN_MAX]:
         return _OPEN_ORDERS_LIMIT
     price, qty = rows[base + NEW_PRICE_TICKS], rows[base + NEW_QTY_LOTS]
-    return _check_size(limits, rows[base + NEW_SYMBOL_ID], rows[base + NEW_SIDE], price, qty)
+    return _check_size(limits, rows[base + NEW_SYMBOL_ID], rows[base + NEW_SIDE], price, qty, now_ns)
 
 
 @inlined
@@ -205,6 +208,7 @@ def _check_amend(
     session: int,
     limits: Int64Array,
     orders: Int64Array,
+    now_ns: int,
 ) -> int:
     if rows[base + AMEND_ORDER_ID] >= ORDER_IDS_PER_SESSION - sessions[session + OFFSET]:
         return _UNKNOWN_ORDER
@@ -212,27 +216,30 @@ def _check_amend(
     if orders[entry + ORDER_ID] == 0:
         return _FINE  # the engine says that it does not know the order
     price, qty = rows[base + AMEND_PRICE_TICKS], rows[base + AMEND_QTY_LOTS]
-    return _check_size(limits, rows[base + AMEND_SYMBOL_ID], orders[entry + ORDER_SIDE], price, qty)
+    return _check_size(limits, rows[base + AMEND_SYMBOL_ID], orders[entry + ORDER_SIDE], price, qty, now_ns)
 
 
 @inlined
-def _check_size(limits: Int64Array, symbol_id: int, side: int, price_ticks: int, qty_lots: int) -> int:
-    """Return why nobody means such an order; one without a price is taken to trade at the last one."""
+def _check_size(limits: Int64Array, symbol_id: int, side: int, price_ticks: int, qty_lots: int, now_ns: int) -> int:
+    """Return why nobody means such an order; one without a price is taken to trade at the reference price."""
     symbol = SYMBOLS + symbol_id * SYMBOL_SIZE
-    last = limits[symbol + LAST_PRICE]
+    reference = limits[symbol + REFERENCE_PRICE]
     if qty_lots > limits[symbol + QTY_MAX]:
         return _QTY_LIMIT
-    price = price_ticks or last
     notional_max = limits[symbol + NOTIONAL_MAX]
+    band = limits[BAND_PPM]
+    is_needed = band != 0 if price_ticks else notional_max != ID_MAX
+    if is_needed and now_ns >= limits[symbol + KNOWN_UNTIL_NS]:
+        return _ENGINE_UNAVAILABLE  # the market may be elsewhere by now
+    price = price_ticks or reference
     if price and notional_max != ID_MAX and qty_lots > notional_max // price:  # the product might not fit
         return _NOTIONAL_LIMIT
-    band = limits[BAND_PPM]
-    if not band or not last or not price_ticks:
+    if not band or not reference or not price_ticks:
         return _FINE
     if side == _BUY:
-        is_far = price_ticks * BAND_UNIT > last * (BAND_UNIT + band)
+        is_far = price_ticks * BAND_UNIT > reference * (BAND_UNIT + band)
     else:
-        is_far = price_ticks * BAND_UNIT < last * (BAND_UNIT - band)
+        is_far = price_ticks * BAND_UNIT < reference * (BAND_UNIT - band)
     return _PRICE_BAND if is_far else _FINE
 
 

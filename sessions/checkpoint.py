@@ -14,20 +14,17 @@ from sessions.session_state import (
     CREDIT_AT_NS,
     CREDIT_NS,
     FIRST_ORDER_ID,
-    LAST_PRICE,
     OPEN_COUNT,
     ORDER_ID,
-    SYMBOL_SIZE,
-    SYMBOLS,
     TOTAL_OPEN,
 )
 from sessions.session_store import IN_CHECKPOINT, StoredSession
 
-_VERSION: Final = 1
+_VERSION: Final = 1  # its second item held last prices once; nobody reads it
 
 
 def checkpoint_of(desk: SessionDesk) -> bytes:
-    """Return all sessions with a name: their numbers, open orders and kept reports; and the last prices."""
+    """Return all sessions with a name: their numbers, open orders and kept reports."""
     open_orders = desk.state.open_orders
     numbers = (open_orders[:, ORDER_ID] - desk.state.limits[FIRST_ORDER_ID]) // ORDER_IDS_PER_SESSION
     rows = []
@@ -37,8 +34,7 @@ def checkpoint_of(desk: SessionDesk) -> bytes:
             state[[CREDIT_NS, CREDIT_AT_NS]] = 0  # of a clock that begins anew with the machine
             orders = open_orders[numbers == session.number].reshape(-1)
             rows.append((session.name, session.number, state.tolist(), orders.tobytes(), session.reports.kept))
-    prices = desk.state.limits[SYMBOLS + LAST_PRICE :: SYMBOL_SIZE].tolist()
-    packed: bytes = msgpack.packb((_VERSION, prices, rows))
+    packed: bytes = msgpack.packb((_VERSION, (), rows))
     return packed
 
 
@@ -49,10 +45,9 @@ def restore_checkpoint(desk: SessionDesk, checkpoint: bytes, stored: list[Stored
         JournalError: if it is no checkpoint, or lacks one of them.
     """
     try:
-        version, prices, rows = msgpack.unpackb(checkpoint, use_list=False)
+        version, _, rows = msgpack.unpackb(checkpoint, use_list=False)
         by_number = {number: row for row in rows for number in (row[1],)}
         assert version == _VERSION, f"expected version {_VERSION}, was {version}"
-        desk.state.limits[SYMBOLS + LAST_PRICE :: SYMBOL_SIZE] = prices
         for one in stored:
             if one.since == IN_CHECKPOINT:
                 name, _, numbers, orders, kept = by_number[one.number]

@@ -17,7 +17,6 @@ from sessions.session_state import (
     ANSWERED_ID,
     FIRST_ORDER_ID,
     IS_ACTIVE,
-    LAST_PRICE,
     OFFSET,
     OPEN_COUNT,
     ORDER_ID,
@@ -25,8 +24,6 @@ from sessions.session_state import (
     ORDER_PRICE,
     SEQUENCE,
     STATE_SIZE,
-    SYMBOL_SIZE,
-    SYMBOLS,
     TOTAL_OPEN,
     TOTAL_OPEN_MAX,
     USED_ID,
@@ -59,7 +56,6 @@ _CANCELED_LEAVES: Final = column(Canceled, "leaves_lots")
 _AMENDED_PRICE: Final = column(Amended, "price_ticks")
 _AMENDED_LEAVES: Final = column(Amended, "leaves_lots")
 _REJECTED_COMMAND: Final = column(Rejected, "command")
-_TRADE_PRICE: Final = column(Executed, "price_ticks")
 _TAKER: Final = column(Executed, "taker_order_id")
 _TAKER_OWNER: Final = column(Executed, "taker_owner")
 _TAKER_LEAVES: Final = column(Executed, "taker_leaves_lots")
@@ -154,7 +150,6 @@ def _take_trade(
     limits: Int64Array,
     orders: Int64Array,
 ) -> bool:
-    limits[SYMBOLS + events[base + _SYMBOL] * SYMBOL_SIZE + LAST_PRICE] = events[base + _TRADE_PRICE]
     entry = find_order(orders, order_id)
     if orders[entry + ORDER_ID] == 0:
         return False

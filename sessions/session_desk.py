@@ -22,6 +22,7 @@ from sessions.session_state import (
     ANSWERED_ID,
     FIRST_OWNER,
     IS_ACTIVE,
+    KNOWN_UNTIL_NS,
     OFFSET,
     OPEN_COUNT,
     ORDER_ID,
@@ -29,7 +30,10 @@ from sessions.session_state import (
     ORDER_PRICE,
     ORDER_SIDE,
     ORDER_SYMBOL,
+    REFERENCE_PRICE,
     SEQUENCE,
+    SYMBOL_SIZE,
+    SYMBOLS,
     USED_ID,
     SessionLimits,
     SessionState,
@@ -188,6 +192,16 @@ class SessionDesk:
         return ReportStream(self._kept_bytes)
 
     # --- what they send
+
+    def set_reference(self, symbol_id: int, price_ticks: int, known_until_ns: int) -> None:
+        """Compare prices with this one, 0 if there is none, from now on until then; later refuse what needs it.
+
+        Args:
+            known_until_ns: monotonic, as `admit` is told the time.
+        """
+        place = SYMBOLS + symbol_id * SYMBOL_SIZE
+        self.state.limits[place + REFERENCE_PRICE] = price_ticks
+        self.state.limits[place + KNOWN_UNTIL_NS] = known_until_ns
 
     def admit(
         self, session: Session, rows: Int64Array, time_ns: int, now_ns: int, *, is_engine_here: bool = True

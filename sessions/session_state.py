@@ -40,7 +40,7 @@ STATE_SIZE: Final = 8
 # Limits: first those of a session, then SYMBOL_SIZE numbers for each symbol.
 MESSAGE_COST_NS: Final = 0  # 0: any number of messages
 OPEN_MAX: Final = 1
-BAND_PPM: Final = 2  # parts in a million around the last trade; 0: any price
+BAND_PPM: Final = 2  # parts in a million around the reference price; 0: any price
 TOTAL_OPEN: Final = 3  # of all sessions: not a limit but counted against the next
 TOTAL_OPEN_MAX: Final = 4
 FIRST_ORDER_ID: Final = 5
@@ -48,7 +48,8 @@ FIRST_OWNER: Final = 6
 SYMBOLS: Final = 8
 QTY_MAX: Final = 0
 NOTIONAL_MAX: Final = 1  # ticks x lots
-LAST_PRICE: Final = 2  # of a trade that one of our sessions was told of; 0: none yet
+REFERENCE_PRICE: Final = 2  # as the engine's feed tells it; 0: there is none
+KNOWN_UNTIL_NS: Final = 3  # monotonic; then nothing was heard of the reference price for too long
 SYMBOL_SIZE: Final = 4
 
 # An open order, ORDER_SIZE numbers for each place of a table with open addressing; a place is empty while its id is 0.
@@ -77,7 +78,7 @@ class SessionLimits:
     Attributes:
         messages_per_s: on average; as many again may come at once. 0: any number.
         open_orders_max: orders that the engine may hold at a time.
-        price_band: how far above the last trade a buy, and below it a sell, may be, as a fraction. 0: any distance.
+        price_band: how far above the reference price a buy, and below it a sell, may be, as a fraction. 0: any.
         symbols: by symbol id; none for those beyond.
     """
 
@@ -109,7 +110,7 @@ class SessionState:
         head[FIRST_ORDER_ID] = source * ORDER_IDS_PER_SOURCE
         head[FIRST_OWNER] = source * OWNERS_PER_SOURCE
         by_symbol = head[SYMBOLS:].reshape(SYMBOLS_MAX, SYMBOL_SIZE)
-        by_symbol[:, QTY_MAX] = by_symbol[:, NOTIONAL_MAX] = ID_MAX
+        by_symbol[:, QTY_MAX] = by_symbol[:, NOTIONAL_MAX] = by_symbol[:, KNOWN_UNTIL_NS] = ID_MAX
         for row, symbol in zip(by_symbol, limits.symbols, strict=False):
             row[QTY_MAX], row[NOTIONAL_MAX] = symbol.qty_lots_max, symbol.notional_max
 

@@ -45,6 +45,7 @@ def test_keeps_the_tags_of_the_protocol() -> None:
         36: "DepthLevel",
         37: "BookChecksum",
         38: "EngineHealth",
+        39: "ReferencePrice",
         48: "Logon",
         49: "LoggedOn",
         50: "Heartbeat",

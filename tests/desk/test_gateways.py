@@ -11,7 +11,7 @@ from market.events import Accepted, Canceled, Event, Executed, Rejected
 from tests.desk.desk_process import Desk, short_directory, until
 from venues.gateway import GatewayClient, GatewaySession
 
-BTC, ETH, PRICE = 0, 1, 5_000_000
+BTC, ETH, BNB, PRICE = 0, 1, 2, 5_000_000
 NAMES = ("gateway", "gateway2", "gateway3")
 
 
@@ -160,3 +160,38 @@ def test_a_gateway_without_a_port_says_so(tmp_path: Path) -> None:
         result = desk.cli("node", "gateway2")
         assert result.returncode != 0
         assert "gateway.more_ports: " in result.stderr
+
+
+def test_gateways_have_one_reference_price(gateways: Desk) -> None:
+    """What the clients of one trade moves the price band of the others, and of those that come later."""
+    sessions = [GatewaySession("banded", port=port_of(gateways, name)) for name in NAMES]
+
+    def is_taken(session: GatewaySession, price_ticks: int) -> bool:
+        session.send([NewOrder(session.state.last_order_id + 1, BNB, Side.BUY, price_ticks, 1)])
+        (event,) = heard(session, 1)
+        if isinstance(event, Accepted):
+            session.send([MassCancel()])
+            heard(session, 1)
+            return True
+        assert isinstance(event, Rejected)
+        assert event.reason in (RejectReason.PRICE_BAND, RejectReason.ENGINE_UNAVAILABLE)
+        return False
+
+    def all_have_band(high: int) -> bool:
+        return all(is_taken(session, high) and not is_taken(session, high + 1) for session in sessions)
+
+    def trade(price_ticks: int) -> None:
+        one, two, _ = sessions
+        for session, side, report_count in ((one, Side.SELL, 1), (two, Side.BUY, 2)):
+            session.send([NewOrder(session.state.last_order_id + 1, BNB, side, price_ticks, 1)])
+            heard(session, report_count)
+        heard(one, 1)
+
+    trade(60_000)
+    until("the band is that of the trade", lambda: all_have_band(90_000))
+    trade(80_000)
+    until("the band has moved", lambda: all_have_band(120_000))
+    gateways.kill("gateway3")
+    until("the new one has it too", lambda: all_have_band(120_000))
+    for session in sessions:
+        session.logout(is_final=True)

@@ -7,15 +7,26 @@ from pathlib import Path
 import pytest
 
 from bus.codec import decode_events
-from bus.feed import FeedFrame, TopicReplica, best_topic, book_topic, depth_topic, trades_topic, unpack_frame
+from bus.feed import (
+    FeedFrame,
+    TopicReplica,
+    best_topic,
+    book_topic,
+    depth_topic,
+    reference_topic,
+    trades_topic,
+    unpack_frame,
+)
 from bus.order_link import Connected, Reports, SourceEnd
 from bus.topology import Source, source_of_order
 from engine.journal import Journal
 from engine.journal_format import JournalMode
 from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
 from market.events import Accepted, Event, Executed, Rejected
+from market.feed_messages import BestPrices
 from nodes.engine import make_core
 from nodes.engine_core import EngineCore
+from nodes.engine_feed import reference_price
 from nodes.settings import Settings
 
 SEEDS = (3, 4, 5)
@@ -32,7 +43,8 @@ class Desk:
         self.ends = {source: SourceEnd(source, incarnation=1) for source in SOURCES}
         self.heard: dict[int, list[Event]] = {source: [] for source in SOURCES}
         self.replicas = {
-            topic(SYMBOL): TopicReplica(topic(SYMBOL)) for topic in (book_topic, trades_topic, best_topic, depth_topic)
+            topic(SYMBOL): TopicReplica(topic(SYMBOL))
+            for topic in (book_topic, trades_topic, best_topic, depth_topic, reference_topic)
         }
         self.now_ns = 0
         self.core: EngineCore
@@ -93,11 +105,16 @@ class Desk:
     def check_feed(self) -> None:
         """Compare every replica with the engine."""
         self.publish(list(self.core.feed.depth(0)))
+        self.publish(list(self.core.feed.references(0)))
         self.publish(list(self.core.feed.heartbeat(0, self.core.health())))  # with the book's checksum
         engine = self.core.engine
         book = [tuple(order) for order in self.replicas[book_topic(SYMBOL)].book.state()]
         assert book == [tuple(row[:4]) for row in engine.orders(0).tolist()]
-        assert self.replicas[best_topic(SYMBOL)].best == engine.best(0)
+        best = engine.best(0)
+        assert self.replicas[best_topic(SYMBOL)].best == best
+        trades = self.replicas[trades_topic(SYMBOL)].trades
+        last = trades[-1].price_ticks if trades else 0
+        assert self.replicas[reference_topic(SYMBOL)].reference == reference_price(last, best)
         depth = engine.depth(0, 100)
         assert self.replicas[depth_topic(SYMBOL)].levels == (dict(depth.bids), dict(depth.asks))
 
@@ -250,3 +267,25 @@ def test_reports_keep_their_order_when_frames_were_handled_together(desk: Desk) 
     desk.kill()
     desk.start()
     assert desk.heard[mine] == live
+
+
+@pytest.mark.parametrize(
+    ("last", "bid", "ask", "expected"),
+    [
+        (0, 0, 0, 0),
+        (0, 100, 0, 0),  # one side is no market
+        (0, 0, 100, 0),
+        (0, 100, 103, 101),  # the mid, rounded down
+        (102, 100, 103, 102),
+        (102, 0, 0, 102),
+        (102, 110, 0, 102),  # a lone bid moves nothing
+        (102, 0, 90, 102),
+        (102, 110, 112, 110),  # the market has risen without a trade
+        (102, 90, 95, 95),
+    ],
+)
+def test_takes_the_last_trade_for_the_reference_unless_the_book_has_left_it(
+    last: int, bid: int, ask: int, expected: int
+) -> None:
+    """The rule of docs/protocol.md, case by case."""
+    assert reference_price(last, BestPrices(bid, int(bid > 0), ask, int(ask > 0))) == (expected,)

@@ -8,7 +8,7 @@ from bus.codec import encode_all
 from market.codes import OrderType, RejectReason, Side, Tag
 from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
 from market.events import Accepted, Canceled, Executed, Rejected
-from market.limits import ORDER_IDS_PER_SESSION
+from market.limits import ID_MAX, ORDER_IDS_PER_SESSION
 from market.session_messages import Heartbeat, Logout
 from sessions.admission import GOES_ON, LOGS_OUT, LOGS_OUT_FOR_GOOD
 from sessions.session_desk import OFFSET_MAX
@@ -28,10 +28,9 @@ def order(order_id: int, price_ticks: int, qty_lots: int, side: Side = Side.BUY,
 
 @pytest.fixture
 def traded() -> Floor:
-    """A floor where BTC was last traded at 1,000, and session `one` has its order 1 open at 900."""
+    """A floor where BTC has the reference price 1,000, and session `one` has its order 1 open at 900."""
     floor = Floor(LIMITS)
-    other = floor.session("other")
-    floor.give(other, order(1, 1_000, 5), order(2, 1_000, 5, Side.SELL))
+    floor.desk.set_reference(BTC, 1_000, ID_MAX)
     floor.give(floor.session("one"), order(1, 900, 10))
     return floor
 
@@ -54,7 +53,7 @@ def traded() -> Floor:
         (order(2, 1_000, 50), None),
         (order(2, 1_000, 51), RejectReason.NOTIONAL_LIMIT),
         (order(2, 0, 50), None),
-        (order(2, 0, 51), RejectReason.NOTIONAL_LIMIT),  # at the last price
+        (order(2, 0, 51), RejectReason.NOTIONAL_LIMIT),  # at the reference price
         (order(ORDER_IDS_PER_SESSION - 1, 900, 1), None),
         (order(ORDER_IDS_PER_SESSION, 900, 1), RejectReason.BAD_ORDER_ID),
         (order(2**63 - 1, 900, 1), RejectReason.BAD_ORDER_ID),
@@ -84,6 +83,45 @@ def test_knows_a_slip_of_the_finger(traded: Floor, message: NewOrder, reason: Re
     assert rejected.command in (NEW, AMEND, Tag.CANCEL_ORDER)
     assert traded.last_commands == []
     assert (traded.desk.used_id(one), traded.desk.open_count(one)) == before
+
+
+def test_a_trade_of_its_own_is_no_reference(traded: Floor) -> None:
+    """The market's price comes from the feed alone: else each gateway would have its own."""
+    (one,) = traded.desk.sessions.values()
+    assert traded.give(one, order(2, 1_100, 1), order(3, 1_050, 1, Side.SELL)) == []
+    assert [type(event) for event in reports(one)][-2:] == [Executed, Executed]
+    assert len(traded.give(one, order(4, 1_101, 1))) == 1
+
+
+@pytest.mark.parametrize(
+    ("message", "is_refused"),
+    [
+        (order(10, 900, 1), True),
+        (order(10, 1_100, 1, Side.SELL), True),
+        (AmendOrder(1, BTC, 900, 9), True),
+        (order(10, 0, 1), True),  # what it may cost cannot be said
+        (order(10, 900, 1, Side.BUY, ETH), False),  # of another engine, perhaps
+        (CancelOrder(1, BTC), False),
+        (MassCancel(), False),
+    ],
+)
+def test_a_stale_reference_refuses_what_needs_it(traded: Floor, message: NewOrder, *, is_refused: bool) -> None:
+    """Neither the old price nor none is used in silence; the time of an admission decides, not that of a tick."""
+    (one,) = traded.desk.sessions.values()
+    traded.desk.set_reference(BTC, 1_000, traded.now_ns + 1)
+    assert traded.give(one, order(9, 900, 1)) == []
+    traded.now_ns += 1
+    reasons = [event.reason for event in traded.give(one, message) if isinstance(event, Rejected)]
+    assert reasons == ([RejectReason.ENGINE_UNAVAILABLE] if is_refused else [])
+    traded.desk.set_reference(BTC, 1_000, ID_MAX)
+    assert traded.give(one, order(11, 900, 1)) == []
+
+
+def test_without_limits_that_need_it_no_reference_is_needed() -> None:
+    """Who has switched the band and the largest notional off is not held up by the feed."""
+    floor = Floor(SessionLimits())
+    floor.desk.set_reference(BTC, 0, 0)
+    assert floor.give(floor.session(), order(1, 1, 1), order(2, 0, 1), AmendOrder(1, BTC, 2, 1)) == []
 
 
 def test_limits_open_orders_of_a_session_alone() -> None:

@@ -1,0 +1,58 @@
+"""The reference prices that a gateway compares its clients' prices with: as the engines' feeds tell them."""
+
+from collections.abc import Sequence
+
+from bus.channel import ChannelSocket
+from bus.feed import reference_topic
+from bus.subscriber import FeedSubscriber
+from nodes.node import Node
+from sessions.session_desk import SessionDesk
+
+
+class GatewayReferences:
+    """Keeps the desk's reference prices in step with the feed of each symbol's engine: call `follow` in every tick.
+
+    Nothing of it is on the way of an order: the feed tells a price at most every 100 ms, and it is read in the tick,
+    not when it comes. A price that was heard, or confirmed by a heartbeat, SILENCE_NS_MAX ago is used no more, whether
+    the feed is silent or a snapshot is on its way. It ends by itself: when a gateway stood still, orders come before
+    its tick.
+    """
+
+    def __init__(self, node: Node, desk: SessionDesk) -> None:
+        self._node = node
+        self._desk = desk
+        self._topics = {each.symbol: reference_topic(each.symbol) for each in node.settings.instruments}
+        # A gateway must not end because of market data: its clients' orders are more than that.
+        self._subscriber = FeedSubscriber(node.wiring, list(self._topics.values()), gives_up=False)
+        self._known_until_ns = dict.fromkeys(self._topics, 0)
+        self._known: set[str] = set()
+        for symbol_id in range(len(self._topics)):
+            desk.set_reference(symbol_id, 0, 0)
+
+    @property
+    def sockets(self) -> Sequence[ChannelSocket]:
+        """The sockets of the feed."""
+        return self._subscriber.sockets
+
+    @property
+    def are_known(self) -> bool:
+        """Whether the reference price of every symbol is known, be it that there is none."""
+        return len(self._known) == len(self._topics)
+
+    def follow(self, now_ns: int) -> None:
+        """Take what the feed has told; `now_ns` is monotonic."""
+        self._subscriber.receive(now_ns)
+        self._subscriber.tick(now_ns)
+        for symbol_id, (symbol, topic) in enumerate(self._topics.items()):
+            if until_ns := self._subscriber.live_until_ns(topic):
+                self._known_until_ns[symbol] = until_ns
+                self._desk.set_reference(symbol_id, self._subscriber.replicas[topic].reference.price_ticks, until_ns)
+        known = {symbol for symbol, until_ns in self._known_until_ns.items() if now_ns < until_ns}
+        if lost := self._known - known:
+            self._node.log.warning("the feed is silent: without a reference price orders are refused", of=sorted(lost))
+        self._known = known
+        self._node.show(no_reference=sorted(self._topics.keys() - known))
+
+    def close(self) -> None:
+        """Close the sockets."""
+        self._subscriber.close()
