@@ -75,7 +75,8 @@ class ChannelSocket:
             self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)  # else it drops what it cannot send, without a word
         if kind == "XPUB":
             self._socket.setsockopt(zmq.XPUB_VERBOSE, 1)  # else only the first subscriber of a topic is heard of
-        tcp = wiring.bound_tcp(channel, engine) if is_binder or self.endpoint.startswith("tcp:") else None
+        over_tcp = self.endpoint if self.endpoint.startswith("tcp:") else None
+        tcp = wiring.bound_tcp(channel, engine) if is_binder else over_tcp
         # Inside a process there is no connection to lose, and ZeroMQ tells of none: the binder is there while we are.
         is_sender = kind == "DEALER" and not wiring.is_inside(channel, engine)
         self._is_sender = is_sender

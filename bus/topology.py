@@ -75,6 +75,7 @@ FIRST_ENGINE = "engine"
 ENGINE_NAMES = (FIRST_ENGINE, "engine2", "engine3", "engine4")  # a desk may spread its symbols over several
 
 CHANNELS: tuple[Channel, ...] = (ORDERS, FEED, SNAPSHOTS, CONTROL)
+TCP_CHANNELS = tuple(channel.name for channel in CHANNELS if channel.tcp_port is not None)
 
 
 class Source(IntEnum):

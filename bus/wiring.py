@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bus.curve import Curve
-from bus.topology import ENGINE_NAMES, FIRST_ENGINE, Channel, endpoint
+from bus.topology import ENGINE_NAMES, FIRST_ENGINE, TCP_CHANNELS, Channel, endpoint
 
 BUS_PORTS = 3  # of one engine: orders, feed, snapshots
 
@@ -27,7 +27,8 @@ class Tcp:
         host: the address of the machine that binds: it binds this one, the others connect to it.
         port: of the first channel of the first engine; each has its own after it.
         curve: keys; None for no encryption, which is for loopback only.
-        is_taken: whether who connects from another process takes tcp, rather than ipc.
+        bound: the names of the channels that the machine that binds opens to tcp; each can be reached over ipc as well.
+        taken: of the channels at which who connects from another process takes tcp, rather than ipc.
 
     Raises:
         ValueError: if there are no keys, and the address is not loopback.
@@ -36,7 +37,8 @@ class Tcp:
     host: str
     port: int
     curve: Curve | None
-    is_taken: bool = True
+    bound: frozenset[str] = frozenset(TCP_CHANNELS)
+    taken: frozenset[str] = frozenset(TCP_CHANNELS)
 
     def __post_init__(self) -> None:
         if self.curve is None and not is_loopback(self.host):
@@ -53,12 +55,12 @@ class Wiring:
     """The addresses of a desk's channels.
 
     Whoever binds a channel binds every transport by which it may be reached. Whoever connects takes one: inproc if the
-    binder is a thread of the same process, else tcp if the settings say so, else ipc.
+    binder is a thread of the same process, else tcp if the settings say so of this channel, else ipc.
 
     Attributes:
         run_dir: the desk's run directory, which holds the socket files of ipc.
         colocated: the names of the nodes that are threads of this process, if there are several.
-        tcp: if the desk's bus goes over tcp.
+        tcp: if a channel of the desk goes over tcp.
         places: by symbol, the engine that has its book, if that is not the first.
     """
 
@@ -100,9 +102,14 @@ class Wiring:
 
     def bound_tcp(self, channel: Channel, engine: str = FIRST_ENGINE) -> str | None:
         """Return the endpoint that the binder of `channel` binds for other machines, None if there is none."""
-        if self.tcp is None or channel.tcp_port is None:
+        if self.tcp is None or channel.name not in self.tcp.bound:
             return None
-        return self.tcp.endpoint(BUS_PORTS * ENGINE_NAMES.index(engine) + channel.tcp_port)
+        return self._over_tcp(self.tcp, channel, engine)
+
+    @staticmethod
+    def _over_tcp(tcp: Tcp, channel: Channel, engine: str) -> str:
+        assert channel.tcp_port is not None, f"{channel.name} never leaves the machine"
+        return tcp.endpoint(BUS_PORTS * ENGINE_NAMES.index(engine) + channel.tcp_port)
 
     def connected(self, channel: Channel, engine: str = FIRST_ENGINE) -> str:
         """Return the endpoint at which everybody else reaches `channel`.
@@ -112,8 +119,9 @@ class Wiring:
         """
         if self.is_inside(channel, engine):
             return self._inside(channel, engine)
-        tcp = self.bound_tcp(channel, engine) if self.tcp is not None and self.tcp.is_taken else None
-        return tcp or endpoint(channel, self.run_dir, engine)
+        if self.tcp is not None and channel.name in self.tcp.taken:
+            return self._over_tcp(self.tcp, channel, engine)
+        return endpoint(channel, self.run_dir, engine)
 
     def _inside(self, channel: Channel, engine: str) -> str:
         return f"inproc://{channel.name}.{engine}@{self.run_dir.resolve()}"

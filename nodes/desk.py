@@ -12,6 +12,7 @@ from bus.channel import wait_any
 from bus.curve import is_key
 from bus.feed import FeedError, best_topic, book_topic, trades_topic, unpack_frame
 from bus.subscriber import FeedSubscriber
+from bus.topology import FEED
 from market.exact_json import dumps, loads
 from nodes.desk_client import DeskError, desk_pid, desk_status
 from nodes.desk_wiring import desk_curve, desk_wiring
@@ -218,7 +219,7 @@ def print_feed(settings: Settings, topics: Sequence[str], count: int) -> None:
     """
     wiring = desk_wiring(settings)
     is_here = desk_pid(settings.run_dir) is not None or (settings.run_dir / "feed.ipc").exists()
-    if not is_here and settings.bus.transport == "ipc":
+    if not is_here and settings.bus.transports[FEED.name] != "tcp":
         raise DeskError(f"the desk is not running (run directory {settings.run_dir})")
     symbol = settings.symbol
     wanted = [topic.encode() for topic in topics] or [book_topic(symbol), trades_topic(symbol), best_topic(symbol)]

@@ -1,4 +1,4 @@
-"""From the settings to the wiring of a process: the transport, and the keys if the bus goes over tcp."""
+"""From the settings to the wiring of a process: the transport of each channel, and the keys if one goes over tcp."""
 
 from collections.abc import Collection
 
@@ -18,9 +18,11 @@ def desk_wiring(settings: Settings, colocated: Collection[str] = ()) -> Wiring:
         CurveError: if the files of keys cannot be used.
     """
     bus = settings.bus
-    if not (bus.listen or bus.transport == "tcp"):
+    if not bus.is_over_tcp:
         return Wiring(settings.run_dir, frozenset(colocated), places=settings.places)
-    tcp = Tcp(bus.host, bus.port, desk_curve(settings) if bus.curve else None, is_taken=bus.transport == "tcp")
+    taken = frozenset(name for name, how in bus.transports.items() if how == "tcp")
+    bound = frozenset(name for name, how in bus.transports.items() if how != "ipc")
+    tcp = Tcp(bus.host, bus.port, desk_curve(settings) if bus.curve else None, bound, taken)
     return Wiring(settings.run_dir, frozenset(colocated), tcp, settings.places)
 
 

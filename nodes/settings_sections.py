@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from bus.topology import ENGINE_NAMES
+from bus.topology import ENGINE_NAMES, TCP_CHANNELS
 from bus.wiring import BUS_PORTS, is_loopback
 from engine.capacity import ORDERS_MAX_LIMIT, PAGES_MAX, PAGES_MAX_LIMIT
 from flow.live_url import streams_url
@@ -28,6 +28,7 @@ from paper.latency import Delay
 REAL_EXCHANGES = ("binance.com", "binance.us", "binance.vision", "binance.me")
 
 PORT_MAX = 65_535
+TRANSPORTS = ("ipc", "listen", "tcp")  # of a channel; listen: ipc here, and open to tcp from elsewhere
 Port = Annotated[int, Field(ge=0, le=PORT_MAX, description="0 takes a free one")]
 Host = Annotated[str, Field(min_length=1, max_length=253)]
 SymbolName = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,20}$")]
@@ -142,11 +143,29 @@ def symbol_mids(text: str, symbols: Collection[str]) -> dict[str, Decimal | None
     return mids
 
 
+def channel_transports(text: str) -> dict[str, str]:
+    """Return the transports that a text like `feed=listen,snapshots=tcp` gives by channel, each of TCP_CHANNELS.
+
+    Raises:
+        ValueError: if it says something else; an unknown channel is named.
+    """
+    transports: dict[str, str] = {}
+    for part in filter(None, text.split(",")):
+        channel, _, transport = part.partition("=")
+        if channel not in TCP_CHANNELS:
+            raise ValueError(f"expected channels of {', '.join(TCP_CHANNELS)}, there is no {channel!r} among them")
+        if channel in transports or transport not in TRANSPORTS:
+            raise ValueError(f"expected CHANNEL=TRANSPORT,... each once and with one of {', '.join(TRANSPORTS)}")
+        transports[channel] = transport
+    return transports
+
+
 class BusSettings(Section):
     """How the nodes reach the engine: through sockets in the run directory, or over tcp from another machine."""
 
     transport: Literal["ipc", "tcp"] = "ipc"
     listen: bool = False
+    channels: str = ""
     host: Host = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=PORT_MAX - BUS_PORTS * len(ENGINE_NAMES))] = 8090
     curve: bool = True
@@ -154,14 +173,38 @@ class BusSettings(Section):
     keys_file: Path | None = None
     allowed_file: Path | None = None
 
+    @field_validator("channels")
+    @classmethod
+    def _known_channels(cls, value: str) -> str:
+        channel_transports(value)
+        return value
+
     @field_validator("curve")
     @classmethod
     def _safe(cls, value: bool, info: ValidationInfo) -> bool:
-        host = info.data.get("host", "127.0.0.1")
-        is_used = info.data.get("listen") or info.data.get("transport") == "tcp"
+        host, given = info.data.get("host", "127.0.0.1"), info.data
+        if not {"transport", "listen", "channels"} <= given.keys():
+            return value  # one of them is wrong, and that is said
+        how = _transports(given["transport"], is_listening=given["listen"], channels=given["channels"])
+        is_used = set(how.values()) != {"ipc"}
         if not value and is_used and not is_loopback(host):
             raise ValueError(f"expected true: bus.host {host} is not loopback, and orders would go there without keys")
         return value
+
+    @property
+    def transports(self) -> dict[str, str]:
+        """By channel that may leave the machine, one of TRANSPORTS."""
+        return _transports(self.transport, is_listening=self.listen, channels=self.channels)
+
+    @property
+    def is_over_tcp(self) -> bool:
+        """Whether any channel is open to tcp, or reached over it."""
+        return set(self.transports.values()) != {"ipc"}
+
+
+def _transports(transport: str, *, is_listening: bool, channels: str) -> dict[str, str]:
+    default = "listen" if is_listening and transport == "ipc" else transport
+    return dict.fromkeys(TCP_CHANNELS, default) | channel_transports(channels)
 
 
 class EngineSettings(Section):

@@ -4,6 +4,7 @@ import random
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import zmq
 
 from bus.channel import ChannelSocket
 from bus.curve import AllowedKeys, Curve, CurveError, CurveKeys, close_gate, load_or_make_keys
-from bus.topology import CONTROL, FEED, ORDERS, SNAPSHOTS
+from bus.topology import CHANNELS, CONTROL, FEED, ORDERS, SNAPSHOTS
 from bus.wiring import Tcp, Wiring, is_loopback
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.limits import FRAME_BYTES_MAX
@@ -32,6 +33,12 @@ def free_ports(count: int = 3) -> int:
             except OSError:
                 continue
             return first
+
+
+def listens(port: int) -> bool:
+    """Return whether somebody listens there."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 class Side:
@@ -164,13 +171,64 @@ def test_says_which_port_is_taken(short_dir: Path, port: int, stack: ExitStack) 
     assert not list((short_dir / "b").glob("*.ipc"))
 
 
+def test_opens_and_takes_tcp_channel_by_channel(short_dir: Path, port: int, stack: ExitStack) -> None:
+    """The feed may leave the machine while orders do not; snapshots here are asked for through the socket file."""
+    server = Side(short_dir / "a", port)
+    assert server.wiring.tcp is not None
+    tcp = replace(server.wiring.tcp, bound=frozenset({"feed", "snapshots"}), taken=frozenset({"feed"}))
+    wiring = replace(server.wiring, tcp=tcp)
+    for channel in (ORDERS, FEED, SNAPSHOTS):
+        stack.callback(ChannelSocket(channel, wiring, is_binder=True).close)
+    assert [listens(port + offset) for offset in range(3)] == [False, True, True]
+    transports = {channel.name: wiring.connected(channel).partition(":")[0] for channel in CHANNELS}
+    assert transports == {"orders": "ipc", "feed": "tcp", "snapshots": "ipc", "control": "ipc"}
+
+
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [
+        ({}, ("ipc", "ipc", "ipc")),
+        ({"bus.listen": "true"}, ("listen", "listen", "listen")),
+        ({"bus.transport": "tcp", "bus.listen": "true"}, ("tcp", "tcp", "tcp")),
+        ({"bus.channels": "feed=listen,snapshots=tcp"}, ("ipc", "listen", "tcp")),
+        ({"bus.channels": "orders=ipc", "bus.listen": "true"}, ("ipc", "listen", "listen")),
+        ({"bus.channels": "orders=ipc", "bus.transport": "tcp"}, ("ipc", "tcp", "tcp")),
+    ],
+)
+def test_takes_the_transport_of_each_channel_from_the_settings(how: dict[str, str], expected: tuple[str, ...]) -> None:
+    """What is said of a channel goes before what is said of all; without a word of tcp no keys are made."""
+    settings = load_settings(how).settings
+    assert tuple(settings.bus.transports[channel.name] for channel in (ORDERS, FEED, SNAPSHOTS)) == expected
+    assert settings.bus.is_over_tcp == (set(expected) != {"ipc"})
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("fed=tcp", "expected channels of orders, feed, snapshots, there is no 'fed' among them"),
+        ("control=tcp", "there is no 'control' among them"),
+        ("feed=udp", "with one of ipc, listen, tcp"),
+        ("feed", "with one of ipc, listen, tcp"),
+        ("feed=tcp,feed=ipc", "expected CHANNEL=TRANSPORT,... each once"),
+    ],
+)
+def test_names_the_channel_that_there_is_not(text: str, says: str) -> None:
+    """A misspelt channel would stay closed, or worse, open, without a word."""
+    with pytest.raises(SettingsError) as refusal:
+        load_settings({"bus.channels": text})
+    (line,) = str(refusal.value).splitlines()
+    assert line.startswith("bus.channels: ")
+    assert says in line
+    assert f"was {text!r}" in line
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "10.1.2.3", "::", "engine.example", "127.0.0.1.example"])
 def test_refuses_to_go_beyond_loopback_without_keys(host: str) -> None:
     """Whoever reaches the port could send orders in our name; refused at the start, in one line."""
     assert not is_loopback(host)
     with pytest.raises(ValueError, match="expected CURVE keys"):
         Tcp(host, 8090, None)
-    for how in ({"bus.transport": "tcp"}, {"bus.listen": "true"}):
+    for how in ({"bus.transport": "tcp"}, {"bus.listen": "true"}, {"bus.channels": "feed=listen"}):
         with pytest.raises(SettingsError) as refusal:
             load_settings({**how, "bus.host": host, "bus.curve": "false"})
         (line,) = str(refusal.value).splitlines()

@@ -8,9 +8,14 @@ import urllib.request
 from typing import Any
 
 from bus.curve import load_or_make_keys
+from bus.feed import book_topic
+from bus.subscriber import FeedSubscriber
+from market.clock import monotonic_ns
 from market.codes import OrderType, Side
 from market.events import Accepted
-from tests.bus.test_tcp import free_ports
+from nodes.desk_wiring import desk_wiring
+from nodes.settings import load_settings
+from tests.bus.test_tcp import free_ports, listens
 from tests.desk.desk_process import BTCUSDT, CLI, Desk, environment, until
 from tests.nodes.gateway_process import free_port
 from venues.gateway import GatewaySession
@@ -60,6 +65,58 @@ def test_a_desk_trades_over_tcp_and_lets_in_whom_it_knows(desk: Desk) -> None:
     secret = (desk.run_dir / "bus" / "curve.keys").read_text().split("secret=")[1].strip()
     assert not [path for path in (desk.run_dir / "logs").iterdir() if secret in path.read_text()]
     desk.stop()
+
+
+def test_only_the_feed_leaves_the_machine(desk: Desk) -> None:
+    """A reader whose key is allowed keeps the book over tcp; orders go over ipc, and nothing listens at their port."""
+    first = free_ports()
+    desk.environment |= {
+        "TICKBUS_BUS__CHANNELS": "feed=listen,snapshots=listen",
+        "TICKBUS_BUS__PORT": str(first),
+        "TICKBUS_GATEWAY__IDLE_S": "600",
+    }
+    desk.start("--only", "engine", "--only", "gateway")
+    assert [listens(first + offset) for offset in range(3)] == [False, True, True]
+    elsewhere = {
+        "run_dir": desk.run_dir.parent / "other",
+        "bus.channels": "feed=tcp,snapshots=tcp",
+        "bus.port": first,
+        "bus.server_key": desk.cli("keys").stdout.split()[2],
+    }
+    settings = load_settings(elsewhere).settings
+    topic = book_topic("BTCUSDT")
+    reader = FeedSubscriber(desk_wiring(settings), [topic])
+
+    def is_live() -> bool:
+        reader.tick(monotonic_ns())
+        reader.receive(monotonic_ns())
+        return reader.is_live(monotonic_ns())
+
+    try:
+        assert {one.endpoint for one in reader.sockets} == {f"tcp://127.0.0.1:{first + offset}" for offset in (1, 2)}
+        until("the engine has refused the reader's key", lambda: "were refused" in desk.log("engine") or is_live())
+        assert not is_live()
+        key = load_or_make_keys(settings.bus_keys_file).public.decode()
+        assert desk.cli("keys", "--allow", key, "--whose", "a reader").returncode == 0
+        until("the reader is let in", is_live)
+        host, port = desk.node("gateway")["endpoints"]["tcp"].split(":")
+        with GatewaySession("ann", host, int(port)) as session:
+            session.buy("BTCUSDT", "90000.00", "0.00111", order_type=OrderType.LIMIT)
+            until("the order is accepted", lambda: [e for e in session.receive(0.1) if isinstance(e, Accepted)])
+        until("the reader sees it", lambda: is_live() and reader.replicas[topic].book.best().bid_qty_lots == 111)
+    finally:
+        reader.close()
+    desk.stop()
+
+
+def test_a_desk_with_an_unknown_channel_does_not_start(desk: Desk) -> None:
+    """One line that names it, and nothing is made."""
+    desk.environment |= {"TICKBUS_BUS__CHANNELS": "feeds=tcp"}
+    result = desk.cli("up")
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: bus.channels: expected channels of orders, feed, snapshots, there is no 'feeds'")
+    assert not desk.run_dir.exists()
 
 
 def test_a_desk_beyond_loopback_without_keys_does_not_start(desk: Desk) -> None:

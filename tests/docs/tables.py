@@ -17,10 +17,11 @@ from pydantic.fields import FieldInfo
 
 from bus.messages import MESSAGES, FieldSpec, MessageSpec
 from bus.order_link import Kind
-from bus.topology import CHANNELS, Source
+from bus.topology import CHANNELS, TCP_CHANNELS, Source
 from market import codes, limits
 from market.limits import ORDER_IDS_PER_SOURCE, OWNERS_PER_SOURCE
 from nodes.settings import ENV_DELIMITER, ENV_PREFIX, LoadedSettings, Settings
+from nodes.settings_sections import TRANSPORTS
 from paper.faults import SWITCHES, Option
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -129,6 +130,21 @@ def channels_table(_: str) -> str:
     return table(head, rows)
 
 
+def transports_table(_: str) -> str:
+    """Return what each channel may go over, and at which port."""
+    rows = (
+        (
+            f"`{row.name}`",
+            row.says,
+            row.binder,
+            ", ".join(f"`{transport}`" for transport in (TRANSPORTS if row.name in TCP_CHANNELS else ("ipc",))),
+            "" if row.tcp_port is None else f"`bus.port` + {row.tcp_port}",
+        )
+        for row in CHANNELS
+    )
+    return table(("channel", "carries", "bound by", "may be", "tcp port"), rows)
+
+
 def sources_table(_: str) -> str:
     """Return the ranges of order ids and owners."""
     rows = (
@@ -211,6 +227,7 @@ TABLES: dict[str, tuple[Path, Callable[[str], str]]] = {
     "sources": (PROTOCOL, sources_table),
     "limits": (PROTOCOL, limits_table),
     "settings": (OPERATING, settings_table),
+    "transports": (OPERATING, transports_table),
     "faults": (PAPER, faults_table),
 }
 
