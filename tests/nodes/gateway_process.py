@@ -41,12 +41,15 @@ class Pair:
         self._folder = folder
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(self, *names: str) -> None:
-        """Start nodes, by default both; they come up when they can."""
+    def start(self, *names: str, **settings: str) -> None:
+        """Start nodes, by default both, with more settings of their own if wanted; they come up when they can."""
         for name in names or ("engine", "gateway"):
             with (self._folder / f"{name}.log").open("ab") as log:
                 self._processes[name] = subprocess.Popen(
-                    [sys.executable, str(CLI), "node", name], env=self._environment, cwd=self._folder, stderr=log
+                    [sys.executable, str(CLI), "node", name],
+                    env={**self._environment, **settings},
+                    cwd=self._folder,
+                    stderr=log,
                 )
 
     def kill(self, name: str) -> None:

@@ -1,6 +1,7 @@
 """The price band follows the market, whoever makes it: another source of orders, through kill -9 of the engine."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -8,9 +9,11 @@ from bus.order_source import OrderSource
 from bus.topology import Source
 from market.clock import monotonic_ns
 from market.codes import OrderType, RejectReason, Side
-from market.commands import MassCancel, NewOrder
+from market.commands import CancelOrder, MassCancel, NewOrder
 from market.events import Accepted, Event, Rejected
+from tests.bus.test_tcp import free_ports
 from tests.desk.desk_process import short_directory, until
+from tests.nodes.cable import Cable
 from tests.nodes.gateway_process import Pair
 from venues.gateway import GatewayClient
 
@@ -64,17 +67,37 @@ class Trader:
         self._client = GatewayClient(port=pair.port, timeout_s=60)
         self._last_id = 0
 
-    def is_in_band(self, side: Side, price_ticks: int) -> bool:
-        """Return whether an order goes to the engine; ask again while it is away. It never trades."""
+    def answer(self, side: Side, price_ticks: int) -> Accepted | Rejected:
+        """Return what becomes of an order; it never trades, and is cancelled at once."""
+        self._last_id += 1
+        order = NewOrder(self._last_id, BTC, side, price_ticks, 1, OrderType.POST_ONLY)
+        self._client.send([order, MassCancel()])
 
-        def answered() -> Event | None:
-            self._last_id += 1
-            order = NewOrder(self._last_id, BTC, side, price_ticks, 1, OrderType.POST_ONLY)
-            self._client.send([order, MassCancel()])
-            events = until("an answer", lambda: [m for m in self._client.receive(0.1) if isinstance(m, Event)], 60)
-            first: Event = next(one for one in events if getattr(one, "order_id", 0) == self._last_id)
-            is_away = isinstance(first, Rejected) and first.reason == RejectReason.ENGINE_UNAVAILABLE
-            return None if is_away else first
+        def first() -> list[Accepted | Rejected]:
+            events = [one for one in self._client.receive(0.1) if isinstance(one, Accepted | Rejected)]
+            return [one for one in events if one.order_id == self._last_id]
+
+        event: Accepted | Rejected = until("an answer", first, 60)[0]
+        return event
+
+    def is_refused_without_reference(self) -> bool:
+        """Return whether no order is taken."""
+        event = self.answer(Side.BUY, 1)
+        return isinstance(event, Rejected) and event.reason == RejectReason.ENGINE_UNAVAILABLE
+
+    def is_cancel_taken(self) -> bool:
+        """Return whether a cancel gets to the engine, which does not know the order."""
+        self._client.send([CancelOrder(1, BTC)])
+        (event,) = until("an answer", lambda: [m for m in self._client.receive(0.1) if isinstance(m, Event)], 60)
+        return isinstance(event, Rejected) and event.reason == RejectReason.UNKNOWN_ORDER and event.sequence > 0
+
+    def is_in_band(self, side: Side, price_ticks: int) -> bool:
+        """Return whether an order goes to the engine; ask again while it is away."""
+
+        def answered() -> Accepted | Rejected | None:
+            event = self.answer(side, price_ticks)
+            is_away = isinstance(event, Rejected) and event.reason == RejectReason.ENGINE_UNAVAILABLE
+            return None if is_away else event
 
         event = until("the gateway has its engine", answered, 60)
         if isinstance(event, Accepted) or event.reason == RejectReason.POST_ONLY_WOULD_CROSS:
@@ -122,3 +145,37 @@ def test_follows_the_market_that_another_source_makes(banded: Pair) -> None:
     finally:
         market.close()
         trader.close()
+
+
+def test_a_silent_feed_is_no_reference() -> None:
+    """The feed comes over tcp, and is cut while orders go on over ipc: none is checked against a stale price."""
+    first, own = free_ports(), free_ports()
+    over_tcp = {
+        "TICKBUS_BUS__CHANNELS": "feed=tcp,snapshots=tcp",
+        "TICKBUS_BUS__PORT": str(own),
+        "TICKBUS_BUS__CURVE": "false",
+        "TICKBUS_GATEWAY__PRICE_BAND": "0.1",
+    }
+    with short_directory() as path, ExitStack() as stack:
+        pair = Pair(path)
+        stack.callback(pair.stop)
+        pair.start("engine", **(over_tcp | {"TICKBUS_BUS__PORT": str(first)}))
+        cables = [Cable(first + offset, own + offset) for offset in (1, 2)]
+        for cable in cables:
+            stack.callback(cable.close)
+        pair.start("gateway", **over_tcp)
+        pair.until_working()
+        market, trader = Market(pair), Trader(pair)
+        stack.callback(market.close)
+        stack.callback(trader.close)
+        market.trade(1_000_000)
+        trader.until_band(900_000, 1_100_000)
+        for cable in cables:
+            cable.cut()
+        market.trade(2_000_000)
+        until("no order is taken", trader.is_refused_without_reference)
+        assert trader.is_cancel_taken()
+        until("the gateway says why", lambda: "the feed is silent: without a reference price" in pair.log("gateway"))
+        for cable in cables:
+            cable.mend()
+        trader.until_band(1_800_000, 2_200_000)
