@@ -235,8 +235,12 @@ class GatewayNode:
 
     def _answer_resends(self, connection: ClientConnection, session: Session) -> None:
         for order_id, symbol_id, reply in self._desk.stored_replies(session, RESENDS_PER_TURN):
-            used = Rejected(0, time_ns(), symbol_id, order_id, 0, Tag.NEW_ORDER, RejectReason.DUPLICATE_ORDER_ID)
-            connection.say(encode(reply or used))
+            if reply is None:
+                used = Rejected(0, time_ns(), symbol_id, order_id, 0, Tag.NEW_ORDER, RejectReason.DUPLICATE_ORDER_ID)
+                connection.say(encode(used))
+            elif connection.has_been_sent(reply.sequence):
+                connection.say(encode(reply))
+            # else it comes in its place: before the reports that precede it the client would take it for a gap
 
     def _on_malformed(self, connection: ClientConnection, why: str) -> None:
         self._counts["malformed"] += 1

@@ -66,6 +66,12 @@ class ClientConnection:
         self.session = session
         self._place = self._boundary = place
 
+    def has_been_sent(self, sequence: int) -> bool:
+        """Return whether the session's report of this number has been sent here, or to an earlier connection."""
+        assert self.session is not None, "reports without a session"
+        reports = self.session.reports
+        return self._place == reports.end or reports.place_after(sequence - 1) < self._place
+
     def receive_into(self, space: memoryview) -> int | None:
         """Receive into `space`; return the size, 0 at the end of the stream, None if nothing waits.
 

@@ -36,6 +36,20 @@ def test_a_client_that_comes_back_gets_what_it_missed(pair: Pair, name: str) -> 
         assert third.next(1) == [LoggedOn(5, 1, 2, 0, IDLE_S * 1_000)]
 
 
+def test_a_stored_reply_does_not_overtake_the_reports_before_it(pair: Pair, name: str) -> None:
+    """It was sent first, so that the client saw a gap and had to connect once more."""
+    with Wire(pair, Logon(name), order(1), order(2), order(3)) as wire:
+        wire.next(4)
+    with Wire(pair, Logon(name, last_sequence=1), order(3), order(1), CancelOrder(1, BTC)) as again:
+        head, *reports = again.next(5)
+        assert isinstance(head, LoggedOn)
+        numbers = [(report.order_id, report.sequence) for report in reports]
+        assert [one for one in numbers if one != (1, 1)] == [(2, 2), (3, 3), (1, 4)]
+        assert (1, 1) in numbers, "a reply that the client has had is said again at once"
+        again.say(Logout(0, 1))
+        assert again.last_words() == [Logout()]
+
+
 def test_a_session_is_resumed_at_every_byte_of_what_the_client_sends(pair: Pair, name: str) -> None:
     """Logon, orders and a cancel, cut anywhere; then all of it again: nothing is done twice, nothing is left out."""
     messages: list[Message] = [Logon(name), order(1), order(2), CancelOrder(1, BTC), Heartbeat(7)]
