@@ -237,7 +237,7 @@ def _shows(program: Running, beginning: str) -> bool:
 
 
 def test_example_order_client_enters_and_cancels(folder: Path, engine: Running, start: Callable[..., Running]) -> None:
-    """It is written from docs/protocol.md alone, so that the page is known to be enough."""
+    """It needs nothing but a socket and msgpack, and prints the messages that the README shows."""
     gateway = start(str(ROOT / "cli.py"), "node", "gateway")
     address = until("the gateway is ready", lambda: re.search(r"tcp='([^:]+):(\d+)'", "".join(gateway.lines())))
     client = start(str(ROOT / "examples" / "order_client.py"), *address.groups())

@@ -1,10 +1,12 @@
-"""The reference subscribers in Python and JavaScript keep the engine's book, compared at every sequence they print.
+"""Subscribers in three languages keep the engine's book, compared at every sequence they print.
 
-One run for both: an engine, its book feed through a relay that loses messages, a neighbour that is stopped until its
+They are the examples in Python and JavaScript, and one in Perl that was written from docs/protocol.md alone. One run
+for all: an engine, its book feed through a relay that loses messages, a neighbour that is stopped until its
 queue overflows, and a kill -9 of the engine in the middle.
 """
 
 import random
+import shutil
 import signal
 import sys
 import time
@@ -26,6 +28,7 @@ from tests.feed.lossy_relay import SHORT_QUEUE, LossyRelay
 SEED = 41
 TOPIC = b"book.BTCUSDT"
 EXAMPLES = ROOT / "examples"
+PERL = ROOT / "tests" / "independent" / "book_subscriber.pl"
 BATCHES = 500  # before the engine dies, and again after
 MID_TICKS, WIDTH_TICKS = 9_138_500, 12
 OWNER = Source.GATEWAY.first_owner
@@ -146,6 +149,10 @@ def _play(stage: Stage, relay: LossyRelay, crowd: Crowd) -> Run:
         watched["javascript"] = stage.start(*command, "relay")
     except pytest.skip.Exception as reason:
         skipped["javascript"] = str(reason)
+    if (perl := shutil.which("perl")) is None:
+        skipped["perl"] = "there is no Perl on this machine"
+    else:
+        watched["perl"] = stage.start(perl, str(PERL), "--gaps-max", "0", "relay")
     stage.until("all show the book", lambda: all(process.lines() for process in watched.values()))
 
     neighbour = watched["neighbour"].process
@@ -184,7 +191,7 @@ def _position(line: str) -> tuple[int, int]:
     return (int(epoch), int(sequence)) if epoch.isdigit() else (0, 0)
 
 
-@pytest.mark.parametrize("language", ["python", "javascript"])
+@pytest.mark.parametrize("language", ["python", "javascript", "perl"])
 def test_book_is_right_at_every_sequence(run: Run, language: str) -> None:
     """Through lost messages, a stopped neighbour and a killed engine, no line that is printed shows another book."""
     if language in run.skipped:

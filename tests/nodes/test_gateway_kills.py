@@ -1,6 +1,5 @@
 """Killed gateways and engines under load: a client with a name loses nothing and gets nothing twice."""
 
-import json
 import random
 import time
 from collections import defaultdict
@@ -8,15 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from bus.feed import book_topic
-from bus.subscriber import FeedSubscriber
-from bus.topology import Source
-from market.clock import monotonic_ns
 from market.codes import Side, Tag
 from market.commands import CancelOrder, NewOrder
 from market.events import Accepted, Canceled, Event, Executed, Rejected, Rested
-from market.limits import ORDER_IDS_PER_SESSION
 from tests.desk.desk_process import short_directory, until
+from tests.nodes.engine_book import EngineBook
 from tests.nodes.gateway_process import Pair
 from venues.gateway import GatewayError, GatewaySession
 
@@ -122,21 +117,14 @@ def test_twenty_kills_lose_nothing_and_double_nothing(pair: Pair) -> None:
 
 def _assert_book_is(pair: Pair, bot: Bot) -> None:
     """Compare what the client believes with a fresh snapshot of the engine's book, order by order."""
-    feed = FeedSubscriber(pair.run_dir, [book_topic("BTCUSDT")])
-    replica = feed.replicas[book_topic("BTCUSDT")]
-    (stored,) = json.loads((pair.run_dir / "gateway" / "sessions.json").read_text())["sessions"]
-    first_id = Source.GATEWAY.first_order_id + stored["number"] * ORDER_IDS_PER_SESSION + stored["offset"]
+    book = EngineBook(pair.run_dir)
 
     def agrees() -> bool:
-        feed.tick(monotonic_ns())
-        feed.receive(monotonic_ns())
         bot.take(bot.session.receive(0.01))
-        if not replica.is_synchronised:
-            return False
-        orders = {order.order_id - first_id: order.resting_lots for order in replica.book.state()}
-        return orders == bot.open
+        orders = book.orders_of("load")
+        return orders is not None and {own_id: order.resting_lots for own_id, order in orders.items()} == bot.open
 
     try:
         until("the books agree", agrees, 60)
     finally:
-        feed.close()
+        book.close()

@@ -1,0 +1,36 @@
+"""The engine's book as a subscriber of its feed sees it, told apart by the sessions of a gateway."""
+
+import json
+from pathlib import Path
+
+from bus.feed import book_topic
+from bus.subscriber import FeedSubscriber
+from bus.topology import Source
+from market.clock import monotonic_ns
+from market.feed_messages import BookOrder
+from market.limits import ORDER_IDS_PER_SESSION
+
+
+class EngineBook:
+    """The visible orders of BTCUSDT; `close` it."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self._feed = FeedSubscriber(run_dir, [book_topic("BTCUSDT")])
+        self._replica = self._feed.replicas[book_topic("BTCUSDT")]
+        self._sessions_file = run_dir / "gateway" / "sessions.json"
+
+    def orders_of(self, name: str) -> dict[int, BookOrder] | None:
+        """Return what is shown of a session's orders by the client's own ids, None while the book is not known."""
+        self._feed.tick(monotonic_ns())
+        self._feed.receive(monotonic_ns())
+        if not self._replica.is_synchronised:
+            return None
+        sessions = json.loads(self._sessions_file.read_text())["sessions"]
+        (session,) = [one for one in sessions if one["name"] == name]
+        begin = Source.GATEWAY.first_order_id + session["number"] * ORDER_IDS_PER_SESSION
+        orders = [order for order in self._replica.book.state() if 0 < order.order_id - begin < ORDER_IDS_PER_SESSION]
+        return {order.order_id - begin - session["offset"]: order for order in orders}
+
+    def close(self) -> None:
+        """Close the sockets."""
+        self._feed.close()
