@@ -4,33 +4,22 @@
 //
 // It is subscriber.py in JavaScript, and prints the same.
 
-import { decode, decodeMulti } from "@msgpack/msgpack";
-import { Dealer, Subscriber } from "zeromq";
+import { decode, decodeMulti, encode } from "@msgpack/msgpack";
+import { Request, Subscriber } from "zeromq";
 
 const exact = { useBigInt64: true }; // an epoch has more digits than a Number
 
-function apply(body, known) {
-  for (const [tag, ...fields] of [...decodeMulti(body, exact)].slice(known)) {
-    if (tag !== 32 && tag !== 37) continue;
-    const [id, side, price, lots] = fields.map(BigInt);
-    if (tag === 32 && lots) orders.set(id, { side, price, lots }); // BookOrder: a known id keeps its place in its queue
-    else if (tag === 32) orders.delete(id);
-    else if (Number(id) !== crc32([...levels(0n).slice(0, 10), ...levels(1n).slice(0, 10)])) return false; // BookChecksum
-  }
-  return true;
-}
-
-function levels(wanted) {
+function levels(wanted, count) {
   const lotsAt = new Map();
-  for (const { side, price, lots } of orders.values())
-    if (side === wanted) lotsAt.set(price, (lotsAt.get(price) ?? 0n) + lots);
-  const bestFirst = [...lotsAt].sort(([a], [b]) => Number(wanted ? a - b : b - a));
-  return bestFirst.map((level) => level.join(":"));
+  for (const [side, price, lots] of orders.values())
+    if (side === wanted) lotsAt.set(price, (lotsAt.get(price) ?? 0) + lots);
+  const bestFirst = [...lotsAt].sort(([a], [b]) => (wanted ? a - b : b - a));
+  return bestFirst.slice(0, count).map((level) => level.join(":"));
 }
 
-function crc32(parts) {
+function crc32(bytes) {
   let crc = -1;
-  for (const byte of Buffer.from(parts.join())) {
+  for (const byte of bytes) {
     crc ^= byte;
     for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 && 0xedb88320);
   }
@@ -53,36 +42,33 @@ async function receive(socket) {
 
 const [runDir = "run", symbol = "BTCUSDT"] = process.argv.slice(2);
 const topic = `book.${symbol}`;
-const feed = new Subscriber({ receiveTimeout: 3_000, receiveHighWaterMark: 100_000 });
-const snapshots = new Dealer({ receiveTimeout: 250 });
+const feed = new Subscriber({ receiveTimeout: 3_000 });
+const snapshots = new Request({ receiveTimeout: 250, relaxed: true, correlate: true }); // it may ask again
 feed.connect(`ipc://${runDir}/feed.ipc`);
 feed.subscribe(topic);
 snapshots.connect(`ipc://${runDir}/snapshots.ipc`);
 let [epoch, last, orders] = [0n, 0, new Map()]; // the orders of one price stand in their queue's order
 for (;;) {
-  const [name, header, body] = await receive(feed);
+  let [name, header, body] = await receive(feed);
   if (name === undefined) console.log("the desk is silent: this book is stale");
   if (name?.toString() !== topic) continue; // nothing, or of a longer symbol that begins with ours
-  const [sentEpoch, sequence, count] = unpackHeader(header);
-  let isAnswered = true;
-  while (isAnswered && (sentEpoch > epoch || (sentEpoch === epoch && sequence > last + 1))) {
-    await snapshots.send(topic); // something is missing; what comes meanwhile waits in its socket
-    const [, snapshotHeader, state] = await receive(snapshots);
-    isAnswered = state !== undefined; // if not, ask again at the next message
-    if (!isAnswered) continue;
-    [epoch, last] = unpackHeader(snapshotHeader);
-    orders = new Map();
-    apply(state, 0);
+  let [sentEpoch, sequence, count] = unpackHeader(header);
+  if (sentEpoch < epoch) continue; // of an engine that is gone
+  if (sentEpoch > epoch || sequence > last + 1) {
+    await snapshots.send(topic); // something is missing; the snapshot has this message as well
+    [, header, body] = await receive(snapshots); // what comes meanwhile waits in its socket
+    if (body === undefined) continue; // ask again at the next message
+    [epoch, last] = unpackHeader(header);
+    [orders, sequence, count] = [new Map(), last + 1, 0];
   }
-  if (!isAnswered || sentEpoch !== epoch) continue; // of an engine that is gone
-  if (!apply(body, last + 1 - sequence)) {
-    epoch = 0n; // our book is not the engine's
-    continue;
+  for (const [tag, ...fields] of [...decodeMulti(body, exact)].slice(last + 1 - sequence)) {
+    const [id, ...order] = fields.map(Number);
+    if (tag === 32 && order[2]) orders.set(id, order); // BookOrder: a known id keeps its place in its queue
+    else if (tag === 32) orders.delete(id);
+    else if (tag === 37 && id !== crc32(Buffer.from([...levels(0, 10), ...levels(1, 10)].join()))) epoch = 0n; // BookChecksum
   }
   last = Math.max(last, sequence + count - 1);
-  const [bid = "-"] = levels(0n);
-  const [ask = "-"] = levels(1n);
-  const queues = [...orders].sort(([, a], [, b]) => Number(a.side - b.side || a.price - b.price));
-  const state = queues.map(([id, { side, price, lots }]) => [id, side, price, lots].join(":"));
-  console.log(`${epoch} ${last} ${bid} ${ask} ${orders.size} ${crc32(state)}`);
+  if (!epoch) continue; // our book is not the engine's: the next message asks for a snapshot
+  const queues = [...orders].sort(([, a], [, b]) => a[0] - b[0] || a[1] - b[1]);
+  console.log([epoch, last, ...levels(0, 1), "/", ...levels(1, 1), crc32(encode(queues))].join(" "));
 }

@@ -39,7 +39,7 @@ class LossyRelay:
         while (request := self._snapshots_out.receive()) is not None:
             self._snapshots_in.send(request)  # the engine gives the asker's identity back with its answer
         while (answer := self._snapshots_in.receive()) is not None:
-            self.snapshots.append(unpack_frame(answer[1:]))
+            self.snapshots.append(unpack_frame(answer[-3:]))
             self._snapshots_out.send(answer)
         while (message := self._feed_in.receive()) is not None:
             self.frames.append(unpack_frame(message))

@@ -2,19 +2,18 @@
 
 import zlib
 
+import msgpack
+
 from bus.feed import BookReplica
 from market.codes import Side
 
 
 def shown_line(epoch: int, sequence: int, book: BookReplica) -> str:
-    """Return the line: epoch, sequence, best bid and ask, how many orders, and the CRC-32 of all of them."""
+    """Return the line: epoch, sequence, best bid and ask, and the CRC-32 of all orders, queue by queue."""
     orders = sorted(book.state(), key=lambda order: (order.side, order.price_ticks))  # stable: queues stay as they are
-    depth = book.depth(1)
-    bid, ask = (
-        f"{levels[0].price_ticks}:{levels[0].qty_lots}" if levels else "-" for levels in (depth.bids, depth.asks)
-    )
-    state = ",".join(":".join(str(int(value)) for value in order) for order in orders)
-    return f"{epoch} {sequence} {bid} {ask} {len(orders)} {zlib.crc32(state.encode())}"
+    bids, asks = ([f"{level.price_ticks}:{level.qty_lots}" for level in levels] for levels in book.depth(1))
+    state = msgpack.packb([(order_id, [int(side), price, lots]) for order_id, side, price, lots in orders])
+    return " ".join([str(epoch), str(sequence), *bids, "/", *asks, str(zlib.crc32(state))])
 
 
 assert (Side.BUY, Side.SELL) == (0, 1), "both subscribers take the bids first"
