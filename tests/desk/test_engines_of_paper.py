@@ -31,6 +31,7 @@ class Trader:
         told: the answer to each order by account and client order id; None where none came: its fate is unknown.
         answered: how many orders were accepted.
         refused: how many were refused with -1001: the engine of the pair is away.
+        resting: the ids of orders that stay open.
     """
 
     pair: str
@@ -38,15 +39,19 @@ class Trader:
     told: dict[tuple[int, str], Any] = field(default_factory=dict)
     answered: int = 0
     refused: int = 0
+    resting: list[str] = field(default_factory=list)
     is_stopping: bool = False
 
     async def run(self) -> None:
-        """Let the accounts take turns to offer; the other takes the half. Cancel most of what is left."""
-        number = 0
+        """Let the accounts take turns to offer; the other takes the half. Cancel most of what is left.
+
+        Each has a bid below all of that, which nobody takes.
+        """
+        number, (price, qty) = 0, PAIRS[self.pair]
+        self.resting = [(await self._order(account, "buy", qty, price * 0.9))["id"] for account in (0, 1)]
         while not self.is_stopping:
             number += 1
             giver, taker = number % 2, 1 - number % 2
-            price, qty = PAIRS[self.pair]
             offer = await self._order(giver, "sell", qty, price + number % 7)
             await self._order(taker, "buy", qty / 2, price + number % 7)
             if offer is not None and number % 5:
@@ -93,7 +98,7 @@ def _more(trader: Trader, count: int = 10) -> Callable[[], bool]:
 
 
 async def _kill_each(desk: Desk, btc: Trader, eth: Trader) -> None:
-    """Kill the engine of ETH, which first falls silent, then that of BTC, then the exchange."""
+    """Kill the engine of ETH, which first falls silent, then that of BTC and the exchange at once."""
     await _until("both trade", _more(eth))
     others = desk.node("engine")["pid"], desk.node("paper")["pid"]
     os.kill(desk.node("engine2")["pid"], signal.SIGSTOP)
@@ -104,11 +109,7 @@ async def _kill_each(desk: Desk, btc: Trader, eth: Trader) -> None:
     await _until("ETH is back", _more(eth))
     assert (desk.node("engine")["pid"], desk.node("paper")["pid"]) == others
     assert btc.refused == 0
-    eth_went_on = _more(eth)
-    await asyncio.to_thread(desk.kill, "engine")
-    await _until("ETH went on", eth_went_on)
-    await _until("BTC is back", _more(btc))
-    await asyncio.to_thread(desk.kill, "paper")
+    await asyncio.gather(*(asyncio.to_thread(desk.kill, name) for name in ("engine", "paper")))
     both = _more(btc), _more(eth)
     await _until("both trade again", lambda: all(goes_on() for goes_on in both))
 
@@ -165,13 +166,14 @@ async def _check(desk: Desk, clients: list[Any], traders: list[Trader]) -> None:
             shares += [(trade["id"], trade["isMaker"]) for trade in trades]
             for order in orders:
                 if order["status"] in ("NEW", "PARTIALLY_FILLED"):
-                    open_qty[order["orderId"]] = float(Decimal(order["origQty"]) - Decimal(order["executedQty"]))
+                    open_qty[str(order["orderId"])] = float(Decimal(order["origQty"]) - Decimal(order["executedQty"]))
             for trade in trades:
                 sign = 1 if trade["isBuyer"] else -1
                 owned[account][trader.pair[:3]] += sign * Decimal(trade["qty"])
                 owned[account]["USDT"] -= sign * Decimal(trade["quoteQty"])
         assert len(set(shares)) == len(shares) > 0, "a share of a trade is there twice"
         assert {each for each, is_maker in shares if is_maker} == {each for each, is_maker in shares if not is_maker}
+        assert open_qty.keys() >= set(trader.resting)
         await _until(f"the book of {trader.pair} is the open orders", _has_book(desk, trader.pair, open_qty))
     for account, client in enumerate(clients):
         balances = (await client.fetch_balance())["info"]["balances"]
