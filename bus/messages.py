@@ -83,7 +83,7 @@ MESSAGES: tuple[MessageSpec, ...] = (
     _spec(Tag.AMENDED, Amended, _ENGINE),
     _spec(Tag.TRIGGERED, Triggered, _ENGINE),
     _spec(Tag.REJECTED, Rejected, _ENGINE),
-    _spec(Tag.HALTED, Halted, _ENGINE),
+    _spec(Tag.HALTED, Halted, "engine"),
     _spec(Tag.BOOK_ORDER, BookOrder, _FEED),
     _spec(Tag.BOOK_TRADE, BookTrade, _FEED),
     _spec(Tag.BEST_PRICES, BestPrices, _FEED),

@@ -94,7 +94,8 @@ class Canceled(NamedTuple):
 class Amended(NamedTuple):
     """An open order has a new price or quantity.
 
-    `resting_lots` is what the book shows of it if it kept its place; 0 if it left its place: Rested or Executed follow.
+    `resting_lots` is what the book shows of it if it kept its place. It is 0 if it left its place: then Executed,
+    Canceled and Rested follow as they happen; and if it waits for its trigger.
     """
 
     sequence: Sequence
@@ -131,7 +132,7 @@ class Rejected(NamedTuple):
 
 
 class Halted(NamedTuple):
-    """A symbol was halted (1) or resumed (0)."""
+    """A symbol was halted (1) or resumed (0). It stands in the engine's own stream; no client and no source is told."""
 
     sequence: Sequence
     time_ns: TimeNs

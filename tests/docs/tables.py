@@ -75,7 +75,7 @@ def _message_section(spec: MessageSpec) -> str:
 
 
 def _field_cells(spec: MessageSpec, field: FieldSpec) -> tuple[object, ...]:
-    default = "required" if field.default is None else field.default
+    default = "required" if field.default is None else "empty" if field.default == "" else field.default
     unit = _CODES.get(f"{spec.name}.{field.name}") or _CODES.get(field.name) or field.bounds.unit
     assert unit != "code", f"{spec.name}.{field.name} is a code of an unknown kind"
     return f"`{field.name}`", field.kind.__name__, unit, field.bounds.low, field.bounds.high, default

@@ -226,14 +226,17 @@ def test_mass_cancel_chooses_by_owner_symbol_and_side(make_driver: MakeDriver) -
     assert [event.order_id for event in told if isinstance(event, Canceled)] == [other]
 
 
-def test_a_halt_stops_entry_and_lets_cancels_through(make_driver: MakeDriver) -> None:
+def test_a_halt_stops_entry_and_amends_and_lets_cancels_through(make_driver: MakeDriver) -> None:
     """Only the named symbol is halted, -1 names all."""
     driver = make_driver(symbol_count=2)
     resting = driver.rest(BUY, 90, 2)
     assert driver.send(HaltSymbol(0, 1, 5)) == [Halted(2, 5, 0, 1)]
     assert driver.rest(BUY, 90, 1, symbol_id=1)
+    (refused,) = driver.send(AmendOrder(resting, 0, 90, 1))
+    assert isinstance(refused, Rejected)
+    assert refused.reason == RejectReason.SYMBOL_HALTED
     assert isinstance(driver.send(CancelOrder(resting, 0))[0], Canceled)
-    assert driver.send(HaltSymbol(-1, 0)) == [Halted(5, 0, 0, 0), Halted(6, 0, 1, 0)]
+    assert driver.send(HaltSymbol(-1, 0)) == [Halted(6, 0, 0, 0), Halted(7, 0, 1, 0)]
     assert driver.rest(BUY, 90, 1)
 
 

@@ -91,7 +91,6 @@ sub lose_step ($why) {
 # Take a feed message: [epoch, sequence, count, payload].
 sub take_message ($message) {
     my ($sent_epoch, $sequence, $count, $payload) = @$message;
-    return if $sent_epoch < $epoch;    # of an engine that is gone
     if ($is_waiting) { push @held, $message; return }
     if ($sent_epoch != $epoch || $sequence > $last + 1) {
         @held = ($message);
@@ -122,7 +121,7 @@ sub take_snapshot ($sent_epoch, $sequence, $count, $payload) {
     }
     ($epoch, $last, $is_waiting) = ($sent_epoch, $sequence, 0);
     show();
-    my @waiting = splice @held;
+    my @waiting = grep { $_->[0] >= $epoch } splice @held;    # the others are of an engine that is gone
     take_message($_) for @waiting;
 }
 
