@@ -42,6 +42,7 @@ from nodes.settings_sections import (
     SymbolSettings,
     TrackerSettings,
     VenueSettings,
+    symbol_limits,
     symbol_mids,
     symbol_places,
     symbol_quantities,
@@ -107,11 +108,17 @@ class Settings(BaseSettings):
     @field_validator("gateway")
     @classmethod
     def _known_quantities(cls, value: GatewaySettings, info: ValidationInfo) -> GatewaySettings:
-        try:
-            if known := _names(info):
-                symbol_quantities(value.qty_max, known)
-        except ValueError as error:
-            raise ValueError(f"qty_max: {error}, was {value.qty_max!r}") from None
+        known = _names(info)
+        for name, text, read in (
+            ("qty_max", value.qty_max, symbol_quantities),
+            ("price_band", value.price_band, symbol_limits),
+            ("notional_max", value.notional_max, symbol_limits),
+        ):
+            try:
+                if known:
+                    read(text, known)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}, was {text!r}") from None
         return value
 
     @field_validator("flow")

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -28,6 +29,7 @@ from paper.latency import Delay
 REAL_EXCHANGES = ("binance.com", "binance.us", "binance.vision", "binance.me")
 
 PORT_MAX = 65_535
+NOTIONAL_MAX = 1_000_000_000_000  # quote
 TRANSPORTS = ("ipc", "listen", "tcp")  # of a channel; listen: ipc here, and open to tcp from elsewhere
 Port = Annotated[int, Field(ge=0, le=PORT_MAX, description="0 takes a free one")]
 Host = Annotated[str, Field(min_length=1, max_length=253)]
@@ -108,6 +110,23 @@ class SymbolSettings(Section):
             self.max_position,
             self.notional_filter == "NOTIONAL",
         )
+
+
+def symbol_limits(text: str, symbols: Collection[str]) -> dict[str, Decimal]:
+    """Return what a text like `0.5,ETHUSDT=0.1` gives each of `symbols`: its own number, else the one in front.
+
+    Raises:
+        ValueError: if it says something else.
+    """
+    default, _, own = text.partition(",")
+    return dict.fromkeys(symbols, parse_decimal(default)) | symbol_quantities(own, symbols)
+
+
+def _in_plain_digits(value: object) -> object:
+    return f"{Decimal(str(value)):f}" if type(value) in (int, float, Decimal) else value
+
+
+Limits = Annotated[str, BeforeValidator(_in_plain_digits)]  # a number, or what `symbol_limits` reads
 
 
 def symbol_places(text: str, symbols: Collection[str]) -> dict[str, str]:
@@ -233,8 +252,8 @@ class GatewaySettings(Section):
     unread_bytes: Annotated[int, Field(ge=1 << 16, le=1 << 30)] = 1 << 23
     kept_bytes: Annotated[int, Field(ge=1 << 20, le=1 << 34)] = 1 << 25
     journal_bytes: Annotated[int, Field(ge=1 << 20, le=1 << 40)] = 1 << 29
-    price_band: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal("0.5")
-    notional_max: Annotated[Decimal, Field(ge=0, le=1_000_000_000_000)] = Decimal(10_000_000)
+    price_band: Limits = "0.5"
+    notional_max: Limits = "10000000"
     qty_max: str = ""
 
     @property
@@ -248,6 +267,28 @@ class GatewaySettings(Section):
         if any(int(port) > PORT_MAX for port in value.split(",") if port):
             raise ValueError(f"expected ports of at most {PORT_MAX}")
         return value
+
+    @field_validator("price_band")
+    @classmethod
+    def _are_bands(cls, value: str) -> str:
+        if not all(band < 1 and band % Decimal("0.000001") == 0 for band in _limits_of(value)):
+            raise ValueError("expected fractions of less than 1 with at most 6 decimals")
+        return value
+
+    @field_validator("notional_max")
+    @classmethod
+    def _are_notionals(cls, value: str) -> str:
+        if not all(notional <= NOTIONAL_MAX for notional in _limits_of(value)):
+            raise ValueError(f"expected at most {NOTIONAL_MAX}")
+        return value
+
+
+def _limits_of(text: str) -> Collection[Decimal]:
+    named = {part.partition("=")[0] for part in text.split(",")[1:]}  # whether they are symbols is asked later
+    try:
+        return symbol_limits(text, {"all others", *named}).values()
+    except ValueError:
+        raise ValueError("expected NUMBER,SYMBOL=NUMBER,... with each symbol once") from None
 
 
 class ApiSettings(Section):

@@ -227,7 +227,7 @@ def _check_size(limits: Int64Array, symbol_id: int, side: int, price_ticks: int,
     if qty_lots > limits[symbol + QTY_MAX]:
         return _QTY_LIMIT
     notional_max = limits[symbol + NOTIONAL_MAX]
-    band = limits[BAND_PPM]
+    band = limits[symbol + BAND_PPM]
     is_needed = band != 0 if price_ticks else notional_max != ID_MAX
     if is_needed and now_ns >= limits[symbol + KNOWN_UNTIL_NS]:
         return _ENGINE_UNAVAILABLE  # the market may be elsewhere by now

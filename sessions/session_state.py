@@ -40,17 +40,17 @@ STATE_SIZE: Final = 8
 # Limits: first those of a session, then SYMBOL_SIZE numbers for each symbol.
 MESSAGE_COST_NS: Final = 0  # 0: any number of messages
 OPEN_MAX: Final = 1
-BAND_PPM: Final = 2  # parts in a million around the reference price; 0: any price
-TOTAL_OPEN: Final = 3  # of all sessions: not a limit but counted against the next
-TOTAL_OPEN_MAX: Final = 4
-FIRST_ORDER_ID: Final = 5
-FIRST_OWNER: Final = 6
+TOTAL_OPEN: Final = 2  # of all sessions: not a limit but counted against the next
+TOTAL_OPEN_MAX: Final = 3
+FIRST_ORDER_ID: Final = 4
+FIRST_OWNER: Final = 5
 SYMBOLS: Final = 8
 QTY_MAX: Final = 0
 NOTIONAL_MAX: Final = 1  # ticks x lots
 REFERENCE_PRICE: Final = 2  # as the engine's feed tells it; 0: there is none
 KNOWN_UNTIL_NS: Final = 3  # monotonic; then nothing was heard of the reference price for too long
-SYMBOL_SIZE: Final = 4
+BAND_PPM: Final = 4  # parts in a million around the reference price; 0: any price
+SYMBOL_SIZE: Final = 8  # a cache line
 
 # An open order, ORDER_SIZE numbers for each place of a table with open addressing; a place is empty while its id is 0.
 ORDER_ID: Final = 0
@@ -65,10 +65,17 @@ BAND_UNIT: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class SymbolLimits:
-    """The largest order of one symbol: in lots, and in ticks x lots; ID_MAX for any."""
+    """What an order of one symbol may be.
+
+    Attributes:
+        qty_lots_max: lots; ID_MAX for any.
+        notional_max: ticks x lots; ID_MAX for any.
+        price_band: how far above the reference price a buy, and below it a sell, may be, as a fraction. 0: any.
+    """
 
     qty_lots_max: int = ID_MAX
     notional_max: int = ID_MAX
+    price_band: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +85,11 @@ class SessionLimits:
     Attributes:
         messages_per_s: on average; as many again may come at once. 0: any number.
         open_orders_max: orders that the engine may hold at a time.
-        price_band: how far above the reference price a buy, and below it a sell, may be, as a fraction. 0: any.
         symbols: by symbol id; none for those beyond.
     """
 
     messages_per_s: int = 0
     open_orders_max: int = 65_536
-    price_band: Decimal = Decimal(0)
     symbols: tuple[SymbolLimits, ...] = ()
 
 
@@ -105,7 +110,6 @@ class SessionState:
         head = self.limits
         head[MESSAGE_COST_NS] = NS_PER_SECOND // limits.messages_per_s if limits.messages_per_s else 0
         head[OPEN_MAX] = limits.open_orders_max
-        head[BAND_PPM] = int(limits.price_band * BAND_UNIT)
         head[TOTAL_OPEN_MAX] = total_max
         head[FIRST_ORDER_ID] = source * ORDER_IDS_PER_SOURCE
         head[FIRST_OWNER] = source * OWNERS_PER_SOURCE
@@ -113,6 +117,7 @@ class SessionState:
         by_symbol[:, QTY_MAX] = by_symbol[:, NOTIONAL_MAX] = by_symbol[:, KNOWN_UNTIL_NS] = ID_MAX
         for row, symbol in zip(by_symbol, limits.symbols, strict=False):
             row[QTY_MAX], row[NOTIONAL_MAX] = symbol.qty_lots_max, symbol.notional_max
+            row[BAND_PPM] = int(symbol.price_band * BAND_UNIT)
 
     def of(self, number: int) -> Int64Array:
         """Return the numbers of one session: a view."""

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from engine.capacity import ORDERS_MAX_LIMIT, PAGES_MAX_LIMIT, Capacity
+from market.limits import ID_MAX
 from nodes.engine import engine_capacity
+from nodes.gateway_limits import session_limits
 from nodes.settings import SettingsError, environment_of, load_settings
 
 
@@ -158,3 +160,44 @@ def test_what_the_engine_holds_is_a_setting() -> None:
         Capacity(1, **{key.removeprefix("engine."): largest})
         with pytest.raises(SettingsError, match=f"less than or equal to {largest}"):
             load_settings({key: largest + 1})
+
+
+def test_limits_of_orders_are_given_by_symbol() -> None:
+    """A number alone is for all, in the file as a number too; each symbol may have its own, down to a millionth."""
+    Path("tickbus.toml").write_text(
+        '[gateway]\nprice_band = 1e-6\nnotional_max = "1000,ETHUSDT=50.5,BNBUSDT=0"\nqty_max = "BTCUSDT=2"\n'
+    )
+    settings = load_settings().settings
+    btc, eth, bnb = session_limits(settings.gateway, settings.instruments).symbols
+    units = [instrument.notional_unit for instrument in settings.instruments]
+    assert (btc.notional_max * units[0], eth.notional_max * units[1]) == (Decimal(1_000), Decimal("50.5"))
+    assert bnb.notional_max == ID_MAX
+    assert btc.price_band == eth.price_band == Decimal("0.000001")
+    assert btc.qty_lots_max * settings.instruments[0].lot_size == 2
+    settings = load_settings({"gateway.price_band": "0.5,ETHUSDT=0.1"}).settings
+    bands = [each.price_band for each in session_limits(settings.gateway, settings.instruments).symbols]
+    assert bands == [Decimal("0.5"), Decimal("0.1"), Decimal("0.5")]
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "says"),
+    [
+        ("price_band", "1", "price_band: expected fractions of less than 1"),
+        ("price_band", "0.1,ETHUSDT=1.5", "price_band: expected fractions of less than 1"),
+        ("price_band", "0.0000001", "with at most 6 decimals"),  # it would be rounded to any price
+        ("price_band", "-0.1", "price_band: expected NUMBER,SYMBOL=NUMBER,... with each symbol once"),
+        ("price_band", "nan", "price_band: expected NUMBER,"),
+        ("price_band", "ETHUSDT=0.1", "price_band: expected NUMBER,"),
+        ("price_band", "0.1,ETHUSDT=0.1,ETHUSDT=0.2", "price_band: expected NUMBER,"),
+        ("price_band", "0.1,DOGEUSDT=0.1", "price_band: expected SYMBOL=QUANTITY,... with BTCUSDT, "),
+        ("notional_max", "1000000000001", "notional_max: expected at most 1000000000000"),
+        ("notional_max", "5,DOGEUSDT=1", "notional_max: expected SYMBOL=QUANTITY,... with BTCUSDT, "),
+    ],
+)
+def test_limits_of_orders_that_are_none_are_refused(key: str, text: str, says: str) -> None:
+    """A limit that is read as another one would let through what it was meant to stop."""
+    with pytest.raises(SettingsError) as refusal:
+        load_settings({f"gateway.{key}": text})
+    (line,) = str(refusal.value).splitlines()
+    assert says in line
+    assert f"was {text!r}" in line

@@ -16,7 +16,7 @@ from sessions.session_state import SessionLimits, SymbolLimits
 from tests.sessions.floor import BTC, Floor, reports
 
 ETH = 1
-LIMITS = SessionLimits(0, 5, Decimal("0.1"), (SymbolLimits(100, 50_000), SymbolLimits()))
+LIMITS = SessionLimits(0, 5, (SymbolLimits(100, 50_000, Decimal("0.1")), SymbolLimits(price_band=Decimal("0.25"))))
 NEW, AMEND = Tag.NEW_ORDER, Tag.AMEND_ORDER
 
 
@@ -28,7 +28,7 @@ def order(order_id: int, price_ticks: int, qty_lots: int, side: Side = Side.BUY,
 
 @pytest.fixture
 def traded() -> Floor:
-    """A floor where BTC has the reference price 1,000, and session `one` has its order 1 open at 900."""
+    """A floor with reference prices, of BTC 1,000 and of ETH none yet; session `one` has its order 1 open at 900."""
     floor = Floor(LIMITS)
     floor.desk.set_reference(BTC, 1_000, ID_MAX)
     floor.give(floor.session("one"), order(1, 900, 10))
@@ -115,6 +115,15 @@ def test_a_stale_reference_refuses_what_needs_it(traded: Floor, message: NewOrde
     assert reasons == ([RejectReason.ENGINE_UNAVAILABLE] if is_refused else [])
     traded.desk.set_reference(BTC, 1_000, ID_MAX)
     assert traded.give(one, order(11, 900, 1)) == []
+
+
+def test_each_symbol_has_a_band_of_its_own(traded: Floor) -> None:
+    """What is usual for one coin is a slip of the finger for another."""
+    (one,) = traded.desk.sessions.values()
+    traded.desk.set_reference(ETH, 1_000, ID_MAX)
+    assert traded.give(one, order(2, 1_250, 1, symbol_id=ETH), order(3, 750, 1, Side.SELL, ETH)) == []
+    far = traded.give(one, order(4, 1_251, 1, symbol_id=ETH), order(5, 749, 1, Side.SELL, ETH), order(6, 1_250, 1))
+    assert [event.reason for event in far if isinstance(event, Rejected)] == [RejectReason.PRICE_BAND] * 3
 
 
 def test_without_limits_that_need_it_no_reference_is_needed() -> None:
