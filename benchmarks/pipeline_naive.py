@@ -120,6 +120,10 @@ class _Client:
                 self.answered += self._answers(tag, values)
 
     def close(self) -> None:
+        """Say the end, and read what comes behind the last answer: to hang up on it would reset the connection."""
+        self._socket.shutdown(socket.SHUT_WR)
+        while self._socket.recv(READ_BYTES):
+            pass
         self._socket.close()
 
     @staticmethod
