@@ -12,9 +12,11 @@ use POSIX ();
 
 our @EXPORT_OK = qw(packed take crc32 now);
 
-# Return a message as bytes: integers, and texts given as references.
+# Return an array as bytes: of integers, of texts, which are given as references, and of arrays.
 sub packed (@fields) {
-    return pack('C', 0x90 | @fields) . join '', map { ref ? packed_text($$_) : packed_int($_) } @fields;
+    my $count = @fields;
+    my $head = $count < 16 ? pack('C', 0x90 | $count) : $count < 0x10000 ? pack('Cn', 0xdc, $count) : pack('CN', 0xdd, $count);
+    return $head . join '', map { ref eq 'ARRAY' ? packed(@$_) : ref ? packed_text($$_) : packed_int($_) } @fields;
 }
 
 sub packed_int ($n) {

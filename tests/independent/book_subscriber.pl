@@ -5,8 +5,8 @@
 #
 # Written from docs/protocol.md alone, in a language of which the desk knows nothing: that the page is enough is what it
 # is here to show. After each message and each snapshot it prints a line as the examples' subscribers do: epoch, sequence,
-# best bid and ask as price:quantity, how many orders there are, and the CRC-32 of them all. It stops after more than N
-# gaps within a minute (0: never).
+# best bid / best ask as price:quantity, and a CRC-32 of all orders. It stops after more than N gaps within a minute
+# (0: never).
 use v5.20;
 use warnings;
 use feature 'signatures';
@@ -15,7 +15,7 @@ use File::Basename qw(dirname);
 use lib dirname(__FILE__);
 use Getopt::Long qw(GetOptions);
 use IO::Select;
-use Wire qw(take crc32 now);
+use Wire qw(packed take crc32 now);
 
 use constant { BOOK_ORDER => 32, BOOK_CHECKSUM => 37 };
 use constant { STALE_S => 3, ASK_AGAIN_S => 0.25, CONNECT_AGAIN_S => 0.1, FIRST_PAUSE_S => 0.05 };
@@ -70,10 +70,10 @@ sub show () {
     my @states;
     for my $side (0, 1) {
         for my $price (sort { $a <=> $b } keys %{$levels[$side]}) {
-            push @states, map { "$_:$side:$price:$orders{$_}[2]" } @{$levels[$side]{$price}};
+            push @states, map { [$_, $orders{$_}] } @{$levels[$side]{$price}};
         }
     }
-    say join ' ', $epoch, $last, map({ (best($_), '-')[0] } 0, 1), scalar(@states), crc32(join ',', @states);
+    say join ' ', $epoch, $last, (best(0))[0] // (), '/', (best(1))[0] // (), crc32(packed(@states));
 }
 
 # --- what arrives

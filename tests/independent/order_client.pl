@@ -263,10 +263,10 @@ sub enter_one () {
         $display, $trigger, $trigger_price);
 }
 
-sub act () {
+sub act ($number) {
     my @idle = grep { !$cancels{$_} && !$amends{$_} } sort { $a <=> $b } keys %orders;
     my $draw = rand;
-    if ($draw < 0.01) { cancel_all() }
+    if ($draw < 0.01 && $number < $option{count} * 0.8) { cancel_all() }    # something is to be open at the end
     elsif (@idle > OPEN_MAX || @idle && $draw < 0.2) { cancel(one_of(@idle)) }
     elsif (@idle && $draw < 0.4) {
         my $id = one_of(@idle);
@@ -285,9 +285,9 @@ sub settle () {
 }
 
 until_so('the logon', sub { $is_logged_on });
-for (1 .. $option{count}) {
+for my $number (1 .. $option{count}) {
     until_so('the gateway answers', sub { $is_logged_on && now() > $pause_until });
-    act();
+    act($number);
     if (rand() < $option{cuts}) { rand() < 0.5 ? $cut_input = 1 + int rand 300 : ($cut_output = 1 + int rand 60) }
     my $next_at = now() + 1 / $option{rate};
     do { turn(1 / $option{rate}) } while now() < $next_at;
