@@ -141,6 +141,7 @@ class Node:
     def close(self) -> None:
         """Say goodbye to the supervisor."""
         self._state = "stopped"
+        self._watched = ()  # closed already
         self.beat()
         self._control.close()
 

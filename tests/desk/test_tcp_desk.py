@@ -65,6 +65,7 @@ def test_a_desk_trades_over_tcp_and_lets_in_whom_it_knows(desk: Desk) -> None:
     secret = (desk.run_dir / "bus" / "curve.keys").read_text().split("secret=")[1].strip()
     assert not [path for path in (desk.run_dir / "logs").iterdir() if secret in path.read_text()]
     desk.stop()
+    assert not [path for path in (desk.run_dir / "logs").iterdir() if "a bug of ours" in path.read_text()]
 
 
 def test_only_the_feed_leaves_the_machine(desk: Desk) -> None:
