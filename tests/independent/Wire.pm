@@ -1,6 +1,6 @@
 # The wire of a desk without a library: msgpack as docs/protocol.md uses it, ZMTP 3.0 over a Unix socket, CRC-32, a clock.
 #
-# Written from docs/protocol.md, the msgpack specification and ZMTP's (RFC 23) alone; needs nothing but Debian's perl-base.
+# It follows docs/protocol.md, the msgpack specification and ZMTP's (RFC 23), and needs nothing but Debian's perl-base.
 package Wire;
 use v5.20;
 use warnings;
