@@ -70,7 +70,10 @@ class EngineNode:
         loop.every(REFERENCE_MS, lambda: self._publish(self._core.feed.references(time_ns())))
         if self._journal.mode is JournalMode.GROUP:
             loop.every(SYNC_TICK_MS, self._on_sync_time)
-        self._node.ready(orders=self._orders.endpoint, feed=self._feed.endpoint, snapshots=self._snapshots.endpoint)
+        wiring, name = self._node.wiring, self._node.name
+        over_tcp = {f"{one.name}_tcp": at for one in (ORDERS, FEED, SNAPSHOTS) if (at := wiring.bound_tcp(one, name))}
+        here = {"orders": self._orders.endpoint, "feed": self._feed.endpoint, "snapshots": self._snapshots.endpoint}
+        self._node.ready(**here, **over_tcp)
         loop.run()
 
     def close(self) -> None:

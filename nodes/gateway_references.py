@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from bus.channel import ChannelSocket
 from bus.feed import reference_topic
-from bus.subscriber import FeedSubscriber
+from bus.subscriber import SILENCE_NS_MAX, FeedSubscriber
+from market.clock import monotonic_ns
 from nodes.node import Node
 from sessions.session_desk import SessionDesk
 
@@ -26,6 +27,8 @@ class GatewayReferences:
         self._subscriber = FeedSubscriber(node.wiring, list(self._topics.values()), gives_up=False)
         self._known_until_ns = dict.fromkeys(self._topics, 0)
         self._known: set[str] = set()
+        self._silent: set[str] = set()
+        self._patient_until_ns = monotonic_ns() + SILENCE_NS_MAX
         for symbol_id in range(len(self._topics)):
             desk.set_reference(symbol_id, 0, 0)
 
@@ -47,11 +50,12 @@ class GatewayReferences:
             if until_ns := self._subscriber.live_until_ns(topic):
                 self._known_until_ns[symbol] = until_ns
                 self._desk.set_reference(symbol_id, self._subscriber.replicas[topic].reference.price_ticks, until_ns)
-        known = {symbol for symbol, until_ns in self._known_until_ns.items() if now_ns < until_ns}
-        if lost := self._known - known:
-            self._node.log.warning("the feed is silent: without a reference price orders are refused", of=sorted(lost))
-        self._known = known
-        self._node.show(no_reference=sorted(self._topics.keys() - known))
+        self._known = {symbol for symbol, until_ns in self._known_until_ns.items() if now_ns < until_ns}
+        self._node.show(no_reference=sorted(self._topics.keys() - self._known))
+        silent = self._topics.keys() - self._known if now_ns >= self._patient_until_ns else set()
+        if fresh := silent - self._silent:
+            self._node.log.warning("the feed is silent: without a reference price orders are refused", of=sorted(fresh))
+        self._silent = silent
 
     def close(self) -> None:
         """Close the sockets."""

@@ -78,6 +78,11 @@ def test_only_the_feed_leaves_the_machine(desk: Desk) -> None:
     }
     desk.start("--only", "engine", "--only", "gateway")
     assert [listens(first + offset) for offset in range(3)] == [False, True, True]
+    told = {name: at for name, at in desk.node("engine")["endpoints"].items() if at.startswith("tcp:")}
+    assert told == {
+        "feed_tcp": f"tcp://127.0.0.1:{first + 1}",
+        "snapshots_tcp": f"tcp://127.0.0.1:{first + 2}",
+    }
     elsewhere = {
         "run_dir": desk.run_dir.parent / "other",
         "bus.channels": "feed=tcp,snapshots=tcp",
