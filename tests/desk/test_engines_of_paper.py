@@ -1,8 +1,10 @@
 """A paper exchange in front of two engines, under ccxt's load, while each of its processes is killed."""
 
 import asyncio
+import json
 import os
 import signal
+import urllib.request
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -92,6 +94,13 @@ async def _until(what: str, condition: Callable[[], Any]) -> None:
     await asyncio.to_thread(until, what, condition, WAIT_S)
 
 
+def _bids(desk: Desk, pair: str) -> Any:
+    """Return the bids of a pair's public book."""
+    url = f"{desk.url('paper')}/api/v3/depth?symbol={pair.replace('/', '')}"
+    with urllib.request.urlopen(url, timeout=5) as response:
+        return json.load(response)["bids"]
+
+
 def _more(trader: Trader, count: int = 10) -> Callable[[], bool]:
     wanted = trader.answered + count
     return lambda: trader.answered >= wanted
@@ -105,6 +114,8 @@ async def _kill_each(desk: Desk, btc: Trader, eth: Trader) -> None:
     await _until("ETH is refused", lambda: eth.refused > 0)
     await _until("BTC goes on", _more(btc))
     assert btc.refused == 0
+    await _until("its book is empty rather than stale", lambda: not _bids(desk, eth.pair))
+    assert _bids(desk, btc.pair)
     await asyncio.to_thread(desk.kill, "engine2")
     await _until("ETH is back", _more(eth))
     assert (desk.node("engine")["pid"], desk.node("paper")["pid"]) == others
