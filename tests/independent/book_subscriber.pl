@@ -3,10 +3,10 @@
 #
 # Usage: book_subscriber.pl [--gaps-max N] [RUN_DIR] [SYMBOL]
 #
-# It is here to show that docs/protocol.md is enough, in a language of which the desk knows nothing: its first version was
-# written from that page before its author had seen anything else of the desk; since then it was tidied. After each message and each snapshot it prints a line as the examples' subscribers do: epoch, sequence,
-# best bid / best ask as price:quantity, and a CRC-32 of all orders. It stops after more than N gaps within a minute
-# (0: never).
+# It is here to show that docs/protocol.md is enough, in a language of which the desk knows nothing: its first version
+# was written from that page before its author had seen anything else of the desk; since then it was tidied. After
+# each message and each snapshot it prints a line as the examples' subscribers do: epoch, sequence, best bid / best
+# ask as price:quantity, and a CRC-32 of all orders. It stops after more than N gaps within a minute (0: never).
 use v5.20;
 use warnings;
 use feature 'signatures';

@@ -3,10 +3,11 @@
 #
 # Usage: order_client.pl --port P --name NAME --price TICKS [--count N] [--seed S] [--cuts FRACTION] [--rate PER_S]
 #
-# It is here to show that docs/protocol.md is enough, in a language of which the desk knows nothing: its first version was
-# written from that page before its author had seen anything else of the desk; since then it was tidied. It gives N commands: orders of all kinds around the price, amends, cancels, mass cancels. After that
-# fraction of them it hangs up, in the middle of what it sends or of what it reads. Then it goes on reading, as its orders
-# may trade, until it gets SIGTERM, and logs out; its orders stay. It prints:
+# It is here to show that docs/protocol.md is enough, in a language of which the desk knows nothing: its first version
+# was written from that page before its author had seen anything else of the desk; since then it was tidied. It gives
+# N commands: orders of all kinds around the price, amends, cancels, mass cancels. After that fraction of them it
+# hangs up, in the middle of what it sends or of what it reads. Then it goes on reading, as its orders may trade,
+# until it gets SIGTERM, and logs out; its orders stay. It prints:
 #   sent ID                                   a new order, once
 #   report TAG FIELD...                       a report, when it is new
 #   again TAG FIELD...                        one that came again
