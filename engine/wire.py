@@ -11,7 +11,7 @@ makes one kernel call for all that it is given:
 - `BookFeed`: the engine's events into the rows of the public feed, each with its symbol as key.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -244,14 +244,16 @@ class RowEncoder:
         assert seen == count or done == self._frame_messages_max, f"row {first + seen} holds no message of the table"
         return Encoded(bytes(self._memory[:size]), done, seen)
 
-    def frames_of(self, keys: Int64Array, key: int, first: int, count: int) -> Iterator[Encoded]:
-        """Yield what `encode_selected` returns until all rows were looked at; nothing for a key that no row has."""
+    def frames_of(self, keys: Int64Array, key: int, first: int, count: int) -> list[Encoded]:
+        """Return what `encode_selected` returns until all rows were looked at; nothing for a key that no row has."""
+        frames = []
         seen = 0
         while seen < count:
             encoded = self.encode_selected(keys, key, first + seen, count - seen)
             seen += encoded.row_count
             if encoded.message_count:
-                yield encoded
+                frames.append(encoded)
+        return frames
 
 
 class EventRouter:
@@ -273,8 +275,8 @@ class EventRouter:
         sources: list[int] = self._sources[:found].tolist()
         return sources
 
-    def reports(self, source: int, first: int, count: int) -> Iterator[Encoded]:
-        """Yield a source's events among those that were routed, as frames of at most `BATCH_MESSAGES_MAX`."""
+    def reports(self, source: int, first: int, count: int) -> list[Encoded]:
+        """Return a source's events among those that were routed, as frames of at most `BATCH_MESSAGES_MAX`."""
         return self._encoder.frames_of(self._keys, source, first, count)
 
 
@@ -338,12 +340,12 @@ class BookFeed:
         rows: Int64Array = self.book_rows[:count][self._book_keys[: count * KEYS_PER_ROW : KEYS_PER_ROW] == symbol_id]
         return rows
 
-    def book_frames(self, symbol_id: int) -> Iterator[Encoded]:
-        """Yield the BookOrder messages of a symbol of the last batch, as frames of at most `BATCH_MESSAGES_MAX`."""
+    def book_frames(self, symbol_id: int) -> list[Encoded]:
+        """Return the BookOrder messages of a symbol of the last batch, as frames of at most `BATCH_MESSAGES_MAX`."""
         return self._book_encoder.frames_of(self._book_keys, symbol_id, 0, self._changes.book_count)
 
-    def trade_frames(self, symbol_id: int) -> Iterator[Encoded]:
-        """Yield the BookTrade messages of a symbol of the last batch, as frames of at most `BATCH_MESSAGES_MAX`."""
+    def trade_frames(self, symbol_id: int) -> list[Encoded]:
+        """Return the BookTrade messages of a symbol of the last batch, as frames of at most `BATCH_MESSAGES_MAX`."""
         return self._trade_encoder.frames_of(self._trade_keys, symbol_id, 0, self._changes.trade_count)
 
 

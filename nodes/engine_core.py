@@ -4,7 +4,6 @@
 object for each order.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
@@ -158,34 +157,36 @@ class EngineCore:
         return EngineHealth(self.command_count, self.engine.sequence, self.engine.live_order_count)
 
     def _handle(self, batches: Sequence[CommandBatch], time_ns: int) -> None:
-        handled: dict[int, int] = defaultdict(int)
-        reports: dict[int, Encoded] = defaultdict(list)
-        last_order_ids: dict[int, int] = defaultdict(int)
+        reports: dict[int, Encoded] = {}
+        handled: dict[int, int] = {}
+        last_order_ids: dict[int, int] = {}
         for batch in batches:
-            handled[batch.source] += batch.size - batch.skip
-            take = self._take_operator if batch.source == Source.OPERATOR else self._take
-            last_order_ids[batch.source] = max(last_order_ids[batch.source], take(batch, time_ns, reports))
-            self.command_count += batch.size - batch.skip
+            source, fresh_count = batch.source, batch.size - batch.skip
+            take = self._take_operator if source == Source.OPERATOR else self._take
+            last_order_id = take(batch, time_ns, reports.setdefault(source, []))
+            handled[source] = handled.get(source, 0) + fresh_count
+            last_order_ids[source] = max(last_order_ids.get(source, 0), last_order_id)
+            self.command_count += fresh_count
         for first, count in self._match(time_ns):
             for source in self._router.route(first, count):
                 encoded = self._router.reports(source, first, count)
-                reports[source].extend((payload, message_count) for payload, message_count, _ in encoded)
-        for source in sorted(reports.keys() | handled.keys()):
-            self.links.report_encoded(source, reports[source], handled[source], last_order_ids[source])
+                reports.setdefault(source, []).extend([(payload, size) for payload, size, _ in encoded])
+        for source in sorted(reports):
+            self.links.report_encoded(source, reports[source], handled.get(source, 0), last_order_ids.get(source, 0))
 
-    def _take(self, batch: CommandBatch, time_ns: int, reports: dict[int, Encoded]) -> int:
+    def _take(self, batch: CommandBatch, time_ns: int, reports: Encoded) -> int:
         """Decode a frame into the ring; report what may not enter; return the highest order id that it brings."""
         try:
             kept, refused, last_order_id = self._decoder.admit(batch.payload, batch.source, time_ns, batch.skip)
         except MalformedBytesError:
-            self._tell_malformed(batch.source, time_ns, reports)
+            self._tell_malformed(time_ns, reports)
             return 0
         if refused:
-            reports[batch.source].append((self._refusals.encode(0, refused), refused))
+            reports.append((self._refusals.encode(0, refused), refused))
         if not self._has_all:
             self._turn_away(kept)
         if kept + refused != batch.size - batch.skip:
-            self._tell_malformed(batch.source, time_ns, reports)
+            self._tell_malformed(time_ns, reports)
         return last_order_id
 
     def _turn_away(self, count: int) -> None:
@@ -200,24 +201,24 @@ class EngineCore:
         is_strange = (rows[:, TAG] == int(Tag.NEW_ORDER)) & ~np.isin(rows[:, NEW_SYMBOL_ID], self._own_symbols)
         ring.rows[slots[is_strange], NEW_SYMBOL_ID] = SYMBOLS_MAX - 1
 
-    def _take_operator(self, batch: CommandBatch, time_ns: int, reports: dict[int, Encoded]) -> int:
+    def _take_operator(self, batch: CommandBatch, time_ns: int, reports: Encoded) -> int:
         """Take the operator's few commands, which are about everybody's orders, one by one."""
         try:
             commands = decode_commands(batch.payload)[batch.skip :]
         except MalformedMessageError:
-            self._tell_malformed(batch.source, time_ns, reports)
+            self._tell_malformed(time_ns, reports)
             return 0
         halted: list[Halted] = []
         for command in commands:
             if not isinstance(command, HaltSymbol | MassCancel):
-                self._tell_malformed(batch.source, time_ns, reports)
+                self._tell_malformed(time_ns, reports)
                 continue
             write_command(self.engine.commands.rows, self.engine.commands.claim(), command)
             self.engine.commands.publish()
             if isinstance(command, HaltSymbol):
                 halted += self._halted_by(command)
         if halted:
-            reports[batch.source].append((encode_all(halted), len(halted)))
+            reports.append((encode_all(halted), len(halted)))
         return 0
 
     def _halted_by(self, command: HaltSymbol) -> list[Halted]:
@@ -229,9 +230,9 @@ class EngineCore:
             changed.append(Halted(0, command.time_ns, symbol_id, command.is_halted))
         return changed
 
-    def _tell_malformed(self, source: int, time_ns: int, reports: dict[int, Encoded]) -> None:
+    def _tell_malformed(self, time_ns: int, reports: Encoded) -> None:
         self.malformed_count += 1
-        reports[source].append((encode_all([Rejected(0, time_ns, -1, 0, 0, 0, RejectReason.MALFORMED)]), 1))
+        reports.append((encode_all([Rejected(0, time_ns, -1, 0, 0, 0, RejectReason.MALFORMED)]), 1))
 
     def _match(self, time_ns: int) -> Iterator[tuple[int, int]]:
         """Match all that is in the ring; yield the ring sequence and the count of what happened.

@@ -98,10 +98,8 @@ class ReportStream:
         chunk = self._chunk_at(place)
         if chunk is None:
             return b""
-        data = chunk.data
-        return (
-            memoryview(data)[place - chunk.start :] if isinstance(data, bytes) else bytes(data[place - chunk.start :])
-        )
+        data, start = chunk.data, place - chunk.start
+        return memoryview(data)[start:] if isinstance(data, bytes) else bytes(data[start:])
 
     def place_after(self, sequence: int) -> int:
         """Return where the report after number `sequence` begins; of the oldest kept one, if that is forgotten."""
@@ -132,8 +130,11 @@ class ReportStream:
 
     def _chunk_at(self, place: int) -> _Chunk | None:
         assert self.start <= place <= self.end, f"expected a place from {self.start} to {self.end}, was {place}"
-        index = bisect_left(self._chunks, place + 1, key=lambda chunk: chunk.start) - 1
-        return self._chunks[index] if place < self.end else None
+        if place == self.end:
+            return None
+        if place >= self._chunks[-1].start:  # where a client that keeps up always is
+            return self._chunks[-1]
+        return self._chunks[bisect_left(self._chunks, place + 1, key=lambda chunk: chunk.start) - 1]
 
 
 def _size_of(data: bytes, count: int) -> int:

@@ -110,6 +110,9 @@ class SessionDesk:
         self._told: Int64Array = np.zeros((_TOLD_SLOTS, ROW_WIDTH), np.int64)
         self._keys: Int64Array = np.zeros(_TOLD_SLOTS * KEYS_PER_ROW, np.int64)
         self._told_encoder = RowEncoder(self._told)
+        # The same memory, flat, as the kernels take it.
+        self._flat_messages, self._flat_events = self.decoder.rows.reshape(-1), self._events.rows.reshape(-1)
+        self._flat_refusals, self._flat_told = self._refusals.reshape(-1), self._told.reshape(-1)
 
     def warm(self) -> None:
         """Call every kernel once, on nothing: the first order of a day need not wait for one to be compiled."""
@@ -119,13 +122,13 @@ class SessionDesk:
             encoder.encode(0, 0)
         self.report(b"")
         tell_sessions(
-            self._events.rows.reshape(-1),
+            self._flat_events,
             0,
             0,
             self.state.sessions,
             self.state.limits,
             self.state.orders,
-            self._told.reshape(-1),
+            self._flat_told,
             self._keys,
         )
         self._told_encoder.encode_selected(self._keys, 0, 0, 0)
@@ -213,9 +216,10 @@ class SessionDesk:
             now_ns: monotonic.
             is_engine_here: if not, every command is refused.
         """
-        used_before = self.state.of(session.number)[OPEN_COUNT]
+        numbers = self.state.of(session.number)
+        used_before = numbers.item(OPEN_COUNT)
         kept, refused, resent, ending = admit_messages(
-            self.decoder.rows.reshape(-1),
+            self._flat_messages,
             len(rows),
             session.number,
             int(is_engine_here),
@@ -224,16 +228,15 @@ class SessionDesk:
             self.state.sessions,
             self.state.limits,
             self.state.orders,
-            self._refusals.reshape(-1),
+            self._flat_refusals,
             self._resends,
         )
         if resent:
-            numbers = self._resends[: resent * RESEND_SIZE].tolist()
-            session.resends.extend(zip(numbers[::RESEND_SIZE], numbers[1::RESEND_SIZE], strict=True))
+            again = self._resends[: resent * RESEND_SIZE].tolist()
+            session.resends.extend(zip(again[::RESEND_SIZE], again[1::RESEND_SIZE], strict=True))
         commands = self._commands.encode(0, kept) if kept else b""
         refusals = self._refusal_encoder.encode(0, refused) if refused else b""
-        order_count = int(self.state.of(session.number)[OPEN_COUNT] - used_before)
-        return Admitted(commands, kept, order_count, refusals, refused, ending)
+        return Admitted(commands, kept, numbers.item(OPEN_COUNT) - used_before, refusals, refused, ending)
 
     def has_stored_replies(self, session: Session) -> bool:
         """Return whether an order came again that has had its first reply."""
@@ -262,13 +265,13 @@ class SessionDesk:
         while len(rows := self._events.next_rows()):
             old_count, skip = min(skip, len(rows)), max(0, skip - len(rows))
             told_count, bits = tell_sessions(
-                self._events.rows.reshape(-1),
+                self._flat_events,
                 old_count,
                 len(rows),
                 self.state.sessions,
                 self.state.limits,
                 self.state.orders,
-                self._told.reshape(-1),
+                self._flat_told,
                 self._keys,
             )
             assert told_count != TOO_MANY_OPEN, "expected no more open orders than the engine holds"
@@ -299,10 +302,10 @@ class SessionDesk:
         for session in self._sessions_in(bits):
             numbers = self.state.of(session.number)
             # All at once: the highest answered id is that of the whole, not of its first frame.
-            frames = list(self._told_encoder.frames_of(self._keys, session.number, 0, told_count))
-            data, count = b"".join(one.payload for one in frames), sum(one.message_count for one in frames)
-            session.reports.add(data, count, int(numbers[ANSWERED_ID]))
-            assert session.reports.last_sequence == numbers[SEQUENCE], "expected every report of a session to be kept"
+            frames = self._told_encoder.frames_of(self._keys, session.number, 0, told_count)
+            payloads, counts, _ = zip(*frames, strict=True)
+            session.reports.add(b"".join(payloads), sum(counts), numbers.item(ANSWERED_ID))
+            assert session.reports.last_sequence == numbers.item(SEQUENCE), "expected every report to be kept"
 
     def _sessions_in(self, bits: int) -> Iterable[Session]:
         return (session for number, session in self.sessions.items() if bits >> number & 1)
