@@ -11,8 +11,9 @@ from pathlib import Path
 
 import msgpack
 
-from bus.channel import ChannelSocket, PollLoop
+from bus.channel import ChannelSocket
 from bus.feed import book_topic
+from bus.poll_loop import PollLoop
 from bus.topology import SNAPSHOTS
 from market.clock import NS_PER_MS, monotonic_ns
 

@@ -14,8 +14,9 @@ from typing import Any
 
 import msgpack
 
-from bus.channel import ChannelSocket, PollLoop
+from bus.channel import ChannelSocket
 from bus.feed import FeedFrame, TopicReplica, book_topic, unpack_frame
+from bus.poll_loop import PollLoop
 from bus.topology import FEED
 from market.clock import monotonic_ns, time_ns
 from market.feed_messages import BookOrder

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from bus.channel import ChannelSocket, PollLoop
+from bus.channel import ChannelSocket
 from bus.order_link import EngineEnd
 from bus.order_source import OrderSource
+from bus.poll_loop import PollLoop
 from engine.fast_engine import FastEngine
 from engine.journal import Journal
 from engine.wire import BookFeed, CommandDecoder, EventRouter, PieceDecoder, RowEncoder

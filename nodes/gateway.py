@@ -12,11 +12,11 @@ import socket
 from collections.abc import Collection, Sequence
 from functools import partial
 
-from bus.channel import POLL_READ, PollLoop
 from bus.codec import MalformedMessageError, decode_first, encode, encode_all
 from bus.feed import definition_of
 from bus.order_link import Connected, RawReports
 from bus.order_source import OrderSource
+from bus.poll_loop import POLL_READ, PollLoop
 from bus.topology import Source
 from engine.journal_format import JournalError
 from engine.rows import Int64Array

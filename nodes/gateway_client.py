@@ -4,7 +4,7 @@ import socket
 from collections import deque
 from collections.abc import Callable
 
-from bus.channel import POLL_READ, POLL_WRITE, PollLoop
+from bus.poll_loop import POLL_READ, POLL_WRITE, PollLoop
 from sessions.session_desk import Session
 
 

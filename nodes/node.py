@@ -18,8 +18,9 @@ from typing import Any
 import msgpack
 import structlog
 
-from bus.channel import ChannelSocket, PollLoop, close_all
+from bus.channel import ChannelSocket, close_all
 from bus.curve import CurveError
+from bus.poll_loop import PollLoop
 from bus.subscriber import SubscriberBehindError
 from bus.topology import CONTROL
 from market.clock import monotonic_ns

@@ -11,7 +11,8 @@ from typing import Any
 
 import msgpack
 
-from bus.channel import ChannelSocket, PollLoop, close_all
+from bus.channel import ChannelSocket, close_all
+from bus.poll_loop import PollLoop
 from bus.topology import CONTROL, ENGINE_NAMES
 from market.clock import NS_PER_SECOND, monotonic_ns
 from nodes.lock import LockFile

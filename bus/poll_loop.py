@@ -1,0 +1,129 @@
+"""The loop of a node that lives in one thread: it waits on channels, plain sockets and timers."""
+
+import contextlib
+import selectors
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import zmq
+
+from bus.channel import ChannelSocket
+from market.clock import NS_PER_MS, monotonic_ns
+
+POLL_READ, POLL_WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+assert (POLL_READ, POLL_WRITE) == (zmq.POLLIN, zmq.POLLOUT), "zmq and selectors name the poll events differently"
+
+
+@dataclass(slots=True)
+class _Timer:
+    interval_ns: int
+    action: Callable[[], None]
+    due_ns: int = field(default=0)
+
+
+class PollLoop:
+    """Waits on channels, plain sockets and timers in one thread until told to stop.
+
+    By `stop`, from any thread; in the main thread of a process by SIGTERM and SIGINT, too.
+    """
+
+    def __init__(self) -> None:
+        self._poller = zmq.Poller()
+        self._actions: dict[Any, Callable[[], None]] = {}
+        self._timers: list[_Timer] = []
+        self._soon: list[Callable[[], None]] = []
+        self._is_stopping = False
+        self._waker: socket.socket | None = None
+
+    def on_readable(self, source: ChannelSocket | socket.socket, action: Callable[[], None]) -> None:
+        """Call `action` whenever `source` can be read; it must read all that waits on a channel."""
+        self.watch(source, action, zmq.POLLIN)
+
+    def watch(self, source: ChannelSocket | socket.socket, action: Callable[[], None], events: int) -> None:
+        """Call `action` whenever one of the poll `events` (1 read, 2 write) is true of `source`."""
+        key = source.raw if isinstance(source, ChannelSocket) else source.fileno()
+        self._poller.register(key, events)
+        self._actions[key] = action
+
+    def forget(self, source: ChannelSocket | socket.socket) -> None:
+        """Stop watching `source`; to be called before it is closed."""
+        key = source.raw if isinstance(source, ChannelSocket) else source.fileno()
+        self._poller.unregister(key)
+        del self._actions[key]
+
+    def every(self, interval_ms: float, action: Callable[[], None]) -> None:
+        """Call `action` now and then every `interval_ms`; a late call is not made up for."""
+        self._timers.append(_Timer(int(interval_ms * NS_PER_MS), action))
+
+    def soon(self, action: Callable[[], None]) -> None:
+        """Call `action` once, after what can be read next; to cut long work into slices."""
+        self._soon.append(action)
+
+    def stop(self) -> None:
+        """End `run` after the action that is running; a thread of another loop may say so."""
+        self._is_stopping = True
+        if self._waker is not None:
+            with contextlib.suppress(OSError):  # it is full, or just closed: the loop is awake
+                self._waker.send(b"\0")
+
+    def run(self) -> None:
+        """Wait and call until stopped."""
+        reader, writer = socket.socketpair()
+        for end in (reader, writer):
+            end.setblocking(False)
+        self._waker = writer
+        self.on_readable(reader, lambda: _drain(reader))
+        is_main = threading.current_thread() is threading.main_thread()
+        try:
+            with _stop_signals(self.stop, writer) if is_main else contextlib.nullcontext():
+                while not self._is_stopping:
+                    self._turn()
+        finally:
+            self._waker = None
+            self.forget(reader)
+            reader.close()
+            writer.close()
+
+    def _turn(self) -> None:
+        for key, _ in self._poller.poll(self._run_timers()):
+            action = self._actions.get(key)
+            if action is not None and not self._is_stopping:
+                action()
+        due, self._soon = self._soon, []
+        for action in due:
+            action()
+
+    def _run_timers(self) -> int:
+        timeout_ns = 1_000 * NS_PER_MS
+        for timer in self._timers:
+            now_ns = monotonic_ns()
+            if now_ns >= timer.due_ns and not self._is_stopping:
+                timer.action()
+                timer.due_ns = monotonic_ns() + timer.interval_ns
+            timeout_ns = min(timeout_ns, timer.due_ns - now_ns)
+        return 0 if self._is_stopping or self._soon else max(0, -(-timeout_ns // NS_PER_MS))
+
+
+@contextlib.contextmanager
+def _stop_signals(stop: Callable[[], None], writer: socket.socket) -> Iterator[None]:
+    """Call `stop` at SIGTERM and SIGINT, and wake up who waits on the other end of `writer`."""
+    signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    previous = {number: signal.signal(number, lambda *_: stop()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(-1)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _drain(reader: socket.socket) -> None:
+    try:
+        while reader.recv(4096):
+            pass
+    except BlockingIOError:
+        return
