@@ -7,8 +7,9 @@ checks every report; session, limits and idempotence are on. Measured are
 - a steady 2,000 and 20,000 orders a second, timed from the moment at which each order was meant to be sent, so that
   a stall counts for every order that it holds up;
 
-with the journal in each of its modes, and with gateway and engine as threads of one process. Turn by turn with `alone`
-runs the floor (latency_floor.py): the same hops with the same sizes and no work.
+with the journal in each of its modes, with nodes that do not look for the next message before they sleep, and with
+gateway and engine as threads of one process. Turn by turn with `alone` runs the floor (latency_floor.py): the same hops
+with the same sizes and no work.
 """
 
 import argparse
@@ -19,7 +20,7 @@ import select
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -40,15 +41,25 @@ RATES: Final = (2_000, 20_000)
 SECONDS: Final = 5.0
 ORDERS_MAX: Final = 65_536
 QUANTILES: Final = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
-# How the nodes run: the name of the row, the journal's mode, and whether they are threads of one process.
-WAYS: Final = (
-    ("journal write", "write", False),
-    ("journal none", "none", False),
-    ("journal group", "group", False),
-    ("journal sync", "sync", False),
-    ("colocated, journal write", "write", True),
-    ("colocated, journal none", "none", True),
-)
+
+
+class Way(NamedTuple):
+    """How the nodes run: the journal's mode, whether they are threads of one process, and more settings."""
+
+    journal: str
+    is_colocated: bool = False
+    settings: tuple[tuple[str, str], ...] = ()
+
+
+WAYS: Final = {
+    "journal write": Way("write"),
+    "journal none": Way("none"),
+    "journal group": Way("group"),
+    "journal sync": Way("sync"),
+    "asleep, journal write": Way("write", settings=(("BUS__SPIN_US", "0"),)),
+    "colocated, journal write": Way("write", is_colocated=True),
+    "colocated, journal none": Way("none", is_colocated=True),
+}
 _PR_SET_TIMERSLACK: Final = 29
 
 Figures = dict[str, Any]
@@ -69,11 +80,16 @@ class LatencyClient(LoadClient):
     def alone(self, count: int) -> list[int]:
         """Return the ns from sending to the first report, of so many commands, one at a time."""
         took_ns = []
+        self._socket.setblocking(True)  # as the floor's client: it waits in the kernel, and checks what it has timed
         for _ in range(count):
+            command = self._piece(self.sent + 1)
             start_ns = monotonic_ns()
-            self._send(self.sent + 1)
-            self._until_answered(self.sent, at_most=0)
-            took_ns.append(monotonic_ns() - start_ns)
+            self._socket.send(command)
+            self.sent += 1
+            while self._answered() < self.sent:
+                end_ns = self._receive()
+            took_ns.append(end_ns - start_ns)
+        self._socket.setblocking(False)
         return took_ns
 
     def steady(self, rate: int, seconds: float) -> list[int]:
@@ -99,21 +115,26 @@ class LatencyClient(LoadClient):
 
     def _send(self, until: int) -> None:
         """Send the commands up to number `until`."""
-        ends = self._stream.ends
-        at, end = int(ends[self.sent - 1]) if self.sent else 0, int(ends[until - 1])
+        commands = self._piece(until)
         self._socket.setblocking(True)
-        self._socket.sendall(self._out[at:end])
+        self._socket.sendall(commands)
         self._socket.setblocking(False)
         self.sent = until
 
+    def _piece(self, until: int) -> memoryview:
+        """Return the bytes of the commands that follow those sent, up to number `until`."""
+        ends = self._stream.ends
+        at = int(ends[self.sent - 1]) if self.sent else 0
+        return self._out[at : int(ends[until - 1])]
 
-def measure_way(journal: str, folder: Path | None, path: Path | None, *, is_colocated: bool, seconds: float) -> Figures:
+
+def measure_way(way: Way, folder: Path | None, path: Path | None, seconds: float) -> Figures:
     """Return the figures of one way to run the nodes, the floor beside them."""
     stream = load_orders(path)
-    settings = {**SETTINGS, "ENGINE__JOURNAL": journal}
+    settings = {**SETTINGS, "ENGINE__JOURNAL": way.journal, **dict(way.settings)}
     with (
         tempfile.TemporaryDirectory(prefix="tb-") as name,
-        node_pair(folder, settings, is_colocated=is_colocated) as pair,
+        node_pair(folder, settings, is_colocated=way.is_colocated) as pair,
     ):
         floor, client = Floor(Path(name)), LatencyClient(pair.port, stream)
         gc.freeze()
@@ -164,18 +185,14 @@ def main() -> None:
     parser.add_argument("--stream", type=Path, help="a mixed stream (.npz) instead of a generated one")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="at each steady rate")
     parser.add_argument("--dir", type=Path, help="where the journals are written; the disk there is measured")
-    parser.add_argument(
-        "--way", action="append", choices=[name for name, _, _ in WAYS], help="only this; again for more"
-    )
+    parser.add_argument("--way", action="append", choices=list(WAYS), help="only this; again for more")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     options = parser.parse_args()
     ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1_000)  # ns; else the client itself sends up to 50 us late
     found = {}
     try:
-        for name, journal, is_colocated in WAYS:
-            if not options.way or name in options.way:
-                how = {"is_colocated": is_colocated, "seconds": options.seconds}
-                found[name] = measure_way(journal, options.dir, options.stream, **how)
+        for name in options.way or WAYS:
+            found[name] = measure_way(WAYS[name], options.dir, options.stream, options.seconds)
     except (OSError, ValueError) as error:
         sys.exit(str(error))
     print(json.dumps(found, indent=2)) if options.json else show(found)

@@ -145,8 +145,10 @@ class LoadClient:
         passes_begun = -(-answered_new // self._stream.new_count)
         return answered_new + int(self._check[ANSWERED_CANCELS]) + passes_begun
 
-    def _receive(self) -> None:
+    def _receive(self) -> int:
+        """Receive and check what waits; return when it was received."""
         size = self._socket.recv_into(self._memory[self._rest :])
+        received_ns = monotonic_ns()
         if size == 0:
             raise RuntimeError(f"the gateway hung up; {self._check.tolist()}")
         end = self._rest + size
@@ -155,3 +157,4 @@ class LoadClient:
         assert not fault, f"{Tag(fault).name}: expected {expected}, was {was}; {self._check.tolist()}"
         self._rest = end - used
         self._memory[: self._rest] = self._memory[used:end]
+        return received_ns

@@ -6,6 +6,7 @@ Everything that needs the time takes it as a value or reads it here, so that a s
 import time
 from datetime import UTC, date, datetime
 
+NS_PER_US = 1_000
 NS_PER_MS = 1_000_000
 NS_PER_SECOND = 1_000_000_000
 

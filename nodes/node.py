@@ -132,9 +132,9 @@ class Node:
         }
         self._control.send([b"beat", msgpack.packb(report)])
 
-    def poll_loop(self) -> PollLoop:
-        """Return a loop that beats, for a node that lives in one thread."""
-        loop = PollLoop()
+    def poll_loop(self, spin_us: int = 0) -> PollLoop:
+        """Return a loop that beats, for a node that lives in one thread; `spin_us` as PollLoop's."""
+        loop = PollLoop(spin_us)
         self.on_stop(loop.stop)
         loop.every(BEAT_MS, self.beat)
         return loop

@@ -191,6 +191,7 @@ class BusSettings(Section):
     server_key: Annotated[str, Field(pattern=r"^([!-~]{40})?$")] = ""
     keys_file: Path | None = None
     allowed_file: Path | None = None
+    spin_us: Annotated[int, Field(ge=0, le=1_000_000)] = 1_000
 
     @field_validator("channels")
     @classmethod

@@ -5,9 +5,10 @@ import signal
 import socket
 import threading
 from contextlib import closing
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
-from time import process_time_ns
+from time import process_time_ns, sleep
+from typing import Any
 
 import pytest
 
@@ -105,3 +106,68 @@ def test_serves_channels(short_dir: Path) -> None:
             assert sent_in_time(source, [number])
         loop.run()
     assert taken == [b"1", b"2", b"3"]
+
+
+def looked(loop: PollLoop) -> list[int]:
+    """Return a list that takes how long each look of the loop at its sockets may take, in ms."""
+    timeouts: list[int] = []
+    poll = loop._poller.poll
+
+    def noted(timeout: int | None = None) -> list[tuple[Any, int]]:
+        assert timeout is not None
+        timeouts.append(timeout)
+        return poll(timeout)
+
+    loop._poller.poll = noted  # type: ignore[method-assign]
+    return timeouts
+
+
+def run_after_a_message(loop: PollLoop, timeouts: list[int]) -> list[bool]:
+    """Run for a moment; return which looks, alike ones in a row told once, came back at once."""
+    end, peer = socket.socketpair()
+    with end, peer:
+        loop.on_readable(end, lambda: timeouts.append(-len(end.recv(10))))
+        peer.send(b"1")
+        loop.every(10_000, lambda: None)
+        threading.Timer(0.2, loop.stop).start()
+        loop.run()
+    after = timeouts[timeouts.index(-1) + 1 :]
+    return [is_at_once for is_at_once, _ in groupby(after, lambda timeout: timeout == 0)]
+
+
+def test_looks_again_for_a_while_after_a_message_and_then_sleeps() -> None:
+    """Between orders a node must not go to sleep at once, and without orders it must not keep a processor busy."""
+    loop = PollLoop(spin_us=20_000)
+    assert run_after_a_message(loop, looked(loop)) == [True, False]
+
+
+def test_sleeps_after_a_message_unless_it_is_told_to_look_again() -> None:
+    """A node that no order waits for leaves the processor alone."""
+    loop = PollLoop()
+    assert run_after_a_message(loop, looked(loop)) == [False]
+
+
+def test_leaves_the_processor_to_those_that_need_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look that took long says that somebody else ran meanwhile: then it sleeps, however long it might look."""
+    monkeypatch.setattr("os.sched_yield", lambda: sleep(0.001))
+    loop = PollLoop(spin_us=60_000_000)
+    timeouts = looked(loop)
+    assert run_after_a_message(loop, timeouts) == [True, False]
+    assert timeouts.count(0) == 1
+
+
+def test_calls_timers_and_stops_while_it_looks_again() -> None:
+    """A message a moment ago is no reason to be late."""
+    loop, (end, peer) = PollLoop(spin_us=60_000_000), socket.socketpair()
+    called: list[int] = []
+
+    def on_timer() -> None:
+        called.append(peer.send(b"1"))
+        if len(called) == 10:
+            loop.stop()
+
+    with end, peer:
+        loop.on_readable(end, lambda: called.extend(end.recv(10)[1:]))
+        loop.every(5, on_timer)
+        loop.run()
+    assert len(called) == 10
