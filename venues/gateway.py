@@ -178,8 +178,7 @@ class GatewaySession:
             return events
         try:
             self._beat()
-            assert self._socket is not None, "connected by now"
-            return self._take(_receive(self._socket, timeout_s))
+            return self._take(_receive(self._connection(), timeout_s))
         except SessionRefusedError:
             self.close()
             raise
@@ -201,7 +200,10 @@ class GatewaySession:
         self.close()
 
     def close(self) -> None:
-        """Hang up; the session goes on, and its orders unless they are cancelled on disconnect."""
+        """Hang up; the session goes on, and its orders unless they are cancelled on disconnect.
+
+        Whoever uses it again connects again.
+        """
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -214,8 +216,7 @@ class GatewaySession:
     def _send(self, data: bytes, *, is_resent: bool) -> None:
         """Send; what is lost with the connection is sent again here unless the session does so by itself."""
         try:
-            assert self._socket is not None, "connected by now"
-            _send(self._socket, data, self._reconnect_s)
+            _send(self._connection(), data, self._reconnect_s)
         except GatewayError:
             self._connect()
             if not is_resent:
@@ -225,10 +226,14 @@ class GatewaySession:
     def _take(self, piece: bytes) -> list[Event]:
         answer = self.state.receive(piece)
         if answer.to_send:
-            assert self._socket is not None, "connected by now"
-            _send(self._socket, answer.to_send, self._reconnect_s)
+            _send(self._connection(), answer.to_send, self._reconnect_s)
             self._sent_ns = monotonic_ns()
         return answer.events
+
+    def _connection(self) -> socket.socket:
+        if self._socket is None:
+            raise GatewayError("not connected")
+        return self._socket
 
     def _beat(self) -> None:
         pause_ns = self.state.idle_ms * NS_PER_SECOND // 1_000 // HEARTBEATS_PER_IDLE

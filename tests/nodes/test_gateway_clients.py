@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from market.codes import CancelReason, Side
+from market.commands import NewOrder
 from market.events import Accepted, Amended, Canceled, Event
 from tests.desk.desk_process import ROOT, environment, short_directory, until
 from tests.nodes.gateway_process import Pair
@@ -58,6 +59,31 @@ def test_nobody_at_the_port_is_an_error() -> None:
     """After the time to reconnect, with the address in it."""
     with pytest.raises(GatewayError, match=r"no gateway at 127\.0\.0\.1:1:"):
         GatewaySession("bot", port=1, reconnect_s=0.1)
+
+
+def test_client_goes_on_when_a_gateway_is_back_after_all() -> None:
+    """An error for each try while nobody is there; the order that was given meanwhile is entered, once."""
+    with short_directory() as path, Pair(path).working() as pair:
+        session = GatewaySession("patient", port=pair.port, reconnect_s=0.1)
+        pair.kill("gateway")
+        with pytest.raises(GatewayError, match="no gateway at"):
+            until("the connection is lost", lambda: session.receive(0.1), 60)
+        with pytest.raises(GatewayError, match="no gateway at"):
+            session.send([NewOrder(1, 0, Side.BUY, 1_000, 1)])
+        with pytest.raises(GatewayError, match="no gateway at"):
+            session.receive()
+        pair.start("gateway")
+        pair.until_listening()
+
+        def received() -> list[Event]:
+            try:
+                return session.receive(0.1)
+            except GatewayError:
+                return []  # it listens, but its past is not in yet
+
+        (event,) = until("the order is accepted", received, 60)
+        assert isinstance(event, Accepted)
+        session.logout(is_final=True)
 
 
 def test_bot_for_asyncio_does_the_same_through_a_killed_gateway() -> None:
