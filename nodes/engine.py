@@ -51,7 +51,7 @@ class EngineNode:
         node.watch(self._orders, self._feed, self._snapshots)
         self._held: deque[tuple[int, ChannelSocket, Frames]] = deque()  # until the journal's record is on the disk
         self._askers: dict[bytes, dict[tuple[bytes, ...], list[bytes]]] = {}  # by topic: the envelopes of the answers
-        self._loop = node.poll_loop(node.settings.bus.spin_us)
+        self._loop = node.poll_loop(is_awake=True)
         self._bad_frame_count = 0
         self._collected_at_count = 0  # of commands
         self._busy_heartbeats = 0

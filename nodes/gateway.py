@@ -54,7 +54,7 @@ class GatewayNode:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._settings = node.settings.gateway
-        self._loop: PollLoop = node.poll_loop(node.settings.bus.spin_us)
+        self._loop: PollLoop = node.poll_loop(is_awake=True)
         limits = session_limits(self._settings, node.settings.instruments)
         source = SOURCES[node.name]
         self._desk = SessionDesk(limits, node.settings.engine.orders_max, source, self._settings.kept_bytes)

@@ -57,6 +57,8 @@ class Node:
         self.name = name
         self.settings = settings
         self.wiring = desk_wiring(settings, colocated)
+        # Threads share the interpreter: one that stays awake would take it from the others again and again.
+        self._spin_us = 0 if colocated else settings.bus.spin_us
         self.log = structlog.get_logger().bind(node=name)
         self._state = "starting"
         self._endpoints: dict[str, str] = {}
@@ -132,9 +134,13 @@ class Node:
         }
         self._control.send([b"beat", msgpack.packb(report)])
 
-    def poll_loop(self, spin_us: int = 0) -> PollLoop:
-        """Return a loop that beats, for a node that lives in one thread; `spin_us` as PollLoop's."""
-        loop = PollLoop(spin_us)
+    def poll_loop(self, *, is_awake: bool = False) -> PollLoop:
+        """Return a loop that beats, for a node that lives in one thread.
+
+        Args:
+            is_awake: whether orders wait for this node, so that after a message it looks for the next one for a while.
+        """
+        loop = PollLoop(self._spin_us if is_awake else 0)
         self.on_stop(loop.stop)
         loop.every(BEAT_MS, self.beat)
         return loop
