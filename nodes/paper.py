@@ -190,17 +190,18 @@ async def _serve(node: Node) -> None:
     server = await serve(app, listener)
 
     async def announce() -> None:
-        while not paper.is_ready:
-            await asyncio.sleep(TICK_MS / 1_000)
-        node.ready(http=url_of(listener))
+        is_told = False
         while True:
+            if not is_told and paper.is_ready:
+                is_told = True
+                node.ready(http=url_of(listener))
             ledger.check()
             node.show(
                 open_orders=len(ledger.open_orders),
                 is_connected=exchange.is_connected,
                 silent_engines=[engine for engine, line in exchange.lines.items() if not line.is_connected],
             )
-            await asyncio.sleep(1)
+            await asyncio.sleep(1 if is_told else TICK_MS / 1_000)
 
     try:
         await run_async(node, paper.follow_engines, announce)
