@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from bus.channel import ChannelSocket
 from bus.feed import reference_topic
 from bus.subscriber import SILENCE_NS_MAX, FeedSubscriber
-from market.clock import monotonic_ns
+from market.clock import NS_PER_SECOND, monotonic_ns
 from nodes.node import Node
 from sessions.session_desk import SessionDesk
+
+STANDSTILL_NS = NS_PER_SECOND
 
 
 class GatewayReferences:
@@ -16,7 +18,7 @@ class GatewayReferences:
     Nothing of it is on the way of an order: the feed tells a price at most every 100 ms, and it is read in the tick,
     not when it comes. A price that was heard, or confirmed by a heartbeat, SILENCE_NS_MAX ago is used no more, whether
     the feed is silent or a snapshot is on its way. It ends by itself: when a gateway stood still, orders come before
-    its tick.
+    its tick. Nor is then what had waited in the socket taken for news.
     """
 
     def __init__(self, node: Node, desk: SessionDesk) -> None:
@@ -28,6 +30,7 @@ class GatewayReferences:
         self._known_until_ns = dict.fromkeys(self._topics, 0)
         self._known: set[str] = set()
         self._silent: set[str] = set()
+        self._followed_ns = 0
         self._patient_until_ns = monotonic_ns() + SILENCE_NS_MAX
         for symbol_id in range(len(self._topics)):
             desk.set_reference(symbol_id, 0, 0)
@@ -44,6 +47,10 @@ class GatewayReferences:
 
     def follow(self, now_ns: int) -> None:
         """Take what the feed has told; `now_ns` is monotonic."""
+        if now_ns - self._followed_ns > STANDSTILL_NS:
+            for replica in self._subscriber.replicas.values():
+                replica.lose()  # what has waited meanwhile may be old; the answer to a question is not
+        self._followed_ns = now_ns
         self._subscriber.receive(now_ns)
         self._subscriber.tick(now_ns)
         for symbol_id, (symbol, topic) in enumerate(self._topics.items()):
