@@ -345,10 +345,12 @@ def _cell(figures: Figures) -> str:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="the paper exchange with a long history")
-    parser.add_argument("--trades", type=int, default=TRADES, help="how many at the end; from 50,000 on")
+    parser.add_argument("--trades", type=int, default=TRADES, help=f"how many at the end; from {TRADES:,} on")
     parser.add_argument("--dir", type=Path, help="where to write; the disk there is what is measured")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     options = parser.parse_args()
+    if options.trades < TRADES:  # a hundredth of them are the first history, of which each account is asked for 500
+        parser.error(f"expected at least {TRADES:,} trades, was {options.trades:,}")
     with tempfile.TemporaryDirectory(prefix="paper-", dir=options.dir) as name:
         found = measure(Path(name) / "ledger.sqlite3", options.trades)
     print(json.dumps(found, indent=2)) if options.json else show(found)
