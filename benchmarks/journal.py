@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from benchmarks.order_streams import load_orders, padded
 from bus.codec import encode_all
-from bus.order_link import CommandBatch
+from bus.engine_link import CommandBatch
 from bus.topology import Source
 from engine.capacity import Capacity
 from engine.journal import Journal

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bus.channel import ChannelSocket
-from bus.order_link import EngineEnd
+from bus.engine_link import EngineEnd
 from bus.order_source import OrderSource
 from bus.poll_loop import PollLoop
 from engine.fast_engine import FastEngine

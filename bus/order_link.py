@@ -15,14 +15,12 @@ the clock was set back, the engine says which one to surpass.
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple, cast
 
 import msgpack
 
 from bus.codec import decode_events, encode_all
-from bus.topology import Source
 from market.commands import Command
 from market.events import Event
 from market.limits import BATCH_MESSAGES_MAX, ID_MAX, UNACKNOWLEDGED_FRAMES_MAX
@@ -92,7 +90,9 @@ class RawReports(NamedTuple):
     command_sequence: int
 
 
-class _SentFrame(NamedTuple):
+class SentFrame(NamedTuple):
+    """A frame that its sender keeps until the other end has acknowledged it."""
+
     first: int
     size: int
     payload: bytes
@@ -100,10 +100,16 @@ class _SentFrame(NamedTuple):
 
     @property
     def last(self) -> int:
+        """The number of its last message."""
         return self.first + self.size - 1
 
 
-def _header(frames: Frames) -> list[int]:
+def header_of(frames: Frames) -> list[int]:
+    """Return the five integers of a frame's header.
+
+    Raises:
+        LinkError: if it has another form.
+    """
     try:
         head, _ = frames
         header = msgpack.unpackb(head[: _HEADER_BYTES_MAX + 1])
@@ -115,7 +121,8 @@ def _header(frames: Frames) -> list[int]:
     return header  # type: ignore[no-any-return]
 
 
-def _frames(payload: bytes, *header: int) -> Frames:
+def link_frames(payload: bytes, *header: int) -> Frames:
+    """Return a frame as it is sent."""
     return [msgpack.packb(header), payload]
 
 
@@ -140,7 +147,7 @@ class SourceEnd:
         self._was_welcomed = False
         self._next_sequence = 1
         self._acknowledged = 0
-        self._unacknowledged: deque[_SentFrame] = deque()
+        self._unacknowledged: deque[SentFrame] = deque()
         self._is_report_owed = False
         self._last_heard_ns: int | None = None  # None: the next tick starts to count
         self._last_sent_ns = 0
@@ -189,7 +196,7 @@ class SourceEnd:
         """
         assert 0 < count <= BATCH_MESSAGES_MAX, f"expected 1 to {BATCH_MESSAGES_MAX} commands, was {count}"
         self._check_open()
-        frame = _SentFrame(self._next_sequence, count, payload)
+        frame = SentFrame(self._next_sequence, count, payload)
         self._next_sequence += count
         self._unacknowledged.append(frame)
         self._outbox.append(self._commands(frame))
@@ -219,7 +226,7 @@ class SourceEnd:
         return cast("list[Connected | RawReports]", self._receive(frames, is_raw=True))
 
     def _receive(self, frames: Frames, *, is_raw: bool) -> list[Connected | Reports | RawReports]:
-        kind, *rest = _header(frames)
+        kind, *rest = header_of(frames)
         self._last_heard_ns = None
         if kind == Kind.WELCOME:
             return [self._welcomed(*rest)]
@@ -256,7 +263,9 @@ class SourceEnd:
         elif self._is_connected and (self._is_report_owed or now_ns - self._last_sent_ns > self._retry_ns):
             self._last_sent_ns = now_ns
             self._is_report_owed = False
-            self._outbox.append(_frames(b"", Kind.COMMANDS, self._epoch, self._next_sequence, 0, self._report_sequence))
+            self._outbox.append(
+                link_frames(b"", Kind.COMMANDS, self._epoch, self._next_sequence, 0, self._report_sequence)
+            )
 
     def outgoing(self) -> list[Frames]:
         """Return and forget what must now be sent."""
@@ -268,7 +277,7 @@ class SourceEnd:
         if not self._is_asking:
             self._is_asking, self._asked_ns = True, None
             header = (Kind.HELLO, self._source, self._epoch, self._report_sequence, self._incarnation)
-            self._outbox.append(_frames(b"", *header))
+            self._outbox.append(link_frames(b"", *header))
 
     def _introduce(self, incarnation: int) -> None:
         if incarnation > self._incarnation:
@@ -276,8 +285,8 @@ class SourceEnd:
             self._is_asking = False  # that one was refused
         self._ask()
 
-    def _commands(self, frame: _SentFrame) -> Frames:
-        return _frames(frame.payload, Kind.COMMANDS, self._epoch, frame.first, frame.size, self._report_sequence)
+    def _commands(self, frame: SentFrame) -> Frames:
+        return link_frames(frame.payload, Kind.COMMANDS, self._epoch, frame.first, frame.size, self._report_sequence)
 
     def _welcomed(self, epoch: int, command_sequence: int, report_sequence: int, last_order_id: int) -> Connected:
         is_lossy = report_sequence > self._report_sequence
@@ -322,178 +331,3 @@ class SourceEnd:
     def _forget(self, command_sequence: int) -> None:
         while self._unacknowledged and self._unacknowledged[0].last <= command_sequence:
             self._unacknowledged.popleft()
-
-
-class CommandBatch(NamedTuple):
-    """A frame with something new in it: `payload` holds `size` commands from number `first`, `skip` of them old."""
-
-    source: int
-    payload: bytes
-    first: int
-    size: int
-    skip: int
-
-
-@dataclass(slots=True)
-class _Peer:
-    """What the engine knows of a source.
-
-    Attributes:
-        taken: the number of the last command that was given to the caller.
-        handled: the number of the last command that the caller has said to be done.
-        gap_after: what was `taken` when the source was last asked for what is missing after it.
-    """
-
-    identity: bytes
-    incarnation: int
-    taken: int = 0
-    handled: int = 0
-    gap_after: int = -1
-    last_order_id: int = 0
-    report_sequence: int = 0
-    unacknowledged: deque[_SentFrame] = field(default_factory=deque)
-    is_welcome_due: bool = False
-    is_resend_due: bool = False
-
-
-class EngineEnd:
-    """The engine's end of every order link, one peer a source.
-
-    The caller takes what `receive` returns for as many frames as it likes, handles all of it wholly, says so with
-    `report`, and only then sends what `outgoing` returns.
-
-    Args:
-        epoch: of this life of the engine, positive, another than those before.
-    """
-
-    def __init__(self, epoch: int) -> None:
-        assert epoch > 0, f"epoch 0 is that of a source that remembers none, was {epoch}"
-        self._epoch = epoch
-        self._peers: dict[int, _Peer] = {}
-        self._source_by_identity: dict[bytes, int] = {}
-        self._outbox: deque[tuple[bytes, Frames]] = deque()
-
-    def restore(self, source: int, taken: int) -> None:
-        """Know a source as having sent its commands up to `taken`, before any source is heard; then `report` them.
-
-        This is how a journal is replayed. What is reported is kept until the source comes and says what it has.
-        """
-        self._peers.setdefault(source, _Peer(b"", 0)).taken = taken
-
-    def receive(self, identity: bytes, frames: Frames) -> CommandBatch | None:
-        """Take what came from the peer with this ZeroMQ identity; return the commands in it that are new.
-
-        Raises:
-            LinkError: if the frames are not of this protocol.
-        """
-        kind, *rest = _header(frames)
-        if kind == Kind.HELLO:
-            self._greet(identity, *rest)
-            return None
-        if kind != Kind.COMMANDS:
-            raise LinkError(f"expected HELLO or COMMANDS from a source, was kind {kind}")
-        source = self._source_by_identity.get(identity)
-        epoch, first, count, report_sequence = rest
-        if source is None or epoch != self._epoch:
-            self._outbox.append((identity, _frames(b"", Kind.STRANGER, 0, 0, 0, 0)))  # from before a restart
-            return None
-        if first < 1 or count > BATCH_MESSAGES_MAX:
-            raise LinkError(f"expected at most {BATCH_MESSAGES_MAX} commands, was {count} from number {first}")
-        self._forget(self._peers[source], report_sequence)
-        return self._take(source, first, count, frames[1])
-
-    def report(self, source: int, events: Sequence[Event], handled: int = 0, last_order_id: int = 0) -> None:
-        """Tell a source what happened to its orders, and that `handled` more of its commands are completely done.
-
-        Events for a source that has never said hello are dropped: nobody knows it. Those for a source that is away are
-        kept up to a maximum; should the first be lost for good, its next WELCOME says so.
-        """
-        batches = [events[start : start + BATCH_MESSAGES_MAX] for start in range(0, len(events), BATCH_MESSAGES_MAX)]
-        self.report_encoded(source, [(encode_all(batch), len(batch)) for batch in batches], handled, last_order_id)
-
-    def report_encoded(
-        self, source: int, frames: Sequence[tuple[bytes, int]], handled: int = 0, last_order_id: int = 0
-    ) -> None:
-        """Do what `report` does with events that are bytes already.
-
-        Args:
-            frames: payloads of at most BATCH_MESSAGES_MAX events, each with how many there are.
-        """
-        peer = self._peers.get(source)
-        if peer is None:
-            return
-        assert peer.handled + handled <= peer.taken, f"{handled} handled after {peer.handled}, of {peer.taken} taken"
-        peer.last_order_id = max(peer.last_order_id, last_order_id)
-        for payload, size in frames[:-1]:
-            self._send(peer, payload, size)
-        peer.handled += handled  # the last frame: only with it are the commands completely reported
-        self._send(peer, *(frames[-1] if frames else (b"", 0)))
-        while len(peer.unacknowledged) > UNACKNOWLEDGED_FRAMES_MAX:
-            peer.unacknowledged.popleft()
-
-    def outgoing(self) -> list[tuple[bytes, Frames]]:
-        """Return and forget what must now be sent, each with the identity of its peer."""
-        for peer in self._peers.values():
-            if peer.is_welcome_due:
-                self._welcome(peer)
-        frames = list(self._outbox)
-        self._outbox.clear()
-        return frames
-
-    def _greet(self, identity: bytes, source: int, epoch: int, report_sequence: int, incarnation: int) -> None:
-        if source not in list(Source):
-            raise LinkError(f"expected HELLO from a known source, was {source}")
-        peer = self._peers.setdefault(source, _Peer(identity, incarnation))
-        if incarnation < peer.incarnation:
-            self._outbox.append((identity, _frames(b"", Kind.STRANGER, peer.incarnation, 0, 0, 0)))
-            return
-        if epoch == self._epoch:
-            self._forget(peer, report_sequence)
-        elif incarnation > peer.incarnation:
-            peer.unacknowledged.clear()  # the process that they were for is gone, and this one keeps nothing
-        self._source_by_identity.pop(peer.identity, None)
-        self._source_by_identity[identity] = source
-        peer.identity, peer.incarnation = identity, incarnation
-        peer.is_welcome_due = peer.is_resend_due = True
-
-    def _take(self, source: int, first: int, count: int, payload: bytes) -> CommandBatch | None:
-        peer = self._peers[source]
-        if first > peer.taken + 1:
-            if count == 0 or peer.gap_after != peer.taken:
-                peer.gap_after = peer.taken
-                peer.is_welcome_due = True
-            return None
-        if count == 0:
-            self._send(peer)  # its heartbeat: the answer shows the source whether it has all its reports
-            return None
-        skip = peer.taken + 1 - first
-        if skip >= count or len(peer.unacknowledged) >= UNACKNOWLEDGED_FRAMES_MAX:
-            return None  # nothing new, or the source does not take its reports: its commands wait
-        peer.taken = first + count - 1
-        return CommandBatch(source, payload, first, count, skip)
-
-    def _welcome(self, peer: _Peer) -> None:
-        kept = peer.unacknowledged
-        report_sequence = kept[0].first - 1 if kept else peer.report_sequence
-        header = (Kind.WELCOME, self._epoch, peer.taken, report_sequence, peer.last_order_id)
-        self._outbox.append((peer.identity, _frames(b"", *header)))
-        is_resend_due, peer.is_welcome_due, peer.is_resend_due = peer.is_resend_due, False, False
-        if is_resend_due:
-            self._outbox.extend((peer.identity, self._reports(frame)) for frame in kept)
-            self._send(peer)
-
-    def _send(self, peer: _Peer, payload: bytes = b"", size: int = 0) -> None:
-        frame = _SentFrame(peer.report_sequence + 1, size, payload, peer.handled)
-        peer.report_sequence += size
-        if size:
-            peer.unacknowledged.append(frame)
-        if peer.identity and not peer.is_resend_due:  # one that a replay knows of has yet to come
-            self._outbox.append((peer.identity, self._reports(frame)))
-
-    def _reports(self, frame: _SentFrame) -> Frames:
-        return _frames(frame.payload, Kind.REPORTS, self._epoch, frame.first, frame.size, frame.acknowledges)
-
-    @staticmethod
-    def _forget(peer: _Peer, report_sequence: int) -> None:
-        while peer.unacknowledged and peer.unacknowledged[0].last <= report_sequence:
-            peer.unacknowledged.popleft()

@@ -12,8 +12,9 @@ from pathlib import Path
 import msgpack
 
 from bus.channel import ChannelSocket
+from bus.engine_link import CommandBatch
 from bus.feed import Frames
-from bus.order_link import CommandBatch, LinkError
+from bus.order_link import LinkError
 from bus.topology import FEED, FIRST_ENGINE, ORDERS, SNAPSHOTS
 from engine.capacity import Capacity
 from engine.journal import Journal

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from bus.codec import MalformedMessageError, decode_commands, encode_all
+from bus.engine_link import CommandBatch, EngineEnd
 from bus.feed import Frames
-from bus.order_link import CommandBatch, EngineEnd
 from bus.topology import Source
 from engine.journal import Journal
 from engine.journal_format import CommandRecord, decode_header, journal_files

@@ -10,7 +10,8 @@ from itertools import count
 import msgpack
 
 from bus.codec import decode_commands
-from bus.order_link import CommandBatch, Connected, EngineEnd, Frames, Kind, Reports, SourceEnd
+from bus.engine_link import CommandBatch, EngineEnd
+from bus.order_link import Connected, Frames, Kind, Reports, SourceEnd
 from market.commands import NewOrder
 from market.events import Event
 from tests.bus.messages import accepted, order

@@ -6,20 +6,10 @@ from typing import cast
 import msgpack
 import pytest
 
-from bus import order_link
+from bus import engine_link, order_link
 from bus.codec import decode_commands, encode_all
-from bus.order_link import (
-    SILENT_RETRIES,
-    CommandBatch,
-    Connected,
-    EngineEnd,
-    Frames,
-    Kind,
-    LinkError,
-    RawReports,
-    Reports,
-    SourceEnd,
-)
+from bus.engine_link import CommandBatch, EngineEnd
+from bus.order_link import SILENT_RETRIES, Connected, Frames, Kind, LinkError, RawReports, Reports, SourceEnd
 from market.commands import Command, NewOrder
 from market.limits import BATCH_MESSAGES_MAX, FRAME_BYTES_MAX
 from tests.bus.messages import EXECUTED, ORDER, accepted, order
@@ -400,7 +390,7 @@ def test_refuses_commands_when_too_many_wait(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_takes_no_commands_from_a_source_that_takes_no_reports(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its commands wait with it until it has made room, and none is lost."""
-    monkeypatch.setattr(order_link, "UNACKNOWLEDGED_FRAMES_MAX", 3)
+    monkeypatch.setattr(engine_link, "UNACKNOWLEDGED_FRAMES_MAX", 3)
     link = Link().connected()
     for order_id in (11, 12, 13):
         link.source.send(orders(order_id, order_id))
@@ -417,7 +407,7 @@ def test_takes_no_commands_from_a_source_that_takes_no_reports(monkeypatch: pyte
 
 def test_says_that_reports_are_lost_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
     """A source that was away for too long must not believe that nothing happened."""
-    monkeypatch.setattr(order_link, "UNACKNOWLEDGED_FRAMES_MAX", 3)
+    monkeypatch.setattr(engine_link, "UNACKNOWLEDGED_FRAMES_MAX", 3)
     link = Link().connected()
     for _ in range(5):
         link.engine.report(SOURCE, [EXECUTED])

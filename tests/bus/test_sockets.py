@@ -8,8 +8,9 @@ import zmq
 
 from bus.channel import ChannelSocket
 from bus.codec import decode_commands
+from bus.engine_link import EngineEnd
 from bus.feed import FeedFrame, best_topic, book_topic, trades_topic, unpack_frame
-from bus.order_link import Connected, EngineEnd, Reports
+from bus.order_link import Connected, Reports
 from bus.order_source import OrderSource
 from bus.subscriber import SILENCE_NS_MAX, SNAPSHOT_RETRY_NS, FeedSubscriber
 from bus.topology import FEED, ORDERS, SNAPSHOTS, Source, endpoint
