@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -13,6 +14,13 @@ from tests.desk.desk_process import ROOT, environment, short_directory, until
 from tests.nodes.gateway_process import Pair
 from venues.gateway import GatewayError, GatewaySession
 from venues.gateway_async import AsyncGatewaySession
+
+
+@pytest.fixture(scope="module")
+def mortal() -> Iterator[Pair]:
+    """An engine and a gateway that may be killed."""
+    with short_directory() as path, Pair(path).working() as pair:
+        yield pair
 
 
 def heard(session: GatewaySession, count: int) -> list[Event]:
@@ -61,32 +69,31 @@ def test_nobody_at_the_port_is_an_error() -> None:
         GatewaySession("bot", port=1, reconnect_s=0.1)
 
 
-def test_client_goes_on_when_a_gateway_is_back_after_all() -> None:
+def test_client_goes_on_when_a_gateway_is_back_after_all(mortal: Pair) -> None:
     """An error for each try while nobody is there; the order that was given meanwhile is entered, once."""
-    with short_directory() as path, Pair(path).working() as pair:
-        session = GatewaySession("patient", port=pair.port, reconnect_s=0.1)
-        pair.kill("gateway")
-        with pytest.raises(GatewayError, match="no gateway at"):
-            until("the connection is lost", lambda: session.receive(0.1), 60)
-        with pytest.raises(GatewayError, match="no gateway at"):
-            session.send([NewOrder(1, 0, Side.BUY, 1_000, 1)])
-        with pytest.raises(GatewayError, match="no gateway at"):
-            session.receive()
-        pair.start("gateway")
-        pair.until_listening()
+    session = GatewaySession("patient", port=mortal.port, reconnect_s=0.1)
+    mortal.kill("gateway")
+    with pytest.raises(GatewayError, match="no gateway at"):
+        until("the connection is lost", lambda: session.receive(0.1), 60)
+    with pytest.raises(GatewayError, match="no gateway at"):
+        session.send([NewOrder(1, 0, Side.BUY, 1_000, 1)])
+    with pytest.raises(GatewayError, match="no gateway at"):
+        session.receive()
+    mortal.start("gateway")
+    mortal.until_listening()
 
-        def received() -> list[Event]:
-            try:
-                return session.receive(0.1)
-            except GatewayError:
-                return []  # it listens, but its past is not in yet
+    def received() -> list[Event]:
+        try:
+            return session.receive(0.1)
+        except GatewayError:
+            return []  # it listens, but its past is not in yet
 
-        (event,) = until("the order is accepted", received, 60)
-        assert isinstance(event, Accepted)
-        session.logout(is_final=True)
+    (event,) = until("the order is accepted", received, 60)
+    assert isinstance(event, Accepted)
+    session.logout(is_final=True)
 
 
-def test_bot_for_asyncio_does_the_same_through_a_killed_gateway() -> None:
+def test_bot_for_asyncio_does_the_same_through_a_killed_gateway(mortal: Pair) -> None:
     """It enters, hears, amends, cancels all and leaves; in between the gateway is killed, and it need not know."""
 
     async def trade(pair: Pair) -> list[Event]:
@@ -116,8 +123,7 @@ def test_bot_for_asyncio_does_the_same_through_a_killed_gateway() -> None:
             await session.logout(is_final=True)
         return reports
 
-    with short_directory() as path, Pair(path).working() as pair:
-        reports = asyncio.run(trade(pair))
+    reports = asyncio.run(trade(mortal))
     assert [type(event) for event in reports[:3]] == [Accepted, Accepted, Amended]
     assert [type(event) for event in reports[3:]] == [Canceled, Canceled, Canceled]
     assert [event.sequence for event in reports] == [1, 2, 3, 4, 5, 5]

@@ -108,6 +108,24 @@ def gateway() -> Iterator[Gateway]:
         gateway.close()
 
 
+def test_says_what_it_waits_for() -> None:
+    """A gateway that hears nothing from the start takes no client, and a person is told why, once."""
+    with short_directory() as path:
+        gateway = Gateway(path)
+        for later_ns in (NS_PER_MS, SILENCE_NS_MAX // 2):
+            gateway.references.follow(gateway.floor.now_ns + later_ns)
+        assert gateway.warnings == []
+        for later_ns in (SILENCE_NS_MAX, 2 * SILENCE_NS_MAX):
+            gateway.references.follow(gateway.floor.now_ns + later_ns)
+        assert gateway.warnings == ["the feed is silent: without a reference price orders are refused"]
+        assert not gateway.references.are_known
+        gateway.market.price_ticks = 1_000
+        gateway.floor.now_ns += 3 * SILENCE_NS_MAX
+        until("the reference is known", lambda: gateway.is_band(1_100))
+        assert gateway.references.are_known
+        gateway.close()
+
+
 def test_an_old_price_ends_by_itself(gateway: Gateway) -> None:
     """Without a tick, a word or a snapshot: at the time at which it is stale, and not before."""
     gateway.market.tell(2_000)
