@@ -115,10 +115,12 @@ def header_of(frames: Frames) -> list[int]:
         header = msgpack.unpackb(head[: _HEADER_BYTES_MAX + 1])
     except (ValueError, msgpack.UnpackException) as error:
         raise LinkError(f"expected a link header and a payload: {str(error) or type(error).__name__}") from None
-    is_header = type(header) is list and len(header) == 5
-    if not is_header or any(type(n) is not int or not 0 <= n <= ID_MAX for n in header):
+    if type(header) is not list or len(header) != 5:
         raise LinkError(f"expected a header of five integers, was {str(header)[:60]}")
-    return header  # type: ignore[no-any-return]
+    for number in header:
+        if type(number) is not int or not 0 <= number <= ID_MAX:
+            raise LinkError(f"expected a header of five integers, was {str(header)[:60]}")
+    return header
 
 
 def link_frames(payload: bytes, *header: int) -> Frames:

@@ -76,16 +76,22 @@ class OrderSource:
         """Yield what waits on the socket; what the link answers to it is sent at the end."""
         return self._receive(self._link.receive)
 
-    def receive_raw(self) -> Iterator[Connected | RawReports]:
-        """Yield what waits on the socket, the reports as their bytes; else as `receive`."""
-        return self._receive(self._link.receive_raw)
+    def receive_raw(self, *, is_told: bool = False) -> Iterator[Connected | RawReports]:
+        """Yield what waits on the socket, the reports as their bytes; else as `receive`.
 
-    def _receive(self, take: Callable[[Frames], list[_News]]) -> Iterator[_News]:
-        while (frames := self.socket.receive()) is not None:
+        Args:
+            is_told: whether a poll has just said that something waits.
+        """
+        return self._receive(self._link.receive_raw, is_told=is_told)
+
+    def _receive(self, take: Callable[[Frames], list[_News]], *, is_told: bool = False) -> Iterator[_News]:
+        frames = self.socket.receive(is_told=is_told)
+        while frames is not None:
             try:
                 yield from take(frames)
             except (LinkError, MalformedMessageError):
                 self.bad_frame_count += 1  # the gap that it leaves makes the link ask again
+            frames = self.socket.receive()
         self._flush()
 
     def tick(self, now_ns: int) -> None:

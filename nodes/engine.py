@@ -83,9 +83,9 @@ class EngineNode:
             socket.close()
 
     def _on_orders(self) -> None:
-        for _ in range(TURNS_MAX):
+        for turn in range(TURNS_MAX):
             room = self._core.engine.commands.free_count
-            batches = list(self._receive(room))
+            batches = list(self._receive(room, is_told=turn == 0))
             if not batches:
                 break
             now_ns = time_ns()
@@ -96,9 +96,14 @@ class EngineNode:
                 break  # all that waited is done
         self._send_reports()
 
-    def _receive(self, room: int) -> Iterator[CommandBatch]:
-        """Yield the waiting frames of new commands, as many as surely fit into so much of the ring."""
-        while room >= BATCH_MESSAGES_MAX and (frames := self._orders.receive()) is not None:
+    def _receive(self, room: int, *, is_told: bool) -> Iterator[CommandBatch]:
+        """Yield the waiting frames of new commands, as many as surely fit into so much of the ring.
+
+        Args:
+            is_told: whether a poll has just said that one waits.
+        """
+        while room >= BATCH_MESSAGES_MAX and (frames := self._orders.receive(is_told=is_told)) is not None:
+            is_told = False
             identity, *rest = frames
             try:
                 batch = self._core.links.receive(identity, rest)

@@ -94,7 +94,7 @@ class GatewayNode:
     def run(self) -> None:
         """Serve until stopped."""
         for link in self._links:
-            self._loop.on_readable(link.source.socket, partial(self._on_engine, link))
+            self._loop.on_readable(link.source.socket, partial(self._on_engine, link, is_told=True))
         self._loop.every(TICK_MS, self._on_tick)
         self._loop.run()
 
@@ -338,9 +338,9 @@ class GatewayNode:
 
     # --- engine
 
-    def _on_engine(self, link: EngineLink) -> None:
+    def _on_engine(self, link: EngineLink, *, is_told: bool = False) -> None:
         try:
-            for news in link.source.receive_raw():
+            for news in link.source.receive_raw(is_told=is_told):
                 if isinstance(news, Connected):
                     self._on_connected(link, news)
                 else:

@@ -135,25 +135,46 @@ def run_after_a_message(loop: PollLoop, timeouts: list[int]) -> list[bool]:
     return [is_at_once for is_at_once, _ in groupby(after, lambda timeout: timeout == 0)]
 
 
-def test_looks_again_for_a_while_after_a_message_and_then_sleeps() -> None:
+class Offers:
+    """Counts how often the processor is offered, and takes it for `taken_s` each time."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.taken_s = 0.0
+
+    def __call__(self) -> None:
+        self.count += 1
+        sleep(self.taken_s)
+
+
+@pytest.fixture
+def offers(monkeypatch: pytest.MonkeyPatch) -> Offers:
+    """Offers that nobody takes, unless a test says so."""
+    offers = Offers()
+    monkeypatch.setattr("os.sched_yield", offers)
+    return offers
+
+
+def test_looks_again_for_a_while_after_a_message_and_then_sleeps(offers: Offers) -> None:
     """Between orders a node must not go to sleep at once, and without orders it must not keep a processor busy."""
     loop = PollLoop(spin_us=20_000)
     assert run_after_a_message(loop, looked(loop)) == [True, False]
+    assert offers.count > 1
 
 
-def test_sleeps_after_a_message_unless_it_is_told_to_look_again() -> None:
+def test_sleeps_after_a_message_unless_it_is_told_to_look_again(offers: Offers) -> None:
     """A node that no order waits for leaves the processor alone."""
     loop = PollLoop()
     assert run_after_a_message(loop, looked(loop)) == [False]
+    assert offers.count == 0
 
 
-def test_leaves_the_processor_to_those_that_need_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leaves_the_processor_to_those_that_need_it(offers: Offers) -> None:
     """A look that took long says that somebody else ran meanwhile: then it sleeps, however long it might look."""
-    monkeypatch.setattr("os.sched_yield", lambda: sleep(0.001))
+    offers.taken_s = 0.001
     loop = PollLoop(spin_us=60_000_000)
-    timeouts = looked(loop)
-    assert run_after_a_message(loop, timeouts) == [True, False]
-    assert timeouts.count(0) == 1
+    assert run_after_a_message(loop, looked(loop)) == [True, False]
+    assert offers.count == 1
 
 
 def test_calls_timers_and_stops_while_it_looks_again() -> None:
