@@ -53,8 +53,7 @@ for (;;) {
   if (name === undefined) console.log("the desk is silent: this book is stale");
   if (name?.toString() !== topic) continue; // nothing, or of a longer symbol that begins with ours
   let [sentEpoch, sequence, count] = unpackHeader(header);
-  if (sentEpoch < epoch) continue; // of an engine that is gone
-  if (sentEpoch > epoch || sequence > last + 1) {
+  if (sentEpoch !== epoch || sequence > last + 1) {
     await snapshots.send(topic); // something is missing; the snapshot has this message as well
     [, header, body] = await receive(snapshots); // what comes meanwhile waits in its socket
     if (body === undefined) continue; // ask again at the next message

@@ -32,9 +32,9 @@ while True:
         print("the desk is silent: this book is stale", flush=True)
     name, header, body = feed.recv_multipart()
     sent_epoch, sequence, count, _ = msgpack.unpackb(header)
-    if name != topic or sent_epoch < epoch:
-        continue  # of a longer symbol that begins with ours; of an engine that is gone
-    if sent_epoch > epoch or sequence > last + 1:  # something is missing; the snapshot has this message as well
+    if name != topic:
+        continue  # of a longer symbol that begins with ours
+    if sent_epoch != epoch or sequence > last + 1:  # something is missing; the snapshot has this message as well
         snapshots.send(topic)
         if not snapshots.poll(250):
             continue  # ask again at the next message
