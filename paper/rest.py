@@ -103,6 +103,13 @@ def create_app(
     app.ctx.users = UserHub(exchange)
     add_socket_api(app, desk, app.ctx.users, connections, report_bug)
 
+    _add_refusals(app, report_bug)
+    return app
+
+
+def _add_refusals(app: App, report_bug: Callable[[Exception], None]) -> None:
+    """Let the app answer other hosts, unknown paths and bugs of ours as Binance answers what is wrong."""
+
     @app.on_request
     async def refuse_other_hosts(request: Request) -> HTTPResponse | None:
         # A web page that rebinds its name to this machine sends that name as Host. What is no HTTP has no Host at all,
@@ -116,8 +123,6 @@ def create_app(
             return _error(_error_of_status(error.status_code))
         report_bug(error)
         return _error(ExchangeError(ErrorKind.UNKNOWN))
-
-    return app
 
 
 class _Rest:
