@@ -19,7 +19,6 @@ from market.clock import NS_PER_MS, NS_PER_US, monotonic_ns
 POLL_READ, POLL_WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 assert (POLL_READ, POLL_WRITE) == (zmq.POLLIN, zmq.POLLOUT), "zmq and selectors name the poll events differently"
 
-
 YIELDED_NS = 200 * NS_PER_US  # a look that takes longer: somebody else needs the processor
 
 
@@ -52,7 +51,7 @@ class PollLoop:
 
     def on_readable(self, source: ChannelSocket | socket.socket, action: Callable[[], None]) -> None:
         """Call `action` whenever `source` can be read; it must read all that waits on a channel."""
-        self.watch(source, action, zmq.POLLIN)
+        self.watch(source, action, POLL_READ)
 
     def watch(self, source: ChannelSocket | socket.socket, action: Callable[[], None], events: int) -> None:
         """Call `action` whenever one of the poll `events` (1 read, 2 write) is true of `source`."""

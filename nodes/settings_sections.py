@@ -1,6 +1,6 @@
 """The tables of the settings, one for each part of a desk: what may be set, its default, and what is allowed."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -47,19 +47,29 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+def _by_symbol(text: str, symbols: Collection[str], form: str, more: str = "") -> Iterator[tuple[str, str]]:
+    """Yield symbol and value of each part of a text like `BTCUSDT=5,ETHUSDT=100`; the value keeps its `=`.
+
+    Raises:
+        ValueError: if one is not of `symbols`, or comes twice.
+    """
+    seen = set()
+    for part in filter(None, text.split(",")):
+        symbol, equals, value = part.partition("=")
+        if symbol not in symbols or symbol in seen:
+            raise ValueError(f"expected {form},... with {', '.join(symbols)} once each{more}")
+        seen.add(symbol)
+        yield symbol, equals + value
+
+
 def symbol_quantities(text: str, symbols: Collection[str]) -> dict[str, Decimal]:
     """Return the quantities that a text like `BTCUSDT=5,ETHUSDT=100` gives by symbol, each one of `symbols`.
 
     Raises:
         ValueError: if it says something else.
     """
-    quantities: dict[str, Decimal] = {}
-    for part in filter(None, text.split(",")):
-        symbol, _, quantity = part.partition("=")
-        if symbol not in symbols or symbol in quantities:
-            raise ValueError(f"expected SYMBOL=QUANTITY,... with {', '.join(symbols)} once each")
-        quantities[symbol] = parse_decimal(quantity)
-    return quantities
+    parts = _by_symbol(text, symbols, "SYMBOL=QUANTITY")
+    return {symbol: parse_decimal(quantity.removeprefix("=")) for symbol, quantity in parts}
 
 
 class SymbolSettings(Section):
@@ -135,13 +145,10 @@ def symbol_places(text: str, symbols: Collection[str]) -> dict[str, str]:
     Raises:
         ValueError: if it says something else.
     """
-    places: dict[str, str] = {}
-    for part in filter(None, text.split(",")):
-        symbol, _, engine = part.partition("=")
-        if symbol not in symbols or symbol in places or engine not in ENGINE_NAMES:
-            names = f"with {', '.join(symbols)} once each, and {', '.join(ENGINE_NAMES)}"
-            raise ValueError(f"expected SYMBOL=ENGINE,... {names}")
-        places[symbol] = engine
+    form, more = "SYMBOL=ENGINE", f", and {', '.join(ENGINE_NAMES)}"
+    places = {symbol: place.removeprefix("=") for symbol, place in _by_symbol(text, symbols, form, more)}
+    if not set(places.values()) <= set(ENGINE_NAMES):
+        raise ValueError(f"expected {form},... with {', '.join(symbols)} once each{more}")
     return places
 
 
@@ -152,12 +159,9 @@ def symbol_mids(text: str, symbols: Collection[str]) -> dict[str, Decimal | None
         ValueError: if it says something else.
     """
     mids: dict[str, Decimal | None] = {}
-    for part in filter(None, text.split(",")):
-        symbol, has_mid, mid = part.partition("=")
-        if symbol not in symbols or symbol in mids:
-            raise ValueError(f"expected SYMBOL=MID,... with {', '.join(symbols)} once each")
-        mids[symbol] = parse_decimal(mid) if has_mid else None
-        if has_mid and not 0 < (mids[symbol] or 0) <= MID_MAX:
+    for symbol, mid in _by_symbol(text, symbols, "SYMBOL=MID"):
+        mids[symbol] = parse_decimal(mid.removeprefix("=")) if mid else None
+        if mid and not 0 < (mids[symbol] or 0) <= MID_MAX:
             raise ValueError(f"expected a mid of {symbol} of more than 0 and at most {MID_MAX}")
     return mids
 
