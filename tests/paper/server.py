@@ -105,6 +105,7 @@ class Server:
             desk.exchange.halted.clear()
             for account in sorted(desk.ledger.accounts()):
                 desk.exchange.reset_account(account, time_ns())
+                desk.exchange.set_bnb_payer(account, False)  # a choice of its holder, which a reset leaves
             desk.connect()
             desk.exchange.market.on_book()
 
