@@ -20,17 +20,24 @@ def make_flows(settings: Settings, owner: int, order_ids: Iterator[int]) -> dict
         return _replays(settings, owner, order_ids)
     if not source.startswith(("synthetic", "live")):
         raise NodeError(f"there is no flow to run: flow.source is {source}")
-    mids: dict[str, Decimal | None] = {settings.symbol: settings.flow.start_mid, **settings.more_mids}
     known = {each.symbol: each for each in settings.instruments}
     flows: dict[int, OrderFlow] = {}
-    for symbol, mid in mids.items():
+    for symbol, mid in settings.flow_mids.items():
         instrument = known[symbol]
         if source.startswith("live"):
             flows[instrument.symbol_id] = _live(settings, instrument, owner, order_ids)
+        elif mid is None:
+            raise NodeError(
+                f"a synthetic market of {symbol} has to begin somewhere: expected opening_mid in the row of {symbol} "
+                f"in [[symbols]], or {_mid_setting(settings, symbol)}"
+            )
         else:
-            assert mid is not None, f"settings without a mid of {symbol}"
             flows[instrument.symbol_id] = _synthetic(settings, instrument, mid, owner, order_ids)
     return flows
+
+
+def _mid_setting(settings: Settings, symbol: str) -> str:
+    return "flow.start_mid" if symbol == settings.symbol else f"flow.more_symbols={symbol}=MID"
 
 
 def _seed(settings: Settings, instrument: Instrument) -> int:

@@ -49,6 +49,7 @@ from nodes.settings_sections import (
 )
 
 CONFIG_FILE = Path("tickbus.toml")
+DEFAULT_MIDS = {"BTCUSDT": Decimal("91385.00"), "ETHUSDT": Decimal("3000.00"), "BNBUSDT": Decimal("600.00")}
 ENV_PREFIX = "TICKBUS_"
 ENV_DELIMITER = "__"
 SECRET_KEYS = frozenset({"venue.api_key", "venue.secret"})
@@ -151,9 +152,14 @@ class Settings(BaseSettings):
         return dict.fromkeys(names, FIRST_ENGINE) | symbol_places(self.engine.placement, names)
 
     @property
-    def more_mids(self) -> dict[str, Decimal | None]:
-        """By symbol, where the markets begin that the flow makes besides that of the pair that the desk trades."""
-        return symbol_mids(self.flow.more_symbols, [instrument.symbol for instrument in self.instruments])
+    def flow_mids(self) -> dict[str, Decimal | None]:
+        """By symbol that the flow makes a market in, that of the desk first, the mid at which it begins; None: unknown.
+
+        The flow's own settings go before the symbol's row, and that before what every desk knows.
+        """
+        rows = DEFAULT_MIDS | {each.symbol: each.opening_mid for each in self.symbols if each.opening_mid is not None}
+        named = symbol_mids(self.flow.more_symbols, [instrument.symbol for instrument in self.instruments])
+        return {symbol: mid or rows.get(symbol) for symbol, mid in {self.symbol: self.flow.start_mid, **named}.items()}
 
     @property
     def engines(self) -> tuple[str, ...]:

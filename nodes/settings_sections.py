@@ -86,6 +86,7 @@ class SymbolSettings(Section):
         maker_fee: the paper exchange's share of a resting order's fill; None: `paper.maker_fee`.
         taker_fee: likewise of an arriving order's fill.
         max_position: the most of `base` that an account of the paper exchange may come to own by buying; None: any.
+        opening_mid: the mid at which a synthetic market in it begins, quote per base; None: there can be none.
     """
 
     symbol: SymbolName
@@ -98,6 +99,7 @@ class SymbolSettings(Section):
     maker_fee: Fee | None = None
     taker_fee: Fee | None = None
     max_position: Annotated[Decimal, Field(gt=0, le=90_000_000_000, decimal_places=8)] | None = None
+    opening_mid: Annotated[Decimal, Field(gt=0, le=MID_MAX)] | None = None
 
     @model_validator(mode="after")
     def _countable(self) -> Self:
@@ -308,8 +310,8 @@ class PaperSettings(Section):
 
     host: Host = "127.0.0.1"
     port: Port = 8084
-    maker_fee: Fee = Decimal(0)
-    taker_fee: Fee = Decimal(0)
+    maker_fee: Fee = Decimal("0.001")
+    taker_fee: Fee = Decimal("0.001")
     fee_in: Literal["received", "base", "quote", "BNB"] = "received"
     bnb_discount: Annotated[Decimal, Field(ge=0, lt=1, decimal_places=8)] = Decimal("0.25")
     rate_limits: bool = True
@@ -331,7 +333,7 @@ class FlowSettings(Section):
     preset: Literal["practice", "calm", "normal", "busy", "crash"] = DEFAULT_PRESET
     toxicity: Annotated[float, Field(ge=0, le=1)] | None = None
     seed: Annotated[int, Field(ge=0)] = 7
-    start_mid: Annotated[Decimal, Field(gt=0, le=MID_MAX)] = Decimal("91385.00")
+    start_mid: Annotated[Decimal, Field(gt=0, le=MID_MAX)] | None = None
     more_symbols: str = ""
     speed: Annotated[float, Field(gt=0, le=1_000)] = 1.0
     opening_s: Annotated[float, Field(ge=0, le=3_600)] = 8.0
@@ -357,11 +359,8 @@ class FlowSettings(Section):
         Raises:
             ValueError: if not.
         """
-        mids = symbol_mids(self.more_symbols, symbols)
-        if mids and self.source.startswith("replay:"):
+        if symbol_mids(self.more_symbols, symbols) and self.source.startswith("replay:"):
             raise ValueError("expected none: a replay's symbols are those of its recordings")
-        if self.source.startswith("synthetic") and (without := [symbol for symbol, mid in mids.items() if mid is None]):
-            raise ValueError(f"expected SYMBOL=MID: a synthetic market of {', '.join(without)} has to begin somewhere")
 
     @property
     def market_preset(self) -> str:

@@ -6,6 +6,7 @@ import socket
 import urllib.error
 import urllib.request
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import zmq
@@ -99,32 +100,38 @@ def test_api_answers_this_machine_s_names_only(running_desk: Desk) -> None:
 
 
 def test_report_adds_up_by_hand_from_its_history(running_desk: Desk) -> None:
-    """Without fees, FIFO PnL of the history is the report's, and the balances moved by the trades alone."""
+    """FIFO PnL of the history, fees included, is the report's, and the balances moved by the trades alone."""
     until("buys and sells", lambda: _sides(running_desk) == {"BUY", "SELL"}, 100)
     result = running_desk.cli("report", "--json")
     assert result.returncode == 0, result.stdout + result.stderr
     day = json.loads(result.stdout, parse_float=Decimal)["day"]
     history = day["trade_history"]
-    lots: list[list[Decimal]] = []  # signed quantity, price
-    pnl = Decimal(0)
+    lots: list[list[Fraction]] = []  # signed quantity, price, fee of a unit in quote
+    pnl, base, fee_count = Fraction(0), Fraction(0), 0
     for trade in history:
-        sign = 1 if trade["side"] == "BUY" else -1
-        rest, price = Decimal(trade["qty"]), Decimal(trade["price"])
-        while rest and lots and lots[0][0] * sign < 0:
-            matched = min(rest, abs(lots[0][0]))
-            pnl += matched * (price - lots[0][1]) * -sign
-            rest -= matched
+        qty, price, fee = (Fraction(trade[key]) for key in ("qty", "price", "fee"))
+        is_buy = trade["side"] == "BUY"
+        assert trade["fee_asset"] == ("BTC" if is_buy else "USDT"), "fees are taken of what is received"
+        fee_count += fee > 0
+        rest = qty - fee if is_buy else -qty
+        base += rest
+        unit_fee = (fee * price if is_buy else fee) / abs(rest)
+        while rest and lots and lots[0][0] * rest < 0:
+            matched = min(abs(rest), abs(lots[0][0]))
+            sign = 1 if rest > 0 else -1
+            pnl += matched * ((lots[0][1] - price) * sign - lots[0][2] - unit_fee)
+            rest -= sign * matched
             lots[0][0] += sign * matched
             if not lots[0][0]:
                 lots.pop(0)
         if rest:
-            lots.append([sign * rest, price])
-    assert day["trades"]["pnl"] == pnl
+            lots.append([rest, price, unit_fee])
+    assert fee_count == len(history)
+    assert day["trades"]["pnl"] == Decimal(round(pnl * 10**12)) / 10**12
     assert day["total_trades"] == len(history)
     assert day["trades"]["total_buys"] + day["trades"]["total_sells"] == len(history)
-    base = sum(Decimal(trade["qty"]) * (1 if trade["side"] == "BUY" else -1) for trade in history)
     bitcoin = day["balances"]["BTC"]
-    assert Decimal(bitcoin["free"]) + Decimal(bitcoin["locked"]) == 1 + base
+    assert Fraction(bitcoin["free"]) + Fraction(bitcoin["locked"]) == 1 + base
     assert len(day["balances"]) > 100
 
 
