@@ -114,7 +114,7 @@ def admit_messages(
 
     Args:
         rows: flat; the commands that may pass are moved together at the front.
-        is_engine_here: 0: all commands are refused.
+        is_engine_here: 0: all commands are refused, but for orders that were taken before.
         time_ns: ns since 1970.
         now_ns: monotonic, for the limit of messages a second, and the age of the reference price.
         refusals: flat, takes a Rejected row, as the client sees it, for each command that may not pass.
@@ -134,7 +134,9 @@ def admit_messages(
             return kept, refused, resent, LOGS_OUT_FOR_GOOD if rows[base + _IS_FINAL] else LOGS_OUT
         if tag > _MASS_CANCEL:
             continue  # a heartbeat
-        if not is_engine_here:
+        if tag == _NEW_ORDER and rows[base + NEW_ORDER_ID] <= sessions[session + USED_ID]:
+            reason = _SENT_AGAIN  # before all refusals: it may rest, and whoever is told otherwise forgets it
+        elif not is_engine_here:
             reason = _ENGINE_UNAVAILABLE
         elif not is_rate_kept:
             reason = _RATE_LIMIT
@@ -188,8 +190,6 @@ def _check_new_order(
     rows: Int64Array, base: int, sessions: Int64Array, session: int, limits: Int64Array, now_ns: int
 ) -> int:
     order_id = rows[base + NEW_ORDER_ID]
-    if order_id <= sessions[session + USED_ID]:
-        return _SENT_AGAIN
     if order_id >= ORDER_IDS_PER_SESSION - sessions[session + OFFSET]:
         return _BAD_ORDER_ID
     is_full = limits[TOTAL_OPEN] >= limits[TOTAL_OPEN_MAX]
@@ -283,7 +283,7 @@ def _take_in(
         limits[TOTAL_OPEN] += 1
         symbol_id, side = rows[base + NEW_SYMBOL_ID], rows[base + NEW_SIDE]
         price, qty = rows[base + NEW_PRICE_TICKS], rows[base + NEW_QTY_LOTS]
-        write_order(orders, find_order(orders, desk_id), desk_id, symbol_id, side, price, qty)
+        write_order(orders, find_order(orders, desk_id), desk_id, symbol_id, side, price, qty, 0)
 
 
 @inlined

@@ -10,6 +10,7 @@ from engine.rows import Int64Array
 from engine.wire_decoding import unsigned
 from sessions.session_state import (
     ORDER_ID,
+    ORDER_IS_ANSWERED,
     ORDER_LEAVES,
     ORDER_PRICE,
     ORDER_SIDE,
@@ -48,6 +49,12 @@ def find_order(orders: Int64Array, order_id: int) -> int:
 
 
 @kernel
+def holds_order(orders: Int64Array, order_id: int) -> bool:
+    """Return whether the table has the order."""
+    return orders[find_order(orders, order_id) + ORDER_ID] != 0
+
+
+@kernel
 def put_orders(orders: Int64Array, rows: Int64Array) -> None:
     """Enter orders that the table does not hold; `rows` is flat, laid out as the table is."""
     for base in range(0, len(rows), ORDER_SIZE):
@@ -58,7 +65,14 @@ def put_orders(orders: Int64Array, rows: Int64Array) -> None:
 
 @inlined
 def write_order(
-    orders: Int64Array, entry: int, order_id: int, symbol_id: int, side: int, price_ticks: int, leaves_lots: int
+    orders: Int64Array,
+    entry: int,
+    order_id: int,
+    symbol_id: int,
+    side: int,
+    price_ticks: int,
+    leaves_lots: int,
+    is_answered: int,
 ) -> None:
     """Fill the entry."""
     orders[unsigned(entry + ORDER_ID)] = order_id
@@ -66,6 +80,7 @@ def write_order(
     orders[unsigned(entry + ORDER_SIDE)] = side
     orders[unsigned(entry + ORDER_PRICE)] = price_ticks
     orders[unsigned(entry + ORDER_LEAVES)] = leaves_lots
+    orders[unsigned(entry + ORDER_IS_ANSWERED)] = is_answered
 
 
 @inlined

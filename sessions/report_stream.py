@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections import deque
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 import msgpack
@@ -18,7 +19,7 @@ PIECE_BYTES_MAX: Final = 1 << 21  # what is added at once: two rows for each eve
 _ORDER_ID: Final = column(Accepted, "order_id")  # and of every other report of one order
 _COMMAND: Final = column(Rejected, "command")
 
-Kept = tuple[int, int, list[tuple[int, int, bytes, int]]]
+Kept = tuple[int, int, list[tuple[int, int, bytes, int, int]]]
 
 
 @dataclass(slots=True)
@@ -29,12 +30,14 @@ class _Chunk:
         first_sequence: of the first of them.
         start: where they begin, in bytes since the session began.
         answered_id: the highest order id that has had its first report when they end.
+        late_count: how many first reports have come by then after that of a higher id.
     """
 
     first_sequence: int
     start: int
     data: bytes | bytearray
     answered_id: int
+    late_count: int = 0
 
 
 class ReportStream:
@@ -62,7 +65,9 @@ class ReportStream:
     @property
     def kept(self) -> Kept:
         """All of it: where it ends, the last sequence, and each chunk's fields."""
-        chunks = [(one.first_sequence, one.start, bytes(one.data), one.answered_id) for one in self._chunks]
+        chunks = [
+            (one.first_sequence, one.start, bytes(one.data), one.answered_id, one.late_count) for one in self._chunks
+        ]
         return self.end, self.last_sequence, chunks
 
     @property
@@ -75,16 +80,16 @@ class ReportStream:
         """The number of the oldest kept report; of the next one, if none is kept."""
         return self._chunks[0].first_sequence if self._chunks else self.last_sequence + 1
 
-    def add(self, data: bytes, count: int, answered_id: int) -> None:
+    def add(self, data: bytes, count: int, answered_id: int, late_count: int = 0) -> None:
         """Keep `count` more reports, and forget the oldest while there are too many bytes."""
         last = self._chunks[-1] if self._chunks else None
         if last is not None and len(last.data) + len(data) <= CHUNK_BYTES:
             if isinstance(last.data, bytes):
                 last.data = bytearray(last.data)
             last.data += data
-            last.answered_id = answered_id
+            last.answered_id, last.late_count = answered_id, late_count
         else:
-            self._chunks.append(_Chunk(self.last_sequence + 1, self.end, data, answered_id))
+            self._chunks.append(_Chunk(self.last_sequence + 1, self.end, data, answered_id, late_count))
         self.end += len(data)
         self.last_sequence += count
         while self.end - self.start > self._bytes_max:
@@ -117,15 +122,12 @@ class ReportStream:
             decoder: of events, with room for PIECE_BYTES_MAX; what it held is overwritten.
         """
         index = bisect_left(self._chunks, order_id, key=lambda one: one.answered_id)
-        if index == len(self._chunks):
-            return None
-        decoder.load(b"", bytes(self._chunks[index].data))
-        while len(rows := decoder.next_rows()):
-            is_new_refused = (rows[:, TAG] == Tag.REJECTED) & (rows[:, _COMMAND] == Tag.NEW_ORDER)
-            is_first = is_new_refused | (rows[:, TAG] == Tag.ACCEPTED) | (rows[:, TAG] == Tag.CANCELED)
-            found = np.flatnonzero(is_first & (rows[:, _ORDER_ID] == order_id))
-            if len(found):
-                return read_event(rows[found[0]])
+        late_count = None
+        for chunk in islice(self._chunks, index, None):
+            if chunk.late_count != late_count:  # the first one, where it is unless it was late; then one with late ones
+                if (reply := _first_reply_in(chunk, order_id, decoder)) is not None:
+                    return reply
+                late_count = chunk.late_count
         return None
 
     def _chunk_at(self, place: int) -> _Chunk | None:
@@ -135,6 +137,17 @@ class ReportStream:
         if place >= self._chunks[-1].start:  # where a client that keeps up always is
             return self._chunks[-1]
         return self._chunks[bisect_left(self._chunks, place + 1, key=lambda chunk: chunk.start) - 1]
+
+
+def _first_reply_in(chunk: _Chunk, order_id: int, decoder: PieceDecoder) -> Event | None:
+    decoder.load(b"", bytes(chunk.data))
+    while len(rows := decoder.next_rows()):
+        is_new_refused = (rows[:, TAG] == Tag.REJECTED) & (rows[:, _COMMAND] == Tag.NEW_ORDER)
+        is_first = is_new_refused | (rows[:, TAG] == Tag.ACCEPTED) | (rows[:, TAG] == Tag.CANCELED)
+        found = np.flatnonzero(is_first & (rows[:, _ORDER_ID] == order_id))
+        if len(found):
+            return read_event(rows[found[0]])
+    return None
 
 
 def _size_of(data: bytes, count: int) -> int:

@@ -17,9 +17,11 @@ from sessions.session_state import (
     ANSWERED_ID,
     FIRST_ORDER_ID,
     IS_ACTIVE,
+    LATE_COUNT,
     OFFSET,
     OPEN_COUNT,
     ORDER_ID,
+    ORDER_IS_ANSWERED,
     ORDER_LEAVES,
     ORDER_PRICE,
     SEQUENCE,
@@ -171,18 +173,20 @@ def _take_event(
 ) -> bool:
     """Keep the open orders in step; return whether the client is told."""
     tag = events[base + TAG]
-    is_first = tag == _ACCEPTED or (tag == _REJECTED and events[base + _REJECTED_COMMAND] == _NEW_ORDER)
-    if is_first or tag == _CANCELED:
-        sessions[session + USED_ID] = max(sessions[session + USED_ID], client_id)
-        sessions[session + ANSWERED_ID] = max(sessions[session + ANSWERED_ID], client_id)
     entry = find_order(orders, order_id)
     is_open = orders[entry + ORDER_ID] != 0
+    is_first = tag == _ACCEPTED or (tag == _REJECTED and events[base + _REJECTED_COMMAND] == _NEW_ORDER)
+    is_only = tag == _CANCELED and is_open and not orders[entry + ORDER_IS_ANSWERED]
+    if is_first or tag == _CANCELED:
+        sessions[session + USED_ID] = max(sessions[session + USED_ID], client_id)
+        sessions[session + LATE_COUNT] += (is_first or is_only) and client_id < sessions[session + ANSWERED_ID]
+        sessions[session + ANSWERED_ID] = max(sessions[session + ANSWERED_ID], client_id)
     if tag == _ACCEPTED:
         if not is_open:  # we learn of it here: it was entered before we started
             sessions[session + OPEN_COUNT] += 1
             limits[TOTAL_OPEN] += 1
         price, qty = events[base + _ACCEPTED_PRICE], events[base + _ACCEPTED_QTY]
-        write_order(orders, entry, order_id, events[base + _SYMBOL], events[base + _ACCEPTED_SIDE], price, qty)
+        write_order(orders, entry, order_id, events[base + _SYMBOL], events[base + _ACCEPTED_SIDE], price, qty, 1)
         return True
     if tag == _REJECTED:
         if is_first and is_open:

@@ -16,13 +16,16 @@ from market.events import Canceled, Event
 from market.limits import BATCH_MESSAGES_MAX, ORDER_IDS_PER_SESSION, TCP_SESSIONS_MAX
 from market.session_messages import Heartbeat, Logout
 from sessions.admission import RESEND_SIZE, admit_messages
+from sessions.open_orders import holds_order
 from sessions.report_stream import PIECE_BYTES_MAX, ReportStream
 from sessions.reporting import TOLD_PER_EVENT, TOO_MANY_OPEN, tell_sessions
 from sessions.session_state import (
     ANSWERED_ID,
+    FIRST_ORDER_ID,
     FIRST_OWNER,
     IS_ACTIVE,
     KNOWN_UNTIL_NS,
+    LATE_COUNT,
     OFFSET,
     OPEN_COUNT,
     ORDER_ID,
@@ -121,6 +124,7 @@ class SessionDesk:
         for encoder in (self._commands, self._refusal_encoder):
             encoder.encode(0, 0)
         self.report(b"")
+        holds_order(self.state.orders, 1)
         tell_sessions(
             self._flat_events,
             0,
@@ -191,6 +195,11 @@ class SessionDesk:
         """Return how many of its orders the engine may hold."""
         return int(self.state.of(session.number)[OPEN_COUNT])
 
+    def is_open(self, session: Session, order_id: int) -> bool:
+        """Return whether the engine may hold the client's order of this id."""
+        first = int(self.state.limits[FIRST_ORDER_ID]) + session.number * ORDER_IDS_PER_SESSION
+        return bool(holds_order(self.state.orders, first + session.offset + order_id))
+
     def _new_stream(self) -> ReportStream:
         return ReportStream(self._kept_bytes)
 
@@ -243,11 +252,17 @@ class SessionDesk:
         return bool(session.resends) and session.resends[0][0] <= self.state.of(session.number)[ANSWERED_ID]
 
     def stored_replies(self, session: Session, count_max: int) -> Iterator[tuple[int, int, Event | None]]:
-        """Yield and forget such orders, at most so many: their id, symbol id, and the reply if it is kept."""
-        while count_max and self.has_stored_replies(session):
+        """Yield and forget such orders, at most so many: their id, symbol id, and the reply if it is kept.
+
+        Of one that is open and has none nothing is said: its engine has yet to answer, or the reply is forgotten.
+        """
+        for _ in range(count_max):
+            if not self.has_stored_replies(session):
+                return
             order_id, symbol_id = session.resends.popleft()
-            yield order_id, symbol_id, session.reports.first_reply(order_id, self._events)
-            count_max -= 1
+            reply = session.reports.first_reply(order_id, self._events)
+            if reply is not None or not self.is_open(session, order_id):
+                yield order_id, symbol_id, reply
 
     # --- what they are told
 
@@ -304,7 +319,7 @@ class SessionDesk:
             # All at once: the highest answered id is that of the whole, not of its first frame.
             frames = self._told_encoder.frames_of(self._keys, session.number, 0, told_count)
             payloads, counts, _ = zip(*frames, strict=True)
-            session.reports.add(b"".join(payloads), sum(counts), numbers.item(ANSWERED_ID))
+            session.reports.add(b"".join(payloads), sum(counts), numbers.item(ANSWERED_ID), numbers.item(LATE_COUNT))
             assert session.reports.last_sequence == numbers.item(SEQUENCE), "expected every report to be kept"
 
     def _sessions_in(self, bits: int) -> Iterable[Session]:

@@ -31,11 +31,12 @@ IS_ACTIVE: Final = 0  # whether somebody has this number
 OFFSET: Final = 1
 SEQUENCE: Final = 2  # of the last report
 USED_ID: Final = 3  # the highest client's id that was used
-ANSWERED_ID: Final = 4  # the highest one whose order had its first report; they come in the order of the ids
+ANSWERED_ID: Final = 4  # the highest one whose order had its first report; an engine's come in the order of the ids
 OPEN_COUNT: Final = 5  # orders that the engine may hold
 CREDIT_NS: Final = 6  # messages that may still come, each worth MESSAGE_COST_NS
 CREDIT_AT_NS: Final = 7  # when that was counted, monotonic
-STATE_SIZE: Final = 8
+LATE_COUNT: Final = 8  # first reports that came after that of a higher id, which another engine had
+STATE_SIZE: Final = 16
 
 # Limits: first those of a session, then SYMBOL_SIZE numbers for each symbol.
 MESSAGE_COST_NS: Final = 0  # 0: any number of messages
@@ -58,6 +59,7 @@ ORDER_SYMBOL: Final = 1
 ORDER_SIDE: Final = 2
 ORDER_PRICE: Final = 3
 ORDER_LEAVES: Final = 4
+ORDER_IS_ANSWERED: Final = 5  # whether its first report has come
 ORDER_SIZE: Final = 8  # a cache line
 
 BAND_UNIT: Final = 1_000_000

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from bus.codec import MalformedMessageError, StreamDecoder, encode, encode_all
 from bus.messages import Message
@@ -66,8 +66,9 @@ class SessionEnd:
         last_sequence: of the last report that came out.
         last_order_id: the highest that was used.
         lost_count: reports that the gateway no longer had when we came back.
-        unknown_order_ids: orders without an answer when the gateway had forgotten the session: they are not sent again,
-            because they may have been done.
+        unknown_order_ids: orders of which nobody can say what became of them: without an answer when the gateway had
+            forgotten the session, or when it no longer had the reports among which the answer was. They may have been
+            done, and are not sent again.
         instruments: by symbol.
     """
 
@@ -87,6 +88,7 @@ class SessionEnd:
         self._decoder = StreamDecoder()
         self._unanswered: dict[int, NewOrder] = {}
         self._symbol_ids: dict[int, int] = {}  # of orders that may be open
+        self._maybe_answered: set[int] = set()  # by a report that is lost
 
     @property
     def unanswered_count(self) -> int:
@@ -200,16 +202,21 @@ class SessionEnd:
             self.last_sequence = 0
             self.unknown_order_ids.update(self._unanswered)
             self._unanswered.clear()
+            self._maybe_answered.clear()
             self._symbol_ids.clear()
         missing = message.first_sequence - self.last_sequence - 1
         if missing > 0:
             self.lost_count += missing
+            self._maybe_answered.update(self._unanswered)
             self.last_sequence += missing
 
     def _on_event(self, event: Event) -> Iterator[Event]:
-        order_id: int = getattr(event, "order_id", 0)
-        if isinstance(event, Accepted | Canceled) or (isinstance(event, Rejected) and event.command == Tag.NEW_ORDER):
+        order_id = _order_of(event)
+        if not isinstance(event, Rejected) or event.command == Tag.NEW_ORDER:
             self._unanswered.pop(order_id, None)
+        if not event.sequence and order_id in self._maybe_answered and _says(event, RejectReason.DUPLICATE_ORDER_ID):
+            self.unknown_order_ids.add(order_id)
+            return  # it was never entered, or it was and the answer is lost: no reason to hold it for ended
         if event.sequence and event.sequence <= self.last_sequence:
             return  # the stored reply to an order that was sent again
         if event.sequence:
@@ -218,21 +225,31 @@ class SessionEnd:
             self.last_sequence = event.sequence
         if isinstance(event, Accepted):
             self._symbol_ids[order_id] = event.symbol_id
-        if ended := _ended_order(event):
-            self._symbol_ids.pop(ended, None)
+        is_unknown = order_id in self.unknown_order_ids and _says(event, RejectReason.UNKNOWN_ORDER)
+        if _is_end(event) or is_unknown:
+            self._symbol_ids.pop(order_id, None)
         yield event
 
 
-def _ended_order(event: Event) -> int:
-    """Return the order that is at its end with this report, 0 if none is."""
+def _order_of(event: Event) -> int:
+    """Return which of our orders a report is of, 0 for none."""
     if isinstance(event, Executed):
-        is_taker = event.taker_order_id != 0
-        leaves_lots = event.taker_leaves_lots if is_taker else event.maker_leaves_lots
-        return 0 if leaves_lots else event.taker_order_id or event.maker_order_id
-    is_ended = isinstance(event, Canceled) and not event.leaves_lots
-    is_refused = isinstance(event, Rejected) and event.command == Tag.NEW_ORDER
-    ended: Any = event
-    return int(ended.order_id) if is_ended or is_refused else 0
+        return event.taker_order_id or event.maker_order_id
+    order_id: int = getattr(event, "order_id", 0)
+    return order_id
+
+
+def _says(event: Event, reason: RejectReason) -> bool:
+    return isinstance(event, Rejected) and event.reason == reason
+
+
+def _is_end(event: Event) -> bool:
+    """Return whether the order is at its end with this report."""
+    if isinstance(event, Executed):
+        return not (event.taker_leaves_lots if event.taker_order_id else event.maker_leaves_lots)
+    if isinstance(event, Canceled):
+        return not event.leaves_lots
+    return isinstance(event, Rejected) and event.command == Tag.NEW_ORDER
 
 
 def _multiple(name: str, value: Decimal, step: Decimal) -> int:

@@ -4,10 +4,11 @@ from decimal import Decimal
 
 import pytest
 
-from bus.codec import encode_all
+from bus.codec import decode_commands, encode_all
+from market.clock import NS_PER_SECOND
 from market.codes import OrderType, RejectReason, Side, Tag
 from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
-from market.events import Accepted, Canceled, Executed, Rejected
+from market.events import Accepted, Canceled, Event, Executed, Rejected
 from market.limits import ID_MAX, ORDER_IDS_PER_SESSION
 from market.session_messages import Heartbeat, Logout
 from sessions.admission import GOES_ON, LOGS_OUT, LOGS_OUT_FOR_GOOD
@@ -24,6 +25,12 @@ def order(order_id: int, price_ticks: int, qty_lots: int, side: Side = Side.BUY,
     """Return an order; one without a price is a market order."""
     kind = OrderType.LIMIT if price_ticks else OrderType.MARKET
     return NewOrder(order_id, symbol_id, side, price_ticks, qty_lots, kind)
+
+
+def reasons(events: list[Event]) -> list[int]:
+    """Return why each of these refusals was."""
+    assert all(isinstance(event, Rejected) for event in events), events
+    return [event.reason for event in events if isinstance(event, Rejected)]
 
 
 @pytest.fixture
@@ -165,6 +172,20 @@ def test_limits_messages_a_second() -> None:
     assert len(floor.give(one, *(order(n, 10, 1) for n in range(20, 32)))) == 2, "no more is saved up than a second's"
 
 
+def test_a_mass_cancel_passes_while_orders_are_over_the_rate() -> None:
+    """Whoever sends too much must still be able to stop: cancels of both kinds run up a debt of a second's worth."""
+    floor = Floor(SessionLimits(messages_per_s=3))
+    one = floor.session()
+    assert reasons(floor.give(one, *(order(n, 10, 1) for n in range(1, 5)))) == [RejectReason.RATE_LIMIT]
+    assert floor.give(one, MassCancel(), MassCancel(ETH), CancelOrder(3, BTC)) == []
+    assert [type(event) for event in reports(one)].count(Canceled) == 3
+    refused = floor.give(one, MassCancel(), CancelOrder(3, BTC), order(5, 10, 1))
+    assert reasons(refused) == [RejectReason.RATE_LIMIT] * 3, "the debt has its end"
+    floor.now_ns += NS_PER_SECOND // 3
+    assert floor.give(one, MassCancel()) == [], "while the debt remains"
+    assert len(floor.give(one, order(5, 10, 1))) == 1
+
+
 def test_an_order_that_comes_again_gets_its_first_reply_again() -> None:
     """Accepted, refused by the engine, or long at its end: the same words with the same sequence, and no new order."""
     floor = Floor()
@@ -185,6 +206,72 @@ def test_an_order_that_comes_again_gets_its_first_reply_again() -> None:
         assert reply in before
     assert not floor.desk.has_stored_replies(one)
     assert reports(one) == before
+
+
+@pytest.mark.parametrize(
+    "hardship", ["the engine is away", "the rate", "open orders", "a price band", "a silent feed", "another symbol"]
+)
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_what_was_taken_is_never_refused_when_it_comes_again(hardship: str, *, is_answered: bool) -> None:
+    """It may rest: a client that reads a refusal holds the order for ended. Its reply is right, or silence."""
+    floor = Floor(SessionLimits(2, 1, (SymbolLimits(price_band=Decimal("0.1")),)))
+    floor.desk.set_reference(BTC, 1_000, ID_MAX)
+    one, sent = floor.session(), order(1, 1_000, 5)
+    admitted = floor.admit(one, encode_all([sent]))
+    if is_answered:
+        floor.match(admitted)
+    if hardship == "the rate":
+        assert len(floor.give(one, MassCancel(9), MassCancel(9), order(2, 1_000, 5))) == 1
+    if hardship == "a price band":
+        floor.desk.set_reference(BTC, 100, ID_MAX)
+    if hardship == "a silent feed":
+        floor.desk.set_reference(BTC, 1_000, floor.now_ns)
+    again = sent._replace(symbol_id=9) if hardship == "another symbol" else sent
+    assert floor.give(one, again, is_engine_here=hardship != "the engine is away") == []
+    assert floor.last_commands == []
+    replies = [reply for _, _, reply in floor.desk.stored_replies(one, 9)]
+    assert replies == ([reports(one)[0]] if is_answered else [])
+    if not is_answered:
+        floor.match(admitted)
+        assert [reply for _, _, reply in floor.desk.stored_replies(one, 9)] == [reports(one)[0]]
+
+
+def test_nothing_is_said_of_an_open_order_whose_reply_is_forgotten() -> None:
+    """That it is a duplicate would end an order that rests; once it has ended nobody knows it."""
+    floor = Floor(kept_bytes=1 << 16)
+    one = floor.session()
+    floor.give(one, order(1, 10, 1))
+    for n in range(2, 4_000):
+        floor.give(one, order(n, 10, 1), CancelOrder(n, BTC))
+    assert one.reports.first_sequence > 1
+    floor.give(one, order(1, 10, 1))
+    assert list(floor.desk.stored_replies(one, 9)) == []
+    assert not floor.desk.has_stored_replies(one)
+    floor.give(one, CancelOrder(1, BTC))
+    for n in range(4_000, 8_000):
+        floor.give(one, order(n, 10, 1), CancelOrder(n, BTC))
+    floor.give(one, order(1, 10, 1))
+    assert list(floor.desk.stored_replies(one, 9)) == [(1, BTC, None)]
+
+
+def test_replies_of_a_slower_engine_are_found_behind_those_of_a_faster_one() -> None:
+    """Of a desk with several engines first replies do not come in the order of the ids."""
+    floor = Floor(kept_bytes=1 << 30)
+    one = floor.session()
+    slow = floor.admit(one, encode_all([order(1, 10, 1), order(2, 10, 0)]))
+    slow_commands = decode_commands(slow.commands)
+    for n in range(3, 3_000):
+        floor.give(one, order(n, 10, 1), CancelOrder(n, BTC))
+    floor.give(one, order(1, 10, 1), order(2, 10, 0))
+    assert list(floor.desk.stored_replies(one, 9)) == [], "they are on their way"
+    first = one.reports.last_sequence + 1
+    floor.match_commands(slow_commands)
+    for n in range(3_000, 6_000):
+        floor.give(one, order(n, 10, 1), CancelOrder(n, BTC))
+    floor.give(one, order(1, 10, 1), order(2, 10, 0), order(5_000, 10, 1))
+    replies = [reply for _, _, reply in floor.desk.stored_replies(one, 9)]
+    assert [type(reply) for reply in replies] == [Accepted, Rejected, Accepted]
+    assert [reply.sequence for reply in replies[:2] if reply is not None] == [first, first + 1]
 
 
 def test_an_id_that_was_passed_over_is_used() -> None:

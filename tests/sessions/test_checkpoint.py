@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from engine.journal_format import JournalError
+from market.clock import NS_PER_SECOND
 from market.codes import Side
 from market.commands import CancelOrder, NewOrder
+from market.events import Rejected
 from sessions.checkpoint import checkpoint_of, restore_checkpoint
 from sessions.session_desk import Session, SessionDesk
 from sessions.session_state import SessionLimits
@@ -72,6 +74,20 @@ def test_only_those_come_back_who_still_have_a_session(traded: Floor) -> None:
     again = restored(traded, "two")
     assert [session.name for session in again.sessions.values()] == ["two"]
     assert again.open("new", 0).number == 0
+
+
+def test_a_machine_that_was_started_anew_does_not_owe_a_session_its_time() -> None:
+    """A monotonic clock begins anew with the machine: credit of before would be a debt of days."""
+    floor = Floor(SessionLimits(messages_per_s=2))
+    floor.now_ns = 10**15
+    one = floor.session("one")
+    assert floor.give(one, NewOrder(1, BTC, Side.BUY, 900, 1)) == []
+    again = Floor(SessionLimits(messages_per_s=2))
+    restore_checkpoint(again.desk, checkpoint_of(floor.desk), [stored(one)], KEPT_BYTES)
+    again.now_ns = NS_PER_SECOND
+    (session,) = again.desk.sessions.values()
+    orders = [NewOrder(n, BTC, Side.BUY, 900, 1) for n in (2, 3, 4)]
+    assert [event.order_id for event in again.give(session, *orders) if isinstance(event, Rejected)] == [4]
 
 
 @pytest.mark.parametrize("damage", [b"", b"\x93\x02\x90\x90", b"\x93\x01\x90\x90", b"\xc1"])

@@ -4,9 +4,9 @@ import pytest
 
 from bus.codec import decode, encode_all
 from bus.messages import Message
-from market.codes import RejectReason, Side, Tag
-from market.commands import NewOrder
-from market.events import Accepted, Canceled, Event, Rejected
+from market.codes import CancelReason, RejectReason, Side, Tag
+from market.commands import CancelOrder, NewOrder
+from market.events import Accepted, Canceled, Event, Executed, Rejected
 from market.feed_messages import InstrumentDefinition
 from market.session_messages import Heartbeat, LoggedOn, Logon, Logout
 from venues.gateway_session import GatewayError, SessionEnd, SessionRefusedError
@@ -27,6 +27,16 @@ def accepted(sequence: int, order_id: int) -> Accepted:
 def refused(order_id: int, reason: RejectReason) -> Rejected:
     """Return what a gateway refuses by itself."""
     return Rejected(0, 1, 0, order_id, 0, Tag.NEW_ORDER, reason)
+
+
+def logged_on(*order_ids: int) -> SessionEnd:
+    """Return the end of a new session that has sent these orders."""
+    end = SessionEnd("bot")
+    end.logon()
+    end.receive(encode_all([BTC, LoggedOn(1, 1, 0, 0, 1_000)]))
+    for order_id in order_ids:
+        end.remember(order(order_id))
+    return end
 
 
 STORY: tuple[Event, ...] = (
@@ -95,6 +105,65 @@ def test_a_gateway_that_knows_nothing_of_us_begins_anew() -> None:
     assert answer.events == [accepted(1, 8)]
     assert decode(answer.to_send) == [], "it may have been done: to send it again might double it"
     assert (end.unknown_order_ids, set(end.open_order_ids), end.last_order_id) == ({7}, {8}, 7)
+
+
+def test_an_order_of_which_a_part_was_cancelled_can_still_be_cancelled() -> None:
+    """Self-trade prevention makes an order smaller: it is at its end when nothing is left of it."""
+    end = logged_on(1, 2)
+    decrement = CancelReason.SELF_TRADE_PREVENTION
+    smaller = Canceled(3, 1, 0, 1, 0, 0, 1_000, 2, 3, decrement)
+    events: list[Message] = [accepted(1, 1), accepted(2, 2), smaller]
+    assert end.receive(encode_all(events)).events == events
+    assert end.open_order_ids == {1, 2}
+    assert end.cancel(1) == CancelOrder(1, 0)
+    end.receive(encode_all([Canceled(4, 1, 0, 1, 0, 0, 1_000, 3, 0, CancelReason.REQUESTED)]))
+    with pytest.raises(KeyError):
+        end.cancel(1)
+
+
+@pytest.mark.parametrize("is_taker", [True, False])
+def test_a_fill_ends_an_order_when_its_own_side_has_nothing_left(*, is_taker: bool) -> None:
+    """The other side's leaves are told as 0."""
+    end = logged_on(1)
+
+    def fill(sequence: int, leaves_lots: int) -> Executed:
+        sides = (1, 0, leaves_lots, 0, 0, 0) if is_taker else (0, 0, 0, 1, 0, leaves_lots)
+        return Executed(sequence, 1, 0, 9, 1_000, 2, Side.BUY, *sides, 0)
+
+    end.receive(encode_all([accepted(1, 1), fill(2, 3)]))
+    assert end.open_order_ids == {1}
+    end.receive(encode_all([fill(3, 0)]))
+    assert end.open_order_ids == set()
+
+
+def test_an_order_whose_answer_may_be_lost_is_not_held_for_ended() -> None:
+    """The gateway no longer has its first report and calls it a duplicate: it may rest, and can be cancelled."""
+    end = logged_on(1, 2, 3)
+    end.receive(encode_all([accepted(1, 1)]))
+    end.logon()
+    answer = end.receive(encode_all([LoggedOn(10, 8, 3, 2, 1_000), refused(2, RejectReason.DUPLICATE_ORDER_ID)]))
+    assert (decode(answer.to_send), answer.events) == ([order(2), order(3)], [])
+    assert (end.unknown_order_ids, end.lost_count) == ({2}, 6)
+    assert end.open_order_ids == {1, 2, 3}
+    trade = Executed(8, 1, 0, 9, 1_000, 2, Side.BUY, 0, 0, 0, 3, 0, 3, 0)
+    assert end.receive(encode_all([trade])).events == [trade]
+    assert end.unanswered_count == 0, "a fill is an answer as well"
+    end.cancel(2)
+    end.receive(encode_all([Rejected(9, 1, 0, 2, 0, Tag.CANCEL_ORDER, RejectReason.UNKNOWN_ORDER)]))
+    assert end.open_order_ids == {1, 3}
+
+
+def test_a_refused_cancel_or_amend_ends_nothing() -> None:
+    """The order is as it was, whoever refused."""
+    end = logged_on(1)
+    end.receive(encode_all([accepted(1, 1)]))
+    for sequence, command, reason in (
+        (2, Tag.AMEND_ORDER, RejectReason.LEAVES_CHANGED),
+        (0, Tag.CANCEL_ORDER, RejectReason.ENGINE_UNAVAILABLE),
+        (3, Tag.CANCEL_ORDER, RejectReason.UNKNOWN_ORDER),
+    ):
+        end.receive(encode_all([Rejected(sequence, 1, 0, 1, 0, command, reason)]))
+        assert end.open_order_ids == {1}
 
 
 @pytest.mark.parametrize("reason", list(RejectReason))
