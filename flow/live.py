@@ -12,7 +12,7 @@ from typing import NamedTuple
 from flow.book_mirror import BookMirror
 from flow.order_flow import Figure
 from flow.queue_models import queue_model
-from flow.recording import MessageParser, Record, RecordedTrade
+from flow.recording import MALFORMED, MessageParser, Record, RecordedTrade
 from flow.trade_placement import TradePlacement
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.commands import Command
@@ -20,7 +20,9 @@ from market.events import Event
 from market.instrument import Instrument
 
 _IN_FLIGHT_MAX = 20_000  # commands without an answer, beyond which what was received waits
-_RESYNC_PAUSE_NS = NS_PER_SECOND  # between two snapshots
+_RESYNC_PAUSE_NS = NS_PER_SECOND  # between two snapshots; twice as long after each that could not be had
+_PAUSE_NS_MAX = 30 * NS_PER_SECOND
+_ANSWER_NS_MAX = 15 * NS_PER_SECOND  # a snapshot that is not there by then, or was none, is asked for again
 
 
 class Subscribed(NamedTuple):
@@ -52,7 +54,7 @@ class LiveSettings:
         queue_model, seed: as in a replay.
         trade_window_ms: how long everything waits for trades that are told later than their effect.
         reach_bps: levels farther than this from the mid are left out.
-        stale_s: without streams for so long, the book is withdrawn.
+        stale_s: without streams, or a snapshot to build on, for so long, the book is withdrawn.
     """
 
     url: str
@@ -77,8 +79,9 @@ class LiveFlow:
         self._news: deque[StreamNews] = deque()
         self._is_subscribed = False
         self._is_withdrawn = False
-        self._lost_ns: int | None = None
+        self._lost_ns: int | None = None  # since when the book is not followed
         self._snapshot_due_ns: int | None = None  # when the next one may be asked for
+        self._failure_count = 0  # of snapshots, in a row
         self._counts = {"message_count": 0, "bad_message_count": 0, "disconnect_count": 0, "resync_count": 0}
         self._last_problem = ""
 
@@ -100,14 +103,15 @@ class LiveFlow:
         """Return, once for each, whether a snapshot is to be asked for now; its answer comes as `Received`."""
         if self._snapshot_due_ns is None or now_ns < self._snapshot_due_ns:
             return False
-        self._snapshot_due_ns = None
+        self._snapshot_due_ns = now_ns + _ANSWER_NS_MAX
         return True
 
     def fail_snapshot(self, now_ns: int, reason: str) -> None:
         """Take note that a snapshot could not be had; another one will be asked for."""
         self._last_problem = reason
         if self._is_subscribed and not self._mirror.is_built:
-            self._snapshot_due_ns = now_ns + _RESYNC_PAUSE_NS
+            self._snapshot_due_ns = now_ns + min(_PAUSE_NS_MAX, _RESYNC_PAUSE_NS << min(self._failure_count, 10))
+            self._failure_count += 1
 
     def start(self, now_ns: int) -> list[Command]:  # noqa: ARG002 - the protocol's; a live market has no start time
         """Build the book as it is known."""
@@ -151,9 +155,9 @@ class LiveFlow:
     def _handle(self, now_ns: int, news: StreamNews) -> None:
         match news:
             case Subscribed():
-                self._is_subscribed, self._lost_ns = True, None
+                self._is_subscribed = True
                 self._placement = TradePlacement(self._settings.trade_window_ms * NS_PER_MS)
-                self._resynchronise(now_ns)
+                self._resynchronise(now_ns, now_ns)
             case Lost(reason):
                 self._is_subscribed = False
                 self._lost_ns = now_ns if self._lost_ns is None else self._lost_ns
@@ -166,11 +170,14 @@ class LiveFlow:
     def _receive(self, received_ns: int, text: str) -> None:
         self._counts["message_count"] += 1
         try:
-            self._placement.put(self._parser.message(received_ns, text))
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+            record = self._parser.message(received_ns, text)
+        except MALFORMED as error:
             # A side without a best price is told as price 0; an update that is lost so leaves a gap, which is seen.
             self._counts["bad_message_count"] += 1
             self._last_problem = f"bad message: {error}, was {text[:80]!r}"
+            return
+        if record is not None:
+            self._placement.put(record)
 
     def _apply(self, now_ns: int, record: Record) -> None:
         if not self._mirror.is_built and isinstance(record, RecordedTrade):
@@ -178,13 +185,17 @@ class LiveFlow:
         self._mirror.apply(record)
         if self._mirror.is_built:
             self._is_withdrawn = False
+            self._snapshot_due_ns, self._failure_count = None, 0
+            if self._is_subscribed:
+                self._lost_ns = None
             if self._mirror.gap_count:
                 self._last_problem = str(self._mirror.summary()["first_gap"])
                 self._counts["resync_count"] += 1
-                self._resynchronise(now_ns + _RESYNC_PAUSE_NS)
+                self._resynchronise(now_ns, now_ns + _RESYNC_PAUSE_NS)
 
-    def _resynchronise(self, from_ns: int) -> None:
+    def _resynchronise(self, now_ns: int, from_ns: int) -> None:
         self._mirror.begin_next()
+        self._lost_ns = now_ns if self._lost_ns is None else self._lost_ns
         self._snapshot_due_ns = from_ns
 
     @property

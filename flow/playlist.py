@@ -1,8 +1,10 @@
 """What is replayed: recordings one after the other, each a file, or files of one time that belong together.
 
-In text: `A,B` is A and then B; `A+B` are the trades and the best prices of one time, each in a file of its own.
+In text: `A,B` is A and then B; `A+B` are the trades and the best prices of one time, each in a file of its own. A path
+may begin with `~`.
 """
 
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from heapq import merge
 from pathlib import Path
@@ -16,6 +18,7 @@ from flow.recording import (
     RecordedTrade,
     RecordingError,
     Snapshot,
+    has_snapshot,
     read_recording,
     recorded_symbol,
 )
@@ -33,7 +36,7 @@ def parse_playlist(text: str) -> tuple[Part, ...]:
     Raises:
         ValueError: if one is empty or not a file.
     """
-    parts = tuple(tuple(map(Path, part.split("+"))) for part in text.split(","))
+    parts = tuple(tuple(Path(name).expanduser() for name in part.split("+")) for part in text.split(","))
     if len(parts) > PARTS_MAX:
         raise ValueError(f"expected at most {PARTS_MAX} recordings, were {len(parts)}")
     for path in (path for part in parts for path in part):
@@ -55,18 +58,40 @@ def symbol_of(part: Part) -> str:
     return symbols.pop()
 
 
-def read_part(part: Part, instrument: Instrument) -> Iterator[Record]:
+def check_part(part: Part, instrument: Instrument) -> None:
+    """Read a part up to its first book, so that what is wrong with it is known before anything starts.
+
+    Raises:
+        OSError, RecordingError: as `read_part`; also if there is no book in it.
+    """
+    for record in read_part(part, instrument):
+        if isinstance(record, Snapshot):
+            return
+    raise no_book_error(part)
+
+
+def no_book_error(part: Part) -> RecordingError:
+    """Return what there is to say of a part without a book."""
+    names = "+".join(path.name for path in part)
+    return RecordingError(f"{names}: expected a depth snapshot (lastUpdateId) or best prices, found none")
+
+
+def read_part(part: Part, instrument: Instrument, skipped: Counter[str] | None = None) -> Iterator[Record]:
     """Read a part's records by time, beginning with a snapshot or what precedes it.
 
-    Public data has no depth: its best prices are the whole book, and where they are missing, too, they are inferred
-    from the trades, see `infer_best_prices`.
+    A recording of streams without a snapshot, and public data, are given one; see `with_snapshot` and `with_depth`.
+    Where public data has no best prices either, they are inferred from the trades, see `infer_best_prices`.
+
+    Args:
+        skipped: counts, by what they are, the messages of a recording that are of no use.
 
     Raises:
         OSError, RecordingError: as the readers of files.
     """
     if not any(map(is_public_data, part)):
-        streams = [read_recording(path, instrument) for path in part]
-        return merge(*streams, key=lambda record: record.received_ns)
+        streams = [read_recording(path, instrument, skipped) for path in part]
+        records = merge(*streams, key=lambda record: record.received_ns)
+        return records if is_complete(part) else with_snapshot(records)
     if not all(map(is_public_data, part)):
         raise RecordingError("expected recordings of streams or public data, not both joined by +")
     # A trade and the best prices after it often have the same time; the trade comes first.
@@ -74,6 +99,49 @@ def read_part(part: Part, instrument: Instrument) -> Iterator[Record]:
     records = merge(*streams, key=lambda record: (record.received_ns, isinstance(record, BookTicker)))
     has_tickers = any("-bookTicker-" in path.name for path in part)
     return with_depth(records if has_tickers else infer_best_prices(records))
+
+
+def is_complete(part: Part) -> bool:
+    """Return whether a part's book is known from its beginning; public data has no depth, some recordings no snapshot.
+
+    Raises:
+        OSError, RecordingError: if a file cannot be read, or is damaged.
+    """
+    return not any(map(is_public_data, part)) and any(map(has_snapshot, part))
+
+
+def with_snapshot(records: Iterable[Record]) -> Iterator[Record]:
+    """Yield the records of streams that nobody took a snapshot of, with a book of what they tell from their beginning.
+
+    The first best prices are the whole book at first. From then on a level counts once an update or best prices have
+    named it: best prices as of an update, which does not name them, still stand after it.
+    """
+    ahead: deque[BookTicker] = deque()  # best prices that no update has caught up with
+    book_id: int | None = None  # of the update that the book begins with
+    is_joined = False  # to the updates
+    for record in records:
+        if book_id is None:
+            if isinstance(record, BookTicker):
+                book_id = record.update_id
+                yield Snapshot(record.received_ns, book_id, (record.bid,), (record.ask,))
+            continue
+        if isinstance(record, BookTicker):
+            ahead.append(record)
+        elif isinstance(record, DepthUpdate) and record.update_id > book_id:
+            told: BookTicker | None = None
+            while ahead and ahead[0].update_id <= record.update_id:
+                told = ahead.popleft()
+            if told is not None:
+                record = record._replace(bids=_named(record.bids, told.bid), asks=_named(record.asks, told.ask))
+            if not is_joined:  # nobody knows what there was between
+                record = record._replace(first_update_id=min(record.first_update_id, book_id + 1))
+                is_joined = True
+        yield record
+
+
+def _named(levels: tuple[Level, ...], best: Level) -> tuple[Level, ...]:
+    is_named = any(level.price_ticks == best.price_ticks for level in levels)
+    return levels if is_named else (*levels, best)
 
 
 def infer_best_prices(trades: Iterable[Record]) -> Iterator[Record]:

@@ -4,16 +4,22 @@ Columns, after the repository binance/binance-public-data: trades `id, price, qt
 on Spot, `isBestMatch`; aggTrades `id, price, qty, firstId, lastId, time, isBuyerMaker` and, on Spot, `isBestMatch`;
 bookTicker `updateId, bidPrice, bidQty, askPrice, askQty, transactionTime, eventTime`. Files of Spot have no header,
 those of futures mostly have one. Times are ms, on Spot from 2025 on µs. The kind and the symbol stand in the file's
-name only: `BTCUSDT-trades-2025-01-01.zip`.
+name only: `BTCUSDT-trades-2025-01-01.zip`. Some published files have rows out of order, or twice
+(binance/binance-public-data issues 305 and 339): the whole file is looked through before its first row is used, and
+sorted if need be.
 """
 
+import contextlib
 import io
+import lzma
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from flow.exact_units import InstrumentUnits
 from flow.recording import BookTicker, Record, RecordedTrade, RecordingError
@@ -23,7 +29,15 @@ from market.instrument import Instrument
 _NAME: Final = re.compile(
     r"(?P<symbol>[A-Z0-9]{2,20})-(?P<kind>trades|aggTrades|bookTicker)-[^/]*\.(?:csv|zip)", re.ASCII
 )
+SORTED_ROWS_MAX: Final = 5_000_000  # some 300 bytes each while they are sorted
+
 _LINE_CHARACTERS_MAX: Final = 4_096
+_ENCRYPTED: Final = 1
+# Of an archive with a flipped bit: also a place before its beginning, another method, a name that is no text.
+_DAMAGE: Final = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, NotImplementedError,
+    UnicodeDecodeError, OverflowError,
+)  # fmt: skip
 _BOOLS: Final = {"true": Side.SELL, "false": Side.BUY}  # whether the buyer is the maker
 _NS_PER_MS, _NS_PER_US = 1_000_000, 1_000
 _MICROSECONDS_FROM: Final = 10**15  # as ms that would be the year 33658
@@ -42,30 +56,66 @@ def public_data_symbol(path: Path) -> str:
 
 
 def read_public_data(path: Path, instrument: Instrument) -> Iterator[Record]:
-    """Read the trades or best prices of a file, in the file's order; times of the exchange stand for those of receipt.
+    """Read the trades or best prices of a file by time and id; times of the exchange stand for those of receipt.
 
     Raises:
         OSError: if the file cannot be read.
-        RecordingError: at the first line that is malformed, between ticks or lots, or earlier than the one before.
+        RecordingError: before the first record if the file is damaged, a row has no time or id, or it has more than
+            SORTED_ROWS_MAX and they are out of order; at the first row that is malformed otherwise.
     """
     match = _NAME.fullmatch(path.name)
     if match is None or match["symbol"] != instrument.symbol:
         raise RecordingError(f"{path.name}: expected public data of {instrument.symbol} by its name")
-    row_of = _ROWS[match["kind"]]
+    row_of, time_cell = _ROWS[match["kind"]], _TIME_CELLS[match["kind"]]
     units = InstrumentUnits(instrument)
-    last_ns = 0
+    for row in _in_order(path, match["kind"], time_cell):
+        try:
+            record = row_of(row.cells, units)
+        except (ValueError, KeyError, IndexError) as error:
+            raise _row_error(path, match["kind"], row, error) from error
+        yield record
+
+
+class _Row(NamedTuple):
+    """A line of a file that is no header."""
+
+    number: int
+    cells: list[str]
+
+
+def _rows(path: Path) -> Iterator[_Row]:
     with _opened(path) as lines:
         for number, line in enumerate(lines, start=1):
             cells = line.strip().split(",")
-            if not line.strip() or (number == 1 and not cells[0].isdigit()):
-                continue  # a header
-            try:
-                record = _not_before(last_ns, row_of(cells, units))
-            except (ValueError, KeyError, IndexError) as error:
-                reason = str(error) if str(error).startswith("expected") else f"expected a row of {match['kind']}"
-                raise RecordingError(f"{path.name} line {number}: {reason}, was {line[:120]!r}") from error
-            last_ns = record.received_ns
-            yield record
+            if line.strip() and not (number == 1 and not cells[0].isdigit()):  # a header
+                yield _Row(number, cells)
+
+
+def _in_order(path: Path, kind: str, time_cell: int) -> Iterator[_Row]:
+    """Return the rows of a file by time and id, each once; as they stand there if they stand so."""
+    last, count, is_sorted = (-1, -1), 0, True
+    for row in _rows(path):
+        key = _key(path, kind, time_cell, row)
+        is_sorted = is_sorted and key > last
+        last, count = key, count + 1
+    if is_sorted:
+        return _rows(path)
+    if count > SORTED_ROWS_MAX:
+        raise RecordingError(f"{path.name}: expected rows that rise in time and id, or at most {SORTED_ROWS_MAX}")
+    by_key = {_key(path, kind, time_cell, row): row for row in _rows(path)}
+    return (by_key[key] for key in sorted(by_key))
+
+
+def _key(path: Path, kind: str, time_cell: int, row: _Row) -> tuple[int, int]:
+    try:
+        return _time_ns(row.cells[time_cell]), _whole(row.cells[0])
+    except (ValueError, IndexError) as error:
+        raise _row_error(path, kind, row, error) from error
+
+
+def _row_error(path: Path, kind: str, row: _Row, error: Exception) -> RecordingError:
+    reason = str(error) if str(error).startswith("expected") else f"expected a row of {kind}"
+    return RecordingError(f"{path.name} line {row.number}: {reason}, was {','.join(row.cells)[:120]!r}")
 
 
 def _trade(cells: Sequence[str], units: InstrumentUnits) -> RecordedTrade:
@@ -90,12 +140,7 @@ _ROWS: Final[dict[str, Callable[[Sequence[str], InstrumentUnits], RecordedTrade 
     "aggTrades": _aggregate_trade,
     "bookTicker": _best_prices,
 }
-
-
-def _not_before(last_ns: int, record: RecordedTrade | BookTicker) -> RecordedTrade | BookTicker:
-    if record.received_ns < last_ns:
-        raise ValueError("expected times that rise")
-    return record
+_TIME_CELLS: Final = {"trades": 4, "aggTrades": 5, "bookTicker": 5}
 
 
 def _whole(text: str) -> int:
@@ -112,17 +157,39 @@ def _time_ns(text: str) -> int:
 @contextmanager
 def _opened(path: Path) -> Iterator[Iterable[str]]:
     if path.suffix != ".zip":
-        with path.open("rt", encoding="ascii", errors="replace") as file:
+        with path.open("rt", encoding="utf-8-sig", errors="replace") as file:
             yield _limited(file)
         return
+    with contextlib.ExitStack() as stack:
+        with _damage_told(path):
+            archive = stack.enter_context(zipfile.ZipFile(path))
+            infos = [info for info in archive.infolist() if info.filename.endswith(".csv")]
+            if len(infos) != 1:
+                raise RecordingError(f"{path.name}: expected one CSV file in it, found {len(infos)}")
+            if infos[0].flag_bits & _ENCRYPTED:
+                raise RecordingError(f"{path.name}: expected a file without a password")
+            member = stack.enter_context(archive.open(infos[0]))
+        yield _zipped_lines(path, io.TextIOWrapper(member, encoding="utf-8-sig", errors="replace"))
+
+
+def _zipped_lines(path: Path, file: io.TextIOWrapper) -> Iterator[str]:
+    lines = _limited(file)
+    while True:
+        with _damage_told(path):
+            line = next(lines, None)
+        if line is None:
+            return
+        yield line
+
+
+@contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    """Raise what the library says of a damaged archive, in whatever way, as a RecordingError with its name."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = [name for name in archive.namelist() if name.endswith(".csv")]
-            if len(names) != 1:
-                raise RecordingError(f"{path.name}: expected one CSV file in it, found {len(names)}")
-            with archive.open(names[0]) as member:
-                yield _limited(io.TextIOWrapper(member, encoding="ascii", errors="replace"))
-    except (zipfile.BadZipFile, EOFError) as error:
+        yield
+    except FileNotFoundError:
+        raise
+    except _DAMAGE as error:
         raise RecordingError(f"{path.name}: expected a whole zip file: {error}") from error
 
 

@@ -13,7 +13,7 @@ from flow.recording import BookTicker, DepthUpdate, Snapshot
 from market.codes import Side
 from market.depth import Level
 
-_EARLY_RECORDS_MAX = 10_000  # kept while the snapshot is awaited
+_UPDATES_MAX = 10_000  # kept: those before the snapshot, and those that one in the middle may be older than
 
 Touched = tuple[set[int], set[int]]
 
@@ -29,12 +29,13 @@ class RecordedBook:
         """
         self._reach_bps = reach_bps
         self._levels: tuple[SortedDict[int, int], SortedDict[int, int]] = (SortedDict(), SortedDict())
-        self._early_updates: deque[DepthUpdate] = deque(maxlen=_EARLY_RECORDS_MAX)
-        self._newer_tickers: deque[BookTicker] = deque(maxlen=_EARLY_RECORDS_MAX)  # than the last depth update
+        self._updates: deque[DepthUpdate] = deque(maxlen=_UPDATES_MAX)  # the last, for a snapshot that is older
+        self._newer_tickers: deque[BookTicker] = deque(maxlen=_UPDATES_MAX)  # than the last depth update
         # What the depth updates alone say of prices at which best prices now say something else.
         self._beneath: tuple[dict[int, int], dict[int, int]] = ({}, {})
         self._update_id = 0
         self.is_built = False
+        self._is_broken = False  # by a gap since the last snapshot
         self.gap_count = 0
         self.first_gap = ""
 
@@ -58,7 +59,12 @@ class RecordedBook:
                 return self._apply_book_ticker(record)
 
     def _apply_snapshot(self, snapshot: Snapshot) -> Touched:
-        """Take the whole book, then all that came before it but is newer."""
+        """Take the whole book, then all that came before it but is newer.
+
+        One that is older than a book without a gap knows nothing better. (Collectors ask for one now and then.)
+        """
+        if self.is_built and snapshot.update_id <= self._update_id and not self._is_broken:
+            return set(), set()
         touched = self.prices()
         for side, levels in zip(Side, (snapshot.bids, snapshot.asks), strict=True):
             self._beneath[side].clear()
@@ -66,21 +72,19 @@ class RecordedBook:
             self._levels[side].update((price, qty) for price, qty in levels if qty)
             touched[side].update(self._levels[side])
         self._update_id = snapshot.update_id
-        self.is_built = True
-        for update in self._early_updates:
+        self.is_built, self._is_broken = True, False
+        for update in self._updates:
             self._apply_newer(update, touched)
-        self._early_updates.clear()
         self._put_tickers_on_top(touched)
         return touched
 
     def _apply_depth_update(self, update: DepthUpdate) -> Touched:
         """Take the levels that changed; a gap in the update ids is counted, and best prices heal what it broke."""
         touched: Touched = (set(), set())
+        self._updates.append(update)
         if self.is_built:
             self._apply_newer(update, touched)
             self._put_tickers_on_top(touched)
-        else:
-            self._early_updates.append(update)
         return touched
 
     def _apply_book_ticker(self, ticker: BookTicker) -> Touched:
@@ -96,6 +100,7 @@ class RecordedBook:
             return
         if update.first_update_id > self._update_id + 1:
             self.gap_count += 1
+            self._is_broken = True
             self.first_gap = self.first_gap or (
                 f"expected a depth update from id {self._update_id + 1}, was {update.first_update_id}"
             )
@@ -129,7 +134,7 @@ class RecordedBook:
     def _take_off_tickers(self, touched: Touched) -> None:
         """Leave what the depth updates said; after a gap they do not say all, and best prices are kept."""
         for side, beneath in zip(Side, self._beneath, strict=True):
-            for price_ticks, qty_lots in beneath.items() if not self.gap_count else ():
+            for price_ticks, qty_lots in beneath.items() if not self._is_broken else ():
                 self._put(side, Level(price_ticks, qty_lots), touched)
             beneath.clear()
 

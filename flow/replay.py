@@ -1,14 +1,15 @@
 """Replays recordings: the paper book follows the recorded one, recorded trades hit it, at any speed."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 
 from flow.book_mirror import BookMirror
 from flow.order_flow import Figure
-from flow.playlist import Part, read_part
+from flow.playlist import Part, is_complete, no_book_error, read_part
 from flow.queue_models import QUEUE_MODELS, queue_model
-from flow.recording import Record, RecordingError
+from flow.recording import Record
 from flow.trade_placement import place_trades
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.commands import Command
@@ -79,6 +80,8 @@ class ReplayFlow:
         self._mirror = BookMirror(instrument.symbol_id, owner, order_ids, settings.reach_bps, model)
         self._parts = iter(cycle(settings.parts) if settings.is_looping else settings.parts)
         self._names = ""
+        self._is_partial = False
+        self._skipped: Counter[str] = Counter()
         self._part_count = 0
         self._record_count = 0
         self._behind_ns_max = 0
@@ -137,7 +140,9 @@ class ReplayFlow:
             "symbol": self._instrument.symbol,
             "recording": self._names,
             "recording_number": self._part_count,
+            "is_partial_book": self._is_partial,
             "record_count": self._record_count,
+            "skipped_count": self._skipped.total(),
             **self._mirror.summary(),
             "behind_ms_max": self._behind_ns_max // NS_PER_MS,
         }
@@ -163,13 +168,14 @@ class ReplayFlow:
         self._part_count += 1
         if self._part_count > 1:
             self._mirror.begin_next()
-        records = read_part(part, self._instrument)
+        self._is_partial = not is_complete(part)
+        records = read_part(part, self._instrument, self._skipped)
         self._records = place_trades(records, self._settings.trade_window_ms * NS_PER_MS)
         self._shift_ns = 0
         while not self._mirror.is_built:
             timed = self._read()
             if timed is None:
-                raise RecordingError(f"{self._names}: expected a depth snapshot (lastUpdateId), found none")
+                raise no_book_error(part)
             if self._part_count == 1:
                 self._mirror.prepare(timed[1])
             else:

@@ -16,6 +16,8 @@ from bus.topology import FEED
 from market.exact_json import dumps, loads
 from nodes.desk_client import DeskError, desk_pid, desk_status
 from nodes.desk_wiring import desk_curve, desk_wiring
+from nodes.market_flows import check_flows
+from nodes.node import NodeError
 from nodes.roster import NODE_NAMES, desk_nodes, processes
 from nodes.settings import Settings, load_settings
 from nodes.supervisor import Supervisor, forget_paper_accounts
@@ -48,7 +50,9 @@ def run_desk(
         gateway_count = len(settings.gateway.ports)
         specs = desk_nodes(settings.venue.name, settings.flow.source, gateway_count, only, without, settings.engines)
         groups = processes(specs, colocated)
-    except ValueError as error:
+        if any(spec.name == "flow" for spec in specs):
+            check_flows(settings)
+    except (ValueError, NodeError) as error:
         raise DeskError(str(error)) from None
     console = Console(highlight=False)
     supervisor = Supervisor(settings, groups, overrides, tell=lambda line: console.print(f"desk: {line}"))

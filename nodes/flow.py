@@ -27,6 +27,9 @@ class FlowNode:
         self._node = node
         order_ids = OrderIds(Source.FLOW.first_order_id)
         self._flows = make_flows(node.settings, OWNER, order_ids)
+        for flow in self._flows.values():
+            if (told := flow.summary()).get("is_partial_book"):
+                node.log.warning("no depth snapshot: the book is what the recording tells", recording=told["recording"])
         self._links = [self._link(engine, order_ids) for engine in node.settings.engines]
         node.watch(*(link.source.socket for link in self._links))
         self._live: list[LiveMarket] = []

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import count
 
 from flow.order_flow import OrderFlow
 from market.instrument import Instrument
@@ -34,6 +35,16 @@ def make_flows(settings: Settings, owner: int, order_ids: Iterator[int]) -> dict
         else:
             flows[instrument.symbol_id] = _synthetic(settings, instrument, mid, owner, order_ids)
     return flows
+
+
+def check_flows(settings: Settings) -> None:
+    """Check that the flows of the settings can begin, before anything starts.
+
+    Raises:
+        NodeError: if one cannot; the text is that of the flow's node.
+    """
+    if settings.flow.source != "none":
+        make_flows(settings, 0, count(1))
 
 
 def _mid_setting(settings: Settings, symbol: str) -> str:
@@ -77,7 +88,7 @@ def _synthetic(
 
 def _replays(settings: Settings, owner: int, order_ids: Iterator[int]) -> dict[int, OrderFlow]:
     """Return the replay of all recordings: those of a symbol one after the other, those of several side by side."""
-    from flow.playlist import Part, parse_playlist, symbol_of
+    from flow.playlist import Part, check_part, parse_playlist, symbol_of
     from flow.recording import RecordingError
     from flow.replay import ReplayFlow, ReplaySettings
     from flow.side_by_side import align
@@ -89,6 +100,7 @@ def _replays(settings: Settings, owner: int, order_ids: Iterator[int]) -> dict[i
             symbol = symbol_of(part)
             if symbol not in known:
                 raise NodeError(f"cannot replay: the desk has no pair {symbol}; it has {', '.join(known)}")
+            check_part(part, known[symbol])
             parts.setdefault(symbol, []).append(part)
         if settings.symbol not in parts:
             raise NodeError(f"cannot replay: the desk trades {settings.symbol}, recorded is {', '.join(parts)}")

@@ -154,7 +154,7 @@ def test_short_interruption_ends_in_the_new_book_without_ghosts(live: Live) -> N
 
 def test_bad_message_is_counted_and_what_it_lost_is_found(live: Live) -> None:
     """Guards the parser's edge: nonsense and empty sides are passed over, a lost update is a gap."""
-    live.say("nonsense", json.dumps({"e": "news"}), ticker(13, (0, 0), (102, 5)), update(13, 13, [(100, 4)], []))
+    live.say("nonsense", json.dumps({"x": "news"}), ticker(13, (0, 0), (102, 5)), update(13, 13, [(100, 4)], []))
     assert live.flow.summary()["bad_message_count"] == 3
     assert live.book.bids[0] == Level(100, 4)
     live.say(update(14, 14, [], []).replace('"a": []', '"a": 7'), update(15, 15, [], [(102, 1)]))
@@ -170,6 +170,48 @@ def test_failed_snapshot_is_asked_for_again(live: Live) -> None:
     assert not live.asks_for_snapshot()
     live.market.run(live.market.now_ns + NS_PER_SECOND)
     assert live.asks_for_snapshot()
+
+
+def test_snapshots_that_fail_are_asked_for_ever_more_slowly(live: Live) -> None:
+    """Guards against a ban: who answers 429 is asked again after one second, then two, then four, at most thirty."""
+    live.lose(0.1)
+    live.subscribe()
+    pauses = []
+    for _ in range(7):
+        asked_ns = live.market.now_ns
+        assert live.asks_for_snapshot()
+        live.flow.fail_snapshot(asked_ns, "429")
+        while live.flow.take_snapshot_request(live.market.now_ns) is False:
+            live.market.run(live.market.now_ns + NS_PER_SECOND // 4)
+        live.flow.fail_snapshot(live.market.now_ns, "429")
+        pauses.append((live.market.now_ns - asked_ns) // NS_PER_SECOND)
+        live.market.run(live.market.now_ns + 31 * NS_PER_SECOND)
+    assert pauses == sorted(pauses)
+    assert (pauses[0], pauses[-1]) == (1, 30)
+
+
+@pytest.mark.parametrize("answer", ["<html>maintenance</html>", "{}", "[]", "1", '{"lastUpdateId":"x"}', "[" * 100_000])
+def test_snapshot_that_is_none_is_asked_for_again_and_the_book_withdrawn(live: Live, answer: str) -> None:
+    """Guards a 200 with a page of HTML: the book was neither followed nor withdrawn from then on."""
+    live.say(update(15, 16, [(100, 1)], []))
+    live.market.run(live.market.now_ns + NS_PER_SECOND)
+    assert live.asks_for_snapshot()
+    live.say(answer, wait_s=3.0)
+    assert not live.book.bids
+    assert live.flow.summary()["is_withdrawn"] is True
+    live.market.run(live.market.now_ns + 15 * NS_PER_SECOND)
+    assert live.asks_for_snapshot()
+    live.say(snapshot(40, [(90, 5)], [(91, 5)]))
+    assert live.book == ((Level(90, 5),), (Level(91, 5),))
+    assert (live.flow.is_following, live.flow.summary()["is_withdrawn"]) == (True, False)
+
+
+def test_messages_of_no_use_are_no_bad_ones(live: Live) -> None:
+    """Guards what a recording passes over: a shutdown that is announced, an answer, a stream that is not used."""
+    texts = ['{"e":"serverShutdown","E":1}', '{"result":null,"id":1}', '{"e":"kline","s":"BTCUSDT"}']
+    live.say(*texts, '{"stream":"!ticker@arr","data":[{"e":"24hrTicker","s":"ETHUSDT"}]}')
+    assert live.flow.summary()["bad_message_count"] == 0
+    assert live.flow.is_following
 
 
 def test_builds_the_book_again_when_the_engine_lost_it(live: Live) -> None:

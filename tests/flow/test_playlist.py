@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from flow.playlist import infer_best_prices, parse_playlist, read_part, symbol_of
+from flow import public_data
+from flow.playlist import infer_best_prices, is_complete, parse_playlist, read_part, symbol_of
+from flow.public_data import read_public_data
+from flow.recorded_book import RecordedBook
 from flow.recording import BookTicker, DepthUpdate, Record, RecordedTrade, RecordingError, Snapshot, write_recording
 from market.codes import Side
 from market.depth import Level
@@ -92,7 +95,7 @@ def test_infers_best_prices_that_never_cross() -> None:
         ("BTCUSDT-trades-x.csv", "1,61830.01,0.001,1,1723104000123\n", "line 1: expected a row of trades"),
         ("BTCUSDT-trades-x.csv", "1,61830.015,0.001,1,1723104000123,True,True\n", "expected whole ticks and lots"),
         ("BTCUSDT-trades-x.csv", "1,-1,0.001,1,1723104000123,True,True\n", "expected a plain decimal number"),
-        ("BTCUSDT-trades-x.csv", SPOT_TRADES + SPOT_TRADES.replace("0123", "0122"), "line 3: expected times that rise"),
+        ("BTCUSDT-trades-x.csv", SPOT_TRADES + "4361,61830.01,0.001,1,soon,True,True\n", "line 3: expected a whole"),
         ("BTCUSDT-bookTicker-x.csv", "1,10.02,1,10.01,1,1723104000123,1\n", "expected a bid below the ask"),
         ("ETHUSDT-trades-x.csv", SPOT_TRADES, "expected public data of BTCUSDT by its name"),
     ],
@@ -115,6 +118,94 @@ def test_refuses_a_zip_that_is_none_or_holds_two_files(tmp_path: Path) -> None:
         archive.writestr("b.csv", "")
     with pytest.raises(RecordingError, match="expected one CSV file in it, found 2"):
         list(read_part((path,), BTCUSDT))
+
+
+def test_sorts_rows_that_are_out_of_order_and_takes_each_once(tmp_path: Path) -> None:
+    """Guards published files with interleaved rows, which ended a replay in its middle."""
+    row = "{0},61830.01,0.001,1,172310400012{1},True,True\n"
+    rows = [row.format(*at) for at in ((3, 2), (1, 1), (4, 2), (2, 1), (2, 1), (5, 0))]
+    path = written(tmp_path, "BTCUSDT-trades-2024-08-08.zip", "".join(rows))
+    trades = [record.trade_id for record in read_part((path,), BTCUSDT) if isinstance(record, RecordedTrade)]
+    assert trades == [5, 1, 2, 3, 4]
+
+
+def test_a_row_without_a_time_is_told_before_the_first_record(tmp_path: Path) -> None:
+    """Guards a replay against ending in its middle by what can be seen before it."""
+    path = written(tmp_path, "BTCUSDT-trades-2024-08-08.csv", SPOT_TRADES + "4361,61830.01\n")
+    with pytest.raises(RecordingError, match=r"line 3: expected a row of trades, was '4361,61830\.01'"):
+        next(iter(read_part((path,), BTCUSDT)))
+
+
+def test_refuses_more_rows_out_of_order_than_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards the memory: a file in order may be as long as it likes."""
+    monkeypatch.setattr(public_data, "SORTED_ROWS_MAX", 1)
+    path = written(tmp_path, "BTCUSDT-trades-2024-08-08.csv", SPOT_TRADES)
+    assert len(list(read_public_data(path, BTCUSDT))) == 2
+    path = written(tmp_path, "BTCUSDT-trades-2024-08-08.csv", "\n".join(reversed(SPOT_TRADES.splitlines())))
+    with pytest.raises(RecordingError, match="expected rows that rise in time and id, or at most 1"):
+        list(read_public_data(path, BTCUSDT))
+
+
+def test_a_byte_order_mark_costs_no_row(tmp_path: Path) -> None:
+    """Guards files that went through a spreadsheet: the first row was taken for a header."""
+    path = tmp_path / "BTCUSDT-trades-2024-08-08.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + SPOT_TRADES.replace("\n", "\r\n").encode())
+    trades = [record.trade_id for record in read_public_data(path, BTCUSDT) if isinstance(record, RecordedTrade)]
+    assert trades == [4_359, 4_360]
+
+
+def test_every_flipped_bit_of_a_zip_is_told_or_does_no_harm(tmp_path: Path) -> None:
+    """Guards damaged downloads: one line with the file, never an error of the library."""
+    rows = "".join(f"{number},61830.01,0.001,1,1723104000123,True,True\n" for number in range(40))
+    path = written(tmp_path, "BTCUSDT-trades-2024-08-08.zip", rows)
+    whole, good = path.read_bytes(), list(read_public_data(path, BTCUSDT))
+    told = 0
+    for bit in range(0, len(whole) * 8, 3):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        try:
+            assert list(read_public_data(path, BTCUSDT)) == good, bit
+        except RecordingError as error:
+            assert path.name in str(error), bit  # noqa: PT017 - either way is right
+            told += 1
+    assert told > len(whole)
+
+
+def test_a_path_may_begin_with_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards a path from a settings file, which no shell has expanded."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    path = written(tmp_path, "BTCUSDT-trades-2024-08-08.csv", SPOT_TRADES)
+    assert parse_playlist("~/BTCUSDT-trades-2024-08-08.csv") == ((path,),)
+
+
+def at(update_id: int, bid: tuple[int, int], ask: tuple[int, int]) -> BookTicker:
+    return BookTicker(update_id, update_id, Level(*bid), Level(*ask))
+
+
+def test_recording_without_snapshot_has_a_book_of_what_it_tells(tmp_path: Path) -> None:
+    """Guards collectors that write only updates and best prices: levels count from when they are first named."""
+    records: list[Record] = [
+        RecordedTrade(1, 1, 100, 1, Side.SELL),
+        DepthUpdate(2, 1, 4, (Level(90, 1),), ()),
+        at(5, (100, 5), (102, 6)),
+        DepthUpdate(6, 3, 5, (Level(99, 9),), ()),
+        at(7, (101, 1), (102, 6)),
+        at(8, (100, 4), (103, 2)),
+        DepthUpdate(9, 6, 8, (Level(101, 0), Level(99, 3)), (Level(102, 0),)),
+        RecordedTrade(10, 2, 100, 1, Side.SELL),
+        DepthUpdate(11, 9, 12, (Level(100, 3),), (Level(104, 7),)),
+    ]
+    path = tmp_path / "raw"
+    write_recording(path, BTCUSDT, records)
+    assert not is_complete((path,))
+    book = RecordedBook(reach_bps=5_000)
+    for record in read_part((path,), BTCUSDT):
+        if not isinstance(record, RecordedTrade):
+            book.apply(record)
+    levels = [{price: book.qty_lots(side, price) for price in book.prices()[side]} for side in Side]
+    assert levels == [{100: 3, 99: 3}, {103: 2, 104: 7}]
+    assert book.gap_count == 0
 
 
 def test_names_parts_and_refuses_what_does_not_belong_together(tmp_path: Path) -> None:

@@ -104,3 +104,36 @@ def test_levels_out_of_reach_are_left_out() -> None:
     recorded.apply(SNAPSHOT)
     recorded.apply(DepthUpdate(0, 11, 12, (Level(90, 1), Level(97, 1)), (Level(110, 1), Level(106, 1))))
     assert levels(recorded) == ({100: 5, 99: 6, 98: 7, 97: 1}, {102: 5, 103: 6, 106: 1})
+
+
+def test_old_snapshot_in_the_middle_does_not_put_the_book_back() -> None:
+    """Guards collectors that ask for a snapshot now and then: its answer may be older than what the streams told."""
+    recorded = book()
+    recorded.apply(DepthUpdate(0, 11, 20, (Level(100, 1),), ()))
+    assert recorded.apply(SNAPSHOT._replace(update_id=15)) == (set(), set())
+    recorded.apply(DepthUpdate(0, 21, 22, (Level(97, 3),), ()))
+    assert levels(recorded) == ({100: 1, 99: 6, 98: 7, 97: 3}, {102: 5, 103: 6})
+    assert recorded.gap_count == 0
+
+
+def test_newer_snapshot_in_the_middle_replaces_the_book() -> None:
+    """Guards a collector that reconnected: the gap is counted, and the snapshot that it took heals it."""
+    recorded = book()
+    recorded.apply(DepthUpdate(0, 15, 16, (Level(96, 1),), ()))
+    recorded.apply(Snapshot(0, 17, (Level(95, 2),), (Level(102, 5),)))
+    recorded.apply(DepthUpdate(0, 17, 18, (Level(94, 3),), ()))
+    assert levels(recorded) == ({95: 2, 94: 3}, {102: 5})
+    assert recorded.gap_count == 1
+
+
+def test_old_snapshot_after_a_gap_heals_the_book_with_the_updates_since() -> None:
+    """Guards the reconnection of a collector whose snapshot came late: what is newer is applied again."""
+    recorded = book()
+    recorded.apply(DepthUpdate(0, 15, 16, (Level(96, 1),), ()))
+    recorded.apply(DepthUpdate(0, 17, 19, (Level(95, 1),), ()))
+    touched = recorded.apply(Snapshot(0, 16, (Level(96, 1), Level(93, 4)), (Level(102, 5),)))
+    assert levels(recorded) == ({96: 1, 95: 1, 93: 4}, {102: 5})
+    assert {100, 99, 98, 96, 95, 93} <= touched[Side.BUY]
+    assert recorded.gap_count == 1
+    recorded.apply(DepthUpdate(0, 20, 20, (), ()))
+    assert recorded.gap_count == 1

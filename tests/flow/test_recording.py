@@ -1,6 +1,7 @@
 """Recordings are read exactly, or refused with the line and the reason."""
 
 import gzip
+from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -70,7 +71,10 @@ TRADE = '{"e":"trade","E":1,"s":"BTCUSDT","t":1,"p":"1.00","q":"1.0","T":1,"m":t
         ("17 []", "expected a JSON object"),
         ("17 {}", "expected a message of BTCUSDT, found symbol None"),
         ("17 " + TRADE.replace("BTCUSDT", "ETHUSDT"), "expected a message of BTCUSDT, found symbol 'ETHUSDT'"),
-        ("17 " + TRADE.replace("trade", "kline"), "expected a depthUpdate, trade, bookTicker or snapshot, found"),
+        ("17 " + TRADE.replace('"e":"trade",', ""), "expected a depthUpdate, trade, bookTicker or snapshot, found"),
+        ("17 " + "[" * 100_000, "expected a recorded message"),
+        ("17 " + '{"lastUpdateId":' + "9" * 5_000 + "}", "expected a recorded message"),
+        ("9" * 20 + " " + TRADE, "receive time"),
         ("17 " + TRADE.replace('"p"', '"x"'), "expected the key 'p'"),
         ("17 " + TRADE.replace("1.00", "1.001"), "expected whole ticks and lots, found price 1.001"),
         ("17 " + TRADE.replace('"1.0"', '"0.000001"'), "expected whole ticks and lots, found price 1.00 and quantity"),
@@ -110,14 +114,105 @@ def test_tells_a_recording_without_a_symbol(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="expected a message with a symbol"):
         recorded_symbol(path)
     (tmp_path / "empty.gz").write_bytes(gzip.compress(b"what\n"))
-    with pytest.raises(RecordingError, match=r"empty.gz line 1: expected JSON"):
+    with pytest.raises(RecordingError, match=r"empty.gz line 1: expected .<receive time"):
         recorded_symbol(tmp_path / "empty.gz")
 
 
-def test_refuses_a_tick_finer_than_the_recorded_decimals() -> None:
+@pytest.mark.parametrize("line", ["1 []", "1", "1 1", "1 null", '1 {"stream":"x"}', "1 " + "[" * 100_000])
+def test_first_line_of_any_kind_is_told_by_its_place(line: str, tmp_path: Path) -> None:
+    """Guards the search for the symbol, which comes first: whatever a line holds, it is one line to a person."""
+    (tmp_path / "odd").write_text(line + "\n")
+    with pytest.raises(RecordingError, match=r"odd line 1: expected "):
+        recorded_symbol(tmp_path / "odd")
+    with pytest.raises(RecordingError, match=r"odd line 1: expected "):
+        list(read_recording(tmp_path / "odd", BTCUSDT))
+
+
+@pytest.mark.parametrize("unit_ns", [1, 1_000, 1_000_000, 1_000_000_000])
+@pytest.mark.parametrize("own_time_us", [False, True])
+def test_tells_the_unit_of_the_receive_times_by_the_messages_own(
+    unit_ns: int, own_time_us: bool, tmp_path: Path
+) -> None:
+    """Guards recordings of other tools: stamps of 16 digits ran a thousand times too fast, without a word."""
+    at_ns = 1_723_104_000_000_000_000
+    own = at_ns // (1_000 if own_time_us else 1_000_000)
+    best = '{"u":1,"s":"BTCUSDT","b":"1.00","B":"1.00000000","a":"2.00","A":"3.00000000"}'
+    path = tmp_path / "raw"
+    trade = TRADE.replace('"E":1', f'"E":{own}')
+    path.write_text(f"{at_ns // unit_ns} {best}\n{at_ns // unit_ns} {trade}\n")
+    assert [record.received_ns for record in read_recording(path, BTCUSDT)] == [at_ns, at_ns]
+
+
+@pytest.mark.parametrize(("stamp", "ns"), [(17 * 10**11, 17 * 10**17), (17 * 10**14, 17 * 10**17), (17, 17)])
+def test_tells_the_unit_of_dates_where_no_message_has_a_time(stamp: int, ns: int, tmp_path: Path) -> None:
+    """Guards recordings of best prices alone."""
+    path = tmp_path / "raw"
+    path.write_text(f'{stamp} {{"u":1,"s":"BTCUSDT","b":"1.00","B":"1.00","a":"2.00","A":"3.00"}}\n')
+    assert [record.received_ns for record in read_recording(path, BTCUSDT)] == [ns]
+
+
+def test_refuses_receive_times_that_are_no_dates_by_line(tmp_path: Path) -> None:
+    """Guards the speed of a replay: a clock that nobody knows is not guessed at."""
+    path = tmp_path / "raw"
+    path.write_text("123456789 " + TRADE.replace('"E":1', '"E":1723104000123') + "\n")
+    with pytest.raises(RecordingError, match="raw line 1: expected a receive time in ns, µs, ms or s within a day"):
+        list(read_recording(path, BTCUSDT))
+
+
+def test_names_the_line_whose_time_is_in_another_unit(tmp_path: Path) -> None:
+    """Guards recordings put together of two: a line of the year 56,000 would be waited for."""
+    own = TRADE.replace('"E":1', '"E":1723104000123')
+    path = tmp_path / "raw"
+    path.write_text(f"1723104000200000000 {own}\n1723104000200000 {own}\n")
+    with pytest.raises(RecordingError, match="raw line 2: expected a receive time within a day of the message's own"):
+        list(read_recording(path, BTCUSDT))
+
+
+def test_passes_over_what_a_collector_writes_besides(tmp_path: Path) -> None:
+    """Guards recordings with answers to subscriptions and streams of no use: they are counted, not refused."""
+    path = tmp_path / "raw"
+    write_recording(path, BTCUSDT, RECORDS)
+    lines = path.read_text().splitlines()
+    others = [
+        '{"result":null,"id":1}',
+        '{"id":"a","error":{"code":2,"msg":"x"}}',
+        '{"e":"kline","E":1,"s":"BTCUSDT","k":{}}',
+        '{"stream":"btcusdt@depth5@100ms","data":{"lastUpdateId":9,"bids":[],"asks":[]}}',
+        '{"stream":"!ticker@arr","data":[{"e":"24hrTicker","s":"ETHUSDT"}]}',
+        '[{"e":"24hrTicker","s":"ETHUSDT"}]',
+        '{"e":"serverShutdown","E":1}',
+    ]
+    path.write_text("\n".join(["\ufeff1\t" + others[0], *lines, *(f"6000 {other}" for other in others)]), "utf-8")
+    skipped: Counter[str] = Counter()
+    assert list(read_recording(path, BTCUSDT, skipped)) == RECORDS
+    assert skipped.total() == len(others) + 1
+    assert (skipped["answer"], skipped["kline"], skipped["btcusdt@depth5@100ms"]) == (3, 1, 1)
+
+
+def test_every_flipped_bit_of_a_gzip_file_is_told_or_does_no_harm(tmp_path: Path) -> None:
+    """Guards damaged recordings: one line with the file and the place, never an error of the library."""
+    path = tmp_path / "flipped.gz"
+    write_recording(path, BTCUSDT, RECORDS)
+    whole = path.read_bytes()
+    told = 0
+    for bit in range(len(whole) * 8):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        try:
+            assert list(read_recording(path, BTCUSDT)) == RECORDS, bit
+        except RecordingError as error:
+            assert str(error).startswith("flipped.gz "), bit  # noqa: PT017 - either way is right
+            told += 1
+    assert told > len(whole) * 6
+
+
+def test_refuses_a_tick_finer_than_the_recorded_decimals(tmp_path: Path) -> None:
     """Guards exactness for any instrument."""
+    path = tmp_path / "empty"
+    path.write_text("")
     with pytest.raises(ValueError, match="tick size must be a multiple of 1e-8"):
-        list(read_recording(Path(__file__), replace(BTCUSDT, tick_size=Decimal("1e-9"))))
+        list(read_recording(path, replace(BTCUSDT, tick_size=Decimal("1e-9"))))
 
 
 @pytest.mark.parametrize(("text", "units"), [("1", 10**8), ("0.00000001", 1), ("61837.63000000", 6_183_763_000_000)])

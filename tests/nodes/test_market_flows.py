@@ -11,6 +11,8 @@ from flow.synthetic import SyntheticFlow
 from market.clock import monotonic_ns
 from market.codes import Side
 from market.commands import MassCancel, NewOrder
+from nodes.desk import run_desk
+from nodes.desk_client import DeskError
 from nodes.market_flows import make_flows
 from nodes.market_link import OrderIds
 from nodes.node import NodeError
@@ -130,6 +132,24 @@ def test_recordings_are_replayed_on_whichever_engine(tmp_path: Path) -> None:
     keys = {"engine.placement": "ETHUSDT=engine2", "flow.source": f"replay:{paths[0]},{paths[1]}"}
     flows = make_flows(load_settings(keys).settings, OWNER, OrderIds(0))
     assert {symbol_id: flow.summary()["symbol"] for symbol_id, flow in flows.items()} == {0: "BTCUSDT", 1: "ETHUSDT"}
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ('1 {"e":"depthUpdate","E":1,"s":"BTCUSDT","U":1,"u":2,"b":[],"a":[]}', "expected a depth snapshot .* or best"),
+        ("1 []", "raw line 1: expected a JSON object"),
+        ('1 {"u":1,"s":"SOLUSDT","b":"1","B":"1","a":"2","A":"1"}', "the desk has no pair SOLUSDT"),
+    ],
+)
+def test_a_desk_does_not_start_with_a_flow_that_cannot(source: str, said: str, tmp_path: Path) -> None:
+    """Guards against five nodes that start, only for the sixth to say that there is nothing to replay."""
+    path = tmp_path / "raw"
+    path.write_text(source + "\n")
+    overrides = {"run_dir": tmp_path / "run", "flow.source": f"replay:{path}"}
+    with pytest.raises(DeskError, match=f"cannot replay: .*{said}"):
+        run_desk(overrides, (), (), (), is_fresh=False)
+    assert not (tmp_path / "run").exists()
 
 
 def test_order_ids_go_on_behind_those_of_earlier_processes() -> None:
