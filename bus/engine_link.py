@@ -119,6 +119,11 @@ class EngineEnd:
         while len(peer.unacknowledged) > UNACKNOWLEDGED_FRAMES_MAX:
             peer.unacknowledged.popleft()
 
+    @property
+    def owed(self) -> tuple[int, ...]:
+        """The sources that keep their reports and have not said that they have all of them."""
+        return tuple(source for source, peer in self._peers.items() if peer.unacknowledged and _remembers(source))
+
     def outgoing(self) -> list[tuple[bytes, Frames]]:
         """Return and forget what must now be sent, each with the identity of its peer."""
         for peer in self._peers.values():
@@ -185,3 +190,7 @@ class EngineEnd:
     def _forget(peer: _Peer, report_sequence: int) -> None:
         while peer.unacknowledged and peer.unacknowledged[0].last <= report_sequence:
             peer.unacknowledged.popleft()
+
+
+def _remembers(source: int) -> bool:
+    return source not in list(Source) or Source(source).is_remembering

@@ -90,6 +90,11 @@ class Source(IntEnum):
     GATEWAY4 = 7
 
     @property
+    def is_remembering(self) -> bool:
+        """Whether it keeps its reports for good, so that those of before its restart mean something to it."""
+        return self not in (Source.FLOW, Source.OPERATOR)
+
+    @property
     def first_order_id(self) -> int:
         """The id before this source's first: ids are `first_order_id + n`, n from 1."""
         return self * ORDER_IDS_PER_SOURCE

@@ -11,7 +11,7 @@ makes one kernel call for all that it is given:
 - `BookFeed`: the engine's events into the rows of the public feed, each with its symbol as key.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -25,7 +25,7 @@ from engine.wire_feed import SHOWN_SIZE, tell_feed
 from engine.wire_refusals import MalformedBytesError, refusal_text
 from engine.wire_routing import SOURCES_MAX, admit_frame, route_rows
 from engine.wire_table import ROW_BYTES_MAX, ROW_MESSAGE_BY_TAG, wire_table
-from market.limits import BATCH_MESSAGES_MAX, FRAME_BYTES_MAX
+from market.limits import BATCH_MESSAGES_MAX, FRAME_BYTES_MAX, SYMBOLS_MAX
 
 COMMANDS: Final = tuple(COMMAND_BY_TAG.values())
 ROW_MESSAGES: Final = tuple(ROW_MESSAGE_BY_TAG.values())
@@ -91,7 +91,7 @@ class Admission(NamedTuple):
 
     Attributes:
         kept_count: how many are now in the ring.
-        refused_count: how many named somebody else's order or owner; see `CommandDecoder.refusals`.
+        refused_count: how many named somebody else's order, owner or symbol; see `CommandDecoder.refusals`.
         last_order_id: the highest order id of the new orders among them, 0 without any.
     """
 
@@ -103,12 +103,20 @@ class Admission(NamedTuple):
 class CommandDecoder(FrameDecoder):
     """Reads whole frames of a source's commands into the engine's ring.
 
+    Args:
+        ring: of commands.
+        own_symbols: whose books the engine has, if it refuses orders of the others; None leaves that to the engine.
+
     Attributes:
         refusals: `[slots, ROW_WIDTH]`: the Rejected rows of the last frame, with sequence 0.
     """
 
-    def __init__(self, ring: Ring) -> None:
+    def __init__(self, ring: Ring, own_symbols: Collection[int] | None = None) -> None:
         super().__init__(ring, COMMANDS)
+        self._has_symbol: Int64Array = np.ones(SYMBOLS_MAX, np.int64)
+        if own_symbols is not None:
+            self._has_symbol[:] = 0
+            self._has_symbol[list(own_symbols)] = 1
         self.refusals = _take_rows(ring.slot_count)
         self._refusals = self.refusals.reshape(-1)
 
@@ -120,7 +128,16 @@ class CommandDecoder(FrameDecoder):
         """
         size = self._load(frame)
         ending, count, consumed, at, item, kept, last_order_id = admit_frame(
-            self._table, self._buffer, size, self._rows, self._positions, skip, source, time_ns, self._refusals
+            self._table,
+            self._buffer,
+            size,
+            self._rows,
+            self._positions,
+            skip,
+            source,
+            time_ns,
+            self._refusals,
+            self._has_symbol,
         )
         if ending:
             raise self._refusal(ending, count, consumed, at, item)

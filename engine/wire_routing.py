@@ -5,7 +5,7 @@ from typing import Final
 
 from engine.kernel import inlined, kernel
 from engine.ring import CONSUMED, PUBLISHED
-from engine.rows import ROW_WIDTH, TAG, Int64Array, column
+from engine.rows import NEW_SYMBOL_ID, ROW_WIDTH, TAG, Int64Array, column
 from engine.wire_decoding import ByteArray, Ending, decode_rows
 from engine.wire_encoding import KEYS_PER_ROW, NO_KEY
 from engine.wire_table import ENTRY_SIZE, ORDER_ID_COLUMN, OWNER_COLUMN, SECOND_ORDER_ID_COLUMN
@@ -19,6 +19,7 @@ _NEW_ORDER: Final = int(Tag.NEW_ORDER)
 _REJECTED: Final = int(Tag.REJECTED)
 _BAD_ORDER_ID: Final = int(RejectReason.BAD_ORDER_ID)
 _BAD_OWNER: Final = int(RejectReason.BAD_OWNER)
+_UNKNOWN_SYMBOL: Final = int(RejectReason.UNKNOWN_SYMBOL)
 _ADMITTED: Final = 0
 _FINE: Final = int(Ending.ALL_READ)
 
@@ -40,6 +41,7 @@ def admit_frame(
     source: int,
     time_ns: int,
     refusals: Int64Array,
+    has_symbol: Int64Array,
 ) -> tuple[int, int, int, int, int, int, int]:
     """Read a source's commands in `buffer[:end]` into a ring's free rows and publish those that it may send.
 
@@ -51,7 +53,7 @@ def admit_frame(
     if ending != _FINE:
         return ending, count, size, at, item, 0, 0
     fresh = max(0, count - skip)
-    kept, last_order_id = admit_rows(table, rows, published, fresh, source, time_ns, refusals)
+    kept, last_order_id = admit_rows(table, rows, published, fresh, source, time_ns, refusals, has_symbol)
     positions[PUBLISHED] = published + kept
     return ending, count, size, at, item, kept, last_order_id
 
@@ -65,12 +67,16 @@ def admit_rows(
     source: int,
     time_ns: int,
     refusals: Int64Array,
+    has_symbol: Int64Array,
 ) -> tuple[int, int]:
     """Keep those of a source's commands whose order ids and owners are its own; a command without them is anybody's.
+
+    Nor is a new order kept of a symbol whose book is elsewhere: a second book of it would be worse than a refusal.
 
     Args:
         rows: flat; the commands that are kept close up, from sequence `first` on.
         refusals: flat, at least `count` rows; takes a Rejected for each of the others, in order.
+        has_symbol: by symbol id: 0 if another engine has its book.
 
     Returns:
         how many were kept, and the highest order id that their new orders bring (0 if there is none).
@@ -80,7 +86,7 @@ def admit_rows(
     last_order_id = 0
     for index in range(count):
         base = ((first + index) & mask) * ROW_WIDTH
-        reason = _refusal(table, rows, base, source)
+        reason = _refusal(table, rows, base, source, has_symbol)
         if reason != _ADMITTED:
             _write_refusal(table, rows, base, reason, time_ns, refusals, (index - kept) * ROW_WIDTH)
             continue
@@ -95,13 +101,15 @@ def admit_rows(
 
 
 @inlined
-def _refusal(table: Int64Array, rows: Int64Array, base: int, source: int) -> int:
+def _refusal(table: Int64Array, rows: Int64Array, base: int, source: int, has_symbol: Int64Array) -> int:
     entry = rows[base + TAG] * ENTRY_SIZE
     if table[entry + ORDER_ID_COLUMN] and _order_id(table, rows, base) // ORDER_IDS_PER_SOURCE != source:
         return _BAD_ORDER_ID
     owner_column = table[entry + OWNER_COLUMN]
     if owner_column and rows[base + owner_column] // OWNERS_PER_SOURCE != source:
         return _BAD_OWNER
+    if rows[base + TAG] == _NEW_ORDER and not has_symbol[rows[base + NEW_SYMBOL_ID]]:
+        return _UNKNOWN_SYMBOL
     return _ADMITTED
 
 

@@ -15,7 +15,7 @@ from bus.channel import ChannelSocket
 from bus.engine_link import CommandBatch
 from bus.feed import Frames
 from bus.order_link import LinkError
-from bus.topology import FEED, FIRST_ENGINE, ORDERS, SNAPSHOTS
+from bus.topology import FEED, FIRST_ENGINE, ORDERS, SNAPSHOTS, Source
 from engine.capacity import Capacity
 from engine.journal import Journal
 from engine.journal_format import JournalError, JournalMode
@@ -35,6 +35,8 @@ TURNS_MAX = 8  # batches of orders in a row; then timers and requests for snapsh
 ASKED_TOPICS_MAX = 256  # at once; whoever asks for more waits in the socket
 ANSWERS_PER_TURN = 16
 BUSY_HEARTBEATS_MAX = 60  # in a row without a collection of garbage
+LAST_WORDS_NS = 200 * NS_PER_MS
+LAST_WORDS_WAIT_MS = 10
 STATE_TOPIC = b"state"
 
 
@@ -76,6 +78,7 @@ class EngineNode:
         here = {"orders": self._orders.endpoint, "feed": self._feed.endpoint, "snapshots": self._snapshots.endpoint}
         self._node.ready(**here, **over_tcp)
         loop.run()
+        self._take_last_words()
 
     def close(self) -> None:
         """Close the sockets."""
@@ -95,6 +98,13 @@ class EngineNode:
             if room - sum(batch.size for batch in batches) >= BATCH_MESSAGES_MAX:
                 break  # all that waited is done
         self._send_reports()
+
+    def _take_last_words(self) -> None:
+        """Take what sources said before they ended: that they have their reports may still be on its way."""
+        deadline_ns = monotonic_ns() + LAST_WORDS_NS
+        while self._core.links.owed and monotonic_ns() < deadline_ns:
+            if self._orders.wait(LAST_WORDS_WAIT_MS):
+                self._on_orders()
 
     def _receive(self, room: int, *, is_told: bool) -> Iterator[CommandBatch]:
         """Yield the waiting frames of new commands, as many as surely fit into so much of the ring.
@@ -249,6 +259,8 @@ def run(node: Node) -> None:
             journal.close()
         if core.is_idle and journal.sequence and journal.mode is not JournalMode.NONE:
             _put_aside(journal.folder)  # else the next start would read all of it to find nothing
+        elif owed := [Source(source).name.lower() for source in core.links.owed]:
+            node.log.info("the journal stays: not all have acknowledged their reports", owed=owed)
     except JournalError as error:
         raise NodeError(str(error)) from None
 

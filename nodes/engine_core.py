@@ -7,8 +7,6 @@ object for each order.
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from bus.codec import MalformedMessageError, decode_commands, encode_all
 from bus.engine_link import CommandBatch, EngineEnd
 from bus.feed import Frames
@@ -17,16 +15,15 @@ from engine.journal import Journal
 from engine.journal_format import CommandRecord, decode_header, journal_files
 from engine.journal_replay import Replay
 from engine.matching_engine import MatchingEngine
-from engine.ring import CONSUMED, PUBLISHED
-from engine.rows import NEW_SYMBOL_ID, TAG, write_command
+from engine.ring import CONSUMED
+from engine.rows import write_command
 from engine.wire import CommandDecoder, EventRouter, RowEncoder
 from engine.wire_refusals import MalformedBytesError
-from market.codes import RejectReason, Tag
+from market.codes import RejectReason
 from market.commands import HaltSymbol, MassCancel
 from market.events import Halted, Rejected
 from market.feed_messages import EngineHealth
 from market.instrument import Instrument
-from market.limits import SYMBOLS_MAX
 from nodes.engine_feed import EngineFeed
 
 Encoded = list[tuple[bytes, int]]  # payloads, and how many messages each has
@@ -64,12 +61,12 @@ class EngineCore:
         self.malformed_count = 0
         self.halted_symbols: set[int] = set()
         self._journal = journal
-        self._decoder = CommandDecoder(engine.commands)
-        self._refusals = RowEncoder(self._decoder.refusals)
         self._router = EventRouter(engine.events)
         everything = range(len(instruments))
         self._own_symbols = sorted(everything if own_symbols is None else own_symbols)
-        self._has_all = len(self._own_symbols) == len(instruments)
+        has_all = len(self._own_symbols) == len(instruments)
+        self._decoder = CommandDecoder(engine.commands, None if has_all else self._own_symbols)
+        self._refusals = RowEncoder(self._decoder.refusals)
         self._feed_frames: list[Frames] = []
         self._is_replaying = False
 
@@ -114,8 +111,8 @@ class EngineCore:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing of the past matters: no order is open, nothing is halted."""
-        return self.engine.live_order_count == 0 and not self.halted_symbols
+        """Whether nothing of the past matters: no order is open, nothing is halted, and all reports have arrived."""
+        return self.engine.live_order_count == 0 and not self.halted_symbols and not self.links.owed
 
     def handle(self, batches: Sequence[CommandBatch], time_ns: int, now_ns: int) -> None:
         """Journal and match the commands of `batches`. The links hold the reports; `tell` then gives the feed.
@@ -183,23 +180,9 @@ class EngineCore:
             return 0
         if refused:
             reports.append((self._refusals.encode(0, refused), refused))
-        if not self._has_all:
-            self._turn_away(kept)
         if kept + refused != batch.size - batch.skip:
             self._tell_malformed(time_ns, reports)
         return last_order_id
-
-    def _turn_away(self, count: int) -> None:
-        """See to it that those of the last `count` rows are refused that enter an order in another engine's symbol.
-
-        A second book of a symbol would be worse than a refusal: they get a symbol that no engine has.
-        """
-        ring = self.engine.commands
-        published = int(ring.positions[PUBLISHED])
-        slots = np.arange(published - count, published) % ring.slot_count
-        rows = ring.rows[slots]
-        is_strange = (rows[:, TAG] == int(Tag.NEW_ORDER)) & ~np.isin(rows[:, NEW_SYMBOL_ID], self._own_symbols)
-        ring.rows[slots[is_strange], NEW_SYMBOL_ID] = SYMBOLS_MAX - 1
 
     def _take_operator(self, batch: CommandBatch, time_ns: int, reports: Encoded) -> int:
         """Take the operator's few commands, which are about everybody's orders, one by one."""

@@ -42,6 +42,8 @@ from sessions.session_store import Position, SessionStore
 from sessions.tokens import TokensError, is_token_right, load_tokens
 
 TICK_MS = 100
+LEAVE_NS = NS_PER_SECOND // 2
+LEAVE_WAIT_MS = 10
 RESENDS_PER_TURN = 64  # each may have to be looked up
 HEARTBEATS_PER_IDLE = 3
 SOURCES = {name: Source[name.upper()] for name in GATEWAY_NAMES}
@@ -97,16 +99,33 @@ class GatewayNode:
             self._loop.on_readable(link.source.socket, partial(self._on_engine, link, is_told=True))
         self._loop.every(TICK_MS, self._on_tick)
         self._loop.run()
+        self._leave()
+
+    def _leave(self) -> None:
+        """Hang up on every client, and stay until what that cancels is reported, kept and acknowledged."""
+        self._is_listening = True  # or will not any more
+        self._hang_up_on_all()
+        deadline_ns = monotonic_ns() + LEAVE_NS
+        while any(link.has_work for link in self._links) and monotonic_ns() < deadline_ns:
+            for link in self._links:
+                link.source.tick(monotonic_ns())
+                link.source.socket.wait(LEAVE_WAIT_MS)
+                self._on_engine(link)
+        for link in self._links:
+            link.source.tick(monotonic_ns())
 
     def close(self) -> None:
         """Hang up on every client, cancel what ends with its connection, and give the cancels time to leave."""
-        for connection in list(self._connections):
-            self._hang_up(connection, "the gateway stops", encode(Logout(RejectReason.GATEWAY_STOPS)))
+        self._hang_up_on_all()
         self._listener.close()
         for link in self._links:
             link.source.close()
         self._references.close()
         self._kept.close()
+
+    def _hang_up_on_all(self) -> None:
+        for connection in list(self._connections):
+            self._hang_up(connection, "the gateway stops", encode(Logout(RejectReason.GATEWAY_STOPS)))
 
     # --- clients
 

@@ -40,6 +40,11 @@ class EngineLink:
         """Whether the engine takes commands."""
         return self.source.is_connected
 
+    @property
+    def has_work(self) -> bool:
+        """Whether the engine is here, and has still to tell what became of some commands."""
+        return self.source.is_connected and self.source.in_flight > 0
+
     def is_behind(self, *, was_behind: bool) -> bool:
         """Return whether the engine has too much to do; once it had, until it has half of that."""
         in_flight = self.source.in_flight if self.source.is_connected else 0

@@ -99,6 +99,12 @@ class PaperNode:
                     source.tick(monotonic_ns())
                 await waiter.wait(TICK_MS)
 
+    def acknowledge(self) -> None:
+        """Take what the engines have said by now, and say that it is booked: an engine that is owed nothing forgets."""
+        for engine, source in self._sources.items():
+            self._take_reports(engine, source)
+            source.tick(monotonic_ns())
+
     @property
     def is_ready(self) -> bool:
         """Whether orders can be taken of every symbol and all books are known."""
@@ -205,6 +211,7 @@ async def _serve(node: Node) -> None:
 
     try:
         await run_async(node, paper.follow_engines, announce)
+        paper.acknowledge()
     finally:
         await stop(server)
         for source in sources.values():

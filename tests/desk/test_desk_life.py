@@ -30,6 +30,8 @@ def test_a_stop_leaves_no_process_socket_or_lock_within_five_seconds(desk: Desk,
     assert node_processes(desk.run_dir) == []
     assert _left_over(desk.run_dir) == []
     assert "cancelled on stop" in desk.log("maker")
+    journals = [path.name for path in desk.run_dir.iterdir() if path.name.startswith("journal")]
+    assert journals == ["journal.before"], "nothing is open, and all have acknowledged what they were told"
 
 
 def test_a_second_up_refuses_in_one_line_naming_the_pid(desk: Desk) -> None:

@@ -58,6 +58,12 @@ class Pair:
         process.send_signal(signal.SIGKILL)
         process.wait()
 
+    def end(self, name: str) -> None:
+        """Stop a node with SIGTERM, and wait until it has ended."""
+        process = self._processes.pop(name)
+        process.terminate()
+        assert process.wait(30) == 0, self.log(name)
+
     def pause(self, name: str) -> None:
         """Stop a node in its tracks."""
         self._processes[name].send_signal(signal.SIGSTOP)

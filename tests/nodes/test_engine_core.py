@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -19,11 +20,15 @@ from bus.feed import (
 )
 from bus.order_link import Connected, Reports, SourceEnd
 from bus.topology import Source, source_of_order
+from engine.capacity import Capacity
 from engine.journal import Journal
 from engine.journal_format import JournalMode
+from engine.matching_engine import make_engine
+from market.codes import RejectReason
 from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
 from market.events import Accepted, Event, Executed, Rejected
 from market.feed_messages import BestPrices
+from market.instrument import Instrument
 from nodes.engine import make_core
 from nodes.engine_core import EngineCore
 from nodes.engine_feed import reference_price
@@ -228,6 +233,49 @@ def test_foreign_ids_and_owners_are_refused_by_name(desk: Desk) -> None:
     reasons = [event.reason for event in desk.heard[mine] if isinstance(event, Rejected)]
     assert reasons == [16, 17, 17]
     assert desk.core.engine.live_order_count == 0
+
+
+def test_an_engine_of_half_of_64_symbols_takes_no_order_of_the_other_half(tmp_path: Path) -> None:
+    """None of them comes to rest in a book of another symbol, be it the last one that there can be."""
+    step = Decimal(1)
+    made = [Instrument(symbol_id, f"S{symbol_id}USDT", f"S{symbol_id}", "USDT", step, step) for symbol_id in range(64)]
+    engine = make_engine("reference", symbol_count=64)
+    journal = Journal(tmp_path / "journal", Capacity(64), 1)
+    core = EngineCore(engine, made, 1, 1, 100, journal, range(32, 64))
+    core.recover(lambda _: None)
+    end = SourceEnd(Source.PAPER, incarnation=1)
+    core.links.receive(b"p", end.outgoing()[0])
+    for _, frames in core.links.outgoing():
+        end.receive(frames)
+    first, owner = Source.PAPER.first_order_id, Source.PAPER.first_owner
+    end.send([NewOrder(first + 1 + symbol_id, symbol_id, 0, 1_000, 5, owner=owner) for symbol_id in (0, 31, 32, 63)])
+    batch = core.links.receive(b"p", end.outgoing()[0])
+    assert batch is not None
+    core.handle([batch], 1, 0)
+    heard = [event for _, frames in core.links.outgoing() for event in decode_events(frames[1])]
+    told = [(type(event), getattr(event, "order_id", 0) - first - 1) for event in heard]
+    assert told == [(Rejected, 0), (Rejected, 31), (Accepted, 32), (Accepted, 63)]
+    assert {event.reason for event in heard if isinstance(event, Rejected)} == {RejectReason.UNKNOWN_SYMBOL}
+    assert [len(engine.orders(symbol_id)) for symbol_id in (0, 31, 32, 63)] == [0, 0, 1, 1]
+    journal.close()
+
+
+def test_owes_a_source_its_reports_until_it_has_them_unless_it_keeps_none(desk: Desk) -> None:
+    """A flow begins anew whatever it is told; the others come back for what they have not acknowledged."""
+    for number, source in enumerate(SOURCES):
+        end = desk.ends[source]
+        order_id = source.first_order_id + 1
+        end.send([NewOrder(order_id, 0, 0, 10 + number, 5, owner=source.first_owner)])
+        (frames,) = end.outgoing()
+        batch = desk.core.links.receive(b"%d" % source, frames)
+        assert batch is not None
+        desk.core.handle([batch], 1, 0)
+    desk.core.links.outgoing()
+    assert desk.core.links.owed == (Source.GATEWAY, Source.PAPER)
+    assert desk.core.engine.live_order_count == 3
+    desk.kill()
+    desk.start()
+    assert not desk.core.links.owed, "all have come back and acknowledged"
 
 
 def test_halt_is_the_operator_s(desk: Desk) -> None:

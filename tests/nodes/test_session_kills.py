@@ -60,6 +60,21 @@ def test_sessions_outlive_an_engine_without_a_journal() -> None:
             assert [event.sequence for event in missed] == [3, 4, 5]
 
 
+def test_a_stopped_gateway_stays_until_it_has_what_its_stop_cancelled() -> None:
+    """The engine keeps its journal for whoever has not acknowledged a report: a stop must leave none."""
+    with short_directory() as path, Pair(path).working() as pair:
+        with Wire(pair, order(1)) as nobody, Wire(pair, Logon("cancels", "", 0, 1), order(1)) as wire:
+            assert [type(event) for event in (*nobody.next(1), *wire.next(2))] == [Accepted, LoggedOn, Accepted]
+            pair.end("gateway")
+        pair.end("engine")
+        assert not (pair.run_dir / "journal").exists(), pair.log("engine")
+        pair.start()
+        pair.until_listening()
+        with Wire(pair, Logon("cancels", "", 1)) as wire:
+            head, canceled = wire.next(2)
+            assert (head.open_orders, canceled.sequence, canceled.reason) == (0, 2, CancelReason.MASS_CANCEL)
+
+
 def test_a_stopped_gateway_says_so_and_a_bot_waits_for_the_next() -> None:
     """The session of the client library reconnects by itself; a replaced one does not."""
     with short_directory() as path, Pair(path).working() as pair, GatewaySession("bot", port=pair.port) as session:

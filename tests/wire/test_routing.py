@@ -75,6 +75,21 @@ def test_admits_what_is_the_sources_own(commands: list[Command], source: int, sk
     assert messages_in(decoder.refusals[:refused_count]) == expected
 
 
+def test_turns_a_new_order_away_whose_book_is_elsewhere() -> None:
+    """Of the last symbol that there can be, too, and of one that nobody has; what else names a symbol passes."""
+    ring = Ring(8)
+    decoder = CommandDecoder(ring, {0, 62})
+    first, owner = ORDER_IDS_PER_SOURCE, OWNERS_PER_SOURCE
+    orders = [NewOrder(first + symbol, symbol, 0, 10, 1, owner=owner) for symbol in (62, 0, 63, 1)]
+    others: list[Command] = [CancelOrder(first + 1, 63, owner), MassCancel(1, owner=owner)]
+    assert decoder.admit(encode_all([*orders, *others]), 1, TIME_NS) == (4, 2, first + 62)
+    assert [read_command(ring.rows[index]) for index in range(4)] == [*orders[:2], *others]
+    reason = RejectReason.UNKNOWN_SYMBOL
+    assert messages_in(decoder.refusals[:2]) == [
+        Rejected(0, TIME_NS, -1, order.order_id, 0, 1, reason) for order in orders[2:]
+    ]
+
+
 def test_admits_nothing_of_a_malformed_frame() -> None:
     """Nor does a refusal of ours hide it."""
     ring = Ring(8)
