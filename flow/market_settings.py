@@ -50,6 +50,8 @@ class SyntheticSettings:
         sweep_depth_bps: a practice sweep trades through everything up to a depth drawn between these.
         sweep_interval_s: the time between two of them is drawn between these; None for none. Of two in a row one buys
             and one sells.
+        sweep_impact: of a sweep's depth, the part by which the value has changed, drawn between these: whoever sweeps
+            so deep knows something, more or less, and the makers quote around the new value at once.
         crash_interval_s: the time between two crashes is drawn between these; None for none.
         crash_bps: how far the hidden value falls in a crash, within `crash_s`; half of it comes back thrice as slowly.
     """
@@ -111,6 +113,7 @@ class SyntheticSettings:
     limit_reach_bps: float = 2.0
     sweep_depth_bps: tuple[float, float] = (20.0, 40.0)
     sweep_interval_s: tuple[float, float] | None = None
+    sweep_impact: tuple[float, float] = (0.0, 1.4)
     crash_interval_s: tuple[float, float] | None = None
     crash_bps: tuple[float, float] = (80.0, 200.0)
     crash_s: float = 20.0
@@ -124,6 +127,8 @@ class SyntheticSettings:
         low, high = self.sweep_depth_bps
         if not 0 < low <= high < self.near_reach_bps < self.depth[-1][0]:
             raise ValueError(f"expected 0 < sweep depth {low}-{high} < near reach < the last depth, in bps")
+        if not 0 <= self.sweep_impact[0] <= self.sweep_impact[1] <= 2:
+            raise ValueError(f"expected rising bounds of sweep_impact from 0 to 2, were {self.sweep_impact}")
         for name in ("sweep_interval_s", "crash_interval_s"):
             bounds = getattr(self, name)
             if bounds is not None and not 0 < bounds[0] <= bounds[1]:

@@ -41,6 +41,10 @@ class HiddenValue:
             move_bps += self._rng.gauss(0.0, self._settings.news_bps)
         self.price *= exp(move_bps * _BPS)
 
+    def jump(self, move_bps: float) -> None:
+        """Change at once, by what somebody has just shown to know."""
+        self.price *= exp(move_bps * _BPS)
+
     def _pause_beats(self) -> int:
         bounds = self._settings.crash_interval_s
         return -1 if bounds is None else round(self._rng.uniform(*bounds) / self._beat_s)
@@ -96,6 +100,10 @@ class MakersPrice:
         self._past_values.append(value)
         if len(self._past_values) == self._past_values.maxlen:
             self._move(self._leak * (self._past_values[0] / self.ticks - 1.0) / _BPS)
+
+    def on_sweep(self, move_bps: float) -> None:
+        """Learn of a sweep, whose size tells by how much the value has changed; nobody gets nervous of it."""
+        self.ticks *= exp(move_bps * _BPS)
 
     def mispricing_bps(self, value: float) -> float:
         """Return how much too low the price is, by the hidden value."""

@@ -193,15 +193,20 @@ class SyntheticFlow:
             self._sweep_sides = self._sweeps.sample(list(Side), 2)
         side = self._sweep_sides.pop()
         resting_side = side.opposite
-        depth_ticks = self._book.ticks_of_bps(self._sweeps.uniform(*settings.sweep_depth_bps))
+        depth_bps = self._sweeps.uniform(*settings.sweep_depth_bps)
+        depth_ticks = self._book.ticks_of_bps(depth_bps)
+        move_bps = depth_bps * self._sweeps.uniform(*settings.sweep_impact) * (1 if side == Side.BUY else -1)
         own_lots = sum(
             level.expected_lots
             for price_ticks, level in self.own.levels(resting_side)
             if self._book.offset_ticks(resting_side, price_ticks) <= depth_ticks
         )
         # A quarter more for the orders of others on the way; what finds nobody is cancelled. The touch is back in the
-        # same batch, so that no other client reads a mid that is displaced by half of the sweep.
+        # same batch, where the new value is: no other client reads a mid that is displaced by half of the sweep.
         self.own.take(side, self._book.price(resting_side, depth_ticks), own_lots + own_lots // 4 + 1)
+        self.value.jump(move_bps)
+        self.makers_price.on_sweep(move_bps)
+        self._follow()
         self._book.refill_touch(resting_side)
         self._counts["sweeps"] += 1
 

@@ -20,7 +20,7 @@ from market.codes import OrderType, RejectReason, Side
 from market.commands import MassCancel, NewOrder
 from market.events import Executed, Rejected
 from market.instrument import default_instruments
-from tests.flow.simulated_market import FLOW_OWNER, Exchange, SimpleMaker, SimulatedMarket
+from tests.flow.simulated_market import FLOW_OWNER, MAKER_OWNER, Exchange, SimpleMaker, SimulatedMarket
 
 BTCUSDT, ETHUSDT, *_ = default_instruments()
 START_MID_TICKS = 9_138_500
@@ -104,16 +104,48 @@ def test_keeps_fifty_levels_a_side_where_ticks_are_coarse() -> None:
     assert abs(mid_x2 / (200 * mid) - 1) * 10_000 < 80
 
 
-def test_mid_comes_back_after_a_sweep_and_moves_a_few_bps_a_minute() -> None:
-    """Guards against a mid that jumps with every sweep: looks a quarter of a second apart stay near each other."""
+def test_mid_comes_back_after_a_sweep_that_knew_nothing() -> None:
+    """Guards against a mid that is displaced by a sweep: looks a quarter of a second apart stay near each other."""
     maker = SimpleMaker(half_spread_bps=20, tolerance_bps=3, qty_lots=1)
-    market = SimulatedMarket(flow_of(7), maker, book="fast")
+    market = SimulatedMarket(flow_of(7, sweep_impact=(0.0, 0.0)), maker, book="fast")
     market.run(2 * MINUTE_NS)
     mids = [mid_x2 for _, mid_x2 in maker.mids_x2]
     moves_bps = [abs(later / earlier - 1) * 10_000 for earlier, later in pairwise(mids)]
     assert int(market.flow.summary()["sweeps"]) >= 8
     assert max(moves_bps) < 8, "a sweep is at least 20 bps deep"
     assert 3 < (max(mids) / min(mids) - 1) * 10_000 < 80
+
+
+def test_a_sweep_that_knew_something_moves_the_mid_once_to_where_it_stays() -> None:
+    """Guards honesty: a maker is not paid for every sweep, and sees the new value at once, not half of a sweep."""
+    maker = SimpleMaker(half_spread_bps=20, tolerance_bps=3, qty_lots=1)
+    flow = flow_of(7)
+    market = SimulatedMarket(flow, maker, book="fast")
+    market.run(2 * MINUTE_NS)
+    mids = [mid_x2 for _, mid_x2 in maker.mids_x2]
+    moves_bps = [(later / earlier - 1) * 10_000 for earlier, later in pairwise(mids)]
+    jumps = [(move, after) for move, after in pairwise(moves_bps) if abs(move) > 10]
+    assert len(jumps) >= int(flow.summary()["sweeps"]) / 3
+    assert max(abs(move) for move, _ in jumps) < 1.4 * 40 + 8
+    assert max(abs(after) for _, after in jumps) < 8, "it stays there"
+    assert abs(flow.makers_price.ticks / flow.value.price - 1) * 10_000 < 30, "the hidden value moves with it"
+
+
+@pytest.mark.slow
+def test_a_maker_may_lose_in_the_default_market() -> None:
+    """Guards against a market that only teaches winning: with Binance's fees some quarters of an hour are lost."""
+    results = []
+    for seed in (7, 9):
+        maker = SimpleMaker(half_spread_bps=20, tolerance_bps=3, qty_lots=1_094)
+        market = SimulatedMarket(flow_of(seed), maker, maker_start_ns=2 * NS_PER_SECOND, book="fast")
+        market.run(15 * MINUTE_NS)
+        fills = [event for event in market.told if isinstance(event, Executed) and event.maker_owner == MAKER_OWNER]
+        signed = [(1 if fill.taker_side == Side.SELL else -1) * fill.qty_lots for fill in fills]
+        cash = -sum(lots * fill.price_ticks for lots, fill in zip(signed, fills, strict=True))
+        fees = sum(fill.qty_lots * fill.price_ticks for fill in fills) // 1_000
+        assert fees > 0
+        results.append(cash - fees + sum(signed) * maker.mids_x2[-1][1] // 2)
+    assert results[0] > 0 > results[1], results
 
 
 def commands_hash(seed: int, preset: str) -> str:
@@ -302,7 +334,7 @@ def test_is_refused_nothing_but_cancels_of_orders_that_were_filled_meanwhile() -
     market.run(MINUTE_NS)
     reasons = Counter(event.reason for event in market.told if isinstance(event, Rejected))
     assert set(reasons) <= {RejectReason.UNKNOWN_ORDER}
-    assert sum(reasons.values()) < len(market.sent) // 20, reasons
+    assert sum(reasons.values()) < len(market.sent) // 10, reasons
 
 
 def test_makes_a_market_of_another_instrument() -> None:
