@@ -24,7 +24,7 @@ from paper.exchange import Exchange
 from paper.history import Span
 from paper.ledger import Ledger
 from paper.orders import AccountTrade, Order, OrderKind, OrderRequest, OrderStatus
-from paper.public_book import Position
+from paper.public_book import Touched
 from paper.tables import TRADE_COLUMNS
 
 TRADES: Final = 1_000_000
@@ -58,9 +58,13 @@ class Port:
         """Return an empty book."""
         return Depth((), ())
 
-    def position(self, symbol_id: int) -> Position:  # noqa: ARG002
-        """Return where the book stands."""
-        return Position(EPOCH, 0)
+    def level_lots(self, symbol_id: int, side: Side, price_ticks: int) -> int:  # noqa: ARG002
+        """Return what an empty book shows at a price."""
+        return 0
+
+    def take_touched(self, symbol_id: int) -> Touched:  # noqa: ARG002
+        """Return that nothing has changed."""
+        return Touched(set(), set())
 
     def answer(self, order: NewOrder, trade_id: int) -> None:
         """Accept and fill an order."""

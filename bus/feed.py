@@ -215,6 +215,10 @@ class BookReplica:
         queue: OrderedDict[int, int] = self._sides[side][price_ticks]
         return queue
 
+    def level_lots(self, side: int, price_ticks: int) -> int:
+        """Return all that is shown at a price, 0 where there is no level."""
+        return sum(self._sides[side].get(price_ticks, {}).values())
+
     def state(self) -> list[BookOrder]:
         """Return every order, best price first and then in queue order: the messages of a snapshot."""
         return [

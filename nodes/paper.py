@@ -12,9 +12,9 @@ from bus.order_link import Connected
 from bus.order_source import OrderSource
 from bus.subscriber import FeedSubscriber
 from bus.topology import Source
-from market.clock import monotonic_ns, time_ns
-from market.depth import Depth
+from market.clock import NS_PER_US, monotonic_ns, time_ns
 from nodes.desk_client import DeskError
+from nodes.feed_books import FeedBooks, TouchedBook
 from nodes.http import bind, serve, stop, url_of
 from nodes.node import Node, NodeError, run_async
 from nodes.operator import set_halted
@@ -28,37 +28,11 @@ from paper.exchange import Exchange
 from paper.fault_calls import FaultCalls, Halt
 from paper.latency import Delay, Latency
 from paper.ledger import Ledger, LedgerError
-from paper.public_book import Position
 from paper.rest import create_app
 
 TICK_MS = 50
 LEDGER_FILE = "ledger.sqlite3"
 ACCOUNTS_FOLDER = "accounts"
-
-
-class FeedBook:
-    """The public books as the feeds tell them; empty, never stale, while the engine of a symbol is silent."""
-
-    def __init__(self, subscriber: FeedSubscriber, symbols: Mapping[int, str]) -> None:
-        self._subscriber = subscriber
-        self._symbols = symbols
-
-    def depth(self, symbol_id: int, level_count: int) -> Depth:
-        """Return the best `level_count` levels of each side."""
-        if not self._is_live(symbol_id):
-            return Depth((), ())
-        return self._subscriber.replicas[book_topic(self._symbols[symbol_id])].book.depth(level_count)
-
-    def position(self, symbol_id: int) -> Position:
-        """Return the engine's epoch and the sequence of the last change; epoch 0 while that engine is silent."""
-        if not self._is_live(symbol_id):
-            return Position(0, 0)
-        replica = self._subscriber.replicas[book_topic(self._symbols[symbol_id])]
-        return Position(replica.epoch, replica.sequence)
-
-    def _is_live(self, symbol_id: int) -> bool:
-        symbol = self._symbols[symbol_id]
-        return self._subscriber.is_live(monotonic_ns(), [book_topic(symbol), trades_topic(symbol)])
 
 
 class PaperNode:
@@ -162,7 +136,9 @@ async def _serve(node: Node) -> None:
     listener = bind(settings.paper.host, settings.paper.port)
     symbols = {each.symbol_id: each.symbol for each in settings.instruments}
     subscriber = FeedSubscriber(
-        node.wiring, [topic(symbol) for symbol in symbols.values() for topic in (book_topic, trades_topic)]
+        node.wiring,
+        [topic(symbol) for symbol in symbols.values() for topic in (book_topic, trades_topic)],
+        TouchedBook,
     )
     sources = {
         engine: OrderSource(Source.PAPER, node.wiring, ledger.last_report(engine), engine) for engine in ledger.engines
@@ -171,9 +147,10 @@ async def _serve(node: Node) -> None:
     exchange = Exchange(
         ledger,
         sources,
-        FeedBook(subscriber, symbols),
+        FeedBooks(subscriber, symbols),
         first_order_id=Source.PAPER.first_order_id,
         first_owner=Source.PAPER.first_owner,
+        first_update_id=time_ns() // NS_PER_US,  # more than were ever told before: no book changes so often
         commission=_commission(settings),
     )
     for number in accounts.numbers:

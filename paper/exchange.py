@@ -47,17 +47,19 @@ class Exchange:
         *,
         first_order_id: int,
         first_owner: int = 0,
+        first_update_id: int = 1,
         commission: Commission | None = None,
     ) -> None:
         """Take up the ledger's state; order ids are `first_order_id` + 1, 2 ..., owners `first_owner` + account.
 
+        Changes of the public books are numbered from `first_update_id` on.
         `ports` are the order links by engine, one for each that has a symbol.
         """
         self.symbols: Mapping[str, Symbol] = ledger.symbols
         self.ledger = ledger
         self.commission = commission or Commission()
         self.halted: set[str] = set()
-        self.market = PublicMarket(ledger, book)
+        self.market = PublicMarket(ledger, book, first_update_id)
         self._rules = OrderRules(ledger, self.market)
         self._first_order_id = first_order_id
         self._executions = Executions(ledger, self.commission, self._bnb_price_units)

@@ -9,7 +9,7 @@ from market.feed_messages import BookTrade
 from paper.filters import AVERAGE_MINUTES
 from paper.intervals import MINUTE_MS
 from paper.ledger import Ledger
-from paper.public_book import BookView, PublicBook
+from paper.public_book import BookView, PublicBook, Touched
 from paper.tape import Bar, PublicTrade, Tape
 from paper.units import Symbol
 
@@ -21,8 +21,8 @@ class MarketListener(Protocol):
         """Hear of trades, oldest first."""
         ...
 
-    def on_book(self) -> None:
-        """Hear that books may have changed."""
+    def on_book(self, symbol: Symbol, touched: Touched) -> None:
+        """Hear which levels of a book may have changed."""
         ...
 
 
@@ -35,12 +35,12 @@ class PublicMarket:
         listeners: who hears of news.
     """
 
-    def __init__(self, ledger: Ledger, view: BookView) -> None:
+    def __init__(self, ledger: Ledger, view: BookView, first_update_id: int) -> None:
         self.symbols: Mapping[str, Symbol] = ledger.symbols
         self.tapes: Final = {symbol.symbol_id: Tape() for symbol in self.symbols.values()}
         self.listeners: list[MarketListener] = []
         self._ledger = ledger
-        self._book = PublicBook(view)
+        self._book = PublicBook(view, first_update_id)
         self._symbols_by_id = {symbol.symbol_id: symbol for symbol in self.symbols.values()}
 
     def on_trades(self, epoch: int, symbol_id: int, trades: Sequence[BookTrade], time_ns: int) -> None:
@@ -56,13 +56,22 @@ class PublicMarket:
                 listener.on_trades(self._symbols_by_id[symbol_id], fresh)
 
     def on_book(self) -> None:
-        """Pass on that books of the feed may have changed."""
-        for listener in self.listeners:
-            listener.on_book()
+        """Number what has changed in the books of the feed, and pass it on.
+
+        Call it whenever the view of them may show others, before anybody else looks.
+        """
+        for symbol in self.symbols.values():
+            if touched := self._book.look(symbol.symbol_id):
+                for listener in self.listeners:
+                    listener.on_book(symbol, touched)
 
     def depth(self, symbol: Symbol, level_count: int) -> Depth:
         """Return the best levels of the book."""
         return self._book.depth(symbol.symbol_id, level_count)
+
+    def levels(self, symbol: Symbol, touched: Touched) -> Depth:
+        """Return some levels as they are now, best price first, with quantity 0 where there is none."""
+        return self._book.levels(symbol.symbol_id, touched)
 
     def update_id(self, symbol: Symbol) -> int:
         """Return the number of the last change that `depth` shows."""

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, Protocol
 
+from paper.public_book import Touched
 from paper.public_market import PublicMarket
 from paper.streams import FAST_MS, Stream, open_stream
 from paper.tape import PublicTrade
@@ -56,6 +57,7 @@ class StreamHub:
                 return False
             listened = self._listened[name] = _Listened(name, stream)
         listened.subscribers[subscriber] = None
+        listened.stream.on_subscriber()
         return True
 
     def unsubscribe(self, name: str, subscriber: Subscriber) -> None:
@@ -71,10 +73,10 @@ class StreamHub:
         for listened in self._listened.values():
             listened.publish(listened.stream.on_trades(symbol, trades))
 
-    def on_book(self) -> None:
-        """Publish what changed in the books."""
+    def on_book(self, symbol: Symbol, touched: Touched) -> None:
+        """Publish what changed in a book."""
         for listened in self._listened.values():
-            listened.publish(listened.stream.on_book())
+            listened.publish(listened.stream.on_book(symbol, touched))
 
     def tick(self, now_ms: int) -> None:
         """Publish what is due."""

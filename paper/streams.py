@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final
+from typing import Final
 
-from market.depth import Depth, Level
+from market.depth import Depth
 from paper import documents, stream_documents
 from paper.intervals import INTERVALS
+from paper.public_book import Touched
 from paper.public_market import PublicMarket
 from paper.stream_documents import Document
 from paper.tape import PublicTrade, aggregated
@@ -15,10 +16,9 @@ from paper.units import Symbol
 FAST_MS: Final = 100
 SLOW_MS: Final = 1_000
 
-_LEVELS_MAX: Final = 1_000_000  # more than an engine has orders: the whole book
 _NAME = re.compile(
     r"(?P<symbol>[a-z0-9]{2,20})@(?:(?P<plain>trade|aggTrade|bookTicker|miniTicker|ticker)"
-    r"|depth(?P<levels>5|10|20)?(?P<fast>@100ms)?"
+    r"|depth(?P<levels>5|10|20)?(?P<speed>@100ms|@1000ms)?"
     rf"|kline_(?P<interval>{'|'.join(INTERVALS)}))",
     re.ASCII,
 )
@@ -38,8 +38,11 @@ class Stream:
         """Take trades of a symbol."""
         return ()
 
-    def on_book(self) -> Iterable[Document]:
-        """Look at the book, which may have changed."""
+    def on_subscriber(self) -> None:
+        """Hear that one more client listens."""
+
+    def on_book(self, symbol: Symbol, touched: Touched) -> Iterable[Document]:  # noqa: ARG002
+        """Look at the book of a symbol, in which levels may have changed."""
         return ()
 
     def tick(self, now_ms: int) -> Iterable[Document | list[Document]]:  # noqa: ARG002
@@ -58,7 +61,7 @@ def open_stream(name: str, market: PublicMarket) -> Stream | None:
         return None
     if match["interval"] is not None:
         return Klines(market, symbol, match["interval"])
-    period_ms = FAST_MS if match["fast"] else SLOW_MS
+    period_ms = FAST_MS if match["speed"] == "@100ms" else SLOW_MS
     if match["levels"] is not None:
         return PartialDepth(market, symbol, int(match["levels"]), period_ms)
     match match["plain"]:
@@ -105,47 +108,56 @@ class BookTicker(Stream):
 
     def __init__(self, market: PublicMarket, symbol: Symbol) -> None:
         self._market, self._symbol = market, symbol
-        self._seen_id = -1
         self._told: Depth | None = None
 
-    def on_book(self) -> Iterator[Document]:
+    def on_book(self, symbol: Symbol, touched: Touched) -> Iterator[Document]:  # noqa: ARG002
         """Tell the best prices if they are others than those told last."""
-        update_id = self._market.update_id(self._symbol)
-        if update_id == self._seen_id:
+        if symbol is not self._symbol:
             return
-        self._seen_id = update_id
-        best = self._market.depth(self._symbol, 1)
+        best = self._market.depth(symbol, 1)
         if best != self._told:
             self._told = best
-            yield stream_documents.book_ticker(self._symbol, best, update_id)
+            yield stream_documents.book_ticker(symbol, best, self._market.update_id(symbol))
 
 
 class DepthUpdates(Stream):
-    """The levels that changed; each update begins where the last one ended, whatever happens to the engine."""
+    """The levels that were touched; each update begins where the last one ended, whatever happens to the engine.
+
+    Also a level that is the same again is told, with quantity 0 if it is gone again: a client may have taken a snapshot
+    in between, and without a word of it would keep what that one has shown.
+    """
 
     def __init__(self, market: PublicMarket, symbol: Symbol, period_ms: int) -> None:
         self._market, self._symbol, self.period_ms = market, symbol, period_ms
-        self._told = market.depth(symbol, _LEVELS_MAX)
-        self._told_id = self._seen_id = market.update_id(symbol)
+        self._told_id = market.update_id(symbol)
+        self._touched = Touched(set(), set())
+
+    def on_book(self, symbol: Symbol, touched: Touched) -> Iterable[Document]:
+        """Gather what was touched."""
+        if symbol is self._symbol:
+            self._touched.bids.update(touched.bids)
+            self._touched.asks.update(touched.asks)
+        return ()
 
     def tick(self, now_ms: int) -> Iterator[Document]:
-        """Tell what changed; a change that was taken back in between leaves its numbers to the next update."""
-        update_id = self._market.update_id(self._symbol)
-        if update_id == self._seen_id:
+        """Tell what was touched since the last tick, as it is now."""
+        if not self._touched:
             return
-        self._seen_id = update_id
-        book = self._market.depth(self._symbol, _LEVELS_MAX)
-        changes = Depth(_changes(self._told.bids, book.bids), _changes(self._told.asks, book.asks))
-        if changes.bids or changes.asks:
-            first_id, self._told, self._told_id = self._told_id + 1, book, update_id
-            yield stream_documents.depth_update(self._symbol, changes, first_id, update_id, now_ms)
+        touched, self._touched = self._touched, Touched(set(), set())
+        first_id, self._told_id = self._told_id + 1, self._market.update_id(self._symbol)
+        levels = self._market.levels(self._symbol, touched)
+        yield stream_documents.depth_update(self._symbol, levels, first_id, self._told_id, now_ms)
 
 
 class PartialDepth(Stream):
-    """The best levels, whole, whenever the book has changed."""
+    """The best levels, whole, whenever the book has changed or somebody new listens."""
 
     def __init__(self, market: PublicMarket, symbol: Symbol, level_count: int, period_ms: int) -> None:
         self._market, self._symbol, self._level_count, self.period_ms = market, symbol, level_count, period_ms
+        self._told_id = -1
+
+    def on_subscriber(self) -> None:
+        """Tell it to the new one, too: a quiet book has nothing else to say."""
         self._told_id = -1
 
     def tick(self, now_ms: int) -> Iterator[Document]:  # noqa: ARG002
@@ -215,10 +227,3 @@ class Klines(Stream):
                 yield stream_documents.kline(
                     self._symbol, self._interval.name, bar, end_ms, now_ms, is_closed=is_closed
                 )
-
-
-def _changes(before: Sequence[Level], now: Sequence[Level]) -> tuple[Level, ...]:
-    """Return the levels of `now` that `before` has not, and those that are gone with quantity 0."""
-    qty_before: dict[Any, int] = dict(before)
-    changed = [level for level in now if qty_before.pop(level.price_ticks, None) != level.qty_lots]
-    return (*changed, *(Level(price_ticks, 0) for price_ticks in qty_before))

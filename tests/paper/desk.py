@@ -18,13 +18,14 @@ from paper.engine_port import Pending
 from paper.exchange import Exchange
 from paper.ledger import Ledger
 from paper.orders import Order, OrderKind, OrderRequest
-from paper.public_book import Position
+from paper.public_book import Touched
 from paper.units import parse_units
 
 FIRST_ORDER_ID = 2 * 10**12
 FIRST_OWNER = 2 * 65_536
 START_NS = 1_770_000_000_000_000_000
 ALICE, BOB, CAROL = 1, 2, 3
+LEVELS_MAX = 1_000_000  # all of them
 INSTRUMENTS: tuple[Instrument, ...] = default_instruments()
 BNBUSDT = next(instrument for instrument in INSTRUMENTS if instrument.symbol == "BNBUSDT")
 
@@ -47,6 +48,7 @@ class DeskEngine:
         self._reports: list[Event] = []
         self._foreign_count = 0
         self.time_ns = START_NS
+        self._seen: dict[int, tuple[dict[int, int], dict[int, int]]] = {}
 
     def send(self, commands: Sequence[Command]) -> int:
         """Queue commands, as `paper.engine_port.EnginePort` wants it."""
@@ -61,9 +63,21 @@ class DeskEngine:
         """Return the best levels, as `paper.exchange.BookView` wants it."""
         return self._engine.depth(symbol_id, level_count)
 
-    def position(self, symbol_id: int) -> Position:
-        """Return the life of the engine and the sequence of its last event."""
-        return Position(self.epoch, self._engine.sequence)
+    def level_lots(self, symbol_id: int, side: Side, price_ticks: int) -> int:
+        """Return what is shown at a price."""
+        return self._levels(symbol_id)[side].get(price_ticks, 0)
+
+    def take_touched(self, symbol_id: int) -> Touched:
+        """Return the levels that differ from the last call's: the exchange looks after whatever anybody can see."""
+        before, now = self._seen.get(symbol_id, ({}, {})), self._levels(symbol_id)
+        self._seen[symbol_id] = now
+        return Touched(
+            *({price for price, _ in old.items() ^ new.items()} for old, new in zip(before, now, strict=True))
+        )
+
+    def _levels(self, symbol_id: int) -> tuple[dict[int, int], dict[int, int]]:
+        bids, asks = self._engine.depth(symbol_id, LEVELS_MAX)
+        return dict(bids), dict(asks)
 
     def reports_since(self, number: int) -> list[Event]:
         """Return what this engine has had to report after a number."""
@@ -146,11 +160,12 @@ class DeskEngine:
         return events
 
     def publish(self, exchange: Exchange, events: Sequence[Event]) -> None:
-        """Tell the exchange of the trades among the events, as the book feed does."""
+        """Tell the exchange of the book and of the trades among the events, as the book feed does."""
         for event in events:
             if isinstance(event, Executed):
                 trade = BookTrade(event.trade_id, event.price_ticks, event.qty_lots, event.taker_side)
                 exchange.market.on_trades(self.epoch, event.symbol_id, [trade], event.time_ns)
+        exchange.market.on_book()
 
     def _match(self, commands: Sequence[Command]) -> list[Event]:
         events: list[Event] = []
@@ -176,8 +191,11 @@ class _Books:
     def depth(self, symbol_id: int, level_count: int) -> Depth:
         return self._engines[symbol_id].depth(symbol_id, level_count)
 
-    def position(self, symbol_id: int) -> Position:
-        return self._engines[symbol_id].position(symbol_id)
+    def level_lots(self, symbol_id: int, side: Side, price_ticks: int) -> int:
+        return self._engines[symbol_id].level_lots(symbol_id, side, price_ticks)
+
+    def take_touched(self, symbol_id: int) -> Touched:
+        return self._engines[symbol_id].take_touched(symbol_id)
 
 
 class Desk:

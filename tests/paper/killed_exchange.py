@@ -23,7 +23,7 @@ from paper.exchange import Exchange
 from paper.history import Span
 from paper.ledger import Ledger
 from paper.orders import OrderKind, OrderRequest
-from paper.public_book import Position
+from paper.public_book import Touched
 from paper.units import parse_units
 from tests.paper.desk import ALICE, BOB, CAROL, FIRST_ORDER_ID, FIRST_OWNER, INSTRUMENTS
 
@@ -63,8 +63,11 @@ class _Port:
     def depth(self, symbol_id: int, level_count: int) -> Depth:
         return Depth((), ())
 
-    def position(self, symbol_id: int) -> Position:
-        return Position(0, 0)
+    def level_lots(self, symbol_id: int, side: Side, price_ticks: int) -> int:
+        return 0
+
+    def take_touched(self, symbol_id: int) -> Touched:
+        return Touched(set(), set())
 
 
 def live(path: Path, connection: Connection) -> None:
