@@ -12,7 +12,7 @@ from bus.engine_link import CommandBatch, EngineEnd
 from bus.feed import Frames
 from bus.topology import Source
 from engine.journal import Journal
-from engine.journal_format import CommandRecord, decode_header, journal_files
+from engine.journal_format import HEADER_SIZE, CommandRecord, decode_header, journal_files
 from engine.journal_replay import Replay
 from engine.matching_engine import MatchingEngine
 from engine.ring import CONSUMED
@@ -240,5 +240,5 @@ def journal_epoch(folder: Path) -> int | None:
     if not paths:
         return None
     with paths[0].open("rb") as file:
-        head = file.read(4_096)
-    return decode_header(paths[0], head).epoch if head else None
+        head = file.read(HEADER_SIZE)
+    return decode_header(paths[0], head).epoch if len(head) == HEADER_SIZE else None  # a torn one is cut off

@@ -1,5 +1,6 @@
 """The engine's node between its sockets: what it tells equals its book, and a journal brings all of it back."""
 
+import os
 import random
 from collections.abc import Iterator
 from decimal import Decimal
@@ -202,6 +203,21 @@ def test_killed_engine_goes_on_as_if_nothing_had_happened(tmp_path: Path, seed: 
     for desk in (killed, spared):
         desk.check_feed()
         desk.journal.close()
+
+
+@pytest.mark.parametrize("size", [0, 1, 15, 63, 64])
+def test_engine_whose_first_file_has_no_whole_header_begins(tmp_path: Path, size: int) -> None:
+    """A full disk leaves a part of the very first write; there is room again, and nothing was lost."""
+    settings, folder = Settings(engine={"book": "reference"}), tmp_path / "journal"  # type: ignore[arg-type]
+    epochs = []
+    for _ in range(2):
+        core, journal = make_core(settings, folder, JournalMode.WRITE)
+        core.recover(lambda _: None)
+        journal.close()
+        epochs.append(core.epoch)
+        (path,) = folder.iterdir()
+        os.truncate(path, size)
+    assert (epochs[0] == epochs[1]) == (size == 64)
 
 
 def test_report_that_was_on_its_way_comes_after_the_restart(desk: Desk) -> None:
