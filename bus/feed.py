@@ -298,21 +298,22 @@ class TopicReplica:
         self.levels = ({}, {})
         self.epoch, self.sequence = snapshot.epoch, snapshot.sequence
         self._absorb(snapshot.messages, snapshot.time_ns)
-        self.is_synchronised = True
         waiting, self._waiting = self._waiting, deque(maxlen=FEED_WAITING_MAX)
-        for frame in waiting:
-            if frame.epoch == snapshot.epoch or not self.is_synchronised:
+        # Of two engines one is gone; which one is not seen from the epochs, as clocks are set back: the next one tells.
+        self.is_synchronised = all(frame.epoch == snapshot.epoch for frame in waiting)
+        if self.is_synchronised:
+            for frame in waiting:
                 self.on_frame(frame)
-            elif frame.epoch > snapshot.epoch:
-                self.is_synchronised = False
 
     def _apply(self, frame: FeedFrame) -> None:
+        if frame.next_sequence <= self.sequence:
+            return  # it has had all of that, and knows of a later time
         fresh = frame.messages[self.sequence + 1 - frame.sequence :]
         self.sequence = max(self.sequence, frame.next_sequence - 1)
         self._absorb(fresh, frame.time_ns)
 
     def _absorb(self, messages: Sequence[FeedMessage], time_ns: int) -> None:
-        self.time_ns = max(self.time_ns, time_ns)
+        self.time_ns = time_ns  # also an earlier one: the engine's clock may have been set back
         if set(map(type, messages)) == {BookOrder}:
             self.book.apply_all(cast("Sequence[BookOrder]", messages))
             return

@@ -69,6 +69,7 @@ class EngineCore:
         self._refusals = RowEncoder(self._decoder.refusals)
         self._feed_frames: list[Frames] = []
         self._is_replaying = False
+        self._handled_ns = 0  # the time of the last commands
 
     def recover(self, tell: Callable[[Replay], None]) -> Replay:
         """Rebuild book, links and feed from the journal.
@@ -104,6 +105,7 @@ class EngineCore:
             batches.append(CommandBatch(source, record.payload, first, size, record.skip_count))
         self._is_replaying = True
         if records:
+            self._handled_ns = records[0].time_ns
             self._handle(batches, records[0].time_ns)
             self._tell_events(records[0].time_ns)
         self._is_replaying = False
@@ -125,6 +127,8 @@ class EngineCore:
         Raises:
             JournalError: if the commands cannot be kept; nothing was done with them.
         """
+        time_ns += time_ns == self._handled_ns  # a replay takes frames of one time for handled together
+        self._handled_ns = time_ns
         records = [CommandRecord(time_ns, b.source, b.first, b.size, b.skip, b.payload) for b in batches]
         self._journal.append(records, now_ns)
         self._handle(batches, time_ns)

@@ -8,6 +8,9 @@ that the gateway says itself, when the engine has lost its book, are records of 
 When the journal is long, a new generation begins: a checkpoint of what all of it has led to, and an empty journal.
 `sessions.json` says which generation counts; it is the last thing that is written, and the others are then removed.
 
+An epoch is told by a clock, and clocks are set back: which one is the last is not seen from its number. `sessions.json`
+is written whenever an engine begins one, and says after which record it was written; what was kept later goes on there.
+
 While nobody has a session with a name there is nothing to outlive: nothing is written, and what was is put aside.
 """
 
@@ -60,6 +63,7 @@ class SessionStore:
         self._bytes_max = bytes_max
         self._bytes = 0
         self._generation = 0
+        self._written_after = 0  # the record of the journal after which the names were written
         self._journal: Journal | None = None
         self._more_positions: dict[str, Position] = {}
 
@@ -85,6 +89,7 @@ class SessionStore:
             if document["version"] != _VERSION:
                 raise JournalError(f"{path} must be of version {_VERSION}, was {document['version']}")
             self._generation = document["generation"]
+            self._written_after = int(document.get("after", 0))
             more = document.get("more_positions", {})
             self._more_positions = {engine: Position(*values) for engine, values in more.items()}
             return [StoredSession(**row) for row in document["sessions"]], Position(*document["position"])
@@ -124,13 +129,13 @@ class SessionStore:
 
         def take_one(sequence: int, record: CommandRecord) -> None:
             nonlocal position
-            if record.first_sequence:  # a later epoch is a larger number
+            if record.first_sequence and sequence > self._written_after:
                 kept = Position(record.time_ns, record.first_sequence + record.command_count - 1)
                 others = [engine for engine, other in self._more_positions.items() if other.epoch == kept.epoch]
                 if others:
-                    self._more_positions[others[0]] = max(self._more_positions[others[0]], kept)
+                    self._more_positions[others[0]] = kept
                 else:
-                    position = max(position, kept)
+                    position = kept
             self._bytes += len(record.payload)
             take(sequence, record)
 
@@ -141,6 +146,8 @@ class SessionStore:
         self._remove_others()
         self._journal = Journal(self._journal_folder(self._generation), _CAPACITY, 1, JournalMode.WRITE)
         self._journal.recover(take_one)
+        if self.sequence < self._written_after:  # a power failure took records that the names were written after
+            self.save(sessions, position)
         return position
 
     def save(self, sessions: Iterable[StoredSession], position: Position) -> None:
@@ -157,7 +164,13 @@ class SessionStore:
             if not rows:
                 return
             self._begin_journal()
-        document = {"version": _VERSION, "generation": self._generation, "position": position, "sessions": rows}
+        document = {
+            "version": _VERSION,
+            "generation": self._generation,
+            "position": position,
+            "after": self.sequence,
+            "sessions": rows,
+        }
         if self._more_positions:
             document["more_positions"] = self._more_positions
         _write_whole(self._folder / NAMES_FILE, json.dumps(document, indent=1).encode())

@@ -21,6 +21,7 @@ from bus.feed import (
     trades_topic,
     unpack_frame,
 )
+from market.clock import NS_PER_SECOND
 from market.codes import SelfTradePrevention
 from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
 from market.depth import Depth, Level
@@ -332,15 +333,48 @@ def test_starts_anew_with_a_new_engine() -> None:
     assert replica.book.state() == [rest(7)]
 
 
-def test_follows_an_engine_whose_clock_was_set_back() -> None:
-    """Its epoch is lower than the last one; after at most one more snapshot that must not matter."""
-    replica = synchronised(rest(1), epoch=9)
-    replica.on_frame(frame(1, rest(7), epoch=2))
-    for _ in range(2):
-        replica.on_snapshot(frame(1, rest(7), epoch=2))
-    replica.on_frame(frame(2, rest(8), epoch=2))
-    assert (replica.is_synchronised, replica.epoch) == (True, 2)
+STEPS_NS = [sign * seconds * NS_PER_SECOND for seconds in (1, 3_600) for sign in (-1, 1)]
+
+
+@pytest.mark.parametrize("step_ns", STEPS_NS)
+@pytest.mark.parametrize("first_snapshot_is_old", [True, False])
+def test_follows_an_engine_however_its_clock_was_set(step_ns: int, *, first_snapshot_is_old: bool) -> None:
+    """Whether its epoch is lower or higher than the last one, and whichever of them answers first."""
+    old, new = 10**18, 10**18 + step_ns
+    replica = synchronised(rest(1), epoch=old)
+    replica.on_frame(frame(1, rest(7), epoch=new))
+    if first_snapshot_is_old:
+        replica.on_snapshot(frame(10, rest(1), epoch=old))
+        assert replica.needs_snapshot, "its engine is gone"
+    replica.on_snapshot(frame(1, rest(7), epoch=new))
+    assert not replica.needs_snapshot
+    replica.on_frame(frame(2, rest(8), epoch=new))
+    assert (replica.is_synchronised, replica.epoch) == (True, new)
     assert replica.book.state() == [rest(7), rest(8)]
+
+
+@pytest.mark.parametrize("step_ns", STEPS_NS)
+def test_asks_again_when_it_has_held_back_what_two_engines_said(step_ns: int) -> None:
+    """No number tells which of them is gone; after one more snapshot it does not matter."""
+    old, new = 10**18, 10**18 + step_ns
+    replica = TopicReplica(BOOK)
+    for waiting in (frame(11, rest(2), epoch=old), frame(1, rest(7), epoch=new)):
+        replica.on_frame(waiting)
+    replica.on_snapshot(frame(1, rest(7), epoch=new))
+    assert replica.needs_snapshot
+    replica.on_snapshot(frame(1, rest(7), epoch=new))
+    assert (replica.is_synchronised, replica.book.state()) == (True, [rest(7)])
+
+
+def test_shows_the_time_of_the_last_message_however_the_clock_was_set() -> None:
+    """After the clock was set back an hour the book must not be an hour old, nor stay of a time that is to come."""
+    replica = synchronised(rest(1))
+    replica.on_frame(FeedFrame(BOOK, 1, 11, 5_000, [rest(2)]))
+    assert replica.time_ns == 5_000
+    replica.on_frame(FeedFrame(BOOK, 1, 12, 1_000, []))
+    assert replica.time_ns == 1_000
+    replica.on_frame(FeedFrame(BOOK, 1, 10, 4_000, [rest(1)]))  # again
+    assert replica.time_ns == 1_000
 
 
 def test_holds_back_no_more_than_a_maximum(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from bus import engine_link, order_link
 from bus.codec import decode_commands, encode_all
 from bus.engine_link import CommandBatch, EngineEnd
 from bus.order_link import SILENT_RETRIES, Connected, Frames, Kind, LinkError, RawReports, Reports, SourceEnd
+from market.clock import NS_PER_SECOND
 from market.commands import Command, NewOrder
 from market.limits import BATCH_MESSAGES_MAX, FRAME_BYTES_MAX
 from tests.bus.messages import EXECUTED, ORDER, accepted, order
@@ -228,14 +229,35 @@ def test_stays_connected_while_it_only_listens() -> None:
 # --- frames of connections that are gone
 
 
-def test_lets_a_source_in_whose_clock_was_set_back() -> None:
-    """Its incarnation is too low at first; the engine says which one to surpass."""
-    old = Link(incarnation=1_000).connected()
-    late = Link(incarnation=5, engine=old.engine)
+STEPS_NS = [sign * seconds * NS_PER_SECOND for seconds in (1, 3_600) for sign in (-1, 1)]
+
+
+@pytest.mark.parametrize("step_ns", STEPS_NS)
+@pytest.mark.parametrize("engine", ["lives", "was killed", "has begun anew"])
+def test_goes_on_however_the_clock_was_set_around_a_restart(step_ns: int, engine: str) -> None:
+    """Incarnations and epochs are times of starts: the engine says which one to surpass, and no epoch is old."""
+    start_ns = 10**18
+    first = Link(incarnation=start_ns, engine=EngineEnd(start_ns)).connected()
+    first.source.send(orders(11, 12))
+    first.handle(first.up())
+    first.down()  # it is killed before it acknowledges
+    late = Link((start_ns, 1), start_ns + step_ns, first.engine)
+    if engine == "was killed":
+        late.engine = EngineEnd(start_ns)
+        late.engine.restore(SOURCE, 2)
+        late.engine.report(SOURCE, [accepted(11), accepted(12)], 2, 12)
+    if engine == "has begun anew":
+        late.engine = EngineEnd(start_ns + step_ns)
     assert late.settle() == []
     assert late.source.is_connected
-    assert late.source.send(orders(11, 11)) == 1
-    assert late.settle() == [11]
+    is_new = engine == "has begun anew"
+    (connected,) = (news for news in late.news if isinstance(news, Connected))
+    epoch = start_ns + step_ns if is_new else start_ns
+    assert connected == (Connected(epoch, 0, 0, 0, True) if is_new else Connected(epoch, 2, 1, 12, False))
+    late.source.send(orders(13, 13))
+    assert late.settle() == [13]
+    told = [event for news in late.news if isinstance(news, Reports) for event in news.events]
+    assert told == [accepted(order_id) for order_id in ((13,) if is_new else (12, 13))]
 
 
 def test_keeps_a_dead_process_out() -> None:

@@ -120,8 +120,9 @@ sub take_snapshot ($sent_epoch, $sequence, $count, $payload) {
         return lose_step('an order that moved') if $tag == BOOK_ORDER && !apply(@values[0 .. 3]);
     }
     ($epoch, $last, $is_waiting) = ($sent_epoch, $sequence, 0);
+    my @waiting = splice @held;
+    return lose_step('another epoch') if grep { $_->[0] != $epoch } @waiting;    # which one is gone no number tells
     show();
-    my @waiting = grep { $_->[0] >= $epoch } splice @held;    # the others are of an engine that is gone
     take_message($_) for @waiting;
 }
 

@@ -25,6 +25,7 @@ from engine.capacity import Capacity
 from engine.journal import Journal
 from engine.journal_format import JournalMode
 from engine.matching_engine import make_engine
+from market.clock import NS_PER_SECOND
 from market.codes import RejectReason
 from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
 from market.events import Accepted, Event, Executed, Rejected
@@ -328,6 +329,26 @@ def test_reports_keep_their_order_when_frames_were_handled_together(desk: Desk) 
     payloads = [reply[1] for identity, reply in desk.core.links.outgoing() if identity == b"%d" % mine]
     live = [event for payload in payloads for event in decode_events(payload)]
     assert [type(event) for event in live] == [Rejected, Accepted, Accepted]
+    desk.kill()
+    desk.start()
+    assert desk.heard[mine] == live
+
+
+@pytest.mark.parametrize("step_ns", [0, -NS_PER_SECOND, -3_600 * NS_PER_SECOND, 3_600 * NS_PER_SECOND])
+def test_reports_keep_their_order_when_the_clock_stands_or_steps(desk: Desk, step_ns: int) -> None:
+    """Frames that were handled one after the other are not taken for handled together because they have one time."""
+    mine, other = Source.GATEWAY, Source.PAPER
+    live: list[Event] = []
+    for turn, order_id in enumerate((mine.first_order_id + 1, other.first_order_id + 1, mine.first_order_id + 2)):
+        desk.ends[mine].send([NewOrder(order_id, 0, 0, 1_000, 5, owner=mine.first_owner)])
+        for frames in desk.ends[mine].outgoing():
+            batch = desk.core.links.receive(b"%d" % mine, frames)
+            assert batch is not None
+            desk.core.handle([batch], 10**18 + turn * step_ns, 0)
+        payloads = [reply[1] for identity, reply in desk.core.links.outgoing() if identity == b"%d" % mine]
+        live += [event for payload in payloads for event in decode_events(payload)]
+        desk.core.tell(10**18)
+    assert [type(event) for event in live] == [Accepted, Rejected, Accepted]
     desk.kill()
     desk.start()
     assert desk.heard[mine] == live

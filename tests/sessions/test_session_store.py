@@ -1,11 +1,13 @@
 """What a gateway finds when it comes back."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from engine.journal_format import CommandRecord, JournalError
+from market.clock import NS_PER_SECOND
 from sessions.session_store import IN_CHECKPOINT, NAMES_FILE, Position, SessionStore, StoredSession
 from sessions.tokens import TokensError, is_token_right, load_tokens
 
@@ -68,15 +70,80 @@ def test_goes_on_where_the_names_were_written_if_nothing_came_since(folder: Path
     assert recovered(folder) == ([], Position(7, 10))
 
 
-def test_a_later_epoch_wins(folder: Path) -> None:
-    """The engine came back empty, and the names were written before its first report."""
+STEPS_NS = [sign * seconds * NS_PER_SECOND for seconds in (1, 3_600) for sign in (-1, 1)]
+
+
+@pytest.mark.parametrize("step_ns", STEPS_NS)
+@pytest.mark.parametrize("has_record", [True, False])
+def test_the_epoch_that_was_begun_last_wins_however_the_clock_was_set(
+    folder: Path, step_ns: int, *, has_record: bool
+) -> None:
+    """An epoch is the time of a start, and clocks are set back; it is the order of writing that counts."""
+    first, second = 10**18, 10**18 + step_ns
+    store = SessionStore(folder, 1)
+    store.recover(lambda *_: None)
+    store.save([ONE], Position(first, 10))
+    store.keep(first, 11, 2, 0, b"ab")
+    store.save([ONE], Position(second, 5))  # the engine came back empty
+    if has_record:
+        store.keep(second, 6, 3, 0, b"abc")
+    store.close()  # or killed: all is written
+    assert recovered(folder)[1] == Position(second, 8 if has_record else 5)
+
+
+@pytest.mark.parametrize("step_ns", STEPS_NS)
+def test_each_engine_goes_on_where_it_was_however_the_clock_was_set(folder: Path, step_ns: int) -> None:
+    """A record of an epoch that is over belongs to no engine of now, and moves none of them."""
+    first, second, other = 10**18, 10**18 + step_ns, 10**18 + 7
+    store = SessionStore(folder, 1)
+    store.recover(lambda *_: None)
+    store.more_positions["engine2"] = Position(first, 0)
+    store.save([ONE], Position(other, 10))
+    store.keep(first, 1, 2, 0, b"ab")
+    store.keep(other, 11, 1, 0, b"a")
+    store.more_positions["engine2"] = Position(second, 0)
+    store.save([ONE], Position(other, 11))
+    store.keep(second, 1, 4, 0, b"abcd")
+    store.keep(other, 12, 1, 0, b"a")
+    store.close()
+    fresh = SessionStore(folder, 1)
+    assert fresh.recover(lambda *_: None) == Position(other, 12)
+    assert fresh.more_positions == {"engine2": Position(second, 4)}
+    fresh.close()
+
+
+def test_reports_that_come_again_in_front_of_new_ones_move_nothing_back(folder: Path) -> None:
+    """A frame may repeat what was had; a document of an earlier version does not say when it was written."""
     store = SessionStore(folder, 1)
     store.recover(lambda *_: None)
     store.save([ONE], Position(7, 10))
     store.keep(7, 11, 2, 0, b"ab")
-    store.save([ONE], Position(9, 0))
+    store.save([ONE], Position(7, 12))
+    store.keep(7, 12, 3, 1, b"bcd")
     store.close()
-    assert recovered(folder)[1] == Position(9, 0)
+    assert recovered(folder)[1] == Position(7, 14)
+    document = json.loads((folder / NAMES_FILE).read_text())
+    del document["after"]
+    (folder / NAMES_FILE).write_text(json.dumps(document))
+    assert recovered(folder)[1] == Position(7, 14)
+
+
+def test_what_is_kept_after_a_power_failure_counts(folder: Path) -> None:
+    """The names were synced, and the records before them were not: new ones take the numbers of those that are gone."""
+    store = SessionStore(folder, 1)
+    store.recover(lambda *_: None)
+    store.save([ONE], Position(7, 10))
+    for number in range(11, 15):
+        store.keep(7, number, 1, 0, b"a")
+    store.save([ONE], Position(7, 14))
+    store.close()
+    (journal,) = (folder / "reports-0").iterdir()
+    os.truncate(journal, 64)
+    again = SessionStore(folder, 1)
+    assert again.recover(lambda *_: None) == Position(7, 14)
+    again.keep(7, 15, 1, 0, b"a")
+    again.close()
+    assert recovered(folder)[1] == Position(7, 15)
 
 
 def test_puts_aside_what_nobody_comes_back_to(folder: Path) -> None:
