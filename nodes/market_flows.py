@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from itertools import count
 
+from bus.topology import Source
 from flow.order_flow import OrderFlow
 from market.instrument import Instrument
 from nodes.node import NodeError
@@ -44,7 +45,7 @@ def check_flows(settings: Settings) -> None:
         NodeError: if one cannot; the text is that of the flow's node.
     """
     if settings.flow.source != "none":
-        make_flows(settings, 0, count(1))
+        make_flows(settings, Source.FLOW.first_owner, count(1))
 
 
 def _mid_setting(settings: Settings, symbol: str) -> str:

@@ -13,7 +13,7 @@ from market.codes import Side
 from market.commands import MassCancel, NewOrder
 from nodes.desk import run_desk
 from nodes.desk_client import DeskError
-from nodes.market_flows import make_flows
+from nodes.market_flows import check_flows, make_flows
 from nodes.market_link import OrderIds
 from nodes.node import NodeError
 from nodes.settings import SettingsError, load_settings
@@ -160,3 +160,9 @@ def test_order_ids_go_on_behind_those_of_earlier_processes() -> None:
     assert next(ids) == 151
     ids.skip(120)
     assert next(ids) == 152
+
+
+@pytest.mark.parametrize("source", ["synthetic", "synthetic:busy", "none"])
+def test_the_check_before_the_start_passes_what_can_begin(source: str) -> None:
+    """It makes the flows with what the flow's node makes them with: one mistake there, and no desk starts."""
+    check_flows(load_settings({"flow.source": source}).settings)
