@@ -183,6 +183,7 @@ async def _serve(node: Node) -> None:
                 open_orders=len(ledger.open_orders),
                 is_connected=exchange.is_connected,
                 silent_engines=[engine for engine, line in exchange.lines.items() if not line.is_connected],
+                lost_reports=sum(line.lost_report_count for line in exchange.lines.values()),
             )
             await asyncio.sleep(1 if is_told else TICK_MS / 1_000)
 

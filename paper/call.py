@@ -79,7 +79,7 @@ class Call:
         """Wait until the engine has handled a command.
 
         Raises:
-            ExchangeError: TIMEOUT; the command may still be executed.
+            ExchangeError: TIMEOUT; the command may still be executed, or it was and the engine's word of it is lost.
         """
         answered = asyncio.Event()
         pending.when_done(answered.set)
@@ -87,6 +87,8 @@ class Call:
             await asyncio.wait_for(answered.wait(), self.engine_timeout_s)
         except TimeoutError:
             raise ExchangeError(ErrorKind.TIMEOUT) from None
+        if pending.is_lost:
+            raise ExchangeError(ErrorKind.TIMEOUT)
 
     def _symbol(self, name: str) -> Symbol:
         symbol = self.exchange.symbols.get(name)

@@ -2,8 +2,13 @@
 
 An exchange has a line to every engine of its desk, and each order goes over the line of its symbol. Nothing that
 happens on one line touches the orders of another.
+
+Reports of one life of the engine are lost for good if nobody takes them for so long that it keeps them no more. Then
+every open order is called back. What the engine answers tells how much of it was still open; the rest is booked
+(`Executions`), and what may rest is entered again, in the order of the queues.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -18,6 +23,8 @@ from paper.errors import ErrorKind, ExchangeError
 from paper.executions import Executions
 from paper.ledger import Ledger
 from paper.orders import Order, OrderStatus
+
+_log = logging.getLogger(__name__)
 
 
 class EngineLine:
@@ -35,6 +42,7 @@ class EngineLine:
     Attributes:
         pending: the commands on their way.
         is_connected: whether the engine takes orders.
+        lost_report_count: how many reports of the engine will never come.
     """
 
     def __init__(
@@ -50,6 +58,7 @@ class EngineLine:
     ) -> None:
         self.pending = PendingCommands()
         self.is_connected = False
+        self.lost_report_count = 0
         self._engine = engine
         self._port = port
         self._ledger = ledger
@@ -58,6 +67,8 @@ class EngineLine:
         self._first_order_id = first_order_id
         self._first_owner = first_owner
         self._has_connected = False
+        self._lost_cancels: dict[int, str] = {}  # by order id: clients' cancels that may never be answered
+        self._is_recall_due = False
         self._clearing: dict[int, int] = {}  # by account: the command after which its old orders are gone
 
     # -- what clients want
@@ -122,7 +133,7 @@ class EngineLine:
         An engine of another epoch has an empty book: cancels on their way are done, orders that were never accepted
         end, all other open orders of its symbols are entered again in the order in which they stood in their queues.
         The same engine after our own restart has our book: only orders whose entry may have been lost with us are
-        called back and entered again.
+        called back and entered again. All are if reports of it are lost.
 
         Args:
             epoch: which life of the engine it is.
@@ -131,7 +142,7 @@ class EngineLine:
             report_sequence: the number of the last report that it will not send again.
             last_order_id: the highest of our order ids that it has seen, 0 for none.
         """
-        last_epoch, _ = self._ledger.last_report(self._engine)
+        last_epoch, last_sequence = self._ledger.last_report(self._engine)
         is_new = epoch != last_epoch
         to_enter: list[Order] = []
         with self._changes.saved():
@@ -148,12 +159,15 @@ class EngineLine:
             self.pending.finish_all()
             self._clearing.clear()
         else:
+            self._lose_reports(epoch, last_sequence, report_sequence)
             self._acknowledge(acknowledged)
         self.is_connected = True
         self._clear_books(now_ns)
         self._enter_again(to_enter, now_ns)
         if not is_new and not self._has_connected:
             self._recall([order for order in self._open_orders() if order.engine_epoch != epoch], now_ns)
+        elif self._is_recall_due:
+            self._recall(list(self._open_orders()), now_ns)
         self._has_connected = True
 
     def on_disconnected(self) -> None:
@@ -163,7 +177,7 @@ class EngineLine:
     def on_reports(self, epoch: int, events: Sequence[Event], report_sequence: int, acknowledged: int) -> None:
         """Save what the engine reports about our orders, then finish the commands that are completely handled.
 
-        Reports that are saved already are passed over.
+        Reports that are saved already are passed over; those that are missing before them are lost.
 
         Args:
             epoch: which life of the engine reports.
@@ -173,6 +187,7 @@ class EngineLine:
         """
         saved_epoch, saved_sequence = self._ledger.last_report(self._engine)
         assert epoch == saved_epoch, f"a report of epoch {epoch}, but {self._engine} connected with epoch {saved_epoch}"
+        self._lose_reports(epoch, saved_sequence, report_sequence - len(events))
         fresh_count = min(max(report_sequence - saved_sequence, 0), len(events))
         if fresh_count:
             fresh = events[len(events) - fresh_count :]
@@ -182,6 +197,8 @@ class EngineLine:
                 self._ledger.set_last_report(self._engine, epoch, report_sequence)
             self._enter_again(self._executions.to_enter, fresh[-1].time_ns)
             self._clear_books(fresh[-1].time_ns)
+            if self._is_recall_due:
+                self._recall(list(self._open_orders()), fresh[-1].time_ns)
         self._acknowledge(acknowledged)
 
     # -- how
@@ -210,11 +227,37 @@ class EngineLine:
         if orders:
             self._port.send([order.engine_command(self._owner(order.account), now_ns) for order in orders])
 
+    def _lose_reports(self, epoch: int, last_sequence: int, first_gone: int) -> None:
+        """Give up the reports after `last_sequence` up to another one; if there are any, all orders are in doubt."""
+        count = first_gone - last_sequence
+        if count <= 0:
+            return
+        self.lost_report_count += count
+        self._lost_cancels |= {each.order.order_id: each.request_id for each in self.pending.cancels()}
+        self._is_recall_due = True
+        with self._changes.saved():
+            for order in self._open_orders():
+                self._executions.doubt(order)
+            self._ledger.set_last_report(self._engine, epoch, first_gone)
+        self.pending.lose_all()
+        _log.warning(
+            "%d reports of %s are lost: every open order of its symbols is called back and entered again",
+            count,
+            self._engine,
+        )
+
     def _recall(self, orders: Sequence[Order], now_ns: int) -> None:
-        if orders:
+        """Cancel orders to learn what the engine has of them; if it takes no commands now, later."""
+        self._is_recall_due = bool(orders)
+        if not orders:
+            return
+        with suppress(ConnectionError):  # the next report or connection tries again
             sequence = self._port.send([self._cancel_command(order, now_ns) for order in orders])
             for order in orders:
-                self.pending.add(order, Purpose.RECALL, sequence)
+                request_id = self._lost_cancels.pop(order.order_id, None)
+                purpose = Purpose.RECALL if request_id is None else Purpose.CANCEL
+                self.pending.add(order, purpose, sequence, request_id or "")
+            self._is_recall_due = False
 
     def _clear_books(self, now_ns: int) -> None:
         """Take orders from before a reset out of the engine's book, unless that is on its way."""

@@ -41,10 +41,21 @@ class Pending:
         refusal: why the engine refused to cancel or to amend, or None.
         is_applied: whether the engine has amended.
         request_id: the client id of a cancel; what the order is called after an amend.
-        is_done: whether the engine has answered completely.
+        is_lost: whether the answer may be among reports that were lost: nobody knows what became of the command.
+        is_done: whether the engine has answered completely, or the answer is lost.
     """
 
-    __slots__ = ("_on_done", "is_applied", "is_done", "order", "purpose", "refusal", "request_id", "sequence")
+    __slots__ = (
+        "_on_done",
+        "is_applied",
+        "is_done",
+        "is_lost",
+        "order",
+        "purpose",
+        "refusal",
+        "request_id",
+        "sequence",
+    )
 
     def __init__(self, order: Order, purpose: Purpose, sequence: int, request_id: str = "") -> None:
         self.order = order
@@ -53,6 +64,7 @@ class Pending:
         self.sequence = sequence
         self.refusal: RejectReason | None = None
         self.is_applied = False
+        self.is_lost = False
         self.is_done = False
         self._on_done: Callable[[], None] | None = None
 
@@ -125,6 +137,12 @@ class PendingCommands:
         """Finish every command up to a link sequence."""
         while self._commands and self._commands[0].sequence <= sequence:
             self._commands.popleft().finish()
+
+    def lose_all(self) -> None:
+        """Finish every command without an answer: the engine's may be lost."""
+        for pending in self._commands:
+            pending.is_lost = True
+        self.finish_all()
 
     def finish_all(self) -> None:
         """Finish every command: the engine that they were sent to is gone."""

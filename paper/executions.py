@@ -1,13 +1,14 @@
 """What the engine's events do to orders and money; runs inside a transaction of the ledger."""
 
+import logging
 from collections.abc import Callable
-from typing import Final, assert_never
+from typing import Final, NamedTuple, assert_never
 
 from market.clock import NS_PER_MS
 from market.codes import CancelReason, RejectReason, Side, Tag
 from market.events import Accepted, Amended, Canceled, Event, Executed, Halted, Rejected, Rested, Triggered
 from paper.commission import DISCOUNT_ASSET, Commission
-from paper.engine_port import PendingCommands, Purpose
+from paper.engine_port import Pending, PendingCommands, Purpose
 from paper.ledger import Ledger
 from paper.news import EXECUTION_OF_END, ExecutionType, OrderNews
 from paper.orders import AccountTrade, Order, OrderStatus
@@ -15,6 +16,8 @@ from paper.units import UNITS_PER_ONE, Symbol
 from paper.wallets import FEES, OUTSIDE
 
 BnbPrice = Callable[[Symbol], int | None]
+
+_log = logging.getLogger(__name__)
 
 _STATUS_OF_CANCEL: Final = {
     CancelReason.REQUESTED: OrderStatus.CANCELED,
@@ -27,6 +30,16 @@ _STATUS_OF_CANCEL: Final = {
     CancelReason.LEVELS_FULL: OrderStatus.EXPIRED,
     CancelReason.ENGINE_RESTARTED: OrderStatus.EXPIRED,
 }
+
+
+class _Fill(NamedTuple):
+    """One order's share of a trade."""
+
+    trade_id: int
+    price_ticks: int
+    qty_lots: int
+    time_ms: int
+    is_maker: bool
 
 
 class Executions:
@@ -65,7 +78,7 @@ class Executions:
             case Executed():
                 self._execute(epoch, event)
             case Canceled():
-                self._cancel(event, pending)
+                self._cancel(epoch, event, pending)
             case Rejected():
                 self._reject(epoch, event, pending)
             case Triggered():
@@ -75,7 +88,7 @@ class Executions:
             case Halted():
                 pass
             case Amended():
-                self._amend(event, pending)
+                self._amend(epoch, event, pending)
             case _:
                 assert_never(event)
 
@@ -100,19 +113,64 @@ class Executions:
             OrderNews(order.copy(), execution, time_ms, request_id=request_id, prevented_lots=prevented_lots)
         )
 
+    def doubt(self, order: Order) -> None:
+        """Note that reports of an open order may be lost: the next that the engine says of it tells how it stands."""
+        if order.engine_epoch > 0:
+            self._ledger.change(order).engine_epoch = -order.engine_epoch
+
     def _accept(self, epoch: int, event: Accepted) -> None:
         order = self._open_order(event.order_id, event.symbol_id)
         if order is None:
             return
         self._ledger.change(order)
         assert event.qty_lots == order.leaves_lots, f"accepted {event.qty_lots} lots of {order}"
+        self._confirm(epoch, order, event.time_ns // NS_PER_MS)
+
+    def _confirm(self, epoch: int, order: Order, time_ms: int) -> None:
         order.engine_epoch = epoch
         if order.status is OrderStatus.PENDING_NEW:
             order.status = OrderStatus.NEW
             self._queue(order)
             if not order.stop_ticks:
                 order.working_ms = order.time_ms
-            self.news.append(OrderNews(order.copy(), ExecutionType.NEW, event.time_ns // NS_PER_MS))
+            self.news.append(OrderNews(order.copy(), ExecutionType.NEW, time_ms))
+
+    def _settle(self, epoch: int, order: Order, engine_leaves_lots: int, time_ms: int) -> None:
+        """Bring an order of which reports were lost to what the engine has open of it.
+
+        While nobody listens, an order that rests gets smaller by trading, as a maker and so at its own price: what is
+        missing is booked as one such trade. Where that cannot be said, because an amend was on its way or the order
+        has no limit, it counts as taken back.
+        """
+        if not order.is_doubtful:
+            return
+        self._ledger.change(order)
+        self._confirm(epoch, order, time_ms)
+        missing_lots = order.leaves_lots - engine_leaves_lots
+        if missing_lots <= 0:
+            return
+        is_booked = _has_known_price(order)
+        _log.warning(
+            "%d lots of order %d were open that the engine no longer has, by reports that are lost: %s",
+            missing_lots,
+            order.order_id,
+            "booked as traded at its limit" if is_booked else "taken back",
+        )
+        if not is_booked:
+            self._shrink(order, missing_lots)
+            return
+        order.working_ms = order.working_ms or time_ms  # one that waited was woken, or it could not have traded
+        trade_id = self._ledger.unheard_trade_id(epoch, order.account, order.symbol)
+        self._fill(order, _Fill(trade_id, order.price_ticks, missing_lots, time_ms, is_maker=True))
+
+    def _leave(self, epoch: int, order: Order, answered: Pending, time_ms: int) -> None:
+        """Decide about an order of which reports were lost and that the engine does not have any more."""
+        if answered.purpose is Purpose.RECALL and order.may_rest and _has_known_price(order):
+            self._settle(epoch, order, 0, time_ms)
+        else:
+            is_cancelled = answered.purpose is Purpose.CANCEL
+            status = OrderStatus.CANCELED if is_cancelled else OrderStatus.EXPIRED
+            self.end(order, status, time_ms, request_id=answered.request_id)
 
     def _wake(self, event: Triggered) -> None:
         order = self._open_order(event.order_id, event.symbol_id)
@@ -136,43 +194,45 @@ class Executions:
         for order_id, leaves_lots, is_maker in sides:
             order = self._open_order(order_id, event.symbol_id)
             if order is not None:
-                self._fill(order, event, trade_id, is_maker=is_maker)
+                time_ms = event.time_ns // NS_PER_MS
+                self._settle(epoch, order, leaves_lots + event.qty_lots, time_ms)
+                self._fill(order, _Fill(trade_id, event.price_ticks, event.qty_lots, time_ms, is_maker))
                 assert order.leaves_lots == leaves_lots, f"the engine has {leaves_lots} lots open of {order}"
 
-    def _fill(self, order: Order, event: Executed, trade_id: int, *, is_maker: bool) -> None:
+    def _fill(self, order: Order, fill: _Fill) -> None:
         symbol, wallets, account = order.symbol, self._ledger.wallets, order.account
         self._ledger.change(order)
-        quote_units = symbol.notional(event.price_ticks, event.qty_lots)
-        base_units = event.qty_lots * symbol.lot_units
+        quote_units = symbol.notional(fill.price_ticks, fill.qty_lots)
+        base_units = fill.qty_lots * symbol.lot_units
         is_buy = order.side is Side.BUY
         paid_units, received_units = (quote_units, base_units) if is_buy else (base_units, quote_units)
         received_asset = symbol.base if is_buy else symbol.quote
-        set_aside_units = order.locked_units() - order.set_aside(order.leaves_lots - event.qty_lots)
+        set_aside_units = order.locked_units() - order.set_aside(order.leaves_lots - fill.qty_lots)
         assert paid_units <= set_aside_units, (
-            f"a fill at {event.price_ticks} ticks costs more than is set aside: {order}"
+            f"a fill at {fill.price_ticks} ticks costs more than is set aside: {order}"
         )
         wallets.pay_locked(account, order.locked_asset, paid_units)
         wallets.unlock(account, order.locked_asset, set_aside_units - paid_units)
         wallets.transfer(OUTSIDE, account, received_asset, received_units)
-        fee_asset, fee_units = self._fee(order, base_units, quote_units, is_maker=is_maker)
+        fee_asset, fee_units = self._fee(order, base_units, quote_units, is_maker=fill.is_maker)
         wallets.transfer(account, FEES, fee_asset, fee_units)
-        order.filled_lots += event.qty_lots
+        order.filled_lots += fill.qty_lots
         order.filled_units += quote_units
         order.status = OrderStatus.PARTIALLY_FILLED if order.leaves_lots else OrderStatus.FILLED
-        order.update_ms = event.time_ns // NS_PER_MS
+        order.update_ms = fill.time_ms
         trade = AccountTrade(
-            trade_id=trade_id,
+            trade_id=fill.trade_id,
             account=account,
             symbol=symbol,
             order_id=order.order_id,
             side=order.side,
-            price_ticks=event.price_ticks,
-            qty_lots=event.qty_lots,
+            price_ticks=fill.price_ticks,
+            qty_lots=fill.qty_lots,
             quote_units=quote_units,
             fee_units=fee_units,
             fee_asset=fee_asset,
             time_ms=order.update_ms,
-            is_maker=is_maker,
+            is_maker=fill.is_maker,
         )
         self._ledger.add_trade(trade)
         self.news.append(OrderNews(order.copy(), ExecutionType.TRADE, order.update_ms, trade))
@@ -191,12 +251,13 @@ class Executions:
             return symbol.base, base_units * rate // UNITS_PER_ONE
         return symbol.quote, quote_units * rate // UNITS_PER_ONE
 
-    def _cancel(self, event: Canceled, pending: PendingCommands) -> None:
+    def _cancel(self, epoch: int, event: Canceled, pending: PendingCommands) -> None:
         time_ms = event.time_ns // NS_PER_MS
         answered = pending.answer_cancel(event.order_id) if event.reason == CancelReason.REQUESTED else None
         order = self._open_order(event.order_id, event.symbol_id)
         if order is None:
             return
+        self._settle(epoch, order, event.qty_lots + event.leaves_lots, time_ms)
         if answered is not None and answered.purpose is Purpose.RECALL:
             self._recalled(order, time_ms)
         elif event.leaves_lots:
@@ -223,7 +284,7 @@ class Executions:
         self._ledger.wallets.unlock(order.account, order.locked_asset, locked_units - order.locked_units())
         order.update_ms = time_ms
 
-    def _amend(self, event: Amended, pending: PendingCommands) -> None:
+    def _amend(self, epoch: int, event: Amended, pending: PendingCommands) -> None:
         """Give an order its smaller quantity and, perhaps, its new client id, and free what it no longer needs."""
         answered = pending.answer_amend(event.order_id)
         if answered is not None:
@@ -231,16 +292,20 @@ class Executions:
         order = self._open_order(event.order_id, event.symbol_id)
         if order is None:
             return
+        self._settle(epoch, order, order.leaves_lots, event.time_ns // NS_PER_MS)  # what it expected to be open, was
         self._ledger.change(order)
-        less_lots = order.leaves_lots - event.leaves_lots
+        less_lots, earlier_id = order.leaves_lots - event.leaves_lots, order.client_order_id
         assert less_lots > 0, f"an amend must make an order smaller: {event} of {order}"
-        locked_units, earlier_id = order.locked_units(), order.client_order_id
-        order.qty_lots -= less_lots
-        self._ledger.wallets.unlock(order.account, order.locked_asset, locked_units - order.locked_units())
+        self._shrink(order, less_lots)
         order.client_order_id = order.next_client_order_id or earlier_id
         order.next_client_order_id = ""
         order.update_ms = event.time_ns // NS_PER_MS
         self.news.append(OrderNews(order.copy(), ExecutionType.REPLACED, order.update_ms, earlier_client_id=earlier_id))
+
+    def _shrink(self, order: Order, less_lots: int) -> None:
+        locked_units = order.locked_units()
+        order.qty_lots -= less_lots
+        self._ledger.wallets.unlock(order.account, order.locked_asset, locked_units - order.locked_units())
 
     def _reject(self, epoch: int, event: Rejected, pending: PendingCommands) -> None:
         time_ms = event.time_ns // NS_PER_MS
@@ -250,7 +315,9 @@ class Executions:
             if answered is None:
                 return
             answered.refusal = RejectReason(event.reason)
-            if order is not None and answered.purpose is Purpose.RECALL:
+            if order is not None and order.engine_epoch < 0:
+                self._leave(epoch, order, answered, time_ms)
+            elif order is not None and answered.purpose is Purpose.RECALL:
                 self._recalled(order, time_ms)
         elif event.command == Tag.AMEND_ORDER:
             amend = pending.answer_amend(event.order_id)
@@ -275,6 +342,8 @@ class Executions:
         if order.status is OrderStatus.PENDING_NEW:
             order.reject_reason = RejectReason.ENGINE_UNAVAILABLE
             self.end(order, OrderStatus.REJECTED, time_ms)
+        elif not order.may_rest:
+            self.end(order, OrderStatus.EXPIRED, time_ms)
         else:
             self.to_enter.append(order)
 
@@ -283,3 +352,7 @@ class Executions:
         order = self._ledger.open_orders.get(order_id)
         is_known = order is not None and order.status.is_open and order.symbol.symbol_id == symbol_id
         return order if is_known else None
+
+
+def _has_known_price(order: Order) -> bool:
+    return not order.kind.is_market and not order.next_client_order_id

@@ -163,6 +163,16 @@ class Ledger:
             self._epoch_numbers[epoch] = number
         return self._epoch_numbers[epoch] * TRADE_IDS_PER_EPOCH + engine_trade_id
 
+    def unheard_trade_id(self, epoch: int, account: int, symbol: Symbol) -> int:
+        """Return a number for a trade of which the report was lost: after all that the account has, before all to come.
+
+        The engine has numbered the lost trade, so the account's next one has a higher number than this.
+        """
+        sql = "SELECT max(trade_id) FROM trades WHERE account = ? AND symbol = ?"
+        (last,) = self._connection.execute(sql, (account, symbol.name)).fetchone()
+        new = [each.trade_id for each in self._new_trades if each.account == account and each.symbol is symbol]
+        return max(last or 0, self.trade_id(epoch, 0), *new) + 1
+
     def open_order_by_client_id(self, account: int, client_order_id: str) -> Order | None:
         """Return the account's open order of that client id."""
         return self._open_by_client_id.get((account, client_order_id))
@@ -341,7 +351,7 @@ def _name_engines(connection: sqlite3.Connection, engines: Sequence[str]) -> Non
 def _check_places(connection: sqlite3.Connection, symbols: Mapping[str, Symbol], path: Path) -> None:
     """Refuse to trade a symbol at one engine while another one has orders of it in its book."""
     epochs: dict[str, int] = dict(connection.execute("SELECT engine, epoch FROM engines"))
-    rows = connection.execute(f"SELECT DISTINCT symbol, engine_epoch FROM orders WHERE {IS_OPEN}")  # noqa: S608
+    rows = connection.execute(f"SELECT DISTINCT symbol, abs(engine_epoch) FROM orders WHERE {IS_OPEN}")  # noqa: S608
     for name, epoch in rows:
         holders = [engine for engine, last_epoch in epochs.items() if last_epoch == epoch]
         if holders and symbols[name].engine not in holders:

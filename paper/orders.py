@@ -109,7 +109,8 @@ class Order:
         quote_order_units: the size of a market order that was given in quote units, else 0.
         prevented_lots: what self-trade prevention took away.
         filled_units: quote units paid or received so far.
-        engine_epoch: the life of the engine that last confirmed it, 0 for none.
+        engine_epoch: the life of the engine that last confirmed it, 0 for none; below zero after reports of that life
+            were lost, until the engine has said how the order stands.
         stop_ticks: the last price that wakes it, 0 for an order that acts at once.
         display_lots: how much of it the book shows, 0 for all.
         working_ms: since when it acts or rests in the book, ms since 1970 UTC; 0 while it waits.
@@ -157,6 +158,16 @@ class Order:
         return self.stop_ticks > 0 and self.working_ms == 0
 
     @property
+    def is_doubtful(self) -> bool:
+        """Say whether the engine may know more of it than was ever reported."""
+        return self.engine_epoch <= 0
+
+    @property
+    def may_rest(self) -> bool:
+        """Say whether its open part may stay in the book."""
+        return self.is_waiting or (not self.kind.is_market and self.time_in_force is TimeInForce.GTC)
+
+    @property
     def locked_asset(self) -> str:
         """The asset that it pays with."""
         return self.symbol.quote if self.side is Side.BUY else self.symbol.base
@@ -179,13 +190,14 @@ class Order:
         """Return the command that puts the open part into the engine's book.
 
         A market buy goes as a limit that is cancelled at once: the limit keeps it within its locked funds.
-        An order that was in the book before comes back as a plain limit, one that waits with its trigger.
+        An order that was in the book before comes back as it was given: post-only stays post-only, an iceberg shows
+        no more than before. One that waits comes back with its trigger, one that was woken without.
         """
         order_type, time_in_force = OrderType.LIMIT, self.time_in_force
         if self.kind.is_market:
             time_in_force = TimeInForce.IOC
             order_type = OrderType.LIMIT if self.side is Side.BUY else OrderType.MARKET
-        elif self.kind is OrderKind.LIMIT_MAKER and self.engine_epoch == 0:
+        elif self.kind is OrderKind.LIMIT_MAKER:
             order_type = OrderType.POST_ONLY
         return NewOrder(
             order_id=self.order_id,

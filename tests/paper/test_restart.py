@@ -1,12 +1,14 @@
 """What survives when the exchange or the engine dies."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from market.codes import Side, TimeInForce
+from market.codes import SelfTradePrevention, Side, TimeInForce
+from market.commands import Command
 from paper.history import Span
 from paper.ledger import TRADE_IDS_PER_EPOCH, Ledger, LedgerError
 from paper.orders import Order, OrderKind, OrderStatus
@@ -92,6 +94,43 @@ def test_a_new_engine_gets_all_open_orders_in_their_queue_order(desk: Desk) -> N
     desk.engine.flow(desk.exchange, Side.SELL, "90000", "0.01")
     assert (first.status, first.filled_lots) == (OrderStatus.FILLED, 2_000)
     assert (second.status, second.filled_lots) == (OrderStatus.PARTIALLY_FILLED, 500)
+
+
+def test_a_post_only_order_that_is_entered_again_stays_post_only(desk: Desk) -> None:
+    """It went as a plain limit: a stranger who was faster in the new engine's book made a taker of it."""
+    order = desk.place(ALICE, desk.request(Side.BUY, "90000", "0.02", kind=OrderKind.LIMIT_MAKER))
+    desk.engine.restart()
+    desk.engine.flow(None, Side.SELL, "89000", "0.01")
+    desk.connect()
+    assert (order.status, order.filled_lots) == (OrderStatus.EXPIRED, 0)
+    assert desk.wallet(ALICE, "USDT") == (USDT, 0)
+
+
+def test_an_order_is_entered_again_as_it_was_given(desk: Desk) -> None:
+    """Type, price, what is shown, time in force, self-trade prevention, owner and trigger."""
+    stp = SelfTradePrevention.DECREMENT
+    requests = [
+        desk.request(Side.BUY, "90000", "0.02", self_trade_prevention=stp),
+        desk.request(Side.BUY, "90000", "0.02", kind=OrderKind.LIMIT_MAKER, self_trade_prevention=stp),
+        desk.request(Side.BUY, "90000", "0.02", iceberg="0.004", self_trade_prevention=SelfTradePrevention.NONE),
+        desk.request(Side.BUY, "96000", "0.02", kind=OrderKind.STOP_LOSS_LIMIT, stop="95000"),
+        desk.request(Side.SELL, qty="0.02", kind=OrderKind.STOP_LOSS, stop="80000"),
+    ]
+    sent: list[Command] = []
+    real_send = desk.engine.send
+
+    def send(commands: Sequence[Command]) -> int:
+        sent.extend(commands)
+        return real_send(commands)
+
+    desk.engine.send = send  # type: ignore[method-assign]
+    for request in requests:
+        desk.place(ALICE, request)
+    first, sent[:] = sent[:], []
+    desk.engine.restart()
+    desk.connect()
+    assert len(sent) == len(requests)
+    assert sent == first
 
 
 def test_a_new_engine_ends_what_the_old_one_had_not_answered(desk: Desk) -> None:
