@@ -84,12 +84,11 @@ def up(
         "api.port": api_port,
         "paper.port": paper_port,
     }
-    from nodes.desk import run_desk, run_desk_detached
+    from nodes.desk_start import run_desk, run_desk_detached
 
     if detach:
-        run_desk_detached(overrides, sys.argv)
-    else:
-        run_desk(overrides, only or (), without or (), colocate or (), is_fresh=fresh)
+        raise typer.Exit(run_desk_detached(overrides, sys.argv))
+    run_desk(overrides, only or (), without or (), colocate or (), is_fresh=fresh)
 
 
 @app.command()
@@ -127,13 +126,17 @@ def logs(
     run_dir: RunDir = None,
 ) -> None:
     """Print the nodes' logs."""
-    from nodes.desk import print_logs
+    from nodes.logs import print_logs
 
     print_logs(_settings(run_dir=run_dir).settings.run_dir, name, lines, is_following=follow)
 
 
 @app.command()
-def node(names: Annotated[list[str], typer.Argument(metavar="NODE...")], run_dir: RunDir = None) -> None:
+def node(
+    names: Annotated[list[str], typer.Argument(metavar="NODE...")],
+    clean_up: Annotated[bool, typer.Option("--clean-up", help="Cancel what a killed one has left, and end.")] = False,
+    run_dir: RunDir = None,
+) -> None:
     """Run one node in the foreground, as systemd or a container would; several are threads of one process."""
     from nodes.node import NodeError, run_nodes
     from nodes.roster import in_order
@@ -142,7 +145,7 @@ def node(names: Annotated[list[str], typer.Argument(metavar="NODE...")], run_dir
         ordered = in_order(names)
     except ValueError as error:
         raise NodeError(str(error)) from None
-    raise typer.Exit(run_nodes(ordered, _settings(run_dir=run_dir).settings))
+    raise typer.Exit(run_nodes(ordered, _settings(run_dir=run_dir).settings, is_cleaning=clean_up))
 
 
 @app.command()

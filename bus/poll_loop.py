@@ -14,6 +14,7 @@ from typing import Any
 import zmq
 
 from bus.channel import ChannelSocket
+from bus.end_signals import on_end_signals
 from market.clock import NS_PER_MS, NS_PER_US, monotonic_ns
 
 POLL_READ, POLL_WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
@@ -32,7 +33,7 @@ class _Timer:
 class PollLoop:
     """Waits on channels, plain sockets and timers in one thread until told to stop.
 
-    By `stop`, from any thread; in the main thread of a process by SIGTERM and SIGINT, too.
+    By `stop`, from any thread; in the main thread of a process by every signal that would end it, too.
 
     Args:
         spin_us: how long after a message to look for the next one before the kernel may put us to sleep.
@@ -149,15 +150,13 @@ def _descriptor_of(key: Any) -> int:
 
 @contextlib.contextmanager
 def _stop_signals(stop: Callable[[], None], writer: socket.socket) -> Iterator[None]:
-    """Call `stop` at SIGTERM and SIGINT, and wake up who waits on the other end of `writer`."""
+    """Call `stop` at every signal that would end the process, and wake up who waits on the other end of `writer`."""
     signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-    previous = {number: signal.signal(number, lambda *_: stop()) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield
+        with on_end_signals(stop):
+            yield
     finally:
         signal.set_wakeup_fd(-1)
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def _drain(reader: socket.socket) -> None:

@@ -1,5 +1,6 @@
 """How the command line asks a running desk: who it is, how it is, and to stop."""
 
+import contextlib
 import os
 import signal
 import time
@@ -14,6 +15,8 @@ from nodes.lock import holder_pid
 from nodes.settings import LoadedSettings, Settings, load_settings
 
 ANSWER_MS_MAX = 2_000
+STOP_MARGIN_S = 5.0  # beyond what the desk gives its nodes
+SILENT_STOP_S = 60.0
 
 
 class DeskError(Exception):
@@ -49,18 +52,24 @@ def desk_status(run_dir: Path) -> dict[str, Any]:
         control.close()
 
 
-def stop_desk(run_dir: Path, timeout_s: float = 8.0) -> int:
+def stop_desk(run_dir: Path) -> int:
     """Ask the desk in `run_dir` to stop, wait until it has, and return its pid.
 
     Raises:
-        DeskError: if none runs, or it does not stop in time.
+        DeskError: if none runs, or it does not stop in the time that it has itself.
     """
     pid = desk_pid(run_dir)
     if pid is None:
         raise DeskError(f"the desk is not running (run directory {run_dir})")
-    os.kill(pid, signal.SIGTERM)
+    try:
+        timeout_s = float(desk_status(run_dir)["stop_s_max"]) + STOP_MARGIN_S
+    except DeskError:
+        timeout_s = SILENT_STOP_S  # held back by Ctrl-Z, stuck, or already stopping
+    for number in (signal.SIGTERM, signal.SIGCONT):
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
+            os.kill(pid, number)
     deadline = time.monotonic() + timeout_s
-    while desk_pid(run_dir) is not None:
+    while desk_pid(run_dir) == pid:
         if time.monotonic() > deadline:
             raise DeskError(f"the desk (pid {pid}) did not stop within {timeout_s:.0f} s")
         time.sleep(0.05)

@@ -27,7 +27,7 @@ def desk_venue(settings: Settings) -> BinanceVenue:
             raise VenueKeysError(f"no keys for the paper exchange: {error}") from None
         api_key, secret = pair.api_key, pair.secret
     else:
-        raise VenueKeysError(f"{venue.name} needs keys: set TICKBUS_VENUE__API_KEY and TICKBUS_VENUE__SECRET")
+        raise VenueKeysError(venue.missing_keys)
     return BinanceVenue(venue.name, url, api_key, secret, venue.timeout_ms)
 
 

@@ -229,7 +229,7 @@ def recovered_core(node: Node) -> tuple[EngineCore, Journal]:
     folder = settings.journal_folder(node.name)
     mode = JournalMode(settings.engine.journal)
     core, journal = make_core(settings, folder, mode, node.name)
-    done = core.recover(lambda replay: node.log.info("replaying the journal", so_far=str(replay)))
+    done = core.recover(lambda replay: node.warming(f"replays its journal: {replay} so far"))
     if done.torn_tail is not None:
         node.log.warning("the journal's torn tail was cut off", why=str(done.torn_tail))
     if done.record_count:

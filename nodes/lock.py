@@ -2,7 +2,10 @@
 
 import fcntl
 import os
+import time
 from pathlib import Path
+
+LOOK_S_MAX = 0.2  # somebody who only looks whether it is held holds it for an instant
 
 
 class LockedError(Exception):
@@ -18,6 +21,7 @@ class LockFile:
 
     def __init__(self, path: Path, holder: str) -> None:
         self._path = path
+        deadline = time.monotonic() + LOOK_S_MAX
         while True:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
@@ -25,6 +29,9 @@ class LockFile:
             except BlockingIOError:
                 pid = os.read(self._descriptor, 32).decode(errors="replace").strip()
                 os.close(self._descriptor)
+                if time.monotonic() < deadline:
+                    time.sleep(LOOK_S_MAX / 20)
+                    continue
                 raise LockedError(f"{holder} is already running, pid {pid or '?'} ({path})") from None
             if self._is_still_there():
                 break
@@ -48,7 +55,7 @@ def holder_pid(path: Path) -> int | None:
     """Return the pid of the process that holds the lock at `path`, or None if nobody does."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

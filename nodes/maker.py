@@ -4,6 +4,7 @@ Each cycle asks the venue what is true (our open orders, the book), decides, and
 venue knows better. Orders are recognised by a client order id that starts with this desk's own prefix.
 """
 
+import contextlib
 import itertools
 import random
 import secrets
@@ -16,6 +17,7 @@ from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns, time_ns
 from market.codes import Side
 from nodes.desk_venue import desk_venue
 from nodes.node import Node, NodeError
+from nodes.stop_budget import RETRY_S
 from trading.quoting import Quote, symmetric_quotes
 from trading.reconcile import LiveOrder, reconcile
 from venues.binance import RECV_WINDOW_MS
@@ -33,7 +35,6 @@ from venues.venue import (
 DEPTH_LEVELS = 20
 BACK_OFF_NS_MAX = 10 * NS_PER_SECOND
 REFUSED_PAUSE_NS = 2 * NS_PER_SECOND
-STOP_NS_MAX = 1_500 * NS_PER_MS  # for the cancels of a stop; the supervisor waits for 2 s
 STOP_RETRY_S = 0.05
 
 
@@ -186,14 +187,15 @@ class MakerNode:
 
     def stop(self) -> None:
         """Cancel what is ours at the venue, trying again while there is time, and hang up on the gateway."""
-        deadline_ns = monotonic_ns() + STOP_NS_MAX
-        while (error := self._cancel_own()) is not None:
-            if isinstance(error, VenueKeysError) or monotonic_ns() > deadline_ns:
-                self._node.log.error("own orders may be left at the venue", why=str(error), prefix=self._prefix)
-                break
-            time.sleep(STOP_RETRY_S)
-        if self._mirror is not None:
-            self._mirror.close()
+        deadline_ns = monotonic_ns() + int(RETRY_S * NS_PER_SECOND)
+        try:
+            while (error := self._cancel_own()) is not None:
+                if isinstance(error, VenueKeysError) or monotonic_ns() > deadline_ns:
+                    raise NodeError(f"own orders ({self._prefix}...) may be left at the venue: {error}")
+                time.sleep(STOP_RETRY_S)
+        finally:
+            if self._mirror is not None:
+                self._mirror.close()
 
     def _cancel_own(self) -> VenueError | None:
         """Cancel our open orders; return what the venue failed with, if it did."""
@@ -227,9 +229,21 @@ def own_prefix(run_dir: Path) -> str:
 
 def run(node: Node) -> None:
     """Run the maker's node until it is told to stop."""
+    with _maker(node) as maker:
+        maker.run()
+
+
+def clean_up(node: Node) -> None:
+    """Cancel what a maker of this desk that was killed has left at the venue."""
+    with _maker(node) as maker:
+        maker.stop()
+
+
+@contextlib.contextmanager
+def _maker(node: Node) -> Iterator[MakerNode]:
     try:
         venue = desk_venue(node.settings)
         venue.load(node.settings.instrument)
-        MakerNode(node, venue, own_prefix(node.settings.run_dir)).run()
+        yield MakerNode(node, venue, own_prefix(node.settings.run_dir))
     except VenueError as error:
         raise NodeError(str(error)) from None

@@ -2,12 +2,11 @@
 
 import asyncio
 import contextlib
-import ctypes
 import gc
 import importlib
 import os
-import signal
-import sys
+import resource
+import stat
 import threading
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
@@ -20,28 +19,58 @@ import structlog
 
 from bus.channel import ChannelSocket, close_all
 from bus.curve import CurveError
+from bus.end_signals import end_signals, on_end_signals
 from bus.poll_loop import PollLoop
 from bus.subscriber import SubscriberBehindError
 from bus.topology import CONTROL
 from market.clock import monotonic_ns
 from nodes.desk_wiring import desk_wiring
+from nodes.lifeline import follow_supervisor
 from nodes.lock import LockedError, LockFile
+from nodes.outlet import LOG_FILE, take_over_output
 from nodes.roster import ROSTER, module_of
 from nodes.settings import Settings
+from nodes.stop_budget import StopBudget
 
 BEAT_MS = 500
-SUPERVISOR_PID = "DESK_SUPERVISOR_PID"  # not a setting
-_PR_SET_PDEATHSIG = 1
+STAYS_DOWN = 3  # the exit code of a node that nobody should restart before a person has acted
 
 
 class NodeError(Exception):
     """A node cannot start or go on; the text is one line for a person."""
 
 
-def prepare_run_dir(run_dir: Path) -> None:
-    """Make the run directory, readable by its owner alone, and everything that this process makes from now on too."""
+class StayDownError(NodeError):
+    """A node must not go on, nor be started again, before a person has acted."""
+
+
+def prepare_run_dir(run_dir: Path) -> bool:
+    """Make the run directory, readable by its owner alone, and everything that this process makes from now on too.
+
+    Nothing of this process, which may know keys, is ever dumped to a file.
+
+    Returns:
+        Whether an existing one was open to the eyes of others, and has been closed to them.
+
+    Raises:
+        NodeError: if it cannot be made, or others can change what is in it.
+    """
     os.umask(0o077)
-    run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = run_dir.stat()
+        if found.st_uid != os.geteuid():
+            raise NodeError(f"the run directory {run_dir} belongs to another user (uid {found.st_uid}): take another")
+        if found.st_mode & 0o022:
+            mode = stat.S_IMODE(found.st_mode)
+            raise NodeError(f"others may write to the run directory {run_dir} (mode {mode:04o}): chmod 700 it")
+        if found.st_mode & 0o077:
+            run_dir.chmod(0o700)
+            return True
+    except OSError as error:
+        raise NodeError(f"cannot use the run directory {run_dir}: {error.strerror or error}") from None
+    return False
 
 
 class Node:
@@ -61,6 +90,7 @@ class Node:
         self._spin_us = 0 if colocated else settings.bus.spin_us
         self.log = structlog.get_logger().bind(node=name)
         self._state = "starting"
+        self._doing = ""
         self._endpoints: dict[str, str] = {}
         self._figures: dict[str, Any] = {}
         self._on_ready: Callable[[], None] = lambda: None
@@ -73,7 +103,7 @@ class Node:
 
     def warming(self, what: str) -> None:
         """Say, before this node is ready, that it does something first that takes long."""
-        self._state = "warming"
+        self._state, self._doing = "warming", what
         self.log.info(what)
         self.beat()
 
@@ -97,8 +127,18 @@ class Node:
         if self._is_stopping:
             action()
 
+    def end(self) -> None:
+        """Tell a node that is a process to stop, at a signal: also one that still starts.
+
+        Raises:
+            SystemExit: in a node that does not serve yet, and has nothing to put in order.
+        """
+        if not self._stops:
+            raise SystemExit(0)
+        self.stop()
+
     def stop(self) -> None:
-        """Tell a node that is a thread among others to stop; a process with one node is told by SIGTERM."""
+        """Tell a node to stop what it does; again has no effect, so that nothing cuts a stop short."""
         self._is_stopping = True
         for action in self._stops:
             action()
@@ -129,6 +169,7 @@ class Node:
             "node": self.name,
             "pid": os.getpid(),
             "state": self._state,
+            "doing": self._doing,
             "endpoints": self._endpoints,
             "figures": self._figures,
         }
@@ -168,7 +209,7 @@ async def run_async(node: Node, *tasks: Callable[[], Awaitable[None]]) -> None:
 
     node.on_stop(stop_from_another_thread)
     if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in end_signals():
             loop.add_signal_handler(number, stopping.set)
 
     async def beat() -> None:
@@ -187,27 +228,35 @@ async def run_async(node: Node, *tasks: Callable[[], Awaitable[None]]) -> None:
             raise error
 
 
-def run_nodes(names: Sequence[str], settings: Settings) -> int:
-    """Run nodes in the foreground until SIGTERM or SIGINT, several as threads of this process; return the exit code.
+def run_nodes(names: Sequence[str], settings: Settings, *, is_cleaning: bool = False) -> int:
+    """Run nodes in the foreground until a signal ends them, several as threads of this process; return the exit code.
 
     Args:
         names: of the roster, in its order, each once.
+        is_cleaning: whether to undo what a killed process of these nodes has left behind, instead of running them.
     """
-    _die_with_supervisor()
-    _configure_log()
+    log_file = os.environ.get(LOG_FILE)
+    _configure_log(Path(log_file) if log_file else None)
     log = structlog.get_logger().bind(node="+".join(names))
+    if log_file:  # then a supervisor has made it, and our standard input ends when it is gone
+        follow_supervisor(names, settings.run_dir, StopBudget.from_settings(settings), log.warning)
     with contextlib.ExitStack() as locks:
         try:
             prepare_run_dir(settings.run_dir)
             for name in names:
                 locks.callback(LockFile(settings.run_dir / f"{name}.lock", name).release)
-        except (LockedError, OSError) as error:
+        except (LockedError, NodeError, OSError) as error:
             log.error("cannot start", why=str(error))
             return 1
         try:
-            if len(names) == 1:
-                return live(Node(names[0], settings))
-            return live_together([Node(name, settings, names) for name in names])
+            if is_cleaning:
+                cleaners = [spec.name for spec in ROSTER if spec.name in names and spec.cleans_up]
+                return max((live(Node(name, settings), "clean_up") for name in cleaners), default=0)
+            if len(names) > 1:
+                return live_together([Node(name, settings, names) for name in names])
+            node = Node(names[0], settings)
+            with on_end_signals(node.end):
+                return live(node)
         except CurveError as error:
             log.error("cannot start", why=str(error))
             return 1
@@ -218,17 +267,17 @@ def run_nodes(names: Sequence[str], settings: Settings) -> int:
             close_all()
 
 
-def live(node: Node) -> int:
+def live(node: Node, what: str = "run") -> int:
     """Run a node in this thread until it is told to stop; return the exit code.
 
     Errors that a person can mend are one line in the log and exit code 1; a bug of ours is logged with its traceback.
     """
     started_ns = monotonic_ns()
     try:
-        importlib.import_module(module_of(node.name)).run(node)
+        getattr(importlib.import_module(module_of(node.name)), what)(node)
     except (NodeError, OSError, SubscriberBehindError) as error:
         node.log.error("stopped", why=str(error) or type(error).__name__)
-        return 1
+        return STAYS_DOWN if isinstance(error, StayDownError) else 1
     except Exception:
         node.log.exception("stopped by a bug of ours")
         return 70
@@ -240,7 +289,7 @@ def live(node: Node) -> int:
 
 
 def live_together(nodes: Sequence[Node]) -> int:
-    """Run nodes as threads of this process until SIGTERM or SIGINT, or until one of them ends; return the exit code.
+    """Run nodes as threads of this process until a signal or until one of them ends; return the exit code.
 
     Each starts when those are ready that it needs, and they stop in the reverse order. They share one life: when one
     ends, for whatever reason, all of them stop.
@@ -248,8 +297,11 @@ def live_together(nodes: Sequence[Node]) -> int:
     for node in nodes:
         importlib.import_module(module_of(node.name))  # two threads that import the same modules may deadlock
     news: SimpleQueue[tuple[str, int | None]] = SimpleQueue()  # who, and its exit code if it has ended
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: news.put(("", 0)))
+    with on_end_signals(lambda: news.put(("", 0))):
+        return _live_together(nodes, news)
+
+
+def _live_together(nodes: Sequence[Node], news: SimpleQueue[tuple[str, int | None]]) -> int:
     waiting, ready, threads = list(nodes), set[str](), dict[str, threading.Thread]()
     needs = {spec.name: {need for need in spec.needs if need in {node.name for node in nodes}} for spec in ROSTER}
     code: int | None = None
@@ -272,17 +324,12 @@ def live_together(nodes: Sequence[Node]) -> int:
     return code
 
 
-def _die_with_supervisor() -> None:
-    """Ask the kernel for a SIGTERM when the supervisor dies, so that its kill -9 leaves no node behind."""
-    supervisor_pid = os.environ.get(SUPERVISOR_PID)
-    if supervisor_pid is None:
-        return
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != int(supervisor_pid):  # it died before we asked
-        sys.exit(1)
+def _configure_log(path: Path | None) -> None:
+    """Have everything that this process says go out in a way that cannot end it.
 
-
-def _configure_log() -> None:
+    Args:
+        path: of the log that standard error is, if our supervisor has made it one.
+    """
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -290,6 +337,6 @@ def _configure_log() -> None:
             structlog.processors.format_exc_info,
             structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "node", "event"]),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(take_over_output(path)),
         cache_logger_on_first_use=True,
     )

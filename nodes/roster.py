@@ -18,6 +18,8 @@ class NodeSpec:
     needs: tuple[str, ...]
     says: str
     is_http: bool = False  # it serves HTTP, which its library does once in a process
+    has_keys: bool = False  # it trades, or asks for the account, with the venue's key and secret
+    cleans_up: bool = False  # it has orders of its own at the venue: whoever sees it killed runs its `clean_up`
 
 
 ROSTER: tuple[NodeSpec, ...] = (
@@ -28,8 +30,8 @@ ROSTER: tuple[NodeSpec, ...] = (
     NodeSpec("paper", ("engine",), "a Binance Spot look-alike in front of the engine", is_http=True),
     NodeSpec("flow", ("engine",), "brings the paper market to life"),
     NodeSpec("api", ("engine",), "serves the order book over HTTP", is_http=True),
-    NodeSpec("maker", ("gateway", "paper", "flow"), "quotes both sides at the venue"),
-    NodeSpec("tracker", ("paper",), "writes the daily performance file"),
+    NodeSpec("maker", ("gateway", "paper", "flow"), "quotes both sides at the venue", has_keys=True, cleans_up=True),
+    NodeSpec("tracker", ("paper",), "writes the daily performance file", has_keys=True),
 )
 NODE_NAMES: tuple[str, ...] = tuple(spec.name for spec in ROSTER)
 GATEWAY_NAMES: tuple[str, ...] = tuple(name for name in NODE_NAMES if name.startswith("gateway"))

@@ -286,10 +286,11 @@ def load_settings(overrides: Mapping[str, Any] | None = None, config_file: Path 
 
 def environment_of(overrides: Mapping[str, Any]) -> dict[str, str]:
     """Return the environment variables that say what `overrides` (by dotted key) says."""
-    return {_environment_name(key): str(value) for key, value in overrides.items() if value is not None}
+    return {environment_name(key): str(value) for key, value in overrides.items() if value is not None}
 
 
-def _environment_name(key: str) -> str:
+def environment_name(key: str) -> str:
+    """Return the environment variable of a key: `TICKBUS_MAKER__NOTIONAL` of `maker.notional`."""
     return ENV_PREFIX + key.upper().replace(".", ENV_DELIMITER)
 
 
@@ -302,14 +303,14 @@ def _toml_values(path: Path, errors: list[str]) -> dict[str, Any]:
         errors.append(f"{path}: expected TOML: {error}")
         return {}
     for key in SECRET_KEYS & values.keys():
-        errors.append(f"{key}: a secret must not stand in {path}; set {_environment_name(key)} instead")
+        errors.append(f"{key}: a secret must not stand in {path}; set {environment_name(key)} instead")
         del values[key]
     return values
 
 
 def _environment_values(errors: list[str]) -> dict[str, Any]:
     values = dict(_flat(EnvSettingsSource(Settings)()))
-    known = {_environment_name(key) for key, _ in _flat(dict(Settings.model_construct()))}
+    known = {environment_name(key) for key, _ in _flat(dict(Settings.model_construct()))}
     errors.extend(
         f"{name}: no such setting; `python cli.py config show` lists them"
         for name in sorted(os.environ)

@@ -378,6 +378,13 @@ class VenueSettings(Section):
     api_key: SecretStr | None = None
     secret: SecretStr | None = None
 
+    @property
+    def missing_keys(self) -> str:
+        """What must be set before anybody can trade there; the paper exchange makes its own keys."""
+        if self.name == "paper" or (self.api_key is not None and self.secret is not None):
+            return ""
+        return f"{self.name} needs keys: set TICKBUS_VENUE__API_KEY and TICKBUS_VENUE__SECRET"
+
     @field_validator("url")
     @classmethod
     def _not_real_money(cls, value: str | None) -> str | None:

@@ -2,30 +2,31 @@
 
 import os
 import signal
-import subprocess
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgpack
 
 from bus.channel import ChannelSocket, close_all
+from bus.end_signals import on_end_signals
 from bus.poll_loop import PollLoop
-from bus.topology import CONTROL, ENGINE_NAMES
+from bus.topology import CONTROL
 from market.clock import NS_PER_SECOND, monotonic_ns
-from nodes.lock import LockFile
-from nodes.node import SUPERVISOR_PID, NodeError, prepare_run_dir
+from nodes.child import Child, NodeState, last_error, put_logs_aside
+from nodes.lock import LockedError, LockFile, holder_pid
+from nodes.node import STAYS_DOWN, NodeError, prepare_run_dir
 from nodes.roster import GATEWAY_NAMES, NodeSpec, in_order
 from nodes.settings import Settings, environment_of
+from nodes.stop_budget import WAVE_COUNT, StopBudget, wave_of
 
-CLI_FILE = Path(__file__).resolve().parent.parent / "cli.py"
 TICK_MS = 50
+STOP_LOOK_S = 0.01
+STOP_WORD_NS = 2 * NS_PER_SECOND  # a stop that takes longer says what it waits for
 BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 HEALTHY_NS = 30 * NS_PER_SECOND  # a node that ran so long is restarted as if it had never died
 BEAT_NS_MAX = 10 * NS_PER_SECOND  # a node that is silent for longer is called so
-STOP_SECONDS = (2.0, 1.6, 1.0)  # for each wave of a stop, before SIGKILL: 4.6 s in all
 PORT_SETTINGS = {"gateway": "gateway.port", "api": "api.port", "paper": "paper.port"}
 MORE_PORTS = "gateway.more_ports"
 
@@ -34,45 +35,6 @@ Tell = Callable[[str], None]
 
 class StartError(NodeError):
     """A node did not come up at the start of the desk; the text is its own last word."""
-
-
-@dataclass(slots=True)
-class NodeState:
-    """A node as its supervisor sees it."""
-
-    spec: NodeSpec
-    state: str = "waiting"
-    endpoints: dict[str, str] = field(default_factory=dict)
-    figures: dict[str, Any] = field(default_factory=dict)
-    heard_ns: int = 0
-    was_ready: bool = False
-
-
-@dataclass(slots=True)
-class Child:
-    """A process of the desk: a node, or several as its threads, which start, die and come back together."""
-
-    nodes: tuple[NodeState, ...]
-    process: subprocess.Popen[bytes] | None = None
-    started_ns: int = 0
-    restart_ns: int = 0
-    restart_count: int = 0
-    failure_count: int = 0
-
-    @property
-    def name(self) -> str:
-        """The names of its nodes: `engine`, or `engine+gateway`."""
-        return "+".join(node.spec.name for node in self.nodes)
-
-    @property
-    def was_ready(self) -> bool:
-        """Whether every node of it has been ready."""
-        return all(node.was_ready for node in self.nodes)
-
-    def become(self, state: str) -> None:
-        """Set the state of every node of it."""
-        for node in self.nodes:
-            node.state = state
 
 
 class Supervisor:
@@ -85,7 +47,8 @@ class Supervisor:
         tell: called with a line for a person whenever something happens.
 
     Raises:
-        LockedError: if the run directory has a desk already.
+        LockedError: if the run directory has a desk already, or nodes of one that do not end.
+        NodeError: if the run directory cannot be used.
     """
 
     def __init__(
@@ -95,27 +58,32 @@ class Supervisor:
         overrides: Mapping[str, Any],
         tell: Tell,
     ) -> None:
-        prepare_run_dir(settings.run_dir)
+        is_closed_now = prepare_run_dir(settings.run_dir)
         self._run_dir = settings.run_dir.resolve()
         self._lock = LockFile(self._run_dir / "desk.lock", "the desk")
         self._settings = settings
-        self._tell = tell
+        self._budget = StopBudget.from_settings(settings)
+        self._teller = tell
         self._children = [Child(tuple(map(NodeState, specs))) for specs in processes]
         self._nodes = {node.spec.name: (child, node) for child in self._children for node in child.nodes}
-        self._environment = {**os.environ, **environment_of(overrides)}
-        self._environment |= {"TICKBUS_RUN_DIR": str(self._run_dir), SUPERVISOR_PID: str(os.getpid())}
+        self._environment = {**os.environ, **environment_of(overrides), "TICKBUS_RUN_DIR": str(self._run_dir)}
         self._more_ports = list(map(str, settings.gateway.ports[1:]))
         self._started_ns = monotonic_ns()
         self._ready_ns = 0
         self._logs = self._run_dir / "logs"
         self._logs.mkdir(mode=0o700, exist_ok=True)
+        if is_closed_now:
+            self._tell(f"others could read {self._run_dir}: its mode is 0700 now")
+        self._await_earlier_nodes()
         for stale in self._run_dir.glob("*.ipc"):
             stale.unlink()  # from a desk that was killed: we hold its lock
         self._control = ChannelSocket(CONTROL, self._run_dir, is_binder=True)
+        # Each node has the other end, which ends when we do, whatever ends us: nodes/lifeline.py.
+        self._lifeline, self._lifeline_end = os.pipe()
         self._error: StartError | None = None
 
     def run(self, show: Callable[[], None] = lambda: None) -> None:
-        """Start all nodes and look after them until SIGTERM or SIGINT, then stop them.
+        """Start all nodes and look after them until a signal ends the desk, then stop them in order.
 
         Args:
             show: called twice a second, to redraw what a person sees.
@@ -127,10 +95,11 @@ class Supervisor:
         loop.on_readable(self._control, self._on_control)
         loop.every(TICK_MS, lambda: self._tick(loop))
         loop.every(500, show)
-        try:
-            loop.run()
-        finally:
-            self._stop()
+        with on_end_signals(loop.stop):  # also while it stops: nothing cuts a stop short
+            try:
+                loop.run()
+            finally:
+                self._stop()
         if self._error is not None:
             raise self._error
 
@@ -141,6 +110,7 @@ class Supervisor:
 
     def status(self) -> dict[str, Any]:
         """Return the desk as plain values, for `status --json` and the table."""
+        self._take_beats()  # what waits for us must not make a node look silent
         now_ns = monotonic_ns()
         return {
             "run_dir": str(self._run_dir),
@@ -149,6 +119,7 @@ class Supervisor:
             "symbol": self._settings.symbol,
             "is_ready": self.is_ready,
             "start_s": round((self._ready_ns - self._started_ns) / NS_PER_SECOND, 2) if self.is_ready else None,
+            "stop_s_max": self._budget.total_s,
             "nodes": [self._row(*self._nodes[name], now_ns) for name in in_order(self._nodes)],
         }
 
@@ -159,21 +130,45 @@ class Supervisor:
             "process": child.name,
             "pid": child.process.pid if child.process else None,
             "state": "silent" if is_silent else node.state,
+            "doing": node.doing,
+            "why": child.why,
             "uptime_s": round((now_ns - child.started_ns) / NS_PER_SECOND, 1) if child.process else None,
             "restarts": child.restart_count,
             "endpoints": node.endpoints,
             "figures": node.figures,
         }
 
-    # --- what the nodes say ---
+    def _tell(self, line: str) -> None:
+        try:
+            self._teller(line)
+        except OSError:
+            return  # whoever listened is gone; the desk is not
+
+    # --- what the nodes say, and what people ask ---
 
     def _on_control(self) -> None:
+        for identity, rest in self._take_beats():
+            answer: dict[str, Any]
+            if rest == [b"status"]:
+                answer = self.status()
+            elif rest[:1] == [b"stop"] and len(rest) == 2:
+                answer = self._on_stop_node(rest[1].decode(errors="replace"))
+            elif rest[:1] == [b"start"] and len(rest) == 2:
+                answer = self._on_start_node(rest[1].decode(errors="replace"))
+            else:
+                continue
+            self._control.send([identity, msgpack.packb(answer)])
+
+    def _take_beats(self) -> list[tuple[bytes, list[bytes]]]:
+        """Take all that waits; return what is no beat, with whose it is."""
+        asked = []
         while (frames := self._control.receive()) is not None:
             identity, *rest = frames
             if rest[:1] == [b"beat"] and len(rest) == 2:
                 self._on_beat(msgpack.unpackb(rest[1]))
-            elif rest == [b"status"]:
-                self._control.send([identity, msgpack.packb(self.status())])
+            else:
+                asked.append((identity, rest))
+        return asked
 
     def _on_beat(self, report: dict[str, Any]) -> None:
         child, node = self._nodes.get(report["node"], (None, None))
@@ -181,11 +176,11 @@ class Supervisor:
             return  # a node that was started by hand, or the last word of one that is gone
         node.heard_ns = monotonic_ns()
         node.endpoints, node.figures = report["endpoints"], report["figures"]
-        if report["state"] == "warming" and node.state == "starting":
-            node.state = "warming"
-            self._tell(f"{node.spec.name} compiles its kernels, first run only")
+        if report["state"] == "warming" and node.state in ("starting", "warming") and report["doing"] != node.doing:
+            node.state, node.doing = "warming", report["doing"]
+            self._tell(f"{node.spec.name}: {node.doing}")
         if report["state"] == "ready" and node.state in ("starting", "warming"):
-            node.state = "ready"
+            node.state, node.doing, child.why = "ready", "", ""
             self._keep_port(node)
             if node.was_ready:
                 self._tell(f"{node.spec.name} is ready again (pid {child.process.pid})")
@@ -204,119 +199,213 @@ class Supervisor:
 
     # --- processes ---
 
+    def _await_earlier_nodes(self) -> None:
+        """Wait for the nodes of a desk whose supervisor was killed: they stop by themselves, in order.
+
+        Raises:
+            LockedError: if one does not.
+        """
+        deadline, is_told = time.monotonic() + self._budget.total_s, False
+        for name in self._nodes:
+            path = self._run_dir / f"{name}.lock"
+            while (pid := holder_pid(path)) is not None:
+                if not is_told:
+                    self._tell(f"waiting for nodes of an earlier desk to stop ({name}, pid {pid})")
+                    is_told = True
+                if time.monotonic() > deadline:
+                    self._lock.release()
+                    raise LockedError(f"{name} is already running, pid {pid} ({path})")
+                time.sleep(STOP_LOOK_S)
+
     def _tick(self, loop: PollLoop) -> None:
         for child in self._children:
-            if child.process is not None and child.process.poll() is not None:
-                self._on_death(child, child.process.returncode)
+            self._look_after(child)
         if self._error is not None:
             loop.stop()
             return
         for child in self._children:
-            if child.process is None and monotonic_ns() >= child.restart_ns and self._has_needs(child):
+            is_due = child.process is None and child.is_wanted and monotonic_ns() >= child.restart_ns
+            if is_due and self._has_needs(child):
                 self._start(child)
-        if not self.is_ready and all(node.state == "ready" for _, node in self._nodes.values()):
+        wanted = [node for child, node in self._nodes.values() if child.is_wanted]
+        if not self.is_ready and all(node.state == "ready" for node in wanted):
             self._ready_ns = monotonic_ns()
             self._tell(f"ready in {(self._ready_ns - self._started_ns) / NS_PER_SECOND:.1f} s")
+
+    def _look_after(self, child: Child) -> None:
+        """Kill what has had its time to stop, and act on what has ended."""
+        if child.kill_if_late():
+            self._tell(f"{child.name} did not stop in time and was killed")
+        is_cleaning, code = child.is_cleaning, child.ended()
+        if code is None:
+            return
+        if is_cleaning or not child.is_wanted:
+            self._on_stopped(child, code)
+        else:
+            self._on_death(child, code)
 
     def _has_needs(self, child: Child) -> bool:
         needed = [self._nodes[name] for node in child.nodes for name in node.spec.needs if name in self._nodes]
         return all(other is child or node.was_ready for other, node in needed)
 
     def _start(self, child: Child) -> None:
-        path = self._logs / f"{child.name}.log"
-        if child.started_ns == 0:
-            self._put_logs_aside(child)
-        with path.open("ab") as log:
-            child.process = subprocess.Popen(  # noqa: S603 - our own command line
-                [sys.executable, str(CLI_FILE), "node", *(node.spec.name for node in child.nodes)],
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C is for us: we stop the nodes in order
-            )
+        try:
+            if child.started_ns == 0:
+                put_logs_aside(self._logs, child.names)
+            child.start(self._environment, self._logs, self._lifeline)
+        except OSError as error:
+            self._on_failed_start(child, f"cannot be started: {error}")
+            return
         child.become("starting")
-        child.started_ns = monotonic_ns()
         for node in child.nodes:
             node.heard_ns = child.started_ns
 
-    def _put_logs_aside(self, child: Child) -> None:
-        """Rename the logs of the run before, also of one whose nodes shared their processes in another way."""
-        names = {node.spec.name for node in child.nodes}
-        for path in self._logs.glob("*.log"):
-            if names & set(path.stem.split("+")):
-                path.replace(path.with_suffix(".log.1"))
-
-    def _on_death(self, child: Child, code: int) -> None:
-        name, lived_ns = child.name, monotonic_ns() - child.started_ns
-        child.process = None
+    def _on_failed_start(self, child: Child, why: str) -> None:
         if not child.was_ready:
             child.become("failed")
-            self._error = StartError(f"{name}: {last_error(self._logs / f'{name}.log')}")
+            self._error = StartError(f"{child.name}: {why}")
+            return
+        wait_s = self._back_off(child, why)
+        self._tell(f"{child.name} {why}; trying again in {wait_s} s")
+
+    def _on_death(self, child: Child, code: int) -> None:
+        lived_ns = monotonic_ns() - child.started_ns
+        why = last_error(self._logs / f"{child.name}.log")
+        if not child.was_ready:
+            child.become("failed")
+            self._error = StartError(f"{child.name}: {why}")
+            return
+        if code == STAYS_DOWN:
+            child.is_wanted, child.why = False, why
+            child.become("failed")
+            self._tell(f"{child.name} needs a person and stays down: {why}")
             return
         child.failure_count = 0 if lived_ns > HEALTHY_NS else child.failure_count
+        how = f"was killed by {_signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
+        wait_s = self._back_off(child, why if code > 0 else how)
+        self._tell(f"{child.name} {how} after {lived_ns / NS_PER_SECOND:.1f} s; restarting in {wait_s} s")
+
+    def _back_off(self, child: Child, why: str) -> float:
         wait_s = BACK_OFF_S[min(child.failure_count, len(BACK_OFF_S) - 1)]
         child.failure_count += 1
         child.restart_count += 1
         child.become("restarting")
+        child.why = why
         child.restart_ns = monotonic_ns() + int(wait_s * NS_PER_SECOND)
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        self._tell(f"{name} {how} after {lived_ns / NS_PER_SECOND:.1f} s; restarting in {wait_s} s")
+        return wait_s
+
+    # --- one node ---
+
+    def _on_stop_node(self, name: str) -> dict[str, Any]:
+        """Begin to stop a node, which is then left alone; `status` tells when it is `stopped`."""
+        if name not in self._nodes:
+            return {"error": self._unknown(name)}
+        child, _ = self._nodes[name]
+        if child.is_wanted:
+            self._let_go(child)
+            self._tell(f"{child.name} is stopped by hand, until: start {name}")
+        needed_by = [node.spec.name for other, node in self._nodes.values() if other is not child and other.is_wanted
+                     if set(child.names) & set(node.spec.needs)]  # fmt: skip
+        return {"process": list(child.names), "needed_by": needed_by, "seconds": 2 * self._budget.of(child.names)}
+
+    def _on_start_node(self, name: str) -> dict[str, Any]:
+        """Let a node that was stopped run again."""
+        if name not in self._nodes:
+            return {"error": self._unknown(name)}
+        child, _ = self._nodes[name]
+        is_news = not child.is_wanted
+        child.is_wanted, child.failure_count, child.restart_ns = True, 0, 0
+        if is_news:
+            child.why = ""
+            child.become("stopping" if child.process else "waiting")
+            self._tell(f"{child.name} is started by hand")
+        return {"process": list(child.names), "restarts": child.restart_count}
+
+    def _unknown(self, name: str) -> str:
+        return f"this desk runs no {name}; its nodes are {', '.join(in_order(self._nodes))}"
+
+    def _let_go(self, child: Child) -> None:
+        """Have a process stop, and not start again."""
+        child.is_wanted = False
+        if child.process is not None:
+            child.become("stopping")
+            child.ask_to_stop(self._budget.of(child.names))
+        else:
+            self._clean_up(child)
+
+    def _on_stopped(self, child: Child, code: int) -> None:
+        """Take note that a process has ended that was told to; undo first what a killed one may have left."""
+        if child.is_cleaning:
+            child.is_cleaning = child.has_left = False
+        if code != 0:
+            child.why = last_error(self._logs / f"{child.name}.log")
+        if child.is_wanted:
+            child.become("waiting")  # told to start again meanwhile
+        else:
+            self._clean_up(child)
+
+    def _clean_up(self, child: Child) -> None:
+        """Let a process of its own undo what `child` has left behind when it died, if it has; else it is stopped."""
+        if not child.has_left:
+            child.become("stopped")
+            return
+        child.has_left = False
+        child.become("stopping")
+        try:
+            child.start(self._environment, self._logs, self._lifeline, is_cleaning=True)
+            child.kill_ns = monotonic_ns() + int(self._budget.of(child.names) * NS_PER_SECOND)
+        except OSError as error:
+            child.why = f"its orders may be left at the venue: {error}"
+            child.become("stopped")
 
     # --- the end ---
 
     def _stop(self) -> None:
         self._tell("stopping")
-        for wave, seconds in zip(self._waves(), STOP_SECONDS, strict=True):
-            self._stop_wave(wave, monotonic_ns() + int(seconds * NS_PER_SECOND))
+        for wave in self._waves():
+            self._stop_wave(wave)
+        self.close()
+
+    def close(self) -> None:
+        """Leave the run directory as it was found: no socket and no lock."""
         self._control.close()
         close_all()
+        for end in (self._lifeline, self._lifeline_end):
+            os.close(end)
         for name in self._nodes:
             (self._run_dir / f"{name}.lock").unlink(missing_ok=True)
         for left in self._run_dir.glob("*.ipc"):
-            left.unlink()
+            left.unlink(missing_ok=True)
         self._lock.release()
 
-    def _waves(self) -> tuple[list[Child], list[Child], list[Child]]:
-        """Return those that nobody needs, then those in between, then those that need nobody: the engine's."""
-        waves: tuple[list[Child], list[Child], list[Child]] = ([], [], [])
-        for child in self._children:
-            waves[max(_wave(node.spec) for node in child.nodes)].append(child)
-        return waves
+    def _waves(self) -> Iterator[list[Child]]:
+        """Yield those that nobody needs, then those in between, then those that need nobody: the engines."""
+        for wave in range(WAVE_COUNT):
+            yield [child for child in self._children if max(wave_of(node.spec) for node in child.nodes) == wave]
 
-    def _stop_wave(self, wave: list[Child], deadline_ns: int) -> None:
-        running = [(child, child.process) for child in wave if child.process is not None]
-        for _, process in running:
-            process.terminate()
-        for child, process in running:
-            try:
-                process.wait(max(0.01, (deadline_ns - monotonic_ns()) / NS_PER_SECOND))
-            except subprocess.TimeoutExpired:
-                self._tell(f"{child.name} did not stop in time and was killed")
-                process.kill()
-                process.wait()
-            child.process = None
-            child.become("stopped")
+    def _stop_wave(self, wave: Sequence[Child]) -> None:
+        for child in wave:
+            if child.is_wanted:
+                self._let_go(child)
+        word_ns = monotonic_ns() + STOP_WORD_NS
+        while running := [child for child in wave if child.process is not None]:
+            for child in running:
+                self._look_after(child)
+            self._on_control()
+            if monotonic_ns() > word_ns:
+                word_ns += 5 * STOP_WORD_NS
+                self._tell(f"waiting for {', '.join(child.name for child in running)} to stop")
+            time.sleep(STOP_LOOK_S)
 
 
-def _wave(spec: NodeSpec) -> int:
-    needs_engine_only = all(name in ENGINE_NAMES for name in spec.needs)
-    return 2 if not spec.needs else 1 if needs_engine_only else 0
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"  # a real-time one
 
 
 def forget_paper_accounts(run_dir: Path) -> None:
     """Remove what the paper exchange of `run_dir` remembers: balances, orders and trades; its keys stay."""
     for path in (run_dir / "paper").glob("ledger.sqlite3*"):
         path.unlink()
-
-
-def last_error(path: Path) -> str:
-    """Return the last thing a node's log complains about, as one line."""
-    try:
-        lines = path.read_text(errors="replace").splitlines()
-    except OSError:
-        lines = []
-    for line in reversed(lines):
-        if "why='" in line or 'why="' in line:
-            return line.split("why=", 1)[1][1:-1]
-    return f"{lines[-1][:200]} (see {path})" if lines else f"it said nothing (see {path})"

@@ -6,7 +6,9 @@ from typing import Any
 
 from rich.table import Table
 
-_STYLES = {"ready": "green", "starting": "yellow", "restarting": "yellow", "silent": "red", "failed": "red"}
+_STYLES = {"ready": "green", "silent": "red", "failed": "red"} | dict.fromkeys(
+    ("starting", "warming", "restarting", "stopping"), "yellow"
+)
 
 
 def nodes_table(status: Mapping[str, Any]) -> Table:

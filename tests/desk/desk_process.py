@@ -78,7 +78,7 @@ class Desk:
         """Stop it with a signal and return all that it printed."""
         assert self.process is not None
         self.process.send_signal(number)
-        output, _ = self.process.communicate(timeout=10)
+        output, _ = self.process.communicate(timeout=30)
         assert self.process.returncode == 0, f"exit code {self.process.returncode}:\n{output}"
         self.process = None
         return output
@@ -148,7 +148,7 @@ class Desk:
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(8)
+                self.process.wait(30)
             self.process.kill()
         if self.process is not None:
             self.process.communicate()

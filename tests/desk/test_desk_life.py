@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from nodes.lock import holder_pid
-from nodes.supervisor import STOP_SECONDS
 from tests.desk.desk_process import CLI, FREE_PORTS, Desk, node_processes, until
 
 
@@ -20,12 +19,11 @@ def _left_over(run_dir: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stop_leaves_no_process_socket_or_lock_within_five_seconds(desk: Desk, number: int) -> None:
+def test_a_stop_leaves_no_process_socket_or_lock(desk: Desk, number: int) -> None:
     """Ctrl-C and SIGTERM stop everything in reverse order."""
     desk.start()
     assert len(node_processes(desk.run_dir)) == 7
     output = desk.stop(number)
-    assert sum(STOP_SECONDS) < 5, "what the supervisor waits for at most, before it kills"
     assert "ready in" in output
     assert node_processes(desk.run_dir) == []
     assert _left_over(desk.run_dir) == []

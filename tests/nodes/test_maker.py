@@ -9,12 +9,13 @@ import pytest
 
 from market import clock
 from market.account import Balance, VenueAccount, VenueOrder, VenueTrade
+from market.clock import NS_PER_SECOND
 from market.codes import Side
 from market.depth import Depth, Level
 from market.instrument import Instrument
 from nodes import maker
 from nodes.maker import MakerNode, own_prefix
-from nodes.node import Node
+from nodes.node import Node, NodeError
 from nodes.settings import load_settings
 from tests.desk.desk_process import short_directory
 from venues.binance import RECV_WINDOW_MS
@@ -220,11 +221,12 @@ def test_stop_tries_again_while_the_venue_is_away(quoting: MakerNode, venue: Scr
 def test_stop_gives_up_when_its_time_is_over(
     quoting: MakerNode, venue: ScriptedVenue, now: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The supervisor kills what does not stop in time; so the maker says what it leaves, and ends."""
+    """Whoever stops it must hear that orders are left; and the supervisor kills what does not stop in time."""
     quoting.cycle()
     venue.cancel_fates = [VenueUnavailableError("out of reach")] * 1_000
-    monkeypatch.setattr("nodes.maker.time.sleep", lambda _: now.__setitem__(0, now[0] + maker.STOP_NS_MAX // 3))
-    quoting.stop()
+    monkeypatch.setattr("nodes.maker.time.sleep", lambda _: now.__setitem__(0, now[0] + NS_PER_SECOND))
+    with pytest.raises(NodeError, match="may be left at the venue: out of reach"):
+        quoting.stop()
     assert len(venue.orders) == 2
     assert 2 <= 1_000 - len(venue.cancel_fates) <= 5
 
