@@ -11,7 +11,7 @@ from flow.synthetic import SyntheticFlow
 from market.clock import monotonic_ns
 from market.codes import Side
 from market.commands import MassCancel, NewOrder
-from nodes.desk import run_desk
+from nodes.desk_start import run_desk
 from nodes.desk_client import DeskError
 from nodes.market_flows import check_flows, make_flows
 from nodes.market_link import OrderIds
