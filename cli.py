@@ -85,9 +85,11 @@ def up(
         "paper.port": paper_port,
     }
     from nodes.desk_start import run_desk, run_desk_detached
+    from nodes.outlet import log_file, take_over_output
 
     if detach:
         raise typer.Exit(run_desk_detached(overrides, sys.argv))
+    take_over_output(log_file())
     run_desk(overrides, only or (), without or (), colocate or (), is_fresh=fresh)
 
 
@@ -97,6 +99,22 @@ def down(run_dir: RunDir = None) -> None:
     from nodes.desk_client import stop_desk
 
     print(f"stopped (pid {stop_desk(_settings(run_dir=run_dir).settings.run_dir)})")
+
+
+@app.command()
+def stop(name: Annotated[str, typer.Argument(metavar="NODE")], run_dir: RunDir = None) -> None:
+    """Stop one node of the desk, which stays so until start; the maker cancels its orders."""
+    from nodes.node_control import stop_node
+
+    print("\n".join(stop_node(_settings(run_dir=run_dir).settings.run_dir, name)))
+
+
+@app.command()
+def start(name: Annotated[str, typer.Argument(metavar="NODE")], run_dir: RunDir = None) -> None:
+    """Start a node of the desk that was stopped, and wait until it is ready."""
+    from nodes.node_control import start_node
+
+    print("\n".join(start_node(_settings(run_dir=run_dir).settings.run_dir, name)))
 
 
 @app.command()

@@ -34,22 +34,33 @@ def desk_status(run_dir: Path) -> dict[str, Any]:
     Raises:
         DeskError: if no desk runs in `run_dir`, or it does not answer.
     """
+    return ask_desk(run_dir, b"status")
+
+
+def ask_desk(run_dir: Path, *words: bytes) -> dict[str, Any]:
+    """Ask the desk's supervisor, and return its answer.
+
+    Raises:
+        DeskError: if no desk runs in `run_dir`, if it does not answer, or if it says that it cannot.
+    """
     pid = desk_pid(run_dir)
     if pid is None:
         raise DeskError(f"the desk is not running (run directory {run_dir}); start it with: python cli.py up")
     control = ChannelSocket(CONTROL, run_dir)
     try:
         deadline = time.monotonic() + ANSWER_MS_MAX / 1_000
-        while not control.send([b"status"]):  # until the connection is made
+        while not control.send([*words]):  # until the connection is made
             if time.monotonic() > deadline:
                 raise DeskError(f"the desk (pid {pid}) does not answer")
             control.wait(10)
         if not control.wait(ANSWER_MS_MAX) or (frames := control.receive()) is None:
             raise DeskError(f"the desk (pid {pid}) does not answer")
-        status: dict[str, Any] = msgpack.unpackb(frames[0])
-        return status
     finally:
         control.close()
+    answer: dict[str, Any] = msgpack.unpackb(frames[0])
+    if "error" in answer:
+        raise DeskError(answer["error"])
+    return answer
 
 
 def stop_desk(run_dir: Path) -> int:

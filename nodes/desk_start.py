@@ -15,7 +15,7 @@ from nodes.desk_client import DeskError, desk_pid, desk_status
 from nodes.lock import LockedError
 from nodes.market_flows import check_flows
 from nodes.node import NodeError, prepare_run_dir
-from nodes.outlet import LOG_FILE, put_log_aside, take_over_output
+from nodes.outlet import LOG_FILE, put_log_aside
 from nodes.roster import GATEWAY_NAMES, NodeSpec, desk_nodes, processes
 from nodes.settings import Settings, load_settings
 from nodes.supervisor import Supervisor, forget_paper_accounts
@@ -45,8 +45,6 @@ def run_desk(
 
     from screens.desk import activity, addresses, nodes_table
 
-    log_file = os.environ.get(LOG_FILE)
-    take_over_output(Path(log_file) if log_file else None)
     settings = load_settings(overrides).settings
     try:
         gateway_count = len(settings.gateway.ports)

@@ -27,7 +27,7 @@ from market.clock import monotonic_ns
 from nodes.desk_wiring import desk_wiring
 from nodes.lifeline import follow_supervisor
 from nodes.lock import LockedError, LockFile
-from nodes.outlet import LOG_FILE, take_over_output
+from nodes.outlet import log_file, take_over_output
 from nodes.roster import ROSTER, module_of
 from nodes.settings import Settings
 from nodes.stop_budget import StopBudget
@@ -235,10 +235,10 @@ def run_nodes(names: Sequence[str], settings: Settings, *, is_cleaning: bool = F
         names: of the roster, in its order, each once.
         is_cleaning: whether to undo what a killed process of these nodes has left behind, instead of running them.
     """
-    log_file = os.environ.get(LOG_FILE)
-    _configure_log(Path(log_file) if log_file else None)
+    path = log_file()
+    _configure_log(path)
     log = structlog.get_logger().bind(node="+".join(names))
-    if log_file:  # then a supervisor has made it, and our standard input ends when it is gone
+    if path is not None:  # then a supervisor has made it, and our standard input ends when it is gone
         follow_supervisor(names, settings.run_dir, StopBudget.from_settings(settings), log.warning)
     with contextlib.ExitStack() as locks:
         try:

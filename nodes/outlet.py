@@ -105,6 +105,12 @@ class Outlet(io.TextIOBase):
         return self._encoding
 
 
+def log_file() -> Path | None:
+    """Return the path of the log that our output goes to, if whoever started us has said so."""
+    path = os.environ.get(LOG_FILE)
+    return Path(path) if path else None
+
+
 def take_over_output(path: Path | None = None) -> Any:
     """Have all that this process says, from now on, go out in a way that cannot end it; return standard error.
 

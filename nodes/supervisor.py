@@ -294,6 +294,9 @@ class Supervisor:
         child.restart_ns = monotonic_ns() + int(wait_s * NS_PER_SECOND)
         return wait_s
 
+    def _last_word(self, child: Child, code: int) -> str:
+        return f"was killed by {_signal_name(-code)}" if code < 0 else last_error(self._logs / f"{child.name}.log")
+
     # --- one node ---
 
     def _on_stop_node(self, name: str) -> dict[str, Any]:
@@ -337,8 +340,9 @@ class Supervisor:
         """Take note that a process has ended that was told to; undo first what a killed one may have left."""
         if child.is_cleaning:
             child.is_cleaning = child.has_left = False
-        if code != 0:
-            child.why = last_error(self._logs / f"{child.name}.log")
+        child.why = "" if code in (0, -signal.SIGTERM) else self._last_word(child, code)
+        if child.why:
+            self._tell(f"{child.name}: {child.why}")
         if child.is_wanted:
             child.become("waiting")  # told to start again meanwhile
         else:

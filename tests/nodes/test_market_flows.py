@@ -11,8 +11,8 @@ from flow.synthetic import SyntheticFlow
 from market.clock import monotonic_ns
 from market.codes import Side
 from market.commands import MassCancel, NewOrder
-from nodes.desk_start import run_desk
 from nodes.desk_client import DeskError
+from nodes.desk_start import run_desk
 from nodes.market_flows import check_flows, make_flows
 from nodes.market_link import OrderIds
 from nodes.node import NodeError

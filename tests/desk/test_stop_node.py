@@ -1,0 +1,56 @@
+"""`stop NODE` and `start NODE`: what they say has happened."""
+
+import os
+import signal
+
+from tests.desk.desk_process import Desk, until
+from tests.desk.test_endings import _open_orders, _quoting
+
+
+def test_a_stopped_maker_has_cancelled_its_orders_and_stays_stopped(desk: Desk) -> None:
+    """The bot is stopped, the engine keeps running; the supervisor does not bring it back by itself."""
+    desk.start()
+    _quoting(desk.run_dir)
+    stopped = desk.cli("stop", "maker")
+    assert (stopped.returncode, stopped.stderr) == (0, "")
+    assert stopped.stdout.startswith("maker is stopped")
+    assert _open_orders(desk.run_dir) == []
+    desk.kill("tracker")  # whose restart would be the maker's, too, if that were not left alone
+    assert desk.node("maker")["state"] == "stopped"
+    assert desk.node("engine")["state"] == "ready"
+    assert "stopped" in desk.cli("status").stdout
+    again = desk.cli("stop", "maker")
+    assert again.returncode == 0, again.stderr
+    started = desk.cli("start", "maker")
+    assert started.returncode == 0, started.stderr
+    _quoting(desk.run_dir)
+
+    os.kill(desk.node("maker")["pid"], signal.SIGKILL)
+    until("its supervisor knows", lambda: desk.node("maker")["state"] != "ready")
+    assert desk.cli("stop", "maker").returncode == 0
+    assert _open_orders(desk.run_dir) == [], "of a maker that was killed before it could cancel"
+
+    needed = desk.cli("stop", "engine")
+    assert needed.returncode == 0, needed.stderr
+    assert "needed by gateway, paper, flow, api" in needed.stdout
+    assert desk.cli("start", "engine").returncode == 0
+    assert desk.cli("stop", "nobody").stderr.startswith("error: this desk runs no nobody; its nodes are engine,")
+    desk.stop()
+
+
+def test_a_stop_that_leaves_orders_says_so(desk: Desk) -> None:
+    """While the exchange is away, a maker cannot cancel: exit code 1, and which orders are left."""
+    desk.start()
+    _quoting(desk.run_dir)
+    assert desk.cli("stop", "paper").returncode == 0
+    result = desk.cli("stop", "maker")
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: maker is stopped, but: ")
+    assert len(_open_orders(desk.run_dir)) == 2
+    failed = desk.cli("start", "maker")
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("error: maker did not get ready: ")
+    assert desk.cli("start", "paper").returncode == 0
+    until("the supervisor goes on trying", lambda: desk.node("maker")["state"] == "ready", 60)
+    desk.stop()
+    assert _open_orders(desk.run_dir) == []
