@@ -1,6 +1,7 @@
 """JSON whose numbers are exact decimals: written plainly, read as `Decimal`, never through a float.
 
-`0.1` is written `0.1`, `Decimal("1E-5")` is written `0.00001`, and a float is refused. The text is ASCII.
+`0.1` is written `0.1`, `Decimal("1E-5")` is written `0.00001`, and a float is refused. The text is ASCII. Read is what
+other tools write for the same number, too: `1E-5`, `1e+2`, `-0.0`, `1.500`.
 """
 
 import json
@@ -11,8 +12,9 @@ from typing import Any, Final
 
 JsonObject = dict[str, Any]
 
-_NUMBER_DIGITS_MAX: Final = 60  # also the largest exponent that is spelled out
-_PLAIN_NUMBER = re.compile(rf"-?[0-9]{{1,{_NUMBER_DIGITS_MAX}}}(\.[0-9]{{1,{_NUMBER_DIGITS_MAX}}})?", re.ASCII)
+_NUMBER_DIGITS_MAX: Final = 60  # before the point, and after it
+_NUMBER_TEXT_MAX: Final = 1_000  # characters; more are no number that anybody meant
+_EXPONENT = re.compile(r"[eE][+-]?0*([0-9]*)$", re.ASCII)
 
 
 def dumps(value: Any, *, spread: int = 0) -> str:
@@ -32,15 +34,18 @@ def dumps(value: Any, *, spread: int = 0) -> str:
 
 
 def loads(text: str | bytes) -> Any:
-    """Return the value that the JSON `text` spells; numbers with a point become Decimal, the others int.
+    """Return the value that the JSON `text` spells; numbers with a point or an exponent become Decimal, the others int.
+
+    A byte order mark before it is passed over.
 
     Raises:
-        ValueError: with what was expected, for bytes that are not UTF-8, anything that is not JSON, an exponent,
-            NaN, infinity, a number of more than 60 digits, a name that stands twice in an object, too deep nesting.
+        ValueError: with what was expected, for bytes that are not UTF-8, anything that is not JSON, NaN, infinity,
+            a number that takes more than 60 digits before or after its point, a name that stands twice in an object,
+            too deep nesting.
     """
     try:
         return json.loads(
-            text.decode("utf-8") if isinstance(text, bytes) else text,
+            (text.decode("utf-8") if isinstance(text, bytes) else text).removeprefix("\ufeff"),
             parse_float=_read_decimal,
             parse_int=_read_int,
             parse_constant=_read_decimal,
@@ -99,20 +104,39 @@ def _separators(spread: int, new_line: str) -> tuple[str, str]:
 
 
 def _plain(value: Decimal) -> str:
-    exponent = value.as_tuple().exponent
-    if not isinstance(exponent, int) or abs(value.adjusted()) > _NUMBER_DIGITS_MAX or -exponent > _NUMBER_DIGITS_MAX:
+    if not _has_plain_form(value):
         raise ValueError(f"expected a number that JSON can hold, was {value}")
     return f"{abs(value):f}" if not value else f"{value:f}"  # there is no -0
 
 
+def _has_plain_form(value: Decimal) -> bool:
+    exponent = value.as_tuple().exponent
+    return isinstance(exponent, int) and abs(value.adjusted()) <= _NUMBER_DIGITS_MAX and -exponent <= _NUMBER_DIGITS_MAX
+
+
 def _read_decimal(text: str) -> Decimal:
-    if not _PLAIN_NUMBER.fullmatch(text):
+    """Return the number that `text` spells; without an exponent, without a minus before zero, its zeros as they are."""
+    exponent = _EXPONENT.search(text)
+    is_short = len(text) <= _NUMBER_TEXT_MAX and (exponent is None or len(exponent[1]) <= len(str(_NUMBER_TEXT_MAX)))
+    value = Decimal(text if is_short else "NaN")
+    if value.is_finite() and not value:
+        value = Decimal(0) if exponent else abs(value)
+    if value.is_finite() and -int(value.as_tuple().exponent) > _NUMBER_DIGITS_MAX:
+        value = _without_last_zeros(value)
+    if not _has_plain_form(value):
         raise ValueError(f"expected a plain decimal number, was {text[:40]}")
-    return Decimal(text)
+    return Decimal(f"{value:f}") if exponent else value
+
+
+def _without_last_zeros(value: Decimal) -> Decimal:
+    """Return the same number without zeros at the end of its digits; `normalize` would round it to 28."""
+    sign, digits, exponent = value.as_tuple()
+    kept = len("".join(map(str, digits)).rstrip("0"))
+    return Decimal((sign, digits[:kept] or (0,), int(exponent) + len(digits) - kept))
 
 
 def _read_int(text: str) -> int:
-    if len(text) > _NUMBER_DIGITS_MAX:
+    if len(text.removeprefix("-")) > _NUMBER_DIGITS_MAX:
         raise ValueError(f"expected an integer of at most {_NUMBER_DIGITS_MAX} digits, was {text[:40]}...")
     return int(text)
 

@@ -1,111 +1,231 @@
 """Brings the venue's account into the daily file: for the tracker, and for the `report` command."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date
 from decimal import Decimal
+from typing import Final
 
-from market.account import VenueTrade
+from market.account import VenueAccount, VenueOrder, VenueTrade
 from market.clock import NS_PER_MS, day_bounds_ns, time_ns, utc_date
 from market.exact_json import JsonObject
-from market.instrument import Instrument
-from reports.bookkeeping import Recorded, record
-from reports.folder import DamagedReportError, ReportsFolder
-from reports.performance import AccountSnapshot, history_of
-from reports.recommendations import recommendations
-from reports.weekly import DAYS, week_of, week_to_json
-from venues.venue import Venue
+from market.instrument import Instrument, default_instruments
+from reports.bookkeeping import Recorded, Recorder
+from reports.folder import FolderBusyError, ReportsFolder
+from reports.performance import AccountSnapshot
+from reports.trade_history import TradeKey, key_of
+from venues.venue import Venue, VenueRefusedError
 
 LATEST_TRADES = 100
 PAGE_TRADES = 1_000
 READINGS_MAX = 5
+_STEPS: Final = ("0.00000001", "1"), ("0.0001", "0.001"), ("0.01", "0.00001")  # cheap assets, others, dear ones
 
 
 class Bookkeeper:
-    """One account at one venue, and the folder of its daily files."""
+    """One account at one venue, and the folder of its daily files.
 
-    def __init__(self, venue: Venue, instrument: Instrument, folder: ReportsFolder) -> None:
+    Args:
+        instrument: the pair to report on; others that were traded on the same day are read along.
+        known: pairs that the desk knows, to price fees that are paid in a third asset; without them the usual ones.
+        market: where the account trades, as the daily document tells it.
+    """
+
+    def __init__(
+        self,
+        venue: Venue,
+        instrument: Instrument,
+        folder: ReportsFolder,
+        known: Sequence[Instrument] | None = None,
+        market: JsonObject | None = None,
+    ) -> None:
         self._venue = venue
         self._instrument = instrument
         self._folder = folder
-        self._known_id: int | None = None  # the highest trade id in the files, once it was looked up
-        self._is_known = False
+        self._known = {one.symbol: one for one in (default_instruments() if known is None else known)}
+        self._market = market or {}
+        self._recorder = Recorder(folder)
+        self._refused: set[str] = set()  # symbols that the venue does not trade
 
-    def update(self) -> Recorded:
-        """Read the account and write today's file.
+    def update(self, *, is_final: bool = True) -> Recorded:
+        """Read the account and bring today's file up to date.
+
+        Args:
+            is_final: whether the file is to hold all of it now; if not, one that is long may be behind for a while, see
+                `Recorder`.
 
         Raises:
             VenueError: if the venue does not answer.
             OSError: if the disk refuses; the files stay as they were.
+            FolderBusyError: if other processes do not let go of the folder.
+        """
+        for _ in range(READINGS_MAX):
+            today = utc_date(time_ns())
+            self._recorder.look(today)
+            recorded = self._recorder.record(self._snapshot(today), is_final=is_final)
+            if recorded is not None:
+                return recorded
+        raise FolderBusyError(f"{self._folder.path} is being written by other processes again and again")
+
+    def write(self) -> None:
+        """Write what today's file lacks, without asking the venue.
+
+        Raises:
+            OSError: if the disk refuses.
             FolderBusyError: if another process does not let go of the folder.
         """
-        if not self._is_known:
-            self._known_id, self._is_known = self._last_id_on_file(), True
-        snapshot = self._snapshot()
-        recorded = record(self._folder, snapshot)
-        if recorded.was_reset and not snapshot.has_all_trades:
-            self._known_id = None  # a new account's trades may be numbered anew: what is missing is asked for by time
-        else:
-            known_id = None if recorded.was_reset else self._known_id
-            self._known_id = max((trade.trade_id for trade in snapshot.trades), default=known_id)
-        return recorded
+        self._recorder.write()
 
-    def week(self) -> JsonObject:
-        """Return the weekly document: the seven days that end today."""
-        today = utc_date(time_ns())
-        week = week_of(today, *self._folder.read_days(today, DAYS))
-        return week_to_json(week, recommendations(week))
-
-    def _snapshot(self) -> AccountSnapshot:
-        trades = self._trades()
-        for _ in range(READINGS_MAX):  # a fill between two readings belongs to both or to neither
-            account = self._venue.account()
-            open_orders = self._venue.open_orders(self._instrument)
-            again = self._trades()
-            if again == trades:
+    def _snapshot(self, today: date) -> AccountSnapshot:
+        instruments = self._instruments()
+        reading = _Reading(self._venue, self._recorder, today)
+        reading.read(instruments)
+        account, open_orders = self._account(instruments)
+        for _ in range(READINGS_MAX - 1):  # a fill between two readings belongs to both or to neither
+            if not reading.read(instruments):
                 break
-            trades = again
+            account, open_orders = self._account(instruments)
         return AccountSnapshot(
             time_ns(),
-            [self._instrument],
+            instruments,
             account.balances,
-            trades,
+            reading.trades,
             open_orders,
-            self._marks(),
+            self._marks(instruments, reading.trades),
             account_id=account.account_id,
-            has_all_trades=len(trades) < LATEST_TRADES,
+            has_all_trades=reading.has_all_trades,
+            is_gapless=reading.is_gapless,
+            market=self._market,
         )
 
-    def _marks(self) -> dict[str, Decimal]:
-        mid_ticks_x2 = self._venue.depth(self._instrument, 5).mid_ticks_x2
-        return {} if mid_ticks_x2 is None else {self._instrument.symbol: mid_ticks_x2 * self._instrument.tick_size / 2}
+    def _account(self, instruments: Sequence[Instrument]) -> tuple[VenueAccount, list[VenueOrder]]:
+        account = self._venue.account()
+        return account, [order for one in instruments for order in self._venue.open_orders(one)]
 
-    def _trades(self) -> Sequence[VenueTrade]:
-        """Return the latest trades, and before them all that the files do not know yet."""
-        latest = self._venue.trades(self._instrument, LATEST_TRADES)
-        known_id = self._known_id
-        is_complete = len(latest) < LATEST_TRADES or (known_id is not None and latest[0].trade_id <= known_id)
-        if is_complete:
-            return latest
-        if known_id is None:
-            start_ns, _ = day_bounds_ns(utc_date(time_ns()))
-            page = self._venue.trades(self._instrument, PAGE_TRADES, since_ms=start_ns // NS_PER_MS)
-        else:
-            page = self._venue.trades(self._instrument, PAGE_TRADES, from_id=known_id + 1)
-        trades = list(page)
-        while len(page) == PAGE_TRADES:
-            page = self._venue.trades(self._instrument, PAGE_TRADES, from_id=trades[-1].trade_id + 1)
-            trades.extend(page)
-        return trades or latest
+    def _instruments(self) -> list[Instrument]:
+        """Return the desk's pair, and what else was traded today: all of it moves the balances."""
+        others = self._recorder.book.instruments.values()
+        traded = self._recorder.book.newest
+        wanted = [one for one in others if one.symbol in traded and one.symbol not in self._refused]
+        return [self._instrument, *(one for one in wanted if one.symbol != self._instrument.symbol)]
 
-    def _last_id_on_file(self) -> int | None:
-        """Return the highest trade id in the file of today or yesterday, None if neither has one."""
-        today = utc_date(time_ns())
-        for day in (today, today - timedelta(days=1)):
+    def _marks(self, instruments: Sequence[Instrument], trades: Sequence[VenueTrade]) -> dict[str, Decimal]:
+        """Return the mids: of the pairs, and of those that price a fee in a third asset that has no price yet."""
+        marks = {one.symbol: mid for one in instruments if (mid := self._mid(one)) is not None}
+        by_symbol = {one.symbol: one for one in instruments}
+        pending = set(self._recorder.book.unvalued_fees)
+        for trade in trades:
+            traded = by_symbol[trade.symbol]
+            if trade.fee and trade.fee_asset not in (traded.base, traded.quote) and not self._recorder.knows(trade):
+                pending.add((trade.fee_asset, traded.quote))
+        for asset, quote in sorted(pending):
+            symbol = asset + quote
+            is_wanted = symbol not in marks and symbol not in self._refused
+            if is_wanted and (mid := self._mid_of_a_fee(symbol, asset, quote)) is not None:
+                marks[symbol] = mid
+        return marks
+
+    def _mid_of_a_fee(self, symbol: str, asset: str, quote: str) -> Decimal | None:
+        """Return the mid of a pair that prices a fee; its ticks and lots are tried out if the desk does not have it."""
+        if symbol in self._known:
+            return self._mid(self._known[symbol])
+        for tick_size, lot_size in _STEPS:
             try:
-                rows = history_of(self._folder.read(day))
-            except (DamagedReportError, ValueError):
+                return self._mid(Instrument(0, symbol, asset, quote, Decimal(tick_size), Decimal(lot_size)))
+            except ValueError:  # a price or quantity that these steps cannot tell
                 continue
-            ids = [row.trade.trade_id for row in rows if row.trade.symbol == self._instrument.symbol]
-            if ids:
-                return max(ids)
+        self._refused.add(symbol)
         return None
+
+    def _mid(self, instrument: Instrument) -> Decimal | None:
+        """Return the mid of a pair; None for one with an empty side, and for one that the venue does not trade."""
+        try:
+            mid_ticks_x2 = self._venue.depth(instrument, 5).mid_ticks_x2
+        except VenueRefusedError:
+            if instrument.symbol == self._instrument.symbol:
+                raise
+            self._refused.add(instrument.symbol)
+            return None
+        return None if mid_ticks_x2 is None else mid_ticks_x2 * instrument.tick_size / 2
+
+
+class _Reading:
+    """The trades that the venue tells, read until two readings agree.
+
+    Attributes:
+        has_all_trades: whether the account has no other trades today.
+        is_gapless: whether there are none between those on file and these.
+    """
+
+    def __init__(self, venue: Venue, recorder: Recorder, today: date) -> None:
+        self._venue = venue
+        self._recorder = recorder
+        self._today = today
+        self._told: dict[TradeKey, VenueTrade] = {}
+        self.has_all_trades = self.is_gapless = True
+
+    @property
+    def trades(self) -> list[VenueTrade]:
+        """All that was told so far."""
+        return list(self._told.values())
+
+    def read(self, instruments: Sequence[Instrument]) -> bool:
+        """Read the latest trades, and before them all that are not on file; say whether anything has changed."""
+        before = self._told.keys() | set()
+        for instrument in instruments:
+            self._read(instrument)
+        return self._told.keys() != before
+
+    def _read(self, instrument: Instrument) -> None:
+        latest = self._venue.trades(instrument, LATEST_TRADES)
+        is_whole = len(latest) < LATEST_TRADES
+        self._forget_what_is_gone(instrument, latest, is_whole=is_whole)
+        is_linked = is_whole or any(key_of(trade) in self._told or self._recorder.knows(trade) for trade in latest)
+        if not is_linked and not self._read_on(instrument):
+            self._read_since_the_last_day(instrument)
+            is_whole = True
+        self.has_all_trades = self.has_all_trades and is_whole
+        self._take(latest)
+
+    def _forget_what_is_gone(self, instrument: Instrument, latest: Sequence[VenueTrade], *, is_whole: bool) -> None:
+        """Begin anew with a symbol of which a trade is no longer told: between two readings the account was reset."""
+        lowest = -1 if is_whole else min(trade.trade_id for trade in latest)
+        mine = [key for key in self._told if key[0] == instrument.symbol]
+        if {key for key in mine if key[1] > lowest} - {key_of(trade) for trade in latest}:
+            for key in mine:
+                del self._told[key]
+
+    def _read_on(self, instrument: Instrument) -> bool:
+        """Read from the newest trade that is known on; say whether the venue tells that one too: it is the account's.
+
+        Asked for is the known number itself, not the next one: it may have another half that is not known.
+        """
+        numbers = [trade.trade_id for trade in self._told.values() if trade.symbol == instrument.symbol]
+        if (newest := self._recorder.newest(instrument.symbol)) is not None:
+            numbers.append(newest.trade.trade_id)
+        if not numbers:
+            return False
+        page = self._venue.trades(instrument, PAGE_TRADES, from_id=max(numbers))
+        if not any(key_of(trade) in self._told or self._recorder.knows(trade) for trade in page):
+            return False
+        self._take_pages(instrument, page)
+        return True
+
+    def _read_since_the_last_day(self, instrument: Instrument) -> None:
+        """Read all trades since the start of the newest day on file, for an account of which none is known."""
+        days = [] if self._recorder.newest(instrument.symbol) else self._recorder.days()
+        start_ns, _ = day_bounds_ns(min([*days[-1:], self._today]))
+        self.is_gapless = self.is_gapless and self._recorder.newest(instrument.symbol) is None
+        self._take_pages(instrument, self._venue.trades(instrument, PAGE_TRADES, since_ms=start_ns // NS_PER_MS))
+
+    def _take_pages(self, instrument: Instrument, page: Sequence[VenueTrade]) -> None:
+        """Take a page of trades and those after it; a page may end between the two halves of one number."""
+        count = -1
+        while count < len(self._told):
+            count = len(self._told)
+            self._take(page)
+            if len(page) < PAGE_TRADES:
+                return
+            page = self._venue.trades(instrument, PAGE_TRADES, from_id=max(trade.trade_id for trade in page))
+
+    def _take(self, trades: Sequence[VenueTrade]) -> None:
+        self._told.update((key_of(trade), trade) for trade in trades)

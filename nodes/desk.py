@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from bus.channel import wait_any
@@ -26,14 +27,16 @@ def report_day_and_week(settings: Settings, venue: Any, *, as_json: bool) -> int
     """
     from nodes.bookkeeper import Bookkeeper
     from reports.folder import ReportsFolder
+    from reports.recommendations import weekly_document
     from screens.report import day_text, week_text
 
-    bookkeeper = Bookkeeper(venue, settings.instrument, ReportsFolder(settings.reports_dir))
+    folder = ReportsFolder(settings.reports_dir)
+    bookkeeper = Bookkeeper(venue, settings.instrument, folder, settings.instruments)
     try:
         recorded = bookkeeper.update()
     except OSError as error:
         raise DeskError(f"cannot write {settings.reports_dir}: {error.strerror or error}") from None
-    week = bookkeeper.week()
+    week = weekly_document(folder, date.fromisoformat(recorded.head["date"]))
     if as_json:
         print(dumps({"file": str(recorded.path), "day": recorded.document, "week": week}))  # noqa: T201
     else:

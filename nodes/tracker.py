@@ -22,26 +22,33 @@ class TrackerNode:
         loop = self._node.poll_loop()
         loop.every(self._node.settings.tracker.interval_s * 1_000, self._update)
         loop.run()
-        self._update()
+        self._update(is_final=True)
 
-    def _update(self) -> None:
+    def _update(self, *, is_final: bool = False) -> None:
         try:
-            recorded = self._bookkeeper.update()
-        except VenueKeysError:
-            raise
+            recorded = self._bookkeeper.update(is_final=is_final)
         except (VenueError, FolderBusyError, OSError) as error:
             self._failure_count += 1
             self._node.log.warning("the day was not written; it will be tried again", why=str(error))
+            self._write()
+            if isinstance(error, VenueKeysError):
+                raise
         else:
             self._write_count += 1
             for note in recorded.notes:
                 if note not in self._told:
                     self._told.add(note)
                     self._node.log.warning("note", why=note)
-            document = recorded.document
             self._node.ready(file=str(recorded.path))
-            self._node.show(trades=document["total_trades"], pnl=str(document["trades"]["pnl"]))
+            self._node.show(trades=recorded.head["total_trades"], pnl=str(recorded.head["trades"]["pnl"]))
         self._node.show(writes=self._write_count, failures=self._failure_count)
+
+    def _write(self) -> None:
+        """Write what is known while the venue does not answer."""
+        try:
+            self._bookkeeper.write()
+        except (FolderBusyError, OSError) as error:
+            self._node.log.warning("the day was not written; it will be tried again", why=str(error))
 
 
 def run(node: Node) -> None:
@@ -50,6 +57,7 @@ def run(node: Node) -> None:
         venue = desk_venue(node.settings)
         venue.load(node.settings.instrument)
         folder = ReportsFolder(node.settings.reports_dir)
-        TrackerNode(node, Bookkeeper(venue, node.settings.instrument, folder)).run()
+        bookkeeper = Bookkeeper(venue, node.settings.instrument, folder, node.settings.instruments)
+        TrackerNode(node, bookkeeper).run()
     except VenueError as error:
         raise NodeError(str(error)) from None

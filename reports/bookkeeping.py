@@ -1,134 +1,308 @@
 """One step of the tracker: what the venue says now goes into the daily file, and nothing already there is lost."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Final
 
-from market.clock import NS_PER_MS, iso_time
+from market.account import VenueTrade
+from market.clock import NS_PER_MS, NS_PER_SECOND, iso_time, monotonic_ns
 from market.exact_json import JsonObject
-from reports.folder import DamagedReportError, ReportsFolder
-from reports.performance import AccountSnapshot, history_of, performance_document, with_late_trades
-from reports.trade_history import HistoryRow, reset_reason, utc_day
+from reports.daily_file import encode_lines
+from reports.day_book import DayBook
+from reports.folder import DamagedReportError, FileMark, ReportsFolder
+from reports.other_days import OtherDays, changed_id
+from reports.performance import AccountSnapshot, book_of, document_head, take, with_history
+from reports.trade_history import HistoryRow, reset_reason, vanished
 
 SETTLED_MS: Final = 60_000  # after which a venue surely tells a trade wherever it is asked
+BYTES_PER_SECOND_MAX: Final = 500_000  # what is written, on average, of a file that grows all day
+PAUSE_SECONDS_MAX: Final = 60  # by which the file may be behind the venue
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The daily file as it is now, and what its reader should be told (a file kept aside, late trades added)."""
+    """The daily file as it is now, and what its reader should be told (a file kept aside, late trades added).
+
+    Attributes:
+        head: the daily document without its trades.
+    """
 
     path: Path
-    document: JsonObject
+    head: JsonObject
+    book: DayBook
     notes: tuple[str, ...]
     was_reset: bool = False
 
+    @property
+    def document(self) -> JsonObject:
+        """The daily document."""
+        return with_history(self.head, self.book)
+
+
+@dataclass(frozen=True, slots=True)
+class _Aside:
+    """Why a file is to be kept under another name, and what is told before and after that name."""
+
+    why: str
+    before: str
+    after: str = ""
+
+
+@dataclass(slots=True)
+class _Day:
+    """The day that is being written: what is known of it, and which file that was read from or written to."""
+
+    book: DayBook
+    head: JsonObject | None  # None before the first snapshot
+    mark: FileMark | None  # None where there is no file
+    account_id: str = ""
+    resets: list[JsonObject] = field(default_factory=list)
+    aside: _Aside | None = None  # the file is to be kept under another name
+    written_ns: int = 0  # on the monotonic clock
+    pause_ns: int = 0
+    is_behind: bool = False  # whether the file lacks something of `head`
+
 
 def record(folder: ReportsFolder, snapshot: AccountSnapshot) -> Recorded:
-    """Write the snapshot into its day's file, and trades of earlier days into theirs.
+    """Write the snapshot into its day's file, and trades of other days into theirs.
 
     A file of the day that is damaged, that belongs to an account which the venue has since forgotten, or that other
-    hands made without a trade history, is kept under another name, and the day starts anew.
+    hands made without a trade history, is kept under another name, and the day starts anew. A snapshot that is older
+    than the file changes nothing.
 
     Raises:
         OSError: if the disk refuses; the files stay as they were.
         FolderBusyError: if another process does not let go of the folder.
         ValueError: for a trade in a symbol that is not among the snapshot's instruments.
     """
-    notes: list[str] = []
+    recorder = Recorder(folder)
     with folder.locked():
-        for day in sorted({utc_day(trade.time_ms) for trade in snapshot.trades} - {snapshot.day}):
-            _add_late_trades(folder, day, snapshot, notes)
-        found = _previous(folder, snapshot, notes)
-        resets = _resets(folder, snapshot, found, notes)
-        was_reset = len(resets) > len((found or {}).get("resets", []))
-        document = performance_document(snapshot, None if was_reset else found, resets)
-        path = folder.write(snapshot.day, document)
-    return Recorded(path, document, tuple(notes), was_reset)
+        recorder.look(snapshot.day)
+        recorded = recorder.record_locked(snapshot, is_final=True)
+    assert recorded is not None
+    return recorded
 
 
-def _previous(folder: ReportsFolder, snapshot: AccountSnapshot, notes: list[str]) -> JsonObject | None:
-    """Return the day's document so far; one that cannot be understood is kept aside and noted."""
-    try:
-        document = folder.read(snapshot.day)
-    except DamagedReportError as error:
-        aside = folder.keep_aside(snapshot.day, "damaged")
-        notes.append(f"{error}; kept as {aside.name}, the day's report starts anew")
-        return None
-    if document is None:
-        return None
-    if "trade_history" not in document:
-        aside = folder.keep_aside(snapshot.day, "foreign")
-        notes.append(f"{folder.file_of(snapshot.day)} has no trade history to go on with; kept as {aside.name}")
-        return None
-    return document
+class Recorder:
+    """The daily files between two snapshots: what they hold is kept in memory, so that a snapshot costs what is new.
 
-
-def _resets(
-    folder: ReportsFolder, snapshot: AccountSnapshot, found: JsonObject | None, notes: list[str]
-) -> list[JsonObject]:
-    """Return the day's resets; a document of the account before the newest one is kept aside, and noted."""
-    resets: list[JsonObject] = (found or {}).get("resets", [])
-    if found is None:
-        found_id, name = _yesterdays_account_id(folder, snapshot), ""
-        reason = _id_reason(found_id, snapshot)
-    else:
-        history = history_of(found)
-        reason = _id_reason(found.get("account_id", ""), snapshot)
-        reason = reason or reset_reason(history, snapshot.trades) or _vanished_reason(history, snapshot)
-        name = folder.keep_also_as(snapshot.day, "before-reset").name if reason else ""
-    if reason is None:
-        return resets
-    where = f"; the old one's report is kept as {name}" if name else ""
-    notes.append(f"the venue has a new account: {reason}{where}")
-    time_ms = snapshot.now_ns // NS_PER_MS
-    return [*resets, {"time": iso_time(time_ms), "time_ms": time_ms, "reason": reason, "kept_as": name}]
-
-
-def _id_reason(known_id: str, snapshot: AccountSnapshot) -> str | None:
-    """Return that the account's id has changed, if both are known and it has."""
-    if not known_id or not snapshot.account_id or known_id == snapshot.account_id:
-        return None
-    return f"its id is {snapshot.account_id}, was {known_id}"
-
-
-def _vanished_reason(known: Sequence[HistoryRow], snapshot: AccountSnapshot) -> str | None:
-    """Return that the venue has forgotten the day's trades, if it tells all there are and none of them is known.
-
-    The newest trades do not count: a venue may show a trade and, asked again at once, not yet show it elsewhere.
+    The file of a long day is not written with every snapshot but at most at `BYTES_PER_SECOND_MAX` on average, and at
+    least once in `PAUSE_SECONDS_MAX`. What it lacks meanwhile the venue still tells: a process that is killed loses
+    nothing.
     """
+
+    def __init__(self, folder: ReportsFolder) -> None:
+        """Begin with what the `folder` holds."""
+        self._folder = folder
+        self._others = OtherDays(folder)
+        self._day: _Day | None = None
+        self._vanished_ns: int | None = None  # since when the venue tells none of the day's trades
+
+    def look(self, day: date) -> None:
+        """Take in what the file of `day` holds, if another process, or nobody yet, has written it.
+
+        Call it before the venue is asked: a snapshot that is older than the file can then be told from a newer one.
+
+        Raises:
+            OSError: if the file cannot be read, or that of the day before not written.
+            FolderBusyError: if another process does not let go of the folder.
+        """
+        if self._day is None or self._day.book.day != day:
+            self.write()
+            self._day = self._loaded(day)
+        elif self._day.mark != self._folder.mark_of(day):
+            self._reload(self._day)
+
+    @property
+    def book(self) -> DayBook:
+        """The day that was looked at."""
+        assert self._day is not None, "looked at no day"
+        return self._day.book
+
+    def knows(self, trade: VenueTrade) -> bool:
+        """Say whether just this trade is on file: of the day, or the newest of its symbol on any day."""
+        if self.book.knows(trade):
+            return True
+        newest = self.newest(trade.symbol)
+        return newest is not None and newest.trade == trade
+
+    def newest(self, symbol: str) -> HistoryRow | None:
+        """Return the newest trade in `symbol` of any day, by the venue's number; None if there is none."""
+        return self.book.newest.get(symbol) or self._others.newest(symbol, self.book.day)
+
+    def days(self) -> list[date]:
+        """Return the days that have a file, oldest first."""
+        return self._folder.days()
+
+    def record(self, snapshot: AccountSnapshot, *, is_final: bool = False) -> Recorded | None:
+        """Take the snapshot in and, when it is time or `is_final`, write the day's file; None if it came too late.
+
+        It came too late if the file has changed, or the day, since `look`: then look, and ask the venue, again.
+
+        Raises:
+            OSError, FolderBusyError, ValueError: as `record` of the module.
+        """
+        with self._folder.locked():
+            return self.record_locked(snapshot, is_final=is_final)
+
+    def record_locked(self, snapshot: AccountSnapshot, *, is_final: bool) -> Recorded | None:
+        """Do what `record` does, for who has locked the folder already."""
+        day = self._day
+        if day is None or day.book.day != snapshot.day or day.mark != self._folder.mark_of(snapshot.day):
+            return None
+        notes = self._put_aside(day)
+        reason = self._reset_reason(day, snapshot)
+        if reason is not None:
+            day, note = self._begin_anew(day, snapshot, reason)
+            self._day, notes = day, [*notes, note]
+        elif day.head is not None and _is_older(day.book, snapshot):
+            return self._recorded(day, [*notes, "the venue tells less than it did; what it said last stands"])
+        symbols = [instrument.symbol for instrument in snapshot.instruments]
+        notes += self._others.take(snapshot, {} if reason else {symbol: self.newest(symbol) for symbol in symbols})
+        take(day.book, snapshot)
+        day.head = document_head(day.book, snapshot, day.resets)
+        day.account_id, day.is_behind = snapshot.account_id or day.account_id, True
+        if is_final or monotonic_ns() - day.written_ns >= day.pause_ns:
+            self._write(day)
+        return self._recorded(day, notes, was_reset=reason is not None)
+
+    def write(self) -> None:
+        """Write what the day's file lacks.
+
+        Raises:
+            OSError, FolderBusyError: as `record`.
+        """
+        day = self._day
+        if day is None or not day.is_behind:
+            return
+        with self._folder.locked():
+            if day.mark != self._folder.mark_of(day.book.day):
+                self._reload(day)
+            if day.is_behind:
+                self._put_aside(day)
+                self._write(day)
+
+    def _recorded(self, day: _Day, notes: list[str], *, was_reset: bool = False) -> Recorded:
+        assert day.head is not None
+        return Recorded(self._folder.file_of(day.book.day), day.head, day.book, tuple(notes), was_reset)
+
+    def _write(self, day: _Day) -> None:
+        assert day.head is not None
+        content = encode_lines(day.head, day.book.lines)
+        self._folder.write_bytes(day.book.day, content)
+        day.mark = self._folder.mark_of(day.book.day)
+        day.written_ns, day.is_behind = monotonic_ns(), False
+        seconds = min(len(content) / BYTES_PER_SECOND_MAX, PAUSE_SECONDS_MAX)
+        day.pause_ns = int(seconds * NS_PER_SECOND) if seconds >= 1 else 0
+
+    def _put_aside(self, day: _Day) -> list[str]:
+        """Give a file that cannot be gone on with another name, and return what is to be told of it."""
+        if day.aside is None:
+            return []
+        name = self._folder.keep_aside(day.book.day, day.aside.why).name
+        note = f"{day.aside.before}; kept as {name}{day.aside.after}"
+        day.aside, day.mark = None, None
+        return [note]
+
+    def _loaded(self, day: date) -> _Day:
+        """Return the day as its file holds it, empty without one that can be gone on with."""
+        mark = self._folder.mark_of(day)
+        if self._day is not None:
+            self._others.leave(self._day.book)
+        try:
+            document = self._folder.read(day)
+        except DamagedReportError as error:
+            aside = _Aside("damaged", str(error), ", the day's report starts anew")
+            return _Day(DayBook(day, {}), None, mark, self._others.account_id_before(day), aside=aside)
+        if document is None:
+            account_id = self._day.account_id if self._day is not None else self._others.account_id_before(day)
+            return _Day(DayBook(day, {}), None, mark, account_id)
+        if "trade_history" not in document:
+            foreign = _Aside("foreign", f"{self._folder.file_of(day)} has no trade history to go on with")
+            return _Day(DayBook(day, {}), None, mark, aside=foreign)
+        head = _head_of(document)
+        loaded = _Day(book_of(day, document), head, mark, head.get("account_id", ""), head.get("resets", []))
+        loaded.book.add(self._others.since_opening(loaded.book, head), {})
+        return loaded
+
+    def _reload(self, day: _Day) -> None:
+        """Take in what another process has made of the day's file; what only the memory holds stays."""
+        mark = self._folder.mark_of(day.book.day)
+        document, day.aside = None, None
+        try:
+            document = self._folder.read(day.book.day)
+        except DamagedReportError as error:
+            day.aside = _Aside("damaged", str(error), ", the day's report is written again")
+        if document is not None and "trade_history" not in document:
+            day.aside = _Aside("foreign", f"{self._folder.file_of(day.book.day)} was replaced by one of other hands")
+            document = None
+        day.mark, day.pause_ns = mark, 0
+        if document is None:
+            day.is_behind = day.head is not None
+            return
+        book, head = book_of(day.book.day, document), _head_of(document)
+        if day.resets == head.get("resets", []):
+            book.watch(one for symbol, one in day.book.instruments.items() if symbol not in book.instruments)
+            book.load(day.book.rows)
+            book.add(day.book.strays, {})
+        book.add(self._others.since_opening(book, head), {})
+        day.is_behind = len(book.rows) > document["total_trades"]
+        day.book, day.head = book, head | book.figures({}) if day.is_behind else head
+        day.account_id, day.resets = head.get("account_id", ""), head.get("resets", [])
+
+    def _reset_reason(self, day: _Day, snapshot: AccountSnapshot) -> str | None:
+        """Return why the snapshot is of another account than what is on file, or None if it need not be."""
+        reason = changed_id(day.account_id, snapshot)
+        if reason is not None or any(day.book.knows(trade) for trade in snapshot.trades):
+            self._vanished_ns = None
+            return reason
+        symbols = {instrument.symbol for instrument in snapshot.instruments}
+        if not vanished(day.book.rows, snapshot.trades, symbols, is_all=snapshot.has_all_trades):
+            self._vanished_ns = None
+        elif self._is_settled(day.book, snapshot):
+            return "it knows none of the day's trades"
+        return reset_reason(day.book.numbered(snapshot.trades), snapshot.trades)
+
+    def _is_settled(self, book: DayBook, snapshot: AccountSnapshot) -> bool:
+        """Say whether the venue has had the time to tell the day's trades, by their times or by our own patience.
+
+        The newest trades do not count: a venue may show a trade and, asked again at once, not yet show it elsewhere.
+        """
+        now_ns = monotonic_ns()
+        self._vanished_ns = now_ns if self._vanished_ns is None else self._vanished_ns
+        settled_ms = snapshot.now_ns // NS_PER_MS - SETTLED_MS
+        is_old = any(row.trade.time_ms <= settled_ms for row in book.rows)
+        return is_old or now_ns - self._vanished_ns >= SETTLED_MS * NS_PER_MS
+
+    def _begin_anew(self, day: _Day, snapshot: AccountSnapshot, reason: str) -> tuple[_Day, str]:
+        """Keep the day of the account before; return an empty one that tells of the reset, and a word on it."""
+        name = ""
+        if day.head is not None:
+            if day.is_behind:
+                self._write(day)
+            name = self._folder.keep_also_as(snapshot.day, "before-reset").name
+        self._others.forget(instrument.symbol for instrument in snapshot.instruments)
+        self._vanished_ns = None
+        time_ms = snapshot.now_ns // NS_PER_MS
+        reset: JsonObject = {"time": iso_time(time_ms), "time_ms": time_ms, "reason": reason, "kept_as": name}
+        where = f"; the old one's report is kept as {name}" if name else ""
+        new = _Day(DayBook(snapshot.day, {}), None, day.mark, snapshot.account_id, [*day.resets, reset])
+        return new, f"the venue has a new account: {reason}{where}"
+
+
+def _head_of(document: JsonObject) -> JsonObject:
+    return {name: value for name, value in document.items() if name != "trade_history"}
+
+
+def _is_older(book: DayBook, snapshot: AccountSnapshot) -> bool:
+    """Say whether the snapshot is from before the book's newest trade; a trade of long ago may be told no more."""
     settled_ms = snapshot.now_ns // NS_PER_MS - SETTLED_MS
-    told = {(trade.symbol, trade.trade_id) for trade in snapshot.trades}
-    is_gone = snapshot.has_all_trades and any(row.trade.time_ms <= settled_ms for row in known)
-    return "it knows none of the day's trades" if is_gone and not any(row.key in told for row in known) else None
-
-
-def _yesterdays_account_id(folder: ReportsFolder, snapshot: AccountSnapshot) -> str:
-    try:
-        document = folder.read(snapshot.day - timedelta(days=1))
-    except DamagedReportError:
-        return ""
-    account_id = (document or {}).get("account_id", "")
-    return account_id if isinstance(account_id, str) else ""
-
-
-def _add_late_trades(folder: ReportsFolder, day: date, snapshot: AccountSnapshot, notes: list[str]) -> None:
-    """Add to the file of a `day` gone by what was traded after it was last written; without a file there is no day."""
-    try:
-        document = folder.read(day)
-    except DamagedReportError as error:
-        notes.append(f"{error}; its late trades are not added")
-        return
-    if document is None:
-        return
-    trades = [trade for trade in snapshot.trades if utc_day(trade.time_ms) == day]
-    reason = reset_reason(history_of(document), trades)
-    if reason is not None:
-        notes.append(f"the report of {day} is of an older account, late trades are not added: {reason}")
-        return
-    completed = with_late_trades(document, trades, snapshot.instruments, snapshot.mark_prices)
-    if completed is not document:
-        folder.write(day, completed)
-        added = completed["total_trades"] - document["total_trades"]
-        notes.append(f"{added} late trades of {day} were added to {folder.file_of(day).name}")
+    highest: dict[str, int] = {}
+    for trade in snapshot.trades:
+        highest[trade.symbol] = max(trade.trade_id, highest.get(trade.symbol, 0))
+    newest = (book.newest.get(instrument.symbol) for instrument in snapshot.instruments)
+    return any(
+        row is not None and row.trade.trade_id > highest.get(row.trade.symbol, -1) and row.trade.time_ms > settled_ms
+        for row in newest
+    )

@@ -1,10 +1,13 @@
 """The daily document as bytes: sealed with a checksum when written, checked when read.
 
 A file holds JSON whose last key `checksum` is the CRC-32 of all other keys, so that a flipped digit is noticed as well
-as a broken bracket. A file with neither `checksum` nor `version` was made by other hands: its fixed keys are read,
-whatever else it holds is not.
+as a broken bracket. It is that of the numbers, not of their spelling: 1.50, 1.5 and 15e-1 are the same, for a tool that
+writes the file anew may spell them otherwise. First come the entries of `trade_history`, line by line, so that one more
+is added to what is there; then all other keys. A file with neither `checksum` nor `version` was made by other hands:
+its fixed keys are read, whatever else it holds is not.
 """
 
+import re
 import zlib
 from collections.abc import Mapping
 from datetime import date
@@ -13,16 +16,46 @@ from typing import Any, Final
 from market import exact_json
 from market.exact_json import JsonObject
 from reports import json_fields as fields
-from reports.performance import DOCUMENT_VERSION
 
+DOCUMENT_VERSION: Final = 1
 FILE_BYTES_MAX: Final = 256 * 1024 * 1024
+_PADDING: Final = re.compile(r"(\.[0-9]*[1-9])0+(?![0-9])|\.0+(?![0-9])")
 _FIXED_KEYS: Final = ("date", "time", "balances", "trades", "total_trades")
+
+
+class HistoryLines:
+    """The entries of `trade_history` as they stand in the file, with their part of the checksum."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.crc = 0
+
+    def append(self, text: str) -> None:
+        """Add an entry, as one line of JSON."""
+        self.texts.append(text)
+        self.crc = zlib.crc32(_unpadded(text), self.crc)
 
 
 def encode(document: JsonObject) -> bytes:
     """Return `document` as the bytes of a daily file; every balance and every trade has a line of its own."""
-    sealed = {name: value for name, value in document.items() if name != "checksum"}
-    return (exact_json.dumps(sealed | {"checksum": _checksum(sealed)}, spread=2) + "\n").encode("ascii")
+    head = {name: value for name, value in document.items() if name not in ("checksum", "trade_history")}
+    if "trade_history" not in document:
+        return encode_lines(head, None)
+    lines = HistoryLines()
+    for entry in document["trade_history"]:
+        lines.append(exact_json.dumps(entry))
+    return encode_lines(head, lines)
+
+
+def encode_lines(head: JsonObject, lines: HistoryLines | None) -> bytes:
+    """Return the document of `head` and, as its `trade_history`, `lines`, as the bytes of a daily file."""
+    text = exact_json.dumps(head, spread=2).removesuffix("\n}")
+    pieces = [text]
+    if lines is not None:
+        pieces.append(',\n  "trade_history": [')
+        pieces.append("\n    " + ",\n    ".join(lines.texts) + "\n  ]" if lines.texts else "]")
+    pieces.append(f',\n  "checksum": "{_checksum(head, lines.crc if lines else 0)}"\n}}\n')
+    return "".join(pieces).encode("ascii")
 
 
 def decode(content: bytes, day: date) -> JsonObject:
@@ -34,7 +67,8 @@ def decode(content: bytes, day: date) -> JsonObject:
     document = exact_json.loads(content)
     if not isinstance(document, dict):
         raise ValueError(f"expected a JSON object, was {type(document).__name__}")  # noqa: TRY004
-    if "checksum" in document or "version" in document:
+    is_ours = "checksum" in document or "version" in document
+    if is_ours:
         _check_seal(document)
     else:
         document = {name: document[name] for name in _FIXED_KEYS if name in document}
@@ -42,18 +76,32 @@ def decode(content: bytes, day: date) -> JsonObject:
     return document
 
 
-def _checksum(document: JsonObject) -> str:
-    return f"crc32:{zlib.crc32(exact_json.dumps(document).encode('ascii')):08x}"
+def _checksum(head: JsonObject, history_crc: int) -> str:
+    return f"crc32:{zlib.crc32(_unpadded(exact_json.dumps(head)), history_crc):08x}"
+
+
+def _unpadded(text: str) -> bytes:
+    """Return `text` with its numbers as short as they can be: without zeros at the end of their decimals."""
+    return _PADDING.sub(r"\1", text).encode("ascii")
 
 
 def _check_seal(document: JsonObject) -> None:
     """Take the checksum out of `document` and compare it."""
     found = document.pop("checksum", None)
-    expected = _checksum(document)
-    if found != expected:
+    lines, head = HistoryLines(), dict(document)
+    if isinstance(document.get("trade_history"), list):
+        for entry in head.pop("trade_history"):
+            lines.append(exact_json.dumps(entry))
+    expected = _checksum(head, lines.crc)
+    if found not in (expected, _checksum_of_spelling(document)):
         raise ValueError(f"checksum must be {expected}, was {found!r}: the file was damaged or edited")
     if document.get("version") != DOCUMENT_VERSION:
         raise ValueError(f"version must be {DOCUMENT_VERSION}, was {document.get('version')!r}")
+
+
+def _checksum_of_spelling(document: JsonObject) -> str:
+    """Return the checksum of a file that was written before it was made of the numbers alone."""
+    return f"crc32:{zlib.crc32(exact_json.dumps(document).encode('ascii')):08x}"
 
 
 def _check_fixed_keys(document: JsonObject, day: date) -> None:

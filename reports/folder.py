@@ -13,11 +13,14 @@ from typing import Final
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.exact_json import JsonObject
 from reports.daily_file import FILE_BYTES_MAX, decode, encode
+from reports.performance import check_document
 
 _FILE_NAME = re.compile(r"performance_([0-9]{4})([0-9]{2})([0-9]{2})\.json", re.ASCII)
 _LOCK_WAIT_NS_MAX: Final = 5 * NS_PER_SECOND
 _LOCK_RETRY_SECONDS: Final = 0.02
 _ASIDE_MAX: Final = 10_000
+
+FileMark = tuple[int, int, int]  # inode, size, time of the last change in ns
 
 
 class DamagedReportError(Exception):
@@ -67,12 +70,17 @@ class ReportsFolder:
         if len(content) > FILE_BYTES_MAX:
             raise DamagedReportError(path, f"expected at most {FILE_BYTES_MAX} bytes")
         try:
-            return decode(content, day)
+            document = decode(content, day)
+            check_document(document)
         except ValueError as error:
             raise DamagedReportError(path, str(error)) from error
+        return document
 
     def read_days(self, last: date, count: int) -> tuple[dict[date, JsonObject], dict[date, str]]:
-        """Return the documents of the `count` days that end with `last`, and why those that are damaged are so."""
+        """Return the documents of the `count` days that end with `last`, and why those that are damaged are so.
+
+        A file that cannot be read counts as damaged.
+        """
         documents: dict[date, JsonObject] = {}
         damaged: dict[date, str] = {}
         for day in (last - timedelta(days=back) for back in reversed(range(count))):
@@ -80,6 +88,8 @@ class ReportsFolder:
                 document = self.read(day)
             except DamagedReportError as error:
                 damaged[day] = error.reason
+            except OSError as error:
+                damaged[day] = f"cannot be read: {error.strerror or error}"
             else:
                 if document is not None:
                     documents[day] = document
@@ -93,20 +103,37 @@ class ReportsFolder:
         Raises:
             OSError: if the disk does not take it; the old file stays.
         """
+        return self.write_bytes(day, encode(document))
+
+    def write_bytes(self, day: date, content: bytes) -> Path:
+        """Do what `write` does, with a document that is encoded already."""
         path = self.file_of(day)
-        temporary = path.with_name(path.name + ".tmp")
-        content = encode(document)
+        place = path.resolve()  # of a link: what it points to is replaced, and the link stays
+        temporary = place.with_name(place.name + ".tmp")
         try:
             with temporary.open("wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.replace(path)
+            temporary.replace(place)
         except OSError:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # the first error is the one to tell
+                temporary.unlink(missing_ok=True)
             raise
-        self._sync()
+        _sync(place.parent)
         return path
+
+    def mark_of(self, day: date) -> FileMark | None:
+        """Return what tells the file of `day` from every other one that stood there, None if there is none.
+
+        Raises:
+            OSError: if that cannot be found out.
+        """
+        try:
+            found = self.file_of(day).stat()
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_size, found.st_mtime_ns
 
     def keep_aside(self, day: date, why: str) -> Path:
         """Give the file of `day` a name of its own, `performance_YYYYMMDD.WHY-1.json`, and return it.
@@ -115,7 +142,7 @@ class ReportsFolder:
         """
         aside = self._free_name(day, why)
         self.file_of(day).rename(aside)
-        self._sync()
+        _sync(self.path)
         return aside
 
     def keep_also_as(self, day: date, why: str) -> Path:
@@ -125,7 +152,7 @@ class ReportsFolder:
         """
         aside = self._free_name(day, why)
         aside.hardlink_to(self.file_of(day))
-        self._sync()
+        _sync(self.path)
         return aside
 
     @contextlib.contextmanager
@@ -149,13 +176,14 @@ class ReportsFolder:
         names = (self.file_of(day).with_suffix(f".{why}-{number}.json") for number in range(1, _ASIDE_MAX))
         return next(name for name in names if not name.exists())
 
-    def _sync(self) -> None:
-        """Make the names in the folder last through a power failure."""
-        folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+
+def _sync(path: Path) -> None:
+    """Make the names in the folder at `path` last through a power failure."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _lock(folder: int, path: Path) -> None:

@@ -21,8 +21,10 @@ def number_or_none(entry: Mapping[str, Any], name: str) -> Decimal | None:
 
 
 def integer(entry: Mapping[str, Any], name: str, largest: int = 2**63 - 1) -> int:
-    """Return the integer `entry[name]`, from 0 to `largest`."""
+    """Return the integer `entry[name]`, from 0 to `largest`; other tools write 8 as 8.0, or 100 as 1e2."""
     value = entry.get(name)
+    if isinstance(value, Decimal) and value == value.to_integral_value():
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= largest:
         raise _wrong(entry, name, f"an integer from 0 to {largest}")
     return value

@@ -10,15 +10,23 @@ them. Every figure can be derived again from `trade_history`, by hand or by `rep
 - other amounts are exact to 12 decimals; a share of a fee that needs more is rounded there, once, after all sums.
 - with several symbols the counts and `pnl` are sums and `symbols` holds each one's part. An average over different
   assets means nothing, nor does a sum over different quote assets: null.
+- a fee in a third asset counts as `fee_in_quote` says, made with its mid at that time, `fee_price`. What has no price
+  is in `unvalued_fees` and in no other figure; `undecided` counts the round trips that it may have turned from won to
+  lost.
+- `identity_gap` is pnl + unrealized - open_fees less what the trades moved in the account, valued at the mark: 0, or
+  the figures are wrong.
+- `market` says where this was traded: venue, and of the paper exchange the flow and the fees.
 - `account_id` is the venue's. `resets` tells of each time that the venue began the account anew: when it was noticed,
   why, and under which name the document of the account before is kept. All other figures are of the account since.
 - `opening` is the first sight of the day, or of the account since its last reset. `reconciliation` says whether its
   balances plus what the trades since then moved are the balances now, for every asset, to the last unit; a deposit or a
-  missed trade stands in `differences`.
+  missed trade stands in `differences`. `trades_of_other_days` counts those since then that are in another day's file.
+- a day that nobody saw, made of its trades when they were told later, has `"is_seen": false`, no balances, no opening
+  and no reconciliation.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -26,16 +34,18 @@ from typing import Final
 
 from market.account import Balance, VenueOrder, VenueTrade
 from market.clock import NS_PER_MS, iso_time, utc_date, utc_datetime
-from market.codes import Side
 from market.exact_json import JsonObject
 from market.instrument import Instrument
 from reports import json_fields as fields
-from reports.exact import amount, decimals_of, figure, rounded
+from reports.daily_file import DOCUMENT_VERSION
+from reports.day_book import DayBook
+from reports.exact import amount
 from reports.pnl import FifoBook, Pnl
-from reports.reconciliation import balances_to_json, opening_of, reconciliation
-from reports.trade_history import HistoryRow, fee_value, merged, row_from_json, row_to_json
+from reports.reconciliation import balances_to_json, opening_of
+from reports.trade_history import HistoryRow, fee_value, row_from_json, row_to_json, utc_day
 
-DOCUMENT_VERSION: Final = 1
+_CHECKED: Final = ("buys", "sells", "bought_qty", "sold_qty", "bought_quote", "sold_quote", "pnl", "position")
+_AMOUNTS: Final = ("volume", "maker_volume", "gross", "realized_fees", "open_fees")
 _ZERO = Fraction(0)
 
 
@@ -52,6 +62,8 @@ class AccountSnapshot:
         mark_prices: mids by symbol: of the instruments, and of pairs that price a fee (BNBUSDT), where known.
         account_id: the venue's id of the account, another one after a reset; empty where the venue tells none.
         has_all_trades: whether the account has no other trades today than `trades`.
+        is_gapless: whether there are no trades between those on file and `trades`.
+        market: where the account trades, see `market` above.
     """
 
     now_ns: int
@@ -62,6 +74,8 @@ class AccountSnapshot:
     mark_prices: Mapping[str, Decimal]
     account_id: str = ""
     has_all_trades: bool = False
+    is_gapless: bool = False
+    market: JsonObject = field(default_factory=dict)
 
     @property
     def day(self) -> date:
@@ -82,24 +96,80 @@ def performance_document(
     Raises:
         ValueError: for a trade in an unknown symbol, or a `previous` that is not a daily document.
     """
+    day = snapshot.day
+    assert previous is None or previous["date"] == day.isoformat(), (previous["date"], day)
+    book = book_of(day, previous, snapshot.instruments)
+    take(book, snapshot)
+    return with_history(document_head(book, snapshot, resets), book)
+
+
+def book_of(day: date, document: JsonObject | None, instruments: Iterable[Instrument] = ()) -> DayBook:
+    """Return the book of `day` as its document holds it, empty without one.
+
+    Raises:
+        ValueError: naming what is wrong in the document.
+    """
+    book = DayBook(day, instruments_of(document, instruments))
+    book.load(history_of(document))
+    if document is not None and "opening" in document:
+        book.open(fields.child(document, "opening"))
+    return book
+
+
+def take(book: DayBook, snapshot: AccountSnapshot) -> int:
+    """Bring the snapshot's trades into the book of its day, which it opens if it is the first; return how many are new.
+
+    Raises:
+        ValueError: for a trade in an unknown symbol.
+    """
+    book.watch(snapshot.instruments)
+    count = book.add(snapshot.trades, snapshot.mark_prices)
+    if book.opening is None:
+        now_ms = snapshot.now_ns // NS_PER_MS
+        book.open(opening_of(now_ms, snapshot.instruments, snapshot.balances, snapshot.trades))
+    return count
+
+
+def document_head(book: DayBook, snapshot: AccountSnapshot, resets: Sequence[JsonObject]) -> JsonObject:
+    """Return the daily document without its trades."""
     now = utc_datetime(snapshot.now_ns)
-    assert previous is None or previous["date"] == now.date().isoformat(), (previous["date"], now)
-    instruments = instruments_of(previous, snapshot.instruments)
-    rows = merged(history_of(previous), snapshot.trades, now.date(), instruments, snapshot.mark_prices)
-    opening = (previous or {}).get("opening") or opening_of(
-        snapshot.now_ns // NS_PER_MS, snapshot.instruments, snapshot.balances, snapshot.trades
-    )
     return {
         "date": now.date().isoformat(),
         "time": now.strftime("%H:%M:%S"),
         "balances": balances_to_json(snapshot.balances),
-        **_figures(rows, instruments, snapshot.mark_prices),
+        **_versioned(book.figures(snapshot.mark_prices)),
+        "market": snapshot.market,
         "open_orders": [_order(order) for order in snapshot.open_orders],
         "account_id": snapshot.account_id,
         "resets": list(resets),
-        "opening": opening,
-        "reconciliation": reconciliation(opening, (row.trade for row in rows), instruments, snapshot.balances),
-        "trade_history": [row_to_json(row) for row in rows],
+        "opening": book.opening,
+        "reconciliation": book.reconciliation(snapshot.balances),
+    }
+
+
+def with_history(head: JsonObject, book: DayBook) -> JsonObject:
+    """Return the daily document of `head` and the book's trades."""
+    return head | {"trade_history": [row_to_json(row) for row in book.rows]}
+
+
+def unseen_document(
+    day: date, trades: Iterable[VenueTrade], instruments: Iterable[Instrument], mark_prices: Mapping[str, Decimal]
+) -> JsonObject:
+    """Return the document of a day that nobody saw, from its trades alone.
+
+    Raises:
+        ValueError: for a trade in a symbol that is not among `instruments`.
+    """
+    book = DayBook(day, {one.symbol: one for one in instruments})
+    book.add(trades, mark_prices)
+    last_ms = book.rows[-1].trade.time_ms
+    return {
+        "date": day.isoformat(),
+        "time": utc_datetime(last_ms * NS_PER_MS).strftime("%H:%M:%S"),
+        "balances": {},
+        **_versioned(book.figures({})),
+        "is_seen": False,
+        "trade_history": [row_to_json(row) for row in book.rows],
     }
 
 
@@ -116,13 +186,64 @@ def with_late_trades(
     """
     if "trade_history" not in document:
         return document
-    known = history_of(document)
-    day, by_symbol = date.fromisoformat(document["date"]), instruments_of(document, instruments)
-    rows = merged(known, trades, day, by_symbol, mark_prices)
-    if rows == known:
+    book = book_of(date.fromisoformat(document["date"]), document, instruments)
+    known = list(book.rows)
+    book.add(trades, mark_prices)
+    if book.rows == known:
         return document
     marks = {symbol: part["mark_price"] for symbol, part in document["symbols"].items() if part["mark_price"]}
-    return document | _figures(rows, by_symbol, marks) | {"trade_history": [row_to_json(row) for row in rows]}
+    return with_history(document | _versioned(book.figures(marks)), book)
+
+
+def check_document(document: JsonObject) -> None:
+    """Check that the figures of a document of ours are those of its trades; one by other hands has none to check.
+
+    Raises:
+        ValueError: naming what is wrong.
+    """
+    if "trade_history" not in document:
+        return
+    day = date.fromisoformat(document["date"])
+    parts = fields.child(document, "symbols")
+    for symbol in parts:
+        _check_part(symbol, fields.child(parts, symbol))
+    book = book_of(day, document)
+    figures = book.figures({})
+    fields.child(document, "fees")
+    if "reconciliation" in document:
+        fields.flag(fields.child(document, "reconciliation"), "is_exact")
+        fields.child(fields.child(document, "reconciliation"), "differences")
+    if "resets" in document:
+        fields.array(document, "resets")
+    strangers = [row for row in book.rows if utc_day(row.trade.time_ms) != day]
+    if strangers:
+        raise ValueError(f"trade {strangers[0].trade.trade_id} is of {utc_day(strangers[0].trade.time_ms)}")
+    if document["total_trades"] != figures["total_trades"]:
+        raise ValueError(f"total_trades must be {figures['total_trades']}, was {document['total_trades']}")
+    for name, value in figures["trades"].items():
+        if document["trades"].get(name) != value:
+            raise ValueError(f"trades.{name} must be {value} by the trades, was {document['trades'].get(name)}")
+    for symbol, part in figures["symbols"].items():
+        for name in _CHECKED:
+            if parts[symbol][name] != part[name]:
+                raise ValueError(f"{symbol}.{name} must be {part[name]} by the trades, was {parts[symbol][name]}")
+
+
+def _check_part(symbol: str, part: JsonObject) -> None:
+    try:
+        for name in ("buys", "sells", "round_trips", "wins"):
+            fields.integer(part, name)
+        for name in (*_CHECKED, *_AMOUNTS):
+            fields.number(part, name)
+        for name in ("mark_price", "unrealized", "marked_pnl"):
+            fields.number_or_none(part, name)
+        for name in ("base", "quote"):
+            fields.text(part, name)
+        unvalued = fields.child(part, "unvalued_fees")
+        for asset in unvalued:
+            fields.number(unvalued, asset)
+    except ValueError as error:
+        raise ValueError(f"symbols.{symbol}: {error}") from error
 
 
 def history_of(document: JsonObject | None) -> list[HistoryRow]:
@@ -143,10 +264,16 @@ def history_of(document: JsonObject | None) -> list[HistoryRow]:
 
 
 def instruments_of(document: JsonObject | None, instruments: Iterable[Instrument] = ()) -> dict[str, Instrument]:
-    """Return `instruments` by symbol, then those that the `document` tells of besides: the desk traded others then."""
+    """Return `instruments` by symbol, then those that the `document` tells of besides: the desk traded others then.
+
+    Raises:
+        ValueError: naming what is wrong in the document.
+    """
     by_symbol = {instrument.symbol: instrument for instrument in instruments}
-    for symbol, part in (document or {}).get("symbols", {}).items():
+    parts = fields.child(document, "symbols") if document is not None and "symbols" in document else {}
+    for symbol in parts:
         if symbol not in by_symbol:
+            part = fields.child(parts, symbol)
             tick_size, lot_size = fields.number(part, "tick_size"), fields.number(part, "lot_size")
             base, quote = fields.text(part, "base"), fields.text(part, "quote")
             by_symbol[symbol] = Instrument(len(by_symbol), symbol, base, quote, tick_size, lot_size)
@@ -162,93 +289,10 @@ def symbol_pnl(rows: Iterable[HistoryRow], instrument: Instrument) -> Pnl:
     return book.pnl()
 
 
-def _figures(
-    rows: Sequence[HistoryRow], instruments: Mapping[str, Instrument], mark_prices: Mapping[str, Decimal]
-) -> JsonObject:
-    """Return all that follows from the day's trades."""
-    symbols = {
-        symbol: _symbol([row for row in rows if row.trade.symbol == symbol], instrument, mark_prices.get(symbol))
-        for symbol, instrument in instruments.items()
-    }
-    return {
-        "trades": _totals(symbols),
-        "total_trades": len(rows),
-        "version": DOCUMENT_VERSION,
-        "symbols": symbols,
-        "fees": _fees(rows),
-    }
-
-
-def _symbol(rows: Sequence[HistoryRow], instrument: Instrument, mark: Decimal | None) -> JsonObject:
-    """Return one symbol's part of the document; all amounts in its quote asset but quantities and `unvalued_fees`."""
-    buys, sells = _Volume(rows, Side.BUY), _Volume(rows, Side.SELL)
-    pnl = symbol_pnl(rows, instrument)
-    places = decimals_of(instrument.tick_size)
-    return {
-        "base": instrument.base,
-        "quote": instrument.quote,
-        "tick_size": instrument.tick_size,
-        "lot_size": instrument.lot_size,
-        "buys": buys.count,
-        "sells": sells.count,
-        "bought_qty": figure(buys.base),
-        "sold_qty": figure(sells.base),
-        "bought_quote": figure(buys.quote),
-        "sold_quote": figure(sells.quote),
-        "avg_buy_price": buys.average_price(places),
-        "avg_sell_price": sells.average_price(places),
-        "volume": figure(buys.quote + sells.quote),
-        "maker_volume": figure(buys.maker_quote + sells.maker_quote),
-        "gross": figure(pnl.realized_gross),
-        "realized_fees": figure(pnl.realized_fees),
-        "pnl": figure(pnl.realized_net),
-        "round_trips": len(pnl.round_trips),
-        "wins": pnl.wins,
-        "position": figure(pnl.position),
-        "open_fees": figure(pnl.open_fees),
-        "mark_price": None if mark is None else amount(mark),
-        "unrealized": None if mark is None else figure(pnl.unrealized(mark)),
-        "marked_pnl": None if mark is None else figure(pnl.marked(mark)),
-        "unvalued_fees": {asset: figure(fee) for asset, fee in pnl.unvalued_fees.items()},
-    }
-
-
-class _Volume:
-    """What was traded on one side of a symbol."""
-
-    def __init__(self, rows: Sequence[HistoryRow], side: Side) -> None:
-        trades = [row.trade for row in rows if row.trade.side is side]
-        self.count = len(trades)
-        self.base = sum((Fraction(trade.qty) for trade in trades), _ZERO)
-        self.quote = sum((Fraction(trade.quote_qty) for trade in trades), _ZERO)
-        self.maker_quote = sum((Fraction(trade.quote_qty) for trade in trades if trade.is_maker), _ZERO)
-
-    def average_price(self, places: int) -> Decimal | None:
-        return rounded(self.quote / self.base, places) if self.base else None
-
-
-def _totals(symbols: JsonObject) -> JsonObject:
-    """Return `trades` of the document: sums over the symbols, null where a sum or an average would mean nothing."""
-    traded = [part for part in symbols.values() if part["buys"] + part["sells"]]
-    only = traded[0] if len(traded) == 1 else {}
-    quotes = {part["quote"] for part in traded}
-    pnl = sum((Fraction(part["pnl"]) for part in traded), _ZERO)
-    return {
-        "total_buys": sum(part["buys"] for part in traded),
-        "total_sells": sum(part["sells"] for part in traded),
-        "pnl": figure(pnl) if len(quotes) <= 1 else None,
-        "avg_buy_price": only.get("avg_buy_price"),
-        "avg_sell_price": only.get("avg_sell_price"),
-    }
-
-
-def _fees(rows: Iterable[HistoryRow]) -> JsonObject:
-    """Return the fees as they were charged, by asset."""
-    fees: dict[str, Fraction] = {}
-    for row in rows:
-        if row.trade.fee:
-            fees[row.trade.fee_asset] = fees.get(row.trade.fee_asset, _ZERO) + Fraction(row.trade.fee)
-    return {asset: figure(fee) for asset, fee in fees.items()}
+def _versioned(figures: JsonObject) -> JsonObject:
+    """Return the figures with the document's version where it has always stood, after the fixed keys."""
+    fixed = {name: figures[name] for name in ("trades", "total_trades")}
+    return fixed | {"version": DOCUMENT_VERSION} | figures
 
 
 def _order(order: VenueOrder) -> JsonObject:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from fractions import Fraction
 from typing import Final
 
 from market.exact_json import JsonObject
-from reports.weekly import Activity, Week
+from reports.folder import ReportsFolder
+from reports.weekly import DAYS, Activity, Week, week_of, week_to_json
 
 ROUND_TRIPS_MIN: Final = 20  # below this a win rate is chance: at 20 its standard error is still 11 points
 WIN_RATE_MIN: Final = Fraction(1, 2)
@@ -30,6 +32,12 @@ def recommendations(week: Week) -> list[JsonObject]:
     if not found:
         return [{"rule": "nothing_stands_out", "advice": "Nothing stands out: keep the settings and keep watching."}]
     return found
+
+
+def weekly_document(folder: ReportsFolder, last: date) -> JsonObject:
+    """Return the weekly document of the seven days that end with `last`, as the folder holds them."""
+    week = week_of(last, *folder.read_days(last, DAYS))
+    return week_to_json(week, recommendations(week))
 
 
 def _active(week: Week) -> Activity:

@@ -30,35 +30,52 @@ def opening_of(
     }
 
 
-def reconciliation(
-    opening: JsonObject,
-    trades: Iterable[VenueTrade],
-    instruments: Mapping[str, Instrument],
-    balances: Mapping[str, Balance],
-) -> JsonObject:
-    """Return whether `opening` plus the trades since then make `balances`, with the assets where they do not.
+class Books:
+    """What the account should hold: the opening, and what every trade since has moved.
 
-    A difference is what the account holds beyond what the books expect: a deposit, a withdrawal, a missed trade.
-
-    Raises:
-        ValueError: if `opening` is not what `opening_of` made.
+    A trade since then counts whichever day it bears: at midnight, and while the clocks of venue and desk differ, a
+    trade of another day's file moves the balances of this one.
     """
-    expected = _opening_totals(opening)
-    since = [trade for trade in trades if _is_after(trade, opening)]
-    for trade in since:
-        for asset, change in changes(trade, instruments[trade.symbol]):
-            expected[asset] = expected.get(asset, _ZERO) + change
-    now = {asset: Fraction(balance.free) + Fraction(balance.locked) for asset, balance in balances.items()}
-    differences = {
-        asset: {
-            "expected": figure(expected.get(asset, _ZERO)),
-            "actual": figure(now.get(asset, _ZERO)),
-            "difference": figure(now.get(asset, _ZERO) - expected.get(asset, _ZERO)),
+
+    def __init__(self, opening: JsonObject) -> None:
+        """Begin with `opening`.
+
+        Raises:
+            ValueError: if it is not what `opening_of` made.
+        """
+        self._opening = opening
+        self._expected = _opening_totals(opening)
+        self._since = self._since_of_other_days = 0
+
+    def add(self, trade: VenueTrade, instrument: Instrument, *, is_of_day: bool) -> None:
+        """Take a trade; one that the opening holds already changes nothing."""
+        if not is_after(trade, self._opening):
+            return
+        self._since += is_of_day
+        self._since_of_other_days += not is_of_day
+        for asset, change in changes(trade, instrument):
+            self._expected[asset] = self._expected.get(asset, _ZERO) + change
+
+    def compare(self, balances: Mapping[str, Balance]) -> JsonObject:
+        """Return whether the account holds what it should, with the assets where it does not.
+
+        A difference is what it holds beyond what is expected: a deposit, a withdrawal, a missed trade.
+        """
+        expected = self._expected
+        now = {asset: Fraction(balance.free) + Fraction(balance.locked) for asset, balance in balances.items()}
+        differences = {
+            asset: {
+                "expected": figure(expected.get(asset, _ZERO)),
+                "actual": figure(now.get(asset, _ZERO)),
+                "difference": figure(now.get(asset, _ZERO) - expected.get(asset, _ZERO)),
+            }
+            for asset in sorted(expected.keys() | now.keys())
+            if expected.get(asset, _ZERO) != now.get(asset, _ZERO)
         }
-        for asset in sorted(expected.keys() | now.keys())
-        if expected.get(asset, _ZERO) != now.get(asset, _ZERO)
-    }
-    return {"is_exact": not differences, "trades_since_opening": len(since), "differences": differences}
+        found = {"is_exact": not differences, "trades_since_opening": self._since}
+        if self._since_of_other_days:
+            found["trades_of_other_days"] = self._since_of_other_days
+        return found | {"differences": differences}
 
 
 def changes(trade: VenueTrade, instrument: Instrument) -> tuple[tuple[str, Fraction], ...]:
@@ -86,7 +103,7 @@ def _opening_totals(opening: JsonObject) -> dict[str, Fraction]:
     }
 
 
-def _is_after(trade: VenueTrade, opening: JsonObject) -> bool:
+def is_after(trade: VenueTrade, opening: JsonObject) -> bool:
     """Say whether the opening balances do not hold `trade` yet; by time in a symbol that was not watched then."""
     last_trade_ids = fields.child(opening, "last_trade_ids")
     if trade.symbol in last_trade_ids:

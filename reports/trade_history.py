@@ -1,6 +1,6 @@
 """The day's trades as the daily document keeps them: merged from poll to poll, never lost, never doubled."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -19,80 +19,87 @@ from reports.pnl import fee_in_quote
 _TIME_MS_MAX = 253_402_300_799_999  # the last ms of the year 9999
 
 
+TradeKey = tuple[str, int, str]  # symbol, trade id, order id
+
+
 @dataclass(frozen=True, slots=True)
 class HistoryRow:
-    """A trade with what its fee cost in quote when the trade was first seen (None: a third asset of unknown price)."""
+    """A trade with what its fee cost in quote.
+
+    Attributes:
+        fee_in_quote: None for a fee in a third asset of unknown price.
+        fee_price: the price of that third asset in quote when the trade was first seen; None for base and quote.
+    """
 
     trade: VenueTrade
     fee_in_quote: Decimal | None
+    fee_price: Decimal | None = None
 
     @property
-    def key(self) -> tuple[str, int]:
+    def key(self) -> TradeKey:
         """What makes a trade the same trade."""
-        return self.trade.symbol, self.trade.trade_id
+        return key_of(self.trade)
 
     @property
-    def order(self) -> tuple[int, str, int]:
-        """Oldest first; trades of one ms by symbol and by the venue's number."""
-        return self.trade.time_ms, self.trade.symbol, self.trade.trade_id
+    def order(self) -> tuple[int, str, int, str]:
+        """Oldest first; trades of one ms by symbol, by the venue's number, and by order."""
+        trade = self.trade
+        return trade.time_ms, trade.symbol, trade.trade_id, trade.order_id
 
 
-def merged(
-    known: Iterable[HistoryRow],
-    trades: Iterable[VenueTrade],
-    day: date,
-    instruments: Mapping[str, Instrument],
-    mark_prices: Mapping[str, Decimal],
-) -> list[HistoryRow]:
-    """Return `known` with those `trades` of the UTC `day` that it lacks, oldest first.
-
-    A known row stays as it is, but for a fee that had no price and now has one: `mark_prices` by symbol, where BNBUSDT
-    prices a BNB fee of a pair quoted in USDT.
-
-    Raises:
-        ValueError: for a trade in a symbol that is not among `instruments`.
-    """
-    rows = {row.key: _revalued(row, instruments, mark_prices) for row in known}
-    for trade in trades:
-        if utc_day(trade.time_ms) == day and (trade.symbol, trade.trade_id) not in rows:
-            row = _revalued(HistoryRow(trade, None), instruments, mark_prices)
-            rows[row.key] = row
-    return sorted(rows.values(), key=lambda row: row.order)
+def key_of(trade: VenueTrade) -> TradeKey:
+    """Return what makes a trade the same trade: an account that trades with itself has two halves of one number."""
+    return trade.symbol, trade.trade_id, trade.order_id
 
 
 def reset_reason(known: Iterable[HistoryRow], trades: Iterable[VenueTrade]) -> str | None:
     """Return why `trades` cannot come from the account of the `known` ones, or None when they can.
 
-    A venue that forgot its accounts (a fresh paper exchange, the testnet's monthly wipe) counts trades from 1 again: a
-    known number returns with another content, or a smaller number comes later in time than a larger one.
+    A venue that forgot its accounts (a fresh paper exchange, the testnet's monthly wipe) counts trades from 1 again, so
+    that a known number returns with another content. One trade that is told as it was recorded proves that the account
+    is the same. Times prove nothing: a venue's clock may be set back.
     """
-    by_key: dict[tuple[str, int], VenueTrade] = {}
-    latest: dict[str, VenueTrade] = {}
+    told = list(trades)
+    numbers = {(trade.symbol, trade.trade_id) for trade in told}
+    rows: dict[tuple[str, int], list[VenueTrade]] = {}
     for row in known:
-        by_key[row.key] = row.trade
-        if row.trade.symbol not in latest or row.trade.trade_id > latest[row.trade.symbol].trade_id:
-            latest[row.trade.symbol] = row.trade
-    for trade in trades:
-        same = by_key.get((trade.symbol, trade.trade_id))
-        if same is not None and same != trade:
-            return f"trade {trade.trade_id} of {trade.symbol} is not the one that was recorded"
-        last = latest.get(trade.symbol)
-        if last is not None and trade.trade_id < last.trade_id and trade.time_ms > last.time_ms:
-            return f"trade {trade.trade_id} of {trade.symbol} is later than trade {last.trade_id}"
-    return None
+        number = (row.trade.symbol, row.trade.trade_id)
+        if number in numbers:
+            rows.setdefault(number, []).append(row.trade)
+    strangers = []
+    for trade in told:
+        recorded = rows.get((trade.symbol, trade.trade_id), [])
+        if trade in recorded:
+            return None
+        if recorded and not any(_are_halves(trade, one) for one in recorded):
+            strangers.append(trade)
+    if not strangers:
+        return None
+    return f"trade {strangers[0].trade_id} of {strangers[0].symbol} is not the one that was recorded"
 
 
-def may_lack_trades(known: Iterable[HistoryRow], trades: Sequence[VenueTrade], window: int, since_ms: int) -> bool:
-    """Say whether there may be trades between the `known` ones and `trades`: then ask the venue for older ones.
+def vanished(
+    known: Iterable[HistoryRow], trades: Sequence[VenueTrade], symbols: Collection[str], *, is_all: bool
+) -> bool:
+    """Say whether the venue tells none of the `known` trades where it would have to tell them.
 
     Args:
-        trades: of one symbol, as the venue gave them when asked for its last `window`.
-        since_ms: the start of the day; what lies before is not asked for.
+        trades: what it tells: of each symbol all from its lowest number on.
+        symbols: what it was asked for; trades in others prove nothing.
+        is_all: whether there are no trades before `trades`.
     """
-    if len(trades) < window or min(trade.time_ms for trade in trades) < since_ms:
-        return False
-    seen = {row.key for row in known}
-    return all((trade.symbol, trade.trade_id) not in seen for trade in trades)
+    told = {key_of(trade) for trade in trades}
+    lowest: dict[str, int] = {}
+    for trade in trades:
+        lowest[trade.symbol] = min(trade.trade_id, lowest.get(trade.symbol, trade.trade_id))
+    is_any = False
+    for row in known:
+        symbol = row.trade.symbol
+        if symbol in symbols and (is_all or row.trade.trade_id >= lowest.get(symbol, row.trade.trade_id + 1)):
+            if row.key in told:
+                return False
+            is_any = True
+    return is_any
 
 
 def utc_day(time_ms: int) -> date:
@@ -116,6 +123,7 @@ def row_to_json(row: HistoryRow) -> JsonObject:
         "fee": amount(trade.fee),
         "fee_asset": trade.fee_asset,
         "fee_in_quote": None if row.fee_in_quote is None else amount(row.fee_in_quote),
+        **({} if row.fee_price is None else {"fee_price": amount(row.fee_price)}),
         "is_maker": trade.is_maker,
     }
 
@@ -148,7 +156,7 @@ def row_from_json(entry: Any) -> HistoryRow:
         raise ValueError(f"time must be {iso_time(trade.time_ms)} as time_ms says, was {entry.get('time')!r}")
     if not trade.qty > 0:
         raise ValueError(f"qty must be positive, was {trade.qty}")
-    return HistoryRow(trade, fields.number_or_none(entry, "fee_in_quote"))
+    return HistoryRow(trade, fields.number_or_none(entry, "fee_in_quote"), fields.number_or_none(entry, "fee_price"))
 
 
 def fee_value(row: HistoryRow, instrument: Instrument) -> Fraction | None:
@@ -158,14 +166,24 @@ def fee_value(row: HistoryRow, instrument: Instrument) -> Fraction | None:
     return None if row.fee_in_quote is None else Fraction(row.fee_in_quote)
 
 
-def _revalued(row: HistoryRow, instruments: Mapping[str, Instrument], mark_prices: Mapping[str, Decimal]) -> HistoryRow:
-    if row.fee_in_quote is not None:
-        return row
-    trade = row.trade
-    instrument = instruments.get(trade.symbol)
-    if instrument is None:
-        raise ValueError(f"trade {trade.trade_id} is in {trade.symbol!r}, expected one of {', '.join(instruments)}")
+def valued(trade: VenueTrade, instrument: Instrument, mark_prices: Mapping[str, Decimal]) -> HistoryRow:
+    """Return `trade` with what its fee cost, as far as it is known.
+
+    Args:
+        mark_prices: mids by symbol, where BNBUSDT prices a BNB fee of a pair quoted in USDT.
+    """
+    own = fee_in_quote(trade, instrument.base, instrument.quote, {})
+    if own is not None:
+        return HistoryRow(trade, figure(own))
     mid = mark_prices.get(trade.fee_asset + instrument.quote)
-    mids = {} if mid is None else {trade.fee_asset: mid}
-    value = fee_in_quote(trade, instrument.base, instrument.quote, mids)
-    return row if value is None else HistoryRow(trade, figure(value))
+    if mid is None:
+        return HistoryRow(trade, None)
+    value = fee_in_quote(trade, instrument.base, instrument.quote, {trade.fee_asset: mid})
+    assert value is not None, trade
+    return HistoryRow(trade, figure(value), mid)
+
+
+def _are_halves(one: VenueTrade, other: VenueTrade) -> bool:
+    """Say whether these are the two sides of one trade of the account with itself."""
+    same = (one.price, one.qty, one.time_ms) == (other.price, other.qty, other.time_ms)
+    return same and one.side is not other.side and one.order_id != other.order_id

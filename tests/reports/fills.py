@@ -30,12 +30,13 @@ def fill(
     symbol: str = "BTCUSDT",
     time_ms: int | None = None,
     is_maker: bool = True,
+    order_id: str | None = None,
 ) -> VenueTrade:
     """Return a fill, `trade_id` seconds after noon unless said otherwise."""
     at = NOON_MS + 1_000 * trade_id if time_ms is None else time_ms
     quote_qty = Decimal(price) * Decimal(qty)
     numbers = (Decimal(price), Decimal(qty), quote_qty, Decimal(fee))
-    return VenueTrade(trade_id, f"o{trade_id}", symbol, side, *numbers, fee_asset, at, is_maker)
+    return VenueTrade(trade_id, order_id or f"o{trade_id}", symbol, side, *numbers, fee_asset, at, is_maker)
 
 
 def buy(trade_id: int, qty: str, price: str, fee: str = "0", fee_asset: str = "USDT") -> VenueTrade:

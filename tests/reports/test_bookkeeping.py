@@ -118,7 +118,7 @@ def test_adds_yesterdays_late_trades_to_yesterday(folder: ReportsFolder) -> None
     assert yesterday is not None
     assert (yesterday["total_trades"], yesterday["trades"]["pnl"]) == (2, 5)
     assert first.document["total_trades"] == again.document["total_trades"] == 1
-    assert first.notes == ("1 late trades of 2025-11-30 were added to performance_20251130.json",)
+    assert first.notes == ("1 late trade of 2025-11-30 was added to performance_20251130.json",)
     assert again.notes == ()
 
 

@@ -69,6 +69,40 @@ def test_refuses_a_number_without_a_plain_form(value: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1E+2", "100"),
+        ("1e2", "100"),
+        ("1e-8", "0.00000001"),
+        ("1.094E-05", "0.00001094"),
+        ("2.50e1", "25.0"),
+        ("1e007", "10000000"),
+        ("-0.0", "0.0"),
+        ("-0e5", "0"),
+        ("0e999", "0"),
+        ("-1.5E0", "-1.5"),
+        ("91202.23000000", "91202.23000000"),
+        ("1." + "0" * 80, "1"),
+        ("0.1" + "0" * 80, "0.1"),
+        ("1" + "0" * 59, "1" + "0" * 59),
+        ("-" + "9" * 60, "-" + "9" * 60),
+        ("1e60", "1" + "0" * 60),
+        ("1e-60", "0." + "0" * 59 + "1"),
+        ("123456789012345678901234567890.12345678", "123456789012345678901234567890.12345678"),
+    ],
+)
+def test_reads_every_spelling_of_an_exact_decimal(text: str, value: str) -> None:
+    """Guards files that another tool has written anew: the same number, and its plain text when it is written again."""
+    assert dumps(loads(f"[{text}]")) == f"[{value}]"
+
+
+def test_passes_over_a_byte_order_mark_and_blanks() -> None:
+    """Guards files that went through an editor of another system."""
+    assert loads(b'\xef\xbb\xbf\r\n\t{"a" :\r\n 1.5 }\r\n') == {"a": Decimal("1.5")}
+    assert loads("\ufeff[]") == []
+
+
+@pytest.mark.parametrize(
     ("text", "complaint"),
     [
         (b"\xff", "expected UTF-8"),
@@ -78,6 +112,19 @@ def test_refuses_a_number_without_a_plain_form(value: str) -> None:
         ("-Infinity", "plain decimal number, was -Infinity"),
         ("1e400", "plain decimal number, was 1e400"),
         ("1.0E+300000", "plain decimal number"),
+        ("1e61", "plain decimal number"),
+        ("1e-61", "plain decimal number"),
+        ("1e" + "9" * 5_000, "plain decimal number"),
+        ("0." + "0" * 2_000 + "1", "plain decimal number"),
+        ("01", "expected JSON"),
+        ("+1", "expected JSON"),
+        (".5", "expected JSON"),
+        ("1.", "expected JSON"),
+        ("0x10", "expected JSON"),
+        ("1_000", "expected JSON"),
+        ("1,5", "expected JSON"),
+        ("\u0661", "expected JSON"),
+        ("\ufeff\ufeff1", "expected JSON"),
         ("9" * 5_000, "an integer of at most"),
         ("1." + "9" * 61, "plain decimal number"),
         ('{"a": 1, "b": 2, "a": 3}', "'a' stands twice"),

@@ -1,0 +1,84 @@
+"""A venue whose account is written by the test: trades, pages and balances as Binance tells them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+
+from market.account import Balance, VenueAccount, VenueOrder, VenueTrade
+from market.codes import Side
+from market.depth import Depth, Level
+from market.instrument import Instrument
+from tests.reports.fills import BTC
+from venues.venue import VenueRefusedError
+
+
+class ScriptedVenue:
+    """One account; what it holds follows from its trades.
+
+    Attributes:
+        trades_of_all: every trade of the account, in the order in which they happened.
+        mids: by symbol; a symbol without one is not traded here.
+        calls: what was asked of `trades`, as (symbol, limit, from_id, since_ms).
+        on_account: called before the account is told, to let something happen between two readings.
+    """
+
+    def __init__(self, start: Mapping[str, str], instruments: Sequence[Instrument] = (BTC,)) -> None:
+        self.start = {asset: Decimal(total) for asset, total in start.items()}
+        self.instruments = {one.symbol: one for one in instruments}
+        self.trades_of_all: list[VenueTrade] = []
+        self.mids = {one.symbol: Decimal(100) for one in instruments}
+        self.account_id = "1"
+        self.calls: list[tuple[str, int, int | None, int | None]] = []
+        self.on_account: Callable[[], None] = lambda: None
+
+    name = "scripted"
+
+    def depth(self, instrument: Instrument, level_count: int) -> Depth:
+        """Return a book one tick wide around the mid."""
+        if instrument.symbol not in self.mids:
+            raise VenueRefusedError("Invalid symbol.", -1121)
+        ticks = instrument.price_to_ticks(self.mids[instrument.symbol])
+        return Depth((Level(ticks - 1, 1),), (Level(ticks + 1, 1),))
+
+    def open_orders(self, instrument: Instrument) -> Sequence[VenueOrder]:
+        """Return none."""
+        return []
+
+    def place(self, instrument: Instrument, side: Side, price_ticks: int, qty_lots: int, client_id: str) -> VenueOrder:
+        """Refuse: a bookkeeper enters no order."""
+        raise NotImplementedError
+
+    def cancel(self, instrument: Instrument, order_id: str) -> None:
+        """Refuse: a bookkeeper cancels no order."""
+        raise NotImplementedError
+
+    def find_order(self, instrument: Instrument, client_order_id: str) -> VenueOrder | None:
+        """Refuse: a bookkeeper looks for no order."""
+        raise NotImplementedError
+
+    def account(self) -> VenueAccount:
+        """Return what the trades have made of the start."""
+        self.on_account()
+        return VenueAccount(self.account_id, self.balances())
+
+    def balances(self) -> Mapping[str, Balance]:
+        """Return every asset."""
+        totals = dict(self.start)
+        for trade in self.trades_of_all:
+            instrument, sign = self.instruments[trade.symbol], 1 if trade.side is Side.BUY else -1
+            totals[instrument.base] += sign * trade.qty
+            totals[instrument.quote] -= sign * trade.quote_qty
+            totals[trade.fee_asset] -= trade.fee
+        return {asset: Balance(total, Decimal(0)) for asset, total in totals.items()}
+
+    def trades(
+        self, instrument: Instrument, limit: int = 100, from_id: int | None = None, since_ms: int | None = None
+    ) -> Sequence[VenueTrade]:
+        """Return trades as Binance does: by number, the latest, or the first from a number or a time on."""
+        self.calls.append((instrument.symbol, limit, from_id, since_ms))
+        mine = [trade for trade in self.trades_of_all if trade.symbol == instrument.symbol]
+        mine.sort(key=lambda trade: (trade.trade_id, trade.order_id))
+        if from_id is not None:
+            return [trade for trade in mine if trade.trade_id >= from_id][:limit]
+        if since_ms is not None:
+            return [trade for trade in mine if trade.time_ms >= since_ms][:limit]
+        return mine[-limit:]
