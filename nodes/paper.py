@@ -16,7 +16,7 @@ from market.clock import NS_PER_US, monotonic_ns, time_ns
 from nodes.desk_client import DeskError
 from nodes.feed_books import FeedBooks, TouchedBook
 from nodes.http import bind, serve, stop, url_of
-from nodes.node import Node, NodeError, run_async
+from nodes.node import Node, NodeError, StayDownError, run_async
 from nodes.operator import set_halted
 from nodes.paper_accounts import TOKEN_FILE
 from nodes.settings import Settings
@@ -27,7 +27,7 @@ from paper.commission import DISCOUNT_ASSET, Commission, FeePlace
 from paper.exchange import Exchange
 from paper.fault_calls import FaultCalls, Halt
 from paper.latency import Delay, Latency
-from paper.ledger import Ledger, LedgerError
+from paper.ledger import BooksError, Ledger, LedgerError
 from paper.rest import create_app
 
 TICK_MS = 50
@@ -190,6 +190,8 @@ async def _serve(node: Node) -> None:
     try:
         await run_async(node, paper.follow_engines, announce)
         paper.acknowledge()
+    except BooksError as error:
+        raise StayDownError(f"the books of {folder / LEDGER_FILE} do not add up: {error}") from error
     finally:
         await stop(server)
         for source in sources.values():

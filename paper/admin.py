@@ -15,6 +15,7 @@ from sanic.response import json as json_response
 from paper.account_folder import AccountFolder
 from paper.accounts import Accounts, KeyFileError
 from paper.exchange import Exchange
+from paper.ledger import BooksError
 from paper.units import UNITS_MAX, format_units, parse_units
 from paper.wallets import OUTSIDE
 
@@ -125,7 +126,10 @@ class Admin:
 
     async def _check(self, _: Request) -> Any:
         ledger = self._exchange.ledger
-        ledger.check()
+        try:
+            ledger.check()
+        except BooksError as error:
+            raise AdminError(HTTPStatus.CONFLICT, f"the books do not add up: {error}") from None
         return {
             "accounts": len(self._accounts.numbers),
             "openOrders": len(ledger.open_orders),

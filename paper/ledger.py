@@ -35,7 +35,7 @@ from paper.tables import (
     order_row,
     trade_row,
 )
-from paper.units import FIRST_ENGINE, Symbol
+from paper.units import FIRST_ENGINE, Symbol, format_units
 from paper.wallets import OUTSIDE, Wallets
 
 TRADE_IDS_PER_EPOCH: Final = 10**10  # so that trade ids keep rising when a new engine counts from 1 again
@@ -43,10 +43,15 @@ TRADE_IDS_PER_EPOCH: Final = 10**10  # so that trade ids keep rising when a new 
 _ORDER_COUNT: Final = "order_count"
 _QUEUE_COUNT: Final = "queue_count"
 _NO_REPORT: Final = 0, 0
+_DIFFERENCES_TOLD_MAX: Final = 5
 
 
 class LedgerError(Exception):
     """The file cannot be used; the text is one line for the user."""
+
+
+class BooksError(AssertionError):
+    """Money was made or lost, or what is locked is not what the orders need: nothing may go on with these books."""
 
 
 class Ledger:
@@ -215,28 +220,32 @@ class Ledger:
         self._connection.execute("DELETE FROM trades WHERE account = ?", (account,))
 
     def check(self) -> None:
-        """Assert that no money was made or lost, and that what is locked is what the open orders need."""
+        """Check that no money was made or lost, and that what is locked is what the open orders need.
+
+        Raises:
+            BooksError: if it is not so.
+        """
         made = {asset: units for asset, units in self.wallets.totals().items() if units != 0}
-        assert not made, f"money was made or lost: {made}"
+        if made:
+            raise BooksError(f"money was made or lost: {_amounts(made)}")
         needed: dict[tuple[int, str], int] = {}
         for order in self.open_orders.values():
             key = order.account, order.locked_asset
             needed[key] = needed.get(key, 0) + order.locked_units()
-        locked = self.wallets.locked()
-        assert locked == needed, f"locked but not needed, or needed but not locked: {locked.items() ^ needed.items()}"
+        _compare(self.wallets.locked(), needed)
 
     def _check_changes(self) -> None:
-        """Assert of what is about to be saved what `check` asserts of everything."""
+        """Check of what is about to be saved what `check` checks of everything."""
         made = self.wallets.made()
-        assert not made, f"money would be made or lost: {made}"
+        if made:
+            raise BooksError(f"money would be made or lost: {_amounts(made)}")
         needed: dict[tuple[int, str], int] = {}
         for order, before in self._orders_before.values():
             key = order.account, order.locked_asset
             was = before.locked_units() if order.order_id in self.open_orders else 0
             needed[key] = needed.get(key, 0) + order.locked_units() - was
         needed = {key: units for key, units in needed.items() if units}
-        locked = self.wallets.newly_locked()
-        assert locked == needed, f"locked but not needed, or needed but not locked: {locked.items() ^ needed.items()}"
+        _compare(self.wallets.newly_locked(), needed)
 
     def _set_counter(self, name: str, value: int) -> None:
         self._counters_before.setdefault(name, self._counters.get(name, 0))
@@ -292,6 +301,21 @@ class Ledger:
         self._counters_before.clear()
         self._reports_before.clear()
         self._new_trades.clear()
+
+
+def _compare(locked: Mapping[tuple[int, str], int], needed: Mapping[tuple[int, str], int]) -> None:
+    differences = [
+        f"account {account} has {format_units(locked.get((account, asset), 0))} {asset} locked, "
+        f"its orders need {format_units(needed.get((account, asset), 0))}"
+        for account, asset in sorted(locked.keys() | needed.keys())
+        if locked.get((account, asset), 0) != needed.get((account, asset), 0)
+    ]
+    if differences:
+        raise BooksError("; ".join(differences[:_DIFFERENCES_TOLD_MAX]))
+
+
+def _amounts(units_by_asset: Mapping[str, int]) -> str:
+    return ", ".join(f"{format_units(units)} {asset}" for asset, units in sorted(units_by_asset.items()))
 
 
 def _open(path: Path) -> sqlite3.Connection:
