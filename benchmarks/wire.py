@@ -209,7 +209,7 @@ class PlainPublishing:
         if isinstance(event, Executed):
             for source in {event.taker_order_id // ORDER_IDS_PER_SOURCE, event.maker_order_id // ORDER_IDS_PER_SOURCE}:
                 messages[source].append(event)
-            trade = BookTrade(event.trade_id, event.price_ticks, event.qty_lots, event.taker_side)
+            trade = BookTrade(event.trade_id, event.price_ticks, event.qty_lots, event.taker_side, event.time_ns)
             messages["trades", symbol_id].append(trade)
             order_id, lots, side = event.maker_order_id, event.maker_resting_lots, 1 - event.taker_side
         else:

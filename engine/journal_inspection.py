@@ -56,14 +56,14 @@ def inspect(folder: Path) -> Document:
         "is_in_use": is_in_use(folder),
         "capacity": _capacity_document(headers[-1]) if headers else None,
         "mode": str(headers[-1].mode) if headers else None,
-        "epoch": headers[-1].epoch if headers else None,
+        "epoch": str(headers[-1].epoch) if headers else None,
         "records": sum(count.records for count in by_source.values()),
         "commands": sum(count.commands for count in by_source.values()),
         "bytes": sum(file.size for file in reader.files),
         "first_sequence": headers[0].start_sequence if first else None,
         "last_sequence": reader.last_sequence if last else None,
-        "first_time_ns": first.time_ns if first else None,
-        "last_time_ns": last.time_ns if last else None,
+        "first_time_ns": str(first.time_ns) if first else None,
+        "last_time_ns": str(last.time_ns) if last else None,
         "sources": {str(source): _source_document(count) for source, count in sorted(by_source.items())},
         "files": files,
         "torn_tail": _tail_document(reader.torn_tail),
@@ -134,7 +134,7 @@ def inspection_text(document: Document) -> str:
         f"{document['records']:,} records, {document['commands']:,} commands, {document['bytes']:,} bytes",
     ]
     if document["first_time_ns"] is not None:
-        lines.append(f"from {_time(document['first_time_ns'])} to {_time(document['last_time_ns'])}")
+        lines.append(f"from {_time(int(document['first_time_ns']))} to {_time(int(document['last_time_ns']))}")
     lines += ["", *_table(_FILE_COLUMNS, files), "", *_table(_SOURCE_COLUMNS, sources)]
     if document["torn_tail"]:
         lines += ["", _tail_text(document["torn_tail"])]
@@ -162,7 +162,7 @@ def _file_document(file: OpenedFile, count: _Count) -> Document:
     return {
         "name": file.path.name,
         "mode": str(header.mode) if header else None,
-        "epoch": header.epoch if header else None,
+        "epoch": str(header.epoch) if header else None,
         "start_sequence": header.start_sequence if header else None,
         "sequences": f"{header.start_sequence}-{count.last_sequence}" if header and count.records else "none",
         "records": count.records,

@@ -43,6 +43,7 @@ _EXECUTED_TRADE_ID: Final = column(Executed, "trade_id")
 _EXECUTED_PRICE: Final = column(Executed, "price_ticks")
 _EXECUTED_QTY: Final = column(Executed, "qty_lots")
 _EXECUTED_SIDE: Final = column(Executed, "taker_side")
+_EXECUTED_TIME: Final = column(Executed, "time_ns")
 _EXECUTED_MAKER: Final = column(Executed, "maker_order_id")
 _EXECUTED_RESTING: Final = column(Executed, "maker_resting_lots")
 for _event in (Accepted, Rested, Executed, Canceled, Amended):
@@ -60,6 +61,7 @@ _TRADE_ID: Final = column(BookTrade, "trade_id")
 _TRADE_PRICE: Final = column(BookTrade, "price_ticks")
 _TRADE_QTY: Final = column(BookTrade, "qty_lots")
 _TRADE_SIDE: Final = column(BookTrade, "taker_side")
+_TRADE_TIME: Final = column(BookTrade, "time_ns")
 
 # 2**64 divided by the golden ratio, as in the engine's own table of ids.
 _GOLDEN: Final = np.uint64(0x9E37_79B9_7F4A_7C15)
@@ -161,6 +163,7 @@ def _write_trade(events: Int64Array, base: int, rows: Int64Array, target: int) -
     rows[target + _TRADE_PRICE] = events[base + _EXECUTED_PRICE]
     rows[target + _TRADE_QTY] = events[base + _EXECUTED_QTY]
     rows[target + _TRADE_SIDE] = events[base + _EXECUTED_SIDE]
+    rows[target + _TRADE_TIME] = events[base + _EXECUTED_TIME]
 
 
 @inlined

@@ -2,7 +2,19 @@
 
 from typing import NamedTuple
 
-from market.fields import Count, LevelLots, OrderId, PriceTicks, QtyLots, Sequence, SideCode, SymbolId, Text, TradeId
+from market.fields import (
+    Count,
+    LevelLots,
+    OrderId,
+    PriceTicks,
+    QtyLots,
+    Sequence,
+    SideCode,
+    SymbolId,
+    Text,
+    TimeNs,
+    TradeId,
+)
 
 
 class BookOrder(NamedTuple):
@@ -18,12 +30,13 @@ class BookOrder(NamedTuple):
 
 
 class BookTrade(NamedTuple):
-    """Two orders traded, at the maker's price."""
+    """Two orders traded, at the maker's price; `time_ns` is the engine's, 0 from one that does not tell it."""
 
     trade_id: TradeId
     price_ticks: PriceTicks
     qty_lots: QtyLots
     taker_side: SideCode
+    time_ns: TimeNs = 0
 
 
 class BestPrices(NamedTuple):

@@ -1,6 +1,7 @@
 """The api's node: serves its own replica of the book feed over HTTP, and never asks the engine for a request."""
 
 import asyncio
+from functools import partial
 
 import uvloop
 from sanic.exceptions import BadRequest
@@ -10,7 +11,8 @@ from sanic.response import HTTPResponse
 from bus.channel import AsyncWaiter
 from bus.feed import best_topic, book_topic, trades_topic
 from bus.subscriber import FeedSubscriber
-from market.clock import monotonic_ns
+from bus.topology import Source
+from market.clock import NS_PER_SECOND, monotonic_ns
 from market.limits import TRADES_KEPT_MAX
 from nodes.book_views import BookViews, RenderedBook
 from nodes.http import HttpApp, allow_loopback_names_only, bind, new_app, serve, stop, url_of
@@ -18,6 +20,10 @@ from nodes.node import Node, run_async
 
 TICK_MS = 100
 FRAMES_MAX = 16  # messages of the feed between two looks at the requests
+BOOK_WAIT_NS = 2 * NS_PER_SECOND  # a request waits so long for a snapshot that is on its way, before it is refused
+BOOK_LOOK_S = 0.01
+OWN_S = 0.25  # between two looks at which orders are our own
+GATEWAYS = frozenset({Source.GATEWAY, Source.GATEWAY2, Source.GATEWAY3, Source.GATEWAY4})
 GATHER_S = 0.002  # between two looks at the feed: to wake up costs as much as 50 messages do
 DEPTH_MAX = 5_000
 
@@ -33,10 +39,20 @@ def _json(document: str, status: int = 200) -> HTTPResponse:
     return HTTPResponse(document, status, content_type="application/json")
 
 
-def _add_routes(app: HttpApp, views: BookViews, symbol: str) -> None:
+def add_routes(app: HttpApp, views: BookViews, default_symbol: str) -> None:
+    """Serve `views` under `/api/`."""
+
+    async def symbol_of(request: Request) -> str:
+        """Return the symbol that is asked for, when its book can be told or must be refused."""
+        symbol: str = request.args.get("symbol", default_symbol)
+        deadline_ns = monotonic_ns() + BOOK_WAIT_NS
+        while not views.is_served(symbol) and monotonic_ns() < deadline_ns:
+            await asyncio.sleep(BOOK_LOOK_S)
+        return symbol
+
     async def orderbook(request: Request) -> HTTPResponse:
         depth = _count(request, "depth", DEPTH_MAX, DEPTH_MAX)
-        book = views.orderbook(request.args.get("symbol", symbol), depth)
+        book = views.orderbook(await symbol_of(request), depth)
         headers = {"ETag": book.etag, "Cache-Control": "no-cache"}
         if request.headers.get("if-none-match") == book.etag:
             return HTTPResponse(status=304, headers=headers)
@@ -44,14 +60,13 @@ def _add_routes(app: HttpApp, views: BookViews, symbol: str) -> None:
 
     async def trades(request: Request) -> HTTPResponse:
         limit = _count(request, "limit", 100, TRADES_KEPT_MAX)
-        return _json(views.trades(request.args.get("symbol", symbol), limit))
+        return _json(views.trades(await symbol_of(request), limit))
 
     async def health(_: Request) -> HTTPResponse:
         return _json(views.health(), 200 if views.is_live else 503)
 
-    app.add_route(orderbook, "/api/orderbook")
-    app.add_route(trades, "/api/trades")
-    app.add_route(health, "/api/health")
+    for path, handler in (("orderbook", orderbook), ("trades", trades), ("health", health)):
+        app.add_route(handler, f"/api/{path}", methods=("GET", "HEAD"))
 
 
 async def _serve(node: Node) -> None:
@@ -59,12 +74,14 @@ async def _serve(node: Node) -> None:
     listener = bind(settings.api.host, settings.api.port)
     symbols = [instrument.symbol for instrument in settings.instruments]
     topics = [topic(symbol) for symbol in symbols for topic in (book_topic, trades_topic, best_topic)]
-    subscriber = FeedSubscriber(node.wiring, topics, RenderedBook)
+    # With the venue elsewhere, the book has what came through the gateways: the maker's mirror, and clients' orders.
+    own_sources = frozenset[int]() if settings.venue.name == "paper" else GATEWAYS
+    subscriber = FeedSubscriber(node.wiring, topics, partial(RenderedBook, own_sources))
     node.watch(*subscriber.sockets)
     views = BookViews(subscriber, settings.instruments)
     app = new_app("tickbus_api")
     allow_loopback_names_only(app, settings.api.host)
-    _add_routes(app, views, settings.symbol)
+    add_routes(app, views, settings.symbol)
     server = await serve(app, listener)
 
     async def follow_feed() -> None:
@@ -74,6 +91,8 @@ async def _serve(node: Node) -> None:
                 subscriber.tick(monotonic_ns())
                 if views.is_live:
                     node.ready(http=url_of(listener))
+                else:
+                    node.waiting()
                 replica = subscriber.replicas[book_topic(settings.symbol)]
                 node.show(
                     live=views.is_live, sequence=replica.sequence, gaps=replica.gap_count, orders=len(replica.book)
@@ -82,8 +101,16 @@ async def _serve(node: Node) -> None:
                     await waiter.wait(TICK_MS)
                 await asyncio.sleep(GATHER_S if is_all else 0)  # requests come in turn with the feed
 
+    async def follow_own_orders() -> None:
+        while True:
+            if status := node.ask_desk():
+                views.mark_own(
+                    frozenset(number for row in status["nodes"] for number in row["figures"].get("own_orders", ()))
+                )
+            await asyncio.sleep(OWN_S)
+
     try:
-        await run_async(node, follow_feed)
+        await run_async(node, follow_feed, follow_own_orders)
     finally:
         await stop(server)
         subscriber.close()

@@ -8,6 +8,7 @@ from sanic.exceptions import NotFound, ServiceUnavailable
 
 from bus.feed import BookReplica, best_topic, book_topic, trades_topic
 from bus.subscriber import FeedSubscriber
+from bus.topology import source_of_order
 from market.clock import NS_PER_MS, monotonic_ns
 from market.codes import Side
 from market.exact_json import dumps
@@ -18,16 +19,23 @@ RENDER_NS = 10 * NS_PER_MS  # a document is rendered once per sequence, but no m
 RENDERED_MAX = 64  # documents kept: a book has one for each depth that is asked for
 CHANGED_MAX = 100_000  # levels; beyond it the whole book is rendered again
 TEXTS_KEPT_MAX = 1 << 16
+RETRY_S = 1  # what a client that was refused is told to wait
 _Levels = tuple[set[int], set[int]]  # of bids and asks
 
 
 class RenderedBook(BookReplica):
-    """A replica that keeps each level as JSON text, and renders only those again that have changed."""
+    """A replica that keeps each level as JSON text, and renders only those again that have changed.
 
-    def __init__(self) -> None:
+    Args:
+        own_sources: whose orders are all our own; see also `mark`.
+    """
+
+    def __init__(self, own_sources: frozenset[int] = frozenset()) -> None:
         super().__init__()
         self._texts: tuple[dict[int, str], dict[int, str]] = ({}, {})
         self._changed: _Levels = (set(), set())
+        self._own_sources = own_sources
+        self._own: frozenset[int] = frozenset()
 
     def clear(self) -> None:
         """Forget every order."""
@@ -39,6 +47,13 @@ class RenderedBook(BookReplica):
         super().apply_all(messages)
         for _, side, price_ticks, _ in messages:
             self._changed[side].add(price_ticks)
+
+    def mark(self, own: frozenset[int]) -> None:
+        """Take these order ids for our own, and no others of ours; they may come into the book later."""
+        for order_id in own ^ self._own:
+            if place := self.place(order_id):
+                self._changed[place[0]].add(place[1])
+        self._own = own
 
     def render(self, instrument: Instrument, side: int, depth: int) -> str:
         """Return the best `depth` levels of a side as JSON."""
@@ -52,9 +67,18 @@ class RenderedBook(BookReplica):
         price_text, qty_text = _texts_of(instrument)
         for price_ticks in [price for price in prices if price not in texts]:
             queue = self.queue(side, price_ticks).items()
-            orders = ", ".join([f'{{"id": {order_id}, "quantity": {qty_text(lots)}}}' for order_id, lots in queue])
+            orders = ", ".join(
+                [
+                    f'{{"id": {order_id}, "quantity": {qty_text(lots)}{self._mark_of(order_id)}}}'
+                    for order_id, lots in queue
+                ]
+            )
             texts[price_ticks] = f'{{"price": {price_text(price_ticks)}, "orders": [{orders}]}}'
         return f"[{', '.join(map(texts.__getitem__, prices))}]"
+
+    def _mark_of(self, order_id: int) -> str:
+        is_own = order_id in self._own or (self._own_sources and source_of_order(order_id) in self._own_sources)
+        return ', "own": true' if is_own else ""
 
     def _forget_texts(self) -> None:
         for side in Side:
@@ -70,10 +94,11 @@ def _texts_of(instrument: Instrument) -> tuple[Callable[[int], str], Callable[[i
 
 
 class Rendered(NamedTuple):
-    """A document as bytes, and the epoch, sequence and monotonic time that it is of."""
+    """A document as bytes, and what it is of: epoch, sequence, version of our own orders, and monotonic time."""
 
     epoch: int
     sequence: int
+    own_version: int
     time_ns: int
     etag: str
     document: bytes
@@ -98,11 +123,26 @@ class BookViews:
         self._clock = clock
         self._instruments = {instrument.symbol: instrument for instrument in instruments}
         self._rendered: dict[tuple[str, int], Rendered] = {}
+        self._own: frozenset[int] = frozenset()
+        self._own_version = 0
 
     @property
     def is_live(self) -> bool:
         """Whether every replica is in step with the engine."""
         return self._subscriber.is_live(self._clock())
+
+    def is_served(self, symbol: str) -> bool:
+        """Return whether the documents of `symbol` can be had now; also of one that there is not."""
+        return symbol not in self._instruments or self._subscriber.is_live(self._clock(), self._topics(symbol))
+
+    def mark_own(self, order_ids: frozenset[int]) -> None:
+        """Mark these orders as our own from now on, and no others."""
+        if order_ids == self._own:
+            return
+        self._own = order_ids
+        self._own_version += 1
+        for symbol in self._instruments:
+            self._book(symbol).mark(order_ids)
 
     def orderbook(self, symbol: str, depth: int) -> Rendered:
         """Return the best `depth` levels of each side of a book, order by order, best price first.
@@ -112,23 +152,21 @@ class BookViews:
             ServiceUnavailable: if the book may be stale.
         """
         instrument = self._instrument(symbol)
-        replica = self._subscriber.replicas[book_topic(symbol)]
+        replica, book = self._subscriber.replicas[book_topic(symbol)], self._book(symbol)
         found = self._rendered.get((symbol, depth))
         now_ns = self._clock()
-        is_old = found is None or (found.epoch, found.sequence) != (replica.epoch, replica.sequence)
-        if found is None or (is_old and now_ns - found.time_ns >= RENDER_NS):
-            book = replica.book
-            assert isinstance(book, RenderedBook), type(book)
+        state = replica.epoch, replica.sequence, self._own_version
+        if found is None or (found[: len(state)] != state and now_ns - found.time_ns >= RENDER_NS):
             bids, asks = (book.render(instrument, side, depth) for side in (Side.BUY, Side.SELL))
             head = (
-                f'"symbol": "{symbol}", "epoch": {replica.epoch}, "sequence": {replica.sequence}, '
+                f'"symbol": "{symbol}", "epoch": "{replica.epoch}", "sequence": {replica.sequence}, '
                 f'"timestamp": {replica.time_ns // NS_PER_MS}'
             )
-            etag = f'"{replica.epoch:x}-{replica.sequence:x}-{depth:x}"'
+            etag = f'"{"-".join(f"{number:x}" for number in (*state, depth))}"'
             document = f'{{"bids": {bids}, "asks": {asks}, {head}}}'.encode()
             if len(self._rendered) > RENDERED_MAX:
                 self._rendered.clear()
-            found = self._rendered[symbol, depth] = Rendered(replica.epoch, replica.sequence, now_ns, etag, document)
+            found = self._rendered[symbol, depth] = Rendered(*state, now_ns, etag, document)
         return found
 
     def trades(self, symbol: str, limit: int) -> str:
@@ -141,6 +179,7 @@ class BookViews:
                 "price": instrument.ticks_to_price(trade.price_ticks),
                 "quantity": instrument.lots_to_qty(trade.qty_lots),
                 "taker_side": Side(trade.taker_side).name,
+                "timestamp": trade.time_ns // NS_PER_MS,
             }
             for trade in list(replica.trades)[-limit:]
         ]
@@ -152,7 +191,7 @@ class BookViews:
         topics = {
             replica.topic.decode(): {
                 "synchronised": replica.is_synchronised,
-                "epoch": replica.epoch,
+                "epoch": str(replica.epoch),
                 "sequence": replica.sequence,
                 "gaps": replica.gap_count,
             }
@@ -163,7 +202,18 @@ class BookViews:
     def _instrument(self, symbol: str) -> Instrument:
         if symbol not in self._instruments:
             raise NotFound(f"there is no symbol {symbol[:20]!r}; the symbols are {', '.join(self._instruments)}")
-        own = [topic(symbol) for topic in (book_topic, trades_topic, best_topic)]
-        if not self._subscriber.is_live(self._clock(), [topic for topic in own if topic in self._subscriber.replicas]):
-            raise ServiceUnavailable("the engine is silent: the book would be stale")
+        if not self.is_served(symbol):
+            replicas = self._subscriber.replicas
+            is_known = all(replicas[topic].is_synchronised for topic in self._topics(symbol))
+            why = "its engine is silent, it would be stale" if is_known else "its engine has not told it yet"
+            raise ServiceUnavailable(f"the book of {symbol}: {why}", headers={"Retry-After": str(RETRY_S)})
         return self._instruments[symbol]
+
+    def _topics(self, symbol: str) -> list[bytes]:
+        topics = [topic(symbol) for topic in (book_topic, trades_topic, best_topic)]
+        return [topic for topic in topics if topic in self._subscriber.replicas]
+
+    def _book(self, symbol: str) -> RenderedBook:
+        book = self._subscriber.replicas[book_topic(symbol)].book
+        assert isinstance(book, RenderedBook), type(book)
+        return book

@@ -186,7 +186,7 @@ class EngineNode:
         self._collect_garbage()
         self._publish(self._core.feed.heartbeat(time_ns(), self._core.health()))
         self._node.show(
-            epoch=self._core.epoch,
+            epoch=str(self._core.epoch),
             sequence=self._core.engine.sequence,
             commands=self._core.command_count,
             live_orders=self._core.engine.live_order_count,

@@ -5,6 +5,7 @@ import socket
 from typing import Any
 
 from sanic import Sanic
+from sanic.exceptions import SanicException
 from sanic.request import Request
 from sanic.response import HTTPResponse, json
 
@@ -41,10 +42,10 @@ def new_app(name: str) -> HttpApp:
     configure(app)
 
     async def answer_error(_: Request, error: Exception) -> HTTPResponse:
-        status = getattr(error, "status_code", 500)
-        if status >= 500:
-            logging.getLogger("sanic.error").error("request failed", exc_info=error)
-        return json({"error": str(error) if status < 500 else "internal error"}, status=status)
+        if isinstance(error, SanicException):  # it was raised for the client, with the reason in words
+            return json({"error": str(error)}, status=error.status_code, headers=error.headers)
+        logging.getLogger("sanic.error").error("request failed", exc_info=error)
+        return json({"error": "internal error"}, status=500)
 
     app.error_handler.add(Exception, answer_error)
     return app

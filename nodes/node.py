@@ -108,14 +108,32 @@ class Node:
         self.beat()
 
     def ready(self, **endpoints: str) -> None:
-        """Say, once, that this node does its work, and where it can be reached."""
-        if self._state != "ready":
-            self._state = "ready"
-            self._endpoints = endpoints
-            self.log.info("ready", **endpoints)
-            self.beat()
+        """Say that this node does its work, and where it can be reached; again has no effect but after `waiting`."""
+        if self._state == "ready":
+            return
+        is_first = self._state != "waiting"
+        self._state = "ready"
+        self._endpoints = endpoints
+        self.log.info("ready", **endpoints)
+        self.beat()
+        if is_first:
             gc.freeze()  # what is there now stays: no collection need look at it again
             self._on_ready()
+
+    def waiting(self) -> None:
+        """Say that this node cannot do its work until another one is back; `ready` takes it back."""
+        if self._state == "ready":
+            self._state = "waiting"
+            self.log.info("waiting for another node")
+            self.beat()
+
+    def ask_desk(self) -> dict[str, Any] | None:
+        """Ask the supervisor how the desk is; return what it has answered since the last call, if it has."""
+        status: dict[str, Any] | None = None
+        while (frames := self._control.receive()) is not None:
+            status = msgpack.unpackb(frames[0])
+        self._control.send([b"status"])
+        return status
 
     def on_ready(self, action: Callable[[], None]) -> None:
         """Have `action` called, in the node's own thread, when it says that it is ready."""

@@ -21,7 +21,7 @@ from nodes.operator import set_halted
 from nodes.paper_accounts import TOKEN_FILE
 from nodes.settings import Settings
 from paper.account_folder import AccountFolder
-from paper.accounts import KeyFileError, load_or_create_token
+from paper.accounts import FIRST_ACCOUNT, KeyFileError, load_or_create_token
 from paper.admin import Admin
 from paper.commission import DISCOUNT_ASSET, Commission, FeePlace
 from paper.exchange import Exchange
@@ -31,6 +31,8 @@ from paper.ledger import BooksError, Ledger, LedgerError
 from paper.rest import create_app
 
 TICK_MS = 50
+OWN_ORDERS_S = 0.25
+OWN_ORDERS_MAX = 1_000  # the newest, of the desk's account: the api marks them in the book
 LEDGER_FILE = "ledger.sqlite3"
 ACCOUNTS_FOLDER = "accounts"
 
@@ -175,9 +177,11 @@ async def _serve(node: Node) -> None:
     async def announce() -> None:
         is_told = False
         while True:
-            if not is_told and paper.is_ready:
+            if paper.is_ready:
                 is_told = True
                 node.ready(http=url_of(listener))
+            else:
+                node.waiting()
             ledger.check()
             node.show(
                 open_orders=len(ledger.open_orders),
@@ -187,8 +191,18 @@ async def _serve(node: Node) -> None:
             )
             await asyncio.sleep(1 if is_told else TICK_MS / 1_000)
 
+    async def tell_own_orders() -> None:
+        told: list[int] = []
+        while True:
+            own = [order.order_id for order in ledger.open_orders_of(FIRST_ACCOUNT)][-OWN_ORDERS_MAX:]
+            if own != told:
+                told = own
+                node.show(own_orders=own)
+                node.beat()
+            await asyncio.sleep(OWN_ORDERS_S)
+
     try:
-        await run_async(node, paper.follow_engines, announce)
+        await run_async(node, paper.follow_engines, announce, tell_own_orders)
         paper.acknowledge()
     except BooksError as error:
         raise StayDownError(f"the books of {folder / LEDGER_FILE} do not add up: {error}") from error

@@ -179,6 +179,10 @@ class Supervisor:
         if report["state"] == "warming" and node.state in ("starting", "warming") and report["doing"] != node.doing:
             node.state, node.doing = "warming", report["doing"]
             self._tell(f"{node.spec.name}: {node.doing}")
+        if report["state"] == "waiting" and node.state == "ready":
+            node.state = "waiting"  # for another node
+        elif report["state"] == "ready" and node.state == "waiting":
+            node.state = "ready"
         if report["state"] == "ready" and node.state in ("starting", "warming"):
             node.state, node.doing, child.why = "ready", "", ""
             self._keep_port(node)

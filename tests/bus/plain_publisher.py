@@ -45,7 +45,7 @@ class _SymbolFeed:
             case Canceled(order_id=order_id, qty_lots=qty_lots, leaves_lots=leaves_lots):
                 self._hide(order_id, qty_lots if leaves_lots else None)
             case Executed():
-                trade = BookTrade(event.trade_id, event.price_ticks, event.qty_lots, event.taker_side)
+                trade = BookTrade(event.trade_id, event.price_ticks, event.qty_lots, event.taker_side, event.time_ns)
                 self._trade_messages.append(trade)
                 self._reshow(event.maker_order_id, event.maker_resting_lots)
 

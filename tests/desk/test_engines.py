@@ -15,7 +15,7 @@ from market.clock import monotonic_ns
 from market.codes import OrderType, RejectReason, Side
 from market.commands import CancelOrder, MassCancel, NewOrder
 from market.events import Accepted, Canceled, Event, Rejected
-from nodes.desk_client import DeskError
+from nodes.desk_client import DeskError, desk_status
 from nodes.desk_wiring import desk_wiring
 from nodes.journal_tools import replay_journal
 from nodes.operator import set_halted
@@ -88,6 +88,8 @@ def test_each_engine_has_its_symbols_and_one_lives_on_without_the_other(engines:
 
         os.kill(desk.node("engine2")["pid"], signal.SIGSTOP)  # as long as it takes to look at what remains
         until("the book of the one that is silent is called stale", lambda: _orders(desk, "ETHUSDT") is None)
+        assert "its engine is silent" in desk.get("/api/orderbook?symbol=ETHUSDT")["error"]
+        until("status says so", lambda: (desk.node("api")["state"], desk.node("paper")["state"]) == ("waiting",) * 2)
         assert _orders(desk, "BTCUSDT") == btc_book
         more = session.buy("BTCUSDT", "89000.00", "0.00333", order_type=OrderType.LIMIT)
         until("BTC trades on", _reported(session, Accepted, more))
@@ -95,7 +97,8 @@ def test_each_engine_has_its_symbols_and_one_lives_on_without_the_other(engines:
         until("its book goes on", lambda: _count(desk, "BTCUSDT") == 4)
         pid = desk.node("engine")["pid"]
         desk.kill("engine2")
-        until("the book of the other is back", lambda: _orders(desk, "ETHUSDT") == eth_book)
+        until("all nodes are ready", lambda: {row["state"] for row in desk_status(desk.run_dir)["nodes"]} == {"ready"})
+        assert _orders(desk, "ETHUSDT") == eth_book, "ready means served"
         assert desk.node("engine")["pid"] == pid
         until("its order can be canceled", _canceled(session, 1, eth), 60)
 

@@ -99,7 +99,7 @@ def test_all_are_in_step_with_the_engine_after_its_kill(market_desk: Desk, repli
         until("the paper exchange takes orders", lambda: desk.node("paper")["figures"].get("is_connected"))
         assert venue.open_orders(BTCUSDT) == open_before
         until("the api is live", lambda: desk.get("/api/health").get("status") == "ok")
-        assert {desk.get("/api/orderbook")["epoch"]} == {replica.replicas[BOOK].epoch}
+        assert {desk.get("/api/orderbook")["epoch"]} == {str(replica.replicas[BOOK].epoch)}
         assert {name: desk.node(name)["pid"] for name in others} == others, "nobody but the engine was restarted"
         os.kill(others["flow"], signal.SIGSTOP)  # so that the book stands still
         try:

@@ -5,15 +5,20 @@ import re
 import socket
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
+import pytest
 import zmq
 
 from bus.feed import unpack_frame
+from market.codes import Side
 from market.feed_messages import BestPrices
-from tests.desk.desk_process import Desk, until
+from paper.accounts import load_keys
+from tests.desk.desk_process import BTCUSDT, Desk, until
 
 
 def _book(desk: Desk) -> dict[str, Any]:
@@ -182,3 +187,55 @@ def test_keys_are_private_and_never_shown(running_desk: Desk) -> None:
     texts += [log.read_text() for log in (running_desk.run_dir / "logs").glob("*.log*")]
     texts += [report.read_text() for report in (running_desk.run_dir / "reports").glob("*.json")]
     assert not [secret for secret in secrets for text in texts if secret in text]
+
+
+def test_marks_the_account_s_own_orders_in_the_book(running_desk: Desk) -> None:
+    """Of thousands of orders a person looks for his own; another account's are not his."""
+    other = running_desk.cli_json("accounts", "create")
+    venue = running_desk.venue_of(load_keys(Path(other["keys"])))
+    venue.load(BTCUSDT)
+    strange = venue.place(BTCUSDT, Side.BUY, 9_000_000, 100, "stranger-1")
+
+    def is_marked() -> bool:
+        open_ids = {int(order["id"]) for order in running_desk.cli_json("orders")["orders"]}
+        book = _book(running_desk)
+        orders = [order for side in ("bids", "asks") for level in book[side] for order in level["orders"]]
+        marked = {order["id"] for order in orders if order.get("own")}
+        assert int(strange.order_id) not in marked
+        return int(strange.order_id) in {order["id"] for order in orders} and bool(marked) and marked == open_ids
+
+    try:
+        until("the account's open orders are marked, and no others", is_marked)
+    finally:
+        venue.cancel(BTCUSDT, strange.order_id)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["status", "orders", "trades", "balances --all", "report", "book", "accounts", "journal inspect", "journal verify"],
+)
+def test_prints_no_number_that_a_double_cannot_hold(running_desk: Desk, command: str) -> None:
+    """JSON.parse, jq and many others read numbers as doubles: beyond 2^53 another number would be read."""
+    result = running_desk.cli(*command.split(), "--json")
+    assert result.returncode == 0, result.stderr
+    assert [number for number in _integers(json.loads(result.stdout)) if abs(number) > 2**53] == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["exchangeInfo", "time", "depth", "trades", "aggTrades", "klines", "avgPrice", "ticker/24hr", "ticker/bookTicker"],
+)
+def test_paper_exchange_gives_no_number_that_a_double_cannot_hold(running_desk: Desk, path: str) -> None:
+    """As above; JavaScript clients of Binance use JSON.parse."""
+    query = "" if path in ("exchangeInfo", "time") else "?symbol=BTCUSDT" + "&interval=1s" * (path == "klines")
+    with urllib.request.urlopen(f"{running_desk.url('paper')}/api/v3/{path}{query}", timeout=5) as response:
+        document = json.load(response)
+    assert [number for number in _integers(document) if abs(number) > 2**53] == []
+
+
+def _integers(value: Any) -> Iterator[int]:
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _integers(item)
+    elif isinstance(value, int):
+        yield value

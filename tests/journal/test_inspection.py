@@ -22,10 +22,10 @@ def test_inspects_files_and_sources(tmp_path: Path) -> None:
         6,
         sum(fresh.values()),
         "sync",
-        EPOCH,
+        str(EPOCH),
     )
     assert (found["first_sequence"], found["last_sequence"]) == (1, 6)
-    assert (found["first_time_ns"], found["last_time_ns"]) == (EPOCH + 1, EPOCH + 6)
+    assert (found["first_time_ns"], found["last_time_ns"]) == (str(EPOCH + 1), str(EPOCH + 6))
     assert found["capacity"] == {"symbol_count": 2, "orders_max": 1_000, "pages_max": 64}
     assert found["bytes"] == sum(path.stat().st_size for path in journal_files(tmp_path))
     assert [(file["mode"], file["sequences"], file["records"]) for file in found["files"]] == [

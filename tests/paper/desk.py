@@ -163,7 +163,7 @@ class DeskEngine:
         """Tell the exchange of the book and of the trades among the events, as the book feed does."""
         for event in events:
             if isinstance(event, Executed):
-                trade = BookTrade(event.trade_id, event.price_ticks, event.qty_lots, event.taker_side)
+                trade = BookTrade(event.trade_id, event.price_ticks, event.qty_lots, event.taker_side, event.time_ns)
                 exchange.market.on_trades(self.epoch, event.symbol_id, [trade], event.time_ns)
         exchange.market.on_book()
 

@@ -72,7 +72,7 @@ def test_shows_an_order_that_went_into_the_book() -> None:
 
 def test_shows_what_a_trade_left_of_the_maker() -> None:
     """And the trade; the taker is not in the book."""
-    trade = BookTrade(9, PRICE, 20, 1)
+    trade = BookTrade(9, PRICE, 20, 1, 2)
     assert told(accepted(5), executed(5, 20, 30)) == ([shows(5, QTY), shows(5, 30)], [trade])
     assert told(accepted(5), executed(5, 20, 0), canceled(5, 1)) == ([shows(5, QTY), shows(5, 0)], [trade])
 
@@ -211,7 +211,7 @@ def test_hands_out_a_symbols_last_trades() -> None:
     feed.take(0, 7)
     assert [row[1] for row in feed.trades_of(1, 2).tolist()] == [3, 5]
     assert [row[1] for row in feed.trades_of(0, 9).tolist()] == [2, 4, 6]
-    assert messages_in(feed.trades_of(1, 1)) == [BookTrade(5, PRICE, 5, 1)]
+    assert messages_in(feed.trades_of(1, 1)) == [BookTrade(5, PRICE, 5, 1, 2)]
 
 
 def test_knows_all_symbols_apart() -> None:
