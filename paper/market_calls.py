@@ -9,7 +9,7 @@ from paper.errors import ErrorKind, ExchangeError
 from paper.filters import AVERAGE_MINUTES
 from paper.intervals import INTERVALS
 from paper.parameters import TickerType
-from paper.tape import aggregated
+from paper.tape import aggregated_whole
 from paper.units import Symbol
 
 DEPTH_LIMIT_DEFAULT: Final = 100
@@ -55,7 +55,7 @@ async def aggregate_trades(call: Call) -> list[Document]:
     tape = call.exchange.market.tapes[call.symbol.symbol_id]
     groups = [
         group
-        for group in aggregated(tape.trades)
+        for group in aggregated_whole(tape.trades)
         if (from_id is None or group[0].trade_id >= from_id)
         and (start_ms is None or group[0].time_ms >= start_ms)
         and (end_ms is None or group[0].time_ms <= end_ms)

@@ -9,7 +9,7 @@ from typing import Final
 from paper.latency import Line
 
 MESSAGES_WAITING_MAX: Final = 10_000
-CHARACTERS_WAITING_MAX: Final = 8 << 20
+BYTES_WAITING_MAX: Final = 8 << 20
 
 
 class Outbox:
@@ -24,14 +24,14 @@ class Outbox:
         line: Line | None = None,
         *,
         messages_max: int = MESSAGES_WAITING_MAX,
-        characters_max: int = CHARACTERS_WAITING_MAX,
+        bytes_max: int = BYTES_WAITING_MAX,
     ) -> None:
         self._on_full = on_full
         self._messages_max = messages_max
-        self._characters_max = characters_max
+        self._bytes_max = bytes_max
         self._line = line
         self._texts: deque[tuple[str, float]] = deque()  # with when they arrive
-        self._character_count = 0
+        self._byte_count = 0
         self._has_news = asyncio.Event()
         self._is_full = False
 
@@ -40,9 +40,9 @@ class Outbox:
         if self._is_full:
             return
         self._texts.append((text, self._line.arrival_s() if self._line is not None else 0.0))
-        self._character_count += len(text)
+        self._byte_count += _size(text)
         self._has_news.set()
-        if len(self._texts) > self._messages_max or self._character_count > self._characters_max:
+        if len(self._texts) > self._messages_max or self._byte_count > self._bytes_max:
             self._is_full = True
             self._on_full()
 
@@ -52,7 +52,12 @@ class Outbox:
         if self._line is not None and (wait_s := self._texts[0][1] - time.monotonic()) > 0:
             await asyncio.sleep(wait_s)
         text, _ = self._texts.popleft()
-        self._character_count -= len(text)
+        self._byte_count -= _size(text)
         if not self._texts:
             self._has_news.clear()
         return text
+
+
+def _size(text: str) -> int:
+    """Return how many bytes a text has when it is written."""
+    return len(text) if text.isascii() else len(text.encode())

@@ -22,7 +22,7 @@ _NAME = re.compile(
     rf"|kline_(?P<interval>{'|'.join(INTERVALS)}))",
     re.ASCII,
 )
-_NAME_OF_ALL = re.compile(r"!(?P<plain>miniTicker|ticker)@arr", re.ASCII)
+_NAME_OF_ALL = re.compile(r"!miniTicker@arr(?:@(?P<period>1000|3000)ms)?", re.ASCII)
 
 
 class Stream:
@@ -54,7 +54,7 @@ def open_stream(name: str, market: PublicMarket) -> Stream | None:
     """Return the stream of that name, or None if there is no such stream or symbol."""
     match = _NAME_OF_ALL.fullmatch(name)
     if match is not None:
-        return AllTickers(market, is_mini=match["plain"] == "miniTicker")
+        return AllMiniTickers(market, int(match["period"] or SLOW_MS))
     match = _NAME.fullmatch(name)
     symbol = market.symbols.get(match["symbol"].upper()) if match is not None else None
     if match is None or symbol is None:
@@ -177,6 +177,10 @@ class Ticker(Stream):
         self._market, self._symbol, self._is_mini = market, symbol, is_mini
         self._told: tuple[int, int] | None = None
 
+    def on_subscriber(self) -> None:
+        """Tell it to the new one, too."""
+        self._told = None
+
     def tick(self, now_ms: int) -> Iterator[Document]:
         """Tell the 24 hours that end now."""
         market, symbol = self._market, self._symbol
@@ -192,13 +196,17 @@ class Ticker(Stream):
             yield stream_documents.day_ticker(symbol, day, market.last_qty_lots(symbol), best, now_ms)
 
 
-class AllTickers(Stream):
-    """The tickers of all symbols that have changed, as one array."""
+class AllMiniTickers(Stream):
+    """The short tickers of all symbols that have changed, as one array."""
 
-    period_ms = SLOW_MS
+    def __init__(self, market: PublicMarket, period_ms: int) -> None:
+        self._tickers = [Ticker(market, symbol, is_mini=True) for symbol in market.symbols.values()]
+        self.period_ms = period_ms
 
-    def __init__(self, market: PublicMarket, *, is_mini: bool) -> None:
-        self._tickers = [Ticker(market, symbol, is_mini=is_mini) for symbol in market.symbols.values()]
+    def on_subscriber(self) -> None:
+        """Tell all to the new one, too."""
+        for ticker in self._tickers:
+            ticker.on_subscriber()
 
     def tick(self, now_ms: int) -> Iterator[list[Document]]:
         """Tell those that changed."""
@@ -215,6 +223,11 @@ class Klines(Stream):
     def __init__(self, market: PublicMarket, symbol: Symbol, interval: str) -> None:
         self._market, self._symbol, self._interval = market, symbol, INTERVALS[interval]
         self._told: tuple[int, int] | None = None  # when the bar told last began, and its count of trades
+
+    def on_subscriber(self) -> None:
+        """Tell the current bar to the new one, too, and leave out none."""
+        if self._told is not None:
+            self._told = self._told[0], -1
 
     def tick(self, now_ms: int) -> Iterator[Document]:
         """Tell the bars that have ended since the last tick, and the current one."""

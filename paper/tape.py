@@ -127,16 +127,28 @@ class Tape:
             return []
         until_ms = now_ms if end_ms is None else min(now_ms, end_ms)
         wanted_ms = until_ms - limit * interval.length_ms if start_ms is None else start_ms
-        since_ms = max(now_ms - interval.piece.kept_ms, wanted_ms)
+        since_ms = max(now_ms - interval.piece.kept_ms, wanted_ms, _first_whole_ms(interval, pieces))
         bars = _bars(interval, pieces, since_ms, until_ms)
         if start_ms is None:
             return list(bars)[-limit:]
         return list(islice((bar for bar in bars if bar.open_ms >= start_ms), limit))
 
 
+def _first_whole_ms(interval: Interval, pieces: deque[Bar]) -> int:
+    """Return when the first bar begins of which no piece is forgotten."""
+    first_ms = pieces[0].open_ms
+    open_ms = interval.open_of(first_ms)
+    return interval.end_of(open_ms) if open_ms < first_ms and len(pieces) == pieces.maxlen else open_ms
+
+
 def _bars(interval: Interval, pieces: Sequence[Bar], since_ms: int, until_ms: int) -> Iterator[Bar]:
-    """Yield one bar after the other, flat where nothing traded, from the first of `pieces` after `since_ms` on."""
+    """Yield one bar after the other that begins at `until_ms` at the latest, flat where nothing traded.
+
+    The first is the one that `since_ms` falls into, or that of the first of `pieces`.
+    """
     open_ms = interval.open_of(max(since_ms, pieces[0].open_ms))
+    if open_ms > until_ms:
+        return
     price_ticks = pieces[0].open_ticks
     bar: Bar | None = None
     for piece in pieces:
@@ -155,6 +167,12 @@ def _bars(interval: Interval, pieces: Sequence[Bar], since_ms: int, until_ms: in
     while bar.open_ms <= until_ms:
         yield bar
         bar = Bar.flat(interval.end_of(bar.open_ms), bar.close_ticks)
+
+
+def aggregated_whole(trades: deque[PublicTrade]) -> list[list[PublicTrade]]:
+    """Return the groups of `aggregated`, without a first one of which trades may be forgotten: it had another id."""
+    groups = list(aggregated(trades))
+    return groups[1:] if len(trades) == trades.maxlen else groups
 
 
 def aggregated(trades: Sequence[PublicTrade]) -> Iterator[list[PublicTrade]]:

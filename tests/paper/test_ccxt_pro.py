@@ -186,13 +186,13 @@ def test_an_order_is_edited_over_the_socket(server: Server) -> None:
 
 
 def test_markets_of_all_symbols_are_watched(server: Server) -> None:
-    """!miniTicker@arr, !ticker@arr; klines over the WebSocket API."""
+    """!miniTicker@arr, @ticker of each; klines over the WebSocket API."""
     server.flow(Side.SELL, "91000", "0.5")
     server.flow(Side.BUY, "91000", "0.2")
 
     async def steps(alice: Any) -> None:
         assert (await alice.watch_tickers())[BTC]["last"] == 91000
-        assert (await alice.watch_tickers(None, {"name": "ticker"}))[BTC]["ask"] == 91000
+        assert (await alice.watch_tickers([BTC], {"name": "ticker"}))[BTC]["ask"] == 91000
         assert (await alice.fetch_ohlcv_ws(BTC, "1m"))[-1][4] == 91000
 
     run(server, steps)

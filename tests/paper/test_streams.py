@@ -11,7 +11,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from market.codes import Side
+from paper.streams import open_stream
 from tests.paper.clients import listening
+from tests.paper.desk import Desk
 from tests.paper.server import WAIT_S, Server
 from tests.paper.test_rest import send
 
@@ -125,10 +127,10 @@ def test_the_best_levels_are_told_whole(server: Server, suffix: str) -> None:
 
 
 def test_tickers_and_bars_are_told(server: Server) -> None:
-    """@miniTicker, @ticker, @kline, and the arrays of all symbols."""
+    """@miniTicker, @ticker, @kline, and the array of all symbols."""
     server.flow(Side.SELL, "91000", "0.5")
     server.flow(Side.BUY, "91000", "0.2")
-    names = ["btcusdt@miniTicker", "btcusdt@ticker", "btcusdt@kline_1m", "!miniTicker@arr", "!ticker@arr"]
+    names = ["btcusdt@miniTicker", "btcusdt@ticker", "btcusdt@kline_1m", "!miniTicker@arr", "!miniTicker@arr@1000ms"]
     told: dict[str, Any] = {}
     with listening(server, f"/stream?streams={'/'.join(names)}") as listener:
         while len(told) < len(names):
@@ -138,8 +140,9 @@ def test_tickers_and_bars_are_told(server: Server) -> None:
     assert (mini["e"], mini["c"]) == ("24hrMiniTicker", "91000.00000000")
     assert (ticker["e"], ticker["a"], ticker["Q"]) == ("24hrTicker", "91000.00000000", "0.20000000")
     assert (bar["k"]["c"], bar["k"]["i"], bar["k"]["s"]) == ("91000.00000000", "1m", "BTCUSDT")
-    assert {each["s"] for each in told["!ticker@arr"]} == {"BTCUSDT", "ETHUSDT", "BNBUSDT"}
-    assert told["!miniTicker@arr"][0]["e"] == "24hrMiniTicker"
+    for name in names[3:]:
+        assert {each["s"] for each in told[name]} == {"BTCUSDT", "ETHUSDT", "BNBUSDT"}
+        assert told[name][0]["e"] == "24hrMiniTicker"
 
 
 def test_a_bar_is_told_once_more_when_it_ends(server: Server) -> None:
@@ -196,11 +199,62 @@ def test_a_request_with_a_fault_is_refused_and_the_client_stays(server: Server, 
         assert listener.ask(method="LIST_SUBSCRIPTIONS", id=9)["result"] == []
 
 
-def test_a_stream_that_does_not_exist_is_accepted_and_silent(server: Server) -> None:
-    """As on Binance; the exchange's log tells."""
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nope@trade",
+        "btcusdt@x",
+        "BTCUSDT@trade",
+        "btcusdt@depth@",
+        "btcusdt@depth@0ms",
+        "btcusdt@depth@250ms",
+        "btcusdt@depth@1000",
+        "btcusdt@depth@100ms@1000ms",
+        "btcusdt@depth7",
+        "btcusdt@depth5@500ms",
+        "btcusdt@trade@100ms",
+        "btcusdt@kline_2m",
+        "!miniTicker@arr@100ms",
+        "!ticker@arr",
+        "",
+    ],
+)
+def test_a_stream_that_does_not_exist_is_accepted_and_silent(
+    server: Server, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As on Binance, where `!ticker@arr` has been retired; the exchange's log tells, and nothing is computed."""
     with listening(server, "/ws") as listener:
-        assert listener.ask(method="SUBSCRIBE", params=["nope@trade", "btcusdt@x"], id=1)["result"] is None
-        assert listener.ask(method="UNSUBSCRIBE", params=["nope@trade"], id=2)["result"] is None
+        assert listener.ask(method="SUBSCRIBE", params=[name], id=1)["result"] is None
+        assert server.call(lambda _: server.hub.stream_count) == 0
+        assert listener.ask(method="UNSUBSCRIBE", params=[name], id=2)["result"] is None
+    assert repr(name) in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "period_ms"),
+    [
+        ("btcusdt@trade", 0),
+        ("btcusdt@aggTrade", 0),
+        ("btcusdt@bookTicker", 0),
+        ("btcusdt@depth", 1_000),
+        ("btcusdt@depth@1000ms", 1_000),
+        ("btcusdt@depth@100ms", 100),
+        ("btcusdt@depth5", 1_000),
+        ("btcusdt@depth10@1000ms", 1_000),
+        ("btcusdt@depth20@100ms", 100),
+        ("btcusdt@ticker", 1_000),
+        ("btcusdt@miniTicker", 1_000),
+        ("btcusdt@kline_1M", 1_000),
+        ("!miniTicker@arr", 1_000),
+        ("!miniTicker@arr@1000ms", 1_000),
+        ("!miniTicker@arr@3000ms", 3_000),
+    ],
+)
+def test_a_stream_has_the_speed_that_its_name_says(desk: Desk, name: str, period_ms: int) -> None:
+    """Every suffix that Binance knows; 0 is at once."""
+    stream = open_stream(name, desk.exchange.market)
+    assert stream is not None
+    assert stream.period_ms == period_ms
 
 
 def test_streams_end_with_their_last_listener(server: Server) -> None:
@@ -257,3 +311,25 @@ def test_a_client_that_does_not_read_is_dropped(server: Server, caplog: pytest.L
         with pytest.raises(ConnectionClosed):
             slow.read_to_the_end()
     assert "reads too slowly" in caplog.text
+
+
+def test_windows_outside_the_trades_are_empty(server: Server) -> None:
+    """Bars and aggregate trades: before the first, after the last, and with a start behind the end."""
+    server.flow(Side.SELL, "91000", "0.5")
+    server.flow(Side.BUY, "91000", "0.2")
+    (last,) = send(server, "GET", "trades", query="symbol=BTCUSDT&limit=1")[1]
+    first_ms = send(server, "GET", "trades", query="symbol=BTCUSDT&limit=1000")[1][0]["time"]
+    empty = [
+        "endTime=1",
+        f"endTime={first_ms - 60_000}",
+        f"startTime={last['time'] + 3_600_000}",
+        "startTime=3&endTime=2",
+    ]
+    for query in empty:
+        for path in ("klines", "aggTrades"):
+            of = "symbol=BTCUSDT" + ("&interval=1m" if path == "klines" else "")
+            assert send(server, "GET", path, query=f"{of}&{query}")[:2] == (200, []), (path, query)
+    ends = f"symbol=BTCUSDT&startTime={last['time']}&endTime={last['time']}"
+    assert [each["l"] for each in send(server, "GET", "aggTrades", query=ends)[1]] == [last["id"]]
+    assert [each["l"] for each in send(server, "GET", "aggTrades", query="symbol=BTCUSDT&limit=1")[1]] == [last["id"]]
+    assert send(server, "GET", "aggTrades", query=f"symbol=BTCUSDT&fromId={last['id'] + 1}")[1] == []

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from market.codes import Side
 from paper.intervals import DAY_MS, INTERVALS, MINUTE_MS
 from paper.tape import PublicTrade, Tape
@@ -101,3 +103,43 @@ def test_a_trade_is_counted_once() -> None:
     tape.add(tape.trades[0])
     assert len(tape.trades) == 1
     assert tape.bars("1m", START_MS, None, None, 10)[0].count == 1
+
+
+@pytest.mark.parametrize("name", ["1s", "1m", "5m", "1h", "1d", "1M"])
+@pytest.mark.parametrize("limit", [1, 500])
+def test_nothing_was_before_the_first_trade_or_will_be_after_now(name: str, limit: int) -> None:
+    """An end before the first bar, a start in the future, a start behind the end: no bar, not the first."""
+    tape = tape_of((0, 100, 1), (90_000, 110, 1))
+    now_ms, first_ms = START_MS + 120_000, INTERVALS[name].open_of(START_MS)
+    assert tape.bars(name, now_ms, None, first_ms - 1, limit) == []
+    assert tape.bars(name, now_ms, 0, first_ms - 1, limit) == []
+    assert tape.bars(name, now_ms, 0, 0, limit) == []
+    assert tape.bars(name, now_ms, now_ms + 1, None, limit) == []
+    assert tape.bars(name, now_ms, START_MS + 60_000, START_MS + 59_999, limit) == []
+    (first,) = tape.bars(name, now_ms, None, first_ms, limit)
+    assert (first.open_ms, first.open_ticks) == (first_ms, 100)
+    assert tape.bars(name, now_ms, first_ms, first_ms, limit) == [first]
+
+
+def test_an_end_inside_a_bar_gives_the_whole_bar() -> None:
+    """A bar belongs to a window by its beginning, as on Binance; what traded in it after the end is in it."""
+    tape = tape_of((0, 100, 1), (59_999, 120, 2), (60_000, 130, 4))
+    (bar,) = tape.bars("1m", START_MS + 70_000, None, START_MS + 1, 500)
+    assert (bar.close_ticks, bar.qty_lots) == (120, 3)
+
+
+def test_a_bar_whose_beginning_is_forgotten_is_left_out() -> None:
+    """Minutes are kept for a week: a longer bar at that edge would be told with a part of its trades."""
+    minutes = 7 * 24 * 60 + 7
+    tape = tape_of(*((minute * MINUTE_MS, 100, 1) for minute in range(minutes)))
+    bars = tape.bars("15m", START_MS + (minutes - 1) * MINUTE_MS, 0, None, 1_000)
+    assert bars[0].open_ms == START_MS + 15 * MINUTE_MS
+    assert {bar.count for bar in bars[:-1]} == {15}
+
+
+def test_a_clock_that_steps_back_changes_no_bar_that_has_ended() -> None:
+    """Its trades belong to the current bar."""
+    tape = tape_of((0, 100, 1), (61_000, 110, 1), (30_000, 90, 1))
+    first, second = tape.bars("1m", START_MS + 62_000, None, None, 500)
+    assert (first.count, first.close_ticks) == (1, 100)
+    assert (second.count, second.low_ticks, second.close_ticks) == (2, 90, 90)

@@ -159,7 +159,7 @@ async function listen() {
 // The other market streams, while orders come and go and trade.
 async function listenToTheMarket() {
   const heard = Object.fromEntries(
-    ["aggTrades", "candles", "ticker", "miniTicker", "partialDepth", "allTickers", "allMiniTickers"].map((name) => [
+    ["aggTrades", "candles", "ticker", "miniTicker", "partialDepth", "allMiniTickers"].map((name) => [
       name,
       new Heard(),
     ]),
@@ -169,7 +169,6 @@ async function listenToTheMarket() {
   alice.ws.ticker(symbol, heard.ticker.take);
   alice.ws.miniTicker(symbol, heard.miniTicker.take);
   alice.ws.partialDepth({ symbol, level: 10 }, heard.partialDepth.take);
-  alice.ws.allTickers(heard.allTickers.take);
   alice.ws.allMiniTickers(heard.allMiniTickers.take);
   for (const deadline = Date.now() + 20_000; Object.values(heard).some((each) => !each.all.length); ) {
     assert(Date.now() < deadline, `not heard: ${Object.keys(heard).filter((name) => !heard[name].all.length)}`);
@@ -179,7 +178,6 @@ async function listenToTheMarket() {
   }
   for (const name of ["aggTrades", "candles", "ticker", "miniTicker", "partialDepth"])
     assert.strictEqual(heard[name].all[0].symbol, symbol, name);
-  assert.strictEqual(heard.allTickers.all[0][0].symbol, symbol);
   assert.strictEqual(heard.allMiniTickers.all[0][0].symbol, symbol);
 }
 
