@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable
 
 from bus.poll_loop import POLL_READ, POLL_WRITE, PollLoop
+from nodes.gateway_peers import address_of
 from sessions.session_desk import Session
 
 
@@ -19,6 +20,8 @@ class ClientConnection:
     in part is sent to its end first.
 
     Attributes:
+        peer: the client's host and port.
+        address: what counts as its address.
         session: what the client has logged on to, None before its first message.
         rest: the beginning of a message.
         heard_ns: when something was last received, monotonic.
@@ -26,11 +29,12 @@ class ClientConnection:
         is_open: whether nobody has hung up.
     """
 
-    def __init__(self, loop: PollLoop, connection: socket.socket, peer: str, now_ns: int) -> None:
+    def __init__(self, loop: PollLoop, connection: socket.socket, host: str, port: int, now_ns: int) -> None:
         connection.setblocking(False)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.session: Session | None = None
-        self.peer = peer
+        self.peer = f"{host}:{port}"
+        self.address = address_of(host)
         self.rest = b""
         self.heard_ns = self.sent_ns = now_ns
         self.is_open = True

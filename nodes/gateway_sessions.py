@@ -1,6 +1,7 @@
 """The gateway's sessions and what is kept of them on disk, moving together; without sockets."""
 
 from collections.abc import Callable, Collection
+from typing import NamedTuple
 
 from bus.codec import encode_all
 from bus.topology import FIRST_ENGINE
@@ -8,8 +9,20 @@ from engine.journal_format import CommandRecord
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.limits import BATCH_MESSAGES_MAX
 from sessions.checkpoint import checkpoint_of, restore_checkpoint
-from sessions.session_desk import Session, SessionDesk
+from sessions.session_desk import NoSessionLeftError, Session, SessionDesk
 from sessions.session_store import IN_CHECKPOINT, Position, SessionStore, StoredSession
+
+
+class RoomRule(NamedTuple):
+    """Who has to go when there is no room.
+
+    Attributes:
+        address_sessions_max: of one address; what a token proves is not counted.
+        forget_s: after which what a client has not read keeps its session no more.
+    """
+
+    address_sessions_max: int
+    forget_s: float
 
 
 class KeptSessions:
@@ -43,8 +56,8 @@ class KeptSessions:
             while waiting and waiting[0].since < sequence:
                 one = waiting.pop(0)
                 flag = one.is_cancel_on_disconnect
-                session = self._desk.restored(one.number, one.name, one.since, one.offset, is_cancel_on_disconnect=flag)
-                self._desk.restore(session)
+                place = (one.number, one.name, one.since, one.offset)
+                self._desk.restore(self._desk.restored(*place, is_cancel_on_disconnect=flag, address=one.address))
 
         def take(sequence: int, record: CommandRecord) -> None:
             begin_until(sequence)
@@ -71,48 +84,73 @@ class KeptSessions:
         else:
             self._store.more_positions[engine] = position
 
-    def begin_anonymous(self) -> Session:
+    def begin_anonymous(self, address: str = "") -> Session:
         """Return a new session that ends with its connection.
 
         Raises:
             NoSessionLeftError: if all numbers are taken.
         """
-        return self._desk.open("", self._store.sequence)
+        return self._desk.open("", self._store.sequence, address)
 
-    def log_on(self, name: str, *, is_cancel_on_disconnect: bool) -> Session:
+    def log_on(self, name: str, *, is_cancel_on_disconnect: bool, address: str = "", last_sequence: int = 0) -> Session:
         """Return the session of this name, a new one if there is none.
+
+        Args:
+            address: where the client is, if only that bounds how many sessions it has.
+            last_sequence: of the last report that it has seen.
 
         Raises:
             NoSessionLeftError: if all numbers are taken.
         """
-        session = self._desk.by_name(name)
-        is_new = session is None
-        session = session or self._desk.open(name, self._store.sequence)
-        if is_new or session.is_cancel_on_disconnect != is_cancel_on_disconnect:
-            session.is_cancel_on_disconnect = is_cancel_on_disconnect
-            self.save()  # it is synced, and everybody waits for that
+        is_news = self.is_news(name, is_cancel_on_disconnect=is_cancel_on_disconnect)
+        session = self._desk.by_name(name) or self._desk.open(name, self._store.sequence)
+        session.address, session.is_cancel_on_disconnect = address, is_cancel_on_disconnect
+        self._desk.note_seen(session, last_sequence)
+        if is_news:
+            self.save()
         return session
 
-    def make_room(self, forget_s: float, is_here: Callable[[Session], bool]) -> str:
-        """If all numbers are taken, forget the session without open orders that has been away longest.
+    def is_news(self, name: str, *, is_cancel_on_disconnect: bool) -> bool:
+        """Return whether a Logon says something that is not written yet: it is synced, and everybody waits for that."""
+        session = self._desk.by_name(name)
+        return session is None or session.is_cancel_on_disconnect != is_cancel_on_disconnect
+
+    def make_room(self, rule: RoomRule, address: str, is_here: Callable[[Session], bool]) -> str:
+        """See to it that one more session can begin, for which the one that has been away longest is forgotten.
+
+        It has no open orders, and nothing that its client has still to read; or that for too long. Where an address has
+        as many sessions as it may, one of its own has to go.
 
         Args:
-            forget_s: how long it must have been away.
+            address: of the new one, "" if that bounds nothing.
             is_here: whether a session has a connection.
 
         Returns:
-            its name, "" if none is forgotten.
+            whose session is forgotten, "" if there is room.
+
+        Raises:
+            NoSessionLeftError: if none can go.
         """
-        if self._desk.has_room:
+        sessions = list(self._desk.sessions.values())
+        own = [one for one in sessions if address and one.address == address]
+        is_full_here = len(own) >= rule.address_sessions_max
+        if self._desk.has_room and not is_full_here:
             return ""
-        latest_ns = monotonic_ns() - int(forget_s * NS_PER_SECOND)
-        named = [one for one in self._desk.sessions.values() if one.name and not self._desk.open_count(one)]
-        away = [one for one in named if one.left_ns <= latest_ns and not is_here(one)]
+        latest_ns = monotonic_ns() - int(rule.forget_s * NS_PER_SECOND)
+        away = [
+            one
+            for one in (own if is_full_here else sessions)
+            if one.name and not self._desk.open_count(one) and not is_here(one)
+            if one.left_ns <= latest_ns or not self._desk.has_unseen(one)
+        ]
         if not away:
-            return ""
+            whose = f"of {address}, were {len(own)}" if is_full_here else f"in all, were {len(sessions)}"
+            raise NoSessionLeftError(f"expected fewer sessions {whose}")
         oldest = min(away, key=lambda one: one.left_ns)
+        forgotten = oldest.name
         self._desk.release(oldest)
-        return oldest.name
+        self.save()  # else whoever has its number next would get its name back
+        return forgotten
 
     def give_up(self, session: Session) -> None:
         """Let a session have no name: from now on it ends as an anonymous one does."""
@@ -163,5 +201,6 @@ class KeptSessions:
     def _stored(self) -> list[StoredSession]:
         named = [one for one in self._desk.sessions.values() if one.name]
         return [
-            StoredSession(one.name, one.number, one.offset, one.since, one.is_cancel_on_disconnect) for one in named
+            StoredSession(one.name, one.number, one.offset, one.since, one.is_cancel_on_disconnect, one.address)
+            for one in named
         ]

@@ -24,6 +24,7 @@ from flow.live_url import streams_url
 from flow.market_settings import DEFAULT_PRESET, PRESETS
 from flow.playlist import parse_playlist
 from market.instrument import Instrument, parse_decimal
+from market.limits import TCP_SESSIONS_MAX
 from paper.latency import Delay
 
 REAL_EXCHANGES = ("binance.com", "binance.us", "binance.vision", "binance.me")
@@ -254,6 +255,8 @@ class GatewaySettings(Section):
     tokens_file: Path | None = None
     idle_s: Annotated[float, Field(ge=0.1, le=3_600)] = 30.0
     forget_s: Annotated[float, Field(ge=1, le=31_536_000)] = 86_400.0
+    address_sessions_max: Annotated[int, Field(ge=1, le=TCP_SESSIONS_MAX)] = 48
+    logons_per_s: Annotated[float, Field(ge=0.1, le=10_000)] = 10.0
     messages_per_s: Annotated[int, Field(ge=0, le=100_000_000)] = 100_000
     open_orders_max: Annotated[int, Field(ge=1, le=10_000_000)] = 65_536
     unread_bytes: Annotated[int, Field(ge=1 << 16, le=1 << 30)] = 1 << 23

@@ -34,7 +34,7 @@ from market.codes import RejectReason, Side, Tag
 from market.commands import CancelOrder
 from market.events import Rejected
 from market.limits import ID_MAX, ORDER_IDS_PER_SESSION
-from market.session_messages import Logout
+from market.session_messages import Heartbeat, Logout
 from sessions.open_orders import find_order, write_order
 from sessions.session_state import (
     BAND_PPM,
@@ -53,6 +53,8 @@ from sessions.session_state import (
     ORDER_SIDE,
     QTY_MAX,
     REFERENCE_PRICE,
+    SEEN_SEQUENCE,
+    SEQUENCE,
     STATE_SIZE,
     SYMBOL_SIZE,
     SYMBOLS,
@@ -87,6 +89,7 @@ _NOTIONAL_LIMIT: Final = int(RejectReason.NOTIONAL_LIMIT)
 _PRICE_BAND: Final = int(RejectReason.PRICE_BAND)
 
 _IS_FINAL: Final = column(Logout, "is_final")
+_LAST_SEQUENCE: Final = column(Heartbeat, "last_sequence")
 _TIME_NS: Final = column(Rejected, "time_ns")
 _SYMBOL_ID: Final = column(Rejected, "symbol_id")
 _ORDER_ID: Final = column(Rejected, "order_id")
@@ -132,8 +135,10 @@ def admit_messages(
         is_rate_kept = _take_credit(sessions, session, limits[MESSAGE_COST_NS], tag)
         if tag == _LOGOUT:
             return kept, refused, resent, LOGS_OUT_FOR_GOOD if rows[base + _IS_FINAL] else LOGS_OUT
-        if tag > _MASS_CANCEL:
-            continue  # a heartbeat
+        if tag > _MASS_CANCEL:  # a heartbeat
+            seen = min(rows[base + _LAST_SEQUENCE], sessions[session + SEQUENCE])
+            sessions[session + SEEN_SEQUENCE] = max(seen, sessions[session + SEEN_SEQUENCE])
+            continue
         if tag == _NEW_ORDER and rows[base + NEW_ORDER_ID] <= sessions[session + USED_ID]:
             reason = _SENT_AGAIN  # before all refusals: it may rest, and whoever is told otherwise forgets it
         elif not is_engine_here:

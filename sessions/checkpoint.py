@@ -54,7 +54,7 @@ def restore_checkpoint(desk: SessionDesk, checkpoint: bytes, stored: list[Stored
                 assert name == one.name, f"expected session {one.number} to be that of {one.name}, was {name}"
                 reports = ReportStream.of(kept_bytes, kept)
                 flag = one.is_cancel_on_disconnect
-                desk.restore(Session(one.number, name, IN_CHECKPOINT, one.offset, reports, flag))
+                desk.restore(Session(one.number, name, IN_CHECKPOINT, one.offset, reports, flag, one.address))
                 _restore_numbers(desk, one.number, numbers, np.frombuffer(orders, np.int64))
     except (ValueError, KeyError, TypeError, AssertionError, msgpack.UnpackException) as error:
         raise JournalError(f"the checkpoint of the sessions cannot be used: {error}") from error
@@ -63,6 +63,6 @@ def restore_checkpoint(desk: SessionDesk, checkpoint: bytes, stored: list[Stored
 def _restore_numbers(
     desk: SessionDesk, number: int, numbers: list[int], orders: "np.ndarray[tuple[int], np.dtype[np.int64]]"
 ) -> None:
-    desk.state.of(number)[:] = numbers
+    desk.state.of(number)[: len(numbers)] = numbers  # an earlier version had fewer
     put_orders(desk.state.orders, orders)
     desk.state.limits[TOTAL_OPEN] += numbers[OPEN_COUNT]

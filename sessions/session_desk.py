@@ -34,6 +34,7 @@ from sessions.session_state import (
     ORDER_SIDE,
     ORDER_SYMBOL,
     REFERENCE_PRICE,
+    SEEN_SEQUENCE,
     SEQUENCE,
     SYMBOL_SIZE,
     SYMBOLS,
@@ -57,6 +58,7 @@ class Session:
 
     Attributes:
         name: what it logs on with; "" for an anonymous one, which ends with its connection.
+        address: where a client logged on from that proved its name by no token; "" of one that did.
         since: the position in the gateway's journal at which it began; older reports are somebody else's.
         left_ns: when its connection was lost, or we came back, monotonic.
         resends: orders (id, symbol id) that came again and wait for their stored reply.
@@ -68,6 +70,7 @@ class Session:
     offset: int
     reports: ReportStream
     is_cancel_on_disconnect: bool = True
+    address: str = ""
     left_ns: int = 0
     resends: deque[tuple[int, int]] = field(default_factory=deque)
 
@@ -148,7 +151,7 @@ class SessionDesk:
         """Whether a number is free."""
         return len(self.sessions) < TCP_SESSIONS_MAX
 
-    def open(self, name: str, since: int) -> Session:
+    def open(self, name: str, since: int, address: str = "") -> Session:
         """Begin a session under a free number.
 
         Raises:
@@ -158,7 +161,8 @@ class SessionDesk:
         if number is None:
             raise NoSessionLeftError(f"expected at most {TCP_SESSIONS_MAX} sessions")
         used = self._used_up_to[number]
-        return self.restore(Session(number, name, since, used if used < OFFSET_MAX else 0, self._new_stream()))
+        offset = used if used < OFFSET_MAX else 0
+        return self.restore(Session(number, name, since, offset, self._new_stream(), address=address))
 
     def restore(self, session: Session) -> Session:
         """Let a session that is known from elsewhere take its number."""
@@ -169,9 +173,11 @@ class SessionDesk:
         self.sessions[session.number] = session
         return session
 
-    def restored(self, number: int, name: str, since: int, offset: int, *, is_cancel_on_disconnect: bool) -> Session:
+    def restored(
+        self, number: int, name: str, since: int, offset: int, *, is_cancel_on_disconnect: bool, address: str = ""
+    ) -> Session:
         """Return a session as it was kept, with no reports yet; give it to `restore` when its reports begin."""
-        return Session(number, name, since, offset, self._new_stream(), is_cancel_on_disconnect)
+        return Session(number, name, since, offset, self._new_stream(), is_cancel_on_disconnect, address)
 
     def release(self, session: Session) -> None:
         """Free a number of which no more reports can come."""
@@ -194,6 +200,16 @@ class SessionDesk:
     def open_count(self, session: Session) -> int:
         """Return how many of its orders the engine may hold."""
         return int(self.state.of(session.number)[OPEN_COUNT])
+
+    def note_seen(self, session: Session, sequence: int) -> None:
+        """Take note of the last report that the client says to have seen."""
+        numbers = self.state.of(session.number)
+        numbers[SEEN_SEQUENCE] = max(numbers[SEEN_SEQUENCE], min(sequence, numbers[SEQUENCE]))
+
+    def has_unseen(self, session: Session) -> bool:
+        """Return whether there is a report that the client has not said to have seen."""
+        numbers = self.state.of(session.number)
+        return bool(numbers[SEEN_SEQUENCE] < numbers[SEQUENCE])
 
     def is_open(self, session: Session, order_id: int) -> bool:
         """Return whether the engine may hold the client's order of this id."""

@@ -36,6 +36,7 @@ OPEN_COUNT: Final = 5  # orders that the engine may hold
 CREDIT_NS: Final = 6  # messages that may still come, each worth MESSAGE_COST_NS
 CREDIT_AT_NS: Final = 7  # when that was counted, monotonic
 LATE_COUNT: Final = 8  # first reports that came after that of a higher id, which another engine had
+SEEN_SEQUENCE: Final = 9  # of the last report that the client has said to have seen
 STATE_SIZE: Final = 16
 
 # Limits: first those of a session, then SYMBOL_SIZE numbers for each symbol.

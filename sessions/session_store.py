@@ -39,6 +39,7 @@ class StoredSession(NamedTuple):
     offset: int
     since: int
     is_cancel_on_disconnect: bool
+    address: str = ""
 
 
 class Position(NamedTuple):

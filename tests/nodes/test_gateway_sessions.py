@@ -7,12 +7,13 @@ import pytest
 
 from bus.codec import encode_all
 from bus.topology import FIRST_ENGINE, Source
-from market.clock import NS_PER_SECOND
+from market.clock import NS_PER_SECOND, monotonic_ns
 from market.codes import CancelReason, Side
 from market.commands import NewOrder
 from market.events import Accepted, Canceled, Event
-from nodes.gateway_sessions import KeptSessions
-from sessions.session_desk import Session, SessionDesk
+from market.limits import TCP_SESSIONS_MAX
+from nodes.gateway_sessions import KeptSessions, RoomRule
+from sessions.session_desk import NoSessionLeftError, Session, SessionDesk
 from sessions.session_state import SessionLimits
 from sessions.session_store import Position, SessionStore
 from tests.sessions.floor import BTC, KEPT_BYTES, reports
@@ -100,3 +101,84 @@ def test_an_engine_that_begins_anew_ends_the_orders_of_its_symbols_alone(gateway
     assert gateway.kept.position_of(FIRST_ENGINE) == Position(START_NS, 2)
     assert gateway.kept.position_of("engine2") == Position(START_NS + step_ns, 0)
     assert gateway.desk.open_count(gateway.one()) == 2
+
+
+RULE = RoomRule(address_sessions_max=TCP_SESSIONS_MAX, forget_s=60)
+
+
+def log_on(gateway: Gateway, name: str, address: str = "a", last_sequence: int = 0, rule: RoomRule = RULE) -> str:
+    """Let a client log on that then is away; return whose session had to go for it."""
+    forgotten = ""
+    if gateway.desk.by_name(name) is None:
+        forgotten = gateway.kept.make_room(rule, address, lambda _: False)
+    session = gateway.kept.log_on(name, is_cancel_on_disconnect=False, address=address, last_sequence=last_sequence)
+    session.left_ns = monotonic_ns()
+    return forgotten
+
+
+def trade(gateway: Gateway, name: str, first: int, *, is_open: bool) -> None:
+    """Let a client enter an order, which is cancelled unless it stays open."""
+    session = gateway.desk.by_name(name)
+    assert session is not None
+    (accepted,) = gateway.enter(session, 1)
+    assert isinstance(accepted, Accepted)
+    gateway.take(START_NS, first, [accepted])
+    if not is_open:
+        gateway.take(START_NS, first + 1, [Canceled(0, 1, BTC, accepted.order_id, 0, 0, 1_000, 5, 0, 1)])
+
+
+def test_names_that_were_logged_on_once_give_way_the_oldest_first(gateway: Gateway) -> None:
+    """Nothing of theirs is lost: no order is open, and there is no report that they have not read."""
+    for number in range(TCP_SESSIONS_MAX):
+        assert log_on(gateway, f"idle-{number}") == ""
+    assert [log_on(gateway, f"new-{number}") for number in range(3)] == ["idle-0", "idle-1", "idle-2"]
+    gateway.kill()
+    names = {session.name for session in gateway.desk.sessions.values()}
+    assert {"idle-2", "new-2", "idle-3"} & names == {"new-2", "idle-3"}, "that is written"
+
+
+def test_who_has_an_open_order_or_something_to_read_stays(gateway: Gateway) -> None:
+    """Of two that traded the one goes that has said that it has read of it, though the other one was away longer."""
+    for number in range(TCP_SESSIONS_MAX):
+        log_on(gateway, f"client-{number}")
+    for number in range(TCP_SESSIONS_MAX):
+        trade(gateway, f"client-{number}", 1 + 2 * number, is_open=number % 2 == 0)
+    with pytest.raises(NoSessionLeftError, match=f"in all, were {TCP_SESSIONS_MAX}"):
+        log_on(gateway, "new", "b")
+    log_on(gateway, "client-4", last_sequence=1)  # its order is open
+    log_on(gateway, "client-7", last_sequence=1)  # one report of two
+    log_on(gateway, "client-9", last_sequence=2)
+    assert log_on(gateway, "new") == "client-9"
+    assert log_on(gateway, "newer", "b") == "new", "nobody else can go"
+    assert log_on(gateway, "newest", "b", rule=RoomRule(TCP_SESSIONS_MAX, forget_s=0)) == "client-1", "nobody reads it"
+
+
+def test_one_address_cannot_take_all_sessions(gateway: Gateway) -> None:
+    """Its own sessions have to go for its next one, and are refused when none can; the others have room."""
+    rule = RoomRule(address_sessions_max=3, forget_s=60)
+    for number in range(3):
+        log_on(gateway, f"greedy-{number}", "a", rule=rule)
+    trade(gateway, "greedy-0", 1, is_open=True)
+    assert log_on(gateway, "greedy-3", "a", rule=rule) == "greedy-1"
+    for number, name in enumerate(("greedy-2", "greedy-3")):
+        trade(gateway, name, 3 + 2 * number, is_open=True)
+    gateway.kill()
+    with pytest.raises(NoSessionLeftError, match="of a, were 3"):
+        log_on(gateway, "greedy-4", "a", rule=rule)
+    assert log_on(gateway, "modest", "b", rule=rule) == ""
+    for number in range(5):
+        assert log_on(gateway, f"proven-{number}", "", rule=rule) == "", "a token bounds those"
+    for _ in range(3):
+        gateway.kept.make_room(rule, "c", lambda _: True)
+        gateway.kept.begin_anonymous("c")
+    with pytest.raises(NoSessionLeftError, match="of c, were 3"):
+        gateway.kept.make_room(rule, "c", lambda _: True)
+
+
+def test_a_session_that_is_here_stays(gateway: Gateway) -> None:
+    """However long it has said nothing but that it is there."""
+    for number in range(TCP_SESSIONS_MAX):
+        log_on(gateway, f"client-{number}")
+    here = {f"client-{number}" for number in range(TCP_SESSIONS_MAX - 1)}
+    last = f"client-{TCP_SESSIONS_MAX - 1}"
+    assert gateway.kept.make_room(RULE, "b", lambda one: one.name in here) == last

@@ -322,6 +322,25 @@ def test_stops_at_a_logout() -> None:
     assert floor.admit(one, encode_all([Heartbeat()])).ending == GOES_ON
 
 
+def test_knows_what_a_client_has_said_to_have_seen() -> None:
+    """By its heartbeats and its Logon; never more than there was, and never less than before."""
+    floor = Floor()
+    one = floor.session()
+    assert not floor.desk.has_unseen(one)
+    floor.give(one, order(1, 10, 1), order(2, 10, 1), Heartbeat(1))
+    assert floor.desk.has_unseen(one)
+    floor.give(one, Heartbeat(2), Heartbeat(1))
+    assert not floor.desk.has_unseen(one)
+    floor.give(one, Heartbeat(ID_MAX), order(3, 10, 1))
+    assert floor.desk.has_unseen(one)
+    floor.desk.note_seen(one, 1)
+    assert floor.desk.has_unseen(one)
+    floor.desk.note_seen(one, 99)
+    assert not floor.desk.has_unseen(one)
+    floor.give(one, order(4, 10, 1))
+    assert floor.desk.has_unseen(one)
+
+
 def test_a_number_begins_again_when_half_of_its_ids_are_used() -> None:
     """One client with huge ids must not take a number out of use."""
     floor = Floor()

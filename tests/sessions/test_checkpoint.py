@@ -1,5 +1,6 @@
 """A checkpoint stands for all reports before it."""
 
+import msgpack
 import numpy as np
 import pytest
 
@@ -88,6 +89,22 @@ def test_a_machine_that_was_started_anew_does_not_owe_a_session_its_time() -> No
     (session,) = again.desk.sessions.values()
     orders = [NewOrder(n, BTC, Side.BUY, 900, 1) for n in (2, 3, 4)]
     assert [event.order_id for event in again.give(session, *orders) if isinstance(event, Rejected)] == [4]
+
+
+def test_one_of_an_earlier_version_is_read(traded: Floor) -> None:
+    """A session had fewer numbers then, and a chunk of reports said less."""
+    version, nothing, rows = msgpack.unpackb(checkpoint_of(traded.desk))
+    for row in rows:
+        row[2] = row[2][:8]
+        row[4][2] = [chunk[:4] for chunk in row[4][2]]
+    desk = SessionDesk(SessionLimits(), 1_000, 1, KEPT_BYTES)
+    named = [session for session in traded.desk.sessions.values() if session.name]
+    restore_checkpoint(desk, msgpack.packb((version, nothing, rows)), list(map(stored, named)), KEPT_BYTES)
+    for session in named:
+        again = desk.by_name(session.name)
+        assert again is not None
+        assert reports(again) == reports(session)
+        assert desk.open_count(again) == traded.desk.open_count(session)
 
 
 @pytest.mark.parametrize("damage", [b"", b"\x93\x02\x90\x90", b"\x93\x01\x90\x90", b"\xc1"])
