@@ -284,8 +284,10 @@ class AsyncWaiter:
             left_s = deadline - self._loop.time()
             if left_s <= 0:
                 return
+            # Not wait_for: in Python 3.11 it swallows a cancellation that comes together with the news.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._is_awake.wait(), left_s)
+                async with asyncio.timeout(left_s):
+                    await self._is_awake.wait()
             self._is_awake.clear()
 
     def close(self) -> None:

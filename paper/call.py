@@ -84,7 +84,8 @@ class Call:
         answered = asyncio.Event()
         pending.when_done(answered.set)
         try:
-            await asyncio.wait_for(answered.wait(), self.engine_timeout_s)
+            async with asyncio.timeout(self.engine_timeout_s):
+                await answered.wait()
         except TimeoutError:
             raise ExchangeError(ErrorKind.TIMEOUT) from None
         if pending.is_lost:

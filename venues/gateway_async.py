@@ -126,7 +126,8 @@ class AsyncGatewaySession:
         if self._streams is None:
             raise GatewayError("not connected")
         try:
-            piece = await asyncio.wait_for(self._streams[0].read(PIECE_BYTES), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                piece = await self._streams[0].read(PIECE_BYTES)
         except TimeoutError:
             await self._send(self.state.heartbeat())
             return []
@@ -158,7 +159,8 @@ class AsyncGatewaySession:
     async def _log_on(self) -> None:
         host, port = self._address
         try:
-            self._streams = await asyncio.wait_for(asyncio.open_connection(host, port), self._reconnect_s)
+            async with asyncio.timeout(self._reconnect_s):
+                self._streams = await asyncio.open_connection(host, port)
         except (TimeoutError, OSError) as error:
             raise GatewayError(f"no gateway at {host}:{port}: {error}") from None
         await self._send(self.state.logon())

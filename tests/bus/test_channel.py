@@ -189,3 +189,21 @@ def test_an_asyncio_loop_hears_of_a_message_by_itself_and_of_none_in_time(short_
         assert sent_in_time(source, [b"header", b"payload"])
         identity, *_ = received(engine)
         asyncio.run(hear(engine, source, identity))
+
+
+def test_an_asyncio_loop_that_is_cancelled_while_news_come_ends(short_dir: Path) -> None:
+    """It went on for ever: the exchange hung on a clean stop, or when another of its tasks had failed."""
+
+    async def hear(source: ChannelSocket) -> None:
+        with AsyncWaiter([source]) as waiter:
+            waiting = asyncio.create_task(waiter.wait(10 * WAIT_MS))
+            for _ in range(5):
+                await asyncio.sleep(0)
+            waiter.look()
+            await asyncio.sleep(0)  # now the news have been heard, and `wait` has not run yet
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asyncio.wait_for(waiting, WAIT_MS / 1_000)
+
+    with opened(ChannelSocket(ORDERS, short_dir, is_binder=True), ChannelSocket(ORDERS, short_dir)) as (_, source):
+        asyncio.run(hear(source))
