@@ -1,6 +1,7 @@
 """The api's node: serves its own replica of the book feed over HTTP, and never asks the engine for a request."""
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 
 import uvloop
@@ -13,10 +14,14 @@ from bus.feed import best_topic, book_topic, trades_topic
 from bus.subscriber import FeedSubscriber
 from bus.topology import Source
 from market.clock import NS_PER_SECOND, monotonic_ns
+from market.instrument import Instrument
 from market.limits import TRADES_KEPT_MAX
 from nodes.book_views import BookViews, RenderedBook
+from nodes.desk_market import market_of
 from nodes.http import HttpApp, allow_loopback_names_only, bind, new_app, serve, stop, url_of
 from nodes.node import Node, run_async
+from screens.market import market_text
+from screens.web_page import ASSETS, HEADERS, asset, page
 
 TICK_MS = 100
 FRAMES_MAX = 16  # messages of the feed between two looks at the requests
@@ -26,6 +31,8 @@ OWN_S = 0.25  # between two looks at which orders are our own
 GATEWAYS = frozenset({Source.GATEWAY, Source.GATEWAY2, Source.GATEWAY3, Source.GATEWAY4})
 GATHER_S = 0.002  # between two looks at the feed: to wake up costs as much as 50 messages do
 DEPTH_MAX = 5_000
+METHODS = ("GET", "HEAD")
+HTML = "text/html; charset=utf-8"
 
 
 def _count(request: Request, name: str, default: int, most: int) -> int:
@@ -37,6 +44,25 @@ def _count(request: Request, name: str, default: int, most: int) -> int:
 
 def _json(document: str, status: int = 200) -> HTTPResponse:
     return HTTPResponse(document, status, content_type="application/json")
+
+
+def add_page(app: HttpApp, instruments: Sequence[Instrument], default_symbol: str, market: str) -> None:
+    """Serve the page for a browser: it shows a book, and names the endpoints."""
+
+    async def show_page(request: Request) -> HTTPResponse:
+        symbol = request.args.get("symbol", default_symbol)
+        if symbol not in {each.symbol for each in instruments}:
+            symbol = default_symbol
+        return HTTPResponse(page(symbol, instruments, market), headers=HEADERS, content_type=HTML)
+
+    async def give_asset(request: Request) -> HTTPResponse:
+        name = request.path.removeprefix("/")
+        return HTTPResponse(asset(name), headers=HEADERS, content_type=ASSETS[name])
+
+    for path in ("/", "/docs"):
+        app.add_route(show_page, path, methods=METHODS, name=f"page{path}".replace("/", "_"))
+    for name in ASSETS:
+        app.add_route(give_asset, f"/{name}", methods=METHODS, name=name.replace(".", "_"))
 
 
 def add_routes(app: HttpApp, views: BookViews, default_symbol: str) -> None:
@@ -66,7 +92,7 @@ def add_routes(app: HttpApp, views: BookViews, default_symbol: str) -> None:
         return _json(views.health(), 200 if views.is_live else 503)
 
     for path, handler in (("orderbook", orderbook), ("trades", trades), ("health", health)):
-        app.add_route(handler, f"/api/{path}", methods=("GET", "HEAD"))
+        app.add_route(handler, f"/api/{path}", methods=METHODS)
 
 
 async def _serve(node: Node) -> None:
@@ -82,6 +108,7 @@ async def _serve(node: Node) -> None:
     app = new_app("tickbus_api")
     allow_loopback_names_only(app, settings.api.host)
     add_routes(app, views, settings.symbol)
+    add_page(app, settings.instruments, settings.symbol, market_text(market_of(settings)))
     server = await serve(app, listener)
 
     async def follow_feed() -> None:

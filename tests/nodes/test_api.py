@@ -3,10 +3,12 @@
 import asyncio
 import json
 import logging
+import re
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -20,7 +22,7 @@ from market.codes import Side
 from market.feed_messages import BestPrices, BookOrder, BookTrade, FeedMessage
 from market.instrument import default_instruments
 from nodes import api
-from nodes.api import add_routes
+from nodes.api import add_page, add_routes
 from nodes.book_views import BookViews, RenderedBook
 from nodes.http import bind, new_app, serve, stop, url_of
 
@@ -65,6 +67,7 @@ class Api:
     async def _serve(self) -> None:
         app = new_app(f"test_api_{id(self)}")
         add_routes(app, self.views, BTC.symbol)
+        add_page(app, [BTC, ETH], BTC.symbol, "a market of <practice>")
         server = await serve(app, self._listener)
         self._is_serving.set()
         await self._ending.wait()
@@ -224,3 +227,27 @@ def test_head_is_get_without_a_body(served: Api, path: str) -> None:
     answer = served.get(path, "HEAD")
     assert (answer.status, answer.body) == (200, b"")
     assert answer.headers["Content-Type"] == served.get(path).headers["Content-Type"]
+
+
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_shows_a_page_that_names_the_endpoints(served: Api, path: str) -> None:
+    """A browser got 404 there; everything that the page loads is this server's own, and each link of it works."""
+    served.tell_all(BTC.symbol)
+    served.tell_all(ETH.symbol)
+    answer = served.get(path)
+    text = answer.body.decode()
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert "a market of &lt;practice&gt;" in text
+    assert "{{" not in text
+    links = [unescape(link) for link in re.findall(r'(?:href|src)="([^"]*)"', text) if link != "data:,"]
+    assert {link.partition("?")[0] for link in links} >= {"/api/orderbook", "/api/trades", "/api/health", "/page.js"}
+    assert {served.get(link).status for link in links} == {200}
+
+
+def test_page_is_of_the_symbol_that_is_asked_for(served: Api) -> None:
+    """Of one that there is not it is the desk's own, whatever stands in the address."""
+    assert 'data-symbol="ETHUSDT"' in served.get("/?symbol=ETHUSDT").body.decode()
+    strange = served.get("/?symbol=%22%3E%3Cscript%3E").body.decode()
+    assert 'data-symbol="BTCUSDT"' in strange
+    assert strange.count("<script") == 1

@@ -1,0 +1,22 @@
+"""The market that a desk trades on, in words."""
+
+from market.exact_json import JsonObject
+from market.instrument import format_decimal
+
+
+def market_text(market: JsonObject) -> str:
+    """Return where the account trades: `paper exchange, synthetic market (practice, seed 7); fees 0.1 % ...`."""
+    if not market:
+        return ""
+    if market["venue"] != "paper":
+        where = f" at {market['url']}" if market.get("url") else ""
+        return f"{market['venue']}{where}; fees as the venue takes them"
+    kind, _, rest = market["flow"].partition(":")
+    kinds = {
+        "synthetic": f"synthetic market ({rest}, seed {market['seed']})",
+        "replay": f"replay of {rest}",
+        "live": f"prices of a live market{f' ({rest})' if rest else ''}",
+        "none": "without a market of its own",
+    }
+    maker, taker = (f"{format_decimal(market[f'{side}_fee'] * 100)} % {side}" for side in ("maker", "taker"))
+    return f"paper exchange, {kinds[kind]}; fees {maker}, {taker}"
