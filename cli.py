@@ -217,14 +217,51 @@ def balances(
         print(balances_text(found, [settings.instrument], show_all))
 
 
-@app.command()
-def report(run_dir: RunDir = None, venue: VenueName = None, symbol: Symbol = None, as_json: Json = False) -> None:
-    """Write or update today's performance file, and print the day and the week."""
-    settings = _desk_settings(run_dir, venue, symbol)
-    account_venue = _venue(settings)
-    from nodes.desk import report_day_and_week
+Day = Annotated[str | None, typer.Option("--date", help="One day, such as 2025-11-30, or yesterday.")]
+Days = Annotated[int | None, typer.Option("--days", min=1, max=366, help="The last days, today among them.")]
+From = Annotated[str | None, typer.Option("--from", help="The first day of several.")]
+To = Annotated[str | None, typer.Option("--to", help="The last of them; today without it.")]
 
-    raise typer.Exit(report_day_and_week(settings, account_venue, as_json=as_json))
+
+@app.command()
+def report(
+    day: Day = None,
+    days: Days = None,
+    first: From = None,
+    last: To = None,
+    run_dir: RunDir = None,
+    venue: VenueName = None,
+    symbol: Symbol = None,
+    as_json: Json = False,
+) -> None:
+    """Bring today's performance file up to date and print the day and the week, or print the days asked for."""
+    from nodes.report_commands import period_of, print_report
+
+    period = period_of(day, days, first, last)
+    settings = _desk_settings(run_dir, venue, symbol)
+    raise typer.Exit(print_report(settings, lambda: _venue(settings), period, as_json=as_json))
+
+
+@app.command()
+def history(
+    day: Day = None,
+    days: Days = None,
+    first: From = None,
+    last: To = None,
+    limit: Annotated[int, typer.Option(min=1, max=1_000, help="How many of each on a page.")] = 50,
+    page: Annotated[int, typer.Option(min=1, help="1 is the newest.")] = 1,
+    run_dir: RunDir = None,
+    venue: VenueName = None,
+    symbol: Symbol = None,
+    as_json: Json = False,
+) -> None:
+    """Print ended orders and trades, of today or of the days asked for; without a desk the trades on file."""
+    from nodes.report_commands import period_of, print_history
+
+    period = period_of(day, days, first, last)
+    settings = _desk_settings(run_dir, venue, symbol)
+    found = print_history(settings, lambda: _venue(settings), period, limit=limit, page=page, as_json=as_json)
+    raise typer.Exit(found)
 
 
 @app.command()

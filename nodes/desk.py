@@ -1,49 +1,19 @@
 """What the command line does with a desk that runs: read its logs, its book, its feed and its reports."""
 
-import sys
 import time
 from collections.abc import Sequence
-from datetime import date
-from typing import Any
 
 from bus.channel import wait_any
 from bus.curve import is_key
 from bus.feed import FeedError, best_topic, book_topic, trades_topic, unpack_frame
 from bus.subscriber import FeedSubscriber
 from bus.topology import FEED
-from market.exact_json import dumps, loads
+from market.exact_json import loads
 from nodes.desk_client import DeskError, desk_pid
 from nodes.desk_wiring import desk_curve, desk_wiring
 from nodes.settings import Settings
 
 FOLLOW_S = 0.2
-
-
-def report_day_and_week(settings: Settings, venue: Any, *, as_json: bool) -> int:
-    """Update today's file, print the day and the week, and return the exit code: 1 if the books do not balance.
-
-    Raises:
-        NodeError: if the file cannot be written.
-    """
-    from nodes.bookkeeper import Bookkeeper
-    from reports.folder import ReportsFolder
-    from reports.recommendations import weekly_document
-    from screens.report import day_text, week_text
-
-    folder = ReportsFolder(settings.reports_dir)
-    bookkeeper = Bookkeeper(venue, settings.instrument, folder, settings.instruments)
-    try:
-        recorded = bookkeeper.update()
-    except OSError as error:
-        raise DeskError(f"cannot write {settings.reports_dir}: {error.strerror or error}") from None
-    week = weekly_document(folder, date.fromisoformat(recorded.head["date"]))
-    if as_json:
-        print(dumps({"file": str(recorded.path), "day": recorded.document, "week": week}))  # noqa: T201
-    else:
-        print(day_text(recorded.document), week_text(week), f"💾 {recorded.path}", sep="\n\n")  # noqa: T201
-    for note in recorded.notes:
-        print(f"note: {note}", file=sys.stderr)  # noqa: T201
-    return 0 if recorded.document["reconciliation"]["is_exact"] else 1
 
 
 def show_book(settings: Settings, level_count: int, *, is_once: bool, as_json: bool) -> None:

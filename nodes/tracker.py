@@ -1,6 +1,6 @@
 """The tracker's node: writes the account's day into `performance_YYYYMMDD.json`, again and again."""
 
-from nodes.bookkeeper import Bookkeeper
+from nodes.bookkeeper import Bookkeeper, market_of
 from nodes.desk_venue import desk_venue
 from nodes.node import Node, NodeError
 from reports.folder import FolderBusyError, ReportsFolder
@@ -57,7 +57,9 @@ def run(node: Node) -> None:
         venue = desk_venue(node.settings)
         venue.load(node.settings.instrument)
         folder = ReportsFolder(node.settings.reports_dir)
-        bookkeeper = Bookkeeper(venue, node.settings.instrument, folder, node.settings.instruments)
+        bookkeeper = Bookkeeper(
+            venue, node.settings.instrument, folder, node.settings.instruments, market_of(node.settings)
+        )
         TrackerNode(node, bookkeeper).run()
     except VenueError as error:
         raise NodeError(str(error)) from None

@@ -161,7 +161,8 @@ class Recorder:
         symbols = [instrument.symbol for instrument in snapshot.instruments]
         notes += self._others.take(snapshot, {} if reason else {symbol: self.newest(symbol) for symbol in symbols})
         take(day.book, snapshot)
-        day.head = document_head(day.book, snapshot, day.resets)
+        market = snapshot.market or (day.head or {}).get("market", {})
+        day.head = document_head(day.book, snapshot, day.resets, market)
         day.account_id, day.is_behind = snapshot.account_id or day.account_id, True
         if is_final or monotonic_ns() - day.written_ns >= day.pause_ns:
             self._write(day)

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 from market.account import VenueTrade
 from market.exact_json import JsonObject
+from market.words import counted
 from reports.day_book import DayBook
 from reports.folder import DamagedReportError, ReportsFolder
 from reports.performance import AccountSnapshot, history_of, unseen_document, with_late_trades
@@ -96,7 +97,7 @@ class OtherDays:
                 elif self._may_make(day, trades, snapshot, newest):
                     document = unseen_document(day, trades, snapshot.instruments, snapshot.mark_prices)
                     path = self._folder.write(day, document)
-                    notes.append(f"{path.name} was made of {_counted(len(trades))}: nobody saw that day")
+                    notes.append(f"{path.name} was made of {counted(len(trades), 'trade')}: nobody saw that day")
             self._filed.update(key_of(trade) for trade in trades)
         return notes
 
@@ -112,7 +113,7 @@ class OtherDays:
             return []
         path = self._folder.write(day, completed)
         added = completed["total_trades"] - document["total_trades"]
-        return [f"{_counted(added, 'late ')} of {day} {'was' if added == 1 else 'were'} added to {path.name}"]
+        return [f"{counted(added, 'late trade')} of {day} {'was' if added == 1 else 'were'} added to {path.name}"]
 
     def _may_make(
         self,
@@ -154,7 +155,3 @@ def changed_id(known_id: str, snapshot: AccountSnapshot) -> str | None:
     if not known_id or not snapshot.account_id or known_id == snapshot.account_id:
         return None
     return f"its id is {snapshot.account_id}, was {known_id}"
-
-
-def _counted(count: int, which: str = "") -> str:
-    return f"{count} {which}trade{'' if count == 1 else 's'}"

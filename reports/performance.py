@@ -100,7 +100,7 @@ def performance_document(
     assert previous is None or previous["date"] == day.isoformat(), (previous["date"], day)
     book = book_of(day, previous, snapshot.instruments)
     take(book, snapshot)
-    return with_history(document_head(book, snapshot, resets), book)
+    return with_history(document_head(book, snapshot, resets, snapshot.market), book)
 
 
 def book_of(day: date, document: JsonObject | None, instruments: Iterable[Instrument] = ()) -> DayBook:
@@ -130,7 +130,9 @@ def take(book: DayBook, snapshot: AccountSnapshot) -> int:
     return count
 
 
-def document_head(book: DayBook, snapshot: AccountSnapshot, resets: Sequence[JsonObject]) -> JsonObject:
+def document_head(
+    book: DayBook, snapshot: AccountSnapshot, resets: Sequence[JsonObject], market: JsonObject
+) -> JsonObject:
     """Return the daily document without its trades."""
     now = utc_datetime(snapshot.now_ns)
     return {
@@ -138,7 +140,7 @@ def document_head(book: DayBook, snapshot: AccountSnapshot, resets: Sequence[Jso
         "time": now.strftime("%H:%M:%S"),
         "balances": balances_to_json(snapshot.balances),
         **_versioned(book.figures(snapshot.mark_prices)),
-        "market": snapshot.market,
+        "market": market,
         "open_orders": [_order(order) for order in snapshot.open_orders],
         "account_id": snapshot.account_id,
         "resets": list(resets),
@@ -244,6 +246,12 @@ def _check_part(symbol: str, part: JsonObject) -> None:
             fields.number(unvalued, asset)
     except ValueError as error:
         raise ValueError(f"symbols.{symbol}: {error}") from error
+
+
+def is_sound(document: JsonObject) -> bool:
+    """Say whether the books of a document agree, and its figures are what its trades moved; true if it does not say."""
+    gaps = [part.get("identity_gap") for part in document.get("symbols", {}).values()]
+    return document.get("reconciliation", {}).get("is_exact", True) is True and not any(gaps)
 
 
 def history_of(document: JsonObject | None) -> list[HistoryRow]:

@@ -1,12 +1,13 @@
 """What a week's figures suggest, as a table of rules: each row says when it speaks and what it says."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from fractions import Fraction
 from typing import Final
 
 from market.exact_json import JsonObject
+from market.words import counted
 from reports.folder import ReportsFolder
 from reports.weekly import DAYS, Activity, Week, week_of, week_to_json
 
@@ -34,9 +35,10 @@ def recommendations(week: Week) -> list[JsonObject]:
     return found
 
 
-def weekly_document(folder: ReportsFolder, last: date) -> JsonObject:
-    """Return the weekly document of the seven days that end with `last`, as the folder holds them."""
-    week = week_of(last, *folder.read_days(last, DAYS))
+def weekly_document(folder: ReportsFolder, last: date, count: int = DAYS) -> JsonObject:
+    """Return the document of the `count` days that end with `last`, as the folder holds them."""
+    first = min([*folder.days(), last])
+    week = week_of(last, *folder.read_days(last, count), count, first)
     return week_to_json(week, recommendations(week))
 
 
@@ -55,6 +57,21 @@ def _percent(value: Fraction | None) -> str:
     return f"{round(value * 100)} %"
 
 
+def _share(count: int, week: Week) -> str:
+    return f"{count} of {counted(week.count, 'day')} {'has' if count == 1 else 'have'}"
+
+
+def _dates(days: Iterable[date]) -> str:
+    """Return the days, a run of neighbours by its ends."""
+    runs: list[list[date]] = []
+    for day in sorted(days):
+        if runs and day - runs[-1][-1] == timedelta(days=1):
+            runs[-1].append(day)
+        else:
+            runs.append([day])
+    return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)
+
+
 def _unreconciled_days(week: Week) -> list[str]:
     return [one.day.isoformat() for one in week.reported if one.is_reconciled is False]
 
@@ -64,7 +81,7 @@ def _unvalued_assets(week: Week) -> list[str]:
 
 
 def _has_win_rate(week: Week) -> bool:
-    return _active(week).round_trips >= ROUND_TRIPS_MIN
+    return _active(week).round_trips - _active(week).undecided >= ROUND_TRIPS_MIN
 
 
 def _win_rate(week: Week) -> Fraction:
@@ -82,14 +99,16 @@ RULES: Final[tuple[Rule, ...]] = (
         "damaged_days",
         lambda week: bool(week.damaged),
         lambda week: (
-            f"{len(week.damaged)} of 7 days have a damaged report: look at the disk and at the file kept aside."
+            f"{_share(len(week.damaged), week)} a damaged report ({_dates(week.damaged)}), which the totals leave out: "
+            "look at the disk, and put the file back from a backup or move it away."
         ),
     ),
     Rule(
         "missing_days",
         lambda week: bool(week.missing),
         lambda week: (
-            f"{len(week.missing)} of 7 days have no report: the totals leave them out; let the tracker run daily."
+            f"{_share(len(week.missing), week)} no report ({_dates(week.missing)}), which adds nothing to the totals: "
+            "of one that was traded on, the tracker makes a report when it runs again."
         ),
     ),
     Rule(
@@ -109,7 +128,8 @@ RULES: Final[tuple[Rule, ...]] = (
         "no_fills",
         lambda week: bool(week.reported) and week.trades == 0,
         lambda _: (
-            "No fills: the spread is too wide for this market, or nothing was quoted; narrow it and check the maker."
+            "No fills: the spread is too wide for this market, or nothing was quoted; "
+            "lower maker.half_spread, or look at the maker's log."
         ),
     ),
     Rule(
@@ -117,15 +137,16 @@ RULES: Final[tuple[Rule, ...]] = (
         lambda week: abs(_imbalance(week)) > SIDE_IMBALANCE_MAX,
         lambda week: (
             f"One-sided: {'buys' if _imbalance(week) > 0 else 'sells'} outweigh the other side by "
-            f"{_percent(abs(_imbalance(week)))} of the volume; lean the quotes against the inventory."
+            f"{_percent(abs(_imbalance(week)))} of the volume; a smaller maker.notional "
+            "risks less on the position that this leaves."
         ),
     ),
     Rule(
         "fees_exceed_edge",
         lambda week: _active(week).fees >= _active(week).gross > 0,
         lambda week: (
-            f"Fees are {_percent(_active(week).fees / _active(week).gross)} of the gross: every round trip loses; "
-            "widen the spread or trade where fees are lower."
+            f"Fees are {_percent(_active(week).fees / _active(week).gross)} of the gross: what was matched loses; "
+            "raise maker.half_spread, or trade where fees are lower."
         ),
     ),
     Rule(
@@ -133,25 +154,29 @@ RULES: Final[tuple[Rule, ...]] = (
         lambda week: _active(week).gross > _active(week).fees > FEE_SHARE_MAX * _active(week).gross,
         lambda week: (
             f"Fees take {_percent(_active(week).fees / _active(week).gross)} of the gross: "
-            "widen the spread a little or lower the fee tier."
+            "raise maker.half_spread a little."
         ),
     ),
     Rule(
         "adverse_selection",
         lambda week: _active(week).gross < 0,
-        lambda _: "The matches lose before fees: the market moves through the quotes; widen them when it is volatile.",
+        lambda _: "The matches lose before fees: the market moves through the quotes; raise maker.half_spread.",
     ),
     Rule(
         "takes_liquidity",
         lambda week: _maker_ratio(week) < MAKER_RATIO_MIN,
-        lambda week: f"Only {_percent(_maker_ratio(week))} of the volume was made, not taken: quote post-only.",
+        lambda week: (
+            f"Only {_percent(_maker_ratio(week))} of the volume was made, not taken: "
+            "the maker takes nothing, so look for another program or a hand on the account."
+        ),
     ),
     Rule(
         "win_rate_low",
         lambda week: _has_win_rate(week) and _win_rate(week) < WIN_RATE_MIN,
         lambda week: (
             f"Win rate {_percent(_win_rate(week))} over {_active(week).round_trips} round trips: "
-            "quotes are too close to the market for its moves; widen them or replace them sooner."
+            "quotes are too close to the market for its moves; raise maker.half_spread, "
+            "or lower maker.requote_tolerance to replace them sooner."
         ),
     ),
     Rule(
@@ -166,7 +191,8 @@ RULES: Final[tuple[Rule, ...]] = (
         "worst_day_outweighs",
         lambda week: len(week.ranked) > 1 and -(week.ranked[0].pnl or 0) > (week.ranked[-1].pnl or 0) > 0,
         lambda week: (
-            f"The worst day, {week.ranked[0].day}, lost more than the best one earned: set a loss limit per day."
+            f"The worst day, {week.ranked[0].day}, lost more than the best one earned: "
+            "a smaller maker.notional loses less on such a day."
         ),
     ),
 )

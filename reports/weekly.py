@@ -1,7 +1,8 @@
-"""The last seven days from their daily documents: what each brought, what they brought together, what to do about it.
+"""The last seven days, or any number, from their daily documents: what each brought, and all of them together.
 
-A day without a file is missing and one with a broken file is damaged; neither counts as a day of zero. A document
-without symbols' parts (made by other hands) brings its trades and PnL, and nothing to volume, fees or the two rates.
+A day without a file is missing and one with a broken file is damaged; neither counts as a day of zero. Days before the
+first file of all are none of these. A document without symbols' parts (made by other hands) brings its trades and PnL,
+and nothing to volume, fees or the two rates; it is named for that.
 """
 
 from collections.abc import Mapping
@@ -26,7 +27,8 @@ class Activity:
 
     Attributes:
         fees: all that were charged and have a price, those on open lots too.
-        round_trips: lots closed to the last unit, by FIFO; `wins` of them earned something after fees.
+        round_trips: lots closed to the last unit, by FIFO; `wins` of them earned something after fees, and of
+            `undecided` nobody knows, for they paid fees that have no price.
     """
 
     bought: Fraction = _ZERO
@@ -36,6 +38,7 @@ class Activity:
     fees: Fraction = _ZERO
     round_trips: int = 0
     wins: int = 0
+    undecided: int = 0
 
     def __add__(self, other: "Activity") -> "Activity":
         """Return both together."""
@@ -47,6 +50,7 @@ class Activity:
             self.fees + other.fees,
             self.round_trips + other.round_trips,
             self.wins + other.wins,
+            self.undecided + other.undecided,
         )
 
     @property
@@ -56,8 +60,9 @@ class Activity:
 
     @property
     def win_rate(self) -> Fraction | None:
-        """Winning round trips / all; a tie is no win. None without round trips."""
-        return Fraction(self.wins, self.round_trips) if self.round_trips else None
+        """Winning round trips / all of which that is known; a tie is no win. None without any."""
+        decided = self.round_trips - self.undecided
+        return Fraction(self.wins, decided) if decided else None
 
     @property
     def maker_ratio(self) -> Fraction | None:
@@ -67,7 +72,12 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class ReportedDay:
-    """What a daily document says; `pnl` and `activity` are None where it cannot say: several quote assets, no parts."""
+    """What a daily document says.
+
+    Attributes:
+        pnl, activity: None where it cannot say: several quote assets, no parts.
+        quotes: of what was traded; `known_quotes` of the untraded pairs, too.
+    """
 
     day: date
     buys: int
@@ -75,6 +85,7 @@ class ReportedDay:
     pnl: Fraction | None
     activity: Activity | None
     quotes: frozenset[str]
+    known_quotes: frozenset[str]
     is_reconciled: bool | None
     unvalued_assets: frozenset[str]
 
@@ -86,29 +97,45 @@ class ReportedDay:
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """Seven days ending with `last`, of which some are reported, some damaged, and the others missing."""
+    """`count` days ending with `last`, of which some are reported, some damaged, and the others missing.
+
+    Attributes:
+        first: the first day of which there is any report, here or before; days before it are not missing.
+    """
 
     last: date
     reported: tuple[ReportedDay, ...]
     damaged: Mapping[date, str]
     pnl_across_midnight: Fraction | None
+    count: int = DAYS
+    first: date | None = None
 
     @property
     def days(self) -> tuple[date, ...]:
-        """The seven days, oldest first."""
-        return tuple(self.last - timedelta(days=back) for back in reversed(range(DAYS)))
+        """All days, oldest first."""
+        return _days(self.last, self.count)
 
     @property
     def missing(self) -> tuple[date, ...]:
-        """The days without a file."""
+        """The days without a file, from the first that has one on."""
         there = {one.day for one in self.reported} | self.damaged.keys()
-        return tuple(day for day in self.days if day not in there)
+        return tuple(day for day in self.days if day not in there and not self.is_before(day))
+
+    def is_before(self, day: date) -> bool:
+        """Say whether there was no report yet on `day`."""
+        return self.first is not None and day < self.first
 
     @property
     def quote(self) -> str | None:
-        """The quote asset of all amounts, None where there are several or nothing was traded."""
+        """The quote asset of all amounts, None where there are several, or none is known."""
         quotes = frozenset[str]().union(*(one.quotes for one in self.reported))
+        quotes = quotes or frozenset[str]().union(*(one.known_quotes for one in self.reported))
         return next(iter(quotes)) if len(quotes) == 1 else None
+
+    @property
+    def without_activity(self) -> tuple[ReportedDay, ...]:
+        """The days with trades that volume, fees and round trips leave out: their documents do not tell them."""
+        return tuple(one for one in self.reported if one.trades and one.activity is None)
 
     @property
     def trades(self) -> int:
@@ -138,20 +165,29 @@ class Week:
         return len(frozenset[str]().union(*(one.quotes for one in self.reported))) <= 1
 
 
-def week_of(last: date, documents: Mapping[date, JsonObject], damaged: Mapping[date, str]) -> Week:
-    """Return the seven days that end with `last`.
+def week_of(
+    last: date,
+    documents: Mapping[date, JsonObject],
+    damaged: Mapping[date, str],
+    count: int = DAYS,
+    first: date | None = None,
+) -> Week:
+    """Return the `count` days that end with `last`.
 
     Args:
-        documents: the daily documents by day; days outside the week are left out.
+        documents: the daily documents by day; other days are left out.
         damaged: why the files that could not be read could not be, by day.
+        first: the first day of which there is any report.
     """
-    days = [last - timedelta(days=back) for back in reversed(range(DAYS))]
+    days = _days(last, count)
     present = [documents[day] for day in days if day in documents]
     return Week(
         last,
         tuple(_reported(document) for document in present),
         {day: damaged[day] for day in days if day in damaged},
         _pnl_across_midnight(present),
+        count,
+        first,
     )
 
 
@@ -163,11 +199,12 @@ def week_to_json(week: Week, recommendations: list[JsonObject]) -> JsonObject:
         "from": week.days[0].isoformat(),
         "to": week.last.isoformat(),
         "quote": week.quote,
-        "days": [_day_to_json(day, by_day.get(day), week.damaged.get(day)) for day in week.days],
+        "days": [_day_to_json(week, day, by_day.get(day)) for day in week.days],
         "total": {
             "days_reported": len(week.reported),
             "days_missing": len(week.missing),
             "days_damaged": len(week.damaged),
+            "days_without_volume": [one.day.isoformat() for one in week.without_activity],
             "buys": sum(one.buys for one in week.reported),
             "sells": sum(one.sells for one in week.reported),
             "trades": week.trades,
@@ -183,7 +220,8 @@ def week_to_json(week: Week, recommendations: list[JsonObject]) -> JsonObject:
 
 def _reported(document: JsonObject) -> ReportedDay:
     trades = document["trades"]
-    parts = [part for part in document.get("symbols", {}).values() if part["buys"] + part["sells"]]
+    symbols = document.get("symbols", {}).values()
+    parts = [part for part in symbols if part["buys"] + part["sells"]]
     quotes = frozenset(part["quote"] for part in parts)
     has_activity = "symbols" in document and len(quotes) <= 1
     return ReportedDay(
@@ -193,6 +231,7 @@ def _reported(document: JsonObject) -> ReportedDay:
         pnl=None if trades.get("pnl") is None else Fraction(trades["pnl"]),
         activity=sum((_activity(part) for part in parts), Activity()) if has_activity else None,
         quotes=quotes,
+        known_quotes=frozenset(part["quote"] for part in symbols),
         is_reconciled=document["reconciliation"]["is_exact"] if "reconciliation" in document else None,
         unvalued_assets=frozenset(asset for part in parts for asset in part["unvalued_fees"]),
     )
@@ -208,6 +247,7 @@ def _activity(part: Mapping[str, Any]) -> Activity:
         fees=Fraction(part["realized_fees"]) + Fraction(part["open_fees"]),
         round_trips=part["round_trips"],
         wins=part["wins"],
+        undecided=part.get("undecided", 0),
     )
 
 
@@ -228,11 +268,15 @@ def _pnl_across_midnight(documents: list[JsonObject]) -> Fraction | None:
     return sum((symbol_pnl(rows, instrument).realized_net for instrument in traded), _ZERO)
 
 
-def _day_to_json(day: date, reported: ReportedDay | None, damage: str | None) -> JsonObject:
+def _days(last: date, count: int) -> tuple[date, ...]:
+    return tuple(last - timedelta(days=back) for back in reversed(range(count)))
+
+
+def _day_to_json(week: Week, day: date, reported: ReportedDay | None) -> JsonObject:
+    if day in week.damaged:
+        return {"date": day.isoformat(), "state": "damaged", "reason": week.damaged[day]}
     if reported is None:
-        return {"date": day.isoformat(), "state": "missing"} | (
-            {"state": "damaged", "reason": damage} if damage else {}
-        )
+        return {"date": day.isoformat(), "state": "before" if week.is_before(day) else "missing"}
     return {
         "date": day.isoformat(),
         "state": "reported",
@@ -247,7 +291,7 @@ def _day_to_json(day: date, reported: ReportedDay | None, damage: str | None) ->
 
 def _activity_to_json(activity: Activity | None) -> JsonObject:
     if activity is None:
-        names = ("volume", "gross", "fees", "round_trips", "wins", "win_rate", "maker_ratio")
+        names = ("volume", "gross", "fees", "round_trips", "wins", "undecided", "win_rate", "maker_ratio")
         return dict.fromkeys(names)
     return {
         "volume": figure(activity.volume),
@@ -255,6 +299,7 @@ def _activity_to_json(activity: Activity | None) -> JsonObject:
         "fees": figure(activity.fees),
         "round_trips": activity.round_trips,
         "wins": activity.wins,
+        "undecided": activity.undecided,
         "win_rate": _ratio(activity.win_rate),
         "maker_ratio": _ratio(activity.maker_ratio),
     }

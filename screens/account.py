@@ -69,6 +69,64 @@ def balances_json(
     }
 
 
+def history_text(
+    orders: Sequence[VenueOrder] | None,
+    trades: Sequence[VenueTrade],
+    instruments: Sequence[Instrument],
+    limit: int,
+    page: int,
+) -> str:
+    """Return a page of ended orders (None: not known) and of trades, oldest first; page 1 is the newest."""
+    shown = _page(trades, limit, page)
+    blocks = [_blocks("🧾 Trades", shown, instruments, _trade_line, _page_phrase("Trades", trades, limit, page))]
+    if orders is not None:
+        last = _page_phrase("Ended Orders", orders, limit, page)
+        blocks.insert(0, _blocks("📋 Ended Orders", _page(orders, limit, page), instruments, _ended_line, last))
+    return "\n\n".join(blocks)
+
+
+def history_json(
+    orders: Sequence[VenueOrder] | None, trades: Sequence[VenueTrade], limit: int, page: int
+) -> JsonObject:
+    """Return what `history_text` shows; `orders` is null where they are not known."""
+    return {
+        "page": page,
+        "pages": max(_pages(trades, limit), _pages(orders or (), limit)),
+        "orders": None if orders is None else [_order_json(order) for order in _page(orders, limit, page)],
+        "total_orders": None if orders is None else len(orders),
+        "trades": [_trade_json(trade) for trade in _page(trades, limit, page)],
+        "total_trades": len(trades),
+    }
+
+
+def _page(rows: Sequence[_Row], limit: int, page: int) -> list[_Row]:
+    """Return the `limit` rows of `page`, counted from the newest, oldest first."""
+    ordered = sorted(rows, key=_in_time)
+    end = max(0, len(ordered) - limit * (page - 1))
+    return ordered[max(0, end - limit) : end]
+
+
+def _pages(rows: Sequence[VenueOrder] | Sequence[VenueTrade], limit: int) -> int:
+    return max(1, -(-len(rows) // limit))
+
+
+def _page_phrase(what: str, rows: Sequence[VenueOrder] | Sequence[VenueTrade], limit: int, page: int) -> str:
+    pages = _pages(rows, limit)
+    return f"Total {what}: {len(rows):,}" + (f" (page {page} of {pages}, the newest is 1)" if pages > 1 else "")
+
+
+def _in_time(row: VenueOrder | VenueTrade) -> tuple[int, str, int, str]:
+    return row.time_ms, row.symbol, row.trade_id if isinstance(row, VenueTrade) else 0, row.order_id
+
+
+def _ended_line(order: VenueOrder, instrument: Instrument) -> str:
+    """Return the order as it was entered, with what was filled of it."""
+    filled = f"{qty_text(order.filled_qty, instrument)} of {qty_text(order.qty, instrument)} {instrument.base}"
+    side = f"{_ICONS[order.side]} {order.side.name}"
+    price = price_text(order.price, instrument)
+    return f"{iso_time(order.time_ms)} {side}: {filled} @ {price} ({order.status}, id {order.order_id})"
+
+
 def _blocks(
     title: str,
     rows: Sequence[_Row],

@@ -1,11 +1,15 @@
-"""The reports as text: a day from its daily document, a week from its weekly document."""
+"""The reports as text: a day from its daily document, a week (or any number of days) from its weekly document."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from market.exact_json import JsonObject
+from market.instrument import format_decimal
+from market.words import counted
 from screens.money import amount_text, gain_text, money_text, percent_text
+
+_WIN_RATE_TRIPS_MIN: Final = 20  # a percentage of fewer says less than the two counts
 
 
 def day_text(document: JsonObject) -> str:
@@ -13,10 +17,12 @@ def day_text(document: JsonObject) -> str:
     trades, symbols = document["trades"], document.get("symbols", {})
     traded = {symbol: part for symbol, part in symbols.items() if part["buys"] + part["sells"]}
     quote = _only({part["quote"] for part in (traded or symbols).values()})
-    lines = [
-        f"📊 Performance {document['date']} (as of {document['time']} UTC):",
-        f"   Trades: {document['total_trades']} ({trades['total_buys']} buys, {trades['total_sells']} sells)",
-        f"   PnL: {gain_text(trades.get('pnl'), quote)} realized, after fees",
+    lines = [f"📊 Performance {document['date']} ({_when(document)}):"]
+    if market := market_text(document.get("market", {})):
+        lines.append(f"   Market: {market}")
+    lines += [
+        f"   Trades: {_trades_phrase(document['total_trades'], trades['total_buys'], trades['total_sells'])}",
+        f"   PnL: {gain_text(trades.get('pnl'), quote)} realized{_fees_phrase(document.get('fees'), traded.values())}",
     ]
     if len(traded) <= 1:
         lines += _price_lines(trades, quote)
@@ -28,31 +34,95 @@ def day_text(document: JsonObject) -> str:
             "   Fees: " + ", ".join(f"{amount_text(Decimal(fee), asset)} {asset}" for asset, fee in fees.items())
         )
     lines += _reset_lines(document.get("resets", []))
-    return "\n".join(lines + _reconciliation_lines(document.get("reconciliation")))
+    return "\n".join(lines + _gap_lines(symbols) + _reconciliation_lines(document.get("reconciliation")))
 
 
 def week_text(week: JsonObject) -> str:
-    """Return the week's daily breakdown, totals and recommendations."""
-    quote, total = week["quote"], week["total"]
-    lines = [f"📈 Week {week['from']} to {week['to']}:"]
-    lines += [_day_line(day, quote) for day in week["days"]]
+    """Return the daily breakdown, totals and recommendations; days without a report take a line together."""
+    quote, total, days = week["quote"], week["total"], week["days"]
+    lines = [f"📈 {'Week' if len(days) == 7 else 'Days'} {week['from']} to {week['to']}:"]
+    index = 0
+    while index < len(days):
+        run = index + 1
+        while run < len(days) and days[index]["state"] in _EMPTY and days[run]["state"] == days[index]["state"]:
+            run += 1
+        lines.append(_empty_line(days[index:run]) if days[index]["state"] in _EMPTY else _day_line(days[index], quote))
+        index = run
     lines += [
         "",
-        f"   Total PnL: {gain_text(total['pnl'], quote)} ({total['trades']} trades, {_days_phrase(total)})",
+        f"   Total PnL: {gain_text(total['pnl'], quote)} ({counted(total['trades'], 'trade')}, {_found(total)})",
     ]
     if total["pnl_across_midnight"] not in (None, total["pnl"]):
         lines.append(f"   With lots carried over midnight: {gain_text(total['pnl_across_midnight'], quote)}")
+    if total["round_trips"]:
+        lines.append(f"   Round trips: {_round_trips_phrase(total)}")
     lines += [
-        f"   Win rate: {percent_text(total['win_rate'])}{_round_trips_phrase(total)}",
-        f"   Volume: {money_text(total['volume'], quote)}, maker {percent_text(total['maker_ratio'])}",
+        f"   Volume: {money_text(total['volume'], quote)}{_maker_phrase(total)}{_left_out_phrase(total)}",
         f"   Fees: {money_text(total['fees'], quote)}",
-        f"   Best day: {_ranked_phrase(week['best_day'], quote)}",
-        f"   Worst day: {_ranked_phrase(week['worst_day'], quote)}",
-        "",
-        "💡 Recommendations:",
-        *(f"   - {item['advice']}" for item in week["recommendations"]),
     ]
+    if week["best_day"] != week["worst_day"]:
+        lines.append(f"   Best day: {_ranked_phrase(week['best_day'], quote)}")
+        lines.append(f"   Worst day: {_ranked_phrase(week['worst_day'], quote)}")
+    lines += ["", "💡 Recommendations:", *(f"   - {item['advice']}" for item in week["recommendations"])]
     return "\n".join(lines)
+
+
+def market_text(market: JsonObject) -> str:
+    """Return where the account trades: `paper exchange, synthetic market (practice, seed 7); fees 0.1 % ...`."""
+    if not market:
+        return ""
+    if market["venue"] != "paper":
+        return f"{market['venue']}; fees as the venue takes them"
+    flow = market.get("flow")
+    if flow is None:
+        return f"paper exchange at {market.get('url')}; fees as it takes them"
+    kind, _, rest = flow.partition(":")
+    kinds = {
+        "synthetic": f"synthetic market ({rest}, seed {market.get('seed')})",
+        "replay": f"replay of {rest}",
+        "live": f"prices of a live market{f' ({rest})' if rest else ''}",
+        "none": "without a market of its own",
+    }
+    maker, taker = (f"{format_decimal(market[f'{side}_fee'] * 100)} % {side}" for side in ("maker", "taker"))
+    return f"paper exchange, {kinds[kind]}; fees {maker}, {taker}"
+
+
+def _when(document: JsonObject) -> str:
+    if document.get("is_seen") is False:
+        return "made of its trades; nobody saw the account on that day"
+    return f"as of {document['time']} UTC"
+
+
+def _trades_phrase(count: int, buys: int, sells: int) -> str:
+    return f"{count:,} ({counted(buys, 'buy')}, {counted(sells, 'sell')})"
+
+
+def _fees_phrase(fees: Mapping[str, Any] | None, parts: Iterable[Mapping[str, Any]]) -> str:
+    """Return whether the PnL is after fees: all of them, none, or all but those that have no price."""
+    if fees is None:
+        return ""
+    if not fees:
+        return ", without fees"
+    unvalued: dict[str, Decimal] = {}
+    for part in parts:
+        for asset, fee in part["unvalued_fees"].items():
+            unvalued[asset] = unvalued.get(asset, Decimal(0)) + fee
+    if unvalued:
+        return f", before fees of {_amounts(unvalued)}, of which no price is known"
+    return ", after fees"
+
+
+def _amounts(amounts: Mapping[str, Any]) -> str:
+    return ", ".join(f"{amount:,f} {asset}" for asset, amount in amounts.items())
+
+
+def _gap_lines(symbols: Mapping[str, Any]) -> list[str]:
+    """Return the symbols whose figures are not what the trades moved: a bug of ours, never to be hidden."""
+    gaps = {symbol: part["identity_gap"] for symbol, part in symbols.items() if part.get("identity_gap")}
+    return [
+        f"   PnL: the figures of {symbol} are wrong by {gap:+,f}: realized + unrealized - open fees is not the change"
+        for symbol, gap in gaps.items()
+    ]
 
 
 def _reset_lines(resets: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -77,16 +147,16 @@ def _symbol_lines(part: Mapping[str, Any], is_one_of_several: bool) -> list[str]
     quote = part["quote"]
     lines = []
     if is_one_of_several:
-        lines.append(f"   Trades: {part['buys'] + part['sells']} ({part['buys']} buys, {part['sells']} sells)")
-        lines.append(f"   PnL: {gain_text(part['pnl'], quote)} realized, after fees")
+        lines.append(f"   Trades: {_trades_phrase(part['buys'] + part['sells'], part['buys'], part['sells'])}")
+        paid = {"all": 1} if part["realized_fees"] or part["open_fees"] or part["unvalued_fees"] else {}
+        lines.append(f"   PnL: {gain_text(part['pnl'], quote)} realized{_fees_phrase(paid, [part])}")
         lines += _price_lines(part, quote)
-    lines.append(f"   Round trips: {part['round_trips']}, of which {part['wins']} won")
+    lines.append(f"   Round trips: {_round_trips_phrase(part)}")
     lines.append(f"   Volume: {money_text(part['volume'], quote)}")
     if part["position"]:
         lines.append(f"   Open: {part['position']:+,f} {part['base']}{_mark_phrase(part)}")
-    unvalued = ", ".join(f"{fee:,f} {asset}" for asset, fee in part["unvalued_fees"].items())
-    if unvalued:
-        lines.append(f"   Not in the PnL, no price known: fees of {unvalued}")
+    if part["unvalued_fees"]:
+        lines.append(f"   Not in the PnL, no price known: fees of {_amounts(part['unvalued_fees'])}")
     return lines
 
 
@@ -106,31 +176,59 @@ def _reconciliation_lines(found: JsonObject | None) -> list[str]:
     return lines + [f"      {asset}: {row['difference']:+,f}" for asset, row in found["differences"].items()]
 
 
+def _empty_line(days: Sequence[JsonObject]) -> str:
+    dates = days[0]["date"] if len(days) == 1 else f"{days[0]['date']} to {days[-1]['date']}"
+    return f"   {dates}  {_EMPTY[days[0]['state']]}"
+
+
+_EMPTY: Final = {"missing": "no report", "before": "before the first report"}
+
+
 def _day_line(day: JsonObject, quote: str | None) -> str:
-    if day["state"] == "missing":
-        return f"   {day['date']}  missing"
     if day["state"] == "damaged":
         return f"   {day['date']}  damaged: {day['reason']}"
-    phrases = [f"{day['trades']} trades ({day['buys']} buys, {day['sells']} sells)"]
-    if day["win_rate"] is not None:
-        phrases.append(f"win rate {percent_text(day['win_rate'])}")
+    phrases = [f"{counted(day['trades'], 'trade')} ({counted(day['buys'], 'buy')}, {counted(day['sells'], 'sell')})"]
+    if day["round_trips"]:
+        phrases.append(_won_phrase(day, counted(day["round_trips"], "round trip")))
+    if day["trades"] and day["volume"] is None:
+        phrases.append("volume and fees not known")
     if day["is_reconciled"] is False:
         phrases.append("books disagree")
     return f"   {day['date']}  {gain_text(day['pnl'], quote):>12}  {', '.join(phrases)}"
 
 
-def _days_phrase(total: Mapping[str, Any]) -> str:
-    phrases = [f"{total['days_reported']} of 7 days reported"]
+def _found(total: Mapping[str, Any]) -> str:
+    phrases = [f"{counted(total['days_reported'], 'day')} reported"]
     phrases += [f"{total[f'days_{state}']} {state}" for state in ("missing", "damaged") if total[f"days_{state}"]]
     return ", ".join(phrases)
 
 
-def _round_trips_phrase(total: Mapping[str, Any]) -> str:
-    return f" ({total['wins']} of {total['round_trips']} round trips)" if total["round_trips"] else ""
+def _round_trips_phrase(figures: Mapping[str, Any]) -> str:
+    """Return how many won, and what is counted: a fill may close several lots, or a part of one."""
+    return f"{_won_phrase(figures, str(figures['round_trips']))} (lots closed, first in, first out)"
 
 
-def _ranked_phrase(ranked: JsonObject | None, quote: str | None) -> str:
-    return "n/a" if ranked is None else f"{ranked['date']} ({gain_text(ranked['pnl'], quote)})"
+def _won_phrase(figures: Mapping[str, Any], trips: str) -> str:
+    count, undecided = figures["round_trips"], figures.get("undecided") or 0
+    decided = count - undecided
+    rate = Decimal(figures["wins"]) / decided if decided else None
+    phrase = f"{figures['wins']} of {trips} won"
+    if rate is not None and decided >= _WIN_RATE_TRIPS_MIN:
+        phrase += f", {percent_text(rate)}"
+    return phrase + (f", {undecided} not known before the price of their fees is" if undecided else "")
+
+
+def _maker_phrase(total: Mapping[str, Any]) -> str:
+    return "" if total["maker_ratio"] is None else f", maker {percent_text(total['maker_ratio'])}"
+
+
+def _left_out_phrase(total: Mapping[str, Any]) -> str:
+    days = total.get("days_without_volume", [])
+    return f" (without {', '.join(days)}: not in the file)" if days else ""
+
+
+def _ranked_phrase(ranked: JsonObject, quote: str | None) -> str:
+    return f"{ranked['date']} ({gain_text(ranked['pnl'], quote)})"
 
 
 def _only(values: set[str]) -> str | None:

@@ -166,6 +166,14 @@ class BinanceVenue:
         trades = self._call(self._exchange.fetch_my_trades, _pair(instrument), since_ms, limit, params, is_order=False)
         return [_trade(trade["info"], instrument.symbol) for trade in trades]
 
+    def orders(
+        self, instrument: Instrument, limit: int = 500, from_id: int | None = None, since_ms: int | None = None
+    ) -> Sequence[VenueOrder]:
+        """Return our orders, open or ended, oldest first: the latest, or the first from an order id or a time on."""
+        params = {} if from_id is None else {"orderId": from_id}
+        orders = self._call(self._exchange.fetch_orders, _pair(instrument), since_ms, limit, params, is_order=False)
+        return [_order(order["info"]) for order in orders]
+
     def _call(self, method: Callable[..., Result], *args: Any, is_order: bool) -> Result:
         """Call ccxt, and turn what it raises into a VenueError without secrets.
 

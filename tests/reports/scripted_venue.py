@@ -15,6 +15,7 @@ class ScriptedVenue:
     """One account; what it holds follows from its trades.
 
     Attributes:
+        orders_of_all: every order of the account, by number.
         trades_of_all: every trade of the account, in the order in which they happened.
         mids: by symbol; a symbol without one is not traded here.
         calls: what was asked of `trades`, as (symbol, limit, from_id, since_ms).
@@ -25,6 +26,7 @@ class ScriptedVenue:
         self.start = {asset: Decimal(total) for asset, total in start.items()}
         self.instruments = {one.symbol: one for one in instruments}
         self.trades_of_all: list[VenueTrade] = []
+        self.orders_of_all: list[VenueOrder] = []
         self.mids = {one.symbol: Decimal(100) for one in instruments}
         self.account_id = "1"
         self.calls: list[tuple[str, int, int | None, int | None]] = []
@@ -54,6 +56,17 @@ class ScriptedVenue:
     def find_order(self, instrument: Instrument, client_order_id: str) -> VenueOrder | None:
         """Refuse: a bookkeeper looks for no order."""
         raise NotImplementedError
+
+    def orders(
+        self, instrument: Instrument, limit: int = 500, from_id: int | None = None, since_ms: int | None = None
+    ) -> Sequence[VenueOrder]:
+        """Return the orders in `orders_of_all`, as `trades` does trades."""
+        mine = [order for order in self.orders_of_all if order.symbol == instrument.symbol]
+        if from_id is not None:
+            return [order for order in mine if int(order.order_id) >= from_id][:limit]
+        if since_ms is not None:
+            return [order for order in mine if order.time_ms >= since_ms][:limit]
+        return mine[-limit:]
 
     def account(self) -> VenueAccount:
         """Return what the trades have made of the start."""

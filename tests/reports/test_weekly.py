@@ -59,6 +59,7 @@ def test_adds_up_the_days() -> None:
         "days_reported": 2,
         "days_missing": 5,
         "days_damaged": 0,
+        "days_without_volume": [],
         "buys": 2,
         "sells": 2,
         "trades": 4,
@@ -69,6 +70,7 @@ def test_adds_up_the_days() -> None:
         "fees": 2,
         "round_trips": 2,
         "wins": 1,
+        "undecided": 0,
         "win_rate": Decimal("0.5000"),
         "maker_ratio": Decimal("0.5147"),
     }
