@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from market.mendable import MendableError
+
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="A market-making desk."
 )
@@ -33,17 +35,24 @@ def _settings(**overrides: Any) -> Any:
     return load_settings({key.replace("__", "."): value for key, value in overrides.items()})
 
 
-def _desk_settings(run_dir: Path | None, venue: str | None = None, symbol: str | None = None) -> Any:
-    """Return the settings, with the ports of the running desk where one runs."""
-    from nodes.desk_client import settings_of_running_desk
+def _run_dir(run_dir: Path | None) -> Path:
+    from nodes.settings import named_run_dir
 
-    overrides = {"run_dir": run_dir, "venue.name": venue, "symbol": symbol}
-    return settings_of_running_desk(_settings(run_dir=run_dir, venue__name=venue, symbol=symbol), overrides)
+    return named_run_dir(run_dir)
+
+
+def _desk_settings(run_dir: Path | None, venue: str | None = None, symbol: str | None = None) -> Any:
+    from nodes.desk_client import desk_settings
+
+    return desk_settings(run_dir, venue, symbol)
 
 
 def _venue(settings: Any) -> Any:
+    from nodes.desk_client import require_node
     from nodes.desk_venue import desk_venue
 
+    if settings.venue.name == "paper" and settings.venue.url is None:
+        require_node(settings.run_dir, "paper")
     venue = desk_venue(settings)
     venue.load(settings.instrument)
     return venue
@@ -98,7 +107,7 @@ def down(run_dir: RunDir = None) -> None:
     """Stop the desk."""
     from nodes.desk_client import stop_desk
 
-    print(f"stopped (pid {stop_desk(_settings(run_dir=run_dir).settings.run_dir)})")
+    print(f"stopped (pid {stop_desk(_run_dir(run_dir))})")
 
 
 @app.command()
@@ -106,7 +115,7 @@ def stop(name: Annotated[str, typer.Argument(metavar="NODE")], run_dir: RunDir =
     """Stop one node of the desk, which stays so until start; the maker cancels its orders."""
     from nodes.node_control import stop_node
 
-    print("\n".join(stop_node(_settings(run_dir=run_dir).settings.run_dir, name)))
+    print("\n".join(stop_node(_run_dir(run_dir), name)))
 
 
 @app.command()
@@ -114,7 +123,7 @@ def start(name: Annotated[str, typer.Argument(metavar="NODE")], run_dir: RunDir 
     """Start a node of the desk that was stopped, and wait until it is ready."""
     from nodes.node_control import start_node
 
-    print("\n".join(start_node(_settings(run_dir=run_dir).settings.run_dir, name)))
+    print("\n".join(start_node(_run_dir(run_dir), name)))
 
 
 @app.command()
@@ -122,7 +131,7 @@ def status(run_dir: RunDir = None, as_json: Json = False) -> None:
     """Show the nodes of the desk and where they can be reached."""
     from nodes.desk_client import desk_status
 
-    document = desk_status(_settings(run_dir=run_dir).settings.run_dir)
+    document = desk_status(_run_dir(run_dir))
     if as_json:
         import json
 
@@ -146,7 +155,7 @@ def logs(
     """Print the nodes' logs."""
     from nodes.logs import print_logs
 
-    print_logs(_settings(run_dir=run_dir).settings.run_dir, name, lines, is_following=follow)
+    print_logs(_run_dir(run_dir), name, lines, is_following=follow)
 
 
 @app.command()
@@ -311,7 +320,7 @@ def keys(
     """Show this machine's public key for the bus over tcp; make the pair if there is none."""
     from nodes.desk import bus_keys
 
-    print(bus_keys(_settings(run_dir=run_dir).settings, allow, whose))
+    print(bus_keys(_desk_settings(run_dir), allow, whose))
 
 
 @app.command()
@@ -333,7 +342,7 @@ def resume(symbol: Symbol = None, run_dir: RunDir = None) -> None:
 def _set_halted(run_dir: Path | None, symbol: str | None, *, is_halted: bool, is_cancelling: bool) -> None:
     from nodes.operator import set_halted
 
-    settings = _settings(run_dir=run_dir, symbol=symbol).settings
+    settings = _desk_settings(run_dir, symbol=symbol)
     print(set_halted(settings, symbol, is_halted=is_halted, is_cancelling=is_cancelling))
 
 
@@ -346,7 +355,7 @@ def replay(
     """Replay the journal into an engine of its own and print what comes out."""
     from nodes.journal_tools import replay_journal
 
-    print(replay_journal(_settings(run_dir=run_dir).settings, engine, is_verified=verify))
+    print(replay_journal(_desk_settings(run_dir), engine, is_verified=verify))
 
 
 def _paper_accounts(run_dir: Path | None) -> Any:
@@ -373,7 +382,7 @@ def accounts(context: typer.Context, run_dir: RunDir = None, as_json: Json = Fal
         return
     from screens.paper_accounts import accounts_text
 
-    print(accounts_text(found, _settings(run_dir=run_dir).settings.instruments))
+    print(accounts_text(found, _desk_settings(run_dir).instruments))
 
 
 @accounts_app.command("create")
@@ -418,7 +427,7 @@ def journal_verify(engine: Engine = "engine", run_dir: RunDir = None, as_json: J
 def _print_journal(run_dir: Path | None, engine: str, as_json: bool, *, is_verification: bool) -> None:
     from nodes.journal_tools import journal_report
 
-    document, text = journal_report(_settings(run_dir=run_dir).settings, engine, is_verification=is_verification)
+    document, text = journal_report(_desk_settings(run_dir), engine, is_verification=is_verification)
     if as_json:
         _print_json(document)
     else:
@@ -434,33 +443,16 @@ def config_show(run_dir: RunDir = None) -> None:
 
 
 def main() -> None:
-    """Run a command; what a person can mend is one line and exit code 1."""
+    """Run a command; what a person can mend is one line, and an exit code of docs/operating.md."""
     os.umask(0o077)  # nothing that we write is for others
     try:
         app()
     except KeyboardInterrupt:
         sys.exit(130)
-    except Exception as error:
-        if not _is_for_a_person(error):
-            raise
+    except MendableError as error:
         for line in str(error).splitlines():
             print(f"error: {line}", file=sys.stderr)
-        sys.exit(1)
-
-
-def _is_for_a_person(error: Exception) -> bool:
-    names = {kind.__name__ for kind in type(error).__mro__}
-    mendable = {
-        "SettingsError",
-        "DeskError",
-        "NodeError",
-        "CurveError",
-        "LockedError",
-        "VenueError",
-        "DamagedReportError",
-        "FolderBusyError",
-    }
-    return bool(names & mendable)
+        sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

@@ -15,12 +15,14 @@ import zmq
 from zmq.auth.thread import ThreadAuthenticator
 from zmq.utils import z85
 
+from market.mendable import MendableError
+
 KEY_LENGTH: Final = 40
 REFUSED_KEYS_MAX: Final = 100  # remembered, to be told
 _FILE_BYTES_MAX: Final = 1 << 20
 
 
-class CurveError(Exception):
+class CurveError(MendableError):
     """A file of keys cannot be trusted or read; the text is one line for a person, and never a secret."""
 
 

@@ -9,7 +9,7 @@ from bus.feed import FeedError, best_topic, book_topic, trades_topic, unpack_fra
 from bus.subscriber import FeedSubscriber
 from bus.topology import FEED
 from market.exact_json import loads
-from nodes.desk_client import DeskError, desk_pid
+from nodes.desk_client import DeskError, require_node
 from nodes.desk_wiring import desk_curve, desk_wiring
 from nodes.settings import Settings
 
@@ -27,6 +27,7 @@ def show_book(settings: Settings, level_count: int, *, is_once: bool, as_json: b
 
     from screens.book import ladder
 
+    require_node(settings.run_dir, "api")
     console = Console()
     if as_json:
         print(_orderbook(settings, level_count))  # noqa: T201
@@ -50,7 +51,7 @@ def _orderbook(settings: Settings, level_count: int) -> str:
         text = response.read().decode()
     except OSError as error:
         where = f"{settings.api.host}:{settings.api.port}"
-        raise DeskError(f"the api is out of reach at {where} ({error.strerror or error}); is the desk up?") from None
+        raise DeskError(f"the api is out of reach at {where} ({error.strerror or error})") from None
     finally:
         connection.close()
     if response.status != 200:
@@ -64,10 +65,9 @@ def print_feed(settings: Settings, topics: Sequence[str], count: int) -> None:
     Raises:
         DeskError: if no desk runs here.
     """
+    if settings.bus.transports[FEED.name] != "tcp":
+        require_node(settings.run_dir, settings.places[settings.symbol])
     wiring = desk_wiring(settings)
-    is_here = desk_pid(settings.run_dir) is not None or (settings.run_dir / "feed.ipc").exists()
-    if not is_here and settings.bus.transports[FEED.name] != "tcp":
-        raise DeskError(f"the desk is not running (run directory {settings.run_dir})")
     symbol = settings.symbol
     wanted = [topic.encode() for topic in topics] or [book_topic(symbol), trades_topic(symbol), best_topic(symbol)]
     subscriber = FeedSubscriber(wiring, wanted)

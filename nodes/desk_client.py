@@ -5,22 +5,34 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import msgpack
 
 from bus.channel import ChannelSocket
 from bus.topology import CONTROL
+from market.mendable import MendableError
+from nodes.desk_file import DESK_FILE, kept_settings
 from nodes.lock import holder_pid
-from nodes.settings import LoadedSettings, Settings, load_settings
+from nodes.roster import NODE_NAMES
+from nodes.settings import Settings, SettingsError, load_kept_settings, load_settings, named_run_dir
 
 ANSWER_MS_MAX = 2_000
 STOP_MARGIN_S = 5.0  # beyond what the desk gives its nodes
 SILENT_STOP_S = 60.0
 
 
-class DeskError(Exception):
-    """The desk does not run, or does not answer; the text is one line for a person."""
+class DeskError(MendableError):
+    """The desk does not do what it was asked for, or does not answer; the text is one line for a person."""
+
+
+class NoDeskError(DeskError):
+    """No desk runs in the run directory; a command that needs one ends with an exit code of its own."""
+
+    exit_code: ClassVar[int] = 3
+
+    def __init__(self, run_dir: Path) -> None:
+        super().__init__(f"no desk runs in {run_dir}; start it with: python cli.py up --run-dir {run_dir}")
 
 
 def desk_pid(run_dir: Path) -> int | None:
@@ -45,7 +57,7 @@ def ask_desk(run_dir: Path, *words: bytes) -> dict[str, Any]:
     """
     pid = desk_pid(run_dir)
     if pid is None:
-        raise DeskError(f"the desk is not running (run directory {run_dir}); start it with: python cli.py up")
+        raise NoDeskError(run_dir)
     control = ChannelSocket(CONTROL, run_dir)
     try:
         deadline = time.monotonic() + ANSWER_MS_MAX / 1_000
@@ -71,7 +83,7 @@ def stop_desk(run_dir: Path) -> int:
     """
     pid = desk_pid(run_dir)
     if pid is None:
-        raise DeskError(f"the desk is not running (run directory {run_dir})")
+        raise NoDeskError(run_dir)
     try:
         timeout_s = float(desk_status(run_dir)["stop_s_max"]) + STOP_MARGIN_S
     except DeskError:
@@ -92,18 +104,66 @@ def endpoints_of(status: dict[str, Any]) -> dict[str, dict[str, str]]:
     return {row["node"]: row["endpoints"] for row in status["nodes"]}
 
 
-def settings_of_running_desk(loaded: LoadedSettings, overrides: dict[str, Any]) -> Settings:
-    """Return the settings with the ports that the nodes of a running desk have taken, if one runs in the run directory.
+def desk_settings(named: Path | None, venue: str | None = None, symbol: str | None = None) -> Settings:
+    """Return the settings of the desk in the run directory, whichever shell asks, and wherever it stands.
 
-    The venue, too, is the running desk's, unless the command line names another.
+    A desk that runs, or ran last, has kept them in its run directory. Where nodes run one at a time, or no desk has
+    ever run, they are those that `up` would take.
+
+    Args:
+        named: the run directory that the command line names.
+        venue: another venue than the desk's.
+        symbol: another symbol than the desk's.
+
+    Raises:
+        SettingsError: if they cannot be used.
+        DeskError: if the desk has just begun to start.
     """
-    settings = loaded.settings
-    if desk_pid(settings.run_dir) is None:
-        return settings
-    status = desk_status(settings.run_dir)
-    taken: dict[str, Any] = {"venue.name": status["venue"], "symbol": status["symbol"]}
-    for node, endpoints in endpoints_of(status).items():
-        address = endpoints.get("http") or endpoints.get("tcp")
-        if address:
-            taken[f"{node}.port"] = int(address.rsplit(":", 1)[1])
-    return load_settings({**taken, **{key: value for key, value in overrides.items() if value is not None}}).settings
+    run_dir = named_run_dir(named)
+    overrides = {"run_dir": run_dir, "venue.name": venue}
+    pid, kept = desk_pid(run_dir), kept_settings(run_dir)
+    if pid is not None and (kept is None or kept.pid != pid):
+        raise DeskError(f"the desk (pid {pid}) has not written {run_dir / DESK_FILE} yet: it is just starting")
+    if kept is None or (pid is None and lone_nodes(run_dir)):
+        settings = load_settings(overrides).settings
+    else:
+        texts = kept.texts
+        if venue not in (None, texts["venue.name"]):
+            texts.pop("venue.url", None)  # of the desk's venue
+        settings = load_kept_settings(texts, f"the desk in {run_dir}", overrides).settings
+    return settings if symbol is None else _about(settings, symbol)
+
+
+def _about(settings: Settings, symbol: str) -> Settings:
+    """Return the settings with another symbol: that of the question, so the desk's markets stay as they are."""
+    known = [instrument.symbol for instrument in settings.instruments]
+    if symbol not in known:
+        raise SettingsError(f"symbol: expected one of {', '.join(known)}, was {symbol!r} (from command line)")
+    return settings.model_copy(update={"symbol": symbol})
+
+
+def lone_nodes(run_dir: Path) -> tuple[str, ...]:
+    """Return the names of the nodes that run in `run_dir`, asked of their locks: for a desk without a supervisor."""
+    return tuple(name for name in NODE_NAMES if holder_pid(run_dir / f"{name}.lock") is not None)
+
+
+def require_node(run_dir: Path, *names: str) -> None:
+    """Make sure that nodes of `run_dir` are there to be asked, so that nobody else is asked in their place.
+
+    Raises:
+        NoDeskError: if no desk runs there.
+        DeskError: if its desk runs no such node, or it was stopped.
+    """
+    if desk_pid(run_dir) is None:
+        running = lone_nodes(run_dir)
+        if not running:
+            raise NoDeskError(run_dir)
+        if missing := [name for name in names if name not in running]:
+            raise DeskError(f"no {' and no '.join(missing)} runs in {run_dir}")
+        return
+    rows = {row["node"]: row for row in desk_status(run_dir)["nodes"]}
+    for name in names:
+        if name not in rows:
+            raise DeskError(f"the desk in {run_dir} runs no {name}; its nodes are {', '.join(rows)}")
+        if rows[name]["state"] in ("stopped", "failed"):
+            raise DeskError(f"{name} of the desk in {run_dir} is {rows[name]['state']}: python cli.py start {name}")

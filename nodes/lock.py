@@ -5,10 +5,12 @@ import os
 import time
 from pathlib import Path
 
+from market.mendable import MendableError
+
 LOOK_S_MAX = 0.2  # somebody who only looks whether it is held holds it for an instant
 
 
-class LockedError(Exception):
+class LockedError(MendableError):
     """Somebody else holds the lock; the text names who."""
 
 

@@ -24,6 +24,7 @@ from bus.poll_loop import PollLoop
 from bus.subscriber import SubscriberBehindError
 from bus.topology import CONTROL
 from market.clock import monotonic_ns
+from market.mendable import MendableError
 from nodes.desk_wiring import desk_wiring
 from nodes.lifeline import follow_supervisor
 from nodes.lock import LockedError, LockFile
@@ -36,7 +37,7 @@ BEAT_MS = 500
 STAYS_DOWN = 3  # the exit code of a node that nobody should restart before a person has acted
 
 
-class NodeError(Exception):
+class NodeError(MendableError):
     """A node cannot start or go on; the text is one line for a person."""
 
 

@@ -9,7 +9,7 @@ from bus.topology import Source
 from market.clock import monotonic_ns, time_ns
 from market.commands import Command, HaltSymbol, MassCancel
 from market.events import Event, Halted, Rejected
-from nodes.desk_client import DeskError
+from nodes.desk_client import DeskError, require_node
 from nodes.desk_wiring import desk_wiring
 from nodes.settings import Settings
 
@@ -44,8 +44,7 @@ def set_halted(settings: Settings, symbol: str | None, *, is_halted: bool, is_ca
 
 def _told(settings: Settings, engine: str, commands: Sequence[Command]) -> list[Event]:
     """Send commands to `engine` as the operator and return what it reports of them."""
-    if not settings.run_dir.is_dir():
-        raise DeskError(f"no engine runs in {settings.run_dir}")
+    require_node(settings.run_dir, engine)
     source = OrderSource(Source.OPERATOR, desk_wiring(settings), engine=engine)
     deadline = time.monotonic() + ANSWER_S_MAX
     last_sequence = 0

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from nodes.desk_client import DeskError
+from nodes.desk_client import DeskError, require_node
 from nodes.settings import Settings
 from paper.accounts import KeyFileError, load_token
 from paper.admin import ADMIN_PREFIX, TOKEN_HEADER
@@ -48,6 +48,7 @@ class PaperAccounts:
         return self._folder / "accounts" / f"{number}.env"
 
     def _ask(self, method: str, path: str, body: Mapping[str, str] | None = None) -> Any:
+        require_node(self._folder.parent, "paper")
         try:
             token = load_token(self._folder / TOKEN_FILE)
         except KeyFileError as error:
@@ -61,7 +62,7 @@ class PaperAccounts:
             document = json.loads(answer.read())
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "strerror", None) or type(error).__name__
-            raise DeskError(f"no paper exchange answers at {host}:{port} ({reason}); is the desk up?") from None
+            raise DeskError(f"no paper exchange answers at {host}:{port} ({reason})") from None
         except ValueError:
             raise DeskError(f"what answers at {host}:{port} is no paper exchange") from None
         finally:

@@ -5,8 +5,9 @@ A key is written `maker.half_spread` here, stands in the table `[maker]` of tick
 never from tickbus.toml.
 """
 
+import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -30,6 +31,7 @@ from pydantic_settings import (
 from bus.topology import FIRST_ENGINE
 from market.instrument import Instrument, default_instruments
 from market.limits import SYMBOLS_MAX
+from market.mendable import MendableError
 from nodes.settings_sections import (
     ApiSettings,
     BusSettings,
@@ -233,7 +235,7 @@ class Value(NamedTuple):
     origin: str
 
 
-class SettingsError(Exception):
+class SettingsError(MendableError):
     """The settings cannot be used; the text has a line for each error: its key, what was there, what was expected."""
 
 
@@ -265,16 +267,72 @@ def load_settings(overrides: Mapping[str, Any] | None = None, config_file: Path 
     if config_file is not None and not config_file.is_file():
         raise SettingsError(f"there is no settings file {config_file}")
     errors: list[str] = []
-    merged: dict[str, Any] = {}
-    origins: dict[str, str] = {}
-    for origin, values in (
+    sources = (
         (str(path), _toml_values(path, errors)),
         ("environment", _environment_values(errors)),
-        ("command line", {key: value for key, value in (overrides or {}).items() if value is not None}),
-    ):
+        ("command line", overrides or {}),
+    )
+    return _merged(sources, errors)
+
+
+def load_kept_settings(texts: Mapping[str, str], origin: str, overrides: Mapping[str, Any]) -> LoadedSettings:
+    """Return the settings that a desk has kept, with secrets of the environment, and the command line's overrides.
+
+    Args:
+        texts: what `setting_texts` returned.
+        origin: where they come from, for a person.
+        overrides: values from the command line, by dotted key; None values are left out.
+
+    Raises:
+        SettingsError: with all errors at once.
+    """
+    try:
+        values = {key: json.loads(text) if key == "symbols" else text for key, text in texts.items()}
+    except ValueError as error:
+        raise SettingsError(f"symbols: expected JSON (from {origin}): {error}") from None
+    secrets = {key: value for key, value in _flat(EnvSettingsSource(Settings)()) if key in SECRET_KEYS}
+    return _merged(((origin, values), ("environment", secrets), ("command line", overrides)), [])
+
+
+def setting_texts(settings: Settings) -> dict[str, str]:
+    """Return every setting but the secrets as text by dotted key, as the environment would say it; paths absolute."""
+    texts = {}
+    for key, value in _flat(dict(settings)):
+        if value is None or key in SECRET_KEYS:
+            continue
+        if isinstance(value, tuple):
+            texts[key] = json.dumps([each.model_dump(mode="json", exclude_none=True) for each in value])
+        else:
+            texts[key] = str(value.absolute() if isinstance(value, Path) else value)
+    return texts
+
+
+def named_run_dir(named: Path | None) -> Path:
+    """Return the run directory that a command is about; of the other settings none is looked at.
+
+    Args:
+        named: the command line's, which goes before the environment's and that of tickbus.toml.
+
+    Raises:
+        SettingsError: if it is told where it cannot be read.
+    """
+    if named is not None:
+        return Settings(run_dir=named).run_dir
+    errors: list[str] = []
+    found = os.environ.get(environment_name("run_dir")) or _toml_values(CONFIG_FILE, errors).get("run_dir")
+    if errors:
+        raise SettingsError("\n".join(errors))
+    return Settings(run_dir=Path(found)).run_dir if found else Settings().run_dir
+
+
+def _merged(sources: Iterable[tuple[str, Mapping[str, Any]]], errors: list[str]) -> LoadedSettings:
+    merged: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for origin, values in sources:
         for key, value in values.items():
-            _put(merged, key, value)
-            origins[key] = origin
+            if value is not None:
+                _put(merged, key, value)
+                origins[key] = origin
     try:
         settings = Settings(**merged)
     except ValidationError as error:

@@ -1,5 +1,6 @@
 """The supervisor: starts the nodes of a desk in order, restarts those that die, and stops all of them."""
 
+import contextlib
 import os
 import signal
 import time
@@ -15,6 +16,7 @@ from bus.poll_loop import PollLoop
 from bus.topology import CONTROL
 from market.clock import NS_PER_SECOND, monotonic_ns
 from nodes.child import Child, NodeState, last_error, put_logs_aside
+from nodes.desk_file import DESK_FILE, DeskFile
 from nodes.lock import LockedError, LockFile, holder_pid
 from nodes.node import STAYS_DOWN, NodeError, prepare_run_dir
 from nodes.roster import GATEWAY_NAMES, NodeSpec, in_order
@@ -68,6 +70,7 @@ class Supervisor:
         self._nodes = {node.spec.name: (child, node) for child in self._children for node in child.nodes}
         self._environment = {**os.environ, **environment_of(overrides), "TICKBUS_RUN_DIR": str(self._run_dir)}
         self._more_ports = list(map(str, settings.gateway.ports[1:]))
+        self._file = DeskFile(self._run_dir, settings)
         self._started_ns = monotonic_ns()
         self._ready_ns = 0
         self._logs = self._run_dir / "logs"
@@ -91,6 +94,11 @@ class Supervisor:
         Raises:
             StartError: if a node does not come up at the start; all others are stopped.
         """
+        try:
+            self._file.write()
+        except OSError as error:
+            self.close()
+            raise NodeError(f"{self._run_dir / DESK_FILE} cannot be written: {error.strerror}") from None
         loop = PollLoop()
         loop.on_readable(self._control, self._on_control)
         loop.every(TICK_MS, lambda: self._tick(loop))
@@ -195,11 +203,12 @@ class Supervisor:
         name, key = node.spec.name, PORT_SETTINGS.get(node.spec.name)
         address = node.endpoints.get("http") or node.endpoints.get("tcp") or ""
         port = address.rpartition(":")[2]
+        if name in GATEWAY_NAMES[1:] and port:
+            self._more_ports[GATEWAY_NAMES.index(name) - 1] = port
+            key, port = MORE_PORTS, ",".join(self._more_ports)
         if key and port:
             self._environment |= environment_of({key: port})
-        elif name in GATEWAY_NAMES[1:] and port:
-            self._more_ports[GATEWAY_NAMES.index(name) - 1] = port
-            self._environment |= environment_of({MORE_PORTS: ",".join(self._more_ports)})
+            self._file.change(key, port)
 
     # --- processes ---
 
@@ -222,6 +231,8 @@ class Supervisor:
                 time.sleep(STOP_LOOK_S)
 
     def _tick(self, loop: PollLoop) -> None:
+        with contextlib.suppress(OSError):  # a full disk: tried again the next time
+            self._file.write()
         for child in self._children:
             self._look_after(child)
         if self._error is not None:

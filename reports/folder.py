@@ -12,6 +12,7 @@ from typing import Final
 
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.exact_json import JsonObject
+from market.mendable import MendableError
 from reports.daily_file import FILE_BYTES_MAX, decode, encode
 from reports.performance import check_document
 
@@ -23,7 +24,7 @@ _ASIDE_MAX: Final = 10_000
 FileMark = tuple[int, int, int]  # inode, size, time of the last change in ns
 
 
-class DamagedReportError(Exception):
+class DamagedReportError(MendableError):
     """A daily file that does not hold a daily document; the message names the file and what is wrong with it."""
 
     def __init__(self, path: Path, reason: str) -> None:
@@ -32,7 +33,7 @@ class DamagedReportError(Exception):
         self.path, self.reason = path, reason
 
 
-class FolderBusyError(Exception):
+class FolderBusyError(MendableError):
     """Another process keeps the folder to itself for longer than writing a file takes."""
 
 

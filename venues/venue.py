@@ -7,9 +7,10 @@ from market.account import Balance, VenueAccount, VenueOrder, VenueTrade
 from market.codes import Side
 from market.depth import Depth
 from market.instrument import Instrument
+from market.mendable import MendableError
 
 
-class VenueError(Exception):
+class VenueError(MendableError):
     """A venue did not do what was asked; the text is one line without secrets."""
 
 

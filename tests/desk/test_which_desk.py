@@ -1,0 +1,161 @@
+"""Which desk a command asks, and with which settings: the run directory says it, whoever asks from wherever."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nodes.desk_client import desk_settings
+from nodes.desk_file import DESK_FILE, DeskFile, kept_settings
+from nodes.settings import SettingsError, load_settings
+from tests.desk.desk_process import CLI, Desk, environment, short_directory, until
+
+SOLUSDT = '[{"symbol": "SOLUSDT", "base": "SOL", "quote": "USDT", "tick_size": "0.01", "lot_size": "0.001"}]'
+
+
+def cli(cwd: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a command from a directory of its own, in an environment that knows nothing of any desk."""
+    return subprocess.run(
+        [sys.executable, str(CLI), *arguments],
+        cwd=cwd,
+        env=environment(**settings),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def spread() -> Iterator[Desk]:
+    """A desk of two engines and two gateways, which only the shell that started it was told, with a fourth symbol."""
+    with short_directory() as path:
+        settings = {
+            "TICKBUS_ENGINE__PLACEMENT": "ETHUSDT=engine2",
+            "TICKBUS_GATEWAY__MORE_PORTS": "0",
+            "TICKBUS_SYMBOLS": SOLUSDT,
+            "TICKBUS_VENUE__SECRET": "hush",
+        }
+        (path / "tickbus.toml").write_text('[tracker]\nfolder = "days"\n')
+        desk = Desk(path / "run", "--flow", "none", "--without", "maker", **settings).start()
+        yield desk
+        desk.end()
+
+
+def test_desk_keeps_its_settings_with_the_ports_it_took(spread: Desk) -> None:
+    """For its owner alone, without secrets, with absolute paths; of every gateway too."""
+    path = spread.run_dir / DESK_FILE
+    assert path.stat().st_mode & 0o777 == 0o600
+
+    def ports() -> list[str]:
+        document = json.loads(path.read_text())
+        assert document["pid"] == spread.process.pid if spread.process else None
+        texts = document["settings"]
+        return [texts[key] for key in ("api.port", "paper.port", "gateway.port", "gateway.more_ports")]
+
+    taken = [spread.node(name)["endpoints"] for name in ("api", "paper", "gateway", "gateway2")]
+    until(
+        "all ports are kept",
+        lambda: ports() == [next(iter(place.values())).rpartition(":")[2] for place in taken],
+    )
+    text = path.read_text()
+    assert "hush" not in text
+    assert "venue.secret" not in text
+    assert json.loads(text)["settings"]["tracker.folder"] == str(spread.run_dir.parent / "days")
+
+
+def test_commands_take_the_settings_from_the_desk(spread: Desk, tmp_path: Path) -> None:
+    """The placement, the symbols and the ports are the running desk's; another shell's own are of no account."""
+    run_dir = str(spread.run_dir)
+    (tmp_path / "tickbus.toml").write_text('symbol = "ETHUSDT"\n[api]\nport = 1\n')
+    for arguments in (("book", "--once"), ("orders", "--symbol", "SOLUSDT"), ("balances",), ("accounts",)):
+        result = cli(tmp_path, *arguments, "--run-dir", run_dir, TICKBUS_PAPER__PORT="1")
+        assert result.returncode == 0, (arguments, result.stderr)
+    document = json.loads(cli(tmp_path, "book", "--json", "--run-dir", run_dir).stdout)
+    assert document["symbol"] == "BTCUSDT"
+    halted = cli(tmp_path, "halt", "--symbol", "ETHUSDT", "--run-dir", run_dir)
+    assert halted.returncode == 0, halted.stderr
+    until("its engine has halted it", lambda: spread.node("engine2")["figures"].get("halted") == ["ETHUSDT"])
+    assert cli(tmp_path, "resume", "--run-dir", run_dir).returncode == 0
+    until("both engines go on", lambda: not spread.node("engine2")["figures"]["halted"])
+
+
+def test_kill_switch_needs_no_settings_file(spread: Desk, tmp_path: Path) -> None:
+    """What a person breaks in tickbus.toml while the desk runs must not keep him from halting it."""
+    (tmp_path / "tickbus.toml").write_text("[maker\n")
+    result = cli(tmp_path, "halt", "--run-dir", str(spread.run_dir), TICKBUS_NOPE="1")
+    assert result.returncode == 0, result.stderr
+    assert cli(tmp_path, "resume", "--run-dir", str(spread.run_dir)).returncode == 0
+
+
+def test_a_symbol_that_the_desk_does_not_know_is_named(spread: Desk, tmp_path: Path) -> None:
+    """With those that it knows, and where it came from."""
+    result = cli(tmp_path, "orders", "--run-dir", str(spread.run_dir), "--symbol", "DOGEUSDT")
+    assert result.returncode == 1
+    expected = "symbol: expected one of BTCUSDT, ETHUSDT, BNBUSDT, SOLUSDT, was 'DOGEUSDT' (from command line)"
+    assert result.stderr == f"error: {expected}\n"
+
+
+ASKING = [
+    ("status",),
+    ("down",),
+    ("stop", "maker"),
+    ("start", "maker"),
+    ("halt",),
+    ("resume",),
+    ("book", "--once"),
+    ("feed",),
+]
+
+
+@pytest.mark.parametrize("arguments", ASKING, ids=lambda words: words[0])
+def test_nobody_else_is_asked_where_no_desk_runs(spread: Desk, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """One line and exit code 3, though the api and the paper exchange of another desk may listen on our ports."""
+    port = spread.url("api").rpartition(":")[2]
+    result = cli(tmp_path, *arguments, "--run-dir", "nowhere", TICKBUS_API__PORT=port)
+    assert (result.returncode, result.stdout) == (3, ""), result.stderr
+    assert result.stderr.startswith("error: no desk runs in nowhere")
+    assert len(result.stderr.splitlines()) == 1
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_settings_stay_when_the_desk_has_stopped(directory: Path, tmp_path: Path) -> None:
+    """They are kept in its run directory; a secret comes from the environment."""
+    run_dir = directory / "run"
+    run_dir.mkdir()
+    settings = load_settings({"run_dir": run_dir, "engine.placement": "BNBUSDT=engine3"}).settings
+    DeskFile(run_dir, settings).write()
+    os.environ["TICKBUS_VENUE__API_KEY"] = "key"
+    try:
+        found = desk_settings(run_dir)
+    finally:
+        del os.environ["TICKBUS_VENUE__API_KEY"]
+    assert found.places["BNBUSDT"] == "engine3"
+    assert found.venue.api_key is not None
+
+
+def test_every_setting_comes_back_as_it_was(directory: Path) -> None:
+    """Also those that are lists, fractions, or not set."""
+    run_dir = directory / "run"
+    run_dir.mkdir()
+    given = {"run_dir": run_dir, "symbols": json.loads(SOLUSDT), "symbol": "SOLUSDT", "flow.start_mid": "150.5",
+             "gateway.price_band": "0.25", "bus.spin_us": 0, "paper.rate_limits": False, "tracker.interval_s": 0.5,
+             "venue.url": "http://127.0.0.1:9", "tracker.folder": directory / "days"}  # fmt: skip
+    settings = load_settings(given).settings
+    DeskFile(run_dir, settings).write()
+    assert desk_settings(run_dir) == settings
+    assert desk_settings(run_dir, venue="binance-testnet").venue.url is None, "it is the paper venue's"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"pid": 1}', '{"pid": "1", "settings": {}}', '{"pid": 1, "settings": {"a": 1}}']
+)
+def test_a_damaged_file_is_named(directory: Path, text: str) -> None:
+    """No traceback, and no settings of another desk."""
+    (directory / DESK_FILE).write_text(text)
+    with pytest.raises(SettingsError, match=r"desk\.json is damaged"):
+        kept_settings(directory)
