@@ -52,11 +52,13 @@ class EngineEnd:
 
     Args:
         epoch: of this life of the engine, positive, another than those before.
+        feed_epoch: of the feed of this process, 0 if it has none.
     """
 
-    def __init__(self, epoch: int) -> None:
+    def __init__(self, epoch: int, feed_epoch: int = 0) -> None:
         assert epoch > 0, f"epoch 0 is that of a source that remembers none, was {epoch}"
         self._epoch = epoch
+        self._feed_epoch = feed_epoch
         self._peers: dict[int, _Peer] = {}
         self._source_by_identity: dict[bytes, int] = {}
         self._outbox: deque[tuple[bytes, Frames]] = deque()
@@ -168,7 +170,7 @@ class EngineEnd:
     def _welcome(self, peer: _Peer) -> None:
         kept = peer.unacknowledged
         report_sequence = kept[0].first - 1 if kept else peer.report_sequence
-        header = (Kind.WELCOME, self._epoch, peer.taken, report_sequence, peer.last_order_id)
+        header = (Kind.WELCOME, self._epoch, peer.taken, report_sequence, peer.last_order_id, self._feed_epoch)
         self._outbox.append((peer.identity, link_frames(b"", *header)))
         is_resend_due, peer.is_welcome_due, peer.is_resend_due = peer.is_resend_due, False, False
         if is_resend_due:

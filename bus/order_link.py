@@ -27,14 +27,14 @@ from market.limits import BATCH_MESSAGES_MAX, ID_MAX, UNACKNOWLEDGED_FRAMES_MAX
 
 Frames = list[bytes]
 SILENT_RETRIES = 4  # unanswered for so many retry times, the engine is held to be gone
-_HEADER_BYTES_MAX = 46  # five integers
+_HEADER_BYTES_MAX = 55  # six integers
 
 
 class Kind(IntEnum):
     """The first integer of a header."""
 
     HELLO = 1  # source: [kind, source, epoch, report_sequence, incarnation]; epoch 0: it remembers none
-    WELCOME = 2  # engine: [kind, epoch, command_sequence, report_sequence, last_order_id]
+    WELCOME = 2  # engine: [kind, epoch, command_sequence, report_sequence, last_order_id, feed_epoch]
     COMMANDS = 3  # source: [kind, epoch, first_sequence, count, report_sequence]
     REPORTS = 4  # engine: [kind, epoch, first_sequence, count, command_sequence]
     STRANGER = 5  # engine: [kind, incarnation, 0, 0, 0]; say HELLO, with a higher incarnation than that
@@ -53,6 +53,7 @@ class Connected(NamedTuple):
     `last_order_id`: the highest id of ours that it has seen (0: none); ids start after it.
     `is_new_epoch`: the engine is not the one that we knew, or we remember none, or reports are lost for good because we
     were away for too long: what should rest must be compared and entered again.
+    `feed_epoch`: of the feed of the same process, 0 if it is not told: trades on that feed are numbered in `epoch`.
     """
 
     epoch: int
@@ -60,6 +61,7 @@ class Connected(NamedTuple):
     report_sequence: int
     last_order_id: int
     is_new_epoch: bool
+    feed_epoch: int = 0
 
 
 class Reports(NamedTuple):
@@ -105,7 +107,7 @@ class SentFrame(NamedTuple):
 
 
 def header_of(frames: Frames) -> list[int]:
-    """Return the five integers of a frame's header.
+    """Return the five integers of a frame's header; a WELCOME may have a sixth.
 
     Raises:
         LinkError: if it has another form.
@@ -115,7 +117,7 @@ def header_of(frames: Frames) -> list[int]:
         header = msgpack.unpackb(head[: _HEADER_BYTES_MAX + 1])
     except (ValueError, msgpack.UnpackException) as error:
         raise LinkError(f"expected a link header and a payload: {str(error) or type(error).__name__}") from None
-    if type(header) is not list or len(header) != 5:
+    if type(header) is not list or len(header) != (6 if header[:1] == [Kind.WELCOME] and len(header) > 5 else 5):
         raise LinkError(f"expected a header of five integers, was {str(header)[:60]}")
     for number in header:
         if type(number) is not int or not 0 <= number <= ID_MAX:
@@ -290,7 +292,9 @@ class SourceEnd:
     def _commands(self, frame: SentFrame) -> Frames:
         return link_frames(frame.payload, Kind.COMMANDS, self._epoch, frame.first, frame.size, self._report_sequence)
 
-    def _welcomed(self, epoch: int, command_sequence: int, report_sequence: int, last_order_id: int) -> Connected:
+    def _welcomed(
+        self, epoch: int, command_sequence: int, report_sequence: int, last_order_id: int, feed_epoch: int = 0
+    ) -> Connected:
         is_lossy = report_sequence > self._report_sequence
         is_new_epoch = epoch != self._epoch or is_lossy
         if epoch != self._epoch or not self._was_welcomed:
@@ -306,7 +310,7 @@ class SourceEnd:
         self._epoch, self._is_connected, self._was_welcomed, self._is_asking = epoch, True, True, False
         self._forget(command_sequence)
         self._outbox.extend(self._commands(frame) for frame in self._unacknowledged)
-        return Connected(epoch, done, self._report_sequence, last_order_id, is_new_epoch)
+        return Connected(epoch, done, self._report_sequence, last_order_id, is_new_epoch, feed_epoch)
 
     def _reported(
         self, first: int, count: int, command_sequence: int, payload: bytes, *, is_raw: bool

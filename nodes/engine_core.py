@@ -53,7 +53,7 @@ class EngineCore:
         own_symbols: Collection[int] | None = None,
     ) -> None:
         self.engine = engine
-        self.links = EngineEnd(epoch)
+        self.links = EngineEnd(epoch, feed_epoch)
         self.feed = EngineFeed(engine, instruments, feed_epoch, orders_max, own_symbols)
         self.epoch = epoch
         self.symbol_count = len(instruments)

@@ -1,7 +1,6 @@
 """The paper exchange's node: its REST app in front, an order link to every engine and replicas of the feeds behind."""
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Mapping
 
 import uvloop
@@ -15,6 +14,7 @@ from bus.topology import Source
 from market.clock import NS_PER_US, monotonic_ns, time_ns
 from nodes.desk_client import DeskError
 from nodes.feed_books import FeedBooks, TouchedBook
+from nodes.feed_trades import FeedTrades
 from nodes.http import bind, serve, stop, url_of
 from nodes.node import Node, NodeError, StayDownError, run_async
 from nodes.operator import set_halted
@@ -54,9 +54,7 @@ class PaperNode:
         self._exchange = exchange
         self._sources = sources
         self._subscriber = subscriber
-        # Of the order links: an engine's trades are numbered anew when its epoch changes, not with the feed's.
-        self._epochs = dict.fromkeys(sources, 0)
-        self._last_trade: dict[tuple[int, int], int] = defaultdict(int)  # by (epoch, symbol id)
+        self._trades = FeedTrades(subscriber, exchange.market)
 
     async def follow_engines(self) -> None:
         """Take reports and market data, for as long as the node lives."""
@@ -69,7 +67,7 @@ class PaperNode:
                     self._take_reports(engine, source)
                 self._subscriber.receive(monotonic_ns())
                 self._subscriber.tick(monotonic_ns())
-                self._take_trades()
+                self._trades.take(time_ns())
                 self._exchange.market.on_book()
                 for _, source in links:
                     source.tick(monotonic_ns())
@@ -90,7 +88,7 @@ class PaperNode:
         line = self._exchange.lines[engine]
         for news in source.receive():
             if isinstance(news, Connected):
-                self._epochs[engine] = news.epoch
+                self._trades.on_connected(engine, news.epoch, news.feed_epoch)
                 line.on_connected(
                     news.epoch,
                     news.command_sequence,
@@ -106,22 +104,6 @@ class PaperNode:
             self._node.log.warning(
                 "the engine does not answer: orders of its symbols are refused until it does", engine=engine
             )
-
-    def _take_trades(self) -> None:
-        for symbol in self._exchange.symbols.values():
-            epoch, symbol_id = self._epochs[symbol.engine], symbol.symbol_id
-            if epoch == 0:
-                continue
-            replica = self._subscriber.replicas[trades_topic(symbol.name)]
-            key = (epoch, symbol_id)
-            fresh = []
-            for trade in reversed(replica.trades):
-                if trade.trade_id <= self._last_trade[key]:
-                    break
-                fresh.append(trade)
-            if fresh:
-                self._last_trade[key] = fresh[0].trade_id
-                self._exchange.market.on_trades(epoch, symbol_id, fresh[::-1], time_ns())
 
 
 async def _serve(node: Node) -> None:

@@ -44,11 +44,22 @@ class PublicMarket:
         self._symbols_by_id = {symbol.symbol_id: symbol for symbol in self.symbols.values()}
 
     def on_trades(self, epoch: int, symbol_id: int, trades: Sequence[BookTrade], time_ns: int) -> None:
-        """Add trades of the book feed, oldest first, to the tape; those that it has are passed over."""
+        """Add trades of the book feed, oldest first, to the tape; those that it has are passed over.
+
+        Each has the time that its engine tells, but none is before the one before it, and none after now.
+
+        Args:
+            epoch: the life of the engine in which they are numbered.
+            symbol_id: of all of them.
+            trades: oldest first.
+            time_ns: now, ns since 1970 UTC: that of trades whose engine tells none.
+        """
         tape, fresh = self.tapes[symbol_id], []
         for each in trades:
             trade_id = self._ledger.trade_id(epoch, each.trade_id)
-            trade = PublicTrade(trade_id, each.price_ticks, each.qty_lots, Side(each.taker_side), time_ns)
+            last_ns = tape.trades[-1].time_ns if tape.trades else 0
+            traded_ns = min(time_ns, max(each.time_ns or time_ns, last_ns))
+            trade = PublicTrade(trade_id, each.price_ticks, each.qty_lots, Side(each.taker_side), traded_ns)
             if tape.add(trade):
                 fresh.append(trade)
         if fresh:

@@ -137,7 +137,10 @@ class Desk:
         os.kill(before["pid"], number)
 
         def is_back() -> bool:
-            row = self.node(name)
+            try:
+                row = self.node(name)
+            except DeskError:  # it answers later: it is starting a node
+                return False
             is_new = row["pid"] != before["pid"] and row["restarts"] > before["restarts"]
             return bool(row["state"] == "ready" and is_new)
 
