@@ -81,7 +81,7 @@ def print_report(settings: Settings, venue_of: Callable[[], Venue], period: Peri
 
     Raises:
         DeskError: if there is nothing to print, or today's file cannot be written.
-        VenueError: if the venue does not answer, and there is no file either.
+        VenueError, DeskError: if the venue does not answer, or no desk runs, and there is no file either.
     """
     folder = ReportsFolder(settings.reports_dir)
     reason = None
@@ -90,7 +90,7 @@ def print_report(settings: Settings, venue_of: Callable[[], Venue], period: Peri
         try:
             recorded = Bookkeeper(venue_of(), settings.instrument, folder, settings.instruments).update()
             notes = recorded.notes
-        except VenueError as error:
+        except (VenueError, DeskError) as error:
             if not folder.days():
                 raise
             reason = str(error)
@@ -137,7 +137,7 @@ def print_history(
     Without an answer of the venue the trades are those of the files, and the exit code is `NOT_UPDATED`.
 
     Raises:
-        VenueError: if the venue does not answer, and no file of those days has trades.
+        VenueError, DeskError: if the venue does not answer, or no desk runs, and no file of those days has trades.
     """
     orders: list[VenueOrder] | None = None
     reason = None
@@ -145,7 +145,7 @@ def print_history(
         venue = venue_of()
         orders = [order for order in _orders(venue, settings.instrument, period) if order.status not in _OPEN]
         trades = _trades(venue, settings.instrument, period)
-    except VenueError as error:
+    except (VenueError, DeskError) as error:
         reason = str(error)
         trades = _trades_on_file(settings, period)
         if not trades:

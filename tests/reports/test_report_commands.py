@@ -15,7 +15,7 @@ from market.exact_json import loads
 from nodes import bookkeeper as bookkeeper_module
 from nodes import report_commands
 from nodes.bookkeeper import Bookkeeper, market_of
-from nodes.desk_client import DeskError
+from nodes.desk_client import DeskError, NoDeskError
 from nodes.report_commands import NOT_UPDATED, HistoricalVenue, Period, period_of, print_history, print_report
 from nodes.settings import Settings, load_settings
 from reports.daily_file import encode
@@ -71,6 +71,10 @@ def _away() -> HistoricalVenue:
     raise VenueUnavailableError("paper is out of reach (NetworkError); is the desk up?")
 
 
+def _no_desk() -> HistoricalVenue:
+    raise NoDeskError(Path("run"))
+
+
 def _json(capsys: pytest.CaptureFixture[str]) -> Any:
     return loads(capsys.readouterr().out)
 
@@ -96,6 +100,8 @@ def test_reports_from_the_files_when_the_venue_is_away(
     assert "   2025-11-30  no report\n" in text
     assert print_report(settings, _away, _TODAY, as_json=True) == NOT_UPDATED
     assert _json(capsys)["not_updated"].startswith("paper is out of reach")
+    assert print_report(settings, _no_desk, _TODAY, as_json=True) == NOT_UPDATED
+    assert _json(capsys)["not_updated"].startswith("no desk runs in run")
 
 
 def test_says_what_is_wrong_when_there_is_no_file_either(settings: Settings, at: Callable[[int], None]) -> None:
