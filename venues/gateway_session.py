@@ -188,6 +188,9 @@ class SessionEnd:
             self._on_logged_on(message)
             # Those that it has had, too: one that it refused, and whose refusal was lost, must not be waited for.
             to_send.append(encode_all(self._unanswered.values()))
+        elif isinstance(message, Heartbeat):
+            if self.is_logged_on and message.last_sequence > self.last_sequence:
+                raise GatewayError(f"expected report {self.last_sequence + 1}, was a heartbeat after more")
         elif isinstance(message, Logout) or (isinstance(message, Rejected) and message.command in (0, Tag.LOGON)):
             reason = RejectReason(message.reason or RejectReason.GATEWAY_STOPS)
             raise SessionRefusedError(reason) if reason in _FINAL else GatewayError(f"the gateway: {reason.name}")

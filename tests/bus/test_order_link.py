@@ -260,6 +260,28 @@ def test_goes_on_however_the_clock_was_set_around_a_restart(step_ns: int, engine
     assert told == [accepted(order_id) for order_id in ((13,) if is_new else (12, 13))]
 
 
+def test_takes_no_reports_before_it_was_welcomed() -> None:
+    """They may be of a connection that is gone; what they tell comes again behind the welcome."""
+    source = SourceEnd(SOURCE, 5, (EPOCH, 1), RETRY_NS)
+    source.outgoing()
+    report = packed(Kind.REPORTS, EPOCH, 2, 1, 3, payload=encode_all([accepted(11)]))
+    assert source.receive(report) == []
+    assert (source.acknowledged, source.is_connected) == (0, False)
+    assert source.receive(packed(Kind.WELCOME, EPOCH, 3, 1, 11)) == [Connected(EPOCH, 3, 1, 11, False)]
+    assert source.receive(report) == [Reports(EPOCH, [accepted(11)], 2, 3)]
+
+
+def test_surpasses_the_incarnation_that_it_is_told() -> None:
+    """One that is the same would be let in, and so would what a dead process of it has sent."""
+    source = SourceEnd(SOURCE, 5, (0, 0), RETRY_NS)
+    assert header(source.outgoing()[0]) == [Kind.HELLO, SOURCE, 0, 0, 5]
+    source.receive(packed(Kind.STRANGER, 1_000, 0, 0, 0))
+    assert header(source.outgoing()[0]) == [Kind.HELLO, SOURCE, 0, 0, 1_001]
+    source.receive(packed(Kind.WELCOME, EPOCH, 0, 0, 0))
+    source.receive(packed(Kind.STRANGER, 1_000, 0, 0, 0))  # late
+    assert header(source.outgoing()[0]) == [Kind.HELLO, SOURCE, EPOCH, 0, 1_001]
+
+
 def test_keeps_a_dead_process_out() -> None:
     """What a dead process sent may be read after its successor's hello: it must not take over, nor be handled."""
     dead, living = Link(incarnation=1).connected(), Link((EPOCH, 0), 2)

@@ -124,6 +124,17 @@ def test_a_stale_reference_refuses_what_needs_it(traded: Floor, message: NewOrde
     assert traded.give(one, order(11, 900, 1)) == []
 
 
+def test_an_amend_has_the_band_of_its_order_s_side(traded: Floor) -> None:
+    """A sell may be amended up as far as it likes, a buy down."""
+    (one,) = traded.desk.sessions.values()
+    assert traded.give(one, order(2, 1_000, 1, Side.SELL), AmendOrder(2, BTC, 5_000, 1)) == []
+    assert traded.give(one, AmendOrder(2, BTC, 901, 1), AmendOrder(1, BTC, 1, 1)) == []
+    assert (
+        reasons(traded.give(one, AmendOrder(2, BTC, 899, 1), AmendOrder(1, BTC, 1_101, 1)))
+        == [RejectReason.PRICE_BAND] * 2
+    )
+
+
 def test_each_symbol_has_a_band_of_its_own(traded: Floor) -> None:
     """What is usual for one coin is a slip of the finger for another."""
     (one,) = traded.desk.sessions.values()

@@ -1,17 +1,20 @@
 """The client's end of a session, without sockets: cut anywhere, every report comes out once."""
 
+from decimal import Decimal
+
 import pytest
 
 from bus.codec import decode, encode_all
 from bus.messages import Message
 from market.codes import CancelReason, RejectReason, Side, Tag
-from market.commands import CancelOrder, NewOrder
+from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
 from market.events import Accepted, Canceled, Event, Executed, Rejected
 from market.feed_messages import InstrumentDefinition
 from market.session_messages import Heartbeat, LoggedOn, Logon, Logout
 from venues.gateway_session import GatewayError, SessionEnd, SessionRefusedError
 
 BTC = InstrumentDefinition(0, "BTCUSDT", "BTC", "USDT", "0.01", "0.00001")
+ETH = InstrumentDefinition(1, "ETHUSDT", "ETH", "USDT", "0.5", "0.01")
 
 
 def order(order_id: int) -> NewOrder:
@@ -94,6 +97,62 @@ def test_a_gap_is_an_error_and_what_is_lost_for_good_is_counted() -> None:
     assert (end.lost_count, end.last_sequence) == (2, 5)
     with pytest.raises(GatewayError, match="expected report 6, was 7"):
         end.receive(encode_all([accepted(7, 20)]))
+
+
+def test_makes_commands_of_what_it_is_asked() -> None:
+    """In ticks and lots of their own symbol, with ids above all that were used, and for what is open alone."""
+    end = SessionEnd("bot")
+    end.logon()
+    end.receive(encode_all([BTC, ETH, LoggedOn(5, 5, 40, 0, 7_000)]))
+    assert end.idle_ms == 7_000
+    buy = end.new_order("ETHUSDT", Side.SELL, Decimal("2500.5"), Decimal("0.02"), display_lots=1)
+    assert buy == NewOrder(41, 1, Side.SELL, 5_001, 2, display_lots=1)
+    assert end.new_order("BTCUSDT", Side.BUY, Decimal(0), Decimal("0.00003"), order_type=1).order_id == 42
+    assert end.amend(41, Decimal(2501), Decimal("0.05")) == AmendOrder(41, 1, 5_002, 5)
+    assert (end.cancel(41), end.cancel(42)) == (CancelOrder(41, 1), CancelOrder(42, 0))
+    assert end.cancel_all() == MassCancel(-1, -1)
+    assert end.cancel_all("ETHUSDT", Side.BUY) == MassCancel(1, 0)
+    assert end.cancel_all("BTCUSDT", Side.SELL) == MassCancel(0, 1)
+    for order_id in (1, 43):
+        with pytest.raises(KeyError):
+            end.cancel(order_id)
+        with pytest.raises(KeyError):
+            end.amend(order_id, Decimal(1), Decimal(1))
+    with pytest.raises(KeyError):
+        end.cancel_all("BNBUSDT")
+
+
+@pytest.mark.parametrize("text", ["2500.7", "-0.5", "NaN", "Infinity", "1e30"])
+def test_refuses_a_price_that_is_none(text: str) -> None:
+    """Before it takes an id: between two ticks, below nothing, beyond what a message holds, no number."""
+    end = SessionEnd("bot")
+    end.logon()
+    end.receive(encode_all([ETH, LoggedOn(1, 1, 0, 0, 1_000)]))
+    with pytest.raises(ValueError, match=r"price must be a multiple of 0\.5"):
+        end.new_order("ETHUSDT", Side.BUY, Decimal(text), Decimal(1))
+    assert (end.last_order_id, end.unanswered_count) == (0, 0)
+
+
+def test_knows_an_order_again_that_an_earlier_process_entered() -> None:
+    """Its reports bring it back: it can be cancelled, and new ids are above its own."""
+    end = SessionEnd("bot")
+    end.logon()
+    end.receive(encode_all([BTC, LoggedOn(2, 1, 1, 1, 1_000), accepted(1, 1)]))
+    assert end.cancel(1) == CancelOrder(1, 0)
+    assert end.last_order_id == 1
+    end.logon()
+    end.receive(encode_all([LoggedOn(1, 1, 0, 0, 1_000)]))  # the session was given up elsewhere
+    with pytest.raises(KeyError):
+        end.cancel(1)
+
+
+def test_a_heartbeat_that_knows_of_more_reports_than_came_ends_the_connection() -> None:
+    """The client has lost its place: what it misses comes with the next connection."""
+    end = logged_on(1)
+    end.receive(encode_all([accepted(1, 1), Heartbeat(1)]))
+    with pytest.raises(GatewayError, match="expected report 2"):
+        end.receive(encode_all([Heartbeat(2)]))
+    assert decode(end.logon()) == [Logon("bot", "", 1)]
 
 
 def test_a_gateway_that_knows_nothing_of_us_begins_anew() -> None:
