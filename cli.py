@@ -137,12 +137,9 @@ def status(run_dir: RunDir = None, as_json: Json = False) -> None:
 
         print(json.dumps(document))
         return
-    from rich.console import Console
+    from nodes.desk_start import print_desk
 
-    from screens.desk import activity, addresses, nodes_table
-
-    Console().print(nodes_table(document))
-    print("\n".join(filter(None, [*addresses(document), activity(document)])))
+    print_desk(document)
 
 
 @app.command()

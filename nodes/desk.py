@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from bus.channel import wait_any
 from bus.curve import is_key
@@ -13,6 +14,10 @@ from nodes.desk_client import DeskError, require_node
 from nodes.desk_wiring import desk_curve, desk_wiring
 from nodes.settings import Settings
 
+if TYPE_CHECKING:
+    from rich.text import Text
+
+BOOK_DEPTH = 1_000  # levels in which our own orders are looked for
 FOLLOW_S = 0.2
 
 
@@ -26,18 +31,24 @@ def show_book(settings: Settings, level_count: int, *, is_once: bool, as_json: b
     from rich.live import Live
 
     from screens.book import ladder
+    from screens.desk import UNBOUNDED
 
     require_node(settings.run_dir, "api")
-    console = Console()
     if as_json:
         print(_orderbook(settings, level_count))  # noqa: T201
         return
+    console = Console(highlight=False)
+
+    def shown(height: int) -> "Text":
+        width = console.width if console.is_terminal else UNBOUNDED
+        return ladder(loads(_orderbook(settings, BOOK_DEPTH)), level_count, width, height)
+
     if is_once:
-        console.print(ladder(loads(_orderbook(settings, level_count)), level_count))
+        console.print(shown(UNBOUNDED), soft_wrap=True)
         return
     with Live(console=console, auto_refresh=False, screen=console.is_terminal) as live:
         while True:
-            live.update(ladder(loads(_orderbook(settings, level_count)), level_count), refresh=True)
+            live.update(shown(console.height), refresh=True)
             time.sleep(FOLLOW_S)
 
 

@@ -1,27 +1,23 @@
-"""What a desk trades on: its venue, the market there, and the fees, for everything that is shown to a person."""
+"""What a desk trades on, for everything that is shown to a person: its venue, the market there, and the fees."""
 
 from market.exact_json import JsonObject
 from nodes.settings import Settings
 
 
 def market_of(settings: Settings) -> JsonObject:
-    """Return the market of the desk's symbol: `venue`, and of a paper exchange its `flow`, `seed` and fees."""
-    if settings.venue.name != "paper":
-        return {"venue": settings.venue.name, "url": settings.venue.url}
-    flow, paper = settings.flow, settings.paper
+    """Return where the account of a desk trades, as the daily document tells it."""
+    venue = {"venue": settings.venue.name}
+    if settings.venue.url is not None or settings.venue.name != "paper":
+        return venue | ({} if settings.venue.url is None else {"url": settings.venue.url})
+    row = next((one for one in settings.symbols if one.symbol == settings.symbol), None)
+    maker, taker = (row.maker_fee, row.taker_fee) if row is not None else (None, None)
+    flow = settings.flow
     is_synthetic = flow.source.startswith("synthetic")
-    own = next((each for each in settings.symbols if each.symbol == settings.symbol), None)
-    maker_fee, taker_fee = (
-        default if own is None or fee is None else fee
-        for default, fee in (
-            (paper.maker_fee, own and own.maker_fee),
-            (paper.taker_fee, own and own.taker_fee),
-        )
-    )
     return {
-        "venue": "paper",
+        **venue,
         "flow": f"synthetic:{flow.market_preset}" if is_synthetic else flow.source,
-        "seed": flow.seed if is_synthetic else None,
-        "maker_fee": maker_fee,
-        "taker_fee": taker_fee,
+        **({"seed": flow.seed} if is_synthetic else {}),
+        "maker_fee": settings.paper.maker_fee if maker is None else maker,
+        "taker_fee": settings.paper.taker_fee if taker is None else taker,
+        "fee_in": settings.paper.fee_in,
     }

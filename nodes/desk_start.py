@@ -5,10 +5,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
 
 from bus.end_signals import on_end_signals
 from nodes.desk_client import DeskError, desk_pid, desk_status
@@ -19,7 +22,13 @@ from nodes.outlet import LOG_FILE, put_log_aside
 from nodes.roster import GATEWAY_NAMES, NodeSpec, desk_nodes, processes
 from nodes.settings import Settings, load_settings
 from nodes.supervisor import Supervisor, forget_paper_accounts
+from screens.desk import UNBOUNDED, desk_screen
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+HINT = "Ctrl-C stops everything"
+NEWS_MAX = 10  # lines that stay on the screen when the terminal changes its size
 LOOK_S = 0.05
 WORD_S = 2.0  # a start that takes longer says what it waits for
 QUIET_S_MAX = 120.0  # without any node getting on; then the desk is given up
@@ -39,11 +48,7 @@ def run_desk(
     Raises:
         SettingsError, LockedError, NodeError, DeskError: with what a person must know.
     """
-    from rich.console import Console, Group
-    from rich.live import Live
-    from rich.text import Text
-
-    from screens.desk import activity, addresses, nodes_table
+    from rich.console import Console
 
     settings = load_settings(overrides).settings
     try:
@@ -57,31 +62,59 @@ def run_desk(
     if any(spec.has_keys for spec in specs) and (missing := settings.venue.missing_keys):
         raise DeskError(missing)
     console = Console(highlight=False)
-    supervisor = Supervisor(settings, groups, overrides, tell=lambda line: console.print(f"desk: {line}"))
+    news: deque[str] = deque(maxlen=NEWS_MAX)
+
+    def tell(line: str) -> None:
+        news.append(f"desk: {line}")
+        console.print(news[-1])
+
+    supervisor = Supervisor(settings, groups, overrides, tell)
     if taken := taken_ports(settings, specs):
         supervisor.close()
         raise DeskError("\n".join(taken))
     if is_fresh:
         forget_paper_accounts(settings.run_dir)
 
-    def screen() -> Group:
-        document = supervisor.status()
-        hint = "Ctrl-C stops everything" if supervisor.is_ready else "starting ..."
-        lines = [*addresses(document), activity(document)]
-        return Group(nodes_table(document), *map(Text, filter(None, lines)), Text(hint, style="dim"))
+    if console.is_terminal:
+        _run_on_terminal(supervisor, console, news)
+    else:
+        _run_quietly(supervisor)
 
-    if not console.is_terminal:
-        announced: list[bool] = []
 
-        def announce_once() -> None:
-            if supervisor.is_ready and not announced:
-                announced.append(True)
-                console.print(screen())
+def _run_quietly(supervisor: Supervisor) -> None:
+    """Run the desk and show it once, when it is ready."""
+    announced: list[bool] = []
 
-        supervisor.run(announce_once)
-        return
+    def announce_once() -> None:
+        if supervisor.is_ready and not announced:
+            announced.append(True)
+            print(desk_screen(supervisor.status(), UNBOUNDED, UNBOUNDED, HINT), flush=True)  # noqa: T201
+
+    supervisor.run(announce_once)
+
+
+def _run_on_terminal(supervisor: Supervisor, console: "Console", news: Iterable[str]) -> None:
+    """Run the desk and keep its screen, at the size that the terminal has."""
+    from rich.live import Live
+
+    size = console.size
+
+    def screen() -> Text:
+        hint = HINT if supervisor.is_ready else "starting ..."
+        return desk_screen(supervisor.status(), size.width, size.height, hint)
+
     with Live(screen(), console=console, auto_refresh=False) as live:
-        supervisor.run(lambda: live.update(screen(), refresh=True))
+
+        def show() -> None:
+            nonlocal size
+            if console.size != size:  # what stands there is torn: the terminal has wrapped it anew
+                size = console.size
+                console.clear()
+                for line in news:
+                    console.print(line)
+            live.update(screen(), refresh=True)
+
+        supervisor.run(show)
         live.update(Text("stopped", style="dim"), refresh=True)
 
 
@@ -149,13 +182,16 @@ def run_desk_detached(overrides: Mapping[str, Any], arguments: Sequence[str]) ->
         errors = [line for line in path.read_text(errors="replace").splitlines() if line.startswith("error: ")]
         print("\n".join(errors) or f"error: it said nothing, see {path}", file=sys.stderr)  # noqa: T201
         return process.returncode
+    print_desk(document)
+    return 0
+
+
+def print_desk(document: Mapping[str, Any]) -> None:
+    """Print the status of a desk at the width that there is."""
     from rich.console import Console
 
-    from screens.desk import addresses, nodes_table
-
-    Console().print(nodes_table(document))
-    print("\n".join(addresses(document)))  # noqa: T201
-    return 0
+    console = Console(highlight=False)
+    console.print(desk_screen(document, console.width if console.is_terminal else UNBOUNDED, UNBOUNDED), soft_wrap=True)
 
 
 def _interrupt() -> None:

@@ -173,11 +173,13 @@ async def _serve(node: Node) -> None:
             )
             await asyncio.sleep(1 if is_told else TICK_MS / 1_000)
 
+    def own_orders() -> list[int]:
+        return [order.order_id for order in ledger.open_orders_of(FIRST_ACCOUNT)][-OWN_ORDERS_MAX:]
+
     async def tell_own_orders() -> None:
-        told: list[int] = []
+        told: list[int] | None = None
         while True:
-            own = [order.order_id for order in ledger.open_orders_of(FIRST_ACCOUNT)][-OWN_ORDERS_MAX:]
-            if own != told:
+            if (own := own_orders()) != told:
                 told = own
                 node.show(own_orders=own)
                 node.beat()
@@ -189,6 +191,7 @@ async def _serve(node: Node) -> None:
     except BooksError as error:
         raise StayDownError(f"the books of {folder / LEDGER_FILE} do not add up: {error}") from error
     finally:
+        node.show(own_orders=own_orders())
         await stop(server)
         for source in sources.values():
             source.close()

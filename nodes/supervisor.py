@@ -17,11 +17,13 @@ from bus.topology import CONTROL
 from market.clock import NS_PER_SECOND, monotonic_ns
 from nodes.child import Child, NodeState, last_error, put_logs_aside
 from nodes.desk_file import DESK_FILE, DeskFile
+from nodes.desk_market import market_of
 from nodes.lock import LockedError, LockFile, holder_pid
 from nodes.node import STAYS_DOWN, NodeError, prepare_run_dir
 from nodes.roster import GATEWAY_NAMES, NodeSpec, in_order
 from nodes.settings import Settings, environment_of
 from nodes.stop_budget import WAVE_COUNT, StopBudget, wave_of
+from screens.desk import day_lines
 
 TICK_MS = 50
 STOP_LOOK_S = 0.01
@@ -64,6 +66,7 @@ class Supervisor:
         self._run_dir = settings.run_dir.resolve()
         self._lock = LockFile(self._run_dir / "desk.lock", "the desk")
         self._settings = settings
+        self._market = {name: str(value) for name, value in market_of(settings).items() if value is not None}
         self._budget = StopBudget.from_settings(settings)
         self._teller = tell
         self._children = [Child(tuple(map(NodeState, specs))) for specs in processes]
@@ -125,6 +128,7 @@ class Supervisor:
             "pid": os.getpid(),
             "venue": self._settings.venue.name,
             "symbol": self._settings.symbol,
+            "market": self._market,
             "is_ready": self.is_ready,
             "start_s": round((self._ready_ns - self._started_ns) / NS_PER_SECOND, 2) if self.is_ready else None,
             "stop_s_max": self._budget.total_s,
@@ -383,7 +387,10 @@ class Supervisor:
         self._tell("stopping")
         for wave in self._waves():
             self._stop_wave(wave)
+        status = self.status()
         self.close()
+        for line in day_lines(status):
+            self._tell(line)
 
     def close(self) -> None:
         """Leave the run directory as it was found: no socket and no lock."""

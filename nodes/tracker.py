@@ -1,8 +1,10 @@
 """The tracker's node: writes the account's day into `performance_YYYYMMDD.json`, again and again."""
 
-from nodes.bookkeeper import Bookkeeper, market_of
+from nodes.bookkeeper import Bookkeeper
+from nodes.desk_market import market_of
 from nodes.desk_venue import desk_venue
 from nodes.node import Node, NodeError
+from reports.day_figures import day_figures
 from reports.folder import FolderBusyError, ReportsFolder
 from venues.venue import VenueError, VenueKeysError
 
@@ -40,7 +42,7 @@ class TrackerNode:
                     self._told.add(note)
                     self._node.log.warning("note", why=note)
             self._node.ready(file=str(recorded.path))
-            self._node.show(trades=recorded.head["total_trades"], pnl=str(recorded.head["trades"]["pnl"]))
+            self._node.show(**day_figures(recorded.head, recorded.book.rows, self._node.settings.instrument))
         self._node.show(writes=self._write_count, failures=self._failure_count)
 
     def _write(self) -> None:

@@ -1,68 +1,75 @@
-"""The desk on the terminal: its nodes, and where it can be reached."""
+"""The desk on the terminal, laid out by its size: the nodes, where they can be reached, what the maker does."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from textwrap import wrap
+from typing import Any, Final
 
-from rich.table import Table
+from rich.text import Text
 
-_STYLES = {"ready": "green", "silent": "red", "failed": "red"} | dict.fromkeys(
-    ("starting", "warming", "restarting", "stopping"), "yellow"
+from market.clock import iso_time
+from market.words import counted
+from screens.market import market_text
+from screens.money import amount_text, gain_text, money_text
+
+_STYLES: Final = {"ready": "green", "silent": "red", "failed": "red"} | dict.fromkeys(
+    ("starting", "warming", "restarting", "stopping", "waiting"), "yellow"
 )
+_RIGHT: Final = frozenset({"pid", "uptime", "restarts"})
+_DROPPED: Final = ("restarts", "pid", "uptime", "endpoint")  # of the table's columns, when there is no room
+_WIDE: Final = 70  # columns of a terminal from which on labels are spelt out
+_GAP: Final = "  "
+UNBOUNDED: Final = 10_000  # what is not a terminal has as many columns and rows as it takes
+
+Status = Mapping[str, Any]
+_NAMES: Final = {  # of the lines below the table: wide and narrow
+    "api": ("order book", "book"),
+    "paper": ("paper exchange", "paper"),
+    "gateway": ("order gateway", "gateway"),
+    "feed": ("book feed", "feed"),
+    "maker": ("maker", "maker"),
+    "today": ("today", "today"),
+    "fill": ("last fill", "fill"),
+    "account": ("account", "account"),
+}
 
 
-def nodes_table(status: Mapping[str, Any]) -> Table:
-    """Return the table of nodes of a status document: node, pid, endpoint, state, uptime, restarts."""
-    table = Table(
-        title=f"tickbus · {status['symbol']} on {status['venue']} · {status['run_dir']}", title_justify="left"
-    )
-    for name, justify in (("node", "left"), ("pid", "right"), ("endpoint", "left"), ("state", "left")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
-    table.add_column("uptime", justify="right")
-    table.add_column("restarts", justify="right")
-    for row in status["nodes"]:
-        endpoint = row["endpoints"].get("http") or row["endpoints"].get("tcp") or ""
-        style = _STYLES.get(row["state"], "dim")
-        uptime = "" if row["uptime_s"] is None else uptime_text(row["uptime_s"])
-        pid = str(row["pid"] or "")
-        table.add_row(row["node"], pid, endpoint, f"[{style}]{row['state']}[/]", uptime, str(row["restarts"] or ""))
-    return table
+def desk_screen(status: Status, width: int, height: int, hint: str = "") -> Text:
+    """Return the desk in at most `height` lines of at most `width` columns.
+
+    What does not fit goes, the least important first: how to reach the desk, the market, the nodes' table (of which
+    one line stays). What the maker does, and the way out, are always there.
+    """
+    head = [Text(f"tickbus · {status['symbol']} on {status['venue']} · {status['run_dir']}", "bold")]
+    market = [Text(line, "dim") for line in wrap(market_text(status.get("market", {})), width)]
+    table, addresses, below = _table(status, width), _addresses(status, width), _activity(status, width)
+    below += [Text(hint, "dim")] if hint else []
+    room = height - len(below)
+    parts: list[list[Text]] = []
+    for lines in (head, table, addresses, market):
+        fits = len(lines) <= room
+        parts.append(lines if fits else _summary(status) if lines is table and room > 0 else [])
+        room -= len(parts[-1])
+    head, table, addresses, market = parts
+    lines = [*head, *market, *table, *addresses, *below][-height:]
+    for line in lines:
+        line.truncate(width, overflow="ellipsis")
+    return Text("\n").join(lines)
 
 
-def addresses(status: Mapping[str, Any]) -> list[str]:
-    """Return a line for each way to reach the desk: the URLs, the gateway, the feed."""
-    endpoints = {row["node"]: row["endpoints"] for row in status["nodes"]}
-    lines = []
-    if "http" in endpoints.get("api", {}):
-        lines.append(f"order book       {endpoints['api']['http']}/api/orderbook")
-    if "http" in endpoints.get("paper", {}):
-        lines.append(f"paper exchange   {endpoints['paper']['http']}")
-    gateways = [each["tcp"] for name, each in endpoints.items() if name.startswith("gateway") and "tcp" in each]
-    if gateways:
-        lines.append(f"order gateway    tcp {', '.join(gateways)}")
-    if feeds := [each["feed"] for name, each in endpoints.items() if name.startswith("engine") and "feed" in each]:
-        lines.append(f"book feed        {', '.join(feeds)}")
-    return lines
-
-
-def activity(status: Mapping[str, Any]) -> str:
-    """Return one line on what the maker does: its quotes, the mid, its trades and what they earned."""
-    figures = {row["node"]: row["figures"] for row in status["nodes"]}
-    maker, tracker = figures.get("maker", {}), figures.get("tracker", {})
-    engines = [each for name, each in figures.items() if name.startswith("engine")]
-    if halted := [symbol for each in engines for symbol in each.get("halted", ())]:
-        return f"HALTED           {', '.join(halted)}: no new orders; go on with: python cli.py resume"
-    if "mid" not in maker:
-        return ""
-    bid, ask, mid = (_price(maker.get(name)) for name in ("bid", "ask", "mid"))
-    line = f"maker            bid {bid} · mid {mid} · ask {ask}"
-    return line + (
-        f" · {tracker['trades']} trades today, PnL {_price(tracker.get('pnl'))}" if "trades" in tracker else ""
-    )
-
-
-def _price(text: str | None) -> str:
-    return "-" if text in (None, "None") else f"{Decimal(str(text)):,.2f}"
+def day_lines(status: Status) -> list[str]:
+    """Return two lines on the day that a desk has had: what was done and earned, and what is open."""
+    figures = _figures(status)
+    tracker = figures.get("tracker", {})
+    if "trades" not in tracker:
+        return []
+    trades, buys, sells = (counted(tracker[f"{each}s"], each) for each in ("trade", "buy", "sell"))
+    own = figures.get("paper", {}).get("own_orders")
+    orders = [] if own is None else [counted(len(own), "open order") if own else "no open orders"]
+    return [
+        f"today: {trades} ({buys}, {sells}), {', '.join(_gains(tracker))}",
+        f"open: {', '.join([*_holdings(tracker), *orders])}",
+    ]
 
 
 def uptime_text(seconds: float) -> str:
@@ -73,3 +80,144 @@ def uptime_text(seconds: float) -> str:
     if whole < 3_600:
         return f"{whole // 60} m {whole % 60:02d} s"
     return f"{whole // 3_600} h {whole % 3_600 // 60:02d} m"
+
+
+# --- the nodes ---
+
+
+def _table(status: Status, width: int) -> list[Text]:
+    rows = [_cells(row) for row in status["nodes"]]
+    columns = [name for name in rows[0] if name in ("node", "state") or any(row[name] for row in rows)] if rows else []
+    widths = {name: max(len(name), *(len(row[name]) for row in rows)) for name in columns}
+    for name in _DROPPED:
+        if sum(widths[each] + len(_GAP) for each in columns) - len(_GAP) <= width:
+            break
+        columns = [each for each in columns if each != name]
+    lines = [Text(_line({name: name for name in columns}, columns, widths), "dim")]
+    for row, cells in zip(status["nodes"], rows, strict=True):
+        line = Text(_line(cells, columns, widths))
+        line.highlight_regex(rf"(?<= ){row['state']}(?= |:|$)", _STYLES.get(row["state"], "dim"))
+        lines.append(line)
+    return lines
+
+
+def _cells(row: Mapping[str, Any]) -> dict[str, str]:
+    doing = row.get("doing") or row.get("why")
+    return {
+        "node": row["node"],
+        "state": row["state"] + (f": {doing}" if doing else ""),
+        "endpoint": row["endpoints"].get("http") or row["endpoints"].get("tcp") or "",
+        "pid": str(row["pid"] or ""),
+        "uptime": "" if row["uptime_s"] is None else uptime_text(row["uptime_s"]),
+        "restarts": str(row["restarts"] or ""),
+    }
+
+
+def _line(cells: Mapping[str, str], columns: Sequence[str], widths: Mapping[str, int]) -> str:
+    return _GAP.join(
+        cells[name].rjust(widths[name]) if name in _RIGHT else cells[name].ljust(widths[name]) for name in columns
+    ).rstrip()
+
+
+def _summary(status: Status) -> list[Text]:
+    """Return the nodes in one line, those that are not ready first."""
+    others = [f"{row['node']} {row['state']}" for row in status["nodes"] if row["state"] != "ready"]
+    ready = len(status["nodes"]) - len(others)
+    return [Text(", ".join([*others, f"{counted(ready, 'other node' if others else 'node')} ready"]))]
+
+
+# --- the lines below ---
+
+
+def _addresses(status: Status, width: int) -> list[Text]:
+    endpoints = {row["node"]: row["endpoints"] for row in status["nodes"]}
+    api, paper = (endpoints.get(name, {}).get("http") for name in ("api", "paper"))
+    gateways = [
+        f"tcp {each['tcp']}" for name, each in endpoints.items() if name.startswith("gateway") and "tcp" in each
+    ]
+    feeds = [each["feed"] for name, each in endpoints.items() if name.startswith("engine") and "feed" in each]
+    shown = {
+        "api": [api, "as JSON /api/orderbook"] if api else [],
+        "paper": [paper] if paper else [],
+        "gateway": gateways,
+        "feed": feeds,
+    }
+    return [Text(line) for name, phrases in shown.items() for line in _packed(name, phrases, width, ", ")]
+
+
+def _activity(status: Status, width: int) -> list[Text]:
+    figures, states = _figures(status), {row["node"]: row["state"] for row in status["nodes"]}
+    tracker = figures.get("tracker", {})
+    halted = [
+        symbol for name, each in figures.items() if name.startswith("engine") for symbol in each.get("halted", ())
+    ]
+    lines = (
+        [Text(f"HALTED {', '.join(halted)}: no new orders; go on with: python cli.py resume", "bold red")]
+        if halted
+        else []
+    )
+    sections = [("maker", _quotes(figures.get("maker", {}), states.get("maker", "")))]
+    if "trades" in tracker:
+        sections.append(("today", [*_gains(tracker), counted(tracker["trades"], "trade")]))
+        if last := tracker["last_fill"]:
+            fill = f"{last['side']} {last['qty']} at {_price(last['price'])}"
+            sections.append(("fill", [f"{iso_time(last['time_ms'])[11:19]} UTC", fill]))
+        sections.append(("account", _holdings(tracker)))
+    for name, phrases in sections:
+        lines += map(Text, _packed(name, phrases, width, " · "))
+    return lines
+
+
+def _quotes(maker: Mapping[str, Any], state: str) -> list[str]:
+    if "mid" not in maker:
+        return []
+    if state not in ("ready", "silent"):
+        return [f"{state}, it quotes nothing"]
+    sides = [f"{side} {_price(maker[side])}" if maker.get(side) else f"no {side}" for side in ("bid", "ask")]
+    mid = f"mid {_price(maker['mid'])}" if maker["mid"] else "no mid: a side of the book is empty"
+    return [sides[0], mid, sides[1]]
+
+
+def _gains(tracker: Mapping[str, Any]) -> list[str]:
+    quote = tracker["quote"]
+    gains = [f"PnL {gain_text(_decimal(tracker['pnl']), quote)} realized"]
+    if tracker["unrealized"] is not None:
+        gains.append(f"{gain_text(Decimal(tracker['unrealized']), quote)} unrealized")
+    return gains
+
+
+def _holdings(tracker: Mapping[str, Any]) -> list[str]:
+    base, quote, position = tracker["base"], tracker["quote"], _decimal(tracker["position"])
+    sign = "+" if position and position > 0 else ""
+    held = [f"position {sign}{amount_text(position, base)} {base}" if position else "no position"]
+    if tracker["equity"] is not None:
+        held.append(f"equity {money_text(Decimal(tracker['equity']), quote)}")
+    return held
+
+
+def _packed(name: str, phrases: Sequence[str], width: int, joint: str) -> Iterator[str]:
+    """Yield lines that begin with a label or its indent; a phrase is never broken, but cut if it is too long alone."""
+    label, indent = "", 0
+    if name:
+        label, indent = (_NAMES[name][0], 17) if width >= _WIDE else (_NAMES[name][1], 8)
+    line = ""
+    for phrase in phrases:
+        if line and indent + len(line) + len(joint) + len(phrase) > width:
+            yield label.ljust(indent) + line
+            label, line = "", phrase
+        else:
+            line += (joint if line else "") + phrase
+    if line:
+        yield label.ljust(indent) + line
+
+
+def _figures(status: Status) -> dict[str, Mapping[str, Any]]:
+    return {row["node"]: row["figures"] for row in status["nodes"]}
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+def _price(text: str) -> str:
+    return f"{Decimal(text).normalize():,f}" if Decimal(text) % Decimal("0.01") else f"{Decimal(text):,.2f}"

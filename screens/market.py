@@ -1,5 +1,7 @@
 """The market that a desk trades on, in words."""
 
+from decimal import Decimal
+
 from market.exact_json import JsonObject
 from market.instrument import format_decimal
 
@@ -9,14 +11,16 @@ def market_text(market: JsonObject) -> str:
     if not market:
         return ""
     if market["venue"] != "paper":
-        where = f" at {market['url']}" if market.get("url") else ""
-        return f"{market['venue']}{where}; fees as the venue takes them"
-    kind, _, rest = market["flow"].partition(":")
+        return f"{market['venue']}; fees as the venue takes them"
+    flow = market.get("flow")
+    if flow is None:
+        return f"paper exchange at {market.get('url')}; fees as it takes them"
+    kind, _, rest = flow.partition(":")
     kinds = {
-        "synthetic": f"synthetic market ({rest}, seed {market['seed']})",
+        "synthetic": f"synthetic market ({rest}, seed {market.get('seed')})",
         "replay": f"replay of {rest}",
         "live": f"prices of a live market{f' ({rest})' if rest else ''}",
         "none": "without a market of its own",
     }
-    maker, taker = (f"{format_decimal(market[f'{side}_fee'] * 100)} % {side}" for side in ("maker", "taker"))
+    maker, taker = (f"{format_decimal(Decimal(market[f'{side}_fee']) * 100)} % {side}" for side in ("maker", "taker"))
     return f"paper exchange, {kinds[kind]}; fees {maker}, {taker}"

@@ -5,8 +5,8 @@ from decimal import Decimal
 from typing import Any, Final
 
 from market.exact_json import JsonObject
-from market.instrument import format_decimal
 from market.words import counted
+from screens.market import market_text
 from screens.money import amount_text, gain_text, money_text, percent_text
 
 _WIN_RATE_TRIPS_MIN: Final = 20  # a percentage of fewer says less than the two counts
@@ -65,26 +65,6 @@ def week_text(week: JsonObject) -> str:
         lines.append(f"   Worst day: {_ranked_phrase(week['worst_day'], quote)}")
     lines += ["", "💡 Recommendations:", *(f"   - {item['advice']}" for item in week["recommendations"])]
     return "\n".join(lines)
-
-
-def market_text(market: JsonObject) -> str:
-    """Return where the account trades: `paper exchange, synthetic market (practice, seed 7); fees 0.1 % ...`."""
-    if not market:
-        return ""
-    if market["venue"] != "paper":
-        return f"{market['venue']}; fees as the venue takes them"
-    flow = market.get("flow")
-    if flow is None:
-        return f"paper exchange at {market.get('url')}; fees as it takes them"
-    kind, _, rest = flow.partition(":")
-    kinds = {
-        "synthetic": f"synthetic market ({rest}, seed {market.get('seed')})",
-        "replay": f"replay of {rest}",
-        "live": f"prices of a live market{f' ({rest})' if rest else ''}",
-        "none": "without a market of its own",
-    }
-    maker, taker = (f"{format_decimal(market[f'{side}_fee'] * 100)} % {side}" for side in ("maker", "taker"))
-    return f"paper exchange, {kinds[kind]}; fees {maker}, {taker}"
 
 
 def _when(document: JsonObject) -> str:

@@ -14,8 +14,9 @@ from market.codes import Side
 from market.exact_json import loads
 from nodes import bookkeeper as bookkeeper_module
 from nodes import report_commands
-from nodes.bookkeeper import Bookkeeper, market_of
+from nodes.bookkeeper import Bookkeeper
 from nodes.desk_client import DeskError, NoDeskError
+from nodes.desk_market import market_of
 from nodes.report_commands import NOT_UPDATED, HistoricalVenue, Period, period_of, print_history, print_report
 from nodes.settings import Settings, load_settings
 from reports.daily_file import encode

@@ -1,0 +1,55 @@
+"""The day in a few figures, for a screen: what `status` shows of the tracker."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from market.exact_json import JsonObject
+from market.instrument import Instrument, format_decimal
+from reports.trade_history import HistoryRow
+
+
+def day_figures(head: JsonObject, rows: Sequence[HistoryRow], instrument: Instrument) -> dict[str, Any]:
+    """Return the day's figures of one instrument as plain values; decimals are text, None is not known.
+
+    Args:
+        head: of the daily document.
+        rows: the day's trades, oldest first.
+        instrument: that the desk trades. `position` is what the day's trades left open of it; `equity` is what the
+            account holds of its two assets, at the mid and in the quote.
+    """
+    part = head["symbols"].get(instrument.symbol) or {}
+    mark = part.get("mark_price")
+    base, quote = (_held(head["balances"], asset) for asset in (instrument.base, instrument.quote))
+    return {
+        "trades": head["total_trades"],
+        "buys": head["trades"]["total_buys"],
+        "sells": head["trades"]["total_sells"],
+        "pnl": _text(head["trades"].get("pnl")),
+        "position": _text(part.get("position")),
+        "unrealized": _text(part.get("unrealized")),
+        "equity": None if mark is None else _text(base * mark + quote),
+        "base": instrument.base,
+        "quote": instrument.quote,
+        "last_fill": _fill(rows[-1]) if rows else None,
+    }
+
+
+def _held(balances: JsonObject, asset: str) -> Decimal:
+    held = balances.get(asset, {"free": 0, "locked": 0})
+    return Decimal(held["free"]) + Decimal(held["locked"])
+
+
+def _fill(row: HistoryRow) -> dict[str, Any]:
+    trade = row.trade
+    return {
+        "time_ms": trade.time_ms,
+        "symbol": trade.symbol,
+        "side": trade.side.name,
+        "qty": format_decimal(trade.qty),
+        "price": format_decimal(trade.price),
+    }
+
+
+def _text(value: Decimal | None) -> str | None:
+    return None if value is None else format_decimal(Decimal(value))

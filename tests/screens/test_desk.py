@@ -1,0 +1,216 @@
+"""The desk's screen at the sizes that terminals have."""
+
+import copy
+import io
+import json
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from screens.desk import UNBOUNDED, day_lines, desk_screen
+
+SIZES = [(40, 12), (40, 24), (80, 20), (80, 24), (120, 40)]
+HINT = "Ctrl-C stops everything"
+
+
+def _row(node: str, pid: int, figures: dict[str, Any] | None = None, **endpoints: str) -> dict[str, Any]:
+    return {
+        "node": node,
+        "process": node,
+        "pid": pid,
+        "state": "ready",
+        "doing": "",
+        "why": "",
+        "uptime_s": 65.0,
+        "restarts": 0,
+        "endpoints": endpoints,
+        "figures": figures or {},
+    }
+
+
+STATUS: dict[str, Any] = {
+    "run_dir": "/home/somebody/with/a/long/name/tickbus/run",
+    "pid": 1,
+    "venue": "paper",
+    "symbol": "BTCUSDT",
+    "market": {
+        "venue": "paper",
+        "flow": "synthetic:practice",
+        "seed": "7",
+        "maker_fee": "0.001",
+        "taker_fee": "0.001",
+    },
+    "is_ready": True,
+    "start_s": 4.2,
+    "nodes": [
+        _row("engine", 27829, {"halted": []}, feed="ipc:///home/somebody/with/a/long/name/tickbus/run/feed.ipc"),
+        _row("gateway", 27838, tcp="127.0.0.1:8083"),
+        _row("paper", 27839, {"own_orders": [2, 3]}, http="http://127.0.0.1:8084"),
+        _row("flow", 27840),
+        _row("api", 27841, http="http://127.0.0.1:8082"),
+        _row("maker", 27857, {"bid": "91202.23000000", "mid": "91397.635", "ask": "91566.84000000"}),
+        _row(
+            "tracker",
+            27858,
+            {
+                "trades": 1,
+                "buys": 0,
+                "sells": 1,
+                "pnl": "-1.25",
+                "position": "-0.01092",
+                "unrealized": "1.99",
+                "equity": "101384.5",
+                "base": "BTC",
+                "quote": "USDT",
+                "last_fill": {
+                    "time_ms": 1_795_347_573_844,
+                    "symbol": "BTCUSDT",
+                    "side": "SELL",
+                    "qty": "0.01092",
+                    "price": "91566.84",
+                },
+            },
+        ),
+    ],
+}
+
+
+def status_with(node: str, **changes: Any) -> dict[str, Any]:
+    """Return the status with changes to one node's row."""
+    status = copy.deepcopy(STATUS)
+    row = next(row for row in status["nodes"] if row["node"] == node)
+    row["figures"] |= changes.pop("figures", {})
+    row |= changes
+    return status
+
+
+def printed(status: dict[str, Any], width: int, height: int) -> list[str]:
+    """Return the lines that a terminal of this size shows."""
+    console = Console(file=io.StringIO(), width=width, height=height, force_terminal=True, color_system=None)
+    with console.capture() as capture:
+        console.print(desk_screen(status, width, height, HINT))
+    return capture.get().splitlines()
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_fits_and_keeps_what_matters(width: int, height: int) -> None:
+    """At 80 columns the maker's line wrapped, at 40 cells became "en...", short terminals lost the last lines."""
+    lines = printed(STATUS, width, height)
+    assert len(lines) <= height
+    assert max(map(len, lines)) <= width
+    text = "\n".join(lines)
+    assert lines[-1] == HINT
+    for phrase in ("bid 91,202.23", "mid 91,397.635", "ask 91,566.84", "PnL -$1.25 realized", "+$1.99 unrealized"):
+        assert phrase in text
+    for phrase in (
+        "1 trade",
+        "position -0.01092 BTC",
+        "equity $101,384.50",
+        "11:39:33 UTC",
+        "SELL 0.01092 at 91,566.84",
+    ):
+        assert phrase in text
+    assert "1 trades" not in text
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_breaks_no_phrase(width: int, height: int) -> None:
+    """A line is broken between two phrases, never within one."""
+    for line in printed(STATUS, width, height):
+        assert not line.endswith((" ·", ",")), line
+        assert "…" not in line or "run" in line or "ipc" in line or "/home" in line, line
+
+
+def test_shows_every_node_where_there_is_room() -> None:
+    """A table of nodes, the addresses and the market; 80 by 24 is what most terminals begin with."""
+    lines = printed(STATUS, 80, 24)
+    for row in STATUS["nodes"]:
+        assert any(line.startswith(row["node"]) and str(row["pid"]) in line for line in lines), row["node"]
+    assert any(line == "paper exchange   http://127.0.0.1:8084" for line in lines)
+    assert "paper exchange, synthetic market (practice, seed 7); fees 0.1 % maker, 0.1 % taker" in "\n".join(
+        printed(STATUS, 120, 40)
+    )
+
+
+def test_table_drops_columns_before_it_cuts_cells() -> None:
+    """Where a node answers goes before its name and its state do."""
+    lines = printed(STATUS, 40, 24)
+    assert next(line for line in lines if line.startswith("node")).split() == ["node", "state", "endpoint"]
+    assert next(line for line in printed(STATUS, 30, 24) if line.startswith("node")).split() == ["node", "state"]
+
+
+def test_short_terminal_names_the_nodes_that_are_not_ready() -> None:
+    """One line stays of the table."""
+    text = "\n".join(printed(status_with("engine", state="restarting"), 40, 12))
+    assert "engine restarting, 6 other nodes ready" in text
+    assert "7 nodes ready" in "\n".join(printed(STATUS, 40, 12))
+
+
+def test_says_what_a_node_does_that_starts_slowly() -> None:
+    """A start that takes long is no silence, and is shown as what it is."""
+    lines = printed(status_with("engine", state="warming", doing="replays its journal"), 120, 40)
+    assert any(line.startswith("engine") and "warming: replays its journal" in line for line in lines)
+
+
+def test_halted_desk_keeps_its_figures() -> None:
+    """The way on is said beside them, not in their place."""
+    text = "\n".join(printed(status_with("engine", figures={"halted": ["BTCUSDT", "ETHUSDT"]}), 80, 24))
+    assert "HALTED BTCUSDT, ETHUSDT: no new orders; go on with: python cli.py resume" in text
+    assert "PnL -$1.25 realized" in text
+    assert "bid 91,202.23" in text
+
+
+def test_stopped_maker_shows_no_quotes() -> None:
+    """The last quotes of a maker that is gone are none."""
+    text = "\n".join(printed(status_with("maker", state="stopped"), 80, 24))
+    assert "stopped, it quotes nothing" in text
+    assert "91,202.23" not in text
+
+
+def test_quotes_that_are_missing_are_said_to_be() -> None:
+    """A side without a quote, and a book without a mid."""
+    text = "\n".join(printed(status_with("maker", figures={"bid": None, "mid": None}), 80, 24))
+    assert "no bid · no mid: a side of the book is empty · ask 91,566.84" in text
+
+
+def test_what_is_no_terminal_gets_all_of_it() -> None:
+    """A file or a pipe has no columns."""
+    text = desk_screen(STATUS, UNBOUNDED, UNBOUNDED).plain
+    assert "ipc:///home/somebody/with/a/long/name/tickbus/run/feed.ipc" in text
+    assert "…" not in text
+
+
+def test_day_ends_in_two_lines() -> None:
+    """Ctrl-C said only "stopped"."""
+    assert day_lines(STATUS) == [
+        "today: 1 trade (0 buys, 1 sell), PnL -$1.25 realized, +$1.99 unrealized",
+        "open: position -0.01092 BTC, equity $101,384.50, 2 open orders",
+    ]
+    nothing = {
+        "position": "0",
+        "unrealized": None,
+        "equity": None,
+        "last_fill": None,
+        "trades": 0,
+        "sells": 0,
+        "pnl": "0",
+    }
+    ended = status_with("tracker", figures=nothing)
+    next(row for row in ended["nodes"] if row["node"] == "paper")["figures"]["own_orders"] = []
+    assert day_lines(ended) == [
+        "today: 0 trades (0 buys, 0 sells), PnL $0.00 realized",
+        "open: no position, no open orders",
+    ]
+
+
+def test_desk_without_a_tracker_has_no_day() -> None:
+    """A desk whose start failed, or that runs some of the nodes."""
+    assert day_lines({**STATUS, "nodes": STATUS["nodes"][:6]}) == []
+    assert day_lines({**STATUS, "nodes": []}) == []
+    assert desk_screen({**STATUS, "nodes": []}, 80, 24).plain
+
+
+def test_status_is_plain_values() -> None:
+    """The figures travel in beats: what is shown here can be written as JSON."""
+    assert json.loads(json.dumps(STATUS)) == STATUS
