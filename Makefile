@@ -2,22 +2,32 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
+# What is imported is compiled to bytecode once and kept: without that every start takes seconds longer.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup up test nightly check bench clean
 
-setup: .venv/ready
+setup: .venv/ready-dev
 
-# Rebuilt only when the lock or the project file changed; everything comes from the lock, with hashes.
-.venv/ready: requirements-dev.lock pyproject.toml
+# To run a desk; made anew when a lock or the project file has changed. Everything comes from the locks, with hashes.
+.venv/ready: requirements.lock requirements-uv.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "tickbus needs Python 3.11 or newer; try: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@echo "1/3 makes .venv, a few seconds"
 	@test -x $(PY) || $(PYTHON) -m venv .venv || { echo "cannot make .venv; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
-	@echo "setting up .venv with the locked packages; the first time takes about a minute"
-	@$(PY) -m uv --version >/dev/null 2>&1 || $(PY) -m pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[0-9.]*' requirements-dev.lock)"
-	@$(PY) -m uv pip sync --quiet --python $(PY) --require-hashes requirements-dev.lock
-	@$(PY) -m compileall -q -j 0 .venv/lib || true
+	@$(PY) -m uv --version 2>/dev/null | grep -q "$$(sed -n 's/^uv==\([0-9.]*\).*/ \1/p' requirements-uv.lock)" || $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
+	@echo "2/3 installs the locked packages: 10 s to a minute to download them the first time"
+	@$(PY) -m uv pip sync --quiet --python $(PY) --require-hashes requirements.lock
+	@echo "3/3 compiles the kernels, 10 to 30 s"
 	@$(PY) cli.py warm
 	@touch $@
 
-up: setup
+# To work on it: the tests' and the checks' packages, too.
+.venv/ready-dev: .venv/ready requirements-dev.lock
+	@echo "installs the packages of the tests and checks"
+	@$(PY) -m uv pip sync --quiet --python $(PY) --require-hashes requirements-dev.lock
+	@touch $@
+
+up: .venv/ready
 	@exec $(PY) cli.py up
 
 # Two workers, a test file each at a time: most tests wait for processes, so this halves the time even on two cores.
@@ -25,6 +35,7 @@ test: setup
 	@$(PY) -m pytest -n 2 --dist loadfile
 
 nightly: setup
+	@ENDINGS=all $(PY) -m pytest tests/desk/test_endings.py
 	@$(PY) -m tests.model.nightly --commands 10000000
 
 check: setup

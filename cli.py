@@ -302,10 +302,10 @@ def feed(
 @app.command()
 def warm() -> None:
     """Compile what is compiled, once, so that the next start is quick."""
-    from nodes import engine, gateway
+    from nodes.warm import warm_kernels, warm_sessions
 
-    engine.warm_kernels(lambda line: print(line, file=sys.stderr))
-    gateway.warm_kernels()
+    warm_kernels(lambda line: print(line, file=sys.stderr))
+    warm_sessions()
 
 
 @app.command()

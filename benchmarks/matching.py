@@ -27,10 +27,11 @@ from benchmarks.bare_matching import bare_ns
 from benchmarks.matching_streams import Stream, canonical_sha256, load_stream, mixed_answer
 from engine.capacity import Capacity
 from engine.fast_engine import FastEngine
-from engine.matching_engine import MatchingEngine, make_engine, warm
+from engine.matching_engine import MatchingEngine, make_engine
 from engine.rows import MASS_CANCEL_SIDE, MASS_CANCEL_SYMBOL_ID, NEW_QTY_LOTS, ROW_WIDTH, TAG, Int64Array
 from market.codes import Tag
 from market.limits import BATCH_MESSAGES_MAX
+from nodes.warm import warm_kernels
 
 RUNS: Final = 5
 BATCHES: Final = (1, 64, BATCH_MESSAGES_MAX)
@@ -297,7 +298,7 @@ def main() -> None:
     parser.add_argument("--deep", action="store_true", help="measure a book of a million resting orders too")
     parser.add_argument("--soak", type=int, default=0, metavar="N", help="look for growth of memory over N operations")
     arguments = parser.parse_args()
-    warm(lambda line: print(line, file=sys.stderr))
+    warm_kernels(lambda line: print(line, file=sys.stderr))
     told = measure(arguments)
     if arguments.json:
         print(json.dumps(told, indent=2))

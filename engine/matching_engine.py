@@ -1,6 +1,5 @@
 """The one face of every matching engine, and the choice between them."""
 
-from collections.abc import Callable
 from typing import Protocol
 
 from engine.capacity import ORDERS_MAX, PAGES_MAX, Capacity
@@ -95,16 +94,3 @@ def make_engine(
 
         return FastEngine(capacity)
     raise ValueError(f"book must be one of fast, reference, was {book!r}")
-
-
-def warm(tell: Callable[[str], None]) -> None:
-    """Compile the kernels of the fast engine, or load them if they were compiled before.
-
-    Args:
-        tell: gets a line for the user before compiling begins, which takes many seconds; nothing if all is there.
-    """
-    from engine.fast_engine import is_warm, run_kernels
-
-    if not is_warm():
-        tell("warming up the kernels, first run only")
-    run_kernels()

@@ -6,7 +6,7 @@ It takes every frame that waits as one batch: alone at low load, amortised at hi
 
 import gc
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgpack
@@ -20,13 +20,12 @@ from engine.capacity import Capacity
 from engine.journal import Journal
 from engine.journal_format import JournalError, JournalMode
 from engine.matching_engine import make_engine
-from engine.matching_engine import warm as warm_engine
-from engine.wire import warm as warm_codec
 from market.clock import NS_PER_MS, monotonic_ns, time_ns
 from market.limits import BATCH_MESSAGES_MAX
 from nodes.engine_core import EngineCore, journal_epoch
 from nodes.node import Node, NodeError
 from nodes.settings import Settings
+from nodes.warm import warm_kernels
 
 HEARTBEAT_MS = 1_000
 REFERENCE_MS = 100  # whoever checks orders against it need not hear of every trade
@@ -263,9 +262,3 @@ def run(node: Node) -> None:
             node.log.info("the journal stays: not all have acknowledged their reports", owed=owed)
     except JournalError as error:
         raise NodeError(str(error)) from None
-
-
-def warm_kernels(tell: Callable[[str], None]) -> None:
-    """Compile the kernels into the cache that the next start uses; `tell` gets a line before what takes long."""
-    warm_engine(tell)
-    warm_codec()

@@ -24,7 +24,6 @@ from nodes.gateway_sessions import KeptSessions
 from nodes.node import Node, NodeError
 from nodes.roster import GATEWAY_NAMES
 from sessions.session_desk import SessionDesk
-from sessions.session_state import SessionLimits
 from sessions.session_store import Position, SessionStore
 from sessions.tokens import TokensError
 
@@ -152,8 +151,3 @@ def run(node: Node) -> None:
             gateway.close()
     except (JournalError, TokensError) as error:
         raise NodeError(str(error)) from None
-
-
-def warm_kernels() -> None:
-    """Compile the kernels into the cache that the next start uses."""
-    SessionDesk(SessionLimits(), 1, Source.GATEWAY, 0).warm()

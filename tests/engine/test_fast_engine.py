@@ -6,10 +6,11 @@ import pytest
 
 from engine.capacity import Capacity
 from engine.fast_engine import FastEngine, is_warm, run_kernels
-from engine.matching_engine import make_engine, warm
+from engine.matching_engine import make_engine
 from engine.memory import USED_ORDERS, USED_PAGES
 from engine.rows import write_command
 from market.commands import CancelOrder, Command, NewOrder
+from nodes.warm import warm_kernels
 from tests.engine.driver import BUY, SELL, Driver
 
 
@@ -97,7 +98,7 @@ def test_warming_up_is_silent_when_all_is_compiled() -> None:
     run_kernels()
     assert is_warm()
     told: list[str] = []
-    warm(told.append)
+    warm_kernels(told.append)
     assert told == []
 
 
