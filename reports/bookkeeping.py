@@ -12,7 +12,7 @@ from reports.daily_file import encode_lines
 from reports.day_book import DayBook
 from reports.folder import DamagedReportError, FileMark, ReportsFolder
 from reports.other_days import OtherDays, changed_id
-from reports.performance import AccountSnapshot, book_of, document_head, take, with_history
+from reports.performance import AccountSnapshot, document_head, take, with_history
 from reports.trade_history import HistoryRow, reset_reason, vanished
 
 SETTLED_MS: Final = 60_000  # after which a venue surely tells a trade wherever it is asked
@@ -212,37 +212,37 @@ class Recorder:
         if self._day is not None:
             self._others.leave(self._day.book)
         try:
-            document = self._folder.read(day)
+            found = self._folder.read_book(day)
         except DamagedReportError as error:
             aside = _Aside("damaged", str(error), ", the day's report starts anew")
             return _Day(DayBook(day, {}), None, mark, self._others.account_id_before(day), aside=aside)
-        if document is None:
+        if found is None:
             account_id = self._day.account_id if self._day is not None else self._others.account_id_before(day)
             return _Day(DayBook(day, {}), None, mark, account_id)
-        if "trade_history" not in document:
+        document, book = found
+        if book is None:
             foreign = _Aside("foreign", f"{self._folder.file_of(day)} has no trade history to go on with")
             return _Day(DayBook(day, {}), None, mark, aside=foreign)
         head = _head_of(document)
-        loaded = _Day(book_of(day, document), head, mark, head.get("account_id", ""), head.get("resets", []))
+        loaded = _Day(book, head, mark, head.get("account_id", ""), head.get("resets", []))
         loaded.book.add(self._others.since_opening(loaded.book, head), {})
         return loaded
 
     def _reload(self, day: _Day) -> None:
         """Take in what another process has made of the day's file; what only the memory holds stays."""
         mark = self._folder.mark_of(day.book.day)
-        document, day.aside = None, None
+        document, book, day.aside = None, None, None
         try:
-            document = self._folder.read(day.book.day)
+            document, book = self._folder.read_book(day.book.day) or (None, None)
         except DamagedReportError as error:
             day.aside = _Aside("damaged", str(error), ", the day's report is written again")
-        if document is not None and "trade_history" not in document:
+        if document is not None and book is None:
             day.aside = _Aside("foreign", f"{self._folder.file_of(day.book.day)} was replaced by one of other hands")
-            document = None
         day.mark, day.pause_ns = mark, 0
-        if document is None:
+        if document is None or book is None:
             day.is_behind = day.head is not None
             return
-        book, head = book_of(day.book.day, document), _head_of(document)
+        head = _head_of(document)
         if day.resets == head.get("resets", []):
             book.watch(one for symbol, one in day.book.instruments.items() if symbol not in book.instruments)
             book.load(day.book.rows)

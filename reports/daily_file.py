@@ -19,6 +19,9 @@ from reports import json_fields as fields
 
 DOCUMENT_VERSION: Final = 1
 FILE_BYTES_MAX: Final = 256 * 1024 * 1024
+_BEFORE_HISTORY: Final = b',\n  "trade_history": [\n    '
+_BETWEEN_ENTRIES: Final = b",\n    "
+_AFTER_HISTORY: Final = b"\n  ],\n  "
 _PADDING: Final = re.compile(r"(\.[0-9]*[1-9])0+(?![0-9])|\.0+(?![0-9])")
 _FIXED_KEYS: Final = ("date", "time", "balances", "trades", "total_trades")
 
@@ -50,12 +53,12 @@ def encode(document: JsonObject) -> bytes:
 def encode_lines(head: JsonObject, lines: HistoryLines | None) -> bytes:
     """Return the document of `head` and, as its `trade_history`, `lines`, as the bytes of a daily file."""
     text = exact_json.dumps(head, spread=2).removesuffix("\n}")
-    pieces = [text]
-    if lines is not None:
-        pieces.append(',\n  "trade_history": [')
-        pieces.append("\n    " + ",\n    ".join(lines.texts) + "\n  ]" if lines.texts else "]")
-    pieces.append(f',\n  "checksum": "{_checksum(head, lines.crc if lines else 0)}"\n}}\n')
-    return "".join(pieces).encode("ascii")
+    seal = f'"checksum": "{_checksum(head, lines.crc if lines else 0)}"\n}}\n'.encode("ascii")
+    if lines is None or not lines.texts:
+        empty = "" if lines is None else ',\n  "trade_history": []'
+        return f"{text}{empty},\n  ".encode("ascii") + seal
+    history = _BETWEEN_ENTRIES.decode("ascii").join(lines.texts).encode("ascii")
+    return b"".join((text.encode("ascii"), _BEFORE_HISTORY, history, _AFTER_HISTORY, seal))
 
 
 def decode(content: bytes, day: date) -> JsonObject:
@@ -69,7 +72,7 @@ def decode(content: bytes, day: date) -> JsonObject:
         raise ValueError(f"expected a JSON object, was {type(document).__name__}")  # noqa: TRY004
     is_ours = "checksum" in document or "version" in document
     if is_ours:
-        _check_seal(document)
+        _check_seal(document, content)
     else:
         document = {name: document[name] for name in _FIXED_KEYS if name in document}
     _check_fixed_keys(document, day)
@@ -82,21 +85,33 @@ def _checksum(head: JsonObject, history_crc: int) -> str:
 
 def _unpadded(text: str) -> bytes:
     """Return `text` with its numbers as short as they can be: without zeros at the end of their decimals."""
-    return _PADDING.sub(r"\1", text).encode("ascii")
+    return _PADDING.sub(r"\1", text).encode("utf-8")
 
 
-def _check_seal(document: JsonObject) -> None:
+def _check_seal(document: JsonObject, content: bytes) -> None:
     """Take the checksum out of `document` and compare it."""
     found = document.pop("checksum", None)
-    lines, head = HistoryLines(), dict(document)
-    if isinstance(document.get("trade_history"), list):
-        for entry in head.pop("trade_history"):
-            lines.append(exact_json.dumps(entry))
-    expected = _checksum(head, lines.crc)
-    if found not in (expected, _checksum_of_spelling(document)):
-        raise ValueError(f"checksum must be {expected}, was {found!r}: the file was damaged or edited")
+    if found is None or found != _checksum_of_layout(document, content):
+        lines, head = HistoryLines(), dict(document)
+        if isinstance(document.get("trade_history"), list):
+            for entry in head.pop("trade_history"):
+                lines.append(exact_json.dumps(entry))
+        expected = _checksum(head, lines.crc)
+        if found not in (expected, _checksum_of_spelling(document)):
+            raise ValueError(f"checksum must be {expected}, was {found!r}: the file was damaged or edited")
     if document.get("version") != DOCUMENT_VERSION:
         raise ValueError(f"version must be {DOCUMENT_VERSION}, was {document.get('version')!r}")
+
+
+def _checksum_of_layout(document: JsonObject, content: bytes) -> str | None:
+    """Return the checksum of a file that is laid out as we do it, without writing its entries again; None of others."""
+    _, begin, rest = content.partition(_BEFORE_HISTORY)
+    history, end, _ = rest.rpartition(_AFTER_HISTORY)
+    if not begin or not end:
+        return None
+    entries = history.replace(_BETWEEN_ENTRIES, b"").decode("utf-8")
+    head = {name: value for name, value in document.items() if name != "trade_history"}
+    return _checksum(head, zlib.crc32(_unpadded(entries)))
 
 
 def _checksum_of_spelling(document: JsonObject) -> str:

@@ -28,7 +28,7 @@ class DayBook:
 
     def __init__(self, day: date, instruments: Mapping[str, Instrument]) -> None:
         self.day = day
-        self.lines = HistoryLines()
+        self._lines = HistoryLines()
         self._instruments = dict(instruments)
         self._rows: list[HistoryRow] = []
         self._by_key: dict[TradeKey, HistoryRow] = {}
@@ -46,6 +46,13 @@ class DayBook:
     def rows(self) -> list[HistoryRow]:
         """The day's trades, oldest first."""
         return self._rows
+
+    @property
+    def lines(self) -> HistoryLines:
+        """The day's trades as they stand in the file; made when they are asked for."""
+        for row in self._rows[len(self._lines.texts) :]:
+            self._lines.append(dumps(row_to_json(row)))
+        return self._lines
 
     @property
     def strays(self) -> Iterable[VenueTrade]:
@@ -164,7 +171,7 @@ class DayBook:
             self._append(row)
 
     def _rebuild(self, rows: list[HistoryRow]) -> None:
-        self.lines = HistoryLines()
+        self._lines = HistoryLines()
         self._rows, self._by_key, self._by_number, self.newest = [], {}, {}, {}
         self._unvalued, self._pending, self._fees = {}, set(), {}
         self._symbols = {symbol: _SymbolBook(one) for symbol, one in self._instruments.items()}
@@ -184,7 +191,6 @@ class DayBook:
         if newest is None or trade.trade_id > newest.trade.trade_id:
             self.newest[trade.symbol] = row
         self._symbols[trade.symbol].add(row)
-        self.lines.append(dumps(row_to_json(row)))
         if trade.fee:
             self._fees[trade.fee_asset] = self._fees.get(trade.fee_asset, _ZERO) + Fraction(trade.fee)
         if fee_value(row, instrument) is None:

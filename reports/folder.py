@@ -14,7 +14,8 @@ from market.clock import NS_PER_SECOND, monotonic_ns
 from market.exact_json import JsonObject
 from market.mendable import MendableError
 from reports.daily_file import FILE_BYTES_MAX, decode, encode
-from reports.performance import check_document
+from reports.day_book import DayBook
+from reports.performance import checked_book
 
 _FILE_NAME = re.compile(r"performance_([0-9]{4})([0-9]{2})([0-9]{2})\.json", re.ASCII)
 _LOCK_WAIT_NS_MAX: Final = 5 * NS_PER_SECOND
@@ -62,6 +63,15 @@ class ReportsFolder:
             DamagedReportError: if the file does not hold the document of `day`.
             OSError: if it cannot be read.
         """
+        found = self.read_book(day)
+        return None if found is None else found[0]
+
+    def read_book(self, day: date) -> tuple[JsonObject, DayBook | None] | None:
+        """Return what `read` does, with the book that the document was checked by; none of one by other hands.
+
+        Raises:
+            DamagedReportError, OSError: as `read`.
+        """
         path = self.file_of(day)
         try:
             with path.open("rb") as file:
@@ -72,10 +82,10 @@ class ReportsFolder:
             raise DamagedReportError(path, f"expected at most {FILE_BYTES_MAX} bytes")
         try:
             document = decode(content, day)
-            check_document(document)
+            book = checked_book(document)
         except ValueError as error:
             raise DamagedReportError(path, str(error)) from error
-        return document
+        return document, book
 
     def read_days(self, last: date, count: int) -> tuple[dict[date, JsonObject], dict[date, str]]:
         """Return the documents of the `count` days that end with `last`, and why those that are damaged are so.

@@ -110,9 +110,9 @@ def book_of(day: date, document: JsonObject | None, instruments: Iterable[Instru
         ValueError: naming what is wrong in the document.
     """
     book = DayBook(day, instruments_of(document, instruments))
-    book.load(history_of(document))
     if document is not None and "opening" in document:
         book.open(fields.child(document, "opening"))
+    book.load(history_of(document))
     return book
 
 
@@ -197,14 +197,14 @@ def with_late_trades(
     return with_history(document | _versioned(book.figures(marks)), book)
 
 
-def check_document(document: JsonObject) -> None:
-    """Check that the figures of a document of ours are those of its trades; one by other hands has none to check.
+def checked_book(document: JsonObject) -> DayBook | None:
+    """Return the book of a document of ours, whose figures are those of its trades; None for one by other hands.
 
     Raises:
         ValueError: naming what is wrong.
     """
     if "trade_history" not in document:
-        return
+        return None
     day = date.fromisoformat(document["date"])
     parts = fields.child(document, "symbols")
     for symbol in parts:
@@ -229,6 +229,7 @@ def check_document(document: JsonObject) -> None:
         for name in _CHECKED:
             if parts[symbol][name] != part[name]:
                 raise ValueError(f"{symbol}.{name} must be {part[name]} by the trades, was {parts[symbol][name]}")
+    return book
 
 
 def _check_part(symbol: str, part: JsonObject) -> None:

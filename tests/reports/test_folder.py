@@ -1,17 +1,20 @@
 """The folder of daily files: whole or not at all under every crash, damage named, nothing lost."""
 
 import fcntl
+import json
 import os
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from market.exact_json import JsonObject, loads
+from market.exact_json import JsonObject, dumps, loads
 from reports import folder as folder_module
 from reports.daily_file import decode, encode
 from reports.folder import DamagedReportError, FolderBusyError, ReportsFolder
@@ -219,3 +222,96 @@ def test_reads_days_and_tells_the_damaged_ones(folder: ReportsFolder, document: 
     assert list(documents) == [DAY]
     assert list(damaged) == [date(2025, 11, 29)]
     assert "expected JSON" in damaged[date(2025, 11, 29)]
+
+
+def test_accepts_a_file_that_another_tool_has_written_anew(folder: ReportsFolder, document: JsonObject) -> None:
+    """Guards the seal: it is of the numbers, so that zeros, exponents and the layout may be another tool's."""
+    path = _write(folder, document)
+    text = path.read_text()
+    for spelling in (
+        text.replace("91202.23", "91202.2300").replace("0.00001,", "1E-5,"),
+        text.replace('"total_buys": 1,', '"total_buys": 1.0,').replace("1.0017514", "10017514e-7"),
+        json.dumps(json.loads(text)),
+        json.dumps(json.loads(text), indent=4),
+    ):
+        path.write_text("\ufeff" + spelling + "\r\n")
+        assert folder.read(DAY) == document
+    for change in (text.replace("91202.23", "91202.24"), text.replace('"total_buys": 1,', '"total_buys": 10,')):
+        path.write_text(change)
+        with pytest.raises(DamagedReportError, match="checksum must be"):
+            folder.read(DAY)
+
+
+def test_reads_the_seal_of_a_file_of_before(folder: ReportsFolder, document: JsonObject) -> None:
+    """Guards files that were sealed as they were spelt."""
+    folder.path.mkdir()
+    seal = f"crc32:{zlib.crc32(dumps(document).encode()):08x}"
+    folder.file_of(DAY).write_text(dumps(document | {"checksum": seal}))
+    assert folder.read(DAY) == document
+
+
+def test_replaces_what_a_link_points_to(folder: ReportsFolder, document: JsonObject, tmp_path: Path) -> None:
+    """Guards a daily file, or the folder, that is a symbolic link to another disk: the link stays."""
+    (tmp_path / "disk").mkdir()
+    folder.path.symlink_to(tmp_path / "disk")
+    target = tmp_path / "elsewhere.json"
+    folder.file_of(DAY).symlink_to(target)
+    path = _write(folder, document)
+    assert path.is_symlink()
+    assert target.read_bytes() == encode(document)
+    assert folder.read(DAY) == document
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["disk", "elsewhere.json", "reports"]
+
+
+def test_tells_the_first_error_of_a_disk_that_refuses(folder: ReportsFolder, document: JsonObject) -> None:
+    """Guards a temporary name that is taken by a folder: an OSError that says so, and the old file whole."""
+    path = _write(folder, document)
+    path.with_name(path.name + ".tmp").mkdir()
+    with pytest.raises(IsADirectoryError):
+        _write(folder, document)
+    assert folder.read(DAY) == document
+
+
+def test_tells_a_file_that_cannot_be_read_from_the_others(folder: ReportsFolder, document: JsonObject) -> None:
+    """Guards the week against one bad file: a folder in its place, or a link to nowhere in a loop."""
+    _write(folder, document)
+    folder.file_of(date(2025, 11, 29)).mkdir()
+    loop = folder.file_of(date(2025, 11, 28))
+    loop.symlink_to(loop)
+    documents, damaged = folder.read_days(DAY, 7)
+    assert list(documents) == [DAY]
+    assert damaged[date(2025, 11, 29)] == "cannot be read: Is a directory"
+    assert damaged[date(2025, 11, 28)].startswith("cannot be read: Too many levels of symbolic links")
+
+
+def _lower_the_volume(document: JsonObject) -> None:
+    document["symbols"]["BTCUSDT"]["bought_quote"] -= 1
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (lambda found: found.update(total_trades=3), "total_trades must be 2, was 3"),
+        (lambda found: found["trades"].update(pnl=Decimal(99)), "trades.pnl must be .* by the trades, was 99"),
+        (lambda found: found["trade_history"].pop(), "total_trades must be 1, was 2"),
+        (_lower_the_volume, "BTCUSDT.bought_quote must be"),
+        (lambda found: found.pop("symbols"), "symbols must be an object, is missing"),
+        (lambda found: found["symbols"]["BTCUSDT"].pop("gross"), "symbols.BTCUSDT: gross must be a number, is missing"),
+        (lambda found: found["symbols"]["BTCUSDT"].update(unvalued_fees=[]), "unvalued_fees must be an object"),
+        (lambda found: found["symbols"].clear(), "is in 'BTCUSDT', expected one of"),
+        (lambda found: found.update(reconciliation=1), "reconciliation must be an object"),
+        (lambda found: found["opening"].pop("balances"), "balances must be an object, is missing"),
+        (lambda found: found.update(fees=1), "fees must be an object"),
+        (lambda found: found.update(resets={}), "resets must be an array"),
+        (lambda found: found["trade_history"][0].update(qty="x"), r"trade_history\[0\]: qty must be a number"),
+        (lambda found: found["trade_history"].append(found["trade_history"][0]), "total_trades must be 2|twice"),
+    ],
+)
+def test_finds_what_is_inconsistent_behind_a_good_seal(
+    folder: ReportsFolder, document: JsonObject, change: Callable[[JsonObject], object], complaint: str
+) -> None:
+    """Guards reports against a sealed file that contradicts itself: damaged, never a traceback."""
+    change(document)
+    _write(folder, document)
+    with pytest.raises(DamagedReportError, match=complaint):
+        folder.read(DAY)
