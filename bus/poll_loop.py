@@ -36,7 +36,8 @@ class PollLoop:
     By `stop`, from any thread; in the main thread of a process by every signal that would end it, too.
 
     Args:
-        spin_us: how long after a message to look for the next one before the kernel may put us to sleep.
+        spin_us: how long after a message to look for the next one before the kernel may put us to sleep; only while
+            they come so quickly that it is worth it: if the last one was there within that time.
     """
 
     def __init__(self, spin_us: int = 0) -> None:
@@ -48,6 +49,7 @@ class PollLoop:
         self._is_stopping = False
         self._spin_ns = spin_us * NS_PER_US
         self._is_spinning = False
+        self._is_busy = False  # the last message was there within spin_us
         self._waker: socket.socket | None = None
 
     def on_readable(self, source: ChannelSocket | socket.socket, action: Callable[[], None]) -> None:
@@ -116,21 +118,31 @@ class PollLoop:
         """Return what can be read: after a message look again and again for a while, then sleep.
 
         To be woken up takes tens of microseconds, and by then the processor's caches hold somebody else's work. But a
-        processor that others need is theirs.
+        processor that others need is theirs. And where messages come by the hundred a second, looking for each finds
+        next to nothing and took the engine of an ordinary desk 5 % of a core.
         """
-        if self._is_spinning and self._spin_ns and timeout_ms > 0:
-            if ready := self._poller.poll(0):
+        if not (self._is_spinning and self._spin_ns and timeout_ms > 0):
+            return self._poller.poll(timeout_ms)
+        began_ns = monotonic_ns()
+        ready = self._look(timeout_ms, began_ns) if self._is_busy else []
+        if not ready:
+            ready = self._poller.poll(timeout_ms)
+        self._is_busy = monotonic_ns() - began_ns <= self._spin_ns
+        return ready
+
+    def _look(self, timeout_ms: int, now_ns: int) -> list[tuple[Any, int]]:
+        """Return what can be read as soon as there is something, or nothing after a while."""
+        if ready := self._poller.poll(0):
+            return ready
+        until_ns = now_ns + min(self._spin_ns, timeout_ms * NS_PER_MS)
+        while now_ns < until_ns:
+            if self._news.poll(0) and (ready := self._poller.poll(0)):
                 return ready
-            now_ns = monotonic_ns()
-            until_ns = now_ns + min(self._spin_ns, timeout_ms * NS_PER_MS)
-            while now_ns < until_ns:
-                if self._news.poll(0) and (ready := self._poller.poll(0)):
-                    return ready
-                os.sched_yield()
-                before_ns, now_ns = now_ns, monotonic_ns()
-                if now_ns - before_ns > YIELDED_NS:
-                    break
-        return self._poller.poll(timeout_ms)
+            os.sched_yield()
+            before_ns, now_ns = now_ns, monotonic_ns()
+            if now_ns - before_ns > YIELDED_NS:
+                break
+        return []
 
     def _run_timers(self) -> int:
         timeout_ns = 1_000 * NS_PER_MS
