@@ -98,8 +98,20 @@ class DayBook:
         self._rebuild(self._rows)
 
     def load(self, rows: Iterable[HistoryRow]) -> None:
-        """Take rows that are on file: they stay as they are."""
-        self._take([row for row in rows if row.key not in self._by_key])
+        """Take rows that are on file as they are; those that the book has already count once.
+
+        Raises:
+            ValueError: if one of them stands there twice.
+        """
+        seen: set[TradeKey] = set()
+        new: list[HistoryRow] = []
+        for row in rows:
+            if row.key in seen:
+                raise ValueError(f"trade {row.trade.trade_id} of order {row.trade.order_id} stands twice")
+            seen.add(row.key)
+            if row.key not in self._by_key:
+                new.append(row)
+        self._take(new)
 
     def add(self, trades: Iterable[VenueTrade], mark_prices: Mapping[str, Decimal]) -> int:
         """Take those `trades` that the book lacks, and return how many of them are of the day.
