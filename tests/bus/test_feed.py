@@ -25,7 +25,7 @@ from market.clock import NS_PER_SECOND
 from market.codes import SelfTradePrevention
 from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
 from market.depth import Depth, Level
-from market.feed_messages import BestPrices, BookOrder, BookTrade, FeedMessage
+from market.feed_messages import BestPrices, BookOrder, BookTrade, DepthLevel, FeedMessage
 from market.limits import BATCH_MESSAGES_MAX, FRAME_BYTES_MAX, QTY_LOTS_MAX, SNAPSHOT_BYTES_MAX, TRADES_KEPT_MAX
 from tests.bus.feed_model import INSTRUMENTS, SYMBOLS, FeedEngine, FeedSubscriberModel, Flow, shown
 from tests.bus.messages import ORDER
@@ -364,6 +364,17 @@ def test_asks_again_when_it_has_held_back_what_two_engines_said(step_ns: int) ->
     assert replica.needs_snapshot
     replica.on_snapshot(frame(1, rest(7), epoch=new))
     assert (replica.is_synchronised, replica.book.state()) == (True, [rest(7)])
+
+
+def test_nothing_of_before_a_snapshot_is_left_after_it() -> None:
+    """Orders, trades and levels alike: what it does not tell of is gone."""
+    replica = TopicReplica(BOOK)
+    trade, level = BookTrade(1, 100, 5, BUY), DepthLevel(SELL, 105, 9)
+    replica.on_snapshot(frame(5, rest(1), trade, level, DepthLevel(BUY, 99, 1)))
+    assert replica.levels == ({99: 1}, {105: 9})
+    replica.lose()
+    replica.on_snapshot(frame(9, rest(2), DepthLevel(BUY, 98, 2)))
+    assert (replica.book.state(), list(replica.trades), replica.levels) == ([rest(2)], [], ({98: 2}, {}))
 
 
 def test_shows_the_time_of_the_last_message_however_the_clock_was_set() -> None:

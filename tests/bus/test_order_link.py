@@ -369,6 +369,21 @@ def test_sends_a_lost_report_again_without_a_storm() -> None:
     assert link.sent_count < 4 * 501
 
 
+def test_asks_once_for_what_is_missing_however_much_comes_behind_it() -> None:
+    """Each WELCOME brings everything again: one for each gap, and one more for each heartbeat that shows it."""
+    link = Link().connected()
+    for order_id in range(11, 17):
+        link.source.send(orders(order_id, order_id))
+    _, *behind = link.source.outgoing()
+    asked = []
+    for frames in behind:
+        assert link.take([frames]) == []
+        asked += kinds([answer for _, answer in link.engine.outgoing()])
+    assert asked == [Kind.WELCOME]
+    link.take([packed(Kind.COMMANDS, EPOCH, 7, 0, 0)])
+    assert kinds([answer for _, answer in link.engine.outgoing()]) == [Kind.WELCOME]
+
+
 def test_asks_for_lost_commands_again_while_reports_keep_coming() -> None:
     """The question may be lost too; then the source is not silent, so its heartbeat must show the gap again."""
     link = Link().connected()

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import zmq
 
+from bus import order_link
 from bus.channel import ChannelSocket
 from bus.codec import decode_commands
 from bus.engine_link import EngineEnd
@@ -228,6 +229,37 @@ class OrderServer:
         self.socket.raw.setsockopt(zmq.LINGER, 0)
         self.socket.close()
         self.socket = ChannelSocket(ORDERS, self._run_dir, is_binder=True)
+
+
+def test_takes_no_commands_for_an_engine_that_is_far_behind(short_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks `is_connected` before it sends is not surprised by an error; it goes on when there is room."""
+    monkeypatch.setattr(order_link, "UNACKNOWLEDGED_FRAMES_MAX", 2)
+    server, source = OrderServer(short_dir), OrderSource(Source.FLOW, short_dir)
+    now_ns = NS_PER_SECOND
+
+    def listen() -> None:
+        nonlocal now_ns
+        now_ns += 50 * NS_PER_MS
+        source.tick(now_ns)
+        list(source.receive())
+
+    def serve() -> None:
+        server.serve()
+        listen()
+
+    try:
+        until(lambda: source.is_connected, serve, source.socket)
+        for order_id in (1, 2):
+            assert source.is_connected
+            source.send([order(order_id)])
+        assert not source.is_connected
+        with pytest.raises(ConnectionError, match="far behind"):
+            source.send([order(3)])
+        until(lambda: source.is_connected, serve, source.socket)
+    finally:
+        source.close()
+        server.socket.close()
+    assert server.handled == [1, 2]
 
 
 def test_loses_and_doubles_no_order_over_broken_connections(short_dir: Path) -> None:

@@ -13,7 +13,7 @@ from market.limits import ID_MAX, ORDER_IDS_PER_SESSION
 from market.session_messages import Heartbeat, Logout
 from sessions.admission import GOES_ON, LOGS_OUT, LOGS_OUT_FOR_GOOD
 from sessions.session_desk import OFFSET_MAX
-from sessions.session_state import SessionLimits, SymbolLimits
+from sessions.session_state import TOTAL_OPEN_MAX, SessionLimits, SymbolLimits
 from tests.sessions.floor import BTC, Floor, reports
 
 ETH = 1
@@ -166,6 +166,18 @@ def test_limits_open_orders_of_a_session_alone() -> None:
     assert len(floor.give(one, order(9, 10, 1))) == 1
 
 
+def test_limits_open_orders_of_all_sessions_together() -> None:
+    """As many as the engine holds: one more would find no slot there."""
+    floor = Floor()
+    one, two = floor.session("one"), floor.session("two")
+    floor.desk.state.limits[TOTAL_OPEN_MAX] = 3
+    assert floor.give(one, order(1, 10, 1), order(2, 10, 1)) == []
+    assert reasons(floor.give(two, order(1, 10, 1), order(2, 10, 1))) == [RejectReason.OPEN_ORDERS_LIMIT]
+    floor.give(one, CancelOrder(1, BTC))
+    assert floor.give(two, order(2, 10, 1)) == []
+    assert reasons(floor.give(one, order(3, 10, 1))) == [RejectReason.OPEN_ORDERS_LIMIT]
+
+
 def test_limits_messages_a_second() -> None:
     """A second's worth at once, then the rate; cancels pass for as long again."""
     floor = Floor(SessionLimits(messages_per_s=10))
@@ -195,6 +207,19 @@ def test_a_mass_cancel_passes_while_orders_are_over_the_rate() -> None:
     floor.now_ns += NS_PER_SECOND // 3
     assert floor.give(one, MassCancel()) == [], "while the debt remains"
     assert len(floor.give(one, order(5, 10, 1))) == 1
+
+
+def test_a_debt_is_paid_by_time_alone() -> None:
+    """However often a client asks meanwhile: a moment counts once."""
+    floor = Floor(SessionLimits(messages_per_s=10))
+    one = floor.session()
+    floor.give(one, *(order(n, 10, 1) for n in range(1, 11)), *(CancelOrder(n, BTC) for n in range(1, 11)))
+    for _ in range(21):
+        assert len(floor.give(one, order(11, 10, 1))) == 1
+        floor.now_ns += NS_PER_SECOND // 20
+    floor.now_ns += NS_PER_SECOND // 20
+    assert floor.give(one, order(11, 10, 1)) == []
+    assert len(floor.give(one, order(12, 10, 1))) == 1
 
 
 def test_an_order_that_comes_again_gets_its_first_reply_again() -> None:
@@ -290,8 +315,8 @@ def test_an_id_that_was_passed_over_is_used() -> None:
     floor = Floor()
     one = floor.session()
     floor.give(one, order(3, 10, 1), order(7, 10, 1))
-    assert floor.give(one, order(4, 10, 1)) == []
-    assert list(floor.desk.stored_replies(one, 9)) == [(4, BTC, None)]
+    assert floor.give(one, order(4, 10, 1), order(5, 10, 1, symbol_id=ETH)) == []
+    assert list(floor.desk.stored_replies(one, 9)) == [(4, BTC, None), (5, ETH, None)]
 
 
 def test_an_order_that_comes_again_before_its_reply_waits_for_it() -> None:

@@ -5,12 +5,12 @@ import pytest
 
 from bus.codec import encode_all
 from bus.topology import Source
-from market.codes import CancelReason, RejectReason, Side, TimeInForce
+from market.codes import CancelReason, RejectReason, SelfTradePrevention, Side, TimeInForce
 from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
 from market.events import Accepted, Amended, Canceled, Executed, Halted, Rejected
 from market.limits import BATCH_MESSAGES_MAX, ORDER_IDS_PER_SESSION, TCP_SESSIONS_MAX
 from sessions.session_desk import NoSessionLeftError, SessionDesk
-from sessions.session_state import ORDER_ID, SessionLimits
+from sessions.session_state import ORDER_ID, TOTAL_OPEN_MAX, SessionLimits
 from tests.sessions.floor import BTC, KEPT_BYTES, Floor, reports
 
 
@@ -155,6 +155,30 @@ def test_tells_of_every_order_that_a_lost_book_had() -> None:
     assert list(floor.desk.stored_replies(one, 9)) == [(3, BTC, told[2])]
     floor.match_commands([MassCancel(owner=floor.desk.owner(one))])
     assert reports(one, after=5) == []
+
+
+def test_stops_when_an_engine_tells_of_more_orders_than_it_holds() -> None:
+    """The table of open orders would be full, and a search in it have no end."""
+    floor = Floor()
+    one = floor.session()
+    admitted = floor.admit(one, encode_all([NewOrder(n, BTC, Side.BUY, 1_000, 5) for n in (1, 2, 3)]))
+    floor.desk.state.limits[TOTAL_OPEN_MAX] = 2
+    with pytest.raises(AssertionError, match="no more open orders than the engine holds"):
+        floor.match(admitted)
+
+
+def test_keeps_an_order_s_last_price_and_quantity_for_a_lost_book() -> None:
+    """What was amended, traded and decremented is told as it was at the last."""
+    floor = Floor()
+    one, two = floor.session("one"), floor.session("two")
+    mine = NewOrder(1, BTC, Side.BUY, 1_000, 50, self_trade_prevention=SelfTradePrevention.DECREMENT)
+    floor.give(one, mine, AmendOrder(1, BTC, 990, 40))
+    assert [(order.price_ticks, order.qty_lots) for order in floor.desk.lost_orders(1)] == [(990, 40)]
+    floor.give(two, NewOrder(1, BTC, Side.SELL, 990, 7))
+    assert [(order.price_ticks, order.qty_lots) for order in floor.desk.lost_orders(1)] == [(990, 33)]
+    floor.give(one, mine._replace(order_id=2, side=Side.SELL, price_ticks=990, qty_lots=3))
+    assert [(order.price_ticks, order.qty_lots) for order in floor.desk.lost_orders(1)] == [(990, 30)]
+    assert floor.desk.open_count(one) == 1
 
 
 def test_takes_as_many_sessions_as_it_says() -> None:
