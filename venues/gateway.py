@@ -9,6 +9,7 @@
 import contextlib
 import socket
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from types import TracebackType
@@ -119,7 +120,8 @@ class GatewaySession:
         self._reconnect_s = reconnect_s
         self._socket: socket.socket | None = None
         self._sent_ns = 0
-        self._waiting: list[Event] = []
+        self._waiting: deque[Event] = deque()  # had, and not given to the caller yet
+        self._refusal: SessionRefusedError | None = None  # which is raised behind them
         self._connect()
 
     def __enter__(self) -> "GatewaySession":
@@ -173,24 +175,41 @@ class GatewaySession:
             SessionRefusedError: if the gateway has ended the session.
             GatewayError: if it is gone, and does not come back.
         """
-        events, self._waiting = self._waiting, []
-        if events:
-            return events
+        self._wait(timeout_s)
+        events = list(self._waiting)
+        self._waiting.clear()
+        return events
+
+    def events(self) -> Iterator[Event]:
+        """Yield reports for ever; raises as `receive`. Who stops to listen gets the next one when he listens again."""
+        while True:
+            self._wait(self.state.idle_ms / 1_000 / HEARTBEATS_PER_IDLE)
+            while self._waiting:
+                yield self._waiting.popleft()
+
+    def _wait(self, timeout_s: float) -> None:
+        """Take what comes, unless something waits for the caller."""
+        if self._waiting:
+            return
+        refusal, self._refusal = self._refusal, None
+        if refusal is not None:
+            raise refusal
+        try:
+            self._take_news(timeout_s)
+        except SessionRefusedError as error:
+            self.close()
+            if not self._waiting:
+                raise
+            self._refusal = error
+
+    def _take_news(self, timeout_s: float) -> None:
         try:
             self._beat()
-            return self._take(_receive(self._connection(), timeout_s))
+            self._take(_receive(self._connection(), timeout_s))
         except SessionRefusedError:
-            self.close()
             raise
         except GatewayError:
             self._connect()
-            events, self._waiting = self._waiting, []
-            return events
-
-    def events(self) -> Iterator[Event]:
-        """Yield reports for ever; raises as `receive`."""
-        while True:
-            yield from self.receive(self.state.idle_ms / 1_000 / HEARTBEATS_PER_IDLE)
 
     def logout(self, *, is_final: bool = False) -> None:
         """Leave; with `is_final` the gateway cancels what is open and forgets the session."""
@@ -223,12 +242,15 @@ class GatewaySession:
                 raise
         self._sent_ns = monotonic_ns()
 
-    def _take(self, piece: bytes) -> list[Event]:
+    def _take(self, piece: bytes) -> None:
+        """Take bytes from the gateway; whatever ends the connection then, their events are there for the caller."""
         answer = self.state.receive(piece)
+        self._waiting.extend(answer.events)
+        if answer.end is not None:
+            raise answer.end
         if answer.to_send:
             _send(self._connection(), answer.to_send, self._reconnect_s)
             self._sent_ns = monotonic_ns()
-        return answer.events
 
     def _connection(self) -> socket.socket:
         if self._socket is None:
@@ -262,7 +284,7 @@ class GatewaySession:
         _send(self._socket, self.state.logon(), self._reconnect_s)
         deadline = time.monotonic() + self._reconnect_s
         while not self.state.is_logged_on:
-            self._waiting += self._take(_receive(self._socket, 0.1))
+            self._take(_receive(self._socket, 0.1))
             if time.monotonic() > deadline:
                 raise GatewayError("the gateway does not answer")
         self._sent_ns = monotonic_ns()

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
 from types import TracebackType
@@ -35,7 +36,8 @@ class AsyncGatewaySession:
         self._address = (host, port)
         self._reconnect_s = reconnect_s
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-        self._waiting: list[Event] = []
+        self._waiting: deque[Event] = deque()  # had, and not given to the caller yet
+        self._refusal: SessionRefusedError | None = None  # which is raised behind them
 
     async def __aenter__(self) -> "AsyncGatewaySession":
         await self._connect()
@@ -77,21 +79,33 @@ class AsyncGatewaySession:
     async def events(self) -> AsyncIterator[Event]:
         """Yield reports for ever, each once and in order; heartbeats are sent while it waits.
 
+        Who stops to listen gets the next one when he listens again.
+
         Raises:
             SessionRefusedError: if the gateway has ended the session.
             GatewayError: if it is gone, and does not come back.
         """
         while True:
-            waiting, self._waiting = self._waiting, []
-            for event in waiting:
-                yield event
+            while self._waiting:
+                yield self._waiting.popleft()
+            refusal, self._refusal = self._refusal, None
+            if refusal is not None:
+                raise refusal
             try:
-                self._waiting += await self._receive(self.state.idle_ms / 1_000 / HEARTBEATS_PER_IDLE)
-            except SessionRefusedError:
+                await self._take_news()
+            except SessionRefusedError as error:
                 await self.close()
-                raise
-            except GatewayError:
-                await self._connect()
+                if not self._waiting:
+                    raise
+                self._refusal = error
+
+    async def _take_news(self) -> None:
+        try:
+            await self._receive(self.state.idle_ms / 1_000 / HEARTBEATS_PER_IDLE)
+        except SessionRefusedError:
+            raise
+        except GatewayError:
+            await self._connect()
 
     async def logout(self, *, is_final: bool = False) -> None:
         """Leave; with `is_final` the gateway cancels what is open and forgets the session."""
@@ -121,8 +135,8 @@ class AsyncGatewaySession:
                 self._streams[1].write(data)
                 await self._streams[1].drain()
 
-    async def _receive(self, timeout_s: float) -> list[Event]:
-        """Return new reports; after a while without any send a heartbeat, and return none."""
+    async def _receive(self, timeout_s: float) -> None:
+        """Take new reports; after a while without any send a heartbeat."""
         if self._streams is None:
             raise GatewayError("not connected")
         try:
@@ -130,14 +144,16 @@ class AsyncGatewaySession:
                 piece = await self._streams[0].read(PIECE_BYTES)
         except TimeoutError:
             await self._send(self.state.heartbeat())
-            return []
+            return
         except OSError as error:
             raise GatewayError(f"the gateway hung up: {error.strerror or error}") from None
         if not piece:
             raise GatewayError("the gateway hung up")
         answer = self.state.receive(piece)
+        self._waiting.extend(answer.events)
+        if answer.end is not None:
+            raise answer.end
         await self._send(answer.to_send)
-        return answer.events
 
     async def _connect(self) -> None:
         deadline = time.monotonic() + self._reconnect_s
@@ -166,6 +182,6 @@ class AsyncGatewaySession:
         await self._send(self.state.logon())
         deadline = time.monotonic() + self._reconnect_s
         while not self.state.is_logged_on:
-            self._waiting += await self._receive(self._reconnect_s)
+            await self._receive(self._reconnect_s)
             if time.monotonic() > deadline:
                 raise GatewayError("the gateway does not answer")

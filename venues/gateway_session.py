@@ -33,10 +33,14 @@ class SessionRefusedError(GatewayError):
 
 
 class Answer(NamedTuple):
-    """What some bytes from the gateway mean: new events, and what must be sent back."""
+    """What some bytes from the gateway mean: new events, what must be sent back, and whether that was the last of it.
+
+    `end` is what ends the connection behind the events.
+    """
 
     events: list[Event]
     to_send: bytes
+    end: GatewayError | None = None
 
 
 # What ends a connection and would end the next one as well.
@@ -86,6 +90,7 @@ class SessionEnd:
         self._token = token
         self._is_cancel_on_disconnect = is_cancel_on_disconnect
         self._decoder = StreamDecoder()
+        self._end: GatewayError | None = None  # of this connection
         self._unanswered: dict[int, NewOrder] = {}
         self._symbol_ids: dict[int, int] = {}  # of orders that may be open
         self._maybe_answered: set[int] = set()  # by a report that is lost
@@ -103,6 +108,7 @@ class SessionEnd:
     def logon(self) -> bytes:
         """Begin a connection; return what must be sent first."""
         self._decoder = StreamDecoder()
+        self._end = None
         self.is_logged_on = False
         return encode(Logon(self.client_id, self._token, self.last_sequence, int(self._is_cancel_on_disconnect)))
 
@@ -166,20 +172,26 @@ class SessionEnd:
         return MassCancel(symbol_id, -1 if side is None else side)
 
     def receive(self, piece: bytes) -> Answer:
-        """Take bytes from the gateway.
+        """Take bytes from the gateway. Events in front of what ends the connection come out first, and never again.
 
         Raises:
             SessionRefusedError: if it says that it is of no use to connect again.
             GatewayError: if what it sends is not of the protocol, or it hangs up for now.
         """
+        if self._end is not None:
+            raise self._end
         events: list[Event] = []
         to_send: list[bytes] = []
         try:
             for message in self._decoder.feed(piece):
                 events.extend(self._take(message, to_send))
         except MalformedMessageError as error:
-            raise GatewayError(f"the gateway sent something else: {error}") from None
-        return Answer(events, b"".join(to_send))
+            self._end = GatewayError(f"the gateway sent something else: {error}")
+        except GatewayError as error:
+            self._end = error
+        if self._end is not None and not events:
+            raise self._end
+        return Answer(events, b"".join(to_send), self._end)
 
     def _take(self, message: Message, to_send: list[bytes]) -> Iterator[Event]:
         if isinstance(message, InstrumentDefinition):

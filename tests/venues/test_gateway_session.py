@@ -17,6 +17,9 @@ BTC = InstrumentDefinition(0, "BTCUSDT", "BTC", "USDT", "0.01", "0.00001")
 ETH = InstrumentDefinition(1, "ETHUSDT", "ETH", "USDT", "0.5", "0.01")
 
 
+BAD_MESSAGE = b"\x91\x7f"  # no message has this tag
+
+
 def order(order_id: int) -> NewOrder:
     """Return an order."""
     return NewOrder(order_id, 0, Side.BUY, 1_000, 5)
@@ -144,6 +147,20 @@ def test_knows_an_order_again_that_an_earlier_process_entered() -> None:
     end.receive(encode_all([LoggedOn(1, 1, 0, 0, 1_000)]))  # the session was given up elsewhere
     with pytest.raises(KeyError):
         end.cancel(1)
+
+
+def test_reports_in_front_of_a_last_word_come_out() -> None:
+    """They are counted as had: the next connection does not bring them again."""
+    for last in (Logout(RejectReason.GATEWAY_STOPS), accepted(9, 3), Logout(RejectReason.REPLACED), BAD_MESSAGE):
+        end = logged_on(1, 2)
+        data = encode_all([accepted(1, 1), accepted(2, 2)]) + (last if isinstance(last, bytes) else encode_all([last]))
+        answer = end.receive(data)
+        assert answer.events == [accepted(1, 1), accepted(2, 2)]
+        assert isinstance(answer.end, SessionRefusedError) == (last == Logout(RejectReason.REPLACED))
+        with pytest.raises(GatewayError):
+            end.receive(b"")
+        assert decode(end.logon()) == [Logon("bot", "", 2)]
+        assert end.receive(encode_all([LoggedOn(3, 1, 2, 2, 1_000)])).events == []
 
 
 def test_a_heartbeat_that_knows_of_more_reports_than_came_ends_the_connection() -> None:
