@@ -12,6 +12,7 @@ from market.exact_json import JsonObject, dumps
 from market.instrument import Instrument
 from nodes.bookkeeper import Bookkeeper
 from nodes.desk_client import DeskError
+from nodes.desk_market import market_of
 from nodes.settings import Settings
 from reports.folder import DamagedReportError, ReportsFolder
 from reports.performance import history_of, is_sound
@@ -88,8 +89,8 @@ def print_report(settings: Settings, venue_of: Callable[[], Venue], period: Peri
     notes: tuple[str, ...] = ()
     if period.last >= utc_date(time_ns()):
         try:
-            recorded = Bookkeeper(venue_of(), settings.instrument, folder, settings.instruments).update()
-            notes = recorded.notes
+            market = market_of(settings)
+            notes = Bookkeeper(venue_of(), settings.instrument, folder, settings.instruments, market).update().notes
         except (VenueError, DeskError) as error:
             if not folder.days():
                 raise
