@@ -158,7 +158,8 @@ def test_names_a_past_day_that_cannot_be_read(
         path.write_bytes(path.read_bytes()[:-9])
     assert print_report(settings, lambda: venue, _TODAY, as_json=False) == 0
     text = capsys.readouterr().out
-    assert "📊 Performance 2025-11-30 (as of 12:00:00 UTC):\n   Trades: 2 (1 buy, 1 sell)\n" in text
+    assert "📊 Performance 2025-11-30 (as of 12:00:00 UTC):\n   Market: paper exchange, synthetic market" in text
+    assert "   Trades: 2 (1 buy, 1 sell)\n" in text
     (line,) = [line for line in text.splitlines() if line.startswith("   2025-11-29  ")]
     assert line.startswith("   2025-11-29  damaged: ")
     assert "   2025-11-28        +$3.00  2 trades" in text
