@@ -6,6 +6,8 @@ from decimal import Decimal
 
 from market.codes import Side
 
+OPEN_STATUSES = frozenset({"NEW", "PARTIALLY_FILLED", "PENDING_NEW", "PENDING_CANCEL"})
+
 
 @dataclass(frozen=True, slots=True)
 class Balance:
@@ -46,6 +48,16 @@ class VenueOrder:
     filled_qty: Decimal
     status: str
     time_ms: int
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something of it may still trade."""
+        return self.status in OPEN_STATUSES
+
+    @property
+    def leaves_qty(self) -> Decimal:
+        """What has not traded."""
+        return self.qty - self.filled_qty
 
 
 @dataclass(frozen=True, slots=True)

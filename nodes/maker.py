@@ -5,25 +5,29 @@ venue knows better. Orders are recognised by a client order id that starts with 
 """
 
 import contextlib
-import itertools
 import random
-import secrets
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from market.account import VenueOrder
-from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns, time_ns
+from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns
 from market.codes import Side
 from nodes.desk_venue import desk_venue
+from nodes.maker_ids import SENT_FILE, SentOrders, client_order_ids, own_prefix
+from nodes.maker_log import MakerLog
 from nodes.node import Node, NodeError
 from nodes.stop_budget import RETRY_S
-from trading.quoting import Quote, symmetric_quotes
-from trading.reconcile import LiveOrder, reconcile
-from venues.binance import RECV_WINDOW_MS
+from trading.decision import Decision, QuoteModel, View, decide
+from trading.order_rules import OrderRules
+from trading.order_watch import OrderWatch
+from trading.pauses import BackOff, SidePause
+from trading.quoting import Quote
+from trading.reconcile import Cancel, LiveOrder
 from venues.gateway import GatewayError
 from venues.mirror import GatewayMirror
 from venues.venue import (
+    ARRIVAL_MS_MAX,
     Venue,
     VenueBusyError,
     VenueError,
@@ -33,39 +37,64 @@ from venues.venue import (
 )
 
 DEPTH_LEVELS = 20
-BACK_OFF_NS_MAX = 10 * NS_PER_SECOND
-REFUSED_PAUSE_NS = 2 * NS_PER_SECOND
 STOP_RETRY_S = 0.05
+STOP_RETRY_S_MAX = 0.5
+
+
+class _Unknown(NamedTuple):
+    """An order of unknown fate, and until when it may still arrive."""
+
+    quote: Quote
+    until_ns: int
 
 
 class MakerNode:
-    """The quoting cycle against one venue."""
+    """The quoting cycle against one venue.
 
-    def __init__(self, node: Node, venue: Venue, prefix: str) -> None:
+    Args:
+        node: whose it is.
+        venue: where to quote.
+        prefix: of our client order ids.
+        rules: the venue's bounds of an order.
+    """
+
+    def __init__(self, node: Node, venue: Venue, prefix: str, rules: OrderRules) -> None:
+        settings = node.settings
+        maker = settings.maker
         self._node = node
         self._venue = venue
-        self._settings = node.settings.maker
-        self._instrument = node.settings.instrument
+        self._instrument = settings.instrument
+        self._interval_ms = maker.interval_ms
+        self._rules = rules
+        self._model = QuoteModel(maker.half_spread, maker.notional, maker.requote_tolerance, maker.replace_below)
         self._prefix = prefix
-        self._client_order_ids = _client_order_ids(prefix)
+        self._client_order_ids = client_order_ids(prefix)
+        self._log = MakerLog(node, self._instrument)
+        self._watch = OrderWatch()
+        self._back_off = BackOff(maker.interval_ms * NS_PER_MS, lambda: random.uniform(0.5, 1.0))  # noqa: S311 - jitter
         self._pause_until_ns = 0
-        self._failure_count = 0
-        self._is_blind = False
-        self._side_pause_ns = {Side.BUY: 0, Side.SELL: 0}
-        self._unknown: dict[str, tuple[Side, int]] = {}  # client order id -> side, until when it may still arrive
-        self._counts = {"placed": 0, "cancelled": 0, "refused": 0, "unknown": 0}
-        gateway = node.settings.gateway
-        is_elsewhere = node.settings.venue.name != "paper"
+        self._side_pauses = {side: SidePause() for side in Side}
+        self._is_started = False
+        self._is_stopping = False
+        self._sent = SentOrders(settings.run_dir / SENT_FILE)
+        self._unknown = self._left_by_the_run_before()
+        is_elsewhere = settings.venue.name != "paper"
+        gateway = settings.gateway
         self._mirror = GatewayMirror(self._instrument, gateway.host, gateway.port) if is_elsewhere else None
 
     def run(self) -> None:
         """Quote until stopped, then cancel what is ours."""
         loop = self._node.poll_loop()
-        loop.every(self._settings.interval_ms, self._on_time)
+        self._node.on_stop(self._hurry)
+        loop.every(self._interval_ms, self._on_time)
         try:
             loop.run()
         finally:
             self.stop()
+
+    def _hurry(self) -> None:
+        """Enter no further order, also not in a cycle that has begun."""
+        self._is_stopping = True
 
     def _on_time(self) -> None:
         if monotonic_ns() < self._pause_until_ns:
@@ -75,9 +104,13 @@ class MakerNode:
         except VenueKeysError:
             raise
         except VenueError as error:
-            self._back_off(error)
+            at_least_ns = int(error.retry_after_s * NS_PER_SECOND) if isinstance(error, VenueBusyError) else 0
+            wait_ns = self._back_off.fail(at_least_ns)
+            self._pause_until_ns = monotonic_ns() + wait_ns
+            self._log.failed(error, wait_ns)
         else:
-            self._failure_count = 0
+            self._back_off.succeed()
+            self._is_started = True
             self._node.ready()
 
     def cycle(self) -> None:
@@ -85,146 +118,186 @@ class MakerNode:
 
         Raises:
             VenueError: if the venue fails in a way that concerns more than one quote.
+            NodeError: before the first quote, if no quote of these settings can be an order there.
         """
+        self._settle_unknown()
         live = self._own_orders()
-        self._settle_unknown(live)
-        depth = self._venue.depth(self._instrument, DEPTH_LEVELS)
-        own: dict[tuple[int, int], int] = {}
-        for order in map(self._live, live):
-            place = (int(order.side), order.price_ticks)
-            own[place] = own.get(place, 0) + order.leaves_lots
-        mid_ticks_x2 = depth.without(own).mid_ticks_x2
-        wanted: Sequence[Quote] = ()
-        tolerance_ticks = 0
-        if (mid_ticks_x2 is None) != self._is_blind:
-            self._is_blind = mid_ticks_x2 is None
-            self._node.log.warning(
-                "a side of the book is empty: no quotes" if self._is_blind else "both sides are back"
-            )
-        if mid_ticks_x2 is not None:
-            wanted = (
-                symmetric_quotes(self._instrument, mid_ticks_x2, self._settings.half_spread, self._settings.notional)
-                or ()
-            )
-            tolerance_ticks = int(self._settings.requote_tolerance * mid_ticks_x2 / 2)
-        plan = reconcile(wanted, [self._live(order) for order in live], tolerance_ticks)
-        now_live = {order.order_id: order for order in live}
-        for order in plan.cancels:
-            self._venue.cancel(self._instrument, order.order_id)
-            now_live.pop(order.order_id)
-            self._counts["cancelled"] += 1
-        for quote in plan.places:
-            placed = self._place(quote)
-            if placed is not None:
-                now_live[placed.order_id] = placed
-        self._show(now_live.values(), mid_ticks_x2)
-        self._sync_mirror(list(now_live.values()))
+        decision = self._decide(live)
+        if decision.obstacle and not self._is_started:
+            raise NodeError(decision.obstacle)
+        for cancel in decision.plan.cancels:
+            self._cancel(live, cancel)
+        idle = dict(decision.idle)
+        for quote in decision.plan.places:
+            if (why := self._place(live, quote)) is not None:
+                idle[quote.side] = why
+        self._log.idle(idle)
+        self._log.show(live.values(), decision.mid_ticks_x2, self._venue)
+        self._sync_mirror(live)
 
-    def _place(self, quote: Quote) -> VenueOrder | None:
-        is_blocked = any(side == quote.side for side, _ in self._unknown.values())
-        if is_blocked or monotonic_ns() < self._side_pause_ns[quote.side]:
-            return None
+    def _decide(self, live: dict[str, VenueOrder]) -> Decision:
+        depth = self._venue.depth(self._instrument, DEPTH_LEVELS)
+        now_ns = monotonic_ns()
+        held = {side: pause.why for side, pause in self._side_pauses.items() if pause.is_on(now_ns)}
+        held |= {each.quote.side: "the fate of its last order is unknown" for each in self._unknown.values()}
+        view = View(
+            [self._live(order) for order in live.values()],
+            [each.quote for each in self._unknown.values()],
+            depth,
+            held,
+        )
+        return decide(self._instrument, self._rules, self._model, view)
+
+    def _live(self, order: VenueOrder) -> LiveOrder:
+        leaves_lots = self._instrument.qty_to_lots(order.leaves_qty)
+        return LiveOrder(order.order_id, order.side, self._instrument.price_to_ticks(order.price), leaves_lots)
+
+    # --- what is true ---
+
+    def _own_orders(self) -> dict[str, VenueOrder]:
+        """Return our open orders by the venue's id, and tell what was filled or ended since the last look."""
+        listed = [
+            order
+            for order in self._venue.open_orders(self._instrument)
+            if order.client_order_id.startswith(self._prefix)
+        ]
+        for order in self._watch.missing(listed):
+            found = self._venue.find_order(self._instrument, order.client_order_id)
+            if found is None:
+                self._watch.forget(order)
+                self._log.gone(order)
+            elif found.is_open:
+                listed.append(found)  # the venue's list lags behind
+            else:
+                self._note(found)
+        for order in listed:
+            self._note(order)
+        return {order.order_id: order for order in listed if order.is_open}
+
+    def _note(self, order: VenueOrder, why_ended: str = "") -> None:
+        filled_qty = self._watch.note(order)
+        if filled_qty:
+            for pause in self._side_pauses.values():
+                pause.end()  # what was missing on the other side may be there now
+            self._log.filled(order, filled_qty)
+        if not order.is_open and order.leaves_qty:
+            self._log.ended(order, why_ended or f"{order.status} at the venue, not by this desk")
+
+    def _settle_unknown(self) -> None:
+        """Ask what became of orders without an answer, before the open ones are read, which then hold what arrived."""
+        for client_order_id, unknown in list(self._unknown.items()):
+            asked_ns = monotonic_ns()
+            found = self._venue.find_order(self._instrument, client_order_id)
+            if found is None and asked_ns <= unknown.until_ns:
+                continue
+            del self._unknown[client_order_id]
+            self._keep_sent()
+            self._log.settled(client_order_id, found)
+            if found is not None:
+                self._watch.begin(found)
+                self._note(found)
+
+    def _left_by_the_run_before(self) -> dict[str, _Unknown]:
+        until_ns = monotonic_ns() + ARRIVAL_MS_MAX * NS_PER_MS
+        try:
+            sent = self._sent.read(self._instrument.symbol)
+        except (OSError, ValueError) as error:
+            self._log.note_failed(error)
+            return {}
+        return {name: _Unknown(quote, until_ns) for name, quote in sent.items()}
+
+    # --- what is done ---
+
+    def _cancel(self, live: dict[str, VenueOrder], cancel: Cancel) -> None:
+        ended = self._venue.cancel(self._instrument, cancel.order.order_id)
+        del live[cancel.order.order_id]
+        if ended is not None:  # else it was filled on the way, as the next look will show
+            self._log.counts["cancelled"] += 1
+            self._note(ended, cancel.why)
+
+    def _place(self, live: dict[str, VenueOrder], quote: Quote) -> str | None:
+        """Enter an order; return why it does not stand, if it does not."""
+        if self._is_stopping:
+            return "the maker stops"
         client_order_id = next(self._client_order_ids)
+        self._keep_sent({client_order_id: quote})
         try:
             order = self._venue.place(self._instrument, quote.side, quote.price_ticks, quote.qty_lots, client_order_id)
         except VenueUnknownError as error:
             # It may have arrived, or arrive until its window closes: until then nothing more on this side.
-            until_ns = monotonic_ns() + RECV_WINDOW_MS * NS_PER_MS
-            self._unknown[client_order_id] = (quote.side, until_ns)
-            self._counts["unknown"] += 1
-            self._node.log.warning("an order's fate is unknown", client_order_id=client_order_id, why=str(error))
-            return None
+            self._unknown[client_order_id] = _Unknown(quote, monotonic_ns() + ARRIVAL_MS_MAX * NS_PER_MS)
+            self._log.unknown(client_order_id, error)
+            return "the fate of its last order is unknown"
         except VenueKeysError:
             raise
         except VenueRefusedError as error:
-            self._side_pause_ns[quote.side] = monotonic_ns() + REFUSED_PAUSE_NS
-            self._counts["refused"] += 1
-            self._node.log.warning("a quote was refused", side=quote.side.name, why=str(error))
-            return None
-        self._counts["placed"] += 1
-        self._node.log.info(
-            "quoted", side=quote.side.name, price=str(order.price), qty=str(order.qty), order_id=order.order_id
-        )
-        return order
+            wait_ns = self._side_pauses[quote.side].refuse(monotonic_ns(), f"refused: {error}")
+            self._log.refused(quote, error, wait_ns)
+            return f"refused: {error}"
+        finally:
+            self._keep_sent()
+        self._side_pauses[quote.side].end()
+        self._watch.begin(order)
+        self._log.quoted(order)
+        self._note(order)
+        if order.is_open:
+            live[order.order_id] = order
+        return None
 
-    def _settle_unknown(self, live: Sequence[VenueOrder]) -> None:
-        arrived = {order.client_order_id for order in live}
-        for client_order_id, (_, until_ns) in list(self._unknown.items()):
-            is_known = client_order_id in arrived or self._venue.find_order(self._instrument, client_order_id)
-            if is_known or monotonic_ns() > until_ns:
-                del self._unknown[client_order_id]
-                self._node.log.info("fate settled", client_order_id=client_order_id, arrived=bool(is_known))
+    def _keep_sent(self, more: dict[str, Quote] | None = None) -> None:
+        sent = {name: each.quote for name, each in self._unknown.items()}
+        try:
+            self._sent.write(self._instrument.symbol, sent | (more or {}))
+        except OSError as error:
+            self._log.note_failed(error)
 
-    def _own_orders(self) -> list[VenueOrder]:
-        orders = self._venue.open_orders(self._instrument)
-        return [order for order in orders if order.client_order_id.startswith(self._prefix)]
-
-    def _live(self, order: VenueOrder) -> LiveOrder:
-        leaves_lots = self._instrument.qty_to_lots(order.qty - order.filled_qty)
-        return LiveOrder(order.order_id, order.side, self._instrument.price_to_ticks(order.price), leaves_lots)
-
-    def _sync_mirror(self, live: list[VenueOrder]) -> None:
+    def _sync_mirror(self, live: dict[str, VenueOrder]) -> None:
         if self._mirror is None:
             return
         try:
-            self._mirror.sync(live)
+            self._mirror.sync(list(live.values()))
         except GatewayError as error:
-            self._node.log.warning("orders are not mirrored", why=str(error))
+            self._log.not_mirrored(error)
+        self._node.show(**self._mirror.figures())
 
-    def _back_off(self, error: VenueError) -> None:
-        self._failure_count += 1
-        wait_ns = min(BACK_OFF_NS_MAX, self._settings.interval_ms * NS_PER_MS * 2 ** min(self._failure_count, 10))
-        wait_ns = int(wait_ns * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
-        if isinstance(error, VenueBusyError):
-            wait_ns = int(error.retry_after_s * NS_PER_SECOND)
-        self._pause_until_ns = monotonic_ns() + wait_ns
-        self._node.log.warning("the venue failed", why=str(error), wait_s=round(wait_ns / NS_PER_SECOND, 2))
-
-    def _show(self, live: Iterable[VenueOrder], mid_ticks_x2: int | None) -> None:
-        quotes = {order.side.name.lower(): str(order.price) for order in live}
-        mid = None if mid_ticks_x2 is None else str(mid_ticks_x2 * self._instrument.tick_size / 2)
-        self._node.show(mid=mid, bid=quotes.get("buy"), ask=quotes.get("sell"), **self._counts)
+    # --- the end ---
 
     def stop(self) -> None:
-        """Cancel what is ours at the venue, trying again while there is time, and hang up on the gateway."""
-        deadline_ns = monotonic_ns() + int(RETRY_S * NS_PER_SECOND)
+        """Cancel what is ours at the venue, trying again while there is time, and hang up on the gateway.
+
+        Raises:
+            NodeError: if orders of ours may be left there.
+        """
+        self._is_stopping = True
+        began_ns, retry_s = monotonic_ns(), STOP_RETRY_S
         try:
-            while (error := self._cancel_own()) is not None:
-                if isinstance(error, VenueKeysError) or monotonic_ns() > deadline_ns:
-                    raise NodeError(f"own orders ({self._prefix}...) may be left at the venue: {error}")
-                time.sleep(STOP_RETRY_S)
+            while (problem := self._leave()) is not None:
+                error, text = problem
+                last_ns = max((each.until_ns for each in self._unknown.values()), default=0)
+                deadline_ns = max(
+                    began_ns + int(RETRY_S * NS_PER_SECOND), last_ns + 2 * int(STOP_RETRY_S_MAX * NS_PER_SECOND)
+                )
+                wait_s = max(retry_s, error.retry_after_s if isinstance(error, VenueBusyError) else 0)
+                if isinstance(error, VenueKeysError) or monotonic_ns() + int(wait_s * NS_PER_SECOND) > deadline_ns:
+                    raise NodeError(f"own orders ({self._prefix}...) may be left at the venue: {text}")
+                time.sleep(wait_s)
+                retry_s = min(2 * retry_s, STOP_RETRY_S_MAX)
         finally:
             if self._mirror is not None:
                 self._mirror.close()
 
-    def _cancel_own(self) -> VenueError | None:
-        """Cancel our open orders; return what the venue failed with, if it did."""
+    def _leave(self) -> tuple[VenueError | None, str] | None:
+        """Cancel our open orders and those that arrive late; return what keeps it from being all, if anything does."""
         try:
-            for order in self._own_orders():
-                self._venue.cancel(self._instrument, order.order_id)
-                self._node.log.info("cancelled on stop", side=order.side.name, order_id=order.order_id)
+            self._settle_unknown()
+            live = self._own_orders()
+            for order in list(live.values()):
+                self._cancel(live, Cancel(self._live(order), "the maker stops"))
         except VenueError as error:
-            return error
+            return error, str(error)
+        if self._unknown:
+            return None, f"the fate of {', '.join(self._unknown)} is unknown"
         return None
-
-
-def _client_order_ids(prefix: str) -> Iterator[str]:
-    start_ms = time_ns() // NS_PER_MS
-    return (f"{prefix}{start_ms}-{n}" for n in itertools.count(1))
-
-
-def own_prefix(run_dir: Path) -> str:
-    """Return how this desk's client order ids start; made up once and kept in the run directory.
-
-    Two desks on one account must not touch each other's orders.
-    """
-    path = run_dir / "maker_id"
-    try:
-        name = path.read_text(encoding="ascii").strip()
-    except FileNotFoundError:
-        name = secrets.token_hex(3)
-        path.write_text(f"{name}\n", encoding="ascii")
-    return f"tb-{name}-"
 
 
 def run(node: Node) -> None:
@@ -243,7 +316,7 @@ def clean_up(node: Node) -> None:
 def _maker(node: Node) -> Iterator[MakerNode]:
     try:
         venue = desk_venue(node.settings)
-        venue.load(node.settings.instrument)
-        yield MakerNode(node, venue, own_prefix(node.settings.run_dir))
+        rules = venue.load(node.settings.instrument)
+        yield MakerNode(node, venue, own_prefix(node.settings.run_dir), rules)
     except VenueError as error:
         raise NodeError(str(error)) from None

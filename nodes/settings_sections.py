@@ -404,6 +404,7 @@ class MakerSettings(Section):
     half_spread: Annotated[Decimal, Field(gt=0, lt=Decimal("0.5"))] = Decimal("0.002")
     notional: Annotated[Decimal, Field(gt=0, le=1_000_000_000)] = Decimal(1_000)
     requote_tolerance: Annotated[Decimal, Field(ge=0, lt=Decimal("0.5"))] = Decimal("0.0003")
+    replace_below: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal("0.5")
     interval_ms: Annotated[int, Field(ge=10, le=60_000)] = 250
 
 

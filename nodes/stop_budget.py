@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from nodes.roster import ROSTER, NodeSpec
 from nodes.settings import Settings
+from venues.venue import ARRIVAL_MS_MAX
 
 VENUE_CALLS = 4  # the slowest stop of a maker: the call that was on its way, the list of its orders, two cancels
 RETRY_S = 3.0  # for how long a venue that fails is asked again
+ARRIVAL_S = ARRIVAL_MS_MAX / 1_000 + 1.0  # for how long a maker asks for an order without an answer
 NODE_S = 3.0  # of a node that waits for nobody else: it only closes what it has
 MARGIN_S = 1.0
 WAVE_COUNT = 3
@@ -38,7 +40,7 @@ class StopBudget:
     @property
     def waves(self) -> tuple[float, float, float]:
         """The seconds of each wave."""
-        return (self.venue_s + RETRY_S + MARGIN_S, NODE_S, NODE_S)
+        return (self.venue_s + max(RETRY_S, ARRIVAL_S) + MARGIN_S, NODE_S, NODE_S)
 
     @property
     def total_s(self) -> float:

@@ -33,10 +33,21 @@ def symmetric_quotes(
     Returns:
         None if the notional is less than one lot, or the bid would not be positive.
     """
-    mid_ticks = Decimal(mid_ticks_x2) / 2
-    bid_ticks = int((mid_ticks * (1 - half_spread)).to_integral_value(ROUND_FLOOR))
-    ask_ticks = int((mid_ticks * (1 + half_spread)).to_integral_value(ROUND_CEILING))
-    qty_lots = int(notional / (mid_ticks * instrument.tick_size) / instrument.lot_size)
+    bid_ticks, ask_ticks = bid_and_ask(mid_ticks_x2, half_spread)
+    qty_lots = lots_for(instrument, mid_ticks_x2, notional)
     if bid_ticks <= 0 or qty_lots <= 0:
         return None
     return Quote(Side.BUY, bid_ticks, qty_lots), Quote(Side.SELL, ask_ticks, qty_lots)
+
+
+def bid_and_ask(mid_ticks_x2: int, half_spread: Decimal) -> tuple[int, int]:
+    """Return the prices of both quotes, rounded away from the mid; the bid may be 0."""
+    mid_ticks = Decimal(mid_ticks_x2) / 2
+    bid_ticks = (mid_ticks * (1 - half_spread)).to_integral_value(ROUND_FLOOR)
+    ask_ticks = (mid_ticks * (1 + half_spread)).to_integral_value(ROUND_CEILING)
+    return int(bid_ticks), int(ask_ticks)
+
+
+def lots_for(instrument: Instrument, mid_ticks_x2: int, notional: Decimal) -> int:
+    """Return how many whole lots `notional` buys at the mid."""
+    return int(notional / (Decimal(mid_ticks_x2) * instrument.tick_size / 2) / instrument.lot_size)

@@ -11,7 +11,9 @@ from market.account import Balance, VenueAccount, VenueOrder, VenueTrade
 from market.codes import Side
 from market.depth import Depth, Level
 from market.instrument import Instrument
+from trading.order_rules import OrderRules
 from venues.venue import (
+    RECV_WINDOW_MS,
     VenueBusyError,
     VenueError,
     VenueKeysError,
@@ -24,7 +26,8 @@ UNKNOWN_ORDER_CODES = frozenset({-2011, -2013})
 UNKNOWN_EXECUTION_CODES = frozenset({-1000, -1001, -1006, -1007})  # those that Binance sends with a 5xx
 KEY_CODES = frozenset({-2014, -2015, -1022})
 RETRY_AFTER_DEFAULT_S = 10.0
-RECV_WINDOW_MS = 10_000
+UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError)
+_SECONDS = re.compile(r"[0-9]{1,7}", re.ASCII)
 
 Result = TypeVar("Result")
 
@@ -73,14 +76,14 @@ class BinanceVenue:
         """What to call the venue in logs and reports."""
         return self._name
 
-    def load(self, instrument: Instrument) -> None:
-        """Fetch the venue's markets, and check that it trades `instrument` in our ticks and lots.
+    def load(self, instrument: Instrument) -> OrderRules:
+        """Fetch the venue's markets, check that it trades `instrument` in our ticks and lots, and return its rules.
 
         Raises:
             VenueError: if it cannot be reached, or does not.
         """
-        self._call(self._exchange.load_markets, is_order=False)
-        market = self._exchange.markets.get(_pair(instrument))
+        markets = self._call(self._exchange.load_markets, read=_document)
+        market = markets.get(_pair(instrument))
         if market is None:
             raise VenueRefusedError(f"{self._name} does not trade {instrument.symbol}")
         theirs = tuple(Decimal(str(market["precision"][kind])) for kind in ("price", "amount"))
@@ -89,70 +92,78 @@ class BinanceVenue:
             raise VenueRefusedError(
                 f"{self._name} trades {instrument.symbol} in ticks and lots of {theirs[0]} and {theirs[1]}, not {ours}"
             )
+        return self._call(lambda: market["info"], read=_rules)
 
     def depth(self, instrument: Instrument, level_count: int) -> Depth:
         """Return the best levels of the book, our own orders among them."""
         request = {"symbol": instrument.symbol, "limit": level_count}
-        document = self._call(self._exchange.public_get_depth, request, is_order=False)
-        bids, asks = (
-            tuple(
-                Level(instrument.price_to_ticks(Decimal(price)), instrument.qty_to_lots(Decimal(qty)))
-                for price, qty, *_ in document[side]
+
+        def read(document: Any) -> Depth:
+            bids, asks = (
+                tuple(
+                    Level(instrument.price_to_ticks(Decimal(price)), instrument.qty_to_lots(Decimal(qty)))
+                    for price, qty, *_ in _list(document[side])
+                )
+                for side in ("bids", "asks")
             )
-            for side in ("bids", "asks")
-        )
-        return Depth(bids, asks)
+            return Depth(bids, asks)
+
+        return self._call(self._exchange.public_get_depth, request, read=read)
 
     def open_orders(self, instrument: Instrument) -> Sequence[VenueOrder]:
         """Return our open orders, oldest first."""
-        orders = self._call(self._exchange.fetch_open_orders, _pair(instrument), is_order=False)
-        return [_order(order["info"]) for order in orders]
+
+        def read(documents: Any) -> Sequence[VenueOrder]:
+            return sorted(map(_order, _list(documents)), key=lambda order: order.time_ms)
+
+        return self._call(self._exchange.private_get_openorders, {"symbol": instrument.symbol}, read=read)
 
     def place(
         self, instrument: Instrument, side: Side, price_ticks: int, qty_lots: int, client_order_id: str
     ) -> VenueOrder:
         """Enter a post-only limit order."""
-        order = self._call(
-            self._exchange.create_order,
-            _pair(instrument),
-            "limit",
-            side.name.lower(),
-            f"{instrument.lots_to_qty(qty_lots):f}",
-            f"{instrument.ticks_to_price(price_ticks):f}",
-            {"postOnly": True, "newClientOrderId": client_order_id, "newOrderRespType": "RESULT"},
-            is_order=True,
-        )
-        if not order.get("id"):  # a proxy's page with status 200 passes for an order without an id
-            raise VenueUnknownError(f"{self._name} answered an order with something else")
-        return _order(order["info"])
+        request = {
+            "symbol": instrument.symbol,
+            "side": side.name,
+            "type": "LIMIT_MAKER",
+            "quantity": f"{instrument.lots_to_qty(qty_lots):f}",
+            "price": f"{instrument.ticks_to_price(price_ticks):f}",
+            "newClientOrderId": client_order_id,
+            "newOrderRespType": "RESULT",
+        }
+        return self._call(self._exchange.private_post_order, request, read=_order, is_order=True)
 
-    def cancel(self, instrument: Instrument, order_id: str) -> None:
-        """Cancel an order; that it is already gone is not an error."""
+    def cancel(self, instrument: Instrument, order_id: str) -> VenueOrder | None:
+        """Cancel an order and return it as it ended; None if it was already gone, which is not an error."""
+        request = {"symbol": instrument.symbol, "orderId": order_id}
         try:
-            self._call(self._exchange.cancel_order, order_id, _pair(instrument), is_order=False)
-        except VenueRefusedError as error:
-            if error.code not in UNKNOWN_ORDER_CODES:
-                raise
-
-    def find_order(self, instrument: Instrument, client_order_id: str) -> VenueOrder | None:
-        """Return the order of that client order id, open or ended, or None if the venue has never had it."""
-        params = {"origClientOrderId": client_order_id}
-        try:
-            order = self._call(self._exchange.fetch_order, None, _pair(instrument), params, is_order=False)
+            return self._call(self._exchange.private_delete_order, request, read=_order)
         except VenueRefusedError as error:
             if error.code not in UNKNOWN_ORDER_CODES:
                 raise
             return None
-        return _order(order["info"])
+
+    def find_order(self, instrument: Instrument, client_order_id: str) -> VenueOrder | None:
+        """Return the order of that client order id, open or ended, or None if the venue has never had it."""
+        request = {"symbol": instrument.symbol, "origClientOrderId": client_order_id}
+        try:
+            return self._call(self._exchange.private_get_order, request, read=_order)
+        except VenueRefusedError as error:
+            if error.code not in UNKNOWN_ORDER_CODES:
+                raise
+            return None
 
     def account(self) -> VenueAccount:
         """Return the account's id and every asset of it."""
-        document = self._call(self._exchange.fetch_balance, is_order=False)["info"]
-        balances = {
-            balance["asset"]: Balance(Decimal(balance["free"]), Decimal(balance["locked"]))
-            for balance in document["balances"]
-        }
-        return VenueAccount(str(document.get("uid", "")), balances)
+
+        def read(document: Any) -> VenueAccount:
+            balances = {
+                balance["asset"]: Balance(Decimal(balance["free"]), Decimal(balance["locked"]))
+                for balance in _list(document["balances"])
+            }
+            return VenueAccount(str(document.get("uid", "")), balances)
+
+        return self._call(self._exchange.private_get_account, read=read)
 
     def balances(self) -> Mapping[str, Balance]:
         """Return every asset of the account."""
@@ -162,35 +173,53 @@ class BinanceVenue:
         self, instrument: Instrument, limit: int = 100, from_id: int | None = None, since_ms: int | None = None
     ) -> Sequence[VenueTrade]:
         """Return our trades, oldest first: the latest `limit`, or the first `limit` from a trade id or a time on."""
-        params = {} if from_id is None else {"fromId": from_id}
-        trades = self._call(self._exchange.fetch_my_trades, _pair(instrument), since_ms, limit, params, is_order=False)
-        return [_trade(trade["info"], instrument.symbol) for trade in trades]
+        request = {"symbol": instrument.symbol, "limit": limit, "fromId": from_id, "startTime": since_ms}
+
+        def read(trades: Any) -> Sequence[VenueTrade]:
+            found = [_trade(trade, instrument.symbol) for trade in _list(trades)]
+            return sorted(found, key=lambda trade: trade.trade_id)
+
+        return self._call(self._exchange.private_get_mytrades, _given(request), read=read)
 
     def orders(
         self, instrument: Instrument, limit: int = 500, from_id: int | None = None, since_ms: int | None = None
     ) -> Sequence[VenueOrder]:
         """Return our orders, open or ended, oldest first: the latest, or the first from an order id or a time on."""
-        params = {} if from_id is None else {"orderId": from_id}
-        orders = self._call(self._exchange.fetch_orders, _pair(instrument), since_ms, limit, params, is_order=False)
-        return [_order(order["info"]) for order in orders]
+        request = {"symbol": instrument.symbol, "limit": limit, "orderId": from_id, "startTime": since_ms}
 
-    def _call(self, method: Callable[..., Result], *args: Any, is_order: bool) -> Result:
-        """Call ccxt, and turn what it raises into a VenueError without secrets.
+        def read(orders: Any) -> Sequence[VenueOrder]:
+            return sorted(map(_order, _list(orders)), key=lambda order: int(order.order_id))
 
-        A lost reply to an order is VenueUnknownError; to anything else it is VenueUnavailableError, for asking again
-        does no harm.
+        return self._call(self._exchange.private_get_allorders, _given(request), read=read)
+
+    def _call(
+        self, method: Callable[..., Any], *args: Any, read: Callable[[Any], Result], is_order: bool = False
+    ) -> Result:
+        """Call ccxt, read the answer, and turn what either raises into a VenueError without secrets.
+
+        A lost or senseless reply to an order is VenueUnknownError; to anything else it is VenueUnavailableError, for
+        asking again does no harm.
         """
         try:
-            return method(*args)
-        except ccxt.InvalidNonce:
-            try:
-                self._exchange.options["adjustForTimeDifference"] = True
-                self._exchange.load_time_difference()
-                return method(*args)  # refused for its time, so it was not done
-            except ccxt.BaseError as error:
-                raise self._translated(error, is_order=is_order) from None
+            return read(self._asked(method, args))
         except ccxt.BaseError as error:
             raise self._translated(error, is_order=is_order) from None
+        except UNREADABLE as error:  # a proxy's page with status 200, and whatever else is no answer of a Binance
+            kind = VenueUnknownError if is_order else VenueUnavailableError
+            raise kind(f"{self._name} answered with something else ({type(error).__name__})") from None
+
+    def _asked(self, method: Callable[..., Any], args: Sequence[Any]) -> Any:
+        try:
+            return method(*args)
+        except ccxt.InvalidNonce:  # refused for its time, so it was not done
+            self._exchange.options["adjustForTimeDifference"] = True
+            try:
+                self._exchange.load_time_difference()
+            except ccxt.BaseError as error:
+                raise self._translated(error, is_order=False) from None
+            except UNREADABLE:
+                raise VenueUnavailableError(f"{self._name} does not tell its time") from None
+            return method(*args)
 
     def _translated(self, error: ccxt.BaseError, *, is_order: bool) -> VenueError:
         text = str(error)
@@ -223,7 +252,7 @@ class BinanceVenue:
     def _retry_after_s(self) -> float:
         headers = self._exchange.last_response_headers or {}
         value = str(headers.get("Retry-After", ""))
-        return float(value) if value.isdigit() else RETRY_AFTER_DEFAULT_S
+        return float(value) if _SECONDS.fullmatch(value) else RETRY_AFTER_DEFAULT_S
 
 
 def _never_left(error: BaseException) -> bool:
@@ -240,16 +269,60 @@ def _pair(instrument: Instrument) -> str:
     return f"{instrument.base}/{instrument.quote}"
 
 
-def _order(info: Mapping[str, Any]) -> VenueOrder:
+def _given(request: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in request.items() if value is not None}
+
+
+def _document(value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise TypeError(type(value).__name__)
+    return value
+
+
+def _list(value: Any) -> Any:
+    if not isinstance(value, list):
+        raise TypeError(type(value).__name__)
+    return value
+
+
+def _rules(info: Any) -> OrderRules:
+    """Return the bounds that the filters of exchangeInfo set, Binance Spot API docs, "Filters"; 0 means none there."""
+    found = {each["filterType"]: each for each in _list(info["filters"])}
+
+    def bound(name: str, *filters: str) -> Decimal | None:
+        value = next((Decimal(str(found[each][name])) for each in filters if name in found.get(each, ())), Decimal(0))
+        return value or None
+
+    def reach(side: str) -> tuple[Decimal, Decimal] | None:
+        by_side, both = found.get("PERCENT_PRICE_BY_SIDE"), found.get("PERCENT_PRICE")
+        if by_side is not None:
+            return Decimal(by_side[f"{side}MultiplierDown"]), Decimal(by_side[f"{side}MultiplierUp"])
+        return None if both is None else (Decimal(both["multiplierDown"]), Decimal(both["multiplierUp"]))
+
+    return OrderRules(
+        price_min=bound("minPrice", "PRICE_FILTER") or Decimal(0),
+        price_max=bound("maxPrice", "PRICE_FILTER"),
+        qty_min=bound("minQty", "LOT_SIZE") or Decimal(0),
+        qty_max=bound("maxQty", "LOT_SIZE"),
+        notional_min=bound("minNotional", "NOTIONAL", "MIN_NOTIONAL") or Decimal(0),
+        notional_max=bound("maxNotional", "NOTIONAL"),
+        bid_reach=reach("bid"),
+        ask_reach=reach("ask"),
+        position_max=bound("maxPosition", "MAX_POSITION"),
+    )
+
+
+def _order(info: Any) -> VenueOrder:
     return VenueOrder(
         order_id=str(info["orderId"]),
-        client_order_id=info["clientOrderId"],
-        symbol=info["symbol"],
+        # A cancel has an id of its own; the order's is the original one.
+        client_order_id=str(info.get("origClientOrderId") or info["clientOrderId"]),
+        symbol=str(info["symbol"]),
         side=Side[info["side"]],
         price=Decimal(info["price"]),
         qty=Decimal(info["origQty"]),
         filled_qty=Decimal(info["executedQty"]),
-        status=info["status"],
+        status=str(info["status"]),
         time_ms=int(info.get("time") or info["transactTime"]),
     )
 

@@ -1,13 +1,17 @@
 """What the desk asks of any venue, and the ways in which a venue can fail."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from market.account import Balance, VenueAccount, VenueOrder, VenueTrade
 from market.codes import Side
 from market.depth import Depth
 from market.instrument import Instrument
 from market.mendable import MendableError
+
+RECV_WINDOW_MS: Final = 5_000  # how old a signed call may be when the venue gets it
+# When an order can no longer arrive: its window, and by how much our clock may be ahead of the venue's.
+ARRIVAL_MS_MAX: Final = RECV_WINDOW_MS + 1_000
 
 
 class VenueError(MendableError):
@@ -60,8 +64,8 @@ class Venue(Protocol):
     ) -> VenueOrder:
         """Enter a post-only limit order."""
 
-    def cancel(self, instrument: Instrument, order_id: str) -> None:
-        """Cancel an order; that it is already gone is not an error."""
+    def cancel(self, instrument: Instrument, order_id: str) -> VenueOrder | None:
+        """Cancel an order and return it as it ended; None if it was already gone, which is not an error."""
 
     def find_order(self, instrument: Instrument, client_order_id: str) -> VenueOrder | None:
         """Return the order of that client order id, open or ended, or None if the venue has never had it."""

@@ -27,7 +27,7 @@ def test_a_stop_leaves_no_process_socket_or_lock(desk: Desk, number: int) -> Non
     assert "ready in" in output
     assert node_processes(desk.run_dir) == []
     assert _left_over(desk.run_dir) == []
-    assert "cancelled on stop" in desk.log("maker")
+    assert "the maker stops" in desk.log("maker")
     journals = [path.name for path in desk.run_dir.iterdir() if path.name.startswith("journal")]
     assert journals == ["journal.before"], "nothing is open, and all have acknowledged what they were told"
 

@@ -1,107 +1,51 @@
-"""The maker against a venue that does what the test says."""
+"""The maker against a venue that does what the test says, on a clock that the test moves."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from market import clock
-from market.account import Balance, VenueAccount, VenueOrder, VenueTrade
-from market.clock import NS_PER_SECOND
+from market.account import VenueOrder
+from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
-from market.depth import Depth, Level
-from market.instrument import Instrument
 from nodes import maker
-from nodes.maker import MakerNode, own_prefix
+from nodes.maker import MakerNode
+from nodes.maker_ids import client_order_ids, own_prefix
 from nodes.node import Node, NodeError
 from nodes.settings import load_settings
 from tests.desk.desk_process import short_directory
-from venues.binance import RECV_WINDOW_MS
-from venues.venue import VenueRefusedError, VenueUnavailableError, VenueUnknownError
+from tests.nodes.scripted_venue import ScriptedVenue
+from trading.order_rules import OrderRules
+from trading.pauses import BACK_OFF_NS_MAX, REFUSED_PAUSE_NS
+from venues.venue import (
+    ARRIVAL_MS_MAX,
+    VenueBusyError,
+    VenueError,
+    VenueKeysError,
+    VenueRefusedError,
+    VenueUnavailableError,
+    VenueUnknownError,
+)
 
 PREFIX = "tb-mine-"
-
-
-class ScriptedVenue:
-    """Keeps orders like a venue; `place` first raises what `fates` holds, `cancel` what `cancel_fates` holds."""
-
-    name = "scripted"
-
-    def __init__(self) -> None:
-        self.orders: dict[str, VenueOrder] = {}
-        self.mid_ticks = 9_138_500
-        self.fates: list[Exception] = []
-        self.cancel_fates: list[Exception] = []
-        self.does_arrive = False  # whether an order whose reply is lost was taken in
-        self.places = 0
-        self.cancels: list[str] = []
-
-    def depth(self, instrument: Instrument, level_count: int) -> Depth:
-        bids = [(self.mid_ticks - 1, 100)]
-        asks = [(self.mid_ticks + 1, 100)]
-        for order in self.orders.values():
-            levels = bids if order.side is Side.BUY else asks
-            levels.append((instrument.price_to_ticks(order.price), instrument.qty_to_lots(order.qty)))
-        bids.sort(reverse=True)
-        asks.sort()
-        return Depth(tuple(Level(*level) for level in bids), tuple(Level(*level) for level in asks))
-
-    def open_orders(self, instrument: Instrument) -> Sequence[VenueOrder]:
-        return list(self.orders.values())
-
-    def place(
-        self, instrument: Instrument, side: Side, price_ticks: int, qty_lots: int, client_order_id: str
-    ) -> VenueOrder:
-        self.places += 1
-        order = VenueOrder(
-            str(self.places),
-            client_order_id,
-            instrument.symbol,
-            side,
-            instrument.ticks_to_price(price_ticks),
-            instrument.lots_to_qty(qty_lots),
-            Decimal(0),
-            "NEW",
-            0,
-        )
-        if self.fates:
-            if self.does_arrive:
-                self.orders[order.order_id] = order
-            raise self.fates.pop(0)
-        self.orders[order.order_id] = order
-        return order
-
-    def cancel(self, instrument: Instrument, order_id: str) -> None:
-        if self.cancel_fates:
-            raise self.cancel_fates.pop(0)
-        self.cancels.append(order_id)
-        self.orders.pop(order_id, None)
-
-    def find_order(self, instrument: Instrument, client_order_id: str) -> VenueOrder | None:
-        return next((o for o in self.orders.values() if o.client_order_id == client_order_id), None)
-
-    def account(self) -> VenueAccount:
-        return VenueAccount("", {})
-
-    def balances(self) -> Mapping[str, Balance]:
-        return {}
-
-    def trades(
-        self, instrument: Instrument, limit: int = 100, from_id: int | None = None, since_ms: int | None = None
-    ) -> Sequence[VenueTrade]:
-        return []
-
-    def prices(self) -> dict[Side, Decimal]:
-        return {order.side: order.price for order in self.orders.values()}
+RULES = OrderRules(notional_min=Decimal(5))
+LOST = VenueUnknownError("lost")
+AWAY = VenueUnavailableError("out of reach")
+Told = list[Any]
 
 
 @pytest.fixture
 def now(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The monotonic clock, in a list that the test may change."""
-    at = [clock.monotonic_ns()]
+    """The monotonic clock, in a list that the test may change; to sleep moves it."""
+    at = [10**15]
     monkeypatch.setattr(maker, "monotonic_ns", lambda: at[0])
+    monkeypatch.setattr(maker.time, "sleep", lambda wait_s: at.__setitem__(0, at[0] + int(wait_s * NS_PER_SECOND)))
+    monkeypatch.setattr(maker.random, "uniform", lambda _, most: most)
     return at
 
 
@@ -112,12 +56,46 @@ def venue() -> ScriptedVenue:
 
 
 @pytest.fixture
-def quoting(venue: ScriptedVenue, now: list[int]) -> Iterator[MakerNode]:
-    """A maker at that venue."""
+def run_dir() -> Iterator[Path]:
+    """The run directory of every maker of the test."""
     with short_directory() as path:
-        node = Node("maker", load_settings({"run_dir": path}).settings)
-        yield MakerNode(node, venue, PREFIX)
-        node.close()
+        yield path
+
+
+@contextmanager
+def a_maker(run_dir: Path, venue: ScriptedVenue, rules: OrderRules = RULES, **settings: Any) -> Iterator[MakerNode]:
+    """Make a maker at that venue."""
+    options = {f"maker.{name}": value for name, value in settings.items()}
+    node = Node("maker", load_settings({"run_dir": run_dir, **options}).settings)
+    yield MakerNode(node, venue, PREFIX, rules)
+    node.close()
+
+
+@pytest.fixture
+def quoting(venue: ScriptedVenue, now: list[int], run_dir: Path) -> Iterator[MakerNode]:
+    """A maker at that venue."""
+    with a_maker(run_dir, venue) as one:
+        yield one
+
+
+@pytest.fixture
+def told() -> Iterator[Told]:
+    """Every line of the log."""
+    with capture_logs() as lines:
+        yield lines
+
+
+def lines(told: Told, event: str) -> Told:
+    """Return the lines of one event."""
+    return [line for line in told if line["event"] == event]
+
+
+def figures(one: MakerNode) -> dict[str, Any]:
+    """Return what `status` shows."""
+    return one._node._figures
+
+
+# --- where the quotes stand ---
 
 
 def test_quotes_both_sides_around_the_mid_of_others(quoting: MakerNode, venue: ScriptedVenue) -> None:
@@ -128,25 +106,20 @@ def test_quotes_both_sides_around_the_mid_of_others(quoting: MakerNode, venue: S
     assert venue.places == 2
 
 
-def test_requotes_only_beyond_the_tolerance(quoting: MakerNode, venue: ScriptedVenue) -> None:
-    """3 bps of 91,385 are 27.41: a move of 27 leaves the orders, one of 28 replaces both."""
+def test_requotes_only_beyond_the_tolerance(quoting: MakerNode, venue: ScriptedVenue, told: Told) -> None:
+    """3 bps of 91,385 are 27.41: a move of 27 leaves the orders, one of 28 replaces both, and the log says why."""
     quoting.cycle()
-    venue.mid_ticks += 2_700
+    venue.mid_ticks = 9_138_500 + 2_700
     quoting.cycle()
     assert venue.cancels == []
     venue.mid_ticks += 100
     quoting.cycle()
     assert sorted(venue.cancels) == ["1", "2"]
     assert len(venue.orders) == 2
-
-
-def test_filled_quote_is_replaced(quoting: MakerNode, venue: ScriptedVenue) -> None:
-    """A fill takes an order away; the other side stays where it is in its queue."""
-    quoting.cycle()
-    del venue.orders["1"]
-    quoting.cycle()
-    assert venue.cancels == []
-    assert sorted(venue.orders) == ["2", "3"]
+    assert [line["why"] for line in lines(told, "cancelled")] == [
+        "requote: 2794 ticks off, 2742 are tolerated",
+        "requote: 2806 ticks off, 2742 are tolerated",
+    ]
 
 
 def test_orders_of_others_on_the_account_are_not_touched(quoting: MakerNode, venue: ScriptedVenue) -> None:
@@ -158,77 +131,429 @@ def test_orders_of_others_on_the_account_are_not_touched(quoting: MakerNode, ven
     assert list(venue.orders.values()) == [foreign]
 
 
+def test_empty_side_pulls_the_quotes_and_says_so_once(quoting: MakerNode, venue: ScriptedVenue, told: Told) -> None:
+    """Without a mid there is no price to believe in; the way back is told by the quotes themselves."""
+    quoting.cycle()
+    venue.mid_ticks = None
+    for _ in range(3):
+        quoting.cycle()
+    assert venue.orders == {}
+    assert [line["side"] for line in lines(told, "not quoting")] == ["BUY", "SELL"]
+    assert "no mid" in figures(quoting)["bid_idle"]
+    assert figures(quoting)["mid"] is None
+    venue.mid_ticks = 9_138_500
+    quoting.cycle()
+    assert len(venue.orders) == 2
+    assert figures(quoting)["bid_idle"] is None
+
+
+def test_order_without_an_answer_is_not_taken_for_the_market(
+    quoting: MakerNode, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may rest already and be the best price there is: a maker that took it for another's would chase itself."""
+    venue.fates["place"], venue.does_arrive = [LOST, LOST], True
+    quoting.cycle()
+    monkeypatch.setattr(venue, "find_order", lambda *_: None)
+    venue.hidden |= {"1", "2"}
+    venue.mid_ticks = None
+    quoting.cycle()
+    assert figures(quoting)["mid"] is None
+
+
+# --- fills and sizes ---
+
+
+def test_fill_is_told_with_its_price_and_the_side_is_quoted_again(
+    quoting: MakerNode, venue: ScriptedVenue, told: Told
+) -> None:
+    """No log told of a fill; the other side stays where it is in its queue."""
+    venue.totals = {"BTC": "1"}
+    quoting.cycle()
+    venue.fill("1")
+    venue.totals = {"BTC": "1.01094"}
+    quoting.cycle()
+    assert venue.cancels == []
+    assert sorted(venue.orders) == ["2", "3"]
+    (line,) = lines(told, "filled")
+    assert (line["side"], line["price"], line["qty"], line["left"]) == ("BUY", "91202.23", "0.01094", "0.00000")
+    shown = figures(quoting)
+    assert (shown["filled"], shown["last_fill"], shown["position"]) == (1, "BUY 0.01094 at 91202.23", "1.01094")
+    assert lines(told, "cancelled") == []
+
+
+def test_partly_filled_order_stays_while_half_of_it_is_left(
+    quoting: MakerNode, venue: ScriptedVenue, told: Told
+) -> None:
+    """Topping up loses its place in the queue; but one lot was kept for ever, and quoted next to nothing."""
+    quoting.cycle()
+    venue.fill("1", Decimal("0.00547"))
+    quoting.cycle()
+    assert (venue.places, venue.cancels) == (2, [])
+    venue.fill("1", Decimal("0.00001"))
+    quoting.cycle()
+    assert venue.cancels == ["1"]
+    assert venue.orders["3"].qty == Decimal("0.01094")
+    assert [line["qty"] for line in lines(told, "filled")] == ["0.00547", "0.00001"]
+    assert lines(told, "cancelled")[0]["why"] == "too little is left: 546 of 1094 lots"
+
+
+def test_what_is_filled_on_the_way_of_a_cancel_is_told(quoting: MakerNode, venue: ScriptedVenue, told: Told) -> None:
+    """Between the look and the cancel an order may trade, in part or wholly."""
+    quoting.cycle()
+    assert venue.mid_ticks is not None
+    venue.mid_ticks += 10_000
+    partly = [lambda: venue.fill("1", Decimal("0.001")), lambda: venue.fill("2")]
+    venue.before["cancel"] = lambda: partly.pop(0)() if partly else None
+    quoting.cycle()
+    quoting.cycle()
+    assert [(line["side"], line["qty"]) for line in lines(told, "filled")] == [("BUY", "0.001"), ("SELL", "0.01094")]
+    assert [(line["side"], line["left"]) for line in lines(told, "cancelled")] == [("BUY", "0.00994")]
+    assert len(venue.orders) == 2
+
+
+def test_order_that_somebody_else_cancelled_is_told(quoting: MakerNode, venue: ScriptedVenue, told: Told) -> None:
+    """A person at the venue's page, or the kill switch."""
+    quoting.cycle()
+    venue.end("1", "CANCELED")
+    quoting.cycle()
+    assert [line["why"] for line in lines(told, "cancelled")] == ["CANCELED at the venue, not by this desk"]
+    assert len(venue.orders) == 2
+
+
+def test_account_that_begins_anew_forgets_orders_and_is_told(
+    quoting: MakerNode, venue: ScriptedVenue, told: Told
+) -> None:
+    """The testnet wipes all orders about monthly."""
+    quoting.cycle()
+    venue.orders.clear()
+    quoting.cycle()
+    assert len(lines(told, "an order is gone: the venue has forgotten it")) == 2
+    assert len(venue.orders) == 2
+    quoting.cycle()
+    assert len(lines(told, "an order is gone: the venue has forgotten it")) == 2
+
+
+def test_list_that_lags_behind_makes_no_second_bid(quoting: MakerNode, venue: ScriptedVenue) -> None:
+    """The list of open orders may come from a database that has not heard of an order just taken."""
+    quoting.cycle()
+    venue.hidden.add("1")
+    quoting.cycle()
+    assert venue.places == 2
+    assert venue.cancels == []
+
+
+# --- orders without an answer ---
+
+
 @pytest.mark.parametrize("does_arrive", [True, False])
 def test_unknown_order_is_never_sent_again_blindly(
-    quoting: MakerNode, venue: ScriptedVenue, now: list[int], does_arrive: bool
+    quoting: MakerNode, venue: ScriptedVenue, now: list[int], told: Told, does_arrive: bool
 ) -> None:
     """It may be there, or arrive until its window closes: until then nothing more on its side."""
-    venue.fates, venue.does_arrive = [VenueUnknownError("lost")], does_arrive
+    venue.fates["place"], venue.does_arrive = [LOST], does_arrive
     quoting.cycle()
     quoting.cycle()
     assert venue.places == 2, "the side of unknown fate was quoted again"
     assert len(venue.orders) == (2 if does_arrive else 1)
-    now[0] += (RECV_WINDOW_MS + 1) * clock.NS_PER_MS
+    now[0] += ARRIVAL_MS_MAX * NS_PER_MS
     quoting.cycle()
+    assert venue.places == 2, "its window is still open"
+    now[0] += 1
     quoting.cycle()
     assert sorted(venue.prices()) == [Side.BUY, Side.SELL]
     assert len(venue.orders) == 2, "an order was doubled"
+    assert [line["arrived"] for line in lines(told, "fate settled")] == [does_arrive]
 
 
-def test_refused_quote_pauses_its_side_alone(quoting: MakerNode, venue: ScriptedVenue, now: list[int]) -> None:
-    """No funds for one side is no reason to leave the other, nor to ask four times a second."""
-    venue.fates = [VenueRefusedError("insufficient balance", -2010)]
+def test_unknown_order_that_arrives_between_two_questions_makes_no_second_bid(
+    quoting: MakerNode, venue: ScriptedVenue, now: list[int]
+) -> None:
+    """Open orders were read before the unknown ones settled: one that arrived in between was in neither."""
+    venue.fates["place"] = [LOST]
     quoting.cycle()
+    now[0] += ARRIVAL_MS_MAX * NS_PER_MS + 1
+    venue.before["find_order"] = venue.arrive
     quoting.cycle()
     assert venue.places == 2
-    assert list(venue.prices()) == [Side.SELL]
-    now[0] += maker.REFUSED_PAUSE_NS + 1
-    quoting.cycle()
     assert len(venue.orders) == 2
 
 
-def test_empty_side_pulls_the_quotes(quoting: MakerNode, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a mid there is no price to believe in."""
+def test_unknown_order_that_was_filled_at_once_is_told_as_a_fill(
+    quoting: MakerNode, venue: ScriptedVenue, told: Told
+) -> None:
+    """It was never among the open orders that the maker saw."""
+    venue.fates["place"], venue.does_arrive = [LOST], True
     quoting.cycle()
-    monkeypatch.setattr(venue, "depth", lambda *_: Depth((), (Level(1, 1),)))
+    venue.fill("1")
     quoting.cycle()
+    assert [line["qty"] for line in lines(told, "filled")] == ["0.01094"]
+    assert len(venue.orders) == 2
+
+
+# --- refusals and failures ---
+
+
+def test_refused_quote_pauses_its_side_alone_and_longer_each_time(
+    quoting: MakerNode, venue: ScriptedVenue, now: list[int], told: Told
+) -> None:
+    """No funds for one side is no reason to leave the other, nor to ask four times a second for ever."""
+    refused = VenueRefusedError("insufficient balance", -2010)
+    venue.fates["place"] = [refused, None, refused, None]
+    for _ in range(3):
+        quoting.cycle()
+    assert list(venue.prices()) == [Side.SELL]
+    assert figures(quoting)["bid_idle"] == "refused: insufficient balance"
+    assert len(lines(told, "not quoting")) == 1
+    now[0] += REFUSED_PAUSE_NS
+    quoting.cycle()
+    assert venue.places == 3
+    now[0] += 2 * REFUSED_PAUSE_NS - 1
+    quoting.cycle()
+    assert venue.places == 3, "the second pause is twice as long"
+    now[0] += 1
+    quoting.cycle()
+    assert len(venue.orders) == 2
+    assert [line["wait_s"] for line in lines(told, "a quote was refused")] == [2.0, 4.0]
+
+
+def test_fill_on_the_other_side_ends_a_pause(quoting: MakerNode, venue: ScriptedVenue) -> None:
+    """A sale brings the money that the bid lacked."""
+    venue.fates["place"] = [VenueRefusedError("insufficient balance", -2010)]
+    quoting.cycle()
+    venue.fill("2")
+    quoting.cycle()
+    assert sorted(venue.prices()) == [Side.BUY, Side.SELL]
+
+
+def test_back_off_doubles_and_begins_anew_after_a_good_cycle(
+    quoting: MakerNode, venue: ScriptedVenue, now: list[int], told: Told
+) -> None:
+    """Fail, fail, good, fail: a back-off that is not reset survived every test."""
+    venue.fates["open_orders"] = [AWAY, AWAY, None, AWAY]
+    for _ in range(4):
+        quoting._on_time()
+        now[0] = max(now[0], quoting._pause_until_ns)
+    assert [line["wait_s"] for line in lines(told, "the venue failed")] == [0.5, 1.0, 0.5]
+
+
+def test_back_off_has_an_end_and_nothing_is_asked_meanwhile(
+    quoting: MakerNode, venue: ScriptedVenue, now: list[int]
+) -> None:
+    """A venue that is away for an hour is asked every ten seconds."""
+    venue.fates["open_orders"] = [AWAY] * 40
+    for _ in range(40):
+        quoting._on_time()
+        asked = len(venue.calls)
+        now[0] = quoting._pause_until_ns - 1
+        quoting._on_time()
+        assert len(venue.calls) == asked
+        now[0] += 1
+    assert now[0] - 10**15 <= 40 * BACK_OFF_NS_MAX
+    quoting._on_time()
+    assert len(venue.orders) == 2
+
+
+@pytest.mark.parametrize(("retry_after_s", "wait_s"), [(7.0, 7.0), (0.0, 0.5)])
+def test_busy_venue_is_left_alone_for_as_long_as_it_says(
+    quoting: MakerNode, venue: ScriptedVenue, now: list[int], retry_after_s: float, wait_s: float
+) -> None:
+    """And not asked at once when it names no time."""
+    venue.fates["place"] = [VenueBusyError("slow down", retry_after_s)]
+    quoting._on_time()
+    assert quoting._pause_until_ns - now[0] == int(wait_s * NS_PER_SECOND)
     assert venue.orders == {}
 
 
-def test_partly_filled_order_stays(quoting: MakerNode, venue: ScriptedVenue) -> None:
-    """Topping up would lose its place in the queue."""
-    quoting.cycle()
-    venue.orders["1"] = replace(venue.orders["1"], filled_qty=Decimal("0.01"))
-    quoting.cycle()
-    assert (venue.places, venue.cancels) == (2, [])
+def test_keys_that_are_refused_end_the_maker(quoting: MakerNode, venue: ScriptedVenue) -> None:
+    """A person must act; a quote that was refused for it is no quote to pause."""
+    for call in ("open_orders", "place"):
+        venue.fates[call] = [VenueKeysError("not our keys")]
+        with pytest.raises(VenueKeysError):
+            quoting._on_time()
 
 
-def test_stop_cancels_everything_of_ours(quoting: MakerNode, venue: ScriptedVenue) -> None:
+# --- settings that no venue takes ---
+
+
+def test_notional_too_small_for_the_venue_ends_the_start_and_names_the_least(
+    venue: ScriptedVenue, now: list[int], run_dir: Path
+) -> None:
+    """5 rounds down to 4.57 at this price: ready, then -1013 every two seconds for ever."""
+    with a_maker(run_dir, venue, notional=5) as one, pytest.raises(NodeError, match=r"expected at least 5\.49"):
+        one._on_time()
+    assert venue.places == 0
+    with a_maker(run_dir, venue, notional="5.49") as one:
+        one._on_time()
+    assert len(venue.orders) == 2
+
+
+def test_mid_that_makes_the_quote_too_small_pulls_it_until_it_moves_back(
+    venue: ScriptedVenue, now: list[int], run_dir: Path, told: Told
+) -> None:
+    """The least notional moves with the mid: no order is sent that must be refused, and the maker stays up."""
+    with a_maker(run_dir, venue, notional="5.49") as one:
+        one._on_time()
+        venue.mid_ticks = 9_438_500
+        one._on_time()
+        assert venue.orders == {}
+        assert "maker.notional" in figures(one)["bid_idle"]
+        assert venue.places == 2
+        venue.mid_ticks = 9_138_500
+        one._on_time()
+        assert len(venue.orders) == 2
+
+
+# --- the end, and the next beginning ---
+
+
+def test_stop_cancels_everything_of_ours_and_says_why(quoting: MakerNode, venue: ScriptedVenue, told: Told) -> None:
     """A maker that is told to stop leaves nothing."""
     quoting.cycle()
     quoting.stop()
     assert venue.orders == {}
+    assert [line["why"] for line in lines(told, "cancelled")] == ["the maker stops"] * 2
 
 
-def test_stop_tries_again_while_the_venue_is_away(quoting: MakerNode, venue: ScriptedVenue) -> None:
+@pytest.mark.parametrize("arrives_after_s", [0.0, 0.3, 5.5])
+def test_stop_waits_for_an_order_in_flight_and_cancels_it(
+    quoting: MakerNode,
+    venue: ScriptedVenue,
+    now: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    arrives_after_s: float,
+) -> None:
+    """Its reply was lost, and it arrives after everything else was cancelled: a clean stop left it there."""
+    venue.fates["place"] = [LOST]
+    quoting.cycle()
+    arrives_ns = now[0] + int(arrives_after_s * NS_PER_SECOND)
+
+    def sleep(wait_s: float) -> None:
+        now[0] += int(wait_s * NS_PER_SECOND)
+        if now[0] >= arrives_ns:
+            venue.arrive()
+
+    monkeypatch.setattr(maker.time, "sleep", sleep)
+    quoting.stop()
+    assert venue.late == []
+    assert venue.orders == {}
+    assert venue.ended["1"].status == "CANCELED"
+
+
+def test_stop_ends_when_an_order_in_flight_can_no_longer_arrive(
+    quoting: MakerNode, venue: ScriptedVenue, now: list[int]
+) -> None:
+    """It was lost on its way there."""
+    venue.fates["place"] = [LOST]
+    quoting.cycle()
+    before_ns = now[0]
+    quoting.stop()
+    assert venue.orders == {}
+    assert ARRIVAL_MS_MAX * NS_PER_MS < now[0] - before_ns < 2 * ARRIVAL_MS_MAX * NS_PER_MS
+
+
+def test_no_order_is_entered_once_the_stop_is_asked_for(quoting: MakerNode, venue: ScriptedVenue) -> None:
+    """The signal comes while a cycle waits for the venue."""
+    venue.before["depth"] = quoting._hurry
+    quoting.cycle()
+    assert venue.places == 0
+
+
+@pytest.mark.parametrize("error", [VenueRefusedError("internal error", -1001), AWAY, VenueBusyError("slow down", 1.0)])
+def test_stop_tries_again_while_the_venue_is_away(quoting: MakerNode, venue: ScriptedVenue, error: VenueError) -> None:
     """The exchange may be coming back from a restart just then: orders were left there at the first error."""
     quoting.cycle()
-    venue.cancel_fates = [VenueRefusedError("internal error", -1001), VenueUnavailableError("out of reach")]
+    venue.fates["cancel"] = [error, error]
     quoting.stop()
     assert venue.orders == {}
 
 
-def test_stop_gives_up_when_its_time_is_over(
-    quoting: MakerNode, venue: ScriptedVenue, now: list[int], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("error", "calls"), [(AWAY, 11), (VenueBusyError("no", 60.0), 1), (VenueKeysError("no"), 1)])
+def test_stop_that_cannot_cancel_says_what_is_left(
+    quoting: MakerNode, venue: ScriptedVenue, now: list[int], error: VenueError, calls: int
 ) -> None:
-    """Whoever stops it must hear that orders are left; and the supervisor kills what does not stop in time."""
+    """Whoever stops it must hear that orders are left; a venue that bans us is not asked again and again."""
     quoting.cycle()
-    venue.cancel_fates = [VenueUnavailableError("out of reach")] * 1_000
-    monkeypatch.setattr("nodes.maker.time.sleep", lambda _: now.__setitem__(0, now[0] + NS_PER_SECOND))
-    with pytest.raises(NodeError, match="may be left at the venue: out of reach"):
+    venue.calls.clear()
+    venue.fates["open_orders"] = [error] * 1_000
+    before_ns = now[0]
+    with pytest.raises(NodeError, match=rf"own orders \({PREFIX}\.\.\.\) may be left at the venue: {error}"):
         quoting.stop()
+    assert now[0] - before_ns <= 3 * NS_PER_SECOND
+    assert venue.calls.count("open_orders") <= calls
+
+
+def test_successor_of_a_killed_maker_takes_over_its_orders(
+    venue: ScriptedVenue, now: list[int], run_dir: Path, told: Told
+) -> None:
+    """They are known by their client order ids; what was filled before is no news."""
+    with a_maker(run_dir, venue) as killed:
+        killed.cycle()
+    venue.fill("1", Decimal("0.002"))
+    with a_maker(run_dir, venue) as successor:
+        successor.cycle()
+        assert (venue.places, venue.cancels) == (2, [])
+        venue.fill("1", Decimal("0.001"))
+        successor.cycle()
+    assert [line["qty"] for line in lines(told, "filled")] == ["0.001"]
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("call", ["find_order", "open_orders", "depth", "cancel", "place", "balances"])
+@pytest.mark.parametrize("does_arrive", [True, False])
+def test_maker_killed_at_any_call_leaves_none_that_its_successor_doubles(
+    venue: ScriptedVenue, now: list[int], run_dir: Path, call: str, does_arrive: bool
+) -> None:
+    """An order on its way when the maker dies is in no list of open orders; its note tells the successor to ask."""
+    with a_maker(run_dir, venue) as first:
+        venue.fates["place"] = [LOST] if call == "find_order" else []
+        first.cycle()
+        assert venue.mid_ticks is not None
+        venue.mid_ticks += 10_000
+        venue.does_arrive = does_arrive
+        venue.fill(max(venue.orders), Decimal("0.001"))
+        venue.fates[call] = [Killed()]  # type: ignore[list-item]
+        with pytest.raises(Killed):
+            first.cycle()
+    most = []
+    with a_maker(run_dir, venue) as successor:
+        for step in range(40):
+            successor.cycle()
+            if step == 2:
+                venue.arrive()
+            sides = [order.side for order in venue.orders.values()]
+            most.append(max(sides.count(side) for side in Side))
+            now[0] += NS_PER_SECOND // 4
+    assert max(most) == 1
+    assert sorted(venue.prices()) == [Side.BUY, Side.SELL]
+
+
+def test_note_of_sent_orders_that_cannot_be_written_does_not_end_the_maker(
+    quoting: MakerNode, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch, told: Told
+) -> None:
+    """A full disk: it goes on quoting, and says once what that costs."""
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(quoting._sent, "write", fail)
+    quoting.cycle()
     assert len(venue.orders) == 2
-    assert 2 <= 1_000 - len(venue.cancel_fates) <= 5
+    assert len([line for line in told if "No space left" in line.get("why", "")]) == 1
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", '[{"id": 1}]', '{"id": 1}'])
+def test_damaged_note_of_sent_orders_does_not_end_the_start(
+    venue: ScriptedVenue, now: list[int], run_dir: Path, told: Told, text: str
+) -> None:
+    """It is a help, not a condition."""
+    (run_dir / "maker_sent.json").write_text(text)
+    with a_maker(run_dir, venue) as one:
+        one.cycle()
+    assert len(venue.orders) == 2
+    assert any("not kept" in line["event"] for line in told)
 
 
 def test_prefix_is_made_up_once_for_a_run_directory(tmp_path: Path) -> None:
@@ -238,4 +563,23 @@ def test_prefix_is_made_up_once_for_a_run_directory(tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     assert own_prefix(other) != prefix
-    assert len(next(maker._client_order_ids(prefix))) <= 30
+    assert len(next(client_order_ids(prefix))) <= 30
+
+
+@pytest.mark.parametrize("text", ["", "\n", "Ünsinn"])
+def test_prefix_that_was_not_written_whole_is_made_anew(tmp_path: Path, text: str) -> None:
+    """An empty name is that of every desk that was killed at this moment: each would cancel the other's orders."""
+    (tmp_path / "maker_id").write_text(text)
+    assert len(own_prefix(tmp_path)) == len("tb-123456-")
+    assert own_prefix(tmp_path) == own_prefix(tmp_path)
+
+
+def test_every_quote_is_shown_with_its_size(quoting: MakerNode, venue: ScriptedVenue) -> None:
+    """`status` shows prices, what is left, and the counts."""
+    quoting.cycle()
+    venue.orders["2"] = replace(venue.orders["2"], filled_qty=Decimal("0.001"), status="PARTIALLY_FILLED")
+    quoting.cycle()
+    shown = figures(quoting)
+    assert (shown["bid"], shown["bid_qty"]) == ("91202.23", "0.01094")
+    assert (shown["ask"], shown["ask_qty"], shown["ask_idle"]) == ("91567.77", "0.00994", None)
+    assert (shown["placed"], shown["cancelled"], shown["mid"]) == (2, 0, "91385.00")

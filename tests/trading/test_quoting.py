@@ -2,13 +2,14 @@
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from market.codes import Side
 from market.instrument import default_instruments
 from trading.quoting import Quote, symmetric_quotes
-from trading.reconcile import LiveOrder, reconcile
+from trading.reconcile import Cancel, LiveOrder, Plan, reconcile
 
 BTCUSDT = default_instruments()[0]
 HALF_SPREAD, NOTIONAL = Decimal("0.002"), Decimal(1_000)
@@ -50,16 +51,37 @@ def test_nothing_moves_while_prices_are_within_the_tolerance() -> None:
 def test_only_the_side_that_is_off_is_replaced() -> None:
     """One tick beyond the tolerance, and that order alone is cancelled and placed again."""
     bid, ask = LiveOrder("1", Side.BUY, 9_120_199, 1_094), LiveOrder("2", Side.SELL, 9_156_777, 1_094)
-    assert reconcile((BID, ASK), [bid, ask], 23) == ((bid,), (BID,))
+    assert reconcile((BID, ASK), [bid, ask], 23) == Plan(
+        (Cancel(bid, "requote: 24 ticks off, 23 are tolerated"),), (BID,)
+    )
 
 
 def test_doubled_orders_are_reduced_to_the_closest() -> None:
     """After an unknown fate two orders may stand on one side."""
     far, near = LiveOrder("1", Side.BUY, 9_120_210, 1_094), LiveOrder("2", Side.BUY, 9_120_222, 1_094)
-    assert reconcile((BID,), [far, near], 100) == ((far,), ())
+    assert reconcile((BID,), [far, near], 100) == Plan((Cancel(far, "another one on this side is closer"),), ())
 
 
 def test_everything_is_cancelled_when_nothing_is_wanted() -> None:
     """No mid, no quotes."""
     live = [LiveOrder("1", Side.BUY, 1, 1), LiveOrder("2", Side.SELL, 2, 1)]
-    assert reconcile((), live, 0) == (tuple(live), ())
+    assert reconcile((), live, 0, why_none="no mid") == Plan(tuple(Cancel(each, "no mid") for each in live), ())
+
+
+@pytest.mark.parametrize(
+    ("leaves_lots", "is_kept"), [(547, True), (546, False), (1, False), (1_641, True), (1_642, False)]
+)
+def test_what_is_left_of_a_quote_is_replaced_when_its_size_is_far_off(leaves_lots: int, is_kept: bool) -> None:
+    """One lot was kept for ever; and after a smaller notional was set, the larger order of before."""
+    live = [LiveOrder("1", Side.BUY, BID.price_ticks, leaves_lots)]
+    plan = reconcile((BID,), live, 23, Decimal("0.5"))
+    assert plan == (Plan((), ()) if is_kept else Plan((Cancel(live[0], plan.cancels[0].why),), (BID,)))
+
+
+def test_size_does_not_matter_at_zero_nor_where_nothing_could_take_its_place() -> None:
+    """A side without money keeps what is left; a price that is off is pulled all the same."""
+    live = [LiveOrder("1", Side.BUY, BID.price_ticks, 1)]
+    assert reconcile((BID,), live, 23) == Plan((), ())
+    assert reconcile((BID,), live, 23, Decimal("0.5"), held={Side.BUY}) == Plan((), ())
+    off = [LiveOrder("1", Side.BUY, BID.price_ticks - 24, 1)]
+    assert reconcile((BID,), off, 23, Decimal("0.5"), held={Side.BUY}).cancels[0].order == off[0]

@@ -1,0 +1,92 @@
+"""How the maker knows its orders again: the prefix of their ids, and a note of those that it may have just sent."""
+
+import itertools
+import json
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from market.clock import NS_PER_MS, time_ns
+from market.codes import Side
+from trading.quoting import Quote
+
+PREFIX_FILE = "maker_id"
+SENT_FILE = "maker_sent.json"
+_NAME = re.compile(r"[0-9a-f]{6}")
+
+
+def own_prefix(run_dir: Path) -> str:
+    """Return how this desk's client order ids start; made up once and kept in the run directory.
+
+    Two desks on one account must not touch each other's orders.
+    """
+    path = run_dir / PREFIX_FILE
+    name = path.read_text(encoding="ascii", errors="replace").strip() if path.exists() else ""
+    if not _NAME.fullmatch(name):  # an empty file is of a maker that was killed as it wrote it
+        name = secrets.token_hex(3)
+        _replace(path, f"{name}\n")
+    return f"tb-{name}-"
+
+
+def client_order_ids(prefix: str) -> Iterator[str]:
+    """Yield ids that no earlier run has used."""
+    start_ms = time_ns() // NS_PER_MS
+    return (f"{prefix}{start_ms}-{n}" for n in itertools.count(1))
+
+
+class SentOrders:
+    """The orders whose fate is not known, in a file: a maker that is killed leaves its successor what to ask for.
+
+    The note outlives the process, not the machine, so it is not synced: it is written before every order.
+
+    Args:
+        path: the file; need not exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self, symbol: str) -> dict[str, Quote]:
+        """Return the orders in `symbol` of the run before, by client order id.
+
+        Raises:
+            ValueError: if the file is damaged.
+        """
+        try:
+            rows = json.loads(self._path.read_text(encoding="ascii"))
+        except FileNotFoundError:
+            return {}
+        try:
+            return {
+                str(row["id"]): Quote(Side[row["side"]], int(row["price_ticks"]), int(row["qty_lots"]))
+                for row in rows
+                if row["symbol"] == symbol
+            }
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"expected a list of orders: {error}") from None
+
+    def write(self, symbol: str, sent: Mapping[str, Quote]) -> None:
+        """Keep these, and no others.
+
+        Raises:
+            OSError: if that cannot be.
+        """
+        rows = [
+            {
+                "id": name,
+                "symbol": symbol,
+                "side": each.side.name,
+                "price_ticks": each.price_ticks,
+                "qty_lots": each.qty_lots,
+            }
+            for name, each in sent.items()
+        ]
+        _replace(self._path, json.dumps(rows))
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write the whole file or nothing."""
+    beside = path.with_name(f"{path.name}.new")
+    beside.write_text(text, encoding="ascii")
+    beside.replace(path)

@@ -1,0 +1,129 @@
+"""What the maker tells of itself: a line in the log for each thing that happens, and figures in `status`."""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from market.account import VenueOrder
+from market.clock import NS_PER_SECOND
+from market.codes import Side
+from market.instrument import Instrument
+from nodes.node import Node
+from trading.quoting import Quote
+from venues.venue import Venue, VenueError
+
+_SHORT = {Side.BUY: "bid", Side.SELL: "ask"}
+
+
+class MakerLog:
+    """Every quote, fill, cancel and reason once; what stays as it is, is told when it changes.
+
+    Attributes:
+        counts: of what was done since the start.
+    """
+
+    def __init__(self, node: Node, instrument: Instrument) -> None:
+        self._node = node
+        self._log = node.log
+        self._instrument = instrument
+        self.counts = {"placed": 0, "cancelled": 0, "filled": 0, "refused": 0, "unknown": 0}
+        self._idle: dict[Side, str] = {}
+        self._last_fill: str | None = None
+        self._position: str | None = None
+        self._is_position_old = True
+        self._told: dict[str, str] = {}
+
+    def quoted(self, order: VenueOrder) -> None:
+        """Tell of a new order."""
+        self.counts["placed"] += 1
+        self._log.info(
+            "quoted", side=order.side.name, price=str(order.price), qty=str(order.qty), order_id=order.order_id
+        )
+
+    def filled(self, order: VenueOrder, qty: Decimal) -> None:
+        """Tell of a fill of `qty`."""
+        self.counts["filled"] += 1
+        self._is_position_old = True
+        self._last_fill = f"{order.side.name} {qty} at {order.price}"
+        self._log.info(
+            "filled",
+            side=order.side.name,
+            price=str(order.price),
+            qty=str(qty),
+            left=str(order.leaves_qty),
+            order_id=order.order_id,
+        )
+
+    def ended(self, order: VenueOrder, why: str) -> None:
+        """Tell that what was left of an order is gone without trading."""
+        self._log.info(
+            "cancelled",
+            side=order.side.name,
+            price=str(order.price),
+            left=str(order.leaves_qty),
+            why=why,
+            order_id=order.order_id,
+        )
+
+    def gone(self, order: VenueOrder) -> None:
+        """Tell of an order that the venue does not know any more."""
+        self._log.warning("an order is gone: the venue has forgotten it", order_id=order.order_id)
+
+    def refused(self, quote: Quote, error: VenueError, wait_ns: int) -> None:
+        """Tell of a refused quote, and for how long its side pauses."""
+        self.counts["refused"] += 1
+        self._log.warning(
+            "a quote was refused", side=quote.side.name, why=str(error), wait_s=round(wait_ns / NS_PER_SECOND, 2)
+        )
+
+    def unknown(self, client_order_id: str, error: VenueError) -> None:
+        """Tell of an order without an answer."""
+        self.counts["unknown"] += 1
+        self._log.warning("an order's fate is unknown", client_order_id=client_order_id, why=str(error))
+
+    def settled(self, client_order_id: str, found: VenueOrder | None) -> None:
+        """Tell what became of it."""
+        self._log.info("fate settled", client_order_id=client_order_id, arrived=found is not None)
+
+    def failed(self, error: VenueError, wait_ns: int) -> None:
+        """Tell that a cycle failed, and how long the next one waits."""
+        self._log.warning("the venue failed", why=str(error), wait_s=round(wait_ns / NS_PER_SECOND, 2))
+
+    def idle(self, idle: Mapping[Side, str]) -> None:
+        """Tell why a side is without a quote, when that changes."""
+        for side in Side:
+            why = idle.get(side, "")
+            if why and why != self._idle.get(side):
+                self._log.warning("not quoting", side=side.name, why=why)
+        self._idle = dict(idle)
+
+    def not_mirrored(self, error: Exception) -> None:
+        """Tell that the gateway does not take the mirrored orders, when that changes."""
+        self._once("orders are not mirrored", error)
+
+    def note_failed(self, error: Exception) -> None:
+        """Tell that orders on their way cannot be kept for a successor, when that changes."""
+        self._once("orders on their way are not kept: a maker that is killed now may double one for a moment", error)
+
+    def show(self, live: Iterable[VenueOrder], mid_ticks_x2: int | None, venue: Venue) -> None:
+        """Set the figures of `status`."""
+        if self._is_position_old:
+            base = venue.balances().get(self._instrument.base)
+            self._position = None if base is None else str(base.total)
+            self._is_position_old = False
+        mid = None if mid_ticks_x2 is None else str(mid_ticks_x2 * self._instrument.tick_size / 2)
+        orders = {order.side: order for order in live}
+        figures: dict[str, str | None] = {}
+        for side, name in _SHORT.items():
+            order = orders.get(side)
+            figures |= {
+                name: None if order is None else str(order.price),
+                f"{name}_qty": None if order is None else str(order.leaves_qty),
+                f"{name}_idle": self._idle.get(side) or None,
+            }
+        self._node.show(mid=mid, position=self._position, last_fill=self._last_fill, **figures, **self.counts)
+
+    def _once(self, event: str, error: Exception) -> None:
+        why = str(error) or type(error).__name__
+        if self._told.get(event) != why:
+            self._told[event] = why
+            self._log.warning(event, why=why)
