@@ -44,8 +44,8 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The monotonic clock, in a list that the test may change; to sleep moves it."""
     at = [10**15]
     monkeypatch.setattr(maker, "monotonic_ns", lambda: at[0])
-    monkeypatch.setattr(maker.time, "sleep", lambda wait_s: at.__setitem__(0, at[0] + int(wait_s * NS_PER_SECOND)))
-    monkeypatch.setattr(maker.random, "uniform", lambda _, most: most)
+    monkeypatch.setattr("nodes.maker.time.sleep", lambda wait_s: at.__setitem__(0, at[0] + int(wait_s * NS_PER_SECOND)))
+    monkeypatch.setattr("nodes.maker.random.uniform", lambda _, most: most)
     return at
 
 
@@ -432,7 +432,7 @@ def test_stop_waits_for_an_order_in_flight_and_cancels_it(
         if now[0] >= arrives_ns:
             venue.arrive()
 
-    monkeypatch.setattr(maker.time, "sleep", sleep)
+    monkeypatch.setattr("nodes.maker.time.sleep", sleep)
     quoting.stop()
     assert venue.late == []
     assert venue.orders == {}
