@@ -38,10 +38,13 @@ def load_or_make_keys(path: Path) -> CurveKeys:
     """Return the pair of keys in `path`; if there is no such file, make it, of mode 0600, with a new pair.
 
     Raises:
-        CurveError: if others may read the file, or it holds something else.
+        CurveError: if others may read the file, it holds something else, or it cannot be made.
     """
     if not path.exists():
-        _make_keys(path)
+        try:
+            _make_keys(path)
+        except OSError as error:
+            raise CurveError(f"cannot make {path}: {error.strerror or error}") from None
     values = dict(line.split("=", 1) for line in _private_lines(path) if "=" in line)
     public, secret = (values.get(name, "").encode() for name in ("public", "secret"))
     if not is_key(secret) or zmq.curve_public(secret) != public:

@@ -38,6 +38,7 @@ from nodes.settings_sections import (
     EngineSettings,
     FlowSettings,
     GatewaySettings,
+    HomePath,
     MakerSettings,
     PaperSettings,
     SymbolName,
@@ -68,7 +69,7 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
     )
 
-    run_dir: Path = Path("run")
+    run_dir: HomePath = Path("run")
     symbols: Annotated[tuple[SymbolSettings, ...], Field(max_length=SYMBOLS_MAX)] = ()
     symbol: SymbolName = "BTCUSDT"
     bus: BusSettings = BusSettings()
@@ -80,6 +81,16 @@ class Settings(BaseSettings):
     venue: VenueSettings = VenueSettings()
     maker: MakerSettings = MakerSettings()
     tracker: TrackerSettings = TrackerSettings()
+
+    @field_validator("run_dir")
+    @classmethod
+    def _is_folder(cls, value: Path) -> Path:
+        at = value
+        while not os.path.lexists(at) and at != at.parent:
+            at = at.parent
+        if not at.is_dir():
+            raise ValueError(f"expected a folder, and {at} is none")
+        return value
 
     @field_validator("symbols")
     @classmethod
@@ -316,13 +327,17 @@ def named_run_dir(named: Path | None) -> Path:
     Raises:
         SettingsError: if it is told where it cannot be read.
     """
-    if named is not None:
-        return Settings(run_dir=named).run_dir
     errors: list[str] = []
-    found = os.environ.get(environment_name("run_dir")) or _toml_values(CONFIG_FILE, errors).get("run_dir")
-    if errors:
-        raise SettingsError("\n".join(errors))
-    return Settings(run_dir=Path(found)).run_dir if found else Settings().run_dir
+    sources = [("command line", {"run_dir": named})]
+    if named is None:
+        in_file = _toml_values(CONFIG_FILE, errors).get("run_dir")
+        sources = [(str(CONFIG_FILE), {"run_dir": in_file}), ("environment", {"run_dir": _run_dir_variable()})]
+    return _merged(sources, errors).settings.run_dir
+
+
+def _run_dir_variable() -> Path | None:
+    text = os.environ.get(environment_name("run_dir"))
+    return Path(text) if text else None
 
 
 def _merged(sources: Iterable[tuple[str, Mapping[str, Any]]], errors: list[str]) -> LoadedSettings:

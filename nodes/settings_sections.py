@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -25,9 +25,8 @@ from flow.market_settings import DEFAULT_PRESET, PRESETS
 from flow.playlist import parse_playlist
 from market.instrument import Instrument, parse_decimal
 from market.limits import TCP_SESSIONS_MAX
+from nodes.venue_url import practice_url
 from paper.latency import Delay
-
-REAL_EXCHANGES = ("binance.com", "binance.us", "binance.vision", "binance.me")
 
 PORT_MAX = 65_535
 NOTIONAL_MAX = 1_000_000_000_000  # quote
@@ -40,6 +39,21 @@ Step = Annotated[Decimal, Field(gt=0, le=1_000_000, decimal_places=8)]
 Fee = Annotated[Decimal, Field(ge=0, le=Decimal("0.1"), decimal_places=8)]
 MID_MAX = 1_000_000
 ASSET_UNIT = Decimal("0.00000001")  # what money is counted in
+
+
+def _at_home(path: Path) -> Path:
+    """Return the path with a `~` in front read as a shell reads it.
+
+    Raises:
+        ValueError: if there is no such user.
+    """
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ValueError("expected a path, or the home folder of a user that there is") from None
+
+
+HomePath = Annotated[Path, AfterValidator(_at_home)]
 
 
 class Section(BaseModel):
@@ -196,8 +210,8 @@ class BusSettings(Section):
     port: Annotated[int, Field(ge=1, le=PORT_MAX - BUS_PORTS * len(ENGINE_NAMES))] = 8090
     curve: bool = True
     server_key: Annotated[str, Field(pattern=r"^([!-~]{40})?$")] = ""
-    keys_file: Path | None = None
-    allowed_file: Path | None = None
+    keys_file: HomePath | None = None
+    allowed_file: HomePath | None = None
     spin_us: Annotated[int, Field(ge=0, le=1_000_000)] = 1_000
 
     @field_validator("channels")
@@ -252,7 +266,7 @@ class GatewaySettings(Section):
     host: Host = "127.0.0.1"
     port: Port = 8083
     more_ports: Annotated[str, Field(pattern=r"^([0-9]{1,5}(,[0-9]{1,5}){0,2})?$")] = ""
-    tokens_file: Path | None = None
+    tokens_file: HomePath | None = None
     idle_s: Annotated[float, Field(ge=0.1, le=3_600)] = 30.0
     forget_s: Annotated[float, Field(ge=1, le=31_536_000)] = 86_400.0
     address_sessions_max: Annotated[int, Field(ge=1, le=TCP_SESSIONS_MAX)] = 48
@@ -376,7 +390,7 @@ class VenueSettings(Section):
     """Where the maker and the tracker trade; `url` sends Binance's calls to another host, for instance another desk."""
 
     name: Literal["paper", "binance-testnet"] = "paper"
-    url: Annotated[str, Field(pattern=r"^https?://[^\s/]+$")] | None = None
+    url: str | None = None
     timeout_ms: Annotated[int, Field(ge=100, le=60_000)] = 5_000
     api_key: SecretStr | None = None
     secret: SecretStr | None = None
@@ -391,11 +405,7 @@ class VenueSettings(Section):
     @field_validator("url")
     @classmethod
     def _not_real_money(cls, value: str | None) -> str | None:
-        host = (urlsplit(value).hostname or "") if value else ""
-        is_practice = host.startswith(("testnet.", "demo-"))
-        if host.endswith(REAL_EXCHANGES) and not is_practice:
-            raise ValueError("expected a testnet or a look-alike: this is Binance's exchange for real money")
-        return value
+        return None if value is None else practice_url(value)
 
 
 class MakerSettings(Section):
@@ -412,4 +422,4 @@ class TrackerSettings(Section):
     """The tracker, which writes the daily file."""
 
     interval_s: Annotated[float, Field(gt=0, le=3_600)] = 5.0
-    folder: Path | None = None
+    folder: HomePath | None = None

@@ -66,13 +66,67 @@ def test_numbers_that_are_none_are_refused(text: str) -> None:
         load_settings({"maker.notional": text})
 
 
-@pytest.mark.parametrize("host", ["api.binance.com", "api1.binance.com", "api.binance.us", "data-api.binance.vision"])
-def test_real_money_is_out_of_reach(host: str) -> None:
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://api.binance.com", "https://api1.binance.com", "https://api.binance.us", "https://API.Binance.COM",
+        "https://data-api.binance.vision", "https://api.binance.com.", "https://api.binance.com.:443",
+        "HTTPS://api.binance.me", "https://api.binance.th", "https://api.binance.tr", "https://api.binance.je",
+        "https://testnet.binance.com", "https://testnet.api.binance.com", "https://binance.com",
+        "https://demo-.api.binance.com", "https://www.tokocrypto.com", "https://www.trbinance.com",
+    ],
+)  # fmt: skip
+def test_real_money_is_out_of_reach(url: str) -> None:
     """The desk trades at testnets and look-alikes; a slip of the URL must not reach the exchange itself."""
     with pytest.raises(SettingsError, match="real money"):
-        load_settings({"venue.url": f"https://{host}"})
-    for practice in ("https://testnet.binance.vision", "https://demo-api.binance.com", "http://127.0.0.1:8084"):
+        load_settings({"venue.url": url})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://api%2Ebinance.com", "https://\uff42inance.com", "https://api.binance\u3002com", "https://x@host.example",
+        "https://127.0.0.1\\@api.example", "https://host.example?api", "https://host.example#api", "https://[::1",
+        "https://host.example:99999", "https://..", "https://-\u00ad-.example",
+    ],
+)  # fmt: skip
+def test_a_host_that_two_programs_may_read_differently_is_refused(url: str) -> None:
+    """What we compare must be what is connected to."""
+    with pytest.raises(SettingsError, match=r"venue\.url: expected"):
+        load_settings({"venue.url": url})
+
+
+def test_practice_is_in_reach_and_keys_leave_the_machine_encrypted_only() -> None:
+    """Testnets, look-alikes and this machine's other desks; written in another way they are the same."""
+    for practice in (
+        "https://testnet.binance.vision", "https://demo-api.binance.com", "http://127.0.0.1:8084", "http://[::1]:8084",
+        "http://localhost:1", "https://10.0.0.5:8084", "https://venue.example",
+    ):  # fmt: skip
         assert load_settings({"venue.url": practice}).settings.venue.url == practice
+    assert load_settings({"venue.url": "HTTPS://Venue.Example.:443"}).settings.venue.url == "https://venue.example:443"
+    for clear in ("http://10.0.0.5:8084", "http://venue.example", "http://0.0.0.0:8084"):
+        with pytest.raises(SettingsError, match="expected https"):
+            load_settings({"venue.url": clear})
+
+
+@pytest.mark.parametrize(
+    "key", ["run_dir", "tracker.folder", "bus.keys_file", "bus.allowed_file", "gateway.tokens_file"]
+)
+def test_every_path_may_begin_at_home(key: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """`run_dir = "~/desk"` in a file, where no shell reads it, made a folder that is called `~`."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    shown = {value.key: value.text for value in load_settings({key: "~/desk"}).values()}
+    assert shown[key] == str(tmp_path / "desk")
+    with pytest.raises(SettingsError, match=f"{key}: expected a path"):
+        load_settings({key: "~nobody-of-this-name/desk"})
+
+
+def test_a_run_directory_that_cannot_be_one_is_one_line(tmp_path: Path) -> None:
+    """A file in its place was a traceback."""
+    (tmp_path / "file").write_text("x")
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(SettingsError, match=f"run_dir: expected a folder, and {tmp_path}/file is none"):
+            load_settings({"run_dir": path})
 
 
 def test_broken_toml_is_one_error() -> None:
