@@ -28,16 +28,21 @@ UNREACHABLE = (
 )
 
 
-def python_of(lock: Path) -> Path:
-    """Return the interpreter of an environment with what `lock` pins, each with its hashes; skip without an index."""
+def python_of(lock: Path, version: str = "") -> Path:
+    """Return the interpreter of an environment with what `lock` pins, each with its hashes.
+
+    Skips without an index, and if a `version` such as 3.12 is asked for that is not on this machine.
+    """
     uv = [sys.executable, "-m", "uv", "--quiet", "--no-config"]
+    base = _python(version) if version else sys.executable
 
     def make(folder: Path) -> None:
-        _run([*uv, "venv", "--python", sys.executable, "--clear", str(folder / "venv")])
+        _run([*uv, "venv", "--python", base, "--clear", str(folder / "venv")])
         python = str(folder / "venv" / "bin" / "python")
         _run([*uv, "pip", "sync", "--python", python, "--require-hashes", str(lock)])
 
-    return _made(f"python-{sys.version_info.major}{sys.version_info.minor}", [lock], make) / "venv" / "bin" / "python"
+    kind = version.replace(".", "") or f"{sys.version_info.major}{sys.version_info.minor}"
+    return _made(f"python-{kind}", [lock], make) / "venv" / "bin" / "python"
 
 
 def node_program(source: Path, package: Path, folder: Path) -> list[str]:
@@ -59,6 +64,22 @@ def node_program(source: Path, package: Path, folder: Path) -> list[str]:
     made = _made("node", files, make)
     (folder / "node_modules").symlink_to(made / "node_modules")
     return [node, str(shutil.copy(source, folder))]
+
+
+def _python(version: str) -> str:
+    """Return an interpreter of that version: one that is on the path, or that pyenv keeps."""
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    candidates = [shutil.which(f"python{version}"), *sorted(map(str, pyenv.glob(f"{version}.*/bin/python")))]
+    for candidate in filter(None, candidates):
+        command = [
+            candidate,
+            "-c",
+            "import sys; print(sys.executable)",
+        ]
+        found = subprocess.run(command, capture_output=True, text=True, timeout=MAKING_S_MAX, check=False)
+        if found.returncode == 0:
+            return found.stdout.strip()
+    pytest.skip(f"there is no Python {version} on this machine")
 
 
 def _made(kind: str, files: list[Path], make: Callable[[Path], None]) -> Path:
