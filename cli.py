@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from market.mendable import MendableError
+from screens.help import EXAMPLES
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="A market-making desk."
@@ -21,12 +22,17 @@ accounts_app = typer.Typer(
 )
 app.add_typer(accounts_app, name="accounts")
 
-RunDir = Annotated[Path | None, typer.Option("--run-dir", help="Where the desk keeps its sockets, logs and files.")]
-Symbol = Annotated[str | None, typer.Option("--symbol", help="The pair, such as BTCUSDT.")]
-VenueName = Annotated[str | None, typer.Option("--venue", help="paper or binance-testnet.")]
+RunDir = Annotated[
+    Path | None, typer.Option("--run-dir", help="Where the desk keeps its sockets, logs and files.", show_default="run")
+]
+Symbol = Annotated[str | None, typer.Option("--symbol", help="The pair.", show_default="the desk's; BTCUSDT")]
+VenueName = Annotated[str | None, typer.Option("--venue", help="paper or binance-testnet.", show_default="paper")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Engine = Annotated[str, typer.Option("--engine", help="Which engine, of a desk with several.")]
-Port = Annotated[int | None, typer.Option(min=0, max=65_535, help="0 takes a free one.")]
+
+
+def _port(default: str) -> Any:
+    return typer.Option(min=0, max=65_535, help="0 takes a free one.", show_default=default)
 
 
 def _settings(**overrides: Any) -> Any:
@@ -69,15 +75,25 @@ def up(
     run_dir: RunDir = None,
     venue: VenueName = None,
     symbol: Symbol = None,
-    flow: Annotated[str | None, typer.Option(help="synthetic[:PRESET], replay:FILE,..., live[:URL] or none.")] = None,
-    speed: Annotated[float | None, typer.Option(help="How many times faster a recording is replayed.")] = None,
-    half_spread: Annotated[str | None, typer.Option(help="The maker's, as a fraction of the mid.")] = None,
+    flow: Annotated[
+        str | None,
+        typer.Option(
+            help="synthetic[:PRESET], of practice, calm, normal, busy, crash; replay:FILE,...; live[:URL]; none.",
+            show_default="synthetic:practice",
+        ),
+    ] = None,
+    speed: Annotated[
+        float | None, typer.Option(help="How many times faster a recording is replayed.", show_default="1")
+    ] = None,
+    half_spread: Annotated[
+        str | None, typer.Option(help="The maker's, as a fraction of the mid.", show_default="0.002")
+    ] = None,
     only: Annotated[list[str] | None, typer.Option(help="Run just these nodes.")] = None,
     without: Annotated[list[str] | None, typer.Option(help="Leave these nodes out.")] = None,
     colocate: Annotated[list[str] | None, typer.Option(help="Run nodes, as gateway,engine, in one process.")] = None,
-    gateway_port: Port = None,
-    api_port: Port = None,
-    paper_port: Port = None,
+    gateway_port: Annotated[int | None, _port("8083")] = None,
+    api_port: Annotated[int | None, _port("8082")] = None,
+    paper_port: Annotated[int | None, _port("8084")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget the paper accounts first.")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Return once the desk is ready; stop it with down.")] = False,
 ) -> None:
@@ -287,16 +303,18 @@ def book(
 @app.command()
 def feed(
     topic: Annotated[
-        list[str] | None, typer.Option(help="Topics such as best.BTCUSDT; all of the symbol without.")
+        list[str] | None,
+        typer.Option(help="Such as depth.BTCUSDT, reference.BTCUSDT or health; book, trades and best without."),
     ] = None,
     count: Annotated[int, typer.Option(min=0, help="Stop after so many messages; 0 goes on until Ctrl-C.")] = 0,
+    is_raw: Annotated[bool, typer.Option("--raw", help="As they are: in ticks, lots and codes.")] = False,
     run_dir: RunDir = None,
     symbol: Symbol = None,
 ) -> None:
     """Subscribe to the book feed over ZeroMQ and print its messages decoded."""
     from nodes.desk import print_feed
 
-    print_feed(_desk_settings(run_dir, None, symbol), topic or (), count)
+    print_feed(_desk_settings(run_dir, None, symbol), topic or (), count, is_raw=is_raw)
 
 
 @app.command()
@@ -406,7 +424,10 @@ def accounts_fund(
 def accounts_reset(number: int, run_dir: RunDir = None, as_json: Json = False) -> None:
     """Let an account begin anew: its orders, trades and balances are forgotten; its keys stay."""
     reset = _paper_accounts(run_dir).reset(number)
-    _print_account(reset, f"account {number} begins anew with the starting assets, for time {reset['resets']}", as_json)
+    from market.words import counted
+
+    times = counted(reset["resets"], "time")
+    _print_account(reset, f"account {number} begins anew with the starting assets; it was reset {times}", as_json)
 
 
 @journal_app.command("inspect")
@@ -437,6 +458,19 @@ def config_show(run_dir: RunDir = None) -> None:
     """Print every effective setting and where it came from; secrets are not shown."""
     for value in _settings(run_dir=run_dir).values():
         print(f"{value.key:26} {value.text:28} {value.origin}")
+
+
+def _show_examples(group: typer.Typer, prefix: str = "") -> None:
+    for command in group.registered_commands:
+        name = command.name or (command.callback.__name__ if command.callback else "")
+        if example := EXAMPLES.get(prefix + name):
+            command.epilog = f"Example: {example}"
+    for sub in group.registered_groups:
+        if sub.typer_instance is not None:
+            _show_examples(sub.typer_instance, f"{prefix}{sub.name} ")
+
+
+_show_examples(app)
 
 
 def main() -> None:

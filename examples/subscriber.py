@@ -7,6 +7,7 @@ CRC-32 of all orders. What it must do and why is in docs/protocol.md.
 """
 
 import io
+import signal
 import sys
 import zlib
 
@@ -19,6 +20,7 @@ def levels(side, count):  # the best ones, best first
     return [f"{best}:{sum(lots for _, price, lots in orders.values() if price == best)}" for best in prices[:count]]
 
 
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C just ends it
 run_dir, symbol = (*sys.argv[1:], *("run", "BTCUSDT")[len(sys.argv) - 1 :])
 topic = f"book.{symbol}".encode()
 feed, snapshots = map(zmq.Context.instance().socket, (zmq.SUB, zmq.REQ))

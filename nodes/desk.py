@@ -1,24 +1,40 @@
 """What the command line does with a desk that runs: read its logs, its book, its feed and its reports."""
 
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from bus.channel import wait_any
 from bus.curve import is_key
-from bus.feed import FeedError, best_topic, book_topic, trades_topic, unpack_frame
+from bus.feed import (
+    HEALTH_TOPIC,
+    FeedError,
+    FeedFrame,
+    best_topic,
+    book_topic,
+    depth_topic,
+    reference_topic,
+    trades_topic,
+    unpack_frame,
+)
 from bus.subscriber import FeedSubscriber
 from bus.topology import FEED
+from market.clock import NS_PER_SECOND, monotonic_ns
 from market.exact_json import loads
+from market.instrument import Instrument
 from nodes.desk_client import DeskError, require_node
 from nodes.desk_wiring import desk_curve, desk_wiring
 from nodes.settings import Settings
+from screens.feed import feed_line
 
 if TYPE_CHECKING:
     from rich.text import Text
 
 BOOK_DEPTH = 1_000  # levels in which our own orders are looked for
 FOLLOW_S = 0.2
+SILENT_NS = 3 * NS_PER_SECOND  # then whoever waits is told for what
+TOPICS = (book_topic, trades_topic, best_topic, depth_topic, reference_topic)  # of each symbol
 
 
 def show_book(settings: Settings, level_count: int, *, is_once: bool, as_json: bool) -> None:
@@ -70,33 +86,60 @@ def _orderbook(settings: Settings, level_count: int) -> str:
     return text
 
 
-def print_feed(settings: Settings, topics: Sequence[str], count: int) -> None:
+def print_feed(settings: Settings, topics: Sequence[str], count: int, *, is_raw: bool = False) -> None:
     """Print the messages of `topics` (of the symbol's three if empty) as they come, `count` of them (0: without end).
 
+    Args:
+        settings: the desk's.
+        topics: by name.
+        count: of messages.
+        is_raw: print them as they are, in ticks, lots and codes.
+
     Raises:
-        DeskError: if no desk runs here.
+        DeskError: if no desk runs here, or a topic is none of the feed's.
     """
+    instruments: dict[bytes, Instrument | None] = {
+        topic(each.symbol): each for each in settings.instruments for topic in TOPICS
+    }
+    instruments[HEALTH_TOPIC] = None
+    names = [topic.decode() for topic in instruments]
+    if unknown := [topic for topic in topics if topic not in names]:
+        raise DeskError(f"there is no topic {', '.join(unknown)}; the topics are {', '.join(names)}")
     if settings.bus.transports[FEED.name] != "tcp":
         require_node(settings.run_dir, settings.places[settings.symbol])
-    wiring = desk_wiring(settings)
-    symbol = settings.symbol
-    wanted = [topic.encode() for topic in topics] or [book_topic(symbol), trades_topic(symbol), best_topic(symbol)]
-    subscriber = FeedSubscriber(wiring, wanted)
-    feeds, printed = subscriber.sockets[::2], 0
-    while count == 0 or printed < count:
-        wait_any(feeds, 1_000)
-        frames = next(filter(None, (feed.receive() for feed in feeds)), None)
-        if frames is None:
-            continue
-        try:
-            frame = unpack_frame(frames)
-        except FeedError as error:
-            raise DeskError(f"the feed sent something else: {error}") from None
+    wanted = [topic.encode() for topic in topics] or [topic(settings.symbol) for topic in TOPICS[:3]]
+    printed = 0
+    for frame in _frames(FeedSubscriber(desk_wiring(settings), wanted), wanted):
         for number, message in enumerate(frame.messages):
-            print(f"{frame.topic.decode()} {frame.sequence + number} {message}", flush=True)  # noqa: T201
+            topic, sequence = frame.topic.decode(), frame.sequence + number
+            raw = f"{topic} {sequence} {message}"
+            words = feed_line(topic, sequence, frame.time_ns, message, instruments[frame.topic])
+            print(raw if is_raw else words, flush=True)  # noqa: T201
             printed += 1
             if printed == count:
-                break
+                return
+
+
+def _frames(subscriber: FeedSubscriber, wanted: Sequence[bytes]) -> Iterator[FeedFrame]:
+    """Yield what comes; say on standard error, once for each silence, what is waited for."""
+    feeds, named = subscriber.sockets[::2], " ".join(topic.decode() for topic in wanted)
+    since_ns, is_heard, is_told = monotonic_ns(), False, False
+    while True:
+        wait_any(feeds, 1_000)
+        frames = next(filter(None, (feed.receive() for feed in feeds)), None)
+        if frames is not None and frames[0] in wanted:  # else of a longer symbol that begins with one of ours
+            try:
+                frame = unpack_frame(frames)
+            except FeedError as error:
+                raise DeskError(f"the feed sent something else: {error}") from None
+            is_heard = True
+            if frame.messages:
+                since_ns, is_heard, is_told = monotonic_ns(), False, False
+                yield frame
+        if not is_told and monotonic_ns() - since_ns > SILENT_NS:
+            is_told = True
+            why = "the feed is alive, nothing has happened there" if is_heard else "no engine is heard of: is it up?"
+            print(f"waiting for {named}: {why}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def bus_keys(settings: Settings, allowed: str | None, whose: str) -> str:

@@ -7,6 +7,7 @@
 """
 
 import contextlib
+import logging
 import socket
 import time
 from collections import deque
@@ -26,6 +27,8 @@ from venues.gateway_session import ClientCommand, GatewayError, SessionEnd, Sess
 __all__ = ["GatewayClient", "GatewayError", "GatewaySession", "SessionRefusedError"]
 
 RECONNECT_PAUSE_S = 0.05
+SILENT_S = 3.0  # then whoever waits is told for what
+LOG = logging.getLogger(__name__)
 PIECE_BYTES = 65_536
 HEARTBEATS_PER_IDLE = 3
 
@@ -263,7 +266,8 @@ class GatewaySession:
             self._send(self.state.heartbeat(), is_resent=True)
 
     def _connect(self) -> None:
-        deadline = time.monotonic() + self._reconnect_s
+        started = time.monotonic()
+        deadline, say_at = started + self._reconnect_s, started + SILENT_S
         while True:
             self.close()
             try:
@@ -271,10 +275,13 @@ class GatewaySession:
             except SessionRefusedError:
                 self.close()
                 raise
-            except GatewayError:
+            except GatewayError as error:
                 if time.monotonic() > deadline:
                     self.close()
                     raise
+                if time.monotonic() > say_at:
+                    say_at = deadline  # once
+                    LOG.warning("still waiting for the gateway, for up to %.0f s: %s", self._reconnect_s, error)
                 time.sleep(RECONNECT_PAUSE_S)
             else:
                 return

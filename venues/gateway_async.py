@@ -12,7 +12,7 @@ from bus.codec import encode_all
 from market.codes import Side
 from market.commands import NewOrder
 from market.events import Event
-from venues.gateway import HEARTBEATS_PER_IDLE, PIECE_BYTES, RECONNECT_PAUSE_S
+from venues.gateway import HEARTBEATS_PER_IDLE, LOG, PIECE_BYTES, RECONNECT_PAUSE_S, SILENT_S
 from venues.gateway_session import ClientCommand, GatewayError, SessionEnd, SessionRefusedError
 
 
@@ -156,7 +156,8 @@ class AsyncGatewaySession:
         await self._send(answer.to_send)
 
     async def _connect(self) -> None:
-        deadline = time.monotonic() + self._reconnect_s
+        started = time.monotonic()
+        deadline, say_at = started + self._reconnect_s, started + SILENT_S
         while True:
             await self.close()
             try:
@@ -164,10 +165,13 @@ class AsyncGatewaySession:
             except SessionRefusedError:
                 await self.close()
                 raise
-            except GatewayError:
+            except GatewayError as error:
                 if time.monotonic() > deadline:
                     await self.close()
                     raise
+                if time.monotonic() > say_at:
+                    say_at = deadline  # once
+                    LOG.warning("still waiting for the gateway, for up to %.0f s: %s", self._reconnect_s, error)
                 await asyncio.sleep(RECONNECT_PAUSE_S)
             else:
                 return

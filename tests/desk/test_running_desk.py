@@ -164,10 +164,16 @@ def test_feed_tells_the_best_prices(running_desk: Desk) -> None:
 
 
 def test_feed_command_prints_messages_decoded(running_desk: Desk) -> None:
-    """`feed --count` prints topic, sequence and message, one a line."""
-    lines = running_desk.cli("feed", "--count", "5").stdout.splitlines()
-    assert len(lines) == 5
-    assert all(re.match(r"(book|trades|best)\.BTCUSDT \d+ \w+\(", line) for line in lines)
+    """One a line: as people write numbers, or as they are; an unknown topic was waited for in silence."""
+    raw = running_desk.cli("feed", "--raw", "--count", "5").stdout.splitlines()
+    assert len(raw) == 5
+    assert all(re.match(r"(book|trades|best)\.BTCUSDT \d+ \w+\(", line) for line in raw)
+    (line,) = running_desk.cli("feed", "--topic", "best.BTCUSDT", "--count", "1").stdout.splitlines()
+    best = r"bid [\d.]+ at \d\d,\d{3}\.\d\d, ask [\d.]+ at \d\d,\d{3}\.\d\d"
+    assert re.fullmatch(rf"\d\d:\d\d:\d\d\.\d{{3}} best\.BTCUSDT \d+ {best}", line), line
+    unknown = running_desk.cli("feed", "--topic", "foo")
+    assert unknown.returncode == 1
+    assert unknown.stderr.startswith("error: there is no topic foo; the topics are book.BTCUSDT, trades.BTCUSDT, ")
 
 
 def test_book_command_prints_the_api_s_document(running_desk: Desk) -> None:

@@ -1,6 +1,7 @@
 """Processes of the tests that show programs to a reader, and waiting for what they print."""
 
 import os
+import re
 import subprocess
 import time
 from collections.abc import Callable
@@ -20,6 +21,15 @@ def until(what: str, condition: Callable[[], Any], turn: Callable[[], None] = la
             return value
         time.sleep(0.01)
     raise AssertionError(f"not within {WAIT_S:.0f} s: {what}")
+
+
+def program_of_readme(marked_by: str = "zmq.SUB") -> str:
+    """Return a program that the README shows: its one block of Python with `marked_by` in it."""
+    blocks = re.findall(
+        r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    (program,) = [block for block in blocks if marked_by in block]
+    return str(program)
 
 
 class Running:

@@ -22,21 +22,12 @@ from market.events import Accepted, Canceled, Event
 from market.instrument import default_instruments
 from nodes.lock import holder_pid
 from tests.bus.plain_publisher import FeedPublisher
-from tests.docs.programs import ROOT, WAIT_S, Running, until
+from tests.docs.programs import ROOT, WAIT_S, Running, program_of_readme, until
 
 SEED = 20
 FIRST_ID = Source.GATEWAY.first_order_id
 OWNER = Source.GATEWAY.first_owner
 BID_TICKS, ASK_TICKS = 9_138_450, 9_138_550
-
-
-def program_of_readme(marked_by: str = "zmq.SUB") -> str:
-    """Return a program that the README shows: its one block of Python with `marked_by` in it."""
-    blocks = re.findall(
-        r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
-    )
-    (program,) = [block for block in blocks if marked_by in block]
-    return str(program)
 
 
 @pytest.fixture
@@ -119,8 +110,8 @@ def test_readme_subscriber_has_ten_lines() -> None:
     lines = program_of_readme().splitlines()
     assert len(lines) <= 10
     assert max(map(len, lines)) <= 120
-    imported = re.findall(r"^(?:import|from) (.*)$", program_of_readme(), re.MULTILINE)
-    assert imported == ["io, msgpack, zmq"]
+    imported = re.findall(r"^(?:import|from) ([^;\n]*)", program_of_readme(), re.MULTILINE)
+    assert imported == ["io, msgpack, signal, zmq"]
 
 
 def test_readme_subscriber_follows_an_engine_and_its_successor(

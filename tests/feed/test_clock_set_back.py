@@ -13,7 +13,7 @@ from bus.topology import FEED, SNAPSHOTS
 from market.codes import Side
 from market.feed_messages import BookOrder
 from tests.desk.desk_process import short_directory
-from tests.docs.programs import ROOT, WAIT_S, Running
+from tests.docs.programs import ROOT, WAIT_S, Running, program_of_readme
 from tests.environments.made import node_program
 
 EXAMPLES = ROOT / "examples"
@@ -27,16 +27,20 @@ def directory() -> Iterator[Path]:
         yield path
 
 
-@pytest.mark.parametrize("language", ["python", "javascript"])
+@pytest.mark.parametrize("language", ["python", "javascript", "readme"])
 def test_book_of_an_earlier_epoch_is_not_taken_for_old(language: str, directory: Path) -> None:
     """A subscriber that waited for a later epoch would show the dead engine's book for ever, and not say so."""
     if language == "python":
         command = [sys.executable, "-u", str(EXAMPLES / "subscriber.py")]
+    elif language == "readme":
+        command = [sys.executable, "-u", "-c", program_of_readme()]
     else:
         (directory / "node").mkdir()
         command = [*node_program(EXAMPLES / "subscriber.mjs", EXAMPLES, directory / "node")]
-    feed, snapshots = (ChannelSocket(channel, directory, is_binder=True) for channel in (FEED, SNAPSHOTS))
-    running = Running(directory, *command, str(directory))
+    run_dir = directory / "run"
+    run_dir.mkdir(mode=0o700)
+    feed, snapshots = (ChannelSocket(channel, run_dir, is_binder=True) for channel in (FEED, SNAPSHOTS))
+    running = Running(directory, *command, "run")
     try:
         for epoch in (LATER, EARLIER):
             _serve_until_shown(FeedStream(book_topic("BTCUSDT"), epoch), epoch, feed, snapshots, running)
@@ -52,7 +56,7 @@ def _serve_until_shown(
     """Be an engine of one order until the subscriber shows this epoch."""
     book = [BookOrder(epoch, Side.BUY, 9_138_500, 10)]
     deadline = time.monotonic() + WAIT_S
-    while not any(line.startswith(f"{epoch} ") for line in running.lines()):
+    while not any(line.lstrip("[").startswith((f"{epoch} ", f"{epoch}, ")) for line in running.lines()):
         assert time.monotonic() < deadline, f"epoch {epoch} is not shown: {running.lines()[-3:]}"
         while feed.receive() is not None:  # subscriptions
             pass

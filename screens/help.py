@@ -1,0 +1,35 @@
+"""An example for each command of the command line, shown by its `--help`."""
+
+from typing import Final
+
+EXAMPLES: Final = {
+    "up": "python cli.py up --flow synthetic:normal --half-spread 0.0005",
+    "down": "python cli.py down --run-dir run2",
+    "status": "python cli.py status --json",
+    "logs": "python cli.py logs maker -f",
+    "node": "TICKBUS_GATEWAY__PORT=8083 python cli.py node gateway",
+    "stop": "python cli.py stop maker",
+    "start": "python cli.py start maker",
+    "orders": "python cli.py orders --json",
+    "trades": "python cli.py trades --limit 20",
+    "balances": "python cli.py balances --all",
+    "account": "python cli.py account --json",
+    "place": "python cli.py place buy 0.01 90000",
+    "cancel": "python cli.py cancel ORDER_ID",
+    "history": "python cli.py history --date 2026-11-27",
+    "report": "python cli.py report --json",
+    "book": "python cli.py book --levels 20",
+    "feed": "python cli.py feed --topic trades.BTCUSDT --count 10",
+    "warm": "python cli.py warm",
+    "keys": "python cli.py keys --allow KEY_OF_THE_OTHER --whose desk-b",
+    "halt": "python cli.py halt --symbol BTCUSDT --cancel-all",
+    "resume": "python cli.py resume",
+    "replay": "python cli.py replay --verify",
+    "accounts": "python cli.py accounts",
+    "accounts create": "python cli.py accounts create",
+    "accounts fund": "python cli.py accounts fund 2 USDT 5000",
+    "accounts reset": "python cli.py accounts reset 2",
+    "journal inspect": "python cli.py journal inspect --json",
+    "journal verify": "python cli.py journal verify --engine engine2",
+    "config show": "python cli.py config show",
+}
