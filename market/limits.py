@@ -29,5 +29,6 @@ COMMANDS_IN_FLIGHT_MAX: Final = 65_536  # not yet handled by the engine; then a 
 JOURNAL_FILE_BYTES_MAX: Final = 1 << 28  # of one file of the journal; the next record begins the next file
 JOURNAL_FILES_MAX: Final = 100_000
 HTTP_BODY_BYTES_MAX: Final = 64 * 1024
+HTTP_CONNECTIONS_MAX: Final = 512  # open at one server; a process may have 1,024 descriptors
 TRADES_KEPT_MAX: Final = 1_000  # recent trades that a replica remembers
 IPC_PATH_BYTES_MAX: Final = 107  # sockaddr_un

@@ -18,7 +18,7 @@ from market.instrument import Instrument
 from market.limits import TRADES_KEPT_MAX
 from nodes.book_views import BookViews, RenderedBook
 from nodes.desk_market import market_of
-from nodes.http import HttpApp, allow_loopback_names_only, bind, new_app, serve, stop, url_of
+from nodes.http import HttpApp, allow_own_names_only, bind, new_app, serve, stop, url_of
 from nodes.node import Node, run_async
 from screens.market import market_text
 from screens.web_page import ASSETS, HEADERS, asset, page
@@ -106,7 +106,7 @@ async def _serve(node: Node) -> None:
     node.watch(*subscriber.sockets)
     views = BookViews(subscriber, settings.instruments)
     app = new_app("tickbus_api")
-    allow_loopback_names_only(app, settings.api.host)
+    allow_own_names_only(app, settings.api.host)
     add_routes(app, views, settings.symbol)
     add_page(app, settings.instruments, settings.symbol, market_text(market_of(settings)))
     server = await serve(app, listener)

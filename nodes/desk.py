@@ -22,6 +22,7 @@ from bus.subscriber import FeedSubscriber
 from bus.topology import FEED
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.exact_json import loads
+from market.http_names import connectable, in_url
 from market.instrument import Instrument
 from nodes.desk_client import DeskError, require_node
 from nodes.desk_wiring import desk_curve, desk_wiring
@@ -71,13 +72,13 @@ def show_book(settings: Settings, level_count: int, *, is_once: bool, as_json: b
 def _orderbook(settings: Settings, level_count: int) -> str:
     import http.client
 
-    connection = http.client.HTTPConnection(settings.api.host, settings.api.port, timeout=3)
+    connection = http.client.HTTPConnection(connectable(settings.api.host), settings.api.port, timeout=3)
     try:
         connection.request("GET", f"/api/orderbook?symbol={settings.symbol}&depth={level_count}")
         response = connection.getresponse()
         text = response.read().decode()
     except OSError as error:
-        where = f"{settings.api.host}:{settings.api.port}"
+        where = f"{in_url(settings.api.host)}:{settings.api.port}"
         raise DeskError(f"the api is out of reach at {where} ({error.strerror or error})") from None
     finally:
         connection.close()

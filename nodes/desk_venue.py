@@ -1,5 +1,6 @@
 """The venue that the settings name, with its keys: what the maker, the tracker and the command line trade through."""
 
+from market.http_names import connectable, in_url
 from nodes.settings import Settings
 from paper.accounts import KeyFileError, load_keys
 from venues.binance import BinanceVenue
@@ -33,4 +34,4 @@ def desk_venue(settings: Settings) -> BinanceVenue:
 
 def paper_url(settings: Settings) -> str:
     """Return the URL of this desk's paper exchange."""
-    return f"http://{settings.paper.host}:{settings.paper.port}"
+    return f"http://{in_url(connectable(settings.paper.host))}:{settings.paper.port}"

@@ -9,11 +9,12 @@ from sanic.exceptions import SanicException
 from sanic.request import Request
 from sanic.response import HTTPResponse, json
 
+from market.http_names import OwnNames, connectable, in_url
 from market.limits import HTTP_BODY_BYTES_MAX
 from nodes.node import NodeError
+from paper.http_bounds import BoundedProtocol, local_address
 
 REQUEST_TIMEOUT_S = 5
-LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 HttpApp = Any  # a Sanic app; its own types are not strict
 
 
@@ -23,17 +24,18 @@ def bind(host: str, port: int) -> socket.socket:
     Raises:
         NodeError: if the address is taken or not ours.
     """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), backlog=128)
+        return socket.create_server((host, port), family=family, backlog=128, dualstack_ipv6=host == "::")
     except OSError as error:
         why = str(error.strerror).partition(" (while")[0]  # the library says the address again
-        raise NodeError(f"cannot listen on {host}:{port}: {why}") from None
+        raise NodeError(f"cannot listen on {in_url(host)}:{port}: {why}") from None
 
 
 def url_of(listener: socket.socket) -> str:
-    """Return the URL that `listener` answers at."""
+    """Return the URL that `listener` answers at, seen from this machine."""
     host, port, *_ = listener.getsockname()
-    return f"http://{host}:{port}"
+    return f"http://{in_url(connectable(host))}:{port}"
 
 
 def new_app(name: str) -> HttpApp:
@@ -61,25 +63,25 @@ def configure(app: HttpApp) -> None:
     app.config.FALLBACK_ERROR_FORMAT = "json"
 
 
-def allow_loopback_names_only(app: HttpApp, host: str) -> None:
-    """Refuse requests whose Host is not this machine's, so that no web page can reach us by rebinding a name.
+def allow_own_names_only(app: HttpApp, host: str) -> None:
+    """Refuse requests under a name that is not ours, and those of other sites' pages: `market.http_names` says why.
 
     Args:
         app: the app to guard.
-        host: the address it listens on; one beyond loopback is allowed by its own name too.
+        host: what it listens on.
     """
-    allowed = LOOPBACK_HOSTS | {host}
+    names = OwnNames(host, lambda why: logging.getLogger(__name__).warning("requests are refused: %s", why))
 
-    async def check_host(request: Request) -> HTTPResponse | None:
-        name = request.headers.get("host", "").rsplit(":", 1)[0]
-        return None if name in allowed else json({"error": f"unknown host {name[:80]!r}"}, status=421)
+    async def check_names(request: Request) -> HTTPResponse | None:
+        refusal = names.refusal(request.headers, local_address(request))
+        return None if refusal is None else json({"error": refusal.why}, status=refusal.status)
 
-    app.register_middleware(check_host, "request")
+    app.register_middleware(check_names, "request")
 
 
 async def serve(app: HttpApp, listener: socket.socket) -> Any:
     """Start to serve `app` on `listener` and return the server; close it with `stop`."""
-    server: Any = await app.create_server(sock=listener, return_asyncio_server=True)
+    server: Any = await app.create_server(sock=listener, protocol=BoundedProtocol, return_asyncio_server=True)
     assert server is not None, "Sanic returned no server"
     await server.startup()
     await server.start_serving()

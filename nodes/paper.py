@@ -150,6 +150,7 @@ async def _serve(node: Node) -> None:
             Delay.parse(settings.paper.market_data_delay_ms),
             settings.paper.delay_seed,
         ),
+        host=settings.paper.host,
     )
     admin = Admin(exchange, accounts, account_folder, token, time_ns)
     admin.add_to(app)

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+from market.http_names import connectable
 from nodes.desk_client import DeskError, require_node
 from nodes.settings import Settings
 from paper.accounts import KeyFileError, load_token
@@ -21,7 +22,7 @@ class PaperAccounts:
 
     def __init__(self, settings: Settings) -> None:
         """Use the exchange of the settings' address and the token in their run directory."""
-        self._address = settings.paper.host, settings.paper.port
+        self._address = connectable(settings.paper.host), settings.paper.port
         self._folder = settings.run_dir / "paper"
 
     def listed(self) -> list[dict[str, Any]]:

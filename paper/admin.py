@@ -63,9 +63,9 @@ class Admin:
             ("POST", "accounts/<number:int>/reset", self._reset),
             ("GET", "check", self._check),
         ):
-            app.add_route(
-                self.guarded(handler), f"{ADMIN_PREFIX}/{path}", [method], name=f"admin_{handler.__name__.strip('_')}"
-            )
+            name = f"admin_{handler.__name__.strip('_')}"
+            methods = ["GET", "HEAD"] if method == "GET" else [method]
+            app.add_route(self.guarded(handler), f"{ADMIN_PREFIX}/{path}", methods, name=name)
 
     def guarded(self, handler: _Handler) -> _Handler:
         """Return what Sanic calls instead of `handler`: only who has the token reaches it."""

@@ -45,7 +45,8 @@ class FaultCalls:
             ("DELETE", "faults/<number:int>", self._clear_one),
         ):
             name = f"admin{handler.__name__}"
-            app.add_route(admin.guarded(handler), f"{ADMIN_PREFIX}/{path}", [method], name=name)
+            methods = ["GET", "HEAD"] if method == "GET" else [method]
+            app.add_route(admin.guarded(handler), f"{ADMIN_PREFIX}/{path}", methods, name=name)
 
     async def _show(self, _: Request) -> Any:
         return {

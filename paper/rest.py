@@ -12,6 +12,7 @@ from sanic.request import Request
 from sanic.response import HTTPResponse, html, json
 
 from market.clock import NS_PER_SECOND, time_ns
+from market.http_names import OwnNames
 from market.limits import HTTP_BODY_BYTES_MAX
 from paper.accounts import Accounts
 from paper.endpoints import ENDPOINTS, Endpoint
@@ -19,6 +20,7 @@ from paper.errors import ErrorKind, ExchangeError
 from paper.exchange import Exchange
 from paper.faults import Faults, PageError, ReplyLostError
 from paper.front_desk import ENGINE_TIMEOUT_S, FrontDesk, Inquiry
+from paper.http_bounds import local_address
 from paper.latency import Latency
 from paper.openapi import OPENAPI_PATH, openapi_document
 from paper.parameters import read_texts
@@ -32,7 +34,6 @@ from paper.user_hub import UserHub
 App = Sanic[Any, Any]
 
 _REQUEST_TIMEOUT_S: Final = 5
-_LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "localhost"})
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ def create_app(
     ping_interval_s: float = PING_INTERVAL_S,
     is_limiting: bool = True,
     latency: Latency | None = None,
+    host: str = "127.0.0.1",
 ) -> App:
     """Return the app that serves `exchange` to the holders of the keys in `accounts`.
 
@@ -61,6 +63,7 @@ def create_app(
         ping_interval_s: how often every WebSocket client is pinged.
         is_limiting: whether clients that go over a rate limit are refused.
         latency: how long messages travel each way; None for no time.
+        host: what the app will listen on; requests under another name are refused.
     """
     app: App = Sanic(name, configure_logging=False)
     latency = app.ctx.latency = latency or Latency()
@@ -83,14 +86,14 @@ def create_app(
     )
     rest = _Rest(desk)
     for number, endpoint in enumerate(ENDPOINTS):
-        app.add_route(rest.handler(endpoint), endpoint.path, [endpoint.method], name=f"endpoint_{number}")
+        app.add_route(rest.handler(endpoint), endpoint.path, _methods(endpoint.method), name=f"endpoint_{number}")
 
     document = openapi_document(ENDPOINTS)
 
     async def show_openapi(_: Request) -> HTTPResponse:
         return json(document)
 
-    app.add_route(show_openapi, OPENAPI_PATH, ["GET"], name="openapi")
+    app.add_route(show_openapi, OPENAPI_PATH, _methods("GET"), name="openapi")
 
     def report_bug(error: Exception) -> None:
         _log.error("a request failed", exc_info=error)
@@ -103,19 +106,23 @@ def create_app(
     app.ctx.users = UserHub(exchange)
     add_socket_api(app, desk, app.ctx.users, connections, report_bug)
 
-    _add_refusals(app, report_bug)
+    _add_refusals(app, OwnNames(host, lambda why: _log.warning("requests are refused: %s", why)), report_bug)
     return app
 
 
-def _add_refusals(app: App, report_bug: Callable[[Exception], None]) -> None:
+def _methods(method: str) -> list[str]:
+    return ["GET", "HEAD"] if method == "GET" else [method]
+
+
+def _add_refusals(app: App, names: OwnNames, report_bug: Callable[[Exception], None]) -> None:
     """Let the app answer other hosts, unknown paths and bugs of ours as Binance answers what is wrong."""
 
     @app.on_request
-    async def refuse_other_hosts(request: Request) -> HTTPResponse | None:
-        # A web page that rebinds its name to this machine sends that name as Host. What is no HTTP has no Host at all,
-        # and is refused for what it is.
-        name = request.headers.get("host", "").partition(":")[0]
-        return None if name in {*_LOOPBACK_HOSTS, ""} else _error(ExchangeError(ErrorKind.FORBIDDEN_HOST))
+    async def refuse_strangers(request: Request) -> HTTPResponse | None:
+        # What is no HTTP has no Host at all, and is refused for what it is.
+        if names.refusal(request.headers, local_address(request)) is None:
+            return None
+        return _error(ExchangeError(ErrorKind.FORBIDDEN_HOST))
 
     @app.exception(Exception)
     async def refuse(_: Request, error: Exception) -> HTTPResponse:

@@ -11,6 +11,7 @@ from sanic import Sanic
 from sanic.request import Request
 
 from market.clock import NS_PER_MS
+from market.http_names import FirstTimes
 from market.limits import HTTP_BODY_BYTES_MAX
 from paper.latency import Latency, Line
 from paper.outbox import Outbox
@@ -29,6 +30,7 @@ _POLICY_VIOLATION: Final = 1008
 _GOING_AWAY: Final = 1001
 _REASON_CHARACTERS_MAX: Final = 120  # a close frame holds 123 bytes
 
+_unknown_names = FirstTimes()
 _log = logging.getLogger(__name__)
 
 
@@ -182,4 +184,5 @@ def _named(names: str) -> list[str]:
 
 
 def _warn_of_unknown(name: str) -> None:
-    _log.warning("a client listens to %r, which is no stream of this exchange: it will hear nothing", name[:80])
+    if _unknown_names.is_first(name[:80]):
+        _log.warning("a client listens to %r, which is no stream of this exchange: it will hear nothing", name[:80])

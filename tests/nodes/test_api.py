@@ -24,7 +24,7 @@ from market.instrument import default_instruments
 from nodes import api
 from nodes.api import add_page, add_routes
 from nodes.book_views import BookViews, RenderedBook
-from nodes.http import bind, new_app, serve, stop, url_of
+from nodes.http import allow_own_names_only, bind, new_app, serve, stop, url_of
 
 INSTRUMENTS = default_instruments()
 BTC, ETH = INSTRUMENTS[0], INSTRUMENTS[1]
@@ -66,6 +66,8 @@ class Api:
 
     async def _serve(self) -> None:
         app = new_app(f"test_api_{id(self)}")
+        app.config.TOUCHUP = False  # it rewrites Sanic's classes, and can do so for one app of a process only
+        allow_own_names_only(app, "127.0.0.1")
         add_routes(app, self.views, BTC.symbol)
         add_page(app, [BTC, ETH], BTC.symbol, "a market of <practice>")
         server = await serve(app, self._listener)

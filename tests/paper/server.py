@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from market.clock import NS_PER_SECOND, time_ns
 from market.codes import Side
+from nodes.http import bind, serve, stop, url_of
 from paper.account_folder import AccountFolder
 from paper.accounts import Accounts, KeyPair, PublicKey
 from paper.admin import Admin
@@ -140,6 +140,7 @@ class Server:
             ping_interval_s=PING_INTERVAL_S,
             is_limiting=False,
         )
+        app.config.TOUCHUP = False  # it rewrites Sanic's classes, and can do so for one app of a process only
         self.usage: Usage = app.ctx.usage
         self.latency: Latency = app.ctx.latency
         self.users: UserHub = app.ctx.users
@@ -151,17 +152,11 @@ class Server:
         self.faults: Faults = app.ctx.faults
         calls = FaultCalls(self.faults, self._desk.exchange, app.ctx.connections, self._desk.halt, time_ns)
         calls.add_to(app, admin)
-        listener = socket.create_server(("127.0.0.1", 0))
-        server: Any = await app.create_server(sock=listener, return_asyncio_server=True)
-        await server.startup()
-        await server.start_serving()
-        host, port = listener.getsockname()
-        self._started.set_result(f"http://{host}:{port}")
+        listener = bind("127.0.0.1", 0)
+        server = await serve(app, listener)
+        self._started.set_result(url_of(listener))
         await self._stopping.wait()
-        server.close()
-        for connection in list(server.connections):
-            connection.abort()
-        await server.wait_closed()
+        await stop(server)
         self._desk.ledger.check()
         self._desk.ledger.close()
 
