@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -54,14 +55,9 @@ def _desk_settings(run_dir: Path | None, venue: str | None = None, symbol: str |
 
 
 def _venue(settings: Any) -> Any:
-    from nodes.desk_client import require_node
-    from nodes.desk_venue import desk_venue
+    from nodes.account_commands import command_venue
 
-    if settings.venue.name == "paper" and settings.venue.url is None:
-        require_node(settings.run_dir, "paper")
-    venue = desk_venue(settings)
-    venue.load(settings.instrument)
-    return venue
+    return command_venue(settings)
 
 
 def _print_json(value: Any) -> None:
@@ -192,7 +188,10 @@ def node(
 def orders(run_dir: RunDir = None, venue: VenueName = None, symbol: Symbol = None, as_json: Json = False) -> None:
     """Print the account's open orders, as the venue holds them."""
     settings = _desk_settings(run_dir, venue, symbol)
-    found = _venue(settings).open_orders(settings.instrument)
+    from nodes.account_commands import account_source
+
+    with ExitStack() as stack:
+        found = account_source(settings, stack).open_orders(settings.instrument)
     from screens.account import orders_json, orders_text
 
     if as_json:
@@ -211,7 +210,10 @@ def trades(
 ) -> None:
     """Print the account's last trades, oldest first."""
     settings = _desk_settings(run_dir, venue, symbol)
-    found = _venue(settings).trades(settings.instrument, limit)
+    from nodes.account_commands import account_source
+
+    with ExitStack() as stack:
+        found = account_source(settings, stack).trades(settings.instrument, limit)
     from screens.account import trades_json, trades_text
 
     if as_json:
@@ -230,13 +232,86 @@ def balances(
 ) -> None:
     """Print the account's balances."""
     settings = _desk_settings(run_dir, venue, symbol)
-    found = _venue(settings).balances()
+    from nodes.account_commands import account_source
+
+    with ExitStack() as stack:
+        found = account_source(settings, stack).balances()
     from screens.account import balances_json, balances_text
 
     if as_json:
         _print_json(balances_json(found, [settings.instrument], show_all))
     else:
         print(balances_text(found, [settings.instrument], show_all))
+
+
+@app.command()
+def account(
+    show_all: Annotated[bool, typer.Option("--all", help="Every asset that the account holds.")] = False,
+    run_dir: RunDir = None,
+    venue: VenueName = None,
+    symbol: Symbol = None,
+    as_json: Json = False,
+) -> None:
+    """Print the account at a glance: what it holds, in all, and its open orders."""
+    settings = _desk_settings(run_dir, venue, symbol)
+    from nodes.account_commands import account_source
+    from screens.account import account_json, account_text
+
+    with ExitStack() as stack:
+        source = account_source(settings, stack)
+        held, found = source.balances(), source.open_orders(settings.instrument)
+    if as_json:
+        _print_json(account_json(held, found))
+    else:
+        print(account_text(held, found, settings.instrument, show_all))
+
+
+@app.command()
+def place(
+    side: Annotated[str, typer.Argument(help="buy or sell.")],
+    qty: Annotated[str, typer.Argument(help="Of the base asset, such as 0.01.")],
+    price: Annotated[str | None, typer.Argument(help="Such as 91000; a market order without.")] = None,
+    post_only: Annotated[bool, typer.Option("--post-only", help="Refused rather than take.")] = False,
+    ioc: Annotated[bool, typer.Option("--ioc", help="What does not trade at once is cancelled.")] = False,
+    run_dir: RunDir = None,
+    venue: VenueName = None,
+    symbol: Symbol = None,
+    as_json: Json = False,
+) -> None:
+    """Enter an order by hand, as in: python cli.py place buy 0.01 91000. The maker leaves it alone."""
+    from nodes.account_commands import place as place_by_hand
+    from screens.account import order_json, order_text
+
+    settings = _desk_settings(run_dir, venue, symbol)
+    order = place_by_hand(settings, side, qty, price, is_post_only=post_only, is_ioc=ioc)
+    if as_json:
+        _print_json(order_json(order))
+    else:
+        print(order_text(order, settings.instrument))
+
+
+@app.command()
+def cancel(
+    order_ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="As `orders --json` tells.")] = None,
+    is_all: Annotated[bool, typer.Option("--all", help="Every order that was placed by hand.")] = False,
+    run_dir: RunDir = None,
+    venue: VenueName = None,
+    symbol: Symbol = None,
+    as_json: Json = False,
+) -> None:
+    """Cancel orders, and tell how each ended; exit code 1 if one could not be cancelled."""
+    from nodes.account_commands import cancel as cancel_by_hand
+    from screens.account import order_json, order_text
+
+    settings = _desk_settings(run_dir, venue, symbol)
+    ended, failures = cancel_by_hand(settings, order_ids or [], is_all=is_all)
+    if as_json:
+        _print_json({"cancelled": [order_json(order) for order in ended], "failures": failures})
+    elif not ended and not failures:
+        print("no order that was placed by hand is open")
+    else:
+        print("\n".join([*(order_text(order, settings.instrument) for order in ended), *failures]))
+    raise typer.Exit(1 if failures else 0)
 
 
 Day = Annotated[str | None, typer.Option("--date", help="One day, such as 2025-11-30, or yesterday.")]

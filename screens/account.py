@@ -127,6 +127,37 @@ def _ended_line(order: VenueOrder, instrument: Instrument) -> str:
     return f"{iso_time(order.time_ms)} {side}: {filled} @ {price} ({order.status}, id {order.order_id})"
 
 
+def account_json(balances: Mapping[str, Balance], orders: Iterable[VenueOrder]) -> JsonObject:
+    """Return what the account holds of each asset, free and locked together, and its open orders, best price first."""
+    return {
+        "balances": {asset: _plain(balance.total) for asset, balance in balances.items() if balance.total},
+        "open_orders": [
+            {"side": order.side.name, "price": _plain(order.price), "quantity": _plain(order.qty - order.filled_qty)}
+            for order in sorted(orders, key=_best_first)
+        ],
+    }
+
+
+def account_text(
+    balances: Mapping[str, Balance], orders: Iterable[VenueOrder], instrument: Instrument, show_all: bool = False
+) -> str:
+    """Return balances and open orders of one instrument."""
+    return f"{balances_text(balances, [instrument], show_all)}\n\n{orders_text(orders, [instrument])}"
+
+
+def order_json(order: VenueOrder) -> JsonObject:
+    """Return one order as `orders_json` tells it."""
+    return _order_json(order)
+
+
+def order_text(order: VenueOrder, instrument: Instrument) -> str:
+    """Return `NEW 📥 BUY: 0.01 BTC @ $91,000.00 (order 1000000000042)`, and what it has traded."""
+    price = f"@ {price_text(order.price, instrument)}" if order.price else "at the market"
+    traded = f", {qty_text(order.filled_qty, instrument)} of it traded" if order.filled_qty else ""
+    what = f"{_ICONS[order.side]} {order.side.name}: {qty_text(order.qty, instrument)} {instrument.base} {price}"
+    return f"{order.status} {what}{traded} (order {order.order_id})"
+
+
 def _blocks(
     title: str,
     rows: Sequence[_Row],

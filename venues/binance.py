@@ -3,15 +3,29 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any, TypeVar
 
 import ccxt
 
 from market.account import Balance, VenueAccount, VenueOrder, VenueTrade
 from market.codes import Side
-from market.depth import Depth, Level
+from market.depth import Depth
 from market.instrument import Instrument
 from trading.order_rules import OrderRules
+from venues.binance_documents import (
+    KEY_CODES,
+    UNKNOWN_EXECUTION_CODES,
+    UNKNOWN_ORDER_CODES,
+    UNREADABLE,
+    account_of,
+    depth_of,
+    order_of,
+    orders_of,
+    retry_after_s,
+    rules_of,
+    trades_of,
+)
 from venues.venue import (
     RECV_WINDOW_MS,
     VenueBusyError,
@@ -21,13 +35,6 @@ from venues.venue import (
     VenueUnavailableError,
     VenueUnknownError,
 )
-
-UNKNOWN_ORDER_CODES = frozenset({-2011, -2013})
-UNKNOWN_EXECUTION_CODES = frozenset({-1000, -1001, -1006, -1007})  # those that Binance sends with a 5xx
-KEY_CODES = frozenset({-2014, -2015, -1022})
-RETRY_AFTER_DEFAULT_S = 10.0
-UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError)
-_SECONDS = re.compile(r"[0-9]{1,7}", re.ASCII)
 
 Result = TypeVar("Result")
 
@@ -92,31 +99,18 @@ class BinanceVenue:
             raise VenueRefusedError(
                 f"{self._name} trades {instrument.symbol} in ticks and lots of {theirs[0]} and {theirs[1]}, not {ours}"
             )
-        return self._call(lambda: market["info"], read=_rules)
+        return self._call(lambda: market["info"], read=rules_of)
 
     def depth(self, instrument: Instrument, level_count: int) -> Depth:
         """Return the best levels of the book, our own orders among them."""
         request = {"symbol": instrument.symbol, "limit": level_count}
 
-        def read(document: Any) -> Depth:
-            bids, asks = (
-                tuple(
-                    Level(instrument.price_to_ticks(Decimal(price)), instrument.qty_to_lots(Decimal(qty)))
-                    for price, qty, *_ in _list(document[side])
-                )
-                for side in ("bids", "asks")
-            )
-            return Depth(bids, asks)
-
-        return self._call(self._exchange.public_get_depth, request, read=read)
+        return self._call(self._exchange.public_get_depth, request, read=partial(depth_of, instrument=instrument))
 
     def open_orders(self, instrument: Instrument) -> Sequence[VenueOrder]:
         """Return our open orders, oldest first."""
 
-        def read(documents: Any) -> Sequence[VenueOrder]:
-            return sorted(map(_order, _list(documents)), key=lambda order: order.time_ms)
-
-        return self._call(self._exchange.private_get_openorders, {"symbol": instrument.symbol}, read=read)
+        return self._call(self._exchange.private_get_openorders, {"symbol": instrument.symbol}, read=orders_of)
 
     def place(
         self, instrument: Instrument, side: Side, price_ticks: int, qty_lots: int, client_order_id: str
@@ -131,13 +125,13 @@ class BinanceVenue:
             "newClientOrderId": client_order_id,
             "newOrderRespType": "RESULT",
         }
-        return self._call(self._exchange.private_post_order, request, read=_order, is_order=True)
+        return self._call(self._exchange.private_post_order, request, read=order_of, is_order=True)
 
     def cancel(self, instrument: Instrument, order_id: str) -> VenueOrder | None:
         """Cancel an order and return it as it ended; None if it was already gone, which is not an error."""
         request = {"symbol": instrument.symbol, "orderId": order_id}
         try:
-            return self._call(self._exchange.private_delete_order, request, read=_order)
+            return self._call(self._exchange.private_delete_order, request, read=order_of)
         except VenueRefusedError as error:
             if error.code not in UNKNOWN_ORDER_CODES:
                 raise
@@ -147,7 +141,7 @@ class BinanceVenue:
         """Return the order of that client order id, open or ended, or None if the venue has never had it."""
         request = {"symbol": instrument.symbol, "origClientOrderId": client_order_id}
         try:
-            return self._call(self._exchange.private_get_order, request, read=_order)
+            return self._call(self._exchange.private_get_order, request, read=order_of)
         except VenueRefusedError as error:
             if error.code not in UNKNOWN_ORDER_CODES:
                 raise
@@ -156,14 +150,7 @@ class BinanceVenue:
     def account(self) -> VenueAccount:
         """Return the account's id and every asset of it."""
 
-        def read(document: Any) -> VenueAccount:
-            balances = {
-                balance["asset"]: Balance(Decimal(balance["free"]), Decimal(balance["locked"]))
-                for balance in _list(document["balances"])
-            }
-            return VenueAccount(str(document.get("uid", "")), balances)
-
-        return self._call(self._exchange.private_get_account, read=read)
+        return self._call(self._exchange.private_get_account, read=account_of)
 
     def balances(self) -> Mapping[str, Balance]:
         """Return every asset of the account."""
@@ -175,10 +162,7 @@ class BinanceVenue:
         """Return our trades, oldest first: the latest `limit`, or the first `limit` from a trade id or a time on."""
         request = {"symbol": instrument.symbol, "limit": limit, "fromId": from_id, "startTime": since_ms}
 
-        def read(trades: Any) -> Sequence[VenueTrade]:
-            found = [_trade(trade, instrument.symbol) for trade in _list(trades)]
-            return sorted(found, key=lambda trade: trade.trade_id)
-
+        read = partial(trades_of, symbol=instrument.symbol)
         return self._call(self._exchange.private_get_mytrades, _given(request), read=read)
 
     def orders(
@@ -187,10 +171,7 @@ class BinanceVenue:
         """Return our orders, open or ended, oldest first: the latest, or the first from an order id or a time on."""
         request = {"symbol": instrument.symbol, "limit": limit, "orderId": from_id, "startTime": since_ms}
 
-        def read(orders: Any) -> Sequence[VenueOrder]:
-            return sorted(map(_order, _list(orders)), key=lambda order: int(order.order_id))
-
-        return self._call(self._exchange.private_get_allorders, _given(request), read=read)
+        return self._call(self._exchange.private_get_allorders, _given(request), read=orders_of)
 
     def _call(
         self, method: Callable[..., Any], *args: Any, read: Callable[[Any], Result], is_order: bool = False
@@ -251,8 +232,7 @@ class BinanceVenue:
 
     def _retry_after_s(self) -> float:
         headers = self._exchange.last_response_headers or {}
-        value = str(headers.get("Retry-After", ""))
-        return float(value) if _SECONDS.fullmatch(value) else RETRY_AFTER_DEFAULT_S
+        return retry_after_s(str(headers.get("Retry-After", "")))
 
 
 def _never_left(error: BaseException) -> bool:
@@ -277,67 +257,3 @@ def _document(value: Any) -> Any:
     if not isinstance(value, dict):
         raise TypeError(type(value).__name__)
     return value
-
-
-def _list(value: Any) -> Any:
-    if not isinstance(value, list):
-        raise TypeError(type(value).__name__)
-    return value
-
-
-def _rules(info: Any) -> OrderRules:
-    """Return the bounds that the filters of exchangeInfo set, Binance Spot API docs, "Filters"; 0 means none there."""
-    found = {each["filterType"]: each for each in _list(info["filters"])}
-
-    def bound(name: str, *filters: str) -> Decimal | None:
-        value = next((Decimal(str(found[each][name])) for each in filters if name in found.get(each, ())), Decimal(0))
-        return value or None
-
-    def reach(side: str) -> tuple[Decimal, Decimal] | None:
-        by_side, both = found.get("PERCENT_PRICE_BY_SIDE"), found.get("PERCENT_PRICE")
-        if by_side is not None:
-            return Decimal(by_side[f"{side}MultiplierDown"]), Decimal(by_side[f"{side}MultiplierUp"])
-        return None if both is None else (Decimal(both["multiplierDown"]), Decimal(both["multiplierUp"]))
-
-    return OrderRules(
-        price_min=bound("minPrice", "PRICE_FILTER") or Decimal(0),
-        price_max=bound("maxPrice", "PRICE_FILTER"),
-        qty_min=bound("minQty", "LOT_SIZE") or Decimal(0),
-        qty_max=bound("maxQty", "LOT_SIZE"),
-        notional_min=bound("minNotional", "NOTIONAL", "MIN_NOTIONAL") or Decimal(0),
-        notional_max=bound("maxNotional", "NOTIONAL"),
-        bid_reach=reach("bid"),
-        ask_reach=reach("ask"),
-        position_max=bound("maxPosition", "MAX_POSITION"),
-    )
-
-
-def _order(info: Any) -> VenueOrder:
-    return VenueOrder(
-        order_id=str(info["orderId"]),
-        # A cancel has an id of its own; the order's is the original one.
-        client_order_id=str(info.get("origClientOrderId") or info["clientOrderId"]),
-        symbol=str(info["symbol"]),
-        side=Side[info["side"]],
-        price=Decimal(info["price"]),
-        qty=Decimal(info["origQty"]),
-        filled_qty=Decimal(info["executedQty"]),
-        status=str(info["status"]),
-        time_ms=int(info.get("time") or info["transactTime"]),
-    )
-
-
-def _trade(info: Mapping[str, Any], symbol: str) -> VenueTrade:
-    return VenueTrade(
-        trade_id=int(info["id"]),
-        order_id=str(info["orderId"]),
-        symbol=symbol,
-        side=Side.BUY if info["isBuyer"] else Side.SELL,
-        price=Decimal(info["price"]),
-        qty=Decimal(info["qty"]),
-        quote_qty=Decimal(info["quoteQty"]),
-        fee=Decimal(info["commission"]),
-        fee_asset=info["commissionAsset"],
-        time_ms=int(info["time"]),
-        is_maker=bool(info["isMaker"]),
-    )

@@ -1,0 +1,147 @@
+"""Binance Spot's JSON documents, read into what the desk keeps of an account. Numbers are decimal text, and exact."""
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from market.account import Balance, VenueAccount, VenueOrder, VenueTrade
+from market.codes import Side
+from market.depth import Depth, Level
+from market.instrument import Instrument
+from trading.order_rules import OrderRules
+
+UNKNOWN_ORDER_CODES: Final = frozenset({-2011, -2013})
+UNKNOWN_EXECUTION_CODES: Final = frozenset({-1000, -1001, -1006, -1007})  # those that Binance sends with a 5xx
+KEY_CODES: Final = frozenset({-2014, -2015, -1022})
+RETRY_AFTER_DEFAULT_S: Final = 10.0
+# What reading a document may raise that is none of Binance's: a proxy's page, another service behind the port.
+UNREADABLE: Final = (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, RecursionError)
+
+_SECONDS: Final = re.compile(r"[0-9]{1,7}", re.ASCII)
+
+
+def retry_after_s(header: str) -> float:
+    """Return how long a header `Retry-After` asks to wait, RETRY_AFTER_DEFAULT_S if it is none in seconds."""
+    return float(header) if _SECONDS.fullmatch(header) else RETRY_AFTER_DEFAULT_S
+
+
+def order_of(document: Mapping[str, Any]) -> VenueOrder:
+    """Return the order of an answer to `order`, `openOrders` or `allOrders`, or of a cancelled order.
+
+    Raises:
+        any of UNREADABLE: if it is none.
+    """
+    return VenueOrder(
+        order_id=str(document["orderId"]),
+        # A cancel has an id of its own; the order's is the original one.
+        client_order_id=str(document.get("origClientOrderId") or document["clientOrderId"]),
+        symbol=str(document["symbol"]),
+        side=Side[document["side"]],
+        price=Decimal(document["price"]),
+        qty=Decimal(document["origQty"]),
+        filled_qty=Decimal(document["executedQty"]),
+        status=str(document["status"]),
+        time_ms=int(document.get("time") or document["transactTime"]),
+    )
+
+
+def orders_of(documents: Any) -> list[VenueOrder]:
+    """Return the orders of an answer to `openOrders` or `allOrders`, oldest first.
+
+    Raises:
+        any of UNREADABLE: if it is none.
+    """
+    return sorted(map(order_of, _list(documents)), key=lambda order: int(order.order_id))
+
+
+def trades_of(documents: Any, symbol: str) -> list[VenueTrade]:
+    """Return the trades of an answer to `myTrades` of a symbol, oldest first.
+
+    Raises:
+        any of UNREADABLE: if it is none.
+    """
+    return sorted((trade_of(each, symbol) for each in _list(documents)), key=lambda trade: trade.trade_id)
+
+
+def trade_of(document: Mapping[str, Any], symbol: str) -> VenueTrade:
+    """Return the trade of an answer to `myTrades` of a symbol.
+
+    Raises:
+        any of UNREADABLE: if it is none.
+    """
+    return VenueTrade(
+        trade_id=int(document["id"]),
+        order_id=str(document["orderId"]),
+        symbol=symbol,
+        side=Side.BUY if document["isBuyer"] else Side.SELL,
+        price=Decimal(document["price"]),
+        qty=Decimal(document["qty"]),
+        quote_qty=Decimal(document["quoteQty"]),
+        fee=Decimal(document["commission"]),
+        fee_asset=document["commissionAsset"],
+        time_ms=int(document["time"]),
+        is_maker=bool(document["isMaker"]),
+    )
+
+
+def account_of(document: Mapping[str, Any]) -> VenueAccount:
+    """Return the account of an answer to `account`.
+
+    Raises:
+        any of UNREADABLE: if it is none.
+    """
+    balances = {
+        balance["asset"]: Balance(Decimal(balance["free"]), Decimal(balance["locked"]))
+        for balance in _list(document["balances"])
+    }
+    return VenueAccount(str(document.get("uid", "")), balances)
+
+
+def depth_of(document: Mapping[str, Any], instrument: Instrument) -> Depth:
+    """Return the book of an answer to `depth`.
+
+    Raises:
+        any of UNREADABLE: if it is none, or a price lies between ticks.
+    """
+    bids, asks = (
+        tuple(
+            Level(instrument.price_to_ticks(Decimal(price)), instrument.qty_to_lots(Decimal(qty)))
+            for price, qty, *_ in _list(document[side])
+        )
+        for side in ("bids", "asks")
+    )
+    return Depth(bids, asks)
+
+
+def rules_of(info: Any) -> OrderRules:
+    """Return the bounds that the filters of exchangeInfo set, Binance Spot API docs, "Filters"; 0 means none there."""
+    found = {each["filterType"]: each for each in _list(info["filters"])}
+
+    def bound(name: str, *filters: str) -> Decimal | None:
+        value = next((Decimal(str(found[each][name])) for each in filters if name in found.get(each, ())), Decimal(0))
+        return value or None
+
+    def reach(side: str) -> tuple[Decimal, Decimal] | None:
+        by_side, both = found.get("PERCENT_PRICE_BY_SIDE"), found.get("PERCENT_PRICE")
+        if by_side is not None:
+            return Decimal(by_side[f"{side}MultiplierDown"]), Decimal(by_side[f"{side}MultiplierUp"])
+        return None if both is None else (Decimal(both["multiplierDown"]), Decimal(both["multiplierUp"]))
+
+    return OrderRules(
+        price_min=bound("minPrice", "PRICE_FILTER") or Decimal(0),
+        price_max=bound("maxPrice", "PRICE_FILTER"),
+        qty_min=bound("minQty", "LOT_SIZE") or Decimal(0),
+        qty_max=bound("maxQty", "LOT_SIZE"),
+        notional_min=bound("minNotional", "NOTIONAL", "MIN_NOTIONAL") or Decimal(0),
+        notional_max=bound("maxNotional", "NOTIONAL"),
+        bid_reach=reach("bid"),
+        ask_reach=reach("ask"),
+        position_max=bound("maxPosition", "MAX_POSITION"),
+    )
+
+
+def _list(value: Any) -> Any:
+    if not isinstance(value, list):
+        raise TypeError(type(value).__name__)
+    return value
