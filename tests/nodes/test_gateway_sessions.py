@@ -103,6 +103,38 @@ def test_an_engine_that_begins_anew_ends_the_orders_of_its_symbols_alone(gateway
     assert gateway.desk.open_count(gateway.one()) == 2
 
 
+def test_a_session_that_was_given_up_does_not_come_back(gateway: Gateway) -> None:
+    """Killed just after it: its name is not known, and what it had open is cancelled like an anonymous one's."""
+    one = gateway.kept.log_on("one", is_cancel_on_disconnect=False)
+    two = gateway.kept.log_on("two", is_cancel_on_disconnect=False)
+    gateway.kept.give_up(one)
+    gateway.kill()
+    assert [session.name for session in gateway.desk.sessions.values()] == ["two"]
+    assert not gateway.kept.outlives_connections(one.number)
+    assert gateway.kept.outlives_connections(two.number)
+
+
+def test_goes_on_from_a_checkpoint_in_the_middle_of_reports(tmp_path: Path) -> None:
+    """The journal began anew: all that was told before is in the checkpoint, and nothing of an anonymous session."""
+    gateway = Gateway(tmp_path / "gateway", journal_bytes=100)
+    one = gateway.kept.log_on("one", is_cancel_on_disconnect=False)
+    nobody = gateway.kept.begin_anonymous()
+    for number in range(1, 40):
+        gateway.take(START_NS, 2 * number - 1, gateway.enter(one, number))
+        gateway.take(START_NS, 2 * number, gateway.enter(nobody, number))
+    told = reports(one)
+    for _ in range(2):
+        gateway.kill()
+        assert reports(gateway.one()) == told
+        assert gateway.desk.open_count(gateway.one()) == 39
+        assert len(gateway.desk.sessions) == 1
+        assert gateway.kept.position_of(FIRST_ENGINE) == Position(START_NS, 78)
+    gateway.take(START_NS, 79, gateway.enter(gateway.one(), 40))
+    gateway.kill()
+    assert [event.sequence for event in reports(gateway.one(), after=39)] == [40]
+    gateway.kept.close()
+
+
 RULE = RoomRule(address_sessions_max=TCP_SESSIONS_MAX, forget_s=60)
 
 
@@ -143,8 +175,10 @@ def test_who_has_an_open_order_or_something_to_read_stays(gateway: Gateway) -> N
         log_on(gateway, f"client-{number}")
     for number in range(TCP_SESSIONS_MAX):
         trade(gateway, f"client-{number}", 1 + 2 * number, is_open=number % 2 == 0)
-    with pytest.raises(NoSessionLeftError, match=f"in all, were {TCP_SESSIONS_MAX}"):
-        log_on(gateway, "new", "b")
+    for _ in range(2):
+        with pytest.raises(NoSessionLeftError, match=f"in all, were {TCP_SESSIONS_MAX}"):
+            log_on(gateway, "new", "b")
+        gateway.kill()  # how long they are away is counted from here
     log_on(gateway, "client-4", last_sequence=1)  # its order is open
     log_on(gateway, "client-7", last_sequence=1)  # one report of two
     log_on(gateway, "client-9", last_sequence=2)

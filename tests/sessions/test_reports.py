@@ -181,6 +181,22 @@ def test_keeps_an_order_s_last_price_and_quantity_for_a_lost_book() -> None:
     assert floor.desk.open_count(one) == 1
 
 
+def test_the_highest_used_id_stays_whatever_ends_before_it() -> None:
+    """An id between would be entered a second time."""
+    floor = Floor()
+    one = floor.session()
+    floor.give(one, *(NewOrder(n, BTC, Side.BUY, 1_000, 5) for n in range(1, 6)))
+    floor.give(one, CancelOrder(2, BTC))
+    assert floor.desk.used_id(one) == 5
+    floor.give(one, NewOrder(3, BTC, Side.BUY, 1_000, 5))
+    assert floor.last_commands == []
+    again = SessionDesk(SessionLimits(), 1_000, Source.GATEWAY, KEPT_BYTES)
+    restored = again.restore(again.restored(one.number, "one", 0, one.offset, is_cancel_on_disconnect=False))
+    for frame in floor.frames:
+        again.report(frame)
+    assert again.used_id(restored) == 5
+
+
 def test_takes_as_many_sessions_as_it_says() -> None:
     """The next one is refused; a released number is free."""
     floor = Floor()
