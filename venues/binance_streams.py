@@ -6,9 +6,13 @@ ends; asks for depth snapshots over REST. No keys, no orders.
 
 import json
 import random
+import re
 import threading
+import urllib.error
 import urllib.request
 from collections import deque
+from collections.abc import Callable
+from http.client import HTTPException
 from typing import Any, Final
 
 from websockets.exceptions import WebSocketException
@@ -26,6 +30,7 @@ _NEWS_MAX: Final = 100_000  # not taken by the flow; then the connection is give
 _MESSAGE_BYTES_MAX: Final = 16 << 20
 _TIMEOUT_S: Final = 10.0
 _BEFORE_ANSWER_MAX: Final = 1_000
+_SECONDS: Final = re.compile(r"[0-9]{1,7}", re.ASCII)
 
 
 class StreamsError(Exception):
@@ -46,10 +51,12 @@ class MarketStreams:
         self._rest = rest_url(url)
         self._news: deque[StreamNews] = deque()
         self._failures: deque[str] = deque()
+        self._bugs: deque[BaseException] = deque()
+        self._quiet_until_ns = 0  # the venue has asked us to slow down
         self._stopping = threading.Event()
         self._connection: ClientConnection | None = None
         self._dice = random.Random()  # noqa: S311 - jitter
-        self._thread = threading.Thread(target=self._run, name=f"streams {symbol}", daemon=True)
+        self._thread = threading.Thread(target=self._watched, args=(self._run,), name=f"streams {symbol}", daemon=True)
 
     def check(self) -> None:
         """Ask for a snapshot once, before the start.
@@ -64,7 +71,13 @@ class MarketStreams:
         self._thread.start()
 
     def take(self) -> list[StreamNews]:
-        """Return the news since the last call."""
+        """Return the news since the last call.
+
+        Raises:
+            BaseException: what a thread of ours ended with; it would be missed in silence there.
+        """
+        if self._bugs:
+            raise self._bugs.popleft()
         return [self._news.popleft() for _ in range(len(self._news))]
 
     def take_failures(self) -> list[str]:
@@ -73,7 +86,9 @@ class MarketStreams:
 
     def ask_snapshot(self) -> None:
         """Ask for a snapshot, in a thread; it comes among the news, or as a failure."""
-        threading.Thread(target=self._snapshot, name=f"snapshot {self._symbol}", daemon=True).start()
+        threading.Thread(
+            target=self._watched, args=(self._snapshot,), name=f"snapshot {self._symbol}", daemon=True
+        ).start()
 
     def stop(self) -> None:
         """Hang up, and wait until the thread has ended."""
@@ -83,13 +98,20 @@ class MarketStreams:
         if self._thread.is_alive():
             self._thread.join(_TIMEOUT_S)
 
+    def _watched(self, work: Callable[[], None]) -> None:
+        """Do a thread's work; hand on what ends it to the thread that takes the news."""
+        try:
+            work()
+        except BaseException as bug:  # noqa: BLE001 - raised again by `take`
+            self._bugs.append(bug)
+
     def _run(self) -> None:
         failures = 0
         while not self._stopping.is_set():
             began_ns = monotonic_ns()
             try:
                 self._follow()
-            except (WebSocketException, OSError, ValueError, StreamsError) as error:
+            except (WebSocketException, OSError, ValueError, RecursionError, StreamsError) as error:
                 if self._stopping.is_set():
                     return
                 self._news.append(Lost(f"{self._url}: {error or type(error).__name__}"))
@@ -129,6 +151,9 @@ class MarketStreams:
         raise StreamsError(f"expected an answer to SUBSCRIBE, was {text[:120]!r}")
 
     def _snapshot(self) -> None:
+        self._stopping.wait(max(0, self._quiet_until_ns - monotonic_ns()) / NS_PER_SECOND)
+        if self._stopping.is_set():
+            return
         try:
             self._news.append(Received(monotonic_ns(), self._fetch_snapshot()))
         except StreamsError as error:
@@ -140,6 +165,32 @@ class MarketStreams:
         try:
             with opener.open(url, timeout=_TIMEOUT_S) as response:  # http or https, see rest_url
                 body: bytes = response.read(_MESSAGE_BYTES_MAX)
-        except OSError as error:  # of which URLError and HTTPError are some
+        except urllib.error.HTTPError as error:
+            self._slow_down(error)
             raise StreamsError(f"{self._rest}: {error}") from None
-        return body.decode(errors="replace")
+        except (OSError, HTTPException) as error:  # no connection, or half an answer
+            raise StreamsError(f"{self._rest}: {error or type(error).__name__}") from None
+        text = body.decode(errors="replace")
+        if not _is_snapshot(text):
+            raise StreamsError(f"{self._rest}: expected a snapshot of the book, was {text[:80]!r}")
+        return text
+
+    def _slow_down(self, error: urllib.error.HTTPError) -> None:
+        """Ask nothing for as long as the venue says, 429 and 418."""
+        with error:
+            wait = error.headers.get("Retry-After", "")
+        if _SECONDS.fullmatch(wait):
+            self._quiet_until_ns = monotonic_ns() + int(wait) * NS_PER_SECOND
+
+
+def _is_snapshot(text: str) -> bool:
+    """Say whether this is a book: a proxy's page comes with status 200, too."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return (
+        isinstance(document, dict)
+        and isinstance(document.get("lastUpdateId"), int)
+        and all(isinstance(document.get(side), list) for side in ("bids", "asks"))
+    )

@@ -24,22 +24,34 @@ class Venue:
         self.requests: list[object] = []
         self.paths: list[str] = []
         self.status = 200
+        self.body = SNAPSHOT.encode()
+        self.headers: dict[str, str] = {}
+        self.is_http = True
+        self.length: int | None = None  # that is told, instead of the body's
         self._sockets: Server = serve(self._talk, "127.0.0.1", 0)
         venue = self
 
         class Snapshots(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 venue.paths.append(self.path)
+                if not venue.is_http:
+                    self.wfile.write(b"SSH-2.0-OpenSSH\r\n\r\n")
+                    return
                 self.send_response(venue.status)
-                self.send_header("Content-Length", str(len(SNAPSHOT)))
+                self.send_header("Content-Length", str(len(venue.body) if venue.length is None else venue.length))
+                for name, value in venue.headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(SNAPSHOT.encode())
+                self.wfile.write(venue.body)
 
             def log_message(self, *_: object) -> None:
                 pass
 
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), Snapshots)
-        self._threads = [threading.Thread(target=each.serve_forever) for each in (self._sockets, self._http)]
+        self._threads = [
+            threading.Thread(target=self._sockets.serve_forever),
+            threading.Thread(target=self._http.serve_forever, args=(0.02,)),
+        ]
         for thread in self._threads:
             thread.start()
 
@@ -171,3 +183,69 @@ def test_stops_at_once_while_it_waits_for_a_message(venue: Venue, streams: Marke
     collected(streams, bool)
     streams.stop()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("streams")]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>Maintenance</html>",
+        b"",
+        b"null",
+        b"[]",
+        b"{}",
+        b'{"code":-1121,"msg":"Invalid symbol."}',
+        b'{"lastUpdateId":1,"bids":[]}',
+        b'{"lastUpdateId":"1","bids":[],"asks":[]}',
+        b"[" * 100_000,
+        b"\xff\xfe",
+    ],
+    ids=["a proxy's page", "nothing", "null", "list", "object", "error", "one side", "text id", "deep", "no text"],
+)
+def test_answer_that_is_no_snapshot_is_a_failure(venue: Venue, streams: MarketStreams, body: bytes) -> None:
+    """200 with HTML passed for a snapshot: it was never asked for again, the book neither followed nor withdrawn."""
+    venue.body = body
+    streams.ask_snapshot()
+    failures: list[str] = until("the failure", streams.take_failures)
+    assert "expected a snapshot" in failures[0]
+    assert streams.take() == []
+
+
+def test_half_an_answer_is_a_failure(venue: Venue, streams: MarketStreams) -> None:
+    """The connection ended in the middle of it."""
+    venue.body, venue.length = SNAPSHOT.encode()[:20], len(SNAPSHOT)
+    streams.ask_snapshot()
+    assert until("the failure", streams.take_failures)
+
+
+def test_answer_that_is_no_http_is_a_failure(venue: Venue, streams: MarketStreams) -> None:
+    """BadStatusLine is no OSError: it ended the thread in silence."""
+    venue.is_http = False
+    streams.ask_snapshot()
+    assert until("the failure", streams.take_failures)
+
+
+def test_venue_that_asks_for_a_pause_gets_it(venue: Venue, streams: MarketStreams) -> None:
+    """429 with Retry-After: the next question waits; a stop does not wait for it."""
+    venue.status, venue.headers = 429, {"Retry-After": "3600"}
+    streams.ask_snapshot()
+    until("the failure", streams.take_failures)
+    streams.ask_snapshot()
+    streams.stop()
+    until("it was given up", lambda: not [each for each in threading.enumerate() if each.name.startswith("snapshot")])
+    assert len(venue.paths) == 1
+    assert streams.take_failures() == []
+
+
+@pytest.mark.parametrize("name", ["_follow", "_fetch_snapshot"])
+def test_bug_in_a_thread_comes_out_where_the_news_are_taken(
+    streams: MarketStreams, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A thread that died of something unforeseen was missed by nobody."""
+
+    def fail() -> None:
+        raise AssertionError("an invariant")
+
+    monkeypatch.setattr(streams, name, fail)
+    streams.start() if name == "_follow" else streams.ask_snapshot()
+    with pytest.raises(AssertionError, match="an invariant"):
+        collected(streams, bool)
