@@ -66,7 +66,7 @@ def run_desk(
 
     def tell(line: str) -> None:
         news.append(f"desk: {line}")
-        console.print(news[-1])
+        console.print(news[-1], markup=False, soft_wrap=True)
 
     supervisor = Supervisor(settings, groups, overrides, tell)
     if taken := taken_ports(settings, specs):
@@ -111,7 +111,7 @@ def _run_on_terminal(supervisor: Supervisor, console: "Console", news: Iterable[
                 size = console.size
                 console.clear()
                 for line in news:
-                    console.print(line)
+                    console.print(line, markup=False, soft_wrap=True)
             live.update(screen(), refresh=True)
 
         supervisor.run(show)

@@ -52,6 +52,7 @@ class BinanceVenue:
 
     def __init__(self, name: str, url: str | None, api_key: str, secret: str, timeout_ms: int) -> None:
         self._name = name
+        self._at = f" at {url}" if url else ""
         self._secrets = (api_key, secret)
         config: dict[str, Any] = {
             "apiKey": api_key,
@@ -218,7 +219,8 @@ class BinanceVenue:
             return VenueUnknownError(f"{self._name}: the reply to an order was lost ({type(error).__name__})")
         if isinstance(error, ccxt.NetworkError):
             hint = "; is the desk up?" if self._name == "paper" else ""
-            return VenueUnavailableError(f"{self._name} is out of reach ({type(error).__name__}){hint}")
+            why = "no answer in time" if isinstance(error, ccxt.RequestTimeout) else "no connection"
+            return VenueUnavailableError(f"{self._name} is out of reach{self._at} ({why}){hint}")
         # For some refusals ccxt gives the venue's words alone; a text with a URL may hold a signature or a key.
         words = text.removeprefix("binance ")
         said = type(error).__name__ if "://" in words else self._redacted(words)

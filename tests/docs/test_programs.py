@@ -245,5 +245,8 @@ def test_readme_ccxt_program_trades_on_the_paper_exchange(engine: Running, start
     program = program_of_readme("import ccxt").replace("http://127.0.0.1:8084", address[1])
     client = start("-c", program)
     assert client.process.wait(WAIT_S) == 0, client.lines()
-    assert client.last() == "canceled {'free': 10000.0, 'used': 0.0, 'total': 10000.0}"
+    assert [line.strip() for line in client.lines()] == [
+        "canceled",
+        "{'free': 10000.0, 'used': 0.0, 'total': 10000.0}",  # on a desk the maker's bid holds some of it
+    ]
     assert engine.process.poll() is None

@@ -162,7 +162,7 @@ def test_venue_out_of_reach_did_nothing(server: Answering, venue: BinanceVenue) 
     """No connection, no order: it may be placed again."""
     server.shutdown()
     server.server_close()
-    with pytest.raises(VenueUnavailableError):
+    with pytest.raises(VenueUnavailableError, match=r"out of reach at http://127\.0\.0\.1:\d+ \(no connection\)"):
         _place(venue)
 
 

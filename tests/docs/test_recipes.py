@@ -1,0 +1,40 @@
+"""The recipes and the README name commands, settings and pages that there are."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from nodes.settings import load_settings
+from screens.help import EXAMPLES
+from tests.docs.programs import ROOT
+
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+RECIPES = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("block", re.findall(r"^```toml\n(.*?)^```$", RECIPES, re.MULTILINE | re.DOTALL))
+def test_settings_of_a_recipe_are_taken(block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that has another name now would be found by whoever follows the recipe."""
+    (tmp_path / "tickbus.toml").write_text(block, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    loaded = {value.key: value.origin for value in load_settings({}).values()}
+    assert "tickbus.toml" in " ".join(loaded.values())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_page_names_commands_and_pages_that_there_are(page: Path) -> None:
+    """Every `python cli.py WORD` is a command, and every link to a page of ours leads to a heading of it."""
+    text = page.read_text(encoding="utf-8")
+    commands = {name.partition(" ")[0] for name in EXAMPLES}
+    assert set(re.findall(r"python cli\.py ([a-z]+)", text)) <= commands
+    for target, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", text):
+        file = page if not target else (page.parent / target).resolve()
+        assert file.exists(), target
+        if anchor:
+            assert anchor in _anchors(file.read_text(encoding="utf-8")), f"{target}#{anchor}"
+
+
+def _anchors(text: str) -> set[str]:
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
