@@ -12,7 +12,7 @@ from bus.subscriber import FeedSubscriber
 from market.codes import Side
 from market.feed_messages import BookOrder
 from market.instrument import default_instruments
-from nodes.book_views import RENDER_NS, BookViews, RenderedBook
+from nodes.book_views import RENDER_NS, RENDERED_MAX, BookViews, RenderedBook
 
 BTC = default_instruments()[0]
 SYMBOL, TOPIC = BTC.symbol, book_topic(BTC.symbol)
@@ -102,3 +102,18 @@ def test_requests_share_one_rendering(served: Served) -> None:
     assert (second.sequence, second.etag != first.etag) == (2, True)
     served.now_ns += RENDER_NS
     assert served.views.orderbook(SYMBOL, 10) is second, "nothing has changed"
+
+
+def test_documents_that_are_kept_are_bounded(served: Served) -> None:
+    """One for each depth that is asked for, and a stranger may ask for every depth."""
+    served.tell(BookOrder(1, 0, MID, 5))
+    for depth in range(1, 3 * RENDERED_MAX):
+        served.views.orderbook(SYMBOL, depth)
+        assert len(served.views._rendered) <= RENDERED_MAX + 1
+
+
+def test_a_document_has_the_time_of_the_feed_in_milliseconds(served: Served) -> None:
+    """Of the last message that is in it."""
+    frame = FeedFrame(TOPIC, 1, served.replica.sequence + 1, 1_770_000_000_123_456_789, [BookOrder(1, 0, MID, 5)])
+    served.replica.on_frame(frame)
+    assert served.document()["timestamp"] == 1_770_000_000_123

@@ -23,6 +23,7 @@ from paper.faults import Faults
 from paper.front_desk import FrontDesk, Inquiry
 from paper.latency import Delay, Latency
 from paper.rest import create_app
+from paper.sockets import Connections
 from paper.stream_hub import StreamHub, Subscriber
 from paper.usage import Usage
 from paper.user_hub import UserHub
@@ -46,6 +47,7 @@ class Server:
         ed25519_api_key: another API key of ALICE, whose holder signs with `ed25519_key`.
         bugs: what went wrong in handlers.
         hub: its market streams.
+        connections: its open sockets.
         users: its accounts' own streams.
         latency: how long messages travel, no time unless a test changes it.
         usage: its rate limits, off unless a test switches them on.
@@ -97,6 +99,11 @@ class Server:
 
         self.call(trade)
 
+    def day_timers(self) -> int:
+        """Return, in the exchange's thread, how many connections are to be ended a day after they began."""
+        timers = getattr(self._loop, "_scheduled")  # noqa: B009 - asyncio shows its timers to nobody
+        return sum(not timer.cancelled() and "end_connection" in repr(timer) for timer in timers)
+
     def reset(self) -> None:
         """Empty the book and make all accounts new."""
 
@@ -145,6 +152,7 @@ class Server:
         self.latency: Latency = app.ctx.latency
         self.users: UserHub = app.ctx.users
         self.hub: StreamHub = app.ctx.hub
+        self.connections: Connections = app.ctx.connections
         self._listen_in(app.ctx.desk)
         folder = AccountFolder(self._folder / "keys.env", self._folder / "accounts")
         admin = Admin(self._desk.exchange, accounts, folder, ADMIN_TOKEN, time_ns)

@@ -333,3 +333,68 @@ def test_windows_outside_the_trades_are_empty(server: Server) -> None:
     assert [each["l"] for each in send(server, "GET", "aggTrades", query=ends)[1]] == [last["id"]]
     assert [each["l"] for each in send(server, "GET", "aggTrades", query="symbol=BTCUSDT&limit=1")[1]] == [last["id"]]
     assert send(server, "GET", "aggTrades", query=f"symbol=BTCUSDT&fromId={last['id'] + 1}")[1] == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/ws/btcusdt%40bookTicker",
+        "/ws/btcusdt@bookTicker%2Fethusdt@bookTicker",
+        "/stream?streams=btcusdt%40bookTicker%2Fethusdt@trade",
+        "/stream/btcusdt@bookTicker",
+        "/ws/0/btcusdt@bookTicker",
+    ],
+)
+def test_names_in_a_path_may_be_encoded(server: Server, path: str) -> None:
+    """As Binance takes them; a number, which ccxt sends, names nothing."""
+    with listening(server, path) as listener:
+        names = listener.ask(method="LIST_SUBSCRIPTIONS", id=1)["result"]
+        server.flow(Side.BUY, "90000", "0.1")
+        told = listener.wait()
+    assert names[0] == "btcusdt@bookTicker"
+    assert "0" not in names
+    assert told.get("data", told)["b"] == "90000.00000000"
+    assert ("stream" in told) is path.startswith("/stream")
+
+
+def test_a_stream_that_fails_is_told_and_the_clock_goes_on(server: Server) -> None:
+    """A bug in one tick must not end all streams of everybody in silence."""
+    tick, failing = server.hub.tick, [True]
+
+    def fail_once(now_ms: int) -> None:
+        if failing:
+            failing.clear()
+            raise ZeroDivisionError("a bug of this test")
+        tick(now_ms)
+
+    setattr(server.hub, "tick", fail_once)  # noqa: B010 - not an assignment of the class's
+    try:
+        with listening(server, "/ws/btcusdt@depth@100ms") as listener:
+            server.wait_until(lambda _: not failing)
+            server.flow(Side.BUY, "90000", "0.1")
+            assert listener.wait()["b"] == [["90000.00000000", "0.10000000"]]
+    finally:
+        setattr(server.hub, "tick", tick)  # noqa: B010
+    assert [repr(bug) for bug in server.bugs] == ["ZeroDivisionError('a bug of this test')"]
+    server.bugs.clear()
+
+
+def test_a_connection_is_forgotten_with_its_client(server: Server) -> None:
+    """Else a fault switch would count, and cut, what is long gone; and its timer would hold it for a day."""
+    with listening(server, "/ws/btcusdt@trade"), listening(server, "/ws"):
+        assert server.call(lambda _: len(server.connections.of_market)) == 2
+        assert server.call(lambda _: (len(server.connections.of_accounts), server.day_timers())) == (0, 2)
+    server.wait_until(lambda _: not server.connections.of_market and server.day_timers() == 0)
+
+
+@pytest.mark.parametrize(("streams", "count"), [("market", 1), ("account", 1), ("all", 2)])
+def test_connections_are_ended_by_what_they_are_for(server: Server, streams: str, count: int) -> None:
+    """Market streams, the WebSocket API, or both."""
+    with listening(server, "/ws") as market, listening(server, "/ws-api/v3") as account:
+        assert server.call(lambda _: server.connections.end(streams, is_clean=True)) == count
+        for name, listener in (("market", market), ("account", account)):
+            if streams in (name, "all"):
+                with pytest.raises(ConnectionClosed):
+                    listener.read_to_the_end()
+            else:
+                assert "id" in listener.ask(method="ping" if name == "account" else "LIST_SUBSCRIPTIONS", id="x")

@@ -143,3 +143,17 @@ def test_a_clock_that_steps_back_changes_no_bar_that_has_ended() -> None:
     first, second = tape.bars("1m", START_MS + 62_000, None, None, 500)
     assert (first.count, first.close_ticks) == (1, 100)
     assert (second.count, second.low_ticks, second.close_ticks) == (2, 90, 90)
+
+
+def test_a_window_after_the_last_trade_stands_flat_at_its_price() -> None:
+    """That of the last trade before it, not of the first one in that minute."""
+    tape = tape_of((0, 100, 1), (1_000, 120, 1))
+    bars = tape.bars("1m", START_MS + 5 * MINUTE_MS, START_MS + 3 * MINUTE_MS, None, 10)
+    assert [(bar.open_ticks, bar.close_ticks, bar.count) for bar in bars] == [(120, 120, 0)] * 3
+
+
+def test_an_average_holds_its_first_second_and_none_before() -> None:
+    """The second that began as long ago as the average goes back."""
+    tape = tape_of((0, 100, 1), (1_000, 300, 1))
+    assert tape.average_ticks(START_MS + 5 * MINUTE_MS, 5 * MINUTE_MS) == 200
+    assert tape.average_ticks(START_MS + 5 * MINUTE_MS + 1, 5 * MINUTE_MS) == 300
