@@ -26,7 +26,7 @@ CLI = ROOT / "cli.py"
 FREE_PORTS = ("--api-port", "0", "--paper-port", "0", "--gateway-port", "0")
 
 
-def until(what: str, condition: Callable[[], Any], timeout_s: float = 20.0) -> Any:
+def until(what: str, condition: Callable[[], Any], timeout_s: float = 60.0) -> Any:
     """Poll until `condition` returns something true, and return that; fail with `what` after the timeout."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
@@ -61,7 +61,7 @@ class Desk:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        until("the desk is ready", self._is_ready, 60)
+        until("the desk is ready", self._is_ready, 100)
         return self
 
     def _is_ready(self) -> bool:
@@ -91,7 +91,7 @@ class Desk:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=100,  # a busy machine takes its time; the test's own limit is the one that counts
             check=False,
         )
 

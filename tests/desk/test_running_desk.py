@@ -26,9 +26,16 @@ def _book(desk: Desk) -> dict[str, Any]:
     return book
 
 
-def test_first_quotes_are_the_default_quote_to_the_cent_and_the_lot(running_desk: Desk) -> None:
-    """The flow opens at mid 91,385.00; half-spread 0.002 and 1,000 USDT give exactly these orders."""
-    quoted = re.findall(r"side='(BUY|SELL)' price='([0-9.]+)' qty='([0-9.]+)'", running_desk.log("maker"))
+def test_first_quotes_are_the_default_quote_to_the_cent_and_the_lot(desk: Desk) -> None:
+    """The flow opens at mid 91,385.00; half-spread 0.002 and 1,000 USDT give exactly these orders.
+
+    The market stands still meanwhile: its opening is over when a busy machine takes long to start the maker.
+    """
+    desk.environment["TICKBUS_FLOW__OPENING_S"] = "3600"
+    desk.start("--without", "tracker", "--without", "api")
+    pattern = r"side='(BUY|SELL)' price='([0-9.]+)' qty='([0-9.]+)'"
+    quoted = until("both sides", lambda: len(found := re.findall(pattern, desk.log("maker"))) >= 2 and found)
+    desk.stop()
     first = {side: (Decimal(price), Decimal(qty)) for side, price, qty in quoted[:2]}
     assert first == {
         "BUY": (Decimal("91202.23"), Decimal("0.01094")),
