@@ -47,10 +47,12 @@ def _symbol(symbol: Symbol, *, is_halted: bool) -> Document:
         "icebergAllowed": True,
         "ocoAllowed": False,
         "otoAllowed": False,
+        "opoAllowed": False,
         "quoteOrderQtyMarketAllowed": True,
         "allowTrailingStop": False,
         "cancelReplaceAllowed": True,
         "amendAllowed": True,
+        "pegInstructionsAllowed": False,
         "isSpotTradingAllowed": True,
         "isMarginTradingAllowed": False,
         "filters": filter_documents(symbol),
@@ -320,6 +322,8 @@ def _progress(order: Order) -> Document:
         "side": Side(order.side).name,
         "selfTradePreventionMode": SelfTradePrevention(order.self_trade_prevention).name,
     }
+    if order.expiry_reason:
+        document["expiryReason"] = order.expiry_reason
     if order.prevented_lots:
         document["preventedQuantity"] = symbol.qty_text(order.prevented_lots)
     return document

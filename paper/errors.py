@@ -78,6 +78,7 @@ class ErrorKind(Enum):
     BAD_COMBINATION = _Refusal(-1128, 400, "Combination of optional parameters invalid.")
     BAD_PARAMETER = _Refusal(-1130, 400, "Data sent for parameter '{name}' is not valid.")
     BAD_RECV_WINDOW = _Refusal(-1131, 400, "recvWindow must be less than 60000.")
+    BAD_TIME_UNIT = _Refusal(-1194, 400, "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.")
     BAD_RESPONSE_TYPE = _Refusal(-1136, 400, "Invalid newOrderRespType.")
     BAD_CANCEL_RESTRICTIONS = _Refusal(
         -1145, 400, "cancelRestrictions has to be either ONLY_NEW or ONLY_PARTIALLY_FILLED."
@@ -152,8 +153,8 @@ class ExchangeError(Exception):
         return self.kind.value.status
 
 
-# Reasons that are missing here would be bugs of the exchange, which checks them before the engine can.
-_ERROR_OF_REJECT_REASON: Final = {
+# Every reason, also those that would be a bug of the exchange, which checks them before the engine can.
+_ERROR_OF_REJECT_REASON: Final = dict.fromkeys(RejectReason, ErrorKind.UNKNOWN) | {
     RejectReason.POST_ONLY_WOULD_CROSS: ErrorKind.WOULD_TAKE,
     RejectReason.BOOK_FULL: ErrorKind.BOOK_FULL,
     RejectReason.LEVELS_FULL: ErrorKind.BOOK_FULL,
@@ -162,8 +163,20 @@ _ERROR_OF_REJECT_REASON: Final = {
     RejectReason.ENGINE_UNAVAILABLE: ErrorKind.DISCONNECTED,
     RejectReason.UNKNOWN_SYMBOL: ErrorKind.BAD_SYMBOL,
 }
+NO_REJECT_NAME: Final = "NONE"
+# What Binance's user data stream calls a refusal; for all others it has no name.
+REJECT_NAMES: Final = {
+    ErrorKind.WOULD_TAKE: "WOULD_MATCH_IMMEDIATELY",
+    ErrorKind.INSUFFICIENT_BALANCE: "INSUFFICIENT_BALANCES",
+    ErrorKind.WOULD_TRIGGER: "STOP_PRICE_WOULD_TRIGGER_IMMEDIATELY",
+}
 
 
 def error_of_reject(reason: int) -> ExchangeError:
     """Return what a client is told about an engine's rejection."""
-    return ExchangeError(_ERROR_OF_REJECT_REASON.get(RejectReason(reason), ErrorKind.UNKNOWN))
+    return ExchangeError(_ERROR_OF_REJECT_REASON[RejectReason(reason)])
+
+
+def reject_name(reason: int) -> str:
+    """Return what an account's own stream calls an engine's rejection, 0 for none."""
+    return REJECT_NAMES.get(error_of_reject(reason).kind, NO_REJECT_NAME) if reason else NO_REJECT_NAME

@@ -11,7 +11,7 @@ from paper.commission import DISCOUNT_ASSET, Commission
 from paper.engine_port import Pending, PendingCommands, Purpose
 from paper.ledger import Ledger
 from paper.news import EXECUTION_OF_END, ExecutionType, OrderNews
-from paper.orders import AccountTrade, Order, OrderStatus
+from paper.orders import AccountTrade, ExpiryReason, Order, OrderStatus
 from paper.units import UNITS_PER_ONE, Symbol
 from paper.wallets import FEES, OUTSIDE
 
@@ -29,6 +29,12 @@ _STATUS_OF_CANCEL: Final = {
     CancelReason.POST_ONLY_WOULD_CROSS: OrderStatus.EXPIRED,
     CancelReason.LEVELS_FULL: OrderStatus.EXPIRED,
     CancelReason.ENGINE_RESTARTED: OrderStatus.EXPIRED,
+}
+
+_EXPIRY_OF_CANCEL: Final = {
+    CancelReason.IMMEDIATE_OR_CANCEL: ExpiryReason.IOC,
+    CancelReason.FILL_OR_KILL: ExpiryReason.FOK,
+    CancelReason.NO_LIQUIDITY: ExpiryReason.NO_LIQUIDITY,
 }
 
 
@@ -93,7 +99,14 @@ class Executions:
                 assert_never(event)
 
     def end(
-        self, order: Order, status: OrderStatus, time_ms: int, *, request_id: str = "", prevented_lots: int = 0
+        self,
+        order: Order,
+        status: OrderStatus,
+        time_ms: int,
+        *,
+        request_id: str = "",
+        prevented_lots: int = 0,
+        expiry_reason: ExpiryReason = ExpiryReason.EXCHANGE,
     ) -> None:
         """End an open order and give back what it has locked.
 
@@ -103,11 +116,13 @@ class Executions:
             time_ms: when.
             request_id: the client id of the request that ended it.
             prevented_lots: what self-trade prevention has taken away just now.
+            expiry_reason: why, if it expires.
         """
         assert order.status.is_open, f"the order has ended before: {order}"
         self._ledger.change(order)
         self._ledger.wallets.unlock(order.account, order.locked_asset, order.locked_units())
         order.status, order.update_ms = status, time_ms
+        order.expiry_reason = str(expiry_reason) if status is OrderStatus.EXPIRED else ""
         execution = EXECUTION_OF_END[status]
         self.news.append(
             OrderNews(order.copy(), execution, time_ms, request_id=request_id, prevented_lots=prevented_lots)
@@ -275,6 +290,7 @@ class Executions:
                 time_ms,
                 request_id=answered.request_id if answered is not None else "",
                 prevented_lots=event.qty_lots if is_prevented else 0,
+                expiry_reason=_expiry_reason(order, CancelReason(event.reason)),
             )
 
     def _prevent(self, order: Order, qty_lots: int, time_ms: int) -> None:
@@ -352,6 +368,12 @@ class Executions:
         order = self._ledger.open_orders.get(order_id)
         is_known = order is not None and order.status.is_open and order.symbol.symbol_id == symbol_id
         return order if is_known else None
+
+
+def _expiry_reason(order: Order, reason: CancelReason) -> ExpiryReason:
+    # A purchase at market goes to the engine as a limit order that may not rest.
+    reason_of_market = reason is CancelReason.IMMEDIATE_OR_CANCEL and order.kind.is_market
+    return ExpiryReason.NO_LIQUIDITY if reason_of_market else _EXPIRY_OF_CANCEL.get(reason, ExpiryReason.EXCHANGE)
 
 
 def _has_known_price(order: Order) -> bool:

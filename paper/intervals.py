@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Final
 
+US_PER_MS: Final = 1_000
+MICROSECONDS_FROM: Final = 10**14  # a time from here on counts µs: in ms it would be the year 5138
 SECOND_MS: Final = 1_000
 MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 60 * MINUTE_MS

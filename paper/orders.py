@@ -60,6 +60,15 @@ class OrderStatus(StrEnum):
         return self in _OPEN
 
 
+class ExpiryReason(StrEnum):
+    """Why what was left of an order expired, in Binance's words."""
+
+    IOC = "UNFILLED_IOC_QUANTITY_EXPIRED"
+    FOK = "UNFILLED_FOK_ORDER_EXPIRED"
+    NO_LIQUIDITY = "INSUFFICIENT_LIQUIDITY"
+    EXCHANGE = "EXCHANGE_CANCELED"  # neither its client nor the market ended it
+
+
 _OPEN = frozenset({OrderStatus.PENDING_NEW, OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED})
 
 
@@ -118,6 +127,7 @@ class Order:
         terms: what its fills are charged.
         queue_number: rises with every order that takes its place at the back of a queue, in the book or among those
             that wait; 0 before the engine has accepted it.
+        expiry_reason: why it expired, empty if it did not.
         reject_reason: why a rejected order was rejected, in `market.codes.RejectReason`; it is not stored.
     """
 
@@ -145,6 +155,7 @@ class Order:
     next_client_order_id: str = ""
     terms: Terms = NO_FEES
     queue_number: int = 0
+    expiry_reason: str = ""
     reject_reason: int = 0
 
     @property
@@ -226,7 +237,7 @@ class Order:
         self.prevented_lots, self.working_ms = earlier.prevented_lots, earlier.working_ms
         self.qty_lots, self.client_order_id = earlier.qty_lots, earlier.client_order_id
         self.next_client_order_id = earlier.next_client_order_id
-        self.queue_number = earlier.queue_number
+        self.queue_number, self.expiry_reason = earlier.queue_number, earlier.expiry_reason
 
 
 _ALL_FIELDS = attrgetter(*(each.name for each in fields(Order)))

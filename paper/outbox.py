@@ -15,7 +15,7 @@ BYTES_WAITING_MAX: Final = 8 << 20
 class Outbox:
     """A queue of texts; one too many calls `on_full`, once, and from then on it takes nothing.
 
-    With a `line`, a text can be taken once it has travelled over that.
+    With a `line`, a text can be taken once it has travelled over that; `spell` has the last word on how it is written.
     """
 
     def __init__(
@@ -23,6 +23,7 @@ class Outbox:
         on_full: Callable[[], None],
         line: Line | None = None,
         *,
+        spell: Callable[[str], str] = str,
         messages_max: int = MESSAGES_WAITING_MAX,
         bytes_max: int = BYTES_WAITING_MAX,
     ) -> None:
@@ -30,6 +31,7 @@ class Outbox:
         self._messages_max = messages_max
         self._bytes_max = bytes_max
         self._line = line
+        self._spell = spell
         self._texts: deque[tuple[str, float]] = deque()  # with when they arrive
         self._byte_count = 0
         self._has_news = asyncio.Event()
@@ -39,6 +41,7 @@ class Outbox:
         """Add a text."""
         if self._is_full:
             return
+        text = self._spell(text)
         self._texts.append((text, self._line.arrival_s() if self._line is not None else 0.0))
         self._byte_count += _size(text)
         self._has_news.set()

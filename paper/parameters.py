@@ -14,7 +14,7 @@ from urllib.parse import unquote_plus
 
 from market.codes import SelfTradePrevention, Side, TimeInForce
 from paper.errors import ErrorKind, ExchangeError
-from paper.intervals import INTERVALS
+from paper.intervals import INTERVALS, MICROSECONDS_FROM, US_PER_MS
 from paper.orders import OrderKind
 from paper.units import UNITS_MAX, TooPreciseError, parse_units
 
@@ -165,6 +165,7 @@ def _names(members: type[IntEnum] | type[StrEnum]) -> dict[str, Any]:
 
 _digits = _matching(_INTEGER)
 _decimal_text = _matching(_DECIMAL)
+_symbol_text = _matching(_SYMBOL)
 _symbols_text = _matching(_SYMBOLS)
 
 
@@ -200,7 +201,25 @@ def _window_us(name: str, text: str) -> int:
     return int(whole) * 1_000 + int(fraction.ljust(3, "0"))
 
 
+def _start_ms(name: str, text: str) -> int:
+    time = _integer(name, text)
+    return -(-time // US_PER_MS) if time >= MICROSECONDS_FROM else time
+
+
+def _end_ms(name: str, text: str) -> int:
+    time = _integer(name, text)
+    return time // US_PER_MS if time >= MICROSECONDS_FROM else time
+
+
+def _symbol(name: str, text: str) -> Any:
+    if not text.isascii():
+        raise ExchangeError(ErrorKind.BAD_SYMBOL)  # Binance has such symbols, and we have none
+    return _symbol_text(name, text)
+
+
 def _symbols(name: str, text: str) -> tuple[str, ...]:
+    if not text.isascii() or "\\u" in text:
+        raise ExchangeError(ErrorKind.BAD_SYMBOL)
     symbols = tuple(json.loads(_symbols_text(name, text)))
     if len(set(symbols)) != len(symbols):
         raise ExchangeError(ErrorKind.REPEATED_SYMBOL)
@@ -212,7 +231,9 @@ _POSITIVE_KIND: Final = Kind(_positive, {"type": "integer", "minimum": 1, "maxim
 _AMOUNT_KIND: Final = Kind(_units, {"type": "string", "pattern": f"^{_DECIMAL}$"})
 _WINDOW_KIND: Final = Kind(_window_us, {"type": "string", "pattern": f"^{_DECIMAL}$"})
 _SYMBOLS_KIND: Final = Kind(_symbols, {"type": "string", "pattern": f"^{_SYMBOLS}$"})
-_SYMBOL_KIND: Final = _text(_SYMBOL)
+_SYMBOL_KIND: Final = Kind(_symbol, {"type": "string", "pattern": f"^{_SYMBOL}$"})
+_START_KIND: Final = Kind(_start_ms, _INTEGER_KIND.schema)
+_END_KIND: Final = Kind(_end_ms, _INTEGER_KIND.schema)
 _CLIENT_ORDER_ID_KIND: Final = _text(_CLIENT_ORDER_ID)
 _BOOLEAN_KIND: Final = _one_of({"true": True, "false": False}, ErrorKind.BAD_PARAMETER)
 
@@ -251,8 +272,8 @@ ORDER_RATE_LIMIT_EXCEEDED_MODE: Final = Parameter(
 )
 ORDER_ID: Final = Parameter("orderId", _INTEGER_KIND)
 FROM_ID: Final = Parameter("fromId", _INTEGER_KIND)
-START_TIME: Final = Parameter("startTime", _INTEGER_KIND)
-END_TIME: Final = Parameter("endTime", _INTEGER_KIND)
+START_TIME: Final = Parameter("startTime", _START_KIND)
+END_TIME: Final = Parameter("endTime", _END_KIND)
 LIMIT: Final = Parameter("limit", _POSITIVE_KIND)
 INTERVAL: Final = Parameter("interval", _one_of({name: name for name in INTERVALS}, ErrorKind.BAD_INTERVAL), True)
 TICKER_TYPE: Final = Parameter("type", _one_of(_names(TickerType), ErrorKind.BAD_PARAMETER))

@@ -28,6 +28,7 @@ from paper.signing import signed_payload
 from paper.socket_api import add_socket_api
 from paper.sockets import PING_INTERVAL_S, Connections, add_market_streams, configure
 from paper.stream_hub import StreamHub
+from paper.time_units import TIME_UNIT_HEADER, in_microseconds, wants_microseconds
 from paper.usage import Usage
 from paper.user_hub import UserHub
 
@@ -145,11 +146,13 @@ class _Rest:
             now_ns = self._desk.clock()
             inquiry = Inquiry({}, request.ip)
             try:
+                is_in_us = wants_microseconds(request.headers.get(TIME_UNIT_HEADER, ""))
                 query, body = request.query_string, _text(request.body)
                 inquiry.texts = read_texts(query, body)
                 inquiry.api_key = request.headers.get("X-MBX-APIKEY", "")
                 inquiry.payload = signed_payload(query, body) if endpoint.is_signed else ""
-                answer: HTTPResponse = json(await self._desk.answer(endpoint, inquiry, now_ns))
+                document = await self._desk.answer(endpoint, inquiry, now_ns)
+                answer: HTTPResponse = json(in_microseconds(document) if is_in_us else document)
             except ExchangeError as error:
                 answer = _error(error)
             except PageError as error:

@@ -12,12 +12,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from paper.accounts import Accounts, Key, KeyPair, is_api_key
 from paper.errors import ErrorKind, ExchangeError
+from paper.intervals import MICROSECONDS_FROM, US_PER_MS
 
 RECV_WINDOW_US_DEFAULT: Final = 5_000_000
 RECV_WINDOW_US_MAX: Final = 60_000_000
 
 _AHEAD_US_MAX: Final = 1_000_000
-_MICROSECONDS_FROM: Final = 10**14  # a timestamp from here on counts µs: in ms it would be the year 5138
 _NOBODYS_KEYS: Final = KeyPair("0" * 64, "0" * 64)
 
 
@@ -65,7 +65,7 @@ def check_timestamp(timestamp: int, recv_window_us: int, now_us: int) -> None:
     if recv_window_us > RECV_WINDOW_US_MAX:
         raise ExchangeError(ErrorKind.BAD_RECV_WINDOW)
     # Clients round down to their unit, so the exchange's time is taken in the same unit.
-    unit_us = 1 if timestamp >= _MICROSECONDS_FROM else 1_000
+    unit_us = 1 if timestamp >= MICROSECONDS_FROM else US_PER_MS
     at_us, now_us = timestamp * unit_us, now_us // unit_us * unit_us
     if at_us >= now_us + _AHEAD_US_MAX:
         raise ExchangeError(ErrorKind.TIMESTAMP_AHEAD)

@@ -65,7 +65,7 @@ def add_socket_api(
     """Serve the WebSocket API on `app`; `on_bug` is called when a request fails in a way that it should not."""
 
     async def serve(request: Request, socket: Socket) -> None:
-        async with connection(socket, connections.of_accounts, desk.latency.orders_line()) as outbox:
+        async with connection(request, socket, connections.of_accounts, desk.latency.orders_line()) as outbox:
             client = SocketClient(desk, hub, outbox, request.ip, on_bug)
             pending: set[asyncio.Task[None]] = set()
             try:
@@ -218,12 +218,21 @@ def _read(text: str | bytes) -> dict[str, Any]:
 def _fill(inquiry: Inquiry, params: dict[str, Any]) -> None:
     """Put the parameters into an inquiry; what was signed is all but the signature, sorted by name."""
     texts = {name: _spelt(value) for name, value in params.items()}
-    if not all(text.isascii() for pair in texts.items() for text in pair):
-        raise ExchangeError(ErrorKind.ILLEGAL_CHARACTERS, name="params", legal="ASCII")
+    if not all(_is_text(text) for pair in texts.items() for text in pair):
+        raise ExchangeError(ErrorKind.ILLEGAL_CHARACTERS, name="params", legal="UTF-8")
     inquiry.payload = "&".join(f"{name}={text}" for name, text in sorted(texts.items()) if name != "signature")
     inquiry.api_key = texts.pop("apiKey", "")
     texts.pop("returnRateLimits", None)  # every reply carries them
     inquiry.texts = texts
+
+
+def _is_text(text: str) -> bool:
+    """Say whether a text can be written; JSON can spell halves of characters that cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _spelt(value: Any) -> str:

@@ -13,11 +13,13 @@ from sanic.request import Request
 from market.clock import NS_PER_MS
 from market.http_names import FirstTimes
 from market.limits import HTTP_BODY_BYTES_MAX
+from paper.errors import ExchangeError
 from paper.latency import Latency, Line
 from paper.outbox import Outbox
 from paper.stream_client import StreamClient
 from paper.stream_hub import StreamHub
 from paper.streams import FAST_MS
+from paper.time_units import TIME_UNIT_PARAMETER, text_in_microseconds, wants_microseconds
 
 App = Sanic[Any, Any]
 Socket = Any  # Sanic's connection; its own types are not strict
@@ -106,18 +108,19 @@ class _MarketSockets:
         self._on_bug = on_bug
         self._ticking: asyncio.Task[None] | None = None
 
-    async def serve_raw(self, _: Request, socket: Socket, names: str = "") -> None:
+    async def serve_raw(self, request: Request, socket: Socket, names: str = "") -> None:
         """Serve a client that wants the documents as they are."""
-        await self._serve(socket, _named(names), is_combined=False)
+        await self._serve(request, socket, _named(names), is_combined=False)
 
     async def serve_combined(self, request: Request, socket: Socket, names: str = "") -> None:
         """Serve a client that wants each document with the name of its stream."""
-        await self._serve(socket, _named(request.args.get("streams", names)), is_combined=True)
+        await self._serve(request, socket, _named(request.args.get("streams", names)), is_combined=True)
 
-    async def _serve(self, socket: Socket, names: Sequence[str], *, is_combined: bool) -> None:
+    async def _serve(self, request: Request, socket: Socket, names: Sequence[str], *, is_combined: bool) -> None:
         if self._ticking is None:  # the first client comes when the loop runs, which the app's making does not promise
             self._ticking = asyncio.create_task(self._tick())
-        async with connection(socket, self._connections, self._latency.market_data_line()) as outbox:
+        line = self._latency.market_data_line()
+        async with connection(request, socket, self._connections, line) as outbox:
             client = StreamClient(self._hub, outbox, is_combined=is_combined, on_unknown=_warn_of_unknown)
             try:
                 if not client.subscribe(names):
@@ -152,8 +155,12 @@ async def close_for_policy(socket: Socket, reason: str) -> None:
 
 
 @asynccontextmanager
-async def connection(socket: Socket, connections: set[Socket], line: Line | None = None) -> AsyncIterator[Outbox]:
+async def connection(
+    request: Request, socket: Socket, connections: set[Socket], line: Line | None = None
+) -> AsyncIterator[Outbox]:
     """Write what is put into the outbox to a client, for a day at most; a client that is too slow is dropped.
+
+    A unit of time that there is not, in the request, makes it end at once.
 
     While it is open, the socket is in `connections`; what is written travels over `line` first.
     """
@@ -166,7 +173,12 @@ async def connection(socket: Socket, connections: set[Socket], line: Line | None
         while True:
             await socket.send(await outbox.take())
 
-    outbox = Outbox(drop, line)
+    try:
+        is_in_us = wants_microseconds(request.args.get(TIME_UNIT_PARAMETER, ""))
+    except ExchangeError as error:
+        is_in_us = False
+        socket.fail_connection(_POLICY_VIOLATION, error.message[:_REASON_CHARACTERS_MAX])
+    outbox = Outbox(drop, line, spell=text_in_microseconds if is_in_us else str)
     writer = asyncio.create_task(write())
     connections.add(socket)
     ending = asyncio.get_running_loop().call_later(_CONNECTION_S_MAX, socket.end_connection, _GOING_AWAY, "a day")

@@ -9,7 +9,7 @@ from paper.commission import FeePlace, Terms
 from paper.orders import AccountTrade, Order, OrderKind, OrderStatus
 from paper.units import Symbol
 
-SCHEMA_VERSION: Final = 5
+SCHEMA_VERSION: Final = 6
 ANY_ENGINE: Final = "*"  # in a ledger of version 4 or before: the one in front of which the exchange was
 IS_OPEN: Final = "status IN ('PENDING_NEW', 'NEW', 'PARTIALLY_FILLED')"
 _ACCOUNTS: Final = """CREATE TABLE accounts (
@@ -38,7 +38,8 @@ CREATE TABLE orders (
     stop_ticks INTEGER NOT NULL DEFAULT 0, display_lots INTEGER NOT NULL DEFAULT 0,
     working_ms INTEGER NOT NULL DEFAULT 0, next_client_order_id TEXT NOT NULL DEFAULT '',
     maker_rate INTEGER NOT NULL DEFAULT 0, taker_rate INTEGER NOT NULL DEFAULT 0,
-    fee_place TEXT NOT NULL DEFAULT 'received', queue_number INTEGER NOT NULL DEFAULT 0
+    fee_place TEXT NOT NULL DEFAULT 'received', queue_number INTEGER NOT NULL DEFAULT 0,
+    expiry_reason TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX orders_by_symbol ON orders (account, symbol, order_id);
 CREATE INDEX orders_by_time ON orders (account, symbol, time_ms);
@@ -85,11 +86,22 @@ INSERT INTO engines
     FROM counters WHERE name = 'epoch';
 DELETE FROM counters WHERE name IN ('epoch', 'report_sequence');
 """,  # noqa: S608 - built from constants
+    # Why an order of that time expired is told by its kind alone, but for what the exchange itself has ended.
+    5: """
+ALTER TABLE orders ADD COLUMN expiry_reason TEXT NOT NULL DEFAULT '';
+UPDATE orders SET expiry_reason = CASE
+    WHEN kind IN ('MARKET', 'STOP_LOSS', 'TAKE_PROFIT') THEN 'INSUFFICIENT_LIQUIDITY'
+    WHEN time_in_force = 1 THEN 'UNFILLED_IOC_QUANTITY_EXPIRED'
+    WHEN time_in_force = 2 THEN 'UNFILLED_FOK_ORDER_EXPIRED'
+    ELSE 'EXCHANGE_CANCELED' END
+    WHERE status = 'EXPIRED';
+""",
 }
 ORDER_COLUMNS: Final = (
     "order_id, account, symbol, client_order_id, side, kind, time_in_force, self_trade_prevention, price_ticks, "
     "qty_lots, quote_order_units, time_ms, update_ms, status, filled_lots, prevented_lots, filled_units, engine_epoch, "
-    "stop_ticks, display_lots, working_ms, next_client_order_id, maker_rate, taker_rate, fee_place, queue_number"
+    "stop_ticks, display_lots, working_ms, next_client_order_id, maker_rate, taker_rate, fee_place, queue_number, "
+    "expiry_reason"
 )
 TRADE_COLUMNS: Final = (
     "trade_id, account, symbol, order_id, side, price_ticks, qty_lots, quote_units, fee_units, fee_asset, time_ms, "
@@ -100,7 +112,7 @@ SAVE_ORDER: Final = f"""INSERT INTO orders ({ORDER_COLUMNS}) VALUES ({",".join("
     filled_lots=excluded.filled_lots, prevented_lots=excluded.prevented_lots, filled_units=excluded.filled_units,
     engine_epoch=excluded.engine_epoch, working_ms=excluded.working_ms, qty_lots=excluded.qty_lots,
     client_order_id=excluded.client_order_id, next_client_order_id=excluded.next_client_order_id,
-    queue_number=excluded.queue_number"""  # noqa: S608 - built from constants
+    queue_number=excluded.queue_number, expiry_reason=excluded.expiry_reason"""  # noqa: S608 - built from constants
 SAVE_TRADE: Final = f"INSERT INTO trades ({TRADE_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608 - constants
 SAVE_BALANCE: Final = """INSERT INTO balances (account, asset, free, locked) VALUES (?,?,?,?)
     ON CONFLICT (account, asset) DO UPDATE SET free=excluded.free, locked=excluded.locked"""
@@ -140,6 +152,7 @@ def order_row(order: Order) -> Row:
         order.terms.taker_rate,
         str(order.terms.place),
         order.queue_number,
+        order.expiry_reason,
     )
 
 
@@ -152,7 +165,7 @@ def order_of_row(row: Row, symbols: Mapping[str, Symbol]) -> Order:
     """Return the order that a row of ORDER_COLUMNS holds."""
     order_id, account, symbol, client_order_id, side, kind, time_in_force, prevention, price, qty, quote, *rest = row
     time_ms, update_ms, status, filled, prevented, filled_units, epoch, stop, display, working_ms, *last = rest
-    next_client_order_id, maker_rate, taker_rate, place, queue_number = last
+    next_client_order_id, maker_rate, taker_rate, place, queue_number, expiry_reason = last
     return Order(
         order_id=order_id,
         account=account,
@@ -178,6 +191,7 @@ def order_of_row(row: Row, symbols: Mapping[str, Symbol]) -> Order:
         next_client_order_id=next_client_order_id,
         terms=_terms(maker_rate, taker_rate, place),
         queue_number=queue_number,
+        expiry_reason=expiry_reason,
     )
 
 

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from market.codes import SelfTradePrevention, Side, TimeInForce
-from paper.errors import error_of_reject
+from paper.errors import NO_REJECT_NAME, reject_name
 from paper.news import AccountNews, DepositNews, ExecutionType, OrderNews, WalletNews
 from paper.orders import OrderStatus
 from paper.units import format_units
@@ -81,6 +81,8 @@ def _execution_report(news: OrderNews) -> Document:
         "Q": format_units(order.quote_order_units),
         "V": SelfTradePrevention(order.self_trade_prevention).name,
     }
+    if order.expiry_reason:
+        report["eR"] = order.expiry_reason
     if is_on_book:
         report["W"] = order.working_ms
     if order.prevented_lots:
@@ -89,6 +91,4 @@ def _execution_report(news: OrderNews) -> Document:
 
 
 def _reject_text(news: OrderNews) -> str:
-    if news.execution is not ExecutionType.REJECTED or not news.order.reject_reason:
-        return "NONE"
-    return error_of_reject(news.order.reject_reason).kind.name
+    return reject_name(news.order.reject_reason) if news.execution is ExecutionType.REJECTED else NO_REJECT_NAME

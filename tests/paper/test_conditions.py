@@ -138,7 +138,7 @@ def test_a_ledger_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
     connection.execute("INSERT INTO counters SELECT 'report_sequence', report_sequence FROM engines")
     connection.execute("DROP TABLE engines")
     newer = ("stop_ticks", "display_lots", "working_ms", "next_client_order_id")
-    for column in (*newer, "maker_rate", "taker_rate", "fee_place", "queue_number"):
+    for column in (*newer, "maker_rate", "taker_rate", "fee_place", "queue_number", "expiry_reason"):
         connection.execute(f"ALTER TABLE orders DROP COLUMN {column}")
     connection.execute("PRAGMA user_version = 1")
     connection.commit()

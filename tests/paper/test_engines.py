@@ -163,6 +163,7 @@ def _of_version_4(path: Path, *, is_clearing: bool) -> None:
         DROP TABLE engines;
         ALTER TABLE accounts ADD COLUMN is_clearing INTEGER NOT NULL DEFAULT {int(is_clearing)};
         ALTER TABLE accounts DROP COLUMN clearing;
+        ALTER TABLE orders DROP COLUMN expiry_reason;
         PRAGMA user_version = 4;
     """)
     connection.close()

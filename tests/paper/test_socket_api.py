@@ -220,7 +220,7 @@ def test_an_account_hears_why_an_order_ended(server: Server) -> None:
         del values["timeInForce"]
         send(server, "POST", "order", query=signed(server, **values))
         rejected = listener.wait(lambda document: document.get("event", {}).get("x") == "REJECTED")["event"]
-        assert (rejected["X"], rejected["r"]) == ("REJECTED", "WOULD_TAKE")
+        assert (rejected["X"], rejected["r"]) == ("REJECTED", "WOULD_MATCH_IMMEDIATELY")
 
 
 def test_an_account_hears_of_deposits_and_of_a_reset(server: Server) -> None:
