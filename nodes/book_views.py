@@ -36,10 +36,12 @@ class RenderedBook(BookReplica):
         self._changed: _Levels = (set(), set())
         self._own_sources = own_sources
         self._own: frozenset[int] = frozenset()
+        self.clear_count = 0  # a snapshot after a damage may have the sequence of what it replaces
 
     def clear(self) -> None:
         """Forget every order."""
         super().clear()
+        self.clear_count += 1
         self._forget_texts()
 
     def apply_all(self, messages: Sequence[BookOrder]) -> None:
@@ -94,10 +96,13 @@ def _texts_of(instrument: Instrument) -> tuple[Callable[[int], str], Callable[[i
 
 
 class Rendered(NamedTuple):
-    """A document as bytes, and what it is of: epoch, sequence, version of our own orders, and monotonic time."""
+    """A document as bytes, and what it is of: epoch, sequence, how often the replica was made anew, version of our own
+    orders, and monotonic time.
+    """
 
     epoch: int
     sequence: int
+    clear_count: int
     own_version: int
     time_ns: int
     etag: str
@@ -155,7 +160,7 @@ class BookViews:
         replica, book = self._subscriber.replicas[book_topic(symbol)], self._book(symbol)
         found = self._rendered.get((symbol, depth))
         now_ns = self._clock()
-        state = replica.epoch, replica.sequence, self._own_version
+        state = replica.epoch, replica.sequence, book.clear_count, self._own_version
         if found is None or (found[: len(state)] != state and now_ns - found.time_ns >= RENDER_NS):
             bids, asks = (book.render(instrument, side, depth) for side in (Side.BUY, Side.SELL))
             head = (

@@ -61,9 +61,7 @@ class Bar:
         return bar
 
     def add_bar(self, later: "Bar") -> None:
-        """Add a later bar, or a later part of this one."""
-        if later.count == 0:
-            return
+        """Add a later bar, or a later part of this one, in which something traded."""
         if self.count == 0:
             self.open_ticks = self.high_ticks = self.low_ticks = later.open_ticks
             self.first_trade_id = later.first_trade_id

@@ -90,6 +90,16 @@ def test_snapshot_replaces_every_level(served: Served) -> None:
     assert (document["asks"], document["epoch"], document["sequence"]) == ([], "2", 7)
 
 
+def test_a_snapshot_of_the_same_sequence_replaces_what_was_rendered(served: Served) -> None:
+    """It repairs a replica that was damaged: neither the document nor its ETag may be the old one's."""
+    served.tell(BookOrder(1, 0, MID, 5))
+    damaged = served.views.orderbook(SYMBOL, 10)
+    served.replica.lose()
+    served.replica.on_snapshot(FeedFrame(TOPIC, 1, served.replica.sequence, 0, [BookOrder(2, 0, MID, 7)]))
+    assert [order["id"] for order in served.document(10)["bids"][0]["orders"]] == [2]
+    assert served.views.orderbook(SYMBOL, 10).etag != damaged.etag
+
+
 def test_requests_share_one_rendering(served: Served) -> None:
     """One sequence is rendered once, and a book that changes all the time not for every request."""
     served.tell(BookOrder(1, 0, MID, 5))
