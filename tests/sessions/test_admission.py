@@ -227,7 +227,7 @@ def test_an_order_that_comes_again_gets_its_first_reply_again() -> None:
     floor = Floor()
     one = floor.session()
     sent = [order(2, 1_000, 5), order(3, 1_000, 0), order(5, 1_000, 5, Side.SELL), order(7, 10, 1)]
-    floor.give(one, CancelOrder(3, BTC), *sent, CancelOrder(7, BTC))
+    floor.give(one, CancelOrder(2, BTC), CancelOrder(3, BTC), *sent, CancelOrder(7, BTC))
     first = {2: Accepted, 3: Rejected, 5: Accepted, 7: Accepted}
     before = reports(one)
     assert {type(event) for event in before} == {Accepted, Rejected, Executed, Canceled}
@@ -308,6 +308,20 @@ def test_replies_of_a_slower_engine_are_found_behind_those_of_a_faster_one() -> 
     replies = [reply for _, _, reply in floor.desk.stored_replies(one, 9)]
     assert [type(reply) for reply in replies] == [Accepted, Rejected, Accepted]
     assert [reply.sequence for reply in replies[:2] if reply is not None] == [first, first + 1]
+
+
+def test_the_end_of_an_order_that_its_engine_never_answered_is_its_reply() -> None:
+    """That engine was away long enough for another one's reports to fill many pages, and came back empty."""
+    floor = Floor(kept_bytes=1 << 30)
+    one = floor.session()
+    floor.admit(one, encode_all([order(1, 10, 1, symbol_id=ETH)]))
+    for n in range(2, 3_000):
+        floor.give(one, order(n, 10, 1), CancelOrder(n, BTC))
+    floor.desk.report(encode_all(floor.desk.lost_orders(88)))
+    told = reports(one)[-1]
+    floor.give(one, order(1, 10, 1, symbol_id=ETH))
+    assert list(floor.desk.stored_replies(one, 9)) == [(1, ETH, told)]
+    assert isinstance(told, Canceled)
 
 
 def test_an_id_that_was_passed_over_is_used() -> None:

@@ -11,7 +11,7 @@ from market.commands import CancelOrder, NewOrder
 from market.events import Rejected
 from sessions.checkpoint import checkpoint_of, restore_checkpoint
 from sessions.session_desk import Session, SessionDesk
-from sessions.session_state import SessionLimits
+from sessions.session_state import TOTAL_OPEN, SessionLimits
 from sessions.session_store import IN_CHECKPOINT, StoredSession
 from tests.sessions.floor import BTC, KEPT_BYTES, Floor, reports
 
@@ -68,6 +68,7 @@ def test_sessions_go_on_from_it_as_if_nothing_had_been(traded: Floor) -> None:
     of_nobody = traded.desk.open_count(nobody)
     assert of_nobody == 100
     assert np.array_equal(again.state.open_orders, traded.desk.state.open_orders[:-of_nobody])
+    assert again.state.limits[TOTAL_OPEN] == len(again.state.open_orders)
 
 
 def test_only_those_come_back_who_still_have_a_session(traded: Floor) -> None:
@@ -89,6 +90,22 @@ def test_a_machine_that_was_started_anew_does_not_owe_a_session_its_time() -> No
     (session,) = again.desk.sessions.values()
     orders = [NewOrder(n, BTC, Side.BUY, 900, 1) for n in (2, 3, 4)]
     assert [event.order_id for event in again.give(session, *orders) if isinstance(event, Rejected)] == [4]
+
+
+def test_a_session_keeps_its_ids_above_those_of_whoever_had_its_number() -> None:
+    """Else a report of its first order would be somebody else's."""
+    floor = Floor()
+    before = floor.session("before")
+    floor.give(before, NewOrder(40, BTC, Side.BUY, 900, 1), CancelOrder(40, BTC))
+    floor.desk.release(before)
+    one = floor.session("one")
+    floor.give(one, NewOrder(1, BTC, Side.BUY, 900, 1))
+    again = restored(floor, "one")
+    floor.give(one, NewOrder(2, BTC, Side.BUY, 900, 1))
+    again.report(floor.frames[-1])
+    session = again.by_name("one")
+    assert session is not None
+    assert reports(session) == reports(one)
 
 
 def test_one_of_an_earlier_version_is_read(traded: Floor) -> None:

@@ -123,6 +123,9 @@ def test_says_nothing_to_whoever_took_over_a_number() -> None:
     assert reports(two) == []
     floor.give(two, NewOrder(1, BTC, Side.BUY, 1_000, 5))
     assert [type(event) for event in reports(two)] == [Accepted]
+    floor.give(two, CancelOrder(1, BTC), NewOrder(30, BTC, Side.BUY, 1_000, 5), CancelOrder(30, BTC))
+    floor.desk.release(two)
+    assert floor.session("").offset == 70, "above the ids of all who had the number"
 
 
 def test_leaves_out_what_concerns_no_order() -> None:

@@ -218,6 +218,39 @@ def test_a_checkpoint_that_was_not_finished_does_not_count(folder: Path) -> None
     assert {path.name for path in folder.iterdir()} == {NAMES_FILE, "reports-0"}
 
 
+def test_names_that_cannot_be_written_leave_what_they_point_to(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk in the middle of a checkpoint: the journal before it is still what counts, and is still there."""
+    store = SessionStore(folder, 1)
+    store.recover(lambda *_: None)
+    store.save([ONE], Position(7, 10))
+    store.keep(7, 11, 2, 0, b"ab")
+
+    def full(*_: object) -> None:
+        raise JournalError("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "save", full)
+        with pytest.raises(JournalError, match="no space"):
+            store.begin_anew(b"c", [ONE], Position(7, 12))
+    store.close()
+    assert recovered(folder) == ([(1, CommandRecord(7, 1, 11, 2, 0, b"ab"))], Position(7, 12))
+
+
+def test_what_was_kept_before_a_restart_counts_for_the_next_checkpoint(folder: Path) -> None:
+    """Else a gateway that is restarted often would never begin anew, and its journal have no end."""
+    store = SessionStore(folder, 1, bytes_max=3)
+    store.recover(lambda *_: None)
+    store.save([ONE], Position(7, 10))
+    store.keep(7, 11, 2, 0, b"ab")
+    store.close()
+    again = SessionStore(folder, 1, bytes_max=3)
+    again.recover(lambda *_: None)
+    assert not again.is_full
+    again.keep(7, 13, 2, 0, b"cd")
+    assert again.is_full
+    again.close()
+
+
 def test_a_missing_checkpoint_is_an_error(folder: Path) -> None:
     """Somebody removed it: without it the reports after it are nothing."""
     store = SessionStore(folder, 1)
