@@ -6,8 +6,6 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
 
-import ccxt
-
 from market.account import Balance, VenueAccount, VenueOrder, VenueTrade
 from market.codes import Side
 from market.depth import Depth
@@ -26,6 +24,7 @@ from venues.binance_documents import (
     rules_of,
     trades_of,
 )
+from venues.ccxt_binance import ccxt
 from venues.venue import (
     RECV_WINDOW_MS,
     VenueBusyError,
