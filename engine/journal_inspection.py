@@ -14,6 +14,7 @@ from engine.capacity import Capacity
 from engine.journal_format import CommandRecord, CorruptJournalError, FileHeader
 from engine.journal_reader import JournalReader, OpenedFile, TornTail
 from market.clock import NS_PER_MS, iso_time
+from market.words import counted
 
 Document = dict[str, Any]
 
@@ -131,7 +132,7 @@ def inspection_text(document: Document) -> str:
     lines = [
         f"{document['folder']}{', in use' if document['is_in_use'] else ''}",
         f"engine: {capacity}; mode {document['mode']}, epoch {document['epoch']}",
-        f"{document['records']:,} records, {document['commands']:,} commands, {document['bytes']:,} bytes",
+        ", ".join(counted(document[f"{each}s"], each) for each in ("record", "command", "byte")),
     ]
     if document["first_time_ns"] is not None:
         lines.append(f"from {_time(int(document['first_time_ns']))} to {_time(int(document['last_time_ns']))}")

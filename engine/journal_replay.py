@@ -7,6 +7,7 @@ from typing import Final
 from engine.journal_format import CommandRecord
 from engine.journal_reader import JournalReader, TornTail
 from market.clock import NS_PER_SECOND, monotonic_ns
+from market.words import counted
 
 PROGRESS_RECORDS: Final = 65_536  # between two looks at the clock
 
@@ -41,7 +42,7 @@ class Replay:
 
     def __str__(self) -> str:
         seconds = self.elapsed_ns / NS_PER_SECOND
-        counts = f"{self.command_count:,} commands in {self.record_count:,} records"
+        counts = f"{counted(self.command_count, 'command')} in {counted(self.record_count, 'record')}"
         return f"{counts}, {seconds:.2f} s, {self.commands_per_second:,.0f} commands/s"
 
 

@@ -11,6 +11,7 @@ from bus.topology import SNAPSHOTS
 from engine.journal_format import JournalError, JournalMode
 from engine.journal_inspection import inspect, inspection_text, verification_text, verify
 from engine.journal_reader import JournalReader
+from market.words import counted
 from nodes.desk_client import ANSWER_MS_MAX, DeskError
 from nodes.desk_wiring import desk_wiring
 from nodes.engine import STATE_TOPIC, engine_capacity, make_core
@@ -58,8 +59,8 @@ def replay_journal(settings: Settings, engine: str, *, is_verified: bool) -> str
     found = core.engine.state_hash()
     speed = core.command_count / max(elapsed_s, 1e-9)
     line = (
-        f"{core.command_count:,} commands in {last:,} records replayed in {elapsed_s:.2f} s ({speed:,.0f} a second): "
-        f"{core.engine.live_order_count:,} open orders, state {found:016x}"
+        f"{counted(core.command_count, 'command')} in {counted(last, 'record')} replayed in {elapsed_s:.2f} s "
+        f"({speed:,.0f} a second): {counted(core.engine.live_order_count, 'open order')}, state {found:016x}"
     )
     if not is_verified:
         return line

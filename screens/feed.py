@@ -14,6 +14,7 @@ from market.feed_messages import (
     ReferencePrice,
 )
 from market.instrument import Instrument
+from market.words import counted
 
 
 def feed_line(topic: str, sequence: int, time_ns: int, message: FeedMessage, instrument: Instrument | None) -> str:
@@ -31,8 +32,8 @@ def feed_line(topic: str, sequence: int, time_ns: int, message: FeedMessage, ins
 
 def _words(message: FeedMessage, instrument: Instrument | None) -> str:
     if isinstance(message, EngineHealth):
-        count = f"{message.command_count:,} commands, {message.event_sequence:,} events"
-        return f"{count}, {message.live_order_count:,} orders open"
+        count = f"{counted(message.command_count, 'command')}, {counted(message.event_sequence, 'event')}"
+        return f"{count}, {counted(message.live_order_count, 'open order')}"
     if isinstance(message, BookChecksum):
         return f"checksum {message.crc32:08x}"
     if instrument is None or isinstance(message, InstrumentDefinition):
