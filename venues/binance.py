@@ -196,9 +196,9 @@ class BinanceVenue:
             self._exchange.options["adjustForTimeDifference"] = True
             try:
                 self._exchange.load_time_difference()
-            except ccxt.BaseError as error:
+            except ccxt.NetworkError as error:
                 raise self._translated(error, is_order=False) from None
-            except UNREADABLE:
+            except (ccxt.BaseError, *UNREADABLE):
                 raise VenueUnavailableError(f"{self._name} does not tell its time") from None
             return method(*args)
 

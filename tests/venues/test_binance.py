@@ -2,7 +2,8 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from market.codes import Side
 from market.instrument import default_instruments
+from trading.order_rules import OrderRules
 from venues.binance import BinanceVenue
 from venues.venue import (
     VenueBusyError,
@@ -51,6 +53,7 @@ class Answering(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answer: tuple[int, dict[str, str], bytes] | None = (200, {}, b"{}")
+        self.time_answer: tuple[int, dict[str, str], bytes] = (200, {}, b'{"serverTime": 1}')
         self.calls: list[str] = []
 
 
@@ -64,7 +67,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.server.calls.append(f"{self.command} {self.path.split('?')[0]}")
         if "/time" in self.path:
-            self._send(200, {}, b'{"serverTime": 1}')
+            self._send(*self.server.time_answer)
         elif self.server.answer is None:
             self.close_connection = True  # the reply is lost
         else:
@@ -195,3 +198,127 @@ def test_other_ticks_are_refused_before_any_order(server: Answering) -> None:
     wrong = type(BTCUSDT)(0, "BTCUSDT", "BTC", "USDT", BTCUSDT.tick_size * 10, BTCUSDT.lot_size)
     with pytest.raises(VenueRefusedError, match="ticks and lots"):
         other.load(wrong)
+
+
+QUESTIONS: dict[str, Callable[[BinanceVenue], object]] = {
+    "depth": lambda venue: venue.depth(BTCUSDT, 5),
+    "open orders": lambda venue: venue.open_orders(BTCUSDT),
+    "cancel": lambda venue: venue.cancel(BTCUSDT, "5"),
+    "find": lambda venue: venue.find_order(BTCUSDT, "tb-test-1"),
+    "account": lambda venue: venue.account(),
+    "trades": lambda venue: venue.trades(BTCUSDT),
+    "orders": lambda venue: venue.orders(BTCUSDT),
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("body", [b"<html>Maintenance</html>", b"{}", b"null", b"", b'"x"', b'{"code":0}'])
+def test_page_with_status_200_answers_no_question(
+    server: Answering, venue: BinanceVenue, question: str, body: bytes
+) -> None:
+    """`{}` passed for no open orders, which doubled both quotes; a page for a cancel that was done; others crashed."""
+    server.answer = (200, {}, body)
+    with pytest.raises(VenueUnavailableError):
+        QUESTIONS[question](venue)
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b"null", b"", b'{"orderId":5}', b'{"orderId":null,"symbol":"BTCUSDT"}'])
+def test_order_that_is_answered_with_something_else_is_unknown(
+    server: Answering, venue: BinanceVenue, body: bytes
+) -> None:
+    """ccxt makes an order without an id of it, and raises nothing."""
+    server.answer = (200, {}, body)
+    with pytest.raises(VenueUnknownError):
+        _place(venue)
+
+
+@pytest.mark.parametrize(
+    ("value", "wait_s"), [("7", 7), ("0", 0), ("", 10), ("-1", 10), ("1e9", 10), ("\xb2", 10), ("Fri, 1 Jan 2027", 10)]
+)
+def test_time_to_wait_is_read_or_made_up(server: Answering, venue: BinanceVenue, value: str, wait_s: float) -> None:
+    """A superscript two is a digit to Python, and no number: it ended the maker as a bug."""
+    server.answer = (418, {"Retry-After": value}, _error(-1003, "banned"))
+    with pytest.raises(VenueBusyError) as caught:
+        venue.balances()
+    assert caught.value.retry_after_s == wait_s
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        ((200, {}, b"<html></html>"), VenueUnavailableError),
+        ((500, {}, b"oops"), VenueUnavailableError),
+        ((429, {"Retry-After": "7"}, b"{}"), VenueBusyError),
+    ],
+)
+def test_order_refused_for_its_time_was_not_done_whatever_becomes_of_the_time(
+    server: Answering, venue: BinanceVenue, answer: tuple[int, dict[str, str], bytes], kind: type[VenueError]
+) -> None:
+    """Asking for the time failed, and the order was called unknown: its side stood still until it could not arrive."""
+    server.answer = (400, {}, _error(-1021, "Timestamp for this request is outside of the recvWindow."))
+    server.time_answer = answer
+    with pytest.raises(kind) as caught:
+        _place(venue)
+    assert type(caught.value) is kind
+    assert server.calls.count("POST /api/v3/order") == 1
+
+
+def test_cancelled_order_is_returned_as_it_ended(server: Answering, venue: BinanceVenue) -> None:
+    """A cancel has a client order id of its own; what was filled before is in its answer."""
+    answer = {
+        "symbol": "BTCUSDT",
+        "origClientOrderId": "tb-test-1",
+        "clientOrderId": "made-up",
+        "orderId": 5,
+        "transactTime": 1,
+        "price": "91202.23",
+        "origQty": "0.01094",
+        "executedQty": "0.00094",
+        "status": "CANCELED",
+        "side": "BUY",
+    }
+    server.answer = (200, {}, json.dumps(answer).encode())
+    ended = venue.cancel(BTCUSDT, "5")
+    assert ended is not None
+    assert (ended.client_order_id, ended.leaves_qty, ended.is_open) == ("tb-test-1", Decimal("0.01000"), False)
+    server.answer = (200, {}, json.dumps([{**answer, "orderId": n, "time": 9 - n} for n in (5, 3, 4)]).encode())
+    assert [order.order_id for order in venue.open_orders(BTCUSDT)] == ["3", "4", "5"]
+    assert [order.order_id for order in venue.orders(BTCUSDT)] == ["3", "4", "5"]
+
+
+@pytest.mark.parametrize(
+    "status", ["NEW", "PARTIALLY_FILLED", "PENDING_CANCEL", "FILLED", "CANCELED", "EXPIRED", "REJECTED"]
+)
+def test_order_is_open_by_its_status(server: Answering, venue: BinanceVenue, status: str) -> None:
+    """What ended is not counted as a quote, and what is open is not forgotten."""
+    answer = {"symbol": "BTCUSDT", "clientOrderId": "a", "orderId": 5, "time": 1, "price": "1", "origQty": "1"}
+    server.answer = (200, {}, json.dumps({**answer, "executedQty": "0", "status": status, "side": "BUY"}).encode())
+    found = venue.find_order(BTCUSDT, "a")
+    assert found is not None
+    assert found.is_open == (status in ("NEW", "PARTIALLY_FILLED", "PENDING_CANCEL"))
+
+
+def test_rules_are_those_of_the_filters(server: Answering, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By their names; what is 0 or not there is no bound."""
+    filters = [
+        *_FILTERS,
+        {
+            "filterType": "PERCENT_PRICE_BY_SIDE",
+            "bidMultiplierUp": "1.2",
+            "bidMultiplierDown": "0.2",
+            "askMultiplierUp": "5",
+            "askMultiplierDown": "0.8",
+        },
+        {"filterType": "MAX_POSITION", "maxPosition": "0"},
+    ]
+    monkeypatch.setitem(_MARKET, "filters", filters)
+    one = BinanceVenue("testnet", f"http://127.0.0.1:{server.server_address[1]}", API_KEY, SECRET, timeout_ms=1_000)
+    assert one.load(BTCUSDT) == OrderRules(
+        price_min=Decimal("0.01"),
+        price_max=Decimal(1_000_000),
+        qty_min=Decimal("0.00001"),
+        qty_max=Decimal(9_000),
+        notional_min=Decimal(5),
+        bid_reach=(Decimal("0.2"), Decimal("1.2")),
+        ask_reach=(Decimal("0.8"), Decimal(5)),
+    )
