@@ -49,7 +49,7 @@ async def place_order(call: Call) -> Document:
 async def check_order(call: Call) -> Document:
     """Check an order without placing it."""
     call.exchange.check(call.account, read_request(call), call.now_ns)
-    return {}
+    return documents.order_commission(await show_commission(call)) if call.get("computeCommissionRates") else {}
 
 
 async def show_order(call: Call) -> Document:
@@ -120,6 +120,12 @@ async def show_commission(call: Call) -> Document:
         is_bnb_payer=exchange.is_bnb_payer(call.account),
         has_bnb_price=exchange.has_bnb_price(call.symbol),
     )
+
+
+async def show_trade_fees(call: Call) -> list[Document]:
+    """Tell what the exchange takes of a trade in one symbol, or in each."""
+    symbols = [call.symbol] if "symbol" in call.values else call.exchange.symbols.values()
+    return [documents.trade_fee(symbol, call.exchange.commission) for symbol in symbols]
 
 
 async def show_bnb_burn(call: Call) -> Document:

@@ -8,7 +8,7 @@ from market.clock import NS_PER_MS, NS_PER_SECOND
 from paper.engine_port import Pending
 from paper.errors import ErrorKind, ExchangeError
 from paper.exchange import Exchange
-from paper.parameters import Values
+from paper.parameters import SymbolStatus, Values
 from paper.units import Symbol
 from paper.usage import Usage
 
@@ -62,18 +62,26 @@ class Call:
 
     @property
     def symbols(self) -> list[Symbol]:
-        """The symbols of a call that may name one, several or none, which means all.
+        """The symbols of a call that may name one, several or none, which means all of the status that it asks for.
 
         Raises:
-            ExchangeError: BAD_SYMBOL, or BAD_COMBINATION if it names both one and several.
+            ExchangeError: BAD_SYMBOL, BAD_COMBINATION if it names both one and several, or OTHER_SYMBOL_STATUS.
         """
         if "symbol" in self.values and "symbols" in self.values:
             raise ExchangeError(ErrorKind.BAD_COMBINATION)
         if "symbol" in self.values:
-            return [self.symbol]
-        if "symbols" in self.values:
-            return [self._symbol(name) for name in self.values["symbols"]]
-        return list(self.exchange.symbols.values())
+            named = [self.symbol]
+        elif "symbols" in self.values:
+            named = [self._symbol(name) for name in self.values["symbols"]]
+        else:
+            return [symbol for symbol in self.exchange.symbols.values() if self._has_status(symbol)]
+        if not all(map(self._has_status, named)):
+            raise ExchangeError(ErrorKind.OTHER_SYMBOL_STATUS)
+        return named
+
+    def _has_status(self, symbol: Symbol) -> bool:
+        status = SymbolStatus.HALT if symbol.name in self.exchange.halted else SymbolStatus.TRADING
+        return self.get("symbolStatus", status) is status
 
     async def wait_for_engine(self, pending: Pending) -> None:
         """Wait until the engine has handled a command.

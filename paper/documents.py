@@ -1,6 +1,7 @@
 """The JSON documents of the REST calls, with Binance's names, also the misspelt ones; every number is decimal text."""
 
 from collections.abc import Collection, Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 from market.codes import SelfTradePrevention, Side, TimeInForce
@@ -21,14 +22,17 @@ _NOT_WORKING: Final = -1
 _NO_LEVEL: Final = Level(0, 0)
 
 
-def exchange_info(symbols: Sequence[Symbol], now_ms: int, halted: Collection[str] = ()) -> Document:
+def exchange_info(
+    symbols: Sequence[Symbol], now_ms: int, halted: Collection[str] = (), *, has_permission_sets: bool = True
+) -> Document:
     """Return what is traded, by which rules; `halted` symbols are not, for now."""
+    sets = {"permissionSets": [["SPOT"]]} if has_permission_sets else {}
     return {
         "timezone": "UTC",
         "serverTime": now_ms,
         "rateLimits": [limit.document() for limit in LIMITS],
         "exchangeFilters": [],
-        "symbols": [_symbol(symbol, is_halted=symbol.name in halted) for symbol in symbols],
+        "symbols": [_symbol(symbol, is_halted=symbol.name in halted) | sets for symbol in symbols],
     }
 
 
@@ -57,7 +61,6 @@ def _symbol(symbol: Symbol, *, is_halted: bool) -> Document:
         "isMarginTradingAllowed": False,
         "filters": filter_documents(symbol),
         "permissions": ["SPOT"],
-        "permissionSets": [["SPOT"]],
         "defaultSelfTradePreventionMode": SelfTradePrevention.EXPIRE_MAKER.name,
         "allowedSelfTradePreventionModes": [mode.name for mode in SelfTradePrevention],
     }
@@ -302,6 +305,23 @@ def commission(symbol: Symbol, rates: Commission, *, is_bnb_payer: bool, has_bnb
             "discount": format_units(UNITS_PER_ONE - int(rates.bnb_discount * UNITS_PER_ONE)),
         },
     }
+
+
+def trade_fee(symbol: Symbol, rates: Commission) -> Document:
+    """Return what the exchange takes of a trade, as shares without trailing zeros."""
+    maker, taker = (rates.of(symbol.name).rate_units(is_maker=is_maker) for is_maker in (True, False))
+    return {
+        "symbol": symbol.name,
+        "makerCommission": f"{Decimal(maker) / UNITS_PER_ONE:f}",
+        "takerCommission": f"{Decimal(taker) / UNITS_PER_ONE:f}",
+    }
+
+
+def order_commission(told: Document) -> Document:
+    """Return what an order would pay, from what `commission` tells of its symbol."""
+    kinds = ("standardCommission", "specialCommission", "taxCommission")
+    rates = {f"{kind}ForOrder": {role: told[kind][role] for role in ("maker", "taker")} for kind in kinds}
+    return {**rates, "discount": told["discount"]}
 
 
 def _identity(order: Order) -> Document:

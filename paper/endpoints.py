@@ -82,7 +82,8 @@ def _my_trades_weight(values: Values) -> int:
     return 5 if "orderId" in values else 20
 
 
-_TICKER: Final = (p.SYMBOL_OR_ALL, p.SYMBOLS)
+_INFO: Final = (p.SYMBOL_OR_ALL, p.SYMBOLS, p.PERMISSIONS, p.SHOW_PERMISSION_SETS, p.SYMBOL_STATUS)
+_TICKER: Final = (p.SYMBOL_OR_ALL, p.SYMBOLS, p.SYMBOL_STATUS)
 _RANGE: Final = (p.START_TIME, p.END_TIME, p.LIMIT)
 _NEW_ORDER: Final = (
     p.SYMBOL,
@@ -98,6 +99,8 @@ _NEW_ORDER: Final = (
     p.NEW_CLIENT_ORDER_ID,
     p.SELF_TRADE_PREVENTION,
     p.NEW_ORDER_RESPONSE_TYPE,
+    p.STRATEGY_ID,
+    p.STRATEGY_TYPE,
 )
 _ORDER: Final = (p.SYMBOL, p.ORDER_ID, p.ORIG_CLIENT_ORDER_ID)
 _AMEND: Final = (*_ORDER, p.NEW_CLIENT_ORDER_ID, p.NEW_QTY)
@@ -137,17 +140,17 @@ def _signed(
 ENDPOINTS: Final = (
     _public("ping", 1, (), market_calls.ping),
     _public("time", 1, (), market_calls.server_time),
-    _public("exchangeInfo", 20, _TICKER, market_calls.exchange_info),
-    _public("depth", _depth_weight, (p.SYMBOL, p.LIMIT), market_calls.depth),
+    _public("exchangeInfo", 20, _INFO, market_calls.exchange_info),
+    _public("depth", _depth_weight, (p.SYMBOL, p.LIMIT, p.SYMBOL_STATUS), market_calls.depth),
     _public("trades", 25, (p.SYMBOL, p.LIMIT), market_calls.trades),
     _public("aggTrades", 4, (p.SYMBOL, p.FROM_ID, *_RANGE), market_calls.aggregate_trades),
-    _public("klines", 2, (p.SYMBOL, p.INTERVAL, *_RANGE), market_calls.klines),
+    _public("klines", 2, (p.SYMBOL, p.INTERVAL, *_RANGE, p.TIME_ZONE), market_calls.klines),
     _public("avgPrice", 2, (p.SYMBOL,), market_calls.average_price),
     _public("ticker/24hr", _day_ticker_weight, (*_TICKER, p.TICKER_TYPE), market_calls.day_ticker),
     _public("ticker/price", _ticker_weight, _TICKER, market_calls.price_ticker),
     _public("ticker/bookTicker", _ticker_weight, _TICKER, market_calls.book_ticker),
     _signed("POST", "order", 1, _NEW_ORDER, account_calls.place_order, is_order=True),
-    _signed("POST", "order/test", 1, _NEW_ORDER, account_calls.check_order),
+    _signed("POST", "order/test", 1, (*_NEW_ORDER, p.COMPUTE_COMMISSION_RATES), account_calls.check_order),
     _signed(
         "POST", "order/cancelReplace", 1, _REPLACE, replace_calls.replace_order, is_order=True, charges_itself=True
     ),
@@ -161,6 +164,7 @@ ENDPOINTS: Final = (
     _signed("GET", "account", 20, (p.OMIT_ZERO_BALANCES,), account_calls.show_account),
     _signed("GET", "account/commission", 20, (p.SYMBOL,), account_calls.show_commission),
     _signed("GET", "rateLimit/order", 40, (), account_calls.show_order_limits),
+    _signed("GET", "asset/tradeFee", 1, (p.SYMBOL_OR_ALL,), account_calls.show_trade_fees, base="/sapi/v1"),
     _signed("GET", "bnbBurn", 1, (), account_calls.show_bnb_burn, base="/sapi/v1"),
     _signed("POST", "bnbBurn", 1, _BNB_BURN, account_calls.set_bnb_burn, base="/sapi/v1"),
 )

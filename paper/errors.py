@@ -84,6 +84,7 @@ class ErrorKind(Enum):
         -1145, 400, "cancelRestrictions has to be either ONLY_NEW or ONLY_PARTIALLY_FILLED."
     )
     REPEATED_SYMBOL = _Refusal(-1151, 400, "Symbol is present multiple times in the list.")
+    OTHER_SYMBOL_STATUS = _Refusal(-1220, 400, "The symbol's status does not match the requested symbolStatus.")
     INSUFFICIENT_BALANCE = _Refusal(-2010, 400, "Account has insufficient balance for requested action.")
     DUPLICATE_ORDER = _Refusal(-2010, 400, "Duplicate order sent.")
     WOULD_TAKE = _Refusal(-2010, 400, "Order would immediately match and take.")

@@ -16,6 +16,7 @@ DEPTH_LIMIT_DEFAULT: Final = 100
 _DEPTH_LIMIT_MAX: Final = 5_000
 _LIMIT_DEFAULT: Final = 500
 _LIMIT_MAX: Final = 1_000
+_PERMISSIONS: Final = frozenset({"SPOT"})
 
 
 async def ping(_: Call) -> Document:
@@ -30,15 +31,19 @@ async def server_time(call: Call) -> Document:
 
 async def exchange_info(call: Call) -> Document:
     """Tell what is traded, by which rules."""
-    return documents.exchange_info(call.symbols, call.now_ms, call.exchange.halted)
+    permissions = call.get("permissions", _PERMISSIONS)
+    if "permissions" in call.values and call.values.keys() & {"symbol", "symbols"}:
+        raise ExchangeError(ErrorKind.BAD_COMBINATION)
+    symbols = call.symbols if permissions & _PERMISSIONS else []
+    has_sets = call.get("showPermissionSets", True)
+    return documents.exchange_info(symbols, call.now_ms, call.exchange.halted, has_permission_sets=has_sets)
 
 
 async def depth(call: Call) -> Document:
     """Tell the price levels of the book."""
     limit = min(call.get("limit", DEPTH_LIMIT_DEFAULT), _DEPTH_LIMIT_MAX)
-    return documents.depth(
-        call.symbol, call.exchange.market.depth(call.symbol, limit), call.exchange.market.update_id(call.symbol)
-    )
+    (symbol,) = call.symbols
+    return documents.depth(symbol, call.exchange.market.depth(symbol, limit), call.exchange.market.update_id(symbol))
 
 
 async def trades(call: Call) -> list[Document]:

@@ -25,6 +25,10 @@ _SYMBOL: Final = r"[A-Z0-9-_.]{1,20}"
 _CLIENT_ORDER_ID: Final = r"[a-zA-Z0-9-_]{1,36}"
 _INTEGER: Final = r"[0-9]{1,20}"
 _DECIMAL: Final = r"[0-9]{1,20}(\.[0-9]{1,20})?"
+_PERMISSION: Final = r"[A-Z0-9_]{1,30}"
+_PERMISSIONS: Final = rf'{_PERMISSION}|\["{_PERMISSION}"(,"{_PERMISSION}"){{0,49}}\]'
+_ZONE: Final = r"[+-]?[0-9]{1,2}(:[0-9]{2})?"
+_STRATEGY_TYPE_MIN: Final = 1_000_000  # what is below, Binance keeps for itself
 _SYMBOLS: Final = rf'\["{_SYMBOL}"(,"{_SYMBOL}"){{0,499}}\]'
 
 
@@ -55,6 +59,14 @@ class CancelReplaceMode(StrEnum):
 
     STOP_ON_FAILURE = "STOP_ON_FAILURE"
     ALLOW_FAILURE = "ALLOW_FAILURE"
+
+
+class SymbolStatus(StrEnum):
+    """Whether a symbol trades."""
+
+    TRADING = "TRADING"
+    HALT = "HALT"
+    BREAK = "BREAK"
 
 
 class RateLimitMode(StrEnum):
@@ -167,6 +179,8 @@ _digits = _matching(_INTEGER)
 _decimal_text = _matching(_DECIMAL)
 _symbol_text = _matching(_SYMBOL)
 _symbols_text = _matching(_SYMBOLS)
+_permissions_text = _matching(_PERMISSIONS)
+_zone_text = _matching(_ZONE)
 
 
 def _integer(name: str, text: str) -> int:
@@ -226,6 +240,25 @@ def _symbols(name: str, text: str) -> tuple[str, ...]:
     return symbols
 
 
+def _permissions(name: str, text: str) -> frozenset[str]:
+    _permissions_text(name, text)
+    return frozenset(json.loads(text) if text.startswith("[") else [text])
+
+
+def _time_zone(name: str, text: str) -> Any:
+    zone = _zone_text(name, text)
+    if zone.strip("+-0:"):
+        raise ExchangeError(ErrorKind.UNSUPPORTED_OPERATION)  # bars begin by UTC
+    return zone
+
+
+def _strategy_type(name: str, text: str) -> int:
+    value = _integer(name, text)
+    if value < _STRATEGY_TYPE_MIN:
+        raise ExchangeError(ErrorKind.BAD_PARAMETER, name=name)
+    return value
+
+
 _INTEGER_KIND: Final = Kind(_integer, {"type": "integer", "minimum": 0, "maximum": UNITS_MAX})
 _POSITIVE_KIND: Final = Kind(_positive, {"type": "integer", "minimum": 1, "maximum": UNITS_MAX})
 _AMOUNT_KIND: Final = Kind(_units, {"type": "string", "pattern": f"^{_DECIMAL}$"})
@@ -277,6 +310,15 @@ END_TIME: Final = Parameter("endTime", _END_KIND)
 LIMIT: Final = Parameter("limit", _POSITIVE_KIND)
 INTERVAL: Final = Parameter("interval", _one_of({name: name for name in INTERVALS}, ErrorKind.BAD_INTERVAL), True)
 TICKER_TYPE: Final = Parameter("type", _one_of(_names(TickerType), ErrorKind.BAD_PARAMETER))
+PERMISSIONS: Final = Parameter("permissions", Kind(_permissions, {"type": "string", "pattern": f"^({_PERMISSIONS})$"}))
+SHOW_PERMISSION_SETS: Final = Parameter("showPermissionSets", _BOOLEAN_KIND)
+SYMBOL_STATUS: Final = Parameter("symbolStatus", _one_of(_names(SymbolStatus), ErrorKind.BAD_PARAMETER))
+TIME_ZONE: Final = Parameter("timeZone", Kind(_time_zone, {"type": "string", "pattern": f"^{_ZONE}$"}))
+STRATEGY_ID: Final = Parameter("strategyId", _INTEGER_KIND)
+STRATEGY_TYPE: Final = Parameter(
+    "strategyType", Kind(_strategy_type, {"type": "integer", "minimum": _STRATEGY_TYPE_MIN, "maximum": UNITS_MAX})
+)
+COMPUTE_COMMISSION_RATES: Final = Parameter("computeCommissionRates", _BOOLEAN_KIND)
 SUBSCRIPTION_ID: Final = Parameter("subscriptionId", _INTEGER_KIND)
 SPOT_BNB_BURN: Final = Parameter("spotBNBBurn", _BOOLEAN_KIND)
 INTEREST_BNB_BURN: Final = Parameter("interestBNBBurn", _BOOLEAN_KIND)

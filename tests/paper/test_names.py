@@ -2,6 +2,7 @@
 
 import json
 import re
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -9,12 +10,15 @@ import pytest
 
 from market.clock import time_ns
 from market.codes import RejectReason, Side, TimeInForce
+from paper import documents
+from paper.commission import Commission
 from paper.errors import REJECT_NAMES, error_of_reject, reject_name
 from paper.ledger import Ledger
 from paper.news import ExecutionType, OrderNews
 from paper.orders import OrderKind, OrderStatus
 from paper.signing import sign
 from paper.time_units import in_microseconds
+from paper.units import Symbol
 from paper.user_documents import event
 from tests.paper.clients import listening
 from tests.paper.desk import ALICE, INSTRUMENTS, Desk
@@ -224,3 +228,74 @@ def test_numbers_in_other_digits_are_refused(server: Server, text: str) -> None:
     for name in ("limit", "fromId", "startTime"):
         query = urlencode({"symbol": "BTCUSDT", name: text})
         assert send(server, "GET", "aggTrades", query=query)[1]["code"] == -1100, name
+
+
+def test_what_clients_may_add_is_taken(server: Server) -> None:
+    """All of it was refused with -1104, so that such clients could do nothing."""
+    placed = order(server, price="80000", strategyId=7, strategyType=1_000_000)
+    assert placed[0] == 200
+    assert order(server, price="80000", strategyType=999_999)[1]["code"] == -1130
+    for zone in ("0", "00:00", "+00:00", "-0:00"):
+        query = urlencode({"symbol": "BTCUSDT", "interval": "1m", "timeZone": zone})
+        assert send(server, "GET", "klines", query=query)[0] == 200
+    refused = send(server, "GET", "klines", query="symbol=BTCUSDT&interval=1m&timeZone=8")
+    assert (refused[0], refused[1]["code"]) == (404, -1020)
+    assert send(server, "GET", "klines", query="symbol=BTCUSDT&interval=1m&timeZone=UTC")[1]["code"] == -1100
+    rates = send(server, "POST", "order/test", query=signed(server, **TEST_ORDER, computeCommissionRates="true"))[1]
+    assert rates["standardCommissionForOrder"].keys() == {"maker", "taker"}
+    assert send(server, "POST", "order/test", query=signed(server, **TEST_ORDER))[1] == {}
+
+
+TEST_ORDER = {
+    "symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01", "price": "80000",
+}  # fmt: skip
+
+
+def test_exchange_info_is_narrowed_by_what_is_asked(server: Server) -> None:
+    """By permissions, which are SPOT alone here, and by status."""
+
+    def names(**query: str) -> list[str]:
+        told = send(server, "GET", "exchangeInfo", query=urlencode(query))[1]
+        return [symbol["symbol"] for symbol in told["symbols"]]
+
+    every = names()
+    for permissions in ("SPOT", '["SPOT","MARGIN"]'):
+        assert names(permissions=permissions) == every
+    assert names(permissions="MARGIN") == []
+    both = send(server, "GET", "exchangeInfo", query="symbol=BTCUSDT&permissions=SPOT")
+    assert both[1]["code"] == -1128
+    (told,) = send(server, "GET", "exchangeInfo", query="symbol=BTCUSDT&showPermissionSets=false")[1]["symbols"]
+    assert "permissionSets" not in told
+    assert told["opoAllowed"] is told["pegInstructionsAllowed"] is False
+    server.call(lambda desk: desk.exchange.halted.add("ETHUSDT"))
+    assert names(symbolStatus="HALT") == ["ETHUSDT"]
+    assert names(symbolStatus="TRADING") == [name for name in every if name != "ETHUSDT"]
+    assert names(symbolStatus="BREAK") == []
+
+
+def test_a_symbol_of_another_status_is_refused(server: Server) -> None:
+    """-1220, on the book and the tickers."""
+    server.call(lambda desk: desk.exchange.halted.add("ETHUSDT"))
+    for path in ("depth", "ticker/24hr", "ticker/price", "ticker/bookTicker"):
+        for symbol, status, expected in (
+            ("ETHUSDT", "HALT", 200),
+            ("ETHUSDT", "TRADING", 400),
+            ("BTCUSDT", "HALT", 400),
+        ):
+            query = urlencode({"symbol": symbol, "symbolStatus": status})
+            got, document, _ = send(server, "GET", path, query=query)
+            assert got == expected, (path, document)
+            assert got == 200 or document["code"] == -1220
+    told = send(server, "GET", "ticker/price", query="symbolStatus=HALT")[1]
+    assert [each["symbol"] for each in told] == ["ETHUSDT"]
+
+
+def test_trade_fees_are_told(server: Server) -> None:
+    """Clients that load their instruments ask for them first."""
+    every = send(server, "GET", "/sapi/v1/asset/tradeFee", query=signed(server))[1]
+    assert [each["symbol"] for each in every] == ["BTCUSDT", "ETHUSDT", "BNBUSDT"]
+    (one,) = send(server, "GET", "/sapi/v1/asset/tradeFee", query=signed(server, symbol="ETHUSDT"))[1]
+    assert one == {"symbol": "ETHUSDT", "makerCommission": "0", "takerCommission": "0"}
+    rates = Commission(maker=Decimal("0.00075"), taker=Decimal("0.001"))
+    told = documents.trade_fee(Symbol.of(INSTRUMENTS[0]), rates)
+    assert (told["makerCommission"], told["takerCommission"]) == ("0.00075", "0.001")

@@ -148,7 +148,7 @@ def test_a_test_order_is_checked_and_not_placed(server: Server) -> None:
         ({"timeInForce": "GTX"}, ErrorKind.BAD_TIME_IN_FORCE),
         ({"newOrderRespType": "ALL"}, ErrorKind.BAD_RESPONSE_TYPE),
         ({"selfTradePreventionMode": "TRANSFER"}, ErrorKind.BAD_PARAMETER),
-        ({"strategyId": "7"}, ErrorKind.UNREAD_PARAMETERS),
+        ({"pegPriceType": "PRIMARY_PEG"}, ErrorKind.UNREAD_PARAMETERS),
         ({"stopPrice": "90000"}, ErrorKind.NOT_REQUIRED),
         ({"icebergQty": "0.001", "timeInForce": "IOC"}, ErrorKind.NOT_REQUIRED),
         ({"icebergQty": "0.02"}, ErrorKind.ICEBERG_TOO_LARGE),
