@@ -1,6 +1,6 @@
 """Brings the venue's account into the daily file: for the tracker, and for the `report` command."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Final
@@ -12,12 +12,14 @@ from market.instrument import Instrument, default_instruments
 from reports.bookkeeping import Recorded, Recorder
 from reports.folder import FolderBusyError, ReportsFolder
 from reports.performance import AccountSnapshot
-from reports.trade_history import TradeKey, key_of
-from venues.venue import Venue, VenueRefusedError
+from reports.trade_history import TradeKey, key_of, past_key
+from venues.venue import RememberingVenue, Venue, VenueRefusedError
 
 LATEST_TRADES = 100
 PAGE_TRADES = 1_000
 READINGS_MAX = 5
+MINUTE_MS: Final = 60_000
+PAST_MS: Final = 2 * MINUTE_MS  # a fee of before is valued by what was paid in its minute, not by the mid of now
 _STEPS: Final = ("0.00000001", "1"), ("0.0001", "0.001"), ("0.01", "0.00001")  # cheap assets, others, dear ones
 
 
@@ -112,17 +114,35 @@ class Bookkeeper:
         """Return the mids: of the pairs, and of those that price a fee in a third asset that has no price yet."""
         marks = {one.symbol: mid for one in instruments if (mid := self._mid(one)) is not None}
         by_symbol = {one.symbol: one for one in instruments}
-        pending = set(self._recorder.book.unvalued_fees)
+        pending: dict[tuple[str, str], list[int]] = {pair: [] for pair in self._recorder.book.unvalued_fees}
         for trade in trades:
             traded = by_symbol[trade.symbol]
             if trade.fee and trade.fee_asset not in (traded.base, traded.quote) and not self._recorder.knows(trade):
-                pending.add((trade.fee_asset, traded.quote))
+                pending.setdefault((trade.fee_asset, traded.quote), []).append(trade.time_ms)
         for asset, quote in sorted(pending):
             symbol = asset + quote
-            is_wanted = symbol not in marks and symbol not in self._refused
-            if is_wanted and (mid := self._mid_of_a_fee(symbol, asset, quote)) is not None:
-                marks[symbol] = mid
+            if symbol in self._refused:
+                continue
+            mid = marks.get(symbol) or self._mid_of_a_fee(symbol, asset, quote)
+            if mid is not None:
+                marks |= {symbol: mid} | self._past_prices(symbol, pending[asset, quote])
         return marks
+
+    def _past_prices(self, symbol: str, times_ms: Sequence[int]) -> dict[str, Decimal]:
+        """Return the prices of the minutes of `times_ms` that are gone by, where the venue remembers them."""
+        found: dict[str, Decimal] = {}
+        if not isinstance(self._venue, RememberingVenue):
+            return found
+        until_ms = time_ns() // NS_PER_MS - PAST_MS
+        prices: Mapping[int, Decimal] = {}
+        end_ms = 0
+        for time_ms in sorted(time_ms for time_ms in times_ms if time_ms < until_ms):
+            minute_ms = time_ms - time_ms % MINUTE_MS
+            if minute_ms >= end_ms:
+                prices, end_ms = self._venue.minute_prices(symbol, minute_ms), minute_ms + PAGE_TRADES * MINUTE_MS
+            if minute_ms in prices:
+                found[past_key(symbol, time_ms)] = prices[minute_ms]
+        return found
 
     def _mid_of_a_fee(self, symbol: str, asset: str, quote: str) -> Decimal | None:
         """Return the mid of a pair that prices a fee; its ticks and lots are tried out if the desk does not have it."""

@@ -163,7 +163,7 @@ class DayBook:
 
     def _revalue(self, mark_prices: Mapping[str, Decimal]) -> None:
         """Give a price to the fees that had none, where there is one now."""
-        if not any(asset + quote in mark_prices for asset, quote in self._pending):
+        if not self._pending or not any(asset + quote in mark_prices for asset, quote in self._pending):
             return
         found = {
             key: row

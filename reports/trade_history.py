@@ -170,17 +170,24 @@ def valued(trade: VenueTrade, instrument: Instrument, mark_prices: Mapping[str, 
     """Return `trade` with what its fee cost, as far as it is known.
 
     Args:
-        mark_prices: mids by symbol, where BNBUSDT prices a BNB fee of a pair quoted in USDT.
+        mark_prices: mids by symbol, where BNBUSDT prices a BNB fee of a pair quoted in USDT; those of a minute gone by
+            under `past_key`, which go before.
     """
     own = fee_in_quote(trade, instrument.base, instrument.quote, {})
     if own is not None:
         return HistoryRow(trade, figure(own))
-    mid = mark_prices.get(trade.fee_asset + instrument.quote)
+    symbol = trade.fee_asset + instrument.quote
+    mid = mark_prices.get(past_key(symbol, trade.time_ms), mark_prices.get(symbol))
     if mid is None:
         return HistoryRow(trade, None)
     value = fee_in_quote(trade, instrument.base, instrument.quote, {trade.fee_asset: mid})
     assert value is not None, trade
     return HistoryRow(trade, figure(value), mid)
+
+
+def past_key(symbol: str, time_ms: int) -> str:
+    """Return under which name `mark_prices` hold the price of `symbol` in the minute of `time_ms`."""
+    return f"{symbol}@{iso_time(time_ms)[:16]}"
 
 
 def _are_halves(one: VenueTrade, other: VenueTrade) -> bool:

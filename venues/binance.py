@@ -165,6 +165,18 @@ class BinanceVenue:
         read = partial(trades_of, symbol=instrument.symbol)
         return self._call(self._exchange.private_get_mytrades, _given(request), read=read)
 
+    def minute_prices(self, symbol: str, since_ms: int) -> Mapping[int, Decimal]:
+        """Return what `symbol` cost in each of up to 1,000 minutes from `since_ms` on, by the minute's first ms.
+
+        That is the middle of the minute's first and last price; a minute without a trade may be missing.
+        """
+        request = {"symbol": symbol, "interval": "1m", "startTime": since_ms, "limit": 1_000}
+
+        def read(bars: Any) -> Mapping[int, Decimal]:
+            return {int(bar[0]): (Decimal(bar[1]) + Decimal(bar[4])) / 2 for bar in _list(bars)}
+
+        return self._call(self._exchange.public_get_klines, request, read=read)
+
     def orders(
         self, instrument: Instrument, limit: int = 500, from_id: int | None = None, since_ms: int | None = None
     ) -> Sequence[VenueOrder]:

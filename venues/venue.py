@@ -1,7 +1,8 @@
 """What the desk asks of any venue, and the ways in which a venue can fail."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Protocol
+from decimal import Decimal
+from typing import Final, Protocol, runtime_checkable
 
 from market.account import Balance, VenueAccount, VenueOrder, VenueTrade
 from market.codes import Side
@@ -44,6 +45,14 @@ class VenueKeysError(VenueRefusedError):
 
 class VenueUnknownError(VenueError):
     """The reply was lost: whether it was done is unknown. Ask by client order id; never just send again."""
+
+
+@runtime_checkable
+class RememberingVenue(Protocol):
+    """A venue that remembers what was paid."""
+
+    def minute_prices(self, symbol: str, since_ms: int) -> Mapping[int, Decimal]:
+        """Return what `symbol` cost in each of up to 1,000 minutes from `since_ms` on, by the minute's first ms."""
 
 
 class Venue(Protocol):

@@ -307,6 +307,39 @@ def test_values_a_fee_in_a_third_asset_by_its_mid_at_that_time(
     assert [(row["fee_in_quote"], row["fee_price"]) for row in document["trade_history"]] == [(price / 100, price)] * 2
 
 
+class RememberingVenue(ScriptedVenue):
+    """A venue that tells what BNB cost: 500 and the number of the hour of the day, but not in every minute."""
+
+    def minute_prices(self, symbol: str, since_ms: int) -> dict[int, Decimal]:
+        """Return 1,000 minutes without those of a half hour."""
+        assert symbol == "BNBUSDT"
+        minutes = range(since_ms, since_ms + 60_000_000, 60_000)
+        return {ms: Decimal(500 + ms % DAY_MS // _HOUR_MS) for ms in minutes if ms % _HOUR_MS != _HOUR_MS // 2}
+
+
+def test_values_a_fee_of_before_by_the_price_of_its_minute(folder: ReportsFolder, clock: Clock) -> None:
+    """Guards fees that are first seen hours or days later: not by the mid of now, but where none was told of then."""
+    venue = RememberingVenue(_START, (BTC, ETH))
+    venue.mids["BNBUSDT"] = Decimal(600)
+    books = Bookkeeper(venue, BTC, folder)
+    books.update()
+    times_ms = [NOON_MS + _HOUR_MS + 1, NOON_MS + 3 * _HOUR_MS // 2, NOON_MS + DAY_MS - 1, NOON_MS + DAY_MS - 119_000]
+    venue.trades_of_all = [
+        fill(number, Side.BUY, "1", "100", "0.01", "BNB", time_ms=time_ms)
+        for number, time_ms in enumerate(times_ms, start=1)
+    ]
+    clock.ms += DAY_MS
+    today = books.update().document
+    yesterday = folder.read(DAY)
+    assert yesterday is not None
+    assert [row["fee_price"] for row in yesterday["trade_history"]] == [513, 600]
+    assert [row["fee_price"] for row in today["trade_history"]] == [600, 600]
+    venue.trades_of_all.append(fill(5, Side.BUY, "1", "100", "0.01", "BNB", time_ms=NOON_MS + DAY_MS + 1))
+    clock.ms += _HOUR_MS
+    prices = [row["fee_price"] for row in Bookkeeper(venue, BTC, folder).update().document["trade_history"]]
+    assert sorted(prices) == [512, 600, 600]
+
+
 def test_says_of_a_fee_without_a_price_that_nobody_knows(
     folder: ReportsFolder, venue: ScriptedVenue, clock: Clock
 ) -> None:

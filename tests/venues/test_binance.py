@@ -106,6 +106,14 @@ def venue(server: Answering) -> BinanceVenue:
     return one
 
 
+def test_tells_what_was_paid_in_each_minute(server: Answering, venue: BinanceVenue) -> None:
+    """Guards what values a fee of before: the middle of a minute's first and last price, exactly."""
+    bars = [[60_000, "600.01", "700", "500", "600.04", "1", 119_999, "1", 1, "1", "1", "0"]]
+    server.answer = (200, {}, json.dumps(bars).encode())
+    assert venue.minute_prices("BNBUSDT", 60_000) == {60_000: Decimal("600.025")}
+    assert server.calls[-1] == "GET /api/v3/klines"
+
+
 def _place(venue: BinanceVenue) -> None:
     venue.place(BTCUSDT, Side.BUY, 9_120_223, 1_094, "tb-test-1")
 
