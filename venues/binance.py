@@ -18,6 +18,7 @@ from venues.binance_documents import (
     UNREADABLE,
     account_of,
     depth_of,
+    minute_prices_of,
     order_of,
     orders_of,
     retry_after_s,
@@ -171,11 +172,7 @@ class BinanceVenue:
         That is the middle of the minute's first and last price; a minute without a trade may be missing.
         """
         request = {"symbol": symbol, "interval": "1m", "startTime": since_ms, "limit": 1_000}
-
-        def read(bars: Any) -> Mapping[int, Decimal]:
-            return {int(bar[0]): (Decimal(bar[1]) + Decimal(bar[4])) / 2 for bar in _list(bars)}
-
-        return self._call(self._exchange.public_get_klines, request, read=read)
+        return self._call(self._exchange.public_get_klines, request, read=minute_prices_of)
 
     def orders(
         self, instrument: Instrument, limit: int = 500, from_id: int | None = None, since_ms: int | None = None

@@ -64,6 +64,15 @@ def trades_of(documents: Any, symbol: str) -> list[VenueTrade]:
     return sorted((trade_of(each, symbol) for each in _list(documents)), key=lambda trade: trade.trade_id)
 
 
+def minute_prices_of(documents: Any) -> dict[int, Decimal]:
+    """Return, of an answer to `klines` of a minute, the middle of each bar's first and last price by its first ms.
+
+    Raises:
+        any of UNREADABLE: if it is none.
+    """
+    return {int(bar[0]): (Decimal(bar[1]) + Decimal(bar[4])) / 2 for bar in _list(documents)}
+
+
 def trade_of(document: Mapping[str, Any], symbol: str) -> VenueTrade:
     """Return the trade of an answer to `myTrades` of a symbol.
 

@@ -26,6 +26,7 @@ from venues.binance_documents import (
     UNREADABLE,
     account_of,
     depth_of,
+    minute_prices_of,
     order_of,
     orders_of,
     retry_after_s,
@@ -123,6 +124,11 @@ class BinanceRest:
         asked = {"symbol": instrument.symbol, "limit": limit, "fromId": from_id, "startTime": since_ms}
 
         return self._asked("GET", "myTrades", asked, partial(trades_of, symbol=instrument.symbol))
+
+    def minute_prices(self, symbol: str, since_ms: int) -> Mapping[int, Decimal]:
+        """Return what `symbol` cost in each of up to 1,000 minutes from `since_ms` on, by the minute's first ms."""
+        asked = {"symbol": symbol, "interval": "1m", "startTime": since_ms, "limit": 1_000}
+        return self._asked("GET", "klines", asked, minute_prices_of, is_signed=False)
 
     def find_order(self, instrument: Instrument, client_order_id: str) -> VenueOrder | None:
         """Return the order of that client order id, open or ended, or None if the venue has never had it."""
