@@ -126,6 +126,19 @@ def test_without_enough_bnb_the_whole_fee_is_charged_as_ever(make_desk: MakeDesk
     assert desk.wallet(ALICE, "BNB") == (parse_units("0.02"), parse_units("0.98"))
 
 
+@pytest.mark.parametrize(("locked", "asset"), [("0.98", "BNB"), ("0.981", "BTC")])
+def test_a_fee_that_takes_all_free_bnb_is_paid_in_it(make_desk: MakeDesk, locked: str, asset: str) -> None:
+    """At the boundary: what is free is enough if it is exactly the fee, and one lot less is not."""
+    desk = make_desk(is_in_bnb=True)
+    price_bnb(desk)
+    desk.place(ALICE, desk.request(Side.SELL, "700", locked, symbol="BNBUSDT"))
+    desk.engine.flow(desk.exchange, Side.SELL, "80000", "1")
+    order = desk.place(ALICE, desk.request(Side.BUY, "80000", "0.1"))  # 16 USDT, less a quarter, at 600: 0.02 BNB
+    assert only_trade(desk, order).fee_asset == asset
+    left = BNB - parse_units(locked) - (parse_units("0.02") if asset == "BNB" else 0)
+    assert desk.wallet(ALICE, "BNB") == (left, parse_units(locked))
+
+
 def test_before_bnb_has_a_price_nobody_pays_in_it(make_desk: MakeDesk) -> None:
     """Neither a trade nor a quote says what it is worth; then a quote does."""
     desk = make_desk(is_in_bnb=True)

@@ -87,6 +87,16 @@ def test_an_order_that_filled_unheard_is_filled(desk: Desk) -> None:
     assert ids == sorted(set(ids))
 
 
+def test_an_order_that_waited_and_traded_unheard_works(desk: Desk) -> None:
+    """It was woken, or it could not have traded: what is left of it goes back into the book without its trigger."""
+    stop = desk.place(ALICE, desk.request(Side.BUY, "96000", "0.02", kind=OrderKind.STOP_LOSS_LIMIT, stop="95000"))
+    desk.engine.flow(None, Side.SELL, "95000", "0.005")
+    desk.engine.flow(None, Side.BUY, "95000", "0.001")  # it wakes, and takes the 0.004 that are left
+    lose_reports(desk)
+    assert (stop.filled_lots, stop.is_waiting, stop.working_ms > 0) == (400, False, True)
+    agree(desk)
+
+
 def test_queues_are_as_they_were_after_a_loss(desk: Desk) -> None:
     """All orders are called back and entered again in their order; waiting ones wait, post-only stays post-only."""
     kinds = (OrderKind.LIMIT, OrderKind.LIMIT_MAKER, OrderKind.LIMIT)
