@@ -430,10 +430,16 @@ def resume(symbol: Symbol = None, run_dir: RunDir = None) -> None:
 
 
 def _set_halted(run_dir: Path | None, symbol: str | None, *, is_halted: bool, is_cancelling: bool) -> None:
+    from nodes.desk_client import DeskError, known_symbol
     from nodes.operator import set_halted
 
-    settings = _desk_settings(run_dir, symbol=symbol)
-    print(set_halted(settings, symbol, is_halted=is_halted, is_cancelling=is_cancelling))
+    settings = _desk_settings(run_dir)
+    named = None if symbol is None else known_symbol(settings, symbol)
+    outcome = set_halted(settings, named, is_halted=is_halted, is_cancelling=is_cancelling)
+    for line in outcome.confirmed:
+        print(line)
+    if outcome.missing:
+        raise DeskError("\n".join(outcome.missing))
 
 
 @app.command()

@@ -88,11 +88,12 @@ class Source(IntEnum):
     GATEWAY2 = 5  # a desk's further gateways
     GATEWAY3 = 6
     GATEWAY4 = 7
+    DESK = 8  # the engine's own desk: halts that its run directory has kept, and nobody sends
 
     @property
     def is_remembering(self) -> bool:
         """Whether it keeps its reports for good, so that those of before its restart mean something to it."""
-        return self not in (Source.FLOW, Source.OPERATOR)
+        return self not in (Source.FLOW, Source.OPERATOR, Source.DESK)
 
     @property
     def first_order_id(self) -> int:

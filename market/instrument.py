@@ -118,3 +118,9 @@ def default_instruments() -> tuple[Instrument, ...]:
         Instrument(1, "ETHUSDT", "ETH", "USDT", Decimal("0.01"), Decimal("0.0001")),
         Instrument(2, "BNBUSDT", "BNB", "USDT", Decimal("0.01"), Decimal("0.001")),
     )
+
+
+def venue_spelling(symbol: str) -> str:
+    """Return a pair as the venue spells it, `BTCUSDT`, also if a person wrote `btcusdt`, `BTC/USDT` or `btc-usdt`."""
+    base, *rest = re.split(r"[/_-]", symbol.strip().upper())
+    return base + rest[0] if len(rest) == 1 and base and rest[0] else symbol.strip().upper()

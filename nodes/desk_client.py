@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import time
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,6 +12,7 @@ import msgpack
 
 from bus.channel import ChannelSocket
 from bus.topology import CONTROL
+from market.instrument import venue_spelling
 from market.mendable import MendableError
 from nodes.desk_file import DESK_FILE, kept_settings
 from nodes.lock import holder_pid
@@ -131,15 +133,22 @@ def desk_settings(named: Path | None, venue: str | None = None, symbol: str | No
         if venue not in (None, texts["venue.name"]):
             texts.pop("venue.url", None)  # of the desk's venue
         settings = load_kept_settings(texts, f"the desk in {run_dir}", overrides).settings
-    return settings if symbol is None else _about(settings, symbol)
+    # With the symbol of the question, the desk's markets stay as they are: so they are not looked at again.
+    return settings if symbol is None else settings.model_copy(update={"symbol": known_symbol(settings, symbol)})
 
 
-def _about(settings: Settings, symbol: str) -> Settings:
-    """Return the settings with another symbol: that of the question, so the desk's markets stay as they are."""
+def known_symbol(settings: Settings, symbol: str) -> str:
+    """Return a symbol of the command line as the desk spells it.
+
+    Raises:
+        SettingsError: if the desk does not know it.
+    """
     known = [instrument.symbol for instrument in settings.instruments]
-    if symbol not in known:
-        raise SettingsError(f"symbol: expected one of {', '.join(known)}, was {symbol!r} (from command line)")
-    return settings.model_copy(update={"symbol": symbol})
+    if (spelt := venue_spelling(symbol)) not in known:
+        near = get_close_matches(spelt, known, n=1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        raise SettingsError(f"symbol: expected one of {', '.join(known)}, was {symbol!r} (from command line){meant}")
+    return spelt
 
 
 def lone_nodes(run_dir: Path) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from engine.matching_engine import make_engine
 from market.clock import NS_PER_MS, monotonic_ns, time_ns
 from market.limits import BATCH_MESSAGES_MAX
 from nodes.engine_core import EngineCore, journal_epoch
+from nodes.halted_file import LOOK_MS, HaltedFile
 from nodes.node import Node, NodeError
 from nodes.settings import Settings
 from nodes.warm import warm_kernels
@@ -57,6 +58,9 @@ class EngineNode:
         self._bad_frame_count = 0
         self._collected_at_count = 0  # of commands
         self._busy_heartbeats = 0
+        settings = node.settings
+        self._halted_file = HaltedFile(settings.run_dir, [each.symbol for each in settings.instruments])
+        self._halted: frozenset[str] = frozenset()
 
     def run(self) -> None:
         """Serve until stopped."""
@@ -72,6 +76,8 @@ class EngineNode:
         loop.every(REFERENCE_MS, lambda: self._publish(self._core.feed.references(time_ns())))
         if self._journal.mode is JournalMode.GROUP:
             loop.every(SYNC_TICK_MS, self._on_sync_time)
+        loop.every(LOOK_MS, self._hold_halts)
+        self._hold_halts()
         wiring, name = self._node.wiring, self._node.name
         over_tcp = {f"{one.name}_tcp": at for one in (ORDERS, FEED, SNAPSHOTS) if (at := wiring.bound_tcp(one, name))}
         here = {"orders": self._orders.endpoint, "feed": self._feed.endpoint, "snapshots": self._snapshots.endpoint}
@@ -97,6 +103,18 @@ class EngineNode:
             if room - sum(batch.size for batch in batches) >= BATCH_MESSAGES_MAX:
                 break  # all that waited is done
         self._send_reports()
+
+    def _hold_halts(self) -> None:
+        """Halt what the operator has halted while we were away, or could not hear him."""
+        halted = self._halted_file.read()
+        if halted != self._halted:
+            self._halted = halted
+            ids = {each.symbol_id for each in self._node.settings.instruments if each.symbol in halted}
+            now_ns = time_ns()
+            self._core.halt(ids, now_ns, monotonic_ns())
+            self._send_reports()
+            self._publish(self._core.tell(now_ns))
+            self._show()
 
     def _take_last_words(self) -> None:
         """Take what sources said before they ended: that they have their reports may still be on its way."""
@@ -184,6 +202,9 @@ class EngineNode:
     def _on_heartbeat(self) -> None:
         self._collect_garbage()
         self._publish(self._core.feed.heartbeat(time_ns(), self._core.health()))
+        self._show()
+
+    def _show(self) -> None:
         self._node.show(
             epoch=str(self._core.epoch),
             sequence=self._core.engine.sequence,

@@ -4,7 +4,7 @@
 object for each order.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from bus.codec import MalformedMessageError, decode_commands, encode_all
@@ -16,14 +16,15 @@ from engine.journal_format import HEADER_SIZE, CommandRecord, decode_header, jou
 from engine.journal_replay import Replay
 from engine.matching_engine import MatchingEngine
 from engine.ring import CONSUMED
-from engine.rows import write_command
+from engine.rows import read_event, write_command
 from engine.wire import CommandDecoder, EventRouter, RowEncoder
 from engine.wire_refusals import MalformedBytesError
-from market.codes import RejectReason
+from market.codes import CancelReason, RejectReason
 from market.commands import HaltSymbol, MassCancel
-from market.events import Halted, Rejected
+from market.events import Canceled, Halted, Rejected
 from market.feed_messages import EngineHealth
 from market.instrument import Instrument
+from market.limits import BATCH_MESSAGES_MAX
 from nodes.engine_feed import EngineFeed
 
 Encoded = list[tuple[bytes, int]]  # payloads, and how many messages each has
@@ -68,8 +69,10 @@ class EngineCore:
         self._decoder = CommandDecoder(engine.commands, None if has_all else self._own_symbols)
         self._refusals = RowEncoder(self._decoder.refusals)
         self._feed_frames: list[Frames] = []
+        self._mass_cancels: list[MassCancel] = []  # the operator's, in what is being handled
         self._is_replaying = False
         self._handled_ns = 0  # the time of the last commands
+        self._own_count = 0  # of commands that the desk itself has given
 
     def recover(self, tell: Callable[[Replay], None]) -> Replay:
         """Rebuild book, links and feed from the journal.
@@ -102,6 +105,8 @@ class EngineCore:
         for record in records:
             source, first, size = record.source, record.first_sequence, record.command_count
             self.links.restore(source, first + size - 1)
+            if source == Source.DESK:
+                self._own_count = first + size - 1
             batches.append(CommandBatch(source, record.payload, first, size, record.skip_count))
         self._is_replaying = True
         if records:
@@ -133,6 +138,19 @@ class EngineCore:
         self._journal.append(records, now_ns)
         self._handle(batches, time_ns)
 
+    def halt(self, symbols: Iterable[int], time_ns: int, now_ns: int) -> None:
+        """Halt those of `symbols` that are ours and not halted yet, though nobody has sent a command; then `tell`.
+
+        Raises:
+            JournalError: as `handle`.
+        """
+        fresh = sorted(set(symbols).intersection(self._own_symbols) - self.halted_symbols)
+        if fresh:
+            commands = [HaltSymbol(symbol_id, 1, time_ns) for symbol_id in fresh]
+            first, self._own_count = self._own_count + 1, self._own_count + len(commands)
+            self.links.restore(Source.DESK, self._own_count)
+            self.handle([CommandBatch(Source.DESK, encode_all(commands), first, len(commands), 0)], time_ns, now_ns)
+
     def tell(self, time_ns: int) -> list[Frames]:
         """Return the feed's frames of what was last handled: call it before the next `handle`.
 
@@ -161,9 +179,10 @@ class EngineCore:
         reports: dict[int, Encoded] = {}
         handled: dict[int, int] = {}
         last_order_ids: dict[int, int] = {}
+        self._mass_cancels.clear()
         for batch in batches:
             source, fresh_count = batch.source, batch.size - batch.skip
-            take = self._take_operator if source == Source.OPERATOR else self._take
+            take = self._take_operator if source in (Source.OPERATOR, Source.DESK) else self._take
             last_order_id = take(batch, time_ns, reports.setdefault(source, []))
             handled[source] = handled.get(source, 0) + fresh_count
             last_order_ids[source] = max(last_order_ids.get(source, 0), last_order_id)
@@ -172,6 +191,8 @@ class EngineCore:
             for source in self._router.route(first, count):
                 encoded = self._router.reports(source, first, count)
                 reports.setdefault(source, []).extend([(payload, size) for payload, size, _ in encoded])
+            if self._mass_cancels:
+                reports[Source.OPERATOR] += self._canceled_by_operator(first, count)
         for source in sorted(reports):
             self.links.report_encoded(source, reports[source], handled.get(source, 0), last_order_ids.get(source, 0))
 
@@ -204,6 +225,8 @@ class EngineCore:
             self.engine.commands.publish()
             if isinstance(command, HaltSymbol):
                 halted += self._halted_by(command)
+            else:
+                self._mass_cancels.append(command)
         if halted:
             reports.append((encode_all(halted), len(halted)))
         return 0
@@ -216,6 +239,17 @@ class EngineCore:
             (self.halted_symbols.add if command.is_halted else self.halted_symbols.discard)(symbol_id)
             changed.append(Halted(0, command.time_ns, symbol_id, command.is_halted))
         return changed
+
+    def _canceled_by_operator(self, first: int, count: int) -> Encoded:
+        """Return what the operator is told of the orders that his mass cancels have ended: each one."""
+        events, told = self.engine.events, []
+        for position in range(first, first + count):
+            event = read_event(events.rows[position % events.slot_count])
+            is_theirs = isinstance(event, Canceled) and event.reason == CancelReason.MASS_CANCEL
+            if is_theirs and any(each.symbol_id in (-1, event.symbol_id) for each in self._mass_cancels):
+                told.append(event)
+        batches = [told[at : at + BATCH_MESSAGES_MAX] for at in range(0, len(told), BATCH_MESSAGES_MAX)]
+        return [(encode_all(batch), len(batch)) for batch in batches]
 
     def _tell_malformed(self, time_ns: int, reports: Encoded) -> None:
         self.malformed_count += 1

@@ -14,6 +14,8 @@ from market.account import VenueOrder
 from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns
 from market.codes import Side
 from nodes.desk_venue import desk_venue
+from nodes.halted_file import LOOK_MS
+from nodes.maker_halt import MakerHalt
 from nodes.maker_ids import SENT_FILE, SentOrders, client_order_ids, own_prefix
 from nodes.maker_log import MakerLog
 from nodes.node import Node, NodeError
@@ -72,6 +74,7 @@ class MakerNode:
         self._log = MakerLog(node, self._instrument)
         self._watch = OrderWatch()
         self._back_off = BackOff(maker.interval_ms * NS_PER_MS, lambda: random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+        self._halt = MakerHalt(node)
         self._pause_until_ns = 0
         self._side_pauses = {side: SidePause() for side in Side}
         self._is_started = False
@@ -87,6 +90,7 @@ class MakerNode:
         loop = self._node.poll_loop()
         self._node.on_stop(self._hurry)
         loop.every(self._interval_ms, self._on_time)
+        loop.every(LOOK_MS, self._on_look)
         try:
             loop.run()
         finally:
@@ -95,6 +99,12 @@ class MakerNode:
     def _hurry(self) -> None:
         """Enter no further order, also not in a cycle that has begun."""
         self._is_stopping = True
+
+    def _on_look(self) -> None:
+        """Act on a halt or a resume at once, whatever we wait for."""
+        if self._halt.is_news():
+            self._pause_until_ns = 0
+            self._on_time()
 
     def _on_time(self) -> None:
         if monotonic_ns() < self._pause_until_ns:
@@ -120,8 +130,12 @@ class MakerNode:
             VenueError: if the venue fails in a way that concerns more than one quote.
             NodeError: before the first quote, if no quote of these settings can be an order there.
         """
+        is_halted = self._halt.is_on()
         self._settle_unknown()
         live = self._own_orders()
+        if is_halted:
+            self._pull(live)
+            return
         decision = self._decide(live)
         if decision.obstacle and not self._is_started:
             raise NodeError(decision.obstacle)
@@ -134,6 +148,15 @@ class MakerNode:
         self._log.idle(idle)
         self._log.show(live.values(), decision.mid_ticks_x2, self._venue)
         self._sync_mirror(live)
+
+    def _pull(self, live: dict[str, VenueOrder]) -> None:
+        """Have no order of ours anywhere; say `halted` once that is sure."""
+        for order in list(live.values()):
+            self._cancel(live, Cancel(self._live(order), "halted"))
+        self._log.idle(dict.fromkeys(Side, "halted"))
+        self._log.show((), None, self._venue)
+        self._sync_mirror({})
+        self._halt.tell(is_halted=not self._unknown)
 
     def _decide(self, live: dict[str, VenueOrder]) -> Decision:
         depth = self._venue.depth(self._instrument, DEPTH_LEVELS)

@@ -15,6 +15,7 @@ from market.clock import NS_PER_US, monotonic_ns, time_ns
 from nodes.desk_client import DeskError
 from nodes.feed_books import FeedBooks, TouchedBook
 from nodes.feed_trades import FeedTrades
+from nodes.halted_file import LOOK_MS, HaltedFile
 from nodes.http import bind, serve, stop, url_of
 from nodes.node import Node, NodeError, StayDownError, run_async
 from nodes.operator import set_halted
@@ -137,6 +138,8 @@ async def _serve(node: Node) -> None:
         first_update_id=time_ns() // NS_PER_US,  # more than were ever told before: no book changes so often
         commission=_commission(settings),
     )
+    halted = HaltedFile(settings.run_dir, list(symbols.values()))
+    exchange.halted = set(halted.read())
     for number in accounts.numbers:
         exchange.open_account(number)
     paper = PaperNode(node, exchange, sources, subscriber)
@@ -177,6 +180,11 @@ async def _serve(node: Node) -> None:
     def own_orders() -> list[int]:
         return [order.order_id for order in ledger.open_orders_of(FIRST_ACCOUNT)][-OWN_ORDERS_MAX:]
 
+    async def follow_halts() -> None:
+        while True:
+            exchange.halted = set(halted.read())
+            await asyncio.sleep(LOOK_MS / 1_000)
+
     async def tell_own_orders() -> None:
         told: list[int] | None = None
         while True:
@@ -187,7 +195,7 @@ async def _serve(node: Node) -> None:
             await asyncio.sleep(OWN_ORDERS_S)
 
     try:
-        await run_async(node, paper.follow_engines, announce, tell_own_orders)
+        await run_async(node, paper.follow_engines, announce, follow_halts, tell_own_orders)
         paper.acknowledge()
     except BooksError as error:
         raise StayDownError(f"the books of {folder / LEDGER_FILE} do not add up: {error}") from error
@@ -205,9 +213,11 @@ def _halting(settings: Settings) -> Halt:
 
     async def halt(symbol: str, is_halted: bool) -> None:
         try:
-            await asyncio.to_thread(set_halted, settings, symbol, is_halted=is_halted, is_cancelling=False)
+            outcome = await asyncio.to_thread(set_halted, settings, symbol, is_halted=is_halted, is_cancelling=False)
         except DeskError as error:
             raise ConnectionError(str(error)) from None
+        if outcome.missing:
+            raise ConnectionError("; ".join(outcome.missing))
 
     return halt
 

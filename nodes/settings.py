@@ -29,7 +29,7 @@ from pydantic_settings import (
 )
 
 from bus.topology import FIRST_ENGINE
-from market.instrument import Instrument, default_instruments
+from market.instrument import Instrument, default_instruments, venue_spelling
 from market.limits import SYMBOLS_MAX
 from market.mendable import MendableError
 from nodes.settings_sections import (
@@ -100,6 +100,11 @@ class Settings(BaseSettings):
         if (count := len(_instruments(value))) > SYMBOLS_MAX:
             raise ValueError(f"expected at most {SYMBOLS_MAX} symbols with the default ones, were {count}")
         return value
+
+    @field_validator("symbol", mode="before")
+    @classmethod
+    def _spelt(cls, value: object) -> object:
+        return venue_spelling(value) if isinstance(value, str) else value
 
     @field_validator("symbol")
     @classmethod

@@ -18,6 +18,7 @@ from market.clock import NS_PER_SECOND, monotonic_ns
 from nodes.child import Child, NodeState, last_error, put_logs_aside
 from nodes.desk_file import DESK_FILE, DeskFile
 from nodes.desk_market import market_of
+from nodes.halted_file import HaltedFile
 from nodes.lock import LockedError, LockFile, holder_pid
 from nodes.node import STAYS_DOWN, NodeError, prepare_run_dir
 from nodes.roster import GATEWAY_NAMES, NodeSpec, in_order
@@ -74,6 +75,7 @@ class Supervisor:
         self._environment = {**os.environ, **environment_of(overrides), "TICKBUS_RUN_DIR": str(self._run_dir)}
         self._more_ports = list(map(str, settings.gateway.ports[1:]))
         self._file = DeskFile(self._run_dir, settings)
+        self._halted_file = HaltedFile(self._run_dir, [each.symbol for each in settings.instruments])
         self._started_ns = monotonic_ns()
         self._ready_ns = 0
         self._logs = self._run_dir / "logs"
@@ -129,6 +131,7 @@ class Supervisor:
             "venue": self._settings.venue.name,
             "symbol": self._settings.symbol,
             "market": self._market,
+            "halted": sorted(self._halted_file.read()),
             "is_ready": self.is_ready,
             "start_s": round((self._ready_ns - self._started_ns) / NS_PER_SECOND, 2) if self.is_ready else None,
             "stop_s_max": self._budget.total_s,

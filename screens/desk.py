@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import chain
 from textwrap import wrap
 from typing import Any, Final
 
@@ -148,9 +149,8 @@ def _addresses(status: Status, width: int) -> list[Text]:
 def _activity(status: Status, width: int) -> list[Text]:
     figures, states = _figures(status), {row["node"]: row["state"] for row in status["nodes"]}
     tracker = figures.get("tracker", {})
-    halted = [
-        symbol for name, each in figures.items() if name.startswith("engine") for symbol in each.get("halted", ())
-    ]
+    of_engines = [each.get("halted", ()) for name, each in figures.items() if name.startswith("engine")]
+    halted = sorted({*status.get("halted", ()), *chain.from_iterable(of_engines)})
     lines = (
         [Text(f"HALTED {', '.join(halted)}: no new orders; go on with: python cli.py resume", "bold red")]
         if halted

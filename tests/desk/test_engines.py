@@ -180,11 +180,11 @@ def test_commands_ask_the_engine_that_they_are_about(engines: Desk) -> None:
     """The kill switch and the journal go by symbol and by engine; each engine has a folder of its own."""
     settings = load_settings({"run_dir": engines.run_dir, "engine.placement": "ETHUSDT=engine2"}).settings
     halted = set_halted(settings, "ETHUSDT", is_halted=True, is_cancelling=False)
-    assert halted.startswith("ETHUSDT halted")
+    assert [line.partition(":")[0] for line in halted.confirmed] == ["ETHUSDT halted"]
     until("status says so", lambda: engines.node("engine2")["figures"].get("halted") == ["ETHUSDT"])
     assert engines.node("engine")["figures"]["halted"] == []
     resumed = set_halted(settings, None, is_halted=False, is_cancelling=False)
-    assert resumed == "BTCUSDT, BNBUSDT, ETHUSDT resumed"
+    assert resumed.confirmed == ["BTCUSDT resumed", "BNBUSDT resumed", "ETHUSDT resumed"]
     for engine, folder in (("engine", "journal"), ("engine2", "journal.engine2")):
         assert list((engines.run_dir / folder).glob("*.journal"))
         assert "the live engine says the same" in replay_journal(settings, engine, is_verified=True)

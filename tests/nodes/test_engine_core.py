@@ -26,9 +26,9 @@ from engine.journal import Journal
 from engine.journal_format import JournalMode
 from engine.matching_engine import make_engine
 from market.clock import NS_PER_SECOND
-from market.codes import RejectReason
+from market.codes import RejectReason, Side
 from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
-from market.events import Accepted, Event, Executed, Rejected
+from market.events import Accepted, Canceled, Event, Executed, Rejected
 from market.feed_messages import BestPrices
 from market.instrument import Instrument
 from nodes.engine import make_core
@@ -374,3 +374,49 @@ def test_takes_the_last_trade_for_the_reference_unless_the_book_has_left_it(
 ) -> None:
     """The rule of docs/protocol.md, case by case."""
     assert reference_price(last, BestPrices(bid, int(bid > 0), ask, int(ask > 0))) == (expected,)
+
+
+def test_a_kept_halt_holds_without_a_command_and_is_replayed(desk: Desk) -> None:
+    """The desk's own word is journaled like a command, once; only a symbol that the engine has is halted."""
+    gateway = desk.ends[Source.GATEWAY]
+    for _ in range(3):
+        desk.core.halt([0, 2, 99], desk.time_ns(), 0)
+        desk.publish(desk.core.tell(desk.time_ns()))
+    assert desk.core.halted_symbols == {0, 2}
+    assert desk.core.command_count == 2, "a second time changes nothing"
+    desk.core.halt([1, 2], desk.time_ns(), 0)
+    desk.publish(desk.core.tell(desk.time_ns()))
+    state = desk.core.engine.state_hash()
+    for _ in range(2):
+        desk.kill()
+        desk.start()
+        assert desk.core.halted_symbols == {0, 1, 2}
+        assert desk.core.engine.state_hash() == state
+        desk.core.halt([0, 1, 2], desk.time_ns(), 0)
+        assert desk.core.engine.state_hash() == state
+    gateway.send([NewOrder(Source.GATEWAY.first_order_id + 1, 0, Side.BUY, 1_000, 5, owner=Source.GATEWAY.first_owner)])
+    desk.settle()
+    (refused,) = desk.heard[Source.GATEWAY]
+    assert isinstance(refused, Rejected)
+    assert refused.reason == RejectReason.SYMBOL_HALTED
+    assert desk.core.links.owed == (), "nobody waits for what the desk itself has said"
+
+
+def test_operator_hears_which_orders_he_has_cancelled(desk: Desk) -> None:
+    """Of the symbols that he named, in the engine's words, and not those that a client cancels himself."""
+    first, owner = Source.GATEWAY.first_order_id, Source.GATEWAY.first_owner
+    operator = desk.ends[Source.OPERATOR] = SourceEnd(Source.OPERATOR, incarnation=1)
+    desk.heard[Source.OPERATOR] = []
+    desk.settle()
+    gateway = desk.ends[Source.GATEWAY]
+    gateway.send([NewOrder(first + n, n % 2, Side.BUY, 1_000, 5, owner=owner) for n in range(1, 6)])
+    desk.settle()
+    operator.send([MassCancel(1, time_ns=1)])
+    desk.settle()
+    gateway.send([MassCancel(owner=owner)])
+    desk.settle()
+    canceled = [event.order_id for event in desk.heard[Source.OPERATOR] if isinstance(event, Canceled)]
+    assert canceled == [first + 1, first + 3, first + 5]
+    operator.send([MassCancel(-1, time_ns=1)])
+    desk.settle()
+    assert len(desk.heard[Source.OPERATOR]) == 3

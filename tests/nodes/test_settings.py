@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from engine.capacity import ORDERS_MAX_LIMIT, PAGES_MAX_LIMIT, Capacity
+from market.instrument import venue_spelling
 from market.limits import ID_MAX
+from nodes.desk_client import known_symbol
 from nodes.engine import engine_capacity
 from nodes.gateway_limits import session_limits
 from nodes.settings import SettingsError, environment_of, load_settings
@@ -184,7 +186,7 @@ def test_a_bad_symbol_is_told_with_its_place() -> None:
     """A tick times a lot must be a whole number of the units that money is counted in."""
     Path("tickbus.toml").write_text(SOLUSDT.replace('"0.01"', '"0.000001"') + SOLUSDT.replace("SOLU", "SOL"))
     with pytest.raises(SettingsError) as caught:
-        load_settings({"symbol": "DOGE-USDT"})
+        load_settings({"symbol": "DOGE USDT"})
     lines = sorted(str(caught.value).splitlines())
     assert [line.split(":")[0] for line in lines] == ["symbol", "symbols.0"]
     assert lines[1] == "symbols.0: expected tick_size x lot_size to be a multiple of 0.00000001 (from tickbus.toml)"
@@ -255,3 +257,20 @@ def test_limits_of_orders_that_are_none_are_refused(key: str, text: str, says: s
     (line,) = str(refusal.value).splitlines()
     assert says in line
     assert f"was {text!r}" in line
+
+
+@pytest.mark.parametrize("text", ["btcusdt", "BTC/USDT", "btc-usdt", "Btc_Usdt", " BTCUSDT "])
+def test_a_symbol_may_be_written_as_people_write_it(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever a symbol is asked for: on the command line, in the environment, in the file."""
+    assert venue_spelling(text) == load_settings({"symbol": text}).settings.symbol == "BTCUSDT"
+    assert known_symbol(load_settings().settings, text) == "BTCUSDT"
+    monkeypatch.setenv("TICKBUS_SYMBOL", text)
+    assert load_settings().settings.symbol == "BTCUSDT"
+
+
+@pytest.mark.parametrize("text", ["BTC/", "/USDT", "B/T/C", "", "BTC//USDT", "BTCUSTD"])
+def test_what_is_no_symbol_is_refused_with_a_suggestion(text: str) -> None:
+    """The names that the desk knows, and the one that was perhaps meant."""
+    with pytest.raises(SettingsError, match="symbol: expected one of BTCUSDT, ETHUSDT, BNBUSDT, was") as refusal:
+        known_symbol(load_settings().settings, text)
+    assert ("did you mean BTCUSDT?" in str(refusal.value)) == (text == "BTCUSTD" or text == "BTC//USDT")

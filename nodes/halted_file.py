@@ -1,0 +1,95 @@
+"""halted.json: the symbols that the operator has halted, in a file that outlives every node.
+
+`halt` writes it before it asks anybody, so that whoever is away then holds the halt when he is back. Engines, the maker
+and the paper exchange read it when they start and ten times a second; it can only halt. What ends a halt is `resume`,
+which takes the symbol out of it and then has the engine's word.
+"""
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from market.whole_file import write_whole
+
+HALTED_FILE = "halted.json"
+LOOK_MS = 100  # how often nodes look at it
+LOCKED_S_MAX = 5.0
+
+_Mark = tuple[int, int, int]
+
+
+class HaltedFile:
+    """The file of one run directory.
+
+    Args:
+        run_dir: of the desk.
+        symbols: all that the desk knows; a file that cannot be read halts every one of them.
+    """
+
+    def __init__(self, run_dir: Path, symbols: Collection[str]) -> None:
+        self.path = run_dir / HALTED_FILE
+        self._symbols = frozenset(symbols)
+        self._mark: _Mark | None = None
+        self._halted: frozenset[str] = frozenset()
+
+    def read(self) -> frozenset[str]:
+        """Return the symbols that are halted; looks at the file's content only if it is another one than before."""
+        try:
+            found = self.path.stat()
+            mark = found.st_ino, found.st_size, found.st_mtime_ns
+            if mark != self._mark:
+                self._halted = self._content()
+                self._mark = mark
+        except FileNotFoundError:
+            self._mark, self._halted = None, frozenset()
+        except OSError:
+            self._mark, self._halted = None, self._symbols
+        return self._halted
+
+    @property
+    def version(self) -> str:
+        """Which content was last read: another one for every change, empty if there is no file."""
+        return "" if self._mark is None else ".".join(map(str, self._mark))
+
+    def change(self, symbols: Collection[str], *, is_halted: bool) -> None:
+        """Halt these symbols, or take their halts away; the others stay as they are.
+
+        Raises:
+            OSError: if the disk does not take it, or another process does not let go of the file.
+        """
+        with self._locked():
+            before = self._content()
+            after = before | set(symbols) if is_halted else before - set(symbols)
+            write_whole(self.path, json.dumps(sorted(after)).encode() + b"\n")
+
+    def _content(self) -> frozenset[str]:
+        try:
+            names = json.loads(self.path.read_bytes())
+        except FileNotFoundError:
+            return frozenset()
+        except ValueError:
+            return self._symbols
+        is_sound = isinstance(names, list) and all(isinstance(name, str) for name in names)
+        return frozenset(names) if is_sound else self._symbols
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Keep other commands from changing the file meanwhile; the lock is the folder's, and goes with the process."""
+        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        deadline = time.monotonic() + LOCKED_S_MAX
+        try:
+            while True:
+                try:
+                    fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(LOCKED_S_MAX / 500)
+            yield
+        finally:
+            os.close(folder)

@@ -1,0 +1,194 @@
+"""The kill switch: it says what it has done and no more, and what it has done holds whatever dies afterwards."""
+
+import json
+import os
+import re
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from market.codes import Side
+from nodes.halted_file import HALTED_FILE
+from paper.accounts import API_KEY_NAME, SECRET_NAME, load_keys
+from tests.desk.desk_process import BTCUSDT, Desk, short_directory, until
+from venues.venue import VenueError, VenueRefusedError
+
+SYMBOLS = ["BNBUSDT", "BTCUSDT", "ETHUSDT"]
+
+
+@pytest.fixture(scope="module")
+def desk() -> Iterator[Desk]:
+    """Two engines without a journal, the paper exchange, a market and the maker."""
+    with short_directory() as path:
+        settings = {"TICKBUS_ENGINE__PLACEMENT": "ETHUSDT=engine2", "TICKBUS_ENGINE__JOURNAL": "none"}
+        settings["TICKBUS_PAPER__RATE_LIMITS"] = "false"
+        one = Desk(path / "run", **settings).start()
+        yield one
+        one.end()
+
+
+@pytest.fixture(scope="module")
+def remote(desk: Desk) -> Iterator[Desk]:
+    """A desk whose maker trades at the first one's exchange as if it were the testnet."""
+    keys = load_keys(desk.run_dir / "paper" / "keys.env")
+    settings = {
+        API_KEY_NAME: keys.api_key,
+        SECRET_NAME: keys.secret,
+        "TICKBUS_VENUE__URL": desk.url("paper"),
+        "TICKBUS_MAKER__HALF_SPREAD": "0.0035",
+    }
+    one = Desk(desk.run_dir.parent / "remote", "--venue", "binance-testnet", **settings)
+    try:
+        yield one.start()
+    finally:
+        one.end()
+
+
+@pytest.fixture(autouse=True)
+def _resumed(desk: Desk) -> Iterator[None]:
+    yield
+    if (desk.run_dir / HALTED_FILE).exists():
+        resumed = desk.cli("resume")
+        assert resumed.returncode == 0, resumed.stderr
+        until("all symbols go on", lambda: not any(_halted(desk, name) for name in ("engine", "engine2")))
+
+
+def _halted(desk: Desk, engine: str) -> list[str]:
+    return sorted(desk.node(engine)["figures"].get("halted", ()))
+
+
+def _makers_orders(desk: Desk, venue_desk: Desk) -> list[str]:
+    prefix = f"tb-{(desk.run_dir / 'maker_id').read_text().strip()}-"
+    orders = venue_desk.venue().open_orders(BTCUSDT)
+    return [order.order_id for order in orders if order.client_order_id.startswith(prefix)]
+
+
+def _statuses(desk: Desk) -> dict[str, str]:
+    import urllib.request
+
+    with urllib.request.urlopen(desk.url("paper") + "/api/v3/exchangeInfo", timeout=5) as response:
+        return {row["symbol"]: row["status"] for row in json.load(response)["symbols"]}
+
+
+def _refusal(desk: Desk) -> str:
+    """Return with which words an order is refused, or nothing if it cannot be told yet."""
+    try:
+        desk.venue().place(BTCUSDT, Side.BUY, 5_000_000, 1_000, "by-hand")
+    except VenueRefusedError as error:
+        return str(error)
+    except VenueError:
+        return ""
+    raise AssertionError("a halted symbol took an order")
+
+
+def test_halt_is_confirmed_by_everybody_and_survives_each_of_them(desk: Desk) -> None:
+    """Also without a journal: engines, exchange, gateway and maker may be killed right after the confirmation."""
+    until("the maker quotes", lambda: len(_makers_orders(desk, desk)) == 2)
+    result = desk.cli("halt")
+    assert result.returncode == 0, result.stderr
+    assert [line.split(":")[0] for line in result.stdout.splitlines()] == [
+        "BTCUSDT halted", "BNBUSDT halted", "ETHUSDT halted", "the maker has no quote at paper",
+    ]  # fmt: skip
+    assert _makers_orders(desk, desk) == [], "that it has none was confirmed"
+    assert desk.node("maker")["figures"]["halted"] is True
+    for name in ("engine", "engine2", "paper", "maker", "gateway"):
+        desk.kill(name)
+        assert _halted(desk, "engine") == ["BNBUSDT", "BTCUSDT"], name
+        assert _halted(desk, "engine2") == ["ETHUSDT"], name
+        assert _statuses(desk) == dict.fromkeys(SYMBOLS, "HALT"), name
+    assert "Market is closed." in until("the exchange refuses", lambda: _refusal(desk))
+    assert _makers_orders(desk, desk) == []
+    assert desk.cli_json("status")["halted"] == SYMBOLS
+    assert "HALTED BNBUSDT, BTCUSDT, ETHUSDT" in desk.cli("status").stdout
+    resumed = desk.cli("resume")
+    assert resumed.stdout.splitlines() == ["BTCUSDT resumed", "BNBUSDT resumed", "ETHUSDT resumed"], resumed.stderr
+    until("the maker quotes again", lambda: len(_makers_orders(desk, desk)) == 2)
+    assert set(_statuses(desk).values()) == {"TRADING"}
+    assert "halted: no quotes until resume" in desk.log("maker")
+
+
+def test_one_symbol_is_halted_by_its_own_engine(desk: Desk) -> None:
+    """The others trade on, and what was cancelled is what its engine says."""
+    desk.venue().place(BTCUSDT, Side.BUY, 5_000_000, 1_000, "resting")
+    halted = desk.cli("halt", "--symbol", "ETHUSDT", "--cancel-all")
+    assert halted.returncode == 0, halted.stderr
+    assert halted.stdout == "ETHUSDT halted: no new orders, cancels go through; 0 open orders cancelled\n"
+    assert (_halted(desk, "engine"), _halted(desk, "engine2")) == ([], ["ETHUSDT"])
+    assert _statuses(desk) == {"BTCUSDT": "TRADING", "BNBUSDT": "TRADING", "ETHUSDT": "HALT"}
+    assert desk.cli("stop", "flow").returncode == 0
+    count = len(desk.venue().open_orders(BTCUSDT))
+    halted = desk.cli("halt", "--symbol", "BTCUSDT", "--cancel-all")
+    assert halted.returncode == 0, halted.stderr
+    told, maker = halted.stdout.splitlines()
+    said = re.fullmatch(r"BTCUSDT halted: .*; (\d+) open orders? cancelled", told)
+    assert said, told
+    assert 1 <= int(said[1]) <= count, "the maker's own may be gone before"
+    assert maker == "the maker has no quote at paper"
+    assert desk.venue().open_orders(BTCUSDT) == []
+    assert desk.cli("start", "flow").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("silent", "heard", "symbols"), [("engine", "engine2", ["ETHUSDT"]), ("engine2", "engine", ["BNBUSDT", "BTCUSDT"])]
+)
+def test_a_silent_engine_is_named_and_keeps_no_other_from_hearing(
+    desk: Desk, silent: str, heard: str, symbols: list[str]
+) -> None:
+    """Its symbols are told as not halted, with exit code 1; the halt holds as soon as it hears again."""
+    os.kill(pid := desk.node(silent)["pid"], signal.SIGSTOP)
+    try:
+        result = desk.cli("halt")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert result.returncode == 1
+    assert sorted(line.split()[0] for line in result.stdout.splitlines() if " halted: " in line) == symbols
+    others = sorted(set(SYMBOLS) - set(symbols))
+    missing = [line for line in result.stderr.splitlines() if "is not halted" in line]
+    assert sorted(line.split()[1] for line in missing) == others
+    assert all(f"{silent} does not answer" in line for line in missing)
+    until("it holds the halt", lambda: _halted(desk, silent) == others)
+    assert _halted(desk, heard) == symbols
+
+
+def test_an_engine_that_was_down_holds_the_halt_when_it_is_back(desk: Desk) -> None:
+    """And a resume that it did not hear is told as not done."""
+    assert desk.cli("stop", "engine2").returncode == 0
+    result = desk.cli("halt", "--symbol", "ETHUSDT")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "ETHUSDT is not halted: engine2 does not answer" in result.stderr
+    assert "holds when they are back" in result.stderr
+    assert desk.cli("start", "engine2").returncode == 0
+    assert _halted(desk, "engine2") == ["ETHUSDT"]
+    os.kill(pid := desk.node("engine2")["pid"], signal.SIGSTOP)
+    try:
+        result = desk.cli("resume", "--symbol", "ETHUSDT")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert result.returncode == 1
+    assert "ETHUSDT is not resumed: engine2 does not answer" in result.stderr
+
+
+def test_halt_pulls_the_quotes_at_a_venue_elsewhere(desk: Desk, remote: Desk) -> None:
+    """Its own engine has only the mirror; the maker stops at the venue, and a killed one comes back halted."""
+    until("both quotes are there", lambda: len(_makers_orders(remote, desk)) == 2)
+    result = remote.cli("halt", "--symbol", "BTCUSDT")
+    assert result.returncode == 0, result.stderr
+    assert "the maker has no quote at binance-testnet" in result.stdout
+    assert _makers_orders(remote, desk) == []
+    remote.kill("maker")
+    assert _makers_orders(remote, desk) == []
+    os.kill(pid := remote.node("maker")["pid"], signal.SIGSTOP)
+    try:
+        assert remote.cli("resume").returncode == 1, "the maker does not know yet"
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    until("it quotes again", lambda: len(_makers_orders(remote, desk)) == 2)
+    os.kill(pid := remote.node("maker")["pid"], signal.SIGSTOP)
+    try:
+        result = remote.cli("halt")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert result.returncode == 1
+    assert "its quotes may be open at binance-testnet" in result.stderr
+    until("it pulls them as soon as it can", lambda: not _makers_orders(remote, desk))
