@@ -13,7 +13,8 @@ venue = BinanceVenue("paper", "http://127.0.0.1:1", "key", "secret", 100)
 loaded = [name for name in sys.modules if name.startswith("ccxt.")]
 import ccxt
 print(len(loaded) < 30, len(ccxt.exchanges) > 50, alone.binance is ccxt.binance, alone.BaseError is ccxt.BaseError)
-print([name for name in ccxt.base.errors.__all__ if getattr(alone, name, None) is not getattr(ccxt, name, None)])
+errors = sys.modules["ccxt.base.errors"].__all__
+print([name for name in errors if getattr(alone, name, None) is not getattr(ccxt, name, None)])
 """
 
 
