@@ -243,12 +243,9 @@ class MakerNode:
         if self._is_stopping:
             return "the maker stops"
         client_order_id = next(self._client_order_ids)
-        self._keep_sent({client_order_id: quote})
         try:
-            order = self._venue.place(self._instrument, quote.side, quote.price_ticks, quote.qty_lots, client_order_id)
+            order = self._enter(client_order_id, quote)
         except VenueUnknownError as error:
-            # It may have arrived, or arrive until its window closes: until then nothing more on this side.
-            self._unknown[client_order_id] = _Unknown(quote, monotonic_ns() + ARRIVAL_MS_MAX * NS_PER_MS)
             self._log.unknown(client_order_id, error)
             return "the fate of its last order is unknown"
         except VenueKeysError:
@@ -257,8 +254,6 @@ class MakerNode:
             wait_ns = self._side_pauses[quote.side].refuse(monotonic_ns(), f"refused: {error}")
             self._log.refused(quote, error, wait_ns)
             return f"refused: {error}"
-        finally:
-            self._keep_sent()
         self._side_pauses[quote.side].end()
         self._watch.begin(order)
         self._log.quoted(order)
@@ -266,6 +261,20 @@ class MakerNode:
         if order.is_open:
             live[order.order_id] = order
         return None
+
+    def _enter(self, client_order_id: str, quote: Quote) -> VenueOrder:
+        """Enter an order, with a note of it for as long as the venue has not said what became of it."""
+        self._keep_sent({client_order_id: quote})
+        try:
+            order = self._venue.place(self._instrument, quote.side, quote.price_ticks, quote.qty_lots, client_order_id)
+        except VenueError as error:
+            if isinstance(error, VenueUnknownError):
+                # It may have arrived, or arrive until its window closes: until then nothing more on this side.
+                self._unknown[client_order_id] = _Unknown(quote, monotonic_ns() + ARRIVAL_MS_MAX * NS_PER_MS)
+            self._keep_sent()
+            raise
+        self._keep_sent()
+        return order
 
     def _keep_sent(self, more: dict[str, Quote] | None = None) -> None:
         sent = {name: each.quote for name, each in self._unknown.items()}

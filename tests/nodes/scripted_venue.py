@@ -32,7 +32,7 @@ class ScriptedVenue:
         self.orders: dict[str, VenueOrder] = {}
         self.ended: dict[str, VenueOrder] = {}
         self.mid_ticks: int | None = 9_138_500
-        self.fates: dict[str, list[Exception | None]] = defaultdict(list)
+        self.fates: dict[str, list[BaseException | None]] = defaultdict(list)
         self.does_arrive = False
         self.late: list[VenueOrder] = []
         self.hidden: set[str] = set()
@@ -105,7 +105,7 @@ class ScriptedVenue:
         )
         try:
             self._call("place")
-        except Exception:
+        except BaseException:  # a maker that is killed meanwhile, too
             if self.does_arrive:
                 self.orders[order.order_id] = order
             else:

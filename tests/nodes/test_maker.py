@@ -515,7 +515,7 @@ def test_maker_killed_at_any_call_leaves_none_that_its_successor_doubles(
         venue.mid_ticks += 10_000
         venue.does_arrive = does_arrive
         venue.fill(max(venue.orders), Decimal("0.001"))
-        venue.fates[call] = [Killed()]  # type: ignore[list-item]
+        venue.fates[call] = [Killed()]
         with pytest.raises(Killed):
             first.cycle()
     most = []
