@@ -106,6 +106,7 @@ def test_a_session_keeps_its_ids_above_those_of_whoever_had_its_number() -> None
     session = again.by_name("one")
     assert session is not None
     assert reports(session) == reports(one)
+    assert (session.offset, again.is_open(session, 1), again.is_open(session, 3)) == (40, True, False)
 
 
 def test_one_of_an_earlier_version_is_read(traded: Floor) -> None:
