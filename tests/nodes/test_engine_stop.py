@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,7 +14,8 @@ from bus.topology import Source
 from market.clock import monotonic_ns
 from market.commands import CancelOrder, Command, MassCancel, NewOrder
 from market.events import Event, Executed
-from tests.docs.programs import ROOT, WAIT_S, Running, until
+from tests.desk.desk_process import until
+from tests.docs.programs import ROOT, WAIT_S, Running
 
 OWNER, ORDER_ID = Source.GATEWAY.first_owner, Source.GATEWAY.first_order_id + 1
 
@@ -48,13 +49,13 @@ class Life:
         """Let a source come, and return it with what it hears of its orders."""
         one, heard = OrderSource(source, self._place, resume), list[Event]()
         self._sources.append(one)
-        until("the engine answers", lambda: one.is_connected, lambda: self._turn(one, heard))
+        self._wait("the engine answers", one, heard, lambda: one.is_connected)
         return one, heard
 
     def give(self, source: OrderSource, heard: list[Event], *commands: Command, is_acknowledged: bool = True) -> None:
         """Send commands, and wait until all are reported; acknowledge the reports or not."""
         source.send(commands)
-        until("it has handled all", lambda: not source.in_flight, lambda: self._turn(source, heard))
+        self._wait("it has handled all", source, heard, lambda: not source.in_flight)
         if is_acknowledged:
             source.tick(monotonic_ns())
 
@@ -65,6 +66,13 @@ class Life:
         self._engine.process.send_signal(number)
         assert self._engine.process.wait(WAIT_S) == (0 if number == signal.SIGTERM else -number), self._engine.lines()
         return self.epoch
+
+    def _wait(self, what: str, source: OrderSource, heard: list[Event], condition: Callable[[], bool]) -> None:
+        def is_so() -> bool:
+            self._turn(source, heard)
+            return condition()
+
+        until(what, is_so, 110)  # the first engine of a machine compiles its kernels
 
     def _turn(self, source: OrderSource, heard: list[Event]) -> None:
         for news in source.receive():
@@ -110,7 +118,7 @@ def test_a_fill_that_an_exchange_was_not_there_to_hear_of_outlives_a_stop(folder
     assert list((folder / "run" / "journal").glob("*.journal"))
     with Life(folder) as life:
         paper, heard = life.source(Source.PAPER, (epoch, 1))  # it has had Accepted
-        until("it hears of the fill", lambda: heard, lambda: life.give(paper, heard, MassCancel(owner=mine.owner)))
+        life.give(paper, heard, MassCancel(owner=mine.owner))
         assert [type(event) for event in heard] == [Executed]
         assert life.end() == epoch
     assert not (folder / "run" / "journal").exists()
