@@ -257,3 +257,16 @@ def test_takes_the_other_half_of_a_trade_with_itself() -> None:
     assert reset_reason(known, [fill(5, Side.SELL, "1", "100", order_id="b")]) is None
     assert reset_reason(known, [fill(5, Side.SELL, "1", "101", order_id="b")]) is not None
     assert reset_reason(known, [fill(5, Side.BUY, "1", "100", order_id="b")]) is not None
+
+
+def test_tells_by_time_what_the_opening_holds_of_a_symbol_that_was_not_watched_then() -> None:
+    """Guards `report --symbol` in the middle of a day: to the ms, what is not later than the opening is in it."""
+    start = account(BTC="1", USDT="10000", ETH="5")
+    first = performance_document(snapshot(start), None)
+    trades = [
+        fill(1, Side.BUY, "1", "3000", symbol="ETHUSDT", time_ms=NOON_MS),
+        fill(2, Side.SELL, "2", "3100", symbol="ETHUSDT", time_ms=NOON_MS + 1),
+    ]
+    now = account(BTC="1", USDT="16200", ETH="3")
+    document = performance_document(snapshot(now, trades, instruments=(ETH, BTC), time_ms=NOON_MS + 2), first)
+    assert document["reconciliation"] == {"is_exact": True, "trades_since_opening": 1, "differences": {}}
