@@ -172,7 +172,6 @@ class _Reading:
     """The trades that the venue tells, read until two readings agree.
 
     Attributes:
-        has_all_trades: whether the account has no other trades today.
         is_gapless: whether there are none between those on file and these.
     """
 
@@ -181,12 +180,18 @@ class _Reading:
         self._recorder = recorder
         self._today = today
         self._told: dict[TradeKey, VenueTrade] = {}
-        self.has_all_trades = self.is_gapless = True
+        self._is_whole: dict[str, bool] = {}  # by symbol: whether all of today was told
+        self.is_gapless = True
 
     @property
     def trades(self) -> list[VenueTrade]:
         """All that was told so far."""
         return list(self._told.values())
+
+    @property
+    def has_all_trades(self) -> bool:
+        """Whether the account has no other trades today."""
+        return all(self._is_whole.values())
 
     def read(self, instruments: Sequence[Instrument]) -> bool:
         """Read the latest trades, and before them all that are not on file; say whether anything has changed."""
@@ -203,7 +208,7 @@ class _Reading:
         if not is_linked and not self._read_on(instrument):
             self._read_since_the_last_day(instrument)
             is_whole = True
-        self.has_all_trades = self.has_all_trades and is_whole
+        self._is_whole[instrument.symbol] = is_whole or self._is_whole.get(instrument.symbol, False)
         self._take(latest)
 
     def _forget_what_is_gone(self, instrument: Instrument, latest: Sequence[VenueTrade], *, is_whole: bool) -> None:
@@ -211,6 +216,7 @@ class _Reading:
         lowest = -1 if is_whole else min(trade.trade_id for trade in latest)
         mine = [key for key in self._told if key[0] == instrument.symbol]
         if {key for key in mine if key[1] > lowest} - {key_of(trade) for trade in latest}:
+            self._is_whole.pop(instrument.symbol, None)
             for key in mine:
                 del self._told[key]
 

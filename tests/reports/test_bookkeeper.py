@@ -438,3 +438,36 @@ def test_gives_up_when_the_folder_never_rests(folder: ReportsFolder, venue: Scri
     venue.on_account = touch
     with pytest.raises(FolderBusyError, match="again and again"):
         books.update()
+
+
+@pytest.mark.parametrize("count", [7, 99, 100, 250, 1_100])
+def test_begins_anew_with_an_account_of_higher_numbers(
+    folder: ReportsFolder, venue: ScriptedVenue, clock: Clock, count: int
+) -> None:
+    """Guards a venue without ids that numbers all accounts' trades together: the day's known trades are gone."""
+    venue.account_id = ""
+    venue.trades_of_all = _trades(1, 50)
+    books = Bookkeeper(venue, BTC, folder)
+    books.update()
+    venue.trades_of_all = _trades(5_001, count, NOON_MS + 60_000)
+    clock.ms += 120_000
+    document = books.update().document
+    assert _ids(document) == list(range(5_001, 5_001 + count))
+    assert len(document["resets"]) == 1
+    assert _agrees(document)
+
+
+def test_prices_a_fee_of_a_day_that_is_over(folder: ReportsFolder, venue: ScriptedVenue, clock: Clock) -> None:
+    """Guards late trades and days that nobody saw: their fees in a third asset are valued as well."""
+    venue.mids["BNBUSDT"] = Decimal(600)
+    Bookkeeper(venue, BTC, folder).update()
+    for day in (0, 1, 2):
+        trades = _trades(1 + 2 * day, 2, NOON_MS + day * DAY_MS + _HOUR_MS)
+        venue.trades_of_all += [replace(trade, fee=Decimal("0.01"), fee_asset="BNB") for trade in trades]
+    clock.ms += 2 * DAY_MS + 2 * _HOUR_MS
+    Bookkeeper(venue, BTC, folder).update()
+    for day in (0, 1, 2):
+        found = folder.read(DAY + timedelta(days=day))
+        assert found is not None
+        assert [row["fee_in_quote"] for row in found["trade_history"]] == [6, 6]
+        assert found["trades"]["pnl"] == -11
