@@ -14,6 +14,7 @@ from market.codes import Side
 from market.instrument import Instrument, parse_decimal
 from nodes.desk_client import DeskError, NoDeskError, require_node
 from nodes.desk_venue import paper_url, venue_keys
+from nodes.halted_file import HaltedFile
 from nodes.settings import Settings
 from venues.binance_documents import account_of, order_of, trade_of
 from venues.binance_rest import BinanceRest
@@ -133,6 +134,8 @@ def place(
     terms = _terms(instrument, qty, price, is_post_only=is_post_only, is_ioc=is_ioc)
     if side.upper() not in Side.__members__:
         raise DeskError(f"expected buy or sell, was {side[:40]!r}")
+    if instrument.symbol in HaltedFile(settings.run_dir, [instrument.symbol]).read():
+        raise DeskError(f"{instrument.symbol} is halted: no new orders; go on with: python cli.py resume")
     client_order_id = f"{HAND_PREFIX}{secrets.token_hex(8)}"
     venue = _hand_venue(settings)
     try:

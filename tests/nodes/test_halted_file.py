@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from nodes import halted_file
+from nodes.account_commands import place
+from nodes.desk_client import DeskError
 from nodes.halted_file import HALTED_FILE, HaltedFile
+from nodes.settings import load_settings
 
 ALL = ("BTCUSDT", "ETHUSDT", "BNBUSDT")
 
@@ -78,3 +81,11 @@ def test_two_commands_at_once_lose_nothing(tmp_path: Path) -> None:
         worker.join(60)
         assert worker.exitcode == 0
     assert HaltedFile(tmp_path, ALL).read() == set(names)
+
+
+def test_an_order_by_hand_is_refused_while_its_symbol_is_halted(tmp_path: Path) -> None:
+    """Before anybody is asked: a venue elsewhere knows nothing of our halt."""
+    settings = load_settings({"run_dir": tmp_path, "venue.name": "binance-testnet", "venue.url": "http://127.0.0.1:9"})
+    HaltedFile(tmp_path, ALL).change(["BTCUSDT"], is_halted=True)
+    with pytest.raises(DeskError, match="BTCUSDT is halted"):
+        place(settings.settings, "buy", "0.01", "50000", is_post_only=False, is_ioc=False)
