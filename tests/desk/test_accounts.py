@@ -71,8 +71,8 @@ def test_says_in_one_line_what_is_wrong(desk: Desk, arguments: tuple[str, ...], 
 def test_says_that_no_exchange_answers(tmp_path: Path) -> None:
     """Nothing has ever run here."""
     result = Desk(tmp_path).cli("accounts")
-    assert result.returncode == 1
-    assert result.stderr.startswith("error: no token for the paper exchange, has it ever run here?")
+    assert result.returncode == 3
+    assert result.stderr.startswith(f"error: no desk runs in {tmp_path}; start it with: ")
 
 
 def test_the_tracker_tells_of_a_reset_and_starts_its_figures_anew(desk: Desk) -> None:
