@@ -358,8 +358,6 @@ class Executions:
         if order.status is OrderStatus.PENDING_NEW:
             order.reject_reason = RejectReason.ENGINE_UNAVAILABLE
             self.end(order, OrderStatus.REJECTED, time_ms)
-        elif not order.may_rest:
-            self.end(order, OrderStatus.EXPIRED, time_ms)
         else:
             self.to_enter.append(order)
 

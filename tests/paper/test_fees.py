@@ -9,7 +9,7 @@ import ccxt
 import pytest
 
 from market.codes import SelfTradePrevention, Side
-from paper.commission import Commission, FeePlace
+from paper.commission import Commission, FeePlace, Terms
 from paper.errors import ErrorKind, ExchangeError
 from paper.history import Span
 from paper.news import AccountNews, WalletNews
@@ -137,6 +137,13 @@ def test_a_fee_that_takes_all_free_bnb_is_paid_in_it(make_desk: MakeDesk, locked
     assert only_trade(desk, order).fee_asset == asset
     left = BNB - parse_units(locked) - (parse_units("0.02") if asset == "BNB" else 0)
     assert desk.wallet(ALICE, "BNB") == (left, parse_units(locked))
+
+
+def test_what_is_set_aside_for_a_fee_is_rounded_up() -> None:
+    """A fee that is rounded down after each fill never needs more than that."""
+    in_quote = Terms(100_000, 200_000, FeePlace.QUOTE)
+    assert [in_quote.with_reserve(Side.BUY, units) for units in (1, 499, 500, 501)] == [2, 500, 501, 503]
+    assert in_quote.with_reserve(Side.SELL, 500) == 500
 
 
 def test_before_bnb_has_a_price_nobody_pays_in_it(make_desk: MakeDesk) -> None:

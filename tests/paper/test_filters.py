@@ -29,10 +29,12 @@ def refused_by(
     kind: OrderKind = OrderKind.LIMIT,
     reference: str | None = "90000",
     open_count: int = 0,
+    iceberg: str = "0",
 ) -> str | None:
     """Return the name of the filter that refuses an order, or None."""
     reference_ticks = None if reference is None else parse_units(reference) // BTC.tick_units
     draft = Draft(BTC, side, kind, parse_units(price), parse_units(qty), reference_ticks, open_count)
+    draft = replace(draft, iceberg_units=parse_units(iceberg))
     try:
         check_filters(draft)
     except ExchangeError as error:
@@ -66,6 +68,12 @@ def test_a_limit_order_must_pass_every_filter(price: str, qty: str, expected: st
     """Each filter at its bound and one step beyond."""
     assert refused_by(price, qty) == expected
     assert refused_by(price, qty, side=Side.SELL, kind=OrderKind.LIMIT_MAKER) == expected
+
+
+def test_an_iceberg_has_at_most_so_many_parts() -> None:
+    """A whole hundred of them passes, one lot more does not."""
+    assert refused_by("90000", "0.1", iceberg="0.001") is None
+    assert refused_by("90000", "0.10001", iceberg="0.001") == "ICEBERG_PARTS"
 
 
 def test_prices_are_free_while_nothing_has_traded() -> None:

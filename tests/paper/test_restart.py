@@ -133,6 +133,36 @@ def test_an_order_is_entered_again_as_it_was_given(desk: Desk) -> None:
     assert sent == first
 
 
+def test_an_order_that_went_to_the_back_comes_back_there(desk: Desk) -> None:
+    """A refilled iceberg stands behind orders that were given after it."""
+    iceberg = desk.place(ALICE, desk.request(Side.BUY, "90000", "0.02", iceberg="0.004"))
+    plain = desk.place(BOB, desk.request(Side.BUY, "90000", "0.01"))
+    desk.engine.flow(desk.exchange, Side.SELL, "90000", "0.004")
+    desk.engine.restart()
+    desk.connect()
+    desk.engine.flow(desk.exchange, Side.SELL, "90000", "0.005")
+    assert (iceberg.filled_lots, plain.filled_lots) == (400, 500)
+
+
+def test_a_reset_account_is_another_one(desk: Desk) -> None:
+    """Its uid says so, also after a restart; no other account ever has it."""
+    seen = {desk.ledger.records.of(account).uid(account) for account in (ALICE, BOB)}
+    for count in range(1, 4):
+        desk.exchange.reset_account(ALICE, START_NS)
+        desk.kill()
+        desk.connect()
+        seen.add(desk.ledger.records.of(ALICE).uid(ALICE))
+        assert len(seen) == 2 + count
+
+
+def test_an_iceberg_never_shows_more_than_is_left_of_it(desk: Desk) -> None:
+    """What is entered again is the open part, and no more than that is shown."""
+    order = desk.place(ALICE, desk.request(Side.BUY, "90000", "0.02", iceberg="0.004"))
+    desk.engine.flow(desk.exchange, Side.SELL, "90000", "0.018")
+    command = order.engine_command(1, 1)
+    assert (command.qty_lots, command.display_lots) == (200, 200)
+
+
 def test_a_new_engine_ends_what_the_old_one_had_not_answered(desk: Desk) -> None:
     """Orders never accepted end and give back their funds; cancels on their way are done; waiters are told."""
     kept = desk.place(ALICE, desk.request(Side.BUY, "80000", "0.01"))
