@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from market.codes import Side
-from reports.bookkeeping import record
+from reports.bookkeeping import Recorder, record
 from reports.folder import ReportsFolder
 from tests.reports.fills import DAY, DAY_MS, ETH, NOON_MS, account, buy, fill, sell, snapshot
 
@@ -151,3 +151,41 @@ def test_changes_nothing_when_it_cannot_understand_the_trades(folder: ReportsFol
     with pytest.raises(ValueError, match="is in 'DOGEUSDT'"):
         record(folder, snapshot(_START, [fill(1, Side.BUY, "1", "1", symbol="DOGEUSDT")], instruments=(ETH,)))
     assert folder.read(DAY) == before
+
+
+def test_remembers_the_account_through_an_answer_without_its_id(folder: ReportsFolder) -> None:
+    """Guards resets: a venue that tells no id once does not make the next one a first."""
+    recorder = Recorder(folder)
+    for account_id, is_reset in (("1", False), ("", False), ("65537", True)):
+        recorder.look(DAY)
+        recorded = recorder.record(snapshot(_START, account_id=account_id))
+        assert recorded is not None
+        assert recorded.was_reset is is_reset
+
+
+def test_adds_no_late_trades_to_the_day_of_another_account(folder: ReportsFolder) -> None:
+    """Guards yesterday after a reset: another id is another account, whatever its trades are called."""
+    before = record(folder, snapshot(_START, [buy(1, "1", "100")], account_id="1")).document
+    late = snapshot(_START, [buy(2, "1", "100")], time_ms=NOON_MS + DAY_MS, account_id="65537")
+    recorded = record(folder, late)
+    assert folder.read(DAY) == before
+    assert "is of an older account" in recorded.notes[-1]
+
+
+def test_makes_no_day_of_trades_that_may_not_be_all(folder: ReportsFolder) -> None:
+    """Guards a day that nobody saw: without the newest known trade among them, there may be others in between."""
+    record(folder, snapshot(_START, [buy(1, "1", "100")]))
+    tomorrow = fill(200, Side.BUY, "1", "100", time_ms=NOON_MS + DAY_MS)
+    record(folder, snapshot(_START, [tomorrow], time_ms=NOON_MS + 2 * DAY_MS))
+    assert folder.days() == [DAY, date(2025, 12, 2)]
+
+
+def test_notices_another_file_of_the_same_size(folder: ReportsFolder) -> None:
+    """Guards `look`: a file that was put in place of ours is read, were it as long to the byte."""
+    recorder = Recorder(folder)
+    recorder.look(DAY)
+    assert recorder.record(snapshot(_START, [buy(1, "1", "100")])) is not None
+    other = record(ReportsFolder(folder.path.parent / "other"), snapshot(_START, [buy(1, "2", "100")]))
+    assert other.path.stat().st_size == folder.file_of(DAY).stat().st_size
+    other.path.replace(folder.file_of(DAY))
+    assert recorder.record(snapshot(_START, [buy(1, "1", "100")])) is None

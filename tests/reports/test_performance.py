@@ -1,5 +1,6 @@
 """The daily document: its fixed shape, figures computed by hand, merging, reconciliation."""
 
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -10,11 +11,13 @@ from hypothesis import strategies as st
 
 from market.account import Balance, VenueOrder, VenueTrade
 from market.codes import Side
+from reports.day_book import DayBook
 from reports.performance import history_of, performance_document, with_late_trades
-from reports.pnl import fifo_pnl
+from reports.pnl import FifoBook, fifo_pnl
 from reports.trade_history import reset_reason, row_from_json, row_to_json
 from tests.reports.fills import (
     BTC,
+    DAY,
     DAY_MS,
     ETH,
     ETH_IN_BTC,
@@ -270,3 +273,27 @@ def test_tells_by_time_what_the_opening_holds_of_a_symbol_that_was_not_watched_t
     now = account(BTC="1", USDT="16200", ETH="3")
     document = performance_document(snapshot(now, trades, instruments=(ETH, BTC), time_ms=NOON_MS + 2), first)
     assert document["reconciliation"] == {"is_exact": True, "trades_since_opening": 1, "differences": {}}
+
+
+def test_keeps_its_figures_in_order_however_trades_come() -> None:
+    """Guards the day in memory: a trade that is told late takes its place, and the newest number is the newest."""
+    fills = [buy(1, "1", "100"), sell(2, "1", "105"), buy(3, "1", "90"), sell(4, "2", "99")]
+    expected = performance_document(snapshot(_START, fills), None)
+    for order in ((0, 1, 2, 3), (3, 2, 1, 0), (1, 3, 0, 2)):
+        book = DayBook(DAY, {"BTCUSDT": BTC})
+        for index in order:
+            book.add([fills[index]], {})
+            assert book.newest["BTCUSDT"].trade.trade_id == 1 + max(order[: order.index(index) + 1])
+        assert [row.trade for row in book.rows] == fills
+        assert book.figures({})["symbols"] == expected["symbols"]
+        assert len(book.lines.texts) == 4
+
+
+def test_holds_the_identity_where_the_venue_rounds_the_money() -> None:
+    """Guards `identity_gap` itself: what moved is `quote_qty`, and a wrong figure does not pass for a right one."""
+    book = FifoBook("BTC", "USDT")
+    for trade in (buy(1, "0.5", "0.00000003"), sell(2, "0.25", "7")):
+        book.apply(replace(trade, quote_qty=trade.quote_qty.quantize(Decimal("0.00000001"))), Fraction(0))
+        assert book.identity_gap(Decimal(5)) == 0
+    book.realized_gross += 1
+    assert book.identity_gap(Decimal(5)) == 1

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from market.account import VenueTrade
 from market.codes import Side
-from reports.pnl import equity_change, fifo_pnl, identity_gap
+from reports.pnl import FifoBook, equity_change, fee_in_quote, fifo_pnl, identity_gap
 from tests.reports.fills import FILLS, buy, sell
 
 
@@ -159,3 +159,23 @@ def test_puts_every_gross_in_a_round_trip_once_all_is_closed(fills: list[VenueTr
     pnl = fifo_pnl(kept, "BTC", "USDT")
     assert pnl.position == 0
     assert sum(trip.net for trip in pnl.round_trips) == pnl.realized_net
+
+
+@given(FILLS, st.integers(0, 20_000_000))
+def test_sums_up_what_the_lots_say_one_by_one(fills: list[VenueTrade], mark_ticks: int) -> None:
+    """Guards the running sums of a book, and the trips that it counts, against the lots and the trips themselves."""
+    book, mark = FifoBook("BTC", "USDT"), Decimal(mark_ticks) / 100
+    for trade in fills:
+        book.apply(trade, fee_in_quote(trade, "BTC", "USDT", {}))
+    pnl = book.pnl()
+    assert (book.position, book.open_fees) == (pnl.position, pnl.open_fees)
+    assert (book.unrealized(mark), book.marked(mark)) == (pnl.unrealized(mark), pnl.marked(mark))
+    assert book.identity_gap(mark) == 0
+    assert (book.wins, book.undecided) == (pnl.wins, sum(trip.is_undecided for trip in pnl.round_trips))
+
+
+def test_knows_no_winner_where_the_closing_leg_paid_without_a_price() -> None:
+    """Guards the win rate: the fee of either leg may have taken what the trip earned."""
+    for fees in (("0.1", "USDT", "0.02", "BNB"), ("0.02", "BNB", "0.1", "USDT")):
+        pnl = fifo_pnl([buy(1, "1", "100", *fees[:2]), sell(2, "1", "110", *fees[2:])], "BTC", "USDT")
+        assert (pnl.wins, [trip.is_undecided for trip in pnl.round_trips]) == (0, [True])
