@@ -1,7 +1,8 @@
 """Keeps books with NautilusTrader's data client and its cache, subscribed to anew every while.
 
 An update that the client reads after the snapshot, though it is older, is applied on top of it; the next one sets that
-right, and from there on the book is shown.
+right, and from there on the book is shown. It asks for the snapshot before it knows that it is subscribed, and does not
+look at U: so an update may be missing between the two.
 """
 
 import asyncio
@@ -35,7 +36,7 @@ class Reader(Actor):  # type: ignore[misc]
     def __init__(self, speed: str) -> None:
         super().__init__()
         self._speed = speed
-        self._snapshot_id = 0
+        self._snapshot_id: int | None = None  # none until the book that was subscribed to has begun
 
     def on_start(self) -> None:
         """Begin."""
@@ -47,6 +48,7 @@ class Reader(Actor):  # type: ignore[misc]
         self._subscribe()
 
     def _subscribe(self) -> None:
+        self._snapshot_id = None
         self.subscribe_order_book_deltas(BTC, BookType.L2_MBP, params={"update_speed": int(self._speed)})
 
     def on_order_book_deltas(self, deltas: object) -> None:
@@ -54,9 +56,9 @@ class Reader(Actor):  # type: ignore[misc]
         if deltas.flags & RecordFlag.F_SNAPSHOT:  # type: ignore[attr-defined]
             self._snapshot_id = deltas.sequence  # type: ignore[attr-defined]
         book = self.cache.order_book(BTC)
-        if deltas.sequence >= self._snapshot_id:  # type: ignore[attr-defined]
+        if self._snapshot_id is not None and deltas.sequence >= self._snapshot_id:  # type: ignore[attr-defined]
             sides = [[(level.price, level.size()) for level in side] for side in (book.bids(), book.asks())]
-            show(self._speed, deltas.sequence, *sides)  # type: ignore[attr-defined]
+            show(self._speed, deltas.sequence, *sides, since=self._snapshot_id)  # type: ignore[attr-defined]
 
 
 def run(speed: str) -> None:
