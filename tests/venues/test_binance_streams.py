@@ -249,3 +249,50 @@ def test_bug_in_a_thread_comes_out_where_the_news_are_taken(
     streams.start() if name == "_follow" else streams.ask_snapshot()
     with pytest.raises(AssertionError, match="an invariant"):
         collected(streams, bool)
+
+
+class Stopping:
+    """Stands in for the event of a stop: notes the pauses, and is set after some of them."""
+
+    def __init__(self, pause_count: int) -> None:
+        self.pauses: list[float] = []
+        self._pause_count = pause_count
+
+    def is_set(self) -> bool:
+        return len(self.pauses) >= self._pause_count
+
+    def wait(self, pause_s: float) -> None:
+        self.pauses.append(pause_s)
+
+
+def test_pauses_grow_until_a_connection_has_lasted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A venue that is away is asked later and later; one connection of half a minute, and it begins anew."""
+    lives_s = iter([0, 0, 0, 31, 0, 0])
+    now = [10**15]
+
+    def follow() -> None:
+        now[0] += next(lives_s) * 10**9
+        raise OSError("gone")
+
+    streams = MarketStreams("ws://127.0.0.1:9", "BTCUSDT")
+    stopping = Stopping(6)
+    monkeypatch.setattr(streams, "_stopping", stopping)
+    monkeypatch.setattr(streams, "_follow", follow)
+    monkeypatch.setattr(streams._dice, "uniform", lambda *_: 1.0)
+    monkeypatch.setattr("venues.binance_streams.monotonic_ns", lambda: now[0])
+    streams._run()
+    assert stopping.pauses == [0.5, 1.0, 2.0, 0.5, 0.5, 1.0]
+
+
+def test_messages_that_nobody_takes_end_the_connection(
+    venue: Venue, streams: MarketStreams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory has an end; the flow begins anew with a snapshot."""
+    monkeypatch.setattr("venues.binance_streams._NEWS_MAX", 3)
+    venue.conversation = talk_and_stay(*"abcdef")
+    streams.start()
+    until("it is given up", lambda: len(streams._news) > 3)
+    news = streams.take()
+    assert [type(each) for each in news[:4]] == [Subscribed, Received, Received, Lost]
+    assert isinstance(news[3], Lost)
+    assert "not taken" in news[3].reason
