@@ -16,13 +16,14 @@ from market.codes import Side
 from nodes import maker
 from nodes.halted_file import HaltedFile
 from nodes.maker import MakerNode
-from nodes.maker_ids import client_order_ids, own_prefix
+from nodes.maker_ids import SENT_FILE, SentOrders, client_order_ids, own_prefix
 from nodes.node import Node, NodeError
 from nodes.settings import load_settings
 from tests.desk.desk_process import short_directory
 from tests.nodes.scripted_venue import ScriptedVenue
 from trading.order_rules import OrderRules
 from trading.pauses import BACK_OFF_NS_MAX, REFUSED_PAUSE_NS
+from trading.quoting import Quote
 from venues.venue import (
     ARRIVAL_MS_MAX,
     VenueBusyError,
@@ -662,3 +663,11 @@ def test_a_maker_that_starts_halted_quotes_nothing(venue: ScriptedVenue, run_dir
         one.cycle()
         assert (venue.places, venue.prices()) == (2, {})
         assert figures(one)["halted"] is True
+
+
+def test_note_of_another_symbol_is_left_alone(venue: ScriptedVenue, now: list[int], run_dir: Path) -> None:
+    """The desk quoted another pair before: to ask for that order here would hold a side for nothing."""
+    SentOrders(run_dir / SENT_FILE).write("ETHUSDT", {f"{PREFIX}1": Quote(Side.BUY, 1, 1)})
+    with a_maker(run_dir, venue) as one:
+        one.cycle()
+    assert venue.places == 2
