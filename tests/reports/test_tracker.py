@@ -161,3 +161,10 @@ def test_tells_a_note_once(folder: ReportsFolder, venue: ScriptedVenue) -> None:
     node = _run(folder, venue, *[cast("Callable[[], None]", one) for one in again])
     assert len(node.warnings) == 1
     assert "its late trades are not added" in node.warnings[0]
+
+
+def test_tells_a_note_of_every_poll_once(folder: ReportsFolder, venue: ScriptedVenue) -> None:
+    """Guards the log where each poll has the same to say: a venue that goes on telling less than it did."""
+    node = _run(folder, venue, lambda: None, venue.trades_of_all.clear, lambda: None, lambda: None)
+    assert node.warnings == ["note: the venue tells less than it did; what it said last stands"]
+    assert _count(folder) == 1
