@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from bus.feed import BookReplica, FeedFrame, book_topic
+from bus.feed import BookReplica, FeedFrame, book_topic, trades_topic
 from bus.subscriber import FeedSubscriber
 from market.codes import Side
-from market.feed_messages import BookOrder
+from market.feed_messages import BookOrder, BookTrade, FeedMessage
 from market.instrument import default_instruments
 from nodes.book_views import RENDER_NS, RENDERED_MAX, BookViews, RenderedBook
 
@@ -127,3 +127,31 @@ def test_a_document_has_the_time_of_the_feed_in_milliseconds(served: Served) -> 
     frame = FeedFrame(TOPIC, 1, served.replica.sequence + 1, 1_770_000_000_123_456_789, [BookOrder(1, 0, MID, 5)])
     served.replica.on_frame(frame)
     assert served.document()["timestamp"] == 1_770_000_000_123
+
+
+def test_an_order_that_becomes_our_own_is_marked_in_a_book_that_has_not_changed(served: Served) -> None:
+    """And no longer once it is not; with another ETag each time."""
+    served.tell(BookOrder(1, 0, MID, 5), BookOrder(2, 0, MID, 5))
+    etags = {served.views.orderbook(SYMBOL, 10).etag}
+    for own in (frozenset({2}), frozenset({1, 2}), frozenset[int]()):
+        served.views.mark_own(own)
+        orders = served.document(10)["bids"][0]["orders"]
+        assert {order["id"] for order in orders if order.get("own")} == own
+        etags.add(served.views.orderbook(SYMBOL, 10).etag)
+    assert len(etags) == 4
+
+
+def test_the_last_trades_are_told_oldest_first(tmp_path: Path) -> None:
+    """So many as were asked for."""
+    topic = trades_topic(SYMBOL)
+    subscriber = FeedSubscriber(tmp_path, [TOPIC, topic], RenderedBook)
+    try:
+        for each in (TOPIC, topic):
+            subscriber.replicas[each].on_snapshot(FeedFrame(each, 1, 0, 0, []))
+            subscriber._heard_ns[each] = 1
+        trades: list[FeedMessage] = [BookTrade(number, MID, number, 0, number * 1_000_000) for number in range(1, 6)]
+        subscriber.replicas[topic].on_frame(FeedFrame(topic, 1, 1, 0, trades))
+        told = json.loads(BookViews(subscriber, [BTC], lambda: 1).trades(SYMBOL, 2))["trades"]
+    finally:
+        subscriber.close()
+    assert [(trade["id"], trade["timestamp"], trade["taker_side"]) for trade in told] == [(4, 4, "BUY"), (5, 5, "BUY")]
