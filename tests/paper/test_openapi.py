@@ -135,7 +135,7 @@ def test_no_request_made_from_it_ends_in_a_500(server: Server, data: st.DataObje
         query = urlencode([pair for pair in values.items() if pair[0] not in in_body], quote_via=quote)
         body = urlencode([pair for pair in values.items() if pair[0] in in_body], quote_via=quote)
     status, document = ask(server, method.upper(), path, query, body)
-    assert status in {200, 400, 409}, (status, document)
+    assert status in {200, 400, 404, 409}, (status, document)  # 404: bars of a time zone that the exchange has not
     assert str(status) in DOCUMENT["paths"][path][method]["responses"]
     if status != 200:
         assert document["code"] < 0
