@@ -8,11 +8,13 @@ that is taken while updates are under way. `make nightly` lets them run for a mi
 import json
 import os
 import random
+import signal
 import subprocess
 import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -83,7 +85,7 @@ class Noting:
 
 
 @pytest.fixture(scope="module")
-def run(running_server: Server) -> Iterator[Run]:
+def run(running_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """The one run of all clients."""
     print(f"seed {SEED}")
     running_server.reset()
@@ -100,12 +102,14 @@ def run(running_server: Server) -> Iterator[Run]:
     running_server.call(lambda _: listeners.append(noting))
     hub, streams = running_server.hub, [f"btcusdt@depth@{speed}ms" for speed in SPEEDS]
     running_server.call(lambda _: [hub.subscribe(stream, run) for stream in streams])
-    running = {client: _start(running_server, command) for client, command in programs.items()}
+    folder = tmp_path_factory.mktemp("books")
+    outputs = {client: folder / f"{client}.out" for client in programs}
+    running = {client: _start(running_server, command, outputs[client]) for client, command in programs.items()}
     try:
         _trade(running_server, running, run)
         for client, process in running.items():
-            output, errors = process.communicate(timeout=STARTING_S_MAX)
-            assert process.returncode == 0, f"{client}: {errors[-2_000:]}"
+            output, errors = outputs[client].read_text(), outputs[client].with_suffix(".err").read_text()
+            assert process.wait(timeout=STARTING_S_MAX) == 0, f"{client}: {errors[-2_000:]}"
             run.kept[client] = defaultdict(list)
             for line in output.splitlines():
                 book = json.loads(line)
@@ -116,15 +120,16 @@ def run(running_server: Server) -> Iterator[Run]:
         for stream in streams:
             running_server.call(partial(_unsubscribe, hub, stream, run))
         for process in running.values():
-            process.kill()
-            process.communicate()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # nautilus has children
+            process.wait()
 
 
 def _unsubscribe(hub: StreamHub, stream: str, run: Run, _: Desk) -> None:
     hub.unsubscribe(stream, run)
 
 
-def _start(server: Server, command: list[str]) -> subprocess.Popen[str]:
+def _start(server: Server, command: list[str], output: Path) -> subprocess.Popen[str]:
     keys = [(server.keys[account].api_key, server.keys[account].secret) for account in (ALICE, BOB)]
     environment = os.environ | {
         "EXCHANGE_URL": server.url,
@@ -133,7 +138,8 @@ def _start(server: Server, command: list[str]) -> subprocess.Popen[str]:
         "EXCHANGE_SECONDS": str(SECONDS),
     }
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # else ccxt's hundred exchanges are compiled anew at every start
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with output.open("w") as out, output.with_suffix(".err").open("w") as errors:  # a pipe would be full at some time
+        return subprocess.Popen(command, env=environment, stdout=out, stderr=errors, text=True, start_new_session=True)
 
 
 def _trade(server: Server, running: dict[str, subprocess.Popen[str]], run: Run) -> None:
