@@ -472,7 +472,9 @@ def accounts(context: typer.Context, run_dir: RunDir = None, as_json: Json = Fal
     """List the paper exchange's accounts, or do something with one."""
     if context.invoked_subcommand is not None:
         return
-    found = _paper_accounts(run_dir).listed()
+    from nodes.account_commands import listed_accounts
+
+    found = listed_accounts(_desk_settings(run_dir))
     if as_json:
         _print_json(found)
         return

@@ -15,6 +15,7 @@ from market.instrument import Instrument, parse_decimal
 from nodes.desk_client import DeskError, NoDeskError, require_node
 from nodes.desk_venue import paper_url, venue_keys
 from nodes.halted_file import HaltedFile
+from nodes.paper_accounts import PaperAccounts
 from nodes.settings import Settings
 from venues.binance_documents import account_of, order_of, trade_of
 from venues.binance_rest import BinanceRest
@@ -73,20 +74,38 @@ def account_source(settings: Settings, stack: ExitStack) -> AccountSource:
     """
     try:
         venue: AccountSource = command_venue(settings)
-    except NoDeskError:
-        path = settings.run_dir / "paper" / LEDGER_FILE
-        if not path.is_file():
-            raise
-        from paper.ledger import LedgerError
-        from paper.ledger_reader import LedgerReader
-
-        try:
-            reader = stack.enter_context(LedgerReader(path, settings.instruments))
-        except LedgerError as error:
-            raise DeskError(str(error)) from None
-        print(f"note: no desk runs in {settings.run_dir}: this is what its ledger holds", file=sys.stderr)  # noqa: T201
-        return _OnDisk(reader)
+    except NoDeskError as error:
+        return _OnDisk(_ledger(settings, stack, error))
     return venue
+
+
+def listed_accounts(settings: Settings) -> list[dict[str, Any]]:
+    """Return every account of the paper exchange; of a desk that is down, as its ledger has them.
+
+    Raises:
+        DeskError: if they cannot be had.
+    """
+    try:
+        return PaperAccounts(settings).listed()
+    except NoDeskError as error:
+        with ExitStack() as stack:
+            listed: list[dict[str, Any]] = _ledger(settings, stack, error).listed()
+            return listed
+
+
+def _ledger(settings: Settings, stack: ExitStack, why: NoDeskError) -> Any:
+    path = settings.run_dir / "paper" / LEDGER_FILE
+    if not path.is_file():
+        raise why
+    from paper.ledger import LedgerError
+    from paper.ledger_reader import LedgerReader
+
+    try:
+        reader = stack.enter_context(LedgerReader(path, settings.instruments))
+    except LedgerError as error:
+        raise DeskError(str(error)) from None
+    print(f"note: no desk runs in {settings.run_dir}: this is what its ledger holds", file=sys.stderr)  # noqa: T201
+    return reader
 
 
 class _OnDisk:

@@ -8,10 +8,11 @@ from typing import Any, Self
 
 from market.instrument import Instrument
 from paper import documents
+from paper.account_records import AccountRecord
 from paper.history import History, Span
 from paper.ledger import LedgerError
 from paper.tables import IS_OPEN, ORDER_COLUMNS, SCHEMA_VERSION, order_of_row
-from paper.units import Symbol, format_units
+from paper.units import Symbol, format_units, parse_units
 
 Document = dict[str, Any]
 
@@ -56,6 +57,28 @@ class LedgerReader:
         """Return the numbers of all accounts."""
         rows = self._connection.execute("SELECT DISTINCT account FROM balances WHERE account > 0 ORDER BY account")
         return [account for (account,) in rows]
+
+    def listed(self) -> list[Document]:
+        """Return every account as the admin's call lists it, but for the API keys, which stand elsewhere."""
+        sql = "SELECT account, reset_count, reset_ms, is_bnb_payer FROM accounts"
+        records = {number: AccountRecord(*record) for number, *record in self._connection.execute(sql)}
+        return [
+            {
+                "account": number,
+                "uid": record.uid(number),
+                "apiKeys": [],
+                "openOrders": len(self.open_orders(number)),
+                "resets": record.reset_count,
+                "resetTime": record.reset_ms,
+                "paysInBnb": bool(record.is_bnb_payer),
+                "balances": {
+                    each["asset"]: format_units(parse_units(each["free"]) + parse_units(each["locked"]))
+                    for each in self.balances(number)
+                },
+            }
+            for number in self.accounts()
+            for record in [records.get(number, AccountRecord())]
+        ]
 
     def balances(self, account: int) -> list[Document]:
         """Return every asset of an account, as in the answer to `account`."""

@@ -384,6 +384,8 @@ def test_a_kept_halt_holds_without_a_command_and_is_replayed(desk: Desk) -> None
         desk.publish(desk.core.tell(desk.time_ns()))
     assert desk.core.halted_symbols == {0, 2}
     assert desk.core.command_count == 2, "a second time changes nothing"
+    desk.kill()
+    desk.start()
     desk.core.halt([1, 2], desk.time_ns(), 0)
     desk.publish(desk.core.tell(desk.time_ns()))
     state = desk.core.engine.state_hash()
