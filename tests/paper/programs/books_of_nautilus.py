@@ -23,7 +23,7 @@ from nautilus_trader.config import (  # type: ignore[import-not-found]
     TradingNodeConfig,
 )
 from nautilus_trader.live.node import TradingNode  # type: ignore[import-not-found]
-from nautilus_trader.model.enums import BookType, RecordFlag  # type: ignore[import-not-found]
+from nautilus_trader.model.enums import BookType  # type: ignore[import-not-found]
 from nautilus_trader.model.identifiers import InstrumentId  # type: ignore[import-not-found]
 from practice import stay_on_loopback  # type: ignore[import-not-found]
 
@@ -53,7 +53,7 @@ class Reader(Actor):  # type: ignore[misc]
 
     def on_order_book_deltas(self, deltas: object) -> None:
         """Show the book."""
-        if deltas.flags & RecordFlag.F_SNAPSHOT:  # type: ignore[attr-defined]
+        if deltas.is_snapshot:  # type: ignore[attr-defined]
             self._snapshot_id = deltas.sequence  # type: ignore[attr-defined]
         book = self.cache.order_book(BTC)
         if self._snapshot_id is not None and deltas.sequence >= self._snapshot_id:  # type: ignore[attr-defined]
