@@ -169,7 +169,7 @@ def test_every_book_of_a_real_client_is_the_exchange_s(run: Run, client: str, sp
     if client in run.skipped:
         pytest.skip(run.skipped[client])
     books = run.kept[client][speed]
-    least = SECONDS * (3 if speed == "100" else 0.5)
+    least = SECONDS * (3 if speed == "100" else 0.25)
     assert len(books) > least, f"only {len(books)} books were kept"
     gaps = {since for since in {book["since"] for book in books} if since and run.has_gap(speed, since)}
     comparable = [book for book in books if book["since"] not in gaps]
