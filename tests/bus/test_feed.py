@@ -17,6 +17,7 @@ from bus.feed import (
     best_topic,
     book_topic,
     definition_of,
+    depth_checksum,
     pack_frame,
     trades_topic,
     unpack_frame,
@@ -470,3 +471,22 @@ def test_refuses_what_no_feed_sends(frames: list[bytes]) -> None:
     with pytest.raises(FeedError, match="expected") as caught:
         unpack_frame(frames)
     assert len(str(caught.value)) < 200
+
+
+def test_an_order_cannot_change_its_side() -> None:
+    """At the same price, either: it would leave a level of orders that never goes."""
+    book = BookReplica()
+    book.apply(BookOrder(1, 0, 100, 5))
+    with pytest.raises(FeedError, match="order 1 is at"):
+        book.apply(BookOrder(1, 1, 100, 5))
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_checksum_is_of_ten_levels_on_each_side_and_of_no_more(side: int) -> None:
+    """As docs/protocol.md says, of the best ones: the tenth is in it, the eleventh is not."""
+    levels = tuple(Level(100 + number, 5) for number in range(12))
+    plain = depth_checksum(Depth(levels, levels))
+    for number in range(12):
+        changed = (*levels[:number], Level(100 + number, 6), *levels[number + 1 :])
+        depth = Depth(changed, levels) if side == 0 else Depth(levels, changed)
+        assert (depth_checksum(depth) != plain) is (number < 10), number
