@@ -67,6 +67,10 @@ class MemoryVenue:
         """Return a book one tick wide."""
         return Depth((Level(9_120_000, 1),), (Level(9_120_001, 1),))
 
+    def mid(self, symbol: str) -> Decimal:  # noqa: ARG002
+        """Return its middle."""
+        return Decimal("91200.005")
+
     def open_orders(self, instrument: Instrument) -> Sequence[VenueOrder]:  # noqa: ARG002
         """Return none."""
         return []

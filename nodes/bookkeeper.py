@@ -8,11 +8,12 @@ from typing import Final
 from market.account import VenueAccount, VenueOrder, VenueTrade
 from market.clock import NS_PER_MS, day_bounds_ns, time_ns, utc_date
 from market.exact_json import JsonObject
-from market.instrument import Instrument, default_instruments
+from market.instrument import Instrument
 from reports.bookkeeping import Recorded, Recorder
 from reports.folder import FolderBusyError, ReportsFolder
 from reports.performance import AccountSnapshot
 from reports.trade_history import TradeKey, key_of, past_key
+from venues.binance_documents import UNKNOWN_SYMBOL_CODES
 from venues.venue import RememberingVenue, Venue, VenueRefusedError
 
 LATEST_TRADES = 100
@@ -20,7 +21,6 @@ PAGE_TRADES = 1_000
 READINGS_MAX = 5
 MINUTE_MS: Final = 60_000
 PAST_MS: Final = 2 * MINUTE_MS  # a fee of before is valued by what was paid in its minute, not by the mid of now
-_STEPS: Final = ("0.00000001", "1"), ("0.0001", "0.001"), ("0.01", "0.00001")  # cheap assets, others, dear ones
 
 
 class Bookkeeper:
@@ -28,7 +28,6 @@ class Bookkeeper:
 
     Args:
         instrument: the pair to report on; others that were traded on the same day are read along.
-        known: pairs that the desk knows, to price fees that are paid in a third asset; without them the usual ones.
         market: where the account trades, as the daily document tells it.
     """
 
@@ -37,13 +36,11 @@ class Bookkeeper:
         venue: Venue,
         instrument: Instrument,
         folder: ReportsFolder,
-        known: Sequence[Instrument] | None = None,
         market: JsonObject | None = None,
     ) -> None:
         self._venue = venue
         self._instrument = instrument
         self._folder = folder
-        self._known = {one.symbol: one for one in (default_instruments() if known is None else known)}
         self._market = market or {}
         self._recorder = Recorder(folder)
         self._refused: set[str] = set()  # symbols that the venue does not trade
@@ -112,7 +109,7 @@ class Bookkeeper:
 
     def _marks(self, instruments: Sequence[Instrument], trades: Sequence[VenueTrade]) -> dict[str, Decimal]:
         """Return the mids: of the pairs, and of those that price a fee in a third asset that has no price yet."""
-        marks = {one.symbol: mid for one in instruments if (mid := self._mid(one)) is not None}
+        marks = {one.symbol: mid for one in instruments if (mid := self._mid(one.symbol)) is not None}
         by_symbol = {one.symbol: one for one in instruments}
         pending: dict[tuple[str, str], list[int]] = {pair: [] for pair in self._recorder.book.unvalued_fees}
         for trade in trades:
@@ -123,7 +120,7 @@ class Bookkeeper:
             symbol = asset + quote
             if symbol in self._refused:
                 continue
-            mid = marks.get(symbol) or self._mid_of_a_fee(symbol, asset, quote)
+            mid = marks.get(symbol) or self._mid(symbol)
             if mid is not None:
                 marks |= {symbol: mid} | self._past_prices(symbol, pending[asset, quote])
         return marks
@@ -144,28 +141,19 @@ class Bookkeeper:
                 found[past_key(symbol, time_ms)] = prices[minute_ms]
         return found
 
-    def _mid_of_a_fee(self, symbol: str, asset: str, quote: str) -> Decimal | None:
-        """Return the mid of a pair that prices a fee; its ticks and lots are tried out if the desk does not have it."""
-        if symbol in self._known:
-            return self._mid(self._known[symbol])
-        for tick_size, lot_size in _STEPS:
-            try:
-                return self._mid(Instrument(0, symbol, asset, quote, Decimal(tick_size), Decimal(lot_size)))
-            except ValueError:  # a price or quantity that these steps cannot tell
-                continue
-        self._refused.add(symbol)
-        return None
+    def _mid(self, symbol: str) -> Decimal | None:
+        """Return the mid of a pair; None for one with an empty side, and for one that the venue does not tell.
 
-    def _mid(self, instrument: Instrument) -> Decimal | None:
-        """Return the mid of a pair; None for one with an empty side, and for one that the venue does not trade."""
+        One that it does not know is not asked for again; any other refusal may be another one the next time.
+        """
         try:
-            mid_ticks_x2 = self._venue.depth(instrument, 5).mid_ticks_x2
-        except VenueRefusedError:
-            if instrument.symbol == self._instrument.symbol:
+            return self._venue.mid(symbol)
+        except VenueRefusedError as error:
+            if symbol == self._instrument.symbol:
                 raise
-            self._refused.add(instrument.symbol)
+            if error.code in UNKNOWN_SYMBOL_CODES:
+                self._refused.add(symbol)
             return None
-        return None if mid_ticks_x2 is None else mid_ticks_x2 * instrument.tick_size / 2
 
 
 class _Reading:

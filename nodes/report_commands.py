@@ -90,7 +90,7 @@ def print_report(settings: Settings, venue_of: Callable[[], Venue], period: Peri
     if period.last >= utc_date(time_ns()):
         try:
             market = market_of(settings)
-            notes = Bookkeeper(venue_of(), settings.instrument, folder, settings.instruments, market).update().notes
+            notes = Bookkeeper(venue_of(), settings.instrument, folder, market).update().notes
         except (VenueError, DeskError) as error:
             if not folder.days():
                 raise

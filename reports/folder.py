@@ -13,6 +13,7 @@ from typing import Final
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.exact_json import JsonObject
 from market.mendable import MendableError
+from market.whole_file import write_whole
 from reports.daily_file import FILE_BYTES_MAX, decode, encode
 from reports.day_book import DayBook
 from reports.performance import checked_book
@@ -157,13 +158,23 @@ class ReportsFolder:
         return aside
 
     def keep_also_as(self, day: date, why: str) -> Path:
-        """Give the file of `day` a second name as in `keep_aside`, and return it; `write` then takes the first away.
+        """Copy the file of `day` to a name as in `keep_aside`, and return it; `write` then replaces the first.
 
-        So a crash between the two leaves the file as it was. The caller holds `locked`.
+        So a crash between the two leaves the file as it was, and the next try finds the copy there. A second name for
+        the same file would not do: of a symbolic link it is a link again, and not every disk has such names.
+
+        The caller holds `locked`.
+
+        Raises:
+            OSError: if the disk does not take it; nothing is left then.
         """
+        content = self.file_of(day).read_bytes()
         aside = self._free_name(day, why)
-        aside.hardlink_to(self.file_of(day))
-        _sync(self.path)
+        number = int(aside.stem.rpartition("-")[2]) - 1
+        last = aside.with_name(f"{aside.stem.rpartition('-')[0]}-{number}.json")
+        if number and last.read_bytes() == content:
+            return last
+        write_whole(aside, content)
         return aside
 
     @contextlib.contextmanager

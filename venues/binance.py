@@ -18,6 +18,7 @@ from venues.binance_documents import (
     UNREADABLE,
     account_of,
     depth_of,
+    mid_of,
     minute_prices_of,
     order_of,
     orders_of,
@@ -107,6 +108,10 @@ class BinanceVenue:
         request = {"symbol": instrument.symbol, "limit": level_count}
 
         return self._call(self._exchange.public_get_depth, request, read=partial(depth_of, instrument=instrument))
+
+    def mid(self, symbol: str) -> Decimal | None:
+        """Return the middle of the best prices of any pair of the venue; None while a side of its book is empty."""
+        return self._call(self._exchange.public_get_ticker_bookticker, {"symbol": symbol}, read=mid_of)
 
     def open_orders(self, instrument: Instrument) -> Sequence[VenueOrder]:
         """Return our open orders, oldest first."""

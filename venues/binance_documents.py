@@ -13,6 +13,7 @@ from trading.order_rules import OrderRules
 
 UNKNOWN_ORDER_CODES: Final = frozenset({-2011, -2013})
 UNKNOWN_EXECUTION_CODES: Final = frozenset({-1000, -1001, -1006, -1007})  # those that Binance sends with a 5xx
+UNKNOWN_SYMBOL_CODES: Final = frozenset({-1121, -1100})  # the second for characters that no symbol has
 KEY_CODES: Final = frozenset({-2014, -2015, -1022})
 RETRY_AFTER_DEFAULT_S: Final = 10.0
 # What reading a document may raise that is none of Binance's: a proxy's page, another service behind the port.
@@ -121,6 +122,18 @@ def depth_of(document: Mapping[str, Any], instrument: Instrument) -> Depth:
         for side in ("bids", "asks")
     )
     return Depth(bids, asks)
+
+
+def mid_of(document: Mapping[str, Any]) -> Decimal | None:
+    """Return the middle of the best prices of an answer to `ticker/bookTicker`; None where a side has none.
+
+    Raises:
+        any of UNREADABLE: if it is none.
+    """
+    bid, ask = Decimal(document["bidPrice"]), Decimal(document["askPrice"])
+    if not (bid.is_finite() and ask.is_finite()):
+        raise ValueError(f"expected two prices, were {bid} and {ask}")
+    return (bid + ask) / 2 if bid > 0 and ask > 0 else None
 
 
 def rules_of(info: Any) -> OrderRules:

@@ -26,6 +26,7 @@ from venues.binance_documents import (
     UNREADABLE,
     account_of,
     depth_of,
+    mid_of,
     minute_prices_of,
     order_of,
     orders_of,
@@ -97,6 +98,10 @@ class BinanceRest:
         """Return the best levels of the book, our own orders among them."""
         asked = {"symbol": instrument.symbol, "limit": level_count}
         return self._asked("GET", "depth", asked, partial(depth_of, instrument=instrument), is_signed=False)
+
+    def mid(self, symbol: str) -> Decimal | None:
+        """Return the middle of the best prices of any pair of the venue; None while a side of its book is empty."""
+        return self._asked("GET", "ticker/bookTicker", {"symbol": symbol}, mid_of, is_signed=False)
 
     def open_orders(self, instrument: Instrument) -> Sequence[VenueOrder]:
         """Return the account's open orders, oldest first."""

@@ -65,6 +65,9 @@ class Venue(Protocol):
     def depth(self, instrument: Instrument, level_count: int) -> Depth:
         """Return the best levels of the book, our own orders among them."""
 
+    def mid(self, symbol: str) -> Decimal | None:
+        """Return the middle of the best prices of any pair of the venue; None while a side of its book is empty."""
+
     def open_orders(self, instrument: Instrument) -> Sequence[VenueOrder]:
         """Return our open orders, oldest first."""
 

@@ -82,6 +82,10 @@ class ScriptedVenue:
         bids, asks = sorted(sides[Side.BUY], reverse=True), sorted(sides[Side.SELL])
         return Depth(tuple(Level(*level) for level in bids), tuple(Level(*level) for level in asks))
 
+    def mid(self, symbol: str) -> Decimal | None:
+        """Refuse: nobody asks it for a mid."""
+        raise NotImplementedError
+
     def open_orders(self, instrument: Instrument) -> Sequence[VenueOrder]:
         """Return the open orders but for the hidden ones."""
         self._call("open_orders")

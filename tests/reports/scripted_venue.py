@@ -18,6 +18,7 @@ class ScriptedVenue:
         orders_of_all: every order of the account, by number.
         trades_of_all: every trade of the account, in the order in which they happened.
         mids: by symbol; a symbol without one is not traded here.
+        refusals: with which code the venue refuses to tell a symbol's mid.
         calls: what was asked of `trades`, as (symbol, limit, from_id, since_ms).
         on_account: called before the account is told, to let something happen between two readings.
     """
@@ -28,6 +29,7 @@ class ScriptedVenue:
         self.trades_of_all: list[VenueTrade] = []
         self.orders_of_all: list[VenueOrder] = []
         self.mids = {one.symbol: Decimal(100) for one in instruments}
+        self.refusals: dict[str, int] = {}
         self.account_id = "1"
         self.calls: list[tuple[str, int, int | None, int | None]] = []
         self.on_account: Callable[[], None] = lambda: None
@@ -40,6 +42,13 @@ class ScriptedVenue:
             raise VenueRefusedError("Invalid symbol.", -1121)
         ticks = instrument.price_to_ticks(self.mids[instrument.symbol])
         return Depth((Level(ticks - 1, 1),), (Level(ticks + 1, 1),))
+
+    def mid(self, symbol: str) -> Decimal | None:
+        """Return what is in `mids`, or refuse."""
+        code = self.refusals.get(symbol, 0 if symbol in self.mids else -1121)
+        if code or symbol in self.refusals:
+            raise VenueRefusedError("Refused.", code)
+        return self.mids[symbol]
 
     def open_orders(self, instrument: Instrument) -> Sequence[VenueOrder]:
         """Return none."""

@@ -346,19 +346,41 @@ def test_says_of_a_fee_without_a_price_that_nobody_knows(
     """Guards an asset that the venue does not trade: named, in no figure, the trip neither won nor lost, asked once."""
     venue.trades_of_all = [replace(trade, fee=Decimal("0.01"), fee_asset="BNB") for trade in _trades(1, 2)]
     asked: list[str] = []
-    depth = venue.depth
+    mid = venue.mid
 
-    def counted(instrument: object, level_count: int) -> object:
-        asked.append(instrument.symbol)  # type: ignore[attr-defined]
-        return depth(instrument, level_count)  # type: ignore[arg-type]
+    def counted(symbol: str) -> Decimal | None:
+        asked.append(symbol)
+        return mid(symbol)
 
-    venue.depth = counted  # type: ignore[method-assign,assignment]
+    venue.mid = counted  # type: ignore[method-assign]
     books = Bookkeeper(venue, BTC, folder)
     books.update()
     part = books.update().document["symbols"]["BTCUSDT"]
     assert (part["pnl"], part["wins"], part["undecided"], part["round_trips"]) == (1, 0, 1, 1)
     assert part["unvalued_fees"] == {"BNB": Decimal("0.02")}
     assert asked.count("BNBUSDT") == 1
+
+
+@pytest.mark.parametrize("code", [-1121, -1001, 0])
+def test_asks_again_where_the_venue_only_stumbled(
+    folder: ReportsFolder, venue: ScriptedVenue, clock: Clock, code: int
+) -> None:
+    """Guards the other symbols of a day: their trades are read on, and fees are priced, after one refusal of a book."""
+    venue.mids["BNBUSDT"] = Decimal(600)
+    venue.trades_of_all = _trades(1, 2, symbol="ETHUSDT")
+    Bookkeeper(venue, ETH, folder).update()
+    books = Bookkeeper(venue, BTC, folder)
+    trades = [*_trades(1, 2, NOON_MS + 5), *_trades(3, 2, NOON_MS + 10, symbol="ETHUSDT")]
+    venue.trades_of_all += [replace(trade, fee=Decimal("0.01"), fee_asset="BNB") for trade in trades]
+    venue.refusals = {"ETHUSDT": code, "BNBUSDT": code}
+    books.update()
+    venue.refusals = {}
+    venue.trades_of_all += _trades(5, 2, NOON_MS + 20, symbol="ETHUSDT")
+    document = books.update().document
+    assert document["total_trades"] == (8 if code != -1121 else 6)
+    if code != -1121:
+        assert _agrees(document)
+        assert [part["unvalued_fees"] for part in document["symbols"].values()] == [{}, {}]
 
 
 _STEPS_MS = [-_HOUR_MS, -1_000, 1_000, _HOUR_MS]
@@ -425,6 +447,29 @@ def test_ends_the_week_with_the_day_that_was_written(
     assert document["date"] == "2025-12-01"
     assert folder.days() == [date(2025, 12, 1)]
     assert times == []
+
+
+@pytest.mark.parametrize("account_id", ["", "65537"])
+def test_tells_of_a_reset_once_when_it_was_noticed_just_before_midnight(
+    folder: ReportsFolder, venue: ScriptedVenue, clock: Clock, account_id: str
+) -> None:
+    """Guards the day after: it goes on with the new account, of which it knows the trades and the id."""
+    clock.ms = _MIDNIGHT_MS - 120_000
+    venue.account_id = "1" if account_id else ""
+    venue.trades_of_all = _trades(5_000, 50, clock.ms - 3_600_000)
+    books = Bookkeeper(venue, BTC, folder)
+    books.update()
+    clock.ms = _MIDNIGHT_MS - 1_000
+    venue.account_id, venue.trades_of_all = account_id, _trades(1, 5, clock.ms - 10_000)
+    assert len(books.update().document["resets"]) == 1
+    clock.ms = _MIDNIGHT_MS + 4_000
+    venue.trades_of_all += [*_trades(6, 120, _MIDNIGHT_MS - 500), *_trades(126, 3, _MIDNIGHT_MS + 500)]
+    recorded = books.update()
+    assert (recorded.document["resets"], recorded.was_reset) == ([], False)
+    assert recorded.document["account_id"] == account_id
+    assert _agrees(recorded.document)
+    assert _ids(folder.read(DAY)) == list(range(1, 126))
+    assert _ids(recorded.document) == [126, 127, 128]
 
 
 def test_gives_up_when_the_folder_never_rests(folder: ReportsFolder, venue: ScriptedVenue, clock: Clock) -> None:

@@ -205,6 +205,41 @@ def test_tries_again_after_a_disk_that_refused(
     assert document["reconciliation"]["is_exact"]
 
 
+def test_keeps_one_report_of_the_account_before_while_the_disk_refuses(
+    folder: ReportsFolder, venue: ScriptedVenue, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guards a reset on a full disk, or a kill in its midst: each start would leave one more file of the same."""
+    Bookkeeper(venue, BTC, folder).update()
+
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ReportsFolder, "write_bytes", refuse)
+        venue.trades_of_all, venue.account_id = _trades(50, 3), "65537"
+        for _ in range(3):
+            with pytest.raises(OSError, match="No space left"):
+                Bookkeeper(venue, BTC, folder).update()
+    document = Bookkeeper(venue, BTC, folder).update().document
+    assert [reset["kept_as"] for reset in document["resets"]] == ["performance_20251130.before-reset-1.json"]
+    assert len(list(folder.path.iterdir())) == 2
+
+
+def test_keeps_the_report_of_the_account_before_when_the_file_is_a_link(
+    folder: ReportsFolder, venue: ScriptedVenue, clocks: Clocks, tmp_path: Path
+) -> None:
+    """Guards a reset where the day's file is a symbolic link: a second name of the link would tell the new account."""
+    folder.path.mkdir()
+    (tmp_path / "disk").mkdir()
+    folder.file_of(DAY).symlink_to(tmp_path / "disk" / "today.json")
+    books = Bookkeeper(venue, BTC, folder)
+    before = books.update().path.read_bytes()
+    venue.trades_of_all, venue.account_id = _trades(50, 3), "65537"
+    document = books.update().document
+    assert (folder.path / document["resets"][0]["kept_as"]).read_bytes() == before
+    assert folder.file_of(DAY).is_symlink()
+
+
 def test_waits_for_a_venue_that_tells_a_trade_late(folder: ReportsFolder, clocks: Clocks) -> None:
     """Guards a venue of several machines: one that does not tell yet what another told puts nothing back."""
     recorder = Recorder(folder)

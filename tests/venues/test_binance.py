@@ -13,6 +13,7 @@ from market.codes import Side
 from market.instrument import default_instruments
 from trading.order_rules import OrderRules
 from venues.binance import BinanceVenue
+from venues.binance_rest import BinanceRest
 from venues.venue import (
     VenueBusyError,
     VenueError,
@@ -112,6 +113,24 @@ def test_tells_what_was_paid_in_each_minute(server: Answering, venue: BinanceVen
     server.answer = (200, {}, json.dumps(bars).encode())
     assert venue.minute_prices("BNBUSDT", 60_000) == {60_000: Decimal("600.025")}
     assert server.calls[-1] == "GET /api/v3/klines"
+
+
+@pytest.mark.parametrize(
+    ("bid", "ask", "mid"),
+    [("0.00651200", "0.00651300", Decimal("0.0065125")), ("600.01", "600.02", Decimal("600.015")), ("0", "600", None)],
+)
+def test_tells_the_mid_of_a_pair_whose_steps_nobody_knows(
+    server: Answering, venue: BinanceVenue, bid: str, ask: str, mid: Decimal | None
+) -> None:
+    """Guards what values a fee of now: a book in ticks would be no answer where the desk does not know the ticks."""
+    ticker = {"symbol": "BNBBTC", "bidPrice": bid, "bidQty": "1", "askPrice": ask, "askQty": "0.5"}
+    server.answer = (200, {}, json.dumps(ticker).encode())
+    rest = BinanceRest("paper", f"http://127.0.0.1:{server.server_address[1]}", API_KEY, SECRET, timeout_ms=1_000)
+    assert [venue.mid("BNBBTC"), rest.mid("BNBBTC")] == [mid, mid]
+    server.answer = (200, {}, b'{"bidPrice": "NaN", "askPrice": "1"}')
+    for one in (venue, rest):
+        with pytest.raises(VenueUnavailableError):
+            one.mid("BNBBTC")
 
 
 def _place(venue: BinanceVenue) -> None:
