@@ -145,7 +145,7 @@ def known_symbol(settings: Settings, symbol: str) -> str:
     """
     known = [instrument.symbol for instrument in settings.instruments]
     if (spelt := venue_spelling(symbol)) not in known:
-        near = get_close_matches(spelt, known, n=1)
+        near = get_close_matches(spelt, known, n=1, cutoff=0.8)
         meant = f"; did you mean {near[0]}?" if near else ""
         raise SettingsError(f"symbol: expected one of {', '.join(known)}, was {symbol!r} (from command line){meant}")
     return spelt

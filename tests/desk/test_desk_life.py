@@ -114,7 +114,7 @@ def test_settings_errors_come_all_at_once_within_a_second_of_work(desk: Desk) ->
     (desk.run_dir.parent / "tickbus.toml").write_text(
         '[maker]\nhalf_spread = 2\ncolour = "red"\n[venue]\nsecret = "x"\n'
     )
-    result = desk.cli("up", "--symbol", "btc/usdt")
+    result = desk.cli("up", "--symbol", "b@d")
     assert result.returncode == 1
     for key in ("maker.half_spread", "maker.colour", "venue.secret", "symbol"):
         assert f"error: {key}: " in result.stderr

@@ -215,6 +215,8 @@ def test_one_engine_is_killed_and_the_other_trades_on(directory: Path) -> None:
         *nodes,
         TICKBUS_ENGINE__PLACEMENT="ETHUSDT=engine2",
         TICKBUS_PAPER__RATE_LIMITS="false",
+        TICKBUS_PAPER__MAKER_FEE="0",
+        TICKBUS_PAPER__TAKER_FEE="0",
     )
     try:
         asyncio.run(_trade_and_kill(desk.start()))

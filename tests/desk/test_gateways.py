@@ -68,7 +68,7 @@ def test_desk_runs_as_many_gateways_as_have_ports(gateways: Desk) -> None:
     ports = [port_of(gateways, name) for name in NAMES]
     assert len(set(ports)) == len(NAMES)
     text = gateways.cli("status").stdout
-    assert f"order gateway    tcp {', '.join(f'127.0.0.1:{port}' for port in ports)}" in text
+    assert f"order gateway    {', '.join(f'tcp 127.0.0.1:{port}' for port in ports)}" in text
 
 
 def test_same_name_and_ids_at_two_gateways_are_two_clients(gateways: Desk) -> None:

@@ -235,7 +235,7 @@ def test_kill_switch_stops_new_orders_lets_cancels_through_and_outlives_the_engi
     (canceled,) = _events(client, 1)
     assert isinstance(canceled, Canceled)
     assert (canceled.order_id, canceled.reason) == (2, CancelReason.MASS_CANCEL)
-    assert engine_and_gateway.cli("resume").stdout == "BTCUSDT, ETHUSDT, BNBUSDT resumed\n"
+    assert engine_and_gateway.cli("resume").stdout == "BTCUSDT resumed\nETHUSDT resumed\nBNBUSDT resumed\n"
     client.send([NewOrder(4, BTC, Side.BUY, 1_000_000, 10), CancelOrder(4, BTC)])
     assert [type(event) for event in _events(client, 2)] == [Accepted, Canceled]
 
