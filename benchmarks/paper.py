@@ -25,7 +25,8 @@ from websockets.asyncio.client import connect
 
 from benchmarks.engine_process import ROOT, folder_of_a_desk, node_process
 from market.clock import NS_PER_SECOND, monotonic_ns, time_ns
-from paper.accounts import KeyPair, key_file_text, load_keys, write_new_file
+from market.whole_file import write_new
+from paper.accounts import KeyPair, key_file_text, load_keys
 from paper.signing import sign
 
 SECONDS: Final = 4.0
@@ -318,7 +319,7 @@ def running_desk() -> Iterator[Desk]:
     port, empty_port = free_port(), free_port()
     with folder_of_a_desk() as run_dir:
         other = KeyPair.generate()
-        write_new_file(run_dir / "paper" / "accounts" / "2.env", key_file_text(other))
+        write_new(run_dir / "paper" / "accounts" / "2.env", key_file_text(other).encode("ascii"))
         settings = {**SETTINGS, "PAPER__PORT": str(port)}
         empty = subprocess.Popen([sys.executable, "-m", "benchmarks.empty_sanic", str(empty_port)], cwd=ROOT)
         try:

@@ -3,6 +3,7 @@
 A key is 40 characters of Z85. The public one may be shown to everybody; the secret one stands in a file of mode 0600.
 """
 
+import contextlib
 import os
 import stat
 import threading
@@ -16,6 +17,7 @@ from zmq.auth.thread import ThreadAuthenticator
 from zmq.utils import z85
 
 from market.mendable import MendableError
+from market.whole_file import write_new
 
 KEY_LENGTH: Final = 40
 REFUSED_KEYS_MAX: Final = 100  # remembered, to be told
@@ -61,19 +63,10 @@ def is_key(text: bytes) -> bool:
 
 
 def _make_keys(path: Path) -> None:
-    """Write a new pair beside the file, then give it its name: nobody sees half a file, and the first to come wins."""
+    """Write a new pair, unless another node of the desk is faster: its pair is the desk's."""
     public, secret = zmq.curve_keypair()
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(b"public=" + public + b"\nsecret=" + secret + b"\n")
-    try:
-        os.link(fresh, path)
-    except FileExistsError:
-        return  # another node of the desk was faster: its pair is the desk's
-    finally:
-        fresh.unlink()
+    with contextlib.suppress(FileExistsError):
+        write_new(path, b"public=" + public + b"\nsecret=" + secret + b"\n")
 
 
 def _private_lines(path: Path) -> list[str]:

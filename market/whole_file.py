@@ -1,31 +1,77 @@
-"""Replacing a file whole: a reader, and a crash at any moment, finds the old content or the new one."""
+"""Files that are written whole: a reader, and a crash at any moment, finds the old content or the new one."""
 
 import contextlib
 import os
+import threading
 from pathlib import Path
 
+_MODE = 0o600
 
-def write_whole(path: Path, content: bytes) -> None:
+
+def write_whole(path: Path, content: bytes, *, is_synced: bool = True) -> None:
     """Put `content` in the place of the file `path`: written beside it, synced, renamed, and the folder synced.
 
-    The temporary file has one name, so that a crash leaves at most one behind; two writers must not meet.
+    Of a symbolic link, what it points to is replaced. The temporary file has one name, so that a crash leaves at most
+    one behind; two writers must not meet.
+
+    Args:
+        path: of the file; its folder must be there.
+        content: all of it.
+        is_synced: whether it must last through a power failure; a death of the process it survives anyhow.
 
     Raises:
         OSError: if the disk does not take it; the old file stays.
     """
-    temporary = path.with_name(path.name + ".tmp")
+    place = path.resolve()
+    temporary = place.with_name(place.name + ".tmp")
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        _write(temporary, content, os.O_TRUNC, is_synced=is_synced)
+        temporary.replace(place)
     except OSError:
-        with contextlib.suppress(OSError):  # the first error is the one to tell
-            temporary.unlink(missing_ok=True)
+        _remove(temporary)
         raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    if is_synced:
+        sync_folder(place.parent)
+
+
+def write_new(path: Path, content: bytes) -> None:
+    """Make a file that its owner alone may read, whole or not at all, and its folder if that is missing.
+
+    It is written under another name and linked into place: of two that start at once the first one's stays.
+
+    Raises:
+        FileExistsError: if there is one.
+        OSError: if the disk does not take it; then there is none.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    _remove(part)
+    try:
+        _write(part, content, os.O_EXCL, is_synced=True)
+        os.link(part, path)
+    finally:
+        _remove(part)
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder last through a power failure."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _write(path: Path, content: bytes, flags: int, *, is_synced: bool) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | flags, _MODE)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        if is_synced:
+            os.fsync(descriptor)
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):  # what went wrong before is what is told
+        path.unlink(missing_ok=True)

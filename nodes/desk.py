@@ -24,6 +24,7 @@ from market.clock import NS_PER_SECOND, monotonic_ns
 from market.exact_json import loads
 from market.http_names import connectable, in_url
 from market.instrument import Instrument
+from market.whole_file import write_whole
 from nodes.desk_client import DeskError, require_node
 from nodes.desk_wiring import desk_curve, desk_wiring
 from nodes.settings import Settings
@@ -158,8 +159,10 @@ def bus_keys(settings: Settings, allowed: str | None, whose: str) -> str:
         if not is_key(allowed.encode()):
             raise DeskError(f"expected a public key of 40 characters, was {allowed[:60]!r}")
         if allowed.encode() not in curve.allowed.load():
-            with path.open("a", encoding="utf-8") as file:
-                file.write(f"{allowed} {' '.join(whose.split())}".rstrip() + "\n")
+            known = path.read_text(encoding="utf-8") if path.exists() else ""
+            line = f"{allowed} {' '.join(whose.split())}".rstrip()
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_whole(path, "\n".join([*known.splitlines(), line, ""]).encode())
     lines = [f"public key     {curve.keys.public.decode()}", f"both keys      {settings.bus_keys_file}"]
     lines += [f"may reach us   {key.decode()} {whose}".rstrip() for key, whose in curve.allowed.load().items()]
     return "\n".join(lines)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from market.clock import NS_PER_MS, time_ns
 from market.codes import Side
+from market.whole_file import write_whole
 from trading.quoting import Quote
 
 PREFIX_FILE = "maker_id"
@@ -86,7 +87,4 @@ class SentOrders:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write the whole file or nothing."""
-    beside = path.with_name(f"{path.name}.new")
-    beside.write_text(text, encoding="ascii")
-    beside.replace(path)
+    write_whole(path, text.encode("ascii"), is_synced=False)  # an order must not wait for the disk

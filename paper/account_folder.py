@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from market.limits import OWNERS_PER_SOURCE
+from market.whole_file import write_new
 from paper.accounts import (
     FIRST_ACCOUNT,
     Accounts,
@@ -26,7 +27,6 @@ from paper.accounts import (
     key_file_text,
     load_keys,
     load_or_create_keys,
-    write_new_file,
 )
 
 _FILE_NAME = re.compile(r"(?P<number>[1-9][0-9]{0,4})\.(?P<kind>env|pem)", re.ASCII)
@@ -73,7 +73,7 @@ class AccountFolder:
         if number >= OWNERS_PER_SOURCE:
             raise KeyFileError(f"expected at most {OWNERS_PER_SOURCE - 1} accounts")
         pair = KeyPair.generate()
-        write_new_file(self._folder / f"{number}.env", key_file_text(pair))
+        write_new(self._folder / f"{number}.env", key_file_text(pair).encode("ascii"))
         accounts.add(number, pair)
         return number, pair
 

@@ -14,6 +14,8 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from market.whole_file import write_new
+
 API_KEY_NAME: Final = "TICKBUS_VENUE__API_KEY"
 SECRET_NAME: Final = "TICKBUS_VENUE__SECRET"  # noqa: S105 - the name of a variable, not a secret
 FIRST_ACCOUNT: Final = 1
@@ -97,7 +99,7 @@ def load_or_create_keys(path: Path) -> KeyPair:
     """
     pair = KeyPair.generate()
     try:
-        write_new_file(path, key_file_text(pair))
+        write_new(path, key_file_text(pair).encode("ascii"))
     except FileExistsError:
         return load_keys(path)
     return pair
@@ -115,7 +117,7 @@ def load_or_create_token(path: Path) -> str:
         KeyFileError: if others may read the file, or if it does not hold a token.
     """
     with suppress(FileExistsError):
-        write_new_file(path, f"{_random_text()}\n")
+        write_new(path, f"{_random_text()}\n".encode("ascii"))
     return load_token(path)
 
 
@@ -155,27 +157,6 @@ def _read_private_file(path: Path) -> str:
         if not stat.S_ISREG(status.st_mode) or status.st_uid != os.getuid() or mode & 0o077:
             raise KeyFileError(f"{path}: must be your own file with mode 0600, was {mode:04o}; try: chmod 600 {path}")
         return file.read(_FILE_BYTES_MAX)
-
-
-def write_new_file(path: Path, text: str) -> None:
-    """Make a file that its owner alone may read, whole or not at all, and its folder if that is missing.
-
-    Raises:
-        FileExistsError: if there is one.
-    """
-    # Written under another name and linked into place: nobody ever sees half a file, and two starts make one pair.
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part.unlink(missing_ok=True)
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(descriptor)
-        os.link(part, path)
-    finally:
-        part.unlink()
 
 
 def _variables(text: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import Final
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.exact_json import JsonObject
 from market.mendable import MendableError
-from market.whole_file import write_whole
+from market.whole_file import sync_folder, write_whole
 from reports.daily_file import FILE_BYTES_MAX, decode, encode
 from reports.day_book import DayBook
 from reports.performance import checked_book
@@ -120,19 +120,7 @@ class ReportsFolder:
     def write_bytes(self, day: date, content: bytes) -> Path:
         """Do what `write` does, with a document that is encoded already."""
         path = self.file_of(day)
-        place = path.resolve()  # of a link: what it points to is replaced, and the link stays
-        temporary = place.with_name(place.name + ".tmp")
-        try:
-            with temporary.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(place)
-        except OSError:
-            with contextlib.suppress(OSError):  # the first error is the one to tell
-                temporary.unlink(missing_ok=True)
-            raise
-        _sync(place.parent)
+        write_whole(path, content)
         return path
 
     def mark_of(self, day: date) -> FileMark | None:
@@ -154,7 +142,7 @@ class ReportsFolder:
         """
         aside = self._free_name(day, why)
         self.file_of(day).rename(aside)
-        _sync(self.path)
+        sync_folder(self.path)
         return aside
 
     def keep_also_as(self, day: date, why: str) -> Path:
@@ -197,15 +185,6 @@ class ReportsFolder:
     def _free_name(self, day: date, why: str) -> Path:
         names = (self.file_of(day).with_suffix(f".{why}-{number}.json") for number in range(1, _ASIDE_MAX))
         return next(name for name in names if not name.exists())
-
-
-def _sync(path: Path) -> None:
-    """Make the names in the folder at `path` last through a power failure."""
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _lock(folder: int, path: Path) -> None:

@@ -15,7 +15,6 @@ While nobody has a session with a name there is nothing to outlive: nothing is w
 """
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -24,6 +23,7 @@ from typing import Final, NamedTuple
 from engine.capacity import Capacity
 from engine.journal import Journal
 from engine.journal_format import CommandRecord, JournalError, JournalMode
+from market.whole_file import write_whole
 
 NAMES_FILE: Final = "sessions.json"
 _CAPACITY: Final = Capacity(1)  # a gateway has none; the format asks for one
@@ -256,13 +256,7 @@ class SessionStore:
 
 
 def _write_whole(path: Path, data: bytes) -> None:
-    """Write a file beside its place, sync it, and put it there at once."""
-    draft = path.with_suffix(".draft")
     try:
-        with draft.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        write_whole(path, data)
     except OSError as error:
         raise JournalError(f"{path} cannot be written: {error.strerror}") from error
