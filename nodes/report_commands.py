@@ -119,7 +119,8 @@ def print_report(settings: Settings, venue_of: Callable[[], Venue], period: Peri
     is_wrong = damage is not None or (day is not None and not is_sound(day))
     if week is not None and period.is_given:
         is_wrong = is_wrong or any(
-            one["state"] == "damaged" or one.get("is_reconciled") is False for one in week["days"]
+            one["state"] == "damaged" or one.get("is_reconciled") is False or one.get("is_identical") is False
+            for one in week["days"]
         )
     return 1 if is_wrong else NOT_UPDATED if reason is not None else 0
 

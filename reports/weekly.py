@@ -75,6 +75,7 @@ class ReportedDay:
     """What a daily document says.
 
     Attributes:
+        is_identical: whether its figures are what its trades moved, to the last unit.
         pnl, activity: None where it cannot say: several quote assets, no parts.
         quotes: of what was traded; `known_quotes` of the untraded pairs, too.
     """
@@ -87,6 +88,7 @@ class ReportedDay:
     quotes: frozenset[str]
     known_quotes: frozenset[str]
     is_reconciled: bool | None
+    is_identical: bool
     unvalued_assets: frozenset[str]
 
     @property
@@ -233,6 +235,7 @@ def _reported(document: JsonObject) -> ReportedDay:
         quotes=quotes,
         known_quotes=frozenset(part["quote"] for part in symbols),
         is_reconciled=document["reconciliation"]["is_exact"] if "reconciliation" in document else None,
+        is_identical=not any(part.get("identity_gap") for part in symbols),
         unvalued_assets=frozenset(asset for part in parts for asset in part["unvalued_fees"]),
     )
 
@@ -254,10 +257,13 @@ def _activity(part: Mapping[str, Any]) -> Activity:
 def _pnl_across_midnight(documents: list[JsonObject]) -> Fraction | None:
     """Return realized net with lots carried from day to day instead of each day starting flat.
 
-    None where that cannot be said: a day within is missing or has no history, or there are several quote assets.
+    None where that cannot be said: a day within is missing or has no history, there are several quote assets, or the
+    venue began the account anew: what the one before had open is nothing that this one can close.
     """
     days = [date.fromisoformat(document["date"]) for document in documents]
-    is_unbroken = days and (days[-1] - days[0]).days == len(days) - 1
+    accounts = {document["account_id"] for document in documents if document.get("account_id")}
+    is_one_account = len(accounts) <= 1 and not any(document.get("resets") for document in documents[1:])
+    is_unbroken = days and (days[-1] - days[0]).days == len(days) - 1 and is_one_account
     if not is_unbroken or any("trade_history" not in document for document in documents):
         return None
     rows = [row for document in documents for row in history_of(document)]
@@ -286,6 +292,7 @@ def _day_to_json(week: Week, day: date, reported: ReportedDay | None) -> JsonObj
         "pnl": _figure(reported.pnl),
         **_activity_to_json(reported.activity),
         "is_reconciled": reported.is_reconciled,
+        "is_identical": reported.is_identical,
     }
 
 

@@ -174,6 +174,8 @@ def _day_line(day: JsonObject, quote: str | None) -> str:
         phrases.append("volume and fees not known")
     if day["is_reconciled"] is False:
         phrases.append("books disagree")
+    if day.get("is_identical") is False:
+        phrases.append("figures are wrong: they are not what the trades moved")
     return f"   {day['date']}  {gain_text(day['pnl'], quote):>12}  {', '.join(phrases)}"
 
 

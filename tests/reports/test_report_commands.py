@@ -135,6 +135,21 @@ def test_reports_any_run_of_days(settings: Settings, venue: ScriptedVenue, capsy
     assert (found["day"], found["week"]["total"]["trades"], found["week"]["total"]["pnl"]) == (None, 4, 3)
 
 
+def test_ends_with_an_error_when_the_figures_of_any_day_shown_are_wrong(
+    settings: Settings, folder: ReportsFolder, venue: ScriptedVenue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Guards the identity: of the day, and of each day of a run of them."""
+    day = DAY - timedelta(days=2)
+    document = folder.read(day)
+    assert document is not None
+    document["symbols"]["BTCUSDT"]["identity_gap"] = Decimal("0.00000001")
+    folder.write(day, document)
+    assert print_report(settings, _away, Period(day, day), as_json=False) == 1
+    assert "are wrong by +0.00000001" in capsys.readouterr().out
+    assert print_report(settings, _away, Period(day, day + timedelta(days=1)), as_json=False) == 1
+    assert "figures are wrong" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("damage", ["figures", "trades", "symbols", "directory", "cut"])
 def test_names_a_past_day_that_cannot_be_read(
     settings: Settings, folder: ReportsFolder, venue: ScriptedVenue, capsys: pytest.CaptureFixture[str], damage: str

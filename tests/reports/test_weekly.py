@@ -14,6 +14,7 @@ from market.exact_json import JsonObject, dumps, loads
 from reports.performance import performance_document
 from reports.recommendations import RULES, recommendations
 from reports.weekly import Week, week_of, week_to_json
+from screens.report import week_text
 from tests.reports.fills import BTC, DAY, DAY_MS, ETH_IN_BTC, NOON_MS, account, after, fill, snapshot
 
 _START = account(BTC="10", USDT="10000", BNB="5")
@@ -111,6 +112,28 @@ def test_carries_lots_over_midnight_beside_the_days_sum() -> None:
     assert week.pnl_across_midnight == 7
     gap = _week(_day(2, (_BUY, "1", "100", "0")), _day(0, (_SELL, "1", "107", "0")))
     assert gap.pnl_across_midnight is None
+
+
+@pytest.mark.parametrize("is_told", [False, True])
+def test_carries_no_lots_from_an_account_into_another(is_told: bool) -> None:
+    """Guards the sum over midnight: what the account before a reset had bought is not what the new one sells."""
+    first, second = _day(1, (_BUY, "1", "100", "0")), _day(0, (_SELL, "1", "107", "0"))
+    if is_told:
+        second["resets"] = [{"time": "", "time_ms": 0, "reason": "", "kept_as": ""}]
+    else:
+        first["account_id"], second["account_id"] = "1", "65537"
+    assert _week(first, second).pnl_across_midnight is None
+    first["resets"], second["resets"], second["account_id"] = [{"time_ms": 0}], [], first["account_id"]
+    assert _week(first, second).pnl_across_midnight == 7
+
+
+def test_says_of_a_day_whose_figures_contradict_its_trades() -> None:
+    """Guards the identity on every day that is shown, not only on the last one."""
+    wrong = _day(1, (_BUY, "1", "100", "0"), (_SELL, "1", "107", "0"))
+    wrong["symbols"]["BTCUSDT"]["identity_gap"] = Decimal("0.00000001")
+    week = _json(_week(wrong, _day(0, (_BUY, "1", "100", "0"))))
+    assert [day.get("is_identical") for day in week["days"][5:]] == [False, True]
+    assert "1 trip won, figures are wrong" in week_text(week).replace("1 of 1 round trip won", "1 trip won")
 
 
 def test_adds_no_different_quote_assets() -> None:
