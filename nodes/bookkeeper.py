@@ -57,10 +57,13 @@ class Bookkeeper:
             OSError: if the disk refuses; the files stay as they were.
             FolderBusyError: if other processes do not let go of the folder.
         """
-        for _ in range(READINGS_MAX):
+        for attempt in range(READINGS_MAX):
             today = utc_date(time_ns())
             self._recorder.look(today)
-            recorded = self._recorder.record(self._snapshot(today), is_final=is_final)
+            snapshot = self._snapshot(today)
+            if snapshot.unsure and self._recorder.book.opening is None and attempt < READINGS_MAX - 1:
+                continue  # all day would be compared with balances of which nobody knows what they hold
+            recorded = self._recorder.record(snapshot, is_final=is_final)
             if recorded is not None:
                 return recorded
         raise FolderBusyError(f"{self._folder.path} is being written by other processes again and again")
@@ -78,11 +81,10 @@ class Bookkeeper:
         instruments = self._instruments()
         reading = _Reading(self._venue, self._recorder, today)
         reading.read(instruments)
-        account, open_orders = self._account(instruments)
-        for _ in range(READINGS_MAX - 1):  # a fill between two readings belongs to both or to neither
+        for _ in range(READINGS_MAX):  # a fill between two readings belongs to both or to neither
+            account, open_orders = self._account(instruments)
             if not reading.read(instruments):
                 break
-            account, open_orders = self._account(instruments)
         return AccountSnapshot(
             time_ns(),
             instruments,
@@ -93,6 +95,7 @@ class Bookkeeper:
             account_id=account.account_id,
             has_all_trades=reading.has_all_trades,
             is_gapless=reading.is_gapless,
+            unsure=reading.fresh,
             market=self._market,
         )
 
@@ -161,6 +164,7 @@ class _Reading:
 
     Attributes:
         is_gapless: whether there are none between those on file and these.
+        fresh: those that only the last reading has told.
     """
 
     def __init__(self, venue: Venue, recorder: Recorder, today: date) -> None:
@@ -170,6 +174,7 @@ class _Reading:
         self._told: dict[TradeKey, VenueTrade] = {}
         self._is_whole: dict[str, bool] = {}  # by symbol: whether all of today was told
         self.is_gapless = True
+        self.fresh: list[VenueTrade] = []
 
     @property
     def trades(self) -> list[VenueTrade]:
@@ -186,6 +191,7 @@ class _Reading:
         before = self._told.keys() | set()
         for instrument in instruments:
             self._read(instrument)
+        self.fresh = [trade for key, trade in self._told.items() if key not in before]
         return self._told.keys() != before
 
     def _read(self, instrument: Instrument) -> None:

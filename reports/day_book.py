@@ -149,10 +149,12 @@ class DayBook:
             "fees": {asset: figure(fee) for asset, fee in self._fees.items()},
         }
 
-    def reconciliation(self, balances: Mapping[str, Balance]) -> JsonObject:
-        """Return whether the opening and the trades since then make `balances`."""
+    def reconciliation(self, balances: Mapping[str, Balance], unsure: Iterable[VenueTrade] = ()) -> JsonObject:
+        """Return whether the opening and the trades since then make `balances`; the last of `unsure` may be later."""
         assert self._books is not None, "a day has an opening before its books are compared"
-        return self._books.compare(balances)
+        last_first = sorted(unsure, key=lambda trade: (trade.time_ms, trade.trade_id), reverse=True)
+        later = [(trade, self._instruments[trade.symbol], utc_day(trade.time_ms) == self.day) for trade in last_first]
+        return self._books.compare(balances, later)
 
     def _instrument_of(self, trade: VenueTrade) -> Instrument:
         instrument = self._instruments.get(trade.symbol)

@@ -64,6 +64,7 @@ class AccountSnapshot:
         has_all_trades: whether the account has no other trades today than `trades`.
         is_gapless: whether there are no trades between those on file and `trades`.
         market: where the account trades, see `market` above.
+        unsure: those of `trades` that were told after the balances, which may hold the first of them, or none.
     """
 
     now_ns: int
@@ -76,6 +77,7 @@ class AccountSnapshot:
     has_all_trades: bool = False
     is_gapless: bool = False
     market: JsonObject = field(default_factory=dict)
+    unsure: Sequence[VenueTrade] = ()
 
     @property
     def day(self) -> date:
@@ -145,7 +147,7 @@ def document_head(
         "account_id": snapshot.account_id,
         "resets": list(resets),
         "opening": book.opening,
-        "reconciliation": book.reconciliation(snapshot.balances),
+        "reconciliation": book.reconciliation(snapshot.balances, snapshot.unsure),
     }
 
 

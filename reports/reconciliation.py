@@ -1,6 +1,7 @@
 """Do the books agree with the venue: opening balances plus what was traded are the balances now, to the last unit."""
 
 from collections.abc import Iterable, Mapping
+from copy import copy
 from decimal import Decimal
 from fractions import Fraction
 
@@ -49,18 +50,39 @@ class Books:
 
     def add(self, trade: VenueTrade, instrument: Instrument, *, is_of_day: bool) -> None:
         """Take a trade; one that the opening holds already changes nothing."""
-        if not is_after(trade, self._opening):
-            return
-        self._since += is_of_day
-        self._since_of_other_days += not is_of_day
-        for asset, change in changes(trade, instrument):
-            self._expected[asset] = self._expected.get(asset, _ZERO) + change
+        self._count(trade, instrument, 1, is_of_day=is_of_day)
 
-    def compare(self, balances: Mapping[str, Balance]) -> JsonObject:
+    def compare(
+        self, balances: Mapping[str, Balance], later: Iterable[tuple[VenueTrade, Instrument, bool]] = ()
+    ) -> JsonObject:
         """Return whether the account holds what it should, with the assets where it does not.
 
         A difference is what it holds beyond what is expected: a deposit, a withdrawal, a missed trade.
+
+        Args:
+            later: trades that may have happened after `balances`, last first, each with whether it is of the day: the
+                books agree if they do without some of them.
         """
+        found = self._compared(balances)
+        books = copy(self)
+        books._expected = dict(self._expected)
+        for trade, instrument, is_of_day in later:
+            if found["is_exact"]:
+                return found
+            books._count(trade, instrument, -1, is_of_day=is_of_day)
+            without = books._compared(balances)
+            found = without if without["is_exact"] else found
+        return found
+
+    def _count(self, trade: VenueTrade, instrument: Instrument, times: int, *, is_of_day: bool) -> None:
+        if not is_after(trade, self._opening):
+            return
+        self._since += times * is_of_day
+        self._since_of_other_days += times * (not is_of_day)
+        for asset, change in changes(trade, instrument):
+            self._expected[asset] = self._expected.get(asset, _ZERO) + times * change
+
+    def _compared(self, balances: Mapping[str, Balance]) -> JsonObject:
         expected = self._expected
         now = {asset: Fraction(balance.free) + Fraction(balance.locked) for asset, balance in balances.items()}
         differences = {

@@ -216,8 +216,9 @@ def test_begins_anew_with_an_account_of_lower_numbers(
     assert _agrees(document)
 
 
+@pytest.mark.parametrize("count", [0, 2])
 def test_is_not_misled_by_a_reset_between_two_readings(
-    folder: ReportsFolder, venue: ScriptedVenue, clock: Clock
+    folder: ReportsFolder, venue: ScriptedVenue, clock: Clock, count: int
 ) -> None:
     """Guards a snapshot of two accounts: trades of the one, balances of the other."""
     venue.trades_of_all = _trades(1, 6)
@@ -225,11 +226,11 @@ def test_is_not_misled_by_a_reset_between_two_readings(
     books.update()
 
     def reset() -> None:
-        venue.account_id, venue.trades_of_all = "65537", _trades(50, 2, NOON_MS + 9)
+        venue.account_id, venue.trades_of_all = "65537", _trades(50, count, NOON_MS + 9)
 
     venue.on_account = reset
     document = books.update().document
-    assert (_ids(document), document["account_id"]) == ([50, 51], "65537")
+    assert (_ids(document), document["account_id"]) == ([50, 51][:count], "65537")
     assert _agrees(document)
 
 
@@ -248,6 +249,31 @@ def test_has_a_fill_between_two_readings_in_trades_and_balances(
     assert _ids(document) == [1, 2, 3]
     assert _agrees(document)
     assert document["opening"]["last_trade_ids"] == {"BTCUSDT": 3}
+
+
+@pytest.mark.parametrize("per_reading", [1, 2, 3])
+@pytest.mark.parametrize("busy_readings", [4, 5, 6, 20])
+def test_calls_no_books_wrong_because_the_account_never_rests(
+    folder: ReportsFolder, venue: ScriptedVenue, clock: Clock, busy_readings: int, per_reading: int
+) -> None:
+    """Guards a busy account: fills at every reading are no missed trade, neither in the opening nor later."""
+    venue.trades_of_all = _trades(1, 3)
+    waiting = _trades(4, per_reading * busy_readings, NOON_MS + 10)
+
+    def trade() -> None:
+        for _ in range(min(per_reading, len(waiting))):
+            venue.trades_of_all.append(waiting.pop(0))
+
+    venue.on_account = trade
+    books = Bookkeeper(venue, BTC, folder)
+    books.update()
+    waiting += _trades(1_000, 500, NOON_MS + 1_000)
+    for _ in range(4):
+        document = books.update().document
+        assert _agrees(document), document["reconciliation"]
+    assert document["total_trades"] == 3 + per_reading * (busy_readings + 20)
+    venue.start["BTC"] -= 1
+    assert books.update().document["reconciliation"]["differences"].keys() >= {"BTC"}
 
 
 def test_keeps_the_other_symbol_of_the_day(folder: ReportsFolder, venue: ScriptedVenue, clock: Clock) -> None:
