@@ -128,6 +128,19 @@ def test_asks_for_the_time_once_when_the_clock_is_wrong(venue: BinanceRest, serv
     assert server.calls == ["POST /api/v3/order", "GET /api/v3/time", "POST /api/v3/order"]
 
 
+@pytest.mark.parametrize("code", [-2011, -2013])
+def test_what_the_venue_has_never_had_is_none(venue: BinanceRest, server: Answering, code: int) -> None:
+    """And only that: of any other refusal nobody knows whether there is such an order."""
+    server.answer = (400, {}, error(code, "Unknown order sent."))
+    assert venue.find_order(BTCUSDT, "hand-1") is None
+    assert venue.order(BTCUSDT, "7") is None
+    assert venue.cancel_order(BTCUSDT, "7") is None
+    server.answer = (400, {}, error(-1121, "Invalid symbol."))
+    for ask in (venue.find_order, venue.order, venue.cancel_order):
+        with pytest.raises(VenueRefusedError, match="-1121"):
+            ask(BTCUSDT, "7")
+
+
 def test_an_order_whose_reply_is_lost_is_asked_for_before_it_is_called_unknown(
     venue: BinanceRest, server: Answering, monkeypatch: pytest.MonkeyPatch
 ) -> None:
