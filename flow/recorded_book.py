@@ -12,6 +12,7 @@ from sortedcontainers import SortedDict
 from flow.recording import BookTicker, DepthUpdate, Snapshot
 from market.codes import Side
 from market.depth import Level
+from market.limits import PRICE_TICKS_MAX
 
 _UPDATES_MAX = 10_000  # kept: those before the snapshot, and those that one in the middle may be older than
 
@@ -147,9 +148,10 @@ class RecordedBook:
         touched[side].add(price_ticks)
 
     def _reach_ticks(self) -> tuple[int, int]:
+        """Return the lowest and the highest price within reach; without a side there is no mid to measure from."""
         bids, asks = self._levels
         if not bids or not asks:
-            return 0, 0
+            return 0, PRICE_TICKS_MAX
         mid_ticks = (bids.peekitem(-1)[0] + asks.peekitem(0)[0]) // 2
         reach_ticks = mid_ticks * self._reach_bps // 10_000
         return mid_ticks - reach_ticks, mid_ticks + reach_ticks

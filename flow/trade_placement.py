@@ -13,6 +13,8 @@ from flow.recording import BookTicker, Record, RecordedTrade
 from market.codes import Side
 from market.depth import Level
 
+_TOLD_MAX = 10_000  # trades remembered, to know those that are told again
+
 
 def place_trades(records: Iterable[Record], window_ns: int) -> Iterator[tuple[int, Record]]:
     """Return each record with the time at which it is due, in order: when it was received, a trade maybe earlier.
@@ -29,7 +31,9 @@ def place_trades(records: Iterable[Record], window_ns: int) -> Iterator[tuple[in
 
 
 class TradePlacement:
-    """Holds the records of a window, and gives them back in their places.
+    """Holds the records of a window, and gives them back in their places; a trade that is told again is passed over.
+
+    Collectors listen on several connections to lose nothing, and what comes over each of them is in the recording.
 
     Args:
         window_ns: how much later than its effect a trade may have been received.
@@ -41,6 +45,7 @@ class TradePlacement:
         self._trades: deque[RecordedTrade] = deque()  # those of its trades that have no place yet
         self._placed_ids: set[int] = set()
         self._best: BookTicker | None = None
+        self._told: dict[RecordedTrade, None] = {}  # the last trades, at the time 0, oldest first
 
     @property
     def next_due_ns(self) -> int | None:
@@ -49,9 +54,11 @@ class TradePlacement:
 
     def put(self, record: Record) -> None:
         """Take the next record that was received."""
-        self._ahead.append(record)
         if isinstance(record, RecordedTrade):
+            if self._is_told(record):
+                return
             self._trades.append(record)
+        self._ahead.append(record)
 
     def until(self, received_ns: int | None) -> Iterator[tuple[int, Record]]:
         """Give back what no trade received from a time on can come before; None for all."""
@@ -69,6 +76,16 @@ class TradePlacement:
                     continue
                 self._trades.remove(earliest)
             yield earliest.received_ns, earliest
+
+    def _is_told(self, trade: RecordedTrade) -> bool:
+        """Say whether a trade was told before; its number alone does not say so, for a venue may count from 1 again."""
+        timeless = trade._replace(received_ns=0)
+        if timeless in self._told:
+            return True
+        self._told[timeless] = None
+        if len(self._told) > _TOLD_MAX:
+            del self._told[next(iter(self._told))]
+        return False
 
 
 def _explained(trades: Iterable[RecordedTrade], before: BookTicker, after: BookTicker) -> list[RecordedTrade]:

@@ -106,6 +106,18 @@ def test_levels_out_of_reach_are_left_out() -> None:
     assert levels(recorded) == ({100: 5, 99: 6, 98: 7, 97: 1}, {102: 5, 103: 6, 106: 1})
 
 
+def test_book_that_was_empty_comes_back_whole() -> None:
+    """Without a side there is no mid to measure reach from: an exchange whose engine was away tells all levels anew."""
+    recorded = book()
+    gone = [tuple(Level(price, 0) for price in side) for side in levels(recorded)]
+    recorded.apply(DepthUpdate(0, 11, 15, *gone))
+    assert levels(recorded) == ({}, {})
+    recorded.apply(DepthUpdate(0, 16, 16, (Level(100, 5), Level(98, 7)), ()))
+    recorded.apply(DepthUpdate(0, 17, 17, (), (Level(102, 5), Level(103, 6))))
+    assert levels(recorded) == ({100: 5, 98: 7}, {102: 5, 103: 6})
+    assert recorded.gap_count == 0
+
+
 def test_old_snapshot_in_the_middle_does_not_put_the_book_back() -> None:
     """Guards collectors that ask for a snapshot now and then: its answer may be older than what the streams told."""
     recorded = book()

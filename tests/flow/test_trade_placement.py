@@ -49,6 +49,15 @@ def test_leaves_a_trade_that_nothing_explains_or_that_came_first() -> None:
     assert order_of([FIRST, trade, ticker(140, (10, 2), (12, 5))])[1] == (130, 130)
 
 
+def test_a_trade_that_is_told_twice_counts_once() -> None:
+    """Collectors listen on two connections, to lose nothing, and write down what comes over either."""
+    trade = RecordedTrade(130, 1, 12, 3, Side.BUY)
+    again = [trade, trade._replace(received_ns=131), trade._replace(received_ns=190)]
+    explained = order_of([FIRST, ticker(120, (10, 5), (13, 1)), *again])
+    assert explained == [(100, 100), (120, 130), (120, 120)]
+    assert order_of([FIRST, *again]) == [(100, 100), (130, 130)]
+
+
 def test_keeps_every_record_once_and_time_in_order(recorded_btcusdt: Path) -> None:
     """Guards against lost or doubled records on a whole recording."""
     records = list(read_recording(recorded_btcusdt, default_instruments()[0]))
