@@ -95,6 +95,11 @@ class LiveFlow:
         """Whether the book is known and its streams run."""
         return self._is_subscribed and self._mirror.is_built
 
+    @property
+    def waiting_count(self) -> int:
+        """How many news wait for the next step."""
+        return len(self._news)
+
     def hear(self, news: StreamNews) -> None:
         """Take news of the streams, to be handled in the next step."""
         self._news.append(news)

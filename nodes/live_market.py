@@ -5,6 +5,10 @@ from flow.live_url import streams_url
 from nodes.node import NodeError
 from venues.binance_streams import MarketStreams, StreamsError
 
+# In a flow, which takes no step while its engine is away; the rest waits in the streams, which give up a connection
+# that nobody takes from.
+NEWS_WAITING_MAX = 10_000
+
 
 class LiveMarket:
     """Connects a flow with the streams that its settings name.
@@ -34,8 +38,9 @@ class LiveMarket:
 
     def pump(self, now_ns: int) -> None:
         """Hand on what has come, and ask for what is missing."""
-        for news in self._streams.take():
-            self._flow.hear(news)
+        if self._flow.waiting_count < NEWS_WAITING_MAX:
+            for news in self._streams.take():
+                self._flow.hear(news)
         for reason in self._streams.take_failures():
             self._flow.fail_snapshot(now_ns, reason)
         if self._flow.take_snapshot_request(now_ns):

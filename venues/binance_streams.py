@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 from collections import deque
 from collections.abc import Callable
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from typing import Any, Final
 
 from websockets.exceptions import WebSocketException
@@ -29,6 +29,7 @@ _LONG_LIFE_NS: Final = 30 * NS_PER_SECOND  # after which a connection counts as 
 _NEWS_MAX: Final = 100_000  # not taken by the flow; then the connection is given up
 _MESSAGE_BYTES_MAX: Final = 16 << 20
 _TIMEOUT_S: Final = 10.0
+_SNAPSHOT_NS_MAX: Final = 30 * NS_PER_SECOND
 _BEFORE_ANSWER_MAX: Final = 1_000
 _SECONDS: Final = re.compile(r"[0-9]{1,7}", re.ASCII)
 
@@ -52,6 +53,7 @@ class MarketStreams:
         self._news: deque[StreamNews] = deque()
         self._failures: deque[str] = deque()
         self._bugs: deque[BaseException] = deque()
+        self._is_asking = False
         self._quiet_until_ns = 0  # the venue has asked us to slow down
         self._stopping = threading.Event()
         self._connection: ClientConnection | None = None
@@ -85,7 +87,10 @@ class MarketStreams:
         return [self._failures.popleft() for _ in range(len(self._failures))]
 
     def ask_snapshot(self) -> None:
-        """Ask for a snapshot, in a thread; it comes among the news, or as a failure."""
+        """Ask for a snapshot, in a thread, unless one asks or waits for its turn; it comes among the news, or fails."""
+        if self._is_asking:
+            return
+        self._is_asking = True
         threading.Thread(
             target=self._watched, args=(self._snapshot,), name=f"snapshot {self._symbol}", daemon=True
         ).start()
@@ -155,20 +160,24 @@ class MarketStreams:
         if self._stopping.is_set():
             return
         try:
-            self._news.append(Received(monotonic_ns(), self._fetch_snapshot()))
+            text = self._fetch_snapshot()
         except StreamsError as error:
+            self._is_asking = False  # before anybody hears of it, and asks again
             self._failures.append(str(error))
+        else:
+            self._is_asking = False
+            self._news.append(Received(monotonic_ns(), text))
 
     def _fetch_snapshot(self) -> str:
         url = f"{self._rest}/api/v3/depth?symbol={self._symbol}&limit={SNAPSHOT_LEVELS}"
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(url, timeout=_TIMEOUT_S) as response:  # http or https, see rest_url
-                body: bytes = response.read(_MESSAGE_BYTES_MAX)
+                body = _whole(response)
         except urllib.error.HTTPError as error:
             self._slow_down(error)
             raise StreamsError(f"{self._rest}: {error}") from None
-        except (OSError, HTTPException) as error:  # no connection, or half an answer
+        except (OSError, HTTPException) as error:  # no connection, or none in time
             raise StreamsError(f"{self._rest}: {error or type(error).__name__}") from None
         text = body.decode(errors="replace")
         if not _is_snapshot(text):
@@ -181,6 +190,16 @@ class MarketStreams:
             wait = error.headers.get("Retry-After", "")
         if _SECONDS.fullmatch(wait):
             self._quiet_until_ns = monotonic_ns() + int(wait) * NS_PER_SECOND
+
+
+def _whole(response: HTTPResponse) -> bytes:
+    """Return the body of an answer; its timeout is for each piece, and a venue may send bytes now and then."""
+    until_ns, body = monotonic_ns() + _SNAPSHOT_NS_MAX, b""
+    while len(body) < _MESSAGE_BYTES_MAX and (piece := response.read1(_MESSAGE_BYTES_MAX)):
+        body += piece
+        if monotonic_ns() > until_ns:
+            raise TimeoutError("the snapshot did not come in time")
+    return body
 
 
 def _is_snapshot(text: str) -> bool:

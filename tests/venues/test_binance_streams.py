@@ -217,6 +217,14 @@ def test_half_an_answer_is_a_failure(venue: Venue, streams: MarketStreams) -> No
     assert until("the failure", streams.take_failures)
 
 
+def test_answer_that_drips_is_a_failure(venue: Venue, streams: MarketStreams, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each piece came in time, the whole never did; nobody else may ask meanwhile."""
+    monkeypatch.setattr("venues.binance_streams._SNAPSHOT_NS_MAX", -1)
+    streams.ask_snapshot()
+    (failure,) = until("the failure", streams.take_failures)
+    assert "in time" in failure
+
+
 def test_answer_that_is_no_http_is_a_failure(venue: Venue, streams: MarketStreams) -> None:
     """BadStatusLine is no OSError: it ended the thread in silence."""
     venue.is_http = False
@@ -234,6 +242,16 @@ def test_venue_that_asks_for_a_pause_gets_it(venue: Venue, streams: MarketStream
     until("it was given up", lambda: not [each for each in threading.enumerate() if each.name.startswith("snapshot")])
     assert len(venue.paths) == 1
     assert streams.take_failures() == []
+
+
+def test_questions_do_not_gather_while_the_venue_asks_for_a_pause(venue: Venue, streams: MarketStreams) -> None:
+    """A ban of three days was 17,000 threads, which all asked at its end."""
+    venue.status, venue.headers = 418, {"Retry-After": "259200"}
+    streams.ask_snapshot()
+    until("the failure", streams.take_failures)
+    for _ in range(5):
+        streams.ask_snapshot()
+    until("one waits", lambda: sum(each.name.startswith("snapshot") for each in threading.enumerate()) == 1)
 
 
 @pytest.mark.parametrize("name", ["_follow", "_fetch_snapshot"])
