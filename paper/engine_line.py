@@ -220,6 +220,7 @@ class EngineLine:
             elif not may_rest and not order.is_waiting:
                 self._executions.end(order, OrderStatus.EXPIRED, time_ms)
             else:
+                self._executions.forget_amend(order)
                 survivors.append(order)
         return sorted(survivors, key=lambda order: order.queue_number)
 

@@ -200,7 +200,12 @@ class Exchange:
             raise ExchangeError(ErrorKind.DUPLICATE_ORDER)
         with self._changes.saved():
             self.ledger.change(order).next_client_order_id = client_order_id
-        return line.amend(order, qty_lots - order.filled_lots - order.prevented_lots, client_order_id, now_ns)
+        try:
+            return line.amend(order, qty_lots - order.filled_lots - order.prevented_lots, client_order_id, now_ns)
+        except ExchangeError:
+            with self._changes.saved():
+                self._executions.forget_amend(order)
+            raise
 
     # -- how
 

@@ -133,6 +133,11 @@ class Executions:
         if order.engine_epoch > 0:
             self._ledger.change(order).engine_epoch = -order.engine_epoch
 
+    def forget_amend(self, order: Order) -> None:
+        """Note that no amend of an order is on its way: else a fill could be taken for one later (`_settle`)."""
+        if order.next_client_order_id:
+            self._ledger.change(order).next_client_order_id = ""
+
     def _accept(self, epoch: int, event: Accepted) -> None:
         order = self._open_order(event.order_id, event.symbol_id)
         if order is None:
@@ -340,7 +345,7 @@ class Executions:
             if amend is not None:
                 amend.refusal = RejectReason(event.reason)
             if order is not None:
-                self._ledger.change(order).next_client_order_id = ""
+                self.forget_amend(order)
         elif event.command == Tag.NEW_ORDER and order is not None:
             self._refuse(epoch, order, RejectReason(event.reason), time_ms)
 
@@ -359,6 +364,7 @@ class Executions:
             order.reject_reason = RejectReason.ENGINE_UNAVAILABLE
             self.end(order, OrderStatus.REJECTED, time_ms)
         else:
+            self.forget_amend(order)
             self.to_enter.append(order)
 
     def _open_order(self, order_id: int, symbol_id: int) -> Order | None:

@@ -12,6 +12,7 @@ from paper.units import parse_units
 from tests.paper.clients import listening
 from tests.paper.desk import ALICE, BOB, Desk
 from tests.paper.server import Server
+from tests.paper.test_lost_reports import lose_reports
 from tests.paper.test_rest import order, send, signed
 from tests.paper.test_socket_api import PATH, by_secret, call, subscribed
 
@@ -189,6 +190,31 @@ def test_an_engine_that_is_gone_has_not_amended(desk: Desk) -> None:
     desk.connect()
     assert (pending.is_done, pending.is_applied, pending.refusal) == (True, False, None)
     assert (first.qty_lots, first.client_order_id) == (5_000, f"tickbus-{first.order_id}")
+
+
+@pytest.mark.parametrize("how", ["not sent", "engine gone", "reports lost"])
+def test_an_amend_that_is_gone_is_forgotten(desk: Desk, how: str) -> None:
+    """While one may be on its way, a fill of which the report is lost cannot be told from it, and is taken back."""
+    first = resting(desk)
+    desk.engine.is_refusing = how == "not sent"
+    if desk.engine.is_refusing:
+        with pytest.raises(ExchangeError) as caught:
+            desk.exchange.amend(first, parse_units("0.02"), "second", desk.engine.time_ns)
+        assert caught.value.kind is ErrorKind.DISCONNECTED
+        desk.engine.is_refusing = False
+    else:
+        desk.exchange.amend(first, parse_units("0.02"), "second", desk.engine.time_ns)
+    if how == "engine gone":
+        desk.engine.restart()
+        desk.connect()
+    elif how == "reports lost":
+        desk.engine.handle()
+        lose_reports(desk)
+    assert first.next_client_order_id == ""
+    open_lots = first.leaves_lots
+    desk.engine.flow(None, Side.SELL, "90000", "0.01")
+    lose_reports(desk)
+    assert (first.filled_lots, first.leaves_lots) == (1_000, open_lots - 1_000)
 
 
 def test_orders_that_wait_and_icebergs_get_smaller_too(desk: Desk) -> None:

@@ -193,6 +193,7 @@ def test_sockets_tell_time_in_microseconds_if_asked(server: Server) -> None:
         listener.ask(method="userDataStream.subscribe.signature", id=2, params=signed_params(server))
         order(server, price="70000")
         report = listener.wait(lambda told: told.get("event", {}).get("e") == "executionReport")["event"]
+        assert [report[name] % 1_000 for name in ("E", "T", "O", "W")] == [0] * 4
         assert [len(str(report[name])) for name in ("E", "T", "O", "W")] == [16] * 4
         position = listener.wait(lambda told: told.get("event", {}).get("e") == "outboundAccountPosition")["event"]
         assert [len(str(position[name])) for name in ("E", "u")] == [16] * 2
