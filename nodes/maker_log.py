@@ -85,7 +85,8 @@ class MakerLog:
         self._log.info("fate settled", client_order_id=client_order_id, arrived=found is not None)
 
     def failed(self, error: VenueError, wait_ns: int) -> None:
-        """Tell that a cycle failed, and how long the next one waits."""
+        """Tell that a cycle failed, and how long the next one waits; what `status` shows of our orders is old then."""
+        self._node.show(failing=str(error))
         self._log.warning("the venue failed", why=str(error), wait_s=round(wait_ns / NS_PER_SECOND, 2))
 
     def idle(self, idle: Mapping[Side, str]) -> None:
@@ -120,7 +121,9 @@ class MakerLog:
                 f"{name}_qty": None if order is None else str(order.leaves_qty),
                 f"{name}_idle": self._idle.get(side) or None,
             }
-        self._node.show(mid=mid, position=self._position, last_fill=self._last_fill, **figures, **self.counts)
+        self._node.show(
+            failing=None, mid=mid, position=self._position, last_fill=self._last_fill, **figures, **self.counts
+        )
 
     def _once(self, event: str, error: Exception) -> None:
         why = str(error) or type(error).__name__

@@ -169,10 +169,13 @@ def _activity(status: Status, width: int) -> list[Text]:
 
 
 def _quotes(maker: Mapping[str, Any], state: str) -> list[str]:
-    if "mid" not in maker:
+    failing = maker.get("failing")
+    if "mid" not in maker and not failing:
         return []
     if state not in ("ready", "silent"):
         return [f"{state}, it quotes nothing"]
+    if failing:
+        return [failing, "orders there stay as they are"]
     sides = [f"{side} {_price(maker[side])}" if maker.get(side) else f"no {side}" for side in ("bid", "ask")]
     mid = f"mid {_price(maker['mid'])}" if maker["mid"] else "no mid: a side of the book is empty"
     return [sides[0], mid, sides[1]]

@@ -221,7 +221,7 @@ class BinanceVenue:
         code = int(match[1]) if (match := re.search(r'"code":\s*(-\d+)', text)) else 0
         said = match[1] if (match := re.search(r'"msg":\s*"([^"]*)"', text)) else ""
         if isinstance(error, ccxt.RateLimitExceeded | ccxt.DDoSProtection) and code not in KEY_CODES:
-            return VenueBusyError(f"{self._name} asks us to slow down", self._retry_after_s())
+            return VenueBusyError.of(self._name, self._retry_after_s(), is_ban="banned" in said or " 418 " in text)
         if code in UNKNOWN_EXECUTION_CODES and is_order:
             return VenueUnknownError(f"{self._name} does not know what became of an order ({code})")
         if code in KEY_CODES or isinstance(error, ccxt.AuthenticationError):

@@ -225,7 +225,8 @@ class BinanceRest:
             connection.close()
         if answer.status in (http.HTTPStatus.TOO_MANY_REQUESTS, http.HTTPStatus.IM_A_TEAPOT):
             wait_s = retry_after_s(answer.headers.get("Retry-After", ""))
-            raise VenueBusyError(f"{self._name} asks us to slow down, for {wait_s:.0f} s", wait_s)
+            is_ban = answer.status == http.HTTPStatus.IM_A_TEAPOT
+            raise VenueBusyError.of(self._name, wait_s, is_ban=is_ban)
         try:
             document = json.loads(body)
         except (ValueError, RecursionError):

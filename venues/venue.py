@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, Protocol, Self, runtime_checkable
 
 from market.account import Balance, VenueAccount, VenueOrder, VenueTrade
 from market.codes import Side
@@ -29,6 +29,12 @@ class VenueBusyError(VenueError):
     def __init__(self, text: str, retry_after_s: float) -> None:
         super().__init__(text)
         self.retry_after_s = retry_after_s
+
+    @classmethod
+    def of(cls, venue: str, retry_after_s: float, *, is_ban: bool) -> Self:
+        """Return the error of a venue that asks for a pause, or no longer listens to our address at all."""
+        what = "has banned our address" if is_ban else "asks us to slow down"
+        return cls(f"{venue} {what}, for {retry_after_s:.0f} s", retry_after_s)
 
 
 class VenueRefusedError(VenueError):

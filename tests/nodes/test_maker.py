@@ -366,6 +366,18 @@ def test_busy_venue_is_left_alone_for_as_long_as_it_says(
     assert venue.orders == {}
 
 
+def test_venue_that_fails_is_told_in_status(quoting: MakerNode, venue: ScriptedVenue, now: list[int]) -> None:
+    """The quotes of before, which may be traded by now, looked like those that are there: for days, if it has to be."""
+    quoting._on_time()
+    assert figures(quoting)["failing"] is None
+    venue.fates["open_orders"] = [VenueBusyError("paper has banned this address, for 120 s", 120)]
+    quoting._on_time()
+    assert figures(quoting)["failing"] == "paper has banned this address, for 120 s"
+    now[0] += 120 * NS_PER_SECOND
+    quoting._on_time()
+    assert figures(quoting)["failing"] is None
+
+
 def test_keys_that_are_refused_end_the_maker(quoting: MakerNode, venue: ScriptedVenue) -> None:
     """A person must act; a quote that was refused for it is no quote to pause."""
     for call in ("open_orders", "place"):

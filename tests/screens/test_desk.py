@@ -168,6 +168,16 @@ def test_stopped_maker_shows_no_quotes() -> None:
     assert "91,202.23" not in text
 
 
+@pytest.mark.parametrize("known", [{}, {"bid": None, "mid": None, "ask": None}])
+def test_quotes_that_nobody_looks_after_are_no_quotes(known: dict[str, Any]) -> None:
+    """What the venue last said of them is old."""
+    figures = {"failing": "paper has banned this address, for 120 s", **known}
+    text = " ".join("\n".join(printed(status_with("maker", figures=figures), 80, 24)).split())
+    assert "paper has banned this address, for 120 s" in text
+    assert "orders there stay as they are" in text
+    assert "91,202.23" not in text
+
+
 def test_quotes_that_are_missing_are_said_to_be() -> None:
     """A side without a quote, and a book without a mid."""
     text = "\n".join(printed(status_with("maker", figures={"bid": None, "mid": None}), 80, 24))

@@ -264,10 +264,19 @@ def test_order_that_is_answered_with_something_else_is_unknown(
 )
 def test_time_to_wait_is_read_or_made_up(server: Answering, venue: BinanceVenue, value: str, wait_s: float) -> None:
     """A superscript two is a digit to Python, and no number: it ended the maker as a bug."""
-    server.answer = (418, {"Retry-After": value}, _error(-1003, "banned"))
+    server.answer = (418, {"Retry-After": value}, _error(-1003, "Way too much; IP banned until 1."))
     with pytest.raises(VenueBusyError) as caught:
         venue.balances()
     assert caught.value.retry_after_s == wait_s
+    assert str(caught.value) == f"testnet has banned our address, for {wait_s:.0f} s"
+
+
+def test_a_pause_is_told_from_a_ban(server: Answering, venue: BinanceVenue) -> None:
+    """The one is over with the minute, the other may last for days."""
+    server.answer = (429, {"Retry-After": "7"}, _error(-1003, "Too much request weight used."))
+    with pytest.raises(VenueBusyError) as caught:
+        venue.balances()
+    assert str(caught.value) == "testnet asks us to slow down, for 7 s"
 
 
 @pytest.mark.parametrize(

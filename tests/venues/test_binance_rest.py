@@ -93,6 +93,18 @@ def test_tells_what_was_done_from_what_is_unknown(
         assert SECRET not in str(told.value)
 
 
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [(429, "paper asks us to slow down, for 7 s"), (418, "paper has banned our address, for 7 s")],
+)
+def test_a_pause_is_told_from_a_ban(venue: BinanceRest, server: Answering, status: int, text: str) -> None:
+    """The one is over with the minute, the other may last for days."""
+    server.answer = (status, {"Retry-After": "7"}, error(-1003, "Too much."))
+    with pytest.raises(VenueBusyError) as told:
+        venue.trades(BTCUSDT)
+    assert str(told.value) == text
+
+
 def test_an_order_that_found_nobody_was_not_entered() -> None:
     """Guards the difference between a refused connection and a lost reply."""
     nobody = BinanceRest("paper", "http://127.0.0.1:1", API_KEY, SECRET, timeout_ms=500)
