@@ -171,6 +171,8 @@ def test_every_book_of_a_real_client_is_the_exchange_s(run: Run, client: str, sp
     books = run.kept[client][speed]
     least = SECONDS * (3 if speed == "100" else 0.25)
     assert len(books) > least, f"only {len(books)} books were kept"
+    begun = {book["since"] for book in books}
+    assert client != "nautilus" or len(begun) > SECONDS / 6, f"it began {len(begun)} times"
     gaps = {since for since in {book["since"] for book in books} if since and run.has_gap(speed, since)}
     comparable = [book for book in books if book["since"] not in gaps]
     assert len(comparable) > len(books) / 2, f"{len(gaps)} snapshots were too old for the first update: {gaps}"

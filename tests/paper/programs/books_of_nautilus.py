@@ -27,6 +27,7 @@ from nautilus_trader.model.enums import BookType  # type: ignore[import-not-foun
 from nautilus_trader.model.identifiers import InstrumentId  # type: ignore[import-not-found]
 from practice import stay_on_loopback  # type: ignore[import-not-found]
 
+PAUSE_S = 0.3
 BTC = InstrumentId.from_str(f"BTCUSDT.{BINANCE}")
 
 
@@ -44,8 +45,11 @@ class Reader(Actor):  # type: ignore[misc]
         self.clock.set_timer("again", datetime.timedelta(seconds=JOIN_S), callback=self._again)
 
     def _again(self, _: object) -> None:
+        self._snapshot_id = None
         self.unsubscribe_order_book_deltas(BTC)
-        self._subscribe()
+        # In the same moment the client takes the two for nothing, and has no book from then on.
+        soon = self.clock.utc_now() + datetime.timedelta(seconds=PAUSE_S)
+        self.clock.set_time_alert("soon", soon, callback=lambda _: self._subscribe(), override=True)
 
     def _subscribe(self) -> None:
         self._snapshot_id = None
