@@ -3,10 +3,16 @@
 import socket
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 from bus.poll_loop import POLL_READ, POLL_WRITE, PollLoop
 from nodes.gateway_peers import address_of
 from sessions.session_desk import Session
+
+# A machine that is gone says nothing, and an anonymous client need not: it is its kernel that is asked.
+_ASKED_AFTER_S: Final = 10
+_ASKED_AGAIN_S: Final = 5
+_ASKED_COUNT: Final = 3
 
 
 class SlowReaderError(Exception):
@@ -32,6 +38,10 @@ class ClientConnection:
     def __init__(self, loop: PollLoop, connection: socket.socket, host: str, port: int, now_ns: int) -> None:
         connection.setblocking(False)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _ASKED_AFTER_S)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _ASKED_AGAIN_S)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _ASKED_COUNT)
         self.session: Session | None = None
         self.peer = f"{host}:{port}"
         self.address = address_of(host)
