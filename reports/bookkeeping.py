@@ -121,14 +121,14 @@ class Recorder:
         return self._day.book
 
     def knows(self, trade: VenueTrade) -> bool:
-        """Say whether just this trade is on file: of the day, or the newest of its symbol on any day."""
+        """Say whether just this trade is on file: of the day, or the newest of its symbol before it."""
         if self.book.knows(trade):
             return True
         newest = self.newest(trade.symbol)
         return newest is not None and newest.trade == trade
 
     def newest(self, symbol: str) -> HistoryRow | None:
-        """Return the newest trade in `symbol` of any day, by the venue's number; None if there is none."""
+        """Return the newest trade in `symbol` of the day or before it, by the venue's number; None if there is none."""
         return self.book.newest.get(symbol) or self._others.newest(symbol, self.book.day)
 
     def days(self) -> list[date]:
@@ -210,7 +210,7 @@ class Recorder:
         """Return the day as its file holds it, empty without one that can be gone on with."""
         mark = self._folder.mark_of(day)
         if self._day is not None:
-            self._others.leave(self._day.book)
+            self._others.leave(self._day.book, day)
         try:
             found = self._folder.read_book(day)
         except DamagedReportError as error:

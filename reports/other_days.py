@@ -27,17 +27,21 @@ class OtherDays:
         self._newest: dict[str, HistoryRow | None] = {}
         self._last: DayBook | None = None  # the day that was written before this one
 
-    def leave(self, book: DayBook) -> None:
-        """Take `book`, that was written until now, for one of the other days."""
+    def leave(self, book: DayBook, day: date) -> None:
+        """Take `book`, that was written until now, for one of the other days; `day` is written from now on."""
         self._last = book
-        self._newest = dict(book.newest)
+        self._newest = dict(book.newest) if book.day < day else {}
 
     def forget(self, symbols: Iterable[str]) -> None:
         """Begin a new account: what the files know of `symbols` is of another."""
         self._last, self._newest = None, dict.fromkeys(symbols, None)
 
     def newest(self, symbol: str, day: date) -> HistoryRow | None:
-        """Return the newest trade in `symbol` of any day but `day`, by the venue's number; None if there is none."""
+        """Return the newest trade in `symbol` of the days before `day`, by the venue's number; None if there is none.
+
+        One of a later day, on file since a clock was set back or the venue's is ahead, says nothing of the trades of
+        `day`: a day of which none is on file is to be asked for whole.
+        """
         if symbol not in self._newest:
             self._newest[symbol] = self._looked_up(symbol, day)
         return self._newest[symbol]
@@ -136,7 +140,7 @@ class OtherDays:
         return True
 
     def _looked_up(self, symbol: str, day: date) -> HistoryRow | None:
-        for other in reversed([one for one in self._folder.days() if one != day]):
+        for other in reversed([one for one in self._folder.days() if one < day]):
             rows = [row for row in history_of(self._read(other)) if row.trade.symbol == symbol]
             if rows:
                 return max(rows, key=lambda row: row.trade.trade_id)

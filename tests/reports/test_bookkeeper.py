@@ -463,6 +463,32 @@ def test_follows_a_venue_whose_clock_is_an_hour_ahead_over_midnight(
     assert _ids(folder.read(DAY)) == list(range(1, 11))
 
 
+@pytest.mark.parametrize("content", [b"{", None])
+@pytest.mark.parametrize("is_restarted", [False, True])
+@pytest.mark.parametrize("is_venue", [False, True])
+def test_asks_for_the_whole_day_though_a_later_one_is_on_file(
+    folder: ReportsFolder, venue: ScriptedVenue, clock: Clock, content: bytes | None, is_restarted: bool, is_venue: bool
+) -> None:
+    """Guards a damaged or deleted file where a clock was set back over midnight, or the venue's is ahead of it."""
+    clock.ms = _MIDNIGHT_MS - 60_000
+    books = Bookkeeper(venue, BTC, folder)
+    venue.trades_of_all = _trades(1, 250, clock.ms - 1_000)
+    books.update()
+    clock.ms += 0 if is_venue else 120_000
+    venue.trades_of_all += _trades(251, 130, _MIDNIGHT_MS + 1_000)
+    books.update()
+    assert folder.days() == [DAY, DAY + timedelta(days=1)]
+    clock.ms = _MIDNIGHT_MS - 30_000
+    if content is None:
+        folder.file_of(DAY).unlink()
+    else:
+        folder.file_of(DAY).write_bytes(content)
+    document = (Bookkeeper(venue, BTC, folder) if is_restarted else books).update().document
+    assert _ids(document) == list(range(1, 251))
+    assert _agrees(document)
+    assert _ids(folder.read(DAY + timedelta(days=1))) == list(range(251, 381))
+
+
 def test_ends_the_week_with_the_day_that_was_written(
     folder: ReportsFolder, venue: ScriptedVenue, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
