@@ -30,7 +30,8 @@ class OtherDays:
     def leave(self, book: DayBook, day: date) -> None:
         """Take `book`, that was written until now, for one of the other days; `day` is written from now on."""
         self._last = book
-        self._newest = dict(book.newest) if book.day < day else {}
+        is_newest = book.day < day and not any(book.day < one < day for one in self._folder.days())
+        self._newest = dict(book.newest) if is_newest else {}
 
     def forget(self, symbols: Iterable[str]) -> None:
         """Begin a new account: what the files know of `symbols` is of another."""

@@ -489,6 +489,23 @@ def test_asks_for_the_whole_day_though_a_later_one_is_on_file(
     assert _ids(folder.read(DAY + timedelta(days=1))) == list(range(251, 381))
 
 
+def test_knows_what_is_on_file_between_two_days_that_it_wrote(
+    folder: ReportsFolder, venue: ScriptedVenue, clock: Clock
+) -> None:
+    """Guards a venue whose clock is ahead: a day of late trades alone is no gap, and tomorrow is on file at once."""
+    clock.ms = _MIDNIGHT_MS - 60_000
+    books = Bookkeeper(venue, BTC, folder)
+    venue.trades_of_all = _trades(1, 150, clock.ms - 1_000)
+    books.update()
+    venue.trades_of_all += _trades(151, 130, _MIDNIGHT_MS)
+    books.update()
+    clock.ms += 2 * DAY_MS
+    books.update()
+    venue.trades_of_all += _trades(281, 1, _MIDNIGHT_MS + 2 * DAY_MS)
+    books.update()
+    assert [_ids(folder.read(DAY + timedelta(days=days))) for days in (1, 2, 3)] == [[*range(151, 281)], [], [281]]
+
+
 def test_ends_the_week_with_the_day_that_was_written(
     folder: ReportsFolder, venue: ScriptedVenue, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
