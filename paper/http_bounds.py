@@ -11,6 +11,8 @@ from sanic.server.protocols.websocket_protocol import WebSocketProtocol
 
 from market.limits import HTTP_CONNECTIONS_MAX
 
+_LAST_WORD_S = 0.1  # for the answer to leave before we hang up
+
 _log = logging.getLogger(__name__)
 _Protocol: Any = WebSocketProtocol  # its own types are not strict
 
@@ -43,21 +45,32 @@ class BoundedProtocol(_Protocol):  # type: ignore[misc]
     def data_received(self, data: bytes) -> None:
         """Take a piece of a request; only its first piece starts the clock."""
         http = getattr(self, "_http", None)  # it comes with the connection's task, which may not have run yet
-        is_first = http is None or http.stage is Stage.IDLE
+        is_first = http is None or (http.stage is Stage.IDLE and not _has_body_to_come(http))
         began_s = self._time
         super().data_received(data)
         if self.websocket is None and not is_first:
             self._time = began_s
 
     def check_timeouts(self) -> None:
-        """End what takes too long; a body that does not come is the client's fault, not that of the handler."""
+        """End what takes too long; a body that does not come is the client's fault, not that of the handler.
+
+        When Sanic has answered, it reads the rest of the body, for as long as that takes. So a client that has no
+        answer is told, and one that has is hung up on.
+        """
         http = self._http
-        is_waiting = self._task and http.stage is Stage.HANDLER and http.request_body and not http.upgrade_websocket
-        if is_waiting and time.monotonic() - self._time > self.request_timeout:
+        is_waiting = self._task and _has_body_to_come(http) and not http.upgrade_websocket
+        if not is_waiting or time.monotonic() - self._time <= self.request_timeout:
+            super().check_timeouts()
+        elif http.stage is Stage.HANDLER:
             http.exception = RequestTimeout("Request Timeout")
             self._task.cancel("the body did not come")
-            return
-        super().check_timeouts()
+            self._callback_check_timeouts = self.loop.call_later(_LAST_WORD_S, self.check_timeouts)
+        else:
+            self.abort()
+
+
+def _has_body_to_come(http: Any) -> bool:
+    return bool(getattr(http, "request_body", None))  # Sanic makes it with the first request
 
 
 def local_address(request: Request) -> str:

@@ -373,6 +373,35 @@ def test_a_request_that_arrives_byte_by_byte_is_ended() -> None:
         assert ask(url, "/").status == 200
 
 
+@pytest.mark.parametrize("has_piece", [True, False], ids=["drips", "silent"])
+@pytest.mark.parametrize(
+    "head", ["POST / HTTP/1.1", "POST /nothing HTTP/1.1", "GET / HTTP/1.1"], ids=["read", "unknown", "get"]
+)
+def test_a_body_that_does_not_come_holds_no_connection(head: str, *, has_piece: bool) -> None:
+    """The answer went out, and then the server waited for the rest of the body: 512 of them locked everybody out."""
+    with small_server(request_timeout=0.3, response_timeout=5) as url:
+        address = urlsplit(url)
+        with socket.create_connection((address.hostname or "", address.port or 0), timeout=0.05) as connection:
+            connection.sendall(f"{head}\r\nHost: 127.0.0.1\r\nContent-Length: 60000\r\n\r\n".encode())
+            assert is_hung_up_on(connection, b"a" if has_piece else b"")
+
+
+def is_hung_up_on(connection: socket.socket, piece: bytes) -> bool:
+    """Say whether the other end hangs up in the end, whatever it answers before, on who sends a piece now and then."""
+    for _ in range(200):
+        try:
+            if not connection.recv(4_096):
+                return True
+        except TimeoutError:
+            try:
+                connection.sendall(piece)
+            except ConnectionError:
+                return True
+        except ConnectionError:
+            return True
+    return False
+
+
 def drip(connection: socket.socket) -> bytes:
     """Send a byte now and then until the other end answers; return the answer."""
     for _ in range(200):
