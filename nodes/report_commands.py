@@ -1,5 +1,6 @@
 """The commands `report` and `history`: what the files of the days hold, brought up to date where the venue answers."""
 
+import errno
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from nodes.bookkeeper import Bookkeeper
 from nodes.desk_client import DeskError
 from nodes.desk_market import market_of
 from nodes.settings import Settings
-from reports.folder import DamagedReportError, ReportsFolder
+from reports.folder import DamagedReportError, FolderBusyError, ReportsFolder
 from reports.performance import history_of, is_sound
 from reports.recommendations import weekly_document
 from reports.weekly import DAYS
@@ -24,7 +25,8 @@ from venues.venue import Venue, VenueError
 
 DAYS_MAX: Final = 366
 PAGE: Final = 1_000
-NOT_UPDATED: Final = 3  # the exit code of a report that the venue was not asked for, though today is part of it
+NOT_UPDATED: Final = 3  # the exit code of a report that could not be brought up to date, though today is part of it
+_TAKES_NOTHING: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
 
 
 class HistoricalVenue(Venue, Protocol):
@@ -76,9 +78,9 @@ def period_of(day: str | None, days: int | None, first: str | None, last: str | 
 def print_report(settings: Settings, venue_of: Callable[[], Venue], period: Period, *, as_json: bool) -> int:
     """Print the day and the week, or the days that were asked for, and return the exit code.
 
-    Today's file is brought up to date if it is part of them. Without an answer of the venue the files are printed as
-    they are, which is said, and the exit code is `NOT_UPDATED`. It is 1 if the books of a day do not agree, if its
-    figures contradict its trades, or its file is damaged.
+    Today's file is brought up to date if it is part of them. Without an answer of the venue, and on a disk that takes
+    nothing, the files are printed as they are, which is said, and the exit code is `NOT_UPDATED`. It is 1 if the books
+    of a day do not agree, if its figures contradict its trades, or its file is damaged.
 
     Raises:
         DeskError: if there is nothing to print, or today's file cannot be written.
@@ -91,12 +93,14 @@ def print_report(settings: Settings, venue_of: Callable[[], Venue], period: Peri
         try:
             market = market_of(settings)
             notes = Bookkeeper(venue_of(), settings.instrument, folder, market).update().notes
-        except (VenueError, DeskError) as error:
+        except (VenueError, DeskError, FolderBusyError) as error:
             if not folder.days():
                 raise
             reason = str(error)
         except OSError as error:
-            raise DeskError(f"cannot write {error.filename or folder.path}: {error.strerror or error}") from None
+            reason = f"cannot write {error.filename or folder.path}: {error.strerror or error}"
+            if error.errno not in _TAKES_NOTHING or not folder.days():
+                raise DeskError(reason) from None
     shown = period.last if period.count == 1 else None
     if not period.is_given:
         shown = max((day for day in folder.days() if day <= period.last), default=period.last)

@@ -1,5 +1,6 @@
 """`report` and `history` on a scripted venue and without one: from the files at any time, and honest about it."""
 
+import errno
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
@@ -133,6 +134,27 @@ def test_reports_any_run_of_days(settings: Settings, venue: ScriptedVenue, capsy
     assert print_report(settings, lambda: venue, Period(DAY - timedelta(days=1), DAY), as_json=True) == 0
     found = _json(capsys)
     assert (found["day"], found["week"]["total"]["trades"], found["week"]["total"]["pnl"]) == (None, 4, 3)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_reports_from_the_files_when_the_disk_takes_nothing(
+    settings: Settings,
+    folder: ReportsFolder,
+    venue: ScriptedVenue,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+) -> None:
+    """Guards a full disk, and one that is read-only: what can be read is shown, and that it is not of now is said."""
+
+    def refuse(_: ReportsFolder, day: date, content: bytes) -> Path:
+        raise OSError(number, "No room", str(folder.file_of(day)))
+
+    monkeypatch.setattr(ReportsFolder, "write_bytes", refuse)
+    assert print_report(settings, lambda: venue, _TODAY, as_json=False) == NOT_UPDATED
+    text = capsys.readouterr().out
+    assert text.startswith(f"Not up to date: cannot write {folder.file_of(DAY)}: No room. This is what the files hold.")
+    assert "Performance 2025-11-29" in text
 
 
 def test_ends_with_an_error_when_the_figures_of_any_day_shown_are_wrong(
