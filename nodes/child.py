@@ -113,9 +113,10 @@ class Child:
         self.started_ns = monotonic_ns()
 
     def ask_to_stop(self, seconds: float) -> None:
-        """Tell its process to stop, and when it will be killed."""
+        """Tell its process to stop, and when it will be killed; what undoes something ends by itself."""
         assert self.process is not None, f"{self.name} has no process"
-        self.process.terminate()
+        if not self.is_cleaning:
+            self.process.terminate()
         self.kill_ns = monotonic_ns() + int(seconds * NS_PER_SECOND)
 
     def kill_if_late(self) -> bool:

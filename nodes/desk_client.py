@@ -81,7 +81,7 @@ def stop_desk(run_dir: Path) -> int:
     """Ask the desk in `run_dir` to stop, wait until it has, and return its pid.
 
     Raises:
-        DeskError: if none runs, or it does not stop in the time that it has itself.
+        DeskError: if none runs, it does not stop in the time that it has itself, or it may have left something.
     """
     pid = desk_pid(run_dir)
     if pid is None:
@@ -98,7 +98,23 @@ def stop_desk(run_dir: Path) -> int:
         if time.monotonic() > deadline:
             raise DeskError(f"the desk (pid {pid}) did not stop within {timeout_s:.0f} s")
         time.sleep(0.05)
+    _check_end(run_dir, pid)
     return pid
+
+
+def _check_end(run_dir: Path, pid: int) -> None:
+    """Make sure that the desk that was `pid` has stopped its nodes itself, and has left nothing at its venue.
+
+    Raises:
+        DeskError: if it has not said so.
+    """
+    kept = kept_settings(run_dir)
+    if kept is None or kept.pid != pid:
+        return  # it had not begun, or the next one has
+    if kept.left is None:
+        raise DeskError(f"the desk (pid {pid}) is gone, but has not said that it stopped in order: see its logs")
+    if kept.left:
+        raise DeskError("\n".join(f"the desk (pid {pid}) is stopped, but: {line}" for line in kept.left))
 
 
 def endpoints_of(status: dict[str, Any]) -> dict[str, dict[str, str]]:
@@ -130,7 +146,7 @@ def desk_settings(named: Path | None, venue: str | None = None, symbol: str | No
         settings = load_settings(overrides).settings
     else:
         texts = kept.texts
-        if venue not in (None, texts["venue.name"]):
+        if venue not in (None, texts.get("venue.name")):
             texts.pop("venue.url", None)  # of the desk's venue
         settings = load_kept_settings(texts, f"the desk in {run_dir}", overrides).settings
     # With the symbol of the question, the desk's markets stay as they are: so they are not looked at again.

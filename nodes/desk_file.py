@@ -6,6 +6,7 @@ that was started before. The file stays after the stop, for what is read while t
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,6 +35,15 @@ class DeskFile:
             self._texts[key] = text
             self._is_written = False
 
+    def end(self, left: Sequence[str]) -> None:
+        """Say that the desk has stopped all its nodes, and what it may have left, a line for each; the last word.
+
+        Raises:
+            OSError: if the disk does not take it.
+        """
+        document = {"pid": os.getpid(), "settings": self._texts, "left": list(left)}
+        write_whole(self._path, json.dumps(document, indent=1).encode() + b"\n")
+
     def write(self) -> None:
         """Write what is not written yet.
 
@@ -47,10 +57,14 @@ class DeskFile:
 
 
 class KeptSettings(NamedTuple):
-    """What a desk.json says: the pid of the supervisor that wrote it, and its settings as text by dotted key."""
+    """What a desk.json says: the pid of the supervisor that wrote it, and its settings as text by dotted key.
+
+    `left` is what that desk may have left, a line for each; None if it has not said that it stopped.
+    """
 
     pid: int
     texts: dict[str, str]
+    left: list[str] | None
 
 
 def kept_settings(run_dir: Path) -> KeptSettings | None:
@@ -62,8 +76,8 @@ def kept_settings(run_dir: Path) -> KeptSettings | None:
     path = run_dir / DESK_FILE
     try:
         document = json.loads(path.read_bytes())
-        pid, texts = document["pid"], document["settings"]
-        is_sound = type(pid) is int and all(isinstance(text, str) for text in texts.values())
+        pid, texts, left = document["pid"], document["settings"], document.get("left")
+        is_sound = type(pid) is int and all(isinstance(text, str) for text in (*texts.values(), *(left or ())))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -72,4 +86,4 @@ def kept_settings(run_dir: Path) -> KeptSettings | None:
         is_sound = False
     if not is_sound:
         raise SettingsError(f"{path} is damaged; the next start of the desk writes it anew")
-    return KeptSettings(pid, texts)
+    return KeptSettings(pid, texts, left)

@@ -270,7 +270,8 @@ def run_nodes(names: Sequence[str], settings: Settings, *, is_cleaning: bool = F
         try:
             if is_cleaning:
                 cleaners = [spec.name for spec in ROSTER if spec.name in names and spec.cleans_up]
-                return max((live(Node(name, settings), "clean_up") for name in cleaners), default=0)
+                with on_end_signals(lambda: None):  # it is the end already, and has its time from who started it
+                    return max((live(Node(name, settings), "clean_up") for name in cleaners), default=0)
             if len(names) > 1:
                 return live_together([Node(name, settings, names) for name in names])
             node = Node(names[0], settings)

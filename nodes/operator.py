@@ -145,8 +145,7 @@ def _await_maker(settings: Settings, outcome: Outcome, version: str, *, is_halte
     """Wait until the maker has pulled its quotes at its venue, or knows that it may quote again."""
     run_dir = settings.run_dir
     if desk_pid(run_dir) is None:
-        if is_halted and "maker" in lone_nodes(run_dir):
-            outcome.missing.append("the maker runs without a supervisor and cannot be asked: its log says `halted`")
+        _await_lone_maker(run_dir, outcome, is_halted=is_halted)
         return
 
     def is_told_by(row: dict[str, Any]) -> bool:
@@ -160,8 +159,9 @@ def _await_maker(settings: Settings, outcome: Outcome, version: str, *, is_halte
     except DeskError as error:
         outcome.missing.append(f"the maker could not be asked: {error}")
         return
-    if row is None or (row["state"] == "stopped" and not row["why"]):
-        return  # one that was stopped has cancelled its quotes
+    if row is None or (row["state"] == "stopped" and not row["why"]):  # one that was stopped has cancelled its quotes
+        _await_lone_maker(run_dir, outcome, is_halted=is_halted)
+        return
     is_told = is_told_by(row)
     if is_halted and is_told:
         outcome.confirmed.append(f"the maker has no quote at {settings.venue.name}")
@@ -171,6 +171,12 @@ def _await_maker(settings: Settings, outcome: Outcome, version: str, *, is_halte
         outcome.missing.append(f"the maker ({state}) has not confirmed the halt: {where}")
     elif not is_told:
         outcome.missing.append(f"the maker ({row['state']}) is still halted")
+
+
+def _await_lone_maker(run_dir: Path, outcome: Outcome, *, is_halted: bool) -> None:
+    """Say that a maker that was started by hand, also beside a desk without one, has confirmed nothing."""
+    if is_halted and "maker" in lone_nodes(run_dir):
+        outcome.missing.append("the maker runs without a supervisor and cannot be asked: its log says `halted`")
 
 
 def _maker_row(run_dir: Path, is_done: Callable[[dict[str, Any]], bool]) -> dict[str, Any] | None:

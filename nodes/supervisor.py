@@ -89,6 +89,7 @@ class Supervisor:
         # Each node has the other end, which ends when we do, whatever ends us: nodes/lifeline.py.
         self._lifeline, self._lifeline_end = os.pipe()
         self._error: StartError | None = None
+        self._is_stopping = False
 
     def run(self, show: Callable[[], None] = lambda: None) -> None:
         """Start all nodes and look after them until a signal ends the desk, then stop them in order.
@@ -98,6 +99,7 @@ class Supervisor:
 
         Raises:
             StartError: if a node does not come up at the start; all others are stopped.
+            NodeError: if orders of ours may be left at a venue after the stop.
         """
         try:
             self._file.write()
@@ -115,6 +117,8 @@ class Supervisor:
                 self._stop()
         if self._error is not None:
             raise self._error
+        if left := self._left():
+            raise NodeError("\n".join(left))
 
     @property
     def is_ready(self) -> bool:
@@ -337,6 +341,8 @@ class Supervisor:
         """Let a node that was stopped run again."""
         if name not in self._nodes:
             return {"error": self._unknown(name)}
+        if self._is_stopping:  # nothing starts any more, and what a killed node has left must still be undone
+            return {"error": "the desk is stopping"}
         child, _ = self._nodes[name]
         is_news = not child.is_wanted
         child.is_wanted, child.failure_count, child.restart_ns = True, 0, 0
@@ -362,7 +368,10 @@ class Supervisor:
         """Take note that a process has ended that was told to; undo first what a killed one may have left."""
         if child.is_cleaning:
             child.is_cleaning = child.has_left = False
-        child.why = "" if code in (0, -signal.SIGTERM) else self._last_word(child, code)
+            is_undone, word = code == 0, self._last_word(child, code)
+            child.why = "" if is_undone else f"its orders may be left at the venue: {word}" if code < 0 else word
+        else:
+            child.why = "" if code in (0, -signal.SIGTERM) else self._last_word(child, code)
         if child.why:
             self._tell(f"{child.name}: {child.why}")
         if child.is_wanted:
@@ -387,13 +396,20 @@ class Supervisor:
     # --- the end ---
 
     def _stop(self) -> None:
+        self._is_stopping = True
         self._tell("stopping")
         for wave in self._waves():
             self._stop_wave(wave)
         status = self.status()
+        with contextlib.suppress(OSError):  # a full disk: then `down` says that it does not know
+            self._file.end(self._left())
         self.close()
         for line in day_lines(status):
             self._tell(line)
+
+    def _left(self) -> list[str]:
+        """Return a line for each process whose orders may be at the venue still, all of them being stopped."""
+        return [f"{child.name}: {child.why}" for child in self._children if child.may_leave_orders and child.why]
 
     def close(self) -> None:
         """Leave the run directory as it was found: no socket and no lock."""

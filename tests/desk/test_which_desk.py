@@ -152,10 +152,21 @@ def test_every_setting_comes_back_as_it_was(directory: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"pid": 1}', '{"pid": "1", "settings": {}}', '{"pid": 1, "settings": {"a": 1}}']
+    "text",
+    [
+        *("", "{", "[]", '{"pid": 1}', '{"pid": "1", "settings": {}}', '{"pid": 1, "settings": {"a": 1}}'),
+        '{"pid": 1, "settings": {}, "left": [1]}',
+        '{"pid": 1, "settings": {}, "left": 1}',
+    ],
 )
 def test_a_damaged_file_is_named(directory: Path, text: str) -> None:
     """No traceback, and no settings of another desk."""
     (directory / DESK_FILE).write_text(text)
     with pytest.raises(SettingsError, match=r"desk\.json is damaged"):
         kept_settings(directory)
+
+
+def test_a_file_of_another_version_needs_not_say_everything(directory: Path) -> None:
+    """What it does not say is as without a file; a missing venue was a traceback of every command."""
+    (directory / DESK_FILE).write_text('{"pid": 1, "settings": {}}')
+    assert desk_settings(directory).venue.name == "paper"
