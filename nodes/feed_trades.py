@@ -36,6 +36,17 @@ class FeedTrades:
         for old in [*islice(epochs, max(0, len(epochs) - _FEEDS_KEPT))]:
             del epochs[old]
 
+    def receive(self, monotonic_ns: int, now_ns: int) -> None:
+        """Let the subscriber take what waits, message by message: a replica keeps no more than its last trades.
+
+        Args:
+            monotonic_ns: for the subscriber.
+            now_ns: since 1970 UTC.
+        """
+        while not self._subscriber.receive(monotonic_ns, 1):
+            self.take(now_ns)
+        self.take(now_ns)
+
     def take(self, now_ns: int) -> None:
         """Bring what is new; `now_ns` is since 1970 UTC."""
         for symbol in self._market.symbols.values():

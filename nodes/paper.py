@@ -66,7 +66,7 @@ class PaperNode:
             while True:
                 for engine, source in links:
                     self._take_reports(engine, source)
-                self._subscriber.receive(monotonic_ns())
+                self._trades.receive(monotonic_ns(), time_ns())
                 self._subscriber.tick(monotonic_ns())
                 self._trades.take(time_ns())
                 self._exchange.market.on_book()

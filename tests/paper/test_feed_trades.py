@@ -160,3 +160,24 @@ def test_a_clock_that_is_set_back_is_followed(exchange: Exchange) -> None:
     tape = exchange.market.tapes[exchange.symbol.symbol_id].trades
     assert tape[-1].time_ns == NOW_NS - 60 * 10**9
     assert exchange.market.depth(exchange.symbol, 1) == Depth((), ())
+
+
+def test_more_trades_than_a_replica_keeps_are_all_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exchange that had to wait for a second reads many messages at once; the first of their trades were missing."""
+    exchange = Exchange(tmp_path)
+    exchange.trades.on_connected("engine", FIRST, 11)
+    exchange.hear_snapshot(11, 1)
+    numbers = iter([range(2, 602), range(602, 1_202), range(1_202, 1_802)])
+    replica = exchange.subscriber.replicas[TOPIC]
+
+    def receive(_: int, frames_max: int = 1 << 30) -> bool:
+        for count, some in enumerate(numbers, start=1):
+            replica.on_frame(FeedFrame(TOPIC, 11, replica.sequence + 1, NOW_NS, trades(tuple(some), 0)))
+            if count == frames_max:
+                return False
+        return True
+
+    monkeypatch.setattr(exchange.subscriber, "receive", receive)
+    exchange.trades.receive(0, NOW_NS)
+    assert [trade_id % TRADE_IDS_PER_EPOCH for trade_id, _ in exchange.told] == list(range(1, 1_802))
+    exchange.close()
