@@ -144,7 +144,9 @@ def _mark_phrase(part: Mapping[str, Any]) -> str:
     if part["mark_price"] is None:
         return ", no price to value it"
     mark, gain = money_text(part["mark_price"], part["quote"]), gain_text(part["unrealized"], part["quote"])
-    return f", unrealized {gain} at {mark}"
+    fees = part["open_fees"]
+    paid = f", before {money_text(fees, part['quote'])} of fees paid for it" if fees else ""
+    return f", unrealized {gain} at {mark}{paid}"
 
 
 def _reconciliation_lines(found: JsonObject | None) -> list[str]:

@@ -146,6 +146,16 @@ def test_shows_the_day() -> None:
     )
 
 
+def test_tells_the_fees_that_no_result_holds_yet() -> None:
+    """Guards `after fees` of a day with an open lot: what was paid for it is in neither of the two results."""
+    traded = [fill(1, Side.SELL, "0.01", "91000", "0.91")]
+    first = performance_document(snapshot(account(BTC="1", USDT="100000")), None)
+    held = after(account(BTC="1", USDT="100000"), traded)
+    text = day_text(performance_document(snapshot(held, traded, marks={"BTCUSDT": "90900"}), first))
+    assert "   PnL: $0.00 realized, after fees\n" in text
+    assert "   Open: -0.01 BTC, unrealized +$1.00 at $90,900.00, before $0.91 of fees paid for it\n" in text
+
+
 def test_shows_a_day_of_several_symbols() -> None:
     """Guards the per-symbol part, an asset that has no price, and books that disagree."""
     fills = [
