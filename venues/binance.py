@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 from market.account import Balance, VenueAccount, VenueOrder, VenueTrade
@@ -13,6 +14,7 @@ from market.instrument import Instrument
 from trading.order_rules import OrderRules
 from venues.binance_documents import (
     KEY_CODES,
+    THROTTLED_CODE,
     UNKNOWN_EXECUTION_CODES,
     UNKNOWN_ORDER_CODES,
     UNREADABLE,
@@ -79,6 +81,14 @@ class BinanceVenue:
                 }
             }
         self._exchange: Any = ccxt.binance(config)
+        self._status = 0  # of the last answer; ccxt's errors do not tell it
+        handle_errors = self._exchange.handle_errors
+
+        def note_status(status: int, *rest: Any) -> Any:
+            self._status = status
+            return handle_errors(status, *rest)
+
+        self._exchange.handle_errors = note_status
 
     @property
     def name(self) -> str:
@@ -204,6 +214,7 @@ class BinanceVenue:
             raise kind(f"{self._name} answered with something else ({type(error).__name__})") from None
 
     def _asked(self, method: Callable[..., Any], args: Sequence[Any]) -> Any:
+        self._status = 0
         try:
             return method(*args)
         except ccxt.InvalidNonce:  # refused for its time, so it was not done
@@ -222,7 +233,8 @@ class BinanceVenue:
         said = match[1] if (match := re.search(r'"msg":\s*"([^"]*)"', text)) else ""
         if isinstance(error, ccxt.RateLimitExceeded | ccxt.DDoSProtection) and code not in KEY_CODES:
             return VenueBusyError.of(self._name, self._retry_after_s(), is_ban="banned" in said or " 418 " in text)
-        if code in UNKNOWN_EXECUTION_CODES and is_order:
+        is_5xx = self._status >= HTTPStatus.INTERNAL_SERVER_ERROR and code != THROTTLED_CODE
+        if code and is_order and (is_5xx or code in UNKNOWN_EXECUTION_CODES):
             return VenueUnknownError(f"{self._name} does not know what became of an order ({code})")
         if code in KEY_CODES or isinstance(error, ccxt.AuthenticationError):
             return VenueKeysError(f"{self._name} does not accept the API key: {self._redacted(said) or code}", code)

@@ -14,6 +14,7 @@ from trading.order_rules import OrderRules
 UNKNOWN_ORDER_CODES: Final = frozenset({-2011, -2013})
 UNKNOWN_EXECUTION_CODES: Final = frozenset({-1000, -1001, -1006, -1007})  # those that Binance sends with a 5xx
 UNKNOWN_SYMBOL_CODES: Final = frozenset({-1121, -1100})  # the second for characters that no symbol has
+THROTTLED_CODE: Final = -1008  # with a 503, and yet what was asked was surely not done
 KEY_CODES: Final = frozenset({-2014, -2015, -1022})
 RETRY_AFTER_DEFAULT_S: Final = 10.0
 # What reading a document may raise that is none of Binance's: a proxy's page, another service behind the port.
