@@ -60,7 +60,6 @@ class EngineNode:
         self._busy_heartbeats = 0
         settings = node.settings
         self._halted_file = HaltedFile(settings.run_dir, [each.symbol for each in settings.instruments])
-        self._halted: frozenset[str] = frozenset()
 
     def run(self) -> None:
         """Serve until stopped."""
@@ -105,13 +104,11 @@ class EngineNode:
         self._send_reports()
 
     def _hold_halts(self) -> None:
-        """Halt what the operator has halted while we were away, or could not hear him."""
+        """Halt what the file has halted: said while we were away, or what a resume that crossed it has ended."""
         halted = self._halted_file.read()
-        if halted != self._halted:
-            self._halted = halted
-            ids = {each.symbol_id for each in self._node.settings.instruments if each.symbol in halted}
-            now_ns = time_ns()
-            self._core.halt(ids, now_ns, monotonic_ns())
+        ids = {each.symbol_id for each in self._node.settings.instruments if each.symbol in halted} if halted else set()
+        now_ns = time_ns()
+        if self._core.halt(ids, now_ns, monotonic_ns()):
             self._send_reports()
             self._publish(self._core.tell(now_ns))
             self._show()

@@ -138,8 +138,11 @@ class EngineCore:
         self._journal.append(records, now_ns)
         self._handle(batches, time_ns)
 
-    def halt(self, symbols: Iterable[int], time_ns: int, now_ns: int) -> None:
+    def halt(self, symbols: Iterable[int], time_ns: int, now_ns: int) -> bool:
         """Halt those of `symbols` that are ours and not halted yet, though nobody has sent a command; then `tell`.
+
+        Returns:
+            Whether there was any.
 
         Raises:
             JournalError: as `handle`.
@@ -150,6 +153,7 @@ class EngineCore:
             first, self._own_count = self._own_count + 1, self._own_count + len(commands)
             self.links.restore(Source.DESK, self._own_count)
             self.handle([CommandBatch(Source.DESK, encode_all(commands), first, len(commands), 0)], time_ns, now_ns)
+        return bool(fresh)
 
     def tell(self, time_ns: int) -> list[Frames]:
         """Return the feed's frames of what was last handled: call it before the next `handle`.

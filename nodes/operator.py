@@ -110,6 +110,8 @@ def set_halted(settings: Settings, symbol: str | None, *, is_halted: bool, is_ca
     except OSError as error:
         what = "it ends when an engine loses its journal, and no maker knows of it" if is_halted else "it stays"
         outcome.missing.append(f"the halt cannot be changed in {kept.path} ({error.strerror}): {what}")
+        if not is_halted:
+            return outcome  # whoever heard of a resume would halt again
     places = settings.places
     by_engine = {name: [each for each in symbols if places[each] == name] for name in settings.engines}
     engines = [

@@ -12,8 +12,9 @@ from bus.order_link import Connected
 from bus.order_source import OrderSource
 from bus.topology import Source
 from market.clock import monotonic_ns
-from market.commands import CancelOrder, Command, MassCancel, NewOrder
-from market.events import Event, Executed
+from market.commands import CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
+from market.events import Event, Executed, Halted, Rejected
+from nodes.halted_file import HaltedFile
 from tests.desk.desk_process import until
 from tests.docs.programs import ROOT, WAIT_S, Running
 
@@ -137,3 +138,27 @@ def test_reports_that_nobody_has_acknowledged_are_there_after_a_stop(folder: Pat
         assert heard_again[: len(heard)] == heard
         assert life.end() == epoch
     assert not (folder / "run" / "journal").exists()
+
+
+def test_a_symbol_stays_halted_for_as_long_as_the_file_says_so(folder: Path) -> None:
+    """A resume that crosses a halt on its way, or could not take it out of the file, does not end it."""
+    order = NewOrder(ORDER_ID, 0, 0, 9_000_000, 5, owner=OWNER)
+    kept = HaltedFile(folder / "run", ["BTCUSDT"])
+    kept.change(["BTCUSDT"], is_halted=True)
+    with Life(folder) as life:
+        gateway, heard = life.source(Source.GATEWAY)
+        operator, told = life.source(Source.OPERATOR)
+        life.give(gateway, heard, order)
+        assert isinstance(heard[-1], Rejected)
+        life.give(operator, told, HaltSymbol(0, 0))
+        assert told == [Halted(0, 0, 0, 0)]
+
+        def is_refused() -> bool:
+            life.give(gateway, heard, order._replace(order_id=ORDER_ID + len(heard)))
+            return isinstance(heard[-1], Rejected)
+
+        until("it is halted again", is_refused)
+        kept.change(["BTCUSDT"], is_halted=False)
+        life.give(operator, told, HaltSymbol(0, 0))
+        until("it is resumed", lambda: not is_refused())
+        life.end()

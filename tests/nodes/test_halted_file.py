@@ -35,6 +35,18 @@ def test_another_reader_sees_each_change(kept: HaltedFile, tmp_path: Path) -> No
         assert reader.read() == kept.read() == HaltedFile(tmp_path, ALL).read() == expected
 
 
+def test_a_change_of_the_same_size_is_seen(kept: HaltedFile, tmp_path: Path) -> None:
+    """Another symbol halted in the place of one, between two looks: other content, and another version."""
+    kept.change(["BTCUSDT"], is_halted=True)
+    reader = HaltedFile(tmp_path, ALL)
+    assert reader.read() == {"BTCUSDT"}
+    version = reader.version
+    kept.change(["BTCUSDT"], is_halted=False)
+    kept.change(["ETHUSDT"], is_halted=True)
+    assert reader.read() == {"ETHUSDT"}
+    assert reader.version != version
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"{}", b'"BTCUSDT"', b"[1]", b"[null]", b"\xff\xfe"])
 def test_a_file_that_cannot_be_read_halts_everything(kept: HaltedFile, tmp_path: Path, content: bytes) -> None:
     """A halt that is lost in silence would be the worst; resuming one symbol leaves the others halted."""

@@ -144,3 +144,19 @@ def test_a_resume_waits_for_the_maker_to_know(settings: Settings, asked: dict[st
     asked.update(events=[Halted(1, 1, BTC, 0)], row={"state": "ready", "figures": {"halted": True}})
     outcome = _halt(settings, is_halted=False)
     assert (outcome.confirmed, outcome.missing) == (["BTCUSDT resumed"], ["the maker (ready) is still halted"])
+
+
+@pytest.mark.parametrize("is_halted", [True, False])
+def test_a_full_disk_keeps_no_engine_from_a_halt_and_every_engine_from_a_resume(
+    settings: Settings, asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch, is_halted: bool
+) -> None:
+    """The file stays as it was, and so does who has it: a resume was confirmed of an engine whose maker stayed away."""
+
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("nodes.halted_file.write_whole", full)
+    asked["events"] = [Halted(1, 1, BTC, int(is_halted))]
+    outcome = _halt(settings, is_halted=is_halted)
+    assert [line.split(":")[0] for line in outcome.confirmed] == (["BTCUSDT halted"] if is_halted else [])
+    assert "No space left on device" in outcome.missing[0]
