@@ -6,7 +6,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
+try:
+    import typer
+except ModuleNotFoundError:
+    sys.exit("error: this Python has no typer: `make up` sets up .venv; then use .venv/bin/python, or activate it")
 
 from market.mendable import MendableError
 from screens.help import EXAMPLES
@@ -28,6 +31,7 @@ RunDir = Annotated[
 ]
 Symbol = Annotated[str | None, typer.Option("--symbol", help="The pair.", show_default="the desk's; BTCUSDT")]
 VenueName = Annotated[str | None, typer.Option("--venue", help="paper or binance-testnet.", show_default="paper")]
+AnySymbol = Annotated[str | None, typer.Option("--symbol", help="The pair.", show_default="every symbol")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Engine = Annotated[str, typer.Option("--engine", help="Which engine, of a desk with several.")]
 
@@ -296,7 +300,7 @@ def cancel(
     is_all: Annotated[bool, typer.Option("--all", help="Every order that was placed by hand.")] = False,
     run_dir: RunDir = None,
     venue: VenueName = None,
-    symbol: Symbol = None,
+    symbol: AnySymbol = None,
     as_json: Json = False,
 ) -> None:
     """Cancel orders, and tell how each ended; exit code 1 if one could not be cancelled."""
@@ -304,13 +308,14 @@ def cancel(
     from screens.account import order_json, order_text
 
     settings = _desk_settings(run_dir, venue, symbol)
-    ended, failures = cancel_by_hand(settings, order_ids or [], is_all=is_all)
+    ended, failures = cancel_by_hand(settings, order_ids or [], is_all=is_all, is_every_symbol=symbol is None)
     if as_json:
         _print_json({"cancelled": [order_json(order) for order in ended], "failures": failures})
     elif not ended and not failures:
         print("no order that was placed by hand is open")
     else:
-        print("\n".join([*(order_text(order, settings.instrument) for order in ended), *failures]))
+        instruments = {each.symbol: each for each in settings.instruments}
+        print("\n".join([*(order_text(order, instruments[order.symbol]) for order in ended), *failures]))
     raise typer.Exit(1 if failures else 0)
 
 
@@ -415,7 +420,7 @@ def keys(
 
 @app.command()
 def halt(
-    symbol: Symbol = None,
+    symbol: AnySymbol = None,
     cancel_all: Annotated[bool, typer.Option("--cancel-all", help="Cancel every open order, too.")] = False,
     run_dir: RunDir = None,
 ) -> None:
@@ -424,7 +429,7 @@ def halt(
 
 
 @app.command()
-def resume(symbol: Symbol = None, run_dir: RunDir = None) -> None:
+def resume(symbol: AnySymbol = None, run_dir: RunDir = None) -> None:
     """Take new orders again."""
     _set_halted(run_dir, symbol, is_halted=False, is_cancelling=False)
 
@@ -539,8 +544,10 @@ def _print_journal(run_dir: Path | None, engine: str, as_json: bool, *, is_verif
 @config_app.command("show")
 def config_show(run_dir: RunDir = None) -> None:
     """Print every effective setting and where it came from; secrets are not shown."""
-    for value in _settings(run_dir=run_dir).values():
-        print(f"{value.key:26} {value.text:28} {value.origin}")
+    values = list(_settings(run_dir=run_dir).values())
+    width = max(len(value.key) for value in values)
+    for value in values:
+        print(f"{value.key:{width}} {value.text:28} {value.origin}")
 
 
 def _show_examples(group: typer.Typer, prefix: str = "") -> None:

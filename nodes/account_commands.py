@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 from market.account import Balance, VenueOrder, VenueTrade
 from market.codes import Side
 from market.instrument import Instrument, parse_decimal
-from nodes.desk_client import DeskError, NoDeskError, require_node
+from nodes.desk_client import DeskError, NoDeskError, command_text, require_node
 from nodes.desk_venue import paper_url, venue_keys
 from nodes.halted_file import HaltedFile
 from nodes.paper_accounts import PaperAccounts
@@ -153,18 +153,25 @@ def place(
     terms = _terms(instrument, qty, price, is_post_only=is_post_only, is_ioc=is_ioc)
     if side.upper() not in Side.__members__:
         raise DeskError(f"expected buy or sell, was {side[:40]!r}")
-    if instrument.symbol in HaltedFile(settings.run_dir, [instrument.symbol]).read():
-        raise DeskError(f"{instrument.symbol} is halted: no new orders; go on with: python cli.py resume")
-    client_order_id = f"{HAND_PREFIX}{secrets.token_hex(8)}"
     venue = _hand_venue(settings)
+    if instrument.symbol in HaltedFile(settings.run_dir, [instrument.symbol]).read():
+        resume = command_text("resume", settings.run_dir)
+        raise DeskError(f"{instrument.symbol} is halted: no new orders; go on with: {resume}")
+    client_order_id = f"{HAND_PREFIX}{secrets.token_hex(8)}"
     try:
         return venue.enter(instrument, Side[side.upper()], terms, client_order_id)
     except VenueUnknownError as error:
         return _settled(venue, instrument, client_order_id, error)
 
 
-def cancel(settings: Settings, order_ids: Sequence[str], *, is_all: bool) -> tuple[list[VenueOrder], list[str]]:
+def cancel(
+    settings: Settings, order_ids: Sequence[str], *, is_all: bool, is_every_symbol: bool
+) -> tuple[list[VenueOrder], list[str]]:
     """Cancel orders by id, or all that were entered by hand; return them as they ended, and why others were not.
+
+    Args:
+        is_all: those that were entered by hand.
+        is_every_symbol: of whatever symbol of the desk, not of `settings.symbol` alone.
 
     Raises:
         DeskError: for ids that are none.
@@ -175,13 +182,15 @@ def cancel(settings: Settings, order_ids: Sequence[str], *, is_all: bool) -> tup
     for order_id in order_ids:
         if not _ORDER_ID.fullmatch(order_id):
             raise DeskError(f"expected an order id such as 1000000000042, was {order_id[:40]!r}")
-    instrument, venue = settings.instrument, _hand_venue(settings)
+    venue = _hand_venue(settings)
+    known = {each.symbol: each for each in (settings.instruments if is_every_symbol else [settings.instrument])}
+    opened = {order.order_id: order for order in venue.every_open_order() if order.symbol in known}
     if is_all:
-        opened = venue.open_orders(instrument)
-        order_ids = [order.order_id for order in opened if order.client_order_id.startswith(HAND_PREFIX)]
+        order_ids = [each for each, order in opened.items() if order.client_order_id.startswith(HAND_PREFIX)]
     ended: list[VenueOrder] = []
     failures: list[str] = []
     for order_id in order_ids:
+        instrument = known[opened[order_id].symbol] if order_id in opened else settings.instrument
         try:
             order = venue.cancel_order(instrument, order_id)
             if order is not None:

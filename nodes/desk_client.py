@@ -34,7 +34,14 @@ class NoDeskError(DeskError):
     exit_code: ClassVar[int] = 3
 
     def __init__(self, run_dir: Path) -> None:
-        super().__init__(f"no desk runs in {run_dir}; start it with: python cli.py up --run-dir {run_dir}")
+        where = run_dir if run_dir.is_absolute() else f"{run_dir} ({run_dir.absolute()})"
+        super().__init__(f"no desk runs in {where}; start it with: {command_text('up', run_dir)}")
+
+
+def command_text(words: str, run_dir: Path) -> str:
+    """Return a command to advise, which is of the same desk."""
+    named = "" if run_dir == Settings.model_fields["run_dir"].default else f" --run-dir {run_dir}"
+    return f"python cli.py {words}{named}"
 
 
 def desk_pid(run_dir: Path) -> int | None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from nodes.desk_client import DeskError, ask_desk, desk_status
+from nodes.desk_client import DeskError, ask_desk, command_text, desk_status
 
 LOOK_S = 0.05
 QUIET_S_MAX = 60.0  # for a node that starts, unless it says that it does something that takes long
@@ -23,11 +23,13 @@ def stop_node(run_dir: Path, name: str) -> list[str]:
     row = _await(run_dir, name, lambda row: row["state"] in ("stopped", "failed"), float(answer["seconds"]))
     if row["why"]:
         raise DeskError(f"{name} is stopped, but: {row['why']}")
-    lines = [f"{name} is stopped; it stays so until: python cli.py start {name}"]
+    lines = [f"{name} is stopped; it stays so until: {command_text(f'start {name}', run_dir)}"]
     if others := [each for each in answer["process"] if each != name]:
         lines.append(f"stopped with it, for they are threads of one process: {', '.join(others)}")
     if needed_by := answer["needed_by"]:
-        lines.append(f"needed by {', '.join(needed_by)}, which go on without it as well as they can")
+        is_one = len(needed_by) == 1
+        on = "goes on without it as well as it can" if is_one else "go on without it as well as they can"
+        lines.append(f"needed by {', '.join(needed_by)}, which {on}")
     return lines
 
 

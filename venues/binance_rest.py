@@ -107,6 +107,10 @@ class BinanceRest:
         """Return the account's open orders, oldest first."""
         return self._asked("GET", "openOrders", {"symbol": instrument.symbol}, orders_of)
 
+    def every_open_order(self) -> Sequence[VenueOrder]:
+        """Return the account's open orders in all pairs."""
+        return self._asked("GET", "openOrders", {}, orders_of)
+
     def orders(
         self, instrument: Instrument, limit: int = 500, from_id: int | None = None, since_ms: int | None = None
     ) -> Sequence[VenueOrder]:

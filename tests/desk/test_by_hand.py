@@ -33,6 +33,10 @@ def test_order_placed_by_hand_rests_until_it_is_cancelled(desk: Desk) -> None:
 def test_cancels_all_that_was_placed_by_hand(desk: Desk) -> None:
     """Somebody who has lost the ids."""
     ids = {desk.cli_json("place", side, "0.001", price)["id"] for side, price in (("buy", "80000"), ("SELL", "99000"))}
+    ids.add(desk.cli_json("place", "buy", "0.1", "2000", "--symbol", "ETHUSDT")["id"])
+    of_another = desk.cli_json("place", "buy", "0.1", "2001", "--symbol", "ETHUSDT")["id"]
+    assert desk.cli_json("cancel", of_another)["failures"] == [], "of whatever symbol"
+    assert desk.cli_json("cancel", "--all", "--symbol", "BNBUSDT")["cancelled"] == []
     assert {order["id"] for order in desk.cli_json("cancel", "--all")["cancelled"]} == ids
     assert desk.cli("cancel", "--all").stdout == "no order that was placed by hand is open\n"
     assert desk.cli_json("orders")["total_open_orders"] == 0

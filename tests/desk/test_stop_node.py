@@ -32,7 +32,7 @@ def test_a_stopped_maker_has_cancelled_its_orders_and_stays_stopped(desk: Desk) 
 
     needed = desk.cli("stop", "engine")
     assert needed.returncode == 0, needed.stderr
-    assert "needed by gateway, paper, flow, api" in needed.stdout
+    assert "needed by gateway, paper, flow, api, which" in needed.stdout
     assert desk.cli("start", "engine").returncode == 0
     assert desk.cli("stop", "nobody").stderr.startswith("error: this desk runs no nobody; its nodes are engine,")
     desk.stop()

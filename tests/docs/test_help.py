@@ -1,6 +1,8 @@
 """What `--help` says: an example for each command, and the defaults that the settings have."""
 
 import re
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -18,6 +20,13 @@ def _names(group: Typer, prefix: str = "") -> list[str]:
         assert sub.typer_instance is not None
         found += _names(sub.typer_instance, f"{prefix}{sub.name} ")
     return found
+
+
+@pytest.mark.parametrize("name", ["halt", "resume", "cancel"])
+def test_what_ends_orders_says_that_it_is_of_every_symbol(name: str) -> None:
+    """Guards a help that told of the desk's symbol alone, while every symbol was halted."""
+    command = get_command(cli.app).get_command(None, name)  # type: ignore[attr-defined]
+    assert next(each for each in command.params if each.name == "symbol").show_default == "every symbol"
 
 
 @pytest.mark.parametrize("name", _names(cli.app))
@@ -56,3 +65,21 @@ def test_up_shows_the_defaults_that_there_are(option: str, key: str) -> None:
     parameter = next(each for each in up.params if each.name == option)
     shown = str(parameter.show_default)
     assert float(shown) == float(value) if re.fullmatch(r"[\d.]+", shown) else str(value).endswith(shown)
+
+
+def test_says_what_is_missing_where_the_packages_are_not_installed() -> None:
+    """Guards `python3 cli.py` without the environment: one line and what to do, no traceback."""
+    found = subprocess.run([sys.executable, "-I", "-S", cli.__file__], capture_output=True, text=True, check=False)
+    assert found.returncode == 1
+    assert found.stderr.startswith("error: this Python has no typer")
+    assert "make up" in found.stderr
+    assert found.stderr.count("\n") == 1
+
+
+def test_settings_stand_in_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    """Guards `config show`: the longest key pushes nothing aside."""
+    cli.config_show()
+    lines = capsys.readouterr().out.splitlines()
+    width = max(len(line.split()[0]) for line in lines)
+    assert {line[width] for line in lines} == {" "}
+    assert next(line for line in lines if line.startswith("symbol ")).index("BTCUSDT") == width + 1
