@@ -30,6 +30,8 @@ class Rule:
 def recommendations(week: Week) -> list[JsonObject]:
     """Return `{"rule", "advice"}` of every rule that applies, in the order of the table."""
     found: list[JsonObject] = [{"rule": rule.name, "advice": rule.advice(week)} for rule in RULES if rule.applies(week)]
+    if not found and not week.reported:
+        return [{"rule": "no_reports", "advice": "No day reported: there is nothing to say of these days."}]
     if not found:
         return [{"rule": "nothing_stands_out", "advice": "Nothing stands out: keep the settings and keep watching."}]
     return found
@@ -37,7 +39,7 @@ def recommendations(week: Week) -> list[JsonObject]:
 
 def weekly_document(folder: ReportsFolder, last: date, count: int = DAYS) -> JsonObject:
     """Return the document of the `count` days that end with `last`, as the folder holds them."""
-    first = min([*folder.days(), last])
+    first = min(folder.days(), default=last)
     week = week_of(last, *folder.read_days(last, count), count, first)
     return week_to_json(week, recommendations(week))
 

@@ -131,6 +131,12 @@ def test_reports_any_run_of_days(settings: Settings, venue: ScriptedVenue, capsy
     text = capsys.readouterr().out
     assert text.startswith("📈 Days 2025-11-21 to 2025-11-29:\n   2025-11-21 to 2025-11-26  before the first report\n")
     assert "   Total PnL: +$9.00 (6 trades, 3 days reported)\n" in text
+    days = Period(DAY - timedelta(days=30), DAY - timedelta(days=29))
+    assert print_report(settings, _away, days, as_json=False) == 0
+    text = capsys.readouterr().out
+    assert "   2025-10-31 to 2025-11-01  before the first report\n" in text
+    assert "missing" not in text
+    assert "   - No day reported: there is nothing to say of these days.\n" in text
     assert print_report(settings, lambda: venue, Period(DAY - timedelta(days=1), DAY), as_json=True) == 0
     found = _json(capsys)
     assert (found["day"], found["week"]["total"]["trades"], found["week"]["total"]["pnl"]) == (None, 4, 3)
