@@ -144,7 +144,10 @@ def inspection_text(document: Document) -> str:
 
 def verification_text(document: Document) -> str:
     """Return what `verify` found, for a person; one line says whether an engine can start from it."""
-    counts = f"{document['records']:,} records, {document['commands']:,} commands in {document['files']} files"
+    if not document["files"] and not document["corruption"]:
+        return f"{document['folder']} holds no journal: an engine starts with an empty book"
+    records, commands, files = (counted(document[f"{what}s"], what) for what in ("record", "command", "file"))
+    counts = f"{records}, {commands} in {files}"
     if document["corruption"]:
         return f"{document['corruption']['why']}\n{counts} before it are sound; the engine will not start from it"
     if document["torn_tail"]:

@@ -49,7 +49,7 @@ class MakerLog:
             side=order.side.name,
             price=str(order.price),
             qty=str(qty),
-            left=str(order.leaves_qty),
+            left=f"{order.leaves_qty:f}",
             order_id=order.order_id,
         )
 
@@ -59,7 +59,7 @@ class MakerLog:
             "cancelled",
             side=order.side.name,
             price=str(order.price),
-            left=str(order.leaves_qty),
+            left=f"{order.leaves_qty:f}",
             why=why,
             order_id=order.order_id,
         )

@@ -404,7 +404,8 @@ def _lines(error: ValidationError, origins: Mapping[str, str]) -> Iterator[str]:
             yield f"{key}: no such setting (from {_origin(key, origins)})"
             continue
         expected = problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected", 1)
-        shown = "a secret" if key in SECRET_KEYS else repr(problem["input"])
+        given = problem["input"]
+        shown = "a secret" if key in SECRET_KEYS else repr(str(given) if isinstance(given, Path) else given)
         was = "" if isinstance(problem["input"], list | tuple | Mapping | BaseModel) else f", was {shown}"
         yield f"{key}: {expected[0].lower()}{expected[1:]}{was} (from {_origin(key, origins)})"
 

@@ -74,6 +74,7 @@ def _shown(levels: Sequence[_Level], level_count: int, room: int) -> list[_Level
 
 def _middle(sides: Mapping[str, Sequence[_Level]], width: int) -> str:
     if not sides["asks"] or not sides["bids"]:
-        return f"{'-'.rjust(width)}{_GAP}one side is empty"
+        is_empty = not sides["asks"] and not sides["bids"]
+        return f"{'-'.rjust(width)}{_GAP}{'the book is empty' if is_empty else 'one side is empty'}"
     ask, bid = sides["asks"][0].price, sides["bids"][0].price
     return f"{f'{(ask + bid) / 2:,}'.rjust(width)}{_GAP}mid, spread {ask - bid:f}"

@@ -58,6 +58,8 @@ def test_verifies_a_sound_journal(tmp_path: Path) -> None:
     found = verify(tmp_path, CAPACITY)
     assert (found["state"], found["records"], found["files"]) == ("sound", 3, 1)
     assert verification_text(found).startswith(f"{tmp_path} is sound: 3 records")
+    assert "holds no journal" in verification_text({**found, "files": 0}), "where there is none, nothing is sound"
+    assert ": 1 record, 1 command in 1 file" in verification_text({**found, "files": 1, "records": 1, "commands": 1})
     with pytest.raises(JournalMismatchError, match="with symbol_count 1, was 2"):
         verify(tmp_path, Capacity(1, 1_000, 64))
 

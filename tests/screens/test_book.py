@@ -68,4 +68,4 @@ def test_drops_the_orders_and_the_bar_before_it_cuts_a_number() -> None:
 def test_says_that_a_side_is_empty() -> None:
     """There is no mid then."""
     assert "one side is empty" in ladder({**_document(), "asks": []}, 3, 80, 24).plain
-    assert "one side is empty" in ladder({**_document(), "asks": [], "bids": []}, 3, 80, 24).plain
+    assert "the book is empty" in ladder({**_document(), "asks": [], "bids": []}, 3, 80, 24).plain
