@@ -10,6 +10,8 @@ def market_text(market: JsonObject) -> str:
     """Return where the account trades: `paper exchange, synthetic market (practice, seed 7); fees 0.1 % ...`."""
     if not market:
         return ""
+    if market["venue"] != "paper" and market.get("url"):
+        return f"{market['venue']} as played by {market['url']}; fees as it takes them"
     if market["venue"] != "paper":
         return f"{market['venue']}; fees as the venue takes them"
     flow = market.get("flow")

@@ -310,6 +310,10 @@ def test_says_when_the_figures_contradict_the_trades() -> None:
             "paper exchange at http://127.0.0.1:1; fees as it takes them",
         ),
         ({"venue": "binance-testnet"}, "binance-testnet; fees as the venue takes them"),
+        (
+            {"venue": "binance-testnet", "url": "http://127.0.0.1:8084"},
+            "binance-testnet as played by http://127.0.0.1:8084; fees as it takes them",
+        ),
         ({}, ""),
     ],
 )
