@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from typing import Final
 
 from market.account import VenueAccount, VenueOrder, VenueTrade
@@ -12,6 +13,7 @@ from market.instrument import Instrument
 from reports.bookkeeping import Recorded, Recorder
 from reports.folder import FolderBusyError, ReportsFolder
 from reports.performance import AccountSnapshot
+from reports.reconciliation import opening_totals
 from reports.trade_history import TradeKey, key_of, past_key
 from venues.binance_documents import UNKNOWN_SYMBOL_CODES
 from venues.venue import RememberingVenue, Venue, VenueRefusedError
@@ -29,6 +31,7 @@ class Bookkeeper:
     Args:
         instrument: the pair to report on; others that were traded on the same day are read along.
         market: where the account trades, as the daily document tells it.
+        pairs: all that the desk knows: whose base asset has moved since the day's opening was traded by somebody.
     """
 
     def __init__(
@@ -37,11 +40,13 @@ class Bookkeeper:
         instrument: Instrument,
         folder: ReportsFolder,
         market: JsonObject | None = None,
+        pairs: Sequence[Instrument] = (),
     ) -> None:
         self._venue = venue
         self._instrument = instrument
         self._folder = folder
         self._market = market or {}
+        self._pairs = pairs
         self._recorder = Recorder(folder)
         self._refused: set[str] = set()  # symbols that the venue does not trade
 
@@ -83,7 +88,9 @@ class Bookkeeper:
         reading.read(instruments)
         for _ in range(READINGS_MAX):  # a fill between two readings belongs to both or to neither
             account, open_orders = self._account(instruments)
-            if not reading.read(instruments):
+            moved = self._moved(account, instruments)
+            instruments += moved
+            if not reading.read(instruments) and not moved:
                 break
         return AccountSnapshot(
             time_ns(),
@@ -109,6 +116,20 @@ class Bookkeeper:
         traded = self._recorder.book.newest
         wanted = [one for one in others if one.symbol in traded and one.symbol not in self._refused]
         return [self._instrument, *(one for one in wanted if one.symbol != self._instrument.symbol)]
+
+    def _moved(self, account: VenueAccount, instruments: Sequence[Instrument]) -> list[Instrument]:
+        """Return pairs of the desk that are not read though the account holds more or less of them than at first."""
+        opening = self._recorder.book.opening
+        if opening is None:
+            return []
+        before, read = opening_totals(opening), {one.symbol for one in instruments}
+        now = {asset: Fraction(balance.free) + Fraction(balance.locked) for asset, balance in account.balances.items()}
+        moved = [
+            one for one in self._pairs if one.symbol not in read and now.get(one.base, 0) != before.get(one.base, 0)
+        ]
+        for one in moved:
+            self._mid(one.symbol)  # a pair that the venue does not know is refused here, and not asked for again
+        return [one for one in moved if one.symbol not in self._refused]
 
     def _marks(self, instruments: Sequence[Instrument], trades: Sequence[VenueTrade]) -> dict[str, Decimal]:
         """Return the mids: of the pairs, and of those that price a fee in a third asset that has no price yet."""

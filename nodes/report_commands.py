@@ -92,7 +92,8 @@ def print_report(settings: Settings, venue_of: Callable[[], Venue], period: Peri
     if period.last >= utc_date(time_ns()):
         try:
             market = market_of(settings)
-            notes = Bookkeeper(venue_of(), settings.instrument, folder, market).update().notes
+            books = Bookkeeper(venue_of(), settings.instrument, folder, market, settings.instruments)
+            notes = books.update().notes
         except (VenueError, DeskError, FolderBusyError) as error:
             if not folder.days():
                 raise

@@ -59,7 +59,9 @@ def run(node: Node) -> None:
         venue = desk_venue(node.settings)
         venue.load(node.settings.instrument)
         folder = ReportsFolder(node.settings.reports_dir)
-        bookkeeper = Bookkeeper(venue, node.settings.instrument, folder, market_of(node.settings))
+        bookkeeper = Bookkeeper(
+            venue, node.settings.instrument, folder, market_of(node.settings), node.settings.instruments
+        )
         TrackerNode(node, bookkeeper).run()
     except VenueError as error:
         raise NodeError(str(error)) from None

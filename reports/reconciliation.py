@@ -45,7 +45,7 @@ class Books:
             ValueError: if it is not what `opening_of` made.
         """
         self._opening = opening
-        self._expected = _opening_totals(opening)
+        self._expected = opening_totals(opening)
         self._since = self._since_of_other_days = 0
 
     def add(self, trade: VenueTrade, instrument: Instrument, *, is_of_day: bool) -> None:
@@ -117,7 +117,8 @@ def balances_to_json(balances: Mapping[str, Balance]) -> dict[str, dict[str, Dec
     }
 
 
-def _opening_totals(opening: JsonObject) -> dict[str, Fraction]:
+def opening_totals(opening: JsonObject) -> dict[str, Fraction]:
+    """Return what the account held at the opening of a day, free and locked together, by asset."""
     balances = fields.child(opening, "balances")
     return {
         asset: Fraction(fields.number(balance, "free")) + Fraction(fields.number(balance, "locked"))

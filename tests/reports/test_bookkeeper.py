@@ -291,6 +291,35 @@ def test_keeps_the_other_symbol_of_the_day(folder: ReportsFolder, venue: Scripte
     assert _agrees(again)
 
 
+def test_counts_a_fill_by_hand_in_another_pair_of_the_desk(
+    folder: ReportsFolder, venue: ScriptedVenue, clock: Clock
+) -> None:
+    """Guards `place --symbol`: its fill moves the balances, and nobody had told the tracker to look there."""
+    tracker = Bookkeeper(venue, BTC, folder, pairs=(BTC, ETH))
+    venue.trades_of_all = _trades(1, 2)
+    assert _agrees(tracker.update().document)
+    assert {symbol for symbol, *_ in venue.calls} == {"BTCUSDT"}, "a pair that nobody trades costs nothing"
+    clock.ms += _HOUR_MS
+    venue.trades_of_all += _trades(1, 1, clock.ms - 1_000, symbol="ETHUSDT")
+    for books in (tracker, Bookkeeper(venue, BTC, folder, pairs=(BTC, ETH))):
+        document = books.update().document
+        assert document["total_trades"] == 3
+        assert _agrees(document)
+
+
+def test_leaves_alone_a_pair_of_the_desk_that_the_venue_does_not_trade(
+    folder: ReportsFolder, venue: ScriptedVenue, clock: Clock
+) -> None:
+    """Guards a testnet that knows fewer pairs than the desk: a deposit there must not end every update."""
+    tracker = Bookkeeper(venue, BTC, folder, pairs=(BTC, ETH))
+    tracker.update()
+    del venue.mids["ETHUSDT"]
+    venue.start["ETH"] = venue.start.get("ETH", Decimal(0)) + 5
+    clock.ms += _HOUR_MS
+    assert tracker.update().document["reconciliation"]["differences"].keys() == {"ETH"}
+    assert {symbol for symbol, *_ in venue.calls} == {"BTCUSDT"}
+
+
 def test_drops_what_it_read_before_another_process_wrote(
     folder: ReportsFolder, venue: ScriptedVenue, clock: Clock
 ) -> None:
