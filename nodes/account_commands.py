@@ -50,10 +50,9 @@ def command_venue(settings: Settings) -> Any:
         NoDeskError: if it is the paper exchange of a desk that does not run.
         VenueError: if it does not answer, or the keys are not right.
     """
-    is_paper = settings.venue.name == "paper" and settings.venue.url is None
-    if is_paper:
+    if _is_own_paper(settings):
         require_node(settings.run_dir, "paper")
-    url = settings.venue.url or (paper_url(settings) if is_paper else None)
+    url = settings.venue.url or (paper_url(settings) if _is_own_paper(settings) else None)
     if url is None:
         from nodes.desk_venue import desk_venue
 
@@ -63,6 +62,10 @@ def command_venue(settings: Settings) -> Any:
     venue = BinanceRest(settings.venue.name, url, *venue_keys(settings), settings.venue.timeout_ms)
     venue.load(settings.instrument)
     return venue
+
+
+def _is_own_paper(settings: Settings) -> bool:
+    return settings.venue.name == "paper" and settings.venue.url is None
 
 
 def account_source(settings: Settings, stack: ExitStack) -> AccountSource:
@@ -153,10 +156,12 @@ def place(
     terms = _terms(instrument, qty, price, is_post_only=is_post_only, is_ioc=is_ioc)
     if side.upper() not in Side.__members__:
         raise DeskError(f"expected buy or sell, was {side[:40]!r}")
-    venue = _hand_venue(settings)
+    if _is_own_paper(settings):
+        require_node(settings.run_dir, "paper")
     if instrument.symbol in HaltedFile(settings.run_dir, [instrument.symbol]).read():
         resume = command_text("resume", settings.run_dir)
         raise DeskError(f"{instrument.symbol} is halted: no new orders; go on with: {resume}")
+    venue = _hand_venue(settings)
     client_order_id = f"{HAND_PREFIX}{secrets.token_hex(8)}"
     try:
         return venue.enter(instrument, Side[side.upper()], terms, client_order_id)

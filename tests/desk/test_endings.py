@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from bus.end_signals import END_SIGNALS
-from nodes.desk_client import desk_pid
+from nodes.desk_client import desk_pid, desk_status
 from tests.desk.desk_process import CLI, FREE_PORTS, Desk, node_processes, until
 
 ALL = os.environ.get("ENDINGS") == "all"
@@ -91,6 +91,7 @@ def test_a_closed_terminal_is_an_ordered_stop_and_under_nohup_none(desk: Desk, i
         until("it draws", lambda: _read(master), 60)
         until("the desk is ready", lambda: _read(master) is not None and desk_pid(desk.run_dir) == process.pid)
         until("it quotes", lambda: _read(master) is not None and _is_quoting(desk.run_dir), 60)
+        until("every node is ready", lambda: _read(master) is not None and desk_status(desk.run_dir)["is_ready"], 60)
         os.close(master)
         if is_ignored:
             desk.kill("tracker")  # it says so, and nobody hears it
