@@ -31,9 +31,8 @@ up: .venv/ready
 	@exec $(PY) cli.py up
 
 # Two workers, a test file each at a time: most tests wait for processes, so this halves the time even on two cores.
-# In the order of their names, whole desks come first: the long files of few tests would else be left for the end.
 test: setup
-	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@$(PY) -m pytest -n 2 --dist loadfile
 
 nightly: setup
 	@ENDINGS=all $(PY) -m pytest tests/desk/test_endings.py
