@@ -85,10 +85,17 @@ class Noting:
 
 
 @pytest.fixture(scope="module")
-def run(running_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of its own: the prices of this market are no other test's."""
+    server = Server(tmp_path_factory.mktemp("books of clients"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def run(own_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """The one run of all clients."""
     print(f"seed {SEED}")
-    running_server.reset()
     run = Run()
     programs = {}
     for client, (lock, version) in CLIENTS.items():
@@ -97,16 +104,16 @@ def run(running_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Ite
             programs[client] = [str(python), "-u", str(PROGRAMS / f"books_of_{client}.py")]
         except pytest.skip.Exception as reason:
             run.skipped[client] = str(reason)
-    noting = running_server.call(lambda desk: Noting(desk, run))
-    listeners = running_server.call(lambda desk: desk.exchange.market.listeners)
-    running_server.call(lambda _: listeners.append(noting))
-    hub, streams = running_server.hub, [f"btcusdt@depth@{speed}ms" for speed in SPEEDS]
-    running_server.call(lambda _: [hub.subscribe(stream, run) for stream in streams])
+    noting = own_server.call(lambda desk: Noting(desk, run))
+    listeners = own_server.call(lambda desk: desk.exchange.market.listeners)
+    own_server.call(lambda _: listeners.append(noting))
+    hub, streams = own_server.hub, [f"btcusdt@depth@{speed}ms" for speed in SPEEDS]
+    own_server.call(lambda _: [hub.subscribe(stream, run) for stream in streams])
     folder = tmp_path_factory.mktemp("books")
     outputs = {client: folder / f"{client}.out" for client in programs}
-    running = {client: _start(running_server, command, outputs[client]) for client, command in programs.items()}
+    running = {client: _start(own_server, command, outputs[client]) for client, command in programs.items()}
     try:
-        _trade(running_server, running, run)
+        _trade(own_server, running, run)
         for client, process in running.items():
             output, errors = outputs[client].read_text(), outputs[client].with_suffix(".err").read_text()
             assert process.wait(timeout=STARTING_S_MAX) == 0, f"{client}: {errors[-2_000:]}"
@@ -116,9 +123,9 @@ def run(running_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Ite
                 run.kept[client][book["speed"]].append(book)
         yield run
     finally:
-        running_server.call(lambda _: listeners.remove(noting))
+        own_server.call(lambda _: listeners.remove(noting))
         for stream in streams:
-            running_server.call(partial(_unsubscribe, hub, stream, run))
+            own_server.call(partial(_unsubscribe, hub, stream, run))
         for process in running.values():
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)  # nautilus has children
