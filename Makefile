@@ -30,9 +30,9 @@ setup: .venv/ready-dev
 up: .venv/ready
 	@exec $(PY) cli.py up
 
-# Two workers, a test file each at a time: most tests wait for processes, so this halves the time even on two cores.
+# Three workers, a test file each at a time: most tests wait for processes, so two cores take three of them.
 test: setup
-	@$(PY) -m pytest -n 2 --dist loadfile
+	@$(PY) -m pytest -n 3 --dist loadfile
 
 nightly: setup
 	@ENDINGS=all $(PY) -m pytest tests/desk/test_endings.py
