@@ -23,16 +23,20 @@ _R = TypeVar("_R")
 _config: Any = numba.config  # filled at run time
 
 
-_NOT_COMPILED: Final = ("reference_", "journal")  # the beginnings of the names of files that no kernel is made of
+_ROOMS: Final = ("engine", "market", "sessions")  # whose files kernels are made of, with all their folders
+_NOT_COMPILED: Final = ("reference_", "journal")  # but not those that begin so
 
 
-def _digest() -> str:
+def kernel_sources(root: Path = Path(__file__).parent.parent) -> list[Path]:
+    """Return every file below `root` that a kernel may be made of: what changes one changes machine code."""
+    paths = (path for room in _ROOMS for path in (root / room).rglob("*.py"))
+    return sorted(path for path in paths if not path.name.startswith(_NOT_COMPILED))
+
+
+def _digest(root: Path = Path(__file__).parent.parent) -> str:
     digest = blake2b(f"{sys.version} {numba.__version__} {_config.BOUNDSCHECK}".encode(), digest_size=8)
-    here = Path(__file__).parent
-    rooms = (here, here.parent / "market", here.parent / "sessions")
-    for path in sorted(path for room in rooms for path in room.glob("*.py")):
-        if not path.name.startswith(_NOT_COMPILED):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    for path in kernel_sources(root):
+        digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 

@@ -1,5 +1,6 @@
 """Where compiled kernels are kept: beside the sources, or wherever else a file can be written."""
 
+import ast
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,14 +58,42 @@ def test_what_a_read_only_install_was_warmed_up_with_is_copied(monkeypatch: pyte
     assert (folder / "match_batch.nbc").read_bytes() == b"machine code"
 
 
-def test_a_changed_source_has_another_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Numba itself would go on with the old machine code if only a callee's file changed."""
-    package, words = tmp_path / "engine", tmp_path / "market"
-    for folder in (package, words):
-        folder.mkdir()
+def test_a_changed_source_has_another_folder(tmp_path: Path) -> None:
+    """Numba itself would go on with the old machine code if only a callee's file changed, however deep it lies."""
+    folders = [tmp_path / name for name in ("engine", "engine/fast", "market", "sessions/deep/er")]
+    for folder in folders:
+        folder.mkdir(parents=True)
         (folder / "source.py").write_text("LIMIT = 1")
-    monkeypatch.setattr(kernel, "__file__", str(package / "kernel.py"))
-    before = kernel._digest()
-    assert before == kernel._digest()
-    (words / "source.py").write_text("LIMIT = 2")
-    assert kernel._digest() != before
+    digests = [kernel._digest(tmp_path)]
+    assert digests[0] == kernel._digest(tmp_path)
+    for folder in folders:
+        (folder / "source.py").write_text("LIMIT = 2")
+        digests.append(kernel._digest(tmp_path))
+    (folders[1] / "source.py").rename(folders[1] / "other.py")
+    digests.append(kernel._digest(tmp_path))
+    assert len(set(digests)) == len(digests)
+
+
+def test_whatever_a_kernel_is_made_of_is_in_the_digest() -> None:
+    """A kernel's module may import from any file that changes its machine code: all of those must be known."""
+    root = Path(kernel.__file__).parent.parent
+    known = {str(path.relative_to(root)) for path in kernel.kernel_sources(root)}
+    rooms = {path.parent.name for path in root.glob("*/__init__.py")} - {"tests", "benchmarks"}
+    waiting = [path for room in rooms for path in (root / room).rglob("*.py") if _imports(path) & {"engine.kernel"}]
+    assert len(waiting) > 10
+    seen = set[Path]()
+    while waiting:
+        path = waiting.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        assert str(path.relative_to(root)) in known
+        found = (root / f"{name.replace('.', '/')}.py" for name in _imports(path))
+        waiting.extend(each for each in found if each.is_file())
+
+
+def _imports(path: Path) -> set[str]:
+    nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+    return {node.module or "" for node in nodes} | {
+        f"{node.module}.{name.name}" for node in nodes for name in node.names
+    }
