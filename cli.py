@@ -41,25 +41,25 @@ def _port(default: str) -> Any:
 
 
 def _settings(**overrides: Any) -> Any:
-    from nodes.settings import load_settings
+    from desk.settings import load_settings
 
     return load_settings({key.replace("__", "."): value for key, value in overrides.items()})
 
 
 def _run_dir(run_dir: Path | None) -> Path:
-    from nodes.settings import named_run_dir
+    from desk.settings import named_run_dir
 
     return named_run_dir(run_dir)
 
 
 def _desk_settings(run_dir: Path | None, venue: str | None = None, symbol: str | None = None) -> Any:
-    from nodes.desk_client import desk_settings
+    from desk.client import desk_settings
 
     return desk_settings(run_dir, venue, symbol)
 
 
 def _venue(settings: Any) -> Any:
-    from nodes.account_commands import command_venue
+    from commands.account import command_venue
 
     return command_venue(settings)
 
@@ -109,8 +109,8 @@ def up(
         "api.port": api_port,
         "paper.port": paper_port,
     }
-    from nodes.desk_start import run_desk, run_desk_detached
-    from nodes.outlet import log_file, take_over_output
+    from commands.desk_start import run_desk, run_desk_detached
+    from desk.outlet import log_file, take_over_output
 
     if detach:
         raise typer.Exit(run_desk_detached(overrides, sys.argv))
@@ -121,7 +121,7 @@ def up(
 @app.command()
 def down(run_dir: RunDir = None) -> None:
     """Stop the desk."""
-    from nodes.desk_client import stop_desk
+    from desk.client import stop_desk
 
     print(f"stopped (pid {stop_desk(_run_dir(run_dir))})")
 
@@ -129,7 +129,7 @@ def down(run_dir: RunDir = None) -> None:
 @app.command()
 def stop(name: Annotated[str, typer.Argument(metavar="NODE")], run_dir: RunDir = None) -> None:
     """Stop one node of the desk, which stays so until start; the maker cancels its orders."""
-    from nodes.node_control import stop_node
+    from commands.node_control import stop_node
 
     print("\n".join(stop_node(_run_dir(run_dir), name)))
 
@@ -137,7 +137,7 @@ def stop(name: Annotated[str, typer.Argument(metavar="NODE")], run_dir: RunDir =
 @app.command()
 def start(name: Annotated[str, typer.Argument(metavar="NODE")], run_dir: RunDir = None) -> None:
     """Start a node of the desk that was stopped, and wait until it is ready."""
-    from nodes.node_control import start_node
+    from commands.node_control import start_node
 
     print("\n".join(start_node(_run_dir(run_dir), name)))
 
@@ -145,7 +145,7 @@ def start(name: Annotated[str, typer.Argument(metavar="NODE")], run_dir: RunDir 
 @app.command()
 def status(run_dir: RunDir = None, as_json: Json = False) -> None:
     """Show the nodes of the desk and where they can be reached."""
-    from nodes.desk_client import desk_status
+    from desk.client import desk_status
 
     document = desk_status(_run_dir(run_dir))
     if as_json:
@@ -153,7 +153,7 @@ def status(run_dir: RunDir = None, as_json: Json = False) -> None:
 
         print(json.dumps(document))
         return
-    from nodes.desk_start import print_desk
+    from commands.desk_start import print_desk
 
     print_desk(document)
 
@@ -166,7 +166,7 @@ def logs(
     run_dir: RunDir = None,
 ) -> None:
     """Print the nodes' logs."""
-    from nodes.logs import print_logs
+    from commands.logs import print_logs
 
     print_logs(_run_dir(run_dir), name, lines, is_following=follow)
 
@@ -178,8 +178,9 @@ def node(
     run_dir: RunDir = None,
 ) -> None:
     """Run one node in the foreground, as systemd or a container would; several are threads of one process."""
-    from nodes.node import NodeError, run_nodes
-    from nodes.roster import in_order
+    from desk.kinds import in_order
+    from desk.run_dir import NodeError
+    from nodes.node import run_nodes
 
     try:
         ordered = in_order(names)
@@ -192,7 +193,7 @@ def node(
 def orders(run_dir: RunDir = None, venue: VenueName = None, symbol: Symbol = None, as_json: Json = False) -> None:
     """Print the account's open orders, as the venue holds them."""
     settings = _desk_settings(run_dir, venue, symbol)
-    from nodes.account_commands import account_source
+    from commands.account import account_source
 
     with ExitStack() as stack:
         found = account_source(settings, stack).open_orders(settings.instrument)
@@ -214,7 +215,7 @@ def trades(
 ) -> None:
     """Print the account's last trades, oldest first."""
     settings = _desk_settings(run_dir, venue, symbol)
-    from nodes.account_commands import account_source
+    from commands.account import account_source
 
     with ExitStack() as stack:
         found = account_source(settings, stack).trades(settings.instrument, limit)
@@ -236,7 +237,7 @@ def balances(
 ) -> None:
     """Print the account's balances."""
     settings = _desk_settings(run_dir, venue, symbol)
-    from nodes.account_commands import account_source
+    from commands.account import account_source
 
     with ExitStack() as stack:
         found = account_source(settings, stack).balances()
@@ -258,7 +259,7 @@ def account(
 ) -> None:
     """Print the account at a glance: what it holds, in all, and its open orders."""
     settings = _desk_settings(run_dir, venue, symbol)
-    from nodes.account_commands import account_source
+    from commands.account import account_source
     from screens.account import account_json, account_text
 
     with ExitStack() as stack:
@@ -283,7 +284,7 @@ def place(
     as_json: Json = False,
 ) -> None:
     """Enter an order by hand, as in: python cli.py place buy 0.01 91000. The maker leaves it alone."""
-    from nodes.account_commands import place as place_by_hand
+    from commands.account import place as place_by_hand
     from screens.account import order_json, order_text
 
     settings = _desk_settings(run_dir, venue, symbol)
@@ -304,7 +305,7 @@ def cancel(
     as_json: Json = False,
 ) -> None:
     """Cancel orders, and tell how each ended; exit code 1 if one could not be cancelled."""
-    from nodes.account_commands import cancel as cancel_by_hand
+    from commands.account import cancel as cancel_by_hand
     from screens.account import order_json, order_text
 
     settings = _desk_settings(run_dir, venue, symbol)
@@ -337,7 +338,7 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Bring today's performance file up to date and print the day and the week, or print the days asked for."""
-    from nodes.report_commands import period_of, print_report
+    from commands.report import period_of, print_report
 
     period = period_of(day, days, first, last)
     settings = _desk_settings(run_dir, venue, symbol)
@@ -358,7 +359,7 @@ def history(
     as_json: Json = False,
 ) -> None:
     """Print ended orders and trades, of today or of the days asked for; without a desk the trades on file."""
-    from nodes.report_commands import period_of, print_history
+    from commands.report import period_of, print_history
 
     period = period_of(day, days, first, last)
     settings = _desk_settings(run_dir, venue, symbol)
@@ -375,7 +376,7 @@ def book(
     as_json: Json = False,
 ) -> None:
     """Show the order book as a live ladder."""
-    from nodes.desk import show_book
+    from commands.book import show_book
 
     show_book(_desk_settings(run_dir, None, symbol), levels, is_once=once or as_json, as_json=as_json)
 
@@ -392,7 +393,7 @@ def feed(
     symbol: Symbol = None,
 ) -> None:
     """Subscribe to the book feed over ZeroMQ and print its messages decoded."""
-    from nodes.desk import print_feed
+    from commands.book import print_feed
 
     print_feed(_desk_settings(run_dir, None, symbol), topic or (), count, is_raw=is_raw)
 
@@ -400,7 +401,7 @@ def feed(
 @app.command()
 def warm() -> None:
     """Compile what is compiled, once, so that the next start is quick."""
-    from nodes.warm import warm_kernels, warm_sessions
+    from desk.warm import warm_kernels, warm_sessions
 
     warm_kernels(lambda line: print(line, file=sys.stderr))
     warm_sessions()
@@ -413,7 +414,7 @@ def keys(
     run_dir: RunDir = None,
 ) -> None:
     """Show this machine's public key for the bus over tcp; make the pair if there is none."""
-    from nodes.desk import bus_keys
+    from commands.book import bus_keys
 
     print(bus_keys(_desk_settings(run_dir), allow, whose))
 
@@ -435,8 +436,8 @@ def resume(symbol: AnySymbol = None, run_dir: RunDir = None) -> None:
 
 
 def _set_halted(run_dir: Path | None, symbol: str | None, *, is_halted: bool, is_cancelling: bool) -> None:
-    from nodes.desk_client import DeskError, known_symbol
-    from nodes.operator import set_halted
+    from desk.client import DeskError, known_symbol
+    from desk.operator import set_halted
 
     settings = _desk_settings(run_dir)
     named = None if symbol is None else known_symbol(settings, symbol)
@@ -454,13 +455,13 @@ def replay(
     run_dir: RunDir = None,
 ) -> None:
     """Replay the journal into an engine of its own and print what comes out."""
-    from nodes.journal_tools import replay_journal
+    from commands.journal import replay_journal
 
     print(replay_journal(_desk_settings(run_dir), engine, is_verified=verify))
 
 
 def _paper_accounts(run_dir: Path | None) -> Any:
-    from nodes.paper_accounts import PaperAccounts
+    from desk.paper_accounts import PaperAccounts
 
     return PaperAccounts(_desk_settings(run_dir))
 
@@ -477,7 +478,7 @@ def accounts(context: typer.Context, run_dir: RunDir = None, as_json: Json = Fal
     """List the paper exchange's accounts, or do something with one."""
     if context.invoked_subcommand is not None:
         return
-    from nodes.account_commands import listed_accounts
+    from commands.account import listed_accounts
 
     found = listed_accounts(_desk_settings(run_dir))
     if as_json:
@@ -531,7 +532,7 @@ def journal_verify(engine: Engine = "engine", run_dir: RunDir = None, as_json: J
 
 
 def _print_journal(run_dir: Path | None, engine: str, as_json: bool, *, is_verification: bool) -> None:
-    from nodes.journal_tools import journal_report
+    from commands.journal import journal_report
 
     document, text = journal_report(_desk_settings(run_dir), engine, is_verification=is_verification)
     if as_json:

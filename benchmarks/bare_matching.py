@@ -11,9 +11,9 @@ import time
 import numpy as np
 import numpy.typing as npt
 
-from engine.bits import bit, bits_above, bits_below, highest_bit, lowest_bit, signed
+from engine.fast.bits import bit, bits_above, bits_below, highest_bit, lowest_bit, signed
 from engine.kernel import inlined, kernel, routine
-from engine.rows import NEW_ORDER_ID, NEW_PRICE_TICKS, NEW_QTY_LOTS, NEW_SIDE, TAG, Int64Array
+from engine.rows.messages import NEW_ORDER_ID, NEW_PRICE_TICKS, NEW_QTY_LOTS, NEW_SIDE, TAG, Int64Array
 from market.codes import Tag
 
 _PRICES = 4_096

@@ -24,15 +24,15 @@ from bus.codec import decode_commands
 from bus.feed import BookReplica, FeedFrame, TopicReplica, unpack_frame
 from bus.topology import FEED, SNAPSHOTS
 from engine.matching_engine import MatchingEngine, make_engine
-from engine.ring import CONSUMED
-from engine.rows import ROW_WIDTH, TAG, write_command
-from engine.wire import RowEncoder
+from engine.rows.messages import ROW_WIDTH, TAG, write_command
+from engine.rows.ring import CONSUMED
+from engine.wire.codec import RowEncoder
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.codes import Tag
 from market.feed_messages import BookOrder
 from market.instrument import default_instruments
 from market.limits import BATCH_MESSAGES_MAX
-from nodes.engine_feed import EngineFeed
+from nodes.engine.feed import EngineFeed
 
 SUBSCRIBER_COUNTS: Final = (1, 10, 50)
 BOOK_ORDERS: Final = (10_000, 200_000)

@@ -17,16 +17,16 @@ from bus.codec import encode_all
 from bus.engine_link import CommandBatch
 from bus.topology import Source
 from engine.capacity import Capacity
-from engine.journal import Journal
-from engine.journal_format import CommandRecord, JournalMode, journal_files
-from engine.journal_reader import JournalReader
-from engine.journal_replay import replay
 from engine.matching_engine import make_engine
-from engine.wire import RowEncoder
+from engine.wire.codec import RowEncoder
+from journal.format import CommandRecord, JournalMode, journal_files
+from journal.journal import Journal
+from journal.reader import JournalReader
+from journal.replay import replay
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.commands import NewOrder
 from market.instrument import default_instruments
-from nodes.engine_core import EngineCore
+from nodes.engine.core import EngineCore
 
 CAPACITY: Final = Capacity(2)
 BATCH_COUNTS: Final = (1, 64, 4_096)

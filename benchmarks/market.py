@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from benchmarks.market_measures import SECONDS_MIN, measure
 from engine.matching_engine import MatchingEngine, make_engine
-from engine.rows import read_event, write_command
+from engine.rows.messages import read_event, write_command
 from flow.market_settings import DEFAULT_PRESET, PRESETS, settings_of
 from flow.recording import BookTicker, DepthUpdate, Record, RecordedTrade, Snapshot, read_recording, recorded_symbol
 from flow.synthetic import SyntheticFlow

@@ -25,13 +25,13 @@ import numpy as np
 
 from benchmarks.bare_matching import bare_ns
 from benchmarks.matching_streams import Stream, canonical_sha256, load_stream, mixed_answer
+from desk.warm import warm_kernels
 from engine.capacity import Capacity
-from engine.fast_engine import FastEngine
+from engine.fast.engine import FastEngine
 from engine.matching_engine import MatchingEngine, make_engine
-from engine.rows import MASS_CANCEL_SIDE, MASS_CANCEL_SYMBOL_ID, NEW_QTY_LOTS, ROW_WIDTH, TAG, Int64Array
+from engine.rows.messages import MASS_CANCEL_SIDE, MASS_CANCEL_SYMBOL_ID, NEW_QTY_LOTS, ROW_WIDTH, TAG, Int64Array
 from market.codes import Tag
 from market.limits import BATCH_MESSAGES_MAX
-from nodes.warm import warm_kernels
 
 RUNS: Final = 5
 BATCHES: Final = (1, 64, BATCH_MESSAGES_MAX)

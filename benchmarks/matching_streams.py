@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from engine.rows import (
+from engine.rows.messages import (
     AMEND_ORDER_ID,
     AMEND_PRICE_TICKS,
     AMEND_QTY_LOTS,

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from benchmarks.matching_streams import MIXED_SEED_ROWS, load_stream
 from engine.kernel import kernel
 from engine.matching_engine import MatchingEngine
-from engine.rows import (
+from engine.rows.messages import (
     CANCEL_ORDER_ID,
     CANCEL_OWNER,
     MASS_CANCEL_OWNER,
@@ -31,8 +31,8 @@ from engine.rows import (
     TAG,
     Int64Array,
 )
-from engine.wire import RowEncoder
-from engine.wire_decoding import ByteArray
+from engine.wire.codec import RowEncoder
+from engine.wire.decoding import ByteArray
 from market.codes import Tag
 from market.limits import BATCH_MESSAGES_MAX
 

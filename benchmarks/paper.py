@@ -26,8 +26,8 @@ from websockets.asyncio.client import connect
 from benchmarks.engine_process import ROOT, folder_of_a_desk, node_process
 from market.clock import NS_PER_SECOND, monotonic_ns, time_ns
 from market.whole_file import write_new
-from paper.accounts import KeyPair, key_file_text, load_keys
-from paper.signing import sign
+from paper.access.accounts import KeyPair, key_file_text, load_keys
+from paper.access.signing import sign
 
 SECONDS: Final = 4.0
 CLIENTS: Final = 8  # at once

@@ -20,12 +20,12 @@ from market.commands import Command, NewOrder
 from market.depth import Depth
 from market.events import Accepted, Event, Executed
 from market.instrument import default_instruments
-from paper.exchange import Exchange
-from paper.history import Span
-from paper.ledger import Ledger
+from paper.exchange.exchange import Exchange
+from paper.money.history import Span
+from paper.money.ledger import Ledger
+from paper.money.tables import TRADE_COLUMNS
 from paper.orders import AccountTrade, Order, OrderKind, OrderRequest, OrderStatus
-from paper.public_book import Touched
-from paper.tables import TRADE_COLUMNS
+from paper.streams.public_book import Touched
 
 TRADES: Final = 1_000_000
 ACCOUNTS: Final = tuple(range(1, 21))

@@ -18,7 +18,7 @@ import zmq
 
 from benchmarks.order_streams import OrderStream, direct_hash
 from engine.matching_engine import MatchingEngine, make_engine
-from engine.rows import TAG, read_event, write_command
+from engine.rows.messages import TAG, read_event, write_command
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.codes import CancelReason, Tag
 from market.commands import CancelOrder, MassCancel, NewOrder

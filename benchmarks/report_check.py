@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 
 from engine.kernel import inlined, kernel
-from engine.rows import Int64Array
-from engine.wire_decoding import ByteArray, unsigned
+from engine.rows.messages import Int64Array
+from engine.wire.decoding import ByteArray, unsigned
 from market.codes import CancelReason, Tag
 
 # What is counted, one number each.

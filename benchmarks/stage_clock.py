@@ -16,15 +16,15 @@ from bus.channel import ChannelSocket
 from bus.engine_link import EngineEnd
 from bus.order_source import OrderSource
 from bus.poll_loop import PollLoop
-from engine.fast_engine import FastEngine
-from engine.journal import Journal
-from engine.wire import BookFeed, CommandDecoder, EventRouter, PieceDecoder, RowEncoder
-from nodes.engine import EngineNode
-from nodes.engine_core import EngineCore
-from nodes.gateway import GatewayNode
-from nodes.gateway_client import ClientConnection
+from desk.settings import load_settings
+from engine.fast.engine import FastEngine
+from engine.wire.codec import BookFeed, CommandDecoder, EventRouter, PieceDecoder, RowEncoder
+from journal.journal import Journal
+from nodes.engine.core import EngineCore
+from nodes.engine.node import EngineNode
+from nodes.gateway.connection import ClientConnection
+from nodes.gateway.node import GatewayNode
 from nodes.node import run_nodes
-from nodes.settings import load_settings
 from sessions.session_desk import SessionDesk
 
 # The stages of each node, about in the order in which an order meets them: the stage, whose method, and which.

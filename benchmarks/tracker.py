@@ -21,7 +21,7 @@ from market.clock import NS_PER_MS, day_bounds_ns, time_ns, utc_date
 from market.codes import Side
 from market.depth import Depth, Level
 from market.instrument import Instrument, default_instruments
-from nodes.bookkeeper import Bookkeeper
+from nodes.tracker.bookkeeper import Bookkeeper
 from reports.bookkeeping import BYTES_PER_SECOND_MAX, PAUSE_SECONDS_MAX
 from reports.folder import ReportsFolder
 from reports.performance import is_sound

@@ -18,15 +18,15 @@ from typing import Any, Final
 import msgpack
 
 from bus.codec import encode_all
-from bus.messages import Message
-from engine.ring import Ring
-from engine.rows import ROW_SIZE, ROW_WIDTH, read_event, write_event
-from engine.wire import BookFeed, Encoded, EventRouter, FrameDecoder, RowEncoder, warm
+from engine.rows.messages import ROW_SIZE, ROW_WIDTH, read_event, write_event
+from engine.rows.ring import Ring
+from engine.wire.codec import BookFeed, Encoded, EventRouter, FrameDecoder, RowEncoder, warm
 from market.clock import monotonic_ns
 from market.commands import NewOrder
 from market.events import Accepted, Executed
 from market.feed_messages import BookOrder, BookTrade
 from market.limits import ORDER_IDS_PER_SOURCE, OWNERS_PER_SOURCE
+from market.messages import Message
 
 FRAME_COUNTS: Final = (1, 64, 4_096)
 ROUND_MESSAGES: Final = 20_000  # timed together, so that the clock does not show

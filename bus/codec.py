@@ -8,9 +8,9 @@ from typing import Any
 
 import msgpack
 
-from bus.messages import SPEC_BY_TAG, TAG_BY_MESSAGE, FieldSpec, Message, MessageSpec
 from market.commands import Command
 from market.events import Event
+from market.messages import SPEC_BY_TAG, TAG_BY_MESSAGE, FieldSpec, Message, MessageSpec
 
 _INTEGER_BYTES_MAX = 9
 

@@ -24,13 +24,13 @@ _config: Any = numba.config  # filled at run time
 
 
 _ROOMS: Final = ("engine", "market", "sessions")  # whose files kernels are made of, with all their folders
-_NOT_COMPILED: Final = ("reference_", "journal")  # but not those that begin so
+_NOT_COMPILED: Final = "reference"  # but not those in a folder of this name
 
 
 def kernel_sources(root: Path = Path(__file__).parent.parent) -> list[Path]:
     """Return every file below `root` that a kernel may be made of: what changes one changes machine code."""
     paths = (path for room in _ROOMS for path in (root / room).rglob("*.py"))
-    return sorted(path for path in paths if not path.name.startswith(_NOT_COMPILED))
+    return sorted(path for path in paths if _NOT_COMPILED not in path.parts)
 
 
 def _digest(root: Path = Path(__file__).parent.parent) -> str:

@@ -3,8 +3,8 @@
 from typing import Protocol
 
 from engine.capacity import ORDERS_MAX, PAGES_MAX, Capacity
-from engine.ring import Ring
-from engine.rows import Int64Array
+from engine.rows.messages import Int64Array
+from engine.rows.ring import Ring
 from market.depth import Depth
 from market.feed_messages import BestPrices
 from market.limits import RING_SLOTS
@@ -86,11 +86,11 @@ def make_engine(
     """
     capacity = Capacity(symbol_count, orders_max, pages_max, command_slots, event_slots)
     if book == "reference":
-        from engine.reference_engine import ReferenceEngine
+        from engine.reference.engine import ReferenceEngine
 
         return ReferenceEngine(capacity)
     if book == "fast":
-        from engine.fast_engine import FastEngine
+        from engine.fast.engine import FastEngine
 
         return FastEngine(capacity)
     raise ValueError(f"book must be one of fast, reference, was {book!r}")

@@ -1,6 +1,6 @@
 """The kinds of fields that commands and events are made of: Python type, unit, and bounds.
 
-A message is a NamedTuple whose annotations are these kinds; `bus/messages.py` makes the protocol from them.
+A message is a NamedTuple whose annotations are these kinds; `market/messages.py` makes the protocol from them.
 """
 
 from typing import Annotated, NamedTuple

@@ -9,9 +9,9 @@ from sanic.exceptions import SanicException
 from sanic.request import Request
 from sanic.response import HTTPResponse, json
 
+from desk.run_dir import NodeError
 from market.http_names import OwnNames, connectable, in_url
 from market.limits import HTTP_BODY_BYTES_MAX
-from nodes.node import NodeError
 from paper.http_bounds import BoundedProtocol, local_address
 
 REQUEST_TIMEOUT_S = 5

@@ -7,9 +7,9 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from market.clock import NS_PER_SECOND
+from paper.access.usage import LIMITS
 from paper.errors import ErrorKind, ExchangeError
 from paper.faults import Fault, FaultKind, MadeUpError, PageError, ReplyLostError
-from paper.usage import LIMITS
 
 _KIND_OF_CODE: Final = {kind.value.code: kind for kind in reversed(ErrorKind)}  # of several the first
 _BLANK = re.compile(r"\{\w+\}")

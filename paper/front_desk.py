@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from market.clock import NS_PER_SECOND
-from paper.accounts import Accounts
-from paper.call import Call
-from paper.endpoints import Endpoint
-from paper.exchange import Exchange
+from paper.access.accounts import Accounts
+from paper.access.signing import RECV_WINDOW_US_DEFAULT, authenticate, check_timestamp
+from paper.access.usage import Usage
+from paper.calls.call import Call
+from paper.calls.endpoints import Endpoint
+from paper.calls.parameters import Values, read_values, without_signature
+from paper.exchange.exchange import Exchange
+from paper.exchange.news import AccountNews, ExecutionType, OrderNews
 from paper.fault_play import play
 from paper.faults import Channel, Faults
 from paper.latency import Latency
-from paper.news import AccountNews, ExecutionType, OrderNews
-from paper.parameters import Values, read_values, without_signature
-from paper.signing import RECV_WINDOW_US_DEFAULT, authenticate, check_timestamp
-from paper.usage import Usage
 
 ENGINE_TIMEOUT_S: Final = 3.0
 

@@ -7,7 +7,7 @@ from typing import Self
 
 from market.codes import OrderType, SelfTradePrevention, Side, TimeInForce, Trigger
 from market.commands import NewOrder
-from paper.commission import NO_FEES, Terms
+from paper.money.commission import NO_FEES, Terms
 from paper.units import Symbol
 
 

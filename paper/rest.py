@@ -14,23 +14,23 @@ from sanic.response import HTTPResponse, html, json
 from market.clock import NS_PER_SECOND, time_ns
 from market.http_names import OwnNames
 from market.limits import HTTP_BODY_BYTES_MAX
-from paper.accounts import Accounts
-from paper.endpoints import ENDPOINTS, Endpoint
+from paper.access.accounts import Accounts
+from paper.access.signing import signed_payload
+from paper.access.usage import Usage
+from paper.calls.endpoints import ENDPOINTS, Endpoint
+from paper.calls.openapi import OPENAPI_PATH, openapi_document
+from paper.calls.parameters import read_texts
 from paper.errors import ErrorKind, ExchangeError
-from paper.exchange import Exchange
+from paper.exchange.exchange import Exchange
 from paper.faults import Faults, PageError, ReplyLostError
 from paper.front_desk import ENGINE_TIMEOUT_S, FrontDesk, Inquiry
 from paper.http_bounds import local_address
 from paper.latency import Latency
-from paper.openapi import OPENAPI_PATH, openapi_document
-from paper.parameters import read_texts
-from paper.signing import signed_payload
 from paper.socket_api import add_socket_api
-from paper.sockets import PING_INTERVAL_S, Connections, add_market_streams, configure
-from paper.stream_hub import StreamHub
+from paper.streams.hub import StreamHub
+from paper.streams.sockets import PING_INTERVAL_S, Connections, add_market_streams, configure
+from paper.streams.user_hub import UserHub
 from paper.time_units import TIME_UNIT_HEADER, in_microseconds, wants_microseconds
-from paper.usage import Usage
-from paper.user_hub import UserHub
 
 App = Sanic[Any, Any]
 

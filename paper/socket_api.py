@@ -10,17 +10,17 @@ from sanic import Sanic
 from sanic.request import Request
 
 from market.clock import NS_PER_MS, NS_PER_SECOND
-from paper import parameters as p
-from paper.accounts import KeyPair
-from paper.endpoints import ENDPOINTS, Endpoint
+from paper.access.accounts import KeyPair
+from paper.calls import parameters as p
+from paper.calls.endpoints import ENDPOINTS, Endpoint
+from paper.calls.parameters import Values, read_values
 from paper.errors import ErrorKind, ExchangeError
 from paper.faults import Channel, MadeUpError, PageError, ReplyLostError
 from paper.front_desk import FrontDesk, Inquiry
-from paper.outbox import Outbox
-from paper.parameters import Values, read_values
-from paper.sockets import Connections, Socket, close_for_policy, connection
-from paper.stream_hub import write_json
-from paper.user_hub import UserHub, UserStreams
+from paper.streams.hub import write_json
+from paper.streams.outbox import Outbox
+from paper.streams.sockets import Connections, Socket, close_for_policy, connection
+from paper.streams.user_hub import UserHub, UserStreams
 
 REQUESTS_PENDING_MAX: Final = 100  # of one connection; beyond it the exchange stops reading from it
 

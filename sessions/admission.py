@@ -4,7 +4,7 @@
 from typing import Final
 
 from engine.kernel import inlined, kernel
-from engine.rows import (
+from engine.rows.messages import (
     AMEND_ORDER_ID,
     AMEND_OWNER,
     AMEND_PRICE_TICKS,

@@ -5,7 +5,7 @@ from typing import Final
 import msgpack
 import numpy as np
 
-from engine.journal_format import JournalError
+from journal.format import JournalError
 from market.limits import ORDER_IDS_PER_SESSION
 from sessions.open_orders import put_orders
 from sessions.report_stream import ReportStream

@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 
 from engine.kernel import inlined, kernel
-from engine.rows import Int64Array
-from engine.wire_decoding import unsigned
+from engine.rows.messages import Int64Array
+from engine.wire.decoding import unsigned
 from sessions.session_state import (
     ORDER_ID,
     ORDER_IS_ANSWERED,

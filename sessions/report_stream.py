@@ -9,8 +9,8 @@ from typing import Final
 import msgpack
 import numpy as np
 
-from engine.rows import TAG, column, read_event
-from engine.wire import PieceDecoder
+from engine.rows.messages import TAG, column, read_event
+from engine.wire.codec import PieceDecoder
 from market.codes import Tag
 from market.events import Accepted, Event, Rejected
 

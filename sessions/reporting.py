@@ -6,9 +6,9 @@ from typing import Final
 import numpy as np
 
 from engine.kernel import inlined, kernel
-from engine.rows import ROW_WIDTH, TAG, Int64Array, column
-from engine.wire_decoding import unsigned
-from engine.wire_encoding import KEYS_PER_ROW, NO_KEY
+from engine.rows.messages import ROW_WIDTH, TAG, Int64Array, column
+from engine.wire.decoding import unsigned
+from engine.wire.encoding import KEYS_PER_ROW, NO_KEY
 from market.codes import Tag
 from market.events import Accepted, Amended, Canceled, Executed, Rejected, Rested, Triggered
 from market.limits import ORDER_IDS_PER_SESSION, TCP_SESSIONS_MAX

@@ -7,9 +7,9 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from engine.rows import EVENT_BY_TAG, ROW_WIDTH, Int64Array
-from engine.wire import PieceDecoder, RowEncoder
-from engine.wire_encoding import KEYS_PER_ROW
+from engine.rows.messages import EVENT_BY_TAG, ROW_WIDTH, Int64Array
+from engine.wire.codec import PieceDecoder, RowEncoder
+from engine.wire.encoding import KEYS_PER_ROW
 from market.codes import CancelReason
 from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
 from market.events import Canceled, Event

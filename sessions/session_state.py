@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from engine.rows import Int64Array
+from engine.rows.messages import Int64Array
 from market.clock import NS_PER_SECOND
 from market.limits import (
     COMMANDS_IN_FLIGHT_MAX,

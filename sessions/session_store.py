@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from engine.capacity import Capacity
-from engine.journal import Journal
-from engine.journal_format import CommandRecord, JournalError, JournalMode
+from journal.format import CommandRecord, JournalError, JournalMode
+from journal.journal import Journal
 from market.whole_file import write_whole
 
 NAMES_FILE: Final = "sessions.json"

@@ -16,12 +16,12 @@ from decimal import Decimal
 from types import TracebackType
 
 from bus.codec import MalformedMessageError, StreamDecoder, encode_all
-from bus.messages import Message
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.codes import Side
 from market.commands import NewOrder
 from market.events import Event
 from market.feed_messages import InstrumentDefinition
+from market.messages import Message
 from venues.gateway_session import ClientCommand, GatewayError, SessionEnd, SessionRefusedError
 
 __all__ = ["GatewayClient", "GatewayError", "GatewaySession", "SessionRefusedError"]

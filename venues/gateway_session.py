@@ -5,12 +5,12 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from bus.codec import MalformedMessageError, StreamDecoder, encode, encode_all
-from bus.messages import Message
 from market.codes import RejectReason, Side, Tag
 from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
 from market.events import Accepted, Canceled, Event, Executed, Halted, Rejected
 from market.feed_messages import InstrumentDefinition
 from market.limits import ID_MAX
+from market.messages import Message
 from market.session_messages import Heartbeat, LoggedOn, Logon, Logout
 
 ClientCommand = NewOrder | CancelOrder | AmendOrder | MassCancel

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from bus.messages import Message
 from market.account import VenueOrder
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.codes import CancelReason, OrderType, RejectReason, Side, Tag
 from market.commands import AmendOrder, CancelOrder, NewOrder
 from market.events import Accepted, Amended, Canceled, Executed, Rejected, Rested
 from market.instrument import Instrument
+from market.messages import Message
 from venues.gateway import GatewayClient, GatewayError
 
 RETRY_NS = NS_PER_SECOND  # after a copy was refused or ended; twice as long after each time more

@@ -6,7 +6,7 @@ from typing import Any
 
 from bus.feed import BookReplica, FeedFrame, Frames, TopicReplica, book_topic, trades_topic, unpack_frame
 from engine.matching_engine import make_engine
-from engine.rows import read_event, write_command
+from engine.rows.messages import read_event, write_command
 from market.codes import OrderType, SelfTradePrevention, TimeInForce, Trigger
 from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
 from market.events import Event

@@ -5,10 +5,10 @@ from typing import Any
 import msgpack
 from hypothesis import strategies as st
 
-from bus.messages import MESSAGES, FieldSpec, Message, MessageSpec
 from market.commands import Command, NewOrder
 from market.events import Accepted, Event, Executed
 from market.feed_messages import BestPrices, InstrumentDefinition
+from market.messages import MESSAGES, FieldSpec, Message, MessageSpec
 
 
 def field_values(field: FieldSpec) -> st.SearchStrategy[Any]:

@@ -20,11 +20,11 @@ from bus.codec import (
     encode,
     encode_all,
 )
-from bus.messages import MESSAGES, Message, MessageSpec
 from market.codes import OrderType, Side, Tag
 from market.commands import MassCancel, NewOrder
 from market.feed_messages import BookChecksum, BookOrder
 from market.limits import FRAME_BYTES_MAX, ID_MAX
+from market.messages import MESSAGES, Message, MessageSpec
 from market.session_messages import Logon
 from tests.bus.messages import (
     ACCEPTED,

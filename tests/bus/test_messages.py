@@ -4,11 +4,11 @@ from itertools import pairwise
 
 import pytest
 
-from bus.messages import MESSAGES, SPEC_BY_TAG, TAG_BY_MESSAGE, MessageSpec
 from market.codes import Tag
 from market.commands import Command
 from market.events import Event
 from market.feed_messages import FeedMessage
+from market.messages import MESSAGES, SPEC_BY_TAG, TAG_BY_MESSAGE, MessageSpec
 from market.session_messages import SessionMessage
 
 ROWS = pytest.mark.parametrize("spec", MESSAGES, ids=lambda spec: spec.name)

@@ -14,9 +14,9 @@ from bus.channel import ChannelSocket
 from bus.curve import AllowedKeys, Curve, CurveError, CurveKeys, close_gate, load_or_make_keys
 from bus.topology import CHANNELS, CONTROL, FEED, ORDERS, SNAPSHOTS
 from bus.wiring import Tcp, Wiring, is_loopback
+from desk.settings import SettingsError, load_settings
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.limits import FRAME_BYTES_MAX
-from nodes.settings import SettingsError, load_settings
 
 WAIT_NS = 20 * NS_PER_SECOND
 

@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from desk.client import DeskError, desk_status
 from market.instrument import default_instruments
-from nodes.desk_client import DeskError, desk_status
-from paper.accounts import KeyPair, load_keys
+from paper.access.accounts import KeyPair, load_keys
 from venues.binance import BinanceVenue
 
 BTCUSDT = default_instruments()[0]

@@ -8,7 +8,7 @@ from typing import Any
 import ccxt
 import pytest
 
-from paper.accounts import KeyPair, load_keys
+from paper.access.accounts import KeyPair, load_keys
 from tests.desk.desk_process import BTCUSDT, Desk, short_directory, until
 
 PAIR = "BTC/USDT"

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from desk.kinds import desk_nodes, in_order, processes
 from market.codes import OrderType
 from market.events import Accepted, Canceled, Event
-from nodes.roster import desk_nodes, in_order, processes
 from tests.desk.desk_process import Desk, node_processes, until
 from venues.gateway import GatewaySession
 

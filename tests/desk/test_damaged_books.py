@@ -4,7 +4,7 @@ import os
 import signal
 import sqlite3
 
-from nodes.node import STAYS_DOWN
+from desk.run_dir import STAYS_DOWN
 from tests.desk.desk_process import Desk, until
 
 ONE_UNIT_MORE = "UPDATE balances SET free = free + 1 WHERE account = 1 AND asset = 'ADA'"

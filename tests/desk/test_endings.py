@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from bus.end_signals import END_SIGNALS
-from nodes.desk_client import desk_pid, desk_status
+from desk.client import desk_pid, desk_status
 from tests.desk.desk_process import CLI, FREE_PORTS, Desk, node_processes, until
 
 ALL = os.environ.get("ENDINGS") == "all"

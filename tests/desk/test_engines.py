@@ -11,16 +11,16 @@ import pytest
 from bus.order_link import Connected
 from bus.order_source import OrderSource
 from bus.topology import Source
+from commands.journal import replay_journal
+from desk.client import DeskError, desk_status
+from desk.kinds import desk_nodes
+from desk.operator import set_halted
+from desk.settings import SettingsError, load_settings
+from desk.wiring import desk_wiring
 from market.clock import monotonic_ns
 from market.codes import OrderType, RejectReason, Side
 from market.commands import CancelOrder, MassCancel, NewOrder
 from market.events import Accepted, Canceled, Event, Rejected
-from nodes.desk_client import DeskError, desk_status
-from nodes.desk_wiring import desk_wiring
-from nodes.journal_tools import replay_journal
-from nodes.operator import set_halted
-from nodes.roster import desk_nodes
-from nodes.settings import SettingsError, load_settings
 from tests.desk.desk_process import BTCUSDT, Desk, short_directory, until
 from venues.gateway import GatewayError, GatewaySession
 

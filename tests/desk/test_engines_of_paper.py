@@ -14,7 +14,7 @@ from typing import Any
 
 import ccxt.async_support as ccxt
 
-from paper.accounts import KeyPair, load_keys
+from paper.access.accounts import KeyPair, load_keys
 from tests.desk.desk_process import Desk, until
 from tests.paper.clients import ccxt_settings_of
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from bus.topology import Source, source_of_order
+from desk.client import desk_status
 from market.codes import Side
-from nodes.desk_client import desk_status
 from tests.desk.desk_process import BTCUSDT, Desk, short_directory, until
 from venues.binance import BinanceVenue
 from venues.venue import VenueError

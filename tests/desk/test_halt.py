@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from desk.halted_file import HALTED_FILE
 from market.codes import Side
-from nodes.halted_file import HALTED_FILE
-from paper.accounts import API_KEY_NAME, SECRET_NAME, load_keys
+from paper.access.accounts import API_KEY_NAME, SECRET_NAME, load_keys
 from tests.desk.desk_process import BTCUSDT, Desk, short_directory, until
 from venues.venue import VenueError, VenueRefusedError
 

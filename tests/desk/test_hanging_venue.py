@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from nodes.desk_client import ask_desk
+from desk.client import ask_desk
 from tests.desk.desk_process import Desk, node_processes, until
 from tests.desk.test_endings import _open_orders, _quoting
 from tests.desk.test_venue_faults import arm, armed

@@ -9,8 +9,8 @@ from typing import Any
 import ccxt
 import pytest
 
-from paper.accounts import load_keys
-from paper.admin import TOKEN_HEADER
+from paper.access.accounts import load_keys
+from paper.calls.admin import TOKEN_HEADER
 from tests.desk.desk_process import Desk, until
 from tests.paper.clients import ccxt_settings_of
 

@@ -10,12 +10,12 @@ import pytest
 from bus.feed import FeedFrame, best_topic, book_topic, trades_topic, unpack_frame
 from bus.subscriber import FeedSubscriber
 from bus.topology import FEED
+from desk.client import desk_status
 from market.clock import monotonic_ns
 from market.codes import OrderType, Side
 from market.commands import CancelOrder
 from market.events import Accepted, Canceled, Event
 from market.feed_messages import BestPrices
-from nodes.desk_client import desk_status
 from tests.desk.desk_process import BTCUSDT, Desk, short_directory, until
 from venues.gateway import GatewaySession
 

@@ -17,7 +17,7 @@ import zmq
 from bus.feed import unpack_frame
 from market.codes import Side
 from market.feed_messages import BestPrices
-from paper.accounts import load_keys
+from paper.access.accounts import load_keys
 from tests.desk.desk_process import BTCUSDT, Desk, until
 
 

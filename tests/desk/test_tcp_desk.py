@@ -10,14 +10,14 @@ from typing import Any
 from bus.curve import load_or_make_keys
 from bus.feed import book_topic
 from bus.subscriber import FeedSubscriber
+from desk.settings import load_settings
+from desk.wiring import desk_wiring
 from market.clock import monotonic_ns
 from market.codes import OrderType, Side
 from market.events import Accepted
-from nodes.desk_wiring import desk_wiring
-from nodes.settings import load_settings
 from tests.bus.test_tcp import free_ports, listens
 from tests.desk.desk_process import BTCUSDT, CLI, Desk, environment, until
-from tests.nodes.gateway_process import free_port
+from tests.nodes.gateway.gateway_process import free_port
 from venues.gateway import GatewaySession
 
 

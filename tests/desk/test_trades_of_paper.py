@@ -13,7 +13,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from paper.ledger import TRADE_IDS_PER_EPOCH
+from paper.money.ledger import TRADE_IDS_PER_EPOCH
 from tests.desk.desk_process import Desk, until
 
 WAIT_S = 40.0

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from paper.accounts import API_KEY_NAME, SECRET_NAME, load_keys
+from paper.access.accounts import API_KEY_NAME, SECRET_NAME, load_keys
 from tests.desk.desk_process import BTCUSDT, Desk, short_directory, until
 
 

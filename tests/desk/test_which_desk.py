@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from nodes.desk_client import desk_settings
-from nodes.desk_file import DESK_FILE, DeskFile, kept_settings
-from nodes.settings import SettingsError, load_settings
+from desk.client import desk_settings
+from desk.desk_file import DESK_FILE, DeskFile, kept_settings
+from desk.settings import SettingsError, load_settings
 from tests.desk.desk_process import CLI, Desk, environment, short_directory, until
 
 SOLUSDT = '[{"symbol": "SOLUSDT", "base": "SOL", "quote": "USDT", "tick_size": "0.01", "lot_size": "0.001"}]'

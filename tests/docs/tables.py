@@ -15,13 +15,13 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from bus.messages import MESSAGES, FieldSpec, MessageSpec
 from bus.order_link import Kind
 from bus.topology import CHANNELS, TCP_CHANNELS, Source
+from desk.sections import TRANSPORTS
+from desk.settings import ENV_DELIMITER, ENV_PREFIX, LoadedSettings, Settings
 from market import codes, limits
 from market.limits import ORDER_IDS_PER_SOURCE, OWNERS_PER_SOURCE
-from nodes.settings import ENV_DELIMITER, ENV_PREFIX, LoadedSettings, Settings
-from nodes.settings_sections import TRANSPORTS
+from market.messages import MESSAGES, FieldSpec, MessageSpec
 from paper.faults import SWITCHES, Option
 
 ROOT = Path(__file__).resolve().parents[2]

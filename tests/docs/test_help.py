@@ -10,7 +10,7 @@ from typer import Typer
 from typer.main import get_command
 
 import cli
-from nodes.settings import load_settings
+from desk.settings import load_settings
 from screens.help import EXAMPLES
 
 

@@ -15,12 +15,12 @@ from bus.channel import ChannelSocket
 from bus.order_link import Connected, Reports
 from bus.order_source import OrderSource
 from bus.topology import FEED, SNAPSHOTS, Source
+from desk.lock import holder_pid
 from market.clock import monotonic_ns
 from market.codes import Side
 from market.commands import CancelOrder, Command, NewOrder
 from market.events import Accepted, Canceled, Event
 from market.instrument import default_instruments
-from nodes.lock import holder_pid
 from tests.bus.plain_publisher import FeedPublisher
 from tests.docs.programs import ROOT, WAIT_S, Running, program_of_readme, until
 

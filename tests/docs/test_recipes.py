@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nodes.settings import load_settings
+from desk.settings import load_settings
 from screens.help import EXAMPLES
 from tests.docs.programs import ROOT
 

@@ -3,7 +3,7 @@
 from itertools import count
 
 from engine.matching_engine import MatchingEngine, make_engine
-from engine.rows import Int64Array, read_event, write_command
+from engine.rows.messages import Int64Array, read_event, write_command
 from market.codes import Side
 from market.commands import Command, NewOrder
 from market.events import Event

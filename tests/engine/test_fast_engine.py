@@ -4,13 +4,13 @@ import tracemalloc
 
 import pytest
 
+from desk.warm import warm_kernels
 from engine.capacity import Capacity
-from engine.fast_engine import FastEngine, is_warm, run_kernels
+from engine.fast.engine import FastEngine, is_warm, run_kernels
 from engine.matching_engine import make_engine
-from engine.memory import USED_ORDERS, USED_PAGES
-from engine.rows import write_command
+from engine.rows.memory import USED_ORDERS, USED_PAGES
+from engine.rows.messages import write_command
 from market.commands import CancelOrder, Command, NewOrder
-from nodes.warm import warm_kernels
 from tests.engine.driver import BUY, SELL, Driver
 
 

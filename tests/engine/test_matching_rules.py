@@ -1,7 +1,7 @@
 """The rules of docs/engine.md for orders that rest, trade and leave, each by an example worked by hand."""
 
 from engine.matching_engine import make_engine
-from engine.rows import ROW_WIDTH
+from engine.rows.messages import ROW_WIDTH
 from market.codes import CancelReason, OrderType, RejectReason, Tag, TimeInForce
 from market.commands import AmendOrder, CancelOrder, HaltSymbol, MassCancel
 from market.depth import Depth, Level

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.rows import ROW_WIDTH
+from engine.rows.messages import ROW_WIDTH
 from market.codes import CancelReason, OrderType, RejectReason, TimeInForce, Trigger
 from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
 from market.events import Accepted, Canceled, Executed, Rejected

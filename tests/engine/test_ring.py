@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.ring import CONSUMED, PUBLISHED, Ring, RingFullError
+from engine.rows.ring import CONSUMED, PUBLISHED, Ring, RingFullError
 
 
 def test_a_row_is_readable_only_after_it_is_published() -> None:

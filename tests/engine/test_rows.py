@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-import engine.rows
-from bus.messages import MESSAGES, TAG_BY_MESSAGE
-from engine.rows import (
+import engine.rows.messages
+from engine.rows.messages import (
     COMMAND_BY_TAG,
     EVENT_BY_TAG,
     ROW_WIDTH,
@@ -21,6 +20,7 @@ from engine.rows import (
 )
 from market.codes import Tag
 from market.commands import AmendOrder, CancelOrder, HaltSymbol, MassCancel, NewOrder
+from market.messages import MESSAGES, TAG_BY_MESSAGE
 
 
 def _filled(message: type[Any]) -> Any:
@@ -72,4 +72,4 @@ def test_a_column_constant_is_named_after_its_field(prefix: str, message: type[A
     """A constant that named another field's column would match orders with swapped fields."""
     for field in message._fields:
         name = field.upper() if field.upper().startswith(prefix) else prefix + field.upper()
-        assert getattr(engine.rows, name) == column(message, field)
+        assert getattr(engine.rows.messages, name) == column(message, field)

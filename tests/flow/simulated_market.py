@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from engine.matching_engine import make_engine
-from engine.rows import read_event, write_command
+from engine.rows.messages import read_event, write_command
 from flow.order_flow import OrderFlow
 from market.clock import NS_PER_MS
 from market.codes import OrderType, Side

@@ -11,8 +11,8 @@ import pytest
 
 from market.codes import Side, Tag
 from tests.desk.desk_process import ROOT, short_directory, until
-from tests.nodes.engine_book import EngineBook
-from tests.nodes.gateway_process import Pair
+from tests.nodes.gateway.engine_book import EngineBook
+from tests.nodes.gateway.gateway_process import Pair
 
 PROGRAM = ROOT / "tests" / "independent" / "order_client.pl"
 PRICE_TICKS = 9_000_000

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from engine.journal import Journal
-from engine.journal_format import JournalError, JournalMode
+from journal.format import JournalError, JournalMode
+from journal.journal import Journal
 from tests.journal.records import CAPACITY, EPOCH, record_of
 
 POINTS = ("before write", "within write", "after write")

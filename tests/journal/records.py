@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from engine.capacity import Capacity
-from engine.journal import Journal
-from engine.journal_format import (
+from journal.format import (
     CommandRecord,
     FileHeader,
     JournalMode,
@@ -16,8 +15,9 @@ from engine.journal_format import (
     file_name,
     journal_files,
 )
-from engine.journal_reader import JournalReader
-from engine.journal_replay import Replay
+from journal.journal import Journal
+from journal.reader import JournalReader
+from journal.replay import Replay
 
 CAPACITY: Final = Capacity(2, 1_000, 64)
 EPOCH: Final = 1_700_000_000_000_000_000

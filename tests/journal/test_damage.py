@@ -5,10 +5,10 @@ from zlib import crc32
 
 import pytest
 
-from engine.journal import Journal
-from engine.journal_format import CorruptJournalError, JournalError, JournalMode, file_name, journal_files
-from engine.journal_inspection import verify
-from engine.journal_reader import JournalReader, TornTail
+from journal.format import CorruptJournalError, JournalError, JournalMode, file_name, journal_files
+from journal.inspection import verify
+from journal.journal import Journal
+from journal.reader import JournalReader, TornTail
 from tests.journal.records import (
     CAPACITY,
     EPOCH,

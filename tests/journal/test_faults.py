@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.journal import Journal
-from engine.journal_format import CommandRecord, JournalError, JournalMode, journal_files
-from engine.journal_replay import Replay
+from journal.format import CommandRecord, JournalError, JournalMode, journal_files
+from journal.journal import Journal
+from journal.replay import Replay
 from tests.journal.crash_writer import POINTS, REFUSED, payload_size
 from tests.journal.records import CAPACITY, EPOCH, Read, descriptor_of, expected, live, read, record_of, records_of
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from engine.capacity import Capacity
-from engine.journal import Journal
-from engine.journal_format import JournalMismatchError, JournalMode, journal_files
-from engine.journal_inspection import inspect, inspection_text, is_in_use, verification_text, verify
+from journal.format import JournalMismatchError, JournalMode, journal_files
+from journal.inspection import inspect, inspection_text, is_in_use, verification_text, verify
+from journal.journal import Journal
 from tests.journal.records import CAPACITY, EPOCH, boundaries, live, record_of, records_of
 
 

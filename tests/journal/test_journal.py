@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.capacity import Capacity
-from engine.journal import Journal
-from engine.journal_format import (
+from journal.format import (
     CommandRecord,
     JournalBusyError,
     JournalError,
@@ -18,7 +17,8 @@ from engine.journal_format import (
     JournalMode,
     journal_files,
 )
-from engine.journal_replay import PROGRESS_RECORDS, Replay
+from journal.journal import Journal
+from journal.replay import PROGRESS_RECORDS, Replay
 from market.limits import BATCH_MESSAGES_MAX, FRAME_BYTES_MAX
 from tests.journal.records import CAPACITY, EPOCH, expected, live, raw_header, read, record_of, records_of, write_file
 

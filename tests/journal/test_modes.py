@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from engine.journal import Journal
-from engine.journal_format import JournalMode
+from journal.format import JournalMode
+from journal.journal import Journal
 from market.clock import NS_PER_MS
 from market.limits import JOURNAL_FILE_BYTES_MAX
 from tests.journal.records import CAPACITY, EPOCH, live, records_of

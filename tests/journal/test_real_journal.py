@@ -9,9 +9,9 @@ from pathlib import Path
 from random import Random
 
 from bus.codec import encode_all
-from engine.journal import Journal
-from engine.journal_format import CommandRecord, JournalError, JournalMode, journal_files
-from engine.journal_reader import JournalReader
+from journal.format import CommandRecord, JournalError, JournalMode, journal_files
+from journal.journal import Journal
+from journal.reader import JournalReader
 from market.commands import CancelOrder, Command, NewOrder
 from tests.journal.records import CAPACITY, EPOCH, Read, boundaries
 from tests.journal.test_damage import flipped

@@ -7,12 +7,12 @@ import pytest
 
 from bus.codec import decode_commands, encode_all
 from engine.capacity import Capacity
-from engine.journal import Journal
-from engine.journal_format import CommandRecord
-from engine.journal_reader import JournalReader
-from engine.journal_replay import replay
 from engine.matching_engine import MatchingEngine, make_engine
-from engine.rows import read_event, write_command
+from engine.rows.messages import read_event, write_command
+from journal.format import CommandRecord
+from journal.journal import Journal
+from journal.reader import JournalReader
+from journal.replay import replay
 from market.codes import Trigger
 from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
 from market.events import Event

@@ -7,7 +7,7 @@ from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
-from paper.accounts import KeyPair
+from paper.access.accounts import KeyPair
 from tests.paper.desk import ALICE
 from tests.paper.server import WAIT_S, Server
 

@@ -5,20 +5,20 @@ from decimal import Decimal
 from pathlib import Path
 
 from engine.capacity import Capacity
-from engine.reference_engine import ReferenceEngine
-from engine.rows import read_event, write_command
+from engine.reference.engine import ReferenceEngine
+from engine.rows.messages import read_event, write_command
 from market.codes import OrderType, SelfTradePrevention, Side, TimeInForce
 from market.commands import Command, HaltSymbol, NewOrder
 from market.depth import Depth
 from market.events import Event, Executed
 from market.feed_messages import BookTrade
 from market.instrument import Instrument, default_instruments
-from paper.commission import Commission
-from paper.engine_port import Pending
-from paper.exchange import Exchange
-from paper.ledger import Ledger
+from paper.exchange.engine_port import Pending
+from paper.exchange.exchange import Exchange
+from paper.money.commission import Commission
+from paper.money.ledger import Ledger
 from paper.orders import Order, OrderKind, OrderRequest
-from paper.public_book import Touched
+from paper.streams.public_book import Touched
 from paper.units import parse_units
 
 FIRST_ORDER_ID = 2 * 10**12
@@ -51,7 +51,7 @@ class DeskEngine:
         self._seen: dict[int, tuple[dict[int, int], dict[int, int]]] = {}
 
     def send(self, commands: Sequence[Command]) -> int:
-        """Queue commands, as `paper.engine_port.EnginePort` wants it."""
+        """Queue commands, as `paper.exchange.engine_port.EnginePort` wants it."""
         if self.is_refusing:
             raise ConnectionError("the engine is far behind")
         self._waiting.extend(commands)
@@ -60,7 +60,7 @@ class DeskEngine:
         return self._sent
 
     def depth(self, symbol_id: int, level_count: int) -> Depth:
-        """Return the best levels, as `paper.exchange.BookView` wants it."""
+        """Return the best levels, as `paper.exchange.exchange.BookView` wants it."""
         return self._engine.depth(symbol_id, level_count)
 
     def level_lots(self, symbol_id: int, side: Side, price_ticks: int) -> int:

@@ -16,14 +16,14 @@ from typing import Any
 from market.codes import SelfTradePrevention, Side, TimeInForce
 from market.commands import Command
 from market.depth import Depth
-from paper.commission import Commission, FeePlace
-from paper.engine_port import Pending
 from paper.errors import ExchangeError
-from paper.exchange import Exchange
-from paper.history import Span
-from paper.ledger import Ledger
+from paper.exchange.engine_port import Pending
+from paper.exchange.exchange import Exchange
+from paper.money.commission import Commission, FeePlace
+from paper.money.history import Span
+from paper.money.ledger import Ledger
 from paper.orders import OrderKind, OrderRequest
-from paper.public_book import Touched
+from paper.streams.public_book import Touched
 from paper.units import parse_units
 from tests.paper.desk import ALICE, BOB, CAROL, FIRST_ORDER_ID, FIRST_OWNER, INSTRUMENTS
 

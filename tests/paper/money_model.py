@@ -11,9 +11,9 @@ from fractions import Fraction
 from market.codes import RejectReason, Side, Tag
 from market.events import Amended, Canceled, Event, Executed, Rejected
 from market.instrument import Instrument
-from paper.commission import Commission, FeePlace
+from paper.money.commission import Commission, FeePlace
+from paper.money.starting_assets import STARTING_ASSETS
 from paper.orders import Order
-from paper.starting_assets import STARTING_ASSETS
 
 UNIT = Fraction(1, 10**8)
 

@@ -14,19 +14,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from market.clock import NS_PER_SECOND, time_ns
 from market.codes import Side
 from nodes.http import bind, serve, stop, url_of
-from paper.account_folder import AccountFolder
-from paper.accounts import Accounts, KeyPair, PublicKey
-from paper.admin import Admin
-from paper.endpoints import Endpoint
-from paper.fault_calls import FaultCalls
+from paper.access.account_folder import AccountFolder
+from paper.access.accounts import Accounts, KeyPair, PublicKey
+from paper.access.usage import Usage
+from paper.calls.admin import Admin
+from paper.calls.endpoints import Endpoint
+from paper.calls.fault_calls import FaultCalls
 from paper.faults import Faults
 from paper.front_desk import FrontDesk, Inquiry
 from paper.latency import Delay, Latency
 from paper.rest import create_app
-from paper.sockets import Connections
-from paper.stream_hub import StreamHub, Subscriber
-from paper.usage import Usage
-from paper.user_hub import UserHub
+from paper.streams.hub import StreamHub, Subscriber
+from paper.streams.sockets import Connections
+from paper.streams.user_hub import UserHub
 from tests.paper.desk import ALICE, BOB, Desk
 
 T = TypeVar("T")

@@ -17,11 +17,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from market.clock import time_ns
-from paper.account_folder import AccountFolder
-from paper.accounts import KeyFileError, load_keys, load_or_create_token
-from paper.admin import TOKEN_HEADER
+from paper.access.account_folder import AccountFolder
+from paper.access.accounts import KeyFileError, load_keys, load_or_create_token
+from paper.access.signing import authenticate, sign
+from paper.calls.admin import TOKEN_HEADER
 from paper.errors import ErrorKind, ExchangeError
-from paper.signing import authenticate, sign
 from tests.paper.clients import ccxt_settings, listening
 from tests.paper.desk import ALICE, BOB
 from tests.paper.server import ADMIN_TOKEN, Server

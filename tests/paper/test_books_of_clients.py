@@ -16,11 +16,11 @@ import pytest
 from bus.feed import CHECKSUM_LEVELS, Frames, book_topic, depth_checksum, pack_frame
 from bus.subscriber import SILENCE_NS_MAX, FeedSubscriber
 from market.feed_messages import BookChecksum
-from nodes.feed_books import FeedBooks, TouchedBook
-from paper import documents
-from paper.ledger import Ledger
-from paper.public_market import PublicMarket
-from paper.stream_hub import StreamHub
+from nodes.paper.feed_books import FeedBooks, TouchedBook
+from paper.calls import documents
+from paper.money.ledger import Ledger
+from paper.streams.hub import StreamHub
+from paper.streams.public_market import PublicMarket
 from tests.bus.feed_model import INSTRUMENTS, SYMBOLS, TOPICS, FeedEngine, Flow
 
 STEPS: Final = 1_500

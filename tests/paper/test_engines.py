@@ -9,10 +9,10 @@ import pytest
 
 from market.codes import Side
 from paper.errors import ErrorKind, ExchangeError
-from paper.history import Span
-from paper.ledger import Ledger, LedgerError
+from paper.money.history import Span
+from paper.money.ledger import Ledger, LedgerError
+from paper.money.starting_assets import STARTING_ASSETS
 from paper.orders import OrderKind, OrderStatus
-from paper.starting_assets import STARTING_ASSETS
 from paper.units import parse_units
 from tests.paper.desk import ALICE, BOB, INSTRUMENTS, START_NS, Desk, DeskEngine
 

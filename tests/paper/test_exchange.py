@@ -7,12 +7,12 @@ import pytest
 
 from market.codes import RejectReason, SelfTradePrevention, Side, TimeInForce
 from market.commands import HaltSymbol
-from paper.commission import Commission
 from paper.errors import ErrorKind, ExchangeError, error_of_reject
-from paper.history import Span
+from paper.money.commission import Commission
+from paper.money.history import Span
+from paper.money.wallets import FEES
 from paper.orders import OrderKind, OrderStatus
 from paper.units import parse_units
-from paper.wallets import FEES
 from tests.paper.desk import ALICE, BOB, FIRST_ORDER_ID, Desk
 
 BTC, USDT = parse_units("1"), parse_units("10000")
@@ -306,7 +306,7 @@ def test_a_halted_market_refuses_orders_and_lets_them_go(desk: Desk) -> None:
 
 def test_commands_without_an_answer_are_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that floods a slow engine is told so, and the answered ones make room."""
-    monkeypatch.setattr("paper.engine_line.COMMANDS_PENDING_MAX", 3)
+    monkeypatch.setattr("paper.exchange.engine_line.COMMANDS_PENDING_MAX", 3)
     request = desk.request(Side.BUY, "90000", "0.001")
     for _ in range(3):
         desk.send(ALICE, request)

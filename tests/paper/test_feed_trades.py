@@ -12,11 +12,11 @@ from bus.subscriber import FeedSubscriber
 from market.depth import Depth
 from market.feed_messages import BookTrade, FeedMessage
 from market.instrument import default_instruments
-from nodes.feed_books import FeedBooks, TouchedBook
-from nodes.feed_trades import FeedTrades
-from paper.ledger import TRADE_IDS_PER_EPOCH, Ledger
-from paper.public_market import PublicMarket
-from paper.stream_hub import StreamHub
+from nodes.paper.feed_books import FeedBooks, TouchedBook
+from nodes.paper.feed_trades import FeedTrades
+from paper.money.ledger import TRADE_IDS_PER_EPOCH, Ledger
+from paper.streams.hub import StreamHub
+from paper.streams.public_market import PublicMarket
 from tests.bus.feed_model import INSTRUMENTS, TOPICS
 
 BTC = default_instruments()[0]

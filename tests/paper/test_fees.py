@@ -9,13 +9,13 @@ import ccxt
 import pytest
 
 from market.codes import SelfTradePrevention, Side
-from paper.commission import Commission, FeePlace, Terms
 from paper.errors import ErrorKind, ExchangeError
-from paper.history import Span
-from paper.news import AccountNews, WalletNews
+from paper.exchange.news import AccountNews, WalletNews
+from paper.money.commission import Commission, FeePlace, Terms
+from paper.money.history import Span
+from paper.money.wallets import FEES
 from paper.orders import AccountTrade, Order, OrderKind, OrderStatus
 from paper.units import parse_units
-from paper.wallets import FEES
 from tests.paper.clients import ccxt_settings
 from tests.paper.desk import ALICE, BNBUSDT, BOB, Desk
 from tests.paper.server import Server

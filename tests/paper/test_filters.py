@@ -12,9 +12,9 @@ from market.codes import Side
 from market.depth import Level
 from market.instrument import Instrument, default_instruments
 from paper.errors import ErrorKind, ExchangeError
-from paper.filters import Draft, check_filters, filter_documents
+from paper.exchange.filters import Draft, check_filters, filter_documents
+from paper.money.sizing import buy_for, price_cap_ticks, sell_for
 from paper.orders import OrderKind
-from paper.sizing import buy_for, price_cap_ticks, sell_for
 from paper.units import UNITS_MAX, Symbol, TooPreciseError, format_units, parse_units
 from tests.paper.desk import ALICE, Desk
 

@@ -22,8 +22,8 @@ from market.http_names import FirstTimes, OwnNames, connectable, in_url
 from market.limits import HTTP_BODY_BYTES_MAX
 from nodes.http import allow_own_names_only, bind, new_app, serve, stop, url_of
 from paper import http_bounds
-from paper.endpoints import ENDPOINTS
-from tests.nodes.test_api import Api
+from paper.calls.endpoints import ENDPOINTS
+from tests.nodes.api.test_api import Api
 from tests.paper.clients import listening
 from tests.paper.server import Server
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from market.codes import SelfTradePrevention, Side, TimeInForce
-from paper.history import History, Span
-from paper.ledger import Ledger
+from paper.money.history import History, Span
+from paper.money.ledger import Ledger
+from paper.money.tables import SAVE_ORDER, SAVE_TRADE, order_row, trade_row
 from paper.orders import AccountTrade, Order, OrderKind, OrderStatus
-from paper.tables import SAVE_ORDER, SAVE_TRADE, order_row, trade_row
 from paper.units import Symbol
 from tests.paper.desk import ALICE, INSTRUMENTS
 

@@ -12,7 +12,7 @@ import pytest
 from market.clock import time_ns
 from market.codes import Side
 from paper.latency import DELAY_MS_MAX, Delay, Latency, Line
-from paper.outbox import Outbox
+from paper.streams.outbox import Outbox
 from tests.paper.clients import listening
 from tests.paper.server import Server
 from tests.paper.test_rest import LIMIT_BUY, order, send

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from market.codes import Side, TimeInForce
-from paper.call import Call
-from paper.commission import Commission
+from paper.access.usage import Usage
+from paper.calls.call import Call
 from paper.errors import ErrorKind, ExchangeError
-from paper.history import Span
+from paper.money.commission import Commission
+from paper.money.history import Span
 from paper.orders import Order, OrderKind, OrderStatus
 from paper.units import parse_units
-from paper.usage import Usage
 from tests.paper.desk import ALICE, BOB, Desk
 from tests.paper.test_restart import stored
 

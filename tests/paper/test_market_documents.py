@@ -8,12 +8,12 @@ import pytest
 from market.clock import NS_PER_MS
 from market.codes import Side
 from market.feed_messages import BookTrade
-from paper import documents
-from paper.outbox import Outbox
-from paper.stream_client import STREAMS_PER_CLIENT_MAX, StreamClient
-from paper.stream_hub import StreamHub
-from paper.streams import FAST_MS
-from paper.tape import Tape, aggregated, aggregated_whole
+from paper.calls import documents
+from paper.streams.channels import FAST_MS
+from paper.streams.client import STREAMS_PER_CLIENT_MAX, StreamClient
+from paper.streams.hub import StreamHub
+from paper.streams.outbox import Outbox
+from paper.streams.tape import Tape, aggregated, aggregated_whole
 from tests.paper.desk import Desk
 from tests.paper.test_tape import tape_of
 

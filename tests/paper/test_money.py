@@ -12,12 +12,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from market.codes import SelfTradePrevention, Side, TimeInForce, Trigger
 from market.events import Accepted
 from market.feed_messages import BookTrade
-from paper.commission import Commission, FeePlace
 from paper.errors import ErrorKind, ExchangeError
-from paper.history import Span
+from paper.money.commission import Commission, FeePlace
+from paper.money.history import Span
+from paper.money.starting_assets import STARTING_ASSETS
+from paper.money.wallets import FEES
 from paper.orders import Order, OrderKind, OrderRequest
-from paper.starting_assets import STARTING_ASSETS
-from paper.wallets import FEES
 from tests.paper.desk import ALICE, BNBUSDT, BOB, CAROL, Desk
 from tests.paper.money_model import UNIT, MoneyModel
 

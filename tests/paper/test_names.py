@@ -10,16 +10,16 @@ import pytest
 
 from market.clock import time_ns
 from market.codes import RejectReason, Side, TimeInForce
-from paper import documents
-from paper.commission import Commission
+from paper.access.signing import sign
+from paper.calls import documents
 from paper.errors import REJECT_NAMES, error_of_reject, reject_name
-from paper.ledger import Ledger
-from paper.news import ExecutionType, OrderNews
+from paper.exchange.news import ExecutionType, OrderNews
+from paper.money.commission import Commission
+from paper.money.ledger import Ledger
 from paper.orders import OrderKind, OrderStatus
-from paper.signing import sign
+from paper.streams.user_documents import event
 from paper.time_units import in_microseconds
 from paper.units import Symbol
-from paper.user_documents import event
 from tests.paper.clients import listening
 from tests.paper.desk import ALICE, INSTRUMENTS, Desk
 from tests.paper.server import Server

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from market.clock import time_ns
 from market.codes import Side
-from paper.endpoints import ENDPOINTS, Security
-from paper.openapi import OPENAPI_PATH, openapi_document
-from paper.signing import sign
+from paper.access.signing import sign
+from paper.calls.endpoints import ENDPOINTS, Security
+from paper.calls.openapi import OPENAPI_PATH, openapi_document
 from tests.paper.desk import ALICE
 from tests.paper.server import Server
 

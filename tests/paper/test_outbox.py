@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from paper.outbox import BYTES_WAITING_MAX, MESSAGES_WAITING_MAX, Outbox
+from paper.streams.outbox import BYTES_WAITING_MAX, MESSAGES_WAITING_MAX, Outbox
 
 
 @pytest.mark.parametrize("text", ["a", "é", "語", "😀"])

@@ -9,8 +9,8 @@ import pytest
 
 from market.codes import SelfTradePrevention, Side, TimeInForce
 from market.commands import Command
-from paper.history import Span
-from paper.ledger import TRADE_IDS_PER_EPOCH, Ledger, LedgerError
+from paper.money.history import Span
+from paper.money.ledger import TRADE_IDS_PER_EPOCH, Ledger, LedgerError
 from paper.orders import Order, OrderKind, OrderStatus
 from paper.units import parse_units
 from tests.paper.desk import ALICE, BOB, FIRST_ORDER_ID, INSTRUMENTS, START_NS, Desk

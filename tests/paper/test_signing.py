@@ -7,9 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paper.accounts import API_KEY_NAME, SECRET_NAME, Accounts, KeyFileError, KeyPair, load_keys, load_or_create_keys
+from paper.access.accounts import (
+    API_KEY_NAME,
+    SECRET_NAME,
+    Accounts,
+    KeyFileError,
+    KeyPair,
+    load_keys,
+    load_or_create_keys,
+)
+from paper.access.signing import authenticate, check_timestamp, sign, signed_payload
 from paper.errors import ErrorKind, ExchangeError
-from paper.signing import authenticate, check_timestamp, sign, signed_payload
 
 KEYS = KeyPair("k" * 64, "s" * 64)
 ACCOUNTS = Accounts({7: KEYS})

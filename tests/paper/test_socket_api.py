@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from market.clock import time_ns
 from market.codes import Side
+from paper.access.signing import sign
 from paper.errors import ErrorKind
-from paper.signing import sign
 from paper.socket_api import ENDPOINT_OF_METHOD
 from tests.paper.clients import Listener, listening
 from tests.paper.desk import ALICE, BOB

@@ -11,7 +11,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from market.codes import Side
-from paper.streams import open_stream
+from paper.streams.channels import open_stream
 from tests.paper.clients import listening
 from tests.paper.desk import Desk
 from tests.paper.server import WAIT_S, Server

@@ -6,7 +6,7 @@ import pytest
 
 from market.codes import Side
 from paper.intervals import DAY_MS, INTERVALS, MINUTE_MS
-from paper.tape import PublicTrade, Tape
+from paper.streams.tape import PublicTrade, Tape
 
 START_MS = 1_770_000_000_000 // DAY_MS * DAY_MS
 

@@ -4,8 +4,8 @@ import pytest
 
 from market.clock import NS_PER_SECOND
 from market.codes import Side
+from paper.access.usage import Usage
 from paper.errors import ErrorKind, ExchangeError
-from paper.usage import Usage
 from tests.paper.clients import listening
 from tests.paper.server import Server
 from tests.paper.test_rest import order, send

@@ -4,7 +4,7 @@ import msgpack
 import numpy as np
 import pytest
 
-from engine.journal_format import JournalError
+from journal.format import JournalError
 from market.clock import NS_PER_SECOND
 from market.codes import Side
 from market.commands import CancelOrder, NewOrder

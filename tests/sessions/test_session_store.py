@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.journal_format import CommandRecord, JournalError
+from journal.format import CommandRecord, JournalError
 from market.clock import NS_PER_SECOND
 from sessions.session_store import IN_CHECKPOINT, NAMES_FILE, Position, SessionStore, StoredSession
 from sessions.tokens import TokensError, is_token_right, load_tokens

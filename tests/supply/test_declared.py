@@ -96,8 +96,8 @@ def test_the_image_can_import_every_node() -> None:
     with tempfile.TemporaryDirectory(prefix="tb-") as image:
         for name in copied:
             (Path(image) / name).symlink_to(ROOT / name)
-        script = "import cli, nodes.desk_start, nodes.roster, importlib\n"
-        script += "for name in nodes.roster.NODE_NAMES: importlib.import_module(nodes.roster.module_of(name))"
+        script = "import cli, commands.desk_start, desk.kinds, importlib\n"
+        script += "for name in desk.kinds.NODE_NAMES: importlib.import_module(desk.kinds.module_of(name))"
         command = [sys.executable, "-P", "-c", script]
         clean = {"PATH": os.environ["PATH"], "PYTHONPATH": image, "HOME": image}
         result = subprocess.run(command, cwd=image, env=clean, capture_output=True, text=True, check=False)

@@ -11,11 +11,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from commands import account as account_commands
+from desk.client import DeskError
 from market.account import VenueOrder
 from market.codes import Side
 from market.instrument import default_instruments
-from nodes import account_commands
-from nodes.desk_client import DeskError
 from tests.venues.test_binance import API_KEY, SECRET, Answering
 from venues.binance_rest import BinanceRest
 from venues.venue import (

@@ -10,9 +10,9 @@ from typing import cast
 import pytest
 
 from bus.codec import encode_all
-from bus.messages import Message
 from market.codes import RejectReason
 from market.events import Accepted, Event
+from market.messages import Message
 from market.session_messages import LoggedOn, Logout
 from venues.gateway import GatewaySession, SessionRefusedError
 from venues.gateway_async import AsyncGatewaySession

@@ -5,11 +5,11 @@ from decimal import Decimal
 import pytest
 
 from bus.codec import decode, encode_all
-from bus.messages import Message
 from market.codes import CancelReason, RejectReason, Side, Tag
 from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
 from market.events import Accepted, Canceled, Event, Executed, Rejected
 from market.feed_messages import InstrumentDefinition
+from market.messages import Message
 from market.session_messages import Heartbeat, LoggedOn, Logon, Logout
 from venues.gateway_session import GatewayError, SessionEnd, SessionRefusedError
 

@@ -1,0 +1,260 @@
+"""The commands that ask for the account or trade on it by hand: `orders`, `trades`, `balances`, `account`, `place`."""
+
+import re
+import secrets
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from decimal import Decimal
+from typing import Any, Final, Protocol
+
+from desk.client import DeskError, NoDeskError, command_text, require_node
+from desk.halted_file import HaltedFile
+from desk.paper_accounts import PaperAccounts
+from desk.settings import Settings
+from desk.venue import paper_url, venue_keys
+from market.account import Balance, VenueOrder, VenueTrade
+from market.codes import Side
+from market.instrument import Instrument, parse_decimal
+from venues.binance_documents import account_of, order_of, trade_of
+from venues.binance_rest import BinanceRest
+from venues.venue import ARRIVAL_MS_MAX, VenueError, VenueUnknownError
+
+HAND_PREFIX: Final = "hand-"  # no maker's ids begin so: it leaves alone what a person has entered
+FIRST_ACCOUNT: Final = 1
+LEDGER_FILE: Final = "ledger.sqlite3"
+
+_ASK_S_MAX: Final = ARRIVAL_MS_MAX / 1_000  # by then what may still arrive has arrived
+_ASK_PAUSE_S: Final = 0.2
+_ORDER_ID: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
+
+
+class AccountSource(Protocol):
+    """Where an account can be read: at a venue, or in the ledger of a paper exchange that does not run."""
+
+    def open_orders(self, instrument: Instrument) -> Sequence[VenueOrder]:
+        """Return the open orders, oldest first."""
+
+    def trades(self, instrument: Instrument, limit: int = 100) -> Sequence[VenueTrade]:
+        """Return the last trades, oldest first."""
+
+    def balances(self) -> Mapping[str, Balance]:
+        """Return every asset."""
+
+
+def command_venue(settings: Settings) -> Any:
+    """Return the venue for a command, checked to trade the symbol; a look-alike is asked without ccxt.
+
+    Raises:
+        NoDeskError: if it is the paper exchange of a desk that does not run.
+        VenueError: if it does not answer, or the keys are not right.
+    """
+    if _is_own_paper(settings):
+        require_node(settings.run_dir, "paper")
+    url = settings.venue.url or (paper_url(settings) if _is_own_paper(settings) else None)
+    if url is None:
+        from desk.venue import desk_venue
+
+        exchange = desk_venue(settings)
+        exchange.load(settings.instrument)
+        return exchange
+    venue = BinanceRest(settings.venue.name, url, *venue_keys(settings), settings.venue.timeout_ms)
+    venue.load(settings.instrument)
+    return venue
+
+
+def _is_own_paper(settings: Settings) -> bool:
+    return settings.venue.name == "paper" and settings.venue.url is None
+
+
+def account_source(settings: Settings, stack: ExitStack) -> AccountSource:
+    """Return where the account can be read; of a desk that is down, its ledger, which is said on stderr.
+
+    Raises:
+        NoDeskError: if no desk runs, and none has ever run there.
+        VenueError: as `command_venue`.
+    """
+    try:
+        venue: AccountSource = command_venue(settings)
+    except NoDeskError as error:
+        return _OnDisk(_ledger(settings, stack, error))
+    return venue
+
+
+def listed_accounts(settings: Settings) -> list[dict[str, Any]]:
+    """Return every account of the paper exchange; of a desk that is down, as its ledger has them.
+
+    Raises:
+        DeskError: if they cannot be had.
+    """
+    try:
+        return PaperAccounts(settings).listed()
+    except NoDeskError as error:
+        with ExitStack() as stack:
+            listed: list[dict[str, Any]] = _ledger(settings, stack, error).listed()
+            return listed
+
+
+def _ledger(settings: Settings, stack: ExitStack, why: NoDeskError) -> Any:
+    path = settings.run_dir / "paper" / LEDGER_FILE
+    if not path.is_file():
+        raise why
+    from paper.money.ledger import LedgerError
+    from paper.money.ledger_reader import LedgerReader
+
+    try:
+        reader = stack.enter_context(LedgerReader(path, settings.instruments))
+    except LedgerError as error:
+        raise DeskError(str(error)) from None
+    print(f"note: no desk runs in {settings.run_dir}: this is what its ledger holds", file=sys.stderr)  # noqa: T201
+    return reader
+
+
+class _OnDisk:
+    """The first account of a ledger, as a venue would tell it."""
+
+    def __init__(self, reader: Any) -> None:
+        self._reader = reader
+
+    def open_orders(self, instrument: Instrument) -> Sequence[VenueOrder]:
+        return [order_of(each) for each in self._reader.open_orders(FIRST_ACCOUNT, instrument.symbol)]
+
+    def trades(self, instrument: Instrument, limit: int = 100) -> Sequence[VenueTrade]:
+        from paper.money.history import Span
+
+        rows = self._reader.trades(FIRST_ACCOUNT, instrument.symbol, Span(limit))
+        return [trade_of(each, instrument.symbol) for each in rows]
+
+    def balances(self) -> Mapping[str, Balance]:
+        return account_of({"balances": self._reader.balances(FIRST_ACCOUNT)}).balances
+
+
+def place(
+    settings: Settings,
+    side: str,
+    qty: str,
+    price: str | None,
+    *,
+    is_post_only: bool,
+    is_ioc: bool,
+) -> VenueOrder:
+    """Enter an order by hand and return what the venue says of it.
+
+    Args:
+        side: buy or sell.
+        qty: of the base asset.
+        price: None for a market order.
+        is_post_only: never take.
+        is_ioc: cancel what does not trade at once.
+
+    Raises:
+        DeskError: for what makes no order, or if its fate stays unknown.
+        VenueError: if the venue refuses it, or cannot be reached.
+    """
+    instrument = settings.instrument
+    terms = _terms(instrument, qty, price, is_post_only=is_post_only, is_ioc=is_ioc)
+    if side.upper() not in Side.__members__:
+        raise DeskError(f"expected buy or sell, was {side[:40]!r}")
+    if _is_own_paper(settings):
+        require_node(settings.run_dir, "paper")
+    if instrument.symbol in HaltedFile(settings.run_dir, [instrument.symbol]).read():
+        resume = command_text("resume", settings.run_dir)
+        raise DeskError(f"{instrument.symbol} is halted: no new orders; go on with: {resume}")
+    venue = _hand_venue(settings)
+    client_order_id = f"{HAND_PREFIX}{secrets.token_hex(8)}"
+    try:
+        return venue.enter(instrument, Side[side.upper()], terms, client_order_id)
+    except VenueUnknownError as error:
+        return _settled(venue, instrument, client_order_id, error)
+
+
+def cancel(
+    settings: Settings, order_ids: Sequence[str], *, is_all: bool, is_every_symbol: bool
+) -> tuple[list[VenueOrder], list[str]]:
+    """Cancel orders by id, or all that were entered by hand; return them as they ended, and why others were not.
+
+    Args:
+        is_all: those that were entered by hand.
+        is_every_symbol: of whatever symbol of the desk, not of `settings.symbol` alone.
+
+    Raises:
+        DeskError: for ids that are none.
+        VenueError: if the venue cannot be reached.
+    """
+    if is_all == bool(order_ids):
+        raise DeskError("expected order ids, or --all for every order that was placed by hand")
+    for order_id in order_ids:
+        if not _ORDER_ID.fullmatch(order_id):
+            raise DeskError(f"expected an order id such as 1000000000042, was {order_id[:40]!r}")
+    venue = _hand_venue(settings)
+    known = {each.symbol: each for each in (settings.instruments if is_every_symbol else [settings.instrument])}
+    opened = {order.order_id: order for order in venue.every_open_order() if order.symbol in known}
+    if is_all:
+        order_ids = [each for each, order in opened.items() if order.client_order_id.startswith(HAND_PREFIX)]
+    ended: list[VenueOrder] = []
+    failures: list[str] = []
+    for order_id in order_ids:
+        instrument = known[opened[order_id].symbol] if order_id in opened else settings.instrument
+        try:
+            order = venue.cancel_order(instrument, order_id)
+            if order is not None:
+                ended.append(order)
+            elif (was := venue.order(instrument, order_id)) is not None:
+                failures.append(f"order {order_id} is not open: {was.status}")
+            else:
+                failures.append(f"the account has no order {order_id} in {instrument.symbol}")
+        except VenueError as error:
+            failures.append(f"order {order_id} may still be open: {error}")
+    return ended, failures
+
+
+def _hand_venue(settings: Settings) -> BinanceRest:
+    venue = command_venue(settings)
+    if not isinstance(venue, BinanceRest):
+        raise DeskError(f"orders by hand go to the paper exchange or to venue.url, not to {settings.venue.name}")
+    return venue
+
+
+def _terms(
+    instrument: Instrument, qty: str, price: str | None, *, is_post_only: bool, is_ioc: bool
+) -> Mapping[str, str]:
+    """Return Binance's parameters of an order.
+
+    Raises:
+        DeskError: if a number is none, or lies between ticks or lots.
+    """
+    if (price is None and (is_post_only or is_ioc)) or (is_post_only and is_ioc):
+        raise DeskError("expected a price for --post-only or --ioc, and one of the two")
+    lots = _steps("quantity", qty, instrument.qty_to_lots)
+    terms = {"quantity": f"{instrument.lots_to_qty(lots):f}"}
+    if price is None:
+        return {**terms, "type": "MARKET"}
+    ticks = _steps("price", price, instrument.price_to_ticks)
+    terms["price"] = f"{instrument.ticks_to_price(ticks):f}"
+    if is_post_only:
+        return {**terms, "type": "LIMIT_MAKER"}
+    return {**terms, "type": "LIMIT", "timeInForce": "IOC" if is_ioc else "GTC"}
+
+
+def _steps(what: str, text: str, convert: Callable[[Decimal], int]) -> int:
+    try:
+        return convert(parse_decimal(text.replace(",", "")))
+    except ValueError as error:
+        raise DeskError(f"the {what} cannot be used: {error}") from None
+
+
+def _settled(venue: BinanceRest, instrument: Instrument, client_order_id: str, error: VenueError) -> VenueOrder:
+    """Ask what became of an order whose reply was lost, until it can no longer arrive."""
+    until = time.monotonic() + _ASK_S_MAX
+    while time.monotonic() < until:
+        try:
+            if (order := venue.find_order(instrument, client_order_id)) is not None:
+                return order
+        except VenueError:
+            pass  # it may come back before the time is over; what is unknown then is said
+        time.sleep(_ASK_PAUSE_S)
+    raise DeskError(
+        f"{error}; asked again for {_ASK_S_MAX:.0f} s, nobody knows of it. "
+        f"Its client order id is {client_order_id}: look for it with `orders` and `history` before you place it again"
+    ) from None

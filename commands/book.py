@@ -1,0 +1,168 @@
+"""What the command line does with a desk that runs: read its logs, its book, its feed and its reports."""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from bus.channel import wait_any
+from bus.curve import is_key
+from bus.feed import (
+    HEALTH_TOPIC,
+    FeedError,
+    FeedFrame,
+    best_topic,
+    book_topic,
+    depth_topic,
+    reference_topic,
+    trades_topic,
+    unpack_frame,
+)
+from bus.subscriber import FeedSubscriber
+from bus.topology import FEED
+from desk.client import DeskError, require_node
+from desk.settings import Settings
+from desk.wiring import desk_curve, desk_wiring
+from market.clock import NS_PER_SECOND, monotonic_ns
+from market.exact_json import loads
+from market.http_names import connectable, in_url
+from market.instrument import Instrument
+from market.whole_file import write_whole
+from screens.feed import feed_line
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+BOOK_DEPTH = 1_000  # levels in which our own orders are looked for
+FOLLOW_S = 0.2
+SILENT_NS = 3 * NS_PER_SECOND  # then whoever waits is told for what
+TOPICS = (book_topic, trades_topic, best_topic, depth_topic, reference_topic)  # of each symbol
+
+
+def show_book(settings: Settings, level_count: int, *, is_once: bool, as_json: bool) -> None:
+    """Show the api's book as a ladder, live or once, or print its JSON.
+
+    Raises:
+        DeskError: if the api is out of reach.
+    """
+    from rich.console import Console
+    from rich.live import Live
+
+    from screens.book import ladder
+    from screens.desk import UNBOUNDED
+
+    require_node(settings.run_dir, "api")
+    if as_json:
+        print(_orderbook(settings, level_count))  # noqa: T201
+        return
+    console = Console(highlight=False)
+
+    def shown(height: int) -> "Text":
+        width = console.width if console.is_terminal else UNBOUNDED
+        return ladder(loads(_orderbook(settings, BOOK_DEPTH)), level_count, width, height)
+
+    if is_once:
+        console.print(shown(UNBOUNDED), soft_wrap=True)
+        return
+    with Live(console=console, auto_refresh=False, screen=console.is_terminal) as live:
+        while True:
+            live.update(shown(console.height), refresh=True)
+            time.sleep(FOLLOW_S)
+
+
+def _orderbook(settings: Settings, level_count: int) -> str:
+    import http.client
+
+    connection = http.client.HTTPConnection(connectable(settings.api.host), settings.api.port, timeout=3)
+    try:
+        connection.request("GET", f"/api/orderbook?symbol={settings.symbol}&depth={level_count}")
+        response = connection.getresponse()
+        text = response.read().decode()
+    except OSError as error:
+        where = f"{in_url(settings.api.host)}:{settings.api.port}"
+        raise DeskError(f"the api is out of reach at {where} ({error.strerror or error})") from None
+    finally:
+        connection.close()
+    if response.status != 200:
+        raise DeskError(f"the api answers {response.status}: {text[:200]}")
+    return text
+
+
+def print_feed(settings: Settings, topics: Sequence[str], count: int, *, is_raw: bool = False) -> None:
+    """Print the messages of `topics` (of the symbol's three if empty) as they come, `count` of them (0: without end).
+
+    Args:
+        settings: the desk's.
+        topics: by name.
+        count: of messages.
+        is_raw: print them as they are, in ticks, lots and codes.
+
+    Raises:
+        DeskError: if no desk runs here, or a topic is none of the feed's.
+    """
+    instruments: dict[bytes, Instrument | None] = {
+        topic(each.symbol): each for each in settings.instruments for topic in TOPICS
+    }
+    instruments[HEALTH_TOPIC] = None
+    names = [topic.decode() for topic in instruments]
+    if unknown := [topic for topic in topics if topic not in names]:
+        raise DeskError(f"there is no topic {', '.join(unknown)}; the topics are {', '.join(names)}")
+    if settings.bus.transports[FEED.name] != "tcp":
+        require_node(settings.run_dir, settings.places[settings.symbol])
+    wanted = [topic.encode() for topic in topics] or [topic(settings.symbol) for topic in TOPICS[:3]]
+    printed = 0
+    for frame in _frames(FeedSubscriber(desk_wiring(settings), wanted), wanted):
+        for number, message in enumerate(frame.messages):
+            topic, sequence = frame.topic.decode(), frame.sequence + number
+            raw = f"{topic} {sequence} {message}"
+            words = feed_line(topic, sequence, frame.time_ns, message, instruments[frame.topic])
+            print(raw if is_raw else words, flush=True)  # noqa: T201
+            printed += 1
+            if printed == count:
+                return
+
+
+def _frames(subscriber: FeedSubscriber, wanted: Sequence[bytes]) -> Iterator[FeedFrame]:
+    """Yield what comes; say on standard error, once for each silence, what is waited for."""
+    feeds, named = subscriber.sockets[::2], " ".join(topic.decode() for topic in wanted)
+    since_ns, is_heard, is_told = monotonic_ns(), False, False
+    while True:
+        wait_any(feeds, 1_000)
+        frames = next(filter(None, (feed.receive() for feed in feeds)), None)
+        if frames is not None and frames[0] in wanted:  # else of a longer symbol that begins with one of ours
+            try:
+                frame = unpack_frame(frames)
+            except FeedError as error:
+                raise DeskError(f"the feed sent something else: {error}") from None
+            is_heard = True
+            if frame.messages:
+                since_ns, is_heard, is_told = monotonic_ns(), False, False
+                yield frame
+        if not is_told and monotonic_ns() - since_ns > SILENT_NS:
+            is_told = True
+            why = "the feed is alive, nothing has happened there" if is_heard else "no engine is heard of: is it up?"
+            print(f"waiting for {named}: {why}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def bus_keys(settings: Settings, allowed: str | None, whose: str) -> str:
+    """Return what a person must know of this machine's keys, which are made if there are none; let `allowed` in.
+
+    Args:
+        allowed: the public key of another machine, to be added to those that may reach our engine.
+        whose: a word on the holder, for the file.
+
+    Raises:
+        CurveError, DeskError: if a file of keys cannot be used, or that is no key.
+    """
+    curve, path = desk_curve(settings), settings.bus_allowed_file
+    if allowed is not None:
+        if not is_key(allowed.encode()):
+            raise DeskError(f"expected a public key of 40 characters, was {allowed[:60]!r}")
+        if allowed.encode() not in curve.allowed.load():
+            known = path.read_text(encoding="utf-8") if path.exists() else ""
+            line = f"{allowed} {' '.join(whose.split())}".rstrip()
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_whole(path, "\n".join([*known.splitlines(), line, ""]).encode())
+    lines = [f"public key     {curve.keys.public.decode()}", f"both keys      {settings.bus_keys_file}"]
+    lines += [f"may reach us   {key.decode()} {whose}".rstrip() for key, whose in curve.allowed.load().items()]
+    return "\n".join(lines)

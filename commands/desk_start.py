@@ -1,0 +1,237 @@
+"""Starting a desk from the command line: in the foreground, or in the background and waiting until it is ready."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from bus.end_signals import on_end_signals
+from desk.client import DeskError, desk_pid, desk_status
+from desk.kinds import GATEWAY_NAMES, NodeSpec, desk_nodes, processes
+from desk.lock import LockedError
+from desk.outlet import LOG_FILE, put_log_aside
+from desk.run_dir import NodeError, prepare_run_dir
+from desk.settings import Settings, load_settings
+from desk.supervisor import Supervisor, forget_paper_accounts
+from nodes.flow.market_flows import check_flows
+from screens.desk import UNBOUNDED, desk_screen
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+HINT = "Ctrl-C stops everything"
+NEWS_MAX = 10  # lines that stay on the screen when the terminal changes its size
+LOOK_S = 0.05
+WORD_S = 2.0  # a start that takes longer says what it waits for
+QUIET_S_MAX = 120.0  # without any node getting on; then the desk is given up
+WARMING_S_MAX = 900.0  # likewise while one compiles or replays, which may take long
+
+
+def run_desk(
+    overrides: Mapping[str, Any],
+    only: Collection[str],
+    without: Collection[str],
+    colocated: Collection[str],
+    *,
+    is_fresh: bool,
+) -> None:
+    """Run a desk until a signal ends it, showing its nodes.
+
+    Raises:
+        SettingsError, LockedError, NodeError, DeskError: with what a person must know.
+    """
+    from rich.console import Console
+
+    settings = load_settings(overrides).settings
+    try:
+        gateway_count = len(settings.gateway.ports)
+        specs = desk_nodes(settings.venue.name, settings.flow.source, gateway_count, only, without, settings.engines)
+        groups = processes(specs, colocated)
+        if any(spec.name == "flow" for spec in specs):
+            check_flows(settings)
+    except (ValueError, NodeError) as error:
+        raise DeskError(str(error)) from None
+    if any(spec.has_keys for spec in specs) and (missing := settings.venue.missing_keys):
+        raise DeskError(missing)
+    console = Console(highlight=False)
+    news: deque[str] = deque(maxlen=NEWS_MAX)
+
+    def tell(line: str) -> None:
+        news.append(f"desk: {line}")
+        console.print(news[-1], markup=False, soft_wrap=True)
+
+    supervisor = Supervisor(settings, groups, overrides, tell)
+    if taken := taken_ports(settings, specs):
+        supervisor.close()
+        raise DeskError("\n".join(taken))
+    if is_fresh:
+        forget_paper_accounts(settings.run_dir)
+
+    if console.is_terminal:
+        _run_on_terminal(supervisor, console, news)
+    else:
+        _run_quietly(supervisor)
+
+
+def _run_quietly(supervisor: Supervisor) -> None:
+    """Run the desk and show it once, when it is ready."""
+    announced: list[bool] = []
+
+    def announce_once() -> None:
+        if supervisor.is_ready and not announced:
+            announced.append(True)
+            print(desk_screen(supervisor.status(), UNBOUNDED, UNBOUNDED, HINT), flush=True)  # noqa: T201
+
+    supervisor.run(announce_once)
+
+
+def _run_on_terminal(supervisor: Supervisor, console: "Console", news: Iterable[str]) -> None:
+    """Run the desk and keep its screen, at the size that the terminal has."""
+    from rich.live import Live
+
+    size = console.size
+
+    def screen() -> Text:
+        hint = HINT if supervisor.is_ready else "starting ..."
+        return desk_screen(supervisor.status(), size.width, size.height, hint)
+
+    with Live(screen(), console=console, auto_refresh=False) as live:
+
+        def show() -> None:
+            nonlocal size
+            if console.size != size:  # what stands there is torn: the terminal has wrapped it anew
+                size = console.size
+                console.clear()
+                for line in news:
+                    console.print(line, markup=False, soft_wrap=True)
+            live.update(screen(), refresh=True)
+
+        supervisor.run(show)
+        live.update(Text("stopped", style="dim"), refresh=True)
+
+
+def taken_ports(settings: Settings, specs: Collection[NodeSpec]) -> list[str]:
+    """Return a line for each port that a node of the desk is to listen on, and cannot."""
+    lines = []
+    with ExitStack() as held:  # together, so that two nodes with one port are told, too
+        for node, host, port, advice in _ports(settings, {spec.name for spec in specs}):
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            try:
+                held.enter_context(socket.create_server((host, port), family=family))
+            except OSError as error:
+                why = os.strerror(error.errno) if error.errno else str(error)
+                lines.append(f"{node}: cannot listen on {host}:{port}: {why}; {advice}")
+    return lines
+
+
+def _ports(settings: Settings, names: Collection[str]) -> Iterator[tuple[str, str, int, str]]:
+    gateways = zip(GATEWAY_NAMES, settings.gateway.ports, strict=False)
+    fixed = [(name, settings.gateway.host, port) for name, port in gateways]
+    fixed += [("api", settings.api.host, settings.api.port), ("paper", settings.paper.host, settings.paper.port)]
+    for name, host, port in fixed:
+        if name in names and port:
+            option = f"--{name}-port 0" if name not in GATEWAY_NAMES[1:] else "0 in gateway.more_ports"
+            yield name, host, port, f"{option} takes a free one"
+
+
+def run_desk_detached(overrides: Mapping[str, Any], arguments: Sequence[str]) -> int:
+    """Start a desk in the background and return once it is ready: its exit code if it ends before, else 0.
+
+    However this ends, a desk that did not become ready is stopped.
+
+    Args:
+        overrides: the settings of the command line, by dotted key.
+        arguments: the command line itself, which the background process gets without `--detach`.
+
+    Raises:
+        SettingsError, LockedError, NodeError, DeskError: if it does not come up; with its last word.
+    """
+    run_dir = load_settings(overrides).settings.run_dir
+    if (pid := desk_pid(run_dir)) is not None:
+        raise LockedError(f"the desk is already running, pid {pid} ({run_dir / 'desk.lock'})")
+    prepare_run_dir(run_dir)
+    path = (run_dir / "logs" / "desk.log").resolve()
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    put_log_aside(path)
+    with path.open("ab") as log:
+        process = subprocess.Popen(  # noqa: S603 - our own command line again
+            [sys.executable, *(word for word in arguments if word != "--detach")],
+            env={**os.environ, LOG_FILE: str(path)},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    document = None
+    with on_end_signals(_interrupt):
+        try:
+            document = _await_ready(run_dir, process)
+        finally:
+            if document is None and process.poll() is None:
+                process.terminate()
+                process.wait()
+    if document is None:
+        errors = [line for line in path.read_text(errors="replace").splitlines() if line.startswith("error: ")]
+        print("\n".join(errors) or f"error: it said nothing, see {path}", file=sys.stderr)  # noqa: T201
+        return process.returncode
+    print_desk(document)
+    return 0
+
+
+def print_desk(document: Mapping[str, Any]) -> None:
+    """Print the status of a desk at the width that there is."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    console.print(desk_screen(document, console.width if console.is_terminal else UNBOUNDED, UNBOUNDED), soft_wrap=True)
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def _await_ready(run_dir: Path, process: "subprocess.Popen[bytes]") -> dict[str, Any] | None:
+    """Return the status of the desk once it is ready, None if it ends before; say meanwhile what it waits for.
+
+    Raises:
+        DeskError: if nothing has got on for a long time.
+    """
+    started = changed = time.monotonic()
+    before, told = "", ""
+    while process.poll() is None:
+        document = _status(run_dir, process.pid)
+        if document is not None and document["is_ready"]:
+            return document
+        now, what = time.monotonic(), _awaited(document)
+        if what != before:
+            before, changed = what, now
+        if now - started > WORD_S and what != told:
+            print(f"waiting for {what}", file=sys.stderr)  # noqa: T201
+            told = what
+        is_warming = document is not None and any(row["state"] == "warming" for row in document["nodes"])
+        if now - changed > (WARMING_S_MAX if is_warming else QUIET_S_MAX):
+            raise DeskError(f"gave up after {now - started:.0f} s of waiting for {what}; the desk is stopped")
+        time.sleep(LOOK_S)
+    return None
+
+
+def _status(run_dir: Path, pid: int) -> dict[str, Any] | None:
+    try:
+        return desk_status(run_dir) if desk_pid(run_dir) == pid else None
+    except DeskError:
+        return None  # it begins, or it ends: the process itself tells which
+
+
+def _awaited(document: Mapping[str, Any] | None) -> str:
+    if document is None:
+        return "the supervisor"
+    rows = [row for row in document["nodes"] if row["state"] != "ready"]
+    return ", ".join(f"{row['node']} ({row['doing'] or row['state']})" for row in rows) or "the supervisor"

@@ -1,0 +1,97 @@
+"""What the command line does with an engine's journal: look at it, verify it, and replay it against the live engine."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import msgpack
+
+from bus.channel import ChannelSocket
+from bus.topology import SNAPSHOTS
+from desk.client import ANSWER_MS_MAX, DeskError
+from desk.settings import Settings
+from desk.wiring import desk_wiring
+from journal.format import JournalError, JournalMode
+from journal.inspection import inspect, inspection_text, verification_text, verify
+from journal.reader import JournalReader
+from market.words import counted
+from nodes.engine.node import STATE_TOPIC, engine_capacity, make_core
+
+
+def journal_report(settings: Settings, engine: str, *, is_verification: bool) -> tuple[dict[str, Any], str]:
+    """Return what the journal of `engine` holds, or whether it is sound, as a document and as text.
+
+    Raises:
+        DeskError: if it cannot be read, or it is corrupt and was only to be inspected.
+    """
+    folder = _folder(settings, engine)
+    try:
+        if is_verification:
+            document = verify(folder, engine_capacity(settings))
+            return document, verification_text(document)
+        document = inspect(folder)
+        return document, inspection_text(document)
+    except (JournalError, OSError) as error:
+        raise DeskError(str(error)) from None
+
+
+def replay_journal(settings: Settings, engine: str, *, is_verified: bool) -> str:
+    """Replay an engine's journal into one of our own and say what came out; compare it with the live one if asked.
+
+    Raises:
+        DeskError: if the journal is not sound, no engine is live, or the two states differ.
+    """
+    folder = _folder(settings, engine)
+    sequence, expected = _live_state(settings, engine) if is_verified else (None, None)
+    try:
+        core, journal = make_core(settings, _nothing(settings), JournalMode.NONE, engine)
+        core.recover(lambda _: None)
+        started = time.monotonic()
+        last = 0
+        for last, record in JournalReader(folder, engine_capacity(settings)).records():
+            core.replay(record)
+            if last == sequence:
+                break
+        elapsed_s = time.monotonic() - started
+        journal.close()
+    except (JournalError, OSError) as error:
+        raise DeskError(str(error)) from None
+    found = core.engine.state_hash()
+    speed = core.command_count / max(elapsed_s, 1e-9)
+    line = (
+        f"{counted(core.command_count, 'command')} in {counted(last, 'record')} replayed in {elapsed_s:.2f} s "
+        f"({speed:,.0f} a second): {counted(core.engine.live_order_count, 'open order')}, state {found:016x}"
+    )
+    if not is_verified:
+        return line
+    if last != sequence or found != expected:
+        raise DeskError(f"{line}; the live engine is at record {sequence:,} with state {expected:016x}")
+    return f"{line}; the live engine says the same"
+
+
+def _folder(settings: Settings, engine: str) -> Path:
+    if engine not in settings.engines:
+        raise DeskError(f"there is no engine {engine}; the engines are {', '.join(settings.engines)}")
+    return settings.journal_folder(engine)
+
+
+def _nothing(settings: Settings) -> Path:
+    """Return a folder without a journal, for an engine that keeps none."""
+    return settings.run_dir / "journal.none"
+
+
+def _live_state(settings: Settings, engine: str) -> tuple[int, int]:
+    """Return the sequence of the live engine's last record, and its state hash at that moment."""
+    socket = ChannelSocket(SNAPSHOTS, desk_wiring(settings), engine=engine)
+    try:
+        deadline = time.monotonic() + ANSWER_MS_MAX / 1_000
+        while not socket.send([STATE_TOPIC]):
+            if time.monotonic() > deadline:
+                raise DeskError(f"no engine is live in {settings.run_dir}")
+            time.sleep(0.01)
+        if not socket.wait(ANSWER_MS_MAX) or (frames := socket.receive()) is None:
+            raise DeskError(f"the engine in {settings.run_dir} does not answer")
+        sequence, state_hash = msgpack.unpackb(frames[1])
+        return sequence, state_hash
+    finally:
+        socket.close()

@@ -1,0 +1,54 @@
+"""The desk's logs on the terminal."""
+
+import os
+import sys
+import time
+from collections import deque
+from pathlib import Path
+from typing import TextIO
+
+from desk.client import DeskError
+from desk.kinds import NODE_NAMES
+
+FOLLOW_S = 0.2
+
+
+def print_logs(run_dir: Path, name: str | None, line_count: int, *, is_following: bool) -> None:
+    """Print the last lines of one node's log or of all, and what is added to them if `is_following`.
+
+    Raises:
+        DeskError: if there is no such log.
+    """
+    if name is not None and name not in (*NODE_NAMES, "desk"):
+        raise DeskError(f"there is no node {name}; the nodes are {', '.join(NODE_NAMES)}")
+    found = sorted(path for path in (run_dir / "logs").glob("*.log") if name is None or name in path.stem.split("+"))
+    if not found:
+        raise DeskError(f"there are no logs of {name or 'any node'} in {run_dir / 'logs'}")
+    files: dict[Path, TextIO] = {}
+    for path in found:
+        files[path] = path.open(errors="replace")
+        for line in deque(files[path], maxlen=line_count):
+            sys.stdout.write(line)
+    while is_following:
+        sys.stdout.flush()
+        time.sleep(FOLLOW_S)
+        for path, file in files.items():
+            sys.stdout.write(file.read())
+            if (fresh := _successor(path, file)) is not None:
+                sys.stdout.write(file.read() + fresh.read())  # the last lines of the old one, for nothing follows them
+                file.close()
+                files[path] = fresh
+    for file in files.values():
+        file.close()
+
+
+def _successor(path: Path, file: TextIO) -> TextIO | None:
+    """Return the log that has taken the place of `file`, if one has."""
+    try:
+        fresh = path.open(errors="replace")
+    except FileNotFoundError:
+        return None  # it is just being put aside
+    if os.path.samestat(os.fstat(file.fileno()), os.fstat(fresh.fileno())):
+        fresh.close()
+        return None
+    return fresh

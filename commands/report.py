@@ -1,0 +1,232 @@
+"""The commands `report` and `history`: what the files of the days hold, brought up to date where the venue answers."""
+
+import errno
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final, Protocol
+
+from desk.client import DeskError
+from desk.market import market_of
+from desk.settings import Settings
+from market.account import VenueOrder, VenueTrade
+from market.clock import NS_PER_MS, day_bounds_ns, time_ns, utc_date
+from market.exact_json import JsonObject, dumps
+from market.instrument import Instrument
+from nodes.tracker.bookkeeper import Bookkeeper
+from reports.folder import DamagedReportError, FolderBusyError, ReportsFolder
+from reports.performance import history_of, is_sound
+from reports.recommendations import weekly_document
+from reports.weekly import DAYS
+from screens.account import history_json, history_text
+from screens.report import day_text, week_text
+from venues.venue import Venue, VenueError
+
+DAYS_MAX: Final = 366
+PAGE: Final = 1_000
+NOT_UPDATED: Final = 3  # the exit code of a report that could not be brought up to date, though today is part of it
+_TAKES_NOTHING: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+
+
+class HistoricalVenue(Venue, Protocol):
+    """A venue that tells its ended orders, too."""
+
+    def orders(
+        self, instrument: Instrument, limit: int = 500, from_id: int | None = None, since_ms: int | None = None
+    ) -> Sequence[VenueOrder]:
+        """Return our orders, open or ended, oldest first: the latest, or the first from an order id or a time on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Some days, both ends among them; `is_given` says whether somebody asked for just these."""
+
+    first: date
+    last: date
+    is_given: bool = True
+
+    @property
+    def count(self) -> int:
+        """How many days."""
+        return (self.last - self.first).days + 1
+
+
+def period_of(day: str | None, days: int | None, first: str | None, last: str | None) -> Period:
+    """Return the days that the command line asks for: one, the last `days`, or from `first` to `last`; else today.
+
+    Raises:
+        DeskError: if they cannot be told.
+    """
+    today = utc_date(time_ns())
+    if sum(given is not None for given in (day, days, first or last)) > 1:
+        raise DeskError("expected one of --date, --days, and --from with --to")
+    if day is not None:
+        return Period(_day(day, today), _day(day, today))
+    if days is not None:
+        return Period(today - timedelta(days=days - 1), today)
+    if first is None and last is None:
+        return Period(today, today, is_given=False)
+    if first is None:
+        raise DeskError("expected --from with --to")
+    period = Period(_day(first, today), today if last is None else _day(last, today))
+    if not 1 <= period.count <= DAYS_MAX:
+        raise DeskError(f"expected from 1 to {DAYS_MAX} days, was {period.first} to {period.last}")
+    return period
+
+
+def print_report(settings: Settings, venue_of: Callable[[], Venue], period: Period, *, as_json: bool) -> int:
+    """Print the day and the week, or the days that were asked for, and return the exit code.
+
+    Today's file is brought up to date if it is part of them. Without an answer of the venue, and on a disk that takes
+    nothing, the files are printed as they are, which is said, and the exit code is `NOT_UPDATED`. It is 1 if the books
+    of a day do not agree, if its figures contradict its trades, or its file is damaged.
+
+    Raises:
+        DeskError: if there is nothing to print, or today's file cannot be written.
+        VenueError, DeskError: if the venue does not answer, or no desk runs, and there is no file either.
+    """
+    folder = ReportsFolder(settings.reports_dir)
+    reason = None
+    notes: tuple[str, ...] = ()
+    if period.last >= utc_date(time_ns()):
+        try:
+            market = market_of(settings)
+            books = Bookkeeper(venue_of(), settings.instrument, folder, market, settings.instruments)
+            notes = books.update().notes
+        except (VenueError, DeskError, FolderBusyError) as error:
+            if not folder.days():
+                raise
+            reason = str(error)
+        except OSError as error:
+            reason = f"cannot write {error.filename or folder.path}: {error.strerror or error}"
+            if error.errno not in _TAKES_NOTHING or not folder.days():
+                raise DeskError(reason) from None
+    shown = period.last if period.count == 1 else None
+    if not period.is_given:
+        shown = max((day for day in folder.days() if day <= period.last), default=period.last)
+    day, damage = _read(folder, shown)
+    has_week = not period.is_given or period.count > 1
+    week = weekly_document(folder, period.last, period.count if period.is_given else DAYS) if has_week else None
+    if shown is not None and day is None and damage is None:
+        raise DeskError(f"there is no report of {shown} in {folder.path}")
+    path = folder.file_of(shown or period.last)
+    if as_json:
+        document = {"file": str(path), "day": day, "week": week, "not_updated": reason, "damaged": damage}
+        print(dumps(document))  # noqa: T201
+    else:
+        parts = [] if reason is None else [f"Not up to date: {reason}. This is what the files hold."]
+        parts += [day_text(day)] if day is not None else [f"{shown} damaged: {damage}"] if damage else []
+        parts += [week_text(week)] if week is not None else []
+        print("\n\n".join([*parts, f"💾 {path if shown else folder.path}"]))  # noqa: T201
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)  # noqa: T201
+    is_wrong = damage is not None or (day is not None and not is_sound(day))
+    if week is not None and period.is_given:
+        is_wrong = is_wrong or any(
+            one["state"] == "damaged" or one.get("is_reconciled") is False or one.get("is_identical") is False
+            for one in week["days"]
+        )
+    return 1 if is_wrong else NOT_UPDATED if reason is not None else 0
+
+
+def print_history(
+    settings: Settings,
+    venue_of: Callable[[], HistoricalVenue],
+    period: Period,
+    *,
+    limit: int,
+    page: int,
+    as_json: bool,
+) -> int:
+    """Print a page of the account's ended orders and of its trades, newest page first, and return the exit code.
+
+    Without an answer of the venue the trades are those of the files, and the exit code is `NOT_UPDATED`.
+
+    Raises:
+        VenueError, DeskError: if the venue does not answer, or no desk runs, and no file of those days has trades.
+    """
+    orders: list[VenueOrder] | None = None
+    reason = None
+    try:
+        venue = venue_of()
+        orders = [order for order in _orders(venue, settings.instrument, period) if order.status not in _OPEN]
+        trades = _trades(venue, settings.instrument, period)
+    except (VenueError, DeskError) as error:
+        reason = str(error)
+        trades = _trades_on_file(settings, period)
+        if not trades:
+            raise
+    pages = (limit, page)
+    if as_json:
+        print(dumps(history_json(orders, trades, *pages) | {"not_updated": reason}))  # noqa: T201
+    else:
+        if reason is not None:
+            print(f"Not up to date: {reason}. These are the trades that the files hold.\n")  # noqa: T201
+        print(history_text(orders, trades, settings.instruments, *pages))  # noqa: T201
+    return 0 if reason is None else NOT_UPDATED
+
+
+_OPEN: Final = ("NEW", "PARTIALLY_FILLED", "PENDING_NEW", "PENDING_CANCEL")
+
+
+def _day(text: str, today: date) -> date:
+    """Return the day that `text` says: 2025-11-30, 20251130, today or yesterday."""
+    if text in ("today", "yesterday"):
+        return today - timedelta(days=text == "yesterday")
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise DeskError(f"expected a day such as {today}, was {text[:40]!r}") from None
+    if day > today + timedelta(days=1):
+        raise DeskError(f"expected a day until {today} (UTC), was {day}")
+    return day
+
+
+def _read(folder: ReportsFolder, day: date | None) -> tuple[JsonObject | None, str | None]:
+    """Return the document of `day`, or why it cannot be read."""
+    try:
+        return (None if day is None else folder.read(day)), None
+    except DamagedReportError as error:
+        return None, error.reason
+    except OSError as error:
+        return None, f"cannot be read: {error.strerror or error}"
+
+
+def _bounds_ms(period: Period) -> tuple[int, int]:
+    return day_bounds_ns(period.first)[0] // NS_PER_MS, day_bounds_ns(period.last)[1] // NS_PER_MS
+
+
+def _orders(venue: HistoricalVenue, instrument: Instrument, period: Period) -> list[VenueOrder]:
+    """Return all orders that were entered in the `period`."""
+    start_ms, end_ms = _bounds_ms(period)
+    found: dict[str, VenueOrder] = {}
+    rows = venue.orders(instrument, PAGE, since_ms=start_ms)
+    while True:
+        fresh = [row for row in rows if row.order_id not in found and row.time_ms < end_ms]
+        found.update((row.order_id, row) for row in fresh)
+        if len(rows) < PAGE or not fresh:
+            return [row for row in found.values() if row.time_ms >= start_ms]
+        rows = venue.orders(instrument, PAGE, from_id=max(int(row.order_id) for row in rows))
+
+
+def _trades(venue: Venue, instrument: Instrument, period: Period) -> list[VenueTrade]:
+    """Return all trades of the `period`."""
+    start_ms, end_ms = _bounds_ms(period)
+    found: dict[tuple[int, str], VenueTrade] = {}
+    rows = venue.trades(instrument, PAGE, since_ms=start_ms)
+    while True:
+        fresh = [row for row in rows if (row.trade_id, row.order_id) not in found and row.time_ms < end_ms]
+        found.update(((row.trade_id, row.order_id), row) for row in fresh)
+        if len(rows) < PAGE or not fresh:
+            return [row for row in found.values() if row.time_ms >= start_ms]
+        rows = venue.trades(instrument, PAGE, from_id=max(row.trade_id for row in rows))
+
+
+def _trades_on_file(settings: Settings, period: Period) -> list[VenueTrade]:
+    documents, damaged = ReportsFolder(settings.reports_dir).read_days(period.last, period.count)
+    for day, why in damaged.items():
+        print(f"note: {day} damaged: {why}", file=sys.stderr)  # noqa: T201
+    known = {instrument.symbol for instrument in settings.instruments}
+    rows = [row for document in documents.values() for row in history_of(document)]
+    return [row.trade for row in rows if row.trade.symbol in known]

@@ -1,0 +1,201 @@
+"""How the command line asks a running desk: who it is, how it is, and to stop."""
+
+import contextlib
+import os
+import signal
+import time
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, ClassVar
+
+import msgpack
+
+from bus.channel import ChannelSocket
+from bus.topology import CONTROL
+from desk.desk_file import DESK_FILE, kept_settings
+from desk.kinds import NODE_NAMES
+from desk.lock import holder_pid
+from desk.settings import Settings, SettingsError, load_kept_settings, load_settings, named_run_dir
+from market.instrument import venue_spelling
+from market.mendable import MendableError
+
+ANSWER_MS_MAX = 2_000
+STOP_MARGIN_S = 5.0  # beyond what the desk gives its nodes
+SILENT_STOP_S = 60.0
+
+
+class DeskError(MendableError):
+    """The desk does not do what it was asked for, or does not answer; the text is one line for a person."""
+
+
+class NoDeskError(DeskError):
+    """No desk runs in the run directory; a command that needs one ends with an exit code of its own."""
+
+    exit_code: ClassVar[int] = 3
+
+    def __init__(self, run_dir: Path) -> None:
+        where = run_dir if run_dir.is_absolute() else f"{run_dir} ({run_dir.absolute()})"
+        super().__init__(f"no desk runs in {where}; start it with: {command_text('up', run_dir)}")
+
+
+def command_text(words: str, run_dir: Path) -> str:
+    """Return a command to advise, which is of the same desk."""
+    named = "" if run_dir == Settings.model_fields["run_dir"].default else f" --run-dir {run_dir}"
+    return f"python cli.py {words}{named}"
+
+
+def desk_pid(run_dir: Path) -> int | None:
+    """Return the pid of the supervisor of the desk in `run_dir`, or None if none runs."""
+    return holder_pid(run_dir / "desk.lock")
+
+
+def desk_status(run_dir: Path) -> dict[str, Any]:
+    """Return the status that the desk's supervisor gives.
+
+    Raises:
+        DeskError: if no desk runs in `run_dir`, or it does not answer.
+    """
+    return ask_desk(run_dir, b"status")
+
+
+def ask_desk(run_dir: Path, *words: bytes) -> dict[str, Any]:
+    """Ask the desk's supervisor, and return its answer.
+
+    Raises:
+        DeskError: if no desk runs in `run_dir`, if it does not answer, or if it says that it cannot.
+    """
+    pid = desk_pid(run_dir)
+    if pid is None:
+        raise NoDeskError(run_dir)
+    control = ChannelSocket(CONTROL, run_dir)
+    try:
+        deadline = time.monotonic() + ANSWER_MS_MAX / 1_000
+        while not control.send([*words]):  # until the connection is made
+            if time.monotonic() > deadline:
+                raise DeskError(f"the desk (pid {pid}) does not answer")
+            control.wait(10)
+        if not control.wait(ANSWER_MS_MAX) or (frames := control.receive()) is None:
+            raise DeskError(f"the desk (pid {pid}) does not answer")
+    finally:
+        control.close()
+    answer: dict[str, Any] = msgpack.unpackb(frames[0])
+    if "error" in answer:
+        raise DeskError(answer["error"])
+    return answer
+
+
+def stop_desk(run_dir: Path) -> int:
+    """Ask the desk in `run_dir` to stop, wait until it has, and return its pid.
+
+    Raises:
+        DeskError: if none runs, it does not stop in the time that it has itself, or it may have left something.
+    """
+    pid = desk_pid(run_dir)
+    if pid is None:
+        raise NoDeskError(run_dir)
+    try:
+        timeout_s = float(desk_status(run_dir)["stop_s_max"]) + STOP_MARGIN_S
+    except DeskError:
+        timeout_s = SILENT_STOP_S  # held back by Ctrl-Z, stuck, or already stopping
+    for number in (signal.SIGTERM, signal.SIGCONT):
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
+            os.kill(pid, number)
+    deadline = time.monotonic() + timeout_s
+    while desk_pid(run_dir) == pid:
+        if time.monotonic() > deadline:
+            raise DeskError(f"the desk (pid {pid}) did not stop within {timeout_s:.0f} s")
+        time.sleep(0.05)
+    _check_end(run_dir, pid)
+    return pid
+
+
+def _check_end(run_dir: Path, pid: int) -> None:
+    """Make sure that the desk that was `pid` has stopped its nodes itself, and has left nothing at its venue.
+
+    Raises:
+        DeskError: if it has not said so.
+    """
+    kept = kept_settings(run_dir)
+    if kept is None or kept.pid != pid:
+        return  # it had not begun, or the next one has
+    if kept.left is None:
+        raise DeskError(f"the desk (pid {pid}) is gone, but has not said that it stopped in order: see its logs")
+    if kept.left:
+        raise DeskError("\n".join(f"the desk (pid {pid}) is stopped, but: {line}" for line in kept.left))
+
+
+def endpoints_of(status: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """Return the endpoints of every node by the node's name."""
+    return {row["node"]: row["endpoints"] for row in status["nodes"]}
+
+
+def desk_settings(named: Path | None, venue: str | None = None, symbol: str | None = None) -> Settings:
+    """Return the settings of the desk in the run directory, whichever shell asks, and wherever it stands.
+
+    A desk that runs, or ran last, has kept them in its run directory. Where nodes run one at a time, or no desk has
+    ever run, they are those that `up` would take.
+
+    Args:
+        named: the run directory that the command line names.
+        venue: another venue than the desk's.
+        symbol: another symbol than the desk's.
+
+    Raises:
+        SettingsError: if they cannot be used.
+        DeskError: if the desk has just begun to start.
+    """
+    run_dir = named_run_dir(named)
+    overrides = {"run_dir": run_dir, "venue.name": venue}
+    pid, kept = desk_pid(run_dir), kept_settings(run_dir)
+    if pid is not None and (kept is None or kept.pid != pid):
+        raise DeskError(f"the desk (pid {pid}) has not written {run_dir / DESK_FILE} yet: it is just starting")
+    if kept is None or (pid is None and lone_nodes(run_dir)):
+        settings = load_settings(overrides).settings
+    else:
+        texts = kept.texts
+        if venue not in (None, texts.get("venue.name")):
+            texts.pop("venue.url", None)  # of the desk's venue
+        settings = load_kept_settings(texts, f"the desk in {run_dir}", overrides).settings
+    # With the symbol of the question, the desk's markets stay as they are: so they are not looked at again.
+    return settings if symbol is None else settings.model_copy(update={"symbol": known_symbol(settings, symbol)})
+
+
+def known_symbol(settings: Settings, symbol: str) -> str:
+    """Return a symbol of the command line as the desk spells it.
+
+    Raises:
+        SettingsError: if the desk does not know it.
+    """
+    known = [instrument.symbol for instrument in settings.instruments]
+    if (spelt := venue_spelling(symbol)) not in known:
+        near = get_close_matches(spelt, known, n=1, cutoff=0.8)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        raise SettingsError(f"symbol: expected one of {', '.join(known)}, was {symbol!r} (from command line){meant}")
+    return spelt
+
+
+def lone_nodes(run_dir: Path) -> tuple[str, ...]:
+    """Return the names of the nodes that run in `run_dir`, asked of their locks: for a desk without a supervisor."""
+    return tuple(name for name in NODE_NAMES if holder_pid(run_dir / f"{name}.lock") is not None)
+
+
+def require_node(run_dir: Path, *names: str) -> None:
+    """Make sure that nodes of `run_dir` are there to be asked, so that nobody else is asked in their place.
+
+    Raises:
+        NoDeskError: if no desk runs there.
+        DeskError: if its desk runs no such node, or it was stopped.
+    """
+    if desk_pid(run_dir) is None:
+        running = lone_nodes(run_dir)
+        if not running:
+            raise NoDeskError(run_dir)
+        if missing := [name for name in names if name not in running]:
+            raise DeskError(f"no {' and no '.join(missing)} runs in {run_dir}")
+        return
+    rows = {row["node"]: row for row in desk_status(run_dir)["nodes"]}
+    for name in names:
+        if name not in rows:
+            raise DeskError(f"the desk in {run_dir} runs no {name}; its nodes are {', '.join(rows)}")
+        if rows[name]["state"] in ("stopped", "failed"):
+            raise DeskError(f"{name} of the desk in {run_dir} is {rows[name]['state']}: python cli.py start {name}")

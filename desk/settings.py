@@ -1,0 +1,442 @@
+"""One typed, frozen tree of settings: defaults, then tickbus.toml, then the environment, then the command line.
+
+A key is written `maker.half_spread` here, stands in the table `[maker]` of tickbus.toml, and is called
+`TICKBUS_MAKER__HALF_SPREAD` in the environment. Secrets are taken from the environment or from a key file of mode 0600,
+never from tickbus.toml.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import (
+    BaseModel,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from bus.topology import FIRST_ENGINE
+from desk.sections import (
+    ApiSettings,
+    BusSettings,
+    EngineSettings,
+    FlowSettings,
+    GatewaySettings,
+    HomePath,
+    MakerSettings,
+    PaperSettings,
+    SymbolName,
+    SymbolSettings,
+    TrackerSettings,
+    VenueSettings,
+    symbol_limits,
+    symbol_mids,
+    symbol_places,
+    symbol_quantities,
+)
+from market.instrument import Instrument, default_instruments, venue_spelling
+from market.limits import SYMBOLS_MAX
+from market.mendable import MendableError
+
+CONFIG_FILE = Path("tickbus.toml")
+DEFAULT_MIDS = {"BTCUSDT": Decimal("91385.00"), "ETHUSDT": Decimal("3000.00"), "BNBUSDT": Decimal("600.00")}
+ENV_PREFIX = "TICKBUS_"
+ENV_DELIMITER = "__"
+SECRET_KEYS = frozenset({"venue.api_key", "venue.secret"})
+
+
+class Settings(BaseSettings):
+    """The whole tree."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter=ENV_DELIMITER,
+        allow_inf_nan=False,
+    )
+
+    run_dir: HomePath = Path("run")
+    symbols: Annotated[tuple[SymbolSettings, ...], Field(max_length=SYMBOLS_MAX)] = ()
+    symbol: SymbolName = "BTCUSDT"
+    bus: BusSettings = BusSettings()
+    engine: EngineSettings = EngineSettings()
+    gateway: GatewaySettings = GatewaySettings()
+    api: ApiSettings = ApiSettings()
+    paper: PaperSettings = PaperSettings()
+    flow: FlowSettings = FlowSettings()
+    venue: VenueSettings = VenueSettings()
+    maker: MakerSettings = MakerSettings()
+    tracker: TrackerSettings = TrackerSettings()
+
+    @field_validator("run_dir")
+    @classmethod
+    def _is_folder(cls, value: Path) -> Path:
+        at = value
+        while not os.path.lexists(at) and at != at.parent:
+            at = at.parent
+        if not at.is_dir():
+            raise ValueError(f"expected a folder, and {at} is none")
+        return value
+
+    @field_validator("symbols")
+    @classmethod
+    def _distinct(cls, value: tuple[SymbolSettings, ...]) -> tuple[SymbolSettings, ...]:
+        if len({each.symbol for each in value}) < len(value):
+            raise ValueError("expected each symbol once")
+        if (count := len(_instruments(value))) > SYMBOLS_MAX:
+            raise ValueError(f"expected at most {SYMBOLS_MAX} symbols with the default ones, were {count}")
+        return value
+
+    @field_validator("symbol", mode="before")
+    @classmethod
+    def _spelt(cls, value: object) -> object:
+        return venue_spelling(value) if isinstance(value, str) else value
+
+    @field_validator("symbol")
+    @classmethod
+    def _known_symbol(cls, value: str, info: ValidationInfo) -> str:
+        known = _names(info)
+        if known and value not in known:
+            raise ValueError(f"expected one of {', '.join(known)}")
+        return value
+
+    @field_validator("engine")
+    @classmethod
+    def _known_placement(cls, value: EngineSettings, info: ValidationInfo) -> EngineSettings:
+        try:
+            if known := _names(info):
+                symbol_places(value.placement, known)
+        except ValueError as error:
+            raise ValueError(f"placement: {error}, was {value.placement!r}") from None
+        return value
+
+    @field_validator("gateway")
+    @classmethod
+    def _known_quantities(cls, value: GatewaySettings, info: ValidationInfo) -> GatewaySettings:
+        known = _names(info)
+        for name, text, read in (
+            ("qty_max", value.qty_max, symbol_quantities),
+            ("price_band", value.price_band, symbol_limits),
+            ("notional_max", value.notional_max, symbol_limits),
+        ):
+            try:
+                if known:
+                    read(text, known)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}, was {text!r}") from None
+        return value
+
+    @field_validator("flow")
+    @classmethod
+    def _known_markets(cls, value: FlowSettings, info: ValidationInfo) -> FlowSettings:
+        try:
+            if (known := _names(info)) and "symbol" in info.data:
+                value.check_symbols([symbol for symbol in known if symbol != info.data["symbol"]])
+        except ValueError as error:
+            raise ValueError(f"more_symbols: {error}, was {value.more_symbols!r}") from None
+        return value
+
+    @property
+    def instruments(self) -> tuple[Instrument, ...]:
+        """Every pair that the desk knows: the default ones, by the rules of `symbols` if it names them, then the rest.
+
+        A symbol's place in it is its id on the wire.
+        """
+        return _instruments(self.symbols)
+
+    @property
+    def instrument(self) -> Instrument:
+        """The pair that the desk trades."""
+        return next(instrument for instrument in self.instruments if instrument.symbol == self.symbol)
+
+    @property
+    def places(self) -> dict[str, str]:
+        """By symbol, the name of the engine that has its book."""
+        names = [instrument.symbol for instrument in self.instruments]
+        return dict.fromkeys(names, FIRST_ENGINE) | symbol_places(self.engine.placement, names)
+
+    @property
+    def flow_mids(self) -> dict[str, Decimal | None]:
+        """By symbol that the flow makes a market in, that of the desk first, the mid at which it begins; None: unknown.
+
+        The flow's own settings go before the symbol's row, and that before what every desk knows.
+        """
+        rows = DEFAULT_MIDS | {each.symbol: each.opening_mid for each in self.symbols if each.opening_mid is not None}
+        named = symbol_mids(self.flow.more_symbols, [instrument.symbol for instrument in self.instruments])
+        return {symbol: mid or rows.get(symbol) for symbol, mid in {self.symbol: self.flow.start_mid, **named}.items()}
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """The names of the desk's engines, the first one first."""
+        return tuple(sorted({FIRST_ENGINE, *self.places.values()}))
+
+    def instruments_of(self, engine: str) -> tuple[Instrument, ...]:
+        """Return the pairs whose books `engine` has."""
+        places = self.places
+        return tuple(each for each in self.instruments if places[each.symbol] == engine)
+
+    def symbol_ids_of(self, engine: str) -> frozenset[int]:
+        """Return the symbols whose books `engine` has."""
+        return frozenset(each.symbol_id for each in self.instruments_of(engine))
+
+    def journal_folder(self, engine: str) -> Path:
+        """Return the folder of an engine's journal."""
+        return self.run_dir / ("journal" if engine == FIRST_ENGINE else f"journal.{engine}")
+
+    @property
+    def reports_dir(self) -> Path:
+        """The folder of the daily files."""
+        return self.tracker.folder or self.run_dir / "reports"
+
+    @property
+    def bus_keys_file(self) -> Path:
+        """The pair of keys of this machine's end of the bus, mode 0600."""
+        return self.bus.keys_file or self.run_dir / "bus" / "curve.keys"
+
+    @property
+    def bus_allowed_file(self) -> Path:
+        """The public keys of other machines that may reach the bus."""
+        return self.bus.allowed_file or self.run_dir / "bus" / "allowed_keys"
+
+    @property
+    def keys_file(self) -> Path:
+        """The key file of the paper exchange's account, mode 0600."""
+        return self.run_dir / "paper" / "keys.env"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library calls us with all of them
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take values only from `load_settings`, which has merged the sources and remembers where each came from."""
+        return (init_settings,)
+
+
+def _instruments(symbols: Sequence[SymbolSettings]) -> tuple[Instrument, ...]:
+    changed = {each.symbol: each for each in symbols}
+    known = default_instruments()
+    pairs = [changed.pop(each.symbol).instrument(each.symbol_id) if each.symbol in changed else each for each in known]
+    return (*pairs, *(each.instrument(number) for number, each in enumerate(changed.values(), len(known))))
+
+
+def _names(info: ValidationInfo) -> list[str]:
+    """Return the symbols that a desk of the settings read so far knows; none if those settings are wrong."""
+    symbols = info.data.get("symbols")
+    return [] if symbols is None else [instrument.symbol for instrument in _instruments(symbols)]
+
+
+class Value(NamedTuple):
+    """An effective setting: its key, its value as text (never a secret), and where it came from."""
+
+    key: str
+    text: str
+    origin: str
+
+
+class SettingsError(MendableError):
+    """The settings cannot be used; the text has a line for each error: its key, what was there, what was expected."""
+
+
+class LoadedSettings(NamedTuple):
+    """The settings and the origin of every key that is not a default."""
+
+    settings: Settings
+    origins: dict[str, str]
+
+    def values(self) -> Iterator[Value]:
+        """Yield every effective setting, in the order of the tree."""
+        for key, value in _flat(dict(self.settings)):
+            is_secret = isinstance(value, SecretStr)
+            text = "(set, not shown)" if is_secret else _text(value)
+            yield Value(key, text, self.origins.get(key, "default"))
+
+
+def load_settings(overrides: Mapping[str, Any] | None = None, config_file: Path | None = None) -> LoadedSettings:
+    """Merge the sources into the settings.
+
+    Args:
+        overrides: values from the command line, by dotted key; None values are left out.
+        config_file: instead of ./tickbus.toml, which may be absent.
+
+    Raises:
+        SettingsError: with all errors at once.
+    """
+    path = config_file or CONFIG_FILE
+    if config_file is not None and not config_file.is_file():
+        raise SettingsError(f"there is no settings file {config_file}")
+    errors: list[str] = []
+    sources = (
+        (str(path), _toml_values(path, errors)),
+        ("environment", _environment_values(errors)),
+        ("command line", overrides or {}),
+    )
+    return _merged(sources, errors)
+
+
+def load_kept_settings(texts: Mapping[str, str], origin: str, overrides: Mapping[str, Any]) -> LoadedSettings:
+    """Return the settings that a desk has kept, with secrets of the environment, and the command line's overrides.
+
+    Args:
+        texts: what `setting_texts` returned.
+        origin: where they come from, for a person.
+        overrides: values from the command line, by dotted key; None values are left out.
+
+    Raises:
+        SettingsError: with all errors at once.
+    """
+    try:
+        values = {key: json.loads(text) if key == "symbols" else text for key, text in texts.items()}
+    except ValueError as error:
+        raise SettingsError(f"symbols: expected JSON (from {origin}): {error}") from None
+    secrets = {key: value for key, value in _flat(EnvSettingsSource(Settings)()) if key in SECRET_KEYS}
+    return _merged(((origin, values), ("environment", secrets), ("command line", overrides)), [])
+
+
+def setting_texts(settings: Settings) -> dict[str, str]:
+    """Return every setting but the secrets as text by dotted key, as the environment would say it; paths absolute."""
+    texts = {}
+    for key, value in _flat(dict(settings)):
+        if value is None or key in SECRET_KEYS:
+            continue
+        if isinstance(value, tuple):
+            texts[key] = json.dumps([each.model_dump(mode="json", exclude_none=True) for each in value])
+        else:
+            texts[key] = str(value.absolute() if isinstance(value, Path) else value)
+    return texts
+
+
+def named_run_dir(named: Path | None) -> Path:
+    """Return the run directory that a command is about; of the other settings none is looked at.
+
+    Args:
+        named: the command line's, which goes before the environment's and that of tickbus.toml.
+
+    Raises:
+        SettingsError: if it is told where it cannot be read.
+    """
+    errors: list[str] = []
+    sources = [("command line", {"run_dir": named})]
+    if named is None:
+        in_file = _toml_values(CONFIG_FILE, errors).get("run_dir")
+        sources = [(str(CONFIG_FILE), {"run_dir": in_file}), ("environment", {"run_dir": _run_dir_variable()})]
+    return _merged(sources, errors).settings.run_dir
+
+
+def _run_dir_variable() -> Path | None:
+    text = os.environ.get(environment_name("run_dir"))
+    return Path(text) if text else None
+
+
+def _merged(sources: Iterable[tuple[str, Mapping[str, Any]]], errors: list[str]) -> LoadedSettings:
+    merged: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for origin, values in sources:
+        for key, value in values.items():
+            if value is not None:
+                _put(merged, key, value)
+                origins[key] = origin
+    try:
+        settings = Settings(**merged)
+    except ValidationError as error:
+        errors.extend(_lines(error, origins))
+    if errors:
+        raise SettingsError("\n".join(errors))
+    return LoadedSettings(settings, origins)
+
+
+def environment_of(overrides: Mapping[str, Any]) -> dict[str, str]:
+    """Return the environment variables that say what `overrides` (by dotted key) says."""
+    return {environment_name(key): str(value) for key, value in overrides.items() if value is not None}
+
+
+def environment_name(key: str) -> str:
+    """Return the environment variable of a key: `TICKBUS_MAKER__NOTIONAL` of `maker.notional`."""
+    return ENV_PREFIX + key.upper().replace(".", ENV_DELIMITER)
+
+
+def _toml_values(path: Path, errors: list[str]) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        values = dict(_flat(TomlConfigSettingsSource(Settings, path)()))
+    except (OSError, ValueError) as error:
+        errors.append(f"{path}: expected TOML: {error}")
+        return {}
+    for key in SECRET_KEYS & values.keys():
+        errors.append(f"{key}: a secret must not stand in {path}; set {environment_name(key)} instead")
+        del values[key]
+    return values
+
+
+def _environment_values(errors: list[str]) -> dict[str, Any]:
+    values = dict(_flat(EnvSettingsSource(Settings)()))
+    known = {environment_name(key) for key, _ in _flat(dict(Settings.model_construct()))}
+    errors.extend(
+        f"{name}: no such setting; `python cli.py config show` lists them"
+        for name in sorted(os.environ)
+        if name.upper().startswith(ENV_PREFIX) and name.upper() not in known
+    )
+    return values
+
+
+def _lines(error: ValidationError, origins: Mapping[str, str]) -> Iterator[str]:
+    for problem in error.errors(include_url=False):
+        key = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            yield f"{key}: no such setting (from {_origin(key, origins)})"
+            continue
+        expected = problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected", 1)
+        given = problem["input"]
+        shown = "a secret" if key in SECRET_KEYS else repr(str(given) if isinstance(given, Path) else given)
+        was = "" if isinstance(problem["input"], list | tuple | Mapping | BaseModel) else f", was {shown}"
+        yield f"{key}: {expected[0].lower()}{expected[1:]}{was} (from {_origin(key, origins)})"
+
+
+def _origin(key: str, origins: Mapping[str, str]) -> str:
+    """Return where a setting came from: the list that it is an item of, or the first of its table's."""
+    while key:
+        for known, origin in origins.items():
+            if known == key or known.startswith(f"{key}."):
+                return origin
+        key = key.rpartition(".")[0]
+    return "default"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(each.symbol for each in value)
+    return "" if value is None else str(value)
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        branch = dict(value) if isinstance(value, BaseModel) else value
+        if isinstance(branch, dict):
+            yield from _flat(branch, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _put(tree: dict[str, Any], key: str, value: Any) -> None:
+    *path, leaf = key.split(".")
+    for part in path:
+        tree = tree.setdefault(part, {})
+    tree[leaf] = value

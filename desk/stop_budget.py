@@ -1,0 +1,59 @@
+"""How long the parts of a stop may take before SIGKILL. One table for all who wait for one: up, down, and the nodes."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from desk.kinds import ROSTER, NodeSpec
+from desk.settings import Settings
+from venues.venue import ARRIVAL_MS_MAX
+
+VENUE_CALLS = 4  # the slowest stop of a maker: the call that was on its way, the list of its orders, two cancels
+RETRY_S = 3.0  # for how long a venue that fails is asked again
+ARRIVAL_S = ARRIVAL_MS_MAX / 1_000 + 1.0  # for how long a maker asks for an order without an answer
+NODE_S = 3.0  # of a node that waits for nobody else: it only closes what it has
+MARGIN_S = 1.0
+WAVE_COUNT = 3
+
+
+def wave_of(spec: NodeSpec) -> int:
+    """Return when a node stops: 0, those that nobody needs; 1, those in between; 2, those that need nobody."""
+    if not spec.needs:
+        return 2
+    return 1 if all(not _spec(need).needs for need in spec.needs) else 0
+
+
+def _spec(name: str) -> NodeSpec:
+    return next(spec for spec in ROSTER if spec.name == name)
+
+
+@dataclass(frozen=True, slots=True)
+class StopBudget:
+    """The seconds of a stop's waves, and of the last calls at a venue in the first of them."""
+
+    venue_s: float
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "StopBudget":
+        """Return the budget of a desk whose venue may take `venue.timeout_ms` to answer a call."""
+        return cls(VENUE_CALLS * settings.venue.timeout_ms / 1_000)
+
+    @property
+    def waves(self) -> tuple[float, float, float]:
+        """The seconds of each wave."""
+        return (self.venue_s + max(RETRY_S, ARRIVAL_S) + MARGIN_S, NODE_S, NODE_S)
+
+    @property
+    def total_s(self) -> float:
+        """The most that a stop takes, with what is needed to undo what a killed node has left."""
+        return sum(self.waves) + self.waves[0]
+
+    def of(self, names: Collection[str]) -> float:
+        """Return the seconds that a process with these nodes has."""
+        return self.waves[self._wave(names)]
+
+    def before(self, names: Collection[str]) -> float:
+        """Return the seconds that the waves before that of these nodes have."""
+        return sum(self.waves[: self._wave(names)])
+
+    def _wave(self, names: Collection[str]) -> int:
+        return max(wave_of(_spec(name)) for name in names)

@@ -1,0 +1,456 @@
+"""The supervisor: starts the nodes of a desk in order, restarts those that die, and stops all of them."""
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgpack
+
+from bus.channel import ChannelSocket, close_all
+from bus.end_signals import on_end_signals
+from bus.poll_loop import PollLoop
+from bus.topology import CONTROL
+from desk.child import Child, NodeState, last_error, put_logs_aside
+from desk.desk_file import DESK_FILE, DeskFile
+from desk.halted_file import HaltedFile
+from desk.kinds import GATEWAY_NAMES, NodeSpec, in_order
+from desk.lock import LockedError, LockFile, holder_pid
+from desk.market import market_of
+from desk.run_dir import STAYS_DOWN, NodeError, prepare_run_dir
+from desk.settings import Settings, environment_of
+from desk.stop_budget import WAVE_COUNT, StopBudget, wave_of
+from market.clock import NS_PER_SECOND, monotonic_ns
+from screens.desk import day_lines
+
+TICK_MS = 50
+STOP_LOOK_S = 0.01
+STOP_WORD_NS = 2 * NS_PER_SECOND  # a stop that takes longer says what it waits for
+BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+HEALTHY_NS = 30 * NS_PER_SECOND  # a node that ran so long is restarted as if it had never died
+BEAT_NS_MAX = 10 * NS_PER_SECOND  # a node that is silent for longer is called so
+PORT_SETTINGS = {"gateway": "gateway.port", "api": "api.port", "paper": "paper.port"}
+MORE_PORTS = "gateway.more_ports"
+
+Tell = Callable[[str], None]
+
+
+class StartError(NodeError):
+    """A node did not come up at the start of the desk; the text is its own last word."""
+
+
+class Supervisor:
+    """One desk.
+
+    Args:
+        settings: the desk's settings.
+        processes: the nodes of each of its processes, in the order in which they start.
+        overrides: settings by dotted key that the nodes must take over, those of the command line.
+        tell: called with a line for a person whenever something happens.
+
+    Raises:
+        LockedError: if the run directory has a desk already, or nodes of one that do not end.
+        NodeError: if the run directory cannot be used.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        processes: Sequence[Sequence[NodeSpec]],
+        overrides: Mapping[str, Any],
+        tell: Tell,
+    ) -> None:
+        is_closed_now = prepare_run_dir(settings.run_dir)
+        self._run_dir = settings.run_dir.resolve()
+        self._lock = LockFile(self._run_dir / "desk.lock", "the desk")
+        self._settings = settings
+        self._market = {name: str(value) for name, value in market_of(settings).items() if value is not None}
+        self._budget = StopBudget.from_settings(settings)
+        self._teller = tell
+        self._children = [Child(tuple(map(NodeState, specs))) for specs in processes]
+        self._nodes = {node.spec.name: (child, node) for child in self._children for node in child.nodes}
+        self._environment = {**os.environ, **environment_of(overrides), "TICKBUS_RUN_DIR": str(self._run_dir)}
+        self._more_ports = list(map(str, settings.gateway.ports[1:]))
+        self._file = DeskFile(self._run_dir, settings)
+        self._halted_file = HaltedFile(self._run_dir, [each.symbol for each in settings.instruments])
+        self._started_ns = monotonic_ns()
+        self._ready_ns = 0
+        self._logs = self._run_dir / "logs"
+        self._logs.mkdir(mode=0o700, exist_ok=True)
+        if is_closed_now:
+            self._tell(f"others could read {self._run_dir}: its mode is 0700 now")
+        self._await_earlier_nodes()
+        for stale in self._run_dir.glob("*.ipc"):
+            stale.unlink()  # from a desk that was killed: we hold its lock
+        self._control = ChannelSocket(CONTROL, self._run_dir, is_binder=True)
+        # Each node has the other end, which ends when we do, whatever ends us: desk/lifeline.py.
+        self._lifeline, self._lifeline_end = os.pipe()
+        self._error: StartError | None = None
+        self._is_stopping = False
+
+    def run(self, show: Callable[[], None] = lambda: None) -> None:
+        """Start all nodes and look after them until a signal ends the desk, then stop them in order.
+
+        Args:
+            show: called twice a second, to redraw what a person sees.
+
+        Raises:
+            StartError: if a node does not come up at the start; all others are stopped.
+            NodeError: if orders of ours may be left at a venue after the stop.
+        """
+        try:
+            self._file.write()
+        except OSError as error:
+            self.close()
+            raise NodeError(f"{self._run_dir / DESK_FILE} cannot be written: {error.strerror}") from None
+        loop = PollLoop()
+        loop.on_readable(self._control, self._on_control)
+        loop.every(TICK_MS, lambda: self._tick(loop))
+        loop.every(500, show)
+        with on_end_signals(loop.stop):  # also while it stops: nothing cuts a stop short
+            try:
+                loop.run()
+            finally:
+                self._stop()
+        if self._error is not None:
+            raise self._error
+        if left := self._left():
+            raise NodeError("\n".join(left))
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether every node has been ready and the desk was announced."""
+        return self._ready_ns > 0
+
+    def status(self) -> dict[str, Any]:
+        """Return the desk as plain values, for `status --json` and the table."""
+        self._take_beats()  # what waits for us must not make a node look silent
+        now_ns = monotonic_ns()
+        return {
+            "run_dir": str(self._run_dir),
+            "pid": os.getpid(),
+            "venue": self._settings.venue.name,
+            "symbol": self._settings.symbol,
+            "market": self._market,
+            "halted": sorted(self._halted_file.read()),
+            "is_ready": self.is_ready,
+            "start_s": round((self._ready_ns - self._started_ns) / NS_PER_SECOND, 2) if self.is_ready else None,
+            "stop_s_max": self._budget.total_s,
+            "nodes": [self._row(*self._nodes[name], now_ns) for name in in_order(self._nodes)],
+        }
+
+    def _row(self, child: Child, node: NodeState, now_ns: int) -> dict[str, Any]:
+        is_silent = node.state == "ready" and now_ns - node.heard_ns > BEAT_NS_MAX
+        return {
+            "node": node.spec.name,
+            "process": child.name,
+            "pid": child.process.pid if child.process else None,
+            "state": "silent" if is_silent else node.state,
+            "doing": node.doing,
+            "why": child.why,
+            "uptime_s": round((now_ns - child.started_ns) / NS_PER_SECOND, 1) if child.process else None,
+            "restarts": child.restart_count,
+            "endpoints": node.endpoints,
+            "figures": node.figures,
+        }
+
+    def _tell(self, line: str) -> None:
+        try:
+            self._teller(line)
+        except OSError:
+            return  # whoever listened is gone; the desk is not
+
+    # --- what the nodes say, and what people ask ---
+
+    def _on_control(self) -> None:
+        for identity, rest in self._take_beats():
+            answer: dict[str, Any]
+            if rest == [b"status"]:
+                answer = self.status()
+            elif rest[:1] == [b"stop"] and len(rest) == 2:
+                answer = self._on_stop_node(rest[1].decode(errors="replace"))
+            elif rest[:1] == [b"start"] and len(rest) == 2:
+                answer = self._on_start_node(rest[1].decode(errors="replace"))
+            else:
+                continue
+            self._control.send([identity, msgpack.packb(answer)])
+
+    def _take_beats(self) -> list[tuple[bytes, list[bytes]]]:
+        """Take all that waits; return what is no beat, with whose it is."""
+        asked = []
+        while (frames := self._control.receive()) is not None:
+            identity, *rest = frames
+            if rest[:1] == [b"beat"] and len(rest) == 2:
+                self._on_beat(msgpack.unpackb(rest[1]))
+            else:
+                asked.append((identity, rest))
+        return asked
+
+    def _on_beat(self, report: dict[str, Any]) -> None:
+        child, node = self._nodes.get(report["node"], (None, None))
+        if child is None or node is None or child.process is None or child.process.pid != report["pid"]:
+            return  # a node that was started by hand, or the last word of one that is gone
+        node.heard_ns = monotonic_ns()
+        node.endpoints, node.figures = report["endpoints"], report["figures"]
+        if report["state"] == "warming" and node.state in ("starting", "warming") and report["doing"] != node.doing:
+            node.state, node.doing = "warming", report["doing"]
+            self._tell(f"{node.spec.name}: {node.doing}")
+        if report["state"] == "waiting" and node.state == "ready":
+            node.state = "waiting"  # for another node
+        elif report["state"] == "ready" and node.state == "waiting":
+            node.state = "ready"
+        if report["state"] == "ready" and node.state in ("starting", "warming"):
+            node.state, node.doing, child.why = "ready", "", ""
+            self._keep_port(node)
+            if node.was_ready:
+                self._tell(f"{node.spec.name} is ready again (pid {child.process.pid})")
+            node.was_ready = True
+
+    def _keep_port(self, node: NodeState) -> None:
+        """Make a free port that a node was given its fixed one, for its restarts and for the nodes that need it."""
+        name, key = node.spec.name, PORT_SETTINGS.get(node.spec.name)
+        address = node.endpoints.get("http") or node.endpoints.get("tcp") or ""
+        port = address.rpartition(":")[2]
+        if name in GATEWAY_NAMES[1:] and port:
+            self._more_ports[GATEWAY_NAMES.index(name) - 1] = port
+            key, port = MORE_PORTS, ",".join(self._more_ports)
+        if key and port:
+            self._environment |= environment_of({key: port})
+            self._file.change(key, port)
+
+    # --- processes ---
+
+    def _await_earlier_nodes(self) -> None:
+        """Wait for the nodes of a desk whose supervisor was killed: they stop by themselves, in order.
+
+        Raises:
+            LockedError: if one does not.
+        """
+        deadline, is_told = time.monotonic() + self._budget.total_s, False
+        for name in self._nodes:
+            path = self._run_dir / f"{name}.lock"
+            while (pid := holder_pid(path)) is not None:
+                if not is_told:
+                    self._tell(f"waiting for nodes of an earlier desk to stop ({name}, pid {pid})")
+                    is_told = True
+                if time.monotonic() > deadline:
+                    self._lock.release()
+                    raise LockedError(f"{name} is already running, pid {pid} ({path})")
+                time.sleep(STOP_LOOK_S)
+
+    def _tick(self, loop: PollLoop) -> None:
+        with contextlib.suppress(OSError):  # a full disk: tried again the next time
+            self._file.write()
+        for child in self._children:
+            self._look_after(child)
+        if self._error is not None:
+            loop.stop()
+            return
+        for child in self._children:
+            is_due = child.process is None and child.is_wanted and monotonic_ns() >= child.restart_ns
+            if is_due and self._has_needs(child):
+                self._start(child)
+        wanted = [node for child, node in self._nodes.values() if child.is_wanted]
+        if not self.is_ready and all(node.state == "ready" for node in wanted):
+            self._ready_ns = monotonic_ns()
+            self._tell(f"ready in {(self._ready_ns - self._started_ns) / NS_PER_SECOND:.1f} s")
+
+    def _look_after(self, child: Child) -> None:
+        """Kill what has had its time to stop, and act on what has ended."""
+        if child.kill_if_late():
+            self._tell(f"{child.name} did not stop in time and was killed")
+        is_cleaning, code = child.is_cleaning, child.ended()
+        if code is None:
+            return
+        if is_cleaning or not child.is_wanted:
+            self._on_stopped(child, code)
+        else:
+            self._on_death(child, code)
+
+    def _has_needs(self, child: Child) -> bool:
+        needed = [self._nodes[name] for node in child.nodes for name in node.spec.needs if name in self._nodes]
+        return all(other is child or node.was_ready for other, node in needed)
+
+    def _start(self, child: Child) -> None:
+        try:
+            if child.started_ns == 0:
+                put_logs_aside(self._logs, child.names)
+            child.start(self._environment, self._logs, self._lifeline)
+        except OSError as error:
+            self._on_failed_start(child, f"cannot be started: {error}")
+            return
+        child.become("starting")
+        for node in child.nodes:
+            node.heard_ns = child.started_ns
+
+    def _on_failed_start(self, child: Child, why: str) -> None:
+        if not child.was_ready:
+            child.become("failed")
+            self._error = StartError(f"{child.name}: {why}")
+            return
+        wait_s = self._back_off(child, why)
+        self._tell(f"{child.name} {why}; trying again in {wait_s} s")
+
+    def _on_death(self, child: Child, code: int) -> None:
+        lived_ns = monotonic_ns() - child.started_ns
+        why = last_error(self._logs / f"{child.name}.log")
+        if not child.was_ready:
+            child.become("failed")
+            self._error = StartError(f"{child.name}: {why}")
+            return
+        if code == STAYS_DOWN:
+            child.is_wanted, child.why = False, why
+            child.become("failed")
+            self._tell(f"{child.name} needs a person and stays down: {why}")
+            return
+        child.failure_count = 0 if lived_ns > HEALTHY_NS else child.failure_count
+        how = f"was killed by {_signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
+        wait_s = self._back_off(child, why if code > 0 else how)
+        self._tell(f"{child.name} {how} after {lived_ns / NS_PER_SECOND:.1f} s; restarting in {wait_s} s")
+
+    def _back_off(self, child: Child, why: str) -> float:
+        wait_s = BACK_OFF_S[min(child.failure_count, len(BACK_OFF_S) - 1)]
+        child.failure_count += 1
+        child.restart_count += 1
+        child.become("restarting")
+        child.why = why
+        child.restart_ns = monotonic_ns() + int(wait_s * NS_PER_SECOND)
+        return wait_s
+
+    def _last_word(self, child: Child, code: int) -> str:
+        return f"was killed by {_signal_name(-code)}" if code < 0 else last_error(self._logs / f"{child.name}.log")
+
+    # --- one node ---
+
+    def _on_stop_node(self, name: str) -> dict[str, Any]:
+        """Begin to stop a node, which is then left alone; `status` tells when it is `stopped`."""
+        if name not in self._nodes:
+            return {"error": self._unknown(name)}
+        child, _ = self._nodes[name]
+        if child.is_wanted:
+            self._let_go(child)
+            self._tell(f"{child.name} is stopped by hand, until: start {name}")
+        needed_by = [node.spec.name for other, node in self._nodes.values() if other is not child and other.is_wanted
+                     if set(child.names) & set(node.spec.needs)]  # fmt: skip
+        return {"process": list(child.names), "needed_by": needed_by, "seconds": 2 * self._budget.of(child.names)}
+
+    def _on_start_node(self, name: str) -> dict[str, Any]:
+        """Let a node that was stopped run again."""
+        if name not in self._nodes:
+            return {"error": self._unknown(name)}
+        if self._is_stopping:  # nothing starts any more, and what a killed node has left must still be undone
+            return {"error": "the desk is stopping"}
+        child, _ = self._nodes[name]
+        is_news = not child.is_wanted
+        child.is_wanted, child.failure_count, child.restart_ns = True, 0, 0
+        if is_news:
+            child.why = ""
+            child.become("stopping" if child.process else "waiting")
+            self._tell(f"{child.name} is started by hand")
+        return {"process": list(child.names), "restarts": child.restart_count}
+
+    def _unknown(self, name: str) -> str:
+        return f"this desk runs no {name}; its nodes are {', '.join(in_order(self._nodes))}"
+
+    def _let_go(self, child: Child) -> None:
+        """Have a process stop, and not start again."""
+        child.is_wanted = False
+        if child.process is not None:
+            child.become("stopping")
+            child.ask_to_stop(self._budget.of(child.names))
+        else:
+            self._clean_up(child)
+
+    def _on_stopped(self, child: Child, code: int) -> None:
+        """Take note that a process has ended that was told to; undo first what a killed one may have left."""
+        if child.is_cleaning:
+            child.is_cleaning = child.has_left = False
+            is_undone, word = code == 0, self._last_word(child, code)
+            child.why = "" if is_undone else f"its orders may be left at the venue: {word}" if code < 0 else word
+        else:
+            child.why = "" if code in (0, -signal.SIGTERM) else self._last_word(child, code)
+        if child.why:
+            self._tell(f"{child.name}: {child.why}")
+        if child.is_wanted:
+            child.become("waiting")  # told to start again meanwhile
+        else:
+            self._clean_up(child)
+
+    def _clean_up(self, child: Child) -> None:
+        """Let a process of its own undo what `child` has left behind when it died, if it has; else it is stopped."""
+        if not child.has_left:
+            child.become("stopped")
+            return
+        child.has_left = False
+        child.become("stopping")
+        try:
+            child.start(self._environment, self._logs, self._lifeline, is_cleaning=True)
+            child.kill_ns = monotonic_ns() + int(self._budget.of(child.names) * NS_PER_SECOND)
+        except OSError as error:
+            child.why = f"its orders may be left at the venue: {error}"
+            child.become("stopped")
+
+    # --- the end ---
+
+    def _stop(self) -> None:
+        self._is_stopping = True
+        self._tell("stopping")
+        for wave in self._waves():
+            self._stop_wave(wave)
+        status = self.status()
+        with contextlib.suppress(OSError):  # a full disk: then `down` says that it does not know
+            self._file.end(self._left())
+        self.close()
+        for line in day_lines(status):
+            self._tell(line)
+
+    def _left(self) -> list[str]:
+        """Return a line for each process whose orders may be at the venue still, all of them being stopped."""
+        return [f"{child.name}: {child.why}" for child in self._children if child.may_leave_orders and child.why]
+
+    def close(self) -> None:
+        """Leave the run directory as it was found: no socket and no lock."""
+        self._control.close()
+        close_all()
+        for end in (self._lifeline, self._lifeline_end):
+            os.close(end)
+        for name in self._nodes:
+            (self._run_dir / f"{name}.lock").unlink(missing_ok=True)
+        for left in self._run_dir.glob("*.ipc"):
+            left.unlink(missing_ok=True)
+        self._lock.release()
+
+    def _waves(self) -> Iterator[list[Child]]:
+        """Yield those that nobody needs, then those in between, then those that need nobody: the engines."""
+        for wave in range(WAVE_COUNT):
+            yield [child for child in self._children if max(wave_of(node.spec) for node in child.nodes) == wave]
+
+    def _stop_wave(self, wave: Sequence[Child]) -> None:
+        for child in wave:
+            if child.is_wanted:
+                self._let_go(child)
+        word_ns = monotonic_ns() + STOP_WORD_NS
+        while running := [child for child in wave if child.process is not None]:
+            for child in running:
+                self._look_after(child)
+            self._on_control()
+            if monotonic_ns() > word_ns:
+                word_ns += 5 * STOP_WORD_NS
+                self._tell(f"waiting for {', '.join(child.name for child in running)} to stop")
+            time.sleep(STOP_LOOK_S)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"  # a real-time one
+
+
+def forget_paper_accounts(run_dir: Path) -> None:
+    """Remove what the paper exchange of `run_dir` remembers: balances, orders and trades; its keys stay."""
+    for path in (run_dir / "paper").glob("ledger.sqlite3*"):
+        path.unlink()

@@ -1,0 +1,53 @@
+"""The venue that the settings name, with its keys: what the maker, the tracker and the command line trade through."""
+
+from typing import TYPE_CHECKING
+
+from desk.settings import Settings
+from market.http_names import connectable, in_url
+from paper.access.accounts import KeyFileError, load_keys
+from venues.venue import VenueKeysError
+
+if TYPE_CHECKING:
+    from venues.binance import BinanceVenue
+
+
+def desk_venue(settings: Settings) -> "BinanceVenue":
+    """Return the venue of `settings`, not yet contacted.
+
+    Raises:
+        VenueKeysError: if there are no keys for it, or their file may be read by others.
+    """
+    from venues.binance import BinanceVenue  # with ccxt, which not every command has the time for
+
+    venue = settings.venue
+    url = venue.url or (paper_url(settings) if venue.name == "paper" else None)
+    return BinanceVenue(venue.name, url, *venue_keys(settings), venue.timeout_ms)
+
+
+def venue_keys(settings: Settings) -> tuple[str, str]:
+    """Return the account's key and secret.
+
+    Raises:
+        VenueKeysError: if there are none, or their file may be read by others.
+    """
+    venue = settings.venue
+    if venue.api_key is not None and venue.secret is not None:
+        api_key, secret = venue.api_key.get_secret_value(), venue.secret.get_secret_value()
+    elif venue.name == "paper":
+        try:
+            pair = load_keys(settings.keys_file)
+        except KeyFileError as error:
+            if not settings.keys_file.exists():
+                raise VenueKeysError(
+                    f"no paper exchange has run in {settings.run_dir}; start the desk with: python cli.py up"
+                ) from None
+            raise VenueKeysError(f"no keys for the paper exchange: {error}") from None
+        api_key, secret = pair.api_key, pair.secret
+    else:
+        raise VenueKeysError(venue.missing_keys)
+    return api_key, secret
+
+
+def paper_url(settings: Settings) -> str:
+    """Return the URL of this desk's paper exchange."""
+    return f"http://{in_url(connectable(settings.paper.host))}:{settings.paper.port}"

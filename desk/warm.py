@@ -1,0 +1,55 @@
+"""Compiles all kernels once, on two processors side by side, so that the next start only loads them."""
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable
+
+from bus.topology import Source
+from engine.fast.engine import is_warm, run_matching, run_queries
+from engine.wire.codec import warm as warm_codec
+from sessions.session_desk import SessionDesk
+from sessions.session_state import SessionLimits
+
+
+def warm_kernels(tell: Callable[[str], None]) -> None:
+    """Compile the kernels into the cache that the next start uses, or load them if they were compiled before.
+
+    The matching, which is one kernel with all that it calls, takes as long as everything else together.
+
+    Args:
+        tell: gets a line before compiling begins, which takes many seconds; nothing if all is there.
+    """
+    helper = None
+    if not is_warm():
+        tell("compiles its kernels, first run only: some 15 s on two idle processors")
+        helper = multiprocessing.get_context("spawn").Process(target=_help, daemon=True)
+        helper.start()
+    try:
+        run_matching()
+        if helper is not None:
+            helper.join()  # what it has not compiled, we do
+    finally:
+        if helper is not None:
+            helper.kill()
+    run_queries()
+    warm_codec()
+
+
+def warm_sessions() -> None:
+    """Compile or load the kernels of the gateway's sessions."""
+    SessionDesk(SessionLimits(), 1, Source.GATEWAY, 0).warm()
+
+
+def _help() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "the helper was not started by a process of ours"
+
+    def end_with_parent() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    warm_codec()
+    warm_sessions()
+    run_queries()

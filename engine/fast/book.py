@@ -1,0 +1,260 @@
+"""Orders in the book: from an id to its order, into a queue, out of it."""
+# mypy: disable-error-code="no-any-return, return-value"
+
+from typing import Final
+
+import numpy as np
+
+from engine.fast.bits import signed
+from engine.fast.ladder import join_back, leave_queue, next_above, next_below
+from engine.kernel import argument, inlined, routine
+from engine.rows.memory import (
+    BEST,
+    BOOK,
+    BOOK_SIZE,
+    EXTRA_SIZE,
+    FALLING,
+    FREE_ORDER,
+    HAS_EXTRA,
+    HIDDEN,
+    ID_MARK_MASK,
+    ID_ORDER_BITS,
+    ID_ORDER_MASK,
+    LADDERS,
+    LINK_SIZE,
+    LIVE_ORDERS,
+    LOTS_MASK,
+    NEXT,
+    NEXT_FALL,
+    NEXT_RISE,
+    NO_ASK,
+    NO_BID,
+    ORDER_ID,
+    ORDER_SIZE,
+    OWNER,
+    PRICE,
+    RISING,
+    SIDE_SHIFT,
+    SYMBOL_MASK,
+    SYMBOL_SHIFT,
+    TRIGGER_MASK,
+    TRIGGER_PRICE,
+    TRIGGER_SHIFT,
+    USED_ORDERS,
+    WORD,
+    Memory,
+)
+from market.codes import Trigger
+
+# 2**64 divided by the golden ratio: consecutive ids, and ids a round number apart, fall far from each other
+# (D. Knuth, The Art of Computer Programming, vol. 3, 6.4, "Fibonacci hashing").
+_GOLDEN: Final = np.uint64(0x9E37_79B9_7F4A_7C15)
+_HALF: Final = np.uint64(32)
+_STOP: Final = int(Trigger.STOP)
+_NOTHING: Final = argument(0)
+
+
+@inlined
+def _hash(order_id: int) -> int:
+    """Return 32 bits of the id's hash: the upper ones lead to its home, the lowest ones are its mark."""
+    return np.int64((np.uint64(order_id) * _GOLDEN) >> _HALF)
+
+
+@inlined
+def home_of(memory: Memory, order_id: int) -> int:
+    """Return the place in the table of ids where a search for the id begins."""
+    return (_hash(order_id) * len(memory.ids)) >> 32
+
+
+@inlined
+def _marked(hashed: int, order: int) -> int:
+    """Return what stands in the table of ids: the order, and above it as much of the hash as there is room for."""
+    return order | (hashed << ID_ORDER_BITS) & ID_MARK_MASK
+
+
+@inlined
+def find_id(memory: Memory, order_id: int) -> int:
+    """Return the id's place in the table of ids, or the empty place where it belongs; the table is never full."""
+    ids = memory.ids
+    mark = _marked(_hash(order_id), _NOTHING)
+    place = home_of(memory, order_id)
+    entry = signed(ids[place])
+    while entry != 0:
+        # The mark spares the look at the order, which is far away, for nearly all that only share its way.
+        if entry & ID_MARK_MASK == mark and memory.orders[(entry & ID_ORDER_MASK) * ORDER_SIZE + ORDER_ID] == order_id:
+            break
+        place += 1
+        if place == len(ids):
+            place = 0
+        entry = signed(ids[place])
+    return place
+
+
+@inlined
+def order_of(memory: Memory, place: int) -> int:
+    """Return the order at a place of the table of ids, 0 if the place is empty."""
+    return signed(memory.ids[place]) & ID_ORDER_MASK
+
+
+@inlined
+def put_id(memory: Memory, place: int, order_id: int, order: int) -> None:
+    """Let the empty place where the id belongs lead to its order."""
+    memory.ids[place] = _marked(_hash(order_id), order)
+
+
+@inlined
+def drop_id(memory: Memory, place: int) -> None:
+    """Empty a place, and pull up those behind that could then no longer be found."""
+    ids = memory.ids
+    hole = candidate = place
+    while True:
+        candidate += 1
+        if candidate == len(ids):
+            candidate = 0
+        entry = signed(ids[candidate])
+        if entry == 0:
+            break
+        home = home_of(memory, memory.orders[(entry & ID_ORDER_MASK) * ORDER_SIZE + ORDER_ID])
+        from_home = candidate - home if candidate >= home else candidate - home + len(ids)
+        from_hole = candidate - hole if candidate >= hole else candidate - hole + len(ids)
+        if from_home >= from_hole:
+            ids[hole] = entry
+            hole = candidate
+    ids[hole] = 0
+
+
+@inlined
+def take_order(memory: Memory) -> int:
+    """Return an unused order; there is one."""
+    state = memory.state
+    state[LIVE_ORDERS] += 1
+    order = state[FREE_ORDER]
+    if order != 0:
+        state[FREE_ORDER] = signed(memory.links[order * LINK_SIZE + NEXT])
+        return order
+    state[USED_ORDERS] += 1
+    return state[USED_ORDERS]
+
+
+@inlined
+def give_back(memory: Memory, place: int, order: int) -> None:
+    """Return an order and the place of its id to the unused ones."""
+    drop_id(memory, place)
+    memory.links[order * LINK_SIZE + NEXT] = memory.state[FREE_ORDER]
+    memory.state[FREE_ORDER] = order
+    memory.state[LIVE_ORDERS] -= 1
+
+
+@inlined
+def ladder_of(symbol: int) -> int:
+    """Return the ladder of a symbol's book."""
+    return symbol * LADDERS + BOOK
+
+
+@inlined
+def side_of(word: int) -> int:
+    """Return the side of an order."""
+    return (word >> SIDE_SHIFT) & 1
+
+
+@inlined
+def symbol_of(word: int) -> int:
+    """Return the symbol of an order."""
+    return (word >> SYMBOL_SHIFT) & SYMBOL_MASK
+
+
+@inlined
+def is_waiting(word: int) -> bool:
+    """Return whether an order waits for its trigger."""
+    return word & TRIGGER_MASK != 0
+
+
+@inlined
+def hidden_lots(memory: Memory, order: int, word: int) -> int:
+    """Return what an order has behind what it shows."""
+    if word & HAS_EXTRA and not is_waiting(word):
+        return memory.extras[order * EXTRA_SIZE + HIDDEN]
+    return 0
+
+
+@inlined
+def write_order(memory: Memory, order: int, order_id: int, word: int, price: int, owner: int) -> None:
+    """Fill in an order."""
+    memory.orders[order * ORDER_SIZE + ORDER_ID] = order_id
+    memory.orders[order * ORDER_SIZE + WORD] = word
+    memory.links[order * LINK_SIZE + PRICE] = price
+    memory.links[order * LINK_SIZE + OWNER] = owner
+
+
+@inlined
+def enter_book(memory: Memory, symbol: int, side: int, price: int, order: int, shown: int) -> None:
+    """Put an order at the back of its level; there is room."""
+    join_back(memory, ladder_of(symbol), price, order, shown)
+    books, best = memory.books, symbol * BOOK_SIZE + BEST + side
+    towards = 1 - 2 * side  # better is higher for a buy and lower for a sell; a branch on the side is a coin toss
+    books[best] = price if (price - books[best]) * towards > 0 else books[best]
+
+
+@inlined
+def leave_book(memory: Memory, symbol: int, side: int, price: int, order: int, shown: int) -> None:
+    """Take an order out of its level; if it was the last at the best price, the next level is the best."""
+    if leave_queue(memory, ladder_of(symbol), price, order, shown):
+        best = symbol * BOOK_SIZE + BEST + side
+        if price == memory.books[best]:
+            if side == 0:
+                memory.books[best] = next_below(memory, ladder_of(symbol), price, NO_BID)
+            else:
+                memory.books[best] = next_above(memory, ladder_of(symbol), price, NO_ASK)
+
+
+@inlined
+def waits_for_rise(word: int) -> bool:
+    """Return whether a waiting order wakes at or above its trigger price (else at or below)."""
+    return ((word >> TRIGGER_SHIFT) & 3 == _STOP) == (side_of(word) == 0)
+
+
+@routine
+def enter_waiting(memory: Memory, word: int, trigger_price: int, order: int) -> None:
+    """Put an order at the back of those that wait for its trigger price; there is room."""
+    symbol = symbol_of(word)
+    if waits_for_rise(word):
+        join_back(memory, symbol * LADDERS + RISING, trigger_price, order, _NOTHING)
+        if trigger_price < memory.books[symbol * BOOK_SIZE + NEXT_RISE]:
+            memory.books[symbol * BOOK_SIZE + NEXT_RISE] = trigger_price
+    else:
+        join_back(memory, symbol * LADDERS + FALLING, trigger_price, order, _NOTHING)
+        if trigger_price > memory.books[symbol * BOOK_SIZE + NEXT_FALL]:
+            memory.books[symbol * BOOK_SIZE + NEXT_FALL] = trigger_price
+
+
+@routine
+def leave_waiting(memory: Memory, word: int, order: int) -> None:
+    """Take an order out of those that wait for its trigger price."""
+    symbol = symbol_of(word)
+    trigger_price = memory.extras[order * EXTRA_SIZE + TRIGGER_PRICE]
+    if waits_for_rise(word):
+        ladder, nearest = symbol * LADDERS + RISING, symbol * BOOK_SIZE + NEXT_RISE
+        if leave_queue(memory, ladder, trigger_price, order, _NOTHING) and trigger_price == memory.books[nearest]:
+            memory.books[nearest] = next_above(memory, ladder, trigger_price, NO_ASK)
+    else:
+        ladder, nearest = symbol * LADDERS + FALLING, symbol * BOOK_SIZE + NEXT_FALL
+        if leave_queue(memory, ladder, trigger_price, order, _NOTHING) and trigger_price == memory.books[nearest]:
+            memory.books[nearest] = next_below(memory, ladder, trigger_price, NO_BID)
+
+
+@inlined
+def take_out(memory: Memory, place: int, order: int) -> None:
+    """Take an order out of the book, or of those that wait, and give it back."""
+    word = memory.orders[order * ORDER_SIZE + WORD]
+    if is_waiting(word):
+        leave_waiting(memory, word, order)
+    else:
+        price = signed(memory.links[order * LINK_SIZE + PRICE])
+        leave_book(memory, symbol_of(word), side_of(word), price, order, word & LOTS_MASK)
+    give_back(memory, place, order)
+
+
+@routine
+def remove_order(memory: Memory, order: int) -> None:
+    """Take an order out of the book, or of those that wait, and give it back."""
+    take_out(memory, find_id(memory, memory.orders[order * ORDER_SIZE + ORDER_ID]), order)

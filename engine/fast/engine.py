@@ -1,0 +1,149 @@
+"""The fast engine: preallocated arrays, and one compiled call for all that waits."""
+
+from typing import Any, Final
+
+import numpy as np
+
+from engine.capacity import Capacity
+from engine.fast.matching import match_batch
+from engine.fast.queries import SOUND, find_fault, read_best, read_depth, read_orders, read_queues
+from engine.kernel import CACHE_FOLDER
+from engine.rows.memory import BOOK_SIZE, IS_HALTED, LAST_PRICE, LIVE_ORDERS, TRADE_ID, make_memory
+from engine.rows.messages import Int64Array
+from engine.rows.ring import PUBLISHED, Ring
+from engine.state import SNAPSHOT_WIDTH, STATE_WIDTH, SymbolState, hash_state
+from market.codes import Side
+from market.depth import Depth, Level
+from market.feed_messages import BestPrices
+
+_FAULTS: Final = (
+    "sound",
+    "book is crossed",
+    "a level without orders is marked as used",
+    "an order's links contradict its queue",
+    "an order is in the wrong queue",
+    "an order has no lots",
+    "an order's id does not lead to it",
+    "a level's total is not its orders' sum",
+    "a best price is not that of the best level",
+    "the orders in queues are not as many as are counted",
+)
+
+
+class FastEngine:
+    """A `MatchingEngine` that allocates nothing after its start."""
+
+    def __init__(self, capacity: Capacity) -> None:
+        self.commands = Ring(capacity.command_slots)
+        self.events = Ring(capacity.event_slots)
+        self._symbol_count = capacity.symbol_count
+        self._memory = make_memory(capacity, self.commands, self.events)
+        self._positions = self.events.positions
+        self._best: Int64Array = np.zeros(len(BestPrices._fields), np.int64)
+        self._arrays: tuple[Any, ...] = self._memory
+
+    @property
+    def sequence(self) -> int:
+        """The sequence of the last event; 0 before the first."""
+        return int(self._positions[PUBLISHED])
+
+    @property
+    def live_order_count(self) -> int:
+        """How many orders rest or wait for their trigger."""
+        return int(self._memory.state[LIVE_ORDERS])
+
+    @property
+    def order_bytes(self) -> int:
+        """The memory of all orders together: they, their extra fields, their ids, and the pages of levels."""
+        memory = self._memory
+        return sum(
+            array.nbytes for array in (memory.orders, memory.extras, memory.ids, memory.levels, memory.page_bits)
+        )
+
+    def match(self) -> int:
+        """Handle what waits; return how many commands were finished (and consumed)."""
+        return match_batch(*self._arrays)
+
+    def depth(self, symbol_id: int, level_count: int) -> Depth:
+        """Return the best `level_count` levels of each side with what is shown there."""
+        return Depth(self._levels(symbol_id, Side.BUY, level_count), self._levels(symbol_id, Side.SELL, level_count))
+
+    def orders(self, symbol_id: int) -> Int64Array:
+        """Return the resting orders: order_id, side, price_ticks, resting_lots, leaves_lots, owner."""
+        rows, resting_count = self._state_rows(symbol_id)
+        return rows[:resting_count, :SNAPSHOT_WIDTH]
+
+    def queues(self, symbol_id: int, side: int, after_ticks: int, orders_out: Int64Array) -> tuple[int, int, bool]:
+        """Write whole levels of a side, those behind `after_ticks` (0: from the best on), as many as fit."""
+        self._check_symbol(symbol_id)
+        return read_queues(self._memory, symbol_id, side, after_ticks, orders_out)
+
+    def best(self, symbol_id: int) -> BestPrices:
+        """Return the best bid and offer with what is shown there."""
+        self._check_symbol(symbol_id)
+        read_best(self._memory, symbol_id, self._best)
+        return BestPrices(*self._best.tolist())
+
+    def state_hash(self) -> int:
+        """Return 64 bits that every engine in this state agrees on."""
+        return hash_state(
+            self.sequence,
+            ((self._symbol_state(symbol), self._state_rows(symbol)[0]) for symbol in range(self._symbol_count)),
+        )
+
+    def check_invariants(self) -> None:
+        """Raise AssertionError where the state contradicts itself."""
+        found = np.zeros(3, np.int64)
+        fault = find_fault(self._memory, found)
+        symbol, price, value = found.tolist()
+        assert fault == SOUND, f"{_FAULTS[fault]}: symbol {symbol}, price {price}, found {value}"
+
+    def _levels(self, symbol_id: int, side: Side, level_count: int) -> tuple[Level, ...]:
+        self._check_symbol(symbol_id)
+        rows = np.empty((min(level_count, self.live_order_count), 2), np.int64)
+        count = read_depth(self._memory, symbol_id, int(side), rows)
+        return tuple(Level(price, lots) for price, lots in rows[:count].tolist())
+
+    def _state_rows(self, symbol_id: int) -> tuple[Int64Array, int]:
+        self._check_symbol(symbol_id)
+        rows = np.empty((self.live_order_count, STATE_WIDTH), np.int64)
+        resting_count, count = read_orders(self._memory, symbol_id, rows)
+        return rows[:count], resting_count
+
+    def _symbol_state(self, symbol_id: int) -> SymbolState:
+        book = self._memory.books[symbol_id * BOOK_SIZE : (symbol_id + 1) * BOOK_SIZE].tolist()
+        return SymbolState(book[IS_HALTED], book[LAST_PRICE], book[TRADE_ID])
+
+    def _check_symbol(self, symbol_id: int) -> None:
+        if not 0 <= symbol_id < self._symbol_count:
+            raise IndexError(f"symbol_id must be 0 to {self._symbol_count - 1}, was {symbol_id}")
+
+
+def is_warm() -> bool:
+    """Return whether the kernels need no compiling: they are in the cache, or not to be compiled at all."""
+    last = ("matching.match_batch-*.nbc", "queries.find_fault-*.nbc")
+    return CACHE_FOLDER is None or all(any(CACHE_FOLDER.rglob(name)) for name in last)
+
+
+def run_kernels() -> None:
+    """Call each kernel once, on a tiny engine."""
+    run_matching()
+    run_queries()
+
+
+def run_matching() -> None:
+    """Call the kernel that matches."""
+    _tiny_engine().match()
+
+
+def run_queries() -> None:
+    """Call all others; the last one tells `is_warm` that they are there."""
+    engine = _tiny_engine()
+    engine.best(0)
+    engine.orders(0)
+    engine.queues(0, 0, 0, np.zeros((1, 4), np.int64))
+    engine.check_invariants()
+
+
+def _tiny_engine() -> "FastEngine":
+    return FastEngine(Capacity(symbol_count=1, orders_max=1, pages_max=1, command_slots=1, event_slots=8))

@@ -1,0 +1,279 @@
+"""Kernels that look at the engine without changing it: depth, orders, faults."""
+# mypy: disable-error-code="no-any-return"
+
+from typing import Final
+
+from engine.fast.bits import signed
+from engine.fast.book import find_id, hidden_lots, is_waiting, order_of, side_of, symbol_of, waits_for_rise
+from engine.fast.ladder import first_order, level_at, next_above, next_below, page_at
+from engine.kernel import inlined, kernel, routine
+from engine.rows.memory import (
+    BEST,
+    BOOK,
+    BOOK_SIZE,
+    DISPLAY,
+    EXTRA_SIZE,
+    FALLING,
+    HAS_EXTRA,
+    LADDERS,
+    LEVEL_SIZE,
+    LINK_SIZE,
+    LIVE_ORDERS,
+    LOTS_MASK,
+    NEXT,
+    NEXT_FALL,
+    NEXT_RISE,
+    NO_ASK,
+    NO_BID,
+    ORDER_ID,
+    ORDER_SIZE,
+    OWNER,
+    PREVENTION_SHIFT,
+    PREVIOUS,
+    PRICE,
+    QUEUE_SIZE,
+    RISING,
+    SYMBOLS,
+    TAIL,
+    TIME_IN_FORCE_SHIFT,
+    TOTAL,
+    TRIGGER_PRICE,
+    TRIGGER_SHIFT,
+    TYPE_SHIFT,
+    WORD,
+    Memory,
+)
+from engine.rows.messages import Int64Array
+from engine.state import STATE_WIDTH
+
+# What `find_fault` may find.
+SOUND: Final = 0
+CROSSED: Final = 1
+EMPTY_LEVEL: Final = 2
+BROKEN_LINK: Final = 3
+WRONG_PLACE: Final = 4
+WRONG_LOTS: Final = 5
+LOST_ID: Final = 6
+WRONG_TOTAL: Final = 7
+WRONG_BEST: Final = 8
+WRONG_COUNT: Final = 9
+
+
+@inlined
+def _first_price(memory: Memory, ladder: int, upwards: bool) -> int:
+    """Return the price at which a walk begins: the end of the ladder, found without the best prices kept beside it."""
+    if upwards:
+        return 1 if _is_used(memory, ladder, 1) else next_above(memory, ladder, 1, NO_ASK)
+    top = NO_ASK - 1
+    return top if _is_used(memory, ladder, top) else next_below(memory, ladder, top, NO_BID)
+
+
+@inlined
+def _is_used(memory: Memory, ladder: int, price: int) -> bool:
+    return page_at(memory, ladder, price) != 0 and first_order(memory, ladder, price) != 0
+
+
+@inlined
+def _next_price(memory: Memory, ladder: int, price: int, upwards: bool) -> int:
+    """Return the next price of a walk, NO_BID at either end."""
+    if upwards:
+        price = next_above(memory, ladder, price, NO_ASK)
+        return NO_BID if price == NO_ASK else price
+    return next_below(memory, ladder, price, NO_BID)
+
+
+@kernel
+def read_depth(memory: Memory, symbol: int, side: int, levels_out: Int64Array) -> int:
+    """Write the best levels of a side as price and lots into `[levels, 2]`; return how many there were."""
+    count = 0
+    ladder = symbol * LADDERS + BOOK
+    price = memory.books[symbol * BOOK_SIZE + BEST + side]
+    if price == NO_ASK:
+        return 0
+    while price != NO_BID and count < len(levels_out):
+        levels_out[count, 0] = price
+        levels_out[count, 1] = memory.levels[level_at(memory, ladder, price) * LEVEL_SIZE + TOTAL]
+        count += 1
+        price = _next_price(memory, ladder, price, side == 1)
+    return count
+
+
+@kernel
+def read_best(memory: Memory, symbol: int, best_out: Int64Array) -> None:
+    """Write the best bid's price and lots, then the best ask's; zeros for an empty side."""
+    for side in range(2):
+        price = memory.books[symbol * BOOK_SIZE + BEST + side]
+        is_empty = price in (NO_BID, NO_ASK)
+        level = 0 if is_empty else level_at(memory, symbol * LADDERS + BOOK, price)
+        best_out[2 * side] = 0 if is_empty else price
+        best_out[2 * side + 1] = 0 if is_empty else memory.levels[level * LEVEL_SIZE + TOTAL]
+
+
+@kernel
+def read_orders(memory: Memory, symbol: int, orders_out: Int64Array) -> tuple[int, int]:
+    """Write all that is known of a symbol's orders into `[orders, STATE_WIDTH]`.
+
+    Bids, asks, then those that wait for a rise and for a fall, each in the order in which they act. Return how many
+    rest and how many there are in all.
+    """
+    book = symbol * BOOK_SIZE
+    count = _read_ladder(memory, symbol * LADDERS + BOOK, memory.books[book + BEST], False, orders_out, 0)
+    resting = _read_ladder(memory, symbol * LADDERS + BOOK, memory.books[book + BEST + 1], True, orders_out, count)
+    count = _read_ladder(memory, symbol * LADDERS + RISING, memory.books[book + NEXT_RISE], True, orders_out, resting)
+    count = _read_ladder(memory, symbol * LADDERS + FALLING, memory.books[book + NEXT_FALL], False, orders_out, count)
+    return resting, count
+
+
+@kernel
+def read_queues(memory: Memory, symbol: int, side: int, after: int, orders_out: Int64Array) -> tuple[int, int, bool]:
+    """Write whole levels of a side into `[orders, 4]`: those behind the price `after`, or from the best on if it is 0.
+
+    The columns: order_id, side, price_ticks, resting_lots. Return how many orders there are, the price of the last
+    level (`after` if none fits), and whether it is the last of its side.
+    """
+    upwards = side == 1
+    ladder = symbol * LADDERS + BOOK
+    price = memory.books[symbol * BOOK_SIZE + BEST + side]
+    # One ladder holds both sides: what is behind `after` may be the other one, if the book has moved past it.
+    if after != 0 and (price <= after if upwards else price >= after):
+        price = _next_price(memory, ladder, after, upwards)
+    elif price == NO_ASK:
+        price = NO_BID
+    count = 0
+    while price != NO_BID:
+        level_count = _read_queue(memory, ladder, price, side, orders_out, count)
+        if level_count < 0:
+            return count, after, False
+        count += level_count
+        after = price
+        price = _next_price(memory, ladder, price, upwards)
+    return count, after, True
+
+
+@routine
+def _read_queue(memory: Memory, ladder: int, price: int, side: int, orders_out: Int64Array, first: int) -> int:
+    """Write a level's orders from row `first` on; return how many there are, -1 if they do not fit."""
+    row = first
+    order = first_order(memory, ladder, price)
+    while order != 0:
+        if row == len(orders_out):
+            return -1
+        orders_out[row, 0] = memory.orders[order * ORDER_SIZE + ORDER_ID]
+        orders_out[row, 1] = side
+        orders_out[row, 2] = price
+        orders_out[row, 3] = memory.orders[order * ORDER_SIZE + WORD] & LOTS_MASK
+        row += 1
+        order = signed(memory.links[order * LINK_SIZE + NEXT])
+    return row - first
+
+
+@routine
+def _read_ladder(memory: Memory, ladder: int, price: int, upwards: bool, orders_out: Int64Array, count: int) -> int:
+    if price == NO_ASK:
+        return count
+    while price != NO_BID:
+        order = first_order(memory, ladder, price)
+        while order != 0:
+            _read_order(memory, order, orders_out[count])
+            count += 1
+            order = signed(memory.links[order * LINK_SIZE + NEXT])
+        price = _next_price(memory, ladder, price, upwards)
+    return count
+
+
+@inlined
+def _read_order(memory: Memory, order: int, row: Int64Array) -> None:
+    """Write the fields of engine.state.OrderState."""
+    word = memory.orders[order * ORDER_SIZE + WORD]
+    lots = word & LOTS_MASK
+    row[0] = memory.orders[order * ORDER_SIZE + ORDER_ID]
+    row[1] = side_of(word)
+    row[2] = signed(memory.links[order * LINK_SIZE + PRICE])
+    row[3] = 0 if is_waiting(word) else lots
+    row[4] = lots + hidden_lots(memory, order, word)
+    row[5] = signed(memory.links[order * LINK_SIZE + OWNER])
+    row[6] = memory.extras[order * EXTRA_SIZE + DISPLAY] if word & HAS_EXTRA else 0
+    row[7] = (word >> TYPE_SHIFT) & 3
+    row[8] = (word >> TIME_IN_FORCE_SHIFT) & 3
+    row[9] = (word >> PREVENTION_SHIFT) & 7
+    row[10] = (word >> TRIGGER_SHIFT) & 3
+    row[11] = memory.extras[order * EXTRA_SIZE + TRIGGER_PRICE] if is_waiting(word) else 0
+
+
+@kernel
+def find_fault(memory: Memory, fault_out: Int64Array) -> int:
+    """Walk everything; return the first contradiction, or SOUND. `fault_out` gets symbol, price and what was found."""
+    placed = 0
+    for symbol in range(memory.state[SYMBOLS]):
+        fault_out[0] = symbol
+        book = symbol * BOOK_SIZE
+        bid, ask = memory.books[book + BEST], memory.books[book + BEST + 1]
+        if bid >= ask:
+            return CROSSED
+        for kind in range(LADDERS):
+            ladder = symbol * LADDERS + kind
+            lowest, highest, below_ask = NO_ASK, NO_BID, NO_BID
+            price = _first_price(memory, ladder, True)
+            while price != NO_BID and price != NO_ASK:
+                fault_out[1] = price
+                side = 1 if price >= ask else 0
+                fault, count = _find_level_fault(memory, symbol, kind, price, side, fault_out)
+                if fault != SOUND:
+                    return fault
+                placed += count
+                lowest, highest = min(lowest, price), max(highest, price)
+                if price < ask:
+                    below_ask = price
+                price = _next_price(memory, ladder, price, True)
+            if kind == BOOK and (below_ask != bid or (ask != NO_ASK and not _is_used(memory, ladder, ask))):
+                fault_out[2] = below_ask
+                return WRONG_BEST
+            if kind == RISING and lowest != memory.books[book + NEXT_RISE]:
+                fault_out[2] = lowest
+                return WRONG_BEST
+            if kind == FALLING and highest != memory.books[book + NEXT_FALL]:
+                fault_out[2] = highest
+                return WRONG_BEST
+    fault_out[2] = placed
+    return SOUND if placed == memory.state[LIVE_ORDERS] else WRONG_COUNT
+
+
+@routine
+def _find_level_fault(
+    memory: Memory, symbol: int, kind: int, price: int, side: int, fault_out: Int64Array
+) -> tuple[int, int]:
+    """Return the first contradiction of a level, and how many orders it has."""
+    ladder = symbol * LADDERS + kind
+    level = level_at(memory, ladder, price)
+    order, ahead, total, count = first_order(memory, ladder, price), 0, 0, 0
+    if order == 0:
+        return EMPTY_LEVEL, 0
+    while order != 0:
+        word = memory.orders[order * ORDER_SIZE + WORD]
+        order_id = memory.orders[order * ORDER_SIZE + ORDER_ID]
+        fault_out[2] = order_id
+        if signed(memory.links[order * LINK_SIZE + PREVIOUS]) != ahead:
+            return BROKEN_LINK, count
+        if symbol_of(word) != symbol or is_waiting(word) != (kind != BOOK):
+            return WRONG_PLACE, count
+        if kind == BOOK and (side_of(word) != side or signed(memory.links[order * LINK_SIZE + PRICE]) != price):
+            return WRONG_PLACE, count
+        if kind != BOOK and (
+            waits_for_rise(word) != (kind == RISING) or memory.extras[order * EXTRA_SIZE + TRIGGER_PRICE] != price
+        ):
+            return WRONG_PLACE, count
+        if word & LOTS_MASK == 0 or hidden_lots(memory, order, word) < 0:
+            return WRONG_LOTS, count
+        if order_of(memory, find_id(memory, order_id)) != order:
+            return LOST_ID, count
+        total += word & LOTS_MASK if kind == BOOK else 0
+        count += 1
+        ahead = order
+        order = signed(memory.links[order * LINK_SIZE + NEXT])
+    if signed(memory.queues[level * QUEUE_SIZE + TAIL]) != ahead:
+        return BROKEN_LINK, count
+    fault_out[2] = total
+    return (SOUND if memory.levels[level * LEVEL_SIZE + TOTAL] == total else WRONG_TOTAL), count
+
+
+assert STATE_WIDTH == 12, f"_read_order writes 12 columns, the state has {STATE_WIDTH}"

@@ -1,0 +1,420 @@
+"""The slow, obvious engine: every rule of docs/engine.md, each where a reader would look for it.
+
+It is the model that the fast engine is tested against, and a desk can run on it (`engine.book = reference`).
+"""
+
+from collections.abc import Iterator
+from itertools import groupby, islice
+
+import numpy as np
+
+from engine.capacity import Capacity
+from engine.reference.book import PagePool, ReferenceBook, ReferenceOrder
+from engine.reference.checks import (
+    Checks,
+    amend_checks,
+    cancel_checks,
+    first_failed,
+    halt_checks,
+    has_too_many_parts,
+    mass_cancel_checks,
+    new_order_checks,
+)
+from engine.reference.events import ReferenceEvents
+from engine.rows.messages import COMMAND_BY_TAG, TAG, Int64Array, read_command, write_event
+from engine.rows.ring import Ring
+from engine.state import SNAPSHOT_WIDTH, STATE_WIDTH, OrderState, SymbolState, hash_state
+from market.codes import CancelReason, OrderType, RejectReason, SelfTradePrevention, Side, TimeInForce, Trigger
+from market.commands import AmendOrder, CancelOrder, HaltSymbol, MassCancel, NewOrder
+from market.depth import Depth
+from market.events import Event, Executed
+from market.feed_messages import BestPrices
+from market.limits import PRICE_TICKS_MAX
+
+Events = Iterator[Event]
+
+
+class ReferenceEngine:
+    """A `MatchingEngine` whose commands are generators of events: a full ring of events just stops pulling."""
+
+    def __init__(self, capacity: Capacity) -> None:
+        self.commands = Ring(capacity.command_slots)
+        self.events = Ring(capacity.event_slots)
+        self._orders_max = capacity.orders_max
+        self._orders: dict[int, ReferenceOrder] = {}
+        pages = PagePool(capacity.pages_max)
+        self._books = tuple(ReferenceBook(symbol_id, pages) for symbol_id in range(capacity.symbol_count))
+        self._tell = ReferenceEvents(capacity.symbol_count)
+        self._unfinished: Events | None = None
+
+    @property
+    def sequence(self) -> int:
+        """The sequence of the last event; 0 before the first."""
+        return self._tell.sequence
+
+    @property
+    def live_order_count(self) -> int:
+        """How many orders rest or wait for their trigger."""
+        return len(self._orders)
+
+    def match(self) -> int:
+        """Handle what waits; return how many commands were finished (and consumed)."""
+        finished_count = 0
+        while len(self.commands):
+            if self._unfinished is None:
+                self._unfinished = self._handle(self.commands.readable()[0])
+            while not self.events.is_full:
+                event = next(self._unfinished, None)
+                if event is None:
+                    break
+                write_event(self.events.rows, self.events.claim(), event)
+                self.events.publish()
+            else:
+                return finished_count
+            self._unfinished = None
+            self.commands.consume()
+            finished_count += 1
+        return finished_count
+
+    def depth(self, symbol_id: int, level_count: int) -> Depth:
+        """Return the best `level_count` levels of each side with what is shown there."""
+        book = self._books[symbol_id]
+        return Depth(
+            tuple(islice(book.levels(Side.BUY), level_count)), tuple(islice(book.levels(Side.SELL), level_count))
+        )
+
+    def orders(self, symbol_id: int) -> Int64Array:
+        """Return the resting orders: order_id, side, price_ticks, resting_lots, leaves_lots, owner."""
+        book = self._books[symbol_id]
+        return self._state_rows([*book.resting(Side.BUY), *book.resting(Side.SELL)])[:, :SNAPSHOT_WIDTH]
+
+    def queues(self, symbol_id: int, side: int, after_ticks: int, orders_out: Int64Array) -> tuple[int, int, bool]:
+        """Write whole levels of a side, those behind `after_ticks` (0: from the best on), as many as fit."""
+        count = 0
+        for price_ticks, level in groupby(self._books[symbol_id].resting(side), key=lambda order: order.price_ticks):
+            if after_ticks and (price_ticks <= after_ticks if side else price_ticks >= after_ticks):
+                continue
+            orders = [(order.order_id, side, price_ticks, order.resting_lots) for order in level]
+            if count + len(orders) > len(orders_out):
+                return count, after_ticks, False
+            orders_out[count : count + len(orders)] = orders
+            count, after_ticks = count + len(orders), price_ticks
+        return count, after_ticks, True
+
+    def best(self, symbol_id: int) -> BestPrices:
+        """Return the best bid and offer with what is shown there."""
+        bid, ask = (next(self._books[symbol_id].levels(side), (0, 0)) for side in Side)
+        return BestPrices(*bid, *ask)
+
+    def state_hash(self) -> int:
+        """Return 64 bits that every engine in this state agrees on."""
+        return hash_state(
+            self._tell.sequence,
+            (
+                (
+                    SymbolState(int(book.is_halted), book.last_price_ticks, book.trade_id),
+                    self._state_rows([*book.resting(Side.BUY), *book.resting(Side.SELL), *book.waiting()]),
+                )
+                for book in self._books
+            ),
+        )
+
+    def check_invariants(self) -> None:
+        """Raise AssertionError where the state contradicts itself."""
+        placed = 0
+        for book in self._books:
+            book.check_invariants()
+            for order in (*book.resting(Side.BUY), *book.resting(Side.SELL), *book.waiting()):
+                assert self._orders.get(order.order_id) is order, f"{order} is in a book but has no id"
+                placed += 1
+        assert placed == len(self._orders), f"{len(self._orders)} ids, {placed} orders in books"
+
+    @staticmethod
+    def _state_rows(orders: list[ReferenceOrder]) -> Int64Array:
+        rows = [
+            OrderState(
+                order.order_id,
+                order.side,
+                order.price_ticks,
+                order.resting_lots,
+                order.leaves_lots,
+                order.owner,
+                order.display_lots,
+                order.order_type,
+                order.time_in_force,
+                order.self_trade_prevention,
+                order.trigger,
+                order.trigger_price_ticks,
+            )
+            for order in orders
+        ]
+        return np.array(rows, np.int64).reshape(-1, STATE_WIDTH)
+
+    # -- commands
+
+    def _handle(self, row: Int64Array) -> Events:
+        tag = int(row[TAG])
+        if tag not in COMMAND_BY_TAG:
+            self._tell.time_ns = 0
+            yield self._tell.rejected(-1, 0, 0, tag, RejectReason.MALFORMED)
+            return
+        command = read_command(row)
+        self._tell.time_ns = max(0, command.time_ns)
+        match command:
+            case NewOrder():
+                yield from self._enter_order(command)
+            case CancelOrder():
+                yield from self._cancel_order(command)
+            case AmendOrder():
+                yield from self._amend_order(command)
+            case MassCancel():
+                yield from self._cancel_many(command)
+            case HaltSymbol():
+                yield from self._halt(command)
+
+    def _enter_order(self, command: NewOrder) -> Events:
+        reason = first_failed(new_order_checks(command, len(self._books)))
+        order = ReferenceOrder(
+            command.order_id,
+            command.symbol_id,
+            command.side,
+            command.price_ticks,
+            command.qty_lots,
+            command.order_type,
+            command.time_in_force,
+            command.self_trade_prevention,
+            command.display_lots,
+            command.trigger,
+            command.trigger_price_ticks,
+            command.owner,
+        )
+        reason = reason or first_failed(self._entry_checks(order))
+        if reason:
+            yield self._tell.refused(command, reason)
+            return
+        book = self._books[order.symbol_id]
+        if order.is_waiting or (self._may_rest(order) and not book.best_maker(order)):
+            self._place(order)
+            yield self._tell.accepted(order)
+            if order.is_waiting and book.last_price_ticks:
+                yield from self._wake(book, book.last_price_ticks, book.last_price_ticks)
+            return
+        yield self._tell.accepted(order)
+        yield from self._act(order)
+
+    def _entry_checks(self, order: ReferenceOrder) -> Checks:
+        book = self._books[order.symbol_id]
+        trades_at_once = not order.is_waiting and book.best_maker(order) is not None
+        may_stay = order.is_waiting or self._may_rest(order)
+        return (
+            (book.is_halted, RejectReason.SYMBOL_HALTED),
+            (order.order_id in self._orders, RejectReason.DUPLICATE_ORDER_ID),
+            (trades_at_once and order.order_type == OrderType.POST_ONLY, RejectReason.POST_ONLY_WOULD_CROSS),
+            (may_stay and len(self._orders) >= self._orders_max, RejectReason.BOOK_FULL),
+            (may_stay and not trades_at_once and not book.has_room_for(order), RejectReason.LEVELS_FULL),
+        )
+
+    def _cancel_order(self, command: CancelOrder) -> Events:
+        order = self._orders.get(command.order_id)
+        reason = first_failed(
+            (
+                *cancel_checks(command, len(self._books)),
+                (order is None or order.symbol_id != command.symbol_id, RejectReason.UNKNOWN_ORDER),
+                (order is not None and command.owner not in (0, order.owner), RejectReason.WRONG_OWNER),
+            )
+        )
+        if order is None or reason:
+            yield self._tell.refused(command, reason or RejectReason.UNKNOWN_ORDER)
+            return
+        self._remove(order)
+        yield self._tell.canceled(order, CancelReason.REQUESTED)
+
+    def _amend_order(self, command: AmendOrder) -> Events:
+        order = self._orders.get(command.order_id)
+        reason = first_failed(amend_checks(command, len(self._books)))
+        if order is None or reason:
+            yield self._tell.refused(command, reason or RejectReason.UNKNOWN_ORDER)
+            return
+        book = self._books[command.symbol_id]
+        is_market = order.order_type == OrderType.MARKET
+        reason = first_failed(
+            (
+                (order.symbol_id != command.symbol_id, RejectReason.UNKNOWN_ORDER),
+                (command.owner not in (0, order.owner), RejectReason.WRONG_OWNER),
+                (command.expected_leaves_lots not in (0, order.leaves_lots), RejectReason.LEAVES_CHANGED),
+                (book.is_halted, RejectReason.SYMBOL_HALTED),
+                ((command.price_ticks == 0) != is_market, RejectReason.BAD_PRICE),
+                (has_too_many_parts(command.qty_lots, order.display_lots), RejectReason.BAD_DISPLAY_QTY),
+            )
+        )
+        if reason:
+            yield self._tell.refused(command, reason)
+        elif order.is_waiting:
+            order.price_ticks, order.leaves_lots = command.price_ticks, command.qty_lots
+            yield self._tell.amended(order)
+        elif command.price_ticks == order.price_ticks and command.qty_lots < order.leaves_lots:
+            order.leaves_lots = command.qty_lots
+            order.resting_lots = min(order.resting_lots, command.qty_lots)
+            yield self._tell.amended(order)
+        else:
+            yield from self._reinsert(order, command)
+
+    def _reinsert(self, order: ReferenceOrder, command: AmendOrder) -> Events:
+        book = self._books[order.symbol_id]
+        before = order.price_ticks
+        order.price_ticks = command.price_ticks
+        trades_at_once = book.best_maker(order) is not None
+        reason = first_failed(
+            (
+                (trades_at_once and order.order_type == OrderType.POST_ONLY, RejectReason.POST_ONLY_WOULD_CROSS),
+                (not trades_at_once and not book.has_room_for(order), RejectReason.LEVELS_FULL),
+            )
+        )
+        order.price_ticks = before
+        if reason:
+            yield self._tell.refused(command, reason)
+            return
+        self._remove(order)
+        order.price_ticks, order.leaves_lots = command.price_ticks, command.qty_lots
+        yield self._tell.amended(order)
+        yield from self._act(order)
+
+    def _cancel_many(self, command: MassCancel) -> Events:
+        reason = first_failed(mass_cancel_checks(command, len(self._books)))
+        if reason:
+            yield self._tell.refused(command, reason)
+            return
+        for book in self._books if command.symbol_id < 0 else (self._books[command.symbol_id],):
+            for order in (*book.resting(Side.BUY), *book.resting(Side.SELL), *book.waiting()):
+                if command.side in (-1, order.side) and command.owner in (0, order.owner):
+                    self._remove(order)
+                    yield self._tell.canceled(order, CancelReason.MASS_CANCEL)
+
+    def _halt(self, command: HaltSymbol) -> Events:
+        reason = first_failed(halt_checks(command, len(self._books)))
+        if reason:
+            yield self._tell.refused(command, reason)
+            return
+        symbol_ids = range(len(self._books)) if command.symbol_id < 0 else (command.symbol_id,)
+        for symbol_id in symbol_ids:
+            self._books[symbol_id].is_halted = bool(command.is_halted)
+            yield self._tell.halted(symbol_id, command.is_halted)
+
+    # -- an order acts: it trades, then rests or is cancelled, then wakes those who waited for its trades
+
+    def _act(self, taker: ReferenceOrder) -> Events:
+        book = self._books[taker.symbol_id]
+        low_ticks, high_ticks = PRICE_TICKS_MAX + 1, 0
+        for event in self._trade_and_settle(taker):
+            if isinstance(event, Executed):
+                low_ticks, high_ticks = min(low_ticks, event.price_ticks), max(high_ticks, event.price_ticks)
+            yield event
+        yield from self._wake(book, low_ticks, high_ticks)
+
+    def _wake(self, book: ReferenceBook, low_ticks: int, high_ticks: int) -> Events:
+        while order := book.next_woken(low_ticks, high_ticks):
+            self._remove(order)
+            order.trigger, order.trigger_price_ticks = Trigger.NONE, 0
+            yield self._tell.triggered(order)
+            for event in self._trade_and_settle(order):
+                if isinstance(event, Executed):
+                    low_ticks, high_ticks = min(low_ticks, event.price_ticks), max(high_ticks, event.price_ticks)
+                yield event
+
+    def _trade_and_settle(self, taker: ReferenceOrder) -> Events:
+        book = self._books[taker.symbol_id]
+        if taker.order_type == OrderType.POST_ONLY and book.best_maker(taker):
+            yield self._tell.canceled(taker, CancelReason.POST_ONLY_WOULD_CROSS)
+            return
+        if taker.time_in_force == TimeInForce.FOK and not self._can_fill(taker):
+            yield self._tell.canceled(taker, CancelReason.FILL_OR_KILL)
+            return
+        while taker.leaves_lots and (maker := book.best_maker(taker)):
+            if taker.owner and taker.owner == maker.owner and taker.self_trade_prevention:
+                yield from self._prevent(taker, maker)
+            else:
+                yield from self._execute(taker, maker)
+        if not taker.leaves_lots:
+            return
+        if taker.order_type == OrderType.MARKET:
+            yield self._tell.canceled(taker, CancelReason.NO_LIQUIDITY)
+        elif taker.time_in_force == TimeInForce.IOC:
+            yield self._tell.canceled(taker, CancelReason.IMMEDIATE_OR_CANCEL)
+        elif not book.has_room_for(taker):
+            yield self._tell.canceled(taker, CancelReason.LEVELS_FULL)
+        else:
+            self._place(taker)
+            yield self._tell.rested(taker)
+
+    def _can_fill(self, taker: ReferenceOrder) -> bool:
+        """Return whether all of a fill-or-kill order would trade.
+
+        Own orders stop it, except that EXPIRE_MAKER takes them out of the way. What an iceberg hides is behind
+        everything that its level shows, so it counts only once the level has no own order left in the way.
+        """
+        available_lots = hidden_lots = level_ticks = 0
+        for maker in self._books[taker.symbol_id].makers(taker):
+            if maker.price_ticks != level_ticks:
+                available_lots, hidden_lots, level_ticks = available_lots + hidden_lots, 0, maker.price_ticks
+            if available_lots >= taker.leaves_lots:
+                return True
+            if taker.owner and taker.owner == maker.owner and taker.self_trade_prevention:
+                if taker.self_trade_prevention == SelfTradePrevention.EXPIRE_MAKER:
+                    continue
+                return False
+            available_lots += maker.resting_lots
+            hidden_lots += maker.leaves_lots - maker.resting_lots
+        return available_lots + hidden_lots >= taker.leaves_lots
+
+    def _execute(self, taker: ReferenceOrder, maker: ReferenceOrder) -> Events:
+        book = self._books[taker.symbol_id]
+        lots = min(taker.leaves_lots, maker.resting_lots)
+        taker.leaves_lots -= lots
+        maker.leaves_lots -= lots
+        maker.resting_lots -= lots
+        book.trade_id += 1
+        book.last_price_ticks = maker.price_ticks
+        yield self._tell.executed(taker, maker, book.trade_id, lots)
+        yield from self._refill(maker)
+
+    def _prevent(self, taker: ReferenceOrder, maker: ReferenceOrder) -> Events:
+        mode = taker.self_trade_prevention
+        reason = CancelReason.SELF_TRADE_PREVENTION
+        if mode == SelfTradePrevention.DECREMENT:
+            lots = min(taker.leaves_lots, maker.resting_lots)
+            maker.leaves_lots -= lots
+            maker.resting_lots -= lots
+            yield self._tell.canceled(maker, reason, lots)
+            yield from self._refill(maker)
+            taker.leaves_lots -= lots
+            yield self._tell.canceled(taker, reason, lots)
+            return
+        if mode in (SelfTradePrevention.EXPIRE_MAKER, SelfTradePrevention.EXPIRE_BOTH):
+            self._remove(maker)
+            yield self._tell.canceled(maker, reason)
+        if mode in (SelfTradePrevention.EXPIRE_TAKER, SelfTradePrevention.EXPIRE_BOTH):
+            yield self._tell.canceled(taker, reason)
+            taker.leaves_lots = 0
+
+    def _refill(self, maker: ReferenceOrder) -> Events:
+        """Take a maker of which nothing is shown any more out of its queue; show more of an iceberg at the back."""
+        if maker.resting_lots:
+            return
+        self._remove(maker)
+        if maker.leaves_lots:
+            self._place(maker)
+            yield self._tell.rested(maker)
+
+    # -- orders and their places
+
+    @staticmethod
+    def _may_rest(order: ReferenceOrder) -> bool:
+        return order.order_type != OrderType.MARKET and order.time_in_force == TimeInForce.GTC
+
+    def _place(self, order: ReferenceOrder) -> None:
+        self._books[order.symbol_id].enter(order)
+        self._orders[order.order_id] = order
+
+    def _remove(self, order: ReferenceOrder) -> None:
+        self._books[order.symbol_id].leave(order)
+        del self._orders[order.order_id]

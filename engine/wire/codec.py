@@ -1,0 +1,393 @@
+"""The compiled codec: msgpack bytes to rows and back, for the hot path, where no object is made per message.
+
+It agrees byte for byte with the plain codec. Each class here holds its memory from the start, and each of its methods
+makes one kernel call for all that it is given:
+
+- `FrameDecoder`: whole frames into a ring; all of a frame or nothing of it.
+- `CommandDecoder`: the same for commands of a source, which may only name its own orders and owners.
+- `PieceDecoder`: pieces of TCP streams, cut anywhere, into rows.
+- `RowEncoder`: rows into bytes, all of them or those with a key.
+- `EventRouter`: the engine's events into the reports of each source.
+- `BookFeed`: the engine's events into the rows of the public feed, each with its symbol as key.
+"""
+
+from collections.abc import Collection, Iterable
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from engine.capacity import ORDERS_MAX
+from engine.rows.messages import COMMAND_BY_TAG, ROW_WIDTH, Int64Array
+from engine.rows.ring import Ring
+from engine.wire.decoding import Ending, decode_frame, decode_rows
+from engine.wire.encoding import KEYS_PER_ROW, encode_rows, encode_selected
+from engine.wire.feed import SHOWN_SIZE, tell_feed
+from engine.wire.refusals import MalformedBytesError, refusal_text
+from engine.wire.routing import SOURCES_MAX, admit_frame, route_rows
+from engine.wire.table import ROW_BYTES_MAX, ROW_MESSAGE_BY_TAG, wire_table
+from market.limits import BATCH_MESSAGES_MAX, FRAME_BYTES_MAX, SYMBOLS_MAX
+
+COMMANDS: Final = tuple(COMMAND_BY_TAG.values())
+ROW_MESSAGES: Final = tuple(ROW_MESSAGE_BY_TAG.values())
+PIECE_BYTES_MAX: Final = 65_536
+
+_STREAM_ENDINGS: Final = frozenset(map(int, (Ending.ALL_READ, Ending.CUT_SHORT)))
+_FRAME_ENDINGS: Final = {
+    Ending.CUT_SHORT: "expected whole messages, the last one is cut short",
+    Ending.NO_ROOM: "expected no more messages than there is room for",
+}
+
+
+def _take_rows(slot_count: int) -> Int64Array:
+    return np.zeros((slot_count, ROW_WIDTH), np.int64)
+
+
+class FrameDecoder:
+    """Reads whole frames into a ring.
+
+    Args:
+        ring: takes the messages.
+        messages: the kinds that may come this way.
+    """
+
+    def __init__(self, ring: Ring, messages: Iterable[type[Any]] = ROW_MESSAGES) -> None:
+        self._positions = ring.positions
+        self._table = wire_table(messages)
+        self._rows = ring.rows.reshape(-1)
+        self._buffer = np.zeros(FRAME_BYTES_MAX, np.uint8)
+        self._memory = self._buffer.data
+
+    def decode(self, frame: bytes, skip: int = 0) -> int:
+        """Publish the messages of a frame, but not the first `skip`; return how many were published.
+
+        Raises:
+            MalformedBytesError: if anything in the frame is not a message that goes this way, the last one is cut
+                short, or there are more than the ring has room for. Then nothing was published.
+        """
+        size = self._load(frame)
+        ending, count, consumed, at, item = decode_frame(
+            self._table, self._buffer, size, self._rows, self._positions, skip
+        )
+        if ending:
+            raise self._refusal(ending, count, consumed, at, item)
+        return max(0, count - skip)
+
+    def _load(self, frame: bytes) -> int:
+        """Copy the frame to where the kernels read it; return its size."""
+        size = len(frame)
+        if size > FRAME_BYTES_MAX:
+            raise MalformedBytesError(f"expected at most {FRAME_BYTES_MAX} bytes, was {size}", Ending.NO_ROOM, 0, 0)
+        self._memory[:size] = frame
+        return size
+
+    def _refusal(self, number: int, count: int, message_at: int, at: int, item: int) -> MalformedBytesError:
+        ending = Ending(number)
+        why = _FRAME_ENDINGS.get(ending) or refusal_text(ending, self._memory, message_at, at, item)
+        return MalformedBytesError(why, ending, count, at)
+
+
+class Admission(NamedTuple):
+    """What became of a frame of commands.
+
+    Attributes:
+        kept_count: how many are now in the ring.
+        refused_count: how many named somebody else's order, owner or symbol; see `CommandDecoder.refusals`.
+        last_order_id: the highest order id of the new orders among them, 0 without any.
+    """
+
+    kept_count: int
+    refused_count: int
+    last_order_id: int
+
+
+class CommandDecoder(FrameDecoder):
+    """Reads whole frames of a source's commands into the engine's ring.
+
+    Args:
+        ring: of commands.
+        own_symbols: whose books the engine has, if it refuses orders of the others; None leaves that to the engine.
+
+    Attributes:
+        refusals: `[slots, ROW_WIDTH]`: the Rejected rows of the last frame, with sequence 0.
+    """
+
+    def __init__(self, ring: Ring, own_symbols: Collection[int] | None = None) -> None:
+        super().__init__(ring, COMMANDS)
+        self._has_symbol: Int64Array = np.ones(SYMBOLS_MAX, np.int64)
+        if own_symbols is not None:
+            self._has_symbol[:] = 0
+            self._has_symbol[list(own_symbols)] = 1
+        self.refusals = _take_rows(ring.slot_count)
+        self._refusals = self.refusals.reshape(-1)
+
+    def admit(self, frame: bytes, source: int, time_ns: int, skip: int = 0) -> Admission:
+        """Publish the commands of a frame, but not the first `skip` nor those that the source may not send.
+
+        Raises:
+            MalformedBytesError: as `decode`.
+        """
+        size = self._load(frame)
+        ending, count, consumed, at, item, kept, last_order_id = admit_frame(
+            self._table,
+            self._buffer,
+            size,
+            self._rows,
+            self._positions,
+            skip,
+            source,
+            time_ns,
+            self._refusals,
+            self._has_symbol,
+        )
+        if ending:
+            raise self._refusal(ending, count, consumed, at, item)
+        return Admission(kept, max(0, count - skip) - kept, last_order_id)
+
+
+class PieceDecoder:
+    """Reads pieces of streams, cut anywhere, into rows. One serves many streams: the caller keeps what each left over.
+
+    For each piece: `load` it (or receive into `space` and say how much with `received`), take `next_rows` until there
+    are none, and keep `rest`, the beginning of one message, for the stream's next piece.
+    """
+
+    def __init__(
+        self,
+        messages: Iterable[type[Any]] = COMMANDS,
+        slot_count: int = BATCH_MESSAGES_MAX,
+        piece_bytes_max: int = PIECE_BYTES_MAX,
+    ) -> None:
+        assert slot_count & (slot_count - 1) == 0, f"expected a power of two, was {slot_count}"
+        self.rows = _take_rows(slot_count)
+        self._rows = self.rows.reshape(-1)
+        self._slot_count = slot_count
+        self._table = wire_table(messages)
+        self._buffer = np.zeros(2 * ROW_BYTES_MAX + piece_bytes_max, np.uint8)
+        self._memory = self._buffer.data
+        self._at = self._end = 0
+        self._good_count = 0
+        self._is_done = True
+
+    def space(self, rest: bytes) -> memoryview:
+        """Begin a stream's next piece with what is left of the one before; return the memory to receive it into."""
+        self._end = len(rest)
+        self._memory[: self._end] = rest
+        self._at = self._good_count = 0
+        return self._memory[self._end :]
+
+    def received(self, size: int) -> None:
+        """Say how many bytes were received into `space`."""
+        assert 0 <= size <= len(self._buffer) - self._end, f"expected to be within the space, was {size}"
+        self._end += size
+        self._is_done = False
+
+    def load(self, rest: bytes, piece: bytes) -> None:
+        """Take what is left of a stream and its next piece, of at most `piece_bytes_max`."""
+        self.space(rest)[: len(piece)] = piece
+        self.received(len(piece))
+
+    def next_rows(self) -> Int64Array:
+        """Return the rows of the next messages: a view, valid until the next call; empty when none is whole.
+
+        Raises:
+            MalformedBytesError: after the rows that were good; the stream is then of no use.
+        """
+        if self._is_done:
+            return self.rows[:0]
+        ending, count, consumed, at, item = decode_rows(
+            self._table, self._buffer, self._at, self._end, self._rows, 0, self._slot_count, 0
+        )
+        self._at += consumed
+        if count == 0 and Ending(ending).is_malformed:
+            why = refusal_text(Ending(ending), self._memory, self._at, at, item)
+            raise MalformedBytesError(why, Ending(ending), self._good_count, at)
+        self._good_count += count
+        self._is_done = ending in _STREAM_ENDINGS
+        return self.rows[:count]
+
+    @property
+    def rest(self) -> bytes:
+        """The bytes that are not a whole message yet."""
+        return bytes(self._memory[self._at : self._end])
+
+
+class Encoded(NamedTuple):
+    """Messages as bytes.
+
+    Attributes:
+        payload: the messages, one after the other.
+        message_count: how many there are.
+        row_count: how many rows were looked at; the rest is left to another call.
+    """
+
+    payload: bytes
+    message_count: int
+    row_count: int
+
+
+class RowEncoder:
+    """Writes rows as bytes.
+
+    Args:
+        rows: `[slots, ROW_WIDTH]`, as many slots as a power of two; a sequence's slot is the sequence under a mask.
+        frame_messages_max: how many messages one call returns at most.
+    """
+
+    def __init__(self, rows: Int64Array, frame_messages_max: int = BATCH_MESSAGES_MAX) -> None:
+        assert len(rows) & (len(rows) - 1) == 0, f"expected a power of two, was {len(rows)}"
+        self._rows = rows.reshape(-1)
+        self._table = wire_table()
+        self._frame_messages_max = frame_messages_max
+        self._buffer = np.zeros(frame_messages_max * ROW_BYTES_MAX, np.uint8)
+        self._memory = self._buffer.data
+
+    def encode(self, first: int, count: int) -> bytes:
+        """Return the messages of `count` rows (at most `frame_messages_max`) from sequence `first` on."""
+        assert 0 <= count <= self._frame_messages_max, f"expected at most {self._frame_messages_max}, was {count}"
+        done, size = encode_rows(self._table, self._rows, first, count, self._buffer)
+        assert done == count, f"row {first + done} holds no message of the table"
+        return bytes(self._memory[:size])
+
+    def encode_selected(self, keys: Int64Array, key: int, first: int, count: int) -> Encoded:
+        """Return those of `count` rows from sequence `first` on of which one of the keys is `key`.
+
+        Args:
+            keys: flat, `KEYS_PER_ROW` for each slot; fill up with `NO_KEY`.
+        """
+        assert len(keys) * ROW_WIDTH >= len(self._rows) * KEYS_PER_ROW, f"{len(keys)} keys for {len(self._rows)} items"
+        seen, done, size = encode_selected(
+            self._table, self._rows, keys, key, first, count, self._frame_messages_max, self._buffer
+        )
+        assert seen == count or done == self._frame_messages_max, f"row {first + seen} holds no message of the table"
+        return Encoded(bytes(self._memory[:size]), done, seen)
+
+    def frames_of(self, keys: Int64Array, key: int, first: int, count: int) -> list[Encoded]:
+        """Return what `encode_selected` returns until all rows were looked at; nothing for a key that no row has."""
+        frames = []
+        seen = 0
+        while seen < count:
+            encoded = self.encode_selected(keys, key, first + seen, count - seen)
+            seen += encoded.row_count
+            if encoded.message_count:
+                frames.append(encoded)
+        return frames
+
+
+class EventRouter:
+    """Splits the engine's events into what each source must hear."""
+
+    def __init__(self, events: Ring) -> None:
+        self._rows = events.rows.reshape(-1)
+        self._slot_count = events.slot_count
+        self._table = wire_table()
+        self._encoder = RowEncoder(events.rows)
+        self._keys: Int64Array = np.zeros(events.slot_count * KEYS_PER_ROW, np.int64)
+        self._sources: Int64Array = np.zeros(SOURCES_MAX, np.int64)
+
+    def route(self, first: int, count: int) -> list[int]:
+        """Look at `count` events from ring sequence `first` on; return the numbers of the sources they concern."""
+        assert 0 <= count <= self._slot_count, f"expected at most {self._slot_count} events, was {count}"
+        found = route_rows(self._table, self._rows, first, count, self._keys, self._sources)
+        assert found >= 0, f"expected at most {SOURCES_MAX} sources, one batch concerns more"
+        sources: list[int] = self._sources[:found].tolist()
+        return sources
+
+    def reports(self, source: int, first: int, count: int) -> list[Encoded]:
+        """Return a source's events among those that were routed, as frames of at most `BATCH_MESSAGES_MAX`."""
+        return self._encoder.frames_of(self._keys, source, first, count)
+
+
+class FeedChanges(NamedTuple):
+    """What a batch of events changed for everybody: row counts, and the symbols that the rows are of."""
+
+    book_count: int
+    trade_count: int
+    book_symbols: tuple[int, ...]
+    trade_symbols: tuple[int, ...]
+
+
+class BookFeed:
+    """Turns the engine's events into BookOrder and BookTrade rows; remembers what is shown of every order.
+
+    Attributes:
+        book_rows, trade_rows: `[slots, ROW_WIDTH]`: the rows of the last batch, from row 0 on.
+    """
+
+    def __init__(self, events: Ring, orders_max: int = ORDERS_MAX) -> None:
+        self._events = events.rows.reshape(-1)
+        self._slot_count = events.slot_count
+        place_count = 1 << (2 * orders_max + events.slot_count - 1).bit_length()
+        self._shown: Int64Array = np.zeros(place_count * SHOWN_SIZE, np.int64)
+        self.shown_count = 0
+        self.book_rows, self.trade_rows = _take_rows(events.slot_count), _take_rows(events.slot_count)
+        self._book_rows, self._trade_rows = self.book_rows.reshape(-1), self.trade_rows.reshape(-1)
+        self._book_keys: Int64Array = np.zeros(events.slot_count * KEYS_PER_ROW, np.int64)
+        self._trade_keys: Int64Array = np.zeros(events.slot_count * KEYS_PER_ROW, np.int64)
+        self._book_encoder, self._trade_encoder = RowEncoder(self.book_rows), RowEncoder(self.trade_rows)
+        self._changes = FeedChanges(0, 0, (), ())
+
+    def take(self, first: int, count: int) -> FeedChanges:
+        """Take in `count` events from ring sequence `first` on; each event exactly once, in order."""
+        assert 0 <= count <= self._slot_count, f"expected at most {self._slot_count} events, was {count}"
+        assert (self.shown_count + count) * SHOWN_SIZE < len(self._shown), f"{self.shown_count} orders are shown"
+        self.shown_count, book_count, trade_count, book_symbols, trade_symbols = tell_feed(
+            self._events,
+            first,
+            count,
+            self._shown,
+            self.shown_count,
+            self._book_rows,
+            self._book_keys,
+            self._trade_rows,
+            self._trade_keys,
+        )
+        self._changes = FeedChanges(book_count, trade_count, _bits(book_symbols), _bits(trade_symbols))
+        return self._changes
+
+    def trades_of(self, symbol_id: int, count_max: int) -> Int64Array:
+        """Return the rows of a symbol's last `count_max` trades of the last batch, oldest first."""
+        count = self._changes.trade_count
+        symbol_ids = self._trade_keys[: count * KEYS_PER_ROW : KEYS_PER_ROW]
+        rows: Int64Array = self.trade_rows[:count][symbol_ids == symbol_id][-count_max:]
+        return rows
+
+    def book_rows_of(self, symbol_id: int) -> Int64Array:
+        """Return a symbol's BookOrder rows of the last batch, oldest first."""
+        count = self._changes.book_count
+        rows: Int64Array = self.book_rows[:count][self._book_keys[: count * KEYS_PER_ROW : KEYS_PER_ROW] == symbol_id]
+        return rows
+
+    def book_frames(self, symbol_id: int) -> list[Encoded]:
+        """Return the BookOrder messages of a symbol of the last batch, as frames of at most `BATCH_MESSAGES_MAX`."""
+        return self._book_encoder.frames_of(self._book_keys, symbol_id, 0, self._changes.book_count)
+
+    def trade_frames(self, symbol_id: int) -> list[Encoded]:
+        """Return the BookTrade messages of a symbol of the last batch, as frames of at most `BATCH_MESSAGES_MAX`."""
+        return self._trade_encoder.frames_of(self._trade_keys, symbol_id, 0, self._changes.trade_count)
+
+
+def _bits(word: int) -> tuple[int, ...]:
+    """Return the numbers of the set bits, lowest first."""
+    word &= 2**64 - 1
+    numbers = []
+    while word:
+        numbers.append((word & -word).bit_length() - 1)
+        word &= word - 1
+    return tuple(numbers)
+
+
+def warm() -> None:
+    """Compile every kernel of the codec into the cache that the next start uses, or load it from there."""
+    ring = Ring(1)
+    commands = CommandDecoder(ring)
+    commands.decode(b"")
+    commands.admit(b"", 0, 0)
+    pieces = PieceDecoder(slot_count=1)
+    pieces.load(b"", b"")
+    pieces.next_rows()
+    RowEncoder(ring.rows, 1).encode(0, 0)
+    router = EventRouter(ring)
+    router.route(0, 0)
+    feed = BookFeed(ring, 1)
+    feed.take(0, 0)
+    RowEncoder(ring.rows, 1).encode_selected(np.zeros(KEYS_PER_ROW, np.int64), 0, 0, 0)

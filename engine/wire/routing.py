@@ -1,0 +1,185 @@
+"""The kernels between the order link's sources and the engine: who may send a command, who hears of an event."""
+# mypy: disable-error-code="no-any-return, return-value"
+
+from typing import Final
+
+from engine.kernel import inlined, kernel
+from engine.rows.messages import NEW_SYMBOL_ID, ROW_WIDTH, TAG, Int64Array, column
+from engine.rows.ring import CONSUMED, PUBLISHED
+from engine.wire.decoding import ByteArray, Ending, decode_rows
+from engine.wire.encoding import KEYS_PER_ROW, NO_KEY
+from engine.wire.table import ENTRY_SIZE, ORDER_ID_COLUMN, OWNER_COLUMN, SECOND_ORDER_ID_COLUMN
+from market.codes import RejectReason, Tag
+from market.events import Rejected
+from market.limits import ORDER_IDS_PER_SOURCE, OWNERS_PER_SOURCE
+
+SOURCES_MAX: Final = 64  # that one batch of events may concern
+
+_NEW_ORDER: Final = int(Tag.NEW_ORDER)
+_REJECTED: Final = int(Tag.REJECTED)
+_BAD_ORDER_ID: Final = int(RejectReason.BAD_ORDER_ID)
+_BAD_OWNER: Final = int(RejectReason.BAD_OWNER)
+_UNKNOWN_SYMBOL: Final = int(RejectReason.UNKNOWN_SYMBOL)
+_ADMITTED: Final = 0
+_FINE: Final = int(Ending.ALL_READ)
+
+_TIME_NS: Final = column(Rejected, "time_ns")
+_SYMBOL_ID: Final = column(Rejected, "symbol_id")
+_ORDER_ID: Final = column(Rejected, "order_id")
+_COMMAND: Final = column(Rejected, "command")
+_REASON: Final = column(Rejected, "reason")
+
+
+@kernel
+def admit_frame(
+    table: Int64Array,
+    buffer: ByteArray,
+    end: int,
+    rows: Int64Array,
+    positions: Int64Array,
+    skip: int,
+    source: int,
+    time_ns: int,
+    refusals: Int64Array,
+    has_symbol: Int64Array,
+) -> tuple[int, int, int, int, int, int, int]:
+    """Read a source's commands in `buffer[:end]` into a ring's free rows and publish those that it may send.
+
+    Args and returns as those of `decode_frame` and then those of `admit_rows`.
+    """
+    published = positions[PUBLISHED]
+    room = len(rows) // ROW_WIDTH - (published - positions[CONSUMED])
+    ending, count, size, at, item = decode_rows(table, buffer, 0, end, rows, published, room, skip)
+    if ending != _FINE:
+        return ending, count, size, at, item, 0, 0
+    fresh = max(0, count - skip)
+    kept, last_order_id = admit_rows(table, rows, published, fresh, source, time_ns, refusals, has_symbol)
+    positions[PUBLISHED] = published + kept
+    return ending, count, size, at, item, kept, last_order_id
+
+
+@inlined
+def admit_rows(
+    table: Int64Array,
+    rows: Int64Array,
+    first: int,
+    count: int,
+    source: int,
+    time_ns: int,
+    refusals: Int64Array,
+    has_symbol: Int64Array,
+) -> tuple[int, int]:
+    """Keep those of a source's commands whose order ids and owners are its own; a command without them is anybody's.
+
+    Nor is a new order kept of a symbol whose book is elsewhere: a second book of it would be worse than a refusal.
+
+    Args:
+        rows: flat; the commands that are kept close up, from sequence `first` on.
+        refusals: flat, at least `count` rows; takes a Rejected for each of the others, in order.
+        has_symbol: by symbol id: 0 if another engine has its book.
+
+    Returns:
+        how many were kept, and the highest order id that their new orders bring (0 if there is none).
+    """
+    mask = len(rows) // ROW_WIDTH - 1
+    kept = 0
+    last_order_id = 0
+    for index in range(count):
+        base = ((first + index) & mask) * ROW_WIDTH
+        reason = _refusal(table, rows, base, source, has_symbol)
+        if reason != _ADMITTED:
+            _write_refusal(table, rows, base, reason, time_ns, refusals, (index - kept) * ROW_WIDTH)
+            continue
+        if rows[base + TAG] == _NEW_ORDER:
+            last_order_id = max(last_order_id, _order_id(table, rows, base))
+        if kept != index:
+            target = ((first + kept) & mask) * ROW_WIDTH
+            for place in range(ROW_WIDTH):
+                rows[target + place] = rows[base + place]
+        kept += 1
+    return kept, last_order_id
+
+
+@inlined
+def _refusal(table: Int64Array, rows: Int64Array, base: int, source: int, has_symbol: Int64Array) -> int:
+    entry = rows[base + TAG] * ENTRY_SIZE
+    if table[entry + ORDER_ID_COLUMN] and _order_id(table, rows, base) // ORDER_IDS_PER_SOURCE != source:
+        return _BAD_ORDER_ID
+    owner_column = table[entry + OWNER_COLUMN]
+    if owner_column and rows[base + owner_column] // OWNERS_PER_SOURCE != source:
+        return _BAD_OWNER
+    if rows[base + TAG] == _NEW_ORDER and not has_symbol[rows[base + NEW_SYMBOL_ID]]:
+        return _UNKNOWN_SYMBOL
+    return _ADMITTED
+
+
+@inlined
+def _order_id(table: Int64Array, rows: Int64Array, base: int) -> int:
+    """Return the command's order id, 0 if it names no order."""
+    place = table[rows[base + TAG] * ENTRY_SIZE + ORDER_ID_COLUMN]
+    return rows[base + place] if place else 0
+
+
+@inlined
+def _write_refusal(
+    table: Int64Array, rows: Int64Array, base: int, reason: int, time_ns: int, refusals: Int64Array, target: int
+) -> None:
+    for place in range(ROW_WIDTH):
+        refusals[target + place] = 0
+    refusals[target + TAG] = _REJECTED
+    refusals[target + _TIME_NS] = time_ns
+    refusals[target + _SYMBOL_ID] = -1
+    refusals[target + _ORDER_ID] = _order_id(table, rows, base)
+    refusals[target + _COMMAND] = rows[base + TAG]
+    refusals[target + _REASON] = reason
+
+
+@kernel
+def route_rows(
+    table: Int64Array, rows: Int64Array, first: int, count: int, keys: Int64Array, sources: Int64Array
+) -> int:
+    """Find out which sources hear of which events: those of its orders; of a refusal without an order, the owner's.
+
+    Args:
+        rows: flat.
+        keys: flat, `KEYS_PER_ROW` for each slot of `rows`; takes the sources' numbers.
+        sources: takes each source once, in the order in which they are first met.
+
+    Returns:
+        how many sources there are; -1 if more than `sources` takes.
+    """
+    mask = len(rows) // ROW_WIDTH - 1
+    found = 0
+    for index in range(count):
+        slot = (first + index) & mask
+        base = slot * ROW_WIDTH
+        entry = rows[base + TAG] * ENTRY_SIZE
+        one = _source_at(rows, base, table[entry + ORDER_ID_COLUMN], ORDER_IDS_PER_SOURCE)
+        other = _source_at(rows, base, table[entry + SECOND_ORDER_ID_COLUMN], ORDER_IDS_PER_SOURCE)
+        if one == NO_KEY and rows[base + TAG] == _REJECTED:
+            one = _source_at(rows, base, table[entry + OWNER_COLUMN], OWNERS_PER_SOURCE)
+        keys[slot * KEYS_PER_ROW] = one
+        keys[slot * KEYS_PER_ROW + 1] = other
+        for key in (one, other):
+            if key != NO_KEY and not _holds(sources, found, key):
+                if found == len(sources):
+                    return -1
+                sources[found] = key
+                found += 1
+    return found
+
+
+@inlined
+def _source_at(rows: Int64Array, base: int, place: int, numbers_per_source: int) -> int:
+    """Return the source of the id or owner in this column; none of column 0, nor of number 0."""
+    if place == 0 or rows[base + place] == 0:
+        return NO_KEY
+    return rows[base + place] // numbers_per_source
+
+
+@inlined
+def _holds(sources: Int64Array, count: int, source: int) -> bool:
+    place = 0  # three or four: a search is faster than any table
+    while place < count and sources[place] != source:
+        place += 1
+    return place < count

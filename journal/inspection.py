@@ -1,0 +1,203 @@
+"""What a journal holds and whether it is sound, as a document and as text; nothing is changed.
+
+Of a journal that is being written the last record may be on its way and then looks torn: `is_in_use` says so.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from engine.capacity import Capacity
+from journal.format import CommandRecord, CorruptJournalError, FileHeader
+from journal.reader import JournalReader, OpenedFile, TornTail
+from market.clock import NS_PER_MS, iso_time
+from market.words import counted
+
+Document = dict[str, Any]
+
+_FILE_COLUMNS: Final = ("name", "mode", "epoch", "sequences", "records", "commands", "bytes")
+_SOURCE_COLUMNS: Final = ("source", "records", "commands", "last link sequence")
+
+
+@dataclass(slots=True)
+class _Count:
+    """Records and commands of one file or of one source."""
+
+    records: int = 0
+    commands: int = 0
+    last_sequence: int = 0
+
+
+def inspect(folder: Path) -> Document:
+    """Read every record and return what the journal holds: files, sources, sequences, times, the torn tail if any.
+
+    Raises:
+        CorruptJournalError: naming file and offset.
+        JournalMismatchError: if a file is of another version than this program's.
+        OSError: if a file cannot be read.
+    """
+    reader = JournalReader(folder)
+    by_file: dict[Path, _Count] = {}
+    by_source: dict[int, _Count] = {}
+    first: CommandRecord | None = None
+    last: CommandRecord | None = None
+    for sequence, record in reader.records():
+        first, last = first or record, record
+        fresh_count = record.command_count - record.skip_count
+        _add(by_file.setdefault(reader.files[-1].path, _Count()), fresh_count, sequence)
+        last_link_sequence = record.first_sequence + record.command_count - 1
+        _add(by_source.setdefault(record.source, _Count()), fresh_count, last_link_sequence)
+    files = [_file_document(file, by_file.get(file.path, _Count())) for file in reader.files]
+    headers = [file.header for file in reader.files if file.header is not None]
+    return {
+        "folder": str(folder),
+        "is_in_use": is_in_use(folder),
+        "capacity": _capacity_document(headers[-1]) if headers else None,
+        "mode": str(headers[-1].mode) if headers else None,
+        "epoch": str(headers[-1].epoch) if headers else None,
+        "records": sum(count.records for count in by_source.values()),
+        "commands": sum(count.commands for count in by_source.values()),
+        "bytes": sum(file.size for file in reader.files),
+        "first_sequence": headers[0].start_sequence if first else None,
+        "last_sequence": reader.last_sequence if last else None,
+        "first_time_ns": str(first.time_ns) if first else None,
+        "last_time_ns": str(last.time_ns) if last else None,
+        "sources": {str(source): _source_document(count) for source, count in sorted(by_source.items())},
+        "files": files,
+        "torn_tail": _tail_document(reader.torn_tail),
+    }
+
+
+def verify(folder: Path, capacity: Capacity | None = None) -> Document:
+    """Read every record and return whether the journal is sound, and the state of its end.
+
+    `state` is `sound`, `torn` (the next start cuts the tail off and goes on) or `corrupt` (the engine will not start).
+
+    Args:
+        folder: of the journal.
+        capacity: of the engine that it must suit, None for any.
+
+    Raises:
+        JournalMismatchError: if the journal is of another version or capacity: nothing can be said of it.
+        OSError: if a file cannot be read.
+    """
+    reader = JournalReader(folder, capacity)
+    record_count, command_count, corruption = 0, 0, None
+    try:
+        for _, record in reader.records():
+            record_count += 1
+            command_count += record.command_count - record.skip_count
+    except CorruptJournalError as error:
+        corruption = {"file": error.path.name, "offset": error.offset, "why": str(error)}
+    state = "corrupt" if corruption else "torn" if reader.torn_tail else "sound"
+    return {
+        "folder": str(folder),
+        "is_in_use": is_in_use(folder),
+        "state": state,
+        "files": len(reader.files),
+        "records": record_count,
+        "commands": command_count,
+        "torn_tail": _tail_document(reader.torn_tail),
+        "corruption": corruption,
+    }
+
+
+def is_in_use(folder: Path) -> bool:
+    """Return whether a process keeps the journal at this moment."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def inspection_text(document: Document) -> str:
+    """Return what `inspect` found, for a person."""
+    if not document["files"]:
+        return f"{document['folder']} holds no journal"
+    files = [[str(file[name]) for name in _FILE_COLUMNS] for file in document["files"]]
+    sources = [[source, *map(str, counts.values())] for source, counts in document["sources"].items()]
+    capacity = (
+        ", ".join(f"{name} {value}" for name, value in document["capacity"].items()) if document["capacity"] else "-"
+    )
+    lines = [
+        f"{document['folder']}{', in use' if document['is_in_use'] else ''}",
+        f"engine: {capacity}; mode {document['mode']}, epoch {document['epoch']}",
+        ", ".join(counted(document[f"{each}s"], each) for each in ("record", "command", "byte")),
+    ]
+    if document["first_time_ns"] is not None:
+        lines.append(f"from {_time(int(document['first_time_ns']))} to {_time(int(document['last_time_ns']))}")
+    lines += ["", *_table(_FILE_COLUMNS, files), "", *_table(_SOURCE_COLUMNS, sources)]
+    if document["torn_tail"]:
+        lines += ["", _tail_text(document["torn_tail"])]
+    return "\n".join(lines)
+
+
+def verification_text(document: Document) -> str:
+    """Return what `verify` found, for a person; one line says whether an engine can start from it."""
+    if not document["files"] and not document["corruption"]:
+        return f"{document['folder']} holds no journal: an engine starts with an empty book"
+    records, commands, files = (counted(document[f"{what}s"], what) for what in ("record", "command", "file"))
+    counts = f"{records}, {commands} in {files}"
+    if document["corruption"]:
+        return f"{document['corruption']['why']}\n{counts} before it are sound; the engine will not start from it"
+    if document["torn_tail"]:
+        return f"{_tail_text(document['torn_tail'])}\n{counts} are sound; the next start cuts the tail off"
+    return f"{document['folder']} is sound: {counts}"
+
+
+def _add(count: _Count, fresh_count: int, sequence: int) -> None:
+    count.records += 1
+    count.commands += fresh_count
+    count.last_sequence = sequence
+
+
+def _file_document(file: OpenedFile, count: _Count) -> Document:
+    header = file.header
+    return {
+        "name": file.path.name,
+        "mode": str(header.mode) if header else None,
+        "epoch": str(header.epoch) if header else None,
+        "start_sequence": header.start_sequence if header else None,
+        "sequences": f"{header.start_sequence}-{count.last_sequence}" if header and count.records else "none",
+        "records": count.records,
+        "commands": count.commands,
+        "bytes": file.size,
+    }
+
+
+def _source_document(count: _Count) -> Document:
+    return {"records": count.records, "commands": count.commands, "last_link_sequence": count.last_sequence}
+
+
+def _capacity_document(header: FileHeader) -> Document:
+    return {"symbol_count": header.symbol_count, "orders_max": header.orders_max, "pages_max": header.pages_max}
+
+
+def _tail_document(tail: TornTail | None) -> Document | None:
+    return (
+        None if tail is None else {"file": tail.path.name, "offset": tail.offset, "bytes": tail.size, "why": tail.why}
+    )
+
+
+def _tail_text(tail: Document) -> str:
+    return f"torn tail: {tail['bytes']:,} bytes of {tail['file']} from offset {tail['offset']}: {tail['why']}"
+
+
+def _time(at_ns: int) -> str:
+    return iso_time(at_ns // NS_PER_MS)
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    cells = [columns, *rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(map(str.rjust, row, widths)).rstrip() for row in cells]

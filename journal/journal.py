@@ -1,0 +1,329 @@
+"""The command journal: what the engine was told, on disk before it acts, so that it can be told again after a restart.
+
+Commands are kept, not results: the engine is deterministic. A batch of everything that waits is one write. The first
+thing that goes wrong is the last thing that the journal does: after a failed write nobody knows what the file holds,
+and after a failed sync the kernel may have dropped what it could not write, so that a second one "succeeds" (A.
+Rebello et al., Can Applications Recover from fsync Failures?, USENIX ATC 2020).
+"""
+
+import fcntl
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, NoReturn
+
+from engine.capacity import Capacity
+from journal.format import (
+    HEADER_SIZE,
+    RECORD_SIZE_MAX,
+    CommandRecord,
+    FileHeader,
+    JournalBusyError,
+    JournalError,
+    JournalMode,
+    encode_head,
+    encode_header,
+    file_name,
+    journal_files,
+)
+from journal.reader import JournalReader, OpenedFile, TornTail
+from journal.replay import Replay, Take, replay
+from market.clock import NS_PER_MS, monotonic_ns
+from market.limits import JOURNAL_FILE_BYTES_MAX, JOURNAL_FILES_MAX
+
+_FILE_BYTES_MIN: Final = HEADER_SIZE + RECORD_SIZE_MAX
+_CLOSED: Final = -1
+
+
+class Journal:
+    """The journal of one engine: `recover` once, then `append` before every match.
+
+    Args:
+        folder: where the files are; it is made if there is none. One process at a time keeps it.
+        capacity: of the engine; one that differs would answer the same commands differently.
+        epoch: of this life of the engine.
+        mode: when a command that was appended may be acknowledged.
+        group_ns: in mode `group`, the longest that a record waits for the disk.
+        file_bytes_max: the size of a file that the next record would exceed begins the next file.
+
+    Attributes:
+        sequence: of the last record that was appended.
+        synced_sequence: of the last record that the disk is known to have.
+
+    Raises:
+        JournalBusyError: if another process keeps the journal.
+        JournalError: if the folder cannot be had.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        capacity: Capacity,
+        epoch: int,
+        mode: JournalMode = JournalMode.WRITE,
+        group_ns: int = 5 * NS_PER_MS,
+        file_bytes_max: int = JOURNAL_FILE_BYTES_MAX,
+    ) -> None:
+        if not _FILE_BYTES_MIN <= file_bytes_max <= JOURNAL_FILE_BYTES_MAX:
+            limits = f"{_FILE_BYTES_MIN} to {JOURNAL_FILE_BYTES_MAX}"
+            raise ValueError(f"file_bytes_max must be {limits}, was {file_bytes_max}")
+        if group_ns < 0:
+            raise ValueError(f"group_ns must not be negative, was {group_ns}")
+        self.mode = mode
+        self.sequence = 0
+        self.synced_sequence = 0
+        self._folder = folder
+        self._capacity = capacity
+        self._epoch = epoch
+        self._group_ns = group_ns
+        self._file_bytes_max = file_bytes_max
+        self._path = folder
+        self._number = 0
+        self._file = _CLOSED
+        self._file_size = 0
+        self._failure = ""
+        self._is_recovered = False
+        self._unsynced_since_ns: int | None = None
+        self._lock = _CLOSED if mode is JournalMode.NONE else _locked(folder)
+
+    def __enter__(self) -> "Journal":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def acknowledged_sequence(self) -> int:
+        """The sequence up to which commands may be acknowledged; it rises with `append` or `sync`, as the mode says."""
+        return self.synced_sequence if self.mode.is_synced else self.sequence
+
+    @property
+    def folder(self) -> Path:
+        """Where its files are."""
+        return self._folder
+
+    @property
+    def sync_due_ns(self) -> int | None:
+        """When the next `sync` is due, on the clock of `append`; None while nothing waits for one."""
+        return None if self._unsynced_since_ns is None else self._unsynced_since_ns + self._group_ns
+
+    def sync_due(self, now_ns: int) -> bool:
+        """Return whether a record has waited for the disk as long as it may: call `sync`."""
+        return self._unsynced_since_ns is not None and now_ns - self._unsynced_since_ns >= self._group_ns
+
+    def recover(
+        self, take: Take, tell: Callable[[Replay], None] | None = None, clock: Callable[[], int] = monotonic_ns
+    ) -> Replay:
+        """Give all that was journaled to `take`, cut off a torn tail, and make ready to append.
+
+        Raises:
+            CorruptJournalError: naming file and offset; nothing was changed.
+            JournalMismatchError: if the journal is of another version or capacity; nothing was changed.
+            JournalError: if a file cannot be read, cut or made; in mode `none`, if there is a journal: what it does not
+                get to know would be missing in its next replay.
+        """
+        assert not self._is_recovered, "expected one call of recover"
+        self._is_recovered = True
+        try:
+            if self.mode is JournalMode.NONE:
+                return self._found_none()
+            reader = JournalReader(self._folder, self._capacity)
+            done = replay(reader, take, tell, clock)
+            self._prepare(reader)
+        except OSError as error:
+            self._fail(f"{error.filename or self._folder} cannot be recovered: {error.strerror}", error)
+        except JournalError as error:
+            self._failure = str(error)
+            raise
+        return done
+
+    def append(self, records: Sequence[CommandRecord], now_ns: int) -> int:
+        """Write the records with one call of the kernel and return the sequence of the last one.
+
+        Args:
+            records: of all frames that were waiting; none is fine.
+            now_ns: monotonic; what `sync_due` will be asked with.
+
+        Raises:
+            JournalError: if not all of it was written, and from then on always.
+        """
+        if self._file < 0:
+            self._check_is_none()
+            self.sequence += len(records)
+            return self.sequence
+        if not records:
+            return self.sequence
+        sequence = self.sequence
+        pieces: list[bytes] = []
+        for record in records:
+            sequence += 1
+            pieces.append(encode_head(sequence, record))
+            pieces.append(record.payload)
+        batch = b"".join(pieces)
+        if self._file_size + len(batch) <= self._file_bytes_max:
+            self._write(batch)
+            self.sequence = sequence
+        else:
+            self._write_across_files(pieces)
+        if self.mode is JournalMode.SYNC:
+            self.sync()
+        elif self._unsynced_since_ns is None and self.mode is JournalMode.GROUP:
+            self._unsynced_since_ns = now_ns
+        return sequence
+
+    def sync(self) -> None:
+        """Wait until the disk has all that was appended.
+
+        Raises:
+            JournalError: if it does not say so, and from then on always.
+        """
+        if self._file < 0:
+            self._check_is_none()
+            return
+        try:
+            os.fdatasync(self._file)
+        except OSError as error:
+            self._fail(f"fdatasync of {self._path} failed: {error.strerror}", error)
+        self.synced_sequence = self.sequence
+        self._unsynced_since_ns = None
+
+    def close(self) -> None:
+        """Sync what was appended, in whichever mode, and let another process keep the journal.
+
+        Raises:
+            JournalError: if the sync fails; all is closed nevertheless.
+        """
+        try:
+            if self._file >= 0:
+                self.sync()
+        finally:
+            self._failure = self._failure or "it is closed"
+            self._file = _closed(self._file)
+            self._lock = _closed(self._lock)
+
+    def _check_is_none(self) -> None:
+        """Let only mode `none` go on without an open file."""
+        if self._failure:
+            raise JournalError(f"the journal takes nothing more: {self._failure}")
+        assert self._is_recovered, "expected recover before append"
+        assert self.mode is JournalMode.NONE, f"expected an open file in mode {self.mode}"
+
+    def _found_none(self) -> Replay:
+        if paths := journal_files(self._folder):
+            raise JournalError(f"expected no journal in mode none, was {paths[0]}: move {self._folder} away")
+        return Replay(0, 0, 0, 0)
+
+    def _prepare(self, reader: JournalReader) -> None:
+        """Begin a file of our own behind what was read; a file without records gives way to it."""
+        self.sequence = reader.last_sequence
+        if reader.torn_tail is not None:
+            _cut(reader.torn_tail)
+        if self.mode.is_synced:
+            for file in reader.files:
+                _sync_file(file.path)  # a former life may have been killed before its sync, or have had no need of one
+        self._number = len(reader.files) + 1
+        if reader.files and _has_no_record(reader.files[-1], self.sequence):
+            reader.files[-1].path.unlink()
+            self._number -= 1
+        self._begin_file()
+
+    def _begin_file(self) -> None:
+        if self._number > JOURNAL_FILES_MAX:
+            self._fail(f"expected at most {JOURNAL_FILES_MAX} files in {self._folder}")
+        symbols, orders, pages = self._capacity.symbol_count, self._capacity.orders_max, self._capacity.pages_max
+        header = FileHeader(self._epoch, self.sequence + 1, self._number, symbols, orders, pages, self.mode)
+        self._path = self._folder / file_name(self._number)
+        try:
+            self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            if self.mode.is_synced:
+                os.fsync(self._lock)  # for the name of the file: the lock is the folder
+        except OSError as error:
+            self._fail(f"{self._path} cannot be made: {error.strerror}", error)
+        self._file_size = 0
+        self._write(encode_header(header))
+        if self.mode.is_synced:
+            self.sync()
+
+    def _write_across_files(self, pieces: Sequence[bytes]) -> None:
+        """Write heads and payloads in turn, each record whole into a file that has room for it."""
+        batch: list[bytes] = []
+        size = 0
+        for head, payload in zip(pieces[::2], pieces[1::2], strict=True):
+            record_size = len(head) + len(payload)
+            if self._file_size + size + record_size > self._file_bytes_max:
+                self._write(b"".join(batch))
+                self.sequence += len(batch) // 2
+                self._next_file()
+                batch, size = [], 0
+            batch += (head, payload)
+            size += record_size
+        self._write(b"".join(batch))
+        self.sequence += len(batch) // 2
+
+    def _next_file(self) -> None:
+        if self.mode.is_synced:
+            self.sync()  # else a power failure could leave the next file whole and this one not
+        file, self._file = self._file, _CLOSED
+        try:
+            os.close(file)
+        except OSError as error:
+            self._fail(f"{self._path} could not be closed: {error.strerror}", error)
+        self._number += 1
+        self._begin_file()
+
+    def _write(self, batch: bytes) -> None:
+        try:
+            size = os.write(self._file, batch)
+        except OSError as error:
+            self._fail(f"{len(batch)} bytes could not be written to {self._path}: {error.strerror}", error)
+        if size != len(batch):
+            self._fail(f"expected {len(batch)} bytes to be written to {self._path}, were {size}")
+        self._file_size += size
+
+    def _fail(self, why: str, cause: OSError | None = None) -> NoReturn:
+        self._failure = why
+        self._unsynced_since_ns = None
+        self._file = _closed(self._file)
+        raise JournalError(why) from cause
+
+
+def _locked(folder: Path) -> int:
+    """Return a descriptor of the folder that keeps others out; the kernel lets go whatever happens to us."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise JournalError(f"{folder} must be a folder for the journal: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise JournalBusyError(f"another process keeps the journal in {folder}") from None
+    except OSError as error:
+        os.close(descriptor)
+        raise JournalError(f"{folder} cannot be locked: {error.strerror}") from error
+    return descriptor
+
+
+def _closed(descriptor: int) -> int:
+    if descriptor >= 0:
+        os.close(descriptor)
+    return _CLOSED
+
+
+def _cut(tail: TornTail) -> None:
+    with tail.path.open("r+b") as file:
+        file.truncate(tail.offset)
+        os.fsync(file.fileno())
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _has_no_record(file: OpenedFile, last_sequence: int) -> bool:
+    return file.header is None or file.header.start_sequence > last_sequence

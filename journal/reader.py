@@ -1,0 +1,214 @@
+"""Reads a journal from its first record to its last, and tells a torn tail from corruption.
+
+A process that dies while it writes, and a disk that fills up, leave the beginning of a record at the end of the last
+file: a torn tail, which was never acknowledged. Any other difference from what was written is corruption. So bytes that
+are no record are a torn tail only if they are in the last file and no whole record follows them anywhere.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import numpy as np
+
+from engine.capacity import Capacity
+from journal.format import (
+    ENVELOPE_SIZE,
+    HEADER_SIZE,
+    LENGTH_MAX,
+    RECORD_HEAD_SIZE,
+    RECORD_PREFIX_SIZE,
+    CommandRecord,
+    CorruptJournalError,
+    FileHeader,
+    check_capacity,
+    decode_header,
+    decode_record,
+    journal_files,
+    read_prefix,
+    record_crc,
+)
+
+_BUFFER_SIZE: Final = 1 << 20
+_WINDOW_SIZE: Final = 1 << 22  # of the search for a record after a bad one; a multiple of 8
+
+
+@dataclass(frozen=True, slots=True)
+class TornTail:
+    """Bytes at the end of the last file that are no whole record: `size` of them, from `offset` on."""
+
+    path: Path
+    offset: int
+    size: int
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.path} has a torn tail of {self.size} bytes at offset {self.offset}: {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedFile:
+    """A file that was begun to be read; the header is None if the file ends before its header does."""
+
+    path: Path
+    size: int
+    header: FileHeader | None
+
+
+class JournalReader:
+    """One reading of a journal; it changes nothing.
+
+    Args:
+        folder: of the journal; an absent one is a journal without records.
+        capacity: of the engine that the records are for, None to take them from any.
+
+    Attributes:
+        files: those that were begun to be read.
+        last_sequence: of the last record that was read, 0 before the first.
+        torn_tail: known when `records` has ended.
+    """
+
+    def __init__(self, folder: Path, capacity: Capacity | None = None) -> None:
+        self.files: list[OpenedFile] = []
+        self.last_sequence = 0
+        self.torn_tail: TornTail | None = None
+        self._folder = folder
+        self._capacity = capacity
+
+    def records(self) -> Iterator[tuple[int, CommandRecord]]:
+        """Yield every record with its sequence, in order; to be called once.
+
+        Raises:
+            CorruptJournalError: naming file and offset.
+            JournalMismatchError: if a file is of another version or capacity.
+            OSError: if a file cannot be read.
+        """
+        paths = journal_files(self._folder)
+        for number, path in enumerate(paths, 1):
+            with path.open("rb", buffering=_BUFFER_SIZE) as file:
+                yield from _FileReading(self, file, path, number, is_last=number == len(paths)).records()
+
+    def check_header(self, path: Path, number: int, header: FileHeader) -> None:
+        """Refuse a file that does not go on where the one before it ended, or is of another engine."""
+        if header.number != number:
+            raise CorruptJournalError(path, 0, f"its number must be {number} as in its name, was {header.number}")
+        if header.start_sequence != self.last_sequence + 1:
+            expected, found = self.last_sequence + 1, header.start_sequence
+            raise CorruptJournalError(path, 0, f"it must start with sequence {expected}, was {found}")
+        if self._capacity is None:
+            self._capacity = _capacity_of(path, header)
+        check_capacity(path, header, self._capacity)
+
+
+class _FileReading:
+    """One file on its way through a JournalReader."""
+
+    def __init__(self, reader: JournalReader, file: BinaryIO, path: Path, number: int, *, is_last: bool) -> None:
+        self._reader = reader
+        self._file = file
+        self._path = path
+        self._number = number
+        self._is_last = is_last
+        self._size = os.fstat(file.fileno()).st_size
+
+    def records(self) -> Iterator[tuple[int, CommandRecord]]:
+        """Yield what follows the header, up to the end or a torn tail."""
+        read, reader, offset = self._file.read, self._reader, HEADER_SIZE
+        if not self._read_header():
+            return
+        while offset < self._size:
+            head = read(RECORD_HEAD_SIZE)
+            if len(head) < RECORD_HEAD_SIZE:
+                self._end_at(offset, f"a record has at least {RECORD_HEAD_SIZE} bytes, were {self._size - offset}")
+                return
+            crc, length, sequence = read_prefix(head)
+            if not ENVELOPE_SIZE <= length <= LENGTH_MAX:
+                self._end_at(offset, f"the length must be {ENVELOPE_SIZE} to {LENGTH_MAX}, was {length}")
+                return
+            payload = read(length - ENVELOPE_SIZE)
+            if len(payload) < length - ENVELOPE_SIZE:
+                found = self._size - offset - RECORD_PREFIX_SIZE
+                self._end_at(offset, f"{length} bytes must follow the sequence, were {found}")
+                return
+            if record_crc(head, payload) != crc:
+                self._end_at(offset, f"the CRC must be {record_crc(head, payload):08x}, was {crc:08x}")
+                return
+            if sequence != reader.last_sequence + 1:
+                why = f"the sequence must be {reader.last_sequence + 1}, was {sequence}"
+                raise CorruptJournalError(self._path, offset, why)
+            yield sequence, self._decoded(offset, head, payload)
+            reader.last_sequence = sequence
+            offset += RECORD_PREFIX_SIZE + length
+
+    def _read_header(self) -> bool:
+        """Return whether there is a whole header; it is checked."""
+        head = self._file.read(HEADER_SIZE)
+        header = decode_header(self._path, head) if len(head) == HEADER_SIZE else None
+        self._reader.files.append(OpenedFile(self._path, self._size, header))
+        if header is None:
+            self._end_at(0, f"the header has {HEADER_SIZE} bytes, were {len(head)}")
+            return False
+        self._reader.check_header(self._path, self._number, header)
+        return True
+
+    def _decoded(self, offset: int, head: bytes, payload: bytes) -> CommandRecord:
+        try:
+            return decode_record(head, payload)
+        except ValueError as error:
+            raise CorruptJournalError(self._path, offset, str(error)) from None
+
+    def _end_at(self, offset: int, why: str) -> None:
+        """Take what begins at `offset`, which is no record, for a torn tail if it can be one."""
+        if not self._is_last:
+            raise CorruptJournalError(self._path, offset, f"{why}; another file follows")
+        good = _find_record(self._file.fileno(), offset + 1, self._size, self._reader.last_sequence)
+        if good is not None:
+            raise CorruptJournalError(self._path, offset, f"{why}; a good record follows at offset {good}")
+        self._reader.torn_tail = TornTail(self._path, offset, self._size - offset, why)
+
+
+def _capacity_of(path: Path, header: FileHeader) -> Capacity:
+    try:
+        return Capacity(header.symbol_count, header.orders_max, header.pages_max)
+    except ValueError as error:
+        raise CorruptJournalError(path, 0, str(error)) from None
+
+
+def _find_record(descriptor: int, start: int, size: int, last_sequence: int) -> int | None:
+    """Return where the first whole record at or after `start` begins, at any byte; None if there is none.
+
+    A place is looked at closely only if a possible length and a possible sequence stand there: no sequence can be
+    higher than if all of the bytes were the shortest records. That leaves so few places that the CRCs cost nothing.
+    """
+    sequence_max = last_sequence + 1 + (size - start) // RECORD_HEAD_SIZE
+    for base in range(start, size, _WINDOW_SIZE):
+        window = os.pread(descriptor, _WINDOW_SIZE + RECORD_PREFIX_SIZE, base)
+        for place in _likely_places(window, size - base, sequence_max):
+            if _is_record(descriptor, base + place):
+                return base + place
+    return None
+
+
+def _likely_places(window: bytes, size: int, sequence_max: int) -> list[int]:
+    """Return where in the window a record may begin that ends within `size`, in order."""
+    found: list[int] = []
+    for shift in range(8):
+        count = (len(window) - shift - RECORD_PREFIX_SIZE) // 8 + 1
+        if count < 1:
+            break
+        places = np.arange(shift, shift + 8 * count, 8)
+        lengths = np.ndarray(count, "<u4", window, shift + 4, (8,)).astype(np.int64)
+        sequences = np.ndarray(count, "<u8", window, shift + 8, (8,))
+        is_likely = (sequences >= 1) & (sequences <= sequence_max)
+        is_likely &= (lengths >= ENVELOPE_SIZE) & (lengths <= LENGTH_MAX)
+        is_likely &= places + RECORD_PREFIX_SIZE + lengths <= size
+        found += places[is_likely].tolist()
+    return sorted(found)
+
+
+def _is_record(descriptor: int, offset: int) -> bool:
+    head = os.pread(descriptor, RECORD_HEAD_SIZE, offset)
+    crc, length, _ = read_prefix(head)
+    return record_crc(head, os.pread(descriptor, length - ENVELOPE_SIZE, offset + RECORD_HEAD_SIZE)) == crc

@@ -1,0 +1,149 @@
+"""The api's node: serves its own replica of the book feed over HTTP, and never asks the engine for a request."""
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+
+import uvloop
+from sanic.exceptions import BadRequest
+from sanic.request import Request
+from sanic.response import HTTPResponse
+
+from bus.channel import AsyncWaiter
+from bus.feed import best_topic, book_topic, trades_topic
+from bus.subscriber import FeedSubscriber
+from bus.topology import Source
+from desk.market import market_of
+from market.clock import NS_PER_SECOND, monotonic_ns
+from market.instrument import Instrument
+from market.limits import TRADES_KEPT_MAX
+from nodes.api.book_views import BookViews, RenderedBook
+from nodes.http import HttpApp, allow_own_names_only, bind, new_app, serve, stop, url_of
+from nodes.node import Node, run_async
+from screens.market import market_text
+from screens.web_page import ASSETS, HEADERS, asset, page
+
+TICK_MS = 100
+FRAMES_MAX = 16  # messages of the feed between two looks at the requests
+BOOK_WAIT_NS = 2 * NS_PER_SECOND  # a request waits so long for a snapshot that is on its way, before it is refused
+BOOK_LOOK_S = 0.01
+OWN_S = 0.25  # between two looks at which orders are our own
+GATEWAYS = frozenset({Source.GATEWAY, Source.GATEWAY2, Source.GATEWAY3, Source.GATEWAY4})
+GATHER_S = 0.002  # between two looks at the feed: to wake up costs as much as 50 messages do
+DEPTH_MAX = 5_000
+METHODS = ("GET", "HEAD")
+HTML = "text/html; charset=utf-8"
+
+
+def _count(request: Request, name: str, default: int, most: int) -> int:
+    text = request.args.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and 0 < len(text) <= 6 and 1 <= int(text) <= most):
+        raise BadRequest(f"{name} must be 1 to {most}, was {text[:20]!r}")
+    return int(text)
+
+
+def _json(document: str, status: int = 200) -> HTTPResponse:
+    return HTTPResponse(document, status, content_type="application/json")
+
+
+def add_page(app: HttpApp, instruments: Sequence[Instrument], default_symbol: str, market: str) -> None:
+    """Serve the page for a browser: it shows a book, and names the endpoints."""
+
+    async def show_page(request: Request) -> HTTPResponse:
+        symbol = request.args.get("symbol", default_symbol)
+        if symbol not in {each.symbol for each in instruments}:
+            symbol = default_symbol
+        return HTTPResponse(page(symbol, instruments, market), headers=HEADERS, content_type=HTML)
+
+    async def give_asset(request: Request) -> HTTPResponse:
+        name = request.path.removeprefix("/")
+        return HTTPResponse(asset(name), headers=HEADERS, content_type=ASSETS[name])
+
+    for path in ("/", "/docs"):
+        app.add_route(show_page, path, methods=METHODS, name=f"page{path}".replace("/", "_"))
+    for name in ASSETS:
+        app.add_route(give_asset, f"/{name}", methods=METHODS, name=name.replace(".", "_"))
+
+
+def add_routes(app: HttpApp, views: BookViews, default_symbol: str) -> None:
+    """Serve `views` under `/api/`."""
+
+    async def symbol_of(request: Request) -> str:
+        """Return the symbol that is asked for, when its book can be told or must be refused."""
+        symbol: str = request.args.get("symbol", default_symbol)
+        deadline_ns = monotonic_ns() + BOOK_WAIT_NS
+        while not views.is_served(symbol) and monotonic_ns() < deadline_ns:
+            await asyncio.sleep(BOOK_LOOK_S)
+        return symbol
+
+    async def orderbook(request: Request) -> HTTPResponse:
+        depth = _count(request, "depth", DEPTH_MAX, DEPTH_MAX)
+        book = views.orderbook(await symbol_of(request), depth)
+        headers = {"ETag": book.etag, "Cache-Control": "no-cache"}
+        if request.headers.get("if-none-match") == book.etag:
+            return HTTPResponse(status=304, headers=headers)
+        return HTTPResponse(book.document, headers=headers, content_type="application/json")
+
+    async def trades(request: Request) -> HTTPResponse:
+        limit = _count(request, "limit", 100, TRADES_KEPT_MAX)
+        return _json(views.trades(await symbol_of(request), limit))
+
+    async def health(_: Request) -> HTTPResponse:
+        return _json(views.health(), 200 if views.is_live else 503)
+
+    for path, handler in (("orderbook", orderbook), ("trades", trades), ("health", health)):
+        app.add_route(handler, f"/api/{path}", methods=METHODS)
+
+
+async def _serve(node: Node) -> None:
+    settings = node.settings
+    listener = bind(settings.api.host, settings.api.port)
+    symbols = [instrument.symbol for instrument in settings.instruments]
+    topics = [topic(symbol) for symbol in symbols for topic in (book_topic, trades_topic, best_topic)]
+    # With the venue elsewhere, the book has what came through the gateways: the maker's mirror, and clients' orders.
+    own_sources = frozenset[int]() if settings.venue.name == "paper" else GATEWAYS
+    subscriber = FeedSubscriber(node.wiring, topics, partial(RenderedBook, own_sources))
+    node.watch(*subscriber.sockets)
+    views = BookViews(subscriber, settings.instruments)
+    app = new_app("tickbus_api")
+    allow_own_names_only(app, settings.api.host)
+    add_routes(app, views, settings.symbol)
+    add_page(app, settings.instruments, settings.symbol, market_text(market_of(settings)))
+    server = await serve(app, listener)
+
+    async def follow_feed() -> None:
+        with AsyncWaiter(subscriber.sockets) as waiter:
+            while True:
+                is_all = subscriber.receive(monotonic_ns(), FRAMES_MAX)
+                subscriber.tick(monotonic_ns())
+                if views.is_live:
+                    node.ready(http=url_of(listener))
+                else:
+                    node.waiting()
+                replica = subscriber.replicas[book_topic(settings.symbol)]
+                node.show(
+                    live=views.is_live, sequence=replica.sequence, gaps=replica.gap_count, orders=len(replica.book)
+                )
+                if is_all:
+                    await waiter.wait(TICK_MS)
+                await asyncio.sleep(GATHER_S if is_all else 0)  # requests come in turn with the feed
+
+    async def follow_own_orders() -> None:
+        while True:
+            if status := node.ask_desk():
+                views.mark_own(
+                    frozenset(number for row in status["nodes"] for number in row["figures"].get("own_orders", ()))
+                )
+            await asyncio.sleep(OWN_S)
+
+    try:
+        await run_async(node, follow_feed, follow_own_orders)
+    finally:
+        await stop(server)
+        subscriber.close()
+
+
+def run(node: Node) -> None:
+    """Run the api's node until it is told to stop."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(node))

@@ -1,0 +1,286 @@
+"""What the engine's node does between its sockets: pure but for the journal, so that a replay takes the same way.
+
+2 decode into the ring, 3 journal, 4 match, 5 encode, 6 publish: for all frames that wait as one batch, and without an
+object for each order.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from bus.codec import MalformedMessageError, decode_commands, encode_all
+from bus.engine_link import CommandBatch, EngineEnd
+from bus.feed import Frames
+from bus.topology import Source
+from engine.matching_engine import MatchingEngine
+from engine.rows.messages import read_event, write_command
+from engine.rows.ring import CONSUMED
+from engine.wire.codec import CommandDecoder, EventRouter, RowEncoder
+from engine.wire.refusals import MalformedBytesError
+from journal.format import HEADER_SIZE, CommandRecord, decode_header, journal_files
+from journal.journal import Journal
+from journal.replay import Replay
+from market.codes import CancelReason, RejectReason
+from market.commands import HaltSymbol, MassCancel
+from market.events import Canceled, Halted, Rejected
+from market.feed_messages import EngineHealth
+from market.instrument import Instrument
+from market.limits import BATCH_MESSAGES_MAX
+from nodes.engine.feed import EngineFeed
+
+Encoded = list[tuple[bytes, int]]  # payloads, and how many messages each has
+
+
+class EngineCore:
+    """A matching engine with its order links, its feed and its journal.
+
+    Args:
+        engine: empty.
+        instruments: by symbol id.
+        epoch: of the order links: the journal's, if there is one.
+        feed_epoch: of the feed, new in every process.
+        orders_max: the engine's.
+        journal: not yet recovered.
+        own_symbols: those that this engine has, of a desk with several engines; None for all.
+    """
+
+    def __init__(
+        self,
+        engine: MatchingEngine,
+        instruments: Sequence[Instrument],
+        epoch: int,
+        feed_epoch: int,
+        orders_max: int,
+        journal: Journal,
+        own_symbols: Collection[int] | None = None,
+    ) -> None:
+        self.engine = engine
+        self.links = EngineEnd(epoch, feed_epoch)
+        self.feed = EngineFeed(engine, instruments, feed_epoch, orders_max, own_symbols)
+        self.epoch = epoch
+        self.symbol_count = len(instruments)
+        self.command_count = 0
+        self.malformed_count = 0
+        self.halted_symbols: set[int] = set()
+        self._journal = journal
+        self._router = EventRouter(engine.events)
+        everything = range(len(instruments))
+        self._own_symbols = sorted(everything if own_symbols is None else own_symbols)
+        has_all = len(self._own_symbols) == len(instruments)
+        self._decoder = CommandDecoder(engine.commands, None if has_all else self._own_symbols)
+        self._refusals = RowEncoder(self._decoder.refusals)
+        self._feed_frames: list[Frames] = []
+        self._mass_cancels: list[MassCancel] = []  # the operator's, in what is being handled
+        self._is_replaying = False
+        self._handled_ns = 0  # the time of the last commands
+        self._own_count = 0  # of commands that the desk itself has given
+
+    def recover(self, tell: Callable[[Replay], None]) -> Replay:
+        """Rebuild book, links and feed from the journal.
+
+        Raises:
+            JournalError: if the journal cannot be trusted or kept.
+        """
+        together: list[CommandRecord] = []
+
+        def take(_: int, record: CommandRecord) -> None:
+            size = sum(each.command_count for each in together) + record.command_count
+            if together and (record.time_ns != together[0].time_ns or size > self.engine.commands.slot_count):
+                self._replay(together)
+                together.clear()
+            together.append(record)
+
+        done = self._journal.recover(take, tell)
+        self._replay(together)
+        for _ in self.feed.best(0):  # nobody listens yet, but whoever asks must get the best prices of now
+            pass
+        return done
+
+    def replay(self, record: CommandRecord) -> None:
+        """Do what a journaled frame tells, again."""
+        self._replay([record])
+
+    def _replay(self, records: Sequence[CommandRecord]) -> None:
+        """Do again what frames tell that were handled together: they have one time, and their reports one order."""
+        batches = []
+        for record in records:
+            source, first, size = record.source, record.first_sequence, record.command_count
+            self.links.restore(source, first + size - 1)
+            if source == Source.DESK:
+                self._own_count = first + size - 1
+            batches.append(CommandBatch(source, record.payload, first, size, record.skip_count))
+        self._is_replaying = True
+        if records:
+            self._handled_ns = records[0].time_ns
+            self._handle(batches, records[0].time_ns)
+            self._tell_events(records[0].time_ns)
+        self._is_replaying = False
+        self.links.outgoing()  # nobody listens yet; what is not acknowledged stays, to be sent again
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing of the past matters: no order is open, nothing is halted, and all reports have arrived."""
+        return self.engine.live_order_count == 0 and not self.halted_symbols and not self.links.owed
+
+    def handle(self, batches: Sequence[CommandBatch], time_ns: int, now_ns: int) -> None:
+        """Journal and match the commands of `batches`. The links hold the reports; `tell` then gives the feed.
+
+        Args:
+            batches: what was waiting, at most what fits into the ring of commands.
+            time_ns: ns since 1970 UTC.
+            now_ns: monotonic, for the journal's sync.
+
+        Raises:
+            JournalError: if the commands cannot be kept; nothing was done with them.
+        """
+        time_ns += time_ns == self._handled_ns  # a replay takes frames of one time for handled together
+        self._handled_ns = time_ns
+        records = [CommandRecord(time_ns, b.source, b.first, b.size, b.skip, b.payload) for b in batches]
+        self._journal.append(records, now_ns)
+        self._handle(batches, time_ns)
+
+    def halt(self, symbols: Iterable[int], time_ns: int, now_ns: int) -> bool:
+        """Halt those of `symbols` that are ours and not halted yet, though nobody has sent a command; then `tell`.
+
+        Returns:
+            Whether there was any.
+
+        Raises:
+            JournalError: as `handle`.
+        """
+        fresh = sorted(set(symbols).intersection(self._own_symbols) - self.halted_symbols)
+        if fresh:
+            commands = [HaltSymbol(symbol_id, 1, time_ns) for symbol_id in fresh]
+            first, self._own_count = self._own_count + 1, self._own_count + len(commands)
+            self.links.restore(Source.DESK, self._own_count)
+            self.handle([CommandBatch(Source.DESK, encode_all(commands), first, len(commands), 0)], time_ns, now_ns)
+        return bool(fresh)
+
+    def tell(self, time_ns: int) -> list[Frames]:
+        """Return the feed's frames of what was last handled: call it before the next `handle`.
+
+        Whoever waits for a report need not wait for this.
+        """
+        self._tell_events(time_ns)
+        frames, self._feed_frames = [*self._feed_frames, *self.feed.best(time_ns)], []
+        return frames
+
+    def _tell_events(self, time_ns: int) -> None:
+        """Turn the events that still lie in their ring into the feed's frames, and make room."""
+        events = self.engine.events
+        if count := len(events):
+            first = int(events.positions[CONSUMED])
+            if self._is_replaying:
+                self.feed.follow(first, count)  # nobody listens yet
+            else:
+                self._feed_frames.extend(self.feed.take(first, count, time_ns))
+            events.consume(count)
+
+    def health(self) -> EngineHealth:
+        """Return how the engine is."""
+        return EngineHealth(self.command_count, self.engine.sequence, self.engine.live_order_count)
+
+    def _handle(self, batches: Sequence[CommandBatch], time_ns: int) -> None:
+        reports: dict[int, Encoded] = {}
+        handled: dict[int, int] = {}
+        last_order_ids: dict[int, int] = {}
+        self._mass_cancels.clear()
+        for batch in batches:
+            source, fresh_count = batch.source, batch.size - batch.skip
+            take = self._take_operator if source in (Source.OPERATOR, Source.DESK) else self._take
+            last_order_id = take(batch, time_ns, reports.setdefault(source, []))
+            handled[source] = handled.get(source, 0) + fresh_count
+            last_order_ids[source] = max(last_order_ids.get(source, 0), last_order_id)
+            self.command_count += fresh_count
+        for first, count in self._match(time_ns):
+            for source in self._router.route(first, count):
+                encoded = self._router.reports(source, first, count)
+                reports.setdefault(source, []).extend([(payload, size) for payload, size, _ in encoded])
+            if self._mass_cancels:
+                reports[Source.OPERATOR] += self._canceled_by_operator(first, count)
+        for source in sorted(reports):
+            self.links.report_encoded(source, reports[source], handled.get(source, 0), last_order_ids.get(source, 0))
+
+    def _take(self, batch: CommandBatch, time_ns: int, reports: Encoded) -> int:
+        """Decode a frame into the ring; report what may not enter; return the highest order id that it brings."""
+        try:
+            kept, refused, last_order_id = self._decoder.admit(batch.payload, batch.source, time_ns, batch.skip)
+        except MalformedBytesError:
+            self._tell_malformed(time_ns, reports)
+            return 0
+        if refused:
+            reports.append((self._refusals.encode(0, refused), refused))
+        if kept + refused != batch.size - batch.skip:
+            self._tell_malformed(time_ns, reports)
+        return last_order_id
+
+    def _take_operator(self, batch: CommandBatch, time_ns: int, reports: Encoded) -> int:
+        """Take the operator's few commands, which are about everybody's orders, one by one."""
+        try:
+            commands = decode_commands(batch.payload)[batch.skip :]
+        except MalformedMessageError:
+            self._tell_malformed(time_ns, reports)
+            return 0
+        halted: list[Halted] = []
+        for command in commands:
+            if not isinstance(command, HaltSymbol | MassCancel):
+                self._tell_malformed(time_ns, reports)
+                continue
+            write_command(self.engine.commands.rows, self.engine.commands.claim(), command)
+            self.engine.commands.publish()
+            if isinstance(command, HaltSymbol):
+                halted += self._halted_by(command)
+            else:
+                self._mass_cancels.append(command)
+        if halted:
+            reports.append((encode_all(halted), len(halted)))
+        return 0
+
+    def _halted_by(self, command: HaltSymbol) -> list[Halted]:
+        """Note which symbols the command will halt or resume; return what its sender is told of those that change."""
+        every = self._own_symbols
+        changed = []
+        for symbol_id in every if command.symbol_id < 0 else [command.symbol_id] if command.symbol_id in every else []:
+            (self.halted_symbols.add if command.is_halted else self.halted_symbols.discard)(symbol_id)
+            changed.append(Halted(0, command.time_ns, symbol_id, command.is_halted))
+        return changed
+
+    def _canceled_by_operator(self, first: int, count: int) -> Encoded:
+        """Return what the operator is told of the orders that his mass cancels have ended: each one."""
+        events, told = self.engine.events, []
+        for position in range(first, first + count):
+            event = read_event(events.rows[position % events.slot_count])
+            is_theirs = isinstance(event, Canceled) and event.reason == CancelReason.MASS_CANCEL
+            if is_theirs and any(each.symbol_id in (-1, event.symbol_id) for each in self._mass_cancels):
+                told.append(event)
+        batches = [told[at : at + BATCH_MESSAGES_MAX] for at in range(0, len(told), BATCH_MESSAGES_MAX)]
+        return [(encode_all(batch), len(batch)) for batch in batches]
+
+    def _tell_malformed(self, time_ns: int, reports: Encoded) -> None:
+        self.malformed_count += 1
+        reports.append((encode_all([Rejected(0, time_ns, -1, 0, 0, 0, RejectReason.MALFORMED)]), 1))
+
+    def _match(self, time_ns: int) -> Iterator[tuple[int, int]]:
+        """Match all that is in the ring; yield the ring sequence and the count of what happened.
+
+        The last events stay in their ring until `tell`.
+        """
+        events = self.engine.events
+        while len(self.engine.commands):
+            self._tell_events(time_ns)
+            self.engine.match()
+            if count := len(events):
+                yield int(events.positions[CONSUMED]), count
+
+
+def journal_epoch(folder: Path) -> int | None:
+    """Return the epoch of the order links that the journal in `folder` goes on with, None if there is no journal.
+
+    Raises:
+        JournalError: if its first file is not a journal's.
+    """
+    paths = journal_files(folder)
+    if not paths:
+        return None
+    with paths[0].open("rb") as file:
+        head = file.read(HEADER_SIZE)
+    return decode_header(paths[0], head).epoch if len(head) == HEADER_SIZE else None  # a torn one is cut off

@@ -1,0 +1,234 @@
+"""The engine's side of the book feed: from event rows to the frames that everybody may see, without an object each."""
+
+from collections.abc import Collection, Iterator, Sequence
+
+import numpy as np
+
+from bus.feed import (
+    CHECKSUM_LEVELS,
+    HEALTH_TOPIC,
+    INSTRUMENTS_TOPIC,
+    FeedStream,
+    Frames,
+    best_topic,
+    book_topic,
+    definition_of,
+    depth_checksum,
+    depth_topic,
+    reference_topic,
+    trades_topic,
+)
+from engine.matching_engine import MatchingEngine
+from engine.rows.messages import Int64Array
+from engine.wire.codec import BookFeed, FeedChanges
+from market.depth import Depth
+from market.feed_messages import (
+    BestPrices,
+    BookChecksum,
+    BookTrade,
+    DepthLevel,
+    EngineHealth,
+    FeedMessage,
+    ReferencePrice,
+)
+from market.instrument import Instrument
+from market.limits import TRADES_KEPT_MAX
+from nodes.engine.snapshots import SlicedSnapshot
+
+DEPTH_LEVELS = 100  # a side, of the depth topic
+_TRADE_COLUMNS = slice(1, 1 + len(BookTrade._fields))
+_TRADE_PRICE = BookTrade._fields.index("price_ticks")
+
+
+def reference_price(last_ticks: int, best: BestPrices) -> ReferencePrice:
+    """Return what a price is compared with that may be a slip of the finger.
+
+    The last trade; but where the whole book has moved away from it, the near side of the book, as in CME's price
+    banding. Before the first trade the mid, rounded down; without both sides of a book none.
+
+    Args:
+        last_ticks: of the last trade, 0 before the first.
+        best: the best bid and offer of the same moment.
+    """
+    bid, _, ask, _ = best
+    if not (bid and ask):
+        return ReferencePrice(last_ticks)
+    return ReferencePrice(min(max(last_ticks, bid), ask) if last_ticks else (bid + ask) // 2)
+
+
+class _SymbolStreams:
+    """The five streams of one symbol, and what was last said on those that tell a state."""
+
+    def __init__(self, symbol: str, epoch: int) -> None:
+        self.book = FeedStream(book_topic(symbol), epoch)
+        self.trades = FeedStream(trades_topic(symbol), epoch)
+        self.best = FeedStream(best_topic(symbol), epoch)
+        self.depth = FeedStream(depth_topic(symbol), epoch)
+        self.reference = FeedStream(reference_topic(symbol), epoch)
+        self.told_best = BestPrices(0, 0, 0, 0)
+        self.told_depth = Depth((), ())
+        self.told_reference = ReferencePrice(0)
+        self.recent_trades: Int64Array = np.zeros((0, len(BookTrade._fields)), np.int64)
+
+    def __iter__(self) -> Iterator[FeedStream]:
+        return iter((self.book, self.trades, self.best, self.depth, self.reference))
+
+    @property
+    def last_ticks(self) -> int:
+        """The price of the last trade, 0 before the first."""
+        return int(self.recent_trades[-1, _TRADE_PRICE]) if len(self.recent_trades) else 0
+
+
+class EngineFeed:
+    """Pure: the engine and its event rows in, frames for the feed socket out.
+
+    Args:
+        engine: whose events are told.
+        instruments: by symbol id.
+        epoch: of this process of the engine.
+        orders_max: the engine's.
+        own_symbols: of which it tells, if not of all: another engine of the desk has the others.
+    """
+
+    def __init__(
+        self,
+        engine: MatchingEngine,
+        instruments: Sequence[Instrument],
+        epoch: int,
+        orders_max: int,
+        own_symbols: Collection[int] | None = None,
+    ) -> None:
+        self._engine = engine
+        self._changes = BookFeed(engine.events, orders_max)
+        self._symbols = [_SymbolStreams(instrument.symbol, epoch) for instrument in instruments]
+        self._own = [
+            (symbol_id, streams)
+            for symbol_id, streams in enumerate(self._symbols)
+            if own_symbols is None or symbol_id in own_symbols
+        ]
+        self._symbol_by_topic = {stream.topic: symbol_id for symbol_id, streams in self._own for stream in streams}
+        self._instruments = FeedStream(INSTRUMENTS_TOPIC, epoch)
+        self._definitions = [definition_of(instrument) for instrument in instruments]
+        self._health = FeedStream(HEALTH_TOPIC, epoch)
+        self._told_health = EngineHealth(0, 0, 0)
+        self._touched: set[int] = set()  # symbols whose book has changed since the best prices were last looked at
+        self._snapshots: dict[int, SlicedSnapshot] = {}  # in the making, by symbol id
+
+    def follow(self, first: int, count: int) -> FeedChanges:
+        """Take in `count` events from ring sequence `first` on, as `take` does, without telling anybody."""
+        changes = self._changes.take(first, count)
+        self._touched.update(changes.book_symbols)
+        for symbol_id in changes.trade_symbols:
+            streams = self._symbols[symbol_id]
+            fresh = self._changes.trades_of(symbol_id, TRADES_KEPT_MAX)[:, _TRADE_COLUMNS]
+            streams.recent_trades = np.concatenate((streams.recent_trades, fresh))[-TRADES_KEPT_MAX:]
+        return changes
+
+    def take(self, first: int, count: int, time_ns: int) -> Iterator[Frames]:
+        """Yield the frames of `count` events from ring sequence `first` on, but for the best prices: see `best`."""
+        changes = self.follow(first, count)
+        for symbol_id in changes.trade_symbols:
+            streams = self._symbols[symbol_id]
+            for payload, message_count, _ in self._changes.trade_frames(symbol_id):
+                yield streams.trades.pack_encoded(payload, message_count, time_ns)
+        for symbol_id in changes.book_symbols:
+            streams = self._symbols[symbol_id]
+            if symbol_id in self._snapshots:
+                self._snapshots[symbol_id].note(self._changes.book_rows_of(symbol_id))
+            for payload, message_count, _ in self._changes.book_frames(symbol_id):
+                yield streams.book.pack_encoded(payload, message_count, time_ns)
+
+    def best(self, time_ns: int) -> Iterator[Frames]:
+        """Yield the best prices where they are not what was last told."""
+        for symbol_id in sorted(self._touched):
+            streams, best = self._symbols[symbol_id], self._engine.best(symbol_id)
+            if best != streams.told_best:
+                streams.told_best = best
+                yield streams.best.pack([best], time_ns)
+        self._touched.clear()
+
+    def depth(self, time_ns: int) -> Iterator[Frames]:
+        """Yield what has changed in the best levels since the last call."""
+        for symbol_id, streams in self._own:
+            depth = self._engine.depth(symbol_id, DEPTH_LEVELS)
+            if depth != streams.told_depth:
+                yield streams.depth.pack(_level_changes(streams.told_depth, depth), time_ns)
+                streams.told_depth = depth
+
+    def references(self, time_ns: int) -> Iterator[Frames]:
+        """Yield the reference prices where they are not what was last told."""
+        for symbol_id, streams in self._own:
+            reference = reference_price(streams.last_ticks, self._engine.best(symbol_id))
+            if reference != streams.told_reference:
+                streams.told_reference = reference
+                yield streams.reference.pack([reference], time_ns)
+
+    def heartbeat(self, time_ns: int, health: EngineHealth) -> Iterator[Frames]:
+        """Yield a message for every topic: a checksum for a book, the health, and the next sequence for the others."""
+        for symbol_id, streams in self._own:
+            checksum = depth_checksum(self._engine.depth(symbol_id, CHECKSUM_LEVELS))
+            yield streams.book.pack([BookChecksum(checksum)], time_ns)
+            for stream in (streams.trades, streams.best, streams.depth, streams.reference):
+                yield stream.pack((), time_ns)
+        self._told_health = health
+        yield self._health.pack([health], time_ns)
+
+    def last_value(self, subscription: bytes, time_ns: int) -> Iterator[Frames]:
+        """Yield the best prices, or the reference price, again for whoever has just subscribed (XPUB: 1, the topic)."""
+        for _, streams in self._own:
+            if subscription == b"\x01" + streams.best.topic:
+                yield streams.best.pack([streams.told_best], time_ns)
+            elif subscription == b"\x01" + streams.reference.topic:
+                yield streams.reference.pack([streams.told_reference], time_ns)
+
+    def snapshot_slice(self, topic: bytes, time_ns: int) -> Frames | None:
+        """Do a bounded piece of work for a snapshot of `topic`; return it when it is done, until then None.
+
+        Of an unknown topic it has two empty frames. What is asked for while a book is being written is answered by what
+        comes of it: the snapshot is of the moment at which it is returned.
+        """
+        symbol_id = self._symbol_by_topic.get(topic)
+        if symbol_id is None or topic != self._symbols[symbol_id].book.topic:
+            return self._small_snapshot(topic, symbol_id, time_ns) or [topic, b"", b""]
+        snapshot = self._snapshots.pop(symbol_id, None) or SlicedSnapshot(self._engine, symbol_id)
+        if not snapshot.advance():
+            self._snapshots[symbol_id] = snapshot
+            return None
+        return self._symbols[symbol_id].book.pack_encoded_snapshot(snapshot.payload, snapshot.message_count, time_ns)
+
+    def snapshot(self, topic: bytes, time_ns: int) -> Frames:
+        """Return the state of `topic` after its last message, however long it takes."""
+        while (frames := self.snapshot_slice(topic, time_ns)) is None:
+            pass
+        return frames
+
+    def _small_snapshot(self, topic: bytes, symbol_id: int | None, time_ns: int) -> Frames | None:
+        if topic == INSTRUMENTS_TOPIC:
+            return self._instruments.pack_snapshot(self._definitions, time_ns)
+        if topic == HEALTH_TOPIC:
+            return self._health.pack_snapshot([self._told_health], time_ns)
+        if symbol_id is None:
+            return None
+        streams = self._symbols[symbol_id]
+        state: Sequence[FeedMessage] = [streams.told_best]
+        if topic == streams.trades.topic:
+            state = [BookTrade(*values) for values in streams.recent_trades.tolist()]
+        elif topic == streams.reference.topic:
+            state = [streams.told_reference]
+        elif topic == streams.depth.topic:
+            state = _level_changes(Depth((), ()), streams.told_depth)
+        return self._stream(streams, topic).pack_snapshot(state, time_ns)
+
+    @staticmethod
+    def _stream(streams: _SymbolStreams, topic: bytes) -> FeedStream:
+        return next(stream for stream in streams if stream.topic == topic)
+
+
+def _level_changes(before: Depth, after: Depth) -> list[DepthLevel]:
+    """Return the messages that turn one depth into the other, levels that are gone first."""
+    changes = []
+    for side, (old_levels, new_levels) in enumerate(zip(before, after, strict=True)):
+        old, new = dict(old_levels), dict(new_levels)
+        changes += [DepthLevel(side, price_ticks, 0) for price_ticks in old if price_ticks not in new]
+        changes += [DepthLevel(side, price, lots) for price, lots in new.items() if old.get(price) != lots]
+    return changes

@@ -1,0 +1,51 @@
+"""A live flow and the streams that feed it, kept moving together."""
+
+from desk.run_dir import NodeError
+from flow.live import LiveFlow
+from flow.live_url import streams_url
+from venues.binance_streams import MarketStreams, StreamsError
+
+# In a flow, which takes no step while its engine is away; the rest waits in the streams, which give up a connection
+# that nobody takes from.
+NEWS_WAITING_MAX = 10_000
+
+
+class LiveMarket:
+    """Connects a flow with the streams that its settings name.
+
+    Args:
+        flow: the flow.
+        source: `live` or `live:URL`.
+        symbol: which symbol is followed.
+
+    Raises:
+        NodeError: if nobody answers there.
+    """
+
+    def __init__(self, flow: LiveFlow, source: str, symbol: str) -> None:
+        self._flow = flow
+        self._streams = MarketStreams(streams_url(source), symbol)
+        try:
+            self._streams.check()
+        except StreamsError as error:
+            raise NodeError(f"cannot follow the market: {error}") from None
+        self._streams.start()
+
+    @property
+    def is_following(self) -> bool:
+        """Whether the book is known and its streams run."""
+        return self._flow.is_following
+
+    def pump(self, now_ns: int) -> None:
+        """Hand on what has come, and ask for what is missing."""
+        if self._flow.waiting_count < NEWS_WAITING_MAX:
+            for news in self._streams.take():
+                self._flow.hear(news)
+        for reason in self._streams.take_failures():
+            self._flow.fail_snapshot(now_ns, reason)
+        if self._flow.take_snapshot_request(now_ns):
+            self._streams.ask_snapshot()
+
+    def close(self) -> None:
+        """Hang up."""
+        self._streams.stop()

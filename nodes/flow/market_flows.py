@@ -1,0 +1,118 @@
+"""The order flows that the settings name."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from itertools import count
+
+from bus.topology import Source
+from desk.run_dir import NodeError
+from desk.settings import Settings
+from flow.order_flow import OrderFlow
+from market.instrument import Instrument
+
+
+def make_flows(settings: Settings, owner: int, order_ids: Iterator[int]) -> dict[int, OrderFlow]:
+    """Return the flows that the settings name, by symbol id, their order ids taken from `order_ids`.
+
+    Raises:
+        NodeError: if there is none, or one cannot begin.
+    """
+    source = settings.flow.source
+    if source.startswith("replay:"):
+        return _replays(settings, owner, order_ids)
+    if not source.startswith(("synthetic", "live")):
+        raise NodeError(f"there is no flow to run: flow.source is {source}")
+    known = {each.symbol: each for each in settings.instruments}
+    flows: dict[int, OrderFlow] = {}
+    for symbol, mid in settings.flow_mids.items():
+        instrument = known[symbol]
+        if source.startswith("live"):
+            flows[instrument.symbol_id] = _live(settings, instrument, owner, order_ids)
+        elif mid is None:
+            raise NodeError(
+                f"a synthetic market of {symbol} has to begin somewhere: expected opening_mid in the row of {symbol} "
+                f"in [[symbols]], or {_mid_setting(settings, symbol)}"
+            )
+        else:
+            flows[instrument.symbol_id] = _synthetic(settings, instrument, mid, owner, order_ids)
+    return flows
+
+
+def check_flows(settings: Settings) -> None:
+    """Check that the flows of the settings can begin, before anything starts.
+
+    Raises:
+        NodeError: if one cannot; the text is that of the flow's node.
+    """
+    if settings.flow.source != "none":
+        make_flows(settings, Source.FLOW.first_owner, count(1))
+
+
+def _mid_setting(settings: Settings, symbol: str) -> str:
+    return "flow.start_mid" if symbol == settings.symbol else f"flow.more_symbols={symbol}=MID"
+
+
+def _seed(settings: Settings, instrument: Instrument) -> int:
+    """Return the seed of a symbol's market: the desk's symbol has `flow.seed`, each other one another."""
+    return settings.flow.seed + (0 if instrument.symbol == settings.symbol else 1 + instrument.symbol_id)
+
+
+def _live(settings: Settings, instrument: Instrument, owner: int, order_ids: Iterator[int]) -> OrderFlow:
+    from flow.live import LiveFlow, LiveSettings
+    from flow.live_url import streams_url
+
+    flow = settings.flow
+    followed = LiveSettings(streams_url(flow.source), flow.queue_model, _seed(settings, instrument))
+    return LiveFlow(instrument, followed, owner, order_ids)
+
+
+def _synthetic(
+    settings: Settings, instrument: Instrument, mid: Decimal, owner: int, order_ids: Iterator[int]
+) -> OrderFlow:
+    from flow.market_settings import settings_of
+    from flow.synthetic import SyntheticFlow
+
+    chosen = {} if settings.flow.toxicity is None else {"toxicity": settings.flow.toxicity}
+    made_up = settings_of(
+        settings.flow.market_preset,
+        instrument.symbol,
+        seed=_seed(settings, instrument),
+        mid=mid,
+        opening_s=settings.flow.opening_s,
+        **chosen,
+    )
+    try:
+        return SyntheticFlow(instrument, made_up, owner, order_ids)
+    except ValueError as error:
+        raise NodeError(f"cannot make a market in {instrument.symbol}: {error}") from None
+
+
+def _replays(settings: Settings, owner: int, order_ids: Iterator[int]) -> dict[int, OrderFlow]:
+    """Return the replay of all recordings: those of a symbol one after the other, those of several side by side."""
+    from flow.playlist import Part, check_part, parse_playlist, symbol_of
+    from flow.recording import RecordingError
+    from flow.replay import ReplayFlow, ReplaySettings
+    from flow.side_by_side import align
+
+    flow, known = settings.flow, {each.symbol: each for each in settings.instruments}
+    parts: dict[str, list[Part]] = {}
+    try:
+        for part in parse_playlist(flow.source.removeprefix("replay:")):
+            symbol = symbol_of(part)
+            if symbol not in known:
+                raise NodeError(f"cannot replay: the desk has no pair {symbol}; it has {', '.join(known)}")
+            check_part(part, known[symbol])
+            parts.setdefault(symbol, []).append(part)
+        if settings.symbol not in parts:
+            raise NodeError(f"cannot replay: the desk trades {settings.symbol}, recorded is {', '.join(parts)}")
+        replays: dict[int, ReplayFlow] = {}
+        for symbol, of_symbol in parts.items():
+            replayed = ReplaySettings(
+                tuple(of_symbol), flow.speed, flow.opening_s, flow.loop, flow.queue_model, flow.seed
+            )
+            instrument = known[symbol]
+            replays[instrument.symbol_id] = ReplayFlow(instrument, replayed, owner, order_ids)
+    except (OSError, RecordingError) as error:
+        raise NodeError(f"cannot replay: {error}") from None
+    align(list(replays.values()))
+    return dict(replays)

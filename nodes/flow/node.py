@@ -1,0 +1,113 @@
+"""The flow's node: runs the market's order flows, synthetic, replays or live markets, against the engines."""
+
+from functools import partial
+
+from bus.order_source import OrderSource
+from bus.topology import Source
+from desk.run_dir import NodeError
+from flow.live import LiveFlow
+from flow.order_flow import OrderFlow
+from flow.recording import RecordingError
+from flow.side_by_side import SideBySide, summary_of
+from market.clock import NS_PER_SECOND, monotonic_ns
+from nodes.flow.live_market import LiveMarket
+from nodes.flow.market_flows import make_flows
+from nodes.flow.market_link import MarketLink, OrderIds
+from nodes.node import Node
+
+STEP_MS = 5
+LINK_TICK_MS = 100
+OWNER = Source.FLOW.first_owner
+SUMMARY_NS = 60 * NS_PER_SECOND
+
+
+class FlowNode:
+    """The order flows of a desk, each in front of the engine of its symbol."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        order_ids = OrderIds(Source.FLOW.first_order_id)
+        self._flows = make_flows(node.settings, OWNER, order_ids)
+        for flow in self._flows.values():
+            if (told := flow.summary()).get("is_partial_book"):
+                node.log.warning("no depth snapshot: the book is what the recording tells", recording=told["recording"])
+        self._links = [self._link(engine, order_ids) for engine in node.settings.engines]
+        node.watch(*(link.source.socket for link in self._links))
+        self._live: list[LiveMarket] = []
+        self._is_finish_told = False
+        self._next_summary_ns = 0
+
+    def _link(self, engine: str, order_ids: OrderIds) -> MarketLink:
+        """Return the link to an engine; those without a symbol of ours may still have orders of an earlier process."""
+        symbol_ids = self._node.settings.symbol_ids_of(engine)
+        here = {symbol_id: flow for symbol_id, flow in self._flows.items() if symbol_id in symbol_ids}
+        flow: OrderFlow | None = SideBySide(here) if len(here) > 1 else next(iter(here.values()), None)
+        source = OrderSource(Source.FLOW, self._node.wiring, engine=engine)
+        return MarketLink(engine, source, flow, order_ids, OWNER)
+
+    def run(self) -> None:
+        """Run the flows until stopped."""
+        settings = self._node.settings
+        for symbol_id, flow in self._flows.items():
+            if isinstance(flow, LiveFlow):
+                symbol = settings.instruments[symbol_id].symbol
+                self._live.append(LiveMarket(flow, settings.flow.source, symbol))
+        loop = self._node.poll_loop()
+        for link in self._links:
+            loop.on_readable(link.source.socket, partial(self._on_engine, link))
+        loop.every(STEP_MS, self._on_time)
+        loop.every(LINK_TICK_MS, self._on_link_tick)
+        loop.run()
+
+    def close(self) -> None:
+        """Take our orders out of the books, and close."""
+        for live in self._live:
+            live.close()
+        for link in self._links:
+            link.close()
+
+    def _on_engine(self, link: MarketLink) -> None:
+        for epoch in link.receive(monotonic_ns()):
+            source = self._node.settings.flow.source
+            self._node.log.info("market built", source=source, engine=link.engine, epoch=epoch)
+
+    def _on_link_tick(self) -> None:
+        for link in self._links:
+            link.source.tick(monotonic_ns())
+
+    def _on_time(self) -> None:
+        now_ns = monotonic_ns()
+        for live in self._live:
+            live.pump(now_ns)
+        if self._is_built and all(live.is_following for live in self._live):
+            self._node.ready()
+        for link in self._links:
+            try:
+                link.step(now_ns)
+            except RecordingError as error:
+                raise NodeError(f"cannot go on with the replay: {error}") from None
+        self._tell(now_ns)
+
+    @property
+    def _is_built(self) -> bool:
+        return all(link.is_built for link in self._links)
+
+    def _tell(self, now_ns: int) -> None:
+        is_finished = self._is_built and all(flow.is_finished for flow in self._flows.values())
+        figures = summary_of(self._flows)
+        if now_ns >= self._next_summary_ns:
+            self._next_summary_ns = now_ns + SUMMARY_NS
+            self._node.log.info("so far", **figures)
+        if is_finished and not self._is_finish_told:
+            self._is_finish_told = True
+            self._node.log.info("finished", **figures)
+        self._node.show(is_finished=is_finished, **figures)
+
+
+def run(node: Node) -> None:
+    """Run the flow's node until it is told to stop."""
+    flow = FlowNode(node)
+    try:
+        flow.run()
+    finally:
+        flow.close()

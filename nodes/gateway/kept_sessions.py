@@ -1,0 +1,206 @@
+"""The gateway's sessions and what is kept of them on disk, moving together; without sockets."""
+
+from collections.abc import Callable, Collection
+from typing import NamedTuple
+
+from bus.codec import encode_all
+from bus.topology import FIRST_ENGINE
+from journal.format import CommandRecord
+from market.clock import NS_PER_SECOND, monotonic_ns
+from market.limits import BATCH_MESSAGES_MAX
+from sessions.checkpoint import checkpoint_of, restore_checkpoint
+from sessions.session_desk import NoSessionLeftError, Session, SessionDesk
+from sessions.session_store import IN_CHECKPOINT, Position, SessionStore, StoredSession
+
+
+class RoomRule(NamedTuple):
+    """Who has to go when there is no room.
+
+    Attributes:
+        address_sessions_max: of one address; what a token proves is not counted.
+        forget_s: after which what a client has not read keeps its session no more.
+    """
+
+    address_sessions_max: int
+    forget_s: float
+
+
+class KeptSessions:
+    """The sessions of a desk over their store: rebuilt from it, and never ahead of it.
+
+    Args:
+        desk: without a session.
+        store: of the same gateway.
+        kept_bytes: of reports in memory, for each session.
+
+    Attributes:
+        position: where the link to the first engine goes on: all reports up to it are kept, or are not of these
+            sessions; of the others the store has the same.
+
+    Raises:
+        JournalError: if what is on disk cannot be used; of every method: if it cannot be written.
+    """
+
+    def __init__(self, desk: SessionDesk, store: SessionStore, kept_bytes: int) -> None:
+        self._desk = desk
+        self._store = store
+        self.position = self._recover(kept_bytes)
+
+    def _recover(self, kept_bytes: int) -> Position:
+        stored, _ = self._store.load()
+        if checkpoint := self._store.checkpoint():
+            restore_checkpoint(self._desk, checkpoint, stored, kept_bytes)
+        waiting = sorted((one for one in stored if one.since != IN_CHECKPOINT), key=lambda one: one.since)
+
+        def begin_until(sequence: int) -> None:
+            while waiting and waiting[0].since < sequence:
+                one = waiting.pop(0)
+                flag = one.is_cancel_on_disconnect
+                place = (one.number, one.name, one.since, one.offset)
+                self._desk.restore(self._desk.restored(*place, is_cancel_on_disconnect=flag, address=one.address))
+
+        def take(sequence: int, record: CommandRecord) -> None:
+            begin_until(sequence)
+            self._desk.report(record.payload, record.skip_count)
+
+        position = self._store.recover(take)
+        begin_until(self._store.sequence + 1)
+        for session in self._desk.sessions.values():
+            session.left_ns = monotonic_ns()
+        return position
+
+    def outlives_connections(self, number: int) -> bool:
+        """Return whether orders under this number stay open without a connection."""
+        session = self._desk.sessions.get(number)
+        return session is not None and bool(session.name) and not session.is_cancel_on_disconnect
+
+    def position_of(self, engine: str) -> Position:
+        """Return where the link to `engine` goes on."""
+        return self.position if engine == FIRST_ENGINE else self._store.more_positions.get(engine, Position(0, 0))
+
+    def _go_on(self, engine: str, position: Position) -> None:
+        if engine == FIRST_ENGINE:
+            self.position = position
+        else:
+            self._store.more_positions[engine] = position
+
+    def begin_anonymous(self, address: str = "") -> Session:
+        """Return a new session that ends with its connection.
+
+        Raises:
+            NoSessionLeftError: if all numbers are taken.
+        """
+        return self._desk.open("", self._store.sequence, address)
+
+    def log_on(self, name: str, *, is_cancel_on_disconnect: bool, address: str = "", last_sequence: int = 0) -> Session:
+        """Return the session of this name, a new one if there is none.
+
+        Args:
+            address: where the client is, if only that bounds how many sessions it has.
+            last_sequence: of the last report that it has seen.
+
+        Raises:
+            NoSessionLeftError: if all numbers are taken.
+        """
+        is_news = self.is_news(name, is_cancel_on_disconnect=is_cancel_on_disconnect)
+        session = self._desk.by_name(name) or self._desk.open(name, self._store.sequence)
+        session.address, session.is_cancel_on_disconnect = address, is_cancel_on_disconnect
+        self._desk.note_seen(session, last_sequence)
+        if is_news:
+            self.save()
+        return session
+
+    def is_news(self, name: str, *, is_cancel_on_disconnect: bool) -> bool:
+        """Return whether a Logon says something that is not written yet: it is synced, and everybody waits for that."""
+        session = self._desk.by_name(name)
+        return session is None or session.is_cancel_on_disconnect != is_cancel_on_disconnect
+
+    def make_room(self, rule: RoomRule, address: str, is_here: Callable[[Session], bool]) -> str:
+        """See to it that one more session can begin, for which the one that has been away longest is forgotten.
+
+        It has no open orders, and nothing that its client has still to read; or that for too long. Where an address has
+        as many sessions as it may, one of its own has to go.
+
+        Args:
+            address: of the new one, "" if that bounds nothing.
+            is_here: whether a session has a connection.
+
+        Returns:
+            whose session is forgotten, "" if there is room.
+
+        Raises:
+            NoSessionLeftError: if none can go.
+        """
+        sessions = list(self._desk.sessions.values())
+        own = [one for one in sessions if address and one.address == address]
+        is_full_here = len(own) >= rule.address_sessions_max
+        if self._desk.has_room and not is_full_here:
+            return ""
+        latest_ns = monotonic_ns() - int(rule.forget_s * NS_PER_SECOND)
+        away = [
+            one
+            for one in (own if is_full_here else sessions)
+            if one.name and not self._desk.open_count(one) and not is_here(one)
+            if one.left_ns <= latest_ns or not self._desk.has_unseen(one)
+        ]
+        if not away:
+            whose = f"of {address}, were {len(own)}" if is_full_here else f"in all, were {len(sessions)}"
+            raise NoSessionLeftError(f"expected fewer sessions {whose}")
+        oldest = min(away, key=lambda one: one.left_ns)
+        forgotten = oldest.name
+        self._desk.release(oldest)
+        self.save()  # else whoever has its number next would get its name back
+        return forgotten
+
+    def give_up(self, session: Session) -> None:
+        """Let a session have no name: from now on it ends as an anonymous one does."""
+        if session.name:
+            session.name = ""
+            self.save()
+
+    def begin_epoch(self, engine: str, position: Position, time_ns: int, symbol_ids: Collection[int]) -> list[Session]:
+        """Go on with an engine that knows none of our orders: tell that all open ones of its symbols have ended.
+
+        Returns:
+            the sessions that have new reports.
+        """
+        self._go_on(engine, position)
+        lost = [order for order in self._desk.lost_orders(time_ns) if order.symbol_id in symbol_ids]
+        touched: dict[int, Session] = {}
+        for start in range(0, len(lost), BATCH_MESSAGES_MAX):
+            batch = lost[start : start + BATCH_MESSAGES_MAX]
+            told = self._keep(position.epoch, 0, len(batch), 0, encode_all(batch))
+            touched |= {session.number: session for session in told}
+        self.save()
+        return list(touched.values())
+
+    def take(
+        self, engine: str, position: Position, first_sequence: int, count: int, skip: int, payload: bytes
+    ) -> list[Session]:
+        """Keep a frame of reports for good and give each session its own; return those that have new ones."""
+        touched = self._keep(position.epoch, first_sequence, count, skip, payload)
+        self._go_on(engine, position)
+        if self._store.is_full:  # what is on disk is bounded: after a checkpoint the reports before it can go
+            for session in self._desk.sessions.values():
+                session.since = IN_CHECKPOINT if session.name else session.since
+            self._store.begin_anew(checkpoint_of(self._desk), self._stored(), self.position)
+        return touched
+
+    def save(self) -> None:
+        """Write who has a session."""
+        self._store.save(self._stored(), self.position)
+
+    def close(self) -> None:
+        """Let another process have the store."""
+        self._store.close()
+
+    def _keep(self, epoch: int, first_sequence: int, count: int, skip: int, payload: bytes) -> list[Session]:
+        self._store.keep(epoch, first_sequence, count, skip, payload)
+        return self._desk.report(payload, skip)
+
+    def _stored(self) -> list[StoredSession]:
+        named = [one for one in self._desk.sessions.values() if one.name]
+        return [
+            StoredSession(one.name, one.number, one.offset, one.since, one.is_cancel_on_disconnect, one.address)
+            for one in named
+        ]

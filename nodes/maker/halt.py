@@ -1,0 +1,42 @@
+"""The operator's halt as the maker follows it: read from halted.json, and answered in `status`."""
+
+from desk.halted_file import HaltedFile
+from nodes.node import Node
+
+
+class MakerHalt:
+    """Whether the maker's symbol is halted, and what it has said of that.
+
+    What it says names the version of the file that it is about: a word on an earlier halt may be the last that was
+    heard of it.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._symbol = node.settings.symbol
+        self._file = HaltedFile(node.settings.run_dir, [self._symbol])
+        self._is_halted = False
+        self._looked_version = self._told_version = ""
+
+    def is_news(self) -> bool:
+        """Whether the operator has said something since this was last asked."""
+        self._file.read()
+        is_news = self._file.version != self._looked_version
+        self._looked_version = self._file.version
+        return is_news
+
+    def is_on(self) -> bool:
+        """Whether our symbol is halted; that it is or no longer is, is logged."""
+        is_halted = self._symbol in self._file.read()
+        if is_halted != self._is_halted:
+            self._is_halted = is_halted
+            self._node.log.warning("halted: no quotes until resume" if is_halted else "resumed")
+        if not is_halted and self._told_version != self._file.version:
+            self.tell(is_halted=False)
+        return is_halted
+
+    def tell(self, *, is_halted: bool) -> None:
+        """Say, at once, whether we surely have no order anywhere, by the word that `is_on` has read."""
+        self._told_version = self._file.version
+        self._node.show(halted=is_halted, halt_version=self._told_version)
+        self._node.beat()

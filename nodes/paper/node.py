@@ -1,0 +1,248 @@
+"""The paper exchange's node: its REST app in front, an order link to every engine and replicas of the feeds behind."""
+
+import asyncio
+from collections.abc import Mapping
+
+import uvloop
+
+from bus.channel import AsyncWaiter
+from bus.feed import book_topic, trades_topic
+from bus.order_link import Connected
+from bus.order_source import OrderSource
+from bus.subscriber import FeedSubscriber
+from bus.topology import Source
+from desk.client import DeskError
+from desk.halted_file import LOOK_MS, HaltedFile
+from desk.operator import set_halted
+from desk.paper_accounts import TOKEN_FILE
+from desk.run_dir import NodeError, StayDownError
+from desk.settings import Settings
+from market.clock import NS_PER_US, monotonic_ns, time_ns
+from nodes.http import bind, serve, stop, url_of
+from nodes.node import Node, run_async
+from nodes.paper.feed_books import FeedBooks, TouchedBook
+from nodes.paper.feed_trades import FeedTrades
+from paper.access.account_folder import AccountFolder
+from paper.access.accounts import FIRST_ACCOUNT, KeyFileError, load_or_create_token
+from paper.calls.admin import Admin
+from paper.calls.fault_calls import FaultCalls, Halt
+from paper.exchange.exchange import Exchange
+from paper.latency import Delay, Latency
+from paper.money.commission import DISCOUNT_ASSET, Commission, FeePlace
+from paper.money.ledger import BooksError, Ledger, LedgerError
+from paper.rest import create_app
+
+TICK_MS = 50
+OWN_ORDERS_S = 0.25
+OWN_ORDERS_MAX = 1_000  # the newest, of the desk's account: the api marks them in the book
+LEDGER_FILE = "ledger.sqlite3"
+ACCOUNTS_FOLDER = "accounts"
+
+
+class PaperNode:
+    """Keeps an exchange in touch with the engines.
+
+    Args:
+        node: whose it is.
+        exchange: has a line to each engine.
+        sources: the order links by engine.
+        subscriber: of the books and trades of all symbols.
+    """
+
+    def __init__(
+        self, node: Node, exchange: Exchange, sources: Mapping[str, OrderSource], subscriber: FeedSubscriber
+    ) -> None:
+        self._node = node
+        self._exchange = exchange
+        self._sources = sources
+        self._subscriber = subscriber
+        self._trades = FeedTrades(subscriber, exchange.market)
+
+    async def follow_engines(self) -> None:
+        """Take reports and market data, for as long as the node lives."""
+        links = self._sources.items()
+        with AsyncWaiter((*(source.socket for _, source in links), *self._subscriber.sockets)) as waiter:
+            for _, source in links:
+                source.on_send = waiter.look
+            while True:
+                for engine, source in links:
+                    self._take_reports(engine, source)
+                self._trades.receive(monotonic_ns(), time_ns())
+                self._subscriber.tick(monotonic_ns())
+                self._trades.take(time_ns())
+                self._exchange.market.on_book()
+                for _, source in links:
+                    source.tick(monotonic_ns())
+                await waiter.wait(TICK_MS)
+
+    def acknowledge(self) -> None:
+        """Take what the engines have said by now, and say that it is booked: an engine that is owed nothing forgets."""
+        for engine, source in self._sources.items():
+            self._take_reports(engine, source)
+            source.tick(monotonic_ns())
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether orders can be taken of every symbol and all books are known."""
+        return self._exchange.is_connected and self._subscriber.is_live(monotonic_ns())
+
+    def _take_reports(self, engine: str, source: OrderSource) -> None:
+        line = self._exchange.lines[engine]
+        for news in source.receive():
+            if isinstance(news, Connected):
+                self._trades.on_connected(engine, news.epoch, news.feed_epoch)
+                line.on_connected(
+                    news.epoch,
+                    news.command_sequence,
+                    time_ns(),
+                    report_sequence=news.report_sequence,
+                    last_order_id=news.last_order_id,
+                )
+                self._node.log.info("engine connected", engine=engine, epoch=news.epoch, is_new=news.is_new_epoch)
+            else:
+                line.on_reports(news.epoch, news.events, news.report_sequence, news.command_sequence)
+        if line.is_connected and not source.is_connected:
+            line.on_disconnected()
+            self._node.log.warning(
+                "the engine does not answer: orders of its symbols are refused until it does", engine=engine
+            )
+
+
+async def _serve(node: Node) -> None:
+    settings = node.settings
+    folder = settings.run_dir / "paper"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    account_folder = AccountFolder(settings.keys_file, folder / ACCOUNTS_FOLDER)
+    try:
+        accounts = account_folder.load()
+        token = load_or_create_token(folder / TOKEN_FILE)
+        ledger = Ledger(folder / LEDGER_FILE, settings.instruments, settings.places)
+    except (KeyFileError, LedgerError) as error:
+        raise NodeError(str(error)) from None
+    listener = bind(settings.paper.host, settings.paper.port)
+    symbols = {each.symbol_id: each.symbol for each in settings.instruments}
+    subscriber = FeedSubscriber(
+        node.wiring,
+        [topic(symbol) for symbol in symbols.values() for topic in (book_topic, trades_topic)],
+        TouchedBook,
+    )
+    sources = {
+        engine: OrderSource(Source.PAPER, node.wiring, ledger.last_report(engine), engine) for engine in ledger.engines
+    }
+    node.watch(*(source.socket for source in sources.values()), *subscriber.sockets)
+    exchange = Exchange(
+        ledger,
+        sources,
+        FeedBooks(subscriber, symbols),
+        first_order_id=Source.PAPER.first_order_id,
+        first_owner=Source.PAPER.first_owner,
+        first_update_id=time_ns() // NS_PER_US,  # more than were ever told before: no book changes so often
+        commission=_commission(settings),
+    )
+    halted = HaltedFile(settings.run_dir, list(symbols.values()))
+    exchange.halted = set(halted.read())
+    for number in accounts.numbers:
+        exchange.open_account(number)
+    paper = PaperNode(node, exchange, sources, subscriber)
+    app = create_app(
+        exchange,
+        accounts,
+        on_bug=lambda error: node.log.error("a request failed by a bug of ours", why=repr(error)),
+        is_limiting=settings.paper.rate_limits,
+        latency=Latency(
+            Delay.parse(settings.paper.order_delay_ms),
+            Delay.parse(settings.paper.market_data_delay_ms),
+            settings.paper.delay_seed,
+        ),
+        host=settings.paper.host,
+    )
+    admin = Admin(exchange, accounts, account_folder, token, time_ns)
+    admin.add_to(app)
+    FaultCalls(app.ctx.faults, exchange, app.ctx.connections, _halting(settings), time_ns).add_to(app, admin)
+    server = await serve(app, listener)
+
+    async def announce() -> None:
+        is_told = False
+        while True:
+            if paper.is_ready:
+                is_told = True
+                node.ready(http=url_of(listener))
+            else:
+                node.waiting()
+            ledger.check()
+            node.show(
+                open_orders=len(ledger.open_orders),
+                is_connected=exchange.is_connected,
+                silent_engines=[engine for engine, line in exchange.lines.items() if not line.is_connected],
+                lost_reports=sum(line.lost_report_count for line in exchange.lines.values()),
+            )
+            await asyncio.sleep(1 if is_told else TICK_MS / 1_000)
+
+    def own_orders() -> list[int]:
+        return [order.order_id for order in ledger.open_orders_of(FIRST_ACCOUNT)][-OWN_ORDERS_MAX:]
+
+    async def follow_halts() -> None:
+        while True:
+            exchange.halted = set(halted.read())
+            await asyncio.sleep(LOOK_MS / 1_000)
+
+    async def tell_own_orders() -> None:
+        told: list[int] | None = None
+        while True:
+            if (own := own_orders()) != told:
+                told = own
+                node.show(own_orders=own)
+                node.beat()
+            await asyncio.sleep(OWN_ORDERS_S)
+
+    try:
+        await run_async(node, paper.follow_engines, announce, follow_halts, tell_own_orders)
+        paper.acknowledge()
+    except BooksError as error:
+        raise StayDownError(f"the books of {folder / LEDGER_FILE} do not add up: {error}") from error
+    finally:
+        node.show(own_orders=own_orders())
+        await stop(server)
+        for source in sources.values():
+            source.close()
+        subscriber.close()
+        ledger.close()
+
+
+def _halting(settings: Settings) -> Halt:
+    """Return what halts or resumes a symbol for everybody: the operator's line to the engine."""
+
+    async def halt(symbol: str, is_halted: bool) -> None:
+        try:
+            outcome = await asyncio.to_thread(set_halted, settings, symbol, is_halted=is_halted, is_cancelling=False)
+        except DeskError as error:
+            raise ConnectionError(str(error)) from None
+        if outcome.missing:
+            raise ConnectionError("; ".join(outcome.missing))
+
+    return halt
+
+
+def _commission(settings: Settings) -> Commission:
+    maker, taker = settings.paper.maker_fee, settings.paper.taker_fee
+    by_symbol = {
+        each.symbol: Commission(
+            maker if each.maker_fee is None else each.maker_fee, taker if each.taker_fee is None else each.taker_fee
+        )
+        for each in settings.symbols
+    }
+    is_in_bnb = settings.paper.fee_in == DISCOUNT_ASSET
+    return Commission(
+        maker,
+        taker,
+        by_symbol,
+        place=FeePlace.RECEIVED if is_in_bnb else FeePlace(settings.paper.fee_in),
+        is_in_bnb=is_in_bnb,
+        bnb_discount=settings.paper.bnb_discount,
+    )
+
+
+def run(node: Node) -> None:
+    """Run the paper exchange's node until it is told to stop."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(node))

@@ -1,0 +1,68 @@
+"""The tracker's node: writes the account's day into `performance_YYYYMMDD.json`, again and again."""
+
+from desk.market import market_of
+from desk.run_dir import NodeError
+from desk.venue import desk_venue
+from nodes.node import Node
+from nodes.tracker.bookkeeper import Bookkeeper
+from reports.day_figures import day_figures
+from reports.folder import FolderBusyError, ReportsFolder
+from venues.venue import VenueError, VenueKeysError
+
+
+class TrackerNode:
+    """A bookkeeper that is woken by the clock."""
+
+    def __init__(self, node: Node, bookkeeper: Bookkeeper) -> None:
+        self._node = node
+        self._bookkeeper = bookkeeper
+        self._write_count = 0
+        self._failure_count = 0
+        self._told: set[str] = set()
+
+    def run(self) -> None:
+        """Write until stopped, and once more at the end."""
+        loop = self._node.poll_loop()
+        loop.every(self._node.settings.tracker.interval_s * 1_000, self._update)
+        loop.run()
+        self._update(is_final=True)
+
+    def _update(self, *, is_final: bool = False) -> None:
+        try:
+            recorded = self._bookkeeper.update(is_final=is_final)
+        except (VenueError, FolderBusyError, OSError) as error:
+            self._failure_count += 1
+            self._node.log.warning("the day was not written; it will be tried again", why=str(error))
+            self._write()
+            if isinstance(error, VenueKeysError):
+                raise
+        else:
+            self._write_count += 1
+            for note in recorded.notes:
+                if note not in self._told:
+                    self._told.add(note)
+                    self._node.log.warning("note", why=note)
+            self._node.ready(file=str(recorded.path))
+            self._node.show(**day_figures(recorded.head, recorded.book.rows, self._node.settings.instrument))
+        self._node.show(writes=self._write_count, failures=self._failure_count)
+
+    def _write(self) -> None:
+        """Write what is known while the venue does not answer."""
+        try:
+            self._bookkeeper.write()
+        except (FolderBusyError, OSError) as error:
+            self._node.log.warning("the day was not written; it will be tried again", why=str(error))
+
+
+def run(node: Node) -> None:
+    """Run the tracker's node until it is told to stop."""
+    try:
+        venue = desk_venue(node.settings)
+        venue.load(node.settings.instrument)
+        folder = ReportsFolder(node.settings.reports_dir)
+        bookkeeper = Bookkeeper(
+            venue, node.settings.instrument, folder, market_of(node.settings), node.settings.instruments
+        )
+        TrackerNode(node, bookkeeper).run()
+    except VenueError as error:
+        raise NodeError(str(error)) from None

@@ -1,0 +1,106 @@
+"""One REST call on its way through the exchange."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from market.clock import NS_PER_MS, NS_PER_SECOND
+from paper.access.usage import Usage
+from paper.calls.parameters import SymbolStatus, Values
+from paper.errors import ErrorKind, ExchangeError
+from paper.exchange.engine_port import Pending
+from paper.exchange.exchange import Exchange
+from paper.units import Symbol
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a handler has to work with.
+
+    Attributes:
+        account: whose call it is, 0 for a public call.
+        values: the parameters that were sent, parsed, by name.
+        now_ns: when the call came, ns since 1970 UTC.
+        engine_timeout_s: how long the engine may take.
+        usage: what clients have used of the rate limits.
+    """
+
+    exchange: Exchange
+    account: int
+    values: Values
+    now_ns: int
+    engine_timeout_s: float
+    usage: Usage
+
+    @property
+    def now_s(self) -> int:
+        """When the call came, s since 1970 UTC."""
+        return self.now_ns // NS_PER_SECOND
+
+    @property
+    def now_ms(self) -> int:
+        """When the call came, ms since 1970 UTC."""
+        return self.now_ns // NS_PER_MS
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the value of a parameter, or the default if it was not sent."""
+        return self.values.get(name, default)
+
+    @property
+    def symbol(self) -> Symbol:
+        """The symbol of the call.
+
+        Raises:
+            ExchangeError: BAD_SYMBOL.
+        """
+        return self._symbol(self.values["symbol"])
+
+    @property
+    def symbol_or_all(self) -> Symbol | None:
+        """The symbol of the call, or None if it names none."""
+        return self.symbol if "symbol" in self.values else None
+
+    @property
+    def symbols(self) -> list[Symbol]:
+        """The symbols of a call that may name one, several or none, which means all of the status that it asks for.
+
+        Raises:
+            ExchangeError: BAD_SYMBOL, BAD_COMBINATION if it names both one and several, or OTHER_SYMBOL_STATUS.
+        """
+        if "symbol" in self.values and "symbols" in self.values:
+            raise ExchangeError(ErrorKind.BAD_COMBINATION)
+        if "symbol" in self.values:
+            named = [self.symbol]
+        elif "symbols" in self.values:
+            named = [self._symbol(name) for name in self.values["symbols"]]
+        else:
+            return [symbol for symbol in self.exchange.symbols.values() if self._has_status(symbol)]
+        if not all(map(self._has_status, named)):
+            raise ExchangeError(ErrorKind.OTHER_SYMBOL_STATUS)
+        return named
+
+    def _has_status(self, symbol: Symbol) -> bool:
+        status = SymbolStatus.HALT if symbol.name in self.exchange.halted else SymbolStatus.TRADING
+        return self.get("symbolStatus", status) is status
+
+    async def wait_for_engine(self, pending: Pending) -> None:
+        """Wait until the engine has handled a command.
+
+        Raises:
+            ExchangeError: TIMEOUT; the command may still be executed, or it was and the engine's word of it is lost.
+        """
+        answered = asyncio.Event()
+        pending.when_done(answered.set)
+        try:
+            async with asyncio.timeout(self.engine_timeout_s):
+                await answered.wait()
+        except TimeoutError:
+            raise ExchangeError(ErrorKind.TIMEOUT) from None
+        if pending.is_lost:
+            raise ExchangeError(ErrorKind.TIMEOUT)
+
+    def _symbol(self, name: str) -> Symbol:
+        symbol = self.exchange.symbols.get(name)
+        if symbol is None:
+            raise ExchangeError(ErrorKind.BAD_SYMBOL)
+        return symbol

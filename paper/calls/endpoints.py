@@ -1,0 +1,170 @@
+"""The one table of REST endpoints: path, method, weight, security, parameters, handler."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from paper.calls import account_calls, amend_calls, market_calls, replace_calls
+from paper.calls import parameters as p
+from paper.calls.call import Call
+from paper.calls.parameters import Parameter, Values
+
+
+class Security(StrEnum):
+    """What a call asks of its sender, in Binance's words; all but NONE are signed."""
+
+    NONE = "NONE"
+    USER_DATA = "USER_DATA"
+    TRADE = "TRADE"
+
+
+Handler = Callable[[Call], Awaitable[Any]]
+Weight = int | Callable[[Values], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One row of the table.
+
+    Attributes:
+        weight: what a call costs of the request weight, fixed or by its parameters.
+        security: who may call it; if it is signed, timestamp, recvWindow and signature are parameters too.
+        is_order: whether it counts as an order.
+        charges_itself: whether its handler counts the order, since it can do something without one.
+    """
+
+    method: str
+    path: str
+    weight: Weight
+    parameters: tuple[Parameter, ...]
+    handler: Handler
+    security: Security = Security.NONE
+    is_order: bool = False
+    charges_itself: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its path without what all paths begin with, `order/test`."""
+        return self.path.removeprefix("/api/v3/")
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether it acts for an account."""
+        return self.security is not Security.NONE
+
+    def weight_of(self, values: Values) -> int:
+        """Return what a call with these parameters costs."""
+        return self.weight if isinstance(self.weight, int) else self.weight(values)
+
+
+def _depth_weight(values: Values) -> int:
+    limit = values.get("limit", market_calls.DEPTH_LIMIT_DEFAULT)
+    return next((weight for most, weight in ((100, 5), (500, 25), (1_000, 50)) if limit <= most), 250)
+
+
+def _day_ticker_weight(values: Values) -> int:
+    if "symbol" in values:
+        return 2
+    count = len(values["symbols"]) if "symbols" in values else 101
+    return next((weight for most, weight in ((20, 2), (100, 40)) if count <= most), 80)
+
+
+def _ticker_weight(values: Values) -> int:
+    return 2 if "symbol" in values else 4
+
+
+def _open_orders_weight(values: Values) -> int:
+    return 6 if "symbol" in values else 80
+
+
+def _my_trades_weight(values: Values) -> int:
+    return 5 if "orderId" in values else 20
+
+
+_INFO: Final = (p.SYMBOL_OR_ALL, p.SYMBOLS, p.PERMISSIONS, p.SHOW_PERMISSION_SETS, p.SYMBOL_STATUS)
+_TICKER: Final = (p.SYMBOL_OR_ALL, p.SYMBOLS, p.SYMBOL_STATUS)
+_RANGE: Final = (p.START_TIME, p.END_TIME, p.LIMIT)
+_NEW_ORDER: Final = (
+    p.SYMBOL,
+    p.SIDE,
+    p.ORDER_TYPE,
+    p.TIME_IN_FORCE,
+    p.QUANTITY,
+    p.QUOTE_ORDER_QTY,
+    p.PRICE,
+    p.STOP_PRICE,
+    p.TRAILING_DELTA,
+    p.ICEBERG_QTY,
+    p.NEW_CLIENT_ORDER_ID,
+    p.SELF_TRADE_PREVENTION,
+    p.NEW_ORDER_RESPONSE_TYPE,
+    p.STRATEGY_ID,
+    p.STRATEGY_TYPE,
+)
+_ORDER: Final = (p.SYMBOL, p.ORDER_ID, p.ORIG_CLIENT_ORDER_ID)
+_AMEND: Final = (*_ORDER, p.NEW_CLIENT_ORDER_ID, p.NEW_QTY)
+_CANCEL: Final = (*_ORDER, p.NEW_CLIENT_ORDER_ID, p.CANCEL_RESTRICTIONS)
+_REPLACE: Final = (
+    *_NEW_ORDER,
+    p.CANCEL_REPLACE_MODE,
+    p.CANCEL_ORDER_ID,
+    p.CANCEL_ORIG_CLIENT_ORDER_ID,
+    p.CANCEL_NEW_CLIENT_ORDER_ID,
+    p.CANCEL_RESTRICTIONS,
+    p.ORDER_RATE_LIMIT_EXCEEDED_MODE,
+)
+_BNB_BURN: Final = (p.SPOT_BNB_BURN, p.INTEREST_BNB_BURN)
+
+
+def _public(path: str, weight: Weight, parameters: tuple[Parameter, ...], handler: Handler) -> Endpoint:
+    return Endpoint("GET", f"/api/v3/{path}", weight, parameters, handler)
+
+
+def _signed(
+    method: str,
+    path: str,
+    weight: Weight,
+    parameters: tuple[Parameter, ...],
+    handler: Handler,
+    *,
+    is_order: bool = False,
+    charges_itself: bool = False,
+    base: str = "/api/v3",
+) -> Endpoint:
+    table = (*parameters, *p.SIGNED)
+    security = Security.USER_DATA if method == "GET" else Security.TRADE
+    return Endpoint(method, f"{base}/{path}", weight, table, handler, security, is_order, charges_itself)
+
+
+ENDPOINTS: Final = (
+    _public("ping", 1, (), market_calls.ping),
+    _public("time", 1, (), market_calls.server_time),
+    _public("exchangeInfo", 20, _INFO, market_calls.exchange_info),
+    _public("depth", _depth_weight, (p.SYMBOL, p.LIMIT, p.SYMBOL_STATUS), market_calls.depth),
+    _public("trades", 25, (p.SYMBOL, p.LIMIT), market_calls.trades),
+    _public("aggTrades", 4, (p.SYMBOL, p.FROM_ID, *_RANGE), market_calls.aggregate_trades),
+    _public("klines", 2, (p.SYMBOL, p.INTERVAL, *_RANGE, p.TIME_ZONE), market_calls.klines),
+    _public("avgPrice", 2, (p.SYMBOL,), market_calls.average_price),
+    _public("ticker/24hr", _day_ticker_weight, (*_TICKER, p.TICKER_TYPE), market_calls.day_ticker),
+    _public("ticker/price", _ticker_weight, _TICKER, market_calls.price_ticker),
+    _public("ticker/bookTicker", _ticker_weight, _TICKER, market_calls.book_ticker),
+    _signed("POST", "order", 1, _NEW_ORDER, account_calls.place_order, is_order=True),
+    _signed("POST", "order/test", 1, (*_NEW_ORDER, p.COMPUTE_COMMISSION_RATES), account_calls.check_order),
+    _signed(
+        "POST", "order/cancelReplace", 1, _REPLACE, replace_calls.replace_order, is_order=True, charges_itself=True
+    ),
+    _signed("PUT", "order/amend/keepPriority", 4, _AMEND, amend_calls.amend_order),
+    _signed("GET", "order", 4, _ORDER, account_calls.show_order),
+    _signed("DELETE", "order", 1, _CANCEL, account_calls.cancel_order),
+    _signed("GET", "openOrders", _open_orders_weight, (p.SYMBOL_OR_ALL,), account_calls.open_orders),
+    _signed("DELETE", "openOrders", 1, (p.SYMBOL,), account_calls.cancel_open_orders),
+    _signed("GET", "allOrders", 20, (p.SYMBOL, p.ORDER_ID, *_RANGE), account_calls.all_orders),
+    _signed("GET", "myTrades", _my_trades_weight, (p.SYMBOL, p.ORDER_ID, p.FROM_ID, *_RANGE), account_calls.my_trades),
+    _signed("GET", "account", 20, (p.OMIT_ZERO_BALANCES,), account_calls.show_account),
+    _signed("GET", "account/commission", 20, (p.SYMBOL,), account_calls.show_commission),
+    _signed("GET", "rateLimit/order", 40, (), account_calls.show_order_limits),
+    _signed("GET", "asset/tradeFee", 1, (p.SYMBOL_OR_ALL,), account_calls.show_trade_fees, base="/sapi/v1"),
+    _signed("GET", "bnbBurn", 1, (), account_calls.show_bnb_burn, base="/sapi/v1"),
+    _signed("POST", "bnbBurn", 1, _BNB_BURN, account_calls.set_bnb_burn, base="/sapi/v1"),
+)

@@ -1,0 +1,115 @@
+"""The admin's calls that arm, show and clear fault switches."""
+
+import json
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any
+
+from sanic import Sanic
+from sanic.request import Request
+
+from paper.calls.admin import ADMIN_PREFIX, Admin, AdminError
+from paper.exchange.exchange import Exchange
+from paper.faults import SWITCHES, Fault, FaultError, FaultKind, Faults
+from paper.streams.sockets import Connections
+
+Halt = Callable[[str, bool], Awaitable[None]]
+
+
+class FaultCalls:
+    """Sets the switches of a running exchange.
+
+    Args:
+        faults: what is armed; the front desk asks it.
+        exchange: lives in the thread of the app's event loop.
+        connections: the open WebSocket connections.
+        halt: halts (True) or resumes a symbol in the engine; ConnectionError if the engine does not answer.
+        clock: ns since 1970 UTC, never wrong.
+    """
+
+    def __init__(
+        self, faults: Faults, exchange: Exchange, connections: Connections, halt: Halt, clock: Callable[[], int]
+    ) -> None:
+        self._faults = faults
+        self._exchange = exchange
+        self._connections = connections
+        self._halt = halt
+        self._clock = clock
+
+    def add_to(self, app: Sanic[Any, Any], admin: Admin) -> None:
+        """Serve the calls on `app`, to whoever has the admin's token."""
+        for method, path, handler in (
+            ("GET", "faults", self._show),
+            ("POST", "faults", self._set),
+            ("DELETE", "faults", self._clear_all),
+            ("DELETE", "faults/<number:int>", self._clear_one),
+        ):
+            name = f"admin{handler.__name__}"
+            methods = ["GET", "HEAD"] if method == "GET" else [method]
+            app.add_route(admin.guarded(handler), f"{ADMIN_PREFIX}/{path}", methods, name=name)
+
+    async def _show(self, _: Request) -> Any:
+        return {
+            "switches": [
+                {
+                    "kind": str(switch.kind),
+                    "effect": str(switch.effect),
+                    "says": switch.says,
+                    "options": {option.name: option.expected for option in switch.all_options},
+                }
+                for switch in SWITCHES
+            ],
+            "armed": [fault.document for fault in self._faults.armed.values()],
+        }
+
+    async def _set(self, request: Request) -> Any:
+        try:
+            fault = self._faults.read(json.loads(request.body))
+            match fault.kind:
+                case FaultKind.DISCONNECT:
+                    return {"disconnected": self._disconnect(fault)}
+                case FaultKind.WIPE:
+                    return {"wiped": self._wipe()}
+                case FaultKind.HALT:
+                    await self._set_halted(fault.options["symbol"], is_halted=True)
+            return self._faults.arm(fault).document
+        except (ValueError, RecursionError):
+            raise AdminError(HTTPStatus.BAD_REQUEST, "expected a JSON object") from None
+        except FaultError as error:
+            raise AdminError(HTTPStatus.BAD_REQUEST, str(error)) from None
+
+    async def _clear_all(self, _: Request) -> Any:
+        return {"cleared": [await self._clear(number) for number in list(self._faults.armed)]}
+
+    async def _clear_one(self, _: Request, number: int) -> Any:
+        if number not in self._faults.armed:
+            raise AdminError(HTTPStatus.NOT_FOUND, f"no fault {number} is armed")
+        return await self._clear(number)
+
+    async def _clear(self, number: int) -> dict[str, Any]:
+        fault = self._faults.armed[number]
+        others = [each for each in self._faults.armed.values() if each.kind is FaultKind.HALT and each is not fault]
+        if fault.kind is FaultKind.HALT:
+            symbol = fault.options["symbol"]
+            if all(each.options["symbol"] != symbol for each in others):
+                await self._set_halted(symbol, is_halted=False)
+        self._faults.armed.pop(number, None)
+        return fault.document
+
+    async def _set_halted(self, symbol: str, *, is_halted: bool) -> None:
+        if symbol not in self._exchange.symbols:
+            raise AdminError(HTTPStatus.BAD_REQUEST, f"expected one of {', '.join(self._exchange.symbols)}")
+        try:
+            await self._halt(symbol, is_halted)
+        except ConnectionError as error:
+            raise AdminError(HTTPStatus.SERVICE_UNAVAILABLE, f"the engine does not answer: {error}") from None
+        (self._exchange.halted.add if is_halted else self._exchange.halted.discard)(symbol)
+
+    def _disconnect(self, fault: Fault) -> int:
+        return self._connections.end(fault.options["streams"], is_clean=fault.options["is_clean"])
+
+    def _wipe(self) -> list[int]:
+        accounts = sorted(self._exchange.ledger.accounts())
+        for account in accounts:
+            self._exchange.reset_account(account, self._clock())
+        return accounts

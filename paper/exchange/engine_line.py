@@ -1,0 +1,297 @@
+"""The exchange's line to one engine: what is on its way there, what comes back, and how the two agree after a break.
+
+An exchange has a line to every engine of its desk, and each order goes over the line of its symbol. Nothing that
+happens on one line touches the orders of another.
+
+Reports of one life of the engine are lost for good if nobody takes them for so long that it keeps them no more. Then
+every open order is called back. What the engine answers tells how much of it was still open; the rest is booked
+(`Executions`), and what may rest is entered again, in the order of the queues.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from market.clock import NS_PER_MS
+from market.codes import RejectReason, TimeInForce
+from market.commands import AmendOrder, CancelOrder, Command, MassCancel
+from market.events import Event
+from paper.errors import ErrorKind, ExchangeError
+from paper.exchange.changes import Changes
+from paper.exchange.engine_port import COMMANDS_PENDING_MAX, EnginePort, Pending, PendingCommands, Purpose
+from paper.exchange.executions import Executions
+from paper.money.ledger import Ledger
+from paper.orders import Order, OrderStatus
+
+_log = logging.getLogger(__name__)
+
+
+class EngineLine:
+    """One engine as the exchange sees it.
+
+    Args:
+        engine: its name.
+        port: the order link to it.
+        ledger: the saved state, with the number of the last report of this engine.
+        executions: what the engine's events do.
+        changes: how they are saved.
+        first_order_id: the id before the exchange's first.
+        first_owner: the owner number of account 0.
+
+    Attributes:
+        pending: the commands on their way.
+        is_connected: whether the engine takes orders.
+        lost_report_count: how many reports of the engine will never come.
+    """
+
+    def __init__(
+        self,
+        engine: str,
+        port: EnginePort,
+        ledger: Ledger,
+        executions: Executions,
+        changes: Changes,
+        *,
+        first_order_id: int,
+        first_owner: int,
+    ) -> None:
+        self.pending = PendingCommands()
+        self.is_connected = False
+        self.lost_report_count = 0
+        self._engine = engine
+        self._port = port
+        self._ledger = ledger
+        self._executions = executions
+        self._changes = changes
+        self._first_order_id = first_order_id
+        self._first_owner = first_owner
+        self._has_connected = False
+        self._lost_cancels: dict[int, str] = {}  # by order id: clients' cancels that may never be answered
+        self._is_recall_due = False
+        self._clearing: dict[int, int] = {}  # by account: the command after which its old orders are gone
+
+    # -- what clients want
+
+    def require(self) -> None:
+        """Check that a command can be sent.
+
+        Raises:
+            ExchangeError: DISCONNECTED or OVERLOADED.
+        """
+        if not self.is_connected:
+            raise ExchangeError(ErrorKind.DISCONNECTED)
+        if len(self.pending) >= COMMANDS_PENDING_MAX:
+            raise ExchangeError(ErrorKind.OVERLOADED)
+
+    def enter(self, order: Order, now_ns: int) -> Pending:
+        """Send an order that is funded and saved.
+
+        Raises:
+            ExchangeError: DISCONNECTED; it was not sent then.
+        """
+        sequence = self._send([order.engine_command(self._owner(order.account), now_ns)])
+        return self.pending.add(order, Purpose.ENTER, sequence)
+
+    def cancel(self, orders: Sequence[Order], now_ns: int, request_id: str) -> list[Pending]:
+        """Send cancels of open orders, all or none; `request_id` empty names each request after its order.
+
+        Raises:
+            ExchangeError: DISCONNECTED; nothing was sent then.
+        """
+        sequence = self._send([self._cancel_command(order, now_ns) for order in orders])
+        return [
+            self.pending.add(order, Purpose.CANCEL, sequence, request_id or f"cancel-{order.order_id}")
+            for order in orders
+        ]
+
+    def amend(self, order: Order, leaves_lots: int, client_order_id: str, now_ns: int) -> Pending:
+        """Send an amend that leaves less open of an order, if exactly as much is open as the exchange knows of.
+
+        Raises:
+            ExchangeError: DISCONNECTED; nothing was sent then.
+        """
+        symbol_id, owner = order.symbol.symbol_id, self._owner(order.account)
+        command = AmendOrder(
+            order.order_id, symbol_id, order.price_ticks, leaves_lots, owner, now_ns, order.leaves_lots
+        )
+        return self.pending.add(order, Purpose.AMEND, self._send([command]), client_order_id)
+
+    def clear_anew(self, account: int, now_ns: int) -> None:
+        """Take the orders of an account that was reset just now out of the engine's book, as soon as it listens."""
+        self._clearing.pop(account, None)
+        if self.is_connected:
+            self._clear_books(now_ns)
+
+    # -- what the engine says
+
+    def on_connected(
+        self, epoch: int, acknowledged: int, now_ns: int, *, report_sequence: int = 0, last_order_id: int = 0
+    ) -> None:
+        """Take note of the engine, and bring its book to where it was.
+
+        An engine of another epoch has an empty book: cancels on their way are done, orders that were never accepted
+        end, all other open orders of its symbols are entered again in the order in which they stood in their queues.
+        The same engine after our own restart has our book: only orders whose entry may have been lost with us are
+        called back and entered again. All are if reports of it are lost.
+
+        Args:
+            epoch: which life of the engine it is.
+            acknowledged: the link sequence of the last command that it has handled.
+            now_ns: ns since 1970 UTC.
+            report_sequence: the number of the last report that it will not send again.
+            last_order_id: the highest of our order ids that it has seen, 0 for none.
+        """
+        last_epoch, last_sequence = self._ledger.last_report(self._engine)
+        is_new = epoch != last_epoch
+        to_enter: list[Order] = []
+        with self._changes.saved():
+            self._ledger.skip_order_numbers(last_order_id - self._first_order_id)
+            if last_epoch == 0 and last_order_id:
+                # The engine holds orders of a ledger that is gone.
+                self._note_clearing(self._ledger.accounts(), is_clearing=True)
+            elif is_new:
+                self._note_clearing(self._ledger.records.clearing(self._engine), is_clearing=False)
+            if is_new:
+                to_enter = self._survivors(now_ns // NS_PER_MS)
+                self._ledger.set_last_report(self._engine, epoch, report_sequence)
+        if is_new:
+            self.pending.finish_all()
+            self._clearing.clear()
+        else:
+            self._lose_reports(epoch, last_sequence, report_sequence)
+            self._acknowledge(acknowledged)
+        self.is_connected = True
+        self._clear_books(now_ns)
+        self._enter_again(to_enter, now_ns)
+        if not is_new and not self._has_connected:
+            self._recall([order for order in self._open_orders() if order.engine_epoch != epoch], now_ns)
+        elif self._is_recall_due:
+            self._recall(list(self._open_orders()), now_ns)
+        self._has_connected = True
+
+    def on_disconnected(self) -> None:
+        """Refuse orders and cancels until the engine is back; those on their way keep waiting."""
+        self.is_connected = False
+
+    def on_reports(self, epoch: int, events: Sequence[Event], report_sequence: int, acknowledged: int) -> None:
+        """Save what the engine reports about our orders, then finish the commands that are completely handled.
+
+        Reports that are saved already are passed over; those that are missing before them are lost.
+
+        Args:
+            epoch: which life of the engine reports.
+            events: in the engine's order; the last one is report number `report_sequence`.
+            report_sequence: the number of the last event.
+            acknowledged: every command with a link sequence up to this has all its events in this or an earlier call.
+        """
+        saved_epoch, saved_sequence = self._ledger.last_report(self._engine)
+        assert epoch == saved_epoch, f"a report of epoch {epoch}, but {self._engine} connected with epoch {saved_epoch}"
+        self._lose_reports(epoch, saved_sequence, report_sequence - len(events))
+        fresh_count = min(max(report_sequence - saved_sequence, 0), len(events))
+        if fresh_count:
+            fresh = events[len(events) - fresh_count :]
+            with self._changes.saved():
+                for event in fresh:
+                    self._executions.apply(epoch, event, self.pending)
+                self._ledger.set_last_report(self._engine, epoch, report_sequence)
+            self._enter_again(self._executions.to_enter, fresh[-1].time_ns)
+            self._clear_books(fresh[-1].time_ns)
+            if self._is_recall_due:
+                self._recall(list(self._open_orders()), fresh[-1].time_ns)
+        self._acknowledge(acknowledged)
+
+    # -- how
+
+    def _open_orders(self) -> Iterable[Order]:
+        return (order for order in self._ledger.open_orders.values() if order.symbol.engine == self._engine)
+
+    def _survivors(self, time_ms: int) -> list[Order]:
+        """End the open orders that a new engine must not get; return the others, as they stood in their queues."""
+        cancelled = {pending.order.order_id for pending in self.pending.cancels()}
+        survivors = []
+        for order in self._open_orders():
+            may_rest = not order.kind.is_market and order.time_in_force is TimeInForce.GTC
+            if order.status is OrderStatus.PENDING_NEW:
+                order.reject_reason = RejectReason.ENGINE_UNAVAILABLE
+                self._executions.end(order, OrderStatus.REJECTED, time_ms)
+            elif order.order_id in cancelled:
+                self._executions.end(order, OrderStatus.CANCELED, time_ms)
+            elif not may_rest and not order.is_waiting:
+                self._executions.end(order, OrderStatus.EXPIRED, time_ms)
+            else:
+                self._executions.forget_amend(order)
+                survivors.append(order)
+        return sorted(survivors, key=lambda order: order.queue_number)
+
+    def _enter_again(self, orders: Sequence[Order], now_ns: int) -> None:
+        if orders:
+            self._port.send([order.engine_command(self._owner(order.account), now_ns) for order in orders])
+
+    def _lose_reports(self, epoch: int, last_sequence: int, first_gone: int) -> None:
+        """Give up the reports after `last_sequence` up to another one; if there are any, all orders are in doubt."""
+        count = first_gone - last_sequence
+        if count <= 0:
+            return
+        self.lost_report_count += count
+        self._lost_cancels |= {each.order.order_id: each.request_id for each in self.pending.cancels()}
+        self._is_recall_due = True
+        with self._changes.saved():
+            for order in self._open_orders():
+                self._executions.doubt(order)
+            self._ledger.set_last_report(self._engine, epoch, first_gone)
+        self.pending.lose_all()
+        _log.warning(
+            "%d reports of %s are lost: every open order of its symbols is called back and entered again",
+            count,
+            self._engine,
+        )
+
+    def _recall(self, orders: Sequence[Order], now_ns: int) -> None:
+        """Cancel orders to learn what the engine has of them; if it takes no commands now, later."""
+        self._is_recall_due = bool(orders)
+        if not orders:
+            return
+        with suppress(ConnectionError):  # the next report or connection tries again
+            sequence = self._port.send([self._cancel_command(order, now_ns) for order in orders])
+            for order in orders:
+                request_id = self._lost_cancels.pop(order.order_id, None)
+                purpose = Purpose.RECALL if request_id is None else Purpose.CANCEL
+                self.pending.add(order, purpose, sequence, request_id or "")
+            self._is_recall_due = False
+
+    def _clear_books(self, now_ns: int) -> None:
+        """Take orders from before a reset out of the engine's book, unless that is on its way."""
+        clearing = self._ledger.records.clearing(self._engine)
+        accounts = [account for account in clearing if account not in self._clearing]
+        if accounts:
+            commands = [MassCancel(owner=self._owner(account), time_ns=now_ns) for account in accounts]
+            with suppress(ConnectionError):  # the next report or connection tries again
+                self._clearing.update(dict.fromkeys(accounts, self._port.send(commands)))
+
+    def _note_clearing(self, accounts: Iterable[int], *, is_clearing: bool) -> None:
+        records = self._ledger.records
+        for account in accounts:
+            record, here = records.of(account), {self._engine}
+            records.put(account, replace(record, clearing=record.clearing - here | (here if is_clearing else set())))
+
+    def _acknowledge(self, sequence: int) -> None:
+        """Take every command up to a link sequence for completely handled."""
+        if cleared := [account for account, last in self._clearing.items() if last <= sequence]:
+            with self._changes.saved():
+                self._note_clearing(cleared, is_clearing=False)
+            for account in cleared:
+                del self._clearing[account]
+        self.pending.acknowledge(sequence)
+
+    def _send(self, commands: Sequence[Command]) -> int:
+        try:
+            return self._port.send(commands)
+        except ConnectionError as error:
+            raise ExchangeError(ErrorKind.DISCONNECTED) from error
+
+    def _cancel_command(self, order: Order, now_ns: int) -> CancelOrder:
+        return CancelOrder(order.order_id, order.symbol.symbol_id, self._owner(order.account), now_ns)
+
+    def _owner(self, account: int) -> int:
+        return self._first_owner + account

@@ -1,0 +1,257 @@
+"""The exchange: accounts give orders, engines match them, and money moves. No sockets, no clock.
+
+An order is checked, funded and saved before its symbol's engine hears of it; whatever an engine reports is saved, with
+the report's number, before anybody is told. So the process may die anywhere and resume after the last saved reports.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from market.clock import NS_PER_MS
+from market.codes import Side
+from paper.errors import ErrorKind, ExchangeError
+from paper.exchange.changes import Changes
+from paper.exchange.engine_line import EngineLine
+from paper.exchange.engine_port import EnginePort, Pending
+from paper.exchange.executions import Executions
+from paper.exchange.news import AccountListener, DepositNews, WalletNews
+from paper.exchange.order_rules import OrderRules
+from paper.money.commission import DISCOUNT_ASSET, Commission
+from paper.money.ledger import Ledger
+from paper.money.sizing import price_cap_ticks
+from paper.money.starting_assets import STARTING_ASSETS
+from paper.orders import Order, OrderKind, OrderRequest, OrderStatus
+from paper.streams.public_book import BookView
+from paper.streams.public_market import PublicMarket
+from paper.units import UNITS_PER_ONE, Symbol
+
+
+class Exchange:
+    """All accounts' orders and money.
+
+    Attributes:
+        symbols: what is traded, by the venue's spelling.
+        ledger: the saved state; read it freely, change it only through the exchange.
+        lines: to the engines, by name.
+        market: what everybody sees.
+        commission: what the exchange takes of every trade.
+        halted: the symbols that the exchange has had halted, by the venue's spelling.
+        account_listeners: who hears what happens to the accounts' orders and money.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        ports: Mapping[str, EnginePort],
+        book: BookView,
+        *,
+        first_order_id: int,
+        first_owner: int = 0,
+        first_update_id: int = 1,
+        commission: Commission | None = None,
+    ) -> None:
+        """Take up the ledger's state; order ids are `first_order_id` + 1, 2 ..., owners `first_owner` + account.
+
+        Changes of the public books are numbered from `first_update_id` on.
+        `ports` are the order links by engine, one for each that has a symbol.
+        """
+        self.symbols: Mapping[str, Symbol] = ledger.symbols
+        self.ledger = ledger
+        self.commission = commission or Commission()
+        self.halted: set[str] = set()
+        self.market = PublicMarket(ledger, book, first_update_id)
+        self._rules = OrderRules(ledger, self.market)
+        self._first_order_id = first_order_id
+        self._executions = Executions(ledger, self.commission, self._bnb_price_units)
+        self._changes = Changes(ledger, self._executions)
+        self.account_listeners: list[AccountListener] = self._changes.listeners
+        self.lines: Mapping[str, EngineLine] = {
+            engine: EngineLine(
+                engine,
+                ports[engine],
+                ledger,
+                self._executions,
+                self._changes,
+                first_order_id=first_order_id,
+                first_owner=first_owner,
+            )
+            for engine in ledger.engines
+        }
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether every engine takes orders."""
+        return all(line.is_connected for line in self.lines.values())
+
+    # -- accounts
+
+    def open_account(self, account: int) -> None:
+        """Give a new account its starting assets; one that exists stays as it is."""
+        if account not in self.ledger.accounts():
+            with self._changes.saved():
+                self._endow(account)
+
+    def reset_account(self, account: int, now_ns: int) -> None:
+        """Forget the account's balances, orders and trades, and give it the starting assets anew."""
+        time_ms = now_ns // NS_PER_MS
+        before = {asset: wallet.free + wallet.locked for asset, wallet in self.ledger.wallets.of(account).items()}
+        with self._changes.saved():
+            self.ledger.forget_account(account, time_ms)
+            self._endow(account)
+        for line in self.lines.values():
+            line.clear_anew(account, now_ns)
+        for asset, wallet in self.ledger.wallets.of(account).items():
+            if units := wallet.free - before.get(asset, 0):
+                self._changes.tell(DepositNews(account, asset, units, time_ms))
+        self._changes.tell(WalletNews(account, self.ledger.wallets.of(account), time_ms))
+
+    def deposit(self, account: int, asset: str, units: int, now_ns: int) -> None:
+        """Give an account units from outside."""
+        with self._changes.saved():
+            self.ledger.deposit(account, asset, units)
+        self._changes.tell(DepositNews(account, asset, units, now_ns // NS_PER_MS))
+
+    def set_bnb_payer(self, account: int, is_bnb_payer: bool) -> None:
+        """Let an account pay its fees in BNB, at a discount, or not."""
+        with self._changes.saved():
+            self.ledger.records.put(account, replace(self.ledger.records.of(account), is_bnb_payer=is_bnb_payer))
+
+    def is_bnb_payer(self, account: int) -> bool:
+        """Say whether an account pays its fees in BNB, as long as it can."""
+        is_bnb_payer = self.ledger.records.of(account).is_bnb_payer
+        return self.commission.is_in_bnb if is_bnb_payer is None else is_bnb_payer
+
+    def has_bnb_price(self, symbol: Symbol) -> bool:
+        """Say whether fees of a symbol can be paid in BNB now."""
+        return self._bnb_price_units(symbol) is not None
+
+    # -- orders
+
+    def check(self, account: int, request: OrderRequest, now_ns: int) -> None:
+        """Check an order as `place` would, but for funds, and do nothing.
+
+        Raises:
+            ExchangeError: what `place` would raise.
+        """
+        self._rules.sized(account, request, now_ns)
+
+    def place(self, account: int, request: OrderRequest, now_ns: int) -> Pending:
+        """Fund and save an order and send it to the engine; when done, its `order` tells how it went.
+
+        Raises:
+            ExchangeError: if a filter, the account's funds, or another open order forbids it; nothing has changed then.
+        """
+        line = self._line(request.symbol)
+        price_ticks, qty_lots = self._rules.sized(account, request, now_ns)
+        if price_ticks == 0 and request.kind is OrderKind.MARKET and request.side is Side.BUY:
+            free_units = self.ledger.wallets.free(account, request.symbol.quote)
+            terms = self.commission.terms(request.symbol.name)
+            spendable_units = terms.without_reserve(request.side, free_units)
+            price_ticks = price_cap_ticks(request.symbol, self._rules.opposite(request), qty_lots, spendable_units)
+        with self._changes.saved():
+            order = self._new_order(account, request, price_ticks, qty_lots, now_ns)
+            if self._is_name_taken(account, order.client_order_id):
+                raise ExchangeError(ErrorKind.DUPLICATE_ORDER)
+            if self.ledger.wallets.free(account, order.locked_asset) < order.locked_units():
+                raise ExchangeError(ErrorKind.INSUFFICIENT_BALANCE)
+            self.ledger.wallets.lock(account, order.locked_asset, order.locked_units())
+        try:
+            return line.enter(order, now_ns)
+        except ExchangeError:
+            with self._changes.saved():
+                self._executions.end(order, OrderStatus.REJECTED, now_ns // NS_PER_MS)
+            raise
+
+    def cancel(self, orders: Sequence[Order], now_ns: int, *, request_id: str = "") -> list[Pending]:
+        """Ask the engine to cancel open orders; a `Pending` without `refusal` was cancelled when it is done.
+
+        Args:
+            orders: open orders of one symbol, at least one.
+            now_ns: ns since 1970 UTC.
+            request_id: what the client calls this request; empty lets the exchange choose for each order.
+
+        Raises:
+            ExchangeError: DISCONNECTED or OVERLOADED; nothing was sent then.
+        """
+        assert len({order.symbol.name for order in orders}) == 1, f"expected orders of one symbol, were {orders}"
+        return self._line(orders[0].symbol).cancel(orders, now_ns, request_id)
+
+    def amend(self, order: Order, qty_units: int, client_order_id: str, now_ns: int) -> Pending:
+        """Ask the engine to make an open order smaller in its place; a `Pending` that `is_applied` was.
+
+        The engine does it only if exactly as much is open as the exchange knows of: a fill on the way refuses it.
+
+        Args:
+            order: an open order.
+            qty_units: the whole quantity that it is to have, what is executed among it, base units.
+            client_order_id: what it is to be called then, perhaps what it is called now.
+            now_ns: ns since 1970 UTC.
+
+        Raises:
+            ExchangeError: if the quantity is not smaller, a filter or another open order forbids it, or the engine
+                cannot be asked; nothing has changed then.
+        """
+        line = self._line(order.symbol)
+        if line.pending.amend_of(order.order_id) is not None:
+            raise ExchangeError(ErrorKind.AMEND_UNDER_WAY)
+        qty_lots = self._rules.amended_lots(order, qty_units, now_ns)
+        is_other = client_order_id != order.client_order_id
+        if is_other and self._is_name_taken(order.account, client_order_id):
+            raise ExchangeError(ErrorKind.DUPLICATE_ORDER)
+        with self._changes.saved():
+            self.ledger.change(order).next_client_order_id = client_order_id
+        try:
+            return line.amend(order, qty_lots - order.filled_lots - order.prevented_lots, client_order_id, now_ns)
+        except ExchangeError:
+            with self._changes.saved():
+                self._executions.forget_amend(order)
+            raise
+
+    # -- how
+
+    def _line(self, symbol: Symbol) -> EngineLine:
+        """Return the line to the engine of a symbol.
+
+        Raises:
+            ExchangeError: DISCONNECTED or OVERLOADED, if no command can be sent over it.
+        """
+        line = self.lines[symbol.engine]
+        line.require()
+        return line
+
+    def _is_name_taken(self, account: int, client_order_id: str) -> bool:
+        is_open = self.ledger.open_order_by_client_id(account, client_order_id) is not None
+        return is_open or any(line.pending.is_name_reserved(account, client_order_id) for line in self.lines.values())
+
+    def _new_order(self, account: int, request: OrderRequest, price_ticks: int, qty_lots: int, now_ns: int) -> Order:
+        order_id = self._first_order_id + self.ledger.next_order_number()
+        order = Order(
+            order_id=order_id,
+            account=account,
+            symbol=request.symbol,
+            client_order_id=request.client_order_id or f"tickbus-{order_id}",
+            side=request.side,
+            kind=request.kind,
+            time_in_force=request.time_in_force,
+            self_trade_prevention=request.self_trade_prevention,
+            price_ticks=price_ticks,
+            qty_lots=qty_lots,
+            quote_order_units=request.quote_units,
+            stop_ticks=request.stop_units // request.symbol.tick_units,
+            display_lots=request.iceberg_units // request.symbol.lot_units,
+            terms=self.commission.terms(request.symbol.name),
+            time_ms=now_ns // NS_PER_MS,
+            update_ms=now_ns // NS_PER_MS,
+        )
+        return self.ledger.change(order)
+
+    def _bnb_price_units(self, symbol: Symbol) -> int | None:
+        """Return what one BNB costs in the quote asset of a symbol, by the last price of its pair; None if none."""
+        if symbol.quote == DISCOUNT_ASSET:
+            return UNITS_PER_ONE
+        pair = self.symbols.get(DISCOUNT_ASSET + symbol.quote)
+        return self.market.last_ticks(pair, 0) * pair.tick_units or None if pair is not None else None
+
+    def _endow(self, account: int) -> None:
+        for asset, units in STARTING_ASSETS.items():
+            self.ledger.deposit(account, asset, units)

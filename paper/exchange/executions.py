@@ -1,0 +1,384 @@
+"""What the engine's events do to orders and money; runs inside a transaction of the ledger."""
+
+import logging
+from collections.abc import Callable
+from typing import Final, NamedTuple, assert_never
+
+from market.clock import NS_PER_MS
+from market.codes import CancelReason, RejectReason, Side, Tag
+from market.events import Accepted, Amended, Canceled, Event, Executed, Halted, Rejected, Rested, Triggered
+from paper.exchange.engine_port import Pending, PendingCommands, Purpose
+from paper.exchange.news import EXECUTION_OF_END, ExecutionType, OrderNews
+from paper.money.commission import DISCOUNT_ASSET, Commission
+from paper.money.ledger import Ledger
+from paper.money.wallets import FEES, OUTSIDE
+from paper.orders import AccountTrade, ExpiryReason, Order, OrderStatus
+from paper.units import UNITS_PER_ONE, Symbol
+
+BnbPrice = Callable[[Symbol], int | None]
+
+_log = logging.getLogger(__name__)
+
+_STATUS_OF_CANCEL: Final = {
+    CancelReason.REQUESTED: OrderStatus.CANCELED,
+    CancelReason.MASS_CANCEL: OrderStatus.CANCELED,
+    CancelReason.IMMEDIATE_OR_CANCEL: OrderStatus.EXPIRED,
+    CancelReason.FILL_OR_KILL: OrderStatus.EXPIRED,
+    CancelReason.NO_LIQUIDITY: OrderStatus.EXPIRED,
+    CancelReason.SELF_TRADE_PREVENTION: OrderStatus.EXPIRED_IN_MATCH,
+    CancelReason.POST_ONLY_WOULD_CROSS: OrderStatus.EXPIRED,
+    CancelReason.LEVELS_FULL: OrderStatus.EXPIRED,
+    CancelReason.ENGINE_RESTARTED: OrderStatus.EXPIRED,
+}
+
+_EXPIRY_OF_CANCEL: Final = {
+    CancelReason.IMMEDIATE_OR_CANCEL: ExpiryReason.IOC,
+    CancelReason.FILL_OR_KILL: ExpiryReason.FOK,
+    CancelReason.NO_LIQUIDITY: ExpiryReason.NO_LIQUIDITY,
+}
+
+
+class _Fill(NamedTuple):
+    """One order's share of a trade."""
+
+    trade_id: int
+    price_ticks: int
+    qty_lots: int
+    time_ms: int
+    is_maker: bool
+
+
+class Executions:
+    """Applies events to the ledger.
+
+    `bnb_price` tells what one BNB costs in the quote asset of a symbol, in units, or None if nobody knows.
+
+    Attributes:
+        to_enter: orders that must be entered again after the transaction.
+        news: what the accounts are to hear of after the transaction.
+    """
+
+    def __init__(self, ledger: Ledger, commission: Commission, bnb_price: BnbPrice) -> None:
+        self._ledger = ledger
+        self._commission = commission
+        self._bnb_price = bnb_price
+        self.to_enter: list[Order] = []
+        self.news: list[OrderNews] = []
+
+    def begin(self) -> None:
+        """Forget what an earlier transaction has left."""
+        self.to_enter.clear()
+        self.news.clear()
+
+    def apply(self, epoch: int, event: Event, pending: PendingCommands) -> None:
+        """Apply one event; events of orders that were forgotten change nothing.
+
+        Args:
+            epoch: which life of its engine tells it.
+            event: what happened.
+            pending: the commands on their way to that engine.
+        """
+        match event:
+            case Accepted():
+                self._accept(epoch, event)
+            case Executed():
+                self._execute(epoch, event)
+            case Canceled():
+                self._cancel(epoch, event, pending)
+            case Rejected():
+                self._reject(epoch, event, pending)
+            case Triggered():
+                self._wake(event)
+            case Rested():
+                self._queue(self._open_order(event.order_id, event.symbol_id))
+            case Halted():
+                pass
+            case Amended():
+                self._amend(epoch, event, pending)
+            case _:
+                assert_never(event)
+
+    def end(
+        self,
+        order: Order,
+        status: OrderStatus,
+        time_ms: int,
+        *,
+        request_id: str = "",
+        prevented_lots: int = 0,
+        expiry_reason: ExpiryReason = ExpiryReason.EXCHANGE,
+    ) -> None:
+        """End an open order and give back what it has locked.
+
+        Args:
+            order: an open order.
+            status: how it ends.
+            time_ms: when.
+            request_id: the client id of the request that ended it.
+            prevented_lots: what self-trade prevention has taken away just now.
+            expiry_reason: why, if it expires.
+        """
+        assert order.status.is_open, f"the order has ended before: {order}"
+        self._ledger.change(order)
+        self._ledger.wallets.unlock(order.account, order.locked_asset, order.locked_units())
+        order.status, order.update_ms = status, time_ms
+        order.expiry_reason = str(expiry_reason) if status is OrderStatus.EXPIRED else ""
+        execution = EXECUTION_OF_END[status]
+        self.news.append(
+            OrderNews(order.copy(), execution, time_ms, request_id=request_id, prevented_lots=prevented_lots)
+        )
+
+    def doubt(self, order: Order) -> None:
+        """Note that reports of an open order may be lost: the next that the engine says of it tells how it stands."""
+        if order.engine_epoch > 0:
+            self._ledger.change(order).engine_epoch = -order.engine_epoch
+
+    def forget_amend(self, order: Order) -> None:
+        """Note that no amend of an order is on its way: else a fill could be taken for one later (`_settle`)."""
+        if order.next_client_order_id:
+            self._ledger.change(order).next_client_order_id = ""
+
+    def _accept(self, epoch: int, event: Accepted) -> None:
+        order = self._open_order(event.order_id, event.symbol_id)
+        if order is None:
+            return
+        self._ledger.change(order)
+        assert event.qty_lots == order.leaves_lots, f"accepted {event.qty_lots} lots of {order}"
+        self._confirm(epoch, order, event.time_ns // NS_PER_MS)
+
+    def _confirm(self, epoch: int, order: Order, time_ms: int) -> None:
+        order.engine_epoch = epoch
+        if order.status is OrderStatus.PENDING_NEW:
+            order.status = OrderStatus.NEW
+            self._queue(order)
+            if not order.stop_ticks:
+                order.working_ms = order.time_ms
+            self.news.append(OrderNews(order.copy(), ExecutionType.NEW, time_ms))
+
+    def _settle(self, epoch: int, order: Order, engine_leaves_lots: int, time_ms: int) -> None:
+        """Bring an order of which reports were lost to what the engine has open of it.
+
+        While nobody listens, an order that rests gets smaller by trading, as a maker and so at its own price: what is
+        missing is booked as one such trade. Where that cannot be said, because an amend was on its way or the order
+        has no limit, it counts as taken back.
+        """
+        if not order.is_doubtful:
+            return
+        self._ledger.change(order)
+        self._confirm(epoch, order, time_ms)
+        missing_lots = order.leaves_lots - engine_leaves_lots
+        if missing_lots <= 0:
+            return
+        is_booked = _has_known_price(order)
+        _log.warning(
+            "%d lots of order %d were open that the engine no longer has, by reports that are lost: %s",
+            missing_lots,
+            order.order_id,
+            "booked as traded at its limit" if is_booked else "taken back",
+        )
+        if not is_booked:
+            self._shrink(order, missing_lots)
+            return
+        order.working_ms = order.working_ms or time_ms  # one that waited was woken, or it could not have traded
+        trade_id = self._ledger.unheard_trade_id(epoch, order.account, order.symbol)
+        self._fill(order, _Fill(trade_id, order.price_ticks, missing_lots, time_ms, is_maker=True))
+
+    def _leave(self, epoch: int, order: Order, answered: Pending, time_ms: int) -> None:
+        """Decide about an order of which reports were lost and that the engine does not have any more."""
+        if answered.purpose is Purpose.RECALL and order.may_rest and _has_known_price(order):
+            self._settle(epoch, order, 0, time_ms)
+        else:
+            is_cancelled = answered.purpose is Purpose.CANCEL
+            status = OrderStatus.CANCELED if is_cancelled else OrderStatus.EXPIRED
+            self.end(order, status, time_ms, request_id=answered.request_id)
+
+    def _wake(self, event: Triggered) -> None:
+        order = self._open_order(event.order_id, event.symbol_id)
+        if order is not None:
+            self._ledger.change(order)
+            order.working_ms = order.update_ms = event.time_ns // NS_PER_MS
+            self._queue(order)
+            self.news.append(OrderNews(order.copy(), ExecutionType.NEW, order.working_ms))
+
+    def _queue(self, order: Order | None) -> None:
+        """Note that an order has gone to the back of its queue, so that a new engine's book can be as this one's."""
+        if order is not None:
+            self._ledger.change(order).queue_number = self._ledger.next_queue_number()
+
+    def _execute(self, epoch: int, event: Executed) -> None:
+        trade_id = self._ledger.trade_id(epoch, event.trade_id)
+        sides = (
+            (event.maker_order_id, event.maker_leaves_lots, True),
+            (event.taker_order_id, event.taker_leaves_lots, False),
+        )
+        for order_id, leaves_lots, is_maker in sides:
+            order = self._open_order(order_id, event.symbol_id)
+            if order is not None:
+                time_ms = event.time_ns // NS_PER_MS
+                self._settle(epoch, order, leaves_lots + event.qty_lots, time_ms)
+                self._fill(order, _Fill(trade_id, event.price_ticks, event.qty_lots, time_ms, is_maker))
+                assert order.leaves_lots == leaves_lots, f"the engine has {leaves_lots} lots open of {order}"
+
+    def _fill(self, order: Order, fill: _Fill) -> None:
+        symbol, wallets, account = order.symbol, self._ledger.wallets, order.account
+        self._ledger.change(order)
+        quote_units = symbol.notional(fill.price_ticks, fill.qty_lots)
+        base_units = fill.qty_lots * symbol.lot_units
+        is_buy = order.side is Side.BUY
+        paid_units, received_units = (quote_units, base_units) if is_buy else (base_units, quote_units)
+        received_asset = symbol.base if is_buy else symbol.quote
+        set_aside_units = order.locked_units() - order.set_aside(order.leaves_lots - fill.qty_lots)
+        assert paid_units <= set_aside_units, (
+            f"a fill at {fill.price_ticks} ticks costs more than is set aside: {order}"
+        )
+        wallets.pay_locked(account, order.locked_asset, paid_units)
+        wallets.unlock(account, order.locked_asset, set_aside_units - paid_units)
+        wallets.transfer(OUTSIDE, account, received_asset, received_units)
+        fee_asset, fee_units = self._fee(order, base_units, quote_units, is_maker=fill.is_maker)
+        wallets.transfer(account, FEES, fee_asset, fee_units)
+        order.filled_lots += fill.qty_lots
+        order.filled_units += quote_units
+        order.status = OrderStatus.PARTIALLY_FILLED if order.leaves_lots else OrderStatus.FILLED
+        order.update_ms = fill.time_ms
+        trade = AccountTrade(
+            trade_id=fill.trade_id,
+            account=account,
+            symbol=symbol,
+            order_id=order.order_id,
+            side=order.side,
+            price_ticks=fill.price_ticks,
+            qty_lots=fill.qty_lots,
+            quote_units=quote_units,
+            fee_units=fee_units,
+            fee_asset=fee_asset,
+            time_ms=order.update_ms,
+            is_maker=fill.is_maker,
+        )
+        self._ledger.add_trade(trade)
+        self.news.append(OrderNews(order.copy(), ExecutionType.TRADE, order.update_ms, trade))
+
+    def _fee(self, order: Order, base_units: int, quote_units: int, *, is_maker: bool) -> tuple[str, int]:
+        """Return the asset and the units of the fee on a fill; what was received is the account's already."""
+        symbol, rate = order.symbol, order.terms.rate(is_maker=is_maker)
+        is_bnb_payer = self._ledger.records.of(order.account).is_bnb_payer
+        if is_bnb_payer or (is_bnb_payer is None and self._commission.is_in_bnb):
+            price_units = self._bnb_price(symbol)
+            if rate and price_units:
+                units = self._commission.bnb_units(quote_units, rate, price_units)
+                if units <= self._ledger.wallets.free(order.account, DISCOUNT_ASSET):
+                    return DISCOUNT_ASSET, units
+        if order.terms.is_in_base(order.side):
+            return symbol.base, base_units * rate // UNITS_PER_ONE
+        return symbol.quote, quote_units * rate // UNITS_PER_ONE
+
+    def _cancel(self, epoch: int, event: Canceled, pending: PendingCommands) -> None:
+        time_ms = event.time_ns // NS_PER_MS
+        answered = pending.answer_cancel(event.order_id) if event.reason == CancelReason.REQUESTED else None
+        order = self._open_order(event.order_id, event.symbol_id)
+        if order is None:
+            return
+        self._settle(epoch, order, event.qty_lots + event.leaves_lots, time_ms)
+        if answered is not None and answered.purpose is Purpose.RECALL:
+            self._recalled(order, time_ms)
+        elif event.leaves_lots:
+            self._prevent(order, event.qty_lots, time_ms)
+            assert order.leaves_lots == event.leaves_lots, f"the engine has {event.leaves_lots} lots open of {order}"
+            prevention = ExecutionType.TRADE_PREVENTION
+            self.news.append(OrderNews(order.copy(), prevention, time_ms, prevented_lots=event.qty_lots))
+        else:
+            is_prevented = event.reason == CancelReason.SELF_TRADE_PREVENTION
+            if is_prevented:
+                self._prevent(order, event.qty_lots, time_ms)
+            self.end(
+                order,
+                _STATUS_OF_CANCEL[CancelReason(event.reason)],
+                time_ms,
+                request_id=answered.request_id if answered is not None else "",
+                prevented_lots=event.qty_lots if is_prevented else 0,
+                expiry_reason=_expiry_reason(order, CancelReason(event.reason)),
+            )
+
+    def _prevent(self, order: Order, qty_lots: int, time_ms: int) -> None:
+        self._ledger.change(order)
+        locked_units = order.locked_units()
+        order.prevented_lots += qty_lots
+        self._ledger.wallets.unlock(order.account, order.locked_asset, locked_units - order.locked_units())
+        order.update_ms = time_ms
+
+    def _amend(self, epoch: int, event: Amended, pending: PendingCommands) -> None:
+        """Give an order its smaller quantity and, perhaps, its new client id, and free what it no longer needs."""
+        answered = pending.answer_amend(event.order_id)
+        if answered is not None:
+            answered.is_applied = True
+        order = self._open_order(event.order_id, event.symbol_id)
+        if order is None:
+            return
+        self._settle(epoch, order, order.leaves_lots, event.time_ns // NS_PER_MS)  # what it expected to be open, was
+        self._ledger.change(order)
+        less_lots, earlier_id = order.leaves_lots - event.leaves_lots, order.client_order_id
+        assert less_lots > 0, f"an amend must make an order smaller: {event} of {order}"
+        self._shrink(order, less_lots)
+        order.client_order_id = order.next_client_order_id or earlier_id
+        order.next_client_order_id = ""
+        order.update_ms = event.time_ns // NS_PER_MS
+        self.news.append(OrderNews(order.copy(), ExecutionType.REPLACED, order.update_ms, earlier_client_id=earlier_id))
+
+    def _shrink(self, order: Order, less_lots: int) -> None:
+        locked_units = order.locked_units()
+        order.qty_lots -= less_lots
+        self._ledger.wallets.unlock(order.account, order.locked_asset, locked_units - order.locked_units())
+
+    def _reject(self, epoch: int, event: Rejected, pending: PendingCommands) -> None:
+        time_ms = event.time_ns // NS_PER_MS
+        order = self._open_order(event.order_id, event.symbol_id)
+        if event.command == Tag.CANCEL_ORDER:
+            answered = pending.answer_cancel(event.order_id)
+            if answered is None:
+                return
+            answered.refusal = RejectReason(event.reason)
+            if order is not None and order.engine_epoch < 0:
+                self._leave(epoch, order, answered, time_ms)
+            elif order is not None and answered.purpose is Purpose.RECALL:
+                self._recalled(order, time_ms)
+        elif event.command == Tag.AMEND_ORDER:
+            amend = pending.answer_amend(event.order_id)
+            if amend is not None:
+                amend.refusal = RejectReason(event.reason)
+            if order is not None:
+                self.forget_amend(order)
+        elif event.command == Tag.NEW_ORDER and order is not None:
+            self._refuse(epoch, order, RejectReason(event.reason), time_ms)
+
+    def _refuse(self, epoch: int, order: Order, reason: RejectReason, time_ms: int) -> None:
+        if order.engine_epoch == 0:
+            order.reject_reason = reason
+            self.end(order, OrderStatus.REJECTED, time_ms)
+        elif reason == RejectReason.DUPLICATE_ORDER_ID:
+            self._ledger.change(order).engine_epoch = epoch  # it was in the book already
+        else:
+            self.end(order, OrderStatus.EXPIRED, time_ms)
+
+    def _recalled(self, order: Order, time_ms: int) -> None:
+        """Decide about an order that certainly is not in the engine: enter it again if it was ever accepted."""
+        if order.status is OrderStatus.PENDING_NEW:
+            order.reject_reason = RejectReason.ENGINE_UNAVAILABLE
+            self.end(order, OrderStatus.REJECTED, time_ms)
+        else:
+            self.forget_amend(order)
+            self.to_enter.append(order)
+
+    def _open_order(self, order_id: int, symbol_id: int) -> Order | None:
+        """Return the open order of an event; of its symbol, for an engine may hold ids of a ledger that is gone."""
+        order = self._ledger.open_orders.get(order_id)
+        is_known = order is not None and order.status.is_open and order.symbol.symbol_id == symbol_id
+        return order if is_known else None
+
+
+def _expiry_reason(order: Order, reason: CancelReason) -> ExpiryReason:
+    # A purchase at market goes to the engine as a limit order that may not rest.
+    reason_of_market = reason is CancelReason.IMMEDIATE_OR_CANCEL and order.kind.is_market
+    return ExpiryReason.NO_LIQUIDITY if reason_of_market else _EXPIRY_OF_CANCEL.get(reason, ExpiryReason.EXCHANGE)
+
+
+def _has_known_price(order: Order) -> bool:
+    return not order.kind.is_market and not order.next_client_order_id

@@ -1,0 +1,77 @@
+"""What an account hears of its orders and money, in the order in which it happened, after it was saved."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from paper.money.wallets import Wallet
+from paper.orders import AccountTrade, Order, OrderStatus
+
+
+class ExecutionType(StrEnum):
+    """What happened to an order, in Binance's words."""
+
+    NEW = "NEW"
+    CANCELED = "CANCELED"
+    REPLACED = "REPLACED"
+    REJECTED = "REJECTED"
+    TRADE = "TRADE"
+    EXPIRED = "EXPIRED"
+    TRADE_PREVENTION = "TRADE_PREVENTION"
+
+
+EXECUTION_OF_END = {
+    OrderStatus.CANCELED: ExecutionType.CANCELED,
+    OrderStatus.REJECTED: ExecutionType.REJECTED,
+    OrderStatus.EXPIRED: ExecutionType.EXPIRED,
+    OrderStatus.EXPIRED_IN_MATCH: ExecutionType.TRADE_PREVENTION,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OrderNews:
+    """Something happened to an order.
+
+    Attributes:
+        order: the order as it was right after.
+        trade: the account's share, if it traded.
+        request_id: the client id of the request that ended it, if that is another than the order's.
+        prevented_lots: what self-trade prevention took away this time.
+        earlier_client_id: the order's client id before it was amended.
+    """
+
+    order: Order
+    execution: ExecutionType
+    time_ms: int
+    trade: AccountTrade | None = None
+    request_id: str = ""
+    prevented_lots: int = 0
+    earlier_client_id: str = ""
+
+    @property
+    def account(self) -> int:
+        """Whose order it is."""
+        return self.order.account
+
+
+@dataclass(frozen=True, slots=True)
+class WalletNews:
+    """Orders have moved money; `wallets` are as they are now, by asset."""
+
+    account: int
+    wallets: Mapping[str, Wallet]
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DepositNews:
+    """Units came from outside or, below zero, went there."""
+
+    account: int
+    asset: str
+    units: int
+    time_ms: int
+
+
+AccountNews = OrderNews | WalletNews | DepositNews
+AccountListener = Callable[[AccountNews], None]

@@ -1,0 +1,97 @@
+"""Questions about an account's past: orders and trades by id, by time, the latest ones."""
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from paper.money.tables import ORDER_COLUMNS, TRADE_COLUMNS, order_of_row, trade_of_row
+from paper.orders import AccountTrade, Order
+from paper.units import UNITS_MAX, Symbol
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which part of a history is asked for; None leaves a bound open.
+
+    Without `from_id` and `start_ms` it is the latest `limit`, otherwise the first `limit`; always oldest first.
+    """
+
+    limit: int
+    from_id: int | None = None
+    start_ms: int | None = None
+    end_ms: int | None = None
+
+    @property
+    def is_from_the_end(self) -> bool:
+        """Say whether the latest entries are asked for."""
+        return self.from_id is None and self.start_ms is None
+
+
+class History:
+    """Reads the orders and trades of a ledger; every question is answered from an index."""
+
+    def __init__(self, connection: sqlite3.Connection, symbols: Mapping[str, Symbol]) -> None:
+        self._connection = connection
+        self._symbols = symbols
+
+    def order(self, account: int, symbol: Symbol, order_id: int) -> Order | None:
+        """Return the account's order of that id, if the symbol is its symbol."""
+        return self._order("account = ? AND symbol = ? AND order_id = ?", account, symbol.name, order_id)
+
+    def order_by_client_id(self, account: int, symbol: Symbol, client_order_id: str) -> Order | None:
+        """Return the account's latest order of that client id."""
+        condition = "account = ? AND client_order_id = ? AND symbol = ?"
+        return self._order(condition, account, client_order_id, symbol.name)
+
+    def orders(self, account: int, symbol: Symbol, span: Span) -> list[Order]:
+        """Return the account's orders of a symbol, oldest first."""
+        rows = self._rows("orders", ORDER_COLUMNS, "order_id", [("account", account), ("symbol", symbol.name)], span)
+        return [order_of_row(row, self._symbols) for row in rows]
+
+    def trades(self, account: int, symbol: Symbol, order_id: int | None, span: Span) -> list[AccountTrade]:
+        """Return the account's trades of a symbol, of one order or of all, oldest first."""
+        equals: list[tuple[str, object]] = [("account", account), ("symbol", symbol.name)]
+        if order_id is not None:
+            # The plus signs keep SQLite from the index that holds all trades of the account.
+            equals = [("+account", account), ("+symbol", symbol.name), ("order_id", order_id)]
+        return [
+            trade_of_row(row, self._symbols) for row in self._rows("trades", TRADE_COLUMNS, "trade_id", equals, span)
+        ]
+
+    def trades_of_order(self, order_id: int) -> list[AccountTrade]:
+        """Return all trades of one order, oldest first."""
+        sql = f"SELECT {TRADE_COLUMNS} FROM trades WHERE order_id = ? ORDER BY trade_id"  # noqa: S608 - constants
+        return [trade_of_row(row, self._symbols) for row in self._connection.execute(sql, (order_id,))]
+
+    def _order(self, condition: str, *values: object) -> Order | None:
+        sql = f"SELECT {ORDER_COLUMNS} FROM orders WHERE {condition} ORDER BY order_id DESC LIMIT 1"  # noqa: S608 - constants
+        row = self._connection.execute(sql, values).fetchone()
+        return None if row is None else order_of_row(row, self._symbols)
+
+    def _rows(
+        self, table: str, columns: str, id_column: str, equals: list[tuple[str, object]], span: Span
+    ) -> list[tuple[object, ...]]:
+        # Ids rise with time, so both orders agree: whichever of them bounds the question leads through its index.
+        by = id_column if span.from_id is not None or not (span.start_ms or span.end_ms) else "time_ms"
+        from_id = span.from_id
+        if from_id is not None and span.start_ms is not None:
+            from_id = max(from_id, self._first_id(table, id_column, equals, span.start_ms))
+        bounds = ((f"{id_column} >= ?", from_id), ("time_ms >= ?", span.start_ms), ("time_ms <= ?", span.end_ms))
+        wanted = [(f"{column} = ?", value) for column, value in equals]
+        wanted += [(condition, value) for condition, value in bounds if value is not None]
+        direction = "DESC" if span.is_from_the_end else "ASC"
+        rows = self._connection.execute(
+            f"SELECT {columns} FROM {table} WHERE {' AND '.join(condition for condition, _ in wanted)}"  # noqa: S608
+            f" ORDER BY {by} {direction}, {id_column} {direction} LIMIT ?",
+            [*(value for _, value in wanted), span.limit],
+        ).fetchall()
+        return rows[::-1] if span.is_from_the_end else rows
+
+    def _first_id(self, table: str, id_column: str, equals: list[tuple[str, object]], start_ms: int) -> int:
+        """Return the lowest id from a time on; beyond all ids if there is none."""
+        conditions = " AND ".join(f"{column} = ?" for column, _ in equals)
+        row = self._connection.execute(
+            f"SELECT {id_column} FROM {table} WHERE {conditions} AND time_ms >= ? ORDER BY time_ms LIMIT 1",  # noqa: S608
+            [*(value for _, value in equals), start_ms],
+        ).fetchone()
+        return UNITS_MAX if row is None else int(row[0])

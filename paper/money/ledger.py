@@ -1,0 +1,385 @@
+"""The exchange's memory on disk: orders, trades and balances in SQLite, changed by one transaction at a time.
+
+The write-ahead log with synchronous=NORMAL survives a kill -9 of the process at any moment; only a power cut may take
+the last transactions with it, and then whole ones. Open orders and wallets are also held in memory; a transaction that
+fails takes both back.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from market.codes import RejectReason
+from market.instrument import Instrument
+from paper.money.account_records import AccountRecords
+from paper.money.history import History
+from paper.money.tables import (
+    ANY_ENGINE,
+    IS_OPEN,
+    ORDER_COLUMNS,
+    SAVE_ACCOUNT,
+    SAVE_BALANCE,
+    SAVE_COUNTER,
+    SAVE_ENGINE,
+    SAVE_ORDER,
+    SAVE_TRADE,
+    SCHEMA,
+    SCHEMA_VERSION,
+    UPGRADES,
+    order_of_row,
+    order_row,
+    trade_row,
+)
+from paper.money.wallets import OUTSIDE, Wallets
+from paper.orders import AccountTrade, Order, OrderStatus
+from paper.units import FIRST_ENGINE, Symbol, format_units
+
+TRADE_IDS_PER_EPOCH: Final = 10**10  # so that trade ids keep rising when a new engine counts from 1 again
+
+_ORDER_COUNT: Final = "order_count"
+_QUEUE_COUNT: Final = "queue_count"
+_NO_REPORT: Final = 0, 0
+_DIFFERENCES_TOLD_MAX: Final = 5
+
+
+class LedgerError(Exception):
+    """The file cannot be used; the text is one line for the user."""
+
+
+class BooksError(AssertionError):
+    """Money was made or lost, or what is locked is not what the orders need: nothing may go on with these books."""
+
+
+class Ledger:
+    """Orders, trades and balances; every change happens inside `transaction()`.
+
+    Attributes:
+        symbols: what is traded, by the venue's spelling.
+        engines: the names of the engines that have a symbol.
+        wallets: the money of every account.
+        records: what else is known of every account.
+        history: questions about orders and trades on disk.
+        open_orders: the orders that may still trade, by id, oldest first.
+    """
+
+    def __init__(self, path: Path, instruments: Sequence[Instrument], places: Mapping[str, str] | None = None) -> None:
+        """Open the file at `path`, or make it, readable by its owner alone.
+
+        Args:
+            path: of the file.
+            instruments: what is traded.
+            places: by symbol, the name of the engine that has its book; by default there is one engine.
+
+        Raises:
+            LedgerError: if it is no ledger, another version's, counts a symbol in other ticks or lots, or has open
+                orders of a symbol at another engine.
+        """
+        engine_of = places or {}
+        self.symbols: Mapping[str, Symbol] = {
+            each.symbol: Symbol.of(each, engine_of.get(each.symbol, FIRST_ENGINE)) for each in instruments
+        }
+        self.engines = tuple(sorted({symbol.engine for symbol in self.symbols.values()}))
+        self._connection = _open(path)
+        try:
+            _check_symbols(self._connection, self.symbols, path)
+            _name_engines(self._connection, self.engines)
+            _check_places(self._connection, self.symbols, path)
+        except LedgerError:
+            self._connection.close()
+            raise
+        read = self._connection.execute
+        self._counters: dict[str, int] = dict(read("SELECT name, value FROM counters"))
+        self._reports: dict[str, tuple[int, int]] = {
+            engine: (epoch, sequence)
+            for engine, epoch, sequence in read("SELECT engine, epoch, report_sequence FROM engines")
+        }
+        self._epoch_numbers: dict[int, int] = dict(read("SELECT epoch, number FROM epochs"))
+        self.wallets = Wallets(read("SELECT account, asset, free, locked FROM balances"))
+        self.records = AccountRecords(
+            read("SELECT account, reset_count, reset_ms, is_bnb_payer, clearing FROM accounts")
+        )
+        self.history = History(self._connection, self.symbols)
+        open_rows = read(
+            f"SELECT {ORDER_COLUMNS} FROM orders WHERE {IS_OPEN} ORDER BY order_id"  # noqa: S608 - built from constants
+        )
+        self.open_orders: dict[int, Order] = {row[0]: order_of_row(row, self.symbols) for row in open_rows}
+        self._open_by_client_id = {(each.account, each.client_order_id): each for each in self.open_orders.values()}
+        self._open_by_account: dict[int, dict[int, Order]] = {}
+        for order in self.open_orders.values():
+            self._open_by_account.setdefault(order.account, {})[order.order_id] = order
+        self._counters_before: dict[str, int] = {}
+        self._reports_before: dict[str, tuple[int, int]] = {}
+        self._orders_before: dict[int, tuple[Order, Order]] = {}
+        self._new_trades: list[AccountTrade] = []
+
+    def close(self) -> None:
+        """Close the file; nothing is lost without it."""
+        self._connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Save all changes made inside the block as one, or, if it raises, none of them, in memory as on disk."""
+        assert not self._connection.in_transaction, "transactions do not nest"
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            yield
+            self._check_changes()
+            self._save()
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._undo()
+            raise
+        self._settle()
+
+    def last_report(self, engine: str) -> tuple[int, int]:
+        """Return an engine's epoch and the sequence of its last report that is saved; (0, 0) before the first."""
+        return self._reports.get(engine, _NO_REPORT)
+
+    def set_last_report(self, engine: str, epoch: int, report_sequence: int) -> None:
+        """Remember a report as saved, in the transaction that holds its effects."""
+        self._reports_before.setdefault(engine, self.last_report(engine))
+        self._reports[engine] = epoch, report_sequence
+
+    def next_order_number(self) -> int:
+        """Return 1, 2, 3 ...: never the same again, whatever happens to the order."""
+        number = self._counters.get(_ORDER_COUNT, 0) + 1
+        self._set_counter(_ORDER_COUNT, number)
+        return number
+
+    def skip_order_numbers(self, last: int) -> None:
+        """Make sure that the next order number lies behind `last`."""
+        self._set_counter(_ORDER_COUNT, max(last, self._counters.get(_ORDER_COUNT, 0)))
+
+    def next_queue_number(self) -> int:
+        """Return 1, 2, 3 ...: the place of an order that goes to the back of its queue now."""
+        number = self._counters.get(_QUEUE_COUNT, 0) + 1
+        self._set_counter(_QUEUE_COUNT, number)
+        return number
+
+    def trade_id(self, epoch: int, engine_trade_id: int) -> int:
+        """Return the exchange's number of an engine's trade, which rises over all lives of the engine."""
+        if epoch not in self._epoch_numbers:
+            number = len(self._epoch_numbers)
+            self._connection.execute("INSERT INTO epochs (number, epoch) VALUES (?, ?)", (number, epoch))
+            self._epoch_numbers[epoch] = number
+        return self._epoch_numbers[epoch] * TRADE_IDS_PER_EPOCH + engine_trade_id
+
+    def unheard_trade_id(self, epoch: int, account: int, symbol: Symbol) -> int:
+        """Return a number for a trade of which the report was lost: after all that the account has, before all to come.
+
+        The engine has numbered the lost trade, so the account's next one has a higher number than this.
+        """
+        sql = "SELECT max(trade_id) FROM trades WHERE account = ? AND symbol = ?"
+        (last,) = self._connection.execute(sql, (account, symbol.name)).fetchone()
+        new = [each.trade_id for each in self._new_trades if each.account == account and each.symbol is symbol]
+        return max(last or 0, self.trade_id(epoch, 0), *new) + 1
+
+    def open_order_by_client_id(self, account: int, client_order_id: str) -> Order | None:
+        """Return the account's open order of that client id."""
+        return self._open_by_client_id.get((account, client_order_id))
+
+    def open_orders_of(self, account: int, symbol: Symbol | None = None) -> list[Order]:
+        """Return the account's open orders, of a symbol or all, oldest first."""
+        orders = self._open_by_account.get(account, {}).values()
+        return [order for order in orders if symbol is None or order.symbol is symbol]
+
+    def change(self, order: Order) -> Order:
+        """Announce that an order is new or about to change; it is saved, or taken back, with the transaction."""
+        self._orders_before.setdefault(order.order_id, (order, order.copy()))
+        return order
+
+    def add_trade(self, trade: AccountTrade) -> None:
+        """Add a share of a trade."""
+        self._new_trades.append(trade)
+
+    def accounts(self) -> set[int]:
+        """Return the numbers of all accounts that have ever held anything."""
+        return self.wallets.accounts()
+
+    def deposit(self, account: int, asset: str, units: int) -> None:
+        """Give an account units from outside."""
+        self.wallets.transfer(OUTSIDE, account, asset, units)
+
+    def forget_account(self, account: int, time_ms: int) -> None:
+        """Delete the orders and trades of an account, hand what it owns back to the outside, and count the reset."""
+        record = self.records.of(account)
+        clearing = frozenset(self.engines)
+        reset = replace(record, reset_count=record.reset_count + 1, reset_ms=time_ms, clearing=clearing)
+        self.records.put(account, reset)
+        for order in self.open_orders_of(account):
+            self.change(order)
+            self.wallets.unlock(account, order.locked_asset, order.locked_units())
+            order.status, order.reject_reason = OrderStatus.REJECTED, RejectReason.UNKNOWN_ORDER
+        for asset, wallet in self.wallets.of(account).items():
+            self.wallets.transfer(account, OUTSIDE, asset, wallet.free)
+        self._connection.execute("DELETE FROM orders WHERE account = ?", (account,))
+        self._connection.execute("DELETE FROM trades WHERE account = ?", (account,))
+
+    def check(self) -> None:
+        """Check that no money was made or lost, and that what is locked is what the open orders need.
+
+        Raises:
+            BooksError: if it is not so.
+        """
+        made = {asset: units for asset, units in self.wallets.totals().items() if units != 0}
+        if made:
+            raise BooksError(f"money was made or lost: {_amounts(made)}")
+        needed: dict[tuple[int, str], int] = {}
+        for order in self.open_orders.values():
+            key = order.account, order.locked_asset
+            needed[key] = needed.get(key, 0) + order.locked_units()
+        _compare(self.wallets.locked(), needed)
+
+    def _check_changes(self) -> None:
+        """Check of what is about to be saved what `check` checks of everything."""
+        made = self.wallets.made()
+        if made:
+            raise BooksError(f"money would be made or lost: {_amounts(made)}")
+        needed: dict[tuple[int, str], int] = {}
+        for order, before in self._orders_before.values():
+            key = order.account, order.locked_asset
+            was = before.locked_units() if order.order_id in self.open_orders else 0
+            needed[key] = needed.get(key, 0) + order.locked_units() - was
+        needed = {key: units for key, units in needed.items() if units}
+        _compare(self.wallets.newly_locked(), needed)
+
+    def _set_counter(self, name: str, value: int) -> None:
+        self._counters_before.setdefault(name, self._counters.get(name, 0))
+        self._counters[name] = value
+
+    def _save(self) -> None:
+        changed = [order for order, _ in self._orders_before.values()]
+        kept = [order_row(order) for order in changed if order.status is not OrderStatus.REJECTED]
+        rejected = [(order.order_id,) for order in changed if order.status is OrderStatus.REJECTED]
+        for sql, rows in (
+            (SAVE_ORDER, kept),
+            ("DELETE FROM orders WHERE order_id = ?", rejected),
+            (SAVE_TRADE, list(map(trade_row, self._new_trades))),
+            (SAVE_BALANCE, list(self.wallets.changes())),
+            (SAVE_ACCOUNT, list(self.records.changes())),
+            (SAVE_ENGINE, [(engine, *self._reports[engine]) for engine in self._reports_before]),
+            (SAVE_COUNTER, [(name, self._counters[name]) for name in self._counters_before]),
+        ):
+            if rows:
+                self._connection.executemany(sql, rows)
+
+    def _settle(self) -> None:
+        for order, before in self._orders_before.values():
+            key = order.account, order.client_order_id
+            if before.client_order_id != order.client_order_id:
+                self._open_by_client_id.pop((order.account, before.client_order_id), None)
+            if order.status.is_open:
+                self.open_orders[order.order_id] = order
+                self._open_by_client_id[key] = order
+                self._open_by_account.setdefault(order.account, {})[order.order_id] = order
+            elif self.open_orders.pop(order.order_id, None) is not None:
+                self._open_by_client_id.pop(key, None)
+                self._open_by_account[order.account].pop(order.order_id)
+        self.wallets.settle()
+        self.records.settle()
+        self._clear()
+
+    def _undo(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+        for order, before in self._orders_before.values():
+            order.restore(before)
+        for name, value in self._counters_before.items():
+            self._counters[name] = value
+        self._reports |= self._reports_before
+        self._epoch_numbers = dict(self._connection.execute("SELECT epoch, number FROM epochs"))
+        self.wallets.undo()
+        self.records.undo()
+        self._clear()
+
+    def _clear(self) -> None:
+        self._orders_before.clear()
+        self._counters_before.clear()
+        self._reports_before.clear()
+        self._new_trades.clear()
+
+
+def _compare(locked: Mapping[tuple[int, str], int], needed: Mapping[tuple[int, str], int]) -> None:
+    differences = [
+        f"account {account} has {format_units(locked.get((account, asset), 0))} {asset} locked, "
+        f"its orders need {format_units(needed.get((account, asset), 0))}"
+        for account, asset in sorted(locked.keys() | needed.keys())
+        if locked.get((account, asset), 0) != needed.get((account, asset), 0)
+    ]
+    if differences:
+        raise BooksError("; ".join(differences[:_DIFFERENCES_TOLD_MAX]))
+
+
+def _amounts(units_by_asset: Mapping[str, int]) -> str:
+    return ", ".join(f"{format_units(units)} {asset}" for asset, units in sorted(units_by_asset.items()))
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    # SQLite gives its -wal and -shm files the mode of the main file, so that one decides.
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise LedgerError(f"{path}: cannot be opened: {error.strerror}") from error
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            connection.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+            version = SCHEMA_VERSION
+        while version in UPGRADES:
+            connection.executescript(f"BEGIN; {UPGRADES[version]} PRAGMA user_version = {version + 1}; COMMIT;")
+            version += 1
+    except sqlite3.Error as error:
+        connection.close()
+        raise LedgerError(f"{path}: cannot be used as a ledger: {error}") from error
+    if version != SCHEMA_VERSION:
+        connection.close()
+        raise LedgerError(f"{path}: expected a ledger of version {SCHEMA_VERSION}, was {version}")
+    return connection
+
+
+def _check_symbols(connection: sqlite3.Connection, symbols: Mapping[str, Symbol], path: Path) -> None:
+    known = {name: steps for name, *steps in connection.execute("SELECT name, tick_units, lot_units FROM symbols")}
+    for name, symbol in symbols.items():
+        steps = [symbol.tick_units, symbol.lot_units]
+        if known.setdefault(name, steps) != steps:
+            raise LedgerError(
+                f"{path}: counts {name} in other ticks and lots than configured; start afresh or elsewhere"
+            )
+    open_symbols = {name for (name,) in connection.execute(f"SELECT DISTINCT symbol FROM orders WHERE {IS_OPEN}")}  # noqa: S608
+    if gone := sorted(open_symbols - symbols.keys()):
+        raise LedgerError(f"{path}: has open orders in {', '.join(gone)}, which the exchange no longer trades")
+    rows = [(symbol.name, symbol.tick_units, symbol.lot_units) for symbol in symbols.values()]
+    connection.executemany("INSERT OR IGNORE INTO symbols VALUES (?, ?, ?)", rows)
+
+
+def _name_engines(connection: sqlite3.Connection, engines: Sequence[str]) -> None:
+    """Write the names of engines where an earlier version of the ledger knew only one, and not its name.
+
+    It may be any of them. Each gets its last report: to those that it is not of, it is that of another epoch.
+    """
+    with connection:  # nothing of this is seen if the process dies in it
+        connection.execute("BEGIN IMMEDIATE")
+        share = "INSERT OR IGNORE INTO engines SELECT ?, epoch, report_sequence FROM engines WHERE engine = ?"
+        connection.executemany(share, [(engine, ANY_ENGINE) for engine in engines])
+        connection.execute("DELETE FROM engines WHERE engine = ?", (ANY_ENGINE,))
+        connection.execute("UPDATE accounts SET clearing = ? WHERE clearing = ?", (",".join(engines), ANY_ENGINE))
+
+
+def _check_places(connection: sqlite3.Connection, symbols: Mapping[str, Symbol], path: Path) -> None:
+    """Refuse to trade a symbol at one engine while another one has orders of it in its book."""
+    epochs: dict[str, int] = dict(connection.execute("SELECT engine, epoch FROM engines"))
+    rows = connection.execute(f"SELECT DISTINCT symbol, abs(engine_epoch) FROM orders WHERE {IS_OPEN}")  # noqa: S608
+    for name, epoch in rows:
+        holders = [engine for engine, last_epoch in epochs.items() if last_epoch == epoch]
+        if holders and symbols[name].engine not in holders:
+            raise LedgerError(
+                f"{path}: has open orders in {name} on {', '.join(holders)}, where engine.placement must leave the "
+                f"symbol until they are cancelled; it says {symbols[name].engine}"
+            )

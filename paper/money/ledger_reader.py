@@ -1,0 +1,104 @@
+"""The accounts of a paper exchange that does not run, read from its ledger; nothing in the file is changed."""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from market.instrument import Instrument
+from paper.calls import documents
+from paper.money.account_records import AccountRecord
+from paper.money.history import History, Span
+from paper.money.ledger import LedgerError
+from paper.money.tables import IS_OPEN, ORDER_COLUMNS, SCHEMA_VERSION, order_of_row
+from paper.units import Symbol, format_units, parse_units
+
+Document = dict[str, Any]
+
+
+class LedgerReader:
+    """A ledger as documents of the exchange's own calls.
+
+    Args:
+        path: of the file.
+        instruments: what the desk trades.
+
+    Raises:
+        LedgerError: if there is none, or it is another version's.
+    """
+
+    def __init__(self, path: Path, instruments: Sequence[Instrument]) -> None:
+        if not path.is_file():
+            raise LedgerError(f"there is no ledger {path}")
+        self._symbols: Mapping[str, Symbol] = {each.symbol: Symbol.of(each) for each in instruments}
+        try:
+            # Read-only, but not "immutable": an exchange that was killed has left changes in the file beside it.
+            self._connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+            (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        except sqlite3.Error as error:
+            raise LedgerError(f"{path} cannot be read: {error}") from None
+        if version != SCHEMA_VERSION:
+            self._connection.close()
+            raise LedgerError(
+                f"{path} has version {version}, expected {SCHEMA_VERSION}; the next start brings it there"
+            )
+        self._history = History(self._connection, self._symbols)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    def accounts(self) -> list[int]:
+        """Return the numbers of all accounts."""
+        rows = self._connection.execute("SELECT DISTINCT account FROM balances WHERE account > 0 ORDER BY account")
+        return [account for (account,) in rows]
+
+    def listed(self) -> list[Document]:
+        """Return every account as the admin's call lists it, but for the API keys, which stand elsewhere."""
+        sql = "SELECT account, reset_count, reset_ms, is_bnb_payer FROM accounts"
+        records = {number: AccountRecord(*record) for number, *record in self._connection.execute(sql)}
+        return [
+            {
+                "account": number,
+                "uid": record.uid(number),
+                "apiKeys": [],
+                "openOrders": len(self.open_orders(number)),
+                "resets": record.reset_count,
+                "resetTime": record.reset_ms,
+                "paysInBnb": bool(record.is_bnb_payer),
+                "balances": {
+                    each["asset"]: format_units(parse_units(each["free"]) + parse_units(each["locked"]))
+                    for each in self.balances(number)
+                },
+            }
+            for number in self.accounts()
+            for record in [records.get(number, AccountRecord())]
+        ]
+
+    def balances(self, account: int) -> list[Document]:
+        """Return every asset of an account, as in the answer to `account`."""
+        sql = "SELECT asset, free, locked FROM balances WHERE account = ? ORDER BY asset"
+        rows = self._connection.execute(sql, (account,))
+        return [
+            {"asset": asset, "free": format_units(free), "locked": format_units(locked)} for asset, free, locked in rows
+        ]
+
+    def open_orders(self, account: int, symbol: str | None = None) -> list[Document]:
+        """Return the open orders of an account, oldest first, as in the answer to `openOrders`."""
+        sql = f"SELECT {ORDER_COLUMNS} FROM orders WHERE {IS_OPEN} AND account = ? ORDER BY order_id"  # noqa: S608
+        orders = [order_of_row(row, self._symbols) for row in self._connection.execute(sql, (account,))]
+        return [documents.order(order) for order in orders if symbol in (None, order.symbol.name)]
+
+    def orders(self, account: int, symbol: str, span: Span) -> list[Document]:
+        """Return orders of an account, as in the answer to `allOrders`."""
+        return [documents.order(order) for order in self._history.orders(account, self._symbols[symbol], span)]
+
+    def trades(self, account: int, symbol: str, span: Span) -> list[Document]:
+        """Return trades of an account, as in the answer to `myTrades`."""
+        found = self._history.trades(account, self._symbols[symbol], None, span)
+        return [documents.account_trade(trade) for trade in found]

@@ -1,0 +1,92 @@
+"""Who listens to which market stream: opens a stream for its first subscriber, and writes each document once."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, Protocol
+
+from paper.streams.channels import FAST_MS, Stream, open_stream
+from paper.streams.public_book import Touched
+from paper.streams.public_market import PublicMarket
+from paper.streams.tape import PublicTrade
+from paper.units import Symbol
+
+
+class Subscriber(Protocol):
+    """A client of streams."""
+
+    def take(self, stream: str, text: str) -> None:
+        """Take a document of a stream, as JSON."""
+        ...
+
+
+class _Listened:
+    """A stream with its subscribers, in the order in which they came."""
+
+    def __init__(self, name: str, stream: Stream) -> None:
+        self.stream = stream
+        self.subscribers: dict[Subscriber, None] = {}
+        self._name = name
+
+    def publish(self, documents: Iterable[Any]) -> None:
+        for document in documents:
+            text = write_json(document)
+            for subscriber in self.subscribers:
+                subscriber.take(self._name, text)
+
+
+class StreamHub:
+    """All market streams that somebody listens to. Call `tick` every FAST_MS; it listens to the market itself."""
+
+    def __init__(self, market: PublicMarket) -> None:
+        self._market = market
+        self._listened: Final[dict[str, _Listened]] = {}
+        self._tick_number = 0
+        market.listeners.append(self)
+
+    @property
+    def stream_count(self) -> int:
+        """How many streams have subscribers."""
+        return len(self._listened)
+
+    def subscribe(self, name: str, subscriber: Subscriber) -> bool:
+        """Let a subscriber listen to a stream; return whether there is such a stream."""
+        listened = self._listened.get(name)
+        if listened is None:
+            stream = open_stream(name, self._market)
+            if stream is None:
+                return False
+            listened = self._listened[name] = _Listened(name, stream)
+        listened.subscribers[subscriber] = None
+        listened.stream.on_subscriber()
+        return True
+
+    def unsubscribe(self, name: str, subscriber: Subscriber) -> None:
+        """Let a subscriber no longer listen to a stream; nothing happens if it does not."""
+        listened = self._listened.get(name)
+        if listened is not None:
+            listened.subscribers.pop(subscriber, None)
+            if not listened.subscribers:
+                del self._listened[name]
+
+    def on_trades(self, symbol: Symbol, trades: Sequence[PublicTrade]) -> None:
+        """Publish trades."""
+        for listened in self._listened.values():
+            listened.publish(listened.stream.on_trades(symbol, trades))
+
+    def on_book(self, symbol: Symbol, touched: Touched) -> None:
+        """Publish what changed in a book."""
+        for listened in self._listened.values():
+            listened.publish(listened.stream.on_book(symbol, touched))
+
+    def tick(self, now_ms: int) -> None:
+        """Publish what is due."""
+        self._tick_number += 1
+        for listened in self._listened.values():
+            period_ms = listened.stream.period_ms
+            if period_ms and self._tick_number * FAST_MS % period_ms == 0:
+                listened.publish(listened.stream.tick(now_ms))
+
+
+def write_json(document: Any) -> str:
+    """Return a document as JSON, without spaces."""
+    return json.dumps(document, separators=(",", ":"))

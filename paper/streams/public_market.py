@@ -1,0 +1,111 @@
+"""What everybody sees of the market: the book, the trades, and what is computed from them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
+
+from market.codes import Side
+from market.depth import Depth
+from market.feed_messages import BookTrade
+from paper.exchange.filters import AVERAGE_MINUTES
+from paper.intervals import MINUTE_MS
+from paper.money.ledger import Ledger
+from paper.streams.public_book import BookView, PublicBook, Touched
+from paper.streams.tape import Bar, PublicTrade, Tape
+from paper.units import Symbol
+
+
+class MarketListener(Protocol):
+    """Who hears at once what happens on the market."""
+
+    def on_trades(self, symbol: Symbol, trades: Sequence[PublicTrade]) -> None:
+        """Hear of trades, oldest first."""
+        ...
+
+    def on_book(self, symbol: Symbol, touched: Touched) -> None:
+        """Hear which levels of a book may have changed."""
+        ...
+
+
+class PublicMarket:
+    """The book and the tape of every symbol.
+
+    Attributes:
+        symbols: what is traded, by the venue's spelling.
+        tapes: the public trades, by symbol id.
+        listeners: who hears of news.
+    """
+
+    def __init__(self, ledger: Ledger, view: BookView, first_update_id: int) -> None:
+        self.symbols: Mapping[str, Symbol] = ledger.symbols
+        self.tapes: Final = {symbol.symbol_id: Tape() for symbol in self.symbols.values()}
+        self.listeners: list[MarketListener] = []
+        self._ledger = ledger
+        self._book = PublicBook(view, first_update_id)
+        self._symbols_by_id = {symbol.symbol_id: symbol for symbol in self.symbols.values()}
+
+    def on_trades(self, epoch: int, symbol_id: int, trades: Sequence[BookTrade], time_ns: int) -> None:
+        """Add trades of the book feed, oldest first, to the tape; those that it has are passed over.
+
+        Each has the time that its engine tells, but none is before the one before it, and none after now.
+
+        Args:
+            epoch: the life of the engine in which they are numbered.
+            symbol_id: of all of them.
+            trades: oldest first.
+            time_ns: now, ns since 1970 UTC: that of trades whose engine tells none.
+        """
+        tape, fresh = self.tapes[symbol_id], []
+        for each in trades:
+            trade_id = self._ledger.trade_id(epoch, each.trade_id)
+            last_ns = tape.trades[-1].time_ns if tape.trades else 0
+            traded_ns = min(time_ns, max(each.time_ns or time_ns, last_ns))
+            trade = PublicTrade(trade_id, each.price_ticks, each.qty_lots, Side(each.taker_side), traded_ns)
+            if tape.add(trade):
+                fresh.append(trade)
+        if fresh:
+            for listener in self.listeners:
+                listener.on_trades(self._symbols_by_id[symbol_id], fresh)
+
+    def on_book(self) -> None:
+        """Number what has changed in the books of the feed, and pass it on.
+
+        Call it whenever the view of them may show others, before anybody else looks.
+        """
+        for symbol in self.symbols.values():
+            if touched := self._book.look(symbol.symbol_id):
+                for listener in self.listeners:
+                    listener.on_book(symbol, touched)
+
+    def depth(self, symbol: Symbol, level_count: int) -> Depth:
+        """Return the best levels of the book."""
+        return self._book.depth(symbol.symbol_id, level_count)
+
+    def levels(self, symbol: Symbol, touched: Touched) -> Depth:
+        """Return some levels as they are now, best price first, with quantity 0 where there is none."""
+        return self._book.levels(symbol.symbol_id, touched)
+
+    def update_id(self, symbol: Symbol) -> int:
+        """Return the number of the last change that `depth` shows."""
+        return self._book.update_id(symbol.symbol_id)
+
+    def average_ticks(self, symbol: Symbol, now_ms: int) -> int | None:
+        """Return the average price of the last five minutes, else the last price, else the mid, else None."""
+        average = self.tapes[symbol.symbol_id].average_ticks(now_ms, AVERAGE_MINUTES * MINUTE_MS)
+        if average is not None:
+            return average
+        mid_x2 = self.depth(symbol, 1).mid_ticks_x2
+        return mid_x2 // 2 if mid_x2 is not None else None
+
+    def last_ticks(self, symbol: Symbol, now_ms: int) -> int:
+        """Return the last price, before the first trade the mid, else 0."""
+        last = self.tapes[symbol.symbol_id].last_ticks
+        return last if last is not None else self.average_ticks(symbol, now_ms) or 0
+
+    def last_qty_lots(self, symbol: Symbol) -> int:
+        """Return the quantity of the last trade, 0 before the first."""
+        trades = self.tapes[symbol.symbol_id].trades
+        return trades[-1].qty_lots if trades else 0
+
+    def day(self, symbol: Symbol, now_ms: int) -> Bar:
+        """Return the last 24 hours as one bar, flat if nothing traded."""
+        return self.tapes[symbol.symbol_id].day(now_ms) or Bar.flat(now_ms, self.last_ticks(symbol, now_ms))

@@ -1,0 +1,200 @@
+"""The WebSocket side of the exchange: connections with pings, bounded queues, and an end for clients that lag."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+from urllib.parse import unquote
+
+from sanic import Sanic
+from sanic.request import Request
+
+from market.clock import NS_PER_MS
+from market.http_names import FirstTimes
+from market.limits import HTTP_BODY_BYTES_MAX
+from paper.errors import ExchangeError
+from paper.latency import Latency, Line
+from paper.streams.channels import FAST_MS
+from paper.streams.client import StreamClient
+from paper.streams.hub import StreamHub
+from paper.streams.outbox import Outbox
+from paper.time_units import TIME_UNIT_PARAMETER, text_in_microseconds, wants_microseconds
+
+App = Sanic[Any, Any]
+Socket = Any  # Sanic's connection; its own types are not strict
+
+PING_INTERVAL_S: Final = 20.0
+
+_PONG_TIMEOUT_S: Final = 60.0
+_CONNECTION_S_MAX: Final = 86_400
+_POLICY_VIOLATION: Final = 1008
+_GOING_AWAY: Final = 1001
+_REASON_CHARACTERS_MAX: Final = 120  # a close frame holds 123 bytes
+
+_unknown_names = FirstTimes()
+_log = logging.getLogger(__name__)
+
+
+class Connections:
+    """The open WebSocket connections, by what they are for.
+
+    Attributes:
+        of_market: those of market streams.
+        of_accounts: those of the WebSocket API.
+    """
+
+    def __init__(self) -> None:
+        self.of_market: set[Socket] = set()
+        self.of_accounts: set[Socket] = set()
+
+    def end(self, streams: str, *, is_clean: bool) -> int:
+        """End connections, and return how many.
+
+        Args:
+            streams: "market", "account" or "all".
+            is_clean: whether each is told with a close frame; else it is cut.
+        """
+        market = self.of_market if streams != "account" else set()
+        accounts = self.of_accounts if streams != "market" else set()
+        sockets = [*market, *accounts]
+        for socket in sockets:
+            if is_clean:
+                socket.end_connection(_GOING_AWAY, "a fault switch")
+            else:
+                socket.io_proto.transport.abort()
+        return len(sockets)
+
+
+def add_market_streams(
+    app: App,
+    hub: StreamHub,
+    connections: Connections,
+    clock: Callable[[], int],
+    on_bug: Callable[[Exception], None],
+    latency: Latency,
+) -> None:
+    """Serve the streams of `hub` on `app`, and let it tick.
+
+    Args:
+        app: the exchange's app.
+        hub: the market streams.
+        connections: where the open ones are kept.
+        clock: ns since 1970 UTC.
+        on_bug: called when a tick fails in a way that it should not; the next one comes all the same.
+        latency: how long market data travels.
+    """
+    streams = _MarketSockets(hub, connections.of_market, clock, on_bug, latency)
+    for path, handler in (("/ws", streams.serve_raw), ("/stream", streams.serve_combined)):
+        app.add_websocket_route(handler, path, name=f"streams_{path[1:]}")
+        app.add_websocket_route(handler, f"{path}/<names:path>", name=f"streams_{path[1:]}_named")
+
+
+class _MarketSockets:
+    """The clients of the market streams."""
+
+    def __init__(
+        self,
+        hub: StreamHub,
+        connections: set[Socket],
+        clock: Callable[[], int],
+        on_bug: Callable[[Exception], None],
+        latency: Latency,
+    ) -> None:
+        self._hub = hub
+        self._latency = latency
+        self._connections = connections
+        self._clock = clock
+        self._on_bug = on_bug
+        self._ticking: asyncio.Task[None] | None = None
+
+    async def serve_raw(self, request: Request, socket: Socket, names: str = "") -> None:
+        """Serve a client that wants the documents as they are."""
+        await self._serve(request, socket, _named(names), is_combined=False)
+
+    async def serve_combined(self, request: Request, socket: Socket, names: str = "") -> None:
+        """Serve a client that wants each document with the name of its stream."""
+        await self._serve(request, socket, _named(request.args.get("streams", names)), is_combined=True)
+
+    async def _serve(self, request: Request, socket: Socket, names: Sequence[str], *, is_combined: bool) -> None:
+        if self._ticking is None:  # the first client comes when the loop runs, which the app's making does not promise
+            self._ticking = asyncio.create_task(self._tick())
+        line = self._latency.market_data_line()
+        async with connection(request, socket, self._connections, line) as outbox:
+            client = StreamClient(self._hub, outbox, is_combined=is_combined, on_unknown=_warn_of_unknown)
+            try:
+                if not client.subscribe(names):
+                    await close_for_policy(socket, "too many streams")
+                    return
+                while True:
+                    client.on_text(await socket.recv())
+            finally:
+                client.leave()
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(FAST_MS / 1_000)
+            try:
+                self._hub.tick(self._clock() // NS_PER_MS)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is told, and other streams go on
+                self._on_bug(error)
+
+
+def configure(app: App, ping_interval_s: float) -> None:
+    """Set the limits of every WebSocket connection of `app`."""
+    app.config.update(
+        WEBSOCKET_MAX_SIZE=HTTP_BODY_BYTES_MAX,
+        WEBSOCKET_PING_INTERVAL=ping_interval_s,
+        WEBSOCKET_PING_TIMEOUT=_PONG_TIMEOUT_S,
+    )
+
+
+async def close_for_policy(socket: Socket, reason: str) -> None:
+    """Close a connection that we refuse to serve."""
+    await socket.close(_POLICY_VIOLATION, reason[:_REASON_CHARACTERS_MAX])
+
+
+@asynccontextmanager
+async def connection(
+    request: Request, socket: Socket, connections: set[Socket], line: Line | None = None
+) -> AsyncIterator[Outbox]:
+    """Write what is put into the outbox to a client, for a day at most; a client that is too slow is dropped.
+
+    A unit of time that there is not, in the request, makes it end at once.
+
+    While it is open, the socket is in `connections`; what is written travels over `line` first.
+    """
+
+    def drop() -> None:
+        _log.warning("a client of %s reads too slowly and is dropped", socket.io_proto.websocket_peer)
+        socket.fail_connection(_POLICY_VIOLATION, "too slow")
+
+    async def write() -> None:
+        while True:
+            await socket.send(await outbox.take())
+
+    try:
+        is_in_us = wants_microseconds(request.args.get(TIME_UNIT_PARAMETER, ""))
+    except ExchangeError as error:
+        is_in_us = False
+        socket.fail_connection(_POLICY_VIOLATION, error.message[:_REASON_CHARACTERS_MAX])
+    outbox = Outbox(drop, line, spell=text_in_microseconds if is_in_us else str)
+    writer = asyncio.create_task(write())
+    connections.add(socket)
+    ending = asyncio.get_running_loop().call_later(_CONNECTION_S_MAX, socket.end_connection, _GOING_AWAY, "a day")
+    try:
+        yield outbox
+    finally:
+        connections.discard(socket)
+        ending.cancel()
+        writer.cancel()
+
+
+def _named(names: str) -> list[str]:
+    """Return the streams that a path or a query names; a bare number, as ccxt sends it, names none."""
+    return [name for name in unquote(names).split("/") if name and not name.isdecimal()]
+
+
+def _warn_of_unknown(name: str) -> None:
+    if _unknown_names.is_first(name[:80]):
+        _log.warning("a client listens to %r, which is no stream of this exchange: it will hear nothing", name[:80])

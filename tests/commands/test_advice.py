@@ -1,0 +1,60 @@
+"""What commands advise: words that work as they stand, in the run directory that was asked about."""
+
+from pathlib import Path
+
+import pytest
+
+from commands import node_control
+from commands.account import place
+from desk.client import NoDeskError
+from desk.halted_file import HaltedFile
+from desk.settings import load_settings
+
+
+def test_says_where_a_relative_run_directory_is() -> None:
+    """Guards a command that was given in another folder: which `run` was meant."""
+    assert str(NoDeskError(Path("run"))) == (
+        f"no desk runs in run ({Path.cwd() / 'run'}); start it with: python cli.py up"
+    )
+    assert str(NoDeskError(Path("/r/b"))) == "no desk runs in /r/b; start it with: python cli.py up --run-dir /r/b"
+
+
+@pytest.mark.parametrize(
+    ("run_dir", "needed_by", "lines"),
+    [
+        ("run", [], ["engine is stopped; it stays so until: python cli.py start engine"]),
+        (
+            "/r/b",
+            ["maker"],
+            [
+                "engine is stopped; it stays so until: python cli.py start engine --run-dir /r/b",
+                "needed by maker, which goes on without it as well as it can",
+            ],
+        ),
+        (
+            "run",
+            ["maker", "tracker"],
+            [
+                "engine is stopped; it stays so until: python cli.py start engine",
+                "needed by maker, tracker, which go on without it as well as they can",
+            ],
+        ),
+    ],
+)
+def test_start_is_told_with_its_run_directory(
+    monkeypatch: pytest.MonkeyPatch, run_dir: str, needed_by: list[str], lines: list[str]
+) -> None:
+    """Guards `stop NODE --run-dir`: the way back is to the same desk."""
+    answer = {"seconds": 1, "process": ["engine"], "needed_by": needed_by}
+    row = {"name": "engine", "state": "stopped", "why": ""}
+    monkeypatch.setattr(node_control, "ask_desk", lambda *_: answer)
+    monkeypatch.setattr(node_control, "_await", lambda *_: row)
+    assert node_control.stop_node(Path(run_dir), "engine") == lines
+
+
+def test_order_by_hand_first_wants_a_desk(tmp_path: Path) -> None:
+    """Guards the order of what is said: `resume` cannot help where no desk runs."""
+    settings = load_settings({"run_dir": tmp_path}).settings
+    HaltedFile(tmp_path, ["BTCUSDT"]).change(["BTCUSDT"], is_halted=True)
+    with pytest.raises(NoDeskError):
+        place(settings, "buy", "0.01", "90000", is_post_only=False, is_ioc=False)

@@ -1,0 +1,330 @@
+"""`report` and `history` on a scripted venue and without one: from the files at any time, and honest about it."""
+
+import errno
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from commands import report as report_commands
+from commands.report import NOT_UPDATED, HistoricalVenue, Period, period_of, print_history, print_report
+from desk.client import DeskError, NoDeskError
+from desk.market import market_of
+from desk.settings import Settings, load_settings
+from market.account import VenueOrder
+from market.codes import Side
+from market.exact_json import loads
+from nodes.tracker import bookkeeper as bookkeeper_module
+from nodes.tracker.bookkeeper import Bookkeeper
+from reports.daily_file import encode
+from reports.folder import ReportsFolder
+from tests.reports.fills import BTC, DAY, DAY_MS, NOON_MS, fill
+from tests.reports.scripted_venue import ScriptedVenue
+from venues.venue import VenueUnavailableError
+
+_TODAY = Period(DAY, DAY, is_given=False)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Return those of a desk that does not run."""
+    return load_settings({"run_dir": tmp_path / "run"}).settings
+
+
+@pytest.fixture
+def folder(settings: Settings) -> ReportsFolder:
+    """Return its reports."""
+    return ReportsFolder(settings.reports_dir)
+
+
+@pytest.fixture
+def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Return a function that sets the time of day; it is noon."""
+
+    def set_time(ms: int) -> None:
+        monkeypatch.setattr(bookkeeper_module, "time_ns", lambda: ms * 1_000_000)
+        monkeypatch.setattr(report_commands, "time_ns", lambda: ms * 1_000_000)
+
+    set_time(NOON_MS)
+    return set_time
+
+
+@pytest.fixture
+def venue(folder: ReportsFolder, at: Callable[[int], None]) -> ScriptedVenue:
+    """Return a venue with two trades on each of four days, of which the files hold the first three."""
+    made = ScriptedVenue({"BTC": "10", "USDT": "10000"})
+    for back in (3, 2, 1, 0):
+        at(NOON_MS - back * DAY_MS)
+        first = 10 * (4 - back)
+        made.trades_of_all += [
+            fill(first, Side.BUY, "1", "100", time_ms=NOON_MS - back * DAY_MS - 2),
+            fill(first + 1, Side.SELL, "1", str(101 + back), time_ms=NOON_MS - back * DAY_MS - 1),
+        ]
+        if back:
+            Bookkeeper(made, BTC, folder).update()
+    return made
+
+
+def _away() -> HistoricalVenue:
+    raise VenueUnavailableError("paper is out of reach (NetworkError); is the desk up?")
+
+
+def _no_desk() -> HistoricalVenue:
+    raise NoDeskError(Path("run"))
+
+
+def _json(capsys: pytest.CaptureFixture[str]) -> Any:
+    return loads(capsys.readouterr().out)
+
+
+def test_reports_today_and_the_week(
+    settings: Settings, venue: ScriptedVenue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Guards the plain command: today is brought up to date."""
+    assert print_report(settings, lambda: venue, _TODAY, as_json=True) == 0
+    found = _json(capsys)
+    assert (found["day"]["date"], found["day"]["total_trades"], found["not_updated"]) == ("2025-11-30", 2, None)
+    assert [day["state"] for day in found["week"]["days"]] == ["before"] * 3 + ["reported"] * 4
+
+
+def test_reports_from_the_files_when_the_venue_is_away(
+    settings: Settings, venue: ScriptedVenue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Guards a stopped desk: what is on file is printed, that it is not of now is said, and the exit code tells it."""
+    assert print_report(settings, _away, _TODAY, as_json=False) == NOT_UPDATED == 3
+    text = capsys.readouterr().out
+    assert text.startswith("Not up to date: paper is out of reach (NetworkError); is the desk up?.")
+    assert "📊 Performance 2025-11-29 (as of 12:00:00 UTC):" in text
+    assert "   2025-11-30  no report\n" in text
+    assert print_report(settings, _away, _TODAY, as_json=True) == NOT_UPDATED
+    assert _json(capsys)["not_updated"].startswith("paper is out of reach")
+    assert print_report(settings, _no_desk, _TODAY, as_json=True) == NOT_UPDATED
+    assert _json(capsys)["not_updated"].startswith("no desk runs in run")
+
+
+def test_says_what_is_wrong_when_there_is_no_file_either(settings: Settings, at: Callable[[int], None]) -> None:
+    """Guards a desk that never ran: the venue's own word, no empty report."""
+    with pytest.raises(VenueUnavailableError):
+        print_report(settings, _away, _TODAY, as_json=False)
+    with pytest.raises(DeskError, match="there is no report of 2025-11-28 in"):
+        print_report(settings, _away, Period(date(2025, 11, 28), date(2025, 11, 28)), as_json=False)
+
+
+def test_reports_a_past_day_without_asking_anybody(
+    settings: Settings, venue: ScriptedVenue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Guards `--date`: a day gone by is on file, whether a desk runs or not."""
+    day = DAY - timedelta(days=2)
+    assert print_report(settings, _away, Period(day, day), as_json=False) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("📊 Performance 2025-11-28 (as of 12:00:00 UTC):\n   Trades: 2 (1 buy, 1 sell)\n")
+    assert "Week" not in text
+
+
+def test_reports_any_run_of_days(settings: Settings, venue: ScriptedVenue, capsys: pytest.CaptureFixture[str]) -> None:
+    """Guards `--from` with `--to`, and `--days`."""
+    assert print_report(settings, _away, Period(DAY - timedelta(days=9), DAY - timedelta(days=1)), as_json=False) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("📈 Days 2025-11-21 to 2025-11-29:\n   2025-11-21 to 2025-11-26  before the first report\n")
+    assert "   Total PnL: +$9.00 (6 trades, 3 days reported)\n" in text
+    days = Period(DAY - timedelta(days=30), DAY - timedelta(days=29))
+    assert print_report(settings, _away, days, as_json=False) == 0
+    text = capsys.readouterr().out
+    assert "   2025-10-31 to 2025-11-01  before the first report\n" in text
+    assert "missing" not in text
+    assert "   - No day reported: there is nothing to say of these days.\n" in text
+    assert print_report(settings, lambda: venue, Period(DAY - timedelta(days=1), DAY), as_json=True) == 0
+    found = _json(capsys)
+    assert (found["day"], found["week"]["total"]["trades"], found["week"]["total"]["pnl"]) == (None, 4, 3)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_reports_from_the_files_when_the_disk_takes_nothing(
+    settings: Settings,
+    folder: ReportsFolder,
+    venue: ScriptedVenue,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+) -> None:
+    """Guards a full disk, and one that is read-only: what can be read is shown, and that it is not of now is said."""
+
+    def refuse(_: ReportsFolder, day: date, content: bytes) -> Path:
+        raise OSError(number, "No room", str(folder.file_of(day)))
+
+    monkeypatch.setattr(ReportsFolder, "write_bytes", refuse)
+    assert print_report(settings, lambda: venue, _TODAY, as_json=False) == NOT_UPDATED
+    text = capsys.readouterr().out
+    assert text.startswith(f"Not up to date: cannot write {folder.file_of(DAY)}: No room. This is what the files hold.")
+    assert "Performance 2025-11-29" in text
+
+
+def test_ends_with_an_error_when_the_figures_of_any_day_shown_are_wrong(
+    settings: Settings, folder: ReportsFolder, venue: ScriptedVenue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Guards the identity: of the day, and of each day of a run of them."""
+    day = DAY - timedelta(days=2)
+    document = folder.read(day)
+    assert document is not None
+    document["symbols"]["BTCUSDT"]["identity_gap"] = Decimal("0.00000001")
+    folder.write(day, document)
+    assert print_report(settings, _away, Period(day, day), as_json=False) == 1
+    assert "are wrong by +0.00000001" in capsys.readouterr().out
+    assert print_report(settings, _away, Period(day, day + timedelta(days=1)), as_json=False) == 1
+    assert "figures are wrong" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("damage", ["figures", "trades", "symbols", "directory", "cut"])
+def test_names_a_past_day_that_cannot_be_read(
+    settings: Settings, folder: ReportsFolder, venue: ScriptedVenue, capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
+    """Guards today's report against one bad file: a line names it, sealed as it may be, and the rest is printed."""
+    day = DAY - timedelta(days=1)
+    document = folder.read(day)
+    assert document is not None
+    path = folder.file_of(day)
+    if damage == "figures":
+        document["trades"]["pnl"] += 1
+    elif damage == "trades":
+        document["trade_history"].pop()
+    elif damage == "symbols":
+        del document["symbols"]["BTCUSDT"]["volume"]
+    path.write_bytes(encode(document))
+    if damage == "directory":
+        path.unlink()
+        path.mkdir()
+    elif damage == "cut":
+        path.write_bytes(path.read_bytes()[:-9])
+    assert print_report(settings, lambda: venue, _TODAY, as_json=False) == 0
+    text = capsys.readouterr().out
+    assert "📊 Performance 2025-11-30 (as of 12:00:00 UTC):\n   Market: paper exchange, synthetic market" in text
+    assert "   Trades: 2 (1 buy, 1 sell)\n" in text
+    (line,) = [line for line in text.splitlines() if line.startswith("   2025-11-29  ")]
+    assert line.startswith("   2025-11-29  damaged: ")
+    assert "   2025-11-28        +$3.00  2 trades" in text
+    assert print_report(settings, _away, Period(day, day), as_json=False) == 1
+    assert capsys.readouterr().out.startswith("2025-11-29 damaged: ")
+
+
+def test_exits_with_1_when_the_books_or_the_figures_do_not_agree(
+    settings: Settings, folder: ReportsFolder, venue: ScriptedVenue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Guards scripts: a deposit, and figures that contradict the trades."""
+    print_report(settings, lambda: venue, _TODAY, as_json=True)
+    venue.start["USDT"] += 1
+    assert print_report(settings, lambda: venue, _TODAY, as_json=False) == 1
+    assert "USDT: +1.00" in capsys.readouterr().out
+    document = folder.read(DAY - timedelta(days=1))
+    assert document is not None
+    document["symbols"]["BTCUSDT"]["identity_gap"] = Decimal("0.01")
+    day = DAY - timedelta(days=1)
+    folder.write(day, document)
+    assert print_report(settings, _away, Period(day, day), as_json=False) == 1
+    assert "the figures of BTCUSDT are wrong by +0.01" in capsys.readouterr().out
+
+
+def test_says_that_a_folder_takes_no_file(
+    settings: Settings, venue: ScriptedVenue, folder: ReportsFolder, tmp_path: Path
+) -> None:
+    """Guards a reports folder that is a file, and today's file that is a folder: one line that names it."""
+    folder.file_of(DAY).mkdir()
+    with pytest.raises(DeskError, match=r"cannot write .*performance_20251130.json: Is a directory"):
+        print_report(settings, lambda: venue, _TODAY, as_json=False)
+    (tmp_path / "file").write_text("")
+    other = load_settings({"run_dir": tmp_path / "run", "tracker.folder": tmp_path / "file"}).settings
+    with pytest.raises(DeskError, match=r"cannot write .*file.*: Not a directory"):
+        print_report(other, lambda: venue, _TODAY, as_json=False)
+
+
+@pytest.mark.parametrize(
+    ("given", "first", "last"),
+    [
+        ((None, None, None, None), DAY, DAY),
+        (("2025-11-28", None, None, None), date(2025, 11, 28), date(2025, 11, 28)),
+        (("20251128", None, None, None), date(2025, 11, 28), date(2025, 11, 28)),
+        (("yesterday", None, None, None), date(2025, 11, 29), date(2025, 11, 29)),
+        (("today", None, None, None), DAY, DAY),
+        ((None, 1, None, None), DAY, DAY),
+        ((None, 30, None, None), date(2025, 11, 1), DAY),
+        ((None, None, "2025-11-01", "2025-11-03"), date(2025, 11, 1), date(2025, 11, 3)),
+        ((None, None, "2025-11-01", None), date(2025, 11, 1), DAY),
+    ],
+)
+def test_takes_the_days_that_are_asked_for(
+    at: Callable[[int], None], given: tuple[Any, ...], first: date, last: date
+) -> None:
+    """Guards the options of both commands."""
+    period = period_of(*given)
+    assert (period.first, period.last) == (first, last)
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        (("2025-11-28", 2, None, None), "expected one of --date, --days"),
+        ((None, None, None, "2025-11-28"), "expected --from with --to"),
+        ((None, None, "2025-11-28", "2025-11-27"), "expected from 1 to 366 days"),
+        ((None, None, "2020-11-28", None), "expected from 1 to 366 days"),
+        (("28.11.2025", None, None, None), "expected a day such as 2025-11-30, was '28.11.2025'"),
+        (("2025-13-01", None, None, None), "expected a day such as"),
+        (("2026-01-01", None, None, None), "expected a day until 2025-11-30"),
+    ],
+)
+def test_says_what_is_wrong_with_the_days(at: Callable[[int], None], given: tuple[Any, ...], complaint: str) -> None:
+    """Guards the options of both commands."""
+    with pytest.raises(DeskError, match=complaint):
+        period_of(*given)
+
+
+def test_shows_ended_orders_and_trades_page_by_page(
+    settings: Settings, venue: ScriptedVenue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Guards `history`: the newest page first, what is open left out, and more than the venue tells at once."""
+    order = VenueOrder("1", "c1", "BTCUSDT", Side.BUY, Decimal(100), Decimal(1), Decimal(0), "CANCELED", NOON_MS)
+    venue.orders_of_all = [replace(order, order_id=str(number), time_ms=NOON_MS + number) for number in range(1, 2_201)]
+    venue.orders_of_all += [replace(order, order_id="3000", status="NEW", time_ms=NOON_MS + 3_000)]
+    venue.orders_of_all += [replace(order, order_id="4000", time_ms=NOON_MS + DAY_MS)]
+    assert print_history(settings, lambda: venue, Period(DAY, DAY), limit=1_000, page=3, as_json=True) == 0
+    found = _json(capsys)
+    assert [row["id"] for row in found["orders"]] == [str(number) for number in range(1, 201)]
+    assert (found["total_orders"], found["pages"], found["total_trades"], found["trades"]) == (2_200, 3, 2, [])
+    assert (
+        print_history(settings, lambda: venue, Period(DAY - timedelta(days=9), DAY), limit=3, page=2, as_json=False)
+        == 0
+    )
+    text = capsys.readouterr().out
+    assert "🧾 Trades (BTCUSDT):\n   2025-11-28T11:59:59.998Z 📥 BUY" in text
+    assert text.endswith("Total Trades: 8 (page 2 of 3, the newest is 1)\n")
+    assert "0.00000 of 1.00000 BTC @ $100.00 (CANCELED, id 2197)\n\nTotal Ended Orders: 2,200 (page 2 of 734," in text
+
+
+def test_shows_the_trades_on_file_when_no_desk_runs(
+    settings: Settings, venue: ScriptedVenue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Guards `history` of a stopped desk: orders are not known, which is not the same as none."""
+    assert print_history(settings, _away, Period(DAY - timedelta(days=9), DAY), limit=50, page=1, as_json=True) == 3
+    found = _json(capsys)
+    assert (found["orders"], found["total_trades"]) == (None, 6)
+    with pytest.raises(VenueUnavailableError):
+        print_history(settings, _away, Period(DAY, DAY), limit=50, page=1, as_json=True)
+
+
+def test_tells_the_market_of_the_settings(tmp_path: Path) -> None:
+    """Guards the label that the tracker writes: flow, seed, and a symbol's own fees."""
+    own = {"symbol": "BTCUSDT", "base": "BTC", "quote": "USDT", "tick_size": "0.01", "lot_size": "0.00001"}
+    overrides: dict[str, Any] = {"run_dir": tmp_path, "paper.maker_fee": "0.001", "paper.taker_fee": "0.002"}
+    assert market_of(load_settings(overrides | {"flow.source": "synthetic:busy", "flow.seed": 9}).settings) == {
+        "venue": "paper",
+        "flow": "synthetic:busy",
+        "seed": 9,
+        "maker_fee": Decimal("0.001"),
+        "taker_fee": Decimal("0.002"),
+        "fee_in": "received",
+    }
+    with_own = load_settings(overrides | {"symbols": [own | {"maker_fee": "0.0005"}]}).settings
+    assert market_of(with_own)["maker_fee"] == Decimal("0.0005")
+    assert market_of(load_settings({"venue.name": "binance-testnet"}).settings) == {"venue": "binance-testnet"}

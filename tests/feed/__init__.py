@@ -1,1 +1,0 @@
-"""The book feed through real processes that lose, die and lag."""

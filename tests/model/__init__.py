@@ -1,1 +1,0 @@
-"""Both engines side by side: hand-made probes, random commands, streams with a known answer."""

@@ -1,0 +1,255 @@
+"""The api over real HTTP: what it answers before the book is there, and what stands in its documents."""
+
+import asyncio
+import json
+import logging
+import re
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import pytest
+
+from bus.feed import FeedFrame, best_topic, book_topic, trades_topic
+from bus.subscriber import FeedSubscriber
+from market.clock import monotonic_ns
+from market.codes import Side
+from market.feed_messages import BestPrices, BookOrder, BookTrade, FeedMessage
+from market.instrument import default_instruments
+from nodes.api import node as api
+from nodes.api.book_views import BookViews, RenderedBook
+from nodes.api.node import add_page, add_routes
+from nodes.http import allow_own_names_only, bind, new_app, serve, stop, url_of
+
+INSTRUMENTS = default_instruments()
+BTC, ETH = INSTRUMENTS[0], INSTRUMENTS[1]
+MID = 9_138_500
+EPOCH = 1_795_347_565_826_235_918
+TIME_NS = 1_795_347_573_844_000_000
+ROUTES = ("orderbook", "trades")
+EXACT_MAX = 2**53
+
+
+class Answer(NamedTuple):
+    """A response as a client sees it."""
+
+    status: int
+    headers: Any
+    body: bytes
+
+    @property
+    def document(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+
+class Api:
+    """The api's app on a free port, with a feed that the test tells."""
+
+    def __init__(self, run_dir: Path) -> None:
+        topics = [topic(each.symbol) for each in (BTC, ETH) for topic in (book_topic, trades_topic, best_topic)]
+        self.subscriber = FeedSubscriber(run_dir, topics, RenderedBook)
+        self.views = BookViews(self.subscriber, [BTC, ETH])
+        self._listener = bind("127.0.0.1", 0)
+        self.url = url_of(self._listener)
+        self._is_serving = threading.Event()
+        self._loop = asyncio.new_event_loop()
+        self._ending = asyncio.Event()
+        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(),))
+        self._thread.start()
+        assert self._is_serving.wait(10)
+
+    async def _serve(self) -> None:
+        app = new_app(f"test_api_{id(self)}")
+        app.config.TOUCHUP = False  # it rewrites Sanic's classes, and can do so for one app of a process only
+        allow_own_names_only(app, "127.0.0.1")
+        add_routes(app, self.views, BTC.symbol)
+        add_page(app, [BTC, ETH], BTC.symbol, "a market of <practice>")
+        server = await serve(app, self._listener)
+        self._is_serving.set()
+        await self._ending.wait()
+        await stop(server)
+
+    def tell(self, topic: bytes, *messages: FeedMessage, epoch: int = EPOCH) -> None:
+        """Let a topic be in step, with these messages as its state."""
+        replica = self.subscriber.replicas[topic]
+        replica.lose()
+        replica.on_snapshot(FeedFrame(topic, epoch, 7, TIME_NS, list(messages)))
+        self.subscriber._heard_ns[topic] = monotonic_ns()
+
+    def tell_all(self, symbol: str) -> None:
+        """Let everything of a symbol be in step."""
+        self.tell(book_topic(symbol), BookOrder(3, Side.BUY, MID, 5), BookOrder(4, Side.SELL, MID + 1, 6))
+        self.tell(trades_topic(symbol), BookTrade(1, MID, 5, Side.BUY, TIME_NS))
+        self.tell(best_topic(symbol), BestPrices(MID, 5, MID + 1, 6))
+
+    def get(self, path: str, method: str = "GET") -> Answer:
+        """Return what is answered."""
+        request = urllib.request.Request(self.url + path, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as response:
+                return Answer(response.status, response.headers, response.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return Answer(error.code, error.headers, error.read())
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._loop.call_soon_threadsafe(self._ending.set)
+        self._thread.join(10)
+        self._loop.close()
+        self.subscriber.close()
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Api]:
+    """One app for all tests."""
+    with TemporaryDirectory(prefix="tb-") as name:
+        one = Api(Path(name))
+        yield one
+        one.close()
+
+
+@pytest.fixture
+def served(running: Api) -> Api:
+    """The api before it knows anything."""
+    for replica in running.subscriber.replicas.values():
+        replica.lose()
+    running.views.mark_own(frozenset())
+    return running
+
+
+@pytest.mark.parametrize("symbol", [BTC.symbol, ETH.symbol])
+@pytest.mark.parametrize("route", ROUTES)
+def test_says_in_words_that_the_book_is_not_there_yet(
+    served: Api, route: str, symbol: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It was "internal error", and a traceback in the log for each request."""
+    monkeypatch.setattr(api, "BOOK_WAIT_NS", 0)
+    logging.getLogger("sanic.error").addHandler(caplog.handler)
+    answer = served.get(f"/api/{route}?symbol={symbol}")
+    logging.getLogger("sanic.error").removeHandler(caplog.handler)
+    assert answer.status == 503
+    assert answer.document == {"error": f"the book of {symbol}: its engine has not told it yet"}
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert not caplog.records
+
+
+def test_says_that_an_engine_has_fallen_silent(served: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stale book would be worse than none; a symbol of another engine is served all the same."""
+    monkeypatch.setattr(api, "BOOK_WAIT_NS", 0)
+    served.tell_all(BTC.symbol)
+    served.tell_all(ETH.symbol)
+    served.subscriber._heard_ns[book_topic(ETH.symbol)] = 0
+    answer = served.get(f"/api/orderbook?symbol={ETH.symbol}")
+    assert (answer.status, answer.document) == (
+        503,
+        {"error": f"the book of {ETH.symbol}: its engine is silent, it would be stale"},
+    )
+    assert served.get("/api/orderbook").status == 200
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_waits_for_a_snapshot_that_is_on_its_way(served: Api, route: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Just after an engine has come back, ready must mean served."""
+    monkeypatch.setattr(api, "BOOK_WAIT_NS", 60 * 10**9)
+    answers: list[Answer] = []
+    asking = threading.Thread(target=lambda: answers.append(served.get(f"/api/{route}")))
+    asking.start()
+    served.tell_all(BTC.symbol)
+    asking.join(30)
+    assert [answer.status for answer in answers] == [200]
+
+
+def test_marks_own_orders_alone(served: Api) -> None:
+    """Who looks at the book wants to know which orders are his; the mark comes and goes with them."""
+    served.tell_all(BTC.symbol)
+    before = served.get("/api/orderbook")
+    assert "own" not in before.body.decode()
+    served.views.mark_own(frozenset({4, 99}))
+    marked = _until_other(served, before)
+    assert marked.document["asks"] == [{"price": 91385.01, "orders": [{"id": 4, "quantity": 6e-05, "own": True}]}]
+    assert marked.document["bids"] == [{"price": 91385.0, "orders": [{"id": 3, "quantity": 5e-05}]}]
+    served.views.mark_own(frozenset())
+    assert _until_other(served, marked).body == before.body
+
+
+def _until_other(served: Api, known: Answer) -> Answer:
+    """Return the first document with another ETag: one is rendered at most every 10 ms."""
+    deadline_ns = monotonic_ns() + 10 * 10**9
+    while (answer := served.get("/api/orderbook")).headers["ETag"] == known.headers["ETag"]:
+        assert monotonic_ns() < deadline_ns
+        served.tell_all(BTC.symbol)
+    return answer
+
+
+def test_takes_every_order_of_an_own_source_for_own() -> None:
+    """With the venue elsewhere, what came through the gateway is the desk's: its maker's mirror, its clients."""
+    book = RenderedBook(frozenset({1}))
+    book.apply_all([BookOrder(10**12 + 1, Side.BUY, MID, 5), BookOrder(3 * 10**12 + 1, Side.BUY, MID, 5)])
+    (level,) = json.loads(book.render(BTC, Side.BUY, 9))
+    assert [order.get("own") for order in level["orders"]] == [True, None]
+
+
+def test_trades_have_their_time(served: Api) -> None:
+    """In ms, as the book has its own."""
+    served.tell_all(BTC.symbol)
+    (trade,) = served.get("/api/trades").document["trades"]
+    assert trade["timestamp"] == TIME_NS // 1_000_000
+
+
+@pytest.mark.parametrize("path", ["/api/orderbook", "/api/trades", "/api/health"])
+def test_gives_no_number_that_a_double_cannot_hold(served: Api, path: str) -> None:
+    """JSON.parse rounds an integer beyond 2^53, and an epoch that is rounded names another engine."""
+    served.tell_all(BTC.symbol)
+    served.tell_all(ETH.symbol)
+    text = served.get(path).body.decode()
+    assert str(EPOCH) in text or path == "/api/trades"
+    assert all(abs(number) <= EXACT_MAX for number in _integers(json.loads(text)))
+
+
+def _integers(value: Any) -> Iterator[int]:
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _integers(item)
+    elif isinstance(value, int):
+        yield value
+
+
+@pytest.mark.parametrize("path", ["/api/orderbook", "/api/trades", "/api/health"])
+def test_head_is_get_without_a_body(served: Api, path: str) -> None:
+    """What looks whether a server is well asks with HEAD."""
+    served.tell_all(BTC.symbol)
+    served.tell_all(ETH.symbol)
+    answer = served.get(path, "HEAD")
+    assert (answer.status, answer.body) == (200, b"")
+    assert answer.headers["Content-Type"] == served.get(path).headers["Content-Type"]
+
+
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_shows_a_page_that_names_the_endpoints(served: Api, path: str) -> None:
+    """A browser got 404 there; everything that the page loads is this server's own, and each link of it works."""
+    served.tell_all(BTC.symbol)
+    served.tell_all(ETH.symbol)
+    answer = served.get(path)
+    text = answer.body.decode()
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert "a market of &lt;practice&gt;" in text
+    assert "{{" not in text
+    links = [unescape(link) for link in re.findall(r'(?:href|src)="([^"]*)"', text) if link != "data:,"]
+    assert {link.partition("?")[0] for link in links} >= {"/api/orderbook", "/api/trades", "/api/health", "/page.js"}
+    assert {served.get(link).status for link in links} == {200}
+
+
+def test_page_is_of_the_symbol_that_is_asked_for(served: Api) -> None:
+    """Of one that there is not it is the desk's own, whatever stands in the address."""
+    assert 'data-symbol="ETHUSDT"' in served.get("/?symbol=ETHUSDT").body.decode()
+    strange = served.get("/?symbol=%22%3E%3Cscript%3E").body.decode()
+    assert 'data-symbol="BTCUSDT"' in strange
+    assert strange.count("<script") == 1

@@ -1,0 +1,43 @@
+"""What comes from a live market's streams goes on to its flow, and waits where that can be bounded."""
+
+from itertools import count
+
+import pytest
+
+from flow.live import LiveFlow, LiveSettings, Received, StreamNews
+from market.instrument import default_instruments
+from nodes.flow.live_market import LiveMarket
+
+
+class Streams:
+    """Streams on which a message comes with each look."""
+
+    def __init__(self, *_: object) -> None:
+        self.asked_count = 0
+
+    def check(self) -> None:
+        pass
+
+    def start(self) -> None:
+        pass
+
+    def take(self) -> list[StreamNews]:
+        self.asked_count += 1
+        return [Received(0, "{}")]
+
+    def take_failures(self) -> list[str]:
+        return []
+
+
+def test_messages_wait_in_the_streams_while_the_engine_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The streams give up what nobody takes; the flow, which does nothing without an engine, has kept it all."""
+    monkeypatch.setattr("nodes.flow.live_market.MarketStreams", Streams)
+    monkeypatch.setattr("nodes.flow.live_market.NEWS_WAITING_MAX", 3)
+    flow = LiveFlow(default_instruments()[0], LiveSettings("ws://127.0.0.1:1"), 1, count(1))
+    market = LiveMarket(flow, "live:ws://127.0.0.1:1", "BTCUSDT")
+    for _ in range(9):
+        market.pump(0)
+    assert flow.waiting_count == 3
+    flow.step(0, (), 0)
+    market.pump(0)
+    assert flow.waiting_count == 1
