@@ -35,7 +35,7 @@ MODES: Final[dict[str, tuple[dict[str, str], int]]] = {
     "indices checked": ({"NUMBA_BOUNDSCHECK": "1"}, 6_000),
     "not compiled": ({"NUMBA_DISABLE_JIT": "1", "PYTHONWARNINGS": "ignore:overflow encountered:RuntimeWarning"}, 400),
 }
-OTHER_TESTS: Final = ("tests/wire", "tests/sessions", "tests/engine/test_fast_engine.py")
+OTHER_TESTS: Final = ("tests/engine/wire", "tests/sessions", "tests/engine/test_fast_engine.py")
 
 
 def check_that_faults_are_found() -> None:
@@ -88,7 +88,7 @@ def kernels() -> Iterator[tuple[str, Any]]:
 
 
 def _modules(room: ModuleType) -> Iterator[ModuleType]:
-    for found in pkgutil.iter_modules(room.__path__, f"{room.__name__}."):
+    for found in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
         yield importlib.import_module(found.name)
 
 
