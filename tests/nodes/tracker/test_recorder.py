@@ -280,7 +280,7 @@ def test_says_that_it_came_too_late(folder: ReportsFolder) -> None:
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
-from nodes import bookkeeper
+from nodes.tracker import bookkeeper
 from reports import bookkeeping
 from reports.folder import ReportsFolder
 from tests.reports.fills import BTC, NOON_MS, fill
