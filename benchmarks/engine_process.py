@@ -13,7 +13,7 @@ from random import Random
 from typing import Final
 
 from bus.codec import encode_all
-from bus.order_source import OrderSource
+from bus.engine_client import LinkEnd
 from bus.topology import Source
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.codes import OrderType, TimeInForce
@@ -66,7 +66,7 @@ class OrderGiver:
     """A source that gives frames of commands, and checks that the engine handles them all."""
 
     def __init__(self, run_dir: Path) -> None:
-        self._source = OrderSource(Source.GATEWAY, run_dir)
+        self._source = LinkEnd.over(run_dir, Source.GATEWAY, "engine")
         self._wait_until("the engine answers", lambda: self._source.is_connected)
 
     def give(self, frames: Sequence[tuple[bytes, int]]) -> int:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from bus.channel import ChannelSocket
+from bus.engine_client import LinkEnd
 from bus.engine_link import EngineEnd
-from bus.order_source import OrderSource
 from bus.poll_loop import PollLoop
 from desk.settings import load_settings
 from engine.fast.engine import FastEngine
@@ -35,7 +35,7 @@ STAGES: Final[dict[str, tuple[tuple[str, type[Any], str], ...]]] = {
         ("decode (both ways)", PieceDecoder, "next_rows"),
         ("sessions and limits", SessionDesk, "admit"),
         ("encode commands", RowEncoder, "encode"),
-        ("link", OrderSource, "send_encoded"),
+        ("link", LinkEnd, "send_encoded"),
         ("ZeroMQ send", ChannelSocket, "send"),
         ("ZeroMQ receive", ChannelSocket, "receive"),
         ("journal of reports", Journal, "append"),

@@ -1,15 +1,14 @@
-"""The operator's line to the engines: the kill switch."""
+"""The operator: who halts and resumes symbols at the engines of a desk, and waits for the maker to know."""
 
 import time
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bus.channel import wait_any
+from bus.engine_client import EngineClient, LinkEnd
 from bus.order_link import Connected
-from bus.order_source import OrderSource
 from bus.topology import ORDERS, Source
 from desk.client import DeskError, desk_pid, desk_status, lone_nodes, require_node
 from desk.halted_file import HaltedFile
@@ -34,60 +33,13 @@ class Outcome:
     missing: list[str] = field(default_factory=list)
 
 
-class _Engine:
-    """One engine that is asked: its symbols, and what it has said."""
+@dataclass(slots=True)
+class _Answer:
+    """What one engine has said, and whether that is all it has to say."""
 
-    def __init__(self, settings: Settings, name: str, symbols: Sequence[str], *, is_cancelling: bool) -> None:
-        self.name = name
-        self.symbols = symbols
-        self.events: list[Event] = []
-        self.is_done = False
-        self.why = ""
-        self.source = OrderSource(Source.OPERATOR, desk_wiring(settings), engine=name)
-        self._names = [instrument.symbol for instrument in settings.instruments]
-        self._is_cancelling = is_cancelling
-        self._last_sequence = 0
-
-    def turn(self, is_halted: bool) -> None:
-        """Send when it has answered, and take what it says."""
-        self.source.tick(monotonic_ns())
-        for news in self.source.receive():
-            if isinstance(news, Connected):
-                self._last_sequence = self._last_sequence or self.source.send(self._commands(is_halted))
-                continue
-            self.events.extend(news.events)
-            self.is_done = self.is_done or 0 < self._last_sequence <= news.command_sequence
-
-    def _commands(self, is_halted: bool) -> list[Command]:
-        now_ns, commands = time_ns(), list[Command]()
-        for symbol_id in map(self._names.index, self.symbols):
-            commands.append(HaltSymbol(symbol_id, int(is_halted), now_ns))
-            if self._is_cancelling:
-                commands.append(MassCancel(symbol_id, time_ns=now_ns))
-        return commands
-
-    def close(self) -> None:
-        if not self.is_done and self.source.socket.check_refusals():
-            self.why = "; it refuses our keys"
-        self.source.close()
-
-    def outcome(self, is_halted: bool) -> Outcome:
-        """Return what it has confirmed of each symbol."""
-        halts = {event.symbol_id: event.is_halted for event in self.events if isinstance(event, Halted)}
-        canceled = Counter(event.symbol_id for event in self.events if isinstance(event, Canceled))
-        refused = [event for event in self.events if isinstance(event, Rejected)]
-        done, outcome = "halted" if is_halted else "resumed", Outcome()
-        for symbol in self.symbols:
-            symbol_id = self._names.index(symbol)
-            if not self.is_done:
-                outcome.missing.append(f"{symbol} is not {done}: {self.name} does not answer{self.why}")
-            elif halts.get(symbol_id) != int(is_halted) or refused:
-                outcome.missing.append(f"{symbol} is not {done}: {self.name} refused {refused or 'it'}")
-            else:
-                ended = f"; {counted(canceled[symbol_id], 'open order')} cancelled" if self._is_cancelling else ""
-                state = "halted: no new orders, cancels go through" if is_halted else "resumed"
-                outcome.confirmed.append(f"{symbol} {state}{ended}")
-        return outcome
+    events: list[Event] = field(default_factory=list)
+    is_done: bool = False
+    why: str = ""
 
 
 def set_halted(settings: Settings, symbol: str | None, *, is_halted: bool, is_cancelling: bool) -> Outcome:
@@ -102,45 +54,77 @@ def set_halted(settings: Settings, symbol: str | None, *, is_halted: bool, is_ca
     """
     if settings.bus.transports[ORDERS.name] != "tcp":
         require_node(settings.run_dir)
-    symbols = [each.symbol for each in settings.instruments] if symbol is None else [symbol]
+    symbols = {each.symbol_id: each.symbol for each in settings.instruments if symbol in (None, each.symbol)}
     outcome = Outcome()
     kept = HaltedFile(settings.run_dir, [each.symbol for each in settings.instruments])
     try:
-        kept.change(symbols, is_halted=is_halted)
+        kept.change(symbols.values(), is_halted=is_halted)
     except OSError as error:
         what = "it ends when an engine loses its journal, and no maker knows of it" if is_halted else "it stays"
         outcome.missing.append(f"the halt cannot be changed in {kept.path} ({error.strerror}): {what}")
         if not is_halted:
             return outcome  # whoever heard of a resume would halt again
-    places = settings.places
-    by_engine = {name: [each for each in symbols if places[each] == name] for name in settings.engines}
-    engines = [
-        _Engine(settings, name, names, is_cancelling=is_cancelling) for name, names in by_engine.items() if names
-    ]
-    _ask(engines, is_halted)
-    for engine in engines:
-        answer = engine.outcome(is_halted)
-        outcome.confirmed += answer.confirmed
-        outcome.missing += answer.missing
-    if is_halted and any(not engine.is_done for engine in engines):
+    engines = {name: here for name in settings.engines if (here := symbols.keys() & settings.symbol_ids_of(name))}
+    client = EngineClient.over(desk_wiring(settings), Source.OPERATOR, engines)
+    answers = _ask(client, is_halted=is_halted, is_cancelling=is_cancelling)
+    for engine, symbol_ids in engines.items():
+        for symbol_id in sorted(symbol_ids):
+            is_confirmed, what = _told(engine, answers[engine], symbol_id, is_halted, is_cancelling)
+            (outcome.confirmed if is_confirmed else outcome.missing).append(f"{symbols[symbol_id]} {what}")
+    if is_halted and not all(answer.is_done for answer in answers.values()):
         outcome.missing.append(f"the halt is kept in {kept.path}, and holds when they are back")
-    if settings.symbol in symbols:
+    if settings.symbol in symbols.values():
         kept.read()
         _await_maker(settings, outcome, kept.version, is_halted=is_halted)
     return outcome
 
 
-def _ask(engines: Sequence[_Engine], is_halted: bool) -> None:
+def _ask(client: EngineClient, *, is_halted: bool, is_cancelling: bool) -> dict[str, _Answer]:
     """Tell all engines at once, and wait for each until the deadline: a silent one keeps no other from hearing."""
     deadline = time.monotonic() + ANSWER_S_MAX
+    answers = {link.engine: _Answer() for link in client}
+    last_commands: dict[str, int] = {}
     try:
-        while (open_ones := [each for each in engines if not each.is_done]) and time.monotonic() < deadline:
-            for engine in open_ones:
-                engine.turn(is_halted)
-            wait_any([engine.source.socket for engine in open_ones], TURN_MS)
+        while not all(answer.is_done for answer in answers.values()) and time.monotonic() < deadline:
+            client.tick(monotonic_ns())
+            for link, news in client.receive():
+                answer = answers[link.engine]
+                if not isinstance(news, Connected):
+                    answer.events += news.events
+                    answer.is_done |= link.acknowledged >= last_commands[link.engine]
+                elif link.engine not in last_commands:
+                    commands = _commands(link, is_halted=is_halted, is_cancelling=is_cancelling)
+                    last_commands[link.engine] = link.send(commands)
+            wait_any(client.sockets, TURN_MS)
+        for link in client:
+            if not answers[link.engine].is_done and link.socket.check_refusals():
+                answers[link.engine].why = "; it refuses our keys"
     finally:
-        for engine in engines:
-            engine.close()
+        client.close()
+    return answers
+
+
+def _commands(link: LinkEnd, *, is_halted: bool, is_cancelling: bool) -> list[Command]:
+    now_ns, commands = time_ns(), list[Command]()
+    for symbol_id in sorted(link.symbol_ids):
+        commands.append(HaltSymbol(symbol_id, int(is_halted), now_ns))
+        if is_cancelling:
+            commands.append(MassCancel(symbol_id, time_ns=now_ns))
+    return commands
+
+
+def _told(engine: str, answer: _Answer, symbol_id: int, is_halted: bool, is_cancelling: bool) -> tuple[bool, str]:
+    """Return whether an engine has confirmed it of a symbol, and what it has said."""
+    done = "halted" if is_halted else "resumed"
+    halts = {event.symbol_id: event.is_halted for event in answer.events if isinstance(event, Halted)}
+    refused = [event for event in answer.events if isinstance(event, Rejected)]
+    if not answer.is_done:
+        return False, f"is not {done}: {engine} does not answer{answer.why}"
+    if halts.get(symbol_id) != int(is_halted) or refused:
+        return False, f"is not {done}: {engine} refused {refused or 'it'}"
+    canceled = sum(isinstance(event, Canceled) and event.symbol_id == symbol_id for event in answer.events)
+    ended = f"; {counted(canceled, 'open order')} cancelled" if is_cancelling else ""
+    return True, ("halted: no new orders, cancels go through" if is_halted else "resumed") + ended
 
 
 def _await_maker(settings: Settings, outcome: Outcome, version: str, *, is_halted: bool) -> None:

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from bus.order_source import OrderSource
+from bus.engine_client import EngineClient, LinkEnd
 from bus.topology import Source
 from desk.run_dir import NodeError
 from flow.live import LiveFlow
@@ -11,8 +11,8 @@ from flow.recording import RecordingError
 from flow.side_by_side import SideBySide, summary_of
 from market.clock import NS_PER_SECOND, monotonic_ns
 from nodes.flow.live_market import LiveMarket
+from nodes.flow.market import Market, OrderIds
 from nodes.flow.market_flows import make_flows
-from nodes.flow.market_link import MarketLink, OrderIds
 from nodes.node import Node
 
 STEP_MS = 5
@@ -31,19 +31,19 @@ class FlowNode:
         for flow in self._flows.values():
             if (told := flow.summary()).get("is_partial_book"):
                 node.log.warning("no depth snapshot: the book is what the recording tells", recording=told["recording"])
-        self._links = [self._link(engine, order_ids) for engine in node.settings.engines]
-        node.watch(*(link.source.socket for link in self._links))
+        engines = {engine: node.settings.symbol_ids_of(engine) for engine in node.settings.engines}
+        self._client = EngineClient.over(node.wiring, Source.FLOW, engines)
+        self._markets = {link.engine: self._market(link, order_ids) for link in self._client}
+        node.watch(*self._client.sockets)
         self._live: list[LiveMarket] = []
         self._is_finish_told = False
         self._next_summary_ns = 0
 
-    def _link(self, engine: str, order_ids: OrderIds) -> MarketLink:
-        """Return the link to an engine; those without a symbol of ours may still have orders of an earlier process."""
-        symbol_ids = self._node.settings.symbol_ids_of(engine)
-        here = {symbol_id: flow for symbol_id, flow in self._flows.items() if symbol_id in symbol_ids}
+    def _market(self, link: LinkEnd, order_ids: OrderIds) -> Market:
+        """Return that of an engine; those without a symbol of ours may still have orders of an earlier process."""
+        here = {symbol_id: flow for symbol_id, flow in self._flows.items() if symbol_id in link.symbol_ids}
         flow: OrderFlow | None = SideBySide(here) if len(here) > 1 else next(iter(here.values()), None)
-        source = OrderSource(Source.FLOW, self._node.wiring, engine=engine)
-        return MarketLink(engine, source, flow, order_ids, OWNER)
+        return Market(link, flow, order_ids)
 
     def run(self) -> None:
         """Run the flows until stopped."""
@@ -53,27 +53,25 @@ class FlowNode:
                 symbol = settings.instruments[symbol_id].symbol
                 self._live.append(LiveMarket(flow, settings.flow.source, symbol))
         loop = self._node.poll_loop()
-        for link in self._links:
-            loop.on_readable(link.source.socket, partial(self._on_engine, link))
+        for link in self._client:
+            loop.on_readable(link.socket, partial(self._on_engine, link))
         loop.every(STEP_MS, self._on_time)
-        loop.every(LINK_TICK_MS, self._on_link_tick)
+        loop.every(LINK_TICK_MS, lambda: self._client.tick(monotonic_ns()))
         loop.run()
 
     def close(self) -> None:
         """Take our orders out of the books, and close."""
         for live in self._live:
             live.close()
-        for link in self._links:
-            link.close()
+        for market in self._markets.values():
+            market.leave()
+        self._client.close()
 
-    def _on_engine(self, link: MarketLink) -> None:
-        for epoch in link.receive(monotonic_ns()):
-            source = self._node.settings.flow.source
-            self._node.log.info("market built", source=source, engine=link.engine, epoch=epoch)
-
-    def _on_link_tick(self) -> None:
-        for link in self._links:
-            link.source.tick(monotonic_ns())
+    def _on_engine(self, link: LinkEnd) -> None:
+        for news in link.receive():
+            if self._markets[link.engine].take(news, monotonic_ns()):
+                source = self._node.settings.flow.source
+                self._node.log.info("market built", source=source, engine=link.engine, epoch=news.epoch)
 
     def _on_time(self) -> None:
         now_ns = monotonic_ns()
@@ -81,16 +79,16 @@ class FlowNode:
             live.pump(now_ns)
         if self._is_built and all(live.is_following for live in self._live):
             self._node.ready()
-        for link in self._links:
+        for market in self._markets.values():
             try:
-                link.step(now_ns)
+                market.step(now_ns)
             except RecordingError as error:
                 raise NodeError(f"cannot go on with the replay: {error}") from None
         self._tell(now_ns)
 
     @property
     def _is_built(self) -> bool:
-        return all(link.is_built for link in self._links)
+        return all(market.is_built for market in self._markets.values())
 
     def _tell(self, now_ns: int) -> None:
         is_finished = self._is_built and all(flow.is_finished for flow in self._flows.values())

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from bus.order_source import OrderSource
+from bus.engine_client import LinkEnd
 from engine.rows.messages import MASS_CANCEL_SYMBOL_ID, NEW_SYMBOL_ID, TAG, Int64Array
 from market.codes import Tag
 from market.limits import COMMANDS_IN_FLIGHT_MAX
@@ -28,7 +28,7 @@ class EngineLink:
     """
 
     engine: str
-    source: OrderSource
+    source: LinkEnd
     symbol_ids: frozenset[int]
     cancels_owed: set[int]
     leaving: dict[int, int] = field(default_factory=dict)

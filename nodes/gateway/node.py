@@ -8,8 +8,8 @@ them. No client is listened to before all of the past is in.
 
 from functools import partial
 
+from bus.engine_client import LinkEnd
 from bus.order_link import Connected, RawReports
-from bus.order_source import OrderSource
 from bus.poll_loop import PollLoop
 from bus.topology import Source
 from desk.kinds import GATEWAY_NAMES
@@ -55,7 +55,7 @@ class GatewayNode:
 
     def _link(self, source: Source, engine: str) -> EngineLink:
         owed = {number for number in range(TCP_SESSIONS_MAX) if not self._kept.outlives_connections(number)}
-        link = OrderSource(source, self._node.wiring, self._kept.position_of(engine), engine)
+        link = LinkEnd.over(self._node.wiring, source, engine, resume=self._kept.position_of(engine))
         return EngineLink(engine, link, self._node.settings.symbol_ids_of(engine), owed)
 
     def run(self) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 import uvloop
 
 from bus.channel import AsyncWaiter
+from bus.engine_client import LinkEnd
 from bus.feed import book_topic, trades_topic
 from bus.order_link import Connected
-from bus.order_source import OrderSource
 from bus.subscriber import FeedSubscriber
 from bus.topology import Source
 from desk.client import DeskError
@@ -50,7 +50,7 @@ class PaperNode:
     """
 
     def __init__(
-        self, node: Node, exchange: Exchange, sources: Mapping[str, OrderSource], subscriber: FeedSubscriber
+        self, node: Node, exchange: Exchange, sources: Mapping[str, LinkEnd], subscriber: FeedSubscriber
     ) -> None:
         self._node = node
         self._exchange = exchange
@@ -86,7 +86,7 @@ class PaperNode:
         """Whether orders can be taken of every symbol and all books are known."""
         return self._exchange.is_connected and self._subscriber.is_live(monotonic_ns())
 
-    def _take_reports(self, engine: str, source: OrderSource) -> None:
+    def _take_reports(self, engine: str, source: LinkEnd) -> None:
         line = self._exchange.lines[engine]
         for news in source.receive():
             if isinstance(news, Connected):
@@ -127,7 +127,8 @@ async def _serve(node: Node) -> None:
         TouchedBook,
     )
     sources = {
-        engine: OrderSource(Source.PAPER, node.wiring, ledger.last_report(engine), engine) for engine in ledger.engines
+        engine: LinkEnd.over(node.wiring, Source.PAPER, engine, resume=ledger.last_report(engine))
+        for engine in ledger.engines
     }
     node.watch(*(source.socket for source in sources.values()), *subscriber.sockets)
     exchange = Exchange(

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from bus.order_source import OrderSource
+from bus.engine_client import LinkEnd
 from bus.topology import Source
 from market.clock import monotonic_ns
 from market.commands import AmendOrder, CancelOrder, Command, NewOrder
@@ -39,7 +39,7 @@ class Crowd:
 
     def __init__(self, run_dir: Path, dice: random.Random) -> None:
         self._dice = dice
-        self._source = OrderSource(Source.GATEWAY, run_dir)
+        self._source = LinkEnd.over(run_dir, Source.GATEWAY, "engine")
         self._last_id = Source.GATEWAY.first_order_id
 
     def turn(self) -> None:

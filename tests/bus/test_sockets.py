@@ -9,10 +9,10 @@ import zmq
 from bus import order_link
 from bus.channel import ChannelSocket
 from bus.codec import decode_commands
+from bus.engine_client import LinkEnd
 from bus.engine_link import EngineEnd
 from bus.feed import FeedFrame, best_topic, book_topic, trades_topic, unpack_frame
 from bus.order_link import Connected, Reports
-from bus.order_source import OrderSource
 from bus.subscriber import SILENCE_NS_MAX, SNAPSHOT_RETRY_NS, FeedSubscriber
 from bus.topology import FEED, ORDERS, SNAPSHOTS, Source, endpoint
 from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns
@@ -234,7 +234,7 @@ class OrderServer:
 def test_takes_no_commands_for_an_engine_that_is_far_behind(short_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever asks `is_connected` before it sends is not surprised by an error; it goes on when there is room."""
     monkeypatch.setattr(order_link, "UNACKNOWLEDGED_FRAMES_MAX", 2)
-    server, source = OrderServer(short_dir), OrderSource(Source.FLOW, short_dir)
+    server, source = OrderServer(short_dir), LinkEnd.over(short_dir, Source.FLOW, "engine")
     now_ns = NS_PER_SECOND
 
     def listen() -> None:
@@ -265,7 +265,7 @@ def test_takes_no_commands_for_an_engine_that_is_far_behind(short_dir: Path, mon
 def test_loses_and_doubles_no_order_over_broken_connections(short_dir: Path) -> None:
     """Every order is handled once and in order, and every report comes once, while connections break under load."""
     server = OrderServer(short_dir)
-    source = OrderSource(Source.FLOW, short_dir)
+    source = LinkEnd.over(short_dir, Source.FLOW, "engine")
     unsent, sent, reported = list(range(1, 601)), list[int](), list[int]()
     now_ns, turn = NS_PER_SECOND, 0
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from bus.engine_client import LinkEnd
 from bus.order_link import Connected
-from bus.order_source import OrderSource
 from bus.topology import Source
 from commands.journal import replay_journal
 from desk.client import DeskError, desk_status
@@ -110,7 +110,7 @@ def _count(desk: Desk, symbol: str) -> int:
 def test_an_engine_refuses_the_symbols_of_the_other(engines: Desk) -> None:
     """A second book of a symbol would be worse than a refusal."""
     settings = load_settings({"run_dir": engines.run_dir, "engine.placement": "ETHUSDT=engine2"}).settings
-    stray = OrderSource(Source.GATEWAY4, desk_wiring(settings), engine="engine2")
+    stray = LinkEnd.over(desk_wiring(settings), Source.GATEWAY4, "engine2")
     ids, told = iter(range(Source.GATEWAY4.first_order_id + 1, 2**62)), list[Event]()
 
     def turn() -> list[Event]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from bus.engine_client import EngineClient
 from desk import operator
 from desk.client import DeskError
 from desk.halted_file import HaltedFile
@@ -27,11 +28,10 @@ def asked(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]
     """What engine and maker say; `events` None: the engine is silent; `row` None: the desk has no maker."""
     said: dict[str, Any] = {"events": [Halted(1, 1, BTC, 1)], "row": None, "lone": (), "pid": 1}
 
-    def ask(engines: list[Any], is_halted: bool) -> None:
-        for engine in engines:
-            engine.is_done = said["events"] is not None
-            engine.events = list(said["events"] or ())
-            engine.close()
+    def ask(client: EngineClient, **_: bool) -> dict[str, operator._Answer]:
+        client.close()
+        is_done = said["events"] is not None
+        return {link.engine: operator._Answer(list(said["events"] or ()), is_done) for link in client}
 
     def status(run_dir: Path) -> dict[str, Any]:
         if said["row"] is DeskError:

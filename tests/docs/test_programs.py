@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from bus.channel import ChannelSocket
+from bus.engine_client import LinkEnd
 from bus.order_link import Connected, Reports
-from bus.order_source import OrderSource
 from bus.topology import FEED, SNAPSHOTS, Source
 from desk.lock import holder_pid
 from market.clock import monotonic_ns
@@ -56,7 +56,7 @@ class Trader:
     """A source of orders, as the gateway is one."""
 
     def __init__(self, run_dir: Path) -> None:
-        self._source = OrderSource(Source.GATEWAY, run_dir)
+        self._source = LinkEnd.over(run_dir, Source.GATEWAY, "engine")
         self.events: list[Event] = []
         self._epochs: set[int] = set()
         self.meet()

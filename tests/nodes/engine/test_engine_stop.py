@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from bus.engine_client import LinkEnd
 from bus.order_link import Connected
-from bus.order_source import OrderSource
 from bus.topology import Source
 from desk.halted_file import HaltedFile
 from market.clock import monotonic_ns
@@ -35,7 +35,7 @@ class Life:
     def __init__(self, folder: Path) -> None:
         self._place = folder / "run"
         self._engine = Running(folder, sys.executable, "-u", str(ROOT / "cli.py"), "node", "engine")
-        self._sources: list[OrderSource] = []
+        self._sources: list[LinkEnd] = []
         self.epoch = 0
 
     def __enter__(self) -> "Life":
@@ -46,14 +46,14 @@ class Life:
             source.close()
         self._engine.stop()
 
-    def source(self, source: Source, resume: tuple[int, int] = (0, 0)) -> tuple[OrderSource, list[Event]]:
+    def source(self, source: Source, resume: tuple[int, int] = (0, 0)) -> tuple[LinkEnd, list[Event]]:
         """Let a source come, and return it with what it hears of its orders."""
-        one, heard = OrderSource(source, self._place, resume), list[Event]()
+        one, heard = LinkEnd.over(self._place, source, "engine", resume=resume), list[Event]()
         self._sources.append(one)
         self._wait("the engine answers", one, heard, lambda: one.is_connected)
         return one, heard
 
-    def give(self, source: OrderSource, heard: list[Event], *commands: Command, is_acknowledged: bool = True) -> None:
+    def give(self, source: LinkEnd, heard: list[Event], *commands: Command, is_acknowledged: bool = True) -> None:
         """Send commands, and wait until all are reported; acknowledge the reports or not."""
         source.send(commands)
         self._wait("it has handled all", source, heard, lambda: not source.in_flight)
@@ -68,14 +68,14 @@ class Life:
         assert self._engine.process.wait(WAIT_S) == (0 if number == signal.SIGTERM else -number), self._engine.lines()
         return self.epoch
 
-    def _wait(self, what: str, source: OrderSource, heard: list[Event], condition: Callable[[], bool]) -> None:
+    def _wait(self, what: str, source: LinkEnd, heard: list[Event], condition: Callable[[], bool]) -> None:
         def is_so() -> bool:
             self._turn(source, heard)
             return condition()
 
         until(what, is_so, 110)  # the first engine of a machine compiles its kernels
 
-    def _turn(self, source: OrderSource, heard: list[Event]) -> None:
+    def _turn(self, source: LinkEnd, heard: list[Event]) -> None:
         for news in source.receive():
             self.epoch = news.epoch
             heard.extend(() if isinstance(news, Connected) else news.events)

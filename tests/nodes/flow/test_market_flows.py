@@ -15,8 +15,8 @@ from flow.synthetic import SyntheticFlow
 from market.clock import monotonic_ns
 from market.codes import Side
 from market.commands import MassCancel, NewOrder
+from nodes.flow.market import OrderIds
 from nodes.flow.market_flows import check_flows, make_flows
-from nodes.flow.market_link import OrderIds
 
 OWNER = Source.FLOW.first_owner
 SNAPSHOT = """1 {"lastUpdateId": 1, "bids": [["%(bid)s", "1"]], "asks": [["%(ask)s", "1"]]}

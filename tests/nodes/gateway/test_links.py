@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from bus.codec import encode_all
-from bus.order_source import OrderSource
+from bus.engine_client import LinkEnd
 from engine.rows.messages import read_command
 from engine.wire.codec import PieceDecoder
 from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
@@ -26,7 +26,7 @@ class Line:
 
 def link(engine: str, *symbol_ids: int) -> EngineLink:
     """Return a link to an engine with these symbols."""
-    return EngineLink(engine, cast("OrderSource", Line()), frozenset(symbol_ids), set())
+    return EngineLink(engine, cast("LinkEnd", Line()), frozenset(symbol_ids), set())
 
 
 def order(order_id: int, symbol_id: int) -> NewOrder:

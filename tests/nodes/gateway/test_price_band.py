@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from bus.order_source import OrderSource
+from bus.engine_client import LinkEnd
 from bus.topology import Source
 from market.clock import monotonic_ns
 from market.codes import OrderType, RejectReason, Side
@@ -32,7 +32,7 @@ class Market:
     """Another source of orders, without a gateway."""
 
     def __init__(self, pair: Pair) -> None:
-        self._source = OrderSource(Source.FLOW, pair.run_dir)
+        self._source = LinkEnd.over(pair.run_dir, Source.FLOW, "engine")
         self._next_id = Source.FLOW.first_order_id
 
     def _turn(self) -> bool:

@@ -1,9 +1,9 @@
-"""The market of one engine's symbols: an order flow and the link over which it trades."""
+"""The market of one engine's symbols: an order flow in front of the link end over which it trades."""
 
 from collections.abc import Iterator
 
-from bus.order_link import Connected
-from bus.order_source import OrderSource
+from bus.engine_client import LinkEnd
+from bus.order_link import Connected, Reports
 from flow.order_flow import OrderFlow
 from market.clock import time_ns
 from market.commands import Command, MassCancel
@@ -25,49 +25,41 @@ class OrderIds(Iterator[int]):
         self._last = max(self._last, last)
 
 
-class MarketLink:
+class Market:
     """A flow in front of one engine, built in it whenever it holds none of it.
 
     Args:
-        engine: its name.
-        source: the order link to it.
+        link: the link end at the engine.
         flow: what trades there; None only takes out what an earlier process has left.
         order_ids: where the flow takes its ids from.
-        owner: whose orders they are.
     """
 
-    def __init__(
-        self, engine: str, source: OrderSource, flow: OrderFlow | None, order_ids: OrderIds, owner: int
-    ) -> None:
-        self.engine = engine
-        self.source = source
+    def __init__(self, link: LinkEnd, flow: OrderFlow | None, order_ids: OrderIds) -> None:
+        self._link = link
         self._flow = flow
         self._order_ids = order_ids
-        self._owner = owner
         self._events: list[Event] = []
         self._base_sequence = 0  # the link's number of the last command before the flow's first
         self._start_sequence: int | None = None  # of the last command that builds the book
-        self._acknowledged = 0
 
     @property
     def is_built(self) -> bool:
         """Whether the engine has the flow's first book, and nothing of earlier processes."""
-        return self._start_sequence is not None and self._acknowledged >= self._start_sequence
+        return self._start_sequence is not None and self._link.acknowledged >= self._start_sequence
 
-    def receive(self, now_ns: int) -> Iterator[int]:
-        """Take what the engine says; yield its epoch each time that the market is built in it.
+    def take(self, news: Connected | Reports, now_ns: int) -> bool:
+        """Take what the engine says; return whether the market is built in it anew.
 
         Args:
             now_ns: monotonic.
         """
-        for news in self.source.receive():
-            if isinstance(news, Connected):
-                if news.is_new_epoch:
-                    self._start(news, now_ns)
-                    yield news.epoch
-            elif self._start_sequence is not None and news.command_sequence >= self._base_sequence:
-                self._events.extend(news.events)
-                self._acknowledged = news.command_sequence
+        if isinstance(news, Connected):
+            if news.is_new_epoch:
+                self._start(news.last_order_id, now_ns)
+            return news.is_new_epoch
+        if self._start_sequence is not None and news.command_sequence >= self._base_sequence:
+            self._events.extend(news.events)
+        return False
 
     def step(self, now_ns: int) -> None:
         """Let the flow do what is due, unless the engine does not answer.
@@ -75,32 +67,31 @@ class MarketLink:
         Raises:
             RecordingError: if a recording cannot be read on.
         """
-        if self._flow is None or self._start_sequence is None or not self.source.is_connected:
+        if self._flow is None or self._start_sequence is None or not self._link.is_connected:
             return
         if self._events or self._flow.wake_ns(now_ns) <= now_ns:
             events, self._events = self._events, []
-            self._send(self._flow.step(now_ns, events, max(0, self._acknowledged - self._base_sequence)))
+            handled_count = max(0, self._link.acknowledged - self._base_sequence)
+            self._send(self._flow.step(now_ns, events, handled_count))
 
-    def close(self) -> None:
-        """Take our orders out of the book, and close."""
-        if self.source.is_connected:
+    def leave(self) -> None:
+        """Take our orders out of the book."""
+        if self._link.is_connected:
             self._cancel_all()
-        self.source.close()
 
-    def _start(self, news: Connected, now_ns: int) -> None:
+    def _start(self, last_order_id: int, now_ns: int) -> None:
         """Build the market in an engine that holds none of it, or only what an earlier process of ours left."""
-        self._order_ids.skip(news.last_order_id)
+        self._order_ids.skip(last_order_id)
         self._events.clear()
-        self._acknowledged = news.command_sequence
         self._base_sequence = self._start_sequence = self._cancel_all()
         if self._flow is not None:
             self._start_sequence = self._send(self._flow.start(now_ns))
 
     def _cancel_all(self) -> int:
-        return self.source.send([MassCancel(owner=self._owner, time_ns=time_ns())])
+        return self._link.send([MassCancel(owner=self._link.source.first_owner, time_ns=time_ns())])
 
     def _send(self, commands: list[Command]) -> int:
         if not commands:
-            return self.source.sent
+            return self._link.sent
         sent_ns = time_ns()
-        return self.source.send([command._replace(time_ns=sent_ns) for command in commands])
+        return self._link.send([command._replace(time_ns=sent_ns) for command in commands])
