@@ -12,10 +12,10 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from bus.codec import encode_all
 from bus.engine_client import LinkEnd
 from bus.topology import Source
 from market.clock import NS_PER_SECOND, monotonic_ns
+from market.codec import encode_all
 from market.codes import OrderType, TimeInForce
 from market.commands import CancelOrder, Command, NewOrder
 

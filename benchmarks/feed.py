@@ -20,7 +20,6 @@ import numpy as np
 from benchmarks.engine_process import ROOT, Market, OrderGiver, folder_of_a_desk, node_process, quantiles, settings_of
 from benchmarks.feed_subscribers import TOPIC, book_crc32
 from bus.channel import ChannelSocket
-from bus.codec import decode_commands
 from bus.feed import BookReplica, FeedFrame, TopicReplica, unpack_frame
 from bus.topology import FEED, SNAPSHOTS
 from engine.matching_engine import MatchingEngine, make_engine
@@ -28,6 +27,7 @@ from engine.rows.messages import ROW_WIDTH, TAG, write_command
 from engine.rows.ring import CONSUMED
 from engine.wire.codec import RowEncoder
 from market.clock import NS_PER_SECOND, monotonic_ns
+from market.codec import decode_commands
 from market.codes import Tag
 from market.feed_messages import BookOrder
 from market.instrument import default_instruments

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.order_streams import load_orders, padded
-from bus.codec import encode_all
 from bus.engine_link import CommandBatch
 from bus.topology import Source
 from engine.capacity import Capacity
@@ -24,6 +23,7 @@ from journal.journal import Journal
 from journal.reader import JournalReader
 from journal.replay import replay
 from market.clock import NS_PER_SECOND, monotonic_ns
+from market.codec import encode_all
 from market.commands import NewOrder
 from market.instrument import default_instruments
 from nodes.engine.core import EngineCore

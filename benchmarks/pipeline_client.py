@@ -23,9 +23,9 @@ from benchmarks.report_check import (
     check_reports,
 )
 from benchmarks.report_check import FIRST_ID as CHECK_FIRST_ID
-from bus.codec import encode
 from engine.rows.messages import Int64Array
 from market.clock import NS_PER_SECOND, monotonic_ns
+from market.codec import encode
 from market.codes import Tag
 from market.session_messages import Logon, Logout
 

@@ -17,11 +17,11 @@ from typing import Any, Final
 
 import msgpack
 
-from bus.codec import encode_all
 from engine.rows.messages import ROW_SIZE, ROW_WIDTH, read_event, write_event
 from engine.rows.ring import Ring
 from engine.wire.codec import BookFeed, Encoded, EventRouter, FrameDecoder, RowEncoder, warm
 from market.clock import monotonic_ns
+from market.codec import encode_all
 from market.commands import NewOrder
 from market.events import Accepted, Executed
 from market.feed_messages import BookOrder, BookTrade

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from bus.channel import ChannelSocket
-from bus.codec import MalformedMessageError
 from bus.order_link import Connected, Frames, LinkError, RawReports, Reports, SourceEnd
 from bus.topology import ORDERS, Source
 from bus.wiring import Wiring
 from market.clock import time_ns
+from market.codec import MalformedMessageError
 from market.commands import Command
 from market.limits import COMMANDS_IN_FLIGHT_MAX
 

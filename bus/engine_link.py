@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from bus.codec import encode_all
 from bus.order_link import Frames, Kind, LinkError, SentFrame, header_of, link_frames
 from bus.topology import Source
+from market.codec import encode_all
 from market.events import Event
 from market.limits import BATCH_MESSAGES_MAX, UNACKNOWLEDGED_FRAMES_MAX
 

@@ -14,7 +14,7 @@ from zlib import crc32
 import msgpack
 from sortedcontainers import SortedDict
 
-from bus.codec import decode, encode_all
+from market.codec import decode, encode_all
 from market.codes import Side
 from market.depth import Depth, Level
 from market.feed_messages import (

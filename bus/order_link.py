@@ -20,7 +20,7 @@ from typing import NamedTuple, cast
 
 import msgpack
 
-from bus.codec import decode_events, encode_all
+from market.codec import decode_events, encode_all
 from market.commands import Command
 from market.events import Event
 from market.limits import BATCH_MESSAGES_MAX, ID_MAX, UNACKNOWLEDGED_FRAMES_MAX

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from types import TracebackType
 
-from bus.codec import MalformedMessageError, StreamDecoder, encode_all
 from market.clock import NS_PER_SECOND, monotonic_ns
+from market.codec import MalformedMessageError, StreamDecoder, encode_all
 from market.codes import Side
 from market.commands import NewOrder
 from market.events import Event

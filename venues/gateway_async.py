@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
 from types import TracebackType
 
-from bus.codec import encode_all
+from market.codec import encode_all
 from market.codes import Side
 from market.commands import NewOrder
 from market.events import Event

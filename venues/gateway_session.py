@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
-from bus.codec import MalformedMessageError, StreamDecoder, encode, encode_all
+from market.codec import MalformedMessageError, StreamDecoder, encode, encode_all
 from market.codes import RejectReason, Side, Tag
 from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
 from market.events import Accepted, Canceled, Event, Executed, Halted, Rejected

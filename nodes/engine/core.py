@@ -7,7 +7,6 @@ object for each order.
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from bus.codec import MalformedMessageError, decode_commands, encode_all
 from bus.engine_link import CommandBatch, EngineEnd
 from bus.feed import Frames
 from bus.topology import Source
@@ -19,6 +18,7 @@ from engine.wire.refusals import MalformedBytesError
 from journal.format import HEADER_SIZE, CommandRecord, decode_header, journal_files
 from journal.journal import Journal
 from journal.replay import Replay
+from market.codec import MalformedMessageError, decode_commands, encode_all
 from market.codes import CancelReason, RejectReason
 from market.commands import HaltSymbol, MassCancel
 from market.events import Canceled, Halted, Rejected

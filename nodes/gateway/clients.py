@@ -5,7 +5,6 @@ import re
 import socket
 from collections.abc import Collection, Sequence
 
-from bus.codec import MalformedMessageError, decode_first, encode, encode_all
 from bus.feed import definition_of
 from bus.poll_loop import POLL_READ, PollLoop
 from desk.kinds import GATEWAY_NAMES
@@ -14,6 +13,7 @@ from engine.rows.messages import Int64Array
 from engine.wire.decoding import Ending
 from engine.wire.refusals import MalformedBytesError
 from market.clock import NS_PER_SECOND, monotonic_ns, time_ns
+from market.codec import MalformedMessageError, decode_first, encode, encode_all
 from market.codes import RejectReason, Tag
 from market.commands import MassCancel
 from market.events import Rejected

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
-from bus.codec import encode_all
 from bus.topology import FIRST_ENGINE
 from journal.format import CommandRecord
 from market.clock import NS_PER_SECOND, monotonic_ns
+from market.codec import encode_all
 from market.limits import BATCH_MESSAGES_MAX
 from sessions.checkpoint import checkpoint_of, restore_checkpoint
 from sessions.session_desk import NoSessionLeftError, Session, SessionDesk

@@ -9,9 +9,9 @@ from itertools import count
 
 import msgpack
 
-from bus.codec import decode_commands
 from bus.engine_link import CommandBatch, EngineEnd
 from bus.order_link import Connected, Frames, Kind, Reports, SourceEnd
+from market.codec import decode_commands
 from market.commands import NewOrder
 from market.events import Event
 from tests.bus.messages import accepted, order

@@ -5,11 +5,11 @@ from collections import deque
 import pytest
 
 from bus.channel import ChannelSocket
-from bus.codec import decode_commands
 from bus.engine_client import EngineClient, LinkEnd
 from bus.engine_link import CommandBatch, EngineEnd
 from bus.order_link import Connected, Frames
 from bus.topology import Source
+from market.codec import decode_commands
 from market.commands import Command, MassCancel
 from market.events import Halted
 from market.limits import COMMANDS_IN_FLIGHT_MAX

@@ -6,7 +6,6 @@ import msgpack
 import pytest
 
 from bus import feed
-from bus.codec import encode_all
 from bus.feed import (
     INSTRUMENTS_TOPIC,
     BookReplica,
@@ -23,6 +22,7 @@ from bus.feed import (
     unpack_frame,
 )
 from market.clock import NS_PER_SECOND
+from market.codec import encode_all
 from market.codes import SelfTradePrevention
 from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
 from market.depth import Depth, Level

@@ -7,10 +7,10 @@ import msgpack
 import pytest
 
 from bus import engine_link, order_link
-from bus.codec import decode_commands, encode_all
 from bus.engine_link import CommandBatch, EngineEnd
 from bus.order_link import SILENT_RETRIES, Connected, Frames, Kind, LinkError, RawReports, Reports, SourceEnd
 from market.clock import NS_PER_SECOND
+from market.codec import decode_commands, encode_all
 from market.commands import Command, NewOrder
 from market.limits import BATCH_MESSAGES_MAX, FRAME_BYTES_MAX
 from tests.bus.messages import EXECUTED, ORDER, accepted, order

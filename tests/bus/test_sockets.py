@@ -8,7 +8,6 @@ import zmq
 
 from bus import order_link
 from bus.channel import ChannelSocket
-from bus.codec import decode_commands
 from bus.engine_client import LinkEnd
 from bus.engine_link import EngineEnd
 from bus.feed import FeedFrame, best_topic, book_topic, trades_topic, unpack_frame
@@ -16,6 +15,7 @@ from bus.order_link import Connected, Reports
 from bus.subscriber import SILENCE_NS_MAX, SNAPSHOT_RETRY_NS, FeedSubscriber
 from bus.topology import FEED, ORDERS, SNAPSHOTS, Source, endpoint
 from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns
+from market.codec import decode_commands
 from market.commands import NewOrder
 from tests.bus.feed_model import FeedEngine, shown
 from tests.bus.messages import accepted, order

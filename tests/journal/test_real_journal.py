@@ -8,10 +8,10 @@ import tempfile
 from pathlib import Path
 from random import Random
 
-from bus.codec import encode_all
 from journal.format import CommandRecord, JournalError, JournalMode, journal_files
 from journal.journal import Journal
 from journal.reader import JournalReader
+from market.codec import encode_all
 from market.commands import CancelOrder, Command, NewOrder
 from tests.journal.records import CAPACITY, EPOCH, Read, boundaries
 from tests.journal.test_damage import flipped

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from bus.codec import decode_commands, encode_all
 from engine.capacity import Capacity
 from engine.matching_engine import MatchingEngine, make_engine
 from engine.rows.messages import read_event, write_command
@@ -13,6 +12,7 @@ from journal.format import CommandRecord
 from journal.journal import Journal
 from journal.reader import JournalReader
 from journal.replay import replay
+from market.codec import decode_commands, encode_all
 from market.codes import Trigger
 from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
 from market.events import Event

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
-from bus.codec import decode, decode_commands, encode_all
 from bus.topology import Source
 from engine.matching_engine import make_engine
 from engine.rows.messages import read_event, write_command
+from market.codec import decode, decode_commands, encode_all
 from market.commands import Command
 from market.events import Event
 from sessions.session_desk import Admitted, Session, SessionDesk

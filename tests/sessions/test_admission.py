@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from bus.codec import decode_commands, encode_all
 from market.clock import NS_PER_SECOND
+from market.codec import decode_commands, encode_all
 from market.codes import OrderType, RejectReason, Side, Tag
 from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
 from market.events import Accepted, Canceled, Event, Executed, Rejected

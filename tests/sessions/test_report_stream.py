@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from bus.codec import decode, encode, encode_all
 from engine.rows.messages import EVENT_BY_TAG
 from engine.wire.codec import PieceDecoder
+from market.codec import decode, encode, encode_all
 from market.events import Accepted, Event
 from sessions.report_stream import CHUNK_BYTES, PIECE_BYTES_MAX, ReportStream
 

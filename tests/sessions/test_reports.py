@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from bus.codec import encode_all
 from bus.topology import Source
+from market.codec import encode_all
 from market.codes import CancelReason, RejectReason, SelfTradePrevention, Side, TimeInForce
 from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
 from market.events import Accepted, Amended, Canceled, Executed, Halted, Rejected

@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from bus.codec import encode_all
+from market.codec import encode_all
 from market.codes import RejectReason
 from market.events import Accepted, Event
 from market.messages import Message

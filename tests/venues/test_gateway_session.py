@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from bus.codec import decode, encode_all
+from market.codec import decode, encode_all
 from market.codes import CancelReason, RejectReason, Side, Tag
 from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
 from market.events import Accepted, Canceled, Event, Executed, Rejected

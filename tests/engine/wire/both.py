@@ -7,12 +7,12 @@ import msgpack
 import numpy as np
 from hypothesis import strategies as st
 
-from bus.codec import MalformedMessageError, StreamDecoder, decode, encode_all
 from engine.rows.messages import ROW_WIDTH, Int64Array
 from engine.rows.ring import Ring
 from engine.wire.codec import FrameDecoder, PieceDecoder, RowEncoder
 from engine.wire.refusals import MalformedBytesError
 from engine.wire.table import ROW_MESSAGE_BY_TAG
+from market.codec import MalformedMessageError, StreamDecoder, decode, encode_all
 from market.commands import CancelOrder
 from market.feed_messages import InstrumentDefinition
 from market.messages import MESSAGES, TAG_BY_MESSAGE, Message

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.codec import MESSAGE_BYTES_MAX, encode, encode_all
 from engine.rows.messages import ROW_WIDTH
 from engine.rows.ring import Ring
 from engine.wire.codec import COMMANDS, FrameDecoder, PieceDecoder
@@ -24,12 +23,12 @@ from engine.wire.table import (
     TEXT_MESSAGE_BY_TAG,
     wire_table,
 )
+from market.codec import MESSAGE_BYTES_MAX, encode, encode_all
 from market.codes import RejectReason, Tag
 from market.commands import MassCancel
 from market.limits import FRAME_BYTES_MAX
 from market.messages import MESSAGES, Message, MessageSpec
 from tests.bus.messages import DEFINITION, EXECUTED, ORDER, array, order
-from tests.bus.test_codec import REFUSED
 from tests.engine.wire.both import (
     CANCEL,
     ROW_MESSAGE,
@@ -39,6 +38,7 @@ from tests.engine.wire.both import (
     messages_in,
     packed_in_width,
 )
+from tests.market.test_codec import REFUSED
 
 ROWS = pytest.mark.parametrize("spec", ROW_SPECS, ids=lambda spec: spec.name)
 

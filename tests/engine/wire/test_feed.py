@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from bus.codec import encode_all
 from bus.feed import BookReplica, book_topic, trades_topic
 from engine.rows.messages import read_event, write_event
 from engine.rows.ring import CONSUMED, Ring
 from engine.wire.codec import BookFeed, Encoded
+from market.codec import encode_all
 from market.codes import CancelReason
 from market.events import Accepted, Amended, Canceled, Event, Executed, Rejected, Rested
 from market.feed_messages import BookOrder, BookTrade

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bus.codec import MalformedMessageError, StreamDecoder, encode, encode_all
 from engine.rows.messages import ROW_WIDTH
 from engine.wire.codec import ROW_MESSAGES, PieceDecoder
 from engine.wire.decoding import Ending, decode_rows
 from engine.wire.refusals import refusal_text
 from engine.wire.table import wire_table
+from market.codec import MalformedMessageError, StreamDecoder, encode, encode_all
 from market.commands import CancelOrder
 from market.messages import Message
 from tests.engine.wire.both import (

@@ -14,8 +14,8 @@ from benchmarks.report_check import (
     TRADES_TOLD,
     check_reports,
 )
-from bus.codec import encode, encode_all
 from engine.rows.messages import Int64Array
+from market.codec import encode, encode_all
 from market.codes import Tag
 from market.events import Accepted, Canceled, Event, Executed, Rejected
 from market.feed_messages import InstrumentDefinition

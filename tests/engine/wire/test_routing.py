@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.codec import encode_all
 from bus.topology import source_of_order, source_of_owner
 from engine.rows.messages import read_command, read_event, write_event
 from engine.rows.ring import CONSUMED, Ring
 from engine.wire.codec import CommandDecoder, EventRouter
 from engine.wire.refusals import MalformedBytesError
 from engine.wire.routing import SOURCES_MAX
+from market.codec import encode_all
 from market.codes import RejectReason
 from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
 from market.events import Event, Executed, Rejected

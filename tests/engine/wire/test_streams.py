@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.codec import encode, encode_all
 from engine.wire.codec import PIECE_BYTES_MAX, ROW_MESSAGES, PieceDecoder
 from engine.wire.refusals import MalformedBytesError
 from engine.wire.table import ROW_BYTES_MAX
+from market.codec import encode, encode_all
 from market.messages import Message
 from tests.bus.messages import EXECUTED, ORDER, array, order
 from tests.engine.wire.both import ROW_MESSAGE, ROW_SAMPLES, compiled_pieces, messages_in

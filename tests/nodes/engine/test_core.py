@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from bus.codec import decode_events
 from bus.feed import (
     FeedFrame,
     TopicReplica,
@@ -27,6 +26,7 @@ from engine.matching_engine import make_engine
 from journal.format import JournalMode
 from journal.journal import Journal
 from market.clock import NS_PER_SECOND
+from market.codec import decode_events
 from market.codes import RejectReason, Side
 from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
 from market.events import Accepted, Canceled, Event, Executed, Rejected

@@ -4,12 +4,12 @@ from random import Random
 
 import pytest
 
-from bus.codec import decode
 from bus.feed import BookReplica
 from engine.matching_engine import MatchingEngine, make_engine
 from engine.rows.messages import write_command
 from engine.rows.ring import CONSUMED
 from engine.wire.codec import BookFeed
+from market.codec import decode
 from market.commands import HaltSymbol
 from market.feed_messages import BookOrder
 from nodes.engine.snapshots import SlicedSnapshot

@@ -3,7 +3,7 @@
 import socket
 from typing import Any
 
-from bus.codec import StreamDecoder, encode_all
+from market.codec import StreamDecoder, encode_all
 from market.codes import Side
 from market.commands import NewOrder
 from market.feed_messages import InstrumentDefinition

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from bus.codec import encode_all
+from market.codec import encode_all
 from market.codes import RejectReason, Side, Tag
 from market.commands import CancelOrder, NewOrder
 from market.events import Accepted, Canceled

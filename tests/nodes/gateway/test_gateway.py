@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bus.codec import encode, encode_all
+from market.codec import encode, encode_all
 from market.codes import CancelReason, OrderType, RejectReason, Side, Tag, TimeInForce
 from market.commands import AmendOrder, CancelOrder, HaltSymbol, NewOrder
 from market.events import Accepted, Amended, Canceled, Event, Executed, Rejected, Rested

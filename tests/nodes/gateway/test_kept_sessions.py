@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bus.codec import encode_all
 from bus.topology import FIRST_ENGINE, Source
 from market.clock import NS_PER_SECOND, monotonic_ns
+from market.codec import encode_all
 from market.codes import CancelReason, Side
 from market.commands import NewOrder
 from market.events import Accepted, Canceled, Event

@@ -5,10 +5,10 @@ from typing import Any, cast
 
 import pytest
 
-from bus.codec import encode_all
 from bus.engine_client import LinkEnd
 from engine.rows.messages import read_command
 from engine.wire.codec import PieceDecoder
+from market.codec import encode_all
 from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
 from market.limits import COMMANDS_IN_FLIGHT_MAX
 from market.session_messages import Heartbeat, Logout

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bus.codec import encode, encode_all
+from market.codec import encode, encode_all
 from market.codes import RejectReason, Tag
 from market.commands import AmendOrder, CancelOrder, HaltSymbol, MassCancel
 from market.events import Accepted, Canceled, Rejected

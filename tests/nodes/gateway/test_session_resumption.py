@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bus.codec import encode_all
+from market.codec import encode_all
 from market.codes import CancelReason, RejectReason, Side
 from market.commands import CancelOrder, MassCancel
 from market.events import Accepted, Canceled, Event, Executed, Rejected

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.codec import (
+from market.codec import (
     MESSAGE_BYTES_MAX,
     MalformedMessageError,
     StreamDecoder,
