@@ -18,7 +18,7 @@ from bus.topology import Source
 from engine.capacity import Capacity
 from engine.matching_engine import make_engine
 from engine.wire.codec import RowEncoder
-from journal.format import CommandRecord, JournalMode, journal_files
+from journal.format import JournalMode
 from journal.journal import Journal
 from journal.reader import JournalReader
 from journal.replay import replay
@@ -26,6 +26,7 @@ from market.clock import NS_PER_SECOND, monotonic_ns
 from market.codec import encode_all
 from market.commands import NewOrder
 from market.instrument import default_instruments
+from nodes.engine.command_record import COMMANDS, CommandRecord, figures_of
 from nodes.engine.core import EngineCore
 
 CAPACITY: Final = Capacity(2)
@@ -56,14 +57,14 @@ def check_answers(folder: Path) -> None:
             for batch in batches:
                 journal.append(batch, 0)
         given = [record for batch in batches for record in batch] if mode is not JournalMode.NONE else []
-        found = list(JournalReader(folder / mode, CAPACITY).records())
+        found = list(JournalReader(folder / mode, COMMANDS, figures_of(CAPACITY)).records())
         assert found == list(enumerate(given, 1)), f"mode {mode} gave back {len(found)} of {len(given)} records"
         remove(folder / mode)
 
 
-def opened(folder: Path, mode: JournalMode) -> Journal:
+def opened(folder: Path, mode: JournalMode) -> Journal[CommandRecord]:
     """Return an empty journal that takes records."""
-    journal = Journal(folder, CAPACITY, 1, mode)
+    journal = Journal(folder, COMMANDS, figures_of(CAPACITY), 1, mode)
     done = journal.recover(ignore)
     assert done.record_count == 0, f"expected an empty folder, {folder} holds {done.record_count} records"
     return journal
@@ -71,7 +72,7 @@ def opened(folder: Path, mode: JournalMode) -> Journal:
 
 def ignore(_: int, record: CommandRecord) -> None:
     """Take a record for its own sake; it was checked on the way."""
-    assert record.command_count > 0, record
+    assert record.message_count > 0, record
 
 
 def measure_batches(folder: Path, mode: JournalMode, count: int) -> tuple[Figures, Figures | None]:
@@ -102,7 +103,7 @@ def measure_naive(folder: Path, count: int) -> Figures:
     return figures("naive", count, took)
 
 
-def timed(journal: Journal, batch: Sequence[CommandRecord]) -> int:
+def timed(journal: Journal[CommandRecord], batch: Sequence[CommandRecord]) -> int:
     """Append a batch as the engine's node does and return how long it took."""
     start_ns = monotonic_ns()
     journal.append(batch, start_ns)
@@ -124,13 +125,13 @@ def figures(mode: str, count: int, took_ns: list[int]) -> Figures:
 
 def read_back(folder: Path, count: int, rounds: int) -> Figures:
     """Read the journal and return the speed; it must hold what was appended."""
-    done = replay(JournalReader(folder, CAPACITY), ignore)
-    assert (done.record_count, done.command_count) == (rounds, rounds * count), done
+    done = replay(JournalReader(folder, COMMANDS, figures_of(CAPACITY)), ignore)
+    assert (done.record_count, done.message_count) == (rounds, rounds * count), done
     return {
         "what": "read and check",
         "batch": count,
-        "commands": done.command_count,
-        "commands_per_second": done.commands_per_second,
+        "commands": done.message_count,
+        "commands_per_second": done.messages_per_second,
         "records_per_second": done.records_per_second,
     }
 
@@ -149,23 +150,23 @@ def measure_rebuild(folder: Path, count: int) -> Figures:
             live.handle([batch], 1, 0)
             live.tell(1)
             live.links.outgoing()
-    again = Journal(folder, CAPACITY, 1)
+    again = Journal(folder, COMMANDS, figures_of(CAPACITY), 1)
     with again:
         rebuilt = _core(again)
         done = rebuilt.recover(lambda _: None)
     assert rebuilt.engine.state_hash() == live.engine.state_hash(), "the rebuilt engine differs from the one that lived"
-    assert done.command_count == len(rows), done
+    assert done.message_count == len(rows), done
     remove(folder)
     return {
         "what": "rebuild the engine's node",
         "batch": count,
-        "commands": done.command_count,
-        "commands_per_second": done.commands_per_second,
+        "commands": done.message_count,
+        "commands_per_second": done.messages_per_second,
         "records_per_second": done.records_per_second,
     }
 
 
-def _core(journal: Journal) -> EngineCore:
+def _core(journal: Journal[CommandRecord]) -> EngineCore:
     """Return an empty core that keeps this journal."""
     engine = make_engine("fast", CAPACITY.symbol_count, CAPACITY.orders_max, CAPACITY.pages_max)
     return EngineCore(engine, default_instruments()[: CAPACITY.symbol_count], 1, 1, CAPACITY.orders_max, journal)
@@ -174,7 +175,7 @@ def _core(journal: Journal) -> EngineCore:
 def remove(folder: Path) -> None:
     """Take a journal away."""
     if folder.exists():
-        for path in journal_files(folder):
+        for path in COMMANDS.files(folder):
             path.unlink()
         folder.rmdir()
 

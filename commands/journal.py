@@ -12,9 +12,10 @@ from desk.client import ANSWER_MS_MAX, DeskError
 from desk.settings import Settings
 from desk.wiring import desk_wiring
 from journal.format import JournalError, JournalMode
-from journal.inspection import inspect, inspection_text, verification_text, verify
 from journal.reader import JournalReader
 from market.words import counted
+from nodes.engine.command_record import COMMANDS, figures_of
+from nodes.engine.inspection import inspect, inspection_text, verification_text, verify
 from nodes.engine.node import STATE_TOPIC, engine_capacity, make_core
 
 
@@ -27,7 +28,7 @@ def journal_report(settings: Settings, engine: str, *, is_verification: bool) ->
     folder = _folder(settings, engine)
     try:
         if is_verification:
-            document = verify(folder, engine_capacity(settings))
+            document = verify(folder, figures_of(engine_capacity(settings)))
             return document, verification_text(document)
         document = inspect(folder)
         return document, inspection_text(document)
@@ -48,7 +49,8 @@ def replay_journal(settings: Settings, engine: str, *, is_verified: bool) -> str
         core.recover(lambda _: None)
         started = time.monotonic()
         last = 0
-        for last, record in JournalReader(folder, engine_capacity(settings)).records():
+        figures = figures_of(engine_capacity(settings))
+        for last, record in JournalReader(folder, COMMANDS, figures).records():
             core.replay(record)
             if last == sequence:
                 break

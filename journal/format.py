@@ -1,36 +1,29 @@
 """The bytes of a journal: file names, the header of a file, records, and what can be wrong with them.
 
 A journal is a folder of files numbered from 1, each a header of 64 bytes and then records, all integers little endian.
-docs/journal.md shows both byte by byte. A record is what came in one frame of the order link: the commands as the
-msgpack bytes that they came as, behind an envelope that says where they stand in their source's link.
+A record is what came in one frame of the order link: the messages as the msgpack bytes that they came as, behind an
+envelope that says where they stand. What the envelope holds is the owner's: a Schema. docs/journal.md shows the
+engine's byte by byte.
 """
 
 import re
-import struct
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Final, NamedTuple
+from struct import Struct
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 from zlib import crc32
 
-from engine.capacity import Capacity
 from market.limits import BATCH_MESSAGES_MAX, FRAME_BYTES_MAX, JOURNAL_FILES_MAX
 
-MAGIC: Final = b"TICKJRNL"
-VERSION: Final = 1  # of the format and of the rules: also raised when the engine's answer to any command changes
-
-_HEADER = struct.Struct("<8sII")  # magic, version, CRC of the rest
-_HEADER_REST = struct.Struct("<QQIIIIB15x")  # epoch, start sequence, number, symbols, orders, pages, mode
+_HEADER = Struct("<8sII")  # magic, version, CRC of the rest
+_HEADER_REST = Struct("<QQIIIIB15x")  # epoch, start sequence, number, the owner's figures, mode
+_FIGURES_MAX: Final = 3
 HEADER_SIZE: Final = _HEADER.size + _HEADER_REST.size
 
-_CRC = struct.Struct("<I")
-_RECORD_REST = struct.Struct("<IQQQHHHxx")  # length, sequence; the envelope: time, first, source, count, skip
-RECORD_HEAD_SIZE: Final = _CRC.size + _RECORD_REST.size
-RECORD_PREFIX_SIZE: Final = 16  # CRC, length, sequence
-ENVELOPE_SIZE: Final = RECORD_HEAD_SIZE - RECORD_PREFIX_SIZE
-LENGTH_MAX: Final = ENVELOPE_SIZE + FRAME_BYTES_MAX
-RECORD_SIZE_MAX: Final = RECORD_PREFIX_SIZE + LENGTH_MAX
-
-_FILE_NAME = re.compile(r"commands-([0-9]{8})\.journal", re.ASCII)
+_CRC = Struct("<I")
+_PREFIX = Struct("<IIQ")  # CRC of what follows it, length of what follows the sequence, sequence
+PREFIX_SIZE: Final = _PREFIX.size
 
 
 class JournalMode(StrEnum):
@@ -72,136 +65,169 @@ class CorruptJournalError(JournalError):
         self.offset = offset
 
 
-class CommandRecord(NamedTuple):
-    """What came in one frame: the envelope, and the commands as their msgpack bytes.
-
-    Attributes:
-        time_ns: when the engine took the frame, ns since 1970; it is also the time of what the engine says on its own.
-        source: who sent it.
-        first_sequence: the number of the frame's first command in its source's order link.
-        command_count: how many commands are in the frame.
-        skip_count: how many of them, at the front, the engine had before.
-    """
-
-    time_ns: int
-    source: int
-    first_sequence: int
-    command_count: int
-    skip_count: int
-    payload: bytes
-
-
 class FileHeader(NamedTuple):
     """The first bytes of a file.
 
     Attributes:
-        epoch: of the life of the engine that wrote the file; each life begins a file of its own.
+        epoch: of the life that wrote the file; each life begins a file of its own.
         start_sequence: of the file's first record.
         number: of the file, from 1.
+        figures: the owner's.
     """
 
     epoch: int
     start_sequence: int
     number: int
-    symbol_count: int
-    orders_max: int
-    pages_max: int
+    figures: tuple[int, ...]
     mode: JournalMode
 
 
-def file_name(number: int) -> str:
-    """Return the name of the file with this number."""
-    return f"commands-{number:08}.journal"
+class Record(Protocol):
+    """What came in one frame; a NamedTuple of the envelope's fields in their order, then the payload.
 
-
-def journal_files(folder: Path) -> list[Path]:
-    """Return the files of a journal in order; none if there is no such folder.
-
-    Raises:
-        CorruptJournalError: if one is missing.
+    Attributes:
+        message_count: how many messages are in the frame.
+        skip_count: how many of them, at the front, were had before.
     """
-    if not folder.is_dir():
-        return []
-    paths = sorted(path for path in folder.iterdir() if _FILE_NAME.fullmatch(path.name))
-    for number, path in enumerate(paths, 1):
-        if path.name != file_name(number):
-            raise CorruptJournalError(folder / file_name(number), 0, f"the file is missing, the next is {path.name}")
-    if len(paths) > JOURNAL_FILES_MAX:
-        raise JournalError(f"expected at most {JOURNAL_FILES_MAX} files in {folder}, were {len(paths)}")
-    return paths
+
+    @property
+    def message_count(self) -> int: ...
+    @property
+    def skip_count(self) -> int: ...
+    @property
+    def payload(self) -> bytes: ...
+    def __getitem__(self, index: slice, /) -> tuple[Any, ...]: ...
 
 
-def encode_header(header: FileHeader) -> bytes:
-    """Return the bytes of a header."""
-    rest = _HEADER_REST.pack(*header[:-1], _CODE_BY_MODE[header.mode])
-    return _HEADER.pack(MAGIC, VERSION, crc32(rest)) + rest
+R = TypeVar("R", bound=Record)
 
 
-def decode_header(path: Path, head: bytes) -> FileHeader:
-    """Return the header that the first HEADER_SIZE bytes of a file hold.
+class Schema(Generic[R]):
+    """What the journal of one kind of owner holds.
 
-    Raises:
-        CorruptJournalError: if they hold none.
-        JournalMismatchError: if it is of another version.
+    Args:
+        message: what a record's messages are called; `command` makes files `commands-00000001.journal`.
+        magic: the first 8 bytes of a file.
+        version: of the format and of what the owner makes of a record: raised when either changes.
+        record: made of the envelope's fields and the payload.
+        envelope: its fields in the letters of `struct`.
+        figures: names of the header's; whoever reads with other figures would make something else of the records.
     """
-    magic, version, crc = _HEADER.unpack_from(head)
-    if magic != MAGIC:
-        raise CorruptJournalError(path, 0, f"it must begin with {MAGIC!r}, was {magic!r}")
-    if version != VERSION:
-        raise JournalMismatchError(f"{path} must be of version {VERSION}, was {version}")
-    rest = head[_HEADER.size : HEADER_SIZE]
-    if crc32(rest) != crc:
-        raise CorruptJournalError(path, 0, f"the header's CRC must be {crc32(rest):08x}, was {crc:08x}")
-    epoch, start_sequence, number, symbol_count, orders_max, pages_max, mode_code = _HEADER_REST.unpack(rest)
-    if mode_code not in _MODE_BY_CODE:
-        raise CorruptJournalError(path, 0, f"the mode must be at most {max(_MODE_BY_CODE)}, was {mode_code}")
-    mode = _MODE_BY_CODE[mode_code]
-    return FileHeader(epoch, start_sequence, number, symbol_count, orders_max, pages_max, mode)
+
+    def __init__(
+        self,
+        message: str,
+        magic: bytes,
+        version: int,
+        record: Callable[..., R],
+        envelope: str,
+        figures: tuple[str, ...] = (),
+    ) -> None:
+        assert len(magic) == _HEADER.size - 8, magic
+        assert len(figures) <= _FIGURES_MAX, figures
+        self.message = message
+        self.figures = figures
+        self._magic = magic
+        self._version = version
+        self._record = record
+        self._rest = Struct("<IQ" + envelope)  # of a record's head, behind the CRC
+        self._file_name = re.compile(rf"{message}s-([0-9]{{8}})\.journal", re.ASCII)
+        self.head_size: Final = _CRC.size + self._rest.size
+        self.length_min: Final = self.head_size - PREFIX_SIZE
+        self.length_max: Final = self.length_min + FRAME_BYTES_MAX
+        self.record_size_max: Final = PREFIX_SIZE + self.length_max
+
+    def file_name(self, number: int) -> str:
+        """Return the name of the file with this number."""
+        return f"{self.message}s-{number:08}.journal"
+
+    def files(self, folder: Path) -> list[Path]:
+        """Return the files of a journal in order; none if there is no such folder.
+
+        Raises:
+            CorruptJournalError: if one is missing.
+        """
+        if not folder.is_dir():
+            return []
+        paths = sorted(path for path in folder.iterdir() if self._file_name.fullmatch(path.name))
+        for number, path in enumerate(paths, 1):
+            expected = folder / self.file_name(number)
+            if path != expected:
+                raise CorruptJournalError(expected, 0, f"the file is missing, the next is {path.name}")
+        if len(paths) > JOURNAL_FILES_MAX:
+            raise JournalError(f"expected at most {JOURNAL_FILES_MAX} files in {folder}, were {len(paths)}")
+        return paths
+
+    def encode_header(self, header: FileHeader) -> bytes:
+        """Return the bytes of a header."""
+        epoch, start_sequence, number, figures, mode = header
+        padding = (0,) * (_FIGURES_MAX - len(figures))
+        rest = _HEADER_REST.pack(epoch, start_sequence, number, *figures, *padding, _CODE_BY_MODE[mode])
+        return _HEADER.pack(self._magic, self._version, crc32(rest)) + rest
+
+    def decode_header(self, path: Path, head: bytes) -> FileHeader:
+        """Return the header that the first HEADER_SIZE bytes of a file hold.
+
+        Raises:
+            CorruptJournalError: if they hold none.
+            JournalMismatchError: if it is of another version.
+        """
+        magic, version, crc = _HEADER.unpack_from(head)
+        if magic != self._magic:
+            raise CorruptJournalError(path, 0, f"it must begin with {self._magic!r}, was {magic!r}")
+        if version != self._version:
+            raise JournalMismatchError(f"{path} must be of version {self._version}, was {version}")
+        rest = head[_HEADER.size : HEADER_SIZE]
+        if crc32(rest) != crc:
+            raise CorruptJournalError(path, 0, f"the header's CRC must be {crc32(rest):08x}, was {crc:08x}")
+        epoch, start_sequence, number, *figures, mode_code = _HEADER_REST.unpack(rest)
+        if mode_code not in _MODE_BY_CODE:
+            raise CorruptJournalError(path, 0, f"the mode must be at most {max(_MODE_BY_CODE)}, was {mode_code}")
+        own_figures = tuple(figures[: len(self.figures)])
+        return FileHeader(epoch, start_sequence, number, own_figures, _MODE_BY_CODE[mode_code])
+
+    def check_figures(self, path: Path, found: tuple[int, ...], expected: tuple[int, ...]) -> None:
+        """Refuse a file whose owner had other figures.
+
+        Raises:
+            JournalMismatchError: naming what differs.
+        """
+        for name, was, must in zip(self.figures, found, expected, strict=True):
+            if was != must:
+                raise JournalMismatchError(f"{path} must have {name} {must}, was {was}")
+
+    def encode_head(self, sequence: int, record: R) -> bytes:
+        """Return all of a record that stands before its payload."""
+        assert _is_possible(record), f"expected 0 <= skip < count <= {BATCH_MESSAGES_MAX}, was {record[:-1]}"
+        size = len(record.payload)
+        assert size <= FRAME_BYTES_MAX, f"expected at most {FRAME_BYTES_MAX} bytes of messages, were {size}"
+        rest = self._rest.pack(self.length_min + size, sequence, *record[:-1])
+        return _CRC.pack(crc32(record.payload, crc32(rest))) + rest
+
+    def decode(self, head: bytes, payload: bytes) -> R:
+        """Return the record with this head and payload, whose CRC is right.
+
+        Raises:
+            ValueError: if its envelope is one that `encode_head` does not make.
+        """
+        _, _, *envelope = self._rest.unpack_from(head, _CRC.size)
+        record = self._record(*envelope, payload)
+        if not _is_possible(record):
+            counts = f"{record.skip_count} and {record.message_count}"
+            raise ValueError(f"expected 0 <= skip < count <= {BATCH_MESSAGES_MAX}, was {counts}")
+        return record
 
 
-def check_capacity(path: Path, header: FileHeader, capacity: Capacity) -> None:
-    """Refuse a file that an engine of another capacity wrote: it would not refuse the same orders.
-
-    Raises:
-        JournalMismatchError: naming what differs.
-    """
-    for name in ("symbol_count", "orders_max", "pages_max"):
-        expected, found = getattr(capacity, name), getattr(header, name)
-        if found != expected:
-            raise JournalMismatchError(f"{path} must be of an engine with {name} {expected}, was {found}")
-
-
-def encode_head(sequence: int, record: CommandRecord) -> bytes:
-    """Return all of a record that stands before its payload."""
-    time_ns, source, first_sequence, count, skip, payload = record
-    assert 0 <= skip < count <= BATCH_MESSAGES_MAX, (
-        f"expected 0 <= skip < count <= {BATCH_MESSAGES_MAX}, was {record[:-1]}"
-    )
-    size = len(payload)
-    assert size <= FRAME_BYTES_MAX, f"expected at most {FRAME_BYTES_MAX} bytes of commands, were {size}"
-    rest = _RECORD_REST.pack(ENVELOPE_SIZE + size, sequence, time_ns, first_sequence, source, count, skip)
-    return _CRC.pack(crc32(payload, crc32(rest))) + rest
-
-
-def read_prefix(prefix: bytes) -> tuple[int, int, int]:
+def read_prefix(head: bytes) -> tuple[int, int, int]:
     """Return the CRC, the length (of envelope and payload) and the sequence that a record begins with."""
-    (crc,) = _CRC.unpack_from(prefix)
-    length, sequence, *_ = _RECORD_REST.unpack_from(prefix, _CRC.size)
+    crc, length, sequence = _PREFIX.unpack_from(head)
     return crc, length, sequence
 
 
 def record_crc(head: bytes, payload: bytes) -> int:
-    """Return the CRC that a record with this head (RECORD_HEAD_SIZE bytes) and payload must have."""
+    """Return the CRC that a record with this head and payload must have."""
     return crc32(payload, crc32(memoryview(head)[_CRC.size :]))
 
 
-def decode_record(head: bytes, payload: bytes) -> CommandRecord:
-    """Return the record with this head and payload, whose CRC is right.
-
-    Raises:
-        ValueError: if its envelope is one that `encode_head` does not make.
-    """
-    _, _, time_ns, first_sequence, source, count, skip = _RECORD_REST.unpack_from(head, _CRC.size)
-    if not 0 <= skip < count <= BATCH_MESSAGES_MAX:
-        raise ValueError(f"expected 0 <= skip < count <= {BATCH_MESSAGES_MAX}, was {skip} and {count}")
-    return CommandRecord(time_ns, source, first_sequence, count, skip, payload)
+def _is_possible(record: Record) -> bool:
+    return 0 <= record.skip_count < record.message_count <= BATCH_MESSAGES_MAX

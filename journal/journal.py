@@ -1,6 +1,6 @@
-"""The command journal: what the engine was told, on disk before it acts, so that it can be told again after a restart.
+"""A journal: what its owner was told, on disk before it acts, so that it can be told again after a restart.
 
-Commands are kept, not results: the engine is deterministic. A batch of everything that waits is one write. The first
+A batch of everything that waits is one write. The first
 thing that goes wrong is the last thing that the journal does: after a failed write nobody knows what the file holds,
 and after a failed sync the kernel may have dropped what it could not write, so that a second one "succeeds" (A.
 Rebello et al., Can Applications Recover from fsync Failures?, USENIX ATC 2020).
@@ -11,38 +11,33 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, NoReturn
+from typing import Final, Generic, NoReturn
 
-from engine.capacity import Capacity
 from journal.format import (
     HEADER_SIZE,
-    RECORD_SIZE_MAX,
-    CommandRecord,
     FileHeader,
     JournalBusyError,
     JournalError,
     JournalMode,
-    encode_head,
-    encode_header,
-    file_name,
-    journal_files,
+    R,
+    Schema,
 )
 from journal.reader import JournalReader, OpenedFile, TornTail
-from journal.replay import Replay, Take, replay
+from journal.replay import Replay, replay
 from market.clock import NS_PER_MS, monotonic_ns
 from market.limits import JOURNAL_FILE_BYTES_MAX, JOURNAL_FILES_MAX
 
-_FILE_BYTES_MIN: Final = HEADER_SIZE + RECORD_SIZE_MAX
 _CLOSED: Final = -1
 
 
-class Journal:
-    """The journal of one engine: `recover` once, then `append` before every match.
+class Journal(Generic[R]):
+    """The journal of one owner: `recover` once, then `append` before every act.
 
     Args:
         folder: where the files are; it is made if there is none. One process at a time keeps it.
-        capacity: of the engine; one that differs would answer the same commands differently.
-        epoch: of this life of the engine.
+        schema: of its records.
+        figures: the owner's, for the header; with others it would make something else of the same records.
+        epoch: of this life of the owner.
         mode: when a command that was appended may be acknowledged.
         group_ns: in mode `group`, the longest that a record waits for the disk.
         file_bytes_max: the size of a file that the next record would exceed begins the next file.
@@ -59,14 +54,16 @@ class Journal:
     def __init__(
         self,
         folder: Path,
-        capacity: Capacity,
+        schema: Schema[R],
+        figures: tuple[int, ...],
         epoch: int,
         mode: JournalMode = JournalMode.WRITE,
         group_ns: int = 5 * NS_PER_MS,
         file_bytes_max: int = JOURNAL_FILE_BYTES_MAX,
     ) -> None:
-        if not _FILE_BYTES_MIN <= file_bytes_max <= JOURNAL_FILE_BYTES_MAX:
-            limits = f"{_FILE_BYTES_MIN} to {JOURNAL_FILE_BYTES_MAX}"
+        file_bytes_min = HEADER_SIZE + schema.record_size_max
+        if not file_bytes_min <= file_bytes_max <= JOURNAL_FILE_BYTES_MAX:
+            limits = f"{file_bytes_min} to {JOURNAL_FILE_BYTES_MAX}"
             raise ValueError(f"file_bytes_max must be {limits}, was {file_bytes_max}")
         if group_ns < 0:
             raise ValueError(f"group_ns must not be negative, was {group_ns}")
@@ -74,7 +71,8 @@ class Journal:
         self.sequence = 0
         self.synced_sequence = 0
         self._folder = folder
-        self._capacity = capacity
+        self._schema = schema
+        self._figures = figures
         self._epoch = epoch
         self._group_ns = group_ns
         self._file_bytes_max = file_bytes_max
@@ -87,7 +85,7 @@ class Journal:
         self._unsynced_since_ns: int | None = None
         self._lock = _CLOSED if mode is JournalMode.NONE else _locked(folder)
 
-    def __enter__(self) -> "Journal":
+    def __enter__(self) -> "Journal[R]":
         return self
 
     def __exit__(
@@ -97,7 +95,7 @@ class Journal:
 
     @property
     def acknowledged_sequence(self) -> int:
-        """The sequence up to which commands may be acknowledged; it rises with `append` or `sync`, as the mode says."""
+        """The sequence up to which records may be acknowledged; it rises with `append` or `sync`, as the mode says."""
         return self.synced_sequence if self.mode.is_synced else self.sequence
 
     @property
@@ -115,13 +113,16 @@ class Journal:
         return self._unsynced_since_ns is not None and now_ns - self._unsynced_since_ns >= self._group_ns
 
     def recover(
-        self, take: Take, tell: Callable[[Replay], None] | None = None, clock: Callable[[], int] = monotonic_ns
+        self,
+        take: Callable[[int, R], None],
+        tell: Callable[[Replay], None] | None = None,
+        clock: Callable[[], int] = monotonic_ns,
     ) -> Replay:
         """Give all that was journaled to `take`, cut off a torn tail, and make ready to append.
 
         Raises:
             CorruptJournalError: naming file and offset; nothing was changed.
-            JournalMismatchError: if the journal is of another version or capacity; nothing was changed.
+            JournalMismatchError: if the journal is of another version or has other figures; nothing was changed.
             JournalError: if a file cannot be read, cut or made; in mode `none`, if there is a journal: what it does not
                 get to know would be missing in its next replay.
         """
@@ -130,7 +131,7 @@ class Journal:
         try:
             if self.mode is JournalMode.NONE:
                 return self._found_none()
-            reader = JournalReader(self._folder, self._capacity)
+            reader = JournalReader(self._folder, self._schema, self._figures)
             done = replay(reader, take, tell, clock)
             self._prepare(reader)
         except OSError as error:
@@ -140,7 +141,7 @@ class Journal:
             raise
         return done
 
-    def append(self, records: Sequence[CommandRecord], now_ns: int) -> int:
+    def append(self, records: Sequence[R], now_ns: int) -> int:
         """Write the records with one call of the kernel and return the sequence of the last one.
 
         Args:
@@ -160,7 +161,7 @@ class Journal:
         pieces: list[bytes] = []
         for record in records:
             sequence += 1
-            pieces.append(encode_head(sequence, record))
+            pieces.append(self._schema.encode_head(sequence, record))
             pieces.append(record.payload)
         batch = b"".join(pieces)
         if self._file_size + len(batch) <= self._file_bytes_max:
@@ -212,11 +213,11 @@ class Journal:
         assert self.mode is JournalMode.NONE, f"expected an open file in mode {self.mode}"
 
     def _found_none(self) -> Replay:
-        if paths := journal_files(self._folder):
+        if paths := self._schema.files(self._folder):
             raise JournalError(f"expected no journal in mode none, was {paths[0]}: move {self._folder} away")
         return Replay(0, 0, 0, 0)
 
-    def _prepare(self, reader: JournalReader) -> None:
+    def _prepare(self, reader: JournalReader[R]) -> None:
         """Begin a file of our own behind what was read; a file without records gives way to it."""
         self.sequence = reader.last_sequence
         if reader.torn_tail is not None:
@@ -233,9 +234,8 @@ class Journal:
     def _begin_file(self) -> None:
         if self._number > JOURNAL_FILES_MAX:
             self._fail(f"expected at most {JOURNAL_FILES_MAX} files in {self._folder}")
-        symbols, orders, pages = self._capacity.symbol_count, self._capacity.orders_max, self._capacity.pages_max
-        header = FileHeader(self._epoch, self.sequence + 1, self._number, symbols, orders, pages, self.mode)
-        self._path = self._folder / file_name(self._number)
+        header = FileHeader(self._epoch, self.sequence + 1, self._number, self._figures, self.mode)
+        self._path = self._folder / self._schema.file_name(self._number)
         try:
             self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
             if self.mode.is_synced:
@@ -243,7 +243,7 @@ class Journal:
         except OSError as error:
             self._fail(f"{self._path} cannot be made: {error.strerror}", error)
         self._file_size = 0
-        self._write(encode_header(header))
+        self._write(self._schema.encode_header(header))
         if self.mode.is_synced:
             self.sync()
 

@@ -9,24 +9,17 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final, Generic
 
 import numpy as np
 
-from engine.capacity import Capacity
 from journal.format import (
-    ENVELOPE_SIZE,
     HEADER_SIZE,
-    LENGTH_MAX,
-    RECORD_HEAD_SIZE,
-    RECORD_PREFIX_SIZE,
-    CommandRecord,
+    PREFIX_SIZE,
     CorruptJournalError,
     FileHeader,
-    check_capacity,
-    decode_header,
-    decode_record,
-    journal_files,
+    R,
+    Schema,
     read_prefix,
     record_crc,
 )
@@ -57,12 +50,13 @@ class OpenedFile:
     header: FileHeader | None
 
 
-class JournalReader:
+class JournalReader(Generic[R]):
     """One reading of a journal; it changes nothing.
 
     Args:
         folder: of the journal; an absent one is a journal without records.
-        capacity: of the engine that the records are for, None to take them from any.
+        schema: of its records.
+        figures: of whom the records are for, None to take them from any.
 
     Attributes:
         files: those that were begun to be read.
@@ -70,42 +64,43 @@ class JournalReader:
         torn_tail: known when `records` has ended.
     """
 
-    def __init__(self, folder: Path, capacity: Capacity | None = None) -> None:
+    def __init__(self, folder: Path, schema: Schema[R], figures: tuple[int, ...] | None = None) -> None:
+        self.schema = schema
         self.files: list[OpenedFile] = []
         self.last_sequence = 0
         self.torn_tail: TornTail | None = None
         self._folder = folder
-        self._capacity = capacity
+        self._figures = figures
 
-    def records(self) -> Iterator[tuple[int, CommandRecord]]:
+    def records(self) -> Iterator[tuple[int, R]]:
         """Yield every record with its sequence, in order; to be called once.
 
         Raises:
             CorruptJournalError: naming file and offset.
-            JournalMismatchError: if a file is of another version or capacity.
+            JournalMismatchError: if a file is of another version or has other figures.
             OSError: if a file cannot be read.
         """
-        paths = journal_files(self._folder)
+        paths = self.schema.files(self._folder)
         for number, path in enumerate(paths, 1):
             with path.open("rb", buffering=_BUFFER_SIZE) as file:
                 yield from _FileReading(self, file, path, number, is_last=number == len(paths)).records()
 
     def check_header(self, path: Path, number: int, header: FileHeader) -> None:
-        """Refuse a file that does not go on where the one before it ended, or is of another engine."""
+        """Refuse a file that does not go on where the one before it ended, or is of another owner."""
         if header.number != number:
             raise CorruptJournalError(path, 0, f"its number must be {number} as in its name, was {header.number}")
         if header.start_sequence != self.last_sequence + 1:
             expected, found = self.last_sequence + 1, header.start_sequence
             raise CorruptJournalError(path, 0, f"it must start with sequence {expected}, was {found}")
-        if self._capacity is None:
-            self._capacity = _capacity_of(path, header)
-        check_capacity(path, header, self._capacity)
+        if self._figures is None:
+            self._figures = header.figures
+        self.schema.check_figures(path, header.figures, self._figures)
 
 
-class _FileReading:
+class _FileReading(Generic[R]):
     """One file on its way through a JournalReader."""
 
-    def __init__(self, reader: JournalReader, file: BinaryIO, path: Path, number: int, *, is_last: bool) -> None:
+    def __init__(self, reader: JournalReader[R], file: BinaryIO, path: Path, number: int, *, is_last: bool) -> None:
         self._reader = reader
         self._file = file
         self._path = path
@@ -113,23 +108,25 @@ class _FileReading:
         self._is_last = is_last
         self._size = os.fstat(file.fileno()).st_size
 
-    def records(self) -> Iterator[tuple[int, CommandRecord]]:
+    def records(self) -> Iterator[tuple[int, R]]:
         """Yield what follows the header, up to the end or a torn tail."""
         read, reader, offset = self._file.read, self._reader, HEADER_SIZE
+        schema = reader.schema
+        head_size, length_min, length_max = schema.head_size, schema.length_min, schema.length_max
         if not self._read_header():
             return
         while offset < self._size:
-            head = read(RECORD_HEAD_SIZE)
-            if len(head) < RECORD_HEAD_SIZE:
-                self._end_at(offset, f"a record has at least {RECORD_HEAD_SIZE} bytes, were {self._size - offset}")
+            head = read(head_size)
+            if len(head) < head_size:
+                self._end_at(offset, f"a record has at least {head_size} bytes, were {self._size - offset}")
                 return
             crc, length, sequence = read_prefix(head)
-            if not ENVELOPE_SIZE <= length <= LENGTH_MAX:
-                self._end_at(offset, f"the length must be {ENVELOPE_SIZE} to {LENGTH_MAX}, was {length}")
+            if not length_min <= length <= length_max:
+                self._end_at(offset, f"the length must be {length_min} to {length_max}, was {length}")
                 return
-            payload = read(length - ENVELOPE_SIZE)
-            if len(payload) < length - ENVELOPE_SIZE:
-                found = self._size - offset - RECORD_PREFIX_SIZE
+            payload = read(length - length_min)
+            if len(payload) < length - length_min:
+                found = self._size - offset - PREFIX_SIZE
                 self._end_at(offset, f"{length} bytes must follow the sequence, were {found}")
                 return
             if record_crc(head, payload) != crc:
@@ -140,12 +137,12 @@ class _FileReading:
                 raise CorruptJournalError(self._path, offset, why)
             yield sequence, self._decoded(offset, head, payload)
             reader.last_sequence = sequence
-            offset += RECORD_PREFIX_SIZE + length
+            offset += PREFIX_SIZE + length
 
     def _read_header(self) -> bool:
         """Return whether there is a whole header; it is checked."""
         head = self._file.read(HEADER_SIZE)
-        header = decode_header(self._path, head) if len(head) == HEADER_SIZE else None
+        header = self._reader.schema.decode_header(self._path, head) if len(head) == HEADER_SIZE else None
         self._reader.files.append(OpenedFile(self._path, self._size, header))
         if header is None:
             self._end_at(0, f"the header has {HEADER_SIZE} bytes, were {len(head)}")
@@ -153,9 +150,9 @@ class _FileReading:
         self._reader.check_header(self._path, self._number, header)
         return True
 
-    def _decoded(self, offset: int, head: bytes, payload: bytes) -> CommandRecord:
+    def _decoded(self, offset: int, head: bytes, payload: bytes) -> R:
         try:
-            return decode_record(head, payload)
+            return self._reader.schema.decode(head, payload)
         except ValueError as error:
             raise CorruptJournalError(self._path, offset, str(error)) from None
 
@@ -163,52 +160,46 @@ class _FileReading:
         """Take what begins at `offset`, which is no record, for a torn tail if it can be one."""
         if not self._is_last:
             raise CorruptJournalError(self._path, offset, f"{why}; another file follows")
-        good = _find_record(self._file.fileno(), offset + 1, self._size, self._reader.last_sequence)
+        reader = self._reader
+        good = _find_record(reader.schema, self._file.fileno(), offset + 1, self._size, reader.last_sequence)
         if good is not None:
             raise CorruptJournalError(self._path, offset, f"{why}; a good record follows at offset {good}")
-        self._reader.torn_tail = TornTail(self._path, offset, self._size - offset, why)
+        reader.torn_tail = TornTail(self._path, offset, self._size - offset, why)
 
 
-def _capacity_of(path: Path, header: FileHeader) -> Capacity:
-    try:
-        return Capacity(header.symbol_count, header.orders_max, header.pages_max)
-    except ValueError as error:
-        raise CorruptJournalError(path, 0, str(error)) from None
-
-
-def _find_record(descriptor: int, start: int, size: int, last_sequence: int) -> int | None:
+def _find_record(schema: Schema[Any], descriptor: int, start: int, size: int, last_sequence: int) -> int | None:
     """Return where the first whole record at or after `start` begins, at any byte; None if there is none.
 
     A place is looked at closely only if a possible length and a possible sequence stand there: no sequence can be
     higher than if all of the bytes were the shortest records. That leaves so few places that the CRCs cost nothing.
     """
-    sequence_max = last_sequence + 1 + (size - start) // RECORD_HEAD_SIZE
+    sequence_max = last_sequence + 1 + (size - start) // schema.head_size
     for base in range(start, size, _WINDOW_SIZE):
-        window = os.pread(descriptor, _WINDOW_SIZE + RECORD_PREFIX_SIZE, base)
-        for place in _likely_places(window, size - base, sequence_max):
-            if _is_record(descriptor, base + place):
+        window = os.pread(descriptor, _WINDOW_SIZE + PREFIX_SIZE, base)
+        for place in _likely_places(schema, window, size - base, sequence_max):
+            if _is_record(schema, descriptor, base + place):
                 return base + place
     return None
 
 
-def _likely_places(window: bytes, size: int, sequence_max: int) -> list[int]:
+def _likely_places(schema: Schema[Any], window: bytes, size: int, sequence_max: int) -> list[int]:
     """Return where in the window a record may begin that ends within `size`, in order."""
     found: list[int] = []
     for shift in range(8):
-        count = (len(window) - shift - RECORD_PREFIX_SIZE) // 8 + 1
+        count = (len(window) - shift - PREFIX_SIZE) // 8 + 1
         if count < 1:
             break
         places = np.arange(shift, shift + 8 * count, 8)
         lengths = np.ndarray(count, "<u4", window, shift + 4, (8,)).astype(np.int64)
         sequences = np.ndarray(count, "<u8", window, shift + 8, (8,))
         is_likely = (sequences >= 1) & (sequences <= sequence_max)
-        is_likely &= (lengths >= ENVELOPE_SIZE) & (lengths <= LENGTH_MAX)
-        is_likely &= places + RECORD_PREFIX_SIZE + lengths <= size
+        is_likely &= (lengths >= schema.length_min) & (lengths <= schema.length_max)
+        is_likely &= places + PREFIX_SIZE + lengths <= size
         found += places[is_likely].tolist()
     return sorted(found)
 
 
-def _is_record(descriptor: int, offset: int) -> bool:
-    head = os.pread(descriptor, RECORD_HEAD_SIZE, offset)
+def _is_record(schema: Schema[Any], descriptor: int, offset: int) -> bool:
+    head = os.pread(descriptor, schema.head_size, offset)
     crc, length, _ = read_prefix(head)
-    return record_crc(head, os.pread(descriptor, length - ENVELOPE_SIZE, offset + RECORD_HEAD_SIZE)) == crc
+    return record_crc(head, os.pread(descriptor, length - schema.length_min, offset + schema.head_size)) == crc

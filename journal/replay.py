@@ -4,14 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from journal.format import CommandRecord
+from journal.format import R
 from journal.reader import JournalReader, TornTail
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.words import counted
 
 PROGRESS_RECORDS: Final = 65_536  # between two looks at the clock
-
-Take = Callable[[int, CommandRecord], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,21 +17,23 @@ class Replay:
     """How far a replay has come, or what it was.
 
     Attributes:
-        command_count: without those that a frame repeated.
+        message_count: without those that a frame repeated.
         last_sequence: of the last record, 0 if there is none.
         torn_tail: bytes at the end that are no record; known at the end.
+        message: what a message is called.
     """
 
     record_count: int
-    command_count: int
+    message_count: int
     last_sequence: int
     elapsed_ns: int
     torn_tail: TornTail | None = None
+    message: str = "message"
 
     @property
-    def commands_per_second(self) -> float:
+    def messages_per_second(self) -> float:
         """The speed of the replay so far."""
-        return self.command_count * NS_PER_SECOND / max(self.elapsed_ns, 1)
+        return self.message_count * NS_PER_SECOND / max(self.elapsed_ns, 1)
 
     @property
     def records_per_second(self) -> float:
@@ -42,13 +42,13 @@ class Replay:
 
     def __str__(self) -> str:
         seconds = self.elapsed_ns / NS_PER_SECOND
-        counts = f"{counted(self.command_count, 'command')} in {counted(self.record_count, 'record')}"
-        return f"{counts}, {seconds:.2f} s, {self.commands_per_second:,.0f} commands/s"
+        counts = f"{counted(self.message_count, self.message)} in {counted(self.record_count, 'record')}"
+        return f"{counts}, {seconds:.2f} s, {self.messages_per_second:,.0f} {self.message}s/s"
 
 
 def replay(
-    reader: JournalReader,
-    take: Take,
+    reader: JournalReader[R],
+    take: Callable[[int, R], None],
     tell: Callable[[Replay], None] | None = None,
     clock: Callable[[], int] = monotonic_ns,
 ) -> Replay:
@@ -59,11 +59,11 @@ def replay(
         JournalMismatchError: likewise.
         OSError: likewise.
     """
-    start_ns, record_count, command_count = clock(), 0, 0
+    start_ns, message, record_count, message_count = clock(), reader.schema.message, 0, 0
     for sequence, record in reader.records():
         take(sequence, record)
         record_count += 1
-        command_count += record.command_count - record.skip_count
+        message_count += record.message_count - record.skip_count
         if tell is not None and record_count % PROGRESS_RECORDS == 0:
-            tell(Replay(record_count, command_count, sequence, clock() - start_ns))
-    return Replay(record_count, command_count, reader.last_sequence, clock() - start_ns, reader.torn_tail)
+            tell(Replay(record_count, message_count, sequence, clock() - start_ns, None, message))
+    return Replay(record_count, message_count, reader.last_sequence, clock() - start_ns, reader.torn_tail, message)

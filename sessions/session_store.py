@@ -20,15 +20,27 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from engine.capacity import Capacity
-from journal.format import CommandRecord, JournalError, JournalMode
+from journal.format import JournalError, JournalMode, Schema
 from journal.journal import Journal
 from market.whole_file import write_whole
 
 NAMES_FILE: Final = "sessions.json"
-_CAPACITY: Final = Capacity(1)  # a gateway has none; the format asks for one
 _VERSION: Final = 1
 IN_CHECKPOINT: Final = -1
+
+
+class ReportRecord(NamedTuple):
+    """What came in one frame of an engine, or was said in its place: the reports as their msgpack bytes."""
+
+    epoch: int
+    first_sequence: int
+    source: int
+    message_count: int
+    skip_count: int
+    payload: bytes
+
+
+_REPORTS: Final = Schema("command", b"TICKJRNL", 1, ReportRecord, "QQHHHxx")
 
 
 class StoredSession(NamedTuple):
@@ -65,7 +77,7 @@ class SessionStore:
         self._bytes = 0
         self._generation = 0
         self._written_after = 0  # the record of the journal after which the names were written
-        self._journal: Journal | None = None
+        self._journal: Journal[ReportRecord] | None = None
         self._more_positions: dict[str, Position] = {}
 
     @property
@@ -118,7 +130,7 @@ class SessionStore:
         except OSError as error:
             raise JournalError(f"{path} cannot be read: {error.strerror}") from error
 
-    def recover(self, take: Callable[[int, CommandRecord], None]) -> Position:
+    def recover(self, take: Callable[[int, ReportRecord], None]) -> Position:
         """Give `take` every record with its sequence, and return where the link goes on.
 
         Without a session the folder is put aside, and nothing is given.
@@ -128,10 +140,10 @@ class SessionStore:
         """
         sessions, position = self.load()
 
-        def take_one(sequence: int, record: CommandRecord) -> None:
+        def take_one(sequence: int, record: ReportRecord) -> None:
             nonlocal position
             if record.first_sequence and sequence > self._written_after:
-                kept = Position(record.time_ns, record.first_sequence + record.command_count - 1)
+                kept = Position(record.epoch, record.first_sequence + record.message_count - 1)
                 others = [engine for engine, other in self._more_positions.items() if other.epoch == kept.epoch]
                 if others:
                     self._more_positions[others[0]] = kept
@@ -145,7 +157,7 @@ class SessionStore:
             self._more_positions.clear()
             return Position(0, 0)
         self._remove_others()
-        self._journal = Journal(self._journal_folder(self._generation), _CAPACITY, 1, JournalMode.WRITE)
+        self._journal = Journal(self._journal_folder(self._generation), _REPORTS, (), 1, JournalMode.WRITE)
         self._journal.recover(take_one)
         if self.sequence < self._written_after:  # a power failure took records that the names were written after
             self.save(sessions, position)
@@ -204,7 +216,7 @@ class SessionStore:
         if self._journal is None:
             return 0
         self._bytes += len(payload)
-        record = CommandRecord(epoch, self._source, first_sequence, count, skip, payload)
+        record = ReportRecord(epoch, first_sequence, self._source, count, skip, payload)
         return self._journal.append([record], 0)
 
     def close(self) -> None:
@@ -224,7 +236,7 @@ class SessionStore:
         return self._folder / f"checkpoint-{generation}.msgpack"
 
     def _begin_journal(self) -> None:
-        self._journal = Journal(self._journal_folder(self._generation), _CAPACITY, 1, JournalMode.WRITE)
+        self._journal = Journal(self._journal_folder(self._generation), _REPORTS, (), 1, JournalMode.WRITE)
         self._journal.recover(lambda *_: None)
         self._bytes = 0
 

@@ -5,7 +5,6 @@ object for each order.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from pathlib import Path
 
 from bus.engine_link import CommandBatch, EngineEnd
 from bus.feed import Frames
@@ -15,7 +14,6 @@ from engine.rows.messages import read_event, write_command
 from engine.rows.ring import CONSUMED
 from engine.wire.codec import CommandDecoder, EventRouter, RowEncoder
 from engine.wire.refusals import MalformedBytesError
-from journal.format import HEADER_SIZE, CommandRecord, decode_header, journal_files
 from journal.journal import Journal
 from journal.replay import Replay
 from market.codec import MalformedMessageError, decode_commands, encode_all
@@ -25,6 +23,7 @@ from market.events import Canceled, Halted, Rejected
 from market.feed_messages import EngineHealth
 from market.instrument import Instrument
 from market.limits import BATCH_MESSAGES_MAX
+from nodes.engine.command_record import CommandRecord
 from nodes.engine.feed import EngineFeed
 
 Encoded = list[tuple[bytes, int]]  # payloads, and how many messages each has
@@ -50,7 +49,7 @@ class EngineCore:
         epoch: int,
         feed_epoch: int,
         orders_max: int,
-        journal: Journal,
+        journal: Journal[CommandRecord],
         own_symbols: Collection[int] | None = None,
     ) -> None:
         self.engine = engine
@@ -83,7 +82,7 @@ class EngineCore:
         together: list[CommandRecord] = []
 
         def take(_: int, record: CommandRecord) -> None:
-            size = sum(each.command_count for each in together) + record.command_count
+            size = sum(each.message_count for each in together) + record.message_count
             if together and (record.time_ns != together[0].time_ns or size > self.engine.commands.slot_count):
                 self._replay(together)
                 together.clear()
@@ -103,7 +102,7 @@ class EngineCore:
         """Do again what frames tell that were handled together: they have one time, and their reports one order."""
         batches = []
         for record in records:
-            source, first, size = record.source, record.first_sequence, record.command_count
+            source, first, size = record.source, record.first_sequence, record.message_count
             self.links.restore(source, first + size - 1)
             if source == Source.DESK:
                 self._own_count = first + size - 1
@@ -134,7 +133,7 @@ class EngineCore:
         """
         time_ns += time_ns == self._handled_ns  # a replay takes frames of one time for handled together
         self._handled_ns = time_ns
-        records = [CommandRecord(time_ns, b.source, b.first, b.size, b.skip, b.payload) for b in batches]
+        records = [CommandRecord(time_ns, b.first, b.source, b.size, b.skip, b.payload) for b in batches]
         self._journal.append(records, now_ns)
         self._handle(batches, time_ns)
 
@@ -270,17 +269,3 @@ class EngineCore:
             self.engine.match()
             if count := len(events):
                 yield int(events.positions[CONSUMED]), count
-
-
-def journal_epoch(folder: Path) -> int | None:
-    """Return the epoch of the order links that the journal in `folder` goes on with, None if there is no journal.
-
-    Raises:
-        JournalError: if its first file is not a journal's.
-    """
-    paths = journal_files(folder)
-    if not paths:
-        return None
-    with paths[0].open("rb") as file:
-        head = file.read(HEADER_SIZE)
-    return decode_header(paths[0], head).epoch if len(head) == HEADER_SIZE else None  # a torn one is cut off

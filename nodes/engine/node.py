@@ -26,7 +26,8 @@ from journal.format import JournalError, JournalMode
 from journal.journal import Journal
 from market.clock import NS_PER_MS, monotonic_ns, time_ns
 from market.limits import BATCH_MESSAGES_MAX
-from nodes.engine.core import EngineCore, journal_epoch
+from nodes.engine.command_record import COMMANDS, CommandRecord, figures_of, journal_epoch
+from nodes.engine.core import EngineCore
 from nodes.node import Node
 
 HEARTBEAT_MS = 1_000
@@ -44,7 +45,7 @@ STATE_TOPIC = b"state"
 class EngineNode:
     """The sockets of the engine around its core."""
 
-    def __init__(self, node: Node, core: EngineCore, journal: Journal) -> None:
+    def __init__(self, node: Node, core: EngineCore, journal: Journal[CommandRecord]) -> None:
         self._node = node
         self._core = core
         self._journal = journal
@@ -223,7 +224,7 @@ def engine_capacity(settings: Settings) -> Capacity:
 
 def make_core(
     settings: Settings, folder: Path, mode: JournalMode, name: str = FIRST_ENGINE
-) -> tuple[EngineCore, Journal]:
+) -> tuple[EngineCore, Journal[CommandRecord]]:
     """Return an empty core of the engine `name`, and the journal in `folder` that it has still to recover from.
 
     Raises:
@@ -232,13 +233,14 @@ def make_core(
     feed_epoch = time_ns()
     epoch = journal_epoch(folder) or feed_epoch
     capacity = engine_capacity(settings)
-    journal = Journal(folder, capacity, epoch, mode, int(settings.engine.group_ms * NS_PER_MS))
+    group_ns = int(settings.engine.group_ms * NS_PER_MS)
+    journal = Journal(folder, COMMANDS, figures_of(capacity), epoch, mode, group_ns)
     engine = make_engine(settings.engine.book, capacity.symbol_count, capacity.orders_max, capacity.pages_max)
     own = settings.symbol_ids_of(name)
     return EngineCore(engine, settings.instruments, epoch, feed_epoch, capacity.orders_max, journal, own), journal
 
 
-def recovered_core(node: Node) -> tuple[EngineCore, Journal]:
+def recovered_core(node: Node) -> tuple[EngineCore, Journal[CommandRecord]]:
     """Return a core that has replayed its journal.
 
     The epoch goes on even if the book is empty: who was killed may have commands on their way, and they are sent again.

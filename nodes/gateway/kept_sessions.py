@@ -4,13 +4,12 @@ from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from bus.topology import FIRST_ENGINE
-from journal.format import CommandRecord
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.codec import encode_all
 from market.limits import BATCH_MESSAGES_MAX
 from sessions.checkpoint import checkpoint_of, restore_checkpoint
 from sessions.session_desk import NoSessionLeftError, Session, SessionDesk
-from sessions.session_store import IN_CHECKPOINT, Position, SessionStore, StoredSession
+from sessions.session_store import IN_CHECKPOINT, Position, ReportRecord, SessionStore, StoredSession
 
 
 class RoomRule(NamedTuple):
@@ -59,7 +58,7 @@ class KeptSessions:
                 place = (one.number, one.name, one.since, one.offset)
                 self._desk.restore(self._desk.restored(*place, is_cancel_on_disconnect=flag, address=one.address))
 
-        def take(sequence: int, record: CommandRecord) -> None:
+        def take(sequence: int, record: ReportRecord) -> None:
             begin_until(sequence)
             self._desk.report(record.payload, record.skip_count)
 

@@ -14,7 +14,8 @@ from typing import Any, NoReturn
 
 from journal.format import JournalError, JournalMode
 from journal.journal import Journal
-from tests.journal.records import CAPACITY, EPOCH, record_of
+from nodes.engine.command_record import COMMANDS, CommandRecord
+from tests.journal.records import EPOCH, FIGURES, record_of
 
 POINTS = ("before write", "within write", "after write")
 REFUSED = 3
@@ -46,7 +47,7 @@ def _arm(point: str) -> None:
     os.write = deadly
 
 
-def _serve(journal: Journal, point: str | None) -> None:
+def _serve(journal: Journal[CommandRecord], point: str | None) -> None:
     dice = random.Random(journal.sequence)
     batch_count = 0
     while True:
@@ -61,7 +62,7 @@ def _serve(journal: Journal, point: str | None) -> None:
         batch_count += 1
 
 
-def _refused(journal: Journal, error: JournalError) -> NoReturn:
+def _refused(journal: Journal[CommandRecord], error: JournalError) -> NoReturn:
     """Say why the journal refused, and that it goes on refusing."""
     print(f"refused: {error}", flush=True)
     for call in (lambda: journal.append([record_of(1)], 0), journal.sync):
@@ -79,7 +80,7 @@ def main() -> None:
     point = sys.argv[3] if len(sys.argv) > 3 else None
     if point == "limit":
         resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES_MAX, FILE_BYTES_MAX))
-    with Journal(folder, CAPACITY, EPOCH, mode) as journal:
+    with Journal(folder, COMMANDS, FIGURES, EPOCH, mode) as journal:
         try:
             journal.recover(lambda sequence, record: None)
             _serve(journal, point)

@@ -6,20 +6,13 @@ from pathlib import Path
 from typing import Final
 
 from engine.capacity import Capacity
-from journal.format import (
-    CommandRecord,
-    FileHeader,
-    JournalMode,
-    encode_head,
-    encode_header,
-    file_name,
-    journal_files,
-)
+from journal.format import FileHeader, JournalMode
 from journal.journal import Journal
 from journal.reader import JournalReader
 from journal.replay import Replay
+from nodes.engine.command_record import COMMANDS, CommandRecord, figures_of
 
-CAPACITY: Final = Capacity(2, 1_000, 64)
+FIGURES: Final = figures_of(Capacity(2, 1_000, 64))
 EPOCH: Final = 1_700_000_000_000_000_000
 
 Read = list[tuple[int, CommandRecord]]
@@ -30,7 +23,7 @@ def record_of(sequence: int, payload_size: int | None = None) -> CommandRecord:
     digest = blake2b(str(sequence).encode(), digest_size=1 + sequence % 9).digest()
     size = len(digest) if payload_size is None else payload_size
     payload = (digest * (size // len(digest) + 1))[:size]
-    return CommandRecord(EPOCH + sequence, 1 + sequence % 3, 10 * sequence + 1, 2 + sequence % 5, sequence % 2, payload)
+    return CommandRecord(EPOCH + sequence, 10 * sequence + 1, 1 + sequence % 3, 2 + sequence % 5, sequence % 2, payload)
 
 
 def records_of(first: int, count: int, payload_size: int | None = None) -> list[CommandRecord]:
@@ -40,7 +33,7 @@ def records_of(first: int, count: int, payload_size: int | None = None) -> list[
 
 def live(folder: Path, batches: Iterable[list[CommandRecord]], mode: JournalMode = JournalMode.WRITE) -> Replay:
     """Let a journal live once: recover, append the batches, close. Return what was recovered."""
-    with Journal(folder, CAPACITY, EPOCH, mode) as journal:
+    with Journal(folder, COMMANDS, FIGURES, EPOCH, mode) as journal:
         done = journal.recover(lambda sequence, record: None)
         for batch in batches:
             journal.append(batch, 0)
@@ -49,7 +42,7 @@ def live(folder: Path, batches: Iterable[list[CommandRecord]], mode: JournalMode
 
 def read(folder: Path) -> Read:
     """Return all that a journal holds; it has no torn tail."""
-    reader = JournalReader(folder, CAPACITY)
+    reader = JournalReader(folder, COMMANDS, FIGURES)
     found = list(reader.records())
     assert reader.torn_tail is None, reader.torn_tail
     return found
@@ -62,7 +55,7 @@ def expected(count: int) -> Read:
 
 def boundaries(folder: Path) -> list[int]:
     """Return where the records of the one file end, the header's end first."""
-    (path,) = journal_files(folder)
+    (path,) = COMMANDS.files(folder)
     ends = [path.stat().st_size]
     for _, record in reversed(read(folder)):
         ends.append(ends[-1] - 40 - len(record.payload))
@@ -71,19 +64,19 @@ def boundaries(folder: Path) -> list[int]:
 
 def raw_header(number: int = 1, start_sequence: int = 1, **changes: int) -> bytes:
     """Return the bytes of a file's header."""
-    fields = {"symbol_count": 2, "orders_max": 1_000, "pages_max": 64} | changes
-    return encode_header(FileHeader(EPOCH, start_sequence, number, mode=JournalMode.WRITE, **fields))
+    fields = dict(zip(COMMANDS.figures, FIGURES, strict=True)) | changes
+    return COMMANDS.encode_header(FileHeader(EPOCH, start_sequence, number, tuple(fields.values()), JournalMode.WRITE))
 
 
 def raw_record(sequence: int, record: CommandRecord | None = None) -> bytes:
     """Return the bytes of a record."""
     record = record or record_of(sequence)
-    return encode_head(sequence, record) + record.payload
+    return COMMANDS.encode_head(sequence, record) + record.payload
 
 
 def write_file(folder: Path, content: bytes, number: int = 1) -> Path:
     """Make a file of a journal by hand."""
-    path = folder / file_name(number)
+    path = folder / COMMANDS.file_name(number)
     path.write_bytes(content)
     return path
 

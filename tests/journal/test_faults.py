@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from journal.format import CommandRecord, JournalError, JournalMode, journal_files
+from journal.format import JournalError, JournalMode
 from journal.journal import Journal
 from journal.replay import Replay
+from nodes.engine.command_record import COMMANDS, CommandRecord
 from tests.journal.crash_writer import POINTS, REFUSED, payload_size
-from tests.journal.records import CAPACITY, EPOCH, Read, descriptor_of, expected, live, read, record_of, records_of
+from tests.journal.records import EPOCH, FIGURES, Read, descriptor_of, expected, live, read, record_of, records_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SEED = 11
@@ -38,7 +39,7 @@ def writer(folder: Path, mode: str, *point: str) -> Iterator[subprocess.Popen[st
 def recovered(folder: Path) -> tuple[Read, Replay]:
     """Recover the journal as the next start does."""
     taken: Read = []
-    with Journal(folder, CAPACITY, EPOCH + 1) as journal:
+    with Journal(folder, COMMANDS, FIGURES, EPOCH + 1) as journal:
         done = journal.recover(lambda sequence, record: taken.append((sequence, record)))
     return taken, done
 
@@ -119,7 +120,7 @@ def test_stops_at_a_full_disk(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", [JournalMode.WRITE, JournalMode.GROUP, JournalMode.SYNC])
 def test_stops_at_a_failed_write(tmp_path: Path, mode: JournalMode) -> None:
     """No space left: nothing of the batch is acknowledged, and nothing after it."""
-    with Journal(tmp_path, CAPACITY, EPOCH, mode) as journal:
+    with Journal(tmp_path, COMMANDS, FIGURES, EPOCH, mode) as journal:
         journal.recover(lambda sequence, record: None)
         journal.append(records_of(1, 2), 0)
         journal.sync()
@@ -136,11 +137,11 @@ def test_stops_at_a_failed_write(tmp_path: Path, mode: JournalMode) -> None:
 
 def test_stops_at_a_short_write(tmp_path: Path) -> None:
     """Half a batch in the file is a torn tail: to write the rest later would hide what was lost between."""
-    with Journal(tmp_path, CAPACITY, EPOCH) as journal:
+    with Journal(tmp_path, COMMANDS, FIGURES, EPOCH) as journal:
         journal.recover(lambda sequence, record: None)
         journal.append(records_of(1, 2), 0)
         reader, narrow = os.pipe2(os.O_NONBLOCK)
-        os.dup2(narrow, descriptor_of(journal_files(tmp_path)[0]))
+        os.dup2(narrow, descriptor_of(COMMANDS.files(tmp_path)[0]))
         with pytest.raises(JournalError, match=r"expected 1000040 bytes to be written to .*, were 65536"):
             journal.append(records_of(3, 1, 1_000_000), 0)
         assert journal.acknowledged_sequence == 2
@@ -154,7 +155,7 @@ def test_stops_at_a_short_write(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", [JournalMode.GROUP, JournalMode.SYNC])
 def test_never_syncs_again_after_a_failed_sync(tmp_path: Path, mode: JournalMode) -> None:
     """The kernel may drop what it could not write and let the next sync succeed."""
-    with Journal(tmp_path, CAPACITY, EPOCH, mode) as journal:
+    with Journal(tmp_path, COMMANDS, FIGURES, EPOCH, mode) as journal:
         journal.recover(lambda sequence, record: None)
         journal.append(records_of(1, 1), 0)
         journal.sync()
@@ -170,7 +171,7 @@ def test_never_syncs_again_after_a_failed_sync(tmp_path: Path, mode: JournalMode
 
 def test_says_so_when_it_cannot_close_well(tmp_path: Path) -> None:
     """A clean stop promises that the disk has everything, in mode write too; the lock is let go nevertheless."""
-    journal = Journal(tmp_path, CAPACITY, EPOCH)
+    journal = Journal(tmp_path, COMMANDS, FIGURES, EPOCH)
     journal.recover(lambda sequence, record: None)
     replace(tmp_path, "/dev/null", os.O_WRONLY)
     with pytest.raises(JournalError, match="fdatasync"):
@@ -180,7 +181,7 @@ def test_says_so_when_it_cannot_close_well(tmp_path: Path) -> None:
 
 def test_says_so_when_the_next_file_cannot_be_made(tmp_path: Path) -> None:
     """A batch that does not fit ends the file; what fitted is kept, and no later one is taken."""
-    with Journal(tmp_path, CAPACITY, EPOCH, file_bytes_max=2 << 20) as journal:
+    with Journal(tmp_path, COMMANDS, FIGURES, EPOCH, file_bytes_max=2 << 20) as journal:
         journal.recover(lambda sequence, record: None)
         (tmp_path / "commands-00000002.journal").touch()
         with pytest.raises(JournalError, match=r"commands-00000002.journal cannot be made: File exists"):
@@ -196,20 +197,20 @@ def test_refuses_a_folder_that_cannot_be(tmp_path: Path, name: str) -> None:
     """One line at the start, and no orders."""
     (tmp_path / "file").touch()
     with pytest.raises(JournalError, match="must be a folder for the journal"):
-        Journal(tmp_path / name, CAPACITY, EPOCH)
+        Journal(tmp_path / name, COMMANDS, FIGURES, EPOCH)
 
 
 def test_refuses_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     """An error of the disk while it recovers is a refusal, too."""
     (tmp_path / "commands-00000001.journal").mkdir()
-    with Journal(tmp_path, CAPACITY, EPOCH) as journal:
+    with Journal(tmp_path, COMMANDS, FIGURES, EPOCH) as journal:
         with pytest.raises(JournalError, match=r"commands-00000001.journal cannot be recovered: Is a directory"):
             journal.recover(lambda sequence, record: None)
         with pytest.raises(JournalError, match="takes nothing more"):
             journal.append(records_of(1, 1), 0)
 
 
-def appends_and_syncs(journal: Journal) -> Callable[[list[CommandRecord], int], int]:
+def appends_and_syncs(journal: Journal[CommandRecord]) -> Callable[[list[CommandRecord], int], int]:
     """Return what the engine's node does in mode group: the sync comes later."""
 
     def call(batch: list[CommandRecord], now_ns: int) -> int:
@@ -223,5 +224,5 @@ def appends_and_syncs(journal: Journal) -> Callable[[list[CommandRecord], int], 
 def replace(folder: Path, device: str, flags: int) -> None:
     """Let the journal's open file be a device instead."""
     descriptor = os.open(device, flags)
-    os.dup2(descriptor, descriptor_of(journal_files(folder)[-1]))
+    os.dup2(descriptor, descriptor_of(COMMANDS.files(folder)[-1]))
     os.close(descriptor)

@@ -11,7 +11,8 @@ from journal.format import JournalMode
 from journal.journal import Journal
 from market.clock import NS_PER_MS
 from market.limits import JOURNAL_FILE_BYTES_MAX
-from tests.journal.records import CAPACITY, EPOCH, live, records_of
+from nodes.engine.command_record import COMMANDS, CommandRecord
+from tests.journal.records import EPOCH, FIGURES, live, records_of
 
 Calls = list[str]
 
@@ -33,9 +34,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     return made
 
 
-def opened(folder: Path, mode: JournalMode, **options: int) -> Journal:
+def opened(folder: Path, mode: JournalMode, **options: int) -> Journal[CommandRecord]:
     """Return a journal that takes records."""
-    journal = Journal(folder, CAPACITY, EPOCH, mode, **options)
+    journal = Journal(folder, COMMANDS, FIGURES, EPOCH, mode, **options)
     journal.recover(lambda sequence, record: None)
     return journal
 
@@ -120,5 +121,5 @@ def test_syncs_what_a_former_life_left(tmp_path: Path, calls: Calls, mode: Journ
 def test_refuses_options_out_of_range(tmp_path: Path, options: dict[str, int]) -> None:
     """A file must hold the largest record, and has a maximum."""
     with pytest.raises(ValueError, match="must"):
-        Journal(tmp_path / "journal", CAPACITY, EPOCH, **options)  # type: ignore[arg-type]
+        Journal(tmp_path / "journal", COMMANDS, FIGURES, EPOCH, **options)  # type: ignore[arg-type]
     assert not (tmp_path / "journal").exists()

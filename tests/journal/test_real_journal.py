@@ -8,12 +8,13 @@ import tempfile
 from pathlib import Path
 from random import Random
 
-from journal.format import CommandRecord, JournalError, JournalMode, journal_files
+from journal.format import JournalError, JournalMode
 from journal.journal import Journal
 from journal.reader import JournalReader
 from market.codec import encode_all
 from market.commands import CancelOrder, Command, NewOrder
-from tests.journal.records import CAPACITY, EPOCH, Read, boundaries
+from nodes.engine.command_record import COMMANDS, CommandRecord
+from tests.journal.records import EPOCH, FIGURES, Read, boundaries
 from tests.journal.test_damage import flipped
 
 FRAMES = 120
@@ -32,23 +33,23 @@ def written(folder: Path) -> tuple[Read, list[int], bytes]:
             commands.append(NewOrder(next_id, 0, dice.randrange(2), price, dice.randint(1, 5_000), 2, owner=65_536))
             if dice.random() < 0.4:
                 commands.append(CancelOrder(next_id - dice.randrange(3), 0, 65_536))
-        records.append(CommandRecord(EPOCH + number, 1, sequence, len(commands), 0, encode_all(commands)))
+        records.append(CommandRecord(EPOCH + number, sequence, 1, len(commands), 0, encode_all(commands)))
         sequence += len(commands)
-    with Journal(folder, CAPACITY, EPOCH, JournalMode.WRITE) as journal:
+    with Journal(folder, COMMANDS, FIGURES, EPOCH, JournalMode.WRITE) as journal:
         journal.recover(lambda sequence, record: None)
         for start in range(0, FRAMES, 5):
             journal.append(records[start : start + 5], 0)
     ends = boundaries(folder)
-    return list(enumerate(records, 1)), ends, journal_files(folder)[0].read_bytes()
+    return list(enumerate(records, 1)), ends, COMMANDS.files(folder)[0].read_bytes()
 
 
 def check_bits(folder: Path, step: int) -> int:
     """Flip bits one at a time, and look at what is read; return how many."""
     records, ends, content = written(folder)
-    (path,) = journal_files(folder)
+    (path,) = COMMANDS.files(folder)
     for bit in range(0, 8 * len(content), step):
         path.write_bytes(flipped(content, bit))
-        reader = JournalReader(folder, CAPACITY)
+        reader = JournalReader(folder, COMMANDS, FIGURES)
         read: Read = []
         try:
             read.extend(reader.records())
@@ -65,19 +66,19 @@ def check_bits(folder: Path, step: int) -> int:
 def check_cuts(folder: Path, step: int) -> int:
     """Cut the file, recover from what is left, and go on with it; return how many."""
     records, ends, content = written(folder)
-    (path,) = journal_files(folder)
+    (path,) = COMMANDS.files(folder)
     for cut in range(0, len(content) + 1, step):
-        for left in journal_files(folder):
+        for left in COMMANDS.files(folder):
             left.unlink()
         path.write_bytes(content[:cut])
         taken: Read = []
-        with Journal(folder, CAPACITY, EPOCH + 1, JournalMode.WRITE) as journal:
+        with Journal(folder, COMMANDS, FIGURES, EPOCH + 1, JournalMode.WRITE) as journal:
             done = journal.recover(lambda sequence, record, taken=taken: taken.append((sequence, record)))  # type: ignore[misc]
             whole = max(sum(end <= cut for end in ends) - 1, 0)
             journal.append([record for _, record in records[whole : whole + 1]], 0)
         assert taken == records[:whole], f"cut at {cut}"
         assert (done.torn_tail is None) == (cut in ends), f"cut at {cut}"
-        assert list(JournalReader(folder, CAPACITY).records()) == records[: whole + 1], f"cut at {cut}"
+        assert list(JournalReader(folder, COMMANDS, FIGURES).records()) == records[: whole + 1], f"cut at {cut}"
     return len(range(0, len(content) + 1, step))
 
 

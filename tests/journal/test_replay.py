@@ -8,7 +8,6 @@ import pytest
 from engine.capacity import Capacity
 from engine.matching_engine import MatchingEngine, make_engine
 from engine.rows.messages import read_event, write_command
-from journal.format import CommandRecord
 from journal.journal import Journal
 from journal.reader import JournalReader
 from journal.replay import replay
@@ -16,6 +15,7 @@ from market.codec import decode_commands, encode_all
 from market.codes import Trigger
 from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
 from market.events import Event
+from nodes.engine.command_record import COMMANDS, CommandRecord, figures_of
 
 CAPACITY = Capacity(2, 200, 8)
 SEED = 3
@@ -77,7 +77,7 @@ def random_records(dice: random.Random, first_number: int) -> list[CommandRecord
         count = dice.randint(1, 30)
         commands = [random_command(dice, first_number + index) for index in range(count)]
         skip = dice.choice([0, 0, dice.randrange(count)])
-        records.append(CommandRecord(first_number, 1, first_number, count, skip, encode_all(commands)))
+        records.append(CommandRecord(first_number, first_number, 1, count, skip, encode_all(commands)))
         first_number += count
     return records
 
@@ -90,12 +90,12 @@ def test_rebuilds_the_engine(tmp_path: Path, book: str) -> None:
     number, former = 1, Engine(book)
     for life in range(3):
         engine = Engine(book)
-        with Journal(tmp_path, CAPACITY, life + 1) as journal:
+        with Journal(tmp_path, COMMANDS, figures_of(CAPACITY), life + 1) as journal:
             journal.recover(engine.take)
             assert (engine.events, engine.state()) == (former.events, former.state())
             for _ in range(40):
                 batch = random_records(dice, number)
-                number = batch[-1].first_sequence + batch[-1].command_count
+                number = batch[-1].first_sequence + batch[-1].message_count
                 sequence = journal.append(batch, 0)
                 for record in batch:
                     engine.take(sequence, record)
@@ -103,6 +103,6 @@ def test_rebuilds_the_engine(tmp_path: Path, book: str) -> None:
     assert len({type(event) for event in former.events}) == 8, "the commands must cause events of every kind"
     for other in ("reference", "fast"):
         rebuilt = Engine(other)
-        done = replay(JournalReader(tmp_path, CAPACITY), rebuilt.take)
-        assert done.command_count > 2_000
+        done = replay(JournalReader(tmp_path, COMMANDS, figures_of(CAPACITY)), rebuilt.take)
+        assert done.message_count > 2_000
         assert (rebuilt.events, rebuilt.state()) == (former.events, former.state())

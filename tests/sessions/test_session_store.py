@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from journal.format import CommandRecord, JournalError
+from journal.format import JournalError
 from market.clock import NS_PER_SECOND
-from sessions.session_store import IN_CHECKPOINT, NAMES_FILE, Position, SessionStore, StoredSession
+from sessions.session_store import IN_CHECKPOINT, NAMES_FILE, Position, ReportRecord, SessionStore, StoredSession
 from sessions.tokens import TokensError, is_token_right, load_tokens
 
 ONE = StoredSession("one", 0, 0, 0, False)
@@ -21,9 +21,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "gateway"
 
 
-def recovered(folder: Path) -> tuple[list[tuple[int, CommandRecord]], Position]:
+def recovered(folder: Path) -> tuple[list[tuple[int, ReportRecord]], Position]:
     """Return all that a new life is given, and where its link goes on."""
-    found: list[tuple[int, CommandRecord]] = []
+    found: list[tuple[int, ReportRecord]] = []
     store = SessionStore(folder, 1)
     position = store.recover(lambda sequence, record: found.append((sequence, record)))
     store.close()
@@ -53,9 +53,9 @@ def test_gives_every_frame_back_in_order(folder: Path) -> None:
     store.close()
     found, position = recovered(folder)
     assert found == [
-        (1, CommandRecord(7, 1, 11, 2, 0, b"ab")),
-        (2, CommandRecord(7, 1, 12, 3, 1, b"bcd")),
-        (3, CommandRecord(9, 1, 0, 1, 0, b"x")),
+        (1, ReportRecord(7, 11, 1, 2, 0, b"ab")),
+        (2, ReportRecord(7, 12, 1, 3, 1, b"bcd")),
+        (3, ReportRecord(9, 0, 1, 1, 0, b"x")),
     ]
     assert position == Position(7, 14)
     assert SessionStore(folder, 1).load() == ([ONE, TWO], Position(7, 14))
@@ -200,7 +200,7 @@ def test_begins_anew_from_a_checkpoint_and_keeps_nothing_from_before(folder: Pat
     fresh = SessionStore(folder, 1)
     assert fresh.load() == ([ONE._replace(since=IN_CHECKPOINT)], Position(7, 16))
     assert fresh.checkpoint() == b"cd"
-    assert recovered(folder) == ([(1, CommandRecord(7, 1, 17, 1, 0, b"e"))], Position(7, 17))
+    assert recovered(folder) == ([(1, ReportRecord(7, 17, 1, 1, 0, b"e"))], Position(7, 17))
 
 
 def test_a_checkpoint_that_was_not_finished_does_not_count(folder: Path) -> None:
@@ -214,7 +214,7 @@ def test_a_checkpoint_that_was_not_finished_does_not_count(folder: Path) -> None
     (folder / "checkpoint-1.draft").write_bytes(b"half")
     (folder / "reports-1").mkdir()
     (folder / "reports-1" / "anything").touch()
-    assert recovered(folder) == ([(1, CommandRecord(7, 1, 11, 2, 0, b"ab"))], Position(7, 12))
+    assert recovered(folder) == ([(1, ReportRecord(7, 11, 1, 2, 0, b"ab"))], Position(7, 12))
     assert {path.name for path in folder.iterdir()} == {NAMES_FILE, "reports-0"}
 
 
@@ -233,7 +233,7 @@ def test_names_that_cannot_be_written_leave_what_they_point_to(folder: Path, mon
         with pytest.raises(JournalError, match="no space"):
             store.begin_anew(b"c", [ONE], Position(7, 12))
     store.close()
-    assert recovered(folder) == ([(1, CommandRecord(7, 1, 11, 2, 0, b"ab"))], Position(7, 12))
+    assert recovered(folder) == ([(1, ReportRecord(7, 11, 1, 2, 0, b"ab"))], Position(7, 12))
 
 
 def test_what_was_kept_before_a_restart_counts_for_the_next_checkpoint(folder: Path) -> None:

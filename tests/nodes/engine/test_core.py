@@ -32,6 +32,7 @@ from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCa
 from market.events import Accepted, Canceled, Event, Executed, Rejected
 from market.feed_messages import BestPrices
 from market.instrument import Instrument
+from nodes.engine.command_record import COMMANDS, CommandRecord, figures_of
 from nodes.engine.core import EngineCore
 from nodes.engine.feed import reference_price
 from nodes.engine.node import make_core
@@ -55,7 +56,7 @@ class Desk:
         }
         self.now_ns = 0
         self.core: EngineCore
-        self.journal: Journal
+        self.journal: Journal[CommandRecord]
         self.start()
 
     def start(self) -> None:
@@ -257,7 +258,7 @@ def test_an_engine_of_half_of_64_symbols_takes_no_order_of_the_other_half(tmp_pa
     step = Decimal(1)
     made = [Instrument(symbol_id, f"S{symbol_id}USDT", f"S{symbol_id}", "USDT", step, step) for symbol_id in range(64)]
     engine = make_engine("reference", symbol_count=64)
-    journal = Journal(tmp_path / "journal", Capacity(64), 1)
+    journal = Journal(tmp_path / "journal", COMMANDS, figures_of(Capacity(64)), 1)
     core = EngineCore(engine, made, 1, 1, 100, journal, range(32, 64))
     core.recover(lambda _: None)
     end = SourceEnd(Source.PAPER, incarnation=1)

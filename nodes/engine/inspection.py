@@ -1,4 +1,4 @@
-"""What a journal holds and whether it is sound, as a document and as text; nothing is changed.
+"""What an engine's journal holds and whether it is sound, as a document and as text; nothing is changed.
 
 Of a journal that is being written the last record may be on its way and then looks torn: `is_in_use` says so.
 """
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from engine.capacity import Capacity
-from journal.format import CommandRecord, CorruptJournalError, FileHeader
+from journal.format import CorruptJournalError, FileHeader
 from journal.reader import JournalReader, OpenedFile, TornTail
 from market.clock import NS_PER_MS, iso_time
 from market.words import counted
+from nodes.engine.command_record import COMMANDS, CommandRecord
 
 Document = dict[str, Any]
 
@@ -39,16 +39,16 @@ def inspect(folder: Path) -> Document:
         JournalMismatchError: if a file is of another version than this program's.
         OSError: if a file cannot be read.
     """
-    reader = JournalReader(folder)
+    reader = JournalReader(folder, COMMANDS)
     by_file: dict[Path, _Count] = {}
     by_source: dict[int, _Count] = {}
     first: CommandRecord | None = None
     last: CommandRecord | None = None
     for sequence, record in reader.records():
         first, last = first or record, record
-        fresh_count = record.command_count - record.skip_count
+        fresh_count = record.message_count - record.skip_count
         _add(by_file.setdefault(reader.files[-1].path, _Count()), fresh_count, sequence)
-        last_link_sequence = record.first_sequence + record.command_count - 1
+        last_link_sequence = record.first_sequence + record.message_count - 1
         _add(by_source.setdefault(record.source, _Count()), fresh_count, last_link_sequence)
     files = [_file_document(file, by_file.get(file.path, _Count())) for file in reader.files]
     headers = [file.header for file in reader.files if file.header is not None]
@@ -71,25 +71,25 @@ def inspect(folder: Path) -> Document:
     }
 
 
-def verify(folder: Path, capacity: Capacity | None = None) -> Document:
+def verify(folder: Path, figures: tuple[int, ...] | None = None) -> Document:
     """Read every record and return whether the journal is sound, and the state of its end.
 
     `state` is `sound`, `torn` (the next start cuts the tail off and goes on) or `corrupt` (the engine will not start).
 
     Args:
         folder: of the journal.
-        capacity: of the engine that it must suit, None for any.
+        figures: of the engine that it must suit, None for any.
 
     Raises:
         JournalMismatchError: if the journal is of another version or capacity: nothing can be said of it.
         OSError: if a file cannot be read.
     """
-    reader = JournalReader(folder, capacity)
+    reader = JournalReader(folder, COMMANDS, figures)
     record_count, command_count, corruption = 0, 0, None
     try:
         for _, record in reader.records():
             record_count += 1
-            command_count += record.command_count - record.skip_count
+            command_count += record.message_count - record.skip_count
     except CorruptJournalError as error:
         corruption = {"file": error.path.name, "offset": error.offset, "why": str(error)}
     state = "corrupt" if corruption else "torn" if reader.torn_tail else "sound"
@@ -180,7 +180,7 @@ def _source_document(count: _Count) -> Document:
 
 
 def _capacity_document(header: FileHeader) -> Document:
-    return {"symbol_count": header.symbol_count, "orders_max": header.orders_max, "pages_max": header.pages_max}
+    return dict(zip(COMMANDS.figures, header.figures, strict=True))
 
 
 def _tail_document(tail: TornTail | None) -> Document | None:

@@ -1,0 +1,54 @@
+"""What the engine's journal holds: commands, as they came.
+
+Commands are kept, not results: the engine is deterministic.
+"""
+
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from engine.capacity import Capacity
+from journal.format import HEADER_SIZE, Schema
+
+
+class CommandRecord(NamedTuple):
+    """What came in one frame: the envelope, and the commands as their msgpack bytes.
+
+    Attributes:
+        time_ns: when the engine took the frame, ns since 1970; it is also the time of what the engine says on its own.
+        first_sequence: the number of the frame's first command in its source's order link.
+        source: who sent it.
+        message_count: how many commands are in the frame.
+        skip_count: how many of them, at the front, the engine had before.
+    """
+
+    time_ns: int
+    first_sequence: int
+    source: int
+    message_count: int
+    skip_count: int
+    payload: bytes
+
+
+# The version is also raised when the engine's answer to any command changes.
+COMMANDS: Final = Schema(
+    "command", b"TICKJRNL", 1, CommandRecord, "QQHHHxx", figures=("symbol_count", "orders_max", "pages_max")
+)
+
+
+def figures_of(capacity: Capacity) -> tuple[int, int, int]:
+    """Return what of a capacity decides which orders are refused: an engine with others is told another story."""
+    return capacity.symbol_count, capacity.orders_max, capacity.pages_max
+
+
+def journal_epoch(folder: Path) -> int | None:
+    """Return the epoch of the order links that the journal in `folder` goes on with, None if there is no journal.
+
+    Raises:
+        JournalError: if its first file is not a journal's.
+    """
+    paths = COMMANDS.files(folder)
+    if not paths:
+        return None
+    with paths[0].open("rb") as file:
+        head = file.read(HEADER_SIZE)
+    return COMMANDS.decode_header(paths[0], head).epoch if len(head) == HEADER_SIZE else None  # a torn one is cut off
