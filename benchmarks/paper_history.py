@@ -45,6 +45,8 @@ Figures = dict[str, Any]
 class Port:
     """An engine that takes everything: each order meets a stranger's at its own price."""
 
+    is_connected = True
+
     def __init__(self) -> None:
         self.sent: list[Command] = []
         self.events: list[Event] = []
@@ -158,7 +160,7 @@ class Bench:
         self.open()
         for account in ACCOUNTS:
             self.exchange.open_account(account)
-        self.exchange.lines["engine"].on_connected(EPOCH, 0, START_MS * 1_000_000)
+        self.exchange.engines["engine"].on_connected(EPOCH, 0, START_MS * 1_000_000)
         self.filler = Filler(self.ledger, seed=7)
 
     def open(self) -> None:
@@ -185,7 +187,7 @@ class Bench:
         self.filler.trade_count += 1
         self.port.answer(command, 2 * self.filler.trade_count)
         start_ns = monotonic_ns()
-        self.exchange.lines["engine"].on_reports(
+        self.exchange.engines["engine"].on_reports(
             EPOCH, self.port.events[-2:], len(self.port.events), len(self.port.sent)
         )
         took_ns += monotonic_ns() - start_ns
@@ -263,7 +265,7 @@ class Bench:
         size = self.path.stat().st_size
         opened_ns = timed(self.open)
         assert self.ledger.last_report("engine") == last, "the ledger resumes where it was"
-        self.exchange.lines["engine"].on_connected(EPOCH, len(self.port.sent), START_MS * 1_000_000)
+        self.exchange.engines["engine"].on_connected(EPOCH, len(self.port.sent), START_MS * 1_000_000)
         self.filler.ledger = self.ledger
         return {
             "trades": trades,

@@ -1,12 +1,11 @@
 """The paper exchange's node: its REST app in front, an order link to every engine and replicas of the feeds behind."""
 
 import asyncio
-from collections.abc import Mapping
 
 import uvloop
 
 from bus.channel import AsyncWaiter
-from bus.engine_client import LinkEnd
+from bus.engine_client import EngineClient
 from bus.feed import book_topic, trades_topic
 from bus.order_link import Connected
 from bus.subscriber import FeedSubscriber
@@ -44,65 +43,60 @@ class PaperNode:
 
     Args:
         node: whose it is.
-        exchange: has a line to each engine.
-        sources: the order links by engine.
+        exchange: has its orders at the engines.
+        client: of the engines.
         subscriber: of the books and trades of all symbols.
     """
 
-    def __init__(
-        self, node: Node, exchange: Exchange, sources: Mapping[str, LinkEnd], subscriber: FeedSubscriber
-    ) -> None:
+    def __init__(self, node: Node, exchange: Exchange, client: EngineClient, subscriber: FeedSubscriber) -> None:
         self._node = node
         self._exchange = exchange
-        self._sources = sources
+        self._client = client
+        self._connected: set[str] = set()
         self._subscriber = subscriber
         self._trades = FeedTrades(subscriber, exchange.market)
 
     async def follow_engines(self) -> None:
         """Take reports and market data, for as long as the node lives."""
-        links = self._sources.items()
-        with AsyncWaiter((*(source.socket for _, source in links), *self._subscriber.sockets)) as waiter:
-            for _, source in links:
-                source.on_send = waiter.look
+        with AsyncWaiter((*self._client.sockets, *self._subscriber.sockets)) as waiter:
+            self._client.on_send(waiter.look)
             while True:
-                for engine, source in links:
-                    self._take_reports(engine, source)
+                self._take_reports()
                 self._trades.receive(monotonic_ns(), time_ns())
                 self._subscriber.tick(monotonic_ns())
                 self._trades.take(time_ns())
                 self._exchange.market.on_book()
-                for _, source in links:
-                    source.tick(monotonic_ns())
+                self._client.tick(monotonic_ns())
                 await waiter.wait(TICK_MS)
 
     def acknowledge(self) -> None:
         """Take what the engines have said by now, and say that it is booked: an engine that is owed nothing forgets."""
-        for engine, source in self._sources.items():
-            self._take_reports(engine, source)
-            source.tick(monotonic_ns())
+        self._take_reports()
+        self._client.tick(monotonic_ns())
 
     @property
     def is_ready(self) -> bool:
         """Whether orders can be taken of every symbol and all books are known."""
         return self._exchange.is_connected and self._subscriber.is_live(monotonic_ns())
 
-    def _take_reports(self, engine: str, source: LinkEnd) -> None:
-        line = self._exchange.lines[engine]
-        for news in source.receive():
+    def _take_reports(self) -> None:
+        for link, news in self._client.receive():
+            orders = self._exchange.engines[link.engine]
             if isinstance(news, Connected):
-                self._trades.on_connected(engine, news.epoch, news.feed_epoch)
-                line.on_connected(
+                self._connected.add(link.engine)
+                self._trades.on_connected(link.engine, news.epoch, news.feed_epoch)
+                orders.on_connected(
                     news.epoch,
                     news.command_sequence,
                     time_ns(),
                     report_sequence=news.report_sequence,
                     last_order_id=news.last_order_id,
                 )
-                self._node.log.info("engine connected", engine=engine, epoch=news.epoch, is_new=news.is_new_epoch)
+                self._node.log.info("engine connected", engine=link.engine, epoch=news.epoch, is_new=news.is_new_epoch)
             else:
-                line.on_reports(news.epoch, news.events, news.report_sequence, news.command_sequence)
-        if line.is_connected and not source.is_connected:
-            line.on_disconnected()
+                orders.on_reports(news.epoch, news.events, news.report_sequence, news.command_sequence)
+        for engine in [engine for engine in self._connected if not self._client[engine].is_connected]:
+            self._connected.discard(engine)
             self._node.log.warning(
                 "the engine does not answer: orders of its symbols are refused until it does", engine=engine
             )
@@ -126,14 +120,16 @@ async def _serve(node: Node) -> None:
         [topic(symbol) for symbol in symbols.values() for topic in (book_topic, trades_topic)],
         TouchedBook,
     )
-    sources = {
-        engine: LinkEnd.over(node.wiring, Source.PAPER, engine, resume=ledger.last_report(engine))
-        for engine in ledger.engines
-    }
-    node.watch(*(source.socket for source in sources.values()), *subscriber.sockets)
+    client = EngineClient.over(
+        node.wiring,
+        Source.PAPER,
+        {engine: settings.symbol_ids_of(engine) for engine in ledger.engines},
+        {engine: ledger.last_report(engine) for engine in ledger.engines},
+    )
+    node.watch(*client.sockets, *subscriber.sockets)
     exchange = Exchange(
         ledger,
-        sources,
+        {link.engine: link for link in client},
         FeedBooks(subscriber, symbols),
         first_order_id=Source.PAPER.first_order_id,
         first_owner=Source.PAPER.first_owner,
@@ -144,7 +140,7 @@ async def _serve(node: Node) -> None:
     exchange.halted = set(halted.read())
     for number in accounts.numbers:
         exchange.open_account(number)
-    paper = PaperNode(node, exchange, sources, subscriber)
+    paper = PaperNode(node, exchange, client, subscriber)
     app = create_app(
         exchange,
         accounts,
@@ -174,8 +170,8 @@ async def _serve(node: Node) -> None:
             node.show(
                 open_orders=len(ledger.open_orders),
                 is_connected=exchange.is_connected,
-                silent_engines=[engine for engine, line in exchange.lines.items() if not line.is_connected],
-                lost_reports=sum(line.lost_report_count for line in exchange.lines.values()),
+                silent_engines=[link.engine for link in client if not link.is_connected],
+                lost_reports=sum(engine.lost_report_count for engine in exchange.engines.values()),
             )
             await asyncio.sleep(1 if is_told else TICK_MS / 1_000)
 
@@ -204,14 +200,13 @@ async def _serve(node: Node) -> None:
     finally:
         node.show(own_orders=own_orders())
         await stop(server)
-        for source in sources.values():
-            source.close()
+        client.close()
         subscriber.close()
         ledger.close()
 
 
 def _halting(settings: Settings) -> Halt:
-    """Return what halts or resumes a symbol for everybody: the operator's line to the engine."""
+    """Return what halts or resumes a symbol for everybody: what the operator does."""
 
     async def halt(symbol: str, is_halted: bool) -> None:
         try:

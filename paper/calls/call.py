@@ -8,8 +8,8 @@ from market.clock import NS_PER_MS, NS_PER_SECOND
 from paper.access.usage import Usage
 from paper.calls.parameters import SymbolStatus, Values
 from paper.errors import ErrorKind, ExchangeError
-from paper.exchange.engine_port import Pending
 from paper.exchange.exchange import Exchange
+from paper.exchange.pending import Pending
 from paper.units import Symbol
 
 

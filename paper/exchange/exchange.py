@@ -11,11 +11,11 @@ from market.clock import NS_PER_MS
 from market.codes import Side
 from paper.errors import ErrorKind, ExchangeError
 from paper.exchange.changes import Changes
-from paper.exchange.engine_line import EngineLine
-from paper.exchange.engine_port import EnginePort, Pending
+from paper.exchange.engine_orders import EngineOrders, LinkEnd
 from paper.exchange.executions import Executions
 from paper.exchange.news import AccountListener, DepositNews, WalletNews
 from paper.exchange.order_rules import OrderRules
+from paper.exchange.pending import Pending
 from paper.money.commission import DISCOUNT_ASSET, Commission
 from paper.money.ledger import Ledger
 from paper.money.sizing import price_cap_ticks
@@ -32,7 +32,7 @@ class Exchange:
     Attributes:
         symbols: what is traded, by the venue's spelling.
         ledger: the saved state; read it freely, change it only through the exchange.
-        lines: to the engines, by name.
+        engines: the orders at each engine, by its name.
         market: what everybody sees.
         commission: what the exchange takes of every trade.
         halted: the symbols that the exchange has had halted, by the venue's spelling.
@@ -42,7 +42,7 @@ class Exchange:
     def __init__(
         self,
         ledger: Ledger,
-        ports: Mapping[str, EnginePort],
+        links: Mapping[str, LinkEnd],
         book: BookView,
         *,
         first_order_id: int,
@@ -53,7 +53,7 @@ class Exchange:
         """Take up the ledger's state; order ids are `first_order_id` + 1, 2 ..., owners `first_owner` + account.
 
         Changes of the public books are numbered from `first_update_id` on.
-        `ports` are the order links by engine, one for each that has a symbol.
+        `links` are the link ends by engine, one for each that has a symbol.
         """
         self.symbols: Mapping[str, Symbol] = ledger.symbols
         self.ledger = ledger
@@ -65,10 +65,10 @@ class Exchange:
         self._executions = Executions(ledger, self.commission, self._bnb_price_units)
         self._changes = Changes(ledger, self._executions)
         self.account_listeners: list[AccountListener] = self._changes.listeners
-        self.lines: Mapping[str, EngineLine] = {
-            engine: EngineLine(
+        self.engines: Mapping[str, EngineOrders] = {
+            engine: EngineOrders(
                 engine,
-                ports[engine],
+                links[engine],
                 ledger,
                 self._executions,
                 self._changes,
@@ -81,7 +81,7 @@ class Exchange:
     @property
     def is_connected(self) -> bool:
         """Whether every engine takes orders."""
-        return all(line.is_connected for line in self.lines.values())
+        return all(engine.is_connected for engine in self.engines.values())
 
     # -- accounts
 
@@ -98,8 +98,8 @@ class Exchange:
         with self._changes.saved():
             self.ledger.forget_account(account, time_ms)
             self._endow(account)
-        for line in self.lines.values():
-            line.clear_anew(account, now_ns)
+        for engine in self.engines.values():
+            engine.clear_anew(account, now_ns)
         for asset, wallet in self.ledger.wallets.of(account).items():
             if units := wallet.free - before.get(asset, 0):
                 self._changes.tell(DepositNews(account, asset, units, time_ms))
@@ -141,7 +141,7 @@ class Exchange:
         Raises:
             ExchangeError: if a filter, the account's funds, or another open order forbids it; nothing has changed then.
         """
-        line = self._line(request.symbol)
+        engine = self._engine(request.symbol)
         price_ticks, qty_lots = self._rules.sized(account, request, now_ns)
         if price_ticks == 0 and request.kind is OrderKind.MARKET and request.side is Side.BUY:
             free_units = self.ledger.wallets.free(account, request.symbol.quote)
@@ -156,7 +156,7 @@ class Exchange:
                 raise ExchangeError(ErrorKind.INSUFFICIENT_BALANCE)
             self.ledger.wallets.lock(account, order.locked_asset, order.locked_units())
         try:
-            return line.enter(order, now_ns)
+            return engine.enter(order, now_ns)
         except ExchangeError:
             with self._changes.saved():
                 self._executions.end(order, OrderStatus.REJECTED, now_ns // NS_PER_MS)
@@ -174,7 +174,7 @@ class Exchange:
             ExchangeError: DISCONNECTED or OVERLOADED; nothing was sent then.
         """
         assert len({order.symbol.name for order in orders}) == 1, f"expected orders of one symbol, were {orders}"
-        return self._line(orders[0].symbol).cancel(orders, now_ns, request_id)
+        return self._engine(orders[0].symbol).cancel(orders, now_ns, request_id)
 
     def amend(self, order: Order, qty_units: int, client_order_id: str, now_ns: int) -> Pending:
         """Ask the engine to make an open order smaller in its place; a `Pending` that `is_applied` was.
@@ -191,8 +191,8 @@ class Exchange:
             ExchangeError: if the quantity is not smaller, a filter or another open order forbids it, or the engine
                 cannot be asked; nothing has changed then.
         """
-        line = self._line(order.symbol)
-        if line.pending.amend_of(order.order_id) is not None:
+        engine = self._engine(order.symbol)
+        if engine.pending.amend_of(order.order_id) is not None:
             raise ExchangeError(ErrorKind.AMEND_UNDER_WAY)
         qty_lots = self._rules.amended_lots(order, qty_units, now_ns)
         is_other = client_order_id != order.client_order_id
@@ -201,7 +201,7 @@ class Exchange:
         with self._changes.saved():
             self.ledger.change(order).next_client_order_id = client_order_id
         try:
-            return line.amend(order, qty_lots - order.filled_lots - order.prevented_lots, client_order_id, now_ns)
+            return engine.amend(order, qty_lots - order.filled_lots - order.prevented_lots, client_order_id, now_ns)
         except ExchangeError:
             with self._changes.saved():
                 self._executions.forget_amend(order)
@@ -209,19 +209,19 @@ class Exchange:
 
     # -- how
 
-    def _line(self, symbol: Symbol) -> EngineLine:
-        """Return the line to the engine of a symbol.
+    def _engine(self, symbol: Symbol) -> EngineOrders:
+        """Return the orders at the engine of a symbol.
 
         Raises:
-            ExchangeError: DISCONNECTED or OVERLOADED, if no command can be sent over it.
+            ExchangeError: DISCONNECTED or OVERLOADED, if it can be sent no command.
         """
-        line = self.lines[symbol.engine]
-        line.require()
-        return line
+        engine = self.engines[symbol.engine]
+        engine.require()
+        return engine
 
     def _is_name_taken(self, account: int, client_order_id: str) -> bool:
         is_open = self.ledger.open_order_by_client_id(account, client_order_id) is not None
-        return is_open or any(line.pending.is_name_reserved(account, client_order_id) for line in self.lines.values())
+        return is_open or any(each.pending.is_name_reserved(account, client_order_id) for each in self.engines.values())
 
     def _new_order(self, account: int, request: OrderRequest, price_ticks: int, qty_lots: int, now_ns: int) -> Order:
         order_id = self._first_order_id + self.ledger.next_order_number()

@@ -7,8 +7,8 @@ from typing import Final, NamedTuple, assert_never
 from market.clock import NS_PER_MS
 from market.codes import CancelReason, RejectReason, Side, Tag
 from market.events import Accepted, Amended, Canceled, Event, Executed, Halted, Rejected, Rested, Triggered
-from paper.exchange.engine_port import Pending, PendingCommands, Purpose
 from paper.exchange.news import EXECUTION_OF_END, ExecutionType, OrderNews
+from paper.exchange.pending import Pending, PendingCommands, Purpose
 from paper.money.commission import DISCOUNT_ASSET, Commission
 from paper.money.ledger import Ledger
 from paper.money.wallets import FEES, OUTSIDE

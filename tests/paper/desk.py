@@ -13,8 +13,8 @@ from market.depth import Depth
 from market.events import Event, Executed
 from market.feed_messages import BookTrade
 from market.instrument import Instrument, default_instruments
-from paper.exchange.engine_port import Pending
 from paper.exchange.exchange import Exchange
+from paper.exchange.pending import Pending
 from paper.money.commission import Commission
 from paper.money.ledger import Ledger
 from paper.orders import Order, OrderKind, OrderRequest
@@ -31,7 +31,7 @@ BNBUSDT = next(instrument for instrument in INSTRUMENTS if instrument.symbol == 
 
 
 class DeskEngine:
-    """The engine's end of the line: queues commands, matches when pumped, reports like an order link.
+    """The engine, and the exchange's link end at it: queues commands, matches when pumped, reports like an order link.
 
     It is also the view of the public book, and may be replaced by a new, empty engine (`restart`).
     """
@@ -40,6 +40,7 @@ class DeskEngine:
         self.name = name
         self.epoch = epoch
         self.on_send: Callable[[], None] = lambda: None
+        self.is_connected = False
         self.is_refusing = False
         self._engine = ReferenceEngine(Capacity(len(INSTRUMENTS), orders_max=4_096, command_slots=1_024))
         self._waiting: list[Command] = []
@@ -51,8 +52,8 @@ class DeskEngine:
         self._seen: dict[int, tuple[dict[int, int], dict[int, int]]] = {}
 
     def send(self, commands: Sequence[Command]) -> int:
-        """Queue commands, as `paper.exchange.engine_port.EnginePort` wants it."""
-        if self.is_refusing:
+        """Queue commands, as `paper.exchange.engine_orders.LinkEnd` wants it."""
+        if self.is_refusing or not self.is_connected:
             raise ConnectionError("the engine is far behind")
         self._waiting.extend(commands)
         self._sent += len(commands)
@@ -115,9 +116,11 @@ class DeskEngine:
         self._waiting.clear()
         self._sent = self._handled
 
-    def connect(self, exchange: Exchange) -> None:
+    def connect(self, exchange: Exchange, handled: int | None = None, **told: int) -> None:
         """Shake hands."""
-        exchange.lines[self.name].on_connected(self.epoch, self._handled, self.time_ns)
+        self.is_connected = True
+        count = self._handled if handled is None else handled
+        exchange.engines[self.name].on_connected(self.epoch, count, self.time_ns, **told)
 
     def handle(self) -> list[Event]:
         """Match everything that waits; return, and keep to report, what concerns the exchange's orders."""
@@ -137,7 +140,7 @@ class DeskEngine:
     def report(self, exchange: Exchange, *, after: int | None = None) -> None:
         """Deliver every report after a number, by default after the last that the exchange has saved."""
         first = exchange.ledger.last_report(self.name)[1] if after is None else after
-        exchange.lines[self.name].on_reports(self.epoch, self._reports[first:], len(self._reports), self._handled)
+        exchange.engines[self.name].on_reports(self.epoch, self._reports[first:], len(self._reports), self._handled)
 
     def flow(self, exchange: Exchange | None, side: Side, price: str, qty: str, *, symbol_id: int = 0) -> list[Event]:
         """Let a stranger give a limit order; report what it does, unless there is no exchange to report to."""
@@ -222,6 +225,8 @@ class Desk:
         """Start the exchange's process on what the ledger holds; it is not connected yet."""
         self.ledger = Ledger(self.path, self.instruments, self.places)
         engines = {engine.name: engine for engine in self.engines}
+        for engine in self.engines:
+            engine.is_connected = False
         self.exchange = Exchange(
             self.ledger,
             engines,

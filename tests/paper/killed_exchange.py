@@ -17,8 +17,8 @@ from market.codes import SelfTradePrevention, Side, TimeInForce
 from market.commands import Command
 from market.depth import Depth
 from paper.errors import ExchangeError
-from paper.exchange.engine_port import Pending
 from paper.exchange.exchange import Exchange
+from paper.exchange.pending import Pending
 from paper.money.commission import Commission, FeePlace
 from paper.money.history import Span
 from paper.money.ledger import Ledger
@@ -48,10 +48,11 @@ class State:
     trades: list[tuple[int, int]]
 
 
-class _Port:
-    """The exchange's end of the line to the engine; the public book is empty."""
+class _Link:
+    """The exchange's link end at the engine; the public book is empty."""
 
     def __init__(self, connection: Connection) -> None:
+        self.is_connected = False
         self.sent = 0
         self._connection = connection
 
@@ -73,9 +74,9 @@ class _Port:
 def live(path: Path, connection: Connection) -> None:
     """Be the exchange on the ledger at `path` until the process is killed."""
     ledger = Ledger(path, INSTRUMENTS)
-    port = _Port(connection)
+    link = _Link(connection)
     exchange = Exchange(
-        ledger, {"engine": port}, port, first_order_id=FIRST_ORDER_ID, first_owner=FIRST_OWNER, commission=COMMISSION
+        ledger, {"engine": link}, link, first_order_id=FIRST_ORDER_ID, first_owner=FIRST_OWNER, commission=COMMISSION
     )
     for account in EVERYBODY:
         exchange.open_account(account)
@@ -83,10 +84,11 @@ def live(path: Path, connection: Connection) -> None:
     while True:
         kind, *parts = connection.recv()
         if kind == "connected":
-            epoch, port.sent, time_ns = parts
-            exchange.lines["engine"].on_connected(epoch, port.sent, time_ns)
+            epoch, link.sent, time_ns = parts
+            link.is_connected = True
+            exchange.engines["engine"].on_connected(epoch, link.sent, time_ns)
         elif kind == "reports":
-            exchange.lines["engine"].on_reports(*parts)
+            exchange.engines["engine"].on_reports(*parts)
         elif kind == "place":
             _place(exchange, connection, *parts)
         elif kind == "cancel":

@@ -181,7 +181,7 @@ def test_an_engine_that_does_not_answer_leaves_the_order_unknown(server: Server,
 
 def test_an_absent_engine_refuses_orders_and_answers_questions(server: Server, alice: Any) -> None:
     """-1001 with a JSON body."""
-    server.call(lambda desk: desk.exchange.lines["engine"].on_disconnected())
+    server.call(lambda desk: setattr(desk.engine, "is_connected", False))
     with pytest.raises(ccxt.OperationFailed, match="-1001"):
         alice.create_order(BTC, "limit", "buy", 0.01, 90000)
     assert alice.fetch_balance()["USDT"]["used"] == 0

@@ -48,7 +48,7 @@ def test_an_order_goes_to_the_engine_of_its_symbol(desk: Desk) -> None:
 def test_only_the_symbols_of_a_silent_engine_are_refused(desk: Desk) -> None:
     """Orders, cancels and amends get what one engine's absence has always given; the others go on."""
     eth = bid(desk, ETH, qty="0.02")
-    desk.exchange.lines["engine2"].on_disconnected()
+    desk.engines[1].is_connected = False
     assert not desk.exchange.is_connected
     order = desk.ledger.open_orders[eth]
     for refused in (
@@ -120,7 +120,7 @@ def test_a_reset_reaches_every_engine_once(desk: Desk) -> None:
     first, second = desk.engines
     bid(desk, BTC)
     bid(desk, ETH)
-    desk.exchange.lines["engine2"].on_disconnected()
+    desk.engines[1].is_connected = False
     desk.exchange.reset_account(ALICE, START_NS)
     desk.engine.pump(desk.exchange)
     fresh = bid(desk, BTC)
@@ -143,8 +143,7 @@ def test_an_order_id_of_a_ledger_that_is_gone_is_no_order_of_ours(tmp_path: Path
     fresh = Desk(tmp_path, engine=first, second=second)
     first.connect(fresh.exchange)
     assert bid(fresh, BTC) == stale
-    line = fresh.exchange.lines["engine2"]
-    line.on_connected(second.epoch, 1, START_NS, report_sequence=1, last_order_id=stale)
+    second.connect(fresh.exchange, 1, report_sequence=1, last_order_id=stale)
     fresh.pump()
     assert second.own_resting_lots() == {}
     assert first.own_resting_lots() == {stale: 1_000}
@@ -197,7 +196,7 @@ def test_a_reset_before_the_takeover_is_not_forgotten(tmp_path: Path) -> None:
     """The engine may still hold the account's old orders: it is cleared, whichever it is."""
     desk = Desk(tmp_path).connect()
     bid(desk, BTC)
-    desk.exchange.lines["engine"].on_disconnected()
+    desk.engine.is_connected = False
     desk.exchange.reset_account(ALICE, START_NS)
     desk.ledger.close()
     _of_version_4(desk.path, is_clearing=True)
@@ -240,16 +239,16 @@ def _act(desk: Desk, chance: random.Random) -> None:
                 raise
     elif what < 0.65 and orders:
         order = chance.choice(orders)
-        if desk.exchange.lines[order.symbol.engine].is_connected:
+        if desk.exchange.engines[order.symbol.engine].is_connected:
             desk.exchange.cancel([order], START_NS)
     elif what < 0.8:
         engine.flow(None, side, at, qty, symbol_id=symbol_id)
     elif what < 0.9:
         engine.handle()
-        if desk.exchange.lines[engine.name].is_connected:
+        if engine.is_connected:
             engine.report(desk.exchange)
     elif what < 0.94:
-        desk.exchange.lines[engine.name].on_disconnected()
+        engine.is_connected = False
     elif what < 0.97:
         engine.restart()
         engine.connect(desk.exchange)
@@ -268,7 +267,7 @@ def test_whoever_dies_the_books_and_the_ledger_agree_in_the_end(desk: Desk) -> N
         for _ in range(STEPS):
             _act(desk, chance)
         for engine in desk.engines:
-            if not desk.exchange.lines[engine.name].is_connected:
+            if not engine.is_connected:
                 engine.connect(desk.exchange)
             engine.report(desk.exchange)
         desk.pump()

@@ -244,7 +244,7 @@ def test_orders_are_refused_while_the_engine_is_away(tmp_path: Path) -> None:
     assert refusal(desk, ALICE, **order) is ErrorKind.DISCONNECTED
     desk.connect()
     placed = desk.place(ALICE, desk.request(**order))  # type: ignore[arg-type]
-    desk.exchange.lines["engine"].on_disconnected()
+    desk.engine.is_connected = False
     assert refusal(desk, ALICE, **order) is ErrorKind.DISCONNECTED
     with pytest.raises(ExchangeError):
         desk.exchange.cancel([placed], desk.engine.time_ns)
@@ -252,7 +252,7 @@ def test_orders_are_refused_while_the_engine_is_away(tmp_path: Path) -> None:
     desk.ledger.close()
 
 
-def test_an_order_that_the_line_does_not_take_is_undone(desk: Desk) -> None:
+def test_an_order_that_the_link_does_not_take_is_undone(desk: Desk) -> None:
     """It was saved and funded before; the client is told that it failed, and it has failed."""
     desk.engine.is_refusing = True
     assert refusal(desk, ALICE, side=Side.BUY, price="90000", qty="0.01") is ErrorKind.DISCONNECTED
@@ -306,7 +306,7 @@ def test_a_halted_market_refuses_orders_and_lets_them_go(desk: Desk) -> None:
 
 def test_commands_without_an_answer_are_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that floods a slow engine is told so, and the answered ones make room."""
-    monkeypatch.setattr("paper.exchange.engine_line.COMMANDS_PENDING_MAX", 3)
+    monkeypatch.setattr("paper.exchange.engine_orders.COMMANDS_PENDING_MAX", 3)
     request = desk.request(Side.BUY, "90000", "0.001")
     for _ in range(3):
         desk.send(ALICE, request)

@@ -46,6 +46,7 @@ class Life:
         _, self.saved = self._receive()
         self._reported = self.saved[1] if self.saved[0] == engine.epoch else 0
         self._acknowledged = engine.handled_count
+        engine.is_connected = True
         self._send("connected", engine.epoch, engine.handled_count, engine.time_ns)
 
     def ask(self, kind: str, *parts: Any) -> None:

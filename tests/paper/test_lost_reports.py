@@ -28,9 +28,7 @@ def lose_reports(desk: Desk) -> int:
     """
     _, last = desk.ledger.last_report("engine")
     kept_from = len(desk.engine.reports_since(0))
-    desk.exchange.lines["engine"].on_connected(
-        desk.engine.epoch, desk.engine.handled_count, desk.engine.time_ns, report_sequence=kept_from
-    )
+    desk.engine.connect(desk.exchange, report_sequence=kept_from)
     desk.pump()
     return kept_from - last
 
@@ -64,7 +62,7 @@ def test_a_fill_whose_report_is_lost_is_booked(
     assert (stored(desk, order).filled_lots, stored(desk, order).filled_units) == (1_000, parse_units("900"))
     assert desk.wallet(ALICE, "BTC") == (parse_units("1.01"), 0)
     assert desk.wallet(ALICE, "USDT") == (parse_units("8200"), parse_units("900"))
-    assert desk.exchange.lines["engine"].lost_report_count == 1
+    assert desk.exchange.engines["engine"].lost_report_count == 1
     assert "1 reports of engine are lost" in caplog.text
     assert f"500 lots of order {order.order_id} were open that the engine no longer has" in caplog.text
 
@@ -120,9 +118,7 @@ def test_the_doubt_outlives_a_second_death(desk: Desk) -> None:
     order = desk.place(ALICE, desk.request(Side.BUY, *BID))
     desk.kill()
     desk.engine.flow(None, Side.SELL, "90000", "0.005")
-    desk.exchange.lines["engine"].on_connected(
-        desk.engine.epoch, desk.engine.handled_count, desk.engine.time_ns, report_sequence=2
-    )
+    desk.engine.connect(desk.exchange, report_sequence=2)
     desk.kill()
     desk.connect()
     agree(desk)
@@ -135,7 +131,7 @@ def test_a_report_that_follows_the_gap_tells_how_an_order_stands(desk: Desk) -> 
     desk.engine.flow(None, Side.SELL, "90000", "0.005")
     desk.engine.flow(None, Side.SELL, "90000", "0.004")
     (last,) = desk.engine.reports_since(2)
-    desk.exchange.lines["engine"].on_reports(desk.engine.epoch, [last], 3, desk.engine.handled_count)
+    desk.exchange.engines["engine"].on_reports(desk.engine.epoch, [last], 3, desk.engine.handled_count)
     assert order.filled_lots == 900
     desk.pump()
     agree(desk)
@@ -161,7 +157,7 @@ def test_an_order_that_may_not_rest_expires_if_nobody_knows_its_end(desk: Desk) 
     """It must never be entered again, and what it paid is not known."""
     pending = desk.send(ALICE, desk.request(Side.BUY, *BID, time_in_force=TimeInForce.IOC))
     accepted, *_ = desk.engine.handle()
-    desk.exchange.lines["engine"].on_reports(desk.engine.epoch, [accepted], 1, 0)
+    desk.exchange.engines["engine"].on_reports(desk.engine.epoch, [accepted], 1, 0)
     lose_reports(desk)
     assert stored(desk, pending.order).status is OrderStatus.EXPIRED
     agree(desk)

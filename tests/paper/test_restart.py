@@ -184,7 +184,7 @@ def test_an_order_that_may_not_rest_is_not_entered_again(desk: Desk) -> None:
     pending = desk.send(ALICE, desk.request(Side.BUY, "80000", "0.01", time_in_force=TimeInForce.IOC))
     accepted, *_ = desk.engine.handle()
     epoch, sequence = desk.ledger.last_report("engine")
-    desk.exchange.lines["engine"].on_reports(epoch, [accepted], sequence + 1, 0)
+    desk.exchange.engines["engine"].on_reports(epoch, [accepted], sequence + 1, 0)
     desk.engine.restart()
     desk.connect()
     assert pending.order.status is OrderStatus.EXPIRED
@@ -225,9 +225,7 @@ def test_an_engine_that_knows_more_orders_than_the_ledger_is_cleared(tmp_path: P
     desk.ledger.close()
     desk.path.rename(tmp_path / "forgotten.sqlite")
     fresh = Desk(tmp_path, engine=desk.engine)
-    fresh.exchange.lines["engine"].on_connected(
-        desk.engine.epoch, 1, START_NS, report_sequence=1, last_order_id=order.order_id
-    )
+    fresh.engine.connect(fresh.exchange, 1, report_sequence=1, last_order_id=order.order_id)
     fresh.engine.pump(fresh.exchange)
     assert fresh.engine.depth(0, 1).bids == ()
     assert fresh.place(ALICE, fresh.request(Side.BUY, "90000", "0.02")).order_id == order.order_id + 1

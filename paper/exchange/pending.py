@@ -1,27 +1,14 @@
-"""The line to the matching engine, and the commands on it that have not been answered yet."""
+"""The commands to an engine that it has not answered yet."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from enum import Enum, auto
-from typing import Final, Protocol
+from typing import Final
 
 from market.codes import RejectReason
-from market.commands import Command
 from paper.orders import Order
 
 COMMANDS_PENDING_MAX: Final = 10_000
-
-
-class EnginePort(Protocol):
-    """What the exchange needs of an order link."""
-
-    def send(self, commands: Sequence[Command]) -> int:
-        """Queue commands for the engine without blocking; return the link sequence of the last one.
-
-        Raises:
-            ConnectionError: if the engine cannot take them now; none of them was queued.
-        """
-        ...
 
 
 class Purpose(Enum):

@@ -1,7 +1,6 @@
-"""The exchange's line to one engine: what is on its way there, what comes back, and how the two agree after a break.
+"""The exchange's orders at one engine: what is on its way there, what comes back, and how the two agree after a break.
 
-An exchange has a line to every engine of its desk, and each order goes over the line of its symbol. Nothing that
-happens on one line touches the orders of another.
+Each order is at the engine of its symbol. Nothing that happens at one engine touches the orders at another.
 
 Reports of one life of the engine are lost for good if nobody takes them for so long that it keeps them no more. Then
 every open order is called back. What the engine answers tells how much of it was still open; the rest is booked
@@ -12,6 +11,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import Protocol
 
 from market.clock import NS_PER_MS
 from market.codes import RejectReason, TimeInForce
@@ -19,20 +19,37 @@ from market.commands import AmendOrder, CancelOrder, Command, MassCancel
 from market.events import Event
 from paper.errors import ErrorKind, ExchangeError
 from paper.exchange.changes import Changes
-from paper.exchange.engine_port import COMMANDS_PENDING_MAX, EnginePort, Pending, PendingCommands, Purpose
 from paper.exchange.executions import Executions
+from paper.exchange.pending import COMMANDS_PENDING_MAX, Pending, PendingCommands, Purpose
 from paper.money.ledger import Ledger
 from paper.orders import Order, OrderStatus
 
 _log = logging.getLogger(__name__)
 
 
-class EngineLine:
-    """One engine as the exchange sees it.
+class LinkEnd(Protocol):
+    """What the exchange needs of its link end at an engine."""
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the engine takes commands."""
+        ...
+
+    def send(self, commands: Sequence[Command]) -> int:
+        """Send commands without blocking; return the link's number of the last one.
+
+        Raises:
+            ConnectionError: if the engine cannot take them now; none of them was sent.
+        """
+        ...
+
+
+class EngineOrders:
+    """The orders at one engine.
 
     Args:
         engine: its name.
-        port: the order link to it.
+        link: the link end at it.
         ledger: the saved state, with the number of the last report of this engine.
         executions: what the engine's events do.
         changes: how they are saved.
@@ -41,14 +58,13 @@ class EngineLine:
 
     Attributes:
         pending: the commands on their way.
-        is_connected: whether the engine takes orders.
         lost_report_count: how many reports of the engine will never come.
     """
 
     def __init__(
         self,
         engine: str,
-        port: EnginePort,
+        link: LinkEnd,
         ledger: Ledger,
         executions: Executions,
         changes: Changes,
@@ -57,10 +73,9 @@ class EngineLine:
         first_owner: int,
     ) -> None:
         self.pending = PendingCommands()
-        self.is_connected = False
         self.lost_report_count = 0
         self._engine = engine
-        self._port = port
+        self._link = link
         self._ledger = ledger
         self._executions = executions
         self._changes = changes
@@ -70,6 +85,11 @@ class EngineLine:
         self._lost_cancels: dict[int, str] = {}  # by order id: clients' cancels that may never be answered
         self._is_recall_due = False
         self._clearing: dict[int, int] = {}  # by account: the command after which its old orders are gone
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the engine takes orders."""
+        return self._link.is_connected
 
     # -- what clients want
 
@@ -120,8 +140,7 @@ class EngineLine:
     def clear_anew(self, account: int, now_ns: int) -> None:
         """Take the orders of an account that was reset just now out of the engine's book, as soon as it listens."""
         self._clearing.pop(account, None)
-        if self.is_connected:
-            self._clear_books(now_ns)
+        self._clear_books(now_ns)
 
     # -- what the engine says
 
@@ -161,7 +180,6 @@ class EngineLine:
         else:
             self._lose_reports(epoch, last_sequence, report_sequence)
             self._acknowledge(acknowledged)
-        self.is_connected = True
         self._clear_books(now_ns)
         self._enter_again(to_enter, now_ns)
         if not is_new and not self._has_connected:
@@ -169,10 +187,6 @@ class EngineLine:
         elif self._is_recall_due:
             self._recall(list(self._open_orders()), now_ns)
         self._has_connected = True
-
-    def on_disconnected(self) -> None:
-        """Refuse orders and cancels until the engine is back; those on their way keep waiting."""
-        self.is_connected = False
 
     def on_reports(self, epoch: int, events: Sequence[Event], report_sequence: int, acknowledged: int) -> None:
         """Save what the engine reports about our orders, then finish the commands that are completely handled.
@@ -226,7 +240,7 @@ class EngineLine:
 
     def _enter_again(self, orders: Sequence[Order], now_ns: int) -> None:
         if orders:
-            self._port.send([order.engine_command(self._owner(order.account), now_ns) for order in orders])
+            self._link.send([order.engine_command(self._owner(order.account), now_ns) for order in orders])
 
     def _lose_reports(self, epoch: int, last_sequence: int, first_gone: int) -> None:
         """Give up the reports after `last_sequence` up to another one; if there are any, all orders are in doubt."""
@@ -253,7 +267,7 @@ class EngineLine:
         if not orders:
             return
         with suppress(ConnectionError):  # the next report or connection tries again
-            sequence = self._port.send([self._cancel_command(order, now_ns) for order in orders])
+            sequence = self._link.send([self._cancel_command(order, now_ns) for order in orders])
             for order in orders:
                 request_id = self._lost_cancels.pop(order.order_id, None)
                 purpose = Purpose.RECALL if request_id is None else Purpose.CANCEL
@@ -267,7 +281,7 @@ class EngineLine:
         if accounts:
             commands = [MassCancel(owner=self._owner(account), time_ns=now_ns) for account in accounts]
             with suppress(ConnectionError):  # the next report or connection tries again
-                self._clearing.update(dict.fromkeys(accounts, self._port.send(commands)))
+                self._clearing.update(dict.fromkeys(accounts, self._link.send(commands)))
 
     def _note_clearing(self, accounts: Iterable[int], *, is_clearing: bool) -> None:
         records = self._ledger.records
@@ -286,7 +300,7 @@ class EngineLine:
 
     def _send(self, commands: Sequence[Command]) -> int:
         try:
-            return self._port.send(commands)
+            return self._link.send(commands)
         except ConnectionError as error:
             raise ExchangeError(ErrorKind.DISCONNECTED) from error
 
