@@ -25,7 +25,7 @@ from nodes.engine.node import EngineNode
 from nodes.gateway.connection import ClientConnection
 from nodes.gateway.node import GatewayNode
 from nodes.node import run_nodes
-from sessions.session_desk import SessionDesk
+from sessions.session_table import SessionTable
 
 # The stages of each node, about in the order in which an order meets them: the stage, whose method, and which.
 STAGES: Final[dict[str, tuple[tuple[str, type[Any], str], ...]]] = {
@@ -33,13 +33,13 @@ STAGES: Final[dict[str, tuple[tuple[str, type[Any], str], ...]]] = {
         ("poll", PollLoop, "_turn"),
         ("read TCP", ClientConnection, "receive_into"),
         ("decode (both ways)", PieceDecoder, "next_rows"),
-        ("sessions and limits", SessionDesk, "admit"),
+        ("sessions and limits", SessionTable, "admit"),
         ("encode commands", RowEncoder, "encode"),
         ("link", LinkEnd, "send_encoded"),
         ("ZeroMQ send", ChannelSocket, "send"),
         ("ZeroMQ receive", ChannelSocket, "receive"),
         ("journal of reports", Journal, "append"),
-        ("route to sessions", SessionDesk, "report"),
+        ("route to sessions", SessionTable, "report"),
         ("encode reports", RowEncoder, "encode_selected"),
         ("write TCP", ClientConnection, "flush"),
         ("node: clients", GatewayNode, "_on_client"),

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from bus.topology import Source
 from engine.fast.engine import is_warm, run_matching, run_queries
 from engine.wire.codec import warm as warm_codec
-from sessions.session_desk import SessionDesk
 from sessions.session_state import SessionLimits
+from sessions.session_table import SessionTable
 
 
 def warm_kernels(tell: Callable[[str], None]) -> None:
@@ -38,7 +38,7 @@ def warm_kernels(tell: Callable[[str], None]) -> None:
 
 def warm_sessions() -> None:
     """Compile or load the kernels of the gateway's sessions."""
-    SessionDesk(SessionLimits(), 1, Source.GATEWAY, 0).warm()
+    SessionTable(SessionLimits(), 1, Source.GATEWAY, 0).warm()
 
 
 def _help() -> None:

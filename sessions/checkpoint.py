@@ -9,7 +9,6 @@ from journal.format import JournalError
 from market.limits import ORDER_IDS_PER_SESSION
 from sessions.open_orders import put_orders
 from sessions.report_stream import ReportStream
-from sessions.session_desk import Session, SessionDesk
 from sessions.session_state import (
     CREDIT_AT_NS,
     CREDIT_NS,
@@ -19,18 +18,19 @@ from sessions.session_state import (
     TOTAL_OPEN,
 )
 from sessions.session_store import IN_CHECKPOINT, StoredSession
+from sessions.session_table import Session, SessionTable
 
 _VERSION: Final = 1  # its second item held last prices once; nobody reads it
 
 
-def checkpoint_of(desk: SessionDesk) -> bytes:
+def checkpoint_of(table: SessionTable) -> bytes:
     """Return all sessions with a name: their numbers, open orders and kept reports."""
-    open_orders = desk.state.open_orders
-    numbers = (open_orders[:, ORDER_ID] - desk.state.limits[FIRST_ORDER_ID]) // ORDER_IDS_PER_SESSION
+    open_orders = table.state.open_orders
+    numbers = (open_orders[:, ORDER_ID] - table.state.limits[FIRST_ORDER_ID]) // ORDER_IDS_PER_SESSION
     rows = []
-    for session in desk.sessions.values():
+    for session in table.sessions.values():
         if session.name:
-            state = desk.state.of(session.number).copy()
+            state = table.state.of(session.number).copy()
             state[[CREDIT_NS, CREDIT_AT_NS]] = 0  # of a clock that begins anew with the machine
             orders = open_orders[numbers == session.number].reshape(-1)
             rows.append((session.name, session.number, state.tolist(), orders.tobytes(), session.reports.kept))
@@ -38,7 +38,7 @@ def checkpoint_of(desk: SessionDesk) -> bytes:
     return packed
 
 
-def restore_checkpoint(desk: SessionDesk, checkpoint: bytes, stored: list[StoredSession], kept_bytes: int) -> None:
+def restore_checkpoint(table: SessionTable, checkpoint: bytes, stored: list[StoredSession], kept_bytes: int) -> None:
     """Let those sessions of a checkpoint begin that still are: `stored` as IN_CHECKPOINT.
 
     Raises:
@@ -54,15 +54,15 @@ def restore_checkpoint(desk: SessionDesk, checkpoint: bytes, stored: list[Stored
                 assert name == one.name, f"expected session {one.number} to be that of {one.name}, was {name}"
                 reports = ReportStream.of(kept_bytes, kept)
                 flag = one.is_cancel_on_disconnect
-                desk.restore(Session(one.number, name, IN_CHECKPOINT, one.offset, reports, flag, one.address))
-                _restore_numbers(desk, one.number, numbers, np.frombuffer(orders, np.int64))
+                table.restore(Session(one.number, name, IN_CHECKPOINT, one.offset, reports, flag, one.address))
+                _restore_numbers(table, one.number, numbers, np.frombuffer(orders, np.int64))
     except (ValueError, KeyError, TypeError, AssertionError, msgpack.UnpackException) as error:
         raise JournalError(f"the checkpoint of the sessions cannot be used: {error}") from error
 
 
 def _restore_numbers(
-    desk: SessionDesk, number: int, numbers: list[int], orders: "np.ndarray[tuple[int], np.dtype[np.int64]]"
+    table: SessionTable, number: int, numbers: list[int], orders: "np.ndarray[tuple[int], np.dtype[np.int64]]"
 ) -> None:
-    desk.state.of(number)[: len(numbers)] = numbers  # an earlier version had fewer
-    put_orders(desk.state.orders, orders)
-    desk.state.limits[TOTAL_OPEN] += numbers[OPEN_COUNT]
+    table.state.of(number)[: len(numbers)] = numbers  # an earlier version had fewer
+    put_orders(table.state.orders, orders)
+    table.state.limits[TOTAL_OPEN] += numbers[OPEN_COUNT]

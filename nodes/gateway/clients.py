@@ -22,10 +22,10 @@ from market.session_messages import Heartbeat, LoggedOn, Logon, Logout
 from nodes.gateway.connection import ClientConnection, SlowReaderError
 from nodes.gateway.kept_sessions import KeptSessions, RoomRule
 from nodes.gateway.links import EngineLink, EngineLinks
-from nodes.gateway.peers import Peers
 from nodes.node import Node
 from sessions.admission import GOES_ON, LOGS_OUT_FOR_GOOD
-from sessions.session_desk import NoSessionLeftError, Session, SessionDesk
+from sessions.peers import Peers
+from sessions.session_table import NoSessionLeftError, Session, SessionTable
 from sessions.tokens import is_token_right, load_tokens
 
 RESENDS_PER_TURN = 64  # each may have to be looked up
@@ -40,7 +40,7 @@ class GatewayClients:
     Args:
         node: whose they are.
         loop: of the node.
-        desk: of the sessions.
+        table: of the sessions.
         kept: the same sessions on disk.
         links: to the engines.
 
@@ -52,11 +52,11 @@ class GatewayClients:
         TokensError: if the file of tokens cannot be used.
     """
 
-    def __init__(self, node: Node, loop: PollLoop, desk: SessionDesk, kept: KeptSessions, links: EngineLinks) -> None:
+    def __init__(self, node: Node, loop: PollLoop, table: SessionTable, kept: KeptSessions, links: EngineLinks) -> None:
         self._node = node
         self._settings = node.settings.gateway
         self._loop = loop
-        self._desk = desk
+        self._table = table
         self._kept = kept
         self._links = links
         self._tokens = load_tokens(self._settings.tokens_file) if self._settings.tokens_file else None
@@ -105,7 +105,7 @@ class GatewayClients:
         cancels = [MassCancel(owner=first + number, time_ns=now_ns) for number in sorted(link.cancels_owed)]
         done_with = link.source.send(cancels)
         for number in link.cancels_owed:
-            session = self._desk.sessions.get(number)
+            session = self._table.sessions.get(number)
             if session is not None and not session.name and self._connection_of(session) is None:
                 link.leaving[number] = done_with
         link.cancels_owed.clear()
@@ -153,7 +153,7 @@ class GatewayClients:
 
     def _on_client(self, connection: ClientConnection) -> None:
         if self._may_read(connection):
-            decoder = self._desk.decoder
+            decoder = self._table.decoder
             try:
                 size = connection.receive_into(decoder.space(connection.rest))
             except OSError as error:
@@ -189,7 +189,7 @@ class GatewayClients:
         except OSError as error:
             self._hang_up(connection, error.strerror or "lost")
             return
-        has_answers = connection.session is not None and self._desk.has_stored_replies(connection.session)
+        has_answers = connection.session is not None and self._table.has_stored_replies(connection.session)
         is_reading = self._may_read(connection)
         if is_reading and not connection.is_reading:
             connection.heard_ns = monotonic_ns()  # what it said meanwhile waits in its socket
@@ -204,7 +204,7 @@ class GatewayClients:
                 if not self._take_logon(connection, error):
                     return
             else:
-                connection.rest = self._desk.decoder.rest
+                connection.rest = self._table.decoder.rest
                 return
 
     def _take_rows(self, connection: ClientConnection) -> None:
@@ -213,7 +213,7 @@ class GatewayClients:
         Raises:
             MalformedBytesError: before something that no row can hold.
         """
-        while connection.is_open and len(rows := self._desk.decoder.next_rows()):
+        while connection.is_open and len(rows := self._table.decoder.next_rows()):
             session = connection.session or self._begin_anonymous(connection)
             if session is None:
                 return
@@ -221,7 +221,7 @@ class GatewayClients:
                 if not connection.is_open:
                     return
                 if part is not rows:
-                    self._desk.decoder.rows[: len(part)] = part
+                    self._table.decoder.rows[: len(part)] = part
                 self._give(connection, session, links, part)
 
     def _give(
@@ -229,7 +229,7 @@ class GatewayClients:
     ) -> None:
         """Give the commands among rows of one engine, or of all, to that engine or to all."""
         is_here = all(link.is_connected for link in links)
-        admitted = self._desk.admit(session, rows, time_ns(), monotonic_ns(), is_engine_here=is_here)
+        admitted = self._table.admit(session, rows, time_ns(), monotonic_ns(), is_engine_here=is_here)
         if admitted.command_count:
             for link in links:
                 link.source.send_encoded(admitted.commands, admitted.command_count)
@@ -243,7 +243,7 @@ class GatewayClients:
 
     def _take_logon(self, connection: ClientConnection, error: MalformedBytesError) -> bool:
         """Take the Logon that stopped the rows, if it is one; return whether the piece goes on behind it."""
-        rest = self._desk.decoder.rest
+        rest = self._table.decoder.rest
         try:
             first = decode_first(rest) if error.ending == Ending.UNKNOWN_TAG else (None, 0)
         except MalformedMessageError as why:
@@ -257,11 +257,11 @@ class GatewayClients:
             self._on_malformed(connection, str(error))
             return False
         self._on_logon(connection, message)
-        self._desk.decoder.load(b"", rest[size:])
+        self._table.decoder.load(b"", rest[size:])
         return True
 
     def _answer_resends(self, connection: ClientConnection, session: Session) -> None:
-        for order_id, symbol_id, reply in self._desk.stored_replies(session, RESENDS_PER_TURN):
+        for order_id, symbol_id, reply in self._table.stored_replies(session, RESENDS_PER_TURN):
             if reply is None:
                 used = Rejected(0, time_ns(), symbol_id, order_id, 0, Tag.NEW_ORDER, RejectReason.DUPLICATE_ORDER_ID)
                 connection.say(encode(used))
@@ -337,7 +337,7 @@ class GatewayClients:
             self.counts["rejected"] += 1
             self._refuse(connection, reason, f"a Logon was refused: {reason.name}")
             return
-        known = self._desk.by_name(logon.client_id)
+        known = self._table.by_name(logon.client_id)
         if known is not None:
             for other in [one for one in self._connections if one.session is known]:
                 self._hang_up(other, "the session goes on elsewhere", encode(Logout(RejectReason.REPLACED)))
@@ -354,7 +354,7 @@ class GatewayClients:
             return
         reports = session.reports
         idle_ms = int(self._settings.idle_s * 1_000)
-        used_id, open_count = self._desk.used_id(session), self._desk.open_count(session)
+        used_id, open_count = self._table.used_id(session), self._table.open_count(session)
         head = LoggedOn(reports.last_sequence + 1, reports.first_sequence, used_id, open_count, idle_ms)
         connection.attach(session, reports.place_after(last))
         connection.say(encode(head))
@@ -390,7 +390,7 @@ class GatewayClients:
         session, connection.session = connection.session, None
         if session is not None:
             session.left_ns = monotonic_ns()
-        open_orders = self._desk.open_count(session) if session else 0
+        open_orders = self._table.open_count(session) if session else 0
         self._node.log.info("client gone", peer=connection.peer, why=why, open_orders=open_orders)
         if session is not None and (not session.name or session.is_cancel_on_disconnect):
             for link in self._links:

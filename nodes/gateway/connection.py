@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Final
 
 from bus.poll_loop import POLL_READ, POLL_WRITE, PollLoop
-from nodes.gateway.peers import address_of
-from sessions.session_desk import Session
+from sessions.peers import address_of
+from sessions.session_table import Session
 
 # A machine that is gone says nothing, and an anonymous client need not: it is its kernel that is asked.
 _ASKED_AFTER_S: Final = 10

@@ -8,8 +8,8 @@ from market.clock import NS_PER_SECOND, monotonic_ns
 from market.codec import encode_all
 from market.limits import BATCH_MESSAGES_MAX
 from sessions.checkpoint import checkpoint_of, restore_checkpoint
-from sessions.session_desk import NoSessionLeftError, Session, SessionDesk
 from sessions.session_store import IN_CHECKPOINT, Position, ReportRecord, SessionStore, StoredSession
+from sessions.session_table import NoSessionLeftError, Session, SessionTable
 
 
 class RoomRule(NamedTuple):
@@ -25,10 +25,10 @@ class RoomRule(NamedTuple):
 
 
 class KeptSessions:
-    """The sessions of a desk over their store: rebuilt from it, and never ahead of it.
+    """The sessions of a table over their store: rebuilt from it, and never ahead of it.
 
     Args:
-        desk: without a session.
+        table: without a session.
         store: of the same gateway.
         kept_bytes: of reports in memory, for each session.
 
@@ -40,15 +40,15 @@ class KeptSessions:
         JournalError: if what is on disk cannot be used; of every method: if it cannot be written.
     """
 
-    def __init__(self, desk: SessionDesk, store: SessionStore, kept_bytes: int) -> None:
-        self._desk = desk
+    def __init__(self, table: SessionTable, store: SessionStore, kept_bytes: int) -> None:
+        self._table = table
         self._store = store
         self.position = self._recover(kept_bytes)
 
     def _recover(self, kept_bytes: int) -> Position:
         stored, _ = self._store.load()
         if checkpoint := self._store.checkpoint():
-            restore_checkpoint(self._desk, checkpoint, stored, kept_bytes)
+            restore_checkpoint(self._table, checkpoint, stored, kept_bytes)
         waiting = sorted((one for one in stored if one.since != IN_CHECKPOINT), key=lambda one: one.since)
 
         def begin_until(sequence: int) -> None:
@@ -56,21 +56,21 @@ class KeptSessions:
                 one = waiting.pop(0)
                 flag = one.is_cancel_on_disconnect
                 place = (one.number, one.name, one.since, one.offset)
-                self._desk.restore(self._desk.restored(*place, is_cancel_on_disconnect=flag, address=one.address))
+                self._table.restore(self._table.restored(*place, is_cancel_on_disconnect=flag, address=one.address))
 
         def take(sequence: int, record: ReportRecord) -> None:
             begin_until(sequence)
-            self._desk.report(record.payload, record.skip_count)
+            self._table.report(record.payload, record.skip_count)
 
         position = self._store.recover(take)
         begin_until(self._store.sequence + 1)
-        for session in self._desk.sessions.values():
+        for session in self._table.sessions.values():
             session.left_ns = monotonic_ns()
         return position
 
     def outlives_connections(self, number: int) -> bool:
         """Return whether orders under this number stay open without a connection."""
-        session = self._desk.sessions.get(number)
+        session = self._table.sessions.get(number)
         return session is not None and bool(session.name) and not session.is_cancel_on_disconnect
 
     def position_of(self, engine: str) -> Position:
@@ -89,7 +89,7 @@ class KeptSessions:
         Raises:
             NoSessionLeftError: if all numbers are taken.
         """
-        return self._desk.open("", self._store.sequence, address)
+        return self._table.open("", self._store.sequence, address)
 
     def log_on(self, name: str, *, is_cancel_on_disconnect: bool, address: str = "", last_sequence: int = 0) -> Session:
         """Return the session of this name, a new one if there is none.
@@ -102,16 +102,16 @@ class KeptSessions:
             NoSessionLeftError: if all numbers are taken.
         """
         is_news = self.is_news(name, is_cancel_on_disconnect=is_cancel_on_disconnect)
-        session = self._desk.by_name(name) or self._desk.open(name, self._store.sequence)
+        session = self._table.by_name(name) or self._table.open(name, self._store.sequence)
         session.address, session.is_cancel_on_disconnect = address, is_cancel_on_disconnect
-        self._desk.note_seen(session, last_sequence)
+        self._table.note_seen(session, last_sequence)
         if is_news:
             self.save()
         return session
 
     def is_news(self, name: str, *, is_cancel_on_disconnect: bool) -> bool:
         """Return whether a Logon says something that is not written yet: it is synced, and everybody waits for that."""
-        session = self._desk.by_name(name)
+        session = self._table.by_name(name)
         return session is None or session.is_cancel_on_disconnect != is_cancel_on_disconnect
 
     def make_room(self, rule: RoomRule, address: str, is_here: Callable[[Session], bool]) -> str:
@@ -130,24 +130,24 @@ class KeptSessions:
         Raises:
             NoSessionLeftError: if none can go.
         """
-        sessions = list(self._desk.sessions.values())
+        sessions = list(self._table.sessions.values())
         own = [one for one in sessions if address and one.address == address]
         is_full_here = len(own) >= rule.address_sessions_max
-        if self._desk.has_room and not is_full_here:
+        if self._table.has_room and not is_full_here:
             return ""
         latest_ns = monotonic_ns() - int(rule.forget_s * NS_PER_SECOND)
         away = [
             one
             for one in (own if is_full_here else sessions)
-            if one.name and not self._desk.open_count(one) and not is_here(one)
-            if one.left_ns <= latest_ns or not self._desk.has_unseen(one)
+            if one.name and not self._table.open_count(one) and not is_here(one)
+            if one.left_ns <= latest_ns or not self._table.has_unseen(one)
         ]
         if not away:
             whose = f"of {address}, were {len(own)}" if is_full_here else f"in all, were {len(sessions)}"
             raise NoSessionLeftError(f"expected fewer sessions {whose}")
         oldest = min(away, key=lambda one: one.left_ns)
         forgotten = oldest.name
-        self._desk.release(oldest)
+        self._table.release(oldest)
         self.save()  # else whoever has its number next would get its name back
         return forgotten
 
@@ -164,7 +164,7 @@ class KeptSessions:
             the sessions that have new reports.
         """
         self._go_on(engine, position)
-        lost = [order for order in self._desk.lost_orders(time_ns) if order.symbol_id in symbol_ids]
+        lost = [order for order in self._table.lost_orders(time_ns) if order.symbol_id in symbol_ids]
         touched: dict[int, Session] = {}
         for start in range(0, len(lost), BATCH_MESSAGES_MAX):
             batch = lost[start : start + BATCH_MESSAGES_MAX]
@@ -180,9 +180,9 @@ class KeptSessions:
         touched = self._keep(position.epoch, first_sequence, count, skip, payload)
         self._go_on(engine, position)
         if self._store.is_full:  # what is on disk is bounded: after a checkpoint the reports before it can go
-            for session in self._desk.sessions.values():
+            for session in self._table.sessions.values():
                 session.since = IN_CHECKPOINT if session.name else session.since
-            self._store.begin_anew(checkpoint_of(self._desk), self._stored(), self.position)
+            self._store.begin_anew(checkpoint_of(self._table), self._stored(), self.position)
         return touched
 
     def save(self) -> None:
@@ -195,10 +195,10 @@ class KeptSessions:
 
     def _keep(self, epoch: int, first_sequence: int, count: int, skip: int, payload: bytes) -> list[Session]:
         self._store.keep(epoch, first_sequence, count, skip, payload)
-        return self._desk.report(payload, skip)
+        return self._table.report(payload, skip)
 
     def _stored(self) -> list[StoredSession]:
-        named = [one for one in self._desk.sessions.values() if one.name]
+        named = [one for one in self._table.sessions.values() if one.name]
         return [
             StoredSession(one.name, one.number, one.offset, one.since, one.is_cancel_on_disconnect, one.address)
             for one in named

@@ -24,8 +24,8 @@ from nodes.gateway.limits import session_limits
 from nodes.gateway.links import EngineLink, EngineLinks
 from nodes.gateway.references import GatewayReferences
 from nodes.node import Node
-from sessions.session_desk import SessionDesk
 from sessions.session_store import Position, SessionStore
+from sessions.session_table import SessionTable
 from sessions.tokens import TokensError
 
 TICK_MS = 100
@@ -43,14 +43,14 @@ class GatewayNode:
         self._loop: PollLoop = node.poll_loop(is_awake=True)
         limits = session_limits(settings, node.settings.instruments)
         source = SOURCES[node.name]
-        self._desk = SessionDesk(limits, node.settings.engine.orders_max, source, settings.kept_bytes)
-        self._desk.warm()
+        self._table = SessionTable(limits, node.settings.engine.orders_max, source, settings.kept_bytes)
+        self._table.warm()
         store = SessionStore(node.settings.run_dir / node.name, source, settings.journal_bytes)
-        self._kept = KeptSessions(self._desk, store, settings.kept_bytes)
+        self._kept = KeptSessions(self._table, store, settings.kept_bytes)
         self._links = EngineLinks([self._link(source, engine) for engine in node.settings.engines])
-        self._references = GatewayReferences(node, self._desk)
+        self._references = GatewayReferences(node, self._table)
         node.watch(*(link.source.socket for link in self._links), *self._references.sockets)
-        self._clients = GatewayClients(node, self._loop, self._desk, self._kept, self._links)
+        self._clients = GatewayClients(node, self._loop, self._table, self._kept, self._links)
         self._is_listening = False
 
     def _link(self, source: Source, engine: str) -> EngineLink:
@@ -116,7 +116,7 @@ class GatewayNode:
         for number in [number for number, last in link.leaving.items() if last <= news.command_sequence]:
             del link.leaving[number]
             if not self._links.is_owed(number):
-                self._desk.release(self._desk.sessions[number])
+                self._table.release(self._table.sessions[number])
         link.is_ready = link.is_ready or (link.ready_at is not None and news.command_sequence >= link.ready_at)
         self._listen_when_ready()
 
@@ -136,8 +136,8 @@ class GatewayNode:
             link.source.tick(now_ns)
             self._clients.cancel_owed(link)
         self._clients.beat(now_ns)
-        named_count = sum(bool(session.name) for session in self._desk.sessions.values())
-        open_count = sum(map(self._desk.open_count, self._desk.sessions.values()))
+        named_count = sum(bool(session.name) for session in self._table.sessions.values())
+        open_count = sum(map(self._table.open_count, self._table.sessions.values()))
         clients = len(self._clients)
         self._node.show(clients=clients, sessions=named_count, open_orders=open_count, **self._clients.counts)
 

@@ -7,13 +7,13 @@ from bus.feed import reference_topic
 from bus.subscriber import SILENCE_NS_MAX, FeedSubscriber
 from market.clock import NS_PER_SECOND, monotonic_ns
 from nodes.node import Node
-from sessions.session_desk import SessionDesk
+from sessions.session_table import SessionTable
 
 STANDSTILL_NS = NS_PER_SECOND
 
 
 class GatewayReferences:
-    """Keeps the desk's reference prices in step with the feed of each symbol's engine: call `follow` in every tick.
+    """Keeps the table's reference prices in step with the feed of each symbol's engine: call `follow` in every tick.
 
     Nothing of it is on the way of an order: the feed tells a price at most every 100 ms, and it is read in the tick,
     not when it comes. A price that was heard, or confirmed by a heartbeat, SILENCE_NS_MAX ago is used no more, whether
@@ -21,9 +21,9 @@ class GatewayReferences:
     its tick. Nor is then what had waited in the socket taken for news.
     """
 
-    def __init__(self, node: Node, desk: SessionDesk) -> None:
+    def __init__(self, node: Node, table: SessionTable) -> None:
         self._node = node
-        self._desk = desk
+        self._table = table
         self._topics = {each.symbol: reference_topic(each.symbol) for each in node.settings.instruments}
         # A gateway must not end because of market data: its clients' orders are more than that.
         self._subscriber = FeedSubscriber(node.wiring, list(self._topics.values()), gives_up=False)
@@ -33,7 +33,7 @@ class GatewayReferences:
         self._followed_ns = 0
         self._patient_until_ns = monotonic_ns() + SILENCE_NS_MAX
         for symbol_id in range(len(self._topics)):
-            desk.set_reference(symbol_id, 0, 0)
+            table.set_reference(symbol_id, 0, 0)
 
     @property
     def sockets(self) -> Sequence[ChannelSocket]:
@@ -56,7 +56,7 @@ class GatewayReferences:
         for symbol_id, (symbol, topic) in enumerate(self._topics.items()):
             if until_ns := self._subscriber.live_until_ns(topic):
                 self._known_until_ns[symbol] = until_ns
-                self._desk.set_reference(symbol_id, self._subscriber.replicas[topic].reference.price_ticks, until_ns)
+                self._table.set_reference(symbol_id, self._subscriber.replicas[topic].reference.price_ticks, until_ns)
         self._known = {symbol for symbol, until_ns in self._known_until_ns.items() if now_ns < until_ns}
         self._node.show(no_reference=sorted(self._topics.keys() - self._known))
         silent = self._topics.keys() - self._known if now_ns >= self._patient_until_ns else set()

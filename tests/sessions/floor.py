@@ -9,8 +9,8 @@ from engine.rows.messages import read_event, write_command
 from market.codec import decode, decode_commands, encode_all
 from market.commands import Command
 from market.events import Event
-from sessions.session_desk import Admitted, Session, SessionDesk
 from sessions.session_state import SessionLimits
+from sessions.session_table import Admitted, Session, SessionTable
 
 KEPT_BYTES = 1 << 22
 BTC = 0
@@ -20,7 +20,7 @@ class Floor:
     """Sessions whose commands go straight to an engine, and its events straight back."""
 
     def __init__(self, limits: SessionLimits | None = None, kept_bytes: int = KEPT_BYTES) -> None:
-        self.desk = SessionDesk(limits or SessionLimits(), 1_000, Source.GATEWAY, kept_bytes)
+        self.table = SessionTable(limits or SessionLimits(), 1_000, Source.GATEWAY, kept_bytes)
         self.engine = make_engine("reference", symbol_count=2)
         self.now_ns = 1_000_000_000
         self.frames: list[bytes] = []  # what the engine reported, frame by frame
@@ -28,7 +28,7 @@ class Floor:
 
     def session(self, name: str = "one", since: int = 0) -> Session:
         """Return a new session."""
-        return self.desk.open(name, since)
+        return self.table.open(name, since)
 
     def give(self, session: Session, *messages: Any, is_engine_here: bool = True) -> list[Event]:
         """Let a client send messages; return what is said to it on the spot, and let the engine work."""
@@ -38,9 +38,9 @@ class Floor:
 
     def admit(self, session: Session, data: bytes, *, is_engine_here: bool = True) -> Admitted:
         """Take a piece of a client's stream."""
-        self.desk.decoder.load(b"", data)
-        rows = self.desk.decoder.next_rows()
-        return self.desk.admit(session, rows, 77, self.now_ns, is_engine_here=is_engine_here)
+        self.table.decoder.load(b"", data)
+        rows = self.table.decoder.next_rows()
+        return self.table.admit(session, rows, 77, self.now_ns, is_engine_here=is_engine_here)
 
     def match(self, admitted: Admitted) -> None:
         """Let the engine take what was admitted, and report."""
@@ -61,7 +61,7 @@ class Floor:
             events.consume(len(rows))
         if told:
             self.frames.append(encode_all(told))
-            self.desk.report(self.frames[-1])
+            self.table.report(self.frames[-1])
 
 
 def reports(session: Session, after: int = 0) -> list[Event]:

@@ -12,8 +12,8 @@ from market.events import Accepted, Canceled, Event, Executed, Rejected
 from market.limits import ID_MAX, ORDER_IDS_PER_SESSION
 from market.session_messages import Heartbeat, Logout
 from sessions.admission import GOES_ON, LOGS_OUT, LOGS_OUT_FOR_GOOD
-from sessions.session_desk import OFFSET_MAX
 from sessions.session_state import TOTAL_OPEN_MAX, SessionLimits, SymbolLimits
+from sessions.session_table import OFFSET_MAX
 from tests.sessions.floor import BTC, Floor, reports
 
 ETH = 1
@@ -37,7 +37,7 @@ def reasons(events: list[Event]) -> list[int]:
 def traded() -> Floor:
     """A floor with reference prices, of BTC 1,000 and of ETH none yet; session `one` has its order 1 open at 900."""
     floor = Floor(LIMITS)
-    floor.desk.set_reference(BTC, 1_000, ID_MAX)
+    floor.table.set_reference(BTC, 1_000, ID_MAX)
     floor.give(floor.session("one"), order(1, 900, 10))
     return floor
 
@@ -77,8 +77,8 @@ def traded() -> Floor:
 )
 def test_knows_a_slip_of_the_finger(traded: Floor, message: NewOrder, reason: RejectReason | None) -> None:
     """The limits one by one, at their edges; a refused id is not used, and nothing is open of it."""
-    (one,) = (session for session in traded.desk.sessions.values() if session.name == "one")
-    before = traded.desk.used_id(one), traded.desk.open_count(one)
+    (one,) = (session for session in traded.table.sessions.values() if session.name == "one")
+    before = traded.table.used_id(one), traded.table.open_count(one)
     refused = traded.give(one, message)
     if reason is None:
         assert refused == []
@@ -89,12 +89,12 @@ def test_knows_a_slip_of_the_finger(traded: Floor, message: NewOrder, reason: Re
     assert rejected == Rejected(0, 77, BTC, message.order_id, 0, rejected.command, reason)
     assert rejected.command in (NEW, AMEND, Tag.CANCEL_ORDER)
     assert traded.last_commands == []
-    assert (traded.desk.used_id(one), traded.desk.open_count(one)) == before
+    assert (traded.table.used_id(one), traded.table.open_count(one)) == before
 
 
 def test_a_trade_of_its_own_is_no_reference(traded: Floor) -> None:
     """The market's price comes from the feed alone: else each gateway would have its own."""
-    (one,) = traded.desk.sessions.values()
+    (one,) = traded.table.sessions.values()
     assert traded.give(one, order(2, 1_100, 1), order(3, 1_050, 1, Side.SELL)) == []
     assert [type(event) for event in reports(one)][-2:] == [Executed, Executed]
     assert len(traded.give(one, order(4, 1_101, 1))) == 1
@@ -114,19 +114,19 @@ def test_a_trade_of_its_own_is_no_reference(traded: Floor) -> None:
 )
 def test_a_stale_reference_refuses_what_needs_it(traded: Floor, message: NewOrder, *, is_refused: bool) -> None:
     """Neither the old price nor none is used in silence; the time of an admission decides, not that of a tick."""
-    (one,) = traded.desk.sessions.values()
-    traded.desk.set_reference(BTC, 1_000, traded.now_ns + 1)
+    (one,) = traded.table.sessions.values()
+    traded.table.set_reference(BTC, 1_000, traded.now_ns + 1)
     assert traded.give(one, order(9, 900, 1)) == []
     traded.now_ns += 1
     reasons = [event.reason for event in traded.give(one, message) if isinstance(event, Rejected)]
     assert reasons == ([RejectReason.ENGINE_UNAVAILABLE] if is_refused else [])
-    traded.desk.set_reference(BTC, 1_000, ID_MAX)
+    traded.table.set_reference(BTC, 1_000, ID_MAX)
     assert traded.give(one, order(11, 900, 1)) == []
 
 
 def test_an_amend_has_the_band_of_its_order_s_side(traded: Floor) -> None:
     """A sell may be amended up as far as it likes, a buy down."""
-    (one,) = traded.desk.sessions.values()
+    (one,) = traded.table.sessions.values()
     assert traded.give(one, order(2, 1_000, 1, Side.SELL), AmendOrder(2, BTC, 5_000, 1)) == []
     assert traded.give(one, AmendOrder(2, BTC, 901, 1), AmendOrder(1, BTC, 1, 1)) == []
     assert (
@@ -137,8 +137,8 @@ def test_an_amend_has_the_band_of_its_order_s_side(traded: Floor) -> None:
 
 def test_each_symbol_has_a_band_of_its_own(traded: Floor) -> None:
     """What is usual for one coin is a slip of the finger for another."""
-    (one,) = traded.desk.sessions.values()
-    traded.desk.set_reference(ETH, 1_000, ID_MAX)
+    (one,) = traded.table.sessions.values()
+    traded.table.set_reference(ETH, 1_000, ID_MAX)
     assert traded.give(one, order(2, 1_250, 1, symbol_id=ETH), order(3, 750, 1, Side.SELL, ETH)) == []
     far = traded.give(one, order(4, 1_251, 1, symbol_id=ETH), order(5, 749, 1, Side.SELL, ETH), order(6, 1_250, 1))
     assert [event.reason for event in far if isinstance(event, Rejected)] == [RejectReason.PRICE_BAND] * 3
@@ -147,7 +147,7 @@ def test_each_symbol_has_a_band_of_its_own(traded: Floor) -> None:
 def test_without_limits_that_need_it_no_reference_is_needed() -> None:
     """Who has switched the band and the largest notional off is not held up by the feed."""
     floor = Floor(SessionLimits())
-    floor.desk.set_reference(BTC, 0, 0)
+    floor.table.set_reference(BTC, 0, 0)
     assert floor.give(floor.session(), order(1, 1, 1), order(2, 0, 1), AmendOrder(1, BTC, 2, 1)) == []
 
 
@@ -170,7 +170,7 @@ def test_limits_open_orders_of_all_sessions_together() -> None:
     """As many as the engine holds: one more would find no slot there."""
     floor = Floor()
     one, two = floor.session("one"), floor.session("two")
-    floor.desk.state.limits[TOTAL_OPEN_MAX] = 3
+    floor.table.state.limits[TOTAL_OPEN_MAX] = 3
     assert floor.give(one, order(1, 10, 1), order(2, 10, 1)) == []
     assert reasons(floor.give(two, order(1, 10, 1), order(2, 10, 1))) == [RejectReason.OPEN_ORDERS_LIMIT]
     floor.give(one, CancelOrder(1, BTC))
@@ -234,13 +234,13 @@ def test_an_order_that_comes_again_gets_its_first_reply_again() -> None:
     assert floor.give(one, *sent) == []
     assert floor.last_commands == []
     assert list(one.resends) == [(2, BTC), (3, BTC), (5, BTC), (7, BTC)]
-    replies = list(floor.desk.stored_replies(one, 3))
+    replies = list(floor.table.stored_replies(one, 3))
     assert [order_id for order_id, _, _ in replies] == [2, 3, 5], "three at a time"
-    replies += floor.desk.stored_replies(one, 3)
+    replies += floor.table.stored_replies(one, 3)
     for order_id, _, reply in replies:
         assert type(reply) is first[order_id]
         assert reply in before
-    assert not floor.desk.has_stored_replies(one)
+    assert not floor.table.has_stored_replies(one)
     assert reports(one) == before
 
 
@@ -251,7 +251,7 @@ def test_an_order_that_comes_again_gets_its_first_reply_again() -> None:
 def test_what_was_taken_is_never_refused_when_it_comes_again(hardship: str, *, is_answered: bool) -> None:
     """It may rest: a client that reads a refusal holds the order for ended. Its reply is right, or silence."""
     floor = Floor(SessionLimits(2, 1, (SymbolLimits(price_band=Decimal("0.1")),)))
-    floor.desk.set_reference(BTC, 1_000, ID_MAX)
+    floor.table.set_reference(BTC, 1_000, ID_MAX)
     one, sent = floor.session(), order(1, 1_000, 5)
     admitted = floor.admit(one, encode_all([sent]))
     if is_answered:
@@ -259,17 +259,17 @@ def test_what_was_taken_is_never_refused_when_it_comes_again(hardship: str, *, i
     if hardship == "the rate":
         assert len(floor.give(one, MassCancel(9), MassCancel(9), order(2, 1_000, 5))) == 1
     if hardship == "a price band":
-        floor.desk.set_reference(BTC, 100, ID_MAX)
+        floor.table.set_reference(BTC, 100, ID_MAX)
     if hardship == "a silent feed":
-        floor.desk.set_reference(BTC, 1_000, floor.now_ns)
+        floor.table.set_reference(BTC, 1_000, floor.now_ns)
     again = sent._replace(symbol_id=9) if hardship == "another symbol" else sent
     assert floor.give(one, again, is_engine_here=hardship != "the engine is away") == []
     assert floor.last_commands == []
-    replies = [reply for _, _, reply in floor.desk.stored_replies(one, 9)]
+    replies = [reply for _, _, reply in floor.table.stored_replies(one, 9)]
     assert replies == ([reports(one)[0]] if is_answered else [])
     if not is_answered:
         floor.match(admitted)
-        assert [reply for _, _, reply in floor.desk.stored_replies(one, 9)] == [reports(one)[0]]
+        assert [reply for _, _, reply in floor.table.stored_replies(one, 9)] == [reports(one)[0]]
 
 
 def test_nothing_is_said_of_an_open_order_whose_reply_is_forgotten() -> None:
@@ -281,13 +281,13 @@ def test_nothing_is_said_of_an_open_order_whose_reply_is_forgotten() -> None:
         floor.give(one, order(n, 10, 1), CancelOrder(n, BTC))
     assert one.reports.first_sequence > 1
     floor.give(one, order(1, 10, 1))
-    assert list(floor.desk.stored_replies(one, 9)) == []
-    assert not floor.desk.has_stored_replies(one)
+    assert list(floor.table.stored_replies(one, 9)) == []
+    assert not floor.table.has_stored_replies(one)
     floor.give(one, CancelOrder(1, BTC))
     for n in range(4_000, 8_000):
         floor.give(one, order(n, 10, 1), CancelOrder(n, BTC))
     floor.give(one, order(1, 10, 1))
-    assert list(floor.desk.stored_replies(one, 9)) == [(1, BTC, None)]
+    assert list(floor.table.stored_replies(one, 9)) == [(1, BTC, None)]
 
 
 def test_replies_of_a_slower_engine_are_found_behind_those_of_a_faster_one() -> None:
@@ -299,13 +299,13 @@ def test_replies_of_a_slower_engine_are_found_behind_those_of_a_faster_one() -> 
     for n in range(3, 3_000):
         floor.give(one, order(n, 10, 1), CancelOrder(n, BTC))
     floor.give(one, order(1, 10, 1), order(2, 10, 0))
-    assert list(floor.desk.stored_replies(one, 9)) == [], "they are on their way"
+    assert list(floor.table.stored_replies(one, 9)) == [], "they are on their way"
     first = one.reports.last_sequence + 1
     floor.match_commands(slow_commands)
     for n in range(3_000, 6_000):
         floor.give(one, order(n, 10, 1), CancelOrder(n, BTC))
     floor.give(one, order(1, 10, 1), order(2, 10, 0), order(5_000, 10, 1))
-    replies = [reply for _, _, reply in floor.desk.stored_replies(one, 9)]
+    replies = [reply for _, _, reply in floor.table.stored_replies(one, 9)]
     assert [type(reply) for reply in replies] == [Accepted, Rejected, Accepted]
     assert [reply.sequence for reply in replies[:2] if reply is not None] == [first, first + 1]
 
@@ -317,10 +317,10 @@ def test_the_end_of_an_order_that_its_engine_never_answered_is_its_reply() -> No
     floor.admit(one, encode_all([order(1, 10, 1, symbol_id=ETH)]))
     for n in range(2, 3_000):
         floor.give(one, order(n, 10, 1), CancelOrder(n, BTC))
-    floor.desk.report(encode_all(floor.desk.lost_orders(88)))
+    floor.table.report(encode_all(floor.table.lost_orders(88)))
     told = reports(one)[-1]
     floor.give(one, order(1, 10, 1, symbol_id=ETH))
-    assert list(floor.desk.stored_replies(one, 9)) == [(1, ETH, told)]
+    assert list(floor.table.stored_replies(one, 9)) == [(1, ETH, told)]
     assert isinstance(told, Canceled)
 
 
@@ -330,7 +330,7 @@ def test_an_id_that_was_passed_over_is_used() -> None:
     one = floor.session()
     floor.give(one, order(3, 10, 1), order(7, 10, 1))
     assert floor.give(one, order(4, 10, 1), order(5, 10, 1, symbol_id=ETH)) == []
-    assert list(floor.desk.stored_replies(one, 9)) == [(4, BTC, None), (5, ETH, None)]
+    assert list(floor.table.stored_replies(one, 9)) == [(4, BTC, None), (5, ETH, None)]
 
 
 def test_an_order_that_comes_again_before_its_reply_waits_for_it() -> None:
@@ -339,9 +339,9 @@ def test_an_order_that_comes_again_before_its_reply_waits_for_it() -> None:
     one = floor.session()
     admitted = floor.admit(one, encode_all([order(1, 10, 1), order(1, 10, 1), order(2, 10, 1), order(1, 10, 1)]))
     assert (admitted.command_count, admitted.order_count, len(one.resends)) == (2, 2, 2)
-    assert list(floor.desk.stored_replies(one, 9)) == []
+    assert list(floor.table.stored_replies(one, 9)) == []
     floor.match(admitted)
-    replies = [reply for _, _, reply in floor.desk.stored_replies(one, 9)]
+    replies = [reply for _, _, reply in floor.table.stored_replies(one, 9)]
     assert replies == [reports(one)[0]] * 2
 
 
@@ -367,7 +367,7 @@ def test_stops_at_a_logout() -> None:
     floor = Floor()
     one = floor.session()
     admitted = floor.admit(one, encode_all([Heartbeat(3), order(1, 10, 1), Logout(), order(2, 10, 1)]))
-    assert (admitted.command_count, admitted.ending, floor.desk.used_id(one)) == (1, LOGS_OUT, 1)
+    assert (admitted.command_count, admitted.ending, floor.table.used_id(one)) == (1, LOGS_OUT, 1)
     assert floor.admit(one, encode_all([Logout(0, 1)])).ending == LOGS_OUT_FOR_GOOD
     assert floor.admit(one, encode_all([Heartbeat()])).ending == GOES_ON
 
@@ -376,19 +376,19 @@ def test_knows_what_a_client_has_said_to_have_seen() -> None:
     """By its heartbeats and its Logon; never more than there was, and never less than before."""
     floor = Floor()
     one = floor.session()
-    assert not floor.desk.has_unseen(one)
+    assert not floor.table.has_unseen(one)
     floor.give(one, order(1, 10, 1), order(2, 10, 1), Heartbeat(1))
-    assert floor.desk.has_unseen(one)
+    assert floor.table.has_unseen(one)
     floor.give(one, Heartbeat(2), Heartbeat(1))
-    assert not floor.desk.has_unseen(one)
+    assert not floor.table.has_unseen(one)
     floor.give(one, Heartbeat(ID_MAX), order(3, 10, 1))
-    assert floor.desk.has_unseen(one)
-    floor.desk.note_seen(one, 1)
-    assert floor.desk.has_unseen(one)
-    floor.desk.note_seen(one, 99)
-    assert not floor.desk.has_unseen(one)
+    assert floor.table.has_unseen(one)
+    floor.table.note_seen(one, 1)
+    assert floor.table.has_unseen(one)
+    floor.table.note_seen(one, 99)
+    assert not floor.table.has_unseen(one)
     floor.give(one, order(4, 10, 1))
-    assert floor.desk.has_unseen(one)
+    assert floor.table.has_unseen(one)
 
 
 def test_a_number_begins_again_when_half_of_its_ids_are_used() -> None:
@@ -400,4 +400,4 @@ def test_a_number_begins_again_when_half_of_its_ids_are_used() -> None:
         last_id = ORDER_IDS_PER_SESSION - session.offset - 1
         floor.give(session, order(last_id, 10, 1), CancelOrder(last_id, BTC))
         assert [type(event) for event in reports(session)] == [Accepted, Canceled]
-        floor.desk.release(session)
+        floor.table.release(session)

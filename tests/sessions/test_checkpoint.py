@@ -10,9 +10,9 @@ from market.codes import Side
 from market.commands import CancelOrder, NewOrder
 from market.events import Rejected
 from sessions.checkpoint import checkpoint_of, restore_checkpoint
-from sessions.session_desk import Session, SessionDesk
 from sessions.session_state import TOTAL_OPEN, SessionLimits
 from sessions.session_store import IN_CHECKPOINT, StoredSession
+from sessions.session_table import Session, SessionTable
 from tests.sessions.floor import BTC, KEPT_BYTES, Floor, reports
 
 NAMES = ("one", "two")
@@ -20,7 +20,7 @@ NAMES = ("one", "two")
 
 def trade(floor: Floor, first: int, count: int) -> None:
     """Let three sessions, one of them without a name, enter, trade and cancel."""
-    one, two, nobody = floor.desk.sessions.values()
+    one, two, nobody = floor.table.sessions.values()
     for n in range(first, first + count):
         floor.give(one, NewOrder(n, BTC, Side.BUY, 1_000 + n % 7, 5), CancelOrder(max(1, n - 3), BTC))
         floor.give(two, NewOrder(n, BTC, Side.SELL, 1_003 + n % 5, 7))
@@ -42,12 +42,12 @@ def stored(session: Session) -> StoredSession:
     return StoredSession(session.name, session.number, session.offset, IN_CHECKPOINT, session.is_cancel_on_disconnect)
 
 
-def restored(floor: Floor, *names: str) -> SessionDesk:
-    """Return a new desk with these sessions from the floor's checkpoint."""
-    desk = SessionDesk(SessionLimits(), 1_000, 1, KEPT_BYTES)
-    rows = [stored(session) for session in floor.desk.sessions.values() if session.name in names]
-    restore_checkpoint(desk, checkpoint_of(floor.desk), rows, KEPT_BYTES)
-    return desk
+def restored(floor: Floor, *names: str) -> SessionTable:
+    """Return a new table with these sessions from the floor's checkpoint."""
+    table = SessionTable(SessionLimits(), 1_000, 1, KEPT_BYTES)
+    rows = [stored(session) for session in floor.table.sessions.values() if session.name in names]
+    restore_checkpoint(table, checkpoint_of(floor.table), rows, KEPT_BYTES)
+    return table
 
 
 def test_sessions_go_on_from_it_as_if_nothing_had_been(traded: Floor) -> None:
@@ -58,16 +58,16 @@ def test_sessions_go_on_from_it_as_if_nothing_had_been(traded: Floor) -> None:
     for frame in traded.frames[old_frames:]:
         again.report(frame)
     for name in NAMES:
-        here, there = traded.desk.by_name(name), again.by_name(name)
+        here, there = traded.table.by_name(name), again.by_name(name)
         assert here is not None
         assert there is not None
         assert reports(there) == reports(here)
-        assert again.used_id(there) == traded.desk.used_id(here)
-        assert again.open_count(there) == traded.desk.open_count(here)
-    nobody = traded.desk.sessions[2]
-    of_nobody = traded.desk.open_count(nobody)
+        assert again.used_id(there) == traded.table.used_id(here)
+        assert again.open_count(there) == traded.table.open_count(here)
+    nobody = traded.table.sessions[2]
+    of_nobody = traded.table.open_count(nobody)
     assert of_nobody == 100
-    assert np.array_equal(again.state.open_orders, traded.desk.state.open_orders[:-of_nobody])
+    assert np.array_equal(again.state.open_orders, traded.table.state.open_orders[:-of_nobody])
     assert again.state.limits[TOTAL_OPEN] == len(again.state.open_orders)
 
 
@@ -85,9 +85,9 @@ def test_a_machine_that_was_started_anew_does_not_owe_a_session_its_time() -> No
     one = floor.session("one")
     assert floor.give(one, NewOrder(1, BTC, Side.BUY, 900, 1)) == []
     again = Floor(SessionLimits(messages_per_s=2))
-    restore_checkpoint(again.desk, checkpoint_of(floor.desk), [stored(one)], KEPT_BYTES)
+    restore_checkpoint(again.table, checkpoint_of(floor.table), [stored(one)], KEPT_BYTES)
     again.now_ns = NS_PER_SECOND
-    (session,) = again.desk.sessions.values()
+    (session,) = again.table.sessions.values()
     orders = [NewOrder(n, BTC, Side.BUY, 900, 1) for n in (2, 3, 4)]
     assert [event.order_id for event in again.give(session, *orders) if isinstance(event, Rejected)] == [4]
 
@@ -97,7 +97,7 @@ def test_a_session_keeps_its_ids_above_those_of_whoever_had_its_number() -> None
     floor = Floor()
     before = floor.session("before")
     floor.give(before, NewOrder(40, BTC, Side.BUY, 900, 1), CancelOrder(40, BTC))
-    floor.desk.release(before)
+    floor.table.release(before)
     one = floor.session("one")
     floor.give(one, NewOrder(1, BTC, Side.BUY, 900, 1))
     again = restored(floor, "one")
@@ -111,23 +111,23 @@ def test_a_session_keeps_its_ids_above_those_of_whoever_had_its_number() -> None
 
 def test_one_of_an_earlier_version_is_read(traded: Floor) -> None:
     """A session had fewer numbers then, and a chunk of reports said less."""
-    version, nothing, rows = msgpack.unpackb(checkpoint_of(traded.desk))
+    version, nothing, rows = msgpack.unpackb(checkpoint_of(traded.table))
     for row in rows:
         row[2] = row[2][:8]
         row[4][2] = [chunk[:4] for chunk in row[4][2]]
-    desk = SessionDesk(SessionLimits(), 1_000, 1, KEPT_BYTES)
-    named = [session for session in traded.desk.sessions.values() if session.name]
-    restore_checkpoint(desk, msgpack.packb((version, nothing, rows)), list(map(stored, named)), KEPT_BYTES)
+    table = SessionTable(SessionLimits(), 1_000, 1, KEPT_BYTES)
+    named = [session for session in traded.table.sessions.values() if session.name]
+    restore_checkpoint(table, msgpack.packb((version, nothing, rows)), list(map(stored, named)), KEPT_BYTES)
     for session in named:
-        again = desk.by_name(session.name)
+        again = table.by_name(session.name)
         assert again is not None
         assert reports(again) == reports(session)
-        assert desk.open_count(again) == traded.desk.open_count(session)
+        assert table.open_count(again) == traded.table.open_count(session)
 
 
 @pytest.mark.parametrize("damage", [b"", b"\x93\x02\x90\x90", b"\x93\x01\x90\x90", b"\xc1"])
 def test_a_damaged_one_is_refused(traded: Floor, damage: bytes) -> None:
     """To go on without it would lose reports without a word."""
-    desk = SessionDesk(SessionLimits(), 1_000, 1, KEPT_BYTES)
+    table = SessionTable(SessionLimits(), 1_000, 1, KEPT_BYTES)
     with pytest.raises(JournalError, match="checkpoint"):
-        restore_checkpoint(desk, damage, [stored(next(iter(traded.desk.sessions.values())))], KEPT_BYTES)
+        restore_checkpoint(table, damage, [stored(next(iter(traded.table.sessions.values())))], KEPT_BYTES)

@@ -9,8 +9,8 @@ from market.codes import CancelReason, RejectReason, SelfTradePrevention, Side, 
 from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
 from market.events import Accepted, Amended, Canceled, Executed, Halted, Rejected
 from market.limits import BATCH_MESSAGES_MAX, ORDER_IDS_PER_SESSION, TCP_SESSIONS_MAX
-from sessions.session_desk import NoSessionLeftError, SessionDesk
 from sessions.session_state import ORDER_ID, TOTAL_OPEN_MAX, SessionLimits
+from sessions.session_table import NoSessionLeftError, SessionTable
 from tests.sessions.floor import BTC, KEPT_BYTES, Floor, reports
 
 
@@ -34,7 +34,7 @@ def test_tells_each_side_of_a_trade_its_own_alone() -> None:
     maker, taker = reports(one)[-1], reports(two)[-1]
     assert maker == Executed(2, 77, BTC, 1, 1_000, 20, Side.SELL, 0, 0, 0, 7, 0, 30, 0)
     assert taker == Executed(2, 77, BTC, 1, 1_000, 20, Side.SELL, 9, 0, 0, 0, 0, 0, 0)
-    assert (floor.desk.open_count(one), floor.desk.open_count(two)) == (1, 0)
+    assert (floor.table.open_count(one), floor.table.open_count(two)) == (1, 0)
 
 
 def test_tells_a_client_that_trades_with_itself_twice() -> None:
@@ -44,7 +44,7 @@ def test_tells_a_client_that_trades_with_itself_twice() -> None:
     floor.give(one, NewOrder(1, BTC, Side.BUY, 1_000, 5), NewOrder(2, BTC, Side.SELL, 1_000, 5))
     trades = [event for event in reports(one) if isinstance(event, Executed)]
     assert [(trade.maker_order_id, trade.taker_order_id, trade.trade_id) for trade in trades] == [(1, 0, 1), (0, 2, 1)]
-    assert floor.desk.open_count(one) == 0
+    assert floor.table.open_count(one) == 0
 
 
 def test_hands_out_ids_and_owners_that_are_arithmetic() -> None:
@@ -68,13 +68,13 @@ def test_counts_open_orders_as_the_engine_does() -> None:
     one = floor.session()
     orders = [NewOrder(n, BTC, Side.BUY, 1_000 + n, 5) for n in range(1, 101)]
     floor.give(one, *orders, NewOrder(101, BTC, Side.BUY, 1_000, 0), NewOrder(102, 9, Side.BUY, 1_000, 5))
-    assert floor.desk.open_count(one) == floor.engine.live_order_count == 100
+    assert floor.table.open_count(one) == floor.engine.live_order_count == 100
     floor.give(one, NewOrder(103, BTC, Side.SELL, 1_090, 23), *(CancelOrder(n, BTC) for n in range(1, 31)))
-    assert floor.desk.open_count(one) == floor.engine.live_order_count
-    assert len(floor.desk.state.open_orders) == floor.engine.live_order_count
+    assert floor.table.open_count(one) == floor.engine.live_order_count
+    assert len(floor.table.state.open_orders) == floor.engine.live_order_count
     floor.give(one, MassCancel())
-    assert floor.desk.open_count(one) == floor.engine.live_order_count == 0
-    assert not floor.desk.state.orders.reshape(-1, 8)[:, ORDER_ID].any()
+    assert floor.table.open_count(one) == floor.engine.live_order_count == 0
+    assert not floor.table.state.orders.reshape(-1, 8)[:, ORDER_ID].any()
 
 
 def test_gives_the_same_from_the_same_reports() -> None:
@@ -84,7 +84,7 @@ def test_gives_the_same_from_the_same_reports() -> None:
     for n in range(1, 60):
         floor.give(one, NewOrder(n, BTC, Side.BUY, 1_000 + n % 7, 5), CancelOrder(max(1, n - 3), BTC))
         floor.give(two, NewOrder(n, BTC, Side.SELL, 1_003 + n % 5, 7))
-    again = SessionDesk(SessionLimits(), 1_000, Source.GATEWAY, KEPT_BYTES)
+    again = SessionTable(SessionLimits(), 1_000, Source.GATEWAY, KEPT_BYTES)
     for session in (one, two):
         restored = again.restored(session.number, session.name, 0, session.offset, is_cancel_on_disconnect=True)
         again.restore(restored)
@@ -93,9 +93,9 @@ def test_gives_the_same_from_the_same_reports() -> None:
     for session in (one, two):
         other = again.sessions[session.number]
         assert reports(other) == reports(session)
-        assert again.used_id(other) == floor.desk.used_id(session)
-        assert again.open_count(other) == floor.desk.open_count(session)
-    assert np.array_equal(again.state.open_orders, floor.desk.state.open_orders)
+        assert again.used_id(other) == floor.table.used_id(session)
+        assert again.open_count(other) == floor.table.open_count(session)
+    assert np.array_equal(again.state.open_orders, floor.table.state.open_orders)
 
 
 def test_drops_the_old_part_of_a_frame() -> None:
@@ -104,7 +104,7 @@ def test_drops_the_old_part_of_a_frame() -> None:
     one = floor.session()
     floor.give(one, *(NewOrder(n, BTC, Side.BUY, 1_000, 5) for n in range(1, 11)))
     frame = floor.frames[-1]
-    fresh = SessionDesk(SessionLimits(), 1_000, Source.GATEWAY, KEPT_BYTES)
+    fresh = SessionTable(SessionLimits(), 1_000, Source.GATEWAY, KEPT_BYTES)
     session = fresh.open("one", 0)
     fresh.report(frame, 7)
     assert [event.order_id for event in reports(session) if isinstance(event, Accepted)] == [8, 9, 10]
@@ -116,15 +116,15 @@ def test_says_nothing_to_whoever_took_over_a_number() -> None:
     floor = Floor()
     one = floor.session("")
     floor.give(one, NewOrder(40, BTC, Side.BUY, 1_000, 5), CancelOrder(40, BTC))
-    floor.desk.release(one)
+    floor.table.release(one)
     two = floor.session("")
     assert (two.number, two.offset) == (one.number, 40)
-    floor.desk.report(floor.frames[0])
+    floor.table.report(floor.frames[0])
     assert reports(two) == []
     floor.give(two, NewOrder(1, BTC, Side.BUY, 1_000, 5))
     assert [type(event) for event in reports(two)] == [Accepted]
     floor.give(two, CancelOrder(1, BTC), NewOrder(30, BTC, Side.BUY, 1_000, 5), CancelOrder(30, BTC))
-    floor.desk.release(two)
+    floor.table.release(two)
     assert floor.session("").offset == 70, "above the ids of all who had the number"
 
 
@@ -132,7 +132,7 @@ def test_leaves_out_what_concerns_no_order() -> None:
     """Halted is told to no source, and a refused frame of ours has no session."""
     floor = Floor()
     one = floor.session()
-    touched = floor.desk.report(encode_all([Halted(1, 2, 0, 1), Rejected(2, 3, -1, 0, 0, 0, RejectReason.MALFORMED)]))
+    touched = floor.table.report(encode_all([Halted(1, 2, 0, 1), Rejected(2, 3, -1, 0, 0, 0, RejectReason.MALFORMED)]))
     assert touched == []
     assert reports(one) == []
 
@@ -143,20 +143,20 @@ def test_tells_of_every_order_that_a_lost_book_had() -> None:
     one = floor.session()
     floor.give(one, NewOrder(1, BTC, Side.BUY, 1_000, 5), NewOrder(2, 1, Side.SELL, 1_001, 6))
     unanswered = floor.admit(one, encode_all([NewOrder(3, BTC, Side.BUY, 1_002, 7)]))
-    lost = floor.desk.lost_orders(88)
-    floor.desk.report(encode_all(lost))
+    lost = floor.table.lost_orders(88)
+    floor.table.report(encode_all(lost))
     told = reports(one, after=2)
     assert told == [
         Canceled(3, 88, 0, 1, 0, 0, 1_000, 5, 0, CancelReason.ENGINE_RESTARTED),
         Canceled(4, 88, 1, 2, 0, 1, 1_001, 6, 0, CancelReason.ENGINE_RESTARTED),
         Canceled(5, 88, 0, 3, 0, 0, 1_002, 7, 0, CancelReason.ENGINE_RESTARTED),
     ]
-    assert floor.desk.open_count(one) == 0
-    assert floor.desk.lost_orders(89) == []
+    assert floor.table.open_count(one) == 0
+    assert floor.table.lost_orders(89) == []
     assert unanswered.order_count == 1
     one.resends.append((3, BTC))
-    assert list(floor.desk.stored_replies(one, 9)) == [(3, BTC, told[2])]
-    floor.match_commands([MassCancel(owner=floor.desk.owner(one))])
+    assert list(floor.table.stored_replies(one, 9)) == [(3, BTC, told[2])]
+    floor.match_commands([MassCancel(owner=floor.table.owner(one))])
     assert reports(one, after=5) == []
 
 
@@ -165,7 +165,7 @@ def test_stops_when_an_engine_tells_of_more_orders_than_it_holds() -> None:
     floor = Floor()
     one = floor.session()
     admitted = floor.admit(one, encode_all([NewOrder(n, BTC, Side.BUY, 1_000, 5) for n in (1, 2, 3)]))
-    floor.desk.state.limits[TOTAL_OPEN_MAX] = 2
+    floor.table.state.limits[TOTAL_OPEN_MAX] = 2
     with pytest.raises(AssertionError, match="no more open orders than the engine holds"):
         floor.match(admitted)
 
@@ -176,12 +176,12 @@ def test_keeps_an_order_s_last_price_and_quantity_for_a_lost_book() -> None:
     one, two = floor.session("one"), floor.session("two")
     mine = NewOrder(1, BTC, Side.BUY, 1_000, 50, self_trade_prevention=SelfTradePrevention.DECREMENT)
     floor.give(one, mine, AmendOrder(1, BTC, 990, 40))
-    assert [(order.price_ticks, order.qty_lots) for order in floor.desk.lost_orders(1)] == [(990, 40)]
+    assert [(order.price_ticks, order.qty_lots) for order in floor.table.lost_orders(1)] == [(990, 40)]
     floor.give(two, NewOrder(1, BTC, Side.SELL, 990, 7))
-    assert [(order.price_ticks, order.qty_lots) for order in floor.desk.lost_orders(1)] == [(990, 33)]
+    assert [(order.price_ticks, order.qty_lots) for order in floor.table.lost_orders(1)] == [(990, 33)]
     floor.give(one, mine._replace(order_id=2, side=Side.SELL, price_ticks=990, qty_lots=3))
-    assert [(order.price_ticks, order.qty_lots) for order in floor.desk.lost_orders(1)] == [(990, 30)]
-    assert floor.desk.open_count(one) == 1
+    assert [(order.price_ticks, order.qty_lots) for order in floor.table.lost_orders(1)] == [(990, 30)]
+    assert floor.table.open_count(one) == 1
 
 
 def test_the_highest_used_id_stays_whatever_ends_before_it() -> None:
@@ -190,10 +190,10 @@ def test_the_highest_used_id_stays_whatever_ends_before_it() -> None:
     one = floor.session()
     floor.give(one, *(NewOrder(n, BTC, Side.BUY, 1_000, 5) for n in range(1, 6)))
     floor.give(one, CancelOrder(2, BTC))
-    assert floor.desk.used_id(one) == 5
+    assert floor.table.used_id(one) == 5
     floor.give(one, NewOrder(3, BTC, Side.BUY, 1_000, 5))
     assert floor.last_commands == []
-    again = SessionDesk(SessionLimits(), 1_000, Source.GATEWAY, KEPT_BYTES)
+    again = SessionTable(SessionLimits(), 1_000, Source.GATEWAY, KEPT_BYTES)
     restored = again.restore(again.restored(one.number, "one", 0, one.offset, is_cancel_on_disconnect=False))
     for frame in floor.frames:
         again.report(frame)
@@ -210,10 +210,10 @@ def test_takes_as_many_sessions_as_it_says() -> None:
     floor.give(last, NewOrder(1, BTC, Side.BUY, 1_000, 5))
     assert [type(event) for event in reports(last)] == [Accepted], "the last bit of the word is one, too"
     floor.give(last, CancelOrder(1, BTC))
-    floor.desk.release(last)
+    floor.table.release(last)
     assert floor.session("one more").number == last.number
-    assert floor.desk.by_name("client-3") is sessions[3]
-    assert floor.desk.by_name(last.name) is None
+    assert floor.table.by_name("client-3") is sessions[3]
+    assert floor.table.by_name(last.name) is None
 
 
 def test_finds_the_first_reply_in_a_frame_that_is_told_in_several() -> None:
@@ -223,7 +223,7 @@ def test_finds_the_first_reply_in_a_frame_that_is_told_in_several() -> None:
     count = BATCH_MESSAGES_MAX * 2 // 3  # two orders are three events, and four reports
     for n in range(1, count + 1):
         floor.give(one, NewOrder(n, BTC, Side.BUY if n % 2 else Side.SELL, 1_000, 5))
-    fresh = SessionDesk(SessionLimits(), 1_000, Source.GATEWAY, KEPT_BYTES)
+    fresh = SessionTable(SessionLimits(), 1_000, Source.GATEWAY, KEPT_BYTES)
     session = fresh.open("one", 0)
     fresh.report(b"".join(floor.frames))
     assert session.reports.last_sequence > BATCH_MESSAGES_MAX

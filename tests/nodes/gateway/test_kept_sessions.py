@@ -13,9 +13,9 @@ from market.commands import NewOrder
 from market.events import Accepted, Canceled, Event
 from market.limits import TCP_SESSIONS_MAX
 from nodes.gateway.kept_sessions import KeptSessions, RoomRule
-from sessions.session_desk import NoSessionLeftError, Session, SessionDesk
 from sessions.session_state import SessionLimits
 from sessions.session_store import Position, SessionStore
+from sessions.session_table import NoSessionLeftError, Session, SessionTable
 from tests.sessions.floor import BTC, KEPT_BYTES, reports
 
 START_NS = 10**18
@@ -31,9 +31,9 @@ class Gateway:
 
     def start(self) -> None:
         """Come back with what is in the folder."""
-        self.desk = SessionDesk(SessionLimits(), 1_000, Source.GATEWAY, KEPT_BYTES)
+        self.table = SessionTable(SessionLimits(), 1_000, Source.GATEWAY, KEPT_BYTES)
         self.store = SessionStore(self._folder, Source.GATEWAY, self._journal_bytes)
-        self.kept = KeptSessions(self.desk, self.store, KEPT_BYTES)
+        self.kept = KeptSessions(self.table, self.store, KEPT_BYTES)
 
     def kill(self) -> None:
         """End as by kill -9: all that is written is written already."""
@@ -42,8 +42,8 @@ class Gateway:
 
     def enter(self, session: Session, *order_ids: int) -> list[Event]:
         """Let a client enter orders; return what an engine says that takes them."""
-        self.desk.decoder.load(b"", encode_all([NewOrder(n, BTC, Side.BUY, 1_000, 5) for n in order_ids]))
-        admitted = self.desk.admit(session, self.desk.decoder.next_rows(), 1, NS_PER_SECOND)
+        self.table.decoder.load(b"", encode_all([NewOrder(n, BTC, Side.BUY, 1_000, 5) for n in order_ids]))
+        admitted = self.table.admit(session, self.table.decoder.next_rows(), 1, NS_PER_SECOND)
         assert admitted.command_count == len(order_ids)
         first = Source.GATEWAY.first_order_id + session.number * 10**10 + session.offset
         return [Accepted(0, 1, BTC, first + n, 0, Side.BUY, 1_000, 5, 0, 0, 5) for n in order_ids]
@@ -55,7 +55,7 @@ class Gateway:
 
     def one(self) -> Session:
         """Return the session of the client `one`."""
-        session = self.desk.by_name("one")
+        session = self.table.by_name("one")
         assert session is not None
         return session
 
@@ -86,7 +86,7 @@ def test_goes_on_in_the_epoch_that_began_last_however_the_clock_was_set(
     told = reports(gateway.one())
     assert [type(event) for event in told] == [Accepted] * 2 + [Canceled] * 2 + [Accepted] * has_reports
     assert {event.reason for event in told if isinstance(event, Canceled)} == {CancelReason.ENGINE_RESTARTED}
-    assert gateway.desk.open_count(gateway.one()) == int(has_reports)
+    assert gateway.table.open_count(gateway.one()) == int(has_reports)
 
 
 @pytest.mark.parametrize("step_ns", STEPS_NS)
@@ -100,7 +100,7 @@ def test_an_engine_that_begins_anew_ends_the_orders_of_its_symbols_alone(gateway
     gateway.kill()
     assert gateway.kept.position_of(FIRST_ENGINE) == Position(START_NS, 2)
     assert gateway.kept.position_of("engine2") == Position(START_NS + step_ns, 0)
-    assert gateway.desk.open_count(gateway.one()) == 2
+    assert gateway.table.open_count(gateway.one()) == 2
 
 
 def test_a_session_that_was_given_up_does_not_come_back(gateway: Gateway) -> None:
@@ -109,7 +109,7 @@ def test_a_session_that_was_given_up_does_not_come_back(gateway: Gateway) -> Non
     two = gateway.kept.log_on("two", is_cancel_on_disconnect=False)
     gateway.kept.give_up(one)
     gateway.kill()
-    assert [session.name for session in gateway.desk.sessions.values()] == ["two"]
+    assert [session.name for session in gateway.table.sessions.values()] == ["two"]
     assert not gateway.kept.outlives_connections(one.number)
     assert gateway.kept.outlives_connections(two.number)
 
@@ -126,8 +126,8 @@ def test_goes_on_from_a_checkpoint_in_the_middle_of_reports(tmp_path: Path) -> N
     for _ in range(2):
         gateway.kill()
         assert reports(gateway.one()) == told
-        assert gateway.desk.open_count(gateway.one()) == 39
-        assert len(gateway.desk.sessions) == 1
+        assert gateway.table.open_count(gateway.one()) == 39
+        assert len(gateway.table.sessions) == 1
         assert gateway.kept.position_of(FIRST_ENGINE) == Position(START_NS, 78)
     gateway.take(START_NS, 79, gateway.enter(gateway.one(), 40))
     gateway.kill()
@@ -141,7 +141,7 @@ RULE = RoomRule(address_sessions_max=TCP_SESSIONS_MAX, forget_s=60)
 def log_on(gateway: Gateway, name: str, address: str = "a", last_sequence: int = 0, rule: RoomRule = RULE) -> str:
     """Let a client log on that then is away; return whose session had to go for it."""
     forgotten = ""
-    if gateway.desk.by_name(name) is None:
+    if gateway.table.by_name(name) is None:
         forgotten = gateway.kept.make_room(rule, address, lambda _: False)
     session = gateway.kept.log_on(name, is_cancel_on_disconnect=False, address=address, last_sequence=last_sequence)
     session.left_ns = monotonic_ns()
@@ -150,7 +150,7 @@ def log_on(gateway: Gateway, name: str, address: str = "a", last_sequence: int =
 
 def trade(gateway: Gateway, name: str, first: int, *, is_open: bool) -> None:
     """Let a client enter an order, which is cancelled unless it stays open."""
-    session = gateway.desk.by_name(name)
+    session = gateway.table.by_name(name)
     assert session is not None
     (accepted,) = gateway.enter(session, 1)
     assert isinstance(accepted, Accepted)
@@ -165,7 +165,7 @@ def test_names_that_were_logged_on_once_give_way_the_oldest_first(gateway: Gatew
         assert log_on(gateway, f"idle-{number}") == ""
     assert [log_on(gateway, f"new-{number}") for number in range(3)] == ["idle-0", "idle-1", "idle-2"]
     gateway.kill()
-    names = {session.name for session in gateway.desk.sessions.values()}
+    names = {session.name for session in gateway.table.sessions.values()}
     assert {"idle-2", "new-2", "idle-3"} & names == {"new-2", "idle-3"}, "that is written"
 
 

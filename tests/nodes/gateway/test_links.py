@@ -13,7 +13,7 @@ from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
 from market.limits import COMMANDS_IN_FLIGHT_MAX
 from market.session_messages import Heartbeat, Logout
 from nodes.gateway.links import EngineLink, EngineLinks
-from sessions.session_desk import CLIENT_MESSAGES
+from sessions.session_table import CLIENT_MESSAGES
 
 
 @dataclass

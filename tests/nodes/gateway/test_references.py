@@ -69,7 +69,7 @@ class Gateway:
         self.warnings: list[str] = []
         log = SimpleNamespace(warning=lambda text, **_: self.warnings.append(text))
         node = SimpleNamespace(wiring=Wiring(folder), settings=Settings(), log=log, show=lambda **_: None)
-        self.references = GatewayReferences(cast("Node", node), self.floor.desk)
+        self.references = GatewayReferences(cast("Node", node), self.floor.table)
         self._session = self.floor.session()
         self.floor.now_ns = monotonic_ns()
 
@@ -81,7 +81,7 @@ class Gateway:
 
     def refusal(self, price_ticks: int) -> RejectReason | None:
         """Return why a buy at this price is refused."""
-        order_id = self.floor.desk.used_id(self._session) + 1
+        order_id = self.floor.table.used_id(self._session) + 1
         refused = self.floor.give(self._session, NewOrder(order_id, BTC, Side.BUY, price_ticks, 1), MassCancel())
         return RejectReason(cast("Rejected", refused[0]).reason) if refused else None
 

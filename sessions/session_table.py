@@ -92,7 +92,7 @@ class Admitted(NamedTuple):
     ending: int
 
 
-class SessionDesk:
+class SessionTable:
     """The sessions by number, over one SessionState.
 
     Args:

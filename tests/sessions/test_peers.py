@@ -9,7 +9,7 @@ from bus.poll_loop import PollLoop
 from market.clock import NS_PER_SECOND
 from market.limits import TCP_SESSIONS_MAX
 from nodes.gateway.connection import ClientConnection
-from nodes.gateway.peers import Peers, address_of
+from sessions.peers import Peers, address_of
 
 
 def test_an_address_has_no_more_connections_than_it_may() -> None:
