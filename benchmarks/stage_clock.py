@@ -22,6 +22,7 @@ from engine.wire.codec import BookFeed, CommandDecoder, EventRouter, PieceDecode
 from journal.journal import Journal
 from nodes.engine.core import EngineCore
 from nodes.engine.node import EngineNode
+from nodes.gateway.clients import GatewayClients
 from nodes.gateway.connection import ClientConnection
 from nodes.gateway.node import GatewayNode
 from nodes.node import run_nodes
@@ -42,7 +43,7 @@ STAGES: Final[dict[str, tuple[tuple[str, type[Any], str], ...]]] = {
         ("route to sessions", SessionTable, "report"),
         ("encode reports", RowEncoder, "encode_selected"),
         ("write TCP", ClientConnection, "flush"),
-        ("node: clients", GatewayNode, "_on_client"),
+        ("node: clients", GatewayClients, "_on_client"),
         ("node: engine", GatewayNode, "_on_engine"),
     ),
     "engine": (
