@@ -11,10 +11,14 @@ from typing import Any
 from desk.kinds import NodeSpec
 from desk.outlet import LOG_FILE, put_log_aside
 from desk.settings import SECRET_KEYS, environment_name
+from market.backoff import Backoff
 from market.clock import NS_PER_SECOND, monotonic_ns
 
 CLI_FILE = Path(__file__).resolve().parent.parent / "cli.py"
 SECRETS = frozenset(map(environment_name, SECRET_KEYS))
+
+RESTART_NS = NS_PER_SECOND // 5
+RESTART_NS_MAX = 10 * NS_PER_SECOND
 
 
 @dataclass(slots=True)
@@ -36,6 +40,10 @@ class NodeState:
     was_ready: bool = False
 
 
+RESTART_NS = NS_PER_SECOND // 5
+RESTART_NS_MAX = 10 * NS_PER_SECOND
+
+
 @dataclass(slots=True)
 class Child:
     """A process of the desk: a node, or several as its threads, which start, die and come back together.
@@ -50,9 +58,8 @@ class Child:
     nodes: tuple[NodeState, ...]
     process: subprocess.Popen[bytes] | None = None
     started_ns: int = 0
-    restart_ns: int = 0
     restart_count: int = 0
-    failure_count: int = 0
+    backoff: Backoff = field(default_factory=lambda: Backoff(RESTART_NS, RESTART_NS_MAX))
     is_wanted: bool = True
     is_cleaning: bool = False
     has_left: bool = False

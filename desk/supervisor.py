@@ -29,7 +29,6 @@ from screens.desk import day_lines
 TICK_MS = 50
 STOP_LOOK_S = 0.01
 STOP_WORD_NS = 2 * NS_PER_SECOND  # a stop that takes longer says what it waits for
-BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 HEALTHY_NS = 30 * NS_PER_SECOND  # a node that ran so long is restarted as if it had never died
 BEAT_NS_MAX = 10 * NS_PER_SECOND  # a node that is silent for longer is called so
 PORT_SETTINGS = {"gateway": "gateway.port", "api": "api.port", "paper": "paper.port"}
@@ -250,7 +249,7 @@ class Supervisor:
             loop.stop()
             return
         for child in self._children:
-            is_due = child.process is None and child.is_wanted and monotonic_ns() >= child.restart_ns
+            is_due = child.process is None and child.is_wanted and not child.backoff.is_on(monotonic_ns())
             if is_due and self._has_needs(child):
                 self._start(child)
         wanted = [node for child, node in self._nodes.values() if child.is_wanted]
@@ -306,19 +305,17 @@ class Supervisor:
             child.become("failed")
             self._tell(f"{child.name} needs a person and stays down: {why}")
             return
-        child.failure_count = 0 if lived_ns > HEALTHY_NS else child.failure_count
+        if lived_ns > HEALTHY_NS:
+            child.backoff.end()
         how = f"was killed by {_signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
         wait_s = self._back_off(child, why if code > 0 else how)
         self._tell(f"{child.name} {how} after {lived_ns / NS_PER_SECOND:.1f} s; restarting in {wait_s} s")
 
     def _back_off(self, child: Child, why: str) -> float:
-        wait_s = BACK_OFF_S[min(child.failure_count, len(BACK_OFF_S) - 1)]
-        child.failure_count += 1
         child.restart_count += 1
         child.become("restarting")
         child.why = why
-        child.restart_ns = monotonic_ns() + int(wait_s * NS_PER_SECOND)
-        return wait_s
+        return child.backoff.fail(monotonic_ns()) / NS_PER_SECOND
 
     def _last_word(self, child: Child, code: int) -> str:
         return f"was killed by {_signal_name(-code)}" if code < 0 else last_error(self._logs / f"{child.name}.log")
@@ -345,7 +342,8 @@ class Supervisor:
             return {"error": "the desk is stopping"}
         child, _ = self._nodes[name]
         is_news = not child.is_wanted
-        child.is_wanted, child.failure_count, child.restart_ns = True, 0, 0
+        child.is_wanted = True
+        child.backoff.end()
         if is_news:
             child.why = ""
             child.become("stopping" if child.process else "waiting")

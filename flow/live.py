@@ -14,6 +14,7 @@ from flow.order_flow import Figure
 from flow.queue_models import queue_model
 from flow.recording import MALFORMED, MessageParser, Record, RecordedTrade
 from flow.trade_placement import TradePlacement
+from market.backoff import Backoff
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.commands import Command
 from market.events import Event
@@ -81,7 +82,7 @@ class LiveFlow:
         self._is_withdrawn = False
         self._lost_ns: int | None = None  # since when the book is not followed
         self._snapshot_due_ns: int | None = None  # when the next one may be asked for
-        self._failure_count = 0  # of snapshots, in a row
+        self._backoff = Backoff(_RESYNC_PAUSE_NS, _PAUSE_NS_MAX)  # of snapshots
         self._counts = {"message_count": 0, "bad_message_count": 0, "disconnect_count": 0, "resync_count": 0}
         self._last_problem = ""
 
@@ -115,8 +116,7 @@ class LiveFlow:
         """Take note that a snapshot could not be had; another one will be asked for."""
         self._last_problem = reason
         if self._is_subscribed and not self._mirror.is_built:
-            self._snapshot_due_ns = now_ns + min(_PAUSE_NS_MAX, _RESYNC_PAUSE_NS << min(self._failure_count, 10))
-            self._failure_count += 1
+            self._snapshot_due_ns = now_ns + self._backoff.fail(now_ns)
 
     def start(self, now_ns: int) -> list[Command]:  # noqa: ARG002 - the protocol's; a live market has no start time
         """Build the book as it is known."""
@@ -190,7 +190,8 @@ class LiveFlow:
         self._mirror.apply(record)
         if self._mirror.is_built:
             self._is_withdrawn = False
-            self._snapshot_due_ns, self._failure_count = None, 0
+            self._snapshot_due_ns = None
+            self._backoff.end()
             if self._is_subscribed:
                 self._lost_ns = None
             if self._mirror.gap_count:

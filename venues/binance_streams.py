@@ -20,11 +20,13 @@ from websockets.sync.client import ClientConnection, connect
 
 from flow.live import Lost, Received, StreamNews, Subscribed
 from flow.live_url import rest_url
+from market.backoff import Backoff
 from market.clock import NS_PER_SECOND, monotonic_ns
 
 SNAPSHOT_LEVELS: Final = 1_000
 
-_PAUSES_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+_PAUSE_NS: Final = NS_PER_SECOND // 2
+_PAUSE_NS_MAX: Final = 30 * NS_PER_SECOND
 _LONG_LIFE_NS: Final = 30 * NS_PER_SECOND  # after which a connection counts as well
 _NEWS_MAX: Final = 100_000  # not taken by the flow; then the connection is given up
 _MESSAGE_BYTES_MAX: Final = 16 << 20
@@ -57,7 +59,7 @@ class MarketStreams:
         self._quiet_until_ns = 0  # the venue has asked us to slow down
         self._stopping = threading.Event()
         self._connection: ClientConnection | None = None
-        self._dice = random.Random()  # noqa: S311 - jitter
+        self._backoff = Backoff(_PAUSE_NS, _PAUSE_NS_MAX, lambda: random.uniform(0.8, 1.2))  # noqa: S311 - jitter
         self._thread = threading.Thread(target=self._watched, args=(self._run,), name=f"streams {symbol}", daemon=True)
 
     def check(self) -> None:
@@ -111,7 +113,6 @@ class MarketStreams:
             self._bugs.append(bug)
 
     def _run(self) -> None:
-        failures = 0
         while not self._stopping.is_set():
             began_ns = monotonic_ns()
             try:
@@ -120,9 +121,10 @@ class MarketStreams:
                 if self._stopping.is_set():
                     return
                 self._news.append(Lost(f"{self._url}: {error or type(error).__name__}"))
-            failures = 0 if monotonic_ns() - began_ns > _LONG_LIFE_NS else failures + 1
-            pause_s = _PAUSES_S[min(failures, len(_PAUSES_S)) - 1] if failures else _PAUSES_S[0]
-            self._stopping.wait(pause_s * self._dice.uniform(0.8, 1.2))
+            now_ns = monotonic_ns()
+            if now_ns - began_ns > _LONG_LIFE_NS:
+                self._backoff.end()
+            self._stopping.wait(self._backoff.fail(now_ns) / NS_PER_SECOND)
 
     def _follow(self) -> None:
         """Read one connection to its end, which is always an exception."""

@@ -1,9 +1,10 @@
 """A mirror of the maker's orders at a venue in our own engine, through the gateway."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from market.account import VenueOrder
+from market.backoff import Backoff
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.codes import CancelReason, OrderType, RejectReason, Side, Tag
 from market.commands import AmendOrder, CancelOrder, NewOrder
@@ -27,20 +28,13 @@ class _Copy:
         order_id: ours at the gateway, another one each time it is entered.
         shown_lots: what is open of it there, as the engine has told; 0 before it was accepted and after it ended.
         asked_ns: when a command was sent that has had no answer, 0 if there is none.
-        retry_ns: when to ask again.
-        failure_count: refusals and ends so far.
+        backoff: after each refusal and each end.
     """
 
     order_id: int = 0
     shown_lots: int = 0
     asked_ns: int = 0
-    retry_ns: int = 0
-    failure_count: int = 0
-
-    def fail(self, now_ns: int) -> None:
-        """Wait before the next command about it."""
-        self.retry_ns = now_ns + min(RETRY_NS_MAX, RETRY_NS << min(self.failure_count, 10))
-        self.failure_count += 1
+    backoff: Backoff = field(default_factory=lambda: Backoff(RETRY_NS, RETRY_NS_MAX))
 
 
 class GatewayMirror:
@@ -132,7 +126,7 @@ class GatewayMirror:
         copy.shown_lots, copy.asked_ns = lots, 0
         if lots == 0:
             self._why = why
-            copy.fail(now_ns)
+            copy.backoff.fail(now_ns)
 
     def _refuse(self, copy: _Copy | None, rejected: Rejected, now_ns: int) -> None:
         if copy is None:
@@ -142,7 +136,7 @@ class GatewayMirror:
         copy.asked_ns = 0
         if rejected.command == Tag.NEW_ORDER or rejected.reason == RejectReason.UNKNOWN_ORDER:
             copy.shown_lots = 0
-        copy.fail(now_ns)
+        copy.backoff.fail(now_ns)
 
     def _check_answers(self, now_ns: int) -> None:
         if any(copy.asked_ns and now_ns - copy.asked_ns > ANSWER_NS_MAX for copy in self._copies.values()):
@@ -158,7 +152,7 @@ class GatewayMirror:
                 continue
             if copy.shown_lots == 0:
                 del self._copies[venue_id]
-            elif now_ns >= copy.retry_ns:
+            elif not copy.backoff.is_on(now_ns):
                 copy.asked_ns = now_ns
                 commands.append(CancelOrder(copy.order_id, self._instrument.symbol_id))
         return commands
@@ -168,7 +162,7 @@ class GatewayMirror:
         for order in live:
             copy = self._copies.setdefault(order.order_id, _Copy())
             lots = self._leaves[order.order_id]
-            if copy.asked_ns or copy.shown_lots == lots or now_ns < copy.retry_ns:
+            if copy.asked_ns or copy.shown_lots == lots or copy.backoff.is_on(now_ns):
                 continue
             copy.asked_ns = now_ns
             price_ticks = self._instrument.price_to_ticks(order.price)

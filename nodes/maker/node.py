@@ -15,6 +15,7 @@ from desk.run_dir import NodeError
 from desk.stop_budget import RETRY_S
 from desk.venue import desk_venue
 from market.account import VenueOrder
+from market.backoff import Backoff
 from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns
 from market.codes import Side
 from nodes.maker.halt import MakerHalt
@@ -24,7 +25,6 @@ from nodes.node import Node
 from trading.decision import Decision, QuoteModel, View, decide
 from trading.order_rules import OrderRules
 from trading.order_watch import OrderWatch
-from trading.pauses import BackOff, SidePause
 from trading.quoting import Quote
 from trading.reconcile import Cancel, LiveOrder
 from venues.gateway import GatewayError
@@ -41,6 +41,9 @@ from venues.venue import (
 
 DEPTH_LEVELS = 20
 STOP_RETRY_S = 0.05
+BACKOFF_NS_MAX = 10 * NS_PER_SECOND
+REFUSED_PAUSE_NS = 2 * NS_PER_SECOND  # of a side, after the venue has refused a quote
+REFUSED_PAUSE_NS_MAX = 60 * NS_PER_SECOND
 STOP_RETRY_S_MAX = 0.5
 
 
@@ -74,10 +77,10 @@ class MakerNode:
         self._client_order_ids = client_order_ids(prefix)
         self._log = MakerLog(node, self._instrument)
         self._watch = OrderWatch()
-        self._back_off = BackOff(maker.interval_ms * NS_PER_MS, lambda: random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+        first_ns = 2 * maker.interval_ms * NS_PER_MS
+        self._backoff = Backoff(first_ns, BACKOFF_NS_MAX, lambda: random.uniform(0.5, 1.0))  # noqa: S311 - jitter
         self._halt = MakerHalt(node)
-        self._pause_until_ns = 0
-        self._side_pauses = {side: SidePause() for side in Side}
+        self._refusals = {side: Backoff(REFUSED_PAUSE_NS, REFUSED_PAUSE_NS_MAX) for side in Side}
         self._is_started = False
         self._is_stopping = False
         self._sent = SentOrders(settings.run_dir / SENT_FILE)
@@ -104,11 +107,11 @@ class MakerNode:
     def _on_look(self) -> None:
         """Act on a halt or a resume at once, whatever we wait for."""
         if self._halt.is_news():
-            self._pause_until_ns = 0
+            self._backoff.until_ns = 0
             self._on_time()
 
     def _on_time(self) -> None:
-        if monotonic_ns() < self._pause_until_ns:
+        if self._backoff.is_on(monotonic_ns()):
             return
         try:
             self.cycle()
@@ -116,11 +119,10 @@ class MakerNode:
             raise
         except VenueError as error:
             at_least_ns = int(error.retry_after_s * NS_PER_SECOND) if isinstance(error, VenueBusyError) else 0
-            wait_ns = self._back_off.fail(at_least_ns)
-            self._pause_until_ns = monotonic_ns() + wait_ns
+            wait_ns = self._backoff.fail(monotonic_ns(), at_least_ns)
             self._log.failed(error, wait_ns)
         else:
-            self._back_off.succeed()
+            self._backoff.end()
             self._is_started = True
             self._node.ready()
 
@@ -162,7 +164,7 @@ class MakerNode:
     def _decide(self, live: dict[str, VenueOrder]) -> Decision:
         depth = self._venue.depth(self._instrument, DEPTH_LEVELS)
         now_ns = monotonic_ns()
-        held = {side: pause.why for side, pause in self._side_pauses.items() if pause.is_on(now_ns)}
+        held = {side: pause.why for side, pause in self._refusals.items() if pause.is_on(now_ns)}
         held |= {each.quote.side: "the fate of its last order is unknown" for each in self._unknown.values()}
         view = View(
             [self._live(order) for order in live.values()],
@@ -201,7 +203,7 @@ class MakerNode:
     def _note(self, order: VenueOrder, why_ended: str = "") -> None:
         filled_qty = self._watch.note(order)
         if filled_qty:
-            for pause in self._side_pauses.values():
+            for pause in self._refusals.values():
                 pause.end()  # what was missing on the other side may be there now
             self._log.filled(order, filled_qty)
         if not order.is_open and order.leaves_qty:
@@ -252,10 +254,10 @@ class MakerNode:
         except VenueKeysError:
             raise
         except VenueRefusedError as error:
-            wait_ns = self._side_pauses[quote.side].refuse(monotonic_ns(), f"refused: {error}")
+            wait_ns = self._refusals[quote.side].fail(monotonic_ns(), why=f"refused: {error}")
             self._log.refused(quote, error, wait_ns)
             return f"refused: {error}"
-        self._side_pauses[quote.side].end()
+        self._refusals[quote.side].end()
         self._watch.begin(order)
         self._log.quoted(order)
         self._note(order)

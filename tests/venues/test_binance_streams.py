@@ -87,7 +87,7 @@ def venue() -> Iterator[Venue]:
 @pytest.fixture
 def streams(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> Iterator[MarketStreams]:
     """Return streams of that venue that try again at once; their snapshots have a port of their own here."""
-    monkeypatch.setattr("venues.binance_streams._PAUSES_S", (0.01,))
+    monkeypatch.setattr("venues.binance_streams._PAUSE_NS_MAX", 10_000_000)
     monkeypatch.setattr("venues.binance_streams.rest_url", lambda _: venue.rest_url)
     one = MarketStreams(venue.streams_url, "BTCUSDT")
     yield one
@@ -296,10 +296,10 @@ def test_pauses_grow_until_a_connection_has_lasted(monkeypatch: pytest.MonkeyPat
     stopping = Stopping(6)
     monkeypatch.setattr(streams, "_stopping", stopping)
     monkeypatch.setattr(streams, "_follow", follow)
-    monkeypatch.setattr(streams._dice, "uniform", lambda *_: 1.0)
+    monkeypatch.setattr(streams._backoff, "jitter", lambda: 1.0)
     monkeypatch.setattr("venues.binance_streams.monotonic_ns", lambda: now[0])
     streams._run()
-    assert stopping.pauses == [0.5, 1.0, 2.0, 0.5, 0.5, 1.0]
+    assert stopping.pauses == [0.5, 1.0, 2.0, 0.5, 1.0, 2.0]
 
 
 def test_messages_that_nobody_takes_end_the_connection(

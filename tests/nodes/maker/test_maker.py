@@ -18,12 +18,11 @@ from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
 from nodes.maker import node as maker
 from nodes.maker.ids import SENT_FILE, SentOrders, client_order_ids, own_prefix
-from nodes.maker.node import MakerNode
+from nodes.maker.node import BACKOFF_NS_MAX, REFUSED_PAUSE_NS, MakerNode
 from nodes.node import Node
 from tests.desk.desk_process import short_directory
 from tests.nodes.maker.scripted_venue import ScriptedVenue
 from trading.order_rules import OrderRules
-from trading.pauses import BACK_OFF_NS_MAX, REFUSED_PAUSE_NS
 from trading.quoting import Quote
 from venues.venue import (
     ARRIVAL_MS_MAX,
@@ -337,7 +336,7 @@ def test_back_off_doubles_and_begins_anew_after_a_good_cycle(
     venue.fates["open_orders"] = [AWAY, AWAY, None, AWAY]
     for _ in range(4):
         quoting._on_time()
-        now[0] = max(now[0], quoting._pause_until_ns)
+        now[0] = max(now[0], quoting._backoff.until_ns)
     assert [line["wait_s"] for line in lines(told, "the venue failed")] == [0.5, 1.0, 0.5]
 
 
@@ -349,11 +348,11 @@ def test_back_off_has_an_end_and_nothing_is_asked_meanwhile(
     for _ in range(40):
         quoting._on_time()
         asked = len(venue.calls)
-        now[0] = quoting._pause_until_ns - 1
+        now[0] = quoting._backoff.until_ns - 1
         quoting._on_time()
         assert len(venue.calls) == asked
         now[0] += 1
-    assert now[0] - 10**15 <= 40 * BACK_OFF_NS_MAX
+    assert now[0] - 10**15 <= 40 * BACKOFF_NS_MAX
     quoting._on_time()
     assert len(venue.orders) == 2
 
@@ -365,7 +364,7 @@ def test_busy_venue_is_left_alone_for_as_long_as_it_says(
     """And not asked at once when it names no time."""
     venue.fates["place"] = [VenueBusyError("slow down", retry_after_s)]
     quoting._on_time()
-    assert quoting._pause_until_ns - now[0] == int(wait_s * NS_PER_SECOND)
+    assert quoting._backoff.until_ns - now[0] == int(wait_s * NS_PER_SECOND)
     assert venue.orders == {}
 
 
@@ -656,7 +655,7 @@ def test_a_halt_does_not_wait_for_the_back_off(
 ) -> None:
     """But a venue that stays away is not asked ten times a second on its account."""
     quoting.cycle()
-    quoting._pause_until_ns = now[0] + NS_PER_SECOND
+    quoting._backoff.until_ns = now[0] + NS_PER_SECOND
     quoting._on_look()
     assert len(venue.prices()) == 2, "nothing was said"
     _halt(run_dir, is_halted=True)
@@ -664,7 +663,7 @@ def test_a_halt_does_not_wait_for_the_back_off(
     quoting._on_look()
     quoting._on_look()
     assert len(venue.prices()) == 2, "it waits for the venue"
-    now[0] += BACK_OFF_NS_MAX
+    now[0] += BACKOFF_NS_MAX
     quoting._on_time()
     assert venue.prices() == {}
 
