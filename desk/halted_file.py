@@ -5,14 +5,11 @@ and the paper exchange read it when they start and ten times a second; it can on
 which takes the symbol out of it and then has the engine's word.
 """
 
-import fcntl
 import json
-import os
-import time
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from pathlib import Path
 
+from market.lock import locked_folder
 from market.whole_file import write_whole
 
 HALTED_FILE = "halted.json"
@@ -61,7 +58,7 @@ class HaltedFile:
         Raises:
             OSError: if the disk does not take it, or another process does not let go of the file.
         """
-        with self._locked():
+        with locked_folder(self.path.parent, LOCKED_S_MAX):  # other commands do not change it meanwhile
             before = self._content()
             after = before | set(symbols) if is_halted else before - set(symbols)
             write_whole(self.path, json.dumps(sorted(after)).encode() + b"\n")
@@ -75,21 +72,3 @@ class HaltedFile:
             return self._symbols
         is_sound = isinstance(names, list) and all(isinstance(name, str) for name in names)
         return frozenset(names) if is_sound else self._symbols
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Keep other commands from changing the file meanwhile; the lock is the folder's, and goes with the process."""
-        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        deadline = time.monotonic() + LOCKED_S_MAX
-        try:
-            while True:
-                try:
-                    fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        raise
-                    time.sleep(LOCKED_S_MAX / 500)
-            yield
-        finally:
-            os.close(folder)

@@ -1,10 +1,9 @@
 """One process for each role of a run directory: a lock file, held with flock for as long as the process lives."""
 
-import fcntl
 import os
-import time
 from pathlib import Path
 
+from market.lock import is_locked, lock
 from market.mendable import MendableError
 
 LOOK_S_MAX = 0.2  # somebody who only looks whether it is held holds it for an instant
@@ -23,17 +22,13 @@ class LockFile:
 
     def __init__(self, path: Path, holder: str) -> None:
         self._path = path
-        deadline = time.monotonic() + LOOK_S_MAX
         while True:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock(self._descriptor, LOOK_S_MAX)
             except BlockingIOError:
                 pid = os.read(self._descriptor, 32).decode(errors="replace").strip()
                 os.close(self._descriptor)
-                if time.monotonic() < deadline:
-                    time.sleep(LOOK_S_MAX / 20)
-                    continue
                 raise LockedError(f"{holder} is already running, pid {pid or '?'} ({path})") from None
             if self._is_still_there():
                 break
@@ -60,11 +55,9 @@ def holder_pid(path: Path) -> int | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
+        if not is_locked(descriptor):
+            return None
         text = os.read(descriptor, 32).decode(errors="replace").strip()
         return int(text) if text.isdigit() else None
-    else:
-        return None
     finally:
         os.close(descriptor)

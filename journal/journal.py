@@ -6,7 +6,6 @@ and after a failed sync the kernel may have dropped what it could not write, so 
 Rebello et al., Can Applications Recover from fsync Failures?, USENIX ATC 2020).
 """
 
-import fcntl
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,6 +25,7 @@ from journal.reader import JournalReader, OpenedFile, TornTail
 from journal.replay import Replay, replay
 from market.clock import NS_PER_MS, monotonic_ns
 from market.limits import JOURNAL_FILE_BYTES_MAX, JOURNAL_FILES_MAX
+from market.lock import lock_folder
 
 _CLOSED: Final = -1
 
@@ -294,18 +294,11 @@ def _locked(folder: Path) -> int:
     """Return a descriptor of the folder that keeps others out; the kernel lets go whatever happens to us."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        raise JournalError(f"{folder} must be a folder for the journal: {error.strerror}") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return lock_folder(folder)
     except BlockingIOError:
-        os.close(descriptor)
         raise JournalBusyError(f"another process keeps the journal in {folder}") from None
     except OSError as error:
-        os.close(descriptor)
-        raise JournalError(f"{folder} cannot be locked: {error.strerror}") from error
-    return descriptor
+        raise JournalError(f"{folder} must be a folder for the journal: {error.strerror}") from error
 
 
 def _closed(descriptor: int) -> int:

@@ -1,17 +1,15 @@
 """The folder of daily files: written whole or not at all, read with a clear word on what is damaged, never lost."""
 
 import contextlib
-import fcntl
 import os
 import re
-import time
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
-from market.clock import NS_PER_SECOND, monotonic_ns
 from market.exact_json import JsonObject
+from market.lock import lock_folder
 from market.mendable import MendableError
 from market.whole_file import sync_folder, write_whole
 from reports.daily_file import FILE_BYTES_MAX, decode, encode
@@ -19,8 +17,7 @@ from reports.day_book import DayBook
 from reports.performance import checked_book
 
 _FILE_NAME = re.compile(r"performance_([0-9]{4})([0-9]{2})([0-9]{2})\.json", re.ASCII)
-_LOCK_WAIT_NS_MAX: Final = 5 * NS_PER_SECOND
-_LOCK_RETRY_SECONDS: Final = 0.02
+_LOCK_S_MAX: Final = 5.0
 _ASIDE_MAX: Final = 10_000
 
 FileMark = tuple[int, int, int]  # inode, size, time of the last change in ns
@@ -175,9 +172,11 @@ class ReportsFolder:
             FolderBusyError: if another process has not let go within 5 s.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            _lock(folder, self.path)
+            folder = lock_folder(self.path, _LOCK_S_MAX)
+        except BlockingIOError as error:
+            raise FolderBusyError(f"{self.path} is being written by another process for more than 5 s") from error
+        try:
             yield
         finally:
             os.close(folder)
@@ -185,19 +184,6 @@ class ReportsFolder:
     def _free_name(self, day: date, why: str) -> Path:
         names = (self.file_of(day).with_suffix(f".{why}-{number}.json") for number in range(1, _ASIDE_MAX))
         return next(name for name in names if not name.exists())
-
-
-def _lock(folder: int, path: Path) -> None:
-    deadline_ns = monotonic_ns() + _LOCK_WAIT_NS_MAX
-    while True:
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            if monotonic_ns() > deadline_ns:
-                raise FolderBusyError(f"{path} is being written by another process for more than 5 s") from error
-            time.sleep(_LOCK_RETRY_SECONDS)
-        else:
-            return
 
 
 def _day_of(name: str) -> date | None:

@@ -3,7 +3,6 @@
 Of a journal that is being written the last record may be on its way and then looks torn: `is_in_use` says so.
 """
 
-import fcntl
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any, Final
 from journal.format import CorruptJournalError, FileHeader
 from journal.reader import JournalReader, OpenedFile, TornTail
 from market.clock import NS_PER_MS, iso_time
+from market.lock import is_locked
 from market.words import counted
 from nodes.engine.command_record import COMMANDS, CommandRecord
 
@@ -112,12 +112,9 @@ def is_in_use(folder: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return is_locked(descriptor)
     finally:
         os.close(descriptor)
-    return False
 
 
 def inspection_text(document: Document) -> str:

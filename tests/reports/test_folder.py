@@ -123,7 +123,7 @@ def test_keeps_the_old_file_when_the_disk_refuses(
 
 def test_waits_for_another_writer_and_gives_up(folder: ReportsFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     """Guards two writers (the tracker and a command): one at a time, and a stopped one blocks nobody for long."""
-    monkeypatch.setattr(folder_module, "_LOCK_WAIT_NS_MAX", 0)
+    monkeypatch.setattr(folder_module, "_LOCK_S_MAX", 0.0)
     with folder.locked():
         other = os.open(folder.path, os.O_RDONLY)
         try:
