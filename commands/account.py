@@ -17,6 +17,7 @@ from desk.venue import paper_url, venue_keys
 from market.account import Balance, VenueOrder, VenueTrade
 from market.codes import Side
 from market.instrument import Instrument, parse_decimal
+from venues.binance_account import BinanceAccount
 from venues.binance_documents import account_of, order_of, trade_of
 from venues.binance_rest import BinanceRest
 from venues.venue import ARRIVAL_MS_MAX, VenueError, VenueUnknownError
@@ -43,7 +44,7 @@ class AccountSource(Protocol):
         """Return every asset."""
 
 
-def command_venue(settings: Settings) -> Any:
+def command_venue(settings: Settings) -> BinanceAccount:
     """Return the venue for a command, checked to trade the symbol; a look-alike is asked without ccxt.
 
     Raises:
@@ -189,7 +190,7 @@ def cancel(
             raise DeskError(f"expected an order id such as 1000000000042, was {order_id[:40]!r}")
     venue = _hand_venue(settings)
     known = {each.symbol: each for each in (settings.instruments if is_every_symbol else [settings.instrument])}
-    opened = {order.order_id: order for order in venue.every_open_order() if order.symbol in known}
+    opened = {order.order_id: order for order in venue.open_orders() if order.symbol in known}
     if is_all:
         order_ids = [each for each, order in opened.items() if order.client_order_id.startswith(HAND_PREFIX)]
     ended: list[VenueOrder] = []
@@ -197,7 +198,7 @@ def cancel(
     for order_id in order_ids:
         instrument = known[opened[order_id].symbol] if order_id in opened else settings.instrument
         try:
-            order = venue.cancel_order(instrument, order_id)
+            order = venue.cancel(instrument, order_id)
             if order is not None:
                 ended.append(order)
             elif (was := venue.order(instrument, order_id)) is not None:

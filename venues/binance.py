@@ -3,30 +3,19 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from functools import partial
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any
 
-from market.account import Balance, VenueAccount, VenueOrder, VenueTrade
-from market.codes import Side
-from market.depth import Depth
 from market.instrument import Instrument
 from trading.order_rules import OrderRules
+from venues.binance_account import BinanceAccount, Result
 from venues.binance_documents import (
     KEY_CODES,
     THROTTLED_CODE,
     UNKNOWN_EXECUTION_CODES,
-    UNKNOWN_ORDER_CODES,
     UNREADABLE,
-    account_of,
-    depth_of,
-    mid_of,
-    minute_prices_of,
-    order_of,
-    orders_of,
     retry_after_s,
     rules_of,
-    trades_of,
 )
 from venues.ccxt_binance import ccxt
 from venues.venue import (
@@ -39,24 +28,19 @@ from venues.venue import (
     VenueUnknownError,
 )
 
-Result = TypeVar("Result")
 
-
-class BinanceVenue:
+class BinanceVenue(BinanceAccount):
     """One account at Binance Spot's testnet, or at `url`.
 
     Args:
-        name: what to call it.
+        name, api_key, secret: as BinanceAccount has them.
         url: scheme, host and port of a look-alike; None is the testnet itself.
-        api_key: the account's key.
-        secret: its secret; neither ever appears in an error's text.
         timeout_ms: for each HTTP request.
     """
 
     def __init__(self, name: str, url: str | None, api_key: str, secret: str, timeout_ms: int) -> None:
-        self._name = name
+        super().__init__(name, api_key, secret)
         self._at = f" at {url}" if url else ""
-        self._secrets = (api_key, secret)
         config: dict[str, Any] = {
             "apiKey": api_key,
             "secret": secret,
@@ -90,11 +74,6 @@ class BinanceVenue:
 
         self._exchange.handle_errors = note_status
 
-    @property
-    def name(self) -> str:
-        """What to call the venue in logs and reports."""
-        return self._name
-
     def load(self, instrument: Instrument) -> OrderRules:
         """Fetch the venue's markets, check that it trades `instrument` in our ticks and lots, and return its rules.
 
@@ -102,109 +81,31 @@ class BinanceVenue:
             VenueError: if it cannot be reached, or does not.
         """
         markets = self._call(self._exchange.load_markets, read=_document)
-        market = markets.get(_pair(instrument))
+        market = markets.get(f"{instrument.base}/{instrument.quote}")
         if market is None:
             raise VenueRefusedError(f"{self._name} does not trade {instrument.symbol}")
-        theirs = tuple(Decimal(str(market["precision"][kind])) for kind in ("price", "amount"))
-        if theirs != (instrument.tick_size, instrument.lot_size):
-            ours = f"{instrument.tick_size} and {instrument.lot_size}"
-            raise VenueRefusedError(
-                f"{self._name} trades {instrument.symbol} in ticks and lots of {theirs[0]} and {theirs[1]}, not {ours}"
-            )
+        tick_size, lot_size = (Decimal(str(market["precision"][kind])) for kind in ("price", "amount"))
+        self._check_steps(instrument, tick_size, lot_size)
         return self._call(lambda: market["info"], read=rules_of)
 
-    def depth(self, instrument: Instrument, level_count: int) -> Depth:
-        """Return the best levels of the book, our own orders among them."""
-        request = {"symbol": instrument.symbol, "limit": level_count}
-
-        return self._call(self._exchange.public_get_depth, request, read=partial(depth_of, instrument=instrument))
-
-    def mid(self, symbol: str) -> Decimal | None:
-        """Return the middle of the best prices of any pair of the venue; None while a side of its book is empty."""
-        return self._call(self._exchange.public_get_ticker_bookticker, {"symbol": symbol}, read=mid_of)
-
-    def open_orders(self, instrument: Instrument) -> Sequence[VenueOrder]:
-        """Return our open orders, oldest first."""
-
-        return self._call(self._exchange.private_get_openorders, {"symbol": instrument.symbol}, read=orders_of)
-
-    def place(
-        self, instrument: Instrument, side: Side, price_ticks: int, qty_lots: int, client_order_id: str
-    ) -> VenueOrder:
-        """Enter a post-only limit order."""
-        request = {
-            "symbol": instrument.symbol,
-            "side": side.name,
-            "type": "LIMIT_MAKER",
-            "quantity": f"{instrument.lots_to_qty(qty_lots):f}",
-            "price": f"{instrument.ticks_to_price(price_ticks):f}",
-            "newClientOrderId": client_order_id,
-            "newOrderRespType": "RESULT",
-        }
-        return self._call(self._exchange.private_post_order, request, read=order_of, is_order=True)
-
-    def cancel(self, instrument: Instrument, order_id: str) -> VenueOrder | None:
-        """Cancel an order and return it as it ended; None if it was already gone, which is not an error."""
-        request = {"symbol": instrument.symbol, "orderId": order_id}
-        try:
-            return self._call(self._exchange.private_delete_order, request, read=order_of)
-        except VenueRefusedError as error:
-            if error.code not in UNKNOWN_ORDER_CODES:
-                raise
-            return None
-
-    def find_order(self, instrument: Instrument, client_order_id: str) -> VenueOrder | None:
-        """Return the order of that client order id, open or ended, or None if the venue has never had it."""
-        request = {"symbol": instrument.symbol, "origClientOrderId": client_order_id}
-        try:
-            return self._call(self._exchange.private_get_order, request, read=order_of)
-        except VenueRefusedError as error:
-            if error.code not in UNKNOWN_ORDER_CODES:
-                raise
-            return None
-
-    def account(self) -> VenueAccount:
-        """Return the account's id and every asset of it."""
-
-        return self._call(self._exchange.private_get_account, read=account_of)
-
-    def balances(self) -> Mapping[str, Balance]:
-        """Return every asset of the account."""
-        return self.account().balances
-
-    def trades(
-        self, instrument: Instrument, limit: int = 100, from_id: int | None = None, since_ms: int | None = None
-    ) -> Sequence[VenueTrade]:
-        """Return our trades, oldest first: the latest `limit`, or the first `limit` from a trade id or a time on."""
-        request = {"symbol": instrument.symbol, "limit": limit, "fromId": from_id, "startTime": since_ms}
-
-        read = partial(trades_of, symbol=instrument.symbol)
-        return self._call(self._exchange.private_get_mytrades, _given(request), read=read)
-
-    def minute_prices(self, symbol: str, since_ms: int) -> Mapping[int, Decimal]:
-        """Return what `symbol` cost in each of up to 1,000 minutes from `since_ms` on, by the minute's first ms.
-
-        That is the middle of the minute's first and last price; a minute without a trade may be missing.
-        """
-        request = {"symbol": symbol, "interval": "1m", "startTime": since_ms, "limit": 1_000}
-        return self._call(self._exchange.public_get_klines, request, read=minute_prices_of)
-
-    def orders(
-        self, instrument: Instrument, limit: int = 500, from_id: int | None = None, since_ms: int | None = None
-    ) -> Sequence[VenueOrder]:
-        """Return our orders, open or ended, oldest first: the latest, or the first from an order id or a time on."""
-        request = {"symbol": instrument.symbol, "limit": limit, "orderId": from_id, "startTime": since_ms}
-
-        return self._call(self._exchange.private_get_allorders, _given(request), read=orders_of)
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        asked: Mapping[str, object],
+        read: Callable[[Any], Result],
+        *,
+        is_signed: bool = True,
+        is_order: bool = False,
+    ) -> Result:
+        name = f"{'private' if is_signed else 'public'}_{method}_{path.replace('/', '_')}".lower()
+        given = {key: value for key, value in asked.items() if value is not None}
+        return self._call(getattr(self._exchange, name), given, read=read, is_order=is_order)
 
     def _call(
         self, method: Callable[..., Any], *args: Any, read: Callable[[Any], Result], is_order: bool = False
     ) -> Result:
-        """Call ccxt, read the answer, and turn what either raises into a VenueError without secrets.
-
-        A lost or senseless reply to an order is VenueUnknownError; to anything else it is VenueUnavailableError, for
-        asking again does no harm.
-        """
+        """Call ccxt, read the answer, and turn what either raises into a VenueError without secrets."""
         try:
             return read(self._asked(method, args))
         except ccxt.BaseError as error:
@@ -251,12 +152,6 @@ class BinanceVenue:
         said = type(error).__name__ if "://" in words else self._redacted(words)
         return VenueRefusedError(f"{self._name}: {said}")
 
-    def _redacted(self, text: str) -> str:
-        for secret in self._secrets:
-            if secret:
-                text = text.replace(secret, "...")
-        return text[:200]
-
     def _retry_after_s(self) -> float:
         headers = self._exchange.last_response_headers or {}
         return retry_after_s(str(headers.get("Retry-After", "")))
@@ -270,14 +165,6 @@ def _never_left(error: BaseException) -> bool:
             return True
         cause = cause.__cause__ or cause.__context__
     return False
-
-
-def _pair(instrument: Instrument) -> str:
-    return f"{instrument.base}/{instrument.quote}"
-
-
-def _given(request: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in request.items() if value is not None}
 
 
 def _document(value: Any) -> Any:

@@ -146,9 +146,9 @@ def test_what_the_venue_has_never_had_is_none(venue: BinanceRest, server: Answer
     server.answer = (400, {}, error(code, "Unknown order sent."))
     assert venue.find_order(BTCUSDT, "hand-1") is None
     assert venue.order(BTCUSDT, "7") is None
-    assert venue.cancel_order(BTCUSDT, "7") is None
+    assert venue.cancel(BTCUSDT, "7") is None
     server.answer = (400, {}, error(-1121, "Invalid symbol."))
-    for ask in (venue.find_order, venue.order, venue.cancel_order):
+    for ask in (venue.find_order, venue.order, venue.cancel):
         with pytest.raises(VenueRefusedError, match="-1121"):
             ask(BTCUSDT, "7")
 

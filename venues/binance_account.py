@@ -1,0 +1,163 @@
+"""One account at Binance Spot, or at what speaks like it: the calls that a desk makes of it, whoever carries them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from functools import partial
+from typing import Any, TypeVar
+
+from market.account import Balance, VenueAccount, VenueOrder, VenueTrade
+from market.codes import Side
+from market.depth import Depth
+from market.instrument import Instrument
+from venues.binance_documents import (
+    UNKNOWN_ORDER_CODES,
+    account_of,
+    depth_of,
+    mid_of,
+    minute_prices_of,
+    order_of,
+    orders_of,
+    trades_of,
+)
+from venues.venue import VenueRefusedError
+
+Result = TypeVar("Result")
+
+
+class BinanceAccount(ABC):
+    """The calls of `venues.venue.Venue`, and those of a person.
+
+    Args:
+        name: what to call the venue.
+        api_key: the account's key.
+        secret: its secret; neither ever appears in an error's text.
+    """
+
+    def __init__(self, name: str, api_key: str, secret: str) -> None:
+        self._name = name
+        self._api_key = api_key
+        self._secret = secret
+
+    @property
+    def name(self) -> str:
+        """What to call the venue in logs and reports."""
+        return self._name
+
+    def depth(self, instrument: Instrument, level_count: int) -> Depth:
+        """Return the best levels of the book, our own orders among them."""
+        asked = {"symbol": instrument.symbol, "limit": level_count}
+        return self._ask("GET", "depth", asked, partial(depth_of, instrument=instrument), is_signed=False)
+
+    def mid(self, symbol: str) -> Decimal | None:
+        """Return the middle of the best prices of any pair of the venue; None while a side of its book is empty."""
+        return self._ask("GET", "ticker/bookTicker", {"symbol": symbol}, mid_of, is_signed=False)
+
+    def minute_prices(self, symbol: str, since_ms: int) -> Mapping[int, Decimal]:
+        """Return what `symbol` cost in each of up to 1,000 minutes from `since_ms` on, by the minute's first ms.
+
+        That is the middle of the minute's first and last price; a minute without a trade may be missing.
+        """
+        asked = {"symbol": symbol, "interval": "1m", "startTime": since_ms, "limit": 1_000}
+        return self._ask("GET", "klines", asked, minute_prices_of, is_signed=False)
+
+    def account(self) -> VenueAccount:
+        """Return the account's id and every asset of it."""
+        return self._ask("GET", "account", {}, account_of)
+
+    def balances(self) -> Mapping[str, Balance]:
+        """Return every asset of the account."""
+        return self.account().balances
+
+    def open_orders(self, instrument: Instrument | None = None) -> Sequence[VenueOrder]:
+        """Return our open orders, of one pair or of all, oldest first."""
+        return self._ask("GET", "openOrders", {"symbol": instrument and instrument.symbol}, orders_of)
+
+    def orders(
+        self, instrument: Instrument, limit: int = 500, from_id: int | None = None, since_ms: int | None = None
+    ) -> Sequence[VenueOrder]:
+        """Return our orders, open or ended, oldest first: the latest, or the first from an order id or a time on."""
+        asked = {"symbol": instrument.symbol, "limit": limit, "orderId": from_id, "startTime": since_ms}
+        return self._ask("GET", "allOrders", asked, orders_of)
+
+    def trades(
+        self, instrument: Instrument, limit: int = 100, from_id: int | None = None, since_ms: int | None = None
+    ) -> Sequence[VenueTrade]:
+        """Return our trades, oldest first: the latest `limit`, or the first `limit` from a trade id or a time on."""
+        asked = {"symbol": instrument.symbol, "limit": limit, "fromId": from_id, "startTime": since_ms}
+        return self._ask("GET", "myTrades", asked, partial(trades_of, symbol=instrument.symbol))
+
+    def order(self, instrument: Instrument, order_id: str) -> VenueOrder | None:
+        """Return the order of that id, open or ended, or None if the account has never had it."""
+        return self._known("GET", {"symbol": instrument.symbol, "orderId": order_id})
+
+    def find_order(self, instrument: Instrument, client_order_id: str) -> VenueOrder | None:
+        """Return the order of that client order id, open or ended, or None if the venue has never had it."""
+        return self._known("GET", {"symbol": instrument.symbol, "origClientOrderId": client_order_id})
+
+    def cancel(self, instrument: Instrument, order_id: str) -> VenueOrder | None:
+        """Cancel an order and return it as it ended; None if it was already gone, which is not an error."""
+        return self._known("DELETE", {"symbol": instrument.symbol, "orderId": order_id})
+
+    def place(
+        self, instrument: Instrument, side: Side, price_ticks: int, qty_lots: int, client_order_id: str
+    ) -> VenueOrder:
+        """Enter a post-only limit order."""
+        terms = {
+            "type": "LIMIT_MAKER",
+            "quantity": f"{instrument.lots_to_qty(qty_lots):f}",
+            "price": f"{instrument.ticks_to_price(price_ticks):f}",
+        }
+        return self.enter(instrument, side, terms, client_order_id)
+
+    def enter(self, instrument: Instrument, side: Side, terms: Mapping[str, str], client_order_id: str) -> VenueOrder:
+        """Enter an order of any type; `terms` are Binance's parameters of it: type, price, quantity and so on.
+
+        Raises:
+            VenueUnknownError: if the reply was lost; ask with `find_order`, and do not just enter it again.
+        """
+        names = {"newClientOrderId": client_order_id, "newOrderRespType": "RESULT"}
+        asked = {"symbol": instrument.symbol, "side": side.name, **terms, **names}
+        return self._ask("POST", "order", asked, order_of, is_order=True)
+
+    def _known(self, method: str, asked: Mapping[str, object]) -> VenueOrder | None:
+        try:
+            return self._ask(method, "order", asked, order_of)
+        except VenueRefusedError as error:
+            if error.code not in UNKNOWN_ORDER_CODES:
+                raise
+            return None
+
+    @abstractmethod
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        asked: Mapping[str, object],
+        read: Callable[[Any], Result],
+        *,
+        is_signed: bool = True,
+        is_order: bool = False,
+    ) -> Result:
+        """Ask, and read the answer; what is asked as None is left out.
+
+        A lost or senseless reply to an order is VenueUnknownError; to anything else it is VenueUnavailableError, for
+        asking again does no harm.
+
+        Raises:
+            VenueError: with a text without secrets.
+        """
+
+    def _check_steps(self, instrument: Instrument, tick_size: Decimal, lot_size: Decimal) -> None:
+        """Check that the venue trades `instrument` in our ticks and lots."""
+        if (tick_size, lot_size) != (instrument.tick_size, instrument.lot_size):
+            raise VenueRefusedError(
+                f"{self._name} trades {instrument.symbol} in ticks and lots of {tick_size} and {lot_size}, "
+                f"not {instrument.tick_size} and {instrument.lot_size}"
+            )
+
+    def _redacted(self, text: str) -> str:
+        for secret in (self._api_key, self._secret):
+            if secret:
+                text = text.replace(secret, "...")
+        return text[:200]
