@@ -16,13 +16,14 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from flow.exact_units import InstrumentUnits
 from flow.recording import BookTicker, Record, RecordedTrade, RecordingError
+from market.clock import NS_PER_MS, NS_PER_US
 from market.codes import Side
 from market.instrument import Instrument
 
@@ -39,7 +40,7 @@ _DAMAGE: Final = (
     UnicodeDecodeError, OverflowError,
 )  # fmt: skip
 _BOOLS: Final = {"true": Side.SELL, "false": Side.BUY}  # whether the buyer is the maker
-_NS_PER_MS, _NS_PER_US = 1_000_000, 1_000
+_TIME_CELLS: Final = {"trades": 4, "aggTrades": 5, "bookTicker": 5}
 _MICROSECONDS_FROM: Final = 10**15  # as ms that would be the year 33658
 
 
@@ -66,13 +67,13 @@ def read_public_data(path: Path, instrument: Instrument) -> Iterator[Record]:
     match = _NAME.fullmatch(path.name)
     if match is None or match["symbol"] != instrument.symbol:
         raise RecordingError(f"{path.name}: expected public data of {instrument.symbol} by its name")
-    row_of, time_cell = _ROWS[match["kind"]], _TIME_CELLS[match["kind"]]
-    units = InstrumentUnits(instrument)
-    for row in _in_order(path, match["kind"], time_cell):
+    kind, units = match["kind"], InstrumentUnits(instrument)
+    read = _best_prices if kind == "bookTicker" else _trade
+    for row in _in_order(path, kind):
         try:
-            record = row_of(row.cells, units)
+            record = read(row.cells, units, _TIME_CELLS[kind])
         except (ValueError, KeyError, IndexError) as error:
-            raise _row_error(path, match["kind"], row, error) from error
+            raise _row_error(path, kind, row, error) from error
         yield record
 
 
@@ -91,24 +92,24 @@ def _rows(path: Path) -> Iterator[_Row]:
                 yield _Row(number, cells)
 
 
-def _in_order(path: Path, kind: str, time_cell: int) -> Iterator[_Row]:
+def _in_order(path: Path, kind: str) -> Iterator[_Row]:
     """Return the rows of a file by time and id, each once; as they stand there if they stand so."""
     last, count, is_sorted = (-1, -1), 0, True
     for row in _rows(path):
-        key = _key(path, kind, time_cell, row)
+        key = _key(path, kind, row)
         is_sorted = is_sorted and key > last
         last, count = key, count + 1
     if is_sorted:
         return _rows(path)
     if count > SORTED_ROWS_MAX:
         raise RecordingError(f"{path.name}: expected rows that rise in time and id, or at most {SORTED_ROWS_MAX}")
-    by_key = {_key(path, kind, time_cell, row): row for row in _rows(path)}
+    by_key = {_key(path, kind, row): row for row in _rows(path)}
     return (by_key[key] for key in sorted(by_key))
 
 
-def _key(path: Path, kind: str, time_cell: int, row: _Row) -> tuple[int, int]:
+def _key(path: Path, kind: str, row: _Row) -> tuple[int, int]:
     try:
-        return _time_ns(row.cells[time_cell]), _whole(row.cells[0])
+        return _time_ns(row.cells[_TIME_CELLS[kind]]), _whole(row.cells[0])
     except (ValueError, IndexError) as error:
         raise _row_error(path, kind, row, error) from error
 
@@ -118,29 +119,17 @@ def _row_error(path: Path, kind: str, row: _Row, error: Exception) -> RecordingE
     return RecordingError(f"{path.name} line {row.number}: {reason}, was {','.join(row.cells)[:120]!r}")
 
 
-def _trade(cells: Sequence[str], units: InstrumentUnits) -> RecordedTrade:
-    price_ticks, qty_lots = units.exact_level(cells[1], cells[2])
-    return RecordedTrade(_time_ns(cells[4]), _whole(cells[0]), price_ticks, qty_lots, _BOOLS[cells[5].lower()])
+def _trade(cells: Sequence[str], units: InstrumentUnits, time_cell: int) -> RecordedTrade:
+    """Return a trade, of one order or of several: whose side it was stands behind its time."""
+    level, side = units.exact_level(cells[1], cells[2]), _BOOLS[cells[time_cell + 1].lower()]
+    return RecordedTrade(_time_ns(cells[time_cell]), _whole(cells[0]), *level, side)
 
 
-def _aggregate_trade(cells: Sequence[str], units: InstrumentUnits) -> RecordedTrade:
-    price_ticks, qty_lots = units.exact_level(cells[1], cells[2])
-    return RecordedTrade(_time_ns(cells[5]), _whole(cells[0]), price_ticks, qty_lots, _BOOLS[cells[6].lower()])
-
-
-def _best_prices(cells: Sequence[str], units: InstrumentUnits) -> BookTicker:
+def _best_prices(cells: Sequence[str], units: InstrumentUnits, time_cell: int) -> BookTicker:
     bid, ask = units.level(cells[1], cells[2]), units.level(cells[3], cells[4])
     if bid.price_ticks >= ask.price_ticks:
         raise ValueError("expected a bid below the ask")
-    return BookTicker(_time_ns(cells[5]), _whole(cells[0]), bid, ask)
-
-
-_ROWS: Final[dict[str, Callable[[Sequence[str], InstrumentUnits], RecordedTrade | BookTicker]]] = {
-    "trades": _trade,
-    "aggTrades": _aggregate_trade,
-    "bookTicker": _best_prices,
-}
-_TIME_CELLS: Final = {"trades": 4, "aggTrades": 5, "bookTicker": 5}
+    return BookTicker(_time_ns(cells[time_cell]), _whole(cells[0]), bid, ask)
 
 
 def _whole(text: str) -> int:
@@ -151,7 +140,7 @@ def _whole(text: str) -> int:
 
 def _time_ns(text: str) -> int:
     time = _whole(text)
-    return time * (_NS_PER_US if time >= _MICROSECONDS_FROM else _NS_PER_MS)
+    return time * (NS_PER_US if time >= _MICROSECONDS_FROM else NS_PER_MS)
 
 
 @contextmanager
