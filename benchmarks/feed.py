@@ -22,6 +22,7 @@ from benchmarks.feed_subscribers import TOPIC, book_crc32
 from bus.channel import ChannelSocket
 from bus.feed import BookReplica, FeedFrame, TopicReplica, unpack_frame
 from bus.topology import FEED, SNAPSHOTS
+from desk.symbols import default_instruments
 from engine.matching_engine import MatchingEngine, make_engine
 from engine.rows.messages import ROW_WIDTH, TAG, write_command
 from engine.rows.ring import CONSUMED
@@ -30,7 +31,6 @@ from market.clock import NS_PER_SECOND, monotonic_ns
 from market.codec import decode_commands
 from market.codes import Tag
 from market.feed_messages import BookOrder
-from market.instrument import default_instruments
 from market.limits import BATCH_MESSAGES_MAX
 from nodes.engine.feed import EngineFeed
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 from benchmarks.order_streams import load_orders, padded
 from bus.engine_link import CommandBatch
 from bus.topology import Source
+from desk.symbols import default_instruments
 from engine.capacity import Capacity
 from engine.matching_engine import make_engine
 from engine.wire.codec import RowEncoder
@@ -25,7 +26,6 @@ from journal.replay import replay
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.codec import encode_all
 from market.commands import NewOrder
-from market.instrument import default_instruments
 from nodes.engine.command_record import COMMANDS, CommandRecord, figures_of
 from nodes.engine.core import EngineCore
 

@@ -29,9 +29,9 @@ from benchmarks.node_processes import node_pair
 from benchmarks.order_streams import OrderStream, direct_hash, load_orders
 from benchmarks.pipeline_client import LoadClient
 from bus.topology import Source
+from desk.symbols import default_instruments
 from engine.matching_engine import make_engine
 from market.clock import NS_PER_SECOND, monotonic_ns
-from market.instrument import default_instruments
 
 SETTINGS: Final = {"GATEWAY__MESSAGES_PER_S": "1000000"}
 SEED_COMMANDS: Final = 10_001

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.market_measures import SECONDS_MIN, measure
+from desk.symbols import default_instruments
 from engine.matching_engine import MatchingEngine, make_engine
 from engine.rows.messages import read_event, write_command
 from flow.market_settings import DEFAULT_PRESET, PRESETS, settings_of
@@ -27,7 +28,7 @@ from market.codes import Side
 from market.commands import Command
 from market.depth import Depth, Level
 from market.events import Event, Executed
-from market.instrument import Instrument, default_instruments
+from market.instrument import Instrument
 
 _OWNER: Final = 1
 _STEP_NS: Final = 5 * NS_PER_MS  # as often as the flow's node calls it

@@ -31,9 +31,9 @@ from benchmarks.engine_process import (
     settings_of,
 )
 from benchmarks.feed import book_of, snapshot_of
+from desk.symbols import default_instruments
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.codes import Side
-from market.instrument import default_instruments
 
 ORDERS: Final = 10_000
 ORDERS_PER_S: Final = 100_000

@@ -15,10 +15,10 @@ from sanic.response import HTTPResponse
 from bus.channel import AsyncWaiter
 from bus.feed import book_topic
 from bus.subscriber import FeedSubscriber
+from desk.symbols import default_instruments
 from market.clock import monotonic_ns
 from market.codes import Side
 from market.exact_json import dumps
-from market.instrument import default_instruments
 from nodes.http import bind, new_app, serve, stop
 
 

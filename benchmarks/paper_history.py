@@ -14,12 +14,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from desk.symbols import default_instruments
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.codes import SelfTradePrevention, Side, TimeInForce
 from market.commands import Command, NewOrder
 from market.depth import Depth
 from market.events import Accepted, Event, Executed
-from market.instrument import default_instruments
 from paper.exchange.exchange import Exchange
 from paper.money.history import Span
 from paper.money.ledger import Ledger

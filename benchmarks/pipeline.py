@@ -24,8 +24,8 @@ from benchmarks.order_streams import OrderStream, direct_hash, load_orders
 from benchmarks.pipeline_client import LoadClient, Sent
 from benchmarks.pipeline_naive import measure_naive
 from bus.topology import Source
+from desk.symbols import default_instruments
 from engine.matching_engine import make_engine
-from market.instrument import default_instruments
 
 SECONDS: Final = 10.0
 STAGE_SECONDS: Final = 3.0

@@ -16,11 +16,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from desk.symbols import default_instruments
 from market.account import Balance, VenueAccount, VenueOrder, VenueTrade
 from market.clock import NS_PER_MS, day_bounds_ns, time_ns, utc_date
 from market.codes import Side
 from market.depth import Depth, Level
-from market.instrument import Instrument, default_instruments
+from market.instrument import Instrument
 from nodes.tracker.bookkeeper import Bookkeeper
 from reports.bookkeeping import BYTES_PER_SECOND_MAX, PAUSE_SECONDS_MAX
 from reports.folder import ReportsFolder

@@ -9,15 +9,14 @@ def market_of(settings: Settings) -> JsonObject:
     venue = {"venue": settings.venue.name}
     if settings.venue.url is not None or settings.venue.name != "paper":
         return venue | ({} if settings.venue.url is None else {"url": settings.venue.url})
-    row = next((one for one in settings.symbols if one.symbol == settings.symbol), None)
-    maker, taker = (row.maker_fee, row.taker_fee) if row is not None else (None, None)
+    maker_fee, taker_fee = settings.fees(settings.symbol_row)
     flow = settings.flow
     is_synthetic = flow.source.startswith("synthetic")
     return {
         **venue,
         "flow": f"synthetic:{flow.market_preset}" if is_synthetic else flow.source,
         **({"seed": flow.seed} if is_synthetic else {}),
-        "maker_fee": settings.paper.maker_fee if maker is None else maker,
-        "taker_fee": settings.paper.taker_fee if taker is None else taker,
+        "maker_fee": maker_fee,
+        "taker_fee": taker_fee,
         "fee_in": settings.paper.fee_in,
     }

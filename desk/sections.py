@@ -1,9 +1,9 @@
 """The tables of the settings, one for each part of a desk: what may be set, its default, and what is allowed."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -14,7 +14,6 @@ from pydantic import (
     SecretStr,
     ValidationInfo,
     field_validator,
-    model_validator,
 )
 
 from bus.topology import ENGINE_NAMES, TCP_CHANNELS
@@ -23,7 +22,7 @@ from engine.capacity import ORDERS_MAX_LIMIT, PAGES_MAX, PAGES_MAX_LIMIT
 from flow.live_url import streams_url
 from flow.market_settings import DEFAULT_PRESET, PRESETS
 from flow.playlist import parse_playlist
-from market.instrument import Instrument, parse_decimal
+from market.instrument import venue_spelling
 from market.limits import TCP_SESSIONS_MAX
 from paper.latency import Delay
 from venues.venue_url import practice_url
@@ -33,12 +32,11 @@ NOTIONAL_MAX = 1_000_000_000_000  # quote
 TRANSPORTS = ("ipc", "listen", "tcp")  # of a channel; listen: ipc here, and open to tcp from elsewhere
 Port = Annotated[int, Field(ge=0, le=PORT_MAX, description="0 takes a free one")]
 Host = Annotated[str, Field(min_length=1, max_length=253)]
-SymbolName = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,20}$")]
 AssetName = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,20}$")]
 Step = Annotated[Decimal, Field(gt=0, le=1_000_000, decimal_places=8)]
 Fee = Annotated[Decimal, Field(ge=0, le=Decimal("0.1"), decimal_places=8)]
-MID_MAX = 1_000_000
-ASSET_UNIT = Decimal("0.00000001")  # what money is counted in
+Band = Annotated[Decimal, Field(ge=0, lt=1, decimal_places=6)]
+Notional = Annotated[Decimal, Field(ge=0, le=NOTIONAL_MAX)]
 
 
 def _at_home(path: Path) -> Path:
@@ -53,7 +51,12 @@ def _at_home(path: Path) -> Path:
         raise ValueError("expected a path, or the home folder of a user that there is") from None
 
 
+def _spelt(value: object) -> object:
+    return venue_spelling(value) if isinstance(value, str) else value
+
+
 HomePath = Annotated[Path, AfterValidator(_at_home)]
+SymbolName = Annotated[str, BeforeValidator(_spelt), Field(pattern=r"^[A-Z0-9]{2,20}$")]
 
 
 class Section(BaseModel):
@@ -62,125 +65,19 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-def _by_symbol(text: str, symbols: Collection[str], form: str, more: str = "") -> Iterator[tuple[str, str]]:
-    """Yield symbol and value of each part of a text like `BTCUSDT=5,ETHUSDT=100`; the value keeps its `=`.
-
-    Raises:
-        ValueError: if one is not of `symbols`, or comes twice.
-    """
-    seen = set()
-    for part in filter(None, text.split(",")):
-        symbol, equals, value = part.partition("=")
-        if symbol not in symbols or symbol in seen:
-            raise ValueError(f"expected {form},... with {', '.join(symbols)} once each{more}")
-        seen.add(symbol)
-        yield symbol, equals + value
-
-
-def symbol_quantities(text: str, symbols: Collection[str]) -> dict[str, Decimal]:
-    """Return the quantities that a text like `BTCUSDT=5,ETHUSDT=100` gives by symbol, each one of `symbols`.
-
-    Raises:
-        ValueError: if it says something else.
-    """
-    parts = _by_symbol(text, symbols, "SYMBOL=QUANTITY")
-    return {symbol: parse_decimal(quantity.removeprefix("=")) for symbol, quantity in parts}
-
-
-class SymbolSettings(Section):
-    """One more pair, or other rules for one that every desk knows: a table `[[symbols]]`.
-
-    Attributes:
-        symbol: the venue's spelling, `BTCUSDT`.
-        base: the asset that is bought and sold.
-        quote: the asset that it is paid in.
-        tick_size: smallest step of a price, quote per base.
-        lot_size: smallest step of a quantity, base.
-        min_notional: smallest price x quantity of an order, quote.
-        notional_filter: under which of Binance's names min_notional is checked; NOTIONAL has an upper bound too.
-        maker_fee: the paper exchange's share of a resting order's fill; None: `paper.maker_fee`.
-        taker_fee: likewise of an arriving order's fill.
-        max_position: the most of `base` that an account of the paper exchange may come to own by buying; None: any.
-        opening_mid: the mid at which a synthetic market in it begins, quote per base; None: there can be none.
-    """
-
-    symbol: SymbolName
-    base: AssetName
-    quote: AssetName
-    tick_size: Step
-    lot_size: Step
-    min_notional: Annotated[Decimal, Field(gt=0, le=1_000_000, decimal_places=8)] = Decimal(5)
-    notional_filter: Literal["NOTIONAL", "MIN_NOTIONAL"] = "NOTIONAL"
-    maker_fee: Fee | None = None
-    taker_fee: Fee | None = None
-    max_position: Annotated[Decimal, Field(gt=0, le=90_000_000_000, decimal_places=8)] | None = None
-    opening_mid: Annotated[Decimal, Field(gt=0, le=MID_MAX)] | None = None
-
-    @model_validator(mode="after")
-    def _countable(self) -> Self:
-        if self.base == self.quote:
-            raise ValueError(f"expected two assets, was {self.base} twice")
-        if self.tick_size * self.lot_size % ASSET_UNIT:
-            raise ValueError(f"expected tick_size x lot_size to be a multiple of {ASSET_UNIT:f}")
-        return self
-
-    def instrument(self, symbol_id: int) -> Instrument:
-        """Return the pair as the desk counts it."""
-        return Instrument(
-            symbol_id,
-            self.symbol,
-            self.base,
-            self.quote,
-            self.tick_size,
-            self.lot_size,
-            self.min_notional,
-            self.max_position,
-            self.notional_filter == "NOTIONAL",
-        )
-
-
-def symbol_limits(text: str, symbols: Collection[str]) -> dict[str, Decimal]:
-    """Return what a text like `0.5,ETHUSDT=0.1` gives each of `symbols`: its own number, else the one in front.
-
-    Raises:
-        ValueError: if it says something else.
-    """
-    default, _, own = text.partition(",")
-    return dict.fromkeys(symbols, parse_decimal(default)) | symbol_quantities(own, symbols)
-
-
-def _in_plain_digits(value: object) -> object:
-    return f"{Decimal(str(value)):f}" if type(value) in (int, float, Decimal) else value
-
-
-Limits = Annotated[str, BeforeValidator(_in_plain_digits)]  # a number, or what `symbol_limits` reads
-
-
 def symbol_places(text: str, symbols: Collection[str]) -> dict[str, str]:
     """Return the engines that a text like `ETHUSDT=engine2` gives by symbol, each one of `symbols`.
 
     Raises:
         ValueError: if it says something else.
     """
-    form, more = "SYMBOL=ENGINE", f", and {', '.join(ENGINE_NAMES)}"
-    places = {symbol: place.removeprefix("=") for symbol, place in _by_symbol(text, symbols, form, more)}
-    if not set(places.values()) <= set(ENGINE_NAMES):
-        raise ValueError(f"expected {form},... with {', '.join(symbols)} once each{more}")
+    pairs = [part.partition("=")[::2] for part in text.split(",") if part]
+    places = dict(pairs)
+    if len(places) < len(pairs) or not places.keys() <= set(symbols) or not set(places.values()) <= set(ENGINE_NAMES):
+        raise ValueError(
+            f"expected SYMBOL=ENGINE,... with {', '.join(symbols)} once each, and {', '.join(ENGINE_NAMES)}"
+        )
     return places
-
-
-def symbol_mids(text: str, symbols: Collection[str]) -> dict[str, Decimal | None]:
-    """Return the mids that a text like `ETHUSDT=3000,BNBUSDT` gives by symbol, each one of `symbols`; None for no mid.
-
-    Raises:
-        ValueError: if it says something else.
-    """
-    mids: dict[str, Decimal | None] = {}
-    for symbol, mid in _by_symbol(text, symbols, "SYMBOL=MID"):
-        mids[symbol] = parse_decimal(mid.removeprefix("=")) if mid else None
-        if mid and not 0 < (mids[symbol] or 0) <= MID_MAX:
-            raise ValueError(f"expected a mid of {symbol} of more than 0 and at most {MID_MAX}")
-    return mids
 
 
 def channel_transports(text: str) -> dict[str, str]:
@@ -276,9 +173,8 @@ class GatewaySettings(Section):
     unread_bytes: Annotated[int, Field(ge=1 << 16, le=1 << 30)] = 1 << 23
     kept_bytes: Annotated[int, Field(ge=1 << 20, le=1 << 34)] = 1 << 25
     journal_bytes: Annotated[int, Field(ge=1 << 20, le=1 << 40)] = 1 << 29
-    price_band: Limits = "0.5"
-    notional_max: Limits = "10000000"
-    qty_max: str = ""
+    price_band: Band = Decimal("0.5")
+    notional_max: Notional = Decimal(10_000_000)
 
     @property
     def ports(self) -> tuple[int, ...]:
@@ -291,28 +187,6 @@ class GatewaySettings(Section):
         if any(int(port) > PORT_MAX for port in value.split(",") if port):
             raise ValueError(f"expected ports of at most {PORT_MAX}")
         return value
-
-    @field_validator("price_band")
-    @classmethod
-    def _are_bands(cls, value: str) -> str:
-        if not all(band < 1 and band % Decimal("0.000001") == 0 for band in _limits_of(value)):
-            raise ValueError("expected fractions of less than 1 with at most 6 decimals")
-        return value
-
-    @field_validator("notional_max")
-    @classmethod
-    def _are_notionals(cls, value: str) -> str:
-        if not all(notional <= NOTIONAL_MAX for notional in _limits_of(value)):
-            raise ValueError(f"expected at most {NOTIONAL_MAX}")
-        return value
-
-
-def _limits_of(text: str) -> Collection[Decimal]:
-    named = {part.partition("=")[0] for part in text.split(",")[1:]}  # whether they are symbols is asked later
-    try:
-        return symbol_limits(text, {"all others", *named}).values()
-    except ValueError:
-        raise ValueError("expected NUMBER,SYMBOL=NUMBER,... with each symbol once") from None
 
 
 class ApiSettings(Section):
@@ -350,8 +224,7 @@ class FlowSettings(Section):
     preset: Literal["practice", "calm", "normal", "busy", "crash"] = DEFAULT_PRESET
     toxicity: Annotated[float, Field(ge=0, le=1)] | None = None
     seed: Annotated[int, Field(ge=0)] = 7
-    start_mid: Annotated[Decimal, Field(gt=0, le=MID_MAX)] | None = None
-    more_symbols: str = ""
+    start_mid: Annotated[Decimal, Field(gt=0, le=1_000_000)] | None = None
     speed: Annotated[float, Field(gt=0, le=1_000)] = 1.0
     opening_s: Annotated[float, Field(ge=0, le=3_600)] = 8.0
     loop: bool = False
@@ -369,15 +242,6 @@ class FlowSettings(Section):
         if value.startswith("live"):
             streams_url(value)
         return value
-
-    def check_symbols(self, symbols: Collection[str]) -> None:
-        """Check that `more_symbols` names some of `symbols`, as the source wants it.
-
-        Raises:
-            ValueError: if not.
-        """
-        if symbol_mids(self.more_symbols, symbols) and self.source.startswith("replay:"):
-            raise ValueError("expected none: a replay's symbols are those of its recordings")
 
     @property
     def market_preset(self) -> str:

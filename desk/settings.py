@@ -7,7 +7,7 @@ never from tickbus.toml.
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -29,6 +29,7 @@ from pydantic_settings import (
 )
 
 from bus.topology import FIRST_ENGINE
+from desk.old_settings import OLD_KEYS, new_spelling
 from desk.sections import (
     ApiSettings,
     BusSettings,
@@ -39,20 +40,16 @@ from desk.sections import (
     MakerSettings,
     PaperSettings,
     SymbolName,
-    SymbolSettings,
     TrackerSettings,
     VenueSettings,
-    symbol_limits,
-    symbol_mids,
     symbol_places,
-    symbol_quantities,
 )
-from market.instrument import Instrument, default_instruments, venue_spelling
+from desk.symbols import DEFAULT_ROWS, SymbolRow
+from market.instrument import Instrument
 from market.limits import SYMBOLS_MAX
 from market.mendable import MendableError
 
 CONFIG_FILE = Path("tickbus.toml")
-DEFAULT_MIDS = {"BTCUSDT": Decimal("91385.00"), "ETHUSDT": Decimal("3000.00"), "BNBUSDT": Decimal("600.00")}
 ENV_PREFIX = "TICKBUS_"
 ENV_DELIMITER = "__"
 SECRET_KEYS = frozenset({"venue.api_key", "venue.secret"})
@@ -70,7 +67,7 @@ class Settings(BaseSettings):
     )
 
     run_dir: HomePath = Path("run")
-    symbols: Annotated[tuple[SymbolSettings, ...], Field(max_length=SYMBOLS_MAX)] = ()
+    symbols: Annotated[tuple[SymbolRow, ...], Field(max_length=SYMBOLS_MAX)] = DEFAULT_ROWS
     symbol: SymbolName = "BTCUSDT"
     bus: BusSettings = BusSettings()
     engine: EngineSettings = EngineSettings()
@@ -94,17 +91,14 @@ class Settings(BaseSettings):
 
     @field_validator("symbols")
     @classmethod
-    def _distinct(cls, value: tuple[SymbolSettings, ...]) -> tuple[SymbolSettings, ...]:
-        if len({each.symbol for each in value}) < len(value):
+    def _complete(cls, value: tuple[SymbolRow, ...]) -> tuple[SymbolRow, ...]:
+        own = {row.symbol: row for row in value}
+        if len(own) < len(value):
             raise ValueError("expected each symbol once")
-        if (count := len(_instruments(value))) > SYMBOLS_MAX:
-            raise ValueError(f"expected at most {SYMBOLS_MAX} symbols with the default ones, were {count}")
-        return value
-
-    @field_validator("symbol", mode="before")
-    @classmethod
-    def _spelt(cls, value: object) -> object:
-        return venue_spelling(value) if isinstance(value, str) else value
+        rows = {row.symbol: row for row in DEFAULT_ROWS} | own
+        if len(rows) > SYMBOLS_MAX:
+            raise ValueError(f"expected at most {SYMBOLS_MAX} symbols with the default ones, were {len(rows)}")
+        return tuple(rows.values())
 
     @field_validator("symbol")
     @classmethod
@@ -124,39 +118,10 @@ class Settings(BaseSettings):
             raise ValueError(f"placement: {error}, was {value.placement!r}") from None
         return value
 
-    @field_validator("gateway")
-    @classmethod
-    def _known_quantities(cls, value: GatewaySettings, info: ValidationInfo) -> GatewaySettings:
-        known = _names(info)
-        for name, text, read in (
-            ("qty_max", value.qty_max, symbol_quantities),
-            ("price_band", value.price_band, symbol_limits),
-            ("notional_max", value.notional_max, symbol_limits),
-        ):
-            try:
-                if known:
-                    read(text, known)
-            except ValueError as error:
-                raise ValueError(f"{name}: {error}, was {text!r}") from None
-        return value
-
-    @field_validator("flow")
-    @classmethod
-    def _known_markets(cls, value: FlowSettings, info: ValidationInfo) -> FlowSettings:
-        try:
-            if (known := _names(info)) and "symbol" in info.data:
-                value.check_symbols([symbol for symbol in known if symbol != info.data["symbol"]])
-        except ValueError as error:
-            raise ValueError(f"more_symbols: {error}, was {value.more_symbols!r}") from None
-        return value
-
     @property
     def instruments(self) -> tuple[Instrument, ...]:
-        """Every pair that the desk knows: the default ones, by the rules of `symbols` if it names them, then the rest.
-
-        A symbol's place in it is its id on the wire.
-        """
-        return _instruments(self.symbols)
+        """Every pair that the desk knows, in the order of `symbols`: a symbol's place there is its id on the wire."""
+        return tuple(row.instrument(symbol_id) for symbol_id, row in enumerate(self.symbols))
 
     @property
     def instrument(self) -> Instrument:
@@ -164,20 +129,20 @@ class Settings(BaseSettings):
         return next(instrument for instrument in self.instruments if instrument.symbol == self.symbol)
 
     @property
+    def symbol_row(self) -> SymbolRow:
+        """What the settings say of the pair that the desk trades."""
+        return next(row for row in self.symbols if row.symbol == self.symbol)
+
+    def fees(self, row: SymbolRow) -> tuple[Decimal, Decimal]:
+        """Return the paper exchange's fees of maker and taker in a symbol."""
+        maker, taker = self.paper.maker_fee, self.paper.taker_fee
+        return maker if row.maker_fee is None else row.maker_fee, taker if row.taker_fee is None else row.taker_fee
+
+    @property
     def places(self) -> dict[str, str]:
         """By symbol, the name of the engine that has its book."""
         names = [instrument.symbol for instrument in self.instruments]
         return dict.fromkeys(names, FIRST_ENGINE) | symbol_places(self.engine.placement, names)
-
-    @property
-    def flow_mids(self) -> dict[str, Decimal | None]:
-        """By symbol that the flow makes a market in, that of the desk first, the mid at which it begins; None: unknown.
-
-        The flow's own settings go before the symbol's row, and that before what every desk knows.
-        """
-        rows = DEFAULT_MIDS | {each.symbol: each.opening_mid for each in self.symbols if each.opening_mid is not None}
-        named = symbol_mids(self.flow.more_symbols, [instrument.symbol for instrument in self.instruments])
-        return {symbol: mid or rows.get(symbol) for symbol, mid in {self.symbol: self.flow.start_mid, **named}.items()}
 
     @property
     def engines(self) -> tuple[str, ...]:
@@ -230,17 +195,9 @@ class Settings(BaseSettings):
         return (init_settings,)
 
 
-def _instruments(symbols: Sequence[SymbolSettings]) -> tuple[Instrument, ...]:
-    changed = {each.symbol: each for each in symbols}
-    known = default_instruments()
-    pairs = [changed.pop(each.symbol).instrument(each.symbol_id) if each.symbol in changed else each for each in known]
-    return (*pairs, *(each.instrument(number) for number, each in enumerate(changed.values(), len(known))))
-
-
 def _names(info: ValidationInfo) -> list[str]:
     """Return the symbols that a desk of the settings read so far knows; none if those settings are wrong."""
-    symbols = info.data.get("symbols")
-    return [] if symbols is None else [instrument.symbol for instrument in _instruments(symbols)]
+    return [row.symbol for row in info.data.get("symbols", ())]
 
 
 class Value(NamedTuple):
@@ -306,6 +263,7 @@ def load_kept_settings(texts: Mapping[str, str], origin: str, overrides: Mapping
         values = {key: json.loads(text) if key == "symbols" else text for key, text in texts.items()}
     except ValueError as error:
         raise SettingsError(f"symbols: expected JSON (from {origin}): {error}") from None
+    values = {key: value for key, value in values.items() if value != "" or key not in OLD_KEYS}
     secrets = {key: value for key, value in _flat(EnvSettingsSource(Settings)()) if key in SECRET_KEYS}
     return _merged(((origin, values), ("environment", secrets), ("command line", overrides)), [])
 
@@ -350,7 +308,9 @@ def _merged(sources: Iterable[tuple[str, Mapping[str, Any]]], errors: list[str])
     origins: dict[str, str] = {}
     for origin, values in sources:
         for key, value in values.items():
-            if value is not None:
+            if advice := new_spelling(key, value):
+                errors.append(f"{key}: {advice} (from {origin})")
+            elif value is not None:
                 _put(merged, key, value)
                 origins[key] = origin
     try:
@@ -388,7 +348,7 @@ def _toml_values(path: Path, errors: list[str]) -> dict[str, Any]:
 
 def _environment_values(errors: list[str]) -> dict[str, Any]:
     values = dict(_flat(EnvSettingsSource(Settings)()))
-    known = {environment_name(key) for key, _ in _flat(dict(Settings.model_construct()))}
+    known = {environment_name(key) for key in (*dict(_flat(dict(Settings.model_construct()))), *OLD_KEYS)}
     errors.extend(
         f"{name}: no such setting; `python cli.py config show` lists them"
         for name in sorted(os.environ)
@@ -402,6 +362,9 @@ def _lines(error: ValidationError, origins: Mapping[str, str]) -> Iterator[str]:
         key = ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
             yield f"{key}: no such setting (from {_origin(key, origins)})"
+            continue
+        if problem["type"] == "missing":
+            yield f"{key}: expected a value, there is none (from {_origin(key, origins)})"
             continue
         expected = problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected", 1)
         given = problem["input"]

@@ -111,15 +111,6 @@ def text_of_steps(step: Decimal) -> Callable[[int], str]:
     return text
 
 
-def default_instruments() -> tuple[Instrument, ...]:
-    """Return the pairs that a desk knows without configuration, ticks and lots as on Binance Spot."""
-    return (
-        Instrument(0, "BTCUSDT", "BTC", "USDT", Decimal("0.01"), Decimal("0.00001")),
-        Instrument(1, "ETHUSDT", "ETH", "USDT", Decimal("0.01"), Decimal("0.0001")),
-        Instrument(2, "BNBUSDT", "BNB", "USDT", Decimal("0.01"), Decimal("0.001")),
-    )
-
-
 def venue_spelling(symbol: str) -> str:
     """Return a pair as the venue spells it, `BTCUSDT`, also if a person wrote `btcusdt`, `BTC/USDT` or `btc-usdt`."""
     base, *rest = re.split(r"[/_-]", symbol.strip().upper())

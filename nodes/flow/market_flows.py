@@ -1,12 +1,12 @@
 """The order flows that the settings name."""
 
 from collections.abc import Iterator
-from decimal import Decimal
 from itertools import count
 
 from bus.topology import Source
 from desk.run_dir import NodeError
 from desk.settings import Settings
+from desk.symbols import SymbolRow
 from flow.order_flow import OrderFlow
 from market.instrument import Instrument
 
@@ -22,20 +22,10 @@ def make_flows(settings: Settings, owner: int, order_ids: Iterator[int]) -> dict
         return _replays(settings, owner, order_ids)
     if not source.startswith(("synthetic", "live")):
         raise NodeError(f"there is no flow to run: flow.source is {source}")
+    rows = [settings.symbol_row, *(row for row in settings.symbols if row.has_flow and row.symbol != settings.symbol)]
     known = {each.symbol: each for each in settings.instruments}
-    flows: dict[int, OrderFlow] = {}
-    for symbol, mid in settings.flow_mids.items():
-        instrument = known[symbol]
-        if source.startswith("live"):
-            flows[instrument.symbol_id] = _live(settings, instrument, owner, order_ids)
-        elif mid is None:
-            raise NodeError(
-                f"a synthetic market of {symbol} has to begin somewhere: expected opening_mid in the row of {symbol} "
-                f"in [[symbols]], or {_mid_setting(settings, symbol)}"
-            )
-        else:
-            flows[instrument.symbol_id] = _synthetic(settings, instrument, mid, owner, order_ids)
-    return flows
+    make = _live if source.startswith("live") else _synthetic
+    return {known[row.symbol].symbol_id: make(settings, row, known[row.symbol], owner, order_ids) for row in rows}
 
 
 def check_flows(settings: Settings) -> None:
@@ -48,16 +38,14 @@ def check_flows(settings: Settings) -> None:
         make_flows(settings, Source.FLOW.first_owner, count(1))
 
 
-def _mid_setting(settings: Settings, symbol: str) -> str:
-    return "flow.start_mid" if symbol == settings.symbol else f"flow.more_symbols={symbol}=MID"
-
-
 def _seed(settings: Settings, instrument: Instrument) -> int:
     """Return the seed of a symbol's market: the desk's symbol has `flow.seed`, each other one another."""
     return settings.flow.seed + (0 if instrument.symbol == settings.symbol else 1 + instrument.symbol_id)
 
 
-def _live(settings: Settings, instrument: Instrument, owner: int, order_ids: Iterator[int]) -> OrderFlow:
+def _live(
+    settings: Settings, _row: SymbolRow, instrument: Instrument, owner: int, order_ids: Iterator[int]
+) -> OrderFlow:
     from flow.live import LiveFlow, LiveSettings
     from flow.live_url import streams_url
 
@@ -67,11 +55,18 @@ def _live(settings: Settings, instrument: Instrument, owner: int, order_ids: Ite
 
 
 def _synthetic(
-    settings: Settings, instrument: Instrument, mid: Decimal, owner: int, order_ids: Iterator[int]
+    settings: Settings, row: SymbolRow, instrument: Instrument, owner: int, order_ids: Iterator[int]
 ) -> OrderFlow:
     from flow.market_settings import settings_of
     from flow.synthetic import SyntheticFlow
 
+    is_desks = row.symbol == settings.symbol
+    mid = (settings.flow.start_mid if is_desks else None) or row.opening_mid
+    if mid is None:
+        raise NodeError(
+            f"a synthetic market of {row.symbol} has to begin somewhere: expected opening_mid in the row of "
+            f"{row.symbol} in [[symbols]]{', or flow.start_mid' if is_desks else ''}"
+        )
     chosen = {} if settings.flow.toxicity is None else {"toxicity": settings.flow.toxicity}
     made_up = settings_of(
         settings.flow.market_preset,

@@ -1,23 +1,27 @@
-"""The limits of a session as the gateway's settings give them, in ticks and lots."""
+"""The limits of a session as the gateway's settings and the symbols' rows give them, in ticks and lots."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from decimal import Decimal
 
-from desk.sections import GatewaySettings, symbol_limits, symbol_quantities
-from market.instrument import Instrument
+from desk.sections import GatewaySettings
+from desk.symbols import SymbolRow
 from market.limits import ID_MAX
 from sessions.session_state import SessionLimits, SymbolLimits
 
 
-def session_limits(settings: GatewaySettings, instruments: Sequence[Instrument]) -> SessionLimits:
-    """Return what one session may do in each of `instruments`."""
-    symbols = [instrument.symbol for instrument in instruments]
-    quantities = symbol_quantities(settings.qty_max, symbols)
-    notionals, bands = (symbol_limits(text, symbols) for text in (settings.notional_max, settings.price_band))
+def session_limits(settings: GatewaySettings, rows: Iterable[SymbolRow]) -> SessionLimits:
+    """Return what one session may do in each symbol."""
+    return SessionLimits(
+        settings.messages_per_s, settings.open_orders_max, tuple(_of_symbol(settings, row) for row in rows)
+    )
 
-    def of_symbol(instrument: Instrument) -> SymbolLimits:
-        qty, notional = quantities.get(instrument.symbol), notionals[instrument.symbol]
-        qty_lots_max = ID_MAX if qty is None else int(qty // instrument.lot_size)
-        notional_max = int(notional // instrument.notional_unit) if notional else ID_MAX
-        return SymbolLimits(min(qty_lots_max, ID_MAX), min(notional_max, ID_MAX), bands[instrument.symbol])
 
-    return SessionLimits(settings.messages_per_s, settings.open_orders_max, tuple(map(of_symbol, instruments)))
+def _of_symbol(settings: GatewaySettings, row: SymbolRow) -> SymbolLimits:
+    band = settings.price_band if row.price_band is None else row.price_band
+    notional = settings.notional_max if row.notional_max is None else row.notional_max
+    return SymbolLimits(_most(row.qty_max, row.lot_size), _most(notional, row.notional_unit), band)
+
+
+def _most(limit: Decimal | None, unit: Decimal) -> int:
+    """Return how many units a limit is; None and 0 are none."""
+    return min(int(limit // unit), ID_MAX) if limit else ID_MAX

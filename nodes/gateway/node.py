@@ -41,7 +41,7 @@ class GatewayNode:
         self._node = node
         settings = node.settings.gateway
         self._loop: PollLoop = node.poll_loop(is_awake=True)
-        limits = session_limits(settings, node.settings.instruments)
+        limits = session_limits(settings, node.settings.symbols)
         source = SOURCES[node.name]
         self._table = SessionTable(limits, node.settings.engine.orders_max, source, settings.kept_bytes)
         self._table.warm()

@@ -220,17 +220,11 @@ def _halting(settings: Settings) -> Halt:
 
 
 def _commission(settings: Settings) -> Commission:
-    maker, taker = settings.paper.maker_fee, settings.paper.taker_fee
-    by_symbol = {
-        each.symbol: Commission(
-            maker if each.maker_fee is None else each.maker_fee, taker if each.taker_fee is None else each.taker_fee
-        )
-        for each in settings.symbols
-    }
+    by_symbol = {row.symbol: Commission(*settings.fees(row)) for row in settings.symbols}
     is_in_bnb = settings.paper.fee_in == DISCOUNT_ASSET
     return Commission(
-        maker,
-        taker,
+        settings.paper.maker_fee,
+        settings.paper.taker_fee,
         by_symbol,
         place=FeePlace.RECEIVED if is_in_bnb else FeePlace(settings.paper.fee_in),
         is_in_bnb=is_in_bnb,

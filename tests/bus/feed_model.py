@@ -5,13 +5,13 @@ from collections import deque
 from typing import Any
 
 from bus.feed import BookReplica, FeedFrame, Frames, TopicReplica, book_topic, trades_topic, unpack_frame
+from desk.symbols import default_instruments
 from engine.matching_engine import make_engine
 from engine.rows.messages import read_event, write_command
 from market.codes import OrderType, SelfTradePrevention, TimeInForce, Trigger
 from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
 from market.events import Event
 from market.feed_messages import BookTrade
-from market.instrument import default_instruments
 from tests.bus.plain_publisher import FeedPublisher
 
 INSTRUMENTS = default_instruments()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from desk.client import DeskError, desk_status
-from market.instrument import default_instruments
+from desk.symbols import default_instruments
 from paper.access.accounts import KeyPair, load_keys
 from venues.binance import BinanceVenue
 

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from desk.client import known_symbol
-from desk.settings import SettingsError, environment_of, load_settings
+from desk.old_settings import OLD_KEYS, OLD_TEXTS
+from desk.settings import SettingsError, environment_name, environment_of, load_settings
+from desk.symbols import DEFAULT_ROWS
 from engine.capacity import ORDERS_MAX_LIMIT, PAGES_MAX_LIMIT, Capacity
 from market.instrument import venue_spelling
 from market.limits import ID_MAX
@@ -172,7 +174,7 @@ def test_symbols_are_added_and_changed_by_configuration() -> None:
         (0, "BTCUSDT", "0.01"), (1, "ETHUSDT", "0.1"), (2, "BNBUSDT", "0.01"), (3, "SOLUSDT", "0.01"),
     ]  # fmt: skip
     assert settings.instrument.symbol == "SOLUSDT"
-    assert ("symbols", "SOLUSDT, ETHUSDT", "tickbus.toml") in list(load_settings().values())
+    assert ("symbols", "BTCUSDT, ETHUSDT, BNBUSDT, SOLUSDT", "tickbus.toml") in list(load_settings().values())
 
 
 def test_symbols_come_from_the_environment_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,13 +195,15 @@ def test_a_bad_symbol_is_told_with_its_place() -> None:
 
 
 def test_a_symbol_that_nobody_trades_is_refused() -> None:
-    """Of the desk, and in the gateway's limits."""
+    """Of the desk, and a row without the rules that a new pair needs."""
     with pytest.raises(SettingsError, match="symbol: expected one of BTCUSDT, ETHUSDT, BNBUSDT, was 'DOGEUSDT'"):
         load_settings({"symbol": "DOGEUSDT"})
-    with pytest.raises(
-        SettingsError, match=r"gateway: qty_max: expected SYMBOL=QUANTITY.*, was 'DOGEUSDT=1' \(from comm"
-    ):
-        load_settings({"gateway.qty_max": "DOGEUSDT=1"})
+    with pytest.raises(SettingsError) as refusal:
+        load_settings({"symbols": [{"symbol": "DOGEUSDT", "qty_max": 1}]})
+    missing = ("base", "quote", "tick_size", "lot_size")
+    assert str(refusal.value).splitlines() == [
+        f"symbols.0.{key}: expected a value, there is none (from command line)" for key in missing
+    ]
     Path("tickbus.toml").write_text(SOLUSDT + SOLUSDT)
     with pytest.raises(SettingsError, match=r"symbols: expected each symbol once \(from tickbus.toml\)"):
         load_settings()
@@ -218,45 +222,88 @@ def test_what_the_engine_holds_is_a_setting() -> None:
             load_settings({key: largest + 1})
 
 
-def test_limits_of_orders_are_given_by_symbol() -> None:
-    """A number alone is for all, in the file as a number too; each symbol may have its own, down to a millionth."""
+def test_a_known_pair_gives_just_what_differs() -> None:
+    """However it is spelt; the others keep their rules, their ids and their mids."""
+    Path("tickbus.toml").write_text('[[symbols]]\nsymbol = "eth/usdt"\nlot_size = "0.001"\n')
+    btc, eth, bnb = DEFAULT_ROWS
+    assert load_settings().settings.symbols == (btc, eth.model_copy(update={"lot_size": Decimal("0.001")}), bnb)
+
+
+def test_limits_of_orders_stand_in_the_row_of_a_symbol() -> None:
+    """The gateway's own number is for all without one, in the file as a number too, down to a millionth."""
     Path("tickbus.toml").write_text(
-        '[gateway]\nprice_band = 1e-6\nnotional_max = "1000,ETHUSDT=50.5,BNBUSDT=0"\nqty_max = "BTCUSDT=2"\n'
+        "[gateway]\nprice_band = 1e-6\nnotional_max = 1000\n"
+        '[[symbols]]\nsymbol = "ETHUSDT"\nnotional_max = "50.5"\nprice_band = 0\n'
+        '[[symbols]]\nsymbol = "BNBUSDT"\nnotional_max = 0\nprice_band = 0.1\n'
+        '[[symbols]]\nsymbol = "BTCUSDT"\nqty_max = 2\n'
     )
     settings = load_settings().settings
-    btc, eth, bnb = session_limits(settings.gateway, settings.instruments).symbols
+    btc, eth, bnb = session_limits(settings.gateway, settings.symbols).symbols
     units = [instrument.notional_unit for instrument in settings.instruments]
     assert (btc.notional_max * units[0], eth.notional_max * units[1]) == (Decimal(1_000), Decimal("50.5"))
     assert bnb.notional_max == ID_MAX
-    assert btc.price_band == eth.price_band == Decimal("0.000001")
+    assert [each.price_band for each in (btc, eth, bnb)] == [Decimal("0.000001"), 0, Decimal("0.1")]
     assert btc.qty_lots_max * settings.instruments[0].lot_size == 2
-    settings = load_settings({"gateway.price_band": "0.5,ETHUSDT=0.1"}).settings
-    bands = [each.price_band for each in session_limits(settings.gateway, settings.instruments).symbols]
-    assert bands == [Decimal("0.5"), Decimal("0.1"), Decimal("0.5")]
+    assert eth.qty_lots_max == bnb.qty_lots_max == ID_MAX
 
 
 @pytest.mark.parametrize(
     ("key", "text", "says"),
     [
-        ("price_band", "1", "price_band: expected fractions of less than 1"),
-        ("price_band", "0.1,ETHUSDT=1.5", "price_band: expected fractions of less than 1"),
-        ("price_band", "0.0000001", "with at most 6 decimals"),  # it would be rounded to any price
-        ("price_band", "-0.1", "price_band: expected NUMBER,SYMBOL=NUMBER,... with each symbol once"),
-        ("price_band", "nan", "price_band: expected NUMBER,"),
-        ("price_band", "ETHUSDT=0.1", "price_band: expected NUMBER,"),
-        ("price_band", "0.1,ETHUSDT=0.1,ETHUSDT=0.2", "price_band: expected NUMBER,"),
-        ("price_band", "0.1,DOGEUSDT=0.1", "price_band: expected SYMBOL=QUANTITY,... with BTCUSDT, "),
-        ("notional_max", "1000000000001", "notional_max: expected at most 1000000000000"),
-        ("notional_max", "5,DOGEUSDT=1", "notional_max: expected SYMBOL=QUANTITY,... with BTCUSDT, "),
+        ("price_band", "1", "expected less than 1"),
+        ("price_band", "0.0000001", "no more than 6 decimal places"),  # it would be rounded to any price
+        ("price_band", "-0.1", "expected greater than or equal to 0"),
+        ("price_band", "nan", "expected a finite number"),
+        ("price_band", "much", "expected a valid decimal"),
+        ("notional_max", "1000000000001", "expected less than or equal to 1000000000000"),
     ],
 )
 def test_limits_of_orders_that_are_none_are_refused(key: str, text: str, says: str) -> None:
-    """A limit that is read as another one would let through what it was meant to stop."""
-    with pytest.raises(SettingsError) as refusal:
-        load_settings({f"gateway.{key}": text})
-    (line,) = str(refusal.value).splitlines()
-    assert says in line
-    assert f"was {text!r}" in line
+    """A limit that is read as another one would let through what it was meant to stop; of all, and of a symbol."""
+    row = {"symbol": "ETHUSDT", key: text}
+    for settings in ({f"gateway.{key}": text}, {"symbols": [row]}):
+        with pytest.raises(SettingsError) as refusal:
+            load_settings(settings)
+        (line,) = str(refusal.value).splitlines()
+        assert line.startswith((f"gateway.{key}: ", f"symbols.0.{key}: "))
+        assert says in line
+        assert f"was {text!r}" in line
+
+
+OLD = [
+    ("flow.more_symbols", "ETHUSDT=3000,BNBUSDT", "has_flow = true in the table [[symbols]]"),
+    ("gateway.qty_max", "BTCUSDT=5,ETHUSDT=100", "qty_max in the table [[symbols]]"),
+    ("gateway.price_band", "0.5,ETHUSDT=0.1", "price_band in the table [[symbols]]"),
+    ("gateway.notional_max", "10000000,ETHUSDT=50000", "notional_max in the table [[symbols]]"),
+]
+
+
+@pytest.mark.parametrize(("key", "text", "instead"), OLD, ids=[key for key, _, _ in OLD])
+def test_what_was_written_in_another_way_is_refused_with_the_new_one(
+    key: str, text: str, instead: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one line, wherever it stands; a desk that is upgraded says what to do."""
+    section, _, name = key.partition(".")
+
+    def refusal(overrides: dict[str, str]) -> str:
+        with pytest.raises(SettingsError) as refused:
+            load_settings(overrides)
+        (line,) = str(refused.value).splitlines()
+        assert line.startswith(f"{key}: ")
+        assert instead in line
+        return line
+
+    assert refusal({key: text}).endswith("(from command line)")
+    Path("tickbus.toml").write_text(f'[{section}]\n{name} = "{text}"\n')
+    assert refusal({}).endswith("(from tickbus.toml)")
+    Path("tickbus.toml").unlink()
+    monkeypatch.setenv(environment_name(key), text)
+    assert refusal({}).endswith("(from environment)")
+
+
+def test_every_old_setting_is_tried() -> None:
+    """The table of them is the one place where they are told."""
+    assert {*OLD_KEYS, *OLD_TEXTS} == {key for key, _, _ in OLD}
 
 
 @pytest.mark.parametrize("text", ["btcusdt", "BTC/USDT", "btc-usdt", "Btc_Usdt", " BTCUSDT "])

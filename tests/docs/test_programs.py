@@ -16,11 +16,11 @@ from bus.engine_client import LinkEnd
 from bus.order_link import Connected, Reports
 from bus.topology import FEED, SNAPSHOTS, Source
 from desk.lock import holder_pid
+from desk.symbols import default_instruments
 from market.clock import monotonic_ns
 from market.codes import Side
 from market.commands import CancelOrder, Command, NewOrder
 from market.events import Accepted, Canceled, Event
-from market.instrument import default_instruments
 from tests.bus.plain_publisher import FeedPublisher
 from tests.docs.programs import ROOT, WAIT_S, Running, program_of_readme, until
 

@@ -10,12 +10,15 @@ from screens.help import EXAMPLES
 from tests.docs.programs import ROOT
 
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
-RECIPES = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("block", re.findall(r"^```toml\n(.*?)^```$", RECIPES, re.MULTILINE | re.DOTALL))
-def test_settings_of_a_recipe_are_taken(block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A key that has another name now would be found by whoever follows the recipe."""
+def _toml_blocks(page: Path) -> list[str]:
+    return re.findall(r"^```toml\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("block", [block for page in PAGES for block in _toml_blocks(page)])
+def test_settings_of_a_page_are_taken(block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that has another name now would be found by whoever follows the page."""
     (tmp_path / "tickbus.toml").write_text(block, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     loaded = {value.key: value.origin for value in load_settings({}).values()}

@@ -5,6 +5,7 @@ from itertools import count
 
 import pytest
 
+from desk.symbols import default_instruments
 from flow.live import LiveFlow, LiveSettings, Lost, Received, Subscribed
 from flow.live_url import PUBLIC_STREAMS, rest_url, streams_url
 from market.clock import NS_PER_MS, NS_PER_SECOND
@@ -12,7 +13,6 @@ from market.codes import OrderType, Side
 from market.commands import NewOrder
 from market.depth import Depth, Level
 from market.events import Executed
-from market.instrument import default_instruments
 from tests.flow.simulated_market import FLOW_OWNER, MAKER_OWNER, SimulatedMarket
 
 BTCUSDT, *_ = default_instruments()

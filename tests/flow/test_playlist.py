@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from desk.symbols import default_instruments
 from flow import public_data
 from flow.playlist import infer_best_prices, is_complete, parse_playlist, read_part, symbol_of
 from flow.public_data import read_public_data
@@ -12,7 +13,6 @@ from flow.recorded_book import RecordedBook
 from flow.recording import BookTicker, DepthUpdate, Record, RecordedTrade, RecordingError, Snapshot, write_recording
 from market.codes import Side
 from market.depth import Level
-from market.instrument import default_instruments
 
 BTCUSDT, *_ = default_instruments()
 MS = 1_000_000

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from desk.symbols import default_instruments
 from flow.exact_units import decimal_units
 from flow.recording import (
     BookTicker,
@@ -22,7 +23,6 @@ from flow.recording import (
 )
 from market.codes import Side
 from market.depth import Level
-from market.instrument import default_instruments
 
 BTCUSDT, ETHUSDT, *_ = default_instruments()
 RECORDS: list[Record] = [

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from desk.symbols import default_instruments
 from flow.recording import (
     BookTicker,
     DepthUpdate,
@@ -23,7 +24,6 @@ from market.codes import OrderType, Side, TimeInForce
 from market.commands import NewOrder
 from market.depth import Level
 from market.events import Executed
-from market.instrument import default_instruments
 from tests.flow.simulated_market import FLOW_OWNER, MAKER_OWNER, SimpleMaker, SimulatedMarket
 
 BTCUSDT, ETHUSDT, *_ = default_instruments()

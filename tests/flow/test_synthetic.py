@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from desk.symbols import default_instruments
 from flow.hawkes import HawkesArrivals
 from flow.market_settings import PRESETS, settings_of
 from flow.price_formation import HiddenValue, MakersPrice
@@ -19,7 +20,6 @@ from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import OrderType, RejectReason, Side
 from market.commands import MassCancel, NewOrder
 from market.events import Executed, Rejected
-from market.instrument import default_instruments
 from tests.flow.simulated_market import FLOW_OWNER, MAKER_OWNER, Exchange, SimpleMaker, SimulatedMarket
 
 BTCUSDT, ETHUSDT, *_ = default_instruments()

@@ -6,12 +6,12 @@ from typing import Any, Final
 
 import pytest
 
+from desk.symbols import default_instruments
 from engine.capacity import Capacity
 from engine.matching_engine import make_engine
 from journal.format import JournalMode
 from journal.journal import Journal
 from journal.reader import JournalReader
-from market.instrument import default_instruments
 from nodes.engine.command_record import COMMANDS, figures_of, journal_epoch
 from nodes.engine.core import EngineCore
 from nodes.engine.inspection import verify

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market.instrument import Instrument, default_instruments, format_decimal, parse_decimal, text_of_steps
+from desk.symbols import default_instruments
+from market.instrument import Instrument, format_decimal, parse_decimal, text_of_steps
 from market.limits import PRICE_TICKS_MAX, QTY_LOTS_MAX
 
 BTC, ETH, *_ = default_instruments()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
+from desk.symbols import default_instruments
 from engine.capacity import Capacity
 from engine.reference.engine import ReferenceEngine
 from engine.rows.messages import read_event, write_command
@@ -12,7 +13,7 @@ from market.commands import Command, HaltSymbol, NewOrder
 from market.depth import Depth
 from market.events import Event, Executed
 from market.feed_messages import BookTrade
-from market.instrument import Instrument, default_instruments
+from market.instrument import Instrument
 from paper.exchange.exchange import Exchange
 from paper.exchange.pending import Pending
 from paper.money.commission import Commission

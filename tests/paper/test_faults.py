@@ -9,8 +9,8 @@ import ccxt
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from desk.symbols import default_instruments
 from market.codes import Side
-from market.instrument import default_instruments
 from paper.fault_play import play
 from paper.faults import Channel, FaultKind, Faults
 from tests.paper.clients import ccxt_settings, listening

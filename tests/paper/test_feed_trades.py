@@ -9,9 +9,9 @@ import pytest
 
 from bus.feed import FeedFrame, trades_topic
 from bus.subscriber import FeedSubscriber
+from desk.symbols import default_instruments
 from market.depth import Depth
 from market.feed_messages import BookTrade, FeedMessage
-from market.instrument import default_instruments
 from nodes.paper.feed_books import FeedBooks, TouchedBook
 from nodes.paper.feed_trades import FeedTrades
 from paper.money.ledger import TRADE_IDS_PER_EPOCH, Ledger

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from desk.symbols import default_instruments
 from market.codes import Side
 from market.depth import Level
-from market.instrument import Instrument, default_instruments
+from market.instrument import Instrument
 from paper.errors import ErrorKind, ExchangeError
 from paper.exchange.filters import Draft, check_filters, filter_documents
 from paper.money.sizing import buy_for, price_cap_ticks, sell_for

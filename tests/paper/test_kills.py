@@ -6,10 +6,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from desk.symbols import default_instruments
 from market.clock import monotonic_ns
 from market.codes import Side, TimeInForce
 from market.events import Event, Executed
-from market.instrument import default_instruments
 from paper.money.ledger import TRADE_IDS_PER_EPOCH
 from paper.orders import OrderKind, OrderStatus
 from tests.paper.desk import DeskEngine

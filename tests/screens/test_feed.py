@@ -2,6 +2,7 @@
 
 import pytest
 
+from desk.symbols import default_instruments
 from market.codes import Side
 from market.feed_messages import (
     BestPrices,
@@ -13,7 +14,6 @@ from market.feed_messages import (
     FeedMessage,
     ReferencePrice,
 )
-from market.instrument import default_instruments
 from screens.feed import feed_line
 
 BTC = default_instruments()[0]

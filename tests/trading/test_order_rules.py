@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market.instrument import Instrument, default_instruments
+from desk.symbols import default_instruments
+from market.instrument import Instrument
 from trading.order_rules import OrderRules, obstacle
 from trading.quoting import symmetric_quotes
 

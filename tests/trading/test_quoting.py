@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from desk.symbols import default_instruments
 from market.codes import Side
-from market.instrument import default_instruments
 from trading.quoting import Quote, symmetric_quotes
 from trading.reconcile import Cancel, LiveOrder, Plan, reconcile
 

@@ -13,9 +13,9 @@ import pytest
 
 from commands import account as account_commands
 from desk.client import DeskError
+from desk.symbols import default_instruments
 from market.account import VenueOrder
 from market.codes import Side
-from market.instrument import default_instruments
 from tests.venues.test_binance import API_KEY, SECRET, Answering
 from venues.binance_rest import BinanceRest
 from venues.venue import (

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from bus.feed import BookReplica, book_topic, trades_topic
+from desk.symbols import default_instruments
 from engine.rows.messages import read_event, write_event
 from engine.rows.ring import CONSUMED, Ring
 from engine.wire.codec import BookFeed, Encoded
@@ -11,7 +12,6 @@ from market.codec import encode_all
 from market.codes import CancelReason
 from market.events import Accepted, Amended, Canceled, Event, Executed, Rejected, Rested
 from market.feed_messages import BookOrder, BookTrade
-from market.instrument import default_instruments
 from tests.bus.plain_publisher import FeedPublisher
 from tests.engine.wire.both import messages_in
 from tests.engine.wire.market import ORDERS_MAX, SYMBOL_COUNT, WildMarket

@@ -17,10 +17,10 @@ import pytest
 
 from bus.feed import FeedFrame, best_topic, book_topic, trades_topic
 from bus.subscriber import FeedSubscriber
+from desk.symbols import default_instruments
 from market.clock import monotonic_ns
 from market.codes import Side
 from market.feed_messages import BestPrices, BookOrder, BookTrade, FeedMessage
-from market.instrument import default_instruments
 from nodes.api import node as api
 from nodes.api.book_views import BookViews, RenderedBook
 from nodes.api.node import add_page, add_routes

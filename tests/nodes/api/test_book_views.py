@@ -9,9 +9,9 @@ import pytest
 
 from bus.feed import BookReplica, FeedFrame, book_topic, trades_topic
 from bus.subscriber import FeedSubscriber
+from desk.symbols import default_instruments
 from market.codes import Side
 from market.feed_messages import BookOrder, BookTrade, FeedMessage
-from market.instrument import default_instruments
 from nodes.api.book_views import RENDER_NS, RENDERED_MAX, BookViews, RenderedBook
 
 BTC = default_instruments()[0]

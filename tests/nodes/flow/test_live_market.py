@@ -4,8 +4,8 @@ from itertools import count
 
 import pytest
 
+from desk.symbols import default_instruments
 from flow.live import LiveFlow, LiveSettings, Received, StreamNews
-from market.instrument import default_instruments
 from nodes.flow.live_market import LiveMarket
 
 

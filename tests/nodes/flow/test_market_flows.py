@@ -43,7 +43,7 @@ def markets(**settings: object) -> dict[int, SyntheticFlow]:
 def test_a_desk_has_one_market_until_more_are_named() -> None:
     """What a newcomer sees stays as it is, to the last order, when there is another market beside it."""
     (only,) = markets().items()
-    both = markets(flow__more_symbols="ETHUSDT=3000,BNBUSDT=600")
+    both = markets(symbols=[flow_in("ETHUSDT"), flow_in("BNBUSDT")])
     assert (only[0], list(both)) == (0, [0, 1, 2])
     assert only[1].summary() == both[0].summary()
     now_ns = monotonic_ns()
@@ -54,11 +54,16 @@ def test_a_desk_has_one_market_until_more_are_named() -> None:
 
 def test_each_market_begins_at_its_mid_with_a_seed_of_its_own() -> None:
     """Two with one seed would move together."""
-    flows = markets(symbol="ETHUSDT", flow__start_mid="3000", flow__more_symbols="BTCUSDT=90000,BNBUSDT=600")
-    assert {symbol_id: mids(flow) for symbol_id, flow in flows.items()} == {0: 90_000, 1: 3_000, 2: 600}
+    flows = markets(symbol="ETHUSDT", flow__start_mid="3010", symbols=[flow_in("BTCUSDT", 90_000), flow_in("BNBUSDT")])
+    assert {symbol_id: mids(flow) for symbol_id, flow in flows.items()} == {0: 90_000, 1: 3_010, 2: 600}
     seeds = {symbol_id: flow.summary()["seed"] for symbol_id, flow in flows.items()}
     assert seeds[1] == 7
     assert len(set(seeds.values())) == 3
+
+
+def flow_in(symbol: str, mid: object = None) -> dict[str, object]:
+    """Return the row of a symbol that has a market, beginning at another mid than usual if one is given."""
+    return {"symbol": symbol, "has_flow": True} | ({} if mid is None else {"opening_mid": str(mid)})
 
 
 SOLUSDT = {"symbol": "SOLUSDT", "base": "SOL", "quote": "USDT", "tick_size": "0.01", "lot_size": "0.001"}
@@ -68,56 +73,45 @@ def test_a_market_begins_at_the_opening_mid_of_its_own_row() -> None:
     """A pair with rules of its own was quoted at the price of a bitcoin."""
     rows = [SOLUSDT | {"opening_mid": "212.50"}]
     assert {id_: mids(flow) for id_, flow in markets(symbols=rows, symbol="SOLUSDT").items()} == {3: Decimal("212.50")}
-    beside = markets(symbols=rows, flow__more_symbols="SOLUSDT,ETHUSDT")
+    beside = markets(symbols=[rows[0] | {"has_flow": True}, flow_in("ETHUSDT")])
     assert {id_: mids(flow) for id_, flow in beside.items()} == {0: 91_385, 3: Decimal("212.50"), 1: 3_000}
     other = markets(symbols=rows, symbol="SOLUSDT", flow__start_mid="180")
     assert mids(other[3]) == 180
     assert mids(markets(symbol="ETHUSDT")[1]) == 3_000
 
 
-@pytest.mark.parametrize(
-    ("chosen", "setting"),
-    [({"symbol": "SOLUSDT"}, "flow.start_mid"), ({"flow__more_symbols": "SOLUSDT"}, "flow.more_symbols=SOLUSDT=MID")],
-)
-def test_a_market_without_a_mid_is_refused(chosen: dict[str, str], setting: str) -> None:
+def test_a_market_without_a_mid_is_refused() -> None:
     """Nobody knows what a new pair costs; a guess would be wrong by orders of magnitude."""
-    with pytest.raises(NodeError, match=f"SOLUSDT has to begin somewhere: expected opening_mid in the row .*{setting}"):
-        markets(symbols=[SOLUSDT], **chosen)
+    said = r"SOLUSDT has to begin somewhere: expected opening_mid in the row of SOLUSDT in \[\[symbols\]\]"
+    with pytest.raises(NodeError, match=f"{said}, or flow.start_mid$"):
+        markets(symbols=[SOLUSDT], symbol="SOLUSDT")
+    with pytest.raises(NodeError, match=f"{said}$"):
+        markets(symbols=[SOLUSDT | {"has_flow": True}])
 
 
 def test_a_start_takes_out_the_orders_of_its_symbol_alone() -> None:
     """Markets of one engine share an owner."""
-    for symbol_id, flow in markets(flow__more_symbols="ETHUSDT=3000").items():
+    for symbol_id, flow in markets(symbols=[flow_in("ETHUSDT")]).items():
         cancels = [command for command in flow.start(monotonic_ns()) if isinstance(command, MassCancel)]
         assert cancels == [MassCancel(symbol_id, owner=OWNER)]
 
 
-@pytest.mark.parametrize(
-    ("more", "source", "why"),
-    [
-        ("DOGEUSDT=1", "synthetic", r"expected SYMBOL=MID,\.\.\. with ETHUSDT, BNBUSDT once each"),
-        ("BTCUSDT=1", "synthetic", "with ETHUSDT, BNBUSDT once each"),
-        ("ETHUSDT=1,ETHUSDT=2", "synthetic", "once each"),
-        ("ETHUSDT=0", "synthetic", "expected a mid of ETHUSDT of more than 0 and at most 1000000"),
-        ("ETHUSDT=-1", "synthetic", "expected a plain decimal number"),
-        ("ETHUSDT=3000", f"replay:{__file__}", "expected none: a replay's symbols are those of its recordings"),
-    ],
-)
-def test_markets_that_cannot_be_made_are_refused_before_the_start(more: str, source: str, why: str) -> None:
-    """Each error names the setting and what was there."""
-    with pytest.raises(SettingsError, match=f"flow: more_symbols: .*{why}.*, was {more!r}"):
-        load_settings({"flow.more_symbols": more, "flow.source": source})
+@pytest.mark.parametrize("mid", ["0", "-1", "1000001", "nan"])
+def test_markets_that_cannot_be_made_are_refused_before_the_start(mid: str) -> None:
+    """The error names the row and what was there."""
+    with pytest.raises(SettingsError, match=rf"symbols\.0\.opening_mid: expected .*, was '{mid}'"):
+        load_settings({"symbols": [flow_in("ETHUSDT", mid)]})
 
 
 def test_a_mid_between_ticks_is_refused_by_its_symbol() -> None:
     """Only the instrument knows its ticks."""
     with pytest.raises(NodeError, match=r"cannot make a market in ETHUSDT: price must be a multiple of 0\.01"):
-        markets(flow__more_symbols="ETHUSDT=3000.001")
+        markets(symbols=[flow_in("ETHUSDT", "3000.001")])
 
 
 def test_live_markets_need_no_mid() -> None:
     """They begin where the market that they follow is."""
-    keys = {"flow.source": "live", "flow.more_symbols": "ETHUSDT"}
+    keys = {"flow.source": "live", "symbols": [flow_in("ETHUSDT")]}
     flows = make_flows(load_settings(keys).settings, OWNER, OrderIds(0))
     assert [flow.summary()["symbol"] for flow in flows.values()] == ["BTCUSDT", "ETHUSDT"]
 

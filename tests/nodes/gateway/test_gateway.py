@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from desk.symbols import default_instruments
 from market.codec import encode, encode_all
 from market.codes import CancelReason, OrderType, RejectReason, Side, Tag, TimeInForce
 from market.commands import AmendOrder, CancelOrder, HaltSymbol, NewOrder
 from market.events import Accepted, Amended, Canceled, Event, Executed, Rejected, Rested
 from market.feed_messages import InstrumentDefinition
-from market.instrument import default_instruments
 from market.messages import Message
 from tests.desk.desk_process import Desk, short_directory, until
 from venues.gateway import GatewayClient, GatewayError

@@ -1,0 +1,31 @@
+"""The settings that are no more, or are written in another way now, and what is written instead."""
+
+import re
+from typing import Final
+
+OLD_KEYS: Final = {
+    "flow.more_symbols": "write has_flow = true in the table [[symbols]] of each: "
+    'symbol = "ETHUSDT", has_flow = true, and opening_mid where another mid is meant',
+    "gateway.qty_max": 'write qty_max in the table [[symbols]] of each: symbol = "ETHUSDT", qty_max = 100',
+}
+BY_SYMBOL: Final = "[^,]*(,.*)?=.*"
+OLD_TEXTS: Final = {  # what the text of old looked like, and what is written instead
+    "gateway.price_band": (
+        BY_SYMBOL,
+        "write one number here, and price_band in the table [[symbols]] of each other: "
+        'symbol = "ETHUSDT", price_band = 0.1',
+    ),
+    "gateway.notional_max": (
+        BY_SYMBOL,
+        "write one number here, and notional_max in the table [[symbols]] of each other: "
+        'symbol = "ETHUSDT", notional_max = 50000',
+    ),
+}
+
+
+def new_spelling(key: str, value: object) -> str | None:
+    """Return how a setting is to be written now, None if it is not written as of old."""
+    if key in OLD_KEYS:
+        return f"no such setting any more: {OLD_KEYS[key]}"
+    pattern, advice = OLD_TEXTS.get(key, ("", ""))
+    return f"{advice}, was {value!r}" if pattern and re.fullmatch(pattern, str(value)) else None
