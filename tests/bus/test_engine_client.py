@@ -1,57 +1,13 @@
 """A client of two engines, in one process: only the sockets are made up."""
 
-from collections import deque
-
 import pytest
 
-from bus.channel import ChannelSocket
 from bus.engine_client import EngineClient, LinkEnd
-from bus.engine_link import CommandBatch, EngineEnd
-from bus.order_link import Connected, Frames
+from bus.order_link import Connected
 from bus.topology import Source
-from market.codec import decode_commands
-from market.commands import Command, MassCancel
-from market.events import Halted
+from market.commands import MassCancel
 from market.limits import COMMANDS_IN_FLIGHT_MAX
-
-
-class Cable(ChannelSocket):
-    """A socket of a client with the engine itself at the other end, which handles what it is sent when it is told."""
-
-    def __init__(self) -> None:
-        self.commands: list[Command] = []
-        self.is_closed = False
-        self._answers: deque[Frames] = deque()
-        self._sent: deque[Frames] = deque()
-        self.start(1)
-
-    def start(self, epoch: int) -> None:
-        """Let an engine start with an empty memory."""
-        self._engine = EngineEnd(epoch)
-        self._sent.clear()
-
-    def send(self, frames: Frames) -> bool:
-        self._sent.append(frames)
-        return True
-
-    def receive(self, *, is_told: bool = False) -> Frames | None:
-        return self._answers.popleft() if self._answers else None
-
-    def close(self) -> None:
-        self.is_closed = True
-
-    def handle(self) -> None:
-        """Handle what was sent; each command is answered with one event."""
-        while self._sent:
-            batch = self._engine.receive(b"client", self._sent.popleft())
-            if batch is not None:
-                self._take(batch)
-        self._answers.extend(frames for _, frames in self._engine.outgoing())
-
-    def _take(self, batch: CommandBatch) -> None:
-        commands = decode_commands(batch.payload)[batch.skip :]
-        self.commands += commands
-        self._engine.report(batch.source, [Halted(1, 1, 0, 1) for _ in commands], len(commands))
+from tests.bus.cable import Cable
 
 
 @pytest.fixture

@@ -5,14 +5,17 @@ from typing import Any
 
 import pytest
 
-from bus.engine_client import EngineClient
+from bus.engine_client import EngineClient, LinkEnd
+from bus.topology import Source
 from desk import operator
 from desk.client import DeskError
 from desk.halted_file import HaltedFile
 from desk.operator import Outcome, set_halted
 from desk.settings import Settings, load_settings
 from market.codes import RejectReason
+from market.commands import HaltSymbol, MassCancel
 from market.events import Canceled, Event, Halted, Rejected
+from tests.bus.cable import Cable
 
 BTC = 0
 
@@ -160,3 +163,21 @@ def test_a_full_disk_keeps_no_engine_from_a_halt_and_every_engine_from_a_resume(
     outcome = _halt(settings, is_halted=is_halted)
     assert [line.split(":")[0] for line in outcome.confirmed] == (["BTCUSDT halted"] if is_halted else [])
     assert "No space left on device" in outcome.missing[0]
+
+
+def test_a_silent_engine_keeps_no_other_from_hearing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All are told at once; of one that has refused us it is said why it is silent."""
+    silent, heard = Cable(), Cable()
+    silent.refused_count = 1
+    monkeypatch.setattr(operator, "ANSWER_S_MAX", 0.1)
+    monkeypatch.setattr(operator, "wait_any", lambda *_: heard.handle())
+    client = EngineClient(
+        [LinkEnd(Source.OPERATOR, "one", silent, {0}), LinkEnd(Source.OPERATOR, "two", heard, {1, 2})]
+    )
+    answers = operator._ask(client, is_halted=True, is_cancelling=True)
+    assert (answers["one"].is_done, answers["one"].why) == (False, "; it refuses our keys")
+    assert (answers["two"].is_done, answers["two"].why) == (True, "")
+    told = [(type(command), command.symbol_id) for command in heard.commands]
+    assert told == [(HaltSymbol, 1), (MassCancel, 1), (HaltSymbol, 2), (MassCancel, 2)]
+    assert silent.is_closed
+    assert heard.is_closed
