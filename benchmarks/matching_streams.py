@@ -28,12 +28,12 @@ from engine.rows.messages import (
     NEW_TIME_NS,
     ROW_WIDTH,
     TAG,
-    TAG_BY_TYPE,
     Int64Array,
     column,
 )
 from market.codes import Tag, TimeInForce
 from market.events import Accepted, Amended, Canceled, Executed, Rejected
+from market.messages import TAG_BY_MESSAGE
 
 MIXED_SEED_ROWS: Final = 10_000  # of a mixed stream: they build the book before the clock starts
 
@@ -128,7 +128,7 @@ def _put_cancels(rows: Int64Array, chosen: npt.NDArray[np.bool_], columns: dict[
 
 def canonical_sha256(events: Int64Array) -> str:
     """Return the SHA-256 of the canonical text of a consensus stream's events (`[events, ROW_WIDTH]`)."""
-    refusals = events[events[:, TAG] == TAG_BY_TYPE[Rejected], column(Rejected, "command")]
+    refusals = events[events[:, TAG] == TAG_BY_MESSAGE[Rejected], column(Rejected, "command")]
     assert int(Tag.NEW_ORDER) not in refusals, "a new order was refused: the engine is too small for the stream"
     lines: list[str] = []
     keys = []
@@ -145,7 +145,7 @@ def canonical_sha256(events: Int64Array) -> str:
 
 def _reported(events: Int64Array, kind: int, message: type[Any]) -> Int64Array:
     """Return the events that make the reports of a kind."""
-    is_reported = events[:, TAG] == TAG_BY_TYPE[message]
+    is_reported = events[:, TAG] == TAG_BY_MESSAGE[message]
     if message is Rejected:
         refused = int(Tag.CANCEL_ORDER if kind == _CANCEL_REJECT else Tag.AMEND_ORDER)
         is_reported &= events[:, column(Rejected, "command")] == refused

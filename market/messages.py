@@ -57,6 +57,11 @@ class MessageSpec:
         """How many fields a sender may not leave out."""
         return sum(field.default is None for field in self.fields)
 
+    @property
+    def has_text(self) -> bool:
+        """Whether a field is no integer, so that the message has no row."""
+        return any(field.kind is str for field in self.fields)
+
 
 def _spec(tag: Tag, message: type[Any], sender: str) -> MessageSpec:
     fields = []
@@ -100,3 +105,8 @@ MESSAGES: tuple[MessageSpec, ...] = (
 SPEC_BY_TAG: dict[int, MessageSpec] = {spec.tag: spec for spec in MESSAGES}
 TAG_BY_MESSAGE: dict[type[Any], Tag] = {spec.message: spec.tag for spec in MESSAGES}
 assert len(SPEC_BY_TAG) == len(MESSAGES), "a tag stands twice in the table of messages"
+
+COMMAND_BY_TAG: dict[int, type[Command]] = {
+    spec.tag: spec.message for spec in MESSAGES if spec.message in get_args(Command)
+}
+EVENT_BY_TAG: dict[int, type[Event]] = {spec.tag: spec.message for spec in MESSAGES if spec.message in get_args(Event)}

@@ -7,13 +7,14 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from engine.rows.messages import EVENT_BY_TAG, ROW_WIDTH, Int64Array
+from engine.rows.messages import ROW_WIDTH, Int64Array
 from engine.wire.codec import PieceDecoder, RowEncoder
 from engine.wire.encoding import KEYS_PER_ROW
 from market.codes import CancelReason
 from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
 from market.events import Canceled, Event
 from market.limits import BATCH_MESSAGES_MAX, ORDER_IDS_PER_SESSION, TCP_SESSIONS_MAX
+from market.messages import EVENT_BY_TAG
 from market.session_messages import Heartbeat, Logout
 from sessions.admission import RESEND_SIZE, admit_messages
 from sessions.open_orders import holds_order

@@ -21,7 +21,7 @@ from engine.reference.checks import (
     new_order_checks,
 )
 from engine.reference.events import ReferenceEvents
-from engine.rows.messages import COMMAND_BY_TAG, TAG, Int64Array, read_command, write_event
+from engine.rows.messages import TAG, Int64Array, read_command, write_event
 from engine.rows.ring import Ring
 from engine.state import SNAPSHOT_WIDTH, STATE_WIDTH, OrderState, SymbolState, hash_state
 from market.codes import CancelReason, OrderType, RejectReason, SelfTradePrevention, Side, TimeInForce, Trigger
@@ -30,6 +30,7 @@ from market.depth import Depth
 from market.events import Event, Executed
 from market.feed_messages import BestPrices
 from market.limits import PRICE_TICKS_MAX
+from market.messages import COMMAND_BY_TAG
 
 Events = Iterator[Event]
 

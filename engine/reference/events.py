@@ -1,11 +1,11 @@
 """The reference engine's events, each with the next sequence and the time of the command that caused it."""
 
 from engine.reference.book import ReferenceOrder
-from engine.rows.messages import TAG_BY_TYPE
 from market.codes import CancelReason, RejectReason
 from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, NewOrder
 from market.events import Accepted, Amended, Canceled, Executed, Halted, Rejected, Rested, Triggered
 from market.limits import OWNER_MAX
+from market.messages import TAG_BY_MESSAGE
 
 
 class ReferenceEvents:
@@ -112,7 +112,7 @@ class ReferenceEvents:
         """Tell that the command changed nothing."""
         order_id = command.order_id if isinstance(command, NewOrder | CancelOrder | AmendOrder) else 0
         owner = 0 if isinstance(command, HaltSymbol) else command.owner
-        return self.rejected(command.symbol_id, order_id, owner, TAG_BY_TYPE[type(command)], reason)
+        return self.rejected(command.symbol_id, order_id, owner, TAG_BY_MESSAGE[type(command)], reason)
 
     def rejected(self, symbol_id: int, order_id: int, owner: int, tag: int, reason: RejectReason) -> Rejected:
         """Tell of a refusal; what was out of bounds is told as none, so that the event itself is within them."""

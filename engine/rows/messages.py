@@ -6,9 +6,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from market.codes import Tag
 from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
-from market.events import Accepted, Amended, Canceled, Event, Executed, Halted, Rejected, Rested, Triggered
+from market.events import Event
+from market.messages import COMMAND_BY_TAG, EVENT_BY_TAG, TAG_BY_MESSAGE
 
 Int64Array = npt.NDArray[np.int64]
 Uint32Array = npt.NDArray[np.uint32]
@@ -16,27 +16,6 @@ Uint32Array = npt.NDArray[np.uint32]
 ROW_WIDTH: Final = 16
 ROW_SIZE: Final = ROW_WIDTH * 8
 TAG: Final = 0
-
-COMMAND_BY_TAG: Final[dict[int, type[Command]]] = {
-    Tag.NEW_ORDER: NewOrder,
-    Tag.CANCEL_ORDER: CancelOrder,
-    Tag.AMEND_ORDER: AmendOrder,
-    Tag.MASS_CANCEL: MassCancel,
-    Tag.HALT_SYMBOL: HaltSymbol,
-}
-EVENT_BY_TAG: Final[dict[int, type[Event]]] = {
-    Tag.ACCEPTED: Accepted,
-    Tag.RESTED: Rested,
-    Tag.EXECUTED: Executed,
-    Tag.CANCELED: Canceled,
-    Tag.AMENDED: Amended,
-    Tag.TRIGGERED: Triggered,
-    Tag.REJECTED: Rejected,
-    Tag.HALTED: Halted,
-}
-TAG_BY_TYPE: Final[dict[type[Any], int]] = {
-    message: int(tag) for table in (COMMAND_BY_TAG, EVENT_BY_TAG) for tag, message in table.items()
-}
 
 
 def column(message: type[Any], field: str) -> int:
@@ -92,12 +71,12 @@ def write_command(rows: Int64Array, slot: int, command: Command) -> None:
     Raises:
         struct.error: if a field does not fit into 64 bits; the engine itself refuses all that is merely out of range.
     """
-    _ROW.pack_into(rows.data, slot * ROW_SIZE, TAG_BY_TYPE[type(command)], *command, *_PADDING[len(command)])
+    _ROW.pack_into(rows.data, slot * ROW_SIZE, TAG_BY_MESSAGE[type(command)], *command, *_PADDING[len(command)])
 
 
 def write_event(rows: Int64Array, slot: int, event: Event) -> None:
     """Write `event` into row `slot` of `rows`, as `write_command` does."""
-    _ROW.pack_into(rows.data, slot * ROW_SIZE, TAG_BY_TYPE[type(event)], *event, *_PADDING[len(event)])
+    _ROW.pack_into(rows.data, slot * ROW_SIZE, TAG_BY_MESSAGE[type(event)], *event, *_PADDING[len(event)])
 
 
 def read_command(row: Int64Array) -> Command:

@@ -17,18 +17,18 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from engine.capacity import ORDERS_MAX
-from engine.rows.messages import COMMAND_BY_TAG, ROW_WIDTH, Int64Array
+from engine.rows.messages import ROW_WIDTH, Int64Array
 from engine.rows.ring import Ring
 from engine.wire.decoding import Ending, decode_frame, decode_rows
 from engine.wire.encoding import KEYS_PER_ROW, encode_rows, encode_selected
 from engine.wire.feed import SHOWN_SIZE, tell_feed
 from engine.wire.refusals import MalformedBytesError, refusal_text
 from engine.wire.routing import SOURCES_MAX, admit_frame, route_rows
-from engine.wire.table import ROW_BYTES_MAX, ROW_MESSAGE_BY_TAG, wire_table
+from engine.wire.table import ROW_BYTES_MAX, ROW_MESSAGES, wire_table
 from market.limits import BATCH_MESSAGES_MAX, FRAME_BYTES_MAX, SYMBOLS_MAX
+from market.messages import COMMAND_BY_TAG
 
 COMMANDS: Final = tuple(COMMAND_BY_TAG.values())
-ROW_MESSAGES: Final = tuple(ROW_MESSAGE_BY_TAG.values())
 PIECE_BYTES_MAX: Final = 65_536
 
 _STREAM_ENDINGS: Final = frozenset(map(int, (Ending.ALL_READ, Ending.CUT_SHORT)))

@@ -1,12 +1,9 @@
 """The words for bytes that are not messages: what was expected, what was there, in which message, at which byte."""
 
-from typing import Any
-
 from engine.wire.decoding import Ending
-from engine.wire.table import ITEMS_MAX, ROW_MESSAGE_BY_TAG, TEXT_MESSAGE_BY_TAG, bounds_of
+from engine.wire.table import ITEMS_MAX
 from market.codes import RejectReason
-
-_MESSAGE_BY_TAG = {**ROW_MESSAGE_BY_TAG, **TEXT_MESSAGE_BY_TAG}
+from market.messages import SPEC_BY_TAG
 
 
 class MalformedBytesError(ValueError):
@@ -40,22 +37,18 @@ def refusal_text(ending: Ending, buffer: memoryview, message_at: int, at: int, i
             return f"expected an array that starts with a tag, was byte {buffer[at]:#04x}"
         case Ending.UNKNOWN_TAG | Ending.TOO_LARGE if item == 0:
             tag = _integer(buffer, at)
-            message = _MESSAGE_BY_TAG.get(tag)
-            return f"{message.__name__} does not go this way" if message else f"unknown tag {tag}"
+            spec = SPEC_BY_TAG.get(tag)
+            return f"{spec.name} does not go this way" if spec else f"unknown tag {tag}"
     tag_at = message_at + _header_bytes(buffer, message_at)
-    message = ROW_MESSAGE_BY_TAG[_integer(buffer, tag_at)]
+    spec = SPEC_BY_TAG[_integer(buffer, tag_at)]
     if ending == Ending.WRONG_ITEM_COUNT:
-        least, most = len(message._fields) - len(message._field_defaults), len(message._fields)
-        return f"{message.__name__} has {least} to {most} fields, was {_item_count(buffer, message_at) - 1}"
-    return _field_refusal(ending, message, message._fields[item - 1], buffer, at)
-
-
-def _field_refusal(ending: Ending, message: type[Any], field: str, buffer: memoryview, at: int) -> str:
-    name = f"{message.__name__}.{field}"
+        least, most = spec.required_count, len(spec.fields)
+        return f"{spec.name} has {least} to {most} fields, was {_item_count(buffer, message_at) - 1}"
+    field = spec.fields[item - 1]
+    name = f"{spec.name}.{field.name}"
     if ending == Ending.NOT_AN_INTEGER:
         return f"{name} must be int, was byte {buffer[at]:#04x}"
-    bounds = bounds_of(message)[field]
-    return f"{name} must be {bounds.low} to {bounds.high}, was {_integer(buffer, at)}"
+    return f"{name} must be {field.bounds.low} to {field.bounds.high}, was {_integer(buffer, at)}"
 
 
 def _header_bytes(buffer: memoryview, at: int) -> int:

@@ -4,10 +4,10 @@ import random
 
 import pytest
 
-from engine.rows.messages import EVENT_BY_TAG
 from engine.wire.codec import PieceDecoder
 from market.codec import decode, encode, encode_all
 from market.events import Accepted, Event
+from market.messages import EVENT_BY_TAG
 from sessions.report_stream import CHUNK_BYTES, PIECE_BYTES_MAX, ReportStream
 
 DECODER = PieceDecoder(EVENT_BY_TAG.values(), piece_bytes_max=PIECE_BYTES_MAX)

@@ -11,14 +11,14 @@ from engine.rows.messages import ROW_WIDTH, Int64Array
 from engine.rows.ring import Ring
 from engine.wire.codec import FrameDecoder, PieceDecoder, RowEncoder
 from engine.wire.refusals import MalformedBytesError
-from engine.wire.table import ROW_MESSAGE_BY_TAG
+from engine.wire.table import ROW_MESSAGES
 from market.codec import MalformedMessageError, StreamDecoder, decode, encode_all
 from market.commands import CancelOrder
 from market.feed_messages import InstrumentDefinition
-from market.messages import MESSAGES, TAG_BY_MESSAGE, Message
+from market.messages import MESSAGES, SPEC_BY_TAG, TAG_BY_MESSAGE, Message
 from tests.bus.messages import SAMPLES, messages_of
 
-ROW_SPECS = [spec for spec in MESSAGES if spec.tag in ROW_MESSAGE_BY_TAG]
+ROW_SPECS = [spec for spec in MESSAGES if not spec.has_text]
 ROW_MESSAGE: st.SearchStrategy[Message] = st.one_of([messages_of(spec) for spec in ROW_SPECS])
 ROW_SAMPLES = tuple(message for message in SAMPLES if not isinstance(message, InstrumentDefinition))
 CANCEL = CancelOrder(300, 1, 70_000, 2**40)
@@ -41,7 +41,7 @@ def messages_in(rows: Int64Array) -> list[Message]:
     """Return the messages that rows hold; what lies behind a message's fields must be 0."""
     messages = []
     for tag, *values in rows.tolist():
-        kind: Any = ROW_MESSAGE_BY_TAG[tag]
+        kind: Any = SPEC_BY_TAG[tag].message
         count = len(kind._fields)
         assert not any(values[count:]), f"expected zeros behind {count} fields, was {values}"
         messages.append(kind(*values[:count]))
@@ -54,7 +54,7 @@ def plain_decode(frame: bytes) -> list[Message] | None:
         messages = decode(frame)
     except MalformedMessageError:
         return None
-    return None if any(TAG_BY_MESSAGE[type(message)] not in ROW_MESSAGE_BY_TAG for message in messages) else messages
+    return None if any(type(message) not in ROW_MESSAGES for message in messages) else messages
 
 
 def compiled_decode(frame: bytes) -> list[Message] | None:

@@ -20,7 +20,6 @@ from engine.wire.table import (
     LOW,
     ROW_BYTES_MAX,
     TAG_COUNT,
-    TEXT_MESSAGE_BY_TAG,
     wire_table,
 )
 from market.codec import MESSAGE_BYTES_MAX, encode, encode_all
@@ -66,7 +65,7 @@ def test_knows_every_message_as_the_plain_table_does() -> None:
             assert (entry[LOW + column], entry[HIGH + column]) == field.bounds[1:]
             assert entry[DEFAULT + column] == (field.default or 0)
     known = {int(tag) for tag in np.flatnonzero(table[:, ITEMS_MOST])}
-    assert known | set(TEXT_MESSAGE_BY_TAG) == {int(spec.tag) for spec in MESSAGES}
+    assert known == {int(spec.tag) for spec in MESSAGES if not spec.has_text}
     assert max(len(spec.fields) for spec in MESSAGES) == ITEMS_MAX - 1
 
 

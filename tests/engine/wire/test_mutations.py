@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.rows.messages import ROW_WIDTH
-from engine.wire.codec import ROW_MESSAGES, PieceDecoder
+from engine.wire.codec import PieceDecoder
 from engine.wire.decoding import Ending, decode_rows
 from engine.wire.refusals import refusal_text
-from engine.wire.table import wire_table
+from engine.wire.table import ROW_MESSAGES, wire_table
 from market.codec import MalformedMessageError, StreamDecoder, encode, encode_all
 from market.commands import CancelOrder
 from market.messages import Message

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.wire.codec import PIECE_BYTES_MAX, ROW_MESSAGES, PieceDecoder
+from engine.wire.codec import PIECE_BYTES_MAX, PieceDecoder
 from engine.wire.refusals import MalformedBytesError
-from engine.wire.table import ROW_BYTES_MAX
+from engine.wire.table import ROW_BYTES_MAX, ROW_MESSAGES
 from market.codec import encode, encode_all
 from market.messages import Message
 from tests.bus.messages import EXECUTED, ORDER, array, order
