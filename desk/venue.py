@@ -20,8 +20,7 @@ def desk_venue(settings: Settings) -> "BinanceVenue":
     from venues.binance import BinanceVenue  # with ccxt, which not every command has the time for
 
     venue = settings.venue
-    url = venue.url or (paper_url(settings) if venue.name == "paper" else None)
-    return BinanceVenue(venue.name, url, *venue_keys(settings), venue.timeout_ms)
+    return BinanceVenue(venue.name, venue_url(settings), *venue_keys(settings), venue.timeout_ms)
 
 
 def venue_keys(settings: Settings) -> tuple[str, str]:
@@ -48,6 +47,8 @@ def venue_keys(settings: Settings) -> tuple[str, str]:
     return api_key, secret
 
 
-def paper_url(settings: Settings) -> str:
-    """Return the URL of this desk's paper exchange."""
-    return f"http://{in_url(connectable(settings.paper.host))}:{settings.paper.port}"
+def venue_url(settings: Settings) -> str | None:
+    """Return the URL of the venue: the one that is set, this desk's paper exchange, or None where ccxt knows it."""
+    if settings.venue.url is None and settings.venue.name == "paper":
+        return f"http://{in_url(connectable(settings.paper.host))}:{settings.paper.port}"
+    return settings.venue.url

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from commands import node_control
-from commands.account import place
+from commands.actions import node_control
+from commands.actions.by_hand import place
 from desk.client import NoDeskError
 from desk.halted_file import HaltedFile
 from desk.settings import load_settings

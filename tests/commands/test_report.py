@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from commands import report as report_commands
-from commands.report import NOT_UPDATED, HistoricalVenue, Period, period_of, print_history, print_report
+from commands.actions import report as report_commands
+from commands.actions.report import NOT_UPDATED, HistoricalVenue, Period, period_of, print_history, print_report
 from desk.client import DeskError, NoDeskError
 from desk.market import market_of
 from desk.settings import Settings, load_settings

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bus.subscriber import FeedSubscriber
-from commands import book as desk
+from commands.actions import book as desk
 from venues import gateway, gateway_async
 from venues.gateway import GatewayError, GatewaySession
 from venues.gateway_async import AsyncGatewaySession

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import typer
 
 import cli
+from tests.commands.tree import commands
 from tests.desk.desk_process import Desk, short_directory
 from tests.desk.test_which_desk import cli as elsewhere
 
@@ -75,20 +75,9 @@ SHAPES = {
 }
 
 
-def commands(app: typer.Typer, before: str = "") -> Iterator[str]:
-    """Yield the name of every command, of those in groups too."""
-    for one in app.registered_commands:
-        yield f"{before}{one.name or getattr(one.callback, '__name__', '')}"
-    for group in app.registered_groups:
-        assert group.typer_instance is not None
-        if group.typer_instance.info.invoke_without_command is True:
-            yield f"{before}{group.name}"
-        yield from commands(group.typer_instance, f"{before}{group.name} ")
-
-
 def test_every_command_has_a_row() -> None:
     """A new command says here what it does on each desk, and where there is none."""
-    assert sorted(commands(cli.app)) == sorted(ROWS)
+    assert sorted(commands()) == sorted(ROWS)
 
 
 @pytest.fixture

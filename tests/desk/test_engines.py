@@ -11,7 +11,7 @@ import pytest
 from bus.engine_client import LinkEnd
 from bus.order_link import Connected
 from bus.topology import Source
-from commands.journal import replay_journal
+from commands.actions.journal import replay_journal
 from desk.client import DeskError, desk_status
 from desk.kinds import desk_nodes
 from desk.operator import set_halted

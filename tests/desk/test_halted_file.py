@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from commands.account import place
+from commands.actions.by_hand import place
 from desk import halted_file
 from desk.client import DeskError
 from desk.halted_file import HALTED_FILE, HaltedFile

@@ -6,36 +6,31 @@ import sys
 from typing import Any
 
 import pytest
-from typer import Typer
-from typer.main import get_command
+from typer.main import get_group
 
 import cli
+from commands.config import show_settings
 from desk.settings import load_settings
-from screens.help import EXAMPLES
+from tests.commands.tree import commands
 
-
-def _names(group: Typer, prefix: str = "") -> list[str]:
-    found = [prefix + str(each.name or getattr(each.callback, "__name__", "")) for each in group.registered_commands]
-    for sub in group.registered_groups:
-        assert sub.typer_instance is not None
-        found += _names(sub.typer_instance, f"{prefix}{sub.name} ")
-    return found
+ALL = commands()
 
 
 @pytest.mark.parametrize("name", ["halt", "resume", "cancel"])
 def test_what_ends_orders_says_that_it_is_of_every_symbol(name: str) -> None:
     """Guards a help that told of the desk's symbol alone, while every symbol was halted."""
-    command = get_command(cli.app).get_command(None, name)  # type: ignore[attr-defined]
+    command = ALL[name]
     assert next(each for each in command.params if each.name == "symbol").show_default == "every symbol"
 
 
-@pytest.mark.parametrize("name", _names(cli.app))
+@pytest.mark.parametrize("name", ALL)
 def test_each_command_has_an_example_that_is_one(name: str) -> None:
     """It names the command, and all its words are known to it."""
-    example = EXAMPLES[name]
-    assert re.search(rf"python cli\.py {re.escape(name)}( |$)", example)
+    example = ALL[name].epilog or ""
+    assert re.search(rf"^Example: (\w+=\w+ )?python cli\.py {re.escape(name)}( |$)", example)
     words = example.partition("python cli.py ")[2].split()
-    command, context = get_command(cli.app), None
+    command: Any = get_group(cli.app)
+    context: Any = None
     while words and hasattr(command, "get_command"):
         context = command.make_context(words[0], words, parent=context, resilient_parsing=True)
         command = command.get_command(context, words.pop(0))
@@ -61,8 +56,7 @@ def test_up_shows_the_defaults_that_there_are(option: str, key: str) -> None:
     value: Any = load_settings({}).settings
     for part in key.split("."):
         value = getattr(value, part)
-    up = get_command(cli.app).get_command(None, "up")  # type: ignore[attr-defined]
-    parameter = next(each for each in up.params if each.name == option)
+    parameter = next(each for each in ALL["up"].params if each.name == option)
     shown = str(parameter.show_default)
     assert float(shown) == float(value) if re.fullmatch(r"[\d.]+", shown) else str(value).endswith(shown)
 
@@ -78,7 +72,7 @@ def test_says_what_is_missing_where_the_packages_are_not_installed() -> None:
 
 def test_settings_stand_in_columns(capsys: pytest.CaptureFixture[str]) -> None:
     """Guards `config show`: the longest key pushes nothing aside."""
-    cli.config_show()
+    show_settings()
     lines = capsys.readouterr().out.splitlines()
     width = max(len(line.split()[0]) for line in lines)
     assert {line[width] for line in lines} == {" "}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from desk.settings import load_settings
-from screens.help import EXAMPLES
+from tests.commands.tree import commands
 from tests.docs.programs import ROOT
 
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -29,8 +29,7 @@ def test_settings_of_a_page_are_taken(block: str, tmp_path: Path, monkeypatch: p
 def test_page_names_commands_and_pages_that_there_are(page: Path) -> None:
     """Every `python cli.py WORD` is a command, and every link to a page of ours leads to a heading of it."""
     text = page.read_text(encoding="utf-8")
-    commands = {name.partition(" ")[0] for name in EXAMPLES}
-    assert set(re.findall(r"python cli\.py ([a-z]+)", text)) <= commands
+    assert set(re.findall(r"python cli\.py ([a-z]+)", text)) <= {name.partition(" ")[0] for name in commands()}
     for target, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", text):
         file = page if not target else (page.parent / target).resolve()
         assert file.exists(), target

@@ -96,7 +96,7 @@ def test_the_image_can_import_every_node() -> None:
     with tempfile.TemporaryDirectory(prefix="tb-") as image:
         for name in copied:
             (Path(image) / name).symlink_to(ROOT / name)
-        script = "import cli, commands.desk_start, desk.kinds, importlib\n"
+        script = "import cli, commands.actions.desk_start, desk.kinds, importlib\n"
         script += "for name in desk.kinds.NODE_NAMES: importlib.import_module(desk.kinds.module_of(name))"
         command = [sys.executable, "-P", "-c", script]
         clean = {"PATH": os.environ["PATH"], "PYTHONPATH": image, "HOME": image}

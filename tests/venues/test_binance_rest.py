@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from commands import account as account_commands
+from commands.actions import by_hand
 from desk.client import DeskError
 from desk.symbols import default_instruments
 from market.account import VenueOrder
@@ -157,11 +157,11 @@ def test_an_order_whose_reply_is_lost_is_asked_for_before_it_is_called_unknown(
     venue: BinanceRest, server: Answering, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Guards `place`: nothing is entered twice, and what nobody knows of is said with its id."""
-    monkeypatch.setattr(account_commands, "_ASK_S_MAX", 0.5)
+    monkeypatch.setattr(by_hand, "_ASK_S_MAX", 0.5)
     lost = VenueUnknownError("paper: the reply to an order was lost")
     server.answer = (200, {}, json.dumps({**ORDER, "status": "FILLED"}).encode())
-    assert account_commands._settled(venue, BTCUSDT, "hand-1", lost).status == "FILLED"
+    assert by_hand._settled(venue, BTCUSDT, "hand-1", lost).status == "FILLED"
     server.answer = (400, {}, error(-2013, "Order does not exist."))
     with pytest.raises(DeskError, match=r"reply to an order was lost; asked again .* client order id is hand-1"):
-        account_commands._settled(venue, BTCUSDT, "hand-1", lost)
+        by_hand._settled(venue, BTCUSDT, "hand-1", lost)
     assert {call.split()[0] for call in server.calls} == {"GET"}

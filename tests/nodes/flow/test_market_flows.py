@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bus.topology import Source
-from commands.desk_start import run_desk
+from commands.actions.desk_start import run_desk
 from desk.client import DeskError
 from desk.run_dir import NodeError
 from desk.settings import SettingsError, load_settings

@@ -1,134 +1,27 @@
-"""The commands that ask for the account or trade on it by hand: `orders`, `trades`, `balances`, `account`, `place`."""
+"""Orders that a person enters and cancels by hand."""
 
 import re
 import secrets
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from decimal import Decimal
-from typing import Any, Final, Protocol
+from typing import Final
 
-from desk.client import DeskError, NoDeskError, command_text, require_node
+from commands.actions.account import command_venue, is_own_paper
+from desk.client import DeskError, command_text, require_node
 from desk.halted_file import HaltedFile
-from desk.paper_accounts import PaperAccounts
 from desk.settings import Settings
-from desk.venue import paper_url, venue_keys
-from market.account import Balance, VenueOrder, VenueTrade
+from market.account import VenueOrder
 from market.codes import Side
 from market.instrument import Instrument, parse_decimal
-from venues.binance_account import BinanceAccount
-from venues.binance_documents import account_of, order_of, trade_of
 from venues.binance_rest import BinanceRest
 from venues.venue import ARRIVAL_MS_MAX, VenueError, VenueUnknownError
 
 HAND_PREFIX: Final = "hand-"  # no maker's ids begin so: it leaves alone what a person has entered
-FIRST_ACCOUNT: Final = 1
-LEDGER_FILE: Final = "ledger.sqlite3"
 
 _ASK_S_MAX: Final = ARRIVAL_MS_MAX / 1_000  # by then what may still arrive has arrived
 _ASK_PAUSE_S: Final = 0.2
 _ORDER_ID: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
-
-
-class AccountSource(Protocol):
-    """Where an account can be read: at a venue, or in the ledger of a paper exchange that does not run."""
-
-    def open_orders(self, instrument: Instrument) -> Sequence[VenueOrder]:
-        """Return the open orders, oldest first."""
-
-    def trades(self, instrument: Instrument, limit: int = 100) -> Sequence[VenueTrade]:
-        """Return the last trades, oldest first."""
-
-    def balances(self) -> Mapping[str, Balance]:
-        """Return every asset."""
-
-
-def command_venue(settings: Settings) -> BinanceAccount:
-    """Return the venue for a command, checked to trade the symbol; a look-alike is asked without ccxt.
-
-    Raises:
-        NoDeskError: if it is the paper exchange of a desk that does not run.
-        VenueError: if it does not answer, or the keys are not right.
-    """
-    if _is_own_paper(settings):
-        require_node(settings.run_dir, "paper")
-    url = settings.venue.url or (paper_url(settings) if _is_own_paper(settings) else None)
-    if url is None:
-        from desk.venue import desk_venue
-
-        exchange = desk_venue(settings)
-        exchange.load(settings.instrument)
-        return exchange
-    venue = BinanceRest(settings.venue.name, url, *venue_keys(settings), settings.venue.timeout_ms)
-    venue.load(settings.instrument)
-    return venue
-
-
-def _is_own_paper(settings: Settings) -> bool:
-    return settings.venue.name == "paper" and settings.venue.url is None
-
-
-def account_source(settings: Settings, stack: ExitStack) -> AccountSource:
-    """Return where the account can be read; of a desk that is down, its ledger, which is said on stderr.
-
-    Raises:
-        NoDeskError: if no desk runs, and none has ever run there.
-        VenueError: as `command_venue`.
-    """
-    try:
-        venue: AccountSource = command_venue(settings)
-    except NoDeskError as error:
-        return _OnDisk(_ledger(settings, stack, error))
-    return venue
-
-
-def listed_accounts(settings: Settings) -> list[dict[str, Any]]:
-    """Return every account of the paper exchange; of a desk that is down, as its ledger has them.
-
-    Raises:
-        DeskError: if they cannot be had.
-    """
-    try:
-        return PaperAccounts(settings).listed()
-    except NoDeskError as error:
-        with ExitStack() as stack:
-            listed: list[dict[str, Any]] = _ledger(settings, stack, error).listed()
-            return listed
-
-
-def _ledger(settings: Settings, stack: ExitStack, why: NoDeskError) -> Any:
-    path = settings.run_dir / "paper" / LEDGER_FILE
-    if not path.is_file():
-        raise why
-    from paper.money.ledger import LedgerError
-    from paper.money.ledger_reader import LedgerReader
-
-    try:
-        reader = stack.enter_context(LedgerReader(path, settings.instruments))
-    except LedgerError as error:
-        raise DeskError(str(error)) from None
-    print(f"note: no desk runs in {settings.run_dir}: this is what its ledger holds", file=sys.stderr)  # noqa: T201
-    return reader
-
-
-class _OnDisk:
-    """The first account of a ledger, as a venue would tell it."""
-
-    def __init__(self, reader: Any) -> None:
-        self._reader = reader
-
-    def open_orders(self, instrument: Instrument) -> Sequence[VenueOrder]:
-        return [order_of(each) for each in self._reader.open_orders(FIRST_ACCOUNT, instrument.symbol)]
-
-    def trades(self, instrument: Instrument, limit: int = 100) -> Sequence[VenueTrade]:
-        from paper.money.history import Span
-
-        rows = self._reader.trades(FIRST_ACCOUNT, instrument.symbol, Span(limit))
-        return [trade_of(each, instrument.symbol) for each in rows]
-
-    def balances(self) -> Mapping[str, Balance]:
-        return account_of({"balances": self._reader.balances(FIRST_ACCOUNT)}).balances
 
 
 def place(
@@ -157,7 +50,7 @@ def place(
     terms = _terms(instrument, qty, price, is_post_only=is_post_only, is_ioc=is_ioc)
     if side.upper() not in Side.__members__:
         raise DeskError(f"expected buy or sell, was {side[:40]!r}")
-    if _is_own_paper(settings):
+    if is_own_paper(settings):
         require_node(settings.run_dir, "paper")
     if instrument.symbol in HaltedFile(settings.run_dir, [instrument.symbol]).read():
         resume = command_text("resume", settings.run_dir)

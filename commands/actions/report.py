@@ -113,14 +113,14 @@ def print_report(settings: Settings, venue_of: Callable[[], Venue], period: Peri
     path = folder.file_of(shown or period.last)
     if as_json:
         document = {"file": str(path), "day": day, "week": week, "not_updated": reason, "damaged": damage}
-        print(dumps(document))  # noqa: T201
+        print(dumps(document))
     else:
         parts = [] if reason is None else [f"Not up to date: {reason}. This is what the files hold."]
         parts += [day_text(day)] if day is not None else [f"{shown} damaged: {damage}"] if damage else []
         parts += [week_text(week)] if week is not None else []
-        print("\n\n".join([*parts, f"💾 {path if shown else folder.path}"]))  # noqa: T201
+        print("\n\n".join([*parts, f"💾 {path if shown else folder.path}"]))
     for note in notes:
-        print(f"note: {note}", file=sys.stderr)  # noqa: T201
+        print(f"note: {note}", file=sys.stderr)
     is_wrong = damage is not None or (day is not None and not is_sound(day))
     if week is not None and period.is_given:
         is_wrong = is_wrong or any(
@@ -159,11 +159,11 @@ def print_history(
             raise
     pages = (limit, page)
     if as_json:
-        print(dumps(history_json(orders, trades, *pages) | {"not_updated": reason}))  # noqa: T201
+        print(dumps(history_json(orders, trades, *pages) | {"not_updated": reason}))
     else:
         if reason is not None:
-            print(f"Not up to date: {reason}. These are the trades that the files hold.\n")  # noqa: T201
-        print(history_text(orders, trades, settings.instruments, *pages))  # noqa: T201
+            print(f"Not up to date: {reason}. These are the trades that the files hold.\n")
+        print(history_text(orders, trades, settings.instruments, *pages))
     return 0 if reason is None else NOT_UPDATED
 
 
@@ -226,7 +226,7 @@ def _trades(venue: Venue, instrument: Instrument, period: Period) -> list[VenueT
 def _trades_on_file(settings: Settings, period: Period) -> list[VenueTrade]:
     documents, damaged = ReportsFolder(settings.reports_dir).read_days(period.last, period.count)
     for day, why in damaged.items():
-        print(f"note: {day} damaged: {why}", file=sys.stderr)  # noqa: T201
+        print(f"note: {day} damaged: {why}", file=sys.stderr)
     known = {instrument.symbol for instrument in settings.instruments}
     rows = [row for document in documents.values() for row in history_of(document)]
     return [row.trade for row in rows if row.trade.symbol in known]

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from bus.channel import wait_any
-from bus.curve import is_key
 from bus.feed import (
     HEALTH_TOPIC,
     FeedError,
@@ -22,12 +21,11 @@ from bus.subscriber import FeedSubscriber
 from bus.topology import FEED
 from desk.client import DeskError, require_node
 from desk.settings import Settings
-from desk.wiring import desk_curve, desk_wiring
+from desk.wiring import desk_wiring
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.exact_json import loads
 from market.http_names import connectable, in_url
 from market.instrument import Instrument
-from market.whole_file import write_whole
 from screens.feed import feed_line
 
 if TYPE_CHECKING:
@@ -53,7 +51,7 @@ def show_book(settings: Settings, level_count: int, *, is_once: bool, as_json: b
 
     require_node(settings.run_dir, "api")
     if as_json:
-        print(_orderbook(settings, level_count))  # noqa: T201
+        print(_orderbook(settings, level_count))
         return
     console = Console(highlight=False)
 
@@ -116,7 +114,7 @@ def print_feed(settings: Settings, topics: Sequence[str], count: int, *, is_raw:
             topic, sequence = frame.topic.decode(), frame.sequence + number
             raw = f"{topic} {sequence} {message}"
             words = feed_line(topic, sequence, frame.time_ns, message, instruments[frame.topic])
-            print(raw if is_raw else words, flush=True)  # noqa: T201
+            print(raw if is_raw else words, flush=True)
             printed += 1
             if printed == count:
                 return
@@ -141,28 +139,4 @@ def _frames(subscriber: FeedSubscriber, wanted: Sequence[bytes]) -> Iterator[Fee
         if not is_told and monotonic_ns() - since_ns > SILENT_NS:
             is_told = True
             why = "the feed is alive, nothing has happened there" if is_heard else "no engine is heard of: is it up?"
-            print(f"waiting for {named}: {why}", file=sys.stderr, flush=True)  # noqa: T201
-
-
-def bus_keys(settings: Settings, allowed: str | None, whose: str) -> str:
-    """Return what a person must know of this machine's keys, which are made if there are none; let `allowed` in.
-
-    Args:
-        allowed: the public key of another machine, to be added to those that may reach our engine.
-        whose: a word on the holder, for the file.
-
-    Raises:
-        CurveError, DeskError: if a file of keys cannot be used, or that is no key.
-    """
-    curve, path = desk_curve(settings), settings.bus_allowed_file
-    if allowed is not None:
-        if not is_key(allowed.encode()):
-            raise DeskError(f"expected a public key of 40 characters, was {allowed[:60]!r}")
-        if allowed.encode() not in curve.allowed.load():
-            known = path.read_text(encoding="utf-8") if path.exists() else ""
-            line = f"{allowed} {' '.join(whose.split())}".rstrip()
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_whole(path, "\n".join([*known.splitlines(), line, ""]).encode())
-    lines = [f"public key     {curve.keys.public.decode()}", f"both keys      {settings.bus_keys_file}"]
-    lines += [f"may reach us   {key.decode()} {whose}".rstrip() for key, whose in curve.allowed.load().items()]
-    return "\n".join(lines)
+            print(f"waiting for {named}: {why}", file=sys.stderr, flush=True)

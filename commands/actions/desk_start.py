@@ -88,7 +88,7 @@ def _run_quietly(supervisor: Supervisor) -> None:
     def announce_once() -> None:
         if supervisor.is_ready and not announced:
             announced.append(True)
-            print(desk_screen(supervisor.status(), UNBOUNDED, UNBOUNDED, HINT), flush=True)  # noqa: T201
+            print(desk_screen(supervisor.status(), UNBOUNDED, UNBOUNDED, HINT), flush=True)
 
     supervisor.run(announce_once)
 
@@ -180,7 +180,7 @@ def run_desk_detached(overrides: Mapping[str, Any], arguments: Sequence[str]) ->
                 process.wait()
     if document is None:
         errors = [line for line in path.read_text(errors="replace").splitlines() if line.startswith("error: ")]
-        print("\n".join(errors) or f"error: it said nothing, see {path}", file=sys.stderr)  # noqa: T201
+        print("\n".join(errors) or f"error: it said nothing, see {path}", file=sys.stderr)
         return process.returncode
     print_desk(document)
     return 0
@@ -214,7 +214,7 @@ def _await_ready(run_dir: Path, process: "subprocess.Popen[bytes]") -> dict[str,
         if what != before:
             before, changed = what, now
         if now - started > WORD_S and what != told:
-            print(f"waiting for {what}", file=sys.stderr)  # noqa: T201
+            print(f"waiting for {what}", file=sys.stderr)
             told = what
         is_warming = document is not None and any(row["state"] == "warming" for row in document["nodes"])
         if now - changed > (WARMING_S_MAX if is_warming else QUIET_S_MAX):

@@ -1,0 +1,62 @@
+"""The accounts of the paper exchange: `accounts`, `accounts create`, `accounts fund`, `accounts reset`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from commands.options import Json, RunDir, settings_of, show
+
+if TYPE_CHECKING:
+    from desk.paper_accounts import PaperAccounts
+
+app = typer.Typer(invoke_without_command=True, help="List, create, fund and reset the paper exchange's accounts.")
+
+
+@app.callback(epilog="Example: python cli.py accounts")
+def accounts(context: typer.Context, run_dir: RunDir = None, as_json: Json = False) -> None:
+    """List the paper exchange's accounts, or do something with one."""
+    if context.invoked_subcommand is not None:
+        return
+    from commands.actions.account import listed_accounts
+    from screens.paper_accounts import accounts_text
+
+    settings = settings_of(run_dir)
+    found = listed_accounts(settings)
+    show((found, accounts_text(found, settings.instruments)), as_json)
+
+
+@app.command(epilog="Example: python cli.py accounts create")
+def create(run_dir: RunDir = None, as_json: Json = False) -> None:
+    """Make one more account with the starting assets; its keys are in the file that is named."""
+    made = _paper_accounts(run_dir).create()
+    show((made, f"account {made['account']} is made; its keys are in {made['keys']}"), as_json)
+
+
+@app.command(epilog="Example: python cli.py accounts fund 2 USDT 5000")
+def fund(
+    number: int,
+    asset: Annotated[str, typer.Argument(help="Such as USDT.")],
+    amount: Annotated[str, typer.Argument(help="Such as 100.5.")],
+    run_dir: RunDir = None,
+    as_json: Json = False,
+) -> None:
+    """Give an account money; it hears a balanceUpdate."""
+    funded = _paper_accounts(run_dir).fund(number, asset.upper(), amount)
+    show((funded, f"account {number} has {funded['free']} {funded['asset']} free"), as_json)
+
+
+@app.command(epilog="Example: python cli.py accounts reset 2")
+def reset(number: int, run_dir: RunDir = None, as_json: Json = False) -> None:
+    """Let an account begin anew: its orders, trades and balances are forgotten; its keys stay."""
+    from market.words import counted
+
+    found = _paper_accounts(run_dir).reset(number)
+    times = counted(found["resets"], "time")
+    show((found, f"account {number} begins anew with the starting assets; it was reset {times}"), as_json)
+
+
+def _paper_accounts(run_dir: Path | None) -> "PaperAccounts":
+    from desk.paper_accounts import PaperAccounts
+
+    return PaperAccounts(settings_of(run_dir))

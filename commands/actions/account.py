@@ -1,0 +1,163 @@
+"""The account as a person reads it: at its venue, or on disk when the desk is down."""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from commands.options import Answer
+from desk.client import DeskError, NoDeskError, require_node
+from desk.paper_accounts import PaperAccounts
+from desk.settings import Settings
+from desk.venue import desk_venue, venue_keys, venue_url
+from market.account import Balance, VenueOrder, VenueTrade
+from market.instrument import Instrument
+from screens.account import (
+    account_json,
+    account_text,
+    balances_json,
+    balances_text,
+    orders_json,
+    orders_text,
+    trades_json,
+    trades_text,
+)
+from venues.binance_account import BinanceAccount
+from venues.binance_documents import account_of, order_of, trade_of
+from venues.binance_rest import BinanceRest
+
+if TYPE_CHECKING:
+    from venues.binance import BinanceVenue
+
+FIRST_ACCOUNT: Final = 1
+LEDGER_FILE: Final = "ledger.sqlite3"
+
+
+class AccountSource(Protocol):
+    """Where an account can be read: at a venue, or in the ledger of a paper exchange that does not run."""
+
+    def open_orders(self, instrument: Instrument) -> Sequence[VenueOrder]:
+        """Return the open orders, oldest first."""
+
+    def trades(self, instrument: Instrument, limit: int = 100) -> Sequence[VenueTrade]:
+        """Return the last trades, oldest first."""
+
+    def balances(self) -> Mapping[str, Balance]:
+        """Return every asset."""
+
+
+def command_venue(settings: Settings) -> BinanceAccount:
+    """Return the venue for a command, checked to trade the symbol; a look-alike is asked without ccxt.
+
+    Raises:
+        NoDeskError: if it is the paper exchange of a desk that does not run.
+        VenueError: if it does not answer, or the keys are not right.
+    """
+    if is_own_paper(settings):
+        require_node(settings.run_dir, "paper")
+    url, name = venue_url(settings), settings.venue.name
+    venue: BinanceRest | BinanceVenue
+    if url is None:
+        venue = desk_venue(settings)
+    else:
+        venue = BinanceRest(name, url, *venue_keys(settings), settings.venue.timeout_ms)
+    venue.load(settings.instrument)
+    return venue
+
+
+def is_own_paper(settings: Settings) -> bool:
+    """Say whether the venue is the paper exchange of the desk itself."""
+    return settings.venue.name == "paper" and settings.venue.url is None
+
+
+def open_orders(settings: Settings) -> Answer:
+    """Return the open orders of the desk's symbol."""
+    with _source(settings) as source:
+        found = source.open_orders(settings.instrument)
+    return orders_json(found), orders_text(found, [settings.instrument])
+
+
+def last_trades(settings: Settings, limit: int) -> Answer:
+    """Return the last trades in the desk's symbol."""
+    with _source(settings) as source:
+        found = source.trades(settings.instrument, limit)
+    return trades_json(found, limit), trades_text(found, [settings.instrument], limit)
+
+
+def held_balances(settings: Settings, show_all: bool) -> Answer:
+    """Return what the account holds of the traded assets, or of every asset."""
+    with _source(settings) as source:
+        found = source.balances()
+    pairs = [settings.instrument]
+    return balances_json(found, pairs, show_all), balances_text(found, pairs, show_all)
+
+
+def at_a_glance(settings: Settings, show_all: bool) -> Answer:
+    """Return balances and open orders together."""
+    with _source(settings) as source:
+        held, found = source.balances(), source.open_orders(settings.instrument)
+    return account_json(held, found), account_text(held, found, settings.instrument, show_all)
+
+
+def listed_accounts(settings: Settings) -> list[dict[str, Any]]:
+    """Return every account of the paper exchange; of a desk that is down, as its ledger has them.
+
+    Raises:
+        DeskError: if they cannot be had.
+    """
+    try:
+        return PaperAccounts(settings).listed()
+    except NoDeskError as error:
+        with ExitStack() as stack:
+            listed: list[dict[str, Any]] = _ledger(settings, stack, error).listed()
+            return listed
+
+
+@contextmanager
+def _source(settings: Settings) -> Iterator[AccountSource]:
+    """Yield where the account can be read; of a desk that is down, its ledger, which is said on stderr.
+
+    Raises:
+        NoDeskError: if no desk runs, and none has ever run there.
+        VenueError: as `command_venue`.
+    """
+    with ExitStack() as stack:
+        try:
+            source: AccountSource = command_venue(settings)
+        except NoDeskError as error:
+            source = _OnDisk(_ledger(settings, stack, error))
+        yield source
+
+
+def _ledger(settings: Settings, stack: ExitStack, why: NoDeskError) -> Any:
+    path = settings.run_dir / "paper" / LEDGER_FILE
+    if not path.is_file():
+        raise why
+    from paper.money.ledger import LedgerError
+    from paper.money.ledger_reader import LedgerReader
+
+    try:
+        reader = stack.enter_context(LedgerReader(path, settings.instruments))
+    except LedgerError as error:
+        raise DeskError(str(error)) from None
+    print(f"note: no desk runs in {settings.run_dir}: this is what its ledger holds", file=sys.stderr)
+    return reader
+
+
+class _OnDisk:
+    """The first account of a ledger, as a venue would tell it."""
+
+    def __init__(self, reader: Any) -> None:
+        self._reader = reader
+
+    def open_orders(self, instrument: Instrument) -> Sequence[VenueOrder]:
+        return [order_of(each) for each in self._reader.open_orders(FIRST_ACCOUNT, instrument.symbol)]
+
+    def trades(self, instrument: Instrument, limit: int = 100) -> Sequence[VenueTrade]:
+        from paper.money.history import Span
+
+        rows = self._reader.trades(FIRST_ACCOUNT, instrument.symbol, Span(limit))
+        return [trade_of(each, instrument.symbol) for each in rows]
+
+    def balances(self) -> Mapping[str, Balance]:
+        return account_of({"balances": self._reader.balances(FIRST_ACCOUNT)}).balances

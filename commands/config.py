@@ -1,0 +1,43 @@
+"""The settings, and what is set up once on a machine: `config show`, `warm`, `keys`."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from commands.options import RunDir, settings_of
+
+app = typer.Typer()
+config = typer.Typer(no_args_is_help=True, help="Show the settings.")
+
+
+@app.command(epilog="Example: python cli.py warm")
+def warm() -> None:
+    """Compile what is compiled, once, so that the next start is quick."""
+    from desk.warm import warm_kernels, warm_sessions
+
+    warm_kernels(lambda line: print(line, file=sys.stderr))
+    warm_sessions()
+
+
+@app.command(epilog="Example: python cli.py keys --allow KEY_OF_THE_OTHER --whose desk-b")
+def keys(
+    allow: Annotated[str | None, typer.Option(help="The public key of a machine that may reach our engine.")] = None,
+    whose: Annotated[str, typer.Option(help="A word on whose it is.")] = "",
+    run_dir: RunDir = None,
+) -> None:
+    """Show this machine's public key for the bus over tcp; make the pair if there is none."""
+    from commands.actions.keys import bus_keys
+
+    print(bus_keys(settings_of(run_dir), allow, whose))
+
+
+@config.command("show", epilog="Example: python cli.py config show")
+def show_settings(run_dir: RunDir = None) -> None:
+    """Print every effective setting and where it came from; secrets are not shown."""
+    from desk.settings import load_settings
+
+    values = list(load_settings({"run_dir": run_dir}).values())
+    width = max(len(value.key) for value in values)
+    for value in values:
+        print(f"{value.key:{width}} {value.text:28} {value.origin}")

@@ -1,0 +1,137 @@
+"""The desk and its nodes: `up`, `down`, `stop`, `start`, `status`, `logs`, `node`."""
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from commands.options import Json, RunDir, Symbol, VenueName, run_dir_of
+
+app = typer.Typer()
+
+
+def _port(default: str) -> Any:
+    return typer.Option(min=0, max=65_535, help="0 takes a free one.", show_default=default)
+
+
+@app.command(epilog="Example: python cli.py up --flow synthetic:normal --half-spread 0.0005")
+def up(
+    run_dir: RunDir = None,
+    venue: VenueName = None,
+    symbol: Symbol = None,
+    flow: Annotated[
+        str | None,
+        typer.Option(
+            help="synthetic[:PRESET], of practice, calm, normal, busy, crash; replay:FILE,...; live[:URL]; none.",
+            show_default="synthetic:practice",
+        ),
+    ] = None,
+    speed: Annotated[
+        float | None, typer.Option(help="How many times faster a recording is replayed.", show_default="1")
+    ] = None,
+    half_spread: Annotated[
+        str | None, typer.Option(help="The maker's, as a fraction of the mid.", show_default="0.002")
+    ] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Run just these nodes.")] = None,
+    without: Annotated[list[str] | None, typer.Option(help="Leave these nodes out.")] = None,
+    colocate: Annotated[list[str] | None, typer.Option(help="Run nodes, as gateway,engine, in one process.")] = None,
+    gateway_port: Annotated[int | None, _port("8083")] = None,
+    api_port: Annotated[int | None, _port("8082")] = None,
+    paper_port: Annotated[int | None, _port("8084")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget the paper accounts first.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Return once the desk is ready; stop it with down.")] = False,
+) -> None:
+    """Start the desk: every node, in order, watched over until Ctrl-C."""
+    from commands.actions.desk_start import run_desk, run_desk_detached
+    from desk.outlet import log_file, take_over_output
+
+    overrides = {
+        "run_dir": run_dir,
+        "venue.name": venue,
+        "symbol": symbol,
+        "flow.source": flow,
+        "flow.speed": speed,
+        "maker.half_spread": half_spread,
+        "gateway.port": gateway_port,
+        "api.port": api_port,
+        "paper.port": paper_port,
+    }
+    if detach:
+        raise typer.Exit(run_desk_detached(overrides, sys.argv))
+    take_over_output(log_file())
+    run_desk(overrides, only or (), without or (), colocate or (), is_fresh=fresh)
+
+
+@app.command(epilog="Example: python cli.py down --run-dir run2")
+def down(run_dir: RunDir = None) -> None:
+    """Stop the desk."""
+    from desk.client import stop_desk
+
+    print(f"stopped (pid {stop_desk(run_dir_of(run_dir))})")
+
+
+_Node = Annotated[str, typer.Argument(metavar="NODE")]
+
+
+@app.command(epilog="Example: python cli.py stop maker")
+def stop(name: _Node, run_dir: RunDir = None) -> None:
+    """Stop one node of the desk, which stays so until start; the maker cancels its orders."""
+    from commands.actions.node_control import stop_node
+
+    print("\n".join(stop_node(run_dir_of(run_dir), name)))
+
+
+@app.command(epilog="Example: python cli.py start maker")
+def start(name: _Node, run_dir: RunDir = None) -> None:
+    """Start a node of the desk that was stopped, and wait until it is ready."""
+    from commands.actions.node_control import start_node
+
+    print("\n".join(start_node(run_dir_of(run_dir), name)))
+
+
+@app.command(epilog="Example: python cli.py status --json")
+def status(run_dir: RunDir = None, as_json: Json = False) -> None:
+    """Show the nodes of the desk and where they can be reached."""
+    import json
+
+    from desk.client import desk_status
+
+    document = desk_status(run_dir_of(run_dir))
+    if as_json:
+        print(json.dumps(document))
+        return
+    from commands.actions.desk_start import print_desk
+
+    print_desk(document)
+
+
+@app.command(epilog="Example: python cli.py logs maker -f")
+def logs(
+    name: Annotated[str | None, typer.Argument(metavar="[NODE]", help="One node; all without it.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines of each.")] = 20,
+    run_dir: RunDir = None,
+) -> None:
+    """Print the nodes' logs."""
+    from commands.actions.logs import print_logs
+
+    print_logs(run_dir_of(run_dir), name, lines, is_following=follow)
+
+
+@app.command(epilog="Example: TICKBUS_GATEWAY__PORT=8083 python cli.py node gateway")
+def node(
+    names: Annotated[list[str], typer.Argument(metavar="NODE...")],
+    clean_up: Annotated[bool, typer.Option("--clean-up", help="Cancel what a killed one has left, and end.")] = False,
+    run_dir: RunDir = None,
+) -> None:
+    """Run one node in the foreground, as systemd or a container would; several are threads of one process."""
+    from desk.kinds import in_order
+    from desk.run_dir import NodeError
+    from desk.settings import load_settings
+    from nodes.node import run_nodes
+
+    try:
+        ordered = in_order(names)
+    except ValueError as error:
+        raise NodeError(str(error)) from None
+    raise typer.Exit(run_nodes(ordered, load_settings({"run_dir": run_dir}).settings, is_cleaning=clean_up))

@@ -1,0 +1,41 @@
+"""What the commands share: their options, the settings of the desk they ask, and how an answer is printed."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from desk.settings import Settings
+
+RunDir = Annotated[
+    Path | None, typer.Option("--run-dir", help="Where the desk keeps its sockets, logs and files.", show_default="run")
+]
+Symbol = Annotated[str | None, typer.Option("--symbol", help="The pair.", show_default="the desk's; BTCUSDT")]
+AnySymbol = Annotated[str | None, typer.Option("--symbol", help="The pair.", show_default="every symbol")]
+VenueName = Annotated[str | None, typer.Option("--venue", help="paper or binance-testnet.", show_default="paper")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+Answer = tuple[Any, str]  # a document, and what it says as text
+
+
+def run_dir_of(named: Path | None) -> Path:
+    """Return the run directory: that of the command line, or the settings'."""
+    from desk.settings import named_run_dir
+
+    return named_run_dir(named)
+
+
+def settings_of(run_dir: Path | None, venue: str | None = None, symbol: str | None = None) -> "Settings":
+    """Return the settings of the desk that is asked: `desk.client.desk_settings` says which."""
+    from desk.client import desk_settings
+
+    return desk_settings(run_dir, venue, symbol)
+
+
+def show(answer: Answer, as_json: bool) -> None:
+    """Print an answer."""
+    from market.exact_json import dumps
+
+    document, text = answer
+    print(dumps(document) if as_json else text)

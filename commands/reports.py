@@ -1,0 +1,57 @@
+"""What was earned and done: `report`, `history`."""
+
+from typing import Annotated
+
+import typer
+
+from commands.options import Json, RunDir, Symbol, VenueName, settings_of
+
+app = typer.Typer()
+
+Day = Annotated[str | None, typer.Option("--date", help="One day, such as 2025-11-30, or yesterday.")]
+Days = Annotated[int | None, typer.Option("--days", min=1, max=366, help="The last days, today among them.")]
+From = Annotated[str | None, typer.Option("--from", help="The first day of several.")]
+To = Annotated[str | None, typer.Option("--to", help="The last of them; today without it.")]
+
+
+@app.command(epilog="Example: python cli.py report --json")
+def report(
+    day: Day = None,
+    days: Days = None,
+    first: From = None,
+    last: To = None,
+    run_dir: RunDir = None,
+    venue: VenueName = None,
+    symbol: Symbol = None,
+    as_json: Json = False,
+) -> None:
+    """Bring today's performance file up to date and print the day and the week, or print the days asked for."""
+    from commands.actions.account import command_venue
+    from commands.actions.report import period_of, print_report
+
+    period = period_of(day, days, first, last)
+    settings = settings_of(run_dir, venue, symbol)
+    raise typer.Exit(print_report(settings, lambda: command_venue(settings), period, as_json=as_json))
+
+
+@app.command(epilog="Example: python cli.py history --date 2026-11-27")
+def history(
+    day: Day = None,
+    days: Days = None,
+    first: From = None,
+    last: To = None,
+    limit: Annotated[int, typer.Option(min=1, max=1_000, help="How many of each on a page.")] = 50,
+    page: Annotated[int, typer.Option(min=1, help="1 is the newest.")] = 1,
+    run_dir: RunDir = None,
+    venue: VenueName = None,
+    symbol: Symbol = None,
+    as_json: Json = False,
+) -> None:
+    """Print ended orders and trades, of today or of the days asked for; without a desk the trades on file."""
+    from commands.actions.account import command_venue
+    from commands.actions.report import period_of, print_history
+
+    period = period_of(day, days, first, last)
+    settings = settings_of(run_dir, venue, symbol)
+    venue_of = lambda: command_venue(settings)  # noqa: E731
+    raise typer.Exit(print_history(settings, venue_of, period, limit=limit, page=page, as_json=as_json))
