@@ -10,9 +10,10 @@ from flow import public_data
 from flow.playlist import infer_best_prices, is_complete, parse_playlist, read_part, symbol_of
 from flow.public_data import read_public_data
 from flow.recorded_book import RecordedBook
-from flow.recording import BookTicker, DepthUpdate, Record, RecordedTrade, RecordingError, Snapshot, write_recording
+from flow.recording import BookTicker, DepthUpdate, Record, RecordedTrade, RecordingError, Snapshot
 from market.codes import Side
 from market.depth import Level
+from tests.flow.recordings import write_recording
 
 BTCUSDT, *_ = default_instruments()
 MS = 1_000_000

@@ -19,10 +19,10 @@ from flow.recording import (
     Snapshot,
     read_recording,
     recorded_symbol,
-    write_recording,
 )
 from market.codes import Side
 from market.depth import Level
+from tests.flow.recordings import write_recording
 
 BTCUSDT, ETHUSDT, *_ = default_instruments()
 RECORDS: list[Record] = [

@@ -15,7 +15,6 @@ from flow.recording import (
     RecordingError,
     Snapshot,
     read_recording,
-    write_recording,
 )
 from flow.replay import ReplayFlow, ReplaySettings
 from flow.side_by_side import SideBySide, align
@@ -24,6 +23,7 @@ from market.codes import OrderType, Side, TimeInForce
 from market.commands import NewOrder
 from market.depth import Level
 from market.events import Executed
+from tests.flow.recordings import write_recording
 from tests.flow.simulated_market import FLOW_OWNER, MAKER_OWNER, SimpleMaker, SimulatedMarket
 
 BTCUSDT, ETHUSDT, *_ = default_instruments()
