@@ -8,15 +8,8 @@ from typing import Any
 
 from market.instrument import Instrument
 from trading.order_rules import OrderRules
+from venues import binance_documents as documents
 from venues.binance_account import BinanceAccount, Result
-from venues.binance_documents import (
-    KEY_CODES,
-    THROTTLED_CODE,
-    UNKNOWN_EXECUTION_CODES,
-    UNREADABLE,
-    retry_after_s,
-    rules_of,
-)
 from venues.ccxt_binance import ccxt
 from venues.venue import (
     RECV_WINDOW_MS,
@@ -86,7 +79,7 @@ class BinanceVenue(BinanceAccount):
             raise VenueRefusedError(f"{self._name} does not trade {instrument.symbol}")
         tick_size, lot_size = (Decimal(str(market["precision"][kind])) for kind in ("price", "amount"))
         self._check_steps(instrument, tick_size, lot_size)
-        return self._call(lambda: market["info"], read=rules_of)
+        return self._call(lambda: market["info"], read=documents.rules_of)
 
     def _ask(
         self,
@@ -110,7 +103,7 @@ class BinanceVenue(BinanceAccount):
             return read(self._asked(method, args))
         except ccxt.BaseError as error:
             raise self._translated(error, is_order=is_order) from None
-        except UNREADABLE as error:  # a proxy's page with status 200, and whatever else is no answer of a Binance
+        except documents.UNREADABLE as error:  # a proxy's page with status 200, or another service behind the port
             kind = VenueUnknownError if is_order else VenueUnavailableError
             raise kind(f"{self._name} answered with something else ({type(error).__name__})") from None
 
@@ -124,7 +117,7 @@ class BinanceVenue(BinanceAccount):
                 self._exchange.load_time_difference()
             except ccxt.NetworkError as error:
                 raise self._translated(error, is_order=False) from None
-            except (ccxt.BaseError, *UNREADABLE):
+            except (ccxt.BaseError, *documents.UNREADABLE):
                 raise VenueUnavailableError(f"{self._name} does not tell its time") from None
             return method(*args)
 
@@ -132,12 +125,12 @@ class BinanceVenue(BinanceAccount):
         text = str(error)
         code = int(match[1]) if (match := re.search(r'"code":\s*(-\d+)', text)) else 0
         said = match[1] if (match := re.search(r'"msg":\s*"([^"]*)"', text)) else ""
-        if isinstance(error, ccxt.RateLimitExceeded | ccxt.DDoSProtection) and code not in KEY_CODES:
+        if isinstance(error, ccxt.RateLimitExceeded | ccxt.DDoSProtection) and code not in documents.KEY_CODES:
             return VenueBusyError.of(self._name, self._retry_after_s(), is_ban="banned" in said or " 418 " in text)
-        is_5xx = self._status >= HTTPStatus.INTERNAL_SERVER_ERROR and code != THROTTLED_CODE
-        if code and is_order and (is_5xx or code in UNKNOWN_EXECUTION_CODES):
+        is_5xx = self._status >= HTTPStatus.INTERNAL_SERVER_ERROR and code != documents.THROTTLED_CODE
+        if code and is_order and (is_5xx or code in documents.UNKNOWN_EXECUTION_CODES):
             return VenueUnknownError(f"{self._name} does not know what became of an order ({code})")
-        if code in KEY_CODES or isinstance(error, ccxt.AuthenticationError):
+        if code in documents.KEY_CODES or isinstance(error, ccxt.AuthenticationError):
             return VenueKeysError(f"{self._name} does not accept the API key: {self._redacted(said) or code}", code)
         if code:
             return VenueRefusedError(f"{self._name}: {self._redacted(said)} ({code})", code)
@@ -154,7 +147,7 @@ class BinanceVenue(BinanceAccount):
 
     def _retry_after_s(self) -> float:
         headers = self._exchange.last_response_headers or {}
-        return retry_after_s(str(headers.get("Retry-After", "")))
+        return documents.retry_after_s(str(headers.get("Retry-After", "")))
 
 
 def _never_left(error: BaseException) -> bool:

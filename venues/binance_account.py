@@ -10,16 +10,7 @@ from market.account import Balance, VenueAccount, VenueOrder, VenueTrade
 from market.codes import Side
 from market.depth import Depth
 from market.instrument import Instrument
-from venues.binance_documents import (
-    UNKNOWN_ORDER_CODES,
-    account_of,
-    depth_of,
-    mid_of,
-    minute_prices_of,
-    order_of,
-    orders_of,
-    trades_of,
-)
+from venues import binance_documents as documents
 from venues.venue import VenueRefusedError
 
 Result = TypeVar("Result")
@@ -47,11 +38,11 @@ class BinanceAccount(ABC):
     def depth(self, instrument: Instrument, level_count: int) -> Depth:
         """Return the best levels of the book, our own orders among them."""
         asked = {"symbol": instrument.symbol, "limit": level_count}
-        return self._ask("GET", "depth", asked, partial(depth_of, instrument=instrument), is_signed=False)
+        return self._ask("GET", "depth", asked, partial(documents.depth_of, instrument=instrument), is_signed=False)
 
     def mid(self, symbol: str) -> Decimal | None:
         """Return the middle of the best prices of any pair of the venue; None while a side of its book is empty."""
-        return self._ask("GET", "ticker/bookTicker", {"symbol": symbol}, mid_of, is_signed=False)
+        return self._ask("GET", "ticker/bookTicker", {"symbol": symbol}, documents.mid_of, is_signed=False)
 
     def minute_prices(self, symbol: str, since_ms: int) -> Mapping[int, Decimal]:
         """Return what `symbol` cost in each of up to 1,000 minutes from `since_ms` on, by the minute's first ms.
@@ -59,11 +50,11 @@ class BinanceAccount(ABC):
         That is the middle of the minute's first and last price; a minute without a trade may be missing.
         """
         asked = {"symbol": symbol, "interval": "1m", "startTime": since_ms, "limit": 1_000}
-        return self._ask("GET", "klines", asked, minute_prices_of, is_signed=False)
+        return self._ask("GET", "klines", asked, documents.minute_prices_of, is_signed=False)
 
     def account(self) -> VenueAccount:
         """Return the account's id and every asset of it."""
-        return self._ask("GET", "account", {}, account_of)
+        return self._ask("GET", "account", {}, documents.account_of)
 
     def balances(self) -> Mapping[str, Balance]:
         """Return every asset of the account."""
@@ -71,21 +62,21 @@ class BinanceAccount(ABC):
 
     def open_orders(self, instrument: Instrument | None = None) -> Sequence[VenueOrder]:
         """Return our open orders, of one pair or of all, oldest first."""
-        return self._ask("GET", "openOrders", {"symbol": instrument and instrument.symbol}, orders_of)
+        return self._ask("GET", "openOrders", {"symbol": instrument and instrument.symbol}, documents.orders_of)
 
     def orders(
         self, instrument: Instrument, limit: int = 500, from_id: int | None = None, since_ms: int | None = None
     ) -> Sequence[VenueOrder]:
         """Return our orders, open or ended, oldest first: the latest, or the first from an order id or a time on."""
         asked = {"symbol": instrument.symbol, "limit": limit, "orderId": from_id, "startTime": since_ms}
-        return self._ask("GET", "allOrders", asked, orders_of)
+        return self._ask("GET", "allOrders", asked, documents.orders_of)
 
     def trades(
         self, instrument: Instrument, limit: int = 100, from_id: int | None = None, since_ms: int | None = None
     ) -> Sequence[VenueTrade]:
         """Return our trades, oldest first: the latest `limit`, or the first `limit` from a trade id or a time on."""
         asked = {"symbol": instrument.symbol, "limit": limit, "fromId": from_id, "startTime": since_ms}
-        return self._ask("GET", "myTrades", asked, partial(trades_of, symbol=instrument.symbol))
+        return self._ask("GET", "myTrades", asked, partial(documents.trades_of, symbol=instrument.symbol))
 
     def order(self, instrument: Instrument, order_id: str) -> VenueOrder | None:
         """Return the order of that id, open or ended, or None if the account has never had it."""
@@ -118,13 +109,13 @@ class BinanceAccount(ABC):
         """
         names = {"newClientOrderId": client_order_id, "newOrderRespType": "RESULT"}
         asked = {"symbol": instrument.symbol, "side": side.name, **terms, **names}
-        return self._ask("POST", "order", asked, order_of, is_order=True)
+        return self._ask("POST", "order", asked, documents.order_of, is_order=True)
 
     def _known(self, method: str, asked: Mapping[str, object]) -> VenueOrder | None:
         try:
-            return self._ask(method, "order", asked, order_of)
+            return self._ask(method, "order", asked, documents.order_of)
         except VenueRefusedError as error:
-            if error.code not in UNKNOWN_ORDER_CODES:
+            if error.code not in documents.UNKNOWN_ORDER_CODES:
                 raise
             return None
 
