@@ -9,6 +9,7 @@ from bus.feed import BookReplica, FeedError, TopicReplica, unpack_frame
 from bus.topology import FEED, SNAPSHOTS
 from bus.wiring import Wiring
 from market.clock import NS_PER_MS, NS_PER_SECOND
+from market.mendable import MendableError
 
 SNAPSHOT_RETRY_NS = 250 * NS_PER_MS
 FRAMES_MAX = 1 << 30  # all there are
@@ -17,7 +18,7 @@ LOSSES_MAX = 5  # of one topic within the next; who loses so often is behind for
 LOSSES_NS = 60 * NS_PER_SECOND
 
 
-class SubscriberBehindError(Exception):
+class SubscriberBehindError(MendableError):
     """The feed is faster than its subscriber, which has stopped itself; the text is one line for a person."""
 
 

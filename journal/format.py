@@ -15,6 +15,7 @@ from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 from zlib import crc32
 
 from market.limits import BATCH_MESSAGES_MAX, FRAME_BYTES_MAX, JOURNAL_FILES_MAX
+from market.mendable import MendableError
 
 _HEADER = Struct("<8sII")  # magic, version, CRC of the rest
 _HEADER_REST = Struct("<QQIIIIB15x")  # epoch, start sequence, number, the owner's figures, mode
@@ -44,7 +45,7 @@ _MODE_BY_CODE: Final = dict(enumerate(JournalMode))
 _CODE_BY_MODE: Final = {mode: code for code, mode in _MODE_BY_CODE.items()}
 
 
-class JournalError(Exception):
+class JournalError(MendableError):
     """The journal cannot be kept or read; the text says what was expected and what was there."""
 
 

@@ -16,20 +16,19 @@ import msgpack
 import structlog
 
 from bus.channel import ChannelSocket, close_all
-from bus.curve import CurveError
 from bus.end_signals import end_signals, on_end_signals
 from bus.poll_loop import PollLoop
-from bus.subscriber import SubscriberBehindError
 from bus.topology import CONTROL
 from desk.kinds import ROSTER, module_of
 from desk.lifeline import follow_supervisor
-from desk.lock import LockedError, LockFile
+from desk.lock import LockFile
 from desk.outlet import log_file, take_over_output
-from desk.run_dir import STAYS_DOWN, NodeError, StayDownError, prepare_run_dir
+from desk.run_dir import STAYS_DOWN, StayDownError, prepare_run_dir
 from desk.settings import Settings
 from desk.stop_budget import StopBudget
 from desk.wiring import desk_wiring
 from market.clock import monotonic_ns
+from market.mendable import MendableError
 
 BEAT_MS = 500
 
@@ -224,7 +223,7 @@ def run_nodes(names: Sequence[str], settings: Settings, *, is_cleaning: bool = F
             prepare_run_dir(settings.run_dir)
             for name in names:
                 locks.callback(LockFile(settings.run_dir / f"{name}.lock", name).release)
-        except (LockedError, NodeError, OSError) as error:
+        except (MendableError, OSError) as error:
             log.error("cannot start", why=str(error))
             return 1
         try:
@@ -237,7 +236,7 @@ def run_nodes(names: Sequence[str], settings: Settings, *, is_cleaning: bool = F
             node = Node(names[0], settings)
             with on_end_signals(node.end):
                 return live(node)
-        except CurveError as error:
+        except MendableError as error:
             log.error("cannot start", why=str(error))
             return 1
         except Exception:
@@ -255,7 +254,7 @@ def live(node: Node, what: str = "run") -> int:
     started_ns = monotonic_ns()
     try:
         getattr(importlib.import_module(module_of(node.name)), what)(node)
-    except (NodeError, OSError, SubscriberBehindError) as error:
+    except (MendableError, OSError) as error:
         node.log.error("stopped", why=str(error) or type(error).__name__)
         return STAYS_DOWN if isinstance(error, StayDownError) else 1
     except Exception:

@@ -5,8 +5,10 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from market.mendable import MendableError
 
-class TokensError(Exception):
+
+class TokensError(MendableError):
     """The file of tokens cannot be used; the text says what was expected, and never a token."""
 
 

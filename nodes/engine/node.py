@@ -17,12 +17,11 @@ from bus.feed import Frames
 from bus.order_link import LinkError
 from bus.topology import FEED, FIRST_ENGINE, ORDERS, SNAPSHOTS, Source
 from desk.halted_file import LOOK_MS, HaltedFile
-from desk.run_dir import NodeError
 from desk.settings import Settings
 from desk.warm import warm_kernels
 from engine.capacity import Capacity
 from engine.matching_engine import make_engine
-from journal.format import JournalError, JournalMode
+from journal.format import JournalMode
 from journal.journal import Journal
 from market.clock import NS_PER_MS, monotonic_ns, time_ns
 from market.limits import BATCH_MESSAGES_MAX
@@ -268,18 +267,15 @@ def _put_aside(folder: Path) -> None:
 
 def run(node: Node) -> None:
     """Run the engine's node until it is told to stop."""
+    warm_kernels(node.warming)  # else the first order would wait for the compiler
+    core, journal = recovered_core(node)
+    engine = EngineNode(node, core, journal)
     try:
-        warm_kernels(node.warming)  # else the first order would wait for the compiler
-        core, journal = recovered_core(node)
-        engine = EngineNode(node, core, journal)
-        try:
-            engine.run()
-        finally:
-            engine.close()
-            journal.close()
-        if core.is_idle and journal.sequence and journal.mode is not JournalMode.NONE:
-            _put_aside(journal.folder)  # else the next start would read all of it to find nothing
-        elif owed := [Source(source).name.lower() for source in core.links.owed]:
-            node.log.info("the journal stays: not all have acknowledged their reports", owed=owed)
-    except JournalError as error:
-        raise NodeError(str(error)) from None
+        engine.run()
+    finally:
+        engine.close()
+        journal.close()
+    if core.is_idle and journal.sequence and journal.mode is not JournalMode.NONE:
+        _put_aside(journal.folder)  # else the next start would read all of it to find nothing
+    elif owed := [Source(source).name.lower() for source in core.links.owed]:
+        node.log.info("the journal stays: not all have acknowledged their reports", owed=owed)

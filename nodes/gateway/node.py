@@ -15,7 +15,6 @@ from bus.topology import Source
 from desk.kinds import GATEWAY_NAMES
 from desk.run_dir import NodeError
 from engine.wire.refusals import MalformedBytesError
-from journal.format import JournalError
 from market.clock import NS_PER_SECOND, monotonic_ns, time_ns
 from market.limits import TCP_SESSIONS_MAX
 from nodes.gateway.clients import GatewayClients
@@ -26,7 +25,6 @@ from nodes.gateway.references import GatewayReferences
 from nodes.node import Node
 from sessions.session_store import Position, SessionStore
 from sessions.session_table import SessionTable
-from sessions.tokens import TokensError
 
 TICK_MS = 100
 LEAVE_NS = NS_PER_SECOND // 2
@@ -144,11 +142,8 @@ class GatewayNode:
 
 def run(node: Node) -> None:
     """Run the gateway's node until it is told to stop."""
+    gateway = GatewayNode(node)
     try:
-        gateway = GatewayNode(node)
-        try:
-            gateway.run()
-        finally:
-            gateway.close()
-    except (JournalError, TokensError) as error:
-        raise NodeError(str(error)) from None
+        gateway.run()
+    finally:
+        gateway.close()

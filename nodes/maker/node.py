@@ -4,10 +4,8 @@ Each cycle asks the venue what is true (our open orders, the book), decides, and
 venue knows better. Orders are recognised by a client order id that starts with this desk's own prefix.
 """
 
-import contextlib
 import random
 import time
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from desk.halted_file import LOOK_MS
@@ -337,21 +335,15 @@ class MakerNode:
 
 def run(node: Node) -> None:
     """Run the maker's node until it is told to stop."""
-    with _maker(node) as maker:
-        maker.run()
+    _maker(node).run()
 
 
 def clean_up(node: Node) -> None:
     """Cancel what a maker of this desk that was killed has left at the venue."""
-    with _maker(node) as maker:
-        maker.stop()
+    _maker(node).stop()
 
 
-@contextlib.contextmanager
-def _maker(node: Node) -> Iterator[MakerNode]:
-    try:
-        venue = desk_venue(node.settings)
-        rules = venue.load(node.settings.instrument)
-        yield MakerNode(node, venue, own_prefix(node.settings.run_dir), rules)
-    except VenueError as error:
-        raise NodeError(str(error)) from None
+def _maker(node: Node) -> MakerNode:
+    venue = desk_venue(node.settings)
+    rules = venue.load(node.settings.instrument)
+    return MakerNode(node, venue, own_prefix(node.settings.run_dir), rules)

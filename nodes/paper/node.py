@@ -14,7 +14,7 @@ from desk.client import DeskError
 from desk.halted_file import LOOK_MS, HaltedFile
 from desk.operator import set_halted
 from desk.paper_accounts import TOKEN_FILE
-from desk.run_dir import NodeError, StayDownError
+from desk.run_dir import StayDownError
 from desk.settings import Settings
 from market.clock import NS_PER_US, monotonic_ns, time_ns
 from nodes.http import bind, serve, stop, url_of
@@ -22,13 +22,13 @@ from nodes.node import Node, run_async
 from nodes.paper.feed_books import FeedBooks, TouchedBook
 from nodes.paper.feed_trades import FeedTrades
 from paper.access.account_folder import AccountFolder
-from paper.access.accounts import FIRST_ACCOUNT, KeyFileError, load_or_create_token
+from paper.access.accounts import FIRST_ACCOUNT, load_or_create_token
 from paper.calls.admin import Admin
 from paper.calls.fault_calls import FaultCalls, Halt
 from paper.exchange.exchange import Exchange
 from paper.latency import Delay, Latency
 from paper.money.commission import DISCOUNT_ASSET, Commission, FeePlace
-from paper.money.ledger import BooksError, Ledger, LedgerError
+from paper.money.ledger import BooksError, Ledger
 from paper.rest import create_app
 
 TICK_MS = 50
@@ -107,12 +107,9 @@ async def _serve(node: Node) -> None:
     folder = settings.run_dir / "paper"
     folder.mkdir(mode=0o700, exist_ok=True)
     account_folder = AccountFolder(settings.keys_file, folder / ACCOUNTS_FOLDER)
-    try:
-        accounts = account_folder.load()
-        token = load_or_create_token(folder / TOKEN_FILE)
-        ledger = Ledger(folder / LEDGER_FILE, settings.instruments, settings.places)
-    except (KeyFileError, LedgerError) as error:
-        raise NodeError(str(error)) from None
+    accounts = account_folder.load()
+    token = load_or_create_token(folder / TOKEN_FILE)
+    ledger = Ledger(folder / LEDGER_FILE, settings.instruments, settings.places)
     listener = bind(settings.paper.host, settings.paper.port)
     symbols = {each.symbol_id: each.symbol for each in settings.instruments}
     subscriber = FeedSubscriber(

@@ -1,7 +1,6 @@
 """The tracker's node: writes the account's day into `performance_YYYYMMDD.json`, again and again."""
 
 from desk.market import market_of
-from desk.run_dir import NodeError
 from desk.venue import desk_venue
 from nodes.node import Node
 from nodes.tracker.bookkeeper import Bookkeeper
@@ -56,13 +55,10 @@ class TrackerNode:
 
 def run(node: Node) -> None:
     """Run the tracker's node until it is told to stop."""
-    try:
-        venue = desk_venue(node.settings)
-        venue.load(node.settings.instrument)
-        folder = ReportsFolder(node.settings.reports_dir)
-        bookkeeper = Bookkeeper(
-            venue, node.settings.instrument, folder, market_of(node.settings), node.settings.instruments
-        )
-        TrackerNode(node, bookkeeper).run()
-    except VenueError as error:
-        raise NodeError(str(error)) from None
+    venue = desk_venue(node.settings)
+    venue.load(node.settings.instrument)
+    folder = ReportsFolder(node.settings.reports_dir)
+    bookkeeper = Bookkeeper(
+        venue, node.settings.instrument, folder, market_of(node.settings), node.settings.instruments
+    )
+    TrackerNode(node, bookkeeper).run()

@@ -14,6 +14,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from market.mendable import MendableError
 from market.whole_file import write_new
 
 API_KEY_NAME: Final = "TICKBUS_VENUE__API_KEY"
@@ -26,7 +27,7 @@ _KEY_FORMAT = re.compile(rf"[A-Za-z0-9]{{{_KEY_LENGTH}}}", re.ASCII)
 _FILE_BYTES_MAX: Final = 4_096
 
 
-class KeyFileError(Exception):
+class KeyFileError(MendableError):
     """The file of keys cannot be trusted or read; the text is one line for the user."""
 
 

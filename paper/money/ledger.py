@@ -15,6 +15,7 @@ from typing import Final
 
 from market.codes import RejectReason
 from market.instrument import Instrument
+from market.mendable import MendableError
 from paper.money.account_records import AccountRecords
 from paper.money.history import History
 from paper.money.tables import (
@@ -46,7 +47,7 @@ _NO_REPORT: Final = 0, 0
 _DIFFERENCES_TOLD_MAX: Final = 5
 
 
-class LedgerError(Exception):
+class LedgerError(MendableError):
     """The file cannot be used; the text is one line for the user."""
 
 
