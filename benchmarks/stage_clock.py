@@ -22,7 +22,6 @@ from engine.wire.codec import BookFeed, CommandDecoder, EventRouter, PieceDecode
 from journal.journal import Journal
 from nodes.engine.core import EngineCore
 from nodes.engine.node import EngineNode
-from nodes.gateway.clients import GatewayClients
 from nodes.gateway.connection import ClientConnection
 from nodes.gateway.node import GatewayNode
 from nodes.node import run_nodes
@@ -33,7 +32,7 @@ STAGES: Final[dict[str, tuple[tuple[str, type[Any], str], ...]]] = {
     "gateway": (
         ("poll", PollLoop, "_turn"),
         ("read TCP", ClientConnection, "receive_into"),
-        ("decode (both ways)", PieceDecoder, "next_rows"),
+        ("decode (both ways)", PieceDecoder, "_decode"),
         ("sessions and limits", SessionTable, "admit"),
         ("encode commands", RowEncoder, "encode"),
         ("link", LinkEnd, "send_encoded"),
@@ -43,7 +42,7 @@ STAGES: Final[dict[str, tuple[tuple[str, type[Any], str], ...]]] = {
         ("route to sessions", SessionTable, "report"),
         ("encode reports", RowEncoder, "encode_selected"),
         ("write TCP", ClientConnection, "flush"),
-        ("node: clients", GatewayClients, "_on_client"),
+        ("node: clients", GatewayNode, "_on_client"),
         ("node: engine", GatewayNode, "_on_engine"),
     ),
     "engine": (

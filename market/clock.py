@@ -5,6 +5,7 @@ Everything that needs the time takes it as a value or reads it here, so that a s
 
 import time
 from datetime import UTC, date, datetime
+from typing import NamedTuple
 
 NS_PER_US = 1_000
 NS_PER_MS = 1_000_000
@@ -19,6 +20,18 @@ def time_ns() -> int:
 def monotonic_ns() -> int:
     """Return a clock that never steps back, ns since an arbitrary moment; for durations only."""
     return time.monotonic_ns()
+
+
+class Now(NamedTuple):
+    """A moment on both clocks, for code that is told the time."""
+
+    time_ns: int
+    monotonic_ns: int
+
+
+def now() -> Now:
+    """Return this moment."""
+    return Now(time_ns(), monotonic_ns())
 
 
 def utc_datetime(at_ns: int) -> datetime:

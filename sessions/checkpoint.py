@@ -38,7 +38,7 @@ def checkpoint_of(table: SessionTable) -> bytes:
     return packed
 
 
-def restore_checkpoint(table: SessionTable, checkpoint: bytes, stored: list[StoredSession], kept_bytes: int) -> None:
+def restore_checkpoint(table: SessionTable, checkpoint: bytes, stored: list[StoredSession]) -> None:
     """Let those sessions of a checkpoint begin that still are: `stored` as IN_CHECKPOINT.
 
     Raises:
@@ -52,7 +52,7 @@ def restore_checkpoint(table: SessionTable, checkpoint: bytes, stored: list[Stor
             if one.since == IN_CHECKPOINT:
                 name, _, numbers, orders, kept = by_number[one.number]
                 assert name == one.name, f"expected session {one.number} to be that of {one.name}, was {name}"
-                reports = ReportStream.of(kept_bytes, kept)
+                reports = ReportStream.of(table.kept_bytes, kept)
                 flag = one.is_cancel_on_disconnect
                 table.restore(Session(one.number, name, IN_CHECKPOINT, one.offset, reports, flag, one.address))
                 _restore_numbers(table, one.number, numbers, np.frombuffer(orders, np.int64))

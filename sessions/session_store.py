@@ -1,9 +1,9 @@
 """What outlives a gateway: who has a session, and every report that the engine has sent.
 
 The folder holds `sessions.json`, written whole and put in place at once, and a journal of the reports as they came,
-each frame one record: its epoch, the number of its first report, its bytes. A frame is written before the engine is
-told that we have it, so after kill -9 the same reports in the same order give every session the same sequence. Reports
-that the gateway says itself, when the engine has lost its book, are records of the number 0.
+each frame one record: its engine, its epoch, the number of its first report, its bytes. A frame is written before the
+engine is told that we have it, so after kill -9 the same reports in the same order give every session the same
+sequence. Reports that the gateway says itself, when an engine has lost its book, are records of the number 0.
 
 When the journal is long, a new generation begins: a checkpoint of what all of it has led to, and an empty journal.
 `sessions.json` says which generation counts; it is the last thing that is written, and the others are then removed.
@@ -18,29 +18,17 @@ import json
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from journal.format import JournalError, JournalMode, Schema
+from journal.format import JournalError
 from journal.journal import Journal
 from market.whole_file import write_whole
+from sessions.first_version import renewed
+from sessions.report_record import REPORTS, ReportRecord
 
 NAMES_FILE: Final = "sessions.json"
-_VERSION: Final = 1
 IN_CHECKPOINT: Final = -1
-
-
-class ReportRecord(NamedTuple):
-    """What came in one frame of an engine, or was said in its place: the reports as their msgpack bytes."""
-
-    epoch: int
-    first_sequence: int
-    source: int
-    message_count: int
-    skip_count: int
-    payload: bytes
-
-
-_REPORTS: Final = Schema("command", b"TICKJRNL", 1, ReportRecord, "QQHHHxx")
+_VERSION: Final = 2
 
 
 class StoredSession(NamedTuple):
@@ -55,7 +43,7 @@ class StoredSession(NamedTuple):
 
 
 class Position(NamedTuple):
-    """Where the order link goes on: the epoch and number of the last report that was kept."""
+    """Where the link to an engine goes on: the epoch and number of the last report that was kept."""
 
     epoch: int
     report_sequence: int
@@ -66,32 +54,33 @@ class SessionStore:
 
     Args:
         folder: made when the first session with a name begins.
-        source: the gateway's number among the sources.
         bytes_max: of reports, after which `is_full` asks for a checkpoint.
+
+    Attributes:
+        positions: by engine, where its link goes on: all reports up to it were kept, or are not of these sessions.
     """
 
-    def __init__(self, folder: Path, source: int, bytes_max: int = 1 << 29) -> None:
+    def __init__(self, folder: Path, bytes_max: int = 1 << 29) -> None:
+        self.positions: dict[str, Position] = {}
         self._folder = folder
-        self._source = source
         self._bytes_max = bytes_max
         self._bytes = 0
         self._generation = 0
         self._written_after = 0  # the record of the journal after which the names were written
         self._journal: Journal[ReportRecord] | None = None
-        self._more_positions: dict[str, Position] = {}
-
-    @property
-    def more_positions(self) -> dict[str, Position]:
-        """Of a desk with several engines: where the links to the others go on, by engine; to be set before `save`."""
-        return self._more_positions
 
     @property
     def sequence(self) -> int:
         """Of the last record, 0 if there is none."""
         return self._journal.sequence if self._journal else 0
 
-    def load(self) -> tuple[list[StoredSession], Position]:
-        """Return the sessions with a name, and where the link was when they were written.
+    @property
+    def is_full(self) -> bool:
+        """Whether so much is in the journal that it should begin anew."""
+        return self._bytes > self._bytes_max
+
+    def load(self) -> list[StoredSession]:
+        """Return the sessions with a name; `positions` are those of when they were written.
 
         Raises:
             JournalError: if the file does not say so.
@@ -99,22 +88,18 @@ class SessionStore:
         path = self._folder / NAMES_FILE
         try:
             document = json.loads(path.read_bytes())
+            if document["version"] == 1:
+                document = renewed(document, self._journal_folder(document["generation"]))
+                self._write_names(document)
             if document["version"] != _VERSION:
                 raise JournalError(f"{path} must be of version {_VERSION}, was {document['version']}")
-            self._generation = document["generation"]
-            self._written_after = int(document.get("after", 0))
-            more = document.get("more_positions", {})
-            self._more_positions = {engine: Position(*values) for engine, values in more.items()}
-            return [StoredSession(**row) for row in document["sessions"]], Position(*document["position"])
+            self._generation, self._written_after = document["generation"], document["after"]
+            self.positions = {engine: Position(*values) for engine, values in document["positions"].items()}
+            return [StoredSession(**row) for row in document["sessions"]]
         except FileNotFoundError:
-            return [], Position(0, 0)
+            return []
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise JournalError(f"{path} cannot be read: {error}") from error
-
-    @property
-    def is_full(self) -> bool:
-        """Whether so much is in the journal that it should begin anew."""
-        return self._bytes > self._bytes_max
 
     def checkpoint(self) -> bytes:
         """Return the checkpoint that the journal goes on from, nothing if it begins at the beginning; after `load`.
@@ -130,44 +115,34 @@ class SessionStore:
         except OSError as error:
             raise JournalError(f"{path} cannot be read: {error.strerror}") from error
 
-    def recover(self, take: Callable[[int, ReportRecord], None]) -> Position:
-        """Give `take` every record with its sequence, and return where the link goes on.
+    def recover(self, take: Callable[[int, ReportRecord], None]) -> None:
+        """Give `take` every record with its sequence; `positions` are then the last ones.
 
         Without a session the folder is put aside, and nothing is given.
 
         Raises:
             JournalError: if the journal cannot be trusted or kept.
         """
-        sessions, position = self.load()
+        sessions = self.load()
 
         def take_one(sequence: int, record: ReportRecord) -> None:
-            nonlocal position
-            if record.first_sequence and sequence > self._written_after:
-                kept = Position(record.epoch, record.first_sequence + record.message_count - 1)
-                others = [engine for engine, other in self._more_positions.items() if other.epoch == kept.epoch]
-                if others:
-                    self._more_positions[others[0]] = kept
-                else:
-                    position = kept
+            if sequence > self._written_after:
+                self._go_on_after(record)
             self._bytes += len(record.payload)
             take(sequence, record)
 
         if not sessions:
             self._put_aside()
-            self._more_positions.clear()
-            return Position(0, 0)
+            self.positions = {}
+            return
         self._remove_others()
-        self._journal = Journal(self._journal_folder(self._generation), _REPORTS, (), 1, JournalMode.WRITE)
+        self._journal = Journal(self._journal_folder(self._generation), REPORTS, (), 1)
         self._journal.recover(take_one)
         if self.sequence < self._written_after:  # a power failure took records that the names were written after
-            self.save(sessions, position)
-        return position
+            self.save(sessions)
 
-    def save(self, sessions: Iterable[StoredSession], position: Position) -> None:
-        """Write who has a session; the first one begins the journal.
-
-        Args:
-            position: of the link: all reports up to it were kept, or are not of these sessions.
+    def save(self, sessions: Iterable[StoredSession]) -> None:
+        """Write who has a session, and the positions; the first session begins the journal.
 
         Raises:
             JournalError: if it cannot be written.
@@ -177,24 +152,22 @@ class SessionStore:
             if not rows:
                 return
             self._begin_journal()
-        document = {
-            "version": _VERSION,
-            "generation": self._generation,
-            "position": position,
-            "after": self.sequence,
-            "sessions": rows,
-        }
-        if self._more_positions:
-            document["more_positions"] = self._more_positions
-        _write_whole(self._folder / NAMES_FILE, json.dumps(document, indent=1).encode())
+        self._write_names(
+            {
+                "version": _VERSION,
+                "generation": self._generation,
+                "positions": self.positions,
+                "after": self.sequence,
+                "sessions": rows,
+            }
+        )
 
-    def begin_anew(self, checkpoint: bytes, sessions: Iterable[StoredSession], position: Position) -> None:
+    def begin_anew(self, checkpoint: bytes, sessions: Iterable[StoredSession]) -> None:
         """Begin an empty journal after a checkpoint of all that was kept, and remove what came before.
 
         Args:
             checkpoint: of every session with a name, after all that was kept.
             sessions: those, IN_CHECKPOINT.
-            position: as for `save`.
 
         Raises:
             JournalError: if it cannot be written.
@@ -204,20 +177,19 @@ class SessionStore:
         self._generation += 1
         _write_whole(self._checkpoint_path(self._generation), checkpoint)
         self._begin_journal()
-        self.save(sessions, position)
+        self.save(sessions)
         self._remove_others()
 
-    def keep(self, epoch: int, first_sequence: int, count: int, skip: int, payload: bytes) -> int:
-        """Append a frame of reports, if anybody has a session; return its record's sequence.
+    def keep(self, record: ReportRecord) -> None:
+        """Append a frame of reports, if anybody has a session; the link goes on behind it.
 
         Raises:
             JournalError: if it cannot be written.
         """
-        if self._journal is None:
-            return 0
-        self._bytes += len(payload)
-        record = ReportRecord(epoch, first_sequence, self._source, count, skip, payload)
-        return self._journal.append([record], 0)
+        if self._journal is not None:
+            self._bytes += len(record.payload)
+            self._journal.append([record], 0)
+        self._go_on_after(record)
 
     def close(self) -> None:
         """Let another process have the folder.
@@ -229,6 +201,11 @@ class SessionStore:
             self._journal.close()
             self._journal = None
 
+    def _go_on_after(self, record: ReportRecord) -> None:
+        if record.first_sequence:
+            last = record.first_sequence + record.message_count - 1
+            self.positions[record.engine.decode()] = Position(record.epoch, last)
+
     def _journal_folder(self, generation: int) -> Path:
         return self._folder / f"reports-{generation}"
 
@@ -236,9 +213,12 @@ class SessionStore:
         return self._folder / f"checkpoint-{generation}.msgpack"
 
     def _begin_journal(self) -> None:
-        self._journal = Journal(self._journal_folder(self._generation), _REPORTS, (), 1, JournalMode.WRITE)
+        self._journal = Journal(self._journal_folder(self._generation), REPORTS, (), 1)
         self._journal.recover(lambda *_: None)
         self._bytes = 0
+
+    def _write_names(self, document: dict[str, Any]) -> None:
+        _write_whole(self._folder / NAMES_FILE, json.dumps(document, indent=1).encode())
 
     def _remove_others(self) -> None:
         """Remove what is of another generation: of the last one, or of one that was begun and not finished."""

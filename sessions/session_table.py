@@ -10,12 +10,13 @@ import numpy as np
 from engine.rows.messages import ROW_WIDTH, Int64Array
 from engine.wire.codec import PieceDecoder, RowEncoder
 from engine.wire.encoding import KEYS_PER_ROW
+from market.clock import Now
 from market.codes import CancelReason
 from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
 from market.events import Canceled, Event
 from market.limits import BATCH_MESSAGES_MAX, ORDER_IDS_PER_SESSION, TCP_SESSIONS_MAX
 from market.messages import EVENT_BY_TAG
-from market.session_messages import Heartbeat, Logout
+from market.session_messages import Heartbeat, Logon, Logout
 from sessions.admission import RESEND_SIZE, admit_messages
 from sessions.open_orders import holds_order
 from sessions.report_stream import PIECE_BYTES_MAX, ReportStream
@@ -44,7 +45,7 @@ from sessions.session_state import (
     SessionState,
 )
 
-CLIENT_MESSAGES: Final = (NewOrder, CancelOrder, AmendOrder, MassCancel, Heartbeat, Logout)
+CLIENT_MESSAGES: Final = (NewOrder, CancelOrder, AmendOrder, MassCancel, Heartbeat, Logout, Logon)
 OFFSET_MAX: Final = ORDER_IDS_PER_SESSION // 2  # beyond it a number begins again from the front
 _TOLD_SLOTS: Final = TOLD_PER_EVENT * BATCH_MESSAGES_MAX
 
@@ -107,7 +108,7 @@ class SessionTable:
         self.state = SessionState(limits, orders_max, source)
         self.sessions: dict[int, Session] = {}
         self.decoder = PieceDecoder(CLIENT_MESSAGES)
-        self._kept_bytes = kept_bytes
+        self.kept_bytes = kept_bytes
         self._used_up_to = [0] * TCP_SESSIONS_MAX  # by number: offset and highest id of those who had it
         self._events = PieceDecoder(EVENT_BY_TAG.values(), piece_bytes_max=PIECE_BYTES_MAX)
         self._commands = RowEncoder(self.decoder.rows)
@@ -124,7 +125,8 @@ class SessionTable:
     def warm(self) -> None:
         """Call every kernel once, on nothing: the first order of a day need not wait for one to be compiled."""
         self.decoder.load(b"", b"")
-        self.admit(Session(0, "", 0, 0, self._new_stream()), self.decoder.next_rows(), 0, 0)
+        self.decoder.next_rows()
+        self.admit(Session(0, "", 0, 0, self._new_stream()), 0, 0, Now(0, 0))
         for encoder in (self._commands, self._refusal_encoder):
             encoder.encode(0, 0)
         self.report(b"")
@@ -190,9 +192,9 @@ class SessionTable:
         numbers[IS_ACTIVE] = 0
         del self.sessions[session.number]
 
-    def owner(self, session: Session) -> int:
-        """Return the owner of the session's orders."""
-        return int(self.state.limits[FIRST_OWNER]) + session.number
+    def owner(self, number: int) -> int:
+        """Return the owner of the orders of the session with this number."""
+        return int(self.state.limits[FIRST_OWNER]) + number
 
     def used_id(self, session: Session) -> int:
         """Return the highest order id that the client has used."""
@@ -218,7 +220,7 @@ class SessionTable:
         return bool(holds_order(self.state.orders, first + session.offset + order_id))
 
     def _new_stream(self) -> ReportStream:
-        return ReportStream(self._kept_bytes)
+        return ReportStream(self.kept_bytes)
 
     # --- what they send
 
@@ -232,25 +234,23 @@ class SessionTable:
         self.state.limits[place + REFERENCE_PRICE] = price_ticks
         self.state.limits[place + KNOWN_UNTIL_NS] = known_until_ns
 
-    def admit(
-        self, session: Session, rows: Int64Array, time_ns: int, now_ns: int, *, is_engine_here: bool = True
-    ) -> Admitted:
-        """Take rows of `decoder` as messages of the session; orders that came before are added to its `resends`.
+    def admit(self, session: Session, first: int, count: int, now: Now, *, is_engine_here: bool = True) -> Admitted:
+        """Take `count` rows of `decoder`, from `first` on, as messages of the session.
+
+        Orders that came before are added to its `resends`.
 
         Args:
-            time_ns: ns since 1970.
-            now_ns: monotonic.
             is_engine_here: if not, every command is refused.
         """
         numbers = self.state.of(session.number)
         used_before = numbers.item(OPEN_COUNT)
         kept, refused, resent, ending = admit_messages(
-            self._flat_messages,
-            len(rows),
+            self._flat_messages[first * ROW_WIDTH :],
+            count,
             session.number,
             int(is_engine_here),
-            time_ns,
-            now_ns,
+            now.time_ns,
+            now.monotonic_ns,
             self.state.sessions,
             self.state.limits,
             self.state.orders,
@@ -260,7 +260,7 @@ class SessionTable:
         if resent:
             again = self._resends[: resent * RESEND_SIZE].tolist()
             session.resends.extend(zip(again[::RESEND_SIZE], again[1::RESEND_SIZE], strict=True))
-        commands = self._commands.encode(0, kept) if kept else b""
+        commands = self._commands.encode(first, kept) if kept else b""
         refusals = self._refusal_encoder.encode(0, refused) if refused else b""
         return Admitted(commands, kept, numbers.item(OPEN_COUNT) - used_before, refusals, refused, ending)
 

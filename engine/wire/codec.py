@@ -11,7 +11,7 @@ makes one kernel call for all that it is given:
 - `BookFeed`: the engine's events into the rows of the public feed, each with its symbol as key.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -25,6 +25,7 @@ from engine.wire.feed import SHOWN_SIZE, tell_feed
 from engine.wire.refusals import MalformedBytesError, refusal_text
 from engine.wire.routing import SOURCES_MAX, admit_frame, route_rows
 from engine.wire.table import ROW_BYTES_MAX, ROW_MESSAGES, wire_table
+from market.codec import MalformedMessageError, decode_first
 from market.limits import BATCH_MESSAGES_MAX, FRAME_BYTES_MAX, SYMBOLS_MAX
 from market.messages import COMMAND_BY_TAG
 
@@ -148,12 +149,13 @@ class PieceDecoder:
     """Reads pieces of streams, cut anywhere, into rows. One serves many streams: the caller keeps what each left over.
 
     For each piece: `load` it (or receive into `space` and say how much with `received`), take `next_rows` until there
-    are none, and keep `rest`, the beginning of one message, for the stream's next piece.
+    are none, and keep `rest`, the beginning of one message, for the stream's next piece. Where messages with texts may
+    come this way too take all `messages` instead.
     """
 
     def __init__(
         self,
-        messages: Iterable[type[Any]] = COMMANDS,
+        messages: Collection[type[Any]] = COMMANDS,
         slot_count: int = BATCH_MESSAGES_MAX,
         piece_bytes_max: int = PIECE_BYTES_MAX,
     ) -> None:
@@ -161,7 +163,8 @@ class PieceDecoder:
         self.rows = _take_rows(slot_count)
         self._rows = self.rows.reshape(-1)
         self._slot_count = slot_count
-        self._table = wire_table(messages)
+        self._table = wire_table(message for message in messages if message in ROW_MESSAGES)
+        self._texts = tuple(message for message in messages if message not in ROW_MESSAGES)
         self._buffer = np.zeros(2 * ROW_BYTES_MAX + piece_bytes_max, np.uint8)
         self._memory = self._buffer.data
         self._at = self._end = 0
@@ -194,16 +197,56 @@ class PieceDecoder:
         """
         if self._is_done:
             return self.rows[:0]
-        ending, count, consumed, at, item = decode_rows(
+        ending, count, at, item = self._decode()
+        if count == 0 and ending.is_malformed:
+            raise self._refusal(ending, at, item)
+        return self.rows[:count]
+
+    def messages(self) -> Iterator[Int64Array | Any]:
+        """Yield all of the piece in its order: rows as `next_rows` returns them, and each message with a text.
+
+        Raises:
+            MalformedBytesError: after all that was good; the stream is then of no use.
+        """
+        while not self._is_done:
+            ending, count, at, item = self._decode()
+            if count:
+                yield self.rows[:count]
+            elif ending == Ending.UNKNOWN_TAG and self._texts:
+                if (message := self._next_text(at, item)) is not None:
+                    yield message
+            elif ending.is_malformed:
+                raise self._refusal(ending, at, item)
+
+    def _decode(self) -> tuple[Ending, int, int, int]:
+        """Read the next rows; return why it ended, how many there are, and where and in which item it stopped."""
+        number, count, consumed, at, item = decode_rows(
             self._table, self._buffer, self._at, self._end, self._rows, 0, self._slot_count, 0
         )
         self._at += consumed
-        if count == 0 and Ending(ending).is_malformed:
-            why = refusal_text(Ending(ending), self._memory, self._at, at, item)
-            raise MalformedBytesError(why, Ending(ending), self._good_count, at)
         self._good_count += count
-        self._is_done = ending in _STREAM_ENDINGS
-        return self.rows[:count]
+        self._is_done = number in _STREAM_ENDINGS
+        return Ending(number), count, at, item
+
+    def _next_text(self, at: int, item: int) -> Any:
+        """Return the message with a text that comes next, None while it is not whole."""
+        try:
+            first = decode_first(self.rest)
+        except MalformedMessageError as error:
+            raise MalformedBytesError(str(error), Ending.UNKNOWN_TAG, self._good_count, at) from None
+        if first is None:
+            self._is_done = True
+            return None
+        message, size = first
+        if not isinstance(message, self._texts):
+            raise self._refusal(Ending.UNKNOWN_TAG, at, item)
+        self._at += size
+        self._good_count += 1
+        return message
+
+    def _refusal(self, ending: Ending, at: int, item: int) -> MalformedBytesError:
+        why = refusal_text(ending, self._memory, self._at, at, item)
+        return MalformedBytesError(why, ending, self._good_count, at)
 
     @property
     def rest(self) -> bytes:

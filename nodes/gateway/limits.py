@@ -1,4 +1,4 @@
-"""The limits of a session as the gateway's settings and the symbols' rows give them, in ticks and lots."""
+"""What the gateway's settings ask of a client, and with the symbols' rows of its session, in ticks and lots."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -6,7 +6,9 @@ from decimal import Decimal
 from desk.sections import GatewaySettings
 from desk.symbols import SymbolRow
 from market.limits import ID_MAX
+from sessions.rules import ClientRules
 from sessions.session_state import SessionLimits, SymbolLimits
+from sessions.tokens import load_tokens
 
 
 def session_limits(settings: GatewaySettings, rows: Iterable[SymbolRow]) -> SessionLimits:
@@ -25,3 +27,19 @@ def _of_symbol(settings: GatewaySettings, row: SymbolRow) -> SymbolLimits:
 def _most(limit: Decimal | None, unit: Decimal) -> int:
     """Return how many units a limit is; None and 0 are none."""
     return min(int(limit // unit), ID_MAX) if limit else ID_MAX
+
+
+def client_rules(settings: GatewaySettings) -> ClientRules:
+    """Return what a client's connection must keep to.
+
+    Raises:
+        TokensError: if the file of tokens cannot be used.
+    """
+    return ClientRules(
+        settings.idle_s,
+        settings.unread_bytes,
+        settings.forget_s,
+        settings.address_sessions_max,
+        settings.logons_per_s,
+        load_tokens(settings.tokens_file) if settings.tokens_file else None,
+    )

@@ -1,28 +1,33 @@
-"""The gateway's node: TCP clients on one side, the order link to the engine on the other, sessions in between.
+"""The gateway's node: TCP clients on one side, the order links to the engines on the other, the core in between.
 
-A client's order ids are its own; the desk's are arithmetic from them. What clients send becomes frames of commands,
-what the engine reports becomes each client's own numbered stream, and neither makes an object for an order. A session
-with a name outlives its connection and this process: reports are in its journal before the engine is told that we have
-them. No client is listened to before all of the past is in.
+A client's order ids are its own; the desk's are arithmetic from them. A session with a name outlives its connection and
+this process: reports are in its journal before the engine is told that we have them. No client is listened to before
+all of the past is in.
 """
 
+import socket
 from functools import partial
 
-from bus.engine_client import LinkEnd
+from bus.engine_client import EngineClient, LinkEnd
+from bus.feed import definition_of
 from bus.order_link import Connected, RawReports
-from bus.poll_loop import PollLoop
+from bus.poll_loop import POLL_READ, PollLoop
 from bus.topology import Source
 from desk.kinds import GATEWAY_NAMES
 from desk.run_dir import NodeError
 from engine.wire.refusals import MalformedBytesError
-from market.clock import NS_PER_SECOND, monotonic_ns, time_ns
+from market.clock import NS_PER_SECOND, Now, monotonic_ns, now
+from market.codec import encode_all
 from market.limits import TCP_SESSIONS_MAX
-from nodes.gateway.clients import GatewayClients
-from nodes.gateway.kept_sessions import KeptSessions
-from nodes.gateway.limits import session_limits
-from nodes.gateway.links import EngineLink, EngineLinks
+from nodes.gateway.connection import ClientConnection
+from nodes.gateway.limits import client_rules, session_limits
 from nodes.gateway.references import GatewayReferences
 from nodes.node import Node
+from sessions.client import Client
+from sessions.core import GatewayCore
+from sessions.engines import Engines
+from sessions.kept_sessions import KeptSessions
+from sessions.report_record import ReportRecord
 from sessions.session_store import Position, SessionStore
 from sessions.session_table import SessionTable
 
@@ -33,33 +38,48 @@ SOURCES = {name: Source[name.upper()] for name in GATEWAY_NAMES}
 
 
 class GatewayNode:
-    """The links to the engines around the sessions, and the clients."""
+    """The sockets around the core."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
         settings = node.settings.gateway
         self._loop: PollLoop = node.poll_loop(is_awake=True)
-        limits = session_limits(settings, node.settings.symbols)
-        source = SOURCES[node.name]
-        self._table = SessionTable(limits, node.settings.engine.orders_max, source, settings.kept_bytes)
-        self._table.warm()
-        store = SessionStore(node.settings.run_dir / node.name, source, settings.journal_bytes)
-        self._kept = KeptSessions(self._table, store, settings.kept_bytes)
-        self._links = EngineLinks([self._link(source, engine) for engine in node.settings.engines])
-        self._references = GatewayReferences(node, self._table)
-        node.watch(*(link.source.socket for link in self._links), *self._references.sockets)
-        self._clients = GatewayClients(node, self._loop, self._table, self._kept, self._links)
+        source, rules = SOURCES[node.name], client_rules(settings)
+        limits, orders_max = session_limits(settings, node.settings.symbols), node.settings.engine.orders_max
+        table = SessionTable(limits, orders_max, source, settings.kept_bytes)
+        table.warm()
+        self._kept = KeptSessions(table, SessionStore(node.settings.run_dir / node.name, settings.journal_bytes), now())
+        symbol_ids = {engine: node.settings.symbol_ids_of(engine) for engine in node.settings.engines}
+        self._links = EngineClient.over(node.wiring, source, symbol_ids, self._kept.positions)
+        self._references = GatewayReferences(node, table)
+        node.watch(*self._links.sockets, *self._references.sockets)
+        owed = [number for number in range(TCP_SESSIONS_MAX) if not self._kept.outlives_connections(number)]
+        greeting = encode_all(map(definition_of, node.settings.instruments))
+        self._core = GatewayCore(table, self._kept, Engines(tuple(self._links), owed), rules, greeting, node.log)
+        self._connections: dict[Client, ClientConnection] = {}
+        self._listener = self._bind()
         self._is_listening = False
 
-    def _link(self, source: Source, engine: str) -> EngineLink:
-        owed = {number for number in range(TCP_SESSIONS_MAX) if not self._kept.outlives_connections(number)}
-        link = LinkEnd.over(self._node.wiring, source, engine, resume=self._kept.position_of(engine))
-        return EngineLink(engine, link, self._node.settings.symbol_ids_of(engine), owed)
+    def _bind(self) -> socket.socket:
+        settings = self._node.settings.gateway
+        host, ports, index = settings.host, settings.ports, GATEWAY_NAMES.index(self._node.name)
+        if index >= len(ports):
+            raise NodeError(
+                f"{self._node.name} has no port: gateway.more_ports must have {index}, were {len(ports) - 1}"
+            )
+        port = ports[index]
+        try:
+            listener = socket.create_server((host, port), backlog=64)
+        except OSError as error:
+            why = str(error.strerror).partition(" (while")[0]  # the library says the address again
+            raise NodeError(f"cannot listen on {host}:{port}: {why}") from None
+        listener.setblocking(False)
+        return listener
 
     def run(self) -> None:
         """Serve until stopped."""
         for link in self._links:
-            self._loop.on_readable(link.source.socket, partial(self._on_engine, link, is_told=True))
+            self._loop.on_readable(link.socket, partial(self._on_engine, link, is_told=True))
         self._loop.every(TICK_MS, self._on_tick)
         self._loop.run()
         self._leave()
@@ -67,77 +87,116 @@ class GatewayNode:
     def _leave(self) -> None:
         """Hang up on every client, and stay until what that cancels is reported, kept and acknowledged."""
         self._is_listening = True  # or will not any more
-        self._clients.hang_up()
+        self._hang_up_all()
         deadline_ns = monotonic_ns() + LEAVE_NS
-        while any(link.has_work for link in self._links) and monotonic_ns() < deadline_ns:
+        while any(link.is_connected and link.in_flight for link in self._links) and monotonic_ns() < deadline_ns:
             for link in self._links:
-                link.source.tick(monotonic_ns())
-                link.source.socket.wait(LEAVE_WAIT_MS)
+                link.tick(monotonic_ns())
+                link.socket.wait(LEAVE_WAIT_MS)
                 self._on_engine(link)
-        for link in self._links:
-            link.source.tick(monotonic_ns())
+        self._links.tick(monotonic_ns())
 
     def close(self) -> None:
         """Hang up on every client, cancel what ends with its connection, and give the cancels time to leave."""
-        self._clients.close()
-        for link in self._links:
-            link.source.close()
+        self._hang_up_all()
+        self._listener.close()
+        self._links.close()
         self._references.close()
         self._kept.close()
 
-    def _on_engine(self, link: EngineLink, *, is_told: bool = False) -> None:
+    def _hang_up_all(self) -> None:
+        moment = now()
+        self._core.hang_up_all(moment)
+        self._look_after_changed(moment)
+
+    # --- clients
+
+    def _on_connection(self) -> None:
         try:
-            for news in link.source.receive_raw(is_told=is_told):
-                if isinstance(news, Connected):
-                    self._on_connected(link, news)
-                else:
-                    self._on_reports(link, news)
+            accepted, (host, port, *_) = self._listener.accept()
+        except OSError:
+            return  # it was gone before we looked
+        moment = now()
+        client = self._core.connect(host, port, moment)
+        self._connections[client] = ClientConnection(self._loop, accepted, client)
+        self._look_after_changed(moment)
+
+    def _on_client(self, connection: ClientConnection) -> None:
+        client, moment = connection.client, now()
+        if self._core.may_read(client):
+            try:
+                size = connection.receive_into(self._core.space(client))
+            except OSError as error:
+                self._core.hang_up(client, error.strerror or "lost", moment)
+            else:
+                if size:
+                    self._core.received(client, size, moment)
+                elif size == 0:
+                    self._core.hang_up(client, "the client hung up", moment)
+        self._look_after(connection, moment)
+        self._look_after_changed(moment)
+
+    def _look_after_changed(self, moment: Now) -> None:
+        while changed := self._core.take_changed():
+            for client in changed:
+                if (connection := self._connections.get(client)) is not None:
+                    self._look_after(connection, moment)
+
+    def _look_after(self, connection: ClientConnection, moment: Now) -> None:
+        """Send what the socket takes, and wait for what comes next, or let it go."""
+        client = connection.client
+        self._core.answer(client, moment)
+        try:
+            connection.flush(moment)
+        except OSError as error:
+            self._core.hang_up(client, error.strerror or "lost", moment)
+        if client.is_open:
+            is_read, is_written = self._core.interest(client, moment)
+            connection.watch(partial(self._on_client, connection), is_read=is_read, is_written=is_written)
+        else:
+            del self._connections[client]
+            connection.close()
+
+    # --- engines
+
+    def _on_engine(self, link: LinkEnd, *, is_told: bool = False) -> None:
+        try:
+            for news in link.receive_raw(is_told=is_told):
+                moment = now()
+                self._take_news(link, news, moment)
+                self._look_after_changed(moment)
         except MalformedBytesError as error:
             raise NodeError(f"the engine speaks another language: {error}") from None
-        self._clients.watch_engines()
 
-    def _on_connected(self, link: EngineLink, news: Connected) -> None:
-        if news.is_new_epoch:
-            position = Position(news.epoch, news.report_sequence)
-            self._clients.serve(self._kept.begin_epoch(link.engine, position, time_ns(), link.symbol_ids))
-            # What the engine may still hold of ours is from before; nobody knows it any more.
-            link.cancels_owed.update(range(TCP_SESSIONS_MAX))
-        self._clients.cancel_owed(link)
-        if not link.is_ready:
-            link.ready_at = link.source.sent
-
-    def _on_reports(self, link: EngineLink, news: RawReports) -> None:
-        if news.size:
-            position = Position(news.epoch, news.report_sequence)
-            touched = self._kept.take(link.engine, position, news.first_sequence, news.size, news.skip, news.payload)
-            self._clients.serve(touched)
-        for number in [number for number, last in link.leaving.items() if last <= news.command_sequence]:
-            del link.leaving[number]
-            if not self._links.is_owed(number):
-                self._table.release(self._table.sessions[number])
-        link.is_ready = link.is_ready or (link.ready_at is not None and news.command_sequence >= link.ready_at)
+    def _take_news(self, link: LinkEnd, news: Connected | RawReports, moment: Now) -> None:
+        if isinstance(news, Connected):
+            new_epoch = Position(news.epoch, news.report_sequence) if news.is_new_epoch else None
+            self._core.engine_connected(link.engine, new_epoch, moment)
+            return
+        if news.skip < news.size:
+            numbers = (news.epoch, news.first_sequence, news.size, news.skip)
+            self._core.take_reports(ReportRecord(link.engine.encode(), *numbers, news.payload), moment)
+        self._core.engine_went_on(link.engine)
         self._listen_when_ready()
 
     def _listen_when_ready(self) -> None:
-        if self._is_listening or not (self._references.are_known and all(link.is_ready for link in self._links)):
+        if self._is_listening or not (self._references.are_known and self._core.is_ready):
             return
         self._is_listening = True
-        self._node.ready(tcp=self._clients.listen())
+        self._loop.watch(self._listener, self._on_connection, POLL_READ)
+        host, port, *_ = self._listener.getsockname()
+        self._node.ready(tcp=f"{host}:{port}")
 
     def _on_tick(self) -> None:
         for link in self._links:
             self._on_engine(link)  # what came while we stood still is no silence of the engine
-        now_ns = monotonic_ns()
-        self._references.follow(now_ns)
+        moment = now()
+        self._references.follow(moment.monotonic_ns)
         self._listen_when_ready()
-        for link in self._links:
-            link.source.tick(now_ns)
-            self._clients.cancel_owed(link)
-        self._clients.beat(now_ns)
-        named_count = sum(bool(session.name) for session in self._table.sessions.values())
-        open_count = sum(map(self._table.open_count, self._table.sessions.values()))
-        clients = len(self._clients)
-        self._node.show(clients=clients, sessions=named_count, open_orders=open_count, **self._clients.counts)
+        self._links.tick(moment.monotonic_ns)
+        self._core.tick(moment, lambda client: self._connections[client].has_input())
+        self._look_after_changed(moment)
+        self._node.show(**self._core.figures())
 
 
 def run(node: Node) -> None:

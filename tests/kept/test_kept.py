@@ -16,6 +16,7 @@ from nodes.engine.command_record import COMMANDS, figures_of, journal_epoch
 from nodes.engine.core import EngineCore
 from nodes.engine.inspection import verify
 from paper.money.ledger import Ledger
+from sessions.report_record import ReportRecord
 from sessions.session_store import Position, SessionStore
 
 LEFT: Final = Path(__file__).with_name("left")
@@ -56,14 +57,17 @@ def test_verifies_a_journal() -> None:
 @pytest.mark.parametrize(("gateway", "name"), [("gateway", "alpha"), ("gateway2", "beta")])
 def test_knows_the_sessions(tmp_path: Path, gateway: str, name: str) -> None:
     """A client that comes back finds its session and the reports that it has not seen."""
-    store = SessionStore(copytree(LEFT / gateway, tmp_path / gateway), 1)
-    sessions, _ = store.load()
-    assert [session.name for session in sessions] == [name]
-    counts: list[int] = []
-    assert store.recover(lambda _, record: counts.append(record.message_count)) == Position(EPOCH, 8)
-    assert store.more_positions == {"engine2": Position(OTHER_EPOCH, 6)}
-    assert sum(counts) == 14
-    store.close()
+    folder = copytree(LEFT / gateway, tmp_path / gateway)
+    records: list[ReportRecord] = []
+    for _ in range(2):  # the second time as this program writes it
+        store = SessionStore(folder)
+        assert [session.name for session in store.load()] == [name]
+        records = []
+        store.recover(lambda _, record, to=records: to.append(record))  # type: ignore[misc]
+        assert store.positions == {"engine": Position(EPOCH, 8), "engine2": Position(OTHER_EPOCH, 6)}
+        assert {(record.engine, record.epoch) for record in records} == {(b"engine", EPOCH), (b"engine2", OTHER_EPOCH)}
+        store.close()
+    assert sum(record.message_count for record in records) == 14
 
 
 def test_opens_the_ledger(tmp_path: Path) -> None:

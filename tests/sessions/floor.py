@@ -6,6 +6,7 @@ from typing import Any, cast
 from bus.topology import Source
 from engine.matching_engine import make_engine
 from engine.rows.messages import read_event, write_command
+from market.clock import Now
 from market.codec import decode, decode_commands, encode_all
 from market.commands import Command
 from market.events import Event
@@ -40,7 +41,7 @@ class Floor:
         """Take a piece of a client's stream."""
         self.table.decoder.load(b"", data)
         rows = self.table.decoder.next_rows()
-        return self.table.admit(session, rows, 77, self.now_ns, is_engine_here=is_engine_here)
+        return self.table.admit(session, 0, len(rows), Now(77, self.now_ns), is_engine_here=is_engine_here)
 
     def match(self, admitted: Admitted) -> None:
         """Let the engine take what was admitted, and report."""

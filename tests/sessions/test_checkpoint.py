@@ -46,7 +46,7 @@ def restored(floor: Floor, *names: str) -> SessionTable:
     """Return a new table with these sessions from the floor's checkpoint."""
     table = SessionTable(SessionLimits(), 1_000, 1, KEPT_BYTES)
     rows = [stored(session) for session in floor.table.sessions.values() if session.name in names]
-    restore_checkpoint(table, checkpoint_of(floor.table), rows, KEPT_BYTES)
+    restore_checkpoint(table, checkpoint_of(floor.table), rows)
     return table
 
 
@@ -85,7 +85,7 @@ def test_a_machine_that_was_started_anew_does_not_owe_a_session_its_time() -> No
     one = floor.session("one")
     assert floor.give(one, NewOrder(1, BTC, Side.BUY, 900, 1)) == []
     again = Floor(SessionLimits(messages_per_s=2))
-    restore_checkpoint(again.table, checkpoint_of(floor.table), [stored(one)], KEPT_BYTES)
+    restore_checkpoint(again.table, checkpoint_of(floor.table), [stored(one)])
     again.now_ns = NS_PER_SECOND
     (session,) = again.table.sessions.values()
     orders = [NewOrder(n, BTC, Side.BUY, 900, 1) for n in (2, 3, 4)]
@@ -117,7 +117,7 @@ def test_one_of_an_earlier_version_is_read(traded: Floor) -> None:
         row[4][2] = [chunk[:4] for chunk in row[4][2]]
     table = SessionTable(SessionLimits(), 1_000, 1, KEPT_BYTES)
     named = [session for session in traded.table.sessions.values() if session.name]
-    restore_checkpoint(table, msgpack.packb((version, nothing, rows)), list(map(stored, named)), KEPT_BYTES)
+    restore_checkpoint(table, msgpack.packb((version, nothing, rows)), list(map(stored, named)))
     for session in named:
         again = table.by_name(session.name)
         assert again is not None
@@ -130,4 +130,4 @@ def test_a_damaged_one_is_refused(traded: Floor, damage: bytes) -> None:
     """To go on without it would lose reports without a word."""
     table = SessionTable(SessionLimits(), 1_000, 1, KEPT_BYTES)
     with pytest.raises(JournalError, match="checkpoint"):
-        restore_checkpoint(table, damage, [stored(next(iter(traded.table.sessions.values())))], KEPT_BYTES)
+        restore_checkpoint(table, damage, [stored(next(iter(traded.table.sessions.values())))])

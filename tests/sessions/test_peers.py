@@ -1,14 +1,9 @@
 """What one address may take of a gateway."""
 
-import socket
-from typing import cast
-
 import pytest
 
-from bus.poll_loop import PollLoop
 from market.clock import NS_PER_SECOND
 from market.limits import TCP_SESSIONS_MAX
-from nodes.gateway.connection import ClientConnection
 from sessions.peers import Peers, address_of
 
 
@@ -65,15 +60,3 @@ def test_forgets_an_address_that_has_all_its_credit_again() -> None:
 def test_takes_the_network_of_an_ipv6_address_for_one(host: str, address: str) -> None:
     """Its holder has as many addresses in it as he likes."""
     assert address_of(host) == address
-
-
-def test_a_machine_that_is_gone_keeps_no_connection() -> None:
-    """Without a word it would have its place, and its open orders, for ever: an anonymous client need say nothing."""
-    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()):
-        accepted, (host, port, *_) = listener.accept()
-        connection = ClientConnection(cast("PollLoop", None), accepted, host, port, 0)
-        names = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
-        after_s, again_s, count = (accepted.getsockopt(socket.IPPROTO_TCP, name) for name in names)
-        assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
-        assert after_s + again_s * count <= 30
-        connection.close()

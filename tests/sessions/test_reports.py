@@ -156,7 +156,7 @@ def test_tells_of_every_order_that_a_lost_book_had() -> None:
     assert unanswered.order_count == 1
     one.resends.append((3, BTC))
     assert list(floor.table.stored_replies(one, 9)) == [(3, BTC, told[2])]
-    floor.match_commands([MassCancel(owner=floor.table.owner(one))])
+    floor.match_commands([MassCancel(owner=floor.table.owner(one.number))])
     assert reports(one, after=5) == []
 
 

@@ -8,9 +8,11 @@ import pytest
 
 from journal.format import JournalError
 from market.clock import NS_PER_SECOND
-from sessions.session_store import IN_CHECKPOINT, NAMES_FILE, Position, ReportRecord, SessionStore, StoredSession
+from sessions.report_record import ReportRecord
+from sessions.session_store import IN_CHECKPOINT, NAMES_FILE, Position, SessionStore, StoredSession
 from sessions.tokens import TokensError, is_token_right, load_tokens
 
+ENGINE = "engine"
 ONE = StoredSession("one", 0, 0, 0, False)
 TWO = StoredSession("two", 3, 40, 2, True)
 
@@ -24,48 +26,63 @@ def folder(tmp_path: Path) -> Path:
 def recovered(folder: Path) -> tuple[list[tuple[int, ReportRecord]], Position]:
     """Return all that a new life is given, and where its link goes on."""
     found: list[tuple[int, ReportRecord]] = []
-    store = SessionStore(folder, 1)
-    position = store.recover(lambda sequence, record: found.append((sequence, record)))
+    store = SessionStore(folder)
+    store.recover(lambda sequence, record: found.append((sequence, record)))
     store.close()
-    return found, position
+    return found, store.positions.get(ENGINE, Position(0, 0))
+
+
+def keep(store: SessionStore, epoch: int, first: int, count: int, skip: int, payload: bytes, of: str = ENGINE) -> None:
+    """Keep a frame of an engine's reports."""
+    store.keep(ReportRecord(of.encode(), epoch, first, count, skip, payload))
+
+
+def save(store: SessionStore, sessions: list[StoredSession], position: Position, of: str = ENGINE) -> None:
+    """Write who has a session, and where the link to an engine goes on."""
+    store.positions[of] = position
+    store.save(sessions)
 
 
 def test_writes_nothing_while_nobody_has_a_name(folder: Path) -> None:
     """An anonymous session ends with its connection: there is nothing to come back to."""
-    store = SessionStore(folder, 1)
-    assert store.recover(lambda *_: None) == Position(0, 0)
-    store.keep(7, 1, 2, 0, b"ab")
-    store.save([], Position(7, 2))
+    store = SessionStore(folder)
+    store.recover(lambda *_: None)
+    assert store.positions == {}
+    keep(store, 7, 1, 2, 0, b"ab")
+    save(store, [], Position(7, 2))
     store.close()
     assert not folder.exists()
 
 
 def test_gives_every_frame_back_in_order(folder: Path) -> None:
     """With its epoch, its numbers, and what was said by the gateway itself, from the first name on."""
-    store = SessionStore(folder, 1)
+    store = SessionStore(folder)
     store.recover(lambda *_: None)
-    store.save([ONE], Position(7, 10))
-    assert store.keep(7, 11, 2, 0, b"ab") == 1
-    assert store.keep(7, 12, 3, 1, b"bcd") == 2
-    store.save([ONE, TWO], Position(7, 14))
-    assert store.keep(9, 0, 1, 0, b"x") == 3
+    save(store, [ONE], Position(7, 10))
+    keep(store, 7, 11, 2, 0, b"ab")
+    assert store.sequence == 1
+    keep(store, 7, 12, 3, 1, b"bcd")
+    save(store, [ONE, TWO], Position(7, 14))
+    keep(store, 9, 0, 1, 0, b"x")
     assert store.sequence == 3
     store.close()
     found, position = recovered(folder)
     assert found == [
-        (1, ReportRecord(7, 11, 1, 2, 0, b"ab")),
-        (2, ReportRecord(7, 12, 1, 3, 1, b"bcd")),
-        (3, ReportRecord(9, 0, 1, 1, 0, b"x")),
+        (1, ReportRecord(b"engine", 7, 11, 2, 0, b"ab")),
+        (2, ReportRecord(b"engine", 7, 12, 3, 1, b"bcd")),
+        (3, ReportRecord(b"engine", 9, 0, 1, 0, b"x")),
     ]
     assert position == Position(7, 14)
-    assert SessionStore(folder, 1).load() == ([ONE, TWO], Position(7, 14))
+    again = SessionStore(folder)
+    assert again.load() == [ONE, TWO]
+    assert again.positions == {ENGINE: Position(7, 14)}
 
 
 def test_goes_on_where_the_names_were_written_if_nothing_came_since(folder: Path) -> None:
     """Else the engine would be told that we remember nothing, and drop what it has for us."""
-    store = SessionStore(folder, 1)
+    store = SessionStore(folder)
     store.recover(lambda *_: None)
-    store.save([ONE], Position(7, 10))
+    save(store, [ONE], Position(7, 10))
     store.close()
     assert recovered(folder) == ([], Position(7, 10))
 
@@ -80,13 +97,13 @@ def test_the_epoch_that_was_begun_last_wins_however_the_clock_was_set(
 ) -> None:
     """An epoch is the time of a start, and clocks are set back; it is the order of writing that counts."""
     first, second = 10**18, 10**18 + step_ns
-    store = SessionStore(folder, 1)
+    store = SessionStore(folder)
     store.recover(lambda *_: None)
-    store.save([ONE], Position(first, 10))
-    store.keep(first, 11, 2, 0, b"ab")
-    store.save([ONE], Position(second, 5))  # the engine came back empty
+    save(store, [ONE], Position(first, 10))
+    keep(store, first, 11, 2, 0, b"ab")
+    save(store, [ONE], Position(second, 5))  # the engine came back empty
     if has_record:
-        store.keep(second, 6, 3, 0, b"abc")
+        keep(store, second, 6, 3, 0, b"abc")
     store.close()  # or killed: all is written
     assert recovered(folder)[1] == Position(second, 8 if has_record else 5)
 
@@ -95,53 +112,49 @@ def test_the_epoch_that_was_begun_last_wins_however_the_clock_was_set(
 def test_each_engine_goes_on_where_it_was_however_the_clock_was_set(folder: Path, step_ns: int) -> None:
     """A record of an epoch that is over belongs to no engine of now, and moves none of them."""
     first, second, other = 10**18, 10**18 + step_ns, 10**18 + 7
-    store = SessionStore(folder, 1)
+    store = SessionStore(folder)
     store.recover(lambda *_: None)
-    store.more_positions["engine2"] = Position(first, 0)
-    store.save([ONE], Position(other, 10))
-    store.keep(first, 1, 2, 0, b"ab")
-    store.keep(other, 11, 1, 0, b"a")
-    store.more_positions["engine2"] = Position(second, 0)
-    store.save([ONE], Position(other, 11))
-    store.keep(second, 1, 4, 0, b"abcd")
-    store.keep(other, 12, 1, 0, b"a")
+    store.positions["engine2"] = Position(first, 0)
+    save(store, [ONE], Position(other, 10))
+    keep(store, first, 1, 2, 0, b"ab", of="engine2")
+    keep(store, other, 11, 1, 0, b"a")
+    save(store, [ONE], Position(second, 0), of="engine2")
+    keep(store, second, 1, 4, 0, b"abcd", of="engine2")
+    keep(store, other, 12, 1, 0, b"a")
     store.close()
-    fresh = SessionStore(folder, 1)
-    assert fresh.recover(lambda *_: None) == Position(other, 12)
-    assert fresh.more_positions == {"engine2": Position(second, 4)}
+    fresh = SessionStore(folder)
+    fresh.recover(lambda *_: None)
+    assert fresh.positions == {ENGINE: Position(other, 12), "engine2": Position(second, 4)}
     fresh.close()
 
 
 def test_reports_that_come_again_in_front_of_new_ones_move_nothing_back(folder: Path) -> None:
-    """A frame may repeat what was had; a document of an earlier version does not say when it was written."""
-    store = SessionStore(folder, 1)
+    """A frame may repeat what was had."""
+    store = SessionStore(folder)
     store.recover(lambda *_: None)
-    store.save([ONE], Position(7, 10))
-    store.keep(7, 11, 2, 0, b"ab")
-    store.save([ONE], Position(7, 12))
-    store.keep(7, 12, 3, 1, b"bcd")
+    save(store, [ONE], Position(7, 10))
+    keep(store, 7, 11, 2, 0, b"ab")
+    save(store, [ONE], Position(7, 12))
+    keep(store, 7, 12, 3, 1, b"bcd")
     store.close()
-    assert recovered(folder)[1] == Position(7, 14)
-    document = json.loads((folder / NAMES_FILE).read_text())
-    del document["after"]
-    (folder / NAMES_FILE).write_text(json.dumps(document))
     assert recovered(folder)[1] == Position(7, 14)
 
 
 def test_what_is_kept_after_a_power_failure_counts(folder: Path) -> None:
     """The names were synced, and the records before them were not: new ones take the numbers of those that are gone."""
-    store = SessionStore(folder, 1)
+    store = SessionStore(folder)
     store.recover(lambda *_: None)
-    store.save([ONE], Position(7, 10))
+    save(store, [ONE], Position(7, 10))
     for number in range(11, 15):
-        store.keep(7, number, 1, 0, b"a")
-    store.save([ONE], Position(7, 14))
+        keep(store, 7, number, 1, 0, b"a")
+    save(store, [ONE], Position(7, 14))
     store.close()
     (journal,) = (folder / "reports-0").iterdir()
     os.truncate(journal, 64)
-    again = SessionStore(folder, 1)
-    assert again.recover(lambda *_: None) == Position(7, 14)
-    again.keep(7, 15, 1, 0, b"a")
+    again = SessionStore(folder)
+    again.recover(lambda *_: None)
+    assert again.positions == {ENGINE: Position(7, 14)}
+    keep(again, 7, 15, 1, 0, b"a")
     again.close()
     assert recovered(folder)[1] == Position(7, 15)
 
@@ -149,13 +162,14 @@ def test_what_is_kept_after_a_power_failure_counts(folder: Path) -> None:
 def test_puts_aside_what_nobody_comes_back_to(folder: Path) -> None:
     """All names were given up: the next life begins anew, and the last but one is gone."""
     for life in range(3):
-        store = SessionStore(folder, 1)
-        assert store.recover(lambda *_: None) == Position(0, 0)
+        store = SessionStore(folder)
+        store.recover(lambda *_: None)
+        assert store.positions == {}
         assert not folder.exists()
         assert folder.with_name("gateway.before").exists() == (life > 0)
-        store.save([ONE], Position(7, life))
-        store.keep(7, life + 1, 1, 0, b"a")
-        store.save([], Position(7, life + 1))
+        save(store, [ONE], Position(7, life))
+        keep(store, 7, life + 1, 1, 0, b"a")
+        save(store, [], Position(7, life + 1))
         store.close()
 
 
@@ -165,9 +179,10 @@ def test_puts_aside_what_nobody_comes_back_to(folder: Path) -> None:
         "",
         "{",
         "[]",
-        '{"version": 2}',
+        '{"version": 3}',
         '{"version": 1, "position": [0, 0], "sessions": []}',
-        '{"version": 1, "generation": 0, "position": [0, 0], "sessions": [{}]}',
+        '{"version": 2, "positions": {}, "after": 0, "sessions": []}',
+        '{"version": 2, "generation": 0, "positions": {}, "after": 0, "sessions": [{}]}',
     ],
 )
 def test_refuses_names_that_it_cannot_read(folder: Path, text: str) -> None:
@@ -175,55 +190,56 @@ def test_refuses_names_that_it_cannot_read(folder: Path, text: str) -> None:
     folder.mkdir()
     (folder / NAMES_FILE).write_text(text)
     with pytest.raises(JournalError, match=NAMES_FILE):
-        SessionStore(folder, 1).load()
+        SessionStore(folder).load()
 
 
 def test_begins_anew_from_a_checkpoint_and_keeps_nothing_from_before(folder: Path) -> None:
     """What is on disk stays bounded; the next life is given the checkpoint and what came after it."""
-    store = SessionStore(folder, 1, bytes_max=3)
+    store = SessionStore(folder, bytes_max=3)
     store.recover(lambda *_: None)
-    store.save([ONE], Position(7, 10))
+    save(store, [ONE], Position(7, 10))
     for generation, (first, payload) in enumerate(((11, b"ab"), (13, b"cd")), 1):
-        store.keep(7, first, 2, 0, payload)
+        keep(store, 7, first, 2, 0, payload)
         assert not store.is_full
-        store.keep(7, first + 2, 2, 0, payload)
+        keep(store, 7, first + 2, 2, 0, payload)
         assert store.is_full
-        store.begin_anew(payload, [ONE._replace(since=IN_CHECKPOINT)], Position(7, first + 3))
+        store.begin_anew(payload, [ONE._replace(since=IN_CHECKPOINT)])
         assert not store.is_full
         assert {path.name for path in folder.iterdir()} == {
             NAMES_FILE,
             f"reports-{generation}",
             f"checkpoint-{generation}.msgpack",
         }
-    store.keep(7, 17, 1, 0, b"e")
+    keep(store, 7, 17, 1, 0, b"e")
     store.close()
-    fresh = SessionStore(folder, 1)
-    assert fresh.load() == ([ONE._replace(since=IN_CHECKPOINT)], Position(7, 16))
+    fresh = SessionStore(folder)
+    assert fresh.load() == [ONE._replace(since=IN_CHECKPOINT)]
+    assert fresh.positions == {ENGINE: Position(7, 16)}
     assert fresh.checkpoint() == b"cd"
-    assert recovered(folder) == ([(1, ReportRecord(7, 17, 1, 1, 0, b"e"))], Position(7, 17))
+    assert recovered(folder) == ([(1, ReportRecord(b"engine", 7, 17, 1, 0, b"e"))], Position(7, 17))
 
 
 def test_a_checkpoint_that_was_not_finished_does_not_count(folder: Path) -> None:
     """Killed before the names point to it: the journal before it is whole, and the half of the next one is removed."""
-    store = SessionStore(folder, 1)
+    store = SessionStore(folder)
     store.recover(lambda *_: None)
-    store.save([ONE], Position(7, 10))
-    store.keep(7, 11, 2, 0, b"ab")
+    save(store, [ONE], Position(7, 10))
+    keep(store, 7, 11, 2, 0, b"ab")
     store.close()
     (folder / "checkpoint-1.msgpack").write_bytes(b"whole")
     (folder / "checkpoint-1.draft").write_bytes(b"half")
     (folder / "reports-1").mkdir()
     (folder / "reports-1" / "anything").touch()
-    assert recovered(folder) == ([(1, ReportRecord(7, 11, 1, 2, 0, b"ab"))], Position(7, 12))
+    assert recovered(folder) == ([(1, ReportRecord(b"engine", 7, 11, 2, 0, b"ab"))], Position(7, 12))
     assert {path.name for path in folder.iterdir()} == {NAMES_FILE, "reports-0"}
 
 
 def test_names_that_cannot_be_written_leave_what_they_point_to(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full disk in the middle of a checkpoint: the journal before it is still what counts, and is still there."""
-    store = SessionStore(folder, 1)
+    store = SessionStore(folder)
     store.recover(lambda *_: None)
-    store.save([ONE], Position(7, 10))
-    store.keep(7, 11, 2, 0, b"ab")
+    save(store, [ONE], Position(7, 10))
+    keep(store, 7, 11, 2, 0, b"ab")
 
     def full(*_: object) -> None:
         raise JournalError("no space left")
@@ -231,35 +247,35 @@ def test_names_that_cannot_be_written_leave_what_they_point_to(folder: Path, mon
     with monkeypatch.context() as patch:
         patch.setattr(store, "save", full)
         with pytest.raises(JournalError, match="no space"):
-            store.begin_anew(b"c", [ONE], Position(7, 12))
+            store.begin_anew(b"c", [ONE])
     store.close()
-    assert recovered(folder) == ([(1, ReportRecord(7, 11, 1, 2, 0, b"ab"))], Position(7, 12))
+    assert recovered(folder) == ([(1, ReportRecord(b"engine", 7, 11, 2, 0, b"ab"))], Position(7, 12))
 
 
 def test_what_was_kept_before_a_restart_counts_for_the_next_checkpoint(folder: Path) -> None:
     """Else a gateway that is restarted often would never begin anew, and its journal have no end."""
-    store = SessionStore(folder, 1, bytes_max=3)
+    store = SessionStore(folder, bytes_max=3)
     store.recover(lambda *_: None)
-    store.save([ONE], Position(7, 10))
-    store.keep(7, 11, 2, 0, b"ab")
+    save(store, [ONE], Position(7, 10))
+    keep(store, 7, 11, 2, 0, b"ab")
     store.close()
-    again = SessionStore(folder, 1, bytes_max=3)
+    again = SessionStore(folder, bytes_max=3)
     again.recover(lambda *_: None)
     assert not again.is_full
-    again.keep(7, 13, 2, 0, b"cd")
+    keep(again, 7, 13, 2, 0, b"cd")
     assert again.is_full
     again.close()
 
 
 def test_a_missing_checkpoint_is_an_error(folder: Path) -> None:
     """Somebody removed it: without it the reports after it are nothing."""
-    store = SessionStore(folder, 1)
+    store = SessionStore(folder)
     store.recover(lambda *_: None)
-    store.save([ONE], Position(7, 10))
-    store.begin_anew(b"c", [ONE], Position(7, 10))
+    save(store, [ONE], Position(7, 10))
+    store.begin_anew(b"c", [ONE])
     store.close()
     (folder / "checkpoint-1.msgpack").unlink()
-    fresh = SessionStore(folder, 1)
+    fresh = SessionStore(folder)
     fresh.load()
     with pytest.raises(JournalError, match="checkpoint-1"):
         fresh.checkpoint()
@@ -267,9 +283,9 @@ def test_a_missing_checkpoint_is_an_error(folder: Path) -> None:
 
 def test_names_are_written_whole(folder: Path) -> None:
     """A draft that was left behind is not taken for them."""
-    store = SessionStore(folder, 1)
+    store = SessionStore(folder)
     store.recover(lambda *_: None)
-    store.save([ONE], Position(7, 10))
+    save(store, [ONE], Position(7, 10))
     store.close()
     (folder / "sessions.draft").write_text("half")
     assert json.loads((folder / NAMES_FILE).read_text())["sessions"] == [ONE._asdict()]

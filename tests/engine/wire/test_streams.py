@@ -2,6 +2,7 @@
 
 import socket
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,8 @@ from engine.wire.refusals import MalformedBytesError
 from engine.wire.table import ROW_BYTES_MAX, ROW_MESSAGES
 from market.codec import encode, encode_all
 from market.messages import Message
-from tests.bus.messages import EXECUTED, ORDER, array, order
+from market.session_messages import Logon
+from tests.bus.messages import DEFINITION, EXECUTED, ORDER, array, order
 from tests.engine.wire.both import ROW_MESSAGE, ROW_SAMPLES, compiled_pieces, messages_in
 
 DECODER = PieceDecoder(ROW_MESSAGES, slot_count=4)
@@ -108,3 +110,23 @@ def test_refuses_to_count_more_than_it_has_space_for() -> None:
     size = len(DECODER.space(b""))
     with pytest.raises(AssertionError, match="expected to be within the space"):
         DECODER.received(size + 1)
+
+
+def test_yields_messages_with_texts_in_their_place() -> None:
+    """Between the rows before and behind them; one that is not whole is the rest; no other text goes this way."""
+    decoder = PieceDecoder((*ROW_MESSAGES, Logon), slot_count=4)
+    logon = Logon("näme", "token", 3)
+    stream = encode_all([*(order(number) for number in range(1, 7)), logon, logon, order(7)])
+    for cut in range(len(stream)):
+        found: list[Any] = []
+        rest = b""
+        for piece in (stream[:cut], stream[cut:]):
+            decoder.load(rest, piece)
+            for one in decoder.messages():
+                found += [one] if isinstance(one, Logon) else messages_in(one)
+            rest = decoder.rest
+        assert found == [*(order(number) for number in range(1, 7)), logon, logon, order(7)]
+    for bad, why in ((encode(DEFINITION), "does not go this way, in message 1 at byte"), (b"\x91\x30", "Logon has")):
+        decoder.load(b"", encode(order(1)) + bad)
+        with pytest.raises(MalformedBytesError, match=why):
+            list(decoder.messages())

@@ -5,19 +5,22 @@ from pathlib import Path
 
 import pytest
 
-from bus.topology import FIRST_ENGINE, Source
-from market.clock import NS_PER_SECOND, monotonic_ns
+from bus.topology import Source
+from market.clock import NS_PER_SECOND, Now, monotonic_ns, now
 from market.codec import encode_all
 from market.codes import CancelReason, Side
 from market.commands import NewOrder
 from market.events import Accepted, Canceled, Event
 from market.limits import TCP_SESSIONS_MAX
-from nodes.gateway.kept_sessions import KeptSessions, RoomRule
+from sessions.kept_sessions import KeptSessions
+from sessions.report_record import ReportRecord
+from sessions.rules import ClientRules
 from sessions.session_state import SessionLimits
 from sessions.session_store import Position, SessionStore
 from sessions.session_table import NoSessionLeftError, Session, SessionTable
 from tests.sessions.floor import BTC, KEPT_BYTES, reports
 
+ENGINE = "engine"
 START_NS = 10**18
 STEPS_NS = [sign * seconds * NS_PER_SECOND for seconds in (1, 3_600) for sign in (-1, 1)]
 
@@ -32,8 +35,8 @@ class Gateway:
     def start(self) -> None:
         """Come back with what is in the folder."""
         self.table = SessionTable(SessionLimits(), 1_000, Source.GATEWAY, KEPT_BYTES)
-        self.store = SessionStore(self._folder, Source.GATEWAY, self._journal_bytes)
-        self.kept = KeptSessions(self.table, self.store, KEPT_BYTES)
+        self.store = SessionStore(self._folder, self._journal_bytes)
+        self.kept = KeptSessions(self.table, self.store, now())
 
     def kill(self) -> None:
         """End as by kill -9: all that is written is written already."""
@@ -43,15 +46,14 @@ class Gateway:
     def enter(self, session: Session, *order_ids: int) -> list[Event]:
         """Let a client enter orders; return what an engine says that takes them."""
         self.table.decoder.load(b"", encode_all([NewOrder(n, BTC, Side.BUY, 1_000, 5) for n in order_ids]))
-        admitted = self.table.admit(session, self.table.decoder.next_rows(), 1, NS_PER_SECOND)
+        admitted = self.table.admit(session, 0, len(self.table.decoder.next_rows()), Now(1, NS_PER_SECOND))
         assert admitted.command_count == len(order_ids)
         first = Source.GATEWAY.first_order_id + session.number * 10**10 + session.offset
         return [Accepted(0, 1, BTC, first + n, 0, Side.BUY, 1_000, 5, 0, 0, 5) for n in order_ids]
 
-    def take(self, epoch: int, first: int, events: list[Event], engine: str = FIRST_ENGINE) -> None:
+    def take(self, epoch: int, first: int, events: list[Event], engine: str = ENGINE) -> None:
         """Take an engine's reports from number `first` on."""
-        last = first + len(events) - 1
-        self.kept.take(engine, Position(epoch, last), first, len(events), 0, encode_all(events))
+        self.kept.take(ReportRecord(engine.encode(), epoch, first, len(events), 0, encode_all(events)))
 
     def one(self) -> Session:
         """Return the session of the client `one`."""
@@ -75,14 +77,14 @@ def test_goes_on_in_the_epoch_that_began_last_however_the_clock_was_set(
 ) -> None:
     """Killed after the engine came back empty: what rests in the new epoch must not be told to be lost."""
     one = gateway.kept.log_on("one", is_cancel_on_disconnect=False)
-    gateway.kept.begin_epoch(FIRST_ENGINE, Position(START_NS, 0), 1, {BTC})
+    gateway.kept.begin_epoch(ENGINE, Position(START_NS, 0), {BTC}, Now(1, 0))
     gateway.take(START_NS, 1, gateway.enter(one, 1, 2))
     epoch = START_NS + step_ns
-    assert gateway.kept.begin_epoch(FIRST_ENGINE, Position(epoch, 0), 2, {BTC}) == [one]
+    assert gateway.kept.begin_epoch(ENGINE, Position(epoch, 0), {BTC}, Now(2, 0)) == [one]
     if has_reports:
         gateway.take(epoch, 1, gateway.enter(one, 3))
     gateway.kill()
-    assert gateway.kept.position_of(FIRST_ENGINE) == Position(epoch, int(has_reports))
+    assert gateway.kept.positions[ENGINE] == Position(epoch, int(has_reports))
     told = reports(gateway.one())
     assert [type(event) for event in told] == [Accepted] * 2 + [Canceled] * 2 + [Accepted] * has_reports
     assert {event.reason for event in told if isinstance(event, Canceled)} == {CancelReason.ENGINE_RESTARTED}
@@ -93,13 +95,13 @@ def test_goes_on_in_the_epoch_that_began_last_however_the_clock_was_set(
 def test_an_engine_that_begins_anew_ends_the_orders_of_its_symbols_alone(gateway: Gateway, step_ns: int) -> None:
     """And its position alone begins anew."""
     one = gateway.kept.log_on("one", is_cancel_on_disconnect=False)
-    for engine, number in ((FIRST_ENGINE, 0), ("engine2", 1)):
-        gateway.kept.begin_epoch(engine, Position(START_NS + number, 0), 1, {number})
+    for engine, number in ((ENGINE, 0), ("engine2", 1)):
+        gateway.kept.begin_epoch(engine, Position(START_NS + number, 0), {number}, Now(1, 0))
     gateway.take(START_NS, 1, gateway.enter(one, 1, 2))
-    gateway.kept.begin_epoch("engine2", Position(START_NS + step_ns, 0), 2, {1})
+    gateway.kept.begin_epoch("engine2", Position(START_NS + step_ns, 0), {1}, Now(2, 0))
     gateway.kill()
-    assert gateway.kept.position_of(FIRST_ENGINE) == Position(START_NS, 2)
-    assert gateway.kept.position_of("engine2") == Position(START_NS + step_ns, 0)
+    assert gateway.kept.positions[ENGINE] == Position(START_NS, 2)
+    assert gateway.kept.positions["engine2"] == Position(START_NS + step_ns, 0)
     assert gateway.table.open_count(gateway.one()) == 2
 
 
@@ -128,21 +130,21 @@ def test_goes_on_from_a_checkpoint_in_the_middle_of_reports(tmp_path: Path) -> N
         assert reports(gateway.one()) == told
         assert gateway.table.open_count(gateway.one()) == 39
         assert len(gateway.table.sessions) == 1
-        assert gateway.kept.position_of(FIRST_ENGINE) == Position(START_NS, 78)
+        assert gateway.kept.positions[ENGINE] == Position(START_NS, 78)
     gateway.take(START_NS, 79, gateway.enter(gateway.one(), 40))
     gateway.kill()
     assert [event.sequence for event in reports(gateway.one(), after=39)] == [40]
     gateway.kept.close()
 
 
-RULE = RoomRule(address_sessions_max=TCP_SESSIONS_MAX, forget_s=60)
+RULE = ClientRules(forget_s=60)
 
 
-def log_on(gateway: Gateway, name: str, address: str = "a", last_sequence: int = 0, rule: RoomRule = RULE) -> str:
+def log_on(gateway: Gateway, name: str, address: str = "a", last_sequence: int = 0, rule: ClientRules = RULE) -> str:
     """Let a client log on that then is away; return whose session had to go for it."""
     forgotten = ""
     if gateway.table.by_name(name) is None:
-        forgotten = gateway.kept.make_room(rule, address, lambda _: False)
+        forgotten = gateway.kept.make_room(rule, address, lambda _: False, now())
     session = gateway.kept.log_on(name, is_cancel_on_disconnect=False, address=address, last_sequence=last_sequence)
     session.left_ns = monotonic_ns()
     return forgotten
@@ -184,12 +186,12 @@ def test_who_has_an_open_order_or_something_to_read_stays(gateway: Gateway) -> N
     log_on(gateway, "client-9", last_sequence=2)
     assert log_on(gateway, "new") == "client-9"
     assert log_on(gateway, "newer", "b") == "new", "nobody else can go"
-    assert log_on(gateway, "newest", "b", rule=RoomRule(TCP_SESSIONS_MAX, forget_s=0)) == "client-1", "nobody reads it"
+    assert log_on(gateway, "newest", "b", rule=ClientRules(forget_s=0)) == "client-1", "nobody reads it"
 
 
 def test_one_address_cannot_take_all_sessions(gateway: Gateway) -> None:
     """Its own sessions have to go for its next one, and are refused when none can; the others have room."""
-    rule = RoomRule(address_sessions_max=3, forget_s=60)
+    rule = ClientRules(address_sessions_max=3, forget_s=60)
     for number in range(3):
         log_on(gateway, f"greedy-{number}", "a", rule=rule)
     trade(gateway, "greedy-0", 1, is_open=True)
@@ -203,10 +205,10 @@ def test_one_address_cannot_take_all_sessions(gateway: Gateway) -> None:
     for number in range(5):
         assert log_on(gateway, f"proven-{number}", "", rule=rule) == "", "a token bounds those"
     for _ in range(3):
-        gateway.kept.make_room(rule, "c", lambda _: True)
+        gateway.kept.make_room(rule, "c", lambda _: True, now())
         gateway.kept.begin_anonymous("c")
     with pytest.raises(NoSessionLeftError, match="of c, were 3"):
-        gateway.kept.make_room(rule, "c", lambda _: True)
+        gateway.kept.make_room(rule, "c", lambda _: True, now())
 
 
 def test_a_session_that_is_here_stays(gateway: Gateway) -> None:
@@ -215,4 +217,4 @@ def test_a_session_that_is_here_stays(gateway: Gateway) -> None:
         log_on(gateway, f"client-{number}")
     here = {f"client-{number}" for number in range(TCP_SESSIONS_MAX - 1)}
     last = f"client-{TCP_SESSIONS_MAX - 1}"
-    assert gateway.kept.make_room(RULE, "b", lambda one: one.name in here) == last
+    assert gateway.kept.make_room(RULE, "b", lambda one: one.name in here, now()) == last

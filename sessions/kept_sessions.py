@@ -1,27 +1,15 @@
-"""The gateway's sessions and what is kept of them on disk, moving together; without sockets."""
+"""The gateway's sessions and what is kept of them on disk, moving together."""
 
-from collections.abc import Callable, Collection
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Mapping
 
-from bus.topology import FIRST_ENGINE
-from market.clock import NS_PER_SECOND, monotonic_ns
+from market.clock import NS_PER_SECOND, Now
 from market.codec import encode_all
 from market.limits import BATCH_MESSAGES_MAX
 from sessions.checkpoint import checkpoint_of, restore_checkpoint
-from sessions.session_store import IN_CHECKPOINT, Position, ReportRecord, SessionStore, StoredSession
+from sessions.report_record import ReportRecord
+from sessions.rules import ClientRules
+from sessions.session_store import IN_CHECKPOINT, Position, SessionStore, StoredSession
 from sessions.session_table import NoSessionLeftError, Session, SessionTable
-
-
-class RoomRule(NamedTuple):
-    """Who has to go when there is no room.
-
-    Attributes:
-        address_sessions_max: of one address; what a token proves is not counted.
-        forget_s: after which what a client has not read keeps its session no more.
-    """
-
-    address_sessions_max: int
-    forget_s: float
 
 
 class KeptSessions:
@@ -30,25 +18,23 @@ class KeptSessions:
     Args:
         table: without a session.
         store: of the same gateway.
-        kept_bytes: of reports in memory, for each session.
-
-    Attributes:
-        position: where the link to the first engine goes on: all reports up to it are kept, or are not of these
-            sessions; of the others the store has the same.
+        now: when all sessions of before are away.
 
     Raises:
         JournalError: if what is on disk cannot be used; of every method: if it cannot be written.
     """
 
-    def __init__(self, table: SessionTable, store: SessionStore, kept_bytes: int) -> None:
+    def __init__(self, table: SessionTable, store: SessionStore, now: Now) -> None:
         self._table = table
         self._store = store
-        self.position = self._recover(kept_bytes)
+        self._recover()
+        for session in self._table.sessions.values():
+            session.left_ns = now.monotonic_ns
 
-    def _recover(self, kept_bytes: int) -> Position:
-        stored, _ = self._store.load()
+    def _recover(self) -> None:
+        stored = self._store.load()
         if checkpoint := self._store.checkpoint():
-            restore_checkpoint(self._table, checkpoint, stored, kept_bytes)
+            restore_checkpoint(self._table, checkpoint, stored)
         waiting = sorted((one for one in stored if one.since != IN_CHECKPOINT), key=lambda one: one.since)
 
         def begin_until(sequence: int) -> None:
@@ -62,26 +48,18 @@ class KeptSessions:
             begin_until(sequence)
             self._table.report(record.payload, record.skip_count)
 
-        position = self._store.recover(take)
+        self._store.recover(take)
         begin_until(self._store.sequence + 1)
-        for session in self._table.sessions.values():
-            session.left_ns = monotonic_ns()
-        return position
+
+    @property
+    def positions(self) -> Mapping[str, Position]:
+        """By engine, where its link goes on."""
+        return self._store.positions
 
     def outlives_connections(self, number: int) -> bool:
         """Return whether orders under this number stay open without a connection."""
         session = self._table.sessions.get(number)
         return session is not None and bool(session.name) and not session.is_cancel_on_disconnect
-
-    def position_of(self, engine: str) -> Position:
-        """Return where the link to `engine` goes on."""
-        return self.position if engine == FIRST_ENGINE else self._store.more_positions.get(engine, Position(0, 0))
-
-    def _go_on(self, engine: str, position: Position) -> None:
-        if engine == FIRST_ENGINE:
-            self.position = position
-        else:
-            self._store.more_positions[engine] = position
 
     def begin_anonymous(self, address: str = "") -> Session:
         """Return a new session that ends with its connection.
@@ -114,7 +92,7 @@ class KeptSessions:
         session = self._table.by_name(name)
         return session is None or session.is_cancel_on_disconnect != is_cancel_on_disconnect
 
-    def make_room(self, rule: RoomRule, address: str, is_here: Callable[[Session], bool]) -> str:
+    def make_room(self, rules: ClientRules, address: str, is_here: Callable[[Session], bool], now: Now) -> str:
         """See to it that one more session can begin, for which the one that has been away longest is forgotten.
 
         It has no open orders, and nothing that its client has still to read; or that for too long. Where an address has
@@ -132,10 +110,10 @@ class KeptSessions:
         """
         sessions = list(self._table.sessions.values())
         own = [one for one in sessions if address and one.address == address]
-        is_full_here = len(own) >= rule.address_sessions_max
+        is_full_here = len(own) >= rules.address_sessions_max
         if self._table.has_room and not is_full_here:
             return ""
-        latest_ns = monotonic_ns() - int(rule.forget_s * NS_PER_SECOND)
+        latest_ns = now.monotonic_ns - int(rules.forget_s * NS_PER_SECOND)
         away = [
             one
             for one in (own if is_full_here else sessions)
@@ -157,49 +135,46 @@ class KeptSessions:
             session.name = ""
             self.save()
 
-    def begin_epoch(self, engine: str, position: Position, time_ns: int, symbol_ids: Collection[int]) -> list[Session]:
+    def begin_epoch(self, engine: str, position: Position, symbol_ids: Collection[int], now: Now) -> list[Session]:
         """Go on with an engine that knows none of our orders: tell that all open ones of its symbols have ended.
 
         Returns:
             the sessions that have new reports.
         """
-        self._go_on(engine, position)
-        lost = [order for order in self._table.lost_orders(time_ns) if order.symbol_id in symbol_ids]
+        self._store.positions[engine] = position
+        lost = [order for order in self._table.lost_orders(now.time_ns) if order.symbol_id in symbol_ids]
         touched: dict[int, Session] = {}
         for start in range(0, len(lost), BATCH_MESSAGES_MAX):
             batch = lost[start : start + BATCH_MESSAGES_MAX]
-            told = self._keep(position.epoch, 0, len(batch), 0, encode_all(batch))
-            touched |= {session.number: session for session in told}
+            record = ReportRecord(engine.encode(), position.epoch, 0, len(batch), 0, encode_all(batch))
+            touched |= {session.number: session for session in self._keep(record)}
         self.save()
         return list(touched.values())
 
-    def take(
-        self, engine: str, position: Position, first_sequence: int, count: int, skip: int, payload: bytes
-    ) -> list[Session]:
+    def take(self, record: ReportRecord) -> list[Session]:
         """Keep a frame of reports for good and give each session its own; return those that have new ones."""
-        touched = self._keep(position.epoch, first_sequence, count, skip, payload)
-        self._go_on(engine, position)
+        touched = self._keep(record)
         if self._store.is_full:  # what is on disk is bounded: after a checkpoint the reports before it can go
             for session in self._table.sessions.values():
                 session.since = IN_CHECKPOINT if session.name else session.since
-            self._store.begin_anew(checkpoint_of(self._table), self._stored(), self.position)
+            self._store.begin_anew(checkpoint_of(self._table), self._stored())
         return touched
 
     def save(self) -> None:
         """Write who has a session."""
-        self._store.save(self._stored(), self.position)
+        self._store.save(self._stored())
 
     def close(self) -> None:
         """Let another process have the store."""
         self._store.close()
 
-    def _keep(self, epoch: int, first_sequence: int, count: int, skip: int, payload: bytes) -> list[Session]:
-        self._store.keep(epoch, first_sequence, count, skip, payload)
-        return self._table.report(payload, skip)
+    def _keep(self, record: ReportRecord) -> list[Session]:
+        self._store.keep(record)
+        return self._table.report(record.payload, record.skip_count)
 
     def _stored(self) -> list[StoredSession]:
-        named = [one for one in self._table.sessions.values() if one.name]
         return [
             StoredSession(one.name, one.number, one.offset, one.since, one.is_cancel_on_disconnect, one.address)
-            for one in named
+            for one in self._table.sessions.values()
+            if one.name
         ]

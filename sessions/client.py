@@ -1,0 +1,95 @@
+"""A client's connection without its socket: what it has said that is no whole message yet, and what it has to read."""
+
+from collections import deque
+
+from market.clock import Now
+from sessions.peers import address_of
+from sessions.session_table import Session
+
+
+class Client:
+    """What is received of a client and sent to it.
+
+    Two things are sent: what the gateway says itself, and the session's reports from a place on. A report that is sent
+    in part is sent to its end first; the last words follow all else.
+
+    Attributes:
+        peer: its host and port.
+        address: what counts as its address.
+        session: what it has logged on to, None before its first message.
+        rest: the beginning of a message.
+        heard_ns: when something was last received, monotonic.
+        sent_ns: when something was last sent.
+        is_read: whether we wait for what it says.
+        is_open: whether nobody has hung up.
+    """
+
+    def __init__(self, host: str, port: int, now: Now) -> None:
+        self.session: Session | None = None
+        self.peer = f"{host}:{port}"
+        self.address = address_of(host)
+        self.rest = b""
+        self.heard_ns = self.sent_ns = now.monotonic_ns
+        self.is_read = False
+        self.is_open = True
+        self._place = self._boundary = 0  # up to the boundary reports are sent before anything else
+        self._direct: deque[bytes] = deque()
+        self._direct_bytes = 0
+        self._last_words = b""
+
+    @property
+    def unread_bytes(self) -> int:
+        """How much it has still to read, as far as we know."""
+        return self._direct_bytes + (self.session.reports.end - self._place if self.session else 0)
+
+    @property
+    def has_lost_reports(self) -> bool:
+        """Whether reports are forgotten that it has not read."""
+        return self.session is not None and self._place < self.session.reports.start
+
+    def attach(self, session: Session, place: int) -> None:
+        """Let it have the session's reports from `place` on."""
+        self.session = session
+        self._place = self._boundary = place
+
+    def has_been_sent(self, sequence: int) -> bool:
+        """Return whether the session's report of this number has been sent here, or to an earlier connection."""
+        assert self.session is not None, "reports without a session"
+        reports = self.session.reports
+        return self._place == reports.end or reports.place_after(sequence - 1) < self._place
+
+    def say(self, data: bytes) -> None:
+        """Send something beside the reports."""
+        self._direct.append(data)
+        self._direct_bytes += len(data)
+
+    def close(self, last_words: bytes = b"") -> None:
+        """Hang up when the socket takes no more."""
+        self.is_open = False
+        self._last_words = last_words
+
+    def next_piece(self) -> bytes | memoryview:
+        """Return what is to be sent next, nothing if that is all; then say with `sent` how much of it was."""
+        if self.session is not None and (self._place < self._boundary or not self._direct):
+            if self.has_lost_reports:
+                return b""
+            data = self.session.reports.read(self._place)
+            if self._place < self._boundary:
+                return data[: self._boundary - self._place]
+            if data:
+                self._boundary = self._place + len(data)
+                return data
+        return self._direct[0] if self._direct else self._last_words
+
+    def sent(self, size: int, now: Now) -> None:
+        """Take note that so many bytes of the next piece were sent."""
+        self.sent_ns = now.monotonic_ns
+        if self._place < self._boundary:
+            self._place += size
+        elif self._direct:
+            self._direct_bytes -= size
+            self._direct[0] = self._direct[0][size:]
+            if not self._direct[0]:
+                self._direct.popleft()
+        else:
+            self._last_words = self._last_words[size:]
