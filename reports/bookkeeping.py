@@ -32,7 +32,6 @@ class Recorded:
     head: JsonObject
     book: DayBook
     notes: tuple[str, ...]
-    was_reset: bool = False
 
     @property
     def document(self) -> JsonObject:
@@ -62,26 +61,6 @@ class _Day:
     written_ns: int = 0  # on the monotonic clock
     pause_ns: int = 0
     is_behind: bool = False  # whether the file lacks something of `head`
-
-
-def record(folder: ReportsFolder, snapshot: AccountSnapshot) -> Recorded:
-    """Write the snapshot into its day's file, and trades of other days into theirs.
-
-    A file of the day that is damaged, that belongs to an account which the venue has since forgotten, or that other
-    hands made without a trade history, is kept under another name, and the day starts anew. A snapshot that is older
-    than the file changes nothing.
-
-    Raises:
-        OSError: if the disk refuses; the files stay as they were.
-        FolderBusyError: if another process does not let go of the folder.
-        ValueError: for a trade in a symbol that is not among the snapshot's instruments.
-    """
-    recorder = Recorder(folder)
-    with folder.locked():
-        recorder.look(snapshot.day)
-        recorded = recorder.record_locked(snapshot, is_final=True)
-    assert recorded is not None
-    return recorded
 
 
 class Recorder:
@@ -139,15 +118,19 @@ class Recorder:
         """Take the snapshot in and, when it is time or `is_final`, write the day's file; None if it came too late.
 
         It came too late if the file has changed, or the day, since `look`: then look, and ask the venue, again.
+        A file of the day that is damaged, that belongs to an account which the venue has since forgotten, or that other
+        hands made without a trade history, is kept under another name, and the day starts anew. A snapshot that is
+        older than the file changes nothing. Trades of other days go into theirs.
 
         Raises:
-            OSError, FolderBusyError, ValueError: as `record` of the module.
+            OSError: if the disk refuses; the files stay as they were.
+            FolderBusyError: if another process does not let go of the folder.
+            ValueError: for a trade in a symbol that is not among the snapshot's instruments.
         """
         with self._folder.locked():
-            return self.record_locked(snapshot, is_final=is_final)
+            return self._record(snapshot, is_final=is_final)
 
-    def record_locked(self, snapshot: AccountSnapshot, *, is_final: bool) -> Recorded | None:
-        """Do what `record` does, for who has locked the folder already."""
+    def _record(self, snapshot: AccountSnapshot, *, is_final: bool) -> Recorded | None:
         day = self._day
         if day is None or day.book.day != snapshot.day or day.mark != self._folder.mark_of(snapshot.day):
             return None
@@ -166,7 +149,7 @@ class Recorder:
         day.account_id, day.is_behind = snapshot.account_id or day.account_id, True
         if is_final or monotonic_ns() - day.written_ns >= day.pause_ns:
             self._write(day)
-        return self._recorded(day, notes, was_reset=reason is not None)
+        return self._recorded(day, notes)
 
     def write(self) -> None:
         """Write what the day's file lacks.
@@ -184,9 +167,9 @@ class Recorder:
                 self._put_aside(day)
                 self._write(day)
 
-    def _recorded(self, day: _Day, notes: list[str], *, was_reset: bool = False) -> Recorded:
+    def _recorded(self, day: _Day, notes: list[str]) -> Recorded:
         assert day.head is not None
-        return Recorded(self._folder.file_of(day.book.day), day.head, day.book, tuple(notes), was_reset)
+        return Recorded(self._folder.file_of(day.book.day), day.head, day.book, tuple(notes))
 
     def _write(self, day: _Day) -> None:
         assert day.head is not None

@@ -219,7 +219,7 @@ class _SymbolBook:
 
     def __init__(self, instrument: Instrument) -> None:
         self._instrument = instrument
-        self._fifo = FifoBook(instrument.base, instrument.quote)
+        self._fifo = FifoBook(instrument.base)
         self._volumes = {side: _Volume() for side in Side}
 
     def add(self, row: HistoryRow) -> None:

@@ -40,7 +40,7 @@ from reports import json_fields as fields
 from reports.daily_file import DOCUMENT_VERSION
 from reports.day_book import DayBook
 from reports.exact import amount
-from reports.pnl import FifoBook, Pnl
+from reports.pnl import FifoBook
 from reports.reconciliation import balances_to_json, opening_of
 from reports.trade_history import HistoryRow, fee_value, row_from_json, row_to_json, utc_day
 
@@ -83,26 +83,6 @@ class AccountSnapshot:
     def day(self) -> date:
         """The UTC day of the snapshot."""
         return utc_date(self.now_ns)
-
-
-def performance_document(
-    snapshot: AccountSnapshot, previous: JsonObject | None, resets: Sequence[JsonObject] = ()
-) -> JsonObject:
-    """Return the daily document of the snapshot's day, its trades merged with those of `previous`.
-
-    Args:
-        previous: the document of the same day as it was last written, None for the first of the day, and of the first
-            sight after a reset: what went before is of another account.
-        resets: the day's resets, as `reports/bookkeeping.py` has noticed them.
-
-    Raises:
-        ValueError: for a trade in an unknown symbol, or a `previous` that is not a daily document.
-    """
-    day = snapshot.day
-    assert previous is None or previous["date"] == day.isoformat(), (previous["date"], day)
-    book = book_of(day, previous, snapshot.instruments)
-    take(book, snapshot)
-    return with_history(document_head(book, snapshot, resets, snapshot.market), book)
 
 
 def book_of(day: date, document: JsonObject | None, instruments: Iterable[Instrument] = ()) -> DayBook:
@@ -291,13 +271,13 @@ def instruments_of(document: JsonObject | None, instruments: Iterable[Instrument
     return by_symbol
 
 
-def symbol_pnl(rows: Iterable[HistoryRow], instrument: Instrument) -> Pnl:
+def symbol_pnl(rows: Iterable[HistoryRow], instrument: Instrument) -> FifoBook:
     """Return the FIFO result of those `rows` that are in `instrument`, in their order, starting flat."""
-    book = FifoBook(instrument.base, instrument.quote)
+    book = FifoBook(instrument.base)
     for row in rows:
         if row.trade.symbol == instrument.symbol:
             book.apply(row.trade, fee_value(row, instrument))
-    return book.pnl()
+    return book
 
 
 def _versioned(figures: JsonObject) -> JsonObject:

@@ -13,7 +13,7 @@ without them is neither won nor lost: nobody knows.
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -24,31 +24,36 @@ from market.codes import Side
 _ZERO = Fraction(0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Lot:
-    """What is still open of a fill; `fees` is the share of its fee that belongs to the open part, in quote."""
+    """A fill that closes older lots, and then stays open with what is left of it.
+
+    Attributes:
+        qty: what arrived in the account, or left it; of an open lot what it was opened with, of which `left` is open.
+        gross, fees: what its closed part has brought so far, and the fees of both its legs.
+    """
 
     trade_id: int
     side: Side
     qty: Fraction
+    left: Fraction
     price: Fraction
-    fees: Fraction
-    time_ms: int
+    fee_per_unit: Fraction
+    is_unvalued: bool
+    gross: Fraction = _ZERO
+    fees: Fraction = _ZERO
 
 
 @dataclass(frozen=True, slots=True)
 class RoundTrip:
     """A lot from the fill that opened it to the fill that closed the last of it; `fees` are those of both, in quote."""
 
-    side: Side
     qty: Fraction
     opened_trade_id: int
     closed_trade_id: int
-    opened_ms: int
-    closed_ms: int
     gross: Fraction
     fees: Fraction
-    has_unvalued_fees: bool = False
+    has_unvalued_fees: bool
 
     @property
     def net(self) -> Fraction:
@@ -66,144 +71,24 @@ class RoundTrip:
         return self.net > 0 and self.has_unvalued_fees
 
 
-@dataclass(frozen=True, slots=True)
-class Pnl:
-    """The result of a series of fills of one symbol, in its quote asset.
+class FifoBook:
+    """The open lots of one symbol and what the closed ones earned, fill by fill; its sums cost the same at any length.
 
     Attributes:
         realized_gross: the matches, before fees.
         realized_fees: the fees of what was matched.
         open_lots: what is not matched yet, oldest first; all of one side.
-        round_trips: the lots closed to the last unit, in the order of their closing.
+        open_fees: the fees already paid for the open lots.
+        round_trips: the lots closed to the last unit, in that order; `wins` and `undecided` count among them.
         unvalued_fees: fees in third assets of unknown price, by asset and in it; in no other figure.
     """
 
-    realized_gross: Fraction
-    realized_fees: Fraction
-    open_lots: tuple[Lot, ...]
-    round_trips: tuple[RoundTrip, ...]
-    unvalued_fees: dict[str, Fraction]
-
-    @property
-    def realized_net(self) -> Fraction:
-        """The matches, after the fees of both legs."""
-        return self.realized_gross - self.realized_fees
-
-    @property
-    def open_fees(self) -> Fraction:
-        """The fees already paid for the open lots."""
-        return sum((lot.fees for lot in self.open_lots), _ZERO)
-
-    @property
-    def position(self) -> Fraction:
-        """The signed open quantity, in base."""
-        return sum((lot.qty if lot.side is Side.BUY else -lot.qty for lot in self.open_lots), _ZERO)
-
-    @property
-    def wins(self) -> int:
-        """How many round trips earned something after all their fees; a tie is no win."""
-        return sum(trip.is_win for trip in self.round_trips)
-
-    def unrealized(self, mark: Decimal) -> Fraction:
-        """Return what the open lots would earn at the price `mark`, before any fee."""
-        at = Fraction(mark)
-        gains = (lot.qty * (at - lot.price if lot.side is Side.BUY else lot.price - at) for lot in self.open_lots)
-        return sum(gains, _ZERO)
-
-    def marked(self, mark: Decimal) -> Fraction:
-        """Return realized net + unrealized - fees on open lots: by how much the fills changed the equity."""
-        return self.realized_net + self.unrealized(mark) - self.open_fees
-
-
-def fifo_pnl(trades: Iterable[VenueTrade], base: str, quote: str, mids: Mapping[str, Decimal] | None = None) -> Pnl:
-    """Return the profit and loss of the `trades` of one symbol, in the order given.
-
-    Args:
-        mids: the price in quote of third assets that fees are paid in, by asset.
-    """
-    book = FifoBook(base, quote)
-    for trade in trades:
-        book.apply(trade, fee_in_quote(trade, base, quote, mids or {}))
-    return book.pnl()
-
-
-def fee_in_quote(trade: VenueTrade, base: str, quote: str, mids: Mapping[str, Decimal]) -> Fraction | None:
-    """Return what the fee of `trade` cost in quote, or None for a third asset without a mid."""
-    if trade.fee_asset == quote or not trade.fee:
-        return Fraction(trade.fee)
-    if trade.fee_asset == base:
-        return Fraction(trade.fee) * _unit_price(trade)
-    mid = mids.get(trade.fee_asset)
-    return None if mid is None else Fraction(trade.fee) * Fraction(mid)
-
-
-def equity_change(
-    trades: Iterable[VenueTrade], base: str, quote: str, mark: Decimal, mids: Mapping[str, Decimal] | None = None
-) -> Fraction:
-    """Return by how much `trades` changed the account's worth in quote, from what moved alone, base valued at `mark`.
-
-    Third-asset fees count as in `fee_in_quote`, those without a mid as nothing.
-    """
-    cash = position = _ZERO
-    for trade in trades:
-        sign = 1 if trade.side is Side.BUY else -1
-        position += sign * Fraction(trade.qty)
-        cash -= sign * Fraction(trade.quote_qty)
-        if trade.fee_asset == base:
-            position -= Fraction(trade.fee)
-        else:
-            cash -= fee_in_quote(trade, base, quote, mids or {}) or _ZERO
-    return cash + position * Fraction(mark)
-
-
-def identity_gap(
-    trades: Iterable[VenueTrade], base: str, quote: str, mark: Decimal, mids: Mapping[str, Decimal] | None = None
-) -> Fraction:
-    """Return (realized net + unrealized - fees on open lots) - change of equity: 0, or the books are wrong."""
-    kept = tuple(trades)
-    return fifo_pnl(kept, base, quote, mids).marked(mark) - equity_change(kept, base, quote, mark, mids)
-
-
-class _OpenLot:
-    """A lot while it is being closed: what is left of it, and what its closed part has brought so far."""
-
-    __slots__ = ("fee_per_unit", "fees", "gross", "is_unvalued", "left", "price", "qty", "side", "time_ms", "trade_id")
-
-    def __init__(self, fill: "_Fill", qty: Fraction) -> None:
-        self.trade_id, self.time_ms, self.side = fill.trade.trade_id, fill.trade.time_ms, fill.side
-        self.qty, self.left, self.price = qty, qty, fill.price
-        self.fee_per_unit, self.is_unvalued = fill.fee_per_unit, fill.is_unvalued
-        self.gross = self.fees = _ZERO
-
-
-@dataclass(frozen=True, slots=True)
-class _Fill:
-    """A fill on its way into the book; `qty` is what arrived in the account, or left it."""
-
-    trade: VenueTrade
-    side: Side
-    qty: Fraction
-    price: Fraction
-    fee_per_unit: Fraction
-    is_unvalued: bool
-
-
-class FifoBook:
-    """The open lots of one symbol and what the closed ones earned, fill by fill; its sums cost the same at any length.
-
-    Attributes:
-        realized_gross, realized_fees, unvalued_fees: as in `Pnl`.
-        open_fees: the fees already paid for the open lots.
-        round_trips: the lots closed to the last unit; `wins` and `undecided` count among them.
-    """
-
-    def __init__(self, base: str, quote: str) -> None:
-        """Begin flat; `base` and `quote` are the symbol's assets."""
+    def __init__(self, base: str) -> None:
+        """Begin flat; `base` is the symbol's base asset."""
         self._base = base
-        self._quote = quote
-        self._lots: deque[_OpenLot] = deque()
         self._open_qty = self._open_cost = _ZERO  # of the open lots, all of one side
         self._cash = self._position = _ZERO  # what moved in the account, see `identity_gap`
+        self.open_lots: deque[Lot] = deque()
         self.realized_gross = self.realized_fees = self.open_fees = _ZERO
         self.unvalued_fees: dict[str, Fraction] = {}
         self.round_trips: list[RoundTrip] = []
@@ -224,7 +109,7 @@ class FifoBook:
         return self._sign * (self._open_qty * Fraction(mark) - self._open_cost)
 
     def marked(self, mark: Decimal) -> Fraction:
-        """Return realized net + unrealized - fees on open lots."""
+        """Return realized net + unrealized - fees on open lots: by how much the fills changed the equity."""
         return self.realized_net + self.unrealized(mark) - self.open_fees
 
     def identity_gap(self, mark: Decimal) -> Fraction:
@@ -252,35 +137,27 @@ class FifoBook:
             self.realized_fees += fee_value or _ZERO
             return
         side, qty = (Side.BUY, signed_qty) if signed_qty > 0 else (Side.SELL, -signed_qty)
-        fill = _Fill(trade, side, qty, price, (fee_value or _ZERO) / qty, is_unvalued)
-        if rest := self._close(fill):
-            self._lots.append(_OpenLot(fill, rest))
-            self._add_open(rest, price, fill.fee_per_unit)
-
-    def pnl(self) -> Pnl:
-        """Return the result so far, lot by lot."""
-        lots = (
-            Lot(lot.trade_id, lot.side, lot.left, lot.price, lot.left * lot.fee_per_unit, lot.time_ms)
-            for lot in self._lots
-        )
-        trips, unvalued = tuple(self.round_trips), dict(self.unvalued_fees)
-        return Pnl(self.realized_gross, self.realized_fees, tuple(lots), trips, unvalued)
+        fill = Lot(trade.trade_id, side, qty, qty, price, (fee_value or _ZERO) / qty, is_unvalued)
+        self._close(fill)
+        if fill.left:
+            fill.qty = fill.left
+            self.open_lots.append(fill)
+            self._add_open(fill.left, price, fill.fee_per_unit)
 
     @property
     def _sign(self) -> int:
-        return -1 if self._lots and self._lots[0].side is Side.SELL else 1
+        return -1 if self.open_lots and self.open_lots[0].side is Side.SELL else 1
 
     def _add_open(self, qty: Fraction, price: Fraction, fee_per_unit: Fraction) -> None:
         self._open_qty += qty
         self._open_cost += qty * price
         self.open_fees += qty * fee_per_unit
 
-    def _close(self, fill: _Fill) -> Fraction:
-        """Match the fill against the oldest lots of the other side and return what is left of it."""
-        qty = fill.qty
-        while qty and self._lots and self._lots[0].side is not fill.side:
-            lot = self._lots[0]
-            matched = min(lot.left, qty)
+    def _close(self, fill: Lot) -> None:
+        """Match the fill against the oldest lots of the other side."""
+        while fill.left and self.open_lots and self.open_lots[0].side is not fill.side:
+            lot = self.open_lots[0]
+            matched = min(lot.left, fill.left)
             gross = matched * (fill.price - lot.price if fill.side is Side.SELL else lot.price - fill.price)
             fees = matched * (lot.fee_per_unit + fill.fee_per_unit)
             self.realized_gross += gross
@@ -290,18 +167,29 @@ class FifoBook:
             lot.fees += fees
             lot.left -= matched
             lot.is_unvalued = lot.is_unvalued or fill.is_unvalued
-            qty -= matched
+            fill.left -= matched
             if not lot.left:
-                self._lots.popleft()
-                self._end_trip(lot, fill.trade)
-        return qty
+                self.open_lots.popleft()
+                self._end_trip(RoundTrip(lot.qty, lot.trade_id, fill.trade_id, lot.gross, lot.fees, lot.is_unvalued))
 
-    def _end_trip(self, lot: _OpenLot, closing: VenueTrade) -> None:
-        ids, times = (lot.trade_id, closing.trade_id), (lot.time_ms, closing.time_ms)
-        trip = RoundTrip(lot.side, lot.qty, *ids, *times, lot.gross, lot.fees, lot.is_unvalued)
+    def _end_trip(self, trip: RoundTrip) -> None:
         self.round_trips.append(trip)
         self.wins += trip.is_win
         self.undecided += trip.is_undecided
+
+
+def fee_in_quote(trade: VenueTrade, base: str, quote: str, mids: Mapping[str, Decimal]) -> Fraction | None:
+    """Return what the fee of `trade` cost in quote, or None for a third asset without a mid.
+
+    Args:
+        mids: the price in quote of third assets that fees are paid in, by asset.
+    """
+    if trade.fee_asset == quote or not trade.fee:
+        return Fraction(trade.fee)
+    if trade.fee_asset == base:
+        return Fraction(trade.fee) * _unit_price(trade)
+    mid = mids.get(trade.fee_asset)
+    return None if mid is None else Fraction(trade.fee) * Fraction(mid)
 
 
 def _unit_price(trade: VenueTrade) -> Fraction:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from reports.folder import ReportsFolder
-from reports.performance import performance_document
+from tests.reports.documents import performance_document
 from tests.reports.fills import DAY, account, buy, snapshot
 
 POINTS = ("before fsync", "after fsync", "before replace", "after replace", "before folder fsync")

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from market.codes import Side
-from reports.bookkeeping import Recorder, record
+from reports.bookkeeping import Recorder
 from reports.folder import ReportsFolder
+from tests.reports.documents import record, was_reset
 from tests.reports.fills import DAY, DAY_MS, ETH, NOON_MS, account, buy, fill, sell, snapshot
 
 _START = account(BTC="1", USDT="10000")
@@ -64,7 +65,7 @@ def test_says_that_the_account_was_reset_and_counts_from_there(folder: ReportsFo
     later = {"time_ms": NOON_MS + 2_000, "account_id": "65537"}
     recorded = record(folder, snapshot(account(BTC="0", USDT="10105"), new, **later))  # type: ignore[arg-type]
     document = recorded.document
-    assert recorded.was_reset
+    assert was_reset(recorded)
     assert (document["trades"]["pnl"], document["total_trades"]) == (0, 1)
     assert document["reconciliation"]["is_exact"]
     (reset,) = document["resets"]
@@ -72,7 +73,7 @@ def test_says_that_the_account_was_reset_and_counts_from_there(folder: ReportsFo
     assert reset["kept_as"] == "performance_20251130.before-reset-1.json"
     assert _names(folder) == ["performance_20251130.before-reset-1.json", "performance_20251130.json"]
     again = record(folder, snapshot(account(BTC="0", USDT="10105"), new, **later))  # type: ignore[arg-type]
-    assert (again.document["resets"], again.was_reset, again.notes) == ([reset], False, ())
+    assert (again.document["resets"], was_reset(again), again.notes) == ([reset], False, ())
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,7 @@ def test_takes_a_venue_that_has_forgotten_all_trades_for_reset(
     record(folder, snapshot(account(BTC="2", USDT="9900"), [fill(1, Side.BUY, "1", "100", time_ms=NOON_MS)]))
     now_ms = NOON_MS + age_ms
     recorded = record(folder, snapshot(_START, [], time_ms=now_ms, has_all_trades=has_all_trades))
-    assert recorded.was_reset is is_reset
+    assert was_reset(recorded) is is_reset
     assert recorded.document["total_trades"] == (0 if is_reset else 1)
 
 
@@ -160,7 +161,7 @@ def test_remembers_the_account_through_an_answer_without_its_id(folder: ReportsF
         recorder.look(DAY)
         recorded = recorder.record(snapshot(_START, account_id=account_id))
         assert recorded is not None
-        assert recorded.was_reset is is_reset
+        assert was_reset(recorded) is is_reset
 
 
 def test_adds_no_late_trades_to_the_day_of_another_account(folder: ReportsFolder) -> None:

@@ -18,8 +18,8 @@ from market.exact_json import JsonObject, dumps, loads
 from reports import folder as folder_module
 from reports.daily_file import decode, encode
 from reports.folder import DamagedReportError, FolderBusyError, ReportsFolder
-from reports.performance import performance_document
 from tests.reports.crash_writer import POINTS
+from tests.reports.documents import performance_document
 from tests.reports.fills import DAY, account, buy, sell, snapshot
 
 _REPOSITORY = Path(__file__).resolve().parents[2]

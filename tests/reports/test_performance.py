@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from market.account import Balance, VenueOrder, VenueTrade
 from market.codes import Side
 from reports.day_book import DayBook
-from reports.performance import history_of, performance_document, with_late_trades
-from reports.pnl import FifoBook, fifo_pnl
+from reports.performance import history_of, with_late_trades
+from reports.pnl import FifoBook
 from reports.trade_history import reset_reason, row_from_json, row_to_json
+from tests.reports.documents import performance_document
+from tests.reports.fifo import fifo_pnl
 from tests.reports.fills import (
     BTC,
     DAY,
@@ -291,7 +293,7 @@ def test_keeps_its_figures_in_order_however_trades_come() -> None:
 
 def test_holds_the_identity_where_the_venue_rounds_the_money() -> None:
     """Guards `identity_gap` itself: what moved is `quote_qty`, and a wrong figure does not pass for a right one."""
-    book = FifoBook("BTC", "USDT")
+    book = FifoBook("BTC")
     for trade in (buy(1, "0.5", "0.00000003"), sell(2, "0.25", "7")):
         book.apply(replace(trade, quote_qty=trade.quote_qty.quantize(Decimal("0.00000001"))), Fraction(0))
         assert book.identity_gap(Decimal(5)) == 0

@@ -7,13 +7,14 @@ import pytest
 from market.account import Balance, VenueOrder
 from market.codes import Side
 from market.exact_json import JsonObject, dumps
-from reports.performance import performance_document, unseen_document
+from reports.performance import unseen_document
 from reports.recommendations import recommendations
 from reports.weekly import week_of, week_to_json
 from screens.account import balances_json, balances_text, orders_json, orders_text, trades_json, trades_text
 from screens.market import market_text
 from screens.money import gain_text, money_text
 from screens.report import day_text, week_text
+from tests.reports.documents import performance_document
 from tests.reports.fills import BTC, DAY, ETH, ETH_IN_BTC, NOON_MS, account, after, buy, fill, sell, snapshot
 
 

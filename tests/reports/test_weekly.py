@@ -11,10 +11,10 @@ import pytest
 from market.account import VenueTrade
 from market.codes import Side
 from market.exact_json import JsonObject, dumps, loads
-from reports.performance import performance_document
 from reports.recommendations import RULES, recommendations
 from reports.weekly import Week, week_of, week_to_json
 from screens.report import week_text
+from tests.reports.documents import performance_document
 from tests.reports.fills import BTC, DAY, DAY_MS, ETH_IN_BTC, NOON_MS, account, after, fill, snapshot
 
 _START = account(BTC="10", USDT="10000", BNB="5")

@@ -13,6 +13,7 @@ from market.exact_json import JsonObject
 from nodes.tracker import bookkeeper as bookkeeper_module
 from nodes.tracker.bookkeeper import Bookkeeper
 from reports.folder import FolderBusyError, ReportsFolder
+from tests.reports.documents import was_reset
 from tests.reports.fills import BTC, DAY, DAY_MS, ETH, NOON_MS, fill
 from tests.reports.scripted_venue import ScriptedVenue
 
@@ -563,7 +564,7 @@ def test_tells_of_a_reset_once_when_it_was_noticed_just_before_midnight(
     clock.ms = _MIDNIGHT_MS + 4_000
     venue.trades_of_all += [*_trades(6, 120, _MIDNIGHT_MS - 500), *_trades(126, 3, _MIDNIGHT_MS + 500)]
     recorded = books.update()
-    assert (recorded.document["resets"], recorded.was_reset) == ([], False)
+    assert (recorded.document["resets"], was_reset(recorded)) == ([], False)
     assert recorded.document["account_id"] == account_id
     assert _agrees(recorded.document)
     assert _ids(folder.read(DAY)) == list(range(1, 126))

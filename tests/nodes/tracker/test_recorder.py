@@ -16,6 +16,7 @@ from nodes.tracker.bookkeeper import Bookkeeper
 from reports import bookkeeping as bookkeeping_module
 from reports.bookkeeping import PAUSE_SECONDS_MAX, Recorded, Recorder
 from reports.folder import ReportsFolder
+from tests.reports.documents import was_reset
 from tests.reports.fills import BTC, DAY, DAY_MS, NOON_MS, account, buy, fill, sell, snapshot
 from tests.reports.scripted_venue import ScriptedVenue
 
@@ -262,7 +263,7 @@ def test_takes_silence_of_a_minute_for_another_account_whatever_the_clocks_say(
     _recorded(recorder, account(BTC="101"), [ahead], has_all_trades=True)
     for now_s, is_reset in ((0, False), (59, False), (60, True)):
         clocks.now_s = now_s
-        assert _recorded(recorder, _START, [], has_all_trades=True).was_reset is is_reset
+        assert was_reset(_recorded(recorder, _START, [], has_all_trades=True)) is is_reset
 
 
 def test_says_that_it_came_too_late(folder: ReportsFolder) -> None:
