@@ -22,7 +22,7 @@ def up(
     flow: Annotated[
         str | None,
         typer.Option(
-            help="synthetic[:PRESET], of practice, calm, normal, busy, crash; replay:FILE,...; live[:URL]; none.",
+            help="synthetic[:PRESET], of practice, calm, normal, busy, crash; replay:FILE; live[:URL]; none.",
             show_default="synthetic:practice",
         ),
     ] = None,
@@ -44,12 +44,13 @@ def up(
     """Start the desk: every node, in order, watched over until Ctrl-C."""
     from commands.actions.desk_start import run_desk, run_desk_detached
     from desk.outlet import log_file, take_over_output
+    from desk.sections import flow_in_short
 
     overrides = {
         "run_dir": run_dir,
         "venue.name": venue,
         "symbol": symbol,
-        "flow.source": flow,
+        **flow_in_short(flow),
         "flow.speed": speed,
         "maker.half_spread": half_spread,
         "gateway.port": gateway_port,

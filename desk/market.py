@@ -11,11 +11,10 @@ def market_of(settings: Settings) -> JsonObject:
         return venue | ({} if settings.venue.url is None else {"url": settings.venue.url})
     maker_fee, taker_fee = settings.fees(settings.symbol_row)
     flow = settings.flow
-    is_synthetic = flow.source.startswith("synthetic")
     return {
         **venue,
-        "flow": f"synthetic:{flow.market_preset}" if is_synthetic else flow.source,
-        **({"seed": flow.seed} if is_synthetic else {}),
+        "flow": flow.text,
+        **({"seed": flow.seed} if flow.source == "synthetic" else {}),
         "maker_fee": maker_fee,
         "taker_fee": taker_fee,
         "fee_in": settings.paper.fee_in,

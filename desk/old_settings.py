@@ -8,15 +8,24 @@ OLD_KEYS: Final = {
     'symbol = "ETHUSDT", has_flow = true, and opening_mid where another mid is meant',
     "gateway.qty_max": 'write qty_max in the table [[symbols]] of each: symbol = "ETHUSDT", qty_max = 100',
 }
-BY_SYMBOL: Final = "[^,]*(,.*)?=.*"
+_BY_SYMBOL: Final = "[^,]*(,.*)?=.*"
+_RANGE: Final = "[^-]+-.*"
 OLD_TEXTS: Final = {  # what the text of old looked like, and what is written instead
+    "bus.channels": (".*", 'write a table [bus.channels]: feed = "listen", snapshots = "listen"'),
+    "paper.order_delay_ms": (_RANGE, "write order_delay_ms = 2 and order_delay_ms_max = 8"),
+    "paper.market_data_delay_ms": (_RANGE, "write market_data_delay_ms = 2 and market_data_delay_ms_max = 8"),
+    "flow.source": (
+        "(synthetic|replay|live):.*",
+        'write what stands behind the colon as flow.preset, flow.url or flow.recordings: source = "replay", '
+        'recordings = ["A", "B"], or [["TRADES", "TICKERS"]] for files of one time',
+    ),
     "gateway.price_band": (
-        BY_SYMBOL,
+        _BY_SYMBOL,
         "write one number here, and price_band in the table [[symbols]] of each other: "
         'symbol = "ETHUSDT", price_band = 0.1',
     ),
     "gateway.notional_max": (
-        BY_SYMBOL,
+        _BY_SYMBOL,
         "write one number here, and notional_max in the table [[symbols]] of each other: "
         'symbol = "ETHUSDT", notional_max = 50000',
     ),

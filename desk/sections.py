@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -14,28 +14,30 @@ from pydantic import (
     SecretStr,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
-from bus.topology import ENGINE_NAMES, TCP_CHANNELS
+from bus.topology import ENGINE_NAMES
 from bus.wiring import BUS_PORTS, is_loopback
 from engine.capacity import ORDERS_MAX_LIMIT, PAGES_MAX, PAGES_MAX_LIMIT
-from flow.live_url import streams_url
-from flow.market_settings import DEFAULT_PRESET, PRESETS
-from flow.playlist import parse_playlist
+from flow.live_url import PUBLIC_STREAMS, rest_url
+from flow.market_settings import DEFAULT_PRESET
+from flow.playlist import PARTS_MAX
 from market.instrument import venue_spelling
 from market.limits import TCP_SESSIONS_MAX
-from paper.latency import Delay
+from paper.latency import DELAY_MS_MAX, Delay
 from venues.venue_url import practice_url
 
 PORT_MAX = 65_535
 NOTIONAL_MAX = 1_000_000_000_000  # quote
-TRANSPORTS = ("ipc", "listen", "tcp")  # of a channel; listen: ipc here, and open to tcp from elsewhere
+Transport = Literal["ipc", "listen", "tcp"]  # of a channel; listen: ipc here, and open to tcp from elsewhere
 Port = Annotated[int, Field(ge=0, le=PORT_MAX, description="0 takes a free one")]
 Host = Annotated[str, Field(min_length=1, max_length=253)]
 AssetName = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,20}$")]
 Step = Annotated[Decimal, Field(gt=0, le=1_000_000, decimal_places=8)]
 Fee = Annotated[Decimal, Field(ge=0, le=Decimal("0.1"), decimal_places=8)]
 Band = Annotated[Decimal, Field(ge=0, lt=1, decimal_places=6)]
+DelayMs = Annotated[float, Field(ge=0, le=DELAY_MS_MAX)]
 Notional = Annotated[Decimal, Field(ge=0, le=NOTIONAL_MAX)]
 
 
@@ -80,21 +82,12 @@ def symbol_places(text: str, symbols: Collection[str]) -> dict[str, str]:
     return places
 
 
-def channel_transports(text: str) -> dict[str, str]:
-    """Return the transports that a text like `feed=listen,snapshots=tcp` gives by channel, each of TCP_CHANNELS.
+class ChannelSettings(Section):
+    """How single channels of an engine are reached; those of which nothing is said as `bus` says of all."""
 
-    Raises:
-        ValueError: if it says something else; an unknown channel is named.
-    """
-    transports: dict[str, str] = {}
-    for part in filter(None, text.split(",")):
-        channel, _, transport = part.partition("=")
-        if channel not in TCP_CHANNELS:
-            raise ValueError(f"expected channels of {', '.join(TCP_CHANNELS)}, there is no {channel!r} among them")
-        if channel in transports or transport not in TRANSPORTS:
-            raise ValueError(f"expected CHANNEL=TRANSPORT,... each once and with one of {', '.join(TRANSPORTS)}")
-        transports[channel] = transport
-    return transports
+    orders: Transport | None = None
+    feed: Transport | None = None
+    snapshots: Transport | None = None
 
 
 class BusSettings(Section):
@@ -102,7 +95,7 @@ class BusSettings(Section):
 
     transport: Literal["ipc", "tcp"] = "ipc"
     listen: bool = False
-    channels: str = ""
+    channels: ChannelSettings = ChannelSettings()
     host: Host = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=PORT_MAX - BUS_PORTS * len(ENGINE_NAMES))] = 8090
     curve: bool = True
@@ -111,28 +104,23 @@ class BusSettings(Section):
     allowed_file: HomePath | None = None
     spin_us: Annotated[int, Field(ge=0, le=1_000_000)] = 1_000
 
-    @field_validator("channels")
-    @classmethod
-    def _known_channels(cls, value: str) -> str:
-        channel_transports(value)
-        return value
-
     @field_validator("curve")
     @classmethod
     def _safe(cls, value: bool, info: ValidationInfo) -> bool:
         host, given = info.data.get("host", "127.0.0.1"), info.data
         if not {"transport", "listen", "channels"} <= given.keys():
             return value  # one of them is wrong, and that is said
-        how = _transports(given["transport"], is_listening=given["listen"], channels=given["channels"])
-        is_used = set(how.values()) != {"ipc"}
+        is_used = set(_transports(given["transport"], given["channels"], is_listening=given["listen"]).values()) != {
+            "ipc"
+        }
         if not value and is_used and not is_loopback(host):
             raise ValueError(f"expected true: bus.host {host} is not loopback, and orders would go there without keys")
         return value
 
     @property
-    def transports(self) -> dict[str, str]:
-        """By channel that may leave the machine, one of TRANSPORTS."""
-        return _transports(self.transport, is_listening=self.listen, channels=self.channels)
+    def transports(self) -> dict[str, Transport]:
+        """How each channel that may leave the machine is reached."""
+        return _transports(self.transport, self.channels, is_listening=self.listen)
 
     @property
     def is_over_tcp(self) -> bool:
@@ -140,9 +128,9 @@ class BusSettings(Section):
         return set(self.transports.values()) != {"ipc"}
 
 
-def _transports(transport: str, *, is_listening: bool, channels: str) -> dict[str, str]:
-    default = "listen" if is_listening and transport == "ipc" else transport
-    return dict.fromkeys(TCP_CHANNELS, default) | channel_transports(channels)
+def _transports(transport: Transport, channels: ChannelSettings, *, is_listening: bool) -> dict[str, Transport]:
+    of_all: Transport = "listen" if is_listening and transport == "ipc" else transport
+    return {name: own or of_all for name, own in channels}
 
 
 class EngineSettings(Section):
@@ -206,22 +194,57 @@ class PaperSettings(Section):
     fee_in: Literal["received", "base", "quote", "BNB"] = "received"
     bnb_discount: Annotated[Decimal, Field(ge=0, lt=1, decimal_places=8)] = Decimal("0.25")
     rate_limits: bool = True
-    order_delay_ms: str = "0"
-    market_data_delay_ms: str = "0"
+    order_delay_ms: DelayMs = 0.0
+    order_delay_ms_max: DelayMs | None = None
+    market_data_delay_ms: DelayMs = 0.0
+    market_data_delay_ms_max: DelayMs | None = None
     delay_seed: Annotated[int, Field(ge=0)] = 1
 
-    @field_validator("order_delay_ms", "market_data_delay_ms")
+    @field_validator("order_delay_ms_max", "market_data_delay_ms_max")
     @classmethod
-    def _is_delay(cls, value: str) -> str:
-        Delay.parse(value)
+    def _at_least_the_shortest(cls, value: float | None, info: ValidationInfo) -> float | None:
+        shortest = info.data.get(str(info.field_name).removesuffix("_max"), 0.0)
+        if value is not None and value < shortest:
+            raise ValueError(f"expected at least the shortest, {shortest:g}")
         return value
+
+    @property
+    def order_delay(self) -> Delay:
+        """How long signed calls travel, their replies, and what an account's own stream says."""
+        return _delay(self.order_delay_ms, self.order_delay_ms_max)
+
+    @property
+    def market_data_delay(self) -> Delay:
+        """How long public calls travel, their replies, and market streams."""
+        return _delay(self.market_data_delay_ms, self.market_data_delay_ms_max)
+
+
+def _delay(shortest_ms: float, longest_ms: float | None) -> Delay:
+    return Delay(shortest_ms, shortest_ms if longest_ms is None else longest_ms)
+
+
+def _recording(path: Path) -> Path:
+    if not path.is_file():
+        hint = "; several are a list, flow.recordings" if {",", "+"} & set(path.name) else ""
+        raise ValueError(f"expected a file{hint}")
+    return path
+
+
+def _alone(part: object) -> object:
+    return (part,) if isinstance(part, str | Path) else part
+
+
+Recording = Annotated[HomePath, AfterValidator(_recording)]
+Part = Annotated[tuple[Recording, ...], BeforeValidator(_alone), Field(min_length=1)]
 
 
 class FlowSettings(Section):
-    """The order flow that brings the paper market to life: `synthetic`, `none`, or `replay:FILE`."""
+    """The order flow that brings the paper market to life."""
 
-    source: str = "synthetic"
+    source: Literal["synthetic", "replay", "live", "none"] = "synthetic"
     preset: Literal["practice", "calm", "normal", "busy", "crash"] = DEFAULT_PRESET
+    recordings: Annotated[tuple[Part, ...], Field(max_length=PARTS_MAX)] = ()
+    url: str = PUBLIC_STREAMS
     toxicity: Annotated[float, Field(ge=0, le=1)] | None = None
     seed: Annotated[int, Field(ge=0)] = 7
     start_mid: Annotated[Decimal, Field(gt=0, le=1_000_000)] | None = None
@@ -230,24 +253,34 @@ class FlowSettings(Section):
     loop: bool = False
     queue_model: Literal["behind", "proportional"] = "behind"
 
-    @field_validator("source")
+    @field_validator("url")
     @classmethod
-    def _known(cls, value: str) -> str:
-        if value not in ("synthetic", "live", "none") and not value.startswith(("synthetic:", "replay:", "live:")):
-            raise ValueError("expected synthetic, synthetic:PRESET, replay:FILE,..., live, live:URL or none")
-        if value.startswith("synthetic:") and value.removeprefix("synthetic:") not in PRESETS:
-            raise ValueError(f"expected a preset of {', '.join(PRESETS)}")
-        if value.startswith("replay:"):
-            parse_playlist(value.removeprefix("replay:"))
-        if value.startswith("live"):
-            streams_url(value)
-        return value
+    def _of_streams(cls, value: str) -> str:
+        rest_url(value.rstrip("/"))
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _has_recordings(self) -> Self:
+        if self.source == "replay" and not self.recordings:
+            raise ValueError("expected recordings to replay, there are none")
+        return self
 
     @property
-    def market_preset(self) -> str:
-        """The synthetic market's preset: the source's, if it names one."""
-        _, _, named = self.source.partition(":") if self.source.startswith("synthetic") else ("", "", "")
-        return named or self.preset
+    def text(self) -> str:
+        """The source in short, for a person: what `flow_in_short` reads, where that can say it."""
+        recordings = ",".join("+".join(map(str, part)) for part in self.recordings)
+        url = "" if self.url == PUBLIC_STREAMS else self.url
+        detail = {"synthetic": self.preset, "replay": recordings, "live": url, "none": ""}[self.source]
+        return f"{self.source}:{detail}" if detail else self.source
+
+
+def flow_in_short(text: str | None) -> dict[str, Any]:
+    """Return the settings that a short text means: a source, or `synthetic:PRESET`, `replay:FILE` or `live:URL`."""
+    source, _, detail = (text or "").partition(":")
+    key = {"synthetic": "flow.preset", "replay": "flow.recordings", "live": "flow.url"}.get(source)
+    if not detail or key is None:
+        return {"flow.source": text}
+    return {"flow.source": source, key: [detail] if source == "replay" else detail}
 
 
 class VenueSettings(Section):

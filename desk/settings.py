@@ -7,6 +7,7 @@ never from tickbus.toml.
 
 import json
 import os
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -14,22 +15,16 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import (
     BaseModel,
+    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
     ValidationInfo,
     field_validator,
 )
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
 
 from bus.topology import FIRST_ENGINE
-from desk.old_settings import OLD_KEYS, new_spelling
+from desk.old_settings import OLD_KEYS, OLD_TEXTS, new_spelling
 from desk.sections import (
     ApiSettings,
     BusSettings,
@@ -39,6 +34,7 @@ from desk.sections import (
     HomePath,
     MakerSettings,
     PaperSettings,
+    Section,
     SymbolName,
     TrackerSettings,
     VenueSettings,
@@ -55,16 +51,10 @@ ENV_DELIMITER = "__"
 SECRET_KEYS = frozenset({"venue.api_key", "venue.secret"})
 
 
-class Settings(BaseSettings):
+class Settings(Section):
     """The whole tree."""
 
-    model_config = SettingsConfigDict(
-        frozen=True,
-        extra="forbid",
-        env_prefix=ENV_PREFIX,
-        env_nested_delimiter=ENV_DELIMITER,
-        allow_inf_nan=False,
-    )
+    model_config = ConfigDict(validate_default=True)
 
     run_dir: HomePath = Path("run")
     symbols: Annotated[tuple[SymbolRow, ...], Field(max_length=SYMBOLS_MAX)] = DEFAULT_ROWS
@@ -182,18 +172,6 @@ class Settings(BaseSettings):
         """The key file of the paper exchange's account, mode 0600."""
         return self.run_dir / "paper" / "keys.env"
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library calls us with all of them
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take values only from `load_settings`, which has merged the sources and remembers where each came from."""
-        return (init_settings,)
-
 
 def _names(info: ValidationInfo) -> list[str]:
     """Return the symbols that a desk of the settings read so far knows; none if those settings are wrong."""
@@ -259,13 +237,10 @@ def load_kept_settings(texts: Mapping[str, str], origin: str, overrides: Mapping
     Raises:
         SettingsError: with all errors at once.
     """
-    try:
-        values = {key: json.loads(text) if key == "symbols" else text for key, text in texts.items()}
-    except ValueError as error:
-        raise SettingsError(f"symbols: expected JSON (from {origin}): {error}") from None
-    values = {key: value for key, value in values.items() if value != "" or key not in OLD_KEYS}
-    secrets = {key: value for key, value in _flat(EnvSettingsSource(Settings)()) if key in SECRET_KEYS}
-    return _merged(((origin, values), ("environment", secrets), ("command line", overrides)), [])
+    errors: list[str] = []
+    values = _parsed({key: text for key, text in texts.items() if text or key not in OLD_KEYS}, origin, errors)
+    secrets = {key: value for key, value in _environment_values([]).items() if key in SECRET_KEYS}
+    return _merged(((origin, values), ("environment", secrets), ("command line", overrides)), errors)
 
 
 def setting_texts(settings: Settings) -> dict[str, str]:
@@ -274,11 +249,17 @@ def setting_texts(settings: Settings) -> dict[str, str]:
     for key, value in _flat(dict(settings)):
         if value is None or key in SECRET_KEYS:
             continue
-        if isinstance(value, tuple):
-            texts[key] = json.dumps([each.model_dump(mode="json", exclude_none=True) for each in value])
-        else:
-            texts[key] = str(value.absolute() if isinstance(value, Path) else value)
+        plain = _plain(value)
+        texts[key] = json.dumps(plain) if isinstance(plain, list) else plain
     return texts
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", exclude_none=True)
+    return str(value.absolute() if isinstance(value, Path) else value)
 
 
 def named_run_dir(named: Path | None) -> Path:
@@ -324,7 +305,11 @@ def _merged(sources: Iterable[tuple[str, Mapping[str, Any]]], errors: list[str])
 
 def environment_of(overrides: Mapping[str, Any]) -> dict[str, str]:
     """Return the environment variables that say what `overrides` (by dotted key) says."""
-    return {environment_name(key): str(value) for key, value in overrides.items() if value is not None}
+    return {
+        environment_name(key): json.dumps(value) if isinstance(value, list) else str(value)
+        for key, value in overrides.items()
+        if value is not None
+    }
 
 
 def environment_name(key: str) -> str:
@@ -336,7 +321,7 @@ def _toml_values(path: Path, errors: list[str]) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        values = dict(_flat(TomlConfigSettingsSource(Settings, path)()))
+        values = dict(_flat(tomllib.loads(path.read_text(encoding="utf-8"))))
     except (OSError, ValueError) as error:
         errors.append(f"{path}: expected TOML: {error}")
         return {}
@@ -347,13 +332,26 @@ def _toml_values(path: Path, errors: list[str]) -> dict[str, Any]:
 
 
 def _environment_values(errors: list[str]) -> dict[str, Any]:
-    values = dict(_flat(EnvSettingsSource(Settings)()))
-    known = {environment_name(key) for key in (*dict(_flat(dict(Settings.model_construct()))), *OLD_KEYS)}
-    errors.extend(
-        f"{name}: no such setting; `python cli.py config show` lists them"
-        for name in sorted(os.environ)
-        if name.upper().startswith(ENV_PREFIX) and name.upper() not in known
-    )
+    defaults = dict(_flat(dict(Settings.model_construct())))
+    keys = {environment_name(key): key for key in (*defaults, *OLD_KEYS, *OLD_TEXTS)}
+    texts: dict[str, str] = {}
+    for name in sorted(os.environ):
+        if key := keys.get(name.upper()):
+            texts[key] = os.environ[name]
+        elif name.upper().startswith(ENV_PREFIX):
+            errors.append(f"{name}: no such setting; `python cli.py config show` lists them")
+    return _parsed(texts, "environment", errors)
+
+
+def _parsed(texts: Mapping[str, str], origin: str, errors: list[str]) -> dict[str, Any]:
+    """Return the settings that texts by dotted key say; lists are JSON."""
+    defaults = dict(_flat(dict(Settings.model_construct())))
+    values: dict[str, Any] = {}
+    for key, text in texts.items():
+        try:
+            values[key] = json.loads(text) if isinstance(defaults.get(key), tuple) else text
+        except ValueError as error:
+            errors.append(f"{key}: expected JSON, was {text!r} (from {origin}): {error}")
     return values
 
 
@@ -385,7 +383,7 @@ def _origin(key: str, origins: Mapping[str, str]) -> str:
 
 def _text(value: Any) -> str:
     if isinstance(value, tuple):
-        return ", ".join(each.symbol for each in value)
+        return ", ".join(each.symbol if isinstance(each, SymbolRow) else _text(each) for each in value)
     return "" if value is None else str(value)
 
 

@@ -1,7 +1,6 @@
 """What is replayed: recordings one after the other, each a file, or files of one time that belong together.
 
-In text: `A,B` is A and then B; `A+B` are the trades and the best prices of one time, each in a file of its own. A path
-may begin with `~`.
+The latter are, for instance, the trades and the best prices of a day.
 """
 
 from collections import Counter, deque
@@ -30,21 +29,6 @@ Part = tuple[Path, ...]  # files of one time
 PARTS_MAX: Final = 1_000
 
 
-def parse_playlist(text: str) -> tuple[Part, ...]:
-    """Return the parts that a text names.
-
-    Raises:
-        ValueError: if one is empty or not a file.
-    """
-    parts = tuple(tuple(Path(name).expanduser() for name in part.split("+")) for part in text.split(","))
-    if len(parts) > PARTS_MAX:
-        raise ValueError(f"expected at most {PARTS_MAX} recordings, were {len(parts)}")
-    for path in (path for part in parts for path in part):
-        if not path.is_file():
-            raise ValueError(f"there is no recording {path}")
-    return parts
-
-
 def symbol_of(part: Part) -> str:
     """Return the symbol of a part.
 
@@ -54,7 +38,7 @@ def symbol_of(part: Part) -> str:
     """
     symbols = {public_data_symbol(path) if is_public_data(path) else recorded_symbol(path) for path in part}
     if len(symbols) != 1:
-        raise RecordingError(f"expected files of one symbol joined by +, were of {', '.join(sorted(symbols))}")
+        raise RecordingError(f"expected files of one time to be of one symbol, were of {', '.join(sorted(symbols))}")
     return symbols.pop()
 
 
@@ -93,7 +77,7 @@ def read_part(part: Part, instrument: Instrument, skipped: Counter[str] | None =
         records = merge(*streams, key=lambda record: record.received_ns)
         return records if is_complete(part) else with_snapshot(records)
     if not all(map(is_public_data, part)):
-        raise RecordingError("expected recordings of streams or public data, not both joined by +")
+        raise RecordingError("expected files of one time to be recordings of streams or public data, not both")
     # A trade and the best prices after it often have the same time; the trade comes first.
     streams = [read_public_data(path, instrument) for path in part]
     records = merge(*streams, key=lambda record: (record.received_ns, isinstance(record, BookTicker)))

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import re
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
@@ -12,7 +11,6 @@ from typing import Final
 DELAY_MS_MAX: Final = 10_000
 
 _LINES_MAX: Final = 10_000
-_TEXT: Final = re.compile(r"(\d{1,5}(?:\.\d{1,6})?)(?:-(\d{1,5}(?:\.\d{1,6})?))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +19,6 @@ class Delay:
 
     low_ms: float = 0.0
     high_ms: float = 0.0
-
-    @classmethod
-    def parse(cls, text: str) -> "Delay":
-        """Return the delay that a text names: `5`, or `2-8`, in ms.
-
-        Raises:
-            ValueError: if it names none.
-        """
-        match = _TEXT.fullmatch(text)
-        low, high = (float(match[1]), float(match[2] or match[1])) if match is not None else (1.0, 0.0)
-        if not low <= high <= DELAY_MS_MAX:
-            raise ValueError(f"expected ms as 5 or 2-8, at most {DELAY_MS_MAX}")
-        return cls(low, high)
 
     def draw_s(self, dice: random.Random) -> float:
         """Return the time that one message takes."""

@@ -2,7 +2,6 @@
 
 from desk.run_dir import NodeError
 from flow.live import LiveFlow
-from flow.live_url import streams_url
 from venues.binance_streams import MarketStreams, StreamsError
 
 # In a flow, which takes no step while its engine is away; the rest waits in the streams, which give up a connection
@@ -15,16 +14,16 @@ class LiveMarket:
 
     Args:
         flow: the flow.
-        source: `live` or `live:URL`.
+        url: of the streams.
         symbol: which symbol is followed.
 
     Raises:
         NodeError: if nobody answers there.
     """
 
-    def __init__(self, flow: LiveFlow, source: str, symbol: str) -> None:
+    def __init__(self, flow: LiveFlow, url: str, symbol: str) -> None:
         self._flow = flow
-        self._streams = MarketStreams(streams_url(source), symbol)
+        self._streams = MarketStreams(url, symbol)
         try:
             self._streams.check()
         except StreamsError as error:

@@ -18,13 +18,13 @@ def make_flows(settings: Settings, owner: int, order_ids: Iterator[int]) -> dict
         NodeError: if there is none, or one cannot begin.
     """
     source = settings.flow.source
-    if source.startswith("replay:"):
+    if source == "replay":
         return _replays(settings, owner, order_ids)
-    if not source.startswith(("synthetic", "live")):
-        raise NodeError(f"there is no flow to run: flow.source is {source}")
+    if source == "none":
+        raise NodeError("there is no flow to run: flow.source is none")
     rows = [settings.symbol_row, *(row for row in settings.symbols if row.has_flow and row.symbol != settings.symbol)]
     known = {each.symbol: each for each in settings.instruments}
-    make = _live if source.startswith("live") else _synthetic
+    make = _live if source == "live" else _synthetic
     return {known[row.symbol].symbol_id: make(settings, row, known[row.symbol], owner, order_ids) for row in rows}
 
 
@@ -47,10 +47,9 @@ def _live(
     settings: Settings, _row: SymbolRow, instrument: Instrument, owner: int, order_ids: Iterator[int]
 ) -> OrderFlow:
     from flow.live import LiveFlow, LiveSettings
-    from flow.live_url import streams_url
 
     flow = settings.flow
-    followed = LiveSettings(streams_url(flow.source), flow.queue_model, _seed(settings, instrument))
+    followed = LiveSettings(flow.url, flow.queue_model, _seed(settings, instrument))
     return LiveFlow(instrument, followed, owner, order_ids)
 
 
@@ -69,7 +68,7 @@ def _synthetic(
         )
     chosen = {} if settings.flow.toxicity is None else {"toxicity": settings.flow.toxicity}
     made_up = settings_of(
-        settings.flow.market_preset,
+        settings.flow.preset,
         instrument.symbol,
         seed=_seed(settings, instrument),
         mid=mid,
@@ -84,7 +83,7 @@ def _synthetic(
 
 def _replays(settings: Settings, owner: int, order_ids: Iterator[int]) -> dict[int, OrderFlow]:
     """Return the replay of all recordings: those of a symbol one after the other, those of several side by side."""
-    from flow.playlist import Part, check_part, parse_playlist, symbol_of
+    from flow.playlist import Part, check_part, symbol_of
     from flow.recording import RecordingError
     from flow.replay import ReplayFlow, ReplaySettings
     from flow.side_by_side import align
@@ -92,7 +91,7 @@ def _replays(settings: Settings, owner: int, order_ids: Iterator[int]) -> dict[i
     flow, known = settings.flow, {each.symbol: each for each in settings.instruments}
     parts: dict[str, list[Part]] = {}
     try:
-        for part in parse_playlist(flow.source.removeprefix("replay:")):
+        for part in flow.recordings:
             symbol = symbol_of(part)
             if symbol not in known:
                 raise NodeError(f"cannot replay: the desk has no pair {symbol}; it has {', '.join(known)}")

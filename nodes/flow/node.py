@@ -51,7 +51,7 @@ class FlowNode:
         for symbol_id, flow in self._flows.items():
             if isinstance(flow, LiveFlow):
                 symbol = settings.instruments[symbol_id].symbol
-                self._live.append(LiveMarket(flow, settings.flow.source, symbol))
+                self._live.append(LiveMarket(flow, settings.flow.url, symbol))
         loop = self._node.poll_loop()
         for link in self._client:
             loop.on_readable(link.socket, partial(self._on_engine, link))
@@ -70,7 +70,7 @@ class FlowNode:
     def _on_engine(self, link: LinkEnd) -> None:
         for news in link.receive():
             if self._markets[link.engine].take(news, monotonic_ns()):
-                source = self._node.settings.flow.source
+                source = self._node.settings.flow.text
                 self._node.log.info("market built", source=source, engine=link.engine, epoch=news.epoch)
 
     def _on_time(self) -> None:

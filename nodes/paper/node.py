@@ -26,7 +26,7 @@ from paper.access.accounts import FIRST_ACCOUNT, load_or_create_token
 from paper.calls.admin import Admin
 from paper.calls.fault_calls import FaultCalls, Halt
 from paper.exchange.exchange import Exchange
-from paper.latency import Delay, Latency
+from paper.latency import Latency
 from paper.money.commission import DISCOUNT_ASSET, Commission, FeePlace
 from paper.money.ledger import BooksError, Ledger
 from paper.rest import create_app
@@ -144,8 +144,8 @@ async def _serve(node: Node) -> None:
         on_bug=lambda error: node.log.error("a request failed by a bug of ours", why=repr(error)),
         is_limiting=settings.paper.rate_limits,
         latency=Latency(
-            Delay.parse(settings.paper.order_delay_ms),
-            Delay.parse(settings.paper.market_data_delay_ms),
+            settings.paper.order_delay,
+            settings.paper.market_data_delay,
             settings.paper.delay_seed,
         ),
         host=settings.paper.host,

@@ -317,7 +317,7 @@ def test_tells_the_market_of_the_settings(tmp_path: Path) -> None:
     """Guards the label that the tracker writes: flow, seed, and a symbol's own fees."""
     own = {"symbol": "BTCUSDT", "base": "BTC", "quote": "USDT", "tick_size": "0.01", "lot_size": "0.00001"}
     overrides: dict[str, Any] = {"run_dir": tmp_path, "paper.maker_fee": "0.001", "paper.taker_fee": "0.002"}
-    assert market_of(load_settings(overrides | {"flow.source": "synthetic:busy", "flow.seed": 9}).settings) == {
+    assert market_of(load_settings(overrides | {"flow.preset": "busy", "flow.seed": 9}).settings) == {
         "venue": "paper",
         "flow": "synthetic:busy",
         "seed": 9,

@@ -52,7 +52,7 @@ def test_each_engine_has_its_market_and_loses_it_alone(directory: Path) -> None:
     try:
         desk.start()
         btc, eth = Book(desk, "BTCUSDT"), Book(desk, "ETHUSDT")
-        flows.append(_flow(desk, TICKBUS_FLOW__MORE_SYMBOLS="ETHUSDT=3000"))
+        flows.append(_flow(desk, TICKBUS_SYMBOLS='[{"symbol": "ETHUSDT", "has_flow": true}]'))
         until("both markets are built", lambda: len(btc.orders() or ()) > 50 and len(eth.orders() or ()) > 50, 60)
         assert 91_000 < median((btc.orders() or {}).values()) < 92_000
         assert 2_950 < median((eth.orders() or {}).values()) < 3_050

@@ -7,13 +7,22 @@ import pytest
 
 from desk.client import known_symbol
 from desk.old_settings import OLD_KEYS, OLD_TEXTS
-from desk.settings import SettingsError, environment_name, environment_of, load_settings
+from desk.sections import flow_in_short
+from desk.settings import (
+    SettingsError,
+    environment_name,
+    environment_of,
+    load_kept_settings,
+    load_settings,
+    setting_texts,
+)
 from desk.symbols import DEFAULT_ROWS
 from engine.capacity import ORDERS_MAX_LIMIT, PAGES_MAX_LIMIT, Capacity
 from market.instrument import venue_spelling
 from market.limits import ID_MAX
 from nodes.engine.node import engine_capacity
 from nodes.gateway.limits import session_limits
+from paper.latency import DELAY_MS_MAX, Delay
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +57,7 @@ def test_all_errors_come_at_once_with_key_value_and_origin(monkeypatch: pytest.M
         "TICKBUS_NOPE", "api.port", "flow.source", "maker.foo", "maker.half_spread", "venue.api_key",
     ]  # fmt: skip
     assert "api.port: expected less than or equal to 65535, was '99999' (from environment)" in lines
-    sources = "synthetic, synthetic:PRESET, replay:FILE,..., live, live:URL or none"
+    sources = "'synthetic', 'replay', 'live' or 'none'"
     assert f"flow.source: expected {sources}, was 'storm' (from command line)" in lines
 
 
@@ -270,7 +279,77 @@ def test_limits_of_orders_that_are_none_are_refused(key: str, text: str, says: s
         assert f"was {text!r}" in line
 
 
+@pytest.mark.parametrize("text", ["synthetic:busy", "synthetic:practice", "live:ws://127.0.0.1:8084", "live", "none"])
+def test_a_flow_may_be_named_in_short(text: str) -> None:
+    """On the command line, where one is meant; and so it is told in a report."""
+    assert load_settings(flow_in_short(text)).settings.flow.text == text
+
+
+def test_a_recording_may_be_named_in_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several are a list, those of one time a list in it; a path may begin at home, where no shell has read it."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    paths = [tmp_path / name for name in "abc"]
+    for path in paths:
+        path.touch()
+    one = load_settings(flow_in_short("replay:~/a")).settings.flow
+    assert (one.source, one.recordings, one.text) == ("replay", ((paths[0],),), f"replay:{paths[0]}")
+    Path("tickbus.toml").write_text('[flow]\nsource = "replay"\nrecordings = ["~/a", ["~/b", "~/c"]]\n')
+    assert load_settings().settings.flow.recordings == ((paths[0],), (paths[1], paths[2]))
+    monkeypatch.setenv("TICKBUS_FLOW__RECORDINGS", '["~/b"]')
+    loaded = load_settings()
+    assert loaded.settings.flow.recordings == ((paths[1],),)
+    assert ("flow.recordings", str(paths[1]), "environment") in list(loaded.values())
+    kept = load_kept_settings(setting_texts(loaded.settings), "the desk", {}).settings
+    assert kept == loaded.settings.model_copy(update={"run_dir": kept.run_dir})
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("storm", "flow.source: expected 'synthetic', 'replay', 'live' or 'none', was 'storm' (from command line)"),
+        ("storm:x", "flow.source: expected 'synthetic', 'replay', 'live' or 'none', was 'storm:x' (from command line)"),
+        ("none:x", "flow.source: expected 'synthetic', 'replay', 'live' or 'none', was 'none:x' (from command line)"),
+        ("synthetic:storm", "flow.preset: expected 'practice', 'calm', 'normal', 'busy' or 'crash', was 'storm' (from"),
+        ("live:http://h", "flow.url: expected ws://HOST:PORT or wss://HOST, was 'http://h' (from command line)"),
+        ("replay", "flow: expected recordings to replay, there are none (from command line)"),
+        ("replay:x", "flow.recordings.0.0: expected a file, was 'x' (from command line)"),
+        (
+            "replay:x,y",
+            "flow.recordings.0.0: expected a file; several are a list, flow.recordings, was 'x,y'",
+        ),
+    ],
+)
+def test_a_flow_that_there_is_not_is_one_line(text: str, line: str) -> None:
+    """With what is expected; a text of old with several recordings is told of the list."""
+    with pytest.raises(SettingsError) as refusal:
+        load_settings(flow_in_short(text))
+    (said,) = str(refusal.value).splitlines()
+    assert said.startswith(line)
+
+
+@pytest.mark.parametrize(("low", "high", "delay"), [(0, None, (0, 0)), (5, None, (5, 5)), ("0.5", "0.75", (0.5, 0.75))])
+def test_a_delay_is_a_number_or_two(low: object, high: object, delay: tuple[float, float]) -> None:
+    """Always the same, or drawn between the two."""
+    for way in ("order", "market_data"):
+        paper = load_settings({f"paper.{way}_delay_ms": low, f"paper.{way}_delay_ms_max": high}).settings.paper
+        assert getattr(paper, f"{way}_delay") == Delay(*delay)
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [("", None), ("-1", None), ("8", "2"), ("5ms", None), ("nan", None), (str(DELAY_MS_MAX + 1), None)]
+)
+def test_what_is_no_delay_is_refused(low: str, high: str | None) -> None:
+    """Negative, backwards, too long."""
+    with pytest.raises(SettingsError, match=r"paper\.order_delay_ms(_max)?: expected ") as refusal:
+        load_settings({"paper.order_delay_ms": low, "paper.order_delay_ms_max": high})
+    assert len(str(refusal.value).splitlines()) == 1
+
+
 OLD = [
+    ("bus.channels", "feed=listen,snapshots=listen", "a table [bus.channels]"),
+    ("paper.order_delay_ms", "2-8", "order_delay_ms_max = 8"),
+    ("paper.market_data_delay_ms", "0.5-0.75", "market_data_delay_ms_max = 8"),
+    ("flow.source", "replay:A,B+C", 'recordings = ["A", "B"]'),
     ("flow.more_symbols", "ETHUSDT=3000,BNBUSDT", "has_flow = true in the table [[symbols]]"),
     ("gateway.qty_max", "BTCUSDT=5,ETHUSDT=100", "qty_max in the table [[symbols]]"),
     ("gateway.price_band", "0.5,ETHUSDT=0.1", "price_band in the table [[symbols]]"),

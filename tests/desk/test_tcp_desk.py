@@ -72,7 +72,8 @@ def test_only_the_feed_leaves_the_machine(desk: Desk) -> None:
     """A reader whose key is allowed keeps the book over tcp; orders go over ipc, and nothing listens at their port."""
     first = free_ports()
     desk.environment |= {
-        "TICKBUS_BUS__CHANNELS": "feed=listen,snapshots=listen",
+        "TICKBUS_BUS__CHANNELS__FEED": "listen",
+        "TICKBUS_BUS__CHANNELS__SNAPSHOTS": "listen",
         "TICKBUS_BUS__PORT": str(first),
         "TICKBUS_GATEWAY__IDLE_S": "600",
     }
@@ -85,7 +86,8 @@ def test_only_the_feed_leaves_the_machine(desk: Desk) -> None:
     }
     elsewhere = {
         "run_dir": desk.run_dir.parent / "other",
-        "bus.channels": "feed=tcp,snapshots=tcp",
+        "bus.channels.feed": "tcp",
+        "bus.channels.snapshots": "tcp",
         "bus.port": first,
         "bus.server_key": desk.cli("keys").stdout.split()[2],
     }
@@ -117,11 +119,11 @@ def test_only_the_feed_leaves_the_machine(desk: Desk) -> None:
 
 def test_a_desk_with_an_unknown_channel_does_not_start(desk: Desk) -> None:
     """One line that names it, and nothing is made."""
-    desk.environment |= {"TICKBUS_BUS__CHANNELS": "feeds=tcp"}
+    desk.environment |= {"TICKBUS_BUS__CHANNELS__FEEDS": "tcp"}
     result = desk.cli("up")
     assert result.returncode == 1
     (line,) = result.stderr.splitlines()
-    assert line.startswith("error: bus.channels: expected channels of orders, feed, snapshots, there is no 'feeds'")
+    assert line.startswith("error: TICKBUS_BUS__CHANNELS__FEEDS: no such setting")
     assert not desk.run_dir.exists()
 
 

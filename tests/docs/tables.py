@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 
 from bus.order_link import Kind
 from bus.topology import CHANNELS, TCP_CHANNELS, Source
-from desk.sections import TRANSPORTS
+from desk.sections import Transport
 from desk.settings import ENV_DELIMITER, ENV_PREFIX, LoadedSettings, Settings
 from market import codes, limits
 from market.limits import ORDER_IDS_PER_SOURCE, OWNERS_PER_SOURCE
@@ -137,7 +137,9 @@ def transports_table(_: str) -> str:
             f"`{row.name}`",
             row.says,
             row.binder,
-            ", ".join(f"`{transport}`" for transport in (TRANSPORTS if row.name in TCP_CHANNELS else ("ipc",))),
+            ", ".join(
+                f"`{transport}`" for transport in (get_args(Transport) if row.name in TCP_CHANNELS else ("ipc",))
+            ),
             "" if row.tcp_port is None else f"`bus.port` + {row.tcp_port}",
         )
         for row in CHANNELS

@@ -7,7 +7,7 @@ import pytest
 
 from desk.symbols import default_instruments
 from flow.live import LiveFlow, LiveSettings, Lost, Received, Subscribed
-from flow.live_url import PUBLIC_STREAMS, rest_url, streams_url
+from flow.live_url import PUBLIC_STREAMS, rest_url
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import OrderType, Side
 from market.commands import NewOrder
@@ -222,12 +222,10 @@ def test_builds_the_book_again_when_the_engine_lost_it(live: Live) -> None:
     assert live.book == before
 
 
-def test_names_the_public_streams_only_for_live_alone() -> None:
-    """Guards against traffic to Binance that nobody asked for, and URLs that are none of streams."""
-    assert streams_url("live") == PUBLIC_STREAMS
+def test_names_the_rest_calls_of_streams() -> None:
+    """Guards against URLs that are none of streams."""
     assert rest_url(PUBLIC_STREAMS) == "https://data-api.binance.vision"
-    assert streams_url("live:ws://127.0.0.1:8084/") == "ws://127.0.0.1:8084"
     assert rest_url("ws://127.0.0.1:8084") == "http://127.0.0.1:8084"
-    for source in ("live:http://127.0.0.1", "live:ws://", "live:ws://h/path", "live:ws://user@h", "liveliness"):
-        with pytest.raises(ValueError, match="expected live, or live:ws"):
-            streams_url(source)
+    for url in ("http://127.0.0.1", "ws://", "ws://h/path", "ws://user@h", ""):
+        with pytest.raises(ValueError, match="expected ws://HOST:PORT or wss://HOST"):
+            rest_url(url)

@@ -7,7 +7,7 @@ import pytest
 
 from desk.symbols import default_instruments
 from flow import public_data
-from flow.playlist import infer_best_prices, is_complete, parse_playlist, read_part, symbol_of
+from flow.playlist import infer_best_prices, is_complete, read_part, symbol_of
 from flow.public_data import read_public_data
 from flow.recorded_book import RecordedBook
 from flow.recording import BookTicker, DepthUpdate, Record, RecordedTrade, RecordingError, Snapshot
@@ -173,13 +173,6 @@ def test_every_flipped_bit_of_a_zip_is_told_or_does_no_harm(tmp_path: Path) -> N
     assert told > len(whole)
 
 
-def test_a_path_may_begin_with_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Guards a path from a settings file, which no shell has expanded."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-    path = written(tmp_path, "BTCUSDT-trades-2024-08-08.csv", SPOT_TRADES)
-    assert parse_playlist("~/BTCUSDT-trades-2024-08-08.csv") == ((path,),)
-
-
 def at(update_id: int, bid: tuple[int, int], ask: tuple[int, int]) -> BookTicker:
     return BookTicker(update_id, update_id, Level(*bid), Level(*ask))
 
@@ -209,16 +202,13 @@ def test_recording_without_snapshot_has_a_book_of_what_it_tells(tmp_path: Path) 
     assert book.gap_count == 0
 
 
-def test_names_parts_and_refuses_what_does_not_belong_together(tmp_path: Path) -> None:
-    """Guards the text of the setting: a comma for after, a plus for together."""
+def test_refuses_what_does_not_belong_together(tmp_path: Path) -> None:
+    """Guards a part of several files: of one symbol, and of one kind."""
     trades = written(tmp_path, "BTCUSDT-trades-2024-08-08.csv", SPOT_TRADES)
     others = written(tmp_path, "ETHUSDT-trades-2024-08-08.csv", SPOT_TRADES)
     raw = tmp_path / "raw"
     write_recording(raw, BTCUSDT, [RecordedTrade(1, 1, 1, 1, Side.BUY)])
-    assert parse_playlist(f"{trades}+{raw},{others}") == ((trades, raw), (others,))
-    with pytest.raises(ValueError, match="there is no recording nowhere"):
-        parse_playlist(f"{trades},nowhere")
-    with pytest.raises(RecordingError, match="expected files of one symbol joined by \\+, were of BTCUSDT, ETHUSDT"):
+    with pytest.raises(RecordingError, match="to be of one symbol, were of BTCUSDT, ETHUSDT"):
         symbol_of((trades, others))
     with pytest.raises(RecordingError, match="not both"):
         read_part((trades, raw), BTCUSDT)

@@ -7,11 +7,9 @@ import time
 from itertools import pairwise
 from typing import Any
 
-import pytest
-
 from market.clock import time_ns
 from market.codes import Side
-from paper.latency import DELAY_MS_MAX, Delay, Latency, Line
+from paper.latency import Delay, Latency, Line
 from paper.streams.outbox import Outbox
 from tests.paper.clients import listening
 from tests.paper.server import Server
@@ -23,21 +21,6 @@ WAY_MS = 60
 
 def now_ms() -> float:
     return time_ns() / 1_000_000
-
-
-@pytest.mark.parametrize(
-    ("text", "delay"), [("0", Delay(0, 0)), ("5", Delay(5, 5)), ("2-8", Delay(2, 8)), ("0.5-0.75", Delay(0.5, 0.75))]
-)
-def test_reads_a_delay(text: str, delay: Delay) -> None:
-    """Guards the setting's two forms."""
-    assert Delay.parse(text) == delay
-
-
-@pytest.mark.parametrize("text", ["", "-1", "8-2", "5ms", "1-2-3", "nan", "1e3", "٣", str(DELAY_MS_MAX + 1)])
-def test_refuses_what_is_no_delay(text: str) -> None:
-    """Guards the start: negative, backwards, other digits, too long."""
-    with pytest.raises(ValueError, match="expected ms as 5 or 2-8, at most 10000"):
-        Delay.parse(text)
 
 
 def test_line_keeps_the_order_and_draws_the_same_for_a_seed() -> None:

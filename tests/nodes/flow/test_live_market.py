@@ -34,7 +34,7 @@ def test_messages_wait_in_the_streams_while_the_engine_is_away(monkeypatch: pyte
     monkeypatch.setattr("nodes.flow.live_market.MarketStreams", Streams)
     monkeypatch.setattr("nodes.flow.live_market.NEWS_WAITING_MAX", 3)
     flow = LiveFlow(default_instruments()[0], LiveSettings("ws://127.0.0.1:1"), 1, count(1))
-    market = LiveMarket(flow, "live:ws://127.0.0.1:1", "BTCUSDT")
+    market = LiveMarket(flow, "ws://127.0.0.1:1", "BTCUSDT")
     for _ in range(9):
         market.pump(0)
     assert flow.waiting_count == 3

@@ -10,6 +10,7 @@ from bus.topology import Source
 from commands.actions.desk_start import run_desk
 from desk.client import DeskError
 from desk.run_dir import NodeError
+from desk.sections import flow_in_short
 from desk.settings import SettingsError, load_settings
 from flow.synthetic import SyntheticFlow
 from market.clock import monotonic_ns
@@ -123,7 +124,7 @@ def test_recordings_are_replayed_on_whichever_engine(tmp_path: Path) -> None:
         paths.append(tmp_path / f"{symbol}.gz")
         names = {"symbol": symbol, "name": symbol.lower(), "bid": bid, "ask": ask}
         paths[-1].write_bytes(gzip.compress((SNAPSHOT % names).encode()))
-    keys = {"engine.placement": "ETHUSDT=engine2", "flow.source": f"replay:{paths[0]},{paths[1]}"}
+    keys = {"engine.placement": "ETHUSDT=engine2", "flow.source": "replay", "flow.recordings": paths}
     flows = make_flows(load_settings(keys).settings, OWNER, OrderIds(0))
     assert {symbol_id: flow.summary()["symbol"] for symbol_id, flow in flows.items()} == {0: "BTCUSDT", 1: "ETHUSDT"}
 
@@ -140,7 +141,7 @@ def test_a_desk_does_not_start_with_a_flow_that_cannot(source: str, said: str, t
     """Guards against five nodes that start, only for the sixth to say that there is nothing to replay."""
     path = tmp_path / "raw"
     path.write_text(source + "\n")
-    overrides = {"run_dir": tmp_path / "run", "flow.source": f"replay:{path}"}
+    overrides = {"run_dir": tmp_path / "run", **flow_in_short(f"replay:{path}")}
     with pytest.raises(DeskError, match=f"cannot replay: .*{said}"):
         run_desk(overrides, (), (), (), is_fresh=False)
     assert not (tmp_path / "run").exists()
@@ -159,4 +160,4 @@ def test_order_ids_go_on_behind_those_of_earlier_processes() -> None:
 @pytest.mark.parametrize("source", ["synthetic", "synthetic:busy", "none"])
 def test_the_check_before_the_start_passes_what_can_begin(source: str) -> None:
     """It makes the flows with what the flow's node makes them with: one mistake there, and no desk starts."""
-    check_flows(load_settings({"flow.source": source}).settings)
+    check_flows(load_settings(flow_in_short(source)).settings)

@@ -152,7 +152,8 @@ def test_a_silent_feed_is_no_reference() -> None:
     """The feed comes over tcp, and is cut while orders go on over ipc: none is checked against an old price."""
     first, own = free_ports(), free_ports()
     over_tcp = {
-        "TICKBUS_BUS__CHANNELS": "feed=tcp,snapshots=tcp",
+        "TICKBUS_BUS__CHANNELS__FEED": "tcp",
+        "TICKBUS_BUS__CHANNELS__SNAPSHOTS": "tcp",
         "TICKBUS_BUS__PORT": str(own),
         "TICKBUS_BUS__CURVE": "false",
         "TICKBUS_GATEWAY__PRICE_BAND": "0.1",
