@@ -9,7 +9,7 @@ from typing import Any
 from market.instrument import Instrument
 from trading.order_rules import OrderRules
 from venues import binance_documents as documents
-from venues.binance_account import BinanceAccount, Result
+from venues.binance_account import PUBLIC_PATHS, BinanceAccount, Result
 from venues.ccxt_binance import ccxt
 from venues.venue import (
     RECV_WINDOW_MS,
@@ -81,19 +81,10 @@ class BinanceVenue(BinanceAccount):
         self._check_steps(instrument, tick_size, lot_size)
         return self._call(lambda: market["info"], read=documents.rules_of)
 
-    def _ask(
-        self,
-        method: str,
-        path: str,
-        asked: Mapping[str, object],
-        read: Callable[[Any], Result],
-        *,
-        is_signed: bool = True,
-        is_order: bool = False,
-    ) -> Result:
-        name = f"{'private' if is_signed else 'public'}_{method}_{path.replace('/', '_')}".lower()
+    def _ask(self, method: str, path: str, asked: Mapping[str, object], read: Callable[[Any], Result]) -> Result:
+        name = f"{'public' if path in PUBLIC_PATHS else 'private'}_{method}_{path.replace('/', '_')}".lower()
         given = {key: value for key, value in asked.items() if value is not None}
-        return self._call(getattr(self._exchange, name), given, read=read, is_order=is_order)
+        return self._call(getattr(self._exchange, name), given, read=read, is_order=method == "POST")
 
     def _call(
         self, method: Callable[..., Any], *args: Any, read: Callable[[Any], Result], is_order: bool = False

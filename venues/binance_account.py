@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from market.account import Balance, VenueAccount, VenueOrder, VenueTrade
 from market.codes import Side
@@ -12,6 +12,8 @@ from market.depth import Depth
 from market.instrument import Instrument
 from venues import binance_documents as documents
 from venues.venue import VenueRefusedError
+
+PUBLIC_PATHS: Final = frozenset({"depth", "exchangeInfo", "klines", "ticker/bookTicker", "time"})
 
 Result = TypeVar("Result")
 
@@ -38,11 +40,11 @@ class BinanceAccount(ABC):
     def depth(self, instrument: Instrument, level_count: int) -> Depth:
         """Return the best levels of the book, our own orders among them."""
         asked = {"symbol": instrument.symbol, "limit": level_count}
-        return self._ask("GET", "depth", asked, partial(documents.depth_of, instrument=instrument), is_signed=False)
+        return self._ask("GET", "depth", asked, partial(documents.depth_of, instrument=instrument))
 
     def mid(self, symbol: str) -> Decimal | None:
         """Return the middle of the best prices of any pair of the venue; None while a side of its book is empty."""
-        return self._ask("GET", "ticker/bookTicker", {"symbol": symbol}, documents.mid_of, is_signed=False)
+        return self._ask("GET", "ticker/bookTicker", {"symbol": symbol}, documents.mid_of)
 
     def minute_prices(self, symbol: str, since_ms: int) -> Mapping[int, Decimal]:
         """Return what `symbol` cost in each of up to 1,000 minutes from `since_ms` on, by the minute's first ms.
@@ -50,7 +52,7 @@ class BinanceAccount(ABC):
         That is the middle of the minute's first and last price; a minute without a trade may be missing.
         """
         asked = {"symbol": symbol, "interval": "1m", "startTime": since_ms, "limit": 1_000}
-        return self._ask("GET", "klines", asked, documents.minute_prices_of, is_signed=False)
+        return self._ask("GET", "klines", asked, documents.minute_prices_of)
 
     def account(self) -> VenueAccount:
         """Return the account's id and every asset of it."""
@@ -109,7 +111,7 @@ class BinanceAccount(ABC):
         """
         names = {"newClientOrderId": client_order_id, "newOrderRespType": "RESULT"}
         asked = {"symbol": instrument.symbol, "side": side.name, **terms, **names}
-        return self._ask("POST", "order", asked, documents.order_of, is_order=True)
+        return self._ask("POST", "order", asked, documents.order_of)
 
     def _known(self, method: str, asked: Mapping[str, object]) -> VenueOrder | None:
         try:
@@ -120,19 +122,10 @@ class BinanceAccount(ABC):
             return None
 
     @abstractmethod
-    def _ask(
-        self,
-        method: str,
-        path: str,
-        asked: Mapping[str, object],
-        read: Callable[[Any], Result],
-        *,
-        is_signed: bool = True,
-        is_order: bool = False,
-    ) -> Result:
-        """Ask, and read the answer; what is asked as None is left out.
+    def _ask(self, method: str, path: str, asked: Mapping[str, object], read: Callable[[Any], Result]) -> Result:
+        """Ask, signed unless the path is public, and read the answer; what is asked as None is left out.
 
-        A lost or senseless reply to an order is VenueUnknownError; to anything else it is VenueUnavailableError, for
+        A lost or senseless reply to a POST is VenueUnknownError; to anything else it is VenueUnavailableError, for
         asking again does no harm.
 
         Raises:

@@ -15,7 +15,7 @@ from urllib.parse import urlencode, urlsplit
 
 from market.clock import NS_PER_MS, time_ns
 from market.instrument import Instrument
-from venues.binance_account import BinanceAccount, Result
+from venues.binance_account import PUBLIC_PATHS, BinanceAccount, Result
 from venues.binance_documents import KEY_CODES, UNKNOWN_EXECUTION_CODES, UNREADABLE, retry_after_s
 from venues.venue import (
     RECV_WINDOW_MS,
@@ -61,35 +61,25 @@ class BinanceRest(BinanceAccount):
             found = {each["filterType"]: each for each in symbol["filters"]}
             return Decimal(found["PRICE_FILTER"]["tickSize"]), Decimal(found["LOT_SIZE"]["stepSize"])
 
-        theirs = self._ask("GET", "exchangeInfo", {"symbol": instrument.symbol}, steps, is_signed=False)
+        theirs = self._ask("GET", "exchangeInfo", {"symbol": instrument.symbol}, steps)
         self._check_steps(instrument, *theirs)
 
-    def _ask(
-        self,
-        method: str,
-        path: str,
-        asked: Mapping[str, object],
-        read: Callable[[Any], Result],
-        *,
-        is_signed: bool = True,
-        is_order: bool = False,
-    ) -> Result:
-        """Ask, again if only our clock was wrong, and read the answer."""
+    def _ask(self, method: str, path: str, asked: Mapping[str, object], read: Callable[[Any], Result]) -> Result:
         try:
-            document = self._answer(method, path, asked, is_signed=is_signed, is_order=is_order)
+            document = self._answer(method, path, asked)
         except VenueRefusedError as error:
             if error.code != _BAD_TIME:
                 raise
-            now_ms = time_ns() // NS_PER_MS
-            their_ms = self._ask("GET", "time", {}, lambda told: int(told["serverTime"]), is_signed=False)
-            self._ahead_ms = their_ms - now_ms
-            document = self._answer(method, path, asked, is_signed=is_signed, is_order=is_order)
+            now_ms = time_ns() // NS_PER_MS  # only our clock was wrong
+            self._ahead_ms = self._ask("GET", "time", {}, lambda told: int(told["serverTime"])) - now_ms
+            document = self._answer(method, path, asked)
         try:
             return read(document)
         except UNREADABLE as error:
-            raise self._senseless(type(error).__name__, is_order=is_order) from None
+            raise self._senseless(type(error).__name__, is_order=method == "POST") from None
 
-    def _answer(self, method: str, path: str, asked: Mapping[str, object], *, is_signed: bool, is_order: bool) -> Any:
+    def _answer(self, method: str, path: str, asked: Mapping[str, object]) -> Any:
+        is_signed, is_order = path not in PUBLIC_PATHS, method == "POST"
         values = {name: value for name, value in asked.items() if value is not None}
         if is_signed:
             values |= {"recvWindow": RECV_WINDOW_MS, "timestamp": time_ns() // NS_PER_MS + self._ahead_ms}
