@@ -1,13 +1,10 @@
 """Binance Spot, its testnet, or anything that speaks like it (our paper exchange), through ccxt."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from market.instrument import Instrument
-from trading.order_rules import OrderRules
 from venues import binance_documents as documents
 from venues.binance_account import PUBLIC_PATHS, BinanceAccount, Result
 from venues.ccxt_binance import ccxt
@@ -39,12 +36,7 @@ class BinanceVenue(BinanceAccount):
             "secret": secret,
             "timeout": timeout_ms,
             "sandbox": True,
-            "options": {
-                "defaultType": "spot",
-                "fetchMarkets": {"types": ["spot"]},
-                "recvWindow": RECV_WINDOW_MS,
-                "warnOnFetchOpenOrdersWithoutSymbol": False,
-            },
+            "options": {"defaultType": "spot", "recvWindow": RECV_WINDOW_MS},
         }
         if url is not None:
             # Overriding urls['api'] alone would still sign a request to the real host.
@@ -67,41 +59,22 @@ class BinanceVenue(BinanceAccount):
 
         self._exchange.handle_errors = note_status
 
-    def load(self, instrument: Instrument) -> OrderRules:
-        """Fetch the venue's markets, check that it trades `instrument` in our ticks and lots, and return its rules.
-
-        Raises:
-            VenueError: if it cannot be reached, or does not.
-        """
-        markets = self._call(self._exchange.load_markets, read=_document)
-        market = markets.get(f"{instrument.base}/{instrument.quote}")
-        if market is None:
-            raise VenueRefusedError(f"{self._name} does not trade {instrument.symbol}")
-        tick_size, lot_size = (Decimal(str(market["precision"][kind])) for kind in ("price", "amount"))
-        self._check_steps(instrument, tick_size, lot_size)
-        return self._call(lambda: market["info"], read=documents.rules_of)
-
     def _ask(self, method: str, path: str, asked: Mapping[str, object], read: Callable[[Any], Result]) -> Result:
         name = f"{'public' if path in PUBLIC_PATHS else 'private'}_{method}_{path.replace('/', '_')}".lower()
         given = {key: value for key, value in asked.items() if value is not None}
-        return self._call(getattr(self._exchange, name), given, read=read, is_order=method == "POST")
-
-    def _call(
-        self, method: Callable[..., Any], *args: Any, read: Callable[[Any], Result], is_order: bool = False
-    ) -> Result:
-        """Call ccxt, read the answer, and turn what either raises into a VenueError without secrets."""
+        is_order = method == "POST"
         try:
-            return read(self._asked(method, args))
+            return read(self._asked(getattr(self._exchange, name), given))
         except ccxt.BaseError as error:
             raise self._translated(error, is_order=is_order) from None
         except documents.UNREADABLE as error:  # a proxy's page with status 200, or another service behind the port
             kind = VenueUnknownError if is_order else VenueUnavailableError
             raise kind(f"{self._name} answered with something else ({type(error).__name__})") from None
 
-    def _asked(self, method: Callable[..., Any], args: Sequence[Any]) -> Any:
+    def _asked(self, method: Callable[[Mapping[str, object]], Any], given: Mapping[str, object]) -> Any:
         self._status = 0
         try:
-            return method(*args)
+            return method(given)
         except ccxt.InvalidNonce:  # refused for its time, so it was not done
             self._exchange.options["adjustForTimeDifference"] = True
             try:
@@ -110,7 +83,7 @@ class BinanceVenue(BinanceAccount):
                 raise self._translated(error, is_order=False) from None
             except (ccxt.BaseError, *documents.UNREADABLE):
                 raise VenueUnavailableError(f"{self._name} does not tell its time") from None
-            return method(*args)
+            return method(given)
 
     def _translated(self, error: ccxt.BaseError, *, is_order: bool) -> VenueError:
         text = str(error)
@@ -149,9 +122,3 @@ def _never_left(error: BaseException) -> bool:
             return True
         cause = cause.__cause__ or cause.__context__
     return False
-
-
-def _document(value: Any) -> Any:
-    if not isinstance(value, dict):
-        raise TypeError(type(value).__name__)
-    return value

@@ -9,7 +9,8 @@ from typing import Any, Final, TypeVar
 from market.account import Balance, VenueAccount, VenueOrder, VenueTrade
 from market.codes import Side
 from market.depth import Depth
-from market.instrument import Instrument
+from market.instrument import Instrument, format_decimal
+from trading.order_rules import OrderRules
 from venues import binance_documents as documents
 from venues.venue import VenueRefusedError
 
@@ -36,6 +37,26 @@ class BinanceAccount(ABC):
     def name(self) -> str:
         """What to call the venue in logs and reports."""
         return self._name
+
+    def load(self, instrument: Instrument) -> OrderRules:
+        """Check that the venue trades `instrument` in our ticks and lots, and return its rules.
+
+        Raises:
+            VenueError: if it cannot be reached, or does not.
+        """
+        symbol = instrument.symbol
+        try:
+            tick_size, lot_size, rules = self._ask("GET", "exchangeInfo", {"symbol": symbol}, documents.market_of)
+        except VenueRefusedError as error:
+            if error.code not in documents.UNKNOWN_SYMBOL_CODES:
+                raise
+            raise VenueRefusedError(f"{self._name} does not trade {symbol}", error.code) from None
+        if (tick_size, lot_size) != (instrument.tick_size, instrument.lot_size):
+            raise VenueRefusedError(
+                f"{self._name} trades {symbol} in ticks and lots of {format_decimal(tick_size)} and "
+                f"{format_decimal(lot_size)}, not {instrument.tick_size} and {instrument.lot_size}"
+            )
+        return rules
 
     def depth(self, instrument: Instrument, level_count: int) -> Depth:
         """Return the best levels of the book, our own orders among them."""
@@ -131,14 +152,6 @@ class BinanceAccount(ABC):
         Raises:
             VenueError: with a text without secrets.
         """
-
-    def _check_steps(self, instrument: Instrument, tick_size: Decimal, lot_size: Decimal) -> None:
-        """Check that the venue trades `instrument` in our ticks and lots."""
-        if (tick_size, lot_size) != (instrument.tick_size, instrument.lot_size):
-            raise VenueRefusedError(
-                f"{self._name} trades {instrument.symbol} in ticks and lots of {tick_size} and {lot_size}, "
-                f"not {instrument.tick_size} and {instrument.lot_size}"
-            )
 
     def _redacted(self, text: str) -> str:
         for secret in (self._api_key, self._secret):

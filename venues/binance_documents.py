@@ -137,6 +137,17 @@ def mid_of(document: Mapping[str, Any]) -> Decimal | None:
     return (bid + ask) / 2 if bid > 0 and ask > 0 else None
 
 
+def market_of(document: Mapping[str, Any]) -> tuple[Decimal, Decimal, OrderRules]:
+    """Return the tick, the lot and the rules of an answer to `exchangeInfo` of one symbol.
+
+    Raises:
+        any of UNREADABLE: if it is none.
+    """
+    (info,) = _list(document["symbols"])
+    found = {each["filterType"]: each for each in _list(info["filters"])}
+    return Decimal(found["PRICE_FILTER"]["tickSize"]), Decimal(found["LOT_SIZE"]["stepSize"]), rules_of(info)
+
+
 def rules_of(info: Any) -> OrderRules:
     """Return the bounds that the filters of exchangeInfo set, Binance Spot API docs, "Filters"; 0 means none there."""
     found = {each["filterType"]: each for each in _list(info["filters"])}

@@ -9,12 +9,10 @@ import hmac
 import http.client
 import json
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
 from market.clock import NS_PER_MS, time_ns
-from market.instrument import Instrument
 from venues.binance_account import PUBLIC_PATHS, BinanceAccount, Result
 from venues.binance_documents import KEY_CODES, UNKNOWN_EXECUTION_CODES, UNREADABLE, retry_after_s
 from venues.venue import (
@@ -48,21 +46,6 @@ class BinanceRest(BinanceAccount):
         self._is_encrypted, self._host, self._port = parts.scheme == "https", parts.hostname or "", parts.port
         self._timeout_s = timeout_ms / 1_000
         self._ahead_ms = 0  # the venue's clock, of ours
-
-    def load(self, instrument: Instrument) -> None:
-        """Check that the venue trades `instrument` in our ticks and lots.
-
-        Raises:
-            VenueError: if it cannot be reached, or does not.
-        """
-
-        def steps(document: Any) -> tuple[Decimal, Decimal]:
-            (symbol,) = document["symbols"]
-            found = {each["filterType"]: each for each in symbol["filters"]}
-            return Decimal(found["PRICE_FILTER"]["tickSize"]), Decimal(found["LOT_SIZE"]["stepSize"])
-
-        theirs = self._ask("GET", "exchangeInfo", {"symbol": instrument.symbol}, steps)
-        self._check_steps(instrument, *theirs)
 
     def _ask(self, method: str, path: str, asked: Mapping[str, object], read: Callable[[Any], Result]) -> Result:
         try:

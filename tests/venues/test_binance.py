@@ -54,6 +54,7 @@ class Answering(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answer: tuple[int, dict[str, str], bytes] | None = (200, {}, b"{}")
+        self.refusal: tuple[int, dict[str, str], bytes] | None = None  # of a symbol
         self.time_answer: tuple[int, dict[str, str], bytes] = (200, {}, b'{"serverTime": 1}')
         self.calls: list[str] = []
 
@@ -64,7 +65,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if "exchangeInfo" in self.path:
-            self._send(200, {}, json.dumps({"timezone": "UTC", "symbols": [_MARKET]}).encode())
+            self._send(*(self.server.refusal or (200, {}, json.dumps({"symbols": [_MARKET]}).encode())))
             return
         self.server.calls.append(f"{self.command} {self.path.split('?')[0]}")
         if "/time" in self.path:
@@ -222,12 +223,20 @@ def test_unknown_order_is_not_found(server: Answering, venue: BinanceVenue) -> N
     assert venue.find_order(BTCUSDT, "tb-test-1") is None
 
 
-def test_other_ticks_are_refused_before_any_order(server: Answering) -> None:
+@pytest.mark.parametrize("kind", [BinanceVenue, BinanceRest])
+def test_another_market_is_refused_before_any_order(
+    server: Answering, kind: type[BinanceVenue | BinanceRest], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A desk in wrong units would be off by powers of ten."""
-    other = BinanceVenue("testnet", f"http://127.0.0.1:{server.server_address[1]}", API_KEY, SECRET, timeout_ms=1_000)
-    wrong = type(BTCUSDT)(0, "BTCUSDT", "BTC", "USDT", BTCUSDT.tick_size * 10, BTCUSDT.lot_size)
-    with pytest.raises(VenueRefusedError, match="ticks and lots"):
-        other.load(wrong)
+    one = kind("one", f"http://127.0.0.1:{server.server_address[1]}", API_KEY, SECRET, timeout_ms=1_000)
+    monkeypatch.setitem(_MARKET, "filters", [{**_FILTERS[0], "tickSize": "0.10000000"}, *_FILTERS[1:]])
+    with pytest.raises(
+        VenueRefusedError, match=r"^one trades BTCUSDT in ticks and lots of 0\.1 and 0\.00001, not 0\.01"
+    ):
+        one.load(BTCUSDT)
+    server.refusal = (400, {}, _error(-1121, "Invalid symbol."))
+    with pytest.raises(VenueRefusedError, match=r"^one does not trade BTCUSDT$"):
+        one.load(BTCUSDT)
 
 
 QUESTIONS: dict[str, Callable[[BinanceVenue], object]] = {
