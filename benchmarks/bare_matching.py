@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from engine.fast.bits import bit, bits_above, bits_below, highest_bit, lowest_bit, signed
 from engine.kernel import inlined, kernel, routine
-from engine.rows.messages import NEW_ORDER_ID, NEW_PRICE_TICKS, NEW_QTY_LOTS, NEW_SIDE, TAG, Int64Array
+from engine.rows.codes import NEW
+from engine.rows.messages import TAG, Int64Array
 from market.codes import Tag
 
 _PRICES = 4_096
@@ -135,8 +136,8 @@ def bare_ns(rows: Int64Array, seed_count: int) -> tuple[float, dict[str, int]]:
     Raises:
         ValueError: if the stream's prices do not fit.
     """
-    offset = int(rows[rows[:, TAG] != _CANCEL, NEW_PRICE_TICKS].min()) - 1
-    narrow = rows[:, [TAG, NEW_ORDER_ID, NEW_SIDE, NEW_PRICE_TICKS, NEW_QTY_LOTS]].copy()
+    offset = int(rows[rows[:, TAG] != _CANCEL, NEW.price_ticks].min()) - 1
+    narrow = rows[:, [TAG, NEW.order_id, NEW.side, NEW.price_ticks, NEW.qty_lots]].copy()
     narrow[:, 3] -= offset
     narrow[narrow[:, 0] == _CANCEL, 2:] = 0  # a cancel has other fields there
     if narrow[:, 3].max() >= _PRICES:

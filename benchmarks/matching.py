@@ -29,7 +29,8 @@ from desk.warm import warm_kernels
 from engine.capacity import Capacity
 from engine.fast.engine import FastEngine
 from engine.matching_engine import MatchingEngine, make_engine
-from engine.rows.messages import MASS_CANCEL_SIDE, MASS_CANCEL_SYMBOL_ID, NEW_QTY_LOTS, ROW_WIDTH, TAG, Int64Array
+from engine.rows.codes import MASS_CANCEL, NEW
+from engine.rows.messages import ROW_WIDTH, TAG, Int64Array
 from market.codes import Tag
 from market.limits import BATCH_MESSAGES_MAX
 
@@ -157,7 +158,7 @@ def made_rows(order_count: int, operation_count: int) -> tuple[Int64Array, Int64
 
 def _as_rows(values: Sequence[tuple[int, ...]]) -> Int64Array:
     rows = np.zeros((len(values), ROW_WIDTH), np.int64)
-    rows[:, : NEW_QTY_LOTS + 1] = values
+    rows[:, : NEW.qty_lots + 1] = values
     return rows
 
 
@@ -199,7 +200,7 @@ def soak(stream: Stream, operation_count: int) -> dict[str, float]:
     """Repeat the stream on one engine; return its resident memory after the first pass and after the last."""
     engine = make_engine("fast", 1, stream.orders_max)
     everything = np.zeros((1, ROW_WIDTH), np.int64)
-    everything[0, [TAG, MASS_CANCEL_SYMBOL_ID, MASS_CANCEL_SIDE]] = int(Tag.MASS_CANCEL), -1, -1
+    everything[0, [TAG, MASS_CANCEL.symbol_id, MASS_CANCEL.side]] = int(Tag.MASS_CANCEL), -1, -1
     done, first_kib = 0, 0
     while done < operation_count:
         feed(engine, stream.rows, BATCH_MESSAGES_MAX)

@@ -13,24 +13,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from engine.rows.messages import (
-    AMEND_ORDER_ID,
-    AMEND_PRICE_TICKS,
-    AMEND_QTY_LOTS,
-    AMEND_TIME_NS,
-    CANCEL_ORDER_ID,
-    CANCEL_TIME_NS,
-    NEW_ORDER_ID,
-    NEW_PRICE_TICKS,
-    NEW_QTY_LOTS,
-    NEW_SIDE,
-    NEW_TIME_IN_FORCE,
-    NEW_TIME_NS,
-    ROW_WIDTH,
-    TAG,
-    Int64Array,
-    column,
-)
+from engine.rows.codes import AMEND, CANCEL, NEW
+from engine.rows.messages import ROW_WIDTH, TAG, Int64Array, column
 from market.codes import Tag, TimeInForce
 from market.events import Accepted, Amended, Canceled, Executed, Rejected
 from market.messages import TAG_BY_MESSAGE
@@ -89,14 +73,14 @@ def _consensus_rows(columns: dict[str, Int64Array]) -> Int64Array:
     kind = columns["kind"]
     rows = _empty_rows(len(kind))
     _put_new(rows, kind == 0, columns)
-    rows[kind == 0, NEW_TIME_IN_FORCE] = columns["ioc"][kind == 0] * int(TimeInForce.IOC)
+    rows[kind == 0, NEW.time_in_force] = columns["ioc"][kind == 0] * int(TimeInForce.IOC)
     _put_cancels(rows, kind == 1, columns)
     is_modify = kind == 2
     rows[is_modify, TAG] = int(Tag.AMEND_ORDER)
-    rows[is_modify, AMEND_ORDER_ID] = columns["order_id"][is_modify]
-    rows[is_modify, AMEND_PRICE_TICKS] = columns["price_ticks"][is_modify]
-    rows[is_modify, AMEND_QTY_LOTS] = columns["quantity"][is_modify]
-    rows[is_modify, AMEND_TIME_NS] = np.flatnonzero(is_modify)
+    rows[is_modify, AMEND.order_id] = columns["order_id"][is_modify]
+    rows[is_modify, AMEND.price_ticks] = columns["price_ticks"][is_modify]
+    rows[is_modify, AMEND.qty_lots] = columns["quantity"][is_modify]
+    rows[is_modify, AMEND.time_ns] = np.flatnonzero(is_modify)
     return rows
 
 
@@ -113,17 +97,17 @@ def _empty_rows(count: int) -> Int64Array:
 
 def _put_new(rows: Int64Array, chosen: npt.NDArray[np.bool_], columns: dict[str, Int64Array]) -> None:
     rows[chosen, TAG] = int(Tag.NEW_ORDER)
-    rows[chosen, NEW_ORDER_ID] = columns["order_id"][chosen]
-    rows[chosen, NEW_SIDE] = columns["side"][chosen]
-    rows[chosen, NEW_PRICE_TICKS] = columns["price_ticks"][chosen]
-    rows[chosen, NEW_QTY_LOTS] = columns["quantity"][chosen]
-    rows[chosen, NEW_TIME_NS] = np.flatnonzero(chosen)
+    rows[chosen, NEW.order_id] = columns["order_id"][chosen]
+    rows[chosen, NEW.side] = columns["side"][chosen]
+    rows[chosen, NEW.price_ticks] = columns["price_ticks"][chosen]
+    rows[chosen, NEW.qty_lots] = columns["quantity"][chosen]
+    rows[chosen, NEW.time_ns] = np.flatnonzero(chosen)
 
 
 def _put_cancels(rows: Int64Array, chosen: npt.NDArray[np.bool_], columns: dict[str, Int64Array]) -> None:
     rows[chosen, TAG] = int(Tag.CANCEL_ORDER)
-    rows[chosen, CANCEL_ORDER_ID] = columns["order_id"][chosen]
-    rows[chosen, CANCEL_TIME_NS] = np.flatnonzero(chosen)
+    rows[chosen, CANCEL.order_id] = columns["order_id"][chosen]
+    rows[chosen, CANCEL.time_ns] = np.flatnonzero(chosen)
 
 
 def canonical_sha256(events: Int64Array) -> str:

@@ -15,22 +15,8 @@ import numpy.typing as npt
 from benchmarks.matching_streams import MIXED_SEED_ROWS, load_stream
 from engine.kernel import kernel
 from engine.matching_engine import MatchingEngine
-from engine.rows.messages import (
-    CANCEL_ORDER_ID,
-    CANCEL_OWNER,
-    MASS_CANCEL_OWNER,
-    MASS_CANCEL_SIDE,
-    MASS_CANCEL_SYMBOL_ID,
-    NEW_ORDER_ID,
-    NEW_OWNER,
-    NEW_PRICE_TICKS,
-    NEW_QTY_LOTS,
-    NEW_SIDE,
-    NEW_TIME_NS,
-    ROW_WIDTH,
-    TAG,
-    Int64Array,
-)
+from engine.rows.codes import CANCEL, MASS_CANCEL, NEW
+from engine.rows.messages import ROW_WIDTH, TAG, Int64Array
 from engine.wire.codec import RowEncoder
 from engine.wire.decoding import ByteArray
 from market.codes import Tag
@@ -69,8 +55,8 @@ class OrderStream:
         """Return the rows as a gateway would send them on: its own ids, those of one owner."""
         rows = self.rows.copy()
         is_new, is_cancel = rows[:, TAG] == int(Tag.NEW_ORDER), rows[:, TAG] == int(Tag.CANCEL_ORDER)
-        rows[1:, NEW_ORDER_ID] += first_id
-        rows[is_new, NEW_OWNER] = rows[is_cancel, CANCEL_OWNER] = rows[0, MASS_CANCEL_OWNER] = owner
+        rows[1:, NEW.order_id] += first_id
+        rows[is_new, NEW.owner] = rows[is_cancel, CANCEL.owner] = rows[0, MASS_CANCEL.owner] = owner
         return rows
 
     def raise_ids(self) -> None:
@@ -104,11 +90,11 @@ def generated_rows(count: int, seed: int) -> Int64Array:
     away[is_taker] = -dice.integers(2, 5, total)[is_taker]
     rows: Int64Array = np.zeros((total, ROW_WIDTH), np.int64)
     rows[:, TAG] = int(Tag.NEW_ORDER)
-    rows[:, NEW_SIDE] = sides
-    rows[:, NEW_PRICE_TICKS] = _MIDDLE + np.where(sides == 0, -away, away)
-    rows[:, NEW_QTY_LOTS] = dice.integers(1, 75, total)
-    rows[is_taker, NEW_QTY_LOTS] *= 2
-    rows[~is_cancel, NEW_ORDER_ID] = np.arange(1, total - np.count_nonzero(is_cancel) + 1)
+    rows[:, NEW.side] = sides
+    rows[:, NEW.price_ticks] = _MIDDLE + np.where(sides == 0, -away, away)
+    rows[:, NEW.qty_lots] = dice.integers(1, 75, total)
+    rows[is_taker, NEW.qty_lots] *= 2
+    rows[~is_cancel, NEW.order_id] = np.arange(1, total - np.count_nonzero(is_cancel) + 1)
     _fill_cancels(rows, is_cancel, is_taker, dice)
     return rows
 
@@ -117,7 +103,7 @@ def _fill_cancels(rows: Int64Array, is_cancel: BoolArray, is_taker: BoolArray, d
     """Let each cancel name a random order that was entered before and not canceled; it may have traded since."""
     chances = dice.random(len(rows)).tolist()
     open_ids: list[int] = []
-    ids = rows[:, NEW_ORDER_ID].tolist()
+    ids = rows[:, NEW.order_id].tolist()
     for index, (cancels, takes) in enumerate(zip(is_cancel.tolist(), is_taker.tolist(), strict=True)):
         if not cancels:
             if not takes:
@@ -127,17 +113,17 @@ def _fill_cancels(rows: Int64Array, is_cancel: BoolArray, is_taker: BoolArray, d
         open_ids[place], open_ids[-1] = open_ids[-1], open_ids[place]
         rows[index] = 0
         rows[index, TAG] = int(Tag.CANCEL_ORDER)
-        rows[index, CANCEL_ORDER_ID] = open_ids.pop()
+        rows[index, CANCEL.order_id] = open_ids.pop()
 
 
 def _stream_of(name: str, found: Int64Array) -> OrderStream:
     rows = np.concatenate((np.zeros((1, ROW_WIDTH), np.int64), found))
-    rows[0, [TAG, MASS_CANCEL_SYMBOL_ID, MASS_CANCEL_SIDE]] = int(Tag.MASS_CANCEL), -1, -1
+    rows[0, [TAG, MASS_CANCEL.symbol_id, MASS_CANCEL.side]] = int(Tag.MASS_CANCEL), -1, -1
     is_new, is_cancel = rows[:, TAG] == int(Tag.NEW_ORDER), rows[:, TAG] == int(Tag.CANCEL_ORDER)
-    assert (rows[is_new, NEW_ORDER_ID] == np.arange(1, is_new.sum() + 1)).all(), "expected ids 1, 2, 3 of the orders"
-    rows[1:, NEW_ORDER_ID] += FIRST_ID
-    rows[is_new, NEW_TIME_NS] = 0
-    rows[is_cancel, CANCEL_OWNER + 1] = 0
+    assert (rows[is_new, NEW.order_id] == np.arange(1, is_new.sum() + 1)).all(), "expected ids 1, 2, 3 of the orders"
+    rows[1:, NEW.order_id] += FIRST_ID
+    rows[is_new, NEW.time_ns] = 0
+    rows[is_cancel, CANCEL.owner + 1] = 0
     encoder = RowEncoder(padded(rows))
     pieces = [
         encoder.encode(start, min(BATCH_MESSAGES_MAX, len(rows) - start))
@@ -146,7 +132,7 @@ def _stream_of(name: str, found: Int64Array) -> OrderStream:
     data = np.frombuffer(b"".join(pieces), np.uint8).copy()
     ends: Int64Array = np.zeros(len(rows), np.int64)
     assert find_ends(data, ends) == len(rows), "expected each message to be found again"
-    return OrderStream(name, rows, data, ends, int(is_new.sum()), rows[is_cancel, CANCEL_ORDER_ID].copy())
+    return OrderStream(name, rows, data, ends, int(is_new.sum()), rows[is_cancel, CANCEL.order_id].copy())
 
 
 def padded(rows: Int64Array) -> Int64Array:
@@ -167,7 +153,7 @@ def direct_hash(engine: MatchingEngine, stream: OrderStream, count: int, first_i
     while count:
         _match_all(engine, rows[:count])
         count -= min(count, len(rows))
-        rows[1:, NEW_ORDER_ID] += stream.new_count
+        rows[1:, NEW.order_id] += stream.new_count
     return engine.state_hash()
 
 

@@ -7,7 +7,8 @@ import numpy as np
 
 from engine.kernel import inlined, kernel
 from engine.rows.messages import Int64Array
-from engine.wire.decoding import ByteArray, unsigned
+from engine.rows.order_table import unsigned
+from engine.wire.decoding import ByteArray
 from market.codes import CancelReason, Tag
 
 # What is counted, one number each.

@@ -1,13 +1,12 @@
-"""The table of open orders, as the kernels of this room use it: open addressing, linear probing, no tombstones."""
+"""The table of open orders, as the kernels of this room use it."""
 # mypy: disable-error-code="no-any-return, return-value"
 
 from typing import Final
 
-import numpy as np
-
-from engine.kernel import inlined, kernel
+from engine.kernel import argument, inlined, kernel
+from engine.rows import order_table
 from engine.rows.messages import Int64Array
-from engine.wire.decoding import unsigned
+from engine.rows.order_table import unsigned
 from sessions.session_state import (
     ORDER_ID,
     ORDER_IS_ANSWERED,
@@ -18,34 +17,13 @@ from sessions.session_state import (
     ORDER_SYMBOL,
 )
 
-# 2**64 divided by the golden ratio.
-_GOLDEN: Final = np.uint64(0x9E37_79B9_7F4A_7C15)
-_HALF: Final = np.uint64(32)
-_BLOCK_BITS: Final = 4
-_BLOCK_MASK: Final = (1 << _BLOCK_BITS) - 1
-
-
-@inlined
-def _home_of(orders: Int64Array, order_id: int) -> int:
-    """Return the place where a search for the order begins: ids side by side stand side by side, block by block.
-
-    A client counts its ids up, so the entries that are used together are neighbours in memory.
-    """
-    block = np.int64((np.uint64(order_id >> _BLOCK_BITS) * _GOLDEN) >> _HALF)
-    return (block << _BLOCK_BITS | order_id & _BLOCK_MASK) & (len(orders) // ORDER_SIZE - 1)
+_SIZE: Final = argument(ORDER_SIZE)
 
 
 @inlined
 def find_order(orders: Int64Array, order_id: int) -> int:
     """Return where the order's entry begins, or the empty one where it belongs; the table is never full."""
-    mask = len(orders) // ORDER_SIZE - 1
-    place = _home_of(orders, order_id)
-    while (
-        orders[unsigned(place * ORDER_SIZE + ORDER_ID)] != order_id
-        and orders[unsigned(place * ORDER_SIZE + ORDER_ID)] != 0
-    ):
-        place = (place + 1) & mask
-    return place * ORDER_SIZE
+    return order_table.find_order(orders, _SIZE, order_id)
 
 
 @kernel
@@ -85,15 +63,5 @@ def write_order(
 
 @inlined
 def remove_order(orders: Int64Array, entry: int) -> None:
-    """Empty the entry; those behind it that may stand there move up (Knuth, vol. 3, 6.4, algorithm R)."""
-    mask = len(orders) // ORDER_SIZE - 1
-    hole = entry // ORDER_SIZE
-    place = (hole + 1) & mask
-    while orders[unsigned(place * ORDER_SIZE + ORDER_ID)] != 0:
-        home = _home_of(orders, orders[unsigned(place * ORDER_SIZE + ORDER_ID)])
-        if (place - home) & mask >= (place - hole) & mask:
-            for offset in range(ORDER_SIZE):
-                orders[unsigned(hole * ORDER_SIZE + offset)] = orders[unsigned(place * ORDER_SIZE + offset)]
-            hole = place
-        place = (place + 1) & mask
-    orders[unsigned(hole * ORDER_SIZE + ORDER_ID)] = 0
+    """Empty the entry."""
+    order_table.remove_order(orders, _SIZE, entry)

@@ -6,11 +6,10 @@ from typing import Final
 import numpy as np
 
 from engine.kernel import inlined, kernel
-from engine.rows.messages import ROW_WIDTH, TAG, Int64Array, column
-from engine.wire.decoding import unsigned
+from engine.rows.codes import ACCEPTED, AMENDED, CANCELED, EXECUTED, REJECTED, RESTED, TAGS, TRIGGERED
+from engine.rows.messages import ROW_WIDTH, TAG, Int64Array
+from engine.rows.order_table import unsigned
 from engine.wire.encoding import KEYS_PER_ROW, NO_KEY
-from market.codes import Tag
-from market.events import Accepted, Amended, Canceled, Executed, Rejected, Rested, Triggered
 from market.limits import ORDER_IDS_PER_SESSION, TCP_SESSIONS_MAX
 from sessions.open_orders import find_order, remove_order, write_order
 from sessions.session_state import (
@@ -34,37 +33,11 @@ from sessions.session_state import (
 TOO_MANY_OPEN: Final = -1
 TOLD_PER_EVENT: Final = 2  # a trade is told to both sides
 
-_NEW_ORDER: Final = int(Tag.NEW_ORDER)
-_ACCEPTED: Final = int(Tag.ACCEPTED)
-_EXECUTED: Final = int(Tag.EXECUTED)
-_CANCELED: Final = int(Tag.CANCELED)
-_AMENDED: Final = int(Tag.AMENDED)
-_REJECTED: Final = int(Tag.REJECTED)
-_HALTED: Final = int(Tag.HALTED)
 
 # Where every event has these, but Executed, which has two orders, and Halted, which has none.
-_SEQUENCE: Final = column(Accepted, "sequence")
-_SYMBOL: Final = column(Accepted, "symbol_id")
-_ORDER: Final = column(Accepted, "order_id")
-_OWNER: Final = column(Accepted, "owner")
-for _event in (Accepted, Rested, Canceled, Amended, Triggered, Rejected):
-    for _name, _column in (("sequence", _SEQUENCE), ("symbol_id", _SYMBOL), ("order_id", _ORDER), ("owner", _OWNER)):
-        assert column(_event, _name) == _column, f"{_event.__name__} has its {_name} elsewhere"
-
-_ACCEPTED_SIDE: Final = column(Accepted, "side")
-_ACCEPTED_PRICE: Final = column(Accepted, "price_ticks")
-_ACCEPTED_QTY: Final = column(Accepted, "qty_lots")
-_CANCELED_LEAVES: Final = column(Canceled, "leaves_lots")
-_AMENDED_PRICE: Final = column(Amended, "price_ticks")
-_AMENDED_LEAVES: Final = column(Amended, "leaves_lots")
-_REJECTED_COMMAND: Final = column(Rejected, "command")
-_TAKER: Final = column(Executed, "taker_order_id")
-_TAKER_OWNER: Final = column(Executed, "taker_owner")
-_TAKER_LEAVES: Final = column(Executed, "taker_leaves_lots")
-_MAKER: Final = column(Executed, "maker_order_id")
-_MAKER_OWNER: Final = column(Executed, "maker_owner")
-_MAKER_LEAVES: Final = column(Executed, "maker_leaves_lots")
-_MAKER_RESTING: Final = column(Executed, "maker_resting_lots")
+for _event in (RESTED, CANCELED, AMENDED, TRIGGERED, REJECTED):
+    for _field in ("sequence", "symbol_id", "order_id", "owner"):
+        assert getattr(_event, _field) == getattr(ACCEPTED, _field), f"{_event} has its {_field} elsewhere"
 
 
 @kernel
@@ -95,9 +68,9 @@ def tell_sessions(
     for index in range(skip, count):
         base = index * ROW_WIDTH
         tag = events[base + TAG]
-        if tag == _HALTED:
+        if tag == TAGS.HALTED:
             continue
-        for side in range(2 if tag == _EXECUTED else 1):
+        for side in range(2 if tag == TAGS.EXECUTED else 1):
             is_maker = side == 0
             order_id = _order_of(events, base, is_maker)
             number = _session_of(order_id, limits)
@@ -107,7 +80,7 @@ def tell_sessions(
             client_id = (order_id - limits[FIRST_ORDER_ID]) % ORDER_IDS_PER_SESSION - sessions[session + OFFSET]
             if client_id <= 0:
                 continue  # of whoever had this number before
-            if tag == _EXECUTED:
+            if tag == TAGS.EXECUTED:
                 is_told = _take_trade(events, base, is_maker, order_id, sessions, session, limits, orders)
             else:
                 is_told = _take_event(events, base, order_id, client_id, sessions, session, limits, orders)
@@ -117,7 +90,7 @@ def tell_sessions(
                 target = told_count * ROW_WIDTH
                 _write_told(events, base, is_maker, client_id, told, target)
                 sessions[session + SEQUENCE] += 1
-                told[target + _SEQUENCE] = sessions[session + SEQUENCE]
+                told[target + ACCEPTED.sequence] = sessions[session + SEQUENCE]
                 keys[told_count * KEYS_PER_ROW] = number
                 keys[told_count * KEYS_PER_ROW + 1] = NO_KEY
                 told_count += 1
@@ -127,9 +100,9 @@ def tell_sessions(
 
 @inlined
 def _order_of(events: Int64Array, base: int, is_maker: bool) -> int:
-    if events[base + TAG] == _EXECUTED:
-        return events[base + (_MAKER if is_maker else _TAKER)]
-    return events[base + _ORDER]
+    if events[base + TAG] == TAGS.EXECUTED:
+        return events[base + (EXECUTED.maker_order_id if is_maker else EXECUTED.taker_order_id)]
+    return events[base + ACCEPTED.order_id]
 
 
 @inlined
@@ -155,7 +128,7 @@ def _take_trade(
     entry = find_order(orders, order_id)
     if orders[entry + ORDER_ID] == 0:
         return False
-    leaves = events[base + (_MAKER_LEAVES if is_maker else _TAKER_LEAVES)]
+    leaves = events[base + (EXECUTED.maker_leaves_lots if is_maker else EXECUTED.taker_leaves_lots)]
     _set_leaves(entry, leaves, sessions, session, limits, orders)
     return True
 
@@ -175,30 +148,32 @@ def _take_event(
     tag = events[base + TAG]
     entry = find_order(orders, order_id)
     is_open = orders[entry + ORDER_ID] != 0
-    is_first = tag == _ACCEPTED or (tag == _REJECTED and events[base + _REJECTED_COMMAND] == _NEW_ORDER)
-    is_only = tag == _CANCELED and is_open and not orders[entry + ORDER_IS_ANSWERED]
-    if is_first or tag == _CANCELED:
+    is_first = tag == TAGS.ACCEPTED or (tag == TAGS.REJECTED and events[base + REJECTED.command] == TAGS.NEW_ORDER)
+    is_only = tag == TAGS.CANCELED and is_open and not orders[entry + ORDER_IS_ANSWERED]
+    if is_first or tag == TAGS.CANCELED:
         sessions[session + USED_ID] = max(sessions[session + USED_ID], client_id)
         sessions[session + LATE_COUNT] += (is_first or is_only) and client_id < sessions[session + ANSWERED_ID]
         sessions[session + ANSWERED_ID] = max(sessions[session + ANSWERED_ID], client_id)
-    if tag == _ACCEPTED:
+    if tag == TAGS.ACCEPTED:
         if not is_open:  # we learn of it here: it was entered before we started
             sessions[session + OPEN_COUNT] += 1
             limits[TOTAL_OPEN] += 1
-        price, qty = events[base + _ACCEPTED_PRICE], events[base + _ACCEPTED_QTY]
-        write_order(orders, entry, order_id, events[base + _SYMBOL], events[base + _ACCEPTED_SIDE], price, qty, 1)
+        price, qty = events[base + ACCEPTED.price_ticks], events[base + ACCEPTED.qty_lots]
+        write_order(
+            orders, entry, order_id, events[base + ACCEPTED.symbol_id], events[base + ACCEPTED.side], price, qty, 1
+        )
         return True
-    if tag == _REJECTED:
+    if tag == TAGS.REJECTED:
         if is_first and is_open:
             _set_leaves(entry, 0, sessions, session, limits, orders)
         return True
     if not is_open:
         return False
-    if tag == _CANCELED:
-        _set_leaves(entry, events[base + _CANCELED_LEAVES], sessions, session, limits, orders)
-    elif tag == _AMENDED:
-        orders[entry + ORDER_PRICE] = events[base + _AMENDED_PRICE]
-        orders[entry + ORDER_LEAVES] = events[base + _AMENDED_LEAVES]
+    if tag == TAGS.CANCELED:
+        _set_leaves(entry, events[base + CANCELED.leaves_lots], sessions, session, limits, orders)
+    elif tag == TAGS.AMENDED:
+        orders[entry + ORDER_PRICE] = events[base + AMENDED.price_ticks]
+        orders[entry + ORDER_LEAVES] = events[base + AMENDED.leaves_lots]
     return True
 
 
@@ -219,11 +194,13 @@ def _set_leaves(
 def _write_told(events: Int64Array, base: int, is_maker: bool, client_id: int, told: Int64Array, target: int) -> None:
     for place in range(ROW_WIDTH):
         told[unsigned(target + place)] = events[unsigned(base + place)]  # sixteen at once
-    if events[base + TAG] != _EXECUTED:
-        told[target + _ORDER] = client_id
-        told[target + _OWNER] = 0
+    if events[base + TAG] != TAGS.EXECUTED:
+        told[target + ACCEPTED.order_id] = client_id
+        told[target + ACCEPTED.owner] = 0
         return
-    told[target + _TAKER_OWNER] = told[target + _MAKER_OWNER] = told[target + _MAKER_RESTING] = 0
-    told[target + _MAKER] = client_id if is_maker else 0
-    told[target + _TAKER] = 0 if is_maker else client_id
-    told[target + (_TAKER_LEAVES if is_maker else _MAKER_LEAVES)] = 0
+    told[target + EXECUTED.taker_owner] = told[target + EXECUTED.maker_owner] = told[
+        target + EXECUTED.maker_resting_lots
+    ] = 0
+    told[target + EXECUTED.maker_order_id] = client_id if is_maker else 0
+    told[target + EXECUTED.taker_order_id] = 0 if is_maker else client_id
+    told[target + (EXECUTED.taker_leaves_lots if is_maker else EXECUTED.maker_leaves_lots)] = 0

@@ -8,49 +8,14 @@ import numpy as np
 from engine.fast.bits import signed
 from engine.fast.ladder import join_back, leave_queue, next_above, next_below
 from engine.kernel import argument, inlined, routine
-from engine.rows.memory import (
-    BEST,
-    BOOK,
-    BOOK_SIZE,
-    EXTRA_SIZE,
-    FALLING,
-    FREE_ORDER,
-    HAS_EXTRA,
-    HIDDEN,
-    ID_MARK_MASK,
-    ID_ORDER_BITS,
-    ID_ORDER_MASK,
-    LADDERS,
-    LINK_SIZE,
-    LIVE_ORDERS,
-    LOTS_MASK,
-    NEXT,
-    NEXT_FALL,
-    NEXT_RISE,
-    NO_ASK,
-    NO_BID,
-    ORDER_ID,
-    ORDER_SIZE,
-    OWNER,
-    PRICE,
-    RISING,
-    SIDE_SHIFT,
-    SYMBOL_MASK,
-    SYMBOL_SHIFT,
-    TRIGGER_MASK,
-    TRIGGER_PRICE,
-    TRIGGER_SHIFT,
-    USED_ORDERS,
-    WORD,
-    Memory,
-)
-from market.codes import Trigger
+from engine.rows import memory as at
+from engine.rows.codes import TRIGGERS
+from engine.rows.memory import Memory
 
 # 2**64 divided by the golden ratio: consecutive ids, and ids a round number apart, fall far from each other
 # (D. Knuth, The Art of Computer Programming, vol. 3, 6.4, "Fibonacci hashing").
 _GOLDEN: Final = np.uint64(0x9E37_79B9_7F4A_7C15)
 _HALF: Final = np.uint64(32)
-_STOP: Final = int(Trigger.STOP)
 _NOTHING: Final = argument(0)
 
 
@@ -69,7 +34,7 @@ def home_of(memory: Memory, order_id: int) -> int:
 @inlined
 def _marked(hashed: int, order: int) -> int:
     """Return what stands in the table of ids: the order, and above it as much of the hash as there is room for."""
-    return order | (hashed << ID_ORDER_BITS) & ID_MARK_MASK
+    return order | (hashed << at.ID_ORDER_BITS) & at.ID_MARK_MASK
 
 
 @inlined
@@ -81,7 +46,8 @@ def find_id(memory: Memory, order_id: int) -> int:
     entry = signed(ids[place])
     while entry != 0:
         # The mark spares the look at the order, which is far away, for nearly all that only share its way.
-        if entry & ID_MARK_MASK == mark and memory.orders[(entry & ID_ORDER_MASK) * ORDER_SIZE + ORDER_ID] == order_id:
+        order = entry & at.ID_ORDER_MASK
+        if entry & at.ID_MARK_MASK == mark and memory.orders[order * at.ORDER_SIZE + at.ORDER_ID] == order_id:
             break
         place += 1
         if place == len(ids):
@@ -93,7 +59,7 @@ def find_id(memory: Memory, order_id: int) -> int:
 @inlined
 def order_of(memory: Memory, place: int) -> int:
     """Return the order at a place of the table of ids, 0 if the place is empty."""
-    return signed(memory.ids[place]) & ID_ORDER_MASK
+    return signed(memory.ids[place]) & at.ID_ORDER_MASK
 
 
 @inlined
@@ -114,7 +80,7 @@ def drop_id(memory: Memory, place: int) -> None:
         entry = signed(ids[candidate])
         if entry == 0:
             break
-        home = home_of(memory, memory.orders[(entry & ID_ORDER_MASK) * ORDER_SIZE + ORDER_ID])
+        home = home_of(memory, memory.orders[(entry & at.ID_ORDER_MASK) * at.ORDER_SIZE + at.ORDER_ID])
         from_home = candidate - home if candidate >= home else candidate - home + len(ids)
         from_hole = candidate - hole if candidate >= hole else candidate - hole + len(ids)
         if from_home >= from_hole:
@@ -127,70 +93,70 @@ def drop_id(memory: Memory, place: int) -> None:
 def take_order(memory: Memory) -> int:
     """Return an unused order; there is one."""
     state = memory.state
-    state[LIVE_ORDERS] += 1
-    order = state[FREE_ORDER]
+    state[at.LIVE_ORDERS] += 1
+    order = state[at.FREE_ORDER]
     if order != 0:
-        state[FREE_ORDER] = signed(memory.links[order * LINK_SIZE + NEXT])
+        state[at.FREE_ORDER] = signed(memory.links[order * at.LINK_SIZE + at.NEXT])
         return order
-    state[USED_ORDERS] += 1
-    return state[USED_ORDERS]
+    state[at.USED_ORDERS] += 1
+    return state[at.USED_ORDERS]
 
 
 @inlined
 def give_back(memory: Memory, place: int, order: int) -> None:
     """Return an order and the place of its id to the unused ones."""
     drop_id(memory, place)
-    memory.links[order * LINK_SIZE + NEXT] = memory.state[FREE_ORDER]
-    memory.state[FREE_ORDER] = order
-    memory.state[LIVE_ORDERS] -= 1
+    memory.links[order * at.LINK_SIZE + at.NEXT] = memory.state[at.FREE_ORDER]
+    memory.state[at.FREE_ORDER] = order
+    memory.state[at.LIVE_ORDERS] -= 1
 
 
 @inlined
 def ladder_of(symbol: int) -> int:
     """Return the ladder of a symbol's book."""
-    return symbol * LADDERS + BOOK
+    return symbol * at.LADDERS + at.BOOK
 
 
 @inlined
 def side_of(word: int) -> int:
     """Return the side of an order."""
-    return (word >> SIDE_SHIFT) & 1
+    return (word >> at.SIDE_SHIFT) & 1
 
 
 @inlined
 def symbol_of(word: int) -> int:
     """Return the symbol of an order."""
-    return (word >> SYMBOL_SHIFT) & SYMBOL_MASK
+    return (word >> at.SYMBOL_SHIFT) & at.SYMBOL_MASK
 
 
 @inlined
 def is_waiting(word: int) -> bool:
     """Return whether an order waits for its trigger."""
-    return word & TRIGGER_MASK != 0
+    return word & at.TRIGGER_MASK != 0
 
 
 @inlined
 def hidden_lots(memory: Memory, order: int, word: int) -> int:
     """Return what an order has behind what it shows."""
-    if word & HAS_EXTRA and not is_waiting(word):
-        return memory.extras[order * EXTRA_SIZE + HIDDEN]
+    if word & at.HAS_EXTRA and not is_waiting(word):
+        return memory.extras[order * at.EXTRA_SIZE + at.HIDDEN]
     return 0
 
 
 @inlined
 def write_order(memory: Memory, order: int, order_id: int, word: int, price: int, owner: int) -> None:
     """Fill in an order."""
-    memory.orders[order * ORDER_SIZE + ORDER_ID] = order_id
-    memory.orders[order * ORDER_SIZE + WORD] = word
-    memory.links[order * LINK_SIZE + PRICE] = price
-    memory.links[order * LINK_SIZE + OWNER] = owner
+    memory.orders[order * at.ORDER_SIZE + at.ORDER_ID] = order_id
+    memory.orders[order * at.ORDER_SIZE + at.WORD] = word
+    memory.links[order * at.LINK_SIZE + at.PRICE] = price
+    memory.links[order * at.LINK_SIZE + at.OWNER] = owner
 
 
 @inlined
 def enter_book(memory: Memory, symbol: int, side: int, price: int, order: int, shown: int) -> None:
     """Put an order at the back of its level; there is room."""
     join_back(memory, ladder_of(symbol), price, order, shown)
-    books, best = memory.books, symbol * BOOK_SIZE + BEST + side
+    books, best = memory.books, symbol * at.BOOK_SIZE + at.BEST + side
     towards = 1 - 2 * side  # better is higher for a buy and lower for a sell; a branch on the side is a coin toss
     books[best] = price if (price - books[best]) * towards > 0 else books[best]
 
@@ -199,18 +165,18 @@ def enter_book(memory: Memory, symbol: int, side: int, price: int, order: int, s
 def leave_book(memory: Memory, symbol: int, side: int, price: int, order: int, shown: int) -> None:
     """Take an order out of its level; if it was the last at the best price, the next level is the best."""
     if leave_queue(memory, ladder_of(symbol), price, order, shown):
-        best = symbol * BOOK_SIZE + BEST + side
+        best = symbol * at.BOOK_SIZE + at.BEST + side
         if price == memory.books[best]:
             if side == 0:
-                memory.books[best] = next_below(memory, ladder_of(symbol), price, NO_BID)
+                memory.books[best] = next_below(memory, ladder_of(symbol), price, at.NO_BID)
             else:
-                memory.books[best] = next_above(memory, ladder_of(symbol), price, NO_ASK)
+                memory.books[best] = next_above(memory, ladder_of(symbol), price, at.NO_ASK)
 
 
 @inlined
 def waits_for_rise(word: int) -> bool:
     """Return whether a waiting order wakes at or above its trigger price (else at or below)."""
-    return ((word >> TRIGGER_SHIFT) & 3 == _STOP) == (side_of(word) == 0)
+    return ((word >> at.TRIGGER_SHIFT) & 3 == TRIGGERS.STOP) == (side_of(word) == 0)
 
 
 @routine
@@ -218,43 +184,43 @@ def enter_waiting(memory: Memory, word: int, trigger_price: int, order: int) -> 
     """Put an order at the back of those that wait for its trigger price; there is room."""
     symbol = symbol_of(word)
     if waits_for_rise(word):
-        join_back(memory, symbol * LADDERS + RISING, trigger_price, order, _NOTHING)
-        if trigger_price < memory.books[symbol * BOOK_SIZE + NEXT_RISE]:
-            memory.books[symbol * BOOK_SIZE + NEXT_RISE] = trigger_price
+        join_back(memory, symbol * at.LADDERS + at.RISING, trigger_price, order, _NOTHING)
+        if trigger_price < memory.books[symbol * at.BOOK_SIZE + at.NEXT_RISE]:
+            memory.books[symbol * at.BOOK_SIZE + at.NEXT_RISE] = trigger_price
     else:
-        join_back(memory, symbol * LADDERS + FALLING, trigger_price, order, _NOTHING)
-        if trigger_price > memory.books[symbol * BOOK_SIZE + NEXT_FALL]:
-            memory.books[symbol * BOOK_SIZE + NEXT_FALL] = trigger_price
+        join_back(memory, symbol * at.LADDERS + at.FALLING, trigger_price, order, _NOTHING)
+        if trigger_price > memory.books[symbol * at.BOOK_SIZE + at.NEXT_FALL]:
+            memory.books[symbol * at.BOOK_SIZE + at.NEXT_FALL] = trigger_price
 
 
 @routine
 def leave_waiting(memory: Memory, word: int, order: int) -> None:
     """Take an order out of those that wait for its trigger price."""
     symbol = symbol_of(word)
-    trigger_price = memory.extras[order * EXTRA_SIZE + TRIGGER_PRICE]
+    trigger_price = memory.extras[order * at.EXTRA_SIZE + at.TRIGGER_PRICE]
     if waits_for_rise(word):
-        ladder, nearest = symbol * LADDERS + RISING, symbol * BOOK_SIZE + NEXT_RISE
+        ladder, nearest = symbol * at.LADDERS + at.RISING, symbol * at.BOOK_SIZE + at.NEXT_RISE
         if leave_queue(memory, ladder, trigger_price, order, _NOTHING) and trigger_price == memory.books[nearest]:
-            memory.books[nearest] = next_above(memory, ladder, trigger_price, NO_ASK)
+            memory.books[nearest] = next_above(memory, ladder, trigger_price, at.NO_ASK)
     else:
-        ladder, nearest = symbol * LADDERS + FALLING, symbol * BOOK_SIZE + NEXT_FALL
+        ladder, nearest = symbol * at.LADDERS + at.FALLING, symbol * at.BOOK_SIZE + at.NEXT_FALL
         if leave_queue(memory, ladder, trigger_price, order, _NOTHING) and trigger_price == memory.books[nearest]:
-            memory.books[nearest] = next_below(memory, ladder, trigger_price, NO_BID)
+            memory.books[nearest] = next_below(memory, ladder, trigger_price, at.NO_BID)
 
 
 @inlined
 def take_out(memory: Memory, place: int, order: int) -> None:
     """Take an order out of the book, or of those that wait, and give it back."""
-    word = memory.orders[order * ORDER_SIZE + WORD]
+    word = memory.orders[order * at.ORDER_SIZE + at.WORD]
     if is_waiting(word):
         leave_waiting(memory, word, order)
     else:
-        price = signed(memory.links[order * LINK_SIZE + PRICE])
-        leave_book(memory, symbol_of(word), side_of(word), price, order, word & LOTS_MASK)
+        price = signed(memory.links[order * at.LINK_SIZE + at.PRICE])
+        leave_book(memory, symbol_of(word), side_of(word), price, order, word & at.LOTS_MASK)
     give_back(memory, place, order)
 
 
 @routine
 def remove_order(memory: Memory, order: int) -> None:
     """Take an order out of the book, or of those that wait, and give it back."""
-    take_out(memory, find_id(memory, memory.orders[order * ORDER_SIZE + ORDER_ID]), order)
+    take_out(memory, find_id(memory, memory.orders[order * at.ORDER_SIZE + at.ORDER_ID]), order)

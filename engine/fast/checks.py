@@ -3,64 +3,17 @@
 
 from typing import Final
 
-from engine.kernel import argument, inlined, routine
-from engine.rows.memory import SYMBOLS, Memory
-from engine.rows.messages import (
-    AMEND_ORDER_ID,
-    AMEND_OWNER,
-    AMEND_PRICE_TICKS,
-    AMEND_QTY_LOTS,
-    AMEND_SYMBOL_ID,
-    AMEND_TIME_NS,
-    CANCEL_ORDER_ID,
-    CANCEL_OWNER,
-    CANCEL_SYMBOL_ID,
-    CANCEL_TIME_NS,
-    HALT_IS_HALTED,
-    HALT_SYMBOL_ID,
-    HALT_TIME_NS,
-    MASS_CANCEL_OWNER,
-    MASS_CANCEL_SIDE,
-    MASS_CANCEL_SYMBOL_ID,
-    MASS_CANCEL_TIME_NS,
-    NEW_DISPLAY_LOTS,
-    NEW_ORDER_ID,
-    NEW_ORDER_TYPE,
-    NEW_OWNER,
-    NEW_PRICE_TICKS,
-    NEW_QTY_LOTS,
-    NEW_SELF_TRADE_PREVENTION,
-    NEW_SIDE,
-    NEW_SYMBOL_ID,
-    NEW_TIME_IN_FORCE,
-    NEW_TIME_NS,
-    NEW_TRIGGER,
-    NEW_TRIGGER_PRICE_TICKS,
-)
-from market.codes import OrderType, RejectReason, SelfTradePrevention, TimeInForce, Trigger
+from engine.kernel import inlined, routine
+from engine.rows import memory as at
+from engine.rows.codes import AMEND, CANCEL, HALT, MASS_CANCEL, NEW, REASONS, TIMES, TRIGGERS, TYPES
+from engine.rows.memory import Memory
+from market.codes import OrderType, SelfTradePrevention, TimeInForce, Trigger
 from market.limits import ICEBERG_PARTS_MAX, OWNER_MAX, PRICE_TICKS_MAX, QTY_LOTS_MAX
 
 FINE: Final = 0
-_MALFORMED: Final = argument(RejectReason.MALFORMED)
-_UNKNOWN_SYMBOL: Final = argument(RejectReason.UNKNOWN_SYMBOL)
-_BAD_ORDER_ID: Final = argument(RejectReason.BAD_ORDER_ID)
-_BAD_SIDE: Final = argument(RejectReason.BAD_SIDE)
-_BAD_TYPE: Final = argument(RejectReason.BAD_TYPE)
-_BAD_TIME_IN_FORCE: Final = argument(RejectReason.BAD_TIME_IN_FORCE)
-_BAD_PRICE: Final = argument(RejectReason.BAD_PRICE)
-_BAD_QTY: Final = argument(RejectReason.BAD_QTY)
-_BAD_DISPLAY_QTY: Final = argument(RejectReason.BAD_DISPLAY_QTY)
-_BAD_TRIGGER: Final = argument(RejectReason.BAD_TRIGGER)
-_BAD_PREVENTION: Final = argument(RejectReason.BAD_SELF_TRADE_PREVENTION)
-_BAD_OWNER: Final = argument(RejectReason.BAD_OWNER)
 
-_LIMIT: Final = int(OrderType.LIMIT)
-_MARKET: Final = int(OrderType.MARKET)
-_POST_ONLY: Final = int(OrderType.POST_ONLY)
-_GTC: Final = int(TimeInForce.GTC)
 _TYPE_LAST: Final = int(max(OrderType))
 _TIME_IN_FORCE_LAST: Final = int(max(TimeInForce))
-_TRIGGER_NONE: Final = int(Trigger.NONE)
 _TRIGGER_LAST: Final = int(max(Trigger))
 _PREVENTION_LAST: Final = int(max(SelfTradePrevention))
 
@@ -69,30 +22,30 @@ _PREVENTION_LAST: Final = int(max(SelfTradePrevention))
 def new_order_reason(memory: Memory, base: int) -> int:
     """Return why the new order in the row at `base` is refused, or FINE."""
     rows = memory.commands
-    if rows[base + NEW_TIME_NS] < 0:
-        return _MALFORMED
-    if not 0 <= rows[base + NEW_SYMBOL_ID] < memory.state[SYMBOLS]:
-        return _UNKNOWN_SYMBOL
-    if rows[base + NEW_ORDER_ID] < 1:
-        return _BAD_ORDER_ID
-    if not 0 <= rows[base + NEW_SIDE] <= 1:
-        return _BAD_SIDE
+    if rows[base + NEW.time_ns] < 0:
+        return REASONS.MALFORMED
+    if not 0 <= rows[base + NEW.symbol_id] < memory.state[at.SYMBOLS]:
+        return REASONS.UNKNOWN_SYMBOL
+    if rows[base + NEW.order_id] < 1:
+        return REASONS.BAD_ORDER_ID
+    if not 0 <= rows[base + NEW.side] <= 1:
+        return REASONS.BAD_SIDE
     rare = (
-        rows[base + NEW_ORDER_TYPE]
-        | rows[base + NEW_TIME_IN_FORCE]
-        | rows[base + NEW_SELF_TRADE_PREVENTION]
-        | rows[base + NEW_DISPLAY_LOTS]
-        | rows[base + NEW_TRIGGER]
-        | rows[base + NEW_TRIGGER_PRICE_TICKS]
+        rows[base + NEW.order_type]
+        | rows[base + NEW.time_in_force]
+        | rows[base + NEW.self_trade_prevention]
+        | rows[base + NEW.display_lots]
+        | rows[base + NEW.trigger]
+        | rows[base + NEW.trigger_price_ticks]
     )
     if rare != 0:
         return _special_order_reason(memory, base)
-    if not 1 <= rows[base + NEW_PRICE_TICKS] <= PRICE_TICKS_MAX:
-        return _BAD_PRICE
-    if not 1 <= rows[base + NEW_QTY_LOTS] <= QTY_LOTS_MAX:
-        return _BAD_QTY
-    if not 0 <= rows[base + NEW_OWNER] <= OWNER_MAX:
-        return _BAD_OWNER
+    if not 1 <= rows[base + NEW.price_ticks] <= PRICE_TICKS_MAX:
+        return REASONS.BAD_PRICE
+    if not 1 <= rows[base + NEW.qty_lots] <= QTY_LOTS_MAX:
+        return REASONS.BAD_QTY
+    if not 0 <= rows[base + NEW.owner] <= OWNER_MAX:
+        return REASONS.BAD_OWNER
     return FINE
 
 
@@ -100,39 +53,39 @@ def new_order_reason(memory: Memory, base: int) -> int:
 def _special_order_reason(memory: Memory, base: int) -> int:
     """Go on behind the side, for an order that is more than a plain limit order."""
     rows = memory.commands
-    order_type = rows[base + NEW_ORDER_TYPE]
-    time_in_force = rows[base + NEW_TIME_IN_FORCE]
-    price = rows[base + NEW_PRICE_TICKS]
-    qty = rows[base + NEW_QTY_LOTS]
-    display = rows[base + NEW_DISPLAY_LOTS]
-    trigger = rows[base + NEW_TRIGGER]
-    trigger_price = rows[base + NEW_TRIGGER_PRICE_TICKS]
+    order_type = rows[base + NEW.order_type]
+    time_in_force = rows[base + NEW.time_in_force]
+    price = rows[base + NEW.price_ticks]
+    qty = rows[base + NEW.qty_lots]
+    display = rows[base + NEW.display_lots]
+    trigger = rows[base + NEW.trigger]
+    trigger_price = rows[base + NEW.trigger_price_ticks]
     if not 0 <= order_type <= _TYPE_LAST:
-        return _BAD_TYPE
+        return REASONS.BAD_TYPE
     if not 0 <= time_in_force <= _TIME_IN_FORCE_LAST:
-        return _BAD_TIME_IN_FORCE
-    if order_type == _POST_ONLY and time_in_force != _GTC:
-        return _BAD_TIME_IN_FORCE
-    if order_type == _MARKET and price != 0:
-        return _BAD_PRICE
-    if order_type != _MARKET and not 1 <= price <= PRICE_TICKS_MAX:
-        return _BAD_PRICE
+        return REASONS.BAD_TIME_IN_FORCE
+    if order_type == TYPES.POST_ONLY and time_in_force != TIMES.GTC:
+        return REASONS.BAD_TIME_IN_FORCE
+    if order_type == TYPES.MARKET and price != 0:
+        return REASONS.BAD_PRICE
+    if order_type != TYPES.MARKET and not 1 <= price <= PRICE_TICKS_MAX:
+        return REASONS.BAD_PRICE
     if not 1 <= qty <= QTY_LOTS_MAX:
-        return _BAD_QTY
+        return REASONS.BAD_QTY
     if not 0 <= display <= qty or has_too_many_parts(qty, display):
-        return _BAD_DISPLAY_QTY
-    if display != 0 and (order_type == _MARKET or time_in_force != _GTC):
-        return _BAD_DISPLAY_QTY
+        return REASONS.BAD_DISPLAY_QTY
+    if display != 0 and (order_type == TYPES.MARKET or time_in_force != TIMES.GTC):
+        return REASONS.BAD_DISPLAY_QTY
     if not 0 <= trigger <= _TRIGGER_LAST:
-        return _BAD_TRIGGER
-    if trigger == _TRIGGER_NONE and trigger_price != 0:
-        return _BAD_TRIGGER
-    if trigger != _TRIGGER_NONE and not 1 <= trigger_price <= PRICE_TICKS_MAX:
-        return _BAD_TRIGGER
-    if not 0 <= rows[base + NEW_SELF_TRADE_PREVENTION] <= _PREVENTION_LAST:
-        return _BAD_PREVENTION
-    if not 0 <= rows[base + NEW_OWNER] <= OWNER_MAX:
-        return _BAD_OWNER
+        return REASONS.BAD_TRIGGER
+    if trigger == TRIGGERS.NONE and trigger_price != 0:
+        return REASONS.BAD_TRIGGER
+    if trigger != TRIGGERS.NONE and not 1 <= trigger_price <= PRICE_TICKS_MAX:
+        return REASONS.BAD_TRIGGER
+    if not 0 <= rows[base + NEW.self_trade_prevention] <= _PREVENTION_LAST:
+        return REASONS.BAD_SELF_TRADE_PREVENTION
+    if not 0 <= rows[base + NEW.owner] <= OWNER_MAX:
+        return REASONS.BAD_OWNER
     return FINE
 
 
@@ -146,14 +99,14 @@ def has_too_many_parts(qty: int, display: int) -> bool:
 def cancel_reason(memory: Memory, base: int) -> int:
     """Return why the cancel in the row at `base` is refused, or FINE."""
     rows = memory.commands
-    if rows[base + CANCEL_TIME_NS] < 0:
-        return _MALFORMED
-    if not 0 <= rows[base + CANCEL_SYMBOL_ID] < memory.state[SYMBOLS]:
-        return _UNKNOWN_SYMBOL
-    if rows[base + CANCEL_ORDER_ID] < 1:
-        return _BAD_ORDER_ID
-    if not 0 <= rows[base + CANCEL_OWNER] <= OWNER_MAX:
-        return _BAD_OWNER
+    if rows[base + CANCEL.time_ns] < 0:
+        return REASONS.MALFORMED
+    if not 0 <= rows[base + CANCEL.symbol_id] < memory.state[at.SYMBOLS]:
+        return REASONS.UNKNOWN_SYMBOL
+    if rows[base + CANCEL.order_id] < 1:
+        return REASONS.BAD_ORDER_ID
+    if not 0 <= rows[base + CANCEL.owner] <= OWNER_MAX:
+        return REASONS.BAD_OWNER
     return FINE
 
 
@@ -161,18 +114,18 @@ def cancel_reason(memory: Memory, base: int) -> int:
 def amend_reason(memory: Memory, base: int) -> int:
     """Return why the amend in the row at `base` is refused, or FINE; price 0 is for a waiting market order."""
     rows = memory.commands
-    if rows[base + AMEND_TIME_NS] < 0:
-        return _MALFORMED
-    if not 0 <= rows[base + AMEND_SYMBOL_ID] < memory.state[SYMBOLS]:
-        return _UNKNOWN_SYMBOL
-    if rows[base + AMEND_ORDER_ID] < 1:
-        return _BAD_ORDER_ID
-    if not 0 <= rows[base + AMEND_PRICE_TICKS] <= PRICE_TICKS_MAX:
-        return _BAD_PRICE
-    if not 1 <= rows[base + AMEND_QTY_LOTS] <= QTY_LOTS_MAX:
-        return _BAD_QTY
-    if not 0 <= rows[base + AMEND_OWNER] <= OWNER_MAX:
-        return _BAD_OWNER
+    if rows[base + AMEND.time_ns] < 0:
+        return REASONS.MALFORMED
+    if not 0 <= rows[base + AMEND.symbol_id] < memory.state[at.SYMBOLS]:
+        return REASONS.UNKNOWN_SYMBOL
+    if rows[base + AMEND.order_id] < 1:
+        return REASONS.BAD_ORDER_ID
+    if not 0 <= rows[base + AMEND.price_ticks] <= PRICE_TICKS_MAX:
+        return REASONS.BAD_PRICE
+    if not 1 <= rows[base + AMEND.qty_lots] <= QTY_LOTS_MAX:
+        return REASONS.BAD_QTY
+    if not 0 <= rows[base + AMEND.owner] <= OWNER_MAX:
+        return REASONS.BAD_OWNER
     return FINE
 
 
@@ -180,14 +133,14 @@ def amend_reason(memory: Memory, base: int) -> int:
 def mass_cancel_reason(memory: Memory, base: int) -> int:
     """Return why the mass cancel in the row at `base` is refused, or FINE."""
     rows = memory.commands
-    if rows[base + MASS_CANCEL_TIME_NS] < 0:
-        return _MALFORMED
-    if not -1 <= rows[base + MASS_CANCEL_SYMBOL_ID] < memory.state[SYMBOLS]:
-        return _UNKNOWN_SYMBOL
-    if not -1 <= rows[base + MASS_CANCEL_SIDE] <= 1:
-        return _BAD_SIDE
-    if not 0 <= rows[base + MASS_CANCEL_OWNER] <= OWNER_MAX:
-        return _BAD_OWNER
+    if rows[base + MASS_CANCEL.time_ns] < 0:
+        return REASONS.MALFORMED
+    if not -1 <= rows[base + MASS_CANCEL.symbol_id] < memory.state[at.SYMBOLS]:
+        return REASONS.UNKNOWN_SYMBOL
+    if not -1 <= rows[base + MASS_CANCEL.side] <= 1:
+        return REASONS.BAD_SIDE
+    if not 0 <= rows[base + MASS_CANCEL.owner] <= OWNER_MAX:
+        return REASONS.BAD_OWNER
     return FINE
 
 
@@ -195,10 +148,10 @@ def mass_cancel_reason(memory: Memory, base: int) -> int:
 def halt_reason(memory: Memory, base: int) -> int:
     """Return why the halt in the row at `base` is refused, or FINE."""
     rows = memory.commands
-    if rows[base + HALT_TIME_NS] < 0:
-        return _MALFORMED
-    if not -1 <= rows[base + HALT_SYMBOL_ID] < memory.state[SYMBOLS]:
-        return _UNKNOWN_SYMBOL
-    if not 0 <= rows[base + HALT_IS_HALTED] <= 1:
-        return _MALFORMED
+    if rows[base + HALT.time_ns] < 0:
+        return REASONS.MALFORMED
+    if not -1 <= rows[base + HALT.symbol_id] < memory.state[at.SYMBOLS]:
+        return REASONS.UNKNOWN_SYMBOL
+    if not 0 <= rows[base + HALT.is_halted] <= 1:
+        return REASONS.MALFORMED
     return FINE

@@ -8,7 +8,8 @@ from engine.capacity import Capacity
 from engine.fast.matching import match_batch
 from engine.fast.queries import SOUND, find_fault, read_best, read_depth, read_orders, read_queues
 from engine.kernel import CACHE_FOLDER
-from engine.rows.memory import BOOK_SIZE, IS_HALTED, LAST_PRICE, LIVE_ORDERS, TRADE_ID, make_memory
+from engine.rows import memory as at
+from engine.rows.memory import make_memory
 from engine.rows.messages import Int64Array
 from engine.rows.ring import PUBLISHED, Ring
 from engine.state import SNAPSHOT_WIDTH, STATE_WIDTH, SymbolState, hash_state
@@ -50,7 +51,7 @@ class FastEngine:
     @property
     def live_order_count(self) -> int:
         """How many orders rest or wait for their trigger."""
-        return int(self._memory.state[LIVE_ORDERS])
+        return int(self._memory.state[at.LIVE_ORDERS])
 
     @property
     def order_bytes(self) -> int:
@@ -111,8 +112,8 @@ class FastEngine:
         return rows[:count], resting_count
 
     def _symbol_state(self, symbol_id: int) -> SymbolState:
-        book = self._memory.books[symbol_id * BOOK_SIZE : (symbol_id + 1) * BOOK_SIZE].tolist()
-        return SymbolState(book[IS_HALTED], book[LAST_PRICE], book[TRADE_ID])
+        book = self._memory.books[symbol_id * at.BOOK_SIZE : (symbol_id + 1) * at.BOOK_SIZE].tolist()
+        return SymbolState(book[at.IS_HALTED], book[at.LAST_PRICE], book[at.TRADE_ID])
 
     def _check_symbol(self, symbol_id: int) -> None:
         if not 0 <= symbol_id < self._symbol_count:

@@ -9,26 +9,8 @@ pages, words of pages.
 from engine.capacity import LEVELS_PER_PAGE, PAGE_BITS
 from engine.fast.bits import bit, bits_above, bits_below, highest_bit, lowest_bit, signed
 from engine.kernel import inlined, routine
-from engine.rows.memory import (
-    FREE_PAGE,
-    HEAD,
-    LADDER_PAGE_WORDS,
-    LADDER_PAGES,
-    LADDER_TOP_WORDS,
-    LADDER_WORDS,
-    LEVEL_SIZE,
-    LEVEL_WORDS,
-    LINK_SIZE,
-    NEXT,
-    PAGE_WORDS,
-    PAGES_LEFT,
-    PREVIOUS,
-    QUEUE_SIZE,
-    TAIL,
-    TOTAL,
-    USED_PAGES,
-    Memory,
-)
+from engine.rows import memory as at
+from engine.rows.memory import Memory
 
 _IN_PAGE = LEVELS_PER_PAGE - 1
 
@@ -36,7 +18,7 @@ _IN_PAGE = LEVELS_PER_PAGE - 1
 @inlined
 def page_at(memory: Memory, ladder: int, price: int) -> int:
     """Return the page that holds the level of `price`, 0 if no order is near."""
-    return signed(memory.pages[ladder * LADDER_PAGES + (price >> PAGE_BITS)])
+    return signed(memory.pages[ladder * at.LADDER_PAGES + (price >> PAGE_BITS)])
 
 
 @inlined
@@ -48,13 +30,13 @@ def level_at(memory: Memory, ladder: int, price: int) -> int:
 @inlined
 def has_room(memory: Memory, ladder: int, price: int) -> bool:
     """Return whether an order can join the level of `price`."""
-    return page_at(memory, ladder, price) != 0 or memory.state[PAGES_LEFT] > 0
+    return page_at(memory, ladder, price) != 0 or memory.state[at.PAGES_LEFT] > 0
 
 
 @inlined
 def first_order(memory: Memory, ladder: int, price: int) -> int:
     """Return the order at the front of a level's queue, 0 for none."""
-    return signed(memory.queues[level_at(memory, ladder, price) * QUEUE_SIZE + HEAD])
+    return signed(memory.queues[level_at(memory, ladder, price) * at.QUEUE_SIZE + at.HEAD])
 
 
 @inlined
@@ -65,16 +47,16 @@ def join_back(memory: Memory, ladder: int, price: int, order: int, lots: int) ->
         page = _open_page(memory, ladder, price)
     level = (page << PAGE_BITS) + (price & _IN_PAGE)
     queues, links = memory.queues, memory.links
-    last = signed(queues[level * QUEUE_SIZE + TAIL])
-    links[order * LINK_SIZE + NEXT] = 0
-    links[order * LINK_SIZE + PREVIOUS] = last
-    queues[level * QUEUE_SIZE + TAIL] = order
+    last = signed(queues[level * at.QUEUE_SIZE + at.TAIL])
+    links[order * at.LINK_SIZE + at.NEXT] = 0
+    links[order * at.LINK_SIZE + at.PREVIOUS] = last
+    queues[level * at.QUEUE_SIZE + at.TAIL] = order
     if last == 0:
-        queues[level * QUEUE_SIZE + HEAD] = order
+        queues[level * at.QUEUE_SIZE + at.HEAD] = order
         _mark(memory, page, price)
     else:
-        links[last * LINK_SIZE + NEXT] = order
-    memory.levels[level * LEVEL_SIZE + TOTAL] += lots
+        links[last * at.LINK_SIZE + at.NEXT] = order
+    memory.levels[level * at.LEVEL_SIZE + at.TOTAL] += lots
 
 
 @inlined
@@ -83,38 +65,38 @@ def leave_queue(memory: Memory, ladder: int, price: int, order: int, lots: int) 
     page = page_at(memory, ladder, price)
     level = (page << PAGE_BITS) + (price & _IN_PAGE)
     queues, links = memory.queues, memory.links
-    behind = signed(links[order * LINK_SIZE + NEXT])
-    ahead = signed(links[order * LINK_SIZE + PREVIOUS])
-    memory.levels[level * LEVEL_SIZE + TOTAL] -= lots
+    behind = signed(links[order * at.LINK_SIZE + at.NEXT])
+    ahead = signed(links[order * at.LINK_SIZE + at.PREVIOUS])
+    memory.levels[level * at.LEVEL_SIZE + at.TOTAL] -= lots
     if ahead == 0:
-        queues[level * QUEUE_SIZE + HEAD] = behind
+        queues[level * at.QUEUE_SIZE + at.HEAD] = behind
     else:
-        links[ahead * LINK_SIZE + NEXT] = behind
+        links[ahead * at.LINK_SIZE + at.NEXT] = behind
     if behind == 0:
-        queues[level * QUEUE_SIZE + TAIL] = ahead
+        queues[level * at.QUEUE_SIZE + at.TAIL] = ahead
         if ahead == 0:
             _unmark(memory, ladder, page, price)
             return True
     else:
-        links[behind * LINK_SIZE + PREVIOUS] = ahead
+        links[behind * at.LINK_SIZE + at.PREVIOUS] = ahead
     return False
 
 
 @inlined
 def _mark(memory: Memory, page: int, price: int) -> None:
     word = (price & _IN_PAGE) >> 6
-    memory.page_bits[page * PAGE_WORDS + LEVEL_WORDS + word] |= bit(price & 63)
-    memory.page_bits[page * PAGE_WORDS] |= bit(word)
+    memory.page_bits[page * at.PAGE_WORDS + at.LEVEL_WORDS + word] |= bit(price & 63)
+    memory.page_bits[page * at.PAGE_WORDS] |= bit(word)
 
 
 @inlined
 def _unmark(memory: Memory, ladder: int, page: int, price: int) -> None:
     word = (price & _IN_PAGE) >> 6
-    left = memory.page_bits[page * PAGE_WORDS + LEVEL_WORDS + word] & ~bit(price & 63)
-    memory.page_bits[page * PAGE_WORDS + LEVEL_WORDS + word] = left
+    left = memory.page_bits[page * at.PAGE_WORDS + at.LEVEL_WORDS + word] & ~bit(price & 63)
+    memory.page_bits[page * at.PAGE_WORDS + at.LEVEL_WORDS + word] = left
     if left == 0:
-        words_left = memory.page_bits[page * PAGE_WORDS] & ~bit(word)
-        memory.page_bits[page * PAGE_WORDS] = words_left
+        words_left = memory.page_bits[page * at.PAGE_WORDS] & ~bit(word)
+        memory.page_bits[page * at.PAGE_WORDS] = words_left
         if words_left == 0:
             _close_page(memory, ladder, page, price)
 
@@ -123,36 +105,36 @@ def _unmark(memory: Memory, ladder: int, page: int, price: int) -> None:
 def _open_page(memory: Memory, ladder: int, price: int) -> int:
     """Take a page from the pool for the prices around `price`; a page in the pool is all zeros but for its link."""
     state = memory.state
-    page = state[FREE_PAGE]
+    page = state[at.FREE_PAGE]
     if page != 0:
         # Links of free pages stand where the tail of the page's first level will be.
-        link = (page << PAGE_BITS) * QUEUE_SIZE + TAIL
-        state[FREE_PAGE] = signed(memory.queues[link])
+        link = (page << PAGE_BITS) * at.QUEUE_SIZE + at.TAIL
+        state[at.FREE_PAGE] = signed(memory.queues[link])
         memory.queues[link] = 0
     else:
-        state[USED_PAGES] += 1
-        page = state[USED_PAGES]
-    state[PAGES_LEFT] -= 1
+        state[at.USED_PAGES] += 1
+        page = state[at.USED_PAGES]
+    state[at.PAGES_LEFT] -= 1
     number = price >> PAGE_BITS
-    memory.pages[ladder * LADDER_PAGES + number] = page
-    memory.ladder_bits[ladder * LADDER_WORDS + LADDER_PAGE_WORDS + (number >> 6)] |= bit(number & 63)
-    memory.ladder_bits[ladder * LADDER_WORDS + (number >> 12)] |= bit((number >> 6) & 63)
+    memory.pages[ladder * at.LADDER_PAGES + number] = page
+    memory.ladder_bits[ladder * at.LADDER_WORDS + at.LADDER_PAGE_WORDS + (number >> 6)] |= bit(number & 63)
+    memory.ladder_bits[ladder * at.LADDER_WORDS + (number >> 12)] |= bit((number >> 6) & 63)
     return page
 
 
 @routine
 def _close_page(memory: Memory, ladder: int, page: int, price: int) -> None:
     state = memory.state
-    memory.queues[(page << PAGE_BITS) * QUEUE_SIZE + TAIL] = state[FREE_PAGE]
-    state[FREE_PAGE] = page
-    state[PAGES_LEFT] += 1
+    memory.queues[(page << PAGE_BITS) * at.QUEUE_SIZE + at.TAIL] = state[at.FREE_PAGE]
+    state[at.FREE_PAGE] = page
+    state[at.PAGES_LEFT] += 1
     number = price >> PAGE_BITS
-    memory.pages[ladder * LADDER_PAGES + number] = 0
-    word = ladder * LADDER_WORDS + LADDER_PAGE_WORDS + (number >> 6)
+    memory.pages[ladder * at.LADDER_PAGES + number] = 0
+    word = ladder * at.LADDER_WORDS + at.LADDER_PAGE_WORDS + (number >> 6)
     left = memory.ladder_bits[word] & ~bit(number & 63)
     memory.ladder_bits[word] = left
     if left == 0:
-        memory.ladder_bits[ladder * LADDER_WORDS + (number >> 12)] &= ~bit((number >> 6) & 63)
+        memory.ladder_bits[ladder * at.LADDER_WORDS + (number >> 12)] &= ~bit((number >> 6) & 63)
 
 
 @inlined
@@ -161,10 +143,10 @@ def next_above(memory: Memory, ladder: int, price: int, otherwise: int) -> int:
     page = page_at(memory, ladder, price)
     if page != 0:
         word = (price & _IN_PAGE) >> 6
-        found = memory.page_bits[page * PAGE_WORDS + LEVEL_WORDS + word] & bits_above(price & 63)
+        found = memory.page_bits[page * at.PAGE_WORDS + at.LEVEL_WORDS + word] & bits_above(price & 63)
         if found != 0:
             return (price & ~63) + lowest_bit(found)
-        found = memory.page_bits[page * PAGE_WORDS] & bits_above(word)
+        found = memory.page_bits[page * at.PAGE_WORDS] & bits_above(word)
         if found != 0:
             return _first_in_word(memory, page, price, lowest_bit(found))
     return _next_page_above(memory, ladder, price, otherwise)
@@ -176,10 +158,10 @@ def next_below(memory: Memory, ladder: int, price: int, otherwise: int) -> int:
     page = page_at(memory, ladder, price)
     if page != 0:
         word = (price & _IN_PAGE) >> 6
-        found = memory.page_bits[page * PAGE_WORDS + LEVEL_WORDS + word] & bits_below(price & 63)
+        found = memory.page_bits[page * at.PAGE_WORDS + at.LEVEL_WORDS + word] & bits_below(price & 63)
         if found != 0:
             return (price & ~63) + highest_bit(found)
-        found = memory.page_bits[page * PAGE_WORDS] & bits_below(word)
+        found = memory.page_bits[page * at.PAGE_WORDS] & bits_below(word)
         if found != 0:
             return _last_in_word(memory, page, price, highest_bit(found))
     return _next_page_below(memory, ladder, price, otherwise)
@@ -187,44 +169,44 @@ def next_below(memory: Memory, ladder: int, price: int, otherwise: int) -> int:
 
 @inlined
 def _first_in_word(memory: Memory, page: int, price: int, word: int) -> int:
-    found = memory.page_bits[page * PAGE_WORDS + LEVEL_WORDS + word]
+    found = memory.page_bits[page * at.PAGE_WORDS + at.LEVEL_WORDS + word]
     return (price & ~_IN_PAGE) + (word << 6) + lowest_bit(found)
 
 
 @inlined
 def _last_in_word(memory: Memory, page: int, price: int, word: int) -> int:
-    found = memory.page_bits[page * PAGE_WORDS + LEVEL_WORDS + word]
+    found = memory.page_bits[page * at.PAGE_WORDS + at.LEVEL_WORDS + word]
     return (price & ~_IN_PAGE) + (word << 6) + highest_bit(found)
 
 
 @routine
 def _next_page_above(memory: Memory, ladder: int, price: int, otherwise: int) -> int:
     """Go on upwards from the page of `price`, which has nothing above it."""
-    base = ladder * LADDER_WORDS
+    base = ladder * at.LADDER_WORDS
     number = price >> PAGE_BITS
     top, word = number >> 12, number >> 6
-    found = memory.ladder_bits[base + LADDER_PAGE_WORDS + word] & bits_above(number & 63)
+    found = memory.ladder_bits[base + at.LADDER_PAGE_WORDS + word] & bits_above(number & 63)
     if found == 0:
         found_words = memory.ladder_bits[base + top] & bits_above(word & 63)
         while found_words == 0:
             top += 1
-            if top == LADDER_TOP_WORDS:
+            if top == at.LADDER_TOP_WORDS:
                 return otherwise
             found_words = memory.ladder_bits[base + top]
         word = (top << 6) + lowest_bit(found_words)
-        found = memory.ladder_bits[base + LADDER_PAGE_WORDS + word]
+        found = memory.ladder_bits[base + at.LADDER_PAGE_WORDS + word]
     start = ((word << 6) + lowest_bit(found)) << PAGE_BITS
     page = page_at(memory, ladder, start)
-    return _first_in_word(memory, page, start, lowest_bit(memory.page_bits[page * PAGE_WORDS]))
+    return _first_in_word(memory, page, start, lowest_bit(memory.page_bits[page * at.PAGE_WORDS]))
 
 
 @routine
 def _next_page_below(memory: Memory, ladder: int, price: int, otherwise: int) -> int:
     """Go on downwards from the page of `price`, which has nothing below it."""
-    base = ladder * LADDER_WORDS
+    base = ladder * at.LADDER_WORDS
     number = price >> PAGE_BITS
     top, word = number >> 12, number >> 6
-    found = memory.ladder_bits[base + LADDER_PAGE_WORDS + word] & bits_below(number & 63)
+    found = memory.ladder_bits[base + at.LADDER_PAGE_WORDS + word] & bits_below(number & 63)
     if found == 0:
         found_words = memory.ladder_bits[base + top] & bits_below(word & 63)
         while found_words == 0:
@@ -233,7 +215,7 @@ def _next_page_below(memory: Memory, ladder: int, price: int, otherwise: int) ->
                 return otherwise
             found_words = memory.ladder_bits[base + top]
         word = (top << 6) + highest_bit(found_words)
-        found = memory.ladder_bits[base + LADDER_PAGE_WORDS + word]
+        found = memory.ladder_bits[base + at.LADDER_PAGE_WORDS + word]
     start = ((word << 6) + highest_bit(found)) << PAGE_BITS
     page = page_at(memory, ladder, start)
-    return _last_in_word(memory, page, start, highest_bit(memory.page_bits[page * PAGE_WORDS]))
+    return _last_in_word(memory, page, start, highest_bit(memory.page_bits[page * at.PAGE_WORDS]))

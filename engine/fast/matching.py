@@ -10,44 +10,15 @@ from engine.fast.canceling import cancel_order, go_on_canceling, start_mass_canc
 from engine.fast.checks import FINE, halt_reason
 from engine.fast.entering import enter_order
 from engine.fast.taking import CANCELING, HALTING, IDLE, go_on_taking
-from engine.fast.telling import has_event_room, tell_halted, tell_rejected
+from engine.fast.telling import NOBODY, has_event_room, tell, tell_rejected
 from engine.kernel import argument, inlined, kernel, routine
-from engine.rows.memory import (
-    BOOK_SIZE,
-    CURSOR,
-    IS_HALTED,
-    LINK_SIZE,
-    NEXT,
-    ORDER_SIZE,
-    ORDERS_MAX,
-    PREVIOUS,
-    STAGE,
-    SYMBOLS,
-    TIME_NS,
-    Memory,
-)
-from engine.rows.messages import (
-    AMEND_ORDER_ID,
-    CANCEL_ORDER_ID,
-    HALT_IS_HALTED,
-    HALT_SYMBOL_ID,
-    HALT_TIME_NS,
-    NEW_ORDER_ID,
-    TAG,
-    Int64Array,
-    Uint32Array,
-)
+from engine.rows import memory as at
+from engine.rows.codes import AMEND, CANCEL, HALT, NEW, REASONS, TAGS
+from engine.rows.memory import Memory
+from engine.rows.messages import TAG, Int64Array, Uint32Array
 from engine.rows.ring import CONSUMED, PUBLISHED
-from market.codes import RejectReason, Tag
 
-_NEW_ORDER: Final = argument(Tag.NEW_ORDER)
-_CANCEL_ORDER: Final = argument(Tag.CANCEL_ORDER)
-_AMEND_ORDER: Final = argument(Tag.AMEND_ORDER)
-_MASS_CANCEL: Final = argument(Tag.MASS_CANCEL)
-_HALT_SYMBOL: Final = argument(Tag.HALT_SYMBOL)
-_MALFORMED: Final = argument(RejectReason.MALFORMED)
 _ALL: Final = -1
-_NONE: Final = argument(-1)  # told as none
 
 # How many commands ahead. Measured on the mixed stream, ns an order: 28.5 without, 25.4 with ids and orders. Neighbours
 # cost 1.4 more where all orders are near anyway; with a million resting ones they win: 50.7 instead of 62.4.
@@ -55,8 +26,8 @@ _FETCH_ID_AHEAD: Final = argument(16)
 _FETCH_ORDER_AHEAD: Final = argument(10)
 _FETCH_NEIGHBOURS_AHEAD: Final = argument(4)
 _ORDERS_NEAR: Final = 65_536
-_ORDER_ID: Final = NEW_ORDER_ID
-assert NEW_ORDER_ID == CANCEL_ORDER_ID == AMEND_ORDER_ID, "commands that name an order do so in the same column"
+_ORDER_ID: Final = NEW.order_id
+assert NEW.order_id == CANCEL.order_id == AMEND.order_id, "commands that name an order do so in the same column"
 
 
 @kernel
@@ -99,12 +70,12 @@ def match_batch(
     published = command_positions[PUBLISHED]
     while position < published and has_event_room(memory):
         base = row_at(commands, position)
-        if state[STAGE] == IDLE:
+        if state[at.STAGE] == IDLE:
             _fetch_ahead(memory, position)
             _begin(memory, base)
-        if state[STAGE] != IDLE:
+        if state[at.STAGE] != IDLE:
             _go_on(memory, base)
-            if state[STAGE] != IDLE:
+            if state[at.STAGE] != IDLE:
                 break
         position += 1
         command_positions[CONSUMED] = position
@@ -119,11 +90,11 @@ def _fetch_ahead(memory: Memory, position: int) -> None:
     """
     prefetch(memory.ids, home_of(memory, _id_at(memory, position + _FETCH_ID_AHEAD)))
     order = order_of(memory, home_of(memory, _id_at(memory, position + _FETCH_ORDER_AHEAD)))
-    prefetch(memory.orders, order * ORDER_SIZE)
-    if memory.state[ORDERS_MAX] > _ORDERS_NEAR:
+    prefetch(memory.orders, order * at.ORDER_SIZE)
+    if memory.state[at.ORDERS_MAX] > _ORDERS_NEAR:
         order = order_of(memory, home_of(memory, _id_at(memory, position + _FETCH_NEIGHBOURS_AHEAD)))
-        prefetch(memory.orders, signed(memory.links[order * LINK_SIZE + NEXT]) * ORDER_SIZE)
-        prefetch(memory.orders, signed(memory.links[order * LINK_SIZE + PREVIOUS]) * ORDER_SIZE)
+        prefetch(memory.orders, signed(memory.links[order * at.LINK_SIZE + at.NEXT]) * at.ORDER_SIZE)
+        prefetch(memory.orders, signed(memory.links[order * at.LINK_SIZE + at.PREVIOUS]) * at.ORDER_SIZE)
 
 
 @inlined
@@ -135,24 +106,24 @@ def _id_at(memory: Memory, position: int) -> int:
 @inlined
 def _begin(memory: Memory, base: int) -> None:
     tag = memory.commands[base + TAG]
-    if tag == _NEW_ORDER:
+    if tag == TAGS.NEW_ORDER:
         enter_order(memory, base)
-    elif tag == _CANCEL_ORDER:
+    elif tag == TAGS.CANCEL_ORDER:
         cancel_order(memory, base)
-    elif tag == _AMEND_ORDER:
+    elif tag == TAGS.AMEND_ORDER:
         amend_order(memory, base)
-    elif tag == _MASS_CANCEL:
+    elif tag == TAGS.MASS_CANCEL:
         start_mass_cancel(memory, base)
-    elif tag == _HALT_SYMBOL:
+    elif tag == TAGS.HALT_SYMBOL:
         _start_halt(memory, base)
     else:
-        memory.state[TIME_NS] = 0
-        tell_rejected(memory, _NONE, _NONE, _NONE, tag, _MALFORMED)
+        memory.state[at.TIME_NS] = 0
+        tell_rejected(memory, NOBODY, NOBODY, NOBODY, tag, REASONS.MALFORMED)
 
 
 @inlined
 def _go_on(memory: Memory, base: int) -> None:
-    stage = memory.state[STAGE]
+    stage = memory.state[at.STAGE]
     if stage == CANCELING:
         go_on_canceling(memory, base)
     elif stage == HALTING:
@@ -164,25 +135,25 @@ def _go_on(memory: Memory, base: int) -> None:
 @routine
 def _start_halt(memory: Memory, base: int) -> None:
     rows, state = memory.commands, memory.state
-    symbol = rows[base + HALT_SYMBOL_ID]
-    state[TIME_NS] = rows[base + HALT_TIME_NS]
+    symbol = rows[base + HALT.symbol_id]
+    state[at.TIME_NS] = rows[base + HALT.time_ns]
     reason = halt_reason(memory, base)
     if reason != FINE:
-        tell_rejected(memory, symbol, _NONE, _NONE, _HALT_SYMBOL, reason)
+        tell_rejected(memory, symbol, NOBODY, NOBODY, TAGS.HALT_SYMBOL, reason)
         return
-    state[STAGE] = HALTING
-    state[CURSOR] = max(symbol, 0)
+    state[at.STAGE] = HALTING
+    state[at.CURSOR] = max(symbol, 0)
 
 
 @routine
 def _go_on_halting(memory: Memory, base: int) -> None:
     rows, state = memory.commands, memory.state
-    is_halted = rows[base + HALT_IS_HALTED]
-    last = state[SYMBOLS] - 1 if rows[base + HALT_SYMBOL_ID] == _ALL else rows[base + HALT_SYMBOL_ID]
-    while state[CURSOR] <= last:
+    is_halted = rows[base + HALT.is_halted]
+    last = state[at.SYMBOLS] - 1 if rows[base + HALT.symbol_id] == _ALL else rows[base + HALT.symbol_id]
+    while state[at.CURSOR] <= last:
         if not has_event_room(memory):
             return
-        memory.books[state[CURSOR] * BOOK_SIZE + IS_HALTED] = is_halted
-        tell_halted(memory, state[CURSOR], is_halted)
-        state[CURSOR] += 1
-    state[STAGE] = IDLE
+        memory.books[state[at.CURSOR] * at.BOOK_SIZE + at.IS_HALTED] = is_halted
+        tell(memory, TAGS.HALTED, (state[at.CURSOR], is_halted))
+        state[at.CURSOR] += 1
+    state[at.STAGE] = IDLE

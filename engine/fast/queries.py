@@ -7,42 +7,8 @@ from engine.fast.bits import signed
 from engine.fast.book import find_id, hidden_lots, is_waiting, order_of, side_of, symbol_of, waits_for_rise
 from engine.fast.ladder import first_order, level_at, next_above, next_below, page_at
 from engine.kernel import inlined, kernel, routine
-from engine.rows.memory import (
-    BEST,
-    BOOK,
-    BOOK_SIZE,
-    DISPLAY,
-    EXTRA_SIZE,
-    FALLING,
-    HAS_EXTRA,
-    LADDERS,
-    LEVEL_SIZE,
-    LINK_SIZE,
-    LIVE_ORDERS,
-    LOTS_MASK,
-    NEXT,
-    NEXT_FALL,
-    NEXT_RISE,
-    NO_ASK,
-    NO_BID,
-    ORDER_ID,
-    ORDER_SIZE,
-    OWNER,
-    PREVENTION_SHIFT,
-    PREVIOUS,
-    PRICE,
-    QUEUE_SIZE,
-    RISING,
-    SYMBOLS,
-    TAIL,
-    TIME_IN_FORCE_SHIFT,
-    TOTAL,
-    TRIGGER_PRICE,
-    TRIGGER_SHIFT,
-    TYPE_SHIFT,
-    WORD,
-    Memory,
-)
+from engine.rows import memory as at
+from engine.rows.memory import Memory
 from engine.rows.messages import Int64Array
 from engine.state import STATE_WIDTH
 
@@ -63,9 +29,9 @@ WRONG_COUNT: Final = 9
 def _first_price(memory: Memory, ladder: int, upwards: bool) -> int:
     """Return the price at which a walk begins: the end of the ladder, found without the best prices kept beside it."""
     if upwards:
-        return 1 if _is_used(memory, ladder, 1) else next_above(memory, ladder, 1, NO_ASK)
-    top = NO_ASK - 1
-    return top if _is_used(memory, ladder, top) else next_below(memory, ladder, top, NO_BID)
+        return 1 if _is_used(memory, ladder, 1) else next_above(memory, ladder, 1, at.NO_ASK)
+    top = at.NO_ASK - 1
+    return top if _is_used(memory, ladder, top) else next_below(memory, ladder, top, at.NO_BID)
 
 
 @inlined
@@ -75,24 +41,24 @@ def _is_used(memory: Memory, ladder: int, price: int) -> bool:
 
 @inlined
 def _next_price(memory: Memory, ladder: int, price: int, upwards: bool) -> int:
-    """Return the next price of a walk, NO_BID at either end."""
+    """Return the next price of a walk, at.NO_BID at either end."""
     if upwards:
-        price = next_above(memory, ladder, price, NO_ASK)
-        return NO_BID if price == NO_ASK else price
-    return next_below(memory, ladder, price, NO_BID)
+        price = next_above(memory, ladder, price, at.NO_ASK)
+        return at.NO_BID if price == at.NO_ASK else price
+    return next_below(memory, ladder, price, at.NO_BID)
 
 
 @kernel
 def read_depth(memory: Memory, symbol: int, side: int, levels_out: Int64Array) -> int:
     """Write the best levels of a side as price and lots into `[levels, 2]`; return how many there were."""
     count = 0
-    ladder = symbol * LADDERS + BOOK
-    price = memory.books[symbol * BOOK_SIZE + BEST + side]
-    if price == NO_ASK:
+    ladder = symbol * at.LADDERS + at.BOOK
+    price = memory.books[symbol * at.BOOK_SIZE + at.BEST + side]
+    if price == at.NO_ASK:
         return 0
-    while price != NO_BID and count < len(levels_out):
+    while price != at.NO_BID and count < len(levels_out):
         levels_out[count, 0] = price
-        levels_out[count, 1] = memory.levels[level_at(memory, ladder, price) * LEVEL_SIZE + TOTAL]
+        levels_out[count, 1] = memory.levels[level_at(memory, ladder, price) * at.LEVEL_SIZE + at.TOTAL]
         count += 1
         price = _next_price(memory, ladder, price, side == 1)
     return count
@@ -102,11 +68,11 @@ def read_depth(memory: Memory, symbol: int, side: int, levels_out: Int64Array) -
 def read_best(memory: Memory, symbol: int, best_out: Int64Array) -> None:
     """Write the best bid's price and lots, then the best ask's; zeros for an empty side."""
     for side in range(2):
-        price = memory.books[symbol * BOOK_SIZE + BEST + side]
-        is_empty = price in (NO_BID, NO_ASK)
-        level = 0 if is_empty else level_at(memory, symbol * LADDERS + BOOK, price)
+        price = memory.books[symbol * at.BOOK_SIZE + at.BEST + side]
+        is_empty = price in (at.NO_BID, at.NO_ASK)
+        level = 0 if is_empty else level_at(memory, symbol * at.LADDERS + at.BOOK, price)
         best_out[2 * side] = 0 if is_empty else price
-        best_out[2 * side + 1] = 0 if is_empty else memory.levels[level * LEVEL_SIZE + TOTAL]
+        best_out[2 * side + 1] = 0 if is_empty else memory.levels[level * at.LEVEL_SIZE + at.TOTAL]
 
 
 @kernel
@@ -116,11 +82,11 @@ def read_orders(memory: Memory, symbol: int, orders_out: Int64Array) -> tuple[in
     Bids, asks, then those that wait for a rise and for a fall, each in the order in which they act. Return how many
     rest and how many there are in all.
     """
-    book = symbol * BOOK_SIZE
-    count = _read_ladder(memory, symbol * LADDERS + BOOK, memory.books[book + BEST], False, orders_out, 0)
-    resting = _read_ladder(memory, symbol * LADDERS + BOOK, memory.books[book + BEST + 1], True, orders_out, count)
-    count = _read_ladder(memory, symbol * LADDERS + RISING, memory.books[book + NEXT_RISE], True, orders_out, resting)
-    count = _read_ladder(memory, symbol * LADDERS + FALLING, memory.books[book + NEXT_FALL], False, orders_out, count)
+    books, book, ladder = memory.books, symbol * at.BOOK_SIZE, symbol * at.LADDERS
+    count = _read_ladder(memory, ladder + at.BOOK, books[book + at.BEST], False, orders_out, 0)
+    resting = _read_ladder(memory, ladder + at.BOOK, books[book + at.BEST + 1], True, orders_out, count)
+    count = _read_ladder(memory, ladder + at.RISING, books[book + at.NEXT_RISE], True, orders_out, resting)
+    count = _read_ladder(memory, ladder + at.FALLING, books[book + at.NEXT_FALL], False, orders_out, count)
     return resting, count
 
 
@@ -132,15 +98,15 @@ def read_queues(memory: Memory, symbol: int, side: int, after: int, orders_out: 
     level (`after` if none fits), and whether it is the last of its side.
     """
     upwards = side == 1
-    ladder = symbol * LADDERS + BOOK
-    price = memory.books[symbol * BOOK_SIZE + BEST + side]
+    ladder = symbol * at.LADDERS + at.BOOK
+    price = memory.books[symbol * at.BOOK_SIZE + at.BEST + side]
     # One ladder holds both sides: what is behind `after` may be the other one, if the book has moved past it.
     if after != 0 and (price <= after if upwards else price >= after):
         price = _next_price(memory, ladder, after, upwards)
-    elif price == NO_ASK:
-        price = NO_BID
+    elif price == at.NO_ASK:
+        price = at.NO_BID
     count = 0
-    while price != NO_BID:
+    while price != at.NO_BID:
         level_count = _read_queue(memory, ladder, price, side, orders_out, count)
         if level_count < 0:
             return count, after, False
@@ -158,25 +124,25 @@ def _read_queue(memory: Memory, ladder: int, price: int, side: int, orders_out: 
     while order != 0:
         if row == len(orders_out):
             return -1
-        orders_out[row, 0] = memory.orders[order * ORDER_SIZE + ORDER_ID]
+        orders_out[row, 0] = memory.orders[order * at.ORDER_SIZE + at.ORDER_ID]
         orders_out[row, 1] = side
         orders_out[row, 2] = price
-        orders_out[row, 3] = memory.orders[order * ORDER_SIZE + WORD] & LOTS_MASK
+        orders_out[row, 3] = memory.orders[order * at.ORDER_SIZE + at.WORD] & at.LOTS_MASK
         row += 1
-        order = signed(memory.links[order * LINK_SIZE + NEXT])
+        order = signed(memory.links[order * at.LINK_SIZE + at.NEXT])
     return row - first
 
 
 @routine
 def _read_ladder(memory: Memory, ladder: int, price: int, upwards: bool, orders_out: Int64Array, count: int) -> int:
-    if price == NO_ASK:
+    if price == at.NO_ASK:
         return count
-    while price != NO_BID:
+    while price != at.NO_BID:
         order = first_order(memory, ladder, price)
         while order != 0:
             _read_order(memory, order, orders_out[count])
             count += 1
-            order = signed(memory.links[order * LINK_SIZE + NEXT])
+            order = signed(memory.links[order * at.LINK_SIZE + at.NEXT])
         price = _next_price(memory, ladder, price, upwards)
     return count
 
@@ -184,37 +150,37 @@ def _read_ladder(memory: Memory, ladder: int, price: int, upwards: bool, orders_
 @inlined
 def _read_order(memory: Memory, order: int, row: Int64Array) -> None:
     """Write the fields of engine.state.OrderState."""
-    word = memory.orders[order * ORDER_SIZE + WORD]
-    lots = word & LOTS_MASK
-    row[0] = memory.orders[order * ORDER_SIZE + ORDER_ID]
+    word = memory.orders[order * at.ORDER_SIZE + at.WORD]
+    lots = word & at.LOTS_MASK
+    row[0] = memory.orders[order * at.ORDER_SIZE + at.ORDER_ID]
     row[1] = side_of(word)
-    row[2] = signed(memory.links[order * LINK_SIZE + PRICE])
+    row[2] = signed(memory.links[order * at.LINK_SIZE + at.PRICE])
     row[3] = 0 if is_waiting(word) else lots
     row[4] = lots + hidden_lots(memory, order, word)
-    row[5] = signed(memory.links[order * LINK_SIZE + OWNER])
-    row[6] = memory.extras[order * EXTRA_SIZE + DISPLAY] if word & HAS_EXTRA else 0
-    row[7] = (word >> TYPE_SHIFT) & 3
-    row[8] = (word >> TIME_IN_FORCE_SHIFT) & 3
-    row[9] = (word >> PREVENTION_SHIFT) & 7
-    row[10] = (word >> TRIGGER_SHIFT) & 3
-    row[11] = memory.extras[order * EXTRA_SIZE + TRIGGER_PRICE] if is_waiting(word) else 0
+    row[5] = signed(memory.links[order * at.LINK_SIZE + at.OWNER])
+    row[6] = memory.extras[order * at.EXTRA_SIZE + at.DISPLAY] if word & at.HAS_EXTRA else 0
+    row[7] = (word >> at.TYPE_SHIFT) & 3
+    row[8] = (word >> at.TIME_IN_FORCE_SHIFT) & 3
+    row[9] = (word >> at.PREVENTION_SHIFT) & 7
+    row[10] = (word >> at.TRIGGER_SHIFT) & 3
+    row[11] = memory.extras[order * at.EXTRA_SIZE + at.TRIGGER_PRICE] if is_waiting(word) else 0
 
 
 @kernel
 def find_fault(memory: Memory, fault_out: Int64Array) -> int:
     """Walk everything; return the first contradiction, or SOUND. `fault_out` gets symbol, price and what was found."""
     placed = 0
-    for symbol in range(memory.state[SYMBOLS]):
+    for symbol in range(memory.state[at.SYMBOLS]):
         fault_out[0] = symbol
-        book = symbol * BOOK_SIZE
-        bid, ask = memory.books[book + BEST], memory.books[book + BEST + 1]
+        book = symbol * at.BOOK_SIZE
+        bid, ask = memory.books[book + at.BEST], memory.books[book + at.BEST + 1]
         if bid >= ask:
             return CROSSED
-        for kind in range(LADDERS):
-            ladder = symbol * LADDERS + kind
-            lowest, highest, below_ask = NO_ASK, NO_BID, NO_BID
+        for kind in range(at.LADDERS):
+            ladder = symbol * at.LADDERS + kind
+            lowest, highest, below_ask = at.NO_ASK, at.NO_BID, at.NO_BID
             price = _first_price(memory, ladder, True)
-            while price != NO_BID and price != NO_ASK:
+            while price != at.NO_BID and price != at.NO_ASK:
                 fault_out[1] = price
                 side = 1 if price >= ask else 0
                 fault, count = _find_level_fault(memory, symbol, kind, price, side, fault_out)
@@ -225,17 +191,17 @@ def find_fault(memory: Memory, fault_out: Int64Array) -> int:
                 if price < ask:
                     below_ask = price
                 price = _next_price(memory, ladder, price, True)
-            if kind == BOOK and (below_ask != bid or (ask != NO_ASK and not _is_used(memory, ladder, ask))):
+            if kind == at.BOOK and (below_ask != bid or (ask != at.NO_ASK and not _is_used(memory, ladder, ask))):
                 fault_out[2] = below_ask
                 return WRONG_BEST
-            if kind == RISING and lowest != memory.books[book + NEXT_RISE]:
+            if kind == at.RISING and lowest != memory.books[book + at.NEXT_RISE]:
                 fault_out[2] = lowest
                 return WRONG_BEST
-            if kind == FALLING and highest != memory.books[book + NEXT_FALL]:
+            if kind == at.FALLING and highest != memory.books[book + at.NEXT_FALL]:
                 fault_out[2] = highest
                 return WRONG_BEST
     fault_out[2] = placed
-    return SOUND if placed == memory.state[LIVE_ORDERS] else WRONG_COUNT
+    return SOUND if placed == memory.state[at.LIVE_ORDERS] else WRONG_COUNT
 
 
 @routine
@@ -243,37 +209,40 @@ def _find_level_fault(
     memory: Memory, symbol: int, kind: int, price: int, side: int, fault_out: Int64Array
 ) -> tuple[int, int]:
     """Return the first contradiction of a level, and how many orders it has."""
-    ladder = symbol * LADDERS + kind
+    ladder = symbol * at.LADDERS + kind
     level = level_at(memory, ladder, price)
     order, ahead, total, count = first_order(memory, ladder, price), 0, 0, 0
     if order == 0:
         return EMPTY_LEVEL, 0
     while order != 0:
-        word = memory.orders[order * ORDER_SIZE + WORD]
-        order_id = memory.orders[order * ORDER_SIZE + ORDER_ID]
+        word = memory.orders[order * at.ORDER_SIZE + at.WORD]
+        order_id = memory.orders[order * at.ORDER_SIZE + at.ORDER_ID]
         fault_out[2] = order_id
-        if signed(memory.links[order * LINK_SIZE + PREVIOUS]) != ahead:
+        if signed(memory.links[order * at.LINK_SIZE + at.PREVIOUS]) != ahead:
             return BROKEN_LINK, count
-        if symbol_of(word) != symbol or is_waiting(word) != (kind != BOOK):
+        if symbol_of(word) != symbol or is_waiting(word) != (kind != at.BOOK):
             return WRONG_PLACE, count
-        if kind == BOOK and (side_of(word) != side or signed(memory.links[order * LINK_SIZE + PRICE]) != price):
-            return WRONG_PLACE, count
-        if kind != BOOK and (
-            waits_for_rise(word) != (kind == RISING) or memory.extras[order * EXTRA_SIZE + TRIGGER_PRICE] != price
+        if kind == at.BOOK and (
+            side_of(word) != side or signed(memory.links[order * at.LINK_SIZE + at.PRICE]) != price
         ):
             return WRONG_PLACE, count
-        if word & LOTS_MASK == 0 or hidden_lots(memory, order, word) < 0:
+        if kind != at.BOOK and (
+            waits_for_rise(word) != (kind == at.RISING)
+            or memory.extras[order * at.EXTRA_SIZE + at.TRIGGER_PRICE] != price
+        ):
+            return WRONG_PLACE, count
+        if word & at.LOTS_MASK == 0 or hidden_lots(memory, order, word) < 0:
             return WRONG_LOTS, count
         if order_of(memory, find_id(memory, order_id)) != order:
             return LOST_ID, count
-        total += word & LOTS_MASK if kind == BOOK else 0
+        total += word & at.LOTS_MASK if kind == at.BOOK else 0
         count += 1
         ahead = order
-        order = signed(memory.links[order * LINK_SIZE + NEXT])
-    if signed(memory.queues[level * QUEUE_SIZE + TAIL]) != ahead:
+        order = signed(memory.links[order * at.LINK_SIZE + at.NEXT])
+    if signed(memory.queues[level * at.QUEUE_SIZE + at.TAIL]) != ahead:
         return BROKEN_LINK, count
     fault_out[2] = total
-    return (SOUND if memory.levels[level * LEVEL_SIZE + TOTAL] == total else WRONG_TOTAL), count
+    return (SOUND if memory.levels[level * at.LEVEL_SIZE + at.TOTAL] == total else WRONG_TOTAL), count
 
 
 assert STATE_WIDTH == 12, f"_read_order writes 12 columns, the state has {STATE_WIDTH}"

@@ -22,57 +22,11 @@ from engine.fast.book import (
     write_order,
 )
 from engine.fast.ladder import first_order, has_room, level_at, next_above, next_below
-from engine.fast.telling import has_event_room, tell_canceled, tell_executed, tell_rested, tell_triggered
+from engine.fast.telling import has_event_room, tell
 from engine.kernel import argument, inlined, routine
-from engine.rows.memory import (
-    BEST,
-    BOOK_SIZE,
-    DISPLAY,
-    EXTRA_SIZE,
-    FALLING,
-    HAS_EXTRA,
-    HIDDEN,
-    LADDERS,
-    LAST_PRICE,
-    LEVEL_SIZE,
-    LINK_SIZE,
-    LOTS_MASK,
-    NEXT,
-    NEXT_FALL,
-    NEXT_RISE,
-    NO_ASK,
-    NO_BID,
-    ORDER_ID,
-    ORDER_SIZE,
-    OWNER,
-    PREVENTION_SHIFT,
-    PRICE,
-    PRICE_MASK,
-    RISING,
-    SIDE_SHIFT,
-    STAGE,
-    SYMBOL_MASK,
-    SYMBOL_SHIFT,
-    TAKER_DISPLAY,
-    TAKER_ID,
-    TAKER_LEAVES,
-    TAKER_OWNER,
-    TAKER_PREVENTION,
-    TAKER_PRICE,
-    TAKER_SIDE,
-    TAKER_SYMBOL,
-    TAKER_TIME_IN_FORCE,
-    TAKER_TYPE,
-    TIME_IN_FORCE_SHIFT,
-    TOTAL,
-    TRADE_ID,
-    TRADED_HIGH,
-    TRADED_LOW,
-    TYPE_SHIFT,
-    WORD,
-    Memory,
-)
-from market.codes import CancelReason, OrderType, SelfTradePrevention, TimeInForce
+from engine.rows import memory as at
+from engine.rows.codes import ENDS, PREVENTIONS, TAGS, TIMES, TYPES
+from engine.rows.memory import Memory
 from market.limits import PRICE_TICKS_MAX
 
 # How far the command at hand has come.
@@ -82,33 +36,21 @@ WAKING: Final = 2
 CANCELING: Final = 3
 HALTING: Final = 4
 
-_MARKET: Final = int(OrderType.MARKET)
-_POST_ONLY: Final = int(OrderType.POST_ONLY)
-_IOC: Final = int(TimeInForce.IOC)
-_FOK: Final = int(TimeInForce.FOK)
-_EXPIRE_TAKER: Final = int(SelfTradePrevention.EXPIRE_TAKER)
-_EXPIRE_MAKER: Final = int(SelfTradePrevention.EXPIRE_MAKER)
-_DECREMENT: Final = int(SelfTradePrevention.DECREMENT)
-_PREVENTED: Final = argument(CancelReason.SELF_TRADE_PREVENTION)
-_NO_LIQUIDITY: Final = argument(CancelReason.NO_LIQUIDITY)
-_IMMEDIATE: Final = argument(CancelReason.IMMEDIATE_OR_CANCEL)
-_LEVELS_FULL: Final = argument(CancelReason.LEVELS_FULL)
-_WOULD_CROSS: Final = argument(CancelReason.POST_ONLY_WOULD_CROSS)
-_KILLED: Final = argument(CancelReason.FILL_OR_KILL)
 _NOBODY: Final = -1
 _NOTHING: Final = argument(0)
+_PREVENTED: Final = ENDS.SELF_TRADE_PREVENTION
 
 
 @inlined
 def is_crossing(memory: Memory, symbol: int, side: int, price: int) -> bool:
     """Return whether an order at `price` would trade at once."""
-    return (price - memory.books[symbol * BOOK_SIZE + BEST + 1 - side]) * (1 - 2 * side) >= 0
+    return (price - memory.books[symbol * at.BOOK_SIZE + at.BEST + 1 - side]) * (1 - 2 * side) >= 0
 
 
 @inlined
 def limit_of(side: int, order_type: int, price: int) -> int:
     """Return the worst price at which an order trades."""
-    if order_type != _MARKET:
+    if order_type != TYPES.MARKET:
         return price
     return PRICE_TICKS_MAX if side == 0 else 1
 
@@ -122,40 +64,40 @@ def shown_of(leaves: int, display: int) -> int:
 @inlined
 def word_of(symbol: int, side: int, order_type: int, prevention: int, display: int, shown: int) -> int:
     """Return the word of a resting order."""
-    word = shown | side << SIDE_SHIFT | order_type << TYPE_SHIFT | prevention << PREVENTION_SHIFT
-    return word | symbol << SYMBOL_SHIFT | (HAS_EXTRA if display != 0 else 0)
+    word = shown | side << at.SIDE_SHIFT | order_type << at.TYPE_SHIFT | prevention << at.PREVENTION_SHIFT
+    return word | symbol << at.SYMBOL_SHIFT | (at.HAS_EXTRA if display != 0 else 0)
 
 
 @inlined
 def own_of(memory: Memory) -> int:
     """Return the owner whose orders the taker may not trade with."""
-    owner = memory.state[TAKER_OWNER]
-    return owner if memory.state[TAKER_PREVENTION] != 0 and owner != 0 else _NOBODY
+    owner = memory.state[at.TAKER_OWNER]
+    return owner if memory.state[at.TAKER_PREVENTION] != 0 and owner != 0 else _NOBODY
 
 
 @inlined
 def start_taking(memory: Memory) -> None:
     """Let the taker trade, unless it is cancelled before its first trade."""
     state = memory.state
-    state[STAGE] = TRADING
-    if state[TAKER_TYPE] == _POST_ONLY:
-        if is_crossing(memory, state[TAKER_SYMBOL], state[TAKER_SIDE], state[TAKER_PRICE]):
-            _cancel_taker(memory, _WOULD_CROSS)
-            state[STAGE] = WAKING
-    elif state[TAKER_TIME_IN_FORCE] == _FOK and not _can_fill(memory):
-        _cancel_taker(memory, _KILLED)
-        state[STAGE] = WAKING
+    state[at.STAGE] = TRADING
+    if state[at.TAKER_TYPE] == TYPES.POST_ONLY:
+        if is_crossing(memory, state[at.TAKER_SYMBOL], state[at.TAKER_SIDE], state[at.TAKER_PRICE]):
+            _cancel_taker(memory, ENDS.POST_ONLY_WOULD_CROSS)
+            state[at.STAGE] = WAKING
+    elif state[at.TAKER_TIME_IN_FORCE] == TIMES.FOK and not _can_fill(memory):
+        _cancel_taker(memory, ENDS.FILL_OR_KILL)
+        state[at.STAGE] = WAKING
 
 
 @inlined
 def go_on_taking(memory: Memory) -> None:
     """Trade, rest, wake, from where the last call stopped until nothing is left to do or the ring of events is full."""
     state = memory.state
-    while state[STAGE] != IDLE:
-        if state[STAGE] == TRADING:
+    while state[at.STAGE] != IDLE:
+        if state[at.STAGE] == TRADING:
             if not _trade(memory):
                 return
-            state[STAGE] = WAKING
+            state[at.STAGE] = WAKING
         if not _wake_next(memory):
             return
 
@@ -164,24 +106,29 @@ def go_on_taking(memory: Memory) -> None:
 def _trade(memory: Memory) -> bool:
     """Trade until the taker is done and settled; return False if the ring of events is too full to go on."""
     state, books, orders = memory.state, memory.books, memory.orders
-    symbol, side = state[TAKER_SYMBOL] & SYMBOL_MASK, state[TAKER_SIDE] & 1
-    limit = limit_of(side, state[TAKER_TYPE], state[TAKER_PRICE])
+    symbol, side = state[at.TAKER_SYMBOL] & at.SYMBOL_MASK, state[at.TAKER_SIDE] & 1
+    limit = limit_of(side, state[at.TAKER_TYPE], state[at.TAKER_PRICE])
     own = own_of(memory)
-    book = symbol * BOOK_SIZE
+    book = symbol * at.BOOK_SIZE
     ladder = ladder_of(symbol)
     towards = 1 - 2 * side
-    while state[TAKER_LEAVES] > 0:
-        price = books[book + BEST + 1 - side] & PRICE_MASK
+    while state[at.TAKER_LEAVES] > 0:
+        price = books[book + at.BEST + 1 - side] & at.PRICE_MASK
         if (price - limit) * towards > 0:
             break
         if not has_event_room(memory):
             return False
         order = first_order(memory, ladder, price)
-        if signed(memory.links[order * LINK_SIZE + OWNER]) == own:
+        if signed(memory.links[order * at.LINK_SIZE + at.OWNER]) == own:
             _prevent(memory, order, price)
         else:
-            _execute(memory, order, price, min(state[TAKER_LEAVES], orders[order * ORDER_SIZE + WORD] & LOTS_MASK))
-    if state[TAKER_LEAVES] > 0:
+            _execute(
+                memory,
+                order,
+                price,
+                min(state[at.TAKER_LEAVES], orders[order * at.ORDER_SIZE + at.WORD] & at.LOTS_MASK),
+            )
+    if state[at.TAKER_LEAVES] > 0:
         _settle(memory)
     return True
 
@@ -190,30 +137,33 @@ def _trade(memory: Memory) -> bool:
 def _execute(memory: Memory, order: int, price: int, lots: int) -> None:
     """Trade `lots` of what the maker shows."""
     state = memory.state
-    symbol = state[TAKER_SYMBOL] & SYMBOL_MASK
-    book = symbol * BOOK_SIZE
-    word = memory.orders[order * ORDER_SIZE + WORD]
-    shown = (word & LOTS_MASK) - lots
+    symbol = state[at.TAKER_SYMBOL] & at.SYMBOL_MASK
+    book = symbol * at.BOOK_SIZE
+    word = memory.orders[order * at.ORDER_SIZE + at.WORD]
+    shown = (word & at.LOTS_MASK) - lots
     hidden = hidden_lots(memory, order, word)
-    state[TAKER_LEAVES] -= lots
-    memory.books[book + TRADE_ID] += 1
-    memory.books[book + LAST_PRICE] = price
-    memory.books[book + TRADED_LOW] = min(memory.books[book + TRADED_LOW], price)
-    memory.books[book + TRADED_HIGH] = max(memory.books[book + TRADED_HIGH], price)
-    tell_executed(
+    state[at.TAKER_LEAVES] -= lots
+    memory.books[book + at.TRADE_ID] += 1
+    memory.books[book + at.LAST_PRICE] = price
+    memory.books[book + at.TRADED_LOW] = min(memory.books[book + at.TRADED_LOW], price)
+    memory.books[book + at.TRADED_HIGH] = max(memory.books[book + at.TRADED_HIGH], price)
+    tell(
         memory,
-        symbol,
-        memory.books[book + TRADE_ID],
-        price,
-        lots,
-        state[TAKER_SIDE],
-        state[TAKER_ID],
-        state[TAKER_OWNER],
-        state[TAKER_LEAVES],
-        memory.orders[order * ORDER_SIZE + ORDER_ID],
-        signed(memory.links[order * LINK_SIZE + OWNER]),
-        shown + hidden,
-        shown,
+        TAGS.EXECUTED,
+        (
+            symbol,
+            memory.books[book + at.TRADE_ID],
+            price,
+            lots,
+            state[at.TAKER_SIDE],
+            state[at.TAKER_ID],
+            state[at.TAKER_OWNER],
+            state[at.TAKER_LEAVES],
+            memory.orders[order * at.ORDER_SIZE + at.ORDER_ID],
+            signed(memory.links[order * at.LINK_SIZE + at.OWNER]),
+            shown + hidden,
+            shown,
+        ),
     )
     _take_lots(memory, order, price, lots)
 
@@ -221,14 +171,14 @@ def _execute(memory: Memory, order: int, price: int, lots: int) -> None:
 @inlined
 def _take_lots(memory: Memory, order: int, price: int, lots: int) -> None:
     """Take lots off what a resting order shows; one that shows nothing more leaves or, an iceberg, refills behind."""
-    word = memory.orders[order * ORDER_SIZE + WORD]
-    if word & LOTS_MASK != lots:
-        memory.orders[order * ORDER_SIZE + WORD] = word - lots
-        memory.levels[level_at(memory, ladder_of(symbol_of(word)), price) * LEVEL_SIZE + TOTAL] -= lots
+    word = memory.orders[order * at.ORDER_SIZE + at.WORD]
+    if word & at.LOTS_MASK != lots:
+        memory.orders[order * at.ORDER_SIZE + at.WORD] = word - lots
+        memory.levels[level_at(memory, ladder_of(symbol_of(word)), price) * at.LEVEL_SIZE + at.TOTAL] -= lots
     elif hidden_lots(memory, order, word) != 0:
         _refill(memory, order, price)
     else:
-        place = find_id(memory, memory.orders[order * ORDER_SIZE + ORDER_ID])
+        place = find_id(memory, memory.orders[order * at.ORDER_SIZE + at.ORDER_ID])
         leave_book(memory, symbol_of(word), side_of(word), price, order, lots)
         give_back(memory, place, order)
 
@@ -236,63 +186,70 @@ def _take_lots(memory: Memory, order: int, price: int, lots: int) -> None:
 @routine
 def _refill(memory: Memory, order: int, price: int) -> None:
     """Let an iceberg of which all that was shown is gone show more at the back of its queue."""
-    word = memory.orders[order * ORDER_SIZE + WORD]
+    word = memory.orders[order * at.ORDER_SIZE + at.WORD]
     symbol, side = symbol_of(word), side_of(word)
-    hidden = memory.extras[order * EXTRA_SIZE + HIDDEN]
-    shown = shown_of(hidden, memory.extras[order * EXTRA_SIZE + DISPLAY])
-    leave_book(memory, symbol, side, price, order, word & LOTS_MASK)
-    memory.orders[order * ORDER_SIZE + WORD] = (word & ~LOTS_MASK) | shown
-    memory.extras[order * EXTRA_SIZE + HIDDEN] = hidden - shown
+    hidden = memory.extras[order * at.EXTRA_SIZE + at.HIDDEN]
+    shown = shown_of(hidden, memory.extras[order * at.EXTRA_SIZE + at.DISPLAY])
+    leave_book(memory, symbol, side, price, order, word & at.LOTS_MASK)
+    memory.orders[order * at.ORDER_SIZE + at.WORD] = (word & ~at.LOTS_MASK) | shown
+    memory.extras[order * at.EXTRA_SIZE + at.HIDDEN] = hidden - shown
     enter_book(memory, symbol, side, price, order, shown)
-    order_id = memory.orders[order * ORDER_SIZE + ORDER_ID]
-    owner = signed(memory.links[order * LINK_SIZE + OWNER])
-    tell_rested(memory, symbol, order_id, owner, side, price, shown, hidden)
+    order_id = memory.orders[order * at.ORDER_SIZE + at.ORDER_ID]
+    owner = signed(memory.links[order * at.LINK_SIZE + at.OWNER])
+    tell(memory, TAGS.RESTED, (symbol, order_id, owner, side, price, shown, hidden))
 
 
 @routine
 def _prevent(memory: Memory, order: int, price: int) -> None:
     """Do what the taker's mode says when it meets an order of its owner."""
     state = memory.state
-    mode = state[TAKER_PREVENTION]
-    word = memory.orders[order * ORDER_SIZE + WORD]
-    order_id = memory.orders[order * ORDER_SIZE + ORDER_ID]
-    symbol, side, owner = state[TAKER_SYMBOL], side_of(word), state[TAKER_OWNER]
-    leaves = (word & LOTS_MASK) + hidden_lots(memory, order, word)
-    if mode == _DECREMENT:
-        lots = min(state[TAKER_LEAVES], word & LOTS_MASK)
-        tell_canceled(memory, symbol, order_id, owner, side, price, lots, leaves - lots, _PREVENTED)
+    mode = state[at.TAKER_PREVENTION]
+    word = memory.orders[order * at.ORDER_SIZE + at.WORD]
+    order_id = memory.orders[order * at.ORDER_SIZE + at.ORDER_ID]
+    symbol, side, owner = state[at.TAKER_SYMBOL], side_of(word), state[at.TAKER_OWNER]
+    leaves = (word & at.LOTS_MASK) + hidden_lots(memory, order, word)
+    if mode == PREVENTIONS.DECREMENT:
+        lots = min(state[at.TAKER_LEAVES], word & at.LOTS_MASK)
+        tell(
+            memory,
+            TAGS.CANCELED,
+            (symbol, order_id, owner, side, price, lots, leaves - lots, _PREVENTED),
+        )
         _take_lots(memory, order, price, lots)
-        state[TAKER_LEAVES] -= lots
+        state[at.TAKER_LEAVES] -= lots
         _tell_taker_canceled(memory, lots, _PREVENTED)
         return
-    if mode != _EXPIRE_TAKER:
+    if mode != PREVENTIONS.EXPIRE_TAKER:
         remove_order(memory, order)
-        tell_canceled(memory, symbol, order_id, owner, side, price, leaves, _NOTHING, _PREVENTED)
-    if mode != _EXPIRE_MAKER:
+        tell(memory, TAGS.CANCELED, (symbol, order_id, owner, side, price, leaves, _NOTHING, _PREVENTED))
+    if mode != PREVENTIONS.EXPIRE_MAKER:
         _cancel_taker(memory, _PREVENTED)
 
 
 @inlined
 def _cancel_taker(memory: Memory, reason: int) -> None:
     """Cancel all that is left of the taker."""
-    leaves = memory.state[TAKER_LEAVES]
-    memory.state[TAKER_LEAVES] = 0
+    leaves = memory.state[at.TAKER_LEAVES]
+    memory.state[at.TAKER_LEAVES] = 0
     _tell_taker_canceled(memory, leaves, reason)
 
 
 @routine
 def _tell_taker_canceled(memory: Memory, lots: int, reason: int) -> None:
     state = memory.state
-    tell_canceled(
+    tell(
         memory,
-        state[TAKER_SYMBOL],
-        state[TAKER_ID],
-        state[TAKER_OWNER],
-        state[TAKER_SIDE],
-        state[TAKER_PRICE],
-        lots,
-        state[TAKER_LEAVES],
-        reason,
+        TAGS.CANCELED,
+        (
+            state[at.TAKER_SYMBOL],
+            state[at.TAKER_ID],
+            state[at.TAKER_OWNER],
+            state[at.TAKER_SIDE],
+            state[at.TAKER_PRICE],
+            lots,
+            state[at.TAKER_LEAVES],
+            reason,
+        ),
     )
 
 
@@ -300,15 +257,20 @@ def _tell_taker_canceled(memory: Memory, lots: int, reason: int) -> None:
 def _settle(memory: Memory) -> None:
     """Let the rest of the taker join the book, or cancel it."""
     state = memory.state
-    symbol, side, price, leaves = state[TAKER_SYMBOL], state[TAKER_SIDE], state[TAKER_PRICE], state[TAKER_LEAVES]
-    if state[TAKER_TYPE] == _MARKET:
-        _cancel_taker(memory, _NO_LIQUIDITY)
-    elif state[TAKER_TIME_IN_FORCE] == _IOC:
-        _cancel_taker(memory, _IMMEDIATE)
+    symbol, side, price, leaves = (
+        state[at.TAKER_SYMBOL],
+        state[at.TAKER_SIDE],
+        state[at.TAKER_PRICE],
+        state[at.TAKER_LEAVES],
+    )
+    if state[at.TAKER_TYPE] == TYPES.MARKET:
+        _cancel_taker(memory, ENDS.NO_LIQUIDITY)
+    elif state[at.TAKER_TIME_IN_FORCE] == TIMES.IOC:
+        _cancel_taker(memory, ENDS.IMMEDIATE_OR_CANCEL)
     elif not has_room(memory, ladder_of(symbol), price):
-        _cancel_taker(memory, _LEVELS_FULL)
+        _cancel_taker(memory, ENDS.LEVELS_FULL)
     else:
-        order_id, owner = state[TAKER_ID], state[TAKER_OWNER]
+        order_id, owner = state[at.TAKER_ID], state[at.TAKER_OWNER]
         shown = rest_order(
             memory,
             find_id(memory, order_id),
@@ -318,11 +280,11 @@ def _settle(memory: Memory) -> None:
             price,
             leaves,
             owner,
-            state[TAKER_TYPE],
-            state[TAKER_PREVENTION],
-            state[TAKER_DISPLAY],
+            state[at.TAKER_TYPE],
+            state[at.TAKER_PREVENTION],
+            state[at.TAKER_DISPLAY],
         )
-        tell_rested(memory, symbol, order_id, owner, side, price, shown, leaves)
+        tell(memory, TAGS.RESTED, (symbol, order_id, owner, side, price, shown, leaves))
 
 
 @inlined
@@ -345,8 +307,8 @@ def rest_order(
     word = word_of(symbol, side, order_type, prevention, display, shown)
     write_order(memory, order, order_id, word, price, owner)
     if display != 0:
-        memory.extras[order * EXTRA_SIZE + HIDDEN] = leaves - shown
-        memory.extras[order * EXTRA_SIZE + DISPLAY] = display
+        memory.extras[order * at.EXTRA_SIZE + at.HIDDEN] = leaves - shown
+        memory.extras[order * at.EXTRA_SIZE + at.DISPLAY] = display
     put_id(memory, place, order_id, order)
     enter_book(memory, symbol, side, price, order, shown)
     return shown
@@ -360,29 +322,31 @@ def _can_fill(memory: Memory) -> bool:
     their level shows, so it counts only once the level has no own order in the way.
     """
     state = memory.state
-    symbol, side, wanted = state[TAKER_SYMBOL], state[TAKER_SIDE], state[TAKER_LEAVES]
-    limit = limit_of(side, state[TAKER_TYPE], state[TAKER_PRICE])
+    symbol, side, wanted = state[at.TAKER_SYMBOL], state[at.TAKER_SIDE], state[at.TAKER_LEAVES]
+    limit = limit_of(side, state[at.TAKER_TYPE], state[at.TAKER_PRICE])
     own = own_of(memory)
     ladder = ladder_of(symbol)
-    price = memory.books[symbol * BOOK_SIZE + BEST + 1 - side]
+    price = memory.books[symbol * at.BOOK_SIZE + at.BEST + 1 - side]
     available = 0
     while (price <= limit) if side == 0 else (price >= limit):
         hidden = 0
         order = first_order(memory, ladder, price)
         while order != 0:
-            word = memory.orders[order * ORDER_SIZE + WORD]
-            if signed(memory.links[order * LINK_SIZE + OWNER]) != own:
-                available += word & LOTS_MASK
+            word = memory.orders[order * at.ORDER_SIZE + at.WORD]
+            if signed(memory.links[order * at.LINK_SIZE + at.OWNER]) != own:
+                available += word & at.LOTS_MASK
                 hidden += hidden_lots(memory, order, word)
                 if available >= wanted:
                     return True
-            elif state[TAKER_PREVENTION] != _EXPIRE_MAKER:
+            elif state[at.TAKER_PREVENTION] != PREVENTIONS.EXPIRE_MAKER:
                 return False
-            order = signed(memory.links[order * LINK_SIZE + NEXT])
+            order = signed(memory.links[order * at.LINK_SIZE + at.NEXT])
         available += hidden
         if available >= wanted:
             return True
-        price = next_above(memory, ladder, price, NO_ASK) if side == 0 else next_below(memory, ladder, price, NO_BID)
+        price = (
+            next_above(memory, ladder, price, at.NO_ASK) if side == 0 else next_below(memory, ladder, price, at.NO_BID)
+        )
     return False
 
 
@@ -393,32 +357,34 @@ def _wake_next(memory: Memory) -> bool:
     Return False if the ring of events is too full to go on.
     """
     state, books = memory.state, memory.books
-    book = state[TAKER_SYMBOL] * BOOK_SIZE
-    rises = books[book + NEXT_RISE] <= books[book + TRADED_HIGH]
-    if rises or books[book + NEXT_FALL] >= books[book + TRADED_LOW]:
+    book = state[at.TAKER_SYMBOL] * at.BOOK_SIZE
+    rises = books[book + at.NEXT_RISE] <= books[book + at.TRADED_HIGH]
+    if rises or books[book + at.NEXT_FALL] >= books[book + at.TRADED_LOW]:
         if not has_event_room(memory):
             return False
         _wake(memory, rises)
     else:
-        books[book + TRADED_LOW] = NO_ASK
-        books[book + TRADED_HIGH] = NO_BID
-        state[STAGE] = IDLE
+        books[book + at.TRADED_LOW] = at.NO_ASK
+        books[book + at.TRADED_HIGH] = at.NO_BID
+        state[at.STAGE] = IDLE
     return True
 
 
 @routine
 def _wake(memory: Memory, rises: bool) -> None:
-    symbol = memory.state[TAKER_SYMBOL]
+    symbol = memory.state[at.TAKER_SYMBOL]
     if rises:
-        order = first_order(memory, symbol * LADDERS + RISING, memory.books[symbol * BOOK_SIZE + NEXT_RISE])
+        order = first_order(memory, symbol * at.LADDERS + at.RISING, memory.books[symbol * at.BOOK_SIZE + at.NEXT_RISE])
     else:
-        order = first_order(memory, symbol * LADDERS + FALLING, memory.books[symbol * BOOK_SIZE + NEXT_FALL])
-    word = memory.orders[order * ORDER_SIZE + WORD]
-    leaves = word & LOTS_MASK
-    make_taker(memory, order, signed(memory.links[order * LINK_SIZE + PRICE]), leaves)
-    memory.state[TAKER_TIME_IN_FORCE] = (word >> TIME_IN_FORCE_SHIFT) & 3
+        order = first_order(
+            memory, symbol * at.LADDERS + at.FALLING, memory.books[symbol * at.BOOK_SIZE + at.NEXT_FALL]
+        )
+    word = memory.orders[order * at.ORDER_SIZE + at.WORD]
+    leaves = word & at.LOTS_MASK
+    make_taker(memory, order, signed(memory.links[order * at.LINK_SIZE + at.PRICE]), leaves)
+    memory.state[at.TAKER_TIME_IN_FORCE] = (word >> at.TIME_IN_FORCE_SHIFT) & 3
     remove_order(memory, order)
-    tell_triggered(memory, symbol, memory.state[TAKER_ID], memory.state[TAKER_OWNER])
+    tell(memory, TAGS.TRIGGERED, (symbol, memory.state[at.TAKER_ID], memory.state[at.TAKER_OWNER]))
     start_taking(memory)
 
 
@@ -426,14 +392,14 @@ def _wake(memory: Memory, rises: bool) -> None:
 def make_taker(memory: Memory, order: int, price: int, leaves: int) -> None:
     """Let an order of ours be the taker, with a new price and quantity."""
     state = memory.state
-    word = memory.orders[order * ORDER_SIZE + WORD]
-    state[TAKER_ID] = memory.orders[order * ORDER_SIZE + ORDER_ID]
-    state[TAKER_SYMBOL] = symbol_of(word)
-    state[TAKER_SIDE] = side_of(word)
-    state[TAKER_PRICE] = price
-    state[TAKER_LEAVES] = leaves
-    state[TAKER_OWNER] = signed(memory.links[order * LINK_SIZE + OWNER])
-    state[TAKER_TYPE] = (word >> TYPE_SHIFT) & 3
-    state[TAKER_TIME_IN_FORCE] = 0
-    state[TAKER_PREVENTION] = (word >> PREVENTION_SHIFT) & 7
-    state[TAKER_DISPLAY] = memory.extras[order * EXTRA_SIZE + DISPLAY] if word & HAS_EXTRA else 0
+    word = memory.orders[order * at.ORDER_SIZE + at.WORD]
+    state[at.TAKER_ID] = memory.orders[order * at.ORDER_SIZE + at.ORDER_ID]
+    state[at.TAKER_SYMBOL] = symbol_of(word)
+    state[at.TAKER_SIDE] = side_of(word)
+    state[at.TAKER_PRICE] = price
+    state[at.TAKER_LEAVES] = leaves
+    state[at.TAKER_OWNER] = signed(memory.links[order * at.LINK_SIZE + at.OWNER])
+    state[at.TAKER_TYPE] = (word >> at.TYPE_SHIFT) & 3
+    state[at.TAKER_TIME_IN_FORCE] = 0
+    state[at.TAKER_PREVENTION] = (word >> at.PREVENTION_SHIFT) & 7
+    state[at.TAKER_DISPLAY] = memory.extras[order * at.EXTRA_SIZE + at.DISPLAY] if word & at.HAS_EXTRA else 0

@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
+from market.commands import Command
 from market.events import Event
 from market.messages import COMMAND_BY_TAG, EVENT_BY_TAG, TAG_BY_MESSAGE
 
@@ -23,43 +23,6 @@ def column(message: type[Any], field: str) -> int:
     fields: tuple[str, ...] = message._fields
     return 1 + fields.index(field)
 
-
-# Kernels read these as compile-time constants, so each is a plain module-level integer.
-NEW_ORDER_ID: Final = column(NewOrder, "order_id")
-NEW_SYMBOL_ID: Final = column(NewOrder, "symbol_id")
-NEW_SIDE: Final = column(NewOrder, "side")
-NEW_PRICE_TICKS: Final = column(NewOrder, "price_ticks")
-NEW_QTY_LOTS: Final = column(NewOrder, "qty_lots")
-NEW_ORDER_TYPE: Final = column(NewOrder, "order_type")
-NEW_TIME_IN_FORCE: Final = column(NewOrder, "time_in_force")
-NEW_SELF_TRADE_PREVENTION: Final = column(NewOrder, "self_trade_prevention")
-NEW_DISPLAY_LOTS: Final = column(NewOrder, "display_lots")
-NEW_TRIGGER: Final = column(NewOrder, "trigger")
-NEW_TRIGGER_PRICE_TICKS: Final = column(NewOrder, "trigger_price_ticks")
-NEW_OWNER: Final = column(NewOrder, "owner")
-NEW_TIME_NS: Final = column(NewOrder, "time_ns")
-
-CANCEL_ORDER_ID: Final = column(CancelOrder, "order_id")
-CANCEL_SYMBOL_ID: Final = column(CancelOrder, "symbol_id")
-CANCEL_OWNER: Final = column(CancelOrder, "owner")
-CANCEL_TIME_NS: Final = column(CancelOrder, "time_ns")
-
-AMEND_ORDER_ID: Final = column(AmendOrder, "order_id")
-AMEND_SYMBOL_ID: Final = column(AmendOrder, "symbol_id")
-AMEND_PRICE_TICKS: Final = column(AmendOrder, "price_ticks")
-AMEND_QTY_LOTS: Final = column(AmendOrder, "qty_lots")
-AMEND_OWNER: Final = column(AmendOrder, "owner")
-AMEND_TIME_NS: Final = column(AmendOrder, "time_ns")
-AMEND_EXPECTED_LEAVES_LOTS: Final = column(AmendOrder, "expected_leaves_lots")
-
-MASS_CANCEL_SYMBOL_ID: Final = column(MassCancel, "symbol_id")
-MASS_CANCEL_SIDE: Final = column(MassCancel, "side")
-MASS_CANCEL_OWNER: Final = column(MassCancel, "owner")
-MASS_CANCEL_TIME_NS: Final = column(MassCancel, "time_ns")
-
-HALT_SYMBOL_ID: Final = column(HaltSymbol, "symbol_id")
-HALT_IS_HALTED: Final = column(HaltSymbol, "is_halted")
-HALT_TIME_NS: Final = column(HaltSymbol, "time_ns")
 
 _ROW = struct.Struct(f"={ROW_WIDTH}q")
 _PADDING = tuple((0,) * (ROW_WIDTH - 1 - count) for count in range(ROW_WIDTH))

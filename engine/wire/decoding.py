@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.kernel import inlined, kernel
+from engine.rows.codes import constants
 from engine.rows.messages import ROW_WIDTH, Int64Array
+from engine.rows.order_table import unsigned
 from engine.rows.ring import CONSUMED, PUBLISHED
 from engine.wire.table import DEFAULT, ENTRY_SIZE, HIGH, ITEMS_LEAST, ITEMS_MAX, ITEMS_MOST, LOW, TAG_COUNT
 
@@ -36,23 +38,7 @@ class Ending(IntEnum):
         return self >= Ending.NOT_AN_ARRAY
 
 
-_FINE: Final = int(Ending.ALL_READ)
-_NO_ROOM: Final = int(Ending.NO_ROOM)
-_CUT_SHORT: Final = int(Ending.CUT_SHORT)
-_NOT_AN_ARRAY: Final = int(Ending.NOT_AN_ARRAY)
-_NO_ITEMS: Final = int(Ending.NO_ITEMS)
-_TOO_MANY_ITEMS: Final = int(Ending.TOO_MANY_ITEMS)
-_NOT_AN_INTEGER: Final = int(Ending.NOT_AN_INTEGER)
-_TOO_LARGE: Final = int(Ending.TOO_LARGE)
-_UNKNOWN_TAG: Final = int(Ending.UNKNOWN_TAG)
-_WRONG_ITEM_COUNT: Final = int(Ending.WRONG_ITEM_COUNT)
-_OUT_OF_BOUNDS: Final = int(Ending.OUT_OF_BOUNDS)
-
-
-@inlined
-def unsigned(index: int) -> int:
-    """Return an index that is never negative as such: numpy's wrap-around, spared, is a quarter of all time here."""
-    return np.uint64(index)
+ENDINGS: Final = constants(Ending)
 
 
 @kernel
@@ -66,7 +52,7 @@ def decode_frame(
     published = positions[PUBLISHED]
     room = len(rows) // ROW_WIDTH - (published - positions[CONSUMED])
     outcome = decode_rows(table, buffer, 0, end, rows, published, room, skip)
-    if outcome[0] == _FINE:
+    if outcome[0] == ENDINGS.ALL_READ:
         positions[PUBLISHED] = published + max(0, outcome[1] - skip)
     return outcome
 
@@ -102,14 +88,14 @@ def decode_rows(
     while at < end:
         stored = max(0, count - skip)
         if stored >= room:
-            return _NO_ROOM, count, at - start, at, 0
+            return ENDINGS.NO_ROOM, count, at - start, at, 0
         base = ((first + stored) & mask) * ROW_WIDTH
         ending, after, item = _read_message(table, buffer, at, end, rows, base)
-        if ending != _FINE:
+        if ending != ENDINGS.ALL_READ:
             return ending, count, at - start, after, item
         at = after
         count += 1
-    return _FINE, count, at - start, at, 0
+    return ENDINGS.ALL_READ, count, at - start, at, 0
 
 
 @inlined
@@ -118,27 +104,27 @@ def _read_message(
 ) -> tuple[int, int, int]:
     """Read one message into the row at `base`; return the ending, where it stopped, and at which item."""
     ending, item_count, at = _read_header(buffer, at, end)
-    if ending != _FINE:
+    if ending != ENDINGS.ALL_READ:
         return ending, at, 0
     ending, tag, after = _read_integer(buffer, at, end)
-    if ending != _FINE:
+    if ending != ENDINGS.ALL_READ:
         return ending, at, 0
     if tag < 0 or tag >= TAG_COUNT or table[tag * ENTRY_SIZE + ITEMS_MOST] == 0:
-        return _UNKNOWN_TAG, at, 0
+        return ENDINGS.UNKNOWN_TAG, at, 0
     entry = tag * ENTRY_SIZE
     if item_count < table[entry + ITEMS_LEAST] or item_count > table[entry + ITEMS_MOST]:
-        return _WRONG_ITEM_COUNT, at, 0
+        return ENDINGS.WRONG_ITEM_COUNT, at, 0
     for column in range(ROW_WIDTH):
         rows[unsigned(base + column)] = table[unsigned(entry + DEFAULT + column)]
     for item in range(1, item_count):
         at = after
         ending, value, after = _read_integer(buffer, at, end)
-        if ending != _FINE:
+        if ending != ENDINGS.ALL_READ:
             return ending, at, item
         if value < table[unsigned(entry + LOW + item)] or value > table[unsigned(entry + HIGH + item)]:
-            return _OUT_OF_BOUNDS, at, item
+            return ENDINGS.OUT_OF_BOUNDS, at, item
         rows[unsigned(base + item)] = value
-    return _FINE, after, 0
+    return ENDINGS.ALL_READ, after, 0
 
 
 @inlined
@@ -149,45 +135,45 @@ def _read_header(buffer: ByteArray, at: int, end: int) -> tuple[int, int, int]:
         item_count, after = byte & 0x0F, at + 1
     elif byte == 0xDC:
         if end - at < 3:
-            return _CUT_SHORT, 0, at
+            return ENDINGS.CUT_SHORT, 0, at
         item_count, after = _read_big_endian(buffer, at + 1, 2), at + 3
     elif byte == 0xDD:
         if end - at < 5:
-            return _CUT_SHORT, 0, at
+            return ENDINGS.CUT_SHORT, 0, at
         item_count, after = _read_big_endian(buffer, at + 1, 4), at + 5
     else:
-        return _NOT_AN_ARRAY, 0, at
+        return ENDINGS.NOT_AN_ARRAY, 0, at
     if item_count == 0:
-        return _NO_ITEMS, 0, at
+        return ENDINGS.NO_ITEMS, 0, at
     if item_count > ITEMS_MAX:
-        return _TOO_MANY_ITEMS, 0, at
-    return _FINE, item_count, after
+        return ENDINGS.TOO_MANY_ITEMS, 0, at
+    return ENDINGS.ALL_READ, item_count, after
 
 
 @inlined
 def _read_integer(buffer: ByteArray, at: int, end: int) -> tuple[int, int, int]:
     """Return the ending, the integer, and where the next item begins."""
     if at >= end:
-        return _CUT_SHORT, 0, at
+        return ENDINGS.CUT_SHORT, 0, at
     byte = _byte(buffer, at, 0)
     if byte < 0x80:
-        return _FINE, byte, at + 1
+        return ENDINGS.ALL_READ, byte, at + 1
     if byte >= 0xE0:
-        return _FINE, byte - 0x100, at + 1
+        return ENDINGS.ALL_READ, byte - 0x100, at + 1
     if byte < 0xCC or byte > 0xD3:
-        return _NOT_AN_INTEGER, 0, at
+        return ENDINGS.NOT_AN_INTEGER, 0, at
     width = 1 << (byte & 3)  # CC to CF: unsigned of 1, 2, 4, 8 bytes; D0 to D3: signed
     after = at + 1 + width
     if after > end:
-        return _CUT_SHORT, 0, at
+        return ENDINGS.CUT_SHORT, 0, at
     value = _read_big_endian(buffer, at + 1, width)
     if byte == 0xCF:
         if value < 0:
-            return _TOO_LARGE, 0, at
+            return ENDINGS.TOO_LARGE, 0, at
     elif byte >= 0xD0:
         shift = 64 - 8 * width
         value = value << shift >> shift
-    return _FINE, value, after
+    return ENDINGS.ALL_READ, value, after
 
 
 @inlined

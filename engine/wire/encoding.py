@@ -5,7 +5,8 @@ from typing import Final
 
 from engine.kernel import inlined, kernel
 from engine.rows.messages import ROW_WIDTH, TAG, Int64Array
-from engine.wire.decoding import ByteArray, unsigned
+from engine.rows.order_table import unsigned
+from engine.wire.decoding import ByteArray
 from engine.wire.table import DEFAULT, ENTRY_SIZE, ITEMS_LEAST, ITEMS_MOST, ROW_BYTES_MAX, TAG_COUNT
 
 KEYS_PER_ROW: Final = 2  # what a row can be selected by; an execution belongs to two orders

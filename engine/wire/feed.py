@@ -1,7 +1,7 @@
 """The kernel that turns the engine's events into what the book feed shows of them.
 
-A cancel does not say whether the order was in the book, nor an amend at which price, so a table keeps what is shown of
-each order: open addressing, linear probing, and no tombstones, because a removed entry's followers move up.
+A cancel does not say whether the order was in the book, nor an amend at which price, so a table (engine/rows/
+order_table.py) keeps what is shown of each order.
 """
 # mypy: disable-error-code="no-any-return, return-value"
 
@@ -9,65 +9,24 @@ from typing import Final
 
 import numpy as np
 
-from engine.kernel import inlined, kernel
-from engine.rows.messages import ROW_WIDTH, TAG, Int64Array, column
+from engine.kernel import argument, inlined, kernel
+from engine.rows.codes import ACCEPTED, AMENDED, BOOK_ORDER, BOOK_TRADE, CANCELED, EXECUTED, RESTED, TAGS
+from engine.rows.messages import ROW_WIDTH, TAG, Int64Array
+from engine.rows.order_table import find_order, remove_order
 from engine.wire.encoding import KEYS_PER_ROW, NO_KEY
-from market.codes import Tag
-from market.events import Accepted, Amended, Canceled, Executed, Rested
-from market.feed_messages import BookOrder, BookTrade
 
 # An entry of the table of shown orders.
 SHOWN_SIZE: Final = 4
+_SIZE: Final = argument(SHOWN_SIZE)
 _ID: Final = 0  # 0 while the place is empty
 _SIDE: Final = 1
 _PRICE: Final = 2
 _LOTS: Final = 3
 
-_ACCEPTED: Final = int(Tag.ACCEPTED)
-_RESTED: Final = int(Tag.RESTED)
-_EXECUTED: Final = int(Tag.EXECUTED)
-_CANCELED: Final = int(Tag.CANCELED)
-_AMENDED: Final = int(Tag.AMENDED)
-_BOOK_ORDER: Final = int(Tag.BOOK_ORDER)
-_BOOK_TRADE: Final = int(Tag.BOOK_TRADE)
 
-_SYMBOL_ID: Final = column(Accepted, "symbol_id")  # and of every other event that tells of an order
-_ORDER_ID: Final = column(Accepted, "order_id")
-_EVENT_SIDE: Final = column(Accepted, "side")
-_EVENT_PRICE: Final = column(Accepted, "price_ticks")
-_ACCEPTED_RESTING: Final = column(Accepted, "resting_lots")
-_RESTED_RESTING: Final = column(Rested, "resting_lots")
-_AMENDED_RESTING: Final = column(Amended, "resting_lots")
-_CANCELED_QTY: Final = column(Canceled, "qty_lots")
-_EXECUTED_TRADE_ID: Final = column(Executed, "trade_id")
-_EXECUTED_PRICE: Final = column(Executed, "price_ticks")
-_EXECUTED_QTY: Final = column(Executed, "qty_lots")
-_EXECUTED_SIDE: Final = column(Executed, "taker_side")
-_EXECUTED_TIME: Final = column(Executed, "time_ns")
-_EXECUTED_MAKER: Final = column(Executed, "maker_order_id")
-_EXECUTED_RESTING: Final = column(Executed, "maker_resting_lots")
-for _event in (Accepted, Rested, Executed, Canceled, Amended):
-    assert column(_event, "symbol_id") == _SYMBOL_ID, f"{_event.__name__} has its symbol elsewhere"
-for _event in (Accepted, Rested, Canceled, Amended):
-    assert column(_event, "order_id") == _ORDER_ID, f"{_event.__name__} has its order elsewhere"
-for _event in (Accepted, Rested):
-    assert (column(_event, "side"), column(_event, "price_ticks")) == (_EVENT_SIDE, _EVENT_PRICE), _event.__name__
-
-_BOOK_ID: Final = column(BookOrder, "order_id")
-_BOOK_SIDE: Final = column(BookOrder, "side")
-_BOOK_PRICE: Final = column(BookOrder, "price_ticks")
-_BOOK_LOTS: Final = column(BookOrder, "resting_lots")
-_TRADE_ID: Final = column(BookTrade, "trade_id")
-_TRADE_PRICE: Final = column(BookTrade, "price_ticks")
-_TRADE_QTY: Final = column(BookTrade, "qty_lots")
-_TRADE_SIDE: Final = column(BookTrade, "taker_side")
-_TRADE_TIME: Final = column(BookTrade, "time_ns")
-
-# 2**64 divided by the golden ratio, as in the engine's own table of ids.
-_GOLDEN: Final = np.uint64(0x9E37_79B9_7F4A_7C15)
-_HALF: Final = np.uint64(32)
-_BLOCK_BITS: Final = 4
-_BLOCK_MASK: Final = (1 << _BLOCK_BITS) - 1
+assert RESTED.symbol_id == EXECUTED.symbol_id == CANCELED.symbol_id == AMENDED.symbol_id == ACCEPTED.symbol_id
+assert RESTED.order_id == CANCELED.order_id == AMENDED.order_id == ACCEPTED.order_id
+assert (RESTED.side, RESTED.price_ticks) == (ACCEPTED.side, ACCEPTED.price_ticks)
 
 
 @kernel
@@ -100,8 +59,8 @@ def tell_feed(
     book_symbols = trade_symbols = 0
     for index in range(count):
         base = ((first + index) & mask) * ROW_WIDTH
-        symbol = events[base + _SYMBOL_ID]
-        if events[base + TAG] == _EXECUTED:
+        symbol = events[base + ACCEPTED.symbol_id]
+        if events[base + TAG] == TAGS.EXECUTED:
             _write_trade(events, base, trade_rows, trade_count * ROW_WIDTH)
             _write_key(trade_keys, trade_count, symbol)
             trade_count += 1
@@ -124,56 +83,56 @@ def _take_event(
     What is shown may only shrink, but by joining the back of a queue: Accepted and Rested alone bring an order in.
     """
     tag = events[base + TAG]
-    is_maker = tag == _EXECUTED
-    if tag not in (_ACCEPTED, _RESTED, _EXECUTED, _CANCELED, _AMENDED):
+    is_maker = tag == TAGS.EXECUTED
+    if tag not in (TAGS.ACCEPTED, TAGS.RESTED, TAGS.EXECUTED, TAGS.CANCELED, TAGS.AMENDED):
         return 0, False
-    order_id = events[base + (_EXECUTED_MAKER if is_maker else _ORDER_ID)]
-    if tag == _ACCEPTED and events[base + _ACCEPTED_RESTING] == 0:
+    order_id = events[base + (EXECUTED.maker_order_id if is_maker else ACCEPTED.order_id)]
+    if tag == TAGS.ACCEPTED and events[base + ACCEPTED.resting_lots] == 0:
         return 0, False
-    entry = _find(shown, order_id) * SHOWN_SIZE
+    entry = find_order(shown, _SIZE, order_id)
     was_shown = shown[entry + _ID] != 0
-    if tag in (_ACCEPTED, _RESTED):
-        lots = events[base + (_ACCEPTED_RESTING if tag == _ACCEPTED else _RESTED_RESTING)]
-        _write_shown(shown, entry, order_id, events[base + _EVENT_SIDE], events[base + _EVENT_PRICE], lots)
+    if tag in (TAGS.ACCEPTED, TAGS.RESTED):
+        lots = events[base + (ACCEPTED.resting_lots if tag == TAGS.ACCEPTED else RESTED.resting_lots)]
+        _write_shown(shown, entry, order_id, events[base + ACCEPTED.side], events[base + ACCEPTED.price_ticks], lots)
         _write_book_order(shown, entry, book_rows, target)
         return 0 if was_shown else 1, True
     if not was_shown:  # the rest of a taker that did not rest, or an order that waits for its trigger
         return 0, False
     if is_maker:
-        lots = events[base + _EXECUTED_RESTING]
-    elif tag == _AMENDED:
-        lots = events[base + _AMENDED_RESTING]
+        lots = events[base + EXECUTED.maker_resting_lots]
+    elif tag == TAGS.AMENDED:
+        lots = events[base + AMENDED.resting_lots]
     else:
-        lots = max(0, shown[entry + _LOTS] - events[base + _CANCELED_QTY])
+        lots = max(0, shown[entry + _LOTS] - events[base + CANCELED.qty_lots])
     if lots == shown[entry + _LOTS]:
         return 0, False
     shown[entry + _LOTS] = lots
     _write_book_order(shown, entry, book_rows, target)
     if lots:
         return 0, True
-    _remove(shown, entry // SHOWN_SIZE)
+    remove_order(shown, _SIZE, entry)
     return -1, True
 
 
 @inlined
 def _write_trade(events: Int64Array, base: int, rows: Int64Array, target: int) -> None:
     _clear_row(rows, target)
-    rows[target + TAG] = _BOOK_TRADE
-    rows[target + _TRADE_ID] = events[base + _EXECUTED_TRADE_ID]
-    rows[target + _TRADE_PRICE] = events[base + _EXECUTED_PRICE]
-    rows[target + _TRADE_QTY] = events[base + _EXECUTED_QTY]
-    rows[target + _TRADE_SIDE] = events[base + _EXECUTED_SIDE]
-    rows[target + _TRADE_TIME] = events[base + _EXECUTED_TIME]
+    rows[target + TAG] = TAGS.BOOK_TRADE
+    rows[target + BOOK_TRADE.trade_id] = events[base + EXECUTED.trade_id]
+    rows[target + BOOK_TRADE.price_ticks] = events[base + EXECUTED.price_ticks]
+    rows[target + BOOK_TRADE.qty_lots] = events[base + EXECUTED.qty_lots]
+    rows[target + BOOK_TRADE.taker_side] = events[base + EXECUTED.taker_side]
+    rows[target + BOOK_TRADE.time_ns] = events[base + EXECUTED.time_ns]
 
 
 @inlined
 def _write_book_order(shown: Int64Array, entry: int, rows: Int64Array, target: int) -> None:
     _clear_row(rows, target)
-    rows[target + TAG] = _BOOK_ORDER
-    rows[target + _BOOK_ID] = shown[entry + _ID]
-    rows[target + _BOOK_SIDE] = shown[entry + _SIDE]
-    rows[target + _BOOK_PRICE] = shown[entry + _PRICE]
-    rows[target + _BOOK_LOTS] = shown[entry + _LOTS]
+    rows[target + TAG] = TAGS.BOOK_ORDER
+    rows[target + BOOK_ORDER.order_id] = shown[entry + _ID]
+    rows[target + BOOK_ORDER.side] = shown[entry + _SIDE]
+    rows[target + BOOK_ORDER.price_ticks] = shown[entry + _PRICE]
+    rows[target + BOOK_ORDER.resting_lots] = shown[entry + _LOTS]
 
 
 @inlined
@@ -194,38 +153,3 @@ def _write_shown(shown: Int64Array, entry: int, order_id: int, side: int, price_
     shown[entry + _SIDE] = side
     shown[entry + _PRICE] = price_ticks
     shown[entry + _LOTS] = lots
-
-
-@inlined
-def _home_of(shown: Int64Array, order_id: int) -> int:
-    """Return the place where a search for the order begins: ids side by side stand side by side, block by block.
-
-    A source counts its ids up, so the entries that are used together are neighbours in memory.
-    """
-    block = np.int64((np.uint64(order_id >> _BLOCK_BITS) * _GOLDEN) >> _HALF)
-    return (block << _BLOCK_BITS | order_id & _BLOCK_MASK) & (len(shown) // SHOWN_SIZE - 1)
-
-
-@inlined
-def _find(shown: Int64Array, order_id: int) -> int:
-    """Return the order's place, or the empty one where it belongs; the table is never full."""
-    mask = len(shown) // SHOWN_SIZE - 1
-    place = _home_of(shown, order_id)
-    while shown[place * SHOWN_SIZE + _ID] != order_id and shown[place * SHOWN_SIZE + _ID] != 0:
-        place = (place + 1) & mask
-    return place
-
-
-@inlined
-def _remove(shown: Int64Array, hole: int) -> None:
-    """Empty the place; those behind it that may stand there move up (Knuth, vol. 3, 6.4, algorithm R)."""
-    mask = len(shown) // SHOWN_SIZE - 1
-    place = (hole + 1) & mask
-    while shown[place * SHOWN_SIZE + _ID] != 0:
-        home = _home_of(shown, shown[place * SHOWN_SIZE + _ID])
-        if (place - home) & mask >= (place - hole) & mask:
-            for offset in range(SHOWN_SIZE):
-                shown[hole * SHOWN_SIZE + offset] = shown[place * SHOWN_SIZE + offset]
-            hole = place
-        place = (place + 1) & mask
-    shown[hole * SHOWN_SIZE + _ID] = 0

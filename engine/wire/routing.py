@@ -3,31 +3,19 @@
 
 from typing import Final
 
-from engine.kernel import inlined, kernel
-from engine.rows.messages import NEW_SYMBOL_ID, ROW_WIDTH, TAG, Int64Array, column
+from engine.kernel import argument, inlined, kernel
+from engine.rows.codes import NEW, REASONS, REJECTED, TAGS
+from engine.rows.messages import ROW_WIDTH, TAG, Int64Array
 from engine.rows.ring import CONSUMED, PUBLISHED
-from engine.wire.decoding import ByteArray, Ending, decode_rows
+from engine.wire.decoding import ENDINGS, ByteArray, decode_rows
 from engine.wire.encoding import KEYS_PER_ROW, NO_KEY
 from engine.wire.table import ENTRY_SIZE, ORDER_ID_COLUMN, OWNER_COLUMN, SECOND_ORDER_ID_COLUMN
-from market.codes import RejectReason, Tag
-from market.events import Rejected
 from market.limits import ORDER_IDS_PER_SOURCE, OWNERS_PER_SOURCE
 
 SOURCES_MAX: Final = 64  # that one batch of events may concern
 
-_NEW_ORDER: Final = int(Tag.NEW_ORDER)
-_REJECTED: Final = int(Tag.REJECTED)
-_BAD_ORDER_ID: Final = int(RejectReason.BAD_ORDER_ID)
-_BAD_OWNER: Final = int(RejectReason.BAD_OWNER)
-_UNKNOWN_SYMBOL: Final = int(RejectReason.UNKNOWN_SYMBOL)
 _ADMITTED: Final = 0
-_FINE: Final = int(Ending.ALL_READ)
-
-_TIME_NS: Final = column(Rejected, "time_ns")
-_SYMBOL_ID: Final = column(Rejected, "symbol_id")
-_ORDER_ID: Final = column(Rejected, "order_id")
-_COMMAND: Final = column(Rejected, "command")
-_REASON: Final = column(Rejected, "reason")
+_NO_SYMBOL: Final = argument(-1)
 
 
 @kernel
@@ -50,7 +38,7 @@ def admit_frame(
     published = positions[PUBLISHED]
     room = len(rows) // ROW_WIDTH - (published - positions[CONSUMED])
     ending, count, size, at, item = decode_rows(table, buffer, 0, end, rows, published, room, skip)
-    if ending != _FINE:
+    if ending != ENDINGS.ALL_READ:
         return ending, count, size, at, item, 0, 0
     fresh = max(0, count - skip)
     kept, last_order_id = admit_rows(table, rows, published, fresh, source, time_ns, refusals, has_symbol)
@@ -88,9 +76,10 @@ def admit_rows(
         base = ((first + index) & mask) * ROW_WIDTH
         reason = _refusal(table, rows, base, source, has_symbol)
         if reason != _ADMITTED:
-            _write_refusal(table, rows, base, reason, time_ns, refusals, (index - kept) * ROW_WIDTH)
+            about = (_NO_SYMBOL, _order_id(table, rows, base), rows[base + TAG])
+            write_refusal(refusals, (index - kept) * ROW_WIDTH, time_ns, about, reason)
             continue
-        if rows[base + TAG] == _NEW_ORDER:
+        if rows[base + TAG] == TAGS.NEW_ORDER:
             last_order_id = max(last_order_id, _order_id(table, rows, base))
         if kept != index:
             target = ((first + kept) & mask) * ROW_WIDTH
@@ -104,12 +93,12 @@ def admit_rows(
 def _refusal(table: Int64Array, rows: Int64Array, base: int, source: int, has_symbol: Int64Array) -> int:
     entry = rows[base + TAG] * ENTRY_SIZE
     if table[entry + ORDER_ID_COLUMN] and _order_id(table, rows, base) // ORDER_IDS_PER_SOURCE != source:
-        return _BAD_ORDER_ID
+        return REASONS.BAD_ORDER_ID
     owner_column = table[entry + OWNER_COLUMN]
     if owner_column and rows[base + owner_column] // OWNERS_PER_SOURCE != source:
-        return _BAD_OWNER
-    if rows[base + TAG] == _NEW_ORDER and not has_symbol[rows[base + NEW_SYMBOL_ID]]:
-        return _UNKNOWN_SYMBOL
+        return REASONS.BAD_OWNER
+    if rows[base + TAG] == TAGS.NEW_ORDER and not has_symbol[rows[base + NEW.symbol_id]]:
+        return REASONS.UNKNOWN_SYMBOL
     return _ADMITTED
 
 
@@ -121,17 +110,16 @@ def _order_id(table: Int64Array, rows: Int64Array, base: int) -> int:
 
 
 @inlined
-def _write_refusal(
-    table: Int64Array, rows: Int64Array, base: int, reason: int, time_ns: int, refusals: Int64Array, target: int
-) -> None:
+def write_refusal(rows: Int64Array, target: int, time_ns: int, about: tuple[int, int, int], reason: int) -> None:
+    """Write a Rejected without sequence and owner; `about`: symbol id, order id, and the tag of the command."""
     for place in range(ROW_WIDTH):
-        refusals[target + place] = 0
-    refusals[target + TAG] = _REJECTED
-    refusals[target + _TIME_NS] = time_ns
-    refusals[target + _SYMBOL_ID] = -1
-    refusals[target + _ORDER_ID] = _order_id(table, rows, base)
-    refusals[target + _COMMAND] = rows[base + TAG]
-    refusals[target + _REASON] = reason
+        rows[target + place] = 0
+    rows[target + TAG] = TAGS.REJECTED
+    rows[target + REJECTED.time_ns] = time_ns
+    rows[target + REJECTED.symbol_id] = about[0]
+    rows[target + REJECTED.order_id] = about[1]
+    rows[target + REJECTED.command] = about[2]
+    rows[target + REJECTED.reason] = reason
 
 
 @kernel
@@ -156,7 +144,7 @@ def route_rows(
         entry = rows[base + TAG] * ENTRY_SIZE
         one = _source_at(rows, base, table[entry + ORDER_ID_COLUMN], ORDER_IDS_PER_SOURCE)
         other = _source_at(rows, base, table[entry + SECOND_ORDER_ID_COLUMN], ORDER_IDS_PER_SOURCE)
-        if one == NO_KEY and rows[base + TAG] == _REJECTED:
+        if one == NO_KEY and rows[base + TAG] == TAGS.REJECTED:
             one = _source_at(rows, base, table[entry + OWNER_COLUMN], OWNERS_PER_SOURCE)
         keys[slot * KEYS_PER_ROW] = one
         keys[slot * KEYS_PER_ROW + 1] = other

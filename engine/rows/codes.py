@@ -1,0 +1,57 @@
+"""What kernels know of codes and messages, each as constants that the compiler sees through.
+
+`REASONS.BAD_SIDE` is a reason's number, `NEW.symbol_id` the column of a NewOrder's symbol. numba knows no numbers of an
+enum, and of a message no positions by name; a named tuple has both, as fast as plain globals.
+"""
+
+from collections import namedtuple
+from enum import IntEnum
+from typing import Any, Final
+
+import numpy as np
+
+from engine.rows.messages import column
+from market.codes import CancelReason, OrderType, RejectReason, SelfTradePrevention, Side, Tag, TimeInForce, Trigger
+from market.commands import AmendOrder, CancelOrder, HaltSymbol, MassCancel, NewOrder
+from market.events import Accepted, Amended, Canceled, Executed, Rejected, Rested, Triggered
+from market.feed_messages import BookOrder, BookTrade
+from market.session_messages import Heartbeat, Logout
+
+
+def constants(codes: type[IntEnum]) -> Any:
+    """Return the members of an enum by their names."""
+    names: Any = namedtuple(codes.__name__, codes.__members__)
+    return names._make(map(np.int64, codes))
+
+
+def columns(message: type[Any]) -> Any:
+    """Return the columns of a message's row by the names of its fields."""
+    names: Any = namedtuple(message.__name__, message._fields)
+    return names._make(np.int64(column(message, field)) for field in message._fields)
+
+
+TAGS: Final = constants(Tag)
+SIDES: Final = constants(Side)
+TYPES: Final = constants(OrderType)
+TIMES: Final = constants(TimeInForce)
+TRIGGERS: Final = constants(Trigger)
+PREVENTIONS: Final = constants(SelfTradePrevention)
+REASONS: Final = constants(RejectReason)
+ENDS: Final = constants(CancelReason)
+
+NEW: Final = columns(NewOrder)
+CANCEL: Final = columns(CancelOrder)
+AMEND: Final = columns(AmendOrder)
+MASS_CANCEL: Final = columns(MassCancel)
+HALT: Final = columns(HaltSymbol)
+ACCEPTED: Final = columns(Accepted)
+RESTED: Final = columns(Rested)
+EXECUTED: Final = columns(Executed)
+CANCELED: Final = columns(Canceled)
+AMENDED: Final = columns(Amended)
+TRIGGERED: Final = columns(Triggered)
+REJECTED: Final = columns(Rejected)
+BOOK_ORDER: Final = columns(BookOrder)
+BOOK_TRADE: Final = columns(BookTrade)
+HEARTBEAT: Final = columns(Heartbeat)
+LOGOUT: Final = columns(Logout)
