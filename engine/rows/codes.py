@@ -18,16 +18,19 @@ from market.feed_messages import BookOrder, BookTrade
 from market.session_messages import Heartbeat, Logout
 
 
+def _named(name: str, values: dict[str, int]) -> Any:
+    kind: Any = namedtuple(name, values)  # type: ignore[misc] # made from a table
+    return kind._make(map(np.int64, values.values()))
+
+
 def constants(codes: type[IntEnum]) -> Any:
     """Return the members of an enum by their names."""
-    names: Any = namedtuple(codes.__name__, codes.__members__)
-    return names._make(map(np.int64, codes))
+    return _named(codes.__name__, {code.name: code.value for code in codes})
 
 
 def columns(message: type[Any]) -> Any:
     """Return the columns of a message's row by the names of its fields."""
-    names: Any = namedtuple(message.__name__, message._fields)
-    return names._make(np.int64(column(message, field)) for field in message._fields)
+    return _named(message.__name__, {field: column(message, field) for field in message._fields})
 
 
 TAGS: Final = constants(Tag)
