@@ -7,7 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
-from engine.rows.messages import MASS_CANCEL_SYMBOL_ID, NEW_SYMBOL_ID, TAG, Int64Array
+from engine.rows.codes import MASS_CANCEL, NEW
+from engine.rows.messages import TAG, Int64Array
 from market.codes import Tag
 
 _ALL_ENGINES = -1
@@ -101,7 +102,7 @@ class Engines:
             yield self._all, 0, len(rows)
             return
         is_mass_cancel = rows[:, TAG] == int(Tag.MASS_CANCEL)
-        symbols = np.where(is_mass_cancel, rows[:, MASS_CANCEL_SYMBOL_ID], rows[:, NEW_SYMBOL_ID])
+        symbols = np.where(is_mass_cancel, rows[:, MASS_CANCEL.symbol_id], rows[:, NEW.symbol_id])
         is_order = np.isin(rows[:, TAG], (int(Tag.NEW_ORDER), int(Tag.CANCEL_ORDER), int(Tag.AMEND_ORDER)))
         is_known = (is_order | is_mass_cancel) & (symbols >= 0) & (symbols < len(self._places))
         places = np.where(is_known, self._places[np.where(is_known, symbols, 0)], 0)
