@@ -13,16 +13,18 @@ from random import Random
 from typing import Final
 
 from bus.engine_client import LinkEnd
-from bus.topology import Source
+from bus.topology import first_order_id, first_owner
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.codec import encode_all
 from market.codes import OrderType, TimeInForce
 from market.commands import CancelOrder, Command, NewOrder
 
+GATEWAY = 1  # the number that a desk gives its first gateway
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 WAIT_S: Final = 60.0
 MID_TICKS: Final = 9_138_500
-OWNER: Final = Source.GATEWAY.first_owner
+OWNER: Final = first_owner(GATEWAY)
 COMMANDS_AHEAD: Final = 16_384  # on their way to the engine, before the source waits
 
 
@@ -66,7 +68,7 @@ class OrderGiver:
     """A source that gives frames of commands, and checks that the engine handles them all."""
 
     def __init__(self, run_dir: Path) -> None:
-        self._source = LinkEnd.over(run_dir, Source.GATEWAY, "engine")
+        self._source = LinkEnd.over(run_dir, GATEWAY, "engine")
         self._wait_until("the engine answers", lambda: self._source.is_connected)
 
     def give(self, frames: Sequence[tuple[bytes, int]]) -> int:
@@ -134,7 +136,7 @@ class Market:
     def __init__(self, seed: int = 7, width_ticks: int = 2_000) -> None:
         self._dice = Random(seed)
         self._width_ticks = width_ticks
-        self._last_id = Source.GATEWAY.first_order_id
+        self._last_id = first_order_id(GATEWAY)
         self._resting: list[int] = []
 
     def build(self, order_count: int) -> list[tuple[bytes, int]]:

@@ -115,7 +115,7 @@ def _nobody() -> Iterator[None]:
 
 def snapshot_of(run_dir: Path) -> FeedFrame:
     """Return the engine's snapshot of the book."""
-    socket = ChannelSocket(SNAPSHOTS, run_dir)
+    socket = ChannelSocket(SNAPSHOTS, run_dir, "engine")
     while not socket.send([TOPIC]):
         pass
     assert socket.wait(WAIT_MS), "no snapshot came"
@@ -140,7 +140,7 @@ def measure_askers(order_count: int) -> Figures:
         giver, market = OrderGiver(run_dir), Market()
         giver.give(market.build(order_count))
         alone = giver.give_steadily(market.change(STEADY_COUNT, 1), STEADY_PER_S)
-        feed = ChannelSocket(FEED, run_dir)
+        feed = ChannelSocket(FEED, run_dir, "engine")
         feed.subscribe(TOPIC)
         assert feed.wait(WAIT_MS), "the feed is silent"
         kept = run_dir.parent / "snapshot"

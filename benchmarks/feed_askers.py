@@ -25,7 +25,7 @@ class Asker:
     """One client."""
 
     def __init__(self, run_dir: Path) -> None:
-        self.socket = ChannelSocket(SNAPSHOTS, run_dir)
+        self.socket = ChannelSocket(SNAPSHOTS, run_dir, "engine")
         self.took_ns: list[int] = []
         self.last: list[bytes] = []
         self._asked_ns = 0

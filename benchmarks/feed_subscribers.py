@@ -29,7 +29,7 @@ class Subscriber:
     """One socket, and what has come in on it."""
 
     def __init__(self, run_dir: Path, is_keeping: bool = False) -> None:
-        self.socket = ChannelSocket(FEED, run_dir)
+        self.socket = ChannelSocket(FEED, run_dir, "engine")
         self.socket.subscribe(TOPIC)
         self.due = 0  # the sequence of the next message; 0 before the first
         self.gap_count = self.event_count = self.crc32 = 0

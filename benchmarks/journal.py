@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from benchmarks.order_streams import load_orders, padded
 from bus.engine_link import CommandBatch
-from bus.topology import Source
+from bus.topology import first_order_id, first_owner
 from desk.symbols import default_instruments
 from engine.capacity import Capacity
 from engine.matching_engine import make_engine
@@ -28,6 +28,8 @@ from market.codec import encode_all
 from market.commands import NewOrder
 from nodes.engine.command_record import COMMANDS, CommandRecord, figures_of
 from nodes.engine.core import EngineCore
+
+GATEWAY = 1  # the number that a desk gives its first gateway
 
 CAPACITY: Final = Capacity(2)
 BATCH_COUNTS: Final = (1, 64, 4_096)
@@ -139,14 +141,14 @@ def read_back(folder: Path, count: int, rounds: int) -> Figures:
 def measure_rebuild(folder: Path, count: int) -> Figures:
     """Return the speed at which an engine's node comes back: book, links and feed; both lives must end the same."""
     stream = load_orders(None)
-    commands = stream.desk_rows(Source.GATEWAY.first_order_id, Source.GATEWAY.first_owner)
+    commands = stream.desk_rows(first_order_id(GATEWAY), first_owner(GATEWAY))
     rows = commands[: len(commands) // count * count]
     encoder = RowEncoder(padded(rows))
     with opened(folder, JournalMode.WRITE) as journal:
         live = _core(journal)
         for first in range(0, len(rows), count):
-            live.links.restore(Source.GATEWAY, first + count)
-            batch = CommandBatch(Source.GATEWAY, encoder.encode(first, count), first + 1, count, 0)
+            live.links.restore(GATEWAY, first + count)
+            batch = CommandBatch(GATEWAY, encoder.encode(first, count), first + 1, count, 0)
             live.handle([batch], 1, 0)
             live.tell(1)
             live.links.outgoing()

@@ -28,10 +28,12 @@ from benchmarks.latency_floor import Floor
 from benchmarks.node_processes import node_pair
 from benchmarks.order_streams import OrderStream, direct_hash, load_orders
 from benchmarks.pipeline_client import LoadClient
-from bus.topology import Source
+from bus.topology import first_order_id, first_owner
 from desk.symbols import default_instruments
 from engine.matching_engine import make_engine
 from market.clock import NS_PER_SECOND, monotonic_ns
+
+GATEWAY = 1  # the number that a desk gives its first gateway
 
 SETTINGS: Final = {"GATEWAY__MESSAGES_PER_S": "1000000"}
 SEED_COMMANDS: Final = 10_001
@@ -152,9 +154,9 @@ def measure_way(way: Way, folder: Path | None, path: Path | None, seconds: float
         client.close()
         _, state_hash = pair.state()
         gc.enable()
-    source = Source.GATEWAY
+    source = GATEWAY
     engine = make_engine("fast", len(default_instruments()), ORDERS_MAX)
-    expected = direct_hash(engine, stream, client.sent, source.first_order_id, source.first_owner)
+    expected = direct_hash(engine, stream, client.sent, first_order_id(source), first_owner(source))
     assert state_hash == expected, f"the engine came to state {state_hash:x}, a direct run to {expected:x}"
     floor_figures, alone = figures(theirs), figures(ours)
     return {"floor": floor_figures, "alone": alone, "ratio": alone["p50"] / floor_figures["p50"], **steady}

@@ -97,7 +97,7 @@ class NodePair:
         Raises:
             RuntimeError: if the engine does not answer.
         """
-        snapshots = ChannelSocket(SNAPSHOTS, self.run_dir)
+        snapshots = ChannelSocket(SNAPSHOTS, self.run_dir, "engine")
         try:
             deadline = time.monotonic() + STOP_S
             while not snapshots.send([_STATE_TOPIC]) or not snapshots.wait(STOP_S * 1_000):

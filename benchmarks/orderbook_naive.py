@@ -15,6 +15,7 @@ from sanic.response import HTTPResponse
 from bus.channel import AsyncWaiter
 from bus.feed import book_topic
 from bus.subscriber import FeedSubscriber
+from bus.wiring import Wiring
 from desk.symbols import default_instruments
 from market.clock import monotonic_ns
 from market.codes import Side
@@ -26,7 +27,8 @@ async def run(run_dir: Path, port: int, is_empty: bool) -> None:
     """Serve until killed."""
     instrument = default_instruments()[0]
     topic = book_topic(instrument.symbol)
-    subscriber = FeedSubscriber(run_dir, [] if is_empty else [topic])
+    wiring = Wiring(run_dir, engine_of={instrument.symbol: "engine"})
+    subscriber = FeedSubscriber(wiring, [] if is_empty else [topic])
     app = new_app("tickbus_naive")
 
     async def empty(_: Request) -> HTTPResponse:

@@ -13,7 +13,7 @@ import zmq
 from zmq.backend import Socket as PlainSocket
 
 from bus.curve import close_gate
-from bus.topology import FIRST_ENGINE, Channel
+from bus.topology import Channel
 from bus.wiring import Wiring
 from market.limits import FRAME_BYTES_MAX
 
@@ -42,8 +42,8 @@ class ChannelSocket:
     Args:
         channel: a row of the topology.
         place: where the desk's channels are; of a mere run directory, its socket files.
-        is_binder: whether we are the node that binds the channel.
-        engine: whose channel it is, of a desk with several engines.
+        binder: the name of the node that binds it.
+        is_binder: whether we are that node.
 
     Raises:
         ValueError: if the run directory's path is too long for a Unix socket.
@@ -51,11 +51,9 @@ class ChannelSocket:
         zmq.ZMQError: if the run directory is absent.
     """
 
-    def __init__(
-        self, channel: Channel, place: Path | Wiring, *, is_binder: bool = False, engine: str = FIRST_ENGINE
-    ) -> None:
+    def __init__(self, channel: Channel, place: Path | Wiring, binder: str, *, is_binder: bool = False) -> None:
         wiring = Wiring.of(place)
-        endpoints = wiring.bound(channel, engine) if is_binder else [wiring.connected(channel, engine)]
+        endpoints = wiring.bound(channel, binder) if is_binder else [wiring.connected(channel, binder)]
         self.endpoint = endpoints[0]
         kind = channel.bind_type if is_binder else channel.connect_type
         self._socket: zmq.Socket[bytes] = _context().socket(_SOCKET_TYPES[kind])
@@ -80,9 +78,9 @@ class ChannelSocket:
         if kind == "XPUB":
             self._socket.setsockopt(zmq.XPUB_VERBOSE, 1)  # else only the first subscriber of a topic is heard of
         over_tcp = self.endpoint if self.endpoint.startswith("tcp:") else None
-        tcp = wiring.bound_tcp(channel, engine) if is_binder else over_tcp
+        tcp = wiring.bound_tcp(channel, binder) if is_binder else over_tcp
         # Inside a process there is no connection to lose, and ZeroMQ tells of none: the binder is there while we are.
-        is_sender = kind == "DEALER" and not wiring.is_inside(channel, engine)
+        is_sender = kind == "DEALER" and binder not in wiring.colocated
         self._is_sender = is_sender
         self._peer = _PeerWatch(self._socket) if is_sender or tcp is not None else None
         self._is_binder = is_binder
@@ -108,7 +106,7 @@ class ChannelSocket:
         """Set what tcp needs and the transports inside a machine do not: other addresses, lost peers, keys."""
         if tcp is None or wiring.tcp is None:
             return
-        self._socket.setsockopt(zmq.IPV6, int(":" in wiring.tcp.host))
+        self._socket.setsockopt(zmq.IPV6, int("[" in tcp))
         self._socket.setsockopt(zmq.HEARTBEAT_IVL, 1_000)
         self._socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3_000)
         if wiring.tcp.curve is not None and self._is_binder:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from bus.channel import ChannelSocket
 from bus.order_link import Connected, Frames, LinkError, RawReports, Reports, SourceEnd
-from bus.topology import ORDERS, Source
+from bus.topology import ORDERS
 from bus.wiring import Wiring
 from market.clock import time_ns
 from market.codec import MalformedMessageError
@@ -35,7 +35,7 @@ class LinkEnd:
 
     def __init__(
         self,
-        source: Source,
+        source: int,
         engine: str,
         socket: ChannelSocket,
         symbol_ids: Collection[int] = (),
@@ -53,13 +53,13 @@ class LinkEnd:
     def over(
         cls,
         place: Path | Wiring,
-        source: Source,
+        source: int,
         engine: str,
         symbol_ids: Collection[int] = (),
         resume: tuple[int, int] = (0, 0),
     ) -> "LinkEnd":
         """Return a link end over the channels of a desk: of its wiring, or of its run directory."""
-        return cls(source, engine, ChannelSocket(ORDERS, place, engine=engine), symbol_ids, resume)
+        return cls(source, engine, ChannelSocket(ORDERS, place, engine), symbol_ids, resume)
 
     @property
     def is_connected(self) -> bool:
@@ -154,7 +154,7 @@ class EngineClient:
     def over(
         cls,
         place: Path | Wiring,
-        source: Source,
+        source: int,
         engines: Mapping[str, Collection[int]],
         resume: Mapping[str, tuple[int, int]] | None = None,
     ) -> "EngineClient":

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from bus.order_link import Frames, Kind, LinkError, SentFrame, header_of, link_frames
-from bus.topology import Source
+from bus.topology import is_remembering
 from market.codec import encode_all
 from market.events import Event
-from market.limits import BATCH_MESSAGES_MAX, UNACKNOWLEDGED_FRAMES_MAX
+from market.limits import BATCH_MESSAGES_MAX, SOURCE_MAX, UNACKNOWLEDGED_FRAMES_MAX
 
 
 class CommandBatch(NamedTuple):
@@ -124,7 +124,7 @@ class EngineEnd:
     @property
     def owed(self) -> tuple[int, ...]:
         """The sources that keep their reports and have not said that they have all of them."""
-        return tuple(source for source, peer in self._peers.items() if peer.unacknowledged and _remembers(source))
+        return tuple(source for source, peer in self._peers.items() if peer.unacknowledged and is_remembering(source))
 
     def outgoing(self) -> list[tuple[bytes, Frames]]:
         """Return and forget what must now be sent, each with the identity of its peer."""
@@ -136,8 +136,8 @@ class EngineEnd:
         return frames
 
     def _greet(self, identity: bytes, source: int, epoch: int, report_sequence: int, incarnation: int) -> None:
-        if source not in list(Source):
-            raise LinkError(f"expected HELLO from a known source, was {source}")
+        if not 0 < source <= SOURCE_MAX:
+            raise LinkError(f"expected HELLO from a source of 1 to {SOURCE_MAX}, was {source}")
         peer = self._peers.setdefault(source, _Peer(identity, incarnation))
         if incarnation < peer.incarnation:
             self._outbox.append((identity, link_frames(b"", Kind.STRANGER, peer.incarnation, 0, 0, 0)))
@@ -192,7 +192,3 @@ class EngineEnd:
     def _forget(peer: _Peer, report_sequence: int) -> None:
         while peer.unacknowledged and peer.unacknowledged[0].last <= report_sequence:
             peer.unacknowledged.popleft()
-
-
-def _remembers(source: int) -> bool:
-    return source not in list(Source) or Source(source).is_remembering

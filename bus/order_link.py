@@ -134,7 +134,7 @@ class SourceEnd:
     """The end that sends commands: a gateway, the paper exchange, a flow.
 
     Args:
-        source: our number in `bus.topology.Source`.
+        source: our number among the sources.
         incarnation: higher than at our last start: the time of day, ns since 1970.
         resume: epoch and number of the last report that we have kept for good, (0, 0) if we keep nothing.
         retry_ns: how long to wait for an answer before asking again.

@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 
 from bus.channel import ChannelSocket
 from bus.feed import BookReplica, FeedError, TopicReplica, unpack_frame
@@ -30,7 +29,7 @@ class FeedSubscriber:
     snapshot costs the engine more than it helps: so it stops itself.
 
     Args:
-        place: where the desk's channels are: its wiring, or its run directory.
+        wiring: where the desk's channels are.
         topics: each by its exact name.
         make_book: returns an empty replica of a book.
         gives_up: if not, it never stops itself, and asks again and again, more and more seldom.
@@ -38,17 +37,16 @@ class FeedSubscriber:
 
     def __init__(
         self,
-        place: Path | Wiring,
+        wiring: Wiring,
         topics: Sequence[bytes],
         make_book: Callable[[], BookReplica] = BookReplica,
         *,
         gives_up: bool = True,
     ) -> None:
-        wiring = Wiring.of(place)
         self._engines = {topic: wiring.engine_of_topic(topic) for topic in topics}
         engines = dict.fromkeys(self._engines.values())
-        self._feeds = {engine: ChannelSocket(FEED, wiring, engine=engine) for engine in engines}
-        self._snapshots = {engine: ChannelSocket(SNAPSHOTS, wiring, engine=engine) for engine in engines}
+        self._feeds = {engine: ChannelSocket(FEED, wiring, engine) for engine in engines}
+        self._snapshots = {engine: ChannelSocket(SNAPSHOTS, wiring, engine) for engine in engines}
         self.replicas = {topic: TopicReplica(topic, make_book()) for topic in topics}
         self._asked_ns = dict.fromkeys(topics, 0)
         self._heard_ns = dict.fromkeys(topics, 0)

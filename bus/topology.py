@@ -24,7 +24,7 @@ class Channel:
     """One row of the table.
 
     Attributes:
-        binder: the node that binds it, with a socket of type `bind_type`; everybody else connects with `connect_type`.
+        binder: the kind of node that binds it, with a socket of `bind_type`; all others connect with `connect_type`.
         high_water_mark: messages that may wait in each direction for each peer.
         is_lossy: whether ZeroMQ may drop a message when a peer is slow or gone (its stream then carries a sequence).
         linger_ms: how long a closing socket waits for messages on their way.
@@ -67,43 +67,38 @@ SNAPSHOTS = Channel(
     SNAPSHOT_BYTES_MAX,
     tcp_port=2,
 )
-CONTROL = Channel(
-    "control", "supervisor", "ROUTER", "DEALER", 1_000, True, 200, "nodes say that they are ready and well"
-)
-
-FIRST_ENGINE = "engine"
-ENGINE_NAMES = (FIRST_ENGINE, "engine2", "engine3", "engine4")  # a desk may spread its symbols over several
+SUPERVISOR = "supervisor"
+CONTROL = Channel("control", SUPERVISOR, "ROUTER", "DEALER", 1_000, True, 200, "nodes say that they are ready and well")
 
 CHANNELS: tuple[Channel, ...] = (ORDERS, FEED, SNAPSHOTS, CONTROL)
 TCP_CHANNELS = tuple(channel.name for channel in CHANNELS if channel.tcp_port is not None)
 
 
 class Source(IntEnum):
-    """Who may send commands to the engine; its number stands in front of every order id and owner it hands out."""
+    """Who may send commands to the engines, beside the gateways, whose numbers are the desk's plan's to give.
 
-    GATEWAY = 1
+    The number stands in front of every order id and owner that a source hands out.
+    """
+
     PAPER = 2
     FLOW = 3
     OPERATOR = 4  # the command line: halts and resumes trading
-    GATEWAY2 = 5  # a desk's further gateways
-    GATEWAY3 = 6
-    GATEWAY4 = 7
     DESK = 8  # the engine's own desk: halts that its run directory has kept, and nobody sends
 
-    @property
-    def is_remembering(self) -> bool:
-        """Whether it keeps its reports for good, so that those of before its restart mean something to it."""
-        return self not in (Source.FLOW, Source.OPERATOR, Source.DESK)
 
-    @property
-    def first_order_id(self) -> int:
-        """The id before this source's first: ids are `first_order_id + n`, n from 1."""
-        return self * ORDER_IDS_PER_SOURCE
+def is_remembering(source: int) -> bool:
+    """Return whether a source keeps its reports for good, so that those of before its restart mean something to it."""
+    return source not in (Source.FLOW, Source.OPERATOR, Source.DESK)
 
-    @property
-    def first_owner(self) -> int:
-        """The lowest owner number of this source."""
-        return self * OWNERS_PER_SOURCE
+
+def first_order_id(source: int) -> int:
+    """Return the id before a source's first: ids are `first_order_id + n`, n from 1."""
+    return source * ORDER_IDS_PER_SOURCE
+
+
+def first_owner(source: int) -> int:
+    """Return the lowest owner number of a source."""
+    return source * OWNERS_PER_SOURCE
 
 
 def source_of_order(order_id: int) -> int:
@@ -116,13 +111,15 @@ def source_of_owner(owner: int) -> int:
     return owner // OWNERS_PER_SOURCE
 
 
-def endpoint(channel: Channel, run_dir: Path, engine: str = FIRST_ENGINE) -> str:
-    """Return the ZeroMQ endpoint of `channel`, of an engine's its own, for the desk that lives in `run_dir`.
+def endpoint(channel: Channel, run_dir: Path, binder: str) -> str:
+    """Return the ZeroMQ endpoint of the channel that the node `binder` binds, for the desk that lives in `run_dir`.
+
+    Its file is called as the channel is, with the binder's name behind it unless that is called as its kind is.
 
     Raises:
         ValueError: if the path is too long for a Unix socket.
     """
-    path = run_dir.resolve() / f"{channel.name}{'' if engine == FIRST_ENGINE else f'.{engine}'}.ipc"
+    path = run_dir.resolve() / f"{channel.name}{'' if binder == channel.binder else f'.{binder}'}.ipc"
     size = len(str(path).encode())
     if size > IPC_PATH_BYTES_MAX:
         raise ValueError(

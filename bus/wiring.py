@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bus.curve import Curve
-from bus.topology import ENGINE_NAMES, FIRST_ENGINE, TCP_CHANNELS, Channel, endpoint
+from bus.topology import TCP_CHANNELS, Channel, endpoint
 
 BUS_PORTS = 3  # of one engine: orders, feed, snapshots
 
@@ -20,34 +20,44 @@ def is_loopback(host: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Tcp:
-    """The tcp side of a desk's bus.
+class Address:
+    """Where an engine's channels are over tcp: its machine binds this host, the others connect to it.
 
-    Attributes:
-        host: the address of the machine that binds: it binds this one, the others connect to it.
-        port: of the first channel of the first engine; each has its own after it.
-        curve: keys; None for no encryption, which is for loopback only.
-        bound: the names of the channels that the machine that binds opens to tcp; each can be reached over ipc as well.
-        taken: of the channels at which who connects from another process takes tcp, rather than ipc.
-
-    Raises:
-        ValueError: if there are no keys, and the address is not loopback.
+    The port is that of its first channel; each has its own after it.
     """
 
     host: str
     port: int
-    curve: Curve | None
-    bound: frozenset[str] = frozenset(TCP_CHANNELS)
-    taken: frozenset[str] = frozenset(TCP_CHANNELS)
-
-    def __post_init__(self) -> None:
-        if self.curve is None and not is_loopback(self.host):
-            raise ValueError(f"expected CURVE keys for tcp at {self.host}, which is not loopback")
 
     def endpoint(self, offset: int) -> str:
         """Return the endpoint of a channel with this place in the row of ports."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"tcp://{host}:{self.port + offset}"
+
+
+@dataclass(frozen=True, slots=True)
+class Tcp:
+    """The tcp side of a desk's bus.
+
+    Attributes:
+        engines: by name, where each one's channels are.
+        curve: keys; None for no encryption, which is for loopback only.
+        bound: the names of the channels that the machine that binds opens to tcp; each can be reached over ipc as well.
+        taken: of the channels at which who connects from another process takes tcp, rather than ipc.
+
+    Raises:
+        ValueError: if there are no keys, and an address is not loopback.
+    """
+
+    engines: Mapping[str, Address]
+    curve: Curve | None
+    bound: frozenset[str] = frozenset(TCP_CHANNELS)
+    taken: frozenset[str] = frozenset(TCP_CHANNELS)
+
+    def __post_init__(self) -> None:
+        for address in self.engines.values():
+            if self.curve is None and not is_loopback(address.host):
+                raise ValueError(f"expected CURVE keys for tcp at {address.host}, which is not loopback")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +71,17 @@ class Wiring:
         run_dir: the desk's run directory, which holds the socket files of ipc.
         colocated: the names of the nodes that are threads of this process, if there are several.
         tcp: if a channel of the desk goes over tcp.
-        places: by symbol, the engine that has its book, if that is not the first.
+        engine_of: by symbol, the engine that has its book; by "" the one that tells what is of no symbol.
     """
 
     run_dir: Path
     colocated: frozenset[str] = frozenset()
     tcp: Tcp | None = None
-    places: Mapping[str, str] = field(default_factory=dict)
-
-    def engine_of(self, symbol: str) -> str:
-        """Return the engine that has the book of `symbol`."""
-        return self.places.get(symbol, FIRST_ENGINE)
+    engine_of: Mapping[str, str] = field(default_factory=dict)
 
     def engine_of_topic(self, topic: bytes) -> str:
-        """Return the engine that publishes `topic`; of a topic without a symbol, the first."""
-        return self.engine_of(topic.partition(b".")[2].decode(errors="replace"))
+        """Return the engine that publishes `topic`."""
+        return self.engine_of[topic.partition(b".")[2].decode(errors="replace")]
 
     @classmethod
     def of(cls, place: "Path | Wiring") -> "Wiring":
@@ -87,41 +93,37 @@ class Wiring:
         """The name under which newcomers of this desk are let in or refused."""
         return str(self.run_dir.resolve())
 
-    def is_inside(self, channel: Channel, engine: str = FIRST_ENGINE) -> bool:
-        """Return whether the binder of `channel` is a thread of this process."""
-        return (engine if channel.binder == FIRST_ENGINE else channel.binder) in self.colocated
-
-    def bound(self, channel: Channel, engine: str = FIRST_ENGINE) -> list[str]:
-        """Return the endpoints that the binder of `channel` binds without encryption, for they stay on this machine.
+    def bound(self, channel: Channel, binder: str) -> list[str]:
+        """Return the endpoints that `binder` binds without encryption, for they stay on this machine.
 
         Raises:
             ValueError: if the run directory's path is too long for a Unix socket.
         """
-        inside = [self._inside(channel, engine)] if self.is_inside(channel, engine) else []
-        return [endpoint(channel, self.run_dir, engine), *inside]
+        inside = [self._inside(channel, binder)] if binder in self.colocated else []
+        return [endpoint(channel, self.run_dir, binder), *inside]
 
-    def bound_tcp(self, channel: Channel, engine: str = FIRST_ENGINE) -> str | None:
-        """Return the endpoint that the binder of `channel` binds for other machines, None if there is none."""
+    def bound_tcp(self, channel: Channel, binder: str) -> str | None:
+        """Return the endpoint that `binder` binds for other machines, None if there is none."""
         if self.tcp is None or channel.name not in self.tcp.bound:
             return None
-        return self._over_tcp(self.tcp, channel, engine)
+        return self._over_tcp(self.tcp, channel, binder)
 
     @staticmethod
-    def _over_tcp(tcp: Tcp, channel: Channel, engine: str) -> str:
+    def _over_tcp(tcp: Tcp, channel: Channel, binder: str) -> str:
         assert channel.tcp_port is not None, f"{channel.name} never leaves the machine"
-        return tcp.endpoint(BUS_PORTS * ENGINE_NAMES.index(engine) + channel.tcp_port)
+        return tcp.engines[binder].endpoint(channel.tcp_port)
 
-    def connected(self, channel: Channel, engine: str = FIRST_ENGINE) -> str:
-        """Return the endpoint at which everybody else reaches `channel`.
+    def connected(self, channel: Channel, binder: str) -> str:
+        """Return the endpoint at which everybody else reaches the channel that `binder` binds.
 
         Raises:
             ValueError: if the run directory's path is too long for a Unix socket.
         """
-        if self.is_inside(channel, engine):
-            return self._inside(channel, engine)
+        if binder in self.colocated:
+            return self._inside(channel, binder)
         if self.tcp is not None and channel.name in self.tcp.taken:
-            return self._over_tcp(self.tcp, channel, engine)
-        return endpoint(channel, self.run_dir, engine)
+            return self._over_tcp(self.tcp, channel, binder)
+        return endpoint(channel, self.run_dir, binder)
 
-    def _inside(self, channel: Channel, engine: str) -> str:
-        return f"inproc://{channel.name}.{engine}@{self.run_dir.resolve()}"
+    def _inside(self, channel: Channel, binder: str) -> str:
+        return f"inproc://{channel.name}.{binder}@{self.run_dir.resolve()}"

@@ -126,13 +126,7 @@ def node(
     run_dir: RunDir = None,
 ) -> None:
     """Run one node in the foreground, as systemd or a container would; several are threads of one process."""
-    from desk.kinds import in_order
-    from desk.run_dir import NodeError
-    from desk.settings import load_settings
+    from desk.desk_file import node_settings
     from nodes.node import run_nodes
 
-    try:
-        ordered = in_order(names)
-    except ValueError as error:
-        raise NodeError(str(error)) from None
-    raise typer.Exit(run_nodes(ordered, load_settings({"run_dir": run_dir}).settings, is_cleaning=clean_up))
+    raise typer.Exit(run_nodes(names, node_settings(run_dir), is_cleaning=clean_up))

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from desk.kinds import NodeSpec
 from desk.outlet import LOG_FILE, put_log_aside
+from desk.plan import Instance
 from desk.settings import SECRET_KEYS, environment_name
 from market.backoff import Backoff
 from market.clock import NS_PER_SECOND, monotonic_ns
@@ -31,7 +31,7 @@ class NodeState:
         was_ready: whether it has been ready since the desk began.
     """
 
-    spec: NodeSpec
+    instance: Instance
     state: str = "waiting"
     doing: str = ""
     endpoints: dict[str, str] = field(default_factory=dict)
@@ -69,7 +69,12 @@ class Child:
     @property
     def names(self) -> tuple[str, ...]:
         """The names of its nodes."""
-        return tuple(node.spec.name for node in self.nodes)
+        return tuple(node.instance.name for node in self.nodes)
+
+    @property
+    def instances(self) -> tuple[Instance, ...]:
+        """Its nodes, as the plan has them."""
+        return tuple(node.instance for node in self.nodes)
 
     @property
     def name(self) -> str:
@@ -84,7 +89,7 @@ class Child:
     @property
     def may_leave_orders(self) -> bool:
         """Whether one of its nodes has orders of its own at a venue, which stay there when it is killed."""
-        return any(node.spec.cleans_up for node in self.nodes)
+        return any(node.instance.kind.cleans_up for node in self.nodes)
 
     def become(self, state: str) -> None:
         """Set the state of every node of it."""
@@ -104,7 +109,7 @@ class Child:
             OSError: if it cannot be started.
         """
         path = logs / f"{self.name}.log"
-        if not any(node.spec.has_keys for node in self.nodes):
+        if not any(node.instance.kind.has_keys for node in self.nodes):
             environment = {name: value for name, value in environment.items() if name.upper() not in SECRETS}
         with path.open("ab") as log:
             self.process = subprocess.Popen(  # noqa: S603 - our own command line

@@ -11,14 +11,14 @@ from typing import Any, ClassVar
 import msgpack
 
 from bus.channel import ChannelSocket
-from bus.topology import CONTROL
+from bus.topology import CONTROL, SUPERVISOR
 from desk.desk_file import DESK_FILE, kept_settings
-from desk.kinds import NODE_NAMES
 from desk.lock import holder_pid
 from desk.settings import Settings, SettingsError, load_kept_settings, load_settings, named_run_dir
 from market.instrument import venue_spelling
 from market.mendable import MendableError
 
+DESK_LOCK = "desk.lock"
 ANSWER_MS_MAX = 2_000
 STOP_MARGIN_S = 5.0  # beyond what the desk gives its nodes
 SILENT_STOP_S = 60.0
@@ -46,7 +46,7 @@ def command_text(words: str, run_dir: Path) -> str:
 
 def desk_pid(run_dir: Path) -> int | None:
     """Return the pid of the supervisor of the desk in `run_dir`, or None if none runs."""
-    return holder_pid(run_dir / "desk.lock")
+    return holder_pid(run_dir / DESK_LOCK)
 
 
 def desk_status(run_dir: Path) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def ask_desk(run_dir: Path, *words: bytes) -> dict[str, Any]:
     pid = desk_pid(run_dir)
     if pid is None:
         raise NoDeskError(run_dir)
-    control = ChannelSocket(CONTROL, run_dir)
+    control = ChannelSocket(CONTROL, run_dir, SUPERVISOR)
     try:
         deadline = time.monotonic() + ANSWER_MS_MAX / 1_000
         while not control.send([*words]):  # until the connection is made
@@ -176,7 +176,8 @@ def known_symbol(settings: Settings, symbol: str) -> str:
 
 def lone_nodes(run_dir: Path) -> tuple[str, ...]:
     """Return the names of the nodes that run in `run_dir`, asked of their locks: for a desk without a supervisor."""
-    return tuple(name for name in NODE_NAMES if holder_pid(run_dir / f"{name}.lock") is not None)
+    locks = (path for path in sorted(run_dir.glob("*.lock")) if path.name != DESK_LOCK)
+    return tuple(path.stem for path in locks if holder_pid(path) is not None)
 
 
 def require_node(run_dir: Path, *names: str) -> None:

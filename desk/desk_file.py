@@ -10,7 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from desk.settings import Settings, SettingsError, setting_texts
+from desk.outlet import log_file
+from desk.settings import (
+    Settings,
+    SettingsError,
+    load_kept_settings,
+    load_settings,
+    named_run_dir,
+    setting_texts,
+)
 from market.whole_file import write_whole
 
 DESK_FILE = "desk.json"
@@ -26,14 +34,13 @@ class DeskFile:
 
     def __init__(self, run_dir: Path, settings: Settings) -> None:
         self._path = run_dir / DESK_FILE
-        self._texts = {**setting_texts(settings), "run_dir": str(run_dir)}
+        self._settings = settings
         self._is_written = False
 
-    def change(self, key: str, text: str) -> None:
-        """Set the setting `key`; `write` keeps it."""
-        if self._texts.get(key) != text:
-            self._texts[key] = text
-            self._is_written = False
+    def change(self, settings: Settings) -> None:
+        """Take other settings in their place; `write` keeps them."""
+        self._is_written = self._is_written and settings == self._settings
+        self._settings = settings
 
     def end(self, left: Sequence[str]) -> None:
         """Say that the desk has stopped all its nodes, and what it may have left, a line for each; the last word.
@@ -41,8 +48,7 @@ class DeskFile:
         Raises:
             OSError: if the disk does not take it.
         """
-        document = {"pid": os.getpid(), "settings": self._texts, "left": list(left)}
-        write_whole(self._path, json.dumps(document, indent=1).encode() + b"\n")
+        self._write({"left": list(left)})
 
     def write(self) -> None:
         """Write what is not written yet.
@@ -51,9 +57,29 @@ class DeskFile:
             OSError: if the disk does not take it; the next call tries again.
         """
         if not self._is_written:
-            document = {"pid": os.getpid(), "settings": self._texts}
-            write_whole(self._path, json.dumps(document, indent=1).encode() + b"\n")
+            self._write({})
             self._is_written = True
+
+    def _write(self, more: dict[str, list[str]]) -> None:
+        texts = {**setting_texts(self._settings), "run_dir": str(self._path.parent)}
+        document = {"pid": os.getpid(), "settings": texts, **more}
+        write_whole(self._path, json.dumps(document, indent=1).encode() + b"\n")
+
+
+def node_settings(named: Path | None) -> Settings:
+    """Return the settings of a node's process: those of the desk's start if a supervisor has made it, else today's.
+
+    Args:
+        named: the run directory that the command line names.
+
+    Raises:
+        SettingsError: if they cannot be used.
+    """
+    run_dir = named_run_dir(named)
+    kept = kept_settings(run_dir) if log_file() is not None else None
+    if kept is None:
+        return load_settings({"run_dir": run_dir}).settings
+    return load_kept_settings(kept.texts, f"the desk in {run_dir}", {}).settings
 
 
 class KeptSettings(NamedTuple):

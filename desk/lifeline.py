@@ -12,26 +12,21 @@ import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from desk.kinds import ROSTER
 from desk.lock import holder_pid
+from desk.plan import Instance, Plan
 from desk.stop_budget import StopBudget
 
 LOOK_S = 0.02
 
 
-def needed_by(names: Collection[str]) -> frozenset[str]:
-    """Return the nodes that need one of `names`, and those that need these, and so on; without `names` themselves."""
-    found = set(names)
-    while more := {spec.name for spec in ROSTER if found & set(spec.needs)} - found:
-        found |= more
-    return frozenset(found - set(names))
-
-
-def follow_supervisor(names: Collection[str], run_dir: Path, budget: StopBudget, tell: Callable[[str], None]) -> None:
+def follow_supervisor(
+    nodes: Collection[Instance], plan: Plan, run_dir: Path, budget: StopBudget, tell: Callable[[str], None]
+) -> None:
     """Stop this process, from now on, when its supervisor has gone and then those that need it.
 
     Args:
-        names: the nodes of this process.
+        nodes: those of this process.
+        plan: the desk's.
         run_dir: the desk's.
         budget: how long each wave of a stop may take.
         tell: called with a line.
@@ -41,13 +36,13 @@ def follow_supervisor(names: Collection[str], run_dir: Path, budget: StopBudget,
         while os.read(0, 1):
             continue
         tell("the supervisor is gone: stopping")
-        waited_s = budget.before(names)
+        waited_s = budget.before(nodes)
         deadline = time.monotonic() + waited_s
-        locks = [run_dir / f"{name}.lock" for name in needed_by(names)]
+        locks = [run_dir / f"{name}.lock" for name in plan.needing([node.name for node in nodes])]
         while any(holder_pid(lock) is not None for lock in locks) and time.monotonic() < deadline:
             time.sleep(LOOK_S)
         os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(budget.of(names))
+        time.sleep(budget.of(nodes))
         tell("it did not stop in time and is killed")
         os.kill(os.getpid(), signal.SIGKILL)
 

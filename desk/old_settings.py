@@ -4,6 +4,10 @@ import re
 from typing import Final
 
 OLD_KEYS: Final = {
+    "engine.placement": "write a table [[engines]] for each engine, with its name and its symbols: "
+    'name = "engine2", symbols = ["ETHUSDT"]; one without symbols takes the others',
+    "gateway.more_ports": "write a table [[gateways]] for each gateway, with its name and its port: "
+    'name = "gateway2", port = 8093',
     "flow.more_symbols": "write has_flow = true in the table [[symbols]] of each: "
     'symbol = "ETHUSDT", has_flow = true, and opening_mid where another mid is meant',
     "gateway.qty_max": 'write qty_max in the table [[symbols]] of each: symbol = "ETHUSDT", qty_max = 100',

@@ -64,7 +64,8 @@ def set_halted(settings: Settings, symbol: str | None, *, is_halted: bool, is_ca
         outcome.missing.append(f"the halt cannot be changed in {kept.path} ({error.strerror}): {what}")
         if not is_halted:
             return outcome  # whoever heard of a resume would halt again
-    engines = {name: here for name in settings.engines if (here := symbols.keys() & settings.symbol_ids_of(name))}
+    of_engines = settings.plan.symbol_ids.items()
+    engines = {engine: asked for engine, here in of_engines if (asked := symbols.keys() & here)}
     client = EngineClient.over(desk_wiring(settings), Source.OPERATOR, engines)
     answers = _ask(client, is_halted=is_halted, is_cancelling=is_cancelling)
     for engine, symbol_ids in engines.items():

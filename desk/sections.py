@@ -1,6 +1,5 @@
 """The tables of the settings, one for each part of a desk: what may be set, its default, and what is allowed."""
 
-from collections.abc import Collection
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -17,14 +16,13 @@ from pydantic import (
     model_validator,
 )
 
-from bus.topology import ENGINE_NAMES
 from bus.wiring import BUS_PORTS, is_loopback
 from engine.capacity import ORDERS_MAX_LIMIT, PAGES_MAX, PAGES_MAX_LIMIT
 from flow.live_url import PUBLIC_STREAMS, rest_url
 from flow.market_settings import DEFAULT_PRESET
 from flow.playlist import PARTS_MAX
 from market.instrument import venue_spelling
-from market.limits import TCP_SESSIONS_MAX
+from market.limits import ENGINES_MAX, SOURCE_MAX, TCP_SESSIONS_MAX
 from paper.latency import DELAY_MS_MAX, Delay
 from venues.venue_url import practice_url
 
@@ -33,6 +31,7 @@ NOTIONAL_MAX = 1_000_000_000_000  # quote
 Transport = Literal["ipc", "listen", "tcp"]  # of a channel; listen: ipc here, and open to tcp from elsewhere
 Port = Annotated[int, Field(ge=0, le=PORT_MAX, description="0 takes a free one")]
 Host = Annotated[str, Field(min_length=1, max_length=253)]
+NodeName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,19}$")]
 AssetName = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,20}$")]
 Step = Annotated[Decimal, Field(gt=0, le=1_000_000, decimal_places=8)]
 Fee = Annotated[Decimal, Field(ge=0, le=Decimal("0.1"), decimal_places=8)]
@@ -67,21 +66,6 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-def symbol_places(text: str, symbols: Collection[str]) -> dict[str, str]:
-    """Return the engines that a text like `ETHUSDT=engine2` gives by symbol, each one of `symbols`.
-
-    Raises:
-        ValueError: if it says something else.
-    """
-    pairs = [part.partition("=")[::2] for part in text.split(",") if part]
-    places = dict(pairs)
-    if len(places) < len(pairs) or not places.keys() <= set(symbols) or not set(places.values()) <= set(ENGINE_NAMES):
-        raise ValueError(
-            f"expected SYMBOL=ENGINE,... with {', '.join(symbols)} once each, and {', '.join(ENGINE_NAMES)}"
-        )
-    return places
-
-
 class ChannelSettings(Section):
     """How single channels of an engine are reached; those of which nothing is said as `bus` says of all."""
 
@@ -97,7 +81,7 @@ class BusSettings(Section):
     listen: bool = False
     channels: ChannelSettings = ChannelSettings()
     host: Host = "127.0.0.1"
-    port: Annotated[int, Field(ge=1, le=PORT_MAX - BUS_PORTS * len(ENGINE_NAMES))] = 8090
+    port: Annotated[int, Field(ge=1, le=PORT_MAX - BUS_PORTS * ENGINES_MAX)] = 8090
     curve: bool = True
     server_key: Annotated[str, Field(pattern=r"^([!-~]{40})?$")] = ""
     keys_file: HomePath | None = None
@@ -141,8 +125,22 @@ class EngineSettings(Section):
     pages_max: Annotated[int, Field(ge=3, le=PAGES_MAX_LIMIT)] = PAGES_MAX
     journal: Literal["none", "write", "group", "sync"] = "write"
     group_ms: Annotated[float, Field(gt=0, le=1_000)] = 5.0
-    placement: str = ""
     depth_ms: Annotated[int, Field(ge=1, le=60_000)] = 100
+
+
+class EngineRow(EngineSettings):
+    """One of the desk's engines, a table `[[engines]]`; what it does not say holds as in `[engine]`.
+
+    Attributes:
+        symbols: whose books it has; of one engine they may be left out: it has what the others leave.
+        host: where its channels are over tcp; None: `bus.host`.
+        port: that of the first of them; None: `bus.port`, and behind those of the engines before it.
+    """
+
+    name: NodeName
+    symbols: tuple[SymbolName, ...] = ()
+    host: Host | None = None
+    port: Annotated[int, Field(ge=1, le=PORT_MAX - BUS_PORTS)] | None = None
 
 
 class GatewaySettings(Section):
@@ -150,7 +148,6 @@ class GatewaySettings(Section):
 
     host: Host = "127.0.0.1"
     port: Port = 8083
-    more_ports: Annotated[str, Field(pattern=r"^([0-9]{1,5}(,[0-9]{1,5}){0,2})?$")] = ""
     tokens_file: HomePath | None = None
     idle_s: Annotated[float, Field(ge=0.1, le=3_600)] = 30.0
     forget_s: Annotated[float, Field(ge=1, le=31_536_000)] = 86_400.0
@@ -164,17 +161,16 @@ class GatewaySettings(Section):
     price_band: Band = Decimal("0.5")
     notional_max: Notional = Decimal(10_000_000)
 
-    @property
-    def ports(self) -> tuple[int, ...]:
-        """The ports of the desk's gateways: of `gateway`, `gateway2`, and so on."""
-        return (self.port, *(int(port) for port in self.more_ports.split(",") if port))
 
-    @field_validator("more_ports")
-    @classmethod
-    def _are_ports(cls, value: str) -> str:
-        if any(int(port) > PORT_MAX for port in value.split(",") if port):
-            raise ValueError(f"expected ports of at most {PORT_MAX}")
-        return value
+class GatewayRow(GatewaySettings):
+    """One of the desk's gateways, a table `[[gateways]]`; what it does not say holds as in `[gateway]`.
+
+    Attributes:
+        source: its number among the sources of orders, kept for good; None: the desk gives it one, and keeps that.
+    """
+
+    name: NodeName
+    source: Annotated[int, Field(ge=1, le=SOURCE_MAX)] | None = None
 
 
 class ApiSettings(Section):

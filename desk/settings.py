@@ -1,5 +1,6 @@
 """One typed, frozen tree of settings: defaults, then tickbus.toml, then the environment, then the command line.
 
+Of a kind of node with several instances, `[engine]` says what holds for all and `[[engines]]` what is one's own.
 A key is written `maker.half_spread` here, stands in the table `[maker]` of tickbus.toml, and is called
 `TICKBUS_MAKER__HALF_SPREAD` in the environment. Secrets are taken from the environment or from a key file of mode 0600,
 never from tickbus.toml.
@@ -23,13 +24,15 @@ from pydantic import (
     field_validator,
 )
 
-from bus.topology import FIRST_ENGINE
 from desk.old_settings import OLD_KEYS, OLD_TEXTS, new_spelling
+from desk.plan import Plan, check_names, gateway_numbers, make_plan, place_symbols
 from desk.sections import (
     ApiSettings,
     BusSettings,
+    EngineRow,
     EngineSettings,
     FlowSettings,
+    GatewayRow,
     GatewaySettings,
     HomePath,
     MakerSettings,
@@ -38,11 +41,10 @@ from desk.sections import (
     SymbolName,
     TrackerSettings,
     VenueSettings,
-    symbol_places,
 )
 from desk.symbols import DEFAULT_ROWS, SymbolRow
 from market.instrument import Instrument
-from market.limits import SYMBOLS_MAX
+from market.limits import ENGINES_MAX, GATEWAYS_MAX, SYMBOLS_MAX
 from market.mendable import MendableError
 
 CONFIG_FILE = Path("tickbus.toml")
@@ -61,7 +63,11 @@ class Settings(Section):
     symbol: SymbolName = "BTCUSDT"
     bus: BusSettings = BusSettings()
     engine: EngineSettings = EngineSettings()
+    engines: Annotated[tuple[EngineRow, ...], Field(min_length=1, max_length=ENGINES_MAX)] = (EngineRow(name="engine"),)
     gateway: GatewaySettings = GatewaySettings()
+    gateways: Annotated[tuple[GatewayRow, ...], Field(min_length=1, max_length=GATEWAYS_MAX)] = (
+        GatewayRow(name="gateway"),
+    )
     api: ApiSettings = ApiSettings()
     paper: PaperSettings = PaperSettings()
     flow: FlowSettings = FlowSettings()
@@ -98,14 +104,18 @@ class Settings(Section):
             raise ValueError(f"expected one of {', '.join(known)}")
         return value
 
-    @field_validator("engine")
+    @field_validator("engines")
     @classmethod
-    def _known_placement(cls, value: EngineSettings, info: ValidationInfo) -> EngineSettings:
-        try:
-            if known := _names(info):
-                symbol_places(value.placement, known)
-        except ValueError as error:
-            raise ValueError(f"placement: {error}, was {value.placement!r}") from None
+    def _have_symbols(cls, value: tuple[EngineRow, ...], info: ValidationInfo) -> tuple[EngineRow, ...]:
+        if known := _names(info):
+            place_symbols(value, known)
+        return value
+
+    @field_validator("gateways")
+    @classmethod
+    def _have_names_and_numbers(cls, value: tuple[GatewayRow, ...], info: ValidationInfo) -> tuple[GatewayRow, ...]:
+        check_names(info.data.get("engines", ()), value)
+        gateway_numbers(value, {})
         return value
 
     @property
@@ -129,28 +139,9 @@ class Settings(Section):
         return maker if row.maker_fee is None else row.maker_fee, taker if row.taker_fee is None else row.taker_fee
 
     @property
-    def places(self) -> dict[str, str]:
-        """By symbol, the name of the engine that has its book."""
-        names = [instrument.symbol for instrument in self.instruments]
-        return dict.fromkeys(names, FIRST_ENGINE) | symbol_places(self.engine.placement, names)
-
-    @property
-    def engines(self) -> tuple[str, ...]:
-        """The names of the desk's engines, the first one first."""
-        return tuple(sorted({FIRST_ENGINE, *self.places.values()}))
-
-    def instruments_of(self, engine: str) -> tuple[Instrument, ...]:
-        """Return the pairs whose books `engine` has."""
-        places = self.places
-        return tuple(each for each in self.instruments if places[each.symbol] == engine)
-
-    def symbol_ids_of(self, engine: str) -> frozenset[int]:
-        """Return the symbols whose books `engine` has."""
-        return frozenset(each.symbol_id for each in self.instruments_of(engine))
-
-    def journal_folder(self, engine: str) -> Path:
-        """Return the folder of an engine's journal."""
-        return self.run_dir / ("journal" if engine == FIRST_ENGINE else f"journal.{engine}")
+    def plan(self) -> Plan:
+        """The desk that these settings make."""
+        return make_plan(self)
 
     @property
     def reports_dir(self) -> Path:
@@ -258,7 +249,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(each) for each in value]
     if isinstance(value, BaseModel):
-        return value.model_dump(mode="json", exclude_none=True)
+        return value.model_dump(mode="json", exclude_unset=True, exclude_none=True)
     return str(value.absolute() if isinstance(value, Path) else value)
 
 
@@ -301,15 +292,6 @@ def _merged(sources: Iterable[tuple[str, Mapping[str, Any]]], errors: list[str])
     if errors:
         raise SettingsError("\n".join(errors))
     return LoadedSettings(settings, origins)
-
-
-def environment_of(overrides: Mapping[str, Any]) -> dict[str, str]:
-    """Return the environment variables that say what `overrides` (by dotted key) says."""
-    return {
-        environment_name(key): json.dumps(value) if isinstance(value, list) else str(value)
-        for key, value in overrides.items()
-        if value is not None
-    }
 
 
 def environment_name(key: str) -> str:
@@ -383,7 +365,11 @@ def _origin(key: str, origins: Mapping[str, str]) -> str:
 
 def _text(value: Any) -> str:
     if isinstance(value, tuple):
-        return ", ".join(each.symbol if isinstance(each, SymbolRow) else _text(each) for each in value)
+        return ", ".join(map(_text, value))
+    if isinstance(value, EngineRow | GatewayRow):
+        return value.name
+    if isinstance(value, SymbolRow):
+        return value.symbol
     return "" if value is None else str(value)
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from desk.kinds import ROSTER, NodeSpec
+from desk.kinds import wave_of
+from desk.plan import Instance
 from desk.settings import Settings
 from venues.venue import ARRIVAL_MS_MAX
 
@@ -13,17 +14,6 @@ ARRIVAL_S = ARRIVAL_MS_MAX / 1_000 + 1.0  # for how long a maker asks for an ord
 NODE_S = 3.0  # of a node that waits for nobody else: it only closes what it has
 MARGIN_S = 1.0
 WAVE_COUNT = 3
-
-
-def wave_of(spec: NodeSpec) -> int:
-    """Return when a node stops: 0, those that nobody needs; 1, those in between; 2, those that need nobody."""
-    if not spec.needs:
-        return 2
-    return 1 if all(not _spec(need).needs for need in spec.needs) else 0
-
-
-def _spec(name: str) -> NodeSpec:
-    return next(spec for spec in ROSTER if spec.name == name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +37,13 @@ class StopBudget:
         """The most that a stop takes, with what is needed to undo what a killed node has left."""
         return sum(self.waves) + self.waves[0]
 
-    def of(self, names: Collection[str]) -> float:
+    def of(self, nodes: Collection[Instance]) -> float:
         """Return the seconds that a process with these nodes has."""
-        return self.waves[self._wave(names)]
+        return self.waves[self._wave(nodes)]
 
-    def before(self, names: Collection[str]) -> float:
+    def before(self, nodes: Collection[Instance]) -> float:
         """Return the seconds that the waves before that of these nodes have."""
-        return sum(self.waves[: self._wave(names)])
+        return sum(self.waves[: self._wave(nodes)])
 
-    def _wave(self, names: Collection[str]) -> int:
-        return max(wave_of(_spec(name)) for name in names)
+    def _wave(self, nodes: Collection[Instance]) -> int:
+        return max(wave_of(node.kind) for node in nodes)

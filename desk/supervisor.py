@@ -4,7 +4,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,18 @@ import msgpack
 from bus.channel import ChannelSocket, close_all
 from bus.end_signals import on_end_signals
 from bus.poll_loop import PollLoop
-from bus.topology import CONTROL
+from bus.topology import CONTROL, SUPERVISOR
 from desk.child import Child, NodeState, last_error, put_logs_aside
 from desk.desk_file import DESK_FILE, DeskFile
 from desk.halted_file import HaltedFile
-from desk.kinds import GATEWAY_NAMES, NodeSpec, in_order
+from desk.kinds import wave_of
 from desk.lock import LockedError, LockFile, holder_pid
 from desk.market import market_of
+from desk.plan import Instance, with_port
 from desk.run_dir import STAYS_DOWN, NodeError, prepare_run_dir
-from desk.settings import Settings, environment_of
-from desk.stop_budget import WAVE_COUNT, StopBudget, wave_of
+from desk.settings import Settings, environment_name
+from desk.source_numbers import with_source_numbers
+from desk.stop_budget import WAVE_COUNT, StopBudget
 from market.clock import NS_PER_SECOND, monotonic_ns
 from screens.desk import day_lines
 
@@ -31,8 +33,6 @@ STOP_LOOK_S = 0.01
 STOP_WORD_NS = 2 * NS_PER_SECOND  # a stop that takes longer says what it waits for
 HEALTHY_NS = 30 * NS_PER_SECOND  # a node that ran so long is restarted as if it had never died
 BEAT_NS_MAX = 10 * NS_PER_SECOND  # a node that is silent for longer is called so
-PORT_SETTINGS = {"gateway": "gateway.port", "api": "api.port", "paper": "paper.port"}
-MORE_PORTS = "gateway.more_ports"
 
 Tell = Callable[[str], None]
 
@@ -47,7 +47,6 @@ class Supervisor:
     Args:
         settings: the desk's settings.
         processes: the nodes of each of its processes, in the order in which they start.
-        overrides: settings by dotted key that the nodes must take over, those of the command line.
         tell: called with a line for a person whenever something happens.
 
     Raises:
@@ -55,25 +54,18 @@ class Supervisor:
         NodeError: if the run directory cannot be used.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        processes: Sequence[Sequence[NodeSpec]],
-        overrides: Mapping[str, Any],
-        tell: Tell,
-    ) -> None:
+    def __init__(self, settings: Settings, processes: Sequence[Sequence[Instance]], tell: Tell) -> None:
         is_closed_now = prepare_run_dir(settings.run_dir)
         self._run_dir = settings.run_dir.resolve()
         self._lock = LockFile(self._run_dir / "desk.lock", "the desk")
-        self._settings = settings
+        self._settings = self._numbered(settings)
         self._market = {name: str(value) for name, value in market_of(settings).items() if value is not None}
         self._budget = StopBudget.from_settings(settings)
         self._teller = tell
-        self._children = [Child(tuple(map(NodeState, specs))) for specs in processes]
-        self._nodes = {node.spec.name: (child, node) for child in self._children for node in child.nodes}
-        self._environment = {**os.environ, **environment_of(overrides), "TICKBUS_RUN_DIR": str(self._run_dir)}
-        self._more_ports = list(map(str, settings.gateway.ports[1:]))
-        self._file = DeskFile(self._run_dir, settings)
+        self._children = [Child(tuple(map(NodeState, nodes))) for nodes in processes]
+        self._nodes = {node.instance.name: (child, node) for child in self._children for node in child.nodes}
+        self._environment = {**os.environ, environment_name("run_dir"): str(self._run_dir)}
+        self._file = DeskFile(self._run_dir, self._settings)
         self._halted_file = HaltedFile(self._run_dir, [each.symbol for each in settings.instruments])
         self._started_ns = monotonic_ns()
         self._ready_ns = 0
@@ -84,11 +76,18 @@ class Supervisor:
         self._await_earlier_nodes()
         for stale in self._run_dir.glob("*.ipc"):
             stale.unlink()  # from a desk that was killed: we hold its lock
-        self._control = ChannelSocket(CONTROL, self._run_dir, is_binder=True)
+        self._control = ChannelSocket(CONTROL, self._run_dir, SUPERVISOR, is_binder=True)
         # Each node has the other end, which ends when we do, whatever ends us: desk/lifeline.py.
         self._lifeline, self._lifeline_end = os.pipe()
         self._error: StartError | None = None
         self._is_stopping = False
+
+    def _numbered(self, settings: Settings) -> Settings:
+        try:
+            return with_source_numbers(settings)
+        except NodeError:
+            self._lock.release()
+            raise
 
     def run(self, show: Callable[[], None] = lambda: None) -> None:
         """Start all nodes and look after them until a signal ends the desk, then stop them in order.
@@ -138,13 +137,18 @@ class Supervisor:
             "is_ready": self.is_ready,
             "start_s": round((self._ready_ns - self._started_ns) / NS_PER_SECOND, 2) if self.is_ready else None,
             "stop_s_max": self._budget.total_s,
-            "nodes": [self._row(*self._nodes[name], now_ns) for name in in_order(self._nodes)],
+            "nodes": [self._row(*self._nodes[each.name], now_ns) for each in self._in_order],
         }
+
+    @property
+    def _in_order(self) -> tuple[Instance, ...]:
+        return self._settings.plan.named(self._nodes)
 
     def _row(self, child: Child, node: NodeState, now_ns: int) -> dict[str, Any]:
         is_silent = node.state == "ready" and now_ns - node.heard_ns > BEAT_NS_MAX
         return {
-            "node": node.spec.name,
+            "node": node.instance.name,
+            "kind": node.instance.kind.name,
             "process": child.name,
             "pid": child.process.pid if child.process else None,
             "state": "silent" if is_silent else node.state,
@@ -196,7 +200,7 @@ class Supervisor:
         node.endpoints, node.figures = report["endpoints"], report["figures"]
         if report["state"] == "warming" and node.state in ("starting", "warming") and report["doing"] != node.doing:
             node.state, node.doing = "warming", report["doing"]
-            self._tell(f"{node.spec.name}: {node.doing}")
+            self._tell(f"{node.instance.name}: {node.doing}")
         if report["state"] == "waiting" and node.state == "ready":
             node.state = "waiting"  # for another node
         elif report["state"] == "ready" and node.state == "waiting":
@@ -205,20 +209,15 @@ class Supervisor:
             node.state, node.doing, child.why = "ready", "", ""
             self._keep_port(node)
             if node.was_ready:
-                self._tell(f"{node.spec.name} is ready again (pid {child.process.pid})")
+                self._tell(f"{node.instance.name} is ready again (pid {child.process.pid})")
             node.was_ready = True
 
     def _keep_port(self, node: NodeState) -> None:
         """Make a free port that a node was given its fixed one, for its restarts and for the nodes that need it."""
-        name, key = node.spec.name, PORT_SETTINGS.get(node.spec.name)
         address = node.endpoints.get("http") or node.endpoints.get("tcp") or ""
-        port = address.rpartition(":")[2]
-        if name in GATEWAY_NAMES[1:] and port:
-            self._more_ports[GATEWAY_NAMES.index(name) - 1] = port
-            key, port = MORE_PORTS, ",".join(self._more_ports)
-        if key and port:
-            self._environment |= environment_of({key: port})
-            self._file.change(key, port)
+        if port := address.rpartition(":")[2]:
+            self._settings = with_port(self._settings, node.instance, int(port))
+            self._file.change(self._settings)
 
     # --- processes ---
 
@@ -270,7 +269,7 @@ class Supervisor:
             self._on_death(child, code)
 
     def _has_needs(self, child: Child) -> bool:
-        needed = [self._nodes[name] for node in child.nodes for name in node.spec.needs if name in self._nodes]
+        needed = [self._nodes[name] for node in child.nodes for name in node.instance.needs if name in self._nodes]
         return all(other is child or node.was_ready for other, node in needed)
 
     def _start(self, child: Child) -> None:
@@ -330,9 +329,12 @@ class Supervisor:
         if child.is_wanted:
             self._let_go(child)
             self._tell(f"{child.name} is stopped by hand, until: start {name}")
-        needed_by = [node.spec.name for other, node in self._nodes.values() if other is not child and other.is_wanted
-                     if set(child.names) & set(node.spec.needs)]  # fmt: skip
-        return {"process": list(child.names), "needed_by": needed_by, "seconds": 2 * self._budget.of(child.names)}
+        needed_by = [
+            node.instance.name
+            for other, node in self._nodes.values()
+            if other is not child and other.is_wanted and set(child.names) & set(node.instance.needs)
+        ]
+        return {"process": list(child.names), "needed_by": needed_by, "seconds": 2 * self._budget.of(child.instances)}
 
     def _on_start_node(self, name: str) -> dict[str, Any]:
         """Let a node that was stopped run again."""
@@ -351,14 +353,14 @@ class Supervisor:
         return {"process": list(child.names), "restarts": child.restart_count}
 
     def _unknown(self, name: str) -> str:
-        return f"this desk runs no {name}; its nodes are {', '.join(in_order(self._nodes))}"
+        return f"this desk runs no {name}; its nodes are {', '.join(each.name for each in self._in_order)}"
 
     def _let_go(self, child: Child) -> None:
         """Have a process stop, and not start again."""
         child.is_wanted = False
         if child.process is not None:
             child.become("stopping")
-            child.ask_to_stop(self._budget.of(child.names))
+            child.ask_to_stop(self._budget.of(child.instances))
         else:
             self._clean_up(child)
 
@@ -386,7 +388,7 @@ class Supervisor:
         child.become("stopping")
         try:
             child.start(self._environment, self._logs, self._lifeline, is_cleaning=True)
-            child.kill_ns = monotonic_ns() + int(self._budget.of(child.names) * NS_PER_SECOND)
+            child.kill_ns = monotonic_ns() + int(self._budget.of(child.instances) * NS_PER_SECOND)
         except OSError as error:
             child.why = f"its orders may be left at the venue: {error}"
             child.become("stopped")
@@ -424,7 +426,7 @@ class Supervisor:
     def _waves(self) -> Iterator[list[Child]]:
         """Yield those that nobody needs, then those in between, then those that need nobody: the engines."""
         for wave in range(WAVE_COUNT):
-            yield [child for child in self._children if max(wave_of(node.spec) for node in child.nodes) == wave]
+            yield [child for child in self._children if max(wave_of(each.kind) for each in child.instances) == wave]
 
     def _stop_wave(self, wave: Sequence[Child]) -> None:
         for child in wave:

@@ -5,7 +5,6 @@ import os
 import threading
 from collections.abc import Callable
 
-from bus.topology import Source
 from engine.fast.engine import is_warm, run_matching, run_queries
 from engine.wire.codec import warm as warm_codec
 from sessions.session_state import SessionLimits
@@ -38,7 +37,7 @@ def warm_kernels(tell: Callable[[str], None]) -> None:
 
 def warm_sessions() -> None:
     """Compile or load the kernels of the gateway's sessions."""
-    SessionTable(SessionLimits(), 1, Source.GATEWAY, 0).warm()
+    SessionTable(SessionLimits(), 1, 1, 0).warm()
 
 
 def _help() -> None:

@@ -17,13 +17,14 @@ def desk_wiring(settings: Settings, colocated: Collection[str] = ()) -> Wiring:
     Raises:
         CurveError: if the files of keys cannot be used.
     """
-    bus = settings.bus
-    if not bus.is_over_tcp:
-        return Wiring(settings.run_dir, frozenset(colocated), places=settings.places)
-    taken = frozenset(name for name, how in bus.transports.items() if how == "tcp")
-    bound = frozenset(name for name, how in bus.transports.items() if how != "ipc")
-    tcp = Tcp(bus.host, bus.port, desk_curve(settings) if bus.curve else None, bound, taken)
-    return Wiring(settings.run_dir, frozenset(colocated), tcp, settings.places)
+    bus, plan, tcp = settings.bus, settings.plan, None
+    if bus.is_over_tcp:
+        addresses = {engine.name: engine.address for engine in plan.engines.values()}
+        taken = frozenset(name for name, how in bus.transports.items() if how == "tcp")
+        bound = frozenset(name for name, how in bus.transports.items() if how != "ipc")
+        tcp = Tcp(addresses, desk_curve(settings) if bus.curve else None, bound, taken)
+    engine_of = {**plan.engine_of, "": plan.engine_of[settings.symbol]}
+    return Wiring(settings.run_dir, frozenset(colocated), tcp, engine_of)
 
 
 def desk_curve(settings: Settings) -> Curve:

@@ -8,6 +8,9 @@ ID_MAX: Final = 2**63 - 1
 OWNER_MAX: Final = 2**31 - 1
 TIME_NS_MAX: Final = 2**63 - 1
 SYMBOLS_MAX: Final = 64
+ENGINES_MAX: Final = 16  # of a desk
+GATEWAYS_MAX: Final = 16  # likewise
+SOURCE_MAX: Final = 255  # the largest number of a source; a gateway keeps its own for good
 ICEBERG_PARTS_MAX: Final = 100  # an order may show no less than this part: one sweep must not become a billion trades
 
 # Order ids are handed out by sources without asking anyone: source * ORDER_IDS_PER_SOURCE + n, n from 1.

@@ -18,13 +18,14 @@ import structlog
 from bus.channel import ChannelSocket, close_all
 from bus.end_signals import end_signals, on_end_signals
 from bus.poll_loop import PollLoop
-from bus.topology import CONTROL
-from desk.kinds import ROSTER, module_of
+from bus.topology import CONTROL, SUPERVISOR
 from desk.lifeline import follow_supervisor
 from desk.lock import LockFile
 from desk.outlet import log_file, take_over_output
-from desk.run_dir import STAYS_DOWN, StayDownError, prepare_run_dir
+from desk.plan import Instance, Plan
+from desk.run_dir import STAYS_DOWN, NodeError, StayDownError, prepare_run_dir
 from desk.settings import Settings
+from desk.source_numbers import with_source_numbers
 from desk.stop_budget import StopBudget
 from desk.wiring import desk_wiring
 from market.clock import monotonic_ns
@@ -37,18 +38,20 @@ class Node:
     """One node of a desk: its settings, its log, and its line to the supervisor.
 
     Args:
-        name: a name of the roster.
+        instance: which of the desk's nodes it is.
         settings: the desk's settings.
         colocated: the nodes that are threads of this process, if there are several.
     """
 
-    def __init__(self, name: str, settings: Settings, colocated: Collection[str] = ()) -> None:
-        self.name = name
+    def __init__(self, instance: Instance, settings: Settings, colocated: Collection[str] = ()) -> None:
+        self.instance = instance
+        self.name = instance.name
         self.settings = settings
+        self.plan: Plan = settings.plan
         self.wiring = desk_wiring(settings, colocated)
         # Threads share the interpreter: one that stays awake would take it from the others again and again.
         self._spin_us = 0 if colocated else settings.bus.spin_us
-        self.log = structlog.get_logger().bind(node=name)
+        self.log = structlog.get_logger().bind(node=self.name)
         self._state = "starting"
         self._doing = ""
         self._endpoints: dict[str, str] = {}
@@ -58,7 +61,7 @@ class Node:
         self._is_stopping = False
         self._watched: tuple[ChannelSocket, ...] = ()
         self._refused_count = 0
-        self._control = ChannelSocket(CONTROL, self.wiring)
+        self._control = ChannelSocket(CONTROL, self.wiring, SUPERVISOR)
         self.beat()
 
     def warming(self, what: str) -> None:
@@ -206,37 +209,33 @@ async def run_async(node: Node, *tasks: Callable[[], Awaitable[None]]) -> None:
             raise error
 
 
-def run_nodes(names: Sequence[str], settings: Settings, *, is_cleaning: bool = False) -> int:
+def run_nodes(names: Collection[str], settings: Settings, *, is_cleaning: bool = False) -> int:
     """Run nodes in the foreground until a signal ends them, several as threads of this process; return the exit code.
 
     Args:
-        names: of the roster, in its order, each once.
+        names: of the desk's nodes.
         is_cleaning: whether to undo what a killed process of these nodes has left behind, instead of running them.
+
+    Raises:
+        NodeError: if the desk has no such node.
     """
+    try:
+        instances = settings.plan.named(names)
+    except ValueError as error:
+        raise NodeError(str(error)) from None
     path = log_file()
     _configure_log(path)
-    log = structlog.get_logger().bind(node="+".join(names))
+    log = structlog.get_logger().bind(node="+".join(each.name for each in instances))
     if path is not None:  # then a supervisor has made it, and our standard input ends when it is gone
-        follow_supervisor(names, settings.run_dir, StopBudget.from_settings(settings), log.warning)
+        budget = StopBudget.from_settings(settings)
+        follow_supervisor(instances, settings.plan, settings.run_dir, budget, log.warning)
     with contextlib.ExitStack() as locks:
         try:
             prepare_run_dir(settings.run_dir)
-            for name in names:
-                locks.callback(LockFile(settings.run_dir / f"{name}.lock", name).release)
+            for each in instances:
+                locks.callback(LockFile(settings.run_dir / f"{each.name}.lock", each.name).release)
+            return _run(instances, with_source_numbers(settings), is_cleaning=is_cleaning)
         except (MendableError, OSError) as error:
-            log.error("cannot start", why=str(error))
-            return 1
-        try:
-            if is_cleaning:
-                cleaners = [spec.name for spec in ROSTER if spec.name in names and spec.cleans_up]
-                with on_end_signals(lambda: None):  # it is the end already, and has its time from who started it
-                    return max((live(Node(name, settings), "clean_up") for name in cleaners), default=0)
-            if len(names) > 1:
-                return live_together([Node(name, settings, names) for name in names])
-            node = Node(names[0], settings)
-            with on_end_signals(node.end):
-                return live(node)
-        except MendableError as error:
             log.error("cannot start", why=str(error))
             return 1
         except Exception:
@@ -246,6 +245,19 @@ def run_nodes(names: Sequence[str], settings: Settings, *, is_cleaning: bool = F
             close_all()
 
 
+def _run(instances: Sequence[Instance], settings: Settings, *, is_cleaning: bool) -> int:
+    if is_cleaning:
+        cleaners = [each for each in instances if each.kind.cleans_up]
+        with on_end_signals(lambda: None):  # it is the end already, and has its time from who started it
+            return max((live(Node(each, settings), "clean_up") for each in cleaners), default=0)
+    if len(instances) > 1:
+        together = [each.name for each in instances]
+        return live_together([Node(each, settings, together) for each in instances])
+    node = Node(instances[0], settings)
+    with on_end_signals(node.end):
+        return live(node)
+
+
 def live(node: Node, what: str = "run") -> int:
     """Run a node in this thread until it is told to stop; return the exit code.
 
@@ -253,7 +265,7 @@ def live(node: Node, what: str = "run") -> int:
     """
     started_ns = monotonic_ns()
     try:
-        getattr(importlib.import_module(module_of(node.name)), what)(node)
+        getattr(importlib.import_module(node.instance.kind.module), what)(node)
     except (MendableError, OSError) as error:
         node.log.error("stopped", why=str(error) or type(error).__name__)
         return STAYS_DOWN if isinstance(error, StayDownError) else 1
@@ -274,7 +286,7 @@ def live_together(nodes: Sequence[Node]) -> int:
     ends, for whatever reason, all of them stop.
     """
     for node in nodes:
-        importlib.import_module(module_of(node.name))  # two threads that import the same modules may deadlock
+        importlib.import_module(node.instance.kind.module)  # two threads that import the same modules may deadlock
     news: SimpleQueue[tuple[str, int | None]] = SimpleQueue()  # who, and its exit code if it has ended
     with on_end_signals(lambda: news.put(("", 0))):
         return _live_together(nodes, news)
@@ -282,7 +294,7 @@ def live_together(nodes: Sequence[Node]) -> int:
 
 def _live_together(nodes: Sequence[Node], news: SimpleQueue[tuple[str, int | None]]) -> int:
     waiting, ready, threads = list(nodes), set[str](), dict[str, threading.Thread]()
-    needs = {spec.name: {need for need in spec.needs if need in {node.name for node in nodes}} for spec in ROSTER}
+    needs = {node.name: set(node.instance.needs) & {other.name for other in nodes} for node in nodes}
     code: int | None = None
     while code is None:
         while waiting and needs[waiting[0].name] <= ready:

@@ -106,7 +106,7 @@ def print_feed(settings: Settings, topics: Sequence[str], count: int, *, is_raw:
     if unknown := [topic for topic in topics if topic not in names]:
         raise DeskError(f"there is no topic {', '.join(unknown)}; the topics are {', '.join(names)}")
     if settings.bus.transports[FEED.name] != "tcp":
-        require_node(settings.run_dir, settings.places[settings.symbol])
+        require_node(settings.run_dir, settings.plan.engine_of[settings.symbol])
     wanted = [topic.encode() for topic in topics] or [topic(settings.symbol) for topic in TOPICS[:3]]
     printed = 0
     for frame in _frames(FeedSubscriber(desk_wiring(settings), wanted), wanted):

@@ -15,9 +15,10 @@ from rich.text import Text
 
 from bus.end_signals import on_end_signals
 from desk.client import DeskError, desk_pid, desk_status
-from desk.kinds import GATEWAY_NAMES, NodeSpec, desk_nodes, processes
+from desk.kinds import GATEWAY
 from desk.lock import LockedError
 from desk.outlet import LOG_FILE, put_log_aside
+from desk.plan import Instance, processes
 from desk.run_dir import NodeError, prepare_run_dir
 from desk.settings import Settings, load_settings
 from desk.supervisor import Supervisor, forget_paper_accounts
@@ -52,14 +53,13 @@ def run_desk(
 
     settings = load_settings(overrides).settings
     try:
-        gateway_count = len(settings.gateway.ports)
-        specs = desk_nodes(settings.venue.name, settings.flow.source, gateway_count, only, without, settings.engines)
-        groups = processes(specs, colocated)
-        if any(spec.name == "flow" for spec in specs):
+        nodes = settings.plan.chosen(only, without)
+        groups = processes(nodes, colocated)
+        if any(node.kind.name == "flow" for node in nodes):
             check_flows(settings)
     except (ValueError, NodeError) as error:
         raise DeskError(str(error)) from None
-    if any(spec.has_keys for spec in specs) and (missing := settings.venue.missing_keys):
+    if any(node.kind.has_keys for node in nodes) and (missing := settings.venue.missing_keys):
         raise DeskError(missing)
     console = Console(highlight=False)
     news: deque[str] = deque(maxlen=NEWS_MAX)
@@ -68,8 +68,8 @@ def run_desk(
         news.append(f"desk: {line}")
         console.print(news[-1], markup=False, soft_wrap=True)
 
-    supervisor = Supervisor(settings, groups, overrides, tell)
-    if taken := taken_ports(settings, specs):
+    supervisor = Supervisor(settings, groups, tell)
+    if taken := taken_ports(settings, nodes):
         supervisor.close()
         raise DeskError("\n".join(taken))
     if is_fresh:
@@ -118,11 +118,11 @@ def _run_on_terminal(supervisor: Supervisor, console: "Console", news: Iterable[
         live.update(Text("stopped", style="dim"), refresh=True)
 
 
-def taken_ports(settings: Settings, specs: Collection[NodeSpec]) -> list[str]:
+def taken_ports(settings: Settings, nodes: Collection[Instance]) -> list[str]:
     """Return a line for each port that a node of the desk is to listen on, and cannot."""
     lines = []
     with ExitStack() as held:  # together, so that two nodes with one port are told, too
-        for node, host, port, advice in _ports(settings, {spec.name for spec in specs}):
+        for node, host, port, advice in _ports(settings, nodes):
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             try:
                 held.enter_context(socket.create_server((host, port), family=family))
@@ -132,14 +132,16 @@ def taken_ports(settings: Settings, specs: Collection[NodeSpec]) -> list[str]:
     return lines
 
 
-def _ports(settings: Settings, names: Collection[str]) -> Iterator[tuple[str, str, int, str]]:
-    gateways = zip(GATEWAY_NAMES, settings.gateway.ports, strict=False)
-    fixed = [(name, settings.gateway.host, port) for name, port in gateways]
-    fixed += [("api", settings.api.host, settings.api.port), ("paper", settings.paper.host, settings.paper.port)]
-    for name, host, port in fixed:
-        if name in names and port:
-            option = f"--{name}-port 0" if name not in GATEWAY_NAMES[1:] else "0 in gateway.more_ports"
-            yield name, host, port, f"{option} takes a free one"
+def _ports(settings: Settings, nodes: Collection[Instance]) -> Iterator[tuple[str, str, int, str]]:
+    gateways = settings.plan.gateways
+    for node in nodes:
+        listens = {"gateway": gateways[node.name].settings if node.kind is GATEWAY else None,
+                   "api": settings.api, "paper": settings.paper}.get(node.kind.name)  # fmt: skip
+        if listens is None or not listens.port:
+            continue
+        is_one_of_many = node.kind is GATEWAY and len(gateways) > 1
+        option = "port = 0 in its table [[gateways]]" if is_one_of_many else f"--{node.kind.name}-port 0"
+        yield node.name, listens.host, listens.port, f"{option} takes a free one"
 
 
 def run_desk_detached(overrides: Mapping[str, Any], arguments: Sequence[str]) -> int:

@@ -9,6 +9,7 @@ import msgpack
 from bus.channel import ChannelSocket
 from bus.topology import SNAPSHOTS
 from desk.client import ANSWER_MS_MAX, DeskError
+from desk.plan import EnginePlan
 from desk.settings import Settings
 from desk.wiring import desk_wiring
 from journal.format import JournalError, JournalMode
@@ -19,16 +20,17 @@ from nodes.engine.inspection import inspect, inspection_text, verification_text,
 from nodes.engine.node import STATE_TOPIC, engine_capacity, make_core
 
 
-def journal_report(settings: Settings, engine: str, *, is_verification: bool) -> tuple[dict[str, Any], str]:
-    """Return what the journal of `engine` holds, or whether it is sound, as a document and as text.
+def journal_report(settings: Settings, name: str | None, *, is_verification: bool) -> tuple[dict[str, Any], str]:
+    """Return what the journal of the engine `name` holds, or whether it is sound, as a document and as text.
 
     Raises:
-        DeskError: if it cannot be read, or it is corrupt and was only to be inspected.
+        DeskError: if there is no such engine, it cannot be read, or it is corrupt and was only to be inspected.
     """
-    folder = _folder(settings, engine)
+    engine = _engine(settings, name)
+    folder = engine.journal_folder
     try:
         if is_verification:
-            document = verify(folder, figures_of(engine_capacity(settings)))
+            document = verify(folder, figures_of(engine_capacity(settings, engine.name)))
             return document, verification_text(document)
         document = inspect(folder)
         return document, inspection_text(document)
@@ -36,21 +38,21 @@ def journal_report(settings: Settings, engine: str, *, is_verification: bool) ->
         raise DeskError(str(error)) from None
 
 
-def replay_journal(settings: Settings, engine: str, *, is_verified: bool) -> str:
+def replay_journal(settings: Settings, name: str | None, *, is_verified: bool) -> str:
     """Replay an engine's journal into one of our own and say what came out; compare it with the live one if asked.
 
     Raises:
         DeskError: if the journal is not sound, no engine is live, or the two states differ.
     """
-    folder = _folder(settings, engine)
-    sequence, expected = _live_state(settings, engine) if is_verified else (None, None)
+    engine = _engine(settings, name)
+    sequence, expected = _live_state(settings, engine.name) if is_verified else (None, None)
     try:
-        core, journal = make_core(settings, _nothing(settings), JournalMode.NONE, engine)
+        core, journal = make_core(settings, engine.name, _nothing(settings), JournalMode.NONE)
         core.recover(lambda _: None)
         started = time.monotonic()
         last = 0
-        figures = figures_of(engine_capacity(settings))
-        for last, record in JournalReader(folder, COMMANDS, figures).records():
+        figures = figures_of(engine_capacity(settings, engine.name))
+        for last, record in JournalReader(engine.journal_folder, COMMANDS, figures).records():
             core.replay(record)
             if last == sequence:
                 break
@@ -71,10 +73,13 @@ def replay_journal(settings: Settings, engine: str, *, is_verified: bool) -> str
     return f"{line}; the live engine says the same"
 
 
-def _folder(settings: Settings, engine: str) -> Path:
-    if engine not in settings.engines:
-        raise DeskError(f"there is no engine {engine}; the engines are {', '.join(settings.engines)}")
-    return settings.journal_folder(engine)
+def _engine(settings: Settings, name: str | None) -> EnginePlan:
+    engines = settings.plan.engines
+    if name is None and len(engines) > 1:
+        raise DeskError(f"this desk has several engines, say which one: --engine {', --engine '.join(engines)}")
+    if name is not None and name not in engines:
+        raise DeskError(f"there is no engine {name}; the engines are {', '.join(engines)}")
+    return engines[name or next(iter(engines))]
 
 
 def _nothing(settings: Settings) -> Path:
@@ -84,7 +89,7 @@ def _nothing(settings: Settings) -> Path:
 
 def _live_state(settings: Settings, engine: str) -> tuple[int, int]:
     """Return the sequence of the live engine's last record, and its state hash at that moment."""
-    socket = ChannelSocket(SNAPSHOTS, desk_wiring(settings), engine=engine)
+    socket = ChannelSocket(SNAPSHOTS, desk_wiring(settings), engine)
     try:
         deadline = time.monotonic() + ANSWER_MS_MAX / 1_000
         while not socket.send([STATE_TOPIC]):

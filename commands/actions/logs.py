@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TextIO
 
 from desk.client import DeskError
-from desk.kinds import NODE_NAMES
 
 FOLLOW_S = 0.2
 
@@ -19,11 +18,14 @@ def print_logs(run_dir: Path, name: str | None, line_count: int, *, is_following
     Raises:
         DeskError: if there is no such log.
     """
-    if name is not None and name not in (*NODE_NAMES, "desk"):
-        raise DeskError(f"there is no node {name}; the nodes are {', '.join(NODE_NAMES)}")
-    found = sorted(path for path in (run_dir / "logs").glob("*.log") if name is None or name in path.stem.split("+"))
+    paths = {path: path.stem.split("+") for path in sorted((run_dir / "logs").glob("*.log"))}
+    found = [path for path, names in paths.items() if name is None or name in names]
     if not found:
-        raise DeskError(f"there are no logs of {name or 'any node'} in {run_dir / 'logs'}")
+        others = ", ".join(name for names in paths.values() for name in names)
+        raise DeskError(
+            f"there are no logs of {name or 'any node'} in {run_dir / 'logs'}"
+            + (f", but of {others}" if others else "")
+        )
     files: dict[Path, TextIO] = {}
     for path in found:
         files[path] = path.open(errors="replace")

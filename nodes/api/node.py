@@ -12,7 +12,6 @@ from sanic.response import HTTPResponse
 from bus.channel import AsyncWaiter
 from bus.feed import best_topic, book_topic, trades_topic
 from bus.subscriber import FeedSubscriber
-from bus.topology import Source
 from desk.market import market_of
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.instrument import Instrument
@@ -28,7 +27,6 @@ FRAMES_MAX = 16  # messages of the feed between two looks at the requests
 BOOK_WAIT_NS = 2 * NS_PER_SECOND  # a request waits so long for a snapshot that is on its way, before it is refused
 BOOK_LOOK_S = 0.01
 OWN_S = 0.25  # between two looks at which orders are our own
-GATEWAYS = frozenset({Source.GATEWAY, Source.GATEWAY2, Source.GATEWAY3, Source.GATEWAY4})
 GATHER_S = 0.002  # between two looks at the feed: to wake up costs as much as 50 messages do
 DEPTH_MAX = 5_000
 METHODS = ("GET", "HEAD")
@@ -101,7 +99,8 @@ async def _serve(node: Node) -> None:
     symbols = [instrument.symbol for instrument in settings.instruments]
     topics = [topic(symbol) for symbol in symbols for topic in (book_topic, trades_topic, best_topic)]
     # With the venue elsewhere, the book has what came through the gateways: the maker's mirror, and clients' orders.
-    own_sources = frozenset[int]() if settings.venue.name == "paper" else GATEWAYS
+    is_elsewhere = settings.venue.name != "paper"
+    own_sources = frozenset(gateway.source for gateway in node.plan.gateways.values() if is_elsewhere)
     subscriber = FeedSubscriber(node.wiring, topics, partial(RenderedBook, own_sources))
     node.watch(*subscriber.sockets)
     views = BookViews(subscriber, settings.instruments)

@@ -15,7 +15,7 @@ from bus.channel import ChannelSocket
 from bus.engine_link import CommandBatch
 from bus.feed import Frames
 from bus.order_link import LinkError
-from bus.topology import FEED, FIRST_ENGINE, ORDERS, SNAPSHOTS, Source
+from bus.topology import FEED, ORDERS, SNAPSHOTS
 from desk.halted_file import LOOK_MS, HaltedFile
 from desk.settings import Settings
 from desk.warm import warm_kernels
@@ -49,9 +49,9 @@ class EngineNode:
         self._core = core
         self._journal = journal
         wiring = node.wiring
-        self._orders = ChannelSocket(ORDERS, wiring, is_binder=True, engine=node.name)
-        self._feed = ChannelSocket(FEED, wiring, is_binder=True, engine=node.name)
-        self._snapshots = ChannelSocket(SNAPSHOTS, wiring, is_binder=True, engine=node.name)
+        self._orders = ChannelSocket(ORDERS, wiring, node.name, is_binder=True)
+        self._feed = ChannelSocket(FEED, wiring, node.name, is_binder=True)
+        self._snapshots = ChannelSocket(SNAPSHOTS, wiring, node.name, is_binder=True)
         node.watch(self._orders, self._feed, self._snapshots)
         self._held: deque[tuple[int, ChannelSocket, Frames]] = deque()  # until the journal's record is on the disk
         self._askers: dict[bytes, dict[tuple[bytes, ...], list[bytes]]] = {}  # by topic: the envelopes of the answers
@@ -72,7 +72,8 @@ class EngineNode:
         loop.on_readable(self._snapshots, self._on_snapshots)
         loop.on_readable(self._feed, self._on_subscriptions)
         loop.every(HEARTBEAT_MS, self._on_heartbeat)
-        loop.every(self._node.settings.engine.depth_ms, lambda: self._publish(self._core.feed.depth(time_ns())))
+        depth_ms = self._node.plan.engines[self._node.name].settings.depth_ms
+        loop.every(depth_ms, lambda: self._publish(self._core.feed.depth(time_ns())))
         loop.every(REFERENCE_MS, lambda: self._publish(self._core.feed.references(time_ns())))
         if self._journal.mode is JournalMode.GROUP:
             loop.every(SYNC_TICK_MS, self._on_sync_time)
@@ -216,13 +217,14 @@ class EngineNode:
         )
 
 
-def engine_capacity(settings: Settings) -> Capacity:
-    """Return how much the engine of these settings holds."""
-    return Capacity(len(settings.instruments), settings.engine.orders_max, settings.engine.pages_max)
+def engine_capacity(settings: Settings, name: str) -> Capacity:
+    """Return how much the engine `name` holds."""
+    own = settings.plan.engines[name].settings
+    return Capacity(len(settings.instruments), own.orders_max, own.pages_max)
 
 
 def make_core(
-    settings: Settings, folder: Path, mode: JournalMode, name: str = FIRST_ENGINE
+    settings: Settings, name: str, folder: Path, mode: JournalMode
 ) -> tuple[EngineCore, Journal[CommandRecord]]:
     """Return an empty core of the engine `name`, and the journal in `folder` that it has still to recover from.
 
@@ -231,12 +233,12 @@ def make_core(
     """
     feed_epoch = time_ns()
     epoch = journal_epoch(folder) or feed_epoch
-    capacity = engine_capacity(settings)
-    group_ns = int(settings.engine.group_ms * NS_PER_MS)
+    capacity, plan = engine_capacity(settings, name), settings.plan.engines[name]
+    group_ns = int(plan.settings.group_ms * NS_PER_MS)
     journal = Journal(folder, COMMANDS, figures_of(capacity), epoch, mode, group_ns)
-    engine = make_engine(settings.engine.book, capacity.symbol_count, capacity.orders_max, capacity.pages_max)
-    own = settings.symbol_ids_of(name)
-    return EngineCore(engine, settings.instruments, epoch, feed_epoch, capacity.orders_max, journal, own), journal
+    engine = make_engine(plan.settings.book, capacity.symbol_count, capacity.orders_max, capacity.pages_max)
+    core = EngineCore(engine, settings.instruments, epoch, feed_epoch, capacity.orders_max, journal, plan.symbol_ids)
+    return core, journal
 
 
 def recovered_core(node: Node) -> tuple[EngineCore, Journal[CommandRecord]]:
@@ -244,10 +246,8 @@ def recovered_core(node: Node) -> tuple[EngineCore, Journal[CommandRecord]]:
 
     The epoch goes on even if the book is empty: who was killed may have commands on their way, and they are sent again.
     """
-    settings = node.settings
-    folder = settings.journal_folder(node.name)
-    mode = JournalMode(settings.engine.journal)
-    core, journal = make_core(settings, folder, mode, node.name)
+    plan = node.plan.engines[node.name]
+    core, journal = make_core(node.settings, node.name, plan.journal_folder, JournalMode(plan.settings.journal))
     done = core.recover(lambda replay: node.warming(f"replays its journal: {replay} so far"))
     if done.torn_tail is not None:
         node.log.warning("the journal's torn tail was cut off", why=str(done.torn_tail))
@@ -277,5 +277,5 @@ def run(node: Node) -> None:
         journal.close()
     if core.is_idle and journal.sequence and journal.mode is not JournalMode.NONE:
         _put_aside(journal.folder)  # else the next start would read all of it to find nothing
-    elif owed := [Source(source).name.lower() for source in core.links.owed]:
+    elif owed := [node.plan.source_name(source) for source in core.links.owed]:
         node.log.info("the journal stays: not all have acknowledged their reports", owed=owed)

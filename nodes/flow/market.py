@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from bus.engine_client import LinkEnd
 from bus.order_link import Connected, Reports
+from bus.topology import first_owner
 from flow.order_flow import OrderFlow
 from market.clock import time_ns
 from market.commands import Command, MassCancel
@@ -88,7 +89,7 @@ class Market:
             self._start_sequence = self._send(self._flow.start(now_ns))
 
     def _cancel_all(self) -> int:
-        return self._link.send([MassCancel(owner=self._link.source.first_owner, time_ns=time_ns())])
+        return self._link.send([MassCancel(owner=first_owner(self._link.source), time_ns=time_ns())])
 
     def _send(self, commands: list[Command]) -> int:
         if not commands:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import count
 
-from bus.topology import Source
+from bus.topology import Source, first_owner
 from desk.run_dir import NodeError
 from desk.settings import Settings
 from desk.symbols import SymbolRow
@@ -35,7 +35,7 @@ def check_flows(settings: Settings) -> None:
         NodeError: if one cannot; the text is that of the flow's node.
     """
     if settings.flow.source != "none":
-        make_flows(settings, Source.FLOW.first_owner, count(1))
+        make_flows(settings, first_owner(Source.FLOW), count(1))
 
 
 def _seed(settings: Settings, instrument: Instrument) -> int:

@@ -3,7 +3,7 @@
 from functools import partial
 
 from bus.engine_client import EngineClient, LinkEnd
-from bus.topology import Source
+from bus.topology import Source, first_order_id, first_owner
 from desk.run_dir import NodeError
 from flow.live import LiveFlow
 from flow.order_flow import OrderFlow
@@ -17,7 +17,7 @@ from nodes.node import Node
 
 STEP_MS = 5
 LINK_TICK_MS = 100
-OWNER = Source.FLOW.first_owner
+OWNER = first_owner(Source.FLOW)
 SUMMARY_NS = 60 * NS_PER_SECOND
 
 
@@ -26,13 +26,12 @@ class FlowNode:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        order_ids = OrderIds(Source.FLOW.first_order_id)
+        order_ids = OrderIds(first_order_id(Source.FLOW))
         self._flows = make_flows(node.settings, OWNER, order_ids)
         for flow in self._flows.values():
             if (told := flow.summary()).get("is_partial_book"):
                 node.log.warning("no depth snapshot: the book is what the recording tells", recording=told["recording"])
-        engines = {engine: node.settings.symbol_ids_of(engine) for engine in node.settings.engines}
-        self._client = EngineClient.over(node.wiring, Source.FLOW, engines)
+        self._client = EngineClient.over(node.wiring, Source.FLOW, node.plan.symbol_ids)
         self._markets = {link.engine: self._market(link, order_ids) for link in self._client}
         node.watch(*self._client.sockets)
         self._live: list[LiveMarket] = []

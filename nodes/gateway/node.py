@@ -12,9 +12,8 @@ from bus.engine_client import EngineClient, LinkEnd
 from bus.feed import definition_of
 from bus.order_link import Connected, RawReports
 from bus.poll_loop import POLL_READ, PollLoop
-from bus.topology import Source
-from desk.kinds import GATEWAY_NAMES
 from desk.run_dir import NodeError
+from desk.sections import GatewaySettings
 from engine.wire.refusals import MalformedBytesError
 from market.clock import NS_PER_SECOND, Now, monotonic_ns, now
 from market.codec import encode_all
@@ -34,7 +33,6 @@ from sessions.session_table import SessionTable
 TICK_MS = 100
 LEAVE_NS = NS_PER_SECOND // 2
 LEAVE_WAIT_MS = 10
-SOURCES = {name: Source[name.upper()] for name in GATEWAY_NAMES}
 
 
 class GatewayNode:
@@ -42,39 +40,23 @@ class GatewayNode:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        settings = node.settings.gateway
+        plan = node.plan.gateways[node.name]
+        settings, source = plan.settings, plan.source
         self._loop: PollLoop = node.poll_loop(is_awake=True)
-        source, rules = SOURCES[node.name], client_rules(settings)
-        limits, orders_max = session_limits(settings, node.settings.symbols), node.settings.engine.orders_max
+        limits, rules = session_limits(settings, node.settings.symbols), client_rules(settings)
+        orders_max = max(engine.settings.orders_max for engine in node.plan.engines.values())
         table = SessionTable(limits, orders_max, source, settings.kept_bytes)
         table.warm()
-        self._kept = KeptSessions(table, SessionStore(node.settings.run_dir / node.name, settings.journal_bytes), now())
-        symbol_ids = {engine: node.settings.symbol_ids_of(engine) for engine in node.settings.engines}
-        self._links = EngineClient.over(node.wiring, source, symbol_ids, self._kept.positions)
+        self._kept = KeptSessions(table, SessionStore(plan.folder, settings.journal_bytes), now())
+        self._links = EngineClient.over(node.wiring, source, node.plan.symbol_ids, self._kept.positions)
         self._references = GatewayReferences(node, table)
         node.watch(*self._links.sockets, *self._references.sockets)
         owed = [number for number in range(TCP_SESSIONS_MAX) if not self._kept.outlives_connections(number)]
         greeting = encode_all(map(definition_of, node.settings.instruments))
         self._core = GatewayCore(table, self._kept, Engines(tuple(self._links), owed), rules, greeting, node.log)
         self._connections: dict[Client, ClientConnection] = {}
-        self._listener = self._bind()
+        self._listener = _bind(settings)
         self._is_listening = False
-
-    def _bind(self) -> socket.socket:
-        settings = self._node.settings.gateway
-        host, ports, index = settings.host, settings.ports, GATEWAY_NAMES.index(self._node.name)
-        if index >= len(ports):
-            raise NodeError(
-                f"{self._node.name} has no port: gateway.more_ports must have {index}, were {len(ports) - 1}"
-            )
-        port = ports[index]
-        try:
-            listener = socket.create_server((host, port), backlog=64)
-        except OSError as error:
-            why = str(error.strerror).partition(" (while")[0]  # the library says the address again
-            raise NodeError(f"cannot listen on {host}:{port}: {why}") from None
-        listener.setblocking(False)
-        return listener
 
     def run(self) -> None:
         """Serve until stopped."""
@@ -197,6 +179,16 @@ class GatewayNode:
         self._core.tick(moment, lambda client: self._connections[client].has_input())
         self._look_after_changed(moment)
         self._node.show(**self._core.figures())
+
+
+def _bind(settings: GatewaySettings) -> socket.socket:
+    try:
+        listener = socket.create_server((settings.host, settings.port), backlog=64)
+    except OSError as error:
+        why = str(error.strerror).partition(" (while")[0]  # the library says the address again
+        raise NodeError(f"cannot listen on {settings.host}:{settings.port}: {why}") from None
+    listener.setblocking(False)
+    return listener
 
 
 def run(node: Node) -> None:

@@ -84,7 +84,7 @@ class MakerNode:
         self._sent = SentOrders(settings.run_dir / SENT_FILE)
         self._unknown = self._left_by_the_run_before()
         is_elsewhere = settings.venue.name != "paper"
-        gateway = settings.gateway
+        gateway = next(iter(node.plan.gateways.values())).settings  # any will do
         self._mirror = GatewayMirror(self._instrument, gateway.host, gateway.port) if is_elsewhere else None
 
     def run(self) -> None:

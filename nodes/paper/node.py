@@ -9,7 +9,7 @@ from bus.engine_client import EngineClient
 from bus.feed import book_topic, trades_topic
 from bus.order_link import Connected
 from bus.subscriber import FeedSubscriber
-from bus.topology import Source
+from bus.topology import Source, first_order_id, first_owner
 from desk.client import DeskError
 from desk.halted_file import LOOK_MS, HaltedFile
 from desk.operator import set_halted
@@ -109,7 +109,7 @@ async def _serve(node: Node) -> None:
     account_folder = AccountFolder(settings.keys_file, folder / ACCOUNTS_FOLDER)
     accounts = account_folder.load()
     token = load_or_create_token(folder / TOKEN_FILE)
-    ledger = Ledger(folder / LEDGER_FILE, settings.instruments, settings.places)
+    ledger = Ledger(folder / LEDGER_FILE, settings.instruments, node.plan.engine_of)
     listener = bind(settings.paper.host, settings.paper.port)
     symbols = {each.symbol_id: each.symbol for each in settings.instruments}
     subscriber = FeedSubscriber(
@@ -120,16 +120,16 @@ async def _serve(node: Node) -> None:
     client = EngineClient.over(
         node.wiring,
         Source.PAPER,
-        {engine: settings.symbol_ids_of(engine) for engine in ledger.engines},
-        {engine: ledger.last_report(engine) for engine in ledger.engines},
+        node.plan.symbol_ids,
+        {engine: ledger.last_report(engine) for engine in node.plan.engines},
     )
     node.watch(*client.sockets, *subscriber.sockets)
     exchange = Exchange(
         ledger,
         {link.engine: link for link in client},
         FeedBooks(subscriber, symbols),
-        first_order_id=Source.PAPER.first_order_id,
-        first_owner=Source.PAPER.first_owner,
+        first_order_id=first_order_id(Source.PAPER),
+        first_owner=first_owner(Source.PAPER),
         first_update_id=time_ns() // NS_PER_US,  # more than were ever told before: no book changes so often
         commission=_commission(settings),
     )

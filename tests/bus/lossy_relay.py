@@ -21,11 +21,13 @@ class LossyRelay:
 
     def __init__(self, engine_dir: Path, relay_dir: Path, topic: bytes, dice: random.Random) -> None:
         self._dice = dice
-        self._feed_in, self._snapshots_in = (ChannelSocket(channel, engine_dir) for channel in (FEED, SNAPSHOTS))
+        self._feed_in, self._snapshots_in = (
+            ChannelSocket(channel, engine_dir, "engine") for channel in (FEED, SNAPSHOTS)
+        )
         self._feed_in.subscribe(topic)
         feed_out = replace(FEED, high_water_mark=SHORT_QUEUE)
-        self._feed_out = ChannelSocket(feed_out, relay_dir, is_binder=True)
-        self._snapshots_out = ChannelSocket(SNAPSHOTS, relay_dir, is_binder=True)
+        self._feed_out = ChannelSocket(feed_out, relay_dir, "engine", is_binder=True)
+        self._snapshots_out = ChannelSocket(SNAPSHOTS, relay_dir, "engine", is_binder=True)
         self._to_lose = 0
         self.is_lossy = True
         self.lost_count = 0

@@ -13,6 +13,7 @@ from bus.feed import book_topic
 from bus.subscriber import FeedSubscriber, SubscriberBehindError
 from bus.topology import FEED
 from market.clock import monotonic_ns
+from tests.one_engine import one_engine
 
 SHORT_FEED = replace(FEED, high_water_mark=50)
 BEHIND = 3
@@ -21,7 +22,7 @@ BEHIND = 3
 def main(run_dir: Path) -> int:
     """Follow the book until we are behind."""
     bus.subscriber.FEED = SHORT_FEED  # type: ignore[attr-defined]
-    subscriber = FeedSubscriber(run_dir, [book_topic("BTCUSDT")])
+    subscriber = FeedSubscriber(one_engine(run_dir), [book_topic("BTCUSDT")])
     was_in_step = False
     try:
         while True:

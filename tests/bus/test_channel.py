@@ -39,7 +39,9 @@ def received(source: ChannelSocket) -> list[bytes]:
 
 def test_carries_whole_messages_both_ways(short_dir: Path) -> None:
     """The binder answers to the identity that it was given."""
-    with opened(ChannelSocket(ORDERS, short_dir, is_binder=True), ChannelSocket(ORDERS, short_dir)) as (engine, source):
+    with opened(
+        ChannelSocket(ORDERS, short_dir, "engine", is_binder=True), ChannelSocket(ORDERS, short_dir, "engine")
+    ) as (engine, source):
         assert source.receive() is None
         assert sent_in_time(source, [b"header", b"payload"])
         identity, *frames = received(engine)
@@ -60,16 +62,16 @@ def sent_in_time(source: ChannelSocket, frames: list[bytes]) -> bool:
 @pytest.mark.parametrize("channel", [ORDERS, SNAPSHOTS, CONTROL], ids=lambda channel: channel.name)
 def test_says_that_nobody_is_there(short_dir: Path, channel: Channel) -> None:
     """Without a peer a frame must stay with its sender, rather than wait in a queue to nobody."""
-    with opened(ChannelSocket(channel, short_dir)) as (source,):
+    with opened(ChannelSocket(channel, short_dir, "engine")) as (source,):
         assert source.send([b"order"]) is False
         assert not source.raw.getsockopt(zmq.IMMEDIATE), "it aborts the process when a connection breaks in a message"
 
 
 def test_says_that_the_binder_is_gone_and_back(short_dir: Path) -> None:
     """The answer follows the connection, so that nothing piles up for an engine that has died."""
-    with opened(ChannelSocket(ORDERS, short_dir)) as (source,):
+    with opened(ChannelSocket(ORDERS, short_dir, "engine")) as (source,):
         for _ in range(3):
-            engine = ChannelSocket(ORDERS, short_dir, is_binder=True)
+            engine = ChannelSocket(ORDERS, short_dir, "engine", is_binder=True)
             assert sent_in_time(source, [b"order"])
             engine.close()
             deadline_ns = monotonic_ns() + WAIT_MS * NS_PER_MS
@@ -80,13 +82,15 @@ def test_says_that_the_binder_is_gone_and_back(short_dir: Path) -> None:
 
 def test_says_that_a_peer_is_gone(short_dir: Path) -> None:
     """A binder that answers to somebody unknown learns that nothing was sent."""
-    with opened(ChannelSocket(ORDERS, short_dir, is_binder=True)) as (engine,):
+    with opened(ChannelSocket(ORDERS, short_dir, "engine", is_binder=True)) as (engine,):
         assert engine.send([b"nobody", b"header", b"payload"]) is False
 
 
 def test_says_that_there_is_no_room(short_dir: Path) -> None:
     """A peer that reads nothing fills its queue up to the high-water mark; then the sender keeps the rest."""
-    with opened(ChannelSocket(ORDERS, short_dir, is_binder=True), ChannelSocket(ORDERS, short_dir)) as (_, source):
+    with opened(
+        ChannelSocket(ORDERS, short_dir, "engine", is_binder=True), ChannelSocket(ORDERS, short_dir, "engine")
+    ) as (_, source):
         assert sent_in_time(source, [b"first"])
         sent_count = next(count for count in range(1_000_000) if not source.send([b"x" * 1_000]))
         assert sent_count >= ORDERS.high_water_mark - 1  # the first may still be in the queue
@@ -94,7 +98,9 @@ def test_says_that_there_is_no_room(short_dir: Path) -> None:
 
 def test_ends_the_connection_of_a_peer_that_sends_too_much(short_dir: Path) -> None:
     """A frame above the maximum never arrives, and the next connection is another one."""
-    with opened(ChannelSocket(ORDERS, short_dir, is_binder=True), ChannelSocket(ORDERS, short_dir)) as (engine, source):
+    with opened(
+        ChannelSocket(ORDERS, short_dir, "engine", is_binder=True), ChannelSocket(ORDERS, short_dir, "engine")
+    ) as (engine, source):
         assert sent_in_time(source, [b"x" * FRAME_BYTES_MAX])
         first, frame = received(engine)
         assert len(frame) == FRAME_BYTES_MAX
@@ -110,7 +116,10 @@ def test_ends_the_connection_of_a_peer_that_sends_too_much(short_dir: Path) -> N
 
 def test_lets_a_whole_book_through_as_a_snapshot(short_dir: Path) -> None:
     """262,144 orders of 27 bytes, which is more than any other frame may be."""
-    sockets = ChannelSocket(SNAPSHOTS, short_dir, is_binder=True), ChannelSocket(SNAPSHOTS, short_dir)
+    sockets = (
+        ChannelSocket(SNAPSHOTS, short_dir, "engine", is_binder=True),
+        ChannelSocket(SNAPSHOTS, short_dir, "engine"),
+    )
     size = 262_144 * 27
     assert FRAME_BYTES_MAX < size < SNAPSHOT_BYTES_MAX
     with opened(*sockets) as (engine, subscriber):
@@ -124,24 +133,24 @@ def test_refuses_a_run_directory_that_is_too_deep(tmp_path: Path) -> None:
     """A Unix socket's path has 107 bytes; the message says how long it was, in bytes, not characters."""
     deep = tmp_path / ("é" * 100)
     with pytest.raises(ValueError, match=rf"run directory is too deep: .* a Unix socket takes {IPC_PATH_BYTES_MAX}"):
-        ChannelSocket(FEED, deep)
+        ChannelSocket(FEED, deep, "engine")
     longest = "/" + "x" * (IPC_PATH_BYTES_MAX - len("//feed.ipc"))
-    assert len(endpoint(FEED, Path(longest)).removeprefix("ipc://")) == IPC_PATH_BYTES_MAX
+    assert len(endpoint(FEED, Path(longest), "engine").removeprefix("ipc://")) == IPC_PATH_BYTES_MAX
     with pytest.raises(ValueError, match=f"has {IPC_PATH_BYTES_MAX + 1} bytes"):
-        endpoint(FEED, Path(longest + "x"))
+        endpoint(FEED, Path(longest + "x"), "engine")
 
 
 def test_refuses_a_run_directory_that_is_absent(tmp_path: Path) -> None:
     """An error at once, and no socket left behind (which would be a warning, and warnings are errors)."""
     with pytest.raises(zmq.ZMQError):
-        ChannelSocket(ORDERS, tmp_path / "no", is_binder=True)
+        ChannelSocket(ORDERS, tmp_path / "no", "engine", is_binder=True)
 
 
 def test_takes_its_socket_file_away(short_dir: Path) -> None:
     """Whoever binds cleans up; whoever connects leaves the file to the binder."""
-    binder = ChannelSocket(FEED, short_dir, is_binder=True)
+    binder = ChannelSocket(FEED, short_dir, "engine", is_binder=True)
     assert (short_dir / "feed.ipc").is_socket()
-    ChannelSocket(FEED, short_dir).close()
+    ChannelSocket(FEED, short_dir, "engine").close()
     assert (short_dir / "feed.ipc").is_socket()
     binder.close()
     assert list(short_dir.iterdir()) == []
@@ -164,7 +173,9 @@ def test_an_asyncio_loop_hears_of_a_message_whose_news_a_send_has_swallowed(shor
             waiter.look()
             await asyncio.wait_for(waiting, WAIT_MS / 1_000)
 
-    with opened(ChannelSocket(ORDERS, short_dir, is_binder=True), ChannelSocket(ORDERS, short_dir)) as (engine, source):
+    with opened(
+        ChannelSocket(ORDERS, short_dir, "engine", is_binder=True), ChannelSocket(ORDERS, short_dir, "engine")
+    ) as (engine, source):
         assert sent_in_time(source, [b"header", b"payload"])
         identity, *_ = received(engine)
         asyncio.run(hear(engine, source, identity))
@@ -185,7 +196,9 @@ def test_an_asyncio_loop_hears_of_a_message_by_itself_and_of_none_in_time(short_
             await waiter.wait(10 * WAIT_MS)
             assert source.receive() == [b"first", b""]
 
-    with opened(ChannelSocket(ORDERS, short_dir, is_binder=True), ChannelSocket(ORDERS, short_dir)) as (engine, source):
+    with opened(
+        ChannelSocket(ORDERS, short_dir, "engine", is_binder=True), ChannelSocket(ORDERS, short_dir, "engine")
+    ) as (engine, source):
         assert sent_in_time(source, [b"header", b"payload"])
         identity, *_ = received(engine)
         asyncio.run(hear(engine, source, identity))
@@ -205,5 +218,7 @@ def test_an_asyncio_loop_that_is_cancelled_while_news_come_ends(short_dir: Path)
             with pytest.raises(asyncio.CancelledError):
                 await asyncio.wait_for(waiting, WAIT_MS / 1_000)
 
-    with opened(ChannelSocket(ORDERS, short_dir, is_binder=True), ChannelSocket(ORDERS, short_dir)) as (_, source):
+    with opened(
+        ChannelSocket(ORDERS, short_dir, "engine", is_binder=True), ChannelSocket(ORDERS, short_dir, "engine")
+    ) as (_, source):
         asyncio.run(hear(source))

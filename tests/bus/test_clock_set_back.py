@@ -39,7 +39,7 @@ def test_book_of_an_earlier_epoch_is_not_taken_for_old(language: str, directory:
         command = [*node_program(EXAMPLES / "subscriber.mjs", EXAMPLES, directory / "node")]
     run_dir = directory / "run"
     run_dir.mkdir(mode=0o700)
-    feed, snapshots = (ChannelSocket(channel, run_dir, is_binder=True) for channel in (FEED, SNAPSHOTS))
+    feed, snapshots = (ChannelSocket(channel, run_dir, "engine", is_binder=True) for channel in (FEED, SNAPSHOTS))
     running = Running(directory, *command, "run")
     try:
         for epoch in (LATER, EARLIER):

@@ -31,7 +31,7 @@ BAD_FRAMES: dict[str, Frames] = {
     "a text of 4 GB": [b"\xdb\xff\xff\xff\xff", b""],
 }
 BAD_UP: dict[str, Frames] = BAD_FRAMES | {
-    "an unknown source": packed(Kind.HELLO, 99, 0, 0, 1),
+    "an unknown source": packed(Kind.HELLO, 999, 0, 0, 1),
     "source 0": packed(Kind.HELLO, 0, 0, 0, 1),
     "a welcome": packed(Kind.WELCOME, EPOCH, 0, 0, 0),
     "reports": packed(Kind.REPORTS, EPOCH, 1, 0, 0),

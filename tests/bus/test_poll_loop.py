@@ -92,7 +92,10 @@ def test_serves_plain_sockets_until_it_is_told_to_forget_them() -> None:
 def test_serves_channels(short_dir: Path) -> None:
     """An action reads all that waits; one that leaves something is called again."""
     loop, taken = PollLoop(), []
-    engine, source = ChannelSocket(ORDERS, short_dir, is_binder=True), ChannelSocket(ORDERS, short_dir)
+    engine, source = (
+        ChannelSocket(ORDERS, short_dir, "engine", is_binder=True),
+        ChannelSocket(ORDERS, short_dir, "engine"),
+    )
     with closing(engine), closing(source):
 
         def take() -> None:

@@ -18,12 +18,13 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from bus.engine_client import LinkEnd
-from bus.topology import Source
+from bus.topology import first_order_id, first_owner
 from market.clock import monotonic_ns
 from market.commands import AmendOrder, CancelOrder, Command, NewOrder
 from tests.bus.lossy_relay import SHORT_QUEUE, LossyRelay
 from tests.docs.programs import ROOT, WAIT_S, Running
 from tests.environments.made import node_program
+from tests.one_engine import GATEWAY
 
 SEED = 41
 TOPIC = b"book.BTCUSDT"
@@ -31,7 +32,7 @@ EXAMPLES = ROOT / "examples"
 PERL = ROOT / "tests" / "independent" / "book_subscriber.pl"
 BATCHES = 500  # before the engine dies, and again after
 MID_TICKS, WIDTH_TICKS = 9_138_500, 12
-OWNER = Source.GATEWAY.first_owner
+OWNER = first_owner(GATEWAY)
 
 
 class Crowd:
@@ -39,8 +40,8 @@ class Crowd:
 
     def __init__(self, run_dir: Path, dice: random.Random) -> None:
         self._dice = dice
-        self._source = LinkEnd.over(run_dir, Source.GATEWAY, "engine")
-        self._last_id = Source.GATEWAY.first_order_id
+        self._source = LinkEnd.over(run_dir, GATEWAY, "engine")
+        self._last_id = first_order_id(GATEWAY)
 
     def turn(self) -> None:
         """Keep the link going."""
@@ -63,7 +64,7 @@ class Crowd:
 
     def _next(self) -> Command:
         draw, price = self._dice.random(), MID_TICKS + self._dice.randint(-WIDTH_TICKS, WIDTH_TICKS)
-        known_id = max(Source.GATEWAY.first_order_id + 1, self._last_id - self._dice.randrange(60))
+        known_id = max(first_order_id(GATEWAY) + 1, self._last_id - self._dice.randrange(60))
         if draw < 0.25:
             return CancelOrder(known_id, 0, OWNER)
         if draw < 0.4:

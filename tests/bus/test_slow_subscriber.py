@@ -16,6 +16,7 @@ from tests.bus import test_sockets
 from tests.bus.feed_model import shown
 from tests.bus.slow_subscriber import BEHIND, SHORT_FEED
 from tests.bus.test_sockets import FeedServer
+from tests.one_engine import one_engine
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOK = book_topic("BTCUSDT")
@@ -33,7 +34,7 @@ def server(short_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FeedSer
 
 @pytest.fixture
 def neighbour(short_dir: Path) -> Iterator[FeedSubscriber]:
-    one = FeedSubscriber(short_dir, [BOOK])
+    one = FeedSubscriber(one_engine(short_dir), [BOOK])
     yield one
     one.close()
 

@@ -19,6 +19,7 @@ from market.codec import decode_commands
 from market.commands import NewOrder
 from tests.bus.feed_model import FeedEngine, shown
 from tests.bus.messages import accepted, order
+from tests.one_engine import one_engine
 
 BOOK, TRADES, BEST = (topic("BTCUSDT") for topic in (book_topic, trades_topic, best_topic))
 DEADLINE_NS = 10 * NS_PER_SECOND
@@ -40,8 +41,8 @@ class FeedServer:
 
     def __init__(self, run_dir: Path, epoch: int = 1) -> None:
         self.engine = FeedEngine(epoch)
-        self.feed = ChannelSocket(FEED, run_dir, is_binder=True)
-        self.snapshots = ChannelSocket(SNAPSHOTS, run_dir, is_binder=True)
+        self.feed = ChannelSocket(FEED, run_dir, "engine", is_binder=True)
+        self.snapshots = ChannelSocket(SNAPSHOTS, run_dir, "engine", is_binder=True)
         self.subscribed: set[bytes] = set()
         self.snapshot_count = 0
 
@@ -72,7 +73,7 @@ class Follower:
     """A subscriber beside its server, in one thread, on a clock of its own."""
 
     def __init__(self, run_dir: Path, *topics: bytes) -> None:
-        self.subscriber = FeedSubscriber(run_dir, topics or (BOOK, TRADES, BEST))
+        self.subscriber = FeedSubscriber(one_engine(run_dir), topics or (BOOK, TRADES, BEST))
         self.now_ns = NS_PER_SECOND
 
     def step(self, server: FeedServer) -> None:
@@ -192,7 +193,7 @@ def test_answers_a_plain_req_socket(server: FeedServer, short_dir: Path) -> None
     client: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.REQ)
     with client:
         client.setsockopt(zmq.LINGER, 0)
-        client.connect(endpoint(SNAPSHOTS, short_dir))
+        client.connect(endpoint(SNAPSHOTS, short_dir, "engine"))
         client.send(BOOK)
         until(lambda: bool(client.poll(0)), server.serve, server.snapshots)
         snapshot = unpack_frame(client.recv_multipart())
@@ -210,7 +211,7 @@ class OrderServer:
     def __init__(self, run_dir: Path) -> None:
         self._run_dir = run_dir
         self.link = EngineEnd(77)
-        self.socket = ChannelSocket(ORDERS, run_dir, is_binder=True)
+        self.socket = ChannelSocket(ORDERS, run_dir, "engine", is_binder=True)
         self.handled: list[int] = []
 
     def serve(self) -> None:
@@ -228,7 +229,7 @@ class OrderServer:
         """Close the socket with all that is in it, and open another at the same place."""
         self.socket.raw.setsockopt(zmq.LINGER, 0)
         self.socket.close()
-        self.socket = ChannelSocket(ORDERS, self._run_dir, is_binder=True)
+        self.socket = ChannelSocket(ORDERS, self._run_dir, "engine", is_binder=True)
 
 
 def test_takes_no_commands_for_an_engine_that_is_far_behind(short_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,8 @@ import zmq
 
 from bus.channel import ChannelSocket
 from bus.curve import AllowedKeys, Curve, CurveError, CurveKeys, close_gate, load_or_make_keys
-from bus.topology import CHANNELS, CONTROL, FEED, ORDERS, SNAPSHOTS
-from bus.wiring import Tcp, Wiring, is_loopback
+from bus.topology import CHANNELS, CONTROL, FEED, ORDERS, SNAPSHOTS, SUPERVISOR
+from bus.wiring import Address, Tcp, Wiring, is_loopback
 from desk.settings import SettingsError, load_settings
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.limits import FRAME_BYTES_MAX
@@ -50,7 +50,7 @@ class Side:
         self.keys = load_or_make_keys(folder / "curve.keys")
         self.allowed = AllowedKeys(self.keys.public, self.allowed_file)
         curve = Curve(self.keys, server_key or self.keys.public, self.allowed)
-        self.wiring = Wiring(folder, tcp=Tcp("127.0.0.1", port, curve))
+        self.wiring = Wiring(folder, tcp=Tcp({"engine": Address("127.0.0.1", port)}, curve))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -71,7 +71,7 @@ def stack() -> Iterator[ExitStack]:
 
 
 def opened(stack: ExitStack, side: Side, *, is_binder: bool = False) -> ChannelSocket:
-    one = ChannelSocket(SNAPSHOTS, side.wiring, is_binder=is_binder)
+    one = ChannelSocket(SNAPSHOTS, side.wiring, "engine", is_binder=is_binder)
     stack.callback(one.close)
     return one
 
@@ -107,7 +107,7 @@ def test_carries_messages_between_holders_of_the_right_keys(short_dir: Path, por
     assert binder.send([identity, topic, b"header", b"state"])
     assert far.wait(10_000)
     assert far.receive() == [b"topic", b"header", b"state"]
-    near = ChannelSocket(SNAPSHOTS, server.wiring.run_dir)
+    near = ChannelSocket(SNAPSHOTS, server.wiring.run_dir, "engine")
     stack.callback(near.close)
     assert near.endpoint.startswith("ipc://")
     assert arrives(near, binder)[1:] == [b"topic"]
@@ -152,7 +152,7 @@ def test_sets_over_tcp_what_it_sets_over_ipc(short_dir: Path, port: int, stack: 
     for channel in (ORDERS, FEED, SNAPSHOTS):
         side = Side(short_dir / channel.name, port)
         for is_binder in (True, False):
-            one = ChannelSocket(channel, side.wiring, is_binder=is_binder)
+            one = ChannelSocket(channel, side.wiring, "engine", is_binder=is_binder)
             stack.callback(one.close)
             size_max = FRAME_BYTES_MAX if is_binder else channel.answer_bytes_max
             assert one.raw.getsockopt(zmq.MAXMSGSIZE) == size_max
@@ -160,14 +160,14 @@ def test_sets_over_tcp_what_it_sets_over_ipc(short_dir: Path, port: int, stack: 
             assert one.raw.getsockopt(zmq.HEARTBEAT_TIMEOUT) > 0
             assert one.raw.getsockopt(zmq.LINGER) == channel.linger_ms
             assert one.raw.getsockopt(zmq.SNDHWM) == channel.high_water_mark
-    assert Wiring(short_dir, tcp=side.wiring.tcp).connected(CONTROL).startswith("ipc://")
+    assert Wiring(short_dir, tcp=side.wiring.tcp).connected(CONTROL, SUPERVISOR).startswith("ipc://")
 
 
 def test_says_which_port_is_taken(short_dir: Path, port: int, stack: ExitStack) -> None:
     """One line with the endpoint, and no socket left behind."""
     opened(stack, Side(short_dir / "a", port), is_binder=True)
     with pytest.raises(OSError, match=f"cannot use tcp://127.0.0.1:{port + 2}: Address already in use"):
-        ChannelSocket(SNAPSHOTS, Side(short_dir / "b", port).wiring, is_binder=True)
+        ChannelSocket(SNAPSHOTS, Side(short_dir / "b", port).wiring, "engine", is_binder=True)
     assert not list((short_dir / "b").glob("*.ipc"))
 
 
@@ -178,9 +178,9 @@ def test_opens_and_takes_tcp_channel_by_channel(short_dir: Path, port: int, stac
     tcp = replace(server.wiring.tcp, bound=frozenset({"feed", "snapshots"}), taken=frozenset({"feed"}))
     wiring = replace(server.wiring, tcp=tcp)
     for channel in (ORDERS, FEED, SNAPSHOTS):
-        stack.callback(ChannelSocket(channel, wiring, is_binder=True).close)
+        stack.callback(ChannelSocket(channel, wiring, "engine", is_binder=True).close)
     assert [listens(port + offset) for offset in range(3)] == [False, True, True]
-    transports = {channel.name: wiring.connected(channel).partition(":")[0] for channel in CHANNELS}
+    transports = {channel.name: wiring.connected(channel, channel.binder).partition(":")[0] for channel in CHANNELS}
     assert transports == {"orders": "ipc", "feed": "tcp", "snapshots": "ipc", "control": "ipc"}
 
 
@@ -222,7 +222,7 @@ def test_refuses_to_go_beyond_loopback_without_keys(host: str) -> None:
     """Whoever reaches the port could send orders in our name; refused at the start, in one line."""
     assert not is_loopback(host)
     with pytest.raises(ValueError, match="expected CURVE keys"):
-        Tcp(host, 8090, None)
+        Tcp({"engine": Address(host, 8090)}, None)
     for how in ({"bus.transport": "tcp"}, {"bus.listen": "true"}, {"bus.channels.feed": "listen"}):
         with pytest.raises(SettingsError) as refusal:
             load_settings({**how, "bus.host": host, "bus.curve": "false"})

@@ -9,6 +9,7 @@ import pytest
 
 from bus.subscriber import FeedSubscriber
 from commands.actions import book as desk
+from tests.one_engine import one_engine
 from venues import gateway, gateway_async
 from venues.gateway import GatewayError, GatewaySession
 from venues.gateway_async import AsyncGatewaySession
@@ -30,7 +31,7 @@ def test_feed_says_what_it_waits_for(
 
     monkeypatch.setattr(desk, "SILENT_NS", -1)
     monkeypatch.setattr(desk, "wait_any", wait)
-    subscriber = FeedSubscriber(tmp_path, [b"best.BTCUSDT"])
+    subscriber = FeedSubscriber(one_engine(tmp_path), [b"best.BTCUSDT"])
     with pytest.raises(EnoughError):
         next(desk._frames(subscriber, [b"best.BTCUSDT"]))
     subscriber.close()

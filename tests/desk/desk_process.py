@@ -23,6 +23,8 @@ from venues.binance import BinanceVenue
 BTCUSDT = default_instruments()[0]
 ROOT = Path(__file__).resolve().parent.parent.parent
 CLI = ROOT / "cli.py"
+TWO_ENGINES = '[{"name": "engine"}, {"name": "engine2", "symbols": ["ETHUSDT"]}]'
+TWO_GATEWAYS = '[{"name": "gateway"}, {"name": "gateway2", "port": 0}]'
 FREE_PORTS = ("--api-port", "0", "--paper-port", "0", "--gateway-port", "0")
 
 

@@ -6,34 +6,36 @@ from typing import Any
 
 import pytest
 
-from desk.kinds import desk_nodes, in_order, processes
+from desk.plan import processes
+from desk.settings import Settings
 from market.codes import OrderType
 from market.events import Accepted, Canceled, Event
 from tests.desk.desk_process import Desk, node_processes, until
 from venues.gateway import GatewaySession
 
+PLAN = Settings().plan
 NODES = ("engine", "gateway", "api", "paper")
 
 
 def _names(colocated: list[str], *only: str) -> list[tuple[str, ...]]:
-    groups = processes(desk_nodes("paper", "synthetic", 1, only), colocated)
-    return [tuple(spec.name for spec in specs) for specs in groups]
+    groups = processes(PLAN.chosen(only), colocated)
+    return [tuple(node.name for node in nodes) for nodes in groups]
 
 
 def test_a_process_starts_when_all_that_its_nodes_need_is_up() -> None:
     """The order of processes follows from the needs of their nodes, whatever the order of the names."""
     assert _names(["gateway,engine"])[0] == ("engine", "gateway")
     assert sorted(name for group in _names(["gateway,engine", "api,tracker"]) for name in group) == sorted(
-        spec.name for spec in desk_nodes("paper", "synthetic", 1)
+        node.name for node in PLAN.chosen()
     )
     assert ("flow", "maker") in _names(["flow,maker"])
-    assert in_order(["api", "engine"]) == ("engine", "api")
+    assert [node.name for node in PLAN.named(["api", "engine"])] == ["engine", "api"]
 
 
 @pytest.mark.parametrize(
     ("colocated", "only", "why"),
     [
-        (["gateway,nobody"], (), "there is no node nobody"),
+        (["gateway,nobody"], (), "this desk runs no nobody"),
         (["gateway,engine", "engine,api"], (), "engine is in another process already"),
         (["gateway,engine"], ("engine", "api"), "this desk runs no gateway"),
         (["api,engine,paper"], (), "serves HTTP once, not for paper and api"),

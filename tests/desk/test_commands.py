@@ -9,7 +9,7 @@ import pytest
 
 import cli
 from tests.commands.tree import commands
-from tests.desk.desk_process import Desk, short_directory
+from tests.desk.desk_process import TWO_ENGINES, TWO_GATEWAYS, Desk, short_directory
 from tests.desk.test_which_desk import cli as elsewhere
 
 
@@ -68,7 +68,7 @@ COMMANDS = [name for name, row in ROWS.items() if row.words is not None]
 SHAPES = {
     "several engines and gateways": (
         (),
-        {"TICKBUS_ENGINE__PLACEMENT": "ETHUSDT=engine2", "TICKBUS_GATEWAY__MORE_PORTS": "0"},
+        {"TICKBUS_ENGINES": TWO_ENGINES, "TICKBUS_GATEWAYS": TWO_GATEWAYS},
     ),
     "colocated": (("--colocate", "engine,gateway,paper"), {"TICKBUS_MAKER__INTERVAL_MS": "100"}),
     "an engine alone": (("--only", "engine"), {}),

@@ -1,6 +1,7 @@
 """Several engines, each with its symbols: BTCUSDT on one, ETHUSDT on the other."""
 
 import contextlib
+import json
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -10,20 +11,20 @@ import pytest
 
 from bus.engine_client import LinkEnd
 from bus.order_link import Connected
-from bus.topology import Source
+from bus.topology import first_order_id, first_owner
 from commands.actions.journal import replay_journal
 from desk.client import DeskError, desk_status
-from desk.kinds import desk_nodes
 from desk.operator import set_halted
-from desk.settings import SettingsError, load_settings
+from desk.settings import load_settings
 from desk.wiring import desk_wiring
 from market.clock import monotonic_ns
 from market.codes import OrderType, RejectReason, Side
 from market.commands import CancelOrder, MassCancel, NewOrder
 from market.events import Accepted, Canceled, Event, Rejected
-from tests.desk.desk_process import BTCUSDT, Desk, short_directory, until
+from tests.desk.desk_process import BTCUSDT, TWO_ENGINES, TWO_GATEWAYS, Desk, short_directory, until
 from venues.gateway import GatewayError, GatewaySession
 
+STRAY = 7  # a number that no gateway of the desk has
 NODES = ("engine", "engine2", "gateway", "paper", "api")
 
 
@@ -32,7 +33,7 @@ def engines() -> Iterator[Desk]:
     """A desk with two engines, a gateway, a paper exchange and an api."""
     with short_directory() as path:
         nodes = [word for name in NODES for word in ("--only", name)]
-        desk = Desk(path / "run", *nodes, TICKBUS_ENGINE__PLACEMENT="ETHUSDT=engine2")
+        desk = Desk(path / "run", *nodes, TICKBUS_ENGINES=TWO_ENGINES)
         try:
             yield desk.start()
         finally:
@@ -109,15 +110,15 @@ def _count(desk: Desk, symbol: str) -> int:
 
 def test_an_engine_refuses_the_symbols_of_the_other(engines: Desk) -> None:
     """A second book of a symbol would be worse than a refusal."""
-    settings = load_settings({"run_dir": engines.run_dir, "engine.placement": "ETHUSDT=engine2"}).settings
-    stray = LinkEnd.over(desk_wiring(settings), Source.GATEWAY4, "engine2")
-    ids, told = iter(range(Source.GATEWAY4.first_order_id + 1, 2**62)), list[Event]()
+    settings = load_settings({"run_dir": engines.run_dir, "engines": json.loads(TWO_ENGINES)}).settings
+    stray = LinkEnd.over(desk_wiring(settings), STRAY, "engine2")
+    ids, told = iter(range(first_order_id(STRAY) + 1, 2**62)), list[Event]()
 
     def turn() -> list[Event]:
         stray.tick(monotonic_ns())
         for news in stray.receive():
             if isinstance(news, Connected):
-                owner = Source.GATEWAY4.first_owner
+                owner = first_owner(STRAY)
                 stray.send([NewOrder(next(ids), symbol, Side.BUY, 3_000, 10, owner=owner) for symbol in (0, 1)])
             else:
                 told.extend(news.events)
@@ -129,7 +130,7 @@ def test_an_engine_refuses_the_symbols_of_the_other(engines: Desk) -> None:
         assert isinstance(refused, Rejected)
         assert refused.reason == RejectReason.UNKNOWN_SYMBOL
         assert isinstance(accepted, Accepted)
-        stray.send([MassCancel(owner=Source.GATEWAY4.first_owner)])
+        stray.send([MassCancel(owner=first_owner(STRAY))])
         until("the other is canceled", lambda: turn() and any(isinstance(event, Canceled) for event in told))
     finally:
         stray.close()
@@ -178,7 +179,7 @@ def test_a_gateway_survives_with_the_orders_of_all_engines(engines: Desk) -> Non
 
 def test_commands_ask_the_engine_that_they_are_about(engines: Desk) -> None:
     """The kill switch and the journal go by symbol and by engine; each engine has a folder of its own."""
-    settings = load_settings({"run_dir": engines.run_dir, "engine.placement": "ETHUSDT=engine2"}).settings
+    settings = load_settings({"run_dir": engines.run_dir, "engines": json.loads(TWO_ENGINES)}).settings
     halted = set_halted(settings, "ETHUSDT", is_halted=True, is_cancelling=False)
     assert [line.partition(":")[0] for line in halted.confirmed] == ["ETHUSDT halted"]
     until("status says so", lambda: engines.node("engine2")["figures"].get("halted") == ["ETHUSDT"])
@@ -192,14 +193,13 @@ def test_commands_ask_the_engine_that_they_are_about(engines: Desk) -> None:
     assert "commands" in inspected.stdout, inspected.stderr
     with pytest.raises(DeskError, match="there is no engine engine3; the engines are engine, engine2"):
         replay_journal(settings, "engine3", is_verified=False)
+    with pytest.raises(DeskError, match="say which one: --engine engine, --engine engine2"):
+        replay_journal(settings, None, is_verified=False)
 
 
 def test_a_desk_runs_the_engines_that_have_a_symbol() -> None:
     """Who needs an engine waits for all of them."""
-    settings = load_settings({"engine.placement": "ETHUSDT=engine2"}).settings
-    specs = {spec.name: spec.needs for spec in desk_nodes("paper", "synthetic", 2, engines=settings.engines)}
-    assert [name for name in specs if name.startswith("engine")] == ["engine", "engine2"]
-    assert specs["gateway"] == specs["gateway2"] == specs["api"] == specs["paper"] == ("engine", "engine2")
-    for placement in ("ETHUSDT=engine9", "NOPE=engine2", "ETHUSDT=engine2,ETHUSDT=engine3", "ETHUSDT"):
-        with pytest.raises(SettingsError, match=r"engine: placement: expected SYMBOL=ENGINE"):
-            load_settings({"engine.placement": placement})
+    plan = load_settings({"engines": json.loads(TWO_ENGINES), "gateways": json.loads(TWO_GATEWAYS)}).settings.plan
+    needs = {node.name: node.needs for node in plan.chosen()}
+    assert [name for name in needs if name.startswith("engine")] == ["engine", "engine2"]
+    assert needs["gateway"] == needs["gateway2"] == needs["api"] == needs["paper"] == ("engine", "engine2")

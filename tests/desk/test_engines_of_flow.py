@@ -8,9 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tests.desk.desk_process import CLI, Desk, environment, until
-
-PLACEMENT = "ETHUSDT=engine2"
+from tests.desk.desk_process import CLI, TWO_ENGINES, Desk, environment, until
 
 
 class Book:
@@ -39,7 +37,7 @@ def _flow(desk: Desk, **settings: str) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         [sys.executable, str(CLI), "node", "flow", "--run-dir", str(desk.run_dir)],
         cwd=desk.run_dir.parent,
-        env=environment(TICKBUS_ENGINE__PLACEMENT=PLACEMENT, **settings),
+        env=environment(TICKBUS_ENGINES=TWO_ENGINES, **settings),
         stderr=subprocess.DEVNULL,
     )
 
@@ -47,7 +45,7 @@ def _flow(desk: Desk, **settings: str) -> "subprocess.Popen[bytes]":
 def test_each_engine_has_its_market_and_loses_it_alone(directory: Path) -> None:
     """The market of one goes on without the other; a killed flow's orders go, also where its heir has no market."""
     nodes = [word for name in ("engine", "engine2", "api") for word in ("--only", name)]
-    desk = Desk(directory / "run", *nodes, TICKBUS_ENGINE__PLACEMENT=PLACEMENT)
+    desk = Desk(directory / "run", *nodes, TICKBUS_ENGINES=TWO_ENGINES)
     flows: list[subprocess.Popen[bytes]] = []
     try:
         desk.start()

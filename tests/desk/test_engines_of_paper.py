@@ -15,7 +15,7 @@ from typing import Any
 import ccxt.async_support as ccxt
 
 from paper.access.accounts import KeyPair, load_keys
-from tests.desk.desk_process import Desk, until
+from tests.desk.desk_process import TWO_ENGINES, Desk, until
 from tests.paper.clients import ccxt_settings_of
 
 NODES = ("engine", "engine2", "paper", "api")
@@ -213,7 +213,7 @@ def test_one_engine_is_killed_and_the_other_trades_on(directory: Path) -> None:
     desk = Desk(
         directory / "run",
         *nodes,
-        TICKBUS_ENGINE__PLACEMENT="ETHUSDT=engine2",
+        TICKBUS_ENGINES=TWO_ENGINES,
         TICKBUS_PAPER__RATE_LIMITS="false",
         TICKBUS_PAPER__MAKER_FEE="0",
         TICKBUS_PAPER__TAKER_FEE="0",

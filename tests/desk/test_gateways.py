@@ -8,10 +8,11 @@ import pytest
 from market.codes import CancelReason, RejectReason, Side
 from market.commands import CancelOrder, MassCancel, NewOrder
 from market.events import Accepted, Canceled, Event, Executed, Rejected
-from tests.desk.desk_process import Desk, short_directory, until
+from tests.desk.desk_process import TWO_GATEWAYS, Desk, short_directory, until
 from venues.gateway import GatewayClient, GatewaySession
 
 BTC, ETH, BNB, PRICE = 0, 1, 2, 5_000_000
+THREE_GATEWAYS = '[{"name": "gateway"}, {"name": "gateway2", "port": 0}, {"name": "gateway3", "port": 0}]'
 NAMES = ("gateway", "gateway2", "gateway3")
 
 
@@ -21,7 +22,7 @@ def gateways() -> Iterator[Desk]:
     with short_directory() as path:
         without = ("paper", "flow", "api", "maker", "tracker")
         arguments = [word for name in without for word in ("--without", name)]
-        desk = Desk(path / "run", *arguments, TICKBUS_GATEWAY__MORE_PORTS="0,0").start()
+        desk = Desk(path / "run", *arguments, TICKBUS_GATEWAYS=THREE_GATEWAYS).start()
         yield desk
         desk.end()
 
@@ -149,17 +150,16 @@ def test_kill_switch_holds_at_every_gateway_and_through_every_restart(gateways: 
         session.logout(is_final=True)
 
 
-def test_a_gateway_without_a_port_says_so(tmp_path: Path) -> None:
-    """One line and exit code 1, as for everything that a person can mend; and bad ports are named."""
-    desk = Desk(tmp_path / "run", TICKBUS_GATEWAY__MORE_PORTS="0")
+def test_a_gateway_that_the_desk_does_not_have_is_refused(tmp_path: Path) -> None:
+    """One line and exit code 1, as for everything that a person can mend; and bad tables are named."""
+    desk = Desk(tmp_path / "run", TICKBUS_GATEWAYS=TWO_GATEWAYS)
     result = desk.cli("node", "gateway3")
     assert result.returncode == 1
-    assert "gateway3 has no port: gateway.more_ports must have 2, were 1" in result.stderr
-    for text in ("65536", "1,,2"):
-        desk = Desk(tmp_path / "run", TICKBUS_GATEWAY__MORE_PORTS=text)
-        result = desk.cli("node", "gateway2")
-        assert result.returncode != 0
-        assert "gateway.more_ports: " in result.stderr
+    assert "there is no node gateway3; the nodes are engine, gateway, gateway2, paper" in result.stderr
+    desk = Desk(tmp_path / "run", TICKBUS_GATEWAYS='[{"name": "gateway2", "port": 65536}]')
+    result = desk.cli("node", "gateway2")
+    assert result.returncode != 0
+    assert "gateways.0.port: " in result.stderr
 
 
 def test_gateways_have_one_reference_price(gateways: Desk) -> None:

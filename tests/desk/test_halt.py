@@ -11,7 +11,7 @@ import pytest
 from desk.halted_file import HALTED_FILE
 from market.codes import Side
 from paper.access.accounts import API_KEY_NAME, SECRET_NAME, load_keys
-from tests.desk.desk_process import BTCUSDT, Desk, short_directory, until
+from tests.desk.desk_process import BTCUSDT, TWO_ENGINES, Desk, short_directory, until
 from venues.venue import VenueError, VenueRefusedError
 
 SYMBOLS = ["BNBUSDT", "BTCUSDT", "ETHUSDT"]
@@ -21,7 +21,7 @@ SYMBOLS = ["BNBUSDT", "BTCUSDT", "ETHUSDT"]
 def desk() -> Iterator[Desk]:
     """Two engines without a journal, the paper exchange, a market and the maker."""
     with short_directory() as path:
-        settings = {"TICKBUS_ENGINE__PLACEMENT": "ETHUSDT=engine2", "TICKBUS_ENGINE__JOURNAL": "none"}
+        settings = {"TICKBUS_ENGINES": TWO_ENGINES, "TICKBUS_ENGINE__JOURNAL": "none"}
         settings["TICKBUS_PAPER__RATE_LIMITS"] = "false"
         one = Desk(path / "run", **settings).start()
         yield one

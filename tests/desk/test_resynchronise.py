@@ -17,6 +17,7 @@ from market.commands import CancelOrder
 from market.events import Accepted, Canceled, Event
 from market.feed_messages import BestPrices
 from tests.desk.desk_process import BTCUSDT, Desk, short_directory, until
+from tests.one_engine import one_engine
 from venues.gateway import GatewaySession
 
 BOOK, TRADES, BEST = (topic("BTCUSDT") for topic in (book_topic, trades_topic, best_topic))
@@ -35,7 +36,7 @@ def market_desk() -> Iterator[Desk]:
 
 @pytest.fixture
 def replica(market_desk: Desk) -> Iterator[FeedSubscriber]:
-    one = FeedSubscriber(market_desk.run_dir, [BOOK, TRADES, BEST])
+    one = FeedSubscriber(one_engine(market_desk.run_dir), [BOOK, TRADES, BEST])
     yield one
     one.close()
 
@@ -66,7 +67,7 @@ def _canceled(session: GatewaySession, order_id: int) -> Callable[[], Any]:
 
 def _fresh(desk: Desk) -> tuple[int, list[Any]]:
     """Return the engine's own state of the book, as a newcomer gets it, with its sequence."""
-    newcomer = FeedSubscriber(desk.run_dir, [BOOK])
+    newcomer = FeedSubscriber(one_engine(desk.run_dir), [BOOK])
     try:
         until("a newcomer is in step", lambda: _step(newcomer))
         return newcomer.replicas[BOOK].epoch, newcomer.replicas[BOOK].book.state()
@@ -119,7 +120,7 @@ def _is_equal(replica: FeedSubscriber, epoch: int, state: list[Any]) -> bool:
 
 def _check_last_value(desk: Desk, replica: FeedSubscriber) -> None:
     """A late subscriber, and not the first, hears the best prices though nothing changes."""
-    late = FeedSubscriber(desk.run_dir, [BEST])
+    late = FeedSubscriber(one_engine(desk.run_dir), [BEST])
     socket, _ = late.sockets
 
     def told() -> FeedFrame | None:

@@ -11,7 +11,6 @@ from desk.sections import flow_in_short
 from desk.settings import (
     SettingsError,
     environment_name,
-    environment_of,
     load_kept_settings,
     load_settings,
     setting_texts,
@@ -156,14 +155,6 @@ def test_settings_are_frozen() -> None:
         settings.maker.notional = Decimal(1)
 
 
-def test_overrides_become_environment_variables() -> None:
-    """This is how the supervisor hands the command line on to its nodes."""
-    assert environment_of({"maker.half_spread": "0.1", "run_dir": Path("x"), "symbol": None}) == {
-        "TICKBUS_MAKER__HALF_SPREAD": "0.1",
-        "TICKBUS_RUN_DIR": "x",
-    }
-
-
 SOLUSDT = """[[symbols]]
 symbol = "SOLUSDT"
 base = "SOL"
@@ -224,7 +215,7 @@ def test_what_the_engine_holds_is_a_setting() -> None:
         '[[symbols]]\nsymbol = "ADAUSDT"\nbase = "ADA"\nquote = "USDT"\ntick_size = "0.0001"\nlot_size = "0.1"\n'
         "[engine]\norders_max = 100\npages_max = 7\n"
     )
-    assert engine_capacity(load_settings().settings) == Capacity(symbol_count=4, orders_max=100, pages_max=7)
+    assert engine_capacity(load_settings().settings, "engine") == Capacity(symbol_count=4, orders_max=100, pages_max=7)
     for key, largest in (("engine.orders_max", ORDERS_MAX_LIMIT), ("engine.pages_max", PAGES_MAX_LIMIT)):
         Capacity(1, **{key.removeprefix("engine."): largest})
         with pytest.raises(SettingsError, match=f"less than or equal to {largest}"):

@@ -12,7 +12,7 @@ import pytest
 from desk.client import desk_settings
 from desk.desk_file import DESK_FILE, DeskFile, kept_settings
 from desk.settings import SettingsError, load_settings
-from tests.desk.desk_process import CLI, Desk, environment, short_directory, until
+from tests.desk.desk_process import CLI, TWO_ENGINES, TWO_GATEWAYS, Desk, environment, short_directory, until
 
 SOLUSDT = '[{"symbol": "SOLUSDT", "base": "SOL", "quote": "USDT", "tick_size": "0.01", "lot_size": "0.001"}]'
 
@@ -35,8 +35,8 @@ def spread() -> Iterator[Desk]:
     """A desk of two engines and two gateways, which only the shell that started it was told, with a fourth symbol."""
     with short_directory() as path:
         settings = {
-            "TICKBUS_ENGINE__PLACEMENT": "ETHUSDT=engine2",
-            "TICKBUS_GATEWAY__MORE_PORTS": "0",
+            "TICKBUS_ENGINES": TWO_ENGINES,
+            "TICKBUS_GATEWAYS": TWO_GATEWAYS,
             "TICKBUS_SYMBOLS": SOLUSDT,
             "TICKBUS_VENUE__SECRET": "hush",
         }
@@ -55,7 +55,8 @@ def test_desk_keeps_its_settings_with_the_ports_it_took(spread: Desk) -> None:
         document = json.loads(path.read_text())
         assert document["pid"] == spread.process.pid if spread.process else None
         texts = document["settings"]
-        return [texts[key] for key in ("api.port", "paper.port", "gateway.port", "gateway.more_ports")]
+        gateways = [str(row["port"]) for row in json.loads(texts["gateways"])]
+        return [texts["api.port"], texts["paper.port"], *gateways]
 
     taken = [spread.node(name)["endpoints"] for name in ("api", "paper", "gateway", "gateway2")]
     until(
@@ -127,14 +128,15 @@ def test_settings_stay_when_the_desk_has_stopped(directory: Path, tmp_path: Path
     """They are kept in its run directory; a secret comes from the environment."""
     run_dir = directory / "run"
     run_dir.mkdir()
-    settings = load_settings({"run_dir": run_dir, "engine.placement": "BNBUSDT=engine3"}).settings
+    rows = [{"name": "engine"}, {"name": "engine3", "symbols": ["BNBUSDT"]}]
+    settings = load_settings({"run_dir": run_dir, "engines": rows}).settings
     DeskFile(run_dir, settings).write()
     os.environ["TICKBUS_VENUE__API_KEY"] = "key"
     try:
         found = desk_settings(run_dir)
     finally:
         del os.environ["TICKBUS_VENUE__API_KEY"]
-    assert found.places["BNBUSDT"] == "engine3"
+    assert found.plan.engine_of["BNBUSDT"] == "engine3"
     assert found.venue.api_key is not None
 
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from bus.order_link import Kind
-from bus.topology import CHANNELS, TCP_CHANNELS, Source
+from bus.topology import CHANNELS, TCP_CHANNELS, Source, first_order_id, first_owner
 from desk.sections import Transport
 from desk.settings import ENV_DELIMITER, ENV_PREFIX, LoadedSettings, Settings
 from market import codes, limits
@@ -149,16 +149,17 @@ def transports_table(_: str) -> str:
 
 def sources_table(_: str) -> str:
     """Return the ranges of order ids and owners."""
+    names = {int(source): source.name.lower() for source in Source} | {1: "the first gateway", 5: "the second gateway"}
     rows = (
         (
-            int(source),
-            source.name.lower(),
-            source.first_order_id + 1,
-            source.first_order_id + ORDER_IDS_PER_SOURCE - 1,
-            source.first_owner,
-            source.first_owner + OWNERS_PER_SOURCE - 1,
+            source,
+            names[source],
+            first_order_id(source) + 1,
+            first_order_id(source) + ORDER_IDS_PER_SOURCE - 1,
+            first_owner(source),
+            first_owner(source) + OWNERS_PER_SOURCE - 1,
         )
-        for source in Source
+        for source in sorted(names)
     )
     return table(("source", "name", "first order id", "last order id", "first owner", "last owner"), rows)
 

@@ -14,7 +14,7 @@ import pytest
 from bus.channel import ChannelSocket
 from bus.engine_client import LinkEnd
 from bus.order_link import Connected, Reports
-from bus.topology import FEED, SNAPSHOTS, Source
+from bus.topology import FEED, SNAPSHOTS, first_order_id, first_owner
 from desk.lock import holder_pid
 from desk.symbols import default_instruments
 from market.clock import monotonic_ns
@@ -23,10 +23,11 @@ from market.commands import CancelOrder, Command, NewOrder
 from market.events import Accepted, Canceled, Event
 from tests.bus.plain_publisher import FeedPublisher
 from tests.docs.programs import ROOT, WAIT_S, Running, program_of_readme, until
+from tests.one_engine import GATEWAY
 
 SEED = 20
-FIRST_ID = Source.GATEWAY.first_order_id
-OWNER = Source.GATEWAY.first_owner
+FIRST_ID = first_order_id(GATEWAY)
+OWNER = first_owner(GATEWAY)
 BID_TICKS, ASK_TICKS = 9_138_450, 9_138_550
 
 
@@ -56,7 +57,7 @@ class Trader:
     """A source of orders, as the gateway is one."""
 
     def __init__(self, run_dir: Path) -> None:
-        self._source = LinkEnd.over(run_dir, Source.GATEWAY, "engine")
+        self._source = LinkEnd.over(run_dir, GATEWAY, "engine")
         self.events: list[Event] = []
         self._epochs: set[int] = set()
         self.meet()
@@ -143,8 +144,8 @@ class LossyFeed:
     def __init__(self, run_dir: Path, epoch: int, dice: random.Random) -> None:
         self._dice = dice
         self._publisher = FeedPublisher(default_instruments(), epoch)
-        self._feed = ChannelSocket(FEED, run_dir, is_binder=True)
-        self._snapshots = ChannelSocket(SNAPSHOTS, run_dir, is_binder=True)
+        self._feed = ChannelSocket(FEED, run_dir, "engine", is_binder=True)
+        self._snapshots = ChannelSocket(SNAPSHOTS, run_dir, "engine", is_binder=True)
         self._resting: dict[int, Accepted] = {}
         self._sequence = 0
         self._epoch = epoch

@@ -22,6 +22,7 @@ from paper.money.ledger import Ledger
 from paper.streams.hub import StreamHub
 from paper.streams.public_market import PublicMarket
 from tests.bus.feed_model import INSTRUMENTS, SYMBOLS, TOPICS, FeedEngine, Flow
+from tests.one_engine import one_engine
 
 STEPS: Final = 1_500
 SPEEDS: Final = ("@depth", "@depth@100ms", "@depth@1000ms")
@@ -58,7 +59,7 @@ class Exchange:
         self.dice = random.Random(seed)
         self.ledger = Ledger(folder / "ledger.sqlite3", INSTRUMENTS)
         self.now_ns = 1
-        self.subscriber = FeedSubscriber(folder, TOPICS, TouchedBook)
+        self.subscriber = FeedSubscriber(one_engine(folder), TOPICS, TouchedBook)
         symbols = {each.symbol_id: each.symbol for each in INSTRUMENTS}
         self.market = PublicMarket(self.ledger, FeedBooks(self.subscriber, symbols, lambda: self.now_ns), 1_000)
         self.hub = StreamHub(self.market)

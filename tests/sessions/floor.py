@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
-from bus.topology import Source
 from engine.matching_engine import make_engine
 from engine.rows.messages import read_event, write_command
 from market.clock import Now
@@ -12,6 +11,7 @@ from market.commands import Command
 from market.events import Event
 from sessions.session_state import SessionLimits
 from sessions.session_table import Admitted, Session, SessionTable
+from tests.one_engine import GATEWAY
 
 KEPT_BYTES = 1 << 22
 BTC = 0
@@ -21,7 +21,7 @@ class Floor:
     """Sessions whose commands go straight to an engine, and its events straight back."""
 
     def __init__(self, limits: SessionLimits | None = None, kept_bytes: int = KEPT_BYTES) -> None:
-        self.table = SessionTable(limits or SessionLimits(), 1_000, Source.GATEWAY, kept_bytes)
+        self.table = SessionTable(limits or SessionLimits(), 1_000, GATEWAY, kept_bytes)
         self.engine = make_engine("reference", symbol_count=2)
         self.now_ns = 1_000_000_000
         self.frames: list[bytes] = []  # what the engine reported, frame by frame

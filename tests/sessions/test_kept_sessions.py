@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bus.topology import Source
+from bus.topology import first_order_id
 from market.clock import NS_PER_SECOND, Now, monotonic_ns, now
 from market.codec import encode_all
 from market.codes import CancelReason, Side
@@ -18,9 +18,9 @@ from sessions.rules import ClientRules
 from sessions.session_state import SessionLimits
 from sessions.session_store import Position, SessionStore
 from sessions.session_table import NoSessionLeftError, Session, SessionTable
+from tests.one_engine import ENGINE, GATEWAY
 from tests.sessions.floor import BTC, KEPT_BYTES, reports
 
-ENGINE = "engine"
 START_NS = 10**18
 STEPS_NS = [sign * seconds * NS_PER_SECOND for seconds in (1, 3_600) for sign in (-1, 1)]
 
@@ -34,7 +34,7 @@ class Gateway:
 
     def start(self) -> None:
         """Come back with what is in the folder."""
-        self.table = SessionTable(SessionLimits(), 1_000, Source.GATEWAY, KEPT_BYTES)
+        self.table = SessionTable(SessionLimits(), 1_000, GATEWAY, KEPT_BYTES)
         self.store = SessionStore(self._folder, self._journal_bytes)
         self.kept = KeptSessions(self.table, self.store, now())
 
@@ -48,7 +48,7 @@ class Gateway:
         self.table.decoder.load(b"", encode_all([NewOrder(n, BTC, Side.BUY, 1_000, 5) for n in order_ids]))
         admitted = self.table.admit(session, 0, len(self.table.decoder.next_rows()), Now(1, NS_PER_SECOND))
         assert admitted.command_count == len(order_ids)
-        first = Source.GATEWAY.first_order_id + session.number * 10**10 + session.offset
+        first = first_order_id(GATEWAY) + session.number * 10**10 + session.offset
         return [Accepted(0, 1, BTC, first + n, 0, Side.BUY, 1_000, 5, 0, 0, 5) for n in order_ids]
 
     def take(self, epoch: int, first: int, events: list[Event], engine: str = ENGINE) -> None:

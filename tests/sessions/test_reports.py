@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bus.topology import Source
+from bus.topology import first_order_id, first_owner
 from market.codec import encode_all
 from market.codes import CancelReason, RejectReason, SelfTradePrevention, Side, TimeInForce
 from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
@@ -11,6 +11,7 @@ from market.events import Accepted, Amended, Canceled, Executed, Halted, Rejecte
 from market.limits import BATCH_MESSAGES_MAX, ORDER_IDS_PER_SESSION, TCP_SESSIONS_MAX
 from sessions.session_state import ORDER_ID, TOTAL_OPEN_MAX, SessionLimits
 from sessions.session_table import NoSessionLeftError, SessionTable
+from tests.one_engine import GATEWAY
 from tests.sessions.floor import BTC, KEPT_BYTES, Floor, reports
 
 
@@ -53,8 +54,8 @@ def test_hands_out_ids_and_owners_that_are_arithmetic() -> None:
     floor.session("one")
     two = floor.session("two")
     floor.give(two, NewOrder(5, BTC, Side.BUY, 1_000, 5), AmendOrder(5, BTC, 999, 5), CancelOrder(5, BTC), MassCancel())
-    desk_id = Source.GATEWAY.first_order_id + ORDER_IDS_PER_SESSION + 5
-    owner = Source.GATEWAY.first_owner + 1
+    desk_id = first_order_id(GATEWAY) + ORDER_IDS_PER_SESSION + 5
+    owner = first_owner(GATEWAY) + 1
     assert [command.owner for command in floor.last_commands if not hasattr(command, "is_halted")] == [owner] * 4
     assert [getattr(command, "order_id", None) for command in floor.last_commands] == [desk_id] * 3 + [None]
     assert all(command.time_ns == 77 for command in floor.last_commands)
@@ -84,7 +85,7 @@ def test_gives_the_same_from_the_same_reports() -> None:
     for n in range(1, 60):
         floor.give(one, NewOrder(n, BTC, Side.BUY, 1_000 + n % 7, 5), CancelOrder(max(1, n - 3), BTC))
         floor.give(two, NewOrder(n, BTC, Side.SELL, 1_003 + n % 5, 7))
-    again = SessionTable(SessionLimits(), 1_000, Source.GATEWAY, KEPT_BYTES)
+    again = SessionTable(SessionLimits(), 1_000, GATEWAY, KEPT_BYTES)
     for session in (one, two):
         restored = again.restored(session.number, session.name, 0, session.offset, is_cancel_on_disconnect=True)
         again.restore(restored)
@@ -104,7 +105,7 @@ def test_drops_the_old_part_of_a_frame() -> None:
     one = floor.session()
     floor.give(one, *(NewOrder(n, BTC, Side.BUY, 1_000, 5) for n in range(1, 11)))
     frame = floor.frames[-1]
-    fresh = SessionTable(SessionLimits(), 1_000, Source.GATEWAY, KEPT_BYTES)
+    fresh = SessionTable(SessionLimits(), 1_000, GATEWAY, KEPT_BYTES)
     session = fresh.open("one", 0)
     fresh.report(frame, 7)
     assert [event.order_id for event in reports(session) if isinstance(event, Accepted)] == [8, 9, 10]
@@ -193,7 +194,7 @@ def test_the_highest_used_id_stays_whatever_ends_before_it() -> None:
     assert floor.table.used_id(one) == 5
     floor.give(one, NewOrder(3, BTC, Side.BUY, 1_000, 5))
     assert floor.last_commands == []
-    again = SessionTable(SessionLimits(), 1_000, Source.GATEWAY, KEPT_BYTES)
+    again = SessionTable(SessionLimits(), 1_000, GATEWAY, KEPT_BYTES)
     restored = again.restore(again.restored(one.number, "one", 0, one.offset, is_cancel_on_disconnect=False))
     for frame in floor.frames:
         again.report(frame)
@@ -223,7 +224,7 @@ def test_finds_the_first_reply_in_a_frame_that_is_told_in_several() -> None:
     count = BATCH_MESSAGES_MAX * 2 // 3  # two orders are three events, and four reports
     for n in range(1, count + 1):
         floor.give(one, NewOrder(n, BTC, Side.BUY if n % 2 else Side.SELL, 1_000, 5))
-    fresh = SessionTable(SessionLimits(), 1_000, Source.GATEWAY, KEPT_BYTES)
+    fresh = SessionTable(SessionLimits(), 1_000, GATEWAY, KEPT_BYTES)
     session = fresh.open("one", 0)
     fresh.report(b"".join(floor.frames))
     assert session.reports.last_sequence > BATCH_MESSAGES_MAX

@@ -97,7 +97,7 @@ def test_the_image_can_import_every_node() -> None:
         for name in copied:
             (Path(image) / name).symlink_to(ROOT / name)
         script = "import cli, commands.actions.desk_start, desk.kinds, importlib\n"
-        script += "for name in desk.kinds.NODE_NAMES: importlib.import_module(desk.kinds.module_of(name))"
+        script += "for kind in desk.kinds.KINDS: importlib.import_module(kind.module)"
         command = [sys.executable, "-P", "-c", script]
         clean = {"PATH": os.environ["PATH"], "PYTHONPATH": image, "HOME": image}
         result = subprocess.run(command, cwd=image, env=clean, capture_output=True, text=True, check=False)

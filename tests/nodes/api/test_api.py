@@ -25,6 +25,7 @@ from nodes.api import node as api
 from nodes.api.book_views import BookViews, RenderedBook
 from nodes.api.node import add_page, add_routes
 from nodes.http import allow_own_names_only, bind, new_app, serve, stop, url_of
+from tests.one_engine import one_engine
 
 INSTRUMENTS = default_instruments()
 BTC, ETH = INSTRUMENTS[0], INSTRUMENTS[1]
@@ -53,7 +54,7 @@ class Api:
 
     def __init__(self, run_dir: Path) -> None:
         topics = [topic(each.symbol) for each in (BTC, ETH) for topic in (book_topic, trades_topic, best_topic)]
-        self.subscriber = FeedSubscriber(run_dir, topics, RenderedBook)
+        self.subscriber = FeedSubscriber(one_engine(run_dir), topics, RenderedBook)
         self.views = BookViews(self.subscriber, [BTC, ETH])
         self._listener = bind("127.0.0.1", 0)
         self.url = url_of(self._listener)

@@ -13,6 +13,7 @@ from desk.symbols import default_instruments
 from market.codes import Side
 from market.feed_messages import BookOrder, BookTrade, FeedMessage
 from nodes.api.book_views import RENDER_NS, RENDERED_MAX, BookViews, RenderedBook
+from tests.one_engine import one_engine
 
 BTC = default_instruments()[0]
 SYMBOL, TOPIC = BTC.symbol, book_topic(BTC.symbol)
@@ -24,7 +25,7 @@ class Served:
 
     def __init__(self, run_dir: Path) -> None:
         self.now_ns = 1
-        self.subscriber = FeedSubscriber(run_dir, [TOPIC], RenderedBook)
+        self.subscriber = FeedSubscriber(one_engine(run_dir), [TOPIC], RenderedBook)
         self.views = BookViews(self.subscriber, [BTC], lambda: self.now_ns)
         self.replica = self.subscriber.replicas[TOPIC]
         self.replica.on_snapshot(FeedFrame(TOPIC, 1, 0, 0, []))
@@ -144,7 +145,7 @@ def test_an_order_that_becomes_our_own_is_marked_in_a_book_that_has_not_changed(
 def test_the_last_trades_are_told_oldest_first(tmp_path: Path) -> None:
     """So many as were asked for."""
     topic = trades_topic(SYMBOL)
-    subscriber = FeedSubscriber(tmp_path, [TOPIC, topic], RenderedBook)
+    subscriber = FeedSubscriber(one_engine(tmp_path), [TOPIC, topic], RenderedBook)
     try:
         for each in (TOPIC, topic):
             subscriber.replicas[each].on_snapshot(FeedFrame(each, 1, 0, 0, []))

@@ -19,7 +19,7 @@ from bus.feed import (
     unpack_frame,
 )
 from bus.order_link import Connected, Reports, SourceEnd
-from bus.topology import Source, source_of_order
+from bus.topology import Source, first_order_id, first_owner, source_of_order
 from desk.settings import Settings
 from engine.capacity import Capacity
 from engine.matching_engine import make_engine
@@ -36,9 +36,10 @@ from nodes.engine.command_record import COMMANDS, CommandRecord, figures_of
 from nodes.engine.core import EngineCore
 from nodes.engine.feed import reference_price
 from nodes.engine.node import make_core
+from tests.one_engine import GATEWAY
 
 SEEDS = (3, 4, 5)
-SOURCES = (Source.GATEWAY, Source.PAPER, Source.FLOW)
+SOURCES = (GATEWAY, Source.PAPER, Source.FLOW)
 SYMBOL = "BTCUSDT"
 
 
@@ -62,7 +63,7 @@ class Desk:
     def start(self) -> None:
         """Begin a life of the engine: recover, and let everybody ask for a snapshot."""
         settings = Settings(engine={"book": "reference"})  # type: ignore[arg-type]
-        self.core, self.journal = make_core(settings, self.folder, self.mode)
+        self.core, self.journal = make_core(settings, "engine", self.folder, self.mode)
         self.core.recover(lambda _: None)
         for replica in self.replicas.values():
             replica.lose()
@@ -132,11 +133,11 @@ class Dice:
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
-        self.next_id = {source: source.first_order_id for source in SOURCES}
+        self.next_id = {source: first_order_id(source) for source in SOURCES}
 
-    def command(self, source: Source) -> Command:
+    def command(self, source: int) -> Command:
         roll = self.random.random()
-        owner = source.first_owner + self.random.randrange(2)
+        owner = first_owner(source) + self.random.randrange(2)
         if roll < 0.65:
             self.next_id[source] += 1
             qty = self.random.randrange(1, 60)
@@ -148,7 +149,7 @@ class Dice:
                 trigger=trigger, trigger_price_ticks=1_000 + self.random.randrange(-20, 20) if trigger else 0,
             )  # fmt: skip
         order_id = self.random.randint(
-            max(source.first_order_id + 1, self.next_id[source] - 40), self.next_id[source] + 1
+            max(first_order_id(source) + 1, self.next_id[source] - 40), self.next_id[source] + 1
         )
         if roll < 0.85:
             return CancelOrder(order_id, 0, owner)
@@ -213,7 +214,7 @@ def test_engine_whose_first_file_has_no_whole_header_begins(tmp_path: Path, size
     settings, folder = Settings(engine={"book": "reference"}), tmp_path / "journal"  # type: ignore[arg-type]
     epochs = []
     for _ in range(2):
-        core, journal = make_core(settings, folder, JournalMode.WRITE)
+        core, journal = make_core(settings, "engine", folder, JournalMode.WRITE)
         core.recover(lambda _: None)
         journal.close()
         epochs.append(core.epoch)
@@ -225,7 +226,7 @@ def test_engine_whose_first_file_has_no_whole_header_begins(tmp_path: Path, size
 def test_report_that_was_on_its_way_comes_after_the_restart(desk: Desk) -> None:
     """The engine dies between its journal's write and the reply: the source hears once, late."""
     end = desk.ends[Source.PAPER]
-    end.send([NewOrder(Source.PAPER.first_order_id + 1, 0, 0, 1_000, 5, owner=Source.PAPER.first_owner)])
+    end.send([NewOrder(first_order_id(Source.PAPER) + 1, 0, 0, 1_000, 5, owner=first_owner(Source.PAPER))])
     (frames,) = end.outgoing()
     batch = desk.core.links.receive(b"%d" % Source.PAPER, frames)
     assert batch is not None
@@ -242,8 +243,8 @@ def test_foreign_ids_and_owners_are_refused_by_name(desk: Desk) -> None:
     other, mine = Source.FLOW, Source.PAPER
     desk.ends[mine].send(
         [
-            NewOrder(other.first_order_id + 1, 0, 0, 1_000, 5, owner=mine.first_owner),
-            NewOrder(mine.first_order_id + 1, 0, 0, 1_000, 5, owner=other.first_owner),
+            NewOrder(first_order_id(other) + 1, 0, 0, 1_000, 5, owner=first_owner(mine)),
+            NewOrder(first_order_id(mine) + 1, 0, 0, 1_000, 5, owner=first_owner(other)),
             MassCancel(),
         ]
     )
@@ -265,7 +266,7 @@ def test_an_engine_of_half_of_64_symbols_takes_no_order_of_the_other_half(tmp_pa
     core.links.receive(b"p", end.outgoing()[0])
     for _, frames in core.links.outgoing():
         end.receive(frames)
-    first, owner = Source.PAPER.first_order_id, Source.PAPER.first_owner
+    first, owner = first_order_id(Source.PAPER), first_owner(Source.PAPER)
     end.send([NewOrder(first + 1 + symbol_id, symbol_id, 0, 1_000, 5, owner=owner) for symbol_id in (0, 31, 32, 63)])
     batch = core.links.receive(b"p", end.outgoing()[0])
     assert batch is not None
@@ -282,14 +283,14 @@ def test_owes_a_source_its_reports_until_it_has_them_unless_it_keeps_none(desk: 
     """A flow begins anew whatever it is told; the others come back for what they have not acknowledged."""
     for number, source in enumerate(SOURCES):
         end = desk.ends[source]
-        order_id = source.first_order_id + 1
-        end.send([NewOrder(order_id, 0, 0, 10 + number, 5, owner=source.first_owner)])
+        order_id = first_order_id(source) + 1
+        end.send([NewOrder(order_id, 0, 0, 10 + number, 5, owner=first_owner(source))])
         (frames,) = end.outgoing()
         batch = desk.core.links.receive(b"%d" % source, frames)
         assert batch is not None
         desk.core.handle([batch], 1, 0)
     desk.core.links.outgoing()
-    assert desk.core.links.owed == (Source.GATEWAY, Source.PAPER)
+    assert desk.core.links.owed == (GATEWAY, Source.PAPER)
     assert desk.core.engine.live_order_count == 3
     desk.kill()
     desk.start()
@@ -317,10 +318,10 @@ def test_halt_is_the_operator_s(desk: Desk) -> None:
 
 def test_reports_keep_their_order_when_frames_were_handled_together(desk: Desk) -> None:
     """Refusals are told before what the same batch matched; who has heard a part must get the rest, not a mixture."""
-    mine, other = Source.GATEWAY, Source.PAPER
+    mine, other = GATEWAY, Source.PAPER
     batches = []
-    for order_id in (mine.first_order_id + 1, other.first_order_id + 1, mine.first_order_id + 2):
-        desk.ends[mine].send([NewOrder(order_id, 0, 0, 1_000, 5, owner=mine.first_owner)])
+    for order_id in (first_order_id(mine) + 1, first_order_id(other) + 1, first_order_id(mine) + 2):
+        desk.ends[mine].send([NewOrder(order_id, 0, 0, 1_000, 5, owner=first_owner(mine))])
         for frames in desk.ends[mine].outgoing():
             batch = desk.core.links.receive(b"%d" % mine, frames)
             assert batch is not None
@@ -338,10 +339,10 @@ def test_reports_keep_their_order_when_frames_were_handled_together(desk: Desk) 
 @pytest.mark.parametrize("step_ns", [0, -NS_PER_SECOND, -3_600 * NS_PER_SECOND, 3_600 * NS_PER_SECOND])
 def test_reports_keep_their_order_when_the_clock_stands_or_steps(desk: Desk, step_ns: int) -> None:
     """Frames that were handled one after the other are not taken for handled together because they have one time."""
-    mine, other = Source.GATEWAY, Source.PAPER
+    mine, other = GATEWAY, Source.PAPER
     live: list[Event] = []
-    for turn, order_id in enumerate((mine.first_order_id + 1, other.first_order_id + 1, mine.first_order_id + 2)):
-        desk.ends[mine].send([NewOrder(order_id, 0, 0, 1_000, 5, owner=mine.first_owner)])
+    for turn, order_id in enumerate((first_order_id(mine) + 1, first_order_id(other) + 1, first_order_id(mine) + 2)):
+        desk.ends[mine].send([NewOrder(order_id, 0, 0, 1_000, 5, owner=first_owner(mine))])
         for frames in desk.ends[mine].outgoing():
             batch = desk.core.links.receive(b"%d" % mine, frames)
             assert batch is not None
@@ -379,7 +380,7 @@ def test_takes_the_last_trade_for_the_reference_unless_the_book_has_left_it(
 
 def test_a_kept_halt_holds_without_a_command_and_is_replayed(desk: Desk) -> None:
     """The desk's own word is journaled like a command, once; only a symbol that the engine has is halted."""
-    gateway = desk.ends[Source.GATEWAY]
+    gateway = desk.ends[GATEWAY]
     for _ in range(3):
         desk.core.halt([0, 2, 99], desk.time_ns(), 0)
         desk.publish(desk.core.tell(desk.time_ns()))
@@ -397,9 +398,9 @@ def test_a_kept_halt_holds_without_a_command_and_is_replayed(desk: Desk) -> None
         assert desk.core.engine.state_hash() == state
         desk.core.halt([0, 1, 2], desk.time_ns(), 0)
         assert desk.core.engine.state_hash() == state
-    gateway.send([NewOrder(Source.GATEWAY.first_order_id + 1, 0, Side.BUY, 1_000, 5, owner=Source.GATEWAY.first_owner)])
+    gateway.send([NewOrder(first_order_id(GATEWAY) + 1, 0, Side.BUY, 1_000, 5, owner=first_owner(GATEWAY))])
     desk.settle()
-    (refused,) = desk.heard[Source.GATEWAY]
+    (refused,) = desk.heard[GATEWAY]
     assert isinstance(refused, Rejected)
     assert refused.reason == RejectReason.SYMBOL_HALTED
     assert desk.core.links.owed == (), "nobody waits for what the desk itself has said"
@@ -407,11 +408,11 @@ def test_a_kept_halt_holds_without_a_command_and_is_replayed(desk: Desk) -> None
 
 def test_operator_hears_which_orders_he_has_cancelled(desk: Desk) -> None:
     """Of the symbols that he named, in the engine's words, and not those that a client cancels himself."""
-    first, owner = Source.GATEWAY.first_order_id, Source.GATEWAY.first_owner
+    first, owner = first_order_id(GATEWAY), first_owner(GATEWAY)
     operator = desk.ends[Source.OPERATOR] = SourceEnd(Source.OPERATOR, incarnation=1)
     desk.heard[Source.OPERATOR] = []
     desk.settle()
-    gateway = desk.ends[Source.GATEWAY]
+    gateway = desk.ends[GATEWAY]
     gateway.send([NewOrder(first + n, n % 2, Side.BUY, 1_000, 5, owner=owner) for n in range(1, 6)])
     desk.settle()
     operator.send([MassCancel(1, time_ns=1)])

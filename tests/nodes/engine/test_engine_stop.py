@@ -10,15 +10,16 @@ import pytest
 
 from bus.engine_client import LinkEnd
 from bus.order_link import Connected
-from bus.topology import Source
+from bus.topology import Source, first_order_id, first_owner
 from desk.halted_file import HaltedFile
 from market.clock import monotonic_ns
 from market.commands import CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
 from market.events import Event, Executed, Halted, Rejected
 from tests.desk.desk_process import until
 from tests.docs.programs import ROOT, WAIT_S, Running
+from tests.one_engine import GATEWAY
 
-OWNER, ORDER_ID = Source.GATEWAY.first_owner, Source.GATEWAY.first_order_id + 1
+OWNER, ORDER_ID = first_owner(GATEWAY), first_order_id(GATEWAY) + 1
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ class Life:
             source.close()
         self._engine.stop()
 
-    def source(self, source: Source, resume: tuple[int, int] = (0, 0)) -> tuple[LinkEnd, list[Event]]:
+    def source(self, source: int, resume: tuple[int, int] = (0, 0)) -> tuple[LinkEnd, list[Event]]:
         """Let a source come, and return it with what it hears of its orders."""
         one, heard = LinkEnd.over(self._place, source, "engine", resume=resume), list[Event]()
         self._sources.append(one)
@@ -86,7 +87,7 @@ class Life:
 def lived(folder: Path, *commands: Command, end: signal.Signals = signal.SIGTERM) -> int:
     """Let an engine handle the commands, end it with a signal, and return its epoch."""
     with Life(folder) as life:
-        life.give(*life.source(Source.GATEWAY), *commands)
+        life.give(*life.source(GATEWAY), *commands)
         return life.end(end)
 
 
@@ -110,7 +111,7 @@ def test_epoch_of_a_killed_engine_goes_on_though_its_book_is_empty(folder: Path)
 
 def test_a_fill_that_an_exchange_was_not_there_to_hear_of_outlives_a_stop(folder: Path) -> None:
     """Nothing is open, but what filled the last order is still owed: without it the order would be entered again."""
-    mine, other = (NewOrder(source.first_order_id + 1, 0, side, 9_000_000, 5, owner=source.first_owner)
+    mine, other = (NewOrder(first_order_id(source) + 1, 0, side, 9_000_000, 5, owner=first_owner(source))
                    for source, side in ((Source.PAPER, 0), (Source.FLOW, 1)))  # fmt: skip
     with Life(folder) as life:
         life.give(*life.source(Source.PAPER), mine)
@@ -129,11 +130,11 @@ def test_reports_that_nobody_has_acknowledged_are_there_after_a_stop(folder: Pat
     """The source was killed before it kept them: its successor gets them from the journal, however empty the book."""
     order, cancel = NewOrder(ORDER_ID, 0, 0, 9_000_000, 5, owner=OWNER), CancelOrder(ORDER_ID, 0, OWNER)
     with Life(folder) as life:
-        source, heard = life.source(Source.GATEWAY)
+        source, heard = life.source(GATEWAY)
         life.give(source, heard, order, cancel, is_acknowledged=False)
         epoch = life.end()
     with Life(folder) as life:
-        again, heard_again = life.source(Source.GATEWAY, (epoch, 0))
+        again, heard_again = life.source(GATEWAY, (epoch, 0))
         life.give(again, heard_again, cancel)
         assert heard_again[: len(heard)] == heard
         assert life.end() == epoch
@@ -146,7 +147,7 @@ def test_a_symbol_stays_halted_for_as_long_as_the_file_says_so(folder: Path) -> 
     kept = HaltedFile(folder / "run", ["BTCUSDT"])
     kept.change(["BTCUSDT"], is_halted=True)
     with Life(folder) as life:
-        gateway, heard = life.source(Source.GATEWAY)
+        gateway, heard = life.source(GATEWAY)
         operator, told = life.source(Source.OPERATOR)
         life.give(gateway, heard, order)
         assert isinstance(heard[-1], Rejected)

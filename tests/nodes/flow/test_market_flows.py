@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bus.topology import Source
+from bus.topology import Source, first_order_id, first_owner
 from commands.actions.desk_start import run_desk
 from desk.client import DeskError
 from desk.run_dir import NodeError
@@ -19,7 +19,7 @@ from market.commands import MassCancel, NewOrder
 from nodes.flow.market import OrderIds
 from nodes.flow.market_flows import check_flows, make_flows
 
-OWNER = Source.FLOW.first_owner
+OWNER = first_owner(Source.FLOW)
 SNAPSHOT = """1 {"lastUpdateId": 1, "bids": [["%(bid)s", "1"]], "asks": [["%(ask)s", "1"]]}
 2 {"stream": "%(name)s@trade", "data": {"e": "trade", "E": 1, "s": "%(symbol)s", "t": 1, "p": "%(bid)s", "q": "1", \
 "T": 1, "m": true}}
@@ -37,7 +37,7 @@ def mids(flow: SyntheticFlow) -> Decimal:
 def markets(**settings: object) -> dict[int, SyntheticFlow]:
     """Return the synthetic markets that the settings name, by symbol id."""
     keys = {key.replace("__", "."): value for key, value in settings.items()}
-    flows = make_flows(load_settings(keys).settings, OWNER, OrderIds(Source.FLOW.first_order_id))
+    flows = make_flows(load_settings(keys).settings, OWNER, OrderIds(first_order_id(Source.FLOW)))
     return {symbol_id: flow for symbol_id, flow in flows.items() if isinstance(flow, SyntheticFlow)}
 
 
@@ -124,7 +124,8 @@ def test_recordings_are_replayed_on_whichever_engine(tmp_path: Path) -> None:
         paths.append(tmp_path / f"{symbol}.gz")
         names = {"symbol": symbol, "name": symbol.lower(), "bid": bid, "ask": ask}
         paths[-1].write_bytes(gzip.compress((SNAPSHOT % names).encode()))
-    keys = {"engine.placement": "ETHUSDT=engine2", "flow.source": "replay", "flow.recordings": paths}
+    engines = [{"name": "engine"}, {"name": "engine2", "symbols": ["ETHUSDT"]}]
+    keys = {"engines": engines, "flow.source": "replay", "flow.recordings": paths}
     flows = make_flows(load_settings(keys).settings, OWNER, OrderIds(0))
     assert {symbol_id: flow.summary()["symbol"] for symbol_id, flow in flows.items()} == {0: "BTCUSDT", 1: "ETHUSDT"}
 

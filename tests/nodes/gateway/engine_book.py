@@ -5,17 +5,18 @@ from pathlib import Path
 
 from bus.feed import book_topic
 from bus.subscriber import FeedSubscriber
-from bus.topology import Source
+from bus.topology import first_order_id
 from market.clock import monotonic_ns
 from market.feed_messages import BookOrder
 from market.limits import ORDER_IDS_PER_SESSION
+from tests.one_engine import GATEWAY, one_engine
 
 
 class EngineBook:
     """The visible orders of BTCUSDT; `close` it."""
 
     def __init__(self, run_dir: Path) -> None:
-        self._feed = FeedSubscriber(run_dir, [book_topic("BTCUSDT")])
+        self._feed = FeedSubscriber(one_engine(run_dir), [book_topic("BTCUSDT")])
         self._replica = self._feed.replicas[book_topic("BTCUSDT")]
         self._sessions_file = run_dir / "gateway" / "sessions.json"
 
@@ -27,7 +28,7 @@ class EngineBook:
             return None
         sessions = json.loads(self._sessions_file.read_text())["sessions"]
         (session,) = [one for one in sessions if one["name"] == name]
-        begin = Source.GATEWAY.first_order_id + session["number"] * ORDER_IDS_PER_SESSION
+        begin = first_order_id(GATEWAY) + session["number"] * ORDER_IDS_PER_SESSION
         orders = [order for order in self._replica.book.state() if 0 < order.order_id - begin < ORDER_IDS_PER_SESSION]
         return {order.order_id - begin - session["offset"]: order for order in orders}
 

@@ -20,10 +20,11 @@ def test_stays_awake_for_orders_alone_and_never_as_one_thread_of_several(
     colocated: tuple[str, ...], is_awake: bool, spin_ns: int
 ) -> None:
     """Threads share the interpreter: with two that stayed awake an order took 180 ms at 20,000 a second."""
-    with short_directory() as path, closing(Node("engine", settings_in(path), colocated)) as node:
+    with short_directory() as path, closing(node_in(path, colocated)) as node:
         assert node.poll_loop(is_awake=is_awake)._spin_ns == spin_ns
 
 
-def settings_in(path: Path) -> Settings:
-    """Return default settings for a run directory."""
-    return Settings(run_dir=path)
+def node_in(path: Path, colocated: tuple[str, ...]) -> Node:
+    """Return the engine's node of a run directory with default settings."""
+    settings = Settings(run_dir=path)
+    return Node(settings.plan.named(["engine"])[0], settings, colocated)

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 from bus.engine_client import LinkEnd
-from bus.topology import Source
+from bus.topology import Source, first_order_id, first_owner
 from market.clock import monotonic_ns
 from market.codes import OrderType, RejectReason, Side
 from market.commands import CancelOrder, MassCancel, NewOrder
@@ -33,7 +33,7 @@ class Market:
 
     def __init__(self, pair: Pair) -> None:
         self._source = LinkEnd.over(pair.run_dir, Source.FLOW, "engine")
-        self._next_id = Source.FLOW.first_order_id
+        self._next_id = first_order_id(Source.FLOW)
 
     def _turn(self) -> bool:
         self._source.tick(monotonic_ns())
@@ -44,7 +44,7 @@ class Market:
     def quote(self, *prices: tuple[Side, int]) -> None:
         """Leave these orders alone in the book, each of another owner; those that meet trade."""
         until("the engine takes orders", self._turn, 60)
-        owners = [Source.FLOW.first_owner + n for n in range(10)]
+        owners = [first_owner(Source.FLOW) + n for n in range(10)]
         orders = []
         for owner, (side, price_ticks) in zip(owners, prices, strict=False):
             self._next_id += 1

@@ -30,7 +30,9 @@ class Market:
     """The feed of an engine: the reference price of one symbol is told, the others have none."""
 
     def __init__(self, folder: Path) -> None:
-        self._feed, self._snapshots = (ChannelSocket(channel, folder, is_binder=True) for channel in (FEED, SNAPSHOTS))
+        self._feed, self._snapshots = (
+            ChannelSocket(channel, folder, "engine", is_binder=True) for channel in (FEED, SNAPSHOTS)
+        )
         topics = [reference_topic(each.symbol) for each in Settings().instruments]
         self._streams = {topic: FeedStream(topic, 7) for topic in topics}
         self.price_ticks = 0

@@ -70,7 +70,8 @@ def run_dir() -> Iterator[Path]:
 def a_maker(run_dir: Path, venue: ScriptedVenue, rules: OrderRules = RULES, **settings: Any) -> Iterator[MakerNode]:
     """Make a maker at that venue."""
     options = {f"maker.{name}": value for name, value in settings.items()}
-    node = Node("maker", load_settings({"run_dir": run_dir, **options}).settings)
+    settings_of_maker = load_settings({"run_dir": run_dir, **options}).settings
+    node = Node(settings_of_maker.plan.named(["maker"])[0], settings_of_maker)
     yield MakerNode(node, venue, PREFIX, rules)
     node.close()
 
