@@ -381,6 +381,6 @@ def _check_places(connection: sqlite3.Connection, symbols: Mapping[str, Symbol],
         holders = [engine for engine, last_epoch in epochs.items() if last_epoch == epoch]
         if holders and symbols[name].engine not in holders:
             raise LedgerError(
-                f"{path}: has open orders in {name} on {', '.join(holders)}, where engine.placement must leave the "
+                f"{path}: has open orders in {name} on {', '.join(holders)}, where [[engines]] must leave the "
                 f"symbol until they are cancelled; it says {symbols[name].engine}"
             )

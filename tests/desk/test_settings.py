@@ -341,6 +341,8 @@ OLD = [
     ("paper.order_delay_ms", "2-8", "order_delay_ms_max = 8"),
     ("paper.market_data_delay_ms", "0.5-0.75", "market_data_delay_ms_max = 8"),
     ("flow.source", "replay:A,B+C", 'recordings = ["A", "B"]'),
+    ("engine.placement", "ETHUSDT=engine2", "a table [[engines]] for each engine"),
+    ("gateway.more_ports", "8093,8094", "a table [[gateways]] for each gateway"),
     ("flow.more_symbols", "ETHUSDT=3000,BNBUSDT", "has_flow = true in the table [[symbols]]"),
     ("gateway.qty_max", "BTCUSDT=5,ETHUSDT=100", "qty_max in the table [[symbols]]"),
     ("gateway.price_band", "0.5,ETHUSDT=0.1", "price_band in the table [[symbols]]"),

@@ -212,7 +212,7 @@ def test_a_symbol_with_open_orders_may_not_move(desk: Desk, tmp_path: Path) -> N
     """They stay in the journal of the engine that has them, so a second engine would have them twice."""
     bid(desk, ETH)
     desk.ledger.close()
-    with pytest.raises(LedgerError, match=r"open orders in ETHUSDT on engine2, where engine\.placement must leave"):
+    with pytest.raises(LedgerError, match=r"open orders in ETHUSDT on engine2, where \[\[engines\]\] must leave"):
         Ledger(desk.path, INSTRUMENTS)
     desk.open()
     desk.connect()

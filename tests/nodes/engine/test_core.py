@@ -87,7 +87,7 @@ class Desk:
                         self.core.handle([batch], self.time_ns(), 0)
                         self.publish(self.core.tell(self.time_ns()))
             for identity, frames in self.core.links.outgoing():
-                for news in self.ends[Source(int(identity))].receive(frames):
+                for news in self.ends[int(identity)].receive(frames):
                     if isinstance(news, Reports):
                         self.heard[int(identity)].extend(news.events)
                     else:

@@ -12,7 +12,7 @@ from bus.channel import ChannelSocket
 from bus.feed import FeedStream, reference_topic
 from bus.subscriber import SILENCE_NS_MAX
 from bus.topology import FEED, SNAPSHOTS
-from bus.wiring import Wiring
+from tests.one_engine import one_engine
 from desk.settings import Settings
 from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns
 from market.codes import RejectReason, Side
@@ -70,7 +70,7 @@ class Gateway:
         self.floor = Floor(SessionLimits(symbols=(SymbolLimits(price_band=Decimal("0.1")),)))
         self.warnings: list[str] = []
         log = SimpleNamespace(warning=lambda text, **_: self.warnings.append(text))
-        node = SimpleNamespace(wiring=Wiring(folder), settings=Settings(), log=log, show=lambda **_: None)
+        node = SimpleNamespace(wiring=one_engine(folder), settings=Settings(), log=log, show=lambda **_: None)
         self.references = GatewayReferences(cast("Node", node), self.floor.table)
         self._session = self.floor.session()
         self.floor.now_ns = monotonic_ns()
