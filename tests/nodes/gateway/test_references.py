@@ -12,7 +12,6 @@ from bus.channel import ChannelSocket
 from bus.feed import FeedStream, reference_topic
 from bus.subscriber import SILENCE_NS_MAX
 from bus.topology import FEED, SNAPSHOTS
-from tests.one_engine import one_engine
 from desk.settings import Settings
 from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns
 from market.codes import RejectReason, Side
@@ -23,6 +22,7 @@ from nodes.gateway.references import GatewayReferences
 from nodes.node import Node
 from sessions.session_state import SessionLimits, SymbolLimits
 from tests.desk.desk_process import short_directory, until
+from tests.one_engine import one_engine
 from tests.sessions.floor import BTC, Floor
 
 
