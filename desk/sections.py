@@ -24,6 +24,7 @@ from flow.playlist import PARTS_MAX
 from market.instrument import venue_spelling
 from market.limits import ENGINES_MAX, SOURCE_MAX, TCP_SESSIONS_MAX
 from paper.latency import DELAY_MS_MAX, Delay
+from trading.models import MODELS
 from venues.venue_url import practice_url
 
 PORT_MAX = 65_535
@@ -301,9 +302,16 @@ class VenueSettings(Section):
         return None if value is None else practice_url(value)
 
 
+def _known_model(name: str) -> str:
+    if name not in MODELS:
+        raise ValueError(f"expected one of {', '.join(MODELS)}, was {name!r}")
+    return name
+
+
 class MakerSettings(Section):
     """The market maker's quote: see docs/glossary.md for its terms."""
 
+    model: Annotated[str, AfterValidator(_known_model)] = "symmetric"
     half_spread: Annotated[Decimal, Field(gt=0, lt=Decimal("0.5"))] = Decimal("0.002")
     notional: Annotated[Decimal, Field(gt=0, le=1_000_000_000)] = Decimal(1_000)
     requote_tolerance: Annotated[Decimal, Field(ge=0, lt=Decimal("0.5"))] = Decimal("0.0003")

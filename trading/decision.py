@@ -7,17 +7,15 @@ from typing import NamedTuple
 from market.codes import Side
 from market.depth import Depth
 from market.instrument import Instrument
-from trading.order_rules import OrderRules, obstacle
-from trading.quoting import Quote, symmetric_quotes
+from trading.order_rules import OrderRules
+from trading.quoting import Market, Quote, QuotingModel
 from trading.reconcile import LiveOrder, Plan, reconcile
 
 
-class QuoteModel(NamedTuple):
-    """The settings of a quote; all but the notional are fractions."""
+class Requoting(NamedTuple):
+    """When an order is replaced by the quote that is wanted now: how far off its price, how small its rest may be."""
 
-    half_spread: Decimal
-    notional: Decimal
-    requote_tolerance: Decimal
+    tolerance: Decimal
     replace_below: Decimal
 
 
@@ -28,6 +26,7 @@ class View(NamedTuple):
         live: our open orders.
         unknown: those that may have arrived, without an answer; the depth may show them.
         depth: the venue's book.
+        position: of the base asset; None while that is not known.
         held: by side, why nothing may be placed on it now.
         halted: why nothing may be quoted at all, empty if it may.
     """
@@ -35,6 +34,7 @@ class View(NamedTuple):
     live: Sequence[LiveOrder]
     unknown: Collection[Quote]
     depth: Depth
+    position: Decimal | None
     held: Mapping[Side, str]
     halted: str = ""
 
@@ -48,19 +48,22 @@ class Decision(NamedTuple):
     obstacle: str | None
 
 
-def decide(instrument: Instrument, rules: OrderRules, model: QuoteModel, view: View) -> Decision:
+def decide(
+    instrument: Instrument, rules: OrderRules, model: QuotingModel, requoting: Requoting, view: View
+) -> Decision:
     """Return how to get from what is open to what is wanted."""
-    mid_ticks_x2 = _depth_of_others(view).mid_ticks_x2
+    market = Market(instrument, rules, _depth_of_others(view), view.position)
+    mid_ticks_x2 = market.depth.mid_ticks_x2
     wanted: Sequence[Quote] = ()
     problem, tolerance_ticks = None, 0
     if mid_ticks_x2 is not None:
-        problem = obstacle(instrument, rules, mid_ticks_x2, model.half_spread, model.notional)
-        tolerance_ticks = int(model.requote_tolerance * mid_ticks_x2 / 2)
+        problem = model.obstacle(market)
+        tolerance_ticks = int(requoting.tolerance * mid_ticks_x2 / 2)
         if not problem and not view.halted:
-            wanted = symmetric_quotes(instrument, mid_ticks_x2, model.half_spread, model.notional) or ()
+            wanted = model.quotes(market)
     no_mid = "a side of the book is empty: there is no mid" if mid_ticks_x2 is None else ""
     why_none = view.halted or no_mid or problem or ""
-    plan = reconcile(wanted, view.live, tolerance_ticks, model.replace_below, view.held, why_none)
+    plan = reconcile(wanted, view.live, tolerance_ticks, requoting.replace_below, view.held, why_none)
     held = {quote.side: view.held[quote.side] for quote in plan.places if quote.side in view.held}
     idle = dict.fromkeys(Side, why_none) if why_none else held
     places = tuple(quote for quote in plan.places if quote.side not in view.held)

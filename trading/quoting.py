@@ -1,10 +1,17 @@
-"""Quoting models: from a mid to the quotes that a market maker wants in the book."""
+"""What a quoting model is: from the market and what we hold to the quotes that are wanted.
 
+To add one: a file in trading/models/, and its row in the table there.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
+from typing import NamedTuple, Protocol
 
 from market.codes import Side
+from market.depth import Depth
 from market.instrument import Instrument
+from trading.order_rules import OrderRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,38 +23,29 @@ class Quote:
     qty_lots: int
 
 
-def symmetric_quotes(
-    instrument: Instrument, mid_ticks_x2: int, half_spread: Decimal, notional: Decimal
-) -> tuple[Quote, Quote] | None:
-    """Return a bid and an ask at mid x (1 - half_spread) and mid x (1 + half_spread).
+class Market(NamedTuple):
+    """What a model sees.
 
-    Prices are rounded away from the mid, to whole ticks. The quantity of each side is `notional` / mid, rounded down to
-    whole lots. At mid 91,385.00, half-spread 0.002 and notional 1,000: 0.01094 at 91,202.23 and at 91,567.77.
-
-    Args:
-        instrument: what is quoted.
-        mid_ticks_x2: twice the mid, in ticks.
-        half_spread: fraction of the mid.
-        notional: quote amount of each side.
-
-    Returns:
-        None if the notional is less than one lot, or the bid would not be positive.
+    Attributes:
+        rules: of the venue.
+        depth: the venue's book, without our own orders.
+        position: what the account holds of the base asset; None while that is not known.
     """
-    bid_ticks, ask_ticks = bid_and_ask(mid_ticks_x2, half_spread)
-    qty_lots = lots_for(instrument, mid_ticks_x2, notional)
-    if bid_ticks <= 0 or qty_lots <= 0:
-        return None
-    return Quote(Side.BUY, bid_ticks, qty_lots), Quote(Side.SELL, ask_ticks, qty_lots)
+
+    instrument: Instrument
+    rules: OrderRules
+    depth: Depth
+    position: Decimal | None = None
 
 
-def bid_and_ask(mid_ticks_x2: int, half_spread: Decimal) -> tuple[int, int]:
-    """Return the prices of both quotes, rounded away from the mid; the bid may be 0."""
-    mid_ticks = Decimal(mid_ticks_x2) / 2
-    bid_ticks = (mid_ticks * (1 - half_spread)).to_integral_value(ROUND_FLOOR)
-    ask_ticks = (mid_ticks * (1 + half_spread)).to_integral_value(ROUND_CEILING)
-    return int(bid_ticks), int(ask_ticks)
+class QuotingModel(Protocol):
+    """A model with its settings: pure, without clock, venue or memory."""
 
+    def quotes(self, market: Market) -> Sequence[Quote]:
+        """Return at most one quote a side; none where nothing can be quoted."""
 
-def lots_for(instrument: Instrument, mid_ticks_x2: int, notional: Decimal) -> int:
-    """Return how many whole lots `notional` buys at the mid."""
-    return int(notional / (Decimal(mid_ticks_x2) * instrument.tick_size / 2) / instrument.lot_size)
+    def obstacle(self, market: Market) -> str | None:
+        """Return why the venue would refuse these quotes until a person changes a setting, None if it would not.
+
+        The text names the setting, and the value of it that comes closest to what is there and works.
+        """

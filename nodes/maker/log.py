@@ -9,7 +9,7 @@ from market.codes import Side
 from market.instrument import Instrument
 from nodes.node import Node
 from trading.quoting import Quote
-from venues.venue import Venue, VenueError
+from venues.venue import VenueError
 
 _SHORT = {Side.BUY: "bid", Side.SELL: "ask"}
 
@@ -28,8 +28,6 @@ class MakerLog:
         self.counts = {"placed": 0, "cancelled": 0, "filled": 0, "refused": 0, "unknown": 0}
         self._idle: dict[Side, str] = {}
         self._last_fill: str | None = None
-        self._position: str | None = None
-        self._is_position_old = True
         self._told: dict[str, str] = {}
 
     def quoted(self, order: VenueOrder) -> None:
@@ -42,7 +40,6 @@ class MakerLog:
     def filled(self, order: VenueOrder, qty: Decimal) -> None:
         """Tell of a fill of `qty`."""
         self.counts["filled"] += 1
-        self._is_position_old = True
         self._last_fill = f"{order.side.name} {qty} at {order.price}"
         self._log.info(
             "filled",
@@ -105,12 +102,8 @@ class MakerLog:
         """Tell that orders on their way cannot be kept for a successor, when that changes."""
         self._once("orders on their way are not kept: a maker that is killed now may double one for a moment", error)
 
-    def show(self, live: Iterable[VenueOrder], mid_ticks_x2: int | None, venue: Venue) -> None:
+    def show(self, live: Iterable[VenueOrder], mid_ticks_x2: int | None, position: Decimal | None) -> None:
         """Set the figures of `status`."""
-        if self._is_position_old:
-            base = venue.balances().get(self._instrument.base)
-            self._position = None if base is None else str(base.total)
-            self._is_position_old = False
         mid = None if mid_ticks_x2 is None else str(mid_ticks_x2 * self._instrument.tick_size / 2)
         orders = {order.side: order for order in live}
         figures: dict[str, str | None] = {}
@@ -121,9 +114,8 @@ class MakerLog:
                 f"{name}_qty": None if order is None else str(order.leaves_qty),
                 f"{name}_idle": self._idle.get(side) or None,
             }
-        self._node.show(
-            failing=None, mid=mid, position=self._position, last_fill=self._last_fill, **figures, **self.counts
-        )
+        held = None if position is None else str(position)
+        self._node.show(failing=None, mid=mid, position=held, last_fill=self._last_fill, **figures, **self.counts)
 
     def _once(self, event: str, error: Exception) -> None:
         why = str(error) or type(error).__name__

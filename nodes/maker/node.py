@@ -6,6 +6,7 @@ venue knows better. Orders are recognised by a client order id that starts with 
 
 import random
 import time
+from decimal import Decimal
 from typing import NamedTuple
 
 from desk.halted_file import LOOK_MS
@@ -20,7 +21,8 @@ from nodes.maker.halt import MakerHalt
 from nodes.maker.ids import SENT_FILE, SentOrders, client_order_ids, own_prefix
 from nodes.maker.log import MakerLog
 from nodes.node import Node
-from trading.decision import Decision, QuoteModel, View, decide
+from trading.decision import Decision, Requoting, View, decide
+from trading.models import MODELS
 from trading.order_rules import OrderRules
 from trading.order_watch import OrderWatch
 from trading.quoting import Quote
@@ -70,7 +72,10 @@ class MakerNode:
         self._instrument = settings.instrument
         self._interval_ms = maker.interval_ms
         self._rules = rules
-        self._model = QuoteModel(maker.half_spread, maker.notional, maker.requote_tolerance, maker.replace_below)
+        self._model = MODELS[maker.model](maker.half_spread, maker.notional)
+        self._requoting = Requoting(maker.requote_tolerance, maker.replace_below)
+        self._position: Decimal | None = None
+        self._is_position_old = True
         self._prefix = prefix
         self._client_order_ids = client_order_ids(prefix)
         self._log = MakerLog(node, self._instrument)
@@ -147,17 +152,24 @@ class MakerNode:
             if (why := self._place(live, quote)) is not None:
                 idle[quote.side] = why
         self._log.idle(idle)
-        self._log.show(live.values(), decision.mid_ticks_x2, self._venue)
-        self._sync_mirror(live)
+        self._show(live, decision.mid_ticks_x2)
 
     def _pull(self, live: dict[str, VenueOrder]) -> None:
         """Have no order of ours anywhere; say `halted` once that is sure."""
         for order in list(live.values()):
             self._cancel(live, Cancel(self._live(order), "halted"))
         self._log.idle(dict.fromkeys(Side, "halted"))
-        self._log.show((), None, self._venue)
-        self._sync_mirror({})
+        self._show({}, None)
         self._halt.tell(is_halted=not self._unknown)
+
+    def _show(self, live: dict[str, VenueOrder], mid_ticks_x2: int | None) -> None:
+        """Tell what is open now, in `status` and to the gateway; what we hold is asked for after each fill."""
+        if self._is_position_old:
+            base = self._venue.balances().get(self._instrument.base)
+            self._position = None if base is None else base.total
+            self._is_position_old = False
+        self._log.show(live.values(), mid_ticks_x2, self._position)
+        self._sync_mirror(live)
 
     def _decide(self, live: dict[str, VenueOrder]) -> Decision:
         depth = self._venue.depth(self._instrument, DEPTH_LEVELS)
@@ -168,9 +180,10 @@ class MakerNode:
             [self._live(order) for order in live.values()],
             [each.quote for each in self._unknown.values()],
             depth,
+            self._position,
             held,
         )
-        return decide(self._instrument, self._rules, self._model, view)
+        return decide(self._instrument, self._rules, self._model, self._requoting, view)
 
     def _live(self, order: VenueOrder) -> LiveOrder:
         leaves_lots = self._instrument.qty_to_lots(order.leaves_qty)
@@ -203,6 +216,7 @@ class MakerNode:
         if filled_qty:
             for pause in self._refusals.values():
                 pause.end()  # what was missing on the other side may be there now
+            self._is_position_old = True
             self._log.filled(order, filled_qty)
         if not order.is_open and order.leaves_qty:
             self._log.ended(order, why_ended or f"{order.status} at the venue, not by this desk")

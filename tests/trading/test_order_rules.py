@@ -9,12 +9,20 @@ from hypothesis import strategies as st
 
 from desk.symbols import default_instruments
 from market.instrument import Instrument
-from trading.order_rules import OrderRules, obstacle
-from trading.quoting import symmetric_quotes
+from tests.trading.markets import at_mid
+from trading.models.symmetric import Symmetric
+from trading.order_rules import OrderRules
 
 BTCUSDT = default_instruments()[0]
 MID_X2 = 2 * 9_138_500
 HALF_SPREAD = Decimal("0.002")
+
+
+def obstacle(
+    instrument: Instrument, rules: OrderRules, mid_x2: int, half_spread: Decimal, notional: Decimal
+) -> str | None:
+    """Return what the model says."""
+    return Symmetric(half_spread, notional).obstacle(at_mid(mid_x2, instrument, rules))
 
 
 def named(text: str | None) -> Decimal:
@@ -91,8 +99,8 @@ def test_quotes_are_within_the_rules_exactly_when_there_is_no_obstacle(
     """The check and the quotes it is about are two computations."""
     instrument = Instrument(0, "BTCUSDT", "BTC", "USDT", Decimal("0.01"), Decimal("0.00001"))
     rules = OrderRules(notional_min=least, qty_min=Decimal("0.0001"))
-    quotes = symmetric_quotes(instrument, mid_x2, half_spread, notional)
-    is_fine = quotes is not None and all(
+    quotes = Symmetric(half_spread, notional).quotes(at_mid(mid_x2, instrument))
+    is_fine = bool(quotes) and all(
         instrument.ticks_to_price(quote.price_ticks) * instrument.lots_to_qty(quote.qty_lots) >= least
         and instrument.lots_to_qty(quote.qty_lots) >= rules.qty_min
         for quote in quotes
