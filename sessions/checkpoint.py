@@ -18,7 +18,7 @@ from sessions.session_state import (
     TOTAL_OPEN,
 )
 from sessions.session_store import IN_CHECKPOINT, StoredSession
-from sessions.session_table import Session, SessionTable
+from sessions.session_table import SessionTable
 
 _VERSION: Final = 1  # its second item held last prices once; nobody reads it
 
@@ -52,9 +52,7 @@ def restore_checkpoint(table: SessionTable, checkpoint: bytes, stored: list[Stor
             if one.since == IN_CHECKPOINT:
                 name, _, numbers, orders, kept = by_number[one.number]
                 assert name == one.name, f"expected session {one.number} to be that of {one.name}, was {name}"
-                reports = ReportStream.of(table.kept_bytes, kept)
-                flag = one.is_cancel_on_disconnect
-                table.restore(Session(one.number, name, IN_CHECKPOINT, one.offset, reports, flag, one.address))
+                table.restore(one, ReportStream.of(table.kept_bytes, kept))
                 _restore_numbers(table, one.number, numbers, np.frombuffer(orders, np.int64))
     except (ValueError, KeyError, TypeError, AssertionError, msgpack.UnpackException) as error:
         raise JournalError(f"the checkpoint of the sessions cannot be used: {error}") from error

@@ -1,10 +1,34 @@
 """A client's connection without its socket: what it has said that is no whole message yet, and what it has to read."""
 
 from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from market.clock import Now
+from market.limits import TCP_SESSIONS_MAX
 from sessions.peers import address_of
 from sessions.session_table import Session
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRules:
+    """What every client must keep to.
+
+    Attributes:
+        idle_s: who is not heard of for so long is hung up on.
+        unread_bytes: who has more to read is not read.
+        forget_s: after which what a client has not read keeps its session no more.
+        address_sessions_max: sessions and connections of one address; what a token proves is not counted.
+        logons_per_s: of one address that are news, on average.
+        tokens: by client id; None lets everybody in.
+    """
+
+    idle_s: float = 30.0
+    unread_bytes: int = 1 << 23
+    forget_s: float = 86_400.0
+    address_sessions_max: int = TCP_SESSIONS_MAX
+    logons_per_s: float = 10.0
+    tokens: Mapping[str, str] | None = None
 
 
 class Client:

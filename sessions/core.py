@@ -10,7 +10,8 @@ The walk of an order: `received` → `_take_rows` → SessionTable.admit → Lin
 
 import re
 from collections.abc import Callable
-from typing import Any, Protocol
+
+from structlog.typing import FilteringBoundLogger as Log
 
 from engine.rows.messages import Int64Array
 from engine.wire.refusals import MalformedBytesError
@@ -22,12 +23,11 @@ from market.events import Rejected
 from market.limits import TCP_SESSIONS_MAX
 from market.session_messages import Heartbeat, LoggedOn, Logon, Logout
 from sessions.admission import GOES_ON, LOGS_OUT_FOR_GOOD
-from sessions.client import Client
+from sessions.client import Client, ClientRules
 from sessions.engines import Engine, Engines
 from sessions.kept_sessions import KeptSessions
 from sessions.peers import Peers
 from sessions.report_record import ReportRecord
-from sessions.rules import ClientRules
 from sessions.session_store import Position
 from sessions.session_table import NoSessionLeftError, Session, SessionTable
 from sessions.tokens import is_token_right
@@ -36,16 +36,6 @@ RESENDS_PER_TURN = 64  # each may have to be looked up
 HEARTBEATS_PER_IDLE = 3
 TURNED_AWAY_TOLD_NS = 10 * NS_PER_SECOND
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-
-
-class Log(Protocol):
-    """Where the core says what a person may want to know."""
-
-    def info(self, event: str, **figures: Any) -> Any:
-        """Say what happens."""
-
-    def warning(self, event: str, **figures: Any) -> Any:
-        """Say what should not happen."""
 
 
 class GatewayCore:
@@ -65,7 +55,13 @@ class GatewayCore:
     """
 
     def __init__(
-        self, table: SessionTable, kept: KeptSessions, engines: Engines, rules: ClientRules, greeting: bytes, log: Log
+        self,
+        table: SessionTable,
+        kept: KeptSessions,
+        engines: Engines,
+        rules: ClientRules,
+        greeting: bytes,
+        log: Log,
     ) -> None:
         self.clients: set[Client] = set()
         self.counts = {"orders": 0, "rejected": 0, "malformed": 0, "turned_away": 0}
@@ -102,14 +98,12 @@ class GatewayCore:
         self._turn_away(client, why, RejectReason.NO_SESSION_LEFT, 0, now)
         return client
 
-    def may_read(self, client: Client) -> bool:
-        """Return whether its commands can go on; else they wait in its socket."""
-        has_resends = client.session is not None and bool(client.session.resends)
-        return not (self._is_engine_behind or has_resends or client.unread_bytes > self._rules.unread_bytes)
+    def space(self, client: Client) -> memoryview | None:
+        """Return where the next piece of a client's stream is received into; `received` says of which size it is.
 
-    def space(self, client: Client) -> memoryview:
-        """Return where the next piece of its stream is to be received into; `received` says of which size it is."""
-        return self._table.decoder.space(client.rest)
+        None if its commands cannot go on: they wait in its socket.
+        """
+        return self._table.decoder.space(client.rest) if self._may_read(client) else None
 
     def received(self, client: Client, size: int, now: Now) -> None:
         """Take the messages that a client has sent."""
@@ -152,6 +146,10 @@ class GatewayCore:
                 self.hang_up(client, "the client logged out", now, encode(Logout()))
                 return
 
+    def _may_read(self, client: Client) -> bool:
+        has_resends = client.session is not None and bool(client.session.resends)
+        return not (self._is_engine_behind or has_resends or client.unread_bytes > self._rules.unread_bytes)
+
     def _watch_engines(self) -> None:
         """Stop reading clients while an engine has too much to do, and go on when it has half of that."""
         was_behind = self._is_engine_behind
@@ -172,7 +170,7 @@ class GatewayCore:
 
     def interest(self, client: Client, now: Now) -> tuple[bool, bool]:
         """Return whether to wait for what a client says, and for room to write to it."""
-        is_read = self.may_read(client)
+        is_read = self._may_read(client)
         if is_read and not client.is_read:
             client.heard_ns = now.monotonic_ns  # what it said meanwhile waits in its socket
         client.is_read = is_read
@@ -304,12 +302,10 @@ class GatewayCore:
         engine.ready_at = engine.link.sent
 
     def take_reports(self, record: ReportRecord, now: Now) -> None:
-        """Keep reports of an engine, and tell them to the clients that they are for."""
-        self._tell(self._kept.take(record), now)
-
-    def engine_went_on(self, name: str) -> None:
-        """Take note that an engine has handled more of our commands."""
-        for number in self._engines.of(name).take_left():
+        """Keep reports of an engine, tell them to the clients that they are for, and note what it has handled."""
+        if record.skip_count < record.message_count:
+            self._tell(self._kept.take(record), now)
+        for number in self._engines.of(record.engine.decode()).take_left():
             if not self._engines.is_owed(number):
                 self._table.release(self._table.sessions[number])
         self._watch_engines()
@@ -354,10 +350,10 @@ class GatewayCore:
 
         An anonymous one may be silent for as long as it likes, once it has said something.
         """
-        session, idle_ns = client.session, self._rules.idle_ns
+        session, idle_ns = client.session, int(self._rules.idle_s * NS_PER_SECOND)
         if session is not None and not session.name:
             return
-        is_silent = now.monotonic_ns - client.heard_ns > idle_ns and self.may_read(client)
+        is_silent = now.monotonic_ns - client.heard_ns > idle_ns and self._may_read(client)
         if is_silent and (session is None or not has_input(client)):
             self.hang_up(client, "nothing was heard of the client", now, encode(Logout(RejectReason.IDLE)))
         elif session is None:

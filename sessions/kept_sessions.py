@@ -6,8 +6,8 @@ from market.clock import NS_PER_SECOND, Now
 from market.codec import encode_all
 from market.limits import BATCH_MESSAGES_MAX
 from sessions.checkpoint import checkpoint_of, restore_checkpoint
+from sessions.client import ClientRules
 from sessions.report_record import ReportRecord
-from sessions.rules import ClientRules
 from sessions.session_store import IN_CHECKPOINT, Position, SessionStore, StoredSession
 from sessions.session_table import NoSessionLeftError, Session, SessionTable
 
@@ -39,10 +39,7 @@ class KeptSessions:
 
         def begin_until(sequence: int) -> None:
             while waiting and waiting[0].since < sequence:
-                one = waiting.pop(0)
-                flag = one.is_cancel_on_disconnect
-                place = (one.number, one.name, one.since, one.offset)
-                self._table.restore(self._table.restored(*place, is_cancel_on_disconnect=flag, address=one.address))
+                self._table.restore(waiting.pop(0))
 
         def take(sequence: int, record: ReportRecord) -> None:
             begin_until(sequence)

@@ -16,7 +16,8 @@ While nobody has a session with a name there is nothing to outlive: nothing is w
 
 import json
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -110,10 +111,8 @@ class SessionStore:
         if not self._generation:
             return b""
         path = self._checkpoint_path(self._generation)
-        try:
+        with _told(path, "read"):
             return path.read_bytes()
-        except OSError as error:
-            raise JournalError(f"{path} cannot be read: {error.strerror}") from error
 
     def recover(self, take: Callable[[int, ReportRecord], None]) -> None:
         """Give `take` every record with its sequence; `positions` are then the last ones.
@@ -223,32 +222,37 @@ class SessionStore:
     def _remove_others(self) -> None:
         """Remove what is of another generation: of the last one, or of one that was begun and not finished."""
         kept = {self._journal_folder(self._generation), self._checkpoint_path(self._generation)}
-        try:
-            for path in [*self._folder.glob("reports-*"), *self._folder.glob("checkpoint-*")]:
-                if path in kept:
-                    continue
+        with _told(self._folder, "removed"):
+            for path in {*self._folder.glob("reports-*"), *self._folder.glob("checkpoint-*")} - kept:
                 if path.is_dir():
                     shutil.rmtree(path)
                 else:
                     path.unlink()
-        except OSError as error:
-            raise JournalError(f"{error.filename or self._folder} cannot be removed: {error.strerror}") from error
 
     def _put_aside(self) -> None:
         if not self._folder.exists():
             return
         self._generation = 0
         aside = self._folder.with_name(f"{self._folder.name}.before")
-        try:
+        with _told(self._folder, "put aside"):
             if aside.exists():
                 shutil.rmtree(aside)
             self._folder.rename(aside)
-        except OSError as error:
-            raise JournalError(f"{self._folder} cannot be put aside: {error.strerror}") from error
 
 
 def _write_whole(path: Path, data: bytes) -> None:
-    try:
+    with _told(path, "written"):
         write_whole(path, data)
+
+
+@contextmanager
+def _told(path: Path, what: str) -> Iterator[None]:
+    """Say of which path it is, and what cannot be done with it.
+
+    Raises:
+        JournalError: if it cannot be done.
+    """
+    try:
+        yield
     except OSError as error:
-        raise JournalError(f"{path} cannot be written: {error.strerror}") from error
+        raise JournalError(f"{error.filename or path} cannot be {what}: {error.strerror}") from error

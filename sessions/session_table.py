@@ -44,6 +44,7 @@ from sessions.session_state import (
     SessionLimits,
     SessionState,
 )
+from sessions.session_store import StoredSession
 
 CLIENT_MESSAGES: Final = (NewOrder, CancelOrder, AmendOrder, MassCancel, Heartbeat, Logout, Logon)
 OFFSET_MAX: Final = ORDER_IDS_PER_SESSION // 2  # beyond it a number begins again from the front
@@ -126,7 +127,7 @@ class SessionTable:
         """Call every kernel once, on nothing: the first order of a day need not wait for one to be compiled."""
         self.decoder.load(b"", b"")
         self.decoder.next_rows()
-        self.admit(Session(0, "", 0, 0, self._new_stream()), 0, 0, Now(0, 0))
+        self.admit(Session(0, "", 0, 0, ReportStream(0)), 0, 0, Now(0, 0))
         for encoder in (self._commands, self._refusal_encoder):
             encoder.encode(0, 0)
         self.report(b"")
@@ -165,22 +166,18 @@ class SessionTable:
             raise NoSessionLeftError(f"expected at most {TCP_SESSIONS_MAX} sessions")
         used = self._used_up_to[number]
         offset = used if used < OFFSET_MAX else 0
-        return self.restore(Session(number, name, since, offset, self._new_stream(), address=address))
+        return self.restore(StoredSession(name, number, offset, since, True, address))
 
-    def restore(self, session: Session) -> Session:
-        """Let a session that is known from elsewhere take its number."""
-        assert session.number not in self.sessions, f"expected number {session.number} to be free"
-        numbers = self.state.of(session.number)
+    def restore(self, stored: StoredSession, reports: ReportStream | None = None) -> Session:
+        """Let a session that is known from elsewhere take its number; without reports its own begin from now on."""
+        name, number, offset, since, is_cancel_on_disconnect, address = stored
+        assert number not in self.sessions, f"expected number {number} to be free"
+        numbers = self.state.of(number)
         numbers[:] = 0
-        numbers[IS_ACTIVE], numbers[OFFSET] = 1, session.offset
-        self.sessions[session.number] = session
+        numbers[IS_ACTIVE], numbers[OFFSET] = 1, offset
+        own = reports or ReportStream(self.kept_bytes)
+        session = self.sessions[number] = Session(number, name, since, offset, own, is_cancel_on_disconnect, address)
         return session
-
-    def restored(
-        self, number: int, name: str, since: int, offset: int, *, is_cancel_on_disconnect: bool, address: str = ""
-    ) -> Session:
-        """Return a session as it was kept, with no reports yet; give it to `restore` when its reports begin."""
-        return Session(number, name, since, offset, self._new_stream(), is_cancel_on_disconnect, address)
 
     def release(self, session: Session) -> None:
         """Free a number of which no more reports can come."""
@@ -218,9 +215,6 @@ class SessionTable:
         """Return whether the engine may hold the client's order of this id."""
         first = int(self.state.limits[FIRST_ORDER_ID]) + session.number * ORDER_IDS_PER_SESSION
         return bool(holds_order(self.state.orders, first + session.offset + order_id))
-
-    def _new_stream(self) -> ReportStream:
-        return ReportStream(self.kept_bytes)
 
     # --- what they send
 
@@ -294,7 +288,7 @@ class SessionTable:
         """
         touched = 0
         self._events.load(b"", payload)
-        while len(rows := self._events.next_rows()):
+        for rows in self._events.messages():
             old_count, skip = min(skip, len(rows)), max(0, skip - len(rows))
             told_count, bits = tell_sessions(
                 self._flat_events,

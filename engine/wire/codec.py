@@ -195,12 +195,7 @@ class PieceDecoder:
         Raises:
             MalformedBytesError: after the rows that were good; the stream is then of no use.
         """
-        if self._is_done:
-            return self.rows[:0]
-        ending, count, at, item = self._decode()
-        if count == 0 and ending.is_malformed:
-            raise self._refusal(ending, at, item)
-        return self.rows[:count]
+        return next(self.messages(), self.rows[:0])
 
     def messages(self) -> Iterator[Int64Array | Any]:
         """Yield all of the piece in its order: rows as `next_rows` returns them, and each message with a text.

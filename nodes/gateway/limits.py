@@ -6,7 +6,7 @@ from decimal import Decimal
 from desk.sections import GatewaySettings
 from desk.symbols import SymbolRow
 from market.limits import ID_MAX
-from sessions.rules import ClientRules
+from sessions.client import ClientRules
 from sessions.session_state import SessionLimits, SymbolLimits
 from sessions.tokens import load_tokens
 

@@ -105,9 +105,9 @@ class GatewayNode:
 
     def _on_client(self, connection: ClientConnection) -> None:
         client, moment = connection.client, now()
-        if self._core.may_read(client):
+        if (space := self._core.space(client)) is not None:
             try:
-                size = connection.receive_into(self._core.space(client))
+                size = connection.receive_into(space)
             except OSError as error:
                 self._core.hang_up(client, error.strerror or "lost", moment)
             else:
@@ -155,10 +155,8 @@ class GatewayNode:
             new_epoch = Position(news.epoch, news.report_sequence) if news.is_new_epoch else None
             self._core.engine_connected(link.engine, new_epoch, moment)
             return
-        if news.skip < news.size:
-            numbers = (news.epoch, news.first_sequence, news.size, news.skip)
-            self._core.take_reports(ReportRecord(link.engine.encode(), *numbers, news.payload), moment)
-        self._core.engine_went_on(link.engine)
+        numbers = (news.epoch, news.first_sequence, news.size, news.skip)
+        self._core.take_reports(ReportRecord(link.engine.encode(), *numbers, news.payload), moment)
         self._listen_when_ready()
 
     def _listen_when_ready(self) -> None:

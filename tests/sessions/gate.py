@@ -14,12 +14,11 @@ from market.commands import Command
 from market.events import Event
 from market.limits import TCP_SESSIONS_MAX
 from market.session_messages import Heartbeat
-from sessions.client import Client
+from sessions.client import Client, ClientRules
 from sessions.core import GatewayCore
 from sessions.engines import Engines
 from sessions.kept_sessions import KeptSessions
 from sessions.report_record import ReportRecord
-from sessions.rules import ClientRules
 from sessions.session_state import SessionLimits
 from sessions.session_store import Position, SessionStore
 from sessions.session_table import SessionTable
@@ -97,8 +96,9 @@ class Gate:
 
     def send(self, client: Client, piece: bytes) -> None:
         """Let a client send bytes."""
-        assert self.core.may_read(client)
-        self.core.space(client)[: len(piece)] = piece
+        space = self.core.space(client)
+        assert space is not None
+        space[: len(piece)] = piece
         self.core.received(client, len(piece), self.now)
 
     def hear(self, client: Client, size_max: int = 1 << 20) -> list[Any]:
@@ -114,12 +114,11 @@ class Gate:
     def match(self) -> None:
         """Let the engines take what was sent, and report."""
         for link in self.links:
-            if told := link.answer():
-                first = link.told_count + 1
-                link.told_count += len(told)
-                record = ReportRecord(link.engine.encode(), EPOCH, first, len(told), 0, encode_all(told))
-                self.core.take_reports(record, self.now)
-            self.core.engine_went_on(link.engine)
+            told = link.answer()
+            first = link.told_count + 1
+            link.told_count += len(told)
+            record = ReportRecord(link.engine.encode(), EPOCH, first, len(told), 0, encode_all(told))
+            self.core.take_reports(record, self.now)
 
     def later(self, seconds: float) -> None:
         """Let time pass."""

@@ -11,7 +11,7 @@ from market.commands import CancelOrder, MassCancel, NewOrder
 from market.events import Accepted, Executed, Rejected
 from market.limits import ORDER_IDS_PER_SOURCE, OWNERS_PER_SOURCE
 from market.session_messages import Heartbeat, LoggedOn, Logon, Logout
-from sessions.rules import ClientRules
+from sessions.client import ClientRules
 from tests.sessions.gate import Gate, Link
 
 IDLE_S = 30

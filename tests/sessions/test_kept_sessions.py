@@ -12,9 +12,9 @@ from market.codes import CancelReason, Side
 from market.commands import NewOrder
 from market.events import Accepted, Canceled, Event
 from market.limits import TCP_SESSIONS_MAX
+from sessions.client import ClientRules
 from sessions.kept_sessions import KeptSessions
 from sessions.report_record import ReportRecord
-from sessions.rules import ClientRules
 from sessions.session_state import SessionLimits
 from sessions.session_store import Position, SessionStore
 from sessions.session_table import NoSessionLeftError, Session, SessionTable

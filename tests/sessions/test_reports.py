@@ -10,6 +10,7 @@ from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
 from market.events import Accepted, Amended, Canceled, Executed, Halted, Rejected
 from market.limits import BATCH_MESSAGES_MAX, ORDER_IDS_PER_SESSION, TCP_SESSIONS_MAX
 from sessions.session_state import ORDER_ID, TOTAL_OPEN_MAX, SessionLimits
+from sessions.session_store import StoredSession
 from sessions.session_table import NoSessionLeftError, SessionTable
 from tests.one_engine import GATEWAY
 from tests.sessions.floor import BTC, KEPT_BYTES, Floor, reports
@@ -87,8 +88,7 @@ def test_gives_the_same_from_the_same_reports() -> None:
         floor.give(two, NewOrder(n, BTC, Side.SELL, 1_003 + n % 5, 7))
     again = SessionTable(SessionLimits(), 1_000, GATEWAY, KEPT_BYTES)
     for session in (one, two):
-        restored = again.restored(session.number, session.name, 0, session.offset, is_cancel_on_disconnect=True)
-        again.restore(restored)
+        again.restore(StoredSession(session.name, session.number, session.offset, 0, True))
     for frame in floor.frames:
         again.report(frame)
     for session in (one, two):
@@ -195,7 +195,7 @@ def test_the_highest_used_id_stays_whatever_ends_before_it() -> None:
     floor.give(one, NewOrder(3, BTC, Side.BUY, 1_000, 5))
     assert floor.last_commands == []
     again = SessionTable(SessionLimits(), 1_000, GATEWAY, KEPT_BYTES)
-    restored = again.restore(again.restored(one.number, "one", 0, one.offset, is_cancel_on_disconnect=False))
+    restored = again.restore(StoredSession("one", one.number, one.offset, 0, False))
     for frame in floor.frames:
         again.report(frame)
     assert again.used_id(restored) == 5
