@@ -14,7 +14,7 @@ from bus.feed import best_topic, book_topic, trades_topic
 from bus.subscriber import FeedSubscriber
 from desk.market import market_of
 from market.clock import NS_PER_SECOND, monotonic_ns
-from market.instrument import Instrument
+from market.instrument import Instrument, venue_spelling
 from market.limits import TRADES_KEPT_MAX
 from nodes.api.book_views import BookViews, RenderedBook
 from nodes.http import HttpApp, allow_own_names_only, bind, new_app, serve, stop, url_of
@@ -48,7 +48,7 @@ def add_page(app: HttpApp, instruments: Sequence[Instrument], default_symbol: st
     """Serve the page for a browser: it shows a book, and names the endpoints."""
 
     async def show_page(request: Request) -> HTTPResponse:
-        symbol = request.args.get("symbol", default_symbol)
+        symbol = venue_spelling(request.args.get("symbol", default_symbol))
         if symbol not in {each.symbol for each in instruments}:
             symbol = default_symbol
         return HTTPResponse(page(symbol, instruments, market), headers=HEADERS, content_type=HTML)
@@ -68,7 +68,7 @@ def add_routes(app: HttpApp, views: BookViews, default_symbol: str) -> None:
 
     async def symbol_of(request: Request) -> str:
         """Return the symbol that is asked for, when its book can be told or must be refused."""
-        symbol: str = request.args.get("symbol", default_symbol)
+        symbol = venue_spelling(request.args.get("symbol", default_symbol))
         deadline_ns = monotonic_ns() + BOOK_WAIT_NS
         while not views.is_served(symbol) and monotonic_ns() < deadline_ns:
             await asyncio.sleep(BOOK_LOOK_S)

@@ -125,6 +125,14 @@ def served(running: Api) -> Api:
     return running
 
 
+@pytest.mark.parametrize("symbol", ["btcusdt", "BTC/USDT", "btc-usdt"])
+@pytest.mark.parametrize("route", ROUTES)
+def test_takes_a_symbol_as_people_write_it(served: Api, route: str, symbol: str) -> None:
+    """As every command does."""
+    served.tell_all(BTC.symbol)
+    assert served.get(f"/api/{route}?symbol={symbol}").document["symbol"] == BTC.symbol
+
+
 @pytest.mark.parametrize("symbol", [BTC.symbol, ETH.symbol])
 @pytest.mark.parametrize("route", ROUTES)
 def test_says_in_words_that_the_book_is_not_there_yet(
