@@ -10,11 +10,11 @@ app = typer.Typer()
 
 
 @app.command(epilog="Example: python cli.py orders --json")
-def orders(run_dir: RunDir = None, venue: VenueName = None, symbol: Symbol = None, as_json: Json = False) -> None:
+def orders(run_dir: RunDir = None, venue: VenueName = None, symbol: AnySymbol = None, as_json: Json = False) -> None:
     """Print the account's open orders, as the venue holds them."""
     from commands.actions.account import open_orders
 
-    show(open_orders(settings_of(run_dir, venue, symbol)), as_json)
+    show(open_orders(settings_of(run_dir, venue, symbol), is_every_symbol=symbol is None), as_json)
 
 
 @app.command(epilog="Example: python cli.py trades --limit 20")
@@ -50,13 +50,14 @@ def account(
     show_all: Annotated[bool, typer.Option("--all", help="Every asset that the account holds.")] = False,
     run_dir: RunDir = None,
     venue: VenueName = None,
-    symbol: Symbol = None,
+    symbol: AnySymbol = None,
     as_json: Json = False,
 ) -> None:
     """Print the account at a glance: what it holds, in all, and its open orders."""
     from commands.actions.account import at_a_glance
 
-    show(at_a_glance(settings_of(run_dir, venue, symbol), show_all), as_json)
+    settings = settings_of(run_dir, venue, symbol)
+    show(at_a_glance(settings, show_all, is_every_symbol=symbol is None), as_json)
 
 
 @app.command(epilog="Example: python cli.py place buy 0.01 90000")

@@ -127,22 +127,19 @@ def _ended_line(order: VenueOrder, instrument: Instrument) -> str:
     return f"{iso_time(order.time_ms)} {side}: {filled} @ {price} ({order.status}, id {order.order_id})"
 
 
-def account_json(balances: Mapping[str, Balance], orders: Iterable[VenueOrder]) -> JsonObject:
-    """Return what the account holds of each asset, free and locked together, and its open orders, best price first."""
+def account_json(balances: Mapping[str, Balance], orders: Iterable[VenueOrder], symbol: str) -> JsonObject:
+    """Return what the account holds of each asset, free and locked together, and its open orders, best price first.
+
+    An order in another symbol than `symbol` names its own.
+    """
     return {
         "balances": {asset: _plain(balance.total) for asset, balance in balances.items() if balance.total},
         "open_orders": [
             {"side": order.side.name, "price": _plain(order.price), "quantity": _plain(order.qty - order.filled_qty)}
+            | ({} if order.symbol == symbol else {"symbol": order.symbol})
             for order in sorted(orders, key=_best_first)
         ],
     }
-
-
-def account_text(
-    balances: Mapping[str, Balance], orders: Iterable[VenueOrder], instrument: Instrument, show_all: bool = False
-) -> str:
-    """Return balances and open orders of one instrument."""
-    return f"{balances_text(balances, [instrument], show_all)}\n\n{orders_text(orders, [instrument])}"
 
 
 def order_json(order: VenueOrder) -> JsonObject:

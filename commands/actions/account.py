@@ -14,7 +14,6 @@ from market.account import Balance, VenueOrder, VenueTrade
 from market.instrument import Instrument
 from screens.account import (
     account_json,
-    account_text,
     balances_json,
     balances_text,
     orders_json,
@@ -36,8 +35,8 @@ LEDGER_FILE: Final = "ledger.sqlite3"
 class AccountSource(Protocol):
     """Where an account can be read: at a venue, or in the ledger of a paper exchange that does not run."""
 
-    def open_orders(self, instrument: Instrument) -> Sequence[VenueOrder]:
-        """Return the open orders, oldest first."""
+    def open_orders(self) -> Sequence[VenueOrder]:
+        """Return the open orders of every pair, oldest first."""
 
     def trades(self, instrument: Instrument, limit: int = 100) -> Sequence[VenueTrade]:
         """Return the last trades, oldest first."""
@@ -70,11 +69,12 @@ def is_own_paper(settings: Settings) -> bool:
     return settings.venue.name == "paper" and settings.venue.url is None
 
 
-def open_orders(settings: Settings) -> Answer:
-    """Return the open orders of the desk's symbol."""
+def open_orders(settings: Settings, *, is_every_symbol: bool) -> Answer:
+    """Return the open orders in the desk's symbol, or in each that it knows."""
+    pairs = settings.instruments if is_every_symbol else (settings.instrument,)
     with _source(settings) as source:
-        found = source.open_orders(settings.instrument)
-    return orders_json(found), orders_text(found, [settings.instrument])
+        found = _orders_in(pairs, source)
+    return orders_json(found), orders_text(found, pairs)
 
 
 def last_trades(settings: Settings, limit: int) -> Answer:
@@ -92,11 +92,18 @@ def held_balances(settings: Settings, show_all: bool) -> Answer:
     return balances_json(found, pairs, show_all), balances_text(found, pairs, show_all)
 
 
-def at_a_glance(settings: Settings, show_all: bool) -> Answer:
+def at_a_glance(settings: Settings, show_all: bool, *, is_every_symbol: bool) -> Answer:
     """Return balances and open orders together."""
+    pairs = settings.instruments if is_every_symbol else (settings.instrument,)
     with _source(settings) as source:
-        held, found = source.balances(), source.open_orders(settings.instrument)
-    return account_json(held, found), account_text(held, found, settings.instrument, show_all)
+        held, found = source.balances(), _orders_in(pairs, source)
+    balances = balances_text(held, [settings.instrument], show_all)
+    return account_json(held, found, settings.symbol), f"{balances}\n\n{orders_text(found, pairs)}"
+
+
+def _orders_in(pairs: Sequence[Instrument], source: AccountSource) -> list[VenueOrder]:
+    known = {pair.symbol for pair in pairs}
+    return [order for order in source.open_orders() if order.symbol in known]
 
 
 def listed_accounts(settings: Settings) -> list[dict[str, Any]]:
@@ -150,8 +157,8 @@ class _OnDisk:
     def __init__(self, reader: Any) -> None:
         self._reader = reader
 
-    def open_orders(self, instrument: Instrument) -> Sequence[VenueOrder]:
-        return [order_of(each) for each in self._reader.open_orders(FIRST_ACCOUNT, instrument.symbol)]
+    def open_orders(self) -> Sequence[VenueOrder]:
+        return [order_of(each) for each in self._reader.open_orders(FIRST_ACCOUNT)]
 
     def trades(self, instrument: Instrument, limit: int = 100) -> Sequence[VenueTrade]:
         from paper.money.history import Span

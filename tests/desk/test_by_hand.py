@@ -35,6 +35,17 @@ def test_cancels_all_that_was_placed_by_hand(desk: Desk) -> None:
     ids = {desk.cli_json("place", side, "0.001", price)["id"] for side, price in (("buy", "80000"), ("SELL", "99000"))}
     ids.add(desk.cli_json("place", "buy", "0.1", "2000", "--symbol", "ETHUSDT")["id"])
     of_another = desk.cli_json("place", "buy", "0.1", "2001", "--symbol", "ETHUSDT")["id"]
+    assert [order["symbol"] for order in desk.cli_json("orders")["orders"]] == [
+        "BTCUSDT",
+        "ETHUSDT",
+        "ETHUSDT",
+        "BTCUSDT",
+    ]
+    assert desk.cli_json("orders", "--symbol", "eth/usdt")["total_open_orders"] == 2
+    glance = desk.cli_json("account")["open_orders"]
+    assert glance[0] == {"side": "BUY", "price": 80_000, "quantity": 0.001}
+    assert glance[1] == {"side": "BUY", "price": 2_001, "quantity": 0.1, "symbol": "ETHUSDT"}
+    assert "ETHUSDT" in desk.cli("account").stdout
     assert desk.cli_json("cancel", of_another)["failures"] == [], "of whatever symbol"
     assert desk.cli_json("cancel", "--all", "--symbol", "BNBUSDT")["cancelled"] == []
     assert {order["id"] for order in desk.cli_json("cancel", "--all")["cancelled"]} == ids
