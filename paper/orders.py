@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from operator import attrgetter
-from typing import Self
+from typing import Final, Self
 
 from market.codes import OrderType, SelfTradePrevention, Side, TimeInForce, Trigger
 from market.commands import NewOrder
@@ -107,6 +107,13 @@ class OrderRequest:
         if (self.kind.trigger is Trigger.STOP) is (self.side is Side.BUY):
             return last_units >= self.stop_units
         return last_units <= self.stop_units
+
+
+# The fields that change during an order's life.
+CHANGING: Final = (
+    "client_order_id", "qty_lots", "update_ms", "status", "filled_lots", "prevented_lots", "filled_units",
+    "engine_epoch", "working_ms", "next_client_order_id", "queue_number", "expiry_reason",
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -232,12 +239,8 @@ class Order:
 
     def restore(self, earlier: Self) -> None:
         """Become `earlier` again, as far as an order changes during its life."""
-        self.status, self.engine_epoch, self.update_ms = earlier.status, earlier.engine_epoch, earlier.update_ms
-        self.filled_lots, self.filled_units = earlier.filled_lots, earlier.filled_units
-        self.prevented_lots, self.working_ms = earlier.prevented_lots, earlier.working_ms
-        self.qty_lots, self.client_order_id = earlier.qty_lots, earlier.client_order_id
-        self.next_client_order_id = earlier.next_client_order_id
-        self.queue_number, self.expiry_reason = earlier.queue_number, earlier.expiry_reason
+        for name in CHANGING:
+            setattr(self, name, getattr(earlier, name))
 
 
 _ALL_FIELDS = attrgetter(*(each.name for each in fields(Order)))

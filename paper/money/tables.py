@@ -1,12 +1,15 @@
 """The tables of the ledger, and the way between their rows and the exchange's orders and trades."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from enum import Enum
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final
 
 from market.codes import SelfTradePrevention, Side, TimeInForce
 from paper.money.commission import FeePlace, Terms
-from paper.orders import AccountTrade, Order, OrderKind, OrderStatus
+from paper.orders import CHANGING, AccountTrade, Order, OrderKind, OrderStatus
 from paper.units import Symbol
 
 SCHEMA_VERSION: Final = 6
@@ -97,23 +100,34 @@ UPDATE orders SET expiry_reason = CASE
     WHERE status = 'EXPIRED';
 """,
 }
-ORDER_COLUMNS: Final = (
-    "order_id, account, symbol, client_order_id, side, kind, time_in_force, self_trade_prevention, price_ticks, "
-    "qty_lots, quote_order_units, time_ms, update_ms, status, filled_lots, prevented_lots, filled_units, engine_epoch, "
-    "stop_ticks, display_lots, working_ms, next_client_order_id, maker_rate, taker_rate, fee_place, queue_number, "
-    "expiry_reason"
-)
-TRADE_COLUMNS: Final = (
-    "trade_id, account, symbol, order_id, side, price_ticks, qty_lots, quote_units, fee_units, fee_asset, time_ms, "
-    "is_maker"
-)
-SAVE_ORDER: Final = f"""INSERT INTO orders ({ORDER_COLUMNS}) VALUES ({",".join("?" * len(ORDER_COLUMNS.split(",")))})
-    ON CONFLICT (order_id) DO UPDATE SET update_ms=excluded.update_ms, status=excluded.status,
-    filled_lots=excluded.filled_lots, prevented_lots=excluded.prevented_lots, filled_units=excluded.filled_units,
-    engine_epoch=excluded.engine_epoch, working_ms=excluded.working_ms, qty_lots=excluded.qty_lots,
-    client_order_id=excluded.client_order_id, next_client_order_id=excluded.next_client_order_id,
-    queue_number=excluded.queue_number, expiry_reason=excluded.expiry_reason"""  # noqa: S608 - built from constants
-SAVE_TRADE: Final = f"INSERT INTO trades ({TRADE_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608 - constants
+_ENUMS: Final[Mapping[str, type[Enum]]] = {
+    "side": Side,
+    "kind": OrderKind,
+    "time_in_force": TimeInForce,
+    "self_trade_prevention": SelfTradePrevention,
+    "status": OrderStatus,
+}
+# Of fields that are no column as they are: the columns, and where their values stand.
+_PARTS: Final[Mapping[str, Mapping[str, str]]] = {
+    **{name: {name: f"{name}._value_"} for name in _ENUMS},  # `value` is a property, and slow
+    "symbol": {"symbol": "symbol.name"},
+    "terms": {"maker_rate": "terms.maker_rate", "taker_rate": "terms.taker_rate", "fee_place": "terms.place._value_"},
+    "reject_reason": {},
+}
+
+
+def _paths(kind: type[Order] | type[AccountTrade]) -> dict[str, str]:
+    """Return the columns of orders or trades in the order of their fields, and where each one's value stands."""
+    parts = (_PARTS.get(each.name, {each.name: each.name}) for each in fields(kind))
+    return {column: path for part in parts for column, path in part.items()}
+
+
+_ORDER_PATHS, _TRADE_PATHS = _paths(Order), _paths(AccountTrade)
+ORDER_COLUMNS: Final = ", ".join(_ORDER_PATHS)
+TRADE_COLUMNS: Final = ", ".join(_TRADE_PATHS)
+SAVE_ORDER: Final = f"""INSERT INTO orders ({ORDER_COLUMNS}) VALUES ({",".join("?" * len(_ORDER_PATHS))})
+    ON CONFLICT (order_id) DO UPDATE SET {", ".join(f"{name}=excluded.{name}" for name in CHANGING)}"""  # noqa: S608
+SAVE_TRADE: Final = f"INSERT INTO trades ({TRADE_COLUMNS}) VALUES ({','.join('?' * len(_TRADE_PATHS))})"  # noqa: S608
 SAVE_BALANCE: Final = """INSERT INTO balances (account, asset, free, locked) VALUES (?,?,?,?)
     ON CONFLICT (account, asset) DO UPDATE SET free=excluded.free, locked=excluded.locked"""
 SAVE_ENGINE: Final = "INSERT OR REPLACE INTO engines VALUES (?,?,?)"
@@ -122,38 +136,13 @@ SAVE_COUNTER: Final = "INSERT INTO counters VALUES (?,?) ON CONFLICT (name) DO U
 
 Row = tuple[Any, ...]
 
+order_row: Final[Callable[[Order], Row]] = attrgetter(*_ORDER_PATHS.values())
+trade_row: Final[Callable[[AccountTrade], Row]] = attrgetter(*_TRADE_PATHS.values())
 
-def order_row(order: Order) -> Row:
-    """Return the row of an order, in the order of ORDER_COLUMNS."""
-    return (
-        order.order_id,
-        order.account,
-        order.symbol.name,
-        order.client_order_id,
-        int(order.side),
-        str(order.kind),
-        int(order.time_in_force),
-        int(order.self_trade_prevention),
-        order.price_ticks,
-        order.qty_lots,
-        order.quote_order_units,
-        order.time_ms,
-        order.update_ms,
-        str(order.status),
-        order.filled_lots,
-        order.prevented_lots,
-        order.filled_units,
-        order.engine_epoch,
-        order.stop_ticks,
-        order.display_lots,
-        order.working_ms,
-        order.next_client_order_id,
-        order.terms.maker_rate,
-        order.terms.taker_rate,
-        str(order.terms.place),
-        order.queue_number,
-        order.expiry_reason,
-    )
+_ORDER_ENUMS: Final = [(place, _ENUMS[name]) for place, name in enumerate(_ORDER_PATHS) if name in _ENUMS]
+_TRADE_SIDE: Final = list(_TRADE_PATHS).index("side")
+_SYMBOL: Final = list(_ORDER_PATHS).index("symbol")
+_TERMS: Final = slice(list(_ORDER_PATHS).index("maker_rate"), list(_ORDER_PATHS).index("fee_place") + 1)
 
 
 @lru_cache(maxsize=256)
@@ -163,70 +152,17 @@ def _terms(maker_rate: int, taker_rate: int, place: str) -> Terms:
 
 def order_of_row(row: Row, symbols: Mapping[str, Symbol]) -> Order:
     """Return the order that a row of ORDER_COLUMNS holds."""
-    order_id, account, symbol, client_order_id, side, kind, time_in_force, prevention, price, qty, quote, *rest = row
-    time_ms, update_ms, status, filled, prevented, filled_units, epoch, stop, display, working_ms, *last = rest
-    next_client_order_id, maker_rate, taker_rate, place, queue_number, expiry_reason = last
-    return Order(
-        order_id=order_id,
-        account=account,
-        symbol=symbols[symbol],
-        client_order_id=client_order_id,
-        side=Side(side),
-        kind=OrderKind(kind),
-        time_in_force=TimeInForce(time_in_force),
-        self_trade_prevention=SelfTradePrevention(prevention),
-        price_ticks=price,
-        qty_lots=qty,
-        quote_order_units=quote,
-        time_ms=time_ms,
-        update_ms=update_ms,
-        status=OrderStatus(status),
-        filled_lots=filled,
-        prevented_lots=prevented,
-        filled_units=filled_units,
-        engine_epoch=epoch,
-        stop_ticks=stop,
-        display_lots=display,
-        working_ms=working_ms,
-        next_client_order_id=next_client_order_id,
-        terms=_terms(maker_rate, taker_rate, place),
-        queue_number=queue_number,
-        expiry_reason=expiry_reason,
-    )
-
-
-def trade_row(trade: AccountTrade) -> Row:
-    """Return the row of a trade, in the order of TRADE_COLUMNS."""
-    return (
-        trade.trade_id,
-        trade.account,
-        trade.symbol.name,
-        trade.order_id,
-        int(trade.side),
-        trade.price_ticks,
-        trade.qty_lots,
-        trade.quote_units,
-        trade.fee_units,
-        trade.fee_asset,
-        trade.time_ms,
-        int(trade.is_maker),
-    )
+    values = list(row)
+    values[_SYMBOL] = symbols[row[_SYMBOL]]
+    for place, kind in _ORDER_ENUMS:
+        values[place] = kind(row[place])
+    values[_TERMS] = [_terms(*values[_TERMS])]
+    return Order(*values)
 
 
 def trade_of_row(row: Row, symbols: Mapping[str, Symbol]) -> AccountTrade:
     """Return the trade that a row of TRADE_COLUMNS holds."""
-    trade_id, account, symbol, order_id, side, price, qty, quote_units, fee_units, fee_asset, time_ms, is_maker = row
-    return AccountTrade(
-        trade_id=trade_id,
-        account=account,
-        symbol=symbols[symbol],
-        order_id=order_id,
-        side=Side(side),
-        price_ticks=price,
-        qty_lots=qty,
-        quote_units=quote_units,
-        fee_units=fee_units,
-        fee_asset=fee_asset,
-        time_ms=time_ms,
-        is_maker=bool(is_maker),
-    )
+    values = list(row)
+    values[_SYMBOL] = symbols[row[_SYMBOL]]  # in the same place as an order's
+    values[_TRADE_SIDE], values[-1] = Side(row[_TRADE_SIDE]), bool(row[-1])
+    return AccountTrade(*values)
