@@ -63,11 +63,9 @@ class Settings(Section):
     symbol: SymbolName = "BTCUSDT"
     bus: BusSettings = BusSettings()
     engine: EngineSettings = EngineSettings()
-    engines: Annotated[tuple[EngineRow, ...], Field(min_length=1, max_length=ENGINES_MAX)] = (EngineRow(name="engine"),)
+    engines: Annotated[tuple[EngineRow, ...], Field(max_length=ENGINES_MAX)] = (EngineRow(name="engine"),)
     gateway: GatewaySettings = GatewaySettings()
-    gateways: Annotated[tuple[GatewayRow, ...], Field(min_length=1, max_length=GATEWAYS_MAX)] = (
-        GatewayRow(name="gateway"),
-    )
+    gateways: Annotated[tuple[GatewayRow, ...], Field(max_length=GATEWAYS_MAX)] = (GatewayRow(name="gateway"),)
     api: ApiSettings = ApiSettings()
     paper: PaperSettings = PaperSettings()
     flow: FlowSettings = FlowSettings()
@@ -114,6 +112,8 @@ class Settings(Section):
     @field_validator("gateways")
     @classmethod
     def _have_names_and_numbers(cls, value: tuple[GatewayRow, ...], info: ValidationInfo) -> tuple[GatewayRow, ...]:
+        if not value:
+            raise ValueError("expected at least one")
         check_names(info.data.get("engines", ()), value)
         gateway_numbers(value, {})
         return value

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -14,14 +13,15 @@ from bus.channel import ChannelSocket, close_all
 from bus.end_signals import on_end_signals
 from bus.poll_loop import PollLoop
 from bus.topology import CONTROL, SUPERVISOR
-from desk.child import Child, NodeState, last_error, put_logs_aside
+from desk.child import Child, NodeState
 from desk.desk_file import DESK_FILE, DeskFile
 from desk.halted_file import HaltedFile
 from desk.kinds import wave_of
+from desk.lifecycle import Lifecycle, Tell
 from desk.lock import LockedError, LockFile, holder_pid
 from desk.market import market_of
 from desk.plan import Instance, with_port
-from desk.run_dir import STAYS_DOWN, NodeError, prepare_run_dir
+from desk.run_dir import NodeError, prepare_run_dir
 from desk.settings import Settings, environment_name
 from desk.source_numbers import with_source_numbers
 from desk.stop_budget import WAVE_COUNT, StopBudget
@@ -31,14 +31,7 @@ from screens.desk import day_lines
 TICK_MS = 50
 STOP_LOOK_S = 0.01
 STOP_WORD_NS = 2 * NS_PER_SECOND  # a stop that takes longer says what it waits for
-HEALTHY_NS = 30 * NS_PER_SECOND  # a node that ran so long is restarted as if it had never died
 BEAT_NS_MAX = 10 * NS_PER_SECOND  # a node that is silent for longer is called so
-
-Tell = Callable[[str], None]
-
-
-class StartError(NodeError):
-    """A node did not come up at the start of the desk; the text is its own last word."""
 
 
 class Supervisor:
@@ -64,22 +57,20 @@ class Supervisor:
         self._teller = tell
         self._children = [Child(tuple(map(NodeState, nodes))) for nodes in processes]
         self._nodes = {node.instance.name: (child, node) for child in self._children for node in child.nodes}
-        self._environment = {**os.environ, environment_name("run_dir"): str(self._run_dir)}
         self._file = DeskFile(self._run_dir, self._settings)
         self._halted_file = HaltedFile(self._run_dir, [each.symbol for each in settings.instruments])
         self._started_ns = monotonic_ns()
         self._ready_ns = 0
-        self._logs = self._run_dir / "logs"
-        self._logs.mkdir(mode=0o700, exist_ok=True)
+        logs = self._run_dir / "logs"
+        logs.mkdir(mode=0o700, exist_ok=True)
         if is_closed_now:
             self._tell(f"others could read {self._run_dir}: its mode is 0700 now")
         self._await_earlier_nodes()
         for stale in self._run_dir.glob("*.ipc"):
             stale.unlink()  # from a desk that was killed: we hold its lock
         self._control = ChannelSocket(CONTROL, self._run_dir, SUPERVISOR, is_binder=True)
-        # Each node has the other end, which ends when we do, whatever ends us: desk/lifeline.py.
-        self._lifeline, self._lifeline_end = os.pipe()
-        self._error: StartError | None = None
+        environment = {**os.environ, environment_name("run_dir"): str(self._run_dir)}
+        self._lives = Lifecycle(environment, logs, self._budget, self._tell)
         self._is_stopping = False
 
     def _numbered(self, settings: Settings) -> Settings:
@@ -113,8 +104,8 @@ class Supervisor:
                 loop.run()
             finally:
                 self._stop()
-        if self._error is not None:
-            raise self._error
+        if self._lives.error is not None:
+            raise self._lives.error
         if left := self._left():
             raise NodeError("\n".join(left))
 
@@ -243,81 +234,22 @@ class Supervisor:
         with contextlib.suppress(OSError):  # a full disk: tried again the next time
             self._file.write()
         for child in self._children:
-            self._look_after(child)
-        if self._error is not None:
+            self._lives.look_after(child)
+        if self._lives.error is not None:
             loop.stop()
             return
         for child in self._children:
             is_due = child.process is None and child.is_wanted and not child.backoff.is_on(monotonic_ns())
             if is_due and self._has_needs(child):
-                self._start(child)
+                self._lives.start(child)
         wanted = [node for child, node in self._nodes.values() if child.is_wanted]
         if not self.is_ready and all(node.state == "ready" for node in wanted):
             self._ready_ns = monotonic_ns()
             self._tell(f"ready in {(self._ready_ns - self._started_ns) / NS_PER_SECOND:.1f} s")
 
-    def _look_after(self, child: Child) -> None:
-        """Kill what has had its time to stop, and act on what has ended."""
-        if child.kill_if_late():
-            self._tell(f"{child.name} did not stop in time and was killed")
-        is_cleaning, code = child.is_cleaning, child.ended()
-        if code is None:
-            return
-        if is_cleaning or not child.is_wanted:
-            self._on_stopped(child, code)
-        else:
-            self._on_death(child, code)
-
     def _has_needs(self, child: Child) -> bool:
         needed = [self._nodes[name] for node in child.nodes for name in node.instance.needs if name in self._nodes]
         return all(other is child or node.was_ready for other, node in needed)
-
-    def _start(self, child: Child) -> None:
-        try:
-            if child.started_ns == 0:
-                put_logs_aside(self._logs, child.names)
-            child.start(self._environment, self._logs, self._lifeline)
-        except OSError as error:
-            self._on_failed_start(child, f"cannot be started: {error}")
-            return
-        child.become("starting")
-        for node in child.nodes:
-            node.heard_ns = child.started_ns
-
-    def _on_failed_start(self, child: Child, why: str) -> None:
-        if not child.was_ready:
-            child.become("failed")
-            self._error = StartError(f"{child.name}: {why}")
-            return
-        wait_s = self._back_off(child, why)
-        self._tell(f"{child.name} {why}; trying again in {wait_s} s")
-
-    def _on_death(self, child: Child, code: int) -> None:
-        lived_ns = monotonic_ns() - child.started_ns
-        why = last_error(self._logs / f"{child.name}.log")
-        if not child.was_ready:
-            child.become("failed")
-            self._error = StartError(f"{child.name}: {why}")
-            return
-        if code == STAYS_DOWN:
-            child.is_wanted, child.why = False, why
-            child.become("failed")
-            self._tell(f"{child.name} needs a person and stays down: {why}")
-            return
-        if lived_ns > HEALTHY_NS:
-            child.backoff.end()
-        how = f"was killed by {_signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
-        wait_s = self._back_off(child, why if code > 0 else how)
-        self._tell(f"{child.name} {how} after {lived_ns / NS_PER_SECOND:.1f} s; restarting in {wait_s} s")
-
-    def _back_off(self, child: Child, why: str) -> float:
-        child.restart_count += 1
-        child.become("restarting")
-        child.why = why
-        return child.backoff.fail(monotonic_ns()) / NS_PER_SECOND
-
-    def _last_word(self, child: Child, code: int) -> str:
-        return f"was killed by {_signal_name(-code)}" if code < 0 else last_error(self._logs / f"{child.name}.log")
 
     # --- one node ---
 
@@ -327,7 +259,7 @@ class Supervisor:
             return {"error": self._unknown(name)}
         child, _ = self._nodes[name]
         if child.is_wanted:
-            self._let_go(child)
+            self._lives.let_go(child)
             self._tell(f"{child.name} is stopped by hand, until: start {name}")
         needed_by = [
             node.instance.name
@@ -355,44 +287,6 @@ class Supervisor:
     def _unknown(self, name: str) -> str:
         return f"this desk runs no {name}; its nodes are {', '.join(each.name for each in self._in_order)}"
 
-    def _let_go(self, child: Child) -> None:
-        """Have a process stop, and not start again."""
-        child.is_wanted = False
-        if child.process is not None:
-            child.become("stopping")
-            child.ask_to_stop(self._budget.of(child.instances))
-        else:
-            self._clean_up(child)
-
-    def _on_stopped(self, child: Child, code: int) -> None:
-        """Take note that a process has ended that was told to; undo first what a killed one may have left."""
-        if child.is_cleaning:
-            child.is_cleaning = child.has_left = False
-            is_undone, word = code == 0, self._last_word(child, code)
-            child.why = "" if is_undone else f"its orders may be left at the venue: {word}" if code < 0 else word
-        else:
-            child.why = "" if code in (0, -signal.SIGTERM) else self._last_word(child, code)
-        if child.why:
-            self._tell(f"{child.name}: {child.why}")
-        if child.is_wanted:
-            child.become("waiting")  # told to start again meanwhile
-        else:
-            self._clean_up(child)
-
-    def _clean_up(self, child: Child) -> None:
-        """Let a process of its own undo what `child` has left behind when it died, if it has; else it is stopped."""
-        if not child.has_left:
-            child.become("stopped")
-            return
-        child.has_left = False
-        child.become("stopping")
-        try:
-            child.start(self._environment, self._logs, self._lifeline, is_cleaning=True)
-            child.kill_ns = monotonic_ns() + int(self._budget.of(child.instances) * NS_PER_SECOND)
-        except OSError as error:
-            child.why = f"its orders may be left at the venue: {error}"
-            child.become("stopped")
-
     # --- the end ---
 
     def _stop(self) -> None:
@@ -415,8 +309,7 @@ class Supervisor:
         """Leave the run directory as it was found: no socket and no lock."""
         self._control.close()
         close_all()
-        for end in (self._lifeline, self._lifeline_end):
-            os.close(end)
+        self._lives.close()
         for name in self._nodes:
             (self._run_dir / f"{name}.lock").unlink(missing_ok=True)
         for left in self._run_dir.glob("*.ipc"):
@@ -431,23 +324,16 @@ class Supervisor:
     def _stop_wave(self, wave: Sequence[Child]) -> None:
         for child in wave:
             if child.is_wanted:
-                self._let_go(child)
+                self._lives.let_go(child)
         word_ns = monotonic_ns() + STOP_WORD_NS
         while running := [child for child in wave if child.process is not None]:
             for child in running:
-                self._look_after(child)
+                self._lives.look_after(child)
             self._on_control()
             if monotonic_ns() > word_ns:
                 word_ns += 5 * STOP_WORD_NS
                 self._tell(f"waiting for {', '.join(child.name for child in running)} to stop")
             time.sleep(STOP_LOOK_S)
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"  # a real-time one
 
 
 def forget_paper_accounts(run_dir: Path) -> None:

@@ -131,17 +131,15 @@ def _summary(status: Status) -> list[Text]:
 
 
 def _addresses(status: Status, width: int) -> list[Text]:
-    endpoints = {row["node"]: row["endpoints"] for row in status["nodes"]}
-    api, paper = (endpoints.get(name, {}).get("http") for name in ("api", "paper"))
-    gateways = [
-        f"tcp {each['tcp']}" for name, each in endpoints.items() if name.startswith("gateway") and "tcp" in each
-    ]
-    feeds = [each["feed"] for name, each in endpoints.items() if name.startswith("engine") and "feed" in each]
+    at: dict[str, list[str]] = {}
+    for row in status["nodes"]:
+        for name, address in row["endpoints"].items():
+            at.setdefault(f"{row['kind']} {name}", []).append(address)
     shown = {
-        "api": [api, "as JSON /api/orderbook"] if api else [],
-        "paper": [paper] if paper else [],
-        "gateway": gateways,
-        "feed": feeds,
+        "api": [*at["api http"], "as JSON /api/orderbook"] if "api http" in at else [],
+        "paper": at.get("paper http", []),
+        "gateway": [f"tcp {address}" for address in at.get("gateway tcp", [])],
+        "feed": at.get("engine feed", []),
     }
     return [Text(line) for name, phrases in shown.items() for line in _packed(name, phrases, width, ", ")]
 
@@ -149,7 +147,7 @@ def _addresses(status: Status, width: int) -> list[Text]:
 def _activity(status: Status, width: int) -> list[Text]:
     figures, states = _figures(status), {row["node"]: row["state"] for row in status["nodes"]}
     tracker = figures.get("tracker", {})
-    of_engines = [each.get("halted", ()) for name, each in figures.items() if name.startswith("engine")]
+    of_engines = [row["figures"].get("halted", ()) for row in status["nodes"] if row["kind"] == "engine"]
     halted = sorted({*status.get("halted", ()), *chain.from_iterable(of_engines)})
     lines = (
         [Text(f"HALTED {', '.join(halted)}: no new orders; go on with: python cli.py resume", "bold red")]

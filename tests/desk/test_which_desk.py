@@ -85,6 +85,18 @@ def test_commands_take_the_settings_from_the_desk(spread: Desk, tmp_path: Path) 
     until("both engines go on", lambda: not spread.node("engine2")["figures"]["halted"])
 
 
+def test_a_restarted_node_has_the_settings_of_the_start(spread: Desk) -> None:
+    """What tickbus.toml says by now is for the next start: half a desk with other settings would be none."""
+    path = spread.run_dir.parent / "tickbus.toml"
+    before = path.read_text()
+    path.write_text('[engine]\norders_max = "nonsense"\n[[engines]]\nname = "other"\n')
+    try:
+        for name in ("engine2", "gateway2"):
+            spread.kill(name)
+    finally:
+        path.write_text(before)
+
+
 def test_kill_switch_needs_no_settings_file(spread: Desk, tmp_path: Path) -> None:
     """What a person breaks in tickbus.toml while the desk runs must not keep him from halting it."""
     (tmp_path / "tickbus.toml").write_text("[maker\n")

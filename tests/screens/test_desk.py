@@ -17,6 +17,7 @@ HINT = "Ctrl-C stops everything"
 def _row(node: str, pid: int, figures: dict[str, Any] | None = None, **endpoints: str) -> dict[str, Any]:
     return {
         "node": node,
+        "kind": node,
         "process": node,
         "pid": pid,
         "state": "ready",
