@@ -21,11 +21,11 @@ from market.commands import Command, NewOrder
 from market.depth import Depth
 from market.events import Accepted, Event, Executed
 from paper.exchange.exchange import Exchange
+from paper.exchange.public_book import Touched
 from paper.money.history import Span
 from paper.money.ledger import Ledger
+from paper.money.orders import AccountTrade, Order, OrderKind, OrderRequest, OrderStatus
 from paper.money.tables import TRADE_COLUMNS
-from paper.orders import AccountTrade, Order, OrderKind, OrderRequest, OrderStatus
-from paper.streams.public_book import Touched
 
 TRADES: Final = 1_000_000
 ACCOUNTS: Final = tuple(range(1, 21))

@@ -11,7 +11,7 @@ from desk.client import DeskError, require_node
 from desk.settings import Settings
 from market.http_names import connectable
 from paper.access.accounts import KeyFileError, load_token
-from paper.calls.admin import ADMIN_PREFIX, TOKEN_HEADER
+from paper.admin import ADMIN_PREFIX, TOKEN_HEADER
 
 ANSWER_S_MAX = 10.0
 TOKEN_FILE = "admin.token"  # noqa: S105 - the name of a file

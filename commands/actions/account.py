@@ -140,8 +140,8 @@ def _ledger(settings: Settings, stack: ExitStack, why: NoDeskError) -> Any:
     path = settings.run_dir / "paper" / LEDGER_FILE
     if not path.is_file():
         raise why
+    from paper.calls.ledger_reader import LedgerReader
     from paper.money.ledger import LedgerError
-    from paper.money.ledger_reader import LedgerReader
 
     try:
         reader = stack.enter_context(LedgerReader(path, settings.instruments))

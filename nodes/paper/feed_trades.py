@@ -5,7 +5,7 @@ from itertools import islice
 
 from bus.feed import trades_topic
 from bus.subscriber import FeedSubscriber
-from paper.streams.public_market import PublicMarket
+from paper.exchange.public_market import PublicMarket
 
 _FEEDS_KEPT = 2  # of an engine: the one that we hear, and the next one, of which its order link may tell first
 

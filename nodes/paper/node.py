@@ -23,9 +23,9 @@ from nodes.paper.feed_books import FeedBooks, TouchedBook
 from nodes.paper.feed_trades import FeedTrades
 from paper.access.account_folder import AccountFolder
 from paper.access.accounts import FIRST_ACCOUNT, load_or_create_token
-from paper.calls.admin import Admin
-from paper.calls.fault_calls import FaultCalls, Halt
+from paper.admin import Admin
 from paper.exchange.exchange import Exchange
+from paper.fault_calls import FaultCalls, Halt
 from paper.latency import Latency
 from paper.money.commission import DISCOUNT_ASSET, Commission, FeePlace
 from paper.money.ledger import BooksError, Ledger

@@ -10,7 +10,7 @@ from paper.calls.parameters import CancelRestriction, ResponseType
 from paper.errors import ErrorKind, ExchangeError, error_of_reject
 from paper.intervals import DAY_MS
 from paper.money.history import Span
-from paper.orders import Order, OrderKind, OrderRequest, OrderStatus
+from paper.money.orders import Order, OrderKind, OrderRequest, OrderStatus
 
 _LIMIT_DEFAULT: Final = 500
 _LIMIT_MAX: Final = 1_000

@@ -9,10 +9,10 @@ from market.depth import Depth, Level
 from paper.access.usage import LIMITS
 from paper.calls.parameters import ResponseType
 from paper.exchange.filters import filter_documents
+from paper.exchange.tape import Bar, PublicTrade
 from paper.money.commission import DISCOUNT_ASSET, Commission
+from paper.money.orders import AccountTrade, Order, OrderKind
 from paper.money.wallets import Wallet
-from paper.orders import AccountTrade, Order, OrderKind
-from paper.streams.tape import Bar, PublicTrade
 from paper.units import UNITS_PER_ONE, Symbol, format_units
 
 Document = dict[str, Any]

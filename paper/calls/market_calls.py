@@ -8,8 +8,8 @@ from paper.calls.documents import Document
 from paper.calls.parameters import TickerType
 from paper.errors import ErrorKind, ExchangeError
 from paper.exchange.filters import AVERAGE_MINUTES
+from paper.exchange.tape import aggregated_whole
 from paper.intervals import INTERVALS
-from paper.streams.tape import aggregated_whole
 from paper.units import Symbol
 
 DEPTH_LIMIT_DEFAULT: Final = 100

@@ -15,7 +15,7 @@ from urllib.parse import unquote_plus
 from market.codes import SelfTradePrevention, Side, TimeInForce
 from paper.errors import ErrorKind, ExchangeError
 from paper.intervals import INTERVALS, MICROSECONDS_FROM, US_PER_MS
-from paper.orders import OrderKind
+from paper.money.orders import OrderKind
 from paper.units import UNITS_MAX, TooPreciseError, parse_units
 
 Values = dict[str, Any]

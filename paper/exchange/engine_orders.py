@@ -22,7 +22,7 @@ from paper.exchange.changes import Changes
 from paper.exchange.executions import Executions
 from paper.exchange.pending import COMMANDS_PENDING_MAX, Pending, PendingCommands, Purpose
 from paper.money.ledger import Ledger
-from paper.orders import Order, OrderStatus
+from paper.money.orders import Order, OrderStatus
 
 _log = logging.getLogger(__name__)
 

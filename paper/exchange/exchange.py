@@ -16,13 +16,13 @@ from paper.exchange.executions import Executions
 from paper.exchange.news import AccountListener, DepositNews, WalletNews
 from paper.exchange.order_rules import OrderRules
 from paper.exchange.pending import Pending
+from paper.exchange.public_book import BookView
+from paper.exchange.public_market import PublicMarket
+from paper.exchange.sizing import price_cap_ticks
 from paper.money.commission import DISCOUNT_ASSET, Commission
 from paper.money.ledger import Ledger
-from paper.money.sizing import price_cap_ticks
+from paper.money.orders import Order, OrderKind, OrderRequest, OrderStatus
 from paper.money.starting_assets import STARTING_ASSETS
-from paper.orders import Order, OrderKind, OrderRequest, OrderStatus
-from paper.streams.public_book import BookView
-from paper.streams.public_market import PublicMarket
 from paper.units import UNITS_PER_ONE, Symbol
 
 

@@ -11,8 +11,8 @@ from paper.exchange.news import EXECUTION_OF_END, ExecutionType, OrderNews
 from paper.exchange.pending import Pending, PendingCommands, Purpose
 from paper.money.commission import DISCOUNT_ASSET, Commission
 from paper.money.ledger import Ledger
+from paper.money.orders import AccountTrade, ExpiryReason, Order, OrderStatus
 from paper.money.wallets import FEES, OUTSIDE
-from paper.orders import AccountTrade, ExpiryReason, Order, OrderStatus
 from paper.units import UNITS_PER_ONE, Symbol
 
 BnbPrice = Callable[[Symbol], int | None]

@@ -10,7 +10,7 @@ from typing import Any, Final
 from market.codes import Side, Trigger
 from market.limits import ICEBERG_PARTS_MAX, PRICE_TICKS_MAX
 from paper.errors import ErrorKind, ExchangeError
-from paper.orders import OrderKind
+from paper.money.orders import OrderKind
 from paper.units import UNITS_MAX, UNITS_PER_ONE, Symbol, format_units
 
 AVERAGE_MINUTES: Final = 5  # what the reference price is averaged over

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from paper.money.orders import AccountTrade, Order, OrderStatus
 from paper.money.wallets import Wallet
-from paper.orders import AccountTrade, Order, OrderStatus
 
 
 class ExecutionType(StrEnum):

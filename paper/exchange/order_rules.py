@@ -7,10 +7,10 @@ from market.codes import Side
 from market.depth import Level
 from paper.errors import ErrorKind, ExchangeError
 from paper.exchange.filters import Draft, check_amended, check_filters
+from paper.exchange.public_market import PublicMarket
+from paper.exchange.sizing import LEVELS_MAX, buy_for, sell_for, stop_cap_ticks
 from paper.money.ledger import Ledger
-from paper.money.sizing import LEVELS_MAX, buy_for, sell_for, stop_cap_ticks
-from paper.orders import Order, OrderKind, OrderRequest
-from paper.streams.public_market import PublicMarket
+from paper.money.orders import Order, OrderKind, OrderRequest
 from paper.units import Symbol
 
 

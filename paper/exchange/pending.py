@@ -6,7 +6,7 @@ from enum import Enum, auto
 from typing import Final
 
 from market.codes import RejectReason
-from paper.orders import Order
+from paper.money.orders import Order
 
 COMMANDS_PENDING_MAX: Final = 10_000
 

@@ -4,8 +4,8 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from paper.money.orders import AccountTrade, Order
 from paper.money.tables import ORDER_COLUMNS, TRADE_COLUMNS, order_of_row, trade_of_row
-from paper.orders import AccountTrade, Order
 from paper.units import UNITS_MAX, Symbol
 
 

@@ -18,6 +18,7 @@ from market.instrument import Instrument
 from market.mendable import MendableError
 from paper.money.account_records import AccountRecords
 from paper.money.history import History
+from paper.money.orders import AccountTrade, Order, OrderStatus
 from paper.money.tables import (
     ANY_ENGINE,
     IS_OPEN,
@@ -36,7 +37,6 @@ from paper.money.tables import (
     trade_row,
 )
 from paper.money.wallets import OUTSIDE, Wallets
-from paper.orders import AccountTrade, Order, OrderStatus
 from paper.units import FIRST_ENGINE, Symbol, format_units
 
 TRADE_IDS_PER_EPOCH: Final = 10**10  # so that trade ids keep rising when a new engine counts from 1 again

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from market.codes import SelfTradePrevention, Side, TimeInForce
 from paper.money.commission import FeePlace, Terms
-from paper.orders import CHANGING, AccountTrade, Order, OrderKind, OrderStatus
+from paper.money.orders import CHANGING, AccountTrade, Order, OrderKind, OrderStatus
 from paper.units import Symbol
 
 SCHEMA_VERSION: Final = 6

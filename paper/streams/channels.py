@@ -6,12 +6,12 @@ from typing import Final
 
 from market.depth import Depth
 from paper.calls import documents
+from paper.exchange.public_book import Touched
+from paper.exchange.public_market import PublicMarket
+from paper.exchange.tape import PublicTrade, aggregated
 from paper.intervals import INTERVALS
 from paper.streams import documents as stream_documents
 from paper.streams.documents import Document
-from paper.streams.public_book import Touched
-from paper.streams.public_market import PublicMarket
-from paper.streams.tape import PublicTrade, aggregated
 from paper.units import Symbol
 
 FAST_MS: Final = 100

@@ -6,7 +6,7 @@ from typing import Any, Final
 from market.codes import Side
 from market.depth import Depth, Level
 from paper.calls import documents
-from paper.streams.tape import Bar, PublicTrade
+from paper.exchange.tape import Bar, PublicTrade
 from paper.units import Symbol, format_units
 
 Document = dict[str, Any]

@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, Protocol
 
+from paper.exchange.public_book import Touched
+from paper.exchange.public_market import PublicMarket
+from paper.exchange.tape import PublicTrade
 from paper.streams.channels import FAST_MS, Stream, open_stream
-from paper.streams.public_book import Touched
-from paper.streams.public_market import PublicMarket
-from paper.streams.tape import PublicTrade
 from paper.units import Symbol
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 from market.codes import SelfTradePrevention, Side, TimeInForce
 from paper.errors import NO_REJECT_NAME, reject_name
 from paper.exchange.news import AccountNews, DepositNews, ExecutionType, OrderNews, WalletNews
-from paper.orders import OrderStatus
+from paper.money.orders import OrderStatus
 from paper.units import format_units
 
 Document = dict[str, Any]

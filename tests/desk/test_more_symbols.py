@@ -10,7 +10,7 @@ import ccxt
 import pytest
 
 from paper.access.accounts import load_keys
-from paper.calls.admin import TOKEN_HEADER
+from paper.admin import TOKEN_HEADER
 from tests.desk.desk_process import Desk, until
 from tests.paper.clients import ccxt_settings_of
 

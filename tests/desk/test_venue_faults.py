@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from market.codes import Side
-from paper.calls.admin import TOKEN_HEADER
+from paper.admin import TOKEN_HEADER
 from tests.desk.desk_process import BTCUSDT, Desk, short_directory, until
 
 

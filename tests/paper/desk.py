@@ -16,10 +16,10 @@ from market.feed_messages import BookTrade
 from market.instrument import Instrument
 from paper.exchange.exchange import Exchange
 from paper.exchange.pending import Pending
+from paper.exchange.public_book import Touched
 from paper.money.commission import Commission
 from paper.money.ledger import Ledger
-from paper.orders import Order, OrderKind, OrderRequest
-from paper.streams.public_book import Touched
+from paper.money.orders import Order, OrderKind, OrderRequest
 from paper.units import parse_units
 
 FIRST_ORDER_ID = 2 * 10**12

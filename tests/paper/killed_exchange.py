@@ -19,11 +19,11 @@ from market.depth import Depth
 from paper.errors import ExchangeError
 from paper.exchange.exchange import Exchange
 from paper.exchange.pending import Pending
+from paper.exchange.public_book import Touched
 from paper.money.commission import Commission, FeePlace
 from paper.money.history import Span
 from paper.money.ledger import Ledger
-from paper.orders import OrderKind, OrderRequest
-from paper.streams.public_book import Touched
+from paper.money.orders import OrderKind, OrderRequest
 from paper.units import parse_units
 from tests.paper.desk import ALICE, BOB, CAROL, FIRST_ORDER_ID, FIRST_OWNER, INSTRUMENTS
 

@@ -12,8 +12,8 @@ from market.codes import RejectReason, Side, Tag
 from market.events import Amended, Canceled, Event, Executed, Rejected
 from market.instrument import Instrument
 from paper.money.commission import Commission, FeePlace
+from paper.money.orders import Order
 from paper.money.starting_assets import STARTING_ASSETS
-from paper.orders import Order
 
 UNIT = Fraction(1, 10**8)
 

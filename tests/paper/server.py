@@ -17,9 +17,9 @@ from nodes.http import bind, serve, stop, url_of
 from paper.access.account_folder import AccountFolder
 from paper.access.accounts import Accounts, KeyPair, PublicKey
 from paper.access.usage import Usage
-from paper.calls.admin import Admin
+from paper.admin import Admin
 from paper.calls.endpoints import Endpoint
-from paper.calls.fault_calls import FaultCalls
+from paper.fault_calls import FaultCalls
 from paper.faults import Faults
 from paper.front_desk import FrontDesk, Inquiry
 from paper.latency import Delay, Latency

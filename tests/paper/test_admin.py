@@ -20,7 +20,7 @@ from market.clock import time_ns
 from paper.access.account_folder import AccountFolder
 from paper.access.accounts import KeyFileError, load_keys, load_or_create_token
 from paper.access.signing import authenticate, sign
-from paper.calls.admin import TOKEN_HEADER
+from paper.admin import TOKEN_HEADER
 from paper.errors import ErrorKind, ExchangeError
 from tests.paper.clients import ccxt_settings, listening
 from tests.paper.desk import ALICE, BOB

@@ -7,7 +7,7 @@ import pytest
 
 from market.codes import RejectReason, Side
 from paper.errors import ErrorKind, ExchangeError
-from paper.orders import Order, OrderKind
+from paper.money.orders import Order, OrderKind
 from paper.units import parse_units
 from tests.paper.clients import listening
 from tests.paper.desk import ALICE, BOB, Desk

@@ -18,9 +18,9 @@ from bus.subscriber import SILENCE_NS_MAX, FeedSubscriber
 from market.feed_messages import BookChecksum
 from nodes.paper.feed_books import FeedBooks, TouchedBook
 from paper.calls import documents
+from paper.exchange.public_market import PublicMarket
 from paper.money.ledger import Ledger
 from paper.streams.hub import StreamHub
-from paper.streams.public_market import PublicMarket
 from tests.bus.feed_model import INSTRUMENTS, SYMBOLS, TOPICS, FeedEngine, Flow
 from tests.one_engine import one_engine
 

@@ -23,8 +23,8 @@ from typing import Any, Final
 import pytest
 
 from market.depth import Depth
+from paper.exchange.public_book import Touched
 from paper.streams.hub import StreamHub
-from paper.streams.public_book import Touched
 from paper.units import Symbol
 from tests.bus.feed_model import Flow
 from tests.environments.made import python_of

@@ -9,8 +9,8 @@ import pytest
 from market.codes import Side, TimeInForce
 from paper.errors import ErrorKind, ExchangeError
 from paper.money.ledger import Ledger
+from paper.money.orders import OrderKind, OrderStatus
 from paper.money.tables import SCHEMA_VERSION
-from paper.orders import OrderKind, OrderStatus
 from paper.units import parse_units
 from tests.paper.desk import ALICE, BOB, INSTRUMENTS, Desk
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from paper.calls.documents import exchange_info
 from paper.calls.endpoints import ENDPOINTS
 from paper.exchange.filters import filter_documents
-from paper.orders import OrderKind
+from paper.money.orders import OrderKind
 from paper.socket_api import ENDPOINT_OF_METHOD
 from paper.streams.channels import open_stream
 from tests.paper.conformance import TESTERS, TEXT, names_of, rows

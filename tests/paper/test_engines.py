@@ -11,8 +11,8 @@ from market.codes import Side
 from paper.errors import ErrorKind, ExchangeError
 from paper.money.history import Span
 from paper.money.ledger import Ledger, LedgerError
+from paper.money.orders import OrderKind, OrderStatus
 from paper.money.starting_assets import STARTING_ASSETS
-from paper.orders import OrderKind, OrderStatus
 from paper.units import parse_units
 from tests.paper.desk import ALICE, BOB, INSTRUMENTS, START_NS, Desk, DeskEngine
 

@@ -10,8 +10,8 @@ from market.commands import HaltSymbol
 from paper.errors import ErrorKind, ExchangeError, error_of_reject
 from paper.money.commission import Commission
 from paper.money.history import Span
+from paper.money.orders import OrderKind, OrderStatus
 from paper.money.wallets import FEES
-from paper.orders import OrderKind, OrderStatus
 from paper.units import parse_units
 from tests.paper.desk import ALICE, BOB, FIRST_ORDER_ID, Desk
 

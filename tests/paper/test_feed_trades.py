@@ -14,9 +14,9 @@ from market.depth import Depth
 from market.feed_messages import BookTrade, FeedMessage
 from nodes.paper.feed_books import FeedBooks, TouchedBook
 from nodes.paper.feed_trades import FeedTrades
+from paper.exchange.public_market import PublicMarket
 from paper.money.ledger import TRADE_IDS_PER_EPOCH, Ledger
 from paper.streams.hub import StreamHub
-from paper.streams.public_market import PublicMarket
 from tests.bus.feed_model import INSTRUMENTS, TOPICS
 from tests.one_engine import one_engine
 

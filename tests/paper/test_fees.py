@@ -13,8 +13,8 @@ from paper.errors import ErrorKind, ExchangeError
 from paper.exchange.news import AccountNews, WalletNews
 from paper.money.commission import Commission, FeePlace, Terms
 from paper.money.history import Span
+from paper.money.orders import AccountTrade, Order, OrderKind, OrderStatus
 from paper.money.wallets import FEES
-from paper.orders import AccountTrade, Order, OrderKind, OrderStatus
 from paper.units import parse_units
 from tests.paper.clients import ccxt_settings
 from tests.paper.desk import ALICE, BNBUSDT, BOB, Desk

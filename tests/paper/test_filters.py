@@ -14,8 +14,8 @@ from market.depth import Level
 from market.instrument import Instrument
 from paper.errors import ErrorKind, ExchangeError
 from paper.exchange.filters import Draft, check_filters, filter_documents
-from paper.money.sizing import buy_for, price_cap_ticks, sell_for
-from paper.orders import OrderKind
+from paper.exchange.sizing import buy_for, price_cap_ticks, sell_for
+from paper.money.orders import OrderKind
 from paper.units import UNITS_MAX, Symbol, TooPreciseError, format_units, parse_units
 from tests.paper.desk import ALICE, Desk
 

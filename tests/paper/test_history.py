@@ -9,8 +9,8 @@ import pytest
 from market.codes import SelfTradePrevention, Side, TimeInForce
 from paper.money.history import History, Span
 from paper.money.ledger import Ledger
+from paper.money.orders import AccountTrade, Order, OrderKind, OrderStatus
 from paper.money.tables import SAVE_ORDER, SAVE_TRADE, order_row, trade_row
-from paper.orders import AccountTrade, Order, OrderKind, OrderStatus
 from paper.units import Symbol
 from tests.paper.desk import ALICE, INSTRUMENTS
 

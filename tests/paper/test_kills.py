@@ -11,7 +11,7 @@ from market.clock import monotonic_ns
 from market.codes import Side, TimeInForce
 from market.events import Event, Executed
 from paper.money.ledger import TRADE_IDS_PER_EPOCH
-from paper.orders import OrderKind, OrderStatus
+from paper.money.orders import OrderKind, OrderStatus
 from tests.paper.desk import DeskEngine
 from tests.paper.killed_exchange import COMMISSION, EVERYBODY, State, live
 from tests.paper.money_model import UNIT, ModelOrder, MoneyModel

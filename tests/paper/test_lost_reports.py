@@ -13,7 +13,7 @@ from paper.calls.call import Call
 from paper.errors import ErrorKind, ExchangeError
 from paper.money.commission import Commission
 from paper.money.history import Span
-from paper.orders import Order, OrderKind, OrderStatus
+from paper.money.orders import Order, OrderKind, OrderStatus
 from paper.units import parse_units
 from tests.paper.desk import ALICE, BOB, Desk
 from tests.paper.test_restart import stored

@@ -9,11 +9,11 @@ from market.clock import NS_PER_MS
 from market.codes import Side
 from market.feed_messages import BookTrade
 from paper.calls import documents
+from paper.exchange.tape import Tape, aggregated, aggregated_whole
 from paper.streams.channels import FAST_MS
 from paper.streams.client import STREAMS_PER_CLIENT_MAX, StreamClient
 from paper.streams.hub import StreamHub
 from paper.streams.outbox import Outbox
-from paper.streams.tape import Tape, aggregated, aggregated_whole
 from tests.paper.desk import Desk
 from tests.paper.test_tape import tape_of
 

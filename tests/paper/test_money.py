@@ -15,9 +15,9 @@ from market.feed_messages import BookTrade
 from paper.errors import ErrorKind, ExchangeError
 from paper.money.commission import Commission, FeePlace
 from paper.money.history import Span
+from paper.money.orders import Order, OrderKind, OrderRequest
 from paper.money.starting_assets import STARTING_ASSETS
 from paper.money.wallets import FEES
-from paper.orders import Order, OrderKind, OrderRequest
 from tests.paper.desk import ALICE, BNBUSDT, BOB, CAROL, Desk
 from tests.paper.money_model import UNIT, MoneyModel
 

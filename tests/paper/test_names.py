@@ -16,7 +16,7 @@ from paper.errors import REJECT_NAMES, error_of_reject, reject_name
 from paper.exchange.news import ExecutionType, OrderNews
 from paper.money.commission import Commission
 from paper.money.ledger import Ledger
-from paper.orders import OrderKind, OrderStatus
+from paper.money.orders import OrderKind, OrderStatus
 from paper.streams.user_documents import event
 from paper.time_units import in_microseconds
 from paper.units import Symbol

@@ -343,7 +343,7 @@ def test_a_bug_of_ours_is_told_as_unknown_and_reported(server: Server, monkeypat
     def fail(*_: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr("paper.streams.public_market.PublicMarket.depth", fail)
+    monkeypatch.setattr("paper.exchange.public_market.PublicMarket.depth", fail)
     status, document, _ = send(server, "GET", "depth", query="symbol=BTCUSDT")
     assert (status, document["code"]) == (500, -1000)
     assert "bug" not in document["msg"]

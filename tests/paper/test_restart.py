@@ -11,7 +11,7 @@ from market.codes import SelfTradePrevention, Side, TimeInForce
 from market.commands import Command
 from paper.money.history import Span
 from paper.money.ledger import TRADE_IDS_PER_EPOCH, Ledger, LedgerError
-from paper.orders import Order, OrderKind, OrderStatus
+from paper.money.orders import Order, OrderKind, OrderStatus
 from paper.units import parse_units
 from tests.paper.desk import ALICE, BOB, FIRST_ORDER_ID, INSTRUMENTS, START_NS, Desk
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from market.codes import Side
+from paper.exchange.tape import PublicTrade, Tape
 from paper.intervals import DAY_MS, INTERVALS, MINUTE_MS
-from paper.streams.tape import PublicTrade, Tape
 
 START_MS = 1_770_000_000_000 // DAY_MS * DAY_MS
 

@@ -7,10 +7,10 @@ from market.codes import Side
 from market.depth import Depth
 from market.feed_messages import BookTrade
 from paper.exchange.filters import AVERAGE_MINUTES
+from paper.exchange.public_book import BookView, PublicBook, Touched
+from paper.exchange.tape import Bar, PublicTrade, Tape
 from paper.intervals import MINUTE_MS
 from paper.money.ledger import Ledger
-from paper.streams.public_book import BookView, PublicBook, Touched
-from paper.streams.tape import Bar, PublicTrade, Tape
 from paper.units import Symbol
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from sanic import Sanic
 from sanic.request import Request
 
-from paper.calls.admin import ADMIN_PREFIX, Admin, AdminError
+from paper.admin import ADMIN_PREFIX, Admin, AdminError
 from paper.exchange.exchange import Exchange
 from paper.faults import SWITCHES, Fault, FaultError, FaultKind, Faults
 from paper.streams.sockets import Connections
