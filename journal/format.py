@@ -23,6 +23,7 @@ _FIGURES_MAX: Final = 3
 HEADER_SIZE: Final = _HEADER.size + _HEADER_REST.size
 
 _CRC = Struct("<I")
+_pack_crc = _CRC.pack
 _PREFIX = Struct("<IIQ")  # CRC of what follows it, length of what follows the sequence, sequence
 PREFIX_SIZE: Final = _PREFIX.size
 
@@ -131,9 +132,10 @@ class Schema(Generic[R]):
         self._magic = magic
         self._version = version
         self._record = record
-        self._rest = Struct("<IQ" + envelope)  # of a record's head, behind the CRC
+        rest = Struct("<IQ" + envelope)  # of a record's head, behind the CRC
+        self._pack, self._unpack_from = rest.pack, rest.unpack_from
         self._file_name = re.compile(rf"{message}s-([0-9]{{8}})\.journal", re.ASCII)
-        self.head_size: Final = _CRC.size + self._rest.size
+        self.head_size: Final = _CRC.size + rest.size
         self.length_min: Final = self.head_size - PREFIX_SIZE
         self.length_max: Final = self.length_min + FRAME_BYTES_MAX
         self.record_size_max: Final = PREFIX_SIZE + self.length_max
@@ -197,23 +199,26 @@ class Schema(Generic[R]):
             if was != must:
                 raise JournalMismatchError(f"{path} must have {name} {must}, was {was}")
 
-    def encode_head(self, sequence: int, record: R) -> bytes:
-        """Return all of a record that stands before its payload."""
-        assert _is_possible(record), f"expected 0 <= skip < count <= {BATCH_MESSAGES_MAX}, was {record[:-1]}"
-        size = len(record.payload)
+    def encode(self, sequence: int, record: R) -> bytes:
+        """Return the bytes of a record."""
+        envelope, payload = record[:-1], record.payload
+        assert 0 <= record.skip_count < record.message_count <= BATCH_MESSAGES_MAX, (
+            f"expected 0 <= skip < count <= {BATCH_MESSAGES_MAX}, was {envelope}"
+        )
+        size = len(payload)
         assert size <= FRAME_BYTES_MAX, f"expected at most {FRAME_BYTES_MAX} bytes of messages, were {size}"
-        rest = self._rest.pack(self.length_min + size, sequence, *record[:-1])
-        return _CRC.pack(crc32(record.payload, crc32(rest))) + rest
+        rest = self._pack(self.length_min + size, sequence, *envelope) + payload
+        return _pack_crc(crc32(rest)) + rest
 
     def decode(self, head: bytes, payload: bytes) -> R:
         """Return the record with this head and payload, whose CRC is right.
 
         Raises:
-            ValueError: if its envelope is one that `encode_head` does not make.
+            ValueError: if its envelope is one that `encode` does not make.
         """
-        _, _, *envelope = self._rest.unpack_from(head, _CRC.size)
+        _, _, *envelope = self._unpack_from(head, _CRC.size)
         record = self._record(*envelope, payload)
-        if not _is_possible(record):
+        if not 0 <= record.skip_count < record.message_count <= BATCH_MESSAGES_MAX:
             counts = f"{record.skip_count} and {record.message_count}"
             raise ValueError(f"expected 0 <= skip < count <= {BATCH_MESSAGES_MAX}, was {counts}")
         return record
@@ -228,7 +233,3 @@ def read_prefix(head: bytes) -> tuple[int, int, int]:
 def record_crc(head: bytes, payload: bytes) -> int:
     """Return the CRC that a record with this head and payload must have."""
     return crc32(payload, crc32(memoryview(head)[_CRC.size :]))
-
-
-def _is_possible(record: Record) -> bool:
-    return 0 <= record.skip_count < record.message_count <= BATCH_MESSAGES_MAX

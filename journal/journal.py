@@ -21,7 +21,7 @@ from journal.format import (
     R,
     Schema,
 )
-from journal.reader import JournalReader, OpenedFile, TornTail
+from journal.reader import JournalReader, TornTail
 from journal.replay import Replay, replay
 from market.clock import NS_PER_MS, monotonic_ns
 from market.limits import JOURNAL_FILE_BYTES_MAX, JOURNAL_FILES_MAX
@@ -68,6 +68,7 @@ class Journal(Generic[R]):
         if group_ns < 0:
             raise ValueError(f"group_ns must not be negative, was {group_ns}")
         self.mode = mode
+        self._is_synced = mode.is_synced
         self.sequence = 0
         self.synced_sequence = 0
         self._folder = folder
@@ -96,17 +97,12 @@ class Journal(Generic[R]):
     @property
     def acknowledged_sequence(self) -> int:
         """The sequence up to which records may be acknowledged; it rises with `append` or `sync`, as the mode says."""
-        return self.synced_sequence if self.mode.is_synced else self.sequence
+        return self.synced_sequence if self._is_synced else self.sequence
 
     @property
     def folder(self) -> Path:
         """Where its files are."""
         return self._folder
-
-    @property
-    def sync_due_ns(self) -> int | None:
-        """When the next `sync` is due, on the clock of `append`; None while nothing waits for one."""
-        return None if self._unsynced_since_ns is None else self._unsynced_since_ns + self._group_ns
 
     def sync_due(self, now_ns: int) -> bool:
         """Return whether a record has waited for the disk as long as it may: call `sync`."""
@@ -157,23 +153,26 @@ class Journal(Generic[R]):
             return self.sequence
         if not records:
             return self.sequence
-        sequence = self.sequence
-        pieces: list[bytes] = []
-        for record in records:
-            sequence += 1
-            pieces.append(self._schema.encode_head(sequence, record))
-            pieces.append(record.payload)
-        batch = b"".join(pieces)
-        if self._file_size + len(batch) <= self._file_bytes_max:
-            self._write(batch)
-            self.sequence = sequence
-        else:
-            self._write_across_files(pieces)
-        if self.mode is JournalMode.SYNC:
-            self.sync()
-        elif self._unsynced_since_ns is None and self.mode is JournalMode.GROUP:
-            self._unsynced_since_ns = now_ns
-        return sequence
+        encode = self._schema.encode
+        batch: list[bytes] = []
+        size = self._file_size
+        for sequence, record in enumerate(records, self.sequence + 1):
+            encoded = encode(sequence, record)
+            size += len(encoded)
+            if size > self._file_bytes_max:
+                self._write(b"".join(batch))
+                self.sequence = sequence - 1
+                self._next_file()
+                batch, size = [], self._file_size + len(encoded)
+            batch.append(encoded)
+        self._write(b"".join(batch))
+        self.sequence += len(batch)
+        if self._is_synced:
+            if self.mode is JournalMode.SYNC:
+                self.sync()
+            elif self._unsynced_since_ns is None:
+                self._unsynced_since_ns = now_ns
+        return self.sequence
 
     def sync(self) -> None:
         """Wait until the disk has all that was appended.
@@ -222,12 +221,13 @@ class Journal(Generic[R]):
         self.sequence = reader.last_sequence
         if reader.torn_tail is not None:
             _cut(reader.torn_tail)
-        if self.mode.is_synced:
+        if self._is_synced:
             for file in reader.files:
                 _sync_file(file.path)  # a former life may have been killed before its sync, or have had no need of one
         self._number = len(reader.files) + 1
-        if reader.files and _has_no_record(reader.files[-1], self.sequence):
-            reader.files[-1].path.unlink()
+        last = reader.files[-1] if reader.files else None
+        if last is not None and (last.header is None or last.header.start_sequence > self.sequence):
+            last.path.unlink()  # it has no record
             self._number -= 1
         self._begin_file()
 
@@ -238,33 +238,17 @@ class Journal(Generic[R]):
         self._path = self._folder / self._schema.file_name(self._number)
         try:
             self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            if self.mode.is_synced:
+            if self._is_synced:
                 os.fsync(self._lock)  # for the name of the file: the lock is the folder
         except OSError as error:
             self._fail(f"{self._path} cannot be made: {error.strerror}", error)
         self._file_size = 0
         self._write(self._schema.encode_header(header))
-        if self.mode.is_synced:
+        if self._is_synced:
             self.sync()
 
-    def _write_across_files(self, pieces: Sequence[bytes]) -> None:
-        """Write heads and payloads in turn, each record whole into a file that has room for it."""
-        batch: list[bytes] = []
-        size = 0
-        for head, payload in zip(pieces[::2], pieces[1::2], strict=True):
-            record_size = len(head) + len(payload)
-            if self._file_size + size + record_size > self._file_bytes_max:
-                self._write(b"".join(batch))
-                self.sequence += len(batch) // 2
-                self._next_file()
-                batch, size = [], 0
-            batch += (head, payload)
-            size += record_size
-        self._write(b"".join(batch))
-        self.sequence += len(batch) // 2
-
     def _next_file(self) -> None:
-        if self.mode.is_synced:
+        if self._is_synced:
             self.sync()  # else a power failure could leave the next file whole and this one not
         file, self._file = self._file, _CLOSED
         try:
@@ -316,7 +300,3 @@ def _cut(tail: TornTail) -> None:
 def _sync_file(path: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
-
-
-def _has_no_record(file: OpenedFile, last_sequence: int) -> bool:
-    return file.header is None or file.header.start_sequence > last_sequence

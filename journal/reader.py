@@ -6,7 +6,7 @@ are no record are a torn tail only if they are in the last file and no whole rec
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Generic
@@ -26,6 +26,8 @@ from journal.format import (
 
 _BUFFER_SIZE: Final = 1 << 20
 _WINDOW_SIZE: Final = 1 << 22  # of the search for a record after a bad one; a multiple of 8
+
+_NoRecord = tuple[int, str]  # at which offset, and why
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,90 +83,66 @@ class JournalReader(Generic[R]):
             OSError: if a file cannot be read.
         """
         paths = self.schema.files(self._folder)
-        for number, path in enumerate(paths, 1):
+        for path in paths:
             with path.open("rb", buffering=_BUFFER_SIZE) as file:
-                yield from _FileReading(self, file, path, number, is_last=number == len(paths)).records()
+                size = os.fstat(file.fileno()).st_size
+                no_record = yield from self._records_of(path, file, size)
+                if no_record is not None:
+                    offset, why = no_record
+                    self._check_is_tail(path, file.fileno(), offset, size, why, is_last=path == paths[-1])
+                    self.torn_tail = TornTail(path, offset, size - offset, why)
 
-    def check_header(self, path: Path, number: int, header: FileHeader) -> None:
-        """Refuse a file that does not go on where the one before it ended, or is of another owner."""
-        if header.number != number:
-            raise CorruptJournalError(path, 0, f"its number must be {number} as in its name, was {header.number}")
-        if header.start_sequence != self.last_sequence + 1:
-            expected, found = self.last_sequence + 1, header.start_sequence
-            raise CorruptJournalError(path, 0, f"it must start with sequence {expected}, was {found}")
-        if self._figures is None:
-            self._figures = header.figures
-        self.schema.check_figures(path, header.figures, self._figures)
-
-
-class _FileReading(Generic[R]):
-    """One file on its way through a JournalReader."""
-
-    def __init__(self, reader: JournalReader[R], file: BinaryIO, path: Path, number: int, *, is_last: bool) -> None:
-        self._reader = reader
-        self._file = file
-        self._path = path
-        self._number = number
-        self._is_last = is_last
-        self._size = os.fstat(file.fileno()).st_size
-
-    def records(self) -> Iterator[tuple[int, R]]:
-        """Yield what follows the header, up to the end or a torn tail."""
-        read, reader, offset = self._file.read, self._reader, HEADER_SIZE
-        schema = reader.schema
+    def _records_of(self, path: Path, file: BinaryIO, size: int) -> Generator[tuple[int, R], None, _NoRecord | None]:
+        """Yield what follows a file's header; return where there is something else than a record, and why, if so."""
+        schema, read, offset = self.schema, file.read, HEADER_SIZE
         head_size, length_min, length_max = schema.head_size, schema.length_min, schema.length_max
-        if not self._read_header():
-            return
-        while offset < self._size:
+        head = read(HEADER_SIZE)
+        if len(head) < HEADER_SIZE:
+            self.files.append(OpenedFile(path, size, None))
+            return 0, f"the header has {HEADER_SIZE} bytes, were {len(head)}"
+        self._begin(path, size, schema.decode_header(path, head))
+        while offset < size:
             head = read(head_size)
             if len(head) < head_size:
-                self._end_at(offset, f"a record has at least {head_size} bytes, were {self._size - offset}")
-                return
+                return offset, f"a record has at least {head_size} bytes, were {size - offset}"
             crc, length, sequence = read_prefix(head)
             if not length_min <= length <= length_max:
-                self._end_at(offset, f"the length must be {length_min} to {length_max}, was {length}")
-                return
+                return offset, f"the length must be {length_min} to {length_max}, was {length}"
             payload = read(length - length_min)
             if len(payload) < length - length_min:
-                found = self._size - offset - PREFIX_SIZE
-                self._end_at(offset, f"{length} bytes must follow the sequence, were {found}")
-                return
+                return offset, f"{length} bytes must follow the sequence, were {size - offset - PREFIX_SIZE}"
             if record_crc(head, payload) != crc:
-                self._end_at(offset, f"the CRC must be {record_crc(head, payload):08x}, was {crc:08x}")
-                return
-            if sequence != reader.last_sequence + 1:
-                why = f"the sequence must be {reader.last_sequence + 1}, was {sequence}"
-                raise CorruptJournalError(self._path, offset, why)
-            yield sequence, self._decoded(offset, head, payload)
-            reader.last_sequence = sequence
+                return offset, f"the CRC must be {record_crc(head, payload):08x}, was {crc:08x}"
+            if sequence != self.last_sequence + 1:
+                why = f"the sequence must be {self.last_sequence + 1}, was {sequence}"
+                raise CorruptJournalError(path, offset, why)
+            try:
+                record = schema.decode(head, payload)
+            except ValueError as error:
+                raise CorruptJournalError(path, offset, str(error)) from None
+            yield sequence, record
+            self.last_sequence = sequence
             offset += PREFIX_SIZE + length
+        return None
 
-    def _read_header(self) -> bool:
-        """Return whether there is a whole header; it is checked."""
-        head = self._file.read(HEADER_SIZE)
-        header = self._reader.schema.decode_header(self._path, head) if len(head) == HEADER_SIZE else None
-        self._reader.files.append(OpenedFile(self._path, self._size, header))
-        if header is None:
-            self._end_at(0, f"the header has {HEADER_SIZE} bytes, were {len(head)}")
-            return False
-        self._reader.check_header(self._path, self._number, header)
-        return True
+    def _begin(self, path: Path, size: int, header: FileHeader) -> None:
+        """Refuse a file that does not go on where the one before it ended, or is of another owner."""
+        self.files.append(OpenedFile(path, size, header))
+        number, sequence = len(self.files), self.last_sequence + 1
+        if header.number != number:
+            raise CorruptJournalError(path, 0, f"its number must be {number} as in its name, was {header.number}")
+        if header.start_sequence != sequence:
+            raise CorruptJournalError(path, 0, f"it must start with sequence {sequence}, was {header.start_sequence}")
+        self._figures = header.figures if self._figures is None else self._figures
+        self.schema.check_figures(path, header.figures, self._figures)
 
-    def _decoded(self, offset: int, head: bytes, payload: bytes) -> R:
-        try:
-            return self._reader.schema.decode(head, payload)
-        except ValueError as error:
-            raise CorruptJournalError(self._path, offset, str(error)) from None
-
-    def _end_at(self, offset: int, why: str) -> None:
-        """Take what begins at `offset`, which is no record, for a torn tail if it can be one."""
-        if not self._is_last:
-            raise CorruptJournalError(self._path, offset, f"{why}; another file follows")
-        reader = self._reader
-        good = _find_record(reader.schema, self._file.fileno(), offset + 1, self._size, reader.last_sequence)
+    def _check_is_tail(self, path: Path, descriptor: int, offset: int, size: int, why: str, *, is_last: bool) -> None:
+        """Refuse what begins at `offset`, which is no record, unless it can be a torn tail."""
+        if not is_last:
+            raise CorruptJournalError(path, offset, f"{why}; another file follows")
+        good = _find_record(self.schema, descriptor, offset + 1, size, self.last_sequence)
         if good is not None:
-            raise CorruptJournalError(self._path, offset, f"{why}; a good record follows at offset {good}")
-        reader.torn_tail = TornTail(self._path, offset, self._size - offset, why)
+            raise CorruptJournalError(path, offset, f"{why}; a good record follows at offset {good}")
 
 
 def _find_record(schema: Schema[Any], descriptor: int, start: int, size: int, last_sequence: int) -> int | None:

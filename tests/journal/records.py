@@ -71,7 +71,7 @@ def raw_header(number: int = 1, start_sequence: int = 1, **changes: int) -> byte
 def raw_record(sequence: int, record: CommandRecord | None = None) -> bytes:
     """Return the bytes of a record."""
     record = record or record_of(sequence)
-    return COMMANDS.encode_head(sequence, record) + record.payload
+    return COMMANDS.encode(sequence, record)
 
 
 def write_file(folder: Path, content: bytes, number: int = 1) -> Path:

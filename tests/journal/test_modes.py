@@ -60,28 +60,27 @@ def test_syncs_every_batch_in_mode_sync(tmp_path: Path, calls: Calls) -> None:
         journal.append(records_of(4, 1), 0)
         assert calls == ["write", "fdatasync", "write", "fdatasync"]
         assert (journal.acknowledged_sequence, journal.synced_sequence) == (4, 4)
-        assert journal.sync_due_ns is None
+        assert not journal.sync_due(10**12)
 
 
 def test_syncs_a_group_by_the_clock(tmp_path: Path, calls: Calls) -> None:
     """The oldest unsynced record waits no longer than it may, and nobody is acknowledged before the sync."""
     with opened(tmp_path, JournalMode.GROUP, group_ns=2 * NS_PER_MS) as journal:
         calls.clear()
-        assert journal.sync_due_ns is None
         assert not journal.sync_due(10**12)
         journal.append(records_of(1, 2), 5 * NS_PER_MS)
         journal.append(records_of(3, 1), 6 * NS_PER_MS)
         assert (journal.sequence, journal.acknowledged_sequence) == (3, 0)
-        assert journal.sync_due_ns == 7 * NS_PER_MS
         assert not journal.sync_due(7 * NS_PER_MS - 1)
         assert journal.sync_due(7 * NS_PER_MS)
         assert calls == ["write", "write"]
         journal.sync()
         assert calls == ["write", "write", "fdatasync"]
         assert journal.acknowledged_sequence == 3
-        assert journal.sync_due_ns is None
+        assert not journal.sync_due(10**12)
         journal.append(records_of(4, 1), 9 * NS_PER_MS)
-        assert journal.sync_due_ns == 11 * NS_PER_MS
+        assert not journal.sync_due(11 * NS_PER_MS - 1)
+        assert journal.sync_due(11 * NS_PER_MS)
     assert journal.acknowledged_sequence == 4, "close syncs the last group"
 
 
@@ -89,7 +88,7 @@ def test_does_not_start_the_clock_for_nothing(tmp_path: Path) -> None:
     """An empty batch waits for no disk."""
     with opened(tmp_path, JournalMode.GROUP) as journal:
         journal.append([], 5)
-        assert journal.sync_due_ns is None
+        assert not journal.sync_due(10**12)
 
 
 @pytest.mark.parametrize("mode", [JournalMode.GROUP, JournalMode.SYNC])
