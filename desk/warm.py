@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from engine.fast.engine import is_warm, run_matching, run_queries
 from engine.wire.codec import warm as warm_codec
-from sessions.session_state import SessionLimits
+from sessions.memory import SessionLimits
 from sessions.session_table import SessionTable
 
 

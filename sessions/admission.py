@@ -5,43 +5,17 @@ from typing import Final
 
 from engine.kernel import inlined, kernel
 from engine.rows.codes import AMEND, CANCEL, HEARTBEAT, LOGOUT, MASS_CANCEL, NEW, REASONS, SIDES, TAGS
-from engine.rows.messages import ROW_WIDTH, TAG, Int64Array
+from engine.rows.messages import ROW_WIDTH, TAG
 from engine.wire.routing import write_refusal
 from market.clock import NS_PER_SECOND
 from market.limits import ID_MAX, ORDER_IDS_PER_SESSION
+from sessions import memory as at
+from sessions.memory import SessionMemory
 from sessions.open_orders import find_order, write_order
-from sessions.session_state import (
-    BAND_PPM,
-    BAND_UNIT,
-    CREDIT_AT_NS,
-    CREDIT_NS,
-    FIRST_ORDER_ID,
-    FIRST_OWNER,
-    KNOWN_UNTIL_NS,
-    MESSAGE_COST_NS,
-    NOTIONAL_MAX,
-    OFFSET,
-    OPEN_COUNT,
-    OPEN_MAX,
-    ORDER_ID,
-    ORDER_SIDE,
-    QTY_MAX,
-    REFERENCE_PRICE,
-    SEEN_SEQUENCE,
-    SEQUENCE,
-    STATE_SIZE,
-    SYMBOL_SIZE,
-    SYMBOLS,
-    TOTAL_OPEN,
-    TOTAL_OPEN_MAX,
-    USED_ID,
-)
 
 GOES_ON: Final = 0
 LOGS_OUT: Final = 1  # a Logout was read; what follows it was not
 LOGS_OUT_FOR_GOOD: Final = 2
-
-RESEND_SIZE: Final = 2  # of an order that is sent again: its id, its symbol
 
 
 _FINE: Final = 0
@@ -53,143 +27,114 @@ assert NEW.symbol_id == AMEND.symbol_id == CANCEL.symbol_id, "commands name thei
 
 @kernel
 def admit_messages(
-    rows: Int64Array,
-    count: int,
-    number: int,
-    is_engine_here: int,
-    time_ns: int,
-    now_ns: int,
-    sessions: Int64Array,
-    limits: Int64Array,
-    orders: Int64Array,
-    refusals: Int64Array,
-    resends: Int64Array,
+    memory: SessionMemory, first: int, count: int, number: int, is_engine_here: int, time_ns: int, now_ns: int
 ) -> tuple[int, int, int, int]:
-    """Turn the messages of session `number` into commands of the desk: its ids, its owner, the time.
+    """Turn `count` messages of session `number` into commands of the desk: its ids, its owner, the time.
 
     Args:
-        rows: flat; the commands that may pass are moved together at the front.
+        first: the row of the first one; those that may pass are moved together from there on.
         is_engine_here: 0: all commands are refused, but for orders that were taken before.
         time_ns: ns since 1970.
         now_ns: monotonic, for the limit of messages a second, and the age of the reference price.
-        refusals: flat, takes a Rejected row, as the client sees it, for each command that may not pass.
-        resends: flat, takes RESEND_SIZE numbers for each order whose id was used before.
 
     Returns:
         how many commands pass, how many are refused, how many orders are sent again, and whether the session goes on.
     """
-    session = number * STATE_SIZE
-    _add_credit(sessions, session, limits[MESSAGE_COST_NS], now_ns)
+    rows, sessions = memory.messages, memory.sessions
+    session = number * at.STATE_SIZE
+    _add_credit(memory, session, now_ns)
     kept = refused = resent = 0
-    for index in range(count):
+    for index in range(first, first + count):
         base = index * ROW_WIDTH
         tag = rows[base + TAG]
-        is_rate_kept = _take_credit(sessions, session, limits[MESSAGE_COST_NS], tag)
+        is_rate_kept = _take_credit(memory, session, tag)
         if tag == TAGS.LOGOUT:
             return kept, refused, resent, LOGS_OUT_FOR_GOOD if rows[base + LOGOUT.is_final] else LOGS_OUT
         if tag > TAGS.MASS_CANCEL:  # a heartbeat
-            seen = min(rows[base + HEARTBEAT.last_sequence], sessions[session + SEQUENCE])
-            sessions[session + SEEN_SEQUENCE] = max(seen, sessions[session + SEEN_SEQUENCE])
+            seen = min(rows[base + HEARTBEAT.last_sequence], sessions[session + at.SEQUENCE])
+            sessions[session + at.SEEN_SEQUENCE] = max(seen, sessions[session + at.SEEN_SEQUENCE])
             continue
-        if tag == TAGS.NEW_ORDER and rows[base + NEW.order_id] <= sessions[session + USED_ID]:
+        if tag == TAGS.NEW_ORDER and rows[base + NEW.order_id] <= sessions[session + at.USED_ID]:
             reason = _SENT_AGAIN  # before all refusals: it may rest, and whoever is told otherwise forgets it
         elif not is_engine_here:
             reason = REASONS.ENGINE_UNAVAILABLE
         elif not is_rate_kept:
             reason = REASONS.RATE_LIMIT
-        elif tag == TAGS.NEW_ORDER:
-            reason = _check_new_order(rows, base, sessions, session, limits, now_ns)
-        elif tag == TAGS.AMEND_ORDER:
-            reason = _check_amend(rows, base, number, sessions, session, limits, orders, now_ns)
-        elif (
-            tag == TAGS.CANCEL_ORDER
-            and rows[base + CANCEL.order_id] >= ORDER_IDS_PER_SESSION - sessions[session + OFFSET]
-        ):
-            reason = REASONS.UNKNOWN_ORDER
         else:
-            reason = _FINE
+            reason = _check(memory, base, number, now_ns)
         if reason == _FINE:
-            _take_in(rows, base, number, sessions, session, limits, orders, time_ns)
-            if kept != index:
+            _take_in(memory, base, number, time_ns)
+            if first + kept != index:
                 for place in range(ROW_WIDTH):
-                    rows[kept * ROW_WIDTH + place] = rows[base + place]
+                    rows[(first + kept) * ROW_WIDTH + place] = rows[base + place]
             kept += 1
         elif reason == _SENT_AGAIN:
-            resends[resent * RESEND_SIZE] = rows[base + NEW.order_id]
-            resends[resent * RESEND_SIZE + 1] = rows[base + NEW.symbol_id]
+            memory.resends[resent * at.RESEND_SIZE] = rows[base + NEW.order_id]
+            memory.resends[resent * at.RESEND_SIZE + 1] = rows[base + NEW.symbol_id]
             resent += 1
         else:
             symbol_id = rows[base + (MASS_CANCEL.symbol_id if tag == TAGS.MASS_CANCEL else NEW.symbol_id)]
             order_id = 0 if tag == TAGS.MASS_CANCEL else rows[base + NEW.order_id]
-            write_refusal(refusals, refused * ROW_WIDTH, time_ns, (symbol_id, order_id, tag), reason)
+            write_refusal(memory.refusals, refused * ROW_WIDTH, time_ns, (symbol_id, order_id, tag), reason)
             refused += 1
     return kept, refused, resent, GOES_ON
 
 
 @inlined
-def _add_credit(sessions: Int64Array, session: int, cost_ns: int, now_ns: int) -> None:
+def _add_credit(memory: SessionMemory, session: int, now_ns: int) -> None:
     """A second's worth of messages can be saved up."""
-    if cost_ns:
-        earned = now_ns - sessions[session + CREDIT_AT_NS]
-        sessions[session + CREDIT_NS] = min(NS_PER_SECOND, sessions[session + CREDIT_NS] + earned)
-        sessions[session + CREDIT_AT_NS] = now_ns
+    sessions = memory.sessions
+    if memory.limits[at.MESSAGE_COST_NS]:
+        earned = now_ns - sessions[session + at.CREDIT_AT_NS]
+        sessions[session + at.CREDIT_NS] = min(NS_PER_SECOND, sessions[session + at.CREDIT_NS] + earned)
+        sessions[session + at.CREDIT_AT_NS] = now_ns
 
 
 @inlined
-def _take_credit(sessions: Int64Array, session: int, cost_ns: int, tag: int) -> bool:
+def _take_credit(memory: SessionMemory, session: int, tag: int) -> bool:
     """Pay for one message; cancels may run up a debt of a second's worth, so that they pass when orders do not."""
+    cost_ns = memory.limits[at.MESSAGE_COST_NS]
     least = -NS_PER_SECOND if tag in (TAGS.CANCEL_ORDER, TAGS.MASS_CANCEL) else 0
-    if sessions[session + CREDIT_NS] - cost_ns < least and cost_ns:
+    if memory.sessions[session + at.CREDIT_NS] - cost_ns < least and cost_ns:
         return False
-    sessions[session + CREDIT_NS] -= cost_ns
+    memory.sessions[session + at.CREDIT_NS] -= cost_ns
     return True
 
 
 @inlined
-def _check_new_order(
-    rows: Int64Array, base: int, sessions: Int64Array, session: int, limits: Int64Array, now_ns: int
-) -> int:
-    order_id = rows[base + NEW.order_id]
-    if order_id >= ORDER_IDS_PER_SESSION - sessions[session + OFFSET]:
-        return REASONS.BAD_ORDER_ID
-    is_full = limits[TOTAL_OPEN] >= limits[TOTAL_OPEN_MAX]
-    if is_full or sessions[session + OPEN_COUNT] >= limits[OPEN_MAX]:
-        return REASONS.OPEN_ORDERS_LIMIT
-    price, qty = rows[base + NEW.price_ticks], rows[base + NEW.qty_lots]
-    return _check_size(limits, rows[base + NEW.symbol_id], rows[base + NEW.side], price, qty, now_ns)
-
-
-@inlined
-def _check_amend(
-    rows: Int64Array,
-    base: int,
-    number: int,
-    sessions: Int64Array,
-    session: int,
-    limits: Int64Array,
-    orders: Int64Array,
-    now_ns: int,
-) -> int:
-    if rows[base + AMEND.order_id] >= ORDER_IDS_PER_SESSION - sessions[session + OFFSET]:
-        return REASONS.UNKNOWN_ORDER
-    entry = find_order(orders, _desk_id(rows[base + AMEND.order_id], number, sessions, session, limits))
-    if orders[entry + ORDER_ID] == 0:
-        return _FINE  # the engine says that it does not know the order
+def _check(memory: SessionMemory, base: int, number: int, now_ns: int) -> int:
+    """Return why a command may not pass, or _FINE."""
+    rows, session = memory.messages, number * at.STATE_SIZE
+    tag, order_id = rows[base + TAG], rows[base + NEW.order_id]
+    if tag == TAGS.MASS_CANCEL:
+        return _FINE
+    if order_id >= ORDER_IDS_PER_SESSION - memory.sessions[session + at.OFFSET]:
+        return REASONS.BAD_ORDER_ID if tag == TAGS.NEW_ORDER else REASONS.UNKNOWN_ORDER
+    if tag == TAGS.NEW_ORDER:
+        is_full = memory.counts[at.TOTAL_OPEN] >= memory.limits[at.TOTAL_OPEN_MAX]
+        if is_full or memory.sessions[session + at.OPEN_COUNT] >= memory.limits[at.OPEN_MAX]:
+            return REASONS.OPEN_ORDERS_LIMIT
+        price, qty = rows[base + NEW.price_ticks], rows[base + NEW.qty_lots]
+        return _check_size(memory, rows[base + NEW.symbol_id], rows[base + NEW.side], price, qty, now_ns)
+    entry = find_order(memory.orders, _desk_id(memory, order_id, number))
+    if tag == TAGS.CANCEL_ORDER or memory.orders[entry + at.ORDER_ID] == 0:
+        return _FINE  # the engine says whether it knows the order
     price, qty = rows[base + AMEND.price_ticks], rows[base + AMEND.qty_lots]
-    return _check_size(limits, rows[base + AMEND.symbol_id], orders[entry + ORDER_SIDE], price, qty, now_ns)
+    side = memory.orders[entry + at.ORDER_SIDE]
+    return _check_size(memory, rows[base + AMEND.symbol_id], side, price, qty, now_ns)
 
 
 @inlined
-def _check_size(limits: Int64Array, symbol_id: int, side: int, price_ticks: int, qty_lots: int, now_ns: int) -> int:
+def _check_size(memory: SessionMemory, symbol_id: int, side: int, price_ticks: int, qty_lots: int, now_ns: int) -> int:
     """Return why nobody means such an order; one without a price is taken to trade at the reference price."""
-    symbol = SYMBOLS + symbol_id * SYMBOL_SIZE
-    reference = limits[symbol + REFERENCE_PRICE]
-    if qty_lots > limits[symbol + QTY_MAX]:
+    symbol, reference_at = symbol_id * at.SYMBOL_SIZE, symbol_id * at.REFERENCE_SIZE
+    reference = memory.references[reference_at + at.REFERENCE_PRICE]
+    if qty_lots > memory.symbols[symbol + at.QTY_MAX]:
         return REASONS.QTY_LIMIT
-    notional_max = limits[symbol + NOTIONAL_MAX]
-    band = limits[symbol + BAND_PPM]
+    notional_max = memory.symbols[symbol + at.NOTIONAL_MAX]
+    band = memory.symbols[symbol + at.BAND_PPM]
     is_needed = band != 0 if price_ticks else notional_max != ID_MAX
-    if is_needed and now_ns >= limits[symbol + KNOWN_UNTIL_NS]:
+    if is_needed and now_ns >= memory.references[reference_at + at.KNOWN_UNTIL_NS]:
         return REASONS.ENGINE_UNAVAILABLE  # the market may be elsewhere by now
     price = price_ticks or reference
     if price and notional_max != ID_MAX and qty_lots > notional_max // price:  # the product might not fit
@@ -197,37 +142,30 @@ def _check_size(limits: Int64Array, symbol_id: int, side: int, price_ticks: int,
     if not band or not reference or not price_ticks:
         return _FINE
     if side == SIDES.BUY:
-        is_far = price_ticks * BAND_UNIT > reference * (BAND_UNIT + band)
+        is_far = price_ticks * at.BAND_UNIT > reference * (at.BAND_UNIT + band)
     else:
-        is_far = price_ticks * BAND_UNIT < reference * (BAND_UNIT - band)
+        is_far = price_ticks * at.BAND_UNIT < reference * (at.BAND_UNIT - band)
     return REASONS.PRICE_BAND if is_far else _FINE
 
 
 @inlined
-def _desk_id(order_id: int, number: int, sessions: Int64Array, session: int, limits: Int64Array) -> int:
-    return limits[FIRST_ORDER_ID] + number * ORDER_IDS_PER_SESSION + sessions[session + OFFSET] + order_id
+def _desk_id(memory: SessionMemory, order_id: int, number: int) -> int:
+    first = memory.limits[at.FIRST_ORDER_ID] + number * ORDER_IDS_PER_SESSION
+    return first + memory.sessions[number * at.STATE_SIZE + at.OFFSET] + order_id
 
 
 @inlined
-def _take_in(
-    rows: Int64Array,
-    base: int,
-    number: int,
-    sessions: Int64Array,
-    session: int,
-    limits: Int64Array,
-    orders: Int64Array,
-    time_ns: int,
-) -> None:
+def _take_in(memory: SessionMemory, base: int, number: int, time_ns: int) -> None:
     """Make the command the desk's; a new order counts as open from now on."""
+    rows, session = memory.messages, number * at.STATE_SIZE
     tag = rows[base + TAG]
-    owner = limits[FIRST_OWNER] + number
+    owner = memory.limits[at.FIRST_OWNER] + number
     if tag == TAGS.MASS_CANCEL:
         rows[base + MASS_CANCEL.owner] = owner
         rows[base + MASS_CANCEL.time_ns] = time_ns
         return
     order_id = rows[base + NEW.order_id]
-    desk_id = _desk_id(order_id, number, sessions, session, limits)
+    desk_id = _desk_id(memory, order_id, number)
     rows[base + NEW.order_id] = desk_id
     if tag == TAGS.CANCEL_ORDER:
         rows[base + CANCEL.owner] = owner
@@ -238,9 +176,13 @@ def _take_in(
     else:
         rows[base + NEW.owner] = owner
         rows[base + NEW.time_ns] = time_ns
-        sessions[session + USED_ID] = order_id
-        sessions[session + OPEN_COUNT] += 1
-        limits[TOTAL_OPEN] += 1
-        symbol_id, side = rows[base + NEW.symbol_id], rows[base + NEW.side]
-        price, qty = rows[base + NEW.price_ticks], rows[base + NEW.qty_lots]
-        write_order(orders, find_order(orders, desk_id), desk_id, symbol_id, side, price, qty, 0)
+        memory.sessions[session + at.USED_ID] = order_id
+        memory.sessions[session + at.OPEN_COUNT] += 1
+        memory.counts[at.TOTAL_OPEN] += 1
+        what = (
+            rows[base + NEW.symbol_id],
+            rows[base + NEW.side],
+            rows[base + NEW.price_ticks],
+            rows[base + NEW.qty_lots],
+        )
+        write_order(memory.orders, find_order(memory.orders, desk_id), desk_id, what, 0)

@@ -7,16 +7,9 @@ import numpy as np
 
 from journal.format import JournalError
 from market.limits import ORDER_IDS_PER_SESSION
+from sessions import memory as at
 from sessions.open_orders import put_orders
 from sessions.report_stream import ReportStream
-from sessions.session_state import (
-    CREDIT_AT_NS,
-    CREDIT_NS,
-    FIRST_ORDER_ID,
-    OPEN_COUNT,
-    ORDER_ID,
-    TOTAL_OPEN,
-)
 from sessions.session_store import IN_CHECKPOINT, StoredSession
 from sessions.session_table import SessionTable
 
@@ -25,13 +18,13 @@ _VERSION: Final = 1  # its second item held last prices once; nobody reads it
 
 def checkpoint_of(table: SessionTable) -> bytes:
     """Return all sessions with a name: their numbers, open orders and kept reports."""
-    open_orders = table.state.open_orders
-    numbers = (open_orders[:, ORDER_ID] - table.state.limits[FIRST_ORDER_ID]) // ORDER_IDS_PER_SESSION
+    open_orders = table.memory.open_orders
+    numbers = (open_orders[:, at.ORDER_ID] - table.memory.limits[at.FIRST_ORDER_ID]) // ORDER_IDS_PER_SESSION
     rows = []
     for session in table.sessions.values():
         if session.name:
-            state = table.state.of(session.number).copy()
-            state[[CREDIT_NS, CREDIT_AT_NS]] = 0  # of a clock that begins anew with the machine
+            state = table.memory.of(session.number).copy()
+            state[[at.CREDIT_NS, at.CREDIT_AT_NS]] = 0  # of a clock that begins anew with the machine
             orders = open_orders[numbers == session.number].reshape(-1)
             rows.append((session.name, session.number, state.tolist(), orders.tobytes(), session.reports.kept))
     packed: bytes = msgpack.packb((_VERSION, (), rows))
@@ -61,6 +54,6 @@ def restore_checkpoint(table: SessionTable, checkpoint: bytes, stored: list[Stor
 def _restore_numbers(
     table: SessionTable, number: int, numbers: list[int], orders: "np.ndarray[tuple[int], np.dtype[np.int64]]"
 ) -> None:
-    table.state.of(number)[: len(numbers)] = numbers  # an earlier version had fewer
-    put_orders(table.state.orders, orders)
-    table.state.limits[TOTAL_OPEN] += numbers[OPEN_COUNT]
+    table.memory.of(number)[: len(numbers)] = numbers  # an earlier version had fewer
+    put_orders(table.memory.orders, orders)
+    table.memory.counts[at.TOTAL_OPEN] += numbers[at.OPEN_COUNT]

@@ -11,27 +11,11 @@ from engine.rows.messages import ROW_WIDTH, TAG, Int64Array
 from engine.rows.order_table import unsigned
 from engine.wire.encoding import KEYS_PER_ROW, NO_KEY
 from market.limits import ORDER_IDS_PER_SESSION, TCP_SESSIONS_MAX
+from sessions import memory as at
+from sessions.memory import SessionMemory
 from sessions.open_orders import find_order, remove_order, write_order
-from sessions.session_state import (
-    ANSWERED_ID,
-    FIRST_ORDER_ID,
-    IS_ACTIVE,
-    LATE_COUNT,
-    OFFSET,
-    OPEN_COUNT,
-    ORDER_ID,
-    ORDER_IS_ANSWERED,
-    ORDER_LEAVES,
-    ORDER_PRICE,
-    SEQUENCE,
-    STATE_SIZE,
-    TOTAL_OPEN,
-    TOTAL_OPEN_MAX,
-    USED_ID,
-)
 
 TOO_MANY_OPEN: Final = -1
-TOLD_PER_EVENT: Final = 2  # a trade is told to both sides
 
 
 # Where every event has these, but Executed, which has two orders, and Halted, which has none.
@@ -41,28 +25,18 @@ for _event in (RESTED, CANCELED, AMENDED, TRIGGERED, REJECTED):
 
 
 @kernel
-def tell_sessions(
-    events: Int64Array,
-    skip: int,
-    count: int,
-    sessions: Int64Array,
-    limits: Int64Array,
-    orders: Int64Array,
-    told: Int64Array,
-    keys: Int64Array,
-) -> tuple[int, int]:
+def tell_sessions(memory: SessionMemory, skip: int, count: int) -> tuple[int, int]:
     """Write each event as the session sees it that it belongs to: its own ids, its own sequence, its own side alone.
 
     Orders of a session that is no more, and orders that are at their end for the client, are told to nobody.
 
     Args:
-        events: flat; `count` rows, of which the first `skip` are old.
-        told: flat, room for TOLD_PER_EVENT rows for each event.
-        keys: flat, KEYS_PER_ROW for each row of `told`; the first takes the session's number.
+        skip: of the `count` rows of events, how many are old.
 
     Returns:
         how many rows were written, or TOO_MANY_OPEN; and the sessions that they are of, as bits.
     """
+    events, sessions, told = memory.events, memory.sessions, memory.told
     told_count = 0
     touched = np.int64(0)
     for index in range(skip, count):
@@ -73,26 +47,27 @@ def tell_sessions(
         for side in range(2 if tag == TAGS.EXECUTED else 1):
             is_maker = side == 0
             order_id = _order_of(events, base, is_maker)
-            number = _session_of(order_id, limits)
-            if number < 0 or not sessions[number * STATE_SIZE + IS_ACTIVE]:
+            number = _session_of(memory, order_id)
+            session = number * at.STATE_SIZE
+            if number < 0 or not sessions[session + at.IS_ACTIVE]:
                 continue
-            session = number * STATE_SIZE
-            client_id = (order_id - limits[FIRST_ORDER_ID]) % ORDER_IDS_PER_SESSION - sessions[session + OFFSET]
+            desk_id = (order_id - memory.limits[at.FIRST_ORDER_ID]) % ORDER_IDS_PER_SESSION
+            client_id = desk_id - sessions[session + at.OFFSET]
             if client_id <= 0:
                 continue  # of whoever had this number before
             if tag == TAGS.EXECUTED:
-                is_told = _take_trade(events, base, is_maker, order_id, sessions, session, limits, orders)
+                is_told = _take_trade(memory, base, is_maker, order_id, session)
             else:
-                is_told = _take_event(events, base, order_id, client_id, sessions, session, limits, orders)
-            if limits[TOTAL_OPEN] > limits[TOTAL_OPEN_MAX]:
+                is_told = _take_event(memory, base, order_id, client_id, session)
+            if memory.counts[at.TOTAL_OPEN] > memory.limits[at.TOTAL_OPEN_MAX]:
                 return TOO_MANY_OPEN, touched
             if is_told:
                 target = told_count * ROW_WIDTH
                 _write_told(events, base, is_maker, client_id, told, target)
-                sessions[session + SEQUENCE] += 1
-                told[target + ACCEPTED.sequence] = sessions[session + SEQUENCE]
-                keys[told_count * KEYS_PER_ROW] = number
-                keys[told_count * KEYS_PER_ROW + 1] = NO_KEY
+                sessions[session + at.SEQUENCE] += 1
+                told[target + ACCEPTED.sequence] = sessions[session + at.SEQUENCE]
+                memory.keys[told_count * KEYS_PER_ROW] = number
+                memory.keys[told_count * KEYS_PER_ROW + 1] = NO_KEY
                 told_count += 1
                 touched |= np.int64(1) << number
     return told_count, touched
@@ -106,88 +81,68 @@ def _order_of(events: Int64Array, base: int, is_maker: bool) -> int:
 
 
 @inlined
-def _session_of(order_id: int, limits: Int64Array) -> int:
+def _session_of(memory: SessionMemory, order_id: int) -> int:
     """Return the number in a desk's order id; -1 if it is not of this gateway."""
-    offset = order_id - limits[FIRST_ORDER_ID]
+    offset = order_id - memory.limits[at.FIRST_ORDER_ID]
     if offset <= 0 or offset >= TCP_SESSIONS_MAX * ORDER_IDS_PER_SESSION:
         return -1
     return offset // ORDER_IDS_PER_SESSION
 
 
 @inlined
-def _take_trade(
-    events: Int64Array,
-    base: int,
-    is_maker: bool,
-    order_id: int,
-    sessions: Int64Array,
-    session: int,
-    limits: Int64Array,
-    orders: Int64Array,
-) -> bool:
-    entry = find_order(orders, order_id)
-    if orders[entry + ORDER_ID] == 0:
+def _take_trade(memory: SessionMemory, base: int, is_maker: bool, order_id: int, session: int) -> bool:
+    entry = find_order(memory.orders, order_id)
+    if memory.orders[entry + at.ORDER_ID] == 0:
         return False
-    leaves = events[base + (EXECUTED.maker_leaves_lots if is_maker else EXECUTED.taker_leaves_lots)]
-    _set_leaves(entry, leaves, sessions, session, limits, orders)
+    leaves = memory.events[base + (EXECUTED.maker_leaves_lots if is_maker else EXECUTED.taker_leaves_lots)]
+    _set_leaves(memory, entry, leaves, session)
     return True
 
 
 @inlined
-def _take_event(
-    events: Int64Array,
-    base: int,
-    order_id: int,
-    client_id: int,
-    sessions: Int64Array,
-    session: int,
-    limits: Int64Array,
-    orders: Int64Array,
-) -> bool:
+def _take_event(memory: SessionMemory, base: int, order_id: int, client_id: int, session: int) -> bool:
     """Keep the open orders in step; return whether the client is told."""
+    events, sessions, orders = memory.events, memory.sessions, memory.orders
     tag = events[base + TAG]
     entry = find_order(orders, order_id)
-    is_open = orders[entry + ORDER_ID] != 0
+    is_open = orders[entry + at.ORDER_ID] != 0
     is_first = tag == TAGS.ACCEPTED or (tag == TAGS.REJECTED and events[base + REJECTED.command] == TAGS.NEW_ORDER)
-    is_only = tag == TAGS.CANCELED and is_open and not orders[entry + ORDER_IS_ANSWERED]
+    is_only = tag == TAGS.CANCELED and is_open and not orders[entry + at.ORDER_IS_ANSWERED]
     if is_first or tag == TAGS.CANCELED:
-        sessions[session + USED_ID] = max(sessions[session + USED_ID], client_id)
-        sessions[session + LATE_COUNT] += (is_first or is_only) and client_id < sessions[session + ANSWERED_ID]
-        sessions[session + ANSWERED_ID] = max(sessions[session + ANSWERED_ID], client_id)
+        sessions[session + at.USED_ID] = max(sessions[session + at.USED_ID], client_id)
+        sessions[session + at.LATE_COUNT] += (is_first or is_only) and client_id < sessions[session + at.ANSWERED_ID]
+        sessions[session + at.ANSWERED_ID] = max(sessions[session + at.ANSWERED_ID], client_id)
     if tag == TAGS.ACCEPTED:
         if not is_open:  # we learn of it here: it was entered before we started
-            sessions[session + OPEN_COUNT] += 1
-            limits[TOTAL_OPEN] += 1
+            sessions[session + at.OPEN_COUNT] += 1
+            memory.counts[at.TOTAL_OPEN] += 1
         price, qty = events[base + ACCEPTED.price_ticks], events[base + ACCEPTED.qty_lots]
-        write_order(
-            orders, entry, order_id, events[base + ACCEPTED.symbol_id], events[base + ACCEPTED.side], price, qty, 1
-        )
+        what = (events[base + ACCEPTED.symbol_id], events[base + ACCEPTED.side], price, qty)
+        write_order(orders, entry, order_id, what, 1)
         return True
     if tag == TAGS.REJECTED:
         if is_first and is_open:
-            _set_leaves(entry, 0, sessions, session, limits, orders)
+            _set_leaves(memory, entry, 0, session)
         return True
     if not is_open:
         return False
     if tag == TAGS.CANCELED:
-        _set_leaves(entry, events[base + CANCELED.leaves_lots], sessions, session, limits, orders)
+        _set_leaves(memory, entry, events[base + CANCELED.leaves_lots], session)
     elif tag == TAGS.AMENDED:
-        orders[entry + ORDER_PRICE] = events[base + AMENDED.price_ticks]
-        orders[entry + ORDER_LEAVES] = events[base + AMENDED.leaves_lots]
+        orders[entry + at.ORDER_PRICE] = events[base + AMENDED.price_ticks]
+        orders[entry + at.ORDER_LEAVES] = events[base + AMENDED.leaves_lots]
     return True
 
 
 @inlined
-def _set_leaves(
-    entry: int, leaves: int, sessions: Int64Array, session: int, limits: Int64Array, orders: Int64Array
-) -> None:
+def _set_leaves(memory: SessionMemory, entry: int, leaves: int, session: int) -> None:
     """What is still open of the order; with 0 it is at its end."""
     if leaves:
-        orders[entry + ORDER_LEAVES] = leaves
+        memory.orders[entry + at.ORDER_LEAVES] = leaves
         return
-    remove_order(orders, entry)
-    sessions[session + OPEN_COUNT] -= 1
-    limits[TOTAL_OPEN] -= 1
+    remove_order(memory.orders, entry)
+    memory.sessions[session + at.OPEN_COUNT] -= 1
+    memory.counts[at.TOTAL_OPEN] -= 1
 
 
 @inlined
@@ -198,9 +153,8 @@ def _write_told(events: Int64Array, base: int, is_maker: bool, client_id: int, t
         told[target + ACCEPTED.order_id] = client_id
         told[target + ACCEPTED.owner] = 0
         return
-    told[target + EXECUTED.taker_owner] = told[target + EXECUTED.maker_owner] = told[
-        target + EXECUTED.maker_resting_lots
-    ] = 0
+    for column in (EXECUTED.taker_owner, EXECUTED.maker_owner, EXECUTED.maker_resting_lots):
+        told[target + column] = 0
     told[target + EXECUTED.maker_order_id] = client_id if is_maker else 0
     told[target + EXECUTED.taker_order_id] = 0 if is_maker else client_id
     told[target + (EXECUTED.taker_leaves_lots if is_maker else EXECUTED.maker_leaves_lots)] = 0

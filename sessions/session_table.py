@@ -5,50 +5,25 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-import numpy as np
-
-from engine.rows.messages import ROW_WIDTH, Int64Array
+from engine.rows.messages import ROW_WIDTH
 from engine.wire.codec import PieceDecoder, RowEncoder
-from engine.wire.encoding import KEYS_PER_ROW
 from market.clock import Now
 from market.codes import CancelReason
 from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
 from market.events import Canceled, Event
-from market.limits import BATCH_MESSAGES_MAX, ORDER_IDS_PER_SESSION, TCP_SESSIONS_MAX
+from market.limits import ORDER_IDS_PER_SESSION, TCP_SESSIONS_MAX
 from market.messages import EVENT_BY_TAG
 from market.session_messages import Heartbeat, Logon, Logout
-from sessions.admission import RESEND_SIZE, admit_messages
+from sessions import memory as at
+from sessions.admission import admit_messages
+from sessions.memory import SessionLimits, make_memory
 from sessions.open_orders import holds_order
 from sessions.report_stream import PIECE_BYTES_MAX, ReportStream
-from sessions.reporting import TOLD_PER_EVENT, TOO_MANY_OPEN, tell_sessions
-from sessions.session_state import (
-    ANSWERED_ID,
-    FIRST_ORDER_ID,
-    FIRST_OWNER,
-    IS_ACTIVE,
-    KNOWN_UNTIL_NS,
-    LATE_COUNT,
-    OFFSET,
-    OPEN_COUNT,
-    ORDER_ID,
-    ORDER_LEAVES,
-    ORDER_PRICE,
-    ORDER_SIDE,
-    ORDER_SYMBOL,
-    REFERENCE_PRICE,
-    SEEN_SEQUENCE,
-    SEQUENCE,
-    SYMBOL_SIZE,
-    SYMBOLS,
-    USED_ID,
-    SessionLimits,
-    SessionState,
-)
+from sessions.reporting import TOO_MANY_OPEN, tell_sessions
 from sessions.session_store import StoredSession
 
 CLIENT_MESSAGES: Final = (NewOrder, CancelOrder, AmendOrder, MassCancel, Heartbeat, Logout, Logon)
 OFFSET_MAX: Final = ORDER_IDS_PER_SESSION // 2  # beyond it a number begins again from the front
-_TOLD_SLOTS: Final = TOLD_PER_EVENT * BATCH_MESSAGES_MAX
 
 
 class NoSessionLeftError(Exception):
@@ -96,7 +71,7 @@ class Admitted(NamedTuple):
 
 
 class SessionTable:
-    """The sessions by number, over one SessionState.
+    """The sessions by number, over one SessionMemory.
 
     Args:
         limits: of every session.
@@ -106,22 +81,15 @@ class SessionTable:
     """
 
     def __init__(self, limits: SessionLimits, orders_max: int, source: int, kept_bytes: int) -> None:
-        self.state = SessionState(limits, orders_max, source)
         self.sessions: dict[int, Session] = {}
         self.decoder = PieceDecoder(CLIENT_MESSAGES)
         self.kept_bytes = kept_bytes
         self._used_up_to = [0] * TCP_SESSIONS_MAX  # by number: offset and highest id of those who had it
         self._events = PieceDecoder(EVENT_BY_TAG.values(), piece_bytes_max=PIECE_BYTES_MAX)
+        self.memory = make_memory(limits, orders_max, source, self.decoder.rows, self._events.rows)
         self._commands = RowEncoder(self.decoder.rows)
-        self._refusals: Int64Array = np.zeros((BATCH_MESSAGES_MAX, ROW_WIDTH), np.int64)
-        self._refusal_encoder = RowEncoder(self._refusals)
-        self._resends: Int64Array = np.zeros(BATCH_MESSAGES_MAX * RESEND_SIZE, np.int64)
-        self._told: Int64Array = np.zeros((_TOLD_SLOTS, ROW_WIDTH), np.int64)
-        self._keys: Int64Array = np.zeros(_TOLD_SLOTS * KEYS_PER_ROW, np.int64)
-        self._told_encoder = RowEncoder(self._told)
-        # The same memory, flat, as the kernels take it.
-        self._flat_messages, self._flat_events = self.decoder.rows.reshape(-1), self._events.rows.reshape(-1)
-        self._flat_refusals, self._flat_told = self._refusals.reshape(-1), self._told.reshape(-1)
+        self._refusal_encoder = RowEncoder(self.memory.refusals.reshape(-1, ROW_WIDTH))
+        self._told_encoder = RowEncoder(self.memory.told.reshape(-1, ROW_WIDTH))
 
     def warm(self) -> None:
         """Call every kernel once, on nothing: the first order of a day need not wait for one to be compiled."""
@@ -131,18 +99,9 @@ class SessionTable:
         for encoder in (self._commands, self._refusal_encoder):
             encoder.encode(0, 0)
         self.report(b"")
-        holds_order(self.state.orders, 1)
-        tell_sessions(
-            self._flat_events,
-            0,
-            0,
-            self.state.sessions,
-            self.state.limits,
-            self.state.orders,
-            self._flat_told,
-            self._keys,
-        )
-        self._told_encoder.encode_selected(self._keys, 0, 0, 0)
+        holds_order(self.memory.orders, 1)
+        tell_sessions(self.memory, 0, 0)
+        self._told_encoder.encode_selected(self.memory.keys, 0, 0, 0)
 
     # --- who is there
 
@@ -172,49 +131,49 @@ class SessionTable:
         """Let a session that is known from elsewhere take its number; without reports its own begin from now on."""
         name, number, offset, since, is_cancel_on_disconnect, address = stored
         assert number not in self.sessions, f"expected number {number} to be free"
-        numbers = self.state.of(number)
+        numbers = self.memory.of(number)
         numbers[:] = 0
-        numbers[IS_ACTIVE], numbers[OFFSET] = 1, offset
+        numbers[at.IS_ACTIVE], numbers[at.OFFSET] = 1, offset
         own = reports or ReportStream(self.kept_bytes)
         session = self.sessions[number] = Session(number, name, since, offset, own, is_cancel_on_disconnect, address)
         return session
 
     def release(self, session: Session) -> None:
         """Free a number of which no more reports can come."""
-        numbers = self.state.of(session.number)
-        assert not numbers[OPEN_COUNT], (
-            f"expected no open order of session {session.number}, were {numbers[OPEN_COUNT]}"
+        numbers = self.memory.of(session.number)
+        assert not numbers[at.OPEN_COUNT], (
+            f"expected no open order of session {session.number}, were {numbers[at.OPEN_COUNT]}"
         )
-        self._used_up_to[session.number] = int(numbers[OFFSET] + numbers[USED_ID])
-        numbers[IS_ACTIVE] = 0
+        self._used_up_to[session.number] = int(numbers[at.OFFSET] + numbers[at.USED_ID])
+        numbers[at.IS_ACTIVE] = 0
         del self.sessions[session.number]
 
     def owner(self, number: int) -> int:
         """Return the owner of the orders of the session with this number."""
-        return int(self.state.limits[FIRST_OWNER]) + number
+        return int(self.memory.limits[at.FIRST_OWNER]) + number
 
     def used_id(self, session: Session) -> int:
         """Return the highest order id that the client has used."""
-        return int(self.state.of(session.number)[USED_ID])
+        return int(self.memory.of(session.number)[at.USED_ID])
 
     def open_count(self, session: Session) -> int:
         """Return how many of its orders the engine may hold."""
-        return int(self.state.of(session.number)[OPEN_COUNT])
+        return int(self.memory.of(session.number)[at.OPEN_COUNT])
 
     def note_seen(self, session: Session, sequence: int) -> None:
         """Take note of the last report that the client says to have seen."""
-        numbers = self.state.of(session.number)
-        numbers[SEEN_SEQUENCE] = max(numbers[SEEN_SEQUENCE], min(sequence, numbers[SEQUENCE]))
+        numbers = self.memory.of(session.number)
+        numbers[at.SEEN_SEQUENCE] = max(numbers[at.SEEN_SEQUENCE], min(sequence, numbers[at.SEQUENCE]))
 
     def has_unseen(self, session: Session) -> bool:
         """Return whether there is a report that the client has not said to have seen."""
-        numbers = self.state.of(session.number)
-        return bool(numbers[SEEN_SEQUENCE] < numbers[SEQUENCE])
+        numbers = self.memory.of(session.number)
+        return bool(numbers[at.SEEN_SEQUENCE] < numbers[at.SEQUENCE])
 
     def is_open(self, session: Session, order_id: int) -> bool:
         """Return whether the engine may hold the client's order of this id."""
-        first = int(self.state.limits[FIRST_ORDER_ID]) + session.number * ORDER_IDS_PER_SESSION
-        return bool(holds_order(self.state.orders, first + session.offset + order_id))
+        first = int(self.memory.limits[at.FIRST_ORDER_ID]) + session.number * ORDER_IDS_PER_SESSION
+        return bool(holds_order(self.memory.orders, first + session.offset + order_id))
 
     # --- what they send
 
@@ -224,9 +183,9 @@ class SessionTable:
         Args:
             known_until_ns: monotonic, as `admit` is told the time.
         """
-        place = SYMBOLS + symbol_id * SYMBOL_SIZE
-        self.state.limits[place + REFERENCE_PRICE] = price_ticks
-        self.state.limits[place + KNOWN_UNTIL_NS] = known_until_ns
+        place = symbol_id * at.REFERENCE_SIZE
+        self.memory.references[place + at.REFERENCE_PRICE] = price_ticks
+        self.memory.references[place + at.KNOWN_UNTIL_NS] = known_until_ns
 
     def admit(self, session: Session, first: int, count: int, now: Now, *, is_engine_here: bool = True) -> Admitted:
         """Take `count` rows of `decoder`, from `first` on, as messages of the session.
@@ -236,31 +195,21 @@ class SessionTable:
         Args:
             is_engine_here: if not, every command is refused.
         """
-        numbers = self.state.of(session.number)
-        used_before = numbers.item(OPEN_COUNT)
+        numbers = self.memory.of(session.number)
+        used_before = numbers.item(at.OPEN_COUNT)
         kept, refused, resent, ending = admit_messages(
-            self._flat_messages[first * ROW_WIDTH :],
-            count,
-            session.number,
-            int(is_engine_here),
-            now.time_ns,
-            now.monotonic_ns,
-            self.state.sessions,
-            self.state.limits,
-            self.state.orders,
-            self._flat_refusals,
-            self._resends,
+            self.memory, first, count, session.number, int(is_engine_here), now.time_ns, now.monotonic_ns
         )
         if resent:
-            again = self._resends[: resent * RESEND_SIZE].tolist()
-            session.resends.extend(zip(again[::RESEND_SIZE], again[1::RESEND_SIZE], strict=True))
+            again = self.memory.resends[: resent * at.RESEND_SIZE].tolist()
+            session.resends.extend(zip(again[:: at.RESEND_SIZE], again[1 :: at.RESEND_SIZE], strict=True))
         commands = self._commands.encode(first, kept) if kept else b""
         refusals = self._refusal_encoder.encode(0, refused) if refused else b""
-        return Admitted(commands, kept, numbers.item(OPEN_COUNT) - used_before, refusals, refused, ending)
+        return Admitted(commands, kept, numbers.item(at.OPEN_COUNT) - used_before, refusals, refused, ending)
 
     def has_stored_replies(self, session: Session) -> bool:
         """Return whether an order came again that has had its first reply."""
-        return bool(session.resends) and session.resends[0][0] <= self.state.of(session.number)[ANSWERED_ID]
+        return bool(session.resends) and session.resends[0][0] <= self.memory.of(session.number)[at.ANSWERED_ID]
 
     def stored_replies(self, session: Session, count_max: int) -> Iterator[tuple[int, int, Event | None]]:
         """Yield and forget such orders, at most so many: their id, symbol id, and the reply if it is kept.
@@ -290,16 +239,7 @@ class SessionTable:
         self._events.load(b"", payload)
         for rows in self._events.messages():
             old_count, skip = min(skip, len(rows)), max(0, skip - len(rows))
-            told_count, bits = tell_sessions(
-                self._flat_events,
-                old_count,
-                len(rows),
-                self.state.sessions,
-                self.state.limits,
-                self.state.orders,
-                self._flat_told,
-                self._keys,
-            )
+            told_count, bits = tell_sessions(self.memory, old_count, len(rows))
             assert told_count != TOO_MANY_OPEN, "expected no more open orders than the engine holds"
             bits &= 2**64 - 1
             self._add(told_count, bits)
@@ -312,26 +252,27 @@ class SessionTable:
             Canceled(
                 0,
                 time_ns,
-                row[ORDER_SYMBOL],
-                row[ORDER_ID],
+                row[at.ORDER_SYMBOL],
+                row[at.ORDER_ID],
                 0,
-                row[ORDER_SIDE],
-                row[ORDER_PRICE],
-                row[ORDER_LEAVES],
+                row[at.ORDER_SIDE],
+                row[at.ORDER_PRICE],
+                row[at.ORDER_LEAVES],
                 0,
                 CancelReason.ENGINE_RESTARTED,
             )
-            for row in self.state.open_orders.tolist()
+            for row in self.memory.open_orders.tolist()
         ]
 
     def _add(self, told_count: int, bits: int) -> None:
         for session in self._sessions_in(bits):
-            numbers = self.state.of(session.number)
+            numbers = self.memory.of(session.number)
             # All at once: the highest answered id is that of the whole, not of its first frame.
-            frames = self._told_encoder.frames_of(self._keys, session.number, 0, told_count)
+            frames = self._told_encoder.frames_of(self.memory.keys, session.number, 0, told_count)
             payloads, counts, _ = zip(*frames, strict=True)
-            session.reports.add(b"".join(payloads), sum(counts), numbers.item(ANSWERED_ID), numbers.item(LATE_COUNT))
-            assert session.reports.last_sequence == numbers.item(SEQUENCE), "expected every report to be kept"
+            answered_id, late_count = numbers.item(at.ANSWERED_ID), numbers.item(at.LATE_COUNT)
+            session.reports.add(b"".join(payloads), sum(counts), answered_id, late_count)
+            assert session.reports.last_sequence == numbers.item(at.SEQUENCE), "expected every report to be kept"
 
     def _sessions_in(self, bits: int) -> Iterable[Session]:
         return (session for number, session in self.sessions.items() if bits >> number & 1)

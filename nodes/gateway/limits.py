@@ -7,7 +7,7 @@ from desk.sections import GatewaySettings
 from desk.symbols import SymbolRow
 from market.limits import ID_MAX
 from sessions.client import ClientRules
-from sessions.session_state import SessionLimits, SymbolLimits
+from sessions.memory import SessionLimits, SymbolLimits
 from sessions.tokens import load_tokens
 
 

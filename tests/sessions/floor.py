@@ -9,7 +9,7 @@ from market.clock import Now
 from market.codec import decode, decode_commands, encode_all
 from market.commands import Command
 from market.events import Event
-from sessions.session_state import SessionLimits
+from sessions.memory import SessionLimits
 from sessions.session_table import Admitted, Session, SessionTable
 from tests.one_engine import GATEWAY
 

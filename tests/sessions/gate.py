@@ -18,8 +18,8 @@ from sessions.client import Client, ClientRules
 from sessions.core import GatewayCore
 from sessions.engines import Engines
 from sessions.kept_sessions import KeptSessions
+from sessions.memory import SessionLimits
 from sessions.report_record import ReportRecord
-from sessions.session_state import SessionLimits
 from sessions.session_store import Position, SessionStore
 from sessions.session_table import SessionTable
 

@@ -12,7 +12,7 @@ from market.events import Accepted, Canceled, Event, Executed, Rejected
 from market.limits import ID_MAX, ORDER_IDS_PER_SESSION
 from market.session_messages import Heartbeat, Logout
 from sessions.admission import GOES_ON, LOGS_OUT, LOGS_OUT_FOR_GOOD
-from sessions.session_state import TOTAL_OPEN_MAX, SessionLimits, SymbolLimits
+from sessions.memory import TOTAL_OPEN_MAX, SessionLimits, SymbolLimits
 from sessions.session_table import OFFSET_MAX
 from tests.sessions.floor import BTC, Floor, reports
 
@@ -170,7 +170,7 @@ def test_limits_open_orders_of_all_sessions_together() -> None:
     """As many as the engine holds: one more would find no slot there."""
     floor = Floor()
     one, two = floor.session("one"), floor.session("two")
-    floor.table.state.limits[TOTAL_OPEN_MAX] = 3
+    floor.table.memory.limits[TOTAL_OPEN_MAX] = 3
     assert floor.give(one, order(1, 10, 1), order(2, 10, 1)) == []
     assert reasons(floor.give(two, order(1, 10, 1), order(2, 10, 1))) == [RejectReason.OPEN_ORDERS_LIMIT]
     floor.give(one, CancelOrder(1, BTC))

@@ -10,7 +10,7 @@ from market.codes import Side
 from market.commands import CancelOrder, NewOrder
 from market.events import Rejected
 from sessions.checkpoint import checkpoint_of, restore_checkpoint
-from sessions.session_state import TOTAL_OPEN, SessionLimits
+from sessions.memory import TOTAL_OPEN, SessionLimits
 from sessions.session_store import IN_CHECKPOINT, StoredSession
 from sessions.session_table import Session, SessionTable
 from tests.sessions.floor import BTC, KEPT_BYTES, Floor, reports
@@ -67,8 +67,8 @@ def test_sessions_go_on_from_it_as_if_nothing_had_been(traded: Floor) -> None:
     nobody = traded.table.sessions[2]
     of_nobody = traded.table.open_count(nobody)
     assert of_nobody == 100
-    assert np.array_equal(again.state.open_orders, traded.table.state.open_orders[:-of_nobody])
-    assert again.state.limits[TOTAL_OPEN] == len(again.state.open_orders)
+    assert np.array_equal(again.memory.open_orders, traded.table.memory.open_orders[:-of_nobody])
+    assert again.memory.counts[TOTAL_OPEN] == len(again.memory.open_orders)
 
 
 def test_only_those_come_back_who_still_have_a_session(traded: Floor) -> None:

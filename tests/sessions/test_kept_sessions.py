@@ -14,8 +14,8 @@ from market.events import Accepted, Canceled, Event
 from market.limits import TCP_SESSIONS_MAX
 from sessions.client import ClientRules
 from sessions.kept_sessions import KeptSessions
+from sessions.memory import SessionLimits
 from sessions.report_record import ReportRecord
-from sessions.session_state import SessionLimits
 from sessions.session_store import Position, SessionStore
 from sessions.session_table import NoSessionLeftError, Session, SessionTable
 from tests.one_engine import ENGINE, GATEWAY

@@ -9,7 +9,7 @@ from market.codes import CancelReason, RejectReason, SelfTradePrevention, Side, 
 from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
 from market.events import Accepted, Amended, Canceled, Executed, Halted, Rejected
 from market.limits import BATCH_MESSAGES_MAX, ORDER_IDS_PER_SESSION, TCP_SESSIONS_MAX
-from sessions.session_state import ORDER_ID, TOTAL_OPEN_MAX, SessionLimits
+from sessions.memory import ORDER_ID, TOTAL_OPEN_MAX, SessionLimits
 from sessions.session_store import StoredSession
 from sessions.session_table import NoSessionLeftError, SessionTable
 from tests.one_engine import GATEWAY
@@ -73,10 +73,10 @@ def test_counts_open_orders_as_the_engine_does() -> None:
     assert floor.table.open_count(one) == floor.engine.live_order_count == 100
     floor.give(one, NewOrder(103, BTC, Side.SELL, 1_090, 23), *(CancelOrder(n, BTC) for n in range(1, 31)))
     assert floor.table.open_count(one) == floor.engine.live_order_count
-    assert len(floor.table.state.open_orders) == floor.engine.live_order_count
+    assert len(floor.table.memory.open_orders) == floor.engine.live_order_count
     floor.give(one, MassCancel())
     assert floor.table.open_count(one) == floor.engine.live_order_count == 0
-    assert not floor.table.state.orders.reshape(-1, 8)[:, ORDER_ID].any()
+    assert not floor.table.memory.orders.reshape(-1, 8)[:, ORDER_ID].any()
 
 
 def test_gives_the_same_from_the_same_reports() -> None:
@@ -96,7 +96,7 @@ def test_gives_the_same_from_the_same_reports() -> None:
         assert reports(other) == reports(session)
         assert again.used_id(other) == floor.table.used_id(session)
         assert again.open_count(other) == floor.table.open_count(session)
-    assert np.array_equal(again.state.open_orders, floor.table.state.open_orders)
+    assert np.array_equal(again.memory.open_orders, floor.table.memory.open_orders)
 
 
 def test_drops_the_old_part_of_a_frame() -> None:
@@ -166,7 +166,7 @@ def test_stops_when_an_engine_tells_of_more_orders_than_it_holds() -> None:
     floor = Floor()
     one = floor.session()
     admitted = floor.admit(one, encode_all([NewOrder(n, BTC, Side.BUY, 1_000, 5) for n in (1, 2, 3)]))
-    floor.table.state.limits[TOTAL_OPEN_MAX] = 2
+    floor.table.memory.limits[TOTAL_OPEN_MAX] = 2
     with pytest.raises(AssertionError, match="no more open orders than the engine holds"):
         floor.match(admitted)
 

@@ -20,7 +20,7 @@ from market.events import Rejected
 from market.feed_messages import ReferencePrice
 from nodes.gateway.references import GatewayReferences
 from nodes.node import Node
-from sessions.session_state import SessionLimits, SymbolLimits
+from sessions.memory import SessionLimits, SymbolLimits
 from tests.desk.desk_process import short_directory, until
 from tests.one_engine import one_engine
 from tests.sessions.floor import BTC, Floor
