@@ -287,7 +287,7 @@ class EngineOrders:
         records = self._ledger.records
         for account in accounts:
             record, here = records.of(account), {self._engine}
-            records.put(account, replace(record, clearing=record.clearing - here | (here if is_clearing else set())))
+            records[account] = replace(record, clearing=record.clearing - here | (here if is_clearing else set()))
 
     def _acknowledge(self, sequence: int) -> None:
         """Take every command up to a link sequence for completely handled."""

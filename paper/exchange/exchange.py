@@ -114,7 +114,7 @@ class Exchange:
     def set_bnb_payer(self, account: int, is_bnb_payer: bool) -> None:
         """Let an account pay its fees in BNB, at a discount, or not."""
         with self._changes.saved():
-            self.ledger.records.put(account, replace(self.ledger.records.of(account), is_bnb_payer=is_bnb_payer))
+            self.ledger.records[account] = replace(self.ledger.records.of(account), is_bnb_payer=is_bnb_payer)
 
     def is_bnb_payer(self, account: int) -> bool:
         """Say whether an account pays its fees in BNB, as long as it can."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from market.limits import OWNERS_PER_SOURCE
+from paper.money.tracked import Tracked
 
 Row = tuple[int, int, int, int | None, str]
 
@@ -33,44 +34,31 @@ class AccountRecord:
 _UNTOUCHED: Final = AccountRecord()
 
 
-class AccountRecords:
-    """All records, and which of them have changed since they were last saved."""
+class AccountRecords(Tracked[int, AccountRecord]):
+    """All records by account, and which of them have changed since they were last saved."""
 
     def __init__(self, rows: Iterable[Row]) -> None:
         """Take the saved rows: account, reset count, time of the last reset, BNB payer, engines joined by commas."""
-        self._records = {
-            account: AccountRecord(
-                count, time_ms, None if is_payer is None else bool(is_payer), frozenset(filter(None, names.split(",")))
-            )
-            for account, count, time_ms, is_payer, names in rows
-        }
-        self._before: dict[int, AccountRecord] = {}
+        super().__init__(
+            {
+                account: AccountRecord(
+                    count, ms, None if is_payer is None else bool(is_payer), frozenset(filter(None, names.split(",")))
+                )
+                for account, count, ms, is_payer, names in rows
+            }
+        )
 
     def of(self, account: int) -> AccountRecord:
         """Return the record of an account."""
-        return self._records.get(account, _UNTOUCHED)
-
-    def put(self, account: int, record: AccountRecord) -> None:
-        """Replace the record of an account."""
-        self._before.setdefault(account, self.of(account))
-        self._records[account] = record
+        return self.get(account, _UNTOUCHED)
 
     def clearing(self, engine: str) -> list[int]:
         """Return the accounts of which `engine` may still hold orders from before their last reset."""
-        return [account for account, record in self._records.items() if engine in record.clearing]
+        return [account for account, record in self.items() if engine in record.clearing]
 
     def changes(self) -> Iterator[Row]:
         """Return the rows that have changed since the last `settle` or `undo`."""
-        for account in self._before:
-            record = self._records[account]
+        for account in self.before:
+            record = self[account]
             is_payer = None if record.is_bnb_payer is None else int(record.is_bnb_payer)
             yield account, record.reset_count, record.reset_ms, is_payer, ",".join(sorted(record.clearing))
-
-    def settle(self) -> None:
-        """Take the changes for saved."""
-        self._before.clear()
-
-    def undo(self) -> None:
-        """Take back all changes since the last `settle`."""
-        self._records.update(self._before)
-        self._before.clear()

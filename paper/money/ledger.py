@@ -36,6 +36,7 @@ from paper.money.tables import (
     order_row,
     trade_row,
 )
+from paper.money.tracked import Tracked
 from paper.money.wallets import OUTSIDE, Wallets
 from paper.units import FIRST_ENGINE, Symbol, format_units
 
@@ -93,11 +94,9 @@ class Ledger:
             self._connection.close()
             raise
         read = self._connection.execute
-        self._counters: dict[str, int] = dict(read("SELECT name, value FROM counters"))
-        self._reports: dict[str, tuple[int, int]] = {
-            engine: (epoch, sequence)
-            for engine, epoch, sequence in read("SELECT engine, epoch, report_sequence FROM engines")
-        }
+        self._counters = Tracked[str, int](dict(read("SELECT name, value FROM counters")))
+        engines = read("SELECT engine, epoch, report_sequence FROM engines")
+        self._reports = Tracked({engine: (epoch, sequence) for engine, epoch, sequence in engines})
         self._epoch_numbers: dict[int, int] = dict(read("SELECT epoch, number FROM epochs"))
         self.wallets = Wallets(read("SELECT account, asset, free, locked FROM balances"))
         self.records = AccountRecords(
@@ -112,8 +111,7 @@ class Ledger:
         self._open_by_account: dict[int, dict[int, Order]] = {}
         for order in self.open_orders.values():
             self._open_by_account.setdefault(order.account, {})[order.order_id] = order
-        self._counters_before: dict[str, int] = {}
-        self._reports_before: dict[str, tuple[int, int]] = {}
+        self._tracked = self.wallets.by_owner, self.records, self._counters, self._reports
         self._orders_before: dict[int, tuple[Order, Order]] = {}
         self._new_trades: list[AccountTrade] = []
 
@@ -142,24 +140,19 @@ class Ledger:
 
     def set_last_report(self, engine: str, epoch: int, report_sequence: int) -> None:
         """Remember a report as saved, in the transaction that holds its effects."""
-        self._reports_before.setdefault(engine, self.last_report(engine))
         self._reports[engine] = epoch, report_sequence
 
     def next_order_number(self) -> int:
         """Return 1, 2, 3 ...: never the same again, whatever happens to the order."""
-        number = self._counters.get(_ORDER_COUNT, 0) + 1
-        self._set_counter(_ORDER_COUNT, number)
-        return number
+        return self._count(_ORDER_COUNT)
 
     def skip_order_numbers(self, last: int) -> None:
         """Make sure that the next order number lies behind `last`."""
-        self._set_counter(_ORDER_COUNT, max(last, self._counters.get(_ORDER_COUNT, 0)))
+        self._counters[_ORDER_COUNT] = max(last, self._counters.get(_ORDER_COUNT, 0))
 
     def next_queue_number(self) -> int:
         """Return 1, 2, 3 ...: the place of an order that goes to the back of its queue now."""
-        number = self._counters.get(_QUEUE_COUNT, 0) + 1
-        self._set_counter(_QUEUE_COUNT, number)
-        return number
+        return self._count(_QUEUE_COUNT)
 
     def trade_id(self, epoch: int, engine_trade_id: int) -> int:
         """Return the exchange's number of an engine's trade, which rises over all lives of the engine."""
@@ -210,7 +203,7 @@ class Ledger:
         record = self.records.of(account)
         clearing = frozenset(self.engines)
         reset = replace(record, reset_count=record.reset_count + 1, reset_ms=time_ms, clearing=clearing)
-        self.records.put(account, reset)
+        self.records[account] = reset
         for order in self.open_orders_of(account):
             self.change(order)
             self.wallets.unlock(account, order.locked_asset, order.locked_units())
@@ -248,9 +241,9 @@ class Ledger:
         needed = {key: units for key, units in needed.items() if units}
         _compare(self.wallets.newly_locked(), needed)
 
-    def _set_counter(self, name: str, value: int) -> None:
-        self._counters_before.setdefault(name, self._counters.get(name, 0))
-        self._counters[name] = value
+    def _count(self, name: str) -> int:
+        self._counters[name] = number = self._counters.get(name, 0) + 1
+        return number
 
     def _save(self) -> None:
         changed = [order for order, _ in self._orders_before.values()]
@@ -262,8 +255,8 @@ class Ledger:
             (SAVE_TRADE, list(map(trade_row, self._new_trades))),
             (SAVE_BALANCE, list(self.wallets.changes())),
             (SAVE_ACCOUNT, list(self.records.changes())),
-            (SAVE_ENGINE, [(engine, *self._reports[engine]) for engine in self._reports_before]),
-            (SAVE_COUNTER, [(name, self._counters[name]) for name in self._counters_before]),
+            (SAVE_ENGINE, [(engine, *self._reports[engine]) for engine in self._reports.before]),
+            (SAVE_COUNTER, [(name, self._counters[name]) for name in self._counters.before]),
         ):
             if rows:
                 self._connection.executemany(sql, rows)
@@ -280,27 +273,20 @@ class Ledger:
             elif self.open_orders.pop(order.order_id, None) is not None:
                 self._open_by_client_id.pop(key, None)
                 self._open_by_account[order.account].pop(order.order_id)
-        self.wallets.settle()
-        self.records.settle()
-        self._clear()
+        for each in self._tracked:
+            each.settle()
+        self._orders_before.clear()
+        self._new_trades.clear()
 
     def _undo(self) -> None:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
         for order, before in self._orders_before.values():
             order.restore(before)
-        for name, value in self._counters_before.items():
-            self._counters[name] = value
-        self._reports |= self._reports_before
         self._epoch_numbers = dict(self._connection.execute("SELECT epoch, number FROM epochs"))
-        self.wallets.undo()
-        self.records.undo()
-        self._clear()
-
-    def _clear(self) -> None:
+        for each in self._tracked:
+            each.undo()
         self._orders_before.clear()
-        self._counters_before.clear()
-        self._reports_before.clear()
         self._new_trades.clear()
 
 
