@@ -24,7 +24,7 @@ from pydantic import (
     field_validator,
 )
 
-from desk.old_settings import OLD_KEYS, OLD_TEXTS, new_spelling
+from desk.old_settings import OLD, new_spelling
 from desk.plan import Plan, check_names, gateway_numbers, make_plan, place_symbols
 from desk.sections import (
     ApiSettings,
@@ -51,6 +51,8 @@ CONFIG_FILE = Path("tickbus.toml")
 ENV_PREFIX = "TICKBUS_"
 ENV_DELIMITER = "__"
 SECRET_KEYS = frozenset({"venue.api_key", "venue.secret"})
+_BY_ITSELF = {"extra_forbidden": "no such setting", "missing": "expected a value, there is none"}
+_IN_OUR_WORDS = {"tuple_type": "expected a list", "model_type": "expected a table"}
 
 
 class Settings(Section):
@@ -229,7 +231,7 @@ def load_kept_settings(texts: Mapping[str, str], origin: str, overrides: Mapping
         SettingsError: with all errors at once.
     """
     errors: list[str] = []
-    values = _parsed({key: text for key, text in texts.items() if text or key not in OLD_KEYS}, origin, errors)
+    values = _parsed({key: text for key, text in texts.items() if text or key not in OLD}, origin, errors)
     secrets = {key: value for key, value in _environment_values([]).items() if key in SECRET_KEYS}
     return _merged(((origin, values), ("environment", secrets), ("command line", overrides)), errors)
 
@@ -314,8 +316,7 @@ def _toml_values(path: Path, errors: list[str]) -> dict[str, Any]:
 
 
 def _environment_values(errors: list[str]) -> dict[str, Any]:
-    defaults = dict(_flat(dict(Settings.model_construct())))
-    keys = {environment_name(key): key for key in (*defaults, *OLD_KEYS, *OLD_TEXTS)}
+    keys = {environment_name(key): key for key in (*_defaults(), *OLD)}
     texts: dict[str, str] = {}
     for name in sorted(os.environ):
         if key := keys.get(name.upper()):
@@ -327,8 +328,7 @@ def _environment_values(errors: list[str]) -> dict[str, Any]:
 
 def _parsed(texts: Mapping[str, str], origin: str, errors: list[str]) -> dict[str, Any]:
     """Return the settings that texts by dotted key say; lists are JSON."""
-    defaults = dict(_flat(dict(Settings.model_construct())))
-    values: dict[str, Any] = {}
+    defaults, values = _defaults(), dict[str, Any]()
     for key, text in texts.items():
         try:
             values[key] = json.loads(text) if isinstance(defaults.get(key), tuple) else text
@@ -337,20 +337,26 @@ def _parsed(texts: Mapping[str, str], origin: str, errors: list[str]) -> dict[st
     return values
 
 
+def _defaults() -> dict[str, Any]:
+    """Return the default of every setting, by dotted key."""
+    return dict(_flat(dict(Settings.model_construct())))
+
+
 def _lines(error: ValidationError, origins: Mapping[str, str]) -> Iterator[str]:
     for problem in error.errors(include_url=False):
         key = ".".join(str(part) for part in problem["loc"])
-        if problem["type"] == "extra_forbidden":
-            yield f"{key}: no such setting (from {_origin(key, origins)})"
-            continue
-        if problem["type"] == "missing":
-            yield f"{key}: expected a value, there is none (from {_origin(key, origins)})"
-            continue
-        expected = problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected", 1)
-        given = problem["input"]
-        shown = "a secret" if key in SECRET_KEYS else repr(str(given) if isinstance(given, Path) else given)
-        was = "" if isinstance(problem["input"], list | tuple | Mapping | BaseModel) else f", was {shown}"
-        yield f"{key}: {expected[0].lower()}{expected[1:]}{was} (from {_origin(key, origins)})"
+        yield f"{key}: {_said(key, problem)} (from {_origin(key, origins)})"
+
+
+def _said(key: str, problem: Mapping[str, Any]) -> str:
+    if problem["type"] in _BY_ITSELF:
+        return _BY_ITSELF[problem["type"]]
+    text = _IN_OUR_WORDS.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
+    expected = text.replace("Input should be", "expected", 1)
+    given = problem["input"]
+    shown = "a secret" if key in SECRET_KEYS else repr(str(given) if isinstance(given, Path) else given)
+    was = "" if isinstance(given, list | tuple | Mapping | BaseModel) else f", was {shown}"
+    return f"{expected[0].lower()}{expected[1:]}{was}"
 
 
 def _origin(key: str, origins: Mapping[str, str]) -> str:

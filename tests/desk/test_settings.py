@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from desk.client import known_symbol
-from desk.old_settings import OLD_KEYS, OLD_TEXTS
+from desk.old_settings import OLD as OLD_SETTINGS
 from desk.sections import flow_in_short
 from desk.settings import (
     SettingsError,
@@ -58,6 +58,29 @@ def test_all_errors_come_at_once_with_key_value_and_origin(monkeypatch: pytest.M
     assert "api.port: expected less than or equal to 65535, was '99999' (from environment)" in lines
     sources = "'synthetic', 'replay', 'live' or 'none'"
     assert f"flow.source: expected {sources}, was 'storm' (from command line)" in lines
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "line"),
+    [
+        ("TICKBUS_MAKER__NOTOINAL", "5", "TICKBUS_MAKER__NOTOINAL: no such setting; `python cli.py config show` lists"),
+        ("TICKBUS_MAKER", "{}", "TICKBUS_MAKER: no such setting; `python cli.py config show` lists them"),
+        ("TICKBUS_SYMBOLS", "SOLUSDT", "symbols: expected JSON, was 'SOLUSDT' (from environment): Expecting value: "),
+        ("TICKBUS_SYMBOLS", "{}", "symbols: expected a list (from environment)"),
+        (
+            "TICKBUS_SYMBOLS",
+            '["SOLUSDT"]',
+            "symbols.0: expected a table, was 'SOLUSDT' (from environment)",
+        ),
+    ],
+)
+def test_a_variable_that_is_none_is_one_line(name: str, value: str, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A misspelt one was two lines, and one with bad JSON a traceback."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    (said,) = str(caught.value).splitlines()
+    assert said.startswith(line)
 
 
 def test_a_bad_secret_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -375,7 +398,7 @@ def test_what_was_written_in_another_way_is_refused_with_the_new_one(
 
 def test_every_old_setting_is_tried() -> None:
     """The table of them is the one place where they are told."""
-    assert {*OLD_KEYS, *OLD_TEXTS} == {key for key, _, _ in OLD}
+    assert set(OLD_SETTINGS) == {key for key, _, _ in OLD}
 
 
 @pytest.mark.parametrize("text", ["btcusdt", "BTC/USDT", "btc-usdt", "Btc_Usdt", " BTCUSDT "])

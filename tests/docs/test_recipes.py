@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from desk.settings import load_settings
+from desk.settings import environment_name, load_settings
 from tests.commands.tree import commands
 from tests.docs.programs import ROOT
 
@@ -40,3 +40,10 @@ def test_page_names_commands_and_pages_that_there_are(page: Path) -> None:
 def _anchors(text: str) -> set[str]:
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_page_names_variables_that_there_are(page: Path) -> None:
+    """One of old, or a misspelt one, would stop a desk that somebody starts with it."""
+    known = {environment_name(value.key) for value in load_settings().values()}
+    assert set(re.findall(r"\bTICKBUS_[A-Z_]+[A-Z]\b", page.read_text(encoding="utf-8"))) <= known
