@@ -2,19 +2,7 @@
 
 from typing import NamedTuple
 
-from market.fields import (
-    Code,
-    Flag,
-    OrderId,
-    Owner,
-    PriceTicks,
-    QtyLots,
-    SideCode,
-    SideOrBoth,
-    SymbolId,
-    SymbolIdOrAll,
-    TimeNs,
-)
+from market import fields
 
 
 class NewOrder(NamedTuple):
@@ -24,28 +12,28 @@ class NewOrder(NamedTuple):
     in and hands out the desk's id. `price_ticks` is 0 for a market order. `display_lots` 0 shows the whole quantity.
     """
 
-    order_id: OrderId
-    symbol_id: SymbolId
-    side: SideCode
-    price_ticks: PriceTicks
-    qty_lots: QtyLots
-    order_type: Code = 0
-    time_in_force: Code = 0
-    self_trade_prevention: Code = 0
-    display_lots: QtyLots = 0
-    trigger: Code = 0
-    trigger_price_ticks: PriceTicks = 0
-    owner: Owner = 0
-    time_ns: TimeNs = 0
+    order_id: fields.OrderId
+    symbol_id: fields.SymbolId
+    side: fields.SideCode
+    price_ticks: fields.PriceTicks
+    qty_lots: fields.QtyLots
+    order_type: fields.Code = 0
+    time_in_force: fields.Code = 0
+    self_trade_prevention: fields.Code = 0
+    display_lots: fields.QtyLots = 0
+    trigger: fields.Code = 0
+    trigger_price_ticks: fields.PriceTicks = 0
+    owner: fields.Owner = 0
+    time_ns: fields.TimeNs = 0
 
 
 class CancelOrder(NamedTuple):
     """Cancel what is open of an order."""
 
-    order_id: OrderId
-    symbol_id: SymbolId
-    owner: Owner = 0
-    time_ns: TimeNs = 0
+    order_id: fields.OrderId
+    symbol_id: fields.SymbolId
+    owner: fields.Owner = 0
+    time_ns: fields.TimeNs = 0
 
 
 class AmendOrder(NamedTuple):
@@ -56,30 +44,30 @@ class AmendOrder(NamedTuple):
     more than was meant; 0 expects nothing.
     """
 
-    order_id: OrderId
-    symbol_id: SymbolId
-    price_ticks: PriceTicks
-    qty_lots: QtyLots
-    owner: Owner = 0
-    time_ns: TimeNs = 0
-    expected_leaves_lots: QtyLots = 0
+    order_id: fields.OrderId
+    symbol_id: fields.SymbolId
+    price_ticks: fields.PriceTicks
+    qty_lots: fields.QtyLots
+    owner: fields.Owner = 0
+    time_ns: fields.TimeNs = 0
+    expected_leaves_lots: fields.QtyLots = 0
 
 
 class MassCancel(NamedTuple):
     """Cancel all open orders of an owner (0: of everybody), of a symbol or all, of a side or both."""
 
-    symbol_id: SymbolIdOrAll = -1
-    side: SideOrBoth = -1
-    owner: Owner = 0
-    time_ns: TimeNs = 0
+    symbol_id: fields.SymbolIdOrAll = -1
+    side: fields.SideOrBoth = -1
+    owner: fields.Owner = 0
+    time_ns: fields.TimeNs = 0
 
 
 class HaltSymbol(NamedTuple):
     """Stop (1) or resume (0) the entry of new orders; cancels go through while a symbol is halted."""
 
-    symbol_id: SymbolIdOrAll
-    is_halted: Flag
-    time_ns: TimeNs = 0
+    symbol_id: fields.SymbolIdOrAll
+    is_halted: fields.Flag
+    time_ns: fields.TimeNs = 0
 
 
 Command = NewOrder | CancelOrder | AmendOrder | MassCancel | HaltSymbol

@@ -2,21 +2,7 @@
 
 from typing import NamedTuple
 
-from market.fields import (
-    Code,
-    Flag,
-    OrderId,
-    OrderIdOrNone,
-    Owner,
-    PriceTicks,
-    QtyLots,
-    Sequence,
-    SideCode,
-    SymbolId,
-    SymbolIdOrAll,
-    TimeNs,
-    TradeId,
-)
+from market import fields
 
 
 class Accepted(NamedTuple):
@@ -26,31 +12,31 @@ class Accepted(NamedTuple):
     Rested follow as they happen, or the order waits for its trigger.
     """
 
-    sequence: Sequence
-    time_ns: TimeNs
-    symbol_id: SymbolId
-    order_id: OrderId
-    owner: Owner
-    side: SideCode
-    price_ticks: PriceTicks
-    qty_lots: QtyLots
-    order_type: Code
-    time_in_force: Code
-    resting_lots: QtyLots
+    sequence: fields.Sequence
+    time_ns: fields.TimeNs
+    symbol_id: fields.SymbolId
+    order_id: fields.OrderId
+    owner: fields.Owner
+    side: fields.SideCode
+    price_ticks: fields.PriceTicks
+    qty_lots: fields.QtyLots
+    order_type: fields.Code
+    time_in_force: fields.Code
+    resting_lots: fields.QtyLots
 
 
 class Rested(NamedTuple):
     """An order joined the back of its level's queue: the rest of a taker, a refilled iceberg, an amended order."""
 
-    sequence: Sequence
-    time_ns: TimeNs
-    symbol_id: SymbolId
-    order_id: OrderId
-    owner: Owner
-    side: SideCode
-    price_ticks: PriceTicks
-    resting_lots: QtyLots
-    leaves_lots: QtyLots
+    sequence: fields.Sequence
+    time_ns: fields.TimeNs
+    symbol_id: fields.SymbolId
+    order_id: fields.OrderId
+    owner: fields.Owner
+    side: fields.SideCode
+    price_ticks: fields.PriceTicks
+    resting_lots: fields.QtyLots
+    leaves_lots: fields.QtyLots
 
 
 class Executed(NamedTuple):
@@ -60,35 +46,35 @@ class Executed(NamedTuple):
     A gateway tells its client of the client's own side alone: what belongs to the other side is 0.
     """
 
-    sequence: Sequence
-    time_ns: TimeNs
-    symbol_id: SymbolId
-    trade_id: TradeId
-    price_ticks: PriceTicks
-    qty_lots: QtyLots
-    taker_side: SideCode
-    taker_order_id: OrderIdOrNone
-    taker_owner: Owner
-    taker_leaves_lots: QtyLots
-    maker_order_id: OrderIdOrNone
-    maker_owner: Owner
-    maker_leaves_lots: QtyLots
-    maker_resting_lots: QtyLots
+    sequence: fields.Sequence
+    time_ns: fields.TimeNs
+    symbol_id: fields.SymbolId
+    trade_id: fields.TradeId
+    price_ticks: fields.PriceTicks
+    qty_lots: fields.QtyLots
+    taker_side: fields.SideCode
+    taker_order_id: fields.OrderIdOrNone
+    taker_owner: fields.Owner
+    taker_leaves_lots: fields.QtyLots
+    maker_order_id: fields.OrderIdOrNone
+    maker_owner: fields.Owner
+    maker_leaves_lots: fields.QtyLots
+    maker_resting_lots: fields.QtyLots
 
 
 class Canceled(NamedTuple):
     """An open quantity left without trading; `leaves_lots` stays open (not 0 only after a decrement)."""
 
-    sequence: Sequence
-    time_ns: TimeNs
-    symbol_id: SymbolId
-    order_id: OrderId
-    owner: Owner
-    side: SideCode
-    price_ticks: PriceTicks
-    qty_lots: QtyLots
-    leaves_lots: QtyLots
-    reason: Code
+    sequence: fields.Sequence
+    time_ns: fields.TimeNs
+    symbol_id: fields.SymbolId
+    order_id: fields.OrderId
+    owner: fields.Owner
+    side: fields.SideCode
+    price_ticks: fields.PriceTicks
+    qty_lots: fields.QtyLots
+    leaves_lots: fields.QtyLots
+    reason: fields.Code
 
 
 class Amended(NamedTuple):
@@ -98,46 +84,46 @@ class Amended(NamedTuple):
     Canceled and Rested follow as they happen; and if it waits for its trigger.
     """
 
-    sequence: Sequence
-    time_ns: TimeNs
-    symbol_id: SymbolId
-    order_id: OrderId
-    owner: Owner
-    side: SideCode
-    price_ticks: PriceTicks
-    leaves_lots: QtyLots
-    resting_lots: QtyLots
+    sequence: fields.Sequence
+    time_ns: fields.TimeNs
+    symbol_id: fields.SymbolId
+    order_id: fields.OrderId
+    owner: fields.Owner
+    side: fields.SideCode
+    price_ticks: fields.PriceTicks
+    leaves_lots: fields.QtyLots
+    resting_lots: fields.QtyLots
 
 
 class Triggered(NamedTuple):
     """A waiting stop or take-profit order was woken by the last trade price and now acts."""
 
-    sequence: Sequence
-    time_ns: TimeNs
-    symbol_id: SymbolId
-    order_id: OrderId
-    owner: Owner
+    sequence: fields.Sequence
+    time_ns: fields.TimeNs
+    symbol_id: fields.SymbolId
+    order_id: fields.OrderId
+    owner: fields.Owner
 
 
 class Rejected(NamedTuple):
     """A command changed nothing; `command` is its tag, `order_id` 0 if it names no order."""
 
-    sequence: Sequence
-    time_ns: TimeNs
-    symbol_id: SymbolIdOrAll
-    order_id: OrderIdOrNone
-    owner: Owner
-    command: Code
-    reason: Code
+    sequence: fields.Sequence
+    time_ns: fields.TimeNs
+    symbol_id: fields.SymbolIdOrAll
+    order_id: fields.OrderIdOrNone
+    owner: fields.Owner
+    command: fields.Code
+    reason: fields.Code
 
 
 class Halted(NamedTuple):
     """A symbol was halted (1) or resumed (0). It stands in the engine's own stream; no client and no source is told."""
 
-    sequence: Sequence
-    time_ns: TimeNs
-    symbol_id: SymbolId
-    is_halted: Flag
+    sequence: fields.Sequence
+    time_ns: fields.TimeNs
+    symbol_id: fields.SymbolId
+    is_halted: fields.Flag
 
 
 Event = Accepted | Rested | Executed | Canceled | Amended | Triggered | Rejected | Halted

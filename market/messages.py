@@ -8,22 +8,13 @@ may leave out trailing fields that hold their default. docs/protocol.md explains
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
+from market import commands, events, feed_messages, session_messages
 from market.codes import Tag
-from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
-from market.events import Accepted, Amended, Canceled, Event, Executed, Halted, Rejected, Rested, Triggered
-from market.feed_messages import (
-    BestPrices,
-    BookChecksum,
-    BookOrder,
-    BookTrade,
-    DepthLevel,
-    EngineHealth,
-    FeedMessage,
-    InstrumentDefinition,
-    ReferencePrice,
-)
+from market.commands import Command
+from market.events import Event
+from market.feed_messages import FeedMessage
 from market.fields import Bounds
-from market.session_messages import Heartbeat, LoggedOn, Logon, Logout, SessionMessage
+from market.session_messages import SessionMessage
 
 Message = Command | Event | FeedMessage | SessionMessage
 
@@ -76,31 +67,31 @@ _CLIENT, _SOURCE = "client, gateway, paper, flow", "gateway, paper, flow"
 _ENGINE, _FEED = "engine, gateway", "engine's feed"
 
 MESSAGES: tuple[MessageSpec, ...] = (
-    _spec(Tag.NEW_ORDER, NewOrder, _CLIENT),
-    _spec(Tag.CANCEL_ORDER, CancelOrder, _CLIENT),
-    _spec(Tag.AMEND_ORDER, AmendOrder, _CLIENT),
-    _spec(Tag.MASS_CANCEL, MassCancel, _CLIENT),
-    _spec(Tag.HALT_SYMBOL, HaltSymbol, _SOURCE),
-    _spec(Tag.ACCEPTED, Accepted, _ENGINE),
-    _spec(Tag.RESTED, Rested, _ENGINE),
-    _spec(Tag.EXECUTED, Executed, _ENGINE),
-    _spec(Tag.CANCELED, Canceled, _ENGINE),
-    _spec(Tag.AMENDED, Amended, _ENGINE),
-    _spec(Tag.TRIGGERED, Triggered, _ENGINE),
-    _spec(Tag.REJECTED, Rejected, _ENGINE),
-    _spec(Tag.HALTED, Halted, "engine"),
-    _spec(Tag.BOOK_ORDER, BookOrder, _FEED),
-    _spec(Tag.BOOK_TRADE, BookTrade, _FEED),
-    _spec(Tag.BEST_PRICES, BestPrices, _FEED),
-    _spec(Tag.INSTRUMENT_DEFINITION, InstrumentDefinition, "gateway, engine's feed"),
-    _spec(Tag.DEPTH_LEVEL, DepthLevel, _FEED),
-    _spec(Tag.BOOK_CHECKSUM, BookChecksum, _FEED),
-    _spec(Tag.ENGINE_HEALTH, EngineHealth, _FEED),
-    _spec(Tag.REFERENCE_PRICE, ReferencePrice, _FEED),
-    _spec(Tag.LOGON, Logon, "client"),
-    _spec(Tag.LOGGED_ON, LoggedOn, "gateway"),
-    _spec(Tag.HEARTBEAT, Heartbeat, "client, gateway"),
-    _spec(Tag.LOGOUT, Logout, "client, gateway"),
+    _spec(Tag.NEW_ORDER, commands.NewOrder, _CLIENT),
+    _spec(Tag.CANCEL_ORDER, commands.CancelOrder, _CLIENT),
+    _spec(Tag.AMEND_ORDER, commands.AmendOrder, _CLIENT),
+    _spec(Tag.MASS_CANCEL, commands.MassCancel, _CLIENT),
+    _spec(Tag.HALT_SYMBOL, commands.HaltSymbol, _SOURCE),
+    _spec(Tag.ACCEPTED, events.Accepted, _ENGINE),
+    _spec(Tag.RESTED, events.Rested, _ENGINE),
+    _spec(Tag.EXECUTED, events.Executed, _ENGINE),
+    _spec(Tag.CANCELED, events.Canceled, _ENGINE),
+    _spec(Tag.AMENDED, events.Amended, _ENGINE),
+    _spec(Tag.TRIGGERED, events.Triggered, _ENGINE),
+    _spec(Tag.REJECTED, events.Rejected, _ENGINE),
+    _spec(Tag.HALTED, events.Halted, "engine"),
+    _spec(Tag.BOOK_ORDER, feed_messages.BookOrder, _FEED),
+    _spec(Tag.BOOK_TRADE, feed_messages.BookTrade, _FEED),
+    _spec(Tag.BEST_PRICES, feed_messages.BestPrices, _FEED),
+    _spec(Tag.INSTRUMENT_DEFINITION, feed_messages.InstrumentDefinition, "gateway, engine's feed"),
+    _spec(Tag.DEPTH_LEVEL, feed_messages.DepthLevel, _FEED),
+    _spec(Tag.BOOK_CHECKSUM, feed_messages.BookChecksum, _FEED),
+    _spec(Tag.ENGINE_HEALTH, feed_messages.EngineHealth, _FEED),
+    _spec(Tag.REFERENCE_PRICE, feed_messages.ReferencePrice, _FEED),
+    _spec(Tag.LOGON, session_messages.Logon, "client"),
+    _spec(Tag.LOGGED_ON, session_messages.LoggedOn, "gateway"),
+    _spec(Tag.HEARTBEAT, session_messages.Heartbeat, "client, gateway"),
+    _spec(Tag.LOGOUT, session_messages.Logout, "client, gateway"),
 )
 SPEC_BY_TAG: dict[int, MessageSpec] = {spec.tag: spec for spec in MESSAGES}
 TAG_BY_MESSAGE: dict[type[Any], Tag] = {spec.message: spec.tag for spec in MESSAGES}

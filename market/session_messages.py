@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from market.fields import Code, Count, Flag, Milliseconds, Name, OrderIdOrNone, Sequence, Text
+from market import fields
 
 
 class Logon(NamedTuple):
@@ -12,10 +12,10 @@ class Logon(NamedTuple):
     With `is_cancel_on_disconnect` 1 its open orders are cancelled whenever its connection is gone.
     """
 
-    client_id: Name
-    token: Text = ""
-    last_sequence: Sequence = 0
-    is_cancel_on_disconnect: Flag = 0
+    client_id: fields.Name
+    token: fields.Text = ""
+    last_sequence: fields.Sequence = 0
+    is_cancel_on_disconnect: fields.Flag = 0
 
 
 class LoggedOn(NamedTuple):
@@ -26,17 +26,17 @@ class LoggedOn(NamedTuple):
     heard of for `idle_ms` is hung up on.
     """
 
-    next_sequence: Sequence
-    first_sequence: Sequence
-    last_order_id: OrderIdOrNone
-    open_orders: Count
-    idle_ms: Milliseconds
+    next_sequence: fields.Sequence
+    first_sequence: fields.Sequence
+    last_order_id: fields.OrderIdOrNone
+    open_orders: fields.Count
+    idle_ms: fields.Milliseconds
 
 
 class Heartbeat(NamedTuple):
     """I am here; `last_sequence` is the number of the last report that I have seen (client) or sent (gateway)."""
 
-    last_sequence: Sequence = 0
+    last_sequence: fields.Sequence = 0
 
 
 class Logout(NamedTuple):
@@ -45,8 +45,8 @@ class Logout(NamedTuple):
     With `is_final` 1 a client gives its session up: what is open is cancelled, and its name is forgotten.
     """
 
-    reason: Code = 0
-    is_final: Flag = 0
+    reason: fields.Code = 0
+    is_final: fields.Flag = 0
 
 
 SessionMessage = Logon | LoggedOn | Heartbeat | Logout
