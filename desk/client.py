@@ -124,11 +124,6 @@ def _check_end(run_dir: Path, pid: int) -> None:
         raise DeskError("\n".join(f"the desk (pid {pid}) is stopped, but: {line}" for line in kept.left))
 
 
-def endpoints_of(status: dict[str, Any]) -> dict[str, dict[str, str]]:
-    """Return the endpoints of every node by the node's name."""
-    return {row["node"]: row["endpoints"] for row in status["nodes"]}
-
-
 def desk_settings(named: Path | None, venue: str | None = None, symbol: str | None = None) -> Settings:
     """Return the settings of the desk in the run directory, whichever shell asks, and wherever it stands.
 

@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from desk.outlet import log_file
 from desk.settings import (
@@ -24,46 +24,21 @@ from market.whole_file import write_whole
 DESK_FILE = "desk.json"
 
 
-class DeskFile:
-    """The file as its supervisor writes it.
+def write_desk_file(run_dir: Path, settings: Settings, left: Sequence[str] | None = None) -> None:
+    """Write the file of this process's desk.
 
     Args:
         run_dir: of the desk.
         settings: of the desk; paths that are not absolute are taken from this process's working directory.
+        left: what it may have left, a line for each, if it has stopped all its nodes: its last word.
+
+    Raises:
+        OSError: if the disk does not take it.
     """
-
-    def __init__(self, run_dir: Path, settings: Settings) -> None:
-        self._path = run_dir / DESK_FILE
-        self._settings = settings
-        self._is_written = False
-
-    def change(self, settings: Settings) -> None:
-        """Take other settings in their place; `write` keeps them."""
-        self._is_written = self._is_written and settings == self._settings
-        self._settings = settings
-
-    def end(self, left: Sequence[str]) -> None:
-        """Say that the desk has stopped all its nodes, and what it may have left, a line for each; the last word.
-
-        Raises:
-            OSError: if the disk does not take it.
-        """
-        self._write({"left": list(left)})
-
-    def write(self) -> None:
-        """Write what is not written yet.
-
-        Raises:
-            OSError: if the disk does not take it; the next call tries again.
-        """
-        if not self._is_written:
-            self._write({})
-            self._is_written = True
-
-    def _write(self, more: dict[str, list[str]]) -> None:
-        texts = {**setting_texts(self._settings), "run_dir": str(self._path.parent)}
-        document = {"pid": os.getpid(), "settings": texts, **more}
-        write_whole(self._path, json.dumps(document, indent=1).encode() + b"\n")
+    document: dict[str, Any] = {"pid": os.getpid(), "settings": {**setting_texts(settings), "run_dir": str(run_dir)}}
+    if left is not None:
+        document["left"] = list(left)
+    write_whole(run_dir / DESK_FILE, json.dumps(document, indent=1).encode() + b"\n")
 
 
 def node_settings(named: Path | None) -> Settings:

@@ -24,6 +24,7 @@ from pydantic import (
     field_validator,
 )
 
+from bus.wiring import is_loopback
 from desk.old_settings import OLD, new_spelling
 from desk.plan import Plan, check_names, gateway_numbers, make_plan, place_symbols
 from desk.sections import (
@@ -109,6 +110,10 @@ class Settings(Section):
     def _have_symbols(cls, value: tuple[EngineRow, ...], info: ValidationInfo) -> tuple[EngineRow, ...]:
         if known := _names(info):
             place_symbols(value, known)
+        bus = info.data.get("bus")
+        for row in value:
+            if row.host and not is_loopback(row.host) and bus and bus.is_over_tcp and not bus.curve:
+                raise ValueError(f"{row.name}: expected bus.curve to be true: its host {row.host} is not loopback")
         return value
 
     @field_validator("gateways")

@@ -1,7 +1,6 @@
 """How long the parts of a stop may take before SIGKILL. One table for all who wait for one: up, down, and the nodes."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from desk.kinds import wave_of
 from desk.plan import Instance
@@ -16,21 +15,12 @@ MARGIN_S = 1.0
 WAVE_COUNT = 3
 
 
-@dataclass(frozen=True, slots=True)
 class StopBudget:
-    """The seconds of a stop's waves, and of the last calls at a venue in the first of them."""
+    """The seconds of a stop's waves; the first has the last calls at the venue, each of `venue.timeout_ms` at most."""
 
-    venue_s: float
-
-    @classmethod
-    def from_settings(cls, settings: Settings) -> "StopBudget":
-        """Return the budget of a desk whose venue may take `venue.timeout_ms` to answer a call."""
-        return cls(VENUE_CALLS * settings.venue.timeout_ms / 1_000)
-
-    @property
-    def waves(self) -> tuple[float, float, float]:
-        """The seconds of each wave."""
-        return (self.venue_s + max(RETRY_S, ARRIVAL_S) + MARGIN_S, NODE_S, NODE_S)
+    def __init__(self, settings: Settings) -> None:
+        venue_s = VENUE_CALLS * settings.venue.timeout_ms / 1_000
+        self.waves = (venue_s + max(RETRY_S, ARRIVAL_S) + MARGIN_S, NODE_S, NODE_S)
 
     @property
     def total_s(self) -> float:

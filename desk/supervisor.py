@@ -14,7 +14,7 @@ from bus.end_signals import on_end_signals
 from bus.poll_loop import PollLoop
 from bus.topology import CONTROL, SUPERVISOR
 from desk.child import Child, NodeState
-from desk.desk_file import DESK_FILE, DeskFile
+from desk.desk_file import DESK_FILE, write_desk_file
 from desk.halted_file import HaltedFile
 from desk.kinds import wave_of
 from desk.lifecycle import Lifecycle, Tell
@@ -53,11 +53,11 @@ class Supervisor:
         self._lock = LockFile(self._run_dir / "desk.lock", "the desk")
         self._settings = self._numbered(settings)
         self._market = {name: str(value) for name, value in market_of(settings).items() if value is not None}
-        self._budget = StopBudget.from_settings(settings)
+        self._budget = StopBudget(settings)
         self._teller = tell
         self._children = [Child(tuple(map(NodeState, nodes))) for nodes in processes]
         self._nodes = {node.instance.name: (child, node) for child in self._children for node in child.nodes}
-        self._file = DeskFile(self._run_dir, self._settings)
+        self._kept: Settings | None = None  # what desk.json says
         self._halted_file = HaltedFile(self._run_dir, [each.symbol for each in settings.instruments])
         self._started_ns = monotonic_ns()
         self._ready_ns = 0
@@ -91,7 +91,7 @@ class Supervisor:
             NodeError: if orders of ours may be left at a venue after the stop.
         """
         try:
-            self._file.write()
+            self._keep_settings()
         except OSError as error:
             self.close()
             raise NodeError(f"{self._run_dir / DESK_FILE} cannot be written: {error.strerror}") from None
@@ -207,8 +207,13 @@ class Supervisor:
         """Make a free port that a node was given its fixed one, for its restarts and for the nodes that need it."""
         address = node.endpoints.get("http") or node.endpoints.get("tcp") or ""
         if port := address.rpartition(":")[2]:
-            self._settings = with_port(self._settings, node.instance, int(port))
-            self._file.change(self._settings)
+            settings = with_port(self._settings, node.instance, int(port))
+            self._settings = self._settings if settings == self._settings else settings
+
+    def _keep_settings(self) -> None:
+        if self._kept is not self._settings:
+            write_desk_file(self._run_dir, self._settings)
+            self._kept = self._settings
 
     # --- processes ---
 
@@ -232,7 +237,7 @@ class Supervisor:
 
     def _tick(self, loop: PollLoop) -> None:
         with contextlib.suppress(OSError):  # a full disk: tried again the next time
-            self._file.write()
+            self._keep_settings()
         for child in self._children:
             self._lives.look_after(child)
         if self._lives.error is not None:
@@ -296,7 +301,7 @@ class Supervisor:
             self._stop_wave(wave)
         status = self.status()
         with contextlib.suppress(OSError):  # a full disk: then `down` says that it does not know
-            self._file.end(self._left())
+            write_desk_file(self._run_dir, self._settings, self._left())
         self.close()
         for line in day_lines(status):
             self._tell(line)

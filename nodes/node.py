@@ -227,7 +227,7 @@ def run_nodes(names: Collection[str], settings: Settings, *, is_cleaning: bool =
     _configure_log(path)
     log = structlog.get_logger().bind(node="+".join(each.name for each in instances))
     if path is not None:  # then a supervisor has made it, and our standard input ends when it is gone
-        budget = StopBudget.from_settings(settings)
+        budget = StopBudget(settings)
         follow_supervisor(instances, settings.plan, settings.run_dir, budget, log.warning)
     with contextlib.ExitStack() as locks:
         try:

@@ -84,13 +84,15 @@ def test_only_what_has_something_to_do_runs() -> None:
         ([{"name": f"e{n}"} for n in range(ENGINES_MAX + 1)], f"at most {ENGINES_MAX}"),
         ([{"name": "a", "orders_max": 1}], "engines.0.orders_max: expected greater than or equal to 16, was 1"),
         ([{"name": "a", "placement": ""}], "engines.0.placement: no such setting"),
+        ([{"name": "a", "host": "10.0.0.1"}], "a: expected bus.curve to be true: its host 10.0.0.1 is not loopback"),
         ([{"symbols": ["ETHUSDT"]}], "engines.0.name: expected a value"),
         ([{"name": "A b"}], "engines.0.name: string should match pattern"),
     ],
 )
 def test_engines_that_cannot_be_are_refused(engines: Rows, says: str) -> None:
     """In one line, with the place and what was expected."""
-    assert says in refusal(engines=engines)
+    bus = {"bus__listen": True, "bus__curve": False} if "host" in str(engines) else {}
+    assert says in refusal(engines=engines, **bus)
 
 
 @pytest.mark.parametrize(

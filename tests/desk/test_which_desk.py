@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from desk.client import desk_settings
-from desk.desk_file import DESK_FILE, DeskFile, kept_settings
+from desk.desk_file import DESK_FILE, kept_settings, write_desk_file
 from desk.settings import SettingsError, load_settings
 from tests.desk.desk_process import CLI, TWO_ENGINES, TWO_GATEWAYS, Desk, environment, short_directory, until
 
@@ -142,7 +142,7 @@ def test_settings_stay_when_the_desk_has_stopped(directory: Path, tmp_path: Path
     run_dir.mkdir()
     rows = [{"name": "engine"}, {"name": "engine3", "symbols": ["BNBUSDT"]}]
     settings = load_settings({"run_dir": run_dir, "engines": rows}).settings
-    DeskFile(run_dir, settings).write()
+    write_desk_file(run_dir, settings)
     os.environ["TICKBUS_VENUE__API_KEY"] = "key"
     try:
         found = desk_settings(run_dir)
@@ -160,7 +160,7 @@ def test_every_setting_comes_back_as_it_was(directory: Path) -> None:
              "gateway.price_band": "0.25", "bus.spin_us": 0, "paper.rate_limits": False, "tracker.interval_s": 0.5,
              "venue.url": "http://127.0.0.1:9", "tracker.folder": directory / "days"}  # fmt: skip
     settings = load_settings(given).settings
-    DeskFile(run_dir, settings).write()
+    write_desk_file(run_dir, settings)
     assert desk_settings(run_dir) == settings
     assert desk_settings(run_dir, venue="binance-testnet").venue.url is None, "it is the paper venue's"
 
