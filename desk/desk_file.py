@@ -11,14 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from desk.outlet import log_file
-from desk.settings import (
-    Settings,
-    SettingsError,
-    load_kept_settings,
-    load_settings,
-    named_run_dir,
-    setting_texts,
-)
+from desk.settings import Settings, SettingsError, load_kept_settings, load_settings, named_run_dir, setting_texts
 from market.whole_file import write_whole
 
 DESK_FILE = "desk.json"

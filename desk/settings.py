@@ -14,35 +14,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
+import desk.sections as section
 from bus.wiring import is_loopback
 from desk.old_settings import OLD, new_spelling
 from desk.plan import Plan, check_names, gateway_numbers, make_plan, place_symbols
-from desk.sections import (
-    ApiSettings,
-    BusSettings,
-    EngineRow,
-    EngineSettings,
-    FlowSettings,
-    GatewayRow,
-    GatewaySettings,
-    HomePath,
-    MakerSettings,
-    PaperSettings,
-    Section,
-    SymbolName,
-    TrackerSettings,
-    VenueSettings,
-)
+from desk.sections import EngineRow, GatewayRow, HomePath, Section, SymbolName
 from desk.symbols import DEFAULT_ROWS, SymbolRow
 from market.instrument import Instrument
 from market.limits import ENGINES_MAX, GATEWAYS_MAX, SYMBOLS_MAX
@@ -64,17 +42,17 @@ class Settings(Section):
     run_dir: HomePath = Path("run")
     symbols: Annotated[tuple[SymbolRow, ...], Field(max_length=SYMBOLS_MAX)] = DEFAULT_ROWS
     symbol: SymbolName = "BTCUSDT"
-    bus: BusSettings = BusSettings()
-    engine: EngineSettings = EngineSettings()
+    bus: section.BusSettings = section.BusSettings()
+    engine: section.EngineSettings = section.EngineSettings()
     engines: Annotated[tuple[EngineRow, ...], Field(max_length=ENGINES_MAX)] = (EngineRow(name="engine"),)
-    gateway: GatewaySettings = GatewaySettings()
+    gateway: section.GatewaySettings = section.GatewaySettings()
     gateways: Annotated[tuple[GatewayRow, ...], Field(max_length=GATEWAYS_MAX)] = (GatewayRow(name="gateway"),)
-    api: ApiSettings = ApiSettings()
-    paper: PaperSettings = PaperSettings()
-    flow: FlowSettings = FlowSettings()
-    venue: VenueSettings = VenueSettings()
-    maker: MakerSettings = MakerSettings()
-    tracker: TrackerSettings = TrackerSettings()
+    api: section.ApiSettings = section.ApiSettings()
+    paper: section.PaperSettings = section.PaperSettings()
+    flow: section.FlowSettings = section.FlowSettings()
+    venue: section.VenueSettings = section.VenueSettings()
+    maker: section.MakerSettings = section.MakerSettings()
+    tracker: section.TrackerSettings = section.TrackerSettings()
 
     @field_validator("run_dir")
     @classmethod

@@ -12,7 +12,23 @@ from typing import Any, Final
 
 DepthProfile = tuple[tuple[float, float], ...]
 Quantiles = tuple[tuple[float, float], ...]
+PROBABILITIES: Final = (0.0, 0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
+DISTANCES_BPS: Final = (0.1, 1.0, 2.0, 5.0, 10.0, 20.0, 42.0, 130.0)
 FAR_BANDS_MIN: Final = 50  # no sweep reaches them, so each side always has as many levels
+
+
+def _taker_amounts(*amounts: float) -> Quantiles:
+    return tuple(zip(PROBABILITIES, amounts, strict=True))
+
+
+def _depth(*amounts: float) -> DepthProfile:
+    return tuple(zip(DISTANCES_BPS, amounts, strict=True))
+
+
+BTCUSDT_TAKER_AMOUNTS: Final = _taker_amounts(5.0, 6.8, 24.7, 259.0, 1_240.0, 7_400.0, 18_300.0, 80_700.0, 420_000.0)
+BTCUSDT_DEPTH: Final = _depth(
+    5_000.0, 95_000.0, 190_000.0, 1_250_000.0, 2_520_000.0, 5_200_000.0, 7_600_000.0, 10_000_000.0
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +79,7 @@ class SyntheticSettings:
     taker_branching: float = 0.76
     taker_decay_per_s: float = 10.0
     herding: float = 0.65
-    taker_amounts: Quantiles = (
-        (0.0, 5.0),
-        (0.05, 6.8),
-        (0.25, 24.7),
-        (0.5, 259.0),
-        (0.75, 1_240.0),
-        (0.9, 7_400.0),
-        (0.95, 18_300.0),
-        (0.99, 80_700.0),
-        (1.0, 420_000.0),
-    )
+    taker_amounts: Quantiles = BTCUSDT_TAKER_AMOUNTS
     noise_traders: int = 12
     parent_tail: float = 1.5
     informed_traders: int = 4
@@ -89,16 +95,7 @@ class SyntheticSettings:
     leak_lag_s: float = 2.0
     touch_amount: float = 140_000.0
     touch_shape: float = 0.6
-    depth: DepthProfile = (
-        (0.1, 5_000.0),
-        (1.0, 95_000.0),
-        (2.0, 190_000.0),
-        (5.0, 1_250_000.0),
-        (10.0, 2_520_000.0),
-        (20.0, 5_200_000.0),
-        (42.0, 7_600_000.0),
-        (130.0, 10_000_000.0),
-    )
+    depth: DepthProfile = BTCUSDT_DEPTH
     depth_factor: float = 1.0
     near_bands: int = 60
     near_reach_bps: float = 42.0
@@ -145,30 +142,11 @@ CALIBRATED: Final[Mapping[str, Mapping[str, Any]]] = {
     "ETHUSDT": {
         "takers_per_s": 4.9,
         "taker_branching": 0.7,
-        "taker_amounts": (
-            (0.0, 5.0),
-            (0.05, 5.4),
-            (0.25, 21.5),
-            (0.5, 144.0),
-            (0.75, 1_370.0),
-            (0.9, 6_540.0),
-            (0.95, 12_200.0),
-            (0.99, 48_700.0),
-            (1.0, 300_000.0),
-        ),
+        "taker_amounts": _taker_amounts(5.0, 5.4, 21.5, 144.0, 1_370.0, 6_540.0, 12_200.0, 48_700.0, 300_000.0),
         "impact_bps": 0.25,
         "herding": 0.75,
         "touch_amount": 34_000.0,
-        "depth": (
-            (0.1, 1_000.0),
-            (1.0, 12_000.0),
-            (2.0, 70_000.0),
-            (5.0, 620_000.0),
-            (10.0, 1_300_000.0),
-            (20.0, 3_600_000.0),
-            (42.0, 7_000_000.0),
-            (130.0, 10_000_000.0),
-        ),
+        "depth": _depth(1_000.0, 12_000.0, 70_000.0, 620_000.0, 1_300_000.0, 3_600_000.0, 7_000_000.0, 10_000_000.0),
     },
 }
 
