@@ -11,9 +11,11 @@ from typing import Final
 from desk.plan import gateway_numbers
 from desk.run_dir import NodeError
 from desk.settings import Settings
+from market.lock import locked_folder
 from market.whole_file import write_whole
 
 NUMBERS_FILE: Final = "sources.json"
+LOCK_WAIT_S: Final = 5.0
 _BEFORE: Final = {"gateway": 1, "gateway2": 5, "gateway3": 6, "gateway4": 7}  # of desks that kept no such file
 
 
@@ -25,10 +27,11 @@ def with_source_numbers(settings: Settings) -> Settings:
     """
     path = settings.run_dir / NUMBERS_FILE
     try:
-        kept = _read(path)
-        numbers = gateway_numbers(settings.gateways, kept)
-        if numbers != kept:
-            write_whole(path, json.dumps(numbers, indent=1).encode() + b"\n")
+        with locked_folder(settings.run_dir, LOCK_WAIT_S):  # nodes of one desk may start side by side
+            kept = _read(path)
+            numbers = gateway_numbers(settings.gateways, kept)
+            if numbers != kept:
+                write_whole(path, json.dumps(numbers, indent=1).encode() + b"\n")
     except OSError as error:
         raise NodeError(f"{path} cannot be used: {error.strerror}") from None
     except ValueError as error:
