@@ -3,112 +3,107 @@
 The texts are Binance's own, because clients (ccxt among them) match on them.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
 from market.codes import RejectReason
 
 
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    code: int
-    status: int
-    text: str
-
-
 class ErrorKind(Enum):
     """One row per refusal: code, HTTP status, text with its blanks in braces."""
 
-    UNKNOWN = _Refusal(-1000, 500, "An unknown error occurred while processing the request.")
-    DISCONNECTED = _Refusal(-1001, 503, "Internal error; unable to process your request. Please try again.")
-    TOO_MUCH_WEIGHT = _Refusal(
+    UNKNOWN = -1000, 500, "An unknown error occurred while processing the request."
+    DISCONNECTED = -1001, 503, "Internal error; unable to process your request. Please try again."
+    TOO_MUCH_WEIGHT = (
         -1003,
         429,
         "Too much request weight used; current limit is {limit} request weight per 1 MINUTE. "
         "Please use WebSocket Streams for live updates to avoid polling the API.",
     )
-    BANNED = _Refusal(
+    BANNED = (
         -1003,
         418,
         "Way too much request weight used; IP banned until {until_ms}. "
         "Please use WebSocket Streams for live updates to avoid bans.",
     )
-    TOO_MANY_ORDERS = _Refusal(-1015, 429, "Too many new orders; current limit is {limit} orders per {interval}.")
-    UNEXPECTED_RESPONSE = _Refusal(
-        -1006, 500, "An unexpected response was received from the message bus. Execution status unknown."
+    TOO_MANY_ORDERS = -1015, 429, "Too many new orders; current limit is {limit} orders per {interval}."
+    UNEXPECTED_RESPONSE = (
+        -1006,
+        500,
+        "An unexpected response was received from the message bus. Execution status unknown.",
     )
-    TIMEOUT = _Refusal(
+    TIMEOUT = (
         -1007,
         504,
         "Timeout waiting for response from backend server. Send status unknown; execution status unknown.",
     )
-    OVERLOADED = _Refusal(-1008, 503, "Request throttled by system-level protection. Please try again.")
-    FILTER_FAILURE = _Refusal(-1013, 400, "Filter failure: {name}")
-    MARKET_CLOSED = _Refusal(-1013, 400, "Market is closed.")
-    UNSUPPORTED_OPERATION = _Refusal(-1020, 404, "This operation is not supported.")
-    WRONG_METHOD = _Refusal(-1020, 405, "This operation is not supported.")
-    TIMESTAMP_TOO_OLD = _Refusal(-1021, 400, "Timestamp for this request is outside of the recvWindow.")
-    TIMESTAMP_AHEAD = _Refusal(-1021, 400, "Timestamp for this request was 1000ms ahead of the server's time.")
-    BAD_SIGNATURE = _Refusal(-1022, 400, "Signature for this request is not valid.")
-    FORBIDDEN_HOST = _Refusal(-1002, 403, "You are not authorized to execute this request.")
-    BAD_REQUEST = _Refusal(-1100, 400, "The request is not well-formed.")
-    ILLEGAL_CHARACTERS = _Refusal(
-        -1100, 400, "Illegal characters found in parameter '{name}'; legal range is '{legal}'."
+    OVERLOADED = -1008, 503, "Request throttled by system-level protection. Please try again."
+    FILTER_FAILURE = -1013, 400, "Filter failure: {name}"
+    MARKET_CLOSED = -1013, 400, "Market is closed."
+    UNSUPPORTED_OPERATION = -1020, 404, "This operation is not supported."
+    WRONG_METHOD = -1020, 405, "This operation is not supported."
+    TIMESTAMP_TOO_OLD = -1021, 400, "Timestamp for this request is outside of the recvWindow."
+    TIMESTAMP_AHEAD = -1021, 400, "Timestamp for this request was 1000ms ahead of the server's time."
+    BAD_SIGNATURE = -1022, 400, "Signature for this request is not valid."
+    FORBIDDEN_HOST = -1002, 403, "You are not authorized to execute this request."
+    BAD_REQUEST = -1100, 400, "The request is not well-formed."
+    ILLEGAL_CHARACTERS = -1100, 400, "Illegal characters found in parameter '{name}'; legal range is '{legal}'."
+    TOO_MANY_PARAMETERS = -1101, 400, "Duplicate values for parameter '{name}' detected."
+    REQUEST_TOO_LARGE = -1101, 413, "Too many parameters; the request is larger than {size} bytes."
+    MANDATORY_PARAMETER = -1102, 400, "Mandatory parameter '{name}' was not sent, was empty/null, or malformed."
+    EITHER_PARAMETER = -1102, 400, "Param '{first}' or '{second}' must be sent, but both were empty/null!"
+    UNREAD_PARAMETERS = (
+        -1104,
+        400,
+        "Not all sent parameters were read; read '{read}' parameter(s) but was sent '{sent}'.",
     )
-    TOO_MANY_PARAMETERS = _Refusal(-1101, 400, "Duplicate values for parameter '{name}' detected.")
-    REQUEST_TOO_LARGE = _Refusal(-1101, 413, "Too many parameters; the request is larger than {size} bytes.")
-    MANDATORY_PARAMETER = _Refusal(
-        -1102, 400, "Mandatory parameter '{name}' was not sent, was empty/null, or malformed."
-    )
-    EITHER_PARAMETER = _Refusal(-1102, 400, "Param '{first}' or '{second}' must be sent, but both were empty/null!")
-    UNREAD_PARAMETERS = _Refusal(
-        -1104, 400, "Not all sent parameters were read; read '{read}' parameter(s) but was sent '{sent}'."
-    )
-    EMPTY_PARAMETER = _Refusal(-1105, 400, "Parameter '{name}' was empty.")
-    NOT_REQUIRED = _Refusal(-1106, 400, "Parameter '{name}' sent when not required.")
-    TOO_PRECISE = _Refusal(-1111, 400, "Parameter '{name}' has too much precision.")
-    NO_DEPTH = _Refusal(-1112, 400, "No orders on book for symbol.")
-    BAD_TIME_IN_FORCE = _Refusal(-1115, 400, "Invalid timeInForce.")
-    BAD_ORDER_TYPE = _Refusal(-1116, 400, "Invalid orderType.")
-    BAD_SIDE = _Refusal(-1117, 400, "Invalid side.")
-    BAD_INTERVAL = _Refusal(-1120, 400, "Invalid interval.")
-    BAD_SYMBOL = _Refusal(-1121, 400, "Invalid symbol.")
-    INTERVAL_TOO_LONG = _Refusal(-1127, 400, "More than 24 hours between startTime and endTime.")
-    BAD_COMBINATION = _Refusal(-1128, 400, "Combination of optional parameters invalid.")
-    BAD_PARAMETER = _Refusal(-1130, 400, "Data sent for parameter '{name}' is not valid.")
-    BAD_RECV_WINDOW = _Refusal(-1131, 400, "recvWindow must be less than 60000.")
-    BAD_TIME_UNIT = _Refusal(-1194, 400, "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.")
-    BAD_RESPONSE_TYPE = _Refusal(-1136, 400, "Invalid newOrderRespType.")
-    BAD_CANCEL_RESTRICTIONS = _Refusal(
-        -1145, 400, "cancelRestrictions has to be either ONLY_NEW or ONLY_PARTIALLY_FILLED."
-    )
-    REPEATED_SYMBOL = _Refusal(-1151, 400, "Symbol is present multiple times in the list.")
-    OTHER_SYMBOL_STATUS = _Refusal(-1220, 400, "The symbol's status does not match the requested symbolStatus.")
-    INSUFFICIENT_BALANCE = _Refusal(-2010, 400, "Account has insufficient balance for requested action.")
-    DUPLICATE_ORDER = _Refusal(-2010, 400, "Duplicate order sent.")
-    WOULD_TAKE = _Refusal(-2010, 400, "Order would immediately match and take.")
-    WOULD_TRIGGER = _Refusal(-2010, 400, "Stop price would trigger immediately.")
-    NO_TRAILING_STOPS = _Refusal(-2010, 400, "Trailing stop orders are not supported for this symbol.")
-    ICEBERG_TOO_LARGE = _Refusal(-2010, 400, "IcebergQty exceeds QTY.")
-    BOOK_FULL = _Refusal(-2010, 400, "New order rejected: the order book is full.")
-    UNKNOWN_ORDER = _Refusal(-2011, 400, "Unknown order sent.")
-    CANCEL_RESTRICTED = _Refusal(-2011, 400, "Order was not canceled due to cancel restrictions.")
-    REPLACE_HALF_DONE = _Refusal(-2021, 409, "Order cancel-replace partially failed.")
-    REPLACE_FAILED = _Refusal(-2022, 400, "Order cancel-replace failed.")
-    AMEND_TOO_LARGE = _Refusal(-2038, 400, "Order amend (quantity increase) is not supported.")
-    AMEND_CHANGES_NOTHING = _Refusal(-2038, 400, "The requested action would change no state; rejecting")
-    AMEND_TOO_SMALL = _Refusal(-2038, 400, "Order amend rejected: newQty must be more than what is executed.")
-    AMEND_UNDER_WAY = _Refusal(-2038, 400, "Order amend rejected: another amend of the order is on its way.")
-    NO_SUCH_ORDER = _Refusal(-2013, 400, "Order does not exist.")
-    BAD_API_KEY_FORMAT = _Refusal(-2014, 401, "API-key format invalid.")
-    STREAM_ACTIVE = _Refusal(-2035, 400, "User Data Stream subscription already active.")
-    STREAM_INACTIVE = _Refusal(-2036, 400, "User Data Stream subscription not active.")
-    NO_SESSION_FOR_HMAC = _Refusal(-4056, 400, "HMAC_SHA256 API key is not supported.")
-    NO_SESSION_FOR_RSA = _Refusal(-4056, 400, "RSA API key is not supported.")
-    NOT_LOGGED_ON = _Refusal(-2015, 401, "Session is not authenticated; session.logon comes first.")
-    BAD_MESSAGE = _Refusal(-1135, 400, "Invalid JSON Request: {why}")
-    REJECTED_API_KEY = _Refusal(-2015, 401, "Invalid API-key, IP, or permissions for action.")
+    EMPTY_PARAMETER = -1105, 400, "Parameter '{name}' was empty."
+    NOT_REQUIRED = -1106, 400, "Parameter '{name}' sent when not required."
+    TOO_PRECISE = -1111, 400, "Parameter '{name}' has too much precision."
+    NO_DEPTH = -1112, 400, "No orders on book for symbol."
+    BAD_TIME_IN_FORCE = -1115, 400, "Invalid timeInForce."
+    BAD_ORDER_TYPE = -1116, 400, "Invalid orderType."
+    BAD_SIDE = -1117, 400, "Invalid side."
+    BAD_INTERVAL = -1120, 400, "Invalid interval."
+    BAD_SYMBOL = -1121, 400, "Invalid symbol."
+    INTERVAL_TOO_LONG = -1127, 400, "More than 24 hours between startTime and endTime."
+    BAD_COMBINATION = -1128, 400, "Combination of optional parameters invalid."
+    BAD_PARAMETER = -1130, 400, "Data sent for parameter '{name}' is not valid."
+    BAD_RECV_WINDOW = -1131, 400, "recvWindow must be less than 60000."
+    BAD_TIME_UNIT = -1194, 400, "Invalid value for time unit; expected either MICROSECOND or MILLISECOND."
+    BAD_RESPONSE_TYPE = -1136, 400, "Invalid newOrderRespType."
+    BAD_CANCEL_RESTRICTIONS = -1145, 400, "cancelRestrictions has to be either ONLY_NEW or ONLY_PARTIALLY_FILLED."
+    REPEATED_SYMBOL = -1151, 400, "Symbol is present multiple times in the list."
+    OTHER_SYMBOL_STATUS = -1220, 400, "The symbol's status does not match the requested symbolStatus."
+    INSUFFICIENT_BALANCE = -2010, 400, "Account has insufficient balance for requested action."
+    DUPLICATE_ORDER = -2010, 400, "Duplicate order sent."
+    WOULD_TAKE = -2010, 400, "Order would immediately match and take."
+    WOULD_TRIGGER = -2010, 400, "Stop price would trigger immediately."
+    NO_TRAILING_STOPS = -2010, 400, "Trailing stop orders are not supported for this symbol."
+    ICEBERG_TOO_LARGE = -2010, 400, "IcebergQty exceeds QTY."
+    BOOK_FULL = -2010, 400, "New order rejected: the order book is full."
+    UNKNOWN_ORDER = -2011, 400, "Unknown order sent."
+    CANCEL_RESTRICTED = -2011, 400, "Order was not canceled due to cancel restrictions."
+    REPLACE_HALF_DONE = -2021, 409, "Order cancel-replace partially failed."
+    REPLACE_FAILED = -2022, 400, "Order cancel-replace failed."
+    AMEND_TOO_LARGE = -2038, 400, "Order amend (quantity increase) is not supported."
+    AMEND_CHANGES_NOTHING = -2038, 400, "The requested action would change no state; rejecting"
+    AMEND_TOO_SMALL = -2038, 400, "Order amend rejected: newQty must be more than what is executed."
+    AMEND_UNDER_WAY = -2038, 400, "Order amend rejected: another amend of the order is on its way."
+    NO_SUCH_ORDER = -2013, 400, "Order does not exist."
+    BAD_API_KEY_FORMAT = -2014, 401, "API-key format invalid."
+    STREAM_ACTIVE = -2035, 400, "User Data Stream subscription already active."
+    STREAM_INACTIVE = -2036, 400, "User Data Stream subscription not active."
+    NO_SESSION_FOR_HMAC = -4056, 400, "HMAC_SHA256 API key is not supported."
+    NO_SESSION_FOR_RSA = -4056, 400, "RSA API key is not supported."
+    NOT_LOGGED_ON = -2015, 401, "Session is not authenticated; session.logon comes first."
+    BAD_MESSAGE = -1135, 400, "Invalid JSON Request: {why}"
+    REJECTED_API_KEY = -2015, 401, "Invalid API-key, IP, or permissions for action."
+
+    def __init__(self, code: int, status: int, text: str) -> None:
+        self.code = code
+        self.status = status
+        self.text = text
 
 
 class ExchangeError(Exception):
@@ -132,13 +127,13 @@ class ExchangeError(Exception):
         self.kind = kind
         self.retry_after_s = retry_after_s
         self.data = data
-        self.message = kind.value.text.format(**blanks)
+        self.message = kind.text.format(**blanks)
         super().__init__(self.message)
 
     @property
     def code(self) -> int:
         """Binance's number."""
-        return self.kind.value.code
+        return self.kind.code
 
     @property
     def document(self) -> dict[str, Any]:
@@ -151,7 +146,7 @@ class ExchangeError(Exception):
     @property
     def status(self) -> int:
         """The HTTP status that it travels with."""
-        return self.kind.value.status
+        return self.kind.status
 
 
 # Every reason, also those that would be a bug of the exchange, which checks them before the engine can.

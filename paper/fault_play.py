@@ -11,7 +11,7 @@ from paper.access.usage import LIMITS
 from paper.errors import ErrorKind, ExchangeError
 from paper.faults import Fault, FaultKind, MadeUpError, PageError, ReplyLostError
 
-_KIND_OF_CODE: Final = {kind.value.code: kind for kind in reversed(ErrorKind)}  # of several the first
+_KIND_OF_CODE: Final = {kind.code: kind for kind in reversed(ErrorKind)}  # of several the first
 _BLANK = re.compile(r"\{\w+\}")
 
 
@@ -50,18 +50,18 @@ async def _spoil(fault: Fault, now_ns: int, carry_out: Callable[[], Awaitable[An
                 await _carried_out(carry_out)
             if options["is_html"]:
                 raise PageError(options["status"])
-            unknown = ErrorKind.UNKNOWN.value
+            unknown = ErrorKind.UNKNOWN
             raise MadeUpError(unknown.code, options["status"], unknown.text)
         case FaultKind.RATE_LIMIT:
             wait_s = options["retry_after_s"]
-            if options["status"] == ErrorKind.BANNED.value.status:
+            if options["status"] == ErrorKind.BANNED.status:
                 until_ms = (now_ns // NS_PER_SECOND + wait_s) * 1_000
                 raise ExchangeError(ErrorKind.BANNED, retry_after_s=wait_s, until_ms=until_ms)
             raise ExchangeError(ErrorKind.TOO_MUCH_WEIGHT, retry_after_s=wait_s, limit=LIMITS[0].limit)
         case FaultKind.REJECT:
             kind = _KIND_OF_CODE.get(options["code"])
-            text = kind.value.text if kind is not None else "A fault switch refuses this call."
-            status = kind.value.status if kind is not None else HTTPStatus.BAD_REQUEST
+            text = kind.text if kind is not None else "A fault switch refuses this call."
+            status = kind.status if kind is not None else HTTPStatus.BAD_REQUEST
             raise MadeUpError(options["code"], status, options["msg"] or _BLANK.sub("?", text))
         case _:
             raise AssertionError(f"no fault of calls: {fault}")

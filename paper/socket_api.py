@@ -126,7 +126,7 @@ class SocketClient:
         except ExchangeError as error:
             reply |= _failure(error, now_ns)
         except PageError as error:
-            unknown = ErrorKind.UNKNOWN.value
+            unknown = ErrorKind.UNKNOWN
             reply |= _failure(MadeUpError(unknown.code, error.status, unknown.text), now_ns)
         except ReplyLostError:
             return

@@ -49,7 +49,7 @@ def openapi_document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
 
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
-    statuses = sorted({kind.value.status for kind in ErrorKind})
+    statuses = sorted({kind.status for kind in ErrorKind})
     operation: dict[str, Any] = {
         "operationId": endpoint.handler.__name__,
         "summary": (inspect.getdoc(endpoint.handler) or "").splitlines()[0],

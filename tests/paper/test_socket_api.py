@@ -244,7 +244,7 @@ def test_accounts_do_not_hear_of_each_other(server: Server) -> None:
         call(listener, "order.place", **by_secret_of(server, BOB, **LIMIT_BUY))
         assert listener.wait(lambda document: "event" in document)["subscriptionId"] == 1
         again = call(listener, "userDataStream.subscribe.signature", **by_secret(server))
-        assert again["error"]["code"] == ErrorKind.STREAM_ACTIVE.value.code
+        assert again["error"]["code"] == ErrorKind.STREAM_ACTIVE.code
         assert call(listener, "userDataStream.unsubscribe", subscriptionId=1)["result"] == {}
         assert call(listener, "userDataStream.unsubscribe", subscriptionId=1)["error"]["code"] == -2036
         call(listener, "order.place", **by_secret_of(server, BOB, **LIMIT_BUY))
