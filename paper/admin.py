@@ -14,6 +14,7 @@ from sanic.response import json as json_response
 
 from paper.access.account_folder import AccountFolder
 from paper.access.accounts import Accounts, KeyFileError
+from paper.calls import documents
 from paper.exchange.exchange import Exchange
 from paper.money.ledger import BooksError
 from paper.money.wallets import OUTSIDE
@@ -83,22 +84,12 @@ class Admin:
 
     async def _list(self, _: Request) -> Any:
         ledger = self._exchange.ledger
-        records = {number: ledger.records.of(number) for number in self._accounts.numbers}
         return [
-            {
-                "account": number,
-                "uid": record.uid(number),
-                "apiKeys": self._accounts.api_keys(number),
-                "openOrders": len(ledger.open_orders_of(number)),
-                "resets": record.reset_count,
-                "resetTime": record.reset_ms,
-                "paysInBnb": self._exchange.is_bnb_payer(number),
-                "balances": {
-                    asset: format_units(wallet.free + wallet.locked)
-                    for asset, wallet in ledger.wallets.of(number).items()
-                },
-            }
-            for number, record in records.items()
+            documents.listed_account(
+                number, ledger.records.of(number), ledger.wallets.of(number), len(ledger.open_orders_of(number))
+            )
+            | {"apiKeys": self._accounts.api_keys(number), "paysInBnb": self._exchange.is_bnb_payer(number)}
+            for number in self._accounts.numbers
         ]
 
     async def _create(self, _: Request) -> Any:

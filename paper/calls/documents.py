@@ -1,6 +1,6 @@
 """The JSON documents of the REST calls, with Binance's names, also the misspelt ones; every number is decimal text."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ from paper.access.usage import LIMITS
 from paper.calls.parameters import ResponseType
 from paper.exchange.filters import filter_documents
 from paper.exchange.tape import Bar, PublicTrade
+from paper.money.account_records import AccountRecord
 from paper.money.commission import DISCOUNT_ASSET, Commission
 from paper.money.orders import AccountTrade, Order, OrderKind
 from paper.money.wallets import Wallet
@@ -20,6 +21,7 @@ Document = dict[str, Any]
 _ZERO: Final = format_units(0)
 _NOT_WORKING: Final = -1
 _NO_LEVEL: Final = Level(0, 0)
+_NO_RATES: Final = dict.fromkeys(("maker", "taker", "buyer", "seller"), _ZERO)
 
 
 def exchange_info(
@@ -68,11 +70,12 @@ def _symbol(symbol: Symbol, *, is_halted: bool) -> Document:
 
 def depth(symbol: Symbol, book: Depth, update_id: int) -> Document:
     """Return both sides of the book, best price first."""
+    return {"lastUpdateId": update_id, "bids": levels(symbol, book.bids), "asks": levels(symbol, book.asks)}
 
-    def levels(side: Sequence[Level]) -> list[list[str]]:
-        return [[symbol.price_text(price), symbol.qty_text(qty)] for price, qty in side]
 
-    return {"lastUpdateId": update_id, "bids": levels(book.bids), "asks": levels(book.asks)}
+def levels(symbol: Symbol, side: Sequence[Level]) -> list[list[str]]:
+    """Return price and quantity of every level."""
+    return [[symbol.price_text(price), symbol.qty_text(qty)] for price, qty in side]
 
 
 def public_trade(symbol: Symbol, trade: PublicTrade) -> Document:
@@ -183,18 +186,12 @@ def order(order: Order) -> Document:
 
 def new_order(order: Order, response_type: ResponseType, trades: Sequence[AccountTrade]) -> Document:
     """Return the answer to a new order; `trades` are its own, for the type FULL."""
-    acknowledgement = {
-        **_identity(order),
-        "clientOrderId": order.client_order_id,
-        "transactTime": order.time_ms,
-    }
-    if response_type is ResponseType.ACK:
-        return acknowledgement
-    result = {**acknowledgement, **_progress(order), **_conditions(order)}
-    result["workingTime"] = order.working_ms or _NOT_WORKING
+    document = {**_identity(order), "clientOrderId": order.client_order_id, "transactTime": order.time_ms}
+    if response_type is not ResponseType.ACK:
+        document |= _progress(order) | _conditions(order) | {"workingTime": order.working_ms or _NOT_WORKING}
     if response_type is ResponseType.FULL:
-        result["fills"] = [_fill(trade) for trade in trades]
-    return result
+        document["fills"] = [_fill(trade) for trade in trades]
+    return document
 
 
 def cancelled_order(order: Order, client_order_id: str) -> Document:
@@ -211,7 +208,7 @@ def cancelled_order(order: Order, client_order_id: str) -> Document:
 
 def amended_order(order: Order, earlier_client_id: str) -> Document:
     """Return the answer to an amend; its quantities are spelt in its own way, not as other orders'."""
-    symbol = order.symbol
+    told = _progress(order)
     return {
         "transactTime": order.update_ms,
         "executionId": order.order_id,
@@ -219,18 +216,14 @@ def amended_order(order: Order, earlier_client_id: str) -> Document:
             **_identity(order),
             "origClientOrderId": earlier_client_id,
             "clientOrderId": order.client_order_id,
-            "price": _ZERO if order.kind.is_market else symbol.price_text(order.price_ticks),
-            "qty": symbol.qty_text(order.qty_lots),
-            "executedQty": symbol.qty_text(order.filled_lots),
-            "preventedQty": symbol.qty_text(order.prevented_lots),
-            "quoteOrderQty": format_units(order.quote_order_units),
-            "cumulativeQuoteQty": format_units(order.filled_units),
-            "status": str(order.status),
-            "timeInForce": TimeInForce(order.time_in_force).name,
-            "type": str(order.kind),
-            "side": Side(order.side).name,
+            "price": told["price"],
+            "qty": told["origQty"],
+            "executedQty": told["executedQty"],
+            "preventedQty": order.symbol.qty_text(order.prevented_lots),
+            "quoteOrderQty": told["origQuoteOrderQty"],
+            "cumulativeQuoteQty": told["cummulativeQuoteQty"],
+            **{name: told[name] for name in ("status", "timeInForce", "type", "side", "selfTradePreventionMode")},
             "workingTime": order.working_ms or _NOT_WORKING,
-            "selfTradePreventionMode": SelfTradePrevention(order.self_trade_prevention).name,
             **_conditions(order),
         },
     }
@@ -255,20 +248,14 @@ def account_trade(trade: AccountTrade) -> Document:
     }
 
 
-def account(uid: int, wallets: dict[str, Wallet], commission: Commission, update_ms: int) -> Document:
+def account(uid: int, wallets: dict[str, Wallet], rates: Commission, update_ms: int) -> Document:
     """Return an account with its balances."""
-    maker, taker = commission.rate_units(is_maker=True), commission.rate_units(is_maker=False)
     return {
-        "makerCommission": maker // 10_000,  # in hundredths of a percent
-        "takerCommission": taker // 10_000,
+        "makerCommission": rates.rate_units(is_maker=True) // 10_000,  # in hundredths of a percent
+        "takerCommission": rates.rate_units(is_maker=False) // 10_000,
         "buyerCommission": 0,
         "sellerCommission": 0,
-        "commissionRates": {
-            "maker": format_units(maker),
-            "taker": format_units(taker),
-            "buyer": _ZERO,
-            "seller": _ZERO,
-        },
+        "commissionRates": _rates(rates),
         "canTrade": True,
         "canWithdraw": False,
         "canDeposit": False,
@@ -277,27 +264,41 @@ def account(uid: int, wallets: dict[str, Wallet], commission: Commission, update
         "preventSor": False,
         "updateTime": update_ms,
         "accountType": "SPOT",
-        "balances": [
-            {"asset": asset, "free": format_units(wallet.free), "locked": format_units(wallet.locked)}
-            for asset, wallet in wallets.items()
-        ],
+        "balances": balances(wallets),
         "permissions": ["SPOT"],
         "uid": uid,
     }
 
 
+def balances(wallets: Mapping[str, Wallet]) -> list[Document]:
+    """Return what an account has of each asset."""
+    return [
+        {"asset": asset, "free": format_units(wallet.free), "locked": format_units(wallet.locked)}
+        for asset, wallet in wallets.items()
+    ]
+
+
+def listed_account(number: int, record: AccountRecord, wallets: Mapping[str, Wallet], open_count: int) -> Document:
+    """Return an account as the admin's list shows it, but for its API keys."""
+    return {
+        "account": number,
+        "uid": record.uid(number),
+        "apiKeys": [],
+        "openOrders": open_count,
+        "resets": record.reset_count,
+        "resetTime": record.reset_ms,
+        "paysInBnb": bool(record.is_bnb_payer),
+        "balances": {asset: format_units(wallet.free + wallet.locked) for asset, wallet in wallets.items()},
+    }
+
+
 def commission(symbol: Symbol, rates: Commission, *, is_bnb_payer: bool, has_bnb_price: bool) -> Document:
     """Return what the exchange takes of a trade in a symbol, and what is left of it for who pays in BNB."""
-    nothing = dict.fromkeys(("maker", "taker", "buyer", "seller"), _ZERO)
-    standard = {
-        "maker": format_units(rates.of(symbol.name).rate_units(is_maker=True)),
-        "taker": format_units(rates.of(symbol.name).rate_units(is_maker=False)),
-    }
     return {
         "symbol": symbol.name,
-        "standardCommission": nothing | standard,
-        "specialCommission": nothing,
-        "taxCommission": nothing,
+        "standardCommission": _rates(rates.of(symbol.name)),
+        "specialCommission": _NO_RATES,
+        "taxCommission": _NO_RATES,
         "discount": {
             "enabledForAccount": is_bnb_payer,
             "enabledForSymbol": has_bnb_price,
@@ -322,6 +323,11 @@ def order_commission(told: Document) -> Document:
     kinds = ("standardCommission", "specialCommission", "taxCommission")
     rates = {f"{kind}ForOrder": {role: told[kind][role] for role in ("maker", "taker")} for kind in kinds}
     return {**rates, "discount": told["discount"]}
+
+
+def _rates(rates: Commission) -> Document:
+    maker, taker = (format_units(rates.rate_units(is_maker=is_maker)) for is_maker in (True, False))
+    return _NO_RATES | {"maker": maker, "taker": taker}
 
 
 def _identity(order: Order) -> Document:
@@ -360,10 +366,5 @@ def _conditions(order: Order) -> Document:
 
 
 def _fill(trade: AccountTrade) -> Document:
-    return {
-        "price": trade.symbol.price_text(trade.price_ticks),
-        "qty": trade.symbol.qty_text(trade.qty_lots),
-        "commission": format_units(trade.fee_units),
-        "commissionAsset": trade.fee_asset,
-        "tradeId": trade.trade_id,
-    }
+    told = account_trade(trade)
+    return {**{name: told[name] for name in ("price", "qty", "commission", "commissionAsset")}, "tradeId": told["id"]}

@@ -12,7 +12,8 @@ from paper.money.account_records import AccountRecord
 from paper.money.history import History, Span
 from paper.money.ledger import LedgerError
 from paper.money.tables import IS_OPEN, ORDER_COLUMNS, SCHEMA_VERSION, order_of_row
-from paper.units import Symbol, format_units, parse_units
+from paper.money.wallets import Wallet
+from paper.units import Symbol
 
 Document = dict[str, Any]
 
@@ -63,30 +64,18 @@ class LedgerReader:
         sql = "SELECT account, reset_count, reset_ms, is_bnb_payer FROM accounts"
         records = {number: AccountRecord(*record) for number, *record in self._connection.execute(sql)}
         return [
-            {
-                "account": number,
-                "uid": record.uid(number),
-                "apiKeys": [],
-                "openOrders": len(self.open_orders(number)),
-                "resets": record.reset_count,
-                "resetTime": record.reset_ms,
-                "paysInBnb": bool(record.is_bnb_payer),
-                "balances": {
-                    each["asset"]: format_units(parse_units(each["free"]) + parse_units(each["locked"]))
-                    for each in self.balances(number)
-                },
-            }
+            documents.listed_account(
+                number,
+                records.get(number, AccountRecord()),
+                self._wallets(number),
+                len(self.open_orders(number)),
+            )
             for number in self.accounts()
-            for record in [records.get(number, AccountRecord())]
         ]
 
     def balances(self, account: int) -> list[Document]:
         """Return every asset of an account, as in the answer to `account`."""
-        sql = "SELECT asset, free, locked FROM balances WHERE account = ? ORDER BY asset"
-        rows = self._connection.execute(sql, (account,))
-        return [
-            {"asset": asset, "free": format_units(free), "locked": format_units(locked)} for asset, free, locked in rows
-        ]
+        return documents.balances(self._wallets(account))
 
     def open_orders(self, account: int, symbol: str | None = None) -> list[Document]:
         """Return the open orders of an account, oldest first, as in the answer to `openOrders`."""
@@ -102,3 +91,7 @@ class LedgerReader:
         """Return trades of an account, as in the answer to `myTrades`."""
         found = self._history.trades(account, self._symbols[symbol], None, span)
         return [documents.account_trade(trade) for trade in found]
+
+    def _wallets(self, account: int) -> dict[str, Wallet]:
+        sql = "SELECT asset, free, locked FROM balances WHERE account = ? ORDER BY asset"
+        return {asset: Wallet(free, locked) for asset, free, locked in self._connection.execute(sql, (account,))}

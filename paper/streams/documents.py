@@ -1,17 +1,27 @@
 """The JSON documents of the market streams, with Binance's one-letter names; prices and quantities are decimal text."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from market.codes import Side
-from market.depth import Depth, Level
+from market.depth import Depth
 from paper.calls import documents
 from paper.exchange.tape import Bar, PublicTrade
-from paper.units import Symbol, format_units
+from paper.units import Symbol
 
 Document = dict[str, Any]
 
-_NO_LEVEL: Final = Level(0, 0)
+# What the calls' documents call what a letter stands for; of a bar, in the order of its cells.
+_BAR_LETTERS: Final = "tohlcvTqnVQB"
+_BEST_LETTERS: Final = {"b": "bidPrice", "B": "bidQty", "a": "askPrice", "A": "askQty"}
+_MINI_TICKER_LETTERS: Final = {
+    "c": "lastPrice", "o": "openPrice", "h": "highPrice", "l": "lowPrice", "v": "volume", "q": "quoteVolume",
+}  # fmt: skip
+_DAY_TICKER_LETTERS: Final = {
+    **_MINI_TICKER_LETTERS, **_BEST_LETTERS,
+    "p": "priceChange", "P": "priceChangePercent", "w": "weightedAvgPrice", "x": "prevClosePrice", "Q": "lastQty",
+    "O": "openTime", "C": "closeTime", "F": "firstId", "L": "lastId", "n": "count",
+}  # fmt: skip
 
 
 def trade(symbol: Symbol, trade: PublicTrade) -> Document:
@@ -34,96 +44,41 @@ def aggregate_trade(symbol: Symbol, trades: Sequence[PublicTrade]) -> Document:
 
 def book_ticker(symbol: Symbol, book: Depth, update_id: int) -> Document:
     """Return the best prices; a side without orders has price and quantity 0."""
-    bid, ask = (side[0] if side else _NO_LEVEL for side in book)
-    return {
-        "u": update_id,
-        "s": symbol.name,
-        "b": symbol.price_text(bid.price_ticks),
-        "B": symbol.qty_text(bid.qty_lots),
-        "a": symbol.price_text(ask.price_ticks),
-        "A": symbol.qty_text(ask.qty_lots),
-    }
+    return {"u": update_id, "s": symbol.name, **in_letters(_BEST_LETTERS, documents.book_ticker(symbol, book))}
 
 
 def depth_update(symbol: Symbol, changes: Depth, first_id: int, last_id: int, now_ms: int) -> Document:
     """Return the levels that changed with the updates `first_id` to `last_id`; a quantity of 0 removes one."""
-    return {
-        **_head("depthUpdate", symbol, now_ms),
-        "U": first_id,
-        "u": last_id,
-        "b": _levels(symbol, changes.bids),
-        "a": _levels(symbol, changes.asks),
-    }
+    bids, asks = (documents.levels(symbol, side) for side in changes)
+    return {**_head("depthUpdate", symbol, now_ms), "U": first_id, "u": last_id, "b": bids, "a": asks}
 
 
 def kline(symbol: Symbol, interval: str, bar: Bar, end_ms: int, now_ms: int, *, is_closed: bool) -> Document:
     """Return a bar as it stands."""
-    open_ms, first, high, low, last, qty, close_ms, quote, count, bought, bought_quote, _ = documents.kline(
-        symbol, bar, end_ms
-    )
+    cells = dict(zip(_BAR_LETTERS, documents.kline(symbol, bar, end_ms), strict=True))
+    ids = {"f": bar.first_trade_id, "L": bar.last_trade_id}
     return {
         **_head("kline", symbol, now_ms),
-        "k": {
-            "t": open_ms,
-            "T": close_ms,
-            "s": symbol.name,
-            "i": interval,
-            "f": bar.first_trade_id,
-            "L": bar.last_trade_id,
-            "o": first,
-            "c": last,
-            "h": high,
-            "l": low,
-            "v": qty,
-            "n": count,
-            "x": is_closed,
-            "q": quote,
-            "V": bought,
-            "Q": bought_quote,
-            "B": "0",
-        },
+        "k": {**cells, "s": symbol.name, "i": interval, **ids, "x": is_closed},
     }
 
 
 def mini_ticker(symbol: Symbol, day: Bar, now_ms: int) -> Document:
     """Return the last 24 hours in short."""
-    return {
-        **_head("24hrMiniTicker", symbol, now_ms),
-        "c": symbol.price_text(day.close_ticks),
-        "o": symbol.price_text(day.open_ticks),
-        "h": symbol.price_text(day.high_ticks),
-        "l": symbol.price_text(day.low_ticks),
-        "v": symbol.qty_text(day.qty_lots),
-        "q": format_units(day.notional_ticks_lots * symbol.notional_units),
-    }
+    whole = documents.mini_ticker(symbol, day, now_ms)
+    return {**_head("24hrMiniTicker", symbol, now_ms), **in_letters(_MINI_TICKER_LETTERS, whole)}
 
 
 def day_ticker(symbol: Symbol, day: Bar, last_qty_lots: int, book: Depth, now_ms: int) -> Document:
     """Return the last 24 hours and the best prices."""
     whole = documents.day_ticker(symbol, day, last_qty_lots, book, now_ms)
-    return {
-        **mini_ticker(symbol, day, now_ms),
-        "e": "24hrTicker",
-        "p": whole["priceChange"],
-        "P": whole["priceChangePercent"],
-        "w": whole["weightedAvgPrice"],
-        "x": whole["prevClosePrice"],
-        "Q": whole["lastQty"],
-        "b": whole["bidPrice"],
-        "B": whole["bidQty"],
-        "a": whole["askPrice"],
-        "A": whole["askQty"],
-        "O": whole["openTime"],
-        "C": whole["closeTime"],
-        "F": whole["firstId"],
-        "L": whole["lastId"],
-        "n": whole["count"],
-    }
+    return {**_head("24hrTicker", symbol, now_ms), **in_letters(_DAY_TICKER_LETTERS, whole)}
+
+
+def in_letters(letters: Mapping[str, str], whole: Document) -> Document:
+    """Return some of a call's document under the letters that streams have for its names."""
+    return {letter: whole[name] for letter, name in letters.items()}
 
 
 def _head(name: str, symbol: Symbol, now_ms: int) -> Document:
     return {"e": name, "E": now_ms, "s": symbol.name}
-
-
-def _levels(symbol: Symbol, side: Iterable[Level]) -> list[list[str]]:
-    return [[symbol.price_text(price), symbol.qty_text(qty)] for price, qty in side]

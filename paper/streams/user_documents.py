@@ -2,15 +2,24 @@
 
 from typing import Any, Final
 
-from market.codes import SelfTradePrevention, Side, TimeInForce
+from paper.calls import documents
 from paper.errors import NO_REJECT_NAME, reject_name
 from paper.exchange.news import AccountNews, DepositNews, ExecutionType, OrderNews, WalletNews
 from paper.money.orders import OrderStatus
+from paper.streams.documents import in_letters
 from paper.units import format_units
 
 Document = dict[str, Any]
 
 _ZERO: Final = format_units(0)
+_ORDER_LETTERS: Final = {
+    "s": "symbol", "S": "side", "o": "type", "f": "timeInForce", "q": "origQty", "p": "price", "P": "stopPrice",
+    "F": "icebergQty", "g": "orderListId", "X": "status", "i": "orderId", "z": "executedQty", "O": "time",
+    "Z": "cummulativeQuoteQty", "Q": "origQuoteOrderQty", "V": "selfTradePreventionMode",
+}  # fmt: skip
+_TRADE_LETTERS: Final = {
+    "n": "commission", "N": "commissionAsset", "l": "qty", "L": "price", "Y": "quoteQty", "t": "id", "m": "isMaker",
+}  # fmt: skip
 
 
 def event(news: AccountNews) -> Document:
@@ -44,49 +53,32 @@ def terminated(now_ms: int) -> Document:
 
 
 def _execution_report(news: OrderNews) -> Document:
-    order, symbol, trade = news.order, news.order.symbol, news.trade
+    order, trade = news.order, news.trade
     is_on_book = order.status in {OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED} and not order.is_waiting
+    told = documents.order(order)
+    share = {"n": "0", "N": None, "l": _ZERO, "L": _ZERO, "Y": _ZERO, "t": -1, "m": False}
+    if trade is not None:
+        share = in_letters(_TRADE_LETTERS, documents.account_trade(trade))
     report = {
         "e": "executionReport",
         "E": news.time_ms,
-        "s": symbol.name,
+        **in_letters(_ORDER_LETTERS, told),
         "c": news.request_id or order.client_order_id,
-        "S": Side(order.side).name,
-        "o": str(order.kind),
-        "f": TimeInForce(order.time_in_force).name,
-        "q": symbol.qty_text(order.qty_lots),
-        "p": _ZERO if order.kind.is_market else symbol.price_text(order.price_ticks),
-        "P": symbol.price_text(order.stop_ticks),
-        "F": symbol.qty_text(order.display_lots),
-        "g": -1,
         "C": news.earlier_client_id or (order.client_order_id if news.request_id else ""),
         "x": str(news.execution),
-        "X": str(order.status),
         "r": _reject_text(news),
-        "i": order.order_id,
-        "l": symbol.qty_text(trade.qty_lots) if trade else _ZERO,
-        "z": symbol.qty_text(order.filled_lots),
-        "L": symbol.price_text(trade.price_ticks) if trade else _ZERO,
-        "n": format_units(trade.fee_units) if trade else "0",
-        "N": trade.fee_asset if trade else None,
+        **share,
         "T": news.time_ms,
-        "t": trade.trade_id if trade else -1,
         "I": order.order_id,
         "w": is_on_book,
-        "m": trade.is_maker if trade else False,
         "M": False,
-        "O": order.time_ms,
-        "Z": format_units(order.filled_units),
-        "Y": format_units(trade.quote_units) if trade else _ZERO,
-        "Q": format_units(order.quote_order_units),
-        "V": SelfTradePrevention(order.self_trade_prevention).name,
     }
     if order.expiry_reason:
         report["eR"] = order.expiry_reason
     if is_on_book:
         report["W"] = order.working_ms
     if order.prevented_lots:
-        report |= {"A": symbol.qty_text(order.prevented_lots), "B": symbol.qty_text(news.prevented_lots)}
+        report |= {"A": told["preventedQuantity"], "B": order.symbol.qty_text(news.prevented_lots)}
     return report
 
 
