@@ -12,8 +12,9 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+from bus.channel import ChannelSocket
 from bus.engine_client import LinkEnd
-from bus.topology import first_order_id, first_owner
+from bus.topology import ORDERS, first_order_id, first_owner
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.codec import encode_all
 from market.codes import OrderType, TimeInForce
@@ -68,7 +69,7 @@ class OrderGiver:
     """A source that gives frames of commands, and checks that the engine handles them all."""
 
     def __init__(self, run_dir: Path) -> None:
-        self._source = LinkEnd.over(run_dir, GATEWAY, "engine")
+        self._source = LinkEnd(GATEWAY, "engine", ChannelSocket(ORDERS, run_dir, "engine"))
         self._wait_until("the engine answers", lambda: self._source.is_connected)
 
     def give(self, frames: Sequence[tuple[bytes, int]]) -> int:

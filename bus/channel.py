@@ -61,39 +61,22 @@ class ChannelSocket:
         self._send_frame = partial(PlainSocket.send, self._socket)
         self._receive_frame = partial(PlainSocket.recv, self._socket, _NOW)
         self._get: Callable[[int], Any] = partial(PlainSocket.get, self._socket)
-        self._socket.setsockopt(zmq.AFFINITY, 2 if is_binder and channel.is_bulky else 1)
-        self._socket.setsockopt(zmq.LINGER, channel.linger_ms)
-        self._socket.setsockopt(zmq.SNDHWM, channel.high_water_mark)
-        self._socket.setsockopt(zmq.RCVHWM, channel.high_water_mark)
-        self._socket.setsockopt(zmq.MAXMSGSIZE, FRAME_BYTES_MAX if is_binder else channel.answer_bytes_max)
-        if not channel.is_lossy:
-            # A stopped peer shows only through heartbeats.
-            self._socket.setsockopt(zmq.HEARTBEAT_IVL, 200)
-            self._socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 2_000)
-        if kind in ("DEALER", "SUB"):
-            self._socket.setsockopt(zmq.RECONNECT_IVL, 20)
-            self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, 500)
-        if kind == "ROUTER":
-            self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)  # else it drops what it cannot send, without a word
-        if kind == "XPUB":
-            self._socket.setsockopt(zmq.XPUB_VERBOSE, 1)  # else only the first subscriber of a topic is heard of
+        for option, value in _options(channel, kind, is_binder=is_binder).items():
+            self._socket.setsockopt(option, value)
         over_tcp = self.endpoint if self.endpoint.startswith("tcp:") else None
         tcp = wiring.bound_tcp(channel, binder) if is_binder else over_tcp
         # Inside a process there is no connection to lose, and ZeroMQ tells of none: the binder is there while we are.
-        is_sender = kind == "DEALER" and binder not in wiring.colocated
-        self._is_sender = is_sender
-        self._peer = _PeerWatch(self._socket) if is_sender or tcp is not None else None
+        self._is_sender = kind == "DEALER" and binder not in wiring.colocated
+        self._peer = _PeerWatch(self._socket) if self._is_sender or tcp is not None else None
         self._is_binder = is_binder
         self._refused_count = 0
         try:
-            for each in endpoints:
-                if is_binder:
-                    self._socket.bind(each)
-                else:
-                    self._prepare_tcp(tcp, wiring)
-                    self._socket.connect(each)
-            if is_binder and tcp is not None:
-                self._prepare_tcp(tcp, wiring)  # what is bound already stays as it is
+            for each in endpoints if is_binder else ():
+                self._socket.bind(each)
+            self._prepare_tcp(tcp, wiring)  # what is bound already stays as it is
+            if not is_binder:
+                self._socket.connect(self.endpoint)
+            elif tcp is not None:
                 self._socket.bind(tcp)
         except zmq.ZMQError as error:
             self.close()
@@ -109,10 +92,8 @@ class ChannelSocket:
         self._socket.setsockopt(zmq.IPV6, int("[" in tcp))
         self._socket.setsockopt(zmq.HEARTBEAT_IVL, 1_000)
         self._socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3_000)
-        if wiring.tcp.curve is not None and self._is_binder:
-            wiring.tcp.curve.serve(self._socket, wiring.domain)
-        elif wiring.tcp.curve is not None:
-            wiring.tcp.curve.join(self._socket)
+        if (curve := wiring.tcp.curve) is not None:
+            curve.serve(self._socket, wiring.domain) if self._is_binder else curve.join(self._socket)
 
     def check_refusals(self) -> int:
         """Return how many connections over tcp have failed because one end did not have the right keys.
@@ -183,14 +164,30 @@ class ChannelSocket:
 
     def close(self) -> None:
         """Close the socket; what is on its way gets the channel's linger time."""
-        self._close_sockets()
-        if self._is_binder:
-            Path(self.endpoint.removeprefix("ipc://")).unlink(missing_ok=True)
-
-    def _close_sockets(self) -> None:
         if self._peer is not None and not self._socket.closed:
             self._peer.close()
         self._socket.close()
+        if self._is_binder:
+            Path(self.endpoint.removeprefix("ipc://")).unlink(missing_ok=True)
+
+
+def _options(channel: Channel, kind: str, *, is_binder: bool) -> dict[int, int]:
+    options = {
+        zmq.AFFINITY: 2 if is_binder and channel.is_bulky else 1,
+        zmq.LINGER: channel.linger_ms,
+        zmq.SNDHWM: channel.high_water_mark,
+        zmq.RCVHWM: channel.high_water_mark,
+        zmq.MAXMSGSIZE: FRAME_BYTES_MAX if is_binder else channel.answer_bytes_max,
+    }
+    if not channel.is_lossy:  # a stopped peer shows only through heartbeats
+        options |= {zmq.HEARTBEAT_IVL: 200, zmq.HEARTBEAT_TIMEOUT: 2_000}
+    if kind in ("DEALER", "SUB"):
+        options |= {zmq.RECONNECT_IVL: 20, zmq.RECONNECT_IVL_MAX: 500}
+    if kind == "ROUTER":
+        options[zmq.ROUTER_MANDATORY] = 1  # else it drops what it cannot send, without a word
+    if kind == "XPUB":
+        options[zmq.XPUB_VERBOSE] = 1  # else only the first subscriber of a topic is heard of
+    return {int(option): value for option, value in options.items()}
 
 
 class _PeerWatch:

@@ -49,18 +49,6 @@ class LinkEnd:
         self.on_send: Callable[[], None] = lambda: None  # a send can swallow the news that something has come
         self._end = SourceEnd(source, time_ns(), resume)
 
-    @classmethod
-    def over(
-        cls,
-        place: Path | Wiring,
-        source: int,
-        engine: str,
-        symbol_ids: Collection[int] = (),
-        resume: tuple[int, int] = (0, 0),
-    ) -> "LinkEnd":
-        """Return a link end over the channels of a desk: of its wiring, or of its run directory."""
-        return cls(source, engine, ChannelSocket(ORDERS, place, engine), symbol_ids, resume)
-
     @property
     def is_connected(self) -> bool:
         """Whether the engine has answered and is not too far behind to take commands."""
@@ -168,7 +156,7 @@ class EngineClient:
         """
         kept = resume or {}
         return cls(
-            LinkEnd.over(place, source, engine, symbol_ids, kept.get(engine, (0, 0)))
+            LinkEnd(source, engine, ChannelSocket(ORDERS, place, engine), symbol_ids, kept.get(engine, (0, 0)))
             for engine, symbol_ids in engines.items()
         )
 

@@ -17,8 +17,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from bus.channel import ChannelSocket
 from bus.engine_client import LinkEnd
-from bus.topology import first_order_id, first_owner
+from bus.topology import ORDERS, first_order_id, first_owner
 from market.clock import monotonic_ns
 from market.commands import AmendOrder, CancelOrder, Command, NewOrder
 from tests.bus.lossy_relay import SHORT_QUEUE, LossyRelay
@@ -40,7 +41,7 @@ class Crowd:
 
     def __init__(self, run_dir: Path, dice: random.Random) -> None:
         self._dice = dice
-        self._source = LinkEnd.over(run_dir, GATEWAY, "engine")
+        self._source = LinkEnd(GATEWAY, "engine", ChannelSocket(ORDERS, run_dir, "engine"))
         self._last_id = first_order_id(GATEWAY)
 
     def turn(self) -> None:

@@ -235,7 +235,7 @@ class OrderServer:
 def test_takes_no_commands_for_an_engine_that_is_far_behind(short_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever asks `is_connected` before it sends is not surprised by an error; it goes on when there is room."""
     monkeypatch.setattr(order_link, "UNACKNOWLEDGED_FRAMES_MAX", 2)
-    server, source = OrderServer(short_dir), LinkEnd.over(short_dir, Source.FLOW, "engine")
+    server, source = OrderServer(short_dir), LinkEnd(Source.FLOW, "engine", ChannelSocket(ORDERS, short_dir, "engine"))
     now_ns = NS_PER_SECOND
 
     def listen() -> None:
@@ -266,7 +266,7 @@ def test_takes_no_commands_for_an_engine_that_is_far_behind(short_dir: Path, mon
 def test_loses_and_doubles_no_order_over_broken_connections(short_dir: Path) -> None:
     """Every order is handled once and in order, and every report comes once, while connections break under load."""
     server = OrderServer(short_dir)
-    source = LinkEnd.over(short_dir, Source.FLOW, "engine")
+    source = LinkEnd(Source.FLOW, "engine", ChannelSocket(ORDERS, short_dir, "engine"))
     unsent, sent, reported = list(range(1, 601)), list[int](), list[int]()
     now_ns, turn = NS_PER_SECOND, 0
 

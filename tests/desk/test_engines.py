@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from bus.channel import ChannelSocket
 from bus.engine_client import LinkEnd
 from bus.order_link import Connected
-from bus.topology import first_order_id, first_owner
+from bus.topology import ORDERS, first_order_id, first_owner
 from commands.actions.journal import replay_journal
 from desk.client import DeskError, desk_status
 from desk.operator import set_halted
@@ -111,7 +112,7 @@ def _count(desk: Desk, symbol: str) -> int:
 def test_an_engine_refuses_the_symbols_of_the_other(engines: Desk) -> None:
     """A second book of a symbol would be worse than a refusal."""
     settings = load_settings({"run_dir": engines.run_dir, "engines": json.loads(TWO_ENGINES)}).settings
-    stray = LinkEnd.over(desk_wiring(settings), STRAY, "engine2")
+    stray = LinkEnd(STRAY, "engine2", ChannelSocket(ORDERS, desk_wiring(settings), "engine2"))
     ids, told = iter(range(first_order_id(STRAY) + 1, 2**62)), list[Event]()
 
     def turn() -> list[Event]:

@@ -14,7 +14,7 @@ import pytest
 from bus.channel import ChannelSocket
 from bus.engine_client import LinkEnd
 from bus.order_link import Connected, Reports
-from bus.topology import FEED, SNAPSHOTS, first_order_id, first_owner
+from bus.topology import FEED, ORDERS, SNAPSHOTS, first_order_id, first_owner
 from desk.lock import holder_pid
 from desk.symbols import default_instruments
 from market.clock import monotonic_ns
@@ -57,7 +57,7 @@ class Trader:
     """A source of orders, as the gateway is one."""
 
     def __init__(self, run_dir: Path) -> None:
-        self._source = LinkEnd.over(run_dir, GATEWAY, "engine")
+        self._source = LinkEnd(GATEWAY, "engine", ChannelSocket(ORDERS, run_dir, "engine"))
         self.events: list[Event] = []
         self._epochs: set[int] = set()
         self.meet()

@@ -8,9 +8,10 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from bus.channel import ChannelSocket
 from bus.engine_client import LinkEnd
 from bus.order_link import Connected
-from bus.topology import Source, first_order_id, first_owner
+from bus.topology import ORDERS, Source, first_order_id, first_owner
 from desk.halted_file import HaltedFile
 from market.clock import monotonic_ns
 from market.commands import CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
@@ -49,7 +50,10 @@ class Life:
 
     def source(self, source: int, resume: tuple[int, int] = (0, 0)) -> tuple[LinkEnd, list[Event]]:
         """Let a source come, and return it with what it hears of its orders."""
-        one, heard = LinkEnd.over(self._place, source, "engine", resume=resume), list[Event]()
+        one, heard = (
+            LinkEnd(source, "engine", ChannelSocket(ORDERS, self._place, "engine"), resume=resume),
+            list[Event](),
+        )
         self._sources.append(one)
         self._wait("the engine answers", one, heard, lambda: one.is_connected)
         return one, heard

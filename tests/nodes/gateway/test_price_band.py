@@ -5,8 +5,9 @@ from contextlib import ExitStack
 
 import pytest
 
+from bus.channel import ChannelSocket
 from bus.engine_client import LinkEnd
-from bus.topology import Source, first_order_id, first_owner
+from bus.topology import ORDERS, Source, first_order_id, first_owner
 from market.clock import monotonic_ns
 from market.codes import OrderType, RejectReason, Side
 from market.commands import CancelOrder, MassCancel, NewOrder
@@ -32,7 +33,7 @@ class Market:
     """Another source of orders, without a gateway."""
 
     def __init__(self, pair: Pair) -> None:
-        self._source = LinkEnd.over(pair.run_dir, Source.FLOW, "engine")
+        self._source = LinkEnd(Source.FLOW, "engine", ChannelSocket(ORDERS, pair.run_dir, "engine"))
         self._next_id = first_order_id(Source.FLOW)
 
     def _turn(self) -> bool:
