@@ -1,22 +1,14 @@
 """Where the channels of a desk are, as one of its processes sees them: which transport, at which address."""
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bus.curve import Curve
 from bus.topology import TCP_CHANNELS, Channel, endpoint
+from market.http_names import is_loopback
 
 BUS_PORTS = 3  # of one engine: orders, feed, snapshots
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether `host` names this machine to itself alone; a name other than localhost may be anybody's."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ class OwnNames:
 
     def __init__(self, host: str, on_refusal: Callable[[str], None] = lambda _: None) -> None:
         self._names = {_plain(host), *_LOOPBACK_NAMES}
-        if not _is_loopback(host):
+        if not is_loopback(host):
             self._names.add(_plain(socket.gethostname()))
         self._on_refusal = on_refusal
         self._refused = FirstTimes()
@@ -85,6 +85,14 @@ class OwnNames:
         if self._refused.is_first(refusal.why):
             self._on_refusal(refusal.why)
         return refusal
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether `host` names this machine to itself alone; a name other than localhost may be anybody's."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def connectable(host: str) -> str:
@@ -127,10 +135,3 @@ def _plain(name: str) -> str:
         return name
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return str(mapped or address)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"

@@ -4,7 +4,7 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
-from bus.wiring import is_loopback
+from market.http_names import is_loopback
 
 # A part of a host's name between two dots: Binance in every country, and those who trade on its books.
 EXCHANGE_LABELS = frozenset({"binance", "trbinance", "binancezh", "binancecnt", "tokocrypto"})

@@ -13,9 +13,10 @@ import zmq
 from bus.channel import ChannelSocket
 from bus.curve import AllowedKeys, Curve, CurveError, CurveKeys, close_gate, load_or_make_keys
 from bus.topology import CHANNELS, CONTROL, FEED, ORDERS, SNAPSHOTS, SUPERVISOR
-from bus.wiring import Address, Tcp, Wiring, is_loopback
+from bus.wiring import Address, Tcp, Wiring
 from desk.settings import SettingsError, load_settings
 from market.clock import NS_PER_SECOND, monotonic_ns
+from market.http_names import is_loopback
 from market.limits import FRAME_BYTES_MAX
 
 WAIT_NS = 20 * NS_PER_SECOND
