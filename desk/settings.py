@@ -17,11 +17,11 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
 import desk.sections as section
-from bus.wiring import is_loopback
 from desk.old_settings import OLD, new_spelling
 from desk.plan import Plan, check_names, gateway_numbers, make_plan, place_symbols
 from desk.sections import EngineRow, GatewayRow, HomePath, Section, SymbolName
 from desk.symbols import DEFAULT_ROWS, SymbolRow
+from market.http_names import is_loopback
 from market.instrument import Instrument
 from market.limits import ENGINES_MAX, GATEWAYS_MAX, SYMBOLS_MAX
 from market.mendable import MendableError
