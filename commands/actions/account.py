@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from commands.options import Answer
-from desk.client import DeskError, NoDeskError, require_node
+from desk.client import NoDeskError, require_node
 from desk.paper_accounts import PaperAccounts
 from desk.settings import Settings
 from desk.venue import desk_venue, venue_keys, venue_url
@@ -141,12 +141,8 @@ def _ledger(settings: Settings, stack: ExitStack, why: NoDeskError) -> Any:
     if not path.is_file():
         raise why
     from paper.calls.ledger_reader import LedgerReader
-    from paper.money.ledger import LedgerError
 
-    try:
-        reader = stack.enter_context(LedgerReader(path, settings.instruments))
-    except LedgerError as error:
-        raise DeskError(str(error)) from None
+    reader = stack.enter_context(LedgerReader(path, settings.instruments))
     print(f"note: no desk runs in {settings.run_dir}: this is what its ledger holds", file=sys.stderr)
     return reader
 

@@ -4,12 +4,13 @@ Of a journal that is being written the last record may be on its way and then lo
 """
 
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from journal.format import CorruptJournalError, FileHeader
+from journal.format import CorruptJournalError
 from journal.reader import JournalReader, OpenedFile, TornTail
 from market.clock import NS_PER_MS, iso_time
 from market.lock import is_locked
@@ -30,6 +31,11 @@ class _Count:
     commands: int = 0
     last_sequence: int = 0
 
+    def add(self, record: CommandRecord, sequence: int) -> None:
+        self.records += 1
+        self.commands += record.message_count - record.skip_count
+        self.last_sequence = sequence
+
 
 def inspect(folder: Path) -> Document:
     """Read every record and return what the journal holds: files, sources, sequences, times, the torn tail if any.
@@ -40,24 +46,22 @@ def inspect(folder: Path) -> Document:
         OSError: if a file cannot be read.
     """
     reader = JournalReader(folder, COMMANDS)
-    by_file: dict[Path, _Count] = {}
-    by_source: dict[int, _Count] = {}
+    by_file: defaultdict[Path, _Count] = defaultdict(_Count)
+    by_source: defaultdict[int, _Count] = defaultdict(_Count)
     first: CommandRecord | None = None
     last: CommandRecord | None = None
     for sequence, record in reader.records():
         first, last = first or record, record
-        fresh_count = record.message_count - record.skip_count
-        _add(by_file.setdefault(reader.files[-1].path, _Count()), fresh_count, sequence)
-        last_link_sequence = record.first_sequence + record.message_count - 1
-        _add(by_source.setdefault(record.source, _Count()), fresh_count, last_link_sequence)
-    files = [_file_document(file, by_file.get(file.path, _Count())) for file in reader.files]
+        by_file[reader.files[-1].path].add(record, sequence)
+        by_source[record.source].add(record, record.first_sequence + record.message_count - 1)
     headers = [file.header for file in reader.files if file.header is not None]
+    newest = headers[-1] if headers else None
     return {
         "folder": str(folder),
         "is_in_use": is_in_use(folder),
-        "capacity": _capacity_document(headers[-1]) if headers else None,
-        "mode": str(headers[-1].mode) if headers else None,
-        "epoch": str(headers[-1].epoch) if headers else None,
+        "capacity": dict(zip(COMMANDS.figures, newest.figures, strict=True)) if newest else None,
+        "mode": str(newest.mode) if newest else None,
+        "epoch": str(newest.epoch) if newest else None,
         "records": sum(count.records for count in by_source.values()),
         "commands": sum(count.commands for count in by_source.values()),
         "bytes": sum(file.size for file in reader.files),
@@ -65,8 +69,15 @@ def inspect(folder: Path) -> Document:
         "last_sequence": reader.last_sequence if last else None,
         "first_time_ns": str(first.time_ns) if first else None,
         "last_time_ns": str(last.time_ns) if last else None,
-        "sources": {str(source): _source_document(count) for source, count in sorted(by_source.items())},
-        "files": files,
+        "sources": {
+            str(source): {
+                "records": count.records,
+                "commands": count.commands,
+                "last_link_sequence": count.last_sequence,
+            }
+            for source, count in sorted(by_source.items())
+        },
+        "files": [_file_document(file, by_file[file.path]) for file in reader.files],
         "torn_tail": _tail_document(reader.torn_tail),
     }
 
@@ -85,11 +96,10 @@ def verify(folder: Path, figures: tuple[int, ...] | None = None) -> Document:
         OSError: if a file cannot be read.
     """
     reader = JournalReader(folder, COMMANDS, figures)
-    record_count, command_count, corruption = 0, 0, None
+    count, corruption = _Count(), None
     try:
-        for _, record in reader.records():
-            record_count += 1
-            command_count += record.message_count - record.skip_count
+        for sequence, record in reader.records():
+            count.add(record, sequence)
     except CorruptJournalError as error:
         corruption = {"file": error.path.name, "offset": error.offset, "why": str(error)}
     state = "corrupt" if corruption else "torn" if reader.torn_tail else "sound"
@@ -98,8 +108,8 @@ def verify(folder: Path, figures: tuple[int, ...] | None = None) -> Document:
         "is_in_use": is_in_use(folder),
         "state": state,
         "files": len(reader.files),
-        "records": record_count,
-        "commands": command_count,
+        "records": count.records,
+        "commands": count.commands,
         "torn_tail": _tail_document(reader.torn_tail),
         "corruption": corruption,
     }
@@ -123,16 +133,15 @@ def inspection_text(document: Document) -> str:
         return f"{document['folder']} holds no journal"
     files = [[str(file[name]) for name in _FILE_COLUMNS] for file in document["files"]]
     sources = [[source, *map(str, counts.values())] for source, counts in document["sources"].items()]
-    capacity = (
-        ", ".join(f"{name} {value}" for name, value in document["capacity"].items()) if document["capacity"] else "-"
-    )
+    capacity = ", ".join(f"{name} {value}" for name, value in (document["capacity"] or {}).items()) or "-"
     lines = [
         f"{document['folder']}{', in use' if document['is_in_use'] else ''}",
         f"engine: {capacity}; mode {document['mode']}, epoch {document['epoch']}",
         ", ".join(counted(document[f"{each}s"], each) for each in ("record", "command", "byte")),
     ]
     if document["first_time_ns"] is not None:
-        lines.append(f"from {_time(int(document['first_time_ns']))} to {_time(int(document['last_time_ns']))}")
+        first, last = (iso_time(int(document[f"{which}_time_ns"]) // NS_PER_MS) for which in ("first", "last"))
+        lines.append(f"from {first} to {last}")
     lines += ["", *_table(_FILE_COLUMNS, files), "", *_table(_SOURCE_COLUMNS, sources)]
     if document["torn_tail"]:
         lines += ["", _tail_text(document["torn_tail"])]
@@ -152,12 +161,6 @@ def verification_text(document: Document) -> str:
     return f"{document['folder']} is sound: {counts}"
 
 
-def _add(count: _Count, fresh_count: int, sequence: int) -> None:
-    count.records += 1
-    count.commands += fresh_count
-    count.last_sequence = sequence
-
-
 def _file_document(file: OpenedFile, count: _Count) -> Document:
     header = file.header
     return {
@@ -172,26 +175,14 @@ def _file_document(file: OpenedFile, count: _Count) -> Document:
     }
 
 
-def _source_document(count: _Count) -> Document:
-    return {"records": count.records, "commands": count.commands, "last_link_sequence": count.last_sequence}
-
-
-def _capacity_document(header: FileHeader) -> Document:
-    return dict(zip(COMMANDS.figures, header.figures, strict=True))
-
-
 def _tail_document(tail: TornTail | None) -> Document | None:
-    return (
-        None if tail is None else {"file": tail.path.name, "offset": tail.offset, "bytes": tail.size, "why": tail.why}
-    )
+    if tail is None:
+        return None
+    return {"file": tail.path.name, "offset": tail.offset, "bytes": tail.size, "why": tail.why}
 
 
 def _tail_text(tail: Document) -> str:
     return f"torn tail: {tail['bytes']:,} bytes of {tail['file']} from offset {tail['offset']}: {tail['why']}"
-
-
-def _time(at_ns: int) -> str:
-    return iso_time(at_ns // NS_PER_MS)
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
