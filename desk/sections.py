@@ -90,33 +90,24 @@ class BusSettings(Section):
     allowed_file: HomePath | None = None
     spin_us: Annotated[int, Field(ge=0, le=1_000_000)] = 1_000
 
-    @field_validator("curve")
-    @classmethod
-    def _safe(cls, value: bool, info: ValidationInfo) -> bool:
-        host, given = info.data.get("host", "127.0.0.1"), info.data
-        if not {"transport", "listen", "channels"} <= given.keys():
-            return value  # one of them is wrong, and that is said
-        is_used = set(_transports(given["transport"], given["channels"], is_listening=given["listen"]).values()) != {
-            "ipc"
-        }
-        if not value and is_used and not is_loopback(host):
-            raise ValueError(f"expected true: bus.host {host} is not loopback, and orders would go there without keys")
-        return value
+    @model_validator(mode="after")
+    def _safe(self) -> Self:
+        if not self.curve and self.is_over_tcp and not is_loopback(self.host):
+            raise ValueError(
+                f"expected curve to be true: orders would go without keys to {self.host}, which is not loopback"
+            )
+        return self
 
     @property
     def transports(self) -> dict[str, Transport]:
         """How each channel that may leave the machine is reached."""
-        return _transports(self.transport, self.channels, is_listening=self.listen)
+        of_all: Transport = "listen" if self.listen and self.transport == "ipc" else self.transport
+        return {name: own or of_all for name, own in self.channels}
 
     @property
     def is_over_tcp(self) -> bool:
         """Whether any channel is open to tcp, or reached over it."""
         return set(self.transports.values()) != {"ipc"}
-
-
-def _transports(transport: Transport, channels: ChannelSettings, *, is_listening: bool) -> dict[str, Transport]:
-    of_all: Transport = "listen" if is_listening and transport == "ipc" else transport
-    return {name: own or of_all for name, own in channels}
 
 
 class EngineSettings(Section):
@@ -305,7 +296,7 @@ class VenueSettings(Section):
 
 def _known_model(name: str) -> str:
     if name not in MODELS:
-        raise ValueError(f"expected one of {', '.join(MODELS)}, was {name!r}")
+        raise ValueError(f"expected one of {', '.join(MODELS)}")
     return name
 
 

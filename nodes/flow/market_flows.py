@@ -6,7 +6,6 @@ from itertools import count
 from bus.topology import Source, first_owner
 from desk.run_dir import NodeError
 from desk.settings import Settings
-from desk.symbols import SymbolRow
 from flow.order_flow import OrderFlow
 from market.instrument import Instrument
 
@@ -22,10 +21,12 @@ def make_flows(settings: Settings, owner: int, order_ids: Iterator[int]) -> dict
         return _replays(settings, owner, order_ids)
     if source == "none":
         raise NodeError("there is no flow to run: flow.source is none")
-    rows = [settings.symbol_row, *(row for row in settings.symbols if row.has_flow and row.symbol != settings.symbol)]
-    known = {each.symbol: each for each in settings.instruments}
     make = _live if source == "live" else _synthetic
-    return {known[row.symbol].symbol_id: make(settings, row, known[row.symbol], owner, order_ids) for row in rows}
+    return {
+        instrument.symbol_id: make(settings, instrument, owner, order_ids)
+        for instrument, row in zip(settings.instruments, settings.symbols, strict=True)
+        if row.has_flow or row.symbol == settings.symbol
+    }
 
 
 def check_flows(settings: Settings) -> None:
@@ -43,9 +44,7 @@ def _seed(settings: Settings, instrument: Instrument) -> int:
     return settings.flow.seed + (0 if instrument.symbol == settings.symbol else 1 + instrument.symbol_id)
 
 
-def _live(
-    settings: Settings, _row: SymbolRow, instrument: Instrument, owner: int, order_ids: Iterator[int]
-) -> OrderFlow:
+def _live(settings: Settings, instrument: Instrument, owner: int, order_ids: Iterator[int]) -> OrderFlow:
     from flow.live import LiveFlow, LiveSettings
 
     flow = settings.flow
@@ -53,32 +52,26 @@ def _live(
     return LiveFlow(instrument, followed, owner, order_ids)
 
 
-def _synthetic(
-    settings: Settings, row: SymbolRow, instrument: Instrument, owner: int, order_ids: Iterator[int]
-) -> OrderFlow:
+def _synthetic(settings: Settings, instrument: Instrument, owner: int, order_ids: Iterator[int]) -> OrderFlow:
     from flow.market_settings import settings_of
     from flow.synthetic import SyntheticFlow
 
-    is_desks = row.symbol == settings.symbol
-    mid = (settings.flow.start_mid if is_desks else None) or row.opening_mid
+    flow, symbol = settings.flow, instrument.symbol
+    is_desks = symbol == settings.symbol
+    mid = (flow.start_mid if is_desks else None) or settings.symbols[instrument.symbol_id].opening_mid
     if mid is None:
         raise NodeError(
-            f"a synthetic market of {row.symbol} has to begin somewhere: expected opening_mid in the row of "
-            f"{row.symbol} in [[symbols]]{', or flow.start_mid' if is_desks else ''}"
+            f"a synthetic market of {symbol} has to begin somewhere: expected opening_mid in the row of {symbol} "
+            f"in [[symbols]]{', or flow.start_mid' if is_desks else ''}"
         )
-    chosen = {} if settings.flow.toxicity is None else {"toxicity": settings.flow.toxicity}
+    chosen = {} if flow.toxicity is None else {"toxicity": flow.toxicity}
     made_up = settings_of(
-        settings.flow.preset,
-        instrument.symbol,
-        seed=_seed(settings, instrument),
-        mid=mid,
-        opening_s=settings.flow.opening_s,
-        **chosen,
+        flow.preset, symbol, seed=_seed(settings, instrument), mid=mid, opening_s=flow.opening_s, **chosen
     )
     try:
         return SyntheticFlow(instrument, made_up, owner, order_ids)
     except ValueError as error:
-        raise NodeError(f"cannot make a market in {instrument.symbol}: {error}") from None
+        raise NodeError(f"cannot make a market in {symbol}: {error}") from None
 
 
 def _replays(settings: Settings, owner: int, order_ids: Iterator[int]) -> dict[int, OrderFlow]:

@@ -228,7 +228,9 @@ def test_refuses_to_go_beyond_loopback_without_keys(host: str) -> None:
         with pytest.raises(SettingsError) as refusal:
             load_settings({**how, "bus.host": host, "bus.curve": "false"})
         (line,) = str(refusal.value).splitlines()
-        assert line.startswith(f"bus.curve: expected true: bus.host {host} is not loopback"), line
+        assert line.startswith(
+            f"bus: expected curve to be true: orders would go without keys to {host}, which is not loopback"
+        ), line
     assert load_settings({"bus.transport": "tcp", "bus.host": host}).settings.bus.curve
     assert not load_settings({"bus.transport": "tcp", "bus.curve": "false"}).settings.bus.curve
 

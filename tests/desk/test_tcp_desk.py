@@ -133,5 +133,5 @@ def test_a_desk_beyond_loopback_without_keys_does_not_start(desk: Desk) -> None:
     result = desk.cli("up")
     assert result.returncode == 1
     (line,) = result.stderr.splitlines()
-    assert line.startswith("error: bus.curve: expected true: bus.host 0.0.0.0 is not loopback")
+    assert line.startswith("error: bus: expected curve to be true: orders would go without keys to 0.0.0.0, which is")
     assert not desk.run_dir.exists()
