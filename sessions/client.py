@@ -97,10 +97,10 @@ class Client:
         if self.session is not None and (self._place < self._boundary or not self._direct):
             if self.has_lost_reports:
                 return b""
-            data = self.session.reports.read(self._place)
             if self._place < self._boundary:
-                return data[: self._boundary - self._place]
-            if data:
+                return self.session.reports.read(self._place)[: self._boundary - self._place]
+            if self._place < self.session.reports.end:
+                data = self.session.reports.read(self._place)
                 self._boundary = self._place + len(data)
                 return data
         return self._direct[0] if self._direct else self._last_words

@@ -1,7 +1,7 @@
 """The gateway's core: bytes of clients, reports of engines and the time come in; bytes for clients and commands go out.
 
 No clock and no socket is inside. What a client is to be sent waits in its `Client`, commands go to our end of an
-engine's link, and `take_changed` says whose connection is to be looked after. Rows of the decoder become commands in
+engine's link, and `changed` says whose connection is to be looked after. Rows of the decoder become commands in
 place, and neither way an object is made for an order.
 
 The walk of an order: `received` → `_take_rows` → SessionTable.admit → LinkEnd.send_encoded. The walk of its report:
@@ -51,6 +51,7 @@ class GatewayCore:
 
     Attributes:
         clients: those that are connected.
+        changed: who is to be looked after, beside those whom `received` is called for: written to, read again, let go.
         counts: of what they sent, for `status`.
     """
 
@@ -64,6 +65,7 @@ class GatewayCore:
         log: Log,
     ) -> None:
         self.clients: set[Client] = set()
+        self.changed: set[Client] = set()
         self.counts = {"orders": 0, "rejected": 0, "malformed": 0, "turned_away": 0}
         self._table = table
         self._kept = kept
@@ -73,21 +75,15 @@ class GatewayCore:
         self._log = log
         self._peers = Peers(rules.address_sessions_max, rules.logons_per_s)
         self._client_of: dict[Session, Client] = {}
-        self._changed: set[Client] = set()
         self._tells_next_ns = 0
         self._is_engine_behind = False
-
-    def take_changed(self) -> set[Client]:
-        """Return and forget who is, beside those that were `received`, to be written to, read again, or let go."""
-        changed, self._changed = self._changed, set()
-        return changed
 
     # --- what clients send
 
     def connect(self, host: str, port: int, now: Now) -> Client:
         """Return a new client; it is not open if there is no room for it."""
         client = Client(host, port, now)
-        self._changed.add(client)
+        self.changed.add(client)
         is_full = len(self.clients) >= TCP_SESSIONS_MAX
         if not is_full and self._peers.connect(client.address):
             self.clients.add(client)
@@ -123,6 +119,8 @@ class GatewayCore:
         client.rest = self._table.decoder.rest
         if client.session is not None:  # a part of a first message is nothing yet
             client.heard_ns = now.monotonic_ns
+            if client.session.resends:
+                self._answer(client, client.session, now)
 
     def _take_rows(self, client: Client, rows: Int64Array, now: Now) -> None:
         """Give the commands among the rows to the engines."""
@@ -155,13 +153,15 @@ class GatewayCore:
         was_behind = self._is_engine_behind
         self._is_engine_behind = any(engine.link.is_behind(was_behind=was_behind) for engine in self._engines)
         if was_behind and not self._is_engine_behind:
-            self._changed |= self.clients
+            self.changed |= self.clients
 
-    def answer(self, client: Client, now: Now) -> None:
-        """Answer orders of a client that came again, not all at once: to be called before it is written to."""
-        if client.session is None or not client.is_open:
-            return
-        for order_id, symbol_id, reply in self._table.stored_replies(client.session, RESENDS_PER_TURN):
+    def go_on(self, client: Client, now: Now) -> None:
+        """Answer more of the orders of a client that came again, not all at once."""
+        if client.session is not None and client.is_open:
+            self._answer(client, client.session, now)
+
+    def _answer(self, client: Client, session: Session, now: Now) -> None:
+        for order_id, symbol_id, reply in self._table.stored_replies(session, RESENDS_PER_TURN):
             if reply is None:
                 client.say(_rejected(RejectReason.DUPLICATE_ORDER_ID, Tag.NEW_ORDER, now, symbol_id, order_id))
             elif client.has_been_sent(reply.sequence):
@@ -170,11 +170,11 @@ class GatewayCore:
 
     def interest(self, client: Client, now: Now) -> tuple[bool, bool]:
         """Return whether to wait for what a client says, and for room to write to it."""
-        is_read = self._may_read(client)
+        session, is_read = client.session, self._may_read(client)
         if is_read and not client.is_read:
             client.heard_ns = now.monotonic_ns  # what it said meanwhile waits in its socket
         client.is_read = is_read
-        has_answers = client.session is not None and self._table.has_stored_replies(client.session)
+        has_answers = session is not None and bool(session.resends) and self._table.has_stored_replies(session)
         return is_read, has_answers or bool(client.unread_bytes)
 
     # --- who comes and goes
@@ -272,7 +272,7 @@ class GatewayCore:
 
     def _disconnect(self, client: Client) -> None:
         self.clients.discard(client)
-        self._changed.add(client)
+        self.changed.add(client)
         self._peers.disconnect(client.address)
 
     def hang_up_all(self, now: Now) -> None:
@@ -293,7 +293,7 @@ class GatewayCore:
         Args:
             new_epoch: where its reports begin if it knows nothing of ours, or not all.
         """
-        engine = self._engines.of(name)
+        engine = self._engines.by_name[name]
         if new_epoch is not None:
             self._tell(self._kept.begin_epoch(name, new_epoch, engine.link.symbol_ids, now), now)
             # What the engine may still hold of ours is from before; nobody knows it any more.
@@ -305,9 +305,11 @@ class GatewayCore:
         """Keep reports of an engine, tell them to the clients that they are for, and note what it has handled."""
         if record.skip_count < record.message_count:
             self._tell(self._kept.take(record), now)
-        for number in self._engines.of(record.engine.decode()).take_left():
-            if not self._engines.is_owed(number):
-                self._table.release(self._table.sessions[number])
+        engine = self._engines.by_name[record.engine.decode()]
+        if engine.leaving:
+            for number in engine.take_left():
+                if not self._engines.is_owed(number):
+                    self._table.release(self._table.sessions[number])
         self._watch_engines()
 
     def _tell(self, sessions: list[Session], now: Now) -> None:
@@ -315,9 +317,11 @@ class GatewayCore:
             client = self._client_of.get(session)
             if client is None:
                 continue
-            self._changed.add(client)
+            self.changed.add(client)
             if client.has_lost_reports:
                 self.hang_up(client, "the client does not read its reports", now)  # nor would it read why
+            elif session.resends:
+                self._answer(client, session, now)
 
     def _cancel_owed(self, engine: Engine, now: Now) -> None:
         """Cancel what those have open whose connection is gone, if the engine takes it."""
@@ -360,7 +364,7 @@ class GatewayCore:
             return
         elif now.monotonic_ns - client.sent_ns > idle_ns // HEARTBEATS_PER_IDLE and not client.unread_bytes:
             client.say(encode(Heartbeat(session.reports.last_sequence)))
-            self._changed.add(client)
+            self.changed.add(client)
 
     def figures(self) -> dict[str, int]:
         """Return what `status` shows."""

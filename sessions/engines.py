@@ -73,10 +73,14 @@ class Engines:
     Args:
         links: our end of the link to each.
         owed: sessions, by number, that have nothing open from before.
+
+    Attributes:
+        by_name: each of them.
     """
 
     def __init__(self, links: Sequence[LinkEnd], owed: Sequence[int] = ()) -> None:
         self._all = tuple(Engine(link, set(owed)) for link in links)
+        self.by_name = {engine.link.engine: engine for engine in self._all}
         count = max(max(link.symbol_ids, default=0) for link in links) + 1
         self._places = np.zeros(count, np.int64)
         for place, link in enumerate(links):
@@ -84,10 +88,6 @@ class Engines:
 
     def __iter__(self) -> Iterator[Engine]:
         return iter(self._all)
-
-    def of(self, name: str) -> Engine:
-        """Return the engine of this name."""
-        return next(engine for engine in self._all if engine.link.engine == name)
 
     def parts(self, rows: Int64Array) -> Iterator[tuple[tuple[Engine, ...], int, int]]:
         """Cut rows of clients' messages, in their order, where the next is for another engine.

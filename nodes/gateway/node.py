@@ -105,7 +105,9 @@ class GatewayNode:
 
     def _on_client(self, connection: ClientConnection) -> None:
         client, moment = connection.client, now()
-        if (space := self._core.space(client)) is not None:
+        if (space := self._core.space(client)) is None:
+            self._core.go_on(client, moment)
+        else:
             try:
                 size = connection.receive_into(space)
             except OSError as error:
@@ -119,15 +121,13 @@ class GatewayNode:
         self._look_after_changed(moment)
 
     def _look_after_changed(self, moment: Now) -> None:
-        while changed := self._core.take_changed():
-            for client in changed:
-                if (connection := self._connections.get(client)) is not None:
-                    self._look_after(connection, moment)
+        while self._core.changed:
+            if (connection := self._connections.get(self._core.changed.pop())) is not None:
+                self._look_after(connection, moment)
 
     def _look_after(self, connection: ClientConnection, moment: Now) -> None:
         """Send what the socket takes, and wait for what comes next, or let it go."""
         client = connection.client
-        self._core.answer(client, moment)
         try:
             connection.flush(moment)
         except OSError as error:

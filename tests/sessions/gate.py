@@ -105,7 +105,7 @@ class Gate:
         """Return what a client reads, so many bytes at a time."""
         decoder = StreamDecoder()
         heard: list[Any] = []
-        self.core.answer(client, self.now)
+        self.core.go_on(client, self.now)
         while piece := bytes(client.next_piece())[:size_max]:
             client.sent(len(piece), self.now)
             heard += decoder.feed(piece)
@@ -123,3 +123,9 @@ class Gate:
     def later(self, seconds: float) -> None:
         """Let time pass."""
         self.now = Now(self.now.time_ns, self.now.monotonic_ns + int(seconds * NS_PER_SECOND))
+
+    def changed(self) -> set[Client]:
+        """Return and forget who is to be looked after."""
+        changed = set(self.core.changed)
+        self.core.changed.clear()
+        return changed

@@ -45,7 +45,7 @@ def test_walks_an_order_from_bytes_to_its_report(gate: Gate) -> None:
     assert logged_on == LoggedOn(1, 1, 0, 0, IDLE_S * 1_000)
     assert isinstance(accepted, Accepted)
     assert (accepted.sequence, accepted.order_id, accepted.owner) == (1, 7, 0)
-    assert gate.core.take_changed() == {client}
+    assert gate.changed() == {client}
 
 
 def test_takes_a_logon_in_its_place_wherever_the_stream_is_cut(gate: Gate) -> None:
@@ -172,12 +172,12 @@ def test_reads_nobody_while_an_engine_has_too_much_to_do(gate: Gate) -> None:
     link.is_slow = True
     gate.say(client, order(1))
     assert gate.core.interest(other, gate.now)[0] is False
-    gate.core.take_changed()
+    gate.changed()
     gate.later(10 * IDLE_S)
     gate.core.tick(gate.now, lambda _: False)
     link.is_slow = False
     gate.match()
-    assert gate.core.take_changed() == {client, other}
+    assert gate.changed() == {client, other}
     assert gate.core.interest(other, gate.now)[0] is True
     gate.core.tick(gate.now, lambda _: False)
     assert gate.core.clients >= {other}
@@ -198,13 +198,13 @@ def test_turns_away_who_comes_too_often(tmp_path: Path) -> None:
 def test_two_clients_trade(gate: Gate) -> None:
     """Each is told its own side, and both are to be looked after."""
     maker, taker = gate.connect(Logon("maker"), order(1)), gate.connect(Logon("taker"), order(9, 1_000, Side.SELL))
-    gate.core.take_changed()
+    gate.changed()
     gate.match()
-    assert gate.core.take_changed() == {maker, taker}
+    assert gate.changed() == {maker, taker}
     bought, sold = gate.hear(maker)[-1], gate.hear(taker)[-1]
     assert isinstance(bought, Executed)
     assert isinstance(sold, Executed)
     assert (bought.maker_order_id, sold.taker_order_id) == (1, 9)
     gate.core.hang_up_all(gate.now)
     assert gate.hear(maker) == gate.hear(taker) == [Logout(RejectReason.GATEWAY_STOPS)]
-    assert gate.core.take_changed() == {maker, taker}
+    assert gate.changed() == {maker, taker}

@@ -90,7 +90,7 @@ def test_a_desk_of_one_engine_has_one_part() -> None:
 def test_owes_what_any_engine_has_still_to_cancel(number: int) -> None:
     """A number is free only when every engine is done with it."""
     engines = Engines([link("one", 0), link("two", 1)])
-    two = engines.of("two")
+    two = engines.by_name["two"]
     assert not engines.is_owed(number)
     two.cancels_owed.add(3)
     two.leaving[5] = 99
@@ -101,7 +101,7 @@ def test_owes_what_any_engine_has_still_to_cancel(number: int) -> None:
 def test_is_done_with_a_session_when_its_last_command_is_handled() -> None:
     """Not before: what comes later would be told to whoever has its number next."""
     line = link("one", 0)
-    one = Engines([line]).of("one")
+    one = Engines([line]).by_name["one"]
     one.leaving = {3: 7, 5: 9}
     line.acknowledged = 6
     assert one.take_left() == []
@@ -113,7 +113,7 @@ def test_is_done_with_a_session_when_its_last_command_is_handled() -> None:
 def test_is_ready_when_all_of_before_is_handled() -> None:
     """An engine that has not answered has yet to say what there was."""
     line = link("one", 0)
-    one = Engines([line]).of("one")
+    one = Engines([line]).by_name["one"]
     assert not one.is_ready
     one.ready_at = 4
     assert not one.is_ready
