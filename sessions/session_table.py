@@ -187,6 +187,11 @@ class SessionTable:
         self.memory.references[place + at.REFERENCE_PRICE] = price_ticks
         self.memory.references[place + at.KNOWN_UNTIL_NS] = known_until_ns
 
+    def stale_references(self, now_ns: int) -> list[int]:
+        """Return the symbols, by id, whose reference price is not known any more, or not yet."""
+        known_until_ns = self.memory.references[at.KNOWN_UNTIL_NS :: at.REFERENCE_SIZE]
+        return [symbol_id for symbol_id, until_ns in enumerate(known_until_ns.tolist()) if until_ns <= now_ns]
+
     def admit(self, session: Session, first: int, count: int, now: Now, *, is_engine_here: bool = True) -> Admitted:
         """Take `count` rows of `decoder`, from `first` on, as messages of the session.
 

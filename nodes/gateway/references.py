@@ -19,6 +19,9 @@ class GatewayReferences:
     not when it comes. A price that was heard, or confirmed by a heartbeat, SILENCE_NS_MAX ago is used no more, whether
     the feed is silent or a snapshot is on its way. It ends by itself: when a gateway stood still, orders come before
     its tick. Nor is then what had waited in the socket taken for news.
+
+    Attributes:
+        are_known: whether the reference price of every symbol is known, be it that there is none.
     """
 
     def __init__(self, node: Node, table: SessionTable) -> None:
@@ -27,10 +30,9 @@ class GatewayReferences:
         self._topics = {each.symbol: reference_topic(each.symbol) for each in node.settings.instruments}
         # A gateway must not end because of market data: its clients' orders are more than that.
         self._subscriber = FeedSubscriber(node.wiring, list(self._topics.values()), gives_up=False)
-        self._known_until_ns = dict.fromkeys(self._topics, 0)
-        self._known: set[str] = set()
         self._silent: set[str] = set()
         self._followed_ns = 0
+        self.are_known = False
         self._patient_until_ns = monotonic_ns() + SILENCE_NS_MAX
         for symbol_id in range(len(self._topics)):
             table.set_reference(symbol_id, 0, 0)
@@ -40,11 +42,6 @@ class GatewayReferences:
         """The sockets of the feed."""
         return self._subscriber.sockets
 
-    @property
-    def are_known(self) -> bool:
-        """Whether the reference price of every symbol is known, be it that there is none."""
-        return len(self._known) == len(self._topics)
-
     def follow(self, now_ns: int) -> None:
         """Take what the feed has told; `now_ns` is monotonic."""
         if now_ns - self._followed_ns > STANDSTILL_NS:
@@ -53,13 +50,14 @@ class GatewayReferences:
         self._followed_ns = now_ns
         self._subscriber.receive(now_ns)
         self._subscriber.tick(now_ns)
-        for symbol_id, (symbol, topic) in enumerate(self._topics.items()):
+        symbols = list(self._topics)
+        for symbol_id, topic in enumerate(self._topics.values()):
             if until_ns := self._subscriber.live_until_ns(topic):
-                self._known_until_ns[symbol] = until_ns
                 self._table.set_reference(symbol_id, self._subscriber.replicas[topic].reference.price_ticks, until_ns)
-        self._known = {symbol for symbol, until_ns in self._known_until_ns.items() if now_ns < until_ns}
-        self._node.show(no_reference=sorted(self._topics.keys() - self._known))
-        silent = self._topics.keys() - self._known if now_ns >= self._patient_until_ns else set()
+        unknown = {symbols[symbol_id] for symbol_id in self._table.stale_references(now_ns)}
+        self.are_known = not unknown
+        self._node.show(no_reference=sorted(unknown))
+        silent = unknown if now_ns >= self._patient_until_ns else set()
         if fresh := silent - self._silent:
             self._node.log.warning("the feed is silent: without a reference price orders are refused", of=sorted(fresh))
         self._silent = silent
