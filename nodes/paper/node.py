@@ -39,7 +39,7 @@ ACCOUNTS_FOLDER = "accounts"
 
 
 class PaperNode:
-    """Keeps an exchange in touch with the engines.
+    """Keeps an exchange in touch with the engines, the halts and whoever looks at the node.
 
     Args:
         node: whose it is.
@@ -55,6 +55,18 @@ class PaperNode:
         self._connected: set[str] = set()
         self._subscriber = subscriber
         self._trades = FeedTrades(subscriber, exchange.market)
+        self._halted = HaltedFile(node.settings.run_dir, list(exchange.symbols))
+        exchange.halted = set(self._halted.read())
+
+    async def run(self, url: str) -> None:
+        """Serve until the node is told to stop; the exchange is at `url`."""
+        try:
+            await run_async(
+                self._node, self.follow_engines, lambda: self._announce(url), self._follow_halts, self._tell_own_orders
+            )
+            self.acknowledge()
+        finally:
+            self._node.show(own_orders=self._own_orders())
 
     async def follow_engines(self) -> None:
         """Take reports and market data, for as long as the node lives."""
@@ -101,6 +113,41 @@ class PaperNode:
                 "the engine does not answer: orders of its symbols are refused until it does", engine=engine
             )
 
+    async def _announce(self, url: str) -> None:
+        exchange, is_told = self._exchange, False
+        while True:
+            if self.is_ready:
+                is_told = True
+                self._node.ready(http=url)
+            else:
+                self._node.waiting()
+            exchange.ledger.check()
+            self._node.show(
+                open_orders=len(exchange.ledger.open_orders),
+                is_connected=exchange.is_connected,
+                silent_engines=[link.engine for link in self._client if not link.is_connected],
+                lost_reports=sum(engine.lost_report_count for engine in exchange.engines.values()),
+            )
+            await asyncio.sleep(1 if is_told else TICK_MS / 1_000)
+
+    async def _follow_halts(self) -> None:
+        while True:
+            self._exchange.halted = set(self._halted.read())
+            await asyncio.sleep(LOOK_MS / 1_000)
+
+    async def _tell_own_orders(self) -> None:
+        told: list[int] | None = None
+        while True:
+            if (own := self._own_orders()) != told:
+                told = own
+                self._node.show(own_orders=own)
+                self._node.beat()
+            await asyncio.sleep(OWN_ORDERS_S)
+
+    def _own_orders(self) -> list[int]:
+        own = self._exchange.ledger.open_orders_of(FIRST_ACCOUNT)
+        return [order.order_id for order in own][-OWN_ORDERS_MAX:]
+
 
 async def _serve(node: Node) -> None:
     settings = node.settings
@@ -112,17 +159,10 @@ async def _serve(node: Node) -> None:
     ledger = Ledger(folder / LEDGER_FILE, settings.instruments, node.plan.engine_of)
     listener = bind(settings.paper.host, settings.paper.port)
     symbols = {each.symbol_id: each.symbol for each in settings.instruments}
-    subscriber = FeedSubscriber(
-        node.wiring,
-        [topic(symbol) for symbol in symbols.values() for topic in (book_topic, trades_topic)],
-        TouchedBook,
-    )
-    client = EngineClient.over(
-        node.wiring,
-        Source.PAPER,
-        node.plan.symbol_ids,
-        {engine: ledger.last_report(engine) for engine in node.plan.engines},
-    )
+    topics = [topic(symbol) for symbol in symbols.values() for topic in (book_topic, trades_topic)]
+    subscriber = FeedSubscriber(node.wiring, topics, TouchedBook)
+    last_reports = {engine: ledger.last_report(engine) for engine in node.plan.engines}
+    client = EngineClient.over(node.wiring, Source.PAPER, node.plan.symbol_ids, last_reports)
     node.watch(*client.sockets, *subscriber.sockets)
     exchange = Exchange(
         ledger,
@@ -133,8 +173,6 @@ async def _serve(node: Node) -> None:
         first_update_id=time_ns() // NS_PER_US,  # more than were ever told before: no book changes so often
         commission=_commission(settings),
     )
-    halted = HaltedFile(settings.run_dir, list(symbols.values()))
-    exchange.halted = set(halted.read())
     for number in accounts.numbers:
         exchange.open_account(number)
     paper = PaperNode(node, exchange, client, subscriber)
@@ -143,59 +181,18 @@ async def _serve(node: Node) -> None:
         accounts,
         on_bug=lambda error: node.log.error("a request failed by a bug of ours", why=repr(error)),
         is_limiting=settings.paper.rate_limits,
-        latency=Latency(
-            settings.paper.order_delay,
-            settings.paper.market_data_delay,
-            settings.paper.delay_seed,
-        ),
+        latency=Latency(settings.paper.order_delay, settings.paper.market_data_delay, settings.paper.delay_seed),
         host=settings.paper.host,
     )
     admin = Admin(exchange, accounts, account_folder, token, time_ns)
     admin.add_to(app)
     FaultCalls(app.ctx.faults, exchange, app.ctx.connections, _halting(settings), time_ns).add_to(app, admin)
     server = await serve(app, listener)
-
-    async def announce() -> None:
-        is_told = False
-        while True:
-            if paper.is_ready:
-                is_told = True
-                node.ready(http=url_of(listener))
-            else:
-                node.waiting()
-            ledger.check()
-            node.show(
-                open_orders=len(ledger.open_orders),
-                is_connected=exchange.is_connected,
-                silent_engines=[link.engine for link in client if not link.is_connected],
-                lost_reports=sum(engine.lost_report_count for engine in exchange.engines.values()),
-            )
-            await asyncio.sleep(1 if is_told else TICK_MS / 1_000)
-
-    def own_orders() -> list[int]:
-        return [order.order_id for order in ledger.open_orders_of(FIRST_ACCOUNT)][-OWN_ORDERS_MAX:]
-
-    async def follow_halts() -> None:
-        while True:
-            exchange.halted = set(halted.read())
-            await asyncio.sleep(LOOK_MS / 1_000)
-
-    async def tell_own_orders() -> None:
-        told: list[int] | None = None
-        while True:
-            if (own := own_orders()) != told:
-                told = own
-                node.show(own_orders=own)
-                node.beat()
-            await asyncio.sleep(OWN_ORDERS_S)
-
     try:
-        await run_async(node, paper.follow_engines, announce, follow_halts, tell_own_orders)
-        paper.acknowledge()
+        await paper.run(url_of(listener))
     except BooksError as error:
         raise StayDownError(f"the books of {folder / LEDGER_FILE} do not add up: {error}") from error
     finally:
-        node.show(own_orders=own_orders())
         await stop(server)
         client.close()
         subscriber.close()
