@@ -1,7 +1,7 @@
 """The market streams: what each one tells, and when. Each lives from its first subscriber to its last."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from market.depth import Depth
@@ -30,25 +30,35 @@ class Stream:
     """One stream; what its methods yield goes to its subscribers.
 
     Attributes:
+        symbol: whose trades and book it hears of, if it does.
         period_ms: how often `tick` is called, a multiple of FAST_MS; 0 for never.
     """
 
+    symbol: Symbol | None = None
     period_ms = 0
-
-    def on_trades(self, symbol: Symbol, trades: Sequence[PublicTrade]) -> Iterable[Document]:  # noqa: ARG002
-        """Take trades of a symbol."""
-        return ()
 
     def on_subscriber(self) -> None:
         """Hear that one more client listens."""
 
-    def on_book(self, symbol: Symbol, touched: Touched) -> Iterable[Document]:  # noqa: ARG002
-        """Look at the book of a symbol, in which levels may have changed."""
+    def on_trades(self, trades: Sequence[PublicTrade]) -> Iterable[Document]:  # noqa: ARG002
+        """Take trades."""
+        return ()
+
+    def on_book(self, touched: Touched) -> Iterable[Document]:  # noqa: ARG002
+        """Look at the book, in which levels may have changed."""
         return ()
 
     def tick(self, now_ms: int) -> Iterable[Document | list[Document]]:  # noqa: ARG002
         """Tell what has gathered since the last tick."""
         return ()
+
+
+class _SymbolStream(Stream):
+    """A stream of one symbol."""
+
+    def __init__(self, market: PublicMarket, symbol: Symbol) -> None:
+        self._market = market
+        self.symbol: Symbol = symbol
 
 
 def open_stream(name: str, market: PublicMarket) -> Stream | None:
@@ -62,66 +72,44 @@ def open_stream(name: str, market: PublicMarket) -> Stream | None:
         return None
     if match["interval"] is not None:
         return Klines(market, symbol, match["interval"])
+    if match["plain"] is not None:
+        return _PLAIN[match["plain"]](market, symbol)
     period_ms = FAST_MS if match["speed"] == "@100ms" else SLOW_MS
     if match["levels"] is not None:
         return PartialDepth(market, symbol, int(match["levels"]), period_ms)
-    match match["plain"]:
-        case "trade":
-            return Trades(symbol)
-        case "aggTrade":
-            return AggregateTrades(symbol)
-        case "bookTicker":
-            return BookTicker(market, symbol)
-        case "miniTicker" | "ticker" as kind:
-            return Ticker(market, symbol, is_mini=kind == "miniTicker")
-        case _:
-            return DepthUpdates(market, symbol, period_ms)
+    return DepthUpdates(market, symbol, period_ms)
 
 
-class Trades(Stream):
+class Trades(_SymbolStream):
     """Every trade, as it happens."""
 
-    def __init__(self, symbol: Symbol) -> None:
-        self._symbol = symbol
-
-    def on_trades(self, symbol: Symbol, trades: Sequence[PublicTrade]) -> Iterator[Document]:
-        """Tell trades of our symbol."""
-        if symbol is self._symbol:
-            for trade in trades:
-                yield stream_documents.trade(symbol, trade)
+    def on_trades(self, trades: Sequence[PublicTrade]) -> Iterator[Document]:
+        """Tell each."""
+        return (stream_documents.trade(self.symbol, trade) for trade in trades)
 
 
-class AggregateTrades(Stream):
+class AggregateTrades(_SymbolStream):
     """The trades, those of one moment, price and direction as one."""
 
-    def __init__(self, symbol: Symbol) -> None:
-        self._symbol = symbol
-
-    def on_trades(self, symbol: Symbol, trades: Sequence[PublicTrade]) -> Iterator[Document]:
-        """Tell trades of our symbol."""
-        if symbol is self._symbol:
-            for group in aggregated(trades):
-                yield stream_documents.aggregate_trade(symbol, group)
+    def on_trades(self, trades: Sequence[PublicTrade]) -> Iterator[Document]:
+        """Tell each group."""
+        return (stream_documents.aggregate_trade(self.symbol, group) for group in aggregated(trades))
 
 
-class BookTicker(Stream):
+class BookTicker(_SymbolStream):
     """The best prices, whenever they change."""
 
-    def __init__(self, market: PublicMarket, symbol: Symbol) -> None:
-        self._market, self._symbol = market, symbol
-        self._told: Depth | None = None
+    _told: Depth | None = None
 
-    def on_book(self, symbol: Symbol, touched: Touched) -> Iterator[Document]:  # noqa: ARG002
+    def on_book(self, touched: Touched) -> Iterator[Document]:  # noqa: ARG002
         """Tell the best prices if they are others than those told last."""
-        if symbol is not self._symbol:
-            return
-        best = self._market.depth(symbol, 1)
+        best = self._market.depth(self.symbol, 1)
         if best != self._told:
             self._told = best
-            yield stream_documents.book_ticker(symbol, best, self._market.update_id(symbol))
+            yield stream_documents.book_ticker(self.symbol, best, self._market.update_id(self.symbol))
 
 
-class DepthUpdates(Stream):
+class DepthUpdates(_SymbolStream):
     """The levels that were touched; each update begins where the last one ended, whatever happens to the engine.
 
     Also a level that is the same again is told, with quantity 0 if it is gone again: a client may have taken a snapshot
@@ -129,15 +117,15 @@ class DepthUpdates(Stream):
     """
 
     def __init__(self, market: PublicMarket, symbol: Symbol, period_ms: int) -> None:
-        self._market, self._symbol, self.period_ms = market, symbol, period_ms
+        super().__init__(market, symbol)
+        self.period_ms = period_ms
         self._told_id = market.update_id(symbol)
         self._touched = Touched(set(), set())
 
-    def on_book(self, symbol: Symbol, touched: Touched) -> Iterable[Document]:
+    def on_book(self, touched: Touched) -> Iterable[Document]:
         """Gather what was touched."""
-        if symbol is self._symbol:
-            self._touched.bids.update(touched.bids)
-            self._touched.asks.update(touched.asks)
+        self._touched.bids.update(touched.bids)
+        self._touched.asks.update(touched.asks)
         return ()
 
     def tick(self, now_ms: int) -> Iterator[Document]:
@@ -145,16 +133,17 @@ class DepthUpdates(Stream):
         if not self._touched:
             return
         touched, self._touched = self._touched, Touched(set(), set())
-        first_id, self._told_id = self._told_id + 1, self._market.update_id(self._symbol)
-        levels = self._market.levels(self._symbol, touched)
-        yield stream_documents.depth_update(self._symbol, levels, first_id, self._told_id, now_ms)
+        first_id, self._told_id = self._told_id + 1, self._market.update_id(self.symbol)
+        levels = self._market.levels(self.symbol, touched)
+        yield stream_documents.depth_update(self.symbol, levels, first_id, self._told_id, now_ms)
 
 
-class PartialDepth(Stream):
+class PartialDepth(_SymbolStream):
     """The best levels, whole, whenever the book has changed or somebody new listens."""
 
     def __init__(self, market: PublicMarket, symbol: Symbol, level_count: int, period_ms: int) -> None:
-        self._market, self._symbol, self._level_count, self.period_ms = market, symbol, level_count, period_ms
+        super().__init__(market, symbol)
+        self._level_count, self.period_ms = level_count, period_ms
         self._told_id = -1
 
     def on_subscriber(self) -> None:
@@ -163,20 +152,18 @@ class PartialDepth(Stream):
 
     def tick(self, now_ms: int) -> Iterator[Document]:  # noqa: ARG002
         """Tell the best levels."""
-        update_id = self._market.update_id(self._symbol)
+        update_id = self._market.update_id(self.symbol)
         if update_id != self._told_id:
             self._told_id = update_id
-            yield documents.depth(self._symbol, self._market.depth(self._symbol, self._level_count), update_id)
+            yield documents.depth(self.symbol, self._market.depth(self.symbol, self._level_count), update_id)
 
 
-class Ticker(Stream):
-    """The last 24 hours, whenever something traded or, for the long form, the book has changed."""
+class Ticker(_SymbolStream):
+    """The last 24 hours, whenever something traded or the book has changed."""
 
     period_ms = SLOW_MS
-
-    def __init__(self, market: PublicMarket, symbol: Symbol, *, is_mini: bool) -> None:
-        self._market, self._symbol, self._is_mini = market, symbol, is_mini
-        self._told: tuple[int, int] | None = None
+    _is_mini = False
+    _told: tuple[int, int] | None = None
 
     def on_subscriber(self) -> None:
         """Tell it to the new one, too."""
@@ -184,7 +171,7 @@ class Ticker(Stream):
 
     def tick(self, now_ms: int) -> Iterator[Document]:
         """Tell the 24 hours that end now."""
-        market, symbol = self._market, self._symbol
+        market, symbol = self._market, self.symbol
         day = market.day(symbol, now_ms)
         state = day.last_trade_id, 0 if self._is_mini else market.update_id(symbol)
         if state == self._told:
@@ -197,11 +184,17 @@ class Ticker(Stream):
             yield stream_documents.day_ticker(symbol, day, market.last_qty_lots(symbol), best, now_ms)
 
 
+class MiniTicker(Ticker):
+    """The short form, which tells nothing of the book."""
+
+    _is_mini = True
+
+
 class AllMiniTickers(Stream):
     """The short tickers of all symbols that have changed, as one array."""
 
     def __init__(self, market: PublicMarket, period_ms: int) -> None:
-        self._tickers = [Ticker(market, symbol, is_mini=True) for symbol in market.symbols.values()]
+        self._tickers = [MiniTicker(market, symbol) for symbol in market.symbols.values()]
         self.period_ms = period_ms
 
     def on_subscriber(self) -> None:
@@ -216,13 +209,14 @@ class AllMiniTickers(Stream):
             yield changed
 
 
-class Klines(Stream):
+class Klines(_SymbolStream):
     """The current bar of an interval whenever it has changed, and once more when it is closed."""
 
     period_ms = SLOW_MS
 
     def __init__(self, market: PublicMarket, symbol: Symbol, interval: str) -> None:
-        self._market, self._symbol, self._interval = market, symbol, INTERVALS[interval]
+        super().__init__(market, symbol)
+        self._interval = INTERVALS[interval]
         self._told: tuple[int, int] | None = None  # when the bar told last began, and its count of trades
 
     def on_subscriber(self) -> None:
@@ -233,11 +227,18 @@ class Klines(Stream):
     def tick(self, now_ms: int) -> Iterator[Document]:
         """Tell the bars that have ended since the last tick, and the current one."""
         since_ms = now_ms if self._told is None else self._told[0]
-        for bar in self._market.tapes[self._symbol.symbol_id].bars_since(self._interval, since_ms, now_ms):
+        for bar in self._market.tapes[self.symbol.symbol_id].bars_since(self._interval, since_ms, now_ms):
             end_ms = self._interval.end_of(bar.open_ms)
             is_closed = end_ms <= now_ms
             if is_closed or self._told != (bar.open_ms, bar.count):
                 self._told = (end_ms, -1) if is_closed else (bar.open_ms, bar.count)
-                yield stream_documents.kline(
-                    self._symbol, self._interval.name, bar, end_ms, now_ms, is_closed=is_closed
-                )
+                yield stream_documents.kline(self.symbol, self._interval.name, bar, end_ms, now_ms, is_closed=is_closed)
+
+
+_PLAIN: Final[Mapping[str, type[_SymbolStream]]] = {
+    "trade": Trades,
+    "aggTrade": AggregateTrades,
+    "bookTicker": BookTicker,
+    "miniTicker": MiniTicker,
+    "ticker": Ticker,
+}

@@ -71,12 +71,14 @@ class StreamHub:
     def on_trades(self, symbol: Symbol, trades: Sequence[PublicTrade]) -> None:
         """Publish trades."""
         for listened in self._listened.values():
-            listened.publish(listened.stream.on_trades(symbol, trades))
+            if listened.stream.symbol is symbol:
+                listened.publish(listened.stream.on_trades(trades))
 
     def on_book(self, symbol: Symbol, touched: Touched) -> None:
         """Publish what changed in a book."""
         for listened in self._listened.values():
-            listened.publish(listened.stream.on_book(symbol, touched))
+            if listened.stream.symbol is symbol:
+                listened.publish(listened.stream.on_book(touched))
 
     def tick(self, now_ms: int) -> None:
         """Publish what is due."""
