@@ -4,7 +4,7 @@ import logging
 import math
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sanic import Sanic
 from sanic.exceptions import SanicException
@@ -39,43 +39,53 @@ _REQUEST_TIMEOUT_S: Final = 5
 _log = logging.getLogger(__name__)
 
 
+class HttpSettings(NamedTuple):
+    """How the app serves.
+
+    Attributes:
+        host: what the app will listen on; requests under another name are refused.
+        engine_timeout_s: how long an order may wait for the engine before the client is told that its fate is unknown.
+        ping_interval_s: how often every WebSocket client is pinged.
+        is_limiting: whether clients that go over a rate limit are refused.
+        name: Sanic's name for the app, one of a kind in the process.
+    """
+
+    host: str = "127.0.0.1"
+    engine_timeout_s: float = ENGINE_TIMEOUT_S
+    ping_interval_s: float = PING_INTERVAL_S
+    is_limiting: bool = True
+    name: str = "paper"
+
+
 def create_app(
     exchange: Exchange,
     accounts: Accounts,
+    http: HttpSettings,
     *,
-    name: str = "paper",
-    clock: Callable[[], int] = time_ns,
-    engine_timeout_s: float = ENGINE_TIMEOUT_S,
-    on_bug: Callable[[Exception], None] | None = None,
-    ping_interval_s: float = PING_INTERVAL_S,
-    is_limiting: bool = True,
     latency: Latency | None = None,
-    host: str = "127.0.0.1",
+    clock: Callable[[], int] = time_ns,
+    on_bug: Callable[[Exception], None] | None = None,
 ) -> App:
     """Return the app that serves `exchange` to the holders of the keys in `accounts`.
 
     Args:
         exchange: lives in the thread of the app's event loop.
         accounts: who may act for which account.
-        name: Sanic's name for the app, one of a kind in the process.
-        clock: the exchange's time, ns since 1970 UTC.
-        engine_timeout_s: how long an order may wait for the engine before the client is told that its fate is unknown.
-        on_bug: called when a handler fails in a way that it should not, after the client was told.
-        ping_interval_s: how often every WebSocket client is pinged.
-        is_limiting: whether clients that go over a rate limit are refused.
+        http: how it serves.
         latency: how long messages travel each way; None for no time.
-        host: what the app will listen on; requests under another name are refused.
+        clock: the exchange's time, ns since 1970 UTC.
+        on_bug: called when a handler fails in a way that it should not, after the client was told.
     """
-    app: App = Sanic(name, configure_logging=False)
+    app: App = Sanic(http.name, configure_logging=False)
     latency = app.ctx.latency = latency or Latency()
     app.config.update(
         REQUEST_MAX_SIZE=HTTP_BODY_BYTES_MAX,
         REQUEST_TIMEOUT=_REQUEST_TIMEOUT_S,
-        RESPONSE_TIMEOUT=max(_REQUEST_TIMEOUT_S, engine_timeout_s + 1) + math.ceil(latency.longest_s),
+        RESPONSE_TIMEOUT=max(_REQUEST_TIMEOUT_S, http.engine_timeout_s + 1) + math.ceil(latency.longest_s),
         ACCESS_LOG=False,
         MOTD=False,
     )
-    usage = app.ctx.usage = Usage(is_limiting=is_limiting)
+    usage = app.ctx.usage = Usage(is_limiting=http.is_limiting)
     faults = app.ctx.faults = Faults()
     connections = app.ctx.connections = Connections()
 
@@ -83,7 +93,13 @@ def create_app(
         return clock() + faults.clock_offset_ns
 
     desk = app.ctx.desk = FrontDesk(
-        exchange, accounts, clock=now_ns, engine_timeout_s=engine_timeout_s, usage=usage, faults=faults, latency=latency
+        exchange,
+        accounts,
+        clock=now_ns,
+        engine_timeout_s=http.engine_timeout_s,
+        usage=usage,
+        faults=faults,
+        latency=latency,
     )
     rest = _Rest(desk)
     for number, endpoint in enumerate(ENDPOINTS):
@@ -101,13 +117,13 @@ def create_app(
         if on_bug is not None and not isinstance(error, SanicException):
             on_bug(error)
 
-    configure(app, ping_interval_s)
+    configure(app, http.ping_interval_s)
     app.ctx.hub = StreamHub(exchange.market)
     add_market_streams(app, app.ctx.hub, connections, now_ns, report_bug, latency)
     app.ctx.users = UserHub(exchange)
     add_socket_api(app, desk, app.ctx.users, connections, report_bug)
 
-    _add_refusals(app, OwnNames(host, lambda why: _log.warning("requests are refused: %s", why)), report_bug)
+    _add_refusals(app, OwnNames(http.host, lambda why: _log.warning("requests are refused: %s", why)), report_bug)
     return app
 
 

@@ -51,7 +51,7 @@ _PATHS: Final = {
     "account.commission": "GET account/commission",
     "account.rateLimits.orders": "GET rateLimit/order",
 }
-_BY_PATH: Final = {f"{each.method} {each.path.removeprefix('/api/v3/')}": each for each in ENDPOINTS}
+_BY_PATH: Final = {f"{each.method} {each.name}": each for each in ENDPOINTS}
 ENDPOINT_OF_METHOD: Final[Mapping[str, Endpoint]] = {method: _BY_PATH[path] for method, path in _PATHS.items()}
 
 

@@ -29,7 +29,7 @@ from paper.fault_calls import FaultCalls, Halt
 from paper.latency import Latency
 from paper.money.commission import DISCOUNT_ASSET, Commission, FeePlace
 from paper.money.ledger import BooksError, Ledger
-from paper.rest import create_app
+from paper.rest import HttpSettings, create_app
 
 TICK_MS = 50
 OWN_ORDERS_S = 0.25
@@ -179,10 +179,9 @@ async def _serve(node: Node) -> None:
     app = create_app(
         exchange,
         accounts,
-        on_bug=lambda error: node.log.error("a request failed by a bug of ours", why=repr(error)),
-        is_limiting=settings.paper.rate_limits,
+        HttpSettings(settings.paper.host, is_limiting=settings.paper.rate_limits),
         latency=Latency(settings.paper.order_delay, settings.paper.market_data_delay, settings.paper.delay_seed),
-        host=settings.paper.host,
+        on_bug=lambda error: node.log.error("a request failed by a bug of ours", why=repr(error)),
     )
     admin = Admin(exchange, accounts, account_folder, token, time_ns)
     admin.add_to(app)

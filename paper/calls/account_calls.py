@@ -12,9 +12,6 @@ from paper.intervals import DAY_MS
 from paper.money.history import Span
 from paper.money.orders import Order, OrderKind, OrderRequest, OrderStatus
 
-_LIMIT_DEFAULT: Final = 500
-_LIMIT_MAX: Final = 1_000
-
 # What each type of order needs besides side and symbol; what it neither needs nor allows is refused.
 _NEEDED: Final = {
     OrderKind.LIMIT: ("timeInForce", "quantity", "price"),
@@ -240,4 +237,4 @@ def _span(call: Call, from_id: int | None) -> Span:
     start_ms, end_ms = call.get("startTime"), call.get("endTime")
     if start_ms is not None and end_ms is not None and not 0 <= end_ms - start_ms <= DAY_MS:
         raise ExchangeError(ErrorKind.INTERVAL_TOO_LONG)
-    return Span(min(call.get("limit", _LIMIT_DEFAULT), _LIMIT_MAX), from_id, start_ms, end_ms)
+    return Span(call.limit, from_id, start_ms, end_ms)

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from paper.access.usage import Usage
@@ -11,6 +11,9 @@ from paper.errors import ErrorKind, ExchangeError
 from paper.exchange.exchange import Exchange
 from paper.exchange.pending import Pending
 from paper.units import Symbol
+
+_LIMIT_DEFAULT: Final = 500
+_LIMIT_MAX: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,12 @@ class Call:
     def get(self, name: str, default: Any = None) -> Any:
         """Return the value of a parameter, or the default if it was not sent."""
         return self.values.get(name, default)
+
+    @property
+    def limit(self) -> int:
+        """How many entries it wants at most."""
+        limit: int = self.get("limit", _LIMIT_DEFAULT)
+        return min(limit, _LIMIT_MAX)
 
     @property
     def symbol(self) -> Symbol:

@@ -19,6 +19,8 @@ class Security(StrEnum):
     TRADE = "TRADE"
 
 
+_BASE: Final = "/api/v3/"
+
 Handler = Callable[[Call], Awaitable[Any]]
 Weight = int | Callable[[Values], int]
 
@@ -46,7 +48,7 @@ class Endpoint:
     @property
     def name(self) -> str:
         """Its path without what all paths begin with, `order/test`."""
-        return self.path.removeprefix("/api/v3/")
+        return self.path.removeprefix(_BASE)
 
     @property
     def is_signed(self) -> bool:
@@ -117,8 +119,12 @@ _REPLACE: Final = (
 _BNB_BURN: Final = (p.SPOT_BNB_BURN, p.INTEREST_BNB_BURN)
 
 
+def _whole(path: str) -> str:
+    return path if path.startswith("/") else _BASE + path
+
+
 def _public(path: str, weight: Weight, parameters: tuple[Parameter, ...], handler: Handler) -> Endpoint:
-    return Endpoint("GET", f"/api/v3/{path}", weight, parameters, handler)
+    return Endpoint("GET", _whole(path), weight, parameters, handler)
 
 
 def _signed(
@@ -130,11 +136,10 @@ def _signed(
     *,
     is_order: bool = False,
     charges_itself: bool = False,
-    base: str = "/api/v3",
 ) -> Endpoint:
     table = (*parameters, *p.SIGNED)
     security = Security.USER_DATA if method == "GET" else Security.TRADE
-    return Endpoint(method, f"{base}/{path}", weight, table, handler, security, is_order, charges_itself)
+    return Endpoint(method, _whole(path), weight, table, handler, security, is_order, charges_itself)
 
 
 ENDPOINTS: Final = (
@@ -164,7 +169,7 @@ ENDPOINTS: Final = (
     _signed("GET", "account", 20, (p.OMIT_ZERO_BALANCES,), account_calls.show_account),
     _signed("GET", "account/commission", 20, (p.SYMBOL,), account_calls.show_commission),
     _signed("GET", "rateLimit/order", 40, (), account_calls.show_order_limits),
-    _signed("GET", "asset/tradeFee", 1, (p.SYMBOL_OR_ALL,), account_calls.show_trade_fees, base="/sapi/v1"),
-    _signed("GET", "bnbBurn", 1, (), account_calls.show_bnb_burn, base="/sapi/v1"),
-    _signed("POST", "bnbBurn", 1, _BNB_BURN, account_calls.set_bnb_burn, base="/sapi/v1"),
+    _signed("GET", "/sapi/v1/asset/tradeFee", 1, (p.SYMBOL_OR_ALL,), account_calls.show_trade_fees),
+    _signed("GET", "/sapi/v1/bnbBurn", 1, (), account_calls.show_bnb_burn),
+    _signed("POST", "/sapi/v1/bnbBurn", 1, _BNB_BURN, account_calls.set_bnb_burn),
 )

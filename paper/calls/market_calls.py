@@ -10,12 +10,9 @@ from paper.errors import ErrorKind, ExchangeError
 from paper.exchange.filters import AVERAGE_MINUTES
 from paper.exchange.tape import aggregated_whole
 from paper.intervals import INTERVALS
-from paper.units import Symbol
 
 DEPTH_LIMIT_DEFAULT: Final = 100
 _DEPTH_LIMIT_MAX: Final = 5_000
-_LIMIT_DEFAULT: Final = 500
-_LIMIT_MAX: Final = 1_000
 _PERMISSIONS: Final = frozenset({"SPOT"})
 
 
@@ -49,7 +46,7 @@ async def depth(call: Call) -> Document:
 async def trades(call: Call) -> list[Document]:
     """Tell the latest trades, oldest first."""
     tape = call.exchange.market.tapes[call.symbol.symbol_id]
-    return [documents.public_trade(call.symbol, trade) for trade in list(tape.trades)[-_limit(call) :]]
+    return [documents.public_trade(call.symbol, trade) for trade in list(tape.trades)[-call.limit :]]
 
 
 async def aggregate_trades(call: Call) -> list[Document]:
@@ -66,7 +63,7 @@ async def aggregate_trades(call: Call) -> list[Document]:
         and (end_ms is None or group[0].time_ms <= end_ms)
     ]
     is_from_the_end = from_id is None and start_ms is None
-    wanted = groups[-_limit(call) :] if is_from_the_end else groups[: _limit(call)]
+    wanted = groups[-call.limit :] if is_from_the_end else groups[: call.limit]
     return [documents.aggregate_trade(call.symbol, group) for group in wanted]
 
 
@@ -74,7 +71,7 @@ async def klines(call: Call) -> list[list[Any]]:
     """Tell the bars of an interval, oldest first."""
     interval = call.values["interval"]
     tape = call.exchange.market.tapes[call.symbol.symbol_id]
-    bars = tape.bars(interval, call.now_ms, call.get("startTime"), call.get("endTime"), _limit(call))
+    bars = tape.bars(interval, call.now_ms, call.get("startTime"), call.get("endTime"), call.limit)
     return [documents.kline(call.symbol, bar, INTERVALS[interval].end_of(bar.open_ms)) for bar in bars]
 
 
@@ -91,19 +88,26 @@ async def average_price(call: Call) -> Document:
 async def day_ticker(call: Call) -> Document | list[Document]:
     """Tell the last 24 hours of one, several or all symbols."""
     is_mini = call.get("type") is TickerType.MINI
-    return _one_or_many(call, [_day_ticker(call, symbol, is_mini=is_mini) for symbol in call.symbols])
+    market, now_ms = call.exchange.market, call.now_ms
+    answers = []
+    for symbol in call.symbols:
+        day = market.day(symbol, now_ms)
+        answers.append(
+            documents.mini_ticker(symbol, day, now_ms)
+            if is_mini
+            else documents.day_ticker(symbol, day, market.last_qty_lots(symbol), market.depth(symbol, 1), now_ms)
+        )
+    return _one_or_many(call, answers)
 
 
 async def price_ticker(call: Call) -> Document | list[Document]:
     """Tell the last price of one, several or all symbols."""
     market = call.exchange.market
-    return _one_or_many(
-        call,
-        [
-            {"symbol": symbol.name, "price": symbol.price_text(market.last_ticks(symbol, call.now_ms))}
-            for symbol in call.symbols
-        ],
-    )
+    prices = [
+        {"symbol": symbol.name, "price": symbol.price_text(market.last_ticks(symbol, call.now_ms))}
+        for symbol in call.symbols
+    ]
+    return _one_or_many(call, prices)
 
 
 async def book_ticker(call: Call) -> Document | list[Document]:
@@ -113,18 +117,5 @@ async def book_ticker(call: Call) -> Document | list[Document]:
     )
 
 
-def _limit(call: Call) -> int:
-    limit: int = call.get("limit", _LIMIT_DEFAULT)
-    return min(limit, _LIMIT_MAX)
-
-
 def _one_or_many(call: Call, answers: list[Document]) -> Document | list[Document]:
     return answers[0] if "symbol" in call.values else answers
-
-
-def _day_ticker(call: Call, symbol: Symbol, *, is_mini: bool) -> Document:
-    market = call.exchange.market
-    day = market.day(symbol, call.now_ms)
-    if is_mini:
-        return documents.mini_ticker(symbol, day, call.now_ms)
-    return documents.day_ticker(symbol, day, market.last_qty_lots(symbol), market.depth(symbol, 1), call.now_ms)

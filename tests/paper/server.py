@@ -23,7 +23,7 @@ from paper.fault_calls import FaultCalls
 from paper.faults import Faults
 from paper.front_desk import FrontDesk, Inquiry
 from paper.latency import Delay, Latency
-from paper.rest import create_app
+from paper.rest import HttpSettings, create_app
 from paper.streams.hub import StreamHub, Subscriber
 from paper.streams.sockets import Connections
 from paper.streams.user_hub import UserHub
@@ -140,12 +140,14 @@ class Server:
         app = create_app(
             self._desk.exchange,
             accounts,
-            name=f"paper{next(_numbers)}",
+            HttpSettings(
+                engine_timeout_s=0.5,
+                ping_interval_s=PING_INTERVAL_S,
+                is_limiting=False,
+                name=f"paper{next(_numbers)}",
+            ),
             clock=lambda: time_ns() + self.clock_offset_ns,
-            engine_timeout_s=0.5,
             on_bug=self.bugs.append,
-            ping_interval_s=PING_INTERVAL_S,
-            is_limiting=False,
         )
         app.config.TOUCHUP = False  # it rewrites Sanic's classes, and can do so for one app of a process only
         self.usage: Usage = app.ctx.usage
