@@ -47,11 +47,19 @@ def fund(
 
 
 @app.command(epilog="Example: python cli.py accounts reset 2")
-def reset(number: int, run_dir: RunDir = None, as_json: Json = False) -> None:
+def reset(
+    number: int,
+    is_sure: Annotated[bool, typer.Option("--yes", help="Do not ask whether that is meant.")] = False,
+    run_dir: RunDir = None,
+    as_json: Json = False,
+) -> None:
     """Let an account begin anew: its orders, trades and balances are forgotten; its keys stay."""
     from market.words import counted
 
-    found = _paper_accounts(run_dir).reset(number)
+    accounts = _paper_accounts(run_dir)
+    if not is_sure:
+        typer.confirm(f"Forget the orders, trades and balances of account {number}?", abort=True, err=True)
+    found = accounts.reset(number)
     times = counted(found["resets"], "time")
     show((found, f"account {number} begins anew with the starting assets; it was reset {times}"), as_json)
 

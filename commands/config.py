@@ -28,7 +28,10 @@ def keys(
 ) -> None:
     """Show this machine's public key for the bus over tcp; make the pair if there is none."""
     from commands.actions.keys import bus_keys
+    from desk.client import DeskError
 
+    if run_dir is not None and not run_dir.is_dir():
+        raise DeskError(f"there is no run directory {run_dir}: `up` makes it, or mkdir")
     print(bus_keys(settings_of(run_dir), allow, whose))
 
 

@@ -31,7 +31,15 @@ def write_desk_file(run_dir: Path, settings: Settings, left: Sequence[str] | Non
     document: dict[str, Any] = {"pid": os.getpid(), "settings": {**setting_texts(settings), "run_dir": str(run_dir)}}
     if left is not None:
         document["left"] = list(left)
-    write_whole(run_dir / DESK_FILE, json.dumps(document, indent=1).encode() + b"\n")
+    path, content = run_dir / DESK_FILE, json.dumps(document, indent=1).encode() + b"\n"
+    try:
+        write_whole(path, content)
+    except OSError:
+        if left is None:
+            raise
+        with path.open("r+b") as file:  # a full disk has no room for another file, but for a last word in this one
+            file.write(content)
+            file.truncate()
 
 
 def node_settings(named: Path | None) -> Settings:

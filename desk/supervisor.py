@@ -300,7 +300,7 @@ class Supervisor:
         for wave in self._waves():
             self._stop_wave(wave)
         status = self.status()
-        with contextlib.suppress(OSError):  # a full disk: then `down` says that it does not know
+        with contextlib.suppress(OSError):  # then `down` says that it does not know
             write_desk_file(self._run_dir, self._settings, self._left())
         self.close()
         for line in day_lines(status):

@@ -48,6 +48,7 @@ class VenueOrder:
     filled_qty: Decimal
     status: str
     time_ms: int
+    filled_quote: Decimal = Decimal(0)  # what the filled quantity was traded for; 0 where nobody says so
 
     @property
     def is_open(self) -> bool:
@@ -58,6 +59,11 @@ class VenueOrder:
     def leaves_qty(self) -> Decimal:
         """What has not traded."""
         return self.qty - self.filled_qty
+
+    @property
+    def fill_price(self) -> Decimal | None:
+        """The average price of what has traded, None where nothing has, or nobody knows."""
+        return self.filled_quote / self.filled_qty if self.filled_quote > 0 and self.filled_qty else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ ROUND_TRIPS_MIN: Final = 20  # below this a win rate is chance: at 20 its standa
 WIN_RATE_MIN: Final = Fraction(1, 2)
 FEE_SHARE_MAX: Final = Fraction(1, 2)  # of the gross
 SIDE_IMBALANCE_MAX: Final = Fraction(1, 4)  # |bought - sold| / volume
+SIDES_TRADES_MIN: Final = 10  # below this one side may be ahead by chance
 MAKER_RATIO_MIN: Final = Fraction(95, 100)
 
 
@@ -136,7 +137,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         "one_sided",
-        lambda week: abs(_imbalance(week)) > SIDE_IMBALANCE_MAX,
+        lambda week: week.trades >= SIDES_TRADES_MIN and abs(_imbalance(week)) > SIDE_IMBALANCE_MAX,
         lambda week: (
             f"One-sided: {'buys' if _imbalance(week) > 0 else 'sells'} outweigh the other side by "
             f"{_percent(abs(_imbalance(week)))} of the volume; a smaller maker.notional "

@@ -151,6 +151,8 @@ def order_text(order: VenueOrder, instrument: Instrument) -> str:
     """Return `NEW 📥 BUY: 0.01 BTC @ $91,000.00 (order 1000000000042)`, and what it has traded."""
     price = f"@ {price_text(order.price, instrument)}" if order.price else "at the market"
     traded = f", {qty_text(order.filled_qty, instrument)} of it traded" if order.filled_qty else ""
+    if not order.price and order.fill_price is not None:
+        traded += f" @ {price_text(order.fill_price.quantize(instrument.tick_size), instrument)} on average"
     what = f"{_ICONS[order.side]} {order.side.name}: {qty_text(order.qty, instrument)} {instrument.base} {price}"
     return f"{order.status} {what}{traded} (order {order.order_id})"
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import chain
+from pathlib import Path
 from textwrap import wrap
 from typing import Any, Final
 
@@ -149,11 +150,9 @@ def _activity(status: Status, width: int) -> list[Text]:
     tracker = figures.get("tracker", {})
     of_engines = [row["figures"].get("halted", ()) for row in status["nodes"] if row["kind"] == "engine"]
     halted = sorted({*status.get("halted", ()), *chain.from_iterable(of_engines)})
-    lines = (
-        [Text(f"HALTED {', '.join(halted)}: no new orders; go on with: python cli.py resume", "bold red")]
-        if halted
-        else []
-    )
+    lines = [
+        Text(line, "bold red") for line in wrap(_halt(status, halted) if halted else "", width, break_on_hyphens=False)
+    ]
     sections = [("maker", _quotes(figures.get("maker", {}), states.get("maker", "")))]
     if "trades" in tracker:
         sections.append(("today", [*_gains(tracker), counted(tracker["trades"], "trade")]))
@@ -164,6 +163,13 @@ def _activity(status: Status, width: int) -> list[Text]:
     for name, phrases in sections:
         lines += map(Text, _packed(name, phrases, width, " · "))
     return lines
+
+
+def _halt(status: Status, symbols: Sequence[str]) -> str:
+    """Return what is halted, and what goes on with it from where the reader stands."""
+    run_dir = status["run_dir"]
+    named = "" if run_dir == str(Path("run").resolve()) else f" --run-dir {run_dir}"
+    return f"HALTED {', '.join(symbols)}: no new orders; go on with: python cli.py resume{named}"
 
 
 def _quotes(maker: Mapping[str, Any], state: str) -> list[str]:

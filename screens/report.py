@@ -131,7 +131,8 @@ def _symbol_lines(part: Mapping[str, Any], is_one_of_several: bool) -> list[str]
         paid = {"all": 1} if part["realized_fees"] or part["open_fees"] or part["unvalued_fees"] else {}
         lines.append(f"   PnL: {gain_text(part['pnl'], quote)} realized{_fees_phrase(paid, [part])}")
         lines += _price_lines(part, quote)
-    lines.append(f"   Round trips: {_round_trips_phrase(part)}")
+    if part["round_trips"]:
+        lines.append(f"   Round trips: {_round_trips_phrase(part)}")
     lines.append(f"   Volume: {money_text(part['volume'], quote)}")
     if part["position"]:
         lines.append(f"   Open: {part['position']:+,f} {part['base']}{_mark_phrase(part)}")

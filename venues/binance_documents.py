@@ -45,6 +45,7 @@ def order_of(document: Mapping[str, Any]) -> VenueOrder:
         filled_qty=Decimal(document["executedQty"]),
         status=str(document["status"]),
         time_ms=int(document.get("time") or document["transactTime"]),
+        filled_quote=Decimal(document.get("cummulativeQuoteQty", 0)),
     )
 
 

@@ -115,7 +115,7 @@ def print_report(settings: Settings, venue_of: Callable[[], Venue], period: Peri
         document = {"file": str(path), "day": day, "week": week, "not_updated": reason, "damaged": damage}
         print(dumps(document))
     else:
-        parts = [] if reason is None else [f"Not up to date: {reason}. This is what the files hold."]
+        parts = [] if reason is None else [f"Not up to date: {_sentence(reason)} This is what the files hold."]
         parts += [day_text(day)] if day is not None else [f"{shown} damaged: {damage}"] if damage else []
         parts += [week_text(week)] if week is not None else []
         print("\n\n".join([*parts, f"💾 {path if shown else folder.path}"]))
@@ -162,12 +162,16 @@ def print_history(
         print(dumps(history_json(orders, trades, *pages) | {"not_updated": reason}))
     else:
         if reason is not None:
-            print(f"Not up to date: {reason}. These are the trades that the files hold.\n")
+            print(f"Not up to date: {_sentence(reason)} These are the trades that the files hold.\n")
         print(history_text(orders, trades, settings.instruments, *pages))
     return 0 if reason is None else NOT_UPDATED
 
 
 _OPEN: Final = ("NEW", "PARTIALLY_FILLED", "PENDING_NEW", "PENDING_CANCEL")
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith("?") else f"{text}."
 
 
 def _day(text: str, today: date) -> date:

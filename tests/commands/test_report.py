@@ -97,7 +97,7 @@ def test_reports_from_the_files_when_the_venue_is_away(
     """Guards a stopped desk: what is on file is printed, that it is not of now is said, and the exit code tells it."""
     assert print_report(settings, _away, _TODAY, as_json=False) == NOT_UPDATED == 3
     text = capsys.readouterr().out
-    assert text.startswith("Not up to date: paper is out of reach (NetworkError); is the desk up?.")
+    assert text.startswith("Not up to date: paper is out of reach (NetworkError); is the desk up? This is what")
     assert "📊 Performance 2025-11-29 (as of 12:00:00 UTC):" in text
     assert "   2025-11-30  no report\n" in text
     assert print_report(settings, _away, _TODAY, as_json=True) == NOT_UPDATED

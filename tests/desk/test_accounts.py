@@ -29,7 +29,9 @@ def desk() -> Iterator[Desk]:
 
 def trader(desk: Desk, keys: KeyPair) -> Any:
     """Return a ccxt client of an account."""
-    return desk.venue_of(keys)._exchange
+    client: Any = desk.venue_of(keys)._exchange
+    client.options["fetchMarkets"] = {"types": ["spot"]}
+    return client
 
 
 def report(desk: Desk) -> Any:
@@ -75,6 +77,14 @@ def test_says_that_no_exchange_answers(tmp_path: Path) -> None:
     assert result.stderr.startswith(f"error: no desk runs in {tmp_path}; start it with: ")
 
 
+def test_reset_asks_first(desk: Desk) -> None:
+    """A wrong number would forget the orders, trades and balances of another account."""
+    result = desk.cli("accounts", "reset", "1")
+    assert result.returncode == 1
+    assert "Forget the orders, trades and balances of account 1? [y/N]" in result.stderr
+    assert [each["resets"] for each in desk.cli_json("accounts") if each["account"] == 1] == [0]
+
+
 def test_the_tracker_tells_of_a_reset_and_starts_its_figures_anew(desk: Desk) -> None:
     """Else the PnL would hold trades of an account that is gone, and balances that nobody traded for."""
     made = desk.cli_json("accounts", "create")
@@ -83,7 +93,7 @@ def test_the_tracker_tells_of_a_reset_and_starts_its_figures_anew(desk: Desk) ->
     theirs.create_order(PAIR, "limit", "sell", 0.02, 90_000)
     mine.create_order(PAIR, "limit", "buy", 0.01, 90_000)
     until("the tracker has the trade", lambda: report(desk)["total_trades"] == 1)
-    result = desk.cli_json("accounts", "reset", "1")
+    result = desk.cli_json("accounts", "reset", "1", "--yes")
     document = until("the tracker has the reset", lambda: (found := report(desk))["resets"] and found)
     assert (document["total_trades"], document["trades"]["pnl"]) == (0, 0)
     assert document["account_id"] == str(result["uid"])

@@ -52,7 +52,7 @@ ROWS = {
     "history": Row(needs=("paper",)),
     "book": Row(("--once",), ("api",)),
     "feed": Row(("--count", "1"), ("engine",)),
-    "keys": Row(down=0, kept=0),
+    "keys": Row(down=1, kept=0),
     "halt": Row(),
     "resume": Row(),
     "replay": Row(("--verify",), ("engine",), down=1, kept=1),
@@ -62,7 +62,7 @@ ROWS = {
     "accounts": Row(needs=("paper",), kept=0),
     "accounts create": Row(needs=("paper",)),
     "accounts fund": Row(("1", "USDT", "5"), ("paper",)),
-    "accounts reset": Row(("1",), ("paper",)),
+    "accounts reset": Row(("1", "--yes"), ("paper",)),
 }
 COMMANDS = [name for name, row in ROWS.items() if row.words is not None]
 SHAPES = {
@@ -173,7 +173,7 @@ def test_command_says_that_the_desk_has_stopped(stopped: Path, run: Shell, name:
 
 @pytest.mark.parametrize("name", [*COMMANDS, "down"])
 def test_command_says_that_no_desk_has_ever_run(run: Shell, tmp_path: Path, name: str) -> None:
-    """One line, and nothing is made but the keys that were asked for."""
+    """One line, and nothing is made."""
     row = ROWS[name]
     code, out, err = run(name, tmp_path / "nowhere", row.words or ())
     assert code == row.down, err

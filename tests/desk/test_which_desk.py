@@ -1,5 +1,6 @@
 """Which desk a command asks, and with which settings: the run directory says it, whoever asks from wherever."""
 
+import errno
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from desk import desk_file
 from desk.client import desk_settings
 from desk.desk_file import DESK_FILE, kept_settings, write_desk_file
 from desk.settings import SettingsError, load_settings
@@ -184,3 +186,18 @@ def test_a_file_of_another_version_needs_not_say_everything(directory: Path) -> 
     """What it does not say is as without a file; a missing venue was a traceback of every command."""
     (directory / DESK_FILE).write_text('{"pid": 1, "settings": {}}')
     assert desk_settings(directory).venue.name == "paper"
+
+
+def test_end_is_said_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards a `down` that said of a desk that it had not stopped in order, for want of room for a new file."""
+    settings = load_settings({"run_dir": tmp_path}).settings
+    write_desk_file(tmp_path, settings)
+
+    def no_room(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(desk_file, "write_whole", no_room)
+    write_desk_file(tmp_path, settings, ["maker: its orders may be left"])
+    kept = kept_settings(tmp_path)
+    assert kept is not None
+    assert (kept.pid, kept.left) == (os.getpid(), ["maker: its orders may be left"])

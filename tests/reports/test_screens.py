@@ -1,5 +1,6 @@
 """What the terminal shows: exact shapes, amounts as the venue holds them."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -10,7 +11,7 @@ from market.exact_json import JsonObject, dumps
 from reports.performance import unseen_document
 from reports.recommendations import recommendations
 from reports.weekly import week_of, week_to_json
-from screens.account import balances_json, balances_text, orders_json, orders_text, trades_json, trades_text
+from screens.account import balances_json, balances_text, order_text, orders_json, orders_text, trades_json, trades_text
 from screens.market import market_text
 from screens.money import gain_text, money_text
 from screens.report import day_text, week_text
@@ -66,6 +67,16 @@ def test_shows_a_block_for_each_symbol_and_what_is_open_of_what() -> None:
         "   📤 SELL: 2.0000 ETH @ 0.03000 BTC\n"
         "\n"
         "Total Open Orders: 3"
+    )
+
+
+def test_answer_to_a_market_order_says_what_it_was_filled_at() -> None:
+    """It has no price of its own."""
+    order = replace(_order("1", Side.BUY, "0.3", "0", filled="0.3"), status="FILLED")
+    assert order_text(order, BTC) == "FILLED 📥 BUY: 0.30000 BTC at the market, 0.30000 of it traded (order 1)"
+    filled = replace(order, filled_quote=Decimal("27300.005"))
+    assert order_text(filled, BTC) == (
+        "FILLED 📥 BUY: 0.30000 BTC at the market, 0.30000 of it traded @ $91,000.02 on average (order 1)"
     )
 
 
@@ -207,8 +218,6 @@ def test_shows_the_week() -> None:
         "and put the file back from a backup or move it away.",
         "   - 5 of 7 days have no report (2025-11-24 to 2025-11-28), which adds nothing to the totals: "
         "of one that was traded on, the tracker makes a report when it runs again.",
-        "   - One-sided: buys outweigh the other side by 31 % of the volume; a smaller maker.notional "
-        "risks less on the position that this leaves.",
         "   - Round trips: 1 of the 20 that it takes to judge the win rate; change nothing because of it yet.",
     ]
 
@@ -227,7 +236,7 @@ def test_tells_a_new_user_of_no_missing_days() -> None:
     text = week_text(week_to_json(week, recommendations(week)))
     assert "   2025-11-24 to 2025-11-29  before the first report\n" in text
     assert "(3 trades, 1 day reported)" in text
-    assert [item["rule"] for item in recommendations(week)] == ["one_sided", "few_round_trips"]
+    assert [item["rule"] for item in recommendations(week)] == ["few_round_trips"]
     assert "missing" not in text
     assert "Best day" not in text
 

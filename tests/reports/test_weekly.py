@@ -163,7 +163,7 @@ _CASES: list[tuple[str, Week, Week]] = [
     ("missing_days", _week(_day(0)), _week(_day(0), *_FULL)),
     ("unvalued_fees", _week(_day(0, (_BUY, "1", "100", "1"), fee_asset="BNB")), _week(_day(0, *_GAIN))),
     ("no_fills", _week(_day(0)), _week(_day(0, *_GAIN))),
-    ("one_sided", _week(_day(0, (_BUY, "1", "100", "0"))), _week(_day(0, *_GAIN))),
+    ("one_sided", _week(_day(0, *((_BUY, "1", "100", "0"),) * 10)), _week(_day(0, *((_BUY, "1", "100", "0"),) * 9))),
     (
         "fees_exceed_edge",
         _week(_day(0, (_BUY, "1", "100", "5"), (_SELL, "1", "110", "5"))),

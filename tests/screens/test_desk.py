@@ -3,6 +3,7 @@
 import copy
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -156,10 +157,18 @@ def test_says_what_a_node_does_that_starts_slowly() -> None:
 
 def test_halted_desk_keeps_its_figures() -> None:
     """The way on is said beside them, not in their place."""
-    text = "\n".join(printed(status_with("engine", figures={"halted": ["BTCUSDT", "ETHUSDT"]}), 80, 24))
-    assert "HALTED BTCUSDT, ETHUSDT: no new orders; go on with: python cli.py resume" in text
+    lines = printed(status_with("engine", figures={"halted": ["BTCUSDT", "ETHUSDT"]}), 80, 24)
+    text = "\n".join(lines)
+    resume = f"python cli.py resume --run-dir {STATUS['run_dir']}"
+    assert f"HALTED BTCUSDT, ETHUSDT: no new orders; go on with: {resume}" in " ".join(lines)
     assert "PnL -$1.25 realized" in text
     assert "bid 91,202.23" in text
+
+
+def test_way_on_from_a_halt_is_short_where_the_desk_is_the_usual_one() -> None:
+    """Whoever stands beside its run directory need not name it."""
+    status = status_with("engine", figures={"halted": ["BTCUSDT"]}) | {"run_dir": str(Path("run").resolve())}
+    assert any(line.endswith("go on with: python cli.py resume") for line in printed(status, 120, 40))
 
 
 def test_stopped_maker_shows_no_quotes() -> None:
