@@ -150,7 +150,7 @@ def desk_settings(named: Path | None, venue: str | None = None, symbol: str | No
         texts = kept.texts
         if venue not in (None, texts.get("venue.name")):
             texts.pop("venue.url", None)  # of the desk's venue
-        settings = load_kept_settings(texts, f"the desk in {run_dir}", overrides).settings
+        settings = load_kept_settings(texts, f"the desk in {run_dir}", overrides)
     # With the symbol of the question, the desk's markets stay as they are: so they are not looked at again.
     return settings if symbol is None else settings.model_copy(update={"symbol": known_symbol(settings, symbol)})
 

@@ -55,7 +55,7 @@ def node_settings(named: Path | None) -> Settings:
     kept = kept_settings(run_dir) if log_file() is not None else None
     if kept is None:
         return load_settings({"run_dir": run_dir}).settings
-    return load_kept_settings(kept.texts, f"the desk in {run_dir}", {}).settings
+    return load_kept_settings(kept.texts, f"the desk in {run_dir}", {})
 
 
 class KeptSettings(NamedTuple):

@@ -180,29 +180,25 @@ class LoadedSettings(NamedTuple):
             yield Value(key, text, self.origins.get(key, "default"))
 
 
-def load_settings(overrides: Mapping[str, Any] | None = None, config_file: Path | None = None) -> LoadedSettings:
+def load_settings(overrides: Mapping[str, Any] | None = None) -> LoadedSettings:
     """Merge the sources into the settings.
 
     Args:
         overrides: values from the command line, by dotted key; None values are left out.
-        config_file: instead of ./tickbus.toml, which may be absent.
 
     Raises:
         SettingsError: with all errors at once.
     """
-    path = config_file or CONFIG_FILE
-    if config_file is not None and not config_file.is_file():
-        raise SettingsError(f"there is no settings file {config_file}")
     errors: list[str] = []
     sources = (
-        (str(path), _toml_values(path, errors)),
+        (str(CONFIG_FILE), _toml_values(errors)),
         ("environment", _environment_values(errors)),
         ("command line", overrides or {}),
     )
     return _merged(sources, errors)
 
 
-def load_kept_settings(texts: Mapping[str, str], origin: str, overrides: Mapping[str, Any]) -> LoadedSettings:
+def load_kept_settings(texts: Mapping[str, str], origin: str, overrides: Mapping[str, Any]) -> Settings:
     """Return the settings that a desk has kept, with secrets of the environment, and the command line's overrides.
 
     Args:
@@ -216,7 +212,7 @@ def load_kept_settings(texts: Mapping[str, str], origin: str, overrides: Mapping
     errors: list[str] = []
     values = _parsed({key: text for key, text in texts.items() if text or key not in OLD}, origin, errors)
     secrets = {key: value for key, value in _environment_values([]).items() if key in SECRET_KEYS}
-    return _merged(((origin, values), ("environment", secrets), ("command line", overrides)), errors)
+    return _merged(((origin, values), ("environment", secrets), ("command line", overrides)), errors).settings
 
 
 def setting_texts(settings: Settings) -> dict[str, str]:
@@ -248,16 +244,11 @@ def named_run_dir(named: Path | None) -> Path:
         SettingsError: if it is told where it cannot be read.
     """
     errors: list[str] = []
-    sources = [("command line", {"run_dir": named})]
+    told: list[tuple[str, Any]] = [("command line", named)]
     if named is None:
-        in_file = _toml_values(CONFIG_FILE, errors).get("run_dir")
-        sources = [(str(CONFIG_FILE), {"run_dir": in_file}), ("environment", {"run_dir": _run_dir_variable()})]
-    return _merged(sources, errors).settings.run_dir
-
-
-def _run_dir_variable() -> Path | None:
-    text = os.environ.get(environment_name("run_dir"))
-    return Path(text) if text else None
+        in_environment = os.environ.get(environment_name("run_dir")) or None
+        told = [(str(CONFIG_FILE), _toml_values(errors).get("run_dir")), ("environment", in_environment)]
+    return _merged([(origin, {"run_dir": path}) for origin, path in told], errors).settings.run_dir
 
 
 def _merged(sources: Iterable[tuple[str, Mapping[str, Any]]], errors: list[str]) -> LoadedSettings:
@@ -284,16 +275,16 @@ def environment_name(key: str) -> str:
     return ENV_PREFIX + key.upper().replace(".", ENV_DELIMITER)
 
 
-def _toml_values(path: Path, errors: list[str]) -> dict[str, Any]:
-    if not path.is_file():
+def _toml_values(errors: list[str]) -> dict[str, Any]:
+    if not CONFIG_FILE.is_file():
         return {}
     try:
-        values = dict(_flat(tomllib.loads(path.read_text(encoding="utf-8"))))
+        values = dict(_flat(tomllib.loads(CONFIG_FILE.read_text(encoding="utf-8"))))
     except (OSError, ValueError) as error:
-        errors.append(f"{path}: expected TOML: {error}")
+        errors.append(f"{CONFIG_FILE}: expected TOML: {error}")
         return {}
     for key in SECRET_KEYS & values.keys():
-        errors.append(f"{key}: a secret must not stand in {path}; set {environment_name(key)} instead")
+        errors.append(f"{key}: a secret must not stand in {CONFIG_FILE}; set {environment_name(key)} instead")
         del values[key]
     return values
 

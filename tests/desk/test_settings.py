@@ -313,7 +313,7 @@ def test_a_recording_may_be_named_in_short(tmp_path: Path, monkeypatch: pytest.M
     loaded = load_settings()
     assert loaded.settings.flow.recordings == ((paths[1],),)
     assert ("flow.recordings", str(paths[1]), "environment") in list(loaded.values())
-    kept = load_kept_settings(setting_texts(loaded.settings), "the desk", {}).settings
+    kept = load_kept_settings(setting_texts(loaded.settings), "the desk", {})
     assert kept == loaded.settings.model_copy(update={"run_dir": kept.run_dir})
 
 
