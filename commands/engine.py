@@ -10,7 +10,7 @@ from commands.options import Json, RunDir, settings_of, show
 app = typer.Typer()
 journal = typer.Typer(no_args_is_help=True, help="Look at the engine's journal.")
 
-Engine = Annotated[str | None, typer.Option("--engine", help="Which engine, of a desk with several.")]
+Engine = Annotated[str | None, typer.Option("--engine", help="One engine.", show_default="every engine")]
 
 
 @app.command(epilog="Example: python cli.py replay --verify")
@@ -20,9 +20,13 @@ def replay(
     run_dir: RunDir = None,
 ) -> None:
     """Replay the journal into an engine of its own and print what comes out."""
-    from commands.actions.journal import replay_journal
+    from commands.actions.journal import asked_engines, replay_journal
 
-    print(replay_journal(settings_of(run_dir), engine, is_verified=verify))
+    settings = settings_of(run_dir)
+    engines = asked_engines(settings, engine)
+    for each in engines:
+        line = replay_journal(settings, each, is_verified=verify)
+        print(line if len(engines) == 1 else f"{each.name}: {line}")
 
 
 @journal.command(epilog="Example: python cli.py journal inspect --json")
@@ -38,8 +42,14 @@ def verify(engine: Engine = None, run_dir: RunDir = None, as_json: Json = False)
 
 
 def _show_journal(run_dir: Path | None, engine: str | None, as_json: bool, *, is_verification: bool) -> None:
-    from commands.actions.journal import journal_report
+    from commands.actions.journal import asked_engines, journal_report
 
-    document, text = journal_report(settings_of(run_dir), engine, is_verification=is_verification)
-    show((document, text), as_json)
-    raise typer.Exit(1 if document.get("corruption") else 0)
+    settings = settings_of(run_dir)
+    engines = asked_engines(settings, engine)
+    answers = {each.name: journal_report(settings, each, is_verification=is_verification) for each in engines}
+    documents = {name: document for name, (document, _) in answers.items()}
+    if len(engines) == 1:
+        show(next(iter(answers.values())), as_json)
+    else:
+        show((documents, "\n\n".join(f"{name}:\n{text}" for name, (_, text) in answers.items())), as_json)
+    raise typer.Exit(1 if any(document.get("corruption") for document in documents.values()) else 0)

@@ -20,13 +20,24 @@ from nodes.engine.inspection import inspect, inspection_text, verification_text,
 from nodes.engine.node import STATE_TOPIC, engine_capacity, make_core
 
 
-def journal_report(settings: Settings, name: str | None, *, is_verification: bool) -> tuple[dict[str, Any], str]:
-    """Return what the journal of the engine `name` holds, or whether it is sound, as a document and as text.
+def asked_engines(settings: Settings, name: str | None) -> tuple[EnginePlan, ...]:
+    """Return the engine with this name, without one all engines of the desk.
 
     Raises:
-        DeskError: if there is no such engine, it cannot be read, or it is corrupt and was only to be inspected.
+        DeskError: if there is none.
     """
-    engine = _engine(settings, name)
+    engines = settings.plan.engines
+    if name not in (None, *engines):
+        raise DeskError(f"there is no engine {name}; the engines are {', '.join(engines)}")
+    return tuple(engine for engine in engines.values() if name in (None, engine.name))
+
+
+def journal_report(settings: Settings, engine: EnginePlan, *, is_verification: bool) -> tuple[dict[str, Any], str]:
+    """Return what the journal of an engine holds, or whether it is sound, as a document and as text.
+
+    Raises:
+        DeskError: if it cannot be read, or it is corrupt and was only to be inspected.
+    """
     folder = engine.journal_folder
     try:
         if is_verification:
@@ -38,13 +49,12 @@ def journal_report(settings: Settings, name: str | None, *, is_verification: boo
         raise DeskError(str(error)) from None
 
 
-def replay_journal(settings: Settings, name: str | None, *, is_verified: bool) -> str:
+def replay_journal(settings: Settings, engine: EnginePlan, *, is_verified: bool) -> str:
     """Replay an engine's journal into one of our own and say what came out; compare it with the live one if asked.
 
     Raises:
         DeskError: if the journal is not sound, no engine is live, or the two states differ.
     """
-    engine = _engine(settings, name)
     sequence, expected = _live_state(settings, engine.name) if is_verified else (None, None)
     try:
         core, journal = make_core(settings, engine.name, _nothing(settings), JournalMode.NONE)
@@ -71,15 +81,6 @@ def replay_journal(settings: Settings, name: str | None, *, is_verified: bool) -
     if last != sequence or found != expected:
         raise DeskError(f"{line}; the live engine is at record {sequence:,} with state {expected:016x}")
     return f"{line}; the live engine says the same"
-
-
-def _engine(settings: Settings, name: str | None) -> EnginePlan:
-    engines = settings.plan.engines
-    if name is None and len(engines) > 1:
-        raise DeskError(f"this desk has several engines, say which one: --engine {', --engine '.join(engines)}")
-    if name is not None and name not in engines:
-        raise DeskError(f"there is no engine {name}; the engines are {', '.join(engines)}")
-    return engines[name or next(iter(engines))]
 
 
 def _nothing(settings: Settings) -> Path:

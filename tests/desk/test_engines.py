@@ -13,7 +13,7 @@ from bus.channel import ChannelSocket
 from bus.engine_client import LinkEnd
 from bus.order_link import Connected
 from bus.topology import ORDERS, first_order_id, first_owner
-from commands.actions.journal import replay_journal
+from commands.actions.journal import asked_engines, replay_journal
 from desk.client import DeskError, desk_status
 from desk.operator import set_halted
 from desk.settings import load_settings
@@ -189,13 +189,16 @@ def test_commands_ask_the_engine_that_they_are_about(engines: Desk) -> None:
     assert resumed.confirmed == ["BTCUSDT resumed", "BNBUSDT resumed", "ETHUSDT resumed"]
     for engine, folder in (("engine", "journal"), ("engine2", "journal.engine2")):
         assert list((engines.run_dir / folder).glob("*.journal"))
-        assert "the live engine says the same" in replay_journal(settings, engine, is_verified=True)
+        assert "the live engine says the same" in replay_journal(
+            settings, settings.plan.engines[engine], is_verified=True
+        )
     inspected = engines.cli("journal", "inspect", "--engine", "engine2")
     assert "commands" in inspected.stdout, inspected.stderr
     with pytest.raises(DeskError, match="there is no engine engine3; the engines are engine, engine2"):
-        replay_journal(settings, "engine3", is_verified=False)
-    with pytest.raises(DeskError, match="say which one: --engine engine, --engine engine2"):
-        replay_journal(settings, None, is_verified=False)
+        asked_engines(settings, "engine3")
+    lines = engines.cli("replay").stdout.splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["engine", "engine2"]
+    assert list(engines.cli_json("journal", "verify")) == ["engine", "engine2"]
 
 
 def test_a_desk_runs_the_engines_that_have_a_symbol() -> None:
