@@ -27,7 +27,7 @@ def test_all_taken_ports_are_told_at_once_before_anything_starts(desk: Desk) -> 
     """They were told one at a time, after the nodes had started, and without what helps."""
     with ExitStack() as taken:
         ports = [taken.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in range(3)]
-        options = ("--gateway-port", "--api-port", "--paper-port")
+        options = ("--gateway-port", "--paper-port", "--api-port")
         words = [word for option, port in zip(options, ports, strict=True) for word in (option, str(port))]
         for how in ([], ["--detach"]):
             result = desk.cli("up", *how, *words)
@@ -35,7 +35,7 @@ def test_all_taken_ports_are_told_at_once_before_anything_starts(desk: Desk) -> 
             assert [line for line in result.stderr.splitlines() if line.startswith("error: ")] == [
                 f"error: {node}: cannot listen on 127.0.0.1:{port}: Address already in use; "
                 f"--{node}-port 0 takes a free one"
-                for node, port in zip(("gateway", "api", "paper"), ports, strict=True)
+                for node, port in zip(("gateway", "paper", "api"), ports, strict=True)
             ]
     assert list((desk.run_dir / "logs").glob("engine.log*")) == []
     assert _nothing_is_left(desk.run_dir)
