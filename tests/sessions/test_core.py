@@ -1,5 +1,6 @@
 """The gateway's core between bytes and commands, in a time that the test makes."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from market.commands import CancelOrder, MassCancel, NewOrder
 from market.events import Accepted, Executed, Rejected
 from market.limits import ORDER_IDS_PER_SOURCE, OWNERS_PER_SOURCE
 from market.session_messages import Heartbeat, LoggedOn, Logon, Logout
+from sessions import core
 from sessions.client import ClientRules
 from tests.sessions.gate import Gate, Link
 
@@ -21,6 +23,11 @@ FIRST_ID = ORDER_IDS_PER_SOURCE
 def order(order_id: int, price_ticks: int = 1_000, side: Side = Side.BUY, symbol_id: int = 0) -> NewOrder:
     """Return an order of five lots."""
     return NewOrder(order_id, symbol_id, side, price_ticks, 5)
+
+
+_CLOCK_OR_SOCKET = re.compile(
+    r"\b(?:monotonic_ns|time_ns|now)\(\)|^(?:import|from) (?:socket|select|time|asyncio)\b", re.MULTILINE
+)
 
 
 @pytest.fixture
@@ -208,3 +215,10 @@ def test_two_clients_trade(gate: Gate) -> None:
     gate.core.hang_up_all(gate.now)
     assert gate.hear(maker) == gate.hear(taker) == [Logout(RejectReason.GATEWAY_STOPS)]
     assert gate.changed() == {maker, taker}
+
+
+def test_has_neither_clock_nor_socket() -> None:
+    """Of all of the room: the same code runs on a simulated clock."""
+    files = list(Path(core.__file__).parent.glob("*.py"))
+    assert len(files) > 10
+    assert [file.name for file in files if _CLOCK_OR_SOCKET.search(file.read_text())] == []
