@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from market.codes import SelfTradePrevention, Side, TimeInForce
+from market.codes import TimeInForce
 from paper.calls import documents
 from paper.calls.call import Call
 from paper.calls.documents import Document
@@ -30,6 +30,19 @@ _FORBIDDEN: Final = {
     OrderKind.STOP_LOSS_LIMIT: ("quoteOrderQty",),
     OrderKind.TAKE_PROFIT: ("timeInForce", "price", "quoteOrderQty", "icebergQty"),
     OrderKind.TAKE_PROFIT_LIMIT: ("quoteOrderQty",),
+}
+# The parameters of a new order, and the fields of a request that they are.
+_FIELDS: Final = {
+    "side": "side",
+    "timeInForce": "time_in_force",
+    "price": "price_units",
+    "quantity": "qty_units",
+    "quoteOrderQty": "quote_units",
+    "newClientOrderId": "client_order_id",
+    "selfTradePreventionMode": "self_trade_prevention",
+    "stopPrice": "stop_units",
+    "icebergQty": "iceberg_units",
+    "trailingDelta": "trailing_delta",
 }
 _KINDS_TOLD_IN_FULL: Final = frozenset({OrderKind.LIMIT, OrderKind.MARKET})
 _STATUS_OF_RESTRICTION: Final = {
@@ -167,20 +180,8 @@ def read_request(call: Call) -> OrderRequest:
         raise ExchangeError(ErrorKind.NOT_REQUIRED, name="icebergQty")
     if iceberg_quantity > quantity:
         raise ExchangeError(ErrorKind.ICEBERG_TOO_LARGE)
-    return OrderRequest(
-        symbol=call.symbol,
-        side=Side(call.values["side"]),
-        kind=kind,
-        time_in_force=call.get("timeInForce", TimeInForce.GTC),
-        price_units=call.get("price", 0),
-        qty_units=quantity,
-        quote_units=quote_quantity,
-        client_order_id=call.get("newClientOrderId", ""),
-        self_trade_prevention=call.get("selfTradePreventionMode", SelfTradePrevention.EXPIRE_MAKER),
-        stop_units=call.get("stopPrice", 0),
-        iceberg_units=iceberg_quantity,
-        trailing_delta=call.get("trailingDelta", 0),
-    )
+    sent = {field: call.values[name] for name, field in _FIELDS.items() if name in call.values}
+    return OrderRequest(symbol=call.symbol, kind=kind, **sent)
 
 
 async def place(call: Call, request: OrderRequest) -> Document:

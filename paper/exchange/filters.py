@@ -3,17 +3,18 @@
 Rules and names as in Binance Spot, "Filters"; an order that a filter refuses fails with -1013 "Filter failure: NAME".
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from market.codes import Side, Trigger
 from market.limits import ICEBERG_PARTS_MAX, PRICE_TICKS_MAX
 from paper.errors import ErrorKind, ExchangeError
-from paper.money.orders import OrderKind
+from paper.money.orders import OrderKind, OrderRequest
 from paper.units import UNITS_MAX, UNITS_PER_ONE, Symbol, format_units
 
 AVERAGE_MINUTES: Final = 5  # what the reference price is averaged over
+FILTERS_OF_QUANTITIES: Final = frozenset({"LOT_SIZE", "MARKET_LOT_SIZE", "NOTIONAL", "MIN_NOTIONAL"})
 
 _QTY_LOTS_MAX: Final = 900_000_000
 _MARKET_QTY_LOTS_MAX: Final = 10_000_000
@@ -24,39 +25,22 @@ _TRAILING_DELTA_MIN, _TRAILING_DELTA_MAX = 10, 2_000
 _WAITING_ORDERS_MAX: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """An order before it is accepted, and what its filters need to know besides.
+class Draft(NamedTuple):
+    """An order that is asked for, and what its filters need to know besides.
 
     Attributes:
-        price_units: the limit, quote units per base; 0 for a market order.
-        qty_units: base units.
+        order: what is asked for, its quantity known also if the client has given its size in quote units.
         reference_ticks: the average price of the last minutes, or None while nothing has traded or is quoted.
         open_count: how many orders the account has open in the symbol.
-        stop_units: the price that wakes it, quote units per base; 0 for an order that acts at once.
-        iceberg_units: how much of it the book shows, base units; 0 for all.
-        waiting_count: how many of the account's orders in the symbol wait for a trigger.
+        waiting_count: how many of them wait for a trigger.
         position_units: what the account owns of the base asset and has open to buy, base units.
-        trailing_delta: how far a trailing stop follows, basis points; 0 for none.
     """
 
-    symbol: Symbol
-    side: Side
-    kind: OrderKind
-    price_units: int
-    qty_units: int
+    order: OrderRequest
     reference_ticks: int | None
-    open_count: int
-    stop_units: int = 0
-    iceberg_units: int = 0
+    open_count: int = 0
     waiting_count: int = 0
     position_units: int = 0
-    trailing_delta: int = 0
-
-    @property
-    def has_limit(self) -> bool:
-        """Say whether the client gave a price."""
-        return not self.kind.is_market
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,25 +51,15 @@ class _Filter:
     is_of: Callable[[Symbol], bool] = lambda _: True  # whether a symbol has it
 
 
-def check_filters(draft: Draft) -> None:
-    """Check an order against every filter, in the order in which exchangeInfo lists them.
+def check_filters(draft: Draft, names: Collection[str] | None = None) -> None:
+    """Check an order against every filter, or some of them, in the order in which exchangeInfo lists them.
 
     Raises:
         ExchangeError: FILTER_FAILURE, naming the first filter that refuses.
     """
     for each in _FILTERS:
-        if each.is_of(draft.symbol) and not each.accepts(draft):
-            raise ExchangeError(ErrorKind.FILTER_FAILURE, name=each.name)
-
-
-def check_amended(draft: Draft) -> None:
-    """Check an order whose quantity gets smaller against the filters of quantities.
-
-    Raises:
-        ExchangeError: FILTER_FAILURE, naming the first filter that refuses.
-    """
-    for each in _FILTERS:
-        if each.name in _FILTERS_OF_QUANTITIES and each.is_of(draft.symbol) and not each.accepts(draft):
+        is_asked = names is None or each.name in names
+        if is_asked and each.is_of(draft.order.symbol) and not each.accepts(draft):
             raise ExchangeError(ErrorKind.FILTER_FAILURE, name=each.name)
 
 
@@ -95,62 +69,65 @@ def filter_documents(symbol: Symbol) -> list[dict[str, Any]]:
 
 
 def _is_price_on_tick(draft: Draft) -> bool:
-    tick = draft.symbol.tick_units
-    has_stop = draft.kind.trigger is not Trigger.NONE and (draft.stop_units > 0 or not draft.trailing_delta)
-    prices = [draft.price_units] * draft.has_limit + [draft.stop_units] * has_stop
+    order, tick = draft.order, draft.order.symbol.tick_units
+    has_stop = order.kind.trigger is not Trigger.NONE and (order.stop_units > 0 or not order.trailing_delta)
+    prices = [order.price_units] * (not order.kind.is_market) + [order.stop_units] * has_stop
     return all(tick <= price <= PRICE_TICKS_MAX * tick and price % tick == 0 for price in prices)
 
 
 def _is_qty_on_lot(draft: Draft) -> bool:
-    lot = draft.symbol.lot_units
-    quantities = [draft.qty_units] + [draft.iceberg_units] * (draft.iceberg_units > 0)
+    order, lot = draft.order, draft.order.symbol.lot_units
+    quantities = [order.qty_units] + [order.iceberg_units] * (order.iceberg_units > 0)
     return all(lot <= qty <= _QTY_LOTS_MAX * lot and qty % lot == 0 for qty in quantities)
 
 
 def _is_market_qty_small(draft: Draft) -> bool:
-    return draft.has_limit or draft.qty_units <= _MARKET_QTY_LOTS_MAX * draft.symbol.lot_units
+    order = draft.order
+    return not order.kind.is_market or order.qty_units <= _MARKET_QTY_LOTS_MAX * order.symbol.lot_units
 
 
 def _is_notional_fair(draft: Draft) -> bool:
-    symbol = draft.symbol
-    if draft.has_limit:
-        notional = draft.price_units * draft.qty_units // UNITS_PER_ONE
+    order, symbol = draft.order, draft.order.symbol
+    if not order.kind.is_market:
+        notional = order.price_units * order.qty_units // UNITS_PER_ONE
         most = _NOTIONAL_UNITS_MAX if symbol.instrument.is_notional_bounded else UNITS_MAX
         return symbol.notional_min_units <= notional <= most
     if draft.reference_ticks is None:
         return True
-    return symbol.notional(draft.reference_ticks, draft.qty_units // symbol.lot_units) >= symbol.notional_min_units
+    return symbol.notional(draft.reference_ticks, order.qty_units // symbol.lot_units) >= symbol.notional_min_units
 
 
 def _is_trailing_right(draft: Draft) -> bool:
-    return not draft.trailing_delta or _TRAILING_DELTA_MIN <= draft.trailing_delta <= _TRAILING_DELTA_MAX
+    delta = draft.order.trailing_delta
+    return not delta or _TRAILING_DELTA_MIN <= delta <= _TRAILING_DELTA_MAX
 
 
 def _is_position_small(draft: Draft) -> bool:
-    most = draft.symbol.position_max_units
-    return draft.side is Side.SELL or most is None or draft.position_units + draft.qty_units <= most
+    order, most = draft.order, draft.order.symbol.position_max_units
+    return order.side is Side.SELL or most is None or draft.position_units + order.qty_units <= most
 
 
 def _is_price_near(draft: Draft) -> bool:
-    if not draft.has_limit or draft.reference_ticks is None:
+    order = draft.order
+    if order.kind.is_market or draft.reference_ticks is None:
         return True
-    reference = draft.reference_ticks * draft.symbol.tick_units
-    return reference <= draft.price_units * _PRICE_UP and draft.price_units <= reference * _PRICE_UP
+    reference = draft.reference_ticks * order.symbol.tick_units
+    return reference <= order.price_units * _PRICE_UP and order.price_units <= reference * _PRICE_UP
 
 
 def _has_few_parts(draft: Draft) -> bool:
-    return not draft.iceberg_units or draft.qty_units <= draft.iceberg_units * ICEBERG_PARTS_MAX
+    order = draft.order
+    return not order.iceberg_units or order.qty_units <= order.iceberg_units * ICEBERG_PARTS_MAX
 
 
 def _has_room(draft: Draft) -> bool:
-    return draft.kind is OrderKind.MARKET or draft.open_count < _OPEN_ORDERS_MAX
+    return draft.order.kind is OrderKind.MARKET or draft.open_count < _OPEN_ORDERS_MAX
 
 
 def _has_room_to_wait(draft: Draft) -> bool:
-    return draft.kind.trigger is Trigger.NONE or draft.waiting_count < _WAITING_ORDERS_MAX
+    return draft.order.kind.trigger is Trigger.NONE or draft.waiting_count < _WAITING_ORDERS_MAX
 
 
-_FILTERS_OF_QUANTITIES: Final = frozenset({"LOT_SIZE", "MARKET_LOT_SIZE", "NOTIONAL", "MIN_NOTIONAL"})
 _FILTERS: Final = (
     _Filter(
         "PRICE_FILTER",

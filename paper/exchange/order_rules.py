@@ -1,12 +1,13 @@
 """What an order must satisfy before it is funded: how large it is, what it may cost, and the filters of its symbol."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from market.clock import NS_PER_MS
 from market.codes import Side
 from market.depth import Level
 from paper.errors import ErrorKind, ExchangeError
-from paper.exchange.filters import Draft, check_amended, check_filters
+from paper.exchange.filters import FILTERS_OF_QUANTITIES, Draft, check_filters
 from paper.exchange.public_market import PublicMarket
 from paper.exchange.sizing import LEVELS_MAX, buy_for, sell_for, stop_cap_ticks
 from paper.money.ledger import Ledger
@@ -40,18 +41,11 @@ class OrderRules:
         open_orders = self._ledger.open_orders_of(account, symbol)
         check_filters(
             Draft(
-                symbol=symbol,
-                side=request.side,
-                kind=request.kind,
-                price_units=request.price_units,
-                qty_units=request.qty_units or qty_lots * symbol.lot_units,
+                replace(request, qty_units=request.qty_units or qty_lots * symbol.lot_units),
                 reference_ticks=self._market.average_ticks(symbol, now_ns // NS_PER_MS),
                 open_count=len(open_orders),
-                stop_units=request.stop_units,
-                iceberg_units=request.iceberg_units,
                 waiting_count=sum(order.is_waiting for order in open_orders),
                 position_units=self._position_units(account, symbol, open_orders),
-                trailing_delta=request.trailing_delta,
             )
         )
         if request.trailing_delta:
@@ -69,17 +63,10 @@ class OrderRules:
         """
         symbol = order.symbol
         qty_lots = qty_units // symbol.lot_units
-        check_amended(
-            Draft(
-                symbol=symbol,
-                side=order.side,
-                kind=order.kind,
-                price_units=0 if order.kind.is_market else order.price_ticks * symbol.tick_units,
-                qty_units=qty_units,
-                reference_ticks=self._market.average_ticks(symbol, now_ns // NS_PER_MS),
-                open_count=0,
-            )
-        )
+        price_units = 0 if order.kind.is_market else order.price_ticks * symbol.tick_units
+        asked = OrderRequest(symbol, order.side, order.kind, price_units=price_units, qty_units=qty_units)
+        reference_ticks = self._market.average_ticks(symbol, now_ns // NS_PER_MS)
+        check_filters(Draft(asked, reference_ticks), FILTERS_OF_QUANTITIES)
         if qty_lots >= order.qty_lots:
             is_same = qty_lots == order.qty_lots
             raise ExchangeError(ErrorKind.AMEND_CHANGES_NOTHING if is_same else ErrorKind.AMEND_TOO_LARGE)

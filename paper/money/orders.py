@@ -74,7 +74,7 @@ _OPEN = frozenset({OrderStatus.PENDING_NEW, OrderStatus.NEW, OrderStatus.PARTIAL
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """What a client asks for, in ticks and lots, before any rule but spelling has been checked.
+    """What a client asks for, as it has spelt it, before any rule but spelling has been checked.
 
     Attributes:
         price_units: quote units per base; 0 for a market order.
@@ -89,12 +89,12 @@ class OrderRequest:
     symbol: Symbol
     side: Side
     kind: OrderKind
-    time_in_force: TimeInForce
-    price_units: int
-    qty_units: int
-    quote_units: int
-    client_order_id: str
-    self_trade_prevention: SelfTradePrevention
+    time_in_force: TimeInForce = TimeInForce.GTC
+    price_units: int = 0
+    qty_units: int = 0
+    quote_units: int = 0
+    client_order_id: str = ""
+    self_trade_prevention: SelfTradePrevention = SelfTradePrevention.EXPIRE_MAKER
     stop_units: int = 0
     iceberg_units: int = 0
     trailing_delta: int = 0

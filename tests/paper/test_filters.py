@@ -15,7 +15,7 @@ from market.instrument import Instrument
 from paper.errors import ErrorKind, ExchangeError
 from paper.exchange.filters import Draft, check_filters, filter_documents
 from paper.exchange.sizing import buy_for, price_cap_ticks, sell_for
-from paper.money.orders import OrderKind
+from paper.money.orders import OrderKind, OrderRequest
 from paper.units import UNITS_MAX, Symbol, TooPreciseError, format_units, parse_units
 from tests.paper.desk import ALICE, Desk
 
@@ -34,10 +34,10 @@ def refused_by(
 ) -> str | None:
     """Return the name of the filter that refuses an order, or None."""
     reference_ticks = None if reference is None else parse_units(reference) // BTC.tick_units
-    draft = Draft(BTC, side, kind, parse_units(price), parse_units(qty), reference_ticks, open_count)
-    draft = replace(draft, iceberg_units=parse_units(iceberg))
+    price_units, qty_units, iceberg_units = map(parse_units, (price, qty, iceberg))
+    order = OrderRequest(BTC, side, kind, price_units=price_units, qty_units=qty_units, iceberg_units=iceberg_units)
     try:
-        check_filters(draft)
+        check_filters(Draft(order, reference_ticks, open_count))
     except ExchangeError as error:
         if error.kind is not ErrorKind.FILTER_FAILURE:
             raise
@@ -136,10 +136,11 @@ def test_a_notional_is_bounded_below_under_either_name() -> None:
         "filterType": "MIN_NOTIONAL", "minNotional": "5.00000000", "applyToMarket": True, "avgPriceMins": 5,
     }  # fmt: skip
     assert ("MIN_NOTIONAL" in filters_of(BTC), "NOTIONAL" in filters_of(unbounded)) == (False, False)
-    draft = Draft(unbounded, Side.BUY, OrderKind.LIMIT, parse_units("90000"), parse_units("0.00005"), None, 0)
+    price_units, qty_units = parse_units("90000"), parse_units("0.00005")
+    order = OrderRequest(unbounded, Side.BUY, OrderKind.LIMIT, price_units=price_units, qty_units=qty_units)
     with pytest.raises(ExchangeError, match="Filter failure: MIN_NOTIONAL"):
-        check_filters(draft)
-    check_filters(replace(draft, qty_units=parse_units("9000")))
+        check_filters(Draft(order, None))
+    check_filters(Draft(replace(order, qty_units=parse_units("9000")), None))
 
 
 def test_a_trailing_stop_is_checked_and_refused(desk: Desk) -> None:
