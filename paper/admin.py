@@ -57,18 +57,22 @@ class Admin:
 
     def add_to(self, app: Sanic[Any, Any]) -> None:
         """Serve the calls on `app`."""
-        for method, path, handler in (
+        self.serve(
+            app,
             ("GET", "accounts", self._list),
             ("POST", "accounts", self._create),
             ("POST", "accounts/<number:int>/deposit", self._deposit),
             ("POST", "accounts/<number:int>/reset", self._reset),
             ("GET", "check", self._check),
-        ):
-            name = f"admin_{handler.__name__.strip('_')}"
-            methods = ["GET", "HEAD"] if method == "GET" else [method]
-            app.add_route(self.guarded(handler), f"{ADMIN_PREFIX}/{path}", methods, name=name)
+        )
 
-    def guarded(self, handler: _Handler) -> _Handler:
+    def serve(self, app: Sanic[Any, Any], *calls: tuple[str, str, _Handler]) -> None:
+        """Serve calls on `app`, each a method, a path and what answers, to who has the token."""
+        for method, path, handler in calls:
+            methods = ["GET", "HEAD"] if method == "GET" else [method]
+            app.add_route(self._guarded(handler), f"{ADMIN_PREFIX}/{path}", methods, name=f"admin{handler.__name__}")
+
+    def _guarded(self, handler: _Handler) -> _Handler:
         """Return what Sanic calls instead of `handler`: only who has the token reaches it."""
 
         async def handle(request: Request, **parts: Any) -> HTTPResponse:
@@ -94,7 +98,7 @@ class Admin:
 
     async def _create(self, _: Request) -> Any:
         try:
-            number, pair = self._folder.create(self._accounts, self._exchange.ledger.accounts())
+            number, pair = self._folder.create(self._accounts, self._exchange.ledger.wallets.accounts())
         except KeyFileError as error:
             raise AdminError(HTTPStatus.CONFLICT, str(error)) from None
         self._exchange.open_account(number)

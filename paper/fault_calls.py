@@ -8,7 +8,7 @@ from typing import Any
 from sanic import Sanic
 from sanic.request import Request
 
-from paper.admin import ADMIN_PREFIX, Admin, AdminError
+from paper.admin import Admin, AdminError
 from paper.exchange.exchange import Exchange
 from paper.faults import SWITCHES, Fault, FaultError, FaultKind, Faults
 from paper.streams.sockets import Connections
@@ -38,15 +38,13 @@ class FaultCalls:
 
     def add_to(self, app: Sanic[Any, Any], admin: Admin) -> None:
         """Serve the calls on `app`, to whoever has the admin's token."""
-        for method, path, handler in (
+        admin.serve(
+            app,
             ("GET", "faults", self._show),
             ("POST", "faults", self._set),
             ("DELETE", "faults", self._clear_all),
             ("DELETE", "faults/<number:int>", self._clear_one),
-        ):
-            name = f"admin{handler.__name__}"
-            methods = ["GET", "HEAD"] if method == "GET" else [method]
-            app.add_route(admin.guarded(handler), f"{ADMIN_PREFIX}/{path}", methods, name=name)
+        )
 
     async def _show(self, _: Request) -> Any:
         return {
@@ -109,7 +107,7 @@ class FaultCalls:
         return self._connections.end(fault.options["streams"], is_clean=fault.options["is_clean"])
 
     def _wipe(self) -> list[int]:
-        accounts = sorted(self._exchange.ledger.accounts())
+        accounts = sorted(self._exchange.ledger.wallets.accounts())
         for account in accounts:
             self._exchange.reset_account(account, self._clock())
         return accounts

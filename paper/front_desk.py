@@ -99,17 +99,18 @@ class FrontDesk:
 
     def sender(self, inquiry: Inquiry) -> int | str:
         """Return who sends an inquiry, as far as can be told before it is read: an account, else an address."""
-        found = self.accounts.find(inquiry.api_key)
-        account = found[0] if found is not None else inquiry.session_account
+        account = self._claimed_account(inquiry)
         return inquiry.address if account is None else account
+
+    def _claimed_account(self, inquiry: Inquiry) -> int | None:
+        found = self.accounts.find(inquiry.api_key)
+        return found[0] if found is not None else inquiry.session_account
 
     async def through_faults(
         self, method: str, path: str, inquiry: Inquiry, now_ns: int, carry_out: Callable[[int], Awaitable[Any]]
     ) -> Any:
         """Carry out a call at a time, unless faults meet it; raises as `answer` does."""
-        found = self.accounts.find(inquiry.api_key)
-        account = found[0] if found is not None else inquiry.session_account
-        faults = self.faults.take(method, path, inquiry.channel, account)
+        faults = self.faults.take(method, path, inquiry.channel, self._claimed_account(inquiry))
         if not faults:
             return await carry_out(now_ns)
         return await play(faults, now_ns, lambda: carry_out(self.clock()))
