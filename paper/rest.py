@@ -28,7 +28,7 @@ from paper.http_bounds import local_address
 from paper.latency import Latency
 from paper.socket_api import add_socket_api
 from paper.streams.hub import StreamHub
-from paper.streams.sockets import PING_INTERVAL_S, Connections, add_market_streams, configure
+from paper.streams.sockets import PING_INTERVAL_S, Connections, MarketSockets, configure
 from paper.streams.user_hub import UserHub
 from paper.time_units import TIME_UNIT_HEADER, in_microseconds, wants_microseconds
 
@@ -119,7 +119,7 @@ def create_app(
 
     configure(app, http.ping_interval_s)
     app.ctx.hub = StreamHub(exchange.market)
-    add_market_streams(app, app.ctx.hub, connections, now_ns, report_bug, latency)
+    MarketSockets(app.ctx.hub, connections, now_ns, report_bug, latency).add_to(app)
     app.ctx.users = UserHub(exchange)
     add_socket_api(app, desk, app.ctx.users, connections, report_bug)
 

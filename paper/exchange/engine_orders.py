@@ -168,7 +168,7 @@ class EngineOrders:
             self._ledger.skip_order_numbers(last_order_id - self._first_order_id)
             if last_epoch == 0 and last_order_id:
                 # The engine holds orders of a ledger that is gone.
-                self._note_clearing(self._ledger.accounts(), is_clearing=True)
+                self._note_clearing(self._ledger.wallets.accounts(), is_clearing=True)
             elif is_new:
                 self._note_clearing(self._ledger.records.clearing(self._engine), is_clearing=False)
             if is_new:

@@ -87,7 +87,7 @@ class Exchange:
 
     def open_account(self, account: int) -> None:
         """Give a new account its starting assets; one that exists stays as it is."""
-        if account not in self.ledger.accounts():
+        if account not in self.ledger.wallets.accounts():
             with self._changes.saved():
                 self._endow(account)
 
@@ -108,7 +108,7 @@ class Exchange:
     def deposit(self, account: int, asset: str, units: int, now_ns: int) -> None:
         """Give an account units from outside."""
         with self._changes.saved():
-            self.ledger.deposit(account, asset, units)
+            self.ledger.wallets.deposit(account, asset, units)
         self._changes.tell(DepositNews(account, asset, units, now_ns // NS_PER_MS))
 
     def set_bnb_payer(self, account: int, is_bnb_payer: bool) -> None:
@@ -254,4 +254,4 @@ class Exchange:
 
     def _endow(self, account: int) -> None:
         for asset, units in STARTING_ASSETS.items():
-            self.ledger.deposit(account, asset, units)
+            self.ledger.wallets.deposit(account, asset, units)

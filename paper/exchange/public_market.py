@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 from market.codes import Side
-from market.depth import Depth
+from market.depth import Depth, Level
 from market.feed_messages import BookTrade
 from paper.exchange.filters import AVERAGE_MINUTES
-from paper.exchange.public_book import BookView, PublicBook, Touched
+from paper.exchange.public_book import BookView, Touched
 from paper.exchange.tape import Bar, PublicTrade, Tape
 from paper.intervals import MINUTE_MS
 from paper.money.ledger import Ledger
@@ -29,6 +29,15 @@ class MarketListener(Protocol):
 class PublicMarket:
     """The book and the tape of every symbol.
 
+    Changes of the books are numbered without a step back. Clients keep a book by these numbers, so they count what
+    everybody sees, not what an engine does: a new engine, which counts from 1 again, and a silence, in which the book
+    is empty, move them forward like any other change.
+
+    Args:
+        ledger: numbers the trades.
+        view: of the books.
+        first_update_id: what every book begins with; above all that was told before, if it is to last over restarts.
+
     Attributes:
         symbols: what is traded, by the venue's spelling.
         tapes: the public trades, by symbol id.
@@ -40,8 +49,9 @@ class PublicMarket:
         self.tapes: Final = {symbol.symbol_id: Tape() for symbol in self.symbols.values()}
         self.listeners: list[MarketListener] = []
         self._ledger = ledger
-        self._book = PublicBook(view, first_update_id)
+        self._view = view
         self._symbols_by_id = {symbol.symbol_id: symbol for symbol in self.symbols.values()}
+        self._update_ids = dict.fromkeys(self._symbols_by_id, first_update_id)
 
     def on_trades(self, epoch: int, symbol_id: int, trades: Sequence[BookTrade], time_ns: int) -> None:
         """Add trades of the book feed, oldest first, to the tape; those that it has are passed over.
@@ -72,21 +82,26 @@ class PublicMarket:
         Call it whenever the view of them may show others, before anybody else looks.
         """
         for symbol in self.symbols.values():
-            if touched := self._book.look(symbol.symbol_id):
+            if touched := self._view.take_touched(symbol.symbol_id):
+                self._update_ids[symbol.symbol_id] += len(touched.bids) + len(touched.asks)
                 for listener in self.listeners:
                     listener.on_book(symbol, touched)
 
     def depth(self, symbol: Symbol, level_count: int) -> Depth:
         """Return the best levels of the book."""
-        return self._book.depth(symbol.symbol_id, level_count)
+        return self._view.depth(symbol.symbol_id, level_count)
 
     def levels(self, symbol: Symbol, touched: Touched) -> Depth:
         """Return some levels as they are now, best price first, with quantity 0 where there is none."""
-        return self._book.levels(symbol.symbol_id, touched)
+        bids, asks = (
+            tuple(Level(price, self._view.level_lots(symbol.symbol_id, side, price)) for price in prices)
+            for side, prices in ((Side.BUY, sorted(touched.bids, reverse=True)), (Side.SELL, sorted(touched.asks)))
+        )
+        return Depth(bids, asks)
 
     def update_id(self, symbol: Symbol) -> int:
         """Return the number of the last change that `depth` shows."""
-        return self._book.update_id(symbol.symbol_id)
+        return self._update_ids[symbol.symbol_id]
 
     def average_ticks(self, symbol: Symbol, now_ms: int) -> int | None:
         """Return the average price of the last five minutes, else the last price, else the mid, else None."""

@@ -190,14 +190,6 @@ class Ledger:
         """Add a share of a trade."""
         self._new_trades.append(trade)
 
-    def accounts(self) -> set[int]:
-        """Return the numbers of all accounts that have ever held anything."""
-        return self.wallets.accounts()
-
-    def deposit(self, account: int, asset: str, units: int) -> None:
-        """Give an account units from outside."""
-        self.wallets.transfer(OUTSIDE, account, asset, units)
-
     def forget_account(self, account: int, time_ms: int) -> None:
         """Delete the orders and trades of an account, hand what it owns back to the outside, and count the reset."""
         record = self.records.of(account)

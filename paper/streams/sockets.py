@@ -66,47 +66,37 @@ class Connections:
         return len(sockets)
 
 
-def add_market_streams(
-    app: App,
-    hub: StreamHub,
-    connections: Connections,
-    clock: Callable[[], int],
-    on_bug: Callable[[Exception], None],
-    latency: Latency,
-) -> None:
-    """Serve the streams of `hub` on `app`, and let it tick.
+class MarketSockets:
+    """The clients of the market streams.
 
     Args:
-        app: the exchange's app.
-        hub: the market streams.
+        hub: the market streams; it ticks from the first client on.
         connections: where the open ones are kept.
         clock: ns since 1970 UTC.
         on_bug: called when a tick fails in a way that it should not; the next one comes all the same.
         latency: how long market data travels.
     """
-    streams = _MarketSockets(hub, connections.of_market, clock, on_bug, latency)
-    for path, handler in (("/ws", streams.serve_raw), ("/stream", streams.serve_combined)):
-        app.add_websocket_route(handler, path, name=f"streams_{path[1:]}")
-        app.add_websocket_route(handler, f"{path}/<names:path>", name=f"streams_{path[1:]}_named")
-
-
-class _MarketSockets:
-    """The clients of the market streams."""
 
     def __init__(
         self,
         hub: StreamHub,
-        connections: set[Socket],
+        connections: Connections,
         clock: Callable[[], int],
         on_bug: Callable[[Exception], None],
         latency: Latency,
     ) -> None:
         self._hub = hub
         self._latency = latency
-        self._connections = connections
+        self._connections = connections.of_market
         self._clock = clock
         self._on_bug = on_bug
         self._ticking: asyncio.Task[None] | None = None
+
+    def add_to(self, app: App) -> None:
+        """Serve the streams on `app`."""
+        for path, handler in (("/ws", self.serve_raw), ("/stream", self.serve_combined)):
+            app.add_websocket_route(handler, path, name=f"streams_{path[1:]}")
+            app.add_websocket_route(handler, f"{path}/<names:path>", name=f"streams_{path[1:]}_named")
 
     async def serve_raw(self, request: Request, socket: Socket, names: str = "") -> None:
         """Serve a client that wants the documents as they are."""

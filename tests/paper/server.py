@@ -110,7 +110,7 @@ class Server:
         def start_anew(desk: Desk) -> None:
             desk.engine.restart()
             desk.exchange.halted.clear()
-            for account in sorted(desk.ledger.accounts()):
+            for account in sorted(desk.ledger.wallets.accounts()):
                 desk.exchange.reset_account(account, time_ns())
                 desk.exchange.set_bnb_payer(account, False)  # a choice of its holder, which a reset leaves
             desk.connect()
