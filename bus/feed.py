@@ -90,11 +90,6 @@ class FeedFrame(NamedTuple):
         return self.sequence + len(self.messages)
 
 
-def pack_frame(topic: bytes, epoch: int, sequence: int, time_ns: int, messages: Sequence[FeedMessage]) -> Frames:
-    """Return the three frames of a feed message or a snapshot."""
-    return [topic, msgpack.packb((epoch, sequence, len(messages), time_ns)), encode_all(messages)]
-
-
 def unpack_frame(frames: Frames) -> FeedFrame:
     """Take a feed message or a snapshot apart.
 

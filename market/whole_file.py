@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import threading
 from pathlib import Path
 
@@ -52,6 +53,18 @@ def write_new(path: Path, content: bytes) -> None:
     finally:
         _remove(part)
     sync_folder(path.parent)
+
+
+def put_aside(folder: Path) -> None:
+    """Give a folder the name `NAME.before`; the one that was called so goes.
+
+    Raises:
+        OSError: if that cannot be.
+    """
+    aside = folder.with_name(f"{folder.name}.before")
+    if aside.exists():
+        shutil.rmtree(aside)
+    folder.rename(aside)
 
 
 def sync_folder(path: Path) -> None:

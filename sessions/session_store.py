@@ -23,7 +23,7 @@ from typing import Any, Final, NamedTuple
 
 from journal.format import JournalError
 from journal.journal import Journal
-from market.whole_file import write_whole
+from market.whole_file import put_aside, write_whole
 from sessions.first_version import renewed
 from sessions.report_record import REPORTS, ReportRecord
 
@@ -233,11 +233,8 @@ class SessionStore:
         if not self._folder.exists():
             return
         self._generation = 0
-        aside = self._folder.with_name(f"{self._folder.name}.before")
         with _told(self._folder, "put aside"):
-            if aside.exists():
-                shutil.rmtree(aside)
-            self._folder.rename(aside)
+            put_aside(self._folder)
 
 
 def _write_whole(path: Path, data: bytes) -> None:

@@ -25,6 +25,7 @@ from journal.format import JournalMode
 from journal.journal import Journal
 from market.clock import NS_PER_MS, monotonic_ns, time_ns
 from market.limits import BATCH_MESSAGES_MAX
+from market.whole_file import put_aside
 from nodes.engine.command_record import COMMANDS, CommandRecord, figures_of, journal_epoch
 from nodes.engine.core import EngineCore
 from nodes.node import Node
@@ -256,15 +257,6 @@ def recovered_core(node: Node) -> tuple[EngineCore, Journal[CommandRecord]]:
     return core, journal
 
 
-def _put_aside(folder: Path) -> None:
-    aside = folder.with_name(f"{folder.name}.before")
-    if aside.exists():
-        for path in aside.iterdir():
-            path.unlink()
-        aside.rmdir()
-    folder.rename(aside)
-
-
 def run(node: Node) -> None:
     """Run the engine's node until it is told to stop."""
     warm_kernels(node.warming)  # else the first order would wait for the compiler
@@ -276,6 +268,6 @@ def run(node: Node) -> None:
         engine.close()
         journal.close()
     if core.is_idle and journal.sequence and journal.mode is not JournalMode.NONE:
-        _put_aside(journal.folder)  # else the next start would read all of it to find nothing
+        put_aside(journal.folder)  # else the next start would read all of it to find nothing
     elif owed := [node.plan.source_name(source) for source in core.links.owed]:
         node.log.info("the journal stays: not all have acknowledged their reports", owed=owed)

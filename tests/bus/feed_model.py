@@ -2,22 +2,31 @@
 
 import random
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
+
+import msgpack
 
 from bus.feed import BookReplica, FeedFrame, Frames, TopicReplica, book_topic, trades_topic, unpack_frame
 from desk.symbols import default_instruments
 from engine.matching_engine import make_engine
 from engine.rows.messages import read_event, write_command
+from market.codec import encode_all
 from market.codes import OrderType, SelfTradePrevention, TimeInForce, Trigger
 from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
 from market.events import Event
-from market.feed_messages import BookTrade
+from market.feed_messages import BookTrade, FeedMessage
 from tests.bus.plain_publisher import FeedPublisher
 
 INSTRUMENTS = default_instruments()
 SYMBOLS = tuple(instrument.symbol for instrument in INSTRUMENTS)
 TOPICS = tuple(topic(symbol) for symbol in SYMBOLS for topic in (book_topic, trades_topic))
 MID_TICKS = 100
+
+
+def pack_frame(topic: bytes, epoch: int, sequence: int, time_ns: int, messages: Sequence[FeedMessage]) -> Frames:
+    """Return the three frames of a feed message or a snapshot."""
+    return [topic, msgpack.packb((epoch, sequence, len(messages), time_ns)), encode_all(messages)]
 
 
 class FeedEngine:

@@ -17,7 +17,6 @@ from bus.feed import (
     book_topic,
     definition_of,
     depth_checksum,
-    pack_frame,
     trades_topic,
     unpack_frame,
 )
@@ -28,7 +27,7 @@ from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
 from market.depth import Depth, Level
 from market.feed_messages import BestPrices, BookOrder, BookTrade, DepthLevel, FeedMessage
 from market.limits import BATCH_MESSAGES_MAX, FRAME_BYTES_MAX, QTY_LOTS_MAX, SNAPSHOT_BYTES_MAX, TRADES_KEPT_MAX
-from tests.bus.feed_model import INSTRUMENTS, SYMBOLS, FeedEngine, FeedSubscriberModel, Flow, shown
+from tests.bus.feed_model import INSTRUMENTS, SYMBOLS, FeedEngine, FeedSubscriberModel, Flow, pack_frame, shown
 from tests.bus.messages import ORDER
 from tests.bus.plain_publisher import FeedPublisher
 

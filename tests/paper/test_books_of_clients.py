@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pytest
 
-from bus.feed import CHECKSUM_LEVELS, Frames, book_topic, depth_checksum, pack_frame
+from bus.feed import CHECKSUM_LEVELS, Frames, book_topic, depth_checksum
 from bus.subscriber import SILENCE_NS_MAX, FeedSubscriber
 from market.feed_messages import BookChecksum
 from nodes.paper.feed_books import FeedBooks, TouchedBook
@@ -21,7 +21,7 @@ from paper.calls import documents
 from paper.exchange.public_market import PublicMarket
 from paper.money.ledger import Ledger
 from paper.streams.hub import StreamHub
-from tests.bus.feed_model import INSTRUMENTS, SYMBOLS, TOPICS, FeedEngine, Flow
+from tests.bus.feed_model import INSTRUMENTS, SYMBOLS, TOPICS, FeedEngine, Flow, pack_frame
 from tests.one_engine import one_engine
 
 STEPS: Final = 1_500
