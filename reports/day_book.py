@@ -24,33 +24,33 @@ class DayBook:
     Args:
         day: trades of other days are no part of it; the books look at them if they moved what the account holds.
         instruments: by symbol, in the order of the report.
+
+    Attributes:
+        rows: the day's trades, oldest first.
+        newest: by symbol, by the venue's number.
+        opening: the first sight of the day, see `reports/reconciliation.py`.
     """
 
     def __init__(self, day: date, instruments: Mapping[str, Instrument]) -> None:
         self.day = day
         self._lines = HistoryLines()
-        self._instruments = dict(instruments)
-        self._rows: list[HistoryRow] = []
+        self.instruments: Mapping[str, Instrument] = dict(instruments)
+        self.rows: list[HistoryRow] = []
         self._by_key: dict[TradeKey, HistoryRow] = {}
         self._unvalued: dict[TradeKey, HistoryRow] = {}
         self._pending: set[tuple[str, str]] = set()  # the fee asset and the quote asset of each of these
         self._by_number: dict[tuple[str, int], list[HistoryRow]] = {}
-        self.newest: dict[str, HistoryRow] = {}  # by symbol, by the venue's number
+        self.newest: dict[str, HistoryRow] = {}
         self._strays: dict[TradeKey, VenueTrade] = {}  # of other days
-        self._symbols = {symbol: _SymbolBook(one) for symbol, one in self._instruments.items()}
+        self._symbols = {symbol: _SymbolBook(one) for symbol, one in self.instruments.items()}
         self._fees: dict[str, Fraction] = {}
-        self._opening: JsonObject | None = None
+        self.opening: JsonObject | None = None
         self._books: Books | None = None
-
-    @property
-    def rows(self) -> list[HistoryRow]:
-        """The day's trades, oldest first."""
-        return self._rows
 
     @property
     def lines(self) -> HistoryLines:
         """The day's trades as they stand in the file; made when they are asked for."""
-        for row in self._rows[len(self._lines.texts) :]:
+        for row in self.rows[len(self._lines.texts) :]:
             self._lines.append(dumps(row_to_json(row)))
         return self._lines
 
@@ -58,16 +58,6 @@ class DayBook:
     def strays(self) -> Iterable[VenueTrade]:
         """What it was told of other days."""
         return self._strays.values()
-
-    @property
-    def instruments(self) -> Mapping[str, Instrument]:
-        """By symbol."""
-        return self._instruments
-
-    @property
-    def opening(self) -> JsonObject | None:
-        """The first sight of the day, see `reports/reconciliation.py`."""
-        return self._opening
 
     @property
     def unvalued_fees(self) -> set[tuple[str, str]]:
@@ -86,16 +76,16 @@ class DayBook:
 
     def open(self, opening: JsonObject) -> None:
         """Take the first sight of the day."""
-        self._opening = opening
-        self._rebuild(self._rows)
+        self.opening = opening
+        self._rebuild(self.rows)
 
     def watch(self, instruments: Iterable[Instrument]) -> None:
         """Add `instruments` to those of the day, before those that it has; the rules of known ones are taken anew."""
         given = {one.symbol: one for one in instruments}
-        if all(self._instruments.get(symbol) == one for symbol, one in given.items()):
+        if all(self.instruments.get(symbol) == one for symbol, one in given.items()):
             return
-        self._instruments = given | {symbol: one for symbol, one in self._instruments.items() if symbol not in given}
-        self._rebuild(self._rows)
+        self.instruments = given | {symbol: one for symbol, one in self.instruments.items() if symbol not in given}
+        self._rebuild(self.rows)
 
     def load(self, rows: Iterable[HistoryRow]) -> None:
         """Take rows that are on file as they are; those that the book has already count once.
@@ -136,7 +126,7 @@ class DayBook:
             if key_of(trade) not in self._strays:
                 self._strays[key_of(trade)] = trade
                 if self._books is not None:
-                    self._books.add(trade, self._instruments[trade.symbol], is_of_day=False)
+                    self._books.add(trade, self.instruments[trade.symbol], is_of_day=False)
         return len(new)
 
     def figures(self, mark_prices: Mapping[str, Decimal]) -> JsonObject:
@@ -144,7 +134,7 @@ class DayBook:
         symbols = {symbol: book.to_json(mark_prices.get(symbol)) for symbol, book in self._symbols.items()}
         return {
             "trades": totals(symbols),
-            "total_trades": len(self._rows),
+            "total_trades": len(self.rows),
             "symbols": symbols,
             "fees": {asset: figure(fee) for asset, fee in self._fees.items()},
         }
@@ -153,13 +143,13 @@ class DayBook:
         """Return whether the opening and the trades since then make `balances`; the last of `unsure` may be later."""
         assert self._books is not None, "a day has an opening before its books are compared"
         last_first = sorted(unsure, key=lambda trade: (trade.time_ms, trade.trade_id), reverse=True)
-        later = [(trade, self._instruments[trade.symbol], utc_day(trade.time_ms) == self.day) for trade in last_first]
+        later = [(trade, self.instruments[trade.symbol], utc_day(trade.time_ms) == self.day) for trade in last_first]
         return self._books.compare(balances, later)
 
     def _instrument_of(self, trade: VenueTrade) -> Instrument:
-        instrument = self._instruments.get(trade.symbol)
+        instrument = self.instruments.get(trade.symbol)
         if instrument is None:
-            known = ", ".join(self._instruments)
+            known = ", ".join(self.instruments)
             raise ValueError(f"trade {trade.trade_id} is in {trade.symbol!r}, expected one of {known}")
         return instrument
 
@@ -170,35 +160,35 @@ class DayBook:
         found = {
             key: row
             for key, old in self._unvalued.items()
-            if (row := valued(old.trade, self._instruments[old.trade.symbol], mark_prices)) != old
+            if (row := valued(old.trade, self.instruments[old.trade.symbol], mark_prices)) != old
         }
         if found:
-            self._rebuild([found.get(row.key, row) for row in self._rows])
+            self._rebuild([found.get(row.key, row) for row in self.rows])
 
     def _take(self, rows: list[HistoryRow]) -> None:
         """Add rows that the book lacks; all is done anew when one of them is no newer than the newest there is."""
         rows.sort(key=lambda row: row.order)
-        if rows and self._rows and rows[0].order < self._rows[-1].order:
-            self._rebuild(sorted([*self._rows, *rows], key=lambda row: row.order))
+        if rows and self.rows and rows[0].order < self.rows[-1].order:
+            self._rebuild(sorted([*self.rows, *rows], key=lambda row: row.order))
             return
         for row in rows:
             self._append(row)
 
     def _rebuild(self, rows: list[HistoryRow]) -> None:
         self._lines = HistoryLines()
-        self._rows, self._by_key, self._by_number, self.newest = [], {}, {}, {}
+        self.rows, self._by_key, self._by_number, self.newest = [], {}, {}, {}
         self._unvalued, self._pending, self._fees = {}, set(), {}
-        self._symbols = {symbol: _SymbolBook(one) for symbol, one in self._instruments.items()}
-        self._books = None if self._opening is None else Books(self._opening)
+        self._symbols = {symbol: _SymbolBook(one) for symbol, one in self.instruments.items()}
+        self._books = None if self.opening is None else Books(self.opening)
         for row in rows:
             self._append(row)
         if self._books is not None:
             for trade in self._strays.values():
-                self._books.add(trade, self._instruments[trade.symbol], is_of_day=False)
+                self._books.add(trade, self.instruments[trade.symbol], is_of_day=False)
 
     def _append(self, row: HistoryRow) -> None:
         trade, instrument = row.trade, self._instrument_of(row.trade)
-        self._rows.append(row)
+        self.rows.append(row)
         self._by_key[row.key] = row
         self._by_number.setdefault((trade.symbol, trade.trade_id), []).append(row)
         newest = self.newest.get(trade.symbol)

@@ -1,10 +1,12 @@
 """Typed reading of the fields of a JSON object; every function raises ValueError naming the field that is wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from market.exact_json import JsonObject
+
+T = TypeVar("T")
 
 
 def number(entry: Mapping[str, Any], name: str) -> Decimal:
@@ -30,36 +32,22 @@ def integer(entry: Mapping[str, Any], name: str, largest: int = 2**63 - 1) -> in
     return value
 
 
-def text(entry: Mapping[str, Any], name: str) -> str:
-    """Return the text `entry[name]`."""
-    value = entry.get(name)
-    if not isinstance(value, str):
-        raise _wrong(entry, name, "a text")
-    return value
+def _reader(kind: type[T], expected: str) -> Callable[[Mapping[str, Any], str], T]:
+    """Return what reads a field that is of just this `kind`."""
+
+    def read(entry: Mapping[str, Any], name: str) -> T:
+        value = entry.get(name)
+        if not isinstance(value, kind):
+            raise _wrong(entry, name, expected)
+        return value
+
+    return read
 
 
-def flag(entry: Mapping[str, Any], name: str) -> bool:
-    """Return the claim `entry[name]`."""
-    value = entry.get(name)
-    if not isinstance(value, bool):
-        raise _wrong(entry, name, "true or false")
-    return value
-
-
-def child(entry: Mapping[str, Any], name: str) -> JsonObject:
-    """Return the object `entry[name]`."""
-    value = entry.get(name)
-    if not isinstance(value, dict):
-        raise _wrong(entry, name, "an object")
-    return value
-
-
-def array(entry: Mapping[str, Any], name: str) -> list[Any]:
-    """Return the array `entry[name]`."""
-    value = entry.get(name)
-    if not isinstance(value, list):
-        raise _wrong(entry, name, "an array")
-    return value
+text = _reader(str, "a text")
+flag = _reader(bool, "true or false")
+child: Callable[[Mapping[str, Any], str], JsonObject] = _reader(dict, "an object")
+array: Callable[[Mapping[str, Any], str], list[Any]] = _reader(list, "an array")
 
 
 def _wrong(entry: Mapping[str, Any], name: str, expected: str) -> ValueError:

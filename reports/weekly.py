@@ -6,10 +6,11 @@ and nothing to volume, fees or the two rates; it is named for that.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from operator import add
 from typing import Any, Final
 
 from market.exact_json import JsonObject
@@ -42,16 +43,7 @@ class Activity:
 
     def __add__(self, other: "Activity") -> "Activity":
         """Return both together."""
-        return Activity(
-            self.bought + other.bought,
-            self.sold + other.sold,
-            self.maker_volume + other.maker_volume,
-            self.gross + other.gross,
-            self.fees + other.fees,
-            self.round_trips + other.round_trips,
-            self.wins + other.wins,
-            self.undecided + other.undecided,
-        )
+        return Activity(*map(add, astuple(self), astuple(other)))
 
     @property
     def volume(self) -> Fraction:
