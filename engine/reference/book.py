@@ -8,6 +8,7 @@ from sortedcontainers import SortedDict
 
 from engine.capacity import LEVELS_PER_PAGE
 from market.codes import OrderType, Side, TimeInForce, Trigger
+from market.commands import NewOrder
 from market.depth import Level
 
 PageKey = tuple[int, str, int]  # symbol, which of its ladders, price // LEVELS_PER_PAGE
@@ -54,6 +55,13 @@ class ReferenceOrder:
     trigger_price_ticks: int
     owner: int
     resting_lots: int = 0
+
+    @classmethod
+    def of(cls, command: NewOrder) -> "ReferenceOrder":
+        """Return what a new order asks for."""
+        given = command._asdict()
+        del given["time_ns"]
+        return cls(leaves_lots=given.pop("qty_lots"), **given)
 
     @property
     def is_waiting(self) -> bool:

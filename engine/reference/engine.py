@@ -132,23 +132,7 @@ class ReferenceEngine:
 
     @staticmethod
     def _state_rows(orders: list[ReferenceOrder]) -> Int64Array:
-        rows = [
-            OrderState(
-                order.order_id,
-                order.side,
-                order.price_ticks,
-                order.resting_lots,
-                order.leaves_lots,
-                order.owner,
-                order.display_lots,
-                order.order_type,
-                order.time_in_force,
-                order.self_trade_prevention,
-                order.trigger,
-                order.trigger_price_ticks,
-            )
-            for order in orders
-        ]
+        rows = [[getattr(order, name) for name in OrderState._fields] for order in orders]
         return np.array(rows, np.int64).reshape(-1, STATE_WIDTH)
 
     # -- commands
@@ -175,20 +159,7 @@ class ReferenceEngine:
 
     def _enter_order(self, command: NewOrder) -> Events:
         reason = first_failed(new_order_checks(command, len(self._books)))
-        order = ReferenceOrder(
-            command.order_id,
-            command.symbol_id,
-            command.side,
-            command.price_ticks,
-            command.qty_lots,
-            command.order_type,
-            command.time_in_force,
-            command.self_trade_prevention,
-            command.display_lots,
-            command.trigger,
-            command.trigger_price_ticks,
-            command.owner,
-        )
+        order = ReferenceOrder.of(command)
         reason = reason or first_failed(self._entry_checks(order))
         if reason:
             yield self._tell.refused(command, reason)

@@ -1,11 +1,15 @@
 """The reference engine's events, each with the next sequence and the time of the command that caused it."""
 
+from typing import TypeVar
+
 from engine.reference.book import ReferenceOrder
 from market.codes import CancelReason, RejectReason
 from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, NewOrder
 from market.events import Accepted, Amended, Canceled, Executed, Halted, Rejected, Rested, Triggered
 from market.limits import OWNER_MAX
 from market.messages import TAG_BY_MESSAGE
+
+_E = TypeVar("_E", Accepted, Amended, Canceled, Executed, Halted, Rejected, Rested, Triggered)
 
 
 class ReferenceEvents:
@@ -23,90 +27,34 @@ class ReferenceEvents:
 
     def accepted(self, order: ReferenceOrder) -> Accepted:
         """Tell that the order was taken in."""
-        return Accepted(
-            self._next(),
-            self.time_ns,
-            order.symbol_id,
-            order.order_id,
-            order.owner,
-            order.side,
-            order.price_ticks,
-            order.leaves_lots,
-            order.order_type,
-            order.time_in_force,
-            order.resting_lots,
-        )
+        return self._tell(Accepted, order, qty_lots=order.leaves_lots)
 
     def rested(self, order: ReferenceOrder) -> Rested:
         """Tell that the order joined the back of its queue."""
-        return Rested(
-            self._next(),
-            self.time_ns,
-            order.symbol_id,
-            order.order_id,
-            order.owner,
-            order.side,
-            order.price_ticks,
-            order.resting_lots,
-            order.leaves_lots,
-        )
+        return self._tell(Rested, order)
 
     def executed(self, taker: ReferenceOrder, maker: ReferenceOrder, trade_id: int, lots: int) -> Executed:
         """Tell of a trade whose lots are already off both orders."""
-        return Executed(
-            self._next(),
-            self.time_ns,
-            taker.symbol_id,
-            trade_id,
-            maker.price_ticks,
-            lots,
-            taker.side,
-            taker.order_id,
-            taker.owner,
-            taker.leaves_lots,
-            maker.order_id,
-            maker.owner,
-            maker.leaves_lots,
-            maker.resting_lots,
-        )
+        sides = {f"{who}_{name}": getattr(order, name) for who, order in (("taker", taker), ("maker", maker))
+                 for name in ("side", "order_id", "owner", "leaves_lots", "resting_lots")}  # fmt: skip
+        return self._tell(Executed, maker, trade_id=trade_id, qty_lots=lots, **sides)
 
     def canceled(self, order: ReferenceOrder, reason: CancelReason, lots: int | None = None) -> Canceled:
         """Tell that `lots` left (None: all that was open); a decrement has already taken its lots off the order."""
         gone_lots, leaves_lots = (order.leaves_lots, 0) if lots is None else (lots, order.leaves_lots)
-        return Canceled(
-            self._next(),
-            self.time_ns,
-            order.symbol_id,
-            order.order_id,
-            order.owner,
-            order.side,
-            order.price_ticks,
-            gone_lots,
-            leaves_lots,
-            reason,
-        )
+        return self._tell(Canceled, order, qty_lots=gone_lots, leaves_lots=leaves_lots, reason=reason)
 
     def amended(self, order: ReferenceOrder) -> Amended:
         """Tell the order's new price and quantity."""
-        return Amended(
-            self._next(),
-            self.time_ns,
-            order.symbol_id,
-            order.order_id,
-            order.owner,
-            order.side,
-            order.price_ticks,
-            order.leaves_lots,
-            order.resting_lots,
-        )
+        return self._tell(Amended, order)
 
     def triggered(self, order: ReferenceOrder) -> Triggered:
         """Tell that the order woke."""
-        return Triggered(self._next(), self.time_ns, order.symbol_id, order.order_id, order.owner)
+        return self._tell(Triggered, order)
 
     def halted(self, symbol_id: int, is_halted: int) -> Halted:
         """Tell that the symbol was halted or resumed."""
-        return Halted(self._next(), self.time_ns, symbol_id, is_halted)
+        return self._tell(Halted, symbol_id=symbol_id, is_halted=is_halted)
 
     def refused(self, command: Command, reason: RejectReason) -> Rejected:
         """Tell that the command changed nothing."""
@@ -116,16 +64,18 @@ class ReferenceEvents:
 
     def rejected(self, symbol_id: int, order_id: int, owner: int, tag: int, reason: RejectReason) -> Rejected:
         """Tell of a refusal; what was out of bounds is told as none, so that the event itself is within them."""
-        return Rejected(
-            self._next(),
-            self.time_ns,
-            symbol_id if 0 <= symbol_id < self._symbol_count else -1,
-            max(order_id, 0),
-            owner if 0 <= owner <= OWNER_MAX else 0,
-            tag if 0 <= tag <= 255 else 0,
-            reason,
+        return self._tell(
+            Rejected,
+            symbol_id=symbol_id if 0 <= symbol_id < self._symbol_count else -1,
+            order_id=max(order_id, 0),
+            owner=owner if 0 <= owner <= OWNER_MAX else 0,
+            command=tag if 0 <= tag <= 255 else 0,
+            reason=reason,
         )
 
-    def _next(self) -> int:
+    def _tell(self, kind: type[_E], order: ReferenceOrder | None = None, **own: int) -> _E:
+        """Make the next event: of its fields those that are `own`, all others the order's of the same name."""
         self.sequence += 1
-        return self.sequence
+        known = {"sequence": self.sequence, "time_ns": self.time_ns, **own}
+        names: tuple[str, ...] = kind._fields
+        return kind(*(known[name] if name in known else getattr(order, name) for name in names))
