@@ -30,7 +30,7 @@ def with_source_numbers(settings: Settings) -> Settings:
         with locked_folder(settings.run_dir, LOCK_WAIT_S):  # nodes of one desk may start side by side
             kept = _read(path)
             numbers = gateway_numbers(settings.gateways, kept)
-            if numbers != kept:
+            if numbers != kept or not path.exists():
                 write_whole(path, json.dumps(numbers, indent=1).encode() + b"\n")
     except OSError as error:
         raise NodeError(f"{path} cannot be used: {error.strerror}") from None

@@ -146,6 +146,10 @@ def test_gateways_of_a_desk_that_kept_no_numbers_have_those_of_old(tmp_path: Pat
         (tmp_path / name).mkdir()
     rows = ({"name": name} for name in ("new", "gateway3", "gateway"))
     assert numbers_of(tmp_path, *rows) == {"new": 5, "gateway3": 6, "gateway": 1}
+    (tmp_path / NUMBERS_FILE).unlink()
+    numbers_of(tmp_path, {"name": "gateway3"})
+    (tmp_path / "gateway3").rmdir()
+    assert numbers_of(tmp_path, {"name": "new"}, {"name": "gateway3"}) == {"new": 5, "gateway3": 6}
 
 
 def test_a_free_port_becomes_the_fixed_one_of_its_node() -> None:
