@@ -111,6 +111,8 @@ class ExchangeError(Exception):
 
     Attributes:
         kind: the row of the table.
+        code: Binance's number.
+        status: the HTTP status that it travels with.
         message: its text with the blanks filled in.
         retry_after_s: how long the client must wait, if it is told.
         data: more to tell, if there is.
@@ -125,15 +127,11 @@ class ExchangeError(Exception):
         **blanks: object,
     ) -> None:
         self.kind = kind
+        self.code, self.status = kind.code, kind.status
         self.retry_after_s = retry_after_s
         self.data = data
         self.message = kind.text.format(**blanks)
         super().__init__(self.message)
-
-    @property
-    def code(self) -> int:
-        """Binance's number."""
-        return self.kind.code
 
     @property
     def document(self) -> dict[str, Any]:
@@ -142,11 +140,6 @@ class ExchangeError(Exception):
         if self.data is not None:
             document["data"] = self.data
         return document
-
-    @property
-    def status(self) -> int:
-        """The HTTP status that it travels with."""
-        return self.kind.status
 
 
 # Every reason, also those that would be a bug of the exchange, which checks them before the engine can.

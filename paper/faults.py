@@ -226,17 +226,7 @@ class MadeUpError(ExchangeError):
 
     def __init__(self, code: int, status: int, text: str) -> None:
         super().__init__(ErrorKind.UNKNOWN)
-        self.message, self._code, self._status = text, code, status
-
-    @property
-    def code(self) -> int:
-        """Binance's number."""
-        return self._code
-
-    @property
-    def status(self) -> int:
-        """The HTTP status that it travels with."""
-        return self._status
+        self.message, self.code, self.status = text, code, status
 
 
 @dataclass(slots=True)

@@ -143,26 +143,17 @@ class Usage:
             windows.limit.header: str(windows.used(client, now_s)) for windows, client in self._told(address, account)
         }
 
-    def documents(self, address: str, account: int | None, now_s: int) -> list[dict[str, Any]]:
-        """Return the limits with what is used of them, as the WebSocket API prints them."""
+    def documents(self, address: str | None, account: int | None, now_s: int) -> list[dict[str, Any]]:
+        """Return the limits with what an address and an account have used of them, as the WebSocket API prints them."""
         return [
             {**windows.limit.document(), "count": windows.used(client, now_s)}
             for windows, client in self._told(address, account)
         ]
 
-    def order_documents(self, account: int, now_s: int) -> list[dict[str, Any]]:
-        """Return the limits of orders with what an account has used of them."""
-        return [
-            {**windows.limit.document(), "count": windows.used(account, now_s)}
-            for windows in self._windows
-            if windows.limit.counted is Counted.ORDERS
-        ]
-
-    def _told(self, address: str, account: int | None) -> list[tuple[_Windows, Hashable]]:
-        by_address = [(each, address) for each in self._windows if each.limit.counted is Counted.REQUEST_WEIGHT]
-        if account is None:
-            return [*by_address]
-        return [*by_address, *((each, account) for each in self._windows if each.limit.counted is Counted.ORDERS)]
+    def _told(self, address: str | None, account: int | None) -> list[tuple[_Windows, Hashable]]:
+        clients = {Counted.REQUEST_WEIGHT: address, Counted.ORDERS: account}
+        windows = ((each, clients[each.limit.counted]) for each in self._windows)
+        return [(each, client) for each, client in windows if client is not None]
 
     def _refuse_banned(self, address: str, now_s: int) -> None:
         offender = self._offenders.get(address)

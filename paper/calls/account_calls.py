@@ -153,7 +153,7 @@ async def set_bnb_burn(call: Call) -> Document:
 
 async def show_order_limits(call: Call) -> list[Document]:
     """Tell how many orders the account has given."""
-    return call.usage.order_documents(call.account, call.now_s)
+    return call.usage.documents(None, call.account, call.now_s)
 
 
 def read_request(call: Call) -> OrderRequest:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
@@ -20,6 +21,7 @@ class Purpose(Enum):
     RECALL = auto()  # a cancel of our own, to learn whether the engine has an order whose entry was never answered
 
 
+@dataclass(slots=True, eq=False)
 class Pending:
     """A command on its way: done when the engine has said all there is to say about it.
 
@@ -32,28 +34,15 @@ class Pending:
         is_done: whether the engine has answered completely, or the answer is lost.
     """
 
-    __slots__ = (
-        "_on_done",
-        "is_applied",
-        "is_done",
-        "is_lost",
-        "order",
-        "purpose",
-        "refusal",
-        "request_id",
-        "sequence",
-    )
-
-    def __init__(self, order: Order, purpose: Purpose, sequence: int, request_id: str = "") -> None:
-        self.order = order
-        self.request_id = request_id
-        self.purpose = purpose
-        self.sequence = sequence
-        self.refusal: RejectReason | None = None
-        self.is_applied = False
-        self.is_lost = False
-        self.is_done = False
-        self._on_done: Callable[[], None] | None = None
+    order: Order
+    purpose: Purpose
+    sequence: int
+    request_id: str = ""
+    refusal: RejectReason | None = None
+    is_applied: bool = False
+    is_lost: bool = False
+    is_done: bool = False
+    _on_done: Callable[[], None] | None = None
 
     def when_done(self, callback: Callable[[], None]) -> None:
         """Call `callback` once, as soon as the engine has answered completely."""
