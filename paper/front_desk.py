@@ -128,8 +128,6 @@ class FrontDesk:
         self.usage.charge_weight(inquiry.address, endpoint.weight_of(values), now_s)
         if endpoint.is_signed:
             self.identify(inquiry, values, now_ns)
-        if endpoint.is_order and not endpoint.charges_itself:
-            self.usage.charge_order(inquiry.account or 0, now_s)
         call = Call(self._exchange, inquiry.account or 0, values, now_ns, self._engine_timeout_s, self.usage)
         return await endpoint.handler(call)
 

@@ -25,34 +25,9 @@ from paper.streams.user_hub import UserHub, UserStreams
 REQUESTS_PENDING_MAX: Final = 100  # of one connection; beyond it the exchange stops reading from it
 
 _WEIGHT: Final = 2  # of a connection, and of each call that has no REST twin
-_PATHS: Final = {
-    "ping": "GET ping",
-    "time": "GET time",
-    "exchangeInfo": "GET exchangeInfo",
-    "depth": "GET depth",
-    "trades.recent": "GET trades",
-    "trades.aggregate": "GET aggTrades",
-    "klines": "GET klines",
-    "avgPrice": "GET avgPrice",
-    "ticker.24hr": "GET ticker/24hr",
-    "ticker.price": "GET ticker/price",
-    "ticker.book": "GET ticker/bookTicker",
-    "order.place": "POST order",
-    "order.test": "POST order/test",
-    "order.cancelReplace": "POST order/cancelReplace",
-    "order.amend.keepPriority": "PUT order/amend/keepPriority",
-    "order.status": "GET order",
-    "order.cancel": "DELETE order",
-    "openOrders.status": "GET openOrders",
-    "openOrders.cancelAll": "DELETE openOrders",
-    "allOrders": "GET allOrders",
-    "myTrades": "GET myTrades",
-    "account.status": "GET account",
-    "account.commission": "GET account/commission",
-    "account.rateLimits.orders": "GET rateLimit/order",
+ENDPOINT_OF_METHOD: Final[Mapping[str, Endpoint]] = {
+    each.socket_method: each for each in ENDPOINTS if each.socket_method
 }
-_BY_PATH: Final = {f"{each.method} {each.name}": each for each in ENDPOINTS}
-ENDPOINT_OF_METHOD: Final[Mapping[str, Endpoint]] = {method: _BY_PATH[path] for method, path in _PATHS.items()}
 
 
 def add_socket_api(

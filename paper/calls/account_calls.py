@@ -53,6 +53,7 @@ _STATUS_OF_RESTRICTION: Final = {
 
 async def place_order(call: Call) -> Document:
     """Place an order and tell how it went, once the engine has handled it."""
+    call.usage.charge_order(call.account, call.now_s)
     return await place(call, read_request(call))
 
 

@@ -22,6 +22,7 @@ class Security(StrEnum):
 _BASE: Final = "/api/v3/"
 
 Handler = Callable[[Call], Awaitable[Any]]
+Table = tuple[Parameter, ...]
 Weight = int | Callable[[Values], int]
 
 
@@ -30,20 +31,20 @@ class Endpoint:
     """One row of the table.
 
     Attributes:
+        socket_method: what the WebSocket API calls it; empty where that does not have it.
         weight: what a call costs of the request weight, fixed or by its parameters.
         security: who may call it; if it is signed, timestamp, recvWindow and signature are parameters too.
-        is_order: whether it counts as an order.
-        charges_itself: whether its handler counts the order, since it can do something without one.
+        is_order: whether its handler counts an order, and its answer tells of the limits of orders.
     """
 
     method: str
     path: str
+    socket_method: str
     weight: Weight
-    parameters: tuple[Parameter, ...]
+    parameters: Table
     handler: Handler
     security: Security = Security.NONE
     is_order: bool = False
-    charges_itself: bool = False
 
     @property
     def name(self) -> str:
@@ -104,6 +105,7 @@ _NEW_ORDER: Final = (
     p.STRATEGY_ID,
     p.STRATEGY_TYPE,
 )
+_TEST: Final = (*_NEW_ORDER, p.COMPUTE_COMMISSION_RATES)
 _ORDER: Final = (p.SYMBOL, p.ORDER_ID, p.ORIG_CLIENT_ORDER_ID)
 _AMEND: Final = (*_ORDER, p.NEW_CLIENT_ORDER_ID, p.NEW_QTY)
 _CANCEL: Final = (*_ORDER, p.NEW_CLIENT_ORDER_ID, p.CANCEL_RESTRICTIONS)
@@ -116,6 +118,7 @@ _REPLACE: Final = (
     p.CANCEL_RESTRICTIONS,
     p.ORDER_RATE_LIMIT_EXCEEDED_MODE,
 )
+_MY_TRADES: Final = (p.SYMBOL, p.ORDER_ID, p.FROM_ID, *_RANGE)
 _BNB_BURN: Final = (p.SPOT_BNB_BURN, p.INTEREST_BNB_BURN)
 
 
@@ -123,53 +126,54 @@ def _whole(path: str) -> str:
     return path if path.startswith("/") else _BASE + path
 
 
-def _public(path: str, weight: Weight, parameters: tuple[Parameter, ...], handler: Handler) -> Endpoint:
-    return Endpoint("GET", _whole(path), weight, parameters, handler)
+def _public(path: str, socket_method: str, weight: Weight, parameters: Table, handler: Handler) -> Endpoint:
+    return Endpoint("GET", _whole(path), socket_method, weight, parameters, handler)
 
 
 def _signed(
     method: str,
     path: str,
+    socket_method: str,
     weight: Weight,
-    parameters: tuple[Parameter, ...],
+    parameters: Table,
     handler: Handler,
     *,
     is_order: bool = False,
-    charges_itself: bool = False,
 ) -> Endpoint:
-    table = (*parameters, *p.SIGNED)
     security = Security.USER_DATA if method == "GET" else Security.TRADE
-    return Endpoint(method, _whole(path), weight, table, handler, security, is_order, charges_itself)
+    return Endpoint(method, _whole(path), socket_method, weight, (*parameters, *p.SIGNED), handler, security, is_order)
 
 
 ENDPOINTS: Final = (
-    _public("ping", 1, (), market_calls.ping),
-    _public("time", 1, (), market_calls.server_time),
-    _public("exchangeInfo", 20, _INFO, market_calls.exchange_info),
-    _public("depth", _depth_weight, (p.SYMBOL, p.LIMIT, p.SYMBOL_STATUS), market_calls.depth),
-    _public("trades", 25, (p.SYMBOL, p.LIMIT), market_calls.trades),
-    _public("aggTrades", 4, (p.SYMBOL, p.FROM_ID, *_RANGE), market_calls.aggregate_trades),
-    _public("klines", 2, (p.SYMBOL, p.INTERVAL, *_RANGE, p.TIME_ZONE), market_calls.klines),
-    _public("avgPrice", 2, (p.SYMBOL,), market_calls.average_price),
-    _public("ticker/24hr", _day_ticker_weight, (*_TICKER, p.TICKER_TYPE), market_calls.day_ticker),
-    _public("ticker/price", _ticker_weight, _TICKER, market_calls.price_ticker),
-    _public("ticker/bookTicker", _ticker_weight, _TICKER, market_calls.book_ticker),
-    _signed("POST", "order", 1, _NEW_ORDER, account_calls.place_order, is_order=True),
-    _signed("POST", "order/test", 1, (*_NEW_ORDER, p.COMPUTE_COMMISSION_RATES), account_calls.check_order),
+    _public("ping", "ping", 1, (), market_calls.ping),
+    _public("time", "time", 1, (), market_calls.server_time),
+    _public("exchangeInfo", "exchangeInfo", 20, _INFO, market_calls.exchange_info),
+    _public("depth", "depth", _depth_weight, (p.SYMBOL, p.LIMIT, p.SYMBOL_STATUS), market_calls.depth),
+    _public("trades", "trades.recent", 25, (p.SYMBOL, p.LIMIT), market_calls.trades),
+    _public("aggTrades", "trades.aggregate", 4, (p.SYMBOL, p.FROM_ID, *_RANGE), market_calls.aggregate_trades),
+    _public("klines", "klines", 2, (p.SYMBOL, p.INTERVAL, *_RANGE, p.TIME_ZONE), market_calls.klines),
+    _public("avgPrice", "avgPrice", 2, (p.SYMBOL,), market_calls.average_price),
+    _public("ticker/24hr", "ticker.24hr", _day_ticker_weight, (*_TICKER, p.TICKER_TYPE), market_calls.day_ticker),
+    _public("ticker/price", "ticker.price", _ticker_weight, _TICKER, market_calls.price_ticker),
+    _public("ticker/bookTicker", "ticker.book", _ticker_weight, _TICKER, market_calls.book_ticker),
+    _signed("POST", "order", "order.place", 1, _NEW_ORDER, account_calls.place_order, is_order=True),
+    _signed("POST", "order/test", "order.test", 1, _TEST, account_calls.check_order),
     _signed(
-        "POST", "order/cancelReplace", 1, _REPLACE, replace_calls.replace_order, is_order=True, charges_itself=True
+        "POST", "order/cancelReplace", "order.cancelReplace", 1, _REPLACE, replace_calls.replace_order, is_order=True
     ),
-    _signed("PUT", "order/amend/keepPriority", 4, _AMEND, amend_calls.amend_order),
-    _signed("GET", "order", 4, _ORDER, account_calls.show_order),
-    _signed("DELETE", "order", 1, _CANCEL, account_calls.cancel_order),
-    _signed("GET", "openOrders", _open_orders_weight, (p.SYMBOL_OR_ALL,), account_calls.open_orders),
-    _signed("DELETE", "openOrders", 1, (p.SYMBOL,), account_calls.cancel_open_orders),
-    _signed("GET", "allOrders", 20, (p.SYMBOL, p.ORDER_ID, *_RANGE), account_calls.all_orders),
-    _signed("GET", "myTrades", _my_trades_weight, (p.SYMBOL, p.ORDER_ID, p.FROM_ID, *_RANGE), account_calls.my_trades),
-    _signed("GET", "account", 20, (p.OMIT_ZERO_BALANCES,), account_calls.show_account),
-    _signed("GET", "account/commission", 20, (p.SYMBOL,), account_calls.show_commission),
-    _signed("GET", "rateLimit/order", 40, (), account_calls.show_order_limits),
-    _signed("GET", "/sapi/v1/asset/tradeFee", 1, (p.SYMBOL_OR_ALL,), account_calls.show_trade_fees),
-    _signed("GET", "/sapi/v1/bnbBurn", 1, (), account_calls.show_bnb_burn),
-    _signed("POST", "/sapi/v1/bnbBurn", 1, _BNB_BURN, account_calls.set_bnb_burn),
+    _signed("PUT", "order/amend/keepPriority", "order.amend.keepPriority", 4, _AMEND, amend_calls.amend_order),
+    _signed("GET", "order", "order.status", 4, _ORDER, account_calls.show_order),
+    _signed("DELETE", "order", "order.cancel", 1, _CANCEL, account_calls.cancel_order),
+    _signed(
+        "GET", "openOrders", "openOrders.status", _open_orders_weight, (p.SYMBOL_OR_ALL,), account_calls.open_orders
+    ),
+    _signed("DELETE", "openOrders", "openOrders.cancelAll", 1, (p.SYMBOL,), account_calls.cancel_open_orders),
+    _signed("GET", "allOrders", "allOrders", 20, (p.SYMBOL, p.ORDER_ID, *_RANGE), account_calls.all_orders),
+    _signed("GET", "myTrades", "myTrades", _my_trades_weight, _MY_TRADES, account_calls.my_trades),
+    _signed("GET", "account", "account.status", 20, (p.OMIT_ZERO_BALANCES,), account_calls.show_account),
+    _signed("GET", "account/commission", "account.commission", 20, (p.SYMBOL,), account_calls.show_commission),
+    _signed("GET", "rateLimit/order", "account.rateLimits.orders", 40, (), account_calls.show_order_limits),
+    _signed("GET", "/sapi/v1/asset/tradeFee", "", 1, (p.SYMBOL_OR_ALL,), account_calls.show_trade_fees),
+    _signed("GET", "/sapi/v1/bnbBurn", "", 1, (), account_calls.show_bnb_burn),
+    _signed("POST", "/sapi/v1/bnbBurn", "", 1, _BNB_BURN, account_calls.set_bnb_burn),
 )
