@@ -165,7 +165,8 @@ class Bench:
 
     def open(self) -> None:
         """Open the ledger, as a restart does."""
-        self.ledger = Ledger(self.path, default_instruments())
+        instruments = default_instruments()
+        self.ledger = Ledger(self.path, instruments, dict.fromkeys((each.symbol for each in instruments), "engine"))
         self.exchange = Exchange(self.ledger, {"engine": self.port}, self.port, first_order_id=0)
 
     def place(self) -> int:

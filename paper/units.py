@@ -10,7 +10,6 @@ from market.instrument import Instrument
 ASSET_DECIMALS: Final = 8
 UNITS_PER_ONE: Final = 10**ASSET_DECIMALS
 UNITS_MAX: Final = 2**63 - 1  # SQLite's integers
-FIRST_ENGINE: Final = "engine"  # the one that has the symbols that are placed nowhere else
 
 _PLAIN_NUMBER = re.compile(r"([0-9]{1,20})(?:\.([0-9]{0,20}))?", re.ASCII)
 
@@ -51,7 +50,7 @@ class Symbol:
         notional_units: quote units of one tick times one lot.
         notional_min_units: the smallest price x quantity of an order, quote units.
         position_max_units: the most of the base asset that an account may come to own by buying; None: any.
-        engine: the name of the one that has its book.
+        engine: the name of the one that has its book; empty where that is nobody's concern.
     """
 
     instrument: Instrument
@@ -60,10 +59,10 @@ class Symbol:
     notional_units: int
     notional_min_units: int
     position_max_units: int | None = None
-    engine: str = FIRST_ENGINE
+    engine: str = ""
 
     @classmethod
-    def of(cls, instrument: Instrument, engine: str = FIRST_ENGINE) -> "Symbol":
+    def of(cls, instrument: Instrument, engine: str = "") -> "Symbol":
         """Return the integer view of `instrument`, whose book is on `engine`.
 
         Raises:

@@ -38,7 +38,7 @@ from paper.money.tables import (
 )
 from paper.money.tracked import Tracked
 from paper.money.wallets import OUTSIDE, Wallets
-from paper.units import FIRST_ENGINE, Symbol, format_units
+from paper.units import Symbol, format_units
 
 TRADE_IDS_PER_EPOCH: Final = 10**10  # so that trade ids keep rising when a new engine counts from 1 again
 
@@ -68,21 +68,20 @@ class Ledger:
         open_orders: the orders that may still trade, by id, oldest first.
     """
 
-    def __init__(self, path: Path, instruments: Sequence[Instrument], places: Mapping[str, str] | None = None) -> None:
+    def __init__(self, path: Path, instruments: Sequence[Instrument], engine_of: Mapping[str, str]) -> None:
         """Open the file at `path`, or make it, readable by its owner alone.
 
         Args:
             path: of the file.
             instruments: what is traded.
-            places: by symbol, the name of the engine that has its book; by default there is one engine.
+            engine_of: by symbol, the name of the engine that has its book.
 
         Raises:
             LedgerError: if it is no ledger, another version's, counts a symbol in other ticks or lots, or has open
                 orders of a symbol at another engine.
         """
-        engine_of = places or {}
         self.symbols: Mapping[str, Symbol] = {
-            each.symbol: Symbol.of(each, engine_of.get(each.symbol, FIRST_ENGINE)) for each in instruments
+            each.symbol: Symbol.of(each, engine_of[each.symbol]) for each in instruments
         }
         self.engines = tuple(sorted({symbol.engine for symbol in self.symbols.values()}))
         self._connection = _open(path)

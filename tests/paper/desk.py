@@ -28,6 +28,7 @@ START_NS = 1_770_000_000_000_000_000
 ALICE, BOB, CAROL = 1, 2, 3
 LEVELS_MAX = 1_000_000  # all of them
 INSTRUMENTS: tuple[Instrument, ...] = default_instruments()
+ONE_ENGINE = dict.fromkeys((each.symbol for each in INSTRUMENTS), "engine")
 BNBUSDT = next(instrument for instrument in INSTRUMENTS if instrument.symbol == "BNBUSDT")
 
 
@@ -219,7 +220,7 @@ class Desk:
         self.commission = commission
         self.engine = engine or DeskEngine()
         self.engines = [self.engine] if second is None else [self.engine, second]
-        self.places = {} if second is None else {"ETHUSDT": second.name}
+        self.places = ONE_ENGINE if second is None else ONE_ENGINE | {"ETHUSDT": second.name}
         self.open()
 
     def open(self) -> None:

@@ -25,7 +25,7 @@ from paper.money.history import Span
 from paper.money.ledger import Ledger
 from paper.money.orders import OrderKind, OrderRequest
 from paper.units import parse_units
-from tests.paper.desk import ALICE, BOB, CAROL, FIRST_ORDER_ID, FIRST_OWNER, INSTRUMENTS
+from tests.paper.desk import ALICE, BOB, CAROL, FIRST_ORDER_ID, FIRST_OWNER, INSTRUMENTS, ONE_ENGINE
 
 EVERYBODY = (ALICE, BOB, CAROL)
 COMMISSION = Commission(Decimal("0.0010003"), Decimal("0.0020007"), place=FeePlace.QUOTE)
@@ -73,7 +73,7 @@ class _Link:
 
 def live(path: Path, connection: Connection) -> None:
     """Be the exchange on the ledger at `path` until the process is killed."""
-    ledger = Ledger(path, INSTRUMENTS)
+    ledger = Ledger(path, INSTRUMENTS, ONE_ENGINE)
     link = _Link(connection)
     exchange = Exchange(
         ledger, {"engine": link}, link, first_order_id=FIRST_ORDER_ID, first_owner=FIRST_OWNER, commission=COMMISSION

@@ -23,6 +23,7 @@ from paper.money.ledger import Ledger
 from paper.streams.hub import StreamHub
 from tests.bus.feed_model import INSTRUMENTS, SYMBOLS, TOPICS, FeedEngine, Flow, pack_frame
 from tests.one_engine import one_engine
+from tests.paper.desk import ONE_ENGINE
 
 STEPS: Final = 1_500
 SPEEDS: Final = ("@depth", "@depth@100ms", "@depth@1000ms")
@@ -57,7 +58,7 @@ class Exchange:
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.dice = random.Random(seed)
-        self.ledger = Ledger(folder / "ledger.sqlite3", INSTRUMENTS)
+        self.ledger = Ledger(folder / "ledger.sqlite3", INSTRUMENTS, ONE_ENGINE)
         self.now_ns = 1
         self.subscriber = FeedSubscriber(one_engine(folder), TOPICS, TouchedBook)
         symbols = {each.symbol_id: each.symbol for each in INSTRUMENTS}

@@ -12,7 +12,7 @@ from paper.money.ledger import Ledger
 from paper.money.orders import OrderKind, OrderStatus
 from paper.money.tables import SCHEMA_VERSION
 from paper.units import parse_units
-from tests.paper.desk import ALICE, BOB, INSTRUMENTS, Desk
+from tests.paper.desk import ALICE, BOB, INSTRUMENTS, ONE_ENGINE, Desk
 
 USDT = parse_units("10000")
 
@@ -143,7 +143,7 @@ def test_a_ledger_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
     connection.execute("PRAGMA user_version = 1")
     connection.commit()
     connection.close()
-    ledger = Ledger(desk.path, INSTRUMENTS)
+    ledger = Ledger(desk.path, INSTRUMENTS, ONE_ENGINE)
     assert ledger.open_orders == {order.order_id: replace(order, queue_number=0)}
     assert ledger.last_report("engine") == (desk.engine.epoch, 1)
     ledger.close()

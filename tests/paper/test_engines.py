@@ -14,7 +14,7 @@ from paper.money.ledger import Ledger, LedgerError
 from paper.money.orders import OrderKind, OrderStatus
 from paper.money.starting_assets import STARTING_ASSETS
 from paper.units import parse_units
-from tests.paper.desk import ALICE, BOB, INSTRUMENTS, START_NS, Desk, DeskEngine
+from tests.paper.desk import ALICE, BOB, INSTRUMENTS, ONE_ENGINE, START_NS, Desk, DeskEngine
 
 BTC, ETH = "BTCUSDT", "ETHUSDT"
 SEED, ROUNDS, STEPS = 20_261_126, 12, 40
@@ -213,13 +213,13 @@ def test_a_symbol_with_open_orders_may_not_move(desk: Desk, tmp_path: Path) -> N
     bid(desk, ETH)
     desk.ledger.close()
     with pytest.raises(LedgerError, match=r"open orders in ETHUSDT on engine2, where \[\[engines\]\] must leave"):
-        Ledger(desk.path, INSTRUMENTS)
+        Ledger(desk.path, INSTRUMENTS, ONE_ENGINE)
     desk.open()
     desk.connect()
     (order,) = desk.ledger.open_orders.values()
     desk.cancel(order)
     desk.ledger.close()
-    Ledger(desk.path, INSTRUMENTS, {BTC: "engine2"}).close()
+    Ledger(desk.path, INSTRUMENTS, ONE_ENGINE | {BTC: "engine2"}).close()
     desk.open()
 
 

@@ -19,6 +19,7 @@ from paper.money.ledger import TRADE_IDS_PER_EPOCH, Ledger
 from paper.streams.hub import StreamHub
 from tests.bus.feed_model import INSTRUMENTS, TOPICS
 from tests.one_engine import one_engine
+from tests.paper.desk import ONE_ENGINE
 
 BTC = default_instruments()[0]
 TOPIC = trades_topic(BTC.symbol)
@@ -30,7 +31,7 @@ class Exchange:
     """A life of the exchange on the ledger in `folder`."""
 
     def __init__(self, folder: Path) -> None:
-        self.ledger = Ledger(folder / "ledger.sqlite3", INSTRUMENTS)
+        self.ledger = Ledger(folder / "ledger.sqlite3", INSTRUMENTS, ONE_ENGINE)
         self.subscriber = FeedSubscriber(one_engine(folder), TOPICS, TouchedBook)
         self.market = PublicMarket(self.ledger, FeedBooks(self.subscriber, {}), 1)
         self.trades = FeedTrades(self.subscriber, self.market)

@@ -12,7 +12,7 @@ from paper.money.ledger import Ledger
 from paper.money.orders import AccountTrade, Order, OrderKind, OrderStatus
 from paper.money.tables import SAVE_ORDER, SAVE_TRADE, order_row, trade_row
 from paper.units import Symbol
-from tests.paper.desk import ALICE, INSTRUMENTS
+from tests.paper.desk import ALICE, INSTRUMENTS, ONE_ENGINE
 
 BTC = Symbol.of(INSTRUMENTS[0])
 COUNT = 20_000
@@ -52,7 +52,7 @@ def past_trade(number: int) -> AccountTrade:
 def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
     """A ledger with a long past, of one order and one trade every 10 ms."""
     path: Path = tmp_path_factory.mktemp("history") / "paper.sqlite"
-    Ledger(path, INSTRUMENTS).close()
+    Ledger(path, INSTRUMENTS, ONE_ENGINE).close()
     connection = sqlite3.connect(path)
     connection.executemany(SAVE_ORDER, (order_row(past_order(number)) for number in range(1, COUNT + 1)))
     connection.executemany(SAVE_TRADE, (trade_row(past_trade(number)) for number in range(1, COUNT + 1)))

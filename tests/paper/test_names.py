@@ -21,7 +21,7 @@ from paper.streams.user_documents import event
 from paper.time_units import in_microseconds
 from paper.units import Symbol
 from tests.paper.clients import listening
-from tests.paper.desk import ALICE, INSTRUMENTS, Desk
+from tests.paper.desk import ALICE, INSTRUMENTS, ONE_ENGINE, Desk
 from tests.paper.server import Server
 from tests.paper.test_rest import order, send, signed
 
@@ -105,7 +105,7 @@ def test_what_the_exchange_ends_says_so_and_it_lasts(desk: Desk) -> None:
     desk.engine.flow(None, Side.SELL, "89000", "0.01")
     desk.connect()
     assert maker.expiry_reason == "EXCHANGE_CANCELED"
-    ledger = Ledger(desk.path, INSTRUMENTS)
+    ledger = Ledger(desk.path, INSTRUMENTS, ONE_ENGINE)
     stored = ledger.history.order(ALICE, ledger.symbols["BTCUSDT"], maker.order_id)
     assert stored is not None
     assert stored.expiry_reason == "EXCHANGE_CANCELED"

@@ -13,7 +13,7 @@ from paper.money.history import Span
 from paper.money.ledger import TRADE_IDS_PER_EPOCH, Ledger, LedgerError
 from paper.money.orders import Order, OrderKind, OrderStatus
 from paper.units import parse_units
-from tests.paper.desk import ALICE, BOB, FIRST_ORDER_ID, INSTRUMENTS, START_NS, Desk
+from tests.paper.desk import ALICE, BOB, FIRST_ORDER_ID, INSTRUMENTS, ONE_ENGINE, START_NS, Desk
 
 USDT = parse_units("10000")
 
@@ -273,10 +273,10 @@ def test_a_ledger_is_readable_by_its_owner_alone(desk: Desk) -> None:
 def test_a_ledger_in_other_lots_is_refused(tmp_path: Path) -> None:
     """Its integers would mean other amounts."""
     path = tmp_path / "paper.sqlite"
-    Ledger(path, INSTRUMENTS).close()
+    Ledger(path, INSTRUMENTS, ONE_ENGINE).close()
     with pytest.raises(LedgerError, match="BTCUSDT in other ticks and lots"):
-        Ledger(path, [replace(INSTRUMENTS[0], lot_size=Decimal("0.0001"))])
-    Ledger(path, INSTRUMENTS[:1]).close()
+        Ledger(path, [replace(INSTRUMENTS[0], lot_size=Decimal("0.0001"))], ONE_ENGINE)
+    Ledger(path, INSTRUMENTS[:1], ONE_ENGINE).close()
 
 
 def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path) -> None:
@@ -284,4 +284,4 @@ def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "paper.sqlite"
     path.write_text("Dear diary, " * 100)
     with pytest.raises(LedgerError, match="cannot be used as a ledger"):
-        Ledger(path, INSTRUMENTS)
+        Ledger(path, INSTRUMENTS, ONE_ENGINE)
