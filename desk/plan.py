@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from desk.settings import Settings
 
 _Shared = TypeVar("_Shared", bound="Section")
+# Of the supervisor, or of what else is in the run directory: a node's name is that of its lock, log and folder.
+_RESERVED = ("desk", "supervisor", "logs", "journal", "reports", "bus", "before", "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +228,7 @@ def check_names(engines: Sequence["EngineRow"], gateways: Sequence["GatewayRow"]
     for kind, name in named:
         if names.count(name) > 1:
             raise ValueError(f"expected each name once, there are two nodes called {name}")
-        if name != kind.name and name in (*KIND_NAMES, "desk", "supervisor"):
+        if name != kind.name and name in (*KIND_NAMES, *_RESERVED):
             raise ValueError(f"expected another name for a node of the kind {kind.name} than {name}")
 
 
