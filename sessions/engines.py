@@ -15,28 +15,19 @@ _ALL_ENGINES = -1
 
 
 class LinkEnd(Protocol):
-    """Our end of the order link to one engine: bus/engine_client.py has one over a socket."""
+    """What is asked of our end of the order link to one engine; bus/engine_client.py has one over a socket."""
 
     engine: str
     symbol_ids: frozenset[int]
 
     @property
-    def is_connected(self) -> bool:
-        """Whether the engine takes commands."""
-
+    def is_connected(self) -> bool: ...
     @property
-    def sent(self) -> int:
-        """The number of the last command that was sent."""
-
+    def sent(self) -> int: ...
     @property
-    def acknowledged(self) -> int:
-        """The number of the last command that the engine has completely handled."""
-
-    def is_behind(self, *, was_behind: bool) -> bool:
-        """Return whether the engine has too much to do."""
-
-    def send_encoded(self, payload: bytes, count: int) -> int:
-        """Send a frame of commands; return the number of the last one."""
+    def acknowledged(self) -> int: ...
+    def is_behind(self, *, was_behind: bool) -> bool: ...
+    def send_encoded(self, payload: bytes, count: int, /) -> int: ...
 
 
 @dataclass(slots=True, eq=False)

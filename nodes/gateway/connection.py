@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from bus.poll_loop import POLL_READ, POLL_WRITE, PollLoop
@@ -9,9 +10,13 @@ from market.clock import Now
 from sessions.client import Client
 
 # A machine that is gone says nothing, and an anonymous client need not: it is its kernel that is asked.
-_ASKED_AFTER_S: Final = 10
-_ASKED_AGAIN_S: Final = 5
-_ASKED_COUNT: Final = 3
+_OPTIONS: Final = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 10),  # s until it is asked
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),  # s until it is asked again
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+)
 
 
 class ClientConnection:
@@ -21,18 +26,19 @@ class ClientConnection:
         loop: of the node.
         connection: accepted.
         client: what is received and sent over it.
+        on_event: called when the socket can be read, or written to.
     """
 
-    def __init__(self, loop: PollLoop, connection: socket.socket, client: Client) -> None:
+    def __init__(
+        self, loop: PollLoop, connection: socket.socket, client: Client, on_event: Callable[["ClientConnection"], None]
+    ) -> None:
         connection.setblocking(False)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _ASKED_AFTER_S)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _ASKED_AGAIN_S)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _ASKED_COUNT)
+        for level, option, value in _OPTIONS:
+            connection.setsockopt(level, option, value)
         self.client = client
         self._loop = loop
         self._socket = connection
+        self._on_event = on_event
         self._events = 0
 
     def has_input(self) -> bool:
@@ -68,13 +74,13 @@ class ClientConnection:
         except BlockingIOError:
             return
 
-    def watch(self, action: Callable[[], None], *, is_read: bool, is_written: bool) -> None:
-        """Call `action` when the socket can be read, or written to."""
+    def watch(self, *, is_read: bool, is_written: bool) -> None:
+        """Wait for what the client says, or for room to write to it."""
         events = (POLL_READ if is_read else 0) | (POLL_WRITE if is_written else 0)
         if events == self._events:
             return
         if events:
-            self._loop.watch(self._socket, action, events)
+            self._loop.watch(self._socket, partial(self._on_event, self), events)
         else:
             self._loop.forget(self._socket)
         self._events = events

@@ -100,7 +100,7 @@ class GatewayNode:
             return  # it was gone before we looked
         moment = now()
         client = self._core.connect(host, port, moment)
-        self._connections[client] = ClientConnection(self._loop, accepted, client)
+        self._connections[client] = ClientConnection(self._loop, accepted, client, self._on_client)
         self._look_after_changed(moment)
 
     def _on_client(self, connection: ClientConnection) -> None:
@@ -134,7 +134,7 @@ class GatewayNode:
             self._core.hang_up(client, error.strerror or "lost", moment)
         if client.is_open:
             is_read, is_written = self._core.interest(client, moment)
-            connection.watch(partial(self._on_client, connection), is_read=is_read, is_written=is_written)
+            connection.watch(is_read=is_read, is_written=is_written)
         else:
             del self._connections[client]
             connection.close()
