@@ -1,0 +1,210 @@
+"""The end of a maker, and its successor's beginning."""
+
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from desk.run_dir import NodeError
+from market.clock import NS_PER_MS, NS_PER_SECOND
+from market.codes import Side
+from nodes.maker.ids import SENT_FILE, SentOrders, client_order_ids, own_prefix
+from nodes.maker.node import MakerNode
+from tests.nodes.maker.makers import AWAY, LOST, PREFIX, Told, a_maker, figures, lines
+from tests.nodes.maker.scripted_venue import ScriptedVenue
+from trading.quoting import Quote
+from venues.venue import (
+    ARRIVAL_MS_MAX,
+    VenueBusyError,
+    VenueError,
+    VenueKeysError,
+    VenueRefusedError,
+)
+
+
+def test_stop_cancels_everything_of_ours_and_says_why(quoting: MakerNode, venue: ScriptedVenue, told: Told) -> None:
+    """A maker that is told to stop leaves nothing."""
+    quoting.cycle()
+    quoting.stop()
+    assert venue.orders == {}
+    assert [line["why"] for line in lines(told, "cancelled")] == ["the maker stops"] * 2
+
+
+@pytest.mark.parametrize("arrives_after_s", [0.0, 0.3, 5.5])
+def test_stop_waits_for_an_order_in_flight_and_cancels_it(
+    quoting: MakerNode,
+    venue: ScriptedVenue,
+    now: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    arrives_after_s: float,
+) -> None:
+    """Its reply was lost, and it arrives after everything else was cancelled: a clean stop left it there."""
+    venue.fates["place"] = [LOST]
+    quoting.cycle()
+    arrives_ns = now[0] + int(arrives_after_s * NS_PER_SECOND)
+
+    def sleep(wait_s: float) -> None:
+        now[0] += int(wait_s * NS_PER_SECOND)
+        if now[0] >= arrives_ns:
+            venue.arrive()
+
+    monkeypatch.setattr("nodes.maker.node.time.sleep", sleep)
+    quoting.stop()
+    assert venue.late == []
+    assert venue.orders == {}
+    assert venue.ended["1"].status == "CANCELED"
+
+
+def test_stop_ends_when_an_order_in_flight_can_no_longer_arrive(
+    quoting: MakerNode, venue: ScriptedVenue, now: list[int]
+) -> None:
+    """It was lost on its way there."""
+    venue.fates["place"] = [LOST]
+    quoting.cycle()
+    before_ns = now[0]
+    quoting.stop()
+    assert venue.orders == {}
+    assert ARRIVAL_MS_MAX * NS_PER_MS < now[0] - before_ns < 2 * ARRIVAL_MS_MAX * NS_PER_MS
+
+
+def test_no_order_is_entered_once_the_stop_is_asked_for(quoting: MakerNode, venue: ScriptedVenue) -> None:
+    """The signal comes while a cycle waits for the venue."""
+    venue.before["depth"] = quoting._hurry
+    quoting.cycle()
+    assert venue.places == 0
+
+
+@pytest.mark.parametrize("error", [VenueRefusedError("internal error", -1001), AWAY, VenueBusyError("slow down", 1.0)])
+def test_stop_tries_again_while_the_venue_is_away(quoting: MakerNode, venue: ScriptedVenue, error: VenueError) -> None:
+    """The exchange may be coming back from a restart just then: orders were left there at the first error."""
+    quoting.cycle()
+    venue.fates["cancel"] = [error, error]
+    quoting.stop()
+    assert venue.orders == {}
+
+
+@pytest.mark.parametrize(("error", "calls"), [(AWAY, 11), (VenueBusyError("no", 60.0), 1), (VenueKeysError("no"), 1)])
+def test_stop_that_cannot_cancel_says_what_is_left(
+    quoting: MakerNode, venue: ScriptedVenue, now: list[int], error: VenueError, calls: int
+) -> None:
+    """Whoever stops it must hear that orders are left; a venue that bans us is not asked again and again."""
+    quoting.cycle()
+    venue.calls.clear()
+    venue.fates["open_orders"] = [error] * 1_000
+    before_ns = now[0]
+    with pytest.raises(NodeError, match=rf"own orders \({PREFIX}\.\.\.\) may be left at the venue: {error}"):
+        quoting.stop()
+    assert now[0] - before_ns <= 3 * NS_PER_SECOND
+    assert venue.calls.count("open_orders") <= calls
+
+
+def test_successor_of_a_killed_maker_takes_over_its_orders(
+    venue: ScriptedVenue, now: list[int], run_dir: Path, told: Told
+) -> None:
+    """They are known by their client order ids; what was filled before is no news."""
+    with a_maker(run_dir, venue) as killed:
+        killed.cycle()
+    venue.fill("1", Decimal("0.002"))
+    with a_maker(run_dir, venue) as successor:
+        successor.cycle()
+        assert (venue.places, venue.cancels) == (2, [])
+        venue.fill("1", Decimal("0.001"))
+        successor.cycle()
+    assert [line["qty"] for line in lines(told, "filled")] == ["0.001"]
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("call", ["find_order", "open_orders", "depth", "cancel", "place", "balances"])
+@pytest.mark.parametrize("does_arrive", [True, False])
+def test_maker_killed_at_any_call_leaves_none_that_its_successor_doubles(
+    venue: ScriptedVenue, now: list[int], run_dir: Path, call: str, does_arrive: bool
+) -> None:
+    """An order on its way when the maker dies is in no list of open orders; its note tells the successor to ask."""
+    with a_maker(run_dir, venue) as first:
+        venue.fates["place"] = [LOST] if call == "find_order" else []
+        first.cycle()
+        assert venue.mid_ticks is not None
+        venue.mid_ticks += 10_000
+        venue.does_arrive = does_arrive
+        venue.fill(max(venue.orders), Decimal("0.001"))
+        venue.fates[call] = [Killed()]
+        with pytest.raises(Killed):
+            first.cycle()
+    most = []
+    with a_maker(run_dir, venue) as successor:
+        for step in range(40):
+            successor.cycle()
+            if step == 2:
+                venue.arrive()
+            sides = [order.side for order in venue.orders.values()]
+            most.append(max(sides.count(side) for side in Side))
+            now[0] += NS_PER_SECOND // 4
+    assert max(most) == 1
+    assert sorted(venue.prices()) == [Side.BUY, Side.SELL]
+
+
+def test_note_of_sent_orders_that_cannot_be_written_does_not_end_the_maker(
+    quoting: MakerNode, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch, told: Told
+) -> None:
+    """A full disk: it goes on quoting, and says once what that costs."""
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(quoting._sent, "write", fail)
+    quoting.cycle()
+    assert len(venue.orders) == 2
+    assert len([line for line in told if "No space left" in line.get("why", "")]) == 1
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", '[{"id": 1}]', '{"id": 1}'])
+def test_damaged_note_of_sent_orders_does_not_end_the_start(
+    venue: ScriptedVenue, now: list[int], run_dir: Path, told: Told, text: str
+) -> None:
+    """It is a help, not a condition."""
+    (run_dir / "maker_sent.json").write_text(text)
+    with a_maker(run_dir, venue) as one:
+        one.cycle()
+    assert len(venue.orders) == 2
+    assert any("not kept" in line["event"] for line in told)
+
+
+def test_prefix_is_made_up_once_for_a_run_directory(tmp_path: Path) -> None:
+    """A restarted maker knows its orders again; another desk has another prefix; 36 characters hold a whole id."""
+    prefix = own_prefix(tmp_path)
+    assert own_prefix(tmp_path) == prefix
+    other = tmp_path / "other"
+    other.mkdir()
+    assert own_prefix(other) != prefix
+    assert len(next(client_order_ids(prefix))) <= 30
+
+
+@pytest.mark.parametrize("text", ["", "\n", "Ünsinn"])
+def test_prefix_that_was_not_written_whole_is_made_anew(tmp_path: Path, text: str) -> None:
+    """An empty name is that of every desk that was killed at this moment: each would cancel the other's orders."""
+    (tmp_path / "maker_id").write_text(text)
+    assert len(own_prefix(tmp_path)) == len("tb-123456-")
+    assert own_prefix(tmp_path) == own_prefix(tmp_path)
+
+
+def test_every_quote_is_shown_with_its_size(quoting: MakerNode, venue: ScriptedVenue) -> None:
+    """`status` shows prices, what is left, and the counts."""
+    quoting.cycle()
+    venue.orders["2"] = replace(venue.orders["2"], filled_qty=Decimal("0.001"), status="PARTIALLY_FILLED")
+    quoting.cycle()
+    shown = figures(quoting)
+    assert (shown["bid"], shown["bid_qty"]) == ("91202.23", "0.01094")
+    assert (shown["ask"], shown["ask_qty"], shown["ask_idle"]) == ("91567.77", "0.00994", None)
+    assert (shown["placed"], shown["cancelled"], shown["mid"]) == (2, 0, "91385.00")
+
+
+def test_note_of_another_symbol_is_left_alone(venue: ScriptedVenue, now: list[int], run_dir: Path) -> None:
+    """The desk quoted another pair before: to ask for that order here would hold a side for nothing."""
+    SentOrders(run_dir / SENT_FILE).write("ETHUSDT", {f"{PREFIX}1": Quote(Side.BUY, 1, 1)})
+    with a_maker(run_dir, venue) as one:
+        one.cycle()
+    assert venue.places == 2

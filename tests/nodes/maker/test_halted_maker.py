@@ -1,0 +1,90 @@
+"""The operator's halt, as the maker follows it."""
+
+from pathlib import Path
+
+import pytest
+
+from desk.halted_file import HaltedFile
+from market.clock import NS_PER_MS, NS_PER_SECOND
+from nodes.maker.node import BACKOFF_NS_MAX, MakerNode
+from tests.nodes.maker.makers import AWAY, LOST, Told, a_maker, figures, lines
+from tests.nodes.maker.scripted_venue import ScriptedVenue
+from venues.venue import (
+    ARRIVAL_MS_MAX,
+    VenueUnavailableError,
+)
+
+
+def _halt(run_dir: Path, *, is_halted: bool) -> None:
+    HaltedFile(run_dir, ["BTCUSDT"]).change(["BTCUSDT"], is_halted=is_halted)
+
+
+def test_halted_maker_pulls_its_quotes_and_places_none(
+    quoting: MakerNode, venue: ScriptedVenue, run_dir: Path, told: Told
+) -> None:
+    """It says so once it has none, with the word that it is about; a resume lets it quote again."""
+    quoting.cycle()
+    _halt(run_dir, is_halted=True)
+    venue.fates["cancel"] = [AWAY]
+    with pytest.raises(VenueUnavailableError):
+        quoting.cycle()
+    assert not figures(quoting).get("halted"), "its quotes are still there"
+    for _ in range(3):
+        quoting.cycle()
+    assert venue.prices() == {}
+    assert venue.places == 2
+    assert figures(quoting)["halted"] is True
+    version = figures(quoting)["halt_version"]
+    assert [line["why"] for line in lines(told, "cancelled")] == ["halted", "halted"]
+    _halt(run_dir, is_halted=False)
+    quoting.cycle()
+    assert venue.places == 4
+    assert figures(quoting)["halted"] is False
+    _halt(run_dir, is_halted=True)
+    assert (figures(quoting)["halted"], figures(quoting)["halt_version"] == version) == (False, False)
+    assert len(lines(told, "halted: no quotes until resume")) == len(lines(told, "resumed")) == 1
+
+
+def test_halted_maker_waits_for_an_order_that_may_still_arrive(
+    quoting: MakerNode, venue: ScriptedVenue, run_dir: Path, now: list[int]
+) -> None:
+    """Until the fate of an order is known nobody is told `halted`."""
+    venue.fates["place"] = [LOST]
+    quoting.cycle()
+    _halt(run_dir, is_halted=True)
+    quoting.cycle()
+    assert venue.prices() == {}
+    assert figures(quoting)["halted"] is False
+    now[0] += (ARRIVAL_MS_MAX + 1) * NS_PER_MS
+    quoting.cycle()
+    assert figures(quoting)["halted"] is True
+    assert venue.places == 2
+
+
+def test_a_halt_does_not_wait_for_the_back_off(
+    quoting: MakerNode, venue: ScriptedVenue, run_dir: Path, now: list[int]
+) -> None:
+    """But a venue that stays away is not asked ten times a second on its account."""
+    quoting.cycle()
+    quoting._backoff.until_ns = now[0] + NS_PER_SECOND
+    quoting._on_look()
+    assert len(venue.prices()) == 2, "nothing was said"
+    _halt(run_dir, is_halted=True)
+    venue.fates["open_orders"] = [AWAY]
+    quoting._on_look()
+    quoting._on_look()
+    assert len(venue.prices()) == 2, "it waits for the venue"
+    now[0] += BACKOFF_NS_MAX
+    quoting._on_time()
+    assert venue.prices() == {}
+
+
+def test_a_maker_that_starts_halted_quotes_nothing(venue: ScriptedVenue, run_dir: Path, now: list[int]) -> None:
+    """And takes away what a killed one has left."""
+    with a_maker(run_dir, venue) as killed:
+        killed.cycle()
+    _halt(run_dir, is_halted=True)
+    with a_maker(run_dir, venue) as one:
+        one.cycle()
+        assert (venue.places, venue.prices()) == (2, {})
+        assert figures(one)["halted"] is True

@@ -1,0 +1,31 @@
+"""A clock, a folder and a venue for the bookkeeper."""
+
+from pathlib import Path
+
+import pytest
+
+from nodes.tracker import bookkeeper as bookkeeper_module
+from reports.folder import ReportsFolder
+from tests.nodes.tracker.accounts import START, Clock
+from tests.reports.fills import BTC, ETH
+from tests.reports.scripted_venue import ScriptedVenue
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Return the clock that the bookkeeper reads."""
+    made = Clock()
+    monkeypatch.setattr(bookkeeper_module, "time_ns", made.time_ns)
+    return made
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> ReportsFolder:
+    """Return a folder that is not made yet."""
+    return ReportsFolder(tmp_path / "reports")
+
+
+@pytest.fixture
+def venue() -> ScriptedVenue:
+    """Return a venue whose account has not traded."""
+    return ScriptedVenue(START, (BTC, ETH))

@@ -1,0 +1,178 @@
+"""The bookkeeper over several days: those that nobody saw, midnight, and every step of a clock."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from nodes.tracker import bookkeeper as bookkeeper_module
+from nodes.tracker.bookkeeper import Bookkeeper
+from reports.folder import ReportsFolder
+from tests.nodes.tracker.accounts import HOUR_MS, MIDNIGHT_MS, STEPS_MS, Clock, agrees, ids, made_trades
+from tests.reports.documents import was_reset
+from tests.reports.fills import BTC, DAY, DAY_MS, NOON_MS
+from tests.reports.scripted_venue import ScriptedVenue
+
+
+@pytest.mark.parametrize(("days_away", "count"), [(1, 20), (1, 155), (2, 20), (2, 155), (2, 1_100), (9, 20)])
+def test_makes_the_days_that_nobody_saw(
+    folder: ReportsFolder, venue: ScriptedVenue, clock: Clock, days_away: int, count: int
+) -> None:
+    """Guards a tracker that was away over midnights: no trade is missing, on whichever day it was made."""
+    venue.trades_of_all = made_trades(1, 20)
+    Bookkeeper(venue, BTC, folder).update()
+    for back in range(days_away + 1):
+        venue.trades_of_all += made_trades(100_000 * (back + 1), count, NOON_MS + back * DAY_MS + HOUR_MS)
+    clock.ms += days_away * DAY_MS + 2 * HOUR_MS
+    for _ in range(2):
+        document = Bookkeeper(venue, BTC, folder).update().document
+        assert ids(document) == list(range(100_000 * (days_away + 1), 100_000 * (days_away + 1) + count))
+        assert agrees(document)
+        assert len(ids(folder.read(DAY))) == 20 + count
+        for back in range(1, days_away):
+            found = folder.read(DAY + timedelta(days=back))
+            assert found is not None
+            assert len(ids(found)) == count
+            assert found["is_seen"] is False
+
+
+def test_makes_no_day_before_the_desk_was_in_service(folder: ReportsFolder, venue: ScriptedVenue, clock: Clock) -> None:
+    """Guards the first start on an old account, and a day whose file was deleted to forget it."""
+    venue.trades_of_all = [*made_trades(1, 50, NOON_MS - 2 * DAY_MS), *made_trades(51, 10)]
+    books = Bookkeeper(venue, BTC, folder)
+    books.update()
+    assert folder.days() == [DAY]
+    clock.ms += DAY_MS
+    venue.trades_of_all += made_trades(61, 10, NOON_MS + DAY_MS)
+    books.update()
+    folder.file_of(DAY).unlink()
+    Bookkeeper(venue, BTC, folder).update()
+    assert folder.days() == [DAY + timedelta(days=1)]
+
+
+@pytest.mark.parametrize("step_ms", STEPS_MS)
+@pytest.mark.parametrize("at_ms", [NOON_MS, MIDNIGHT_MS - 500, MIDNIGHT_MS + 500])
+@pytest.mark.parametrize("whose", ["desk", "venue", "both"])
+def test_loses_nothing_when_a_clock_steps(
+    folder: ReportsFolder, venue: ScriptedVenue, clock: Clock, step_ms: int, at_ms: int, whose: str
+) -> None:
+    """Guards every reading of the time: no trade is lost, none doubled, no account begun anew, and the books agree."""
+    clock.ms, number = at_ms, 1
+    books, command = Bookkeeper(venue, BTC, folder), Bookkeeper(venue, BTC, folder)
+    desk_step, venue_step = (step_ms if whose != "venue" else 0), (step_ms if whose != "desk" else 0)
+    for minute in range(7):
+        is_stepped = minute in (2, 3, 4)  # and then back
+        now_ms = at_ms + minute * 60_000
+        clock.ms = now_ms + (desk_step if is_stepped else 0)
+        venue.trades_of_all += made_trades(number, 60, now_ms + (venue_step if is_stepped else 0) - 200)
+        number += 60
+        documents = [books.update().document]
+        if minute % 2:
+            documents.append(command.update().document)
+        for document in documents:
+            assert document["resets"] == []
+            assert agrees(document), (minute, document["reconciliation"])
+            assert document["symbols"]["BTCUSDT"]["identity_gap"] == 0
+    on_file = [(day, ids(folder.read(day))) for day in folder.days()]
+    assert sorted(number for _, ids in on_file for number in ids) == list(range(1, number))
+    assert all(date(2025, 11, 30) <= day <= date(2025, 12, 1) for day, _ in on_file)
+
+
+def test_follows_a_venue_whose_clock_is_an_hour_ahead_over_midnight(
+    folder: ReportsFolder, venue: ScriptedVenue, clock: Clock
+) -> None:
+    """Guards trades of tomorrow: they are on tomorrow's file at once, and the books of both days agree."""
+    clock.ms = MIDNIGHT_MS - HOUR_MS
+    books = Bookkeeper(venue, BTC, folder)
+    venue.trades_of_all = made_trades(1, 10, clock.ms)
+    books.update()
+    venue.trades_of_all += made_trades(11, 130, clock.ms + HOUR_MS)
+    today = books.update().document
+    assert (len(ids(today)), today["reconciliation"]["trades_of_other_days"]) == (10, 130)
+    assert agrees(today)
+    venue.trades_of_all += made_trades(141, 130, clock.ms + HOUR_MS + 5_000)
+    restarted = Bookkeeper(venue, BTC, folder)
+    assert agrees(restarted.update().document)
+    clock.ms += HOUR_MS + 10_000
+    for one in (books, restarted):
+        tomorrow = one.update().document
+        assert ids(tomorrow) == list(range(11, 271))
+        assert agrees(tomorrow)
+    assert ids(folder.read(DAY)) == list(range(1, 11))
+
+
+@pytest.mark.parametrize("content", [b"{", None])
+@pytest.mark.parametrize("is_restarted", [False, True])
+@pytest.mark.parametrize("is_venue", [False, True])
+def test_asks_for_the_whole_day_though_a_later_one_is_on_file(
+    folder: ReportsFolder, venue: ScriptedVenue, clock: Clock, content: bytes | None, is_restarted: bool, is_venue: bool
+) -> None:
+    """Guards a damaged or deleted file where a clock was set back over midnight, or the venue's is ahead of it."""
+    clock.ms = MIDNIGHT_MS - 60_000
+    books = Bookkeeper(venue, BTC, folder)
+    venue.trades_of_all = made_trades(1, 250, clock.ms - 1_000)
+    books.update()
+    clock.ms += 0 if is_venue else 120_000
+    venue.trades_of_all += made_trades(251, 130, MIDNIGHT_MS + 1_000)
+    books.update()
+    assert folder.days() == [DAY, DAY + timedelta(days=1)]
+    clock.ms = MIDNIGHT_MS - 30_000
+    if content is None:
+        folder.file_of(DAY).unlink()
+    else:
+        folder.file_of(DAY).write_bytes(content)
+    document = (Bookkeeper(venue, BTC, folder) if is_restarted else books).update().document
+    assert ids(document) == list(range(1, 251))
+    assert agrees(document)
+    assert ids(folder.read(DAY + timedelta(days=1))) == list(range(251, 381))
+
+
+def test_knows_what_is_on_file_between_two_days_that_it_wrote(
+    folder: ReportsFolder, venue: ScriptedVenue, clock: Clock
+) -> None:
+    """Guards a venue whose clock is ahead: a day of late trades alone is no gap, and tomorrow is on file at once."""
+    clock.ms = MIDNIGHT_MS - 60_000
+    books = Bookkeeper(venue, BTC, folder)
+    venue.trades_of_all = made_trades(1, 150, clock.ms - 1_000)
+    books.update()
+    venue.trades_of_all += made_trades(151, 130, MIDNIGHT_MS)
+    books.update()
+    clock.ms += 2 * DAY_MS
+    books.update()
+    venue.trades_of_all += made_trades(281, 1, MIDNIGHT_MS + 2 * DAY_MS)
+    books.update()
+    assert [ids(folder.read(DAY + timedelta(days=days))) for days in (1, 2, 3)] == [[*range(151, 281)], [], [281]]
+
+
+def test_ends_the_week_with_the_day_that_was_written(
+    folder: ReportsFolder, venue: ScriptedVenue, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guards midnight between the snapshot and the day that it belongs to: it is read again for the new day."""
+    times = [MIDNIGHT_MS - 1, MIDNIGHT_MS + 1, MIDNIGHT_MS + 2, MIDNIGHT_MS + 3]
+    monkeypatch.setattr(bookkeeper_module, "time_ns", lambda: times.pop(0) * 1_000_000)
+    document = Bookkeeper(venue, BTC, folder).update().document
+    assert document["date"] == "2025-12-01"
+    assert folder.days() == [date(2025, 12, 1)]
+    assert times == []
+
+
+@pytest.mark.parametrize("account_id", ["", "65537"])
+def test_tells_of_a_reset_once_when_it_was_noticed_just_before_midnight(
+    folder: ReportsFolder, venue: ScriptedVenue, clock: Clock, account_id: str
+) -> None:
+    """Guards the day after: it goes on with the new account, of which it knows the trades and the id."""
+    clock.ms = MIDNIGHT_MS - 120_000
+    venue.account_id = "1" if account_id else ""
+    venue.trades_of_all = made_trades(5_000, 50, clock.ms - 3_600_000)
+    books = Bookkeeper(venue, BTC, folder)
+    books.update()
+    clock.ms = MIDNIGHT_MS - 1_000
+    venue.account_id, venue.trades_of_all = account_id, made_trades(1, 5, clock.ms - 10_000)
+    assert len(books.update().document["resets"]) == 1
+    clock.ms = MIDNIGHT_MS + 4_000
+    venue.trades_of_all += [*made_trades(6, 120, MIDNIGHT_MS - 500), *made_trades(126, 3, MIDNIGHT_MS + 500)]
+    recorded = books.update()
+    assert (recorded.document["resets"], was_reset(recorded)) == ([], False)
+    assert recorded.document["account_id"] == account_id
+    assert agrees(recorded.document)
+    assert ids(folder.read(DAY)) == list(range(1, 126))
+    assert ids(recorded.document) == [126, 127, 128]
