@@ -5,7 +5,7 @@ from typing import Final
 
 from engine.kernel import inlined, kernel
 from engine.rows.codes import AMEND, CANCEL, HEARTBEAT, LOGOUT, MASS_CANCEL, NEW, REASONS, SIDES, TAGS
-from engine.rows.messages import ROW_WIDTH, TAG
+from engine.rows.messages import ROW_WIDTH, TAG, Int64Array
 from engine.wire.routing import write_refusal
 from market.clock import NS_PER_SECOND
 from market.limits import ID_MAX, ORDER_IDS_PER_SESSION
@@ -27,7 +27,7 @@ assert NEW.symbol_id == AMEND.symbol_id == CANCEL.symbol_id, "commands name thei
 
 @kernel
 def admit_messages(
-    memory: SessionMemory, first: int, count: int, number: int, is_engine_here: int, time_ns: int, now_ns: int
+    first: int, count: int, number: int, is_engine_here: int, time_ns: int, now_ns: int, *arrays: Int64Array
 ) -> tuple[int, int, int, int]:
     """Turn `count` messages of session `number` into commands of the desk: its ids, its owner, the time.
 
@@ -36,10 +36,12 @@ def admit_messages(
         is_engine_here: 0: all commands are refused, but for orders that were taken before.
         time_ns: ns since 1970.
         now_ns: monotonic, for the limit of messages a second, and the age of the reference price.
+        arrays: the SessionMemory; as one argument it would cost a call 1 us more.
 
     Returns:
         how many commands pass, how many are refused, how many orders are sent again, and whether the session goes on.
     """
+    memory = SessionMemory(*arrays)
     rows, sessions = memory.messages, memory.sessions
     session = number * at.STATE_SIZE
     _add_credit(memory, session, now_ns)

@@ -25,17 +25,19 @@ for _event in (RESTED, CANCELED, AMENDED, TRIGGERED, REJECTED):
 
 
 @kernel
-def tell_sessions(memory: SessionMemory, skip: int, count: int) -> tuple[int, int]:
+def tell_sessions(skip: int, count: int, *arrays: Int64Array) -> tuple[int, int]:
     """Write each event as the session sees it that it belongs to: its own ids, its own sequence, its own side alone.
 
     Orders of a session that is no more, and orders that are at their end for the client, are told to nobody.
 
     Args:
         skip: of the `count` rows of events, how many are old.
+        arrays: the SessionMemory.
 
     Returns:
         how many rows were written, or TOO_MANY_OPEN; and the sessions that they are of, as bits.
     """
+    memory = SessionMemory(*arrays)
     events, sessions, told = memory.events, memory.sessions, memory.told
     told_count = 0
     touched = np.int64(0)

@@ -100,7 +100,7 @@ class SessionTable:
             encoder.encode(0, 0)
         self.report(b"")
         holds_order(self.memory.orders, 1)
-        tell_sessions(self.memory, 0, 0)
+        tell_sessions(0, 0, *self.memory)
         self._told_encoder.encode_selected(self.memory.keys, 0, 0, 0)
 
     # --- who is there
@@ -203,7 +203,7 @@ class SessionTable:
         numbers = self.memory.of(session.number)
         used_before = numbers.item(at.OPEN_COUNT)
         kept, refused, resent, ending = admit_messages(
-            self.memory, first, count, session.number, int(is_engine_here), now.time_ns, now.monotonic_ns
+            first, count, session.number, int(is_engine_here), now.time_ns, now.monotonic_ns, *self.memory
         )
         if resent:
             again = self.memory.resends[: resent * at.RESEND_SIZE].tolist()
@@ -244,7 +244,7 @@ class SessionTable:
         self._events.load(b"", payload)
         for rows in self._events.messages():
             old_count, skip = min(skip, len(rows)), max(0, skip - len(rows))
-            told_count, bits = tell_sessions(self.memory, old_count, len(rows))
+            told_count, bits = tell_sessions(old_count, len(rows), *self.memory)
             assert told_count != TOO_MANY_OPEN, "expected no more open orders than the engine holds"
             bits &= 2**64 - 1
             self._add(told_count, bits)
