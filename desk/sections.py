@@ -38,6 +38,7 @@ AssetName = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,20}$")]
 Step = Annotated[Decimal, Field(gt=0, le=1_000_000, decimal_places=8)]
 Fee = Annotated[Decimal, Field(ge=0, le=Decimal("0.1"), decimal_places=8)]
 Band = Annotated[Decimal, Field(ge=0, lt=1, decimal_places=6)]
+Mid = Annotated[Decimal, Field(gt=0, le=1_000_000)]
 DelayMs = Annotated[float, Field(ge=0, le=DELAY_MS_MAX)]
 Notional = Annotated[Decimal, Field(ge=0, le=NOTIONAL_MAX)]
 
@@ -236,7 +237,7 @@ class FlowSettings(Section):
     url: str = PUBLIC_STREAMS
     toxicity: Annotated[float, Field(ge=0, le=1)] | None = None
     seed: Annotated[int, Field(ge=0)] = 7
-    start_mid: Annotated[Decimal, Field(gt=0, le=1_000_000)] | None = None
+    start_mid: Mid | None = None
     speed: Annotated[float, Field(gt=0, le=1_000)] = 1.0
     opening_s: Annotated[float, Field(ge=0, le=3_600)] = 8.0
     loop: bool = False

@@ -6,11 +6,10 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from desk.sections import AssetName, Band, Fee, Notional, Section, Step, SymbolName
+from desk.sections import AssetName, Band, Fee, Mid, Notional, Section, Step, SymbolName
 from market.instrument import Instrument, venue_spelling
 
 ASSET_UNIT = Decimal("0.00000001")  # what money is counted in
-OPENING_MID_MAX = 1_000_000
 # Ticks and lots as on Binance Spot.
 KNOWN_PAIRS: Final[Mapping[str, Mapping[str, str]]] = {
     "BTCUSDT": {"base": "BTC", "quote": "USDT", "tick_size": "0.01", "lot_size": "0.00001", "opening_mid": "91385.00"},
@@ -52,7 +51,7 @@ class SymbolRow(Section):
     maker_fee: Fee | None = None
     taker_fee: Fee | None = None
     max_position: Qty | None = None
-    opening_mid: Annotated[Decimal, Field(gt=0, le=OPENING_MID_MAX)] | None = None
+    opening_mid: Mid | None = None
     has_flow: bool = False
     price_band: Band | None = None
     notional_max: Notional | None = None
