@@ -1,7 +1,6 @@
 """Who listens to which account's own stream."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from paper.errors import ErrorKind, ExchangeError
 from paper.exchange.exchange import Exchange
@@ -12,38 +11,30 @@ from paper.streams.outbox import Outbox
 from paper.streams.user_documents import Document
 
 
-@dataclass(frozen=True, slots=True)
-class _Subscription:
-    number: int
-    account: int
-    client: "UserStreams"
-
-
 class UserHub:
     """Passes news of accounts to the clients that have subscribed to them."""
 
     def __init__(self, exchange: Exchange) -> None:
-        self._by_account: dict[int, dict[_Subscription, None]] = {}
+        self._by_account: dict[int, dict[tuple[UserStreams, int], None]] = {}  # clients, each with its number for it
         exchange.account_listeners.append(self._on_news)
 
     def is_heard(self, account: int) -> bool:
         """Say whether somebody listens to an account."""
         return bool(self._by_account.get(account))
 
-    def add(self, subscription: _Subscription) -> None:
-        """Pass on the news of the subscription's account."""
-        self._by_account.setdefault(subscription.account, {})[subscription] = None
+    def add(self, account: int, client: "UserStreams", number: int) -> None:
+        """Pass the news of an account on to a client, as its subscription of that number."""
+        self._by_account.setdefault(account, {})[client, number] = None
 
-    def remove(self, subscription: _Subscription) -> None:
+    def remove(self, account: int, client: "UserStreams", number: int) -> None:
         """Pass nothing on any more."""
-        del self._by_account[subscription.account][subscription]
+        del self._by_account[account][client, number]
 
     def _on_news(self, news: AccountNews) -> None:
-        subscriptions = self._by_account.get(news.account)
-        if subscriptions:
+        if subscriptions := self._by_account.get(news.account):
             document = user_documents.event(news)
-            for subscription in subscriptions:
-                subscription.client.tell(subscription.number, document)
+            for client, number in subscriptions:
+                client.tell(number, document)
 
 
 class UserStreams:
@@ -59,13 +50,13 @@ class UserStreams:
         self._hub = hub
         self._outbox = outbox
         self._now_ms = now_ms
-        self._subscriptions: dict[int, _Subscription] = {}
+        self._accounts: dict[int, int] = {}  # by subscription
         self._next_number = 0
 
     @property
     def numbers(self) -> list[int]:
         """The subscriptions, oldest first."""
-        return list(self._subscriptions)
+        return list(self._accounts)
 
     def subscribe(self, account: int) -> int:
         """Subscribe to an account and return the subscription's number.
@@ -73,11 +64,11 @@ class UserStreams:
         Raises:
             ExchangeError: STREAM_ACTIVE if the account is subscribed to already.
         """
-        if any(each.account == account for each in self._subscriptions.values()):
+        if account in self._accounts.values():
             raise ExchangeError(ErrorKind.STREAM_ACTIVE)
         number, self._next_number = self._next_number, self._next_number + 1
-        subscription = self._subscriptions[number] = _Subscription(number, account, self)
-        self._hub.add(subscription)
+        self._accounts[number] = account
+        self._hub.add(account, self, number)
         return number
 
     def unsubscribe(self, number: int | None = None) -> None:
@@ -86,17 +77,17 @@ class UserStreams:
         Raises:
             ExchangeError: STREAM_INACTIVE if there is none of that number.
         """
-        if number is not None and number not in self._subscriptions:
+        if number is not None and number not in self._accounts:
             raise ExchangeError(ErrorKind.STREAM_INACTIVE)
         for each in self.numbers if number is None else [number]:
-            self._hub.remove(self._subscriptions.pop(each))
+            self._hub.remove(self._accounts.pop(each), self, each)
             self.tell(each, user_documents.terminated(self._now_ms()))
 
     def leave(self) -> None:
         """End all subscriptions of a client that is gone."""
-        for subscription in self._subscriptions.values():
-            self._hub.remove(subscription)
-        self._subscriptions.clear()
+        for number, account in self._accounts.items():
+            self._hub.remove(account, self, number)
+        self._accounts.clear()
 
     def tell(self, number: int, document: Document) -> None:
         """Tell the client an event of a subscription."""
