@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from typing import Final, NamedTuple, assert_never
+from typing import Final, assert_never
 
 from market.clock import NS_PER_MS
 from market.codes import CancelReason, RejectReason, Side, Tag
@@ -36,16 +36,6 @@ _EXPIRY_OF_CANCEL: Final = {
     CancelReason.FILL_OR_KILL: ExpiryReason.FOK,
     CancelReason.NO_LIQUIDITY: ExpiryReason.NO_LIQUIDITY,
 }
-
-
-class _Fill(NamedTuple):
-    """One order's share of a trade."""
-
-    trade_id: int
-    price_ticks: int
-    qty_lots: int
-    time_ms: int
-    is_maker: bool
 
 
 class Executions:
@@ -181,7 +171,7 @@ class Executions:
             return
         order.working_ms = order.working_ms or time_ms  # one that waited was woken, or it could not have traded
         trade_id = self._ledger.unheard_trade_id(epoch, order.account, order.symbol)
-        self._fill(order, _Fill(trade_id, order.price_ticks, missing_lots, time_ms, is_maker=True))
+        self._fill(order, trade_id, order.price_ticks, missing_lots, time_ms, is_maker=True)
 
     def _leave(self, epoch: int, order: Order, answered: Pending, time_ms: int) -> None:
         """Decide about an order of which reports were lost and that the engine does not have any more."""
@@ -216,43 +206,43 @@ class Executions:
             if order is not None:
                 time_ms = event.time_ns // NS_PER_MS
                 self._settle(epoch, order, leaves_lots + event.qty_lots, time_ms)
-                self._fill(order, _Fill(trade_id, event.price_ticks, event.qty_lots, time_ms, is_maker))
+                self._fill(order, trade_id, event.price_ticks, event.qty_lots, time_ms, is_maker=is_maker)
                 assert order.leaves_lots == leaves_lots, f"the engine has {leaves_lots} lots open of {order}"
 
-    def _fill(self, order: Order, fill: _Fill) -> None:
+    def _fill(
+        self, order: Order, trade_id: int, price_ticks: int, qty_lots: int, time_ms: int, *, is_maker: bool
+    ) -> None:
         symbol, wallets, account = order.symbol, self._ledger.wallets, order.account
         self._ledger.change(order)
-        quote_units = symbol.notional(fill.price_ticks, fill.qty_lots)
-        base_units = fill.qty_lots * symbol.lot_units
+        quote_units = symbol.notional(price_ticks, qty_lots)
+        base_units = qty_lots * symbol.lot_units
         is_buy = order.side is Side.BUY
         paid_units, received_units = (quote_units, base_units) if is_buy else (base_units, quote_units)
         received_asset = symbol.base if is_buy else symbol.quote
-        set_aside_units = order.locked_units() - order.set_aside(order.leaves_lots - fill.qty_lots)
-        assert paid_units <= set_aside_units, (
-            f"a fill at {fill.price_ticks} ticks costs more than is set aside: {order}"
-        )
+        set_aside_units = order.locked_units() - order.set_aside(order.leaves_lots - qty_lots)
+        assert paid_units <= set_aside_units, f"a fill at {price_ticks} ticks costs more than is set aside: {order}"
         wallets.pay_locked(account, order.locked_asset, paid_units)
         wallets.unlock(account, order.locked_asset, set_aside_units - paid_units)
         wallets.transfer(OUTSIDE, account, received_asset, received_units)
-        fee_asset, fee_units = self._fee(order, base_units, quote_units, is_maker=fill.is_maker)
+        fee_asset, fee_units = self._fee(order, base_units, quote_units, is_maker=is_maker)
         wallets.transfer(account, FEES, fee_asset, fee_units)
-        order.filled_lots += fill.qty_lots
+        order.filled_lots += qty_lots
         order.filled_units += quote_units
         order.status = OrderStatus.PARTIALLY_FILLED if order.leaves_lots else OrderStatus.FILLED
-        order.update_ms = fill.time_ms
+        order.update_ms = time_ms
         trade = AccountTrade(
-            trade_id=fill.trade_id,
+            trade_id=trade_id,
             account=account,
             symbol=symbol,
             order_id=order.order_id,
             side=order.side,
-            price_ticks=fill.price_ticks,
-            qty_lots=fill.qty_lots,
+            price_ticks=price_ticks,
+            qty_lots=qty_lots,
             quote_units=quote_units,
             fee_units=fee_units,
             fee_asset=fee_asset,
             time_ms=order.update_ms,
-            is_maker=fill.is_maker,
+            is_maker=is_maker,
         )
         self._ledger.add_trade(trade)
         self.news.append(OrderNews(order.copy(), ExecutionType.TRADE, order.update_ms, trade))
