@@ -41,7 +41,7 @@ class OrderRules:
         open_orders = self._ledger.open_orders_of(account, symbol)
         check_filters(
             Draft(
-                replace(request, qty_units=request.qty_units or qty_lots * symbol.lot_units),
+                request if request.qty_units else replace(request, qty_units=qty_lots * symbol.lot_units),
                 reference_ticks=self._market.average_ticks(symbol, now_ns // NS_PER_MS),
                 open_count=len(open_orders),
                 waiting_count=sum(order.is_waiting for order in open_orders),

@@ -18,7 +18,8 @@ class Tracked(dict[Key, Value], Generic[Key, Value]):
         self.before: dict[Key, Value | None] = {}
 
     def __setitem__(self, key: Key, value: Value) -> None:
-        self.before.setdefault(key, self.get(key))
+        if key not in self.before:
+            self.before[key] = self.get(key)
         super().__setitem__(key, value)
 
     def settle(self) -> None:

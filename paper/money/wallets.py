@@ -107,9 +107,12 @@ class Wallets:
         return ((account, asset, *self.by_owner[account, asset]) for account, asset in self.by_owner.before)
 
     def _move(self, account: int, asset: str, free: int, locked: int) -> None:
-        before = self.by_owner.get((account, asset), _EMPTY)
-        wallet = self.by_owner[account, asset] = Wallet(before.free + free, before.locked + locked)
-        self._assets.setdefault(account, set()).add(asset)
+        key = account, asset
+        before = self.by_owner.get(key)
+        if before is None:
+            before = _EMPTY
+            self._assets.setdefault(account, set()).add(asset)
+        wallet = self.by_owner[key] = Wallet(before.free + free, before.locked + locked)
         is_sound = account == OUTSIDE or (wallet.free >= 0 and wallet.locked >= 0)
         assert is_sound, f"a wallet fell below zero: account {account} {asset} {wallet}"
         assert abs(wallet.free) + wallet.locked <= UNITS_MAX, f"a wallet is too large: {account} {asset} {wallet}"
