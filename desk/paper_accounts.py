@@ -4,7 +4,6 @@ import http.client
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 from desk.client import DeskError, require_node
@@ -25,28 +24,23 @@ class PaperAccounts:
         self._address = connectable(settings.paper.host), settings.paper.port
         self._folder = settings.run_dir / "paper"
 
-    def listed(self) -> list[dict[str, Any]]:
+    def listed(self) -> Any:
         """Return every account: its number, API keys, open orders, resets and balances."""
-        accounts: list[dict[str, Any]] = self._ask("GET", "accounts")
-        return accounts
+        return self._ask("GET", "accounts")
 
     def create(self) -> dict[str, Any]:
         """Make one more account; its secret stays in the file that is named."""
         made = self._ask("POST", "accounts")
-        return {"account": made["account"], "apiKey": made["apiKey"], "keys": str(self._keys_file(made["account"]))}
+        keys = self._folder / "accounts" / f"{made['account']}.env"
+        return {"account": made["account"], "apiKey": made["apiKey"], "keys": str(keys)}
 
-    def fund(self, number: int, asset: str, amount: str) -> dict[str, Any]:
+    def fund(self, number: int, asset: str, amount: str) -> Any:
         """Give an account money."""
-        funded: dict[str, Any] = self._ask("POST", f"accounts/{number}/deposit", {"asset": asset, "amount": amount})
-        return funded
+        return self._ask("POST", f"accounts/{number}/deposit", {"asset": asset, "amount": amount})
 
-    def reset(self, number: int) -> dict[str, Any]:
+    def reset(self, number: int) -> Any:
         """Let an account begin anew."""
-        reset: dict[str, Any] = self._ask("POST", f"accounts/{number}/reset")
-        return reset
-
-    def _keys_file(self, number: int) -> Path:
-        return self._folder / "accounts" / f"{number}.env"
+        return self._ask("POST", f"accounts/{number}/reset")
 
     def _ask(self, method: str, path: str, body: Mapping[str, str] | None = None) -> Any:
         require_node(self._folder.parent, "paper")

@@ -27,7 +27,7 @@ def orders_text(orders: Iterable[VenueOrder], instruments: Sequence[Instrument])
 
 def orders_json(orders: Iterable[VenueOrder]) -> JsonObject:
     """Return the open orders in the order in which `orders_text` shows them within a symbol."""
-    rows = [_order_json(order) for order in sorted(orders, key=_best_first)]
+    rows = [order_json(order) for order in sorted(orders, key=_best_first)]
     return {"orders": rows, "total_open_orders": len(rows)}
 
 
@@ -92,7 +92,7 @@ def history_json(
     return {
         "page": page,
         "pages": max(_pages(trades, limit), _pages(orders or (), limit)),
-        "orders": None if orders is None else [_order_json(order) for order in _page(orders, limit, page)],
+        "orders": None if orders is None else [order_json(order) for order in _page(orders, limit, page)],
         "total_orders": None if orders is None else len(orders),
         "trades": [_trade_json(trade) for trade in _page(trades, limit, page)],
         "total_trades": len(trades),
@@ -143,8 +143,18 @@ def account_json(balances: Mapping[str, Balance], orders: Iterable[VenueOrder], 
 
 
 def order_json(order: VenueOrder) -> JsonObject:
-    """Return one order as `orders_json` tells it."""
-    return _order_json(order)
+    """Return an order as every document of orders holds it."""
+    return {
+        "id": order.order_id,
+        "client_order_id": order.client_order_id,
+        "time": iso_time(order.time_ms),
+        "symbol": order.symbol,
+        "side": order.side.name,
+        "price": _plain(order.price),
+        "qty": _plain(order.qty),
+        "filled_qty": _plain(order.filled_qty),
+        "status": order.status,
+    }
 
 
 def order_text(order: VenueOrder, instrument: Instrument) -> str:
@@ -222,20 +232,6 @@ def _others(balances: Mapping[str, Balance], shown: Iterable[str]) -> int:
 def _balance_line(asset: str, balance: Balance) -> str:
     free = f"{amount_text(balance.free, asset)} free"
     return f"{free}, {amount_text(balance.locked, asset)} locked" if balance.locked else free
-
-
-def _order_json(order: VenueOrder) -> JsonObject:
-    return {
-        "id": order.order_id,
-        "client_order_id": order.client_order_id,
-        "time": iso_time(order.time_ms),
-        "symbol": order.symbol,
-        "side": order.side.name,
-        "price": _plain(order.price),
-        "qty": _plain(order.qty),
-        "filled_qty": _plain(order.filled_qty),
-        "status": order.status,
-    }
 
 
 def _trade_json(trade: VenueTrade) -> JsonObject:

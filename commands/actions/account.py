@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final
 
 from commands.options import Answer
 from desk.client import NoDeskError, require_node
@@ -25,24 +25,8 @@ from venues.binance_account import BinanceAccount
 from venues.binance_documents import account_of, order_of, trade_of
 from venues.binance_rest import BinanceRest
 
-if TYPE_CHECKING:
-    from venues.binance import BinanceVenue
-
 FIRST_ACCOUNT: Final = 1
 LEDGER_FILE: Final = "ledger.sqlite3"
-
-
-class AccountSource(Protocol):
-    """Where an account can be read: at a venue, or in the ledger of a paper exchange that does not run."""
-
-    def open_orders(self) -> Sequence[VenueOrder]:
-        """Return the open orders of every pair, oldest first."""
-
-    def trades(self, instrument: Instrument, limit: int = 100) -> Sequence[VenueTrade]:
-        """Return the last trades, oldest first."""
-
-    def balances(self) -> Mapping[str, Balance]:
-        """Return every asset."""
 
 
 def command_venue(settings: Settings) -> BinanceAccount:
@@ -55,11 +39,8 @@ def command_venue(settings: Settings) -> BinanceAccount:
     if is_own_paper(settings):
         require_node(settings.run_dir, "paper")
     url, name = venue_url(settings), settings.venue.name
-    venue: BinanceRest | BinanceVenue
-    if url is None:
-        venue = desk_venue(settings)
-    else:
-        venue = BinanceRest(name, url, *venue_keys(settings), settings.venue.timeout_ms)
+    keys, timeout_ms = venue_keys(settings), settings.venue.timeout_ms
+    venue: BinanceAccount = desk_venue(settings) if url is None else BinanceRest(name, url, *keys, timeout_ms)
     venue.load(settings.instrument)
     return venue
 
@@ -101,12 +82,12 @@ def at_a_glance(settings: Settings, show_all: bool, *, is_every_symbol: bool) ->
     return account_json(held, found, settings.symbol), f"{balances}\n\n{orders_text(found, pairs)}"
 
 
-def _orders_in(pairs: Sequence[Instrument], source: AccountSource) -> list[VenueOrder]:
+def _orders_in(pairs: Sequence[Instrument], source: "BinanceAccount | _OnDisk") -> list[VenueOrder]:
     known = {pair.symbol for pair in pairs}
     return [order for order in source.open_orders() if order.symbol in known]
 
 
-def listed_accounts(settings: Settings) -> list[dict[str, Any]]:
+def listed_accounts(settings: Settings) -> Any:
     """Return every account of the paper exchange; of a desk that is down, as its ledger has them.
 
     Raises:
@@ -116,12 +97,11 @@ def listed_accounts(settings: Settings) -> list[dict[str, Any]]:
         return PaperAccounts(settings).listed()
     except NoDeskError as error:
         with ExitStack() as stack:
-            listed: list[dict[str, Any]] = _ledger(settings, stack, error).listed()
-            return listed
+            return _ledger(settings, stack, error).listed()
 
 
 @contextmanager
-def _source(settings: Settings) -> Iterator[AccountSource]:
+def _source(settings: Settings) -> Iterator["BinanceAccount | _OnDisk"]:
     """Yield where the account can be read; of a desk that is down, its ledger, which is said on stderr.
 
     Raises:
@@ -130,7 +110,7 @@ def _source(settings: Settings) -> Iterator[AccountSource]:
     """
     with ExitStack() as stack:
         try:
-            source: AccountSource = command_venue(settings)
+            source: BinanceAccount | _OnDisk = command_venue(settings)
         except NoDeskError as error:
             source = _OnDisk(_ledger(settings, stack, error))
         yield source

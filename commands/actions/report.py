@@ -5,17 +5,18 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Final, Protocol
+from functools import partial
+from typing import Final, Protocol, TypeVar
 
 from desk.client import DeskError
 from desk.market import market_of
 from desk.settings import Settings
 from market.account import VenueOrder, VenueTrade
 from market.clock import NS_PER_MS, day_bounds_ns, time_ns, utc_date
-from market.exact_json import JsonObject, dumps
+from market.exact_json import dumps
 from market.instrument import Instrument
 from nodes.tracker.bookkeeper import Bookkeeper
-from reports.folder import DamagedReportError, FolderBusyError, ReportsFolder
+from reports.folder import FolderBusyError, ReportsFolder
 from reports.performance import history_of, is_sound
 from reports.recommendations import weekly_document
 from reports.weekly import DAYS
@@ -23,6 +24,7 @@ from screens.account import history_json, history_text
 from screens.report import day_text, week_text
 from venues.venue import Venue, VenueError
 
+Row = TypeVar("Row", VenueOrder, VenueTrade)
 DAYS_MAX: Final = 366
 PAGE: Final = 1_000
 NOT_UPDATED: Final = 3  # the exit code of a report that could not be brought up to date, though today is part of it
@@ -105,7 +107,8 @@ def print_report(settings: Settings, venue_of: Callable[[], Venue], period: Peri
     shown = period.last if period.count == 1 else None
     if not period.is_given:
         shown = max((day for day in folder.days() if day <= period.last), default=period.last)
-    day, damage = _read(folder, shown)
+    documents, damaged = folder.read_days(shown, 1) if shown is not None else ({}, {})
+    day, damage = next(iter(documents.values()), None), next(iter(damaged.values()), None)
     has_week = not period.is_given or period.count > 1
     week = weekly_document(folder, period.last, period.count if period.is_given else DAYS) if has_week else None
     if shown is not None and day is None and damage is None:
@@ -149,9 +152,10 @@ def print_history(
     orders: list[VenueOrder] | None = None
     reason = None
     try:
-        venue = venue_of()
-        orders = [order for order in _orders(venue, settings.instrument, period) if order.status not in _OPEN]
-        trades = _trades(venue, settings.instrument, period)
+        venue, instrument = venue_of(), settings.instrument
+        every = _rows(partial(venue.orders, instrument), lambda order: int(order.order_id), period)
+        orders = [order for order in every if not order.is_open]
+        trades = _rows(partial(venue.trades, instrument), lambda trade: trade.trade_id, period)
     except (VenueError, DeskError) as error:
         reason = str(error)
         trades = _trades_on_file(settings, period)
@@ -165,9 +169,6 @@ def print_history(
             print(f"Not up to date: {_sentence(reason)} These are the trades that the files hold.\n")
         print(history_text(orders, trades, settings.instruments, *pages))
     return 0 if reason is None else NOT_UPDATED
-
-
-_OPEN: Final = ("NEW", "PARTIALLY_FILLED", "PENDING_NEW", "PENDING_CANCEL")
 
 
 def _sentence(text: str) -> str:
@@ -187,44 +188,18 @@ def _day(text: str, today: date) -> date:
     return day
 
 
-def _read(folder: ReportsFolder, day: date | None) -> tuple[JsonObject | None, str | None]:
-    """Return the document of `day`, or why it cannot be read."""
-    try:
-        return (None if day is None else folder.read(day)), None
-    except DamagedReportError as error:
-        return None, error.reason
-    except OSError as error:
-        return None, f"cannot be read: {error.strerror or error}"
-
-
-def _bounds_ms(period: Period) -> tuple[int, int]:
-    return day_bounds_ns(period.first)[0] // NS_PER_MS, day_bounds_ns(period.last)[1] // NS_PER_MS
-
-
-def _orders(venue: HistoricalVenue, instrument: Instrument, period: Period) -> list[VenueOrder]:
-    """Return all orders that were entered in the `period`."""
-    start_ms, end_ms = _bounds_ms(period)
-    found: dict[str, VenueOrder] = {}
-    rows = venue.orders(instrument, PAGE, since_ms=start_ms)
+def _rows(ask: Callable[..., Sequence[Row]], number_of: Callable[[Row], int], period: Period) -> list[Row]:
+    """Return all orders, or all trades, of the `period`, page by page; a page may end within one number."""
+    start_ms, end_ms = (day_bounds_ns(period.first)[0] // NS_PER_MS, day_bounds_ns(period.last)[1] // NS_PER_MS)
+    found: dict[tuple[int, str], Row] = {}
+    rows = ask(PAGE, since_ms=start_ms)
     while True:
-        fresh = [row for row in rows if row.order_id not in found and row.time_ms < end_ms]
-        found.update((row.order_id, row) for row in fresh)
-        if len(rows) < PAGE or not fresh:
+        keyed = {(number_of(row), row.order_id): row for row in rows if row.time_ms < end_ms}
+        is_news = not keyed.keys() <= found.keys()
+        found |= keyed
+        if len(rows) < PAGE or not is_news:
             return [row for row in found.values() if row.time_ms >= start_ms]
-        rows = venue.orders(instrument, PAGE, from_id=max(int(row.order_id) for row in rows))
-
-
-def _trades(venue: Venue, instrument: Instrument, period: Period) -> list[VenueTrade]:
-    """Return all trades of the `period`."""
-    start_ms, end_ms = _bounds_ms(period)
-    found: dict[tuple[int, str], VenueTrade] = {}
-    rows = venue.trades(instrument, PAGE, since_ms=start_ms)
-    while True:
-        fresh = [row for row in rows if (row.trade_id, row.order_id) not in found and row.time_ms < end_ms]
-        found.update(((row.trade_id, row.order_id), row) for row in fresh)
-        if len(rows) < PAGE or not fresh:
-            return [row for row in found.values() if row.time_ms >= start_ms]
-        rows = venue.trades(instrument, PAGE, from_id=max(row.trade_id for row in rows))
+        rows = ask(PAGE, from_id=max(map(number_of, rows)))
 
 
 def _trades_on_file(settings: Settings, period: Period) -> list[VenueTrade]:

@@ -33,33 +33,17 @@ class MakerLog:
     def quoted(self, order: VenueOrder) -> None:
         """Tell of a new order."""
         self.counts["placed"] += 1
-        self._log.info(
-            "quoted", side=order.side.name, price=str(order.price), qty=str(order.qty), order_id=order.order_id
-        )
+        self._tell("quoted", order, qty=str(order.qty))
 
     def filled(self, order: VenueOrder, qty: Decimal) -> None:
         """Tell of a fill of `qty`."""
         self.counts["filled"] += 1
         self._last_fill = f"{order.side.name} {qty} at {order.price}"
-        self._log.info(
-            "filled",
-            side=order.side.name,
-            price=str(order.price),
-            qty=str(qty),
-            left=f"{order.leaves_qty:f}",
-            order_id=order.order_id,
-        )
+        self._tell("filled", order, qty=str(qty), left=f"{order.leaves_qty:f}")
 
     def ended(self, order: VenueOrder, why: str) -> None:
         """Tell that what was left of an order is gone without trading."""
-        self._log.info(
-            "cancelled",
-            side=order.side.name,
-            price=str(order.price),
-            left=f"{order.leaves_qty:f}",
-            why=why,
-            order_id=order.order_id,
-        )
+        self._tell("cancelled", order, left=f"{order.leaves_qty:f}", why=why)
 
     def gone(self, order: VenueOrder) -> None:
         """Tell of an order that the venue does not know any more."""
@@ -116,6 +100,9 @@ class MakerLog:
             }
         held = None if position is None else str(position)
         self._node.show(failing=None, mid=mid, position=held, last_fill=self._last_fill, **figures, **self.counts)
+
+    def _tell(self, event: str, order: VenueOrder, **more: str) -> None:
+        self._log.info(event, side=order.side.name, price=str(order.price), **more, order_id=order.order_id)
 
     def _once(self, event: str, error: Exception) -> None:
         why = str(error) or type(error).__name__
