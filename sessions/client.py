@@ -94,15 +94,16 @@ class Client:
 
     def next_piece(self) -> bytes | memoryview:
         """Return what is to be sent next, nothing if that is all; then say with `sent` how much of it was."""
-        if self.session is not None and (self._place < self._boundary or not self._direct):
+        reports = self.session.reports if self.session is not None else None
+        is_turn_of_reports = self._place < self._boundary or not self._direct
+        if reports is not None and is_turn_of_reports and self._place < reports.end:
             if self.has_lost_reports:
                 return b""
+            data = reports.read(self._place)
             if self._place < self._boundary:
-                return self.session.reports.read(self._place)[: self._boundary - self._place]
-            if self._place < self.session.reports.end:
-                data = self.session.reports.read(self._place)
-                self._boundary = self._place + len(data)
-                return data
+                return data[: self._boundary - self._place]
+            self._boundary = self._place + len(data)
+            return data
         return self._direct[0] if self._direct else self._last_words
 
     def sent(self, size: int, now: Now) -> None:
