@@ -1,0 +1,1 @@
+"""The engine's node: `node` has the sockets, `core` the steps between them, `feed` what everybody may see."""
