@@ -7,7 +7,8 @@ import uvloop
 from sanic import Request
 from sanic.response import HTTPResponse, json
 
-from nodes.http import bind, new_app, serve
+from nodes.http import new_app, serve
+from nodes.listener import bind
 
 ANSWER = {"symbol": "BTCUSDT", "orderId": 1, "status": "NEW", "clientOrderId": "x" * 22, "fills": []}
 

@@ -20,7 +20,8 @@ from desk.symbols import default_instruments
 from market.clock import monotonic_ns
 from market.codes import Side
 from market.exact_json import dumps
-from nodes.http import bind, new_app, serve, stop
+from nodes.http import new_app, serve, stop
+from nodes.listener import bind
 
 
 async def run(run_dir: Path, port: int, is_empty: bool) -> None:

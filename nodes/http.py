@@ -9,27 +9,12 @@ from sanic.exceptions import SanicException
 from sanic.request import Request
 from sanic.response import HTTPResponse, json
 
-from desk.run_dir import NodeError
 from market.http_names import OwnNames, connectable, in_url
 from market.limits import HTTP_BODY_BYTES_MAX
 from paper.http_bounds import BoundedProtocol, local_address
 
 REQUEST_TIMEOUT_S = 5
 HttpApp = Any  # a Sanic app; its own types are not strict
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """Return a listening socket; port 0 takes a free one.
-
-    Raises:
-        NodeError: if the address is taken or not ours.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=128, dualstack_ipv6=host == "::")
-    except OSError as error:
-        why = str(error.strerror).partition(" (while")[0]  # the library says the address again
-        raise NodeError(f"cannot listen on {in_url(host)}:{port}: {why}") from None
 
 
 def url_of(listener: socket.socket) -> str:

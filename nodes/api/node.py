@@ -17,7 +17,8 @@ from market.clock import NS_PER_SECOND, monotonic_ns
 from market.instrument import Instrument, venue_spelling
 from market.limits import TRADES_KEPT_MAX
 from nodes.api.book_views import BookViews, RenderedBook
-from nodes.http import HttpApp, allow_own_names_only, bind, new_app, serve, stop, url_of
+from nodes.http import HttpApp, allow_own_names_only, new_app, serve, stop, url_of
+from nodes.listener import bind
 from nodes.node import Node, run_async
 from screens.market import market_text
 from screens.web_page import ASSETS, HEADERS, asset, page

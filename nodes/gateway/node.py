@@ -5,7 +5,6 @@ this process: reports are in its journal before the engine is told that we have 
 all of the past is in.
 """
 
-import socket
 from functools import partial
 
 from bus.engine_client import EngineClient, LinkEnd
@@ -13,14 +12,15 @@ from bus.feed import definition_of
 from bus.order_link import Connected, RawReports
 from bus.poll_loop import POLL_READ, PollLoop
 from desk.run_dir import NodeError
-from desk.sections import GatewaySettings
 from engine.wire.refusals import MalformedBytesError
 from market.clock import NS_PER_SECOND, Now, monotonic_ns, now
 from market.codec import encode_all
+from market.http_names import in_url
 from market.limits import TCP_SESSIONS_MAX
 from nodes.gateway.connection import ClientConnection
 from nodes.gateway.limits import client_rules, session_limits
 from nodes.gateway.references import GatewayReferences
+from nodes.listener import bind
 from nodes.node import Node
 from sessions.client import Client
 from sessions.core import GatewayCore
@@ -55,7 +55,8 @@ class GatewayNode:
         greeting = encode_all(map(definition_of, node.settings.instruments))
         self._core = GatewayCore(table, self._kept, Engines(tuple(self._links), owed), rules, greeting, node.log)
         self._connections: dict[Client, ClientConnection] = {}
-        self._listener = _bind(settings)
+        self._listener = bind(settings.host, settings.port)
+        self._listener.setblocking(False)
         self._is_listening = False
 
     def run(self) -> None:
@@ -165,7 +166,7 @@ class GatewayNode:
         self._is_listening = True
         self._loop.watch(self._listener, self._on_connection, POLL_READ)
         host, port, *_ = self._listener.getsockname()
-        self._node.ready(tcp=f"{host}:{port}")
+        self._node.ready(tcp=f"{in_url(host)}:{port}")
 
     def _on_tick(self) -> None:
         for link in self._links:
@@ -177,16 +178,6 @@ class GatewayNode:
         self._core.tick(moment, lambda client: self._connections[client].has_input())
         self._look_after_changed(moment)
         self._node.show(**self._core.figures())
-
-
-def _bind(settings: GatewaySettings) -> socket.socket:
-    try:
-        listener = socket.create_server((settings.host, settings.port), backlog=64)
-    except OSError as error:
-        why = str(error.strerror).partition(" (while")[0]  # the library says the address again
-        raise NodeError(f"cannot listen on {settings.host}:{settings.port}: {why}") from None
-    listener.setblocking(False)
-    return listener
 
 
 def run(node: Node) -> None:

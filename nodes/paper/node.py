@@ -17,7 +17,8 @@ from desk.paper_accounts import TOKEN_FILE
 from desk.run_dir import StayDownError
 from desk.settings import Settings
 from market.clock import NS_PER_US, monotonic_ns, time_ns
-from nodes.http import bind, serve, stop, url_of
+from nodes.http import serve, stop, url_of
+from nodes.listener import bind
 from nodes.node import Node, run_async
 from nodes.paper.feed_books import FeedBooks, TouchedBook
 from nodes.paper.feed_trades import FeedTrades

@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from market.clock import NS_PER_SECOND, time_ns
 from market.codes import Side
-from nodes.http import bind, serve, stop, url_of
+from nodes.http import serve, stop, url_of
+from nodes.listener import bind
 from paper.access.account_folder import AccountFolder
 from paper.access.accounts import Accounts, KeyPair, PublicKey
 from paper.access.usage import Usage

@@ -20,7 +20,8 @@ from sanic.response import json as json_response
 
 from market.http_names import FirstTimes, OwnNames, connectable, in_url
 from market.limits import HTTP_BODY_BYTES_MAX
-from nodes.http import allow_own_names_only, bind, new_app, serve, stop, url_of
+from nodes.http import allow_own_names_only, new_app, serve, stop, url_of
+from nodes.listener import bind
 from paper import http_bounds
 from paper.calls.endpoints import ENDPOINTS
 from tests.nodes.api.test_api import Api

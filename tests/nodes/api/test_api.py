@@ -24,7 +24,8 @@ from market.feed_messages import BestPrices, BookOrder, BookTrade, FeedMessage
 from nodes.api import node as api
 from nodes.api.book_views import BookViews, RenderedBook
 from nodes.api.node import add_page, add_routes
-from nodes.http import allow_own_names_only, bind, new_app, serve, stop, url_of
+from nodes.http import allow_own_names_only, new_app, serve, stop, url_of
+from nodes.listener import bind
 from tests.one_engine import one_engine
 
 INSTRUMENTS = default_instruments()

@@ -1,6 +1,7 @@
 """The clients that a user's own bot imports, and the example."""
 
 import asyncio
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -143,3 +144,19 @@ def test_example_bot_runs(pair: Pair) -> None:
     )
     assert result.returncode == 0, result.stderr
     assert [line.partition("(")[0] for line in result.stdout.splitlines()] == ["Accepted", "Canceled"]
+
+
+def test_a_gateway_may_listen_on_ipv6() -> None:
+    """The address is the user's choice, as it is for the api and the paper exchange."""
+    with short_directory() as path:
+        pair = Pair(path, TICKBUS_GATEWAY__HOST="::1")
+        pair.start()
+
+        def greets() -> bool:
+            with socket.socket(socket.AF_INET6) as probe:
+                return probe.connect_ex(("::1", pair.port)) == 0 and len(probe.recv(1)) == 1
+
+        try:
+            until("a client is let in", greets, 120)
+        finally:
+            pair.stop()
