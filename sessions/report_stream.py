@@ -9,15 +9,14 @@ from typing import Final
 import msgpack
 import numpy as np
 
-from engine.rows.messages import TAG, column, read_event
+from engine.rows.codes import ACCEPTED, REJECTED
+from engine.rows.messages import TAG, read_event
 from engine.wire.codec import PieceDecoder
 from market.codes import Tag
-from market.events import Accepted, Event, Rejected
+from market.events import Event
 
 CHUNK_BYTES: Final = 65_536  # one that has so many takes no more
 PIECE_BYTES_MAX: Final = 1 << 21  # what is added at once: two rows for each event of a frame
-_ORDER_ID: Final = column(Accepted, "order_id")  # and of every other report of one order
-_COMMAND: Final = column(Rejected, "command")
 
 Kept = tuple[int, int, list[tuple[int, int, bytes, int, int]]]
 
@@ -142,9 +141,9 @@ class ReportStream:
 def _first_reply_in(chunk: _Chunk, order_id: int, decoder: PieceDecoder) -> Event | None:
     decoder.load(b"", bytes(chunk.data))
     while len(rows := decoder.next_rows()):
-        is_new_refused = (rows[:, TAG] == Tag.REJECTED) & (rows[:, _COMMAND] == Tag.NEW_ORDER)
+        is_new_refused = (rows[:, TAG] == Tag.REJECTED) & (rows[:, REJECTED.command] == Tag.NEW_ORDER)
         is_first = is_new_refused | (rows[:, TAG] == Tag.ACCEPTED) | (rows[:, TAG] == Tag.CANCELED)
-        found = np.flatnonzero(is_first & (rows[:, _ORDER_ID] == order_id))
+        found = np.flatnonzero(is_first & (rows[:, ACCEPTED.order_id] == order_id))
         if len(found):
             return read_event(rows[found[0]])
     return None

@@ -1,21 +1,17 @@
 """An open order gets a new price and quantity: in place, or by leaving its place and acting anew."""
 # mypy: disable-error-code="no-any-return"
 
-from typing import Final
-
 from engine.fast.bits import signed
 from engine.fast.book import find_id, hidden_lots, is_waiting, ladder_of, order_of, side_of, symbol_of, take_out
 from engine.fast.canceling import lookup_reason
 from engine.fast.checks import FINE, amend_reason, has_too_many_parts
 from engine.fast.ladder import has_room, level_at
 from engine.fast.taking import is_crossing, make_taker, start_taking
-from engine.fast.telling import tell, tell_rejected
-from engine.kernel import argument, inlined, routine
+from engine.fast.telling import NOTHING, tell, tell_rejected
+from engine.kernel import inlined, routine
 from engine.rows import memory as at
 from engine.rows.codes import AMEND, REASONS, TAGS, TYPES
 from engine.rows.memory import Memory
-
-_NOTHING: Final = argument(0)
 
 
 @inlined
@@ -47,7 +43,7 @@ def amend_order(memory: Memory, base: int) -> None:
         make_taker(memory, order, price, qty)
         take_out(memory, place, order)
         owner, side = state[at.TAKER_OWNER], state[at.TAKER_SIDE]
-        tell(memory, TAGS.AMENDED, (symbol, order_id, owner, side, price, qty, _NOTHING))
+        tell(memory, TAGS.AMENDED, (symbol, order_id, owner, side, price, qty, NOTHING))
         start_taking(memory)
 
 

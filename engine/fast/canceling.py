@@ -8,14 +8,13 @@ from engine.fast.book import find_id, hidden_lots, order_of, remove_order, side_
 from engine.fast.checks import FINE, cancel_reason, mass_cancel_reason
 from engine.fast.ladder import first_order, next_above, next_below
 from engine.fast.taking import CANCELING, IDLE
-from engine.fast.telling import NOBODY, has_event_room, tell, tell_rejected
-from engine.kernel import argument, inlined, routine
+from engine.fast.telling import NOBODY, NOTHING, has_event_room, tell, tell_rejected
+from engine.kernel import inlined, routine
 from engine.rows import memory as at
 from engine.rows.codes import CANCEL, ENDS, MASS_CANCEL, REASONS, TAGS
 from engine.rows.memory import Memory
 
-_ALL: Final = -1
-_NOTHING: Final = argument(0)
+ALL: Final = -1  # symbols, or sides
 
 
 @inlined
@@ -60,7 +59,7 @@ def tell_order_canceled(memory: Memory, order: int, reason: int) -> None:
             side_of(word),
             signed(memory.links[order * at.LINK_SIZE + at.PRICE]),
             (word & at.LOTS_MASK) + hidden_lots(memory, order, word),
-            _NOTHING,
+            NOTHING,
             reason,
         ),
     )
@@ -86,7 +85,7 @@ def go_on_canceling(memory: Memory, base: int) -> None:
     rows, state = memory.commands, memory.state
     side, owner = rows[base + MASS_CANCEL.side], rows[base + MASS_CANCEL.owner]
     last = state[at.SYMBOLS] - 1
-    if rows[base + MASS_CANCEL.symbol_id] != _ALL:
+    if rows[base + MASS_CANCEL.symbol_id] != ALL:
         last = rows[base + MASS_CANCEL.symbol_id]
     while state[at.CURSOR] <= last:
         symbol = state[at.CURSOR]
@@ -127,7 +126,7 @@ def _cancel_level(memory: Memory, ladder: int, price: int, side: int, owner: int
     order = first_order(memory, ladder, price)
     while order != 0:
         behind = signed(memory.links[order * at.LINK_SIZE + at.NEXT])
-        is_side = side == _ALL or side == side_of(memory.orders[order * at.ORDER_SIZE + at.WORD])
+        is_side = side == ALL or side == side_of(memory.orders[order * at.ORDER_SIZE + at.WORD])
         if is_side and (owner == 0 or owner == signed(memory.links[order * at.LINK_SIZE + at.OWNER])):
             if not has_event_room(memory):
                 return False

@@ -22,8 +22,8 @@ from engine.fast.book import (
     write_order,
 )
 from engine.fast.ladder import first_order, has_room, level_at, next_above, next_below
-from engine.fast.telling import has_event_room, tell
-from engine.kernel import argument, inlined, routine
+from engine.fast.telling import NOBODY, NOTHING, has_event_room, tell
+from engine.kernel import inlined, routine
 from engine.rows import memory as at
 from engine.rows.codes import ENDS, PREVENTIONS, TAGS, TIMES, TYPES
 from engine.rows.memory import Memory
@@ -36,8 +36,6 @@ WAKING: Final = 2
 CANCELING: Final = 3
 HALTING: Final = 4
 
-_NOBODY: Final = -1
-_NOTHING: Final = argument(0)
 _PREVENTED: Final = ENDS.SELF_TRADE_PREVENTION
 
 
@@ -72,7 +70,7 @@ def word_of(symbol: int, side: int, order_type: int, prevention: int, display: i
 def own_of(memory: Memory) -> int:
     """Return the owner whose orders the taker may not trade with."""
     owner = memory.state[at.TAKER_OWNER]
-    return owner if memory.state[at.TAKER_PREVENTION] != 0 and owner != 0 else _NOBODY
+    return owner if memory.state[at.TAKER_PREVENTION] != 0 and owner != 0 else NOBODY
 
 
 @inlined
@@ -221,7 +219,7 @@ def _prevent(memory: Memory, order: int, price: int) -> None:
         return
     if mode != PREVENTIONS.EXPIRE_TAKER:
         remove_order(memory, order)
-        tell(memory, TAGS.CANCELED, (symbol, order_id, owner, side, price, leaves, _NOTHING, _PREVENTED))
+        tell(memory, TAGS.CANCELED, (symbol, order_id, owner, side, price, leaves, NOTHING, _PREVENTED))
     if mode != PREVENTIONS.EXPIRE_MAKER:
         _cancel_taker(memory, _PREVENTED)
 

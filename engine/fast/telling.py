@@ -16,8 +16,8 @@ from engine.rows.ring import CONSUMED, PUBLISHED
 from market.limits import OWNER_MAX
 
 ROOM_FOR_STEP: Final = 4  # the most events of one step: an own iceberg is decremented, refilled, and so is the taker
-_NONE: Final = argument(0)
-NOBODY: Final = argument(-1)  # told as none
+NOTHING: Final = argument(0)
+NOBODY: Final = argument(-1)
 
 
 @inlined
@@ -51,7 +51,7 @@ def tell(memory: Memory, tag: int, fields: tuple[int, ...]) -> int:
 def tell_rejected(memory: Memory, symbol: int, order_id: int, owner: int, command: int, reason: int) -> None:
     """Tell of a refusal; what was out of bounds is told as none, so that the event itself is within them."""
     known = symbol if 0 <= symbol < memory.state[at.SYMBOLS] else NOBODY
-    whose = owner if 0 <= owner <= OWNER_MAX else _NONE
-    what = command if 0 <= command <= 255 else _NONE
-    base = tell(memory, TAGS.REJECTED, (known, max(_NONE, order_id), whose, what, reason))
-    memory.events[base + REJECTED.time_ns] = max(_NONE, memory.state[at.TIME_NS])
+    whose = owner if 0 <= owner <= OWNER_MAX else NOTHING
+    what = command if 0 <= command <= 255 else NOTHING
+    base = tell(memory, TAGS.REJECTED, (known, max(NOTHING, order_id), whose, what, reason))
+    memory.events[base + REJECTED.time_ns] = max(NOTHING, memory.state[at.TIME_NS])
