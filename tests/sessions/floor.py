@@ -7,7 +7,8 @@ from engine.matching_engine import make_engine
 from engine.rows.messages import read_event, write_command
 from market.clock import Now
 from market.codec import decode, decode_commands, encode_all
-from market.commands import Command
+from market.codes import OrderType, Side
+from market.commands import Command, NewOrder
 from market.events import Event
 from sessions.memory import SessionLimits
 from sessions.session_table import Admitted, Session, SessionTable
@@ -72,3 +73,9 @@ def reports(session: Session, after: int = 0) -> list[Event]:
         pieces.append(bytes(session.reports.read(place)))
         place += len(pieces[-1])
     return cast("list[Event]", decode(b"".join(pieces)))
+
+
+def order(order_id: int, price_ticks: int, qty_lots: int, side: Side = Side.BUY, symbol_id: int = BTC) -> NewOrder:
+    """Return an order; one without a price is a market order."""
+    kind = OrderType.LIMIT if price_ticks else OrderType.MARKET
+    return NewOrder(order_id, symbol_id, side, price_ticks, qty_lots, kind)

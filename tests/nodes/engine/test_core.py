@@ -1,7 +1,6 @@
 """The engine's node between its sockets: what it tells equals its book, and a journal brings all of it back."""
 
 import os
-import random
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -9,16 +8,9 @@ from pathlib import Path
 import pytest
 
 from bus.feed import (
-    FeedFrame,
-    TopicReplica,
-    best_topic,
-    book_topic,
-    depth_topic,
-    reference_topic,
     trades_topic,
-    unpack_frame,
 )
-from bus.order_link import Connected, Reports, SourceEnd
+from bus.order_link import SourceEnd
 from bus.topology import Source, first_order_id, first_owner, source_of_order
 from desk.settings import Settings
 from engine.capacity import Capacity
@@ -28,157 +20,41 @@ from journal.journal import Journal
 from market.clock import NS_PER_SECOND
 from market.codec import decode_events
 from market.codes import RejectReason, Side
-from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
+from market.commands import HaltSymbol, MassCancel, NewOrder
 from market.events import Accepted, Canceled, Event, Executed, Rejected
 from market.feed_messages import BestPrices
 from market.instrument import Instrument
-from nodes.engine.command_record import COMMANDS, CommandRecord, figures_of
+from nodes.engine.command_record import COMMANDS, figures_of
 from nodes.engine.core import EngineCore
 from nodes.engine.feed import reference_price
 from nodes.engine.node import make_core
+from tests.nodes.engine.linked_core import SOURCES, SYMBOL, Dice, LinkedCore
 from tests.one_engine import GATEWAY
 
 SEEDS = (3, 4, 5)
-SOURCES = (GATEWAY, Source.PAPER, Source.FLOW)
-SYMBOL = "BTCUSDT"
-
-
-class Desk:
-    """A core, its journal in a folder, and one pure source end for each source."""
-
-    def __init__(self, folder: Path, mode: JournalMode = JournalMode.WRITE) -> None:
-        self.folder = folder
-        self.mode = mode
-        self.ends = {source: SourceEnd(source, incarnation=1) for source in SOURCES}
-        self.heard: dict[int, list[Event]] = {source: [] for source in SOURCES}
-        self.replicas = {
-            topic(SYMBOL): TopicReplica(topic(SYMBOL))
-            for topic in (book_topic, trades_topic, best_topic, depth_topic, reference_topic)
-        }
-        self.now_ns = 0
-        self.core: EngineCore
-        self.journal: Journal[CommandRecord]
-        self.start()
-
-    def start(self) -> None:
-        """Begin a life of the engine: recover, and let everybody ask for a snapshot."""
-        settings = Settings(engine={"book": "reference"})  # type: ignore[arg-type]
-        self.core, self.journal = make_core(settings, "engine", self.folder, self.mode)
-        self.core.recover(lambda _: None)
-        for replica in self.replicas.values():
-            replica.lose()
-        self.settle()
-
-    def kill(self) -> None:
-        """End that life as kill -9 does: nothing is said, nothing is flushed."""
-        self.journal.close()
-        for end in self.ends.values():
-            end.outgoing()  # what was on its way is lost
-
-    def settle(self) -> None:
-        """Let the links talk until nobody has anything to say."""
-        for _ in range(20):
-            self.now_ns += 400_000_000
-            for source, end in self.ends.items():
-                end.tick(self.now_ns)
-                for frames in end.outgoing():
-                    batch = self.core.links.receive(b"%d" % source, frames)
-                    if batch is not None:
-                        self.core.handle([batch], self.time_ns(), 0)
-                        self.publish(self.core.tell(self.time_ns()))
-            for identity, frames in self.core.links.outgoing():
-                for news in self.ends[int(identity)].receive(frames):
-                    if isinstance(news, Reports):
-                        self.heard[int(identity)].extend(news.events)
-                    else:
-                        assert isinstance(news, Connected)
-
-    def time_ns(self) -> int:
-        """Return a time that rises."""
-        return 1_000_000_000 + self.core.command_count
-
-    def publish(self, feed_frames: list[list[bytes]]) -> None:
-        """Hand frames of the feed to the replicas."""
-        for frame in map(unpack_frame, feed_frames):
-            if frame.topic in self.replicas:
-                self._give(frame)
-
-    def _give(self, frame: FeedFrame) -> None:
-        replica = self.replicas[frame.topic]
-        replica.on_frame(frame)
-        if replica.needs_snapshot:
-            snapshot = self.core.feed.snapshot(frame.topic, 0)
-            assert snapshot is not None
-            replica.on_snapshot(unpack_frame(snapshot))
-
-    def check_feed(self) -> None:
-        """Compare every replica with the engine."""
-        self.publish(list(self.core.feed.depth(0)))
-        self.publish(list(self.core.feed.references(0)))
-        self.publish(list(self.core.feed.heartbeat(0, self.core.health())))  # with the book's checksum
-        engine = self.core.engine
-        book = [tuple(order) for order in self.replicas[book_topic(SYMBOL)].book.state()]
-        assert book == [tuple(row[:4]) for row in engine.orders(0).tolist()]
-        best = engine.best(0)
-        assert self.replicas[best_topic(SYMBOL)].best == best
-        trades = self.replicas[trades_topic(SYMBOL)].trades
-        last = trades[-1].price_ticks if trades else 0
-        assert self.replicas[reference_topic(SYMBOL)].reference == reference_price(last, best)
-        depth = engine.depth(0, 100)
-        assert self.replicas[depth_topic(SYMBOL)].levels == (dict(depth.bids), dict(depth.asks))
-
-
-class Dice:
-    """Random commands of all sources, icebergs, stops and amends among them; a source knows its own orders."""
-
-    def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)
-        self.next_id = {source: first_order_id(source) for source in SOURCES}
-
-    def command(self, source: int) -> Command:
-        roll = self.random.random()
-        owner = first_owner(source) + self.random.randrange(2)
-        if roll < 0.65:
-            self.next_id[source] += 1
-            qty = self.random.randrange(1, 60)
-            display = self.random.randrange(1, qty + 1) if self.random.random() < 0.2 else 0
-            trigger = self.random.choice((0, 0, 0, 0, 1, 2))
-            return NewOrder(
-                self.next_id[source], 0, self.random.randrange(2), 1_000 + self.random.randrange(-30, 30), qty,
-                display_lots=0 if trigger else display, owner=owner, self_trade_prevention=self.random.randrange(5),
-                trigger=trigger, trigger_price_ticks=1_000 + self.random.randrange(-20, 20) if trigger else 0,
-            )  # fmt: skip
-        order_id = self.random.randint(
-            max(first_order_id(source) + 1, self.next_id[source] - 40), self.next_id[source] + 1
-        )
-        if roll < 0.85:
-            return CancelOrder(order_id, 0, owner)
-        if roll < 0.99:
-            return AmendOrder(order_id, 0, 1_000 + self.random.randrange(-30, 30), self.random.randrange(1, 50), owner)
-        return MassCancel(owner=owner)
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def linked(tmp_path: Path) -> Iterator[LinkedCore]:
     """An engine without orders."""
-    one = Desk(tmp_path / "journal")
+    one = LinkedCore(tmp_path / "journal")
     yield one
     one.journal.close()
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_feed_tells_the_book_and_sources_hear_of_their_orders_alone(desk: Desk, seed: int) -> None:
+def test_feed_tells_the_book_and_sources_hear_of_their_orders_alone(linked: LinkedCore, seed: int) -> None:
     """Book, best, depth and checksum agree with the engine after every batch."""
     dice = Dice(seed)
     for _ in range(300):
         source = dice.random.choice(SOURCES)
-        desk.ends[source].send([dice.command(source) for _ in range(dice.random.randrange(1, 8))])
-        desk.settle()
-        desk.check_feed()
-    trades = {event.trade_id for events in desk.heard.values() for event in events if isinstance(event, Executed)}
+        linked.ends[source].send([dice.command(source) for _ in range(dice.random.randrange(1, 8))])
+        linked.settle()
+        linked.check_feed()
+    trades = {event.trade_id for events in linked.heard.values() for event in events if isinstance(event, Executed)}
     assert len(trades) > 100
-    assert [trade.trade_id for trade in desk.replicas[trades_topic(SYMBOL)].trades][-1] == max(trades)
-    for number, events in desk.heard.items():
+    assert [trade.trade_id for trade in linked.replicas[trades_topic(SYMBOL)].trades][-1] == max(trades)
+    for number, events in linked.heard.items():
         for event in events:
             if isinstance(event, Executed):
                 assert number in (source_of_order(event.taker_order_id), source_of_order(event.maker_order_id))
@@ -189,23 +65,23 @@ def test_feed_tells_the_book_and_sources_hear_of_their_orders_alone(desk: Desk, 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_killed_engine_goes_on_as_if_nothing_had_happened(tmp_path: Path, seed: int) -> None:
     """With a kill after every few batches, all hear the same and the book is the same as without."""
-    killed, spared = Desk(tmp_path / "killed"), Desk(tmp_path / "spared")
-    for desk in (killed, spared):
+    killed, spared = LinkedCore(tmp_path / "killed"), LinkedCore(tmp_path / "spared")
+    for linked in (killed, spared):
         dice = Dice(seed)
         for turn in range(150):
             source = dice.random.choice(SOURCES)
-            desk.ends[source].send([dice.command(source) for _ in range(dice.random.randrange(1, 8))])
-            desk.settle()
-            if turn % 10 == 9 and desk is killed:
-                desk.kill()
-                desk.start()
-                desk.check_feed()
+            linked.ends[source].send([dice.command(source) for _ in range(dice.random.randrange(1, 8))])
+            linked.settle()
+            if turn % 10 == 9 and linked is killed:
+                linked.kill()
+                linked.start()
+                linked.check_feed()
     assert killed.heard == spared.heard
     assert killed.core.engine.state_hash() == spared.core.engine.state_hash()
     assert killed.core.command_count == spared.core.command_count
-    for desk in (killed, spared):
-        desk.check_feed()
-        desk.journal.close()
+    for linked in (killed, spared):
+        linked.check_feed()
+        linked.journal.close()
 
 
 @pytest.mark.parametrize("size", [0, 1, 15, 63, 64])
@@ -223,35 +99,35 @@ def test_engine_whose_first_file_has_no_whole_header_begins(tmp_path: Path, size
     assert (epochs[0] == epochs[1]) == (size == 64)
 
 
-def test_report_that_was_on_its_way_comes_after_the_restart(desk: Desk) -> None:
+def test_report_that_was_on_its_way_comes_after_the_restart(linked: LinkedCore) -> None:
     """The engine dies between its journal's write and the reply: the source hears once, late."""
-    end = desk.ends[Source.PAPER]
+    end = linked.ends[Source.PAPER]
     end.send([NewOrder(first_order_id(Source.PAPER) + 1, 0, 0, 1_000, 5, owner=first_owner(Source.PAPER))])
     (frames,) = end.outgoing()
-    batch = desk.core.links.receive(b"%d" % Source.PAPER, frames)
+    batch = linked.core.links.receive(b"%d" % Source.PAPER, frames)
     assert batch is not None
-    desk.core.handle([batch], 1, 0)
-    desk.core.links.outgoing()  # lost with the process
-    desk.kill()
-    desk.start()
-    assert [type(event).__name__ for event in desk.heard[Source.PAPER]] == ["Accepted"]
-    assert desk.core.engine.live_order_count == 1
+    linked.core.handle([batch], 1, 0)
+    linked.core.links.outgoing()  # lost with the process
+    linked.kill()
+    linked.start()
+    assert [type(event).__name__ for event in linked.heard[Source.PAPER]] == ["Accepted"]
+    assert linked.core.engine.live_order_count == 1
 
 
-def test_foreign_ids_and_owners_are_refused_by_name(desk: Desk) -> None:
+def test_foreign_ids_and_owners_are_refused_by_name(linked: LinkedCore) -> None:
     """A source names its own orders and owners only, and halts nothing."""
     other, mine = Source.FLOW, Source.PAPER
-    desk.ends[mine].send(
+    linked.ends[mine].send(
         [
             NewOrder(first_order_id(other) + 1, 0, 0, 1_000, 5, owner=first_owner(mine)),
             NewOrder(first_order_id(mine) + 1, 0, 0, 1_000, 5, owner=first_owner(other)),
             MassCancel(),
         ]
     )
-    desk.settle()
-    reasons = [event.reason for event in desk.heard[mine] if isinstance(event, Rejected)]
+    linked.settle()
+    reasons = [event.reason for event in linked.heard[mine] if isinstance(event, Rejected)]
     assert reasons == [16, 17, 17]
-    assert desk.core.engine.live_order_count == 0
+    assert linked.core.engine.live_order_count == 0
 
 
 def test_an_engine_of_half_of_64_symbols_takes_no_order_of_the_other_half(tmp_path: Path) -> None:
@@ -279,81 +155,81 @@ def test_an_engine_of_half_of_64_symbols_takes_no_order_of_the_other_half(tmp_pa
     journal.close()
 
 
-def test_owes_a_source_its_reports_until_it_has_them_unless_it_keeps_none(desk: Desk) -> None:
+def test_owes_a_source_its_reports_until_it_has_them_unless_it_keeps_none(linked: LinkedCore) -> None:
     """A flow begins anew whatever it is told; the others come back for what they have not acknowledged."""
     for number, source in enumerate(SOURCES):
-        end = desk.ends[source]
+        end = linked.ends[source]
         order_id = first_order_id(source) + 1
         end.send([NewOrder(order_id, 0, 0, 10 + number, 5, owner=first_owner(source))])
         (frames,) = end.outgoing()
-        batch = desk.core.links.receive(b"%d" % source, frames)
+        batch = linked.core.links.receive(b"%d" % source, frames)
         assert batch is not None
-        desk.core.handle([batch], 1, 0)
-    desk.core.links.outgoing()
-    assert desk.core.links.owed == (GATEWAY, Source.PAPER)
-    assert desk.core.engine.live_order_count == 3
-    desk.kill()
-    desk.start()
-    assert not desk.core.links.owed, "all have come back and acknowledged"
+        linked.core.handle([batch], 1, 0)
+    linked.core.links.outgoing()
+    assert linked.core.links.owed == (GATEWAY, Source.PAPER)
+    assert linked.core.engine.live_order_count == 3
+    linked.kill()
+    linked.start()
+    assert not linked.core.links.owed, "all have come back and acknowledged"
 
 
-def test_halt_is_the_operator_s(desk: Desk) -> None:
+def test_halt_is_the_operator_s(linked: LinkedCore) -> None:
     """What a halt changes outlives the engine."""
     operator = SourceEnd(Source.OPERATOR, incarnation=1)
     frames = operator.outgoing()[0]
-    desk.core.links.receive(b"o", frames)
-    for _, reply in desk.core.links.outgoing():
+    linked.core.links.receive(b"o", frames)
+    for _, reply in linked.core.links.outgoing():
         operator.receive(reply)
     operator.send([HaltSymbol(-1, 1)])
-    batch = desk.core.links.receive(b"o", operator.outgoing()[0])
+    batch = linked.core.links.receive(b"o", operator.outgoing()[0])
     assert batch is not None
-    desk.core.handle([batch], 1, 0)
-    payloads = [reply[1] for identity, reply in desk.core.links.outgoing() if identity == b"o"]
-    assert len([event for payload in payloads for event in decode_events(payload)]) == desk.core.symbol_count
-    desk.kill()
-    desk.start()
-    assert desk.core.halted_symbols == set(range(desk.core.symbol_count))
-    assert not desk.core.is_idle
+    linked.core.handle([batch], 1, 0)
+    payloads = [reply[1] for identity, reply in linked.core.links.outgoing() if identity == b"o"]
+    assert len([event for payload in payloads for event in decode_events(payload)]) == linked.core.symbol_count
+    linked.kill()
+    linked.start()
+    assert linked.core.halted_symbols == set(range(linked.core.symbol_count))
+    assert not linked.core.is_idle
 
 
-def test_reports_keep_their_order_when_frames_were_handled_together(desk: Desk) -> None:
+def test_reports_keep_their_order_when_frames_were_handled_together(linked: LinkedCore) -> None:
     """Refusals are told before what the same batch matched; who has heard a part must get the rest, not a mixture."""
     mine, other = GATEWAY, Source.PAPER
     batches = []
     for order_id in (first_order_id(mine) + 1, first_order_id(other) + 1, first_order_id(mine) + 2):
-        desk.ends[mine].send([NewOrder(order_id, 0, 0, 1_000, 5, owner=first_owner(mine))])
-        for frames in desk.ends[mine].outgoing():
-            batch = desk.core.links.receive(b"%d" % mine, frames)
+        linked.ends[mine].send([NewOrder(order_id, 0, 0, 1_000, 5, owner=first_owner(mine))])
+        for frames in linked.ends[mine].outgoing():
+            batch = linked.core.links.receive(b"%d" % mine, frames)
             assert batch is not None
             batches.append(batch)
     assert len(batches) == 3
-    desk.core.handle(batches, desk.time_ns(), 0)
-    payloads = [reply[1] for identity, reply in desk.core.links.outgoing() if identity == b"%d" % mine]
+    linked.core.handle(batches, linked.time_ns(), 0)
+    payloads = [reply[1] for identity, reply in linked.core.links.outgoing() if identity == b"%d" % mine]
     live = [event for payload in payloads for event in decode_events(payload)]
     assert [type(event) for event in live] == [Rejected, Accepted, Accepted]
-    desk.kill()
-    desk.start()
-    assert desk.heard[mine] == live
+    linked.kill()
+    linked.start()
+    assert linked.heard[mine] == live
 
 
 @pytest.mark.parametrize("step_ns", [0, -NS_PER_SECOND, -3_600 * NS_PER_SECOND, 3_600 * NS_PER_SECOND])
-def test_reports_keep_their_order_when_the_clock_stands_or_steps(desk: Desk, step_ns: int) -> None:
+def test_reports_keep_their_order_when_the_clock_stands_or_steps(linked: LinkedCore, step_ns: int) -> None:
     """Frames that were handled one after the other are not taken for handled together because they have one time."""
     mine, other = GATEWAY, Source.PAPER
     live: list[Event] = []
     for turn, order_id in enumerate((first_order_id(mine) + 1, first_order_id(other) + 1, first_order_id(mine) + 2)):
-        desk.ends[mine].send([NewOrder(order_id, 0, 0, 1_000, 5, owner=first_owner(mine))])
-        for frames in desk.ends[mine].outgoing():
-            batch = desk.core.links.receive(b"%d" % mine, frames)
+        linked.ends[mine].send([NewOrder(order_id, 0, 0, 1_000, 5, owner=first_owner(mine))])
+        for frames in linked.ends[mine].outgoing():
+            batch = linked.core.links.receive(b"%d" % mine, frames)
             assert batch is not None
-            desk.core.handle([batch], 10**18 + turn * step_ns, 0)
-        payloads = [reply[1] for identity, reply in desk.core.links.outgoing() if identity == b"%d" % mine]
+            linked.core.handle([batch], 10**18 + turn * step_ns, 0)
+        payloads = [reply[1] for identity, reply in linked.core.links.outgoing() if identity == b"%d" % mine]
         live += [event for payload in payloads for event in decode_events(payload)]
-        desk.core.tell(10**18)
+        linked.core.tell(10**18)
     assert [type(event) for event in live] == [Accepted, Rejected, Accepted]
-    desk.kill()
-    desk.start()
-    assert desk.heard[mine] == live
+    linked.kill()
+    linked.start()
+    assert linked.heard[mine] == live
 
 
 @pytest.mark.parametrize(
@@ -378,49 +254,49 @@ def test_takes_the_last_trade_for_the_reference_unless_the_book_has_left_it(
     assert reference_price(last, BestPrices(bid, int(bid > 0), ask, int(ask > 0))) == (expected,)
 
 
-def test_a_kept_halt_holds_without_a_command_and_is_replayed(desk: Desk) -> None:
+def test_a_kept_halt_holds_without_a_command_and_is_replayed(linked: LinkedCore) -> None:
     """The desk's own word is journaled like a command, once; only a symbol that the engine has is halted."""
-    gateway = desk.ends[GATEWAY]
+    gateway = linked.ends[GATEWAY]
     for _ in range(3):
-        desk.core.halt([0, 2, 99], desk.time_ns(), 0)
-        desk.publish(desk.core.tell(desk.time_ns()))
-    assert desk.core.halted_symbols == {0, 2}
-    assert desk.core.command_count == 2, "a second time changes nothing"
-    desk.kill()
-    desk.start()
-    desk.core.halt([1, 2], desk.time_ns(), 0)
-    desk.publish(desk.core.tell(desk.time_ns()))
-    state = desk.core.engine.state_hash()
+        linked.core.halt([0, 2, 99], linked.time_ns(), 0)
+        linked.publish(linked.core.tell(linked.time_ns()))
+    assert linked.core.halted_symbols == {0, 2}
+    assert linked.core.command_count == 2, "a second time changes nothing"
+    linked.kill()
+    linked.start()
+    linked.core.halt([1, 2], linked.time_ns(), 0)
+    linked.publish(linked.core.tell(linked.time_ns()))
+    state = linked.core.engine.state_hash()
     for _ in range(2):
-        desk.kill()
-        desk.start()
-        assert desk.core.halted_symbols == {0, 1, 2}
-        assert desk.core.engine.state_hash() == state
-        desk.core.halt([0, 1, 2], desk.time_ns(), 0)
-        assert desk.core.engine.state_hash() == state
+        linked.kill()
+        linked.start()
+        assert linked.core.halted_symbols == {0, 1, 2}
+        assert linked.core.engine.state_hash() == state
+        linked.core.halt([0, 1, 2], linked.time_ns(), 0)
+        assert linked.core.engine.state_hash() == state
     gateway.send([NewOrder(first_order_id(GATEWAY) + 1, 0, Side.BUY, 1_000, 5, owner=first_owner(GATEWAY))])
-    desk.settle()
-    (refused,) = desk.heard[GATEWAY]
+    linked.settle()
+    (refused,) = linked.heard[GATEWAY]
     assert isinstance(refused, Rejected)
     assert refused.reason == RejectReason.SYMBOL_HALTED
-    assert desk.core.links.owed == (), "nobody waits for what the desk itself has said"
+    assert linked.core.links.owed == (), "nobody waits for what the desk itself has said"
 
 
-def test_operator_hears_which_orders_he_has_cancelled(desk: Desk) -> None:
+def test_operator_hears_which_orders_he_has_cancelled(linked: LinkedCore) -> None:
     """Of the symbols that he named, in the engine's words, and not those that a client cancels himself."""
     first, owner = first_order_id(GATEWAY), first_owner(GATEWAY)
-    operator = desk.ends[Source.OPERATOR] = SourceEnd(Source.OPERATOR, incarnation=1)
-    desk.heard[Source.OPERATOR] = []
-    desk.settle()
-    gateway = desk.ends[GATEWAY]
+    operator = linked.ends[Source.OPERATOR] = SourceEnd(Source.OPERATOR, incarnation=1)
+    linked.heard[Source.OPERATOR] = []
+    linked.settle()
+    gateway = linked.ends[GATEWAY]
     gateway.send([NewOrder(first + n, n % 2, Side.BUY, 1_000, 5, owner=owner) for n in range(1, 6)])
-    desk.settle()
+    linked.settle()
     operator.send([MassCancel(1, time_ns=1)])
-    desk.settle()
+    linked.settle()
     gateway.send([MassCancel(owner=owner)])
-    desk.settle()
-    canceled = [event.order_id for event in desk.heard[Source.OPERATOR] if isinstance(event, Canceled)]
+    linked.settle()
+    canceled = [event.order_id for event in linked.heard[Source.OPERATOR] if isinstance(event, Canceled)]
     assert canceled == [first + 1, first + 3, first + 5]
     operator.send([MassCancel(-1, time_ns=1)])
-    desk.settle()
-    assert len(desk.heard[Source.OPERATOR]) == 3
+    linked.settle()
+    assert len(linked.heard[Source.OPERATOR]) == 3
