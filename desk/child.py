@@ -40,10 +40,6 @@ class NodeState:
     was_ready: bool = False
 
 
-RESTART_NS = NS_PER_SECOND // 5
-RESTART_NS_MAX = 10 * NS_PER_SECOND
-
-
 @dataclass(slots=True)
 class Child:
     """A process of the desk: a node, or several as its threads, which start, die and come back together.

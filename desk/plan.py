@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _Shared = TypeVar("_Shared", bound="Section")
 # Of the supervisor, or of what else is in the run directory: a node's name is that of its lock, log and folder.
-_RESERVED = ("desk", "supervisor", "logs", "journal", "reports", "bus", "before", "none")
+_RESERVED = ("desk", "supervisor", "logs", "journal", "reports", "bus", "before", "none", "maker_id")
 
 
 @dataclass(frozen=True, slots=True)

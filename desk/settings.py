@@ -230,7 +230,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(each) for each in value]
     if isinstance(value, BaseModel):
-        return value.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+        return {key: _plain(each) for key, each in value if key in value.model_fields_set and each is not None}
     return str(value.absolute() if isinstance(value, Path) else value)
 
 
@@ -244,11 +244,13 @@ def named_run_dir(named: Path | None) -> Path:
         SettingsError: if it is told where it cannot be read.
     """
     errors: list[str] = []
-    told: list[tuple[str, Any]] = [("command line", named)]
+    told: tuple[str, Any] = "command line", named
     if named is None:
-        in_environment = os.environ.get(environment_name("run_dir")) or None
-        told = [(str(CONFIG_FILE), _toml_values(errors).get("run_dir")), ("environment", in_environment)]
-    return _merged([(origin, {"run_dir": path}) for origin, path in told], errors).settings.run_dir
+        told = "environment", os.environ.get(environment_name("run_dir")) or None
+    if told[1] is None:
+        told = str(CONFIG_FILE), _toml_values(errors).get("run_dir")
+    origin, path = told
+    return _merged([(origin, {"run_dir": path})], errors).settings.run_dir
 
 
 def _merged(sources: Iterable[tuple[str, Mapping[str, Any]]], errors: list[str]) -> LoadedSettings:
@@ -366,4 +368,6 @@ def _put(tree: dict[str, Any], key: str, value: Any) -> None:
     *path, leaf = key.split(".")
     for part in path:
         tree = tree.setdefault(part, {})
+        if not isinstance(tree, dict):
+            return  # no table, which is an error already
     tree[leaf] = value

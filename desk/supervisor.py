@@ -211,7 +211,8 @@ class Supervisor:
             self._settings = self._settings if settings == self._settings else settings
 
     def _keep_settings(self) -> None:
-        if self._kept is not self._settings:
+        if self._kept is not self._settings or not (self._run_dir / DESK_FILE).exists():
+            self._kept = None
             write_desk_file(self._run_dir, self._settings)
             self._kept = self._settings
 
@@ -245,7 +246,7 @@ class Supervisor:
             return
         for child in self._children:
             is_due = child.process is None and child.is_wanted and not child.backoff.is_on(monotonic_ns())
-            if is_due and self._has_needs(child):
+            if is_due and self._kept is self._settings and self._has_needs(child):  # it reads desk.json
                 self._lives.start(child)
         wanted = [node for child, node in self._nodes.values() if child.is_wanted]
         if not self.is_ready and all(node.state == "ready" for node in wanted):

@@ -103,6 +103,7 @@ def test_engines_that_cannot_be_are_refused(engines: Rows, says: str) -> None:
         ([{"name": "engine"}], "expected each name once, there are two nodes called engine"),
         ([{"name": "paper"}], "expected another name for a node of the kind gateway than paper"),
         ([{"name": "logs"}], "expected another name for a node of the kind gateway than logs"),
+        ([{"name": "maker_id"}], "expected another name for a node of the kind gateway than maker_id"),
         ([{"name": "a", "source": 5}, {"name": "b", "source": 5}], "b: expected a source of its own, 5 is that of a"),
         ([{"name": "a", "source": 2}], "a: expected a free number as source, 2 is paper's"),
         ([{"name": "a", "source": SOURCE_MAX + 1}], f"gateways.0.source: expected less than or equal to {SOURCE_MAX}"),

@@ -13,6 +13,7 @@ from desk.settings import (
     environment_name,
     load_kept_settings,
     load_settings,
+    named_run_dir,
     setting_texts,
 )
 from desk.symbols import DEFAULT_ROWS
@@ -169,6 +170,22 @@ def test_broken_toml_is_one_error() -> None:
     Path("tickbus.toml").write_text("[maker\n")
     with pytest.raises(SettingsError, match=r"tickbus\.toml: expected TOML"):
         load_settings()
+
+
+@pytest.mark.parametrize(("text", "more"), [('flow = "x"', "flow.seed"), ("bus = 3", "bus.channels.feed")])
+def test_a_value_in_the_place_of_a_table_is_one_line(text: str, more: str) -> None:
+    """Also where another source says something of that table, which was a traceback."""
+    Path("tickbus.toml").write_text(text)
+    key = text.partition(" ")[0]
+    with pytest.raises(SettingsError, match=rf"^{key}: expected a table, was '?[x3]'? \(from tickbus\.toml\)$"):
+        load_settings({more: "1"})
+
+
+def test_a_run_directory_of_the_environment_needs_no_settings_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes before the file, which therefore may be broken."""
+    Path("tickbus.toml").write_text("[maker\n")
+    monkeypatch.setenv("TICKBUS_RUN_DIR", "there")
+    assert named_run_dir(None) == Path("there")
 
 
 def test_settings_are_frozen() -> None:

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from bus.poll_loop import PollLoop
 from desk import desk_file
 from desk.client import desk_settings
 from desk.desk_file import DESK_FILE, kept_settings, write_desk_file
 from desk.settings import SettingsError, load_settings
+from desk.supervisor import Supervisor
 from tests.desk.desk_process import CLI, TWO_ENGINES, TWO_GATEWAYS, Desk, environment, short_directory, until
 
 SOLUSDT = '[{"symbol": "SOLUSDT", "base": "SOL", "quote": "USDT", "tick_size": "0.01", "lot_size": "0.001"}]'
@@ -87,12 +89,18 @@ def test_commands_take_the_settings_from_the_desk(spread: Desk, tmp_path: Path) 
     until("both engines go on", lambda: not spread.node("engine2")["figures"]["halted"])
 
 
-def test_a_restarted_node_has_the_settings_of_the_start(spread: Desk) -> None:
-    """What tickbus.toml says by now is for the next start: half a desk with other settings would be none."""
-    path = spread.run_dir.parent / "tickbus.toml"
+@pytest.mark.parametrize("text", ['[engine]\norders_max = "nonsense"\n[[engines]]\nname = "other"\n', "[half"])
+def test_a_restarted_node_has_the_settings_of_the_start(spread: Desk, text: str) -> None:
+    """What tickbus.toml says by now is for the next start: half a desk with other settings would be none.
+
+    With one that somebody was just writing no node came back; without desk.json each had today's settings.
+    """
+    path, kept = spread.run_dir.parent / "tickbus.toml", spread.run_dir / DESK_FILE
     before = path.read_text()
-    path.write_text('[engine]\norders_max = "nonsense"\n[[engines]]\nname = "other"\n')
+    path.write_text(text)
+    kept.unlink()
     try:
+        until("the desk has written its settings again", kept.exists)
         for name in ("engine2", "gateway2"):
             spread.kill(name)
     finally:
@@ -152,6 +160,36 @@ def test_settings_stay_when_the_desk_has_stopped(directory: Path, tmp_path: Path
         del os.environ["TICKBUS_VENUE__API_KEY"]
     assert found.plan.engine_of["BNBUSDT"] == "engine3"
     assert found.venue.api_key is not None
+
+
+def test_paths_in_rows_are_kept_absolute(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As all others: a command may stand elsewhere than the desk that it asks about."""
+    monkeypatch.chdir(directory)
+    row = {"name": "gateway", "port": 7, "tokens_file": "tokens"}
+    write_desk_file(directory, load_settings({"run_dir": directory, "gateways": [row]}).settings)
+    monkeypatch.chdir("/")
+    (found,) = desk_settings(directory).gateways
+    assert (found.port, found.tokens_file) == (7, directory / "tokens")
+
+
+def test_no_node_starts_before_its_settings_are_kept(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a full disk it would not know the port that another one was given, and wait for it at another."""
+    (directory / "run").mkdir(mode=0o700)
+    settings = load_settings({"run_dir": directory / "run"}).settings
+    desk = Supervisor(settings, [settings.plan.named(["api"])], lambda _: None)
+    started: list[str] = []
+    monkeypatch.setattr(desk._lives, "start", lambda child: started.append(child.name))
+
+    def no_room(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as full:
+        full.setattr("desk.desk_file.write_whole", no_room)
+        desk._tick(PollLoop())
+        assert started == []
+    desk._tick(PollLoop())
+    assert started == ["api"]
+    desk.close()
 
 
 def test_every_setting_comes_back_as_it_was(directory: Path) -> None:
