@@ -58,6 +58,11 @@ def _halted(desk: Desk, engine: str) -> list[str]:
     return sorted(desk.node(engine)["figures"].get("halted", ()))
 
 
+def _await_status(desk: Desk, **halted: list[str]) -> None:
+    """Wait until `status` has each engine's halted symbols so: it says what an engine said with its last beat."""
+    until(f"{halted}", lambda: all(_halted(desk, engine) == symbols for engine, symbols in halted.items()))
+
+
 def _makers_orders(desk: Desk, venue_desk: Desk) -> list[str]:
     prefix = f"tb-{(desk.run_dir / 'maker_id').read_text().strip()}-"
     orders = venue_desk.venue().open_orders(BTCUSDT)
@@ -94,8 +99,7 @@ def test_halt_is_confirmed_by_everybody_and_survives_each_of_them(desk: Desk) ->
     assert desk.node("maker")["figures"]["halted"] is True
     for name in ("engine", "engine2", "paper", "maker", "gateway"):
         desk.kill(name)
-        assert _halted(desk, "engine") == ["BNBUSDT", "BTCUSDT"], name
-        assert _halted(desk, "engine2") == ["ETHUSDT"], name
+        _await_status(desk, engine=["BNBUSDT", "BTCUSDT"], engine2=["ETHUSDT"])
         assert _statuses(desk) == dict.fromkeys(SYMBOLS, "HALT"), name
     assert "Market is closed." in until("the exchange refuses", lambda: _refusal(desk))
     assert _makers_orders(desk, desk) == []
@@ -114,7 +118,7 @@ def test_one_symbol_is_halted_by_its_own_engine(desk: Desk) -> None:
     halted = desk.cli("halt", "--symbol", "ETHUSDT", "--cancel-all")
     assert halted.returncode == 0, halted.stderr
     assert halted.stdout == "ETHUSDT halted: no new orders, cancels go through; 0 open orders cancelled\n"
-    assert (_halted(desk, "engine"), _halted(desk, "engine2")) == ([], ["ETHUSDT"])
+    _await_status(desk, engine=[], engine2=["ETHUSDT"])
     assert _statuses(desk) == {"BTCUSDT": "TRADING", "BNBUSDT": "TRADING", "ETHUSDT": "HALT"}
     assert desk.cli("stop", "flow").returncode == 0
     count = len(desk.venue().open_orders(BTCUSDT))
@@ -148,7 +152,7 @@ def test_a_silent_engine_is_named_and_keeps_no_other_from_hearing(
     assert sorted(line.split()[1] for line in missing) == others
     assert all(f"{silent} does not answer" in line for line in missing)
     until("it holds the halt", lambda: _halted(desk, silent) == others)
-    assert _halted(desk, heard) == symbols
+    _await_status(desk, **{heard: symbols})
 
 
 def test_an_engine_that_was_down_holds_the_halt_when_it_is_back(desk: Desk) -> None:
@@ -159,7 +163,7 @@ def test_an_engine_that_was_down_holds_the_halt_when_it_is_back(desk: Desk) -> N
     assert "ETHUSDT is not halted: engine2 does not answer" in result.stderr
     assert "holds when they are back" in result.stderr
     assert desk.cli("start", "engine2").returncode == 0
-    assert _halted(desk, "engine2") == ["ETHUSDT"]
+    _await_status(desk, engine2=["ETHUSDT"])
     os.kill(pid := desk.node("engine2")["pid"], signal.SIGSTOP)
     try:
         result = desk.cli("resume", "--symbol", "ETHUSDT")
