@@ -19,7 +19,7 @@ class ClientRules:
         unread_bytes: who has more to read is not read.
         forget_s: after which what a client has not read keeps its session no more.
         address_sessions_max: sessions and connections of one address; what a token proves is not counted.
-        logons_per_s: of one address that are news, on average.
+        logons_per_s: of one address that are news or have a wrong token, on average.
         tokens: by client id; None lets everybody in.
     """
 

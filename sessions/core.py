@@ -225,12 +225,12 @@ class GatewayCore:
             return RejectReason.ALREADY_LOGGED_ON
         if not _CLIENT_ID.fullmatch(logon.client_id):
             return RejectReason.BAD_CLIENT_ID
-        if not is_token_right(self._rules.tokens, logon.client_id, logon.token):
-            return RejectReason.BAD_TOKEN
-        is_new = self._kept.is_news(logon.client_id, is_cancel_on_disconnect=bool(logon.is_cancel_on_disconnect))
-        if is_new and not self._peers.log_on(client.address, now.monotonic_ns):
+        is_right = is_token_right(self._rules.tokens, logon.client_id, logon.token)
+        is_cancelled = bool(logon.is_cancel_on_disconnect)
+        is_counted = not is_right or self._kept.is_news(logon.client_id, is_cancel_on_disconnect=is_cancelled)
+        if is_counted and not self._peers.log_on(client.address, now.monotonic_ns):
             return RejectReason.RATE_LIMIT
-        return None
+        return None if is_right else RejectReason.BAD_TOKEN
 
     def _make_room(self, address: str, now: Now) -> None:
         forgotten = self._kept.make_room(self._rules, address, self._client_of.__contains__, now)

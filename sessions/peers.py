@@ -1,6 +1,6 @@
 """What one address may take of a gateway, so that the others have their share: connections, and Logons a second.
 
-How many of the sessions it may have is asked where the sessions are: `nodes/gateway/kept_sessions.py`.
+How many of the sessions it may have is asked where the sessions are: `sessions/kept_sessions.py`.
 """
 
 import ipaddress
@@ -45,7 +45,8 @@ class Peers:
     def log_on(self, address: str, now_ns: int) -> bool:
         """Count one more Logon of this address, and return True; or return False if there were too many of late.
 
-        Only those count that are written to the disk and synced, because every client waits for that.
+        Only those count that are written to the disk and synced, because every client waits for that, and those with a
+        wrong token.
 
         Args:
             now_ns: monotonic.

@@ -10,7 +10,7 @@ from market.codec import encode_all
 from market.codes import RejectReason, Side, Tag
 from market.commands import CancelOrder, MassCancel, NewOrder
 from market.events import Accepted, Executed, Rejected
-from market.limits import ORDER_IDS_PER_SOURCE, OWNERS_PER_SOURCE
+from market.limits import ORDER_IDS_PER_SOURCE, OWNERS_PER_SOURCE, TCP_SESSIONS_MAX
 from market.session_messages import Heartbeat, LoggedOn, Logon, Logout
 from sessions import core
 from sessions.client import ClientRules
@@ -199,6 +199,27 @@ def test_turns_away_who_comes_too_often(tmp_path: Path) -> None:
     assert gate.core.figures()["turned_away"] == 1
     gate.core.hang_up(first, "the client hung up", gate.now)
     assert gate.connect().is_open
+    gate.kept.close()
+
+
+def test_who_tries_tokens_is_turned_away(tmp_path: Path) -> None:
+    """Also for a name that has a session; who has one and the right token is let in, from wherever."""
+    gate = Gate(tmp_path / "gateway", ClientRules(logons_per_s=0.1, tokens={"one": "secret"}))
+    assert isinstance(gate.hear(gate.connect(Logon("one", "secret")))[0], LoggedOn)
+    wrong = [gate.connect(Logon(name, "guess")) for name in ("one", "unknown") * TCP_SESSIONS_MAX]
+    reasons = [word.reason for client in wrong for word in gate.hear(client)]
+    assert not any(client.is_open for client in wrong)
+    assert reasons[: TCP_SESSIONS_MAX - 1] == [RejectReason.BAD_TOKEN] * (TCP_SESSIONS_MAX - 1)
+    assert set(reasons[TCP_SESSIONS_MAX - 1 :]) == {RejectReason.RATE_LIMIT}
+    elsewhere = gate.connect(Logon("one", "guess"), host="127.0.0.2")
+    assert [word.reason for word in gate.hear(elsewhere)] == [RejectReason.BAD_TOKEN]
+    assert isinstance(gate.hear(gate.connect(Logon("one", "secret")))[0], LoggedOn)
+    gate.later(10)
+    again = [gate.connect(Logon("one", "guess")) for _ in range(2)]
+    assert [word.reason for client in again for word in gate.hear(client)] == [
+        RejectReason.BAD_TOKEN,
+        RejectReason.RATE_LIMIT,
+    ]
     gate.kept.close()
 
 
