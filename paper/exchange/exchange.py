@@ -87,7 +87,7 @@ class Exchange:
 
     def open_account(self, account: int) -> None:
         """Give a new account its starting assets; one that exists stays as it is."""
-        if account not in self.ledger.wallets.accounts():
+        if not self.ledger.wallets.of(account):
             with self._changes.saved():
                 self._endow(account)
 

@@ -13,7 +13,7 @@ from paper.money.history import Span
 from paper.money.ledger import TRADE_IDS_PER_EPOCH, Ledger, LedgerError
 from paper.money.orders import Order, OrderKind, OrderStatus
 from paper.units import parse_units
-from tests.paper.desk import ALICE, BOB, FIRST_ORDER_ID, INSTRUMENTS, ONE_ENGINE, START_NS, Desk
+from tests.paper.desk import ALICE, BOB, CAROL, FIRST_ORDER_ID, INSTRUMENTS, ONE_ENGINE, START_NS, Desk
 
 USDT = parse_units("10000")
 
@@ -261,6 +261,21 @@ def test_a_failed_transaction_changes_nothing(desk: Desk) -> None:
     assert desk.wallet(ALICE, "USDT") == before
     assert stored(desk, order) == order
     assert desk.place(ALICE, desk.request(Side.BUY, "90000", "0.01")).order_id == FIRST_ORDER_ID + 2
+
+
+def test_an_account_that_could_not_be_opened_is_opened_later(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk must not leave it without its assets."""
+
+    def is_full() -> None:
+        raise OSError("disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.ledger, "_save", is_full)
+        with pytest.raises(OSError, match="disk full"):
+            desk.exchange.open_account(CAROL)
+    assert not desk.ledger.wallets.of(CAROL)
+    desk.exchange.open_account(CAROL)
+    assert desk.ledger.wallets.of(CAROL) == desk.ledger.wallets.of(BOB)
 
 
 def test_a_ledger_is_readable_by_its_owner_alone(desk: Desk) -> None:
