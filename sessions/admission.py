@@ -118,9 +118,11 @@ def _check(memory: SessionMemory, base: int, number: int, now_ns: int) -> int:
             return REASONS.OPEN_ORDERS_LIMIT
         price, qty = rows[base + NEW.price_ticks], rows[base + NEW.qty_lots]
         return _check_size(memory, rows[base + NEW.symbol_id], rows[base + NEW.side], price, qty, now_ns)
+    if tag == TAGS.CANCEL_ORDER:
+        return _FINE  # the engine says whether it knows the order: to look for it here would cost a cache miss
     entry = find_order(memory.orders, _desk_id(memory, order_id, number))
-    if tag == TAGS.CANCEL_ORDER or memory.orders[entry + at.ORDER_ID] == 0:
-        return _FINE  # the engine says whether it knows the order
+    if memory.orders[entry + at.ORDER_ID] == 0:
+        return _FINE
     price, qty = rows[base + AMEND.price_ticks], rows[base + AMEND.qty_lots]
     side = memory.orders[entry + at.ORDER_SIDE]
     return _check_size(memory, rows[base + AMEND.symbol_id], side, price, qty, now_ns)
