@@ -9,7 +9,7 @@ its fixed keys are read, whatever else it holds is not.
 
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any, Final
 
@@ -29,9 +29,11 @@ _FIXED_KEYS: Final = ("date", "time", "balances", "trades", "total_trades")
 class HistoryLines:
     """The entries of `trade_history` as they stand in the file, with their part of the checksum."""
 
-    def __init__(self) -> None:
+    def __init__(self, entries: Iterable[JsonObject] = ()) -> None:
         self.texts: list[str] = []
         self.crc = 0
+        for entry in entries:
+            self.append(exact_json.dumps(entry))
 
     def append(self, text: str) -> None:
         """Add an entry, as one line of JSON."""
@@ -42,12 +44,7 @@ class HistoryLines:
 def encode(document: JsonObject) -> bytes:
     """Return `document` as the bytes of a daily file; every balance and every trade has a line of its own."""
     head = {name: value for name, value in document.items() if name not in ("checksum", "trade_history")}
-    if "trade_history" not in document:
-        return encode_lines(head, None)
-    lines = HistoryLines()
-    for entry in document["trade_history"]:
-        lines.append(exact_json.dumps(entry))
-    return encode_lines(head, lines)
+    return encode_lines(head, HistoryLines(document["trade_history"]) if "trade_history" in document else None)
 
 
 def encode_lines(head: JsonObject, lines: HistoryLines | None) -> bytes:
@@ -92,11 +89,9 @@ def _check_seal(document: JsonObject, content: bytes) -> None:
     """Take the checksum out of `document` and compare it."""
     found = document.pop("checksum", None)
     if found is None or found != _checksum_of_layout(document, content):
-        lines, head = HistoryLines(), dict(document)
-        if isinstance(document.get("trade_history"), list):
-            for entry in head.pop("trade_history"):
-                lines.append(exact_json.dumps(entry))
-        expected = _checksum(head, lines.crc)
+        head = dict(document)
+        history = head.pop("trade_history") if isinstance(document.get("trade_history"), list) else ()
+        expected = _checksum(head, HistoryLines(history).crc)
         if found not in (expected, _checksum_of_spelling(document)):
             raise ValueError(f"checksum must be {expected}, was {found!r}: the file was damaged or edited")
     if document.get("version") != DOCUMENT_VERSION:

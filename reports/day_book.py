@@ -33,19 +33,10 @@ class DayBook:
 
     def __init__(self, day: date, instruments: Mapping[str, Instrument]) -> None:
         self.day = day
-        self._lines = HistoryLines()
         self.instruments: Mapping[str, Instrument] = dict(instruments)
-        self.rows: list[HistoryRow] = []
-        self._by_key: dict[TradeKey, HistoryRow] = {}
-        self._unvalued: dict[TradeKey, HistoryRow] = {}
-        self._pending: set[tuple[str, str]] = set()  # the fee asset and the quote asset of each of these
-        self._by_number: dict[tuple[str, int], list[HistoryRow]] = {}
-        self.newest: dict[str, HistoryRow] = {}
-        self._strays: dict[TradeKey, VenueTrade] = {}  # of other days
-        self._symbols = {symbol: _SymbolBook(one) for symbol, one in self.instruments.items()}
-        self._fees: dict[str, Fraction] = {}
         self.opening: JsonObject | None = None
-        self._books: Books | None = None
+        self._strays: dict[TradeKey, VenueTrade] = {}  # of other days
+        self._rebuild([])
 
     @property
     def lines(self) -> HistoryLines:
@@ -176,8 +167,13 @@ class DayBook:
 
     def _rebuild(self, rows: list[HistoryRow]) -> None:
         self._lines = HistoryLines()
-        self.rows, self._by_key, self._by_number, self.newest = [], {}, {}, {}
-        self._unvalued, self._pending, self._fees = {}, set(), {}
+        self.rows: list[HistoryRow] = []
+        self._by_key: dict[TradeKey, HistoryRow] = {}
+        self._unvalued: dict[TradeKey, HistoryRow] = {}
+        self._pending: set[tuple[str, str]] = set()  # the fee asset and the quote asset of each of these
+        self._by_number: dict[tuple[str, int], list[HistoryRow]] = {}
+        self.newest: dict[str, HistoryRow] = {}
+        self._fees: dict[str, Fraction] = {}
         self._symbols = {symbol: _SymbolBook(one) for symbol, one in self.instruments.items()}
         self._books = None if self.opening is None else Books(self.opening)
         for row in rows:

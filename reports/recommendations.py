@@ -87,16 +87,6 @@ def _has_win_rate(week: Week) -> bool:
     return _active(week).round_trips - _active(week).undecided >= ROUND_TRIPS_MIN
 
 
-def _win_rate(week: Week) -> Fraction:
-    rate = _active(week).win_rate
-    return Fraction(0) if rate is None else rate
-
-
-def _maker_ratio(week: Week) -> Fraction:
-    ratio = _active(week).maker_ratio
-    return Fraction(1) if ratio is None else ratio
-
-
 RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "damaged_days",
@@ -167,17 +157,17 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         "takes_liquidity",
-        lambda week: _maker_ratio(week) < MAKER_RATIO_MIN,
+        lambda week: _active(week).maker_volume < MAKER_RATIO_MIN * _active(week).volume,
         lambda week: (
-            f"Only {_percent(_maker_ratio(week))} of the volume was made, not taken: "
+            f"Only {_percent(_active(week).maker_ratio)} of the volume was made, not taken: "
             "the maker takes nothing, so look for another program or a hand on the account."
         ),
     ),
     Rule(
         "win_rate_low",
-        lambda week: _has_win_rate(week) and _win_rate(week) < WIN_RATE_MIN,
+        lambda week: _has_win_rate(week) and (_active(week).win_rate or 0) < WIN_RATE_MIN,
         lambda week: (
-            f"Win rate {_percent(_win_rate(week))} over {_active(week).round_trips} round trips: "
+            f"Win rate {_percent(_active(week).win_rate)} over {_active(week).round_trips} round trips: "
             "quotes are too close to the market for its moves; raise maker.half_spread, "
             "or lower maker.requote_tolerance to replace them sooner."
         ),

@@ -122,8 +122,7 @@ class Week:
     @property
     def quote(self) -> str | None:
         """The quote asset of all amounts, None where there are several, or none is known."""
-        quotes = frozenset[str]().union(*(one.quotes for one in self.reported))
-        quotes = quotes or frozenset[str]().union(*(one.known_quotes for one in self.reported))
+        quotes = self._quotes or frozenset[str]().union(*(one.known_quotes for one in self.reported))
         return next(iter(quotes)) if len(quotes) == 1 else None
 
     @property
@@ -139,24 +138,24 @@ class Week:
     @property
     def pnl(self) -> Fraction | None:
         """The sum of the days' PnL; None without a reported day or where one cannot say."""
-        values = [one.pnl for one in self.reported]
-        known = [value for value in values if value is not None]
-        return sum(known, _ZERO) if known and len(known) == len(values) and self._has_one_quote else None
+        known = [one.pnl for one in self.reported if one.pnl is not None]
+        return sum(known, _ZERO) if known and len(known) == len(self.reported) and len(self._quotes) <= 1 else None
 
     @property
     def activity(self) -> Activity | None:
         """All days' activity together; None where no day can say, or in several quote assets."""
         known = [one.activity for one in self.reported if one.activity is not None]
-        return sum(known, Activity()) if known and self._has_one_quote else None
+        return sum(known, Activity()) if known and len(self._quotes) <= 1 else None
 
     @property
     def ranked(self) -> list[ReportedDay]:
         """The days with trades and a PnL, worst first; the earlier of two equal days first."""
-        return sorted((one for one in self.reported if one.trades and one.pnl is not None), key=_pnl_of)
+        days = (one for one in self.reported if one.trades and one.pnl is not None)
+        return sorted(days, key=lambda one: one.pnl or _ZERO)
 
     @property
-    def _has_one_quote(self) -> bool:
-        return len(frozenset[str]().union(*(one.quotes for one in self.reported))) <= 1
+    def _quotes(self) -> frozenset[str]:
+        return frozenset[str]().union(*(one.quotes for one in self.reported))
 
 
 def week_of(
@@ -306,11 +305,6 @@ def _activity_to_json(activity: Activity | None) -> JsonObject:
 
 def _ranked_to_json(reported: ReportedDay) -> JsonObject:
     return {"date": reported.day.isoformat(), "pnl": _figure(reported.pnl)}
-
-
-def _pnl_of(reported: ReportedDay) -> Fraction:
-    assert reported.pnl is not None, reported
-    return reported.pnl
 
 
 def _figure(value: Fraction | None) -> Decimal | None:
