@@ -37,13 +37,13 @@ def trades_text(trades: Iterable[VenueTrade], instruments: Sequence[Instrument],
     Raises:
         ValueError: for a trade in a symbol that is not among `instruments`.
     """
-    last = _last(trades, limit)
+    last = _page(trades, limit, 1)
     return _blocks("🧾 Trades", last, instruments, _trade_line, f"Total Trades: {len(last)}")
 
 
 def trades_json(trades: Iterable[VenueTrade], limit: int = 100) -> JsonObject:
     """Return the last `limit` trades of all symbols, oldest first."""
-    rows = [_trade_json(trade) for trade in _last(trades, limit)]
+    rows = [_trade_json(trade) for trade in _page(trades, limit, 1)]
     return {"trades": rows, "total_trades": len(rows)}
 
 
@@ -99,7 +99,7 @@ def history_json(
     }
 
 
-def _page(rows: Sequence[_Row], limit: int, page: int) -> list[_Row]:
+def _page(rows: Iterable[_Row], limit: int, page: int) -> list[_Row]:
     """Return the `limit` rows of `page`, counted from the newest, oldest first."""
     ordered = sorted(rows, key=_in_time)
     end = max(0, len(ordered) - limit * (page - 1))
@@ -200,11 +200,6 @@ def _order_line(order: VenueOrder, instrument: Instrument) -> str:
     if order.filled_qty:
         qty += f" of {qty_text(order.qty, instrument)}"
     return f"{_ICONS[order.side]} {order.side.name}: {qty} {instrument.base} @ {price_text(order.price, instrument)}"
-
-
-def _last(trades: Iterable[VenueTrade], limit: int) -> list[VenueTrade]:
-    ordered = sorted(trades, key=lambda trade: (trade.time_ms, trade.symbol, trade.trade_id))
-    return ordered[-limit:] if limit > 0 else []
 
 
 def _trade_line(trade: VenueTrade, instrument: Instrument) -> str:

@@ -204,9 +204,7 @@ def _holdings(tracker: Mapping[str, Any]) -> list[str]:
 
 def _packed(name: str, phrases: Sequence[str], width: int, joint: str) -> Iterator[str]:
     """Yield lines that begin with a label or its indent; a phrase is never broken, but cut if it is too long alone."""
-    label, indent = "", 0
-    if name:
-        label, indent = (_NAMES[name][0], 17) if width >= _WIDE else (_NAMES[name][1], 8)
+    label, indent = (_NAMES[name][0], 17) if width >= _WIDE else (_NAMES[name][1], 8)
     line = ""
     for phrase in phrases:
         if line and indent + len(line) + len(joint) + len(phrase) > width:

@@ -25,10 +25,6 @@ def _row(account: dict[str, Any], assets: Sequence[str]) -> tuple[str, ...]:
     if account["resets"]:
         resets += f", last {iso_time(account['resetTime'])}"
     balances = account["balances"]
-    held = ", ".join(f"{_short(balances[asset])} {asset}" for asset in assets if asset in balances)
+    held = ", ".join(f"{balances[asset].rstrip('0').rstrip('.')} {asset}" for asset in assets if asset in balances)
     fees = "BNB" if account["paysInBnb"] else "-"
     return str(account["account"]), keys, str(account["openOrders"]), resets, fees, held
-
-
-def _short(amount: str) -> str:
-    return amount.rstrip("0").rstrip(".")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from itertools import groupby
 from typing import Any, Final
 
 from market.exact_json import JsonObject
@@ -9,6 +10,7 @@ from market.words import counted
 from screens.market import market_text
 from screens.money import amount_text, gain_text, money_text, percent_text
 
+_EMPTY: Final = {"missing": "no report", "before": "before the first report"}
 _WIN_RATE_TRIPS_MIN: Final = 20  # a percentage of fewer says less than the two counts
 
 
@@ -28,12 +30,13 @@ def day_text(document: JsonObject) -> str:
         lines += _price_lines(trades, quote)
     for symbol, part in traded.items():
         lines += [f"   {symbol}:", *(f"   {line}" for line in _symbol_lines(part, len(traded) > 1))]
-    fees = document.get("fees", {})
-    if fees:
-        lines.append(
-            "   Fees: " + ", ".join(f"{amount_text(Decimal(fee), asset)} {asset}" for asset, fee in fees.items())
-        )
-    lines += _reset_lines(document.get("resets", []))
+    if fees := document.get("fees", {}):
+        paid = ", ".join(f"{amount_text(Decimal(fee), asset)} {asset}" for asset, fee in fees.items())
+        lines.append(f"   Fees: {paid}")
+    lines += [
+        f"   The account was reset ({reset['reason']}), noticed at {reset['time']}; the figures are those since"
+        for reset in document.get("resets", [])
+    ]
     return "\n".join(lines + _gap_lines(symbols) + _reconciliation_lines(document.get("reconciliation")))
 
 
@@ -41,13 +44,8 @@ def week_text(week: JsonObject) -> str:
     """Return the daily breakdown, totals and recommendations; days without a report take a line together."""
     quote, total, days = week["quote"], week["total"], week["days"]
     lines = [f"📈 {'Week' if len(days) == 7 else 'Days'} {week['from']} to {week['to']}:"]
-    index = 0
-    while index < len(days):
-        run = index + 1
-        while run < len(days) and days[index]["state"] in _EMPTY and days[run]["state"] == days[index]["state"]:
-            run += 1
-        lines.append(_empty_line(days[index:run]) if days[index]["state"] in _EMPTY else _day_line(days[index], quote))
-        index = run
+    for _, run in groupby(days, lambda day: day["state"] if day["state"] in _EMPTY else day["date"]):
+        lines.append(_run_line(list(run), quote))
     lines += [
         "",
         f"   Total PnL: {gain_text(total['pnl'], quote)} ({counted(total['trades'], 'trade')}, {_found(total)})",
@@ -61,8 +59,8 @@ def week_text(week: JsonObject) -> str:
         f"   Fees: {money_text(total['fees'], quote)}",
     ]
     if week["best_day"] != week["worst_day"]:
-        lines.append(f"   Best day: {_ranked_phrase(week['best_day'], quote)}")
-        lines.append(f"   Worst day: {_ranked_phrase(week['worst_day'], quote)}")
+        lines.append(f"   Best day: {week['best_day']['date']} ({gain_text(week['best_day']['pnl'], quote)})")
+        lines.append(f"   Worst day: {week['worst_day']['date']} ({gain_text(week['worst_day']['pnl'], quote)})")
     lines += ["", "💡 Recommendations:", *(f"   - {item['advice']}" for item in week["recommendations"])]
     return "\n".join(lines)
 
@@ -98,28 +96,20 @@ def _amounts(amounts: Mapping[str, Any]) -> str:
 
 def _gap_lines(symbols: Mapping[str, Any]) -> list[str]:
     """Return the symbols whose figures are not what the trades moved: a bug of ours, never to be hidden."""
-    gaps = {symbol: part["identity_gap"] for symbol, part in symbols.items() if part.get("identity_gap")}
     return [
         f"   PnL: the figures of {symbol} are wrong by {gap:+,f}: realized + unrealized - open fees is not the change"
-        for symbol, gap in gaps.items()
-    ]
-
-
-def _reset_lines(resets: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return a line for each time that the venue began the account anew."""
-    return [
-        f"   The account was reset ({reset['reason']}), noticed at {reset['time']}; the figures are those since"
-        for reset in resets
+        for symbol, part in symbols.items()
+        if (gap := part.get("identity_gap"))
     ]
 
 
 def _price_lines(trades: Mapping[str, Any], quote: str | None) -> list[str]:
     """Return the average prices that there are."""
-    lines = []
-    for name, label in (("avg_buy_price", "Average buy"), ("avg_sell_price", "Average sell")):
-        if trades.get(name) is not None:
-            lines.append(f"   {label}: {money_text(Decimal(trades[name]), quote)}")
-    return lines
+    return [
+        f"   Average {side}: {money_text(Decimal(price), quote)}"
+        for side in ("buy", "sell")
+        if (price := trades.get(f"avg_{side}_price")) is not None
+    ]
 
 
 def _symbol_lines(part: Mapping[str, Any], is_one_of_several: bool) -> list[str]:
@@ -159,15 +149,12 @@ def _reconciliation_lines(found: JsonObject | None) -> list[str]:
     return lines + [f"      {asset}: {row['difference']:+,f}" for asset, row in found["differences"].items()]
 
 
-def _empty_line(days: Sequence[JsonObject]) -> str:
-    dates = days[0]["date"] if len(days) == 1 else f"{days[0]['date']} to {days[-1]['date']}"
-    return f"   {dates}  {_EMPTY[days[0]['state']]}"
-
-
-_EMPTY: Final = {"missing": "no report", "before": "before the first report"}
-
-
-def _day_line(day: JsonObject, quote: str | None) -> str:
+def _run_line(days: Sequence[JsonObject], quote: str | None) -> str:
+    """Return the line of a day, or of days that stand together because none of them has a report."""
+    day = days[0]
+    if day["state"] in _EMPTY:
+        dates = day["date"] if len(days) == 1 else f"{day['date']} to {days[-1]['date']}"
+        return f"   {dates}  {_EMPTY[day['state']]}"
     if day["state"] == "damaged":
         return f"   {day['date']}  damaged: {day['reason']}"
     phrases = [f"{counted(day['trades'], 'trade')} ({counted(day['buys'], 'buy')}, {counted(day['sells'], 'sell')})"]
@@ -196,10 +183,9 @@ def _round_trips_phrase(figures: Mapping[str, Any]) -> str:
 def _won_phrase(figures: Mapping[str, Any], trips: str) -> str:
     count, undecided = figures["round_trips"], figures.get("undecided") or 0
     decided = count - undecided
-    rate = Decimal(figures["wins"]) / decided if decided else None
     phrase = f"{figures['wins']} of {trips} won"
-    if rate is not None and decided >= _WIN_RATE_TRIPS_MIN:
-        phrase += f", {percent_text(rate)}"
+    if decided >= _WIN_RATE_TRIPS_MIN:
+        phrase += f", {percent_text(Decimal(figures['wins']) / decided)}"
     return phrase + (f", {undecided} not known before the price of their fees is" if undecided else "")
 
 
@@ -210,10 +196,6 @@ def _maker_phrase(total: Mapping[str, Any]) -> str:
 def _left_out_phrase(total: Mapping[str, Any]) -> str:
     days = total.get("days_without_volume", [])
     return f" (without {', '.join(days)}: not in the file)" if days else ""
-
-
-def _ranked_phrase(ranked: JsonObject, quote: str | None) -> str:
-    return f"{ranked['date']} ({gain_text(ranked['pnl'], quote)})"
 
 
 def _only(values: set[str]) -> str | None:
