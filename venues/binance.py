@@ -6,17 +6,9 @@ from http import HTTPStatus
 from typing import Any
 
 from venues import binance_documents as documents
+from venues import venue
 from venues.binance_account import PUBLIC_PATHS, BinanceAccount, Result
 from venues.ccxt_binance import ccxt
-from venues.venue import (
-    RECV_WINDOW_MS,
-    VenueBusyError,
-    VenueError,
-    VenueKeysError,
-    VenueRefusedError,
-    VenueUnavailableError,
-    VenueUnknownError,
-)
 
 
 class BinanceVenue(BinanceAccount):
@@ -36,7 +28,7 @@ class BinanceVenue(BinanceAccount):
             "secret": secret,
             "timeout": timeout_ms,
             "sandbox": True,
-            "options": {"defaultType": "spot", "recvWindow": RECV_WINDOW_MS},
+            "options": {"defaultType": "spot", "recvWindow": venue.RECV_WINDOW_MS},
         }
         if url is not None:
             # Overriding urls['api'] alone would still sign a request to the real host.
@@ -68,7 +60,7 @@ class BinanceVenue(BinanceAccount):
         except ccxt.BaseError as error:
             raise self._translated(error, is_order=is_order) from None
         except documents.UNREADABLE as error:  # a proxy's page with status 200, or another service behind the port
-            kind = VenueUnknownError if is_order else VenueUnavailableError
+            kind = venue.VenueUnknownError if is_order else venue.VenueUnavailableError
             raise kind(f"{self._name} answered with something else ({type(error).__name__})") from None
 
     def _asked(self, method: Callable[[Mapping[str, object]], Any], given: Mapping[str, object]) -> Any:
@@ -82,32 +74,36 @@ class BinanceVenue(BinanceAccount):
             except ccxt.NetworkError as error:
                 raise self._translated(error, is_order=False) from None
             except (ccxt.BaseError, *documents.UNREADABLE):
-                raise VenueUnavailableError(f"{self._name} does not tell its time") from None
+                raise venue.VenueUnavailableError(f"{self._name} does not tell its time") from None
             return method(given)
 
-    def _translated(self, error: ccxt.BaseError, *, is_order: bool) -> VenueError:
+    def _translated(self, error: ccxt.BaseError, *, is_order: bool) -> venue.VenueError:
         text = str(error)
         code = int(match[1]) if (match := re.search(r'"code":\s*(-\d+)', text)) else 0
         said = match[1] if (match := re.search(r'"msg":\s*"([^"]*)"', text)) else ""
         if isinstance(error, ccxt.RateLimitExceeded | ccxt.DDoSProtection) and code not in documents.KEY_CODES:
-            return VenueBusyError.of(self._name, self._retry_after_s(), is_ban="banned" in said or " 418 " in text)
+            return venue.VenueBusyError.of(
+                self._name, self._retry_after_s(), is_ban="banned" in said or " 418 " in text
+            )
         is_5xx = self._status >= HTTPStatus.INTERNAL_SERVER_ERROR and code != documents.THROTTLED_CODE
         if code and is_order and (is_5xx or code in documents.UNKNOWN_EXECUTION_CODES):
-            return VenueUnknownError(f"{self._name} does not know what became of an order ({code})")
+            return venue.VenueUnknownError(f"{self._name} does not know what became of an order ({code})")
         if code in documents.KEY_CODES or isinstance(error, ccxt.AuthenticationError):
-            return VenueKeysError(f"{self._name} does not accept the API key: {self._redacted(said) or code}", code)
+            return venue.VenueKeysError(
+                f"{self._name} does not accept the API key: {self._redacted(said) or code}", code
+            )
         if code:
-            return VenueRefusedError(f"{self._name}: {self._redacted(said)} ({code})", code)
+            return venue.VenueRefusedError(f"{self._name}: {self._redacted(said)} ({code})", code)
         if is_order and isinstance(error, ccxt.NetworkError) and not _never_left(error):
-            return VenueUnknownError(f"{self._name}: the reply to an order was lost ({type(error).__name__})")
+            return venue.VenueUnknownError(f"{self._name}: the reply to an order was lost ({type(error).__name__})")
         if isinstance(error, ccxt.NetworkError):
             hint = "; is the desk up?" if self._name == "paper" else ""
             why = "no answer in time" if isinstance(error, ccxt.RequestTimeout) else "no connection"
-            return VenueUnavailableError(f"{self._name} is out of reach{self._at} ({why}){hint}")
+            return venue.VenueUnavailableError(f"{self._name} is out of reach{self._at} ({why}){hint}")
         # For some refusals ccxt gives the venue's words alone; a text with a URL may hold a signature or a key.
         words = text.removeprefix("binance ")
         said = type(error).__name__ if "://" in words else self._redacted(words)
-        return VenueRefusedError(f"{self._name}: {said}")
+        return venue.VenueRefusedError(f"{self._name}: {said}")
 
     def _retry_after_s(self) -> float:
         headers = self._exchange.last_response_headers or {}

@@ -1,4 +1,7 @@
-"""Binance Spot's JSON documents, read into what the desk keeps of an account. Numbers are decimal text, and exact."""
+"""Binance Spot's JSON documents, read into what the desk keeps of an account. Numbers are decimal text, and exact.
+
+Whatever reads a document raises one of UNREADABLE if it is none of its kind.
+"""
 
 import re
 from collections.abc import Mapping
@@ -29,11 +32,7 @@ def retry_after_s(header: str) -> float:
 
 
 def order_of(document: Mapping[str, Any]) -> VenueOrder:
-    """Return the order of an answer to `order`, `openOrders` or `allOrders`, or of a cancelled order.
-
-    Raises:
-        any of UNREADABLE: if it is none.
-    """
+    """Return the order of an answer to `order`, `openOrders` or `allOrders`, or of a cancelled order."""
     return VenueOrder(
         order_id=str(document["orderId"]),
         # A cancel has an id of its own; the order's is the original one.
@@ -50,38 +49,22 @@ def order_of(document: Mapping[str, Any]) -> VenueOrder:
 
 
 def orders_of(documents: Any) -> list[VenueOrder]:
-    """Return the orders of an answer to `openOrders` or `allOrders`, oldest first.
-
-    Raises:
-        any of UNREADABLE: if it is none.
-    """
+    """Return the orders of an answer to `openOrders` or `allOrders`, oldest first."""
     return sorted(map(order_of, _list(documents)), key=lambda order: int(order.order_id))
 
 
 def trades_of(documents: Any, symbol: str) -> list[VenueTrade]:
-    """Return the trades of an answer to `myTrades` of a symbol, oldest first.
-
-    Raises:
-        any of UNREADABLE: if it is none.
-    """
+    """Return the trades of an answer to `myTrades` of a symbol, oldest first."""
     return sorted((trade_of(each, symbol) for each in _list(documents)), key=lambda trade: trade.trade_id)
 
 
 def minute_prices_of(documents: Any) -> dict[int, Decimal]:
-    """Return, of an answer to `klines` of a minute, the middle of each bar's first and last price by its first ms.
-
-    Raises:
-        any of UNREADABLE: if it is none.
-    """
+    """Return, of an answer to `klines` of a minute, the middle of each bar's first and last price by its first ms."""
     return {int(bar[0]): (Decimal(bar[1]) + Decimal(bar[4])) / 2 for bar in _list(documents)}
 
 
 def trade_of(document: Mapping[str, Any], symbol: str) -> VenueTrade:
-    """Return the trade of an answer to `myTrades` of a symbol.
-
-    Raises:
-        any of UNREADABLE: if it is none.
-    """
+    """Return the trade of an answer to `myTrades` of a symbol."""
     return VenueTrade(
         trade_id=int(document["id"]),
         order_id=str(document["orderId"]),
@@ -98,11 +81,7 @@ def trade_of(document: Mapping[str, Any], symbol: str) -> VenueTrade:
 
 
 def account_of(document: Mapping[str, Any]) -> VenueAccount:
-    """Return the account of an answer to `account`.
-
-    Raises:
-        any of UNREADABLE: if it is none.
-    """
+    """Return the account of an answer to `account`."""
     balances = {
         balance["asset"]: Balance(Decimal(balance["free"]), Decimal(balance["locked"]))
         for balance in _list(document["balances"])
@@ -111,11 +90,7 @@ def account_of(document: Mapping[str, Any]) -> VenueAccount:
 
 
 def depth_of(document: Mapping[str, Any], instrument: Instrument) -> Depth:
-    """Return the book of an answer to `depth`.
-
-    Raises:
-        any of UNREADABLE: if it is none, or a price lies between ticks.
-    """
+    """Return the book of an answer to `depth`. A price between ticks is unreadable, too."""
     bids, asks = (
         tuple(
             Level(instrument.price_to_ticks(Decimal(price)), instrument.qty_to_lots(Decimal(qty)))
@@ -127,11 +102,7 @@ def depth_of(document: Mapping[str, Any], instrument: Instrument) -> Depth:
 
 
 def mid_of(document: Mapping[str, Any]) -> Decimal | None:
-    """Return the middle of the best prices of an answer to `ticker/bookTicker`; None where a side has none.
-
-    Raises:
-        any of UNREADABLE: if it is none.
-    """
+    """Return the middle of the best prices of an answer to `ticker/bookTicker`; None where a side has none."""
     bid, ask = Decimal(document["bidPrice"]), Decimal(document["askPrice"])
     if not (bid.is_finite() and ask.is_finite()):
         raise ValueError(f"expected two prices, were {bid} and {ask}")
@@ -139,11 +110,7 @@ def mid_of(document: Mapping[str, Any]) -> Decimal | None:
 
 
 def market_of(document: Mapping[str, Any]) -> tuple[Decimal, Decimal, OrderRules]:
-    """Return the tick, the lot and the rules of an answer to `exchangeInfo` of one symbol.
-
-    Raises:
-        any of UNREADABLE: if it is none.
-    """
+    """Return the tick, the lot and the rules of an answer to `exchangeInfo` of one symbol."""
     (info,) = _list(document["symbols"])
     found = {each["filterType"]: each for each in _list(info["filters"])}
     return Decimal(found["PRICE_FILTER"]["tickSize"]), Decimal(found["LOT_SIZE"]["stepSize"]), rules_of(info)

@@ -13,17 +13,9 @@ from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
 from market.clock import NS_PER_MS, time_ns
+from venues import venue
 from venues.binance_account import PUBLIC_PATHS, BinanceAccount, Result
 from venues.binance_documents import KEY_CODES, UNKNOWN_EXECUTION_CODES, UNREADABLE, retry_after_s
-from venues.venue import (
-    RECV_WINDOW_MS,
-    VenueBusyError,
-    VenueError,
-    VenueKeysError,
-    VenueRefusedError,
-    VenueUnavailableError,
-    VenueUnknownError,
-)
 
 BODY_BYTES_MAX: Final = 16 << 20
 
@@ -50,7 +42,7 @@ class BinanceRest(BinanceAccount):
     def _ask(self, method: str, path: str, asked: Mapping[str, object], read: Callable[[Any], Result]) -> Result:
         try:
             document = self._answer(method, path, asked)
-        except VenueRefusedError as error:
+        except venue.VenueRefusedError as error:
             if error.code != _BAD_TIME:
                 raise
             now_ms = time_ns() // NS_PER_MS  # only our clock was wrong
@@ -65,7 +57,7 @@ class BinanceRest(BinanceAccount):
         is_signed, is_order = path not in PUBLIC_PATHS, method == "POST"
         values = {name: value for name, value in asked.items() if value is not None}
         if is_signed:
-            values |= {"recvWindow": RECV_WINDOW_MS, "timestamp": time_ns() // NS_PER_MS + self._ahead_ms}
+            values |= {"recvWindow": venue.RECV_WINDOW_MS, "timestamp": time_ns() // NS_PER_MS + self._ahead_ms}
         query = urlencode(values)
         if is_signed:
             query += f"&signature={hmac.new(self._secret.encode(), query.encode(), hashlib.sha256).hexdigest()}"
@@ -81,14 +73,16 @@ class BinanceRest(BinanceAccount):
             body = answer.read(BODY_BYTES_MAX)
         except (OSError, http.client.HTTPException) as error:
             if is_order:
-                raise VenueUnknownError(f"{self._name}: the reply to an order was lost ({_words(error)})") from None
+                raise venue.VenueUnknownError(
+                    f"{self._name}: the reply to an order was lost ({_words(error)})"
+                ) from None
             raise self._out_of_reach(error) from None
         finally:
             connection.close()
         if answer.status in (http.HTTPStatus.TOO_MANY_REQUESTS, http.HTTPStatus.IM_A_TEAPOT):
             wait_s = retry_after_s(answer.headers.get("Retry-After", ""))
             is_ban = answer.status == http.HTTPStatus.IM_A_TEAPOT
-            raise VenueBusyError.of(self._name, wait_s, is_ban=is_ban)
+            raise venue.VenueBusyError.of(self._name, wait_s, is_ban=is_ban)
         try:
             document = json.loads(body)
         except (ValueError, RecursionError):
@@ -97,25 +91,25 @@ class BinanceRest(BinanceAccount):
             raise self._refusal(answer, document, is_order=is_order)
         return document
 
-    def _refusal(self, answer: http.client.HTTPResponse, document: Any, *, is_order: bool) -> VenueError:
+    def _refusal(self, answer: http.client.HTTPResponse, document: Any, *, is_order: bool) -> venue.VenueError:
         try:
             code, said = int(document["code"]), self._redacted(str(document["msg"]))
         except UNREADABLE:
             return self._senseless(f"status {answer.status}", is_order=is_order)
         is_unknown = code in UNKNOWN_EXECUTION_CODES or answer.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR
         if is_unknown and is_order:
-            return VenueUnknownError(f"{self._name} does not know what became of an order ({code})")
+            return venue.VenueUnknownError(f"{self._name} does not know what became of an order ({code})")
         if is_unknown:
-            return VenueUnavailableError(f"{self._name} cannot answer: {said} ({code})")
+            return venue.VenueUnavailableError(f"{self._name} cannot answer: {said} ({code})")
         if code in KEY_CODES:
-            return VenueKeysError(f"{self._name} does not accept the API key: {said}", code)
-        return VenueRefusedError(f"{self._name}: {said} ({code})", code)
+            return venue.VenueKeysError(f"{self._name} does not accept the API key: {said}", code)
+        return venue.VenueRefusedError(f"{self._name}: {said} ({code})", code)
 
-    def _out_of_reach(self, error: Exception) -> VenueUnavailableError:
-        return VenueUnavailableError(f"{self._name} is out of reach at {self._url} ({_words(error)})")
+    def _out_of_reach(self, error: Exception) -> venue.VenueUnavailableError:
+        return venue.VenueUnavailableError(f"{self._name} is out of reach at {self._url} ({_words(error)})")
 
-    def _senseless(self, what: str, *, is_order: bool) -> VenueError:
-        kind = VenueUnknownError if is_order else VenueUnavailableError
+    def _senseless(self, what: str, *, is_order: bool) -> venue.VenueError:
+        kind = venue.VenueUnknownError if is_order else venue.VenueUnavailableError
         return kind(f"{self._name} at {self._url} answered with something else ({what})")
 
 

@@ -44,15 +44,13 @@ class Answer(NamedTuple):
 
 
 # What ends a connection and would end the next one as well.
-_FINAL = frozenset(
-    {
-        RejectReason.BAD_CLIENT_ID,
-        RejectReason.BAD_TOKEN,
-        RejectReason.NO_SESSION_LEFT,
-        RejectReason.REPLACED,
-        RejectReason.MALFORMED,
-    }
-)
+_FINAL = {
+    RejectReason.BAD_CLIENT_ID,
+    RejectReason.BAD_TOKEN,
+    RejectReason.NO_SESSION_LEFT,
+    RejectReason.REPLACED,
+    RejectReason.MALFORMED,
+}
 
 
 class SessionEnd:
@@ -268,9 +266,6 @@ def _is_end(event: Event) -> bool:
 
 
 def _multiple(name: str, value: Decimal, step: Decimal) -> int:
-    if not value.is_finite() or not 0 <= value <= ID_MAX * step:
+    if not value.is_finite() or not 0 <= value <= ID_MAX * step or value % step:
         raise ValueError(f"{name} must be a multiple of {step:f}, was {value}")
-    count, rest = divmod(value, step)
-    if rest:
-        raise ValueError(f"{name} must be a multiple of {step:f}, was {value}")
-    return int(count)
+    return int(value // step)

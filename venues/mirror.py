@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from market.account import VenueOrder
 from market.backoff import Backoff
 from market.clock import NS_PER_SECOND, monotonic_ns
-from market.codes import CancelReason, OrderType, RejectReason, Side, Tag
+from market.codes import CancelReason, OrderType, RejectReason, Tag
 from market.commands import AmendOrder, CancelOrder, NewOrder
 from market.events import Accepted, Amended, Canceled, Executed, Rejected, Rested
 from market.instrument import Instrument
@@ -102,12 +102,9 @@ class GatewayMirror:
         for message in messages:
             match message:
                 case Executed():
-                    self._show(
-                        copies.get(message.maker_order_id), message.maker_leaves_lots, now_ns, "it was traded here"
-                    )
-                    self._show(
-                        copies.get(message.taker_order_id), message.taker_leaves_lots, now_ns, "it was traded here"
-                    )
+                    why = "it was traded here"
+                    self._show(copies.get(message.maker_order_id), message.maker_leaves_lots, now_ns, why)
+                    self._show(copies.get(message.taker_order_id), message.taker_leaves_lots, now_ns, why)
                 case Accepted():
                     self._show(copies.get(message.order_id), message.qty_lots, now_ns)
                 case Rested() | Amended():
@@ -171,12 +168,10 @@ class GatewayMirror:
             else:
                 copy.order_id = self._next_order_id
                 self._next_order_id += 1
-                commands.append(self._new_order(copy.order_id, order.side, price_ticks, lots))
+                # A copy that would trade with the local book at once is not what the venue has.
+                terms = (order.side, price_ticks, lots, OrderType.POST_ONLY)
+                commands.append(NewOrder(copy.order_id, self._instrument.symbol_id, *terms))
         return commands
-
-    def _new_order(self, order_id: int, side: Side, price_ticks: int, lots: int) -> NewOrder:
-        """Return a post-only order: a copy that would trade with the local book at once is not what the venue has."""
-        return NewOrder(order_id, self._instrument.symbol_id, side, price_ticks, lots, order_type=OrderType.POST_ONLY)
 
     def _connected(self) -> GatewayClient:
         if self._client is None:
