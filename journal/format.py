@@ -18,8 +18,8 @@ from market.limits import BATCH_MESSAGES_MAX, FRAME_BYTES_MAX, JOURNAL_FILES_MAX
 from market.mendable import MendableError
 
 _HEADER = Struct("<8sII")  # magic, version, CRC of the rest
-_HEADER_REST = Struct("<QQIIIIB15x")  # epoch, start sequence, number, the owner's figures, mode
-_FIGURES_MAX: Final = 3
+_HEADER_REST = Struct("<QQIIIIB7xQ")  # epoch, start sequence, number, three figures of the owner's, mode, one more
+_FIGURES_MAX: Final = 4
 HEADER_SIZE: Final = _HEADER.size + _HEADER_REST.size
 
 _CRC = Struct("<I")
@@ -113,7 +113,8 @@ class Schema(Generic[R]):
         version: of the format and of what the owner makes of a record: raised when either changes.
         record: made of the envelope's fields and the payload.
         envelope: its fields in the letters of `struct`.
-        figures: names of the header's; whoever reads with other figures would make something else of the records.
+        figures: names of the header's; whoever reads with other figures would make something else of the records. One
+            of 0 is not known, and suits all.
     """
 
     def __init__(
@@ -165,7 +166,8 @@ class Schema(Generic[R]):
         """Return the bytes of a header."""
         epoch, start_sequence, number, figures, mode = header
         padding = (0,) * (_FIGURES_MAX - len(figures))
-        rest = _HEADER_REST.pack(epoch, start_sequence, number, *figures, *padding, _CODE_BY_MODE[mode])
+        *first, last = *figures, *padding
+        rest = _HEADER_REST.pack(epoch, start_sequence, number, *first, _CODE_BY_MODE[mode], last)
         return _HEADER.pack(self._magic, self._version, crc32(rest)) + rest
 
     def decode_header(self, path: Path, head: bytes) -> FileHeader:
@@ -183,10 +185,10 @@ class Schema(Generic[R]):
         rest = head[_HEADER.size : HEADER_SIZE]
         if crc32(rest) != crc:
             raise CorruptJournalError(path, 0, f"the header's CRC must be {crc32(rest):08x}, was {crc:08x}")
-        epoch, start_sequence, number, *figures, mode_code = _HEADER_REST.unpack(rest)
+        epoch, start_sequence, number, *figures, mode_code, last = _HEADER_REST.unpack(rest)
         if mode_code not in _MODE_BY_CODE:
             raise CorruptJournalError(path, 0, f"the mode must be at most {max(_MODE_BY_CODE)}, was {mode_code}")
-        own_figures = tuple(figures[: len(self.figures)])
+        own_figures = (*figures, last)[: len(self.figures)]
         return FileHeader(epoch, start_sequence, number, own_figures, _MODE_BY_CODE[mode_code])
 
     def check_figures(self, path: Path, found: tuple[int, ...], expected: tuple[int, ...]) -> None:
@@ -196,7 +198,7 @@ class Schema(Generic[R]):
             JournalMismatchError: naming what differs.
         """
         for name, was, must in zip(self.figures, found, expected, strict=True):
-            if was != must:
+            if was != must and was and must:
                 raise JournalMismatchError(f"{path} must have {name} {must}, was {was}")
 
     def encode(self, sequence: int, record: R) -> bytes:

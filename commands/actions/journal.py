@@ -15,9 +15,9 @@ from desk.wiring import desk_wiring
 from journal.format import JournalError, JournalMode
 from journal.reader import JournalReader
 from market.words import counted
-from nodes.engine.command_record import COMMANDS, figures_of
+from nodes.engine.command_record import COMMANDS
 from nodes.engine.inspection import inspect, inspection_text, verification_text, verify
-from nodes.engine.node import STATE_TOPIC, engine_capacity, make_core
+from nodes.engine.node import STATE_TOPIC, engine_figures, make_core
 
 
 def asked_engines(settings: Settings, name: str | None) -> tuple[EnginePlan, ...]:
@@ -41,7 +41,7 @@ def journal_report(settings: Settings, engine: EnginePlan, *, is_verification: b
     folder = engine.journal_folder
     try:
         if is_verification:
-            document = verify(folder, figures_of(engine_capacity(settings, engine.name)))
+            document = verify(folder, engine_figures(settings, engine.name))
             return document, verification_text(document)
         document = inspect(folder)
         return document, inspection_text(document)
@@ -61,7 +61,7 @@ def replay_journal(settings: Settings, engine: EnginePlan, *, is_verified: bool)
         core.recover(lambda _: None)
         started = time.monotonic()
         last = 0
-        figures = figures_of(engine_capacity(settings, engine.name))
+        figures = engine_figures(settings, engine.name)
         for last, record in JournalReader(engine.journal_folder, COMMANDS, figures).records():
             core.replay(record)
             if last == sequence:

@@ -3,6 +3,7 @@
 Commands are kept, not results: the engine is deterministic.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -31,13 +32,24 @@ class CommandRecord(NamedTuple):
 
 # The version is also raised when the engine's answer to any command changes.
 COMMANDS: Final = Schema(
-    "command", b"TICKJRNL", 1, CommandRecord, "QQHHHxx", figures=("symbol_count", "orders_max", "pages_max")
+    "command",
+    b"TICKJRNL",
+    1,
+    CommandRecord,
+    "QQHHHxx",
+    figures=("symbol_count", "orders_max", "pages_max", "own_symbols"),
 )
 
 
-def figures_of(capacity: Capacity) -> tuple[int, int, int]:
-    """Return what of a capacity decides which orders are refused: an engine with others is told another story."""
-    return capacity.symbol_count, capacity.orders_max, capacity.pages_max
+def figures_of(capacity: Capacity, own_symbols: Iterable[int] = ()) -> tuple[int, int, int, int]:
+    """Return what decides which orders are refused: an engine with others is told another story.
+
+    Args:
+        capacity: of the engine.
+        own_symbols: whose books it has, by id; none if that is not known.
+    """
+    own = sum(1 << symbol_id for symbol_id in own_symbols)
+    return capacity.symbol_count, capacity.orders_max, capacity.pages_max, own
 
 
 def journal_epoch(folder: Path) -> int | None:

@@ -224,6 +224,11 @@ def engine_capacity(settings: Settings, name: str) -> Capacity:
     return Capacity(len(settings.instruments), own.orders_max, own.pages_max)
 
 
+def engine_figures(settings: Settings, name: str) -> tuple[int, ...]:
+    """Return what the journal of the engine `name` must agree with."""
+    return figures_of(engine_capacity(settings, name), settings.plan.engines[name].symbol_ids)
+
+
 def make_core(
     settings: Settings, name: str, folder: Path, mode: JournalMode
 ) -> tuple[EngineCore, Journal[CommandRecord]]:
@@ -236,7 +241,7 @@ def make_core(
     epoch = journal_epoch(folder) or feed_epoch
     capacity, plan = engine_capacity(settings, name), settings.plan.engines[name]
     group_ns = int(plan.settings.group_ms * NS_PER_MS)
-    journal = Journal(folder, COMMANDS, figures_of(capacity), epoch, mode, group_ns)
+    journal = Journal(folder, COMMANDS, engine_figures(settings, name), epoch, mode, group_ns)
     engine = make_engine(plan.settings.book, capacity.symbol_count, capacity.orders_max, capacity.pages_max)
     core = EngineCore(engine, settings.instruments, epoch, feed_epoch, capacity.orders_max, journal, plan.symbol_ids)
     return core, journal

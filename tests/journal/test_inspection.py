@@ -26,7 +26,7 @@ def test_inspects_files_and_sources(tmp_path: Path) -> None:
     )
     assert (found["first_sequence"], found["last_sequence"]) == (1, 6)
     assert (found["first_time_ns"], found["last_time_ns"]) == (str(EPOCH + 1), str(EPOCH + 6))
-    assert found["capacity"] == {"symbol_count": 2, "orders_max": 1_000, "pages_max": 64}
+    assert found["capacity"] == {"symbol_count": 2, "orders_max": 1_000, "pages_max": 64, "own_symbols": 0}
     assert found["bytes"] == sum(path.stat().st_size for path in COMMANDS.files(tmp_path))
     assert [(file["mode"], file["sequences"], file["records"]) for file in found["files"]] == [
         ("write", "1-4", 4),
@@ -46,7 +46,10 @@ def test_shows_it_as_text(tmp_path: Path) -> None:
     """`journal inspect` prints this."""
     live(tmp_path, [records_of(1, 3)])
     text = inspection_text(inspect(tmp_path))
-    assert "engine: symbol_count 2, orders_max 1000, pages_max 64; mode write, epoch 1700000000000000000" in text
+    assert (
+        "engine: symbol_count 2, orders_max 1000, pages_max 64, own_symbols 0; mode write, epoch 1700000000000000000"
+        in text
+    )
     assert "from 2023-11-14T22:13:20.000Z to 2023-11-14T22:13:20.000Z" in text
     assert "commands-00000001.journal  write" in text
     assert inspection_text(inspect(tmp_path / "absent")) == f"{tmp_path / 'absent'} holds no journal"

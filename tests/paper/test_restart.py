@@ -9,6 +9,7 @@ import pytest
 
 from market.codes import SelfTradePrevention, Side, TimeInForce
 from market.commands import Command
+from paper.money.account_records import AccountRecord
 from paper.money.history import Span
 from paper.money.ledger import TRADE_IDS_PER_EPOCH, Ledger, LedgerError
 from paper.money.orders import Order, OrderKind, OrderStatus
@@ -246,7 +247,7 @@ def test_trade_ids_keep_rising_when_a_new_engine_counts_from_one(desk: Desk) -> 
 def test_a_failed_transaction_changes_nothing(desk: Desk) -> None:
     """In memory as on disk."""
     order = desk.place(ALICE, desk.request(Side.BUY, "90000", "0.01"))
-    before = desk.wallet(ALICE, "USDT")
+    before, last_report = desk.wallet(ALICE, "USDT"), desk.ledger.last_report("engine")
 
     def fail_halfway() -> None:
         with desk.ledger.transaction():
@@ -254,12 +255,15 @@ def test_a_failed_transaction_changes_nothing(desk: Desk) -> None:
             order.status = OrderStatus.CANCELED
             desk.ledger.wallets.unlock(ALICE, "USDT", 5)
             desk.ledger.next_order_number()
+            desk.ledger.set_last_report("engine", 7, 77)
+            desk.ledger.records[ALICE] = AccountRecord(reset_count=1)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail_halfway()
     assert desk.wallet(ALICE, "USDT") == before
     assert stored(desk, order) == order
+    assert (desk.ledger.last_report("engine"), desk.ledger.records.of(ALICE)) == (last_report, AccountRecord())
     assert desk.place(ALICE, desk.request(Side.BUY, "90000", "0.01")).order_id == FIRST_ORDER_ID + 2
 
 

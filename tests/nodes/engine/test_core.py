@@ -15,19 +15,20 @@ from bus.topology import Source, first_order_id, first_owner, source_of_order
 from desk.settings import Settings
 from engine.capacity import Capacity
 from engine.matching_engine import make_engine
-from journal.format import JournalMode
+from journal.format import JournalMismatchError, JournalMode
 from journal.journal import Journal
 from market.clock import NS_PER_SECOND
-from market.codec import decode_events
+from market.codec import decode_events, encode
 from market.codes import RejectReason, Side
 from market.commands import HaltSymbol, MassCancel, NewOrder
 from market.events import Accepted, Canceled, Event, Executed, Rejected
 from market.feed_messages import BestPrices
 from market.instrument import Instrument
-from nodes.engine.command_record import COMMANDS, figures_of
+from nodes.engine.command_record import COMMANDS, CommandRecord, figures_of
 from nodes.engine.core import EngineCore
 from nodes.engine.feed import reference_price
-from nodes.engine.node import make_core
+from nodes.engine.inspection import verify
+from nodes.engine.node import engine_capacity, engine_figures, make_core
 from tests.nodes.engine.linked_core import SOURCES, SYMBOL, Dice, LinkedCore
 from tests.one_engine import GATEWAY
 
@@ -128,6 +129,24 @@ def test_foreign_ids_and_owners_are_refused_by_name(linked: LinkedCore) -> None:
     reasons = [event.reason for event in linked.heard[mine] if isinstance(event, Rejected)]
     assert reasons == [16, 17, 17]
     assert linked.core.engine.live_order_count == 0
+
+
+def test_an_engine_refuses_the_journal_of_one_with_other_symbols(tmp_path: Path) -> None:
+    """It would number its reports otherwise: who has heard more of them than it says would never hear of a fill."""
+    both = Settings()
+    moved = Settings(engines=[{"name": "engine"}, {"name": "engine2", "symbols": ["ETHUSDT"]}])  # type: ignore[list-item]
+    for name, settings in (("engine", both), ("engine", moved), ("engine2", moved)):
+        folder = tmp_path / f"{name}-{len(settings.plan.engines)}"
+        _, journal = make_core(settings, name, folder, JournalMode.WRITE)
+        with journal:
+            journal.recover(lambda *_: None)
+            journal.append([CommandRecord(1, 1, GATEWAY, 1, 0, encode(NewOrder(1, 1, Side.BUY, 1_000, 5)))], 0)
+        assert verify(folder, engine_figures(settings, name))["state"] == "sound"
+        _, other = make_core(both if settings is moved else moved, "engine", folder, JournalMode.WRITE)
+        with other, pytest.raises(JournalMismatchError, match=r"must have own_symbols \d+, was \d+"):
+            other.recover(lambda *_: None)
+        with Journal(folder, COMMANDS, figures_of(engine_capacity(settings, name)), 1) as unknown:
+            assert unknown.recover(lambda *_: None).record_count == 1  # as a program of before, which did not note them
 
 
 def test_an_engine_of_half_of_64_symbols_takes_no_order_of_the_other_half(tmp_path: Path) -> None:
