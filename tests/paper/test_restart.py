@@ -11,7 +11,7 @@ from market.codes import SelfTradePrevention, Side, TimeInForce
 from market.commands import Command
 from paper.money.account_records import AccountRecord
 from paper.money.history import Span
-from paper.money.ledger import TRADE_IDS_PER_EPOCH, Ledger, LedgerError
+from paper.money.ledger import TRADE_IDS_PER_EPOCH, BooksError, Ledger, LedgerError
 from paper.money.orders import Order, OrderKind, OrderStatus
 from paper.units import parse_units
 from tests.paper.desk import ALICE, BOB, CAROL, FIRST_ORDER_ID, INSTRUMENTS, ONE_ENGINE, START_NS, Desk
@@ -265,6 +265,39 @@ def test_a_failed_transaction_changes_nothing(desk: Desk) -> None:
     assert stored(desk, order) == order
     assert (desk.ledger.last_report("engine"), desk.ledger.records.of(ALICE)) == (last_report, AccountRecord())
     assert desk.place(ALICE, desk.request(Side.BUY, "90000", "0.01")).order_id == FIRST_ORDER_ID + 2
+
+
+@pytest.mark.parametrize("what", ["makes", "loses", "locks"])
+def test_a_transaction_that_does_not_add_up_changes_nothing(desk: Desk, what: str) -> None:
+    """Before it is saved, and not when all is counted some time later."""
+    before, wallets = desk.wallet(ALICE, "USDT"), desk.ledger.wallets
+
+    def book_wrongly() -> None:
+        with desk.ledger.transaction():
+            if what == "locks":
+                wallets.lock(ALICE, "USDT", 5)
+            else:
+                wallet = wallets.by_owner[ALICE, "USDT"]
+                wallets.by_owner[ALICE, "USDT"] = wallet._replace(free=wallet.free + (5 if what == "makes" else -5))
+
+    with pytest.raises(BooksError, match="locked" if what == "locks" else "made or lost"):
+        book_wrongly()
+    assert desk.wallet(ALICE, "USDT") == before
+    desk.kill()
+    assert desk.wallet(ALICE, "USDT") == before
+
+
+def test_reports_that_were_saved_come_again_with_new_ones(desk: Desk) -> None:
+    """Only the new ones count, and they are the last."""
+    order = desk.place(ALICE, desk.request(Side.BUY, "90000", "0.02"))
+    desk.engine.flow(desk.exchange, Side.SELL, "90000", "0.005")
+    _, saved = desk.ledger.last_report("engine")
+    desk.engine.flow(None, Side.SELL, "90000", "0.001")
+    desk.engine.report(desk.exchange, after=0)
+    trades = desk.ledger.history.trades(ALICE, order.symbol, None, Span(10))
+    assert [trade.qty_lots for trade in trades] == [500, 100]
+    assert desk.ledger.last_report("engine")[1] == saved + 1
+    desk.ledger.check()
 
 
 def test_an_account_that_could_not_be_opened_is_opened_later(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

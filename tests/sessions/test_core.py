@@ -9,12 +9,14 @@ import pytest
 from market.codec import encode_all
 from market.codes import RejectReason, Side, Tag
 from market.commands import CancelOrder, MassCancel, NewOrder
-from market.events import Accepted, Executed, Rejected
+from market.events import Accepted, Canceled, Executed, Rejected
 from market.limits import ORDER_IDS_PER_SOURCE, OWNERS_PER_SOURCE, TCP_SESSIONS_MAX
 from market.session_messages import Heartbeat, LoggedOn, Logon, Logout
 from sessions import core
+from sessions import memory as at
 from sessions.client import ClientRules
-from tests.sessions.gate import Gate, Link
+from sessions.session_store import Position
+from tests.sessions.gate import EPOCH, Gate, Link
 
 IDLE_S = 30
 FIRST_ID = ORDER_IDS_PER_SOURCE
@@ -155,6 +157,19 @@ def test_gives_each_engine_its_part_in_one_piece(tmp_path: Path) -> None:
     gate.kept.close()
 
 
+def test_counts_first_replies_that_another_engine_has_overtaken(tmp_path: Path) -> None:
+    """By this count the reply to an order that is sent again is looked for further on."""
+    gate = Gate(tmp_path / "gateway", links=(Link("one", 0), Link("two", 1)))
+    gate.connect(Logon("one"), order(1, symbol_id=1), order(2))
+    gate.match()
+    numbers = gate.table.memory.of(0)
+    assert (numbers[at.ANSWERED_ID], numbers[at.LATE_COUNT]) == (2, 1)
+    gate.connect(Logon("one"), order(3), order(4, symbol_id=1))
+    gate.match()
+    assert (numbers[at.ANSWERED_ID], numbers[at.LATE_COUNT]) == (4, 1)
+    gate.kept.close()
+
+
 def test_says_that_it_is_there_and_hangs_up_on_who_does_not(gate: Gate) -> None:
     """But on nobody whose words wait in the socket: it may be the gateway that was away."""
     named, silent, anonymous = gate.connect(Logon("one")), gate.connect(), gate.connect(order(1))
@@ -200,6 +215,19 @@ def test_turns_away_who_comes_too_often(tmp_path: Path) -> None:
     gate.core.hang_up(first, "the client hung up", gate.now)
     assert gate.connect().is_open
     gate.kept.close()
+
+
+def test_an_engine_that_begins_anew_is_asked_to_cancel_everything(gate: Gate) -> None:
+    """Also of a client that is here: it has been told that its orders have ended, and nobody knows them any more."""
+    (link,), client = gate.links, gate.connect(Logon("one"), order(1))
+    gate.match()
+    gate.hear(client)
+    gate.core.engine_connected("one", Position(EPOCH + 1, 7), gate.now)
+    assert link.commands[1:] == [
+        MassCancel(owner=OWNERS_PER_SOURCE + number, time_ns=77) for number in range(TCP_SESSIONS_MAX)
+    ]
+    assert [type(word) for word in gate.hear(client)] == [Canceled]
+    assert gate.kept.positions == {"one": Position(EPOCH + 1, 7)}
 
 
 def test_who_tries_tokens_is_turned_away(tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def test_foreign_ids_and_owners_are_refused_by_name(linked: LinkedCore) -> None:
 def test_an_engine_refuses_the_journal_of_one_with_other_symbols(tmp_path: Path) -> None:
     """It would number its reports otherwise: who has heard more of them than it says would never hear of a fill."""
     both = Settings()
-    moved = Settings(engines=[{"name": "engine"}, {"name": "engine2", "symbols": ["ETHUSDT"]}])  # type: ignore[list-item]
+    moved = Settings(engines=[{"name": "engine"}, {"name": "engine2", "symbols": ["ETHUSDT"]}])  # type: ignore[arg-type]
     for name, settings in (("engine", both), ("engine", moved), ("engine2", moved)):
         folder = tmp_path / f"{name}-{len(settings.plan.engines)}"
         _, journal = make_core(settings, name, folder, JournalMode.WRITE)
