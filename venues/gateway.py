@@ -86,10 +86,8 @@ class GatewayClient:
         self._socket.close()
 
 
-class GatewaySession:
-    """A session with a name. A lost connection is made again, what we missed comes, what got lost is sent again.
-
-    Call `receive` or iterate over `events` often: that is also when heartbeats are sent.
+class SessionClient:
+    """What a client of a session remembers, whatever its sockets are.
 
     Args:
         client_id: the session's name: letters, digits and ._-
@@ -99,10 +97,6 @@ class GatewaySession:
         is_cancel_on_disconnect: whether our orders end with a connection.
         last_sequence: of the last report that an earlier process of ours has had; 0 brings all that are kept.
         reconnect_s: how long to try to reach the gateway.
-
-    Raises:
-        SessionRefusedError: if the gateway does not let us in.
-        GatewayError: if it cannot be reached.
     """
 
     def __init__(
@@ -121,10 +115,41 @@ class GatewaySession:
         )
         self._address = (host, port)
         self._reconnect_s = reconnect_s
-        self._socket: socket.socket | None = None
-        self._sent_ns = 0
         self._waiting: deque[Event] = deque()  # had, and not given to the caller yet
         self._refusal: SessionRefusedError | None = None  # which is raised behind them
+        self._begin()
+
+    def _begin(self) -> None:
+        """Do what can be done before the first call."""
+
+    def _raise_refusal(self) -> None:
+        refusal, self._refusal = self._refusal, None
+        if refusal is not None:
+            raise refusal
+
+    def _take(self, piece: bytes) -> bytes:
+        """Take bytes from the gateway and return the answer; the events before what ends the connection are kept."""
+        answer = self.state.receive(piece)
+        self._waiting.extend(answer.events)
+        if answer.end is not None:
+            raise answer.end
+        return answer.to_send
+
+
+class GatewaySession(SessionClient):
+    """A session with a name. A lost connection is made again, what we missed comes, what got lost is sent again.
+
+    Call `receive` or iterate over `events` often: that is also when heartbeats are sent. The arguments are those of
+    SessionClient.
+
+    Raises:
+        SessionRefusedError: if the gateway does not let us in.
+        GatewayError: if it cannot be reached.
+    """
+
+    def _begin(self) -> None:
+        self._socket: socket.socket | None = None
+        self._sent_ns = 0
         self._connect()
 
     def __enter__(self) -> "GatewaySession":
@@ -194,9 +219,7 @@ class GatewaySession:
         """Take what comes, unless something waits for the caller."""
         if self._waiting:
             return
-        refusal, self._refusal = self._refusal, None
-        if refusal is not None:
-            raise refusal
+        self._raise_refusal()
         try:
             self._take_news(timeout_s)
         except SessionRefusedError as error:
@@ -208,7 +231,7 @@ class GatewaySession:
     def _take_news(self, timeout_s: float) -> None:
         try:
             self._beat()
-            self._take(_receive(self._connection(), timeout_s))
+            self._answer(_receive(self._connection(), timeout_s))
         except SessionRefusedError:
             raise
         except GatewayError:
@@ -245,14 +268,9 @@ class GatewaySession:
                 raise
         self._sent_ns = monotonic_ns()
 
-    def _take(self, piece: bytes) -> None:
-        """Take bytes from the gateway; whatever ends the connection then, their events are there for the caller."""
-        answer = self.state.receive(piece)
-        self._waiting.extend(answer.events)
-        if answer.end is not None:
-            raise answer.end
-        if answer.to_send:
-            _send(self._connection(), answer.to_send, self._reconnect_s)
+    def _answer(self, piece: bytes) -> None:
+        if to_send := self._take(piece):
+            _send(self._connection(), to_send, self._reconnect_s)
             self._sent_ns = monotonic_ns()
 
     def _connection(self) -> socket.socket:
@@ -272,11 +290,8 @@ class GatewaySession:
             self.close()
             try:
                 self._log_on()
-            except SessionRefusedError:
-                self.close()
-                raise
             except GatewayError as error:
-                if time.monotonic() > deadline:
+                if isinstance(error, SessionRefusedError) or time.monotonic() > deadline:
                     self.close()
                     raise
                 if time.monotonic() > say_at:
@@ -291,7 +306,7 @@ class GatewaySession:
         _send(self._socket, self.state.logon(), self._reconnect_s)
         deadline = time.monotonic() + self._reconnect_s
         while not self.state.is_logged_on:
-            self._take(_receive(self._socket, 0.1))
+            self._answer(_receive(self._socket, 0.1))
             if time.monotonic() > deadline:
                 raise GatewayError("the gateway does not answer")
         self._sent_ns = monotonic_ns()

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
 from types import TracebackType
@@ -12,32 +11,15 @@ from market.codec import encode_all
 from market.codes import Side
 from market.commands import NewOrder
 from market.events import Event
-from venues.gateway import HEARTBEATS_PER_IDLE, LOG, PIECE_BYTES, RECONNECT_PAUSE_S, SILENT_S
-from venues.gateway_session import ClientCommand, GatewayError, SessionEnd, SessionRefusedError
+from venues.gateway import HEARTBEATS_PER_IDLE, LOG, PIECE_BYTES, RECONNECT_PAUSE_S, SILENT_S, SessionClient
+from venues.gateway_session import ClientCommand, GatewayError, SessionRefusedError
 
 
-class AsyncGatewaySession:
+class AsyncGatewaySession(SessionClient):
     """A GatewaySession for asyncio; the arguments are the same. Use it with `async with`."""
 
-    def __init__(
-        self,
-        client_id: str,
-        host: str = "127.0.0.1",
-        port: int = 8083,
-        *,
-        token: str = "",
-        is_cancel_on_disconnect: bool = False,
-        last_sequence: int = 0,
-        reconnect_s: float = 30.0,
-    ) -> None:
-        self.state = SessionEnd(
-            client_id, token, is_cancel_on_disconnect=is_cancel_on_disconnect, last_sequence=last_sequence
-        )
-        self._address = (host, port)
-        self._reconnect_s = reconnect_s
+    def _begin(self) -> None:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-        self._waiting: deque[Event] = deque()  # had, and not given to the caller yet
-        self._refusal: SessionRefusedError | None = None  # which is raised behind them
 
     async def __aenter__(self) -> "AsyncGatewaySession":
         await self._connect()
@@ -88,9 +70,7 @@ class AsyncGatewaySession:
         while True:
             while self._waiting:
                 yield self._waiting.popleft()
-            refusal, self._refusal = self._refusal, None
-            if refusal is not None:
-                raise refusal
+            self._raise_refusal()
             try:
                 await self._take_news()
             except SessionRefusedError as error:
@@ -149,11 +129,7 @@ class AsyncGatewaySession:
             raise GatewayError(f"the gateway hung up: {error.strerror or error}") from None
         if not piece:
             raise GatewayError("the gateway hung up")
-        answer = self.state.receive(piece)
-        self._waiting.extend(answer.events)
-        if answer.end is not None:
-            raise answer.end
-        await self._send(answer.to_send)
+        await self._send(self._take(piece))
 
     async def _connect(self) -> None:
         started = time.monotonic()
@@ -162,11 +138,8 @@ class AsyncGatewaySession:
             await self.close()
             try:
                 await self._log_on()
-            except SessionRefusedError:
-                await self.close()
-                raise
             except GatewayError as error:
-                if time.monotonic() > deadline:
+                if isinstance(error, SessionRefusedError) or time.monotonic() > deadline:
                     await self.close()
                     raise
                 if time.monotonic() > say_at:
