@@ -7,7 +7,6 @@ through that.
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from flow.order_flow import Figure
 from flow.own_orders import OwnOrders
@@ -17,14 +16,6 @@ from flow.recording import BookTicker, Record, RecordedTrade
 from market.codes import Side
 from market.commands import Command
 from market.events import Event, Executed
-
-
-class _Checkpoint(NamedTuple):
-    """The best prices that the own orders should have once a number of commands is handled."""
-
-    command_number: int
-    bid_ticks: int
-    ask_ticks: int
 
 
 class BookMirror:
@@ -43,17 +34,10 @@ class BookMirror:
         self._book = RecordedBook(reach_bps)
         self._former: Touched = (set(), set())  # prices of the book before, while the next one is not built
         self._own = OwnOrders(symbol_id, owner, order_ids, on_handled=self._compare, queue_model=queue_model)
-        self._checkpoints: deque[_Checkpoint] = deque()
-        self._counts = {
-            "ticker_count": 0,
-            "matching_count": 0,
-            "trade_count": 0,
-            "trade_lots": 0,
-            "traded_lots": 0,
-            "filled_by_others_lots": 0,
-            "command_count": 0,
-            "gap_count": 0,
-        }
+        # Once so many commands are handled the own orders' best prices should be these.
+        self._checkpoints: deque[tuple[int, tuple[int, int]]] = deque()
+        self._counts = {"ticker_count": 0, "matching_count": 0, "trade_count": 0, "trade_lots": 0}
+        self._counts |= {"traded_lots": 0, "filled_by_others_lots": 0, "command_count": 0, "gap_count": 0}
         self._first_gap = ""
 
     @property
@@ -80,7 +64,8 @@ class BookMirror:
         """Await the snapshot of another recording; until it comes the own orders stay as they are."""
         former = self._book.prices()
         self._former = self._former[Side.BUY] | former[Side.BUY], self._former[Side.SELL] | former[Side.SELL]
-        self._note_gaps()
+        self._counts["gap_count"] += self._book.gap_count
+        self._first_gap = self._first_gap or self._book.first_gap
         self._book = RecordedBook(self._reach_bps)
 
     def rebuild(self) -> list[Command]:
@@ -149,10 +134,6 @@ class BookMirror:
             "first_gap": self._first_gap or self._book.first_gap,
         }
 
-    def _note_gaps(self) -> None:
-        self._counts["gap_count"] += self._book.gap_count
-        self._first_gap = self._first_gap or self._book.first_gap
-
     def _follow(self, touched: Touched) -> None:
         """Give each touched level its recorded quantity: first all that shrinks, so that own orders never meet."""
         growing: list[tuple[Side, int, int]] = []
@@ -176,7 +157,7 @@ class BookMirror:
         for side, best in zip(Side, (ticker.bid, ticker.ask), strict=True):
             self._grow(side, best.price_ticks, best.qty_lots)
         self._counts["ticker_count"] += 1
-        self._checkpoints.append(_Checkpoint(self._own.sent_count, ticker.bid.price_ticks, ticker.ask.price_ticks))
+        self._checkpoints.append((self._own.sent_count, (ticker.bid.price_ticks, ticker.ask.price_ticks)))
 
     def _grow(self, side: Side, price_ticks: int, qty_lots: int) -> None:
         """Set a level, after what is on the other side at its price or through it: predicted to be gone, or not."""
@@ -187,7 +168,6 @@ class BookMirror:
         self._own.set_level(side, price_ticks, qty_lots)
 
     def _compare(self, handled_count: int) -> None:
-        while self._checkpoints and self._checkpoints[0].command_number <= handled_count:
-            _, bid_ticks, ask_ticks = self._checkpoints.popleft()
+        while self._checkpoints and self._checkpoints[0][0] <= handled_count:
             best = self._own.best_price(Side.BUY), self._own.best_price(Side.SELL)
-            self._counts["matching_count"] += best == (bid_ticks, ask_ticks)
+            self._counts["matching_count"] += best == self._checkpoints.popleft()[1]

@@ -137,12 +137,8 @@ class LiveFlow:
         """Return when `step` wants to be called: at once if there are news, else when a record has waited enough."""
         if self._news:
             return now_ns
-        due = [now_ns + NS_PER_SECOND]
-        if (due_ns := self._placement.next_due_ns) is not None:
-            due.append(due_ns)
-        if (stale_ns := self._stale_ns) is not None:
-            due.append(stale_ns)
-        return max(now_ns, min(due))
+        due = (now_ns + NS_PER_SECOND, self._placement.next_due_ns, self._stale_ns)
+        return max(now_ns, min(due_ns for due_ns in due if due_ns is not None))
 
     def summary(self) -> dict[str, Figure]:
         """Return the mirror's figures, and those of the connection."""

@@ -150,7 +150,24 @@ CALIBRATED: Final[Mapping[str, Mapping[str, Any]]] = {
     },
 }
 
-PRESETS: Final[tuple[str, ...]] = ("practice", "calm", "normal", "busy", "crash")
+# What a preset multiplies of a symbol's figures, and the figures that it sets.
+_PRESETS: Final[Mapping[str, tuple[Mapping[str, float], Mapping[str, Any]]]] = {
+    "practice": ({}, {"sweep_interval_s": (7.0, 15.0), "depth_factor": 0.1, "toxicity": 0.25}),
+    "calm": (
+        {"takers_per_s": 0.4, "limits_per_s": 0.6, "impact_bps": 0.6, "value_bps": 0.4},
+        {"news_per_min": 0.2, "toxicity": 0.15},
+    ),
+    "normal": ({}, {}),
+    "busy": (
+        {"takers_per_s": 2.5, "limits_per_s": 2.0, "value_bps": 1.8, "news_bps": 1.5},
+        {"news_per_min": 3.0, "toxicity": 0.4},
+    ),
+    "crash": (
+        {"takers_per_s": 2.0, "value_bps": 1.5},
+        {"toxicity": 0.5, "depth_factor": 0.3, "leak_per_s": 0.3, "leak_lag_s": 1.0, "crash_interval_s": (45.0, 120.0)},
+    ),
+}
+PRESETS: Final = tuple(_PRESETS)
 DEFAULT_PRESET: Final = "practice"
 
 
@@ -160,41 +177,9 @@ def settings_of(preset: str, symbol: str, **changes: Any) -> SyntheticSettings:
     Raises:
         ValueError: for an unknown preset, or changes that make no market.
     """
+    if preset not in _PRESETS:
+        raise ValueError(f"there is no preset {preset!r}: expected {', '.join(PRESETS)}")
     normal = SyntheticSettings(**CALIBRATED.get(symbol, {}))
-    of_preset: Mapping[str, Any]
-    match preset:
-        case "normal":
-            of_preset = {}
-        case "practice":
-            of_preset = {"sweep_interval_s": (7.0, 15.0), "depth_factor": 0.1, "toxicity": 0.25}
-        case "calm":
-            of_preset = {
-                "takers_per_s": normal.takers_per_s * 0.4,
-                "limits_per_s": normal.limits_per_s * 0.6,
-                "impact_bps": normal.impact_bps * 0.6,
-                "value_bps": normal.value_bps * 0.4,
-                "news_per_min": 0.2,
-                "toxicity": 0.15,
-            }
-        case "busy":
-            of_preset = {
-                "takers_per_s": normal.takers_per_s * 2.5,
-                "limits_per_s": normal.limits_per_s * 2.0,
-                "value_bps": normal.value_bps * 1.8,
-                "news_per_min": 3.0,
-                "news_bps": normal.news_bps * 1.5,
-                "toxicity": 0.4,
-            }
-        case "crash":
-            of_preset = {
-                "takers_per_s": normal.takers_per_s * 2.0,
-                "value_bps": normal.value_bps * 1.5,
-                "toxicity": 0.5,
-                "depth_factor": 0.3,
-                "leak_per_s": 0.3,
-                "leak_lag_s": 1.0,
-                "crash_interval_s": (45.0, 120.0),
-            }
-        case other:
-            raise ValueError(f"there is no preset {other!r}: expected {', '.join(PRESETS)}")
-    return replace(normal, **{**of_preset, **changes})
+    factors, figures = _PRESETS[preset]
+    scaled = {name: getattr(normal, name) * factor for name, factor in factors.items()}
+    return replace(normal, **{**scaled, **figures, **changes})

@@ -91,10 +91,7 @@ class OwnOrders:
     def reset(self) -> None:
         """Forget everything: the engine's book is empty and commands are counted from 1 again."""
         self._orders: dict[int, OwnOrder] = {}
-        self._levels: tuple[_Levels, _Levels] = (
-            SortedDict(),
-            SortedDict(),
-        )
+        self._levels: tuple[_Levels, _Levels] = (SortedDict(), SortedDict())
         self._in_flight: deque[_InFlight] = deque()
         self._outgoing: list[Command] = []
         self.sent_count = 0

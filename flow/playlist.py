@@ -9,18 +9,9 @@ from heapq import merge
 from pathlib import Path
 from typing import Final
 
+from flow import recording
 from flow.public_data import is_public_data, public_data_symbol, read_public_data
-from flow.recording import (
-    BookTicker,
-    DepthUpdate,
-    Record,
-    RecordedTrade,
-    RecordingError,
-    Snapshot,
-    has_snapshot,
-    read_recording,
-    recorded_symbol,
-)
+from flow.recording import BookTicker, DepthUpdate, Record, RecordedTrade, RecordingError, Snapshot
 from market.codes import Side
 from market.depth import Level
 from market.instrument import Instrument
@@ -36,7 +27,7 @@ def symbol_of(part: Part) -> str:
         OSError: if a file cannot be read.
         RecordingError: if a file has no symbol, or its files have different ones.
     """
-    symbols = {public_data_symbol(path) if is_public_data(path) else recorded_symbol(path) for path in part}
+    symbols = {public_data_symbol(path) if is_public_data(path) else recording.recorded_symbol(path) for path in part}
     if len(symbols) != 1:
         raise RecordingError(f"expected files of one time to be of one symbol, were of {', '.join(sorted(symbols))}")
     return symbols.pop()
@@ -73,7 +64,7 @@ def read_part(part: Part, instrument: Instrument, skipped: Counter[str] | None =
         OSError, RecordingError: as the readers of files.
     """
     if not any(map(is_public_data, part)):
-        streams = [read_recording(path, instrument, skipped) for path in part]
+        streams = [recording.read_recording(path, instrument, skipped) for path in part]
         records = merge(*streams, key=lambda record: record.received_ns)
         return records if is_complete(part) else with_snapshot(records)
     if not all(map(is_public_data, part)):
@@ -91,7 +82,7 @@ def is_complete(part: Part) -> bool:
     Raises:
         OSError, RecordingError: if a file cannot be read, or is damaged.
     """
-    return not any(map(is_public_data, part)) and any(map(has_snapshot, part))
+    return not any(map(is_public_data, part)) and any(map(recording.has_snapshot, part))
 
 
 def with_snapshot(records: Iterable[Record]) -> Iterator[Record]:

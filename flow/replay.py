@@ -182,17 +182,13 @@ class ReplayFlow:
                 self._mirror.apply(timed[1])
         first = self._read()
         if first is None:  # nothing but a book
-            self._advance_over_empty_part()
+            if not self._settings.is_looping:  # a loop over nothing else would never end
+                self._begin_part()
             return
         if self._part_count > 1:
             self._last_ns += _PAUSE_NS
         self._shift_ns = first[0] - self._last_ns
         self._next = self._last_ns, first[1]
-
-    def _advance_over_empty_part(self) -> None:
-        """Stay with this part's book; a loop over nothing else would never end."""
-        if not self._settings.is_looping:
-            self._begin_part()
 
     def _read(self) -> tuple[int, Record] | None:
         timed_record = next(self._records, None)
