@@ -15,7 +15,7 @@ from bus.topology import Source, first_order_id, first_owner, source_of_order
 from desk.settings import Settings
 from engine.capacity import Capacity
 from engine.matching_engine import make_engine
-from journal.format import JournalMismatchError, JournalMode
+from journal.format import JournalError, JournalMismatchError, JournalMode
 from journal.journal import Journal
 from market.clock import NS_PER_SECOND
 from market.codec import decode_events, encode
@@ -113,6 +113,23 @@ def test_report_that_was_on_its_way_comes_after_the_restart(linked: LinkedCore) 
     linked.start()
     assert [type(event).__name__ for event in linked.heard[Source.PAPER]] == ["Accepted"]
     assert linked.core.engine.live_order_count == 1
+
+
+def test_a_command_that_cannot_be_kept_is_not_matched(linked: LinkedCore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The journal comes first: what a replay would not know has happened to nobody."""
+
+    def full(*_: object) -> None:
+        raise JournalError("no room")
+
+    end = linked.ends[Source.PAPER]
+    end.send([NewOrder(first_order_id(Source.PAPER) + 1, 0, 0, 1_000, 5, owner=first_owner(Source.PAPER))])
+    batch = linked.core.links.receive(b"%d" % Source.PAPER, end.outgoing()[0])
+    assert batch is not None
+    monkeypatch.setattr(linked.journal, "append", full)
+    with pytest.raises(JournalError):
+        linked.core.handle([batch], 1, 0)
+    assert (linked.core.engine.live_order_count, linked.core.command_count) == (0, 0)
+    assert linked.core.links.outgoing() == []
 
 
 def test_foreign_ids_and_owners_are_refused_by_name(linked: LinkedCore) -> None:
