@@ -1,10 +1,13 @@
 """A client of two engines, in one process: only the sockets are made up."""
 
+from pathlib import Path
+
 import pytest
 
+from bus import engine_client
 from bus.engine_client import EngineClient, LinkEnd
-from bus.order_link import Connected
-from bus.topology import Source
+from bus.order_link import Connected, Frames, header_of
+from bus.topology import Channel, Source
 from market.commands import MassCancel
 from market.limits import COMMANDS_IN_FLIGHT_MAX
 from tests.bus.cable import Cable
@@ -44,6 +47,29 @@ def test_each_engine_connects_and_is_given_commands_by_itself(
     two.handle()
     assert told(client) == [("two", "Reports")]
     assert (two.commands, client["two"].in_flight, client["two"].acknowledged) == ([MassCancel(1)] * 2, 0, 2)
+
+
+def test_asks_each_engine_for_what_came_after_the_last_kept_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was kept of it, else nothing: what is asked for again is booked again."""
+    said: dict[str, Frames] = {}
+
+    class Socket(Cable):
+        def __init__(self, channel: Channel, place: Path, engine: str) -> None:
+            super().__init__()
+            self.engine = engine
+
+        def send(self, frames: Frames) -> bool:
+            said[self.engine] = frames
+            return True
+
+    monkeypatch.setattr(engine_client, "ChannelSocket", Socket)
+    client = EngineClient.over(
+        Path(), Source.PAPER, {"one": {0}, "two": {1}, "three": ()}, {"two": (7, 5), "one": (8, 9)}
+    )
+    client.tick(1)
+    hello = {engine: tuple(header_of(frames))[:4] for engine, frames in said.items()}
+    assert hello == {"one": (1, 2, 8, 9), "two": (1, 2, 7, 5), "three": (1, 2, 0, 0)}
+    assert [link.symbol_ids for link in client] == [{0}, {1}, set()]
 
 
 def test_an_engine_that_starts_anew_counts_anew(client: EngineClient, cables: tuple[Cable, Cable]) -> None:

@@ -181,3 +181,16 @@ def test_a_silent_engine_keeps_no_other_from_hearing(monkeypatch: pytest.MonkeyP
     assert told == [(HaltSymbol, 1), (MassCancel, 1), (HaltSymbol, 2), (MassCancel, 2)]
     assert silent.is_closed
     assert heard.is_closed
+
+
+def test_what_an_engine_says_of_an_earlier_halt_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It greets a second operator with what it had handled of the first; only then come this one's commands."""
+    heard, turns = Cable(), iter(range(4))
+    monkeypatch.setattr(operator, "ANSWER_S_MAX", 0.2)
+    monkeypatch.setattr(operator, "wait_any", lambda *_: heard.handle() if next(turns, 4) < 4 else None)
+    answers = []
+    for _ in range(2):
+        client = EngineClient([LinkEnd(Source.OPERATOR, "one", heard, {0})])
+        answers.append(operator._ask(client, is_halted=True, is_cancelling=False)["one"].is_done)
+    assert answers == [True, False]
+    assert len(heard.commands) == 1
