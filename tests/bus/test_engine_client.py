@@ -8,6 +8,7 @@ from bus import engine_client
 from bus.engine_client import EngineClient, LinkEnd
 from bus.order_link import Connected, Frames, header_of
 from bus.topology import Channel, Source
+from market.codec import encode_all
 from market.commands import MassCancel
 from market.limits import COMMANDS_IN_FLIGHT_MAX
 from tests.bus.cable import Cable
@@ -47,6 +48,9 @@ def test_each_engine_connects_and_is_given_commands_by_itself(
     two.handle()
     assert told(client) == [("two", "Reports")]
     assert (two.commands, client["two"].in_flight, client["two"].acknowledged) == ([MassCancel(1)] * 2, 0, 2)
+    assert client["two"].send_encoded(encode_all([MassCancel(1)]), 1) == 3
+    two.handle()
+    assert two.commands == [MassCancel(1)] * 3
 
 
 def test_asks_each_engine_for_what_came_after_the_last_kept_report(monkeypatch: pytest.MonkeyPatch) -> None:

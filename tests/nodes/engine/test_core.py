@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bus.engine_link import CommandBatch
 from bus.feed import (
     trades_topic,
 )
@@ -18,7 +19,7 @@ from engine.matching_engine import make_engine
 from journal.format import JournalError, JournalMismatchError, JournalMode
 from journal.journal import Journal
 from market.clock import NS_PER_SECOND
-from market.codec import decode_events, encode
+from market.codec import decode_events, encode, encode_all
 from market.codes import RejectReason, Side
 from market.commands import HaltSymbol, MassCancel, NewOrder
 from market.events import Accepted, Canceled, Event, Executed, Rejected
@@ -90,14 +91,14 @@ def test_engine_whose_first_file_has_no_whole_header_begins(tmp_path: Path, size
     """A full disk leaves a part of the very first write; there is room again, and nothing was lost."""
     settings, folder = Settings(engine={"book": "reference"}), tmp_path / "journal"  # type: ignore[arg-type]
     epochs = []
-    for _ in range(2):
+    for _ in range(3):
         core, journal = make_core(settings, "engine", folder, JournalMode.WRITE)
         core.recover(lambda _: None)
         journal.close()
         epochs.append(core.epoch)
         (path,) = folder.iterdir()
         os.truncate(path, size)
-    assert (epochs[0] == epochs[1]) == (size == 64)
+    assert len(set(epochs)) == (1 if size == 64 else 3)
 
 
 def test_report_that_was_on_its_way_comes_after_the_restart(linked: LinkedCore) -> None:
@@ -130,6 +131,22 @@ def test_a_command_that_cannot_be_kept_is_not_matched(linked: LinkedCore, monkey
         linked.core.handle([batch], 1, 0)
     assert (linked.core.engine.live_order_count, linked.core.command_count) == (0, 0)
     assert linked.core.links.outgoing() == []
+
+
+def test_what_a_frame_repeats_is_neither_done_nor_counted_again(linked: LinkedCore) -> None:
+    """Also in a replay; a source that hears of more than it has sent forgets what has still to be taken."""
+    first, owner = first_order_id(Source.PAPER), first_owner(Source.PAPER)
+    orders = [NewOrder(first + n, 0, 0, 1_000, 5, owner=owner) for n in (1, 2, 3)]
+    end = linked.ends[Source.PAPER]
+    end.send(orders[:2])
+    linked.settle()
+    linked.core.links.restore(Source.PAPER, 3)
+    linked.core.handle([CommandBatch(Source.PAPER, encode_all(orders), 1, 3, 2)], linked.time_ns(), 0)
+    for _ in range(2):
+        assert (linked.core.command_count, linked.core.engine.live_order_count) == (3, 3)
+        linked.kill()
+        linked.start()
+    assert [event.order_id - first for event in linked.heard[Source.PAPER] if isinstance(event, Accepted)] == [1, 2, 3]
 
 
 def test_foreign_ids_and_owners_are_refused_by_name(linked: LinkedCore) -> None:
