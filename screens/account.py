@@ -123,8 +123,8 @@ def _ended_line(order: VenueOrder, instrument: Instrument) -> str:
     """Return the order as it was entered, with what was filled of it."""
     filled = f"{qty_text(order.filled_qty, instrument)} of {qty_text(order.qty, instrument)} {instrument.base}"
     side = f"{_ICONS[order.side]} {order.side.name}"
-    price = price_text(order.price, instrument)
-    return f"{iso_time(order.time_ms)} {side}: {filled} @ {price} ({order.status}, id {order.order_id})"
+    price = _price_phrase(order, instrument) + _average_phrase(order, instrument)
+    return f"{iso_time(order.time_ms)} {side}: {filled} {price} ({order.status}, id {order.order_id})"
 
 
 def account_json(balances: Mapping[str, Balance], orders: Iterable[VenueOrder], symbol: str) -> JsonObject:
@@ -159,12 +159,22 @@ def order_json(order: VenueOrder) -> JsonObject:
 
 def order_text(order: VenueOrder, instrument: Instrument) -> str:
     """Return `NEW 📥 BUY: 0.01 BTC @ $91,000.00 (order 1000000000042)`, and what it has traded."""
-    price = f"@ {price_text(order.price, instrument)}" if order.price else "at the market"
+    price = _price_phrase(order, instrument)
     traded = f", {qty_text(order.filled_qty, instrument)} of it traded" if order.filled_qty else ""
-    if not order.price and order.fill_price is not None:
-        traded += f" @ {price_text(order.fill_price.quantize(instrument.tick_size), instrument)} on average"
+    traded += _average_phrase(order, instrument)
     what = f"{_ICONS[order.side]} {order.side.name}: {qty_text(order.qty, instrument)} {instrument.base} {price}"
     return f"{order.status} {what}{traded} (order {order.order_id})"
+
+
+def _price_phrase(order: VenueOrder, instrument: Instrument) -> str:
+    return f"@ {price_text(order.price, instrument)}" if order.price else "at the market"
+
+
+def _average_phrase(order: VenueOrder, instrument: Instrument) -> str:
+    """Return what a market order has traded at, if somebody says so; a limit order tells its price."""
+    if order.price or order.fill_price is None:
+        return ""
+    return f" @ {price_text(order.fill_price.quantize(instrument.tick_size), instrument)} on average"
 
 
 def _blocks(

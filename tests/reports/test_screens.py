@@ -11,7 +11,16 @@ from market.exact_json import JsonObject, dumps
 from reports.performance import unseen_document
 from reports.recommendations import recommendations
 from reports.weekly import week_of, week_to_json
-from screens.account import balances_json, balances_text, order_text, orders_json, orders_text, trades_json, trades_text
+from screens.account import (
+    balances_json,
+    balances_text,
+    history_text,
+    order_text,
+    orders_json,
+    orders_text,
+    trades_json,
+    trades_text,
+)
 from screens.market import market_text
 from screens.money import gain_text, money_text
 from screens.report import day_text, week_text
@@ -78,6 +87,17 @@ def test_answer_to_a_market_order_says_what_it_was_filled_at() -> None:
     assert order_text(filled, BTC) == (
         "FILLED 📥 BUY: 0.30000 BTC at the market, 0.30000 of it traded @ $91,000.02 on average (order 1)"
     )
+
+
+def test_shows_an_ended_market_order_without_a_price() -> None:
+    """It stood as `@ $0.00` in the history."""
+    order = replace(_order("1", Side.BUY, "0.3", "0", filled="0.3"), status="FILLED")
+    filled = replace(order, order_id="2", filled_quote=Decimal("27300.005"))
+    limit = replace(_order("3", Side.BUY, "1", "100"), status="CANCELED")
+    text = history_text([order, filled, limit], (), [BTC], limit=10, page=1)
+    assert "BUY: 0.30000 of 0.30000 BTC at the market (FILLED, id 1)" in text
+    assert "BUY: 0.30000 of 0.30000 BTC at the market @ $91,000.02 on average (FILLED, id 2)" in text
+    assert "BUY: 0.00000 of 1.00000 BTC @ $100.00 (CANCELED, id 3)" in text
 
 
 def test_refuses_an_order_in_an_unknown_symbol() -> None:
