@@ -47,7 +47,7 @@ class Child:
     Attributes:
         is_wanted: whether it is to run; false from `stop` until `start`.
         is_cleaning: whether the process is not the node, but what undoes what the node left behind when it died.
-        has_left: whether its last process ended in a way that may have left something behind.
+        has_left: whether a process ended in a way that may have left something behind, and none was ready since.
         kill_ns: when it is killed, if it has been told to stop.
     """
 
@@ -141,7 +141,8 @@ class Child:
             return None
         self.process = None
         self.kill_ns = 0
-        self.has_left = self.may_leave_orders and code != 0
+        # One that was told to stop before it was ready has not looked after what the one before it left.
+        self.has_left = self.may_leave_orders and (code != 0 or self.has_left)
         return code
 
 

@@ -198,6 +198,7 @@ class Supervisor:
             node.state = "ready"
         if report["state"] == "ready" and node.state in ("starting", "warming"):
             node.state, node.doing, child.why = "ready", "", ""
+            child.has_left = child.has_left and not node.instance.kind.cleans_up
             self._keep_port(node)
             if node.was_ready:
                 self._tell(f"{node.instance.name} is ready again (pid {child.process.pid})")
