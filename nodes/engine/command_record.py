@@ -6,9 +6,11 @@ Commands are kept, not results: the engine is deterministic.
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
+from zlib import crc32
 
 from engine.capacity import Capacity
 from journal.format import HEADER_SIZE, Schema
+from market.instrument import Instrument
 
 
 class CommandRecord(NamedTuple):
@@ -41,15 +43,16 @@ COMMANDS: Final = Schema(
 )
 
 
-def figures_of(capacity: Capacity, own_symbols: Iterable[int] = ()) -> tuple[int, int, int, int]:
-    """Return what decides which orders are refused: an engine with others is told another story.
+def figures_of(capacity: Capacity, own_symbols: Iterable[Instrument] = ()) -> tuple[int, int, int, int]:
+    """Return what decides which orders are refused, and what they mean: an engine with others is told another story.
 
     Args:
         capacity: of the engine.
-        own_symbols: whose books it has, by id; none if that is not known.
+        own_symbols: whose books it has; none if that is not known. Of their ids, names, ticks and lots a CRC is kept.
     """
-    own = sum(1 << symbol_id for symbol_id in own_symbols)
-    return capacity.symbol_count, capacity.orders_max, capacity.pages_max, own
+    steps = ((each, each.tick_size.normalize(), each.lot_size.normalize()) for each in own_symbols)
+    own = ",".join(f"{each.symbol_id} {each.symbol} {tick:f} {lot:f}" for each, tick, lot in steps)
+    return capacity.symbol_count, capacity.orders_max, capacity.pages_max, crc32(own.encode())
 
 
 def journal_epoch(folder: Path) -> int | None:

@@ -226,7 +226,7 @@ def engine_capacity(settings: Settings, name: str) -> Capacity:
 
 def engine_figures(settings: Settings, name: str) -> tuple[int, ...]:
     """Return what the journal of the engine `name` must agree with."""
-    return figures_of(engine_capacity(settings, name), settings.plan.engines[name].symbol_ids)
+    return figures_of(engine_capacity(settings, name), settings.plan.engines[name].instruments)
 
 
 def make_core(

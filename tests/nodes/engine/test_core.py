@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -181,6 +183,29 @@ def test_an_engine_refuses_the_journal_of_one_with_other_symbols(tmp_path: Path)
             other.recover(lambda *_: None)
         with Journal(folder, COMMANDS, figures_of(engine_capacity(settings, name)), 1) as unknown:
             assert unknown.recover(lambda *_: None).record_count == 1  # as a program of before, which did not note them
+
+
+@pytest.mark.parametrize(
+    ("sol", "xrp", "is_taken"),
+    [({"tick_size": "0.0100", "opening_mid": 9}, {}, True), ({"tick_size": "0.1"}, {}, False),
+     ({"lot_size": "0.01"}, {}, False), ({"symbol": "XRPUSDT"}, {"symbol": "SOLUSDT"}, False)],
+    ids=["nothing that counts", "a tick", "a lot", "the order of the rows"],
+)  # fmt: skip
+def test_an_engine_refuses_the_journal_of_symbols_that_meant_something_else(
+    tmp_path: Path, sol: dict[str, Any], xrp: dict[str, Any], *, is_taken: bool
+) -> None:
+    """After a change of `[[symbols]]` orders came back at other prices, or in the book of another symbol."""
+    row = {"base": "SOL", "quote": "USDT", "tick_size": "0.01", "lot_size": "0.001"}
+    before: list[Any] = [{"symbol": "SOLUSDT", **row}, {"symbol": "XRPUSDT", **row}]
+    after: list[Any] = [before[0] | sol, before[1] | xrp]
+    core, journal = make_core(Settings(symbols=before), "engine", tmp_path, JournalMode.WRITE)  # type: ignore[arg-type]
+    with journal:
+        core.recover(lambda _: None)
+        core.halt([3], 1, 0)
+    core, journal = make_core(Settings(symbols=after), "engine", tmp_path, JournalMode.WRITE)  # type: ignore[arg-type]
+    refused = pytest.raises(JournalMismatchError, match="must have own_symbols")
+    with journal, nullcontext() if is_taken else refused:
+        core.recover(lambda _: None)
 
 
 def test_an_engine_of_half_of_64_symbols_takes_no_order_of_the_other_half(tmp_path: Path) -> None:
