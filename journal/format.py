@@ -24,8 +24,9 @@ HEADER_SIZE: Final = _HEADER.size + _HEADER_REST.size
 
 _CRC = Struct("<I")
 _pack_crc = _CRC.pack
-_PREFIX = Struct("<IIQ")  # CRC of what follows it, length of what follows the sequence, sequence
-PREFIX_SIZE: Final = _PREFIX.size
+_PLACE = Struct("<IQ")  # length of what follows the sequence, sequence
+_pack_place = _PLACE.pack
+PREFIX_SIZE: Final = _CRC.size + _PLACE.size
 
 
 class JournalMode(StrEnum):
@@ -133,11 +134,11 @@ class Schema(Generic[R]):
         self._magic = magic
         self._version = version
         self._record = record
-        rest = Struct("<IQ" + envelope)  # of a record's head, behind the CRC
-        self._pack, self._unpack_from = rest.pack, rest.unpack_from
+        layout = Struct("<" + envelope)
+        self._pack_envelope, self._unpack_envelope = layout.pack, layout.unpack_from
         self._file_name = re.compile(rf"{message}s-([0-9]{{8}})\.journal", re.ASCII)
-        self.head_size: Final = _CRC.size + rest.size
-        self.length_min: Final = self.head_size - PREFIX_SIZE
+        self.head_size: Final = PREFIX_SIZE + layout.size
+        self.length_min: Final = layout.size
         self.length_max: Final = self.length_min + FRAME_BYTES_MAX
         self.record_size_max: Final = PREFIX_SIZE + self.length_max
 
@@ -203,13 +204,13 @@ class Schema(Generic[R]):
 
     def encode(self, sequence: int, record: R) -> bytes:
         """Return the bytes of a record."""
-        envelope, payload = record[:-1], record.payload
+        payload = record.payload
         assert 0 <= record.skip_count < record.message_count <= BATCH_MESSAGES_MAX, (
-            f"expected 0 <= skip < count <= {BATCH_MESSAGES_MAX}, was {envelope}"
+            f"expected 0 <= skip < count <= {BATCH_MESSAGES_MAX}, was {record[:-1]}"
         )
         size = len(payload)
         assert size <= FRAME_BYTES_MAX, f"expected at most {FRAME_BYTES_MAX} bytes of messages, were {size}"
-        rest = self._pack(self.length_min + size, sequence, *envelope) + payload
+        rest = _pack_place(self.length_min + size, sequence) + self._pack_envelope(*record[:-1]) + payload
         return _pack_crc(crc32(rest)) + rest
 
     def decode(self, head: bytes, payload: bytes) -> R:
@@ -218,8 +219,7 @@ class Schema(Generic[R]):
         Raises:
             ValueError: if its envelope is one that `encode` does not make.
         """
-        _, _, *envelope = self._unpack_from(head, _CRC.size)
-        record = self._record(*envelope, payload)
+        record = self._record(*self._unpack_envelope(head, PREFIX_SIZE), payload)
         if not 0 <= record.skip_count < record.message_count <= BATCH_MESSAGES_MAX:
             counts = f"{record.skip_count} and {record.message_count}"
             raise ValueError(f"expected 0 <= skip < count <= {BATCH_MESSAGES_MAX}, was {counts}")
@@ -228,8 +228,7 @@ class Schema(Generic[R]):
 
 def read_prefix(head: bytes) -> tuple[int, int, int]:
     """Return the CRC, the length (of envelope and payload) and the sequence that a record begins with."""
-    crc, length, sequence = _PREFIX.unpack_from(head)
-    return crc, length, sequence
+    return *_CRC.unpack_from(head), *_PLACE.unpack_from(head, _CRC.size)
 
 
 def record_crc(head: bytes, payload: bytes) -> int:

@@ -1,15 +1,14 @@
 """A journal: what its owner was told, on disk before it acts, so that it can be told again after a restart.
 
-A batch of everything that waits is one write. The first
-thing that goes wrong is the last thing that the journal does: after a failed write nobody knows what the file holds,
-and after a failed sync the kernel may have dropped what it could not write, so that a second one "succeeds" (A.
-Rebello et al., Can Applications Recover from fsync Failures?, USENIX ATC 2020).
+A batch of everything that waits is one write. The first thing that goes wrong is the last thing that the journal does:
+after a failed write nobody knows what the file holds, and after a failed sync the kernel may have dropped what it could
+not write, so that a second one "succeeds" (A. Rebello et al., Can Applications Recover from fsync Failures?, USENIX ATC
+2020).
 """
 
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Generic, NoReturn
 
 from journal.format import (
@@ -43,6 +42,7 @@ class Journal(Generic[R]):
         file_bytes_max: the size of a file that the next record would exceed begins the next file.
 
     Attributes:
+        folder: where the files are.
         sequence: of the last record that was appended.
         synced_sequence: of the last record that the disk is known to have.
 
@@ -71,7 +71,7 @@ class Journal(Generic[R]):
         self._is_synced = mode.is_synced
         self.sequence = 0
         self.synced_sequence = 0
-        self._folder = folder
+        self.folder = folder
         self._schema = schema
         self._figures = figures
         self._epoch = epoch
@@ -89,20 +89,13 @@ class Journal(Generic[R]):
     def __enter__(self) -> "Journal[R]":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     @property
     def acknowledged_sequence(self) -> int:
         """The sequence up to which records may be acknowledged; it rises with `append` or `sync`, as the mode says."""
         return self.synced_sequence if self._is_synced else self.sequence
-
-    @property
-    def folder(self) -> Path:
-        """Where its files are."""
-        return self._folder
 
     def sync_due(self, now_ns: int) -> bool:
         """Return whether a record has waited for the disk as long as it may: call `sync`."""
@@ -127,11 +120,11 @@ class Journal(Generic[R]):
         try:
             if self.mode is JournalMode.NONE:
                 return self._found_none()
-            reader = JournalReader(self._folder, self._schema, self._figures)
+            reader = JournalReader(self.folder, self._schema, self._figures)
             done = replay(reader, take, tell, clock)
             self._prepare(reader)
         except OSError as error:
-            self._fail(f"{error.filename or self._folder} cannot be recovered: {error.strerror}", error)
+            self._fail(f"{error.filename or self.folder} cannot be recovered: {error.strerror}", error)
         except JournalError as error:
             self._failure = str(error)
             raise
@@ -212,8 +205,8 @@ class Journal(Generic[R]):
         assert self.mode is JournalMode.NONE, f"expected an open file in mode {self.mode}"
 
     def _found_none(self) -> Replay:
-        if paths := self._schema.files(self._folder):
-            raise JournalError(f"expected no journal in mode none, was {paths[0]}: move {self._folder} away")
+        if paths := self._schema.files(self.folder):
+            raise JournalError(f"expected no journal in mode none, was {paths[0]}: move {self.folder} away")
         return Replay(0, 0, 0, 0)
 
     def _prepare(self, reader: JournalReader[R]) -> None:
@@ -233,9 +226,9 @@ class Journal(Generic[R]):
 
     def _begin_file(self) -> None:
         if self._number > JOURNAL_FILES_MAX:
-            self._fail(f"expected at most {JOURNAL_FILES_MAX} files in {self._folder}")
+            self._fail(f"expected at most {JOURNAL_FILES_MAX} files in {self.folder}")
         header = FileHeader(self._epoch, self.sequence + 1, self._number, self._figures, self.mode)
-        self._path = self._folder / self._schema.file_name(self._number)
+        self._path = self.folder / self._schema.file_name(self._number)
         try:
             self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
             if self._is_synced:
