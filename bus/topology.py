@@ -106,11 +106,6 @@ def source_of_order(order_id: int) -> int:
     return order_id // ORDER_IDS_PER_SOURCE
 
 
-def source_of_owner(owner: int) -> int:
-    """Return the number of the source that handed out `owner`."""
-    return owner // OWNERS_PER_SOURCE
-
-
 def endpoint(channel: Channel, run_dir: Path, binder: str) -> str:
     """Return the ZeroMQ endpoint of the channel that the node `binder` binds, for the desk that lives in `run_dir`.
 

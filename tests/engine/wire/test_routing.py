@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.topology import source_of_order, source_of_owner
+from bus.topology import source_of_order
 from engine.rows.messages import read_command, read_event, write_event
 from engine.rows.ring import CONSUMED, Ring
 from engine.wire.codec import CommandDecoder, EventRouter
@@ -37,7 +37,7 @@ def refusal(command: Command, source: int) -> RejectReason | None:
         return None
     if not isinstance(command, MassCancel) and source_of_order(command.order_id) != source:
         return RejectReason.BAD_ORDER_ID
-    return None if source_of_owner(command.owner) == source else RejectReason.BAD_OWNER
+    return None if command.owner // OWNERS_PER_SOURCE == source else RejectReason.BAD_OWNER
 
 
 def sources_of(event: Event) -> set[int]:
@@ -45,7 +45,7 @@ def sources_of(event: Event) -> set[int]:
     if isinstance(event, Executed):
         return {source_of_order(event.taker_order_id), source_of_order(event.maker_order_id)}
     if isinstance(event, Rejected) and event.order_id == 0:
-        return {source_of_owner(event.owner)} if event.owner else set()
+        return {event.owner // OWNERS_PER_SOURCE} if event.owner else set()
     order_id = getattr(event, "order_id", 0)
     return {source_of_order(order_id)} if order_id else set()
 
