@@ -12,17 +12,10 @@ from typing import Any, Self
 import zmq
 from zmq.backend import Socket as PlainSocket
 
-from bus.curve import close_gate
+from bus.curve import gate
 from bus.topology import Channel
 from bus.wiring import Wiring
 from market.limits import FRAME_BYTES_MAX
-
-_SOCKET_TYPES = {
-    "ROUTER": zmq.ROUTER,
-    "DEALER": zmq.DEALER,
-    "XPUB": zmq.XPUB,
-    "SUB": zmq.SUB,
-}
 
 # As plain numbers: the enums' arithmetic takes longer than what it is for.
 _NOW, _NOW_AND_MORE, _POLLIN = int(zmq.NOBLOCK), int(zmq.NOBLOCK | zmq.SNDMORE), int(zmq.POLLIN)
@@ -56,7 +49,7 @@ class ChannelSocket:
         endpoints = wiring.bound(channel, binder) if is_binder else [wiring.connected(channel, binder)]
         self.endpoint = endpoints[0]
         kind = channel.bind_type if is_binder else channel.connect_type
-        self._socket: zmq.Socket[bytes] = _context().socket(_SOCKET_TYPES[kind])
+        self._socket: zmq.Socket[bytes] = _context().socket(zmq.SocketType[kind])
         # What send_multipart and recv_multipart do around these takes five times as long as they.
         self._send_frame = partial(PlainSocket.send, self._socket)
         self._receive_frame = partial(PlainSocket.recv, self._socket, _NOW)
@@ -238,7 +231,7 @@ def close_all() -> None:
 
     Each gets its linger time. To be called when no other thread uses a socket any more.
     """
-    close_gate()
+    gate.close()
     _context().destroy()
 
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Final
 
 import zmq
@@ -152,7 +153,7 @@ class Curve:
 
     def serve(self, socket: "zmq.Socket[bytes]", domain: str) -> None:
         """Let only the holders of allowed keys reach what `socket` binds from now on; `domain` names the desk."""
-        _gate.guard(domain, self.allowed.callback)
+        gate.guard(domain, self.allowed.callback)
         socket.setsockopt(zmq.CURVE_SERVER, 1)
         socket.setsockopt(zmq.CURVE_SECRETKEY, self.keys.secret)
         socket.setsockopt(zmq.ZAP_DOMAIN, domain.encode())
@@ -163,13 +164,6 @@ class Curve:
         socket.setsockopt(zmq.CURVE_SERVERKEY, self.server_key)
         socket.setsockopt(zmq.CURVE_PUBLICKEY, self.keys.public)
         socket.setsockopt(zmq.CURVE_SECRETKEY, self.keys.secret)
-
-
-class _Provider:
-    """What the library asks for a domain."""
-
-    def __init__(self, callback: Callable[[str, bytes], bool]) -> None:
-        self.callback = callback
 
 
 class _Gate:
@@ -183,22 +177,16 @@ class _Gate:
         """Ask `callback` about the newcomers of `domain`."""
         with self._lock:
             if self._authenticator is None:
-                authenticator = ThreadAuthenticator(zmq.Context.instance())
-                authenticator.start()
-                self._authenticator = authenticator
-            self._authenticator.configure_curve_callback(domain, _Provider(callback))
+                self._authenticator = ThreadAuthenticator(zmq.Context.instance())
+                self._authenticator.start()
+            self._authenticator.configure_curve_callback(domain, SimpleNamespace(callback=callback))
 
     def close(self) -> None:
-        """End the thread."""
+        """Let nobody in any more, at the end of the process."""
         with self._lock:
             if self._authenticator is not None:
                 self._authenticator.stop()
                 self._authenticator = None
 
 
-_gate = _Gate()
-
-
-def close_gate() -> None:
-    """Let nobody in any more; to be called once, at the end of the process."""
-    _gate.close()
+gate: Final = _Gate()

@@ -138,6 +138,10 @@ class SourceEnd:
         incarnation: higher than at our last start: the time of day, ns since 1970.
         resume: epoch and number of the last report that we have kept for good, (0, 0) if we keep nothing.
         retry_ns: how long to wait for an answer before asking again.
+
+    Attributes:
+        is_connected: whether the engine has answered and takes commands.
+        acknowledged: the number of the last command that the engine has completely handled.
     """
 
     def __init__(
@@ -147,10 +151,10 @@ class SourceEnd:
         self._incarnation = incarnation
         self._retry_ns = retry_ns
         self._epoch, self._report_sequence = resume
-        self._is_connected = False
+        self.is_connected = False
         self._was_welcomed = False
         self._next_sequence = 1
-        self._acknowledged = 0
+        self.acknowledged = 0
         self._unacknowledged: deque[SentFrame] = deque()
         self._is_report_owed = False
         self._last_heard_ns: int | None = None  # None: the next tick starts to count
@@ -161,19 +165,9 @@ class SourceEnd:
         self._ask()
 
     @property
-    def is_connected(self) -> bool:
-        """Whether the engine has answered and takes commands."""
-        return self._is_connected
-
-    @property
     def is_full(self) -> bool:
         """Whether so many commands wait for the engine that the caller must wait too."""
         return len(self._unacknowledged) >= UNACKNOWLEDGED_FRAMES_MAX
-
-    @property
-    def acknowledged(self) -> int:
-        """The number of the last command that the engine has completely handled."""
-        return self._acknowledged
 
     @property
     def sent(self) -> int:
@@ -207,10 +201,8 @@ class SourceEnd:
         return self._next_sequence - 1
 
     def _check_open(self) -> None:
-        if not self._is_connected or self.is_full:
-            raise ConnectionError(
-                "the engine does not answer" if not self._is_connected else "the engine is far behind"
-            )
+        if not self.is_connected or self.is_full:
+            raise ConnectionError("the engine does not answer" if not self.is_connected else "the engine is far behind")
 
     def receive(self, frames: Frames) -> list[Connected | Reports]:
         """Take what came from the engine and return what it means to us.
@@ -240,7 +232,7 @@ class SourceEnd:
         if kind != Kind.REPORTS:
             raise LinkError(f"expected WELCOME, REPORTS or STRANGER from the engine, was kind {kind}")
         epoch, first, count, command_sequence = rest
-        if not self._is_connected:
+        if not self.is_connected:
             self._ask()  # only a WELCOME connects: whoever waits for the engine is told once, by Connected
         if not self._was_welcomed or epoch != self._epoch:
             self._ask()
@@ -259,12 +251,12 @@ class SourceEnd:
             self._asked_ns = now_ns
         silence_ns = now_ns - self._last_heard_ns
         if silence_ns > SILENT_RETRIES * self._retry_ns:
-            self._is_connected = False
-        is_unanswered = silence_ns > self._retry_ns and bool(self._unacknowledged or not self._is_connected)
+            self.is_connected = False
+        is_unanswered = silence_ns > self._retry_ns and bool(self._unacknowledged or not self.is_connected)
         if (self._is_asking or is_unanswered) and now_ns - self._asked_ns > self._retry_ns:
             self._is_asking = False
             self._ask()
-        elif self._is_connected and (self._is_report_owed or now_ns - self._last_sent_ns > self._retry_ns):
+        elif self.is_connected and (self._is_report_owed or now_ns - self._last_sent_ns > self._retry_ns):
             self._last_sent_ns = now_ns
             self._is_report_owed = False
             self._outbox.append(
@@ -301,13 +293,13 @@ class SourceEnd:
             # We come back to an engine that knows more of us than we do (our restart), or less (its restart).
             self._unacknowledged.clear()
             self._next_sequence = command_sequence + 1
-            self._acknowledged = 0
+            self.acknowledged = 0
             done = command_sequence
         else:
-            done = self._acknowledged
+            done = self.acknowledged
         if is_new_epoch:
             self._report_sequence = report_sequence
-        self._epoch, self._is_connected, self._was_welcomed, self._is_asking = epoch, True, True, False
+        self._epoch, self.is_connected, self._was_welcomed, self._is_asking = epoch, True, True, False
         self._forget(command_sequence)
         self._outbox.extend(self._commands(frame) for frame in self._unacknowledged)
         return Connected(epoch, done, self._report_sequence, last_order_id, is_new_epoch, feed_epoch)
@@ -325,11 +317,11 @@ class SourceEnd:
         if skip < count:
             self._report_sequence = first + count - 1
             self._is_report_owed = True
-        elif command_sequence <= self._acknowledged:
+        elif command_sequence <= self.acknowledged:
             return []
-        self._acknowledged = max(self._acknowledged, command_sequence)
+        self.acknowledged = max(self.acknowledged, command_sequence)
         self._forget(command_sequence)
-        position = (self._report_sequence, self._acknowledged)
+        position = (self._report_sequence, self.acknowledged)
         if is_raw:
             return [RawReports(self._epoch, payload, first, count, skip, *position)]
         return [Reports(self._epoch, events[skip:], *position)]

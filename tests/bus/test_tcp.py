@@ -11,7 +11,7 @@ import pytest
 import zmq
 
 from bus.channel import ChannelSocket
-from bus.curve import AllowedKeys, Curve, CurveError, CurveKeys, close_gate, load_or_make_keys
+from bus.curve import AllowedKeys, Curve, CurveError, CurveKeys, gate, load_or_make_keys
 from bus.topology import CHANNELS, CONTROL, FEED, ORDERS, SNAPSHOTS, SUPERVISOR
 from bus.wiring import Address, Tcp, Wiring
 from desk.settings import SettingsError, load_settings
@@ -55,9 +55,9 @@ class Side:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def gate() -> Iterator[None]:
+def closed_gate() -> Iterator[None]:
     yield
-    close_gate()
+    gate.close()
 
 
 @pytest.fixture
