@@ -18,7 +18,6 @@ from market.codes import RejectReason, TimeInForce
 from market.commands import AmendOrder, CancelOrder, Command, MassCancel
 from market.events import Event
 from paper.errors import ErrorKind, ExchangeError
-from paper.exchange.changes import Changes
 from paper.exchange.executions import Executions
 from paper.exchange.pending import COMMANDS_PENDING_MAX, Pending, PendingCommands, Purpose
 from paper.money.ledger import Ledger
@@ -52,7 +51,6 @@ class EngineOrders:
         link: the link end at it.
         ledger: the saved state, with the number of the last report of this engine.
         executions: what the engine's events do.
-        changes: how they are saved.
         first_order_id: the id before the exchange's first.
         first_owner: the owner number of account 0.
 
@@ -67,7 +65,6 @@ class EngineOrders:
         link: LinkEnd,
         ledger: Ledger,
         executions: Executions,
-        changes: Changes,
         *,
         first_order_id: int,
         first_owner: int,
@@ -78,7 +75,6 @@ class EngineOrders:
         self._link = link
         self._ledger = ledger
         self._executions = executions
-        self._changes = changes
         self._first_order_id = first_order_id
         self._first_owner = first_owner
         self._has_connected = False
@@ -164,7 +160,7 @@ class EngineOrders:
         last_epoch, last_sequence = self._ledger.last_report(self._engine)
         is_new = epoch != last_epoch
         to_enter: list[Order] = []
-        with self._changes.saved():
+        with self._executions.saved():
             self._ledger.skip_order_numbers(last_order_id - self._first_order_id)
             if last_epoch == 0 and last_order_id:
                 # The engine holds orders of a ledger that is gone.
@@ -205,7 +201,7 @@ class EngineOrders:
         fresh_count = min(max(report_sequence - saved_sequence, 0), len(events))
         if fresh_count:
             fresh = events[len(events) - fresh_count :]
-            with self._changes.saved():
+            with self._executions.saved():
                 for event in fresh:
                     self._executions.apply(epoch, event, self.pending)
                 self._ledger.set_last_report(self._engine, epoch, report_sequence)
@@ -250,7 +246,7 @@ class EngineOrders:
         self.lost_report_count += count
         self._lost_cancels |= {each.order.order_id: each.request_id for each in self.pending.cancels()}
         self._is_recall_due = True
-        with self._changes.saved():
+        with self._executions.saved():
             for order in self._open_orders():
                 self._executions.doubt(order)
             self._ledger.set_last_report(self._engine, epoch, first_gone)
@@ -292,7 +288,7 @@ class EngineOrders:
     def _acknowledge(self, sequence: int) -> None:
         """Take every command up to a link sequence for completely handled."""
         if cleared := [account for account, last in self._clearing.items() if last <= sequence]:
-            with self._changes.saved():
+            with self._executions.saved():
                 self._note_clearing(cleared, is_clearing=False)
             for account in cleared:
                 del self._clearing[account]

@@ -10,10 +10,9 @@ from dataclasses import replace
 from market.clock import NS_PER_MS
 from market.codes import Side
 from paper.errors import ErrorKind, ExchangeError
-from paper.exchange.changes import Changes
 from paper.exchange.engine_orders import EngineOrders, LinkEnd
 from paper.exchange.executions import Executions
-from paper.exchange.news import AccountListener, DepositNews, WalletNews
+from paper.exchange.news import DepositNews, WalletNews
 from paper.exchange.order_rules import OrderRules
 from paper.exchange.pending import Pending
 from paper.exchange.public_book import BookView
@@ -62,16 +61,14 @@ class Exchange:
         self.market = PublicMarket(ledger, book, first_update_id)
         self._rules = OrderRules(ledger, self.market)
         self._first_order_id = first_order_id
-        self._executions = Executions(ledger, self.commission, self._bnb_price_units)
-        self._changes = Changes(ledger, self._executions)
-        self.account_listeners: list[AccountListener] = self._changes.listeners
+        self._executions = Executions(ledger, self.commission, self._bnb_price_of_payer)
+        self.account_listeners = self._executions.listeners
         self.engines: Mapping[str, EngineOrders] = {
             engine: EngineOrders(
                 engine,
                 links[engine],
                 ledger,
                 self._executions,
-                self._changes,
                 first_order_id=first_order_id,
                 first_owner=first_owner,
             )
@@ -88,32 +85,32 @@ class Exchange:
     def open_account(self, account: int) -> None:
         """Give a new account its starting assets; one that exists stays as it is."""
         if not self.ledger.wallets.of(account):
-            with self._changes.saved():
+            with self._executions.saved():
                 self._endow(account)
 
     def reset_account(self, account: int, now_ns: int) -> None:
         """Forget the account's balances, orders and trades, and give it the starting assets anew."""
         time_ms = now_ns // NS_PER_MS
         before = {asset: wallet.free + wallet.locked for asset, wallet in self.ledger.wallets.of(account).items()}
-        with self._changes.saved():
+        with self._executions.saved():
             self.ledger.forget_account(account, time_ms)
             self._endow(account)
         for engine in self.engines.values():
             engine.clear_anew(account, now_ns)
         for asset, wallet in self.ledger.wallets.of(account).items():
             if units := wallet.free - before.get(asset, 0):
-                self._changes.tell(DepositNews(account, asset, units, time_ms))
-        self._changes.tell(WalletNews(account, self.ledger.wallets.of(account), time_ms))
+                self._executions.tell(DepositNews(account, asset, units, time_ms))
+        self._executions.tell(WalletNews(account, self.ledger.wallets.of(account), time_ms))
 
     def deposit(self, account: int, asset: str, units: int, now_ns: int) -> None:
         """Give an account units from outside."""
-        with self._changes.saved():
+        with self._executions.saved():
             self.ledger.wallets.deposit(account, asset, units)
-        self._changes.tell(DepositNews(account, asset, units, now_ns // NS_PER_MS))
+        self._executions.tell(DepositNews(account, asset, units, now_ns // NS_PER_MS))
 
     def set_bnb_payer(self, account: int, is_bnb_payer: bool) -> None:
         """Let an account pay its fees in BNB, at a discount, or not."""
-        with self._changes.saved():
+        with self._executions.saved():
             self.ledger.records[account] = replace(self.ledger.records.of(account), is_bnb_payer=is_bnb_payer)
 
     def is_bnb_payer(self, account: int) -> bool:
@@ -148,7 +145,7 @@ class Exchange:
             terms = self.commission.terms(request.symbol.name)
             spendable_units = terms.without_reserve(request.side, free_units)
             price_ticks = price_cap_ticks(request.symbol, self._rules.opposite(request), qty_lots, spendable_units)
-        with self._changes.saved():
+        with self._executions.saved():
             order = self._new_order(account, request, price_ticks, qty_lots, now_ns)
             if self._is_name_taken(account, order.client_order_id):
                 raise ExchangeError(ErrorKind.DUPLICATE_ORDER)
@@ -158,7 +155,7 @@ class Exchange:
         try:
             return engine.enter(order, now_ns)
         except ExchangeError:
-            with self._changes.saved():
+            with self._executions.saved():
                 self._executions.end(order, OrderStatus.REJECTED, now_ns // NS_PER_MS)
             raise
 
@@ -198,12 +195,12 @@ class Exchange:
         is_other = client_order_id != order.client_order_id
         if is_other and self._is_name_taken(order.account, client_order_id):
             raise ExchangeError(ErrorKind.DUPLICATE_ORDER)
-        with self._changes.saved():
+        with self._executions.saved():
             self.ledger.change(order).next_client_order_id = client_order_id
         try:
             return engine.amend(order, qty_lots - order.filled_lots - order.prevented_lots, client_order_id, now_ns)
         except ExchangeError:
-            with self._changes.saved():
+            with self._executions.saved():
                 self._executions.forget_amend(order)
             raise
 
@@ -251,6 +248,9 @@ class Exchange:
             return UNITS_PER_ONE
         pair = self.symbols.get(DISCOUNT_ASSET + symbol.quote)
         return self.market.last_ticks(pair, 0) * pair.tick_units or None if pair is not None else None
+
+    def _bnb_price_of_payer(self, account: int, symbol: Symbol) -> int | None:
+        return self._bnb_price_units(symbol) if self.is_bnb_payer(account) else None
 
     def _endow(self, account: int) -> None:
         for asset, units in STARTING_ASSETS.items():

@@ -1,13 +1,14 @@
-"""What the engine's events do to orders and money; runs inside a transaction of the ledger."""
+"""What the engine's events do to orders and money: saved as one, and only then is anybody told."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final, assert_never
 
 from market.clock import NS_PER_MS
 from market.codes import CancelReason, RejectReason, Side, Tag
 from market.events import Accepted, Amended, Canceled, Event, Executed, Halted, Rejected, Rested, Triggered
-from paper.exchange.news import EXECUTION_OF_END, ExecutionType, OrderNews
+from paper.exchange.news import EXECUTION_OF_END, AccountListener, AccountNews, ExecutionType, OrderNews, WalletNews
 from paper.exchange.pending import Pending, PendingCommands, Purpose
 from paper.money.commission import DISCOUNT_ASSET, Commission
 from paper.money.ledger import Ledger
@@ -15,7 +16,7 @@ from paper.money.orders import AccountTrade, ExpiryReason, Order, OrderStatus
 from paper.money.wallets import FEES, OUTSIDE
 from paper.units import UNITS_PER_ONE, Symbol
 
-BnbPrice = Callable[[Symbol], int | None]
+BnbPrice = Callable[[int, Symbol], int | None]
 
 _log = logging.getLogger(__name__)
 
@@ -39,26 +40,44 @@ _EXPIRY_OF_CANCEL: Final = {
 
 
 class Executions:
-    """Applies events to the ledger.
+    """Applies events to the ledger, inside `saved`, and tells the accounts of them.
 
-    `bnb_price` tells what one BNB costs in the quote asset of a symbol, in units, or None if nobody knows.
+    `bnb_price` tells what one BNB costs in the quote asset of a symbol, in units, for the fees of an account; None if
+    the account does not pay in BNB, or nobody knows the price.
 
     Attributes:
+        listeners: who hears what happens to the accounts' orders and money.
         to_enter: orders that must be entered again after the transaction.
-        news: what the accounts are to hear of after the transaction.
     """
 
     def __init__(self, ledger: Ledger, commission: Commission, bnb_price: BnbPrice) -> None:
         self._ledger = ledger
         self._commission = commission
         self._bnb_price = bnb_price
+        self.listeners: list[AccountListener] = []
         self.to_enter: list[Order] = []
-        self.news: list[OrderNews] = []
+        self._news: list[OrderNews] = []
 
-    def begin(self) -> None:
-        """Forget what an earlier transaction has left."""
+    @contextmanager
+    def saved(self) -> Iterator[None]:
+        """Save all changes made inside the block as one, then tell the accounts."""
         self.to_enter.clear()
-        self.news.clear()
+        self._news.clear()
+        with self._ledger.transaction():
+            yield
+        assets: dict[int, set[str]] = {}
+        last_ms: dict[int, int] = {}
+        for news in self._news:
+            self.tell(news)
+            assets.setdefault(news.account, set()).update(news.assets)
+            last_ms[news.account] = news.time_ms
+        for account, time_ms in last_ms.items():
+            self.tell(WalletNews(account, self._ledger.wallets.some_of(account, assets[account]), time_ms))
+
+    def tell(self, news: AccountNews) -> None:
+        """Tell every listener."""
+        for listener in self.listeners:
+            listener(news)
 
     def apply(self, epoch: int, event: Event, pending: PendingCommands) -> None:
         """Apply one event; events of orders that were forgotten change nothing.
@@ -114,7 +133,7 @@ class Executions:
         order.status, order.update_ms = status, time_ms
         order.expiry_reason = str(expiry_reason) if status is OrderStatus.EXPIRED else ""
         execution = EXECUTION_OF_END[status]
-        self.news.append(
+        self._news.append(
             OrderNews(order.copy(), execution, time_ms, request_id=request_id, prevented_lots=prevented_lots)
         )
 
@@ -143,7 +162,7 @@ class Executions:
             self._queue(order)
             if not order.stop_ticks:
                 order.working_ms = order.time_ms
-            self.news.append(OrderNews(order.copy(), ExecutionType.NEW, time_ms))
+            self._news.append(OrderNews(order.copy(), ExecutionType.NEW, time_ms))
 
     def _settle(self, epoch: int, order: Order, engine_leaves_lots: int, time_ms: int) -> None:
         """Bring an order of which reports were lost to what the engine has open of it.
@@ -188,7 +207,7 @@ class Executions:
             self._ledger.change(order)
             order.working_ms = order.update_ms = event.time_ns // NS_PER_MS
             self._queue(order)
-            self.news.append(OrderNews(order.copy(), ExecutionType.NEW, order.working_ms))
+            self._news.append(OrderNews(order.copy(), ExecutionType.NEW, order.working_ms))
 
     def _queue(self, order: Order | None) -> None:
         """Note that an order has gone to the back of its queue, so that a new engine's book can be as this one's."""
@@ -245,18 +264,15 @@ class Executions:
             is_maker=is_maker,
         )
         self._ledger.add_trade(trade)
-        self.news.append(OrderNews(order.copy(), ExecutionType.TRADE, order.update_ms, trade))
+        self._news.append(OrderNews(order.copy(), ExecutionType.TRADE, order.update_ms, trade))
 
     def _fee(self, order: Order, base_units: int, quote_units: int, *, is_maker: bool) -> tuple[str, int]:
         """Return the asset and the units of the fee on a fill; what was received is the account's already."""
         symbol, rate = order.symbol, order.terms.rate(is_maker=is_maker)
-        is_bnb_payer = self._ledger.records.of(order.account).is_bnb_payer
-        if is_bnb_payer or (is_bnb_payer is None and self._commission.is_in_bnb):
-            price_units = self._bnb_price(symbol)
-            if rate and price_units:
-                units = self._commission.bnb_units(quote_units, rate, price_units)
-                if units <= self._ledger.wallets.free(order.account, DISCOUNT_ASSET):
-                    return DISCOUNT_ASSET, units
+        if rate and (price_units := self._bnb_price(order.account, symbol)):
+            units = self._commission.bnb_units(quote_units, rate, price_units)
+            if units <= self._ledger.wallets.free(order.account, DISCOUNT_ASSET):
+                return DISCOUNT_ASSET, units
         if order.terms.is_in_base(order.side):
             return symbol.base, base_units * rate // UNITS_PER_ONE
         return symbol.quote, quote_units * rate // UNITS_PER_ONE
@@ -274,7 +290,7 @@ class Executions:
             self._prevent(order, event.qty_lots, time_ms)
             assert order.leaves_lots == event.leaves_lots, f"the engine has {event.leaves_lots} lots open of {order}"
             prevention = ExecutionType.TRADE_PREVENTION
-            self.news.append(OrderNews(order.copy(), prevention, time_ms, prevented_lots=event.qty_lots))
+            self._news.append(OrderNews(order.copy(), prevention, time_ms, prevented_lots=event.qty_lots))
         else:
             is_prevented = event.reason == CancelReason.SELF_TRADE_PREVENTION
             if is_prevented:
@@ -311,7 +327,8 @@ class Executions:
         order.client_order_id = order.next_client_order_id or earlier_id
         order.next_client_order_id = ""
         order.update_ms = event.time_ns // NS_PER_MS
-        self.news.append(OrderNews(order.copy(), ExecutionType.REPLACED, order.update_ms, earlier_client_id=earlier_id))
+        news = OrderNews(order.copy(), ExecutionType.REPLACED, order.update_ms, earlier_client_id=earlier_id)
+        self._news.append(news)
 
     def _shrink(self, order: Order, less_lots: int) -> None:
         locked_units = order.locked_units()

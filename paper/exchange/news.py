@@ -53,6 +53,12 @@ class OrderNews:
         """Whose order it is."""
         return self.order.account
 
+    @property
+    def assets(self) -> set[str]:
+        """What may have moved in the account's wallets."""
+        symbol = self.order.symbol
+        return {symbol.base, symbol.quote} | ({self.trade.fee_asset} if self.trade is not None else set())
+
 
 @dataclass(frozen=True, slots=True)
 class WalletNews:
