@@ -214,12 +214,11 @@ def _halting(settings: Settings) -> Halt:
 
 
 def _commission(settings: Settings) -> Commission:
-    by_symbol = {row.symbol: Commission(*settings.fees(row)) for row in settings.symbols}
     is_in_bnb = settings.paper.fee_in == DISCOUNT_ASSET
     return Commission(
         settings.paper.maker_fee,
         settings.paper.taker_fee,
-        by_symbol,
+        {row.symbol: settings.fees(row) for row in settings.symbols},
         place=FeePlace.RECEIVED if is_in_bnb else FeePlace(settings.paper.fee_in),
         is_in_bnb=is_in_bnb,
         bnb_discount=settings.paper.bnb_discount,

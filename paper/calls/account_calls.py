@@ -119,7 +119,7 @@ async def show_account(call: Call) -> Document:
     if call.get("omitZeroBalances", False):
         wallets = {asset: wallet for asset, wallet in wallets.items() if wallet.free or wallet.locked}
     uid = call.exchange.ledger.records.of(call.account).uid(call.account)
-    return documents.account(uid, wallets, call.exchange.commission, call.now_ms)
+    return documents.account(uid, wallets, call.exchange.commission.terms(), call.now_ms)
 
 
 async def show_commission(call: Call) -> Document:

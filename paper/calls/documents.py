@@ -11,7 +11,7 @@ from paper.calls.parameters import ResponseType
 from paper.exchange.filters import filter_documents
 from paper.exchange.tape import Bar, PublicTrade
 from paper.money.account_records import AccountRecord
-from paper.money.commission import DISCOUNT_ASSET, Commission
+from paper.money.commission import DISCOUNT_ASSET, Commission, Terms
 from paper.money.orders import AccountTrade, Order, OrderKind
 from paper.money.wallets import Wallet
 from paper.units import UNITS_PER_ONE, Symbol, format_units
@@ -248,14 +248,14 @@ def account_trade(trade: AccountTrade) -> Document:
     }
 
 
-def account(uid: int, wallets: dict[str, Wallet], rates: Commission, update_ms: int) -> Document:
+def account(uid: int, wallets: dict[str, Wallet], terms: Terms, update_ms: int) -> Document:
     """Return an account with its balances."""
     return {
-        "makerCommission": rates.rate_units(is_maker=True) // 10_000,  # in hundredths of a percent
-        "takerCommission": rates.rate_units(is_maker=False) // 10_000,
+        "makerCommission": terms.maker_rate // 10_000,  # in hundredths of a percent
+        "takerCommission": terms.taker_rate // 10_000,
         "buyerCommission": 0,
         "sellerCommission": 0,
-        "commissionRates": _rates(rates),
+        "commissionRates": _rates(terms),
         "canTrade": True,
         "canWithdraw": False,
         "canDeposit": False,
@@ -296,25 +296,25 @@ def commission(symbol: Symbol, rates: Commission, *, is_bnb_payer: bool, has_bnb
     """Return what the exchange takes of a trade in a symbol, and what is left of it for who pays in BNB."""
     return {
         "symbol": symbol.name,
-        "standardCommission": _rates(rates.of(symbol.name)),
+        "standardCommission": _rates(rates.terms(symbol.name)),
         "specialCommission": _NO_RATES,
         "taxCommission": _NO_RATES,
         "discount": {
             "enabledForAccount": is_bnb_payer,
             "enabledForSymbol": has_bnb_price,
             "discountAsset": DISCOUNT_ASSET,
-            "discount": format_units(UNITS_PER_ONE - int(rates.bnb_discount * UNITS_PER_ONE)),
+            "discount": format_units(rates.bnb_rate),
         },
     }
 
 
 def trade_fee(symbol: Symbol, rates: Commission) -> Document:
     """Return what the exchange takes of a trade, as shares without trailing zeros."""
-    maker, taker = (rates.of(symbol.name).rate_units(is_maker=is_maker) for is_maker in (True, False))
+    terms = rates.terms(symbol.name)
     return {
         "symbol": symbol.name,
-        "makerCommission": f"{Decimal(maker) / UNITS_PER_ONE:f}",
-        "takerCommission": f"{Decimal(taker) / UNITS_PER_ONE:f}",
+        "makerCommission": f"{Decimal(terms.maker_rate) / UNITS_PER_ONE:f}",
+        "takerCommission": f"{Decimal(terms.taker_rate) / UNITS_PER_ONE:f}",
     }
 
 
@@ -325,9 +325,8 @@ def order_commission(told: Document) -> Document:
     return {**rates, "discount": told["discount"]}
 
 
-def _rates(rates: Commission) -> Document:
-    maker, taker = (format_units(rates.rate_units(is_maker=is_maker)) for is_maker in (True, False))
-    return _NO_RATES | {"maker": maker, "taker": taker}
+def _rates(terms: Terms) -> Document:
+    return _NO_RATES | {"maker": format_units(terms.maker_rate), "taker": format_units(terms.taker_rate)}
 
 
 def _identity(order: Order) -> Document:

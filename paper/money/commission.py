@@ -69,7 +69,7 @@ class Commission:
     """The shares of maker and taker, 0 to below 1; nothing by default, as on the testnet.
 
     Attributes:
-        by_symbol: those of symbols that have others.
+        by_symbol: the shares of maker and taker in symbols that have others.
         place: which asset a share is taken of.
         is_in_bnb: whether accounts pay in BNB that have not said whether they want to.
         bnb_discount: the part of a fee that those who pay in BNB are spared, 0 to below 1.
@@ -77,31 +77,20 @@ class Commission:
 
     maker: Decimal = Decimal(0)
     taker: Decimal = Decimal(0)
-    by_symbol: Mapping[str, "Commission"] = field(default_factory=dict)
+    by_symbol: Mapping[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
     place: FeePlace = FeePlace.RECEIVED
     is_in_bnb: bool = False
     bnb_discount: Decimal = Decimal("0.25")
 
-    def __post_init__(self) -> None:
-        """Refuse a share that no exchange takes."""
-        for name, share in (("maker's commission", self.maker), ("taker's commission", self.taker)):
-            if not 0 <= share < 1:
-                raise ValueError(f"the {name} must be at least 0 and below 1, was {share}")
-        if not 0 <= self.bnb_discount < 1:
-            raise ValueError(f"the discount must be at least 0 and below 1, was {self.bnb_discount}")
+    def terms(self, symbol: str = "") -> Terms:
+        """Return what an order is charged from now on in a symbol, or in those that have no shares of their own."""
+        maker, taker = self.by_symbol.get(symbol, (self.maker, self.taker))
+        return Terms(int(maker * UNITS_PER_ONE), int(taker * UNITS_PER_ONE), self.place)
 
-    def of(self, symbol: str) -> "Commission":
-        """Return the shares of a symbol."""
-        return self.by_symbol.get(symbol, self)
-
-    def terms(self, symbol: str) -> Terms:
-        """Return what an order in a symbol is charged from now on."""
-        rates = self.of(symbol)
-        return Terms(rates.rate_units(is_maker=True), rates.rate_units(is_maker=False), self.place)
-
-    def rate_units(self, *, is_maker: bool) -> int:
-        """Return the share in units of 10^-8."""
-        return int((self.maker if is_maker else self.taker) * UNITS_PER_ONE)
+    @property
+    def bnb_rate(self) -> int:
+        """The part of a fee that those who pay in BNB are not spared, in units of 10^-8."""
+        return UNITS_PER_ONE - int(self.bnb_discount * UNITS_PER_ONE)
 
     def bnb_units(self, quote_units: int, rate: int, bnb_price_units: int) -> int:
         """Return the fee on `quote_units` in units of BNB, discounted and rounded down once.
@@ -111,5 +100,4 @@ class Commission:
             rate: the share, in units of 10^-8.
             bnb_price_units: quote units for one BNB.
         """
-        paid_part = UNITS_PER_ONE - int(self.bnb_discount * UNITS_PER_ONE)
-        return quote_units * rate * paid_part // (UNITS_PER_ONE * bnb_price_units)
+        return quote_units * rate * self.bnb_rate // (UNITS_PER_ONE * bnb_price_units)

@@ -116,8 +116,8 @@ class MoneyModel:
         return fee if fee <= self.free(account, "BNB") else None
 
     def _rate(self, instrument: Instrument, *, is_maker: bool) -> Fraction:
-        shares = self.commission.by_symbol.get(instrument.symbol, self.commission)
-        return Fraction(shares.maker if is_maker else shares.taker)
+        shares = self.commission.by_symbol.get(instrument.symbol, (self.commission.maker, self.commission.taker))
+        return Fraction(shares[0 if is_maker else 1])
 
     def _is_fee_in_base(self, side: Side) -> bool:
         return self.commission.place is FeePlace.BASE or (

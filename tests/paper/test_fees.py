@@ -171,7 +171,7 @@ def test_bnb_just_bought_pays_its_own_fee(make_desk: MakeDesk) -> None:
 
 def test_a_symbol_may_have_rates_of_its_own(make_desk: MakeDesk) -> None:
     """Others have the general ones."""
-    desk = make_desk(by_symbol={"ETHUSDT": Commission(Decimal(0), Decimal("0.01"))})
+    desk = make_desk(by_symbol={"ETHUSDT": (Decimal(0), Decimal("0.01"))})
     desk.engine.flow(desk.exchange, Side.SELL, "3000", "1", symbol_id=1)
     order = desk.place(ALICE, desk.request(Side.BUY, "3000", "1", symbol="ETHUSDT"))
     assert only_trade(desk, order).fee_units == parse_units("0.01")

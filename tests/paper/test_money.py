@@ -57,7 +57,7 @@ class Market(RuleBasedStateMachine):
         commission = Commission(
             Decimal("0.05000007"),
             Decimal("0.10050003"),
-            {"BNBUSDT": Commission(Decimal("0.00000007"), Decimal("0.3"))},
+            {"BNBUSDT": (Decimal("0.00000007"), Decimal("0.3"))},
             place=place,
             is_in_bnb=is_in_bnb,
         )
