@@ -12,12 +12,12 @@ from pathlib import Path
 import msgpack
 
 from bus.channel import ChannelSocket
-from bus.feed import book_topic
+from bus.feed import Topic
 from bus.poll_loop import PollLoop
 from bus.topology import SNAPSHOTS
 from market.clock import NS_PER_MS, monotonic_ns
 
-TOPIC = book_topic("BTCUSDT")
+TOPIC = Topic.BOOK.of("BTCUSDT")
 PAUSE_NS = 250 * NS_PER_MS
 
 

@@ -15,13 +15,13 @@ from typing import Any
 import msgpack
 
 from bus.channel import ChannelSocket
-from bus.feed import FeedFrame, TopicReplica, book_topic, unpack_frame
+from bus.feed import FeedFrame, Topic, TopicReplica, unpack_frame
 from bus.poll_loop import PollLoop
 from bus.topology import FEED
 from market.clock import monotonic_ns, time_ns
 from market.feed_messages import BookOrder
 
-TOPIC = book_topic("BTCUSDT")
+TOPIC = Topic.BOOK.of("BTCUSDT")
 CHECKSUM_START = b"\x92\x25"  # a BookChecksum, which comes once a second and changes nothing
 
 

@@ -13,7 +13,7 @@ from sanic.request import Request
 from sanic.response import HTTPResponse
 
 from bus.channel import AsyncWaiter
-from bus.feed import book_topic
+from bus.feed import Topic
 from bus.subscriber import FeedSubscriber
 from bus.wiring import Wiring
 from desk.symbols import default_instruments
@@ -27,7 +27,7 @@ from nodes.listener import bind
 async def run(run_dir: Path, port: int, is_empty: bool) -> None:
     """Serve until killed."""
     instrument = default_instruments()[0]
-    topic = book_topic(instrument.symbol)
+    topic = Topic.BOOK.of(instrument.symbol)
     wiring = Wiring(run_dir, engine_of={instrument.symbol: "engine"})
     subscriber = FeedSubscriber(wiring, [] if is_empty else [topic])
     app = new_app("tickbus_naive")

@@ -7,6 +7,7 @@ has the same three frames; its messages are the state after `sequence`.
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
+from enum import StrEnum
 from operator import neg
 from typing import NamedTuple, cast
 from zlib import crc32
@@ -39,29 +40,18 @@ class FeedError(Exception):
     """A feed message is not what the protocol says, or the replica of it no longer makes sense."""
 
 
-def book_topic(symbol: str) -> bytes:
-    """Return the topic of the book of `symbol`, order by order (BookOrder)."""
-    return f"book.{symbol}".encode()
+class Topic(StrEnum):
+    """The topics that each symbol has."""
 
+    BOOK = "book"  # order by order: BookOrder
+    TRADES = "trades"  # BookTrade
+    BEST = "best"  # the best bid and offer: BestPrices
+    DEPTH = "depth"  # its best levels, conflated at an interval: DepthLevel
+    REFERENCE = "reference"  # conflated: ReferencePrice
 
-def trades_topic(symbol: str) -> bytes:
-    """Return the topic of the trades of `symbol` (BookTrade)."""
-    return f"trades.{symbol}".encode()
-
-
-def best_topic(symbol: str) -> bytes:
-    """Return the topic of the best bid and offer of `symbol` (BestPrices)."""
-    return f"best.{symbol}".encode()
-
-
-def depth_topic(symbol: str) -> bytes:
-    """Return the topic of the depth of `symbol`, its best levels conflated at an interval (DepthLevel)."""
-    return f"depth.{symbol}".encode()
-
-
-def reference_topic(symbol: str) -> bytes:
-    """Return the topic of the reference price of `symbol`, conflated (ReferencePrice)."""
-    return f"reference.{symbol}".encode()
+    def of(self, symbol: str) -> bytes:
+        """Return the topic of `symbol`."""
+        return f"{self}.{symbol}".encode()
 
 
 HEALTH_TOPIC = b"health"

@@ -6,17 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from bus.channel import wait_any
-from bus.feed import (
-    HEALTH_TOPIC,
-    FeedError,
-    FeedFrame,
-    best_topic,
-    book_topic,
-    depth_topic,
-    reference_topic,
-    trades_topic,
-    unpack_frame,
-)
+from bus.feed import HEALTH_TOPIC, FeedError, FeedFrame, Topic, unpack_frame
 from bus.subscriber import FeedSubscriber
 from bus.topology import FEED
 from desk.client import DeskError, require_node
@@ -34,7 +24,6 @@ if TYPE_CHECKING:
 BOOK_DEPTH = 1_000  # levels in which our own orders are looked for
 FOLLOW_S = 0.2
 SILENT_NS = 3 * NS_PER_SECOND  # then whoever waits is told for what
-TOPICS = (book_topic, trades_topic, best_topic, depth_topic, reference_topic)  # of each symbol
 
 
 def show_book(settings: Settings, level_count: int, *, is_once: bool, as_json: bool) -> None:
@@ -99,7 +88,7 @@ def print_feed(settings: Settings, topics: Sequence[str], count: int, *, is_raw:
         DeskError: if no desk runs here, or a topic is none of the feed's.
     """
     instruments: dict[bytes, Instrument | None] = {
-        topic(each.symbol): each for each in settings.instruments for topic in TOPICS
+        topic.of(each.symbol): each for each in settings.instruments for topic in Topic
     }
     instruments[HEALTH_TOPIC] = None
     names = [topic.decode() for topic in instruments]
@@ -107,7 +96,9 @@ def print_feed(settings: Settings, topics: Sequence[str], count: int, *, is_raw:
         raise DeskError(f"there is no topic {', '.join(unknown)}; the topics are {', '.join(names)}")
     if settings.bus.transports[FEED.name] != "tcp":
         require_node(settings.run_dir, settings.plan.engine_of[settings.symbol])
-    wanted = [topic.encode() for topic in topics] or [topic(settings.symbol) for topic in TOPICS[:3]]
+    wanted = [topic.encode() for topic in topics] or [
+        topic.of(settings.symbol) for topic in (Topic.BOOK, Topic.TRADES, Topic.BEST)
+    ]
     printed = 0
     for frame in _frames(FeedSubscriber(desk_wiring(settings), wanted), wanted):
         for number, message in enumerate(frame.messages):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sanic.exceptions import NotFound, ServiceUnavailable
 
-from bus.feed import BookReplica, best_topic, book_topic, trades_topic
+from bus.feed import BookReplica, Topic
 from bus.subscriber import FeedSubscriber
 from bus.topology import source_of_order
 from market.clock import NS_PER_MS, monotonic_ns
@@ -157,7 +157,7 @@ class BookViews:
             ServiceUnavailable: if the book may be stale.
         """
         instrument = self._instrument(symbol)
-        replica, book = self._subscriber.replicas[book_topic(symbol)], self._book(symbol)
+        replica, book = self._subscriber.replicas[Topic.BOOK.of(symbol)], self._book(symbol)
         found = self._rendered.get((symbol, depth))
         now_ns = self._clock()
         state = replica.epoch, replica.sequence, book.clear_count, self._own_version
@@ -177,7 +177,7 @@ class BookViews:
     def trades(self, symbol: str, limit: int) -> str:
         """Return the last `limit` trades of `symbol`, oldest first."""
         instrument = self._instrument(symbol)
-        replica = self._subscriber.replicas[trades_topic(symbol)]
+        replica = self._subscriber.replicas[Topic.TRADES.of(symbol)]
         trades = [
             {
                 "id": trade.trade_id,
@@ -215,10 +215,10 @@ class BookViews:
         return self._instruments[symbol]
 
     def _topics(self, symbol: str) -> list[bytes]:
-        topics = [topic(symbol) for topic in (book_topic, trades_topic, best_topic)]
+        topics = [topic.of(symbol) for topic in (Topic.BOOK, Topic.TRADES, Topic.BEST)]
         return [topic for topic in topics if topic in self._subscriber.replicas]
 
     def _book(self, symbol: str) -> RenderedBook:
-        book = self._subscriber.replicas[book_topic(symbol)].book
+        book = self._subscriber.replicas[Topic.BOOK.of(symbol)].book
         assert isinstance(book, RenderedBook), type(book)
         return book

@@ -10,7 +10,7 @@ from sanic.request import Request
 from sanic.response import HTTPResponse
 
 from bus.channel import AsyncWaiter
-from bus.feed import best_topic, book_topic, trades_topic
+from bus.feed import Topic
 from bus.subscriber import FeedSubscriber
 from desk.market import market_of
 from market.clock import NS_PER_SECOND, monotonic_ns
@@ -98,7 +98,7 @@ async def _serve(node: Node) -> None:
     settings = node.settings
     listener = bind(settings.api.host, settings.api.port)
     symbols = [instrument.symbol for instrument in settings.instruments]
-    topics = [topic(symbol) for symbol in symbols for topic in (book_topic, trades_topic, best_topic)]
+    topics = [topic.of(symbol) for symbol in symbols for topic in (Topic.BOOK, Topic.TRADES, Topic.BEST)]
     # With the venue elsewhere, the book has what came through the gateways: the maker's mirror, and clients' orders.
     is_elsewhere = settings.venue.name != "paper"
     own_sources = frozenset(gateway.source for gateway in node.plan.gateways.values() if is_elsewhere)
@@ -120,7 +120,7 @@ async def _serve(node: Node) -> None:
                     node.ready(http=url_of(listener))
                 else:
                     node.waiting()
-                replica = subscriber.replicas[book_topic(settings.symbol)]
+                replica = subscriber.replicas[Topic.BOOK.of(settings.symbol)]
                 node.show(
                     live=views.is_live, sequence=replica.sequence, gaps=replica.gap_count, orders=len(replica.book)
                 )

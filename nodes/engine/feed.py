@@ -10,13 +10,9 @@ from bus.feed import (
     INSTRUMENTS_TOPIC,
     FeedStream,
     Frames,
-    best_topic,
-    book_topic,
+    Topic,
     definition_of,
     depth_checksum,
-    depth_topic,
-    reference_topic,
-    trades_topic,
 )
 from engine.matching_engine import MatchingEngine
 from engine.rows.messages import Int64Array
@@ -60,11 +56,11 @@ class _SymbolStreams:
     """The five streams of one symbol, and what was last said on those that tell a state."""
 
     def __init__(self, symbol: str, epoch: int) -> None:
-        self.book = FeedStream(book_topic(symbol), epoch)
-        self.trades = FeedStream(trades_topic(symbol), epoch)
-        self.best = FeedStream(best_topic(symbol), epoch)
-        self.depth = FeedStream(depth_topic(symbol), epoch)
-        self.reference = FeedStream(reference_topic(symbol), epoch)
+        self.book = FeedStream(Topic.BOOK.of(symbol), epoch)
+        self.trades = FeedStream(Topic.TRADES.of(symbol), epoch)
+        self.best = FeedStream(Topic.BEST.of(symbol), epoch)
+        self.depth = FeedStream(Topic.DEPTH.of(symbol), epoch)
+        self.reference = FeedStream(Topic.REFERENCE.of(symbol), epoch)
         self.told_best = BestPrices(0, 0, 0, 0)
         self.told_depth = Depth((), ())
         self.told_reference = ReferencePrice(0)

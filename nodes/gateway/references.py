@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bus.channel import ChannelSocket
-from bus.feed import reference_topic
+from bus.feed import Topic
 from bus.subscriber import SILENCE_NS_MAX, FeedSubscriber
 from market.clock import NS_PER_SECOND, monotonic_ns
 from nodes.node import Node
@@ -27,7 +27,7 @@ class GatewayReferences:
     def __init__(self, node: Node, table: SessionTable) -> None:
         self._node = node
         self._table = table
-        self._topics = {each.symbol: reference_topic(each.symbol) for each in node.settings.instruments}
+        self._topics = {each.symbol: Topic.REFERENCE.of(each.symbol) for each in node.settings.instruments}
         # A gateway must not end because of market data: its clients' orders are more than that.
         self._subscriber = FeedSubscriber(node.wiring, list(self._topics.values()), gives_up=False)
         self._silent: set[str] = set()

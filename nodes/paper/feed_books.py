@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from bus.feed import BookReplica, book_topic, trades_topic
+from bus.feed import BookReplica, Topic
 from bus.subscriber import FeedSubscriber
 from market.clock import monotonic_ns
 from market.codes import Side
@@ -57,7 +57,7 @@ class FeedBooks:
         self, subscriber: FeedSubscriber, symbols: Mapping[int, str], clock: Callable[[], int] = monotonic_ns
     ) -> None:
         self._subscriber = subscriber
-        self._topics = {symbol_id: (book_topic(name), trades_topic(name)) for symbol_id, name in symbols.items()}
+        self._topics = {symbol_id: (Topic.BOOK.of(name), Topic.TRADES.of(name)) for symbol_id, name in symbols.items()}
         self._live: set[int] = set()
         self._clock = clock
 

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from itertools import islice
 
-from bus.feed import trades_topic
+from bus.feed import Topic
 from bus.subscriber import FeedSubscriber
 from paper.exchange.public_market import PublicMarket
 
@@ -50,7 +50,7 @@ class FeedTrades:
     def take(self, now_ns: int) -> None:
         """Bring what is new; `now_ns` is since 1970 UTC."""
         for symbol in self._market.symbols.values():
-            replica = self._subscriber.replicas[trades_topic(symbol.name)]
+            replica = self._subscriber.replicas[Topic.TRADES.of(symbol.name)]
             epoch = self._epochs[symbol.engine].get(replica.epoch)
             if epoch is None:
                 continue

@@ -6,7 +6,7 @@ import uvloop
 
 from bus.channel import AsyncWaiter
 from bus.engine_client import EngineClient
-from bus.feed import book_topic, trades_topic
+from bus.feed import Topic
 from bus.order_link import Connected
 from bus.subscriber import FeedSubscriber
 from bus.topology import Source, first_order_id, first_owner
@@ -160,7 +160,7 @@ async def _serve(node: Node) -> None:
     ledger = Ledger(folder / LEDGER_FILE, settings.instruments, node.plan.engine_of)
     listener = bind(settings.paper.host, settings.paper.port)
     symbols = {each.symbol_id: each.symbol for each in settings.instruments}
-    topics = [topic(symbol) for symbol in symbols.values() for topic in (book_topic, trades_topic)]
+    topics = [topic.of(symbol) for symbol in symbols.values() for topic in (Topic.BOOK, Topic.TRADES)]
     subscriber = FeedSubscriber(node.wiring, topics, TouchedBook)
     last_reports = {engine: ledger.last_report(engine) for engine in node.plan.engines}
     client = EngineClient.over(node.wiring, Source.PAPER, node.plan.symbol_ids, last_reports)

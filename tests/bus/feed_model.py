@@ -7,7 +7,7 @@ from typing import Any
 
 import msgpack
 
-from bus.feed import BookReplica, FeedFrame, Frames, TopicReplica, book_topic, trades_topic, unpack_frame
+from bus.feed import BookReplica, FeedFrame, Frames, Topic, TopicReplica, unpack_frame
 from desk.symbols import default_instruments
 from engine.matching_engine import make_engine
 from engine.rows.messages import read_event, write_command
@@ -20,7 +20,7 @@ from tests.bus.plain_publisher import FeedPublisher
 
 INSTRUMENTS = default_instruments()
 SYMBOLS = tuple(instrument.symbol for instrument in INSTRUMENTS)
-TOPICS = tuple(topic(symbol) for symbol in SYMBOLS for topic in (book_topic, trades_topic))
+TOPICS = tuple(topic.of(symbol) for symbol in SYMBOLS for topic in (Topic.BOOK, Topic.TRADES))
 MID_TICKS = 100
 
 
@@ -54,7 +54,7 @@ class FeedEngine:
         published = self.publisher.take(events, self.time_ns)
         for frame in map(unpack_frame, published):
             for symbol_id, symbol in enumerate(SYMBOLS):
-                if frame.topic == trades_topic(symbol):
+                if frame.topic == Topic.TRADES.of(symbol):
                     self.trades[symbol_id] += [each for each in frame.messages if isinstance(each, BookTrade)]
         return published
 

@@ -5,16 +5,7 @@ What the engine's node does in compiled kernels is tested against it.
 
 from collections.abc import Iterable, Sequence
 
-from bus.feed import (
-    INSTRUMENTS_TOPIC,
-    BookReplica,
-    FeedStream,
-    Frames,
-    best_topic,
-    book_topic,
-    definition_of,
-    trades_topic,
-)
+from bus.feed import INSTRUMENTS_TOPIC, BookReplica, FeedStream, Frames, Topic, definition_of
 from market.events import Accepted, Amended, Canceled, Event, Executed, Rested
 from market.feed_messages import BestPrices, BookOrder, BookTrade, FeedMessage
 from market.instrument import Instrument
@@ -25,9 +16,9 @@ class _SymbolFeed:
     """The three streams of one symbol, with the state that their snapshots tell."""
 
     def __init__(self, symbol: str, epoch: int) -> None:
-        self.book_stream = FeedStream(book_topic(symbol), epoch)
-        self.trades_stream = FeedStream(trades_topic(symbol), epoch)
-        self.best_stream = FeedStream(best_topic(symbol), epoch)
+        self.book_stream = FeedStream(Topic.BOOK.of(symbol), epoch)
+        self.trades_stream = FeedStream(Topic.TRADES.of(symbol), epoch)
+        self.best_stream = FeedStream(Topic.BEST.of(symbol), epoch)
         self.book = BookReplica()
         self.best = BestPrices(0, 0, 0, 0)
         self.trades: list[BookTrade] = []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import bus.subscriber
 from bus.channel import close_all
-from bus.feed import book_topic
+from bus.feed import Topic
 from bus.subscriber import FeedSubscriber, SubscriberBehindError
 from bus.topology import FEED
 from market.clock import monotonic_ns
@@ -22,7 +22,7 @@ BEHIND = 3
 def main(run_dir: Path) -> int:
     """Follow the book until we are behind."""
     bus.subscriber.FEED = SHORT_FEED  # type: ignore[attr-defined]
-    subscriber = FeedSubscriber(one_engine(run_dir), [book_topic("BTCUSDT")])
+    subscriber = FeedSubscriber(one_engine(run_dir), [Topic.BOOK.of("BTCUSDT")])
     was_in_step = False
     try:
         while True:

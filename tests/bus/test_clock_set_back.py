@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bus.channel import ChannelSocket
-from bus.feed import FeedStream, book_topic
+from bus.feed import FeedStream, Topic
 from bus.topology import FEED, SNAPSHOTS
 from market.codes import Side
 from market.feed_messages import BookOrder
@@ -43,7 +43,7 @@ def test_book_of_an_earlier_epoch_is_not_taken_for_old(language: str, directory:
     running = Running(directory, *command, "run")
     try:
         for epoch in (LATER, EARLIER):
-            _serve_until_shown(FeedStream(book_topic("BTCUSDT"), epoch), epoch, feed, snapshots, running)
+            _serve_until_shown(FeedStream(Topic.BOOK.of("BTCUSDT"), epoch), epoch, feed, snapshots, running)
     finally:
         running.stop()
         feed.close()

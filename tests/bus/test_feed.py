@@ -12,12 +12,10 @@ from bus.feed import (
     FeedError,
     FeedFrame,
     FeedStream,
+    Topic,
     TopicReplica,
-    best_topic,
-    book_topic,
     definition_of,
     depth_checksum,
-    trades_topic,
     unpack_frame,
 )
 from market.clock import NS_PER_SECOND
@@ -31,8 +29,8 @@ from tests.bus.feed_model import INSTRUMENTS, SYMBOLS, FeedEngine, FeedSubscribe
 from tests.bus.messages import ORDER
 from tests.bus.plain_publisher import FeedPublisher
 
-BOOK = book_topic("BTCUSDT")
-TRADES = trades_topic("BTCUSDT")
+BOOK = Topic.BOOK.of("BTCUSDT")
+TRADES = Topic.TRADES.of("BTCUSDT")
 BUY, SELL = 0, 1
 
 Books = dict[tuple[bytes, int, int], list[tuple[int, int, int, int]]]  # by topic, epoch and sequence
@@ -62,7 +60,9 @@ def test_shows_the_engines_book_after_every_batch(seed: int) -> None:
     """Icebergs, amends, self-trade prevention, triggers: ids, places, lots and best prices are the engine's."""
     dice = random.Random(seed)
     engine, flow = FeedEngine(1), Flow(dice)
-    replicas = {topic: TopicReplica(topic) for symbol in SYMBOLS for topic in (book_topic(symbol), best_topic(symbol))}
+    replicas = {
+        topic: TopicReplica(topic) for symbol in SYMBOLS for topic in (Topic.BOOK.of(symbol), Topic.BEST.of(symbol))
+    }
     for topic, replica in replicas.items():
         replica.on_snapshot(engine.snapshot(topic))
     for _ in range(400):
@@ -70,9 +70,9 @@ def test_shows_the_engines_book_after_every_batch(seed: int) -> None:
             if published.topic in replicas:
                 replicas[published.topic].on_frame(published)
         for symbol_id, symbol in enumerate(SYMBOLS):
-            replica = replicas[book_topic(symbol)]
+            replica = replicas[Topic.BOOK.of(symbol)]
             assert shown(replica.book) == engine.book(symbol_id)
-            assert replicas[best_topic(symbol)].best == replica.book.best() == engine.matching.best(symbol_id)
+            assert replicas[Topic.BEST.of(symbol)].best == replica.book.best() == engine.matching.best(symbol_id)
             assert replica.book.depth(3) == engine.matching.depth(symbol_id, 3)
     assert all(replica.gap_count == 0 and replica.is_synchronised for replica in replicas.values())
 
@@ -138,7 +138,7 @@ def test_cuts_a_large_change_into_frames_that_a_socket_lets_through() -> None:
     replica = TopicReplica(BOOK)
     replica.on_snapshot(engine.snapshot(BOOK))
     assert len(replica.book) == count
-    best = engine.snapshot(best_topic("BTCUSDT")).messages
+    best = engine.snapshot(Topic.BEST.of("BTCUSDT")).messages
     assert best == [engine.matching.best(0)] == [BestPrices(3, count // 3 * QTY_LOTS_MAX, 0, 0)]
     published = [frames for frames in engine.handle(MassCancel(0)) if frames[0] == BOOK]
     assert [msgpack.unpackb(header)[2] for _, header, _ in published] == [BATCH_MESSAGES_MAX, BATCH_MESSAGES_MAX, 5]
@@ -184,7 +184,7 @@ def test_knows_its_topics_and_no_others() -> None:
     assert unpack_frame(frames).messages == [definition_of(instrument) for instrument in INSTRUMENTS]
     beats = [unpack_frame(each) for each in publisher.heartbeat(7)]
     assert [(beat.topic, beat.epoch, beat.sequence, beat.messages) for beat in beats] == [
-        (topic(symbol), 5, 1, []) for symbol in SYMBOLS for topic in (book_topic, trades_topic, best_topic)
+        (topic.of(symbol), 5, 1, []) for symbol in SYMBOLS for topic in (Topic.BOOK, Topic.TRADES, Topic.BEST)
     ]
 
 
@@ -225,7 +225,7 @@ def test_recovers_from_whatever_is_lost(seed: int) -> None:
 def note_books(engine: FeedEngine, books: Books) -> None:
     """Remember the engine's books under their place in the feed."""
     for symbol_id, symbol in enumerate(SYMBOLS):
-        snapshot = engine.snapshot(book_topic(symbol))
+        snapshot = engine.snapshot(Topic.BOOK.of(symbol))
         books[snapshot.topic, snapshot.epoch, snapshot.sequence] = engine.book(symbol_id)
 
 
@@ -238,7 +238,7 @@ def settle(engine: FeedEngine, subscriber: FeedSubscriberModel) -> None:
         while subscriber.snapshots:
             subscriber.answer()
     for symbol_id, symbol in enumerate(SYMBOLS):
-        book, trades = subscriber.replicas[book_topic(symbol)], subscriber.replicas[trades_topic(symbol)]
+        book, trades = subscriber.replicas[Topic.BOOK.of(symbol)], subscriber.replicas[Topic.TRADES.of(symbol)]
         assert book.is_synchronised
         assert trades.is_synchronised
         assert (book.epoch, book.sequence) == (engine.epoch, engine.snapshot(book.topic).sequence)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bus.feed import FeedError, FeedFrame, TopicReplica, book_topic
+from bus.feed import FeedError, FeedFrame, Topic, TopicReplica
 from bus.subscriber import LOSSES_MAX, LOSSES_NS, SNAPSHOT_RETRY_NS, FeedSubscriber, SubscriberBehindError
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.feed_messages import BookChecksum, BookOrder
@@ -19,7 +19,7 @@ from tests.bus.test_sockets import FeedServer
 from tests.one_engine import one_engine
 
 ROOT = Path(__file__).resolve().parents[2]
-BOOK = book_topic("BTCUSDT")
+BOOK = Topic.BOOK.of("BTCUSDT")
 WAIT_NS = 60 * NS_PER_SECOND
 NOISE = [BOOK + b"X", b"", b"\xc1" * 3_000]  # of a longer symbol that begins with ours; it fills buffers
 

@@ -10,7 +10,7 @@ from bus import order_link
 from bus.channel import ChannelSocket
 from bus.engine_client import LinkEnd
 from bus.engine_link import EngineEnd
-from bus.feed import FeedFrame, best_topic, book_topic, trades_topic, unpack_frame
+from bus.feed import FeedFrame, Topic, unpack_frame
 from bus.order_link import Connected, Reports
 from bus.subscriber import SILENCE_NS_MAX, SNAPSHOT_RETRY_NS, FeedSubscriber
 from bus.topology import FEED, ORDERS, SNAPSHOTS, Source, endpoint
@@ -21,7 +21,7 @@ from tests.bus.feed_model import FeedEngine, shown
 from tests.bus.messages import accepted, order
 from tests.one_engine import one_engine
 
-BOOK, TRADES, BEST = (topic("BTCUSDT") for topic in (book_topic, trades_topic, best_topic))
+BOOK, TRADES, BEST = (topic.of("BTCUSDT") for topic in (Topic.BOOK, Topic.TRADES, Topic.BEST))
 DEADLINE_NS = 10 * NS_PER_SECOND
 
 

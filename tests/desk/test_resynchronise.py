@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bus.feed import FeedFrame, best_topic, book_topic, trades_topic, unpack_frame
+from bus.feed import FeedFrame, Topic, unpack_frame
 from bus.subscriber import FeedSubscriber
 from bus.topology import FEED
 from desk.client import desk_status
@@ -20,7 +20,7 @@ from tests.desk.desk_process import BTCUSDT, Desk, short_directory, until
 from tests.one_engine import one_engine
 from venues.gateway import GatewaySession
 
-BOOK, TRADES, BEST = (topic("BTCUSDT") for topic in (book_topic, trades_topic, best_topic))
+BOOK, TRADES, BEST = (topic.of("BTCUSDT") for topic in (Topic.BOOK, Topic.TRADES, Topic.BEST))
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import urllib.request
 from typing import Any
 
 from bus.curve import load_or_make_keys
-from bus.feed import book_topic
+from bus.feed import Topic
 from bus.subscriber import FeedSubscriber
 from desk.settings import load_settings
 from desk.wiring import desk_wiring
@@ -92,7 +92,7 @@ def test_only_the_feed_leaves_the_machine(desk: Desk) -> None:
         "bus.server_key": desk.cli("keys").stdout.split()[2],
     }
     settings = load_settings(elsewhere).settings
-    topic = book_topic("BTCUSDT")
+    topic = Topic.BOOK.of("BTCUSDT")
     reader = FeedSubscriber(desk_wiring(settings), [topic])
 
     def is_live() -> bool:

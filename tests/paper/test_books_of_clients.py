@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pytest
 
-from bus.feed import CHECKSUM_LEVELS, Frames, book_topic, depth_checksum
+from bus.feed import CHECKSUM_LEVELS, Frames, Topic, depth_checksum
 from bus.subscriber import SILENCE_NS_MAX, FeedSubscriber
 from market.feed_messages import BookChecksum
 from nodes.paper.feed_books import FeedBooks, TouchedBook
@@ -221,7 +221,7 @@ def test_only_a_change_has_a_number(exchange: Exchange) -> None:
     while not listener.told:
         exchange.step()
         exchange.tick()
-    topic = book_topic("BTCUSDT")
+    topic = Topic.BOOK.of("BTCUSDT")
     replica = exchange.subscriber.replicas[topic]
     checksum = BookChecksum(depth_checksum(replica.book.depth(CHECKSUM_LEVELS)))
     frames = pack_frame(topic, replica.epoch, replica.sequence + 1, 0, [checksum])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bus.feed import FeedFrame, trades_topic
+from bus.feed import FeedFrame, Topic
 from bus.subscriber import FeedSubscriber
 from desk.symbols import default_instruments
 from market.depth import Depth
@@ -22,7 +22,7 @@ from tests.one_engine import one_engine
 from tests.paper.desk import ONE_ENGINE
 
 BTC = default_instruments()[0]
-TOPIC = trades_topic(BTC.symbol)
+TOPIC = Topic.TRADES.of(BTC.symbol)
 NOW_NS = 1_770_000_000_000_000_000
 FIRST, SECOND = 1_000, 2_000  # epochs
 

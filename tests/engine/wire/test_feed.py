@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bus.feed import BookReplica, book_topic, trades_topic
+from bus.feed import BookReplica, Topic
 from desk.symbols import default_instruments
 from engine.rows.messages import read_event, write_event
 from engine.rows.ring import CONSUMED, Ring
@@ -30,8 +30,8 @@ def told(*events: Event) -> tuple[list[BookOrder], list[BookTrade]]:
     changes = feed.take(0, len(events))
     published = {frames[0]: frames[2] for frames in FeedPublisher(INSTRUMENTS, 1).take(events, 0)}
     symbol = INSTRUMENTS[0].symbol
-    assert payload_of(list(feed.book_frames(0))) == published.get(book_topic(symbol), b"")
-    assert payload_of(list(feed.trade_frames(0))) == published.get(trades_topic(symbol), b"")
+    assert payload_of(list(feed.book_frames(0))) == published.get(Topic.BOOK.of(symbol), b"")
+    assert payload_of(list(feed.trade_frames(0))) == published.get(Topic.TRADES.of(symbol), b"")
     books, trades = feed.book_rows[: changes.book_count], feed.trade_rows[: changes.trade_count]
     return messages_in(books), messages_in(trades)  # type: ignore[return-value]
 
@@ -159,7 +159,7 @@ def test_sends_what_the_plain_publisher_sends(seed: int) -> None:
             changes = feed.take(first, count)
             published = {frames[0]: frames[2] for frames in publisher.take(events, 0)}
             for symbol in range(SYMBOL_COUNT):
-                topics = book_topic(INSTRUMENTS[symbol].symbol), trades_topic(INSTRUMENTS[symbol].symbol)
+                topics = Topic.BOOK.of(INSTRUMENTS[symbol].symbol), Topic.TRADES.of(INSTRUMENTS[symbol].symbol)
                 book, trades = list(feed.book_frames(symbol)), list(feed.trade_frames(symbol))
                 assert (payload_of(book), payload_of(trades)) == tuple(published.get(topic, b"") for topic in topics)
                 assert bool(book) == (symbol in changes.book_symbols)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from bus.feed import FeedFrame, best_topic, book_topic, trades_topic
+from bus.feed import FeedFrame, Topic
 from bus.subscriber import FeedSubscriber
 from desk.symbols import default_instruments
 from market.clock import monotonic_ns
@@ -54,7 +54,7 @@ class Api:
     """The api's app on a free port, with a feed that the test tells."""
 
     def __init__(self, run_dir: Path) -> None:
-        topics = [topic(each.symbol) for each in (BTC, ETH) for topic in (book_topic, trades_topic, best_topic)]
+        topics = [topic.of(each.symbol) for each in (BTC, ETH) for topic in (Topic.BOOK, Topic.TRADES, Topic.BEST)]
         self.subscriber = FeedSubscriber(one_engine(run_dir), topics, RenderedBook)
         self.views = BookViews(self.subscriber, [BTC, ETH])
         self._listener = bind("127.0.0.1", 0)
@@ -86,9 +86,9 @@ class Api:
 
     def tell_all(self, symbol: str) -> None:
         """Let everything of a symbol be in step."""
-        self.tell(book_topic(symbol), BookOrder(3, Side.BUY, MID, 5), BookOrder(4, Side.SELL, MID + 1, 6))
-        self.tell(trades_topic(symbol), BookTrade(1, MID, 5, Side.BUY, TIME_NS))
-        self.tell(best_topic(symbol), BestPrices(MID, 5, MID + 1, 6))
+        self.tell(Topic.BOOK.of(symbol), BookOrder(3, Side.BUY, MID, 5), BookOrder(4, Side.SELL, MID + 1, 6))
+        self.tell(Topic.TRADES.of(symbol), BookTrade(1, MID, 5, Side.BUY, TIME_NS))
+        self.tell(Topic.BEST.of(symbol), BestPrices(MID, 5, MID + 1, 6))
 
     def get(self, path: str, method: str = "GET") -> Answer:
         """Return what is answered."""
@@ -155,7 +155,7 @@ def test_says_that_an_engine_has_fallen_silent(served: Api, monkeypatch: pytest.
     monkeypatch.setattr(api, "BOOK_WAIT_NS", 0)
     served.tell_all(BTC.symbol)
     served.tell_all(ETH.symbol)
-    served.subscriber._heard_ns[book_topic(ETH.symbol)] = 0
+    served.subscriber._heard_ns[Topic.BOOK.of(ETH.symbol)] = 0
     answer = served.get(f"/api/orderbook?symbol={ETH.symbol}")
     assert (answer.status, answer.document) == (
         503,

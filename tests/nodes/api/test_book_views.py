@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bus.feed import BookReplica, FeedFrame, book_topic, trades_topic
+from bus.feed import BookReplica, FeedFrame, Topic
 from bus.subscriber import FeedSubscriber
 from desk.symbols import default_instruments
 from market.codes import Side
@@ -16,7 +16,7 @@ from nodes.api.book_views import RENDER_NS, RENDERED_MAX, BookViews, RenderedBoo
 from tests.one_engine import one_engine
 
 BTC = default_instruments()[0]
-SYMBOL, TOPIC = BTC.symbol, book_topic(BTC.symbol)
+SYMBOL, TOPIC = BTC.symbol, Topic.BOOK.of(BTC.symbol)
 MID = 9_138_500
 
 
@@ -144,7 +144,7 @@ def test_an_order_that_becomes_our_own_is_marked_in_a_book_that_has_not_changed(
 
 def test_the_last_trades_are_told_oldest_first(tmp_path: Path) -> None:
     """So many as were asked for."""
-    topic = trades_topic(SYMBOL)
+    topic = Topic.TRADES.of(SYMBOL)
     subscriber = FeedSubscriber(one_engine(tmp_path), [TOPIC, topic], RenderedBook)
     try:
         for each in (TOPIC, topic):

@@ -3,16 +3,7 @@
 import random
 from pathlib import Path
 
-from bus.feed import (
-    FeedFrame,
-    TopicReplica,
-    best_topic,
-    book_topic,
-    depth_topic,
-    reference_topic,
-    trades_topic,
-    unpack_frame,
-)
+from bus.feed import FeedFrame, Topic, TopicReplica, unpack_frame
 from bus.order_link import Connected, Reports, SourceEnd
 from bus.topology import Source, first_order_id, first_owner
 from desk.settings import Settings
@@ -38,10 +29,7 @@ class LinkedCore:
         self.mode = mode
         self.ends = {source: SourceEnd(source, incarnation=1) for source in SOURCES}
         self.heard: dict[int, list[Event]] = {source: [] for source in SOURCES}
-        self.replicas = {
-            topic(SYMBOL): TopicReplica(topic(SYMBOL))
-            for topic in (book_topic, trades_topic, best_topic, depth_topic, reference_topic)
-        }
+        self.replicas = {topic.of(SYMBOL): TopicReplica(topic.of(SYMBOL)) for topic in Topic}
         self.now_ns = 0
         self.core: EngineCore
         self.journal: Journal[CommandRecord]
@@ -104,15 +92,15 @@ class LinkedCore:
         self.publish(list(self.core.feed.references(0)))
         self.publish(list(self.core.feed.heartbeat(0, self.core.health())))  # with the book's checksum
         engine = self.core.engine
-        book = [tuple(order) for order in self.replicas[book_topic(SYMBOL)].book.state()]
+        book = [tuple(order) for order in self.replicas[Topic.BOOK.of(SYMBOL)].book.state()]
         assert book == [tuple(row[:4]) for row in engine.orders(0).tolist()]
         best = engine.best(0)
-        assert self.replicas[best_topic(SYMBOL)].best == best
-        trades = self.replicas[trades_topic(SYMBOL)].trades
+        assert self.replicas[Topic.BEST.of(SYMBOL)].best == best
+        trades = self.replicas[Topic.TRADES.of(SYMBOL)].trades
         last = trades[-1].price_ticks if trades else 0
-        assert self.replicas[reference_topic(SYMBOL)].reference == reference_price(last, best)
+        assert self.replicas[Topic.REFERENCE.of(SYMBOL)].reference == reference_price(last, best)
         depth = engine.depth(0, 100)
-        assert self.replicas[depth_topic(SYMBOL)].levels == (dict(depth.bids), dict(depth.asks))
+        assert self.replicas[Topic.DEPTH.of(SYMBOL)].levels == (dict(depth.bids), dict(depth.asks))
 
 
 class Dice:

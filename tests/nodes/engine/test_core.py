@@ -10,9 +10,7 @@ from typing import Any
 import pytest
 
 from bus.engine_link import CommandBatch
-from bus.feed import (
-    trades_topic,
-)
+from bus.feed import Topic
 from bus.order_link import SourceEnd
 from bus.topology import Source, first_order_id, first_owner, source_of_order
 from desk.settings import Settings
@@ -57,7 +55,7 @@ def test_feed_tells_the_book_and_sources_hear_of_their_orders_alone(linked: Link
         linked.check_feed()
     trades = {event.trade_id for events in linked.heard.values() for event in events if isinstance(event, Executed)}
     assert len(trades) > 100
-    assert [trade.trade_id for trade in linked.replicas[trades_topic(SYMBOL)].trades][-1] == max(trades)
+    assert [trade.trade_id for trade in linked.replicas[Topic.TRADES.of(SYMBOL)].trades][-1] == max(trades)
     for number, events in linked.heard.items():
         for event in events:
             if isinstance(event, Executed):

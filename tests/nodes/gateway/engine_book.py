@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from bus.feed import book_topic
+from bus.feed import Topic
 from bus.subscriber import FeedSubscriber
 from bus.topology import first_order_id
 from market.clock import monotonic_ns
@@ -16,8 +16,8 @@ class EngineBook:
     """The visible orders of BTCUSDT; `close` it."""
 
     def __init__(self, run_dir: Path) -> None:
-        self._feed = FeedSubscriber(one_engine(run_dir), [book_topic("BTCUSDT")])
-        self._replica = self._feed.replicas[book_topic("BTCUSDT")]
+        self._feed = FeedSubscriber(one_engine(run_dir), [Topic.BOOK.of("BTCUSDT")])
+        self._replica = self._feed.replicas[Topic.BOOK.of("BTCUSDT")]
         self._sessions_file = run_dir / "gateway" / "sessions.json"
 
     def orders_of(self, name: str) -> dict[int, BookOrder] | None:

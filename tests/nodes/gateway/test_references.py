@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from bus.channel import ChannelSocket
-from bus.feed import FeedStream, reference_topic
+from bus.feed import FeedStream, Topic
 from bus.subscriber import SILENCE_NS_MAX
 from bus.topology import FEED, SNAPSHOTS
 from desk.settings import Settings
@@ -33,7 +33,7 @@ class Market:
         self._feed, self._snapshots = (
             ChannelSocket(channel, folder, "engine", is_binder=True) for channel in (FEED, SNAPSHOTS)
         )
-        topics = [reference_topic(each.symbol) for each in Settings().instruments]
+        topics = [Topic.REFERENCE.of(each.symbol) for each in Settings().instruments]
         self._streams = {topic: FeedStream(topic, 7) for topic in topics}
         self.price_ticks = 0
         self._subscribed: set[bytes] = set()
@@ -47,13 +47,13 @@ class Market:
     def tell(self, price_ticks: int) -> None:
         """Publish a price."""
         self.price_ticks = price_ticks
-        self._feed.send(self._streams[reference_topic("BTCUSDT")].pack([ReferencePrice(price_ticks)], 0))
+        self._feed.send(self._streams[Topic.REFERENCE.of("BTCUSDT")].pack([ReferencePrice(price_ticks)], 0))
 
     def answer(self) -> None:
         """Answer who asks."""
         while (frames := self._snapshots.receive()) is not None:
             *envelope, topic = frames
-            price_ticks = self.price_ticks if topic == reference_topic("BTCUSDT") else 0
+            price_ticks = self.price_ticks if topic == Topic.REFERENCE.of("BTCUSDT") else 0
             self._snapshots.send([*envelope, *self._streams[topic].pack_snapshot([ReferencePrice(price_ticks)], 0)])
 
     def close(self) -> None:
