@@ -41,6 +41,6 @@ def show_settings(run_dir: RunDir = None) -> None:
     from desk.settings import load_settings
 
     values = list(load_settings({"run_dir": run_dir}).values())
-    width = max(len(value.key) for value in values)
-    for value in values:
-        print(f"{value.key:{width}} {value.text:28} {value.origin}")
+    width = max(len(key) for key, _, _ in values)
+    for key, text, origin in values:
+        print(f"{key:{width}} {text:28} {origin}")

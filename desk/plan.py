@@ -6,19 +6,14 @@ Pure: `settings.plan` is the one way to ask, in the supervisor, in every node an
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
 
 from bus.topology import Source
-from bus.wiring import BUS_PORTS, Address
+from bus.wiring import Address
 from desk.kinds import ENGINE, GATEWAY, KIND_NAMES, KINDS, Kind
+from desk.sections import EngineRow, EngineSettings, GatewayRow, GatewaySettings
 from market.instrument import Instrument
 from market.limits import SOURCE_MAX
 
-if TYPE_CHECKING:
-    from desk.sections import EngineRow, EngineSettings, GatewayRow, GatewaySettings, Section
-    from desk.settings import Settings
-
-_Shared = TypeVar("_Shared", bound="Section")
 # Of the supervisor, or of what else is in the run directory: a node's name is that of its lock, log and folder.
 _RESERVED = ("desk", "supervisor", "logs", "journal", "reports", "bus", "before", "none", "maker_id")
 
@@ -37,7 +32,7 @@ class EnginePlan:
     """An engine: its settings, the symbols whose books it has, its journal, and where its channels are over tcp."""
 
     name: str
-    settings: "EngineSettings"
+    settings: EngineSettings
     instruments: tuple[Instrument, ...]
     journal_folder: Path
     address: Address
@@ -53,7 +48,7 @@ class GatewayPlan:
     """A gateway: its settings with its own host and port, its number among the sources, and its sessions' folder."""
 
     name: str
-    settings: "GatewaySettings"
+    settings: GatewaySettings
     source: int
     folder: Path
 
@@ -65,16 +60,25 @@ class Plan:
     Attributes:
         engines: by name, in the order of their table.
         gateways: likewise.
-        nodes: every node that the desk may have, in the order in which they start.
         idle: the names of those for which the settings leave nothing to do.
         engine_of: by symbol, the name of the engine that has its book.
     """
 
     engines: Mapping[str, EnginePlan]
     gateways: Mapping[str, GatewayPlan]
-    nodes: tuple[Instance, ...]
     idle: frozenset[str]
     engine_of: Mapping[str, str]
+
+    @property
+    def nodes(self) -> tuple[Instance, ...]:
+        """Every node that the desk may have, in the order in which they start."""
+        names: dict[str, Collection[str]] = {kind.name: (kind.name,) for kind in KINDS}
+        names |= {ENGINE.name: self.engines, GATEWAY.name: self.gateways}
+        return tuple(
+            Instance(kind, name, tuple(each for need in kind.needs for each in names[need]))
+            for kind in KINDS
+            for name in names[kind.name]
+        )
 
     def named(self, names: Collection[str]) -> tuple[Instance, ...]:
         """Return the nodes with these names in the order in which they start, each once.
@@ -119,48 +123,7 @@ class Plan:
         return (fixed | by_number).get(number, f"source {number}")
 
 
-def make_plan(settings: "Settings") -> Plan:
-    """Return what these settings, which are checked, make of a desk."""
-    engine_of = place_symbols(settings.engines, [each.symbol for each in settings.instruments])
-    numbers = gateway_numbers(settings.gateways, {})
-    engines = [
-        EnginePlan(
-            row.name,
-            _own(row, settings.engine),
-            tuple(each for each in settings.instruments if engine_of[each.symbol] == row.name),
-            settings.run_dir / plain_or_named("journal", ENGINE, row.name),
-            Address(row.host or settings.bus.host, row.port or settings.bus.port + BUS_PORTS * index),
-        )
-        for index, row in enumerate(settings.engines)
-    ]
-    gateways = [
-        GatewayPlan(row.name, _own(row, settings.gateway), numbers[row.name], settings.run_dir / row.name)
-        for row in settings.gateways
-    ]
-    names: dict[str, tuple[str, ...]] = {kind.name: (kind.name,) for kind in KINDS}
-    names |= {ENGINE.name: tuple(each.name for each in engines), GATEWAY.name: tuple(each.name for each in gateways)}
-    nodes = tuple(
-        Instance(kind, name, tuple(each for need in kind.needs for each in names[need]))
-        for kind in KINDS
-        for name in names[kind.name]
-    )
-    idle = {"paper", "flow"} if settings.venue.name != "paper" else {"flow"} if settings.flow.source == "none" else ()
-    return Plan({each.name: each for each in engines}, {each.name: each for each in gateways}, nodes, frozenset(idle),
-                engine_of)  # fmt: skip
-
-
-def plain_or_named(file: str, kind: Kind, name: str) -> str:
-    """Return what a file of a node is called: its name behind it, unless the node is called as its kind is."""
-    return file if name == kind.name else f"{file}.{name}"
-
-
-def _own(row: "Section", shared: _Shared) -> _Shared:
-    """Return what holds for all instances, with what this one's row says otherwise."""
-    said = row.model_fields_set & type(shared).model_fields.keys()
-    return shared.model_copy(update={key: getattr(row, key) for key in said})
-
-
-def place_symbols(rows: Sequence["EngineRow"], symbols: Collection[str]) -> dict[str, str]:
+def place_symbols(rows: Sequence[EngineRow], symbols: Collection[str]) -> dict[str, str]:
     """Return by symbol the engine that has its book: the one that names it, else the one that names none.
 
     Raises:
@@ -181,7 +144,7 @@ def place_symbols(rows: Sequence["EngineRow"], symbols: Collection[str]) -> dict
     return {symbol: places.get(symbol) or takers[0] for symbol in symbols}
 
 
-def gateway_numbers(rows: Sequence["GatewayRow"], kept: Mapping[str, int]) -> dict[str, int]:
+def gateway_numbers(rows: Sequence[GatewayRow], kept: Mapping[str, int]) -> dict[str, int]:
     """Return by name the number of each gateway among the sources: its row's, else the kept one, else the next free.
 
     Raises:
@@ -217,7 +180,7 @@ def _free_numbers(taken: Collection[int]) -> Iterator[int]:
     raise ValueError(f"expected at most {SOURCE_MAX} sources of orders, with those that this run directory remembers")
 
 
-def check_names(engines: Sequence["EngineRow"], gateways: Sequence["GatewayRow"]) -> None:
+def check_names(engines: Sequence[EngineRow], gateways: Sequence[GatewayRow]) -> None:
     """Check that no two nodes have one name, and that none is called as another kind of node.
 
     Raises:
@@ -230,15 +193,6 @@ def check_names(engines: Sequence["EngineRow"], gateways: Sequence["GatewayRow"]
             raise ValueError(f"expected each name once, there are two nodes called {name}")
         if name != kind.name and name in (*KIND_NAMES, *_RESERVED):
             raise ValueError(f"expected another name for a node of the kind {kind.name} than {name}")
-
-
-def with_port(settings: "Settings", node: Instance, port: int) -> "Settings":
-    """Return the settings with the port that a node was given, as that which it is to take."""
-    if node.kind is GATEWAY:
-        rows = (row.model_copy(update={"port": port}) if row.name == node.name else row for row in settings.gateways)
-        return settings.model_copy(update={"gateways": tuple(rows)})
-    section = {"api": settings.api, "paper": settings.paper}[node.kind.name].model_copy(update={"port": port})
-    return settings.model_copy(update={node.kind.name: section})
 
 
 def processes(nodes: Collection[Instance], colocated: Collection[str]) -> tuple[tuple[Instance, ...], ...]:

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -28,6 +28,7 @@ from paper.latency import DELAY_MS_MAX, Delay
 from trading.models import MODELS
 from venues.venue_url import practice_url
 
+_Shared = TypeVar("_Shared", bound="Section")
 PORT_MAX = 65_535
 NOTIONAL_MAX = 1_000_000_000_000  # quote
 Transport = Literal["ipc", "listen", "tcp"]  # of a channel; listen: ipc here, and open to tcp from elsewhere
@@ -67,6 +68,11 @@ class Section(BaseModel):
     """A table of settings: immutable, and without unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def over(self, shared: _Shared) -> _Shared:
+        """Return what holds for all instances, with what this one's row says otherwise."""
+        said = self.model_fields_set & type(shared).model_fields.keys()
+        return shared.model_copy(update={key: getattr(self, key) for key in said})
 
 
 class ChannelSettings(Section):

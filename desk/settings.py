@@ -12,13 +12,15 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
 import desk.sections as section
+from bus.wiring import BUS_PORTS, Address
+from desk.kinds import ENGINE, GATEWAY
 from desk.old_settings import OLD, new_spelling
-from desk.plan import Plan, check_names, gateway_numbers, make_plan, place_symbols
+from desk.plan import EnginePlan, GatewayPlan, Instance, Plan, check_names, gateway_numbers, place_symbols
 from desk.sections import EngineRow, GatewayRow, HomePath, Section, SymbolName
 from desk.symbols import DEFAULT_ROWS, SymbolRow
 from market.http_names import is_loopback
@@ -28,7 +30,6 @@ from market.mendable import MendableError
 
 CONFIG_FILE = Path("tickbus.toml")
 ENV_PREFIX = "TICKBUS_"
-ENV_DELIMITER = "__"
 SECRET_KEYS = frozenset({"venue.api_key", "venue.secret"})
 _BY_ITSELF = {"extra_forbidden": "no such setting", "missing": "expected a value, there is none"}
 _IN_OUR_WORDS = {"tuple_type": "expected a list", "model_type": "expected a table"}
@@ -126,7 +127,33 @@ class Settings(Section):
     @property
     def plan(self) -> Plan:
         """The desk that these settings make."""
-        return make_plan(self)
+        engine_of = place_symbols(self.engines, [row.symbol for row in self.symbols])
+        numbers = gateway_numbers(self.gateways, {})
+        engines = [
+            EnginePlan(
+                row.name,
+                row.over(self.engine),
+                tuple(each for each in self.instruments if engine_of[each.symbol] == row.name),
+                self.run_dir / ("journal" if row.name == ENGINE.name else f"journal.{row.name}"),
+                Address(row.host or self.bus.host, row.port or self.bus.port + BUS_PORTS * index),
+            )
+            for index, row in enumerate(self.engines)
+        ]
+        gateways = [
+            GatewayPlan(row.name, row.over(self.gateway), numbers[row.name], self.run_dir / row.name)
+            for row in self.gateways
+        ]
+        idle = {"paper", "flow"} if self.venue.name != "paper" else {"flow"} if self.flow.source == "none" else ()
+        by_name = {each.name: each for each in engines}
+        return Plan(by_name, {each.name: each for each in gateways}, frozenset(idle), engine_of)
+
+    def with_port(self, node: Instance, port: int) -> Self:
+        """Return the settings with the port that a node was given, as that which it is to take."""
+        if node.kind is GATEWAY:
+            rows = (row.model_copy(update={"port": port}) if row.name == node.name else row for row in self.gateways)
+            return self.model_copy(update={"gateways": tuple(rows)})
+        own = {"api": self.api, "paper": self.paper}[node.kind.name].model_copy(update={"port": port})
+        return self.model_copy(update={node.kind.name: own})
 
     @property
     def reports_dir(self) -> Path:
@@ -154,14 +181,6 @@ def _names(info: ValidationInfo) -> list[str]:
     return [row.symbol for row in info.data.get("symbols", ())]
 
 
-class Value(NamedTuple):
-    """An effective setting: its key, its value as text (never a secret), and where it came from."""
-
-    key: str
-    text: str
-    origin: str
-
-
 class SettingsError(MendableError):
     """The settings cannot be used; the text has a line for each error: its key, what was there, what was expected."""
 
@@ -172,12 +191,11 @@ class LoadedSettings(NamedTuple):
     settings: Settings
     origins: dict[str, str]
 
-    def values(self) -> Iterator[Value]:
-        """Yield every effective setting, in the order of the tree."""
+    def values(self) -> Iterator[tuple[str, str, str]]:
+        """Yield of every effective setting its key, its text (never a secret) and its origin."""
         for key, value in _flat(dict(self.settings)):
-            is_secret = isinstance(value, SecretStr)
-            text = "(set, not shown)" if is_secret else _text(value)
-            yield Value(key, text, self.origins.get(key, "default"))
+            text = "(set, not shown)" if isinstance(value, SecretStr) else _text(value)
+            yield key, text, self.origins.get(key, "default")
 
 
 def load_settings(overrides: Mapping[str, Any] | None = None) -> LoadedSettings:
@@ -274,7 +292,7 @@ def _merged(sources: Iterable[tuple[str, Mapping[str, Any]]], errors: list[str])
 
 def environment_name(key: str) -> str:
     """Return the environment variable of a key: `TICKBUS_MAKER__NOTIONAL` of `maker.notional`."""
-    return ENV_PREFIX + key.upper().replace(".", ENV_DELIMITER)
+    return ENV_PREFIX + key.upper().replace(".", "__")
 
 
 def _toml_values(errors: list[str]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from desk.kinds import wave_of
 from desk.lifecycle import Lifecycle, Tell
 from desk.lock import LockedError, LockFile, holder_pid
 from desk.market import market_of
-from desk.plan import Instance, with_port
+from desk.plan import Instance
 from desk.run_dir import NodeError, prepare_run_dir
 from desk.settings import Settings, environment_name
 from desk.source_numbers import with_source_numbers
@@ -208,7 +208,7 @@ class Supervisor:
         """Make a free port that a node was given its fixed one, for its restarts and for the nodes that need it."""
         address = node.endpoints.get("http") or node.endpoints.get("tcp") or ""
         if port := address.rpartition(":")[2]:
-            settings = with_port(self._settings, node.instance, int(port))
+            settings = self._settings.with_port(node.instance, int(port))
             self._settings = self._settings if settings == self._settings else settings
 
     def _keep_settings(self) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from desk.plan import Plan, with_port
+from desk.plan import Plan
 from desk.run_dir import NodeError
 from desk.settings import SettingsError, load_settings
 from desk.source_numbers import NUMBERS_FILE, with_source_numbers
@@ -158,6 +158,6 @@ def test_a_free_port_becomes_the_fixed_one_of_its_node() -> None:
     """Of one of several gateways, and of a node whose port is a setting."""
     settings = load_settings({"gateways": [{"name": "a", "port": 0}, {"name": "b", "port": 0}]}).settings
     for name, port in (("b", 7), ("api", 8), ("paper", 9)):
-        settings = with_port(settings, settings.plan.named([name])[0], port)
+        settings = settings.with_port(settings.plan.named([name])[0], port)
     assert [each.settings.port for each in settings.plan.gateways.values()] == [0, 7]
     assert (settings.api.port, settings.paper.port) == (8, 9)

@@ -151,7 +151,7 @@ def test_practice_is_in_reach_and_keys_leave_the_machine_encrypted_only() -> Non
 def test_every_path_may_begin_at_home(key: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """`run_dir = "~/desk"` in a file, where no shell reads it, made a folder that is called `~`."""
     monkeypatch.setenv("HOME", str(tmp_path))
-    shown = {value.key: value.text for value in load_settings({key: "~/desk"}).values()}
+    shown = {name: text for name, text, _ in load_settings({key: "~/desk"}).values()}
     assert shown[key] == str(tmp_path / "desk")
     with pytest.raises(SettingsError, match=f"{key}: expected a path"):
         load_settings({key: "~nobody-of-this-name/desk"})

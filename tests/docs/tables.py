@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 from bus.order_link import Kind
 from bus.topology import CHANNELS, TCP_CHANNELS, Source, first_order_id, first_owner
 from desk.sections import Transport
-from desk.settings import ENV_DELIMITER, ENV_PREFIX, LoadedSettings, Settings
+from desk.settings import LoadedSettings, Settings, environment_name
 from market import codes, limits
 from market.limits import ORDER_IDS_PER_SOURCE, OWNERS_PER_SOURCE
 from market.messages import MESSAGES, FieldSpec, MessageSpec
@@ -174,10 +174,9 @@ def settings_table(document: str) -> str:
     """Return every setting; the meaning in its last column is kept from `document`."""
     meanings = {match["key"]: match["meaning"] for match in _MEANING.finditer(document)}
     rows = []
-    for value in LoadedSettings(Settings(), {}).values():
-        name = ENV_PREFIX + value.key.upper().replace(".", ENV_DELIMITER)
-        default = f"`{value.text}`" if value.text else ""
-        rows.append((f"`{value.key}`", f"`{name}`", default, _allowed(value.key), meanings.get(value.key, "")))
+    for key, text, _ in LoadedSettings(Settings(), {}).values():
+        default = f"`{text}`" if text else ""
+        rows.append((f"`{key}`", f"`{environment_name(key)}`", default, _allowed(key), meanings.get(key, "")))
     return table(("key", "environment", "default", "allowed", "meaning"), rows)
 
 

@@ -21,7 +21,7 @@ def test_settings_of_a_page_are_taken(block: str, tmp_path: Path, monkeypatch: p
     """A key that has another name now would be found by whoever follows the page."""
     (tmp_path / "tickbus.toml").write_text(block, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    loaded = {value.key: value.origin for value in load_settings({}).values()}
+    loaded = {key: origin for key, _, origin in load_settings({}).values()}
     assert "tickbus.toml" in " ".join(loaded.values())
 
 
@@ -45,5 +45,5 @@ def _anchors(text: str) -> set[str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_page_names_variables_that_there_are(page: Path) -> None:
     """One of old, or a misspelt one, would stop a desk that somebody starts with it."""
-    known = {environment_name(value.key) for value in load_settings().values()}
+    known = {environment_name(key) for key, _, _ in load_settings().values()}
     assert set(re.findall(r"\bTICKBUS_[A-Z_]+[A-Z]\b", page.read_text(encoding="utf-8"))) <= known
