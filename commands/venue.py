@@ -74,7 +74,8 @@ def place(
 ) -> None:
     """Enter an order by hand, as in: python cli.py place buy 0.01 91000. The maker leaves it alone."""
     from commands.actions.by_hand import place as place_by_hand
-    from screens.account import order_json, order_text
+    from market.account import order_json
+    from screens.account import order_text
 
     settings = settings_of(run_dir, venue, symbol)
     order = place_by_hand(settings, side, qty, price, is_post_only=post_only, is_ioc=ioc)
@@ -92,7 +93,8 @@ def cancel(
 ) -> None:
     """Cancel orders, and tell how each ended; exit code 1 if one could not be cancelled."""
     from commands.actions.by_hand import cancel as cancel_by_hand
-    from screens.account import order_json, order_text
+    from market.account import order_json
+    from screens.account import order_text
 
     settings = settings_of(run_dir, venue, symbol)
     ended, failures = cancel_by_hand(settings, order_ids or [], is_all=is_all, is_every_symbol=symbol is None)

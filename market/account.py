@@ -1,10 +1,13 @@
 """What a venue keeps for an account, in exact decimals: balances, orders, trades."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from market.clock import iso_time
 from market.codes import Side
+from market.exact_json import JsonObject
+from market.instrument import plain_decimal
 
 OPEN_STATUSES = frozenset({"NEW", "PARTIALLY_FILLED", "PENDING_NEW", "PENDING_CANCEL"})
 
@@ -88,3 +91,39 @@ class VenueTrade:
     fee_asset: str
     time_ms: int
     is_maker: bool
+
+
+def order_json(order: VenueOrder, number: Callable[[Decimal], Decimal] = plain_decimal) -> JsonObject:
+    """Return an order as every document of orders holds it, its numbers with the zeros that `number` leaves them."""
+    return {
+        "id": order.order_id,
+        "client_order_id": order.client_order_id,
+        "time": iso_time(order.time_ms),
+        "symbol": order.symbol,
+        "side": order.side.name,
+        "price": number(order.price),
+        "qty": number(order.qty),
+        "filled_qty": number(order.filled_qty),
+        "status": order.status,
+    }
+
+
+def trade_json(
+    trade: VenueTrade, number: Callable[[Decimal], Decimal] = plain_decimal, kept: JsonObject | None = None
+) -> JsonObject:
+    """Return a trade likewise; one that is kept for good with its `time_ms` and, before `is_maker`, what is `kept`."""
+    return {
+        "id": trade.trade_id,
+        "order_id": trade.order_id,
+        "time": iso_time(trade.time_ms),
+        **({} if kept is None else {"time_ms": trade.time_ms}),
+        "symbol": trade.symbol,
+        "side": trade.side.name,
+        "price": number(trade.price),
+        "qty": number(trade.qty),
+        "quote_qty": number(trade.quote_qty),
+        "fee": number(trade.fee),
+        "fee_asset": trade.fee_asset,
+        **(kept or {}),
+        "is_maker": trade.is_maker,
+    }

@@ -32,8 +32,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
-from market.account import Balance, VenueOrder, VenueTrade
-from market.clock import NS_PER_MS, iso_time, utc_date, utc_datetime
+from market.account import Balance, VenueOrder, VenueTrade, order_json
+from market.clock import NS_PER_MS, utc_date, utc_datetime
 from market.exact_json import JsonObject
 from market.instrument import Instrument
 from reports import json_fields as fields
@@ -123,7 +123,7 @@ def document_head(
         "balances": balances_to_json(snapshot.balances),
         **_versioned(book.figures(snapshot.mark_prices)),
         "market": market,
-        "open_orders": [_order(order) for order in snapshot.open_orders],
+        "open_orders": [order_json(order, amount) for order in snapshot.open_orders],
         "account_id": snapshot.account_id,
         "resets": list(resets),
         "opening": book.opening,
@@ -284,17 +284,3 @@ def _versioned(figures: JsonObject) -> JsonObject:
     """Return the figures with the document's version where it has always stood, after the fixed keys."""
     fixed = {name: figures[name] for name in ("trades", "total_trades")}
     return fixed | {"version": DOCUMENT_VERSION} | figures
-
-
-def _order(order: VenueOrder) -> JsonObject:
-    return {
-        "id": order.order_id,
-        "client_order_id": order.client_order_id,
-        "time": iso_time(order.time_ms),
-        "symbol": order.symbol,
-        "side": order.side.name,
-        "price": amount(order.price),
-        "qty": amount(order.qty),
-        "filled_qty": amount(order.filled_qty),
-        "status": order.status,
-    }

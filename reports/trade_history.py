@@ -7,7 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from market.account import VenueTrade
+from market.account import VenueTrade, trade_json
 from market.clock import NS_PER_MS, iso_time, utc_date
 from market.codes import Side
 from market.exact_json import JsonObject
@@ -109,23 +109,8 @@ def utc_day(time_ms: int) -> date:
 
 def row_to_json(row: HistoryRow) -> JsonObject:
     """Return the row as it stands in `trade_history`."""
-    trade = row.trade
-    return {
-        "id": trade.trade_id,
-        "order_id": trade.order_id,
-        "time": iso_time(trade.time_ms),
-        "time_ms": trade.time_ms,
-        "symbol": trade.symbol,
-        "side": trade.side.name,
-        "price": amount(trade.price),
-        "qty": amount(trade.qty),
-        "quote_qty": amount(trade.quote_qty),
-        "fee": amount(trade.fee),
-        "fee_asset": trade.fee_asset,
-        "fee_in_quote": None if row.fee_in_quote is None else amount(row.fee_in_quote),
-        **({} if row.fee_price is None else {"fee_price": amount(row.fee_price)}),
-        "is_maker": trade.is_maker,
-    }
+    fee = {"fee_in_quote": None if row.fee_in_quote is None else amount(row.fee_in_quote)}
+    return trade_json(row.trade, amount, fee if row.fee_price is None else fee | {"fee_price": amount(row.fee_price)})
 
 
 def row_from_json(entry: Any) -> HistoryRow:

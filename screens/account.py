@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TypeVar
 
-from market.account import Balance, VenueOrder, VenueTrade
+from market.account import Balance, VenueOrder, VenueTrade, order_json, trade_json
 from market.clock import iso_time
 from market.codes import Side
 from market.exact_json import JsonObject
-from market.instrument import Instrument, format_decimal
+from market.instrument import Instrument, plain_decimal
 from screens.money import amount_text, price_text, qty_text
 
 _ICONS = {Side.BUY: "📥", Side.SELL: "📤"}
@@ -43,7 +43,7 @@ def trades_text(trades: Iterable[VenueTrade], instruments: Sequence[Instrument],
 
 def trades_json(trades: Iterable[VenueTrade], limit: int = 100) -> JsonObject:
     """Return the last `limit` trades of all symbols, oldest first."""
-    rows = [_trade_json(trade) for trade in _page(trades, limit, 1)]
+    rows = [trade_json(trade) for trade in _page(trades, limit, 1)]
     return {"trades": rows, "total_trades": len(rows)}
 
 
@@ -63,7 +63,8 @@ def balances_json(
     shown = _shown(balances, instruments, show_all)
     return {
         "balances": {
-            asset: {"free": _plain(balances[asset].free), "locked": _plain(balances[asset].locked)} for asset in shown
+            asset: {"free": plain_decimal(balances[asset].free), "locked": plain_decimal(balances[asset].locked)}
+            for asset in shown
         },
         "other_assets": _others(balances, shown),
     }
@@ -94,7 +95,7 @@ def history_json(
         "pages": max(_pages(trades, limit), _pages(orders or (), limit)),
         "orders": None if orders is None else [order_json(order) for order in _page(orders, limit, page)],
         "total_orders": None if orders is None else len(orders),
-        "trades": [_trade_json(trade) for trade in _page(trades, limit, page)],
+        "trades": [trade_json(trade) for trade in _page(trades, limit, page)],
         "total_trades": len(trades),
     }
 
@@ -133,27 +134,16 @@ def account_json(balances: Mapping[str, Balance], orders: Iterable[VenueOrder], 
     An order in another symbol than `symbol` names its own.
     """
     return {
-        "balances": {asset: _plain(balance.total) for asset, balance in balances.items() if balance.total},
+        "balances": {asset: plain_decimal(balance.total) for asset, balance in balances.items() if balance.total},
         "open_orders": [
-            {"side": order.side.name, "price": _plain(order.price), "quantity": _plain(order.qty - order.filled_qty)}
+            {
+                "side": order.side.name,
+                "price": plain_decimal(order.price),
+                "quantity": plain_decimal(order.leaves_qty),
+            }
             | ({} if order.symbol == symbol else {"symbol": order.symbol})
             for order in sorted(orders, key=_best_first)
         ],
-    }
-
-
-def order_json(order: VenueOrder) -> JsonObject:
-    """Return an order as every document of orders holds it."""
-    return {
-        "id": order.order_id,
-        "client_order_id": order.client_order_id,
-        "time": iso_time(order.time_ms),
-        "symbol": order.symbol,
-        "side": order.side.name,
-        "price": _plain(order.price),
-        "qty": _plain(order.qty),
-        "filled_qty": _plain(order.filled_qty),
-        "status": order.status,
     }
 
 
@@ -206,7 +196,7 @@ def _best_first(order: VenueOrder) -> tuple[Side, Decimal, int, str]:
 
 def _order_line(order: VenueOrder, instrument: Instrument) -> str:
     """Return `📥 BUY: 0.01094 BTC @ $91,202.23`, a partly filled one as `0.00594 of 0.01094 BTC`."""
-    qty = qty_text(order.qty - order.filled_qty, instrument)
+    qty = qty_text(order.leaves_qty, instrument)
     if order.filled_qty:
         qty += f" of {qty_text(order.qty, instrument)}"
     return f"{_ICONS[order.side]} {order.side.name}: {qty} {instrument.base} @ {price_text(order.price, instrument)}"
@@ -237,23 +227,3 @@ def _others(balances: Mapping[str, Balance], shown: Iterable[str]) -> int:
 def _balance_line(asset: str, balance: Balance) -> str:
     free = f"{amount_text(balance.free, asset)} free"
     return f"{free}, {amount_text(balance.locked, asset)} locked" if balance.locked else free
-
-
-def _trade_json(trade: VenueTrade) -> JsonObject:
-    return {
-        "id": trade.trade_id,
-        "order_id": trade.order_id,
-        "time": iso_time(trade.time_ms),
-        "symbol": trade.symbol,
-        "side": trade.side.name,
-        "price": _plain(trade.price),
-        "qty": _plain(trade.qty),
-        "quote_qty": _plain(trade.quote_qty),
-        "fee": _plain(trade.fee),
-        "fee_asset": trade.fee_asset,
-        "is_maker": trade.is_maker,
-    }
-
-
-def _plain(value: Decimal) -> Decimal:
-    return Decimal(format_decimal(value))
