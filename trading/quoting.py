@@ -16,7 +16,7 @@ from trading.order_rules import OrderRules
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A limit order that the maker wants in the book."""
+    """A limit order that the maker wants in the book, or what is left of one that is there."""
 
     side: Side
     price_ticks: int
@@ -37,6 +37,12 @@ class Market(NamedTuple):
     depth: Depth
     position: Decimal | None = None
 
+    @property
+    def mid(self) -> Decimal | None:
+        """The middle of the best prices, quote per base; None while a side of the book is empty."""
+        mid_ticks_x2 = self.depth.mid_ticks_x2
+        return None if mid_ticks_x2 is None else mid_ticks_x2 * self.instrument.tick_size / 2
+
 
 class QuotingModel(Protocol):
     """A model with its settings: pure, without clock, venue or memory."""
@@ -45,7 +51,7 @@ class QuotingModel(Protocol):
         """Return at most one quote a side; none where nothing can be quoted."""
 
     def obstacle(self, market: Market) -> str | None:
-        """Return why the venue would refuse these quotes until a person changes a setting, None if it would not.
+        """Return why the venue would refuse these quotes until a person changes a setting; None without a mid, too.
 
         The text names the setting, and the value of it that comes closest to what is there and works.
         """

@@ -18,6 +18,8 @@ ARRIVAL_MS_MAX: Final = RECV_WINDOW_MS + 1_000
 class VenueError(MendableError):
     """A venue did not do what was asked; the text is one line without secrets."""
 
+    retry_after_s = 0.0  # how long the venue wants to be left alone, if it says so
+
 
 class VenueUnavailableError(VenueError):
     """The venue cannot be reached or cannot answer now; nothing was done."""

@@ -5,6 +5,7 @@ import json
 import re
 import secrets
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from market.clock import NS_PER_MS, time_ns
@@ -26,7 +27,7 @@ def own_prefix(run_dir: Path) -> str:
     name = path.read_text(encoding="ascii", errors="replace").strip() if path.exists() else ""
     if not _NAME.fullmatch(name):  # an empty file is of a maker that was killed as it wrote it
         name = secrets.token_hex(3)
-        _replace(path, f"{name}\n")
+        write_whole(path, f"{name}\n".encode("ascii"), is_synced=False)
     return f"tb-{name}-"
 
 
@@ -36,55 +37,33 @@ def client_order_ids(prefix: str) -> Iterator[str]:
     return (f"{prefix}{start_ms}-{n}" for n in itertools.count(1))
 
 
-class SentOrders:
-    """The orders whose fate is not known, in a file: a maker that is killed leaves its successor what to ask for.
+def read_sent(path: Path, symbol: str) -> dict[str, Quote]:
+    """Return the orders in `symbol` whose fate the run before did not know, by client order id.
 
-    The note outlives the process, not the machine, so it is not synced: it is written before every order.
-
-    Args:
-        path: the file; need not exist.
+    Raises:
+        ValueError: if the file is damaged.
     """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def read(self, symbol: str) -> dict[str, Quote]:
-        """Return the orders in `symbol` of the run before, by client order id.
-
-        Raises:
-            ValueError: if the file is damaged.
-        """
-        try:
-            rows = json.loads(self._path.read_text(encoding="ascii"))
-        except FileNotFoundError:
-            return {}
-        try:
-            return {
-                str(row["id"]): Quote(Side[row["side"]], int(row["price_ticks"]), int(row["qty_lots"]))
-                for row in rows
-                if row["symbol"] == symbol
-            }
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"expected a list of orders: {error}") from None
-
-    def write(self, symbol: str, sent: Mapping[str, Quote]) -> None:
-        """Keep these, and no others.
-
-        Raises:
-            OSError: if that cannot be.
-        """
-        rows = [
-            {
-                "id": name,
-                "symbol": symbol,
-                "side": each.side.name,
-                "price_ticks": each.price_ticks,
-                "qty_lots": each.qty_lots,
-            }
-            for name, each in sent.items()
-        ]
-        _replace(self._path, json.dumps(rows))
+    try:
+        rows = json.loads(path.read_text(encoding="ascii"))
+    except FileNotFoundError:
+        return {}
+    try:
+        return {
+            str(row["id"]): Quote(Side[row["side"]], int(row["price_ticks"]), int(row["qty_lots"]))
+            for row in rows
+            if row["symbol"] == symbol
+        }
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"expected a list of orders: {error}") from None
 
 
-def _replace(path: Path, text: str) -> None:
-    write_whole(path, text.encode("ascii"), is_synced=False)  # an order must not wait for the disk
+def write_sent(path: Path, symbol: str, sent: Mapping[str, Quote]) -> None:
+    """Keep the orders whose fate is not known, and no others: what a maker that is killed leaves its successor to ask.
+
+    The note outlives the process, not the machine: it is written before every order, which must not wait for the disk.
+
+    Raises:
+        OSError: if that cannot be.
+    """
+    rows = [{"id": name, "symbol": symbol, **asdict(each), "side": each.side.name} for name, each in sent.items()]
+    write_whole(path, json.dumps(rows).encode("ascii"), is_synced=False)

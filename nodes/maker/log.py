@@ -6,7 +6,6 @@ from decimal import Decimal
 from market.account import VenueOrder
 from market.clock import NS_PER_SECOND
 from market.codes import Side
-from market.instrument import Instrument
 from nodes.node import Node
 from trading.quoting import Quote
 from venues.venue import VenueError
@@ -21,10 +20,9 @@ class MakerLog:
         counts: of what was done since the start.
     """
 
-    def __init__(self, node: Node, instrument: Instrument) -> None:
+    def __init__(self, node: Node) -> None:
         self._node = node
         self._log = node.log
-        self._instrument = instrument
         self.counts = {"placed": 0, "cancelled": 0, "filled": 0, "refused": 0, "unknown": 0}
         self._idle: dict[Side, str] = {}
         self._last_fill: str | None = None
@@ -86,20 +84,16 @@ class MakerLog:
         """Tell that orders on their way cannot be kept for a successor, when that changes."""
         self._once("orders on their way are not kept: a maker that is killed now may double one for a moment", error)
 
-    def show(self, live: Iterable[VenueOrder], mid_ticks_x2: int | None, position: Decimal | None) -> None:
+    def show(self, live: Iterable[VenueOrder], mid: Decimal | None, position: Decimal | None) -> None:
         """Set the figures of `status`."""
-        mid = None if mid_ticks_x2 is None else str(mid_ticks_x2 * self._instrument.tick_size / 2)
         orders = {order.side: order for order in live}
-        figures: dict[str, str | None] = {}
+        figures: dict[str, Decimal | str | None] = {"mid": mid, "position": position, "last_fill": self._last_fill}
         for side, name in _SHORT.items():
             order = orders.get(side)
-            figures |= {
-                name: None if order is None else str(order.price),
-                f"{name}_qty": None if order is None else str(order.leaves_qty),
-                f"{name}_idle": self._idle.get(side) or None,
-            }
-        held = None if position is None else str(position)
-        self._node.show(failing=None, mid=mid, position=held, last_fill=self._last_fill, **figures, **self.counts)
+            figures[name], figures[f"{name}_qty"] = (order.price, order.leaves_qty) if order else (None, None)
+            figures[f"{name}_idle"] = self._idle.get(side)
+        texts = {name: None if figure is None else str(figure) for name, figure in figures.items()}
+        self._node.show(failing=None, **texts, **self.counts)
 
     def _tell(self, event: str, order: VenueOrder, **more: str) -> None:
         self._log.info(event, side=order.side.name, price=str(order.price), **more, order_id=order.order_id)

@@ -18,21 +18,19 @@ from market.backoff import Backoff
 from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns
 from market.codes import Side
 from nodes.maker.halt import MakerHalt
-from nodes.maker.ids import SENT_FILE, SentOrders, client_order_ids, own_prefix
+from nodes.maker.ids import SENT_FILE, client_order_ids, own_prefix, read_sent, write_sent
 from nodes.maker.log import MakerLog
 from nodes.node import Node
-from trading.decision import Decision, Requoting, View, decide
+from trading.decision import Decision, View, decide
 from trading.models import MODELS
 from trading.order_rules import OrderRules
 from trading.order_watch import OrderWatch
 from trading.quoting import Quote
-from trading.reconcile import Cancel, LiveOrder
 from venues.gateway import GatewayError
 from venues.mirror import GatewayMirror
 from venues.venue import (
     ARRIVAL_MS_MAX,
     Venue,
-    VenueBusyError,
     VenueError,
     VenueKeysError,
     VenueRefusedError,
@@ -40,11 +38,12 @@ from venues.venue import (
 )
 
 DEPTH_LEVELS = 20
-STOP_RETRY_S = 0.05
 BACKOFF_NS_MAX = 10 * NS_PER_SECOND
 REFUSED_PAUSE_NS = 2 * NS_PER_SECOND  # of a side, after the venue has refused a quote
 REFUSED_PAUSE_NS_MAX = 60 * NS_PER_SECOND
-STOP_RETRY_S_MAX = 0.5
+STOP_RETRY_NS = NS_PER_SECOND // 20
+STOP_RETRY_NS_MAX = NS_PER_SECOND // 2
+_FATE_UNKNOWN = "the fate of its last order is unknown"
 
 
 class _Unknown(NamedTuple):
@@ -70,15 +69,14 @@ class MakerNode:
         self._node = node
         self._venue = venue
         self._instrument = settings.instrument
-        self._interval_ms = maker.interval_ms
+        self._maker = maker
         self._rules = rules
         self._model = MODELS[maker.model](maker.half_spread, maker.notional)
-        self._requoting = Requoting(maker.requote_tolerance, maker.replace_below)
         self._position: Decimal | None = None
         self._is_position_old = True
         self._prefix = prefix
         self._client_order_ids = client_order_ids(prefix)
-        self._log = MakerLog(node, self._instrument)
+        self._log = MakerLog(node)
         self._watch = OrderWatch()
         first_ns = 2 * maker.interval_ms * NS_PER_MS
         self._backoff = Backoff(first_ns, BACKOFF_NS_MAX, lambda: random.uniform(0.5, 1.0))  # noqa: S311 - jitter
@@ -86,7 +84,7 @@ class MakerNode:
         self._refusals = {side: Backoff(REFUSED_PAUSE_NS, REFUSED_PAUSE_NS_MAX) for side in Side}
         self._is_started = False
         self._is_stopping = False
-        self._sent = SentOrders(settings.run_dir / SENT_FILE)
+        self._sent_path = settings.run_dir / SENT_FILE
         self._unknown = self._left_by_the_run_before()
         is_elsewhere = settings.venue.name != "paper"
         gateway = next(iter(node.plan.gateways.values())).settings  # any will do
@@ -96,7 +94,7 @@ class MakerNode:
         """Quote until stopped, then cancel what is ours."""
         loop = self._node.poll_loop()
         self._node.on_stop(self._hurry)
-        loop.every(self._interval_ms, self._on_time)
+        loop.every(self._maker.interval_ms, self._on_time)
         loop.every(LOOK_MS, self._on_look)
         try:
             loop.run()
@@ -121,9 +119,7 @@ class MakerNode:
         except VenueKeysError:
             raise
         except VenueError as error:
-            at_least_ns = int(error.retry_after_s * NS_PER_SECOND) if isinstance(error, VenueBusyError) else 0
-            wait_ns = self._backoff.fail(monotonic_ns(), at_least_ns)
-            self._log.failed(error, wait_ns)
+            self._log.failed(error, self._backoff.fail(monotonic_ns(), int(error.retry_after_s * NS_PER_SECOND)))
         else:
             self._backoff.end()
             self._is_started = True
@@ -145,49 +141,50 @@ class MakerNode:
         decision = self._decide(live)
         if decision.obstacle and not self._is_started:
             raise NodeError(decision.obstacle)
-        for cancel in decision.plan.cancels:
-            self._cancel(live, cancel)
+        for order_id, reason in decision.cancels.items():
+            self._cancel(live, order_id, reason)
         idle = dict(decision.idle)
-        for quote in decision.plan.places:
+        for quote in decision.places:
             if (why := self._place(live, quote)) is not None:
                 idle[quote.side] = why
         self._log.idle(idle)
-        self._show(live, decision.mid_ticks_x2)
+        self._show(live, decision.mid)
 
     def _pull(self, live: dict[str, VenueOrder]) -> None:
         """Have no order of ours anywhere; say `halted` once that is sure."""
-        for order in list(live.values()):
-            self._cancel(live, Cancel(self._live(order), "halted"))
+        for order_id in list(live):
+            self._cancel(live, order_id, "halted")
         self._log.idle(dict.fromkeys(Side, "halted"))
         self._show({}, None)
         self._halt.tell(is_halted=not self._unknown)
 
-    def _show(self, live: dict[str, VenueOrder], mid_ticks_x2: int | None) -> None:
+    def _show(self, live: dict[str, VenueOrder], mid: Decimal | None) -> None:
         """Tell what is open now, in `status` and to the gateway; what we hold is asked for after each fill."""
         if self._is_position_old:
             base = self._venue.balances().get(self._instrument.base)
             self._position = None if base is None else base.total
             self._is_position_old = False
-        self._log.show(live.values(), mid_ticks_x2, self._position)
+        self._log.show(live.values(), mid, self._position)
         self._sync_mirror(live)
 
     def _decide(self, live: dict[str, VenueOrder]) -> Decision:
         depth = self._venue.depth(self._instrument, DEPTH_LEVELS)
         now_ns = monotonic_ns()
         held = {side: pause.why for side, pause in self._refusals.items() if pause.is_on(now_ns)}
-        held |= {each.quote.side: "the fate of its last order is unknown" for each in self._unknown.values()}
+        held |= {each.quote.side: _FATE_UNKNOWN for each in self._unknown.values()}
         view = View(
-            [self._live(order) for order in live.values()],
+            {order_id: self._left_of(order) for order_id, order in live.items()},
             [each.quote for each in self._unknown.values()],
             depth,
             self._position,
             held,
         )
-        return decide(self._instrument, self._rules, self._model, self._requoting, view)
+        maker = self._maker
+        return decide(self._instrument, self._rules, self._model, maker.requote_tolerance, maker.replace_below, view)
 
-    def _live(self, order: VenueOrder) -> LiveOrder:
-        leaves_lots = self._instrument.qty_to_lots(order.leaves_qty)
-        return LiveOrder(order.order_id, order.side, self._instrument.price_to_ticks(order.price), leaves_lots)
+    def _left_of(self, order: VenueOrder) -> Quote:
+        price_ticks = self._instrument.price_to_ticks(order.price)
+        return Quote(order.side, price_ticks, self._instrument.qty_to_lots(order.leaves_qty))
 
     # --- what is true ---
 
@@ -238,7 +235,7 @@ class MakerNode:
     def _left_by_the_run_before(self) -> dict[str, _Unknown]:
         until_ns = monotonic_ns() + ARRIVAL_MS_MAX * NS_PER_MS
         try:
-            sent = self._sent.read(self._instrument.symbol)
+            sent = read_sent(self._sent_path, self._instrument.symbol)
         except (OSError, ValueError) as error:
             self._log.note_failed(error)
             return {}
@@ -246,29 +243,28 @@ class MakerNode:
 
     # --- what is done ---
 
-    def _cancel(self, live: dict[str, VenueOrder], cancel: Cancel) -> None:
-        ended = self._venue.cancel(self._instrument, cancel.order.order_id)
-        del live[cancel.order.order_id]
+    def _cancel(self, live: dict[str, VenueOrder], order_id: str, why: str) -> None:
+        ended = self._venue.cancel(self._instrument, order_id)
+        del live[order_id]
         if ended is not None:  # else it was filled on the way, as the next look will show
             self._log.counts["cancelled"] += 1
-            self._note(ended, cancel.why)
+            self._note(ended, why)
 
     def _place(self, live: dict[str, VenueOrder], quote: Quote) -> str | None:
         """Enter an order; return why it does not stand, if it does not."""
         if self._is_stopping:
             return "the maker stops"
         client_order_id = next(self._client_order_ids)
+        self._keep_sent({client_order_id: quote})  # until the venue has said what became of it
         try:
-            order = self._enter(client_order_id, quote)
-        except VenueUnknownError as error:
-            self._log.unknown(client_order_id, error)
-            return "the fate of its last order is unknown"
-        except VenueKeysError:
-            raise
-        except VenueRefusedError as error:
-            wait_ns = self._refusals[quote.side].fail(monotonic_ns(), why=f"refused: {error}")
-            self._log.refused(quote, error, wait_ns)
-            return f"refused: {error}"
+            order = self._venue.place(self._instrument, quote.side, quote.price_ticks, quote.qty_lots, client_order_id)
+        except VenueError as error:
+            why = self._not_placed(client_order_id, quote, error)
+            self._keep_sent()
+            if why is None:
+                raise
+            return why
+        self._keep_sent()
         self._refusals[quote.side].end()
         self._watch.begin(order)
         self._log.quoted(order)
@@ -277,24 +273,23 @@ class MakerNode:
             live[order.order_id] = order
         return None
 
-    def _enter(self, client_order_id: str, quote: Quote) -> VenueOrder:
-        """Enter an order, with a note of it for as long as the venue has not said what became of it."""
-        self._keep_sent({client_order_id: quote})
-        try:
-            order = self._venue.place(self._instrument, quote.side, quote.price_ticks, quote.qty_lots, client_order_id)
-        except VenueError as error:
-            if isinstance(error, VenueUnknownError):
-                # It may have arrived, or arrive until its window closes: until then nothing more on this side.
-                self._unknown[client_order_id] = _Unknown(quote, monotonic_ns() + ARRIVAL_MS_MAX * NS_PER_MS)
-            self._keep_sent()
-            raise
-        self._keep_sent()
-        return order
+    def _not_placed(self, client_order_id: str, quote: Quote, error: VenueError) -> str | None:
+        """Take note that an order does not stand; return why, None if that concerns more than this quote."""
+        if isinstance(error, VenueUnknownError):
+            # It may have arrived, or arrive until its window closes: until then nothing more on this side.
+            self._unknown[client_order_id] = _Unknown(quote, monotonic_ns() + ARRIVAL_MS_MAX * NS_PER_MS)
+            self._log.unknown(client_order_id, error)
+            return _FATE_UNKNOWN
+        if isinstance(error, VenueKeysError) or not isinstance(error, VenueRefusedError):
+            return None
+        why = f"refused: {error}"
+        self._log.refused(quote, error, self._refusals[quote.side].fail(monotonic_ns(), why=why))
+        return why
 
     def _keep_sent(self, more: dict[str, Quote] | None = None) -> None:
         sent = {name: each.quote for name, each in self._unknown.items()}
         try:
-            self._sent.write(self._instrument.symbol, sent | (more or {}))
+            write_sent(self._sent_path, self._instrument.symbol, sent | (more or {}))
         except OSError as error:
             self._log.note_failed(error)
 
@@ -316,35 +311,35 @@ class MakerNode:
             NodeError: if orders of ours may be left there.
         """
         self._is_stopping = True
-        began_ns, retry_s = monotonic_ns(), STOP_RETRY_S
+        began_ns, pause = monotonic_ns(), Backoff(STOP_RETRY_NS, STOP_RETRY_NS_MAX)
         try:
-            while (problem := self._leave()) is not None:
-                error, text = problem
-                last_ns = max((each.until_ns for each in self._unknown.values()), default=0)
-                deadline_ns = max(
-                    began_ns + int(RETRY_S * NS_PER_SECOND), last_ns + 2 * int(STOP_RETRY_S_MAX * NS_PER_SECOND)
-                )
-                wait_s = max(retry_s, error.retry_after_s if isinstance(error, VenueBusyError) else 0)
-                if isinstance(error, VenueKeysError) or monotonic_ns() + int(wait_s * NS_PER_SECOND) > deadline_ns:
-                    raise NodeError(f"own orders ({self._prefix}...) may be left at the venue: {text}")
-                time.sleep(wait_s)
-                retry_s = min(2 * retry_s, STOP_RETRY_S_MAX)
+            while True:
+                try:
+                    return self._leave()
+                except VenueError as error:
+                    now_ns = monotonic_ns()
+                    wait_ns = pause.fail(now_ns, int(error.retry_after_s * NS_PER_SECOND))
+                    last_ns = max((each.until_ns for each in self._unknown.values()), default=0)
+                    deadline_ns = max(began_ns + int(RETRY_S * NS_PER_SECOND), last_ns + 2 * STOP_RETRY_NS_MAX)
+                    if isinstance(error, VenueKeysError) or now_ns + wait_ns > deadline_ns:
+                        raise NodeError(f"own orders ({self._prefix}...) may be left at the venue: {error}") from None
+                time.sleep(wait_ns / NS_PER_SECOND)
         finally:
             if self._mirror is not None:
                 self._mirror.close()
 
-    def _leave(self) -> tuple[VenueError | None, str] | None:
-        """Cancel our open orders and those that arrive late; return what keeps it from being all, if anything does."""
-        try:
-            self._settle_unknown()
-            live = self._own_orders()
-            for order in list(live.values()):
-                self._cancel(live, Cancel(self._live(order), "the maker stops"))
-        except VenueError as error:
-            return error, str(error)
+    def _leave(self) -> None:
+        """Cancel our open orders and those that arrive late.
+
+        Raises:
+            VenueError: what keeps it from being all.
+        """
+        self._settle_unknown()
+        live = self._own_orders()
+        for order_id in list(live):
+            self._cancel(live, order_id, "the maker stops")
         if self._unknown:
-            return None, f"the fate of {', '.join(self._unknown)} is unknown"
-        return None
+            raise VenueUnknownError(f"the fate of {', '.join(self._unknown)} is unknown")
 
 
 def run(node: Node) -> None:

@@ -9,7 +9,8 @@ import pytest
 from desk.run_dir import NodeError
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
-from nodes.maker.ids import SENT_FILE, SentOrders, client_order_ids, own_prefix
+from nodes.maker import node as maker
+from nodes.maker.ids import SENT_FILE, client_order_ids, own_prefix, write_sent
 from nodes.maker.node import MakerNode
 from tests.nodes.maker.makers import AWAY, LOST, PREFIX, Told, a_maker, figures, lines
 from tests.nodes.maker.scripted_venue import ScriptedVenue
@@ -155,7 +156,7 @@ def test_note_of_sent_orders_that_cannot_be_written_does_not_end_the_maker(
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(quoting._sent, "write", fail)
+    monkeypatch.setattr(maker, "write_sent", fail)
     quoting.cycle()
     assert len(venue.orders) == 2
     assert len([line for line in told if "No space left" in line.get("why", "")]) == 1
@@ -204,7 +205,7 @@ def test_every_quote_is_shown_with_its_size(quoting: MakerNode, venue: ScriptedV
 
 def test_note_of_another_symbol_is_left_alone(venue: ScriptedVenue, now: list[int], run_dir: Path) -> None:
     """The desk quoted another pair before: to ask for that order here would hold a side for nothing."""
-    SentOrders(run_dir / SENT_FILE).write("ETHUSDT", {f"{PREFIX}1": Quote(Side.BUY, 1, 1)})
+    write_sent(run_dir / SENT_FILE, "ETHUSDT", {f"{PREFIX}1": Quote(Side.BUY, 1, 1)})
     with a_maker(run_dir, venue) as one:
         one.cycle()
     assert venue.places == 2
