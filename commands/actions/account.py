@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any, Final
 
 from commands.options import Answer
@@ -122,7 +122,7 @@ def _ledger(settings: Settings, stack: ExitStack, why: NoDeskError) -> Any:
         raise why
     from paper.calls.ledger_reader import LedgerReader
 
-    reader = stack.enter_context(LedgerReader(path, settings.instruments))
+    reader = stack.enter_context(closing(LedgerReader(path, settings.instruments)))
     print(f"note: no desk runs in {settings.run_dir}: this is what its ledger holds", file=sys.stderr)
     return reader
 

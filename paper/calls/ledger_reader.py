@@ -1,13 +1,12 @@
 """The accounts of a paper exchange that does not run, read from its ledger; nothing in the file is changed."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
 
 from market.instrument import Instrument
 from paper.calls import documents
+from paper.calls.documents import Document
 from paper.money.account_records import AccountRecord
 from paper.money.history import History, Span
 from paper.money.ledger import LedgerError
@@ -15,24 +14,16 @@ from paper.money.tables import IS_OPEN, ORDER_COLUMNS, SCHEMA_VERSION, order_of_
 from paper.money.wallets import Wallet
 from paper.units import Symbol
 
-Document = dict[str, Any]
-
 
 class LedgerReader:
-    """A ledger as documents of the exchange's own calls.
-
-    Args:
-        path: of the file.
-        instruments: what the desk trades.
+    """A ledger as documents of the exchange's own calls, of the instruments that the desk trades.
 
     Raises:
         LedgerError: if there is none, or it is another version's.
     """
 
     def __init__(self, path: Path, instruments: Sequence[Instrument]) -> None:
-        if not path.is_file():
-            raise LedgerError(f"there is no ledger {path}")
-        self._symbols: Mapping[str, Symbol] = {each.symbol: Symbol.of(each) for each in instruments}
+        self._symbols = {each.symbol: Symbol.of(each) for each in instruments}
         try:
             # Read-only, but not "immutable": an exchange that was killed has left changes in the file beside it.
             self._connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
@@ -46,46 +37,31 @@ class LedgerReader:
             )
         self._history = History(self._connection, self._symbols)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Close the file."""
         self._connection.close()
-
-    def accounts(self) -> list[int]:
-        """Return the numbers of all accounts."""
-        rows = self._connection.execute("SELECT DISTINCT account FROM balances WHERE account > 0 ORDER BY account")
-        return [account for (account,) in rows]
 
     def listed(self) -> list[Document]:
         """Return every account as the admin's call lists it, but for the API keys, which stand elsewhere."""
         sql = "SELECT account, reset_count, reset_ms, is_bnb_payer FROM accounts"
         records = {number: AccountRecord(*record) for number, *record in self._connection.execute(sql)}
+        accounts = self._connection.execute("SELECT DISTINCT account FROM balances WHERE account > 0 ORDER BY account")
         return [
             documents.listed_account(
-                number,
-                records.get(number, AccountRecord()),
-                self._wallets(number),
-                len(self.open_orders(number)),
+                number, records.get(number, AccountRecord()), self._wallets(number), len(self.open_orders(number))
             )
-            for number in self.accounts()
+            for (number,) in accounts
         ]
 
     def balances(self, account: int) -> list[Document]:
         """Return every asset of an account, as in the answer to `account`."""
         return documents.balances(self._wallets(account))
 
-    def open_orders(self, account: int, symbol: str | None = None) -> list[Document]:
+    def open_orders(self, account: int) -> list[Document]:
         """Return the open orders of an account, oldest first, as in the answer to `openOrders`."""
         sql = f"SELECT {ORDER_COLUMNS} FROM orders WHERE {IS_OPEN} AND account = ? ORDER BY order_id"  # noqa: S608
-        orders = [order_of_row(row, self._symbols) for row in self._connection.execute(sql, (account,))]
-        return [documents.order(order) for order in orders if symbol in (None, order.symbol.name)]
-
-    def orders(self, account: int, symbol: str, span: Span) -> list[Document]:
-        """Return orders of an account, as in the answer to `allOrders`."""
-        return [documents.order(order) for order in self._history.orders(account, self._symbols[symbol], span)]
+        rows = self._connection.execute(sql, (account,))
+        return [documents.order(order_of_row(row, self._symbols)) for row in rows]
 
     def trades(self, account: int, symbol: str, span: Span) -> list[Document]:
         """Return trades of an account, as in the answer to `myTrades`."""
