@@ -1,12 +1,13 @@
 """The signed calls: orders, their history, the account."""
 
-from typing import Final
+import secrets
+from typing import Any, Final
 
-from market.codes import TimeInForce
+from market.codes import RejectReason, TimeInForce
 from paper.calls import documents
 from paper.calls.call import Call
 from paper.calls.documents import Document
-from paper.calls.parameters import CancelRestriction, ResponseType
+from paper.calls.parameters import ResponseType
 from paper.errors import ErrorKind, ExchangeError, error_of_reject
 from paper.intervals import DAY_MS
 from paper.money.history import Span
@@ -45,27 +46,24 @@ _FIELDS: Final = {
     "trailingDelta": "trailing_delta",
 }
 _KINDS_TOLD_IN_FULL: Final = frozenset({OrderKind.LIMIT, OrderKind.MARKET})
-_STATUS_OF_RESTRICTION: Final = {
-    CancelRestriction.ONLY_NEW: OrderStatus.NEW,
-    CancelRestriction.ONLY_PARTIALLY_FILLED: OrderStatus.PARTIALLY_FILLED,
-}
+_AMEND_TRIES_MAX: Final = 5
 
 
 async def place_order(call: Call) -> Document:
     """Place an order and tell how it went, once the engine has handled it."""
     call.usage.charge_order(call.account, call.now_s)
-    return await place(call, read_request(call))
+    return await _place(call, _read_request(call))
 
 
 async def check_order(call: Call) -> Document:
     """Check an order without placing it."""
-    call.exchange.check(call.account, read_request(call), call.now_ns)
+    call.exchange.check(call.account, _read_request(call), call.now_ns)
     return documents.order_commission(await show_commission(call)) if call.get("computeCommissionRates") else {}
 
 
 async def show_order(call: Call) -> Document:
     """Tell how an order stands."""
-    order = find_order(call, call.get("orderId"), call.get("origClientOrderId"))
+    order = _find_order(call)
     if order is None:
         raise ExchangeError(ErrorKind.NO_SUCH_ORDER)
     return documents.order(order)
@@ -73,12 +71,73 @@ async def show_order(call: Call) -> Document:
 
 async def cancel_order(call: Call) -> Document:
     """Cancel an open order."""
-    return await cancel_named(
-        call,
-        order_id=call.get("orderId"),
-        client_order_id=call.get("origClientOrderId"),
-        request_id=call.get("newClientOrderId", ""),
-    )
+    return await _cancel(call, "orderId", "origClientOrderId", "newClientOrderId")
+
+
+async def amend_order(call: Call) -> Document:
+    """Make an order smaller, which keeps its place in the queue, and tell how it stands.
+
+    Each fill that overtakes the amend makes the engine refuse it; with what is open now it is asked again.
+
+    Raises:
+        ExchangeError: if there is no such open order, it is not to get smaller, or it trades too fast.
+    """
+    order = _open_order(call, ErrorKind.NO_SUCH_ORDER)
+    earlier_id = order.client_order_id
+    client_order_id = call.get("newClientOrderId") or secrets.token_urlsafe(16)
+    for _ in range(_AMEND_TRIES_MAX):
+        pending = call.exchange.amend(order, call.values["newQty"], client_order_id, call.now_ns)
+        await call.wait_for_engine(pending)
+        if pending.is_applied:
+            return documents.amended_order(order, earlier_id)
+        if pending.refusal is None:
+            raise ExchangeError(ErrorKind.DISCONNECTED)  # the engine that was asked is gone; the order is as it was
+        if pending.refusal is RejectReason.UNKNOWN_ORDER or not order.status.is_open:
+            raise ExchangeError(ErrorKind.NO_SUCH_ORDER)
+        if pending.refusal is not RejectReason.LEAVES_CHANGED:
+            raise error_of_reject(pending.refusal)
+    raise ExchangeError(ErrorKind.OVERLOADED)
+
+
+async def replace_order(call: Call) -> Document:
+    """Cancel an order and place another.
+
+    The new order is read, filtered and counted before anything is cancelled, so that a fault in it leaves the old one
+    alone. Only what depends on the cancel, above all the funds, is found out after it.
+
+    Raises:
+        ExchangeError: REPLACE_FAILED if nothing was done, REPLACE_HALF_DONE if one half was; the data tell of both.
+            TIMEOUT if the engine has not answered one half: to call that failed would let a client place it again.
+    """
+    request = _read_request(call)
+    call.exchange.check(call.account, request, call.now_ns)
+    may_place = _may_place(call)
+    cancelled: Any = None
+    placed: Any = None
+    cancel_result, new_result = "SUCCESS", "NOT_ATTEMPTED"
+    try:
+        cancelled = await _cancel(call, "cancelOrderId", "cancelOrigClientOrderId", "cancelNewClientOrderId")
+    except ExchangeError as error:
+        if error.kind is ErrorKind.TIMEOUT:
+            raise
+        cancelled, cancel_result = error.document, "FAILURE"
+    if may_place and (cancel_result == "SUCCESS" or call.values["cancelReplaceMode"] == "ALLOW_FAILURE"):
+        try:
+            placed, new_result = await _place(call, request), "SUCCESS"
+        except ExchangeError as error:
+            if error.kind is ErrorKind.TIMEOUT:
+                raise
+            placed, new_result = error.document, "FAILURE"
+    document = {
+        "cancelResult": cancel_result,
+        "newOrderResult": new_result,
+        "cancelResponse": cancelled,
+        "newOrderResponse": placed,
+    }
+    if cancel_result == new_result == "SUCCESS":
+        return document
+    is_half_done = "SUCCESS" in {cancel_result, new_result}
+    raise ExchangeError(ErrorKind.REPLACE_HALF_DONE if is_half_done else ErrorKind.REPLACE_FAILED, data=document)
 
 
 async def cancel_open_orders(call: Call) -> list[Document]:
@@ -157,7 +216,7 @@ async def show_order_limits(call: Call) -> list[Document]:
     return call.usage.documents(None, call.account, call.now_s)
 
 
-def read_request(call: Call) -> OrderRequest:
+def _read_request(call: Call) -> OrderRequest:
     """Return the new order that a call asks for.
 
     Raises:
@@ -185,7 +244,7 @@ def read_request(call: Call) -> OrderRequest:
     return OrderRequest(symbol=call.symbol, kind=kind, **sent)
 
 
-async def place(call: Call, request: OrderRequest) -> Document:
+async def _place(call: Call, request: OrderRequest) -> Document:
     """Place an order and tell how it went.
 
     Raises:
@@ -203,29 +262,50 @@ async def place(call: Call, request: OrderRequest) -> Document:
     return documents.new_order(order, response_type, trades)
 
 
-async def cancel_named(call: Call, *, order_id: int | None, client_order_id: str | None, request_id: str) -> Document:
-    """Cancel the open order of one of the ids and tell how it stands.
+def _may_place(call: Call) -> bool:
+    """Count the new order; over the limit the client may still want the cancel.
+
+    Raises:
+        ExchangeError: TOO_MANY_ORDERS if it wants nothing then.
+    """
+    try:
+        call.usage.charge_order(call.account, call.now_s)
+    except ExchangeError:
+        if call.get("orderRateLimitExceededMode") != "CANCEL_ONLY":
+            raise
+        return False
+    return True
+
+
+async def _cancel(call: Call, id_name: str, client_id_name: str, request_id_name: str) -> Document:
+    """Cancel the open order that parameters of these names give and tell how it stands.
 
     Raises:
         ExchangeError: if there is none, or the call's restrictions do not allow it.
     """
-    found = find_order(call, order_id, client_order_id)
-    order = call.exchange.ledger.open_orders.get(found.order_id) if found is not None else None
-    if order is None:
-        raise ExchangeError(ErrorKind.UNKNOWN_ORDER)
-    restriction = call.get("cancelRestrictions")
-    if restriction is not None and order.status is not _STATUS_OF_RESTRICTION[restriction]:
+    order = _open_order(call, ErrorKind.UNKNOWN_ORDER, id_name, client_id_name)
+    if call.get("cancelRestrictions", order.status) is not order.status:
         raise ExchangeError(ErrorKind.CANCEL_RESTRICTED)
-    (pending,) = call.exchange.cancel([order], call.now_ns, request_id=request_id)
+    (pending,) = call.exchange.cancel([order], call.now_ns, request_id=call.get(request_id_name, ""))
     await call.wait_for_engine(pending)
     if pending.refusal is not None:
         raise ExchangeError(ErrorKind.UNKNOWN_ORDER)
     return documents.cancelled_order(order, pending.request_id)
 
 
-def find_order(call: Call, order_id: int | None, client_order_id: str | None) -> Order | None:
+def _open_order(call: Call, otherwise: ErrorKind, *names: str) -> Order:
+    """Return the open order that `_find_order` finds; raise ExchangeError of the kind `otherwise` if there is none."""
+    found = _find_order(call, *names)
+    order = call.exchange.ledger.open_orders.get(found.order_id) if found is not None else None
+    if order is None:
+        raise ExchangeError(otherwise)
+    return order
+
+
+def _find_order(call: Call, id_name: str = "orderId", client_id_name: str = "origClientOrderId") -> Order | None:
     """Return the order that the call names by one of its ids; where both are sent, both must be right."""
     history = call.exchange.ledger.history
+    order_id, client_order_id = call.get(id_name), call.get(client_id_name)
     if order_id is not None:
         order = history.order(call.account, call.symbol, order_id)
         is_other = order is not None and client_order_id not in {None, order.client_order_id}

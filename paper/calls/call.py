@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from paper.access.usage import Usage
-from paper.calls.parameters import SymbolStatus, Values
+from paper.calls.parameters import Values
 from paper.errors import ErrorKind, ExchangeError
 from paper.exchange.exchange import Exchange
 from paper.exchange.pending import Pending
@@ -89,8 +89,8 @@ class Call:
         return named
 
     def _has_status(self, symbol: Symbol) -> bool:
-        status = SymbolStatus.HALT if symbol.name in self.exchange.halted else SymbolStatus.TRADING
-        return self.get("symbolStatus", status) is status
+        status = "HALT" if symbol.name in self.exchange.halted else "TRADING"
+        return bool(self.get("symbolStatus", status) == status)
 
     async def wait_for_engine(self, pending: Pending) -> None:
         """Wait until the engine has handled a command.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from paper.calls import account_calls, amend_calls, market_calls, replace_calls
+from paper.calls import account_calls, market_calls
 from paper.calls import parameters as p
 from paper.calls.call import Call
 from paper.calls.parameters import Parameter, Values
@@ -159,9 +159,9 @@ ENDPOINTS: Final = (
     _signed("POST", "order", "order.place", 1, _NEW_ORDER, account_calls.place_order, is_order=True),
     _signed("POST", "order/test", "order.test", 1, _TEST, account_calls.check_order),
     _signed(
-        "POST", "order/cancelReplace", "order.cancelReplace", 1, _REPLACE, replace_calls.replace_order, is_order=True
+        "POST", "order/cancelReplace", "order.cancelReplace", 1, _REPLACE, account_calls.replace_order, is_order=True
     ),
-    _signed("PUT", "order/amend/keepPriority", "order.amend.keepPriority", 4, _AMEND, amend_calls.amend_order),
+    _signed("PUT", "order/amend/keepPriority", "order.amend.keepPriority", 4, _AMEND, account_calls.amend_order),
     _signed("GET", "order", "order.status", 4, _ORDER, account_calls.show_order),
     _signed("DELETE", "order", "order.cancel", 1, _CANCEL, account_calls.cancel_order),
     _signed(

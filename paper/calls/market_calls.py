@@ -5,7 +5,6 @@ from typing import Any, Final
 from paper.calls import documents
 from paper.calls.call import Call
 from paper.calls.documents import Document
-from paper.calls.parameters import TickerType
 from paper.errors import ErrorKind, ExchangeError
 from paper.exchange.filters import AVERAGE_MINUTES
 from paper.exchange.tape import aggregated_whole
@@ -87,7 +86,7 @@ async def average_price(call: Call) -> Document:
 
 async def day_ticker(call: Call) -> Document | list[Document]:
     """Tell the last 24 hours of one, several or all symbols."""
-    is_mini = call.get("type") is TickerType.MINI
+    is_mini = call.get("type") == "MINI"
     market, now_ms = call.exchange.market, call.now_ms
     answers = []
     for symbol in call.symbols:
@@ -112,9 +111,8 @@ async def price_ticker(call: Call) -> Document | list[Document]:
 
 async def book_ticker(call: Call) -> Document | list[Document]:
     """Tell the best prices of one, several or all symbols."""
-    return _one_or_many(
-        call, [documents.book_ticker(symbol, call.exchange.market.depth(symbol, 1)) for symbol in call.symbols]
-    )
+    market = call.exchange.market
+    return _one_or_many(call, [documents.book_ticker(symbol, market.depth(symbol, 1)) for symbol in call.symbols])
 
 
 def _one_or_many(call: Call, answers: list[Document]) -> Document | list[Document]:

@@ -15,7 +15,7 @@ from urllib.parse import unquote_plus
 from market.codes import SelfTradePrevention, Side, TimeInForce
 from paper.errors import ErrorKind, ExchangeError
 from paper.intervals import INTERVALS, MICROSECONDS_FROM, US_PER_MS
-from paper.money.orders import OrderKind
+from paper.money.orders import OrderKind, OrderStatus
 from paper.units import UNITS_MAX, TooPreciseError, parse_units
 
 Values = dict[str, Any]
@@ -34,42 +34,6 @@ class ResponseType(StrEnum):
     ACK = "ACK"
     RESULT = "RESULT"
     FULL = "FULL"
-
-
-class CancelRestriction(StrEnum):
-    """Which orders a cancel may touch."""
-
-    ONLY_NEW = "ONLY_NEW"
-    ONLY_PARTIALLY_FILLED = "ONLY_PARTIALLY_FILLED"
-
-
-class TickerType(StrEnum):
-    """How much a ticker tells."""
-
-    FULL = "FULL"
-    MINI = "MINI"
-
-
-class CancelReplaceMode(StrEnum):
-    """Whether a new order is placed although the old one could not be cancelled."""
-
-    STOP_ON_FAILURE = "STOP_ON_FAILURE"
-    ALLOW_FAILURE = "ALLOW_FAILURE"
-
-
-class SymbolStatus(StrEnum):
-    """Whether a symbol trades."""
-
-    TRADING = "TRADING"
-    HALT = "HALT"
-    BREAK = "BREAK"
-
-
-class RateLimitMode(StrEnum):
-    """What a client over its limit of orders wants of a call that cancels and places."""
-
-    DO_NOTHING = "DO_NOTHING"
-    CANCEL_ONLY = "CANCEL_ONLY"
 
 
 class Kind(NamedTuple):
@@ -175,7 +139,11 @@ def _one_of(choices: Mapping[str, Any], kind: ErrorKind = ErrorKind.BAD_PARAMETE
 
 
 def _member_of(members: type[IntEnum] | type[StrEnum], kind: ErrorKind = ErrorKind.BAD_PARAMETER) -> Kind:
-    return _one_of({member.name: member for member in members}, kind)
+    return _one_of(dict(members.__members__), kind)
+
+
+def _word(*words: str) -> Kind:
+    return _one_of({word: word for word in words})
 
 
 def _of_symbols(kind: Kind, *, is_json: bool = False) -> Kind:
@@ -257,25 +225,29 @@ ORIG_CLIENT_ORDER_ID: Final = Parameter("origClientOrderId", _CLIENT_ORDER_ID_KI
 NEW_ORDER_RESPONSE_TYPE: Final = Parameter("newOrderRespType", _member_of(ResponseType, ErrorKind.BAD_RESPONSE_TYPE))
 SELF_TRADE_PREVENTION: Final = Parameter("selfTradePreventionMode", _member_of(SelfTradePrevention))
 CANCEL_RESTRICTIONS: Final = Parameter(
-    "cancelRestrictions", _member_of(CancelRestriction, ErrorKind.BAD_CANCEL_RESTRICTIONS)
+    "cancelRestrictions",
+    _one_of(
+        {"ONLY_NEW": OrderStatus.NEW, "ONLY_PARTIALLY_FILLED": OrderStatus.PARTIALLY_FILLED},
+        ErrorKind.BAD_CANCEL_RESTRICTIONS,
+    ),
 )
-CANCEL_REPLACE_MODE: Final = Parameter("cancelReplaceMode", _member_of(CancelReplaceMode), is_required=True)
+CANCEL_REPLACE_MODE: Final = Parameter("cancelReplaceMode", _word("STOP_ON_FAILURE", "ALLOW_FAILURE"), is_required=True)
 CANCEL_ORDER_ID: Final = Parameter("cancelOrderId", _INTEGER_KIND)
 CANCEL_ORIG_CLIENT_ORDER_ID: Final = Parameter("cancelOrigClientOrderId", _CLIENT_ORDER_ID_KIND)
 CANCEL_NEW_CLIENT_ORDER_ID: Final = Parameter("cancelNewClientOrderId", _CLIENT_ORDER_ID_KIND)
-ORDER_RATE_LIMIT_EXCEEDED_MODE: Final = Parameter("orderRateLimitExceededMode", _member_of(RateLimitMode))
+ORDER_RATE_LIMIT_EXCEEDED_MODE: Final = Parameter("orderRateLimitExceededMode", _word("DO_NOTHING", "CANCEL_ONLY"))
 ORDER_ID: Final = Parameter("orderId", _INTEGER_KIND)
 FROM_ID: Final = Parameter("fromId", _INTEGER_KIND)
 START_TIME: Final = Parameter("startTime", Kind(_start_ms, _INTEGER_KIND.schema))
 END_TIME: Final = Parameter("endTime", Kind(_end_ms, _INTEGER_KIND.schema))
 LIMIT: Final = Parameter("limit", _POSITIVE_KIND)
 INTERVAL: Final = Parameter("interval", _one_of({name: name for name in INTERVALS}, ErrorKind.BAD_INTERVAL), True)
-TICKER_TYPE: Final = Parameter("type", _member_of(TickerType))
+TICKER_TYPE: Final = Parameter("type", _word("FULL", "MINI"))
 PERMISSIONS: Final = Parameter(
     "permissions", _text(_PERMISSIONS, _permissions, {"type": "string", "pattern": f"^({_PERMISSIONS})$"})
 )
 SHOW_PERMISSION_SETS: Final = Parameter("showPermissionSets", _BOOLEAN_KIND)
-SYMBOL_STATUS: Final = Parameter("symbolStatus", _member_of(SymbolStatus))
+SYMBOL_STATUS: Final = Parameter("symbolStatus", _word("TRADING", "HALT", "BREAK"))
 TIME_ZONE: Final = Parameter("timeZone", _text(r"[+-]?[0-9]{1,2}(:[0-9]{2})?", _time_zone))
 STRATEGY_ID: Final = Parameter("strategyId", _INTEGER_KIND)
 STRATEGY_TYPE: Final = Parameter("strategyType", _integer(1_000_000))  # what is below, Binance keeps for itself
