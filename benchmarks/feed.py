@@ -22,7 +22,7 @@ from benchmarks.feed_subscribers import TOPIC, book_crc32
 from bus.channel import ChannelSocket
 from bus.feed import BookReplica, FeedFrame, TopicReplica, unpack_frame
 from bus.topology import FEED, SNAPSHOTS
-from desk.symbols import default_instruments
+from desk.settings import Settings
 from engine.matching_engine import MatchingEngine, make_engine
 from engine.rows.messages import ROW_WIDTH, TAG, write_command
 from engine.rows.ring import CONSUMED
@@ -130,7 +130,7 @@ def book_of(snapshot: FeedFrame) -> BookReplica:
     book = BookReplica()
     for message in snapshot.messages:
         assert isinstance(message, BookOrder)
-        book.apply(message)
+        book.apply_all((message,))
     return book
 
 
@@ -174,8 +174,8 @@ def check_answer(answer: FeedFrame, feed: ChannelSocket, end: FeedFrame) -> None
 
 def measure_hold(order_count: int) -> Figures:
     """Return how long one turn of the engine takes at most when all ask at once: in slices, and a book for each."""
-    engine = make_engine("fast", len(default_instruments()), ORDERS_MAX)
-    feed = EngineFeed(engine, default_instruments(), 1, ORDERS_MAX)
+    engine = make_engine("fast", len(Settings().instruments), ORDERS_MAX)
+    feed = EngineFeed(engine, Settings().instruments, 1, ORDERS_MAX)
     for payload, _ in Market().build(order_count):
         for command in decode_commands(payload):
             write_command(engine.commands.rows, engine.commands.claim(), command)

@@ -15,7 +15,7 @@ from typing import Any, Final
 from benchmarks.order_streams import load_orders, padded
 from bus.engine_link import CommandBatch
 from bus.topology import first_order_id, first_owner
-from desk.symbols import default_instruments
+from desk.settings import Settings
 from engine.capacity import Capacity
 from engine.matching_engine import make_engine
 from engine.wire.codec import RowEncoder
@@ -134,7 +134,7 @@ def read_back(folder: Path, count: int, rounds: int) -> Figures:
         "batch": count,
         "commands": done.message_count,
         "commands_per_second": done.messages_per_second,
-        "records_per_second": done.records_per_second,
+        "records_per_second": done.record_count * 1e9 / done.elapsed_ns,
     }
 
 
@@ -164,14 +164,14 @@ def measure_rebuild(folder: Path, count: int) -> Figures:
         "batch": count,
         "commands": done.message_count,
         "commands_per_second": done.messages_per_second,
-        "records_per_second": done.records_per_second,
+        "records_per_second": done.record_count * 1e9 / done.elapsed_ns,
     }
 
 
 def _core(journal: Journal[CommandRecord]) -> EngineCore:
     """Return an empty core that keeps this journal."""
     engine = make_engine("fast", CAPACITY.symbol_count, CAPACITY.orders_max, CAPACITY.pages_max)
-    return EngineCore(engine, default_instruments()[: CAPACITY.symbol_count], 1, 1, CAPACITY.orders_max, journal)
+    return EngineCore(engine, Settings().instruments[: CAPACITY.symbol_count], 1, 1, CAPACITY.orders_max, journal)
 
 
 def remove(folder: Path) -> None:

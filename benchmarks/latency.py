@@ -29,7 +29,7 @@ from benchmarks.node_processes import node_pair
 from benchmarks.order_streams import OrderStream, direct_hash, load_orders
 from benchmarks.pipeline_client import LoadClient
 from bus.topology import first_order_id, first_owner
-from desk.symbols import default_instruments
+from desk.settings import Settings
 from engine.matching_engine import make_engine
 from market.clock import NS_PER_SECOND, monotonic_ns
 
@@ -155,7 +155,7 @@ def measure_way(way: Way, folder: Path | None, path: Path | None, seconds: float
         _, state_hash = pair.state()
         gc.enable()
     source = GATEWAY
-    engine = make_engine("fast", len(default_instruments()), ORDERS_MAX)
+    engine = make_engine("fast", len(Settings().instruments), ORDERS_MAX)
     expected = direct_hash(engine, stream, client.sent, first_order_id(source), first_owner(source))
     assert state_hash == expected, f"the engine came to state {state_hash:x}, a direct run to {expected:x}"
     floor_figures, alone = figures(theirs), figures(ours)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.market_measures import SECONDS_MIN, measure
-from desk.symbols import default_instruments
+from desk.settings import Settings
 from engine.matching_engine import MatchingEngine, make_engine
 from engine.rows.messages import read_event, write_command
 from flow.market_settings import DEFAULT_PRESET, PRESETS, settings_of
@@ -112,7 +112,7 @@ def synthetic_market(
     preset: str, symbol: str, mid: Decimal | None, seconds: float, seed: int, **changes: Any
 ) -> tuple[list[Record], float, int, Instrument]:
     """Run a preset; return its records, the CPU seconds of all per market second, its commands, its instrument."""
-    instrument = next(each for each in default_instruments() if each.symbol == symbol)
+    instrument = next(each for each in Settings().instruments if each.symbol == symbol)
     settings = settings_of(preset, symbol, seed=seed, opening_s=1.0, **changes)
     if mid is not None:
         settings = replace(settings, mid=mid)
@@ -144,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         markets = []
         for path in options.recording:
             symbol = recorded_symbol(path)
-            instrument = next(each for each in default_instruments() if each.symbol == symbol)
+            instrument = next(each for each in Settings().instruments if each.symbol == symbol)
             records = recorded[symbol] = list(read_recording(path, instrument))
             columns[f"{symbol} recorded"] = measures = measure(records, instrument)
             first = next(record for record in records if isinstance(record, BookTicker))

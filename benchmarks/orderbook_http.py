@@ -31,7 +31,7 @@ from benchmarks.engine_process import (
     settings_of,
 )
 from benchmarks.feed import book_of, snapshot_of
-from desk.symbols import default_instruments
+from desk.settings import Settings
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.codes import Side
 
@@ -137,7 +137,7 @@ def measure(what: str, orders: Orders, port: int, path: str, seconds: float, *et
 
 def check_book(run_dir: Path, port: int) -> int:
     """Assert that the api's document is the engine's book; return how many orders there are."""
-    instrument = default_instruments()[0]
+    instrument = Settings().instruments[0]
     end = snapshot_of(run_dir)
     deadline = time.monotonic() + WAIT_S
     while (document := get(port, "/api/orderbook"))["sequence"] < end.sequence:

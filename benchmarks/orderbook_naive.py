@@ -16,7 +16,7 @@ from bus.channel import AsyncWaiter
 from bus.feed import Topic
 from bus.subscriber import FeedSubscriber
 from bus.wiring import Wiring
-from desk.symbols import default_instruments
+from desk.settings import Settings
 from market.clock import monotonic_ns
 from market.codes import Side
 from market.exact_json import dumps
@@ -26,7 +26,7 @@ from nodes.listener import bind
 
 async def run(run_dir: Path, port: int, is_empty: bool) -> None:
     """Serve until killed."""
-    instrument = default_instruments()[0]
+    instrument = Settings().instruments[0]
     topic = Topic.BOOK.of(instrument.symbol)
     wiring = Wiring(run_dir, engine_of={instrument.symbol: "engine"})
     subscriber = FeedSubscriber(wiring, [] if is_empty else [topic])

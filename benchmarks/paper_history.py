@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from desk.symbols import default_instruments
+from desk.settings import Settings
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.codes import SelfTradePrevention, Side, TimeInForce
 from market.commands import Command, NewOrder
@@ -165,7 +165,7 @@ class Bench:
 
     def open(self) -> None:
         """Open the ledger, as a restart does."""
-        instruments = default_instruments()
+        instruments = Settings().instruments
         self.ledger = Ledger(self.path, instruments, dict.fromkeys((each.symbol for each in instruments), "engine"))
         self.exchange = Exchange(self.ledger, {"engine": self.port}, self.port, first_order_id=0)
 

@@ -24,7 +24,7 @@ from benchmarks.order_streams import OrderStream, direct_hash, load_orders
 from benchmarks.pipeline_client import LoadClient, Sent
 from benchmarks.pipeline_naive import measure_naive
 from bus.topology import first_order_id, first_owner
-from desk.symbols import default_instruments
+from desk.settings import Settings
 from engine.matching_engine import make_engine
 
 GATEWAY = 1  # the number that a desk gives its first gateway
@@ -49,7 +49,7 @@ def measure_run(pair: NodePair, stream: OrderStream, seconds: float) -> tuple[Se
     used["client"] = cpu_time().since(client_before)
     client.close()
     _, state_hash = pair.state()
-    engine = make_engine("fast", len(default_instruments()), ORDERS_MAX)
+    engine = make_engine("fast", len(Settings().instruments), ORDERS_MAX)
     source = GATEWAY
     expected = direct_hash(engine, stream, sent.commands, first_order_id(source), first_owner(source))
     assert state_hash == expected, f"the engine came to state {state_hash:x}, a direct run to {expected:x}"

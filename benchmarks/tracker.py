@@ -16,7 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from desk.symbols import default_instruments
+from desk.settings import Settings
 from market.account import Balance, VenueAccount, VenueOrder, VenueTrade
 from market.clock import NS_PER_MS, day_bounds_ns, time_ns, utc_date
 from market.codes import Side
@@ -112,7 +112,7 @@ class MemoryVenue:
 
 def measure(total: int, path: Path) -> list[Figures]:
     """Return the figures of each size of the day."""
-    instrument = default_instruments()[0]
+    instrument = Settings().instruments[0]
     today = utc_date(time_ns())
     folder = ReportsFolder(path)
     venue = MemoryVenue(instrument, day_bounds_ns(today)[0] // NS_PER_MS)

@@ -7,8 +7,6 @@ from typing import NamedTuple
 
 from bus.order_link import Frames, Kind, LinkError, SentFrame, header_of, link_frames
 from bus.topology import is_remembering
-from market.codec import encode_all
-from market.events import Event
 from market.limits import BATCH_MESSAGES_MAX, SOURCE_MAX, UNACKNOWLEDGED_FRAMES_MAX
 
 
@@ -48,7 +46,7 @@ class EngineEnd:
     """The engine's end of every order link, one peer a source.
 
     The caller takes what `receive` returns for as many frames as it likes, handles all of it wholly, says so with
-    `report`, and only then sends what `outgoing` returns.
+    `report_encoded`, and only then sends what `outgoing` returns.
 
     Args:
         epoch: of this life of the engine, positive, another than those before.
@@ -64,7 +62,7 @@ class EngineEnd:
         self._outbox: deque[tuple[bytes, Frames]] = deque()
 
     def restore(self, source: int, taken: int) -> None:
-        """Know a source as having sent its commands up to `taken`, before any source is heard; then `report` them.
+        """Know a source as having sent its commands up to `taken`, before any source is heard; then report them.
 
         This is how a journal is replayed. What is reported is kept until the source comes and says what it has.
         """
@@ -92,19 +90,13 @@ class EngineEnd:
         self._forget(self._peers[source], report_sequence)
         return self._take(source, first, count, frames[1])
 
-    def report(self, source: int, events: Sequence[Event], handled: int = 0, last_order_id: int = 0) -> None:
+    def report_encoded(
+        self, source: int, frames: Sequence[tuple[bytes, int]], handled: int = 0, last_order_id: int = 0
+    ) -> None:
         """Tell a source what happened to its orders, and that `handled` more of its commands are completely done.
 
         Events for a source that has never said hello are dropped: nobody knows it. Those for a source that is away are
         kept up to a maximum; should the first be lost for good, its next WELCOME says so.
-        """
-        batches = [events[start : start + BATCH_MESSAGES_MAX] for start in range(0, len(events), BATCH_MESSAGES_MAX)]
-        self.report_encoded(source, [(encode_all(batch), len(batch)) for batch in batches], handled, last_order_id)
-
-    def report_encoded(
-        self, source: int, frames: Sequence[tuple[bytes, int]], handled: int = 0, last_order_id: int = 0
-    ) -> None:
-        """Do what `report` does with events that are bytes already.
 
         Args:
             frames: payloads of at most BATCH_MESSAGES_MAX events, each with how many there are.

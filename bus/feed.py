@@ -143,19 +143,11 @@ class BookReplica:
             side.clear()
         self._places.clear()
 
-    def apply(self, message: BookOrder) -> None:
-        """Show `resting_lots` of the order from now on.
-
-        Raises:
-            FeedError: if the message contradicts the replica.
-        """
-        self.apply_all((message,))
-
     def apply_all(self, messages: Sequence[BookOrder]) -> None:
         """Apply messages in their order; a busy book brings 100,000 of them a second.
 
         Raises:
-            FeedError: as `apply`; those before the contradiction are applied.
+            FeedError: if one contradicts the replica; those before it are applied.
         """
         places, sides = self._places, self._sides
         for order_id, side, price_ticks, resting_lots in messages:
@@ -220,12 +212,6 @@ class BookReplica:
             for side in (Side.BUY, Side.SELL)
         )
         return Depth(bids, asks)
-
-    def best(self) -> BestPrices:
-        """Return the best bid and offer."""
-        bids, asks = self.depth(1)
-        bid, ask = (levels[0] if levels else Level(0, 0) for levels in (bids, asks))
-        return BestPrices(*bid, *ask)
 
     def __len__(self) -> int:
         return len(self._places)
@@ -304,7 +290,7 @@ class TopicReplica:
             return
         for message in messages:
             if isinstance(message, BookOrder):
-                self.book.apply(message)
+                self.book.apply_all((message,))
             elif isinstance(message, BookTrade):
                 self.trades.append(message)
             elif isinstance(message, BestPrices):

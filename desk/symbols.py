@@ -92,8 +92,3 @@ class SymbolRow(Section):
 
 
 DEFAULT_ROWS: Final = tuple(SymbolRow.model_validate({"symbol": symbol}) for symbol in KNOWN_PAIRS)
-
-
-def default_instruments() -> tuple[Instrument, ...]:
-    """Return the pairs of a desk whose settings name none."""
-    return tuple(row.instrument(symbol_id) for symbol_id, row in enumerate(DEFAULT_ROWS))

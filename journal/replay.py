@@ -35,11 +35,6 @@ class Replay:
         """The speed of the replay so far."""
         return self.message_count * NS_PER_SECOND / max(self.elapsed_ns, 1)
 
-    @property
-    def records_per_second(self) -> float:
-        """The same in records."""
-        return self.record_count * NS_PER_SECOND / max(self.elapsed_ns, 1)
-
     def __str__(self) -> str:
         seconds = self.elapsed_ns / NS_PER_SECOND
         counts = f"{counted(self.message_count, self.message)} in {counted(self.record_count, 'record')}"

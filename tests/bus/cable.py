@@ -3,11 +3,12 @@
 from collections import deque
 
 from bus.channel import ChannelSocket
-from bus.engine_link import CommandBatch, EngineEnd
+from bus.engine_link import CommandBatch
 from bus.order_link import Frames
 from market.codec import decode_commands
 from market.commands import Command, NewOrder
 from market.events import Halted
+from tests.bus.engine_end import PlainEngineEnd
 
 
 class Cable(ChannelSocket):
@@ -23,7 +24,7 @@ class Cable(ChannelSocket):
 
     def start(self, epoch: int) -> None:
         """Let an engine start with an empty memory."""
-        self._engine = EngineEnd(epoch)
+        self._engine = PlainEngineEnd(epoch)
         self._sent.clear()
 
     def send(self, frames: Frames) -> bool:

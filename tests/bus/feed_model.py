@@ -8,7 +8,6 @@ from typing import Any
 import msgpack
 
 from bus.feed import BookReplica, FeedFrame, Frames, Topic, TopicReplica, unpack_frame
-from desk.symbols import default_instruments
 from engine.matching_engine import make_engine
 from engine.rows.messages import read_event, write_command
 from market.codec import encode_all
@@ -17,6 +16,7 @@ from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCa
 from market.events import Event
 from market.feed_messages import BookTrade, FeedMessage
 from tests.bus.plain_publisher import FeedPublisher
+from tests.pairs import default_instruments
 
 INSTRUMENTS = default_instruments()
 SYMBOLS = tuple(instrument.symbol for instrument in INSTRUMENTS)

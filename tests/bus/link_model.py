@@ -9,11 +9,12 @@ from itertools import count
 
 import msgpack
 
-from bus.engine_link import CommandBatch, EngineEnd
+from bus.engine_link import CommandBatch
 from bus.order_link import Connected, Frames, Kind, Reports, SourceEnd
 from market.codec import decode_commands
 from market.commands import NewOrder
 from market.events import Event
+from tests.bus.engine_end import PlainEngineEnd
 from tests.bus.messages import accepted, order
 
 RETRY_NS = 500
@@ -34,7 +35,7 @@ class Connection:
 class Life:
     """One epoch of the engine, and all that happened in it, by source."""
 
-    end: EngineEnd
+    end: PlainEngineEnd
     known: set[int] = field(default_factory=set)
     handled: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))  # order ids
     handled_ids: set[int] = field(default_factory=set)
@@ -91,13 +92,13 @@ class LinkModel:
     def start_engine(self) -> None:
         """The engine dies and another starts, which knows nothing; what its sockets held is lost."""
         self.epoch = next(self._epochs)
-        self.lives[self.epoch] = Life(EngineEnd(self.epoch))
+        self.lives[self.epoch] = Life(PlainEngineEnd(self.epoch))
         self._break_connections()
 
     def replay_engine(self) -> None:
         """The engine dies and comes back in the same epoch with all that it had handled, as from its journal."""
         life = self.lives[self.epoch]
-        life.end = EngineEnd(self.epoch)
+        life.end = PlainEngineEnd(self.epoch)
         for source in life.known:
             order_ids = life.handled[source]
             life.end.restore(source, len(order_ids))

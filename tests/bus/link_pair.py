@@ -4,10 +4,11 @@ from typing import cast
 
 import msgpack
 
-from bus.engine_link import CommandBatch, EngineEnd
+from bus.engine_link import CommandBatch
 from bus.order_link import Connected, Frames, Reports, SourceEnd
 from market.codec import decode_commands
 from market.commands import Command, NewOrder
+from tests.bus.engine_end import PlainEngineEnd
 from tests.bus.messages import accepted, order
 
 RETRY_NS = 100
@@ -18,9 +19,11 @@ SOURCE = 2
 class Link:
     """One source and one engine; nothing moves until it is asked for."""
 
-    def __init__(self, resume: tuple[int, int] = (0, 0), incarnation: int = 1, engine: EngineEnd | None = None) -> None:
+    def __init__(
+        self, resume: tuple[int, int] = (0, 0), incarnation: int = 1, engine: PlainEngineEnd | None = None
+    ) -> None:
         self.source = SourceEnd(SOURCE, incarnation, resume, RETRY_NS)
-        self.engine = engine or EngineEnd(EPOCH)
+        self.engine = engine or PlainEngineEnd(EPOCH)
         self.identity = f"connection {incarnation}".encode()
         self.now_ns = 1_000
         self.news: list[Connected | Reports] = []

@@ -94,7 +94,7 @@ def _states(snapshot: FeedFrame, frames: list[FeedFrame], wanted: set[int]) -> I
     book, last = BookReplica(), snapshot.sequence
     for message in snapshot.messages:
         assert isinstance(message, BookOrder), message
-        book.apply(message)
+        book.apply_all((message,))
     if last in wanted:
         yield last, shown_line(snapshot.epoch, last, book)
     for frame in frames:
@@ -105,6 +105,6 @@ def _states(snapshot: FeedFrame, frames: list[FeedFrame], wanted: set[int]) -> I
         for message in frame.messages[last + 1 - frame.sequence :]:
             last += 1
             if isinstance(message, BookOrder):
-                book.apply(message)
+                book.apply_all((message,))
             if last in wanted:
                 yield last, shown_line(frame.epoch, last, book)

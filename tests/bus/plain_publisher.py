@@ -10,6 +10,7 @@ from market.events import Accepted, Amended, Canceled, Event, Executed, Rested
 from market.feed_messages import BestPrices, BookOrder, BookTrade, FeedMessage
 from market.instrument import Instrument
 from market.limits import BATCH_MESSAGES_MAX, TRADES_KEPT_MAX
+from tests.bus.shown_state import best_of
 
 
 class _SymbolFeed:
@@ -42,7 +43,7 @@ class _SymbolFeed:
 
     def _show(self, order_id: int, side: int, price_ticks: int, resting_lots: int) -> None:
         message = BookOrder(order_id, side, price_ticks, resting_lots)
-        self.book.apply(message)
+        self.book.apply_all((message,))
         self._book_messages.append(message)
 
     def _reshow(self, order_id: int, lots: int) -> None:
@@ -67,7 +68,7 @@ class _SymbolFeed:
         if self._book_messages:
             yield from _packed(self.book_stream, self._book_messages, time_ns)
             self._book_messages = []
-            best = self.book.best()
+            best = best_of(self.book)
             if best != self.best:
                 self.best = best
                 yield self.best_stream.pack([best], time_ns)

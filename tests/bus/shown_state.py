@@ -6,6 +6,14 @@ import msgpack
 
 from bus.feed import BookReplica
 from market.codes import Side
+from market.depth import Level
+from market.feed_messages import BestPrices
+
+
+def best_of(book: BookReplica) -> BestPrices:
+    """Return the best bid and offer."""
+    bid, ask = (levels[0] if levels else Level(0, 0) for levels in book.depth(1))
+    return BestPrices(*bid, *ask)
 
 
 def shown_line(epoch: int, sequence: int, book: BookReplica) -> str:

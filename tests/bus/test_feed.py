@@ -28,6 +28,7 @@ from market.limits import BATCH_MESSAGES_MAX, FRAME_BYTES_MAX, QTY_LOTS_MAX, SNA
 from tests.bus.feed_model import INSTRUMENTS, SYMBOLS, FeedEngine, FeedSubscriberModel, Flow, pack_frame, shown
 from tests.bus.messages import ORDER
 from tests.bus.plain_publisher import FeedPublisher
+from tests.bus.shown_state import best_of
 
 BOOK = Topic.BOOK.of("BTCUSDT")
 TRADES = Topic.TRADES.of("BTCUSDT")
@@ -72,7 +73,7 @@ def test_shows_the_engines_book_after_every_batch(seed: int) -> None:
         for symbol_id, symbol in enumerate(SYMBOLS):
             replica = replicas[Topic.BOOK.of(symbol)]
             assert shown(replica.book) == engine.book(symbol_id)
-            assert replicas[Topic.BEST.of(symbol)].best == replica.book.best() == engine.matching.best(symbol_id)
+            assert replicas[Topic.BEST.of(symbol)].best == best_of(replica.book) == engine.matching.best(symbol_id)
             assert replica.book.depth(3) == engine.matching.depth(symbol_id, 3)
     assert all(replica.gap_count == 0 and replica.is_synchronised for replica in replicas.values())
 
@@ -414,18 +415,18 @@ def test_shows_depth_orders_and_best_prices() -> None:
     """Best price first on both sides; a level's quantity is its orders' sum."""
     book = BookReplica()
     for message in (rest(1, 100, 5), rest(2, 101, 3), rest(3, 101, 4), rest(4, 105, 9, SELL), rest(5, 104, 1, SELL)):
-        book.apply(message)
+        book.apply_all((message,))
     assert book.depth(9) == Depth((Level(101, 7), Level(100, 5)), (Level(104, 1), Level(105, 9)))
     assert book.depth(1) == Depth((Level(101, 7),), (Level(104, 1),))
-    assert book.best() == BestPrices(101, 7, 104, 1)
+    assert best_of(book) == BestPrices(101, 7, 104, 1)
     assert [(price, list(queue.items())) for price, queue in book.orders(BUY, 1)] == [(101, [(2, 3), (3, 4)])]
     assert book.place(3) == (BUY, 101, 4)
-    book.apply(rest(2, 101, 0))
-    book.apply(rest(3, 101, 0))
-    book.apply(rest(3, 101, 0))  # it is gone already
-    assert (book.place(3), len(book), book.best()) == (None, 3, BestPrices(100, 5, 104, 1))
+    book.apply_all((rest(2, 101, 0),))
+    book.apply_all((rest(3, 101, 0),))
+    book.apply_all((rest(3, 101, 0),))  # it is gone already
+    assert (book.place(3), len(book), best_of(book)) == (None, 3, BestPrices(100, 5, 104, 1))
     book.clear()
-    assert (len(book), book.best(), book.state()) == (0, BestPrices(0, 0, 0, 0), [])
+    assert (len(book), best_of(book), book.state()) == (0, BestPrices(0, 0, 0, 0), [])
 
 
 # --- frames
@@ -475,9 +476,9 @@ def test_refuses_what_no_feed_sends(frames: list[bytes]) -> None:
 def test_an_order_cannot_change_its_side() -> None:
     """At the same price, either: it would leave a level of orders that never goes."""
     book = BookReplica()
-    book.apply(BookOrder(1, 0, 100, 5))
+    book.apply_all((BookOrder(1, 0, 100, 5),))
     with pytest.raises(FeedError, match="order 1 is at"):
-        book.apply(BookOrder(1, 1, 100, 5))
+        book.apply_all((BookOrder(1, 1, 100, 5),))
 
 
 @pytest.mark.parametrize("side", [0, 1])

@@ -2,10 +2,10 @@
 
 import pytest
 
-from bus.engine_link import EngineEnd
 from bus.order_link import SILENT_RETRIES, Connected, Kind, Reports, SourceEnd
 from market.clock import NS_PER_SECOND
 from market.codec import encode_all
+from tests.bus.engine_end import PlainEngineEnd
 from tests.bus.link_pair import EPOCH, RETRY_NS, SOURCE, Link, header, kinds, orders, packed
 from tests.bus.messages import EXECUTED, accepted
 
@@ -87,7 +87,7 @@ def test_notices_a_new_engine_without_having_anything_to_say() -> None:
     link = Link().connected()
     link.source.send(orders(11, 12))
     link.settle()
-    link.engine, link.news = EngineEnd(EPOCH + 1), []
+    link.engine, link.news = PlainEngineEnd(EPOCH + 1), []
     link.settle()
     assert link.news[0] == Connected(EPOCH + 1, 0, 0, 0, is_new_epoch=True)
     assert link.source.send(orders(21, 21)) == 1
@@ -99,7 +99,7 @@ def test_forgets_commands_that_another_engine_took() -> None:
     link = Link().connected()
     link.source.send(orders(11, 12))
     link.source.outgoing()
-    link.engine = EngineEnd(EPOCH + 1)
+    link.engine = PlainEngineEnd(EPOCH + 1)
     assert link.settle() == []
     assert link.source.is_connected
 
@@ -142,17 +142,17 @@ STEPS_NS = [sign * seconds * NS_PER_SECOND for seconds in (1, 3_600) for sign in
 def test_goes_on_however_the_clock_was_set_around_a_restart(step_ns: int, engine: str) -> None:
     """Incarnations and epochs are times of starts: the engine says which one to surpass, and no epoch is old."""
     start_ns = 10**18
-    first = Link(incarnation=start_ns, engine=EngineEnd(start_ns)).connected()
+    first = Link(incarnation=start_ns, engine=PlainEngineEnd(start_ns)).connected()
     first.source.send(orders(11, 12))
     first.handle(first.up())
     first.down()  # it is killed before it acknowledges
     late = Link((start_ns, 1), start_ns + step_ns, first.engine)
     if engine == "was killed":
-        late.engine = EngineEnd(start_ns)
+        late.engine = PlainEngineEnd(start_ns)
         late.engine.restore(SOURCE, 2)
         late.engine.report(SOURCE, [accepted(11), accepted(12)], 2, 12)
     if engine == "has begun anew":
-        late.engine = EngineEnd(start_ns + step_ns)
+        late.engine = PlainEngineEnd(start_ns + step_ns)
     assert late.settle() == []
     assert late.source.is_connected
     is_new = engine == "has begun anew"

@@ -5,10 +5,11 @@ from collections import deque
 import pytest
 
 from bus import engine_link, order_link
-from bus.engine_link import CommandBatch, EngineEnd
+from bus.engine_link import CommandBatch
 from bus.order_link import Connected, Kind, Reports
 from market.codec import encode_all
 from market.limits import BATCH_MESSAGES_MAX, FRAME_BYTES_MAX
+from tests.bus.engine_end import PlainEngineEnd
 from tests.bus.link_pair import EPOCH, RETRY_NS, SOURCE, Link, header, kinds, orders, packed
 from tests.bus.messages import EXECUTED, ORDER, accepted
 
@@ -162,7 +163,7 @@ def test_says_that_reports_are_lost_for_good(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_keeps_nothing_for_a_source_that_never_came() -> None:
     """The first hello starts its reports at 1."""
-    engine = EngineEnd(EPOCH)
+    engine = PlainEngineEnd(EPOCH)
     engine.report(SOURCE, [EXECUTED])
     assert engine.outgoing() == []
     assert Link(engine=engine).connected().news == [Connected(EPOCH, 0, 0, 0, is_new_epoch=True)]

@@ -9,7 +9,6 @@ import zmq
 from bus import order_link
 from bus.channel import ChannelSocket
 from bus.engine_client import LinkEnd
-from bus.engine_link import EngineEnd
 from bus.feed import FeedFrame, Topic, unpack_frame
 from bus.order_link import Connected, Reports
 from bus.subscriber import SILENCE_NS_MAX, SNAPSHOT_RETRY_NS, FeedSubscriber
@@ -17,6 +16,7 @@ from bus.topology import FEED, ORDERS, SNAPSHOTS, Source, endpoint
 from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns
 from market.codec import decode_commands
 from market.commands import NewOrder
+from tests.bus.engine_end import PlainEngineEnd
 from tests.bus.feed_model import FeedEngine, shown
 from tests.bus.messages import accepted, order
 from tests.one_engine import one_engine
@@ -210,7 +210,7 @@ class OrderServer:
 
     def __init__(self, run_dir: Path) -> None:
         self._run_dir = run_dir
-        self.link = EngineEnd(77)
+        self.link = PlainEngineEnd(77)
         self.socket = ChannelSocket(ORDERS, run_dir, "engine", is_binder=True)
         self.handled: list[int] = []
 

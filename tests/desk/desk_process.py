@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from desk.client import DeskError, desk_status
-from desk.symbols import default_instruments
 from paper.access.accounts import KeyPair, load_keys
+from tests.pairs import default_instruments
 from venues.binance import BinanceVenue
 
 BTCUSDT = default_instruments()[0]

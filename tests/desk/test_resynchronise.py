@@ -16,6 +16,7 @@ from market.codes import OrderType, Side
 from market.commands import CancelOrder
 from market.events import Accepted, Canceled, Event
 from market.feed_messages import BestPrices
+from tests.bus.shown_state import best_of
 from tests.desk.desk_process import BTCUSDT, Desk, short_directory, until
 from tests.one_engine import one_engine
 from venues.gateway import GatewaySession
@@ -133,7 +134,7 @@ def _check_last_value(desk: Desk, replica: FeedSubscriber) -> None:
         frame = until("the best prices come without a snapshot", told)
         (best,) = frame.messages
         assert isinstance(best, BestPrices)
-        assert best == replica.replicas[BEST].best == replica.replicas[BOOK].book.best()
+        assert best == replica.replicas[BEST].best == best_of(replica.replicas[BOOK].book)
         assert socket.endpoint.endswith(f"{FEED.name}.ipc")
     finally:
         late.close()

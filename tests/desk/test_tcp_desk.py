@@ -15,6 +15,7 @@ from desk.wiring import desk_wiring
 from market.clock import monotonic_ns
 from market.codes import OrderType, Side
 from market.events import Accepted
+from tests.bus.shown_state import best_of
 from tests.bus.test_tcp import free_ports, listens
 from tests.desk.desk_process import BTCUSDT, CLI, Desk, environment, until
 from tests.nodes.gateway.gateway_process import free_port
@@ -111,7 +112,7 @@ def test_only_the_feed_leaves_the_machine(desk: Desk) -> None:
         with GatewaySession("ann", host, int(port)) as session:
             session.buy("BTCUSDT", "90000.00", "0.00111", order_type=OrderType.LIMIT)
             until("the order is accepted", lambda: [e for e in session.receive(0.1) if isinstance(e, Accepted)])
-        until("the reader sees it", lambda: is_live() and reader.replicas[topic].book.best().bid_qty_lots == 111)
+        until("the reader sees it", lambda: is_live() and best_of(reader.replicas[topic].book).bid_qty_lots == 111)
     finally:
         reader.close()
     desk.stop()

@@ -16,7 +16,6 @@ from bus.engine_client import LinkEnd
 from bus.order_link import Connected, Reports
 from bus.topology import FEED, ORDERS, SNAPSHOTS, first_order_id, first_owner
 from desk.lock import holder_pid
-from desk.symbols import default_instruments
 from market.clock import monotonic_ns
 from market.codes import Side
 from market.commands import CancelOrder, Command, NewOrder
@@ -24,6 +23,7 @@ from market.events import Accepted, Canceled, Event
 from tests.bus.plain_publisher import FeedPublisher
 from tests.docs.programs import ROOT, WAIT_S, Running, program_of_readme, until
 from tests.one_engine import GATEWAY
+from tests.pairs import default_instruments
 
 SEED = 20
 FIRST_ID = first_order_id(GATEWAY)

@@ -5,7 +5,6 @@ from itertools import count
 
 import pytest
 
-from desk.symbols import default_instruments
 from flow.live import LiveFlow, LiveSettings, Lost, Received, Subscribed
 from flow.live_url import PUBLIC_STREAMS, rest_url
 from market.clock import NS_PER_MS, NS_PER_SECOND
@@ -14,6 +13,7 @@ from market.commands import NewOrder
 from market.depth import Depth, Level
 from market.events import Executed
 from tests.flow.simulated_market import FLOW_OWNER, MAKER_OWNER, SimulatedMarket
+from tests.pairs import default_instruments
 
 BTCUSDT, *_ = default_instruments()
 URL = "ws://127.0.0.1:1"

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from desk.symbols import default_instruments
 from flow import public_data
 from flow.playlist import infer_best_prices, is_complete, read_part, symbol_of
 from flow.public_data import read_public_data
@@ -14,6 +13,7 @@ from flow.recording import BookTicker, DepthUpdate, Record, RecordedTrade, Recor
 from market.codes import Side
 from market.depth import Level
 from tests.flow.recordings import write_recording
+from tests.pairs import default_instruments
 
 BTCUSDT, *_ = default_instruments()
 MS = 1_000_000

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from desk.symbols import default_instruments
 from flow.exact_units import decimal_units
 from flow.recording import (
     BookTicker,
@@ -23,6 +22,7 @@ from flow.recording import (
 from market.codes import Side
 from market.depth import Level
 from tests.flow.recordings import write_recording
+from tests.pairs import default_instruments
 
 BTCUSDT, ETHUSDT, *_ = default_instruments()
 RECORDS: list[Record] = [

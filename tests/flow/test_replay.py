@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from desk.symbols import default_instruments
 from flow.recording import (
     BookTicker,
     DepthUpdate,
@@ -25,6 +24,7 @@ from market.depth import Level
 from market.events import Executed
 from tests.flow.recordings import write_recording
 from tests.flow.simulated_market import FLOW_OWNER, MAKER_OWNER, SimpleMaker, SimulatedMarket
+from tests.pairs import default_instruments
 
 BTCUSDT, ETHUSDT, *_ = default_instruments()
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from desk.symbols import default_instruments
 from flow.hawkes import HawkesArrivals
 from flow.market_settings import PRESETS, settings_of
 from flow.price_formation import HiddenValue, MakersPrice
@@ -21,6 +20,7 @@ from market.codes import OrderType, RejectReason, Side
 from market.commands import MassCancel, NewOrder
 from market.events import Executed, Rejected
 from tests.flow.simulated_market import FLOW_OWNER, MAKER_OWNER, Exchange, SimpleMaker, SimulatedMarket
+from tests.pairs import default_instruments
 
 BTCUSDT, ETHUSDT, *_ = default_instruments()
 START_MID_TICKS = 9_138_500

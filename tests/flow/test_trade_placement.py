@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from desk.symbols import default_instruments
 from flow.recording import BookTicker, Record, RecordedTrade, read_recording
 from flow.trade_placement import place_trades
 from market.clock import NS_PER_MS
 from market.codes import Side
 from market.depth import Level
+from tests.pairs import default_instruments
 
 
 def ticker(at_ns: int, bid: tuple[int, int], ask: tuple[int, int]) -> BookTicker:

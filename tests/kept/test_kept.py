@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import pytest
 
-from desk.symbols import default_instruments
 from engine.capacity import Capacity
 from engine.matching_engine import make_engine
 from journal.format import JournalMode
@@ -18,6 +17,7 @@ from nodes.engine.inspection import verify
 from paper.money.ledger import Ledger
 from sessions.report_record import ReportRecord
 from sessions.session_store import Position, SessionStore
+from tests.pairs import default_instruments
 
 LEFT: Final = Path(__file__).with_name("left")
 CAPACITY: Final = Capacity(3, 65_536, 1_024)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.symbols import default_instruments
 from market.instrument import Instrument, format_decimal, parse_decimal, text_of_steps
 from market.limits import PRICE_TICKS_MAX, QTY_LOTS_MAX
+from tests.pairs import default_instruments
 
 BTC, ETH, *_ = default_instruments()
 ODD = Instrument(2, "ODDUSD", "ODD", "USD", Decimal("0.25"), Decimal("0.003"))  # steps that are no power of ten

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from desk.symbols import default_instruments
 from engine.capacity import Capacity
 from engine.reference.engine import ReferenceEngine
 from engine.rows.messages import read_event, write_command
@@ -21,6 +20,7 @@ from paper.money.commission import Commission
 from paper.money.ledger import Ledger
 from paper.money.orders import Order, OrderKind, OrderRequest
 from paper.units import parse_units
+from tests.pairs import default_instruments
 
 FIRST_ORDER_ID = 2 * 10**12
 FIRST_OWNER = 2 * 65_536

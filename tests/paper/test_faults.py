@@ -9,10 +9,10 @@ import ccxt
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from desk.symbols import default_instruments
 from market.codes import Side
 from paper.fault_play import play
 from paper.faults import Channel, FaultKind, Faults
+from tests.pairs import default_instruments
 from tests.paper.clients import ccxt_settings, listening
 from tests.paper.desk import ALICE, BOB, Desk
 from tests.paper.server import Server

@@ -9,7 +9,6 @@ import pytest
 
 from bus.feed import FeedFrame, Topic
 from bus.subscriber import FeedSubscriber
-from desk.symbols import default_instruments
 from market.depth import Depth
 from market.feed_messages import BookTrade, FeedMessage
 from nodes.paper.feed_books import FeedBooks, TouchedBook
@@ -19,6 +18,7 @@ from paper.money.ledger import TRADE_IDS_PER_EPOCH, Ledger
 from paper.streams.hub import StreamHub
 from tests.bus.feed_model import INSTRUMENTS, TOPICS
 from tests.one_engine import one_engine
+from tests.pairs import default_instruments
 from tests.paper.desk import ONE_ENGINE
 
 BTC = default_instruments()[0]

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from desk.symbols import default_instruments
 from market.codes import Side
 from market.depth import Level
 from market.instrument import Instrument
@@ -17,6 +16,7 @@ from paper.exchange.filters import Draft, check_filters, filter_documents
 from paper.exchange.sizing import buy_for, price_cap_ticks, sell_for
 from paper.money.orders import OrderKind, OrderRequest
 from paper.units import UNITS_MAX, Symbol, TooPreciseError, format_units, parse_units
+from tests.pairs import default_instruments
 from tests.paper.desk import ALICE, Desk
 
 BTC = Symbol.of(default_instruments()[0])

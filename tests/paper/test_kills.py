@@ -6,12 +6,12 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from desk.symbols import default_instruments
 from market.clock import monotonic_ns
 from market.codes import Side, TimeInForce
 from market.events import Event, Executed
 from paper.money.ledger import TRADE_IDS_PER_EPOCH
 from paper.money.orders import OrderKind, OrderStatus
+from tests.pairs import default_instruments
 from tests.paper.desk import DeskEngine
 from tests.paper.killed_exchange import COMMISSION, EVERYBODY, State, live
 from tests.paper.money_model import UNIT, ModelOrder, MoneyModel

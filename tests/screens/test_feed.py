@@ -2,7 +2,6 @@
 
 import pytest
 
-from desk.symbols import default_instruments
 from market.codes import Side
 from market.feed_messages import (
     BestPrices,
@@ -15,6 +14,7 @@ from market.feed_messages import (
     ReferencePrice,
 )
 from screens.feed import feed_line
+from tests.pairs import default_instruments
 
 BTC = default_instruments()[0]
 TIME_NS = 1_795_347_573_844_000_000

@@ -1,8 +1,8 @@
 """Markets for a quoting model to see."""
 
-from desk.symbols import default_instruments
 from market.depth import Depth, Level
 from market.instrument import Instrument
+from tests.pairs import default_instruments
 from trading.order_rules import OrderRules
 from trading.quoting import Market
 

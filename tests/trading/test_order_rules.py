@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.symbols import default_instruments
 from market.instrument import Instrument
+from tests.pairs import default_instruments
 from tests.trading.markets import at_mid
 from trading.models.symmetric import Symmetric
 from trading.order_rules import OrderRules

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.settings import SettingsError, load_settings
-from desk.symbols import default_instruments
 from market.codes import Side
 from market.depth import Depth
+from tests.pairs import default_instruments
 from tests.trading.markets import at_mid
 from trading.decision import reconcile
 from trading.models import MODELS

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from desk.symbols import default_instruments
 from market.codes import Side
+from tests.pairs import default_instruments
 from trading.order_rules import OrderRules
 from venues.binance import BinanceVenue
 from venues.binance_rest import BinanceRest

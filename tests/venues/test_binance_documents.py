@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from desk.symbols import default_instruments
 from market.account import Balance, VenueAccount, VenueOrder, VenueTrade
 from market.codes import Side
 from market.depth import Depth, Level
+from tests.pairs import default_instruments
 from venues.binance_documents import UNREADABLE, account_of, depth_of, order_of, orders_of, trade_of, trades_of
 
 BTCUSDT = default_instruments()[0]

@@ -13,9 +13,9 @@ import pytest
 
 from commands.actions import by_hand
 from desk.client import DeskError
-from desk.symbols import default_instruments
 from market.account import VenueOrder
 from market.codes import Side
+from tests.pairs import default_instruments
 from tests.venues.test_binance import API_KEY, SECRET, Answering
 from venues.binance_rest import BinanceRest
 from venues.venue import (

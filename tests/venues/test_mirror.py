@@ -5,13 +5,13 @@ from decimal import Decimal
 
 import pytest
 
-from desk.symbols import default_instruments
 from market.account import VenueOrder
 from market.clock import NS_PER_SECOND
 from market.codes import CancelReason, OrderType, RejectReason, Side, Tag
 from market.commands import AmendOrder, CancelOrder, NewOrder
 from market.events import Accepted, Amended, Canceled, Executed, Rejected
 from market.messages import Message
+from tests.pairs import default_instruments
 from venues.gateway import GatewayError
 from venues.mirror import ANSWER_NS_MAX, RETRY_NS, RETRY_NS_MAX, GatewayMirror
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from bus.feed import BookReplica, Topic
-from desk.symbols import default_instruments
 from engine.rows.messages import read_event, write_event
 from engine.rows.ring import CONSUMED, Ring
 from engine.wire.codec import BookFeed, Encoded
@@ -15,6 +14,7 @@ from market.feed_messages import BookOrder, BookTrade
 from tests.bus.plain_publisher import FeedPublisher
 from tests.engine.wire.both import messages_in
 from tests.engine.wire.market import ORDERS_MAX, SYMBOL_COUNT, WildMarket
+from tests.pairs import default_instruments
 
 PRICE, QTY = 9_120_223, 50
 INSTRUMENTS = default_instruments()
@@ -165,7 +165,7 @@ def test_sends_what_the_plain_publisher_sends(seed: int) -> None:
                 assert bool(book) == (symbol in changes.book_symbols)
                 assert bool(trades) == (symbol in changes.trade_symbols)
             for message, symbol in zip(messages_in(feed.book_rows[: changes.book_count]), keys(feed), strict=False):
-                replicas[symbol].apply(message)  # type: ignore[arg-type]
+                replicas[symbol].apply_all((message,))  # type: ignore[arg-type]
         for symbol, replica in enumerate(replicas):
             shown = [(order, side, price, lots) for order, side, price, lots in replica.state()]
             assert shown == [tuple(row) for row in market.engine.orders(symbol)[:, :4].tolist()]

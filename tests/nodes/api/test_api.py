@@ -17,7 +17,6 @@ import pytest
 
 from bus.feed import FeedFrame, Topic
 from bus.subscriber import FeedSubscriber
-from desk.symbols import default_instruments
 from market.clock import monotonic_ns
 from market.codes import Side
 from market.feed_messages import BestPrices, BookOrder, BookTrade, FeedMessage
@@ -27,6 +26,7 @@ from nodes.api.node import add_page, add_routes
 from nodes.http import allow_own_names_only, new_app, serve, stop, url_of
 from nodes.listener import bind
 from tests.one_engine import one_engine
+from tests.pairs import default_instruments
 
 INSTRUMENTS = default_instruments()
 BTC, ETH = INSTRUMENTS[0], INSTRUMENTS[1]

@@ -9,11 +9,11 @@ import pytest
 
 from bus.feed import BookReplica, FeedFrame, Topic
 from bus.subscriber import FeedSubscriber
-from desk.symbols import default_instruments
 from market.codes import Side
 from market.feed_messages import BookOrder, BookTrade, FeedMessage
 from nodes.api.book_views import RENDER_NS, RENDERED_MAX, BookViews, RenderedBook
 from tests.one_engine import one_engine
+from tests.pairs import default_instruments
 
 BTC = default_instruments()[0]
 SYMBOL, TOPIC = BTC.symbol, Topic.BOOK.of(BTC.symbol)

@@ -30,7 +30,7 @@ def made_by(snapshot: SlicedSnapshot) -> list[BookOrder]:
     replica = BookReplica()
     for message in messages:
         assert isinstance(message, BookOrder)
-        replica.apply(message)
+        replica.apply_all((message,))
     return replica.state()
 
 

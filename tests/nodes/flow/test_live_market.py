@@ -4,9 +4,9 @@ from itertools import count
 
 import pytest
 
-from desk.symbols import default_instruments
 from flow.live import LiveFlow, LiveSettings, Received, StreamNews
 from nodes.flow.live_market import LiveMarket
+from tests.pairs import default_instruments
 
 
 class Streams:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from desk.symbols import default_instruments
 from market.codec import encode, encode_all
 from market.codes import CancelReason, OrderType, RejectReason, Side, Tag, TimeInForce
 from market.commands import AmendOrder, CancelOrder, HaltSymbol, NewOrder
@@ -14,6 +13,7 @@ from market.events import Accepted, Amended, Canceled, Event, Executed, Rejected
 from market.feed_messages import InstrumentDefinition
 from market.messages import Message
 from tests.desk.desk_process import Desk, short_directory, until
+from tests.pairs import default_instruments
 from venues.gateway import GatewayClient, GatewayError
 
 BTC = 0
