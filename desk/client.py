@@ -13,7 +13,7 @@ import msgpack
 from bus.channel import ChannelSocket
 from bus.topology import CONTROL, SUPERVISOR
 from desk.desk_file import DESK_FILE, kept_settings
-from desk.lock import holder_pid
+from desk.run_dir import holder_pid
 from desk.settings import Settings, SettingsError, load_kept_settings, load_settings, named_run_dir
 from market.instrument import venue_spelling
 from market.mendable import MendableError

@@ -1,18 +1,155 @@
-"""The life of a desk's processes: started, restarted when they die, stopped, and cleaned up after."""
+"""The processes of a desk, as its supervisor has them: started, restarted when they die, stopped, cleaned up after."""
 
 import os
 import signal
-from collections.abc import Callable, Mapping
+import subprocess
+import sys
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from desk.child import Child, last_error, put_logs_aside
+from desk.outlet import LOG_FILE, put_log_aside
+from desk.plan import Instance
 from desk.run_dir import STAYS_DOWN, NodeError
+from desk.settings import SECRET_KEYS, environment_name
 from desk.stop_budget import StopBudget
+from market.backoff import Backoff
 from market.clock import NS_PER_SECOND, monotonic_ns
 
+CLI_FILE = Path(__file__).resolve().parent.parent / "cli.py"
+SECRETS = frozenset(map(environment_name, SECRET_KEYS))
+
+RESTART_NS = NS_PER_SECOND // 5
+RESTART_NS_MAX = 10 * NS_PER_SECOND
 HEALTHY_NS = 30 * NS_PER_SECOND  # a node that ran so long is restarted as if it had never died
 
 Tell = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class NodeState:
+    """A node as its supervisor sees it.
+
+    Attributes:
+        state: waiting, starting, warming, ready, silent, restarting, failed, stopping or stopped.
+        doing: what it does while it is `warming`.
+        was_ready: whether it has been ready since the desk began.
+    """
+
+    instance: Instance
+    state: str = "waiting"
+    doing: str = ""
+    endpoints: dict[str, str] = field(default_factory=dict)
+    figures: dict[str, Any] = field(default_factory=dict)
+    heard_ns: int = 0
+    was_ready: bool = False
+
+
+@dataclass(slots=True)
+class Child:
+    """A process of the desk: a node, or several as its threads, which start, die and come back together.
+
+    Attributes:
+        is_wanted: whether it is to run; false from `stop` until `start`.
+        is_cleaning: whether the process is not the node, but what undoes what the node left behind when it died.
+        has_left: whether a process ended in a way that may have left something behind, and none was ready since.
+        kill_ns: when it is killed, if it has been told to stop.
+    """
+
+    nodes: tuple[NodeState, ...]
+    process: subprocess.Popen[bytes] | None = None
+    started_ns: int = 0
+    restart_count: int = 0
+    backoff: Backoff = field(default_factory=lambda: Backoff(RESTART_NS, RESTART_NS_MAX))
+    is_wanted: bool = True
+    is_cleaning: bool = False
+    has_left: bool = False
+    kill_ns: int = 0
+    why: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its nodes."""
+        return tuple(node.instance.name for node in self.nodes)
+
+    @property
+    def instances(self) -> tuple[Instance, ...]:
+        """Its nodes, as the plan has them."""
+        return tuple(node.instance for node in self.nodes)
+
+    @property
+    def name(self) -> str:
+        """The names of its nodes: `engine`, or `engine+gateway`."""
+        return "+".join(self.names)
+
+    @property
+    def was_ready(self) -> bool:
+        """Whether every node of it has been ready."""
+        return all(node.was_ready for node in self.nodes)
+
+    @property
+    def may_leave_orders(self) -> bool:
+        """Whether one of its nodes has orders of its own at a venue, which stay there when it is killed."""
+        return any(node.instance.kind.cleans_up for node in self.nodes)
+
+    def become(self, state: str) -> None:
+        """Set the state of every node of it."""
+        for node in self.nodes:
+            node.state, node.doing = state, ""
+
+    def start(self, environment: Mapping[str, str], logs: Path, lifeline: int, *, is_cleaning: bool = False) -> None:
+        """Start its process; whatever it says goes to its log.
+
+        Args:
+            environment: the supervisor's for its nodes; keys are taken out for those that do not trade.
+            logs: the folder of logs.
+            lifeline: a descriptor that ends when the supervisor does.
+            is_cleaning: whether to undo what it left behind, instead of running it.
+
+        Raises:
+            OSError: if it cannot be started.
+        """
+        path = logs / f"{self.name}.log"
+        if not any(node.instance.kind.has_keys for node in self.nodes):
+            environment = {name: value for name, value in environment.items() if name.upper() not in SECRETS}
+        with path.open("ab") as log:
+            self.process = subprocess.Popen(  # noqa: S603 - our own command line
+                [sys.executable, str(CLI_FILE), "node", *self.names, *(["--clean-up"] if is_cleaning else [])],
+                env={**environment, LOG_FILE: str(path)},
+                stdin=lifeline,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is for the supervisor, which stops the nodes in order
+            )
+        self.is_cleaning = is_cleaning
+        self.kill_ns = 0
+        self.started_ns = monotonic_ns()
+
+    def ask_to_stop(self, seconds: float) -> None:
+        """Tell its process to stop, and when it will be killed; what undoes something ends by itself."""
+        assert self.process is not None, f"{self.name} has no process"
+        if not self.is_cleaning:
+            self.process.terminate()
+        self.kill_ns = monotonic_ns() + int(seconds * NS_PER_SECOND)
+
+    def kill_if_late(self) -> bool:
+        """Kill its process if it should have stopped by now; return whether."""
+        if self.process is None or not self.kill_ns or monotonic_ns() < self.kill_ns:
+            return False
+        self.process.kill()
+        self.kill_ns = 0
+        return True
+
+    def ended(self) -> int | None:
+        """Return the exit code of its process once that has ended, and forget it."""
+        if self.process is None or (code := self.process.poll()) is None:
+            return None
+        self.process = None
+        self.kill_ns = 0
+        # One that was told to stop before it was ready has not looked after what the one before it left.
+        self.has_left = self.may_leave_orders and (code != 0 or self.has_left)
+        return code
 
 
 class StartError(NodeError):
@@ -143,6 +280,27 @@ class Lifecycle:
         except OSError as error:
             child.why = f"its orders may be left at the venue: {error}"
             child.become("stopped")
+
+
+def put_logs_aside(logs: Path, names: Collection[str]) -> None:
+    """Put aside the logs of the run before, also of one whose nodes shared their processes in another way."""
+    for path in logs.glob("*.log"):
+        if set(names) & set(path.stem.split("+")):
+            put_log_aside(path)
+
+
+def last_error(path: Path) -> str:
+    """Return the last thing a node's log complains about, as one line."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - 65_536))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        lines = []
+    for line in reversed(lines):
+        if "why='" in line or 'why="' in line:
+            return line.split("why=", 1)[1][1:-1]
+    return f"{lines[-1][:200]} (see {path})" if lines else f"it said nothing (see {path})"
 
 
 def _signal_name(number: int) -> str:

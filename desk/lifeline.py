@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from desk.lock import holder_pid
 from desk.plan import Instance, Plan
+from desk.run_dir import holder_pid
 from desk.stop_budget import StopBudget
 
 LOOK_S = 0.02

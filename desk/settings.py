@@ -23,6 +23,7 @@ from desk.old_settings import OLD, new_spelling
 from desk.plan import EnginePlan, GatewayPlan, Instance, Plan, check_names, gateway_numbers, place_symbols
 from desk.sections import EngineRow, GatewayRow, HomePath, Section, SymbolName
 from desk.symbols import DEFAULT_ROWS, SymbolRow
+from market.exact_json import JsonObject
 from market.http_names import is_loopback
 from market.instrument import Instrument
 from market.limits import ENGINES_MAX, GATEWAYS_MAX, SYMBOLS_MAX
@@ -114,15 +115,20 @@ class Settings(Section):
         """The pair that the desk trades."""
         return next(instrument for instrument in self.instruments if instrument.symbol == self.symbol)
 
-    @property
-    def symbol_row(self) -> SymbolRow:
-        """What the settings say of the pair that the desk trades."""
-        return next(row for row in self.symbols if row.symbol == self.symbol)
-
     def fees(self, row: SymbolRow) -> tuple[Decimal, Decimal]:
         """Return the paper exchange's fees of maker and taker in a symbol."""
         maker, taker = self.paper.maker_fee, self.paper.taker_fee
         return maker if row.maker_fee is None else row.maker_fee, taker if row.taker_fee is None else row.taker_fee
+
+    @property
+    def market(self) -> JsonObject:
+        """Where the account trades, and what that takes, as the daily document tells it."""
+        venue: JsonObject = {"venue": self.venue.name}
+        if self.venue.url is not None or self.venue.name != "paper":
+            return venue | ({} if self.venue.url is None else {"url": self.venue.url})
+        flow = {"flow": self.flow.text} | ({"seed": self.flow.seed} if self.flow.source == "synthetic" else {})
+        maker_fee, taker_fee = self.fees(next(row for row in self.symbols if row.symbol == self.symbol))
+        return {**venue, **flow, "maker_fee": maker_fee, "taker_fee": taker_fee, "fee_in": self.paper.fee_in}
 
     @property
     def plan(self) -> Plan:
@@ -262,12 +268,9 @@ def named_run_dir(named: Path | None) -> Path:
         SettingsError: if it is told where it cannot be read.
     """
     errors: list[str] = []
-    told: tuple[str, Any] = "command line", named
-    if named is None:
-        told = "environment", os.environ.get(environment_name("run_dir")) or None
-    if told[1] is None:
-        told = str(CONFIG_FILE), _toml_values(errors).get("run_dir")
-    origin, path = told
+    origin, path = ("command line", named) if named else ("environment", os.environ.get(environment_name("run_dir")))
+    if not path:
+        origin, path = str(CONFIG_FILE), _toml_values(errors).get("run_dir")
     return _merged([(origin, {"run_dir": path})], errors).settings.run_dir
 
 

@@ -13,15 +13,12 @@ from bus.channel import ChannelSocket, close_all
 from bus.end_signals import on_end_signals
 from bus.poll_loop import PollLoop
 from bus.topology import CONTROL, SUPERVISOR
-from desk.child import Child, NodeState
 from desk.desk_file import DESK_FILE, write_desk_file
 from desk.halted_file import HaltedFile
 from desk.kinds import wave_of
-from desk.lifecycle import Lifecycle, Tell
-from desk.lock import LockedError, LockFile, holder_pid
-from desk.market import market_of
+from desk.lifecycle import Child, Lifecycle, NodeState, Tell
 from desk.plan import Instance
-from desk.run_dir import NodeError, prepare_run_dir
+from desk.run_dir import LockedError, LockFile, NodeError, holder_pid, prepare_run_dir
 from desk.settings import Settings, environment_name
 from desk.source_numbers import with_source_numbers
 from desk.stop_budget import WAVE_COUNT, StopBudget
@@ -52,7 +49,7 @@ class Supervisor:
         self._run_dir = settings.run_dir.resolve()
         self._lock = LockFile(self._run_dir / "desk.lock", "the desk")
         self._settings = self._numbered(settings)
-        self._market = {name: str(value) for name, value in market_of(settings).items() if value is not None}
+        self._market = {name: str(value) for name, value in settings.market.items() if value is not None}
         self._budget = StopBudget(settings)
         self._teller = tell
         self._children = [Child(tuple(map(NodeState, nodes))) for nodes in processes]

@@ -7,7 +7,7 @@ from decimal import Decimal
 from market.clock import iso_time
 from market.codes import Side
 from market.exact_json import JsonObject
-from market.instrument import plain_decimal
+from market.instrument import plain
 
 OPEN_STATUSES = frozenset({"NEW", "PARTIALLY_FILLED", "PENDING_NEW", "PENDING_CANCEL"})
 
@@ -93,7 +93,7 @@ class VenueTrade:
     is_maker: bool
 
 
-def order_json(order: VenueOrder, number: Callable[[Decimal], Decimal] = plain_decimal) -> JsonObject:
+def order_json(order: VenueOrder, number: Callable[[Decimal], Decimal] = plain) -> JsonObject:
     """Return an order as every document of orders holds it, its numbers with the zeros that `number` leaves them."""
     return {
         "id": order.order_id,
@@ -109,7 +109,7 @@ def order_json(order: VenueOrder, number: Callable[[Decimal], Decimal] = plain_d
 
 
 def trade_json(
-    trade: VenueTrade, number: Callable[[Decimal], Decimal] = plain_decimal, kept: JsonObject | None = None
+    trade: VenueTrade, number: Callable[[Decimal], Decimal] = plain, kept: JsonObject | None = None
 ) -> JsonObject:
     """Return a trade likewise; one that is kept for good with its `time_ms` and, before `is_maker`, what is `kept`."""
     return {

@@ -28,7 +28,7 @@ def format_decimal(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def plain_decimal(value: Decimal) -> Decimal:
+def plain(value: Decimal) -> Decimal:
     """Return the same number with the decimals that `format_decimal` writes."""
     return Decimal(format_decimal(value))
 

@@ -20,10 +20,9 @@ from bus.end_signals import end_signals, on_end_signals
 from bus.poll_loop import PollLoop
 from bus.topology import CONTROL, SUPERVISOR
 from desk.lifeline import follow_supervisor
-from desk.lock import LockFile
 from desk.outlet import log_file, take_over_output
 from desk.plan import Instance, Plan
-from desk.run_dir import STAYS_DOWN, NodeError, StayDownError, prepare_run_dir
+from desk.run_dir import STAYS_DOWN, LockFile, NodeError, StayDownError, prepare_run_dir
 from desk.settings import Settings
 from desk.source_numbers import with_source_numbers
 from desk.stop_budget import StopBudget

@@ -8,7 +8,7 @@ from market.account import Balance, VenueOrder, VenueTrade, order_json, trade_js
 from market.clock import iso_time
 from market.codes import Side
 from market.exact_json import JsonObject
-from market.instrument import Instrument, plain_decimal
+from market.instrument import Instrument, plain
 from screens.money import amount_text, price_text, qty_text
 
 _ICONS = {Side.BUY: "📥", Side.SELL: "📤"}
@@ -63,8 +63,7 @@ def balances_json(
     shown = _shown(balances, instruments, show_all)
     return {
         "balances": {
-            asset: {"free": plain_decimal(balances[asset].free), "locked": plain_decimal(balances[asset].locked)}
-            for asset in shown
+            asset: {"free": plain(balances[asset].free), "locked": plain(balances[asset].locked)} for asset in shown
         },
         "other_assets": _others(balances, shown),
     }
@@ -134,12 +133,12 @@ def account_json(balances: Mapping[str, Balance], orders: Iterable[VenueOrder], 
     An order in another symbol than `symbol` names its own.
     """
     return {
-        "balances": {asset: plain_decimal(balance.total) for asset, balance in balances.items() if balance.total},
+        "balances": {asset: plain(balance.total) for asset, balance in balances.items() if balance.total},
         "open_orders": [
             {
                 "side": order.side.name,
-                "price": plain_decimal(order.price),
-                "quantity": plain_decimal(order.leaves_qty),
+                "price": plain(order.price),
+                "quantity": plain(order.leaves_qty),
             }
             | ({} if order.symbol == symbol else {"symbol": order.symbol})
             for order in sorted(orders, key=_best_first)

@@ -3,7 +3,7 @@
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
-from market.instrument import Instrument, plain_decimal
+from market.instrument import Instrument, plain
 
 DOLLARS: Final = frozenset({"USD", "USDT", "USDC", "FDUSD", "TUSD", "USDP", "BUSD", "DAI"})
 
@@ -51,7 +51,7 @@ def _money(text: str, quote: str | None) -> str:
 
 def _grouped(value: Decimal, step: Decimal) -> str:
     """Return `value` exactly, with the decimals of `step` or more; adding a zero lends its exponent."""
-    return f"{plain_decimal(value) + 0 * plain_decimal(step):,f}"
+    return f"{plain(value) + 0 * plain(step):,f}"
 
 
 def _rounded(amount: Decimal, quote: str | None) -> Decimal:

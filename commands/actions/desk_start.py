@@ -16,10 +16,9 @@ from rich.text import Text
 from bus.end_signals import on_end_signals
 from desk.client import DeskError, desk_pid, desk_status
 from desk.kinds import GATEWAY
-from desk.lock import LockedError
 from desk.outlet import LOG_FILE, put_log_aside
 from desk.plan import Instance, processes
-from desk.run_dir import NodeError, prepare_run_dir
+from desk.run_dir import LockedError, NodeError, prepare_run_dir
 from desk.settings import Settings, load_settings
 from desk.supervisor import Supervisor, forget_paper_accounts
 from nodes.flow.market_flows import check_flows

@@ -9,7 +9,6 @@ from functools import partial
 from typing import Final, Protocol, TypeVar
 
 from desk.client import DeskError
-from desk.market import market_of
 from desk.settings import Settings
 from market.account import VenueOrder, VenueTrade
 from market.clock import NS_PER_MS, day_bounds_ns, time_ns, utc_date
@@ -93,8 +92,7 @@ def print_report(settings: Settings, venue_of: Callable[[], Venue], period: Peri
     notes: tuple[str, ...] = ()
     if period.last >= utc_date(time_ns()):
         try:
-            market = market_of(settings)
-            books = Bookkeeper(venue_of(), settings.instrument, folder, market, settings.instruments)
+            books = Bookkeeper(venue_of(), settings.instrument, folder, settings.market, settings.instruments)
             notes = books.update().notes
         except (VenueError, DeskError, FolderBusyError) as error:
             if not folder.days():

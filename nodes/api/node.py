@@ -12,7 +12,6 @@ from sanic.response import HTTPResponse
 from bus.channel import AsyncWaiter
 from bus.feed import Topic
 from bus.subscriber import FeedSubscriber
-from desk.market import market_of
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.instrument import Instrument, venue_spelling
 from market.limits import TRADES_KEPT_MAX
@@ -108,7 +107,7 @@ async def _serve(node: Node) -> None:
     app = new_app("tickbus_api")
     allow_own_names_only(app, settings.api.host)
     add_routes(app, views, settings.symbol)
-    add_page(app, settings.instruments, settings.symbol, market_text(market_of(settings)))
+    add_page(app, settings.instruments, settings.symbol, market_text(settings.market))
     server = await serve(app, listener)
 
     async def follow_feed() -> None:

@@ -1,6 +1,5 @@
 """The tracker's node: writes the account's day into `performance_YYYYMMDD.json`, again and again."""
 
-from desk.market import market_of
 from desk.venue import desk_venue
 from nodes.node import Node
 from nodes.tracker.bookkeeper import Bookkeeper
@@ -58,7 +57,5 @@ def run(node: Node) -> None:
     venue = desk_venue(node.settings)
     venue.load(node.settings.instrument)
     folder = ReportsFolder(node.settings.reports_dir)
-    bookkeeper = Bookkeeper(
-        venue, node.settings.instrument, folder, market_of(node.settings), node.settings.instruments
-    )
+    bookkeeper = Bookkeeper(venue, node.settings.instrument, folder, node.settings.market, node.settings.instruments)
     TrackerNode(node, bookkeeper).run()

@@ -13,7 +13,6 @@ import pytest
 from commands.actions import report as report_commands
 from commands.actions.report import NOT_UPDATED, HistoricalVenue, Period, period_of, print_history, print_report
 from desk.client import DeskError, NoDeskError
-from desk.market import market_of
 from desk.settings import Settings, load_settings
 from market.account import VenueOrder
 from market.codes import Side
@@ -317,7 +316,7 @@ def test_tells_the_market_of_the_settings(tmp_path: Path) -> None:
     """Guards the label that the tracker writes: flow, seed, and a symbol's own fees."""
     own = {"symbol": "BTCUSDT", "base": "BTC", "quote": "USDT", "tick_size": "0.01", "lot_size": "0.00001"}
     overrides: dict[str, Any] = {"run_dir": tmp_path, "paper.maker_fee": "0.001", "paper.taker_fee": "0.002"}
-    assert market_of(load_settings(overrides | {"flow.preset": "busy", "flow.seed": 9}).settings) == {
+    assert load_settings(overrides | {"flow.preset": "busy", "flow.seed": 9}).settings.market == {
         "venue": "paper",
         "flow": "synthetic:busy",
         "seed": 9,
@@ -326,5 +325,5 @@ def test_tells_the_market_of_the_settings(tmp_path: Path) -> None:
         "fee_in": "received",
     }
     with_own = load_settings(overrides | {"symbols": [own | {"maker_fee": "0.0005"}]}).settings
-    assert market_of(with_own)["maker_fee"] == Decimal("0.0005")
-    assert market_of(load_settings({"venue.name": "binance-testnet"}).settings) == {"venue": "binance-testnet"}
+    assert with_own.market["maker_fee"] == Decimal("0.0005")
+    assert load_settings({"venue.name": "binance-testnet"}).settings.market == {"venue": "binance-testnet"}

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from desk.child import Child, NodeState
+from desk.lifecycle import Child, NodeState
 from desk.settings import load_settings
 
 

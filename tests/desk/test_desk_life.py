@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from desk.lock import holder_pid
+from desk.run_dir import holder_pid
 from tests.desk.desk_process import CLI, FREE_PORTS, Desk, node_processes, until
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from desk.lock import LockedError, LockFile, holder_pid
+from desk.run_dir import LockedError, LockFile, holder_pid
 
 
 def test_somebody_who_looks_does_not_keep_it_from_anybody(tmp_path: Path) -> None:

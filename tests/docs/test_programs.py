@@ -15,7 +15,7 @@ from bus.channel import ChannelSocket
 from bus.engine_client import LinkEnd
 from bus.order_link import Connected, Reports
 from bus.topology import FEED, ORDERS, SNAPSHOTS, first_order_id, first_owner
-from desk.lock import holder_pid
+from desk.run_dir import holder_pid
 from market.clock import monotonic_ns
 from market.codes import Side
 from market.commands import CancelOrder, Command, NewOrder

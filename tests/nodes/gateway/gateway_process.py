@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from desk.lock import holder_pid
+from desk.run_dir import holder_pid
 from market.codes import Side, TimeInForce
 from market.commands import NewOrder
 from market.events import Accepted, Event
