@@ -24,7 +24,7 @@ from paper.exchange.exchange import Exchange
 from paper.exchange.public_book import Touched
 from paper.money.history import Span
 from paper.money.ledger import Ledger
-from paper.money.orders import AccountTrade, Order, OrderKind, OrderRequest, OrderStatus
+from paper.money.orders import AccountTrade, Order, OrderKind, OrderStatus
 from paper.money.tables import TRADE_COLUMNS
 
 TRADES: Final = 1_000_000
@@ -175,13 +175,12 @@ class Bench:
         number = self.filler.order_count
         account, time_ns = ACCOUNTS[number // 2 % len(ACCOUNTS)], (START_MS + STEP_MS * number) * 1_000_000
         symbol = self.filler.symbol
-        price_units, qty_units = 9_000_000 * symbol.tick_units, 100 * symbol.lot_units
-        request = OrderRequest(
-            symbol, Side(number % 2), OrderKind.LIMIT, TimeInForce.GTC, price_units, qty_units, 0, "",
-            SelfTradePrevention.NONE,
+        order = Order(
+            account, symbol, Side(number % 2), OrderKind.LIMIT, TimeInForce.GTC, SelfTradePrevention.NONE,
+            price_ticks=9_000_000, qty_lots=100,
         )  # fmt: skip
         start_ns = monotonic_ns()
-        pending = self.exchange.place(account, request, time_ns)
+        pending = self.exchange.place(order, time_ns)
         took_ns = monotonic_ns() - start_ns
         command = self.port.sent[-1]
         assert isinstance(command, NewOrder)

@@ -3,15 +3,16 @@
 import secrets
 from typing import Any, Final
 
-from market.codes import RejectReason, TimeInForce
+from market.codes import RejectReason, SelfTradePrevention, TimeInForce
 from paper.calls import documents
 from paper.calls.call import Call
 from paper.calls.documents import Document
 from paper.calls.parameters import ResponseType
 from paper.errors import ErrorKind, ExchangeError, error_of_reject
+from paper.exchange.filters import price_to_ticks, qty_to_lots, trailing_refusal
 from paper.intervals import DAY_MS
 from paper.money.history import Span
-from paper.money.orders import Order, OrderKind, OrderRequest, OrderStatus
+from paper.money.orders import Order, OrderKind, OrderStatus
 
 # What each type of order needs besides side and symbol; what it neither needs nor allows is refused.
 _NEEDED: Final = {
@@ -32,19 +33,6 @@ _FORBIDDEN: Final = {
     OrderKind.TAKE_PROFIT: ("timeInForce", "price", "quoteOrderQty", "icebergQty"),
     OrderKind.TAKE_PROFIT_LIMIT: ("quoteOrderQty",),
 }
-# The parameters of a new order, and the fields of a request that they are.
-_FIELDS: Final = {
-    "side": "side",
-    "timeInForce": "time_in_force",
-    "price": "price_units",
-    "quantity": "qty_units",
-    "quoteOrderQty": "quote_units",
-    "newClientOrderId": "client_order_id",
-    "selfTradePreventionMode": "self_trade_prevention",
-    "stopPrice": "stop_units",
-    "icebergQty": "iceberg_units",
-    "trailingDelta": "trailing_delta",
-}
 _KINDS_TOLD_IN_FULL: Final = frozenset({OrderKind.LIMIT, OrderKind.MARKET})
 _AMEND_TRIES_MAX: Final = 5
 
@@ -52,12 +40,12 @@ _AMEND_TRIES_MAX: Final = 5
 async def place_order(call: Call) -> Document:
     """Place an order and tell how it went, once the engine has handled it."""
     call.usage.charge_order(call.account, call.now_s)
-    return await _place(call, _read_request(call))
+    return await _place(call, _read_order(call))
 
 
 async def check_order(call: Call) -> Document:
     """Check an order without placing it."""
-    call.exchange.check(call.account, _read_request(call), call.now_ns)
+    call.exchange.check(_read_order(call), call.now_ns)
     return documents.order_commission(await show_commission(call)) if call.get("computeCommissionRates") else {}
 
 
@@ -83,10 +71,10 @@ async def amend_order(call: Call) -> Document:
         ExchangeError: if there is no such open order, it is not to get smaller, or it trades too fast.
     """
     order = _open_order(call, ErrorKind.NO_SUCH_ORDER)
-    earlier_id = order.client_order_id
+    earlier_id, qty_lots = order.client_order_id, qty_to_lots(order.symbol, call.values["newQty"])
     client_order_id = call.get("newClientOrderId") or secrets.token_urlsafe(16)
     for _ in range(_AMEND_TRIES_MAX):
-        pending = call.exchange.amend(order, call.values["newQty"], client_order_id, call.now_ns)
+        pending = call.exchange.amend(order, qty_lots, client_order_id, call.now_ns)
         await call.wait_for_engine(pending)
         if pending.is_applied:
             return documents.amended_order(order, earlier_id)
@@ -109,8 +97,8 @@ async def replace_order(call: Call) -> Document:
         ExchangeError: REPLACE_FAILED if nothing was done, REPLACE_HALF_DONE if one half was; the data tell of both.
             TIMEOUT if the engine has not answered one half: to call that failed would let a client place it again.
     """
-    request = _read_request(call)
-    call.exchange.check(call.account, request, call.now_ns)
+    order = _read_order(call)
+    call.exchange.check(order, call.now_ns)
     may_place = _may_place(call)
     cancelled: Any = None
     placed: Any = None
@@ -123,7 +111,7 @@ async def replace_order(call: Call) -> Document:
         cancelled, cancel_result = error.document, "FAILURE"
     if may_place and (cancel_result == "SUCCESS" or call.values["cancelReplaceMode"] == "ALLOW_FAILURE"):
         try:
-            placed, new_result = await _place(call, request), "SUCCESS"
+            placed, new_result = await _place(call, order), "SUCCESS"
         except ExchangeError as error:
             if error.kind is ErrorKind.TIMEOUT:
                 raise
@@ -216,11 +204,12 @@ async def show_order_limits(call: Call) -> list[Document]:
     return call.usage.documents(None, call.account, call.now_s)
 
 
-def _read_request(call: Call) -> OrderRequest:
+def _read_order(call: Call) -> Order:
     """Return the new order that a call asks for.
 
     Raises:
-        ExchangeError: for a parameter that its type of order needs, or does not know.
+        ExchangeError: for a parameter that its type of order needs, or does not know, or for a price or a quantity
+            between ticks or lots.
     """
     kind = call.values["type"]
     for name in _NEEDED[kind]:
@@ -240,19 +229,33 @@ def _read_request(call: Call) -> OrderRequest:
         raise ExchangeError(ErrorKind.NOT_REQUIRED, name="icebergQty")
     if iceberg_quantity > quantity:
         raise ExchangeError(ErrorKind.ICEBERG_TOO_LARGE)
-    sent = {field: call.values[name] for name, field in _FIELDS.items() if name in call.values}
-    return OrderRequest(symbol=call.symbol, kind=kind, **sent)
+    symbol = call.symbol
+    order = Order(
+        call.account,
+        symbol,
+        call.values["side"],
+        kind,
+        call.get("timeInForce", TimeInForce.GTC),
+        call.get("selfTradePreventionMode", SelfTradePrevention.EXPIRE_MAKER),
+        price_ticks=price_to_ticks(symbol, call.get("price", 0)),
+        stop_ticks=price_to_ticks(symbol, call.get("stopPrice", 0)),
+        qty_lots=qty_to_lots(symbol, quantity),
+        display_lots=qty_to_lots(symbol, iceberg_quantity),
+        quote_order_units=quote_quantity,
+        client_order_id=call.get("newClientOrderId", ""),
+    )
+    if "trailingDelta" in call.values:
+        raise trailing_refusal(call.values["trailingDelta"])
+    return order
 
 
-async def _place(call: Call, request: OrderRequest) -> Document:
+async def _place(call: Call, order: Order) -> Document:
     """Place an order and tell how it went.
 
     Raises:
         ExchangeError: if the exchange or the engine refuses it, or the engine does not answer.
     """
-    pending = call.exchange.place(call.account, request, call.now_ns)
-    await call.wait_for_engine(pending)
-    order = pending.order
+    await call.wait_for_engine(call.exchange.place(order, call.now_ns))
     if order.status is OrderStatus.REJECTED:
         raise error_of_reject(order.reject_reason)
     default = ResponseType.FULL if order.kind in _KINDS_TOLD_IN_FULL else ResponseType.ACK

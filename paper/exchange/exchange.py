@@ -20,7 +20,7 @@ from paper.exchange.public_market import PublicMarket
 from paper.exchange.sizing import price_cap_ticks
 from paper.money.commission import DISCOUNT_ASSET, Commission
 from paper.money.ledger import Ledger
-from paper.money.orders import Order, OrderKind, OrderRequest, OrderStatus
+from paper.money.orders import Order, OrderKind, OrderStatus
 from paper.money.starting_assets import STARTING_ASSETS
 from paper.units import UNITS_PER_ONE, Symbol
 
@@ -124,34 +124,38 @@ class Exchange:
 
     # -- orders
 
-    def check(self, account: int, request: OrderRequest, now_ns: int) -> None:
-        """Check an order as `place` would, but for funds, and do nothing.
+    def check(self, order: Order, now_ns: int) -> None:
+        """Check a new order as `place` would, but for funds, and do nothing.
 
         Raises:
             ExchangeError: what `place` would raise.
         """
-        self._rules.sized(account, request, now_ns)
+        self._rules.size(order, now_ns)
 
-    def place(self, account: int, request: OrderRequest, now_ns: int) -> Pending:
-        """Fund and save an order and send it to the engine; when done, its `order` tells how it went.
+    def place(self, order: Order, now_ns: int) -> Pending:
+        """Fund and save a new order and send it to the engine; when done, it tells how it went.
 
         Raises:
             ExchangeError: if a filter, the account's funds, or another open order forbids it; nothing has changed then.
         """
-        engine = self._engine(request.symbol)
-        price_ticks, qty_lots = self._rules.sized(account, request, now_ns)
-        if price_ticks == 0 and request.kind is OrderKind.MARKET and request.side is Side.BUY:
-            free_units = self.ledger.wallets.free(account, request.symbol.quote)
-            terms = self.commission.terms(request.symbol.name)
-            spendable_units = terms.without_reserve(request.side, free_units)
-            price_ticks = price_cap_ticks(request.symbol, self._rules.opposite(request), qty_lots, spendable_units)
+        engine, wallets = self._engine(order.symbol), self.ledger.wallets
+        self._rules.size(order, now_ns)
+        order.terms = self.commission.terms(order.symbol.name)
+        if order.price_ticks == 0 and order.kind is OrderKind.MARKET and order.side is Side.BUY:
+            free_units = wallets.free(order.account, order.locked_asset)
+            spendable_units = order.terms.without_reserve(order.side, free_units)
+            asks = self._rules.opposite(order)
+            order.price_ticks = price_cap_ticks(order.symbol, asks, order.qty_lots, spendable_units)
         with self._executions.saved():
-            order = self._new_order(account, request, price_ticks, qty_lots, now_ns)
-            if self._is_name_taken(account, order.client_order_id):
+            order.order_id = self._first_order_id + self.ledger.next_order_number()
+            order.client_order_id = order.client_order_id or f"tickbus-{order.order_id}"
+            order.time_ms = order.update_ms = now_ns // NS_PER_MS
+            self.ledger.change(order)
+            if self._is_name_taken(order.account, order.client_order_id):
                 raise ExchangeError(ErrorKind.DUPLICATE_ORDER)
-            if self.ledger.wallets.free(account, order.locked_asset) < order.locked_units():
+            if wallets.free(order.account, order.locked_asset) < order.locked_units():
                 raise ExchangeError(ErrorKind.INSUFFICIENT_BALANCE)
-            self.ledger.wallets.lock(account, order.locked_asset, order.locked_units())
+            wallets.lock(order.account, order.locked_asset, order.locked_units())
         try:
             return engine.enter(order, now_ns)
         except ExchangeError:
@@ -173,14 +177,14 @@ class Exchange:
         assert len({order.symbol.name for order in orders}) == 1, f"expected orders of one symbol, were {orders}"
         return self._engine(orders[0].symbol).cancel(orders, now_ns, request_id)
 
-    def amend(self, order: Order, qty_units: int, client_order_id: str, now_ns: int) -> Pending:
+    def amend(self, order: Order, qty_lots: int, client_order_id: str, now_ns: int) -> Pending:
         """Ask the engine to make an open order smaller in its place; a `Pending` that `is_applied` was.
 
         The engine does it only if exactly as much is open as the exchange knows of: a fill on the way refuses it.
 
         Args:
             order: an open order.
-            qty_units: the whole quantity that it is to have, what is executed among it, base units.
+            qty_lots: the whole quantity that it is to have, what is executed among it.
             client_order_id: what it is to be called then, perhaps what it is called now.
             now_ns: ns since 1970 UTC.
 
@@ -191,7 +195,7 @@ class Exchange:
         engine = self._engine(order.symbol)
         if engine.pending.amend_of(order.order_id) is not None:
             raise ExchangeError(ErrorKind.AMEND_UNDER_WAY)
-        qty_lots = self._rules.amended_lots(order, qty_units, now_ns)
+        self._rules.check_amend(order, qty_lots, now_ns)
         is_other = client_order_id != order.client_order_id
         if is_other and self._is_name_taken(order.account, client_order_id):
             raise ExchangeError(ErrorKind.DUPLICATE_ORDER)
@@ -219,28 +223,6 @@ class Exchange:
     def _is_name_taken(self, account: int, client_order_id: str) -> bool:
         is_open = self.ledger.open_order_by_client_id(account, client_order_id) is not None
         return is_open or any(each.pending.is_name_reserved(account, client_order_id) for each in self.engines.values())
-
-    def _new_order(self, account: int, request: OrderRequest, price_ticks: int, qty_lots: int, now_ns: int) -> Order:
-        order_id = self._first_order_id + self.ledger.next_order_number()
-        order = Order(
-            order_id=order_id,
-            account=account,
-            symbol=request.symbol,
-            client_order_id=request.client_order_id or f"tickbus-{order_id}",
-            side=request.side,
-            kind=request.kind,
-            time_in_force=request.time_in_force,
-            self_trade_prevention=request.self_trade_prevention,
-            price_ticks=price_ticks,
-            qty_lots=qty_lots,
-            quote_order_units=request.quote_units,
-            stop_ticks=request.stop_units // request.symbol.tick_units,
-            display_lots=request.iceberg_units // request.symbol.lot_units,
-            terms=self.commission.terms(request.symbol.name),
-            time_ms=now_ns // NS_PER_MS,
-            update_ms=now_ns // NS_PER_MS,
-        )
-        return self.ledger.change(order)
 
     def _bnb_price_units(self, symbol: Symbol) -> int | None:
         """Return what one BNB costs in the quote asset of a symbol, by the last price of its pair; None if none."""

@@ -1,6 +1,7 @@
 """The filters of a symbol: one table of what each demands of an order and how exchangeInfo prints it.
 
 Rules and names as in Binance Spot, "Filters"; an order that a filter refuses fails with -1013 "Filter failure: NAME".
+Prices and quantities between ticks and lots, and trailing stops, are refused before there is an order.
 """
 
 from collections.abc import Callable, Collection
@@ -10,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from market.codes import Side, Trigger
 from market.limits import ICEBERG_PARTS_MAX, PRICE_TICKS_MAX
 from paper.errors import ErrorKind, ExchangeError
-from paper.money.orders import OrderKind, OrderRequest
+from paper.money.orders import Order, OrderKind
 from paper.units import UNITS_MAX, UNITS_PER_ONE, Symbol, format_units
 
 AVERAGE_MINUTES: Final = 5  # what the reference price is averaged over
@@ -36,7 +37,7 @@ class Draft(NamedTuple):
         position_units: what the account owns of the base asset and has open to buy, base units.
     """
 
-    order: OrderRequest
+    order: Order
     reference_ticks: int | None
     open_count: int = 0
     waiting_count: int = 0
@@ -49,6 +50,23 @@ class _Filter:
     accepts: Callable[[Draft], bool]
     document: Callable[[Symbol], dict[str, Any]]
     is_of: Callable[[Symbol], bool] = lambda _: True  # whether a symbol has it
+
+
+def price_to_ticks(symbol: Symbol, units: int) -> int:
+    """Return a price in ticks; PRICE_FILTER refuses one between them."""
+    return _whole("PRICE_FILTER", units, symbol.tick_units)
+
+
+def qty_to_lots(symbol: Symbol, units: int) -> int:
+    """Return a quantity in lots; LOT_SIZE refuses one between them."""
+    return _whole("LOT_SIZE", units, symbol.lot_units)
+
+
+def trailing_refusal(delta: int) -> ExchangeError:
+    """Return why an order that is to follow the price by `delta` basis points is refused: each one is."""
+    if _TRAILING_DELTA_MIN <= delta <= _TRAILING_DELTA_MAX:
+        return ExchangeError(ErrorKind.NO_TRAILING_STOPS)
+    return ExchangeError(ErrorKind.FILTER_FAILURE, name="TRAILING_DELTA")
 
 
 def check_filters(draft: Draft, names: Collection[str] | None = None) -> None:
@@ -68,70 +86,47 @@ def filter_documents(symbol: Symbol) -> list[dict[str, Any]]:
     return [{"filterType": each.name, **each.document(symbol)} for each in _FILTERS if each.is_of(symbol)]
 
 
-def _is_price_on_tick(draft: Draft) -> bool:
-    order, tick = draft.order, draft.order.symbol.tick_units
-    has_stop = order.kind.trigger is not Trigger.NONE and (order.stop_units > 0 or not order.trailing_delta)
-    prices = [order.price_units] * (not order.kind.is_market) + [order.stop_units] * has_stop
-    return all(tick <= price <= PRICE_TICKS_MAX * tick and price % tick == 0 for price in prices)
+def _whole(name: str, units: int, step_units: int) -> int:
+    count, rest = divmod(units, step_units)
+    if rest:
+        raise ExchangeError(ErrorKind.FILTER_FAILURE, name=name)
+    return count
 
 
-def _is_qty_on_lot(draft: Draft) -> bool:
-    order, lot = draft.order, draft.order.symbol.lot_units
-    quantities = [order.qty_units] + [order.iceberg_units] * (order.iceberg_units > 0)
-    return all(lot <= qty <= _QTY_LOTS_MAX * lot and qty % lot == 0 for qty in quantities)
-
-
-def _is_market_qty_small(draft: Draft) -> bool:
+def _are_prices_in_range(draft: Draft) -> bool:
     order = draft.order
-    return not order.kind.is_market or order.qty_units <= _MARKET_QTY_LOTS_MAX * order.symbol.lot_units
+    prices = [order.price_ticks] * (not order.kind.is_market)
+    prices += [order.stop_ticks] * (order.kind.trigger is not Trigger.NONE)
+    return all(1 <= price <= PRICE_TICKS_MAX for price in prices)
 
 
 def _is_notional_fair(draft: Draft) -> bool:
     order, symbol = draft.order, draft.order.symbol
-    if not order.kind.is_market:
-        notional = order.price_units * order.qty_units // UNITS_PER_ONE
-        most = _NOTIONAL_UNITS_MAX if symbol.instrument.is_notional_bounded else UNITS_MAX
-        return symbol.notional_min_units <= notional <= most
-    if draft.reference_ticks is None:
+    price_ticks = draft.reference_ticks if order.kind.is_market else order.price_ticks
+    if price_ticks is None:
         return True
-    return symbol.notional(draft.reference_ticks, order.qty_units // symbol.lot_units) >= symbol.notional_min_units
-
-
-def _is_trailing_right(draft: Draft) -> bool:
-    delta = draft.order.trailing_delta
-    return not delta or _TRAILING_DELTA_MIN <= delta <= _TRAILING_DELTA_MAX
+    is_bounded = symbol.instrument.is_notional_bounded and not order.kind.is_market
+    most = _NOTIONAL_UNITS_MAX if is_bounded else UNITS_MAX
+    return symbol.notional_min_units <= symbol.notional(price_ticks, order.qty_lots) <= most
 
 
 def _is_position_small(draft: Draft) -> bool:
     order, most = draft.order, draft.order.symbol.position_max_units
-    return order.side is Side.SELL or most is None or draft.position_units + order.qty_units <= most
+    added_units = order.qty_lots * order.symbol.lot_units
+    return order.side is Side.SELL or most is None or draft.position_units + added_units <= most
 
 
 def _is_price_near(draft: Draft) -> bool:
-    order = draft.order
-    if order.kind.is_market or draft.reference_ticks is None:
+    price, reference = draft.order.price_ticks, draft.reference_ticks
+    if draft.order.kind.is_market or reference is None:
         return True
-    reference = draft.reference_ticks * order.symbol.tick_units
-    return reference <= order.price_units * _PRICE_UP and order.price_units <= reference * _PRICE_UP
-
-
-def _has_few_parts(draft: Draft) -> bool:
-    order = draft.order
-    return not order.iceberg_units or order.qty_units <= order.iceberg_units * ICEBERG_PARTS_MAX
-
-
-def _has_room(draft: Draft) -> bool:
-    return draft.order.kind is OrderKind.MARKET or draft.open_count < _OPEN_ORDERS_MAX
-
-
-def _has_room_to_wait(draft: Draft) -> bool:
-    return draft.order.kind.trigger is Trigger.NONE or draft.waiting_count < _WAITING_ORDERS_MAX
+    return reference <= price * _PRICE_UP and price <= reference * _PRICE_UP
 
 
 _FILTERS: Final = (
     _Filter(
         "PRICE_FILTER",
-        _is_price_on_tick,
+        _are_prices_in_range,
         lambda symbol: {
             "minPrice": symbol.price_text(1),
             "maxPrice": symbol.price_text(PRICE_TICKS_MAX),
@@ -140,7 +135,7 @@ _FILTERS: Final = (
     ),
     _Filter(
         "LOT_SIZE",
-        _is_qty_on_lot,
+        lambda draft: 1 <= draft.order.qty_lots <= _QTY_LOTS_MAX,
         lambda symbol: {
             "minQty": symbol.qty_text(1),
             "maxQty": symbol.qty_text(_QTY_LOTS_MAX),
@@ -149,7 +144,7 @@ _FILTERS: Final = (
     ),
     _Filter(
         "MARKET_LOT_SIZE",
-        _is_market_qty_small,
+        lambda draft: not draft.order.kind.is_market or draft.order.qty_lots <= _MARKET_QTY_LOTS_MAX,
         lambda symbol: {
             "minQty": symbol.qty_text(0),
             "maxQty": symbol.qty_text(_MARKET_QTY_LOTS_MAX),
@@ -191,7 +186,7 @@ _FILTERS: Final = (
     ),
     _Filter(
         "TRAILING_DELTA",
-        _is_trailing_right,
+        lambda _: True,  # see `trailing_refusal`
         lambda _: {
             "minTrailingAboveDelta": _TRAILING_DELTA_MIN,
             "maxTrailingAboveDelta": _TRAILING_DELTA_MAX,
@@ -205,7 +200,21 @@ _FILTERS: Final = (
         lambda symbol: {"maxPosition": format_units(symbol.position_max_units or 0)},
         lambda symbol: symbol.position_max_units is not None,
     ),
-    _Filter("ICEBERG_PARTS", _has_few_parts, lambda _: {"limit": ICEBERG_PARTS_MAX}),
-    _Filter("MAX_NUM_ORDERS", _has_room, lambda _: {"maxNumOrders": _OPEN_ORDERS_MAX}),
-    _Filter("MAX_NUM_ALGO_ORDERS", _has_room_to_wait, lambda _: {"maxNumAlgoOrders": _WAITING_ORDERS_MAX}),
+    _Filter(
+        "ICEBERG_PARTS",
+        lambda draft: (
+            not draft.order.display_lots or draft.order.qty_lots <= draft.order.display_lots * ICEBERG_PARTS_MAX
+        ),
+        lambda _: {"limit": ICEBERG_PARTS_MAX},
+    ),
+    _Filter(
+        "MAX_NUM_ORDERS",
+        lambda draft: draft.order.kind is OrderKind.MARKET or draft.open_count < _OPEN_ORDERS_MAX,
+        lambda _: {"maxNumOrders": _OPEN_ORDERS_MAX},
+    ),
+    _Filter(
+        "MAX_NUM_ALGO_ORDERS",
+        lambda draft: draft.order.kind.trigger is Trigger.NONE or draft.waiting_count < _WAITING_ORDERS_MAX,
+        lambda _: {"maxNumAlgoOrders": _WAITING_ORDERS_MAX},
+    ),
 )

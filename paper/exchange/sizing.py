@@ -35,9 +35,8 @@ def price_cap_ticks(symbol: Symbol, asks: Sequence[Level], qty_lots: int, free_u
     return min(worst_ticks + worst_ticks // _SLIP_DIVISOR, affordable_ticks, PRICE_TICKS_MAX)
 
 
-def stop_cap_ticks(symbol: Symbol, stop_units: int) -> int:
-    """Return the most that a buy without a limit may pay when `stop_units` have woken it."""
-    stop_ticks = stop_units // symbol.tick_units
+def stop_cap_ticks(stop_ticks: int) -> int:
+    """Return the most that a buy without a limit may pay when a last price of `stop_ticks` has woken it."""
     return min(stop_ticks + stop_ticks // _SLIP_DIVISOR, PRICE_TICKS_MAX)
 
 

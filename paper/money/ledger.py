@@ -102,10 +102,9 @@ class Ledger:
             read("SELECT account, reset_count, reset_ms, is_bnb_payer, clearing FROM accounts")
         )
         self.history = History(self._connection, self.symbols)
-        open_rows = read(
-            f"SELECT {ORDER_COLUMNS} FROM orders WHERE {IS_OPEN} ORDER BY order_id"  # noqa: S608 - built from constants
-        )
-        self.open_orders: dict[int, Order] = {row[0]: order_of_row(row, self.symbols) for row in open_rows}
+        rows = read(f"SELECT {ORDER_COLUMNS} FROM orders WHERE {IS_OPEN} ORDER BY order_id")  # noqa: S608 - constants
+        orders = (order_of_row(row, self.symbols) for row in rows)
+        self.open_orders: dict[int, Order] = {order.order_id: order for order in orders}
         self._open_by_client_id = {(each.account, each.client_order_id): each for each in self.open_orders.values()}
         self._open_by_account: dict[int, dict[int, Order]] = {}
         for order in self.open_orders.values():

@@ -72,43 +72,6 @@ class ExpiryReason(StrEnum):
 _OPEN = frozenset({OrderStatus.PENDING_NEW, OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED})
 
 
-@dataclass(frozen=True, slots=True)
-class OrderRequest:
-    """What a client asks for, as it has spelt it, before any rule but spelling has been checked.
-
-    Attributes:
-        price_units: quote units per base; 0 for a market order.
-        qty_units: base units; 0 if the size of a market order is given in quote units.
-        quote_units: what a market order may spend or should earn; 0 if its size is given in base units.
-        client_order_id: empty lets the exchange choose.
-        stop_units: the last price that wakes it, quote units per base; 0 for an order that acts at once.
-        iceberg_units: how much of it the book shows, base units; 0 for all.
-        trailing_delta: how far it is to follow the price, basis points; 0 for an order that does not.
-    """
-
-    symbol: Symbol
-    side: Side
-    kind: OrderKind
-    time_in_force: TimeInForce = TimeInForce.GTC
-    price_units: int = 0
-    qty_units: int = 0
-    quote_units: int = 0
-    client_order_id: str = ""
-    self_trade_prevention: SelfTradePrevention = SelfTradePrevention.EXPIRE_MAKER
-    stop_units: int = 0
-    iceberg_units: int = 0
-    trailing_delta: int = 0
-
-    def would_wake_at(self, last_ticks: int) -> bool:
-        """Say whether a last price of `last_ticks` meets the condition that the order is to wait for."""
-        last_units = last_ticks * self.symbol.tick_units
-        if self.kind.trigger is Trigger.NONE:
-            return False
-        if (self.kind.trigger is Trigger.STOP) is (self.side is Side.BUY):
-            return last_units >= self.stop_units
-        return last_units <= self.stop_units
-
-
 # The fields that change during an order's life.
 CHANGING: Final = (
     "client_order_id", "qty_lots", "update_ms", "status", "filled_lots", "prevented_lots", "filled_units",
@@ -118,49 +81,51 @@ CHANGING: Final = (
 
 @dataclass(slots=True)
 class Order:
-    """An order of an account.
+    """An order of an account: what it asks for, what the exchange adds when it takes it, and how it goes.
 
     Attributes:
         price_ticks: the limit; for a market buy the most that it may pay, for a market sell 0.
-        quote_order_units: the size of a market order that was given in quote units, else 0.
+        qty_lots: 0 at first if the size of a market order is given in quote units.
+        quote_order_units: what such an order may spend or should earn, else 0.
+        client_order_id: empty at first lets the exchange choose.
+        stop_ticks: the last price that wakes it, 0 for an order that acts at once.
+        display_lots: how much of it the book shows, 0 for all.
+        terms: what its fills are charged.
         prevented_lots: what self-trade prevention took away.
         filled_units: quote units paid or received so far.
         engine_epoch: the life of the engine that last confirmed it, 0 for none; below zero after reports of that life
             were lost, until the engine has said how the order stands.
-        stop_ticks: the last price that wakes it, 0 for an order that acts at once.
-        display_lots: how much of it the book shows, 0 for all.
         working_ms: since when it acts or rests in the book, ms since 1970 UTC; 0 while it waits.
         next_client_order_id: what an amend on its way will call it, once the engine confirms it; empty for none.
-        terms: what its fills are charged.
         queue_number: rises with every order that takes its place at the back of a queue, in the book or among those
             that wait; 0 before the engine has accepted it.
         expiry_reason: why it expired, empty if it did not.
         reject_reason: why a rejected order was rejected, in `market.codes.RejectReason`; it is not stored.
     """
 
-    order_id: int
     account: int
     symbol: Symbol
-    client_order_id: str
     side: Side
     kind: OrderKind
-    time_in_force: TimeInForce
-    self_trade_prevention: SelfTradePrevention
-    price_ticks: int
-    qty_lots: int
-    quote_order_units: int
-    time_ms: int
-    update_ms: int
+    time_in_force: TimeInForce = TimeInForce.GTC
+    self_trade_prevention: SelfTradePrevention = SelfTradePrevention.EXPIRE_MAKER
+    price_ticks: int = 0
+    qty_lots: int = 0
+    quote_order_units: int = 0
+    client_order_id: str = ""
+    stop_ticks: int = 0
+    display_lots: int = 0
+    order_id: int = 0
+    terms: Terms = NO_FEES
+    time_ms: int = 0
+    update_ms: int = 0
     status: OrderStatus = OrderStatus.PENDING_NEW
     filled_lots: int = 0
     prevented_lots: int = 0
     filled_units: int = 0
     engine_epoch: int = 0
-    stop_ticks: int = 0
-    display_lots: int = 0
     working_ms: int = 0
     next_client_order_id: str = ""
-    terms: Terms = NO_FEES
     queue_number: int = 0
     expiry_reason: str = ""
     reject_reason: int = 0
@@ -184,6 +149,13 @@ class Order:
     def may_rest(self) -> bool:
         """Say whether its open part may stay in the book."""
         return self.is_waiting or (not self.kind.is_market and self.time_in_force is TimeInForce.GTC)
+
+    def would_wake_at(self, last_ticks: int) -> bool:
+        """Say whether a last price of `last_ticks` meets the condition that it is to wait for."""
+        if self.kind.trigger is Trigger.NONE:
+            return False
+        is_upward = (self.kind.trigger is Trigger.STOP) is (self.side is Side.BUY)
+        return last_ticks >= self.stop_ticks if is_upward else last_ticks <= self.stop_ticks
 
     @property
     def locked_asset(self) -> str:

@@ -141,7 +141,7 @@ trade_row: Final[Callable[[AccountTrade], Row]] = attrgetter(*_TRADE_PATHS.value
 
 _ORDER_ENUMS: Final = [(place, _ENUMS[name]) for place, name in enumerate(_ORDER_PATHS) if name in _ENUMS]
 _TRADE_SIDE: Final = list(_TRADE_PATHS).index("side")
-_SYMBOL: Final = list(_ORDER_PATHS).index("symbol")
+_ORDER_SYMBOL, _TRADE_SYMBOL = (list(paths).index("symbol") for paths in (_ORDER_PATHS, _TRADE_PATHS))
 _TERMS: Final = slice(list(_ORDER_PATHS).index("maker_rate"), list(_ORDER_PATHS).index("fee_place") + 1)
 
 
@@ -153,7 +153,7 @@ def _terms(maker_rate: int, taker_rate: int, place: str) -> Terms:
 def order_of_row(row: Row, symbols: Mapping[str, Symbol]) -> Order:
     """Return the order that a row of ORDER_COLUMNS holds."""
     values = list(row)
-    values[_SYMBOL] = symbols[row[_SYMBOL]]
+    values[_ORDER_SYMBOL] = symbols[row[_ORDER_SYMBOL]]
     for place, kind in _ORDER_ENUMS:
         values[place] = kind(row[place])
     values[_TERMS] = [_terms(*values[_TERMS])]
@@ -163,6 +163,6 @@ def order_of_row(row: Row, symbols: Mapping[str, Symbol]) -> Order:
 def trade_of_row(row: Row, symbols: Mapping[str, Symbol]) -> AccountTrade:
     """Return the trade that a row of TRADE_COLUMNS holds."""
     values = list(row)
-    values[_SYMBOL] = symbols[row[_SYMBOL]]  # in the same place as an order's
+    values[_TRADE_SYMBOL] = symbols[row[_TRADE_SYMBOL]]
     values[_TRADE_SIDE], values[-1] = Side(row[_TRADE_SIDE]), bool(row[-1])
     return AccountTrade(*values)

@@ -1,6 +1,7 @@
 """A paper exchange with a real engine behind it, in one process: the harness of these tests."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,11 +15,12 @@ from market.events import Event, Executed
 from market.feed_messages import BookTrade
 from market.instrument import Instrument
 from paper.exchange.exchange import Exchange
+from paper.exchange.filters import price_to_ticks, qty_to_lots
 from paper.exchange.pending import Pending
 from paper.exchange.public_book import Touched
 from paper.money.commission import Commission
 from paper.money.ledger import Ledger
-from paper.money.orders import Order, OrderKind, OrderRequest
+from paper.money.orders import Order, OrderKind
 from paper.units import parse_units
 from tests.pairs import default_instruments
 
@@ -254,16 +256,21 @@ class Desk:
             engine.lose_commands()
         self.open()
 
-    def place(self, account: int, request: OrderRequest) -> Order:
+    def place(self, account: int, order: Order) -> Order:
         """Place an order and let the engine handle it."""
-        pending = self.send(account, request)
+        pending = self.send(account, order)
         self.pump()
         assert pending.is_done, "the engine has not answered"
         return pending.order
 
-    def send(self, account: int, request: OrderRequest) -> Pending:
-        """Place an order; the engine has not handled it yet."""
-        return self.exchange.place(account, request, self.engine.time_ns)
+    def send(self, account: int, order: Order) -> Pending:
+        """Place an order like the given one; the engine has not handled it yet."""
+        return self.exchange.place(replace(order, account=account), self.engine.time_ns)
+
+    def amend(self, order: Order, qty: str, client_order_id: str) -> Pending:
+        """Make an order smaller; the engine has not handled it yet."""
+        lots = qty_to_lots(order.symbol, parse_units(qty))
+        return self.exchange.amend(order, lots, client_order_id, self.engine.time_ns)
 
     def cancel(self, order: Order) -> Pending:
         """Cancel an order and let the engine handle it."""
@@ -300,20 +307,22 @@ class Desk:
         symbol: str = "BTCUSDT",
         stop: str = "0",
         iceberg: str = "0",
-    ) -> OrderRequest:
-        """Return an order request, from text."""
-        return OrderRequest(
-            symbol=self.exchange.symbols[symbol],
+    ) -> Order:
+        """Return an order that is nobody's yet, from text."""
+        traded = self.exchange.symbols[symbol]
+        return Order(
+            account=0,
+            symbol=traded,
             side=side,
             kind=kind,
             time_in_force=time_in_force,
-            price_units=parse_units(price),
-            qty_units=parse_units(qty),
-            quote_units=parse_units(quote),
+            price_ticks=price_to_ticks(traded, parse_units(price)),
+            qty_lots=qty_to_lots(traded, parse_units(qty)),
+            quote_order_units=parse_units(quote),
             client_order_id=client_order_id,
             self_trade_prevention=self_trade_prevention,
-            stop_units=parse_units(stop),
-            iceberg_units=parse_units(iceberg),
+            stop_ticks=price_to_ticks(traded, parse_units(stop)),
+            display_lots=qty_to_lots(traded, parse_units(iceberg)),
         )
 
 

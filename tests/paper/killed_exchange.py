@@ -18,12 +18,13 @@ from market.commands import Command
 from market.depth import Depth
 from paper.errors import ExchangeError
 from paper.exchange.exchange import Exchange
+from paper.exchange.filters import price_to_ticks, qty_to_lots
 from paper.exchange.pending import Pending
 from paper.exchange.public_book import Touched
 from paper.money.commission import Commission, FeePlace
 from paper.money.history import Span
 from paper.money.ledger import Ledger
-from paper.money.orders import OrderKind, OrderRequest
+from paper.money.orders import Order, OrderKind
 from paper.units import parse_units
 from tests.paper.desk import ALICE, BOB, CAROL, FIRST_ORDER_ID, FIRST_OWNER, INSTRUMENTS, ONE_ENGINE
 
@@ -100,21 +101,22 @@ def live(path: Path, connection: Connection) -> None:
 
 def _place(exchange: Exchange, connection: Connection, key: int, account: int, time_ns: int, fields: Any) -> None:
     side, kind, time_in_force, price, qty, stop, iceberg = fields
-    request = OrderRequest(
-        symbol=exchange.symbols["BTCUSDT"],
+    symbol = exchange.symbols["BTCUSDT"]
+    order = Order(
+        account=account,
+        symbol=symbol,
         side=Side(side),
         kind=OrderKind(kind),
         time_in_force=TimeInForce(time_in_force),
-        price_units=parse_units(price),
-        qty_units=parse_units(qty),
-        quote_units=0,
+        price_ticks=price_to_ticks(symbol, parse_units(price)),
+        qty_lots=qty_to_lots(symbol, parse_units(qty)),
         client_order_id=f"key-{key}",
         self_trade_prevention=SelfTradePrevention.EXPIRE_MAKER,
-        stop_units=parse_units(stop),
-        iceberg_units=parse_units(iceberg),
+        stop_ticks=price_to_ticks(symbol, parse_units(stop)),
+        display_lots=qty_to_lots(symbol, parse_units(iceberg)),
     )
     try:
-        pending = exchange.place(account, request, time_ns)
+        pending = exchange.place(order, time_ns)
     except ExchangeError:
         connection.send(("refused", key, 0))
         return

@@ -31,7 +31,7 @@ def test_it_keeps_its_place_and_gives_back_what_it_no_longer_needs(desk: Desk) -
     """The order behind it waits as before; the difference is free again."""
     first, behind = resting(desk), desk.place(BOB, desk.request(Side.BUY, "90000", "0.05"))
     free, locked = desk.wallet(ALICE, "USDT")
-    pending = desk.exchange.amend(first, parse_units("0.02"), "smaller", desk.engine.time_ns)
+    pending = desk.amend(first, "0.02", "smaller")
     desk.engine.pump(desk.exchange)
     assert pending.is_applied
     assert desk.wallet(ALICE, "USDT") == (free + parse_units("2700"), locked - parse_units("2700"))
@@ -43,12 +43,12 @@ def test_it_keeps_its_place_and_gives_back_what_it_no_longer_needs(desk: Desk) -
 def test_a_fill_that_overtakes_it_refuses_it(desk: Desk) -> None:
     """Else 0.02 would stay open after 0.03 have traded: 0.05 in all, though 0.02 were wanted."""
     first = resting(desk)
-    pending = desk.exchange.amend(first, parse_units("0.02"), "smaller", desk.engine.time_ns)
+    pending = desk.amend(first, "0.02", "smaller")
     desk.engine.flow(None, Side.SELL, "90000", "0.01")
     desk.engine.pump(desk.exchange)
     assert (pending.is_applied, pending.refusal) == (False, RejectReason.LEAVES_CHANGED)
     assert (first.qty_lots, first.leaves_lots, first.client_order_id) == (5_000, 4_000, f"tickbus-{first.order_id}")
-    again = desk.exchange.amend(first, parse_units("0.02"), "smaller", desk.engine.time_ns)
+    again = desk.amend(first, "0.02", "smaller")
     desk.engine.pump(desk.exchange)
     assert again.is_applied
     assert (first.qty_lots, first.leaves_lots, first.client_order_id) == (2_000, 1_000, "smaller")
@@ -152,11 +152,11 @@ def test_the_account_hears_of_it(server: Server) -> None:
 def test_a_name_is_taken_while_an_amend_is_on_its_way(desk: Desk) -> None:
     """Else two open orders could have one name; and one amend at a time."""
     first = resting(desk)
-    desk.exchange.amend(first, parse_units("0.02"), "mine", desk.engine.time_ns)
+    desk.amend(first, "0.02", "mine")
     with pytest.raises(ExchangeError, match="Duplicate"):
         desk.send(ALICE, desk.request(Side.BUY, "90000", "0.01", client_order_id="mine"))
     with pytest.raises(ExchangeError) as caught:
-        desk.exchange.amend(first, parse_units("0.01"), "other", desk.engine.time_ns)
+        desk.amend(first, "0.01", "other")
     assert caught.value.kind is ErrorKind.AMEND_UNDER_WAY
     desk.engine.pump(desk.exchange)
     assert desk.ledger.open_order_by_client_id(ALICE, "mine") is first
@@ -166,7 +166,7 @@ def test_a_name_is_taken_while_an_amend_is_on_its_way(desk: Desk) -> None:
 def test_it_is_whole_or_not_at_all_when_the_exchange_dies(desk: Desk, is_taken: bool) -> None:
     """What the engine has done the exchange learns after its restart, the new name too."""
     first = resting(desk)
-    desk.exchange.amend(first, parse_units("0.02"), "second", desk.engine.time_ns)
+    desk.amend(first, "0.02", "second")
     if is_taken:
         desk.engine.handle()
     desk.kill()
@@ -176,7 +176,7 @@ def test_it_is_whole_or_not_at_all_when_the_exchange_dies(desk: Desk, is_taken: 
     assert (found.qty_lots, found.client_order_id) == (
         (2_000, "second") if is_taken else (5_000, f"tickbus-{first.order_id}")
     )
-    pending = desk.exchange.amend(found, parse_units("0.01"), "third", desk.engine.time_ns)
+    pending = desk.amend(found, "0.01", "third")
     desk.engine.pump(desk.exchange)
     assert pending.is_applied
     assert found.client_order_id == "third"
@@ -185,7 +185,7 @@ def test_it_is_whole_or_not_at_all_when_the_exchange_dies(desk: Desk, is_taken: 
 def test_an_engine_that_is_gone_has_not_amended(desk: Desk) -> None:
     """Its book is gone: the order is entered again as it was, and whoever waits learns that nothing happened."""
     first = resting(desk)
-    pending = desk.exchange.amend(first, parse_units("0.02"), "second", desk.engine.time_ns)
+    pending = desk.amend(first, "0.02", "second")
     desk.engine.restart()
     desk.connect()
     assert (pending.is_done, pending.is_applied, pending.refusal) == (True, False, None)
@@ -199,11 +199,11 @@ def test_an_amend_that_is_gone_is_forgotten(desk: Desk, how: str) -> None:
     desk.engine.is_refusing = how == "not sent"
     if desk.engine.is_refusing:
         with pytest.raises(ExchangeError) as caught:
-            desk.exchange.amend(first, parse_units("0.02"), "second", desk.engine.time_ns)
+            desk.amend(first, "0.02", "second")
         assert caught.value.kind is ErrorKind.DISCONNECTED
         desk.engine.is_refusing = False
     else:
-        desk.exchange.amend(first, parse_units("0.02"), "second", desk.engine.time_ns)
+        desk.amend(first, "0.02", "second")
     if how == "engine gone":
         desk.engine.restart()
         desk.connect()
@@ -224,7 +224,7 @@ def test_orders_that_wait_and_icebergs_get_smaller_too(desk: Desk) -> None:
     desk.engine.flow(desk.exchange, Side.BUY, "90001", "0.01")
     sale = desk.place(ALICE, desk.request(Side.SELL, "0", "0.02", kind=OrderKind.STOP_LOSS, stop="89000"))
     for each in (iceberg, stop, sale):
-        pending = desk.exchange.amend(each, parse_units("0.015"), f"n{each.order_id}", desk.engine.time_ns)
+        pending = desk.amend(each, "0.015", f"n{each.order_id}")
         desk.engine.pump(desk.exchange)
         assert (pending.is_applied, each.leaves_lots) == (True, 1_500), each
     assert desk.engine.own_resting_lots() == {iceberg.order_id: 1_500}
@@ -245,9 +245,9 @@ def test_money_and_engine_agree_through_random_amends(desk: Desk, seed: int) -> 
                 desk.send(dice.choice((ALICE, BOB)), desk.request(Side.BUY, "90000", qty))
             case 3 | 4 | 5 if open_orders:
                 chosen = dice.choice(open_orders)
-                qty_units = dice.randint(1, chosen.qty_lots) * chosen.symbol.lot_units
+                qty_lots = dice.randint(1, chosen.qty_lots)
                 try:
-                    exchange.amend(chosen, qty_units, f"amended-{number}", desk.engine.time_ns)
+                    exchange.amend(chosen, qty_lots, f"amended-{number}", desk.engine.time_ns)
                 except ExchangeError as error:
                     assert error.code in (-2038, -1013), error  # noqa: PT017 - not every draw is refused
             case 6:

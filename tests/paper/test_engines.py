@@ -54,7 +54,7 @@ def test_only_the_symbols_of_a_silent_engine_are_refused(desk: Desk) -> None:
     for refused in (
         lambda: desk.send(ALICE, desk.request(Side.BUY, "2000", "0.01", symbol=ETH)),
         lambda: desk.exchange.cancel([order], START_NS),
-        lambda: desk.exchange.amend(order, parse_units("0.01"), "other", START_NS),
+        lambda: desk.amend(order, "0.01", "other"),
     ):
         with pytest.raises(ExchangeError) as caught:
             refused()

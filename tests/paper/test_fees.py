@@ -215,7 +215,7 @@ def test_an_amend_gives_its_part_of_the_fee_back(make_desk: MakeDesk) -> None:
     """A smaller order needs less for its fee, too."""
     desk = make_desk(place=FeePlace.QUOTE)
     order = desk.place(ALICE, desk.request(Side.BUY, "90000", "0.1"))
-    desk.exchange.amend(order, parse_units("0.06"), order.client_order_id, desk.engine.time_ns)
+    desk.amend(order, "0.06", order.client_order_id)
     desk.engine.pump(desk.exchange)
     assert desk.wallet(ALICE, "USDT") == (USDT - parse_units("5410.8"), parse_units("5410.8"))
 

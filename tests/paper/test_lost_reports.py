@@ -177,7 +177,7 @@ def test_an_entry_whose_answer_is_lost_is_unknown_to_its_client(desk: Desk) -> N
 def test_an_amend_whose_answer_is_lost_invents_no_trade(desk: Desk) -> None:
     """What is missing was taken back by the amend."""
     order = desk.place(ALICE, desk.request(Side.BUY, *BID))
-    desk.exchange.amend(order, parse_units("0.005"), "other", desk.engine.time_ns)
+    desk.amend(order, "0.005", "other")
     desk.engine.handle()
     lose_reports(desk)
     agree(desk)

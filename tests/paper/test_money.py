@@ -15,7 +15,7 @@ from market.feed_messages import BookTrade
 from paper.errors import ErrorKind, ExchangeError
 from paper.money.commission import Commission, FeePlace
 from paper.money.history import Span
-from paper.money.orders import Order, OrderKind, OrderRequest
+from paper.money.orders import Order, OrderKind
 from paper.money.starting_assets import STARTING_ASSETS
 from paper.money.wallets import FEES
 from tests.paper.desk import ALICE, BNBUSDT, BOB, CAROL, Desk
@@ -170,8 +170,7 @@ class Market(RuleBasedStateMachine):
         if orders:
             order = data.draw(st.sampled_from(orders))
             try:
-                units = lots * order.symbol.lot_units
-                self.desk.exchange.amend(order, units, order.client_order_id, self.desk.engine.time_ns)
+                self.desk.exchange.amend(order, lots, order.client_order_id, self.desk.engine.time_ns)
             except ExchangeError as error:
                 if error.kind not in REFUSALS_OF_AMENDS:
                     raise
@@ -273,9 +272,9 @@ class Market(RuleBasedStateMachine):
             self.desk.engine.epoch, BNBUSDT.symbol_id, [trade], self.desk.engine.time_ns
         )
 
-    def _place(self, account: int, request: OrderRequest, *, is_handled: bool) -> Order | None:
+    def _place(self, account: int, order: Order, *, is_handled: bool) -> Order | None:
         try:
-            pending = self.desk.send(account, request)
+            pending = self.desk.send(account, order)
         except ExchangeError as error:
             if error.kind not in REFUSALS:
                 raise

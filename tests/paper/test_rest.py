@@ -26,6 +26,7 @@ LIMIT_BUY = {
     "quantity": "0.01",
     "price": "90000",
 }
+MARKET_STOP = {"type": "STOP_LOSS", "price": None, "timeInForce": None}
 
 
 def send(
@@ -158,6 +159,8 @@ def test_a_test_order_is_checked_and_not_placed(server: Server) -> None:
         ({"type": "STOP_LOSS_LIMIT", "stopPrice": "90000.001"}, ErrorKind.FILTER_FAILURE),
         ({"type": "STOP_LOSS", "stopPrice": "90000"}, ErrorKind.NOT_REQUIRED),
         ({"type": "TAKE_PROFIT", "price": None, "timeInForce": None}, ErrorKind.MANDATORY_PARAMETER),
+        ({**MARKET_STOP, "trailingDelta": "9"}, ErrorKind.FILTER_FAILURE),
+        ({**MARKET_STOP, "trailingDelta": "10"}, ErrorKind.NO_TRAILING_STOPS),
         ({"quoteOrderQty": "100"}, ErrorKind.NOT_REQUIRED),
         ({"type": "LIMIT_MAKER"}, ErrorKind.NOT_REQUIRED),
         ({"type": "MARKET"}, ErrorKind.NOT_REQUIRED),
