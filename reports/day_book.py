@@ -233,7 +233,7 @@ class _SymbolBook:
             "gross": figure(fifo.realized_gross),
             "realized_fees": figure(fifo.realized_fees),
             "pnl": figure(fifo.realized_net),
-            "round_trips": len(fifo.round_trips),
+            "round_trips": fifo.round_trips,
             "wins": fifo.wins,
             "undecided": fifo.undecided,
             "position": figure(fifo.position),

@@ -29,46 +29,16 @@ class Lot:
     """A fill that closes older lots, and then stays open with what is left of it.
 
     Attributes:
-        qty: what arrived in the account, or left it; of an open lot what it was opened with, of which `left` is open.
-        gross, fees: what its closed part has brought so far, and the fees of both its legs.
+        gross, fees: what its closed part has brought so far, and the fees of both its legs, in quote.
     """
 
-    trade_id: int
     side: Side
-    qty: Fraction
     left: Fraction
     price: Fraction
     fee_per_unit: Fraction
     is_unvalued: bool
     gross: Fraction = _ZERO
     fees: Fraction = _ZERO
-
-
-@dataclass(frozen=True, slots=True)
-class RoundTrip:
-    """A lot from the fill that opened it to the fill that closed the last of it; `fees` are those of both, in quote."""
-
-    qty: Fraction
-    opened_trade_id: int
-    closed_trade_id: int
-    gross: Fraction
-    fees: Fraction
-    has_unvalued_fees: bool
-
-    @property
-    def net(self) -> Fraction:
-        """What the round trip earned; before those of its fees that have no value."""
-        return self.gross - self.fees
-
-    @property
-    def is_win(self) -> bool:
-        """Whether it earned something after all its fees; a tie is no win."""
-        return self.net > 0 and not self.has_unvalued_fees
-
-    @property
-    def is_undecided(self) -> bool:
-        """Whether fees of unknown value may have taken what it earned."""
-        return self.net > 0 and self.has_unvalued_fees
 
 
 class FifoBook:
@@ -79,7 +49,8 @@ class FifoBook:
         realized_fees: the fees of what was matched.
         open_lots: what is not matched yet, oldest first; all of one side.
         open_fees: the fees already paid for the open lots.
-        round_trips: the lots closed to the last unit, in that order; `wins` and `undecided` count among them.
+        round_trips: how many lots were closed to the last unit. `wins` of them earned something after all their fees;
+            of `undecided` fees of unknown value may have taken that.
         unvalued_fees: fees in third assets of unknown price, by asset and in it; in no other figure.
     """
 
@@ -91,8 +62,7 @@ class FifoBook:
         self.open_lots: deque[Lot] = deque()
         self.realized_gross = self.realized_fees = self.open_fees = _ZERO
         self.unvalued_fees: dict[str, Fraction] = {}
-        self.round_trips: list[RoundTrip] = []
-        self.wins = self.undecided = 0
+        self.round_trips = self.wins = self.undecided = 0
 
     @property
     def realized_net(self) -> Fraction:
@@ -137,10 +107,9 @@ class FifoBook:
             self.realized_fees += fee_value or _ZERO
             return
         side, qty = (Side.BUY, signed_qty) if signed_qty > 0 else (Side.SELL, -signed_qty)
-        fill = Lot(trade.trade_id, side, qty, qty, price, (fee_value or _ZERO) / qty, is_unvalued)
+        fill = Lot(side, qty, price, (fee_value or _ZERO) / qty, is_unvalued)
         self._close(fill)
         if fill.left:
-            fill.qty = fill.left
             self.open_lots.append(fill)
             self._add_open(fill.left, price, fill.fee_per_unit)
 
@@ -169,13 +138,13 @@ class FifoBook:
             lot.is_unvalued = lot.is_unvalued or fill.is_unvalued
             fill.left -= matched
             if not lot.left:
-                self.open_lots.popleft()
-                self._end_trip(RoundTrip(lot.qty, lot.trade_id, fill.trade_id, lot.gross, lot.fees, lot.is_unvalued))
+                self._end_trip(self.open_lots.popleft())
 
-    def _end_trip(self, trip: RoundTrip) -> None:
-        self.round_trips.append(trip)
-        self.wins += trip.is_win
-        self.undecided += trip.is_undecided
+    def _end_trip(self, lot: Lot) -> None:
+        self.round_trips += 1
+        if lot.gross > lot.fees:
+            self.wins += not lot.is_unvalued
+            self.undecided += lot.is_unvalued
 
 
 def fee_in_quote(trade: VenueTrade, base: str, quote: str, mids: Mapping[str, Decimal]) -> Fraction | None:

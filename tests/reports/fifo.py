@@ -6,14 +6,31 @@ from fractions import Fraction
 
 from market.account import VenueTrade
 from market.codes import Side
-from reports.pnl import FifoBook, fee_in_quote
+from reports.pnl import FifoBook, Lot, fee_in_quote
+
+
+class ToldBook(FifoBook):
+    """A book that keeps the lots of its round trips, in the order in which they were closed."""
+
+    def __init__(self, base: str) -> None:
+        super().__init__(base)
+        self.trips: list[Lot] = []
+
+    def _end_trip(self, lot: Lot) -> None:
+        super()._end_trip(lot)
+        self.trips.append(lot)
+
+    @property
+    def trip_nets(self) -> list[Fraction]:
+        """What each round trip earned; before those of its fees that have no value."""
+        return [lot.gross - lot.fees for lot in self.trips]
 
 
 def fifo_pnl(
     trades: Iterable[VenueTrade], base: str, quote: str, mids: Mapping[str, Decimal] | None = None
-) -> FifoBook:
+) -> ToldBook:
     """Return the book of the `trades` of one symbol, in the order given; `mids` as in `fee_in_quote`."""
-    book = FifoBook(base)
+    book = ToldBook(base)
     for trade in trades:
         book.apply(trade, fee_in_quote(trade, base, quote, mids or {}))
     return book

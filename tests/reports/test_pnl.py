@@ -17,10 +17,8 @@ def test_matches_the_oldest_lot_first() -> None:
     """Guards FIFO: 1 @ 100 and 1 @ 110, then 1.5 sold @ 120: 1 x 20 + 0.5 x 10 = 25, half a lot stays @ 110."""
     pnl = fifo_pnl([buy(1, "1", "100"), buy(2, "1", "110"), sell(3, "1.5", "120")], "BTC", "USDT")
     assert pnl.realized_gross == pnl.realized_net == 25
-    assert [(lot.trade_id, lot.left, lot.price) for lot in pnl.open_lots] == [(2, Fraction(1, 2), Fraction(110))]
-    assert [(trip.opened_trade_id, trip.closed_trade_id, trip.net) for trip in pnl.round_trips] == [
-        (1, 3, Fraction(20))
-    ]
+    assert [(lot.left, lot.price) for lot in pnl.open_lots] == [(Fraction(1, 2), Fraction(110))]
+    assert ([lot.price for lot in pnl.trips], pnl.trip_nets) == ([Fraction(100)], [Fraction(20)])
     assert pnl.unrealized(Decimal(130)) == 10
 
 
@@ -52,16 +50,16 @@ def test_shares_a_fee_that_has_no_finite_decimal_exactly() -> None:
 
 def test_counts_a_lot_closed_in_pieces_as_one_round_trip() -> None:
     """Guards the win rate: a lot from flat to flat is one trip, whatever the number of fills that close it."""
-    pnl = fifo_pnl([buy(1, "2", "100"), sell(2, "1", "90"), sell(3, "1", "120")], "BTC", "USDT")
-    assert [(trip.qty, trip.net, trip.closed_trade_id) for trip in pnl.round_trips] == [(Fraction(2), Fraction(10), 3)]
-    assert pnl.wins == 1
+    fills = [buy(1, "2", "100"), sell(2, "1", "90"), sell(3, "1", "120")]
+    assert fifo_pnl(fills[:2], "BTC", "USDT").round_trips == 0
+    pnl = fifo_pnl(fills, "BTC", "USDT")
+    assert (pnl.round_trips, pnl.wins, pnl.trip_nets) == (1, 1, [Fraction(10)])
 
 
 def test_calls_a_tie_no_win() -> None:
     """Guards the win rate: net 0 after fees is not > 0."""
     pnl = fifo_pnl([buy(1, "1", "100", "0.5"), sell(2, "1", "101", "0.5")], "BTC", "USDT")
-    assert [trip.net for trip in pnl.round_trips] == [Fraction(0)]
-    assert pnl.wins == 0
+    assert (pnl.wins, pnl.trip_nets) == (0, [Fraction(0)])
 
 
 def test_reduces_the_lot_by_a_fee_in_base() -> None:
@@ -158,7 +156,7 @@ def test_puts_every_gross_in_a_round_trip_once_all_is_closed(fills: list[VenueTr
         kept.append(close(1_000, str(Decimal(abs(position).numerator) / abs(position).denominator), "50000"))
     pnl = fifo_pnl(kept, "BTC", "USDT")
     assert pnl.position == 0
-    assert sum(trip.net for trip in pnl.round_trips) == pnl.realized_net
+    assert sum(pnl.trip_nets) == pnl.realized_net
 
 
 @given(FILLS, st.integers(0, 20_000_000))
@@ -171,12 +169,14 @@ def test_sums_up_what_the_lots_say_one_by_one(fills: list[VenueTrade], mark_tick
     assert book.unrealized(mark) == sum(qty * (Fraction(mark) - lot.price) for qty, lot in signed)
     assert book.marked(mark) == book.realized_net + book.unrealized(mark) - book.open_fees
     assert book.identity_gap(mark) == 0
-    assert book.wins == sum(trip.is_win for trip in book.round_trips)
-    assert book.undecided == sum(trip.is_undecided for trip in book.round_trips)
+    gains = [lot for lot, net in zip(book.trips, book.trip_nets, strict=True) if net > 0]
+    assert book.round_trips == len(book.trips)
+    assert book.undecided == sum(lot.is_unvalued for lot in gains)
+    assert book.wins == len(gains) - book.undecided
 
 
 def test_knows_no_winner_where_the_closing_leg_paid_without_a_price() -> None:
     """Guards the win rate: the fee of either leg may have taken what the trip earned."""
     for fees in (("0.1", "USDT", "0.02", "BNB"), ("0.02", "BNB", "0.1", "USDT")):
         pnl = fifo_pnl([buy(1, "1", "100", *fees[:2]), sell(2, "1", "110", *fees[2:])], "BTC", "USDT")
-        assert (pnl.wins, [trip.is_undecided for trip in pnl.round_trips]) == (0, [True])
+        assert (pnl.round_trips, pnl.wins, pnl.undecided) == (1, 0, 1)
