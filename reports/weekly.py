@@ -107,7 +107,7 @@ class Week:
     @property
     def days(self) -> tuple[date, ...]:
         """All days, oldest first."""
-        return _days(self.last, self.count)
+        return tuple(self.last - timedelta(days=back) for back in reversed(range(self.count)))
 
     @property
     def missing(self) -> tuple[date, ...]:
@@ -168,20 +168,12 @@ def week_of(
     """Return the `count` days that end with `last`.
 
     Args:
-        documents: the daily documents by day; other days are left out.
+        documents: the daily documents of these days.
         damaged: why the files that could not be read could not be, by day.
         first: the first day of which there is any report.
     """
-    days = _days(last, count)
-    present = [documents[day] for day in days if day in documents]
-    return Week(
-        last,
-        tuple(_reported(document) for document in present),
-        {day: damaged[day] for day in days if day in damaged},
-        _pnl_across_midnight(present),
-        count,
-        first,
-    )
+    present = [documents[day] for day in sorted(documents)]
+    return Week(last, tuple(map(_reported, present)), damaged, _pnl_across_midnight(present), count, first)
 
 
 def week_to_json(week: Week, recommendations: list[JsonObject]) -> JsonObject:
@@ -265,10 +257,6 @@ def _pnl_across_midnight(documents: list[JsonObject]) -> Fraction | None:
     return sum((symbol_pnl(rows, instrument).realized_net for instrument in traded), _ZERO)
 
 
-def _days(last: date, count: int) -> tuple[date, ...]:
-    return tuple(last - timedelta(days=back) for back in reversed(range(count)))
-
-
 def _day_to_json(week: Week, day: date, reported: ReportedDay | None) -> JsonObject:
     if day in week.damaged:
         return {"date": day.isoformat(), "state": "damaged", "reason": week.damaged[day]}
@@ -288,19 +276,18 @@ def _day_to_json(week: Week, day: date, reported: ReportedDay | None) -> JsonObj
 
 
 def _activity_to_json(activity: Activity | None) -> JsonObject:
-    if activity is None:
-        names = ("volume", "gross", "fees", "round_trips", "wins", "undecided", "win_rate", "maker_ratio")
-        return dict.fromkeys(names)
-    return {
-        "volume": figure(activity.volume),
-        "gross": figure(activity.gross),
-        "fees": figure(activity.fees),
-        "round_trips": activity.round_trips,
-        "wins": activity.wins,
-        "undecided": activity.undecided,
-        "win_rate": _ratio(activity.win_rate),
-        "maker_ratio": _ratio(activity.maker_ratio),
+    told = activity or Activity()
+    figures = {
+        "volume": figure(told.volume),
+        "gross": figure(told.gross),
+        "fees": figure(told.fees),
+        "round_trips": told.round_trips,
+        "wins": told.wins,
+        "undecided": told.undecided,
+        "win_rate": _ratio(told.win_rate),
+        "maker_ratio": _ratio(told.maker_ratio),
     }
+    return dict.fromkeys(figures) if activity is None else figures
 
 
 def _ranked_to_json(reported: ReportedDay) -> JsonObject:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -222,6 +222,12 @@ def test_reads_days_and_tells_the_damaged_ones(folder: ReportsFolder, document: 
     assert list(documents) == [DAY]
     assert list(damaged) == [date(2025, 11, 29)]
     assert "expected JSON" in damaged[date(2025, 11, 29)]
+
+
+def test_leaves_out_days_before_the_week(folder: ReportsFolder, document: JsonObject) -> None:
+    """Guards the seven days."""
+    _write(folder, document)
+    assert [list(folder.read_days(DAY + timedelta(days=days), 7)[0]) for days in (6, 7)] == [[DAY], []]
 
 
 def test_accepts_a_file_that_another_tool_has_written_anew(folder: ReportsFolder, document: JsonObject) -> None:
