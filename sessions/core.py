@@ -4,12 +4,12 @@ No clock and no socket is inside. What a client is to be sent waits in its `Clie
 engine's link, and `changed` says whose connection is to be looked after. Rows of the decoder become commands in
 place, and neither way an object is made for an order.
 
-The walk of an order: `received` → `_take_rows` → SessionTable.admit → LinkEnd.send_encoded. The walk of its report:
-`take_reports` → KeptSessions.take (the store, then SessionTable.report) → the client's next piece.
+The walk of an order, `receive`: bytes in, decode, admit, send. The walk of its report, `take_reports`: journal it, then
+decode, translate and encode it into the session's stream, of which its client is sent the next piece.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from structlog.typing import FilteringBoundLogger as Log
 
@@ -24,7 +24,7 @@ from market.limits import TCP_SESSIONS_MAX
 from market.session_messages import Heartbeat, LoggedOn, Logon, Logout
 from sessions.admission import GOES_ON, LOGS_OUT_FOR_GOOD
 from sessions.client import Client, ClientRules
-from sessions.engines import Engine, Engines
+from sessions.engines import Engine, Engines, LinkEnd
 from sessions.kept_sessions import KeptSessions
 from sessions.peers import Peers
 from sessions.report_record import ReportRecord
@@ -44,14 +44,14 @@ class GatewayCore:
     Args:
         table: of the sessions.
         kept: the same sessions on disk.
-        engines: of the desk.
+        links: our end of the link to each engine.
         rules: of every connection.
         greeting: what each client is sent first.
         log: for a person.
 
     Attributes:
         clients: those that are connected.
-        changed: who is to be looked after, beside those whom `received` is called for: written to, read again, let go.
+        changed: who is to be looked after: written to, read again, let go.
         counts: of what they sent, for `status`.
     """
 
@@ -59,7 +59,7 @@ class GatewayCore:
         self,
         table: SessionTable,
         kept: KeptSessions,
-        engines: Engines,
+        links: Sequence[LinkEnd],
         rules: ClientRules,
         greeting: bytes,
         log: Log,
@@ -69,7 +69,8 @@ class GatewayCore:
         self.counts = {"orders": 0, "rejected": 0, "malformed": 0, "turned_away": 0}
         self._table = table
         self._kept = kept
-        self._engines = engines
+        lasting = {number for number, session in table.sessions.items() if session.outlives_connection}
+        self._engines = Engines(links, set(range(TCP_SESSIONS_MAX)) - lasting)
         self._rules = rules
         self._greeting = greeting
         self._log = log
@@ -94,18 +95,31 @@ class GatewayCore:
         self._turn_away(client, why, RejectReason.NO_SESSION_LEFT, 0, now)
         return client
 
-    def space(self, client: Client) -> memoryview | None:
-        """Return where the next piece of a client's stream is received into; `received` says of which size it is.
+    def receive(self, client: Client, receive_into: Callable[[memoryview], int | None], now: Now) -> None:
+        """Take what a client has sent; while its commands cannot go on they wait in its socket.
 
-        None if its commands cannot go on: they wait in its socket.
+        Args:
+            receive_into: receives the next piece of its stream; returns its size, 0 at the end, None if nothing waits.
         """
-        return self._table.decoder.space(client.rest) if self._may_read(client) else None
-
-    def received(self, client: Client, size: int, now: Now) -> None:
-        """Take the messages that a client has sent."""
-        self._table.decoder.received(size)
+        self.changed.add(client)
+        if not self._may_read(client):
+            self._answer(client, now)
+            return
+        # 1. Bytes in.
+        decoder = self._table.decoder
         try:
-            for messages in self._table.decoder.messages():
+            size = receive_into(decoder.space(client.rest))
+        except OSError as error:
+            self.hang_up(client, error.strerror or "lost", now)
+            return
+        if not size:
+            if size == 0:
+                self.hang_up(client, "the client hung up", now)
+            return
+        decoder.received(size)
+        # 2. Decode.
+        try:
+            for messages in decoder.messages():
                 if isinstance(messages, Logon):
                     self._log_on(client, messages, now)
                 else:
@@ -116,11 +130,10 @@ class GatewayCore:
             self.counts["malformed"] += 1
             self._refuse(client, RejectReason.MALFORMED, str(error), 0, now)
             return
-        client.rest = self._table.decoder.rest
+        client.rest = decoder.rest
         if client.session is not None:  # a part of a first message is nothing yet
             client.heard_ns = now.monotonic_ns
-            if client.session.resends:
-                self._answer(client, client.session, now)
+            self._answer(client, now)
 
     def _take_rows(self, client: Client, rows: Int64Array, now: Now) -> None:
         """Give the commands among the rows to the engines."""
@@ -128,8 +141,10 @@ class GatewayCore:
         if session is None:
             return
         for engines, first, count in self._engines.parts(rows):
+            # 3. Admit.
             is_here = all(engine.link.is_connected for engine in engines)
             admitted = self._table.admit(session, first, count, now, is_engine_here=is_here)
+            # 4. Send.
             if admitted.command_count:
                 for engine in engines:
                     engine.link.send_encoded(admitted.commands, admitted.command_count)
@@ -155,13 +170,11 @@ class GatewayCore:
         if was_behind and not self._is_engine_behind:
             self.changed |= self.clients
 
-    def go_on(self, client: Client, now: Now) -> None:
+    def _answer(self, client: Client, now: Now) -> None:
         """Answer more of the orders of a client that came again, not all at once."""
-        if client.session is not None and client.is_open:
-            self._answer(client, client.session, now)
-
-    def _answer(self, client: Client, session: Session, now: Now) -> None:
-        for order_id, symbol_id, reply in self._table.stored_replies(session, RESENDS_PER_TURN):
+        if client.session is None or not client.session.resends:
+            return
+        for order_id, symbol_id, reply in self._table.stored_replies(client.session, RESENDS_PER_TURN):
             if reply is None:
                 client.say(_rejected(RejectReason.DUPLICATE_ORDER_ID, Tag.NEW_ORDER, now, symbol_id, order_id))
             elif client.has_been_sent(reply.sequence):
@@ -203,22 +216,19 @@ class GatewayCore:
         if known is not None and (other := self._client_of.get(known)) is not None:
             self.hang_up(other, "the session goes on elsewhere", now, encode(Logout(RejectReason.REPLACED)))
         address = client.address if self._rules.tokens is None else ""
-        last, is_cancelled = logon.last_sequence, bool(logon.is_cancel_on_disconnect)
         try:
             if known is None:
                 self._make_room(address, now)
-            session = self._kept.log_on(
-                logon.client_id, is_cancel_on_disconnect=is_cancelled, address=address, last_sequence=last
-            )
+            session = self._kept.log_on(logon, address)
         except NoSessionLeftError as error:
             self._refuse(client, RejectReason.NO_SESSION_LEFT, str(error), Tag.LOGON, now)
             return
         reports = session.reports
         idle_ms = int(self._rules.idle_s * 1_000)
         used_id, open_count = self._table.used_id(session), self._table.open_count(session)
-        self._attach(client, session, reports.place_after(last))
+        self._attach(client, session, reports.place_after(logon.last_sequence))
         client.say(encode(LoggedOn(reports.last_sequence + 1, reports.first_sequence, used_id, open_count, idle_ms)))
-        self._log.info("client logged on", peer=client.peer, client=session.name, after=last)
+        self._log.info("client logged on", peer=client.peer, client=session.name, after=logon.last_sequence)
 
     def _logon_refusal(self, client: Client, logon: Logon, now: Now) -> RejectReason | None:
         if client.session is not None:
@@ -226,9 +236,7 @@ class GatewayCore:
         if not _CLIENT_ID.fullmatch(logon.client_id):
             return RejectReason.BAD_CLIENT_ID
         is_right = is_token_right(self._rules.tokens, logon.client_id, logon.token)
-        is_cancelled = bool(logon.is_cancel_on_disconnect)
-        is_counted = not is_right or self._kept.is_news(logon.client_id, is_cancel_on_disconnect=is_cancelled)
-        if is_counted and not self._peers.log_on(client.address, now.monotonic_ns):
+        if (not is_right or self._kept.is_news(logon)) and not self._peers.log_on(client.address, now.monotonic_ns):
             return RejectReason.RATE_LIMIT
         return None if is_right else RejectReason.BAD_TOKEN
 
@@ -265,7 +273,7 @@ class GatewayCore:
             return
         session.left_ns = now.monotonic_ns
         del self._client_of[session]
-        if not session.name or session.is_cancel_on_disconnect:
+        if not session.outlives_connection:
             for engine in self._engines:
                 engine.cancels_owed.add(session.number)
                 self._cancel_owed(engine, now)
@@ -320,8 +328,8 @@ class GatewayCore:
             self.changed.add(client)
             if client.has_lost_reports:
                 self.hang_up(client, "the client does not read its reports", now)  # nor would it read why
-            elif session.resends:
-                self._answer(client, session, now)
+            else:
+                self._answer(client, now)
 
     def _cancel_owed(self, engine: Engine, now: Now) -> None:
         """Cancel what those have open whose connection is gone, if the engine takes it."""

@@ -1,6 +1,6 @@
 """The engines as a gateway's sessions see them: which of them a command is for, and what each has still to do."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Protocol
@@ -69,7 +69,7 @@ class Engines:
         by_name: each of them.
     """
 
-    def __init__(self, links: Sequence[LinkEnd], owed: Sequence[int] = ()) -> None:
+    def __init__(self, links: Sequence[LinkEnd], owed: Collection[int] = ()) -> None:
         self._all = tuple(Engine(link, set(owed)) for link in links)
         self.by_name = {engine.link.engine: engine for engine in self._all}
         count = max(max(link.symbol_ids, default=0) for link in links) + 1

@@ -1,10 +1,11 @@
 """The gateway's sessions and what is kept of them on disk, moving together."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 
 from market.clock import NS_PER_SECOND, Now
 from market.codec import encode_all
 from market.limits import BATCH_MESSAGES_MAX
+from market.session_messages import Logon
 from sessions.checkpoint import checkpoint_of, restore_checkpoint
 from sessions.client import ClientRules
 from sessions.report_record import ReportRecord
@@ -48,16 +49,6 @@ class KeptSessions:
         self._store.recover(take)
         begin_until(self._store.sequence + 1)
 
-    @property
-    def positions(self) -> Mapping[str, Position]:
-        """By engine, where its link goes on."""
-        return self._store.positions
-
-    def outlives_connections(self, number: int) -> bool:
-        """Return whether orders under this number stay open without a connection."""
-        session = self._table.sessions.get(number)
-        return session is not None and bool(session.name) and not session.is_cancel_on_disconnect
-
     def begin_anonymous(self, address: str = "") -> Session:
         """Return a new session that ends with its connection.
 
@@ -66,28 +57,27 @@ class KeptSessions:
         """
         return self._table.open("", self._store.sequence, address)
 
-    def log_on(self, name: str, *, is_cancel_on_disconnect: bool, address: str = "", last_sequence: int = 0) -> Session:
+    def log_on(self, logon: Logon, address: str = "") -> Session:
         """Return the session of this name, a new one if there is none.
 
         Args:
             address: where the client is, if only that bounds how many sessions it has.
-            last_sequence: of the last report that it has seen.
 
         Raises:
             NoSessionLeftError: if all numbers are taken.
         """
-        is_news = self.is_news(name, is_cancel_on_disconnect=is_cancel_on_disconnect)
-        session = self._table.by_name(name) or self._table.open(name, self._store.sequence)
-        session.address, session.is_cancel_on_disconnect = address, is_cancel_on_disconnect
-        self._table.note_seen(session, last_sequence)
+        is_news = self.is_news(logon)
+        session = self._table.by_name(logon.client_id) or self._table.open(logon.client_id, self._store.sequence)
+        session.address, session.is_cancel_on_disconnect = address, bool(logon.is_cancel_on_disconnect)
+        self._table.note_seen(session, logon.last_sequence)
         if is_news:
             self.save()
         return session
 
-    def is_news(self, name: str, *, is_cancel_on_disconnect: bool) -> bool:
+    def is_news(self, logon: Logon) -> bool:
         """Return whether a Logon says something that is not written yet: it is synced, and everybody waits for that."""
-        session = self._table.by_name(name)
-        return session is None or session.is_cancel_on_disconnect != is_cancel_on_disconnect
+        session = self._table.by_name(logon.client_id)
+        return session is None or session.is_cancel_on_disconnect != bool(logon.is_cancel_on_disconnect)
 
     def make_room(self, rules: ClientRules, address: str, is_here: Callable[[Session], bool], now: Now) -> str:
         """See to it that one more session can begin, for which the one that has been away longest is forgotten.
@@ -160,10 +150,6 @@ class KeptSessions:
     def save(self) -> None:
         """Write who has a session."""
         self._store.save(self._stored())
-
-    def close(self) -> None:
-        """Let another process have the store."""
-        self._store.close()
 
     def _keep(self, record: ReportRecord) -> list[Session]:
         self._store.keep(record)

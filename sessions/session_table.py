@@ -52,6 +52,11 @@ class Session:
     left_ns: int = 0
     resends: deque[tuple[int, int]] = field(default_factory=deque)
 
+    @property
+    def outlives_connection(self) -> bool:
+        """Whether its orders stay open without a connection."""
+        return bool(self.name) and not self.is_cancel_on_disconnect
+
 
 class Admitted(NamedTuple):
     """What became of a piece of a client's stream.

@@ -16,7 +16,6 @@ from engine.wire.refusals import MalformedBytesError
 from market.clock import NS_PER_SECOND, Now, monotonic_ns, now
 from market.codec import encode_all
 from market.http_names import in_url
-from market.limits import TCP_SESSIONS_MAX
 from nodes.gateway.connection import ClientConnection
 from nodes.gateway.limits import client_rules, session_limits
 from nodes.gateway.references import GatewayReferences
@@ -24,7 +23,6 @@ from nodes.listener import bind
 from nodes.node import Node
 from sessions.client import Client
 from sessions.core import GatewayCore
-from sessions.engines import Engines
 from sessions.kept_sessions import KeptSessions
 from sessions.report_record import ReportRecord
 from sessions.session_store import Position, SessionStore
@@ -47,13 +45,13 @@ class GatewayNode:
         orders_max = max(engine.settings.orders_max for engine in node.plan.engines.values())
         table = SessionTable(limits, orders_max, source, settings.kept_bytes)
         table.warm()
-        self._kept = KeptSessions(table, SessionStore(plan.folder, settings.journal_bytes), now())
-        self._links = EngineClient.over(node.wiring, source, node.plan.symbol_ids, self._kept.positions)
+        self._store = SessionStore(plan.folder, settings.journal_bytes)
+        kept = KeptSessions(table, self._store, now())
+        self._links = EngineClient.over(node.wiring, source, node.plan.symbol_ids, self._store.positions)
         self._references = GatewayReferences(node, table)
         node.watch(*self._links.sockets, *self._references.sockets)
-        owed = [number for number in range(TCP_SESSIONS_MAX) if not self._kept.outlives_connections(number)]
         greeting = encode_all(map(definition_of, node.settings.instruments))
-        self._core = GatewayCore(table, self._kept, Engines(tuple(self._links), owed), rules, greeting, node.log)
+        self._core = GatewayCore(table, kept, tuple(self._links), rules, greeting, node.log)
         self._connections: dict[Client, ClientConnection] = {}
         self._listener = bind(settings.host, settings.port)
         self._listener.setblocking(False)
@@ -85,7 +83,7 @@ class GatewayNode:
         self._listener.close()
         self._links.close()
         self._references.close()
-        self._kept.close()
+        self._store.close()
 
     def _hang_up_all(self) -> None:
         moment = now()
@@ -105,40 +103,26 @@ class GatewayNode:
         self._look_after_changed(moment)
 
     def _on_client(self, connection: ClientConnection) -> None:
-        client, moment = connection.client, now()
-        if (space := self._core.space(client)) is None:
-            self._core.go_on(client, moment)
-        else:
-            try:
-                size = connection.receive_into(space)
-            except OSError as error:
-                self._core.hang_up(client, error.strerror or "lost", moment)
-            else:
-                if size:
-                    self._core.received(client, size, moment)
-                elif size == 0:
-                    self._core.hang_up(client, "the client hung up", moment)
-        self._look_after(connection, moment)
+        moment = now()
+        self._core.receive(connection.client, connection.receive_into, moment)
         self._look_after_changed(moment)
 
     def _look_after_changed(self, moment: Now) -> None:
+        """Send what the sockets take, and wait for what comes next, or let them go."""
         while self._core.changed:
-            if (connection := self._connections.get(self._core.changed.pop())) is not None:
-                self._look_after(connection, moment)
-
-    def _look_after(self, connection: ClientConnection, moment: Now) -> None:
-        """Send what the socket takes, and wait for what comes next, or let it go."""
-        client = connection.client
-        try:
-            connection.flush(moment)
-        except OSError as error:
-            self._core.hang_up(client, error.strerror or "lost", moment)
-        if client.is_open:
-            is_read, is_written = self._core.interest(client, moment)
-            connection.watch(is_read=is_read, is_written=is_written)
-        else:
-            del self._connections[client]
-            connection.close()
+            client = self._core.changed.pop()
+            if (connection := self._connections.get(client)) is None:
+                continue  # it was let go when it was last looked after
+            try:
+                connection.flush(moment)
+            except OSError as error:
+                self._core.hang_up(client, error.strerror or "lost", moment)
+            if client.is_open:
+                is_read, is_written = self._core.interest(client, moment)
+                connection.watch(is_read=is_read, is_written=is_written)
+            else:
+                del self._connections[client]
+                connection.close()
 
     # --- engines
 

@@ -12,11 +12,9 @@ from market.clock import NS_PER_SECOND, Now
 from market.codec import StreamDecoder, decode_commands, encode, encode_all
 from market.commands import Command
 from market.events import Event
-from market.limits import TCP_SESSIONS_MAX
 from market.session_messages import Heartbeat
 from sessions.client import Client, ClientRules
 from sessions.core import GatewayCore
-from sessions.engines import Engines
 from sessions.kept_sessions import KeptSessions
 from sessions.memory import SessionLimits
 from sessions.report_record import ReportRecord
@@ -75,10 +73,9 @@ class Gate:
         self.rules = rules or ClientRules()
         self.now = Now(77, NS_PER_SECOND)
         self.table = SessionTable(SessionLimits(), 1_000, 1, 1 << 20)
-        self.kept = KeptSessions(self.table, SessionStore(folder), self.now)
-        owed = [number for number in range(TCP_SESSIONS_MAX) if not self.kept.outlives_connections(number)]
-        engines = Engines(self.links, owed)
-        self.core = GatewayCore(self.table, self.kept, engines, self.rules, encode(GREETING), structlog.get_logger())
+        self.store = SessionStore(folder)
+        self.kept = KeptSessions(self.table, self.store, self.now)
+        self.core = GatewayCore(self.table, self.kept, self.links, self.rules, encode(GREETING), structlog.get_logger())
         for link in self.links:
             self.core.engine_connected(link.engine, Position(EPOCH, 0), self.now)
         self.match()
@@ -96,16 +93,21 @@ class Gate:
 
     def send(self, client: Client, piece: bytes) -> None:
         """Let a client send bytes."""
-        space = self.core.space(client)
-        assert space is not None
-        space[: len(piece)] = piece
-        self.core.received(client, len(piece), self.now)
+        pieces = [piece]
+
+        def receive_into(space: memoryview) -> int:
+            space[: len(piece)] = pieces.pop()
+            return len(piece)
+
+        self.core.receive(client, receive_into, self.now)
+        assert not pieces, "it is not read"
 
     def hear(self, client: Client, size_max: int = 1 << 20) -> list[Any]:
         """Return what a client reads, so many bytes at a time."""
         decoder = StreamDecoder()
         heard: list[Any] = []
-        self.core.go_on(client, self.now)
+        if client.is_open:
+            self.core.receive(client, lambda _: None, self.now)
         while piece := bytes(client.next_piece())[:size_max]:
             client.sent(len(piece), self.now)
             heard += decoder.feed(piece)

@@ -41,7 +41,7 @@ def gate(tmp_path: Path) -> Iterator[Gate]:
         link.commands.clear()
         link.sent = link.acknowledged = 0
     yield one
-    one.kept.close()
+    one.store.close()
 
 
 def test_walks_an_order_from_bytes_to_its_report(gate: Gate) -> None:
@@ -154,7 +154,7 @@ def test_gives_each_engine_its_part_in_one_piece(tmp_path: Path) -> None:
     gate.match()
     refused = [message for message in gate.hear(client) if isinstance(message, Rejected)]
     assert [(message.order_id, message.command) for message in refused] == [(2, 1), (2, 2), (0, 4)]
-    gate.kept.close()
+    gate.store.close()
 
 
 def test_counts_first_replies_that_another_engine_has_overtaken(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_counts_first_replies_that_another_engine_has_overtaken(tmp_path: Path) 
     gate.connect(Logon("one"), order(3), order(4, symbol_id=1))
     gate.match()
     assert (numbers[at.ANSWERED_ID], numbers[at.LATE_COUNT]) == (4, 1)
-    gate.kept.close()
+    gate.store.close()
 
 
 def test_says_that_it_is_there_and_hangs_up_on_who_does_not(gate: Gate) -> None:
@@ -214,7 +214,7 @@ def test_turns_away_who_comes_too_often(tmp_path: Path) -> None:
     assert gate.core.figures()["turned_away"] == 1
     gate.core.hang_up(first, "the client hung up", gate.now)
     assert gate.connect().is_open
-    gate.kept.close()
+    gate.store.close()
 
 
 def test_an_engine_that_begins_anew_is_asked_to_cancel_everything(gate: Gate) -> None:
@@ -227,7 +227,7 @@ def test_an_engine_that_begins_anew_is_asked_to_cancel_everything(gate: Gate) ->
         MassCancel(owner=OWNERS_PER_SOURCE + number, time_ns=77) for number in range(TCP_SESSIONS_MAX)
     ]
     assert [type(word) for word in gate.hear(client)] == [Canceled]
-    assert gate.kept.positions == {"one": Position(EPOCH + 1, 7)}
+    assert gate.store.positions == {"one": Position(EPOCH + 1, 7)}
 
 
 def test_who_tries_tokens_is_turned_away(tmp_path: Path) -> None:
@@ -248,7 +248,7 @@ def test_who_tries_tokens_is_turned_away(tmp_path: Path) -> None:
         RejectReason.BAD_TOKEN,
         RejectReason.RATE_LIMIT,
     ]
-    gate.kept.close()
+    gate.store.close()
 
 
 def test_two_clients_trade(gate: Gate) -> None:

@@ -12,6 +12,7 @@ from market.codes import CancelReason, Side
 from market.commands import NewOrder
 from market.events import Accepted, Canceled, Event
 from market.limits import TCP_SESSIONS_MAX
+from market.session_messages import Logon
 from sessions.client import ClientRules
 from sessions.kept_sessions import KeptSessions
 from sessions.memory import SessionLimits
@@ -67,7 +68,7 @@ def gateway(tmp_path: Path) -> Iterator[Gateway]:
     """A gateway without a session."""
     one = Gateway(tmp_path / "gateway")
     yield one
-    one.kept.close()
+    one.store.close()
 
 
 @pytest.mark.parametrize("step_ns", STEPS_NS)
@@ -76,7 +77,7 @@ def test_goes_on_in_the_epoch_that_began_last_however_the_clock_was_set(
     gateway: Gateway, step_ns: int, *, has_reports: bool
 ) -> None:
     """Killed after the engine came back empty: what rests in the new epoch must not be told to be lost."""
-    one = gateway.kept.log_on("one", is_cancel_on_disconnect=False)
+    one = gateway.kept.log_on(Logon("one"))
     gateway.kept.begin_epoch(ENGINE, Position(START_NS, 0), {BTC}, Now(1, 0))
     gateway.take(START_NS, 1, gateway.enter(one, 1, 2))
     epoch = START_NS + step_ns
@@ -84,7 +85,7 @@ def test_goes_on_in_the_epoch_that_began_last_however_the_clock_was_set(
     if has_reports:
         gateway.take(epoch, 1, gateway.enter(one, 3))
     gateway.kill()
-    assert gateway.kept.positions[ENGINE] == Position(epoch, int(has_reports))
+    assert gateway.store.positions[ENGINE] == Position(epoch, int(has_reports))
     told = reports(gateway.one())
     assert [type(event) for event in told] == [Accepted] * 2 + [Canceled] * 2 + [Accepted] * has_reports
     assert {event.reason for event in told if isinstance(event, Canceled)} == {CancelReason.ENGINE_RESTARTED}
@@ -94,32 +95,31 @@ def test_goes_on_in_the_epoch_that_began_last_however_the_clock_was_set(
 @pytest.mark.parametrize("step_ns", STEPS_NS)
 def test_an_engine_that_begins_anew_ends_the_orders_of_its_symbols_alone(gateway: Gateway, step_ns: int) -> None:
     """And its position alone begins anew."""
-    one = gateway.kept.log_on("one", is_cancel_on_disconnect=False)
+    one = gateway.kept.log_on(Logon("one"))
     for engine, number in ((ENGINE, 0), ("engine2", 1)):
         gateway.kept.begin_epoch(engine, Position(START_NS + number, 0), {number}, Now(1, 0))
     gateway.take(START_NS, 1, gateway.enter(one, 1, 2))
     gateway.kept.begin_epoch("engine2", Position(START_NS + step_ns, 0), {1}, Now(2, 0))
     gateway.kill()
-    assert gateway.kept.positions[ENGINE] == Position(START_NS, 2)
-    assert gateway.kept.positions["engine2"] == Position(START_NS + step_ns, 0)
+    assert gateway.store.positions[ENGINE] == Position(START_NS, 2)
+    assert gateway.store.positions["engine2"] == Position(START_NS + step_ns, 0)
     assert gateway.table.open_count(gateway.one()) == 2
 
 
 def test_a_session_that_was_given_up_does_not_come_back(gateway: Gateway) -> None:
     """Killed just after it: its name is not known, and what it had open is cancelled like an anonymous one's."""
-    one = gateway.kept.log_on("one", is_cancel_on_disconnect=False)
-    two = gateway.kept.log_on("two", is_cancel_on_disconnect=False)
+    one = gateway.kept.log_on(Logon("one"))
+    two = gateway.kept.log_on(Logon("two"))
     gateway.kept.give_up(one)
     gateway.kill()
     assert [session.name for session in gateway.table.sessions.values()] == ["two"]
-    assert not gateway.kept.outlives_connections(one.number)
-    assert gateway.kept.outlives_connections(two.number)
+    assert gateway.table.sessions[two.number].outlives_connection
 
 
 def test_goes_on_from_a_checkpoint_in_the_middle_of_reports(tmp_path: Path) -> None:
     """The journal began anew: all that was told before is in the checkpoint, and nothing of an anonymous session."""
     gateway = Gateway(tmp_path / "gateway", journal_bytes=100)
-    one = gateway.kept.log_on("one", is_cancel_on_disconnect=False)
+    one = gateway.kept.log_on(Logon("one"))
     nobody = gateway.kept.begin_anonymous()
     for number in range(1, 40):
         gateway.take(START_NS, 2 * number - 1, gateway.enter(one, number))
@@ -130,11 +130,11 @@ def test_goes_on_from_a_checkpoint_in_the_middle_of_reports(tmp_path: Path) -> N
         assert reports(gateway.one()) == told
         assert gateway.table.open_count(gateway.one()) == 39
         assert len(gateway.table.sessions) == 1
-        assert gateway.kept.positions[ENGINE] == Position(START_NS, 78)
+        assert gateway.store.positions[ENGINE] == Position(START_NS, 78)
     gateway.take(START_NS, 79, gateway.enter(gateway.one(), 40))
     gateway.kill()
     assert [event.sequence for event in reports(gateway.one(), after=39)] == [40]
-    gateway.kept.close()
+    gateway.store.close()
 
 
 RULE = ClientRules(forget_s=60)
@@ -145,7 +145,7 @@ def log_on(gateway: Gateway, name: str, address: str = "a", last_sequence: int =
     forgotten = ""
     if gateway.table.by_name(name) is None:
         forgotten = gateway.kept.make_room(rule, address, lambda _: False, now())
-    session = gateway.kept.log_on(name, is_cancel_on_disconnect=False, address=address, last_sequence=last_sequence)
+    session = gateway.kept.log_on(Logon(name, last_sequence=last_sequence), address)
     session.left_ns = monotonic_ns()
     return forgotten
 
