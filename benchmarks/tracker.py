@@ -72,6 +72,10 @@ class MemoryVenue:
         """Return its middle."""
         return Decimal("91200.005")
 
+    def minute_prices(self, symbol: str, since_ms: int) -> Mapping[int, Decimal]:  # noqa: ARG002
+        """Remember nothing."""
+        return {}
+
     def open_orders(self, instrument: Instrument) -> Sequence[VenueOrder]:  # noqa: ARG002
         """Return none."""
         return []

@@ -1,13 +1,11 @@
 """Binance Spot, its testnet, or anything that speaks like it (our paper exchange), through ccxt."""
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from venues import binance_documents as documents
 from venues import venue
-from venues.binance_account import PUBLIC_PATHS, BinanceAccount, Result
+from venues.binance_account import PUBLIC_PATHS, BinanceAccount
 from venues.ccxt_binance import ccxt
 
 
@@ -21,8 +19,7 @@ class BinanceVenue(BinanceAccount):
     """
 
     def __init__(self, name: str, url: str | None, api_key: str, secret: str, timeout_ms: int) -> None:
-        super().__init__(name, api_key, secret)
-        self._at = f" at {url}" if url else ""
+        super().__init__(name, url, api_key, secret)
         config: dict[str, Any] = {
             "apiKey": api_key,
             "secret": secret,
@@ -42,79 +39,23 @@ class BinanceVenue(BinanceAccount):
                 }
             }
         self._exchange: Any = ccxt.binance(config)
-        self._status = 0  # of the last answer; ccxt's errors do not tell it
-        handle_errors = self._exchange.handle_errors
+        self._exchange.handle_errors = self._check
 
-        def note_status(status: int, *rest: Any) -> Any:
-            self._status = status
-            return handle_errors(status, *rest)
+    def _check(self, status: int, *answer: Any) -> None:
+        """Judge an answer in ccxt's place: its many kinds of error do not tell the status."""
+        _reason, _url, method, headers, body, *_ = answer
+        if status != HTTPStatus.OK:
+            raise self._refusal(method, status, headers.get("Retry-After", ""), body) from None
 
-        self._exchange.handle_errors = note_status
-
-    def _ask(self, method: str, path: str, asked: Mapping[str, object], read: Callable[[Any], Result]) -> Result:
-        name = f"{'public' if path in PUBLIC_PATHS else 'private'}_{method}_{path.replace('/', '_')}".lower()
-        given = {key: value for key, value in asked.items() if value is not None}
-        is_order = method == "POST"
+    def _answer(self, method: str, path: str, given: Mapping[str, object]) -> Any:
+        kind = "public" if path in PUBLIC_PATHS else "private"
+        self._exchange.options["timeDifference"] = -self._ahead_ms
         try:
-            return read(self._asked(getattr(self._exchange, name), given))
-        except ccxt.BaseError as error:
-            raise self._translated(error, is_order=is_order) from None
-        except documents.UNREADABLE as error:  # a proxy's page with status 200, or another service behind the port
-            kind = venue.VenueUnknownError if is_order else venue.VenueUnavailableError
-            raise kind(f"{self._name} answered with something else ({type(error).__name__})") from None
-
-    def _asked(self, method: Callable[[Mapping[str, object]], Any], given: Mapping[str, object]) -> Any:
-        self._status = 0
-        try:
-            return method(given)
-        except ccxt.InvalidNonce:  # refused for its time, so it was not done
-            self._exchange.options["adjustForTimeDifference"] = True
-            try:
-                self._exchange.load_time_difference()
-            except ccxt.NetworkError as error:
-                raise self._translated(error, is_order=False) from None
-            except (ccxt.BaseError, *documents.UNREADABLE):
-                raise venue.VenueUnavailableError(f"{self._name} does not tell its time") from None
-            return method(given)
-
-    def _translated(self, error: ccxt.BaseError, *, is_order: bool) -> venue.VenueError:
-        text = str(error)
-        code = int(match[1]) if (match := re.search(r'"code":\s*(-\d+)', text)) else 0
-        said = match[1] if (match := re.search(r'"msg":\s*"([^"]*)"', text)) else ""
-        if isinstance(error, ccxt.RateLimitExceeded | ccxt.DDoSProtection) and code not in documents.KEY_CODES:
-            return venue.VenueBusyError.of(
-                self._name, self._retry_after_s(), is_ban="banned" in said or " 418 " in text
-            )
-        is_5xx = self._status >= HTTPStatus.INTERNAL_SERVER_ERROR and code != documents.THROTTLED_CODE
-        if code and is_order and (is_5xx or code in documents.UNKNOWN_EXECUTION_CODES):
-            return venue.VenueUnknownError(f"{self._name} does not know what became of an order ({code})")
-        if code in documents.KEY_CODES or isinstance(error, ccxt.AuthenticationError):
-            return venue.VenueKeysError(
-                f"{self._name} does not accept the API key: {self._redacted(said) or code}", code
-            )
-        if code:
-            return venue.VenueRefusedError(f"{self._name}: {self._redacted(said)} ({code})", code)
-        if is_order and isinstance(error, ccxt.NetworkError) and not _never_left(error):
-            return venue.VenueUnknownError(f"{self._name}: the reply to an order was lost ({type(error).__name__})")
-        if isinstance(error, ccxt.NetworkError):
-            hint = "; is the desk up?" if self._name == "paper" else ""
+            return getattr(self._exchange, f"{kind}_{method}_{path.replace('/', '_')}".lower())(given)
+        except ccxt.NetworkError as error:
             why = "no answer in time" if isinstance(error, ccxt.RequestTimeout) else "no connection"
-            return venue.VenueUnavailableError(f"{self._name} is out of reach{self._at} ({why}){hint}")
-        # For some refusals ccxt gives the venue's words alone; a text with a URL may hold a signature or a key.
-        words = text.removeprefix("binance ")
-        said = type(error).__name__ if "://" in words else self._redacted(words)
-        return venue.VenueRefusedError(f"{self._name}: {said}")
-
-    def _retry_after_s(self) -> float:
-        headers = self._exchange.last_response_headers or {}
-        return documents.retry_after_s(str(headers.get("Retry-After", "")))
-
-
-def _never_left(error: BaseException) -> bool:
-    """Whether no connection was made, so that nothing can have been done."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ConnectionRefusedError) or "Connection refused" in str(cause):
-            return True
-        cause = cause.__cause__ or cause.__context__
-    return False
+            never_left = "Connection refused" in str(error.__cause__)
+            raise (self._out_of_reach(why) if never_left else self._unanswered(method, why)) from None
+        except ccxt.BaseError as error:  # its text may have the URL, with the signature
+            refused = venue.VenueKeysError if isinstance(error, ccxt.AuthenticationError) else venue.VenueRefusedError
+            raise refused(f"{self._name}: {type(error).__name__}") from None

@@ -18,6 +18,7 @@ UNKNOWN_ORDER_CODES: Final = frozenset({-2011, -2013})
 UNKNOWN_EXECUTION_CODES: Final = frozenset({-1000, -1001, -1006, -1007})  # those that Binance sends with a 5xx
 UNKNOWN_SYMBOL_CODES: Final = frozenset({-1121, -1100})  # the second for characters that no symbol has
 THROTTLED_CODE: Final = -1008  # with a 503, and yet what was asked was surely not done
+BAD_TIME_CODE: Final = -1021  # our clock is wrong, and nothing was done
 KEY_CODES: Final = frozenset({-2014, -2015, -1022})
 RETRY_AFTER_DEFAULT_S: Final = 10.0
 # What reading a document may raise that is none of Binance's: a proxy's page, another service behind the port.
@@ -26,9 +27,9 @@ UNREADABLE: Final = (KeyError, TypeError, ValueError, AttributeError, IndexError
 _SECONDS: Final = re.compile(r"[0-9]{1,7}", re.ASCII)
 
 
-def retry_after_s(header: str) -> float:
-    """Return how long a header `Retry-After` asks to wait, RETRY_AFTER_DEFAULT_S if it is none in seconds."""
-    return float(header) if _SECONDS.fullmatch(header) else RETRY_AFTER_DEFAULT_S
+def retry_after_s(header: str, default_s: float = RETRY_AFTER_DEFAULT_S) -> float:
+    """Return how long a header `Retry-After` asks to wait, `default_s` if it is none in seconds."""
+    return float(header) if _SECONDS.fullmatch(header) else default_s
 
 
 def order_of(document: Mapping[str, Any]) -> VenueOrder:

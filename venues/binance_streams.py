@@ -6,7 +6,6 @@ ends; asks for depth snapshots over REST. No keys, no orders.
 
 import json
 import random
-import re
 import threading
 import urllib.error
 import urllib.request
@@ -22,6 +21,7 @@ from flow.live import Lost, Received, StreamNews, Subscribed
 from flow.live_url import rest_url
 from market.backoff import Backoff
 from market.clock import NS_PER_SECOND, monotonic_ns
+from venues.binance_documents import retry_after_s
 
 SNAPSHOT_LEVELS: Final = 1_000
 
@@ -33,7 +33,6 @@ _MESSAGE_BYTES_MAX: Final = 16 << 20
 _TIMEOUT_S: Final = 10.0
 _SNAPSHOT_NS_MAX: Final = 30 * NS_PER_SECOND
 _BEFORE_ANSWER_MAX: Final = 1_000
-_SECONDS: Final = re.compile(r"[0-9]{1,7}", re.ASCII)
 
 
 class StreamsError(Exception):
@@ -189,9 +188,8 @@ class MarketStreams:
     def _slow_down(self, error: urllib.error.HTTPError) -> None:
         """Ask nothing for as long as the venue says, 429 and 418."""
         with error:
-            wait = error.headers.get("Retry-After", "")
-        if _SECONDS.fullmatch(wait):
-            self._quiet_until_ns = monotonic_ns() + int(wait) * NS_PER_SECOND
+            wait_s = retry_after_s(error.headers.get("Retry-After", ""), 0.0)
+        self._quiet_until_ns = monotonic_ns() + int(wait_s) * NS_PER_SECOND
 
 
 def _whole(response: HTTPResponse) -> bytes:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Final, Protocol, Self, runtime_checkable
+from typing import Final, Protocol
 
 from market.account import Balance, VenueAccount, VenueOrder, VenueTrade
 from market.codes import Side
@@ -32,12 +32,6 @@ class VenueBusyError(VenueError):
         super().__init__(text)
         self.retry_after_s = retry_after_s
 
-    @classmethod
-    def of(cls, venue: str, retry_after_s: float, *, is_ban: bool) -> Self:
-        """Return the error of a venue that asks for a pause, or no longer listens to our address at all."""
-        what = "has banned our address" if is_ban else "asks us to slow down"
-        return cls(f"{venue} {what}, for {retry_after_s:.0f} s", retry_after_s)
-
 
 class VenueRefusedError(VenueError):
     """The venue understood and said no; nothing was done. `code` is the venue's own."""
@@ -55,26 +49,20 @@ class VenueUnknownError(VenueError):
     """The reply was lost: whether it was done is unknown. Ask by client order id; never just send again."""
 
 
-@runtime_checkable
-class RememberingVenue(Protocol):
-    """A venue that remembers what was paid."""
-
-    def minute_prices(self, symbol: str, since_ms: int) -> Mapping[int, Decimal]:
-        """Return what `symbol` cost in each of up to 1,000 minutes from `since_ms` on, by the minute's first ms."""
-
-
 class Venue(Protocol):
     """A place to trade one account. All calls block; all raise VenueError."""
-
-    @property
-    def name(self) -> str:
-        """What to call the venue in logs and reports."""
 
     def depth(self, instrument: Instrument, level_count: int) -> Depth:
         """Return the best levels of the book, our own orders among them."""
 
     def mid(self, symbol: str) -> Decimal | None:
         """Return the middle of the best prices of any pair of the venue; None while a side of its book is empty."""
+
+    def minute_prices(self, symbol: str, since_ms: int) -> Mapping[int, Decimal]:
+        """Return what `symbol` cost in each of up to 1,000 minutes from `since_ms` on, by the minute's first ms.
+
+        A minute of which the venue knows nothing is missing.
+        """
 
     def open_orders(self, instrument: Instrument) -> Sequence[VenueOrder]:
         """Return our open orders, oldest first."""

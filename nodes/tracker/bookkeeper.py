@@ -16,7 +16,7 @@ from reports.performance import AccountSnapshot
 from reports.reconciliation import opening_totals
 from reports.trade_history import TradeKey, key_of, past_key
 from venues.binance_documents import UNKNOWN_SYMBOL_CODES
-from venues.venue import RememberingVenue, Venue, VenueRefusedError
+from venues.venue import Venue, VenueRefusedError
 
 LATEST_TRADES = 100
 PAGE_TRADES = 1_000
@@ -152,8 +152,6 @@ class Bookkeeper:
     def _past_prices(self, symbol: str, times_ms: Sequence[int]) -> dict[str, Decimal]:
         """Return the prices of the minutes of `times_ms` that are gone by, where the venue remembers them."""
         found: dict[str, Decimal] = {}
-        if not isinstance(self._venue, RememberingVenue):
-            return found
         until_ms = time_ns() // NS_PER_MS - PAST_MS
         prices: Mapping[int, Decimal] = {}
         end_ms = 0

@@ -34,8 +34,6 @@ class ScriptedVenue:
         self.calls: list[tuple[str, int, int | None, int | None]] = []
         self.on_account: Callable[[], None] = lambda: None
 
-    name = "scripted"
-
     def depth(self, instrument: Instrument, level_count: int) -> Depth:
         """Return a book one tick wide around the mid."""
         if instrument.symbol not in self.mids:
@@ -49,6 +47,10 @@ class ScriptedVenue:
         if code or symbol in self.refusals:
             raise VenueRefusedError("Refused.", code)
         return self.mids[symbol]
+
+    def minute_prices(self, symbol: str, since_ms: int) -> Mapping[int, Decimal]:
+        """Remember nothing."""
+        return {}
 
     def open_orders(self, instrument: Instrument) -> Sequence[VenueOrder]:
         """Return none."""

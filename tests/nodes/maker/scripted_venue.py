@@ -26,8 +26,6 @@ class ScriptedVenue:
         calls: every call by name.
     """
 
-    name = "scripted"
-
     def __init__(self) -> None:
         self.orders: dict[str, VenueOrder] = {}
         self.ended: dict[str, VenueOrder] = {}
@@ -85,6 +83,10 @@ class ScriptedVenue:
     def mid(self, symbol: str) -> Decimal | None:
         """Refuse: nobody asks it for a mid."""
         raise NotImplementedError
+
+    def minute_prices(self, symbol: str, since_ms: int) -> Mapping[int, Decimal]:
+        """Remember nothing."""
+        return {}
 
     def open_orders(self, instrument: Instrument) -> Sequence[VenueOrder]:
         """Return the open orders but for the hidden ones."""
