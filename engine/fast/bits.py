@@ -7,28 +7,13 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core.cgutils import get_or_insert_function
+from numba.cpython.unsafe.numbers import leading_zeros, trailing_zeros
 from numba.extending import intrinsic
 
 from engine.kernel import IS_COMPILED, inlined
 from engine.rows.messages import ROW_WIDTH, Int64Array, Uint32Array
 
 _NOT_NEGATIVE = (1 << 31) - 1
-
-
-@intrinsic
-def _trailing_zeros(typing_context: Any, word: Any) -> Any:  # noqa: ARG001
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
-        return builder.cttz(arguments[0], context.get_constant(types.boolean, True))
-
-    return types.int64(types.int64), codegen
-
-
-@intrinsic
-def _leading_zeros(typing_context: Any, word: Any) -> Any:  # noqa: ARG001
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
-        return builder.ctlz(arguments[0], context.get_constant(types.boolean, True))
-
-    return types.int64(types.int64), codegen
 
 
 @intrinsic
@@ -50,12 +35,12 @@ if IS_COMPILED:
     @inlined
     def lowest_bit(word: int) -> int:
         """Return the number (0 to 63) of the lowest set bit of a word that is not 0."""
-        return _trailing_zeros(word)
+        return trailing_zeros(word)
 
     @inlined
     def highest_bit(word: int) -> int:
         """Return the number (0 to 63) of the highest set bit of a word that is not 0."""
-        return 63 - _leading_zeros(word)
+        return 63 - leading_zeros(word)
 
     @inlined
     def prefetch(array: Int64Array | Uint32Array, index: int) -> None:
