@@ -2,11 +2,11 @@
 # mypy: disable-error-code="no-any-return"
 
 from engine.fast.bits import signed
-from engine.fast.book import find_id, hidden_lots, is_waiting, ladder_of, order_of, side_of, symbol_of, take_out
+from engine.fast.book import find_id, is_waiting, ladder_of, order_of, side_of, symbol_of, take_out
 from engine.fast.canceling import lookup_reason
 from engine.fast.checks import FINE, amend_reason, has_too_many_parts
 from engine.fast.ladder import has_room, level_at
-from engine.fast.taking import is_crossing, make_taker, start_taking
+from engine.fast.taking import is_crossing, make_taker, open_lots, start_taking
 from engine.fast.telling import NOTHING, tell, tell_rejected
 from engine.kernel import inlined, routine
 from engine.rows import memory as at
@@ -30,7 +30,7 @@ def amend_order(memory: Memory, base: int) -> None:
         reason = lookup_reason(memory, order, symbol, owner)
     if reason == FINE:
         same_price = price == signed(memory.links[order * at.LINK_SIZE + at.PRICE])
-        leaves = (word & at.LOTS_MASK) + hidden_lots(memory, order, word)
+        leaves = open_lots(memory, order)
         stays = is_waiting(word) or (same_price and qty < leaves)
         expected = rows[base + AMEND.expected_leaves_lots]
         is_as_expected = expected == 0 or expected == leaves

@@ -6,11 +6,11 @@ from typing import Final
 import numpy as np
 
 from engine.fast.bits import signed
-from engine.fast.ladder import join_back, leave_queue, next_above, next_below
+from engine.fast.ladder import join_back, leave_queue, next_price
 from engine.kernel import argument, inlined, routine
 from engine.rows import memory as at
 from engine.rows.codes import TRIGGERS
-from engine.rows.memory import Memory
+from engine.rows.memory import Memory, Terms
 
 # 2**64 divided by the golden ratio: consecutive ids, and ids a round number apart, fall far from each other
 # (D. Knuth, The Art of Computer Programming, vol. 3, 6.4, "Fibonacci hashing").
@@ -60,12 +60,6 @@ def find_id(memory: Memory, order_id: int) -> int:
 def order_of(memory: Memory, place: int) -> int:
     """Return the order at a place of the table of ids, 0 if the place is empty."""
     return signed(memory.ids[place]) & at.ID_ORDER_MASK
-
-
-@inlined
-def put_id(memory: Memory, place: int, order_id: int, order: int) -> None:
-    """Let the empty place where the id belongs lead to its order."""
-    memory.ids[place] = _marked(_hash(order_id), order)
 
 
 @inlined
@@ -144,12 +138,13 @@ def hidden_lots(memory: Memory, order: int, word: int) -> int:
 
 
 @inlined
-def write_order(memory: Memory, order: int, order_id: int, word: int, price: int, owner: int) -> None:
-    """Fill in an order."""
-    memory.orders[order * at.ORDER_SIZE + at.ORDER_ID] = order_id
+def write_order(memory: Memory, place: int, order: int, terms: Terms, word: int) -> None:
+    """Fill in an order, and let its id's empty place lead to it."""
+    memory.orders[order * at.ORDER_SIZE + at.ORDER_ID] = terms.order_id
     memory.orders[order * at.ORDER_SIZE + at.WORD] = word
-    memory.links[order * at.LINK_SIZE + at.PRICE] = price
-    memory.links[order * at.LINK_SIZE + at.OWNER] = owner
+    memory.links[order * at.LINK_SIZE + at.PRICE] = terms.price
+    memory.links[order * at.LINK_SIZE + at.OWNER] = terms.owner
+    memory.ids[place] = _marked(_hash(terms.order_id), order)
 
 
 @inlined
@@ -167,10 +162,7 @@ def leave_book(memory: Memory, symbol: int, side: int, price: int, order: int, s
     if leave_queue(memory, ladder_of(symbol), price, order, shown):
         best = symbol * at.BOOK_SIZE + at.BEST + side
         if price == memory.books[best]:
-            if side == 0:
-                memory.books[best] = next_below(memory, ladder_of(symbol), price, at.NO_BID)
-            else:
-                memory.books[best] = next_above(memory, ladder_of(symbol), price, at.NO_ASK)
+            memory.books[best] = next_price(memory, ladder_of(symbol), price, side == 1)
 
 
 @inlined
@@ -179,33 +171,36 @@ def waits_for_rise(word: int) -> bool:
     return ((word >> at.TRIGGER_SHIFT) & 3 == TRIGGERS.STOP) == (side_of(word) == 0)
 
 
+@inlined
+def waiting_ladder(symbol: int, rises: bool) -> int:
+    """Return the ladder of a symbol's orders that wait for a rise, or for a fall."""
+    return symbol * at.LADDERS + (at.RISING if rises else at.FALLING)
+
+
+@inlined
+def nearest_trigger(symbol: int, rises: bool) -> int:
+    """Return where in `books` the nearest trigger price of these orders stands."""
+    return symbol * at.BOOK_SIZE + (at.NEXT_RISE if rises else at.NEXT_FALL)
+
+
 @routine
 def enter_waiting(memory: Memory, word: int, trigger_price: int, order: int) -> None:
     """Put an order at the back of those that wait for its trigger price; there is room."""
-    symbol = symbol_of(word)
-    if waits_for_rise(word):
-        join_back(memory, symbol * at.LADDERS + at.RISING, trigger_price, order, _NOTHING)
-        if trigger_price < memory.books[symbol * at.BOOK_SIZE + at.NEXT_RISE]:
-            memory.books[symbol * at.BOOK_SIZE + at.NEXT_RISE] = trigger_price
-    else:
-        join_back(memory, symbol * at.LADDERS + at.FALLING, trigger_price, order, _NOTHING)
-        if trigger_price > memory.books[symbol * at.BOOK_SIZE + at.NEXT_FALL]:
-            memory.books[symbol * at.BOOK_SIZE + at.NEXT_FALL] = trigger_price
+    rises = waits_for_rise(word)
+    join_back(memory, waiting_ladder(symbol_of(word), rises), trigger_price, order, _NOTHING)
+    nearest = nearest_trigger(symbol_of(word), rises)
+    before = memory.books[nearest]
+    memory.books[nearest] = min(before, trigger_price) if rises else max(before, trigger_price)
 
 
 @routine
 def leave_waiting(memory: Memory, word: int, order: int) -> None:
     """Take an order out of those that wait for its trigger price."""
-    symbol = symbol_of(word)
+    rises = waits_for_rise(word)
     trigger_price = memory.extras[order * at.EXTRA_SIZE + at.TRIGGER_PRICE]
-    if waits_for_rise(word):
-        ladder, nearest = symbol * at.LADDERS + at.RISING, symbol * at.BOOK_SIZE + at.NEXT_RISE
-        if leave_queue(memory, ladder, trigger_price, order, _NOTHING) and trigger_price == memory.books[nearest]:
-            memory.books[nearest] = next_above(memory, ladder, trigger_price, at.NO_ASK)
-    else:
-        ladder, nearest = symbol * at.LADDERS + at.FALLING, symbol * at.BOOK_SIZE + at.NEXT_FALL
-        if leave_queue(memory, ladder, trigger_price, order, _NOTHING) and trigger_price == memory.books[nearest]:
-            memory.books[nearest] = next_below(memory, ladder, trigger_price, at.NO_BID)
+    ladder, nearest = waiting_ladder(symbol_of(word), rises), nearest_trigger(symbol_of(word), rises)
+    if leave_queue(memory, ladder, trigger_price, order, _NOTHING) and trigger_price == memory.books[nearest]:
+        memory.books[nearest] = next_price(memory, ladder, trigger_price, rises)
 
 
 @inlined

@@ -4,11 +4,11 @@
 from typing import Final
 
 from engine.fast.bits import signed
-from engine.fast.book import find_id, hidden_lots, order_of, remove_order, side_of, symbol_of, take_out
+from engine.fast.book import find_id, order_of, remove_order, side_of, symbol_of, take_out
 from engine.fast.checks import FINE, cancel_reason, mass_cancel_reason
-from engine.fast.ladder import first_order, next_above, next_below
-from engine.fast.taking import CANCELING, IDLE
-from engine.fast.telling import NOBODY, NOTHING, has_event_room, tell, tell_rejected
+from engine.fast.ladder import first_order, next_price
+from engine.fast.taking import CANCELING, IDLE, open_lots, tell_canceled
+from engine.fast.telling import NOBODY, has_event_room, tell_rejected
 from engine.kernel import inlined, routine
 from engine.rows import memory as at
 from engine.rows.codes import CANCEL, ENDS, MASS_CANCEL, REASONS, TAGS
@@ -31,7 +31,7 @@ def cancel_order(memory: Memory, base: int) -> None:
     if reason != FINE:
         tell_rejected(memory, symbol, order_id, owner, TAGS.CANCEL_ORDER, reason)
         return
-    tell_order_canceled(memory, order, ENDS.REQUESTED)
+    tell_canceled(memory, order, open_lots(memory, order), ENDS.REQUESTED)
     take_out(memory, place, order)
 
 
@@ -43,26 +43,6 @@ def lookup_reason(memory: Memory, order: int, symbol: int, owner: int) -> int:
     if owner != 0 and owner != signed(memory.links[order * at.LINK_SIZE + at.OWNER]):
         return REASONS.WRONG_OWNER
     return FINE
-
-
-@inlined
-def tell_order_canceled(memory: Memory, order: int, reason: int) -> None:
-    """Tell that all that is open of an order leaves."""
-    word = memory.orders[order * at.ORDER_SIZE + at.WORD]
-    tell(
-        memory,
-        TAGS.CANCELED,
-        (
-            symbol_of(word),
-            memory.orders[order * at.ORDER_SIZE + at.ORDER_ID],
-            signed(memory.links[order * at.LINK_SIZE + at.OWNER]),
-            side_of(word),
-            signed(memory.links[order * at.LINK_SIZE + at.PRICE]),
-            (word & at.LOTS_MASK) + hidden_lots(memory, order, word),
-            NOTHING,
-            reason,
-        ),
-    )
 
 
 @routine
@@ -91,10 +71,10 @@ def go_on_canceling(memory: Memory, base: int) -> None:
         symbol = state[at.CURSOR]
         ladder, book = symbol * at.LADDERS, symbol * at.BOOK_SIZE
         if not (
-            (side == 1 or _cancel_downwards(memory, ladder + at.BOOK, memory.books[book + at.BEST], side, owner))
-            and (side == 0 or _cancel_upwards(memory, ladder + at.BOOK, memory.books[book + at.BEST + 1], side, owner))
-            and _cancel_upwards(memory, ladder + at.RISING, memory.books[book + at.NEXT_RISE], side, owner)
-            and _cancel_downwards(memory, ladder + at.FALLING, memory.books[book + at.NEXT_FALL], side, owner)
+            (side == 1 or _cancel_on(memory, ladder + at.BOOK, memory.books[book + at.BEST], False, side, owner))
+            and (side == 0 or _cancel_on(memory, ladder + at.BOOK, memory.books[book + at.BEST + 1], True, side, owner))
+            and _cancel_on(memory, ladder + at.RISING, memory.books[book + at.NEXT_RISE], True, side, owner)
+            and _cancel_on(memory, ladder + at.FALLING, memory.books[book + at.NEXT_FALL], False, side, owner)
         ):
             return
         state[at.CURSOR] += 1
@@ -102,22 +82,12 @@ def go_on_canceling(memory: Memory, base: int) -> None:
 
 
 @routine
-def _cancel_upwards(memory: Memory, ladder: int, price: int, side: int, owner: int) -> bool:
-    """Cancel from `price` upwards; return False if the ring of events is too full to go on."""
-    while price != at.NO_ASK:
+def _cancel_on(memory: Memory, ladder: int, price: int, upwards: bool, side: int, owner: int) -> bool:
+    """Cancel from `price` on to the ladder's end; return False if the ring of events is too full to go on."""
+    while at.NO_BID < price < at.NO_ASK:
         if not _cancel_level(memory, ladder, price, side, owner):
             return False
-        price = next_above(memory, ladder, price, at.NO_ASK)
-    return True
-
-
-@routine
-def _cancel_downwards(memory: Memory, ladder: int, price: int, side: int, owner: int) -> bool:
-    """Cancel from `price` downwards; return False if the ring of events is too full to go on."""
-    while price != at.NO_BID:
-        if not _cancel_level(memory, ladder, price, side, owner):
-            return False
-        price = next_below(memory, ladder, price, at.NO_BID)
+        price = next_price(memory, ladder, price, upwards)
     return True
 
 
@@ -130,7 +100,7 @@ def _cancel_level(memory: Memory, ladder: int, price: int, side: int, owner: int
         if is_side and (owner == 0 or owner == signed(memory.links[order * at.LINK_SIZE + at.OWNER])):
             if not has_event_room(memory):
                 return False
-            tell_order_canceled(memory, order, ENDS.MASS_CANCEL)
+            tell_canceled(memory, order, open_lots(memory, order), ENDS.MASS_CANCEL)
             remove_order(memory, order)
         order = behind
     return True

@@ -1,19 +1,15 @@
 """A new order: checked, then into the book, among those that wait, or into the market as the taker."""
 # mypy: disable-error-code="no-any-return"
 
-from typing import Final
-
-from engine.fast.book import enter_waiting, find_id, ladder_of, order_of, put_id, take_order, write_order
+from engine.fast.book import enter_waiting, find_id, ladder_of, order_of, take_order, waiting_ladder, write_order
 from engine.fast.checks import FINE, new_order_reason
 from engine.fast.ladder import has_room
-from engine.fast.taking import WAKING, is_crossing, limit_of, rest_order, start_taking, word_of
+from engine.fast.taking import WAKING, is_crossing, limit_of, rest_order, set_taker, start_taking, word_of
 from engine.fast.telling import tell, tell_rejected
-from engine.kernel import argument, inlined, routine
+from engine.kernel import inlined, routine
 from engine.rows import memory as at
 from engine.rows.codes import NEW, REASONS, TAGS, TIMES, TRIGGERS, TYPES
-from engine.rows.memory import Memory
-
-_WITH_EXTRA: Final = argument(1)
+from engine.rows.memory import Memory, Terms
 
 
 @inlined
@@ -37,7 +33,8 @@ def enter_order(memory: Memory, base: int) -> None:
     place = find_id(memory, order_id)
     ladder, rung = ladder_of(symbol), price
     if is_triggered:
-        ladder, rung = _trigger_ladder(symbol, side, trigger), rows[base + NEW.trigger_price_ticks]
+        rises = (trigger == TRIGGERS.STOP) == (side == 0)
+        ladder, rung = waiting_ladder(symbol, rises), rows[base + NEW.trigger_price_ticks]
     if memory.books[symbol * at.BOOK_SIZE + at.IS_HALTED] != 0:
         reason = REASONS.SYMBOL_HALTED
     elif order_of(memory, place) != 0:
@@ -54,23 +51,15 @@ def enter_order(memory: Memory, base: int) -> None:
         return
     owner = rows[base + NEW.owner]
     prevention, display = rows[base + NEW.self_trade_prevention], rows[base + NEW.display_lots]
+    terms = Terms(order_id, symbol, side, price, qty, owner, order_type, time_in_force, prevention, display)
     shown = 0
     if is_triggered:
-        _let_wait(memory, base, place)
+        _let_wait(memory, place, terms, trigger, rung)
     elif may_rest and not crosses:
-        shown = rest_order(memory, place, order_id, symbol, side, price, qty, owner, order_type, prevention, display)
+        shown = rest_order(memory, place, terms)
     tell(memory, TAGS.ACCEPTED, (symbol, order_id, owner, side, price, qty, order_type, time_in_force, shown))
     if shown == 0 and not is_triggered:
-        state[at.TAKER_ID] = order_id
-        state[at.TAKER_SYMBOL] = symbol
-        state[at.TAKER_SIDE] = side
-        state[at.TAKER_PRICE] = price
-        state[at.TAKER_LEAVES] = qty
-        state[at.TAKER_OWNER] = owner
-        state[at.TAKER_TYPE] = order_type
-        state[at.TAKER_TIME_IN_FORCE] = time_in_force
-        state[at.TAKER_PREVENTION] = prevention
-        state[at.TAKER_DISPLAY] = display
+        set_taker(memory, terms)
         start_taking(memory)
 
 
@@ -82,36 +71,20 @@ def _refuse_new_order(memory: Memory, base: int, reason: int) -> None:
     )
 
 
-@inlined
-def _trigger_ladder(symbol: int, side: int, trigger: int) -> int:
-    rises = (trigger == TRIGGERS.STOP) == (side == 0)
-    return symbol * at.LADDERS + (at.RISING if rises else at.FALLING)
-
-
 @routine
-def _let_wait(memory: Memory, base: int, place: int) -> None:
+def _let_wait(memory: Memory, place: int, terms: Terms, trigger: int, trigger_price: int) -> None:
     """Put an order among those that wait; if the last trade price already fulfils its condition, it wakes at once."""
-    rows, books = memory.commands, memory.books
-    symbol, order_id = rows[base + NEW.symbol_id], rows[base + NEW.order_id]
-    trigger_price, display = rows[base + NEW.trigger_price_ticks], rows[base + NEW.display_lots]
-    word = word_of(
-        symbol,
-        rows[base + NEW.side],
-        rows[base + NEW.order_type],
-        rows[base + NEW.self_trade_prevention],
-        _WITH_EXTRA,
-        rows[base + NEW.qty_lots],
-    )
-    word |= rows[base + NEW.time_in_force] << at.TIME_IN_FORCE_SHIFT | rows[base + NEW.trigger] << at.TRIGGER_SHIFT
+    word = word_of(terms, terms.lots) | at.HAS_EXTRA
+    word |= terms.time_in_force << at.TIME_IN_FORCE_SHIFT | trigger << at.TRIGGER_SHIFT
     order = take_order(memory)
-    write_order(memory, order, order_id, word, rows[base + NEW.price_ticks], rows[base + NEW.owner])
+    write_order(memory, place, order, terms, word)
     memory.extras[order * at.EXTRA_SIZE + at.TRIGGER_PRICE] = trigger_price
-    memory.extras[order * at.EXTRA_SIZE + at.DISPLAY] = display
-    put_id(memory, place, order_id, order)
+    memory.extras[order * at.EXTRA_SIZE + at.DISPLAY] = terms.display
     enter_waiting(memory, word, trigger_price, order)
-    last = books[symbol * at.BOOK_SIZE + at.LAST_PRICE]
+    books, book = memory.books, terms.symbol * at.BOOK_SIZE
+    last = books[book + at.LAST_PRICE]
     if last != 0:
-        books[symbol * at.BOOK_SIZE + at.TRADED_LOW] = last
-        books[symbol * at.BOOK_SIZE + at.TRADED_HIGH] = last
-        memory.state[at.TAKER_SYMBOL] = symbol
+        books[book + at.TRADED_LOW] = last
+        books[book + at.TRADED_HIGH] = last
+        memory.state[at.TAKER_SYMBOL] = terms.symbol
         memory.state[at.STAGE] = WAKING

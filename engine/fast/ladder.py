@@ -138,84 +138,52 @@ def _close_page(memory: Memory, ladder: int, page: int, price: int) -> None:
 
 
 @inlined
-def next_above(memory: Memory, ladder: int, price: int, otherwise: int) -> int:
-    """Return the lowest price above `price` whose level has orders."""
+def next_price(memory: Memory, ladder: int, price: int, upwards: bool) -> int:
+    """Return the next price above or below `price` whose level has orders; at the end NO_ASK or NO_BID."""
     page = page_at(memory, ladder, price)
     if page != 0:
         word = (price & _IN_PAGE) >> 6
-        found = memory.page_bits[page * at.PAGE_WORDS + at.LEVEL_WORDS + word] & bits_above(price & 63)
+        found = memory.page_bits[page * at.PAGE_WORDS + at.LEVEL_WORDS + word] & _bits_beyond(price & 63, upwards)
         if found != 0:
-            return (price & ~63) + lowest_bit(found)
-        found = memory.page_bits[page * at.PAGE_WORDS] & bits_above(word)
+            return (price & ~63) + _next_bit(found, upwards)
+        found = memory.page_bits[page * at.PAGE_WORDS] & _bits_beyond(word, upwards)
         if found != 0:
-            return _first_in_word(memory, page, price, lowest_bit(found))
-    return _next_page_above(memory, ladder, price, otherwise)
+            return _next_in_word(memory, page, price, _next_bit(found, upwards), upwards)
+    return _next_page(memory, ladder, price, upwards)
 
 
 @inlined
-def next_below(memory: Memory, ladder: int, price: int, otherwise: int) -> int:
-    """Return the highest price below `price` whose level has orders."""
-    page = page_at(memory, ladder, price)
-    if page != 0:
-        word = (price & _IN_PAGE) >> 6
-        found = memory.page_bits[page * at.PAGE_WORDS + at.LEVEL_WORDS + word] & bits_below(price & 63)
-        if found != 0:
-            return (price & ~63) + highest_bit(found)
-        found = memory.page_bits[page * at.PAGE_WORDS] & bits_below(word)
-        if found != 0:
-            return _last_in_word(memory, page, price, highest_bit(found))
-    return _next_page_below(memory, ladder, price, otherwise)
+def _bits_beyond(number: int, upwards: bool) -> int:
+    return bits_above(number) if upwards else bits_below(number)
 
 
 @inlined
-def _first_in_word(memory: Memory, page: int, price: int, word: int) -> int:
+def _next_bit(word: int, upwards: bool) -> int:
+    return lowest_bit(word) if upwards else highest_bit(word)
+
+
+@inlined
+def _next_in_word(memory: Memory, page: int, price: int, word: int, upwards: bool) -> int:
     found = memory.page_bits[page * at.PAGE_WORDS + at.LEVEL_WORDS + word]
-    return (price & ~_IN_PAGE) + (word << 6) + lowest_bit(found)
-
-
-@inlined
-def _last_in_word(memory: Memory, page: int, price: int, word: int) -> int:
-    found = memory.page_bits[page * at.PAGE_WORDS + at.LEVEL_WORDS + word]
-    return (price & ~_IN_PAGE) + (word << 6) + highest_bit(found)
+    return (price & ~_IN_PAGE) + (word << 6) + _next_bit(found, upwards)
 
 
 @routine
-def _next_page_above(memory: Memory, ladder: int, price: int, otherwise: int) -> int:
-    """Go on upwards from the page of `price`, which has nothing above it."""
+def _next_page(memory: Memory, ladder: int, price: int, upwards: bool) -> int:
+    """Go on from the page of `price`, which has nothing more that way."""
     base = ladder * at.LADDER_WORDS
     number = price >> PAGE_BITS
     top, word = number >> 12, number >> 6
-    found = memory.ladder_bits[base + at.LADDER_PAGE_WORDS + word] & bits_above(number & 63)
+    found = memory.ladder_bits[base + at.LADDER_PAGE_WORDS + word] & _bits_beyond(number & 63, upwards)
     if found == 0:
-        found_words = memory.ladder_bits[base + top] & bits_above(word & 63)
+        found_words = memory.ladder_bits[base + top] & _bits_beyond(word & 63, upwards)
         while found_words == 0:
-            top += 1
-            if top == at.LADDER_TOP_WORDS:
-                return otherwise
+            top += 1 if upwards else -1
+            if top < 0 or top == at.LADDER_TOP_WORDS:
+                return at.NO_ASK if upwards else at.NO_BID
             found_words = memory.ladder_bits[base + top]
-        word = (top << 6) + lowest_bit(found_words)
+        word = (top << 6) + _next_bit(found_words, upwards)
         found = memory.ladder_bits[base + at.LADDER_PAGE_WORDS + word]
-    start = ((word << 6) + lowest_bit(found)) << PAGE_BITS
+    start = ((word << 6) + _next_bit(found, upwards)) << PAGE_BITS
     page = page_at(memory, ladder, start)
-    return _first_in_word(memory, page, start, lowest_bit(memory.page_bits[page * at.PAGE_WORDS]))
-
-
-@routine
-def _next_page_below(memory: Memory, ladder: int, price: int, otherwise: int) -> int:
-    """Go on downwards from the page of `price`, which has nothing below it."""
-    base = ladder * at.LADDER_WORDS
-    number = price >> PAGE_BITS
-    top, word = number >> 12, number >> 6
-    found = memory.ladder_bits[base + at.LADDER_PAGE_WORDS + word] & bits_below(number & 63)
-    if found == 0:
-        found_words = memory.ladder_bits[base + top] & bits_below(word & 63)
-        while found_words == 0:
-            top -= 1
-            if top < 0:
-                return otherwise
-            found_words = memory.ladder_bits[base + top]
-        word = (top << 6) + highest_bit(found_words)
-        found = memory.ladder_bits[base + at.LADDER_PAGE_WORDS + word]
-    start = ((word << 6) + highest_bit(found)) << PAGE_BITS
-    page = page_at(memory, ladder, start)
-    return _last_in_word(memory, page, start, highest_bit(memory.page_bits[page * at.PAGE_WORDS]))
+    return _next_in_word(memory, page, start, _next_bit(memory.page_bits[page * at.PAGE_WORDS], upwards), upwards)

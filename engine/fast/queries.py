@@ -5,7 +5,7 @@ from typing import Final
 
 from engine.fast.bits import signed
 from engine.fast.book import find_id, hidden_lots, is_waiting, order_of, side_of, symbol_of, waits_for_rise
-from engine.fast.ladder import first_order, level_at, next_above, next_below, page_at
+from engine.fast.ladder import first_order, level_at, next_price, page_at
 from engine.kernel import inlined, kernel, routine
 from engine.rows import memory as at
 from engine.rows.memory import Memory
@@ -26,26 +26,8 @@ WRONG_COUNT: Final = 9
 
 
 @inlined
-def _first_price(memory: Memory, ladder: int, upwards: bool) -> int:
-    """Return the price at which a walk begins: the end of the ladder, found without the best prices kept beside it."""
-    if upwards:
-        return 1 if _is_used(memory, ladder, 1) else next_above(memory, ladder, 1, at.NO_ASK)
-    top = at.NO_ASK - 1
-    return top if _is_used(memory, ladder, top) else next_below(memory, ladder, top, at.NO_BID)
-
-
-@inlined
 def _is_used(memory: Memory, ladder: int, price: int) -> bool:
     return page_at(memory, ladder, price) != 0 and first_order(memory, ladder, price) != 0
-
-
-@inlined
-def _next_price(memory: Memory, ladder: int, price: int, upwards: bool) -> int:
-    """Return the next price of a walk, at.NO_BID at either end."""
-    if upwards:
-        price = next_above(memory, ladder, price, at.NO_ASK)
-        return at.NO_BID if price == at.NO_ASK else price
-    return next_below(memory, ladder, price, at.NO_BID)
 
 
 @kernel
@@ -54,13 +36,11 @@ def read_depth(memory: Memory, symbol: int, side: int, levels_out: Int64Array) -
     count = 0
     ladder = symbol * at.LADDERS + at.BOOK
     price = memory.books[symbol * at.BOOK_SIZE + at.BEST + side]
-    if price == at.NO_ASK:
-        return 0
-    while price != at.NO_BID and count < len(levels_out):
+    while at.NO_BID < price < at.NO_ASK and count < len(levels_out):
         levels_out[count, 0] = price
         levels_out[count, 1] = memory.levels[level_at(memory, ladder, price) * at.LEVEL_SIZE + at.TOTAL]
         count += 1
-        price = _next_price(memory, ladder, price, side == 1)
+        price = next_price(memory, ladder, price, side == 1)
     return count
 
 
@@ -102,17 +82,15 @@ def read_queues(memory: Memory, symbol: int, side: int, after: int, orders_out: 
     price = memory.books[symbol * at.BOOK_SIZE + at.BEST + side]
     # One ladder holds both sides: what is behind `after` may be the other one, if the book has moved past it.
     if after != 0 and (price <= after if upwards else price >= after):
-        price = _next_price(memory, ladder, after, upwards)
-    elif price == at.NO_ASK:
-        price = at.NO_BID
+        price = next_price(memory, ladder, after, upwards)
     count = 0
-    while price != at.NO_BID:
+    while at.NO_BID < price < at.NO_ASK:
         level_count = _read_queue(memory, ladder, price, side, orders_out, count)
         if level_count < 0:
             return count, after, False
         count += level_count
         after = price
-        price = _next_price(memory, ladder, price, upwards)
+        price = next_price(memory, ladder, price, upwards)
     return count, after, True
 
 
@@ -135,15 +113,13 @@ def _read_queue(memory: Memory, ladder: int, price: int, side: int, orders_out: 
 
 @routine
 def _read_ladder(memory: Memory, ladder: int, price: int, upwards: bool, orders_out: Int64Array, count: int) -> int:
-    if price == at.NO_ASK:
-        return count
-    while price != at.NO_BID:
+    while at.NO_BID < price < at.NO_ASK:
         order = first_order(memory, ladder, price)
         while order != 0:
             _read_order(memory, order, orders_out[count])
             count += 1
             order = signed(memory.links[order * at.LINK_SIZE + at.NEXT])
-        price = _next_price(memory, ladder, price, upwards)
+        price = next_price(memory, ladder, price, upwards)
     return count
 
 
@@ -179,8 +155,8 @@ def find_fault(memory: Memory, fault_out: Int64Array) -> int:
         for kind in range(at.LADDERS):
             ladder = symbol * at.LADDERS + kind
             lowest, highest, below_ask = at.NO_ASK, at.NO_BID, at.NO_BID
-            price = _first_price(memory, ladder, True)
-            while price != at.NO_BID and price != at.NO_ASK:
+            price = next_price(memory, ladder, at.NO_BID, True)  # the end, found without the best prices beside it
+            while price != at.NO_ASK:
                 fault_out[1] = price
                 side = 1 if price >= ask else 0
                 fault, count = _find_level_fault(memory, symbol, kind, price, side, fault_out)
@@ -190,7 +166,7 @@ def find_fault(memory: Memory, fault_out: Int64Array) -> int:
                 lowest, highest = min(lowest, price), max(highest, price)
                 if price < ask:
                     below_ask = price
-                price = _next_price(memory, ladder, price, True)
+                price = next_price(memory, ladder, price, True)
             if kind == at.BOOK and (below_ask != bid or (ask != at.NO_ASK and not _is_used(memory, ladder, ask))):
                 fault_out[2] = below_ask
                 return WRONG_BEST

@@ -14,19 +14,20 @@ from engine.fast.book import (
     hidden_lots,
     ladder_of,
     leave_book,
-    put_id,
+    nearest_trigger,
     remove_order,
     side_of,
     symbol_of,
     take_order,
+    waiting_ladder,
     write_order,
 )
-from engine.fast.ladder import first_order, has_room, level_at, next_above, next_below
+from engine.fast.ladder import first_order, has_room, level_at, next_price
 from engine.fast.telling import NOBODY, NOTHING, has_event_room, tell
 from engine.kernel import inlined, routine
 from engine.rows import memory as at
 from engine.rows.codes import ENDS, PREVENTIONS, TAGS, TIMES, TYPES
-from engine.rows.memory import Memory
+from engine.rows.memory import Memory, Terms
 from market.limits import PRICE_TICKS_MAX
 
 # How far the command at hand has come.
@@ -60,10 +61,11 @@ def shown_of(leaves: int, display: int) -> int:
 
 
 @inlined
-def word_of(symbol: int, side: int, order_type: int, prevention: int, display: int, shown: int) -> int:
+def word_of(terms: Terms, shown: int) -> int:
     """Return the word of a resting order."""
-    word = shown | side << at.SIDE_SHIFT | order_type << at.TYPE_SHIFT | prevention << at.PREVENTION_SHIFT
-    return word | symbol << at.SYMBOL_SHIFT | (at.HAS_EXTRA if display != 0 else 0)
+    word = shown | terms.side << at.SIDE_SHIFT | terms.order_type << at.TYPE_SHIFT
+    word |= terms.prevention << at.PREVENTION_SHIFT | terms.symbol << at.SYMBOL_SHIFT
+    return word | (at.HAS_EXTRA if terms.display != 0 else 0)
 
 
 @inlined
@@ -120,12 +122,8 @@ def _trade(memory: Memory) -> bool:
         if signed(memory.links[order * at.LINK_SIZE + at.OWNER]) == own:
             _prevent(memory, order, price)
         else:
-            _execute(
-                memory,
-                order,
-                price,
-                min(state[at.TAKER_LEAVES], orders[order * at.ORDER_SIZE + at.WORD] & at.LOTS_MASK),
-            )
+            shown = orders[order * at.ORDER_SIZE + at.WORD] & at.LOTS_MASK
+            _execute(memory, order, price, min(state[at.TAKER_LEAVES], shown))
     if state[at.TAKER_LEAVES] > 0:
         _settle(memory)
     return True
@@ -203,23 +201,16 @@ def _prevent(memory: Memory, order: int, price: int) -> None:
     state = memory.state
     mode = state[at.TAKER_PREVENTION]
     word = memory.orders[order * at.ORDER_SIZE + at.WORD]
-    order_id = memory.orders[order * at.ORDER_SIZE + at.ORDER_ID]
-    symbol, side, owner = state[at.TAKER_SYMBOL], side_of(word), state[at.TAKER_OWNER]
-    leaves = (word & at.LOTS_MASK) + hidden_lots(memory, order, word)
     if mode == PREVENTIONS.DECREMENT:
         lots = min(state[at.TAKER_LEAVES], word & at.LOTS_MASK)
-        tell(
-            memory,
-            TAGS.CANCELED,
-            (symbol, order_id, owner, side, price, lots, leaves - lots, _PREVENTED),
-        )
+        tell_canceled(memory, order, lots, _PREVENTED)
         _take_lots(memory, order, price, lots)
         state[at.TAKER_LEAVES] -= lots
         _tell_taker_canceled(memory, lots, _PREVENTED)
         return
     if mode != PREVENTIONS.EXPIRE_TAKER:
+        tell_canceled(memory, order, open_lots(memory, order), _PREVENTED)
         remove_order(memory, order)
-        tell(memory, TAGS.CANCELED, (symbol, order_id, owner, side, price, leaves, NOTHING, _PREVENTED))
     if mode != PREVENTIONS.EXPIRE_MAKER:
         _cancel_taker(memory, _PREVENTED)
 
@@ -234,81 +225,55 @@ def _cancel_taker(memory: Memory, reason: int) -> None:
 
 @routine
 def _tell_taker_canceled(memory: Memory, lots: int, reason: int) -> None:
-    state = memory.state
-    tell(
-        memory,
-        TAGS.CANCELED,
-        (
-            state[at.TAKER_SYMBOL],
-            state[at.TAKER_ID],
-            state[at.TAKER_OWNER],
-            state[at.TAKER_SIDE],
-            state[at.TAKER_PRICE],
-            lots,
-            state[at.TAKER_LEAVES],
-            reason,
-        ),
-    )
+    taker = _taker(memory)
+    fields = (taker.symbol, taker.order_id, taker.owner, taker.side, taker.price, lots, taker.lots, reason)
+    tell(memory, TAGS.CANCELED, fields)
+
+
+@inlined
+def open_lots(memory: Memory, order: int) -> int:
+    """Return all that is open of an order."""
+    word = memory.orders[order * at.ORDER_SIZE + at.WORD]
+    return (word & at.LOTS_MASK) + hidden_lots(memory, order, word)
+
+
+@inlined
+def tell_canceled(memory: Memory, order: int, lots: int, reason: int) -> None:
+    """Tell that so many lots of an order of ours, which still has its place, leave."""
+    word = memory.orders[order * at.ORDER_SIZE + at.WORD]
+    order_id = memory.orders[order * at.ORDER_SIZE + at.ORDER_ID]
+    owner = signed(memory.links[order * at.LINK_SIZE + at.OWNER])
+    price = signed(memory.links[order * at.LINK_SIZE + at.PRICE])
+    leaves = open_lots(memory, order) - lots
+    tell(memory, TAGS.CANCELED, (symbol_of(word), order_id, owner, side_of(word), price, lots, leaves, reason))
 
 
 @inlined
 def _settle(memory: Memory) -> None:
     """Let the rest of the taker join the book, or cancel it."""
-    state = memory.state
-    symbol, side, price, leaves = (
-        state[at.TAKER_SYMBOL],
-        state[at.TAKER_SIDE],
-        state[at.TAKER_PRICE],
-        state[at.TAKER_LEAVES],
-    )
-    if state[at.TAKER_TYPE] == TYPES.MARKET:
+    taker = _taker(memory)
+    if taker.order_type == TYPES.MARKET:
         _cancel_taker(memory, ENDS.NO_LIQUIDITY)
-    elif state[at.TAKER_TIME_IN_FORCE] == TIMES.IOC:
+    elif taker.time_in_force == TIMES.IOC:
         _cancel_taker(memory, ENDS.IMMEDIATE_OR_CANCEL)
-    elif not has_room(memory, ladder_of(symbol), price):
+    elif not has_room(memory, ladder_of(taker.symbol), taker.price):
         _cancel_taker(memory, ENDS.LEVELS_FULL)
     else:
-        order_id, owner = state[at.TAKER_ID], state[at.TAKER_OWNER]
-        shown = rest_order(
-            memory,
-            find_id(memory, order_id),
-            order_id,
-            symbol,
-            side,
-            price,
-            leaves,
-            owner,
-            state[at.TAKER_TYPE],
-            state[at.TAKER_PREVENTION],
-            state[at.TAKER_DISPLAY],
-        )
-        tell(memory, TAGS.RESTED, (symbol, order_id, owner, side, price, shown, leaves))
+        shown = rest_order(memory, find_id(memory, taker.order_id), taker)
+        fields = (taker.symbol, taker.order_id, taker.owner, taker.side, taker.price, shown, taker.lots)
+        tell(memory, TAGS.RESTED, fields)
 
 
 @inlined
-def rest_order(
-    memory: Memory,
-    place: int,
-    order_id: int,
-    symbol: int,
-    side: int,
-    price: int,
-    leaves: int,
-    owner: int,
-    order_type: int,
-    prevention: int,
-    display: int,
-) -> int:
+def rest_order(memory: Memory, place: int, terms: Terms) -> int:
     """Put an order into the book, its id at `place`; return what the book shows of it."""
     order = take_order(memory)
-    shown = shown_of(leaves, display)
-    word = word_of(symbol, side, order_type, prevention, display, shown)
-    write_order(memory, order, order_id, word, price, owner)
-    if display != 0:
-        memory.extras[order * at.EXTRA_SIZE + at.HIDDEN] = leaves - shown
-        memory.extras[order * at.EXTRA_SIZE + at.DISPLAY] = display
-    put_id(memory, place, order_id, order)
-    enter_book(memory, symbol, side, price, order, shown)
+    shown = shown_of(terms.lots, terms.display)
+    write_order(memory, place, order, terms, word_of(terms, shown))
+    if terms.display != 0:
+        memory.extras[order * at.EXTRA_SIZE + at.HIDDEN] = terms.lots - shown
+        memory.extras[order * at.EXTRA_SIZE + at.DISPLAY] = terms.display
+    enter_book(memory, terms.symbol, terms.side, terms.price, order, shown)
     return shown
 
 
@@ -342,9 +307,7 @@ def _can_fill(memory: Memory) -> bool:
         available += hidden
         if available >= wanted:
             return True
-        price = (
-            next_above(memory, ladder, price, at.NO_ASK) if side == 0 else next_below(memory, ladder, price, at.NO_BID)
-        )
+        price = next_price(memory, ladder, price, side == 0)
     return False
 
 
@@ -371,16 +334,9 @@ def _wake_next(memory: Memory) -> bool:
 @routine
 def _wake(memory: Memory, rises: bool) -> None:
     symbol = memory.state[at.TAKER_SYMBOL]
-    if rises:
-        order = first_order(memory, symbol * at.LADDERS + at.RISING, memory.books[symbol * at.BOOK_SIZE + at.NEXT_RISE])
-    else:
-        order = first_order(
-            memory, symbol * at.LADDERS + at.FALLING, memory.books[symbol * at.BOOK_SIZE + at.NEXT_FALL]
-        )
-    word = memory.orders[order * at.ORDER_SIZE + at.WORD]
-    leaves = word & at.LOTS_MASK
+    order = first_order(memory, waiting_ladder(symbol, rises), memory.books[nearest_trigger(symbol, rises)])
+    leaves = memory.orders[order * at.ORDER_SIZE + at.WORD] & at.LOTS_MASK
     make_taker(memory, order, signed(memory.links[order * at.LINK_SIZE + at.PRICE]), leaves)
-    memory.state[at.TAKER_TIME_IN_FORCE] = (word >> at.TIME_IN_FORCE_SHIFT) & 3
     remove_order(memory, order)
     tell(memory, TAGS.TRIGGERED, (symbol, memory.state[at.TAKER_ID], memory.state[at.TAKER_OWNER]))
     start_taking(memory)
@@ -389,15 +345,37 @@ def _wake(memory: Memory, rises: bool) -> None:
 @inlined
 def make_taker(memory: Memory, order: int, price: int, leaves: int) -> None:
     """Let an order of ours be the taker, with a new price and quantity."""
-    state = memory.state
     word = memory.orders[order * at.ORDER_SIZE + at.WORD]
-    state[at.TAKER_ID] = memory.orders[order * at.ORDER_SIZE + at.ORDER_ID]
-    state[at.TAKER_SYMBOL] = symbol_of(word)
-    state[at.TAKER_SIDE] = side_of(word)
-    state[at.TAKER_PRICE] = price
-    state[at.TAKER_LEAVES] = leaves
-    state[at.TAKER_OWNER] = signed(memory.links[order * at.LINK_SIZE + at.OWNER])
-    state[at.TAKER_TYPE] = (word >> at.TYPE_SHIFT) & 3
-    state[at.TAKER_TIME_IN_FORCE] = 0
-    state[at.TAKER_PREVENTION] = (word >> at.PREVENTION_SHIFT) & 7
-    state[at.TAKER_DISPLAY] = memory.extras[order * at.EXTRA_SIZE + at.DISPLAY] if word & at.HAS_EXTRA else 0
+    order_id = memory.orders[order * at.ORDER_SIZE + at.ORDER_ID]
+    owner = signed(memory.links[order * at.LINK_SIZE + at.OWNER])
+    order_type, time_in_force = (word >> at.TYPE_SHIFT) & 3, (word >> at.TIME_IN_FORCE_SHIFT) & 3
+    prevention = (word >> at.PREVENTION_SHIFT) & 7
+    display = memory.extras[order * at.EXTRA_SIZE + at.DISPLAY] if word & at.HAS_EXTRA else NOTHING
+    symbol, side = symbol_of(word), side_of(word)
+    terms = Terms(order_id, symbol, side, price, leaves, owner, order_type, time_in_force, prevention, display)
+    set_taker(memory, terms)
+
+
+@inlined
+def set_taker(memory: Memory, terms: Terms) -> None:
+    """Let an order with these terms be the taker."""
+    for index in range(len(terms)):
+        memory.state[at.TAKER_ID + index] = terms[index]
+
+
+@inlined
+def _taker(memory: Memory) -> Terms:
+    """Return the taker's terms, with what is left of its lots."""
+    state = memory.state
+    return Terms(
+        state[at.TAKER_ID],
+        state[at.TAKER_SYMBOL],
+        state[at.TAKER_SIDE],
+        state[at.TAKER_PRICE],
+        state[at.TAKER_LEAVES],
+        state[at.TAKER_OWNER],
+        state[at.TAKER_TYPE],
+        state[at.TAKER_TIME_IN_FORCE],
+        state[at.TAKER_PREVENTION],
+        state[at.TAKER_DISPLAY],
+    )

@@ -26,7 +26,7 @@ SYMBOLS: Final = 7
 TIME_NS: Final = 8  # of the command at hand
 STAGE: Final = 9  # how far the command at hand has come; see matching.py
 CURSOR: Final = 10  # the symbol that a mass cancel or a halt has come to
-TAKER_ID: Final = 16
+TAKER_ID: Final = 16  # from here on, in their order, the taker's Terms
 TAKER_SYMBOL: Final = 17
 TAKER_SIDE: Final = 18
 TAKER_PRICE: Final = 19
@@ -109,6 +109,21 @@ LADDER_PAGES: Final = (PRICE_TICKS_MAX >> PAGE_BITS) + 1
 LADDER_TOP_WORDS: Final = (LADDER_PAGES >> 12) + 1
 LADDER_PAGE_WORDS: Final = 8  # where the words that tell which pages are in use begin
 LADDER_WORDS: Final = LADDER_PAGE_WORDS + (LADDER_PAGES >> 6) + 1
+
+
+class Terms(NamedTuple):
+    """What an order that acts asks for; `lots` is all that it has."""
+
+    order_id: int
+    symbol: int
+    side: int
+    price: int
+    lots: int
+    owner: int
+    order_type: int
+    time_in_force: int
+    prevention: int
+    display: int
 
 
 class Memory(NamedTuple):
