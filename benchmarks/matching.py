@@ -25,6 +25,7 @@ import numpy as np
 
 from benchmarks.bare_matching import bare_ns
 from benchmarks.matching_streams import Stream, canonical_sha256, load_stream, mixed_answer
+from benchmarks.order_streams import put_rows
 from desk.warm import warm_kernels
 from engine.capacity import Capacity
 from engine.fast.engine import FastEngine
@@ -80,10 +81,7 @@ def feed(engine: MatchingEngine, rows: Int64Array, batch: int, events: list[Int6
     for start in range(0, len(rows), batch):
         waiting = rows[start : start + batch]
         while len(waiting):
-            slot, count = commands.claim_block(len(waiting))
-            commands.rows[slot : slot + count] = waiting[:count]
-            commands.publish(count)
-            waiting = waiting[count:]
+            waiting = put_rows(commands, waiting)
         while len(commands):
             before = now()
             match()
@@ -171,7 +169,9 @@ def deep(runs: int) -> dict[str, float]:
         engine = FastEngine(Capacity(1, DEEP_ORDERS * 6 // 5, 8))
         feed(engine, book, BATCH_MESSAGES_MAX)
         assert engine.live_order_count == DEEP_ORDERS, f"expected {DEEP_ORDERS} orders, were {engine.live_order_count}"
-        bytes_each = engine.order_bytes / (DEEP_ORDERS * 6 // 5)
+        memory = engine._memory
+        arrays = (memory.orders, memory.extras, memory.ids, memory.levels, memory.page_bits)
+        bytes_each = sum(array.nbytes for array in arrays) / (DEEP_ORDERS * 6 // 5)
         results.append(feed(engine, operations, BATCH_MESSAGES_MAX).sum() / len(operations))
         engine.check_invariants()
     return {"bytes_per_order": bytes_each, "min_ns": min(results), "median_ns": median(results), "max_ns": max(results)}

@@ -17,6 +17,7 @@ from engine.kernel import kernel
 from engine.matching_engine import MatchingEngine
 from engine.rows.codes import CANCEL, MASS_CANCEL, NEW
 from engine.rows.messages import ROW_WIDTH, TAG, Int64Array
+from engine.rows.ring import Ring
 from engine.wire.codec import RowEncoder
 from engine.wire.decoding import ByteArray
 from market.codes import Tag
@@ -142,6 +143,15 @@ def padded(rows: Int64Array) -> Int64Array:
     return padded
 
 
+def put_rows(ring: Ring, rows: Int64Array) -> Int64Array:
+    """Publish as many rows as the ring has room for side by side; return those that are left."""
+    slot = ring.claim()
+    count = min(len(rows), ring.free_count, ring.slot_count - slot)
+    ring.rows[slot : slot + count] = rows[:count]
+    ring.publish(count)
+    return rows[count:]
+
+
 def direct_hash(engine: MatchingEngine, stream: OrderStream, count: int, first_id: int, owner: int) -> int:
     """Give the first `count` commands, of as many passes as it takes, to an engine; return the hash of its state.
 
@@ -160,10 +170,7 @@ def direct_hash(engine: MatchingEngine, stream: OrderStream, count: int, first_i
 def _match_all(engine: MatchingEngine, waiting: Int64Array) -> None:
     ring = engine.commands
     while len(waiting):
-        slot, count = ring.claim_block(min(len(waiting), BATCH_MESSAGES_MAX))
-        ring.rows[slot : slot + count] = waiting[:count]
-        ring.publish(count)
-        waiting = waiting[count:]
+        waiting = put_rows(ring, waiting)
         while len(ring):
             engine.match()
             engine.events.consume(len(engine.events))

@@ -19,13 +19,14 @@ import msgpack
 
 from engine.rows.messages import ROW_SIZE, ROW_WIDTH, read_event, write_event
 from engine.rows.ring import Ring
-from engine.wire.codec import BookFeed, Encoded, EventRouter, FrameDecoder, RowEncoder, warm
+from engine.wire.codec import BookFeed, Encoded, EventRouter, PieceDecoder, RowEncoder, warm
+from engine.wire.table import ROW_MESSAGES
 from market.clock import monotonic_ns
 from market.codec import encode_all
 from market.commands import NewOrder
 from market.events import Accepted, Executed
 from market.feed_messages import BookOrder, BookTrade
-from market.limits import ORDER_IDS_PER_SOURCE, OWNERS_PER_SOURCE
+from market.limits import FRAME_BYTES_MAX, ORDER_IDS_PER_SOURCE, OWNERS_PER_SOURCE
 from market.messages import Message
 
 FRAME_COUNTS: Final = (1, 64, 4_096)
@@ -71,21 +72,21 @@ class Compiled:
     """The compiled codec, as a node uses it."""
 
     def __init__(self, slot_count: int) -> None:
-        self._ring = Ring(slot_count)
-        self._decoder = FrameDecoder(self._ring)
-        self._encoder = RowEncoder(self._ring.rows)
+        self._decoder = PieceDecoder(ROW_MESSAGES, slot_count, FRAME_BYTES_MAX)
+        self._encoder = RowEncoder(self._decoder.rows)
 
     def decode(self, frame: bytes) -> None:
-        """Write the frame's messages into the ring, from its beginning."""
-        self._ring.consume(self._decoder.decode(frame))
+        """Write the frame's messages into the decoder's rows, from their beginning."""
+        self._decoder.load(b"", frame)
+        self._decoder.next_rows()
 
     def encode(self, count: int) -> bytes:
-        """Return the bytes of the ring's first rows."""
+        """Return the bytes of the first rows."""
         return self._encoder.encode(0, count)
 
     def rows(self, count: int) -> Rows:
-        """Return the ring's first rows."""
-        rows: Rows = self._ring.rows[:count].tolist()
+        """Return the first rows."""
+        rows: Rows = self._decoder.rows[:count].tolist()
         return rows
 
 
@@ -180,11 +181,10 @@ class CompiledPublishing:
         payloads: dict[object, bytes] = {}
         for source in self._router.route(0, self._count):
             payloads[source] = _joined(self._router.reports(source, 0, self._count))
-        changes = self._feed.take(0, self._count)
-        for symbol_id in changes.book_symbols:
-            payloads["book", symbol_id] = _joined(self._feed.book_frames(symbol_id))
-        for symbol_id in changes.trade_symbols:
-            payloads["trades", symbol_id] = _joined(self._feed.trade_frames(symbol_id))
+        self._feed.take(0, self._count)
+        for kind, told in (("book", self._feed.book), ("trades", self._feed.trades)):
+            for symbol_id in told.symbols:
+                payloads[kind, symbol_id] = _joined(told.frames(symbol_id))
         return payloads
 
 
@@ -244,7 +244,7 @@ def measure_publishing(count: int) -> Figures:
 
 
 def _joined(frames: Iterable[Encoded]) -> bytes:
-    return b"".join([frame.payload for frame in frames])
+    return b"".join([payload for payload, _ in frames])
 
 
 def _timed(way: Callable[[], object], count: int) -> float:

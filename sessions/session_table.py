@@ -106,7 +106,7 @@ class SessionTable:
         self.report(b"")
         holds_order(self.memory.orders, 1)
         tell_sessions(0, 0, *self.memory)
-        self._told_encoder.encode_selected(self.memory.keys, 0, 0, 0)
+        self._told_encoder.frames_of(self.memory.keys, TCP_SESSIONS_MAX, 0, 1)
 
     # --- who is there
 
@@ -279,7 +279,7 @@ class SessionTable:
             numbers = self.memory.of(session.number)
             # All at once: the highest answered id is that of the whole, not of its first frame.
             frames = self._told_encoder.frames_of(self.memory.keys, session.number, 0, told_count)
-            payloads, counts, _ = zip(*frames, strict=True)
+            payloads, counts = zip(*frames, strict=True)
             answered_id, late_count = numbers.item(at.ANSWERED_ID), numbers.item(at.LATE_COUNT)
             session.reports.add(b"".join(payloads), sum(counts), answered_id, late_count)
             assert session.reports.last_sequence == numbers.item(at.SEQUENCE), "expected every report to be kept"

@@ -53,14 +53,6 @@ class FastEngine:
         """How many orders rest or wait for their trigger."""
         return int(self._memory.state[at.LIVE_ORDERS])
 
-    @property
-    def order_bytes(self) -> int:
-        """The memory of all orders together: they, their extra fields, their ids, and the pages of levels."""
-        memory = self._memory
-        return sum(
-            array.nbytes for array in (memory.orders, memory.extras, memory.ids, memory.levels, memory.page_bits)
-        )
-
     def match(self) -> int:
         """Handle what waits; return how many commands were finished (and consumed)."""
         return match_batch(*self._arrays)
@@ -124,12 +116,6 @@ def is_warm() -> bool:
     """Return whether the kernels need no compiling: they are in the cache, or not to be compiled at all."""
     last = ("matching.match_batch-*.nbc", "queries.find_fault-*.nbc")
     return CACHE_FOLDER is None or all(any(CACHE_FOLDER.rglob(name)) for name in last)
-
-
-def run_kernels() -> None:
-    """Call each kernel once, on a tiny engine."""
-    run_matching()
-    run_queries()
 
 
 def run_matching() -> None:

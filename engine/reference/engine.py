@@ -64,7 +64,7 @@ class ReferenceEngine:
         while len(self.commands):
             if self._unfinished is None:
                 self._unfinished = self._handle(self.commands.readable()[0])
-            while not self.events.is_full:
+            while self.events.free_count:
                 event = next(self._unfinished, None)
                 if event is None:
                     break

@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from engine.kernel import inlined
 from market.commands import Command
 from market.events import Event
 from market.messages import COMMAND_BY_TAG, EVENT_BY_TAG, TAG_BY_MESSAGE
@@ -22,6 +23,15 @@ def column(message: type[Any], field: str) -> int:
     """Return the column in which a row keeps `field` of `message`."""
     fields: tuple[str, ...] = message._fields
     return 1 + fields.index(field)
+
+
+@inlined
+def write_row(rows: Int64Array, base: int, values: tuple[int, ...]) -> None:
+    """Write a tag and the fields of its message, in their order, into the flat row at `base`; what is left is 0."""
+    for index in range(len(values)):
+        rows[base + index] = values[index]
+    for index in range(len(values), ROW_WIDTH):
+        rows[base + index] = 0
 
 
 _ROW = struct.Struct(f"={ROW_WIDTH}q")

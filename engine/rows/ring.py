@@ -15,10 +15,6 @@ CONSUMED: Final = 0  # rows that the reader is done with
 PUBLISHED: Final = 1  # rows that the writer has handed over
 
 
-class RingFullError(Exception):
-    """A row was claimed while the reader had not consumed any of the ring's rows."""
-
-
 class Ring:
     """Rows in memory that is taken once.
 
@@ -48,28 +44,12 @@ class Ring:
         """How many rows can be published before the reader must consume."""
         return self.slot_count - len(self)
 
-    @property
-    def is_full(self) -> bool:
-        """Whether the writer must wait for the reader."""
-        return len(self) == self.slot_count
-
     def claim(self) -> int:
-        """Return the slot of the next row to write.
-
-        Raises:
-            RingFullError: if the reader has not consumed any row.
-        """
+        """Return the slot of the next row to write."""
         consumed, published = self.positions.tolist()
-        if published - consumed == self.slot_count:
-            raise RingFullError(f"expected a free row, were {self.slot_count} rows to be consumed")
+        assert published - consumed < self.slot_count, f"expected a free row of {self.slot_count}"
         slot: int = published & self._mask
         return slot
-
-    def claim_block(self, count_max: int) -> tuple[int, int]:
-        """Return the first slot and the count (at most `count_max`, maybe 0) of the free rows that lie side by side."""
-        consumed, published = self.positions.tolist()
-        first = published & self._mask
-        return first, min(count_max, self.slot_count - (published - consumed), self.slot_count - first)
 
     def publish(self, count: int = 1) -> None:
         """Hand the next `count` written rows over to the reader."""

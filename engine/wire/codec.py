@@ -3,15 +3,14 @@
 It agrees byte for byte with the plain codec. Each class here holds its memory from the start, and each of its methods
 makes one kernel call for all that it is given:
 
-- `FrameDecoder`: whole frames into a ring; all of a frame or nothing of it.
-- `CommandDecoder`: the same for commands of a source, which may only name its own orders and owners.
+- `CommandDecoder`: whole frames of a source's commands into a ring, all of a frame or nothing of it.
 - `PieceDecoder`: pieces of TCP streams, cut anywhere, into rows.
 - `RowEncoder`: rows into bytes, all of them or those with a key.
 - `EventRouter`: the engine's events into the reports of each source.
 - `BookFeed`: the engine's events into the rows of the public feed, each with its symbol as key.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -19,8 +18,8 @@ import numpy as np
 from engine.capacity import ORDERS_MAX
 from engine.rows.messages import ROW_WIDTH, Int64Array
 from engine.rows.ring import Ring
-from engine.wire.decoding import Ending, decode_frame, decode_rows
-from engine.wire.encoding import KEYS_PER_ROW, encode_rows, encode_selected
+from engine.wire.decoding import Ending, decode_rows
+from engine.wire.encoding import KEYS_PER_ROW, NO_KEY, encode_rows, encode_selected
 from engine.wire.feed import SHOWN_SIZE, tell_feed
 from engine.wire.refusals import MalformedBytesError, refusal_text
 from engine.wire.routing import SOURCES_MAX, admit_frame, route_rows
@@ -32,6 +31,8 @@ from market.messages import COMMAND_BY_TAG
 COMMANDS: Final = tuple(COMMAND_BY_TAG.values())
 PIECE_BYTES_MAX: Final = 65_536
 
+Encoded = tuple[bytes, int]  # messages one after the other, and how many they are
+
 _STREAM_ENDINGS: Final = frozenset(map(int, (Ending.ALL_READ, Ending.CUT_SHORT)))
 _FRAME_ENDINGS: Final = {
     Ending.CUT_SHORT: "expected whole messages, the last one is cut short",
@@ -41,50 +42,6 @@ _FRAME_ENDINGS: Final = {
 
 def _take_rows(slot_count: int) -> Int64Array:
     return np.zeros((slot_count, ROW_WIDTH), np.int64)
-
-
-class FrameDecoder:
-    """Reads whole frames into a ring.
-
-    Args:
-        ring: takes the messages.
-        messages: the kinds that may come this way.
-    """
-
-    def __init__(self, ring: Ring, messages: Iterable[type[Any]] = ROW_MESSAGES) -> None:
-        self._positions = ring.positions
-        self._table = wire_table(messages)
-        self._rows = ring.rows.reshape(-1)
-        self._buffer = np.zeros(FRAME_BYTES_MAX, np.uint8)
-        self._memory = self._buffer.data
-
-    def decode(self, frame: bytes, skip: int = 0) -> int:
-        """Publish the messages of a frame, but not the first `skip`; return how many were published.
-
-        Raises:
-            MalformedBytesError: if anything in the frame is not a message that goes this way, the last one is cut
-                short, or there are more than the ring has room for. Then nothing was published.
-        """
-        size = self._load(frame)
-        ending, count, consumed, at, item = decode_frame(
-            self._table, self._buffer, size, self._rows, self._positions, skip
-        )
-        if ending:
-            raise self._refusal(ending, count, consumed, at, item)
-        return max(0, count - skip)
-
-    def _load(self, frame: bytes) -> int:
-        """Copy the frame to where the kernels read it; return its size."""
-        size = len(frame)
-        if size > FRAME_BYTES_MAX:
-            raise MalformedBytesError(f"expected at most {FRAME_BYTES_MAX} bytes, was {size}", Ending.NO_ROOM, 0, 0)
-        self._memory[:size] = frame
-        return size
-
-    def _refusal(self, number: int, count: int, message_at: int, at: int, item: int) -> MalformedBytesError:
-        ending = Ending(number)
-        why = _FRAME_ENDINGS.get(ending) or refusal_text(ending, self._memory, message_at, at, item)
-        return MalformedBytesError(why, ending, count, at)
 
 
 class Admission(NamedTuple):
@@ -101,7 +58,7 @@ class Admission(NamedTuple):
     last_order_id: int
 
 
-class CommandDecoder(FrameDecoder):
+class CommandDecoder:
     """Reads whole frames of a source's commands into the engine's ring.
 
     Args:
@@ -113,7 +70,11 @@ class CommandDecoder(FrameDecoder):
     """
 
     def __init__(self, ring: Ring, own_symbols: Collection[int] | None = None) -> None:
-        super().__init__(ring, COMMANDS)
+        self._positions = ring.positions
+        self._table = wire_table(COMMANDS)
+        self._rows = ring.rows.reshape(-1)
+        self._buffer = np.zeros(FRAME_BYTES_MAX, np.uint8)
+        self._memory = self._buffer.data
         self._has_symbol: Int64Array = np.ones(SYMBOLS_MAX, np.int64)
         if own_symbols is not None:
             self._has_symbol[:] = 0
@@ -125,10 +86,14 @@ class CommandDecoder(FrameDecoder):
         """Publish the commands of a frame, but not the first `skip` nor those that the source may not send.
 
         Raises:
-            MalformedBytesError: as `decode`.
+            MalformedBytesError: if anything in the frame is not a command, the last one is cut short, or there are more
+                than the ring has room for. Then nothing was published.
         """
-        size = self._load(frame)
-        ending, count, consumed, at, item, kept, last_order_id = admit_frame(
+        size = len(frame)
+        if size > FRAME_BYTES_MAX:
+            raise MalformedBytesError(f"expected at most {FRAME_BYTES_MAX} bytes, was {size}", 0, 0)
+        self._memory[:size] = frame
+        number, count, message_at, at, item, kept, last_order_id = admit_frame(
             self._table,
             self._buffer,
             size,
@@ -140,8 +105,10 @@ class CommandDecoder(FrameDecoder):
             self._refusals,
             self._has_symbol,
         )
-        if ending:
-            raise self._refusal(ending, count, consumed, at, item)
+        if number:
+            ending = Ending(number)
+            why = _FRAME_ENDINGS.get(ending) or refusal_text(ending, self._memory, message_at, at, item)
+            raise MalformedBytesError(why, count, at)
         return Admission(kept, max(0, count - skip) - kept, last_order_id)
 
 
@@ -228,7 +195,7 @@ class PieceDecoder:
         try:
             first = decode_first(self.rest)
         except MalformedMessageError as error:
-            raise MalformedBytesError(str(error), Ending.UNKNOWN_TAG, self._good_count, at) from None
+            raise MalformedBytesError(str(error), self._good_count, at) from None
         if first is None:
             self._is_done = True
             return None
@@ -241,26 +208,12 @@ class PieceDecoder:
 
     def _refusal(self, ending: Ending, at: int, item: int) -> MalformedBytesError:
         why = refusal_text(ending, self._memory, self._at, at, item)
-        return MalformedBytesError(why, ending, self._good_count, at)
+        return MalformedBytesError(why, self._good_count, at)
 
     @property
     def rest(self) -> bytes:
         """The bytes that are not a whole message yet."""
         return bytes(self._memory[self._at : self._end])
-
-
-class Encoded(NamedTuple):
-    """Messages as bytes.
-
-    Attributes:
-        payload: the messages, one after the other.
-        message_count: how many there are.
-        row_count: how many rows were looked at; the rest is left to another call.
-    """
-
-    payload: bytes
-    message_count: int
-    row_count: int
 
 
 class RowEncoder:
@@ -286,28 +239,23 @@ class RowEncoder:
         assert done == count, f"row {first + done} holds no message of the table"
         return bytes(self._memory[:size])
 
-    def encode_selected(self, keys: Int64Array, key: int, first: int, count: int) -> Encoded:
-        """Return those of `count` rows from sequence `first` on of which one of the keys is `key`.
+    def frames_of(self, keys: Int64Array, key: int, first: int, count: int) -> list[Encoded]:
+        """Return those of `count` rows from sequence `first` on of which one of the keys is `key`, in as few frames.
 
         Args:
             keys: flat, `KEYS_PER_ROW` for each slot; fill up with `NO_KEY`.
         """
         assert len(keys) * ROW_WIDTH >= len(self._rows) * KEYS_PER_ROW, f"{len(keys)} keys for {len(self._rows)} items"
-        seen, done, size = encode_selected(
-            self._table, self._rows, keys, key, first, count, self._frame_messages_max, self._buffer
-        )
-        assert seen == count or done == self._frame_messages_max, f"row {first + seen} holds no message of the table"
-        return Encoded(bytes(self._memory[:size]), done, seen)
-
-    def frames_of(self, keys: Int64Array, key: int, first: int, count: int) -> list[Encoded]:
-        """Return what `encode_selected` returns until all rows were looked at; nothing for a key that no row has."""
         frames = []
-        seen = 0
-        while seen < count:
-            encoded = self.encode_selected(keys, key, first + seen, count - seen)
-            seen += encoded.row_count
-            if encoded.message_count:
-                frames.append(encoded)
+        frame_max = self._frame_messages_max
+        while count:
+            seen, done, size = encode_selected(
+                self._table, self._rows, keys, key, first, count, frame_max, self._buffer
+            )
+            assert seen == count or done == frame_max, f"row {first + seen} holds no message of the table"
+            if done:
+                frames.append((bytes(self._memory[:size]), done))
+            first, count = first + seen, count - seen
         return frames
 
 
@@ -335,20 +283,39 @@ class EventRouter:
         return self._encoder.frames_of(self._keys, source, first, count)
 
 
-class FeedChanges(NamedTuple):
-    """What a batch of events changed for everybody: row counts, and the symbols that the rows are of."""
+class FeedRows:
+    """The rows of one kind that the last batch made for the feed.
 
-    book_count: int
-    trade_count: int
-    book_symbols: tuple[int, ...]
-    trade_symbols: tuple[int, ...]
+    Attributes:
+        rows: `[slots, ROW_WIDTH]`, those of the last batch from row 0 on; `flat` is the same.
+        keys: flat, `KEYS_PER_ROW` for each row, the first of them its symbol.
+        count: how many there are.
+        symbols: which symbols they are of.
+    """
+
+    def __init__(self, slot_count: int) -> None:
+        self.rows = _take_rows(slot_count)
+        self.flat = self.rows.reshape(-1)
+        self.keys: Int64Array = np.zeros(slot_count * KEYS_PER_ROW, np.int64)
+        self.count = 0
+        self.symbols: tuple[int, ...] = ()
+        self._encoder = RowEncoder(self.rows)
+
+    def of(self, symbol_id: int) -> Int64Array:
+        """Return a symbol's rows, oldest first."""
+        rows: Int64Array = self.rows[: self.count][self.keys[: self.count * KEYS_PER_ROW : KEYS_PER_ROW] == symbol_id]
+        return rows
+
+    def frames(self, symbol_id: int) -> list[Encoded]:
+        """Return a symbol's messages, as frames of at most `BATCH_MESSAGES_MAX`."""
+        return self._encoder.frames_of(self.keys, symbol_id, 0, self.count)
 
 
 class BookFeed:
     """Turns the engine's events into BookOrder and BookTrade rows; remembers what is shown of every order.
 
     Attributes:
-        book_rows, trade_rows: `[slots, ROW_WIDTH]`: the rows of the last batch, from row 0 on.
+        book, trades: what the last batch changed for everybody.
     """
 
     def __init__(self, events: Ring, orders_max: int = ORDERS_MAX) -> None:
@@ -357,51 +324,17 @@ class BookFeed:
         place_count = 1 << (2 * orders_max + events.slot_count - 1).bit_length()
         self._shown: Int64Array = np.zeros(place_count * SHOWN_SIZE, np.int64)
         self.shown_count = 0
-        self.book_rows, self.trade_rows = _take_rows(events.slot_count), _take_rows(events.slot_count)
-        self._book_rows, self._trade_rows = self.book_rows.reshape(-1), self.trade_rows.reshape(-1)
-        self._book_keys: Int64Array = np.zeros(events.slot_count * KEYS_PER_ROW, np.int64)
-        self._trade_keys: Int64Array = np.zeros(events.slot_count * KEYS_PER_ROW, np.int64)
-        self._book_encoder, self._trade_encoder = RowEncoder(self.book_rows), RowEncoder(self.trade_rows)
-        self._changes = FeedChanges(0, 0, (), ())
+        self.book, self.trades = FeedRows(events.slot_count), FeedRows(events.slot_count)
 
-    def take(self, first: int, count: int) -> FeedChanges:
+    def take(self, first: int, count: int) -> None:
         """Take in `count` events from ring sequence `first` on; each event exactly once, in order."""
         assert 0 <= count <= self._slot_count, f"expected at most {self._slot_count} events, was {count}"
         assert (self.shown_count + count) * SHOWN_SIZE < len(self._shown), f"{self.shown_count} orders are shown"
-        self.shown_count, book_count, trade_count, book_symbols, trade_symbols = tell_feed(
-            self._events,
-            first,
-            count,
-            self._shown,
-            self.shown_count,
-            self._book_rows,
-            self._book_keys,
-            self._trade_rows,
-            self._trade_keys,
+        book, trades, shown = self.book, self.trades, self._shown
+        self.shown_count, book.count, trades.count, book_symbols, trade_symbols = tell_feed(
+            self._events, first, count, shown, self.shown_count, book.flat, book.keys, trades.flat, trades.keys
         )
-        self._changes = FeedChanges(book_count, trade_count, _bits(book_symbols), _bits(trade_symbols))
-        return self._changes
-
-    def trades_of(self, symbol_id: int, count_max: int) -> Int64Array:
-        """Return the rows of a symbol's last `count_max` trades of the last batch, oldest first."""
-        count = self._changes.trade_count
-        symbol_ids = self._trade_keys[: count * KEYS_PER_ROW : KEYS_PER_ROW]
-        rows: Int64Array = self.trade_rows[:count][symbol_ids == symbol_id][-count_max:]
-        return rows
-
-    def book_rows_of(self, symbol_id: int) -> Int64Array:
-        """Return a symbol's BookOrder rows of the last batch, oldest first."""
-        count = self._changes.book_count
-        rows: Int64Array = self.book_rows[:count][self._book_keys[: count * KEYS_PER_ROW : KEYS_PER_ROW] == symbol_id]
-        return rows
-
-    def book_frames(self, symbol_id: int) -> list[Encoded]:
-        """Return the BookOrder messages of a symbol of the last batch, as frames of at most `BATCH_MESSAGES_MAX`."""
-        return self._book_encoder.frames_of(self._book_keys, symbol_id, 0, self._changes.book_count)
-
-    def trade_frames(self, symbol_id: int) -> list[Encoded]:
-        """Return the BookTrade messages of a symbol of the last batch, as frames of at most `BATCH_MESSAGES_MAX`."""
-        return self._trade_encoder.frames_of(self._trade_keys, symbol_id, 0, self._changes.trade_count)
+        book.symbols, trades.symbols = _bits(book_symbols), _bits(trade_symbols)
 
 
 def _bits(word: int) -> tuple[int, ...]:
@@ -417,15 +350,12 @@ def _bits(word: int) -> tuple[int, ...]:
 def warm() -> None:
     """Compile every kernel of the codec into the cache that the next start uses, or load it from there."""
     ring = Ring(1)
-    commands = CommandDecoder(ring)
-    commands.decode(b"")
-    commands.admit(b"", 0, 0)
+    CommandDecoder(ring).admit(b"", 0, 0)
     pieces = PieceDecoder(slot_count=1)
     pieces.load(b"", b"")
     pieces.next_rows()
-    RowEncoder(ring.rows, 1).encode(0, 0)
-    router = EventRouter(ring)
-    router.route(0, 0)
-    feed = BookFeed(ring, 1)
-    feed.take(0, 0)
-    RowEncoder(ring.rows, 1).encode_selected(np.zeros(KEYS_PER_ROW, np.int64), 0, 0, 0)
+    encoder = RowEncoder(ring.rows, 1)
+    encoder.encode(0, 0)
+    encoder.frames_of(np.zeros(KEYS_PER_ROW, np.int64), NO_KEY, 0, 1)
+    EventRouter(ring).route(0, 0)
+    BookFeed(ring, 1).take(0, 0)

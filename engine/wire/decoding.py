@@ -11,7 +11,6 @@ from engine.kernel import inlined, kernel
 from engine.rows.codes import constants
 from engine.rows.messages import ROW_WIDTH, Int64Array
 from engine.rows.order_table import unsigned
-from engine.rows.ring import CONSUMED, PUBLISHED
 from engine.wire.table import DEFAULT, ENTRY_SIZE, HIGH, ITEMS_LEAST, ITEMS_MAX, ITEMS_MOST, LOW, TAG_COUNT
 
 ByteArray = npt.NDArray[np.uint8]
@@ -39,22 +38,6 @@ class Ending(IntEnum):
 
 
 ENDINGS: Final = constants(Ending)
-
-
-@kernel
-def decode_frame(
-    table: Int64Array, buffer: ByteArray, end: int, rows: Int64Array, positions: Int64Array, skip: int
-) -> tuple[int, int, int, int, int]:
-    """Read the messages in `buffer[:end]` into a ring's free rows and publish all of them, or none if one is not right.
-
-    Args and returns as those of `decode_rows`; `positions` are the ring's.
-    """
-    published = positions[PUBLISHED]
-    room = len(rows) // ROW_WIDTH - (published - positions[CONSUMED])
-    outcome = decode_rows(table, buffer, 0, end, rows, published, room, skip)
-    if outcome[0] == ENDINGS.ALL_READ:
-        positions[PUBLISHED] = published + max(0, outcome[1] - skip)
-    return outcome
 
 
 @kernel

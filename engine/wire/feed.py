@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 
 from engine.kernel import argument, inlined, kernel
-from engine.rows.codes import ACCEPTED, AMENDED, BOOK_ORDER, BOOK_TRADE, CANCELED, EXECUTED, RESTED, TAGS
-from engine.rows.messages import ROW_WIDTH, TAG, Int64Array
+from engine.rows.codes import ACCEPTED, AMENDED, CANCELED, EXECUTED, RESTED, TAGS
+from engine.rows.messages import ROW_WIDTH, TAG, Int64Array, write_row
 from engine.rows.order_table import find_order, remove_order
 from engine.wire.encoding import KEYS_PER_ROW, NO_KEY
 
@@ -116,29 +116,16 @@ def _take_event(
 
 @inlined
 def _write_trade(events: Int64Array, base: int, rows: Int64Array, target: int) -> None:
-    _clear_row(rows, target)
-    rows[target + TAG] = TAGS.BOOK_TRADE
-    rows[target + BOOK_TRADE.trade_id] = events[base + EXECUTED.trade_id]
-    rows[target + BOOK_TRADE.price_ticks] = events[base + EXECUTED.price_ticks]
-    rows[target + BOOK_TRADE.qty_lots] = events[base + EXECUTED.qty_lots]
-    rows[target + BOOK_TRADE.taker_side] = events[base + EXECUTED.taker_side]
-    rows[target + BOOK_TRADE.time_ns] = events[base + EXECUTED.time_ns]
+    trade_id, price_ticks = events[base + EXECUTED.trade_id], events[base + EXECUTED.price_ticks]
+    qty_lots, taker_side = events[base + EXECUTED.qty_lots], events[base + EXECUTED.taker_side]
+    time_ns = events[base + EXECUTED.time_ns]
+    write_row(rows, target, (TAGS.BOOK_TRADE, trade_id, price_ticks, qty_lots, taker_side, time_ns))
 
 
 @inlined
 def _write_book_order(shown: Int64Array, entry: int, rows: Int64Array, target: int) -> None:
-    _clear_row(rows, target)
-    rows[target + TAG] = TAGS.BOOK_ORDER
-    rows[target + BOOK_ORDER.order_id] = shown[entry + _ID]
-    rows[target + BOOK_ORDER.side] = shown[entry + _SIDE]
-    rows[target + BOOK_ORDER.price_ticks] = shown[entry + _PRICE]
-    rows[target + BOOK_ORDER.resting_lots] = shown[entry + _LOTS]
-
-
-@inlined
-def _clear_row(rows: Int64Array, target: int) -> None:
-    for place in range(ROW_WIDTH):
-        rows[target + place] = 0
+    fields = (shown[entry + _ID], shown[entry + _SIDE], shown[entry + _PRICE], shown[entry + _LOTS])
+    write_row(rows, target, (TAGS.BOOK_ORDER, *fields))
 
 
 @inlined

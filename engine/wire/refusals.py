@@ -2,26 +2,20 @@
 
 from engine.wire.decoding import Ending
 from engine.wire.table import ITEMS_MAX
-from market.codes import RejectReason
 from market.messages import SPEC_BY_TAG
 
 
 class MalformedBytesError(ValueError):
     """The bytes are not messages that go this way; the text says what was expected and what was there.
 
-    Attributes:
-        ending: what kind of mistake it is.
+    Args:
+        text: what is wrong.
         message_index: how many good messages stand before it.
         byte_offset: where it is, from the first byte that was handed over.
     """
 
-    reason = RejectReason.MALFORMED
-
-    def __init__(self, text: str, ending: Ending, message_index: int, byte_offset: int) -> None:
+    def __init__(self, text: str, message_index: int, byte_offset: int) -> None:
         super().__init__(f"{text}, in message {message_index} at byte {byte_offset}")
-        self.ending = ending
-        self.message_index = message_index
-        self.byte_offset = byte_offset
 
 
 def refusal_text(ending: Ending, buffer: memoryview, message_at: int, at: int, item: int) -> str:

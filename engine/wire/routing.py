@@ -4,8 +4,8 @@
 from typing import Final
 
 from engine.kernel import argument, inlined, kernel
-from engine.rows.codes import NEW, REASONS, REJECTED, TAGS
-from engine.rows.messages import ROW_WIDTH, TAG, Int64Array
+from engine.rows.codes import NEW, REASONS, TAGS
+from engine.rows.messages import ROW_WIDTH, TAG, Int64Array, write_row
 from engine.rows.ring import CONSUMED, PUBLISHED
 from engine.wire.decoding import ENDINGS, ByteArray, decode_rows
 from engine.wire.encoding import KEYS_PER_ROW, NO_KEY
@@ -16,6 +16,7 @@ SOURCES_MAX: Final = 64  # that one batch of events may concern
 
 _ADMITTED: Final = 0
 _NO_SYMBOL: Final = argument(-1)
+_NOTHING: Final = argument(0)
 
 
 @kernel
@@ -33,46 +34,28 @@ def admit_frame(
 ) -> tuple[int, int, int, int, int, int, int]:
     """Read a source's commands in `buffer[:end]` into a ring's free rows and publish those that it may send.
 
-    Args and returns as those of `decode_frame` and then those of `admit_rows`.
-    """
-    published = positions[PUBLISHED]
-    room = len(rows) // ROW_WIDTH - (published - positions[CONSUMED])
-    ending, count, size, at, item = decode_rows(table, buffer, 0, end, rows, published, room, skip)
-    if ending != ENDINGS.ALL_READ:
-        return ending, count, size, at, item, 0, 0
-    fresh = max(0, count - skip)
-    kept, last_order_id = admit_rows(table, rows, published, fresh, source, time_ns, refusals, has_symbol)
-    positions[PUBLISHED] = published + kept
-    return ending, count, size, at, item, kept, last_order_id
-
-
-@inlined
-def admit_rows(
-    table: Int64Array,
-    rows: Int64Array,
-    first: int,
-    count: int,
-    source: int,
-    time_ns: int,
-    refusals: Int64Array,
-    has_symbol: Int64Array,
-) -> tuple[int, int]:
-    """Keep those of a source's commands whose order ids and owners are its own; a command without them is anybody's.
-
-    Nor is a new order kept of a symbol whose book is elsewhere: a second book of it would be worse than a refusal.
+    They are those whose order ids and owners are its own; a command without them is anybody's. Nor is a new order kept
+    of a symbol whose book is elsewhere: a second book of it would be worse than a refusal.
 
     Args:
-        rows: flat; the commands that are kept close up, from sequence `first` on.
-        refusals: flat, at least `count` rows; takes a Rejected for each of the others, in order.
+        table, buffer, end, rows, skip: as those of `decode_rows`; the commands that are kept close up.
+        positions: of the ring.
+        refusals: flat, at least as many rows as the ring; takes a Rejected for each of the others, in order.
         has_symbol: by symbol id: 0 if another engine has its book.
 
     Returns:
-        how many were kept, and the highest order id that their new orders bring (0 if there is none).
+        what `decode_rows` returns, how many commands were kept, and the highest order id that their new orders bring (0
+        if there is none). Nothing is kept unless all is read.
     """
+    first = positions[PUBLISHED]
+    room = len(rows) // ROW_WIDTH - (first - positions[CONSUMED])
+    ending, count, size, at, item = decode_rows(table, buffer, 0, end, rows, first, room, skip)
+    if ending != ENDINGS.ALL_READ:
+        return ending, count, size, at, item, 0, 0
     mask = len(rows) // ROW_WIDTH - 1
     kept = 0
     last_order_id = 0
-    for index in range(count):
+    for index in range(count - skip):
         base = ((first + index) & mask) * ROW_WIDTH
         reason = _refusal(table, rows, base, source, has_symbol)
         if reason != _ADMITTED:
@@ -86,7 +69,8 @@ def admit_rows(
             for place in range(ROW_WIDTH):
                 rows[target + place] = rows[base + place]
         kept += 1
-    return kept, last_order_id
+    positions[PUBLISHED] = first + kept
+    return ending, count, size, at, item, kept, last_order_id
 
 
 @inlined
@@ -112,14 +96,8 @@ def _order_id(table: Int64Array, rows: Int64Array, base: int) -> int:
 @inlined
 def write_refusal(rows: Int64Array, target: int, time_ns: int, about: tuple[int, int, int], reason: int) -> None:
     """Write a Rejected without sequence and owner; `about`: symbol id, order id, and the tag of the command."""
-    for place in range(ROW_WIDTH):
-        rows[target + place] = 0
-    rows[target + TAG] = TAGS.REJECTED
-    rows[target + REJECTED.time_ns] = time_ns
-    rows[target + REJECTED.symbol_id] = about[0]
-    rows[target + REJECTED.order_id] = about[1]
-    rows[target + REJECTED.command] = about[2]
-    rows[target + REJECTED.reason] = reason
+    symbol_id, order_id, command = about
+    write_row(rows, target, (TAGS.REJECTED, _NOTHING, time_ns, symbol_id, order_id, _NOTHING, command, reason))
 
 
 @kernel

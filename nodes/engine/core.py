@@ -12,7 +12,7 @@ from bus.topology import Source
 from engine.matching_engine import MatchingEngine
 from engine.rows.messages import read_event, write_command
 from engine.rows.ring import CONSUMED
-from engine.wire.codec import CommandDecoder, EventRouter, RowEncoder
+from engine.wire.codec import CommandDecoder, Encoded, EventRouter, RowEncoder
 from engine.wire.refusals import MalformedBytesError
 from journal.journal import Journal
 from journal.replay import Replay
@@ -25,8 +25,6 @@ from market.instrument import Instrument
 from market.limits import BATCH_MESSAGES_MAX
 from nodes.engine.command_record import CommandRecord
 from nodes.engine.feed import EngineFeed
-
-Encoded = list[tuple[bytes, int]]  # payloads, and how many messages each has
 
 
 class EngineCore:
@@ -179,7 +177,7 @@ class EngineCore:
         return EngineHealth(self.command_count, self.engine.sequence, self.engine.live_order_count)
 
     def _handle(self, batches: Sequence[CommandBatch], time_ns: int) -> None:
-        reports: dict[int, Encoded] = {}
+        reports: dict[int, list[Encoded]] = {}
         handled: dict[int, int] = {}
         last_order_ids: dict[int, int] = {}
         self._mass_cancels.clear()
@@ -192,14 +190,13 @@ class EngineCore:
             self.command_count += fresh_count
         for first, count in self._match(time_ns):
             for source in self._router.route(first, count):
-                encoded = self._router.reports(source, first, count)
-                reports.setdefault(source, []).extend([(payload, size) for payload, size, _ in encoded])
+                reports.setdefault(source, []).extend(self._router.reports(source, first, count))
             if self._mass_cancels:
                 reports[Source.OPERATOR] += self._canceled_by_operator(first, count)
         for source in sorted(reports):
             self.links.report_encoded(source, reports[source], handled.get(source, 0), last_order_ids.get(source, 0))
 
-    def _take(self, batch: CommandBatch, time_ns: int, reports: Encoded) -> int:
+    def _take(self, batch: CommandBatch, time_ns: int, reports: list[Encoded]) -> int:
         """Decode a frame into the ring; report what may not enter; return the highest order id that it brings."""
         try:
             kept, refused, last_order_id = self._decoder.admit(batch.payload, batch.source, time_ns, batch.skip)
@@ -212,7 +209,7 @@ class EngineCore:
             self._tell_malformed(time_ns, reports)
         return last_order_id
 
-    def _take_operator(self, batch: CommandBatch, time_ns: int, reports: Encoded) -> int:
+    def _take_operator(self, batch: CommandBatch, time_ns: int, reports: list[Encoded]) -> int:
         """Take the operator's few commands, which are about everybody's orders, one by one."""
         try:
             commands = decode_commands(batch.payload)[batch.skip :]
@@ -243,7 +240,7 @@ class EngineCore:
             changed.append(Halted(0, command.time_ns, symbol_id, command.is_halted))
         return changed
 
-    def _canceled_by_operator(self, first: int, count: int) -> Encoded:
+    def _canceled_by_operator(self, first: int, count: int) -> list[Encoded]:
         """Return what the operator is told of the orders that his mass cancels have ended: each one."""
         events, told = self.engine.events, []
         for position in range(first, first + count):
@@ -254,7 +251,7 @@ class EngineCore:
         batches = [told[at : at + BATCH_MESSAGES_MAX] for at in range(0, len(told), BATCH_MESSAGES_MAX)]
         return [(encode_all(batch), len(batch)) for batch in batches]
 
-    def _tell_malformed(self, time_ns: int, reports: Encoded) -> None:
+    def _tell_malformed(self, time_ns: int, reports: list[Encoded]) -> None:
         self.malformed_count += 1
         reports.append((encode_all([Rejected(0, time_ns, -1, 0, 0, 0, RejectReason.MALFORMED)]), 1))
 

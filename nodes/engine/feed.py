@@ -16,7 +16,7 @@ from bus.feed import (
 )
 from engine.matching_engine import MatchingEngine
 from engine.rows.messages import Int64Array
-from engine.wire.codec import BookFeed, FeedChanges
+from engine.wire.codec import BookFeed
 from market.depth import Depth
 from market.feed_messages import (
     BestPrices,
@@ -110,29 +110,27 @@ class EngineFeed:
         self._touched: set[int] = set()  # symbols whose book has changed since the best prices were last looked at
         self._snapshots: dict[int, SlicedSnapshot] = {}  # in the making, by symbol id
 
-    def follow(self, first: int, count: int) -> FeedChanges:
+    def follow(self, first: int, count: int) -> None:
         """Take in `count` events from ring sequence `first` on, as `take` does, without telling anybody."""
-        changes = self._changes.take(first, count)
-        self._touched.update(changes.book_symbols)
-        for symbol_id in changes.trade_symbols:
+        self._changes.take(first, count)
+        self._touched.update(self._changes.book.symbols)
+        for symbol_id in self._changes.trades.symbols:
             streams = self._symbols[symbol_id]
-            fresh = self._changes.trades_of(symbol_id, TRADES_KEPT_MAX)[:, _TRADE_COLUMNS]
+            fresh = self._changes.trades.of(symbol_id)[-TRADES_KEPT_MAX:, _TRADE_COLUMNS]
             streams.recent_trades = np.concatenate((streams.recent_trades, fresh))[-TRADES_KEPT_MAX:]
-        return changes
 
     def take(self, first: int, count: int, time_ns: int) -> Iterator[Frames]:
         """Yield the frames of `count` events from ring sequence `first` on, but for the best prices: see `best`."""
-        changes = self.follow(first, count)
-        for symbol_id in changes.trade_symbols:
-            streams = self._symbols[symbol_id]
-            for payload, message_count, _ in self._changes.trade_frames(symbol_id):
-                yield streams.trades.pack_encoded(payload, message_count, time_ns)
-        for symbol_id in changes.book_symbols:
-            streams = self._symbols[symbol_id]
+        self.follow(first, count)
+        book, trades = self._changes.book, self._changes.trades
+        for symbol_id in trades.symbols:
+            for payload, message_count in trades.frames(symbol_id):
+                yield self._symbols[symbol_id].trades.pack_encoded(payload, message_count, time_ns)
+        for symbol_id in book.symbols:
             if symbol_id in self._snapshots:
-                self._snapshots[symbol_id].note(self._changes.book_rows_of(symbol_id))
-            for payload, message_count, _ in self._changes.book_frames(symbol_id):
-                yield streams.book.pack_encoded(payload, message_count, time_ns)
+                self._snapshots[symbol_id].note(book.of(symbol_id))
+            for payload, message_count in book.frames(symbol_id):
+                yield self._symbols[symbol_id].book.pack_encoded(payload, message_count, time_ns)
 
     def best(self, time_ns: int) -> Iterator[Frames]:
         """Yield the best prices where they are not what was last told."""

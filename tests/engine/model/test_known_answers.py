@@ -25,10 +25,10 @@ def _run(engine: MatchingEngine, rows: Int64Array) -> Int64Array:
     """Hand over the rows in full batches; return the events."""
     told, done = [], 0
     while done < len(rows) or len(engine.commands):
-        slot, count = engine.commands.claim_block(len(rows) - done)
-        engine.commands.rows[slot : slot + count] = rows[done : done + count]
-        engine.commands.publish(count)
-        done += count
+        while done < len(rows) and engine.commands.free_count:
+            engine.commands.rows[engine.commands.claim()] = rows[done]
+            engine.commands.publish()
+            done += 1
         engine.match()
         while len(events := engine.events.readable()):
             told.append(events.copy())

@@ -8,8 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from engine.rows.messages import ROW_WIDTH, Int64Array
-from engine.rows.ring import Ring
-from engine.wire.codec import FrameDecoder, PieceDecoder, RowEncoder
+from engine.wire.codec import PieceDecoder, RowEncoder
 from engine.wire.refusals import MalformedBytesError
 from engine.wire.table import ROW_MESSAGES
 from market.codec import MalformedMessageError, StreamDecoder, decode, encode_all
@@ -24,8 +23,7 @@ ROW_SAMPLES = tuple(message for message in SAMPLES if not isinstance(message, In
 CANCEL = CancelOrder(300, 1, 70_000, 2**40)
 
 SLOTS = 4_096
-RING = Ring(SLOTS)
-FRAMES = FrameDecoder(RING)
+FRAMES = PieceDecoder(ROW_MESSAGES, SLOTS)
 ENCODER_ROWS: Int64Array = np.zeros((SLOTS, ROW_WIDTH), np.int64)
 ENCODER = RowEncoder(ENCODER_ROWS)
 
@@ -59,17 +57,8 @@ def plain_decode(frame: bytes) -> list[Message] | None:
 
 def compiled_decode(frame: bytes) -> list[Message] | None:
     """Return what the compiled codec reads in a frame, None if it is malformed."""
-    try:
-        count = FRAMES.decode(frame)
-    except MalformedBytesError:
-        assert len(RING) == 0, "something of a malformed frame was published"
-        return None
-    messages: list[Message] = []
-    while len(rows := RING.readable()):
-        messages += messages_in(rows)
-        RING.consume(len(rows))
-    assert count == len(messages)
-    return messages
+    messages, is_refused = compiled_pieces([frame], FRAMES)
+    return None if is_refused or FRAMES.rest else messages
 
 
 def compiled_encode(messages: list[Message]) -> bytes:

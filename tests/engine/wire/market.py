@@ -68,7 +68,7 @@ class WildMarket:
     def send_batch(self) -> None:
         """Fill the ring of commands."""
         ring = self.engine.commands
-        while not ring.is_full:
+        while ring.free_count:
             self._number += 1
             write_command(ring.rows, ring.claim(), random_command(self._random, self._number))
             ring.publish()

@@ -81,7 +81,7 @@ def test_stops_at_a_row_that_is_no_message(tag: int) -> None:
     with pytest.raises(AssertionError, match="row 2 holds no message of the table"):
         RowEncoder(rows).encode(0, 4)
     with pytest.raises(AssertionError, match="row 2 holds no message of the table"):
-        RowEncoder(rows).encode_selected(np.full(8, 7), 7, 0, 4)
+        RowEncoder(rows).frames_of(np.full(8, 7), 7, 0, 4)
 
 
 # --- a selection
@@ -105,10 +105,10 @@ def test_writes_those_that_have_the_key(
     encoder = RowEncoder(rows, frame_messages_max)
     frames = list(encoder.frames_of(keys.reshape(-1), key, first, len(chosen)))
     expected = [message for message, *pair in chosen if key in pair]
-    assert b"".join(frame.payload for frame in frames) == encode_all(expected)
-    assert [frame.message_count for frame in frames[:-1]] == [frame_messages_max] * (len(frames) - 1)
-    assert sum(frame.message_count for frame in frames) == len(expected)
-    assert all(frame.message_count for frame in frames)
+    assert b"".join(payload for payload, _ in frames) == encode_all(expected)
+    assert [count for _, count in frames[:-1]] == [frame_messages_max] * (len(frames) - 1)
+    assert sum(count for _, count in frames) == len(expected)
+    assert all(count for _, count in frames)
 
 
 def test_stops_a_selection_before_the_buffer_is_full() -> None:

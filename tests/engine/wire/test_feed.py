@@ -27,18 +27,17 @@ def told(*events: Event) -> tuple[list[BookOrder], list[BookTrade]]:
         write_event(ring.rows, ring.claim(), event)
         ring.publish()
     feed = BookFeed(ring, 16)
-    changes = feed.take(0, len(events))
+    feed.take(0, len(events))
     published = {frames[0]: frames[2] for frames in FeedPublisher(INSTRUMENTS, 1).take(events, 0)}
     symbol = INSTRUMENTS[0].symbol
-    assert payload_of(list(feed.book_frames(0))) == published.get(Topic.BOOK.of(symbol), b"")
-    assert payload_of(list(feed.trade_frames(0))) == published.get(Topic.TRADES.of(symbol), b"")
-    books, trades = feed.book_rows[: changes.book_count], feed.trade_rows[: changes.trade_count]
-    return messages_in(books), messages_in(trades)  # type: ignore[return-value]
+    assert payload_of(feed.book.frames(0)) == published.get(Topic.BOOK.of(symbol), b"")
+    assert payload_of(feed.trades.frames(0)) == published.get(Topic.TRADES.of(symbol), b"")
+    return messages_in(feed.book.of(0)), messages_in(feed.trades.of(0))  # type: ignore[return-value]
 
 
 def payload_of(frames: list[Encoded]) -> bytes:
     """Return the bytes of all frames."""
-    return b"".join(frame.payload for frame in frames)
+    return b"".join(payload for payload, _ in frames)
 
 
 def accepted(order_id: int, resting_lots: int = QTY, qty_lots: int = QTY) -> Accepted:
@@ -111,7 +110,7 @@ def test_forgets_orders_that_are_gone() -> None:
             write_event(ring.rows, 0, canceled((number - 3) * 10**12, QTY))
             feed.take(0, 1)
             assert feed.shown_count == 3
-    assert messages_in(feed.book_rows[:1]) == [shows(1_996 * 10**12, 0)]
+    assert messages_in(feed.book.rows[:1]) == [shows(1_996 * 10**12, 0)]
 
 
 def test_stops_before_more_is_shown_than_the_book_may_hold() -> None:
@@ -156,15 +155,15 @@ def test_sends_what_the_plain_publisher_sends(seed: int) -> None:
             first, count = int(market.engine.events.positions[CONSUMED]), len(market.engine.events)
             events = take_events(market.engine.events)
             kinds |= {type(event) for event in events}
-            changes = feed.take(first, count)
+            feed.take(first, count)
             published = {frames[0]: frames[2] for frames in publisher.take(events, 0)}
             for symbol in range(SYMBOL_COUNT):
                 topics = Topic.BOOK.of(INSTRUMENTS[symbol].symbol), Topic.TRADES.of(INSTRUMENTS[symbol].symbol)
-                book, trades = list(feed.book_frames(symbol)), list(feed.trade_frames(symbol))
+                book, trades = feed.book.frames(symbol), feed.trades.frames(symbol)
                 assert (payload_of(book), payload_of(trades)) == tuple(published.get(topic, b"") for topic in topics)
-                assert bool(book) == (symbol in changes.book_symbols)
-                assert bool(trades) == (symbol in changes.trade_symbols)
-            for message, symbol in zip(messages_in(feed.book_rows[: changes.book_count]), keys(feed), strict=False):
+                assert bool(book) == (symbol in feed.book.symbols)
+                assert bool(trades) == (symbol in feed.trades.symbols)
+            for message, symbol in zip(messages_in(feed.book.rows[: feed.book.count]), keys(feed), strict=False):
                 replicas[symbol].apply_all((message,))  # type: ignore[arg-type]
         for symbol, replica in enumerate(replicas):
             shown = [(order, side, price, lots) for order, side, price, lots in replica.state()]
@@ -184,7 +183,7 @@ def take_events(ring: Ring) -> list[Event]:
 
 def keys(feed: BookFeed) -> list[int]:
     """Return the symbols of the rows of the last batch."""
-    symbols: list[int] = feed._book_keys[::2].tolist()
+    symbols: list[int] = feed.book.keys[::2].tolist()
     return symbols
 
 
@@ -194,11 +193,12 @@ def test_sends_a_large_batch_in_frames() -> None:
     for slot in range(5_000):
         write_event(ring.rows, slot, accepted(slot + 1))
     feed = BookFeed(ring, 10_000)
-    assert feed.take(0, 5_000).book_symbols == (0,)
-    frames = list(feed.book_frames(0))
-    assert [frame.message_count for frame in frames] == [4_096, 904]
+    feed.take(0, 5_000)
+    assert feed.book.symbols == (0,)
+    frames = feed.book.frames(0)
+    assert [count for _, count in frames] == [4_096, 904]
     assert payload_of(frames) == encode_all([shows(number, QTY) for number in range(1, 5_001)])
-    assert list(feed.book_frames(1)) == []
+    assert feed.book.frames(1) == []
 
 
 def test_hands_out_a_symbols_last_trades() -> None:
@@ -209,9 +209,9 @@ def test_hands_out_a_symbols_last_trades() -> None:
         write_event(ring.rows, slot, executed(5, slot, 90 - slot)._replace(symbol_id=slot & 1, trade_id=slot))
     feed = BookFeed(ring, 8)
     feed.take(0, 7)
-    assert [row[1] for row in feed.trades_of(1, 2).tolist()] == [3, 5]
-    assert [row[1] for row in feed.trades_of(0, 9).tolist()] == [2, 4, 6]
-    assert messages_in(feed.trades_of(1, 1)) == [BookTrade(5, PRICE, 5, 1, 2)]
+    assert [row[1] for row in feed.trades.of(1)[-2:].tolist()] == [3, 5]
+    assert [row[1] for row in feed.trades.of(0).tolist()] == [2, 4, 6]
+    assert messages_in(feed.trades.of(1)[-1:]) == [BookTrade(5, PRICE, 5, 1, 2)]
 
 
 def test_knows_all_symbols_apart() -> None:
@@ -220,7 +220,8 @@ def test_knows_all_symbols_apart() -> None:
     for symbol in range(64):
         write_event(ring.rows, symbol, accepted(symbol + 1)._replace(symbol_id=symbol))
     feed = BookFeed(ring, 64)
-    assert feed.take(0, 64).book_symbols == tuple(range(64))
+    feed.take(0, 64)
+    assert feed.book.symbols == tuple(range(64))
     for symbol in range(64):
-        assert payload_of(list(feed.book_frames(symbol))) == encode_all([shows(symbol + 1, QTY)])
+        assert payload_of(feed.book.frames(symbol)) == encode_all([shows(symbol + 1, QTY)])
     assert np.array_equal(np.unique(keys(feed)), np.arange(64))

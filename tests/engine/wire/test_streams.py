@@ -89,9 +89,9 @@ def test_yields_what_was_good_before_what_is_malformed() -> None:
     assert messages_in(DECODER.next_rows()) == [order(number) for number in range(1, 5)]
     assert messages_in(DECODER.next_rows()) == [order(5), order(6)]
     for _ in range(2):
-        with pytest.raises(MalformedBytesError, match="unknown tag 9, in message 6") as caught:
+        at = len(encode_all([order(number) for number in range(1, 7)])) + 1
+        with pytest.raises(MalformedBytesError, match=f"unknown tag 9, in message 6 at byte {at}"):
             DECODER.next_rows()
-        assert caught.value.byte_offset == len(encode_all([order(number) for number in range(1, 7)])) + 1
 
 
 def test_takes_a_piece_of_the_largest_size_behind_the_largest_rest() -> None:

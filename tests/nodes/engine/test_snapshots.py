@@ -45,10 +45,10 @@ def follow(
             engine.commands.publish()
     while len(engine.commands):
         engine.match()
-    changes = feed.take(int(engine.events.positions[CONSUMED]), len(engine.events))
+    feed.take(int(engine.events.positions[CONSUMED]), len(engine.events))
     engine.events.consume(len(engine.events))
-    if snapshot is not None and 0 in changes.book_symbols:
-        snapshot.note(feed.book_rows_of(0))
+    if snapshot is not None and 0 in feed.book.symbols:
+        snapshot.note(feed.book.of(0))
 
 
 @pytest.mark.parametrize("book", ["fast", "reference"])
