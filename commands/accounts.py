@@ -1,14 +1,10 @@
 """The accounts of the paper exchange: `accounts`, `accounts create`, `accounts fund`, `accounts reset`."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from commands.options import Json, RunDir, settings_of, show
-
-if TYPE_CHECKING:
-    from desk.paper_accounts import PaperAccounts
 
 app = typer.Typer(invoke_without_command=True, help="List, create, fund and reset the paper exchange's accounts.")
 
@@ -29,8 +25,13 @@ def accounts(context: typer.Context, run_dir: RunDir = None, as_json: Json = Fal
 @app.command(epilog="Example: python cli.py accounts create")
 def create(run_dir: RunDir = None, as_json: Json = False) -> None:
     """Make one more account with the starting assets; its keys are in the file that is named."""
-    made = _paper_accounts(run_dir).create()
-    show((made, f"account {made['account']} is made; its keys are in {made['keys']}"), as_json)
+    from commands.actions.account import ask_paper
+
+    settings = settings_of(run_dir)
+    made = ask_paper(settings, "POST", "accounts")
+    keys = settings.run_dir / "paper" / "accounts" / f"{made['account']}.env"
+    document = {"account": made["account"], "apiKey": made["apiKey"], "keys": str(keys)}
+    show((document, f"account {made['account']} is made; its keys are in {keys}"), as_json)
 
 
 @app.command(epilog="Example: python cli.py accounts fund 2 USDT 5000")
@@ -42,7 +43,10 @@ def fund(
     as_json: Json = False,
 ) -> None:
     """Give an account money; it hears a balanceUpdate."""
-    funded = _paper_accounts(run_dir).fund(number, asset.upper(), amount)
+    from commands.actions.account import ask_paper
+
+    body = {"asset": asset.upper(), "amount": amount}
+    funded = ask_paper(settings_of(run_dir), "POST", f"accounts/{number}/deposit", body)
     show((funded, f"account {number} has {funded['free']} {funded['asset']} free"), as_json)
 
 
@@ -54,17 +58,12 @@ def reset(
     as_json: Json = False,
 ) -> None:
     """Let an account begin anew: its orders, trades and balances are forgotten; its keys stay."""
+    from commands.actions.account import ask_paper
     from market.words import counted
 
-    accounts = _paper_accounts(run_dir)
+    settings = settings_of(run_dir)
     if not is_sure:
         typer.confirm(f"Forget the orders, trades and balances of account {number}?", abort=True, err=True)
-    found = accounts.reset(number)
+    found = ask_paper(settings, "POST", f"accounts/{number}/reset")
     times = counted(found["resets"], "time")
     show((found, f"account {number} begins anew with the starting assets; it was reset {times}"), as_json)
-
-
-def _paper_accounts(run_dir: Path | None) -> "PaperAccounts":
-    from desk.paper_accounts import PaperAccounts
-
-    return PaperAccounts(settings_of(run_dir))

@@ -4,7 +4,6 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import msgpack
@@ -338,9 +337,3 @@ class Supervisor:
                 word_ns += 5 * STOP_WORD_NS
                 self._tell(f"waiting for {', '.join(child.name for child in running)} to stop")
             time.sleep(STOP_LOOK_S)
-
-
-def forget_paper_accounts(run_dir: Path) -> None:
-    """Remove what the paper exchange of `run_dir` remembers: balances, orders and trades; its keys stay."""
-    for path in (run_dir / "paper").glob("ledger.sqlite3*"):
-        path.unlink()

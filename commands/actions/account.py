@@ -1,31 +1,31 @@
-"""The account as a person reads it: at its venue, or on disk when the desk is down."""
+"""The account as a person reads it: at its venue, or on disk when the desk is down; and its paper exchange's admin."""
 
+import http.client
+import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
-from typing import Any, Final
+from contextlib import closing, contextmanager
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
 
 from commands.options import Answer
-from desk.client import NoDeskError, require_node
-from desk.paper_accounts import PaperAccounts
+from desk.client import DeskError, NoDeskError, require_node
 from desk.settings import Settings
 from desk.venue import desk_venue, venue_keys, venue_url
 from market.account import Balance, VenueOrder, VenueTrade
+from market.http_names import connectable
 from market.instrument import Instrument
-from screens.account import (
-    account_json,
-    balances_json,
-    balances_text,
-    orders_json,
-    orders_text,
-    trades_json,
-    trades_text,
-)
+from paper.access.accounts import FIRST_ACCOUNT, TOKEN_FILE, KeyFileError, load_token
+from paper.admin import ADMIN_PREFIX, TOKEN_HEADER
+from screens import account as screen
 from venues.binance_account import BinanceAccount
 from venues.binance_documents import account_of, order_of, trade_of
 from venues.binance_rest import BinanceRest
 
-FIRST_ACCOUNT: Final = 1
+if TYPE_CHECKING:
+    from paper.calls.ledger_reader import LedgerReader
+
+ANSWER_S_MAX: Final = 10.0
 LEDGER_FILE: Final = "ledger.sqlite3"
 
 
@@ -55,14 +55,14 @@ def open_orders(settings: Settings, *, is_every_symbol: bool) -> Answer:
     pairs = settings.instruments if is_every_symbol else (settings.instrument,)
     with _source(settings) as source:
         found = _orders_in(pairs, source)
-    return orders_json(found), orders_text(found, pairs)
+    return screen.orders_json(found), screen.orders_text(found, pairs)
 
 
 def last_trades(settings: Settings, limit: int) -> Answer:
     """Return the last trades in the desk's symbol."""
     with _source(settings) as source:
         found = source.trades(settings.instrument, limit)
-    return trades_json(found, limit), trades_text(found, [settings.instrument], limit)
+    return screen.trades_json(found, limit), screen.trades_text(found, [settings.instrument], limit)
 
 
 def held_balances(settings: Settings, show_all: bool) -> Answer:
@@ -70,7 +70,7 @@ def held_balances(settings: Settings, show_all: bool) -> Answer:
     with _source(settings) as source:
         found = source.balances()
     pairs = [settings.instrument]
-    return balances_json(found, pairs, show_all), balances_text(found, pairs, show_all)
+    return screen.balances_json(found, pairs, show_all), screen.balances_text(found, pairs, show_all)
 
 
 def at_a_glance(settings: Settings, show_all: bool, *, is_every_symbol: bool) -> Answer:
@@ -78,8 +78,8 @@ def at_a_glance(settings: Settings, show_all: bool, *, is_every_symbol: bool) ->
     pairs = settings.instruments if is_every_symbol else (settings.instrument,)
     with _source(settings) as source:
         held, found = source.balances(), _orders_in(pairs, source)
-    balances = balances_text(held, [settings.instrument], show_all)
-    return account_json(held, found, settings.symbol), f"{balances}\n\n{orders_text(found, pairs)}"
+    balances = screen.balances_text(held, [settings.instrument], show_all)
+    return screen.account_json(held, found, settings.symbol), f"{balances}\n\n{screen.orders_text(found, pairs)}"
 
 
 def _orders_in(pairs: Sequence[Instrument], source: "BinanceAccount | _OnDisk") -> list[VenueOrder]:
@@ -94,10 +94,41 @@ def listed_accounts(settings: Settings) -> Any:
         DeskError: if they cannot be had.
     """
     try:
-        return PaperAccounts(settings).listed()
+        return ask_paper(settings, "GET", "accounts")
     except NoDeskError as error:
-        with ExitStack() as stack:
-            return _ledger(settings, stack, error).listed()
+        with closing(_ledger(settings, error)) as ledger:
+            return ledger.listed()
+
+
+def ask_paper(settings: Settings, method: str, path: str, body: Mapping[str, str] | None = None) -> Any:
+    """Make an admin's call of the desk's paper exchange, with the token in its folder, and return the answer.
+
+    Raises:
+        DeskError: if it cannot be asked, or refuses.
+    """
+    require_node(settings.run_dir, "paper")
+    try:
+        token = load_token(settings.run_dir / "paper" / TOKEN_FILE)
+    except KeyFileError as error:
+        raise DeskError(f"no token for the paper exchange, has it ever run here? {error}") from None
+    host, port = connectable(settings.paper.host), settings.paper.port
+    connection = http.client.HTTPConnection(host, port, timeout=ANSWER_S_MAX)
+    try:
+        text = None if body is None else json.dumps(body)
+        connection.request(method, f"{ADMIN_PREFIX}/{path}", text, {TOKEN_HEADER: token})
+        answer = connection.getresponse()
+        document = json.loads(answer.read())
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise DeskError(f"no paper exchange answers at {host}:{port} ({reason})") from None
+    except ValueError:
+        raise DeskError(f"what answers at {host}:{port} is no paper exchange") from None
+    finally:
+        connection.close()
+    if answer.status != HTTPStatus.OK:
+        said = document.get("error") if isinstance(document, dict) else None
+        raise DeskError(f"the paper exchange refused: {said or answer.status}")
+    return document
 
 
 @contextmanager
@@ -108,21 +139,22 @@ def _source(settings: Settings) -> Iterator["BinanceAccount | _OnDisk"]:
         NoDeskError: if no desk runs, and none has ever run there.
         VenueError: as `command_venue`.
     """
-    with ExitStack() as stack:
-        try:
-            source: BinanceAccount | _OnDisk = command_venue(settings)
-        except NoDeskError as error:
-            source = _OnDisk(_ledger(settings, stack, error))
-        yield source
+    try:
+        venue = command_venue(settings)
+    except NoDeskError as error:
+        with closing(_ledger(settings, error)) as ledger:
+            yield _OnDisk(ledger)
+    else:
+        yield venue
 
 
-def _ledger(settings: Settings, stack: ExitStack, why: NoDeskError) -> Any:
+def _ledger(settings: Settings, why: NoDeskError) -> "LedgerReader":
     path = settings.run_dir / "paper" / LEDGER_FILE
     if not path.is_file():
         raise why
     from paper.calls.ledger_reader import LedgerReader
 
-    reader = stack.enter_context(closing(LedgerReader(path, settings.instruments)))
+    reader = LedgerReader(path, settings.instruments)
     print(f"note: no desk runs in {settings.run_dir}: this is what its ledger holds", file=sys.stderr)
     return reader
 
@@ -130,7 +162,7 @@ def _ledger(settings: Settings, stack: ExitStack, why: NoDeskError) -> Any:
 class _OnDisk:
     """The first account of a ledger, as a venue would tell it."""
 
-    def __init__(self, reader: Any) -> None:
+    def __init__(self, reader: "LedgerReader") -> None:
         self._reader = reader
 
     def open_orders(self) -> Sequence[VenueOrder]:

@@ -20,7 +20,7 @@ from desk.outlet import LOG_FILE, put_log_aside
 from desk.plan import Instance, processes
 from desk.run_dir import LockedError, NodeError, prepare_run_dir
 from desk.settings import Settings, load_settings
-from desk.supervisor import Supervisor, forget_paper_accounts
+from desk.supervisor import Supervisor
 from nodes.flow.market_flows import check_flows
 from screens.desk import UNBOUNDED, desk_screen
 
@@ -71,9 +71,9 @@ def run_desk(
     if taken := taken_ports(settings, nodes):
         supervisor.close()
         raise DeskError("\n".join(taken))
-    if is_fresh:
-        forget_paper_accounts(settings.run_dir)
-
+    if is_fresh:  # balances, orders and trades are forgotten; the keys stay
+        for ledger in (settings.run_dir / "paper").glob("ledger.sqlite3*"):
+            ledger.unlink()
     if console.is_terminal:
         _run_on_terminal(supervisor, console, news)
     else:

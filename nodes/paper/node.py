@@ -13,7 +13,6 @@ from bus.topology import Source, first_order_id, first_owner
 from desk.client import DeskError
 from desk.halted_file import LOOK_MS, HaltedFile
 from desk.operator import set_halted
-from desk.paper_accounts import TOKEN_FILE
 from desk.run_dir import StayDownError
 from desk.settings import Settings
 from market.clock import NS_PER_US, monotonic_ns, time_ns
@@ -23,7 +22,7 @@ from nodes.node import Node, run_async
 from nodes.paper.feed_books import FeedBooks, TouchedBook
 from nodes.paper.feed_trades import FeedTrades
 from paper.access.account_folder import AccountFolder
-from paper.access.accounts import FIRST_ACCOUNT, load_or_create_token
+from paper.access.accounts import FIRST_ACCOUNT, TOKEN_FILE, load_or_create_token
 from paper.admin import Admin
 from paper.exchange.exchange import Exchange
 from paper.fault_calls import FaultCalls, Halt

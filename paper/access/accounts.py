@@ -20,6 +20,7 @@ from market.whole_file import write_new
 API_KEY_NAME: Final = "TICKBUS_VENUE__API_KEY"
 SECRET_NAME: Final = "TICKBUS_VENUE__SECRET"  # noqa: S105 - the name of a variable, not a secret
 FIRST_ACCOUNT: Final = 1
+TOKEN_FILE: Final = "admin.token"  # noqa: S105 - the name of a file
 
 _KEY_LENGTH: Final = 64
 _KEY_ALPHABET: Final = string.ascii_letters + string.digits
