@@ -147,7 +147,7 @@ def desk_settings(named: Path | None, venue: str | None = None, symbol: str | No
     if kept is None or (pid is None and lone_nodes(run_dir)):
         settings = load_settings(overrides).settings
     else:
-        texts = kept.texts
+        texts = kept.settings
         if venue not in (None, texts.get("venue.name")):
             texts.pop("venue.url", None)  # of the desk's venue
         settings = load_kept_settings(texts, f"the desk in {run_dir}", overrides)

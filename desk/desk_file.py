@@ -8,7 +8,9 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+
+from pydantic import BaseModel
 
 from desk.outlet import log_file
 from desk.settings import Settings, SettingsError, load_kept_settings, load_settings, named_run_dir, setting_texts
@@ -55,18 +57,18 @@ def node_settings(named: Path | None) -> Settings:
     kept = kept_settings(run_dir) if log_file() is not None else None
     if kept is None:
         return load_settings({"run_dir": run_dir}).settings
-    return load_kept_settings(kept.texts, f"the desk in {run_dir}", {})
+    return load_kept_settings(kept.settings, f"the desk in {run_dir}", {})
 
 
-class KeptSettings(NamedTuple):
+class KeptSettings(BaseModel):
     """What a desk.json says: the pid of the supervisor that wrote it, and its settings as text by dotted key.
 
     `left` is what that desk may have left, a line for each; None if it has not said that it stopped.
     """
 
     pid: int
-    texts: dict[str, str]
-    left: list[str] | None
+    settings: dict[str, str]
+    left: list[str] | None = None
 
 
 def kept_settings(run_dir: Path) -> KeptSettings | None:
@@ -77,15 +79,10 @@ def kept_settings(run_dir: Path) -> KeptSettings | None:
     """
     path = run_dir / DESK_FILE
     try:
-        document = json.loads(path.read_bytes())
-        pid, texts, left = document["pid"], document["settings"], document.get("left")
-        is_sound = type(pid) is int and all(isinstance(text, str) for text in (*texts.values(), *(left or ())))
+        return KeptSettings.model_validate_json(path.read_bytes(), strict=True)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        is_sound = False
-    if not is_sound:
-        raise SettingsError(f"{path} is damaged; the next start of the desk writes it anew")
-    return KeptSettings(pid, texts, left)
+    except ValueError:
+        raise SettingsError(f"{path} is damaged; the next start of the desk writes it anew") from None

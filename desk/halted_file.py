@@ -9,6 +9,8 @@ import json
 from collections.abc import Collection
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from market.lock import locked_folder
 from market.whole_file import write_whole
 
@@ -16,6 +18,7 @@ HALTED_FILE = "halted.json"
 LOOK_MS = 100  # how often nodes look at it
 LOCKED_S_MAX = 5.0
 
+_CONTENT = TypeAdapter(frozenset[str])
 _Mark = tuple[int, int, int]
 
 
@@ -65,10 +68,8 @@ class HaltedFile:
 
     def _content(self) -> frozenset[str]:
         try:
-            names = json.loads(self.path.read_bytes())
+            return _CONTENT.validate_json(self.path.read_bytes(), strict=True)
         except FileNotFoundError:
             return frozenset()
         except ValueError:
             return self._symbols
-        is_sound = isinstance(names, list) and all(isinstance(name, str) for name in names)
-        return frozenset(names) if is_sound else self._symbols

@@ -36,10 +36,3 @@ KINDS: Final = (
     Kind("tracker", ("paper",), "writes the daily performance file", has_keys=True),
 )
 KIND_NAMES: Final = tuple(kind.name for kind in KINDS)
-
-
-def wave_of(kind: Kind) -> int:
-    """Return when a kind's nodes stop: 0, those that nobody needs; 1, those in between; 2, those that need nobody."""
-    if not kind.needs:
-        return 2
-    return 1 if all(not other.needs for other in KINDS if other.name in kind.needs) else 0

@@ -13,7 +13,7 @@ from desk.outlet import LOG_FILE, put_log_aside
 from desk.plan import Instance
 from desk.run_dir import STAYS_DOWN, NodeError
 from desk.settings import SECRET_KEYS, environment_name
-from desk.stop_budget import StopBudget
+from desk.stopping import StopBudget
 from market.backoff import Backoff
 from market.clock import NS_PER_SECOND, monotonic_ns
 
@@ -174,7 +174,7 @@ class Lifecycle:
         self._logs = logs
         self._budget = budget
         self._tell = tell
-        # Each node has the other end, which ends when we do, whatever ends us: desk/lifeline.py.
+        # Each node has the other end, which ends when we do, whatever ends us: desk/stopping.py.
         self._lifeline, self._lifeline_end = os.pipe()
         self.error: StartError | None = None
 

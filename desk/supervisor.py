@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgpack
@@ -14,13 +14,12 @@ from bus.poll_loop import PollLoop
 from bus.topology import CONTROL, SUPERVISOR
 from desk.desk_file import DESK_FILE, write_desk_file
 from desk.halted_file import HaltedFile
-from desk.kinds import wave_of
 from desk.lifecycle import Child, Lifecycle, NodeState, Tell
 from desk.plan import Instance
 from desk.run_dir import LockedError, LockFile, NodeError, holder_pid, prepare_run_dir
 from desk.settings import Settings, environment_name
 from desk.source_numbers import with_source_numbers
-from desk.stop_budget import WAVE_COUNT, StopBudget
+from desk.stopping import WAVE_COUNT, StopBudget, wave_of
 from market.clock import NS_PER_SECOND, monotonic_ns
 from screens.desk import day_lines
 
@@ -160,10 +159,13 @@ class Supervisor:
             answer: dict[str, Any]
             if rest == [b"status"]:
                 answer = self.status()
-            elif rest[:1] == [b"stop"] and len(rest) == 2:
-                answer = self._on_stop_node(rest[1].decode(errors="replace"))
-            elif rest[:1] == [b"start"] and len(rest) == 2:
-                answer = self._on_start_node(rest[1].decode(errors="replace"))
+            elif len(rest) == 2 and rest[0] in (b"stop", b"start"):
+                name = rest[1].decode(errors="replace")
+                if name not in self._nodes:
+                    known = ", ".join(each.name for each in self._in_order)
+                    answer = {"error": f"this desk runs no {name}; its nodes are {known}"}
+                else:
+                    answer = self._on_stop_node(name) if rest[0] == b"stop" else self._on_start_node(name)
             else:
                 continue
             self._control.send([identity, msgpack.packb(answer)])
@@ -258,8 +260,6 @@ class Supervisor:
 
     def _on_stop_node(self, name: str) -> dict[str, Any]:
         """Begin to stop a node, which is then left alone; `status` tells when it is `stopped`."""
-        if name not in self._nodes:
-            return {"error": self._unknown(name)}
         child, _ = self._nodes[name]
         if child.is_wanted:
             self._lives.let_go(child)
@@ -273,8 +273,6 @@ class Supervisor:
 
     def _on_start_node(self, name: str) -> dict[str, Any]:
         """Let a node that was stopped run again."""
-        if name not in self._nodes:
-            return {"error": self._unknown(name)}
         if self._is_stopping:  # nothing starts any more, and what a killed node has left must still be undone
             return {"error": "the desk is stopping"}
         child, _ = self._nodes[name]
@@ -287,16 +285,13 @@ class Supervisor:
             self._tell(f"{child.name} is started by hand")
         return {"process": list(child.names), "restarts": child.restart_count}
 
-    def _unknown(self, name: str) -> str:
-        return f"this desk runs no {name}; its nodes are {', '.join(each.name for each in self._in_order)}"
-
     # --- the end ---
 
     def _stop(self) -> None:
         self._is_stopping = True
         self._tell("stopping")
-        for wave in self._waves():
-            self._stop_wave(wave)
+        for wave in range(WAVE_COUNT):
+            self._stop_wave([child for child in self._children if wave_of(child.instances) == wave])
         status = self.status()
         with contextlib.suppress(OSError):  # then `down` says that it does not know
             write_desk_file(self._run_dir, self._settings, self._left())
@@ -318,11 +313,6 @@ class Supervisor:
         for left in self._run_dir.glob("*.ipc"):
             left.unlink(missing_ok=True)
         self._lock.release()
-
-    def _waves(self) -> Iterator[list[Child]]:
-        """Yield those that nobody needs, then those in between, then those that need nobody: the engines."""
-        for wave in range(WAVE_COUNT):
-            yield [child for child in self._children if max(wave_of(each.kind) for each in child.instances) == wave]
 
     def _stop_wave(self, wave: Sequence[Child]) -> None:
         for child in wave:

@@ -19,13 +19,12 @@ from bus.channel import ChannelSocket, close_all
 from bus.end_signals import end_signals, on_end_signals
 from bus.poll_loop import PollLoop
 from bus.topology import CONTROL, SUPERVISOR
-from desk.lifeline import follow_supervisor
 from desk.outlet import log_file, take_over_output
 from desk.plan import Instance, Plan
 from desk.run_dir import STAYS_DOWN, LockFile, NodeError, StayDownError, prepare_run_dir
 from desk.settings import Settings
 from desk.source_numbers import with_source_numbers
-from desk.stop_budget import StopBudget
+from desk.stopping import follow_supervisor
 from desk.wiring import desk_wiring
 from market.clock import monotonic_ns
 from market.mendable import MendableError
@@ -226,8 +225,7 @@ def run_nodes(names: Collection[str], settings: Settings, *, is_cleaning: bool =
     _configure_log(path)
     log = structlog.get_logger().bind(node="+".join(each.name for each in instances))
     if path is not None:  # then a supervisor has made it, and our standard input ends when it is gone
-        budget = StopBudget(settings)
-        follow_supervisor(instances, settings.plan, settings.run_dir, budget, log.warning)
+        follow_supervisor(instances, settings, log.warning)
     with contextlib.ExitStack() as locks:
         try:
             prepare_run_dir(settings.run_dir)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from desk.halted_file import LOOK_MS
 from desk.run_dir import NodeError
-from desk.stop_budget import RETRY_S
+from desk.stopping import RETRY_S
 from desk.venue import desk_venue
 from market.account import VenueOrder
 from market.backoff import Backoff
