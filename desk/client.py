@@ -67,21 +67,31 @@ def ask_desk(run_dir: Path, *words: bytes) -> dict[str, Any]:
     pid = desk_pid(run_dir)
     if pid is None:
         raise NoDeskError(run_dir)
-    control = ChannelSocket(CONTROL, run_dir, SUPERVISOR)
-    try:
-        deadline = time.monotonic() + ANSWER_MS_MAX / 1_000
-        while not control.send([*words]):  # until the connection is made
-            if time.monotonic() > deadline:
-                raise DeskError(f"the desk (pid {pid}) does not answer")
-            control.wait(10)
-        if not control.wait(ANSWER_MS_MAX) or (frames := control.receive()) is None:
-            raise DeskError(f"the desk (pid {pid}) does not answer")
-    finally:
-        control.close()
+    silent = f"the desk (pid {pid}) does not answer"
+    frames = asked(ChannelSocket(CONTROL, run_dir, SUPERVISOR), [*words], silent, silent)
     answer: dict[str, Any] = msgpack.unpackb(frames[0])
     if "error" in answer:
         raise DeskError(answer["error"])
     return answer
+
+
+def asked(socket: ChannelSocket, question: list[bytes], nobody: str, silent: str) -> list[bytes]:
+    """Ask once, as soon as the connection is made, and return the answer; the socket is closed.
+
+    Raises:
+        DeskError: saying `nobody` or `silent`, if nobody is there or he does not answer.
+    """
+    try:
+        deadline = time.monotonic() + ANSWER_MS_MAX / 1_000
+        while not socket.send(question):
+            if time.monotonic() > deadline:
+                raise DeskError(nobody)
+            time.sleep(0.01)
+        if not socket.wait(ANSWER_MS_MAX) or (answer := socket.receive()) is None:
+            raise DeskError(silent)
+        return answer
+    finally:
+        socket.close()
 
 
 def stop_desk(run_dir: Path) -> int:
@@ -128,12 +138,7 @@ def desk_settings(named: Path | None, venue: str | None = None, symbol: str | No
     """Return the settings of the desk in the run directory, whichever shell asks, and wherever it stands.
 
     A desk that runs, or ran last, has kept them in its run directory. Where nodes run one at a time, or no desk has
-    ever run, they are those that `up` would take.
-
-    Args:
-        named: the run directory that the command line names.
-        venue: another venue than the desk's.
-        symbol: another symbol than the desk's.
+    ever run, they are those that `up` would take. `venue` and `symbol` name others than the desk's.
 
     Raises:
         SettingsError: if they cannot be used.

@@ -22,10 +22,8 @@ DESK_FILE = "desk.json"
 def write_desk_file(run_dir: Path, settings: Settings, left: Sequence[str] | None = None) -> None:
     """Write the file of this process's desk.
 
-    Args:
-        run_dir: of the desk.
-        settings: of the desk; paths that are not absolute are taken from this process's working directory.
-        left: what it may have left, a line for each, if it has stopped all its nodes: its last word.
+    Paths that are not absolute are taken from this process's working directory. `left` is the last word of one that has
+    stopped all its nodes: what it may have left, a line for each.
 
     Raises:
         OSError: if the disk does not take it.
@@ -46,9 +44,6 @@ def write_desk_file(run_dir: Path, settings: Settings, left: Sequence[str] | Non
 
 def node_settings(named: Path | None) -> Settings:
     """Return the settings of a node's process: those of the desk's start if a supervisor has made it, else today's.
-
-    Args:
-        named: the run directory that the command line names.
 
     Raises:
         SettingsError: if they cannot be used.

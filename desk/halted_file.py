@@ -23,12 +23,7 @@ _Mark = tuple[int, int, int]
 
 
 class HaltedFile:
-    """The file of one run directory.
-
-    Args:
-        run_dir: of the desk.
-        symbols: all that the desk knows; a file that cannot be read halts every one of them.
-    """
+    """The file of one run directory; one that cannot be read halts every one of the `symbols` that the desk knows."""
 
     def __init__(self, run_dir: Path, symbols: Collection[str]) -> None:
         self.path = run_dir / HALTED_FILE

@@ -101,11 +101,8 @@ class Child:
     def start(self, environment: Mapping[str, str], logs: Path, lifeline: int, *, is_cleaning: bool = False) -> None:
         """Start its process; whatever it says goes to its log.
 
-        Args:
-            environment: the supervisor's for its nodes; keys are taken out for those that do not trade.
-            logs: the folder of logs.
-            lifeline: a descriptor that ends when the supervisor does.
-            is_cleaning: whether to undo what it left behind, instead of running it.
+        Keys are taken out of the environment of those that do not trade; `lifeline` is a descriptor that ends when the
+        supervisor does. If `is_cleaning`, what it left behind is undone, instead of running it.
 
         Raises:
             OSError: if it cannot be started.
@@ -159,14 +156,7 @@ class StartError(NodeError):
 class Lifecycle:
     """What is done with each process of a desk, by what has become of it.
 
-    Args:
-        environment: of all of them.
-        logs: the folder of their logs.
-        budget: how long they may take to stop.
-        tell: called with a line for a person whenever something happens.
-
-    Attributes:
-        error: why the desk cannot start, if a node has not come up.
+    `error` is why the desk cannot start, if a node has not come up.
     """
 
     def __init__(self, environment: Mapping[str, str], logs: Path, budget: StopBudget, tell: Tell) -> None:

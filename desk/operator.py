@@ -45,9 +45,7 @@ class _Answer:
 def set_halted(settings: Settings, symbol: str | None, *, is_halted: bool, is_cancelling: bool) -> Outcome:
     """Halt or resume `symbol`, or every symbol, everywhere, and return who has confirmed it and who has not.
 
-    Args:
-        settings: of the desk that runs.
-        is_cancelling: whether to cancel every open order of those symbols as well, whoever has entered it.
+    If `is_cancelling`, every open order of those symbols is cancelled as well, whoever has entered it.
 
     Raises:
         NoDeskError: if there is nobody to ask.

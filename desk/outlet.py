@@ -84,9 +84,6 @@ class Outlet(io.TextIOBase):
         except OSError:
             return  # the next line tries again
 
-    def flush(self) -> None:
-        """Do nothing: what is written has left."""
-
     def fileno(self) -> int:
         """Return the descriptor."""
         return self._descriptor
@@ -111,11 +108,10 @@ def log_file() -> Path | None:
     return Path(path) if path else None
 
 
-def take_over_output(path: Path | None = None) -> Any:
+def take_over_output(path: Path | None) -> Any:
     """Have all that this process says, from now on, go out in a way that cannot end it; return standard error.
 
-    Args:
-        path: of the log that both streams are open on, if they are.
+    Both streams may be open on a log, the one at `path`.
     """
     sys.stdout, sys.stderr = (
         Outlet(stream.fileno(), path, stream.encoding or "utf-8") for stream in (sys.stdout, sys.stderr)

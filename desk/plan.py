@@ -3,7 +3,7 @@
 Pure: `settings.plan` is the one way to ask, in the supervisor, in every node and in every command.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -155,7 +155,8 @@ def gateway_numbers(rows: Sequence[GatewayRow], kept: Mapping[str, int]) -> dict
         if row.source is None:
             continue
         if row.source in list(Source):
-            raise ValueError(f"{row.name}: expected a free number as source, {row.source} is {_fixed(row.source)}'s")
+            fixed = Source(row.source).name.lower()
+            raise ValueError(f"{row.name}: expected a free number as source, {row.source} is {fixed}'s")
         if (before := numbers.get(row.name, row.source)) != row.source:
             raise ValueError(
                 f"{row.name}: expected source {before}, which its sessions and orders have, was {row.source}"
@@ -163,21 +164,12 @@ def gateway_numbers(rows: Sequence[GatewayRow], kept: Mapping[str, int]) -> dict
         if others := [name for name, number in numbers.items() if number == row.source and name != row.name]:
             raise ValueError(f"{row.name}: expected a source of its own, {row.source} is that of {others[0]}")
         numbers[row.name] = row.source
-    free = _free_numbers(numbers.values())
-    for row in rows:
-        if row.name not in numbers:
-            numbers[row.name] = next(free)
-    return numbers
-
-
-def _fixed(number: int) -> str:
-    return Source(number).name.lower()
-
-
-def _free_numbers(taken: Collection[int]) -> Iterator[int]:
-    used = {*taken, *Source}
-    yield from (number for number in range(1, SOURCE_MAX + 1) if number not in used)
-    raise ValueError(f"expected at most {SOURCE_MAX} sources of orders, with those that this run directory remembers")
+    new = [row.name for row in rows if row.name not in numbers]
+    free = sorted({*range(1, SOURCE_MAX + 1)} - {*numbers.values(), *Source})
+    if len(new) > len(free):
+        known = "with those that this run directory remembers"
+        raise ValueError(f"expected at most {SOURCE_MAX} sources of orders, {known}")
+    return numbers | dict(zip(new, free, strict=False))
 
 
 def check_names(engines: Sequence[EngineRow], gateways: Sequence[GatewayRow]) -> None:

@@ -205,10 +205,7 @@ class LoadedSettings(NamedTuple):
 
 
 def load_settings(overrides: Mapping[str, Any] | None = None) -> LoadedSettings:
-    """Merge the sources into the settings.
-
-    Args:
-        overrides: values from the command line, by dotted key; None values are left out.
+    """Merge the sources into the settings; overrides are the command line's, by dotted key, None values left out.
 
     Raises:
         SettingsError: with all errors at once.
@@ -225,10 +222,7 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> LoadedSettings:
 def load_kept_settings(texts: Mapping[str, str], origin: str, overrides: Mapping[str, Any]) -> Settings:
     """Return the settings that a desk has kept, with secrets of the environment, and the command line's overrides.
 
-    Args:
-        texts: what `setting_texts` returned.
-        origin: where they come from, for a person.
-        overrides: values from the command line, by dotted key; None values are left out.
+    The texts are what `setting_texts` returned, their origin is for a person.
 
     Raises:
         SettingsError: with all errors at once.
@@ -259,10 +253,9 @@ def _plain(value: Any) -> Any:
 
 
 def named_run_dir(named: Path | None) -> Path:
-    """Return the run directory that a command is about; of the other settings none is looked at.
+    """Return the run directory that a command is about: `named`, the environment's or that of tickbus.toml.
 
-    Args:
-        named: the command line's, which goes before the environment's and that of tickbus.toml.
+    Of the other settings none is looked at.
 
     Raises:
         SettingsError: if it is told where it cannot be read.

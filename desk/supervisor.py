@@ -30,12 +30,7 @@ BEAT_NS_MAX = 10 * NS_PER_SECOND  # a node that is silent for longer is called s
 
 
 class Supervisor:
-    """One desk.
-
-    Args:
-        settings: the desk's settings.
-        processes: the nodes of each of its processes, in the order in which they start.
-        tell: called with a line for a person whenever something happens.
+    """One desk: the nodes of each of its processes, in the order in which they start; `tell` is given lines for people.
 
     Raises:
         LockedError: if the run directory has a desk already, or nodes of one that do not end.
@@ -46,7 +41,11 @@ class Supervisor:
         is_closed_now = prepare_run_dir(settings.run_dir)
         self._run_dir = settings.run_dir.resolve()
         self._lock = LockFile(self._run_dir / "desk.lock", "the desk")
-        self._settings = self._numbered(settings)
+        try:
+            self._settings = with_source_numbers(settings)
+        except NodeError:
+            self._lock.release()
+            raise
         self._market = {name: str(value) for name, value in settings.market.items() if value is not None}
         self._budget = StopBudget(settings)
         self._teller = tell
@@ -68,18 +67,10 @@ class Supervisor:
         self._lives = Lifecycle(environment, logs, self._budget, self._tell)
         self._is_stopping = False
 
-    def _numbered(self, settings: Settings) -> Settings:
-        try:
-            return with_source_numbers(settings)
-        except NodeError:
-            self._lock.release()
-            raise
-
     def run(self, show: Callable[[], None] = lambda: None) -> None:
         """Start all nodes and look after them until a signal ends the desk, then stop them in order.
 
-        Args:
-            show: called twice a second, to redraw what a person sees.
+        `show` is called twice a second, to redraw what a person sees.
 
         Raises:
             StartError: if a node does not come up at the start; all others are stopped.
@@ -190,10 +181,8 @@ class Supervisor:
         if report["state"] == "warming" and node.state in ("starting", "warming") and report["doing"] != node.doing:
             node.state, node.doing = "warming", report["doing"]
             self._tell(f"{node.instance.name}: {node.doing}")
-        if report["state"] == "waiting" and node.state == "ready":
-            node.state = "waiting"  # for another node
-        elif report["state"] == "ready" and node.state == "waiting":
-            node.state = "ready"
+        if {report["state"], node.state} == {"ready", "waiting"}:  # for another node
+            node.state = report["state"]
         if report["state"] == "ready" and node.state in ("starting", "warming"):
             node.state, node.doing, child.why = "ready", "", ""
             child.has_left = child.has_left and not node.instance.kind.cleans_up

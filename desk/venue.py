@@ -31,20 +31,16 @@ def venue_keys(settings: Settings) -> tuple[str, str]:
     """
     venue = settings.venue
     if venue.api_key is not None and venue.secret is not None:
-        api_key, secret = venue.api_key.get_secret_value(), venue.secret.get_secret_value()
-    elif venue.name == "paper":
-        try:
-            pair = load_keys(settings.keys_file)
-        except KeyFileError as error:
-            if not settings.keys_file.exists():
-                raise VenueKeysError(
-                    f"no paper exchange has run in {settings.run_dir}; start the desk with: python cli.py up"
-                ) from None
-            raise VenueKeysError(f"no keys for the paper exchange: {error}") from None
-        api_key, secret = pair.api_key, pair.secret
-    else:
+        return venue.api_key.get_secret_value(), venue.secret.get_secret_value()
+    if venue.name != "paper":
         raise VenueKeysError(venue.missing_keys)
-    return api_key, secret
+    try:
+        pair = load_keys(settings.keys_file)
+    except KeyFileError as error:
+        never = f"no paper exchange has run in {settings.run_dir}; start the desk with: python cli.py up"
+        is_there = settings.keys_file.exists()
+        raise VenueKeysError(f"no keys for the paper exchange: {error}" if is_there else never) from None
+    return pair.api_key, pair.secret
 
 
 def venue_url(settings: Settings) -> str | None:

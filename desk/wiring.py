@@ -8,11 +8,9 @@ from desk.settings import Settings
 
 
 def desk_wiring(settings: Settings, colocated: Collection[str] = ()) -> Wiring:
-    """Return where the channels of the desk are for a process with these settings; keys are made when they are needed.
+    """Return where the channels of the desk are for a process, whose threads are the `colocated` nodes if several are.
 
-    Args:
-        settings: the desk's.
-        colocated: the nodes that are threads of this process, if there are several.
+    Keys are made when they are needed.
 
     Raises:
         CurveError: if the files of keys cannot be used.

@@ -8,15 +8,7 @@ from market.words import counted
 
 
 def feed_line(topic: str, sequence: int, time_ns: int, message: feed.FeedMessage, instrument: Instrument | None) -> str:
-    """Return time of day (UTC), topic, sequence and what the message says.
-
-    Args:
-        topic: such as `book.BTCUSDT`.
-        sequence: of the message within its topic.
-        time_ns: of its frame, since 1970 UTC.
-        message: any of the feed's.
-        instrument: that the topic is of; None for `health`.
-    """
+    """Return time of day (UTC), topic, sequence and what the message says; `health` is of no instrument."""
     return f"{iso_time(time_ns // NS_PER_MS)[11:23]} {topic} {sequence} {_words(message, instrument)}"
 
 

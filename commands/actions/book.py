@@ -1,4 +1,4 @@
-"""What the command line does with a desk that runs: read its logs, its book, its feed and its reports."""
+"""What a desk that runs is heard to say: its book as a ladder, its feed line by line."""
 
 import sys
 import time
@@ -78,11 +78,7 @@ def _orderbook(settings: Settings, level_count: int) -> str:
 def print_feed(settings: Settings, topics: Sequence[str], count: int, *, is_raw: bool = False) -> None:
     """Print the messages of `topics` (of the symbol's three if empty) as they come, `count` of them (0: without end).
 
-    Args:
-        settings: the desk's.
-        topics: by name.
-        count: of messages.
-        is_raw: print them as they are, in ticks, lots and codes.
+    If `is_raw`, they are printed as they are, in ticks, lots and codes.
 
     Raises:
         DeskError: if no desk runs here, or a topic is none of the feed's.

@@ -33,14 +33,7 @@ def place(
     is_post_only: bool,
     is_ioc: bool,
 ) -> VenueOrder:
-    """Enter an order by hand and return what the venue says of it.
-
-    Args:
-        side: buy or sell.
-        qty: of the base asset.
-        price: None for a market order.
-        is_post_only: never take.
-        is_ioc: cancel what does not trade at once.
+    """Enter an order by hand, a market order without a price, and return what the venue says of it.
 
     Raises:
         DeskError: for what makes no order, or if its fate stays unknown.
@@ -68,9 +61,7 @@ def cancel(
 ) -> tuple[list[VenueOrder], list[str]]:
     """Cancel orders by id, or all that were entered by hand; return them as they ended, and why others were not.
 
-    Args:
-        is_all: those that were entered by hand.
-        is_every_symbol: of whatever symbol of the desk, not of `settings.symbol` alone.
+    They may be in every symbol of the desk, or in `settings.symbol` alone.
 
     Raises:
         DeskError: for ids that are none.

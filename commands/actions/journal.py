@@ -1,14 +1,13 @@
 """What the command line does with an engine's journal: look at it, verify it, and replay it against the live engine."""
 
 import time
-from pathlib import Path
 from typing import Any
 
 import msgpack
 
 from bus.channel import ChannelSocket
 from bus.topology import SNAPSHOTS
-from desk.client import ANSWER_MS_MAX, DeskError
+from desk.client import DeskError, asked
 from desk.plan import EnginePlan
 from desk.settings import Settings
 from desk.wiring import desk_wiring
@@ -57,7 +56,8 @@ def replay_journal(settings: Settings, engine: EnginePlan, *, is_verified: bool)
     """
     sequence, expected = _live_state(settings, engine.name) if is_verified else (None, None)
     try:
-        core, journal = make_core(settings, engine.name, _nothing(settings), JournalMode.NONE)
+        nowhere = settings.run_dir / "journal.none"  # for an engine that keeps none
+        core, journal = make_core(settings, engine.name, nowhere, JournalMode.NONE)
         core.recover(lambda _: None)
         started = time.monotonic()
         last = 0
@@ -83,23 +83,9 @@ def replay_journal(settings: Settings, engine: EnginePlan, *, is_verified: bool)
     return f"{line}; the live engine says the same"
 
 
-def _nothing(settings: Settings) -> Path:
-    """Return a folder without a journal, for an engine that keeps none."""
-    return settings.run_dir / "journal.none"
-
-
 def _live_state(settings: Settings, engine: str) -> tuple[int, int]:
     """Return the sequence of the live engine's last record, and its state hash at that moment."""
-    socket = ChannelSocket(SNAPSHOTS, desk_wiring(settings), engine)
-    try:
-        deadline = time.monotonic() + ANSWER_MS_MAX / 1_000
-        while not socket.send([STATE_TOPIC]):
-            if time.monotonic() > deadline:
-                raise DeskError(f"no engine is live in {settings.run_dir}")
-            time.sleep(0.01)
-        if not socket.wait(ANSWER_MS_MAX) or (frames := socket.receive()) is None:
-            raise DeskError(f"the engine in {settings.run_dir} does not answer")
-        sequence, state_hash = msgpack.unpackb(frames[1])
-        return sequence, state_hash
-    finally:
-        socket.close()
+    nobody, silent = (f"no engine is live in {settings.run_dir}", f"the engine in {settings.run_dir} does not answer")
+    frames = asked(ChannelSocket(SNAPSHOTS, desk_wiring(settings), engine), [STATE_TOPIC], nobody, silent)
+    sequence, state_hash = msgpack.unpackb(frames[1])
+    return sequence, state_hash

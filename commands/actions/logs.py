@@ -26,11 +26,9 @@ def print_logs(run_dir: Path, name: str | None, line_count: int, *, is_following
             f"there are no logs of {name or 'any node'} in {run_dir / 'logs'}"
             + (f", but of {others}" if others else "")
         )
-    files: dict[Path, TextIO] = {}
-    for path in found:
-        files[path] = path.open(errors="replace")
-        for line in deque(files[path], maxlen=line_count):
-            sys.stdout.write(line)
+    files: dict[Path, TextIO] = {path: path.open(errors="replace") for path in found}
+    for file in files.values():
+        sys.stdout.writelines(deque(file, maxlen=line_count))
     while is_following:
         sys.stdout.flush()
         time.sleep(FOLLOW_S)
