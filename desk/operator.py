@@ -128,10 +128,6 @@ def _told(engine: str, answer: _Answer, symbol_id: int, is_halted: bool, is_canc
 
 def _await_maker(settings: Settings, outcome: Outcome, version: str, *, is_halted: bool) -> None:
     """Wait until the maker has pulled its quotes at its venue, or knows that it may quote again."""
-    run_dir = settings.run_dir
-    if desk_pid(run_dir) is None:
-        _await_lone_maker(run_dir, outcome, is_halted=is_halted)
-        return
 
     def is_told_by(row: dict[str, Any]) -> bool:
         """Whether it says so of this halt: what it said of an earlier one may be the last that was heard of it."""
@@ -140,12 +136,13 @@ def _await_maker(settings: Settings, outcome: Outcome, version: str, *, is_halte
         return row["state"] == "ready" and is_same
 
     try:
-        row = _maker_row(run_dir, is_told_by)
+        row = None if desk_pid(settings.run_dir) is None else _maker_row(settings.run_dir, is_told_by)
     except DeskError as error:
         outcome.missing.append(f"the maker could not be asked: {error}")
         return
     if row is None or (row["state"] == "stopped" and not row["why"]):  # one that was stopped has cancelled its quotes
-        _await_lone_maker(run_dir, outcome, is_halted=is_halted)
+        if is_halted and "maker" in lone_nodes(settings.run_dir):  # started by hand, perhaps beside a desk without one
+            outcome.missing.append("the maker runs without a supervisor and cannot be asked: its log says `halted`")
         return
     is_told = is_told_by(row)
     if is_halted and is_told:
@@ -158,19 +155,11 @@ def _await_maker(settings: Settings, outcome: Outcome, version: str, *, is_halte
         outcome.missing.append(f"the maker ({row['state']}) is still halted")
 
 
-def _await_lone_maker(run_dir: Path, outcome: Outcome, *, is_halted: bool) -> None:
-    """Say that a maker that was started by hand, also beside a desk without one, has confirmed nothing."""
-    if is_halted and "maker" in lone_nodes(run_dir):
-        outcome.missing.append("the maker runs without a supervisor and cannot be asked: its log says `halted`")
-
-
 def _maker_row(run_dir: Path, is_done: Callable[[dict[str, Any]], bool]) -> dict[str, Any] | None:
     deadline = time.monotonic() + MAKER_S_MAX
     while True:
         rows = desk_status(run_dir)["nodes"]
         row: dict[str, Any] | None = next((row for row in rows if row["node"] == "maker"), None)
-        if row is None or row["state"] == "stopped" or time.monotonic() > deadline:
-            return row
-        if is_done(row):
+        if row is None or row["state"] == "stopped" or is_done(row) or time.monotonic() > deadline:
             return row
         time.sleep(LOOK_S)
