@@ -15,7 +15,7 @@ def accounts(context: typer.Context, run_dir: RunDir = None, as_json: Json = Fal
     if context.invoked_subcommand is not None:
         return
     from commands.actions.account import listed_accounts
-    from screens.paper_accounts import accounts_text
+    from screens.account import accounts_text
 
     settings = settings_of(run_dir)
     found = listed_accounts(settings)

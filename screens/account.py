@@ -1,8 +1,8 @@
-"""The account as text and as JSON: open orders, last trades, balances. Pure functions of what the venue says."""
+"""The account as text and as JSON: open orders, last trades, balances; and all accounts of the paper exchange."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from market.account import Balance, VenueOrder, VenueTrade, order_json, trade_json
 from market.clock import iso_time
@@ -12,6 +12,8 @@ from market.instrument import Instrument, plain
 from screens.money import amount_text, price_text, qty_text
 
 _ICONS = {Side.BUY: "📥", Side.SELL: "📤"}
+_ACCOUNTS_HEAD = ("account", "api keys", "open orders", "resets", "fees in", "balances")
+_KEY_CHARACTERS = 8
 _Row = TypeVar("_Row", VenueOrder, VenueTrade)
 
 
@@ -135,15 +137,20 @@ def account_json(balances: Mapping[str, Balance], orders: Iterable[VenueOrder], 
     return {
         "balances": {asset: plain(balance.total) for asset, balance in balances.items() if balance.total},
         "open_orders": [
-            {
-                "side": order.side.name,
-                "price": plain(order.price),
-                "quantity": plain(order.leaves_qty),
-            }
+            {"side": order.side.name, "price": plain(order.price), "quantity": plain(order.leaves_qty)}
             | ({} if order.symbol == symbol else {"symbol": order.symbol})
             for order in sorted(orders, key=_best_first)
         ],
     }
+
+
+def accounts_text(accounts: Sequence[dict[str, Any]], instruments: Iterable[Instrument]) -> str:
+    """Return a line for each account, with its balances in the assets that are traded."""
+    assets = _traded(instruments)
+    rows = [_ACCOUNTS_HEAD, *(_account_row(account, assets) for account in accounts)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([*lines, "", f"Total Accounts: {len(accounts)}"])
 
 
 def order_text(order: VenueOrder, instrument: Instrument) -> str:
@@ -212,9 +219,13 @@ def _trade_line(trade: VenueTrade, instrument: Instrument) -> str:
 
 def _shown(balances: Mapping[str, Balance], instruments: Iterable[Instrument], show_all: bool) -> list[str]:
     """Return the assets to show: the traded ones first, in the order of the instruments."""
-    traded = dict.fromkeys(asset for one in instruments for asset in (one.base, one.quote))
+    traded = _traded(instruments)
     first = [asset for asset in traded if asset in balances and (show_all or balances[asset].total)]
-    return first + sorted(balances.keys() - traded.keys()) if show_all else first
+    return first + sorted(balances.keys() - set(traded)) if show_all else first
+
+
+def _traded(instruments: Iterable[Instrument]) -> list[str]:
+    return list(dict.fromkeys(asset for one in instruments for asset in (one.base, one.quote)))
 
 
 def _others(balances: Mapping[str, Balance], shown: Iterable[str]) -> int:
@@ -226,3 +237,14 @@ def _others(balances: Mapping[str, Balance], shown: Iterable[str]) -> int:
 def _balance_line(asset: str, balance: Balance) -> str:
     free = f"{amount_text(balance.free, asset)} free"
     return f"{free}, {amount_text(balance.locked, asset)} locked" if balance.locked else free
+
+
+def _account_row(account: dict[str, Any], assets: Sequence[str]) -> tuple[str, ...]:
+    keys = ", ".join(f"{key[:_KEY_CHARACTERS]}..." for key in account["apiKeys"])
+    resets = str(account["resets"])
+    if account["resets"]:
+        resets += f", last {iso_time(account['resetTime'])}"
+    balances = account["balances"]
+    held = ", ".join(f"{balances[asset].rstrip('0').rstrip('.')} {asset}" for asset in assets if asset in balances)
+    fees = "BNB" if account["paysInBnb"] else "-"
+    return str(account["account"]), keys, str(account["openOrders"]), resets, fees, held
