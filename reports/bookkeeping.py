@@ -229,7 +229,7 @@ class Recorder:
         if day.resets == head.get("resets", []):
             book.watch(one for symbol, one in day.book.instruments.items() if symbol not in book.instruments)
             book.load(day.book.rows)
-            book.add(day.book.strays, {})
+            book.add(day.book.strays.values(), {})
         book.add(self._others.since_opening(book, head), {})
         day.is_behind = len(book.rows) > document["total_trades"]
         day.book, day.head = book, head | book.figures({}) if day.is_behind else head

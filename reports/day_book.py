@@ -29,13 +29,15 @@ class DayBook:
         rows: the day's trades, oldest first.
         newest: by symbol, by the venue's number.
         opening: the first sight of the day, see `reports/reconciliation.py`.
+        strays: what it was told of other days.
+        unvalued_fees: the third assets of which a fee has no price yet, each with the quote asset that it would be in.
     """
 
     def __init__(self, day: date, instruments: Mapping[str, Instrument]) -> None:
         self.day = day
         self.instruments: Mapping[str, Instrument] = dict(instruments)
         self.opening: JsonObject | None = None
-        self._strays: dict[TradeKey, VenueTrade] = {}  # of other days
+        self.strays: dict[TradeKey, VenueTrade] = {}
         self._rebuild([])
 
     @property
@@ -45,20 +47,10 @@ class DayBook:
             self._lines.append(dumps(row_to_json(row)))
         return self._lines
 
-    @property
-    def strays(self) -> Iterable[VenueTrade]:
-        """What it was told of other days."""
-        return self._strays.values()
-
-    @property
-    def unvalued_fees(self) -> set[tuple[str, str]]:
-        """The third assets of which a fee has no price yet, each with the quote asset that it would be in."""
-        return set(self._pending)
-
     def knows(self, trade: VenueTrade) -> bool:
         """Say whether just this trade is in the book, of whatever day."""
         row = self._by_key.get(key_of(trade))
-        return row.trade == trade if row is not None else self._strays.get(key_of(trade)) == trade
+        return row.trade == trade if row is not None else self.strays.get(key_of(trade)) == trade
 
     def numbered(self, trades: Iterable[VenueTrade]) -> list[HistoryRow]:
         """Return the day's trades that have a number of one of `trades`."""
@@ -94,8 +86,8 @@ class DayBook:
                 new.append(row)
         self._take(new)
 
-    def add(self, trades: Iterable[VenueTrade], mark_prices: Mapping[str, Decimal]) -> int:
-        """Take those `trades` that the book lacks, and return how many of them are of the day.
+    def add(self, trades: Iterable[VenueTrade], mark_prices: Mapping[str, Decimal]) -> None:
+        """Take those `trades` that the book lacks.
 
         A known one stays as it is, but for a fee that had no price and now has one; `mark_prices` as in `valued`.
 
@@ -114,11 +106,10 @@ class DayBook:
         self._revalue(mark_prices)
         self._take(new)
         for trade in strays:
-            if key_of(trade) not in self._strays:
-                self._strays[key_of(trade)] = trade
+            if key_of(trade) not in self.strays:
+                self.strays[key_of(trade)] = trade
                 if self._books is not None:
                     self._books.add(trade, self.instruments[trade.symbol], is_of_day=False)
-        return len(new)
 
     def figures(self, mark_prices: Mapping[str, Decimal]) -> JsonObject:
         """Return all that follows from the day's trades."""
@@ -146,7 +137,7 @@ class DayBook:
 
     def _revalue(self, mark_prices: Mapping[str, Decimal]) -> None:
         """Give a price to the fees that had none, where there is one now."""
-        if not self._pending or not any(asset + quote in mark_prices for asset, quote in self._pending):
+        if not self.unvalued_fees or not any(asset + quote in mark_prices for asset, quote in self.unvalued_fees):
             return
         found = {
             key: row
@@ -170,7 +161,7 @@ class DayBook:
         self.rows: list[HistoryRow] = []
         self._by_key: dict[TradeKey, HistoryRow] = {}
         self._unvalued: dict[TradeKey, HistoryRow] = {}
-        self._pending: set[tuple[str, str]] = set()  # the fee asset and the quote asset of each of these
+        self.unvalued_fees: set[tuple[str, str]] = set()
         self._by_number: dict[tuple[str, int], list[HistoryRow]] = {}
         self.newest: dict[str, HistoryRow] = {}
         self._fees: dict[str, Fraction] = {}
@@ -179,7 +170,7 @@ class DayBook:
         for row in rows:
             self._append(row)
         if self._books is not None:
-            for trade in self._strays.values():
+            for trade in self.strays.values():
                 self._books.add(trade, self.instruments[trade.symbol], is_of_day=False)
 
     def _append(self, row: HistoryRow) -> None:
@@ -195,7 +186,7 @@ class DayBook:
             self._fees[trade.fee_asset] = self._fees.get(trade.fee_asset, _ZERO) + Fraction(trade.fee)
         if fee_value(row, instrument) is None:
             self._unvalued[row.key] = row
-            self._pending.add((trade.fee_asset, instrument.quote))
+            self.unvalued_fees.add((trade.fee_asset, instrument.quote))
         if self._books is not None:
             self._books.add(trade, instrument, is_of_day=True)
 

@@ -16,7 +16,7 @@ from reports.daily_file import FILE_BYTES_MAX, decode, encode
 from reports.day_book import DayBook
 from reports.performance import checked_book
 
-_FILE_NAME = re.compile(r"performance_([0-9]{4})([0-9]{2})([0-9]{2})\.json", re.ASCII)
+_FILE_NAME = re.compile(r"performance_([0-9]{8})\.json", re.ASCII)
 _LOCK_S_MAX: Final = 5.0
 _ASIDE_MAX: Final = 10_000
 
@@ -189,8 +189,6 @@ class ReportsFolder:
 def _day_of(name: str) -> date | None:
     """Return the day that a file's name says, or None if it is no daily file's name."""
     match = _FILE_NAME.fullmatch(name)
-    if match is None:
-        return None
     with contextlib.suppress(ValueError):  # 20251332 is no day
-        return date(*(int(part) for part in match.groups()))
+        return date.fromisoformat(match[1]) if match else None
     return None

@@ -98,18 +98,17 @@ def book_of(day: date, document: JsonObject | None, instruments: Iterable[Instru
     return book
 
 
-def take(book: DayBook, snapshot: AccountSnapshot) -> int:
-    """Bring the snapshot's trades into the book of its day, which it opens if it is the first; return how many are new.
+def take(book: DayBook, snapshot: AccountSnapshot) -> None:
+    """Bring the snapshot's trades into the book of its day, which it opens if it is the first.
 
     Raises:
         ValueError: for a trade in an unknown symbol.
     """
     book.watch(snapshot.instruments)
-    count = book.add(snapshot.trades, snapshot.mark_prices)
+    book.add(snapshot.trades, snapshot.mark_prices)
     if book.opening is None:
         now_ms = snapshot.now_ns // NS_PER_MS
         book.open(opening_of(now_ms, snapshot.instruments, snapshot.balances, snapshot.trades))
-    return count
 
 
 def document_head(

@@ -183,10 +183,6 @@ def _take_in(memory: SessionMemory, base: int, number: int, time_ns: int) -> Non
         memory.sessions[session + at.USED_ID] = order_id
         memory.sessions[session + at.OPEN_COUNT] += 1
         memory.counts[at.TOTAL_OPEN] += 1
-        what = (
-            rows[base + NEW.symbol_id],
-            rows[base + NEW.side],
-            rows[base + NEW.price_ticks],
-            rows[base + NEW.qty_lots],
-        )
+        price, qty = rows[base + NEW.price_ticks], rows[base + NEW.qty_lots]
+        what = (rows[base + NEW.symbol_id], rows[base + NEW.side], price, qty)
         write_order(memory.orders, find_order(memory.orders, desk_id), desk_id, what, 0)

@@ -39,21 +39,15 @@ def restore_checkpoint(table: SessionTable, checkpoint: bytes, stored: list[Stor
     """
     try:
         version, _, rows = msgpack.unpackb(checkpoint, use_list=False)
-        by_number = {number: row for row in rows for number in (row[1],)}
+        by_number = {row[1]: row for row in rows}
         assert version == _VERSION, f"expected version {_VERSION}, was {version}"
         for one in stored:
             if one.since == IN_CHECKPOINT:
                 name, _, numbers, orders, kept = by_number[one.number]
                 assert name == one.name, f"expected session {one.number} to be that of {one.name}, was {name}"
                 table.restore(one, ReportStream.of(table.kept_bytes, kept))
-                _restore_numbers(table, one.number, numbers, np.frombuffer(orders, np.int64))
+                table.memory.of(one.number)[: len(numbers)] = numbers  # an earlier version had fewer
+                put_orders(table.memory.orders, np.frombuffer(orders, np.int64))
+                table.memory.counts[at.TOTAL_OPEN] += numbers[at.OPEN_COUNT]
     except (ValueError, KeyError, TypeError, AssertionError, msgpack.UnpackException) as error:
         raise JournalError(f"the checkpoint of the sessions cannot be used: {error}") from error
-
-
-def _restore_numbers(
-    table: SessionTable, number: int, numbers: list[int], orders: "np.ndarray[tuple[int], np.dtype[np.int64]]"
-) -> None:
-    table.memory.of(number)[: len(numbers)] = numbers  # an earlier version had fewer
-    put_orders(table.memory.orders, orders)
-    table.memory.counts[at.TOTAL_OPEN] += numbers[at.OPEN_COUNT]

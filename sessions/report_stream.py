@@ -99,9 +99,12 @@ class ReportStream:
 
         What is returned may share memory with what is kept: use it before the next `add`.
         """
-        chunk = self._chunk_at(place)
-        if chunk is None:
+        assert self.start <= place <= self.end, f"expected a place from {self.start} to {self.end}, was {place}"
+        if place == self.end:
             return b""
+        chunk = self._chunks[-1]  # where a client that keeps up always is
+        if place < chunk.start:
+            chunk = self._chunks[bisect_left(self._chunks, place + 1, key=lambda one: one.start) - 1]
         data, start = chunk.data, place - chunk.start
         return memoryview(data)[start:] if isinstance(data, bytes) else bytes(data[start:])
 
@@ -128,14 +131,6 @@ class ReportStream:
                     return reply
                 late_count = chunk.late_count
         return None
-
-    def _chunk_at(self, place: int) -> _Chunk | None:
-        assert self.start <= place <= self.end, f"expected a place from {self.start} to {self.end}, was {place}"
-        if place == self.end:
-            return None
-        if place >= self._chunks[-1].start:  # where a client that keeps up always is
-            return self._chunks[-1]
-        return self._chunks[bisect_left(self._chunks, place + 1, key=lambda chunk: chunk.start) - 1]
 
 
 def _first_reply_in(chunk: _Chunk, order_id: int, decoder: PieceDecoder) -> Event | None:

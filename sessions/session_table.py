@@ -258,20 +258,10 @@ class SessionTable:
 
     def lost_orders(self, time_ns: int) -> list[Canceled]:
         """Return what the engine would have said of the open orders, had it cancelled them all."""
+        columns = [at.ORDER_SYMBOL, at.ORDER_ID, at.ORDER_SIDE, at.ORDER_PRICE, at.ORDER_LEAVES]
         return [
-            Canceled(
-                0,
-                time_ns,
-                row[at.ORDER_SYMBOL],
-                row[at.ORDER_ID],
-                0,
-                row[at.ORDER_SIDE],
-                row[at.ORDER_PRICE],
-                row[at.ORDER_LEAVES],
-                0,
-                CancelReason.ENGINE_RESTARTED,
-            )
-            for row in self.memory.open_orders.tolist()
+            Canceled(0, time_ns, symbol_id, order_id, 0, side, price_ticks, lots, 0, CancelReason.ENGINE_RESTARTED)
+            for symbol_id, order_id, side, price_ticks, lots in self.memory.open_orders[:, columns].tolist()
         ]
 
     def _add(self, told_count: int, bits: int) -> None:

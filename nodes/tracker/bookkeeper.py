@@ -6,7 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
-from market.account import VenueAccount, VenueOrder, VenueTrade
+from market.account import VenueAccount, VenueTrade
 from market.clock import NS_PER_MS, day_bounds_ns, time_ns, utc_date
 from market.exact_json import JsonObject
 from market.instrument import Instrument
@@ -87,7 +87,8 @@ class Bookkeeper:
         reading = _Reading(self._venue, self._recorder, today)
         reading.read(instruments)
         for _ in range(READINGS_MAX):  # a fill between two readings belongs to both or to neither
-            account, open_orders = self._account(instruments)
+            account = self._venue.account()
+            open_orders = [order for one in instruments for order in self._venue.open_orders(one)]
             moved = self._moved(account, instruments)
             instruments += moved
             if not reading.read(instruments) and not moved:
@@ -105,10 +106,6 @@ class Bookkeeper:
             unsure=reading.fresh,
             market=self._market,
         )
-
-    def _account(self, instruments: Sequence[Instrument]) -> tuple[VenueAccount, list[VenueOrder]]:
-        account = self._venue.account()
-        return account, [order for one in instruments for order in self._venue.open_orders(one)]
 
     def _instruments(self) -> list[Instrument]:
         """Return the desk's pair, and what else was traded today: all of it moves the balances."""
