@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from types import TracebackType
+from typing import Self
 
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.codec import MalformedMessageError, StreamDecoder, encode_all
@@ -51,10 +51,10 @@ class GatewayClient:
         self.instruments: dict[str, InstrumentDefinition] = {}
         self._socket = _connected(host, port, timeout_s)
 
-    def __enter__(self) -> "GatewayClient":
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def send(self, commands: Sequence[ClientCommand]) -> None:
@@ -117,6 +117,7 @@ class SessionClient:
         self._reconnect_s = reconnect_s
         self._waiting: deque[Event] = deque()  # had, and not given to the caller yet
         self._refusal: SessionRefusedError | None = None  # which is raised behind them
+        self._told_s = 0.0  # since when we had waited as it was told
         self._begin()
 
     def _begin(self) -> None:
@@ -126,6 +127,15 @@ class SessionClient:
         refusal, self._refusal = self._refusal, None
         if refusal is not None:
             raise refusal
+
+    def _still_waiting(self, since_s: float, error: GatewayError) -> None:
+        """Raise `error` unless it may be worth trying again; say once for what we wait."""
+        waited_s = time.monotonic() - since_s
+        if isinstance(error, SessionRefusedError) or waited_s > self._reconnect_s:
+            raise error
+        if waited_s > SILENT_S and self._told_s != since_s:
+            self._told_s = since_s
+            LOG.warning("still waiting for the gateway, for up to %.0f s: %s", self._reconnect_s, error)
 
     def _take(self, piece: bytes) -> bytes:
         """Take bytes from the gateway and return the answer; the events before what ends the connection are kept."""
@@ -152,10 +162,10 @@ class GatewaySession(SessionClient):
         self._sent_ns = 0
         self._connect()
 
-    def __enter__(self) -> "GatewaySession":
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def buy(self, symbol: str, price: Decimal | str, qty: Decimal | str, **options: int) -> int:
@@ -284,22 +294,15 @@ class GatewaySession(SessionClient):
             self._send(self.state.heartbeat(), is_resent=True)
 
     def _connect(self) -> None:
-        started = time.monotonic()
-        deadline, say_at = started + self._reconnect_s, started + SILENT_S
+        since_s = time.monotonic()
         while True:
             self.close()
             try:
-                self._log_on()
+                return self._log_on()
             except GatewayError as error:
-                if isinstance(error, SessionRefusedError) or time.monotonic() > deadline:
-                    self.close()
-                    raise
-                if time.monotonic() > say_at:
-                    say_at = deadline  # once
-                    LOG.warning("still waiting for the gateway, for up to %.0f s: %s", self._reconnect_s, error)
-                time.sleep(RECONNECT_PAUSE_S)
-            else:
-                return
+                self.close()
+                self._still_waiting(since_s, error)
+            time.sleep(RECONNECT_PAUSE_S)
 
     def _log_on(self) -> None:
         self._socket = _connected(*self._address, self._reconnect_s)

@@ -5,27 +5,26 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
-from types import TracebackType
+from typing import Self
 
 from market.codec import encode_all
 from market.codes import Side
 from market.commands import NewOrder
 from market.events import Event
-from venues.gateway import HEARTBEATS_PER_IDLE, LOG, PIECE_BYTES, RECONNECT_PAUSE_S, SILENT_S, SessionClient
+from venues.gateway import HEARTBEATS_PER_IDLE, PIECE_BYTES, RECONNECT_PAUSE_S, SessionClient
 from venues.gateway_session import ClientCommand, GatewayError, SessionRefusedError
 
 
 class AsyncGatewaySession(SessionClient):
     """A GatewaySession for asyncio; the arguments are the same. Use it with `async with`."""
 
-    def _begin(self) -> None:
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+    _streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    async def __aenter__(self) -> "AsyncGatewaySession":
+    async def __aenter__(self) -> Self:
         await self._connect()
         return self
 
-    async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def buy(self, symbol: str, price: Decimal | str, qty: Decimal | str, **options: int) -> int:
@@ -132,22 +131,15 @@ class AsyncGatewaySession(SessionClient):
         await self._send(self._take(piece))
 
     async def _connect(self) -> None:
-        started = time.monotonic()
-        deadline, say_at = started + self._reconnect_s, started + SILENT_S
+        since_s = time.monotonic()
         while True:
             await self.close()
             try:
-                await self._log_on()
+                return await self._log_on()
             except GatewayError as error:
-                if isinstance(error, SessionRefusedError) or time.monotonic() > deadline:
-                    await self.close()
-                    raise
-                if time.monotonic() > say_at:
-                    say_at = deadline  # once
-                    LOG.warning("still waiting for the gateway, for up to %.0f s: %s", self._reconnect_s, error)
-                await asyncio.sleep(RECONNECT_PAUSE_S)
-            else:
-                return
+                await self.close()
+                self._still_waiting(since_s, error)
+            await asyncio.sleep(RECONNECT_PAUSE_S)
 
     async def _log_on(self) -> None:
         host, port = self._address

@@ -75,9 +75,8 @@ class GatewayMirror:
 
     def figures(self) -> dict[str, int | str | None]:
         """Return how many orders the local book shows otherwise than the venue, what was refused, and why last."""
-        wrong = sum(self._shown(venue_id) != lots for venue_id, lots in self._leaves.items())
-        left = sum(copy.shown_lots > 0 for venue_id, copy in self._copies.items() if venue_id not in self._leaves)
-        drift = wrong + left
+        missing = len(self._leaves.keys() - self._copies.keys())
+        drift = missing + sum(copy.shown_lots != self._leaves.get(order, 0) for order, copy in self._copies.items())
         return {
             "mirror_drift": drift,
             "mirror_refused": self._refused_count,
@@ -90,10 +89,6 @@ class GatewayMirror:
             self._client.close()
             self._client = None
         self._copies.clear()
-
-    def _shown(self, venue_id: str) -> int:
-        copy = self._copies.get(venue_id)
-        return 0 if copy is None else copy.shown_lots
 
     # --- what the engine says ---
 

@@ -10,7 +10,7 @@ import pytest
 from bus.subscriber import FeedSubscriber
 from commands.actions import book as desk
 from tests.one_engine import one_engine
-from venues import gateway, gateway_async
+from venues import gateway
 from venues.gateway import GatewayError, GatewaySession
 from venues.gateway_async import AsyncGatewaySession
 
@@ -49,8 +49,7 @@ def test_sessions_say_what_they_wait_for(
     closed_port: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A bot without a gateway waited in silence for half a minute; logging prints warnings by itself."""
-    for module in (gateway, gateway_async):
-        monkeypatch.setattr(module, "SILENT_S", -1.0)
+    monkeypatch.setattr(gateway, "SILENT_S", -1.0)
 
     async def connect() -> None:
         async with AsyncGatewaySession("ann", "127.0.0.1", closed_port, reconnect_s=0.2):
