@@ -7,7 +7,7 @@ import uvloop
 from sanic import Request
 from sanic.response import HTTPResponse, json
 
-from nodes.http import new_app, serve
+from nodes.http import new_app, serving
 from nodes.listener import bind
 
 ANSWER = {"symbol": "BTCUSDT", "orderId": 1, "status": "NEW", "clientOrderId": "x" * 22, "fills": []}
@@ -22,8 +22,8 @@ async def run(port: int) -> None:
     """Serve until the process is ended."""
     app = new_app("empty")
     app.add_route(answer, "/api/v3/order", ["POST", "DELETE"], name="order")
-    await serve(app, bind("127.0.0.1", port))
-    await asyncio.Event().wait()
+    async with serving(app, bind("127.0.0.1", port)):
+        await asyncio.Event().wait()
 
 
 if __name__ == "__main__":

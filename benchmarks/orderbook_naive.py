@@ -20,7 +20,7 @@ from desk.settings import Settings
 from market.clock import monotonic_ns
 from market.codes import Side
 from market.exact_json import dumps
-from nodes.http import new_app, serve, stop
+from nodes.http import new_app, serving
 from nodes.listener import bind
 
 
@@ -53,8 +53,7 @@ async def run(run_dir: Path, port: int, is_empty: bool) -> None:
 
     app.add_route(empty, "/empty")
     app.add_route(orderbook, "/api/orderbook")
-    server = await serve(app, bind("127.0.0.1", port))
-    try:
+    async with serving(app, bind("127.0.0.1", port)):
         with AsyncWaiter(subscriber.sockets) as waiter:
             while True:
                 subscriber.receive(monotonic_ns())
@@ -63,8 +62,6 @@ async def run(run_dir: Path, port: int, is_empty: bool) -> None:
                     await asyncio.sleep(1)
                 else:
                     await waiter.wait(100)
-    finally:
-        await stop(server)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 import logging
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from sanic import Sanic
@@ -26,7 +28,14 @@ def url_of(listener: socket.socket) -> str:
 def new_app(name: str) -> HttpApp:
     """Return an app with the house's limits, which answers every error as JSON."""
     app: HttpApp = Sanic(name, configure_logging=False)
-    configure(app)
+    app.config.update(
+        REQUEST_MAX_SIZE=HTTP_BODY_BYTES_MAX,
+        REQUEST_TIMEOUT=REQUEST_TIMEOUT_S,
+        RESPONSE_TIMEOUT=REQUEST_TIMEOUT_S,
+        MOTD=False,
+        ACCESS_LOG=False,
+        FALLBACK_ERROR_FORMAT="json",
+    )
 
     async def answer_error(_: Request, error: Exception) -> HTTPResponse:
         if isinstance(error, SanicException):  # it was raised for the client, with the reason in words
@@ -36,16 +45,6 @@ def new_app(name: str) -> HttpApp:
 
     app.error_handler.add(Exception, answer_error)
     return app
-
-
-def configure(app: HttpApp) -> None:
-    """Set the house's limits: small bodies, short waits, no start-up banner."""
-    app.config.REQUEST_MAX_SIZE = HTTP_BODY_BYTES_MAX
-    app.config.REQUEST_TIMEOUT = REQUEST_TIMEOUT_S
-    app.config.RESPONSE_TIMEOUT = REQUEST_TIMEOUT_S
-    app.config.MOTD = False
-    app.config.ACCESS_LOG = False
-    app.config.FALLBACK_ERROR_FORMAT = "json"
 
 
 def allow_own_names_only(app: HttpApp, host: str) -> None:
@@ -64,18 +63,17 @@ def allow_own_names_only(app: HttpApp, host: str) -> None:
     app.register_middleware(check_names, "request")
 
 
-async def serve(app: HttpApp, listener: socket.socket) -> Any:
-    """Start to serve `app` on `listener` and return the server; close it with `stop`."""
+@asynccontextmanager
+async def serving(app: HttpApp, listener: socket.socket) -> AsyncIterator[None]:
+    """Serve `app` on `listener`; at the end accept nobody more, and close what is open."""
     server: Any = await app.create_server(sock=listener, protocol=BoundedProtocol, return_asyncio_server=True)
     assert server is not None, "Sanic returned no server"
     await server.startup()
     await server.start_serving()
-    return server
-
-
-async def stop(server: Any) -> None:
-    """Stop accepting, and close what is open."""
-    server.close()
-    for connection in list(server.connections):
-        connection.abort()
-    await server.wait_closed()
+    try:
+        yield
+    finally:
+        server.close()
+        for connection in list(server.connections):
+            connection.abort()
+        await server.wait_closed()

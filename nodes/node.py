@@ -285,30 +285,26 @@ def live_together(nodes: Sequence[Node]) -> int:
     for node in nodes:
         importlib.import_module(node.instance.kind.module)  # two threads that import the same modules may deadlock
     news: SimpleQueue[tuple[str, int | None]] = SimpleQueue()  # who, and its exit code if it has ended
-    with on_end_signals(lambda: news.put(("", 0))):
-        return _live_together(nodes, news)
-
-
-def _live_together(nodes: Sequence[Node], news: SimpleQueue[tuple[str, int | None]]) -> int:
     waiting, ready, threads = list(nodes), set[str](), dict[str, threading.Thread]()
     needs = {node.name: set(node.instance.needs) & {other.name for other in nodes} for node in nodes}
     code: int | None = None
-    while code is None:
-        while waiting and needs[waiting[0].name] <= ready:
-            node = waiting.pop(0)
-            node.on_ready(partial(news.put, (node.name, None)))
-            thread = threads[node.name] = threading.Thread(
-                target=lambda node=node: news.put((node.name, live(node))), name=node.name
-            )
-            thread.start()
-        name, code = news.get()
-        ready.add(name)
-    for node in reversed(nodes):
-        if node.name in threads:
-            node.stop()
-            threads[node.name].join()
-        else:
-            node.close()
+    with on_end_signals(lambda: news.put(("", 0))):
+        while code is None:
+            while waiting and needs[waiting[0].name] <= ready:
+                node = waiting.pop(0)
+                node.on_ready(partial(news.put, (node.name, None)))
+                thread = threads[node.name] = threading.Thread(
+                    target=lambda node=node: news.put((node.name, live(node))), name=node.name
+                )
+                thread.start()
+            name, code = news.get()
+            ready.add(name)
+        for node in reversed(nodes):
+            if node.name in threads:
+                node.stop()
+                threads[node.name].join()
+            else:
+                node.close()
     return code
 
 

@@ -111,14 +111,11 @@ def mid_of(document: Mapping[str, Any]) -> Decimal | None:
 
 
 def market_of(document: Mapping[str, Any]) -> tuple[Decimal, Decimal, OrderRules]:
-    """Return the tick, the lot and the rules of an answer to `exchangeInfo` of one symbol."""
+    """Return the tick, the lot and the rules of an answer to `exchangeInfo` of one symbol.
+
+    The rules are the bounds that its filters set, Binance Spot API docs, "Filters"; 0 means none there.
+    """
     (info,) = _list(document["symbols"])
-    found = {each["filterType"]: each for each in _list(info["filters"])}
-    return Decimal(found["PRICE_FILTER"]["tickSize"]), Decimal(found["LOT_SIZE"]["stepSize"]), rules_of(info)
-
-
-def rules_of(info: Any) -> OrderRules:
-    """Return the bounds that the filters of exchangeInfo set, Binance Spot API docs, "Filters"; 0 means none there."""
     found = {each["filterType"]: each for each in _list(info["filters"])}
 
     def bound(name: str, *filters: str) -> Decimal | None:
@@ -131,7 +128,7 @@ def rules_of(info: Any) -> OrderRules:
             return Decimal(by_side[f"{side}MultiplierDown"]), Decimal(by_side[f"{side}MultiplierUp"])
         return None if both is None else (Decimal(both["multiplierDown"]), Decimal(both["multiplierUp"]))
 
-    return OrderRules(
+    rules = OrderRules(
         price_min=bound("minPrice", "PRICE_FILTER") or Decimal(0),
         price_max=bound("maxPrice", "PRICE_FILTER"),
         qty_min=bound("minQty", "LOT_SIZE") or Decimal(0),
@@ -142,6 +139,7 @@ def rules_of(info: Any) -> OrderRules:
         ask_reach=reach("ask"),
         position_max=bound("maxPosition", "MAX_POSITION"),
     )
+    return Decimal(found["PRICE_FILTER"]["tickSize"]), Decimal(found["LOT_SIZE"]["stepSize"]), rules
 
 
 def _list(value: Any) -> Any:

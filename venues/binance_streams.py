@@ -21,7 +21,7 @@ from flow.live import Lost, Received, StreamNews, Subscribed
 from flow.live_url import rest_url
 from market.backoff import Backoff
 from market.clock import NS_PER_SECOND, monotonic_ns
-from venues.binance_documents import retry_after_s
+from venues.binance_documents import UNREADABLE, retry_after_s
 
 SNAPSHOT_LEVELS: Final = 1_000
 
@@ -206,10 +206,7 @@ def _is_snapshot(text: str) -> bool:
     """Say whether this is a book: a proxy's page comes with status 200, too."""
     try:
         document = json.loads(text)
-    except (ValueError, RecursionError):
+        lists = (document["bids"], document["asks"])
+        return isinstance(document["lastUpdateId"], int) and all(isinstance(each, list) for each in lists)
+    except UNREADABLE:
         return False
-    return (
-        isinstance(document, dict)
-        and isinstance(document.get("lastUpdateId"), int)
-        and all(isinstance(document.get(side), list) for side in ("bids", "asks"))
-    )

@@ -157,9 +157,10 @@ class GatewaySession(SessionClient):
         GatewayError: if it cannot be reached.
     """
 
+    _socket: socket.socket | None = None
+    _sent_ns = 0
+
     def _begin(self) -> None:
-        self._socket: socket.socket | None = None
-        self._sent_ns = 0
         self._connect()
 
     def __enter__(self) -> Self:

@@ -59,10 +59,7 @@ class SessionEnd:
     Give it what each connection brings; every report comes out once, in order, however often the connection is lost.
 
     Args:
-        client_id: the session's name: letters, digits and ._-
-        token: that belongs to it, if the gateway wants one.
-        is_cancel_on_disconnect: whether our orders end with a connection.
-        last_sequence: of the last report that an earlier process of ours has had; 0 brings all that are kept.
+        client_id, token, is_cancel_on_disconnect, last_sequence: as SessionClient has them.
 
     Attributes:
         last_sequence: of the last report that came out.

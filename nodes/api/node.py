@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import closing
 from functools import partial
 
 import uvloop
@@ -16,7 +17,7 @@ from market.clock import NS_PER_SECOND, monotonic_ns
 from market.instrument import Instrument, venue_spelling
 from market.limits import TRADES_KEPT_MAX
 from nodes.api.book_views import BookViews, RenderedBook
-from nodes.http import HttpApp, allow_own_names_only, new_app, serve, stop, url_of
+from nodes.http import HttpApp, allow_own_names_only, new_app, serving, url_of
 from nodes.listener import bind
 from nodes.node import Node, run_async
 from screens.market import market_text
@@ -108,7 +109,6 @@ async def _serve(node: Node) -> None:
     allow_own_names_only(app, settings.api.host)
     add_routes(app, views, settings.symbol)
     add_page(app, settings.instruments, settings.symbol, market_text(settings.market))
-    server = await serve(app, listener)
 
     async def follow_feed() -> None:
         with AsyncWaiter(subscriber.sockets) as waiter:
@@ -135,14 +135,11 @@ async def _serve(node: Node) -> None:
                 )
             await asyncio.sleep(OWN_S)
 
-    try:
-        await run_async(node, follow_feed, follow_own_orders)
-    finally:
-        await stop(server)
-        subscriber.close()
+    with closing(subscriber):
+        async with serving(app, listener):
+            await run_async(node, follow_feed, follow_own_orders)
 
 
 def run(node: Node) -> None:
     """Run the api's node until it is told to stop."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(node))
+    uvloop.run(_serve(node))

@@ -16,7 +16,7 @@ from desk.operator import set_halted
 from desk.run_dir import StayDownError
 from desk.settings import Settings
 from market.clock import NS_PER_US, monotonic_ns, time_ns
-from nodes.http import serve, stop, url_of
+from nodes.http import serving, url_of
 from nodes.listener import bind
 from nodes.node import Node, run_async
 from nodes.paper.feed_books import FeedBooks, TouchedBook
@@ -186,13 +186,12 @@ async def _serve(node: Node) -> None:
     admin = Admin(exchange, accounts, account_folder, token, time_ns)
     admin.add_to(app)
     FaultCalls(app.ctx.faults, exchange, app.ctx.connections, _halting(settings), time_ns).add_to(app, admin)
-    server = await serve(app, listener)
     try:
-        await paper.run(url_of(listener))
+        async with serving(app, listener):
+            await paper.run(url_of(listener))
     except BooksError as error:
         raise StayDownError(f"the books of {folder / LEDGER_FILE} do not add up: {error}") from error
     finally:
-        await stop(server)
         client.close()
         subscriber.close()
         ledger.close()
@@ -226,5 +225,4 @@ def _commission(settings: Settings) -> Commission:
 
 def run(node: Node) -> None:
     """Run the paper exchange's node until it is told to stop."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(node))
+    uvloop.run(_serve(node))

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from market.clock import NS_PER_SECOND, time_ns
 from market.codes import Side
-from nodes.http import serve, stop, url_of
+from nodes.http import serving, url_of
 from nodes.listener import bind
 from paper.access.account_folder import AccountFolder
 from paper.access.accounts import Accounts, KeyPair, PublicKey
@@ -164,10 +164,9 @@ class Server:
         calls = FaultCalls(self.faults, self._desk.exchange, app.ctx.connections, self._desk.halt, time_ns)
         calls.add_to(app, admin)
         listener = bind("127.0.0.1", 0)
-        server = await serve(app, listener)
-        self._started.set_result(url_of(listener))
-        await self._stopping.wait()
-        await stop(server)
+        async with serving(app, listener):
+            self._started.set_result(url_of(listener))
+            await self._stopping.wait()
         self._desk.ledger.check()
         self._desk.ledger.close()
 

@@ -20,7 +20,7 @@ from sanic.response import json as json_response
 
 from market.http_names import FirstTimes, OwnNames, connectable, in_url
 from market.limits import HTTP_BODY_BYTES_MAX
-from nodes.http import allow_own_names_only, new_app, serve, stop, url_of
+from nodes.http import allow_own_names_only, new_app, serving, url_of
 from nodes.listener import bind
 from paper import http_bounds
 from paper.calls.endpoints import ENDPOINTS
@@ -114,10 +114,9 @@ def small_server(host: str = "127.0.0.1", **config: float) -> Iterator[str]:
     stopping = asyncio.Event()
 
     async def run() -> None:
-        server = await serve(app, listener)
-        started.set()
-        await stopping.wait()
-        await stop(server)
+        async with serving(app, listener):
+            started.set()
+            await stopping.wait()
 
     thread = threading.Thread(target=loop.run_until_complete, args=(run(),))
     thread.start()

@@ -23,7 +23,7 @@ from market.feed_messages import BestPrices, BookOrder, BookTrade, FeedMessage
 from nodes.api import node as api
 from nodes.api.book_views import BookViews, RenderedBook
 from nodes.api.node import add_page, add_routes
-from nodes.http import allow_own_names_only, new_app, serve, stop, url_of
+from nodes.http import allow_own_names_only, new_app, serving, url_of
 from nodes.listener import bind
 from tests.one_engine import one_engine
 from tests.pairs import default_instruments
@@ -72,10 +72,9 @@ class Api:
         allow_own_names_only(app, "127.0.0.1")
         add_routes(app, self.views, BTC.symbol)
         add_page(app, [BTC, ETH], BTC.symbol, "a market of <practice>")
-        server = await serve(app, self._listener)
-        self._is_serving.set()
-        await self._ending.wait()
-        await stop(server)
+        async with serving(app, self._listener):
+            self._is_serving.set()
+            await self._ending.wait()
 
     def tell(self, topic: bytes, *messages: FeedMessage, epoch: int = EPOCH) -> None:
         """Let a topic be in step, with these messages as its state."""
