@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import IntEnum
 from typing import Final
 
 US_PER_MS: Final = 1_000
@@ -15,27 +14,8 @@ DAY_MS: Final = 86_400_000
 _FIRST_MONDAY_MS: Final = 4 * DAY_MS  # 1970 began on a Thursday; weeks begin on Mondays
 _LONGEST_MONTH_MS: Final = 31 * DAY_MS
 
-
-class Piece(IntEnum):
-    """What the bars of an interval are added up from; its value is its length in ms."""
-
-    SECOND = SECOND_MS
-    MINUTE = MINUTE_MS
-    HOUR = HOUR_MS
-    DAY = DAY_MS
-
-    @property
-    def kept_ms(self) -> int:
-        """How far back pieces are kept."""
-        return _KEPT_MS[self]
-
-
-_KEPT_MS: Final = {
-    Piece.SECOND: HOUR_MS,
-    Piece.MINUTE: 7 * DAY_MS,
-    Piece.HOUR: 400 * DAY_MS,
-    Piece.DAY: 3_660 * DAY_MS,
-}
+# What the bars of intervals are added up from: how long a piece is, and how far back pieces are kept, ms.
+PIECES_KEPT_MS: Final = {SECOND_MS: HOUR_MS, MINUTE_MS: 7 * DAY_MS, HOUR_MS: 400 * DAY_MS, DAY_MS: 3_660 * DAY_MS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +33,9 @@ class Interval:
     is_month: bool = False
 
     @property
-    def piece(self) -> Piece:
-        """The longest piece that its bars are whole multiples of."""
-        return max((piece for piece in Piece if piece <= self.length_ms), default=Piece.SECOND)
+    def piece_ms(self) -> int:
+        """How long the longest piece is that its bars are whole multiples of."""
+        return max(piece_ms for piece_ms in PIECES_KEPT_MS if piece_ms <= self.length_ms)
 
     def open_of(self, at_ms: int) -> int:
         """Return when the bar that holds a moment begins."""
@@ -69,20 +49,12 @@ class Interval:
         return self.open_of(open_ms + self.length_ms) if self.is_month else open_ms + self.length_ms
 
 
-def _minutes(count: int) -> Interval:
-    return Interval(f"{count}m", count * MINUTE_MS)
-
-
-def _hours(count: int) -> Interval:
-    return Interval(f"{count}h", count * HOUR_MS)
-
-
 INTERVALS: Final = {
     interval.name: interval
     for interval in (
         Interval("1s", SECOND_MS),
-        *map(_minutes, (1, 3, 5, 15, 30)),
-        *map(_hours, (1, 2, 4, 6, 8, 12)),
+        *(Interval(f"{count}m", count * MINUTE_MS) for count in (1, 3, 5, 15, 30)),
+        *(Interval(f"{count}h", count * HOUR_MS) for count in (1, 2, 4, 6, 8, 12)),
         Interval("1d", DAY_MS),
         Interval("3d", 3 * DAY_MS),
         Interval("1w", 7 * DAY_MS, _FIRST_MONDAY_MS),

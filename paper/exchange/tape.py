@@ -9,7 +9,7 @@ from typing import NamedTuple
 from market.clock import NS_PER_MS
 from market.codes import Side
 from market.limits import TRADES_KEPT_MAX
-from paper.intervals import DAY_MS, INTERVALS, Interval, Piece
+from paper.intervals import DAY_MS, INTERVALS, MINUTE_MS, PIECES_KEPT_MS, SECOND_MS, Interval
 
 
 class PublicTrade(NamedTuple):
@@ -80,7 +80,9 @@ class Tape:
 
     def __init__(self) -> None:
         self.trades: deque[PublicTrade] = deque(maxlen=TRADES_KEPT_MAX)
-        self._pieces: dict[Piece, deque[Bar]] = {piece: deque(maxlen=piece.kept_ms // piece) for piece in Piece}
+        self._pieces: dict[int, deque[Bar]] = {
+            piece_ms: deque(maxlen=kept_ms // piece_ms) for piece_ms, kept_ms in PIECES_KEPT_MS.items()
+        }
 
     def add(self, trade: PublicTrade) -> bool:
         """Add the next trade and return True; one that is already there is passed over."""
@@ -88,8 +90,8 @@ class Tape:
             return False
         self.trades.append(trade)
         news = Bar.of_trade(trade)
-        for piece, bars in self._pieces.items():
-            open_ms = news.open_ms // piece * piece
+        for piece_ms, bars in self._pieces.items():
+            open_ms = news.open_ms // piece_ms * piece_ms
             if not bars or bars[-1].open_ms < open_ms:
                 bars.append(Bar.flat(open_ms, trade.price_ticks))
             bars[-1].add_bar(news)
@@ -102,16 +104,16 @@ class Tape:
 
     def average_ticks(self, now_ms: int, length_ms: int) -> int | None:
         """Return the average price of the last `length_ms` by quantity, the last price if nothing traded, else None."""
-        total = _total(self._pieces[Piece.SECOND], now_ms - length_ms)
+        total = _total(self._pieces[SECOND_MS], now_ms - length_ms)
         return total.notional_ticks_lots // total.qty_lots if total is not None else self.last_ticks
 
     def day(self, now_ms: int) -> Bar | None:
         """Return the last 24 hours as one bar, to the minute, or None if nothing traded."""
-        return _total(self._pieces[Piece.MINUTE], now_ms - DAY_MS)
+        return _total(self._pieces[MINUTE_MS], now_ms - DAY_MS)
 
     def bars_since(self, interval: Interval, since_ms: int, now_ms: int) -> list[Bar]:
         """Return the bars from the one that `since_ms` falls into to the current one, oldest first."""
-        pieces = self._pieces[interval.piece]
+        pieces = self._pieces[interval.piece_ms]
         return list(_bars(interval, pieces, since_ms, now_ms)) if pieces else []
 
     def bars(self, name: str, now_ms: int, start_ms: int | None, end_ms: int | None, limit: int) -> list[Bar]:
@@ -120,12 +122,12 @@ class Tape:
         Without `start_ms` it is the latest `limit`, otherwise the first `limit` from there.
         """
         interval = INTERVALS[name]
-        pieces = self._pieces[interval.piece]
+        pieces = self._pieces[interval.piece_ms]
         if not pieces:
             return []
         until_ms = now_ms if end_ms is None else min(now_ms, end_ms)
         wanted_ms = until_ms - limit * interval.length_ms if start_ms is None else start_ms
-        since_ms = max(now_ms - interval.piece.kept_ms, wanted_ms, _first_whole_ms(interval, pieces))
+        since_ms = max(now_ms - PIECES_KEPT_MS[interval.piece_ms], wanted_ms, _first_whole_ms(interval, pieces))
         bars = _bars(interval, pieces, since_ms, until_ms)
         if start_ms is None:
             return list(bars)[-limit:]
@@ -145,23 +147,15 @@ def _bars(interval: Interval, pieces: Sequence[Bar], since_ms: int, until_ms: in
     The first is the one that `since_ms` falls into, or that of the first of `pieces`.
     """
     open_ms = interval.open_of(max(since_ms, pieces[0].open_ms))
-    if open_ms > until_ms:
-        return
-    price_ticks = pieces[0].open_ticks
-    bar: Bar | None = None
-    for piece in pieces:
-        if piece.open_ms < open_ms:
-            price_ticks = piece.close_ticks
-            continue
-        if bar is None:
-            bar = Bar.flat(open_ms, price_ticks)
+    earlier = list(takewhile(lambda piece: piece.open_ms < open_ms, pieces))
+    bar = Bar.flat(open_ms, earlier[-1].close_ticks if earlier else pieces[0].open_ticks)
+    for piece in islice(pieces, len(earlier), None):
         while piece.open_ms >= (end_ms := interval.end_of(bar.open_ms)):
-            yield bar
-            bar = Bar.flat(end_ms, bar.close_ticks)
             if bar.open_ms > until_ms:
                 return
+            yield bar
+            bar = Bar.flat(end_ms, bar.close_ticks)
         bar.add_bar(piece)
-    bar = bar or Bar.flat(open_ms, price_ticks)
     while bar.open_ms <= until_ms:
         yield bar
         bar = Bar.flat(interval.end_of(bar.open_ms), bar.close_ticks)
