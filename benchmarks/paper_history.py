@@ -21,7 +21,7 @@ from market.commands import Command, NewOrder
 from market.depth import Depth
 from market.events import Accepted, Event, Executed
 from paper.exchange.exchange import Exchange
-from paper.exchange.public_book import Touched
+from paper.exchange.public_market import Touched
 from paper.money.history import Span
 from paper.money.ledger import Ledger
 from paper.money.orders import AccountTrade, Order, OrderKind, OrderStatus

@@ -8,7 +8,7 @@ from market.clock import monotonic_ns
 from market.codes import Side
 from market.depth import Depth
 from market.feed_messages import BookOrder
-from paper.exchange.public_book import Touched
+from paper.exchange.public_market import Touched
 
 _LEVELS_MAX = 1_000_000  # more than an engine has orders: the whole side
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from market.clock import NS_PER_MS
-from market.codes import RejectReason, TimeInForce
+from market.codes import RejectReason
 from market.commands import AmendOrder, CancelOrder, Command, MassCancel
 from market.events import Event
 from paper.errors import ErrorKind, ExchangeError
@@ -32,7 +32,6 @@ class LinkEnd(Protocol):
     @property
     def is_connected(self) -> bool:
         """Whether the engine takes commands."""
-        ...
 
     def send(self, commands: Sequence[Command]) -> int:
         """Send commands without blocking; return the link's number of the last one.
@@ -40,7 +39,6 @@ class LinkEnd(Protocol):
         Raises:
             ConnectionError: if the engine cannot take them now; none of them was sent.
         """
-        ...
 
 
 class EngineOrders:
@@ -221,13 +219,12 @@ class EngineOrders:
         cancelled = {pending.order.order_id for pending in self.pending.cancels()}
         survivors = []
         for order in self._open_orders():
-            may_rest = not order.kind.is_market and order.time_in_force is TimeInForce.GTC
             if order.status is OrderStatus.PENDING_NEW:
-                order.reject_reason = RejectReason.ENGINE_UNAVAILABLE
-                self._executions.end(order, OrderStatus.REJECTED, time_ms)
+                unavailable = RejectReason.ENGINE_UNAVAILABLE
+                self._executions.end(order, OrderStatus.REJECTED, time_ms, reject_reason=unavailable)
             elif order.order_id in cancelled:
                 self._executions.end(order, OrderStatus.CANCELED, time_ms)
-            elif not may_rest and not order.is_waiting:
+            elif not order.may_rest:
                 self._executions.end(order, OrderStatus.EXPIRED, time_ms)
             else:
                 self._executions.forget_amend(order)

@@ -15,8 +15,7 @@ from paper.exchange.executions import Executions
 from paper.exchange.news import DepositNews, WalletNews
 from paper.exchange.order_rules import OrderRules
 from paper.exchange.pending import Pending
-from paper.exchange.public_book import BookView
-from paper.exchange.public_market import PublicMarket
+from paper.exchange.public_market import BookView, PublicMarket
 from paper.exchange.sizing import price_cap_ticks
 from paper.money.commission import DISCOUNT_ASSET, Commission
 from paper.money.ledger import Ledger

@@ -8,7 +8,7 @@ from typing import Final, assert_never
 from market.clock import NS_PER_MS
 from market.codes import CancelReason, RejectReason, Side, Tag
 from market.events import Accepted, Amended, Canceled, Event, Executed, Halted, Rejected, Rested, Triggered
-from paper.exchange.news import EXECUTION_OF_END, AccountListener, AccountNews, ExecutionType, OrderNews, WalletNews
+from paper.exchange.news import AccountListener, AccountNews, ExecutionType, OrderNews, WalletNews
 from paper.exchange.pending import Pending, PendingCommands, Purpose
 from paper.money.commission import DISCOUNT_ASSET, Commission
 from paper.money.ledger import Ledger
@@ -20,18 +20,12 @@ BnbPrice = Callable[[int, Symbol], int | None]
 
 _log = logging.getLogger(__name__)
 
+# For any other reason an order expires, and the exchange is why.
 _STATUS_OF_CANCEL: Final = {
     CancelReason.REQUESTED: OrderStatus.CANCELED,
     CancelReason.MASS_CANCEL: OrderStatus.CANCELED,
-    CancelReason.IMMEDIATE_OR_CANCEL: OrderStatus.EXPIRED,
-    CancelReason.FILL_OR_KILL: OrderStatus.EXPIRED,
-    CancelReason.NO_LIQUIDITY: OrderStatus.EXPIRED,
     CancelReason.SELF_TRADE_PREVENTION: OrderStatus.EXPIRED_IN_MATCH,
-    CancelReason.POST_ONLY_WOULD_CROSS: OrderStatus.EXPIRED,
-    CancelReason.LEVELS_FULL: OrderStatus.EXPIRED,
-    CancelReason.ENGINE_RESTARTED: OrderStatus.EXPIRED,
 }
-
 _EXPIRY_OF_CANCEL: Final = {
     CancelReason.IMMEDIATE_OR_CANCEL: ExpiryReason.IOC,
     CancelReason.FILL_OR_KILL: ExpiryReason.FOK,
@@ -116,6 +110,7 @@ class Executions:
         request_id: str = "",
         prevented_lots: int = 0,
         expiry_reason: ExpiryReason = ExpiryReason.EXCHANGE,
+        reject_reason: RejectReason | None = None,
     ) -> None:
         """End an open order and give back what it has locked.
 
@@ -126,13 +121,16 @@ class Executions:
             request_id: the client id of the request that ended it.
             prevented_lots: what self-trade prevention has taken away just now.
             expiry_reason: why, if it expires.
+            reject_reason: why, if the engine has not taken it.
         """
         assert order.status.is_open, f"the order has ended before: {order}"
         self._ledger.change(order)
         self._ledger.wallets.unlock(order.account, order.locked_asset, order.locked_units())
         order.status, order.update_ms = status, time_ms
         order.expiry_reason = str(expiry_reason) if status is OrderStatus.EXPIRED else ""
-        execution = EXECUTION_OF_END[status]
+        order.reject_reason = reject_reason or 0
+        is_prevented = status is OrderStatus.EXPIRED_IN_MATCH
+        execution = ExecutionType.TRADE_PREVENTION if is_prevented else ExecutionType[status.name]
         self._news.append(
             OrderNews(order.copy(), execution, time_ms, request_id=request_id, prevented_lots=prevented_lots)
         )
@@ -186,7 +184,8 @@ class Executions:
             "booked as traded at its limit" if is_booked else "taken back",
         )
         if not is_booked:
-            self._shrink(order, missing_lots)
+            self._free(order, missing_lots)
+            order.qty_lots -= missing_lots
             return
         order.working_ms = order.working_ms or time_ms  # one that waited was woken, or it could not have traded
         trade_id = self._ledger.unheard_trade_id(epoch, order.account, order.symbol)
@@ -238,7 +237,7 @@ class Executions:
         is_buy = order.side is Side.BUY
         paid_units, received_units = (quote_units, base_units) if is_buy else (base_units, quote_units)
         received_asset = symbol.base if is_buy else symbol.quote
-        set_aside_units = order.locked_units() - order.set_aside(order.leaves_lots - qty_lots)
+        set_aside_units = order.locked_units() - order.locked_units(qty_lots)
         assert paid_units <= set_aside_units, f"a fill at {price_ticks} ticks costs more than is set aside: {order}"
         wallets.pay_locked(account, order.locked_asset, paid_units)
         wallets.unlock(account, order.locked_asset, set_aside_units - paid_units)
@@ -286,30 +285,31 @@ class Executions:
         self._settle(epoch, order, event.qty_lots + event.leaves_lots, time_ms)
         if answered is not None and answered.purpose is Purpose.RECALL:
             self._recalled(order, time_ms)
-        elif event.leaves_lots:
-            self._prevent(order, event.qty_lots, time_ms)
+            return
+        prevented_lots = event.qty_lots if event.reason == CancelReason.SELF_TRADE_PREVENTION else 0
+        if prevented_lots:
+            self._ledger.change(order)
+            self._free(order, prevented_lots)
+            order.prevented_lots += prevented_lots
+            order.update_ms = time_ms
+        if event.leaves_lots:
             assert order.leaves_lots == event.leaves_lots, f"the engine has {event.leaves_lots} lots open of {order}"
             prevention = ExecutionType.TRADE_PREVENTION
-            self._news.append(OrderNews(order.copy(), prevention, time_ms, prevented_lots=event.qty_lots))
+            self._news.append(OrderNews(order.copy(), prevention, time_ms, prevented_lots=prevented_lots))
         else:
-            is_prevented = event.reason == CancelReason.SELF_TRADE_PREVENTION
-            if is_prevented:
-                self._prevent(order, event.qty_lots, time_ms)
             self.end(
                 order,
-                _STATUS_OF_CANCEL[CancelReason(event.reason)],
+                _STATUS_OF_CANCEL.get(CancelReason(event.reason), OrderStatus.EXPIRED),
                 time_ms,
                 request_id=answered.request_id if answered is not None else "",
-                prevented_lots=event.qty_lots if is_prevented else 0,
+                prevented_lots=prevented_lots,
                 expiry_reason=_expiry_reason(order, CancelReason(event.reason)),
             )
 
-    def _prevent(self, order: Order, qty_lots: int, time_ms: int) -> None:
-        self._ledger.change(order)
-        locked_units = order.locked_units()
-        order.prevented_lots += qty_lots
-        self._ledger.wallets.unlock(order.account, order.locked_asset, locked_units - order.locked_units())
-        order.update_ms = time_ms
+    def _free(self, order: Order, less_lots: int) -> None:
+        """Give back what is set aside for a part of an order, before it gets smaller by that."""
+        freed_units = order.locked_units() - order.locked_units(less_lots)
+        self._ledger.wallets.unlock(order.account, order.locked_asset, freed_units)
 
     def _amend(self, epoch: int, event: Amended, pending: PendingCommands) -> None:
         """Give an order its smaller quantity and, perhaps, its new client id, and free what it no longer needs."""
@@ -323,17 +323,13 @@ class Executions:
         self._ledger.change(order)
         less_lots, earlier_id = order.leaves_lots - event.leaves_lots, order.client_order_id
         assert less_lots > 0, f"an amend must make an order smaller: {event} of {order}"
-        self._shrink(order, less_lots)
+        self._free(order, less_lots)
+        order.qty_lots -= less_lots
         order.client_order_id = order.next_client_order_id or earlier_id
         order.next_client_order_id = ""
         order.update_ms = event.time_ns // NS_PER_MS
         news = OrderNews(order.copy(), ExecutionType.REPLACED, order.update_ms, earlier_client_id=earlier_id)
         self._news.append(news)
-
-    def _shrink(self, order: Order, less_lots: int) -> None:
-        locked_units = order.locked_units()
-        order.qty_lots -= less_lots
-        self._ledger.wallets.unlock(order.account, order.locked_asset, locked_units - order.locked_units())
 
     def _reject(self, epoch: int, event: Rejected, pending: PendingCommands) -> None:
         time_ms = event.time_ns // NS_PER_MS
@@ -358,8 +354,7 @@ class Executions:
 
     def _refuse(self, epoch: int, order: Order, reason: RejectReason, time_ms: int) -> None:
         if order.engine_epoch == 0:
-            order.reject_reason = reason
-            self.end(order, OrderStatus.REJECTED, time_ms)
+            self.end(order, OrderStatus.REJECTED, time_ms, reject_reason=reason)
         elif reason == RejectReason.DUPLICATE_ORDER_ID:
             self._ledger.change(order).engine_epoch = epoch  # it was in the book already
         else:
@@ -368,8 +363,7 @@ class Executions:
     def _recalled(self, order: Order, time_ms: int) -> None:
         """Decide about an order that certainly is not in the engine: enter it again if it was ever accepted."""
         if order.status is OrderStatus.PENDING_NEW:
-            order.reject_reason = RejectReason.ENGINE_UNAVAILABLE
-            self.end(order, OrderStatus.REJECTED, time_ms)
+            self.end(order, OrderStatus.REJECTED, time_ms, reject_reason=RejectReason.ENGINE_UNAVAILABLE)
         else:
             self.forget_amend(order)
             self.to_enter.append(order)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from paper.money.orders import AccountTrade, Order, OrderStatus
+from paper.money.orders import AccountTrade, Order
 from paper.money.wallets import Wallet
 
 
@@ -18,14 +18,6 @@ class ExecutionType(StrEnum):
     TRADE = "TRADE"
     EXPIRED = "EXPIRED"
     TRADE_PREVENTION = "TRADE_PREVENTION"
-
-
-EXECUTION_OF_END = {
-    OrderStatus.CANCELED: ExecutionType.CANCELED,
-    OrderStatus.REJECTED: ExecutionType.REJECTED,
-    OrderStatus.EXPIRED: ExecutionType.EXPIRED,
-    OrderStatus.EXPIRED_IN_MATCH: ExecutionType.TRADE_PREVENTION,
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,42 @@
 """What everybody sees of the market: the book, the trades, and what is computed from them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from market.codes import Side
 from market.depth import Depth, Level
 from market.feed_messages import BookTrade
 from paper.exchange.filters import AVERAGE_MINUTES
-from paper.exchange.public_book import BookView, Touched
 from paper.exchange.tape import Bar, PublicTrade, Tape
 from paper.intervals import MINUTE_MS
 from paper.money.ledger import Ledger
 from paper.units import Symbol
+
+
+class Touched(NamedTuple):
+    """The prices, in ticks, of levels that may have changed."""
+
+    bids: set[int]
+    asks: set[int]
+
+    def __bool__(self) -> bool:
+        return bool(self.bids or self.asks)
+
+
+class BookView(Protocol):
+    """What the exchange sees of the public book; it may lag behind the engine."""
+
+    def depth(self, symbol_id: int, level_count: int) -> Depth:
+        """Return the best `level_count` levels of each side, best price first."""
+
+    def level_lots(self, symbol_id: int, side: Side, price_ticks: int) -> int:
+        """Return what `depth` shows at a price; 0 where it shows nothing."""
+
+    def take_touched(self, symbol_id: int) -> Touched:
+        """Return every level that was another at any time since the last call, be it the same again now.
+
+        What the other methods show changes only together with what the next call of this one returns.
+        """
 
 
 class MarketListener(Protocol):
@@ -19,11 +44,9 @@ class MarketListener(Protocol):
 
     def on_trades(self, symbol: Symbol, trades: Sequence[PublicTrade]) -> None:
         """Hear of trades, oldest first."""
-        ...
 
     def on_book(self, symbol: Symbol, touched: Touched) -> None:
         """Hear which levels of a book may have changed."""
-        ...
 
 
 class PublicMarket:

@@ -162,19 +162,14 @@ class Order:
         """The asset that it pays with."""
         return self.symbol.quote if self.side is Side.BUY else self.symbol.base
 
-    def cost(self, price_ticks: int, qty_lots: int) -> int:
-        """Return what the account pays for `qty_lots` at `price_ticks`, in units of `locked_asset`."""
-        if self.side is Side.BUY:
-            return self.symbol.notional(price_ticks, qty_lots)
-        return qty_lots * self.symbol.lot_units
+    def locked_units(self, gone_lots: int = 0) -> int:
+        """Return what is set aside for the open part, or for what is left of it without `gone_lots`.
 
-    def set_aside(self, leaves_lots: int) -> int:
-        """Return what must be set aside while `leaves_lots` are open: their cost, and the fee if it comes on top."""
-        return self.terms.with_reserve(self.side, self.cost(self.price_ticks, leaves_lots))
-
-    def locked_units(self) -> int:
-        """Return what is set aside for the open part."""
-        return self.set_aside(self.leaves_lots)
+        It is what they cost, in units of `locked_asset`, and the fee if it comes on top.
+        """
+        lots, symbol = self.leaves_lots - gone_lots, self.symbol
+        cost = symbol.notional(self.price_ticks, lots) if self.side is Side.BUY else lots * symbol.lot_units
+        return self.terms.with_reserve(self.side, cost)
 
     def engine_command(self, owner: int, time_ns: int) -> NewOrder:
         """Return the command that puts the open part into the engine's book.

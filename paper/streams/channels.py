@@ -6,8 +6,7 @@ from typing import Final
 
 from market.depth import Depth
 from paper.calls import documents
-from paper.exchange.public_book import Touched
-from paper.exchange.public_market import PublicMarket
+from paper.exchange.public_market import PublicMarket, Touched
 from paper.exchange.tape import PublicTrade, aggregated
 from paper.intervals import INTERVALS
 from paper.streams import documents as stream_documents

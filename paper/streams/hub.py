@@ -4,8 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, Protocol
 
-from paper.exchange.public_book import Touched
-from paper.exchange.public_market import PublicMarket
+from paper.exchange.public_market import PublicMarket, Touched
 from paper.exchange.tape import PublicTrade
 from paper.streams.channels import FAST_MS, Stream, open_stream
 from paper.units import Symbol

@@ -17,7 +17,7 @@ from market.instrument import Instrument
 from paper.exchange.exchange import Exchange
 from paper.exchange.filters import price_to_ticks, qty_to_lots
 from paper.exchange.pending import Pending
-from paper.exchange.public_book import Touched
+from paper.exchange.public_market import Touched
 from paper.money.commission import Commission
 from paper.money.ledger import Ledger
 from paper.money.orders import Order, OrderKind

@@ -20,7 +20,7 @@ from paper.errors import ExchangeError
 from paper.exchange.exchange import Exchange
 from paper.exchange.filters import price_to_ticks, qty_to_lots
 from paper.exchange.pending import Pending
-from paper.exchange.public_book import Touched
+from paper.exchange.public_market import Touched
 from paper.money.commission import Commission, FeePlace
 from paper.money.history import Span
 from paper.money.ledger import Ledger

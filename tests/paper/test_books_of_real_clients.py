@@ -23,7 +23,7 @@ from typing import Any, Final
 import pytest
 
 from market.depth import Depth
-from paper.exchange.public_book import Touched
+from paper.exchange.public_market import Touched
 from paper.streams.hub import StreamHub
 from paper.units import Symbol
 from tests.bus.feed_model import Flow
