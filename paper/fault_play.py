@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -25,10 +26,7 @@ async def play(faults: Sequence[Fault], now_ns: int, carry_out: Callable[[], Awa
     """
     await _wait(faults, "before")
     fault = next((each for each in faults if each.kind is not FaultKind.DELAY), None)
-    if fault is None:
-        answer = await carry_out()
-    else:
-        answer = await _spoil(fault, now_ns, carry_out)
+    answer = await (carry_out() if fault is None else _spoil(fault, now_ns, carry_out))
     await _wait(faults, "after")
     return answer
 
@@ -43,11 +41,13 @@ async def _spoil(fault: Fault, now_ns: int, carry_out: Callable[[], Awaitable[An
     options = fault.options
     match fault.kind:
         case FaultKind.DROP_REPLY:
-            await _carried_out(carry_out)
+            with suppress(ExchangeError):  # that the call is refused is part of what is lost
+                await carry_out()
             raise ReplyLostError
         case FaultKind.SERVER_ERROR:
             if options["is_executed"]:
-                await _carried_out(carry_out)
+                with suppress(ExchangeError):
+                    await carry_out()
             if options["is_html"]:
                 raise PageError(options["status"])
             unknown = ErrorKind.UNKNOWN
@@ -65,11 +65,3 @@ async def _spoil(fault: Fault, now_ns: int, carry_out: Callable[[], Awaitable[An
             raise MadeUpError(options["code"], status, options["msg"] or _BLANK.sub("?", text))
         case _:
             raise AssertionError(f"no fault of calls: {fault}")
-
-
-async def _carried_out(carry_out: Callable[[], Awaitable[Any]]) -> None:
-    """Carry the call out; that it is refused is part of what is lost."""
-    try:
-        await carry_out()
-    except ExchangeError:
-        return
