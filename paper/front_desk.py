@@ -54,11 +54,8 @@ class FrontDesk:
     """Answers requests.
 
     Args:
-        exchange: whose front desk it is.
-        accounts: who may act for which account.
         clock: the exchange's time, ns since 1970 UTC.
         engine_timeout_s: how long an order may wait for the engine before the client is told that its fate is unknown.
-        usage: the rate limits.
         faults: what is to go wrong.
         latency: how long calls travel.
     """
@@ -72,13 +69,13 @@ class FrontDesk:
         engine_timeout_s: float,
         usage: Usage,
         faults: Faults,
-        latency: Latency | None = None,
+        latency: Latency,
     ) -> None:
         self.clock = clock
         self.usage = usage
         self.accounts = accounts
         self.faults = faults
-        self.latency = latency or Latency()
+        self.latency = latency
         self._exchange = exchange
         self._engine_timeout_s = engine_timeout_s
         exchange.account_listeners.append(self._on_news)

@@ -20,19 +20,12 @@ class Delay:
     low_ms: float = 0.0
     high_ms: float = 0.0
 
-    def draw_s(self, dice: random.Random) -> float:
-        """Return the time that one message takes."""
-        return dice.uniform(self.low_ms, self.high_ms) / 1_000
+
+NO_DELAY: Final = Delay()
 
 
 class Line:
-    """One way from one end to another; what is sent first arrives first, whatever was drawn.
-
-    Args:
-        delay: how long a message travels.
-        dice: where random times come from.
-        clock: s, monotonic.
-    """
+    """One way from one end to another; what is sent first arrives first, whatever was drawn. The clock counts s."""
 
     def __init__(self, delay: Delay, dice: random.Random, clock: Callable[[], float] = time.monotonic) -> None:
         self._delay = delay
@@ -43,7 +36,8 @@ class Line:
 
     def arrival_s(self) -> float:
         """Return when a message that is sent now arrives; not before any that was sent earlier."""
-        self._last_s = max(self._clock() + self._delay.draw_s(self._dice), self._last_s)
+        drawn_ms = self._dice.uniform(self._delay.low_ms, self._delay.high_ms)
+        self._last_s = max(self._clock() + drawn_ms / 1_000, self._last_s)
         return self._last_s
 
     async def travel(self) -> None:
@@ -78,16 +72,11 @@ class Latency:
         seed: of random times.
     """
 
-    def __init__(self, orders: Delay | None = None, market_data: Delay | None = None, seed: int = 1) -> None:
+    def __init__(self, orders: Delay = NO_DELAY, market_data: Delay = NO_DELAY, seed: int = 1) -> None:
         self._dice = random.Random(f"{seed} latency")  # noqa: S311 - a network, not a secret
         self._lines: OrderedDict[Hashable, Line] = OrderedDict()
-        self.change(orders or Delay(), market_data or Delay())
-
-    def change(self, orders: Delay, market_data: Delay) -> None:
-        """Let calls, and connections that are made from now on, have other delays."""
         self._orders = orders
         self._market_data = market_data
-        self._lines.clear()
 
     @property
     def longest_s(self) -> float:
@@ -102,25 +91,17 @@ class Latency:
         """Let a reply travel back."""
         await self._travel((who, is_signed, "out"), is_signed=is_signed)
 
-    def orders_line(self) -> Line | None:
-        """Return a new way for all that goes out over one connection of the WebSocket API, None without delay."""
-        return self._line_of(self._orders)
-
-    def market_data_line(self) -> Line | None:
-        """Return a new way for all that goes out over one connection of market streams, None without delay."""
-        return self._line_of(self._market_data)
-
-    def _line_of(self, delay: Delay) -> Line | None:
+    def line(self, *, is_signed: bool) -> Line | None:
+        """Return a new way, for all that goes out over one connection for instance; None without delay."""
+        delay = self._orders if is_signed else self._market_data
         return Line(delay, self._dice) if delay.high_ms else None
 
     async def _travel(self, key: Hashable, *, is_signed: bool) -> bool:
-        delay = self._orders if is_signed else self._market_data
-        if not delay.high_ms:
-            return False
-        line = self._lines.get(key)
+        line = self._lines.get(key) or self.line(is_signed=is_signed)
         if line is None:
-            line = self._lines[key] = Line(delay, self._dice)
-            if len(self._lines) > _LINES_MAX:
-                self._lines.popitem(last=False)
+            return False
+        self._lines[key] = line
+        if len(self._lines) > _LINES_MAX:
+            self._lines.popitem(last=False)
         await line.travel()
         return True

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
@@ -28,13 +28,20 @@ from paper.http_bounds import local_address
 from paper.latency import Latency
 from paper.socket_api import add_socket_api
 from paper.streams.hub import StreamHub
-from paper.streams.sockets import PING_INTERVAL_S, Connections, MarketSockets, configure
+from paper.streams.sockets import Connections, MarketSockets
 from paper.streams.user_hub import UserHub
 from paper.time_units import TIME_UNIT_HEADER, in_microseconds, wants_microseconds
 
 App = Sanic[Any, Any]
 
 _REQUEST_TIMEOUT_S: Final = 5
+_PING_INTERVAL_S: Final = 20.0
+_PONG_TIMEOUT_S: Final = 60.0
+_KIND_OF_STATUS: Final[Mapping[int, ErrorKind]] = {
+    HTTPStatus.NOT_FOUND: ErrorKind.UNSUPPORTED_OPERATION,
+    HTTPStatus.METHOD_NOT_ALLOWED: ErrorKind.WRONG_METHOD,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ErrorKind.REQUEST_TOO_LARGE,
+}
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +59,7 @@ class HttpSettings(NamedTuple):
 
     host: str = "127.0.0.1"
     engine_timeout_s: float = ENGINE_TIMEOUT_S
-    ping_interval_s: float = PING_INTERVAL_S
+    ping_interval_s: float = _PING_INTERVAL_S
     is_limiting: bool = True
     name: str = "paper"
 
@@ -62,7 +69,7 @@ def create_app(
     accounts: Accounts,
     http: HttpSettings,
     *,
-    latency: Latency | None = None,
+    latency: Latency,
     clock: Callable[[], int] = time_ns,
     on_bug: Callable[[Exception], None] | None = None,
 ) -> App:
@@ -72,16 +79,19 @@ def create_app(
         exchange: lives in the thread of the app's event loop.
         accounts: who may act for which account.
         http: how it serves.
-        latency: how long messages travel each way; None for no time.
+        latency: how long messages travel each way.
         clock: the exchange's time, ns since 1970 UTC.
         on_bug: called when a handler fails in a way that it should not, after the client was told.
     """
     app: App = Sanic(http.name, configure_logging=False)
-    latency = app.ctx.latency = latency or Latency()
+    app.ctx.latency = latency
     app.config.update(
         REQUEST_MAX_SIZE=HTTP_BODY_BYTES_MAX,
         REQUEST_TIMEOUT=_REQUEST_TIMEOUT_S,
         RESPONSE_TIMEOUT=max(_REQUEST_TIMEOUT_S, http.engine_timeout_s + 1) + math.ceil(latency.longest_s),
+        WEBSOCKET_MAX_SIZE=HTTP_BODY_BYTES_MAX,
+        WEBSOCKET_PING_INTERVAL=http.ping_interval_s,
+        WEBSOCKET_PING_TIMEOUT=_PONG_TIMEOUT_S,
         ACCESS_LOG=False,
         MOTD=False,
     )
@@ -101,9 +111,8 @@ def create_app(
         faults=faults,
         latency=latency,
     )
-    rest = _Rest(desk)
     for number, endpoint in enumerate(ENDPOINTS):
-        app.add_route(rest.handler(endpoint), endpoint.path, _methods(endpoint.method), name=f"endpoint_{number}")
+        app.add_route(_handler(desk, endpoint), endpoint.path, _methods(endpoint.method), name=f"endpoint_{number}")
 
     document = openapi_document(ENDPOINTS)
 
@@ -117,7 +126,6 @@ def create_app(
         if on_bug is not None and not isinstance(error, SanicException):
             on_bug(error)
 
-    configure(app, http.ping_interval_s)
     app.ctx.hub = StreamHub(exchange.market)
     MarketSockets(app.ctx.hub, connections, now_ns, report_bug, latency).add_to(app)
     app.ctx.users = UserHub(exchange)
@@ -144,46 +152,41 @@ def _add_refusals(app: App, names: OwnNames, report_bug: Callable[[Exception], N
     @app.exception(Exception)
     async def refuse(_: Request, error: Exception) -> HTTPResponse:
         if isinstance(error, SanicException) and error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
-            return _error(_error_of_status(error.status_code))
+            kind = _KIND_OF_STATUS.get(error.status_code, ErrorKind.BAD_REQUEST)
+            return _error(ExchangeError(kind, size=HTTP_BODY_BYTES_MAX))
         report_bug(error)
         return _error(ExchangeError(ErrorKind.UNKNOWN))
 
 
-class _Rest:
-    """Puts HTTP requests before the front desk."""
+def _handler(desk: FrontDesk, endpoint: Endpoint) -> Callable[[Request], Coroutine[Any, Any, HTTPResponse]]:
+    """Return what Sanic calls for an endpoint: it puts HTTP requests before the front desk."""
 
-    def __init__(self, desk: FrontDesk) -> None:
-        self._desk = desk
+    async def handle(request: Request) -> HTTPResponse:
+        now_ns = desk.clock()
+        inquiry = Inquiry({}, request.ip)
+        try:
+            is_in_us = wants_microseconds(request.headers.get(TIME_UNIT_HEADER, ""))
+            query, body = request.query_string, _text(request.body)
+            inquiry.texts = read_texts(query, body)
+            inquiry.api_key = request.headers.get("X-MBX-APIKEY", "")
+            inquiry.payload = signed_payload(query, body) if endpoint.is_signed else ""
+            document = await desk.answer(endpoint, inquiry, now_ns)
+            answer: HTTPResponse = json(in_microseconds(document) if is_in_us else document)
+        except ExchangeError as error:
+            answer = _error(error)
+        except PageError as error:
+            answer = html(error.page, status=error.status)
+        except ReplyLostError:
+            transport: Any = request.transport
+            transport.abort()
+            return HTTPResponse(status=HTTPStatus.NO_CONTENT)  # it goes nowhere
+        await desk.latency.leave(desk.sender(inquiry), is_signed=endpoint.is_signed)
+        account = inquiry.account if endpoint.is_order else None
+        headers = desk.usage.headers(inquiry.address, account, now_ns // NS_PER_SECOND)
+        answer.headers.update(headers)
+        return answer
 
-    def handler(self, endpoint: Endpoint) -> Callable[[Request], Coroutine[Any, Any, HTTPResponse]]:
-        """Return what Sanic calls for an endpoint."""
-
-        async def handle(request: Request) -> HTTPResponse:
-            now_ns = self._desk.clock()
-            inquiry = Inquiry({}, request.ip)
-            try:
-                is_in_us = wants_microseconds(request.headers.get(TIME_UNIT_HEADER, ""))
-                query, body = request.query_string, _text(request.body)
-                inquiry.texts = read_texts(query, body)
-                inquiry.api_key = request.headers.get("X-MBX-APIKEY", "")
-                inquiry.payload = signed_payload(query, body) if endpoint.is_signed else ""
-                document = await self._desk.answer(endpoint, inquiry, now_ns)
-                answer: HTTPResponse = json(in_microseconds(document) if is_in_us else document)
-            except ExchangeError as error:
-                answer = _error(error)
-            except PageError as error:
-                answer = html(error.page, status=error.status)
-            except ReplyLostError:
-                transport: Any = request.transport
-                transport.abort()
-                return HTTPResponse(status=HTTPStatus.NO_CONTENT)  # it goes nowhere
-            await self._desk.latency.leave(self._desk.sender(inquiry), is_signed=endpoint.is_signed)
-            account = inquiry.account if endpoint.is_order else None
-            headers = self._desk.usage.headers(inquiry.address, account, now_ns // NS_PER_SECOND)
-            answer.headers.update(headers)
-            return answer
-
-        return handle
+    return handle
 
 
 def _text(body: bytes) -> str:
@@ -191,18 +194,6 @@ def _text(body: bytes) -> str:
         return body.decode()
     except UnicodeDecodeError:
         raise ExchangeError(ErrorKind.ILLEGAL_CHARACTERS, name="body", legal="UTF-8") from None
-
-
-def _error_of_status(status: int) -> ExchangeError:
-    match status:
-        case HTTPStatus.NOT_FOUND:
-            return ExchangeError(ErrorKind.UNSUPPORTED_OPERATION)
-        case HTTPStatus.METHOD_NOT_ALLOWED:
-            return ExchangeError(ErrorKind.WRONG_METHOD)
-        case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            return ExchangeError(ErrorKind.REQUEST_TOO_LARGE, size=HTTP_BODY_BYTES_MAX)
-        case _:
-            return ExchangeError(ErrorKind.BAD_REQUEST)
 
 
 def _error(error: ExchangeError) -> HTTPResponse:

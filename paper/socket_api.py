@@ -40,7 +40,7 @@ def add_socket_api(
     """Serve the WebSocket API on `app`; `on_bug` is called when a request fails in a way that it should not."""
 
     async def serve(request: Request, socket: Socket) -> None:
-        async with connection(request, socket, connections.of_accounts, desk.latency.orders_line()) as outbox:
+        async with connection(request, socket, connections.of_accounts, desk.latency.line(is_signed=True)) as outbox:
             client = SocketClient(desk, hub, outbox, request.ip, on_bug)
             pending: set[asyncio.Task[None]] = set()
             try:

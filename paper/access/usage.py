@@ -2,7 +2,6 @@
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Final
 
 from paper.errors import ErrorKind, ExchangeError
@@ -16,18 +15,11 @@ _FIRST_BAN_S: Final = 120
 _BAN_S_MAX: Final = 3 * 86_400
 
 
-class Counted(StrEnum):
-    """What a limit counts: the weight of an address's requests, the orders of an account."""
-
-    REQUEST_WEIGHT = "REQUEST_WEIGHT"
-    ORDERS = "ORDERS"
-
-
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One row of the table: at most `limit` in each `count` x `interval`, told in `header`."""
+    """One row of the table: at most `limit` of what is `counted` in each `count` x `interval`, told in `header`."""
 
-    counted: Counted
+    counted: str
     interval: str
     count: int
     limit: int
@@ -36,7 +28,7 @@ class Limit:
     def document(self) -> dict[str, Any]:
         """Return the limit as exchangeInfo prints it."""
         return {
-            "rateLimitType": str(self.counted),
+            "rateLimitType": self.counted,
             "interval": self.interval,
             "intervalNum": self.count,
             "limit": self.limit,
@@ -48,10 +40,11 @@ class Limit:
         return _SECONDS_OF[self.interval] * self.count
 
 
+# The weight of an address's requests, then the orders of an account.
 LIMITS: Final = (
-    Limit(Counted.REQUEST_WEIGHT, "MINUTE", 1, 6_000, "X-MBX-USED-WEIGHT-1M"),
-    Limit(Counted.ORDERS, "SECOND", 10, 50, "X-MBX-ORDER-COUNT-10S"),
-    Limit(Counted.ORDERS, "DAY", 1, 160_000, "X-MBX-ORDER-COUNT-1D"),
+    Limit("REQUEST_WEIGHT", "MINUTE", 1, 6_000, "X-MBX-USED-WEIGHT-1M"),
+    Limit("ORDERS", "SECOND", 10, 50, "X-MBX-ORDER-COUNT-10S"),
+    Limit("ORDERS", "DAY", 1, 160_000, "X-MBX-ORDER-COUNT-1D"),
 )
 
 
@@ -88,13 +81,9 @@ class Usage:
 
     def __init__(self, *, is_limiting: bool = True) -> None:
         self.is_limiting = is_limiting
-        self._windows = tuple(_Windows(limit) for limit in LIMITS)
+        self._windows = [_Windows(limit) for limit in LIMITS]
+        self._weight, *self._orders = self._windows
         self._offenders: dict[str, _Offender] = {}
-
-    def forget(self) -> None:
-        """Begin anew: nobody has used anything, nobody is banned."""
-        self._windows = tuple(_Windows(limit) for limit in LIMITS)
-        self._offenders.clear()
 
     def charge_weight(self, address: str, weight: int, now_s: int) -> None:
         """Count a request.
@@ -103,14 +92,11 @@ class Usage:
             ExchangeError: TOO_MUCH_WEIGHT over the limit, BANNED for an address that went on all the same.
         """
         self._refuse_banned(address, now_s)
-        for windows in self._windows:
-            if windows.limit.counted is Counted.REQUEST_WEIGHT:
-                windows.add(address, weight, now_s)
-                if self.is_limiting and windows.used(address, now_s) > windows.limit.limit:
-                    self._remember(address, now_s)
-                    raise ExchangeError(
-                        ErrorKind.TOO_MUCH_WEIGHT, retry_after_s=windows.left_s(now_s), limit=windows.limit.limit
-                    )
+        self._weight.add(address, weight, now_s)
+        limit = self._weight.limit.limit
+        if self.is_limiting and self._weight.used(address, now_s) > limit:
+            self._remember(address, now_s)
+            raise ExchangeError(ErrorKind.TOO_MUCH_WEIGHT, retry_after_s=self._weight.left_s(now_s), limit=limit)
 
     def charge_order(self, account: int, now_s: int) -> None:
         """Count a new order.
@@ -118,30 +104,27 @@ class Usage:
         Raises:
             ExchangeError: TOO_MANY_ORDERS over the limit; the order is not counted then.
         """
-        orders = [windows for windows in self._windows if windows.limit.counted is Counted.ORDERS]
-        for windows in orders:
-            if self.is_limiting and windows.used(account, now_s) >= windows.limit.limit:
-                interval = f"{windows.limit.count} {windows.limit.interval}"
+        for windows in self._orders:
+            limit = windows.limit
+            if self.is_limiting and windows.used(account, now_s) >= limit.limit:
                 raise ExchangeError(
                     ErrorKind.TOO_MANY_ORDERS,
                     retry_after_s=windows.left_s(now_s),
-                    limit=windows.limit.limit,
-                    interval=interval,
+                    limit=limit.limit,
+                    interval=f"{limit.count} {limit.interval}",
                 )
-        for windows in orders:
+        for windows in self._orders:
             windows.add(account, 1, now_s)
 
     def give_back_order(self, account: int, now_s: int) -> None:
         """Count an order no more, because it has traded: only unfilled orders count."""
-        for windows in self._windows:
-            if windows.limit.counted is Counted.ORDERS:
-                windows.add(account, -1, now_s)
+        for windows in self._orders:
+            windows.add(account, -1, now_s)
 
     def headers(self, address: str, account: int | None, now_s: int) -> dict[str, str]:
         """Return the headers of an answer; the counts of orders belong to answers about an account's new orders."""
-        return {
-            windows.limit.header: str(windows.used(client, now_s)) for windows, client in self._told(address, account)
-        }
+        told = self._told(address, account)
+        return {windows.limit.header: str(windows.used(client, now_s)) for windows, client in told}
 
     def documents(self, address: str | None, account: int | None, now_s: int) -> list[dict[str, Any]]:
         """Return the limits with what an address and an account have used of them, as the WebSocket API prints them."""
@@ -151,9 +134,8 @@ class Usage:
         ]
 
     def _told(self, address: str | None, account: int | None) -> list[tuple[_Windows, Hashable]]:
-        clients = {Counted.REQUEST_WEIGHT: address, Counted.ORDERS: account}
-        windows = ((each, clients[each.limit.counted]) for each in self._windows)
-        return [(each, client) for each, client in windows if client is not None]
+        told: list[tuple[_Windows, Hashable]] = [] if address is None else [(self._weight, address)]
+        return told if account is None else [*told, *((each, account) for each in self._orders)]
 
     def _refuse_banned(self, address: str, now_s: int) -> None:
         offender = self._offenders.get(address)

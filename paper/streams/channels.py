@@ -83,7 +83,6 @@ class Trades(_SymbolStream):
     """Every trade, as it happens."""
 
     def on_trades(self, trades: Sequence[PublicTrade]) -> Iterator[Document]:
-        """Tell each."""
         return (stream_documents.trade(self.symbol, trade) for trade in trades)
 
 
@@ -91,7 +90,6 @@ class AggregateTrades(_SymbolStream):
     """The trades, those of one moment, price and direction as one."""
 
     def on_trades(self, trades: Sequence[PublicTrade]) -> Iterator[Document]:
-        """Tell each group."""
         return (stream_documents.aggregate_trade(self.symbol, group) for group in aggregated(trades))
 
 
@@ -122,7 +120,6 @@ class DepthUpdates(_SymbolStream):
         self._touched = Touched(set(), set())
 
     def on_book(self, touched: Touched) -> Iterable[Document]:
-        """Gather what was touched."""
         self._touched.bids.update(touched.bids)
         self._touched.asks.update(touched.asks)
         return ()
@@ -150,7 +147,6 @@ class PartialDepth(_SymbolStream):
         self._told_id = -1
 
     def tick(self, now_ms: int) -> Iterator[Document]:  # noqa: ARG002
-        """Tell the best levels."""
         update_id = self._market.update_id(self.symbol)
         if update_id != self._told_id:
             self._told_id = update_id
@@ -165,11 +161,9 @@ class Ticker(_SymbolStream):
     _told: tuple[int, int] | None = None
 
     def on_subscriber(self) -> None:
-        """Tell it to the new one, too."""
         self._told = None
 
     def tick(self, now_ms: int) -> Iterator[Document]:
-        """Tell the 24 hours that end now."""
         market, symbol = self._market, self.symbol
         day = market.day(symbol, now_ms)
         state = day.last_trade_id, 0 if self._is_mini else market.update_id(symbol)
@@ -197,12 +191,10 @@ class AllMiniTickers(Stream):
         self.period_ms = period_ms
 
     def on_subscriber(self) -> None:
-        """Tell all to the new one, too."""
         for ticker in self._tickers:
             ticker.on_subscriber()
 
     def tick(self, now_ms: int) -> Iterator[list[Document]]:
-        """Tell those that changed."""
         changed = [document for ticker in self._tickers for document in ticker.tick(now_ms)]
         if changed:
             yield changed

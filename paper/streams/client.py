@@ -39,7 +39,7 @@ class StreamClient:
         self._on_unknown = on_unknown
         self._names: dict[str, None] = {}
 
-    def take(self, stream: str, text: str) -> None:
+    def _take(self, stream: str, text: str) -> None:
         """Take a document of a stream."""
         self._outbox.put(f'{{"stream":{write_json(stream)},"data":{text}}}' if self._is_combined else text)
 
@@ -50,14 +50,14 @@ class StreamClient:
             return False
         self._names |= wanted
         for name in wanted:
-            if not self._hub.subscribe(name, self):
+            if not self._hub.subscribe(name, self._take):
                 self._on_unknown(name)
         return True
 
     def leave(self) -> None:
         """Unsubscribe from everything."""
         for name in self._names:
-            self._hub.unsubscribe(name, self)
+            self._hub.unsubscribe(name, self._take)
         self._names.clear()
 
     def on_text(self, text: str | bytes) -> None:
@@ -87,7 +87,7 @@ class StreamClient:
             case "UNSUBSCRIBE":
                 for name in _names(params):
                     self._names.pop(name, None)
-                    self._hub.unsubscribe(name, self)
+                    self._hub.unsubscribe(name, self._take)
             case "LIST_SUBSCRIPTIONS":
                 return list(self._names)
             case "GET_PROPERTY":

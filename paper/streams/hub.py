@@ -1,21 +1,15 @@
 """Who listens to which market stream: opens a stream for its first subscriber, and writes each document once."""
 
 import json
-from collections.abc import Iterable, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
 
 from paper.exchange.public_market import PublicMarket, Touched
 from paper.exchange.tape import PublicTrade
 from paper.streams.channels import FAST_MS, Stream, open_stream
 from paper.units import Symbol
 
-
-class Subscriber(Protocol):
-    """A client of streams."""
-
-    def take(self, stream: str, text: str) -> None:
-        """Take a document of a stream, as JSON."""
-        ...
+Subscriber = Callable[[str, str], None]  # takes the name of a stream, and a document of it as JSON
 
 
 class _Listened:
@@ -30,7 +24,7 @@ class _Listened:
         for document in documents:
             text = write_json(document)
             for subscriber in self.subscribers:
-                subscriber.take(self._name, text)
+                subscriber(self._name, text)
 
 
 class StreamHub:
@@ -41,11 +35,6 @@ class StreamHub:
         self._listened: Final[dict[str, _Listened]] = {}
         self._tick_number = 0
         market.listeners.append(self)
-
-    @property
-    def stream_count(self) -> int:
-        """How many streams have subscribers."""
-        return len(self._listened)
 
     def subscribe(self, name: str, subscriber: Subscriber) -> bool:
         """Let a subscriber listen to a stream; return whether there is such a stream."""

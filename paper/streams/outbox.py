@@ -19,17 +19,9 @@ class Outbox:
     """
 
     def __init__(
-        self,
-        on_full: Callable[[], None],
-        line: Line | None = None,
-        *,
-        spell: Callable[[str], str] = str,
-        messages_max: int = MESSAGES_WAITING_MAX,
-        bytes_max: int = BYTES_WAITING_MAX,
+        self, on_full: Callable[[], None], line: Line | None = None, *, spell: Callable[[str], str] = str
     ) -> None:
         self._on_full = on_full
-        self._messages_max = messages_max
-        self._bytes_max = bytes_max
         self._line = line
         self._spell = spell
         self._texts: deque[tuple[str, float]] = deque()  # with when they arrive
@@ -45,7 +37,7 @@ class Outbox:
         self._texts.append((text, self._line.arrival_s() if self._line is not None else 0.0))
         self._byte_count += _size(text)
         self._has_news.set()
-        if len(self._texts) > self._messages_max or self._byte_count > self._bytes_max:
+        if len(self._texts) > MESSAGES_WAITING_MAX or self._byte_count > BYTES_WAITING_MAX:
             self._is_full = True
             self._on_full()
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 from urllib.parse import unquote
@@ -12,7 +12,6 @@ from sanic.request import Request
 
 from market.clock import NS_PER_MS
 from market.http_names import FirstTimes
-from market.limits import HTTP_BODY_BYTES_MAX
 from paper.errors import ExchangeError
 from paper.latency import Latency, Line
 from paper.streams.channels import FAST_MS
@@ -24,9 +23,6 @@ from paper.time_units import TIME_UNIT_PARAMETER, text_in_microseconds, wants_mi
 App = Sanic[Any, Any]
 Socket = Any  # Sanic's connection; its own types are not strict
 
-PING_INTERVAL_S: Final = 20.0
-
-_PONG_TIMEOUT_S: Final = 60.0
 _CONNECTION_S_MAX: Final = 86_400
 _POLICY_VIOLATION: Final = 1008
 _GOING_AWAY: Final = 1001
@@ -37,24 +33,14 @@ _log = logging.getLogger(__name__)
 
 
 class Connections:
-    """The open WebSocket connections, by what they are for.
-
-    Attributes:
-        of_market: those of market streams.
-        of_accounts: those of the WebSocket API.
-    """
+    """The open WebSocket connections: of market streams, and of the WebSocket API, which tells of accounts."""
 
     def __init__(self) -> None:
         self.of_market: set[Socket] = set()
         self.of_accounts: set[Socket] = set()
 
     def end(self, streams: str, *, is_clean: bool) -> int:
-        """End connections, and return how many.
-
-        Args:
-            streams: "market", "account" or "all".
-            is_clean: whether each is told with a close frame; else it is cut.
-        """
+        """End those of "market", of "account" or "all", each told with a close frame or else cut; return how many."""
         market = self.of_market if streams != "account" else set()
         accounts = self.of_accounts if streams != "market" else set()
         sockets = [*market, *accounts]
@@ -67,14 +53,11 @@ class Connections:
 
 
 class MarketSockets:
-    """The clients of the market streams.
+    """The clients of the market streams; the hub ticks from the first one on.
 
     Args:
-        hub: the market streams; it ticks from the first client on.
-        connections: where the open ones are kept.
         clock: ns since 1970 UTC.
         on_bug: called when a tick fails in a way that it should not; the next one comes all the same.
-        latency: how long market data travels.
     """
 
     def __init__(
@@ -94,26 +77,21 @@ class MarketSockets:
 
     def add_to(self, app: App) -> None:
         """Serve the streams on `app`."""
-        for path, handler in (("/ws", self.serve_raw), ("/stream", self.serve_combined)):
+        for path, handler in (("/ws", self._serve), ("/stream", self._serve_combined)):
             app.add_websocket_route(handler, path, name=f"streams_{path[1:]}")
             app.add_websocket_route(handler, f"{path}/<names:path>", name=f"streams_{path[1:]}_named")
 
-    async def serve_raw(self, request: Request, socket: Socket, names: str = "") -> None:
-        """Serve a client that wants the documents as they are."""
-        await self._serve(request, socket, _named(names), is_combined=False)
+    async def _serve_combined(self, request: Request, socket: Socket, names: str = "") -> None:
+        await self._serve(request, socket, request.args.get("streams", names), is_combined=True)
 
-    async def serve_combined(self, request: Request, socket: Socket, names: str = "") -> None:
-        """Serve a client that wants each document with the name of its stream."""
-        await self._serve(request, socket, _named(request.args.get("streams", names)), is_combined=True)
-
-    async def _serve(self, request: Request, socket: Socket, names: Sequence[str], *, is_combined: bool) -> None:
+    async def _serve(self, request: Request, socket: Socket, names: str = "", *, is_combined: bool = False) -> None:
         if self._ticking is None:  # the first client comes when the loop runs, which the app's making does not promise
             self._ticking = asyncio.create_task(self._tick())
-        line = self._latency.market_data_line()
+        line = self._latency.line(is_signed=False)
         async with connection(request, socket, self._connections, line) as outbox:
             client = StreamClient(self._hub, outbox, is_combined=is_combined, on_unknown=_warn_of_unknown)
             try:
-                if not client.subscribe(names):
+                if not client.subscribe(_named(names)):
                     await close_for_policy(socket, "too many streams")
                     return
                 while True:
@@ -130,15 +108,6 @@ class MarketSockets:
                 self._on_bug(error)
 
 
-def configure(app: App, ping_interval_s: float) -> None:
-    """Set the limits of every WebSocket connection of `app`."""
-    app.config.update(
-        WEBSOCKET_MAX_SIZE=HTTP_BODY_BYTES_MAX,
-        WEBSOCKET_PING_INTERVAL=ping_interval_s,
-        WEBSOCKET_PING_TIMEOUT=_PONG_TIMEOUT_S,
-    )
-
-
 async def close_for_policy(socket: Socket, reason: str) -> None:
     """Close a connection that we refuse to serve."""
     await socket.close(_POLICY_VIOLATION, reason[:_REASON_CHARACTERS_MAX])
@@ -146,7 +115,7 @@ async def close_for_policy(socket: Socket, reason: str) -> None:
 
 @asynccontextmanager
 async def connection(
-    request: Request, socket: Socket, connections: set[Socket], line: Line | None = None
+    request: Request, socket: Socket, connections: set[Socket], line: Line | None
 ) -> AsyncIterator[Outbox]:
     """Write what is put into the outbox to a client, for a day at most; a client that is too slow is dropped.
 

@@ -18,10 +18,6 @@ class UserHub:
         self._by_account: dict[int, dict[tuple[UserStreams, int], None]] = {}  # clients, each with its number for it
         exchange.account_listeners.append(self._on_news)
 
-    def is_heard(self, account: int) -> bool:
-        """Say whether somebody listens to an account."""
-        return bool(self._by_account.get(account))
-
     def add(self, account: int, client: "UserStreams", number: int) -> None:
         """Pass the news of an account on to a client, as its subscription of that number."""
         self._by_account.setdefault(account, {})[client, number] = None

@@ -23,7 +23,7 @@ from paper.calls.endpoints import Endpoint
 from paper.fault_calls import FaultCalls
 from paper.faults import Faults
 from paper.front_desk import FrontDesk, Inquiry
-from paper.latency import Delay, Latency
+from paper.latency import NO_DELAY, Delay, Latency
 from paper.rest import HttpSettings, create_app
 from paper.streams.hub import StreamHub, Subscriber
 from paper.streams.sockets import Connections
@@ -100,6 +100,14 @@ class Server:
 
         self.call(trade)
 
+    def delay(self, orders: Delay = NO_DELAY, market_data: Delay = NO_DELAY) -> None:
+        """Let calls, and connections that are made from now on, have other delays."""
+        vars(self.latency).update(vars(Latency(orders, market_data)))
+
+    def forget_usage(self) -> None:
+        """Let nobody have used anything, and nobody be banned."""
+        vars(self.usage).update(vars(Usage(is_limiting=self.usage.is_limiting)))
+
     def day_timers(self) -> int:
         """Return, in the exchange's thread, how many connections are to be ended a day after they began."""
         timers = getattr(self._loop, "_scheduled")  # noqa: B009 - asyncio shows its timers to nobody
@@ -120,9 +128,9 @@ class Server:
         self.is_answering = True
         self.clock_offset_ns = 0
         self.faults.armed.clear()
-        self.latency.change(Delay(), Delay())
+        self.delay()
         self.usage.is_limiting = False
-        self.usage.forget()
+        self.forget_usage()
         self.call(start_anew)
 
     def stop(self) -> None:
@@ -147,6 +155,7 @@ class Server:
                 is_limiting=False,
                 name=f"paper{next(_numbers)}",
             ),
+            latency=Latency(),
             clock=lambda: time_ns() + self.clock_offset_ns,
             on_bug=self.bugs.append,
         )

@@ -106,7 +106,7 @@ class Exchange:
         """Let one more client listen."""
         listener = Listener(symbol)
         self.listeners.append((stream, listener))
-        assert self.hub.subscribe(symbol.lower() + stream, listener)
+        assert self.hub.subscribe(symbol.lower() + stream, listener.take)
         return listener
 
     def close(self) -> None:

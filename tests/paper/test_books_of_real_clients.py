@@ -108,7 +108,7 @@ def run(own_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     listeners = own_server.call(lambda desk: desk.exchange.market.listeners)
     own_server.call(lambda _: listeners.append(noting))
     hub, streams = own_server.hub, [f"btcusdt@depth@{speed}ms" for speed in SPEEDS]
-    own_server.call(lambda _: [hub.subscribe(stream, run) for stream in streams])
+    own_server.call(lambda _: [hub.subscribe(stream, run.take) for stream in streams])
     folder = tmp_path_factory.mktemp("books")
     outputs = {client: folder / f"{client}.out" for client in programs}
     running = {client: _start(own_server, command, outputs[client]) for client, command in programs.items()}
@@ -133,7 +133,7 @@ def run(own_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def _unsubscribe(hub: StreamHub, stream: str, run: Run, _: Desk) -> None:
-    hub.unsubscribe(stream, run)
+    hub.unsubscribe(stream, run.take)
 
 
 def _start(server: Server, command: list[str], output: Path) -> subprocess.Popen[str]:

@@ -40,15 +40,15 @@ def run(server: Server, steps: Callable[[Any], Awaitable[None]]) -> None:
 
 async def started(server: Server, watching: Awaitable[Any]) -> asyncio.Future[Any]:
     """Start to watch, and return when the exchange has a stream for it."""
-    count = server.hub.stream_count
+    count = len(server.hub._listened)
     task = asyncio.ensure_future(watching)
-    await asyncio.to_thread(server.wait_until, lambda _: server.hub.stream_count > count)
+    await asyncio.to_thread(server.wait_until, lambda _: len(server.hub._listened) > count)
     return task
 
 
 async def placed_when_listening(server: Server, alice: Any) -> Any:
     """Place an order as soon as the client has subscribed to its account."""
-    await asyncio.to_thread(server.wait_until, lambda _: server.users.is_heard(ALICE))
+    await asyncio.to_thread(server.wait_until, lambda _: bool(server.users._by_account.get(ALICE)))
     return await alice.create_order(BTC, "limit", "buy", 0.01, 90000)
 
 
@@ -123,7 +123,7 @@ def test_what_is_no_longer_watched_is_not_sent(server: Server) -> None:
     async def steps(alice: Any) -> None:
         (await started(server, alice.watch_trades(BTC))).cancel()
         await alice.un_watch_trades(BTC)
-        assert server.call(lambda _: server.hub.stream_count) == 0
+        assert server.call(lambda _: len(server.hub._listened)) == 0
 
     run(server, steps)
 
@@ -207,7 +207,7 @@ def test_a_cut_connection_is_told_and_the_next_watch_goes_on(server: Server) -> 
         await asyncio.to_thread(ask, server, "POST", "faults", {"kind": "disconnect"})
         with pytest.raises(ccxt.NetworkError):
             await task
-        await asyncio.to_thread(server.wait_until, lambda _: server.hub.stream_count == 0)
+        await asyncio.to_thread(server.wait_until, lambda _: len(server.hub._listened) == 0)
         task = await started(server, alice.watch_trades(BTC))
         await flow(server, Side.BUY, "91000", "0.2")
         assert (await task)[-1]["price"] == 91000

@@ -38,7 +38,7 @@ class Exchange:
         self.symbol = self.market.symbols[BTC.symbol]
         self.told: list[tuple[int, int]] = []  # id and price of @trade
         self.hub = StreamHub(self.market)
-        assert self.hub.subscribe("btcusdt@trade", self)
+        assert self.hub.subscribe("btcusdt@trade", self.take)
 
     def take(self, _: str, text: str) -> None:
         """Take a trade of the stream."""

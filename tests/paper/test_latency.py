@@ -41,7 +41,7 @@ def test_calls_of_one_client_arrive_in_their_order_and_do_not_hold_up_others() -
     """Guards the ways of two clients through one event loop."""
 
     async def run() -> list[tuple[str, int]]:
-        latency = Latency(Delay(0, 30), Delay(), seed=4)
+        latency = Latency(Delay(0, 30), seed=4)
         arrived: list[tuple[str, int]] = []
 
         async def send_one(who: str, number: int) -> None:
@@ -74,7 +74,7 @@ def test_outbox_gives_a_text_no_sooner_than_it_arrives() -> None:
 
 def test_signed_calls_travel_both_ways_and_public_ones_do_not_by_their_delay(server: Server) -> None:
     """Guards `order_delay_ms` over HTTP: the exchange's own time of the order tells the two ways apart."""
-    server.latency.change(Delay(WAY_MS, WAY_MS), Delay())
+    server.delay(Delay(WAY_MS, WAY_MS), Delay())
     sent_ms = now_ms()
     status, document, _ = order(server)
     received_ms = now_ms()
@@ -89,7 +89,7 @@ def test_signed_calls_travel_both_ways_and_public_ones_do_not_by_their_delay(ser
 
 def test_public_calls_travel_by_the_delay_of_market_data(server: Server) -> None:
     """Guards `market_data_delay_ms` over HTTP."""
-    server.latency.change(Delay(), Delay(WAY_MS, WAY_MS))
+    server.delay(Delay(), Delay(WAY_MS, WAY_MS))
     sent_ms = now_ms()
     server_ms = send(server, "GET", "time")[1]["serverTime"]
     assert server_ms - sent_ms >= WAY_MS - 1
@@ -98,14 +98,14 @@ def test_public_calls_travel_by_the_delay_of_market_data(server: Server) -> None
 
 def test_late_request_is_outside_its_window(server: Server) -> None:
     """Guards what a slow line does on Binance: the timestamp is checked on arrival."""
-    server.latency.change(Delay(WAY_MS, WAY_MS), Delay())
+    server.delay(Delay(WAY_MS, WAY_MS), Delay())
     status, document, _ = order(server, recvWindow=WAY_MS // 2)
     assert (status, document["code"]) == (400, -1021)
 
 
 def test_socket_calls_keep_their_order_under_random_delays(server: Server) -> None:
     """Guards twenty orders sent at once: placed, answered and told of in the order sent."""
-    server.latency.change(Delay(0, 25), Delay())
+    server.delay(Delay(0, 25), Delay())
     names = [f"n{number}" for number in range(20)]
     with listening(server, PATH) as listener:
         subscribed(server, listener)
@@ -128,7 +128,7 @@ def test_socket_calls_keep_their_order_under_random_delays(server: Server) -> No
 
 def test_streams_travel_by_the_delay_of_market_data(server: Server) -> None:
     """Guards the market streams: late, complete, in order, while an account's own stream is not late."""
-    server.latency.change(Delay(), Delay(WAY_MS, WAY_MS))
+    server.delay(Delay(), Delay(WAY_MS, WAY_MS))
     with listening(server, "/ws/btcusdt@trade") as listener:
         server.flow(Side.SELL, "91000", "0.5")
         for qty in ("0.1", "0.2"):

@@ -102,7 +102,7 @@ def test_a_client_over_the_limit_is_told_when_to_come_back(server: Server) -> No
             status, document, headers = send(server, "GET", "ping")
         assert (status, document["code"]) == (418, -1003)
         assert int(headers["RETRY-AFTER"]) > 60
-    server.usage.forget()
+    server.forget_usage()
     assert send(server, "GET", "ping")[0] == 200
 
 
