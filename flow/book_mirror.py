@@ -150,10 +150,7 @@ class BookMirror:
     def _restore_best(self, ticker: BookTicker) -> None:
         """Undo at the best prices what trades and other orders did to them, and note down to compare."""
         for side, best in zip(Side, (ticker.bid, ticker.ask), strict=True):
-            for price_ticks in self._own.prices(side):
-                if price_ticks <= best.price_ticks if side == Side.BUY else price_ticks >= best.price_ticks:
-                    break
-                self._own.cancel_level(side, price_ticks)
+            self._own.cancel_better(side, best.price_ticks)
         for side, best in zip(Side, (ticker.bid, ticker.ask), strict=True):
             self._grow(side, best.price_ticks, best.qty_lots)
         self._counts["ticker_count"] += 1
@@ -161,10 +158,7 @@ class BookMirror:
 
     def _grow(self, side: Side, price_ticks: int, qty_lots: int) -> None:
         """Set a level, after what is on the other side at its price or through it: predicted to be gone, or not."""
-        for other_ticks in self._own.prices(side.opposite):
-            if price_ticks < other_ticks if side == Side.BUY else price_ticks > other_ticks:
-                break
-            self._own.cancel_level(side.opposite, other_ticks)
+        self._own.cancel_better(side.opposite, price_ticks + (1 if side == Side.BUY else -1))
         self._own.set_level(side, price_ticks, qty_lots)
 
     def _compare(self, handled_count: int) -> None:

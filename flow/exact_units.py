@@ -33,29 +33,18 @@ class InstrumentUnits:
         self._tick_units = _units("tick", instrument.tick_size)
         self._lot_units = _units("lot", instrument.lot_size)
 
-    def level(self, price: str, qty: str) -> Level:
-        """Return a price with what rests at it, whole lots of it.
+    def level(self, price: str, qty: str, *, is_traded: bool = False) -> Level:
+        """Return a price with what rests at it, whole lots of it, or with what traded at it.
 
         What rests at a price may include orders from years ago, when the venue's lot was finer (seen in
         2024: 25.42618900 BTC at 200,000). The part below a lot cannot trade and is left out.
 
         Raises:
-            ValueError: if the price lies between ticks, or either is out of bounds.
+            ValueError: if the price lies between ticks, what traded between lots, or either is out of bounds.
         """
-        return self._level(price, qty, may_floor=True)
-
-    def exact_level(self, price: str, qty: str) -> Level:
-        """Return a price with a quantity that traded at it.
-
-        Raises:
-            ValueError: if one lies between ticks or lots, or is out of bounds.
-        """
-        return self._level(price, qty, may_floor=False)
-
-    def _level(self, price: str, qty: str, *, may_floor: bool) -> Level:
         price_ticks, between_ticks = divmod(decimal_units(price), self._tick_units)
         qty_lots, below_lot = divmod(decimal_units(qty), self._lot_units)
-        if between_ticks or (below_lot and not may_floor):
+        if between_ticks or (below_lot and is_traded):
             raise ValueError(f"expected whole ticks and lots, found price {price} and quantity {qty}")
         if not (0 < price_ticks <= PRICE_TICKS_MAX and qty_lots <= QTY_LOTS_MAX):
             raise ValueError(f"expected a price and a quantity within bounds, found {price} and {qty}")

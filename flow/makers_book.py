@@ -122,10 +122,7 @@ class MakersBook:
             if not order.is_gone:
                 self._own.cancel(order)
         self._touch_orders[side].clear()
-        for price_ticks in list(self._own.prices(side)):
-            if self.offset_ticks(side, price_ticks) >= 0:
-                break
-            self._own.cancel_level(side, price_ticks)
+        self._own.cancel_better(side, self._touch_ticks[side])
 
     def _quote_touch(self, side: Side) -> None:
         """Add to the touch up to a quantity drawn anew; it takes what stands in its way, if others are too slow."""

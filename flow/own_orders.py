@@ -8,7 +8,7 @@ order took part) thus lives no longer than a round trip.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from sortedcontainers import SortedDict
 
@@ -16,6 +16,7 @@ from flow.queue_models import QueueModel, leave_from_behind
 from market.codes import OrderType, RejectReason, Side, Tag, TimeInForce
 from market.commands import AmendOrder, CancelOrder, Command, MassCancel, NewOrder
 from market.events import Accepted, Amended, Canceled, Event, Executed, Rejected, Rested
+from market.messages import TAG_BY_MESSAGE
 
 
 class OwnOrder:
@@ -48,6 +49,7 @@ class OwnLevel:
         self.expected_lots = 0  # sum over the orders
 
 
+_TAG_ANSWERED: Final = {Accepted: Tag.NEW_ORDER, Canceled: Tag.CANCEL_ORDER, Amended: Tag.AMEND_ORDER}
 _Levels: TypeAlias = "SortedDict[int, OwnLevel]"
 
 
@@ -79,8 +81,7 @@ class OwnOrders:
             on_handled: called with n when commands 1 to n are known to be handled and nothing later was taken in yet.
             queue_model: from where in its queue a level loses what it is set to lose.
         """
-        if owner < 1:
-            raise ValueError(f"owner must be positive, was {owner}")
+        assert owner > 0, f"owner must be positive, was {owner}"
         self._symbol_id = symbol_id
         self._owner = owner
         self._order_ids = order_ids
@@ -149,29 +150,33 @@ class OwnOrders:
         command = NewOrder(
             order.order_id, self._symbol_id, side, price_ticks, qty_lots, order_type, TimeInForce.GTC, owner=self._owner
         )
-        self._send(Tag.NEW_ORDER, order.order_id, command, [(order, qty_lots)])
+        self._send(command, [(order, qty_lots)])
         return order
 
     def take(self, side: Side, limit_ticks: int, qty_lots: int) -> None:
         """Trade at once up to a limit price; what finds nobody is cancelled."""
-        order_id = next(self._order_ids)
-        command = NewOrder(
-            order_id, self._symbol_id, side, limit_ticks, qty_lots, OrderType.LIMIT, TimeInForce.IOC, owner=self._owner
-        )
-        self._send(Tag.NEW_ORDER, order_id, command, list(self._predict_fills(side, limit_ticks, qty_lots)))
+        order_id, kind = next(self._order_ids), (OrderType.LIMIT, TimeInForce.IOC)
+        command = NewOrder(order_id, self._symbol_id, side, limit_ticks, qty_lots, *kind, owner=self._owner)
+        self._send(command, self._predict_fills(side, limit_ticks, qty_lots))
 
     def cancel(self, order: OwnOrder) -> None:
         """Cancel an order, unless that was done."""
         if not order.is_cancel_sent:
             order.is_cancel_sent = True
-            command = CancelOrder(order.order_id, self._symbol_id, self._owner)
-            self._send(Tag.CANCEL_ORDER, order.order_id, command, [(order, -order.expected_lots)])
+            self._send(CancelOrder(order.order_id, self._symbol_id, self._owner), [(order, -order.expected_lots)])
 
     def cancel_level(self, side: Side, price_ticks: int) -> None:
         """Cancel all at a price that is not known to be gone, whatever is predicted of it."""
         if (level := self._levels[side].get(price_ticks)) is not None:
             for order in level.orders:
                 self.cancel(order)
+
+    def cancel_better(self, side: Side, price_ticks: int) -> None:
+        """Cancel likewise all at better prices than this one."""
+        for better_ticks in self.prices(side):
+            if better_ticks <= price_ticks if side == Side.BUY else better_ticks >= price_ticks:
+                return
+            self.cancel_level(side, better_ticks)
 
     def set_level(self, side: Side, price_ticks: int, qty_lots: int) -> None:
         """Make a level hold a quantity: more joins the back of the queue, less leaves where the queue model says."""
@@ -201,7 +206,7 @@ class OwnOrders:
 
     def _shrink(self, order: OwnOrder, qty_lots: int) -> None:
         command = AmendOrder(order.order_id, self._symbol_id, order.price_ticks, qty_lots, self._owner)
-        self._send(Tag.AMEND_ORDER, order.order_id, command, [(order, qty_lots - order.expected_lots)])
+        self._send(command, [(order, qty_lots - order.expected_lots)])
 
     def _predict_fills(self, side: Side, limit_ticks: int, qty_lots: int) -> Iterator[tuple[OwnOrder, int]]:
         resting_side = side.opposite
@@ -214,12 +219,12 @@ class OwnOrders:
                     qty_lots -= fill
                     yield order, -fill
 
-    def _send(self, tag: Tag, order_id: int, command: Command, changes: Iterable[tuple[OwnOrder, int]]) -> None:
+    def _send(self, command: NewOrder | CancelOrder | AmendOrder, changes: Iterable[tuple[OwnOrder, int]]) -> None:
         kept = tuple(changes)
         for order, lots in kept:
             self._change(order, order.resting_lots, order.in_flight_lots + lots)
         self.sent_count += 1
-        self._in_flight.append(_InFlight(self.sent_count, tag, order_id, kept))
+        self._in_flight.append(_InFlight(self.sent_count, TAG_BY_MESSAGE[type(command)], command.order_id, kept))
         self._outgoing.append(command)
 
     # What happened
@@ -239,12 +244,8 @@ class OwnOrders:
             return
         first = self._in_flight[0]
         match event:
-            case Accepted():
-                tag = Tag.NEW_ORDER
-            case Canceled():
-                tag = Tag.CANCEL_ORDER
-            case Amended():
-                tag = Tag.AMEND_ORDER
+            case Accepted() | Canceled() | Amended():
+                tag = _TAG_ANSWERED[type(event)]
             case Rejected():
                 tag = Tag(event.command)
             case _:

@@ -9,15 +9,14 @@ name only: `BTCUSDT-trades-2025-01-01.zip`. Some published files have rows out o
 sorted if need be.
 """
 
-import contextlib
 import io
 import lzma
 import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -85,11 +84,10 @@ class _Row(NamedTuple):
 
 
 def _rows(path: Path) -> Iterator[_Row]:
-    with _opened(path) as lines:
-        for number, line in enumerate(lines, start=1):
-            cells = line.strip().split(",")
-            if line.strip() and not (number == 1 and not cells[0].isdigit()):  # a header
-                yield _Row(number, cells)
+    for number, line in enumerate(_lines(path), start=1):
+        cells = line.strip().split(",")
+        if line.strip() and not (number == 1 and not cells[0].isdigit()):  # a header
+            yield _Row(number, cells)
 
 
 def _in_order(path: Path, kind: str) -> Iterator[_Row]:
@@ -121,7 +119,7 @@ def _row_error(path: Path, kind: str, row: _Row, error: Exception) -> RecordingE
 
 def _trade(cells: Sequence[str], units: InstrumentUnits, time_cell: int) -> RecordedTrade:
     """Return a trade, of one order or of several: whose side it was stands behind its time."""
-    level, side = units.exact_level(cells[1], cells[2]), _BOOLS[cells[time_cell + 1].lower()]
+    level, side = units.level(cells[1], cells[2], is_traded=True), _BOOLS[cells[time_cell + 1].lower()]
     return RecordedTrade(_time_ns(cells[time_cell]), _whole(cells[0]), *level, side)
 
 
@@ -143,45 +141,22 @@ def _time_ns(text: str) -> int:
     return time * (NS_PER_US if time >= _MICROSECONDS_FROM else NS_PER_MS)
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Iterable[str]]:
+def _lines(path: Path) -> Iterator[str]:
+    """Yield the lines; what the library says of a damaged archive, in whatever way, is raised as a RecordingError."""
     if path.suffix != ".zip":
         with path.open("rt", encoding="utf-8-sig", errors="replace") as file:
-            yield _limited(file)
+            yield from iter(partial(file.readline, _LINE_CHARACTERS_MAX), "")
         return
-    with contextlib.ExitStack() as stack:
-        with _damage_told(path):
-            archive = stack.enter_context(zipfile.ZipFile(path))
+    try:
+        with zipfile.ZipFile(path) as archive:
             infos = [info for info in archive.infolist() if info.filename.endswith(".csv")]
             if len(infos) != 1:
                 raise RecordingError(f"{path.name}: expected one CSV file in it, found {len(infos)}")
             if infos[0].flag_bits & _ENCRYPTED:
                 raise RecordingError(f"{path.name}: expected a file without a password")
-            member = stack.enter_context(archive.open(infos[0]))
-        yield _zipped_lines(path, io.TextIOWrapper(member, encoding="utf-8-sig", errors="replace"))
-
-
-def _zipped_lines(path: Path, file: io.TextIOWrapper) -> Iterator[str]:
-    lines = _limited(file)
-    while True:
-        with _damage_told(path):
-            line = next(lines, None)
-        if line is None:
-            return
-        yield line
-
-
-@contextmanager
-def _damage_told(path: Path) -> Iterator[None]:
-    """Raise what the library says of a damaged archive, in whatever way, as a RecordingError with its name."""
-    try:
-        yield
+            with io.TextIOWrapper(archive.open(infos[0]), encoding="utf-8-sig", errors="replace") as file:
+                yield from iter(partial(file.readline, _LINE_CHARACTERS_MAX), "")
     except FileNotFoundError:
         raise
     except _DAMAGE as error:
         raise RecordingError(f"{path.name}: expected a whole zip file: {error}") from error
-
-
-def _limited(file: io.TextIOBase | io.TextIOWrapper) -> Iterator[str]:
-    while line := file.readline(_LINE_CHARACTERS_MAX):
-        yield line

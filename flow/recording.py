@@ -185,7 +185,7 @@ class MessageParser:
                 return DepthUpdate(received_ns, _whole(message["U"]), _whole(message["u"]), bids, asks)
             case "trade":
                 side = _TAKER_SIDE[message["m"]]
-                level = self._units.exact_level(message["p"], message["q"])
+                level = self._units.level(message["p"], message["q"], is_traded=True)
                 return RecordedTrade(received_ns, _whole(message["t"]), *level, side)
             case None if "u" in message:  # a bookTicker names no event
                 bid = self._units.level(message["b"], message["B"])
@@ -204,15 +204,12 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     opener: Callable[..., IO[str]] = gzip.open if is_gzip else open
     number = 0
     with opener(path, "rt", encoding="utf-8-sig", errors="replace") as file:
-        while True:
-            try:
-                line = file.readline(_LINE_CHARACTERS_MAX)
-            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-                raise RecordingError(f"{path.name} after line {number}: expected a whole gzip file: {error}") from error
-            if not line:
-                return
-            number += 1
-            yield number, line
+        try:
+            while line := file.readline(_LINE_CHARACTERS_MAX):
+                number += 1
+                yield number, line
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise RecordingError(f"{path.name} after line {number}: expected a whole gzip file: {error}") from error
 
 
 def _line_error(path: Path, number: int, line: str, error: Exception) -> RecordingError:

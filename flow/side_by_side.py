@@ -37,8 +37,6 @@ class SideBySide:
     """
 
     def __init__(self, flows: Mapping[int, OrderFlow]) -> None:
-        if not flows:
-            raise ValueError("expected a flow, was none")
         self._flows = dict(flows)
         self._sent: deque[tuple[int, int]] = deque()  # whose commands, how many, in the order sent
         self._acknowledged = dict.fromkeys(flows, 0)

@@ -45,23 +45,22 @@ class NoiseTrader:
         return self._side
 
 
-class InformedTrader:
+class InformedTrader(NamedTuple):
     """Knows the hidden value, and takes towards it whenever the makers' price is off by more than its threshold.
 
     How much, is in proportion to the mispricing, as an insider's best demand is (Kyle, Econometrica 53, 1985).
     """
 
-    def __init__(self, edge_bps: float, conviction_bps: float) -> None:
-        self._edge_bps = edge_bps
-        self._conviction_bps = conviction_bps
+    edge_bps: float
+    conviction_bps: float
 
     def factor(self, mispricing_bps: float) -> float:
         """Return how many times as much it takes as another would."""
-        return min(_CONVICTION_MAX, abs(mispricing_bps) / self._conviction_bps)
+        return min(_CONVICTION_MAX, abs(mispricing_bps) / self.conviction_bps)
 
     def side(self, mispricing_bps: float) -> Side | None:
         """Return the side that gains, or None if there is too little to gain."""
-        if abs(mispricing_bps) <= self._edge_bps:
+        if abs(mispricing_bps) <= self.edge_bps:
             return None
         return Side.BUY if mispricing_bps > 0 else Side.SELL
 

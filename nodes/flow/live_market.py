@@ -22,7 +22,7 @@ class LiveMarket:
     """
 
     def __init__(self, flow: LiveFlow, url: str, symbol: str) -> None:
-        self._flow = flow
+        self.flow = flow
         self._streams = MarketStreams(url, symbol)
         try:
             self._streams.check()
@@ -30,19 +30,14 @@ class LiveMarket:
             raise NodeError(f"cannot follow the market: {error}") from None
         self._streams.start()
 
-    @property
-    def is_following(self) -> bool:
-        """Whether the book is known and its streams run."""
-        return self._flow.is_following
-
     def pump(self, now_ns: int) -> None:
         """Hand on what has come, and ask for what is missing."""
-        if self._flow.waiting_count < NEWS_WAITING_MAX:
+        if self.flow.waiting_count < NEWS_WAITING_MAX:
             for news in self._streams.take():
-                self._flow.hear(news)
+                self.flow.hear(news)
         for reason in self._streams.take_failures():
-            self._flow.fail_snapshot(now_ns, reason)
-        if self._flow.take_snapshot_request(now_ns):
+            self.flow.fail_snapshot(now_ns, reason)
+        if self.flow.take_snapshot_request(now_ns):
             self._streams.ask_snapshot()
 
     def close(self) -> None:

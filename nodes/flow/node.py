@@ -1,5 +1,6 @@
 """The flow's node: runs the market's order flows, synthetic, replays or live markets, against the engines."""
 
+from contextlib import closing
 from functools import partial
 
 from bus.engine_client import EngineClient, LinkEnd
@@ -76,7 +77,7 @@ class FlowNode:
         now_ns = monotonic_ns()
         for live in self._live:
             live.pump(now_ns)
-        if self._is_built and all(live.is_following for live in self._live):
+        if self._is_built and all(live.flow.is_following for live in self._live):
             self._node.ready()
         for market in self._markets.values():
             try:
@@ -103,8 +104,5 @@ class FlowNode:
 
 def run(node: Node) -> None:
     """Run the flow's node until it is told to stop."""
-    flow = FlowNode(node)
-    try:
+    with closing(FlowNode(node)) as flow:
         flow.run()
-    finally:
-        flow.close()

@@ -171,7 +171,7 @@ def test_hears_of_cancels_that_it_did_not_ask_for(link: Link) -> None:
 
 def test_refuses_an_owner_that_would_stand_for_everybody() -> None:
     """Guards the mass cancel of former orders: owner 0 would cancel everybody's."""
-    with pytest.raises(ValueError, match="owner must be positive, was 0"):
+    with pytest.raises(AssertionError, match="owner must be positive, was 0"):
         OwnOrders(0, 0, count(1))
 
 
