@@ -8,13 +8,10 @@ the models of the same names in hftbacktest).
 
 import random
 from collections.abc import Callable
-from typing import Final
 
 # Gives the number of lots in front of those that leave, of a queue's total and of how many leave. What reaches beyond
 # the queue's end leaves from its front.
 QueueModel = Callable[[int, int], int]
-
-QUEUE_MODELS: Final = ("behind", "proportional")
 
 
 def leave_from_behind(total_lots: int, leaving_lots: int) -> int:
@@ -33,4 +30,4 @@ def queue_model(name: str, seed: int) -> QueueModel:
     if name == "proportional":
         dice = random.Random(f"{seed} queue")  # noqa: S311 (a market, not a secret)
         return lambda total_lots, _: dice.randrange(total_lots)
-    raise ValueError(f"queue model must be one of {', '.join(QUEUE_MODELS)}, was {name!r}")
+    raise ValueError(f"queue model must be one of behind, proportional, was {name!r}")

@@ -8,7 +8,7 @@ from itertools import cycle
 from flow.book_mirror import BookMirror
 from flow.order_flow import Figure
 from flow.playlist import Part, is_complete, no_book_error, read_part
-from flow.queue_models import QUEUE_MODELS, queue_model
+from flow.queue_models import queue_model
 from flow.recording import Record
 from flow.trade_placement import place_trades
 from market.clock import NS_PER_MS, NS_PER_SECOND
@@ -45,19 +45,6 @@ class ReplaySettings:
     seed: int = 1
     trade_window_ms: int = 50
     reach_bps: int = 1_000
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be replayed."""
-        if not self.parts or not all(self.parts):
-            raise ValueError("expected a recording, was none")
-        if not 0 < self.speed <= 1_000:
-            raise ValueError(f"speed must be positive and at most 1,000, was {self.speed}")
-        if not 0 <= self.opening_s <= 86_400:
-            raise ValueError(f"opening_s must be 0 to 86,400, was {self.opening_s}")
-        if not 0 <= self.trade_window_ms <= 1_000:
-            raise ValueError(f"trade_window_ms must be 0 to 1,000, was {self.trade_window_ms}")
-        if self.queue_model not in QUEUE_MODELS:
-            raise ValueError(f"queue model must be one of {', '.join(QUEUE_MODELS)}, was {self.queue_model!r}")
 
 
 class ReplayFlow:

@@ -95,11 +95,12 @@ def test_a_bad_secret_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hush" not in repr(list(load_settings().values()))
 
 
+@pytest.mark.parametrize("key", ["maker.notional", "flow.speed"])
 @pytest.mark.parametrize("text", ["nan", "inf", "-1", "0", "1e400", ""])
-def test_numbers_that_are_none_are_refused(text: str) -> None:
+def test_numbers_that_are_none_are_refused(key: str, text: str) -> None:
     """`if not 0 < x`: NaN fails, too."""
-    with pytest.raises(SettingsError, match=r"maker\.notional"):
-        load_settings({"maker.notional": text})
+    with pytest.raises(SettingsError, match=key):
+        load_settings({key: text})
 
 
 @pytest.mark.parametrize(
