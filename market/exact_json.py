@@ -28,9 +28,7 @@ def dumps(value: Any, *, spread: int = 0) -> str:
         TypeError: for any other type, floats among them.
         ValueError: for a number that JSON has no plain decimal for: NaN, infinity, a huge exponent.
     """
-    pieces: list[str] = []
-    _write(value, spread, "\n", pieces)
-    return "".join(pieces)
+    return _text(value, spread, "\n")
 
 
 def loads(text: str | bytes) -> Any:
@@ -59,48 +57,35 @@ def loads(text: str | bytes) -> Any:
         raise ValueError("expected JSON of a reasonable depth, was nested too deep") from error
 
 
-def _write(value: Any, spread: int, new_line: str, pieces: list[str]) -> None:
+def _text(value: Any, spread: int, new_line: str) -> str:
     if value is None:
-        pieces.append("null")
-    elif isinstance(value, str):
-        pieces.append(encode_basestring_ascii(value))
-    elif isinstance(value, bool):
-        pieces.append("true" if value else "false")
-    elif isinstance(value, int):
-        pieces.append(str(int(value)))
-    elif isinstance(value, Decimal):
-        pieces.append(_plain(value))
-    elif isinstance(value, dict):
-        _write_object(value, spread, new_line, pieces)
+        return "null"
+    if isinstance(value, str):
+        return encode_basestring_ascii(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(int(value))
+    if isinstance(value, Decimal):
+        return _plain(value)
+    inner = new_line + "  " if spread > 0 else ""
+    if isinstance(value, dict):
+        begin, end = "{", "}"
+        items = [f"{_name(name)}: {_text(item, spread - 1, inner)}" for name, item in value.items()]
     elif isinstance(value, list | tuple):
-        _write_array(value, spread, new_line, pieces)
+        begin, end = "[", "]"
+        items = [_text(item, spread - 1, inner) for item in value]
     else:
         raise TypeError(f"expected None, bool, int, str, Decimal, list or dict, was {type(value).__name__}")
+    if not (inner and items):
+        return f"{begin}{', '.join(items)}{end}"
+    return f"{begin}{inner}{f',{inner}'.join(items)}{new_line}{end}"
 
 
-def _write_object(value: dict[Any, Any], spread: int, new_line: str, pieces: list[str]) -> None:
-    inner, between = _separators(spread, new_line)
-    pieces.append("{")
-    for index, (name, item) in enumerate(value.items()):
-        if not isinstance(name, str):
-            raise TypeError(f"expected a text as name in an object, was {type(name).__name__}")
-        pieces += (between if index else inner, encode_basestring_ascii(name), ": ")
-        _write(item, spread - 1, inner or new_line, pieces)
-    pieces.append(new_line + "}" if spread > 0 and value else "}")
-
-
-def _write_array(value: list[Any] | tuple[Any, ...], spread: int, new_line: str, pieces: list[str]) -> None:
-    inner, between = _separators(spread, new_line)
-    pieces.append("[")
-    for index, item in enumerate(value):
-        pieces.append(between if index else inner)
-        _write(item, spread - 1, inner or new_line, pieces)
-    pieces.append(new_line + "]" if spread > 0 and value else "]")
-
-
-def _separators(spread: int, new_line: str) -> tuple[str, str]:
-    inner = new_line + "  " if spread > 0 else ""
-    return inner, "," + inner if inner else ", "
+def _name(name: Any) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"expected a text as name in an object, was {type(name).__name__}")
+    return encode_basestring_ascii(name)
 
 
 def _plain(value: Decimal) -> str:
