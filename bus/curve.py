@@ -44,8 +44,10 @@ def load_or_make_keys(path: Path) -> CurveKeys:
         CurveError: if others may read the file, it holds something else, or it cannot be made.
     """
     if not path.exists():
+        public, secret = zmq.curve_keypair()
         try:
-            _make_keys(path)
+            with contextlib.suppress(FileExistsError):  # another node of the desk was faster: its pair is the desk's
+                write_new(path, b"public=" + public + b"\nsecret=" + secret + b"\n")
         except OSError as error:
             raise CurveError(f"cannot make {path}: {error.strerror or error}") from None
     values = dict(line.split("=", 1) for line in _private_lines(path) if "=" in line)
@@ -61,13 +63,6 @@ def is_key(text: bytes) -> bool:
         return len(text) == KEY_LENGTH and len(z85.decode(text)) == 32
     except (ValueError, KeyError):
         return False
-
-
-def _make_keys(path: Path) -> None:
-    """Write a new pair, unless another node of the desk is faster: its pair is the desk's."""
-    public, secret = zmq.curve_keypair()
-    with contextlib.suppress(FileExistsError):
-        write_new(path, b"public=" + public + b"\nsecret=" + secret + b"\n")
 
 
 def _private_lines(path: Path) -> list[str]:

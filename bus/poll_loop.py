@@ -8,7 +8,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import zmq
@@ -27,7 +27,7 @@ YIELDED_NS = 200 * NS_PER_US  # a look that takes longer: somebody else needs th
 class _Timer:
     interval_ns: int
     action: Callable[[], None]
-    due_ns: int = field(default=0)
+    due_ns: int = 0
 
 
 class PollLoop:
@@ -91,7 +91,11 @@ class PollLoop:
         for end in (reader, writer):
             end.setblocking(False)
         self._waker = writer
-        self.on_readable(reader, lambda: _drain(reader))
+
+        def drain() -> None:
+            reader.recv(4_096)
+
+        self.on_readable(reader, drain)
         is_main = threading.current_thread() is threading.main_thread()
         try:
             with _stop_signals(self.stop, writer) if is_main else contextlib.nullcontext():
@@ -169,11 +173,3 @@ def _stop_signals(stop: Callable[[], None], writer: socket.socket) -> Iterator[N
             yield
     finally:
         signal.set_wakeup_fd(-1)
-
-
-def _drain(reader: socket.socket) -> None:
-    try:
-        while reader.recv(4096):
-            pass
-    except BlockingIOError:
-        return

@@ -8,15 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
-from market.limits import (
-    FEED_HIGH_WATER_MARK,
-    FRAME_BYTES_MAX,
-    IPC_PATH_BYTES_MAX,
-    ORDER_IDS_PER_SOURCE,
-    ORDERS_HIGH_WATER_MARK,
-    OWNERS_PER_SOURCE,
-    SNAPSHOT_BYTES_MAX,
-)
+from market import limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,51 +16,42 @@ class Channel:
     """One row of the table.
 
     Attributes:
-        binder: the kind of node that binds it, with a socket of `bind_type`; all others connect with `connect_type`.
+        binder: the kind of node that binds it, with a socket of `bind_type`.
         high_water_mark: messages that may wait in each direction for each peer.
         is_lossy: whether ZeroMQ may drop a message when a peer is slow or gone (its stream then carries a sequence).
         linger_ms: how long a closing socket waits for messages on their way.
-        answer_bytes_max: the largest frame that a connecting node takes; a larger one ends its connection.
         tcp_port: what is added to the desk's first port for the channel's own; None if it never leaves the machine.
+        answer_bytes_max: the largest frame that a connecting node takes; a larger one ends its connection.
     """
 
     name: str
     binder: str
     bind_type: str
-    connect_type: str
     high_water_mark: int
     is_lossy: bool
     linger_ms: int
     says: str
-    answer_bytes_max: int = FRAME_BYTES_MAX
     tcp_port: int | None = None
+    answer_bytes_max: int = limits.FRAME_BYTES_MAX
+
+    @property
+    def connect_type(self) -> str:
+        """The type of socket with which all others connect."""
+        return {"ROUTER": "DEALER", "XPUB": "SUB"}[self.bind_type]
 
     @property
     def is_bulky(self) -> bool:
         """Whether its frames may be so large that others should not wait behind them."""
-        return self.answer_bytes_max > FRAME_BYTES_MAX
+        return self.answer_bytes_max > limits.FRAME_BYTES_MAX
 
 
-ORDERS = Channel(
-    "orders", "engine", "ROUTER", "DEALER", ORDERS_HIGH_WATER_MARK, False, 1_000, "commands and reports", tcp_port=0
-)
-FEED = Channel(
-    "feed", "engine", "XPUB", "SUB", FEED_HIGH_WATER_MARK, True, 0, "book, trades and best prices", tcp_port=1
-)
+ORDERS = Channel("orders", "engine", "ROUTER", limits.ORDERS_HIGH_WATER_MARK, False, 1_000, "commands and reports", 0)
+FEED = Channel("feed", "engine", "XPUB", limits.FEED_HIGH_WATER_MARK, True, 0, "book, trades and best prices", 1)
 SNAPSHOTS = Channel(
-    "snapshots",
-    "engine",
-    "ROUTER",
-    "DEALER",
-    100,
-    True,
-    0,
-    "a topic's state at a sequence",
-    SNAPSHOT_BYTES_MAX,
-    tcp_port=2,
+    "snapshots", "engine", "ROUTER", 100, True, 0, "a topic's state at a sequence", 2, limits.SNAPSHOT_BYTES_MAX
 )
 SUPERVISOR = "supervisor"
-CONTROL = Channel("control", SUPERVISOR, "ROUTER", "DEALER", 1_000, True, 200, "nodes say that they are ready and well")
+CONTROL = Channel("control", SUPERVISOR, "ROUTER", 1_000, True, 200, "nodes say that they are ready and well")
 
 CHANNELS: tuple[Channel, ...] = (ORDERS, FEED, SNAPSHOTS, CONTROL)
 TCP_CHANNELS = tuple(channel.name for channel in CHANNELS if channel.tcp_port is not None)
@@ -93,17 +76,17 @@ def is_remembering(source: int) -> bool:
 
 def first_order_id(source: int) -> int:
     """Return the id before a source's first: ids are `first_order_id + n`, n from 1."""
-    return source * ORDER_IDS_PER_SOURCE
+    return source * limits.ORDER_IDS_PER_SOURCE
 
 
 def first_owner(source: int) -> int:
     """Return the lowest owner number of a source."""
-    return source * OWNERS_PER_SOURCE
+    return source * limits.OWNERS_PER_SOURCE
 
 
 def source_of_order(order_id: int) -> int:
     """Return the number of the source that handed out `order_id`."""
-    return order_id // ORDER_IDS_PER_SOURCE
+    return order_id // limits.ORDER_IDS_PER_SOURCE
 
 
 def endpoint(channel: Channel, run_dir: Path, binder: str) -> str:
@@ -116,8 +99,8 @@ def endpoint(channel: Channel, run_dir: Path, binder: str) -> str:
     """
     path = run_dir.resolve() / f"{channel.name}{'' if binder == channel.binder else f'.{binder}'}.ipc"
     size = len(str(path).encode())
-    if size > IPC_PATH_BYTES_MAX:
+    if size > limits.IPC_PATH_BYTES_MAX:
         raise ValueError(
-            f"run directory is too deep: {path} has {size} bytes, a Unix socket takes {IPC_PATH_BYTES_MAX}"
+            f"run directory is too deep: {path} has {size} bytes, a Unix socket takes {limits.IPC_PATH_BYTES_MAX}"
         )
     return f"ipc://{path}"
