@@ -62,13 +62,14 @@ class PaperNode:
         """Serve until the node is told to stop; the exchange is at `url`."""
         try:
             await run_async(
-                self._node, self.follow_engines, lambda: self._announce(url), self._follow_halts, self._tell_own_orders
+                self._node, self._follow_engines, lambda: self._announce(url), self._follow_halts, self._tell_own_orders
             )
-            self.acknowledge()
+            self._take_reports()
+            self._client.tick(monotonic_ns())  # an engine that is owed no word of what is booked forgets it
         finally:
             self._node.show(own_orders=self._own_orders())
 
-    async def follow_engines(self) -> None:
+    async def _follow_engines(self) -> None:
         """Take reports and market data, for as long as the node lives."""
         with AsyncWaiter((*self._client.sockets, *self._subscriber.sockets)) as waiter:
             self._client.on_send(waiter.look)
@@ -80,16 +81,6 @@ class PaperNode:
                 self._exchange.market.on_book()
                 self._client.tick(monotonic_ns())
                 await waiter.wait(TICK_MS)
-
-    def acknowledge(self) -> None:
-        """Take what the engines have said by now, and say that it is booked: an engine that is owed nothing forgets."""
-        self._take_reports()
-        self._client.tick(monotonic_ns())
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether orders can be taken of every symbol and all books are known."""
-        return self._exchange.is_connected and self._subscriber.is_live(monotonic_ns())
 
     def _take_reports(self) -> None:
         for link, news in self._client.receive():
@@ -116,7 +107,7 @@ class PaperNode:
     async def _announce(self, url: str) -> None:
         exchange, is_told = self._exchange, False
         while True:
-            if self.is_ready:
+            if exchange.is_connected and self._subscriber.is_live(monotonic_ns()):
                 is_told = True
                 self._node.ready(http=url)
             else:

@@ -21,6 +21,7 @@ from paper.money.commission import DISCOUNT_ASSET, Commission
 from paper.money.ledger import Ledger
 from paper.money.orders import Order, OrderKind, OrderStatus
 from paper.money.starting_assets import STARTING_ASSETS
+from paper.money.wallets import OUTSIDE
 from paper.units import UNITS_PER_ONE, Symbol
 
 
@@ -104,7 +105,7 @@ class Exchange:
     def deposit(self, account: int, asset: str, units: int, now_ns: int) -> None:
         """Give an account units from outside."""
         with self._executions.saved():
-            self.ledger.wallets.deposit(account, asset, units)
+            self.ledger.wallets.transfer(OUTSIDE, account, asset, units)
         self._executions.tell(DepositNews(account, asset, units, now_ns // NS_PER_MS))
 
     def set_bnb_payer(self, account: int, is_bnb_payer: bool) -> None:
@@ -235,4 +236,4 @@ class Exchange:
 
     def _endow(self, account: int) -> None:
         for asset, units in STARTING_ASSETS.items():
-            self.ledger.wallets.deposit(account, asset, units)
+            self.ledger.wallets.transfer(OUTSIDE, account, asset, units)

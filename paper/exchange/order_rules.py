@@ -1,6 +1,5 @@
 """What an order must satisfy before it is funded: how large it is, what it may cost, and the filters of its symbol."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from market.clock import NS_PER_MS
@@ -12,7 +11,6 @@ from paper.exchange.public_market import PublicMarket
 from paper.exchange.sizing import LEVELS_MAX, buy_for, sell_for, stop_cap_ticks
 from paper.money.ledger import Ledger
 from paper.money.orders import Order, OrderKind
-from paper.units import Symbol
 
 
 class OrderRules:
@@ -38,13 +36,15 @@ class OrderRules:
         elif order.kind.is_market and order.side is Side.BUY:
             order.price_ticks = stop_cap_ticks(order.stop_ticks)
         open_orders = self._ledger.open_orders_of(order.account, symbol)
+        bought_lots = sum(each.leaves_lots for each in open_orders if each.side is Side.BUY)
+        owned = self._ledger.wallets.some_of(order.account, [symbol.base])[symbol.base]
         check_filters(
             Draft(
                 order,
                 reference_ticks=self._market.average_ticks(symbol, now_ns // NS_PER_MS),
                 open_count=len(open_orders),
                 waiting_count=sum(each.is_waiting for each in open_orders),
-                position_units=self._position_units(order.account, symbol, open_orders),
+                position_units=sum(owned) + bought_lots * symbol.lot_units,
             )
         )
         last_ticks = self._market.tapes[symbol.symbol_id].last_ticks
@@ -70,9 +70,3 @@ class OrderRules:
         """Return the side of the public book that the order would trade with."""
         depth = self._market.depth(order.symbol, LEVELS_MAX)
         return depth.asks if order.side is Side.BUY else depth.bids
-
-    def _position_units(self, account: int, symbol: Symbol, open_orders: Sequence[Order]) -> int:
-        """Return what the account owns of a symbol's base asset and has open to buy in it."""
-        wallet = self._ledger.wallets.some_of(account, [symbol.base])[symbol.base]
-        open_lots = sum(order.leaves_lots for order in open_orders if order.side is Side.BUY)
-        return wallet.free + wallet.locked + open_lots * symbol.lot_units

@@ -7,6 +7,7 @@ fails takes both back.
 
 import os
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -212,10 +213,9 @@ class Ledger:
         made = {asset: units for asset, units in self.wallets.totals().items() if units != 0}
         if made:
             raise BooksError(f"money was made or lost: {_amounts(made)}")
-        needed: dict[tuple[int, str], int] = {}
+        needed: defaultdict[tuple[int, str], int] = defaultdict(int)
         for order in self.open_orders.values():
-            key = order.account, order.locked_asset
-            needed[key] = needed.get(key, 0) + order.locked_units()
+            needed[order.account, order.locked_asset] += order.locked_units()
         _compare(self.wallets.locked(), needed)
 
     def _check_changes(self) -> None:
@@ -223,12 +223,10 @@ class Ledger:
         made = self.wallets.made()
         if made:
             raise BooksError(f"money would be made or lost: {_amounts(made)}")
-        needed: dict[tuple[int, str], int] = {}
+        needed: defaultdict[tuple[int, str], int] = defaultdict(int)
         for order, before in self._orders_before.values():
-            key = order.account, order.locked_asset
             was = before.locked_units() if order.order_id in self.open_orders else 0
-            needed[key] = needed.get(key, 0) + order.locked_units() - was
-        needed = {key: units for key, units in needed.items() if units}
+            needed[order.account, order.locked_asset] += order.locked_units() - was
         _compare(self.wallets.newly_locked(), needed)
 
     def _count(self, name: str) -> int:

@@ -69,10 +69,6 @@ class Wallets:
         self._move(account, asset, 0, -units)
         self._move(OUTSIDE, asset, units, 0)
 
-    def deposit(self, account: int, asset: str, units: int) -> None:
-        """Give an account units from outside."""
-        self.transfer(OUTSIDE, account, asset, units)
-
     def transfer(self, giver: int, taker: int, asset: str, units: int) -> None:
         """Move free units from one account to another."""
         self._move(giver, asset, -units, 0)
