@@ -175,7 +175,7 @@ def check_answer(answer: FeedFrame, feed: ChannelSocket, end: FeedFrame) -> None
 def measure_hold(order_count: int) -> Figures:
     """Return how long one turn of the engine takes at most when all ask at once: in slices, and a book for each."""
     engine = make_engine("fast", len(Settings().instruments), ORDERS_MAX)
-    feed = EngineFeed(engine, Settings().instruments, 1, ORDERS_MAX)
+    feed = EngineFeed(engine, Settings().instruments, 1, ORDERS_MAX, range(len(Settings().instruments)))
     for payload, _ in Market().build(order_count):
         for command in decode_commands(payload):
             write_command(engine.commands.rows, engine.commands.claim(), command)

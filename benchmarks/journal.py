@@ -171,7 +171,8 @@ def measure_rebuild(folder: Path, count: int) -> Figures:
 def _core(journal: Journal[CommandRecord]) -> EngineCore:
     """Return an empty core that keeps this journal."""
     engine = make_engine("fast", CAPACITY.symbol_count, CAPACITY.orders_max, CAPACITY.pages_max)
-    return EngineCore(engine, Settings().instruments[: CAPACITY.symbol_count], 1, 1, CAPACITY.orders_max, journal)
+    instruments = Settings().instruments[: CAPACITY.symbol_count]
+    return EngineCore(engine, instruments, 1, 1, CAPACITY.orders_max, journal, range(CAPACITY.symbol_count))
 
 
 def remove(folder: Path) -> None:

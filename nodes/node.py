@@ -54,7 +54,7 @@ class Node:
         self._doing = ""
         self._endpoints: dict[str, str] = {}
         self._figures: dict[str, Any] = {}
-        self._on_ready: Callable[[], None] = lambda: None
+        self.on_ready: Callable[[], None] = lambda: None  # called in the node's own thread
         self._stops: list[Callable[[], None]] = []
         self._is_stopping = False
         self._watched: tuple[ChannelSocket, ...] = ()
@@ -79,7 +79,7 @@ class Node:
         self.beat()
         if is_first:
             gc.freeze()  # what is there now stays: no collection need look at it again
-            self._on_ready()
+            self.on_ready()
 
     def waiting(self) -> None:
         """Say that this node cannot do its work until another one is back; `ready` takes it back."""
@@ -95,10 +95,6 @@ class Node:
             status = msgpack.unpackb(frames[0])
         self._control.send([b"status"])
         return status
-
-    def on_ready(self, action: Callable[[], None]) -> None:
-        """Have `action` called, in the node's own thread, when it says that it is ready."""
-        self._on_ready = action
 
     def on_stop(self, action: Callable[[], None]) -> None:
         """Have `action` called by whoever stops this node from another thread; at once if that has been."""
@@ -292,7 +288,7 @@ def live_together(nodes: Sequence[Node]) -> int:
         while code is None:
             while waiting and needs[waiting[0].name] <= ready:
                 node = waiting.pop(0)
-                node.on_ready(partial(news.put, (node.name, None)))
+                node.on_ready = partial(news.put, (node.name, None))
                 thread = threads[node.name] = threading.Thread(
                     target=lambda node=node: news.put((node.name, live(node))), name=node.name
                 )

@@ -63,7 +63,7 @@ def replay_journal(settings: Settings, engine: EnginePlan, *, is_verified: bool)
         last = 0
         figures = engine_figures(settings, engine.name)
         for last, record in JournalReader(engine.journal_folder, COMMANDS, figures).records():
-            core.replay(record)
+            core.replay([record])
             if last == sequence:
                 break
         elapsed_s = time.monotonic() - started

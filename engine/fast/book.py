@@ -3,37 +3,26 @@
 
 from typing import Final
 
-import numpy as np
-
 from engine.fast.bits import signed
 from engine.fast.ladder import join_back, leave_queue, next_price
 from engine.kernel import argument, inlined, routine
 from engine.rows import memory as at
 from engine.rows.codes import TRIGGERS
 from engine.rows.memory import Memory, Terms
+from engine.rows.order_table import hash_of
 
-# 2**64 divided by the golden ratio: consecutive ids, and ids a round number apart, fall far from each other
-# (D. Knuth, The Art of Computer Programming, vol. 3, 6.4, "Fibonacci hashing").
-_GOLDEN: Final = np.uint64(0x9E37_79B9_7F4A_7C15)
-_HALF: Final = np.uint64(32)
 _NOTHING: Final = argument(0)
 
 
 @inlined
-def _hash(order_id: int) -> int:
-    """Return 32 bits of the id's hash: the upper ones lead to its home, the lowest ones are its mark."""
-    return np.int64((np.uint64(order_id) * _GOLDEN) >> _HALF)
-
-
-@inlined
 def home_of(memory: Memory, order_id: int) -> int:
-    """Return the place in the table of ids where a search for the id begins."""
-    return (_hash(order_id) * len(memory.ids)) >> 32
+    """Return the place in the table of ids where a search for the id begins: the hash's upper bits lead there."""
+    return (hash_of(order_id) * len(memory.ids)) >> 32
 
 
 @inlined
 def _marked(hashed: int, order: int) -> int:
-    """Return what stands in the table of ids: the order, and above it as much of the hash as there is room for."""
+    """Return what stands in the table of ids: the order, and above it the hash's lowest bits, which are its mark."""
     return order | (hashed << at.ID_ORDER_BITS) & at.ID_MARK_MASK
 
 
@@ -41,7 +30,7 @@ def _marked(hashed: int, order: int) -> int:
 def find_id(memory: Memory, order_id: int) -> int:
     """Return the id's place in the table of ids, or the empty place where it belongs; the table is never full."""
     ids = memory.ids
-    mark = _marked(_hash(order_id), _NOTHING)
+    mark = _marked(hash_of(order_id), _NOTHING)
     place = home_of(memory, order_id)
     entry = signed(ids[place])
     while entry != 0:
@@ -144,7 +133,7 @@ def write_order(memory: Memory, place: int, order: int, terms: Terms, word: int)
     memory.orders[order * at.ORDER_SIZE + at.WORD] = word
     memory.links[order * at.LINK_SIZE + at.PRICE] = terms.price
     memory.links[order * at.LINK_SIZE + at.OWNER] = terms.owner
-    memory.ids[place] = _marked(_hash(terms.order_id), order)
+    memory.ids[place] = _marked(hash_of(terms.order_id), order)
 
 
 @inlined
@@ -162,7 +151,10 @@ def leave_book(memory: Memory, symbol: int, side: int, price: int, order: int, s
     if leave_queue(memory, ladder_of(symbol), price, order, shown):
         best = symbol * at.BOOK_SIZE + at.BEST + side
         if price == memory.books[best]:
-            memory.books[best] = next_price(memory, ladder_of(symbol), price, side == 1)
+            if side == 0:  # measured: one call with `side == 1` costs 2 % of all matching
+                memory.books[best] = next_price(memory, ladder_of(symbol), price, False)
+            else:
+                memory.books[best] = next_price(memory, ladder_of(symbol), price, True)
 
 
 @inlined

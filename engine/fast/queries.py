@@ -1,8 +1,6 @@
 """Kernels that look at the engine without changing it: depth, orders, faults."""
 # mypy: disable-error-code="no-any-return"
 
-from typing import Final
-
 from engine.fast.bits import signed
 from engine.fast.book import find_id, hidden_lots, is_waiting, order_of, side_of, symbol_of, waits_for_rise
 from engine.fast.ladder import first_order, level_at, next_price, page_at
@@ -12,17 +10,9 @@ from engine.rows.memory import Memory
 from engine.rows.messages import Int64Array
 from engine.state import STATE_WIDTH
 
-# What `find_fault` may find.
-SOUND: Final = 0
-CROSSED: Final = 1
-EMPTY_LEVEL: Final = 2
-BROKEN_LINK: Final = 3
-WRONG_PLACE: Final = 4
-WRONG_LOTS: Final = 5
-LOST_ID: Final = 6
-WRONG_TOTAL: Final = 7
-WRONG_BEST: Final = 8
-WRONG_COUNT: Final = 9
+# What `find_fault` may find; engine.py has the words.
+SOUND, CROSSED, EMPTY_LEVEL, BROKEN_LINK, WRONG_PLACE = range(5)
+WRONG_LOTS, LOST_ID, WRONG_TOTAL, WRONG_BEST, WRONG_COUNT = range(5, 10)
 
 
 @inlined

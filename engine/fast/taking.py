@@ -31,11 +31,7 @@ from engine.rows.memory import Memory, Terms
 from market.limits import PRICE_TICKS_MAX
 
 # How far the command at hand has come.
-IDLE: Final = 0
-TRADING: Final = 1
-WAKING: Final = 2
-CANCELING: Final = 3
-HALTING: Final = 4
+IDLE, TRADING, WAKING, CANCELING, HALTING = range(5)
 
 _PREVENTED: Final = ENDS.SELF_TRADE_PREVENTION
 

@@ -134,6 +134,10 @@ class ReferenceBook:
         for price in reversed(self._falling):
             yield from self._falling[price].values()
 
+    def orders(self) -> list[ReferenceOrder]:
+        """Return all: bids, asks, then those that wait."""
+        return [*self.resting(Side.BUY), *self.resting(Side.SELL), *self.waiting()]
+
     def next_woken(self, low_ticks: int, high_ticks: int) -> ReferenceOrder | None:
         """Return the next order that trades from `low_ticks` to `high_ticks` wake."""
         for order in self.waiting():

@@ -9,17 +9,8 @@ from itertools import groupby, islice
 import numpy as np
 
 from engine.capacity import Capacity
+from engine.reference import checks
 from engine.reference.book import PagePool, ReferenceBook, ReferenceOrder
-from engine.reference.checks import (
-    Checks,
-    amend_checks,
-    cancel_checks,
-    first_failed,
-    halt_checks,
-    has_too_many_parts,
-    mass_cancel_checks,
-    new_order_checks,
-)
 from engine.reference.events import ReferenceEvents
 from engine.rows.messages import TAG, Int64Array, read_command, write_event
 from engine.rows.ring import Ring
@@ -27,7 +18,7 @@ from engine.state import SNAPSHOT_WIDTH, STATE_WIDTH, OrderState, SymbolState, h
 from market.codes import CancelReason, OrderType, RejectReason, SelfTradePrevention, Side, TimeInForce, Trigger
 from market.commands import AmendOrder, CancelOrder, HaltSymbol, MassCancel, NewOrder
 from market.depth import Depth
-from market.events import Event, Executed
+from market.events import Amended, Event, Executed, Halted, Rested, Triggered
 from market.feed_messages import BestPrices
 from market.limits import PRICE_TICKS_MAX
 from market.messages import COMMAND_BY_TAG
@@ -45,13 +36,13 @@ class ReferenceEngine:
         self._orders: dict[int, ReferenceOrder] = {}
         pages = PagePool(capacity.pages_max)
         self._books = tuple(ReferenceBook(symbol_id, pages) for symbol_id in range(capacity.symbol_count))
-        self._tell = ReferenceEvents(capacity.symbol_count)
+        self._teller = ReferenceEvents(capacity.symbol_count)
         self._unfinished: Events | None = None
 
     @property
     def sequence(self) -> int:
         """The sequence of the last event; 0 before the first."""
-        return self._tell.sequence
+        return self._teller.sequence
 
     @property
     def live_order_count(self) -> int:
@@ -110,11 +101,11 @@ class ReferenceEngine:
     def state_hash(self) -> int:
         """Return 64 bits that every engine in this state agrees on."""
         return hash_state(
-            self._tell.sequence,
+            self._teller.sequence,
             (
                 (
                     SymbolState(int(book.is_halted), book.last_price_ticks, book.trade_id),
-                    self._state_rows([*book.resting(Side.BUY), *book.resting(Side.SELL), *book.waiting()]),
+                    self._state_rows(book.orders()),
                 )
                 for book in self._books
             ),
@@ -125,7 +116,7 @@ class ReferenceEngine:
         placed = 0
         for book in self._books:
             book.check_invariants()
-            for order in (*book.resting(Side.BUY), *book.resting(Side.SELL), *book.waiting()):
+            for order in book.orders():
                 assert self._orders.get(order.order_id) is order, f"{order} is in a book but has no id"
                 placed += 1
         assert placed == len(self._orders), f"{len(self._orders)} ids, {placed} orders in books"
@@ -140,11 +131,11 @@ class ReferenceEngine:
     def _handle(self, row: Int64Array) -> Events:
         tag = int(row[TAG])
         if tag not in COMMAND_BY_TAG:
-            self._tell.time_ns = 0
-            yield self._tell.rejected(-1, 0, 0, tag, RejectReason.MALFORMED)
+            self._teller.time_ns = 0
+            yield self._teller.rejected(-1, 0, 0, tag, RejectReason.MALFORMED)
             return
         command = read_command(row)
-        self._tell.time_ns = max(0, command.time_ns)
+        self._teller.time_ns = max(0, command.time_ns)
         match command:
             case NewOrder():
                 yield from self._enter_order(command)
@@ -158,23 +149,23 @@ class ReferenceEngine:
                 yield from self._halt(command)
 
     def _enter_order(self, command: NewOrder) -> Events:
-        reason = first_failed(new_order_checks(command, len(self._books)))
+        reason = checks.first_failed(checks.new_order_checks(command, len(self._books)))
         order = ReferenceOrder.of(command)
-        reason = reason or first_failed(self._entry_checks(order))
+        reason = reason or checks.first_failed(self._entry_checks(order))
         if reason:
-            yield self._tell.refused(command, reason)
+            yield self._teller.refused(command, reason)
             return
         book = self._books[order.symbol_id]
         if order.is_waiting or (self._may_rest(order) and not book.best_maker(order)):
             self._place(order)
-            yield self._tell.accepted(order)
+            yield self._teller.accepted(order)
             if order.is_waiting and book.last_price_ticks:
-                yield from self._wake(book, book.last_price_ticks, book.last_price_ticks)
+                yield from self._act(book, None, book.last_price_ticks, book.last_price_ticks)
             return
-        yield self._tell.accepted(order)
-        yield from self._act(order)
+        yield self._teller.accepted(order)
+        yield from self._act(book, order, PRICE_TICKS_MAX + 1, 0)
 
-    def _entry_checks(self, order: ReferenceOrder) -> Checks:
+    def _entry_checks(self, order: ReferenceOrder) -> checks.Checks:
         book = self._books[order.symbol_id]
         trades_at_once = not order.is_waiting and book.best_maker(order) is not None
         may_stay = order.is_waiting or self._may_rest(order)
@@ -188,46 +179,46 @@ class ReferenceEngine:
 
     def _cancel_order(self, command: CancelOrder) -> Events:
         order = self._orders.get(command.order_id)
-        reason = first_failed(
+        reason = checks.first_failed(
             (
-                *cancel_checks(command, len(self._books)),
+                *checks.cancel_checks(command, len(self._books)),
                 (order is None or order.symbol_id != command.symbol_id, RejectReason.UNKNOWN_ORDER),
                 (order is not None and command.owner not in (0, order.owner), RejectReason.WRONG_OWNER),
             )
         )
         if order is None or reason:
-            yield self._tell.refused(command, reason or RejectReason.UNKNOWN_ORDER)
+            yield self._teller.refused(command, reason or RejectReason.UNKNOWN_ORDER)
             return
         self._remove(order)
-        yield self._tell.canceled(order, CancelReason.REQUESTED)
+        yield self._teller.canceled(order, CancelReason.REQUESTED)
 
     def _amend_order(self, command: AmendOrder) -> Events:
         order = self._orders.get(command.order_id)
-        reason = first_failed(amend_checks(command, len(self._books)))
+        reason = checks.first_failed(checks.amend_checks(command, len(self._books)))
         if order is None or reason:
-            yield self._tell.refused(command, reason or RejectReason.UNKNOWN_ORDER)
+            yield self._teller.refused(command, reason or RejectReason.UNKNOWN_ORDER)
             return
         book = self._books[command.symbol_id]
         is_market = order.order_type == OrderType.MARKET
-        reason = first_failed(
+        reason = checks.first_failed(
             (
                 (order.symbol_id != command.symbol_id, RejectReason.UNKNOWN_ORDER),
                 (command.owner not in (0, order.owner), RejectReason.WRONG_OWNER),
                 (command.expected_leaves_lots not in (0, order.leaves_lots), RejectReason.LEAVES_CHANGED),
                 (book.is_halted, RejectReason.SYMBOL_HALTED),
                 ((command.price_ticks == 0) != is_market, RejectReason.BAD_PRICE),
-                (has_too_many_parts(command.qty_lots, order.display_lots), RejectReason.BAD_DISPLAY_QTY),
+                (checks.has_too_many_parts(command.qty_lots, order.display_lots), RejectReason.BAD_DISPLAY_QTY),
             )
         )
         if reason:
-            yield self._tell.refused(command, reason)
+            yield self._teller.refused(command, reason)
         elif order.is_waiting:
             order.price_ticks, order.leaves_lots = command.price_ticks, command.qty_lots
-            yield self._tell.amended(order)
+            yield self._teller.tell(Amended, order)
         elif command.price_ticks == order.price_ticks and command.qty_lots < order.leaves_lots:
             order.leaves_lots = command.qty_lots
             order.resting_lots = min(order.resting_lots, command.qty_lots)
-            yield self._tell.amended(order)
+            yield self._teller.tell(Amended, order)
         else:
             yield from self._reinsert(order, command)
 
@@ -236,7 +227,7 @@ class ReferenceEngine:
         before = order.price_ticks
         order.price_ticks = command.price_ticks
         trades_at_once = book.best_maker(order) is not None
-        reason = first_failed(
+        reason = checks.first_failed(
             (
                 (trades_at_once and order.order_type == OrderType.POST_ONLY, RejectReason.POST_ONLY_WOULD_CROSS),
                 (not trades_at_once and not book.has_room_for(order), RejectReason.LEVELS_FULL),
@@ -244,62 +235,56 @@ class ReferenceEngine:
         )
         order.price_ticks = before
         if reason:
-            yield self._tell.refused(command, reason)
+            yield self._teller.refused(command, reason)
             return
         self._remove(order)
         order.price_ticks, order.leaves_lots = command.price_ticks, command.qty_lots
-        yield self._tell.amended(order)
-        yield from self._act(order)
+        yield self._teller.tell(Amended, order)
+        yield from self._act(book, order, PRICE_TICKS_MAX + 1, 0)
 
     def _cancel_many(self, command: MassCancel) -> Events:
-        reason = first_failed(mass_cancel_checks(command, len(self._books)))
+        reason = checks.first_failed(checks.mass_cancel_checks(command, len(self._books)))
         if reason:
-            yield self._tell.refused(command, reason)
+            yield self._teller.refused(command, reason)
             return
         for book in self._books if command.symbol_id < 0 else (self._books[command.symbol_id],):
-            for order in (*book.resting(Side.BUY), *book.resting(Side.SELL), *book.waiting()):
+            for order in book.orders():
                 if command.side in (-1, order.side) and command.owner in (0, order.owner):
                     self._remove(order)
-                    yield self._tell.canceled(order, CancelReason.MASS_CANCEL)
+                    yield self._teller.canceled(order, CancelReason.MASS_CANCEL)
 
     def _halt(self, command: HaltSymbol) -> Events:
-        reason = first_failed(halt_checks(command, len(self._books)))
+        reason = checks.first_failed(checks.halt_checks(command, len(self._books)))
         if reason:
-            yield self._tell.refused(command, reason)
+            yield self._teller.refused(command, reason)
             return
         symbol_ids = range(len(self._books)) if command.symbol_id < 0 else (command.symbol_id,)
         for symbol_id in symbol_ids:
             self._books[symbol_id].is_halted = bool(command.is_halted)
-            yield self._tell.halted(symbol_id, command.is_halted)
+            yield self._teller.tell(Halted, symbol_id=symbol_id, is_halted=command.is_halted)
 
     # -- an order acts: it trades, then rests or is cancelled, then wakes those who waited for its trades
 
-    def _act(self, taker: ReferenceOrder) -> Events:
-        book = self._books[taker.symbol_id]
-        low_ticks, high_ticks = PRICE_TICKS_MAX + 1, 0
-        for event in self._trade_and_settle(taker):
-            if isinstance(event, Executed):
-                low_ticks, high_ticks = min(low_ticks, event.price_ticks), max(high_ticks, event.price_ticks)
-            yield event
-        yield from self._wake(book, low_ticks, high_ticks)
-
-    def _wake(self, book: ReferenceBook, low_ticks: int, high_ticks: int) -> Events:
-        while order := book.next_woken(low_ticks, high_ticks):
-            self._remove(order)
-            order.trigger, order.trigger_price_ticks = Trigger.NONE, 0
-            yield self._tell.triggered(order)
+    def _act(self, book: ReferenceBook, order: ReferenceOrder | None, low_ticks: int, high_ticks: int) -> Events:
+        """Let the order act, if there is one, then those who wake at the prices that were traded, one by one."""
+        while order or (order := book.next_woken(low_ticks, high_ticks)):
+            if order.is_waiting:
+                self._remove(order)
+                order.trigger, order.trigger_price_ticks = Trigger.NONE, 0
+                yield self._teller.tell(Triggered, order)
             for event in self._trade_and_settle(order):
                 if isinstance(event, Executed):
                     low_ticks, high_ticks = min(low_ticks, event.price_ticks), max(high_ticks, event.price_ticks)
                 yield event
+            order = None
 
     def _trade_and_settle(self, taker: ReferenceOrder) -> Events:
         book = self._books[taker.symbol_id]
         if taker.order_type == OrderType.POST_ONLY and book.best_maker(taker):
-            yield self._tell.canceled(taker, CancelReason.POST_ONLY_WOULD_CROSS)
+            yield self._teller.canceled(taker, CancelReason.POST_ONLY_WOULD_CROSS)
             return
         if taker.time_in_force == TimeInForce.FOK and not self._can_fill(taker):
-            yield self._tell.canceled(taker, CancelReason.FILL_OR_KILL)
+            yield self._teller.canceled(taker, CancelReason.FILL_OR_KILL)
             return
         while taker.leaves_lots and (maker := book.best_maker(taker)):
             if taker.owner and taker.owner == maker.owner and taker.self_trade_prevention:
@@ -309,14 +294,14 @@ class ReferenceEngine:
         if not taker.leaves_lots:
             return
         if taker.order_type == OrderType.MARKET:
-            yield self._tell.canceled(taker, CancelReason.NO_LIQUIDITY)
+            yield self._teller.canceled(taker, CancelReason.NO_LIQUIDITY)
         elif taker.time_in_force == TimeInForce.IOC:
-            yield self._tell.canceled(taker, CancelReason.IMMEDIATE_OR_CANCEL)
+            yield self._teller.canceled(taker, CancelReason.IMMEDIATE_OR_CANCEL)
         elif not book.has_room_for(taker):
-            yield self._tell.canceled(taker, CancelReason.LEVELS_FULL)
+            yield self._teller.canceled(taker, CancelReason.LEVELS_FULL)
         else:
             self._place(taker)
-            yield self._tell.rested(taker)
+            yield self._teller.tell(Rested, taker)
 
     def _can_fill(self, taker: ReferenceOrder) -> bool:
         """Return whether all of a fill-or-kill order would trade.
@@ -346,7 +331,7 @@ class ReferenceEngine:
         maker.resting_lots -= lots
         book.trade_id += 1
         book.last_price_ticks = maker.price_ticks
-        yield self._tell.executed(taker, maker, book.trade_id, lots)
+        yield self._teller.executed(taker, maker, book.trade_id, lots)
         yield from self._refill(maker)
 
     def _prevent(self, taker: ReferenceOrder, maker: ReferenceOrder) -> Events:
@@ -356,16 +341,16 @@ class ReferenceEngine:
             lots = min(taker.leaves_lots, maker.resting_lots)
             maker.leaves_lots -= lots
             maker.resting_lots -= lots
-            yield self._tell.canceled(maker, reason, lots)
+            yield self._teller.canceled(maker, reason, lots)
             yield from self._refill(maker)
             taker.leaves_lots -= lots
-            yield self._tell.canceled(taker, reason, lots)
+            yield self._teller.canceled(taker, reason, lots)
             return
         if mode in (SelfTradePrevention.EXPIRE_MAKER, SelfTradePrevention.EXPIRE_BOTH):
             self._remove(maker)
-            yield self._tell.canceled(maker, reason)
+            yield self._teller.canceled(maker, reason)
         if mode in (SelfTradePrevention.EXPIRE_TAKER, SelfTradePrevention.EXPIRE_BOTH):
-            yield self._tell.canceled(taker, reason)
+            yield self._teller.canceled(taker, reason)
             taker.leaves_lots = 0
 
     def _refill(self, maker: ReferenceOrder) -> Events:
@@ -375,7 +360,7 @@ class ReferenceEngine:
         self._remove(maker)
         if maker.leaves_lots:
             self._place(maker)
-            yield self._tell.rested(maker)
+            yield self._teller.tell(Rested, maker)
 
     # -- orders and their places
 

@@ -25,36 +25,27 @@ class ReferenceEvents:
         self.time_ns = 0
         self._symbol_count = symbol_count
 
+    def tell(self, kind: type[_E], order: ReferenceOrder | None = None, **own: int) -> _E:
+        """Make the next event: of its fields those that are `own`, all others the order's of the same name."""
+        self.sequence += 1
+        known = {"sequence": self.sequence, "time_ns": self.time_ns, **own}
+        names: tuple[str, ...] = kind._fields
+        return kind(*(known[name] if name in known else getattr(order, name) for name in names))
+
     def accepted(self, order: ReferenceOrder) -> Accepted:
         """Tell that the order was taken in."""
-        return self._tell(Accepted, order, qty_lots=order.leaves_lots)
-
-    def rested(self, order: ReferenceOrder) -> Rested:
-        """Tell that the order joined the back of its queue."""
-        return self._tell(Rested, order)
+        return self.tell(Accepted, order, qty_lots=order.leaves_lots)
 
     def executed(self, taker: ReferenceOrder, maker: ReferenceOrder, trade_id: int, lots: int) -> Executed:
         """Tell of a trade whose lots are already off both orders."""
         sides = {f"{who}_{name}": getattr(order, name) for who, order in (("taker", taker), ("maker", maker))
                  for name in ("side", "order_id", "owner", "leaves_lots", "resting_lots")}  # fmt: skip
-        return self._tell(Executed, maker, trade_id=trade_id, qty_lots=lots, **sides)
+        return self.tell(Executed, maker, trade_id=trade_id, qty_lots=lots, **sides)
 
     def canceled(self, order: ReferenceOrder, reason: CancelReason, lots: int | None = None) -> Canceled:
         """Tell that `lots` left (None: all that was open); a decrement has already taken its lots off the order."""
         gone_lots, leaves_lots = (order.leaves_lots, 0) if lots is None else (lots, order.leaves_lots)
-        return self._tell(Canceled, order, qty_lots=gone_lots, leaves_lots=leaves_lots, reason=reason)
-
-    def amended(self, order: ReferenceOrder) -> Amended:
-        """Tell the order's new price and quantity."""
-        return self._tell(Amended, order)
-
-    def triggered(self, order: ReferenceOrder) -> Triggered:
-        """Tell that the order woke."""
-        return self._tell(Triggered, order)
-
-    def halted(self, symbol_id: int, is_halted: int) -> Halted:
-        """Tell that the symbol was halted or resumed."""
-        return self._tell(Halted, symbol_id=symbol_id, is_halted=is_halted)
+        return self.tell(Canceled, order, qty_lots=gone_lots, leaves_lots=leaves_lots, reason=reason)
 
     def refused(self, command: Command, reason: RejectReason) -> Rejected:
         """Tell that the command changed nothing."""
@@ -64,7 +55,7 @@ class ReferenceEvents:
 
     def rejected(self, symbol_id: int, order_id: int, owner: int, tag: int, reason: RejectReason) -> Rejected:
         """Tell of a refusal; what was out of bounds is told as none, so that the event itself is within them."""
-        return self._tell(
+        return self.tell(
             Rejected,
             symbol_id=symbol_id if 0 <= symbol_id < self._symbol_count else -1,
             order_id=max(order_id, 0),
@@ -72,10 +63,3 @@ class ReferenceEvents:
             command=tag if 0 <= tag <= 255 else 0,
             reason=reason,
         )
-
-    def _tell(self, kind: type[_E], order: ReferenceOrder | None = None, **own: int) -> _E:
-        """Make the next event: of its fields those that are `own`, all others the order's of the same name."""
-        self.sequence += 1
-        known = {"sequence": self.sequence, "time_ns": self.time_ns, **own}
-        names: tuple[str, ...] = kind._fields
-        return kind(*(known[name] if name in known else getattr(order, name) for name in names))

@@ -25,13 +25,21 @@ def unsigned(index: int) -> int:
 
 
 @inlined
+def hash_of(number: int) -> int:
+    """Return 32 bits: numbers in a row, and numbers a round number apart, fall far from each other.
+
+    D. Knuth, The Art of Computer Programming, vol. 3, 6.4, "Fibonacci hashing".
+    """
+    return np.int64((np.uint64(number) * _GOLDEN) >> _HALF)
+
+
+@inlined
 def _home_of(table: Int64Array, size: int, order_id: int) -> int:
     """Return the place where a search for the order begins: ids side by side stand side by side, block by block.
 
     Whoever gives ids counts them up, so the entries that are used together are neighbours in memory.
     """
-    block = np.int64((np.uint64(order_id >> _BLOCK_BITS) * _GOLDEN) >> _HALF)
-    return (block << _BLOCK_BITS | order_id & _BLOCK_MASK) & (len(table) // size - 1)
+    return (hash_of(order_id >> _BLOCK_BITS) << _BLOCK_BITS | order_id & _BLOCK_MASK) & (len(table) // size - 1)
 
 
 @inlined

@@ -37,7 +37,7 @@ class EngineCore:
         feed_epoch: of the feed, new in every process.
         orders_max: the engine's.
         journal: not yet recovered.
-        own_symbols: those that this engine has, of a desk with several engines; None for all.
+        own_symbols: those that this engine has.
     """
 
     def __init__(
@@ -48,20 +48,18 @@ class EngineCore:
         feed_epoch: int,
         orders_max: int,
         journal: Journal[CommandRecord],
-        own_symbols: Collection[int] | None = None,
+        own_symbols: Collection[int],
     ) -> None:
         self.engine = engine
         self.links = EngineEnd(epoch, feed_epoch)
         self.feed = EngineFeed(engine, instruments, feed_epoch, orders_max, own_symbols)
         self.epoch = epoch
-        self.symbol_count = len(instruments)
         self.command_count = 0
         self.malformed_count = 0
         self.halted_symbols: set[int] = set()
         self._journal = journal
         self._router = EventRouter(engine.events)
-        everything = range(len(instruments))
-        self._own_symbols = sorted(everything if own_symbols is None else own_symbols)
+        self._own_symbols = sorted(own_symbols)
         has_all = len(self._own_symbols) == len(instruments)
         self._decoder = CommandDecoder(engine.commands, None if has_all else self._own_symbols)
         self._refusals = RowEncoder(self._decoder.refusals)
@@ -82,21 +80,17 @@ class EngineCore:
         def take(_: int, record: CommandRecord) -> None:
             size = sum(each.message_count for each in together) + record.message_count
             if together and (record.time_ns != together[0].time_ns or size > self.engine.commands.slot_count):
-                self._replay(together)
+                self.replay(together)
                 together.clear()
             together.append(record)
 
         done = self._journal.recover(take, tell)
-        self._replay(together)
+        self.replay(together)
         for _ in self.feed.best(0):  # nobody listens yet, but whoever asks must get the best prices of now
             pass
         return done
 
-    def replay(self, record: CommandRecord) -> None:
-        """Do what a journaled frame tells, again."""
-        self._replay([record])
-
-    def _replay(self, records: Sequence[CommandRecord]) -> None:
+    def replay(self, records: Sequence[CommandRecord]) -> None:
         """Do again what frames tell that were handled together: they have one time, and their reports one order."""
         batches = []
         for record in records:

@@ -1,6 +1,6 @@
 """The engine's side of the book feed: from event rows to the frames that everybody may see, without an object each."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import numpy as np
 
@@ -66,8 +66,12 @@ class _SymbolStreams:
         self.told_reference = ReferencePrice(0)
         self.recent_trades: Int64Array = np.zeros((0, len(BookTrade._fields)), np.int64)
 
-    def __iter__(self) -> Iterator[FeedStream]:
-        return iter((self.book, self.trades, self.best, self.depth, self.reference))
+    def states(self) -> Iterator[tuple[FeedStream, Callable[[], Sequence[FeedMessage]]]]:
+        """Yield each stream but the book, and what makes its state in messages."""
+        yield self.trades, lambda: [BookTrade(*values) for values in self.recent_trades.tolist()]
+        yield self.best, lambda: [self.told_best]
+        yield self.depth, lambda: _level_changes(Depth((), ()), self.told_depth)
+        yield self.reference, lambda: [self.told_reference]
 
     @property
     def last_ticks(self) -> int:
@@ -83,7 +87,7 @@ class EngineFeed:
         instruments: by symbol id.
         epoch: of this process of the engine.
         orders_max: the engine's.
-        own_symbols: of which it tells, if not of all: another engine of the desk has the others.
+        own_symbols: of which it tells: another engine of the desk has the others.
     """
 
     def __init__(
@@ -92,21 +96,22 @@ class EngineFeed:
         instruments: Sequence[Instrument],
         epoch: int,
         orders_max: int,
-        own_symbols: Collection[int] | None = None,
+        own_symbols: Collection[int],
     ) -> None:
         self._engine = engine
         self._changes = BookFeed(engine.events, orders_max)
         self._symbols = [_SymbolStreams(instrument.symbol, epoch) for instrument in instruments]
-        self._own = [
-            (symbol_id, streams)
-            for symbol_id, streams in enumerate(self._symbols)
-            if own_symbols is None or symbol_id in own_symbols
-        ]
-        self._symbol_by_topic = {stream.topic: symbol_id for symbol_id, streams in self._own for stream in streams}
-        self._instruments = FeedStream(INSTRUMENTS_TOPIC, epoch)
-        self._definitions = [definition_of(instrument) for instrument in instruments]
+        self._own = [(symbol_id, self._symbols[symbol_id]) for symbol_id in sorted(own_symbols)]
+        self._symbol_by_book = {streams.book.topic: symbol_id for symbol_id, streams in self._own}
+        definitions = [definition_of(instrument) for instrument in instruments]
         self._health = FeedStream(HEALTH_TOPIC, epoch)
         self._told_health = EngineHealth(0, 0, 0)
+        states = [state for _, streams in self._own for state in streams.states()]
+        states += [
+            (FeedStream(INSTRUMENTS_TOPIC, epoch), lambda: definitions),
+            (self._health, lambda: [self._told_health]),
+        ]
+        self._states = {stream.topic: (stream, state) for stream, state in states}
         self._touched: set[int] = set()  # symbols whose book has changed since the best prices were last looked at
         self._snapshots: dict[int, SlicedSnapshot] = {}  # in the making, by symbol id
 
@@ -181,41 +186,17 @@ class EngineFeed:
         Of an unknown topic it has two empty frames. What is asked for while a book is being written is answered by what
         comes of it: the snapshot is of the moment at which it is returned.
         """
-        symbol_id = self._symbol_by_topic.get(topic)
-        if symbol_id is None or topic != self._symbols[symbol_id].book.topic:
-            return self._small_snapshot(topic, symbol_id, time_ns) or [topic, b"", b""]
+        if topic in self._states:
+            stream, state = self._states[topic]
+            return stream.pack_snapshot(state(), time_ns)
+        if topic not in self._symbol_by_book:
+            return [topic, b"", b""]
+        symbol_id = self._symbol_by_book[topic]
         snapshot = self._snapshots.pop(symbol_id, None) or SlicedSnapshot(self._engine, symbol_id)
         if not snapshot.advance():
             self._snapshots[symbol_id] = snapshot
             return None
         return self._symbols[symbol_id].book.pack_encoded_snapshot(snapshot.payload, snapshot.message_count, time_ns)
-
-    def snapshot(self, topic: bytes, time_ns: int) -> Frames:
-        """Return the state of `topic` after its last message, however long it takes."""
-        while (frames := self.snapshot_slice(topic, time_ns)) is None:
-            pass
-        return frames
-
-    def _small_snapshot(self, topic: bytes, symbol_id: int | None, time_ns: int) -> Frames | None:
-        if topic == INSTRUMENTS_TOPIC:
-            return self._instruments.pack_snapshot(self._definitions, time_ns)
-        if topic == HEALTH_TOPIC:
-            return self._health.pack_snapshot([self._told_health], time_ns)
-        if symbol_id is None:
-            return None
-        streams = self._symbols[symbol_id]
-        state: Sequence[FeedMessage] = [streams.told_best]
-        if topic == streams.trades.topic:
-            state = [BookTrade(*values) for values in streams.recent_trades.tolist()]
-        elif topic == streams.reference.topic:
-            state = [streams.told_reference]
-        elif topic == streams.depth.topic:
-            state = _level_changes(Depth((), ()), streams.told_depth)
-        return self._stream(streams, topic).pack_snapshot(state, time_ns)
-
-    @staticmethod
-    def _stream(streams: _SymbolStreams, topic: bytes) -> FeedStream:
-        return next(stream for stream in streams if stream.topic == topic)
 
 
 def _level_changes(before: Depth, after: Depth) -> list[DepthLevel]:

@@ -82,8 +82,8 @@ class LinkedCore:
         replica = self.replicas[frame.topic]
         replica.on_frame(frame)
         if replica.needs_snapshot:
-            snapshot = self.core.feed.snapshot(frame.topic, 0)
-            assert snapshot is not None
+            while (snapshot := self.core.feed.snapshot_slice(frame.topic, 0)) is None:
+                pass
             replica.on_snapshot(unpack_frame(snapshot))
 
     def check_feed(self) -> None:

@@ -261,10 +261,10 @@ def test_halt_is_the_operator_s(linked: LinkedCore) -> None:
     assert batch is not None
     linked.core.handle([batch], 1, 0)
     payloads = [reply[1] for identity, reply in linked.core.links.outgoing() if identity == b"o"]
-    assert len([event for payload in payloads for event in decode_events(payload)]) == linked.core.symbol_count
+    assert len([event for payload in payloads for event in decode_events(payload)]) == len(Settings().instruments)
     linked.kill()
     linked.start()
-    assert linked.core.halted_symbols == set(range(linked.core.symbol_count))
+    assert linked.core.halted_symbols == set(range(len(Settings().instruments)))
     assert not linked.core.is_idle
 
 
