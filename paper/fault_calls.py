@@ -10,7 +10,7 @@ from sanic.request import Request
 
 from paper.admin import Admin, AdminError
 from paper.exchange.exchange import Exchange
-from paper.faults import SWITCHES, Fault, FaultError, FaultKind, Faults
+from paper.faults import Fault, FaultError, FaultKind, Faults
 from paper.streams.sockets import Connections
 
 Halt = Callable[[str, bool], Awaitable[None]]
@@ -50,12 +50,12 @@ class FaultCalls:
         return {
             "switches": [
                 {
-                    "kind": str(switch.kind),
-                    "effect": str(switch.effect),
-                    "says": switch.says,
-                    "options": {option.name: option.expected for option in switch.all_options},
+                    "kind": str(kind),
+                    "effect": str(kind.effect),
+                    "says": kind.says,
+                    "options": {option.name: option.expected for option in kind.all_options},
                 }
-                for switch in SWITCHES
+                for kind in FaultKind
             ],
             "armed": [fault.document for fault in self._faults.armed.values()],
         }

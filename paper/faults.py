@@ -6,7 +6,7 @@ over the WebSocket API alike; some stand until they are cleared, some happen at 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Any, Final
 
 from market.clock import NS_PER_MS
@@ -26,20 +26,6 @@ class Effect(StrEnum):
     ON_CALLS = "on calls"  # on the next calls that fit, then it is spent
     STANDING = "standing"  # from now on, until it is cleared
     AT_ONCE = "at once"  # now, and never again
-
-
-class FaultKind(StrEnum):
-    """What can be made to go wrong."""
-
-    DELAY = "delay"
-    DROP_REPLY = "drop_reply"
-    SERVER_ERROR = "server_error"
-    RATE_LIMIT = "rate_limit"
-    REJECT = "reject"
-    WRONG_CLOCK = "wrong_clock"
-    HALT = "halt"
-    DISCONNECT = "disconnect"
-    WIPE = "wipe"
 
 
 class FaultError(Exception):
@@ -68,21 +54,6 @@ class Option:
     expected: str
     default: Any = None
     is_required: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Switch:
-    """One row of the table."""
-
-    kind: FaultKind
-    effect: Effect
-    says: str
-    options: tuple[Option, ...] = ()
-
-    @property
-    def all_options(self) -> tuple[Option, ...]:
-        """The settings that it takes, those of its effect among them."""
-        return (*self.options, *_CONDITIONS) if self.effect is Effect.ON_CALLS else self.options
 
 
 def _integer(low: int, high: int) -> Callable[[Any], bool]:
@@ -122,62 +93,70 @@ _CONDITIONS: Final = (
     _choice("channel", *Channel),
     Option("account", _integer(1, 2**31), "the number of an account"),
 )
-SWITCHES: Final = (
-    Switch(
-        FaultKind.DELAY,
+
+
+class FaultKind(Enum):
+    """What can be made to go wrong: one row per switch, with when it acts, what it does, and its settings."""
+
+    DELAY = (
         Effect.ON_CALLS,
         "the call waits on its way to the exchange, or its reply on the way back",
         (_number("ms", 0, _DELAY_MS_MAX, 1_000), _choice("where", "before", "after", default="before")),
-    ),
-    Switch(
-        FaultKind.DROP_REPLY,
+    )
+    DROP_REPLY = (
         Effect.ON_CALLS,
         "the call is carried out and its reply is lost: HTTP hangs up, the socket says nothing",
-    ),
-    Switch(
-        FaultKind.SERVER_ERROR,
+    )
+    SERVER_ERROR = (
         Effect.ON_CALLS,
         "a 5xx with Binance's document or, as from a proxy, with a page of HTML; carried out or not",
         (_number("status", 500, 599, 503), _flag("is_executed"), _flag("is_html")),
-    ),
-    Switch(
-        FaultKind.RATE_LIMIT,
+    )
+    RATE_LIMIT = (
         Effect.ON_CALLS,
         "429 or 418 with Retry-After; not carried out",
         (_choice("status", 429, 418, default=429), _number("retry_after_s", 1, 3 * 86_400, 1)),
-    ),
-    Switch(
-        FaultKind.REJECT,
+    )
+    REJECT = (
         Effect.ON_CALLS,
         "refused with one of Binance's codes; not carried out",
         (_number("code", -9_999, -1), _text("msg")),
-    ),
-    Switch(
-        FaultKind.WRONG_CLOCK,
+    )
+    WRONG_CLOCK = (
         Effect.STANDING,
         "the exchange's clock is wrong: its time, and what it thinks of timestamps",
         (_number("offset_ms", -_DAY_MS, _DAY_MS),),
-    ),
-    Switch(
-        FaultKind.HALT,
+    )
+    HALT = (
         Effect.STANDING,
         "the engine takes no new orders of a symbol, whoever sends them; cancels go through",
         (_text("symbol", is_required=True),),
-    ),
-    Switch(
-        FaultKind.DISCONNECT,
+    )
+    DISCONNECT = (
         Effect.AT_ONCE,
         "connections of market streams, of the WebSocket API or of both are cut, or closed with a close frame",
         (_choice("streams", "all", "market", "account", default="all"), _flag("is_clean")),
-    ),
-    Switch(
-        FaultKind.WIPE,
+    )
+    WIPE = (
         Effect.AT_ONCE,
         "as on the testnet: every account begins anew without notice; keys stay",
-    ),
-)
-SWITCH_OF_KIND: Final = {switch.kind: switch for switch in SWITCHES}
-assert SWITCH_OF_KIND.keys() == set(FaultKind), "a kind of fault has no row"
+    )
+
+    def __init__(self, effect: Effect, says: str, options: tuple[Option, ...] = ()) -> None:
+        self.effect = effect
+        self.says = says
+        self.options = options
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+    @property
+    def all_options(self) -> tuple[Option, ...]:
+        """The settings that it takes, those of its effect among them."""
+        return (*self.options, *_CONDITIONS) if self.effect is Effect.ON_CALLS else self.options
+
+
+_KIND_OF_NAME: Final = {str(kind): kind for kind in FaultKind}
 
 
 @dataclass(slots=True)
@@ -248,12 +227,12 @@ class Faults:
         Raises:
             FaultError: saying what was expected.
         """
-        kinds = ", ".join(FaultKind)
-        if not isinstance(document, dict) or document.get("kind") not in tuple(FaultKind):
-            raise FaultError(f'expected {{"kind": ...}} with one of {kinds}')
-        kind = FaultKind(document["kind"])
+        name = document.get("kind") if isinstance(document, dict) else None
+        kind = _KIND_OF_NAME.get(name) if isinstance(name, str) else None
+        if kind is None:
+            raise FaultError(f'expected {{"kind": ...}} with one of {", ".join(_KIND_OF_NAME)}')
         given = {name: value for name, value in document.items() if name != "kind"}
-        options = SWITCH_OF_KIND[kind].all_options
+        options = kind.all_options
         if unknown := sorted(given.keys() - {option.name for option in options}):
             known = ", ".join(option.name for option in options) or "nothing more"
             raise FaultError(f"{kind} has no {', '.join(unknown)[:_TEXT_LENGTH_MAX]}; expected {known}")
@@ -283,7 +262,7 @@ class Faults:
         met = [
             fault
             for fault in self.armed.values()
-            if SWITCH_OF_KIND[fault.kind].effect is Effect.ON_CALLS and fault.fits(method, path, channel, account)
+            if fault.kind.effect is Effect.ON_CALLS and fault.fits(method, path, channel, account)
         ]
         for fault in met:
             fault.hits += 1

@@ -22,7 +22,7 @@ from desk.settings import LoadedSettings, Settings, environment_name
 from market import codes, limits
 from market.limits import ORDER_IDS_PER_SOURCE, OWNERS_PER_SOURCE
 from market.messages import MESSAGES, FieldSpec, MessageSpec
-from paper.faults import SWITCHES, Option
+from paper.faults import FaultKind, Option
 
 ROOT = Path(__file__).resolve().parents[2]
 PROTOCOL, OPERATING = ROOT / "docs" / "protocol.md", ROOT / "docs" / "operating.md"
@@ -209,10 +209,7 @@ def _constraint(item: Any) -> Iterator[str]:
 
 def faults_table(_: str) -> str:
     """Return every fault switch of the paper exchange."""
-    rows = (
-        (f"`{switch.kind}`", switch.effect, "<br>".join(map(_option, switch.options)), switch.says)
-        for switch in SWITCHES
-    )
+    rows = ((f"`{kind}`", kind.effect, "<br>".join(map(_option, kind.options)), kind.says) for kind in FaultKind)
     return table(("kind", "acts", "options", "says"), rows)
 
 
