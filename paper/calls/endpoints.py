@@ -2,22 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Final
 
 from paper.calls import account_calls, market_calls
 from paper.calls import parameters as p
 from paper.calls.call import Call
 from paper.calls.parameters import Parameter, Values
-
-
-class Security(StrEnum):
-    """What a call asks of its sender, in Binance's words; all but NONE are signed."""
-
-    NONE = "NONE"
-    USER_DATA = "USER_DATA"
-    TRADE = "TRADE"
-
 
 _BASE: Final = "/api/v3/"
 
@@ -33,7 +23,7 @@ class Endpoint:
     Attributes:
         socket_method: what the WebSocket API calls it; empty where that does not have it.
         weight: what a call costs of the request weight, fixed or by its parameters.
-        security: who may call it; if it is signed, timestamp, recvWindow and signature are parameters too.
+        is_signed: whether it acts for an account; timestamp, recvWindow and signature are parameters then.
         is_order: whether its handler counts an order, and its answer tells of the limits of orders.
     """
 
@@ -43,7 +33,7 @@ class Endpoint:
     weight: Weight
     parameters: Table
     handler: Handler
-    security: Security = Security.NONE
+    is_signed: bool = False
     is_order: bool = False
 
     @property
@@ -52,9 +42,9 @@ class Endpoint:
         return self.path.removeprefix(_BASE)
 
     @property
-    def is_signed(self) -> bool:
-        """Whether it acts for an account."""
-        return self.security is not Security.NONE
+    def security(self) -> str:
+        """What it asks of its sender, in Binance's words."""
+        return ("USER_DATA" if self.method == "GET" else "TRADE") if self.is_signed else "NONE"
 
     def weight_of(self, values: Values) -> int:
         """Return what a call with these parameters costs."""
@@ -73,17 +63,13 @@ def _day_ticker_weight(values: Values) -> int:
     return next((weight for most, weight in ((20, 2), (100, 40)) if count <= most), 80)
 
 
-def _ticker_weight(values: Values) -> int:
-    return 2 if "symbol" in values else 4
+def _either(name: str, weight: int, weight_without: int) -> Weight:
+    """Return what a call costs that names a parameter, and one that does not."""
+    return lambda values: weight if name in values else weight_without
 
 
-def _open_orders_weight(values: Values) -> int:
-    return 6 if "symbol" in values else 80
-
-
-def _my_trades_weight(values: Values) -> int:
-    return 5 if "orderId" in values else 20
-
+_TICKER_WEIGHT: Final = _either("symbol", 2, 4)
+_OPEN_WEIGHT: Final = _either("symbol", 6, 80)
 
 _INFO: Final = (p.SYMBOL_OR_ALL, p.SYMBOLS, p.PERMISSIONS, p.SHOW_PERMISSION_SETS, p.SYMBOL_STATUS)
 _TICKER: Final = (p.SYMBOL_OR_ALL, p.SYMBOLS, p.SYMBOL_STATUS)
@@ -140,8 +126,7 @@ def _signed(
     *,
     is_order: bool = False,
 ) -> Endpoint:
-    security = Security.USER_DATA if method == "GET" else Security.TRADE
-    return Endpoint(method, _whole(path), socket_method, weight, (*parameters, *p.SIGNED), handler, security, is_order)
+    return Endpoint(method, _whole(path), socket_method, weight, (*parameters, *p.SIGNED), handler, True, is_order)
 
 
 ENDPOINTS: Final = (
@@ -154,8 +139,8 @@ ENDPOINTS: Final = (
     _public("klines", "klines", 2, (p.SYMBOL, p.INTERVAL, *_RANGE, p.TIME_ZONE), market_calls.klines),
     _public("avgPrice", "avgPrice", 2, (p.SYMBOL,), market_calls.average_price),
     _public("ticker/24hr", "ticker.24hr", _day_ticker_weight, (*_TICKER, p.TICKER_TYPE), market_calls.day_ticker),
-    _public("ticker/price", "ticker.price", _ticker_weight, _TICKER, market_calls.price_ticker),
-    _public("ticker/bookTicker", "ticker.book", _ticker_weight, _TICKER, market_calls.book_ticker),
+    _public("ticker/price", "ticker.price", _TICKER_WEIGHT, _TICKER, market_calls.price_ticker),
+    _public("ticker/bookTicker", "ticker.book", _TICKER_WEIGHT, _TICKER, market_calls.book_ticker),
     _signed("POST", "order", "order.place", 1, _NEW_ORDER, account_calls.place_order, is_order=True),
     _signed("POST", "order/test", "order.test", 1, _TEST, account_calls.check_order),
     _signed(
@@ -164,12 +149,10 @@ ENDPOINTS: Final = (
     _signed("PUT", "order/amend/keepPriority", "order.amend.keepPriority", 4, _AMEND, account_calls.amend_order),
     _signed("GET", "order", "order.status", 4, _ORDER, account_calls.show_order),
     _signed("DELETE", "order", "order.cancel", 1, _CANCEL, account_calls.cancel_order),
-    _signed(
-        "GET", "openOrders", "openOrders.status", _open_orders_weight, (p.SYMBOL_OR_ALL,), account_calls.open_orders
-    ),
+    _signed("GET", "openOrders", "openOrders.status", _OPEN_WEIGHT, (p.SYMBOL_OR_ALL,), account_calls.open_orders),
     _signed("DELETE", "openOrders", "openOrders.cancelAll", 1, (p.SYMBOL,), account_calls.cancel_open_orders),
     _signed("GET", "allOrders", "allOrders", 20, (p.SYMBOL, p.ORDER_ID, *_RANGE), account_calls.all_orders),
-    _signed("GET", "myTrades", "myTrades", _my_trades_weight, _MY_TRADES, account_calls.my_trades),
+    _signed("GET", "myTrades", "myTrades", _either("orderId", 5, 20), _MY_TRADES, account_calls.my_trades),
     _signed("GET", "account", "account.status", 20, (p.OMIT_ZERO_BALANCES,), account_calls.show_account),
     _signed("GET", "account/commission", "account.commission", 20, (p.SYMBOL,), account_calls.show_commission),
     _signed("GET", "rateLimit/order", "account.rateLimits.orders", 40, (), account_calls.show_order_limits),

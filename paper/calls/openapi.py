@@ -59,7 +59,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
             **{str(status): _REFUSED for status in statuses},
         },
         "x-weight": endpoint.weight if isinstance(endpoint.weight, int) else "depends on the parameters",
-        "x-security": str(endpoint.security),
+        "x-security": endpoint.security,
     }
     if endpoint.is_signed:
         operation["security"] = [{"apiKey": []}]
