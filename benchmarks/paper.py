@@ -25,8 +25,7 @@ from websockets.asyncio.client import connect
 
 from benchmarks.engine_process import ROOT, folder_of_a_desk, node_process
 from market.clock import NS_PER_SECOND, monotonic_ns, time_ns
-from market.whole_file import write_new
-from paper.access.accounts import KeyPair, key_file_text, load_keys
+from paper.access.accounts import KeyPair, create_keys, load_keys
 from paper.access.signing import sign
 
 SECONDS: Final = 4.0
@@ -318,8 +317,7 @@ def running_desk() -> Iterator[Desk]:
     """Run an engine, an exchange and the empty handler, and end them whatever happens."""
     port, empty_port = free_port(), free_port()
     with folder_of_a_desk() as run_dir:
-        other = KeyPair.generate()
-        write_new(run_dir / "paper" / "accounts" / "2.env", key_file_text(other).encode("ascii"))
+        other = create_keys(run_dir / "paper" / "accounts" / "2.env")
         settings = {**SETTINGS, "PAPER__PORT": str(port)}
         empty = subprocess.Popen([sys.executable, "-m", "benchmarks.empty_sanic", str(empty_port)], cwd=ROOT)
         try:

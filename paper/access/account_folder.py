@@ -17,14 +17,13 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from market.limits import OWNERS_PER_SOURCE
-from market.whole_file import write_new
 from paper.access.accounts import (
     FIRST_ACCOUNT,
     Accounts,
     KeyFileError,
     KeyPair,
     PublicKey,
-    key_file_text,
+    create_keys,
     load_keys,
     load_or_create_keys,
 )
@@ -72,8 +71,7 @@ class AccountFolder:
         number = max(*accounts.numbers, *taken, FIRST_ACCOUNT) + 1
         if number >= OWNERS_PER_SOURCE:
             raise KeyFileError(f"expected at most {OWNERS_PER_SOURCE - 1} accounts")
-        pair = KeyPair.generate()
-        write_new(self._folder / f"{number}.env", key_file_text(pair).encode("ascii"))
+        pair = create_keys(self._folder / f"{number}.env")
         accounts.add(number, pair)
         return number, pair
 

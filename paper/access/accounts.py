@@ -99,17 +99,17 @@ def load_or_create_keys(path: Path) -> KeyPair:
     Raises:
         KeyFileError: if others may read the file, or if it does not hold both keys.
     """
-    pair = KeyPair.generate()
     try:
-        write_new(path, key_file_text(pair).encode("ascii"))
+        return create_keys(path)
     except FileExistsError:
         return load_keys(path)
+
+
+def create_keys(path: Path) -> KeyPair:
+    """Return new keys, and write them to a file at `path`; raise FileExistsError if there is one."""
+    pair = KeyPair.generate()
+    write_new(path, f"{API_KEY_NAME}={pair.api_key}\n{SECRET_NAME}={pair.secret}\n".encode("ascii"))
     return pair
-
-
-def key_file_text(pair: KeyPair) -> str:
-    """Return what a file of keys holds."""
-    return f"{API_KEY_NAME}={pair.api_key}\n{SECRET_NAME}={pair.secret}\n"
 
 
 def load_or_create_token(path: Path) -> str:
