@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import ccxt
 import pytest
 
 from paper.access.accounts import KeyPair, load_keys
 from tests.desk.desk_process import BTCUSDT, Desk, short_directory, until
+from venues.venue import VenueRefusedError
 
 PAIR = "BTC/USDT"
 BARE = ("--without", "flow", "--without", "maker", "--without", "api", "--without", "gateway")
@@ -106,6 +106,6 @@ def test_the_tracker_tells_of_a_reset_and_starts_its_figures_anew(desk: Desk) ->
     assert len(document["resets"]) == 1
     assert document["reconciliation"]["is_exact"]
     assert "The account was reset" in desk.cli("report").stdout
-    with pytest.raises(ccxt.OrderNotFound):
+    with pytest.raises(VenueRefusedError, match="-2013"):
         mine.fetch_order("1", PAIR)
     assert desk.venue().open_orders(BTCUSDT) == []
