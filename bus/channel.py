@@ -34,7 +34,7 @@ class ChannelSocket:
 
     Args:
         channel: a row of the topology.
-        place: where the desk's channels are; of a mere run directory, its socket files.
+        place: where the desk's channels are; of a mere run directory, its socket files alone.
         binder: the name of the node that binds it.
         is_binder: whether we are that node.
 
@@ -45,7 +45,7 @@ class ChannelSocket:
     """
 
     def __init__(self, channel: Channel, place: Path | Wiring, binder: str, *, is_binder: bool = False) -> None:
-        wiring = Wiring.of(place)
+        wiring = place if isinstance(place, Wiring) else Wiring(place)
         endpoints = wiring.bound(channel, binder) if is_binder else [wiring.connected(channel, binder)]
         self.endpoint = endpoints[0]
         kind = channel.bind_type if is_binder else channel.connect_type

@@ -75,11 +75,6 @@ class Wiring:
         """Return the engine that publishes `topic`."""
         return self.engine_of[topic.partition(b".")[2].decode(errors="replace")]
 
-    @classmethod
-    def of(cls, place: "Path | Wiring") -> "Wiring":
-        """Return `place`, or of a mere run directory the wiring of a process with one node, over ipc."""
-        return place if isinstance(place, Wiring) else cls(place)
-
     @property
     def domain(self) -> str:
         """The name under which newcomers of this desk are let in or refused."""
