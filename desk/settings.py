@@ -135,8 +135,8 @@ class Settings(Section):
         """The desk that these settings make."""
         engine_of = place_symbols(self.engines, [row.symbol for row in self.symbols])
         numbers = gateway_numbers(self.gateways, {})
-        engines = [
-            EnginePlan(
+        engines = {
+            row.name: EnginePlan(
                 row.name,
                 row.over(self.engine),
                 tuple(each for each in self.instruments if engine_of[each.symbol] == row.name),
@@ -144,14 +144,13 @@ class Settings(Section):
                 Address(row.host or self.bus.host, row.port or self.bus.port + BUS_PORTS * index),
             )
             for index, row in enumerate(self.engines)
-        ]
-        gateways = [
-            GatewayPlan(row.name, row.over(self.gateway), numbers[row.name], self.run_dir / row.name)
+        }
+        gateways = {
+            row.name: GatewayPlan(row.name, row.over(self.gateway), numbers[row.name], self.run_dir / row.name)
             for row in self.gateways
-        ]
+        }
         idle = {"paper", "flow"} if self.venue.name != "paper" else {"flow"} if self.flow.source == "none" else ()
-        by_name = {each.name: each for each in engines}
-        return Plan(by_name, {each.name: each for each in gateways}, frozenset(idle), engine_of)
+        return Plan(engines, gateways, frozenset(idle), engine_of)
 
     def with_port(self, node: Instance, port: int) -> Self:
         """Return the settings with the port that a node was given, as that which it is to take."""
