@@ -10,7 +10,8 @@ from market.commands import MassCancel, NewOrder
 from market.events import Accepted, Canceled, Event
 from tests.desk.desk_process import short_directory, until
 from tests.nodes.gateway.gateway_process import Pair
-from tests.nodes.gateway.order_scripts import BUY, IOC, SCRIPTS, SELL, Report, Script, order, summary
+from tests.nodes.gateway.order_scripts import SCRIPTS
+from tests.nodes.gateway.script_words import BUY, IOC, SELL, Report, Script, order, summary
 from venues.gateway import GatewayClient
 from venues.gateway_session import ClientCommand
 
