@@ -128,28 +128,25 @@ class Recorder:
             ValueError: for a trade in a symbol that is not among the snapshot's instruments.
         """
         with self._folder.locked():
-            return self._record(snapshot, is_final=is_final)
-
-    def _record(self, snapshot: AccountSnapshot, *, is_final: bool) -> Recorded | None:
-        day = self._day
-        if day is None or day.book.day != snapshot.day or day.mark != self._folder.mark_of(snapshot.day):
-            return None
-        notes = self._put_aside(day)
-        reason = self._reset_reason(day, snapshot)
-        if reason is not None:
-            day, note = self._begin_anew(day, snapshot, reason)
-            self._day, notes = day, [*notes, note]
-        elif day.head is not None and _is_older(day.book, snapshot):
-            return self._recorded(day, [*notes, "the venue tells less than it did; what it said last stands"])
-        symbols = [instrument.symbol for instrument in snapshot.instruments]
-        notes += self._others.take(snapshot, {} if reason else {symbol: self.newest(symbol) for symbol in symbols})
-        take(day.book, snapshot)
-        market = snapshot.market or (day.head or {}).get("market", {})
-        day.head = document_head(day.book, snapshot, day.resets, market)
-        day.account_id, day.is_behind = snapshot.account_id or day.account_id, True
-        if is_final or monotonic_ns() - day.written_ns >= day.pause_ns:
-            self._write(day)
-        return self._recorded(day, notes)
+            day = self._day
+            if day is None or day.book.day != snapshot.day or day.mark != self._folder.mark_of(snapshot.day):
+                return None
+            notes = self._put_aside(day)
+            reason = self._reset_reason(day, snapshot)
+            if reason is not None:
+                day, note = self._begin_anew(day, snapshot, reason)
+                self._day, notes = day, [*notes, note]
+            elif day.head is not None and _is_older(day.book, snapshot):
+                return self._recorded(day, [*notes, "the venue tells less than it did; what it said last stands"])
+            symbols = [instrument.symbol for instrument in snapshot.instruments]
+            notes += self._others.take(snapshot, {} if reason else {symbol: self.newest(symbol) for symbol in symbols})
+            take(day.book, snapshot)
+            market = snapshot.market or (day.head or {}).get("market", {})
+            day.head = document_head(day.book, snapshot, day.resets, market)
+            day.account_id, day.is_behind = snapshot.account_id or day.account_id, True
+            if is_final or monotonic_ns() - day.written_ns >= day.pause_ns:
+                self._write(day)
+            return self._recorded(day, notes)
 
     def write(self) -> None:
         """Write what the day's file lacks.

@@ -130,6 +130,10 @@ class GatewayCore:
             self.counts["malformed"] += 1
             self._refuse(client, RejectReason.MALFORMED, str(error), 0, now)
             return
+        except NoSessionLeftError as error:
+            command = Tag.LOGON if isinstance(messages, Logon) else 0
+            self._refuse(client, RejectReason.NO_SESSION_LEFT, str(error), command, now)
+            return
         client.rest = decoder.rest
         if client.session is not None:  # a part of a first message is nothing yet
             client.heard_ns = now.monotonic_ns
@@ -138,8 +142,6 @@ class GatewayCore:
     def _take_rows(self, client: Client, rows: Int64Array, now: Now) -> None:
         """Give the commands among the rows to the engines."""
         session = client.session or self._begin_anonymous(client, now)
-        if session is None:
-            return
         for engines, first, count in self._engines.parts(rows):
             # 3. Admit.
             is_here = all(engine.link.is_connected for engine in engines)
@@ -192,13 +194,9 @@ class GatewayCore:
 
     # --- who comes and goes
 
-    def _begin_anonymous(self, client: Client, now: Now) -> Session | None:
-        try:
-            self._make_room(client.address, now)
-            session = self._kept.begin_anonymous(client.address)
-        except NoSessionLeftError as error:
-            self._refuse(client, RejectReason.NO_SESSION_LEFT, str(error), 0, now)
-            return None
+    def _begin_anonymous(self, client: Client, now: Now) -> Session:
+        self._make_room(client.address, now)
+        session = self._kept.begin_anonymous(client.address)
         self._attach(client, session, 0)
         return session
 
@@ -216,13 +214,9 @@ class GatewayCore:
         if known is not None and (other := self._client_of.get(known)) is not None:
             self.hang_up(other, "the session goes on elsewhere", now, encode(Logout(RejectReason.REPLACED)))
         address = client.address if self._rules.tokens is None else ""
-        try:
-            if known is None:
-                self._make_room(address, now)
-            session = self._kept.log_on(logon, address)
-        except NoSessionLeftError as error:
-            self._refuse(client, RejectReason.NO_SESSION_LEFT, str(error), Tag.LOGON, now)
-            return
+        if known is None:
+            self._make_room(address, now)
+        session = self._kept.log_on(logon, address)
         reports = session.reports
         idle_ms = int(self._rules.idle_s * 1_000)
         used_id, open_count = self._table.used_id(session), self._table.open_count(session)
