@@ -151,7 +151,7 @@ def leave_book(memory: Memory, symbol: int, side: int, price: int, order: int, s
     if leave_queue(memory, ladder_of(symbol), price, order, shown):
         best = symbol * at.BOOK_SIZE + at.BEST + side
         if price == memory.books[best]:
-            if side == 0:  # measured: one call with `side == 1` costs 2 % of all matching
+            if side == 0:  # each walk with a constant, so that the compiler folds its direction
                 memory.books[best] = next_price(memory, ladder_of(symbol), price, False)
             else:
                 memory.books[best] = next_price(memory, ladder_of(symbol), price, True)
