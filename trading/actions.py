@@ -1,0 +1,39 @@
+"""What whoever trades asks of a venue. The venue answers with `trading.news`, later, perhaps never."""
+
+from typing import NamedTuple
+
+from market.codes import Side
+
+
+class Place(NamedTuple):
+    """Enter a post-only limit order. Answered by OrderNews, Refused or Unknown of its id."""
+
+    client_order_id: str
+    side: Side
+    price_ticks: int
+    qty_lots: int
+
+
+class Cancel(NamedTuple):
+    """Cancel an order. Answered by OrderNews of the order as it ended, Gone, or Failed; `why` is for a person."""
+
+    client_order_id: str
+    order_id: str
+    why: str
+
+
+class FindOrder(NamedTuple):
+    """Say what became of an order. Answered by Found, or Failed."""
+
+    client_order_id: str
+
+
+class ListOrders(NamedTuple):
+    """Say which of our orders are open. Answered by Listed, or Failed."""
+
+
+class AskBalances(NamedTuple):
+    """Say what we hold. Answered by Balances, or Failed."""
+
+
+Action = Place | Cancel | FindOrder | ListOrders | AskBalances

@@ -1,0 +1,109 @@
+"""What a venue tells whoever trades: the market, our orders, and its own failures.
+
+News of an order may come twice, late, or in another order than it happened; what a later state cannot take back (more
+filled, ended) wins.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from market.account import Balance, VenueOrder
+from market.codes import Side
+from market.depth import Depth
+from trading.actions import Action
+
+
+class MarketTrade(NamedTuple):
+    """A trade of anybody's; `time_ns` since 1970 UTC, by the venue's clock."""
+
+    trade_id: int
+    price_ticks: int
+    qty_lots: int
+    taker_side: Side
+    time_ns: int
+
+
+class BookNews(NamedTuple):
+    """The best levels of the book, our own orders among them."""
+
+    depth: Depth
+
+
+class TradesNews(NamedTuple):
+    """Trades of the market, oldest first, each once."""
+
+    trades: Sequence[MarketTrade]
+
+
+class OrderNews(NamedTuple):
+    """One of our orders as the venue has it now."""
+
+    order: VenueOrder
+
+
+class Gone(NamedTuple):
+    """A cancel came too late: the order has ended, as other news will tell."""
+
+    client_order_id: str
+
+
+class Refused(NamedTuple):
+    """The venue said no to an order; nothing was done. `code` is the venue's own."""
+
+    client_order_id: str
+    why: str
+    code: int = 0
+
+
+class Unknown(NamedTuple):
+    """The reply to an order was lost: it may have arrived, or arrive until its window closes."""
+
+    client_order_id: str
+    why: str
+
+
+class Found(NamedTuple):
+    """What became of an order; None if the venue had never had it at `asked_ns`, the monotonic time of the question."""
+
+    client_order_id: str
+    order: VenueOrder | None
+    asked_ns: int
+
+
+class Listed(NamedTuple):
+    """All our open orders, oldest first, as they were at some time after `asked_ns` (monotonic)."""
+
+    orders: Sequence[VenueOrder]
+    asked_ns: int
+
+
+class Balances(NamedTuple):
+    """What we hold of each asset."""
+
+    balances: Mapping[str, Balance]
+
+
+class Failed(NamedTuple):
+    """The venue did not do what was asked; `undone` are the actions of which surely nothing was done.
+
+    Ask again after `retry_after_s` at the earliest.
+    """
+
+    why: str
+    undone: Sequence[Action]
+    retry_after_s: float = 0.0
+
+
+class Silent(NamedTuple):
+    """What we know of the market or of our orders may be old from now on: a stream has ended, or says nothing."""
+
+    why: str
+
+
+class Following(NamedTuple):
+    """What we know is of now again."""
+
+
+_OfTheMarket = BookNews | TradesNews | Silent | Following
+_OfOurOrders = OrderNews | Gone | Refused | Unknown | Found | Listed
+News = _OfTheMarket | _OfOurOrders | Balances | Failed

@@ -1,0 +1,75 @@
+"""What a trader tells a person of what it does: each thing once, as it happens."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+from market.account import VenueOrder
+from market.codes import Side
+from trading.quoting import Quote
+
+
+class Quoted(NamedTuple):
+    """A new order stands."""
+
+    order: VenueOrder
+
+
+class Filled(NamedTuple):
+    """An order was filled by `qty`, base asset; `order` as it is now."""
+
+    order: VenueOrder
+    qty: Decimal
+
+
+class Ended(NamedTuple):
+    """What was left of an order is gone without trading; `is_by_us` if we had cancelled it."""
+
+    order: VenueOrder
+    why: str
+    is_by_us: bool
+
+
+class Forgotten(NamedTuple):
+    """The venue does not know an order any more that was open."""
+
+    order: VenueOrder
+
+
+class Declined(NamedTuple):
+    """The venue refused a quote; its side pauses for `wait_ns`."""
+
+    quote: Quote
+    why: str
+    wait_ns: int
+
+
+class Lost(NamedTuple):
+    """An order has no answer: its fate is unknown."""
+
+    client_order_id: str
+    why: str
+
+
+class Settled(NamedTuple):
+    """What became of it."""
+
+    client_order_id: str
+    has_arrived: bool
+
+
+class Paused(NamedTuple):
+    """The venue failed; the next round waits for `wait_ns`."""
+
+    why: str
+    wait_ns: int
+
+
+class Looked(NamedTuple):
+    """A round is over: the mid that was quoted around (twice, in ticks; None without one), and why a side is idle."""
+
+    mid_ticks_x2: int | None
+    idle: Mapping[Side, str]
+
+
+Note = Quoted | Filled | Ended | Forgotten | Declined | Lost | Settled | Paused | Looked
