@@ -11,6 +11,7 @@ from bus.order_link import Connected
 from bus.subscriber import FeedSubscriber
 from bus.topology import Source, first_order_id, first_owner
 from desk.client import DeskError
+from desk.fees import commission_of
 from desk.halted_file import LOOK_MS, HaltedFile
 from desk.operator import set_halted
 from desk.run_dir import StayDownError
@@ -27,7 +28,6 @@ from paper.admin import Admin
 from paper.exchange.exchange import Exchange
 from paper.fault_calls import FaultCalls, Halt
 from paper.latency import Latency
-from paper.money.commission import DISCOUNT_ASSET, Commission, FeePlace
 from paper.money.ledger import BooksError, Ledger
 from paper.rest import HttpSettings, create_app
 
@@ -162,7 +162,7 @@ async def _serve(node: Node) -> None:
         first_order_id=first_order_id(Source.PAPER),
         first_owner=first_owner(Source.PAPER),
         first_update_id=time_ns() // NS_PER_US,  # more than were ever told before: no book changes so often
-        commission=_commission(settings),
+        commission=commission_of(settings),
     )
     for number in accounts.numbers:
         exchange.open_account(number)
@@ -200,18 +200,6 @@ def _halting(settings: Settings) -> Halt:
             raise ConnectionError("; ".join(outcome.missing))
 
     return halt
-
-
-def _commission(settings: Settings) -> Commission:
-    is_in_bnb = settings.paper.fee_in == DISCOUNT_ASSET
-    return Commission(
-        settings.paper.maker_fee,
-        settings.paper.taker_fee,
-        {row.symbol: settings.fees(row) for row in settings.symbols},
-        place=FeePlace.RECEIVED if is_in_bnb else FeePlace(settings.paper.fee_in),
-        is_in_bnb=is_in_bnb,
-        bnb_discount=settings.paper.bnb_discount,
-    )
 
 
 def run(node: Node) -> None:

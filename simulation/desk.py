@@ -1,0 +1,156 @@
+"""A desk of which everything runs in this process, on one clock, from a seed: market, engine, exchange and trader.
+
+Nothing here reads a clock, sleeps, or waits for a socket: two runs of the same settings are the same to the last bit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Final
+
+from bus.topology import Source, first_order_id, first_owner
+from desk.fees import commission_of
+from desk.settings import Settings
+from engine.matching_engine import make_engine
+from flow.order_flow import OrderFlow
+from flow.side_by_side import SideBySide
+from market.clock import NS_PER_MS, NS_PER_SECOND
+from nodes.flow.market import OrderIds
+from nodes.flow.market_flows import make_flows
+from simulation.digest import Digest
+from simulation.exchange import SimulatedAccount, SimulatedExchange
+from simulation.heap import EventHeap
+from simulation.line import SimulatedLine
+from simulation.market import FlowMarket, Market
+from trading import news, notes
+from trading.execution import Requoting
+from trading.model_strategy import ModelStrategy
+from trading.models import MODELS
+from trading.strategy import Strategy
+from trading.trader import Terms, Trader
+
+PREFIX: Final = "tb-simulated-"
+BOOK_LEVELS: Final = 20
+LIST_NS: Final = 5 * NS_PER_SECOND
+ARRIVAL_NS: Final = 6 * NS_PER_SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Delays:
+    """How long everything travels, each way, ns.
+
+    Attributes:
+        order_ns: between the exchange and its engine.
+        venue_ns: between the trader and the exchange.
+        book_ns: how often the trader hears of the book.
+    """
+
+    order_ns: int = 0
+    venue_ns: int = NS_PER_MS
+    book_ns: int = 100 * NS_PER_MS
+
+
+@dataclass(slots=True)
+class Told:
+    """What the trader has told, for the figures of a run."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def take(self, told: Sequence[notes.Note]) -> None:
+        """Count each kind of note."""
+        for note in told:
+            name = type(note).__name__
+            self.counts[name] = self.counts.get(name, 0) + 1
+
+
+class SimulatedDesk:
+    """One desk.
+
+    Args:
+        settings: those of a real one; its seeds stand in them.
+        start_ns: when it starts, ns since 1970 UTC.
+        strategy: who decides; None is the model of the settings.
+
+    Attributes:
+        heap: the clock.
+        account: reads what the desk's account has, as the tracker does.
+        told: what the trader has told.
+        digest: of all commands and events so far.
+    """
+
+    def __init__(
+        self, settings: Settings, start_ns: int, delays: Delays | None = None, strategy: Strategy | None = None
+    ) -> None:
+        self._settings = settings
+        self._delays = delays or Delays()
+        self.heap = EventHeap(start_ns)
+        self.digest = Digest()
+        self.told = Told()
+        self.market: Market = FlowMarket(
+            make_engine("fast", len(settings.instruments)),
+            _flow(settings),
+            first_owner(Source.FLOW),
+            start_ns,
+            self.digest.add,
+        )
+        self.exchange = SimulatedExchange(
+            settings, self.heap, self.market, commission_of(settings), self._delays.order_ns
+        )
+        self.account = SimulatedAccount(self.exchange)
+        instrument = settings.instrument
+        maker = settings.maker
+        self.line = SimulatedLine(self.exchange, self.heap, instrument, self._delays.venue_ns, self._on_news)
+        self.trader = Trader(
+            strategy or ModelStrategy(MODELS[maker.model](maker.half_spread, maker.notional)),
+            instrument,
+            self.account.load(instrument),
+            Terms(
+                Requoting(maker.requote_tolerance, maker.replace_below),
+                PREFIX,
+                maker.interval_ms * NS_PER_MS,
+                LIST_NS,
+                ARRIVAL_NS,
+            ),
+            (f"{PREFIX}{number}" for number in count(1)),
+        )
+        self._wake_ns: int | None = None
+        self._on_book()
+
+    def run(self, until_ns: int) -> None:
+        """Go on until a time."""
+        heap = self.heap
+        while heap.now_ns < until_ns:
+            next_ns = heap.next_ns
+            limit_ns = until_ns if next_ns is None else min(until_ns, next_ns)
+            heap.now_ns, events = self.market.advance(limit_ns)
+            if events:
+                self.exchange.hear(events)
+            heap.run_due()
+
+    def _on_book(self) -> None:
+        """Let the trader hear of the book, again and again."""
+        self.line.tell(news.BookNews(self.market.engine.depth(self._settings.instrument.symbol_id, BOOK_LEVELS)))
+        self.heap.after(self._delays.book_ns, self._on_book)
+
+    def _on_news(self, said: Sequence[news.News]) -> None:
+        now_ns = self.heap.now_ns
+        outbox = self.trader.step(now_ns, said)
+        self.told.take(outbox.notes)
+        self.line.act(outbox.actions)
+        wake_ns = outbox.wake_ns
+        if wake_ns is not None and wake_ns > now_ns and (self._wake_ns is None or wake_ns < self._wake_ns):
+            self._wake_ns = wake_ns
+            self.heap.at(wake_ns, lambda: self._wake(wake_ns))
+
+    def _wake(self, at_ns: int) -> None:
+        if self._wake_ns == at_ns:
+            self._wake_ns = None
+            self._on_news(())
+
+
+def _flow(settings: Settings) -> OrderFlow | None:
+    """Return all flows of the settings as one."""
+    if settings.flow.source == "none":
+        return None
+    flows = make_flows(settings, first_owner(Source.FLOW), OrderIds(first_order_id(Source.FLOW)))
+    return SideBySide(flows) if len(flows) > 1 else next(iter(flows.values()))
