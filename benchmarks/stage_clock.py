@@ -21,7 +21,7 @@ from engine.fast.engine import FastEngine
 from engine.wire.codec import BookFeed, CommandDecoder, EventRouter, PieceDecoder, RowEncoder
 from journal.journal import Journal
 from nodes.engine.core import EngineCore
-from nodes.engine.node import EngineNode
+from nodes.engine.turns import EngineTurns
 from nodes.gateway.connection import ClientConnection
 from nodes.gateway.node import GatewayNode
 from nodes.node import run_nodes
@@ -59,7 +59,7 @@ STAGES: Final[dict[str, tuple[tuple[str, type[Any], str], ...]]] = {
         ("link out", EngineEnd, "report_encoded"),
         ("ZeroMQ send", ChannelSocket, "send"),
         ("core", EngineCore, "handle"),
-        ("node", EngineNode, "_on_orders"),
+        ("node", EngineTurns, "take_orders"),
     ),
 }
 

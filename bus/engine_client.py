@@ -31,6 +31,7 @@ class LinkEnd:
         socket: reaches it; a simulation gives one that sends and receives otherwise.
         symbol_ids: whose books it has.
         resume: epoch and sequence of the last report that is kept for good, (0, 0) if nothing is.
+        started_ns: when this process started, ns since 1970; None is now.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class LinkEnd:
         socket: ChannelSocket,
         symbol_ids: Collection[int] = (),
         resume: tuple[int, int] = (0, 0),
+        started_ns: int | None = None,
     ) -> None:
         self.source = source
         self.engine = engine
@@ -47,7 +49,7 @@ class LinkEnd:
         self.symbol_ids = frozenset(symbol_ids)
         self.bad_frame_count = 0
         self.on_send: Callable[[], None] = lambda: None  # a send can swallow the news that something has come
-        self._end = SourceEnd(source, time_ns(), resume)
+        self._end = SourceEnd(source, time_ns() if started_ns is None else started_ns, resume)
 
     @property
     def is_connected(self) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from bus.channel import ChannelSocket
 from bus.feed import BookReplica, FeedError, TopicReplica, unpack_frame
-from bus.topology import FEED, SNAPSHOTS
+from bus.topology import FEED, SNAPSHOTS, Channel
 from bus.wiring import Wiring
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.mendable import MendableError
@@ -33,6 +33,7 @@ class FeedSubscriber:
         topics: each by its exact name.
         make_book: returns an empty replica of a book.
         gives_up: if not, it never stops itself, and asks again and again, more and more seldom.
+        make_socket: makes the sockets; a simulation gives others.
     """
 
     def __init__(
@@ -42,11 +43,12 @@ class FeedSubscriber:
         make_book: Callable[[], BookReplica] = BookReplica,
         *,
         gives_up: bool = True,
+        make_socket: Callable[[Channel, Wiring, str], ChannelSocket] = ChannelSocket,
     ) -> None:
         self._engines = {topic: wiring.engine_of_topic(topic) for topic in topics}
         engines = dict.fromkeys(self._engines.values())
-        self._feeds = {engine: ChannelSocket(FEED, wiring, engine) for engine in engines}
-        self._snapshots = {engine: ChannelSocket(SNAPSHOTS, wiring, engine) for engine in engines}
+        self._feeds = {engine: make_socket(FEED, wiring, engine) for engine in engines}
+        self._snapshots = {engine: make_socket(SNAPSHOTS, wiring, engine) for engine in engines}
         self.replicas = {topic: TopicReplica(topic, make_book()) for topic in topics}
         self._asked_ns = dict.fromkeys(topics, 0)
         self._heard_ns = dict.fromkeys(topics, 0)

@@ -16,7 +16,8 @@ from journal.reader import JournalReader
 from market.words import counted
 from nodes.engine.command_record import COMMANDS
 from nodes.engine.inspection import inspect, inspection_text, verification_text, verify
-from nodes.engine.node import STATE_TOPIC, engine_figures, make_core
+from nodes.engine.node import engine_figures, make_core
+from nodes.engine.turns import STATE_TOPIC
 
 
 def asked_engines(settings: Settings, name: str | None) -> tuple[EnginePlan, ...]:

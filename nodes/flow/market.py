@@ -1,6 +1,6 @@
 """The market of one engine's symbols: an order flow in front of the link end over which it trades."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from bus.engine_client import LinkEnd
 from bus.order_link import Connected, Reports
@@ -33,12 +33,16 @@ class Market:
         link: the link end at the engine.
         flow: what trades there; None only takes out what an earlier process has left.
         order_ids: where the flow takes its ids from.
+        clock: ns since 1970 UTC, for the time that stands on what is sent.
     """
 
-    def __init__(self, link: LinkEnd, flow: OrderFlow | None, order_ids: OrderIds) -> None:
+    def __init__(
+        self, link: LinkEnd, flow: OrderFlow | None, order_ids: OrderIds, clock: Callable[[], int] = time_ns
+    ) -> None:
         self._link = link
         self._flow = flow
         self._order_ids = order_ids
+        self._clock = clock
         self._events: list[Event] = []
         self._base_sequence = 0  # the link's number of the last command before the flow's first
         self._start_sequence: int | None = None  # of the last command that builds the book
@@ -89,10 +93,10 @@ class Market:
             self._start_sequence = self._send(self._flow.start(now_ns))
 
     def _cancel_all(self) -> int:
-        return self._link.send([MassCancel(owner=first_owner(self._link.source), time_ns=time_ns())])
+        return self._link.send([MassCancel(owner=first_owner(self._link.source), time_ns=self._clock())])
 
     def _send(self, commands: list[Command]) -> int:
         if not commands:
             return self._link.sent
-        sent_ns = time_ns()
+        sent_ns = self._clock()
         return self._link.send([command._replace(time_ns=sent_ns) for command in commands])

@@ -1,0 +1,150 @@
+"""What the engine's node does with what waits at its sockets: receive, handle, answer, and hold back until it is kept.
+
+The clock and the sockets are given: in a simulation they are others.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+
+import msgpack
+
+from bus.channel import ChannelSocket
+from bus.engine_link import CommandBatch
+from bus.feed import Frames
+from bus.order_link import LinkError
+from journal.journal import Journal
+from market.clock import Now
+from market.limits import BATCH_MESSAGES_MAX
+from nodes.engine.command_record import CommandRecord
+from nodes.engine.core import EngineCore
+
+TURNS_MAX = 8  # batches of orders in a row; then timers and requests for snapshots get their turn
+ASKED_TOPICS_MAX = 256  # at once; whoever asks for more waits in the socket
+ANSWERS_PER_TURN = 16
+STATE_TOPIC = b"state"
+
+
+class EngineTurns:
+    """The engine's core between its sockets.
+
+    Args:
+        orders: the engine's end of the order links.
+        feed: where it publishes.
+        snapshots: where it is asked for the state of a topic.
+        now: this moment.
+        on_bad_frame: is told why a frame of an order link is none.
+    """
+
+    def __init__(
+        self,
+        core: EngineCore,
+        journal: Journal[CommandRecord],
+        orders: ChannelSocket,
+        feed: ChannelSocket,
+        snapshots: ChannelSocket,
+        now: Callable[[], Now],
+        on_bad_frame: Callable[[str], None],
+    ) -> None:
+        self._core = core
+        self._journal = journal
+        self._orders = orders
+        self._feed = feed
+        self._snapshots = snapshots
+        self._now = now
+        self._on_bad_frame = on_bad_frame
+        self._held: deque[tuple[int, ChannelSocket, Frames]] = deque()  # until the journal's record is on the disk
+        self._askers: dict[bytes, dict[tuple[bytes, ...], list[bytes]]] = {}  # by topic: the envelopes of the answers
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether somebody waits for a snapshot: give `answer` its turns."""
+        return bool(self._askers)
+
+    def take_orders(self) -> None:
+        """Handle the commands that wait, batch by batch."""
+        for turn in range(TURNS_MAX):
+            room = self._core.engine.commands.free_count
+            batches = list(self._receive(room, is_told=turn == 0))
+            if not batches:
+                break
+            now = self._now()
+            self._core.handle(batches, now.time_ns, now.monotonic_ns)
+            self._send_reports()
+            self.publish(self._core.tell(now.time_ns))
+            if room - sum(batch.size for batch in batches) >= BATCH_MESSAGES_MAX:
+                break  # all that waited is done
+        self._send_reports()
+
+    def halt(self, symbol_ids: Iterable[int]) -> bool:
+        """Halt symbols though nobody has sent a command; return whether one was not halted."""
+        now = self._now()
+        is_new = self._core.halt(symbol_ids, now.time_ns, now.monotonic_ns)
+        if is_new:
+            self._send_reports()
+            self.publish(self._core.tell(now.time_ns))
+        return is_new
+
+    def sync(self) -> None:
+        """Bring to the disk what has waited for it long enough, and send what was held back for it."""
+        if self._journal.sync_due(self._now().monotonic_ns):
+            self._journal.sync()
+        while self._held and self._held[0][0] <= self._journal.acknowledged_sequence:
+            _, socket, frames = self._held.popleft()
+            socket.send(frames)
+
+    def take_questions(self) -> None:
+        """Note who asks for what; whoever asks again before the answer gets one."""
+        while len(self._askers) < ASKED_TOPICS_MAX and (frames := self._snapshots.receive()) is not None:
+            *envelope, topic = frames  # a REQ socket puts an empty frame into the envelope; it goes back as it came
+            self._askers.setdefault(topic, {})[tuple(envelope)] = envelope
+
+    def answer(self) -> None:
+        """Answer what is asked for, up to the first slice of a large book; then let orders in again."""
+        for topic in [*self._askers][:ANSWERS_PER_TURN]:
+            is_state = topic == STATE_TOPIC
+            answer = self._state() if is_state else self._core.feed.snapshot_slice(topic, self._now().time_ns)
+            if answer is None:
+                break
+            self._snapshots.send_to_each(self._askers.pop(topic).values(), answer)
+
+    def take_subscriptions(self) -> None:
+        """Tell those who come to the feed its last values."""
+        while (frames := self._feed.receive()) is not None:
+            self.publish(self._core.feed.last_value(frames[0], self._now().time_ns))
+
+    def publish(self, feed_frames: Iterable[Frames]) -> None:
+        """Send frames of the feed."""
+        for frames in feed_frames:
+            self._send(self._feed, frames)
+
+    def _receive(self, room: int, *, is_told: bool) -> Iterator[CommandBatch]:
+        """Yield the waiting frames of new commands, as many as surely fit into so much of the ring.
+
+        Args:
+            is_told: whether a poll has just said that one waits.
+        """
+        while room >= BATCH_MESSAGES_MAX and (frames := self._orders.receive(is_told=is_told)) is not None:
+            is_told = False
+            identity, *rest = frames
+            try:
+                batch = self._core.links.receive(identity, rest)
+            except LinkError as error:
+                self._on_bad_frame(str(error))
+                continue
+            if batch is not None:
+                room -= batch.size
+                yield batch
+
+    def _send_reports(self) -> None:
+        for identity, frames in self._core.links.outgoing():
+            self._send(self._orders, [identity, *frames])
+
+    def _send(self, socket: ChannelSocket, frames: Frames) -> None:
+        """Send, or hold back until the journal's last record may be acknowledged; what is held keeps its order."""
+        if self._journal.acknowledged_sequence < self._journal.sequence or self._held:
+            self._held.append((self._journal.sequence, socket, frames))
+        else:
+            socket.send(frames)
+
+    def _state(self) -> Frames:
+        return [STATE_TOPIC, msgpack.packb((self._journal.sequence, self._core.engine.state_hash())), b""]
