@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from desk.settings import Settings
 from market.account import Balance, VenueAccount, VenueOrder, VenueTrade
-from market.clock import NS_PER_MS, day_bounds_ns, time_ns, utc_date
+from market.clock import NS_PER_MS, day_bounds_ns, now, utc_date
 from market.codes import Side
 from market.depth import Depth, Level
 from market.instrument import Instrument
@@ -117,10 +117,10 @@ class MemoryVenue:
 def measure(total: int, path: Path) -> list[Figures]:
     """Return the figures of each size of the day."""
     instrument = Settings().instruments[0]
-    today = utc_date(time_ns())
+    today = utc_date(now().time_ns)
     folder = ReportsFolder(path)
     venue = MemoryVenue(instrument, day_bounds_ns(today)[0] // NS_PER_MS)
-    books = Bookkeeper(venue, instrument, folder)
+    books = Bookkeeper(venue, instrument, folder, now)
     count, rows = 0, []
     for step in STEPS:
         size = max(total // step, count + (UPDATES + WRITES + 1) * TRADES_PER_UPDATE)

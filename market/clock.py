@@ -4,8 +4,9 @@ Everything that needs the time takes it as a value or reads it here, so that a s
 """
 
 import time
+from collections.abc import Callable
 from datetime import UTC, date, datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 NS_PER_US = 1_000
 NS_PER_MS = 1_000_000
@@ -27,6 +28,9 @@ class Now(NamedTuple):
 
     time_ns: int
     monotonic_ns: int
+
+
+Clock: TypeAlias = Callable[[], Now]  # for code that waits for others, and so must look again
 
 
 def now() -> Now:

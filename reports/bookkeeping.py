@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from market.account import VenueTrade
-from market.clock import NS_PER_MS, NS_PER_SECOND, iso_time, monotonic_ns
+from market.clock import NS_PER_MS, NS_PER_SECOND, Clock, iso_time
 from market.exact_json import JsonObject
 from reports.daily_file import encode_lines
 from reports.day_book import DayBook
@@ -71,9 +71,10 @@ class Recorder:
     nothing.
     """
 
-    def __init__(self, folder: ReportsFolder) -> None:
-        """Begin with what the `folder` holds."""
+    def __init__(self, folder: ReportsFolder, now: Clock) -> None:
+        """Begin with what the `folder` holds; `now` tells the time."""
         self._folder = folder
+        self._now = now
         self._others = OtherDays(folder)
         self._day: _Day | None = None
         self._vanished_ns: int | None = None  # since when the venue tells none of the day's trades
@@ -144,7 +145,7 @@ class Recorder:
             market = snapshot.market or (day.head or {}).get("market", {})
             day.head = document_head(day.book, snapshot, day.resets, market)
             day.account_id, day.is_behind = snapshot.account_id or day.account_id, True
-            if is_final or monotonic_ns() - day.written_ns >= day.pause_ns:
+            if is_final or self._now().monotonic_ns - day.written_ns >= day.pause_ns:
                 self._write(day)
             return self._recorded(day, notes)
 
@@ -173,7 +174,7 @@ class Recorder:
         content = encode_lines(day.head, day.book.lines)
         self._folder.write_bytes(day.book.day, content)
         day.mark = self._folder.mark_of(day.book.day)
-        day.written_ns, day.is_behind = monotonic_ns(), False
+        day.written_ns, day.is_behind = self._now().monotonic_ns, False
         seconds = min(len(content) / BYTES_PER_SECOND_MAX, PAUSE_SECONDS_MAX)
         day.pause_ns = int(seconds * NS_PER_SECOND) if seconds >= 1 else 0
 
@@ -250,7 +251,7 @@ class Recorder:
 
         The newest trades do not count: a venue may show a trade and, asked again at once, not yet show it elsewhere.
         """
-        now_ns = monotonic_ns()
+        now_ns = self._now().monotonic_ns
         self._vanished_ns = now_ns if self._vanished_ns is None else self._vanished_ns
         settled_ms = snapshot.now_ns // NS_PER_MS - SETTLED_MS
         is_old = any(row.trade.time_ms <= settled_ms for row in book.rows)

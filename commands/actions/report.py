@@ -11,7 +11,7 @@ from typing import Final, Protocol, TypeVar
 from desk.client import DeskError
 from desk.settings import Settings
 from market.account import VenueOrder, VenueTrade
-from market.clock import NS_PER_MS, day_bounds_ns, time_ns, utc_date
+from market.clock import NS_PER_MS, day_bounds_ns, now, utc_date
 from market.exact_json import dumps
 from market.instrument import Instrument
 from nodes.tracker.bookkeeper import Bookkeeper
@@ -59,7 +59,7 @@ def period_of(day: str | None, days: int | None, first: str | None, last: str | 
     Raises:
         DeskError: if they cannot be told.
     """
-    today = utc_date(time_ns())
+    today = utc_date(now().time_ns)
     if sum(given is not None for given in (day, days, first or last)) > 1:
         raise DeskError("expected one of --date, --days, and --from with --to")
     if day is not None:
@@ -90,9 +90,9 @@ def print_report(settings: Settings, venue_of: Callable[[], Venue], period: Peri
     folder = ReportsFolder(settings.reports_dir)
     reason = None
     notes: tuple[str, ...] = ()
-    if period.last >= utc_date(time_ns()):
+    if period.last >= utc_date(now().time_ns):
         try:
-            books = Bookkeeper(venue_of(), settings.instrument, folder, settings.market, settings.instruments)
+            books = Bookkeeper(venue_of(), settings.instrument, folder, now, settings.market, settings.instruments)
             notes = books.update().notes
         except (VenueError, DeskError, FolderBusyError) as error:
             if not folder.days():

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Final
 
 from market.account import VenueAccount, VenueTrade
-from market.clock import NS_PER_MS, day_bounds_ns, time_ns, utc_date
+from market.clock import NS_PER_MS, Clock, day_bounds_ns, utc_date
 from market.exact_json import JsonObject
 from market.instrument import Instrument
 from reports.bookkeeping import Recorded, Recorder
@@ -30,6 +30,7 @@ class Bookkeeper:
 
     Args:
         instrument: the pair to report on; others that were traded on the same day are read along.
+        now: tells the time.
         market: where the account trades, as the daily document tells it.
         pairs: all that the desk knows: whose base asset has moved since the day's opening was traded by somebody.
     """
@@ -39,15 +40,17 @@ class Bookkeeper:
         venue: Venue,
         instrument: Instrument,
         folder: ReportsFolder,
+        now: Clock,
         market: JsonObject | None = None,
         pairs: Sequence[Instrument] = (),
     ) -> None:
         self._venue = venue
         self._instrument = instrument
         self._folder = folder
+        self._now = now
         self._market = market or {}
         self._pairs = pairs
-        self._recorder = Recorder(folder)
+        self._recorder = Recorder(folder, now)
         self._refused: set[str] = set()  # symbols that the venue does not trade
 
     def update(self, *, is_final: bool = True) -> Recorded:
@@ -63,7 +66,7 @@ class Bookkeeper:
             FolderBusyError: if other processes do not let go of the folder.
         """
         for attempt in range(READINGS_MAX):
-            today = utc_date(time_ns())
+            today = utc_date(self._now().time_ns)
             self._recorder.look(today)
             snapshot = self._snapshot(today)
             if snapshot.unsure and self._recorder.book.opening is None and attempt < READINGS_MAX - 1:
@@ -94,7 +97,7 @@ class Bookkeeper:
             if not reading.read(instruments) and not moved:
                 break
         return AccountSnapshot(
-            time_ns(),
+            self._now().time_ns,
             instruments,
             account.balances,
             reading.trades,
@@ -149,7 +152,7 @@ class Bookkeeper:
     def _past_prices(self, symbol: str, times_ms: Sequence[int]) -> dict[str, Decimal]:
         """Return the prices of the minutes of `times_ms` that are gone by, where the venue remembers them."""
         found: dict[str, Decimal] = {}
-        until_ms = time_ns() // NS_PER_MS - PAST_MS
+        until_ms = self._now().time_ns // NS_PER_MS - PAST_MS
         prices: Mapping[int, Decimal] = {}
         end_ms = 0
         for time_ms in sorted(time_ms for time_ms in times_ms if time_ms < until_ms):

@@ -1,6 +1,7 @@
 """The tracker's node: writes the account's day into `performance_YYYYMMDD.json`, again and again."""
 
 from desk.venue import desk_venue
+from market.clock import now
 from nodes.node import Node
 from nodes.tracker.bookkeeper import Bookkeeper
 from reports.day_figures import day_figures
@@ -54,8 +55,9 @@ class TrackerNode:
 
 def run(node: Node) -> None:
     """Run the tracker's node until it is told to stop."""
-    venue = desk_venue(node.settings)
-    venue.load(node.settings.instrument)
-    folder = ReportsFolder(node.settings.reports_dir)
-    bookkeeper = Bookkeeper(venue, node.settings.instrument, folder, node.settings.market, node.settings.instruments)
+    settings = node.settings
+    venue = desk_venue(settings)
+    venue.load(settings.instrument)
+    folder = ReportsFolder(settings.reports_dir)
+    bookkeeper = Bookkeeper(venue, settings.instrument, folder, now, settings.market, settings.instruments)
     TrackerNode(node, bookkeeper).run()

@@ -17,10 +17,10 @@ from desk.settings import Settings, load_settings
 from market.account import VenueOrder
 from market.codes import Side
 from market.exact_json import loads
-from nodes.tracker import bookkeeper as bookkeeper_module
 from nodes.tracker.bookkeeper import Bookkeeper
 from reports.daily_file import encode
 from reports.folder import ReportsFolder
+from tests.nodes.tracker.accounts import SetClock
 from tests.reports.fills import BTC, DAY, DAY_MS, NOON_MS, fill
 from tests.reports.scripted_venue import ScriptedVenue
 from venues.venue import VenueUnavailableError
@@ -45,8 +45,7 @@ def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Return a function that sets the time of day; it is noon."""
 
     def set_time(ms: int) -> None:
-        monkeypatch.setattr(bookkeeper_module, "time_ns", lambda: ms * 1_000_000)
-        monkeypatch.setattr(report_commands, "time_ns", lambda: ms * 1_000_000)
+        monkeypatch.setattr(report_commands, "now", SetClock(ms))
 
     set_time(NOON_MS)
     return set_time
@@ -64,7 +63,7 @@ def venue(folder: ReportsFolder, at: Callable[[int], None]) -> ScriptedVenue:
             fill(first + 1, Side.SELL, "1", str(101 + back), time_ms=NOON_MS - back * DAY_MS - 1),
         ]
         if back:
-            Bookkeeper(made, BTC, folder).update()
+            Bookkeeper(made, BTC, folder, SetClock(NOON_MS - back * DAY_MS)).update()
     return made
 
 

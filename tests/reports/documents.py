@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from market.clock import now
 from market.exact_json import JsonObject
 from reports.bookkeeping import Recorded, Recorder
 from reports.folder import ReportsFolder
@@ -30,7 +31,7 @@ def performance_document(
 
 def record(folder: ReportsFolder, snapshot: AccountSnapshot) -> Recorded:
     """Write the snapshot into its day's file, as a recorder does that has just begun."""
-    recorder = Recorder(folder)
+    recorder = Recorder(folder, now)
     recorder.look(snapshot.day)
     recorded = recorder.record(snapshot, is_final=True)
     assert recorded is not None

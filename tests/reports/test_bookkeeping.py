@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from market.clock import now
 from market.codes import Side
 from reports.bookkeeping import Recorder
 from reports.folder import ReportsFolder
@@ -156,7 +157,7 @@ def test_changes_nothing_when_it_cannot_understand_the_trades(folder: ReportsFol
 
 def test_remembers_the_account_through_an_answer_without_its_id(folder: ReportsFolder) -> None:
     """Guards resets: a venue that tells no id once does not make the next one a first."""
-    recorder = Recorder(folder)
+    recorder = Recorder(folder, now)
     for account_id, is_reset in (("1", False), ("", False), ("65537", True)):
         recorder.look(DAY)
         recorded = recorder.record(snapshot(_START, account_id=account_id))
@@ -183,7 +184,7 @@ def test_makes_no_day_of_trades_that_may_not_be_all(folder: ReportsFolder) -> No
 
 def test_notices_another_file_of_the_same_size(folder: ReportsFolder) -> None:
     """Guards `look`: a file that was put in place of ours is read, were it as long to the byte."""
-    recorder = Recorder(folder)
+    recorder = Recorder(folder, now)
     recorder.look(DAY)
     assert recorder.record(snapshot(_START, [buy(1, "1", "100")])) is not None
     other = record(ReportsFolder(folder.path.parent / "other"), snapshot(_START, [buy(1, "2", "100")]))

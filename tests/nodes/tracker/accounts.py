@@ -1,6 +1,7 @@
 """An account that trades, and a clock, for the bookkeeper to be tested with."""
 
 from market.account import VenueTrade
+from market.clock import Now
 from market.codes import Side
 from market.exact_json import JsonObject
 from tests.reports.fills import DAY_MS, NOON_MS, fill
@@ -11,15 +12,16 @@ MIDNIGHT_MS = NOON_MS + DAY_MS // 2
 STEPS_MS = [-HOUR_MS, -1_000, 1_000, HOUR_MS]
 
 
-class Clock:
-    """The desk's time of day."""
+class SetClock:
+    """A clock that stands still until it is set."""
 
-    def __init__(self) -> None:
-        self.ms = NOON_MS
+    def __init__(self, ms: int = NOON_MS) -> None:
+        self.ms = ms
 
-    def time_ns(self) -> int:
-        """Return it in ns."""
-        return self.ms * 1_000_000
+    def __call__(self) -> Now:
+        """Tell the time."""
+        ns = self.ms * 1_000_000
+        return Now(ns, ns - NOON_MS * 1_000_000)
 
 
 def made_trades(first: int, count: int, time_ms: int = NOON_MS, symbol: str = "BTCUSDT") -> list[VenueTrade]:

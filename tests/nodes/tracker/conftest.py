@@ -4,19 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from nodes.tracker import bookkeeper as bookkeeper_module
 from reports.folder import ReportsFolder
-from tests.nodes.tracker.accounts import START, Clock
+from tests.nodes.tracker.accounts import START, SetClock
 from tests.reports.fills import BTC, ETH
 from tests.reports.scripted_venue import ScriptedVenue
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Return the clock that the bookkeeper reads."""
-    made = Clock()
-    monkeypatch.setattr(bookkeeper_module, "time_ns", made.time_ns)
-    return made
+def clock() -> SetClock:
+    """Return a clock at noon."""
+    return SetClock()
 
 
 @pytest.fixture

@@ -1,13 +1,14 @@
 """The bookkeeper over several days: those that nobody saw, midnight, and every step of a clock."""
 
 from datetime import date, timedelta
+from itertools import count
 
 import pytest
 
-from nodes.tracker import bookkeeper as bookkeeper_module
+from market.clock import Now
 from nodes.tracker.bookkeeper import Bookkeeper
 from reports.folder import ReportsFolder
-from tests.nodes.tracker.accounts import HOUR_MS, MIDNIGHT_MS, STEPS_MS, Clock, agrees, ids, made_trades
+from tests.nodes.tracker.accounts import HOUR_MS, MIDNIGHT_MS, STEPS_MS, SetClock, agrees, ids, made_trades
 from tests.reports.documents import was_reset
 from tests.reports.fills import BTC, DAY, DAY_MS, NOON_MS
 from tests.reports.scripted_venue import ScriptedVenue
@@ -15,16 +16,16 @@ from tests.reports.scripted_venue import ScriptedVenue
 
 @pytest.mark.parametrize(("days_away", "count"), [(1, 20), (1, 155), (2, 20), (2, 155), (2, 1_100), (9, 20)])
 def test_makes_the_days_that_nobody_saw(
-    folder: ReportsFolder, venue: ScriptedVenue, clock: Clock, days_away: int, count: int
+    folder: ReportsFolder, venue: ScriptedVenue, clock: SetClock, days_away: int, count: int
 ) -> None:
     """Guards a tracker that was away over midnights: no trade is missing, on whichever day it was made."""
     venue.trades_of_all = made_trades(1, 20)
-    Bookkeeper(venue, BTC, folder).update()
+    Bookkeeper(venue, BTC, folder, clock).update()
     for back in range(days_away + 1):
         venue.trades_of_all += made_trades(100_000 * (back + 1), count, NOON_MS + back * DAY_MS + HOUR_MS)
     clock.ms += days_away * DAY_MS + 2 * HOUR_MS
     for _ in range(2):
-        document = Bookkeeper(venue, BTC, folder).update().document
+        document = Bookkeeper(venue, BTC, folder, clock).update().document
         assert ids(document) == list(range(100_000 * (days_away + 1), 100_000 * (days_away + 1) + count))
         assert agrees(document)
         assert len(ids(folder.read(DAY))) == 20 + count
@@ -35,17 +36,19 @@ def test_makes_the_days_that_nobody_saw(
             assert found["is_seen"] is False
 
 
-def test_makes_no_day_before_the_desk_was_in_service(folder: ReportsFolder, venue: ScriptedVenue, clock: Clock) -> None:
+def test_makes_no_day_before_the_desk_was_in_service(
+    folder: ReportsFolder, venue: ScriptedVenue, clock: SetClock
+) -> None:
     """Guards the first start on an old account, and a day whose file was deleted to forget it."""
     venue.trades_of_all = [*made_trades(1, 50, NOON_MS - 2 * DAY_MS), *made_trades(51, 10)]
-    books = Bookkeeper(venue, BTC, folder)
+    books = Bookkeeper(venue, BTC, folder, clock)
     books.update()
     assert folder.days() == [DAY]
     clock.ms += DAY_MS
     venue.trades_of_all += made_trades(61, 10, NOON_MS + DAY_MS)
     books.update()
     folder.file_of(DAY).unlink()
-    Bookkeeper(venue, BTC, folder).update()
+    Bookkeeper(venue, BTC, folder, clock).update()
     assert folder.days() == [DAY + timedelta(days=1)]
 
 
@@ -53,11 +56,11 @@ def test_makes_no_day_before_the_desk_was_in_service(folder: ReportsFolder, venu
 @pytest.mark.parametrize("at_ms", [NOON_MS, MIDNIGHT_MS - 500, MIDNIGHT_MS + 500])
 @pytest.mark.parametrize("whose", ["desk", "venue", "both"])
 def test_loses_nothing_when_a_clock_steps(
-    folder: ReportsFolder, venue: ScriptedVenue, clock: Clock, step_ms: int, at_ms: int, whose: str
+    folder: ReportsFolder, venue: ScriptedVenue, clock: SetClock, step_ms: int, at_ms: int, whose: str
 ) -> None:
     """Guards every reading of the time: no trade is lost, none doubled, no account begun anew, and the books agree."""
     clock.ms, number = at_ms, 1
-    books, command = Bookkeeper(venue, BTC, folder), Bookkeeper(venue, BTC, folder)
+    books, command = Bookkeeper(venue, BTC, folder, clock), Bookkeeper(venue, BTC, folder, clock)
     desk_step, venue_step = (step_ms if whose != "venue" else 0), (step_ms if whose != "desk" else 0)
     for minute in range(7):
         is_stepped = minute in (2, 3, 4)  # and then back
@@ -78,11 +81,11 @@ def test_loses_nothing_when_a_clock_steps(
 
 
 def test_follows_a_venue_whose_clock_is_an_hour_ahead_over_midnight(
-    folder: ReportsFolder, venue: ScriptedVenue, clock: Clock
+    folder: ReportsFolder, venue: ScriptedVenue, clock: SetClock
 ) -> None:
     """Guards trades of tomorrow: they are on tomorrow's file at once, and the books of both days agree."""
     clock.ms = MIDNIGHT_MS - HOUR_MS
-    books = Bookkeeper(venue, BTC, folder)
+    books = Bookkeeper(venue, BTC, folder, clock)
     venue.trades_of_all = made_trades(1, 10, clock.ms)
     books.update()
     venue.trades_of_all += made_trades(11, 130, clock.ms + HOUR_MS)
@@ -90,7 +93,7 @@ def test_follows_a_venue_whose_clock_is_an_hour_ahead_over_midnight(
     assert (len(ids(today)), today["reconciliation"]["trades_of_other_days"]) == (10, 130)
     assert agrees(today)
     venue.trades_of_all += made_trades(141, 130, clock.ms + HOUR_MS + 5_000)
-    restarted = Bookkeeper(venue, BTC, folder)
+    restarted = Bookkeeper(venue, BTC, folder, clock)
     assert agrees(restarted.update().document)
     clock.ms += HOUR_MS + 10_000
     for one in (books, restarted):
@@ -104,11 +107,16 @@ def test_follows_a_venue_whose_clock_is_an_hour_ahead_over_midnight(
 @pytest.mark.parametrize("is_restarted", [False, True])
 @pytest.mark.parametrize("is_venue", [False, True])
 def test_asks_for_the_whole_day_though_a_later_one_is_on_file(
-    folder: ReportsFolder, venue: ScriptedVenue, clock: Clock, content: bytes | None, is_restarted: bool, is_venue: bool
+    folder: ReportsFolder,
+    venue: ScriptedVenue,
+    clock: SetClock,
+    content: bytes | None,
+    is_restarted: bool,
+    is_venue: bool,
 ) -> None:
     """Guards a damaged or deleted file where a clock was set back over midnight, or the venue's is ahead of it."""
     clock.ms = MIDNIGHT_MS - 60_000
-    books = Bookkeeper(venue, BTC, folder)
+    books = Bookkeeper(venue, BTC, folder, clock)
     venue.trades_of_all = made_trades(1, 250, clock.ms - 1_000)
     books.update()
     clock.ms += 0 if is_venue else 120_000
@@ -120,18 +128,18 @@ def test_asks_for_the_whole_day_though_a_later_one_is_on_file(
         folder.file_of(DAY).unlink()
     else:
         folder.file_of(DAY).write_bytes(content)
-    document = (Bookkeeper(venue, BTC, folder) if is_restarted else books).update().document
+    document = (Bookkeeper(venue, BTC, folder, clock) if is_restarted else books).update().document
     assert ids(document) == list(range(1, 251))
     assert agrees(document)
     assert ids(folder.read(DAY + timedelta(days=1))) == list(range(251, 381))
 
 
 def test_knows_what_is_on_file_between_two_days_that_it_wrote(
-    folder: ReportsFolder, venue: ScriptedVenue, clock: Clock
+    folder: ReportsFolder, venue: ScriptedVenue, clock: SetClock
 ) -> None:
     """Guards a venue whose clock is ahead: a day of late trades alone is no gap, and tomorrow is on file at once."""
     clock.ms = MIDNIGHT_MS - 60_000
-    books = Bookkeeper(venue, BTC, folder)
+    books = Bookkeeper(venue, BTC, folder, clock)
     venue.trades_of_all = made_trades(1, 150, clock.ms - 1_000)
     books.update()
     venue.trades_of_all += made_trades(151, 130, MIDNIGHT_MS)
@@ -143,27 +151,23 @@ def test_knows_what_is_on_file_between_two_days_that_it_wrote(
     assert [ids(folder.read(DAY + timedelta(days=days))) for days in (1, 2, 3)] == [[*range(151, 281)], [], [281]]
 
 
-def test_ends_the_week_with_the_day_that_was_written(
-    folder: ReportsFolder, venue: ScriptedVenue, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ends_the_week_with_the_day_that_was_written(folder: ReportsFolder, venue: ScriptedVenue) -> None:
     """Guards midnight between the snapshot and the day that it belongs to: it is read again for the new day."""
-    times = [MIDNIGHT_MS - 1, MIDNIGHT_MS + 1, MIDNIGHT_MS + 2, MIDNIGHT_MS + 3]
-    monkeypatch.setattr(bookkeeper_module, "time_ns", lambda: times.pop(0) * 1_000_000)
-    document = Bookkeeper(venue, BTC, folder).update().document
+    times_ms = count(MIDNIGHT_MS - 1, 2)
+    document = Bookkeeper(venue, BTC, folder, lambda: Now(next(times_ms) * 1_000_000, 0)).update().document
     assert document["date"] == "2025-12-01"
     assert folder.days() == [date(2025, 12, 1)]
-    assert times == []
 
 
 @pytest.mark.parametrize("account_id", ["", "65537"])
 def test_tells_of_a_reset_once_when_it_was_noticed_just_before_midnight(
-    folder: ReportsFolder, venue: ScriptedVenue, clock: Clock, account_id: str
+    folder: ReportsFolder, venue: ScriptedVenue, clock: SetClock, account_id: str
 ) -> None:
     """Guards the day after: it goes on with the new account, of which it knows the trades and the id."""
     clock.ms = MIDNIGHT_MS - 120_000
     venue.account_id = "1" if account_id else ""
     venue.trades_of_all = made_trades(5_000, 50, clock.ms - 3_600_000)
-    books = Bookkeeper(venue, BTC, folder)
+    books = Bookkeeper(venue, BTC, folder, clock)
     books.update()
     clock.ms = MIDNIGHT_MS - 1_000
     venue.account_id, venue.trades_of_all = account_id, made_trades(1, 5, clock.ms - 10_000)

@@ -9,20 +9,20 @@ import pytest
 from market.codes import Side
 from nodes.tracker.bookkeeper import Bookkeeper
 from reports.folder import ReportsFolder
-from tests.nodes.tracker.accounts import HOUR_MS, START, Clock, agrees, made_trades
+from tests.nodes.tracker.accounts import HOUR_MS, START, SetClock, agrees, made_trades
 from tests.reports.fills import BTC, DAY, DAY_MS, ETH, NOON_MS, fill
 from tests.reports.scripted_venue import ScriptedVenue
 
 
 @pytest.mark.parametrize("asset", ["BNB", "XYZ"])
 def test_values_a_fee_in_a_third_asset_by_its_mid_at_that_time(
-    folder: ReportsFolder, venue: ScriptedVenue, clock: Clock, asset: str
+    folder: ReportsFolder, venue: ScriptedVenue, clock: SetClock, asset: str
 ) -> None:
     """Guards the PnL of who pays in BNB: the venue is asked, and what it said then stays with the trade."""
     venue.start["XYZ"] = Decimal(10)
     venue.mids |= {"BNBUSDT": Decimal(600), "XYZUSDT": Decimal("2.5")}
     venue.trades_of_all = [replace(trade, fee=Decimal("0.01"), fee_asset=asset) for trade in made_trades(1, 2)]
-    books = Bookkeeper(venue, BTC, folder)
+    books = Bookkeeper(venue, BTC, folder, clock)
     books.update()
     venue.mids |= {"BNBUSDT": Decimal(900), "XYZUSDT": Decimal(9)}
     document = books.update().document
@@ -43,11 +43,11 @@ class RememberingVenue(ScriptedVenue):
         return {ms: Decimal(500 + ms % DAY_MS // HOUR_MS) for ms in minutes if ms % HOUR_MS != HOUR_MS // 2}
 
 
-def test_values_a_fee_of_before_by_the_price_of_its_minute(folder: ReportsFolder, clock: Clock) -> None:
+def test_values_a_fee_of_before_by_the_price_of_its_minute(folder: ReportsFolder, clock: SetClock) -> None:
     """Guards fees that are first seen hours or days later: not by the mid of now, but where none was told of then."""
     venue = RememberingVenue(START, (BTC, ETH))
     venue.mids["BNBUSDT"] = Decimal(600)
-    books = Bookkeeper(venue, BTC, folder)
+    books = Bookkeeper(venue, BTC, folder, clock)
     books.update()
     times_ms = [NOON_MS + HOUR_MS + 1, NOON_MS + 3 * HOUR_MS // 2, NOON_MS + DAY_MS - 1, NOON_MS + DAY_MS - 119_000]
     venue.trades_of_all = [
@@ -62,12 +62,12 @@ def test_values_a_fee_of_before_by_the_price_of_its_minute(folder: ReportsFolder
     assert [row["fee_price"] for row in today["trade_history"]] == [600, 600]
     venue.trades_of_all.append(fill(5, Side.BUY, "1", "100", "0.01", "BNB", time_ms=NOON_MS + DAY_MS + 1))
     clock.ms += HOUR_MS
-    prices = [row["fee_price"] for row in Bookkeeper(venue, BTC, folder).update().document["trade_history"]]
+    prices = [row["fee_price"] for row in Bookkeeper(venue, BTC, folder, clock).update().document["trade_history"]]
     assert sorted(prices) == [512, 600, 600]
 
 
 def test_says_of_a_fee_without_a_price_that_nobody_knows(
-    folder: ReportsFolder, venue: ScriptedVenue, clock: Clock
+    folder: ReportsFolder, venue: ScriptedVenue, clock: SetClock
 ) -> None:
     """Guards an asset that the venue does not trade: named, in no figure, the trip neither won nor lost, asked once."""
     venue.trades_of_all = [replace(trade, fee=Decimal("0.01"), fee_asset="BNB") for trade in made_trades(1, 2)]
@@ -79,7 +79,7 @@ def test_says_of_a_fee_without_a_price_that_nobody_knows(
         return mid(symbol)
 
     venue.mid = counted  # type: ignore[method-assign]
-    books = Bookkeeper(venue, BTC, folder)
+    books = Bookkeeper(venue, BTC, folder, clock)
     books.update()
     part = books.update().document["symbols"]["BTCUSDT"]
     assert (part["pnl"], part["wins"], part["undecided"], part["round_trips"]) == (1, 0, 1, 1)
@@ -89,13 +89,13 @@ def test_says_of_a_fee_without_a_price_that_nobody_knows(
 
 @pytest.mark.parametrize("code", [-1121, -1001, 0])
 def test_asks_again_where_the_venue_only_stumbled(
-    folder: ReportsFolder, venue: ScriptedVenue, clock: Clock, code: int
+    folder: ReportsFolder, venue: ScriptedVenue, clock: SetClock, code: int
 ) -> None:
     """Guards the other symbols of a day: their trades are read on, and fees are priced, after one refusal of a book."""
     venue.mids["BNBUSDT"] = Decimal(600)
     venue.trades_of_all = made_trades(1, 2, symbol="ETHUSDT")
-    Bookkeeper(venue, ETH, folder).update()
-    books = Bookkeeper(venue, BTC, folder)
+    Bookkeeper(venue, ETH, folder, clock).update()
+    books = Bookkeeper(venue, BTC, folder, clock)
     trades = [*made_trades(1, 2, NOON_MS + 5), *made_trades(3, 2, NOON_MS + 10, symbol="ETHUSDT")]
     venue.trades_of_all += [replace(trade, fee=Decimal("0.01"), fee_asset="BNB") for trade in trades]
     venue.refusals = {"ETHUSDT": code, "BNBUSDT": code}
@@ -109,15 +109,15 @@ def test_asks_again_where_the_venue_only_stumbled(
         assert [part["unvalued_fees"] for part in document["symbols"].values()] == [{}, {}]
 
 
-def test_prices_a_fee_of_a_day_that_is_over(folder: ReportsFolder, venue: ScriptedVenue, clock: Clock) -> None:
+def test_prices_a_fee_of_a_day_that_is_over(folder: ReportsFolder, venue: ScriptedVenue, clock: SetClock) -> None:
     """Guards late trades and days that nobody saw: their fees in a third asset are valued as well."""
     venue.mids["BNBUSDT"] = Decimal(600)
-    Bookkeeper(venue, BTC, folder).update()
+    Bookkeeper(venue, BTC, folder, clock).update()
     for day in (0, 1, 2):
         trades = made_trades(1 + 2 * day, 2, NOON_MS + day * DAY_MS + HOUR_MS)
         venue.trades_of_all += [replace(trade, fee=Decimal("0.01"), fee_asset="BNB") for trade in trades]
     clock.ms += 2 * DAY_MS + 2 * HOUR_MS
-    Bookkeeper(venue, BTC, folder).update()
+    Bookkeeper(venue, BTC, folder, clock).update()
     for day in (0, 1, 2):
         found = folder.read(DAY + timedelta(days=day))
         assert found is not None

@@ -11,38 +11,17 @@ import pytest
 from market.account import VenueTrade
 from market.codes import Side
 from market.exact_json import JsonObject
-from nodes.tracker import bookkeeper as bookkeeper_module
 from nodes.tracker.bookkeeper import Bookkeeper
 from reports import bookkeeping as bookkeeping_module
 from reports.bookkeeping import PAUSE_SECONDS_MAX, Recorded, Recorder
 from reports.folder import ReportsFolder
+from tests.nodes.tracker.accounts import SetClock
 from tests.reports.documents import was_reset
 from tests.reports.fills import BTC, DAY, DAY_MS, NOON_MS, account, buy, fill, sell, snapshot
 from tests.reports.scripted_venue import ScriptedVenue
 
 _REPOSITORY = Path(__file__).resolve().parents[3]
 _START = account(BTC="100", USDT="1000000")
-
-
-class Clocks:
-    """Both clocks, in seconds since noon."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now_s = 0.0
-        monkeypatch.setattr(bookkeeper_module, "time_ns", lambda: NOON_MS * 1_000_000 + int(self.now_s * 1e9))
-        monkeypatch.setattr(bookkeeping_module, "monotonic_ns", lambda: int((1_000 + self.now_s) * 1e9))
-
-
-@pytest.fixture
-def clocks(monkeypatch: pytest.MonkeyPatch) -> Clocks:
-    """Return the clocks that are read."""
-    return Clocks(monkeypatch)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> ReportsFolder:
-    """Return a folder that is not made yet."""
-    return ReportsFolder(tmp_path / "reports")
 
 
 @pytest.fixture
@@ -73,9 +52,9 @@ def _recorded(recorder: Recorder, *args: Any, is_final: bool = False, **options:
     return recorded
 
 
-def test_writes_a_small_file_with_every_update(folder: ReportsFolder, venue: ScriptedVenue, clocks: Clocks) -> None:
+def test_writes_a_small_file_with_every_update(folder: ReportsFolder, venue: ScriptedVenue, clock: SetClock) -> None:
     """Guards the usual day: what the venue told is in the file at once."""
-    books = Bookkeeper(venue, BTC, folder)
+    books = Bookkeeper(venue, BTC, folder, clock)
     for number in range(11, 15):
         venue.trades_of_all += _trades(number, 1)
         books.update(is_final=False)
@@ -83,15 +62,15 @@ def test_writes_a_small_file_with_every_update(folder: ReportsFolder, venue: Scr
 
 
 def test_writes_a_large_file_at_a_bounded_pace(
-    folder: ReportsFolder, venue: ScriptedVenue, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
+    folder: ReportsFolder, venue: ScriptedVenue, clock: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Guards a long day: the file is written less often as it grows, and is at most a minute behind."""
     monkeypatch.setattr(bookkeeping_module, "BYTES_PER_SECOND_MAX", 200)
-    books = Bookkeeper(venue, BTC, folder)
+    books = Bookkeeper(venue, BTC, folder, clock)
     books.update(is_final=False)
     behind_s, behind_s_max, writes, mark = 0.0, 0.0, 0, folder.mark_of(DAY)
     for number in range(11, 111):
-        clocks.now_s += 5
+        clock.ms += 5_000
         venue.trades_of_all += _trades(number, 1)
         recorded = books.update(is_final=False)
         assert recorded.head["total_trades"] == number
@@ -109,11 +88,11 @@ def test_writes_a_large_file_at_a_bounded_pace(
 
 
 def test_writes_what_is_behind_without_the_venue(
-    folder: ReportsFolder, venue: ScriptedVenue, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
+    folder: ReportsFolder, venue: ScriptedVenue, clock: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Guards a venue that is away when it is time to write, or when the tracker stops."""
     monkeypatch.setattr(bookkeeping_module, "BYTES_PER_SECOND_MAX", 1)
-    books = Bookkeeper(venue, BTC, folder)
+    books = Bookkeeper(venue, BTC, folder, clock)
     books.update(is_final=False)
     venue.trades_of_all += _trades(11, 3)
     books.update(is_final=False)
@@ -126,16 +105,16 @@ def test_writes_what_is_behind_without_the_venue(
 
 
 def test_completes_the_day_before_it_begins_the_next(
-    folder: ReportsFolder, venue: ScriptedVenue, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
+    folder: ReportsFolder, venue: ScriptedVenue, clock: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Guards midnight: what only the memory had, and what was traded after the last look, is in the old day's file."""
     monkeypatch.setattr(bookkeeping_module, "BYTES_PER_SECOND_MAX", 1)
-    books = Bookkeeper(venue, BTC, folder)
+    books = Bookkeeper(venue, BTC, folder, clock)
     books.update(is_final=False)
     venue.trades_of_all += _trades(11, 200)
     books.update(is_final=False)
     venue.trades_of_all += _trades(211, 150)
-    clocks.now_s += 86_400
+    clock.ms += 86_400_000
     venue.trades_of_all += _trades(361, 5, NOON_MS + DAY_MS)
     books.update(is_final=False)
     assert _count(folder.read(DAY)) == 360
@@ -143,11 +122,11 @@ def test_completes_the_day_before_it_begins_the_next(
 
 
 def test_writes_the_whole_day_before_it_keeps_it_aside(
-    folder: ReportsFolder, venue: ScriptedVenue, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
+    folder: ReportsFolder, venue: ScriptedVenue, clock: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Guards a reset while the file is behind: nothing of the old account is lost with it."""
     monkeypatch.setattr(bookkeeping_module, "BYTES_PER_SECOND_MAX", 1)
-    books = Bookkeeper(venue, BTC, folder)
+    books = Bookkeeper(venue, BTC, folder, clock)
     books.update(is_final=False)
     venue.trades_of_all += _trades(11, 3)
     books.update(is_final=False)
@@ -159,16 +138,16 @@ def test_writes_the_whole_day_before_it_keeps_it_aside(
 
 
 def test_merges_what_two_processes_write_at_once(
-    folder: ReportsFolder, venue: ScriptedVenue, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
+    folder: ReportsFolder, venue: ScriptedVenue, clock: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Guards two trackers on one folder, each behind with its own file: the day has every trade, once."""
     monkeypatch.setattr(bookkeeping_module, "BYTES_PER_SECOND_MAX", 100)
-    both = [Bookkeeper(venue, BTC, folder) for _ in range(2)]
+    both = [Bookkeeper(venue, BTC, folder, clock) for _ in range(2)]
     number = 11
     for turn in range(40):
         venue.trades_of_all += _trades(number, 30)
         number += 30
-        clocks.now_s += 5
+        clock.ms += 5_000
         document = both[turn % 3 % 2].update(is_final=False)
         assert document.head["total_trades"] == number - 1
         assert document.head["reconciliation"]["is_exact"]
@@ -182,10 +161,10 @@ def test_merges_what_two_processes_write_at_once(
 
 
 def test_tries_again_after_a_disk_that_refused(
-    folder: ReportsFolder, venue: ScriptedVenue, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
+    folder: ReportsFolder, venue: ScriptedVenue, clock: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Guards a full disk: an OSError, and the file as it was; what came meanwhile, a reset too, is not lost."""
-    books = Bookkeeper(venue, BTC, folder)
+    books = Bookkeeper(venue, BTC, folder, clock)
     books.update()
     before = folder.read(DAY)
 
@@ -207,10 +186,10 @@ def test_tries_again_after_a_disk_that_refused(
 
 
 def test_keeps_one_report_of_the_account_before_while_the_disk_refuses(
-    folder: ReportsFolder, venue: ScriptedVenue, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
+    folder: ReportsFolder, venue: ScriptedVenue, clock: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Guards a reset on a full disk, or a kill in its midst: each start would leave one more file of the same."""
-    Bookkeeper(venue, BTC, folder).update()
+    Bookkeeper(venue, BTC, folder, clock).update()
 
     def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -220,20 +199,20 @@ def test_keeps_one_report_of_the_account_before_while_the_disk_refuses(
         venue.trades_of_all, venue.account_id = _trades(50, 3), "65537"
         for _ in range(3):
             with pytest.raises(OSError, match="No space left"):
-                Bookkeeper(venue, BTC, folder).update()
-    document = Bookkeeper(venue, BTC, folder).update().document
+                Bookkeeper(venue, BTC, folder, clock).update()
+    document = Bookkeeper(venue, BTC, folder, clock).update().document
     assert [reset["kept_as"] for reset in document["resets"]] == ["performance_20251130.before-reset-1.json"]
     assert len(list(folder.path.iterdir())) == 2
 
 
 def test_keeps_the_report_of_the_account_before_when_the_file_is_a_link(
-    folder: ReportsFolder, venue: ScriptedVenue, clocks: Clocks, tmp_path: Path
+    folder: ReportsFolder, venue: ScriptedVenue, clock: SetClock, tmp_path: Path
 ) -> None:
     """Guards a reset where the day's file is a symbolic link: a second name of the link would tell the new account."""
     folder.path.mkdir()
     (tmp_path / "disk").mkdir()
     folder.file_of(DAY).symlink_to(tmp_path / "disk" / "today.json")
-    books = Bookkeeper(venue, BTC, folder)
+    books = Bookkeeper(venue, BTC, folder, clock)
     before = books.update().path.read_bytes()
     venue.trades_of_all, venue.account_id = _trades(50, 3), "65537"
     document = books.update().document
@@ -241,9 +220,9 @@ def test_keeps_the_report_of_the_account_before_when_the_file_is_a_link(
     assert folder.file_of(DAY).is_symlink()
 
 
-def test_waits_for_a_venue_that_tells_a_trade_late(folder: ReportsFolder, clocks: Clocks) -> None:
+def test_waits_for_a_venue_that_tells_a_trade_late(folder: ReportsFolder, clock: SetClock) -> None:
     """Guards a venue of several machines: one that does not tell yet what another told puts nothing back."""
-    recorder = Recorder(folder)
+    recorder = Recorder(folder, clock)
     told = [buy(1, "1", "100"), sell(2, "1", "101")]
     _recorded(recorder, account(BTC="100", USDT="1000001"), told, has_all_trades=True)
     for late in (told[:1], []):
@@ -255,20 +234,20 @@ def test_waits_for_a_venue_that_tells_a_trade_late(folder: ReportsFolder, clocks
 
 
 def test_takes_silence_of_a_minute_for_another_account_whatever_the_clocks_say(
-    folder: ReportsFolder, clocks: Clocks
+    folder: ReportsFolder, clock: SetClock
 ) -> None:
     """Guards a wiped venue whose clock was an hour ahead: patience is measured on the monotonic clock."""
-    recorder = Recorder(folder)
+    recorder = Recorder(folder, clock)
     ahead = fill(1, Side.BUY, "1", "100", time_ms=NOON_MS + 3_600_000)
     _recorded(recorder, account(BTC="101"), [ahead], has_all_trades=True)
     for now_s, is_reset in ((0, False), (59, False), (60, True)):
-        clocks.now_s = now_s
+        clock.ms = NOON_MS + now_s * 1_000
         assert was_reset(_recorded(recorder, _START, [], has_all_trades=True)) is is_reset
 
 
-def test_says_that_it_came_too_late(folder: ReportsFolder) -> None:
+def test_says_that_it_came_too_late(folder: ReportsFolder, clock: SetClock) -> None:
     """Guards the order of look, venue and record: a file that changed in between, and a day that did."""
-    recorder, other = Recorder(folder), Recorder(folder)
+    recorder, other = Recorder(folder, clock), Recorder(folder, clock)
     recorder.look(DAY)
     _recorded(other, _START, [buy(1, "1", "100")])
     assert recorder.record(snapshot(_START, [])) is None
@@ -281,18 +260,18 @@ def test_says_that_it_came_too_late(folder: ReportsFolder) -> None:
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
-from nodes.tracker import bookkeeper
+from nodes.tracker.bookkeeper import Bookkeeper
 from reports import bookkeeping
 from reports.folder import ReportsFolder
+from tests.nodes.tracker.accounts import SetClock
 from tests.reports.fills import BTC, NOON_MS, fill
 from tests.reports.scripted_venue import ScriptedVenue
 from market.codes import Side
 
 folder, updates, pace = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-bookkeeper.time_ns = lambda: NOON_MS * 1_000_000
 bookkeeping.BYTES_PER_SECOND_MAX = pace
 venue = ScriptedVenue({"BTC": "100", "USDT": "1000000"})
-books = bookkeeper.Bookkeeper(venue, BTC, ReportsFolder(folder))
+books = Bookkeeper(venue, BTC, ReportsFolder(folder), SetClock())
 for number in range(1, 10_000):
     side = Side.BUY if number % 2 else Side.SELL
     venue.trades_of_all.append(fill(number, side, "1", str(100 + number % 7), time_ms=NOON_MS))
@@ -307,7 +286,7 @@ for number in range(1, 10_000):
 
 @pytest.mark.parametrize(("updates", "pace"), [(3, 10**9), (40, 10**9), (40, 100)])
 def test_loses_nothing_when_the_tracker_is_killed(
-    folder: ReportsFolder, venue: ScriptedVenue, clocks: Clocks, updates: int, pace: int
+    folder: ReportsFolder, venue: ScriptedVenue, clock: SetClock, updates: int, pace: int
 ) -> None:
     """Guards kill -9 within a write, and between two writes of a file that is behind: the venue tells the rest."""
     killed = subprocess.run(
@@ -320,7 +299,7 @@ def test_loses_nothing_when_the_tracker_is_killed(
     found = _count(folder.read(DAY))
     assert found == updates - 1 if pace > 1_000 else 1 <= found < updates
     venue.trades_of_all = _trades(1, updates + 150)
-    document = Bookkeeper(venue, BTC, folder).update().document
+    document = Bookkeeper(venue, BTC, folder, clock).update().document
     assert [entry["id"] for entry in document["trade_history"]] == list(range(1, updates + 151))
     assert document["reconciliation"]["is_exact"]
     assert folder.days() == [date(2025, 11, 30)]

@@ -8,11 +8,11 @@ from typing import Any, cast
 import pytest
 
 from nodes.node import Node
-from nodes.tracker import bookkeeper as bookkeeper_module
 from nodes.tracker.bookkeeper import Bookkeeper
 from nodes.tracker.node import TrackerNode
 from reports import bookkeeping as bookkeeping_module
 from reports.folder import FolderBusyError, ReportsFolder
+from tests.nodes.tracker.accounts import SetClock
 from tests.reports.fills import BTC, DAY, NOON_MS, buy, fill, sell
 from tests.reports.scripted_venue import ScriptedVenue
 from venues.venue import VenueKeysError, VenueUnavailableError
@@ -58,9 +58,8 @@ class ScriptedNode:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ReportsFolder:
-    """Return a folder that is not made yet, at noon."""
-    monkeypatch.setattr(bookkeeper_module, "time_ns", lambda: NOON_MS * 1_000_000)
+def folder(tmp_path: Path) -> ReportsFolder:
+    """Return a folder that is not made yet."""
     return ReportsFolder(tmp_path / "reports")
 
 
@@ -74,7 +73,7 @@ def venue() -> ScriptedVenue:
 
 def _run(folder: ReportsFolder, venue: ScriptedVenue, *turns: Callable[[], None]) -> ScriptedNode:
     node = ScriptedNode(list(turns))
-    TrackerNode(cast("Node", node), Bookkeeper(venue, BTC, folder)).run()
+    TrackerNode(cast("Node", node), Bookkeeper(venue, BTC, folder, SetClock())).run()
     return node
 
 
@@ -132,7 +131,7 @@ def test_writes_what_it_knows_when_the_venue_is_away_at_the_stop(
     more = lambda: venue.trades_of_all.append(sell(2, "1", "101"))  # noqa: E731
     turns: list[Callable[[], None]] = [lambda: None, more]
     node = ScriptedNode(turns)
-    tracker = TrackerNode(cast("Node", node), Bookkeeper(venue, BTC, folder))
+    tracker = TrackerNode(cast("Node", node), Bookkeeper(venue, BTC, folder, SetClock()))
     away = _fail_with(venue, VenueUnavailableError("away"))
     run = node.run
 
