@@ -17,8 +17,9 @@ from flow.side_by_side import SideBySide
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from nodes.flow.market import OrderIds
 from nodes.flow.market_flows import make_flows
+from simulation.calls import SimulatedAccount
 from simulation.digest import Digest
-from simulation.exchange import SimulatedAccount, SimulatedExchange
+from simulation.exchange import SimulatedExchange
 from simulation.heap import EventHeap
 from simulation.line import SimulatedLine
 from simulation.market import FlowMarket, Market
@@ -96,10 +97,11 @@ class SimulatedDesk:
         self.exchange = SimulatedExchange(
             settings, self.heap, self.market, commission_of(settings), self._delays.order_ns
         )
-        self.account = SimulatedAccount(self.exchange)
+        self.account = SimulatedAccount(self.exchange.calls)
         instrument = settings.instrument
         maker = settings.maker
-        self.line = SimulatedLine(self.exchange, self.heap, instrument, self._delays.venue_ns, self._on_news)
+        self.line = SimulatedLine(self.exchange.calls, self.heap, instrument, self._delays.venue_ns, self._on_news)
+        self.exchange.exchange.account_listeners.append(self.line.hear)
         self.trader = Trader(
             strategy or ModelStrategy(MODELS[maker.model](maker.half_spread, maker.notional)),
             instrument,

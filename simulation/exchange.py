@@ -1,17 +1,11 @@
-"""The paper exchange in front of a simulated market: the same exchange and the same calls, without HTTP and waiting.
+"""The paper exchange in front of a simulated market: the same exchange, and a link without sockets behind it."""
 
-A call is what a client of Binance makes: method, path and parameters as text go in, the document or the refusal comes
-out. So filters, funds, rate limits and error codes are those of the real exchange.
-"""
-
-import json
-from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from bus.topology import Source, first_order_id, first_owner
 from desk.settings import Settings
-from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
 from market.commands import Command
 from market.depth import Depth
@@ -19,25 +13,15 @@ from market.events import Event, Executed, Halted
 from market.feed_messages import BookTrade
 from paper.access.accounts import FIRST_ACCOUNT
 from paper.access.usage import Usage
-from paper.calls.call import Call
-from paper.calls.endpoints import ENDPOINTS, Endpoint
-from paper.calls.parameters import read_values, without_signature
-from paper.errors import ErrorKind, ExchangeError
 from paper.exchange.exchange import Exchange
-from paper.exchange.pending import Pending
 from paper.exchange.public_market import Touched
 from paper.money.ledger import Ledger
+from simulation.calls import Calls
 from simulation.heap import EventHeap
 from simulation.market import Market
-from venues.binance_account import BinanceAccount
-from venues.venue import VenueError
 
 EPOCH: Final = 1
-ADDRESS: Final = "127.0.0.1"
 _IN_MEMORY: Final = Path(":memory:")
-_ENDPOINTS: Final = {(each.method, each.name): each for each in ENDPOINTS}
-
-Answer = TypeVar("Answer")
 
 
 class SimulatedLink:
@@ -77,25 +61,6 @@ class EngineBooks:
         raise NotImplementedError("nobody streams a simulated book")
 
 
-class SimulatedCall(Call):
-    """A call that waits for the engine by giving the pending command to whoever drives it."""
-
-    async def wait_for_engine(self, pending: Pending) -> None:
-        """Wait until the engine has handled a command."""
-        if not pending.is_done:
-            await _Wait(pending)
-        if pending.is_lost:
-            raise ExchangeError(ErrorKind.TIMEOUT)
-
-
-class _Wait:
-    def __init__(self, pending: Pending) -> None:
-        self._pending = pending
-
-    def __await__(self) -> Generator[Pending]:
-        yield self._pending
-
-
 class SimulatedExchange:
     """The exchange of a simulated desk, all symbols at one engine.
 
@@ -127,6 +92,7 @@ class SimulatedExchange:
         self._orders = self.exchange.engines[engine]
         self._orders.on_connected(EPOCH, 0, heap.now_ns)
         self.exchange.open_account(FIRST_ACCOUNT)
+        self.calls = Calls(self.exchange, self.usage, heap)
 
     def hear(self, events: Sequence[Event]) -> None:
         """Take what has happened at the engine, whoever it concerns: the tape, and reports of our orders."""
@@ -140,23 +106,6 @@ class SimulatedExchange:
             self._report_count += len(reports)
             report_count = self._report_count
             self._heap.after(self._delay_ns, lambda: self._report(reports, report_count, handled_count))
-
-    def begin(self, method: str, path: str, asked: Mapping[str, object], done: Callable[[Any], None]) -> None:
-        """Begin a call; `done` gets the document, or the ExchangeError, once the engine has answered."""
-        self._drive(self._call(_ENDPOINTS[method, path], asked), done)
-
-    def ask(self, method: str, path: str, asked: Mapping[str, object]) -> Any:
-        """Return the document that answers a call that no engine is needed for.
-
-        Raises:
-            ExchangeError: if it is refused.
-        """
-        answers: list[Any] = []
-        self.begin(method, path, asked, answers.append)
-        assert answers, f"{method} {path} waits for the engine"
-        if isinstance(answers[0], ExchangeError):
-            raise answers[0]
-        return answers[0]
 
     def _arrive(self, commands: Sequence[Command]) -> None:
         self._handled_count += len(commands)
@@ -172,43 +121,3 @@ class SimulatedExchange:
         if isinstance(event, Executed):
             return event.taker_owner in self._owners or event.maker_owner in self._owners
         return not isinstance(event, Halted) and event.owner in self._owners
-
-    async def _call(self, endpoint: Endpoint, asked: Mapping[str, object]) -> Any:
-        now_ns = self._heap.now_ns
-        texts = {name: str(value) for name, value in asked.items() if value is not None}
-        table = endpoint.parameters
-        if endpoint.is_signed:
-            texts["timestamp"], table = str(now_ns // NS_PER_MS), without_signature(table)
-        values = read_values(texts, table)
-        self.usage.charge_weight(ADDRESS, endpoint.weight_of(values), now_ns // NS_PER_SECOND)
-        account = FIRST_ACCOUNT if endpoint.is_signed else 0
-        return await endpoint.handler(SimulatedCall(self.exchange, account, values, now_ns, 0.0, self.usage))
-
-    def _drive(self, call: Coroutine[Pending, None, Any], done: Callable[[Any], None]) -> None:
-        """Take a call up to where it waits, and on from there when that has come."""
-        try:
-            pending = call.send(None)
-        except StopIteration as end:
-            done(end.value)
-        except ExchangeError as error:
-            done(error)
-        else:
-            pending.when_done(lambda: self._drive(call, done))
-
-
-class SimulatedAccount(BinanceAccount):
-    """The desk's account at the simulated exchange: what the tracker reads its books from."""
-
-    def __init__(self, exchange: SimulatedExchange) -> None:
-        super().__init__("paper", None, "", "")
-        self._exchange = exchange
-
-    def refusal(self, method: str, error: ExchangeError) -> VenueError:
-        """Return what a client makes of a refusal."""
-        return self._refusal(method, error.status, str(error.retry_after_s or ""), json.dumps(error.document))
-
-    def _answer(self, method: str, path: str, given: Mapping[str, object]) -> Any:
-        try:
-            return self._exchange.ask(method, path, given)
-        except ExchangeError as error:
-            raise self.refusal(method, error) from None

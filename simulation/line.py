@@ -11,7 +11,7 @@ from paper.errors import ExchangeError
 from paper.exchange.news import AccountNews, ExecutionType, OrderNews
 from paper.money.orders import Order
 from paper.units import UNITS_PER_ONE
-from simulation.exchange import SimulatedAccount, SimulatedExchange
+from simulation.calls import Caller, SimulatedAccount
 from simulation.heap import EventHeap
 from trading import news
 from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, Place
@@ -25,25 +25,25 @@ class SimulatedLine:
     """What a trader has instead of a venue.
 
     Args:
+        caller: takes the calls; what happens to the account is given to `hear`.
         delay_ns: how long everything takes each way.
         on_news: called when there is some.
     """
 
     def __init__(
         self,
-        exchange: SimulatedExchange,
+        caller: Caller,
         heap: EventHeap,
         instrument: Instrument,
         delay_ns: int,
         on_news: Callable[[Sequence[news.News]], None],
     ) -> None:
-        self._exchange = exchange
-        self._account = SimulatedAccount(exchange)
+        self._caller = caller
+        self._account = SimulatedAccount(caller)
         self._heap = heap
         self._instrument = instrument
         self._delay_ns = delay_ns
         self._on_news = on_news
-        exchange.exchange.account_listeners.append(self._hear)
 
     def act(self, actions: Sequence[Action]) -> None:
         """Send actions; they arrive together, and are carried out one after the other."""
@@ -70,7 +70,7 @@ class SimulatedLine:
             self._carry_out(rest, asked_ns)
 
         method, path, asked = self._call_of(first)
-        self._exchange.begin(method, path, asked, done)
+        self._caller.begin(method, path, asked, done)
 
     def _call_of(self, action: Action) -> tuple[str, str, dict[str, object]]:
         """Return the call that an action is, as `venues.binance_account` has them."""
@@ -118,7 +118,8 @@ class SimulatedLine:
                 return news.Refused(name, str(error), code)
         return news.Failed(str(error), (action,), error.retry_after_s)
 
-    def _hear(self, told: AccountNews) -> None:
+    def hear(self, told: AccountNews) -> None:
+        """Take what happens at the exchange to the account: it travels to the trader."""
         if not isinstance(told, OrderNews) or told.execution is ExecutionType.REJECTED:
             return
         if told.account == FIRST_ACCOUNT and told.order.symbol.name == self._instrument.symbol:

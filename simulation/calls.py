@@ -1,0 +1,130 @@
+"""Calls of the paper exchange without HTTP and waiting: method, path and parameters as text go in.
+
+What comes out is the document or the refusal that a client of Binance gets. So filters, funds, rate limits and error
+codes are those of the real exchange.
+"""
+
+import json
+from collections.abc import Callable, Coroutine, Generator, Mapping
+from typing import Any, Final, Protocol
+
+from market.clock import NS_PER_MS, NS_PER_SECOND
+from paper.access.accounts import FIRST_ACCOUNT
+from paper.access.usage import Usage
+from paper.calls.call import Call
+from paper.calls.endpoints import ENDPOINTS, Endpoint
+from paper.calls.parameters import read_values, without_signature
+from paper.errors import ErrorKind, ExchangeError
+from paper.exchange.exchange import Exchange
+from paper.exchange.pending import Pending
+from simulation.heap import EventHeap
+from venues.binance_account import BinanceAccount
+from venues.venue import VenueError
+
+ADDRESS: Final = "127.0.0.1"
+_ENDPOINTS: Final = {(each.method, each.name): each for each in ENDPOINTS}
+
+
+class Caller(Protocol):
+    """Takes calls of the desk's account."""
+
+    def begin(self, method: str, path: str, asked: Mapping[str, object], done: Callable[[Any], None]) -> None:
+        """Begin a call; `done` gets the document, or the ExchangeError, once the engine has answered."""
+
+    def ask(self, method: str, path: str, asked: Mapping[str, object]) -> Any:
+        """Return the document that answers a call that no engine is needed for.
+
+        Raises:
+            ExchangeError: if it is refused.
+        """
+
+
+class SimulatedCall(Call):
+    """A call that waits for the engine by giving the pending command to whoever drives it."""
+
+    async def wait_for_engine(self, pending: Pending) -> None:
+        """Wait until the engine has handled a command."""
+        if not pending.is_done:
+            await _Wait(pending)
+        if pending.is_lost:
+            raise ExchangeError(ErrorKind.TIMEOUT)
+
+
+class _Wait:
+    def __init__(self, pending: Pending) -> None:
+        self._pending = pending
+
+    def __await__(self) -> Generator[Pending]:
+        yield self._pending
+
+
+class Calls:
+    """What an exchange is asked, call by call; a Caller.
+
+    Args:
+        exchange: what is asked.
+        usage: counts the calls of the one address that they come from.
+        heap: the clock.
+    """
+
+    def __init__(self, exchange: Exchange, usage: Usage, heap: EventHeap) -> None:
+        self._exchange = exchange
+        self._usage = usage
+        self._heap = heap
+
+    def begin(self, method: str, path: str, asked: Mapping[str, object], done: Callable[[Any], None]) -> None:
+        """Begin a call; `done` gets the document, or the ExchangeError, once the engine has answered."""
+        self._drive(self._call(_ENDPOINTS[method, path], asked), done)
+
+    def ask(self, method: str, path: str, asked: Mapping[str, object]) -> Any:
+        """Return the document that answers a call that no engine is needed for.
+
+        Raises:
+            ExchangeError: if it is refused.
+        """
+        answers: list[Any] = []
+        self.begin(method, path, asked, answers.append)
+        assert answers, f"{method} {path} waits for the engine"
+        if isinstance(answers[0], ExchangeError):
+            raise answers[0]
+        return answers[0]
+
+    async def _call(self, endpoint: Endpoint, asked: Mapping[str, object]) -> Any:
+        now_ns = self._heap.now_ns
+        texts = {name: str(value) for name, value in asked.items() if value is not None}
+        table = endpoint.parameters
+        if endpoint.is_signed:
+            texts["timestamp"], table = str(now_ns // NS_PER_MS), without_signature(table)
+        values = read_values(texts, table)
+        self._usage.charge_weight(ADDRESS, endpoint.weight_of(values), now_ns // NS_PER_SECOND)
+        account = FIRST_ACCOUNT if endpoint.is_signed else 0
+        return await endpoint.handler(SimulatedCall(self._exchange, account, values, now_ns, 0.0, self._usage))
+
+    def _drive(self, call: Coroutine[Pending, None, Any], done: Callable[[Any], None]) -> None:
+        """Take a call up to where it waits, and on from there when that has come."""
+        try:
+            pending = call.send(None)
+        except StopIteration as end:
+            done(end.value)
+        except ExchangeError as error:
+            done(error)
+        else:
+            pending.when_done(lambda: self._drive(call, done))
+
+
+class SimulatedAccount(BinanceAccount):
+    """The desk's account at the simulated exchange: what the tracker reads its books from."""
+
+    def __init__(self, caller: Caller) -> None:
+        super().__init__("paper", None, "", "")
+        self._caller = caller
+
+    def refusal(self, method: str, error: ExchangeError) -> VenueError:
+        """Return what a client makes of a refusal."""
+        return self._refusal(method, error.status, str(error.retry_after_s or ""), json.dumps(error.document))
+
+    def _answer(self, method: str, path: str, given: Mapping[str, object]) -> Any:
+        try:
+            return self._caller.ask(method, path, given)
+        except ExchangeError as error:
+            raise self.refusal(method, error) from None
