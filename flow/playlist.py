@@ -30,7 +30,8 @@ def symbol_of(part: Part) -> str:
     symbols = {public_data_symbol(path) if is_public_data(path) else recording.recorded_symbol(path) for path in part}
     if len(symbols) != 1:
         raise RecordingError(f"expected files of one time to be of one symbol, were of {', '.join(sorted(symbols))}")
-    return symbols.pop()
+    (symbol,) = symbols
+    return symbol
 
 
 def check_part(part: Part, instrument: Instrument) -> None:

@@ -1,5 +1,6 @@
 """The front desk: every request, however it came, is read, charged, checked for who asks, and handed on."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,8 +12,10 @@ from paper.access.usage import Usage
 from paper.calls.call import Call
 from paper.calls.endpoints import Endpoint
 from paper.calls.parameters import Values, read_values, without_signature
+from paper.errors import ErrorKind, ExchangeError
 from paper.exchange.exchange import Exchange
 from paper.exchange.news import AccountNews, ExecutionType, OrderNews
+from paper.exchange.pending import Pending
 from paper.fault_play import play
 from paper.faults import Channel, Faults
 from paper.latency import Latency
@@ -125,8 +128,17 @@ class FrontDesk:
         self.usage.charge_weight(inquiry.address, endpoint.weight_of(values), now_s)
         if endpoint.is_signed:
             self.identify(inquiry, values, now_ns)
-        call = Call(self._exchange, inquiry.account or 0, values, now_ns, self._engine_timeout_s, self.usage)
+        call = Call(self._exchange, inquiry.account or 0, values, now_ns, self._until_done, self.usage)
         return await endpoint.handler(call)
+
+    async def _until_done(self, pending: Pending) -> None:
+        answered = asyncio.Event()
+        pending.when_done(answered.set)
+        try:
+            async with asyncio.timeout(self._engine_timeout_s):
+                await answered.wait()
+        except TimeoutError:
+            raise ExchangeError(ErrorKind.TIMEOUT) from None
 
     def identify(self, inquiry: Inquiry, values: Values, now_ns: int) -> int:
         """Find out, note and return whose a signed inquiry is.

@@ -123,7 +123,7 @@ class Week:
     def quote(self) -> str | None:
         """The quote asset of all amounts, None where there are several, or none is known."""
         quotes = self._quotes or frozenset[str]().union(*(one.known_quotes for one in self.reported))
-        return next(iter(quotes)) if len(quotes) == 1 else None
+        return min(quotes) if len(quotes) == 1 else None
 
     @property
     def without_activity(self) -> tuple[ReportedDay, ...]:

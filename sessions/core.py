@@ -50,8 +50,8 @@ class GatewayCore:
         log: for a person.
 
     Attributes:
-        clients: those that are connected.
-        changed: who is to be looked after: written to, read again, let go.
+        clients: those that are connected, in the order in which they came; only the keys count.
+        changed: likewise, who is to be looked after: written to, read again, let go.
         counts: of what they sent, for `status`.
     """
 
@@ -64,8 +64,8 @@ class GatewayCore:
         greeting: bytes,
         log: Log,
     ) -> None:
-        self.clients: set[Client] = set()
-        self.changed: set[Client] = set()
+        self.clients: dict[Client, None] = {}
+        self.changed: dict[Client, None] = {}
         self.counts = {"orders": 0, "rejected": 0, "malformed": 0, "turned_away": 0}
         self._table = table
         self._kept = kept
@@ -84,10 +84,10 @@ class GatewayCore:
     def connect(self, host: str, port: int, now: Now) -> Client:
         """Return a new client; it is not open if there is no room for it."""
         client = Client(host, port, now)
-        self.changed.add(client)
+        self.changed[client] = None
         is_full = len(self.clients) >= TCP_SESSIONS_MAX
         if not is_full and self._peers.connect(client.address):
-            self.clients.add(client)
+            self.clients[client] = None
             client.say(self._greeting)
             return client
         most = TCP_SESSIONS_MAX if is_full else self._rules.address_sessions_max
@@ -101,7 +101,7 @@ class GatewayCore:
         Args:
             receive_into: receives the next piece of its stream; returns its size, 0 at the end, None if nothing waits.
         """
-        self.changed.add(client)
+        self.changed[client] = None
         if not self._may_read(client):
             self._answer(client, now)
             return
@@ -273,8 +273,8 @@ class GatewayCore:
                 self._cancel_owed(engine, now)
 
     def _disconnect(self, client: Client) -> None:
-        self.clients.discard(client)
-        self.changed.add(client)
+        self.clients.pop(client, None)
+        self.changed[client] = None
         self._peers.disconnect(client.address)
 
     def hang_up_all(self, now: Now) -> None:
@@ -319,7 +319,7 @@ class GatewayCore:
             client = self._client_of.get(session)
             if client is None:
                 continue
-            self.changed.add(client)
+            self.changed[client] = None
             if client.has_lost_reports:
                 self.hang_up(client, "the client does not read its reports", now)  # nor would it read why
             else:
@@ -366,7 +366,7 @@ class GatewayCore:
             return
         elif now.monotonic_ns - client.sent_ns > idle_ns // HEARTBEATS_PER_IDLE and not client.unread_bytes:
             client.say(encode(Heartbeat(session.reports.last_sequence)))
-            self.changed.add(client)
+            self.changed[client] = None
 
     def figures(self) -> dict[str, int]:
         """Return what `status` shows."""

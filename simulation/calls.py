@@ -14,7 +14,7 @@ from paper.access.usage import Usage
 from paper.calls.call import Call
 from paper.calls.endpoints import ENDPOINTS, Endpoint
 from paper.calls.parameters import read_values, without_signature
-from paper.errors import ErrorKind, ExchangeError
+from paper.errors import ExchangeError
 from paper.exchange.exchange import Exchange
 from paper.exchange.pending import Pending
 from simulation.heap import EventHeap
@@ -39,18 +39,9 @@ class Caller(Protocol):
         """
 
 
-class SimulatedCall(Call):
-    """A call that waits for the engine by giving the pending command to whoever drives it."""
+class _UntilDone:
+    """Waits for the engine by giving the pending command to whoever drives the call."""
 
-    async def wait_for_engine(self, pending: Pending) -> None:
-        """Wait until the engine has handled a command."""
-        if not pending.is_done:
-            await _Wait(pending)
-        if pending.is_lost:
-            raise ExchangeError(ErrorKind.TIMEOUT)
-
-
-class _Wait:
     def __init__(self, pending: Pending) -> None:
         self._pending = pending
 
@@ -98,7 +89,7 @@ class Calls:
         values = read_values(texts, table)
         self._usage.charge_weight(ADDRESS, endpoint.weight_of(values), now_ns // NS_PER_SECOND)
         account = FIRST_ACCOUNT if endpoint.is_signed else 0
-        return await endpoint.handler(SimulatedCall(self._exchange, account, values, now_ns, 0.0, self._usage))
+        return await endpoint.handler(Call(self._exchange, account, values, now_ns, _UntilDone, self._usage))
 
     def _drive(self, call: Coroutine[Pending, None, Any], done: Callable[[Any], None]) -> None:
         """Take a call up to where it waits, and on from there when that has come."""

@@ -6,7 +6,6 @@ from bus.engine_client import LinkEnd
 from bus.order_link import Connected, Reports
 from bus.topology import first_owner
 from flow.order_flow import OrderFlow
-from market.clock import time_ns
 from market.commands import Command, MassCancel
 from market.events import Event
 
@@ -36,9 +35,7 @@ class Market:
         clock: ns since 1970 UTC, for the time that stands on what is sent.
     """
 
-    def __init__(
-        self, link: LinkEnd, flow: OrderFlow | None, order_ids: OrderIds, clock: Callable[[], int] = time_ns
-    ) -> None:
+    def __init__(self, link: LinkEnd, flow: OrderFlow | None, order_ids: OrderIds, clock: Callable[[], int]) -> None:
         self._link = link
         self._flow = flow
         self._order_ids = order_ids

@@ -10,7 +10,7 @@ from flow.live import LiveFlow
 from flow.order_flow import OrderFlow
 from flow.recording import RecordingError
 from flow.side_by_side import SideBySide, summary_of
-from market.clock import NS_PER_SECOND, monotonic_ns
+from market.clock import NS_PER_SECOND, monotonic_ns, time_ns
 from nodes.flow.live_market import LiveMarket
 from nodes.flow.market import Market, OrderIds
 from nodes.flow.market_flows import make_flows
@@ -43,7 +43,7 @@ class FlowNode:
         """Return that of an engine; those without a symbol of ours may still have orders of an earlier process."""
         here = {symbol_id: flow for symbol_id, flow in self._flows.items() if symbol_id in link.symbol_ids}
         flow: OrderFlow | None = SideBySide(here) if len(here) > 1 else next(iter(here.values()), None)
-        return Market(link, flow, order_ids)
+        return Market(link, flow, order_ids, time_ns)
 
     def run(self) -> None:
         """Run the flows until stopped."""

@@ -110,7 +110,7 @@ class GatewayNode:
     def _look_after_changed(self, moment: Now) -> None:
         """Send what the sockets take, and wait for what comes next, or let them go."""
         while self._core.changed:
-            client = self._core.changed.pop()
+            client, _ = self._core.changed.popitem()
             if (connection := self._connections.get(client)) is None:
                 continue  # it was let go when it was last looked after
             try:

@@ -135,7 +135,7 @@ class Bookkeeper:
         """Return the mids: of the pairs, and of those that price a fee in a third asset that has no price yet."""
         marks = {one.symbol: mid for one in instruments if (mid := self._mid(one.symbol)) is not None}
         by_symbol = {one.symbol: one for one in instruments}
-        pending: dict[tuple[str, str], list[int]] = {pair: [] for pair in self._recorder.book.unvalued_fees}
+        pending: dict[tuple[str, str], list[int]] = {pair: [] for pair in sorted(self._recorder.book.unvalued_fees)}
         for trade in trades:
             traded = by_symbol[trade.symbol]
             if trade.fee and trade.fee_asset not in (traded.base, traded.quote) and not self._recorder.knows(trade):

@@ -1,6 +1,5 @@
 """The signed calls: orders, their history, the account."""
 
-import secrets
 from typing import Any, Final
 
 from market.codes import RejectReason, SelfTradePrevention, TimeInForce
@@ -72,7 +71,7 @@ async def amend_order(call: Call) -> Document:
     """
     order = _open_order(call, ErrorKind.NO_SUCH_ORDER)
     earlier_id, qty_lots = order.client_order_id, qty_to_lots(order.symbol, call.values["newQty"])
-    client_order_id = call.get("newClientOrderId") or secrets.token_urlsafe(16)
+    client_order_id = call.get("newClientOrderId") or f"tb-{order.order_id:x}-{qty_lots:x}"  # new: it is ever smaller
     for _ in range(_AMEND_TRIES_MAX):
         pending = call.exchange.amend(order, qty_lots, client_order_id, call.now_ns)
         await call.wait_for_engine(pending)

@@ -1,6 +1,6 @@
 """One REST call on its way through the exchange."""
 
-import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ class Call:
         account: whose call it is, 0 for a public call.
         values: the parameters that were sent, parsed, by name.
         now_ns: when the call came, ns since 1970 UTC.
-        engine_timeout_s: how long the engine may take.
+        until_done: waits for the engine; an ExchangeError, TIMEOUT, if that takes too long.
         usage: what clients have used of the rate limits.
     """
 
@@ -32,7 +32,7 @@ class Call:
     account: int
     values: Values
     now_ns: int
-    engine_timeout_s: float
+    until_done: Callable[[Pending], Awaitable[None]]
     usage: Usage
 
     @property
@@ -98,13 +98,8 @@ class Call:
         Raises:
             ExchangeError: TIMEOUT; the command may still be executed, or it was and the engine's word of it is lost.
         """
-        answered = asyncio.Event()
-        pending.when_done(answered.set)
-        try:
-            async with asyncio.timeout(self.engine_timeout_s):
-                await answered.wait()
-        except TimeoutError:
-            raise ExchangeError(ErrorKind.TIMEOUT) from None
+        if not pending.is_done:
+            await self.until_done(pending)
         if pending.is_lost:
             raise ExchangeError(ErrorKind.TIMEOUT)
 

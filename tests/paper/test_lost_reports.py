@@ -1,6 +1,5 @@
 """Reports of the engine that never come: the exchange finds out what it missed, and its books stay right."""
 
-import asyncio
 import logging
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +10,7 @@ from market.codes import Side, TimeInForce
 from paper.access.usage import Usage
 from paper.calls.call import Call
 from paper.errors import ErrorKind, ExchangeError
+from paper.exchange.pending import Pending
 from paper.money.commission import Commission
 from paper.money.history import Span
 from paper.money.orders import Order, OrderKind, OrderStatus
@@ -194,14 +194,18 @@ def test_a_market_order_is_never_booked_at_a_price_that_nobody_knows(desk: Desk)
     agree(desk)
 
 
+async def _never(pending: Pending) -> None:
+    raise AssertionError(f"{pending} is done")
+
+
 def test_a_client_that_waits_hears_that_nobody_knows(desk: Desk) -> None:
     """-1007, so that it asks instead of sending again."""
     pending = desk.send(ALICE, desk.request(Side.BUY, *BID))
     desk.engine.handle()
     lose_reports(desk)
-    call = Call(desk.exchange, ALICE, {}, desk.engine.time_ns, 5.0, Usage())
+    call = Call(desk.exchange, ALICE, {}, desk.engine.time_ns, _never, Usage())
     with pytest.raises(ExchangeError) as caught:
-        asyncio.run(call.wait_for_engine(pending))
+        call.wait_for_engine(pending).send(None)
     assert caught.value.kind is ErrorKind.TIMEOUT
 
 

@@ -85,7 +85,7 @@ def test_hangs_up_with_the_reason_on_what_is_no_message(gate: Gate) -> None:
     assert [type(message) for message in heard] == [LoggedOn, Accepted, Accepted, Rejected]
     assert heard[-1] == Rejected(0, 77, -1, 0, 0, 0, RejectReason.MALFORMED)
     assert gate.core.counts["malformed"] == 1
-    assert gate.core.clients == set()
+    assert not gate.core.clients
 
 
 @pytest.mark.parametrize("size_max", [1, 7, 1 << 20])
@@ -182,10 +182,10 @@ def test_says_that_it_is_there_and_hangs_up_on_who_does_not(gate: Gate) -> None:
     gate.later(IDLE_S / 2 + 1)
     gate.core.tick(gate.now, lambda client: client is named)
     assert gate.hear(silent) == [Logout(RejectReason.IDLE)]
-    assert gate.core.clients == {named, anonymous}
+    assert set(gate.core.clients) == {named, anonymous}
     gate.core.tick(gate.now, lambda _: False)
     assert gate.hear(named)[-1] == Logout(RejectReason.IDLE)
-    assert gate.core.clients == {anonymous}
+    assert set(gate.core.clients) == {anonymous}
 
 
 def test_reads_nobody_while_an_engine_has_too_much_to_do(gate: Gate) -> None:
@@ -202,7 +202,7 @@ def test_reads_nobody_while_an_engine_has_too_much_to_do(gate: Gate) -> None:
     assert gate.changed() == {client, other}
     assert gate.core.interest(other, gate.now)[0] is True
     gate.core.tick(gate.now, lambda _: False)
-    assert gate.core.clients >= {other}
+    assert other in gate.core.clients
 
 
 def test_turns_away_who_comes_too_often(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ class Desk:
         self.cable = Cable()
         self.link = LinkEnd(Source.FLOW, "engine", self.cable, {0})
         self.flow = Quotes(OrderIds(0))
-        self.market = Market(self.link, self.flow if has_flow else None, self.flow.order_ids)
+        self.market = Market(self.link, self.flow if has_flow else None, self.flow.order_ids, lambda: self.now_ns)
         self.now_ns = 0
 
     def turn(self) -> list[int]:
@@ -101,7 +101,7 @@ def test_a_new_process_takes_ids_behind_those_of_the_one_before() -> None:
     before.turn()
     before.turn()
     after.link = LinkEnd(Source.FLOW, "engine", before.cable, {0})
-    after.cable, after.market = before.cable, Market(after.link, after.flow, after.flow.order_ids)
+    after.cable, after.market = before.cable, Market(after.link, after.flow, after.flow.order_ids, lambda: 0)
     before.cable.commands.clear()
     assert after.turn() == [1]
     after.turn()
