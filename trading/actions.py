@@ -1,4 +1,4 @@
-"""What whoever trades asks of a venue. The venue answers with `trading.news`, later, perhaps never."""
+"""What whoever trades asks of a venue. Each is answered once, by `trading.news`, if only by Unknown or Failed."""
 
 from typing import NamedTuple
 

@@ -84,14 +84,19 @@ class Balances(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """The venue did not do what was asked; `undone` are the actions of which surely nothing was done.
+    """The venue did not do what was asked, or nobody knows whether it cancelled what it was to cancel.
 
-    Ask again after `retry_after_s` at the earliest.
+    Attributes:
+        undone: the actions that get no other answer: the one that failed, and what was to follow it. No order of them
+            is at the venue.
+        retry_after_s: ask again after that at the earliest.
+        is_keys: whether our keys are not accepted, which only a person can mend.
     """
 
     why: str
     undone: Sequence[Action]
     retry_after_s: float = 0.0
+    is_keys: bool = False
 
 
 class Silent(NamedTuple):

@@ -16,8 +16,6 @@ from trading.news import MarketTrade
 from trading.order_rules import OrderRules
 from trading.quoting import Quote
 
-Parameter = bool | int | float | str
-
 
 class OwnOrder(NamedTuple):
     """One of our orders in the book; `leaves_lots` is what is still open of it."""
@@ -43,7 +41,6 @@ class Inbox(NamedTuple):
     Attributes:
         instrument: what is traded: its tick and lot sizes, its assets.
         rules: the venue's bounds of an order.
-        parameters: those of `[maker.parameters]`.
         depth: the book without our own orders, best first; a side may be empty.
         trades: the market's since the last step, oldest first.
         orders: ours that are open.
@@ -54,7 +51,6 @@ class Inbox(NamedTuple):
 
     instrument: Instrument
     rules: OrderRules
-    parameters: Mapping[str, Parameter]
     depth: Depth
     trades: Sequence[MarketTrade] = ()
     orders: Sequence[OwnOrder] = ()

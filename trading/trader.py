@@ -22,7 +22,7 @@ from trading.execution import Requoting, plan
 from trading.order_rules import OrderRules
 from trading.own_orders import OwnOrders, UnknownOrder
 from trading.quoting import Quote
-from trading.strategy import Fill, Inbox, OwnOrder, Parameter, Strategy, Wanted
+from trading.strategy import Fill, Inbox, OwnOrder, Strategy, Wanted
 
 REFUSED_PAUSE_NS: Final = 2 * NS_PER_SECOND  # of a side, after the venue has refused a quote
 REFUSED_PAUSE_NS_MAX: Final = 60 * NS_PER_SECOND
@@ -39,7 +39,6 @@ class Terms(NamedTuple):
         interval_ns: the least time between two rounds.
         list_ns: how old what we know of our open orders may get before we ask; the news of them comes by itself.
         arrival_ns: how long an order without an answer may still arrive.
-        parameters: of the strategy.
     """
 
     requoting: Requoting
@@ -47,7 +46,6 @@ class Terms(NamedTuple):
     interval_ns: int
     list_ns: int
     arrival_ns: int
-    parameters: Mapping[str, Parameter] = {}
 
 
 class Outbox(NamedTuple):
@@ -199,7 +197,6 @@ class Trader:
         inbox = Inbox(
             self._instrument,
             self._rules,
-            self._terms.parameters,
             depth,
             trades,
             own,
