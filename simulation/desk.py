@@ -5,7 +5,9 @@ Nothing here reads a clock, sleeps, or waits for a socket: two runs of the same 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from itertools import count
+from pathlib import Path
 from typing import Final
 
 from bus.topology import Source, first_order_id, first_owner
@@ -14,9 +16,11 @@ from desk.settings import Settings
 from engine.matching_engine import make_engine
 from flow.order_flow import OrderFlow
 from flow.side_by_side import SideBySide
-from market.clock import NS_PER_MS, NS_PER_SECOND
+from market.clock import NS_PER_MS, NS_PER_SECOND, Now, day_bounds_ns, utc_date
 from nodes.flow.market import OrderIds
 from nodes.flow.market_flows import make_flows
+from nodes.tracker.bookkeeper import Bookkeeper
+from reports.folder import ReportsFolder
 from simulation.calls import SimulatedAccount
 from simulation.digest import Digest
 from simulation.exchange import SimulatedExchange
@@ -70,17 +74,24 @@ class SimulatedDesk:
     Args:
         settings: those of a real one; its seeds stand in them.
         start_ns: when it starts, ns since 1970 UTC.
+        folder: of the daily files.
         strategy: who decides; None is the model of the settings.
 
     Attributes:
         heap: the clock.
         account: reads what the desk's account has, as the tracker does.
+        folder: the daily files.
         told: what the trader has told.
         digest: of all commands and events so far.
     """
 
     def __init__(
-        self, settings: Settings, start_ns: int, delays: Delays | None = None, strategy: Strategy | None = None
+        self,
+        settings: Settings,
+        start_ns: int,
+        folder: Path,
+        delays: Delays | None = None,
+        strategy: Strategy | None = None,
     ) -> None:
         self._settings = settings
         self._delays = delays or Delays()
@@ -92,7 +103,7 @@ class SimulatedDesk:
             _flow(settings),
             first_owner(Source.FLOW),
             start_ns,
-            self.digest.add,
+            self.digest.add_rows,
         )
         self.exchange = SimulatedExchange(
             settings, self.heap, self.market, commission_of(settings), self._delays.order_ns
@@ -116,6 +127,11 @@ class SimulatedDesk:
             (f"{PREFIX}{number}" for number in count(1)),
         )
         self._wake_ns: int | None = None
+        self.folder = ReportsFolder(folder)
+        self._books = Bookkeeper(
+            self.account, instrument, self.folder, self._clock, settings.market, settings.instruments
+        )
+        self._on_midnight()
         self._on_book()
 
     def run(self, until_ns: int) -> None:
@@ -128,6 +144,23 @@ class SimulatedDesk:
             if events:
                 self.exchange.hear(events)
             heap.run_due()
+
+    def close_books(self) -> date:
+        """Bring the daily file up to date, take all of them into the digest, and return the day."""
+        self._books.update()
+        for day in self.folder.days():
+            self.digest.add_file(self.folder.file_of(day).read_bytes())
+        return utc_date(self.heap.now_ns)
+
+    def _on_midnight(self) -> None:
+        """Begin a day's file, and see to it that the last moment of the day is in it."""
+        self._books.update()
+        _, end_ns = day_bounds_ns(utc_date(self.heap.now_ns))
+        self.heap.at(end_ns - 1, self._books.update)
+        self.heap.at(end_ns, self._on_midnight)
+
+    def _clock(self) -> Now:
+        return Now(self.heap.now_ns, self.heap.now_ns)
 
     def _on_book(self) -> None:
         """Let the trader hear of the book, again and again."""

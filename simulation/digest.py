@@ -1,10 +1,8 @@
-"""What a run was, in 256 bits: of all commands and events in their order."""
+"""What a run was, in 256 bits: of all commands and events in their order, and of the daily files."""
 
 import hashlib
-from collections.abc import Sequence
 
-from market.commands import Command
-from market.events import Event
+from engine.rows.messages import Int64Array
 
 
 class Digest:
@@ -13,9 +11,13 @@ class Digest:
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
 
-    def add(self, commands: Sequence[Command], events: Sequence[Event]) -> None:
-        """Take what was handled at once."""
-        self._hash.update(repr((commands, events)).encode())
+    def add_rows(self, rows: Int64Array) -> None:
+        """Take commands or events as the engine's rows have them."""
+        self._hash.update(rows.data)
+
+    def add_file(self, content: bytes) -> None:
+        """Take a daily file as it is at the end."""
+        self._hash.update(content)
 
     def hexdigest(self) -> str:
         """Return it as text."""

@@ -1,7 +1,6 @@
 """The paper exchange in front of a simulated market: the same exchange, and a link without sockets behind it."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from bus.topology import Source, first_order_id, first_owner
@@ -21,7 +20,6 @@ from simulation.heap import EventHeap
 from simulation.market import Market
 
 EPOCH: Final = 1
-_IN_MEMORY: Final = Path(":memory:")
 
 
 class SimulatedLink:
@@ -77,7 +75,7 @@ class SimulatedExchange:
         self._delay_ns = order_delay_ns
         self._owners = range(first_owner(Source.PAPER), first_owner(Source.PAPER + 1))
         (engine,) = set(settings.plan.engine_of.values())
-        self.ledger = Ledger(_IN_MEMORY, settings.instruments, settings.plan.engine_of)
+        self.ledger = Ledger(None, settings.instruments, settings.plan.engine_of)
         self.usage = Usage(is_limiting=settings.paper.rate_limits)
         self._link = SimulatedLink(heap, self._arrive, order_delay_ns)
         self._handled_count = self._report_count = 0

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
 
-Happening = Callable[[], None]
+Happening = Callable[[], object]
 
 
 class EventHeap:

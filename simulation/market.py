@@ -5,13 +5,13 @@ from itertools import islice
 from typing import Protocol
 
 from engine.matching_engine import MatchingEngine
-from engine.rows.messages import TAG, write_command
+from engine.rows.messages import TAG, Int64Array, write_command
 from flow.order_flow import OrderFlow
 from market.commands import Command
 from market.events import Event, Executed, Halted
 from market.messages import EVENT_BY_TAG
 
-Watch = Callable[[Sequence[Command], Sequence[Event]], None]
+Watch = Callable[[Int64Array], None]
 
 
 class Market(Protocol):
@@ -38,7 +38,7 @@ class FlowMarket:
         flow: not yet started; None: nobody trades but others.
         owner: the flow's.
         start_ns: the time at which it starts.
-        watch: sees all that is said, for a digest.
+        watch: sees the rows of all commands and events, for a digest.
     """
 
     def __init__(
@@ -99,21 +99,24 @@ class FlowMarket:
         ring = self.engine.commands
         while batch := list(islice(waiting, ring.slot_count)):
             for command in batch:
-                write_command(ring.rows, ring.claim(), command)
+                slot = ring.claim()
+                write_command(ring.rows, slot, command)
+                if self._watch is not None:
+                    self._watch(ring.rows[slot])
                 ring.publish()
             while len(ring):
                 self.engine.match()
                 told += self._drain()
-        if self._watch is not None:
-            self._watch(commands, told)
         return told
 
     def _drain(self) -> list[Event]:
         told: list[Event] = []
         events = self.engine.events
         while len(events):
-            rows = events.readable().tolist()
-            for row in rows:
+            rows = events.readable()
+            if self._watch is not None:
+                self._watch(rows)
+            for row in rows.tolist():
                 message = EVENT_BY_TAG[row[TAG]]
                 told.append(message(*row[1 : 1 + len(message._fields)]))
             events.consume(len(rows))

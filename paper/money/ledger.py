@@ -69,11 +69,11 @@ class Ledger:
         open_orders: the orders that may still trade, by id, oldest first.
     """
 
-    def __init__(self, path: Path, instruments: Sequence[Instrument], engine_of: Mapping[str, str]) -> None:
+    def __init__(self, path: Path | None, instruments: Sequence[Instrument], engine_of: Mapping[str, str]) -> None:
         """Open the file at `path`, or make it, readable by its owner alone.
 
         Args:
-            path: of the file.
+            path: of the file; None keeps the ledger in memory, for as long as it is open.
             instruments: what is traded.
             engine_of: by symbol, the name of the engine that has its book.
 
@@ -293,13 +293,14 @@ def _amounts(units_by_asset: Mapping[str, int]) -> str:
     return ", ".join(f"{format_units(units)} {asset}" for asset, units in sorted(units_by_asset.items()))
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path | None) -> sqlite3.Connection:
     # SQLite gives its -wal and -shm files the mode of the main file, so that one decides.
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        if path is not None:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:
         raise LedgerError(f"{path}: cannot be opened: {error.strerror}") from error
-    connection = sqlite3.connect(path, isolation_level=None)
+    connection = sqlite3.connect(path or ":memory:", isolation_level=None)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
@@ -319,7 +320,7 @@ def _open(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _check_symbols(connection: sqlite3.Connection, symbols: Mapping[str, Symbol], path: Path) -> None:
+def _check_symbols(connection: sqlite3.Connection, symbols: Mapping[str, Symbol], path: Path | None) -> None:
     known = {name: steps for name, *steps in connection.execute("SELECT name, tick_units, lot_units FROM symbols")}
     for name, symbol in symbols.items():
         steps = [symbol.tick_units, symbol.lot_units]
@@ -347,7 +348,7 @@ def _name_engines(connection: sqlite3.Connection, engines: Sequence[str]) -> Non
         connection.execute("UPDATE accounts SET clearing = ? WHERE clearing = ?", (",".join(engines), ANY_ENGINE))
 
 
-def _check_places(connection: sqlite3.Connection, symbols: Mapping[str, Symbol], path: Path) -> None:
+def _check_places(connection: sqlite3.Connection, symbols: Mapping[str, Symbol], path: Path | None) -> None:
     """Refuse to trade a symbol at one engine while another one has orders of it in its book."""
     epochs: dict[str, int] = dict(connection.execute("SELECT engine, epoch FROM engines"))
     rows = connection.execute(f"SELECT DISTINCT symbol, abs(engine_epoch) FROM orders WHERE {IS_OPEN}")  # noqa: S608

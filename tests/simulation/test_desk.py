@@ -1,0 +1,78 @@
+"""A whole desk on one clock: the same from the same seed, and its books add up."""
+
+import os
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from desk.settings import load_settings
+from market.clock import NS_PER_SECOND, day_bounds_ns
+from reports.performance import is_sound
+from simulation.desk import PREFIX, SimulatedDesk
+
+START_NS, _ = day_bounds_ns(date(2026, 1, 1))
+DAY_NS = 86_400 * NS_PER_SECOND
+
+_DIGEST_OF = """
+import sys
+from pathlib import Path
+from tests.simulation.test_desk import run_desk
+print(run_desk(Path(sys.argv[1]), int(sys.argv[2])).digest.hexdigest())
+"""
+
+
+def run_desk(folder: Path, seed: int, seconds: int = 20, start_ns: int = START_NS) -> SimulatedDesk:
+    """Return a desk of the default settings that has run for a while, its books closed."""
+    settings = load_settings({"run_dir": folder, "flow.seed": seed, "flow.opening_s": 2}).settings
+    desk = SimulatedDesk(settings, start_ns, folder / "reports")
+    desk.run(start_ns + seconds * NS_PER_SECOND)
+    desk.close_books()
+    return desk
+
+
+def digest_in_a_process(folder: Path, seed: int, hash_seed: int) -> str:
+    """Return the digest of a run in a process of its own."""
+    environment = os.environ | {"PYTHONHASHSEED": str(hash_seed)}
+    command = [sys.executable, "-c", _DIGEST_OF, str(folder), str(seed)]
+    return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+
+
+def test_same_seed_is_the_same_run_in_any_process_and_another_seed_another(tmp_path: Path) -> None:
+    """Commands, events and daily file, to the last bit, whatever Python's hashes are."""
+    first, second, other = (
+        digest_in_a_process(tmp_path / name, seed, hash_seed)
+        for name, seed, hash_seed in (("a", 7, 1), ("b", 7, 2), ("c", 8, 1))
+    )
+    assert first == second
+    assert first != other
+
+
+def test_trader_quotes_and_is_filled_and_no_money_is_made_or_lost(tmp_path: Path) -> None:
+    """What the ledger holds is what was there at first, moved by the trades alone."""
+    desk = run_desk(tmp_path, 7, seconds=60)
+    assert desk.told.counts["Filled"] > 0
+    desk.exchange.ledger.check()
+    desk.market.engine.check_invariants()
+    document = desk.folder.read(date(2026, 1, 1))
+    assert document is not None
+    assert document["trades"]["total_buys"] + document["trades"]["total_sells"] > 0, document["trades"]
+    assert is_sound(document)
+
+
+@pytest.mark.parametrize("seconds_before", [10])
+def test_day_ends_with_its_last_moment_and_the_next_begins(tmp_path: Path, seconds_before: int) -> None:
+    """A file for each day."""
+    start_ns = START_NS + DAY_NS - seconds_before * NS_PER_SECOND
+    desk = run_desk(tmp_path, 7, seconds=2 * seconds_before, start_ns=start_ns)
+    assert desk.folder.days() == [date(2026, 1, 1), date(2026, 1, 2)]
+
+
+def test_open_orders_are_what_the_trader_knows(tmp_path: Path) -> None:
+    """Of ours, and of nobody else."""
+    desk = run_desk(tmp_path, 7)
+    listed = {order.client_order_id for order in desk.account.open_orders()}
+    assert listed == desk.trader.orders.open.keys()
+    assert all(name.startswith(PREFIX) for name in listed)
