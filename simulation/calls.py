@@ -112,7 +112,7 @@ class SimulatedAccount(BinanceAccount):
 
     def refusal(self, method: str, error: ExchangeError) -> VenueError:
         """Return what a client makes of a refusal."""
-        return self._refusal(method, error.status, str(error.retry_after_s or ""), json.dumps(error.document))
+        return self.errors.refusal(method, error.status, str(error.retry_after_s or ""), json.dumps(error.document))
 
     def _answer(self, method: str, path: str, given: Mapping[str, object]) -> Any:
         try:

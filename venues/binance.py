@@ -6,7 +6,7 @@ from typing import Any
 
 from venues import venue
 from venues.binance_account import PUBLIC_PATHS, BinanceAccount
-from venues.ccxt_binance import ccxt
+from venues.ccxt_binance import ccxt, settings_of
 
 
 class BinanceVenue(BinanceAccount):
@@ -20,42 +20,24 @@ class BinanceVenue(BinanceAccount):
 
     def __init__(self, name: str, url: str | None, api_key: str, secret: str, timeout_ms: int) -> None:
         super().__init__(name, url, api_key, secret)
-        config: dict[str, Any] = {
-            "apiKey": api_key,
-            "secret": secret,
-            "timeout": timeout_ms,
-            "sandbox": True,
-            "options": {"defaultType": "spot", "recvWindow": venue.RECV_WINDOW_MS},
-        }
-        if url is not None:
-            # Overriding urls['api'] alone would still sign a request to the real host.
-            rest, stream = f"{url}/api", url.replace("http", "ws", 1)
-            config["urls"] = {
-                "test": {
-                    "public": f"{rest}/v3",
-                    "private": f"{rest}/v3",
-                    "v1": f"{rest}/v1",
-                    "ws": {"spot": f"{stream}/ws", "ws-api": {"spot": f"{stream}/ws-api/v3"}},
-                }
-            }
-        self._exchange: Any = ccxt.binance(config)
+        self._exchange: Any = ccxt.binance(settings_of(url, api_key, secret, timeout_ms))
         self._exchange.handle_errors = self._check
 
     def _check(self, status: int, *answer: Any) -> None:
         """Judge an answer in ccxt's place: its many kinds of error do not tell the status."""
         _reason, _url, method, headers, body, *_ = answer
         if status != HTTPStatus.OK:
-            raise self._refusal(method, status, headers.get("Retry-After", ""), body) from None
+            raise self.errors.refusal(method, status, headers.get("Retry-After", ""), body) from None
 
     def _answer(self, method: str, path: str, given: Mapping[str, object]) -> Any:
         kind = "public" if path in PUBLIC_PATHS else "private"
-        self._exchange.options["timeDifference"] = -self._ahead_ms
+        self._exchange.options["timeDifference"] = -self.ahead_ms
         try:
             return getattr(self._exchange, f"{kind}_{method}_{path.replace('/', '_')}".lower())(given)
         except ccxt.NetworkError as error:
             why = "no answer in time" if isinstance(error, ccxt.RequestTimeout) else "no connection"
             never_left = "Connection refused" in str(error.__cause__)
-            raise (self._out_of_reach(why) if never_left else self._unanswered(method, why)) from None
+            raise (self.errors.out_of_reach(why) if never_left else self.errors.unanswered(method, why)) from None
         except ccxt.BaseError as error:  # its text may have the URL, with the signature
             refused = venue.VenueKeysError if isinstance(error, ccxt.AuthenticationError) else venue.VenueRefusedError
             raise refused(f"{self._name}: {type(error).__name__}") from None

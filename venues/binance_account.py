@@ -1,11 +1,9 @@
 """One account at Binance Spot, or at what speaks like it: the calls that a desk makes of it, whoever carries them."""
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
-from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
 from market.account import Balance, VenueAccount, VenueOrder, VenueTrade
@@ -15,7 +13,7 @@ from market.depth import Depth
 from market.instrument import Instrument, format_decimal
 from trading.order_rules import OrderRules
 from venues import binance_documents as documents
-from venues import venue
+from venues.binance_errors import BinanceErrors
 from venues.venue import VenueRefusedError
 
 PUBLIC_PATHS: Final = frozenset({"depth", "exchangeInfo", "klines", "ticker/bookTicker", "time"})
@@ -31,14 +29,18 @@ class BinanceAccount(ABC):
         url: scheme, host and port; None for those that whoever carries the calls knows.
         api_key: the account's key.
         secret: its secret; neither ever appears in an error's text.
+
+    Attributes:
+        errors: tells what a refusal or a failure means.
+        ahead_ms: by how much the venue's clock is ahead of ours, as far as we know.
     """
 
     def __init__(self, name: str, url: str | None, api_key: str, secret: str) -> None:
         self._name = name
-        self._at = f" at {url}" if url else ""
         self._api_key = api_key
         self._secret = secret
-        self._ahead_ms = 0  # the venue's clock, of ours
+        self.errors = BinanceErrors(name, url, (api_key, secret))
+        self.ahead_ms = 0
 
     def load(self, instrument: Instrument) -> OrderRules:
         """Check that the venue trades `instrument` in our ticks and lots, and return its rules.
@@ -136,6 +138,11 @@ class BinanceAccount(ABC):
         asked = {"symbol": instrument.symbol, "side": side.name, **terms, **names}
         return self._ask("POST", "order", asked, documents.order_of)
 
+    def look_at_the_clock(self) -> None:
+        """Learn by how much the venue's clock is ahead of ours."""
+        told_ms = self._ask("GET", "time", {}, lambda told: int(told["serverTime"]))
+        self.ahead_ms = told_ms - time_ns() // NS_PER_MS
+
     def _known(self, method: str, asked: Mapping[str, object]) -> VenueOrder | None:
         try:
             return self._ask(method, "order", asked, documents.order_of)
@@ -147,9 +154,6 @@ class BinanceAccount(ABC):
     def _ask(self, method: str, path: str, asked: Mapping[str, object], read: Callable[[Any], Result]) -> Result:
         """Ask and read the answer; what is asked as None is left out.
 
-        A lost or senseless reply to a POST is VenueUnknownError; to anything else it is VenueUnavailableError, for
-        asking again does no harm.
-
         Raises:
             VenueError: with a text without secrets.
         """
@@ -160,12 +164,11 @@ class BinanceAccount(ABC):
             except VenueRefusedError as error:
                 if error.code != documents.BAD_TIME_CODE:
                     raise
-                told_ms = self._ask("GET", "time", {}, lambda told: int(told["serverTime"]))
-                self._ahead_ms = told_ms - time_ns() // NS_PER_MS
+                self.look_at_the_clock()
                 document = self._answer(method, path, given)
             return read(document)
         except documents.UNREADABLE as error:  # a proxy's page with status 200, or another service behind the port
-            raise self._senseless(method, type(error).__name__) from None
+            raise self.errors.senseless(method, type(error).__name__) from None
 
     @abstractmethod
     def _answer(self, method: str, path: str, given: Mapping[str, object]) -> Any:
@@ -175,43 +178,3 @@ class BinanceAccount(ABC):
             VenueError: if there is no answer, or it is a refusal.
             UNREADABLE: if it is no document.
         """
-
-    def _refusal(self, method: str, status: int, retry_after: str, body: str | bytes) -> venue.VenueError:
-        """Return what an answer means whose status is not 200, Binance Spot API docs, "Errors"."""
-        if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.IM_A_TEAPOT):
-            wait_s = documents.retry_after_s(retry_after)
-            what = "has banned our address" if status == HTTPStatus.IM_A_TEAPOT else "asks us to slow down"
-            return venue.VenueBusyError(f"{self._name} {what}, for {wait_s:.0f} s", wait_s)
-        try:
-            document = json.loads(body)
-            code, said = int(document["code"]), self._redacted(str(document["msg"]))
-        except documents.UNREADABLE:
-            return self._senseless(method, f"status {status}")
-        is_5xx = status >= HTTPStatus.INTERNAL_SERVER_ERROR and code != documents.THROTTLED_CODE
-        if is_5xx or code in documents.UNKNOWN_EXECUTION_CODES:
-            if method == "POST":
-                return venue.VenueUnknownError(f"{self._name} does not know what became of an order ({code})")
-            return venue.VenueUnavailableError(f"{self._name} cannot answer: {said} ({code})")
-        if code in documents.KEY_CODES:
-            return venue.VenueKeysError(f"{self._name} does not accept the API key: {said or code}", code)
-        return VenueRefusedError(f"{self._name}: {said} ({code})", code)
-
-    def _unanswered(self, method: str, why: str) -> venue.VenueError:
-        """Return the error of a request that may have arrived."""
-        if method == "POST":
-            return venue.VenueUnknownError(f"{self._name}: the reply to an order was lost ({why})")
-        return self._out_of_reach(why)
-
-    def _out_of_reach(self, why: str) -> venue.VenueError:
-        hint = "; is the desk up?" if self._name == "paper" else ""
-        return venue.VenueUnavailableError(f"{self._name} is out of reach{self._at} ({why}){hint}")
-
-    def _senseless(self, method: str, what: str) -> venue.VenueError:
-        kind = venue.VenueUnknownError if method == "POST" else venue.VenueUnavailableError
-        return kind(f"{self._name}{self._at} answered with something else ({what})")
-
-    def _redacted(self, text: str) -> str:
-        for secret in (self._api_key, self._secret):
-            if secret:
-                text = text.replace(secret, "...")
-        return text[:200]

@@ -39,22 +39,22 @@ class BinanceRest(BinanceAccount):
     def _answer(self, method: str, path: str, given: Mapping[str, object]) -> Any:
         query = urlencode(given)
         if path not in PUBLIC_PATHS:
-            time_ms = time_ns() // NS_PER_MS + self._ahead_ms
+            time_ms = time_ns() // NS_PER_MS + self.ahead_ms
             query = urlencode({**given, "recvWindow": RECV_WINDOW_MS, "timestamp": time_ms})
             query += f"&signature={hmac.new(self._secret.encode(), query.encode(), hashlib.sha256).hexdigest()}"
         with closing(self._kind(*self._address, timeout=self._timeout_s)) as connection:
             try:
                 connection.connect()
             except OSError as error:  # nothing has left
-                raise self._out_of_reach(_words(error)) from None
+                raise self.errors.out_of_reach(_words(error)) from None
             try:
                 connection.request(method, f"/api/v3/{path}?{query}", headers={"X-MBX-APIKEY": self._api_key})
                 answer = connection.getresponse()
                 body = answer.read(BODY_BYTES_MAX)
             except (OSError, http.client.HTTPException) as error:
-                raise self._unanswered(method, _words(error)) from None
+                raise self.errors.unanswered(method, _words(error)) from None
         if answer.status != http.HTTPStatus.OK:
-            raise self._refusal(method, answer.status, answer.headers.get("Retry-After", ""), body)
+            raise self.errors.refusal(method, answer.status, answer.headers.get("Retry-After", ""), body)
         return json.loads(body)
 
 

@@ -10,6 +10,8 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from venues.venue import RECV_WINDOW_MS
+
 if TYPE_CHECKING:
     import ccxt
 else:
@@ -24,12 +26,42 @@ else:
         try:
             binance: ModuleType = importlib.import_module("ccxt.binance")
             errors: ModuleType = importlib.import_module("ccxt.base.errors")
+            base: ModuleType = importlib.import_module("ccxt.base.exchange")
         finally:
             del sys.modules["ccxt"]
         vars(alone).update({name: getattr(errors, name) for name in errors.__all__ if hasattr(errors, name)})
-        alone.binance = binance.binance
+        alone.binance, alone.Exchange = binance.binance, base.Exchange
         return alone
 
     ccxt = _one_exchange()
 
-__all__ = ["ccxt"]
+__all__ = ["ccxt", "settings_of"]
+
+
+def settings_of(url: str | None, api_key: str, secret: str, timeout_ms: int) -> dict[str, Any]:
+    """Return what to make a client of ccxt with.
+
+    Args:
+        url: scheme, host and port of a look-alike; None is the testnet itself.
+        api_key, secret: of the account.
+        timeout_ms: for each request.
+    """
+    settings: dict[str, Any] = {
+        "apiKey": api_key,
+        "secret": secret,
+        "timeout": timeout_ms,
+        "sandbox": True,
+        "options": {"defaultType": "spot", "recvWindow": RECV_WINDOW_MS},
+    }
+    if url is not None:
+        # Overriding urls['api'] alone would still sign a request to the real host.
+        rest, stream = f"{url}/api", url.replace("http", "ws", 1)
+        settings["urls"] = {
+            "test": {
+                "public": f"{rest}/v3",
+                "private": f"{rest}/v3",
+                "v1": f"{rest}/v1",
+                "ws": {"spot": f"{stream}/ws", "ws-api": {"spot": f"{stream}/ws-api/v3"}},
+            }
+        }
+    return settings

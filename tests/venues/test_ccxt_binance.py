@@ -1,11 +1,11 @@
-"""ccxt with one exchange of its hundred."""
+"""ccxt with one exchange of its hundred, and ccxt.pro with one of its eighty."""
 
 import subprocess
 import sys
 
 from tests.desk.desk_process import ROOT
 
-SCRIPT = """
+REST = """
 import sys
 from venues.binance import BinanceVenue
 from venues.ccxt_binance import ccxt as alone
@@ -17,10 +17,41 @@ errors = sys.modules["ccxt.base.errors"].__all__
 print([name for name in errors if getattr(alone, name, None) is not getattr(ccxt, name, None)])
 """
 
+SOCKETS = """
+import sys
+from venues.ccxt_pro import binance
+loaded = [name for name in sys.modules if name.startswith("ccxt.")]
+import ccxt.pro
+print(len(loaded) < 30, len(ccxt.pro.exchanges) > 50, ccxt.pro.binance is binance)
+print(ccxt.async_support.binance in binance.__mro__)
+"""
+
+AFTER_THE_WHOLE = """
+import ccxt, ccxt.pro
+from venues.ccxt_pro import binance
+from venues.ccxt_binance import ccxt as alone
+print(ccxt.pro.binance is binance, alone is ccxt)
+"""
+
 
 def test_loads_no_other_exchange_and_leaves_the_whole_to_whoever_asks() -> None:
     """The maker and the tracker started a second and a half later for the sake of a hundred exchanges."""
-    command = [sys.executable, "-c", SCRIPT]
+    assert printed_by(REST) == ["True True True True", "[]"]
+
+
+def test_loads_the_sockets_of_no_other_exchange_either() -> None:
+    """The maker would have 70 MB and a second more."""
+    assert printed_by(SOCKETS) == ["True True True", "True"]
+
+
+def test_takes_the_whole_where_it_is_there_already() -> None:
+    """Two classes of one exchange, and of each of its errors, would not know each other."""
+    assert printed_by(AFTER_THE_WHOLE) == ["True True"]
+
+
+def printed_by(script: str) -> list[str]:
+    """Return the lines that a script prints in a process of its own."""
+    command = [sys.executable, "-c", script]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
-    assert result.stdout.splitlines() == ["True True True True", "[]"]
+    return result.stdout.splitlines()

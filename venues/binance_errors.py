@@ -1,0 +1,67 @@
+"""What Binance's refusals and failures mean, over HTTP and over sockets: Binance Spot API docs, "Errors"."""
+
+import json
+from http import HTTPStatus
+
+from venues import binance_documents as documents
+from venues import venue
+
+
+class BinanceErrors:
+    """Tells the errors of one account at one venue.
+
+    A lost or senseless reply to a POST is VenueUnknownError; to anything else it is VenueUnavailableError, for asking
+    again does no harm.
+
+    Args:
+        name: what to call the venue.
+        url: scheme, host and port; None for those that whoever carries the calls knows.
+        secrets: what never appears in a text.
+    """
+
+    def __init__(self, name: str, url: str | None, secrets: tuple[str, ...]) -> None:
+        self._name = name
+        self._at = f" at {url}" if url else ""
+        self._secrets = secrets
+
+    def refusal(self, method: str, status: int, retry_after: str, body: str | bytes) -> venue.VenueError:
+        """Return what an answer means whose status is not 200."""
+        if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.IM_A_TEAPOT):
+            wait_s = documents.retry_after_s(retry_after)
+            what = "has banned our address" if status == HTTPStatus.IM_A_TEAPOT else "asks us to slow down"
+            return venue.VenueBusyError(f"{self._name} {what}, for {wait_s:.0f} s", wait_s)
+        try:
+            document = json.loads(body)
+            code, said = int(document["code"]), self._redacted(str(document["msg"]))
+        except documents.UNREADABLE:
+            return self.senseless(method, f"status {status}")
+        is_5xx = status >= HTTPStatus.INTERNAL_SERVER_ERROR and code != documents.THROTTLED_CODE
+        if is_5xx or code in documents.UNKNOWN_EXECUTION_CODES:
+            if method == "POST":
+                return venue.VenueUnknownError(f"{self._name} does not know what became of an order ({code})")
+            return venue.VenueUnavailableError(f"{self._name} cannot answer: {said} ({code})")
+        if code in documents.KEY_CODES:
+            return venue.VenueKeysError(f"{self._name} does not accept the API key: {said or code}", code)
+        return venue.VenueRefusedError(f"{self._name}: {said} ({code})", code)
+
+    def unanswered(self, method: str, why: str) -> venue.VenueError:
+        """Return the error of a request that may have arrived."""
+        if method == "POST":
+            return venue.VenueUnknownError(f"{self._name}: the reply to an order was lost ({why})")
+        return self.out_of_reach(why)
+
+    def out_of_reach(self, why: str) -> venue.VenueError:
+        """Return the error of a request that has not left."""
+        hint = "; is the desk up?" if self._name == "paper" else ""
+        return venue.VenueUnavailableError(f"{self._name} is out of reach{self._at} ({why}){hint}")
+
+    def senseless(self, method: str, what: str) -> venue.VenueError:
+        """Return the error of an answer that is none of Binance's."""
+        kind = venue.VenueUnknownError if method == "POST" else venue.VenueUnavailableError
+        return kind(f"{self._name}{self._at} answered with something else ({what})")
+
+    def _redacted(self, text: str) -> str:
+        for secret in self._secrets:
+            if secret:
+                text = text.replace(secret, "...")
+        return text[:200]
