@@ -24,7 +24,6 @@ from bus.feed import BookReplica, FeedFrame, TopicReplica, unpack_frame
 from bus.topology import FEED, SNAPSHOTS
 from desk.settings import Settings
 from engine.matching_engine import MatchingEngine, make_engine
-from engine.rows.messages import ROW_WIDTH, TAG, write_command
 from engine.rows.ring import CONSUMED
 from engine.wire.codec import RowEncoder
 from market.clock import NS_PER_SECOND, monotonic_ns
@@ -32,6 +31,7 @@ from market.codec import decode_commands
 from market.codes import Tag
 from market.feed_messages import BookOrder
 from market.limits import BATCH_MESSAGES_MAX
+from market.rows import ROW_WIDTH, TAG, write_command
 from nodes.engine.feed import EngineFeed
 
 SUBSCRIBER_COUNTS: Final = (1, 10, 50)

@@ -19,7 +19,6 @@ from typing import Any, Final
 from benchmarks.market_measures import SECONDS_MIN, measure
 from desk.settings import Settings
 from engine.matching_engine import MatchingEngine, make_engine
-from engine.rows.messages import read_event, write_command
 from flow.market_settings import DEFAULT_PRESET, PRESETS, settings_of
 from flow.recording import BookTicker, DepthUpdate, Record, RecordedTrade, Snapshot, read_recording, recorded_symbol
 from flow.synthetic import SyntheticFlow
@@ -29,6 +28,7 @@ from market.commands import Command
 from market.depth import Depth, Level
 from market.events import Event, Executed
 from market.instrument import Instrument
+from market.rows import read_event, write_command
 
 _OWNER: Final = 1
 _STEP_NS: Final = 5 * NS_PER_MS  # as often as the flow's node calls it

@@ -13,11 +13,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from engine.rows.codes import AMEND, CANCEL, NEW
-from engine.rows.messages import ROW_WIDTH, TAG, Int64Array, column
 from market.codes import Tag, TimeInForce
 from market.events import Accepted, Amended, Canceled, Executed, Rejected
 from market.messages import TAG_BY_MESSAGE
+from market.row_codes import AMEND, CANCEL, NEW
+from market.rows import ROW_WIDTH, TAG, Int64Array, column
 
 MIXED_SEED_ROWS: Final = 10_000  # of a mixed stream: they build the book before the clock starts
 

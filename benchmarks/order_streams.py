@@ -13,15 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.matching_streams import MIXED_SEED_ROWS, load_stream
-from engine.kernel import kernel
 from engine.matching_engine import MatchingEngine
-from engine.rows.codes import CANCEL, MASS_CANCEL, NEW
-from engine.rows.messages import ROW_WIDTH, TAG, Int64Array
 from engine.rows.ring import Ring
 from engine.wire.codec import RowEncoder
 from engine.wire.decoding import ByteArray
 from market.codes import Tag
+from market.kernel import kernel
 from market.limits import BATCH_MESSAGES_MAX
+from market.row_codes import CANCEL, MASS_CANCEL, NEW
+from market.rows import ROW_WIDTH, TAG, Int64Array
 
 BoolArray = npt.NDArray[np.bool_]
 FIRST_ID: Final = 70_000  # the ids of all passes have five bytes each, so that the bytes need no shifting

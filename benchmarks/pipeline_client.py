@@ -23,10 +23,10 @@ from benchmarks.report_check import (
     check_reports,
 )
 from benchmarks.report_check import FIRST_ID as CHECK_FIRST_ID
-from engine.rows.messages import Int64Array
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.codec import encode
 from market.codes import Tag
+from market.rows import Int64Array
 from market.session_messages import Logon, Logout
 
 CLIENT_ID: Final = "load"

@@ -5,11 +5,11 @@ from typing import Final
 
 import numpy as np
 
-from engine.kernel import inlined, kernel
-from engine.rows.messages import Int64Array
-from engine.rows.order_table import unsigned
 from engine.wire.decoding import ByteArray
 from market.codes import CancelReason, Tag
+from market.kernel import inlined, kernel
+from market.order_table import unsigned
+from market.rows import Int64Array
 
 # What is counted, one number each.
 REPORTS: Final = 0  # the next has this number plus one

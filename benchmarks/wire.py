@@ -17,7 +17,6 @@ from typing import Any, Final
 
 import msgpack
 
-from engine.rows.messages import ROW_SIZE, ROW_WIDTH, read_event, write_event
 from engine.rows.ring import Ring
 from engine.wire.codec import BookFeed, Encoded, EventRouter, PieceDecoder, RowEncoder, warm
 from engine.wire.table import ROW_MESSAGES
@@ -28,6 +27,7 @@ from market.events import Accepted, Executed
 from market.feed_messages import BookOrder, BookTrade
 from market.limits import FRAME_BYTES_MAX, ORDER_IDS_PER_SOURCE, OWNERS_PER_SOURCE
 from market.messages import Message
+from market.rows import ROW_SIZE, ROW_WIDTH, read_event, write_event
 
 FRAME_COUNTS: Final = (1, 64, 4_096)
 ROUND_MESSAGES: Final = 20_000  # timed together, so that the clock does not show

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from engine.rows.messages import Int64Array
+from market.rows import Int64Array
 
 
 class OrderState(NamedTuple):

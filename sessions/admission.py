@@ -3,12 +3,12 @@
 
 from typing import Final
 
-from engine.kernel import inlined, kernel
-from engine.rows.codes import AMEND, CANCEL, HEARTBEAT, LOGOUT, MASS_CANCEL, NEW, REASONS, SIDES, TAGS
-from engine.rows.messages import ROW_WIDTH, TAG, Int64Array
 from engine.wire.routing import write_refusal
 from market.clock import NS_PER_SECOND
+from market.kernel import inlined, kernel
 from market.limits import ID_MAX, ORDER_IDS_PER_SESSION
+from market.row_codes import AMEND, CANCEL, HEARTBEAT, LOGOUT, MASS_CANCEL, NEW, REASONS, SIDES, TAGS
+from market.rows import ROW_WIDTH, TAG, Int64Array
 from sessions import memory as at
 from sessions.memory import SessionMemory
 from sessions.open_orders import find_order, write_order

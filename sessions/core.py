@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 
 from structlog.typing import FilteringBoundLogger as Log
 
-from engine.rows.messages import Int64Array
 from engine.wire.refusals import MalformedBytesError
 from market.clock import NS_PER_SECOND, Now
 from market.codec import encode, encode_all
@@ -21,6 +20,7 @@ from market.codes import RejectReason, Tag
 from market.commands import MassCancel
 from market.events import Rejected
 from market.limits import TCP_SESSIONS_MAX
+from market.rows import Int64Array
 from market.session_messages import Heartbeat, LoggedOn, Logon, Logout
 from sessions.admission import GOES_ON, LOGS_OUT_FOR_GOOD
 from sessions.client import Client, ClientRules

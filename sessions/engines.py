@@ -7,9 +7,9 @@ from typing import Protocol
 
 import numpy as np
 
-from engine.rows.codes import MASS_CANCEL, NEW
-from engine.rows.messages import TAG, Int64Array
 from market.codes import Tag
+from market.row_codes import MASS_CANCEL, NEW
+from market.rows import TAG, Int64Array
 
 _ALL_ENGINES = -1
 

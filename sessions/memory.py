@@ -11,7 +11,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from engine.rows.messages import ROW_WIDTH, Int64Array
 from engine.wire.encoding import KEYS_PER_ROW
 from market.clock import NS_PER_SECOND
 from market.limits import (
@@ -24,6 +23,7 @@ from market.limits import (
     SYMBOLS_MAX,
     TCP_SESSIONS_MAX,
 )
+from market.rows import ROW_WIDTH, Int64Array
 
 assert TCP_SESSIONS_MAX * ORDER_IDS_PER_SESSION <= ORDER_IDS_PER_SOURCE, "the sessions' ids must be the gateway's own"
 assert TCP_SESSIONS_MAX <= 64, "a set of sessions must be a word of bits"

@@ -3,10 +3,10 @@
 
 from typing import Final
 
-from engine.kernel import argument, inlined, kernel
-from engine.rows import order_table
-from engine.rows.messages import Int64Array
-from engine.rows.order_table import unsigned
+from market import order_table
+from market.kernel import argument, inlined, kernel
+from market.order_table import unsigned
+from market.rows import Int64Array
 from sessions import memory as at
 
 _SIZE: Final = argument(at.ORDER_SIZE)

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from engine.rows.messages import ROW_WIDTH
 from engine.wire.codec import PieceDecoder, RowEncoder
 from market.clock import Now
 from market.codes import CancelReason
@@ -13,6 +12,7 @@ from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
 from market.events import Canceled, Event
 from market.limits import ORDER_IDS_PER_SESSION, TCP_SESSIONS_MAX
 from market.messages import EVENT_BY_TAG
+from market.rows import ROW_WIDTH
 from market.session_messages import Heartbeat, Logon, Logout
 from sessions import memory as at
 from sessions.admission import admit_messages

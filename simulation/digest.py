@@ -2,7 +2,7 @@
 
 import hashlib
 
-from engine.rows.messages import Int64Array
+from market.rows import Int64Array
 
 
 class Digest:

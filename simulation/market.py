@@ -5,11 +5,11 @@ from itertools import islice
 from typing import Protocol
 
 from engine.matching_engine import MatchingEngine
-from engine.rows.messages import TAG, Int64Array, write_command
 from flow.order_flow import OrderFlow
 from market.commands import Command
 from market.events import Event, Executed, Halted
 from market.messages import EVENT_BY_TAG
+from market.rows import TAG, Int64Array, write_command
 
 Watch = Callable[[Int64Array], None]
 

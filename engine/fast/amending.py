@@ -1,17 +1,17 @@
 """An open order gets a new price and quantity: in place, or by leaving its place and acting anew."""
 # mypy: disable-error-code="no-any-return"
 
-from engine.fast.bits import signed
 from engine.fast.book import find_id, is_waiting, ladder_of, order_of, side_of, symbol_of, take_out
 from engine.fast.canceling import lookup_reason
 from engine.fast.checks import FINE, amend_reason, has_too_many_parts
 from engine.fast.ladder import has_room, level_at
 from engine.fast.taking import is_crossing, make_taker, open_lots, start_taking
 from engine.fast.telling import NOTHING, tell, tell_rejected
-from engine.kernel import inlined, routine
 from engine.rows import memory as at
-from engine.rows.codes import AMEND, REASONS, TAGS, TYPES
 from engine.rows.memory import Memory
+from market.bits import signed
+from market.kernel import inlined, routine
+from market.row_codes import AMEND, REASONS, TAGS, TYPES
 
 
 @inlined

@@ -3,13 +3,13 @@
 
 from typing import Final
 
-from engine.fast.bits import signed
 from engine.fast.ladder import join_back, leave_queue, next_price
-from engine.kernel import argument, inlined, routine
 from engine.rows import memory as at
-from engine.rows.codes import TRIGGERS
 from engine.rows.memory import Memory, Terms
-from engine.rows.order_table import hash_of
+from market.bits import signed
+from market.kernel import argument, inlined, routine
+from market.order_table import hash_of
+from market.row_codes import TRIGGERS
 
 _NOTHING: Final = argument(0)
 

@@ -3,16 +3,16 @@
 
 from typing import Final
 
-from engine.fast.bits import signed
 from engine.fast.book import find_id, order_of, remove_order, side_of, symbol_of, take_out
 from engine.fast.checks import FINE, cancel_reason, mass_cancel_reason
 from engine.fast.ladder import first_order, next_price
 from engine.fast.taking import CANCELING, IDLE, open_lots, tell_canceled
 from engine.fast.telling import NOBODY, has_event_room, tell_rejected
-from engine.kernel import inlined, routine
 from engine.rows import memory as at
-from engine.rows.codes import CANCEL, ENDS, MASS_CANCEL, REASONS, TAGS
 from engine.rows.memory import Memory
+from market.bits import signed
+from market.kernel import inlined, routine
+from market.row_codes import CANCEL, ENDS, MASS_CANCEL, REASONS, TAGS
 
 ALL: Final = -1  # symbols, or sides
 

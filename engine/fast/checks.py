@@ -3,12 +3,12 @@
 
 from typing import Final
 
-from engine.kernel import inlined, routine
 from engine.rows import memory as at
-from engine.rows.codes import AMEND, CANCEL, HALT, MASS_CANCEL, NEW, REASONS, TIMES, TRIGGERS, TYPES
 from engine.rows.memory import Memory
 from market.codes import OrderType, SelfTradePrevention, TimeInForce, Trigger
+from market.kernel import inlined, routine
 from market.limits import ICEBERG_PARTS_MAX, OWNER_MAX, PRICE_TICKS_MAX, QTY_LOTS_MAX
+from market.row_codes import AMEND, CANCEL, HALT, MASS_CANCEL, NEW, REASONS, TIMES, TRIGGERS, TYPES
 
 FINE: Final = 0
 

@@ -7,15 +7,15 @@ import numpy as np
 from engine.capacity import Capacity
 from engine.fast.matching import match_batch
 from engine.fast.queries import SOUND, find_fault, read_best, read_depth, read_orders, read_queues
-from engine.kernel import CACHE_FOLDER
 from engine.rows import memory as at
 from engine.rows.memory import make_memory
-from engine.rows.messages import Int64Array
 from engine.rows.ring import PUBLISHED, Ring
 from engine.state import SNAPSHOT_WIDTH, STATE_WIDTH, SymbolState, hash_state
 from market.codes import Side
 from market.depth import Depth, Level
 from market.feed_messages import BestPrices
+from market.kernel import CACHE_FOLDER
+from market.rows import Int64Array
 
 _FAULTS: Final = (
     "sound",

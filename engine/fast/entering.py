@@ -6,10 +6,10 @@ from engine.fast.checks import FINE, new_order_reason
 from engine.fast.ladder import has_room
 from engine.fast.taking import WAKING, is_crossing, limit_of, rest_order, set_taker, start_taking, word_of
 from engine.fast.telling import tell, tell_rejected
-from engine.kernel import inlined, routine
 from engine.rows import memory as at
-from engine.rows.codes import NEW, REASONS, TAGS, TIMES, TRIGGERS, TYPES
 from engine.rows.memory import Memory, Terms
+from market.kernel import inlined, routine
+from market.row_codes import NEW, REASONS, TAGS, TIMES, TRIGGERS, TYPES
 
 
 @inlined

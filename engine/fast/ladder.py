@@ -7,10 +7,10 @@ pages, words of pages.
 # mypy: disable-error-code="no-any-return"
 
 from engine.capacity import LEVELS_PER_PAGE, PAGE_BITS
-from engine.fast.bits import bit, bits_above, bits_below, highest_bit, lowest_bit, signed
-from engine.kernel import inlined, routine
 from engine.rows import memory as at
 from engine.rows.memory import Memory
+from market.bits import bit, bits_above, bits_below, highest_bit, lowest_bit, signed
+from market.kernel import inlined, routine
 
 _IN_PAGE = LEVELS_PER_PAGE - 1
 

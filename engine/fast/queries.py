@@ -1,14 +1,14 @@
 """Kernels that look at the engine without changing it: depth, orders, faults."""
 # mypy: disable-error-code="no-any-return"
 
-from engine.fast.bits import signed
 from engine.fast.book import find_id, hidden_lots, is_waiting, order_of, side_of, symbol_of, waits_for_rise
 from engine.fast.ladder import first_order, level_at, next_price, page_at
-from engine.kernel import inlined, kernel, routine
 from engine.rows import memory as at
 from engine.rows.memory import Memory
-from engine.rows.messages import Int64Array
 from engine.state import STATE_WIDTH
+from market.bits import signed
+from market.kernel import inlined, kernel, routine
+from market.rows import Int64Array
 
 # What `find_fault` may find; engine.py has the words.
 SOUND, CROSSED, EMPTY_LEVEL, BROKEN_LINK, WRONG_PLACE = range(5)

@@ -6,7 +6,6 @@ The taker's numbers stand in `state`, so that a full ring of events can pause it
 
 from typing import Final
 
-from engine.fast.bits import signed
 from engine.fast.book import (
     enter_book,
     find_id,
@@ -24,11 +23,12 @@ from engine.fast.book import (
 )
 from engine.fast.ladder import first_order, has_room, level_at, next_price
 from engine.fast.telling import NOBODY, NOTHING, has_event_room, tell
-from engine.kernel import inlined, routine
 from engine.rows import memory as at
-from engine.rows.codes import ENDS, PREVENTIONS, TAGS, TIMES, TYPES
 from engine.rows.memory import Memory, Terms
+from market.bits import signed
+from market.kernel import inlined, routine
 from market.limits import PRICE_TICKS_MAX
+from market.row_codes import ENDS, PREVENTIONS, TAGS, TIMES, TYPES
 
 # How far the command at hand has come.
 IDLE, TRADING, WAKING, CANCELING, HALTING = range(5)

@@ -6,14 +6,14 @@ The ring's count of published rows is the sequence: every event is one row, and 
 
 from typing import Final
 
-from engine.fast.bits import row_at
-from engine.kernel import argument, inlined, routine
 from engine.rows import memory as at
-from engine.rows.codes import REJECTED, TAGS
 from engine.rows.memory import Memory
-from engine.rows.messages import ROW_WIDTH, TAG
 from engine.rows.ring import CONSUMED, PUBLISHED
+from market.bits import row_at
+from market.kernel import argument, inlined, routine
 from market.limits import OWNER_MAX
+from market.row_codes import REJECTED, TAGS
+from market.rows import ROW_WIDTH, TAG
 
 ROOM_FOR_STEP: Final = 4  # the most events of one step: an own iceberg is decremented, refilled, and so is the taker
 NOTHING: Final = argument(0)

@@ -12,7 +12,6 @@ from engine.capacity import Capacity
 from engine.reference import checks
 from engine.reference.book import PagePool, ReferenceBook, ReferenceOrder
 from engine.reference.events import ReferenceEvents
-from engine.rows.messages import TAG, Int64Array, read_command, write_event
 from engine.rows.ring import Ring
 from engine.state import SNAPSHOT_WIDTH, STATE_WIDTH, OrderState, SymbolState, hash_state
 from market.codes import CancelReason, OrderType, RejectReason, SelfTradePrevention, Side, TimeInForce, Trigger
@@ -22,6 +21,7 @@ from market.events import Amended, Event, Executed, Halted, Rested, Triggered
 from market.feed_messages import BestPrices
 from market.limits import PRICE_TICKS_MAX
 from market.messages import COMMAND_BY_TAG
+from market.rows import TAG, Int64Array, read_command, write_event
 
 Events = Iterator[Event]
 

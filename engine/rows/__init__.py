@@ -1,5 +1,4 @@
-"""Rows and memory: a message as 16 integers, the rings that hold them, and every array of the fast engine.
+"""Rings and memory: what holds the rows of messages, and every array of the fast engine.
 
-Begin with `messages` and `ring`; `memory` says what stands where, `codes` is what kernels call things by,
-`order_table` finds an order by its id. Imports no other sub-room.
+Begin with `ring`; `memory` says what stands where. What a row is stands in `market.rows`. Imports no other sub-room.
 """

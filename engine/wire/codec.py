@@ -16,7 +16,6 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from engine.capacity import ORDERS_MAX
-from engine.rows.messages import ROW_WIDTH, Int64Array
 from engine.rows.ring import Ring
 from engine.wire.decoding import Ending, decode_rows
 from engine.wire.encoding import KEYS_PER_ROW, NO_KEY, encode_rows, encode_selected
@@ -27,6 +26,7 @@ from engine.wire.table import ROW_BYTES_MAX, ROW_MESSAGES, wire_table
 from market.codec import MalformedMessageError, decode_first
 from market.limits import BATCH_MESSAGES_MAX, FRAME_BYTES_MAX, SYMBOLS_MAX
 from market.messages import COMMAND_BY_TAG
+from market.rows import ROW_WIDTH, Int64Array
 
 COMMANDS: Final = tuple(COMMAND_BY_TAG.values())
 PIECE_BYTES_MAX: Final = 65_536

@@ -7,11 +7,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from engine.kernel import inlined, kernel
-from engine.rows.codes import constants
-from engine.rows.messages import ROW_WIDTH, Int64Array
-from engine.rows.order_table import unsigned
 from engine.wire.table import DEFAULT, ENTRY_SIZE, HIGH, ITEMS_LEAST, ITEMS_MAX, ITEMS_MOST, LOW, TAG_COUNT
+from market.kernel import inlined, kernel
+from market.order_table import unsigned
+from market.row_codes import constants
+from market.rows import ROW_WIDTH, Int64Array
 
 ByteArray = npt.NDArray[np.uint8]
 

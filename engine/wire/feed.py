@@ -9,11 +9,11 @@ from typing import Final
 
 import numpy as np
 
-from engine.kernel import argument, inlined, kernel
-from engine.rows.codes import ACCEPTED, AMENDED, CANCELED, EXECUTED, RESTED, TAGS
-from engine.rows.messages import ROW_WIDTH, TAG, Int64Array, write_row
-from engine.rows.order_table import find_order, remove_order
 from engine.wire.encoding import KEYS_PER_ROW, NO_KEY
+from market.kernel import argument, inlined, kernel
+from market.order_table import find_order, remove_order
+from market.row_codes import ACCEPTED, AMENDED, CANCELED, EXECUTED, RESTED, TAGS
+from market.rows import ROW_WIDTH, TAG, Int64Array, write_row
 
 # An entry of the table of shown orders.
 SHOWN_SIZE: Final = 4

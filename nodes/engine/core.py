@@ -10,7 +10,6 @@ from bus.engine_link import CommandBatch, EngineEnd
 from bus.feed import Frames
 from bus.topology import Source
 from engine.matching_engine import MatchingEngine
-from engine.rows.messages import read_event, write_command
 from engine.rows.ring import CONSUMED
 from engine.wire.codec import CommandDecoder, Encoded, EventRouter, RowEncoder
 from engine.wire.refusals import MalformedBytesError
@@ -23,6 +22,7 @@ from market.events import Canceled, Halted, Rejected
 from market.feed_messages import EngineHealth
 from market.instrument import Instrument
 from market.limits import BATCH_MESSAGES_MAX
+from market.rows import read_event, write_command
 from nodes.engine.command_record import CommandRecord
 from nodes.engine.feed import EngineFeed
 

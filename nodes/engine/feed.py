@@ -15,7 +15,6 @@ from bus.feed import (
     depth_checksum,
 )
 from engine.matching_engine import MatchingEngine
-from engine.rows.messages import Int64Array
 from engine.wire.codec import BookFeed
 from market.depth import Depth
 from market.feed_messages import (
@@ -29,6 +28,7 @@ from market.feed_messages import (
 )
 from market.instrument import Instrument
 from market.limits import TRADES_KEPT_MAX
+from market.rows import Int64Array
 from nodes.engine.snapshots import SlicedSnapshot
 
 DEPTH_LEVELS = 100  # a side, of the depth topic

@@ -9,12 +9,12 @@ import msgpack
 
 from bus.feed import BookReplica, FeedFrame, Frames, Topic, TopicReplica, unpack_frame
 from engine.matching_engine import make_engine
-from engine.rows.messages import read_event, write_command
 from market.codec import encode_all
 from market.codes import OrderType, SelfTradePrevention, TimeInForce, Trigger
 from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
 from market.events import Event
 from market.feed_messages import BookTrade, FeedMessage
+from market.rows import read_event, write_command
 from tests.bus.plain_publisher import FeedPublisher
 from tests.pairs import default_instruments
 

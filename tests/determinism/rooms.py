@@ -39,7 +39,7 @@ EDGES: Final[Mapping[str, str]] = {
     "market/lock.py": "locks of files, for the folder of reports and the journal",
     "market/whole_file.py": "writes files, for the folder of reports and the store of sessions",
     "market/http_names.py": "names of this machine, for who may ask over HTTP",
-    "engine/kernel.py": "finds the machine code of kernels; what they compute does not depend on where it lies",
+    "market/kernel.py": "finds the machine code of kernels; what they compute does not depend on where it lies",
     "sessions/session_store.py": "the disk of the sessions; what it gives back goes in as the state of a step",
     "sessions/tokens.py": "the tokens are read before the gateway begins",
     "sessions/first_version.py": "brings old files to the form of today before the gateway begins",

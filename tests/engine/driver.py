@@ -3,10 +3,10 @@
 from itertools import count
 
 from engine.matching_engine import MatchingEngine, make_engine
-from engine.rows.messages import Int64Array, read_event, write_command
 from market.codes import Side
 from market.commands import Command, NewOrder
 from market.events import Event
+from market.rows import Int64Array, read_event, write_command
 
 BUY, SELL = int(Side.BUY), int(Side.SELL)
 

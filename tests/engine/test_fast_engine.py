@@ -9,8 +9,8 @@ from engine.capacity import Capacity
 from engine.fast.engine import FastEngine, is_warm, run_matching, run_queries
 from engine.matching_engine import make_engine
 from engine.rows.memory import USED_ORDERS, USED_PAGES
-from engine.rows.messages import write_command
 from market.commands import CancelOrder, Command, NewOrder
+from market.rows import write_command
 from tests.engine.driver import BUY, SELL, Driver
 
 

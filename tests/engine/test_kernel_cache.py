@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import kernel
+from market import kernel
 
 
 def _choose(monkeypatch: pytest.MonkeyPatch, *roots: Path) -> Path:
@@ -60,7 +60,7 @@ def test_what_a_read_only_install_was_warmed_up_with_is_copied(monkeypatch: pyte
 
 def test_a_changed_source_has_another_folder(tmp_path: Path) -> None:
     """Numba itself would go on with the old machine code if only a callee's file changed, however deep it lies."""
-    folders = [tmp_path / name for name in ("engine", "engine/fast", "market", "sessions/deep/er")]
+    folders = [tmp_path / name for name in ("engine", "engine/fast", "market", "sessions/deep/er", "flow/mirror")]
     for folder in folders:
         folder.mkdir(parents=True)
         (folder / "source.py").write_text("LIMIT = 1")
@@ -79,7 +79,7 @@ def test_whatever_a_kernel_is_made_of_is_in_the_digest() -> None:
     root = Path(kernel.__file__).parent.parent
     known = {str(path.relative_to(root)) for path in kernel.kernel_sources(root)}
     rooms = {path.parent.name for path in root.glob("*/__init__.py")} - {"tests", "benchmarks"}
-    waiting = [path for room in rooms for path in (root / room).rglob("*.py") if _imports(path) & {"engine.kernel"}]
+    waiting = [path for room in rooms for path in (root / room).rglob("*.py") if _imports(path) & {"market.kernel"}]
     assert len(waiting) > 10
     seen = set[Path]()
     while waiting:

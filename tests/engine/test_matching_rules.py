@@ -1,12 +1,12 @@
 """The rules of docs/engine.md for orders that rest, trade and leave, each by an example worked by hand."""
 
 from engine.matching_engine import make_engine
-from engine.rows.messages import ROW_WIDTH
 from market.codes import CancelReason, OrderType, RejectReason, Tag, TimeInForce
 from market.commands import AmendOrder, CancelOrder, HaltSymbol, MassCancel
 from market.depth import Depth, Level
 from market.events import Accepted, Amended, Canceled, Executed, Halted, Rejected, Rested
 from market.feed_messages import BestPrices
+from market.rows import ROW_WIDTH
 from tests.engine.conftest import MakeDriver
 from tests.engine.driver import BUY, SELL, Driver
 

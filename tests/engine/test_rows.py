@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.rows.codes import columns, constants
-from engine.rows.messages import (
+from market.codes import CancelReason, RejectReason, Tag
+from market.commands import CancelOrder
+from market.messages import COMMAND_BY_TAG, EVENT_BY_TAG, MESSAGES, TAG_BY_MESSAGE
+from market.row_codes import columns, constants
+from market.rows import (
     ROW_WIDTH,
     column,
     read_command,
@@ -16,9 +19,6 @@ from engine.rows.messages import (
     write_command,
     write_event,
 )
-from market.codes import CancelReason, RejectReason, Tag
-from market.commands import CancelOrder
-from market.messages import COMMAND_BY_TAG, EVENT_BY_TAG, MESSAGES, TAG_BY_MESSAGE
 
 
 def _filled(message: type[Any]) -> Any:

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from engine.matching_engine import make_engine
-from engine.rows.messages import read_event, write_command
 from flow.order_flow import OrderFlow
 from market.clock import NS_PER_MS
 from market.codes import OrderType, Side
 from market.commands import CancelOrder, Command, NewOrder
 from market.depth import Depth
 from market.events import Canceled, Event, Executed, Rejected
+from market.rows import read_event, write_command
 
 FLOW_OWNER, MAKER_OWNER = 7, 9
 MAKER_PERIOD_NS = 250 * NS_PER_MS

@@ -7,7 +7,6 @@ import pytest
 
 from engine.capacity import Capacity
 from engine.matching_engine import MatchingEngine, make_engine
-from engine.rows.messages import read_event, write_command
 from journal.journal import Journal
 from journal.reader import JournalReader
 from journal.replay import replay
@@ -15,6 +14,7 @@ from market.codec import decode_commands, encode_all
 from market.codes import Trigger
 from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
 from market.events import Event
+from market.rows import read_event, write_command
 from nodes.engine.command_record import COMMANDS, CommandRecord, figures_of
 
 CAPACITY = Capacity(2, 200, 8)

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from engine.matching_engine import make_engine
-from engine.rows.messages import read_event, write_command
 from market.clock import Now
 from market.codec import decode, decode_commands, encode_all
 from market.codes import OrderType, Side
 from market.commands import Command, NewOrder
 from market.events import Event
+from market.rows import read_event, write_command
 from sessions.memory import SessionLimits
 from sessions.session_table import Admitted, Session, SessionTable
 from tests.one_engine import GATEWAY

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from engine.rows.messages import read_command
 from engine.wire.codec import PieceDecoder
 from market.codec import encode_all
 from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
+from market.rows import read_command
 from market.session_messages import Heartbeat, Logout
 from sessions.engines import Engines
 from sessions.session_table import CLIENT_MESSAGES

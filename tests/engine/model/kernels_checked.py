@@ -23,10 +23,10 @@ import engine
 import sessions
 from engine.capacity import Capacity
 from engine.fast.engine import FastEngine
-from engine.kernel import IS_COMPILED
 from engine.rows.memory import HEAD, QUEUE_SIZE
-from engine.rows.messages import write_command
 from market.commands import NewOrder
+from market.kernel import IS_COMPILED
+from market.rows import write_command
 from tests.engine.model.pair import Pair
 from tests.engine.model.random_commands import MARKETS, RandomCommands
 

@@ -5,10 +5,10 @@ from collections.abc import Collection
 import numpy as np
 
 from engine.matching_engine import MatchingEngine, make_engine
-from engine.rows.messages import Int64Array, read_event, write_command
 from engine.rows.ring import PUBLISHED
 from market.commands import Command
 from market.events import Event, Executed, Halted, Rejected
+from market.rows import Int64Array, read_event, write_command
 from tests.engine.model.replica import Replica
 
 DEPTH_LEVELS = 5

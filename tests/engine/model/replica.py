@@ -1,8 +1,8 @@
 """What a reader can know from the events alone: the book order by order, and what is open of every order."""
 
-from engine.rows.messages import Int64Array
 from market.codes import Side
 from market.events import Accepted, Amended, Canceled, Event, Executed, Rested
+from market.rows import Int64Array
 
 
 class Replica:

@@ -7,7 +7,6 @@ import msgpack
 import numpy as np
 from hypothesis import strategies as st
 
-from engine.rows.messages import ROW_WIDTH, Int64Array
 from engine.wire.codec import PieceDecoder, RowEncoder
 from engine.wire.refusals import MalformedBytesError
 from engine.wire.table import ROW_MESSAGES
@@ -15,6 +14,7 @@ from market.codec import MalformedMessageError, StreamDecoder, decode, encode_al
 from market.commands import CancelOrder
 from market.feed_messages import InstrumentDefinition
 from market.messages import MESSAGES, SPEC_BY_TAG, TAG_BY_MESSAGE, Message
+from market.rows import ROW_WIDTH, Int64Array
 from tests.bus.messages import SAMPLES, messages_of
 
 ROW_SPECS = [spec for spec in MESSAGES if not spec.has_text]

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.rows.messages import ROW_WIDTH
 from engine.rows.ring import Ring
 from engine.wire.codec import CommandDecoder, PieceDecoder
 from engine.wire.refusals import MalformedBytesError
@@ -29,6 +28,7 @@ from market.codes import Tag
 from market.commands import Command, MassCancel
 from market.limits import FRAME_BYTES_MAX
 from market.messages import MESSAGES, Message, MessageSpec
+from market.rows import ROW_WIDTH
 from tests.bus.messages import DEFINITION, EXECUTED, ORDER, array, order
 from tests.engine.wire.both import (
     CANCEL,

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from bus.feed import BookReplica, Topic
-from engine.rows.messages import read_event, write_event
 from engine.rows.ring import CONSUMED, Ring
 from engine.wire.codec import BookFeed, Encoded
 from market.codec import encode_all
 from market.codes import CancelReason
 from market.events import Accepted, Amended, Canceled, Event, Executed, Rejected, Rested
 from market.feed_messages import BookOrder, BookTrade
+from market.rows import read_event, write_event
 from tests.bus.plain_publisher import FeedPublisher
 from tests.engine.wire.both import messages_in
 from tests.engine.wire.market import ORDERS_MAX, SYMBOL_COUNT, WildMarket

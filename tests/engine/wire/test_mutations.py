@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.rows.messages import ROW_WIDTH
 from engine.wire.codec import PieceDecoder
 from engine.wire.decoding import Ending, decode_rows
 from engine.wire.refusals import refusal_text
@@ -16,6 +15,7 @@ from engine.wire.table import ROW_MESSAGES, wire_table
 from market.codec import MalformedMessageError, StreamDecoder, encode, encode_all
 from market.commands import CancelOrder
 from market.messages import Message
+from market.rows import ROW_WIDTH
 from tests.engine.wire.both import (
     CANCEL,
     NEARLY_STREAMS,

@@ -14,11 +14,11 @@ from benchmarks.report_check import (
     TRADES_TOLD,
     check_reports,
 )
-from engine.rows.messages import Int64Array
 from market.codec import encode, encode_all
 from market.codes import Tag
 from market.events import Accepted, Canceled, Event, Executed, Rejected
 from market.feed_messages import InstrumentDefinition
+from market.rows import Int64Array
 from market.session_messages import LoggedOn
 
 TIME_NS = 1_764_506_729_123_456_789

@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bus.topology import source_of_order
-from engine.rows.messages import read_command, read_event, write_event
 from engine.rows.ring import CONSUMED, Ring
 from engine.wire.codec import CommandDecoder, EventRouter
 from engine.wire.refusals import MalformedBytesError
@@ -15,6 +14,7 @@ from market.codes import RejectReason
 from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
 from market.events import Event, Executed, Rejected
 from market.limits import ORDER_IDS_PER_SOURCE, OWNERS_PER_SOURCE
+from market.rows import read_command, read_event, write_event
 from tests.bus.messages import EXECUTED, accepted, array
 from tests.engine.wire.both import messages_in
 from tests.engine.wire.market import SOURCES, WildMarket

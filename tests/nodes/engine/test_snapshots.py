@@ -6,12 +6,12 @@ import pytest
 
 from bus.feed import BookReplica
 from engine.matching_engine import MatchingEngine, make_engine
-from engine.rows.messages import write_command
 from engine.rows.ring import CONSUMED
 from engine.wire.codec import BookFeed
 from market.codec import decode
 from market.commands import HaltSymbol
 from market.feed_messages import BookOrder
+from market.rows import write_command
 from nodes.engine.snapshots import SlicedSnapshot
 from tests.engine.model.random_commands import MARKETS, Market, RandomCommands
 

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from engine.rows.messages import column
 from market.codes import CancelReason, OrderType, RejectReason, SelfTradePrevention, Side, Tag, TimeInForce, Trigger
 from market.commands import AmendOrder, CancelOrder, HaltSymbol, MassCancel, NewOrder
 from market.events import Accepted, Amended, Canceled, Executed, Rejected, Rested, Triggered
 from market.feed_messages import BookOrder, BookTrade
+from market.rows import column
 from market.session_messages import Heartbeat, Logout
 
 

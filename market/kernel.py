@@ -1,4 +1,4 @@
-"""How the engine's kernels are compiled and where the machine code is kept.
+"""How kernels are compiled and where the machine code is kept.
 
 numba keeps compiled code by the name and the date of the file of the outermost function alone: a change in another file
 would go unnoticed. So the cache is a folder named after a digest of all sources that a kernel is made of. It lies in
@@ -23,7 +23,8 @@ _R = TypeVar("_R")
 _config: Any = numba.config  # filled at run time
 
 
-_ROOMS: Final = ("engine", "market", "sessions")  # whose files kernels are made of, with all their folders
+# Whose files kernels are made of, with all their folders.
+_ROOMS: Final = ("engine", "market", "sessions", "flow/mirror", "simulation/replaying")
 _NOT_COMPILED: Final = "reference"  # but not those in a folder of this name
 
 

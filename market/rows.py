@@ -6,9 +6,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from engine.kernel import inlined
 from market.commands import Command
 from market.events import Event
+from market.kernel import inlined
 from market.messages import COMMAND_BY_TAG, EVENT_BY_TAG, TAG_BY_MESSAGE
 
 Int64Array = npt.NDArray[np.int64]
