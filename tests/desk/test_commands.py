@@ -56,6 +56,7 @@ ROWS = {
     "halt": Row(),
     "resume": Row(),
     "replay": Row(("--verify",), ("engine",), down=1, kept=1),
+    "simulate": Row(("--seconds", "1"), down=0, kept=0),
     "config show": Row(down=0, kept=0),
     "journal inspect": Row(down=0, kept=0),
     "journal verify": Row(down=0, kept=0),

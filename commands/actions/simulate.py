@@ -1,0 +1,97 @@
+"""The command `simulate`: a desk on a simulated clock, and its day as a person reads it."""
+
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from desk.client import DeskError
+from desk.settings import Settings, load_settings
+from market.clock import NS_PER_SECOND, monotonic_ns
+from market.exact_json import dumps
+from reports.performance import is_sound
+from screens.progress import progress_line
+from screens.report import day_text
+from simulation.desk import SimulatedDesk
+
+_PIECE_NS = 10 * NS_PER_SECOND  # simulated at once, between two looks at the terminal
+_TOLD_NS = NS_PER_SECOND // 4
+
+
+def settings_with(overrides: Mapping[str, Any], sets: Sequence[str]) -> Settings:
+    """Return the settings of a run: those of files and environment, the command line's, and each KEY=VALUE.
+
+    Raises:
+        DeskError: if one is not spelt so.
+        SettingsError: if they cannot be.
+    """
+    given: dict[str, Any] = {}
+    for text in sets:
+        key, equals, value = text.partition("=")
+        if not (key and equals):
+            raise DeskError(f"expected --set KEY=VALUE, was {text[:60]!r}")
+        given[key.strip()] = value.strip()
+    return load_settings({**overrides, **given}).settings
+
+
+def start_of(text: str) -> int:
+    """Return a moment, UTC unless it says otherwise, in ns since 1970.
+
+    Raises:
+        DeskError: if it is none.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise DeskError(f"expected a time as 2026-01-01T00:00:00, was {text[:40]!r}") from None
+    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    if not 1971 <= moment.year <= 2200:
+        raise DeskError(f"expected a time from 1971 to 2200, was {text[:40]!r}")
+    return int(moment.timestamp()) * NS_PER_SECOND
+
+
+def print_simulation(settings: Settings, start_ns: int, seconds: int, out: Path | None, *, as_json: bool) -> int:
+    """Simulate, print the last day, and return the exit code: 1 if its books do not agree."""
+    if settings.flow.source == "live":
+        raise DeskError("a live market cannot be simulated: record it, and use replay:FILE")
+    with tempfile.TemporaryDirectory(prefix="tickbus-") as folder:
+        desk = SimulatedDesk(settings, start_ns, out or Path(folder))
+        took_s = run_to(desk, start_ns + seconds * NS_PER_SECOND)
+        day = desk.close_books()
+        document = desk.folder.read(day)
+    assert document is not None, f"no file of {day}"
+    speed = seconds / took_s
+    if as_json:
+        run = {
+            "seconds": seconds,
+            "seed": settings.flow.seed,
+            "sha256": desk.digest.hexdigest(),
+            "trader": desk.told.counts,
+        }
+        print(dumps({"run": run | {"trader": desk.told.counts}, "day": document}))
+        print(f"{speed:.0f} simulated seconds a second", file=sys.stderr)
+    else:
+        print(day_text(document))
+        print(f"\n🧪 {seconds} s simulated in {took_s:.1f} s, {speed:.0f} a second; SHA-256 {desk.digest.hexdigest()}")
+        if out is not None:
+            print(f"💾 {out}")
+    return 0 if is_sound(document) else 1
+
+
+def run_to(desk: SimulatedDesk, until_ns: int) -> float:
+    """Run a desk up to a time, telling a terminal how far it is; return how long that took, s."""
+    start_ns, began_ns = desk.heap.now_ns, monotonic_ns()
+    told_ns = began_ns
+    is_watched = sys.stderr.isatty()
+    while desk.heap.now_ns < until_ns:
+        desk.run(min(until_ns, desk.heap.now_ns + _PIECE_NS))
+        now_ns = monotonic_ns()
+        if is_watched and now_ns - told_ns > _TOLD_NS:
+            told_ns = now_ns
+            line = progress_line(desk.heap.now_ns - start_ns, until_ns - start_ns, now_ns - began_ns)
+            print(f"\r{line}", end="", file=sys.stderr, flush=True)
+    if is_watched:
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
+    return max(monotonic_ns() - began_ns, 1) / NS_PER_SECOND

@@ -1,0 +1,56 @@
+"""`simulate`: a day of a desk, without a desk."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import cli
+from market.mendable import MendableError
+
+
+def simulated(*words: str) -> str:
+    """Return what a simulation of a few seconds prints."""
+    result = CliRunner().invoke(cli.app, ["simulate", "--seconds", "15", *words])
+    if isinstance(result.exception, MendableError):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_prints_the_day_and_the_same_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And writes its file where it is told to."""
+    monkeypatch.chdir(tmp_path)
+    first, second = (json.loads(simulated("--json", "--out", f"{name}")) for name in ("a", "b"))
+    assert first == second
+    assert first["day"]["date"] == "2026-01-01"
+    assert (tmp_path / "a/performance_20260101.json").read_bytes() == (
+        tmp_path / "b/performance_20260101.json"
+    ).read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"], "something else was left behind"
+
+
+def test_day_seed_and_settings_are_those_asked_for() -> None:
+    """Another seed is another market, a wider spread another trader."""
+    plain = json.loads(simulated("--json"))
+    other = json.loads(simulated("--json", "--seed", "8", "--start", "2025-02-28T23:59:50"))
+    wide = json.loads(simulated("--json", "--set", "maker.half_spread=0.003"))
+    assert len({each["run"]["sha256"] for each in (plain, other, wide)}) == 3
+    assert other["run"]["seed"] == 8
+    assert other["day"]["date"] == "2025-03-01"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--set", "maker.half_spread"), "KEY=VALUE"),
+        (("--set", "no.such=1"), "no such setting"),
+        (("--start", "yesterday"), "expected a time"),
+        (("--flow", "live"), "cannot be simulated"),
+    ],
+)
+def test_says_in_a_line_what_is_wrong(words: tuple[str, ...], said: str) -> None:
+    """Before anything runs."""
+    with pytest.raises(MendableError, match=said):
+        simulated(*words)
