@@ -1,6 +1,6 @@
 """From the quotes that are wanted to the fewest actions that bring them about."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -22,17 +22,10 @@ class Requoting(NamedTuple):
     replace_below: Decimal = Decimal(0)
 
 
-class Leave(NamedTuple):
-    """An order that is to go, and why, for a person."""
-
-    order: OwnOrder
-    why: str
-
-
 class Plan(NamedTuple):
-    """What to do: first the cancels, then the places."""
+    """What to do: first the cancels, by client order id why, for a person; then the places."""
 
-    leaves: Sequence[Leave]
+    cancels: Mapping[str, str]
     places: Sequence[Quote]
 
 
@@ -40,36 +33,39 @@ def plan(
     wanted: Sequence[Quote],
     orders: Sequence[OwnOrder],
     tolerance_ticks: int,
-    replace_below: Decimal = Decimal(0),
-    held: Mapping[Side, str] | None = None,
-    why_none: str = "nothing is wanted",
+    replace_below: Decimal,
+    held: Collection[Side],
+    why_none: Mapping[Side, str],
 ) -> Plan:
     """Return what turns `orders` into `wanted`, with as little motion as possible.
 
     An order stays, with its place in the queue, for a wanted quote of its side that it is near enough to in price and
-    size. Of all such pairs the nearest in price are taken first. What stands for nothing leaves.
+    size: as many as can. What stands for nothing leaves.
 
     Args:
         wanted: any number a side.
         orders: ours that are open.
         tolerance_ticks: how far a price may be off.
         replace_below: see Requoting.
-        held: by side, why nothing can be placed on it now, so that an order near enough in price is better than none.
-        why_none: why a side that is not wanted is not.
+        held: sides on which nothing can be placed now, so that an order near enough in price is better than none.
+        why_none: by side, why it is not wanted if it is not.
     """
-    leaves: list[Leave] = []
+    cancels: dict[str, str] = {}
     places: list[Quote] = []
     for side in Side:
-        is_held = held is not None and side in held
         quotes = [quote for quote in wanted if quote.side == side]
         left = [order for order in orders if order.side == side]
-        part = Decimal(0) if is_held else replace_below
+        part = Decimal(0) if side in held else replace_below
+        nearest = {order: min(quotes, key=lambda quote: _off_ticks(order, quote), default=None) for order in left}
         for quote, order in _pairs(quotes, left, tolerance_ticks, part):
             quotes.remove(quote)
             left.remove(order)
-        leaves += [Leave(order, _why(order, quotes, tolerance_ticks, part, why_none, wanted)) for order in left]
-        places += [] if is_held else quotes
-    return Plan(leaves, places)
+        for order in left:
+            quote_of = nearest[order]
+            flaw = why_none[side] if quote_of is None else _flaw(order, quote_of, tolerance_ticks, part)
+            cancels[order.client_order_id] = flaw or "another one on this side is closer"
+        places += [] if side in held else quotes
+    return Plan(cancels, places)
 
 
 def _pairs(
@@ -82,7 +78,7 @@ def _pairs(
     choices = [
         sorted(
             (of for of, order in enumerate(orders) if not _flaw(order, quote, tolerance_ticks, part)),
-            key=lambda of: abs(orders[of].price_ticks - quote.price_ticks),
+            key=lambda of: _off_ticks(orders[of], quote),
         )
         for quote in quotes
     ]
@@ -102,25 +98,13 @@ def _pairs(
     return [(quotes[at], orders[of]) for of, at in stands_for.items()]
 
 
-def _why(
-    order: OwnOrder,
-    quotes: Sequence[Quote],
-    tolerance_ticks: int,
-    part: Decimal,
-    why_none: str,
-    wanted: Sequence[Quote],
-) -> str:
-    if not any(quote.side == order.side for quote in wanted):
-        return why_none
-    if not quotes:
-        return "another one on this side is closer"
-    nearest = min(quotes, key=lambda quote: abs(quote.price_ticks - order.price_ticks))
-    return _flaw(order, nearest, tolerance_ticks, part) or "another one on this side is closer"
+def _off_ticks(order: OwnOrder, quote: Quote) -> int:
+    return abs(order.price_ticks - quote.price_ticks)
 
 
 def _flaw(order: OwnOrder, quote: Quote, tolerance_ticks: int, replace_below: Decimal) -> str:
     """Return why an order cannot stand for a quote, empty if it can."""
-    off_ticks = abs(order.price_ticks - quote.price_ticks)
+    off_ticks = _off_ticks(order, quote)
     if off_ticks > tolerance_ticks:
         return f"requote: {off_ticks} ticks off, {tolerance_ticks} are tolerated"
     if replace_below and order.leaves_lots < replace_below * quote.qty_lots:

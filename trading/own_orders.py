@@ -1,11 +1,11 @@
 """Our orders at a venue: which are open, which have no answer yet, and which nobody knows the fate of.
 
 The venue is right about what is open. What it has not answered may be there or not; so long it counts as if it were.
-News of an order may be late or come twice: what was once filled or ended stays so.
+News of an order may be late, come twice, or before that of what was earlier: what was once filled or ended stays so.
 """
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Final, NamedTuple
@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from market.account import VenueOrder
 from trading.quoting import Quote
 
-_ENDED_MAX: Final = 1_000  # remembered, so that late news does not bring them back
+ENDED_MAX: Final = 1_000  # remembered, so that late news does not bring them back
 
 
 class UnknownOrder(NamedTuple):
@@ -23,6 +23,26 @@ class UnknownOrder(NamedTuple):
     until_ns: int
 
 
+class Heard(NamedTuple):
+    """What news of an order has changed.
+
+    Attributes:
+        order: as it is now, with all that was ever heard to be filled of it.
+        filled_qty: what was newly filled, base asset.
+        was_sent: whether this is the first word of an order without an answer.
+        was_unknown: whether this is the first word of an order whose answer was lost.
+        has_ended: whether it was open, as far as we knew, and is not any more.
+        why_left: why we have cancelled it; empty if we have not.
+    """
+
+    order: VenueOrder
+    filled_qty: Decimal
+    was_sent: bool = False
+    was_unknown: bool = False
+    has_ended: bool = False
+    why_left: str = ""
+
+
 class OwnOrders:
     """What is known of the orders of one trader, by client order id.
 
@@ -30,16 +50,15 @@ class OwnOrders:
         open: those that the venue has, as last heard.
         sent: those without an answer so far.
         unknown: those whose answer was lost.
-        leaving: those of which a cancel has no answer so far.
     """
 
-    def __init__(self, unknown: Mapping[str, UnknownOrder]) -> None:
+    def __init__(self, unknown: Mapping[str, UnknownOrder] | None = None) -> None:
         self.open: dict[str, VenueOrder] = {}
         self.sent: dict[str, Quote] = {}
-        self.unknown: dict[str, UnknownOrder] = dict(unknown)
-        self.leaving: set[str] = set()
+        self.unknown: dict[str, UnknownOrder] = dict(unknown or {})
+        self._why_left: dict[str, str] = {}  # of the open ones that we have cancelled, even if no answer came
+        self._heard_ns: dict[str, int] = {}  # of the open ones: when there was last news of them
         self._ended: OrderedDict[str, Decimal] = OrderedDict()  # what was filled of each
-        self._seen_ns: dict[str, int] = {}  # of the open ones: when they were last heard of
 
     @property
     def is_none(self) -> bool:
@@ -54,49 +73,67 @@ class OwnOrders:
         """Note that an order leaves."""
         self.sent[client_order_id] = quote
 
+    def cancel(self, client_order_id: str, why: str) -> None:
+        """Note that an open order is cancelled."""
+        self._why_left[client_order_id] = why
+
     def drop(self, client_order_id: str) -> Quote | None:
-        """Forget an order that the venue surely does not have; return its quote if it was on its way."""
+        """Forget an order on its way that the venue surely does not have; return what it was."""
         unknown = self.unknown.pop(client_order_id, None)
         return self.sent.pop(client_order_id, None) or (unknown and unknown.quote)
 
-    def lose(self, client_order_id: str, until_ns: int) -> None:
-        """Note that the answer to an order was lost; it may arrive until `until_ns`."""
-        if (quote := self.sent.pop(client_order_id, None)) is not None:
-            self.unknown[client_order_id] = UnknownOrder(quote, until_ns)
+    def lose(self, client_order_id: str, until_ns: int) -> bool:
+        """Note that the answer to an order was lost; return False if there was news of it before."""
+        if (quote := self.sent.pop(client_order_id, None)) is None:
+            return False
+        self.unknown[client_order_id] = UnknownOrder(quote, until_ns)
+        return True
 
-    def hear(self, order: VenueOrder, now_ns: int) -> Decimal:
-        """Take an order as it is now; return what was newly filled of it.
+    def hear(self, order: VenueOrder, now_ns: int) -> Heard:
+        """Take an order as the venue had it at some time.
 
         Of one that was neither sent by us nor heard of before, what was filled is not news: it is of an earlier run.
         """
         name = order.client_order_id
         if name in self._ended:
-            news = max(Decimal(0), order.filled_qty - self._ended[name])
-            self._ended[name] += news
-            return news
-        was_ours = self.drop(name) is not None
-        before = self.open.get(name, replace(order, filled_qty=Decimal(0)) if was_ours else order)
-        filled = max(order.filled_qty, before.filled_qty)
-        if order.is_open and filled < order.qty:
-            self.open[name] = replace(order, filled_qty=filled)
-            self._seen_ns[name] = now_ns
+            return self._hear_late(order)
+        was_sent, was_unknown = name in self.sent, name in self.unknown
+        is_ours = self.drop(name) is not None
+        before = self.open.get(name)
+        before_qty = before.filled_qty if before else Decimal(0) if is_ours else order.filled_qty
+        order = replace(order, filled_qty=max(order.filled_qty, before_qty))
+        is_open = order.is_open and order.leaves_qty > 0
+        has_ended = not is_open and (is_ours or before is not None)
+        why_left = self._why_left.get(name, "")
+        if is_open:
+            self.open[name] = order
+            self._heard_ns[name] = now_ns
         else:
-            self._end(name, filled)
-        return filled - before.filled_qty
+            self._end(order)
+        return Heard(order, order.filled_qty - before_qty, was_sent, was_unknown, has_ended, why_left)
 
-    def forget(self, client_order_id: str) -> None:
-        """Forget an open order that the venue does not know any more."""
-        if (order := self.open.get(client_order_id)) is not None:
-            self._end(client_order_id, order.filled_qty)
+    def forget(self, client_order_id: str, asked_ns: int) -> VenueOrder | None:
+        """Forget an open order that the venue did not know at `asked_ns`; return it, None if there was news since."""
+        order = self.open.get(client_order_id)
+        if order is None or self._heard_ns[client_order_id] > asked_ns:
+            return None
+        self._end(order)
+        return order
 
-    def missing(self, listed: Collection[str], asked_ns: int) -> Iterator[str]:
-        """Yield the open orders that a list asked for at `asked_ns` lacks though they were heard of before."""
-        return (name for name in self.open if name not in listed and self._seen_ns[name] <= asked_ns)
+    def missing(self, listed: Collection[str], asked_ns: int) -> list[str]:
+        """Return the open orders that a list lacks though there was no news of them since it was asked for."""
+        return [name for name in self.open if name not in listed and self._heard_ns[name] <= asked_ns]
 
-    def _end(self, name: str, filled: Decimal) -> None:
-        self.open.pop(name, None)
-        self._seen_ns.pop(name, None)
-        self.leaving.discard(name)
-        self._ended[name] = filled
-        if len(self._ended) > _ENDED_MAX:
+    def _hear_late(self, order: VenueOrder) -> Heard:
+        name = order.client_order_id
+        before_qty = self._ended[name]
+        filled_qty = self._ended[name] = max(before_qty, order.filled_qty)
+        return Heard(replace(order, filled_qty=filled_qty), filled_qty - before_qty)
+
+    def _end(self, order: VenueOrder) -> None:
+        name = order.client_order_id
+        for those in (self.open, self._heard_ns, self._why_left):
+            those.pop(name, None)
+        self._ended[name] = order.filled_qty
+        if len(self._ended) > ENDED_MAX:
             self._ended.popitem(last=False)

@@ -6,6 +6,7 @@ blindly: an order whose reply was lost is looked for by its id, and its side wai
 the order can no longer arrive.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
@@ -16,6 +17,7 @@ from market.clock import NS_PER_SECOND
 from market.codes import Side
 from market.depth import Depth
 from market.instrument import Instrument
+from market.limits import TRADES_KEPT_MAX
 from trading import news, notes
 from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, Place
 from trading.execution import Requoting, plan
@@ -27,6 +29,8 @@ from trading.strategy import Fill, Inbox, OwnOrder, Strategy, Wanted
 REFUSED_PAUSE_NS: Final = 2 * NS_PER_SECOND  # of a side, after the venue has refused a quote
 REFUSED_PAUSE_NS_MAX: Final = 60 * NS_PER_SECOND
 FAILED_PAUSE_NS_MAX: Final = 10 * NS_PER_SECOND
+LEAVE_PAUSE_NS: Final = NS_PER_SECOND // 20  # after a failure while our orders are to go
+LEAVE_PAUSE_NS_MAX: Final = NS_PER_SECOND // 2
 FATE_UNKNOWN: Final = "the fate of its last order is unknown"
 
 
@@ -36,8 +40,9 @@ class Terms(NamedTuple):
     Attributes:
         requoting: when an order is replaced.
         prefix: of our client order ids: nobody else's order is touched.
-        interval_ns: the least time between two rounds.
-        list_ns: how old what we know of our open orders may get before we ask; the news of them comes by itself.
+        interval_ns: the least time from one round to the next.
+        list_ns: how old the list of our open orders may get before we ask again: 0 where no news of them comes by
+            itself.
         arrival_ns: how long an order without an answer may still arrive.
     """
 
@@ -74,7 +79,6 @@ class Trader:
         orders: our own.
         why_out: why nothing may be in the book, empty if quotes may: a halt, or the end.
         is_started: whether a round has ended well.
-        position: what we hold of the base asset; None while that is not known.
     """
 
     def __init__(
@@ -92,24 +96,30 @@ class Trader:
         self._rules = rules
         self._terms = terms
         self._client_order_ids = client_order_ids
-        self.orders = OwnOrders(left_over or {})
+        self.orders = OwnOrders(left_over)
         self.why_out = ""
         self.is_started = False
+        # What is known of the market and of what we hold.
         self._depth: Depth | None = None
         self._silence = ""
-        self._trades: list[news.MarketTrade] = []
-        self._fills: list[Fill] = []
+        self._trades: deque[news.MarketTrade] = deque(maxlen=TRADES_KEPT_MAX)
+        self._fills: deque[Fill] = deque(maxlen=TRADES_KEPT_MAX)
         self._balances: Mapping[str, Balance] = {}
         self._is_balance_old = True
+        # What waits, and for what.
         self._refusals = {side: Backoff(REFUSED_PAUSE_NS, REFUSED_PAUSE_NS_MAX) for side in Side}
-        self._backoff = Backoff(2 * terms.interval_ns, FAILED_PAUSE_NS_MAX, jitter)
+        self._failures = Backoff(2 * terms.interval_ns, FAILED_PAUSE_NS_MAX, jitter)
+        self._leave_failures = Backoff(LEAVE_PAUSE_NS, LEAVE_PAUSE_NS_MAX)
         self._awaited: set[tuple[type[Action], str]] = set()
-        self._why_cancelled: dict[str, str] = {}
-        self._missing: list[str] = []
+        self._missing: list[str] = []  # open orders that are to be asked for: it seems that they have ended
         self._listed_ns: int | None = None  # when the list of our open orders was asked for that we go by
         self._out_since_ns: int | None = None
-        self._round_ns = 0  # when the next round may begin
-        self._looked: notes.Looked | None = None  # of a round whose actions are on their way
+        # The rounds.
+        self._round: Iterator[Sequence[Action]] | None = None
+        self._is_news = False  # whether something has happened since the strategy was asked
+        self._soonest_ns = 0  # when the next round may begin
+        self._latest_ns = 0  # when it begins even if nothing happens
+        self._now_ns = 0
         self._notes: list[notes.Note] = []
 
     @property
@@ -121,133 +131,165 @@ class Trader:
     @property
     def is_out(self) -> bool:
         """Whether surely no order of ours is anywhere since `leave`."""
-        is_looked = self._out_since_ns is not None and (self._listed_ns or -1) >= self._out_since_ns
-        return is_looked and self.orders.is_none and not self._awaited
+        if self._out_since_ns is None or self._listed_ns is None or self._listed_ns < self._out_since_ns:
+            return False
+        return self.orders.is_none and not self._awaited
 
-    def leave(self, why: str, now_ns: int) -> None:
-        """Have no order in the book from now on, until `come_back`; whatever we waited for, this does not."""
+    def leave(self, why: str, now_ns: int, taken_back: Sequence[Action] = ()) -> None:
+        """Have no order in the book from now on, until `come_back`; no pause is waited for.
+
+        Args:
+            why: for a person.
+            now_ns: as at a step.
+            taken_back: actions that will not be carried out.
+        """
         self.why_out, self._out_since_ns = why, now_ns
-        self._backoff.until_ns = self._round_ns = 0
+        self._undo(taken_back)
+        self._backoff.until_ns = 0
+        self._begin_anew()
 
     def come_back(self) -> None:
         """Quote again."""
         self.why_out, self._out_since_ns = "", None
-        self._backoff.until_ns = self._round_ns = 0
+        self._backoff.until_ns = 0
+        self._begin_anew()
 
     def step(self, now_ns: int, said: Sequence[news.News]) -> Outbox:
         """Take what the venue has said; return what to ask of it now.
 
         Args:
-            now_ns: of one clock that never goes back; only differences mean something.
+            now_ns: ns since 1970 UTC, by a clock that never goes back.
             said: since the last step, in its order.
+
+        Raises:
+            ObstacleError: before the first quote, if no quote of these settings can be an order there.
         """
+        self._now_ns = now_ns
         for each in said:
-            self._take(each, now_ns)
-        actions = () if self._awaited or self._backoff.is_on(now_ns) else self._next(now_ns)
+            self._take(each)
+        actions = self._next()
         for action in actions:
             self._awaited.add(_key(action))
             if isinstance(action, Place):
                 self.orders.send(action.client_order_id, Quote(action.side, action.price_ticks, action.qty_lots))
+            elif isinstance(action, Cancel):
+                self.orders.cancel(action.client_order_id, action.why)
         told, self._notes = self._notes, []
-        wake_ns = None if self._awaited else max(now_ns, self._round_ns, self._backoff.until_ns)
-        return Outbox(actions, wake_ns, told)
+        return Outbox(actions, self._wake_ns(), told)
 
-    # --- what is asked ---
+    # --- what is asked, in rounds ---
 
-    def _next(self, now_ns: int) -> Sequence[Action]:
-        """Return what comes next in this round; nothing is awaited."""
-        if self._looked is not None:
-            self._end_round(self._looked)
-        if self._missing:
-            missing, self._missing = self._missing, []
-            return [FindOrder(name) for name in missing]
-        if now_ns < self._round_ns:
-            return ()
-        if self._is_list_old(now_ns):
-            return [*map(FindOrder, self.orders.unknown), ListOrders()]
-        if self.why_out:
-            return self._go(now_ns)
+    @property
+    def _backoff(self) -> Backoff:
+        return self._leave_failures if self.why_out else self._failures
+
+    def _next(self) -> Sequence[Action]:
+        """Return what comes next, in this round or in one that begins."""
+        while not self._awaited and not self._backoff.is_on(self._now_ns):
+            if self._round is None:
+                if self._now_ns < self._due_ns():
+                    break
+                self._round = self._leaving(why) if (why := self.why_out or self._silence) else self._quoting()
+            if (actions := next(self._round, None)) is None:
+                self._round = None
+            elif actions:
+                return actions
+        return ()
+
+    def _due_ns(self) -> int:
+        """Return when the next round begins, as things are."""
+        return self._soonest_ns if self._is_news else max(self._soonest_ns, self._latest_ns)
+
+    def _wake_ns(self) -> int | None:
+        return None if self._awaited else max(self._now_ns, self._backoff.until_ns, self._due_ns())
+
+    def _begin_anew(self) -> None:
+        """Let a round begin as soon as what is on its way is answered."""
+        self._round = None
+        self._soonest_ns = self._latest_ns = 0
+
+    def _quoting(self) -> Iterator[Sequence[Action]]:
+        """Go through a round: yield actions, go on when they are answered."""
+        self._soonest_ns = self._now_ns + self._terms.interval_ns
+        if self.orders.unknown or self._is_list_old():
+            yield self._look()
+            yield self._find_missing()
         if self._is_balance_old:
-            return [AskBalances()]
-        if self._depth is None or self._silence:
-            return self._pull(now_ns, self._silence or "the book is not known yet")
-        return self._quote(now_ns)
-
-    def _is_list_old(self, now_ns: int) -> bool:
-        if self._listed_ns is None or now_ns - self._listed_ns >= self._terms.list_ns:
-            return True
-        return self._out_since_ns is not None and self._listed_ns < self._out_since_ns
-
-    def _go(self, now_ns: int) -> Sequence[Action]:
-        """Cancel all that is ours; look again while that is not sure."""
-        actions = self._pull(now_ns, self.why_out)
-        if not actions and not self.is_out:
-            self._listed_ns = None
-        return actions
-
-    def _pull(self, now_ns: int, why: str) -> list[Action]:
-        return self._act([(name, why) for name in self.orders.open], (), now_ns, None, dict.fromkeys(Side, why))
-
-    def _quote(self, now_ns: int) -> list[Action]:
-        assert self._depth is not None, "nothing to quote around"
+            yield [AskBalances()]
+        if self._depth is None:  # the first news of it begins a round
+            self._is_news, self._latest_ns, self._soonest_ns = False, self._soonest_ns, self._now_ns
+            return
         own = self._own_orders()
         depth = self._depth.without(self._own_lots(own))
-        trades, self._trades = self._trades, []
-        fills, self._fills = self._fills, []
-        inbox = Inbox(
-            self._instrument,
-            self._rules,
-            depth,
-            trades,
-            own,
-            fills,
-            self.position,
-            self._balances,
-        )
-        wanted = self._strategy.step(now_ns, inbox)
+        wanted = self._ask_strategy(own, depth)
+        yield self._execute(wanted, own, depth.mid_ticks_x2)
+        yield self._find_missing()
+        self._end_round(depth.mid_ticks_x2, wanted)
+
+    def _leaving(self, why: str) -> Iterator[Sequence[Action]]:
+        """Go through a round that takes all that is ours out of the book, first what we know of."""
+        self._soonest_ns = self._now_ns + min(self._terms.interval_ns, LEAVE_PAUSE_NS_MAX)
+        self._is_news = False
+        known = dict(self.orders.open)
+        yield [Cancel(name, order.order_id, why) for name, order in known.items()]
+        yield self._look()
+        yield self._find_missing()
+        yield [Cancel(name, order.order_id, why) for name, order in self.orders.open.items() if name not in known]
+        yield self._find_missing()
+        self._end_round(None, Wanted((), idle=dict.fromkeys(Side, why)))
+
+    def _is_list_old(self) -> bool:
+        return self._listed_ns is None or self._now_ns - self._listed_ns >= self._terms.list_ns
+
+    def _look(self) -> list[Action]:
+        """Ask what became of orders without an answer, and then which are open: among those is what has arrived."""
+        return [*map(FindOrder, self.orders.unknown), ListOrders()]
+
+    def _find_missing(self) -> list[Action]:
+        missing, self._missing = self._missing, []
+        return [FindOrder(name) for name in dict.fromkeys(missing) if name in self.orders.open]
+
+    def _ask_strategy(self, own: Sequence[OwnOrder], depth: Depth) -> Wanted:
+        trades, fills = tuple(self._trades), tuple(self._fills)
+        self._trades.clear()
+        self._fills.clear()
+        self._is_news = False
+        inbox = Inbox(self._instrument, self._rules, depth, trades, own, fills, self.position, self._balances)
+        wanted = self._strategy.step(self._now_ns, inbox)
         if wanted.obstacle is not None and not self.is_started:
             raise ObstacleError(wanted.obstacle)
-        return self._execute(now_ns, wanted, own, depth.mid_ticks_x2)
+        return wanted
 
-    def _execute(self, now_ns: int, wanted: Wanted, own: Sequence[OwnOrder], mid_ticks_x2: int | None) -> list[Action]:
-        held = {side: pause.why for side, pause in self._refusals.items() if pause.is_on(now_ns)}
-        held |= {each.quote.side: FATE_UNKNOWN for each in self.orders.unknown.values()}
+    def _execute(self, wanted: Wanted, own: Sequence[OwnOrder], mid_ticks_x2: int | None) -> list[Action]:
         requoting = self._terms.requoting
         tolerance_ticks = int(requoting.tolerance * (mid_ticks_x2 or 0) / 2)
-        why_none = wanted.obstacle or next(iter(wanted.idle.values()), "nothing is wanted")
-        todo = plan(wanted.quotes, own, tolerance_ticks, requoting.replace_below, held, why_none)
-        quoted_sides = {quote.side for quote in wanted.quotes}
-        stays = {order.side for order in own} - {each.order.side for each in todo.leaves}
-        idle = {side: why for side, why in held.items() if side in quoted_sides and side not in stays}
-        idle |= dict.fromkeys(Side, wanted.obstacle) if wanted.obstacle else wanted.idle
-        cancels = [(each.order.client_order_id, each.why) for each in todo.leaves]
-        return self._act(cancels, todo.places, now_ns, mid_ticks_x2, idle, wanted.wake_ns)
-
-    def _act(
-        self,
-        cancels: Sequence[tuple[str, str]],
-        places: Sequence[Quote],
-        now_ns: int,
-        mid_ticks_x2: int | None,
-        idle: Mapping[Side, str],
-        wake_ns: int | None = None,
-    ) -> list[Action]:
-        """Begin the last part of a round: act, and wait for the answers."""
-        soonest_ns = now_ns + self._terms.interval_ns
-        self._round_ns = soonest_ns if wake_ns is None else max(soonest_ns, wake_ns)
-        self._looked = notes.Looked(mid_ticks_x2, idle)
-        self._why_cancelled |= cancels
+        why_none = {side: wanted.obstacle or wanted.idle.get(side, "it is not wanted any more") for side in Side}
+        todo = plan(wanted.quotes, own, tolerance_ticks, requoting.replace_below, self._held(), why_none)
         return [
-            *(Cancel(name, self.orders.open[name].order_id, why) for name, why in cancels),
-            *(Place(next(self._client_order_ids), *_terms_of(quote)) for quote in places),
+            *(Cancel(name, self.orders.open[name].order_id, why) for name, why in todo.cancels.items()),
+            *(Place(next(self._client_order_ids), *_terms_of(quote)) for quote in todo.places),
         ]
 
-    def _end_round(self, looked: notes.Looked) -> None:
-        self._looked = None
+    def _end_round(self, mid_ticks_x2: int | None, wanted: Wanted) -> None:
         self._backoff.end()
-        self.is_started = True
-        now_idle = {side: f"refused: {pause.why}" for side, pause in self._refusals.items() if pause.until_ns}
-        self._notes.append(looked._replace(idle={**looked.idle, **now_idle} if not self.why_out else looked.idle))
+        self.is_started |= not self._silence
+        pauses = [pause.until_ns for pause in self._refusals.values() if pause.is_on(self._now_ns)]
+        wakes = [] if wanted.wake_ns is None else [wanted.wake_ns]
+        self._latest_ns = min([self._look_ns(), *pauses, *wakes])
+        quoted = {order.side for order in self.orders.open.values()}
+        held = {side: why for side, why in self._held().items() if side not in quoted}
+        idle = dict.fromkeys(Side, wanted.obstacle) if wanted.obstacle else wanted.idle
+        self._notes.append(notes.Looked(mid_ticks_x2, {**held, **idle}))
+
+    def _look_ns(self) -> int:
+        """Return when we must look again, even if nothing happens."""
+        is_unsure = self.orders.unknown or ((self.why_out or self._silence) and not self.orders.is_none)
+        return 0 if is_unsure or self._listed_ns is None else self._listed_ns + self._terms.list_ns
+
+    def _held(self) -> dict[Side, str]:
+        """Return why nothing may be placed on a side now."""
+        held = {side: pause.why for side, pause in self._refusals.items() if pause.is_on(self._now_ns)}
+        return held | {each.quote.side: FATE_UNKNOWN for each in self.orders.unknown.values()}
 
     def _own_orders(self) -> list[OwnOrder]:
         return [
@@ -262,118 +304,117 @@ class Trader:
 
     def _own_lots(self, own: Sequence[OwnOrder]) -> dict[tuple[int, int], int]:
         """Return what of the book is ours, or may be."""
+        maybe = (_terms_of(each.quote) for each in self.orders.unknown.values())
         lots: dict[tuple[int, int], int] = {}
-        for each in own:
-            place = each.side, each.price_ticks
-            lots[place] = lots.get(place, 0) + each.leaves_lots
-        for unknown in self.orders.unknown.values():
-            place = unknown.quote.side, unknown.quote.price_ticks
-            lots[place] = lots.get(place, 0) + unknown.quote.qty_lots
+        for side, price_ticks, qty_lots in (*(each[1:] for each in own), *maybe):
+            lots[side, price_ticks] = lots.get((side, price_ticks), 0) + qty_lots
         return lots
 
     # --- what is said ---
 
-    def _take(self, said: news.News, now_ns: int) -> None:
+    def _take(self, said: news.News) -> None:
         match said:
             case news.BookNews():
-                self._depth = said.depth
+                self._depth, self._is_news = said.depth, True
             case news.TradesNews():
                 self._trades += said.trades
+                self._is_news = True
             case news.OrderNews():
-                self._hear(said.order, now_ns)
+                self._hear(said.order)
             case news.Gone():
                 self._answered(Cancel, said.client_order_id)
                 self._missing.append(said.client_order_id)
             case news.Refused():
-                self._refused(said, now_ns)
+                self._refused(said)
             case news.Unknown():
                 self._answered(Place, said.client_order_id)
-                self.orders.lose(said.client_order_id, now_ns + self._terms.arrival_ns)
-                self._notes.append(notes.Lost(said.client_order_id, said.why))
+                if self.orders.lose(said.client_order_id, self._now_ns + self._terms.arrival_ns):
+                    self._notes.append(notes.Lost(said.client_order_id, said.why))
             case news.Found():
-                self._found(said, now_ns)
+                self._found(said)
             case news.Listed():
-                self._listed(said, now_ns)
+                self._listed(said)
             case news.Balances():
                 self._answered(AskBalances)
                 self._balances, self._is_balance_old = said.balances, False
             case news.Failed():
-                self._failed(said, now_ns)
+                self._failed(said)
             case news.Silent():
                 self._silence, self._depth = said.why, None
-                self._round_ns = 0
+                self._begin_anew()
             case news.Following():
                 self._silence, self._listed_ns = "", None
+                self._begin_anew()
 
     def _answered(self, kind: type[Action], client_order_id: str = "") -> None:
         self._awaited.discard((kind, client_order_id))
 
-    def _hear(self, order: VenueOrder, now_ns: int) -> None:
+    def _hear(self, order: VenueOrder) -> None:
         name = order.client_order_id
         if not name.startswith(self._terms.prefix):
             return
-        is_new = name in self.orders.sent
+        heard = self.orders.hear(order, self._now_ns)
         self._answered(Place, name)
-        was_open = is_new or name in self.orders.open or name in self.orders.unknown
-        filled = self.orders.hear(order, now_ns)
-        if is_new:
-            self._refusals[order.side].end()
-            self._notes.append(notes.Quoted(order))
-        if filled:
-            self._filled(order, filled)
-        if not order.is_open:
+        if name not in self.orders.open:
             self._answered(Cancel, name)
-            why = self._why_cancelled.pop(name, "")
-            if was_open and order.leaves_qty:
-                at_venue = f"{order.status} at the venue, not by this desk"
-                self._notes.append(notes.Ended(order, why or at_venue, is_by_us=bool(why)))
+        if heard.was_sent:
+            self._refusals[order.side].end()
+            self._notes.append(notes.Quoted(heard.order))
+        if heard.was_unknown:
+            self._notes.append(notes.Settled(name, has_arrived=True))
+        if heard.filled_qty:
+            self._filled(heard.order, heard.filled_qty)
+        if heard.has_ended:
+            self._is_news = True
+            if heard.order.leaves_qty:
+                why = heard.why_left or f"{order.status} at the venue, not by this desk"
+                self._notes.append(notes.Ended(heard.order, why, is_by_us=bool(heard.why_left)))
 
     def _filled(self, order: VenueOrder, qty: Decimal) -> None:
         for pause in self._refusals.values():
             pause.end()  # what was missing on the other side may be there now
-        self._is_balance_old = True
+        self._is_balance_old = self._is_news = True
         price_ticks, lots = self._instrument.price_to_ticks(order.price), self._instrument.qty_to_lots(qty)
         self._fills.append(Fill(order.client_order_id, order.side, price_ticks, lots))
         self._notes.append(notes.Filled(order, qty))
 
-    def _refused(self, said: news.Refused, now_ns: int) -> None:
+    def _refused(self, said: news.Refused) -> None:
         self._answered(Place, said.client_order_id)
         if (quote := self.orders.drop(said.client_order_id)) is not None:
-            wait_ns = self._refusals[quote.side].fail(now_ns, why=said.why)
+            wait_ns = self._refusals[quote.side].fail(self._now_ns, why=f"refused: {said.why}")
             self._notes.append(notes.Declined(quote, said.why, wait_ns))
 
-    def _found(self, said: news.Found, now_ns: int) -> None:
+    def _found(self, said: news.Found) -> None:
         name = said.client_order_id
         self._answered(FindOrder, name)
         unknown = self.orders.unknown.get(name)
         if said.order is not None:
-            if unknown is not None:
-                self._notes.append(notes.Settled(name, has_arrived=True))
-            self._hear(said.order, now_ns)
+            self._hear(said.order)
         elif unknown is not None and said.asked_ns > unknown.until_ns:
             self.orders.drop(name)
             self._notes.append(notes.Settled(name, has_arrived=False))
-        elif (order := self.orders.open.get(name)) is not None:
-            self.orders.forget(name)
+        elif (order := self.orders.forget(name, said.asked_ns)) is not None:
             self._notes.append(notes.Forgotten(order))
 
-    def _listed(self, said: news.Listed, now_ns: int) -> None:
+    def _listed(self, said: news.Listed) -> None:
         self._answered(ListOrders)
         self._listed_ns = said.asked_ns
         for order in said.orders:
-            self._hear(order, now_ns)
+            self._hear(order)
         self._missing += self.orders.missing({order.client_order_id for order in said.orders}, said.asked_ns)
 
-    def _failed(self, said: news.Failed, now_ns: int) -> None:
-        """Give up this round: what was not done is known not to be there."""
-        for action in said.undone:
+    def _failed(self, said: news.Failed) -> None:
+        """Give up this round, and begin one after a pause."""
+        self._undo(said.undone)
+        self._begin_anew()
+        wait_ns = self._backoff.fail(self._now_ns, int(said.retry_after_s * NS_PER_SECOND))
+        self._notes.append(notes.Paused(said.why, wait_ns))
+
+    def _undo(self, actions: Sequence[Action]) -> None:
+        for action in actions:
             self._awaited.discard(_key(action))
             if isinstance(action, Place):
                 self.orders.drop(action.client_order_id)
-        self._looked, self._listed_ns = None, None
-        self._round_ns = 0
-        wait_ns = self._backoff.fail(now_ns, int(said.retry_after_s * NS_PER_SECOND))
-        self._notes.append(notes.Paused(said.why, wait_ns))
 
 
 class ObstacleError(Exception):
