@@ -45,6 +45,11 @@ class RecordedBook:
         qty_lots: int = self._levels[side].get(price_ticks, 0)
         return qty_lots
 
+    def best_prices(self) -> tuple[int | None, int | None]:
+        """Return the highest bid and the lowest ask, ticks, None for an empty side."""
+        bids, asks = self._levels
+        return (bids.peekitem(-1)[0] if bids else None), (asks.peekitem(0)[0] if asks else None)
+
     def prices(self) -> Touched:
         """Return all prices, by side."""
         return set(self._levels[Side.BUY]), set(self._levels[Side.SELL])

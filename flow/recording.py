@@ -4,7 +4,8 @@ A line is `<local receive time> <message JSON>`, the time in ns, or in µs or ms
 Messages are those of the raw or combined streams `<symbol>@depth`, `<symbol>@trade` and `<symbol>@bookTicker`, and one
 answer of REST `/api/v3/depth`, the snapshot that the depth updates build on (Binance Spot API docs, "Web Socket
 Streams", "How to manage a local order book correctly"). Messages of other streams, and answers to subscriptions, are
-counted and passed over.
+counted and passed over. So are the marks that a recorder of ours writes: `{"e": "gap", ...}` where something is
+missing, `{"e": "refused", ...}` in the place of a message that could not be read.
 """
 
 import gzip
@@ -24,6 +25,10 @@ from market.instrument import Instrument
 
 # What reading a line that somebody else wrote may raise; nesting without end is a RecursionError.
 MALFORMED = (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)
+
+# The events of a recorder's marks.
+GAP = "gap"
+REFUSED = "refused"
 
 _LINE_CHARACTERS_MAX = 4 << 20
 _STAMP_DIGITS_MAX = 19

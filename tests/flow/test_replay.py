@@ -281,10 +281,10 @@ def test_best_prices_equal_the_recorded_ones_after_every_update(
 
 
 @pytest.mark.slow
-def test_maker_with_a_half_spread_of_a_bp_is_filled_by_recorded_trades(recorded_btcusdt: Path) -> None:
+def test_maker_with_a_half_spread_of_a_bp_is_filled_by_recorded_trades(recording: Path) -> None:
     """Guards the maker's fills on real data, a hundred seconds of it, both sides."""
     maker = SimpleMaker(half_spread_bps=1, tolerance_bps=0.5, qty_lots=1_600)
-    flow = flow_of(recorded_btcusdt)
+    flow = flow_of(recording)
     market = SimulatedMarket(flow, maker)
     market.run(100 * NS_PER_SECOND)
     sides = [side for _, side in maker.fills]

@@ -58,9 +58,9 @@ def test_a_trade_that_is_told_twice_counts_once() -> None:
     assert order_of([FIRST, *again]) == [(100, 100), (130, 130)]
 
 
-def test_keeps_every_record_once_and_time_in_order(recorded_btcusdt: Path) -> None:
+def test_keeps_every_record_once_and_time_in_order(recording: Path) -> None:
     """Guards against lost or doubled records on a whole recording."""
-    records = list(read_recording(recorded_btcusdt, default_instruments()[0]))
+    records = list(read_recording(recording, default_instruments()[0]))
     placed = list(place_trades(records, 50 * NS_PER_MS))
     assert sorted(map(id, records)) == sorted(id(record) for _, record in placed)
     times = [due_ns for due_ns, _ in placed]
