@@ -45,6 +45,8 @@ EDGES: Final[Mapping[str, str]] = {
     "sessions/first_version.py": "brings old files to the form of today before the gateway begins",
     "flow/recording.py": "reads a recording, which is part of what a run is made of, as its seed is",
     "flow/public_data.py": "reads a recording, as above",
+    "flow/recording_file.py": "writes a recording",
+    "flow/inspection.py": "tells a person what is in a recording",
     "reports/folder.py": "the disk of the reports; what it gives back is part of the day",
     "paper/access/accounts.py": "makes and reads keys, which are a client's; no step decides by them",
     "paper/access/account_folder.py": "reads the keys of accounts",
