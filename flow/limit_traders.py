@@ -34,10 +34,6 @@ class LimitTraders:
         self._orders.clear()
         self._ends.clear()
 
-    def has(self, order: OwnOrder) -> bool:
-        """Whether an order is one of theirs."""
-        return order.order_id in self._orders
-
     def wait_s(self) -> float:
         """Return the time until the next order arrives."""
         return self._rng.expovariate(self._settings.limits_per_s)
@@ -57,11 +53,13 @@ class LimitTraders:
         life_ns = round(rng.expovariate(1.0 / settings.limit_life_s) * NS_PER_SECOND)
         price_ticks = self._book.price(side, 0 if is_joining else offset_ticks)
         order = self._own.rest(side, price_ticks, self._book.lots(amount), OrderType.POST_ONLY)
+        self._own.set_apart(order)
         self._orders[order.order_id] = order
         heappush(self._ends, (now_ns + life_ns, order.order_id))
 
     def end_next(self) -> None:
         """Cancel the order whose time has come, unless it is gone."""
         order = self._orders.pop(heappop(self._ends)[1])
+        self._own.set_apart(order, is_apart=False)
         if not order.is_gone:
             self._own.cancel(order)

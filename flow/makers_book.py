@@ -1,8 +1,6 @@
 """The makers' orders: a touch that follows their price, and ladders of levels behind it."""
 
 import random
-from bisect import bisect_left
-from collections.abc import Callable
 from math import expm1, floor
 from typing import Final
 
@@ -23,23 +21,14 @@ class MakersBook:
     Args:
         settings: of the market.
         instrument: what is traded.
-        own: all own orders, those of others than makers, too.
+        own: all own orders; those of others than makers are set apart.
         rng: dice for sizes and places.
-        is_makers: whether an order is a maker's.
     """
 
-    def __init__(
-        self,
-        settings: SyntheticSettings,
-        instrument: Instrument,
-        own: OwnOrders,
-        rng: random.Random,
-        is_makers: Callable[[OwnOrder], bool],
-    ) -> None:
+    def __init__(self, settings: SyntheticSettings, instrument: Instrument, own: OwnOrders, rng: random.Random) -> None:
         self._settings = settings
         self._own = own
         self._rng = rng
-        self._is_makers = is_makers
         self._mid_ticks = instrument.price_to_ticks(settings.mid)
         self._bp_ticks = self._mid_ticks / 10_000
         self._lots_per_amount = float(1 / (settings.mid * instrument.lot_size))
@@ -146,14 +135,19 @@ class MakersBook:
     def _survey(self, side: Side) -> dict[int, list[int]]:
         """Return the makers' prices in each band; cancel what is too near, too far, or one too many in its band."""
         bands: dict[int, list[int]] = {}
-        edges, touch_ticks = self._edges, self._touch_ticks[side]
-        sign = -1 if side == Side.BUY else 1
-        for price_ticks, level in list(self._own.levels(side)):
+        edges, touch_ticks, band = self._edges, self._touch_ticks[side], 0
+        sign, farthest = (-1 if side == Side.BUY else 1), edges[-1]
+        for price_ticks, level in list(self._own.levels(side)):  # best first, so the bands only rise
             offset = sign * (price_ticks - touch_ticks)
-            if not 0 <= offset <= edges[-1]:
+            if not 0 <= offset <= farthest:
                 self._own.cancel_level(side, price_ticks)
-            elif level.expected_lots and any(map(self._is_makers, level.orders)):
-                bands.setdefault(bisect_left(edges, offset), []).append(price_ticks)
+            elif level.expected_lots and level.plain_count:
+                while edges[band] < offset:
+                    band += 1
+                if band in bands:
+                    bands[band].append(price_ticks)
+                else:
+                    bands[band] = [price_ticks]
         for band, prices in bands.items():
             if band and len(prices) > _BAND_LEVELS_MAX:
                 self._own.cancel_level(side, self._rng.choice(prices))

@@ -22,7 +22,9 @@ from market.messages import TAG_BY_MESSAGE
 class OwnOrder:
     """One background order; `is_gone` once an event said so."""
 
-    __slots__ = ("in_flight_lots", "is_cancel_sent", "is_gone", "order_id", "price_ticks", "resting_lots", "side")
+    __slots__ = (
+        "in_flight_lots", "is_cancel_sent", "is_gone", "is_set_apart", "order_id", "price_ticks", "resting_lots", "side"
+    )  # fmt: skip
 
     def __init__(self, order_id: int, side: Side, price_ticks: int) -> None:
         self.order_id = order_id
@@ -32,6 +34,7 @@ class OwnOrder:
         self.in_flight_lots = 0  # sum of the predicted changes
         self.is_cancel_sent = False
         self.is_gone = False
+        self.is_set_apart = False
 
     @property
     def expected_lots(self) -> int:
@@ -42,11 +45,12 @@ class OwnOrder:
 class OwnLevel:
     """The own orders at one price that are not known to be gone, first in the queue first."""
 
-    __slots__ = ("expected_lots", "orders")
+    __slots__ = ("expected_lots", "orders", "plain_count")
 
     def __init__(self) -> None:
         self.orders: list[OwnOrder] = []
         self.expected_lots = 0  # sum over the orders
+        self.plain_count = 0  # of the orders, those that are not set apart
 
 
 _TAG_ANSWERED: Final = {Accepted: Tag.NEW_ORDER, Canceled: Tag.CANCEL_ORDER, Amended: Tag.AMEND_ORDER}
@@ -112,8 +116,8 @@ class OwnOrders:
 
     def levels(self, side: Side) -> Iterator[tuple[int, OwnLevel]]:
         """Iterate over the same prices with what stands there, best first."""
-        items = self._levels[side].items()
-        return reversed(items) if side == Side.BUY else iter(items)
+        levels = self._levels[side]  # its items are looked up by their position, its keys are not
+        return ((price_ticks, levels[price_ticks]) for price_ticks in self.prices(side))
 
     def expected_lots(self, side: Side, price_ticks: int) -> int:
         """Return what will rest at a price once everything in flight is handled."""
@@ -147,11 +151,19 @@ class OwnOrders:
         if level is None:
             level = self._levels[side][price_ticks] = OwnLevel()
         level.orders.append(order)
+        level.plain_count += 1
         command = NewOrder(
             order.order_id, self._symbol_id, side, price_ticks, qty_lots, order_type, TimeInForce.GTC, owner=self._owner
         )
         self._send(command, [(order, qty_lots)])
         return order
+
+    def set_apart(self, order: OwnOrder, *, is_apart: bool = True) -> None:
+        """Let `OwnLevel.plain_count` not count an order, or count it again."""
+        if order.is_set_apart != is_apart:
+            order.is_set_apart = is_apart
+            if not order.is_gone:
+                self._levels[order.side][order.price_ticks].plain_count += -1 if is_apart else 1
 
     def take(self, side: Side, limit_ticks: int, qty_lots: int) -> None:
         """Trade at once up to a limit price; what finds nobody is cancelled."""
@@ -293,6 +305,7 @@ class OwnOrders:
             level = self._levels[order.side][order.price_ticks]
             level.orders.remove(order)
             level.expected_lots -= order.expected_lots
+            level.plain_count -= not order.is_set_apart
             if not level.orders:
                 del self._levels[order.side][order.price_ticks]
 

@@ -54,9 +54,7 @@ class SyntheticFlow:
         self.value = HiddenValue(settings, self._dice("value"), beat_s, start)
         self.makers_price = MakersPrice(settings, beat_s, start)
         self._takers = Takers(settings, self._dice("takers"), self._dice("noise"))
-        self._book = MakersBook(
-            settings, instrument, self.own, self._dice("makers"), lambda order: not self._limits.has(order)
-        )
+        self._book = MakersBook(settings, instrument, self.own, self._dice("makers"))
         self._limits = LimitTraders(settings, self.own, self._book, self._dice("limits"))
         self._sweeps = self._dice("sweeps")
         self._sweep_sides: list[Side] = []
