@@ -12,6 +12,12 @@ app = typer.Typer()
 Sets = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, as maker.half_spread=0.0005.")
 ]
+Latency = Annotated[
+    float, typer.Option("--latency-ms", min=0, max=60_000, help="Between maker and exchange, each way, at least.")
+]
+Jitter = Annotated[
+    float, typer.Option("--jitter-ms", min=0, max=60_000, help="The mean of what comes to it by chance.")
+]
 Out = Annotated[
     Path | None, typer.Option(help="A folder for the daily files.", show_default="they are not kept", file_okay=False)
 ]
@@ -26,13 +32,16 @@ def simulate(
         typer.Option(help="synthetic[:PRESET], replay:FILE or none.", show_default="synthetic:practice"),
     ] = None,
     start: Annotated[str, typer.Option(help="When the simulated clock starts, UTC.")] = "2026-01-01T00:00:00",
+    latency_ms: Latency = 1.0,
+    jitter_ms: Jitter = 0.0,
     sets: Sets = None,
     out: Out = None,
     as_json: Json = False,
 ) -> None:
     """Run a whole desk in this process on a simulated clock, and print its day as report does."""
-    from commands.actions.simulate import print_simulation, settings_with, start_of
+    from commands.actions.simulate import delays_of, print_simulation, settings_with, start_of
     from desk.sections import flow_in_short
 
     settings = settings_with({**flow_in_short(flow), "flow.seed": seed}, sets or ())
-    raise typer.Exit(print_simulation(settings, start_of(start), seconds, out, as_json=as_json))
+    delays = delays_of(latency_ms, jitter_ms, settings.flow.seed)
+    raise typer.Exit(print_simulation(settings, start_of(start), seconds, delays, out, as_json=as_json))

@@ -22,6 +22,7 @@ from nodes.flow.market_flows import make_flows
 from nodes.tracker.bookkeeper import Bookkeeper
 from reports.folder import ReportsFolder
 from simulation.calls import SimulatedAccount
+from simulation.delays import Delays
 from simulation.digest import Digest
 from simulation.exchange import SimulatedExchange
 from simulation.heap import EventHeap
@@ -38,21 +39,6 @@ PREFIX: Final = "tb-simulated-"
 BOOK_LEVELS: Final = 20
 LIST_NS: Final = 5 * NS_PER_SECOND
 ARRIVAL_NS: Final = 6 * NS_PER_SECOND
-
-
-@dataclass(frozen=True, slots=True)
-class Delays:
-    """How long everything travels, each way, ns.
-
-    Attributes:
-        order_ns: between the exchange and its engine.
-        venue_ns: between the trader and the exchange.
-        book_ns: how often the trader hears of the book.
-    """
-
-    order_ns: int = 0
-    venue_ns: int = NS_PER_MS
-    book_ns: int = 100 * NS_PER_MS
 
 
 @dataclass(slots=True)
@@ -111,7 +97,7 @@ class SimulatedDesk:
         self.account = SimulatedAccount(self.exchange.calls)
         instrument = settings.instrument
         maker = settings.maker
-        self.line = SimulatedLine(self.exchange.calls, self.heap, instrument, self._delays.venue_ns, self._on_news)
+        self.line = SimulatedLine(self.exchange.calls, self.heap, instrument, self._delays.venue(), self._on_news)
         self.exchange.exchange.account_listeners.append(self.line.hear)
         self.trader = Trader(
             strategy or ModelStrategy(MODELS[maker.model](maker.half_spread, maker.notional)),

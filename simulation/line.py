@@ -12,6 +12,7 @@ from paper.exchange.news import AccountNews, ExecutionType, OrderNews
 from paper.money.orders import Order
 from paper.units import UNITS_PER_ONE
 from simulation.calls import Caller, SimulatedAccount
+from simulation.delays import Lane, Travel
 from simulation.heap import EventHeap
 from trading import news
 from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, Place
@@ -26,7 +27,7 @@ class SimulatedLine:
 
     Args:
         caller: takes the calls; what happens to the account is given to `hear`.
-        delay_ns: how long everything takes each way.
+        travel: how long each thing takes, there and back; neither way overtakes.
         on_news: called when there is some.
     """
 
@@ -35,25 +36,25 @@ class SimulatedLine:
         caller: Caller,
         heap: EventHeap,
         instrument: Instrument,
-        delay_ns: int,
+        travel: Travel,
         on_news: Callable[[Sequence[news.News]], None],
     ) -> None:
         self._caller = caller
         self._account = SimulatedAccount(caller)
         self._heap = heap
         self._instrument = instrument
-        self._delay_ns = delay_ns
+        self._there, self._back = Lane(heap, travel), Lane(heap, travel)
         self._on_news = on_news
 
     def act(self, actions: Sequence[Action]) -> None:
         """Send actions; they arrive together, and are carried out one after the other."""
         if actions:
             asked_ns = self._heap.now_ns
-            self._heap.after(self._delay_ns, lambda: self._carry_out(actions, asked_ns))
+            self._there.send(lambda: self._carry_out(actions, asked_ns))
 
     def tell(self, said: news.News) -> None:
         """Let news arrive at the trader after its travel."""
-        self._heap.after(self._delay_ns, lambda: self._on_news([said]))
+        self._back.send(lambda: self._on_news([said]))
 
     def _carry_out(self, actions: Sequence[Action], asked_ns: int) -> None:
         if not actions:

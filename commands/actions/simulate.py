@@ -9,11 +9,12 @@ from typing import Any
 
 from desk.client import DeskError
 from desk.settings import Settings, load_settings
-from market.clock import NS_PER_SECOND, monotonic_ns
+from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns
 from market.exact_json import dumps
 from reports.performance import is_sound
 from screens.progress import progress_line
 from screens.report import day_text
+from simulation.delays import Delays
 from simulation.desk import SimulatedDesk
 
 _PIECE_NS = 10 * NS_PER_SECOND  # simulated at once, between two looks at the terminal
@@ -52,12 +53,19 @@ def start_of(text: str) -> int:
     return int(moment.timestamp()) * NS_PER_SECOND
 
 
-def print_simulation(settings: Settings, start_ns: int, seconds: int, out: Path | None, *, as_json: bool) -> int:
+def delays_of(latency_ms: float, jitter_ms: float, seed: int) -> Delays:
+    """Return the delays between maker and exchange that the command line asks for."""
+    return Delays(venue_ns=round(latency_ms * NS_PER_MS), venue_more_ns=round(jitter_ms * NS_PER_MS), seed=seed)
+
+
+def print_simulation(
+    settings: Settings, start_ns: int, seconds: int, delays: Delays, out: Path | None, *, as_json: bool
+) -> int:
     """Simulate, print the last day, and return the exit code: 1 if its books do not agree."""
     if settings.flow.source == "live":
         raise DeskError("a live market cannot be simulated: record it, and use replay:FILE")
     with tempfile.TemporaryDirectory(prefix="tickbus-") as folder:
-        desk = SimulatedDesk(settings, start_ns, out or Path(folder))
+        desk = SimulatedDesk(settings, start_ns, out or Path(folder), delays)
         took_s = run_to(desk, start_ns + seconds * NS_PER_SECOND)
         day = desk.close_books()
         document = desk.folder.read(day)
