@@ -9,9 +9,11 @@ from decimal import Decimal
 from typing import Any, Final
 
 from market.account import Balance, VenueAccount, VenueOrder, VenueTrade
+from market.clock import NS_PER_MS
 from market.codes import Side
 from market.depth import Depth, Level
 from market.instrument import Instrument
+from trading.news import MarketTrade
 from trading.order_rules import OrderRules
 
 UNKNOWN_ORDER_CODES: Final = frozenset({-2011, -2013})
@@ -46,6 +48,33 @@ def order_of(document: Mapping[str, Any]) -> VenueOrder:
         status=str(document["status"]),
         time_ms=int(document.get("time") or document["transactTime"]),
         filled_quote=Decimal(document.get("cummulativeQuoteQty", 0)),
+    )
+
+
+def order_of_report(document: Mapping[str, Any]) -> VenueOrder:
+    """Return the order of an `executionReport` of the account's stream, as it is after it."""
+    return VenueOrder(
+        order_id=str(document["i"]),
+        client_order_id=str(document["C"] or document["c"]),  # of a cancel, C is the order's own id
+        symbol=str(document["s"]),
+        side=Side[document["S"]],
+        price=Decimal(document["p"]),
+        qty=Decimal(document["q"]),
+        filled_qty=Decimal(document["z"]),
+        status=str(document["X"]),
+        time_ms=int(document["O"]),
+        filled_quote=Decimal(document["Z"]),
+    )
+
+
+def market_trade_of(document: Mapping[str, Any], instrument: Instrument) -> MarketTrade:
+    """Return the trade of a `trade` of the market's stream."""
+    return MarketTrade(
+        trade_id=int(document["t"]),
+        price_ticks=instrument.price_to_ticks(Decimal(document["p"])),
+        qty_lots=instrument.qty_to_lots(Decimal(document["q"])),
+        taker_side=Side.SELL if document["m"] else Side.BUY,  # m: whether the buyer was there first
+        time_ns=int(document["T"]) * NS_PER_MS,
     )
 
 

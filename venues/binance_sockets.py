@@ -1,0 +1,269 @@
+"""One account's sockets at Binance Spot, its testnet, or at what speaks like it, through ccxt.pro; in asyncio.
+
+Two connections: one of the market's streams (depth differences and trades), one of the WebSocket API, on which orders
+go out, their replies come back, and what happens to the account is told. ccxt.pro connects, subscribes, joins the
+differences to a snapshot and notices where one is missing; here its documents are read, and what it raises is judged.
+
+What a watch waits for and what ended the connection is raised to whoever watches. Watching again connects again.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Any, Final
+
+from market.account import VenueOrder
+from market.clock import NS_PER_SECOND, time_ns
+from market.depth import Depth, Level
+from market.instrument import Instrument
+from trading.actions import Place
+from trading.news import MarketTrade
+from venues import binance_documents as documents
+from venues.binance_account import BinanceAccount
+from venues.ccxt_binance import ccxt
+from venues.ccxt_pro import binance
+from venues.venue import VenueError, VenueKeysError, VenueRefusedError
+
+DEPTH_LEVELS: Final = 20
+
+_PING_MS: Final = 1_000  # two pings without an answer end a connection
+_QUIET_S: Final = 3.0  # without a change of the book we ask whether there was one
+_GRACE_S: Final = 1.0  # for a change that is on its way
+_GOODBYE_S: Final = 0.5
+
+
+class _RefusedError(Exception):
+    """What the venue has refused, not yet judged: status, header `Retry-After` and body as HTTP would have them."""
+
+    def __init__(self, status: int, retry_after: str, body: str) -> None:
+        self.status, self.retry_after, self.body = status, retry_after, body
+        super().__init__(f"status {status}")
+
+
+class BinanceSockets:
+    """The sockets of one account, in one instrument.
+
+    Args:
+        settings: as `venues.ccxt_binance.settings_of` has them.
+        account: the same account over HTTP, whose clock and judgement are used here.
+        instrument: the one that is traded.
+    """
+
+    def __init__(self, settings: dict[str, Any], account: BinanceAccount, instrument: Instrument) -> None:
+        self._account = account
+        self._errors = account.errors
+        self._instrument = instrument
+        self._symbol = f"{instrument.base}/{instrument.quote}"
+        self._timeout_s = settings["timeout"] / 1_000
+        self._shown: int | None = None  # the update id of the book that was told last
+        self._exchange: Any = binance({**settings, "enableRateLimit": False})
+        # One connection for all of the market's streams; the default is another one for each kind.
+        self._exchange.options["streamLimits"] = {"spot": 1}
+        self._exchange.options |= {"crossMarginPairsData": [], "isolatedMarginPairsData": []}  # no margin here
+        self._exchange.options["ws"] = {
+            "keepAlive": _PING_MS,
+            "connectionTimeout": max(1_000, settings["timeout"]),
+            "compress": 0,
+        }
+        self._exchange.handle_errors = self._check
+        self._exchange.handle_ws_error = self._refused
+        self._exchange.handle_event_stream_terminated = self._terminated
+        self._read_reply = self._exchange.handle_order_ws
+        self._exchange.handle_order_ws = self._replied
+
+    async def close(self) -> None:
+        """Hang up; of a venue that is frozen we do not take leave for long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GOODBYE_S):
+                await self._exchange.close_ws_clients()
+        self._exchange.clients = {}
+        await self._exchange.close()
+
+    # --- the market ---
+
+    async def depth(self) -> Depth:
+        """Wait until the book has changed since the last call, and return its best levels, our own orders among them.
+
+        Raises:
+            VenueError: if the connection has ended, an update is missing, or the venue's book goes on without us.
+        """
+        async with self._judged("GET"):
+            await self._load_market()
+            book = self._exchange.orderbooks.get(self._symbol)
+            while book is None or book["nonce"] is None or book["nonce"] == self._shown:
+                book = await self._changed_book()
+        self._shown = book["nonce"]
+        return Depth(self._levels(book["bids"]), self._levels(book["asks"]))
+
+    async def trades(self) -> list[MarketTrade]:
+        """Wait for trades of the market, and return those since the last call, oldest first. Only after `depth`."""
+        async with self._judged("GET"):
+            trades = await self._exchange.watch_trades(self._symbol)
+            return [documents.market_trade_of(trade["info"], self._instrument) for trade in trades]
+
+    def leave_market(self) -> None:
+        """Forget the book and drop the connection of the market's streams, if there is one."""
+        self._exchange.orderbooks.pop(self._symbol, None)
+        self._shown = None
+        self._drop(lambda url: url != self._api_url)
+
+    async def _changed_book(self) -> Any:
+        """Wait for the next change of the book; while none comes, ask the venue whether there was one."""
+        is_known = self._shown is not None
+        try:
+            async with asyncio.timeout(_QUIET_S if is_known else 2 * self._timeout_s):  # to connect; a snapshot
+                return await self._exchange.watch_order_book(self._symbol)
+        except TimeoutError:
+            if not is_known:
+                raise self._errors.out_of_reach("no book in time") from None
+        asked = {"symbol": self._instrument.symbol, "limit": 1}
+        now_id = int((await self._exchange.public_get_depth(asked))["lastUpdateId"])
+        await asyncio.sleep(_GRACE_S)
+        book = self._exchange.orderbooks.get(self._symbol)
+        if book is not None and (book["nonce"] or 0) < now_id:
+            raise self._errors.out_of_reach("the depth stream says nothing while the book changes")
+        return book
+
+    def _levels(self, levels: Any) -> tuple[Level, ...]:
+        """Return the best levels; the shortest decimal that reads as ccxt's number is the one that it has read."""
+        to_ticks, to_lots = self._instrument.price_to_ticks, self._instrument.qty_to_lots
+        return tuple(
+            Level(to_ticks(Decimal(repr(price))), to_lots(Decimal(repr(qty)))) for price, qty in levels[:DEPTH_LEVELS]
+        )
+
+    async def _load_market(self) -> None:
+        """Let ccxt know our pair; by itself it would load the thousand others, too."""
+        if not self._exchange.markets:
+            told = await self._exchange.public_get_exchangeinfo({"symbol": self._instrument.symbol})
+            self._exchange.set_markets([self._exchange.parse_market(each) for each in told["symbols"]])
+
+    # --- the account ---
+
+    async def subscribe(self) -> None:
+        """Connect, and have what happens to the account's orders told from now on."""
+        async with self._judged("GET"):
+            await self._load_market()
+        try:
+            await self._ask("GET", lambda: self._exchange.authenticate({"type": "spot"}))
+        except VenueError:
+            self.leave_account()  # ccxt may take itself for subscribed
+            raise
+
+    async def orders(self) -> list[VenueOrder]:
+        """Wait until something happens to orders, and return each as it is now. Only after `subscribe`."""
+        async with self._judged("GET"):
+            watched = await self._exchange.watch_orders(self._symbol)
+            orders = [documents.order_of_report(order["info"]) for order in watched]
+        return [order for order in orders if order.status != "REJECTED"]  # which the reply says, with the reason
+
+    def leave_account(self) -> None:
+        """Drop the connection of the WebSocket API, if there is one."""
+        self._drop(lambda url: url == self._api_url)
+
+    async def place(self, place: Place) -> VenueOrder:
+        """Enter a post-only limit order.
+
+        Raises:
+            VenueUnknownError: if the reply was lost.
+        """
+        price = f"{self._instrument.ticks_to_price(place.price_ticks):f}"
+        qty = f"{self._instrument.lots_to_qty(place.qty_lots):f}"
+        names = {"newClientOrderId": place.client_order_id, "newOrderRespType": "RESULT"}
+        terms = (self._symbol, "LIMIT_MAKER", place.side.name, qty, price, names)
+        return documents.order_of((await self._ask("POST", lambda: self._exchange.create_order_ws(*terms)))["info"])
+
+    async def cancel(self, order_id: str) -> VenueOrder | None:
+        """Cancel an order and return it as it ended; None if it was already gone."""
+        try:
+            ended = await self._ask("DELETE", lambda: self._exchange.cancel_order_ws(order_id, self._symbol))
+        except VenueRefusedError as error:
+            if error.code not in documents.UNKNOWN_ORDER_CODES:
+                raise
+            return None
+        return documents.order_of(ended["info"])
+
+    async def _ask(self, method: str, ask: Callable[[], Awaitable[Any]]) -> Any:
+        """Ask on the WebSocket API, with a timeout; once more if our clock was wrong.
+
+        Raises:
+            VenueError: as `venues.binance_errors` has them.
+        """
+        try:
+            return await self._ask_once(method, ask)
+        except VenueRefusedError as error:
+            if error.code != documents.BAD_TIME_CODE:
+                raise
+        await asyncio.to_thread(self._account.look_at_the_clock)
+        return await self._ask_once(method, ask)
+
+    async def _ask_once(self, method: str, ask: Callable[[], Awaitable[Any]]) -> Any:
+        self._exchange.options["timeDifference"] = -self._account.ahead_ms
+        async with self._judged(method), asyncio.timeout(self._timeout_s):
+            return await ask()
+
+    # --- what ccxt hears ---
+
+    def _drop(self, is_meant: Callable[[str], bool]) -> None:
+        """Have the next watch connect anew, at once: how long to pause is for whoever watches to say."""
+        for url, client in list(self._exchange.clients.items()):
+            if is_meant(url):
+                client.on_error(ccxt.NetworkError("dropped"))
+        self._exchange.ws_dial_backoff = {}
+
+    @property
+    def _api_url(self) -> str:
+        url: str = self._exchange.urls["api"]["ws"]["ws-api"]["spot"]
+        return url
+
+    def _check(self, status: int, *answer: Any) -> None:
+        """Judge an answer over HTTP in ccxt's place."""
+        _reason, _url, _method, headers, body, *_ = answer
+        if status != HTTPStatus.OK:
+            raise _RefusedError(status, headers.get("Retry-After", ""), body) from None
+
+    def _replied(self, client: Any, message: Any) -> None:
+        """Take the reply to an order or a cancel; ccxt never forgets that it waited for one."""
+        self._read_reply(client, message)
+        client.subscriptions.pop(str(message["id"]), None)
+
+    def _refused(self, client: Any, message: Any) -> None:
+        """Judge a refusal in ccxt's place: its many kinds of error do not tell the status."""
+        error, name = message.get("error") or {}, str(message.get("id"))
+        retry_ms = (error.get("data") or {}).get("retryAfter", 0)
+        wait_s = max(0, retry_ms // 1_000 - time_ns() // NS_PER_SECOND)
+        status = int(message.get("status", HTTPStatus.BAD_REQUEST))
+        client.subscriptions.pop(name, None)
+        if name in client.futures:
+            client.reject(_RefusedError(status, str(wait_s) if retry_ms else "", json.dumps(error)), name)
+        else:  # of a subscription to streams
+            client.on_error(_RefusedError(status, "", json.dumps(error)))
+
+    def _terminated(self, client: Any, _: Any) -> None:
+        client.on_error(ccxt.NetworkError("the venue has ended the account's stream"))
+
+    @asynccontextmanager
+    async def _judged(self, method: str) -> AsyncIterator[None]:
+        """Raise what goes wrong inside as a VenueError, whose text has no secrets."""
+        try:
+            yield
+        except _RefusedError as said:
+            raise self._errors.refusal(method, said.status, said.retry_after, said.body) from None
+        except ccxt.ChecksumError:
+            raise self._errors.out_of_reach("an update of the book is missing") from None
+        except (ccxt.NetworkError, OSError) as error:
+            raise self._errors.unanswered(method, _words(error)) from None
+        except ccxt.BaseError as error:
+            kind = VenueKeysError if isinstance(error, ccxt.AuthenticationError) else VenueRefusedError
+            raise kind(f"ccxt: {type(error).__name__}") from None
+        except VenueError:
+            raise
+        except documents.UNREADABLE as error:
+            raise self._errors.senseless(method, type(error).__name__) from None
+
+
+def _words(error: Exception) -> str:
+    """Say what ended a wait; ccxt's own text may have the URL, with a signature."""
+    return "no answer in time" if isinstance(error, ccxt.RequestTimeout | TimeoutError) else "the connection has ended"
