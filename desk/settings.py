@@ -315,6 +315,19 @@ def _environment_values(errors: list[str]) -> dict[str, Any]:
     return _parsed(texts, "environment", errors)
 
 
+def values_of(texts: Mapping[str, str], origin: str) -> dict[str, Any]:
+    """Return settings that are spelt as in the environment, lists as JSON, by dotted key.
+
+    Raises:
+        SettingsError: with all that cannot be read.
+    """
+    errors: list[str] = []
+    values = _parsed(texts, origin, errors)
+    if errors:
+        raise SettingsError("\n".join(errors))
+    return values
+
+
 def _parsed(texts: Mapping[str, str], origin: str, errors: list[str]) -> dict[str, Any]:
     """Return the settings that texts by dotted key say; lists are JSON."""
     defaults, values = _defaults(), dict[str, Any]()

@@ -20,6 +20,7 @@ from simulation.heap import EventHeap
 from simulation.market import Market
 
 EPOCH: Final = 1
+ENGINE: Final = "engine"
 
 
 class SimulatedLink:
@@ -74,20 +75,20 @@ class SimulatedExchange:
         self._market = market
         self._delay_ns = order_delay_ns
         self._owners = range(first_owner(Source.PAPER), first_owner(Source.PAPER + 1))
-        (engine,) = set(settings.plan.engine_of.values())
-        self.ledger = Ledger(None, settings.instruments, settings.plan.engine_of)
+        places = dict.fromkeys(settings.plan.engine_of, ENGINE)  # however many the desk has, in one process one will do
+        self.ledger = Ledger(None, settings.instruments, places)
         self.usage = Usage(is_limiting=settings.paper.rate_limits)
         self._link = SimulatedLink(heap, self._arrive, order_delay_ns)
         self._handled_count = self._report_count = 0
         self.exchange = Exchange(
             self.ledger,
-            {engine: self._link},
+            {ENGINE: self._link},
             EngineBooks(market),
             first_order_id=first_order_id(Source.PAPER),
             first_owner=self._owners.start,
             commission=commission,
         )
-        self._orders = self.exchange.engines[engine]
+        self._orders = self.exchange.engines[ENGINE]
         self._orders.on_connected(EPOCH, 0, heap.now_ns)
         self.exchange.open_account(FIRST_ACCOUNT)
         self.calls = Calls(self.exchange, self.usage, heap)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from desk.client import DeskError
-from desk.settings import Settings, load_settings
+from desk.settings import Settings, load_settings, values_of
 from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns
 from market.exact_json import dumps
 from reports.performance import is_sound
@@ -28,13 +28,13 @@ def settings_with(overrides: Mapping[str, Any], sets: Sequence[str]) -> Settings
         DeskError: if one is not spelt so.
         SettingsError: if they cannot be.
     """
-    given: dict[str, Any] = {}
+    given: dict[str, str] = {}
     for text in sets:
         key, equals, value = text.partition("=")
         if not (key and equals):
             raise DeskError(f"expected --set KEY=VALUE, was {text[:60]!r}")
         given[key.strip()] = value.strip()
-    return load_settings({**overrides, **given}).settings
+    return load_settings({**overrides, **values_of(given, "command line")}).settings
 
 
 def start_of(text: str) -> int:

@@ -1,5 +1,6 @@
 """A whole desk on one clock: the same from the same seed, and its books add up."""
 
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from desk.settings import load_settings
 from market.clock import NS_PER_SECOND, day_bounds_ns
 from reports.performance import is_sound
 from simulation.desk import PREFIX, SimulatedDesk
+from tests.desk.desk_process import TWO_ENGINES
 
 START_NS, _ = day_bounds_ns(date(2026, 1, 1))
 DAY_NS = 86_400 * NS_PER_SECOND
@@ -76,3 +78,14 @@ def test_open_orders_are_what_the_trader_knows(tmp_path: Path) -> None:
     listed = {order.client_order_id for order in desk.account.open_orders()}
     assert listed == desk.trader.orders.open.keys()
     assert all(name.startswith(PREFIX) for name in listed)
+
+
+def test_several_engines_and_markets_are_one_run(tmp_path: Path) -> None:
+    """Each symbol with a flow of its own, all in one engine here."""
+    symbols = [{"symbol": "BTCUSDT"}, {"symbol": "ETHUSDT", "has_flow": True, "opening_mid": 3000}]
+    engines = json.loads(TWO_ENGINES)
+    settings = load_settings({"run_dir": tmp_path, "engines": engines, "symbols": symbols}).settings
+    desk = SimulatedDesk(settings, START_NS, tmp_path / "reports")
+    desk.run(START_NS + 10 * NS_PER_SECOND)
+    assert desk.account.mid("BTCUSDT")
+    assert desk.account.mid("ETHUSDT")
