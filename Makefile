@@ -37,6 +37,7 @@ test: setup
 nightly: setup
 	@ENDINGS=all $(PY) -m pytest tests/desk/test_endings.py
 	@$(PY) -m tests.engine.model.nightly --commands 10000000
+	@$(PY) -m tests.simulation.nightly --kills 1000
 	@TICKBUS_TEST_BOOKS_S=60 $(PY) -m pytest -q tests/paper/test_books_of_real_clients.py
 	@TICKBUS_TEST_DAY_S=86000 $(PY) -m pytest -q tests/simulation/test_day.py
 

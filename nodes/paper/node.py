@@ -5,7 +5,7 @@ import asyncio
 import uvloop
 
 from bus.channel import AsyncWaiter
-from bus.engine_client import EngineClient
+from bus.engine_client import EngineClient, LinkEnd
 from bus.feed import Topic
 from bus.order_link import Connected
 from bus.subscriber import FeedSubscriber
@@ -16,12 +16,12 @@ from desk.halted_file import LOOK_MS, HaltedFile
 from desk.operator import set_halted
 from desk.run_dir import StayDownError
 from desk.settings import Settings
-from market.clock import NS_PER_US, monotonic_ns, time_ns
+from market.clock import NS_PER_US, monotonic_ns, now, time_ns
 from nodes.http import serving, url_of
 from nodes.listener import bind
 from nodes.node import Node, run_async
 from nodes.paper.feed_books import FeedBooks, TouchedBook
-from nodes.paper.feed_trades import FeedTrades
+from nodes.paper.turns import ExchangeTurns
 from paper.access.account_folder import AccountFolder
 from paper.access.accounts import FIRST_ACCOUNT, TOKEN_FILE, load_or_create_token
 from paper.admin import Admin
@@ -54,7 +54,7 @@ class PaperNode:
         self._client = client
         self._connected: set[str] = set()
         self._subscriber = subscriber
-        self._trades = FeedTrades(subscriber, exchange.market)
+        self._turns = ExchangeTurns(exchange, client, subscriber, now, self._on_connected)
         self._halted = HaltedFile(node.settings.run_dir, list(exchange.symbols))
         exchange.halted = set(self._halted.read())
 
@@ -64,7 +64,7 @@ class PaperNode:
             await run_async(
                 self._node, self._follow_engines, lambda: self._announce(url), self._follow_halts, self._tell_own_orders
             )
-            self._take_reports()
+            self._turns.take_reports()
             self._client.tick(monotonic_ns())  # an engine that is owed no word of what is booked forgets it
         finally:
             self._node.show(own_orders=self._own_orders())
@@ -74,30 +74,15 @@ class PaperNode:
         with AsyncWaiter((*self._client.sockets, *self._subscriber.sockets)) as waiter:
             self._client.on_send(waiter.look)
             while True:
-                self._take_reports()
-                self._trades.receive(monotonic_ns(), time_ns())
-                self._subscriber.tick(monotonic_ns())
-                self._trades.take(time_ns())
-                self._exchange.market.on_book()
-                self._client.tick(monotonic_ns())
+                self._turns.take()
+                self._note_silent()
                 await waiter.wait(TICK_MS)
 
-    def _take_reports(self) -> None:
-        for link, news in self._client.receive():
-            orders = self._exchange.engines[link.engine]
-            if isinstance(news, Connected):
-                self._connected.add(link.engine)
-                self._trades.on_connected(link.engine, news.epoch, news.feed_epoch)
-                orders.on_connected(
-                    news.epoch,
-                    news.command_sequence,
-                    time_ns(),
-                    report_sequence=news.report_sequence,
-                    last_order_id=news.last_order_id,
-                )
-                self._node.log.info("engine connected", engine=link.engine, epoch=news.epoch, is_new=news.is_new_epoch)
-            else:
-                orders.on_reports(news.epoch, news.events, news.report_sequence, news.command_sequence)
+    def _on_connected(self, link: LinkEnd, news: Connected) -> None:
+        self._connected.add(link.engine)
+        self._node.log.info("engine connected", engine=link.engine, epoch=news.epoch, is_new=news.is_new_epoch)
+
+    def _note_silent(self) -> None:
         for engine in [engine for engine in self._connected if not self._client[engine].is_connected]:
             self._connected.discard(engine)
             self._node.log.warning(

@@ -1,0 +1,85 @@
+"""Runs a desk under faults from a seed, and checks after each of them that what must hold does."""
+
+from pathlib import Path
+from random import Random
+from typing import Final, NamedTuple
+
+from desk.settings import Settings
+from journal.format import JournalMode
+from market.clock import NS_PER_MS, NS_PER_SECOND
+from simulation.faults.desk import VICTIMS, MortalDesk
+from simulation.faults.network import Trouble
+from simulation.faults.truths import check
+
+WARM_UP_NS: Final = 6 * NS_PER_SECOND
+STEP_NS: Final = 50 * NS_PER_MS
+ROUND_NS_MAX: Final = 3 * NS_PER_SECOND
+SETTLE_NS: Final = 12 * NS_PER_SECOND
+CALM: Final = Trouble()
+
+
+class Outcome(NamedTuple):
+    """What a campaign was."""
+
+    deaths: dict[str, int]
+    orders: int
+    fills: int
+
+
+class FaultError(AssertionError):
+    """Something that must hold does not; the text says what, after which deaths, and from which seed it comes again."""
+
+
+def campaign(settings: Settings, folder: Path, seed: int, rounds: int, victims: tuple[str, ...] = VICTIMS) -> Outcome:
+    """Kill processes, round after round.
+
+    Args:
+        settings: of the desk.
+        folder: an empty one, or none yet, for its disk.
+        seed: of everything that is drawn.
+        rounds: of a death, sometimes two, and a check.
+        victims: who is killed.
+
+    Raises:
+        FaultError: if what must hold does not.
+    """
+    folder.mkdir(exist_ok=True)
+    dice = Random(seed)  # noqa: S311 - drawn again from the same seed
+    mode = dice.choice((JournalMode.WRITE, JournalMode.GROUP, JournalMode.SYNC))
+    desk = MortalDesk(settings, seed, folder, mode)
+    desk.run(WARM_UP_NS)
+    for number in range(rounds):
+        desk.last_words.clear()
+        try:
+            _suffer(desk, dice, victims)
+            _settle(desk)
+            check(desk)
+        except AssertionError as error:
+            raise FaultError(
+                f"{error}; seed {seed}, round {number}, journal {mode}: {', '.join(desk.last_words)}"
+            ) from error
+        desk.be_still(False)
+    return Outcome(desk.deaths, len(desk.told.filled), sum(1 for qty in desk.told.filled.values() if qty))
+
+
+def _suffer(desk: MortalDesk, dice: Random, victims: tuple[str, ...]) -> None:
+    """Let somebody die, in a network of some trouble."""
+    bad = dice.choice((0.0, 0.0, 0.01, 0.05))
+    slow_ns = dice.choice((300_000, 5 * NS_PER_MS))
+    desk.network.trouble = Trouble((20_000, slow_ns), bad, bad, bad)
+    for name in dice.sample(victims, min(len(victims), dice.choice((1, 1, 2)))):
+        desk.doom(name, int(dice.expovariate(1 / dice.choice((20, 300)))))
+    until_ns = desk.heap.now_ns + ROUND_NS_MAX
+    while desk.is_doomed and desk.heap.now_ns < until_ns:
+        desk.run(STEP_NS)
+        if dice.random() < 0.05:
+            desk.network.cut()
+    desk.hasten()
+    desk.run(dice.randint(STEP_NS, NS_PER_SECOND))
+
+
+def _settle(desk: MortalDesk) -> None:
+    """Let all come back, and nobody want anything new, until all has arrived."""
+    desk.network.trouble = CALM
+    desk.be_still(True)
+    desk.run(SETTLE_NS)

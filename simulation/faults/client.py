@@ -1,0 +1,163 @@
+"""A trader at the exchange as a process that may die, and the line between the two, which breaks with either."""
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from itertools import count
+from random import Random
+from typing import Any, Final
+
+from market.clock import NS_PER_MS, NS_PER_SECOND
+from market.codes import Side
+from market.instrument import Instrument
+from paper.errors import ErrorKind, ExchangeError
+from simulation.calls import SimulatedAccount
+from simulation.faults.life import Life
+from simulation.faults.nodes import PaperProcess
+from simulation.line import SimulatedLine
+from trading import news
+from trading.execution import Requoting
+from trading.order_rules import OrderRules
+from trading.own_orders import UnknownOrder
+from trading.quoting import Quote
+from trading.strategy import Inbox, Wanted
+from trading.trader import Terms, Trader
+
+PREFIX: Final = "tb-faults-"
+INTERVAL_NS: Final = 100 * NS_PER_MS
+LIST_NS: Final = 2 * NS_PER_SECOND
+ARRIVAL_NS: Final = 2 * NS_PER_SECOND
+_WAYS_NS: Final = NS_PER_MS, 20 * NS_PER_MS, 300 * NS_PER_MS  # the longest of a life
+_BOOK_NS: Final = 100 * NS_PER_MS
+_LEVELS: Final = 20
+_TICKS_MAX: Final = 60
+_LOTS_MAX: Final = 20
+
+
+class Restless:
+    """A strategy that now and then wants other quotes, near enough to the market to be filled; still, it keeps all."""
+
+    def __init__(self, dice: Random) -> None:
+        self.is_still = False
+        self._dice = dice
+        self._quotes: list[Quote] = []
+
+    def step(self, _: int, inbox: Inbox, /) -> Wanted:
+        """Return the quotes of now."""
+        if self.is_still:
+            return Wanted([Quote(each.side, each.price_ticks, each.leaves_lots) for each in inbox.orders])
+        dice, depth = self._dice, inbox.depth
+        if depth.mid_ticks_x2 is None:
+            return Wanted(())
+        if dice.random() < 0.4:
+            mid_ticks = depth.mid_ticks_x2 // 2
+            least = inbox.instrument.qty_to_lots(Decimal("0.001"))
+            self._quotes = [
+                Quote(
+                    side,
+                    mid_ticks + (1, -1)[side == Side.BUY] * dice.randint(1, _TICKS_MAX),
+                    least * dice.randint(1, _LOTS_MAX),
+                )
+                for side in Side
+                for _ in range(dice.randint(0, 2))
+            ]
+        return Wanted(self._quotes)
+
+
+class Door:
+    """Takes calls for whichever life the exchange is in; a Caller."""
+
+    def __init__(self) -> None:
+        self.process: PaperProcess | None = None
+        self._unanswered: dict[int, Callable[[Any], None]] = {}
+        self._numbers = count()
+
+    def begin(self, method: str, path: str, asked: Mapping[str, object], done: Callable[[Any], None]) -> None:
+        """Begin a call."""
+        process = self.process
+        if process is None:
+            done(ExchangeError(ErrorKind.DISCONNECTED))
+            return
+        number = next(self._numbers)
+        self._unanswered[number] = done
+
+        def answer(said: Any) -> None:
+            process.life.point("answer")
+            del self._unanswered[number]
+            done(said)
+
+        process.life.run(lambda: process.calls.begin(method, path, asked, answer))
+
+    def ask(self, method: str, path: str, asked: Mapping[str, object]) -> Any:
+        """Never called: who waits does not let time pass."""
+        raise NotImplementedError(f"{method} {path} is asked by a line alone")
+
+    def close(self) -> None:
+        """Break: whoever waits for an answer will not know."""
+        self.process = None
+        unanswered, self._unanswered = self._unanswered, {}
+        for done in unanswered.values():
+            done(ExchangeError(ErrorKind.TIMEOUT))
+
+
+class TraderProcess:
+    """A trader; it keeps which orders it may have sent.
+
+    Args:
+        sent: the orders whose fate the life before did not know; kept up to date.
+        hear: hears what the trader hears.
+    """
+
+    def __init__(
+        self,
+        life: Life,
+        door: Door,
+        instrument: Instrument,
+        rules: OrderRules,
+        dice: Random,
+        sent: dict[str, Quote],
+        hear: Callable[[Sequence[news.News]], None],
+    ) -> None:
+        self._life = life
+        self._sent = sent
+        self._hear = hear
+        self._instrument = instrument
+        self.door = door
+        self.strategy = Restless(dice)
+        way_ns = dice.choice(_WAYS_NS)
+        self.line = SimulatedLine(
+            door,
+            life.heap,
+            instrument,
+            lambda: dice.randint(NS_PER_MS, way_ns),
+            lambda said: life.run(lambda: self._take(said)),
+        )
+        now_ns = life.time_ns()
+        self.trader = Trader(
+            self.strategy,
+            instrument,
+            rules,
+            Terms(Requoting(Decimal(0)), PREFIX, INTERVAL_NS, LIST_NS, ARRIVAL_NS),
+            (f"{PREFIX}{now_ns // NS_PER_MS}-{number}" for number in count(1)),
+            {name: UnknownOrder(quote, now_ns + ARRIVAL_NS) for name, quote in sent.items()},
+        )
+        life.every(_BOOK_NS, self._look)
+        life.every(_BOOK_NS, lambda: self._take(()))
+
+    def _look(self) -> None:
+        process = self.door.process
+        if process is not None:
+            self.line.tell(news.BookNews(process.books.depth(self._instrument.symbol_id, _LEVELS)))
+
+    def _take(self, said: Sequence[news.News]) -> None:
+        self._hear(said)
+        outbox = self.trader.step(self._life.time_ns(), said)
+        self._life.point("note what is sent")
+        self._sent.clear()
+        self._sent.update(self.trader.orders.unsettled())
+        self._life.point("have noted what is sent")
+        self.line.act(outbox.actions)
+
+
+def order_rules(process: PaperProcess, instrument: Instrument) -> OrderRules:
+    """Return the exchange's bounds of an order."""
+    return SimulatedAccount(process.calls).load(instrument)

@@ -1,0 +1,168 @@
+"""A desk whose nodes are killed, and whose links break, at moments that a seed chooses."""
+
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from desk.settings import Settings
+from journal.format import JournalMode
+from market.clock import NS_PER_MS, NS_PER_SECOND
+from paper.exchange.news import AccountNews
+from simulation.faults.client import Door, TraderProcess, order_rules
+from simulation.faults.life import Life
+from simulation.faults.network import Network, Trouble
+from simulation.faults.nodes import ENGINE, EngineProcess, FlowProcess, PaperProcess
+from simulation.faults.told import Told
+from simulation.heap import EventHeap
+from trading import news
+from trading.order_rules import OrderRules
+from trading.quoting import Quote
+
+START_NS: Final = 1_800_000_000 * NS_PER_SECOND
+VICTIMS: Final = (ENGINE, "flow", "paper", "trader")
+_DOWN_NS: Final = 1 * NS_PER_MS, 2 * NS_PER_SECOND
+
+
+class MortalDesk:
+    """Engine, flow, exchange and trader, each in a process of its own.
+
+    Args:
+        settings: of a desk.
+        seed: of all that is drawn.
+        folder: the disk.
+        mode: of the engine's journal; if it syncs, a death of the engine may be a power failure.
+
+    Attributes:
+        told: what the trader was told.
+        deaths: how often each process has died.
+    """
+
+    def __init__(self, settings: Settings, seed: int, folder: Path, mode: JournalMode) -> None:
+        self.settings = settings
+        self.heap = EventHeap(START_NS)
+        self.dice = Random(seed)  # noqa: S311 - drawn again from the same seed
+        self.network = Network(self.heap, self.dice, Trouble())
+        self.mode = mode
+        self.folder = folder
+        self.told = Told()
+        self.deaths = dict.fromkeys(VICTIMS, 0)
+        self.last_words: list[str] = []
+        self.engine: EngineProcess | None = None
+        self.flow: FlowProcess | None = None
+        self.paper: PaperProcess | None = None
+        self.trader: TraderProcess | None = None
+        self._door = Door()
+        self._sent: dict[str, Quote] = {}
+        self._rules: OrderRules | None = None
+        self._doomed: dict[str, int] = {}  # by process: after how many more points it dies
+        self._lives: dict[str, Life] = {}
+        self._is_connected = False
+        self.is_still = False
+        for name in VICTIMS:
+            self._start(name)
+
+    @property
+    def journal_folder(self) -> Path:
+        """Where the engine's journal is."""
+        return self.folder / "journal"
+
+    def run(self, duration_ns: int) -> None:
+        """Go on for a while."""
+        until_ns = self.heap.now_ns + duration_ns
+        heap = self.heap
+        while (next_ns := heap.next_ns) is not None and next_ns <= until_ns:
+            heap.now_ns = next_ns
+            heap.run_due()
+            self._tell_connection()
+        heap.now_ns = until_ns
+
+    def doom(self, name: str, points: int) -> None:
+        """Let a process die before it does so many more things."""
+        self._doomed[name] = points
+
+    @property
+    def is_doomed(self) -> bool:
+        """Whether a process has still to die."""
+        return bool(self._doomed)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all processes live."""
+        return all(self._lives[name].is_alive for name in VICTIMS)
+
+    def hasten(self) -> None:
+        """Let those who have still to die do so now."""
+        self._doomed = dict.fromkeys(self._doomed, 0)
+
+    def be_still(self, is_still: bool) -> None:
+        """Let nobody want anything new, so that all that is on its way arrives; or go on."""
+        self.is_still = is_still
+        if self.flow is not None:
+            self.flow.is_still = is_still
+        if self.trader is not None:
+            self.trader.strategy.is_still = is_still
+
+    # --- how
+
+    def _start(self, name: str) -> None:
+        life = Life(self.heap, name, self._is_last, self._bury)
+        self._lives[name] = life
+        life.run(lambda: self._build(life))
+
+    def _build(self, life: Life) -> None:
+        if life.name == ENGINE:
+            self.engine = EngineProcess(life, self.network, self.settings, self.journal_folder, self.mode)
+        elif life.name == "flow":
+            self.flow = FlowProcess(life, self.network, self.settings)
+        elif life.name == "paper":
+            self.paper = PaperProcess(life, self.network, self.settings, self.folder / "ledger.sqlite3")
+            self.paper.exchange.account_listeners.append(self._tell_trader)
+            self._door.process = self.paper
+            self._rules = self._rules or order_rules(self.paper, self.settings.instrument)
+        elif self._rules is None:
+            life.after(NS_PER_SECOND, lambda: self._build(life))
+        else:
+            self.trader = TraderProcess(
+                life, self._door, self.settings.instrument, self._rules, self.dice, self._sent, self.told.hear
+            )
+        self.be_still(self.is_still)
+
+    def _tell_trader(self, said: AccountNews) -> None:
+        if self.trader is not None:
+            self.trader.line.hear(said)
+
+    def _tell_connection(self) -> None:
+        """Tell the trader when what it hears of the exchange ends and begins."""
+        is_connected = self.paper is not None and self.paper.exchange.is_connected
+        if is_connected != self._is_connected and self.trader is not None:
+            self._is_connected = is_connected
+            self.trader.line.tell(news.Following() if is_connected else news.Silent("the exchange is gone"))
+
+    def _is_last(self, life: Life, what: str) -> bool:
+        left = self._doomed.get(life.name)
+        if left is None:
+            return False
+        if left > 0:
+            self._doomed[life.name] = left - 1
+            return False
+        self.last_words.append(f"{life.name} instead of: {what}")
+        return True
+
+    def _bury(self, life: Life) -> None:
+        name = life.name
+        self._doomed.pop(name, None)
+        self.deaths[name] += 1
+        self.network.forget(life)
+        if name == ENGINE and self.engine is not None:
+            has_power = not self.mode.is_synced or self.dice.random() < 0.5
+            self.engine.leave(self.journal_folder, self.dice, has_power=has_power)
+            self.engine = None
+        elif name == "flow":
+            self.flow = None
+        elif name == "paper" and self.paper is not None:
+            self.paper.leave()
+            self.paper = None
+            self._door.close()
+        elif name == "trader":
+            self.trader = None
+        self.heap.after(self.dice.randint(*_DOWN_NS), lambda: self._start(name))

@@ -1,0 +1,87 @@
+"""Defects to plant in a desk: each breaks one promise that a death must not break."""
+
+from collections.abc import Callable
+from typing import Any
+
+from _pytest.monkeypatch import MonkeyPatch
+
+from bus.engine_link import CommandBatch, EngineEnd
+from bus.feed import TopicReplica
+from bus.order_link import SourceEnd
+from paper.money.ledger import Ledger
+from simulation.faults.disk import MortalJournal
+
+
+def drop_a_commit(monkeypatch: MonkeyPatch) -> None:
+    """One transaction in twenty is in memory and not on disk."""
+    save, counts = Ledger._save, [0]
+
+    def save_most(ledger: Ledger) -> None:
+        counts[0] += 1
+        if counts[0] % 20:
+            save(ledger)
+
+    monkeypatch.setattr(Ledger, "_save", save_most)
+
+
+def take_a_resend_for_new(monkeypatch: MonkeyPatch) -> None:
+    """The engine handles again what it has had."""
+    take = EngineEnd._take
+
+    def take_all(end: EngineEnd, source: int, first: int, count: int, payload: bytes) -> CommandBatch | None:
+        peer = end._peers[source]
+        if count and first <= peer.taken:
+            first = peer.taken + 1
+        return take(end, source, first, count, payload)
+
+    monkeypatch.setattr(EngineEnd, "_take", take_all)
+
+
+def skip_a_sync(monkeypatch: MonkeyPatch) -> None:
+    """The journal says that the disk has what it has not."""
+
+    def lie(journal: MortalJournal) -> None:
+        journal.synced_sequence = journal.sequence
+        journal._unsynced_since_ns = None
+
+    monkeypatch.setattr(MortalJournal, "sync", lie)
+
+
+def journal_nothing_of_a_batch(monkeypatch: MonkeyPatch) -> None:
+    """The engine acts on a second frame of a batch that its journal does not have."""
+    append = MortalJournal.append
+    monkeypatch.setattr(MortalJournal, "append", lambda journal, records, now_ns: append(journal, records[:1], now_ns))
+
+
+def overlook_a_gap(monkeypatch: MonkeyPatch) -> None:
+    """A replica applies whatever comes."""
+    monkeypatch.setattr(TopicReplica, "on_frame", _apply)
+
+
+def _apply(replica: TopicReplica, frame: Any) -> None:
+    if not replica.is_synchronised:
+        replica._waiting.append(frame)
+    elif frame.messages and frame.sequence > replica.sequence:
+        replica.sequence = frame.next_sequence - 1
+        replica._absorb(frame.messages, frame.time_ns)
+
+
+def acknowledge_before_saving(monkeypatch: MonkeyPatch) -> None:
+    """A source that starts again says that it has one report more than it has."""
+    start = SourceEnd.__init__
+
+    def boast(end: SourceEnd, source: int, started_ns: int, resume: tuple[int, int]) -> None:
+        epoch, sequence = resume
+        start(end, source, started_ns, (epoch, sequence + (sequence > 0)))
+
+    monkeypatch.setattr(SourceEnd, "__init__", boast)
+
+
+PLANTED: tuple[Callable[[MonkeyPatch], None], ...] = (
+    drop_a_commit,
+    take_a_resend_for_new,
+    skip_a_sync,
+    journal_nothing_of_a_batch,
+    overlook_a_gap,
+    acknowledge_before_saving,
+)

@@ -1,0 +1,65 @@
+"""A desk whose nodes die and whose links break, at hundreds of moments from a seed: what must hold does.
+
+A failure names its seed: `python -m tests.simulation.nightly --seed N` is that run again.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from desk.settings import load_settings
+from simulation.faults.campaign import FaultError, campaign
+from simulation.faults.desk import VICTIMS
+from tests.simulation.nightly import IN_MEMORY
+from tests.simulation.planted import PLANTED
+
+ROUNDS = 8
+SEEDS = range(1, 5)
+SEEDS_MAX = 30  # in which a defect that was planted must show
+
+SETTINGS = load_settings({}).settings
+
+
+@pytest.fixture
+def disk() -> Iterator[Path]:
+    """A disk in memory, where the machine has one."""
+    with TemporaryDirectory(dir=IN_MEMORY) as name:
+        yield Path(name)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_nothing_that_was_promised_is_lost_whoever_dies(disk: Path, seed: int) -> None:
+    """After each death: nothing acknowledged is lost or done twice, money is conserved, a replay gives the same."""
+    outcome = campaign(SETTINGS, disk, seed, ROUNDS)
+    assert sum(outcome.deaths.values()) >= ROUNDS
+    assert outcome.orders > 0
+
+
+@pytest.mark.parametrize("victim", VICTIMS)
+def test_each_node_may_die_again_and_again(disk: Path, victim: str) -> None:
+    """One that comes back while it is still missed by the others is killed before they have noticed."""
+    assert campaign(SETTINGS, disk, 77, ROUNDS, (victim,)).deaths[victim] >= ROUNDS
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_a_seed_is_the_whole_run(disk: Path, seed: int) -> None:
+    """Else a failure could not be looked at again."""
+    one, two = (campaign(SETTINGS, disk / name, seed, 3) for name in ("one", "two"))
+    assert one == two
+
+
+@pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
+def test_a_defect_that_was_planted_is_found(
+    plant: Callable[[pytest.MonkeyPatch], None], disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else all of the above could not fail."""
+    plant(monkeypatch)
+    with pytest.raises(FaultError):
+        _campaigns(disk)
+
+
+def _campaigns(disk: Path) -> None:
+    for seed in range(SEEDS_MAX):
+        campaign(SETTINGS, disk / str(seed), seed, ROUNDS)
