@@ -23,11 +23,20 @@ assert (POLL_READ, POLL_WRITE) == (zmq.POLLIN, zmq.POLLOUT), "zmq and selectors 
 YIELDED_NS = 200 * NS_PER_US  # a look that takes longer: somebody else needs the processor
 
 
+NEVER_NS = 2**63 - 1
+
+
 @dataclass(slots=True)
-class _Timer:
-    interval_ns: int
+class Timer:
+    """Something to be called at a time, and at an interval after that if there is one."""
+
     action: Callable[[], None]
-    due_ns: int = 0
+    interval_ns: int | None
+    due_ns: int  # monotonic
+
+    def set(self, wait_ns: int | None) -> None:
+        """Be due that long from now, None: not before it is set again."""
+        self.due_ns = NEVER_NS if wait_ns is None else monotonic_ns() + wait_ns
 
 
 class PollLoop:
@@ -44,7 +53,7 @@ class PollLoop:
         self._poller = zmq.Poller()
         self._news = select.poll()  # tells only that a source may be worth a look, at a fifth of the price of one
         self._actions: dict[Any, Callable[[], None]] = {}
-        self._timers: list[_Timer] = []
+        self._timers: list[Timer] = []
         self._soon: list[Callable[[], None]] = []
         self._is_stopping = False
         self._spin_ns = spin_us * NS_PER_US
@@ -72,7 +81,13 @@ class PollLoop:
 
     def every(self, interval_ms: float, action: Callable[[], None]) -> None:
         """Call `action` now and then every `interval_ms`; a late call is not made up for."""
-        self._timers.append(_Timer(int(interval_ms * NS_PER_MS), action))
+        self._timers.append(Timer(action, int(interval_ms * NS_PER_MS), 0))
+
+    def alarm(self, action: Callable[[], None]) -> Timer:
+        """Return a timer that calls `action` once, each time that it has been set and its time has come."""
+        alarm = Timer(action, None, NEVER_NS)
+        self._timers.append(alarm)
+        return alarm
 
     def soon(self, action: Callable[[], None]) -> None:
         """Call `action` once, after what can be read next; to cut long work into slices."""
@@ -153,8 +168,10 @@ class PollLoop:
         for timer in self._timers:
             now_ns = monotonic_ns()
             if now_ns >= timer.due_ns and not self._is_stopping:
+                timer.set(None)
                 timer.action()
-                timer.due_ns = monotonic_ns() + timer.interval_ns
+                if timer.interval_ns is not None:
+                    timer.set(timer.interval_ns)
             timeout_ns = min(timeout_ns, timer.due_ns - now_ns)
         return 0 if self._is_stopping or self._soon else max(0, -(-timeout_ns // NS_PER_MS))
 

@@ -23,6 +23,12 @@ def monotonic_ns() -> int:
     return time.monotonic_ns()
 
 
+def steady_clock() -> Callable[[], int]:
+    """Return a clock, ns since 1970-01-01 UTC, that begins with the time of day and from then on never steps."""
+    ahead_ns = time_ns() - monotonic_ns()
+    return lambda: monotonic_ns() + ahead_ns
+
+
 class Now(NamedTuple):
     """A moment on both clocks, for code that is told the time."""
 

@@ -18,6 +18,7 @@ from market.codes import Side
 from market.depth import Depth
 from market.instrument import Instrument
 from market.limits import TRADES_KEPT_MAX
+from market.mendable import MendableError
 from trading import news, notes
 from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, Place
 from trading.execution import Requoting, plan
@@ -143,7 +144,7 @@ class Trader:
             now_ns: as at a step.
             taken_back: actions that will not be carried out.
         """
-        self.why_out, self._out_since_ns = why, now_ns
+        self.why_out, self._out_since_ns, self._listed_ns = why, now_ns, None
         self._undo(taken_back)
         self._backoff.until_ns = 0
         self._begin_anew()
@@ -417,7 +418,7 @@ class Trader:
                 self.orders.drop(action.client_order_id)
 
 
-class ObstacleError(Exception):
+class ObstacleError(MendableError):
     """Nothing of these settings can ever be an order here; the text names the setting to change."""
 
 

@@ -47,4 +47,9 @@ def news_of_error(action: Action, error: VenueError) -> news.News:
         case Place(name), VenueRefusedError(code=code) if not isinstance(error, VenueKeysError):
             return news.Refused(name, str(error), code)
         case _:
-            return news.Failed(str(error), (action,), error.retry_after_s, isinstance(error, VenueKeysError))
+            return failure(error, (action,))
+
+
+def failure(error: VenueError, undone: Sequence[Action]) -> news.Failed:
+    """Return an error as news."""
+    return news.Failed(str(error), undone, error.retry_after_s, isinstance(error, VenueKeysError))

@@ -4,7 +4,7 @@ import itertools
 import json
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -67,3 +67,34 @@ def write_sent(path: Path, symbol: str, sent: Mapping[str, Quote]) -> None:
     """
     rows = [{"id": name, "symbol": symbol, **asdict(each), "side": each.side.name} for name, each in sent.items()]
     write_whole(path, json.dumps(rows).encode("ascii"), is_synced=False)
+
+
+class SentOrders:
+    """The note of this desk's orders of unknown fate in one symbol.
+
+    Args:
+        on_error: told why they cannot be read or kept; the maker goes on without.
+
+    Attributes:
+        orders: as they are kept: at first, those of the run before.
+    """
+
+    def __init__(self, run_dir: Path, symbol: str, on_error: Callable[[Exception], None]) -> None:
+        self._path = run_dir / SENT_FILE
+        self._symbol = symbol
+        self._on_error = on_error
+        self.orders: Mapping[str, Quote] = {}
+        try:
+            self.orders = read_sent(self._path, symbol)
+        except (OSError, ValueError) as error:
+            on_error(error)
+
+    def keep(self, orders: Mapping[str, Quote]) -> None:
+        """Keep these, before they leave."""
+        if orders == self.orders:
+            return
+        self.orders = orders
+        try:
+            write_sent(self._path, self._symbol, orders)
+        except OSError as error:
+            self._on_error(error)

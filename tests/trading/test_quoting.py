@@ -1,7 +1,5 @@
-"""The default quote, and how little motion gets the book to hold it."""
+"""The default quote."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -13,7 +11,6 @@ from market.codes import Side
 from market.depth import Depth
 from tests.pairs import default_instruments
 from tests.trading.markets import at_mid
-from trading.decision import reconcile
 from trading.models import MODELS
 from trading.models.symmetric import Symmetric
 from trading.quoting import Quote
@@ -63,56 +60,3 @@ def test_quote_is_never_closer_than_the_half_spread_nor_larger_than_the_notional
     assert ask.price_ticks - 1 < mid * (1 + half_spread) <= ask.price_ticks
     assert bid.qty_lots == ask.qty_lots
     assert bid.qty_lots * BTCUSDT.lot_size * mid * BTCUSDT.tick_size <= notional
-
-
-def plan(
-    wanted: Sequence[Quote],
-    live: Mapping[str, Quote],
-    tolerance_ticks: int = 23,
-    replace_below: str = "0",
-    held: Collection[Side] = (),
-) -> tuple[dict[str, str], list[Quote]]:
-    """Return what to cancel and what to place."""
-    return reconcile(wanted, live, tolerance_ticks, Decimal(replace_below), held, "no mid")
-
-
-def test_nothing_moves_while_prices_are_within_the_tolerance() -> None:
-    """An order keeps its place in the queue."""
-    live = {"1": Quote(Side.BUY, 9_120_200, 500), "2": Quote(Side.SELL, 9_156_800, 1_094)}
-    assert plan((BID, ASK), live) == ({}, [])
-
-
-def test_only_the_side_that_is_off_is_replaced() -> None:
-    """One tick beyond the tolerance, and that order alone is cancelled and placed again."""
-    live = {"1": Quote(Side.BUY, 9_120_199, 1_094), "2": Quote(Side.SELL, 9_156_777, 1_094)}
-    assert plan((BID, ASK), live) == ({"1": "requote: 24 ticks off, 23 are tolerated"}, [BID])
-
-
-def test_doubled_orders_are_reduced_to_the_closest() -> None:
-    """After an unknown fate two orders may stand on one side."""
-    live = {"1": Quote(Side.BUY, 9_120_210, 1_094), "2": Quote(Side.BUY, 9_120_222, 1_094)}
-    assert plan((BID,), live, 100) == ({"1": "another one on this side is closer"}, [])
-
-
-def test_everything_is_cancelled_when_nothing_is_wanted() -> None:
-    """No mid, no quotes."""
-    live = {"1": Quote(Side.BUY, 1, 1), "2": Quote(Side.SELL, 2, 1)}
-    assert plan((), live, 0) == ({"1": "no mid", "2": "no mid"}, [])
-
-
-@pytest.mark.parametrize(
-    ("leaves_lots", "is_kept"), [(547, True), (546, False), (1, False), (1_641, True), (1_642, False)]
-)
-def test_what_is_left_of_a_quote_is_replaced_when_its_size_is_far_off(leaves_lots: int, is_kept: bool) -> None:
-    """One lot was kept for ever; and after a smaller notional was set, the larger order of before."""
-    cancels, places = plan((BID,), {"1": replace(BID, qty_lots=leaves_lots)}, 23, "0.5")
-    assert (list(cancels), places) == (([], []) if is_kept else (["1"], [BID]))
-
-
-def test_size_does_not_matter_at_zero_nor_where_nothing_could_take_its_place() -> None:
-    """A side without money keeps what is left; a price that is off is pulled all the same."""
-    live = {"1": replace(BID, qty_lots=1)}
-    assert plan((BID,), live) == ({}, [])
-    assert plan((BID,), live, 23, "0.5", held={Side.BUY}) == ({}, [])
-    off = {"1": Quote(Side.BUY, BID.price_ticks - 24, 1)}
-    assert list(plan((BID,), off, 23, "0.5", held={Side.BUY})[0]) == ["1"]

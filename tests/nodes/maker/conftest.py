@@ -1,35 +1,34 @@
 """A maker at a venue that does what the test says, on a clock that the test moves."""
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from market.clock import NS_PER_SECOND
-from nodes.maker import node as maker
-from nodes.maker.node import MakerNode
 from tests.desk.desk_process import short_directory
-from tests.nodes.maker.makers import Told, a_maker
+from tests.nodes.maker.makers import ScriptedMaker, Told, a_maker
 from tests.nodes.maker.scripted_venue import ScriptedVenue
-
-
-@pytest.fixture
-def now(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The monotonic clock, in a list that the test may change; to sleep moves it."""
-    at = [10**15]
-    monkeypatch.setattr(maker, "monotonic_ns", lambda: at[0])
-    monkeypatch.setattr(
-        "nodes.maker.node.time.sleep", lambda wait_s: at.__setitem__(0, at[0] + int(wait_s * NS_PER_SECOND))
-    )
-    monkeypatch.setattr("nodes.maker.node.random.uniform", lambda _, most: most)
-    return at
 
 
 @pytest.fixture
 def venue() -> ScriptedVenue:
     """A venue without orders."""
     return ScriptedVenue()
+
+
+@pytest.fixture
+def now(venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The clock, in a list that the test may change; to wait moves it."""
+    at = venue.now
+
+    def wait_for(_: socket.socket, wait_ns: int | None) -> None:
+        at[0] += wait_ns or 0
+
+    monkeypatch.setattr("nodes.maker.node.wait_for", wait_for)
+    monkeypatch.setattr("nodes.maker.node.random.uniform", lambda _, most: most)
+    return at
 
 
 @pytest.fixture
@@ -40,7 +39,7 @@ def run_dir() -> Iterator[Path]:
 
 
 @pytest.fixture
-def quoting(venue: ScriptedVenue, now: list[int], run_dir: Path) -> Iterator[MakerNode]:
+def quoting(venue: ScriptedVenue, now: list[int], run_dir: Path) -> Iterator[ScriptedMaker]:
     """A maker at that venue."""
     with a_maker(run_dir, venue) as one:
         yield one

@@ -24,9 +24,11 @@ class ScriptedVenue:
         hidden: ids of open orders that the list of open orders does not show yet.
         before: by call, what happens just before it.
         calls: every call by name.
+        now: the time, ns, in a list that the test may change.
     """
 
     def __init__(self) -> None:
+        self.now = [10**15]
         self.orders: dict[str, VenueOrder] = {}
         self.ended: dict[str, VenueOrder] = {}
         self.mid_ticks: int | None = 9_138_500
@@ -34,7 +36,7 @@ class ScriptedVenue:
         self.does_arrive = False
         self.late: list[VenueOrder] = []
         self.hidden: set[str] = set()
-        self.before: dict[str, Callable[[], None]] = {}
+        self.before: dict[str, Callable[[], object]] = {}
         self.calls: list[str] = []
         self.cancels: list[str] = []
         self.totals: dict[str, str] = {}
@@ -44,6 +46,10 @@ class ScriptedVenue:
     def places(self) -> int:
         """How often an order was entered, taken or not."""
         return self.calls.count("place")
+
+    def clock(self) -> int:
+        """Return the time."""
+        return self.now[0]
 
     def prices(self) -> dict[Side, Decimal]:
         """Return the price of the open order of each side."""

@@ -1,7 +1,11 @@
 """The end of a maker, and its successor's beginning."""
 
+import socket
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,12 +13,14 @@ import pytest
 from desk.run_dir import NodeError
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
-from nodes.maker import node as maker
+from nodes.maker import ids
 from nodes.maker.ids import SENT_FILE, client_order_ids, own_prefix, write_sent
-from nodes.maker.node import MakerNode
-from tests.nodes.maker.makers import AWAY, LOST, PREFIX, Told, a_maker, figures, lines
+from tests.desk.desk_process import until
+from tests.nodes.maker.makers import AWAY, LOST, PREFIX, ScriptedMaker, Told, a_maker, figures, lines
 from tests.nodes.maker.scripted_venue import ScriptedVenue
+from trading.actions import Action
 from trading.quoting import Quote
+from venues.polling_line import PollingLine
 from venues.venue import (
     ARRIVAL_MS_MAX,
     VenueBusyError,
@@ -24,7 +30,7 @@ from venues.venue import (
 )
 
 
-def test_stop_cancels_everything_of_ours_and_says_why(quoting: MakerNode, venue: ScriptedVenue, told: Told) -> None:
+def test_stop_cancels_everything_of_ours_and_says_why(quoting: ScriptedMaker, venue: ScriptedVenue, told: Told) -> None:
     """A maker that is told to stop leaves nothing."""
     quoting.cycle()
     quoting.stop()
@@ -34,7 +40,7 @@ def test_stop_cancels_everything_of_ours_and_says_why(quoting: MakerNode, venue:
 
 @pytest.mark.parametrize("arrives_after_s", [0.0, 0.3, 5.5])
 def test_stop_waits_for_an_order_in_flight_and_cancels_it(
-    quoting: MakerNode,
+    quoting: ScriptedMaker,
     venue: ScriptedVenue,
     now: list[int],
     monkeypatch: pytest.MonkeyPatch,
@@ -45,12 +51,12 @@ def test_stop_waits_for_an_order_in_flight_and_cancels_it(
     quoting.cycle()
     arrives_ns = now[0] + int(arrives_after_s * NS_PER_SECOND)
 
-    def sleep(wait_s: float) -> None:
-        now[0] += int(wait_s * NS_PER_SECOND)
+    def wait(_: socket.socket, wait_ns: int | None) -> None:
+        now[0] += wait_ns or 0
         if now[0] >= arrives_ns:
             venue.arrive()
 
-    monkeypatch.setattr("nodes.maker.node.time.sleep", sleep)
+    monkeypatch.setattr("nodes.maker.node.wait_for", wait)
     quoting.stop()
     assert venue.late == []
     assert venue.orders == {}
@@ -58,7 +64,7 @@ def test_stop_waits_for_an_order_in_flight_and_cancels_it(
 
 
 def test_stop_ends_when_an_order_in_flight_can_no_longer_arrive(
-    quoting: MakerNode, venue: ScriptedVenue, now: list[int]
+    quoting: ScriptedMaker, venue: ScriptedVenue, now: list[int]
 ) -> None:
     """It was lost on its way there."""
     venue.fates["place"] = [LOST]
@@ -69,15 +75,31 @@ def test_stop_ends_when_an_order_in_flight_can_no_longer_arrive(
     assert ARRIVAL_MS_MAX * NS_PER_MS < now[0] - before_ns < 2 * ARRIVAL_MS_MAX * NS_PER_MS
 
 
-def test_no_order_is_entered_once_the_stop_is_asked_for(quoting: MakerNode, venue: ScriptedVenue) -> None:
-    """The signal comes while a cycle waits for the venue."""
-    venue.before["depth"] = quoting._hurry
-    quoting.cycle()
-    assert venue.places == 0
+def test_no_order_is_entered_once_the_stop_is_asked_for(
+    venue: ScriptedVenue, run_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The signal comes while the venue is slow to take the first of two quotes; that one is cancelled."""
+    is_stopping = threading.Event()
+    venue.before["place"] = partial(is_stopping.wait, 60)
+    with a_maker(run_dir, venue, make_line=PollingLine) as one:
+        line = one.maker._line
+
+        def take_back(of: Callable[[], Sequence[Action]] = line.take_back) -> Sequence[Action]:
+            taken = of()
+            is_stopping.set()
+            return taken
+
+        monkeypatch.setattr(line, "take_back", take_back)
+        until("the first quote is on its way", lambda: one.maker.step() and venue.places == 1)
+        one.stop()
+    assert (venue.places, venue.orders) == (1, {})
+    assert venue.ended["1"].status == "CANCELED"
 
 
 @pytest.mark.parametrize("error", [VenueRefusedError("internal error", -1001), AWAY, VenueBusyError("slow down", 1.0)])
-def test_stop_tries_again_while_the_venue_is_away(quoting: MakerNode, venue: ScriptedVenue, error: VenueError) -> None:
+def test_stop_tries_again_while_the_venue_is_away(
+    quoting: ScriptedMaker, venue: ScriptedVenue, error: VenueError
+) -> None:
     """The exchange may be coming back from a restart just then: orders were left there at the first error."""
     quoting.cycle()
     venue.fates["cancel"] = [error, error]
@@ -87,7 +109,7 @@ def test_stop_tries_again_while_the_venue_is_away(quoting: MakerNode, venue: Scr
 
 @pytest.mark.parametrize(("error", "calls"), [(AWAY, 11), (VenueBusyError("no", 60.0), 1), (VenueKeysError("no"), 1)])
 def test_stop_that_cannot_cancel_says_what_is_left(
-    quoting: MakerNode, venue: ScriptedVenue, now: list[int], error: VenueError, calls: int
+    quoting: ScriptedMaker, venue: ScriptedVenue, now: list[int], error: VenueError, calls: int
 ) -> None:
     """Whoever stops it must hear that orders are left; a venue that bans us is not asked again and again."""
     quoting.cycle()
@@ -149,14 +171,14 @@ def test_maker_killed_at_any_call_leaves_none_that_its_successor_doubles(
 
 
 def test_note_of_sent_orders_that_cannot_be_written_does_not_end_the_maker(
-    quoting: MakerNode, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch, told: Told
+    quoting: ScriptedMaker, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch, told: Told
 ) -> None:
     """A full disk: it goes on quoting, and says once what that costs."""
 
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(maker, "write_sent", fail)
+    monkeypatch.setattr(ids, "write_sent", fail)
     quoting.cycle()
     assert len(venue.orders) == 2
     assert len([line for line in told if "No space left" in line.get("why", "")]) == 1
@@ -192,7 +214,7 @@ def test_prefix_that_was_not_written_whole_is_made_anew(tmp_path: Path, text: st
     assert own_prefix(tmp_path) == own_prefix(tmp_path)
 
 
-def test_every_quote_is_shown_with_its_size(quoting: MakerNode, venue: ScriptedVenue) -> None:
+def test_every_quote_is_shown_with_its_size(quoting: ScriptedMaker, venue: ScriptedVenue) -> None:
     """`status` shows prices, what is left, and the counts."""
     quoting.cycle()
     venue.orders["2"] = replace(venue.orders["2"], filled_qty=Decimal("0.001"), status="PARTIALLY_FILLED")

@@ -4,9 +4,9 @@ import pytest
 
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
-from nodes.maker.node import BACKOFF_NS_MAX, REFUSED_PAUSE_NS, MakerNode
-from tests.nodes.maker.makers import AWAY, LOST, Told, figures, lines
+from tests.nodes.maker.makers import AWAY, LOST, ScriptedMaker, Told, figures, lines
 from tests.nodes.maker.scripted_venue import ScriptedVenue
+from trading.trader import FAILED_PAUSE_NS_MAX, REFUSED_PAUSE_NS
 from venues.venue import (
     ARRIVAL_MS_MAX,
     VenueBusyError,
@@ -17,7 +17,7 @@ from venues.venue import (
 
 @pytest.mark.parametrize("does_arrive", [True, False])
 def test_unknown_order_is_never_sent_again_blindly(
-    quoting: MakerNode, venue: ScriptedVenue, now: list[int], told: Told, does_arrive: bool
+    quoting: ScriptedMaker, venue: ScriptedVenue, now: list[int], told: Told, does_arrive: bool
 ) -> None:
     """It may be there, or arrive until its window closes: until then nothing more on its side."""
     venue.fates["place"], venue.does_arrive = [LOST], does_arrive
@@ -36,7 +36,7 @@ def test_unknown_order_is_never_sent_again_blindly(
 
 
 def test_unknown_order_that_arrives_between_two_questions_makes_no_second_bid(
-    quoting: MakerNode, venue: ScriptedVenue, now: list[int]
+    quoting: ScriptedMaker, venue: ScriptedVenue, now: list[int]
 ) -> None:
     """Open orders were read before the unknown ones settled: one that arrived in between was in neither."""
     venue.fates["place"] = [LOST]
@@ -49,7 +49,7 @@ def test_unknown_order_that_arrives_between_two_questions_makes_no_second_bid(
 
 
 def test_unknown_order_that_was_filled_at_once_is_told_as_a_fill(
-    quoting: MakerNode, venue: ScriptedVenue, told: Told
+    quoting: ScriptedMaker, venue: ScriptedVenue, told: Told
 ) -> None:
     """It was never among the open orders that the maker saw."""
     venue.fates["place"], venue.does_arrive = [LOST], True
@@ -61,7 +61,7 @@ def test_unknown_order_that_was_filled_at_once_is_told_as_a_fill(
 
 
 def test_refused_quote_pauses_its_side_alone_and_longer_each_time(
-    quoting: MakerNode, venue: ScriptedVenue, now: list[int], told: Told
+    quoting: ScriptedMaker, venue: ScriptedVenue, now: list[int], told: Told
 ) -> None:
     """No funds for one side is no reason to leave the other, nor to ask four times a second for ever."""
     refused = VenueRefusedError("insufficient balance", -2010)
@@ -83,7 +83,7 @@ def test_refused_quote_pauses_its_side_alone_and_longer_each_time(
     assert [line["wait_s"] for line in lines(told, "a quote was refused")] == [2.0, 4.0]
 
 
-def test_fill_on_the_other_side_ends_a_pause(quoting: MakerNode, venue: ScriptedVenue) -> None:
+def test_fill_on_the_other_side_ends_a_pause(quoting: ScriptedMaker, venue: ScriptedVenue) -> None:
     """A sale brings the money that the bid lacked."""
     venue.fates["place"] = [VenueRefusedError("insufficient balance", -2010)]
     quoting.cycle()
@@ -93,59 +93,59 @@ def test_fill_on_the_other_side_ends_a_pause(quoting: MakerNode, venue: Scripted
 
 
 def test_back_off_doubles_and_begins_anew_after_a_good_cycle(
-    quoting: MakerNode, venue: ScriptedVenue, now: list[int], told: Told
+    quoting: ScriptedMaker, venue: ScriptedVenue, now: list[int], told: Told
 ) -> None:
     """Fail, fail, good, fail: a back-off that is not reset survived every test."""
     venue.fates["open_orders"] = [AWAY, AWAY, None, AWAY]
     for _ in range(4):
-        quoting._on_time()
-        now[0] = max(now[0], quoting._backoff.until_ns)
+        quoting.on_time()
+        now[0] = max(now[0], quoting.paused_until_ns)
     assert [line["wait_s"] for line in lines(told, "the venue failed")] == [0.5, 1.0, 0.5]
 
 
 def test_back_off_has_an_end_and_nothing_is_asked_meanwhile(
-    quoting: MakerNode, venue: ScriptedVenue, now: list[int]
+    quoting: ScriptedMaker, venue: ScriptedVenue, now: list[int]
 ) -> None:
     """A venue that is away for an hour is asked every ten seconds."""
     venue.fates["open_orders"] = [AWAY] * 40
     for _ in range(40):
-        quoting._on_time()
+        quoting.on_time()
         asked = len(venue.calls)
-        now[0] = quoting._backoff.until_ns - 1
-        quoting._on_time()
+        now[0] = quoting.paused_until_ns - 1
+        quoting.on_time()
         assert len(venue.calls) == asked
         now[0] += 1
-    assert now[0] - 10**15 <= 40 * BACKOFF_NS_MAX
-    quoting._on_time()
+    assert now[0] - 10**15 <= 40 * FAILED_PAUSE_NS_MAX
+    quoting.on_time()
     assert len(venue.orders) == 2
 
 
 @pytest.mark.parametrize(("retry_after_s", "wait_s"), [(7.0, 7.0), (0.0, 0.5)])
 def test_busy_venue_is_left_alone_for_as_long_as_it_says(
-    quoting: MakerNode, venue: ScriptedVenue, now: list[int], retry_after_s: float, wait_s: float
+    quoting: ScriptedMaker, venue: ScriptedVenue, now: list[int], retry_after_s: float, wait_s: float
 ) -> None:
     """And not asked at once when it names no time."""
     venue.fates["place"] = [VenueBusyError("slow down", retry_after_s)]
-    quoting._on_time()
-    assert quoting._backoff.until_ns - now[0] == int(wait_s * NS_PER_SECOND)
+    quoting.on_time()
+    assert quoting.paused_until_ns - now[0] == int(wait_s * NS_PER_SECOND)
     assert venue.orders == {}
 
 
-def test_venue_that_fails_is_told_in_status(quoting: MakerNode, venue: ScriptedVenue, now: list[int]) -> None:
+def test_venue_that_fails_is_told_in_status(quoting: ScriptedMaker, venue: ScriptedVenue, now: list[int]) -> None:
     """The quotes of before, which may be traded by now, looked like those that are there: for days, if it has to be."""
-    quoting._on_time()
+    quoting.on_time()
     assert figures(quoting)["failing"] is None
     venue.fates["open_orders"] = [VenueBusyError("paper has banned this address, for 120 s", 120)]
-    quoting._on_time()
+    quoting.on_time()
     assert figures(quoting)["failing"] == "paper has banned this address, for 120 s"
     now[0] += 120 * NS_PER_SECOND
-    quoting._on_time()
+    quoting.on_time()
     assert figures(quoting)["failing"] is None
 
 
-def test_keys_that_are_refused_end_the_maker(quoting: MakerNode, venue: ScriptedVenue) -> None:
+def test_keys_that_are_refused_end_the_maker(quoting: ScriptedMaker, venue: ScriptedVenue) -> None:
     """A person must act; a quote that was refused for it is no quote to pause."""
     for call in ("open_orders", "place"):
         venue.fates[call] = [VenueKeysError("not our keys")]
         with pytest.raises(VenueKeysError):
-            quoting._on_time()
+            quoting.cycle()

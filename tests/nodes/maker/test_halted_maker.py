@@ -2,16 +2,13 @@
 
 from pathlib import Path
 
-import pytest
-
 from desk.halted_file import HaltedFile
 from market.clock import NS_PER_MS, NS_PER_SECOND
-from nodes.maker.node import BACKOFF_NS_MAX, MakerNode
-from tests.nodes.maker.makers import AWAY, LOST, Told, a_maker, figures, lines
+from tests.nodes.maker.makers import AWAY, LOST, ScriptedMaker, Told, a_maker, figures, lines
 from tests.nodes.maker.scripted_venue import ScriptedVenue
+from trading.trader import FAILED_PAUSE_NS_MAX
 from venues.venue import (
     ARRIVAL_MS_MAX,
-    VenueUnavailableError,
 )
 
 
@@ -20,14 +17,13 @@ def _halt(run_dir: Path, *, is_halted: bool) -> None:
 
 
 def test_halted_maker_pulls_its_quotes_and_places_none(
-    quoting: MakerNode, venue: ScriptedVenue, run_dir: Path, told: Told
+    quoting: ScriptedMaker, venue: ScriptedVenue, run_dir: Path, told: Told
 ) -> None:
     """It says so once it has none, with the word that it is about; a resume lets it quote again."""
     quoting.cycle()
     _halt(run_dir, is_halted=True)
     venue.fates["cancel"] = [AWAY]
-    with pytest.raises(VenueUnavailableError):
-        quoting.cycle()
+    quoting.cycle()
     assert not figures(quoting).get("halted"), "its quotes are still there"
     for _ in range(3):
         quoting.cycle()
@@ -46,7 +42,7 @@ def test_halted_maker_pulls_its_quotes_and_places_none(
 
 
 def test_halted_maker_waits_for_an_order_that_may_still_arrive(
-    quoting: MakerNode, venue: ScriptedVenue, run_dir: Path, now: list[int]
+    quoting: ScriptedMaker, venue: ScriptedVenue, run_dir: Path, now: list[int]
 ) -> None:
     """Until the fate of an order is known nobody is told `halted`."""
     venue.fates["place"] = [LOST]
@@ -62,20 +58,20 @@ def test_halted_maker_waits_for_an_order_that_may_still_arrive(
 
 
 def test_a_halt_does_not_wait_for_the_back_off(
-    quoting: MakerNode, venue: ScriptedVenue, run_dir: Path, now: list[int]
+    quoting: ScriptedMaker, venue: ScriptedVenue, run_dir: Path, now: list[int]
 ) -> None:
     """But a venue that stays away is not asked ten times a second on its account."""
     quoting.cycle()
-    quoting._backoff.until_ns = now[0] + NS_PER_SECOND
-    quoting._on_look()
+    quoting.paused_until_ns = now[0] + NS_PER_SECOND
+    quoting.on_look()
     assert len(venue.prices()) == 2, "nothing was said"
     _halt(run_dir, is_halted=True)
-    venue.fates["open_orders"] = [AWAY]
-    quoting._on_look()
-    quoting._on_look()
+    venue.fates["cancel"] = [AWAY]
+    quoting.on_look()
+    quoting.on_look()
     assert len(venue.prices()) == 2, "it waits for the venue"
-    now[0] += BACKOFF_NS_MAX
-    quoting._on_time()
+    now[0] += FAILED_PAUSE_NS_MAX
+    quoting.on_time()
     assert venue.prices() == {}
 
 

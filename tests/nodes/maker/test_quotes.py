@@ -5,15 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from desk.run_dir import NodeError
 from market.account import VenueOrder
 from market.codes import Side
-from nodes.maker.node import MakerNode
-from tests.nodes.maker.makers import LOST, Told, a_maker, figures, lines
+from tests.nodes.maker.makers import LOST, ScriptedMaker, Told, a_maker, figures, lines
 from tests.nodes.maker.scripted_venue import ScriptedVenue
+from trading.trader import ObstacleError
 
 
-def test_quotes_both_sides_around_the_mid_of_others(quoting: MakerNode, venue: ScriptedVenue) -> None:
+def test_quotes_both_sides_around_the_mid_of_others(quoting: ScriptedMaker, venue: ScriptedVenue) -> None:
     """Its own orders do not move its mid, however often it looks."""
     for _ in range(3):
         quoting.cycle()
@@ -21,7 +20,7 @@ def test_quotes_both_sides_around_the_mid_of_others(quoting: MakerNode, venue: S
     assert venue.places == 2
 
 
-def test_requotes_only_beyond_the_tolerance(quoting: MakerNode, venue: ScriptedVenue, told: Told) -> None:
+def test_requotes_only_beyond_the_tolerance(quoting: ScriptedMaker, venue: ScriptedVenue, told: Told) -> None:
     """3 bps of 91,385 are 27.41: a move of 27 leaves the orders, one of 28 replaces both, and the log says why."""
     quoting.cycle()
     venue.mid_ticks = 9_138_500 + 2_700
@@ -37,7 +36,7 @@ def test_requotes_only_beyond_the_tolerance(quoting: MakerNode, venue: ScriptedV
     ]
 
 
-def test_orders_of_others_on_the_account_are_not_touched(quoting: MakerNode, venue: ScriptedVenue) -> None:
+def test_orders_of_others_on_the_account_are_not_touched(quoting: ScriptedMaker, venue: ScriptedVenue) -> None:
     """Only a client order id with the desk's own prefix is ours."""
     foreign = VenueOrder("x", "by-hand", "BTCUSDT", Side.BUY, Decimal(91_000), Decimal(1), Decimal(0), "NEW", 0)
     venue.orders["x"] = foreign
@@ -46,7 +45,7 @@ def test_orders_of_others_on_the_account_are_not_touched(quoting: MakerNode, ven
     assert list(venue.orders.values()) == [foreign]
 
 
-def test_empty_side_pulls_the_quotes_and_says_so_once(quoting: MakerNode, venue: ScriptedVenue, told: Told) -> None:
+def test_empty_side_pulls_the_quotes_and_says_so_once(quoting: ScriptedMaker, venue: ScriptedVenue, told: Told) -> None:
     """Without a mid there is no price to believe in; the way back is told by the quotes themselves."""
     quoting.cycle()
     venue.mid_ticks = None
@@ -63,7 +62,7 @@ def test_empty_side_pulls_the_quotes_and_says_so_once(quoting: MakerNode, venue:
 
 
 def test_order_without_an_answer_is_not_taken_for_the_market(
-    quoting: MakerNode, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch
+    quoting: ScriptedMaker, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It may rest already and be the best price there is: a maker that took it for another's would chase itself."""
     venue.fates["place"], venue.does_arrive = [LOST, LOST], True
@@ -76,7 +75,7 @@ def test_order_without_an_answer_is_not_taken_for_the_market(
 
 
 def test_fill_is_told_with_its_price_and_the_side_is_quoted_again(
-    quoting: MakerNode, venue: ScriptedVenue, told: Told
+    quoting: ScriptedMaker, venue: ScriptedVenue, told: Told
 ) -> None:
     """No log told of a fill; the other side stays where it is in its queue."""
     venue.totals = {"BTC": "1"}
@@ -94,7 +93,7 @@ def test_fill_is_told_with_its_price_and_the_side_is_quoted_again(
 
 
 def test_partly_filled_order_stays_while_half_of_it_is_left(
-    quoting: MakerNode, venue: ScriptedVenue, told: Told
+    quoting: ScriptedMaker, venue: ScriptedVenue, told: Told
 ) -> None:
     """Topping up loses its place in the queue; but one lot was kept for ever, and quoted next to nothing."""
     quoting.cycle()
@@ -109,7 +108,9 @@ def test_partly_filled_order_stays_while_half_of_it_is_left(
     assert lines(told, "cancelled")[0]["why"] == "too little is left: 546 of 1094 lots"
 
 
-def test_what_is_filled_on_the_way_of_a_cancel_is_told(quoting: MakerNode, venue: ScriptedVenue, told: Told) -> None:
+def test_what_is_filled_on_the_way_of_a_cancel_is_told(
+    quoting: ScriptedMaker, venue: ScriptedVenue, told: Told
+) -> None:
     """Between the look and the cancel an order may trade, in part or wholly."""
     quoting.cycle()
     assert venue.mid_ticks is not None
@@ -123,7 +124,7 @@ def test_what_is_filled_on_the_way_of_a_cancel_is_told(quoting: MakerNode, venue
     assert len(venue.orders) == 2
 
 
-def test_order_that_somebody_else_cancelled_is_told(quoting: MakerNode, venue: ScriptedVenue, told: Told) -> None:
+def test_order_that_somebody_else_cancelled_is_told(quoting: ScriptedMaker, venue: ScriptedVenue, told: Told) -> None:
     """A person at the venue's page, or the kill switch."""
     quoting.cycle()
     venue.end("1", "CANCELED")
@@ -133,7 +134,7 @@ def test_order_that_somebody_else_cancelled_is_told(quoting: MakerNode, venue: S
 
 
 def test_account_that_begins_anew_forgets_orders_and_is_told(
-    quoting: MakerNode, venue: ScriptedVenue, told: Told
+    quoting: ScriptedMaker, venue: ScriptedVenue, told: Told
 ) -> None:
     """The testnet wipes all orders about monthly."""
     quoting.cycle()
@@ -145,7 +146,7 @@ def test_account_that_begins_anew_forgets_orders_and_is_told(
     assert len(lines(told, "an order is gone: the venue has forgotten it")) == 2
 
 
-def test_list_that_lags_behind_makes_no_second_bid(quoting: MakerNode, venue: ScriptedVenue) -> None:
+def test_list_that_lags_behind_makes_no_second_bid(quoting: ScriptedMaker, venue: ScriptedVenue) -> None:
     """The list of open orders may come from a database that has not heard of an order just taken."""
     quoting.cycle()
     venue.hidden.add("1")
@@ -158,11 +159,11 @@ def test_notional_too_small_for_the_venue_ends_the_start_and_names_the_least(
     venue: ScriptedVenue, now: list[int], run_dir: Path
 ) -> None:
     """5 rounds down to 4.57 at this price: ready, then -1013 every two seconds for ever."""
-    with a_maker(run_dir, venue, notional=5) as one, pytest.raises(NodeError, match=r"expected at least 5\.49"):
-        one._on_time()
+    with a_maker(run_dir, venue, notional=5) as one, pytest.raises(ObstacleError, match=r"expected at least 5\.49"):
+        one.on_time()
     assert venue.places == 0
     with a_maker(run_dir, venue, notional="5.49") as one:
-        one._on_time()
+        one.on_time()
     assert len(venue.orders) == 2
 
 
@@ -171,12 +172,12 @@ def test_mid_that_makes_the_quote_too_small_pulls_it_until_it_moves_back(
 ) -> None:
     """The least notional moves with the mid: no order is sent that must be refused, and the maker stays up."""
     with a_maker(run_dir, venue, notional="5.49") as one:
-        one._on_time()
+        one.on_time()
         venue.mid_ticks = 9_438_500
-        one._on_time()
+        one.on_time()
         assert venue.orders == {}
         assert "maker.notional" in figures(one)["bid_idle"]
         assert venue.places == 2
         venue.mid_ticks = 9_138_500
-        one._on_time()
+        one.on_time()
         assert len(venue.orders) == 2

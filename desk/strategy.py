@@ -1,0 +1,28 @@
+"""The strategy that the settings name, and the terms it trades on: on a desk, real or simulated, and in a backtest."""
+
+from desk.settings import Settings
+from market.clock import NS_PER_MS
+from trading.execution import Requoting
+from trading.model_strategy import ModelStrategy
+from trading.models import MODELS
+from trading.strategy import Strategy
+from trading.trader import Terms
+from venues.venue import ARRIVAL_MS_MAX
+
+
+def strategy_of(settings: Settings) -> Strategy:
+    """Return a new strategy."""
+    maker = settings.maker
+    return ModelStrategy(MODELS[maker.model](maker.half_spread, maker.notional))
+
+
+def terms_of(settings: Settings, prefix: str, list_ns: int) -> Terms:
+    """Return the terms of a trader with orders of that prefix; `list_ns` as Terms has it."""
+    maker = settings.maker
+    return Terms(
+        Requoting(maker.requote_tolerance, maker.replace_below),
+        prefix,
+        maker.interval_ms * NS_PER_MS,
+        list_ns,
+        ARRIVAL_MS_MAX * NS_PER_MS,
+    )

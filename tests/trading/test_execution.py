@@ -1,0 +1,108 @@
+"""How little motion gets the book to hold what is wanted."""
+
+import random
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from itertools import permutations
+
+import pytest
+
+from market.codes import Side
+from trading.execution import plan
+from trading.quoting import Quote
+from trading.strategy import OwnOrder
+
+BID, ASK = Quote(Side.BUY, 9_120_223, 1_094), Quote(Side.SELL, 9_156_777, 1_094)
+
+
+def planned(
+    wanted: Sequence[Quote],
+    live: Mapping[str, Quote],
+    tolerance_ticks: int = 23,
+    replace_below: str = "0",
+    held: Collection[Side] = (),
+) -> tuple[Mapping[str, str], Sequence[Quote]]:
+    """Return what to cancel and what to place."""
+    orders = [OwnOrder(name, each.side, each.price_ticks, each.qty_lots) for name, each in live.items()]
+    why_none = dict.fromkeys(Side, "no mid")
+    return plan(wanted, orders, tolerance_ticks, Decimal(replace_below), held, why_none)
+
+
+def test_nothing_moves_while_prices_are_within_the_tolerance() -> None:
+    """An order keeps its place in the queue."""
+    live = {"1": Quote(Side.BUY, 9_120_200, 500), "2": Quote(Side.SELL, 9_156_800, 1_094)}
+    assert planned((BID, ASK), live) == ({}, [])
+
+
+def test_only_the_side_that_is_off_is_replaced() -> None:
+    """One tick beyond the tolerance, and that order alone is cancelled and placed again."""
+    live = {"1": Quote(Side.BUY, 9_120_199, 1_094), "2": Quote(Side.SELL, 9_156_777, 1_094)}
+    assert planned((BID, ASK), live) == ({"1": "requote: 24 ticks off, 23 are tolerated"}, [BID])
+
+
+def test_doubled_orders_are_reduced_to_the_closest() -> None:
+    """After an unknown fate two orders may stand on one side."""
+    live = {"1": Quote(Side.BUY, 9_120_210, 1_094), "2": Quote(Side.BUY, 9_120_222, 1_094)}
+    assert planned((BID,), live, 100) == ({"1": "another one on this side is closer"}, [])
+
+
+def test_everything_is_cancelled_when_nothing_is_wanted() -> None:
+    """No mid, no quotes."""
+    live = {"1": Quote(Side.BUY, 1, 1), "2": Quote(Side.SELL, 2, 1)}
+    assert planned((), live, 0) == ({"1": "no mid", "2": "no mid"}, [])
+
+
+@pytest.mark.parametrize(
+    ("leaves_lots", "is_kept"), [(547, True), (546, False), (1, False), (1_641, True), (1_642, False)]
+)
+def test_what_is_left_of_a_quote_is_replaced_when_its_size_is_far_off(leaves_lots: int, is_kept: bool) -> None:
+    """One lot was kept for ever; and after a smaller notional was set, the larger order of before."""
+    cancels, places = planned((BID,), {"1": replace(BID, qty_lots=leaves_lots)}, 23, "0.5")
+    assert (list(cancels), places) == (([], []) if is_kept else (["1"], [BID]))
+
+
+def test_size_does_not_matter_at_zero_nor_where_nothing_could_take_its_place() -> None:
+    """A side without money keeps what is left; a price that is off is pulled all the same."""
+    live = {"1": replace(BID, qty_lots=1)}
+    assert planned((BID,), live) == ({}, [])
+    assert planned((BID,), live, 23, "0.5", held={Side.BUY}) == ({}, [])
+    off = {"1": Quote(Side.BUY, BID.price_ticks - 24, 1)}
+    assert list(planned((BID,), off, 23, "0.5", held={Side.BUY})[0]) == ["1"]
+
+
+def _can_stand(order: Quote, quote: Quote, tolerance_ticks: int, part: Decimal) -> bool:
+    is_near = order.side == quote.side and abs(order.price_ticks - quote.price_ticks) <= tolerance_ticks
+    return is_near and (not part or part * quote.qty_lots <= order.qty_lots <= (2 - part) * quote.qty_lots)
+
+
+def _most_that_can_stay(wanted: Sequence[Quote], live: Sequence[Quote], tolerance_ticks: int, part: Decimal) -> int:
+    """Try every order in every place."""
+    places: list[Quote | None] = [*wanted, *(None for _ in live)]
+    return max(
+        sum(
+            quote is not None and _can_stand(order, quote, tolerance_ticks, part)
+            for order, quote in zip(live, chosen, strict=True)
+        )
+        for chosen in permutations(places, len(live))
+    )
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_no_plan_with_fewer_actions_gets_there(seed: int) -> None:
+    """Several quotes a side: each order that could stand for one and is cancelled is a place in the queue lost."""
+    rng = random.Random(seed)
+
+    def some(count: int) -> list[Quote]:
+        return [Quote(rng.choice(list(Side)), rng.randint(1, 12), rng.randint(1, 6)) for _ in range(count)]
+
+    wanted, live = some(rng.randint(0, 4)), some(rng.randint(0, 4))
+    tolerance_ticks, part = rng.randint(0, 4), Decimal(rng.choice(["0", "0.5", "0.9"]))
+    names = {str(number): quote for number, quote in enumerate(live)}
+    cancels, places = planned(wanted, names, tolerance_ticks, str(part))
+    stay_count = _most_that_can_stay(wanted, live, tolerance_ticks, part)
+    assert len(cancels) == len(live) - stay_count
+    assert len(places) == len(wanted) - stay_count
+    left = [quote for name, quote in names.items() if name not in cancels] + list(places)
+    for quote in wanted:  # each is there, or something that can stand for it
+        assert any(_can_stand(order, quote, tolerance_ticks, part) for order in left)
