@@ -14,9 +14,10 @@ config = typer.Typer(no_args_is_help=True, help="Show the settings.")
 @app.command(epilog="Example: python cli.py warm")
 def warm() -> None:
     """Compile what is compiled, once, so that the next start is quick."""
-    from desk.warm import warm_kernels, warm_sessions
+    from desk.warm import warm_kernels, warm_mirror, warm_sessions
 
     warm_kernels(lambda line: print(line, file=sys.stderr))
+    warm_mirror(lambda line: print(line, file=sys.stderr))
     warm_sessions()
 
 

@@ -40,6 +40,16 @@ def warm_sessions() -> None:
     SessionTable(SessionLimits(), 1, 1, 0).warm()
 
 
+def warm_mirror(tell: Callable[[str], None]) -> None:
+    """Compile or load the kernels that follow a recorded book; `tell` as above."""
+    from flow import book_mirror
+    from flow.mirror.following import is_warm as is_mirror_warm
+
+    if not is_mirror_warm():
+        tell("compiles its kernels, first run only: some 10 s")
+    book_mirror.warm()
+
+
 def _help() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None, "the helper was not started by a process of ours"

@@ -2,20 +2,31 @@
 
 A level that grows gets one more order at the back of its queue; one that shrinks loses where the queue model says, by
 default from its back. So an order of somebody else keeps what stood before it, until recorded trades have worked
-through that.
+through that. What others have had of a recorded quantity is gone: it does not come back with the next update.
 """
 
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count, islice
+from typing import Final
 
+import numpy as np
+
+from flow.mirror import memory as at
+from flow.mirror.following import cancel_former, finish_step, follow, follow_best, trade, withdraw
+from flow.mirror.hearing import hear
+from flow.mirror.memory import make_mirror_memory
 from flow.order_flow import Figure
-from flow.own_orders import OwnOrders
-from flow.queue_models import QueueModel, leave_from_behind
+from flow.queue_models import QUEUE_MODELS, check_queue_model
 from flow.recorded_book import RecordedBook, Touched
-from flow.recording import BookTicker, Record, RecordedTrade
+from flow.recording import BookTicker, Record, RecordedTrade, Snapshot
 from market.codes import Side
 from market.commands import Command
-from market.events import Event, Executed
+from market.depth import Level
+from market.events import Event
+from market.limits import MIRROR_ORDERS_MAX
+from market.rows import ROW_WIDTH, Int64Array, read_command, write_event
+
+_FRESH_IDS: Final = 1_024  # taken at once, beyond those that are needed
 
 
 class BookMirror:
@@ -27,18 +38,34 @@ class BookMirror:
         owner: int,
         order_ids: Iterator[int],
         reach_bps: int,
-        queue_model: QueueModel = leave_from_behind,
+        queue_model: str = "behind",
+        seed: int = 1,
     ) -> None:
-        """Start without a book; see `RecordedBook` and `OwnOrders` for the arguments."""
+        """Start without a book.
+
+        Args:
+            owner: the owner that all orders carry, from 1 (0 would stand for everybody).
+            order_ids: ids that nobody else uses, rising.
+            reach_bps: see `RecordedBook`.
+            queue_model: where in its queue a decrease that was no trade has left; see `flow.queue_models`.
+            seed: of its dice.
+        """
+        assert owner > 0, f"owner must be positive, was {owner}"
+        self._order_ids = order_ids
         self._reach_bps = reach_bps
         self._book = RecordedBook(reach_bps)
         self._former: Touched = (set(), set())  # prices of the book before, while the next one is not built
-        self._own = OwnOrders(symbol_id, owner, order_ids, on_handled=self._compare, queue_model=queue_model)
-        # Once so many commands are handled the own orders' best prices should be these.
-        self._checkpoints: deque[tuple[int, tuple[int, int]]] = deque()
-        self._counts = {"ticker_count": 0, "matching_count": 0, "trade_count": 0, "trade_lots": 0}
-        self._counts |= {"traded_lots": 0, "filled_by_others_lots": 0, "command_count": 0, "gap_count": 0}
+        self._memory = make_mirror_memory()
+        self._state = self._memory.state
+        self._rows: Int64Array = self._memory.commands.reshape(-1, ROW_WIDTH)
+        self._heard: Int64Array = np.zeros((64, ROW_WIDTH), np.int64)
+        self._commands: list[Command] = []
+        self._command_count = self._gap_count = 0
         self._first_gap = ""
+        self._state[at.SYMBOL] = symbol_id
+        self._state[at.OWNER] = owner
+        self._state[at.QUEUE_MODEL] = QUEUE_MODELS.index(check_queue_model(queue_model))
+        self._state[at.DICE] = np.uint64(seed & (1 << 64) - 1).astype(np.int64)
 
     @property
     def is_built(self) -> bool:
@@ -53,7 +80,7 @@ class BookMirror:
     @property
     def in_flight_count(self) -> int:
         """How many commands are not known to be handled."""
-        return self._own.in_flight_count
+        return int(self._state[at.SENT] - self._state[at.HANDLED])
 
     def prepare(self, record: Record) -> None:
         """Take a record into the recorded book alone, to be built later."""
@@ -64,42 +91,36 @@ class BookMirror:
         """Await the snapshot of another recording; until it comes the own orders stay as they are."""
         former = self._book.prices()
         self._former = self._former[Side.BUY] | former[Side.BUY], self._former[Side.SELL] | former[Side.SELL]
-        self._counts["gap_count"] += self._book.gap_count
+        self._gap_count += self._book.gap_count
         self._first_gap = self._first_gap or self._book.first_gap
         self._book = RecordedBook(self._reach_bps)
 
     def rebuild(self) -> list[Command]:
         """Forget the own orders and return what builds the whole book anew."""
-        self._own.reset()
-        self._own.cancel_former()
-        self._counts["ticker_count"] -= len(self._checkpoints)  # never to be compared
-        self._checkpoints.clear()
-        self._follow(self._book.prices())
+        self._forget()
+        cancel_former(self._memory)
+        levels = levels_of(self._book, self._book.prices())
+        self._do(len(levels) // 3, lambda: follow(self._memory, levels))
         return self.take_commands()
 
     def withdraw(self) -> None:
         """Cancel all own orders: what they stand for is no longer known."""
-        for side in Side:
-            for price_ticks in list(self._own.prices(side)):
-                self._own.cancel_level(side, price_ticks)
+        withdraw(self._memory)
 
     def hear(self, events: Sequence[Event], acknowledged: int) -> None:
         """Take in the events of own orders and how many commands are handled; both as `OrderFlow.step` has them."""
-        for event in events:
-            if isinstance(event, Executed):
-                self._counts["traded_lots"] += event.qty_lots
-                if event.taker_owner != event.maker_owner:
-                    self._counts["filled_by_others_lots"] += event.qty_lots
-        self._own.apply(events, acknowledged)
+        if len(events) > len(self._heard):
+            self._heard = np.zeros((2 * len(events), ROW_WIDTH), np.int64)
+        for index, event in enumerate(events):
+            write_event(self._heard, index, event)
+        hear(self._memory, self._heard[: len(events)].reshape(-1), acknowledged)
 
     def apply(self, record: Record) -> None:
         """Follow a record of a book that is built."""
         if isinstance(record, RecordedTrade):
-            if not self._book.is_built:
-                return
-            self._counts["trade_count"] += 1
-            self._counts["trade_lots"] += record.qty_lots
-            self._own.take(record.taker_side, record.price_ticks, record.qty_lots)
+            if self._book.is_built:
+                side, price_ticks, qty_lots = int(record.taker_side), record.price_ticks, record.qty_lots
+                self._do(0, lambda: trade(self._memory, side, price_ticks, qty_lots))
             return
         was_built = self._book.is_built
         touched = self._book.apply(record)
@@ -108,15 +129,18 @@ class BookMirror:
         if not was_built:
             touched = touched[Side.BUY] | self._former[Side.BUY], touched[Side.SELL] | self._former[Side.SELL]
             self._former = (set(), set())
-        self._follow(touched)
+        levels = levels_of(self._book, touched)
         if isinstance(record, BookTicker):
-            self._restore_best(record)
+            self._do(len(levels) // 3, lambda: follow_best(self._memory, levels, *record.bid, *record.ask))
+        else:
+            self._do(len(levels) // 3, lambda: follow(self._memory, levels))
 
     def take_commands(self) -> list[Command]:
         """Return the commands made since the last call."""
-        commands = self._own.take_commands()
-        self._counts["command_count"] += len(commands)
-        self._compare(self._own.handled_count)  # what needed no command
+        self._drain()
+        commands, self._commands = self._commands, []
+        self._command_count += len(commands)
+        finish_step(self._memory)
         return commands
 
     def summary(self) -> dict[str, Figure]:
@@ -125,43 +149,77 @@ class BookMirror:
         `matching_share` is the part of best-price updates after which the own orders' best prices were the recorded
         ones; `filled_by_others_lots` traded between an own order and somebody else's.
         """
-        compared = self._counts["ticker_count"] - len(self._checkpoints)
-        share = self._counts["matching_count"] / compared if compared else 0.0
         return {
-            "matching_share": round(share, 6),
-            **self._counts,
-            "gap_count": self._counts["gap_count"] + self._book.gap_count,
+            **figures_of(self._state),
+            "command_count": self._command_count,
+            "gap_count": self._gap_count + self._book.gap_count,
             "first_gap": self._first_gap or self._book.first_gap,
         }
 
-    def _follow(self, touched: Touched) -> None:
-        """Give each touched level its recorded quantity: first all that shrinks, so that own orders never meet."""
-        growing: list[tuple[Side, int, int]] = []
-        for side in Side:
-            for price_ticks in sorted(touched[side]):
-                qty_lots = self._book.qty_lots(side, price_ticks)
-                if qty_lots > self._own.expected_lots(side, price_ticks):
-                    growing.append((side, price_ticks, qty_lots))
-                else:
-                    self._own.set_level(side, price_ticks, qty_lots)
-        for side, price_ticks, qty_lots in growing:
-            self._grow(side, price_ticks, qty_lots)
+    def _do(self, level_count: int, act: Callable[[], bool]) -> None:
+        """Do what needs room for so many levels."""
+        give_fresh_ids(self._memory.fresh, self._state, level_count, self._order_ids)
+        if not act():
+            self._drain()
+            assert act(), f"a recorded book must have at most {MIRROR_ORDERS_MAX} own orders and levels"
 
-    def _restore_best(self, ticker: BookTicker) -> None:
-        """Undo at the best prices what trades and other orders did to them, and note down to compare."""
-        for side, best in zip(Side, (ticker.bid, ticker.ask), strict=True):
-            self._own.cancel_better(side, best.price_ticks)
-        for side, best in zip(Side, (ticker.bid, ticker.ask), strict=True):
-            self._grow(side, best.price_ticks, best.qty_lots)
-        self._counts["ticker_count"] += 1
-        self._checkpoints.append((self._own.sent_count, (ticker.bid.price_ticks, ticker.ask.price_ticks)))
+    def _drain(self) -> None:
+        self._commands += map(read_command, self._rows[: int(self._state[at.COMMANDS])])
+        self._state[at.COMMANDS] = 0
 
-    def _grow(self, side: Side, price_ticks: int, qty_lots: int) -> None:
-        """Set a level, after what is on the other side at its price or through it: predicted to be gone, or not."""
-        self._own.cancel_better(side.opposite, price_ticks + (1 if side == Side.BUY else -1))
-        self._own.set_level(side, price_ticks, qty_lots)
+    def _forget(self) -> None:
+        """Forget all own orders, and ids that an engine may have seen of somebody else; what was counted stays."""
+        waiting = int(self._state[at.CHECKS_END] - self._state[at.CHECKS_BEGIN])  # never to be compared
+        kept = self._state[[at.SYMBOL, at.OWNER, at.QUEUE_MODEL, at.DICE]], self._state[at.TICKERS :].copy()
+        given, given_count = self._memory.given, self._state[at.GIVEN]
+        self._memory = make_mirror_memory()._replace(given=given)
+        self._state = self._memory.state
+        self._rows = self._memory.commands.reshape(-1, ROW_WIDTH)
+        self._state[[at.SYMBOL, at.OWNER, at.QUEUE_MODEL, at.DICE]], self._state[at.TICKERS :] = kept
+        self._state[at.GIVEN] = given_count
+        self._state[at.TICKERS] -= waiting
 
-    def _compare(self, handled_count: int) -> None:
-        while self._checkpoints and self._checkpoints[0][0] <= handled_count:
-            best = self._own.best_price(Side.BUY), self._own.best_price(Side.SELL)
-            self._counts["matching_count"] += best == self._checkpoints.popleft()[1]
+
+def warm() -> None:
+    """Compile the mirror's kernels into the cache, or load them."""
+    mirror = BookMirror(0, 1, count(1), 0)
+    best = Level(1, 1), Level(2, 1)
+    mirror.prepare(Snapshot(0, 0, best[:1], best[1:]))
+    mirror.rebuild()
+    mirror.apply(BookTicker(0, 0, *best))
+    mirror.apply(RecordedTrade(0, 0, 1, 1, Side.SELL))
+    mirror.hear((), 0)
+    mirror.withdraw()
+
+
+def levels_of(book: RecordedBook, touched: Touched) -> Int64Array:
+    """Return touched levels as flat triples of side, price and recorded lots: bids before asks, each by price."""
+    triples = [
+        number
+        for side in Side
+        for price_ticks in sorted(touched[side])
+        for number in (int(side), price_ticks, book.qty_lots(side, price_ticks))
+    ]
+    return np.array(triples, np.int64)
+
+
+def figures_of(state: Int64Array) -> dict[str, Figure]:
+    """Return what a mirror has counted."""
+    compared = int(state[at.TICKERS] - (state[at.CHECKS_END] - state[at.CHECKS_BEGIN]))
+    share = int(state[at.MATCHING]) / compared if compared else 0.0
+    names = ("ticker_count", "matching_count", "trade_count", "trade_lots", "traded_lots", "filled_by_others_lots")
+    counts = zip(names, state[at.TICKERS : at.FILLED_BY_OTHERS + 1].tolist(), strict=True)
+    return {"matching_share": round(share, 6), **dict(counts)}
+
+
+def give_fresh_ids(fresh: Int64Array, state: Int64Array, level_count: int, order_ids: Iterator[int]) -> None:
+    """See to it that a mirror has ids for following so many levels."""
+    begin, end = int(state[at.FRESH_BEGIN]), int(state[at.FRESH_END])
+    needed = level_count + 3
+    if end - begin >= needed:
+        return
+    left, wanted = end - begin, needed + _FRESH_IDS
+    assert wanted <= len(fresh), f"a recorded book must have at most {MIRROR_ORDERS_MAX} levels"
+    fresh[:left] = fresh[begin:end].copy()
+    fresh[left:wanted] = np.fromiter(islice(order_ids, wanted - left), np.int64, wanted - left)
+    state[at.FRESH_BEGIN], state[at.FRESH_END] = 0, wanted

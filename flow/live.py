@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from flow.book_mirror import BookMirror
 from flow.order_flow import Figure
-from flow.queue_models import queue_model
 from flow.recording import MALFORMED, MessageParser, Record, RecordedTrade
 from flow.trade_placement import TradePlacement
 from market.backoff import Backoff
@@ -74,8 +73,9 @@ class LiveFlow:
         self._settings = settings
         self._symbol = instrument.symbol
         self._parser = MessageParser(instrument)
-        model = queue_model(settings.queue_model, settings.seed)
-        self._mirror = BookMirror(instrument.symbol_id, owner, order_ids, settings.reach_bps, model)
+        self._mirror = BookMirror(
+            instrument.symbol_id, owner, order_ids, settings.reach_bps, settings.queue_model, settings.seed
+        )
         self._placement = TradePlacement(settings.trade_window_ms * NS_PER_MS)
         self._news: deque[StreamNews] = deque()
         self._is_subscribed = False

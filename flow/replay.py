@@ -8,7 +8,6 @@ from itertools import cycle
 from flow.book_mirror import BookMirror
 from flow.order_flow import Figure
 from flow.playlist import Part, is_complete, no_book_error, read_part
-from flow.queue_models import queue_model
 from flow.recording import Record
 from flow.trade_placement import place_trades
 from market.clock import NS_PER_MS, NS_PER_SECOND
@@ -63,8 +62,9 @@ class ReplayFlow:
         """
         self._settings = settings
         self._instrument = instrument
-        model = queue_model(settings.queue_model, settings.seed)
-        self._mirror = BookMirror(instrument.symbol_id, owner, order_ids, settings.reach_bps, model)
+        self._mirror = BookMirror(
+            instrument.symbol_id, owner, order_ids, settings.reach_bps, settings.queue_model, settings.seed
+        )
         self._parts = iter(cycle(settings.parts) if settings.is_looping else settings.parts)
         self._names = ""
         self._is_partial = False

@@ -84,6 +84,11 @@ _OPTIONS: Final[dict[str, Any]] = {"nogil": True, "_nrt": False}
 _INTERNAL: Final[dict[str, Any]] = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
+def is_compiled(*names: str) -> bool:
+    """Return whether kernels (`matching.match_batch`) need no compiling: all are in the cache, or none is compiled."""
+    return CACHE_FOLDER is None or all(any(CACHE_FOLDER.rglob(f"{name}-*.nbc")) for name in names)
+
+
 def argument(value: int) -> int:
     """Return a constant to pass to functions; numba compiles a function anew for every plain constant passed to it."""
     return np.int64(value)  # type: ignore[return-value]

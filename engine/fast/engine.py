@@ -14,7 +14,7 @@ from engine.state import SNAPSHOT_WIDTH, STATE_WIDTH, SymbolState, hash_state
 from market.codes import Side
 from market.depth import Depth, Level
 from market.feed_messages import BestPrices
-from market.kernel import CACHE_FOLDER
+from market.kernel import is_compiled
 from market.rows import Int64Array
 
 _FAULTS: Final = (
@@ -113,9 +113,8 @@ class FastEngine:
 
 
 def is_warm() -> bool:
-    """Return whether the kernels need no compiling: they are in the cache, or not to be compiled at all."""
-    last = ("matching.match_batch-*.nbc", "queries.find_fault-*.nbc")
-    return CACHE_FOLDER is None or all(any(CACHE_FOLDER.rglob(name)) for name in last)
+    """Return whether the kernels need no compiling: the last of each piece of work is there."""
+    return is_compiled("matching.match_batch", "queries.find_fault")
 
 
 def run_matching() -> None:

@@ -6,6 +6,7 @@ from functools import partial
 from bus.engine_client import EngineClient, LinkEnd
 from bus.topology import Source, first_order_id, first_owner
 from desk.run_dir import NodeError
+from desk.warm import warm_mirror
 from flow.live import LiveFlow
 from flow.order_flow import OrderFlow
 from flow.recording import RecordingError
@@ -27,6 +28,8 @@ class FlowNode:
 
     def __init__(self, node: Node) -> None:
         self._node = node
+        if node.settings.flow.source in ("replay", "live"):
+            warm_mirror(node.warming)
         order_ids = OrderIds(first_order_id(Source.FLOW))
         self._flows = make_flows(node.settings, OWNER, order_ids)
         for flow in self._flows.values():

@@ -67,7 +67,6 @@ EXCEPTIONS: Final[Mapping[tuple[str, str, str], str]] = {
     ("journal/format.py", "Schema.files", ".is_dir()"): "lists the files of a journal for who reads them",
     ("journal/format.py", "Schema.files", ".iterdir()"): "lists the files of a journal for who reads them",
     ("venues/binance_account.py", "", "market.clock.time_ns"): "of a venue that checks times; a simulated one does not",
-    ("engine/fast/engine.py", "is_warm", ".rglob()"): "says whether to tell a person that kernels are compiled first",
     ("simulation/desk.py", "SimulatedDesk.close_books", ".read_bytes()"): "of the files that the run has written",
     ("reports/bookkeeping.py", "Recorder._write", ".write_bytes()"): "of the folder that it is given",
 }

@@ -20,6 +20,7 @@ import pytest
 from numba.core.dispatcher import Dispatcher
 
 import engine
+import flow.mirror
 import sessions
 from engine.capacity import Capacity
 from engine.fast.engine import FastEngine
@@ -35,7 +36,12 @@ MODES: Final[dict[str, tuple[dict[str, str], int]]] = {
     "indices checked": ({"NUMBA_BOUNDSCHECK": "1"}, 6_000),
     "not compiled": ({"NUMBA_DISABLE_JIT": "1", "PYTHONWARNINGS": "ignore:overflow encountered:RuntimeWarning"}, 400),
 }
-OTHER_TESTS: Final = ("tests/engine/wire", "tests/sessions", "tests/engine/test_fast_engine.py")
+OTHER_TESTS: Final = (
+    "tests/engine/wire",
+    "tests/sessions",
+    "tests/engine/test_fast_engine.py",
+    "tests/flow/test_mirror.py",
+)
 
 
 def check_that_faults_are_found() -> None:
@@ -79,7 +85,7 @@ def run_here(command_count: int) -> None:
 
 def kernels() -> Iterator[tuple[str, Any]]:
     """Yield the name and the dispatcher of every kernel that Python calls."""
-    for room in (engine, sessions):
+    for room in (engine, sessions, flow.mirror):
         for module in _modules(room):
             for name, value in vars(module).items():
                 is_compiled = isinstance(value, Dispatcher) and value.__module__ == module.__name__
