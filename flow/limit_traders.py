@@ -10,7 +10,8 @@ from typing import Final
 
 from flow.makers_book import MakersBook
 from flow.market_settings import SyntheticSettings
-from flow.own_orders import OwnOrder, OwnOrders
+from flow.own_levels import OwnOrder
+from flow.own_orders import OwnOrders
 from market.clock import NS_PER_SECOND
 from market.codes import OrderType, Side
 

@@ -1,14 +1,20 @@
 """The makers' orders: a touch that follows their price, and ladders of levels behind it."""
 
 import random
+from collections.abc import Iterable
+from itertools import pairwise
 from math import expm1, floor
 from typing import Final
 
+import numpy as np
+
 from flow.market_settings import FAR_BANDS_MIN, DepthProfile, SyntheticSettings
-from flow.own_orders import OwnOrder, OwnOrders
+from flow.own_levels import OwnOrder
+from flow.own_orders import OwnOrders
 from market.codes import OrderType, Side
 from market.instrument import Instrument
 
+_SIDES: Final = tuple(Side)
 _BAND_LEVELS_MAX: Final = 2
 _NEAR_CURVATURE: Final = 3.0  # the widest near band is about e^3 times the narrowest
 _TOUCH_SHARES: Final = (0.6, 0.4)  # the two fastest makers quote the touch
@@ -33,6 +39,8 @@ class MakersBook:
         self._bp_ticks = self._mid_ticks / 10_000
         self._lots_per_amount = float(1 / (settings.mid * instrument.lot_size))
         self._edges = self._band_edges()
+        self._edge_offsets = np.array(self._edges)
+        self._amounts = self._band_amounts()
         self._touch_ticks = [self._mid_ticks - 1, self._mid_ticks + 1]  # by side
         self._touch_orders: tuple[list[OwnOrder], list[OwnOrder]] = ([], [])
         self._touch_lots = [0, 0]  # as drawn
@@ -73,7 +81,7 @@ class MakersBook:
         for side in Side:
             self._touch_orders[side].clear()
             self._quote_touch(side)
-            self._fill(side, {}, len(self._edges))
+            self._fill(side, range(1, len(self._edges)))
 
     def follow(self, price_ticks: float, moved_bps: float, *, is_forced: bool = False) -> None:
         """Move the touch if the price has moved away from it; wider if it has moved a lot."""
@@ -93,10 +101,10 @@ class MakersBook:
 
     def tend(self) -> None:
         """Fill up the touch and the ladders, and take away what is out of place."""
-        bands_of_side = [(side, self._survey(side)) for side in Side]  # both cancel before any adds
-        for side, bands in bands_of_side:
+        empty = [self._survey(side) for side in _SIDES]  # both cancel before any adds
+        for side in _SIDES:
             self.refill_touch(side)
-            self._fill(side, bands, self._settings.refill_orders_max)
+            self._fill(side, empty[side])
 
     def refill_touch(self, side: Side) -> None:
         """Quote the touch anew if little is left of it."""
@@ -132,37 +140,32 @@ class MakersBook:
 
     # The ladders
 
-    def _survey(self, side: Side) -> dict[int, list[int]]:
-        """Return the makers' prices in each band; cancel what is too near, too far, or one too many in its band."""
-        bands: dict[int, list[int]] = {}
-        edges, touch_ticks, band = self._edges, self._touch_ticks[side], 0
-        sign, farthest = (-1 if side == Side.BUY else 1), edges[-1]
-        for price_ticks, level in list(self._own.levels(side)):  # best first, so the bands only rise
-            offset = sign * (price_ticks - touch_ticks)
-            if not 0 <= offset <= farthest:
-                self._own.cancel_level(side, price_ticks)
-            elif level.expected_lots and level.plain_count:
-                while edges[band] < offset:
-                    band += 1
-                if band in bands:
-                    bands[band].append(price_ticks)
-                else:
-                    bands[band] = [price_ticks]
-        for band, prices in bands.items():
-            if band and len(prices) > _BAND_LEVELS_MAX:
-                self._own.cancel_level(side, self._rng.choice(prices))
-        return bands
+    def _survey(self, side: Side) -> list[int]:
+        """Cancel what is too near, too far, or one too many in its band; return the empty bands, nearest first."""
+        own, touch_ticks = self._own, self._touch_ticks[side]
+        own.cancel_better(side, touch_ticks)
+        own.cancel_behind(side, self.price(side, self._edges[-1]))
+        offsets = own.offsets(side, touch_ticks)
+        ends = offsets.searchsorted(self._edge_offsets, "right")  # how many levels there are up to a band's edge
+        counts = ends[1:] - ends[:-1]
+        for index in (counts > _BAND_LEVELS_MAX).nonzero()[0].tolist():
+            offset = self._rng.choice(offsets[ends[index] : ends[index + 1]].tolist())
+            own.cancel_level(side, self.price(side, offset))
+        empty: list[int] = (counts == 0).nonzero()[0][: self._settings.refill_orders_max].tolist()
+        return [1 + index for index in empty]
 
-    def _fill(self, side: Side, bands: dict[int, list[int]], orders_max: int) -> None:
-        """Put a level into each band that has none, nearest first."""
-        empty = [band for band in range(1, len(self._edges)) if band not in bands]
-        for band in empty[:orders_max]:
+    def _fill(self, side: Side, bands: Iterable[int]) -> None:
+        """Put a level into each of these bands."""
+        for band in bands:
             offset = self._rng.randint(self._edges[band - 1] + 1, self._edges[band])
-            inner_bps, outer_bps = self._edges[band - 1] / self._bp_ticks, self._edges[band] / self._bp_ticks
-            profile = self._settings.depth
-            amount = amount_within(profile, outer_bps) - amount_within(profile, inner_bps)
+            amount = self._amounts[band]
             amount *= self._settings.depth_factor * self._rng.lognormvariate(-0.4, 0.6)  # most bands get a second level
             self._own.rest(side, self.price(side, offset), self.lots(amount), OrderType.POST_ONLY)
+
+    def _band_amounts(self) -> list[float]:
+        """Return the amount in each band, by the depth profile; none at the touch itself."""
+        within = [amount_within(self._settings.depth, edge / self._bp_ticks) for edge in self._edges]
+        return [0.0, *(outer - inner for inner, outer in pairwise(within))]
 
     def _band_edges(self) -> list[int]:
         """Return rising offsets from the touch in ticks: the touch itself, then the outer edge of each band.

@@ -8,53 +8,15 @@ order took part) thus lives no longer than a round trip.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final, NamedTuple, TypeAlias
+from typing import NamedTuple
 
-from sortedcontainers import SortedDict
-
+from flow.own_levels import Int64Array, OwnLevel, OwnOrder, OwnSide
 from flow.queue_models import QueueModel, leave_from_behind
 from market.codes import OrderType, RejectReason, Side, Tag, TimeInForce
 from market.commands import AmendOrder, CancelOrder, Command, MassCancel, NewOrder
 from market.events import Accepted, Amended, Canceled, Event, Executed, Rejected, Rested
-from market.messages import TAG_BY_MESSAGE
 
-
-class OwnOrder:
-    """One background order; `is_gone` once an event said so."""
-
-    __slots__ = (
-        "in_flight_lots", "is_cancel_sent", "is_gone", "is_set_apart", "order_id", "price_ticks", "resting_lots", "side"
-    )  # fmt: skip
-
-    def __init__(self, order_id: int, side: Side, price_ticks: int) -> None:
-        self.order_id = order_id
-        self.side = side
-        self.price_ticks = price_ticks
-        self.resting_lots = 0
-        self.in_flight_lots = 0  # sum of the predicted changes
-        self.is_cancel_sent = False
-        self.is_gone = False
-        self.is_set_apart = False
-
-    @property
-    def expected_lots(self) -> int:
-        """What will rest once everything in flight is handled."""
-        return max(0, self.resting_lots + self.in_flight_lots)
-
-
-class OwnLevel:
-    """The own orders at one price that are not known to be gone, first in the queue first."""
-
-    __slots__ = ("expected_lots", "orders", "plain_count")
-
-    def __init__(self) -> None:
-        self.orders: list[OwnOrder] = []
-        self.expected_lots = 0  # sum over the orders
-        self.plain_count = 0  # of the orders, those that are not set apart
-
-
-_TAG_ANSWERED: Final = {Accepted: Tag.NEW_ORDER, Canceled: Tag.CANCEL_ORDER, Amended: Tag.AMEND_ORDER}
-_Levels: TypeAlias = "SortedDict[int, OwnLevel]"
+_Changes = tuple[tuple[OwnOrder, int], ...]
 
 
 class _InFlight(NamedTuple):
@@ -63,7 +25,7 @@ class _InFlight(NamedTuple):
     number: int
     tag: Tag
     order_id: int
-    changes: tuple[tuple[OwnOrder, int], ...]
+    changes: _Changes
 
 
 class OwnOrders:
@@ -96,7 +58,7 @@ class OwnOrders:
     def reset(self) -> None:
         """Forget everything: the engine's book is empty and commands are counted from 1 again."""
         self._orders: dict[int, OwnOrder] = {}
-        self._levels: tuple[_Levels, _Levels] = (SortedDict(), SortedDict())
+        self._sides = OwnSide(Side.BUY), OwnSide(Side.SELL)
         self._in_flight: deque[_InFlight] = deque()
         self._outgoing: list[Command] = []
         self.sent_count = 0
@@ -111,24 +73,26 @@ class OwnOrders:
 
     def prices(self, side: Side) -> Iterator[int]:
         """Iterate over the prices of all own orders that are not known to be gone, best first."""
-        levels = self._levels[side]
-        return reversed(levels) if side == Side.BUY else iter(levels)
+        return (level.price_ticks for level in self._sides[side])
 
-    def levels(self, side: Side) -> Iterator[tuple[int, OwnLevel]]:
-        """Iterate over the same prices with what stands there, best first."""
-        levels = self._levels[side]  # its items are looked up by their position, its keys are not
-        return ((price_ticks, levels[price_ticks]) for price_ticks in self.prices(side))
+    def levels(self, side: Side) -> Iterator[OwnLevel]:
+        """Iterate over what stands at these prices, best first."""
+        return iter(self._sides[side])
+
+    def offsets(self, side: Side, price_ticks: int) -> Int64Array:
+        """Return how far behind a price each level is where lots of plain orders are expected, in ticks, rising."""
+        return self._sides[side].offsets(price_ticks)
 
     def expected_lots(self, side: Side, price_ticks: int) -> int:
         """Return what will rest at a price once everything in flight is handled."""
-        level: OwnLevel | None = self._levels[side].get(price_ticks)
+        level = self._sides[side].get(price_ticks)
         return 0 if level is None else level.expected_lots
 
     def best_price(self, side: Side) -> int | None:
         """Return the best price at which an own order rests, as told by the events."""
-        for price_ticks, level in self.levels(side):
+        for level in self._sides[side]:
             if any(order.resting_lots > 0 for order in level.orders):
-                return price_ticks
+                return level.price_ticks
         return None
 
     # What to do
@@ -145,17 +109,15 @@ class OwnOrders:
 
     def rest(self, side: Side, price_ticks: int, qty_lots: int, order_type: OrderType = OrderType.LIMIT) -> OwnOrder:
         """Add a background order and return it."""
-        order = OwnOrder(next(self._order_ids), side, price_ticks)
+        level = self._sides[side].open(price_ticks)
+        order = OwnOrder(next(self._order_ids), level)
         self._orders[order.order_id] = order
-        level = self._levels[side].get(price_ticks)
-        if level is None:
-            level = self._levels[side][price_ticks] = OwnLevel()
         level.orders.append(order)
         level.plain_count += 1
         command = NewOrder(
             order.order_id, self._symbol_id, side, price_ticks, qty_lots, order_type, TimeInForce.GTC, owner=self._owner
         )
-        self._send(command, [(order, qty_lots)])
+        self._send(Tag.NEW_ORDER, command, ((order, qty_lots),))
         return order
 
     def set_apart(self, order: OwnOrder, *, is_apart: bool = True) -> None:
@@ -163,32 +125,34 @@ class OwnOrders:
         if order.is_set_apart != is_apart:
             order.is_set_apart = is_apart
             if not order.is_gone:
-                self._levels[order.side][order.price_ticks].plain_count += -1 if is_apart else 1
+                order.level.plain_count += -1 if is_apart else 1
+                order.level.settle()
 
     def take(self, side: Side, limit_ticks: int, qty_lots: int) -> None:
         """Trade at once up to a limit price; what finds nobody is cancelled."""
         order_id, kind = next(self._order_ids), (OrderType.LIMIT, TimeInForce.IOC)
         command = NewOrder(order_id, self._symbol_id, side, limit_ticks, qty_lots, *kind, owner=self._owner)
-        self._send(command, self._predict_fills(side, limit_ticks, qty_lots))
+        self._send(Tag.NEW_ORDER, command, tuple(self._predict_fills(side, limit_ticks, qty_lots)))
 
     def cancel(self, order: OwnOrder) -> None:
         """Cancel an order, unless that was done."""
         if not order.is_cancel_sent:
             order.is_cancel_sent = True
-            self._send(CancelOrder(order.order_id, self._symbol_id, self._owner), [(order, -order.expected_lots)])
+            command = CancelOrder(order.order_id, self._symbol_id, self._owner)
+            self._send(Tag.CANCEL_ORDER, command, ((order, -order.expected_lots),))
 
     def cancel_level(self, side: Side, price_ticks: int) -> None:
         """Cancel all at a price that is not known to be gone, whatever is predicted of it."""
-        if (level := self._levels[side].get(price_ticks)) is not None:
-            for order in level.orders:
-                self.cancel(order)
+        if (level := self._sides[side].get(price_ticks)) is not None:
+            self._cancel_all((level,))
 
     def cancel_better(self, side: Side, price_ticks: int) -> None:
         """Cancel likewise all at better prices than this one."""
-        for better_ticks in self.prices(side):
-            if better_ticks <= price_ticks if side == Side.BUY else better_ticks >= price_ticks:
-                return
-            self.cancel_level(side, better_ticks)
+        self._cancel_all(self._sides[side].better(price_ticks))
+
+    def cancel_behind(self, side: Side, price_ticks: int) -> None:
+        """Cancel likewise all at worse prices than this one."""
+        self._cancel_all(self._sides[side].behind(price_ticks))
 
     def set_level(self, side: Side, price_ticks: int, qty_lots: int) -> None:
         """Make a level hold a quantity: more joins the back of the queue, less leaves where the queue model says."""
@@ -199,7 +163,12 @@ class OwnOrders:
         if excess < 0:
             self.rest(side, price_ticks, -excess)
         elif excess > 0:
-            self._cut(self._levels[side][price_ticks], excess)
+            self._cut(self._sides[side].open(price_ticks), excess)
+
+    def _cancel_all(self, levels: Iterable[OwnLevel]) -> None:
+        for level in levels:
+            for order in level.orders:
+                self.cancel(order)
 
     def _cut(self, level: OwnLevel, excess: int) -> None:
         total = level.expected_lots
@@ -217,13 +186,14 @@ class OwnOrders:
                 self.cancel(order)
 
     def _shrink(self, order: OwnOrder, qty_lots: int) -> None:
-        command = AmendOrder(order.order_id, self._symbol_id, order.price_ticks, qty_lots, self._owner)
-        self._send(command, [(order, qty_lots - order.expected_lots)])
+        command = AmendOrder(order.order_id, self._symbol_id, order.level.price_ticks, qty_lots, self._owner)
+        self._send(Tag.AMEND_ORDER, command, ((order, qty_lots - order.expected_lots),))
 
     def _predict_fills(self, side: Side, limit_ticks: int, qty_lots: int) -> Iterator[tuple[OwnOrder, int]]:
-        resting_side = side.opposite
-        for price_ticks, level in self.levels(resting_side):
-            if qty_lots <= 0 or (price_ticks > limit_ticks if side == Side.BUY else price_ticks < limit_ticks):
+        is_buy = side == Side.BUY
+        for level in self._sides[1 - side]:
+            price_ticks = level.price_ticks
+            if qty_lots <= 0 or (price_ticks > limit_ticks if is_buy else price_ticks < limit_ticks):
                 return
             for order in level.orders:
                 fill = min(qty_lots, order.expected_lots)
@@ -231,12 +201,11 @@ class OwnOrders:
                     qty_lots -= fill
                     yield order, -fill
 
-    def _send(self, command: NewOrder | CancelOrder | AmendOrder, changes: Iterable[tuple[OwnOrder, int]]) -> None:
-        kept = tuple(changes)
-        for order, lots in kept:
-            self._change(order, order.resting_lots, order.in_flight_lots + lots)
+    def _send(self, tag: Tag, command: NewOrder | CancelOrder | AmendOrder, changes: _Changes) -> None:
+        for order, lots in changes:
+            order.change(order.resting_lots, order.in_flight_lots + lots)
         self.sent_count += 1
-        self._in_flight.append(_InFlight(self.sent_count, TAG_BY_MESSAGE[type(command)], command.order_id, kept))
+        self._in_flight.append(_InFlight(self.sent_count, tag, command.order_id, changes))
         self._outgoing.append(command)
 
     # What happened
@@ -244,74 +213,84 @@ class OwnOrders:
     def apply(self, events: Iterable[Event], acknowledged: int) -> None:
         """Take in the events of own orders, in the engine's order, then that `acknowledged` commands are handled."""
         for event in events:
-            self._land_command_of(event)
-            self._apply_event(event)
+            self._take_in(event)
         while self._in_flight and self._in_flight[0].number <= acknowledged:
-            self._land()
+            for order, lots in self._in_flight.popleft().changes:
+                order.change(order.resting_lots, order.in_flight_lots - lots)
         self._set_handled(acknowledged)
 
-    def _land_command_of(self, event: Event) -> None:
-        """Drop the prediction of the first command in flight if this is its first event."""
-        if not self._in_flight:
-            return
-        first = self._in_flight[0]
+    def _take_in(self, event: Event) -> None:
         match event:
-            case Accepted() | Canceled() | Amended():
-                tag = _TAG_ANSWERED[type(event)]
+            case Accepted():
+                self._rest(event.order_id, event.resting_lots, Tag.NEW_ORDER)
+            case Canceled():
+                order = self._orders.get(event.order_id)
+                landed_lots = self._land(Tag.CANCEL_ORDER, event.order_id, order)
+                if order is not None:
+                    self._leave(order, event.leaves_lots, event.leaves_lots, landed_lots)
+            case Executed():
+                if order := self._orders.get(event.maker_order_id):
+                    self._leave(order, event.maker_resting_lots, event.maker_leaves_lots)
+                if event.taker_leaves_lots == 0 and (order := self._orders.get(event.taker_order_id)):
+                    self._leave(order, 0, 0)
+            case Amended():
+                self._rest(event.order_id, event.resting_lots, Tag.AMEND_ORDER)
+            case Rested():
+                if order := self._orders.get(event.order_id):
+                    order.change(event.resting_lots, order.in_flight_lots)
             case Rejected():
-                tag = Tag(event.command)
+                order = self._orders.get(event.order_id)
+                landed_lots = self._land(Tag(event.command), event.order_id, order)
+                if order is not None:
+                    if event.command == Tag.NEW_ORDER or event.reason == RejectReason.UNKNOWN_ORDER:
+                        self._leave(order, 0, 0, landed_lots)
+                    else:
+                        order.change(order.resting_lots, order.in_flight_lots - landed_lots)
+                    order.is_cancel_sent = False
             case _:
-                return
-        if first.tag == tag and first.order_id == event.order_id:
-            self._set_handled(first.number - 1)
-            self._land()
+                pass
 
-    def _land(self) -> None:
-        for order, lots in self._in_flight.popleft().changes:
-            self._change(order, order.resting_lots, order.in_flight_lots - lots)
+    def _rest(self, order_id: int, resting_lots: int, answered: Tag) -> None:
+        order = self._orders.get(order_id)
+        landed_lots = self._land(answered, order_id, order)
+        if order is not None:
+            order.change(resting_lots, order.in_flight_lots - landed_lots)
+
+    def _leave(self, order: OwnOrder, resting_lots: int, leaves_lots: int, landed_lots: int = 0) -> None:
+        """Let an order lose lots, maybe all of them."""
+        order.change(resting_lots, order.in_flight_lots - landed_lots)
+        if leaves_lots == 0:
+            del self._orders[order.order_id]
+            order.leave()
+
+    def _land(self, tag: Tag, order_id: int, told: OwnOrder | None) -> int:
+        """Drop the prediction of the first command in flight if this is its first event.
+
+        Args:
+            tag: of the command that the event answers.
+            order_id: of the event.
+            told: the order itself, which is about to change by the event.
+
+        Returns:
+            What was predicted of `told`: its caller is to take that back along with the change.
+        """
+        if not self._in_flight:
+            return 0
+        first = self._in_flight[0]
+        if first.order_id != order_id or first.tag != tag:
+            return 0
+        self._set_handled(first.number - 1)
+        self._in_flight.popleft()
+        landed_lots = 0
+        for order, lots in first.changes:
+            if order is told:
+                landed_lots += lots
+            else:
+                order.change(order.resting_lots, order.in_flight_lots - lots)
+        return landed_lots
 
     def _set_handled(self, count: int) -> None:
         if count > self.handled_count:
             self.handled_count = count
             if self._on_handled is not None:
                 self._on_handled(count)
-
-    def _apply_event(self, event: Event) -> None:
-        match event:
-            case Accepted() | Rested() | Amended():
-                if order := self._orders.get(event.order_id):
-                    self._change(order, event.resting_lots, order.in_flight_lots)
-            case Executed():
-                if order := self._orders.get(event.maker_order_id):
-                    self._set_resting(order, event.maker_resting_lots, event.maker_leaves_lots)
-                if event.taker_leaves_lots == 0 and (order := self._orders.get(event.taker_order_id)):
-                    self._set_resting(order, 0, 0)
-            case Canceled():
-                if order := self._orders.get(event.order_id):
-                    self._set_resting(order, event.leaves_lots, event.leaves_lots)
-            case Rejected():
-                if order := self._orders.get(event.order_id):
-                    if event.command == Tag.NEW_ORDER or event.reason == RejectReason.UNKNOWN_ORDER:
-                        self._set_resting(order, 0, 0)
-                    order.is_cancel_sent = False
-            case _:
-                pass
-
-    def _set_resting(self, order: OwnOrder, resting_lots: int, leaves_lots: int) -> None:
-        self._change(order, resting_lots, order.in_flight_lots)
-        if leaves_lots == 0:
-            order.is_gone = True
-            del self._orders[order.order_id]
-            level = self._levels[order.side][order.price_ticks]
-            level.orders.remove(order)
-            level.expected_lots -= order.expected_lots
-            level.plain_count -= not order.is_set_apart
-            if not level.orders:
-                del self._levels[order.side][order.price_ticks]
-
-    def _change(self, order: OwnOrder, resting_lots: int, in_flight_lots: int) -> None:
-        expected_before = order.expected_lots
-        order.resting_lots = resting_lots
-        order.in_flight_lots = in_flight_lots
-        if not order.is_gone:
-            self._levels[order.side][order.price_ticks].expected_lots += order.expected_lots - expected_before

@@ -196,8 +196,8 @@ class SyntheticFlow:
         move_bps = depth_bps * self._sweeps.uniform(*settings.sweep_impact) * (1 if side == Side.BUY else -1)
         own_lots = sum(
             level.expected_lots
-            for price_ticks, level in self.own.levels(resting_side)
-            if self._book.offset_ticks(resting_side, price_ticks) <= depth_ticks
+            for level in self.own.levels(resting_side)
+            if self._book.offset_ticks(resting_side, level.price_ticks) <= depth_ticks
         )
         # A quarter more for the orders of others on the way; what finds nobody is cancelled. The touch is back in the
         # same batch, where the new value is: no other client reads a mid that is displaced by half of the sweep.

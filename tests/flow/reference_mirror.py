@@ -101,7 +101,7 @@ class ReferenceMirror:
             order = self._own._orders.get(event.taker_order_id)
             if order is None:  # a recorded trade
                 return
-            place = order.side, order.price_ticks
+            place = Side(event.taker_side), order.level.price_ticks
         self._given[place] = self._given.get(place, 0) + event.qty_lots
 
     def _left_of(self, side: Side, price_ticks: int, recorded_lots: int) -> int:

@@ -7,6 +7,7 @@ from itertools import count
 
 import pytest
 
+from flow.own_levels import OwnOrder
 from flow.own_orders import OwnOrders
 from market.codes import OrderType, RejectReason, Side, Tag, TimeInForce
 from market.commands import AmendOrder, CancelOrder, Command, MassCancel, NewOrder
@@ -53,9 +54,9 @@ class Link:
     def expected(self) -> dict[tuple[int, int], int]:
         """Return what the own orders are expected to be, in the same form."""
         return {
-            (int(side), price): level.expected_lots
+            (int(side), level.price_ticks): level.expected_lots
             for side in Side
-            for price, level in self.own.levels(side)
+            for level in self.own.levels(side)
             if level.expected_lots
         }
 
@@ -173,6 +174,34 @@ def test_refuses_an_owner_that_would_stand_for_everybody() -> None:
     """Guards the mass cancel of former orders: owner 0 would cancel everybody's."""
     with pytest.raises(AssertionError, match="owner must be positive, was 0"):
         OwnOrders(0, 0, count(1))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_knows_at_any_moment_where_plain_orders_stand(seed: int, link: Link) -> None:
+    """Guards the list of levels that stand, kept change by change: it is what a look at all orders gives."""
+    chance = random.Random(seed)
+    orders: list[OwnOrder] = []
+    for _ in range(400):
+        side = Side(chance.randrange(2))
+        price_ticks = chance.randint(90, 99) + 10 * side
+        action = chance.random()
+        if action < 0.4:
+            orders.append(link.own.rest(side, price_ticks, chance.randint(1, 9)))
+        elif action < 0.6 and orders:
+            link.own.set_apart(chance.choice(orders), is_apart=chance.random() < 0.7)
+        elif action < 0.8:
+            link.own.set_level(side, price_ticks, chance.randint(0, 9))
+        elif action < 0.9:
+            link.own.take(side, price_ticks + 10 - 20 * side, chance.randint(1, 20))
+        else:
+            link.deliver()
+        for each, sign in ((Side.BUY, -1), (Side.SELL, 1)):
+            plain = [
+                sign * (level.price_ticks - 100)
+                for level in link.own.levels(each)
+                if level.expected_lots and not all(order.is_set_apart for order in level.orders)
+            ]
+            assert link.own.offsets(each, 100).tolist() == plain == sorted(plain)
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -270,9 +270,7 @@ def test_knows_its_own_orders_exactly_once_all_is_answered() -> None:
     held = {(side, price): 0 for _, side, price, *_ in market.exchange.engine.orders(0).tolist()}
     for _, side, price_ticks, lots, _, owner in market.exchange.engine.orders(0).tolist():
         held[side, price_ticks] += lots if owner == FLOW_OWNER else 0
-    believed = {
-        (int(side), price_ticks): level.expected_lots for side in Side for price_ticks, level in flow.own.levels(side)
-    }
+    believed = {(int(side), level.price_ticks): level.expected_lots for side in Side for level in flow.own.levels(side)}
     assert believed == {key: lots for key, lots in held.items() if lots}
 
 
