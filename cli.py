@@ -8,13 +8,13 @@ try:
 except ModuleNotFoundError:
     sys.exit("error: this Python has no typer: `make up` sets up .venv; then use .venv/bin/python, or activate it")
 
-from commands import accounts, config, desk, engine, market, operate, recordings, reports, simulation, venue
+from commands import accounts, backtest, config, desk, engine, market, operate, recordings, reports, simulation, venue
 from market.mendable import MendableError
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="A market-making desk."
 )
-for room in (desk, venue, reports, simulation, recordings, market, config, operate, engine):
+for room in (desk, venue, reports, simulation, backtest, recordings, market, config, operate, engine):
     app.add_typer(room.app)
 app.add_typer(config.config, name="config")
 app.add_typer(engine.journal, name="journal")

@@ -66,6 +66,20 @@ def record_market(settings: Settings, source: str, out: Path | None, extent: Ext
         raise DeskError(f"cannot write the recording {path}: {reason}; what is written of it is whole") from None
 
 
+def recorded_symbol(path: Path) -> str:
+    """Return the symbol of a file.
+
+    Raises:
+        DeskError: if it cannot be read, or has none.
+    """
+    try:
+        return symbol_of((path,))
+    except RecordingError as error:
+        raise DeskError(str(error)) from None
+    except OSError as error:
+        raise DeskError(f"cannot read {path}: {error.strerror or error}") from None
+
+
 def inspected(settings: Settings, path: Path) -> tuple[Inspection, Instrument]:
     """Return what is in a file, and the pair that was recorded.
 
@@ -73,15 +87,9 @@ def inspected(settings: Settings, path: Path) -> tuple[Inspection, Instrument]:
         DeskError: if it cannot be read, or nobody knows its pair.
     """
     known = {each.symbol: each for each in settings.instruments}
-    try:
-        symbol = symbol_of((path,))
-        if symbol not in known:
-            raise DeskError(f"{path} is of {symbol}, which the desk does not know; it has {', '.join(known)}")
-        return inspect(path, known[symbol]), known[symbol]
-    except RecordingError as error:
-        raise DeskError(str(error)) from None
-    except OSError as error:
-        raise DeskError(f"cannot read {path}: {error.strerror or error}") from None
+    if (symbol := recorded_symbol(path)) not in known:
+        raise DeskError(f"{path} is of {symbol}, which the desk does not know; it has {', '.join(known)}")
+    return inspect(path, known[symbol]), known[symbol]
 
 
 def _streams_url(settings: Settings, source: str) -> str:

@@ -1,0 +1,138 @@
+"""The command `backtest`: a desk on recorded markets, its days for a person, and what it leaves in a folder."""
+
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any, Final
+
+from commands.actions.record import inspected, recorded_symbol
+from commands.actions.simulate import run_to, settings_with
+from desk.client import DeskError
+from desk.settings import Settings, setting_texts
+from desk.symbols import SymbolRow
+from market.account import trade_json
+from market.clock import NS_PER_MS, NS_PER_SECOND, iso_time, monotonic_ns
+from market.exact_json import JsonObject, dumps
+from market.whole_file import write_whole
+from market.words import counted
+from reports.folder import ReportsFolder
+from reports.performance import history_of, is_sound
+from screens.report import day_text
+from simulation.backtest import Stretch, plan
+from simulation.delays import Delays
+from simulation.desk import SimulatedDesk
+from trading.models import MODELS
+
+RUN_FILE: Final = "backtest.json"
+FILLS_FILE: Final = "fills.jsonl"
+
+
+def backtest_settings(
+    recordings: Sequence[Path],
+    strategy: str | None,
+    fees: str | None,
+    overrides: Mapping[str, Any],
+    sets: Sequence[str],
+) -> Settings:
+    """Return the settings of a backtest's desk; it trades the first recording's symbol if `overrides` name none.
+
+    Args:
+        strategy: a quoting model by its name, or a file.
+        fees: `MAKER,TAKER`, of every symbol.
+
+    Raises:
+        DeskError, SettingsError: if they cannot be.
+    """
+    named = {} if strategy is None else {"maker.model" if strategy in MODELS else "maker.strategy": strategy}
+    if overrides.get("symbol") is None:
+        overrides = {**overrides, "symbol": recorded_symbol(recordings[0])}
+    settings = settings_with({**overrides, **named}, sets)
+    return settings if fees is None else _with_fees(settings, fees)
+
+
+def _with_fees(settings: Settings, text: str) -> Settings:
+    try:
+        maker, taker = (Decimal(each.strip()) for each in text.split(","))
+        rows = tuple(SymbolRow(**{**dict(row), "maker_fee": maker, "taker_fee": taker}) for row in settings.symbols)
+    except (ValueError, InvalidOperation):
+        raise DeskError(f"expected --fees MAKER,TAKER as 0.001,0.001, was {text[:40]!r}") from None
+    return settings.model_copy(update={"symbols": rows})
+
+
+def print_backtest(
+    settings: Settings, paths: Sequence[Path], delays: Delays, out: Path | None, *, as_json: bool
+) -> int:
+    """Trade on recordings, print every day, and return the exit code: 1 if the books of one do not agree.
+
+    Raises:
+        DeskError, NodeError, BacktestError: if a recording cannot be traded on, or the folder not be used.
+    """
+    if out is not None:
+        _prepare(out)
+    found = [inspected(settings, path) for path in paths]
+    stretches = plan(settings, [each for each, _ in found])
+    with tempfile.TemporaryDirectory(prefix="tickbus-") as scratch:
+        folder = out or Path(scratch)
+        began_ns = monotonic_ns()
+        runs = [_run(stretch, folder, delays) for stretch in stretches]
+        took_s = (monotonic_ns() - began_ns) / NS_PER_SECOND
+        reports = ReportsFolder(folder)
+        documents = [document for day in reports.days() if (document := reports.read(day)) is not None]
+        fills = [row.trade for document in documents for row in history_of(document)]
+        result: JsonObject = {
+            "recordings": [each.document(instrument) for each, instrument in found],
+            "settings": setting_texts(settings),
+            "delays_ns": {"venue": delays.venue_ns, "venue_more": delays.venue_more_ns, "order": delays.order_ns},
+            "fills": len(fills),
+            "runs": runs,
+        }
+        if out is not None:
+            _write(out / RUN_FILE, f"{dumps(result, spread=2)}\n")
+            _write(out / FILLS_FILE, "".join(f"{dumps(trade_json(fill))}\n" for fill in fills))
+    if as_json:
+        print(dumps({"run": result, "days": documents}))
+    else:
+        traded_s = sum(stretch.end_ns - stretch.start_ns for stretch in stretches) / NS_PER_SECOND
+        print("\n\n".join(map(day_text, documents)))
+        traded, rate = f"{counted(len(paths), 'recording')}, {traded_s:,.0f} s", traded_s / took_s
+        print(f"\n🧪 {traded} in {took_s:.1f} s, {rate:,.0f} a second; {counted(len(fills), 'fill')}")
+        print("\n".join(f"   SHA-256 {run['sha256']}" for run in runs))
+        if out is not None:
+            print(f"💾 {out}")
+    for each, _ in found:
+        for fault in each.faults:
+            print(f"note: {each.path}: {fault}", file=sys.stderr)
+    return 0 if all(map(is_sound, documents)) else 1
+
+
+def _run(stretch: Stretch, folder: Path, delays: Delays) -> JsonObject:
+    """Let a desk trade on a stretch; return what that was."""
+    desk = SimulatedDesk(stretch.settings, stretch.start_ns, folder, delays)
+    run_to(desk, stretch.end_ns)
+    desk.close_books()
+    return {
+        "recordings": [str(each.path) for each in stretch.found],
+        "from": iso_time(stretch.start_ns // NS_PER_MS),
+        "to": iso_time(stretch.end_ns // NS_PER_MS),
+        "sha256": desk.digest.hexdigest(),
+        "trader": desk.told.counts,
+    }
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        write_whole(path, text.encode())
+    except OSError as error:
+        raise DeskError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def _prepare(out: Path) -> None:
+    """Make the folder, which must not hold anything: another run's days would be taken for this one's."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if any(out.iterdir()):
+            raise DeskError(f"expected a new or empty folder, and {out} is not empty")
+    except OSError as error:
+        raise DeskError(f"cannot use {out}: {error.strerror or error}") from None

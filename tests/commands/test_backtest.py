@@ -1,0 +1,106 @@
+"""`backtest`: what it prints, what it leaves in a folder, and what it refuses."""
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from market.exact_json import loads
+from tests.desk.desk_process import CLI
+
+KEPT = Path(__file__).resolve().parents[1] / "kept" / "recording.gz"
+CLOSE = ("--set", "maker.half_spread=0.0001")
+
+
+def backtest(folder: Path, *words: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run the command in an empty folder, so that no settings of another desk are taken."""
+    command = [sys.executable, str(CLI), "backtest", *map(str, words)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
+    """One backtest, and the folder that it was told to use."""
+    folder = tmp_path_factory.mktemp("backtest")
+    return backtest(folder, KEPT, *CLOSE, "--fees", "0,0.002", "--out", "out"), folder / "out"
+
+
+def test_prints_the_day_and_nothing_where_nobody_looks(run: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+    """The progress is for a terminal alone."""
+    done, _ = run
+    assert done.stderr == ""
+    assert "📊 Performance 2026-11-28" in done.stdout
+    assert "fees 0 % maker, 0.2 % taker" in done.stdout
+    assert "Books: balances and trades agree to the last unit" in done.stdout
+
+
+def test_leaves_the_day_the_fills_the_settings_and_the_seed(run: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+    """Whoever finds the folder a year later knows what it was."""
+    _, out = run
+    assert sorted(path.name for path in out.iterdir()) == ["backtest.json", "fills.jsonl", "performance_20261128.json"]
+    fills = [loads(line) for line in (out / "fills.jsonl").read_text().splitlines()]
+    day = loads((out / "performance_20261128.json").read_text())
+    assert len(fills) == day["total_trades"] >= 5
+    assert all(fill["is_maker"] and fill["time"].startswith("2026-11-28T20:2") for fill in fills)
+    told: Any = loads((out / "backtest.json").read_text())
+    assert told["settings"]["maker.half_spread"] == "0.0001"
+    assert told["settings"]["flow.seed"] == "7"
+    assert told["recordings"][0]["faults"] == []
+    assert len(told["runs"]) == 1
+
+
+def test_same_again_is_the_same_to_the_last_bit_and_another_latency_another(
+    run: tuple[subprocess.CompletedProcess[str], Path], tmp_path: Path
+) -> None:
+    """Commands, events and the daily file, in another process and another folder."""
+    _, out = run
+    digest = loads((out / "backtest.json").read_text())["runs"][0]["sha256"]
+
+    def again(*words: str) -> str:
+        told = json.loads(backtest(tmp_path, KEPT, *CLOSE, "--fees", "0,0.002", "--json", *words).stdout)
+        assert len(told["days"]) == 1
+        return str(told["run"]["runs"][0]["sha256"])
+
+    assert again() == digest
+    assert again("--latency-ms", "40") != digest
+
+
+def test_faults_of_a_recording_are_told_and_traded_on(tmp_path: Path) -> None:
+    """A gap is no reason not to look, and none to be silent."""
+    lines = gzip.decompress(KEPT.read_bytes()).decode().splitlines()
+    updates = [number for number, line in enumerate(lines) if "depthUpdate" in line]
+    del lines[updates[len(updates) // 2]]
+    (tmp_path / "gap").write_text("\n".join(lines) + "\n")
+    done = backtest(tmp_path, "gap", *CLOSE)
+    assert done.stderr == "note: gap: 1 gap in the depth updates\n"
+    assert "Performance 2026-11-28" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nope.gz"], "cannot read nope.gz: No such file or directory"),
+        ([str(CLI)], "cli.py line 1: expected `<receive time, ns> <message JSON>`"),
+        ([str(KEPT), "--fees", "1"], "expected --fees MAKER,TAKER as 0.001,0.001, was '1'"),
+        ([str(KEPT), "--fees", "0,9"], "expected --fees MAKER,TAKER as 0.001,0.001, was '0,9'"),
+        ([str(KEPT), "--queue", "front"], "flow.queue_model: expected"),
+        ([str(KEPT), "--set", "maker.half_spread"], "expected --set KEY=VALUE"),
+        ([str(KEPT), "--symbol", "ETHUSDT"], "the desk trades ETHUSDT, recorded is BTCUSDT"),
+        ([str(KEPT), "--out", "."], "expected a new or empty folder"),
+        ([str(KEPT), str(KEPT)], "expected one recording after the other"),
+    ],
+)
+def test_what_cannot_be_is_one_line(words: list[str], said: str, tmp_path: Path) -> None:
+    """Before anything runs, and without a traceback."""
+    (tmp_path / "mine").write_text("mine")
+    done = backtest(tmp_path, *words, code=1)
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
