@@ -56,10 +56,12 @@ class Calls:
         exchange: what is asked.
         usage: counts the calls of the one address that they come from.
         heap: the clock.
+        account: whose calls they are.
     """
 
-    def __init__(self, exchange: Exchange, usage: Usage, heap: EventHeap) -> None:
+    def __init__(self, exchange: Exchange, usage: Usage, heap: EventHeap, account: int = FIRST_ACCOUNT) -> None:
         self._exchange = exchange
+        self._account = account
         self._usage = usage
         self._heap = heap
 
@@ -88,7 +90,7 @@ class Calls:
             texts["timestamp"], table = str(now_ns // NS_PER_MS), without_signature(table)
         values = read_values(texts, table)
         self._usage.charge_weight(ADDRESS, endpoint.weight_of(values), now_ns // NS_PER_SECOND)
-        account = FIRST_ACCOUNT if endpoint.is_signed else 0
+        account = self._account if endpoint.is_signed else 0
         return await endpoint.handler(Call(self._exchange, account, values, now_ns, _UntilDone, self._usage))
 
     def _drive(self, call: Coroutine[Pending, None, Any], done: Callable[[Any], None]) -> None:

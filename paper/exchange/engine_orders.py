@@ -216,7 +216,11 @@ class EngineOrders:
 
     def _survivors(self, time_ms: int) -> list[Order]:
         """End the open orders that a new engine must not get; return the others, as they stood in their queues."""
-        cancelled = {pending.order.order_id for pending in self.pending.cancels()}
+        cancels = self.pending.cancels()
+        for cancel in cancels:
+            if cancel.order.status is OrderStatus.PENDING_NEW:
+                cancel.refusal = RejectReason.UNKNOWN_ORDER  # there is nothing that it has cancelled
+        cancelled = {cancel.order.order_id for cancel in cancels}
         survivors = []
         for order in self._open_orders():
             if order.status is OrderStatus.PENDING_NEW:

@@ -45,7 +45,7 @@ def campaign(settings: Settings, folder: Path, seed: int, rounds: int, victims: 
     """
     folder.mkdir(exist_ok=True)
     dice = Random(seed)  # noqa: S311 - drawn again from the same seed
-    mode = dice.choice((JournalMode.WRITE, JournalMode.GROUP, JournalMode.SYNC))
+    mode = dice.choice(list(JournalMode))
     desk = MortalDesk(settings, seed, folder, mode)
     desk.run(WARM_UP_NS)
     for number in range(rounds):
@@ -59,7 +59,8 @@ def campaign(settings: Settings, folder: Path, seed: int, rounds: int, victims: 
                 f"{error}; seed {seed}, round {number}, journal {mode}: {', '.join(desk.last_words)}"
             ) from error
         desk.be_still(False)
-    return Outcome(desk.deaths, len(desk.told.filled), sum(1 for qty in desk.told.filled.values() if qty))
+    filled = [*desk.told.filled.values(), *(qty for crowd in desk.crowds for qty in crowd.filled.values())]
+    return Outcome(desk.deaths, len(filled), sum(qty > 0 for qty in filled))
 
 
 def _suffer(desk: MortalDesk, dice: Random, victims: tuple[str, ...]) -> None:

@@ -1,16 +1,17 @@
 """A trader at the exchange as a process that may die, and the line between the two, which breaks with either."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from itertools import count
 from random import Random
-from typing import Any, Final
+from typing import Final
 
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
 from market.instrument import Instrument
-from paper.errors import ErrorKind, ExchangeError
+from paper.access.accounts import FIRST_ACCOUNT
 from simulation.calls import SimulatedAccount
+from simulation.faults.door import Door
 from simulation.faults.life import Life
 from simulation.faults.nodes import PaperProcess
 from simulation.line import SimulatedLine
@@ -61,42 +62,6 @@ class Restless:
                 for _ in range(dice.randint(0, 2))
             ]
         return Wanted(self._quotes)
-
-
-class Door:
-    """Takes calls for whichever life the exchange is in; a Caller."""
-
-    def __init__(self) -> None:
-        self.process: PaperProcess | None = None
-        self._unanswered: dict[int, Callable[[Any], None]] = {}
-        self._numbers = count()
-
-    def begin(self, method: str, path: str, asked: Mapping[str, object], done: Callable[[Any], None]) -> None:
-        """Begin a call."""
-        process = self.process
-        if process is None:
-            done(ExchangeError(ErrorKind.DISCONNECTED))
-            return
-        number = next(self._numbers)
-        self._unanswered[number] = done
-
-        def answer(said: Any) -> None:
-            process.life.point("answer")
-            del self._unanswered[number]
-            done(said)
-
-        process.life.run(lambda: process.calls.begin(method, path, asked, answer))
-
-    def ask(self, method: str, path: str, asked: Mapping[str, object]) -> Any:
-        """Never called: who waits does not let time pass."""
-        raise NotImplementedError(f"{method} {path} is asked by a line alone")
-
-    def close(self) -> None:
-        """Break: whoever waits for an answer will not know."""
-        self.process = None
-        unanswered, self._unanswered = self._unanswered, {}
-        for done in unanswered.values():
-            done(ExchangeError(ErrorKind.TIMEOUT))
 
 
 class TraderProcess:
@@ -160,4 +125,4 @@ class TraderProcess:
 
 def order_rules(process: PaperProcess, instrument: Instrument) -> OrderRules:
     """Return the exchange's bounds of an order."""
-    return SimulatedAccount(process.calls).load(instrument)
+    return SimulatedAccount(process.calls[FIRST_ACCOUNT]).load(instrument)

@@ -7,11 +7,14 @@ from typing import Final
 from desk.settings import Settings
 from journal.format import JournalMode
 from market.clock import NS_PER_MS, NS_PER_SECOND
+from paper.access.accounts import FIRST_ACCOUNT
 from paper.exchange.news import AccountNews
-from simulation.faults.client import Door, TraderProcess, order_rules
+from simulation.faults.client import TraderProcess, order_rules
+from simulation.faults.crowd import Crowd
+from simulation.faults.door import Door
 from simulation.faults.life import Life
 from simulation.faults.network import Network, Trouble
-from simulation.faults.nodes import ENGINE, EngineProcess, FlowProcess, PaperProcess
+from simulation.faults.nodes import ACCOUNTS, ENGINE, EngineProcess, FlowProcess, PaperProcess
 from simulation.faults.told import Told
 from simulation.heap import EventHeap
 from trading import news
@@ -51,7 +54,8 @@ class MortalDesk:
         self.flow: FlowProcess | None = None
         self.paper: PaperProcess | None = None
         self.trader: TraderProcess | None = None
-        self._door = Door()
+        self._doors = {account: Door(account) for account in ACCOUNTS}
+        self.crowds = [self._crowd(account) for account in ACCOUNTS if account != FIRST_ACCOUNT]
         self._sent: dict[str, Quote] = {}
         self._rules: OrderRules | None = None
         self._doomed: dict[str, int] = {}  # by process: after how many more points it dies
@@ -97,6 +101,8 @@ class MortalDesk:
     def be_still(self, is_still: bool) -> None:
         """Let nobody want anything new, so that all that is on its way arrives; or go on."""
         self.is_still = is_still
+        for crowd in self.crowds:
+            crowd.is_still = is_still
         if self.flow is not None:
             self.flow.is_still = is_still
         if self.trader is not None:
@@ -117,15 +123,27 @@ class MortalDesk:
         elif life.name == "paper":
             self.paper = PaperProcess(life, self.network, self.settings, self.folder / "ledger.sqlite3")
             self.paper.exchange.account_listeners.append(self._tell_trader)
-            self._door.process = self.paper
+            for door in self._doors.values():
+                door.process = self.paper
             self._rules = self._rules or order_rules(self.paper, self.settings.instrument)
         elif self._rules is None:
             life.after(NS_PER_SECOND, lambda: self._build(life))
         else:
             self.trader = TraderProcess(
-                life, self._door, self.settings.instrument, self._rules, self.dice, self._sent, self.told.hear
+                life,
+                self._doors[FIRST_ACCOUNT],
+                self.settings.instrument,
+                self._rules,
+                self.dice,
+                self._sent,
+                self.told.hear,
             )
         self.be_still(self.is_still)
+
+    def _crowd(self, account: int) -> Crowd:
+        """Return an account's clients, who are many and do not die."""
+        life = Life(self.heap, f"crowd {account}", lambda *_: False, self._bury)
+        return Crowd(life, self._doors[account], self.settings.instrument, self.dice, account)
 
     def _tell_trader(self, said: AccountNews) -> None:
         if self.trader is not None:
@@ -162,7 +180,8 @@ class MortalDesk:
         elif name == "paper" and self.paper is not None:
             self.paper.leave()
             self.paper = None
-            self._door.close()
+            for door in self._doors.values():
+                door.close()
         elif name == "trader":
             self.trader = None
         self.heap.after(self.dice.randint(*_DOWN_NS), lambda: self._start(name))

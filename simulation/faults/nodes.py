@@ -33,6 +33,7 @@ from simulation.faults.life import Life
 from simulation.faults.network import Network
 
 ENGINE: Final = "engine"
+ACCOUNTS: Final = FIRST_ACCOUNT, FIRST_ACCOUNT + 1, FIRST_ACCOUNT + 2  # the desk's, and a crowd's
 _SERVICE_NS: Final = 50 * NS_PER_US  # what comes within it is one batch
 _HEARTBEAT_NS: Final = NS_PER_SECOND
 _CONFLATED_NS: Final = 100 * NS_PER_MS
@@ -167,9 +168,11 @@ class PaperProcess:
             first_update_id=life.time_ns() // NS_PER_US,
             commission=commission_of(settings),
         )
-        self.exchange.open_account(FIRST_ACCOUNT)
+        for account in ACCOUNTS:
+            self.exchange.open_account(account)
         self.turns = ExchangeTurns(self.exchange, EngineClient([self.link]), self.subscriber, life.now, lambda *_: None)
-        self.calls = Calls(self.exchange, Usage(is_limiting=False), life.heap)
+        usage = Usage(is_limiting=False)
+        self.calls = {account: Calls(self.exchange, usage, life.heap, account) for account in ACCOUNTS}
         self.life = life
         life.every(_TICK_NS, self._take)
 

@@ -1,6 +1,6 @@
 """What must hold whatever has happened to a desk, once all that was on its way has arrived."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import copytree
@@ -9,7 +9,7 @@ from typing import Final
 
 from bus.feed import Topic
 from bus.order_link import Connected, SourceEnd
-from bus.topology import Source, first_owner
+from bus.topology import Source, source_of_order
 from journal.format import JournalMode
 from journal.journal import Journal
 from market.events import Event, Executed
@@ -22,8 +22,9 @@ from paper.money.ledger import TRADE_IDS_PER_EPOCH
 from paper.money.orders import OrderStatus
 from paper.units import UNITS_PER_ONE
 from simulation.faults.client import TraderProcess
+from simulation.faults.crowd import Crowd
 from simulation.faults.desk import MortalDesk
-from simulation.faults.nodes import ENGINE, EngineProcess, PaperProcess, new_core
+from simulation.faults.nodes import ACCOUNTS, ENGINE, EngineProcess, PaperProcess, new_core
 
 _ALL: Final = Span(1_000_000)
 _OPEN: Final = {str(status) for status in OrderStatus if status.is_open}
@@ -46,10 +47,14 @@ def check(desk: MortalDesk) -> None:
     _check_book(desk, engine, paper)
     _check_ledger(desk, engine, paper, reports)
     _check_trader(desk, paper, trader)
+    for crowd in desk.crowds:
+        _check_crowd(desk, paper, crowd)
 
 
 def _check_journal(desk: MortalDesk, engine: EngineProcess) -> list[Event]:
     """A replay of the journal is in the engine's state; return all that it tells the exchange."""
+    if desk.mode is JournalMode.NONE:
+        return []
     with TemporaryDirectory(dir=desk.folder) as name:
         folder = Path(name) / "journal"
         copytree(desk.journal_folder, folder)
@@ -97,33 +102,47 @@ def _check_ledger(desk: MortalDesk, engine: EngineProcess, paper: PaperProcess, 
     ledger, symbol = paper.ledger, paper.ledger.symbols[desk.settings.symbol]
     ledger.check()
     assert len(paper.exchange.engines[ENGINE].pending) == 0, "no command waits for its answer"
-    orders = {order.order_id: order for order in ledger.history.orders(FIRST_ACCOUNT, symbol, _ALL)}
-    names = [order.client_order_id for order in orders.values()]
-    assert len(names) == len(set(names)), f"each client order id is there once: {sorted(names)}"
-    booked = sorted(
-        (t.trade_id % TRADE_IDS_PER_EPOCH, t.order_id, t.qty_lots)
-        for t in ledger.history.trades(FIRST_ACCOUNT, symbol, None, _ALL)
-    )
+    history = ledger.history
+    orders = {each.order_id: each for account in ACCOUNTS for each in history.orders(account, symbol, _ALL)}
+    names = Counter((each.account, each.client_order_id) for each in orders.values())
+    assert set(names.values()) <= {1}, f"each client order id is there once: {names.most_common(1)}"
+    trades = [trade for account in ACCOUNTS for trade in history.trades(account, symbol, None, _ALL)]
+    booked = sorted((each.trade_id % TRADE_IDS_PER_EPOCH, each.order_id, each.qty_lots) for each in trades)
     told = sorted(
         (event.trade_id, order_id, event.qty_lots)
         for event in reports
         if isinstance(event, Executed)
         for order_id in (event.maker_order_id, event.taker_order_id)
-        if order_id in orders
+        if source_of_order(order_id) == Source.PAPER
     )
-    assert booked == told, f"every fill is booked once: {set(booked) ^ set(told)}"
+    if desk.mode is not JournalMode.NONE:
+        assert booked == told, f"every fill is booked once: {set(booked) ^ set(told)}"
     filled: defaultdict[int, int] = defaultdict(int)
     for _, order_id, qty_lots in booked:
         filled[order_id] += qty_lots
     for order_id, order in orders.items():
         assert order.filled_lots == filled[order_id] <= order.qty_lots, f"an order is filled by its fills: {order}"
-    owner = first_owner(Source.PAPER) + FIRST_ACCOUNT
     rows = engine.core.engine.orders(symbol.symbol_id).tolist()
-    resting = {row[0]: (row[1], row[2], row[4]) for row in rows if row[5] == owner}
-    open_ones = {
-        each.order_id: (int(each.side), each.price_ticks, each.leaves_lots) for each in ledger.open_orders.values()
+    resting = {row[0]: (row[1], row[2], row[4]) for row in rows if source_of_order(row[0]) == Source.PAPER}
+    working = {
+        each.order_id: (int(each.side), each.price_ticks, each.leaves_lots)
+        for each in ledger.open_orders.values()
+        if not each.is_waiting
     }
-    assert resting == open_ones, f"what is open rests at the engine: {resting} {open_ones}"
+    assert resting == working, f"what is open rests at the engine: {dict(resting.items() ^ working.items())}"
+
+
+def _check_crowd(desk: MortalDesk, paper: PaperProcess, crowd: Crowd) -> None:
+    """What other accounts were told holds."""
+    symbol, instrument = paper.ledger.symbols[desk.settings.symbol], desk.settings.instrument
+    orders = {each.order_id: each for each in paper.ledger.history.orders(crowd.account, symbol, _ALL)}
+    for order_id, filled in crowd.filled.items():
+        assert order_id in orders, f"an order that was acknowledged is there: {order_id}"
+        order = orders[order_id]
+        assert instrument.lots_to_qty(order.filled_lots) >= filled, f"a fill that was told is there: {order}"
+        assert not (order_id in crowd.ended and order.status.is_open), f"what has ended stays so: {order}"
+    taken = crowd.refused & {each.client_order_id for each in orders.values()}
+    assert not taken, f"what was refused is no order: {taken}"
 
 
 def _check_trader(desk: MortalDesk, paper: PaperProcess, trader: TraderProcess) -> None:
@@ -144,7 +163,8 @@ def _check_trader(desk: MortalDesk, paper: PaperProcess, trader: TraderProcess) 
         for name, each in own.open.items()
     }
     ours = {
-        each.client_order_id: (each.side, each.price_ticks, each.leaves_lots) for each in ledger.open_orders.values()
+        each.client_order_id: (each.side, each.price_ticks, each.leaves_lots)
+        for each in ledger.open_orders_of(FIRST_ACCOUNT)
     }
     assert theirs == ours, f"the trader's orders are those that are open: {theirs} {ours}"
     wallet = ledger.wallets.of(FIRST_ACCOUNT)[instrument.base]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from market.codes import SelfTradePrevention, Side, TimeInForce
+from market.codes import RejectReason, SelfTradePrevention, Side, TimeInForce
 from market.commands import Command
 from paper.money.account_records import AccountRecord
 from paper.money.history import Span
@@ -178,6 +178,17 @@ def test_a_new_engine_ends_what_the_old_one_had_not_answered(desk: Desk) -> None
     assert entry.is_done
     assert entry.order.status is OrderStatus.REJECTED
     assert list(desk.ledger.open_orders) == [kept.order_id]
+
+
+def test_a_cancel_of_an_order_that_a_lost_engine_never_accepted_has_cancelled_nothing(desk: Desk) -> None:
+    """It was answered as done, with an order of which there was no trace afterwards."""
+    entry = desk.send(ALICE, desk.request(Side.BUY, "82000", "0.01"))
+    (cancel,) = desk.exchange.cancel([entry.order], desk.engine.time_ns)
+    desk.engine.restart()
+    desk.connect()
+    assert cancel.is_done
+    assert cancel.refusal is RejectReason.UNKNOWN_ORDER
+    assert entry.order.status is OrderStatus.REJECTED
 
 
 def test_an_order_that_may_not_rest_is_not_entered_again(desk: Desk) -> None:

@@ -15,8 +15,8 @@ from simulation.faults.desk import VICTIMS
 from tests.simulation.nightly import IN_MEMORY
 from tests.simulation.planted import PLANTED
 
-ROUNDS = 8
-SEEDS = range(1, 5)
+ROUNDS = 6
+SEEDS = range(1, 4)
 SEEDS_MAX = 30  # in which a defect that was planted must show
 
 SETTINGS = load_settings({}).settings
