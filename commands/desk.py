@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.options import Json, RunDir, Symbol, VenueName, run_dir_of
+from commands.options import Json, RunDir, StrategyFile, Symbol, VenueName, run_dir_of
 
 app = typer.Typer()
 
@@ -32,6 +32,7 @@ def up(
     half_spread: Annotated[
         str | None, typer.Option(help="The maker's, as a fraction of the mid.", show_default="0.002")
     ] = None,
+    strategy: StrategyFile = None,
     only: Annotated[list[str] | None, typer.Option(help="Run just these nodes.")] = None,
     without: Annotated[list[str] | None, typer.Option(help="Leave these nodes out.")] = None,
     colocate: Annotated[list[str] | None, typer.Option(help="Run nodes, as gateway,engine, in one process.")] = None,
@@ -53,6 +54,7 @@ def up(
         **flow_in_short(flow),
         "flow.speed": speed,
         "maker.half_spread": half_spread,
+        "maker.strategy": strategy,
         "gateway.port": gateway_port,
         "api.port": api_port,
         "paper.port": paper_port,

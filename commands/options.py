@@ -14,6 +14,9 @@ RunDir = Annotated[
 Symbol = Annotated[str | None, typer.Option("--symbol", help="The pair.", show_default="the desk's; BTCUSDT")]
 AnySymbol = Annotated[str | None, typer.Option("--symbol", help="The pair.", show_default="every symbol")]
 VenueName = Annotated[str | None, typer.Option("--venue", help="paper or binance-testnet.", show_default="paper")]
+StrategyFile = Annotated[
+    Path | None, typer.Option("--strategy", help="A file with a strategy of one's own.", show_default="maker.model")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 Answer = tuple[Any, str]  # a document, and what it says as text

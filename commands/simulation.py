@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from commands.options import Json
+from commands.options import Json, StrategyFile
 
 app = typer.Typer()
 
@@ -31,6 +31,7 @@ def simulate(
         str | None,
         typer.Option(help="synthetic[:PRESET], replay:FILE or none.", show_default="synthetic:practice"),
     ] = None,
+    strategy: StrategyFile = None,
     start: Annotated[str, typer.Option(help="When the simulated clock starts, UTC.")] = "2026-01-01T00:00:00",
     latency_ms: Latency = 1.0,
     jitter_ms: Jitter = 0.0,
@@ -42,6 +43,6 @@ def simulate(
     from commands.actions.simulate import delays_of, print_simulation, settings_with, start_of
     from desk.sections import flow_in_short
 
-    settings = settings_with({**flow_in_short(flow), "flow.seed": seed}, sets or ())
+    settings = settings_with({**flow_in_short(flow), "flow.seed": seed, "maker.strategy": strategy}, sets or ())
     delays = delays_of(latency_ms, jitter_ms, settings.flow.seed)
     raise typer.Exit(print_simulation(settings, start_of(start), seconds, delays, out, as_json=as_json))

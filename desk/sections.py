@@ -307,9 +307,29 @@ def _known_model(name: str) -> str:
     return name
 
 
-class MakerSettings(Section):
-    """The market maker's quote: see docs/glossary.md for its terms."""
+def _strategy_file(path: Path) -> Path:
+    if not path.is_file():
+        raise ValueError("expected a file with a strategy")
+    return path
 
+
+def _as_text(value: object) -> object:
+    return str(value) if isinstance(value, bool | int | float) else value
+
+
+ParameterText = Annotated[str, BeforeValidator(_as_text)]
+
+
+class MakerSettings(Section):
+    """The market maker's quote: see docs/glossary.md for its terms.
+
+    Attributes:
+        strategy: a file with a strategy of one's own, instead of the model.
+        parameters: its own, a table `[maker.parameters]`; as text, since only the file says which type each has.
+    """
+
+    strategy: Annotated[HomePath, AfterValidator(_strategy_file)] | None = None
+    parameters: dict[str, ParameterText] = {}
     model: Annotated[str, AfterValidator(_known_model)] = "symmetric"
     half_spread: Annotated[Decimal, Field(gt=0, lt=Decimal("0.5"))] = Decimal("0.002")
     notional: Annotated[Decimal, Field(gt=0, le=1_000_000_000)] = Decimal(1_000)

@@ -306,10 +306,13 @@ def _toml_values(errors: list[str]) -> dict[str, Any]:
 
 def _environment_values(errors: list[str]) -> dict[str, Any]:
     keys = {environment_name(key): key for key in (*_defaults(), *OLD)}
+    parameters = environment_name("maker.parameters.")
     texts: dict[str, str] = {}
     for name in sorted(os.environ):
         if key := keys.get(name.upper()):
             texts[key] = os.environ[name]
+        elif name.upper().startswith(parameters):
+            texts[f"maker.parameters.{name[len(parameters) :].lower()}"] = os.environ[name]
         elif name.upper().startswith(ENV_PREFIX):
             errors.append(f"{name}: no such setting; `python cli.py config show` lists them")
     return _parsed(texts, "environment", errors)

@@ -1,6 +1,7 @@
 """The strategy that the settings name, and the terms it trades on: on a desk, real or simulated, and in a backtest."""
 
 from desk.settings import Settings
+from desk.strategy_file import StrategyError, load_strategy
 from market.clock import NS_PER_MS
 from trading.execution import Requoting
 from trading.model_strategy import ModelStrategy
@@ -11,8 +12,16 @@ from venues.venue import ARRIVAL_MS_MAX
 
 
 def strategy_of(settings: Settings) -> Strategy:
-    """Return a new strategy."""
+    """Return a new strategy: that of a file, or the model.
+
+    Raises:
+        StrategyError: if the file cannot be used.
+    """
     maker = settings.maker
+    if maker.strategy is not None:
+        return load_strategy(maker.strategy, maker.parameters)
+    if maker.parameters:
+        raise StrategyError(f"maker.parameters.{next(iter(maker.parameters))}: there is no maker.strategy to have it")
     return ModelStrategy(MODELS[maker.model](maker.half_spread, maker.notional))
 
 

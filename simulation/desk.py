@@ -13,10 +13,11 @@ from typing import Final
 from bus.topology import Source, first_order_id, first_owner
 from desk.fees import commission_of
 from desk.settings import Settings
+from desk.strategy import strategy_of, terms_of
 from engine.matching_engine import make_engine
 from flow.order_flow import OrderFlow
 from flow.side_by_side import SideBySide
-from market.clock import NS_PER_MS, NS_PER_SECOND, Now, day_bounds_ns, utc_date
+from market.clock import NS_PER_SECOND, Now, day_bounds_ns, utc_date
 from nodes.flow.market import OrderIds
 from nodes.flow.market_flows import make_flows
 from nodes.tracker.bookkeeper import Bookkeeper
@@ -29,16 +30,12 @@ from simulation.heap import EventHeap
 from simulation.line import SimulatedLine
 from simulation.market import FlowMarket, Market
 from trading import news, notes
-from trading.execution import Requoting
-from trading.model_strategy import ModelStrategy
-from trading.models import MODELS
 from trading.strategy import Strategy
-from trading.trader import Terms, Trader
+from trading.trader import Trader
 
 PREFIX: Final = "tb-simulated-"
 BOOK_LEVELS: Final = 20
 LIST_NS: Final = 5 * NS_PER_SECOND
-ARRIVAL_NS: Final = 6 * NS_PER_SECOND
 
 
 @dataclass(slots=True)
@@ -61,7 +58,7 @@ class SimulatedDesk:
         settings: those of a real one; its seeds stand in them.
         start_ns: when it starts, ns since 1970 UTC.
         folder: of the daily files.
-        strategy: who decides; None is the model of the settings.
+        strategy: who decides; None is that of the settings.
 
     Attributes:
         heap: the clock.
@@ -96,20 +93,13 @@ class SimulatedDesk:
         )
         self.account = SimulatedAccount(self.exchange.calls)
         instrument = settings.instrument
-        maker = settings.maker
         self.line = SimulatedLine(self.exchange.calls, self.heap, instrument, self._delays.venue(), self._on_news)
         self.exchange.exchange.account_listeners.append(self.line.hear)
         self.trader = Trader(
-            strategy or ModelStrategy(MODELS[maker.model](maker.half_spread, maker.notional)),
+            strategy or strategy_of(settings),
             instrument,
             self.account.load(instrument),
-            Terms(
-                Requoting(maker.requote_tolerance, maker.replace_below),
-                PREFIX,
-                maker.interval_ms * NS_PER_MS,
-                LIST_NS,
-                ARRIVAL_NS,
-            ),
+            terms_of(settings, PREFIX, LIST_NS),
             (f"{PREFIX}{number}" for number in count(1)),
         )
         self._wake_ns: int | None = None

@@ -12,6 +12,7 @@ from market.account import Balance
 from market.codes import Side
 from market.depth import Depth
 from market.instrument import Instrument
+from market.limits import PRICE_TICKS_MAX, QTY_LOTS_MAX, QUOTES_MAX
 from trading.news import MarketTrade
 from trading.order_rules import OrderRules
 from trading.quoting import Quote
@@ -64,7 +65,8 @@ class Wanted(NamedTuple):
 
     Attributes:
         quotes: the orders that are to be in the book, any number a side; whatever else of ours is there, is cancelled.
-        wake_ns: step again at this time at the latest, even if nothing happens; None: when something happens.
+        wake_ns: step again at this time, even if nothing happens; None: when something happens. Either not sooner than
+            `maker.interval_ms` after this step.
         idle: by side, why it is not quoted, for a person.
         obstacle: why nothing can ever be quoted until a person changes a setting, naming it; None if that is not so.
     """
@@ -80,3 +82,30 @@ class Strategy(Protocol):
 
     def step(self, now_ns: int, inbox: Inbox, /) -> Wanted:
         """Return what is wanted now; `now_ns` is ns since 1970 UTC, never earlier than at the last step."""
+
+
+def flaw_of(wanted: object) -> str:
+    """Return what makes of an answer of a strategy nothing that could be carried out, empty if it can be."""
+    if not isinstance(wanted, Wanted):
+        return f"expected a Wanted, was {wanted!r}"
+    quotes, wake_ns, *_ = wanted
+    if not isinstance(quotes, Sequence):
+        return f"expected a list of quotes, was {quotes!r}"
+    if len(quotes) > QUOTES_MAX:
+        return f"expected at most {QUOTES_MAX} quotes, were {len(quotes)}"
+    for quote in quotes:
+        if not isinstance(quote, Quote) or not isinstance(quote.side, Side):
+            return f"expected a Quote of a Side, was {quote!r}"
+        for name, value, most in (
+            ("price_ticks", quote.price_ticks, PRICE_TICKS_MAX),
+            ("qty_lots", quote.qty_lots, QTY_LOTS_MAX),
+        ):
+            if type(value) is not int or not 0 < value <= most:
+                return f"expected {name} to be a whole number from 1 to {most}, was {value!r}"
+    bid_ticks = max((each.price_ticks for each in quotes if each.side == Side.BUY), default=0)
+    ask_ticks = min((each.price_ticks for each in quotes if each.side == Side.SELL), default=PRICE_TICKS_MAX + 1)
+    if bid_ticks >= ask_ticks:
+        return f"expected bids below asks, were {bid_ticks} and {ask_ticks} ticks"
+    if wake_ns is not None and type(wake_ns) is not int:
+        return f"expected wake_ns to be a whole number, was {wake_ns!r}"
+    return ""

@@ -55,6 +55,7 @@ EDGES: Final[Mapping[str, str]] = {
     "bus/engine_client.py": "sockets to the engines; a simulation puts queues in their place",
     "desk/settings.py": "read before a run begins, and part of what it is made of",
     "desk/sections.py": "as the settings, whose tables these are",
+    "desk/strategy_file.py": "reads a strategy, which is part of what a run is made of, before it begins",
     "desk/plan.py": "made of the settings before a run begins",
     "desk/run_dir.py": "the folder of a desk on real processes",
 }
