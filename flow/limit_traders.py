@@ -15,6 +15,7 @@ from flow.own_orders import OwnOrders
 from market.clock import NS_PER_SECOND
 from market.codes import OrderType, Side
 
+NEVER_NS: Final = 1 << 62  # later than anything
 _JOINING_SHARE: Final = 0.5
 _AMOUNT_LOG_SD: Final = 1.5
 
@@ -40,9 +41,9 @@ class LimitTraders:
         return self._rng.expovariate(self._settings.limits_per_s)
 
     @property
-    def next_end_ns(self) -> int | None:
-        """When the next order is to be cancelled, None while there is none."""
-        return self._ends[0][0] if self._ends else None
+    def next_end_ns(self) -> int:
+        """When the next order is to be cancelled; far away while there is none."""
+        return self._ends[0][0] if self._ends else NEVER_NS
 
     def arrive(self, now_ns: int) -> None:
         """Enter an order."""

@@ -6,10 +6,10 @@ it stands still while nobody calls or the engine does not answer.
 """
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from flow.limit_traders import LimitTraders
+from flow.limit_traders import NEVER_NS, LimitTraders
 from flow.makers_book import MakersBook
 from flow.market_settings import SyntheticSettings
 from flow.order_flow import Figure
@@ -27,7 +27,6 @@ _LATE_NS_MAX: Final = NS_PER_SECOND  # the market does not catch up with more th
 _IN_FLIGHT_MAX: Final = 2_000  # commands without an answer, beyond which the market stands still
 _TAKER_REACH_BPS: Final = 5.0  # how deep a taker goes at most
 _OPENING_SHARE: Final = 5  # in the opening a taker takes at most the fifth part of the touch
-_NEVER_NS: Final = 1 << 62
 
 
 class SyntheticFlow:
@@ -81,7 +80,7 @@ class SyntheticFlow:
         self._next_beat_ns = self._now_ns + _BEAT_NS
         self._next_taker_ns = self._after(self._now_ns, self._takers.wait_s())
         self._next_limit_ns = self._after(self._now_ns, self._limits.wait_s())
-        self._next_sweep_ns = _NEVER_NS
+        self._next_sweep_ns = NEVER_NS
         if self._settings.sweep_interval_s is not None:
             self._next_sweep_ns = self._after(self._opening_end_ns, self._sweeps.uniform(0.5, 2.0))
         self._book.build(self.makers_price.ticks, is_opening=True)
@@ -92,23 +91,22 @@ class SyntheticFlow:
         assert self._origin_ns is not None, "step was called before start"
         self._count(events)
         self.own.apply(events, acknowledged)
-        next_ns = self._next_due()[0]
+        next_ns = self._next_ns()
         if self.own.in_flight_count > _IN_FLIGHT_MAX:
             self._origin_ns = max(self._origin_ns, now_ns + _BEAT_NS - next_ns)
             return self.own.take_commands()
         if now_ns - self._origin_ns - next_ns > _LATE_NS_MAX:
             self._origin_ns = now_ns - next_ns
-        while True:
-            due_ns, do = self._next_due()
-            if due_ns > now_ns - self._origin_ns:
-                return self.own.take_commands()
+        until_ns = now_ns - self._origin_ns
+        while (due_ns := self._next_ns()) <= until_ns:
             self._now_ns = due_ns
-            do()
+            self._do_next(due_ns)
+        return self.own.take_commands()
 
     def wake_ns(self, now_ns: int) -> int:
         """Return when something is due next."""
         assert self._origin_ns is not None, "wake_ns was called before start"
-        return max(now_ns, self._origin_ns + self._next_due()[0])
+        return max(now_ns, self._origin_ns + self._next_ns())
 
     def summary(self) -> dict[str, Figure]:
         """Return counts since the flow was made: trades, lots, sweeps, refused commands, lots filled by others, takers.
@@ -136,16 +134,23 @@ class SyntheticFlow:
     def _after(now_ns: int, wait_s: float) -> int:
         return now_ns + max(1, round(wait_s * NS_PER_SECOND))
 
-    def _next_due(self) -> tuple[int, Callable[[], None]]:
-        due: tuple[int, Callable[[], None]] = self._next_beat_ns, self._beat
-        if self._next_taker_ns < due[0]:
-            due = self._next_taker_ns, self._take
-        if self._next_limit_ns < due[0]:
-            due = self._next_limit_ns, self._limit
-        if self._next_sweep_ns < due[0]:
-            due = self._next_sweep_ns, self._sweep
-        end_ns = self._limits.next_end_ns
-        return due if end_ns is None or end_ns >= due[0] else (end_ns, self._limits.end_next)
+    def _next_ns(self) -> int:
+        return min(
+            self._next_beat_ns, self._next_taker_ns, self._next_limit_ns, self._next_sweep_ns, self._limits.next_end_ns
+        )
+
+    def _do_next(self, due_ns: int) -> None:
+        """Do one thing that is due now, of several the first in this order."""
+        if due_ns == self._next_beat_ns:
+            self._beat()
+        elif due_ns == self._next_taker_ns:
+            self._take()
+        elif due_ns == self._next_limit_ns:
+            self._limit()
+        elif due_ns == self._next_sweep_ns:
+            self._sweep()
+        else:
+            self._limits.end_next()
 
     # What happens
 

@@ -1,17 +1,19 @@
 """A market and the engine that it trades on, as one: it goes on by itself until somebody else is concerned."""
 
 from collections.abc import Callable, Sequence
-from itertools import islice
-from typing import Protocol
+from typing import Final, Protocol
 
 from engine.matching_engine import MatchingEngine
 from flow.order_flow import OrderFlow
 from market.commands import Command
 from market.events import Event, Executed, Halted
-from market.messages import EVENT_BY_TAG
-from market.rows import TAG, Int64Array, write_command
+from market.messages import COMMAND_BY_TAG, EVENT_BY_TAG
+from market.rows import TAG, Int64Array, column, write_command
 
 Watch = Callable[[Int64Array], None]
+
+_TIME: Final = {message: column(message, "time_ns") for message in COMMAND_BY_TAG.values()}
+_READ: Final = {tag: (message._make, 1 + len(message._fields)) for tag, message in EVENT_BY_TAG.items()}
 
 
 class Market(Protocol):
@@ -60,9 +62,9 @@ class FlowMarket:
         while self._flow is not None and (wake_ns := self._flow.wake_ns(self._now_ns)) <= until_ns:
             self._now_ns = wake_ns
             heard, self._heard = self._heard, []
-            events = self._send(self._flow.step(wake_ns, heard, self._sent_count))
+            events, concerns_others = self._send(self._flow.step(wake_ns, heard, self._sent_count))
             told += events
-            if not all(self._is_own(event) for event in events):
+            if concerns_others:
                 return wake_ns, told
         self._now_ns = until_ns
         return until_ns, told
@@ -70,40 +72,45 @@ class FlowMarket:
     def submit(self, commands: Sequence[Command]) -> list[Event]:
         """Handle somebody else's commands; what concerns the flow it hears with its next step."""
         events = self._handle(commands)
-        self._heard += [event for event in events if self._concerns_flow(event)]
+        self._hear(events)
         return events
 
-    def _send(self, commands: Sequence[Command]) -> list[Event]:
-        if not commands:
-            return []
+    def _send(self, commands: Sequence[Command]) -> tuple[list[Event], bool]:
+        """Let the flow's commands be handled; return their events, and whether one concerns somebody else."""
         self._sent_count += len(commands)
-        events = self._handle([command._replace(time_ns=self._now_ns) for command in commands])
-        self._heard += [event for event in events if self._concerns_flow(event)]
-        return events
+        events = self._handle(commands, self._now_ns)
+        return events, self._hear(events)
 
-    def _concerns_flow(self, event: Event) -> bool:
-        if isinstance(event, Executed):
-            return self._owner in (event.taker_owner, event.maker_owner)
-        return not isinstance(event, Halted) and event.owner == self._owner
+    def _hear(self, events: Sequence[Event]) -> bool:
+        """Keep for the flow what concerns it; return whether anything concerns somebody else."""
+        owner, heard, concerns_others = self._owner, self._heard, False
+        for event in events:
+            if isinstance(event, Executed):
+                is_taker, is_maker = event.taker_owner == owner, event.maker_owner == owner
+                if is_taker or is_maker:
+                    heard.append(event)
+                concerns_others = concerns_others or not (is_taker and is_maker)
+            elif not isinstance(event, Halted) and event.owner == owner:
+                heard.append(event)
+            else:
+                concerns_others = True
+        return concerns_others
 
-    def _is_own(self, event: Event) -> bool:
-        """Whether an event concerns nobody else."""
-        if isinstance(event, Executed):
-            return event.taker_owner == event.maker_owner == self._owner
-        return not isinstance(event, Halted) and event.owner == self._owner
-
-    def _handle(self, commands: Sequence[Command]) -> list[Event]:
-        """Match commands, as many at once as the ring takes."""
+    def _handle(self, commands: Sequence[Command], time_ns: int | None = None) -> list[Event]:
+        """Match commands, as many at once as have room side by side in the ring; `time_ns` stands for their own."""
         told: list[Event] = []
-        waiting = iter(commands)
-        ring = self.engine.commands
-        while batch := list(islice(waiting, ring.slot_count)):
-            for command in batch:
-                slot = ring.claim()
+        ring, done = self.engine.commands, 0
+        while done < len(commands):
+            first = ring.claim()
+            batch = commands[done : done + ring.slot_count - first]
+            for slot, command in enumerate(batch, first):
                 write_command(ring.rows, slot, command)
-                if self._watch is not None:
-                    self._watch(ring.rows[slot])
-                ring.publish()
+                if time_ns is not None:
+                    ring.rows[slot, _TIME[type(command)]] = time_ns
+            if self._watch is not None:
+                self._watch(ring.rows[first : first + len(batch)])
+            ring.publish(len(batch))
+            done += len(batch)
             while len(ring):
                 self.engine.match()
                 told += self._drain()
@@ -117,7 +124,7 @@ class FlowMarket:
             if self._watch is not None:
                 self._watch(rows)
             for row in rows.tolist():
-                message = EVENT_BY_TAG[row[TAG]]
-                told.append(message(*row[1 : 1 + len(message._fields)]))
+                make, end = _READ[row[TAG]]
+                told.append(make(row[1:end]))
             events.consume(len(rows))
         return told
