@@ -39,7 +39,7 @@ nightly: setup
 	@$(PY) -m tests.engine.model.nightly --commands 10000000
 	@$(PY) -m tests.simulation.nightly --kills 1000
 	@TICKBUS_TEST_BOOKS_S=60 $(PY) -m pytest -q tests/paper/test_books_of_real_clients.py
-	@TICKBUS_TEST_DAY_S=86000 $(PY) -m pytest -q tests/simulation/test_day.py
+	@SIMULATED_S=86000 $(PY) -m pytest -q tests/simulation/test_day.py
 
 check: setup
 	@$(PY) -m ruff check .

@@ -1,4 +1,4 @@
-"""A long day: whatever happens in it, the desk does not grow. TICKBUS_TEST_DAY_S seconds of it; a whole one nightly."""
+"""A long day: whatever happens in it, the desk does not grow. SIMULATED_S seconds of it; a whole one nightly."""
 
 import gc
 import os
@@ -14,7 +14,7 @@ from reports.performance import is_sound
 from simulation.desk import SimulatedDesk
 from tests.simulation.test_desk import START_NS
 
-SECONDS: Final = int(os.environ.get("TICKBUS_TEST_DAY_S", "600"))
+SECONDS: Final = int(os.environ.get("SIMULATED_S", "600"))
 SETTLED_S: Final = 120  # by then all that is bounded by numbers of its own is about as large as it gets
 GROWTH_BYTES_MAX: Final = 24 << 20
 
