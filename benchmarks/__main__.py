@@ -15,6 +15,7 @@ def main(arguments: list[str]) -> int:
     runs = [["benchmarks.matching", "--stream", str(path)] for path in streams]
     runs += [["benchmarks.wire"], ["benchmarks.journal"], ["benchmarks.feed"], ["benchmarks.orderbook_http"]]
     runs += [["benchmarks.market", "--seconds", "60"]]
+    runs += [["benchmarks.simulation"]]
     runs += [["benchmarks.pipeline"], ["benchmarks.latency"]]
     runs += [["benchmarks.paper"], ["benchmarks.paper_history"]]
     code = 0
