@@ -33,6 +33,11 @@ ROOMS: Final = (
 )
 SIMULATION: Final = "simulation"
 
+# What lies in such a room and is none of it.
+APART: Final[Mapping[str, str]] = {
+    "simulation/faults": "runs the nodes themselves, on disks that they leave behind when they are killed",
+}
+
 # Files that read the world for the steps, or before them; they are not searched.
 EDGES: Final[Mapping[str, str]] = {
     "market/clock.py": "the clocks themselves; whoever imports one of them is found",
@@ -52,6 +57,7 @@ EDGES: Final[Mapping[str, str]] = {
     "paper/access/account_folder.py": "reads the keys of accounts",
     "paper/calls/ledger_reader.py": "reads the ledger of an exchange that does not run",
     "paper/latency.py": "lets calls wait in front of HTTP; a simulation has delays of its own",
+    "venues/trading_line.py": "says what a line over sockets is; a simulation puts queues in its place",
     "bus/engine_client.py": "sockets to the engines; a simulation puts queues in their place",
     "desk/settings.py": "read before a run begins, and part of what it is made of",
     "desk/sections.py": "as the settings, whose tables these are",
@@ -108,7 +114,9 @@ def reason_of(path: str, where: str, what: str) -> tuple[str, str, str] | None:
 
 def _files_of(room: str) -> list[str]:
     there = REPOSITORY / room
-    return [str(path.relative_to(REPOSITORY)) for path in ([there] if there.is_file() else sorted(there.rglob("*.py")))]
+    found = [there] if there.is_file() else sorted(there.rglob("*.py"))
+    names = [str(path.relative_to(REPOSITORY)) for path in found]
+    return [name for name in names if not name.startswith(tuple(APART))]
 
 
 def _file_of(name: str) -> str | None:
