@@ -95,6 +95,7 @@ class SimulatedDesk:
         instrument = settings.instrument
         self.line = SimulatedLine(self.exchange.calls, self.heap, instrument, self._delays.venue(), self._on_news)
         self.exchange.exchange.account_listeners.append(self.line.hear)
+        self.exchange.exchange.market.listeners.append(self.line)
         self.trader = Trader(
             strategy or strategy_of(settings),
             instrument,

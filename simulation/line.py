@@ -1,5 +1,6 @@
 """The trader's line to the simulated exchange: actions travel there, answers and news travel back."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, Final
@@ -9,25 +10,30 @@ from market.instrument import Instrument
 from paper.access.accounts import FIRST_ACCOUNT
 from paper.errors import ExchangeError
 from paper.exchange.news import AccountNews, ExecutionType, OrderNews
+from paper.exchange.public_market import Touched
+from paper.exchange.tape import PublicTrade
 from paper.money.orders import Order
-from paper.units import UNITS_PER_ONE
+from paper.units import UNITS_PER_ONE, Symbol
 from simulation.calls import Caller, SimulatedAccount
 from simulation.delays import Lane, Travel
 from simulation.heap import EventHeap
 from trading import news
 from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, Place
 from venues import binance_documents as documents
-from venues.venue import VenueError, VenueRefusedError, VenueUnknownError
+from venues.trading_line import news_of_error
+from venues.venue import VenueError, VenueRefusedError
 
 _ONE: Final = Decimal(UNITS_PER_ONE)
 
 
 class SimulatedLine:
-    """What a trader has instead of a venue.
+    """What a trader has instead of a venue: three connections, for its calls, its account and the market.
+
+    A call leaves when the one before it is answered: by the reply, or by news of the account that tells the same.
 
     Args:
-        caller: takes the calls; what happens to the account is given to `hear`.
-        travel: how long each thing takes, there and back; neither way overtakes.
+        caller: takes the calls; what happens to the account is given to `hear`, trades to `on_trades`.
+        travel: how long each thing takes, there and back; of one connection nothing overtakes, of several it may.
         on_news: called when there is some.
     """
 
@@ -43,35 +49,76 @@ class SimulatedLine:
         self._account = SimulatedAccount(caller)
         self._heap = heap
         self._instrument = instrument
-        self._there, self._back = Lane(heap, travel), Lane(heap, travel)
+        self._calls, self._replies = Lane(heap, travel), Lane(heap, travel)
+        self._of_account, self._of_market = Lane(heap, travel), Lane(heap, travel)
         self._on_news = on_news
+        self._waiting: deque[Action] = deque()
+        self._asked: Action | None = None  # what waits for an answer
 
     def act(self, actions: Sequence[Action]) -> None:
-        """Send actions; they arrive together, and are carried out one after the other."""
-        if actions:
-            asked_ns = self._heap.now_ns
-            self._there.send(lambda: self._carry_out(actions, asked_ns))
+        """Have actions carried out, one after the other, up to the first that fails."""
+        self._waiting += actions
+        self._go_on()
 
     def tell(self, said: news.News) -> None:
-        """Let news arrive at the trader after its travel."""
-        self._back.send(lambda: self._on_news([said]))
+        """Let news of the market arrive at the trader after its travel."""
+        self._of_market.send(lambda: self._on_news([said]))
 
-    def _carry_out(self, actions: Sequence[Action], asked_ns: int) -> None:
-        if not actions:
+    def hear(self, told: AccountNews) -> None:
+        """Take what happens at the exchange to the account: it travels to the trader."""
+        if not isinstance(told, OrderNews) or told.execution is ExecutionType.REJECTED:
             return
-        first, rest = actions[0], actions[1:]
+        if told.account == FIRST_ACCOUNT and told.order.symbol.name == self._instrument.symbol:
+            order = venue_order(told.order)
+            self._of_account.send(lambda: self._on_order(order))
+
+    def on_trades(self, symbol: Symbol, trades: Sequence[PublicTrade]) -> None:
+        """Let trades of the market arrive at the trader after their travel."""
+        if symbol.symbol_id == self._instrument.symbol_id:
+            self.tell(news.TradesNews([news.MarketTrade(*trade) for trade in trades]))
+
+    def on_book(self, symbol: Symbol, touched: Touched) -> None:
+        """Do nothing: who owns the line tells of the book with `tell`, as often as the venue would."""
+
+    def close(self) -> None:
+        """Hang up: what waits never leaves, and no reply is taken any more."""
+        self._waiting.clear()
+        self._asked = None
+
+    def _go_on(self) -> None:
+        """Send the next call, if none waits for its answer."""
+        if self._asked is None and self._waiting:
+            action, asked_ns = self._waiting.popleft(), self._heap.now_ns
+            self._asked = action
+            self._calls.send(lambda: self._carry_out(action, asked_ns))
+
+    def _carry_out(self, action: Action, asked_ns: int) -> None:
+        """Make a call at the exchange; its reply travels back."""
 
         def done(answer: Any) -> None:
-            said = self._answer(first, answer, asked_ns)
-            if isinstance(said, news.Failed):
-                self.tell(said._replace(undone=(*said.undone, *rest)))
-                return
-            if said is not None:
-                self.tell(said)
-            self._carry_out(rest, asked_ns)
+            said = self._answer(action, answer, asked_ns)
+            self._replies.send(lambda: self._on_reply(action, said))
 
-        method, path, asked = self._call_of(first)
-        self._caller.begin(method, path, asked, done)
+        self._caller.begin(*self._call_of(action), done)
+
+    def _on_reply(self, action: Action, said: news.News) -> None:
+        if self._asked is not action:  # the account's news told it before
+            return
+        self._asked = None
+        if isinstance(said, news.Failed):
+            said = said._replace(undone=(*said.undone, *self._waiting))
+            self._waiting.clear()
+        self._on_news([said])
+        self._go_on()
+
+    def _on_order(self, order: VenueOrder) -> None:
+        match self._asked:
+            case Place(name) if name == order.client_order_id:
+                self._asked = None
+            case Cancel(name) if name == order.client_order_id and not order.is_open:
+                self._asked = None
+        self._on_news([news.OrderNews(order)])
+        self._go_on()
 
     def _call_of(self, action: Action) -> tuple[str, str, dict[str, object]]:
         """Return the call that an action is, as `venues.binance_account` has them."""
@@ -91,14 +138,14 @@ class SimulatedLine:
             case AskBalances():
                 return "GET", "account", {}
 
-    def _answer(self, action: Action, answer: Any, asked_ns: int) -> news.News | None:
-        """Return what the trader hears of a call; what becomes of an order, the account's news has told it."""
+    def _answer(self, action: Action, answer: Any, asked_ns: int) -> news.News:
+        """Return what the reply to a call tells the trader."""
         if isinstance(answer, ExchangeError):
             method, _, _ = self._call_of(action)
             return self._refusal(action, self._account.refusal(method, answer), asked_ns)
         match action:
             case Place() | Cancel():
-                return None
+                return news.OrderNews(documents.order_of(answer))
             case FindOrder(name):
                 return news.Found(name, documents.order_of(answer), asked_ns)
             case ListOrders():
@@ -109,22 +156,11 @@ class SimulatedLine:
     def _refusal(self, action: Action, error: VenueError, asked_ns: int) -> news.News:
         """Return what the trader hears of a call that was refused or failed."""
         match action, error:
-            case Place(name), VenueUnknownError():
-                return news.Unknown(name, str(error))
             case Cancel(name), VenueRefusedError(code=code) if code in documents.UNKNOWN_ORDER_CODES:
                 return news.Gone(name)
             case FindOrder(name), VenueRefusedError(code=code) if code in documents.UNKNOWN_ORDER_CODES:
                 return news.Found(name, None, asked_ns)
-            case Place(name), VenueRefusedError(code=code):
-                return news.Refused(name, str(error), code)
-        return news.Failed(str(error), (action,), error.retry_after_s)
-
-    def hear(self, told: AccountNews) -> None:
-        """Take what happens at the exchange to the account: it travels to the trader."""
-        if not isinstance(told, OrderNews) or told.execution is ExecutionType.REJECTED:
-            return
-        if told.account == FIRST_ACCOUNT and told.order.symbol.name == self._instrument.symbol:
-            self.tell(news.OrderNews(venue_order(told.order)))
+        return news_of_error(action, error)
 
 
 def venue_order(order: Order) -> VenueOrder:

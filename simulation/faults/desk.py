@@ -182,6 +182,7 @@ class MortalDesk:
             self.paper = None
             for door in self._doors.values():
                 door.close()
-        elif name == "trader":
+        elif name == "trader" and self.trader is not None:
+            self.trader.line.close()
             self.trader = None
         self.heap.after(self.dice.randint(*_DOWN_NS), lambda: self._start(name))
