@@ -1,0 +1,206 @@
+"""A venue on a simulated clock that loses answers, tells late, twice and out of order, fills and forgets nothing.
+
+What it may not do: be asked out of order, tell of what was not, or take in an order after its window.
+"""
+
+import heapq
+import random
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from itertools import count
+
+from market.account import Balance, VenueOrder
+from market.clock import NS_PER_MS, NS_PER_SECOND
+from market.codes import Side
+from market.depth import Depth, Level
+from market.instrument import Instrument
+from trading import news
+from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, Place
+from trading.trader import Trader
+from venues.polling_line import with_what_follows
+
+ARRIVAL_NS = 6 * NS_PER_SECOND
+
+
+class RoughVenue:
+    """One trader's venue.
+
+    Attributes:
+        now_ns: the time.
+        trouble: how often each thing goes wrong, 0 to 1.
+        orders: all that ever arrived, by client order id, as they are.
+        said: how often each kind of news was told.
+    """
+
+    def __init__(self, instrument: Instrument, seed: int, trouble: float) -> None:
+        self.now_ns = 10**18
+        self.trouble = trouble
+        self.orders: dict[str, VenueOrder] = {}
+        self.most_open = 0
+        self.said: dict[str, int] = {}
+        self.actions: list[Action] = []
+        self._instrument = instrument
+        self._rng = random.Random(f"{seed} rough venue")
+        self._numbers = count(1)
+        self._due: list[tuple[int, int, Callable[[], None]]] = []
+        self._batches: deque[deque[Action]] = deque()
+        self._is_at_work = False
+        self._news: list[news.News] = []
+        self._answered_ns = 0
+        self._mid_ticks = 9_138_500
+        self._silent_until_ns = 0
+
+    def open_orders(self) -> list[VenueOrder]:
+        """Return those that are open."""
+        return [order for order in self.orders.values() if order.is_open]
+
+    def run(self, trader: Trader, until_ns: int) -> list[object]:
+        """Let time go by; return what the trader notes."""
+        told: list[object] = []
+        while self.now_ns < until_ns:
+            said, self._news = self._news, []
+            outbox = trader.step(self.now_ns, said)
+            told += outbox.notes
+            self.actions += outbox.actions
+            if outbox.actions:
+                self._act(outbox.actions)
+            next_ns = min([until_ns, *([outbox.wake_ns] if outbox.wake_ns is not None else []), *self._next_due()])
+            self.now_ns = max(self.now_ns + 1, next_ns)
+            while self._due and self._due[0][0] <= self.now_ns:
+                heapq.heappop(self._due)[2]()
+            sides = [order.side for order in self.open_orders()]
+            self.most_open = max(self.most_open, *(sides.count(side) for side in Side))
+        return told
+
+    def live(self, until_ns: int) -> None:
+        """Let the market go on until then: the book, fills, and whoever else has a hand in our account."""
+        for at_ns in range(self.now_ns, until_ns, 50 * NS_PER_MS):
+            self._at(at_ns, self._market)
+
+    def take_back(self) -> Sequence[Action]:
+        """Return what has not begun."""
+        taken = [action for batch in self._batches for action in batch]
+        self._batches.clear()
+        return taken
+
+    def _happens(self, often: float = 1.0) -> bool:
+        return self._rng.random() < self.trouble * often
+
+    def _at(self, time_ns: int, happening: Callable[[], None]) -> None:
+        heapq.heappush(self._due, (time_ns, next(self._numbers), happening))
+
+    def _next_due(self) -> list[int]:
+        return [self._due[0][0]] if self._due else []
+
+    def _tell(self, said: news.News) -> None:
+        name = type(said).__name__
+        self.said[name] = self.said.get(name, 0) + 1
+        self._news.append(said)
+
+    # --- the market ---
+
+    def _market(self) -> None:
+        self._mid_ticks += self._rng.choice([0, 0, 0, 5, -5, 4_000, -4_000])
+        for order in self.open_orders():
+            if self._rng.random() < 0.02:
+                lots = self._rng.randint(1, self._instrument.qty_to_lots(order.leaves_qty))
+                filled_qty = order.filled_qty + self._instrument.lots_to_qty(lots)
+                status = "FILLED" if filled_qty == order.qty else "PARTIALLY_FILLED"
+                self._change(replace(order, filled_qty=filled_qty, status=status))
+            elif self._happens(0.05):
+                self._change(replace(order, status="EXPIRED"))
+        if self._happens(0.02) and self._silent_until_ns < self.now_ns:
+            self._silent_until_ns = self.now_ns + self._rng.randint(1, 3_000) * NS_PER_MS
+            self._tell(news.Silent("a stream has ended"))
+            self._at(self._silent_until_ns, lambda: self._tell(news.Following()))
+        self._tell(news.BookNews(self._depth()))
+
+    def _depth(self) -> Depth:
+        sides: dict[Side, list[tuple[int, int]]] = {
+            Side.BUY: [(self._mid_ticks - 1, 100)],
+            Side.SELL: [(self._mid_ticks + 1, 100)],
+        }
+        for order in self.open_orders():
+            lots = self._instrument.qty_to_lots(order.leaves_qty)
+            sides[order.side].append((self._instrument.price_to_ticks(order.price), lots))
+        bids, asks = sorted(sides[Side.BUY], reverse=True), sorted(sides[Side.SELL])
+        return Depth(tuple(Level(*each) for each in bids), tuple(Level(*each) for each in asks))
+
+    def _change(self, order: VenueOrder) -> None:
+        """Let an order become this, and tell it: once or twice, now or later, before or after other news of it."""
+        self.orders[order.client_order_id] = order
+        for _ in range(2 if self._happens() else 1):
+            if self.now_ns < self._silent_until_ns:
+                return  # lost: the stream is cut
+            late_ns = self._rng.randint(0, 2_000) * NS_PER_MS if self._happens() else NS_PER_MS
+            self._at(self.now_ns + late_ns, lambda: self._tell(news.OrderNews(order)))
+
+    # --- what is asked ---
+
+    def _act(self, actions: Sequence[Action]) -> None:
+        self._batches.append(deque(actions))
+        if not self._is_at_work:
+            self._is_at_work = True
+            self._at(self._later_ns(), self._begin)
+
+    def _later_ns(self) -> int:
+        return self.now_ns + self._rng.randint(1, 400 if self._happens() else 5) * NS_PER_MS
+
+    def _begin(self) -> None:
+        while self._batches and not self._batches[0]:
+            self._batches.popleft()
+        self._is_at_work = bool(self._batches)
+        if self._batches:
+            batch, asked_ns = self._batches[0], self.now_ns
+            action = batch.popleft()
+            self._at(self._later_ns(), lambda: self._end(action, batch, asked_ns))
+
+    def _end(self, action: Action, batch: deque[Action], asked_ns: int) -> None:
+        said = self._answer(action, asked_ns)
+        self._tell(with_what_follows(said, batch))
+        self._begin()
+
+    def _answer(self, action: Action, asked_ns: int) -> news.News:
+        match action:
+            case Place():
+                return self._place(action)
+            case Cancel(name):
+                return self._cancel(action, self.orders[name])
+            case _ if self._happens(0.2):
+                return news.Failed("busy", (action,), self._rng.choice([0.0, 1.0]))
+            case FindOrder(name):
+                return news.Found(name, self.orders.get(name), asked_ns)
+            case ListOrders():
+                return news.Listed(self.open_orders(), asked_ns)
+            case AskBalances():
+                return news.Balances({"BTC": Balance(Decimal(1), Decimal(0))})
+
+    def _place(self, action: Place) -> news.News:
+        name, side, price_ticks, qty_lots = action
+        price, qty = self._instrument.ticks_to_price(price_ticks), self._instrument.lots_to_qty(qty_lots)
+        number = str(next(self._numbers))
+        order = VenueOrder(number, name, self._instrument.symbol, side, price, qty, Decimal(0), "NEW", 0)
+        if self._happens(0.3):
+            return news.Refused(name, "insufficient balance", -2010)
+        if self._happens(0.3):
+            return news.Failed("out of reach", (action,))
+        if self._happens(0.3):
+            if self._rng.random() < 0.7:
+                self._at(
+                    self.now_ns + self._rng.choice([0, self._rng.randint(0, ARRIVAL_NS)]), lambda: self._change(order)
+                )
+            return news.Unknown(name, "lost")
+        self._change(order)
+        return news.OrderNews(order)
+
+    def _cancel(self, action: Cancel, order: VenueOrder) -> news.News:
+        fate = self._rng.random() if self._happens(0.5) else 1.0
+        if fate < 0.5:
+            return news.Failed("nobody answers", (action,))
+        if not order.is_open:
+            return news.Gone(action.client_order_id)
+        ended = replace(order, status="CANCELED")
+        self._change(ended)
+        return news.OrderNews(ended) if fate == 1.0 else news.Failed("the answer was lost", (action,))

@@ -1,0 +1,101 @@
+"""What is known of our orders, whatever the order in which it was heard."""
+
+from dataclasses import replace
+from decimal import Decimal
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from market.account import VenueOrder
+from market.codes import Side
+from trading.own_orders import ENDED_MAX, OwnOrders
+from trading.quoting import Quote
+
+NAME = "tb-1"
+NEW = VenueOrder("7", NAME, "BTCUSDT", Side.BUY, Decimal(100), Decimal(5), Decimal(0), "NEW", 0)
+PART = replace(NEW, filled_qty=Decimal(2), status="PARTIALLY_FILLED")
+MORE = replace(NEW, filled_qty=Decimal(3), status="PARTIALLY_FILLED")
+CANCELED = replace(MORE, status="CANCELED")
+FILLED = replace(NEW, filled_qty=Decimal(5), status="FILLED")
+QUOTE = Quote(Side.BUY, 100, 5)
+
+
+@pytest.mark.parametrize("last", [CANCELED, FILLED])
+@given(data=st.data())
+def test_news_late_twice_and_in_any_order_tells_all_once(last: VenueOrder, data: st.DataObject) -> None:
+    """What came last says the same as what came first: each fill once, one end, and nothing that comes back."""
+    news = data.draw(st.permutations([NEW, PART, MORE, last, *data.draw(st.lists(st.sampled_from([NEW, PART, last])))]))
+    orders = OwnOrders()
+    orders.send(NAME, QUOTE)
+    heard = [orders.hear(each, now_ns) for now_ns, each in enumerate(news)]
+    assert sum(each.filled_qty for each in heard) == last.filled_qty
+    assert [each.was_sent for each in heard] == [True] + [False] * (len(news) - 1)
+    assert [each.has_ended for each in heard].count(True) == 1
+    assert orders.is_none
+    assert heard[-1].order.filled_qty == last.filled_qty
+
+
+@pytest.mark.parametrize("news", list(permutations([NEW, PART, CANCELED])))
+def test_order_of_an_earlier_run_has_no_news_but_what_comes(news: tuple[VenueOrder, ...]) -> None:
+    """What it had when it was first heard of was told by somebody else; and one that had ended then never was ours."""
+    orders = OwnOrders()
+    heard = [orders.hear(each, 0) for each in news]
+    assert sum(each.filled_qty for each in heard) == CANCELED.filled_qty - news[0].filled_qty
+    assert any(each.has_ended for each in heard) == (news[0] is not CANCELED)
+
+
+def test_an_order_that_was_heard_of_is_lost_no_more() -> None:
+    """The account's stream was quicker than the answer that got lost."""
+    orders = OwnOrders()
+    orders.send(NAME, QUOTE)
+    orders.hear(NEW, 0)
+    assert not orders.lose(NAME, 1)
+    assert (orders.unknown, orders.unsettled(), list(orders.open)) == ({}, {}, [NAME])
+
+
+def test_lost_order_is_found_and_what_was_filled_of_it_is_news() -> None:
+    """Its whole fill is told, for nobody has told of any."""
+    orders = OwnOrders()
+    orders.send(NAME, QUOTE)
+    assert orders.lose(NAME, 1)
+    assert orders.unsettled() == {NAME: QUOTE}
+    heard = orders.hear(PART, 0)
+    assert (heard.was_unknown, heard.was_sent, heard.filled_qty) == (True, False, Decimal(2))
+
+
+def test_order_filled_by_all_that_was_heard_has_ended_whatever_its_status() -> None:
+    """The news of the last fill may come before that of the status."""
+    orders = OwnOrders()
+    orders.send(NAME, QUOTE)
+    assert orders.hear(replace(FILLED, status="PARTIALLY_FILLED"), 0).has_ended
+    assert orders.is_none
+
+
+def test_only_a_list_asked_for_after_the_last_news_can_miss_an_order() -> None:
+    """The list was on its way when the order was taken; the same of a question for it."""
+    orders = OwnOrders()
+    orders.send(NAME, QUOTE)
+    orders.hear(NEW, 10)
+    assert (orders.missing([], 9), orders.missing([], 10), orders.missing([NAME], 10)) == ([], [NAME], [])
+    assert orders.forget(NAME, 9) is None
+    assert orders.forget(NAME, 10) == NEW
+    assert orders.forget(NAME, 11) is None
+
+
+def test_why_it_was_cancelled_is_kept_though_the_answer_was_lost() -> None:
+    """`CANCELED at the venue, not by this desk` was said of what the desk had cancelled."""
+    orders = OwnOrders()
+    orders.send(NAME, QUOTE)
+    orders.hear(NEW, 0)
+    orders.cancel(NAME, "requote")
+    assert orders.hear(CANCELED, 1).why_left == "requote"
+
+
+def test_what_has_ended_is_forgotten_at_last() -> None:
+    """A desk that runs for months keeps no more than it needs."""
+    orders = OwnOrders()
+    for number in range(ENDED_MAX + 10):
+        orders.hear(replace(FILLED, client_order_id=f"tb-{number}"), 0)
+    assert len(orders._ended) == ENDED_MAX

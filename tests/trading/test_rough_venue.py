@@ -1,0 +1,92 @@
+"""A trader at a venue that does all that a venue may do: what must hold however it goes."""
+
+from collections import Counter
+from decimal import Decimal
+from itertools import count
+
+import pytest
+
+from market.clock import NS_PER_MS, NS_PER_SECOND
+from market.codes import Side
+from tests.pairs import default_instruments
+from tests.trading.rough_venue import ARRIVAL_NS, RoughVenue
+from trading import notes
+from trading.actions import Place
+from trading.execution import Requoting
+from trading.model_strategy import ModelStrategy
+from trading.models.symmetric import Symmetric
+from trading.order_rules import OrderRules
+from trading.trader import Terms, Trader
+
+BTCUSDT = default_instruments()[0]
+PREFIX = "tb-rough-"
+RUN_NS = 60 * NS_PER_SECOND
+CALM_NS = 30 * NS_PER_SECOND  # in which all is settled once nothing goes wrong any more
+
+
+def a_trader(list_ns: int) -> Trader:
+    """Return a trader with the default model."""
+    return Trader(
+        ModelStrategy(Symmetric(Decimal("0.002"), Decimal(1_000))),
+        BTCUSDT,
+        OrderRules(),
+        Terms(Requoting(Decimal("0.0003"), Decimal("0.5")), PREFIX, 250 * NS_PER_MS, list_ns, ARRIVAL_NS),
+        (f"{PREFIX}{number}" for number in count(1)),
+    )
+
+
+def _fills(told: list[object]) -> Counter[str]:
+    filled: Counter[str] = Counter()
+    for note in told:
+        if isinstance(note, notes.Filled):
+            filled[note.order.client_order_id] += BTCUSDT.qty_to_lots(note.qty)
+    return filled
+
+
+@pytest.mark.parametrize("list_ns", [0, 5 * NS_PER_SECOND], ids=["asks always", "is told"])
+@pytest.mark.parametrize("seed", range(10))
+def test_never_doubles_an_order_nor_tells_a_fill_twice_and_settles(seed: int, list_ns: int) -> None:
+    """Lost answers, late and doubled news in any order, refusals, failures, silences: two bids were open, or none."""
+    venue, trader = RoughVenue(BTCUSDT, seed, trouble=0.3), a_trader(list_ns)
+    venue.live(venue.now_ns + RUN_NS)
+    told = venue.run(trader, venue.now_ns + RUN_NS)
+    venue.trouble = 0.0
+    venue.live(venue.now_ns + CALM_NS - 2 * NS_PER_SECOND)
+    told += venue.run(trader, venue.now_ns + CALM_NS)
+    assert venue.most_open == 1
+    assert not trader.orders.unknown
+    assert _fills(told) == {
+        name: BTCUSDT.qty_to_lots(order.filled_qty) for name, order in venue.orders.items() if order.filled_qty
+    }
+    ended = [note.order.client_order_id for note in told if isinstance(note, notes.Ended)]
+    assert sorted(ended) == sorted(
+        name for name, order in venue.orders.items() if not order.is_open and order.leaves_qty
+    )
+    assert {order.side for order in venue.open_orders()} == set(Side)
+    kinds = {"OrderNews", "BookNews", "Listed", "Balances", "Failed", "Refused", "Unknown", "Found"}
+    assert kinds <= venue.said.keys(), "the venue was not rough"
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_is_out_only_when_nothing_is_there_and_nothing_comes(seed: int) -> None:
+    """A halt in the midst of trouble; then a resume."""
+    venue, trader = RoughVenue(BTCUSDT, seed, trouble=0.3), a_trader(5 * NS_PER_SECOND)
+    end_ns = venue.now_ns + RUN_NS + CALM_NS
+    venue.live(end_ns - 2 * NS_PER_SECOND)
+    venue.run(trader, venue.now_ns + 10 * NS_PER_SECOND + seed * 37 * NS_PER_MS)
+    trader.leave("halted", venue.now_ns, venue.take_back())
+    for _ in range(1_000):
+        action_count = len(venue.actions)
+        venue.run(trader, venue.now_ns + 20 * NS_PER_MS)
+        assert not any(isinstance(action, Place) for action in venue.actions[action_count:])
+        if trader.is_out:
+            break
+    assert trader.is_out
+    order_count = len(venue.orders)
+    venue.run(trader, venue.now_ns + ARRIVAL_NS)
+    assert venue.open_orders() == []
+    assert len(venue.orders) == order_count, "an order came after all was said to be out"
+    trader.come_back()
+    venue.trouble = 0.0
+    venue.run(trader, end_ns)
+    assert {order.side for order in venue.open_orders()} == set(Side)

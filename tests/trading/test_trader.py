@@ -1,0 +1,301 @@
+"""A trader step by step: when it asks, what it waits for, and what a strategy sees of it."""
+
+from dataclasses import replace
+from decimal import Decimal
+from itertools import count
+
+import pytest
+
+from market.account import Balance, VenueOrder
+from market.clock import NS_PER_MS, NS_PER_SECOND
+from market.codes import Side
+from market.depth import Depth, Level
+from tests.pairs import default_instruments
+from trading import news, notes
+from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, Place
+from trading.execution import Requoting
+from trading.order_rules import OrderRules
+from trading.quoting import Quote
+from trading.strategy import Inbox, Wanted
+from trading.trader import FATE_UNKNOWN, REFUSED_PAUSE_NS, ObstacleError, Outbox, Terms, Trader
+
+BTCUSDT = default_instruments()[0]
+INTERVAL_NS, LIST_NS, ARRIVAL_NS = 250 * NS_PER_MS, 5 * NS_PER_SECOND, 6 * NS_PER_SECOND
+START_NS = 10**18
+BOOK = news.BookNews(Depth((Level(99, 5),), (Level(101, 5),)))
+BID, ASK = Quote(Side.BUY, 90, 10), Quote(Side.SELL, 110, 10)
+HELD = news.Balances({"BTC": Balance(Decimal(1), Decimal(2))})
+
+
+class Driven:
+    """A trader whose every step the test makes.
+
+    Attributes:
+        wanted: what the strategy wants.
+        inboxes: what it has seen.
+    """
+
+    def __init__(self) -> None:
+        self.now_ns = START_NS
+        self.wanted = Wanted([BID, ASK])
+        self.inboxes: list[Inbox] = []
+        self.trader = Trader(
+            self,
+            BTCUSDT,
+            OrderRules(),
+            Terms(Requoting(Decimal(0)), "tb-", INTERVAL_NS, LIST_NS, ARRIVAL_NS),
+            (f"tb-{number}" for number in count(1)),
+        )
+
+    def step(self, _: int, inbox: Inbox, /) -> Wanted:
+        """Want what the test says."""
+        self.inboxes.append(inbox)
+        return self.wanted
+
+    def hear(self, *said: news.News, after_ns: int = 0) -> Outbox:
+        """Let the trader make a step."""
+        self.now_ns += after_ns
+        return self.trader.step(self.now_ns, said)
+
+    def quotes(self) -> list[VenueOrder]:
+        """Bring it to where both quotes stand."""
+        self.hear(BOOK)
+        self.hear(self.listed())
+        orders = [_order(action) for action in self.hear(HELD).actions]
+        self.hear(*map(news.OrderNews, orders))
+        return orders
+
+    def listed(self, *orders: VenueOrder) -> news.Listed:
+        """Return the answer of a list that was asked for now."""
+        return news.Listed(orders, self.now_ns)
+
+
+def _order(action: Action) -> VenueOrder:
+    assert isinstance(action, Place)
+    name, side, price_ticks, qty_lots = action
+    price, qty = BTCUSDT.ticks_to_price(price_ticks), BTCUSDT.lots_to_qty(qty_lots)
+    return VenueOrder(name.removeprefix("tb-"), name, "BTCUSDT", side, price, qty, Decimal(0), "NEW", 0)
+
+
+def _kinds(outbox: Outbox) -> list[type[Action]]:
+    return [type(action) for action in outbox.actions]
+
+
+@pytest.fixture
+def one() -> Driven:
+    """A trader at its beginning."""
+    return Driven()
+
+
+def test_asks_what_is_true_before_it_quotes(one: Driven) -> None:
+    """Orders of an earlier run, what is held, the book: then quotes, and a round ends when they stand."""
+    assert _kinds(one.hear()) == [ListOrders]
+    assert _kinds(one.hear(one.listed())) == [AskBalances]
+    assert _kinds(one.hear(HELD)) == []
+    outbox = one.hear(BOOK)
+    assert _kinds(outbox) == [Place, Place]
+    assert not one.trader.is_started
+    told = one.hear(*(news.OrderNews(_order(action)) for action in outbox.actions)).notes
+    assert [type(note) for note in told] == [notes.Quoted, notes.Quoted, notes.Looked]
+    assert one.trader.is_started
+    assert (one.inboxes[0].position, one.inboxes[0].orders) == (Decimal(3), [])
+
+
+def test_waits_for_an_answer_however_long_it_takes(one: Driven) -> None:
+    """A list that took longer than it may be old was asked for again and again, and nothing was ever quoted."""
+    one.hear(BOOK)
+    asked = one.listed()
+    assert one.hear(after_ns=2 * LIST_NS).actions == ()
+    assert _kinds(one.hear(asked)) == [AskBalances]
+    assert _kinds(one.hear(HELD)) == [Place, Place]
+
+
+def test_steps_when_something_happens_but_not_more_often_than_it_may(one: Driven) -> None:
+    """Nothing happens: it sleeps until its list is old. The book changes: at once, if the interval is over."""
+    one.quotes()
+    outbox = one.hear()
+    assert outbox.wake_ns == START_NS + LIST_NS
+    assert one.hear(BOOK).wake_ns == START_NS + INTERVAL_NS
+    assert len(one.inboxes) == 1
+    one.hear(after_ns=INTERVAL_NS)
+    assert len(one.inboxes) == 2
+    one.hear(BOOK, after_ns=3 * INTERVAL_NS)
+    assert len(one.inboxes) == 3
+
+
+def test_strategy_is_woken_when_it_wants(one: Driven) -> None:
+    """Time is news to some."""
+    one.wanted = Wanted([BID, ASK], wake_ns=START_NS + NS_PER_SECOND)
+    one.quotes()
+    assert one.hear().wake_ns == START_NS + NS_PER_SECOND
+    one.hear(after_ns=NS_PER_SECOND)
+    assert len(one.inboxes) == 2
+    one.wanted = Wanted([BID, ASK], wake_ns=0)
+    one.hear(BOOK, after_ns=INTERVAL_NS)
+    assert one.hear().wake_ns == one.now_ns + INTERVAL_NS, "it would never sleep again"
+
+
+def test_strategy_sees_trades_and_fills_once(one: Driven) -> None:
+    """And its own orders known apart: the book that it sees is that of others."""
+    bid, _ = one.quotes()
+    trade = news.MarketTrade(1, 99, 3, Side.SELL, START_NS)
+    part = replace(bid, filled_qty=BTCUSDT.lots_to_qty(4), status="PARTIALLY_FILLED")
+    ours = news.BookNews(Depth((Level(99, 5), Level(90, 8)), (Level(101, 5), Level(110, 10))))
+    assert _kinds(one.hear(news.TradesNews([trade]), ours, news.OrderNews(part), after_ns=INTERVAL_NS)) == [AskBalances]
+    one.hear(HELD)
+    seen = one.inboxes[-1]
+    assert seen.trades == (trade,)
+    assert [(each.client_order_id, each.price_ticks, each.qty_lots) for each in seen.fills] == [("tb-1", 90, 4)]
+    assert [(each.side, each.leaves_lots) for each in seen.orders] == [(Side.BUY, 6), (Side.SELL, 10)]
+    assert seen.depth == Depth((Level(99, 5), Level(90, 2)), (Level(101, 5),))
+    one.hear(BOOK, after_ns=INTERVAL_NS)
+    assert (one.inboxes[-1].trades, one.inboxes[-1].fills) == ((), ())
+
+
+def test_failure_in_the_midst_of_a_batch_leaves_nothing_awaited(one: Driven) -> None:
+    """What did not begin is known not to be there; the next round goes by what is."""
+    bid, ask = one.quotes()
+    one.wanted = Wanted([replace(BID, price_ticks=91), replace(ASK, price_ticks=109)])
+    batch = one.hear(BOOK, after_ns=INTERVAL_NS).actions
+    assert [type(action) for action in batch] == [Cancel, Cancel, Place, Place]
+    gone = news.OrderNews(replace(bid, status="CANCELED"))
+    outbox = one.hear(gone, news.Failed("away", batch[1:]))
+    assert one.trader.orders.unsettled() == {}
+    assert outbox.wake_ns == one.now_ns + 2 * INTERVAL_NS
+    assert [type(note) for note in outbox.notes] == [notes.Ended, notes.Paused]
+    again = one.hear(after_ns=2 * INTERVAL_NS).actions
+    assert [action.client_order_id for action in again if isinstance(action, Cancel)] == [ask.client_order_id]
+    assert [type(action) for action in again] == [Cancel, Place, Place]
+
+
+@pytest.mark.parametrize("is_found", [True, False])
+def test_order_without_an_answer_is_looked_for_and_holds_its_side(one: Driven, is_found: bool) -> None:
+    """It is asked for in each round, before the list; its side gets nothing until it is found or cannot come."""
+    one.hear(BOOK)
+    one.hear(one.listed())
+    bid, ask = (_order(action) for action in one.hear(HELD).actions)
+    outbox = one.hear(news.Unknown("tb-1", "lost"), news.OrderNews(ask))
+    looked = outbox.notes[-1]
+    assert isinstance(looked, notes.Looked)
+    assert looked.idle == {Side.BUY: FATE_UNKNOWN}
+    assert one.trader.orders.unsettled() == {"tb-1": BID}
+    assert one.hear(after_ns=INTERVAL_NS).actions == [FindOrder("tb-1"), ListOrders()]
+    one.hear(news.Found("tb-1", None, one.now_ns), one.listed(ask))
+    assert one.trader.orders.unsettled() == {"tb-1": BID}, "it may still come"
+    one.hear(after_ns=ARRIVAL_NS)
+    found = news.Found("tb-1", bid if is_found else None, one.now_ns)
+    outbox = one.hear(found, one.listed(*([bid] if is_found else []), ask))
+    assert notes.Settled("tb-1", is_found) in outbox.notes
+    assert _kinds(outbox) == ([] if is_found else [Place])
+
+
+def test_answer_that_is_lost_after_the_news_came_is_no_loss(one: Driven) -> None:
+    """`an order's fate is unknown` was said of an order that stood."""
+    one.hear(BOOK)
+    one.hear(one.listed())
+    bid, ask = (_order(action) for action in one.hear(HELD).actions)
+    told = one.hear(news.OrderNews(bid), news.Unknown("tb-1", "lost"), news.OrderNews(ask)).notes
+    assert [type(note) for note in told] == [notes.Quoted, notes.Quoted, notes.Looked]
+
+
+def test_refused_side_is_quoted_again_when_its_pause_is_over(one: Driven) -> None:
+    """Even if nothing happens meanwhile."""
+    one.hear(BOOK)
+    one.hear(one.listed())
+    _, ask = (_order(action) for action in one.hear(HELD).actions)
+    outbox = one.hear(news.Refused("tb-1", "no funds", -2010), news.OrderNews(ask))
+    looked = outbox.notes[-1]
+    assert isinstance(looked, notes.Looked)
+    assert looked.idle == {Side.BUY: "refused: no funds"}
+    assert outbox.wake_ns == one.now_ns + REFUSED_PAUSE_NS
+    outbox = one.hear(after_ns=REFUSED_PAUSE_NS)
+    assert _kinds(outbox) == [Place]
+    looked = one.hear(news.OrderNews(_order(outbox.actions[0]))).notes[-1]
+    assert isinstance(looked, notes.Looked)
+    assert looked.idle == {}
+
+
+def test_what_is_known_leaves_at_once_and_the_rest_after_a_look(one: Driven) -> None:
+    """A halt waits for no list; each order is cancelled once, and out is said when surely nothing is there."""
+    bid, ask = one.quotes()
+    other = replace(bid, order_id="9", client_order_id="tb-of-before")
+    one.trader.leave("halted", one.now_ns)
+    assert [action for action in one.hear().actions if isinstance(action, Cancel)] == [
+        Cancel("tb-1", "1", "halted"),
+        Cancel("tb-2", "2", "halted"),
+    ]
+    ended = [news.OrderNews(replace(order, status="CANCELED")) for order in (bid, ask)]
+    assert _kinds(one.hear(*ended)) == [ListOrders]
+    assert one.hear(one.listed(other)).actions == [Cancel("tb-of-before", "9", "halted")]
+    assert not one.trader.is_out
+    told = one.hear(news.OrderNews(replace(other, status="CANCELED"))).notes
+    assert [note.is_by_us for note in told if isinstance(note, notes.Ended)] == [True]
+    assert one.trader.is_out
+    one.trader.come_back()
+    assert _kinds(one.hear()) == [Place, Place]
+
+
+def test_actions_that_are_taken_back_are_waited_for_no_more(one: Driven) -> None:
+    """A stop comes while a batch waits behind a call that hangs."""
+    one.hear(BOOK)
+    one.hear(one.listed())
+    first, second = one.hear(HELD).actions
+    one.trader.leave("the maker stops", one.now_ns, [second])
+    assert one.trader.orders.unsettled() == {"tb-1": BID}
+    assert one.hear().actions == (), "the first is on its way"
+    assert _kinds(one.hear(news.OrderNews(_order(first)))) == [Cancel]
+
+
+def test_silence_takes_the_quotes_away_until_all_is_known_again(one: Driven) -> None:
+    """A market that we do not see moves all the same."""
+    bid, ask = one.quotes()
+    outbox = one.hear(news.Silent("the stream has ended"))
+    assert _kinds(outbox) == [Cancel, Cancel]
+    one.hear(*(news.OrderNews(replace(order, status="CANCELED")) for order in (bid, ask)))
+    looked = one.hear(one.listed()).notes[-1]
+    assert isinstance(looked, notes.Looked)
+    assert looked.idle == dict.fromkeys(Side, "the stream has ended")
+    assert one.hear(BOOK, after_ns=INTERVAL_NS).actions != [], "it looks, blind as it is"
+    assert _kinds(one.hear(one.listed(), news.Following())) == [ListOrders]
+    assert len(one.inboxes) == 1
+    assert _kinds(one.hear(one.listed(), BOOK)) == [Place, Place]
+
+
+@pytest.mark.parametrize("last", [news.Gone("tb-1"), None])
+def test_order_that_is_missing_is_asked_for_before_it_is_forgotten(one: Driven, last: news.News | None) -> None:
+    """A cancel that came too late, or a list without it: filled, most likely."""
+    bid, ask = one.quotes()
+    if last is None:
+        one.hear(after_ns=LIST_NS)
+        outbox = one.hear(one.listed(ask))
+    else:
+        one.wanted = Wanted([ASK])
+        one.hear(BOOK, after_ns=INTERVAL_NS)
+        outbox = one.hear(last)
+    assert outbox.actions == [FindOrder("tb-1")]
+    filled = replace(bid, filled_qty=bid.qty, status="FILLED")
+    told = one.hear(news.Found("tb-1", filled, one.now_ns)).notes
+    assert [note.qty for note in told if isinstance(note, notes.Filled)] == [bid.qty]
+    assert not any(isinstance(note, notes.Ended) for note in told)
+
+
+def test_obstacle_ends_the_beginning_and_later_only_the_quotes(one: Driven) -> None:
+    """At the start somebody is there to mend a setting."""
+    one.wanted = Wanted((), obstacle="maker.notional is 1")
+    one.hear(BOOK)
+    one.hear(one.listed())
+    with pytest.raises(ObstacleError, match=r"^maker\.notional is 1$"):
+        one.hear(HELD)
+    one.wanted = Wanted([BID, ASK])
+    orders = [_order(action) for action in one.hear(after_ns=INTERVAL_NS).actions]
+    one.hear(*map(news.OrderNews, orders))
+    one.wanted = Wanted((), obstacle="maker.notional is 1")
+    assert _kinds(one.hear(BOOK, after_ns=INTERVAL_NS)) == [Cancel, Cancel]
+
+
+def test_orders_that_are_not_ours_are_none_of_our_business(one: Driven) -> None:
+    """Another prefix: another desk, or a person."""
+    one.hear(BOOK)
+    foreign = replace(_order(Place("tb-7", Side.BUY, 90, 10)), client_order_id="by-hand")
+    one.hear(one.listed(foreign), news.OrderNews(foreign))
+    assert one.trader.orders.is_none
