@@ -169,7 +169,7 @@ def deep(runs: int) -> dict[str, float]:
         engine = FastEngine(Capacity(1, DEEP_ORDERS * 6 // 5, 8))
         feed(engine, book, BATCH_MESSAGES_MAX)
         assert engine.live_order_count == DEEP_ORDERS, f"expected {DEEP_ORDERS} orders, were {engine.live_order_count}"
-        memory = engine._memory
+        memory = engine.memory
         arrays = (memory.orders, memory.extras, memory.ids, memory.levels, memory.page_bits)
         bytes_each = sum(array.nbytes for array in arrays) / (DEEP_ORDERS * 6 // 5)
         results.append(feed(engine, operations, BATCH_MESSAGES_MAX).sum() / len(operations))

@@ -14,10 +14,11 @@ import numpy as np
 from flow.mirror import memory as at
 from flow.mirror.following import cancel_former, finish_step, follow, follow_best, trade, withdraw
 from flow.mirror.hearing import hear
-from flow.mirror.memory import make_mirror_memory
+from flow.mirror.memory import MirrorMemory, make_mirror_memory
 from flow.order_flow import Figure
 from flow.queue_models import QUEUE_MODELS, check_queue_model
 from flow.recorded_book import RecordedBook, Touched
+from flow.recorded_changes import levels_of
 from flow.recording import BookTicker, Record, RecordedTrade, Snapshot
 from market.codes import Side
 from market.commands import Command
@@ -50,22 +51,17 @@ class BookMirror:
             queue_model: where in its queue a decrease that was no trade has left; see `flow.queue_models`.
             seed: of its dice.
         """
-        assert owner > 0, f"owner must be positive, was {owner}"
         self._order_ids = order_ids
         self._reach_bps = reach_bps
         self._book = RecordedBook(reach_bps)
         self._former: Touched = (set(), set())  # prices of the book before, while the next one is not built
-        self._memory = make_mirror_memory()
+        self._memory = new_mirror(symbol_id, owner, queue_model, seed)
         self._state = self._memory.state
         self._rows: Int64Array = self._memory.commands.reshape(-1, ROW_WIDTH)
         self._heard: Int64Array = np.zeros((64, ROW_WIDTH), np.int64)
         self._commands: list[Command] = []
         self._command_count = self._gap_count = 0
         self._first_gap = ""
-        self._state[at.SYMBOL] = symbol_id
-        self._state[at.OWNER] = owner
-        self._state[at.QUEUE_MODEL] = QUEUE_MODELS.index(check_queue_model(queue_model))
-        self._state[at.DICE] = np.uint64(seed & (1 << 64) - 1).astype(np.int64)
 
     @property
     def is_built(self) -> bool:
@@ -99,8 +95,7 @@ class BookMirror:
         """Forget the own orders and return what builds the whole book anew."""
         self._forget()
         cancel_former(self._memory)
-        levels = levels_of(self._book, self._book.prices())
-        self._do(len(levels) // 3, lambda: follow(self._memory, levels))
+        self._follow(self._book.prices())
         return self.take_commands()
 
     def withdraw(self) -> None:
@@ -129,11 +124,7 @@ class BookMirror:
         if not was_built:
             touched = touched[Side.BUY] | self._former[Side.BUY], touched[Side.SELL] | self._former[Side.SELL]
             self._former = (set(), set())
-        levels = levels_of(self._book, touched)
-        if isinstance(record, BookTicker):
-            self._do(len(levels) // 3, lambda: follow_best(self._memory, levels, *record.bid, *record.ask))
-        else:
-            self._do(len(levels) // 3, lambda: follow(self._memory, levels))
+        self._follow(touched, (*record.bid, *record.ask) if isinstance(record, BookTicker) else None)
 
     def take_commands(self) -> list[Command]:
         """Return the commands made since the last call."""
@@ -155,6 +146,13 @@ class BookMirror:
             "gap_count": self._gap_count + self._book.gap_count,
             "first_gap": self._first_gap or self._book.first_gap,
         }
+
+    def _follow(self, touched: Touched, best: tuple[int, int, int, int] | None = None) -> None:
+        keys, lots = (np.array(each, np.int64) for each in levels_of(self._book, touched))
+        if best is None:
+            self._do(len(keys), lambda: follow(self._memory, keys, lots))
+        else:
+            self._do(len(keys), lambda: follow_best(self._memory, keys, lots, best))
 
     def _do(self, level_count: int, act: Callable[[], bool]) -> None:
         """Do what needs room for so many levels."""
@@ -192,15 +190,15 @@ def warm() -> None:
     mirror.withdraw()
 
 
-def levels_of(book: RecordedBook, touched: Touched) -> Int64Array:
-    """Return touched levels as flat triples of side, price and recorded lots: bids before asks, each by price."""
-    triples = [
-        number
-        for side in Side
-        for price_ticks in sorted(touched[side])
-        for number in (int(side), price_ticks, book.qty_lots(side, price_ticks))
-    ]
-    return np.array(triples, np.int64)
+def new_mirror(symbol_id: int, owner: int, queue_model: str, seed: int) -> MirrorMemory:
+    """Return the memory of a mirror without orders; the arguments are those of `BookMirror`."""
+    assert owner > 0, f"owner must be positive, was {owner}"
+    memory = make_mirror_memory()
+    memory.state[at.SYMBOL] = symbol_id
+    memory.state[at.OWNER] = owner
+    memory.state[at.QUEUE_MODEL] = QUEUE_MODELS.index(check_queue_model(queue_model))
+    memory.state[at.DICE] = np.uint64(seed & (1 << 64) - 1).astype(np.int64)
+    return memory
 
 
 def figures_of(state: Int64Array) -> dict[str, Figure]:

@@ -2,15 +2,24 @@
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from flow.order_flow import Figure, OrderFlow
-from flow.replay import ReplayFlow
 from market.clock import NS_PER_SECOND
 from market.commands import Command
 from market.events import Event
 
 
-def align(replays: Sequence[ReplayFlow]) -> None:
+class Recorded(Protocol):
+    """A replay that has not started; `flow.replay.ReplayFlow` says what these mean."""
+
+    starts_ns: int
+
+    def delay(self, recorded_ns: int) -> None:
+        """Begin later, by a recorded time."""
+
+
+def align(replays: Sequence[Recorded]) -> None:
     """Let recordings that begin within an hour of each other keep their distance in time; others begin together."""
     first_ns = min(replay.starts_ns for replay in replays)
     if all(replay.starts_ns - first_ns < 3_600 * NS_PER_SECOND for replay in replays):

@@ -3,7 +3,7 @@
 Nothing here reads a clock, sleeps, or waits for a socket: two runs of the same settings are the same to the last bit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import count
@@ -14,8 +14,9 @@ from bus.topology import Source, first_order_id, first_owner
 from desk.fees import commission_of
 from desk.settings import Settings
 from desk.strategy import strategy_of, terms_of
-from engine.matching_engine import make_engine
-from flow.order_flow import OrderFlow
+from engine.capacity import Capacity
+from engine.fast.engine import FastEngine
+from flow.recording_cache import cache_folder
 from flow.side_by_side import SideBySide
 from market.clock import NS_PER_SECOND, Now, day_bounds_ns, utc_date
 from nodes.flow.market import OrderIds
@@ -28,7 +29,8 @@ from simulation.digest import Digest
 from simulation.exchange import SimulatedExchange
 from simulation.heap import EventHeap
 from simulation.line import SimulatedLine
-from simulation.market import FlowMarket, Market
+from simulation.market import FlowMarket, Market, Watch
+from simulation.recorded_market import RecordedMarket, make_tracks
 from trading import news, notes
 from trading.strategy import Strategy
 from trading.trader import Trader
@@ -66,6 +68,7 @@ class SimulatedDesk:
         folder: the daily files.
         told: what the trader has told.
         digest: of all commands and events so far.
+        problems: what a person should know of how it ran.
     """
 
     def __init__(
@@ -81,13 +84,8 @@ class SimulatedDesk:
         self.heap = EventHeap(start_ns)
         self.digest = Digest()
         self.told = Told()
-        self.market: Market = FlowMarket(
-            make_engine("fast", len(settings.instruments)),
-            _flow(settings),
-            first_owner(Source.FLOW),
-            start_ns,
-            self.digest.add_rows,
-        )
+        self.problems: list[str] = []
+        self.market = _market(settings, start_ns, self.digest.add_rows, self.problems.append)
         self.exchange = SimulatedExchange(
             settings, self.heap, self.market, commission_of(settings), self._delays.order_ns
         )
@@ -160,9 +158,14 @@ class SimulatedDesk:
             self._on_news(())
 
 
-def _flow(settings: Settings) -> OrderFlow | None:
-    """Return all flows of the settings as one."""
-    if settings.flow.source == "none":
-        return None
-    flows = make_flows(settings, first_owner(Source.FLOW), OrderIds(first_order_id(Source.FLOW)))
-    return SideBySide(flows) if len(flows) > 1 else next(iter(flows.values()))
+def _market(settings: Settings, start_ns: int, watch: Watch, tell: Callable[[str], None]) -> Market:
+    """Return all markets of the settings as one."""
+    engine = FastEngine(Capacity(len(settings.instruments)))
+    owner, order_ids = first_owner(Source.FLOW), OrderIds(first_order_id(Source.FLOW))
+    if settings.flow.source == "replay":
+        tracks = make_tracks(settings, owner, order_ids, cache_folder(), tell)
+        opening_ns = round(settings.flow.opening_s * NS_PER_SECOND)
+        return RecordedMarket(engine, tracks, owner, start_ns, opening_ns, watch)
+    flows = {} if settings.flow.source == "none" else make_flows(settings, owner, order_ids)
+    flow = SideBySide(flows) if len(flows) > 1 else next(iter(flows.values()), None)
+    return FlowMarket(engine, flow, owner, start_ns, watch)

@@ -19,7 +19,9 @@ _READ: Final = {tag: (message._make, 1 + len(message._fields)) for tag, message 
 class Market(Protocol):
     """An engine with its background orders."""
 
-    engine: MatchingEngine
+    @property
+    def engine(self) -> MatchingEngine:
+        """The engine, to look at."""
 
     def advance(self, until_ns: int) -> tuple[int, list[Event]]:
         """Go on until a time, or until an event concerns an order of somebody else.

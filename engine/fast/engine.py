@@ -32,16 +32,20 @@ _FAULTS: Final = (
 
 
 class FastEngine:
-    """A `MatchingEngine` that allocates nothing after its start."""
+    """A `MatchingEngine` that allocates nothing after its start.
+
+    Attributes:
+        memory: all that it is, for kernels that do more than match in one call.
+    """
 
     def __init__(self, capacity: Capacity) -> None:
         self.commands = Ring(capacity.command_slots)
         self.events = Ring(capacity.event_slots)
         self._symbol_count = capacity.symbol_count
-        self._memory = make_memory(capacity, self.commands, self.events)
+        self.memory = make_memory(capacity, self.commands, self.events)
         self._positions = self.events.positions
         self._best: Int64Array = np.zeros(len(BestPrices._fields), np.int64)
-        self._arrays: tuple[Any, ...] = self._memory
+        self._arrays: tuple[Any, ...] = self.memory
 
     @property
     def sequence(self) -> int:
@@ -51,7 +55,7 @@ class FastEngine:
     @property
     def live_order_count(self) -> int:
         """How many orders rest or wait for their trigger."""
-        return int(self._memory.state[at.LIVE_ORDERS])
+        return int(self.memory.state[at.LIVE_ORDERS])
 
     def match(self) -> int:
         """Handle what waits; return how many commands were finished (and consumed)."""
@@ -69,12 +73,12 @@ class FastEngine:
     def queues(self, symbol_id: int, side: int, after_ticks: int, orders_out: Int64Array) -> tuple[int, int, bool]:
         """Write whole levels of a side, those behind `after_ticks` (0: from the best on), as many as fit."""
         self._check_symbol(symbol_id)
-        return read_queues(self._memory, symbol_id, side, after_ticks, orders_out)
+        return read_queues(self.memory, symbol_id, side, after_ticks, orders_out)
 
     def best(self, symbol_id: int) -> BestPrices:
         """Return the best bid and offer with what is shown there."""
         self._check_symbol(symbol_id)
-        read_best(self._memory, symbol_id, self._best)
+        read_best(self.memory, symbol_id, self._best)
         return BestPrices(*self._best.tolist())
 
     def state_hash(self) -> int:
@@ -87,24 +91,24 @@ class FastEngine:
     def check_invariants(self) -> None:
         """Raise AssertionError where the state contradicts itself."""
         found = np.zeros(3, np.int64)
-        fault = find_fault(self._memory, found)
+        fault = find_fault(self.memory, found)
         symbol, price, value = found.tolist()
         assert fault == SOUND, f"{_FAULTS[fault]}: symbol {symbol}, price {price}, found {value}"
 
     def _levels(self, symbol_id: int, side: Side, level_count: int) -> tuple[Level, ...]:
         self._check_symbol(symbol_id)
         rows = np.empty((min(level_count, self.live_order_count), 2), np.int64)
-        count = read_depth(self._memory, symbol_id, int(side), rows)
+        count = read_depth(self.memory, symbol_id, int(side), rows)
         return tuple(Level(price, lots) for price, lots in rows[:count].tolist())
 
     def _state_rows(self, symbol_id: int) -> tuple[Int64Array, int]:
         self._check_symbol(symbol_id)
         rows = np.empty((self.live_order_count, STATE_WIDTH), np.int64)
-        resting_count, count = read_orders(self._memory, symbol_id, rows)
+        resting_count, count = read_orders(self.memory, symbol_id, rows)
         return rows[:count], resting_count
 
     def _symbol_state(self, symbol_id: int) -> SymbolState:
-        book = self._memory.books[symbol_id * at.BOOK_SIZE : (symbol_id + 1) * at.BOOK_SIZE].tolist()
+        book = self.memory.books[symbol_id * at.BOOK_SIZE : (symbol_id + 1) * at.BOOK_SIZE].tolist()
         return SymbolState(book[at.IS_HALTED], book[at.LAST_PRICE], book[at.TRADE_ID])
 
     def _check_symbol(self, symbol_id: int) -> None:

@@ -43,21 +43,21 @@ def has_room(memory: MirrorMemory, level_count: int) -> bool:
 
 
 @kernel
-def follow(memory: MirrorMemory, levels: Int64Array) -> bool:
-    """Give levels, flat triples of side, price and recorded lots, what is left of it; False without room for that."""
-    if not has_room(memory, len(levels) // 3):
+def follow(memory: MirrorMemory, keys: Int64Array, lots: Int64Array) -> bool:
+    """Give levels, by `key_of` and recorded lots, what is left of those; False without room for that."""
+    if not has_room(memory, len(keys)):
         return False
-    follow_levels(memory, levels, 0, len(levels))
+    follow_levels(memory, keys, lots, 0, len(keys))
     return True
 
 
 @kernel
-def follow_best(memory: MirrorMemory, levels: Int64Array, bid: int, bid_lots: int, ask: int, ask_lots: int) -> bool:
+def follow_best(memory: MirrorMemory, keys: Int64Array, lots: Int64Array, best: tuple[int, int, int, int]) -> bool:
     """Likewise; then undo at the best prices what trades and other orders did to them."""
-    if not has_room(memory, len(levels) // 3):
+    if not has_room(memory, len(keys)):
         return False
-    follow_levels(memory, levels, 0, len(levels))
-    restore_best(memory, bid, bid_lots, ask, ask_lots)
+    follow_levels(memory, keys, lots, 0, len(keys))
+    restore_best(memory, best[0], best[1], best[2], best[3])
     return True
 
 
@@ -97,21 +97,21 @@ def cancel_former(memory: MirrorMemory) -> None:
 
 
 @routine
-def follow_levels(memory: MirrorMemory, levels: Int64Array, begin: int, end: int) -> None:
+def follow_levels(memory: MirrorMemory, keys: Int64Array, recorded: Int64Array, begin: int, end: int) -> None:
     """Give each level its lots: first all that shrinks, so that own orders never meet."""
     count = 0
-    for base in range(begin, end, 3):
-        side, price = levels[base], levels[base + 1]
-        lots = left_of(memory, side, price, levels[base + 2])
+    for index in range(begin, end):
+        side, price = keys[index] & 1, keys[index] >> 1
+        lots = left_of(memory, side, price, recorded[index])
         if lots > expected_lots(memory, side, price):
-            memory.growing[count] = base
+            memory.growing[count] = index
             count += 1
         else:
             set_level(memory, side, price, lots)
-    for index in range(count):
-        base = memory.growing[index]
-        side, price = levels[base], levels[base + 1]
-        _grow(memory, side, price, left_of(memory, side, price, levels[base + 2]))
+    for place in range(count):
+        index = memory.growing[place]
+        side, price = keys[index] & 1, keys[index] >> 1
+        _grow(memory, side, price, left_of(memory, side, price, recorded[index]))
 
 
 @routine

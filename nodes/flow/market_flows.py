@@ -7,6 +7,8 @@ from bus.topology import Source, first_owner
 from desk.run_dir import NodeError
 from desk.settings import Settings
 from flow.order_flow import OrderFlow
+from flow.playlist import Part, check_part, symbol_of
+from flow.recording import RecordingError
 from market.instrument import Instrument
 
 
@@ -74,30 +76,39 @@ def _synthetic(settings: Settings, instrument: Instrument, owner: int, order_ids
         raise NodeError(f"cannot make a market in {symbol}: {error}") from None
 
 
-def _replays(settings: Settings, owner: int, order_ids: Iterator[int]) -> dict[int, OrderFlow]:
-    """Return the replay of all recordings: those of a symbol one after the other, those of several side by side."""
-    from flow.playlist import Part, check_part, symbol_of
-    from flow.recording import RecordingError
-    from flow.replay import ReplayFlow, ReplaySettings
-    from flow.side_by_side import align
+def replayed_parts(settings: Settings) -> dict[Instrument, list[Part]]:
+    """Return what is replayed of each symbol, one after the other; every first book was found.
 
-    flow, known = settings.flow, {each.symbol: each for each in settings.instruments}
-    parts: dict[str, list[Part]] = {}
+    Raises:
+        NodeError: if something of it cannot be replayed.
+    """
+    known = {each.symbol: each for each in settings.instruments}
+    parts: dict[Instrument, list[Part]] = {}
     try:
-        for part in flow.recordings:
+        for part in settings.flow.recordings:
             symbol = symbol_of(part)
             if symbol not in known:
                 raise NodeError(f"cannot replay: the desk has no pair {symbol}; it has {', '.join(known)}")
             check_part(part, known[symbol])
-            parts.setdefault(symbol, []).append(part)
-        if settings.symbol not in parts:
-            raise NodeError(f"cannot replay: the desk trades {settings.symbol}, recorded is {', '.join(parts)}")
-        replays: dict[int, ReplayFlow] = {}
-        for symbol, of_symbol in parts.items():
-            replayed = ReplaySettings(
-                tuple(of_symbol), flow.speed, flow.opening_s, flow.loop, flow.queue_model, flow.seed
-            )
-            instrument = known[symbol]
+            parts.setdefault(known[symbol], []).append(part)
+    except (OSError, RecordingError) as error:
+        raise NodeError(f"cannot replay: {error}") from None
+    if settings.instrument not in parts:
+        recorded = ", ".join(instrument.symbol for instrument in parts)
+        raise NodeError(f"cannot replay: the desk trades {settings.symbol}, recorded is {recorded}")
+    return parts
+
+
+def _replays(settings: Settings, owner: int, order_ids: Iterator[int]) -> dict[int, OrderFlow]:
+    """Return the replay of all recordings: those of a symbol one after the other, those of several side by side."""
+    from flow.replay import ReplayFlow, ReplaySettings
+    from flow.side_by_side import align
+
+    flow = settings.flow
+    replays: dict[int, ReplayFlow] = {}
+    try:
+        for instrument, parts in replayed_parts(settings).items():
+            replayed = ReplaySettings(tuple(parts), flow.speed, flow.opening_s, flow.loop, flow.queue_model, flow.seed)
             replays[instrument.symbol_id] = ReplayFlow(instrument, replayed, owner, order_ids)
     except (OSError, RecordingError) as error:
         raise NodeError(f"cannot replay: {error}") from None

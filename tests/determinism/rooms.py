@@ -49,6 +49,7 @@ EDGES: Final[Mapping[str, str]] = {
     "sessions/tokens.py": "the tokens are read before the gateway begins",
     "sessions/first_version.py": "brings old files to the form of today before the gateway begins",
     "flow/recording.py": "reads a recording, which is part of what a run is made of, as its seed is",
+    "flow/recording_cache.py": "keeps what a recording says, by the hash of its bytes",
     "flow/public_data.py": "reads a recording, as above",
     "flow/recording_file.py": "writes a recording",
     "flow/inspection.py": "tells a person what is in a recording",

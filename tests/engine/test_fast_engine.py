@@ -48,7 +48,7 @@ def test_orders_and_pages_are_used_again() -> None:
     """Two orders at a time never need a third, nor their levels a third page."""
     engine = FastEngine(Capacity(1, orders_max=100, pages_max=200))
     _churn(engine, 500)
-    state = engine._memory.state
+    state = engine.memory.state
     assert state[USED_ORDERS] == 2
     assert state[USED_PAGES] == 2
     assert engine.live_order_count == 0
@@ -58,7 +58,7 @@ def test_orders_and_pages_are_used_again() -> None:
 def test_a_million_orders_take_at_most_64_bytes_each() -> None:
     """All in: the order, its extra fields, its place among the ids, and two pages of levels."""
     orders_max = 1_000_000
-    memory = FastEngine(Capacity(1, orders_max, pages_max=2))._memory
+    memory = FastEngine(Capacity(1, orders_max, pages_max=2)).memory
     arrays = (memory.orders, memory.extras, memory.ids, memory.levels, memory.page_bits)
     assert sum(array.nbytes for array in arrays) / orders_max <= 64
 
@@ -90,7 +90,7 @@ def test_a_corrupt_book_is_found() -> None:
     engine = FastEngine(Capacity(1, orders_max=10, pages_max=2))
     _hand_over(engine, NewOrder(7, 0, BUY, 100, 5))
     engine.match()
-    engine._memory.levels[0::2] += 1
+    engine.memory.levels[0::2] += 1
     with pytest.raises(AssertionError, match="total is not its orders' sum: symbol 0, price 100, found 5"):
         engine.check_invariants()
 

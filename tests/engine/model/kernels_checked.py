@@ -56,7 +56,7 @@ def check_that_faults_are_found() -> None:
         broken.commands.publish()
         if order_id == 1:
             broken.match()
-            broken._memory.queues[HEAD::QUEUE_SIZE] = 1_000_000
+            broken.memory.queues[HEAD::QUEUE_SIZE] = 1_000_000
     try:
         broken.match()
     except IndexError:
