@@ -11,7 +11,9 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from market.account import VenueOrder
+from market.instrument import Instrument
 from trading.quoting import Quote
+from trading.strategy import OwnOrder
 
 ENDED_MAX: Final = 1_000  # remembered, so that late news does not bring them back
 
@@ -68,6 +70,19 @@ class OwnOrders:
     def unsettled(self) -> dict[str, Quote]:
         """Return what a successor would have to ask for: orders without an answer, or with a lost one."""
         return {name: each.quote for name, each in self.unknown.items()} | self.sent
+
+    def resting(self, instrument: Instrument) -> list[OwnOrder]:
+        """Return the open orders, in ticks and lots."""
+        return [OwnOrder(name, order.side, *_in_ticks_and_lots(order, instrument)) for name, order in self.open.items()]
+
+    def lots_by_level(self, instrument: Instrument) -> dict[tuple[int, int], int]:
+        """Return what of the book is ours, or may be, by side and price in ticks."""
+        own = [(order.side, *_in_ticks_and_lots(order, instrument)) for order in self.open.values()]
+        maybe = [(quote.side, quote.price_ticks, quote.qty_lots) for quote, _ in self.unknown.values()]
+        lots: dict[tuple[int, int], int] = {}
+        for side, price_ticks, qty_lots in (*own, *maybe):
+            lots[side, price_ticks] = lots.get((side, price_ticks), 0) + qty_lots
+        return lots
 
     def send(self, client_order_id: str, quote: Quote) -> None:
         """Note that an order leaves."""
@@ -137,3 +152,8 @@ class OwnOrders:
         self._ended[name] = order.filled_qty
         if len(self._ended) > ENDED_MAX:
             self._ended.popitem(last=False)
+
+
+def _in_ticks_and_lots(order: VenueOrder, instrument: Instrument) -> tuple[int, int]:
+    """Return the price of an order, and what is still open of it."""
+    return instrument.price_to_ticks(order.price), instrument.qty_to_lots(order.leaves_qty)

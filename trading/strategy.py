@@ -13,6 +13,7 @@ from market.codes import Side
 from market.depth import Depth
 from market.instrument import Instrument
 from market.limits import PRICE_TICKS_MAX, QTY_LOTS_MAX, QUOTES_MAX
+from market.mendable import MendableError
 from trading.news import MarketTrade
 from trading.order_rules import OrderRules
 from trading.quoting import Quote
@@ -75,6 +76,10 @@ class Wanted(NamedTuple):
     wake_ns: int | None = None
     idle: Mapping[Side, str] = {}
     obstacle: str | None = None
+
+
+class ObstacleError(MendableError):
+    """Nothing of these settings can ever be an order here; the text names the setting to change."""
 
 
 class Strategy(Protocol):

@@ -8,24 +8,25 @@ the order can no longer arrive.
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import astuple
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from market.account import Balance, VenueOrder
+from market.account import VenueOrder
 from market.backoff import Backoff
 from market.clock import NS_PER_SECOND
 from market.codes import Side
 from market.depth import Depth
 from market.instrument import Instrument
 from market.limits import TRADES_KEPT_MAX
-from market.mendable import MendableError
 from trading import news, notes
 from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, Place
 from trading.execution import Requoting, plan
 from trading.order_rules import OrderRules
 from trading.own_orders import OwnOrders, UnknownOrder
+from trading.position import Position
 from trading.quoting import Quote
-from trading.strategy import Fill, Inbox, OwnOrder, Strategy, Wanted
+from trading.strategy import Fill, Inbox, ObstacleError, OwnOrder, Strategy, Wanted
 
 REFUSED_PAUSE_NS: Final = 2 * NS_PER_SECOND  # of a side, after the venue has refused a quote
 REFUSED_PAUSE_NS_MAX: Final = 60 * NS_PER_SECOND
@@ -105,8 +106,7 @@ class Trader:
         self._silence = ""
         self._trades: deque[news.MarketTrade] = deque(maxlen=TRADES_KEPT_MAX)
         self._fills: deque[Fill] = deque(maxlen=TRADES_KEPT_MAX)
-        self._balances: Mapping[str, Balance] = {}
-        self._is_balance_old = True
+        self._position = Position(instrument.base)
         # What waits, and for what.
         self._refusals = {side: Backoff(REFUSED_PAUSE_NS, REFUSED_PAUSE_NS_MAX) for side in Side}
         self._failures = Backoff(2 * terms.interval_ns, FAILED_PAUSE_NS_MAX, jitter)
@@ -126,15 +126,13 @@ class Trader:
     @property
     def position(self) -> Decimal | None:
         """What we hold of the base asset, locked or not; None while that is not known."""
-        base = self._balances.get(self._instrument.base)
-        return None if base is None else base.total
+        return self._position.base_qty
 
     @property
     def is_out(self) -> bool:
         """Whether surely no order of ours is anywhere since `leave`."""
-        if self._out_since_ns is None or self._listed_ns is None or self._listed_ns < self._out_since_ns:
-            return False
-        return self.orders.is_none and not self._awaited
+        is_looked = self._out_since_ns is not None and (self._listed_ns or 0) >= self._out_since_ns
+        return is_looked and self.orders.is_none and not self._awaited
 
     def leave(self, why: str, now_ns: int, taken_back: Sequence[Action] = ()) -> None:
         """Have no order in the book from now on, until `come_back`; no pause is waited for.
@@ -175,6 +173,8 @@ class Trader:
                 self.orders.send(action.client_order_id, Quote(action.side, action.price_ticks, action.qty_lots))
             elif isinstance(action, Cancel):
                 self.orders.cancel(action.client_order_id, action.why)
+            elif isinstance(action, AskBalances):
+                self._position.ask()
         told, self._notes = self._notes, []
         return Outbox(actions, self._wake_ns(), told)
 
@@ -212,18 +212,19 @@ class Trader:
     def _quoting(self) -> Iterator[Sequence[Action]]:
         """Go through a round: yield actions, go on when they are answered."""
         self._soonest_ns = self._now_ns + self._terms.interval_ns
-        if self.orders.unknown or self._is_list_old():
+        is_old = self._listed_ns is None or self._now_ns - self._listed_ns >= self._terms.list_ns
+        if is_old or self.orders.unknown:
             yield self._look()
             yield self._find_missing()
-        if self._is_balance_old:
+        if not self._position.is_known:
             yield [AskBalances()]
         if self._depth is None:  # the first news of it begins a round
             self._is_news, self._latest_ns, self._soonest_ns = False, self._soonest_ns, self._now_ns
             return
-        own = self._own_orders()
-        depth = self._depth.without(self._own_lots(own))
+        own = self.orders.resting(self._instrument)
+        depth = self._depth.without(self.orders.lots_by_level(self._instrument))
         wanted = self._ask_strategy(own, depth)
-        yield self._execute(wanted, own, depth.mid_ticks_x2)
+        yield [*self._execute(wanted, own, depth.mid_ticks_x2), *([AskBalances()] if self._position.is_old else [])]
         yield self._find_missing()
         self._end_round(depth.mid_ticks_x2, wanted)
 
@@ -239,9 +240,6 @@ class Trader:
         yield self._find_missing()
         self._end_round(None, Wanted((), idle=dict.fromkeys(Side, why)))
 
-    def _is_list_old(self) -> bool:
-        return self._listed_ns is None or self._now_ns - self._listed_ns >= self._terms.list_ns
-
     def _look(self) -> list[Action]:
         """Ask what became of orders without an answer, and then which are open: among those is what has arrived."""
         return [*map(FindOrder, self.orders.unknown), ListOrders()]
@@ -255,7 +253,7 @@ class Trader:
         self._trades.clear()
         self._fills.clear()
         self._is_news = False
-        inbox = Inbox(self._instrument, self._rules, depth, trades, own, fills, self.position, self._balances)
+        inbox = Inbox(self._instrument, self._rules, depth, trades, own, fills, self.position, self._position.balances)
         wanted = self._strategy.step(self._now_ns, inbox)
         if wanted.obstacle is not None and not self.is_started:
             raise ObstacleError(wanted.obstacle)
@@ -268,7 +266,7 @@ class Trader:
         todo = plan(wanted.quotes, own, tolerance_ticks, requoting.replace_below, self._held(), why_none)
         return [
             *(Cancel(name, self.orders.open[name].order_id, why) for name, why in todo.cancels.items()),
-            *(Place(next(self._client_order_ids), *_terms_of(quote)) for quote in todo.places),
+            *(Place(next(self._client_order_ids), *astuple(quote)) for quote in todo.places),
         ]
 
     def _end_round(self, mid_ticks_x2: int | None, wanted: Wanted) -> None:
@@ -291,25 +289,6 @@ class Trader:
         """Return why nothing may be placed on a side now."""
         held = {side: pause.why for side, pause in self._refusals.items() if pause.is_on(self._now_ns)}
         return held | {each.quote.side: FATE_UNKNOWN for each in self.orders.unknown.values()}
-
-    def _own_orders(self) -> list[OwnOrder]:
-        return [
-            OwnOrder(
-                name,
-                order.side,
-                self._instrument.price_to_ticks(order.price),
-                self._instrument.qty_to_lots(order.leaves_qty),
-            )
-            for name, order in self.orders.open.items()
-        ]
-
-    def _own_lots(self, own: Sequence[OwnOrder]) -> dict[tuple[int, int], int]:
-        """Return what of the book is ours, or may be."""
-        maybe = (_terms_of(each.quote) for each in self.orders.unknown.values())
-        lots: dict[tuple[int, int], int] = {}
-        for side, price_ticks, qty_lots in (*(each[1:] for each in own), *maybe):
-            lots[side, price_ticks] = lots.get((side, price_ticks), 0) + qty_lots
-        return lots
 
     # --- what is said ---
 
@@ -337,7 +316,7 @@ class Trader:
                 self._listed(said)
             case news.Balances():
                 self._answered(AskBalances)
-                self._balances, self._is_balance_old = said.balances, False
+                self._position.hear(said.balances)
             case news.Failed():
                 self._failed(said)
             case news.Silent():
@@ -374,7 +353,8 @@ class Trader:
     def _filled(self, order: VenueOrder, qty: Decimal) -> None:
         for pause in self._refusals.values():
             pause.end()  # what was missing on the other side may be there now
-        self._is_balance_old = self._is_news = True
+        self._position.fill(order.side, qty)
+        self._is_news = True
         price_ticks, lots = self._instrument.price_to_ticks(order.price), self._instrument.qty_to_lots(qty)
         self._fills.append(Fill(order.client_order_id, order.side, price_ticks, lots))
         self._notes.append(notes.Filled(order, qty))
@@ -416,15 +396,9 @@ class Trader:
             self._awaited.discard(_key(action))
             if isinstance(action, Place):
                 self.orders.drop(action.client_order_id)
-
-
-class ObstacleError(MendableError):
-    """Nothing of these settings can ever be an order here; the text names the setting to change."""
+            elif isinstance(action, AskBalances):
+                self._position.is_old = True
 
 
 def _key(action: Action) -> tuple[type[Action], str]:
     return type(action), getattr(action, "client_order_id", "")
-
-
-def _terms_of(quote: Quote) -> tuple[Side, int, int]:
-    return quote.side, quote.price_ticks, quote.qty_lots

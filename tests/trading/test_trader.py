@@ -16,8 +16,8 @@ from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, 
 from trading.execution import Requoting
 from trading.order_rules import OrderRules
 from trading.quoting import Quote
-from trading.strategy import Inbox, Wanted
-from trading.trader import FATE_UNKNOWN, REFUSED_PAUSE_NS, ObstacleError, Outbox, Terms, Trader
+from trading.strategy import Inbox, ObstacleError, Wanted
+from trading.trader import FATE_UNKNOWN, REFUSED_PAUSE_NS, Outbox, Terms, Trader
 
 BTCUSDT = default_instruments()[0]
 INTERVAL_NS, LIST_NS, ARRIVAL_NS = 250 * NS_PER_MS, 5 * NS_PER_SECOND, 6 * NS_PER_SECOND
@@ -142,12 +142,13 @@ def test_strategy_sees_trades_and_fills_once(one: Driven) -> None:
     part = replace(bid, filled_qty=BTCUSDT.lots_to_qty(4), status="PARTIALLY_FILLED")
     ours = news.BookNews(Depth((Level(99, 5), Level(90, 8)), (Level(101, 5), Level(110, 10))))
     assert _kinds(one.hear(news.TradesNews([trade]), ours, news.OrderNews(part), after_ns=INTERVAL_NS)) == [AskBalances]
-    one.hear(HELD)
     seen = one.inboxes[-1]
     assert seen.trades == (trade,)
     assert [(each.client_order_id, each.price_ticks, each.qty_lots) for each in seen.fills] == [("tb-1", 90, 4)]
     assert [(each.side, each.leaves_lots) for each in seen.orders] == [(Side.BUY, 6), (Side.SELL, 10)]
     assert seen.depth == Depth((Level(99, 5), Level(90, 2)), (Level(101, 5),))
+    assert seen.position == Decimal(3) + part.filled_qty, "before the venue has told"
+    one.hear(HELD)
     one.hear(BOOK, after_ns=INTERVAL_NS)
     assert (one.inboxes[-1].trades, one.inboxes[-1].fills) == ((), ())
 
@@ -299,3 +300,17 @@ def test_orders_that_are_not_ours_are_none_of_our_business(one: Driven) -> None:
     foreign = replace(_order(Place("tb-7", Side.BUY, 90, 10)), client_order_id="by-hand")
     one.hear(one.listed(foreign), news.OrderNews(foreign))
     assert one.trader.orders.is_none
+
+
+def test_what_was_filled_while_the_balances_were_on_their_way_is_asked_for_again(one: Driven) -> None:
+    """The answer may be from before the second fill: the position would be wrong until the next one."""
+    bid, ask = one.quotes()
+    first = news.OrderNews(replace(bid, filled_qty=BTCUSDT.lots_to_qty(4), status="PARTIALLY_FILLED"))
+    assert _kinds(one.hear(first, after_ns=INTERVAL_NS)) == [AskBalances]
+    second = news.OrderNews(replace(ask, filled_qty=BTCUSDT.lots_to_qty(4), status="PARTIALLY_FILLED"))
+    one.hear(second, HELD)
+    assert _kinds(one.hear(after_ns=INTERVAL_NS)) == [AskBalances]
+    one.hear(news.Failed("away", [AskBalances()]))
+    assert _kinds(one.hear(after_ns=2 * INTERVAL_NS)) == [AskBalances]
+    one.hear(HELD)
+    assert one.hear(after_ns=INTERVAL_NS).actions == ()

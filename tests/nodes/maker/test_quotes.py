@@ -9,7 +9,7 @@ from market.account import VenueOrder
 from market.codes import Side
 from tests.nodes.maker.makers import LOST, ScriptedMaker, Told, a_maker, figures, lines
 from tests.nodes.maker.scripted_venue import ScriptedVenue
-from trading.trader import ObstacleError
+from trading.strategy import ObstacleError
 
 
 def test_quotes_both_sides_around_the_mid_of_others(quoting: ScriptedMaker, venue: ScriptedVenue) -> None:
