@@ -1,5 +1,6 @@
 """The venue that the settings name, with its keys: what the maker, the tracker and the command line trade through."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from desk.settings import Settings
@@ -9,6 +10,7 @@ from venues.venue import VenueKeysError
 
 if TYPE_CHECKING:
     from venues.binance import BinanceVenue
+    from venues.trading_line import TradingLine
 
 
 def desk_venue(settings: Settings) -> "BinanceVenue":
@@ -21,6 +23,22 @@ def desk_venue(settings: Settings) -> "BinanceVenue":
 
     venue = settings.venue
     return BinanceVenue(venue.name, venue_url(settings), *venue_keys(settings), venue.timeout_ms)
+
+
+def desk_line(settings: Settings, venue: "BinanceVenue", clock: Callable[[], int]) -> "TradingLine":
+    """Return the maker's line to the venue of `settings`: over sockets, with `venue`'s calls behind.
+
+    Args:
+        clock: the trader's.
+    """
+    from venues.binance_sockets import BinanceSockets  # with ccxt.pro
+    from venues.ccxt_binance import settings_of
+    from venues.polling_line import VenueCalls
+    from venues.socket_line import SocketLine
+
+    instrument = settings.instrument
+    client = settings_of(venue_url(settings), *venue_keys(settings), settings.venue.timeout_ms)
+    return SocketLine(VenueCalls(venue, instrument, clock), lambda: BinanceSockets(client, venue, instrument))
 
 
 def venue_keys(settings: Settings) -> tuple[str, str]:

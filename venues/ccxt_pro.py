@@ -21,7 +21,7 @@ def _one_exchange() -> Any:
                 spec = importlib.util.find_spec(full_name)
                 assert spec is not None, f"{full_name} is not installed"
                 alone[full_name] = sys.modules[full_name] = importlib.util.module_from_spec(spec)
-                setattr(ccxt, name, alone[full_name])
+                setattr(sys.modules["ccxt"], name, alone[full_name])
                 vars(alone[full_name])["binance"] = importlib.import_module(f"{full_name}.binance").binance
         return sys.modules["ccxt.pro"].binance
     finally:

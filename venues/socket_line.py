@@ -6,10 +6,8 @@ Following once all stand again: then the trader asks what it has missed.
 """
 
 import asyncio
-import socket
 import threading
-from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Final
@@ -18,11 +16,11 @@ from market.account import VenueOrder
 from market.backoff import Backoff
 from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns
 from market.depth import Depth
-from market.instrument import Instrument
 from trading import news
-from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, Place
-from venues.binance_account import BinanceAccount
+from trading.actions import Action, Cancel, Place
 from venues.binance_sockets import BinanceSockets
+from venues.line_end import LineEnd
+from venues.polling_line import VenueCalls
 from venues.trading_line import news_of_error
 from venues.venue import VenueError, VenueUnavailableError
 
@@ -33,71 +31,38 @@ _MARKET: Final = "market"
 _ACCOUNT: Final = "account"
 
 
-class SocketLine:
-    """One trader's line to one account at Binance, or at what speaks like it; a `TradingLine`.
-
-    Everything goes on in a thread with an asyncio loop of its own; HTTP calls in another.
+class SocketLine(LineEnd):
+    """A line over sockets; see `TradingLine`. It lives in a thread, in an asyncio loop of its own.
 
     Args:
-        account: the account over HTTP; used by this line alone.
-        connect: makes its sockets, in the line's thread.
-        clock: tells when something is asked, on the clock that the trader's steps have.
+        calls: the account over HTTP; each call in another thread.
+        connect: makes the account's sockets, in the line's thread.
     """
 
-    def __init__(
-        self,
-        account: BinanceAccount,
-        instrument: Instrument,
-        connect: Callable[[], BinanceSockets],
-        clock: Callable[[], int],
-    ) -> None:
-        self._account = account
-        self._instrument = instrument
-        self._clock = clock
-        self._batches: deque[deque[Action]] = deque()
-        self._told: deque[news.News] = deque()
-        self._bugs: deque[BaseException] = deque()
+    list_ns = 5 * NS_PER_SECOND  # news of our orders that does not come is found then at the latest
+
+    def __init__(self, calls: VenueCalls, connect: Callable[[], BinanceSockets]) -> None:
+        super().__init__()
+        self._calls = calls
         self._depth: Depth | None = None
         self._missing = {_MARKET, _ACCOUNT}  # of the connections: those that do not stand
         self._silence = ""  # why, as last told
         self._awaited: tuple[Place | Cancel, asyncio.Future[None]] | None = None  # what the account's news may answer
-        self.ready, self._bell = socket.socketpair()
-        self.ready.setblocking(False)
-        self._bell.setblocking(False)
         self._begun: Future[asyncio.AbstractEventLoop] = Future()
-        self._thread = threading.Thread(target=self._run, args=(connect,), name=f"line {instrument.symbol}")
+        self._thread = threading.Thread(target=self._run, args=(connect,), name="venue sockets")
         self._thread.start()
         self._loop = self._begun.result()
 
-    def act(self, actions: Sequence[Action]) -> None:
-        """Have actions carried out, one after the other."""
-        self._batches.append(deque(actions))
-        with suppress(RuntimeError):  # the line has ended, as `take` will say
-            self._loop.call_soon_threadsafe(self._has_todo.set)
-
-    def take_back(self) -> Sequence[Action]:
-        """Return the actions that have not begun, which never will, nor be answered."""
-        return [action for batch in tuple(self._batches) for action in _emptied(batch)]
-
-    def take(self) -> list[news.News]:
-        """Return the news since the last call, in its order.
-
-        Raises:
-            Exception: what has ended the line, a bug of ours.
-        """
-        with suppress(BlockingIOError):
-            self.ready.recv(1 << 16)
-        if self._bugs:
-            raise self._bugs[0]
-        return [self._told.popleft() for _ in range(len(self._told))]
-
     def close(self) -> None:
-        """Hang up; nothing is carried out or told any more. A call over HTTP that has begun ends first."""
+        """Hang up; see `TradingLine`."""
+        super().close()
         with suppress(RuntimeError):  # it has ended
-            self._loop.call_soon_threadsafe(self._work.cancel)
+            self._loop.call_soon_threadsafe(self._has_closed.set)
         self._thread.join()
-        self.ready.close()
-        self._bell.close()
+
+    def _wake(self) -> None:
+        with suppress(RuntimeError):  # the line has ended, as `take` will say
+            self._loop.call_soon_threadsafe(self._has_changed.set)
 
     # --- in the line's thread ---
 
@@ -107,31 +72,21 @@ class SocketLine:
         except BaseException as bug:  # noqa: BLE001 - raised again by `take`
             if not self._begun.done():
                 self._begun.set_exception(bug)
-            self._bugs.append(bug)
-            self._ring()
+            self._fail(bug)
 
     async def _live(self, connect: Callable[[], BinanceSockets]) -> None:
-        self._has_todo = asyncio.Event()
+        self._has_changed, self._has_closed = asyncio.Event(), asyncio.Event()
         self._sockets = connect()
-        work = [
-            asyncio.create_task(self._carry_out_all()),
-            asyncio.create_task(self._keep(_MARKET, self._follow_market, self._sockets.leave_market)),
-            asyncio.create_task(self._keep(_ACCOUNT, self._follow_account, self._sockets.leave_account)),
-        ]
-        self._work = work[0]
         self._begun.set_result(asyncio.get_running_loop())
         try:
-            await _first_to_end(work)
+            await _first_to_end(
+                self._has_closed.wait(),
+                self._carry_out_all(),
+                self._keep(_MARKET, self._follow_market, self._sockets.leave_market),
+                self._keep(_ACCOUNT, self._follow_account, self._sockets.leave_account),
+            )
         finally:
             await self._sockets.close()
-
-    def _tell(self, said: news.News) -> None:
-        self._told.append(said)
-        self._ring()
-
-    def _ring(self) -> None:
-        with suppress(BlockingIOError):  # it rings already
-            self._bell.send(b".")
 
     # --- what is heard ---
 
@@ -155,31 +110,30 @@ class SocketLine:
         self._missing.add(connection)
         if why != self._silence:
             self._silence = why
-            self._tell(news.Silent(why))
+            self._say([news.Silent(why)])
 
     def _found(self, connection: str) -> None:
         self._missing.discard(connection)
         if not self._missing:
             self._silence = ""
-            self._tell(news.Following())
             assert self._depth is not None, "the market is followed from a book on"
-            self._tell(news.BookNews(self._depth))
+            self._say([news.Following(), news.BookNews(self._depth)])
 
     async def _follow_market(self) -> None:
         """Tell what happens in the market until that fails."""
         self._depth = await self._sockets.depth()
         self._found(_MARKET)
-        await _first_to_end([asyncio.create_task(self._hear_depths()), asyncio.create_task(self._hear_trades())])
+        await _first_to_end(self._hear_depths(), self._hear_trades())
 
     async def _hear_depths(self) -> None:
         while True:
             self._depth = await self._sockets.depth()
             if not self._missing:
-                self._tell(news.BookNews(self._depth))
+                self._say([news.BookNews(self._depth)])
 
     async def _hear_trades(self) -> None:
         while True:
-            self._tell(news.TradesNews(await self._sockets.trades()))
+            self._say([news.TradesNews(await self._sockets.trades())])
 
     async def _follow_account(self) -> None:
         """Tell what happens to the account's orders until that fails."""
@@ -187,7 +141,7 @@ class SocketLine:
         self._found(_ACCOUNT)
         while True:
             for order in await self._sockets.orders():
-                self._tell(news.OrderNews(order))
+                self._say([news.OrderNews(order)])
                 if self._awaited is not None and _is_answered(self._awaited[0], order):
                     self._awaited[1].set_result(None)
                     self._awaited = None
@@ -195,39 +149,28 @@ class SocketLine:
     # --- what is done ---
 
     async def _carry_out_all(self) -> None:
+        """Carry out actions, one after the other."""
         while True:
-            await self._has_todo.wait()
-            self._has_todo.clear()
-            while self._batches:
-                await self._carry_out(self._batches[0])
-                self._batches.popleft()
-
-    async def _carry_out(self, batch: deque[Action]) -> None:
-        """Carry out actions, one after the other, up to the first that fails."""
-        while (action := _next_of(batch)) is not None:
+            if (next_one := self._next()) is None:
+                await self._has_changed.wait()
+                self._has_changed.clear()
+                continue
+            batch, action = next_one
             try:
-                said = await self._ask(action, self._clock())
+                said = await self._answer(action)
             except VenueError as error:
-                said = news_of_error(action, error)
-            if isinstance(said, news.Failed):
-                said = said._replace(undone=(*said.undone, *_emptied(batch)))
-            if said is not None:
-                self._tell(said)
+                said = [news_of_error(action, error)]
+            self._say(said, batch)
 
-    async def _ask(self, action: Action, asked_ns: int) -> news.News | None:
-        """Return the answer to an action, None if the account's news was the answer."""
-        account, instrument = self._account, self._instrument
+    async def _answer(self, action: Action) -> list[news.News]:
+        """Return the answer to an action, nothing if the account's news was the answer."""
         match action:
             case Place():
                 return await self._unless_heard(action, self._place(action))
-            case Cancel():
+            case Cancel() if _ACCOUNT not in self._missing:
                 return await self._unless_heard(action, self._cancel(action))
-            case FindOrder(name):
-                return news.Found(name, await asyncio.to_thread(account.find_order, instrument, name), asked_ns)
-            case ListOrders():
-                return news.Listed(await asyncio.to_thread(account.open_orders, instrument), asked_ns)
-            case AskBalances():
-                return news.Balances(await asyncio.to_thread(account.balances))
+            case _:
+                return [await _in_thread(lambda: self._calls.answer(action))]
 
     async def _place(self, place: Place) -> news.News:
         if _ACCOUNT in self._missing:
@@ -235,38 +178,22 @@ class SocketLine:
         return news.OrderNews(await self._sockets.place(place))
 
     async def _cancel(self, cancel: Cancel) -> news.News:
-        if _ACCOUNT in self._missing:
-            ended = await asyncio.to_thread(self._account.cancel, self._instrument, cancel.order_id)
-        else:
-            ended = await self._sockets.cancel(cancel.order_id)
+        ended = await self._sockets.cancel(cancel.order_id)
         return news.Gone(cancel.client_order_id) if ended is None else news.OrderNews(ended)
 
-    async def _unless_heard(self, action: Place | Cancel, ask: Coroutine[None, None, news.News]) -> news.News | None:
-        """Return the reply, None if the account's news has told the same before it: then nobody waits for a reply."""
+    async def _unless_heard(self, action: Place | Cancel, ask: Coroutine[None, None, news.News]) -> list[news.News]:
+        """Return the reply, nothing if the account's news has told as much before it: then nobody waits for a reply."""
         heard: asyncio.Future[None] = self._loop.create_future()
         self._awaited = action, heard
         asked = asyncio.create_task(ask)
         waiting: list[asyncio.Future[Any]] = [asked, heard]
         try:
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            return None if heard.done() else await asked
+            return [] if heard.done() else [await asked]
         finally:
             self._awaited = None
             asked.cancel()
             await asyncio.gather(asked, return_exceptions=True)
-
-
-def _next_of(batch: deque[Action]) -> Action | None:
-    """Take the next action out of a batch, None if there is none; another thread may do so at the same time."""
-    try:
-        return batch.popleft()
-    except IndexError:
-        return None
-
-
-def _emptied(batch: deque[Action]) -> list[Action]:
-    """Take all out of a batch."""
-    return list(iter(lambda: _next_of(batch), None))
 
 
 def _is_answered(action: Place | Cancel, order: VenueOrder) -> bool:
@@ -274,8 +201,24 @@ def _is_answered(action: Place | Cancel, order: VenueOrder) -> bool:
     return order.client_order_id == action.client_order_id and (isinstance(action, Place) or not order.is_open)
 
 
-async def _first_to_end(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Wait for the first of endless tasks to end, end the others, and raise what has ended it."""
+def _in_thread(call: Callable[[], news.News]) -> Awaitable[news.News]:
+    """Make a call in a thread; nobody waits for one that hangs once the line is closed."""
+    answer: Future[news.News] = Future()
+    answer.set_running_or_notify_cancel()
+
+    def work() -> None:
+        try:
+            answer.set_result(call())
+        except BaseException as bug:  # noqa: BLE001 - raised to who waits
+            answer.set_exception(bug)
+
+    threading.Thread(target=work, name="venue call", daemon=True).start()
+    return asyncio.wrap_future(answer)
+
+
+async def _first_to_end(*works: Coroutine[Any, Any, Any]) -> None:
+    """Run until the first ends, end the others, and raise what has ended it."""
+    tasks = [asyncio.create_task(each) for each in works]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:

@@ -14,9 +14,12 @@ class TradingLine(Protocol):
 
     Attributes:
         ready: can be read while there is news.
+        list_ns: how old the list of our open orders may get before it is asked for again: 0 where no news of them comes
+            by itself.
     """
 
     ready: socket.socket
+    list_ns: int
 
     def act(self, actions: Sequence[Action]) -> None:
         """Have actions carried out, one after the other.

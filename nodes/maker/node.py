@@ -12,9 +12,10 @@ from functools import partial
 
 from desk.halted_file import LOOK_MS
 from desk.run_dir import NodeError
+from desk.settings import Settings
 from desk.stopping import RETRY_S
 from desk.strategy import strategy_of, terms_of
-from desk.venue import desk_venue
+from desk.venue import desk_line, desk_venue
 from market.clock import NS_PER_MS, NS_PER_SECOND, steady_clock
 from nodes.maker.halt import MakerHalt
 from nodes.maker.ids import SentOrders, client_order_ids, own_prefix
@@ -24,6 +25,7 @@ from trading import news, notes
 from trading.order_rules import OrderRules
 from trading.own_orders import UnknownOrder
 from trading.trader import LEAVE_PAUSE_NS_MAX, Outbox, Trader
+from venues.binance import BinanceVenue
 from venues.polling_line import PollingLine, VenueCalls
 from venues.trading_line import TradingLine
 from venues.venue import ARRIVAL_MS_MAX, VenueKeysError
@@ -57,7 +59,7 @@ class MakerNode:
             strategy_of(settings),
             settings.instrument,
             rules,
-            terms_of(settings, prefix, list_ns=0),
+            terms_of(settings, prefix, line.list_ns),
             client_order_ids(prefix),
             {name: UnknownOrder(quote, until_ns) for name, quote in self._sent.orders.items()},
             partial(random.uniform, 0.5, 1.0),
@@ -164,17 +166,16 @@ def wait_for(source: socket.socket, wait_ns: int | None) -> None:
 
 def run(node: Node) -> None:
     """Run the maker's node until it is told to stop."""
-    _maker(node).run()
+    _maker(node, desk_line).run()
 
 
 def clean_up(node: Node) -> None:
     """Cancel what a maker of this desk that was killed has left at the venue."""
-    _maker(node).stop()
+    _maker(node, lambda _, venue, clock: PollingLine(VenueCalls(venue, node.settings.instrument, clock))).stop()
 
 
-def _maker(node: Node) -> MakerNode:
+def _maker(node: Node, make_line: Callable[[Settings, BinanceVenue, Callable[[], int]], TradingLine]) -> MakerNode:
     venue, clock = desk_venue(node.settings), steady_clock()
-    instrument = node.settings.instrument
-    rules = venue.load(instrument)
-    line = PollingLine(VenueCalls(venue, instrument, clock))
+    rules = venue.load(node.settings.instrument)
+    line = make_line(node.settings, venue, clock)
     return MakerNode(node, line, own_prefix(node.settings.run_dir), rules, clock)

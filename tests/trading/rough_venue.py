@@ -19,7 +19,7 @@ from market.instrument import Instrument
 from trading import news
 from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, Place
 from trading.trader import Trader
-from venues.polling_line import with_what_follows
+from venues.line_end import with_what_follows
 
 ARRIVAL_NS = 6 * NS_PER_SECOND
 

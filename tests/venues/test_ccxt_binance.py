@@ -34,6 +34,15 @@ print(ccxt.pro.binance is binance, alone is ccxt)
 """
 
 
+BETWEEN = """
+from venues.ccxt_binance import ccxt as alone
+import ccxt
+from venues.ccxt_pro import binance
+import ccxt.pro
+print(ccxt.pro.binance is binance, ccxt.async_support.binance in binance.__mro__)
+"""
+
+
 def test_loads_no_other_exchange_and_leaves_the_whole_to_whoever_asks() -> None:
     """The maker and the tracker started a second and a half later for the sake of a hundred exchanges."""
     assert printed_by(REST) == ["True True True True", "[]"]
@@ -47,6 +56,11 @@ def test_loads_the_sockets_of_no_other_exchange_either() -> None:
 def test_takes_the_whole_where_it_is_there_already() -> None:
     """Two classes of one exchange, and of each of its errors, would not know each other."""
     assert printed_by(AFTER_THE_WHOLE) == ["True True"]
+
+
+def test_sockets_go_with_the_whole_that_came_in_between() -> None:
+    """Tests import ccxt themselves."""
+    assert printed_by(BETWEEN) == ["True True"]
 
 
 def printed_by(script: str) -> list[str]:

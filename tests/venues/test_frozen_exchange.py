@@ -68,10 +68,12 @@ def test_a_killed_exchange_is_silent_and_orders_fail(exchange: ExchangeProcess, 
 
 
 def test_a_line_to_a_frozen_exchange_can_be_left(exchange: ExchangeProcess) -> None:
-    """No goodbye is waited for."""
-    line = Line(exchange.url, exchange.keys)
+    """No goodbye is waited for, and no call that hangs."""
+    line = Line(exchange.url, exchange.keys, timeout_ms=30_000)
     line.hear(news.Following)
     exchange.signal(signal.SIGSTOP)
+    line.act(ListOrders())
+    line.listen(0.2)
     began_s = time.monotonic()
     line.line.close()
     assert time.monotonic() - began_s < SAID_S_MAX

@@ -312,7 +312,7 @@ def test_a_bug_ends_the_line_and_is_raised_to_who_listens(server: Server) -> Non
         async def close(self) -> None:
             """Do nothing."""
 
-    line = SocketLine(None, BTC, Broken, lambda: 0)  # type: ignore[arg-type]
+    line = SocketLine(None, Broken)  # type: ignore[arg-type]
     assert select.select([line.ready], [], [], WAIT_S)[0], "it rings"
     with pytest.raises(ZeroDivisionError):
         line.take()

@@ -15,7 +15,8 @@ from tests.nodes.maker.scripted_venue import ScriptedVenue
 from trading import news
 from trading.actions import Action
 from trading.order_rules import OrderRules
-from venues.polling_line import VenueCalls, with_what_follows
+from venues.line_end import with_what_follows
+from venues.polling_line import VenueCalls, polled
 from venues.trading_line import TradingLine
 from venues.venue import (
     VenueUnavailableError,
@@ -31,6 +32,8 @@ Told = list[Any]
 
 class ScriptedLine:
     """A line that makes its calls when its news is taken, in the thread of who takes it."""
+
+    list_ns = 0
 
     def __init__(self, calls: VenueCalls) -> None:
         self._calls = calls
@@ -51,7 +54,7 @@ class ScriptedLine:
         """Carry all out and tell."""
         said: list[news.News] = []
         while self._batch:
-            said += [with_what_follows(each, self._batch) for each in self._calls.answer(self._batch.popleft())]
+            said += [with_what_follows(each, self._batch) for each in polled(self._calls, self._batch.popleft())]
         return said
 
     def close(self) -> None:

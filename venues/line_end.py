@@ -1,0 +1,97 @@
+"""The trader's end of a line whose work is done in another thread: what is to be done waits here, and what is told."""
+
+import socket
+import threading
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Sequence
+
+from trading import news
+from trading.actions import Action
+
+
+class LineEnd(ABC):
+    """A `TradingLine` but for its work, which a thread of a subclass does: with `_next` and `_say`."""
+
+    list_ns: int
+
+    def __init__(self) -> None:
+        self.ready, self._bell = socket.socketpair()
+        for end in (self.ready, self._bell):
+            end.setblocking(False)
+        self._lock = threading.Lock()
+        self._batches: deque[deque[Action]] = deque()
+        self._news: list[news.News] = []
+        self._bug: BaseException | None = None
+        self._is_closed = False
+
+    def act(self, actions: Sequence[Action]) -> None:
+        """Have actions carried out; see `TradingLine`."""
+        with self._lock:
+            self._batches.append(deque(actions))
+        self._wake()
+
+    def take_back(self) -> Sequence[Action]:
+        """Return the actions that have not begun; see `TradingLine`."""
+        with self._lock:
+            taken = [action for batch in self._batches for action in batch]
+            for batch in self._batches:
+                batch.clear()  # the one that is at work, too
+            return taken
+
+    def take(self) -> list[news.News]:
+        """Return the news since the last call; see `TradingLine`."""
+        with self._lock:
+            if self._bug is not None:
+                raise self._bug
+            if self._news:
+                self.ready.recv(1)
+            said, self._news = self._news, []
+            return said
+
+    def close(self) -> None:
+        """Hang up; see `TradingLine`."""
+        with self._lock:
+            self._is_closed = True
+            self.ready.close()
+            self._bell.close()
+        self._wake()
+
+    # --- for the thread that does the work ---
+
+    @abstractmethod
+    def _wake(self) -> None:
+        """Let the thread look whether there is something to do, or whether the line is closed."""
+
+    def _next(self) -> tuple[deque[Action], Action] | None:
+        """Return the next action with the rest of its batch, None if there is none."""
+        with self._lock:
+            while self._batches and not self._batches[0]:
+                self._batches.popleft()
+            return (self._batches[0], self._batches[0].popleft()) if self._batches else None
+
+    def _say(self, said: Sequence[news.News], batch: deque[Action] | None = None) -> None:
+        """Tell news; `batch` is the rest of the one that it answers, if it does."""
+        with self._lock:
+            if not self._news and said:
+                self._ring()
+            self._news += [with_what_follows(each, batch) for each in said] if batch else said
+
+    def _fail(self, bug: BaseException) -> None:
+        """End with a bug, which the next `take` raises."""
+        with self._lock:
+            self._bug = bug
+            if not self._news:
+                self._ring()
+
+    def _ring(self) -> None:
+        if not self._is_closed:
+            self._bell.send(b"\0")
+
+
+def with_what_follows(said: news.News, batch: deque[Action]) -> news.News:
+    """Return news of an action; if that has failed, what was to follow it in its batch is undone, too."""
+    if isinstance(said, news.Failed) and said.undone:
+        said = said._replace(undone=(*said.undone, *batch))
+        batch.clear()
+    return said
