@@ -15,9 +15,10 @@ config = typer.Typer(no_args_is_help=True, help="Show the settings.")
 def warm() -> None:
     """Compile what is compiled, once, so that the next start is quick."""
     from desk.warm import warm_kernels, warm_mirror, warm_sessions
+    from simulation.recorded_market import warm as warm_replay
 
-    warm_kernels(lambda line: print(line, file=sys.stderr))
-    warm_mirror(lambda line: print(line, file=sys.stderr))
+    for warm_some in (warm_kernels, warm_mirror, warm_replay):
+        warm_some(lambda line: print(line, file=sys.stderr))
     warm_sessions()
 
 

@@ -116,13 +116,18 @@ def _keeping(made: Iterator[Changes], kept: Path, name: str, tell: Callable[[str
     except OSError as error:
         tell(f"the arrays of {name} cannot be kept: {error}")
     try:
+        ahead: Changes | None = None  # so that all is kept before the last piece is used, however that ends
         for piece in made:
+            if ahead is not None:
+                yield ahead
+            ahead = piece
             if writer is not None and (problem := writer.write(piece)):
                 tell(f"the arrays of {name} cannot be kept: {problem}")
                 writer = None
-            yield piece
         if writer is not None and (problem := writer.finish()):
             tell(f"the arrays of {name} cannot be kept: {problem}")
+        if ahead is not None:
+            yield ahead
     finally:
         if writer is not None:
             writer.clear()

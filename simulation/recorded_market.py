@@ -1,7 +1,7 @@
 """Recordings and the engine they are replayed to, in one compiled call from one thing that concerns us to the next."""
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import cycle, islice
+from itertools import count, cycle, islice
 from pathlib import Path
 from typing import Final
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from desk.run_dir import NodeError
 from desk.settings import Settings
+from engine.capacity import Capacity
 from engine.fast.engine import FastEngine
 from flow.book_mirror import figures_of, give_fresh_ids, new_mirror
 from flow.mirror import memory as at
@@ -43,6 +44,7 @@ from simulation.replaying.running import (
     TOLD,
     TOLD_MAX,
     WITHOUT_ROOM,
+    is_warm,
     run_due,
 )
 
@@ -50,6 +52,14 @@ Parts = Iterator[tuple[Part, Iterator[Changes]]]
 
 _PAUSE_NS: Final = NS_PER_MS  # between two parts
 _NOTHING: Final = Changes(*(np.zeros((0, 4) if name == "values" else 0, np.int64) for name in Changes._fields))
+
+_BOOK_OF_NOTHING: Final = {
+    "times_ns": np.zeros(1, np.int64),
+    "kinds": np.full(1, BOOK, np.int64),
+    "values": np.zeros((1, 4), np.int64),
+    "ends": np.zeros(1, np.int64),
+    "counts": np.zeros(3, np.int64),
+}
 
 
 class Track:
@@ -300,6 +310,15 @@ class RecordedMarket:
         if isinstance(event, Executed):
             return self._owner in (event.taker_owner, event.maker_owner)
         return not isinstance(event, Halted) and event.owner == self._owner
+
+
+def warm(tell: Callable[[str], None]) -> None:
+    """Compile the kernels of a replay into the cache, or load them; `tell` gets a line before compiling begins."""
+    if not is_warm():
+        tell("compiles its kernels, first run only: some 30 s")
+    parts = iter([((), iter([_NOTHING._replace(**_BOOK_OF_NOTHING)]))])
+    track = Track(parts, new_mirror(0, 1, "behind", 1), count(1))
+    RecordedMarket(FastEngine(Capacity(symbol_count=1)), {0: track}, 1, 0)
 
 
 def make_tracks(

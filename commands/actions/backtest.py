@@ -23,6 +23,7 @@ from screens.report import day_text
 from simulation.backtest import Stretch, plan
 from simulation.delays import Delays
 from simulation.desk import SimulatedDesk
+from simulation.recorded_market import warm
 from trading.models import MODELS
 
 RUN_FILE: Final = "backtest.json"
@@ -73,6 +74,7 @@ def print_backtest(
         _prepare(out)
     found = [inspected(settings, path) for path in paths]
     stretches = plan(settings, [each for each, _ in found])
+    warm(lambda line: print(line, file=sys.stderr))
     with tempfile.TemporaryDirectory(prefix="tickbus-") as scratch:
         folder = out or Path(scratch)
         began_ns = monotonic_ns()
@@ -112,6 +114,8 @@ def _run(stretch: Stretch, folder: Path, delays: Delays) -> JsonObject:
     desk = SimulatedDesk(stretch.settings, stretch.start_ns, folder, delays)
     run_to(desk, stretch.end_ns)
     desk.close_books()
+    for problem in desk.problems:
+        print(f"note: {problem}", file=sys.stderr)
     return {
         "recordings": [str(each.path) for each in stretch.found],
         "from": iso_time(stretch.start_ns // NS_PER_MS),

@@ -12,7 +12,7 @@ from flow.mirror.following import follow_levels, has_room, restore_best, take_re
 from flow.mirror.hearing import acknowledge, compare, hear_row
 from flow.mirror.memory import MirrorMemory
 from market.bits import row_at
-from market.kernel import inlined, kernel, routine
+from market.kernel import inlined, is_compiled, kernel, routine
 from market.row_codes import ACCEPTED, AMENDED, CANCELED, EXECUTED, REJECTED, RESTED, TAGS, TRIGGERED
 from market.rows import ROW_WIDTH, TAG, Int64Array
 
@@ -33,6 +33,11 @@ LOGGED_MAX: Final = 65_536
 
 _OWNER: Final = ACCEPTED.owner
 assert {each.owner for each in (RESTED, CANCELED, AMENDED, TRIGGERED, REJECTED)} == {_OWNER}, "where they all have it"
+
+
+def is_warm() -> bool:
+    """Return whether the kernel needs no compiling."""
+    return is_compiled("running.run_due")
 
 
 @kernel
