@@ -46,10 +46,13 @@ def backtest_settings(
     Raises:
         DeskError, SettingsError: if they cannot be.
     """
-    named = {} if strategy is None else {"maker.model" if strategy in MODELS else "maker.strategy": strategy}
+    is_model = strategy in MODELS
     if overrides.get("symbol") is None:
         overrides = {**overrides, "symbol": recorded_symbol(recordings[0])}
-    settings = settings_with({**overrides, **named}, sets)
+    settings = settings_with({**overrides, "maker.model" if is_model else "maker.strategy": strategy}, sets)
+    if is_model:  # not the file that the settings may name
+        maker = settings.maker.model_copy(update={"strategy": None, "parameters": {}})
+        settings = settings.model_copy(update={"maker": maker})
     return settings if fees is None else _with_fees(settings, fees)
 
 

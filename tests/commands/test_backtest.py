@@ -71,6 +71,20 @@ def test_same_again_is_the_same_to_the_last_bit_and_another_latency_another(
     assert again("--latency-ms", "40") != digest
 
 
+def test_strategy_is_a_file_or_a_model(tmp_path: Path) -> None:
+    """The example that `up --strategy` runs; a model by its name, though the settings name a file."""
+    example = CLI.parent / "examples" / "strategy.py"
+    parameters = ("--set", "maker.parameters.half_spread=0.0001", "--set", "maker.parameters.lean=0")
+
+    def fills(*words: str | Path) -> int:
+        return int(json.loads(backtest(tmp_path, KEPT, "--json", *words).stdout)["run"]["fills"])
+
+    ladder = fills("--strategy", example, *parameters)
+    assert ladder > 0
+    (tmp_path / "tickbus.toml").write_text(f'[maker]\nstrategy = "{example}"\nhalf_spread = "0.0001"\n')
+    assert fills("--strategy", "symmetric") not in (0, ladder)
+
+
 def test_faults_of_a_recording_are_told_and_traded_on(tmp_path: Path) -> None:
     """A gap is no reason not to look, and none to be silent."""
     lines = gzip.decompress(KEPT.read_bytes()).decode().splitlines()

@@ -197,10 +197,11 @@ def test_nothing_decided_up_to_a_moment_knows_what_was_received_after_it(tmp_pat
     first = Decided(desk_of(stretch, tmp_path / "first"))
     first.desk.run(stretch.end_ns)
     assert len(first.actions) > 25
+    assert first.desk.told.counts["Filled"] >= 3
     dice = Random(11)
     differs_after = 0
     for number in range(100):
-        at_ns = dice.randrange(stretch.start_ns, stretch.end_ns)
+        at_ns = dice.randrange(stretch.start_ns, stretch.end_ns) if number % 2 else dice.choice(first.actions)[0]
         other = [record if record.received_ns <= at_ns else changed(record) for record in records]
         write_recording(path, BTCUSDT, other)
         again = Decided(desk_of(stretch, tmp_path / f"{number}"))
@@ -208,6 +209,20 @@ def test_nothing_decided_up_to_a_moment_knows_what_was_received_after_it(tmp_pat
         assert again.up_to(at_ns) == first.up_to(at_ns), at_ns
         differs_after += again.actions != first.up_to(again.desk.heap.now_ns)
     assert differs_after > 80  # the other future is one that a desk notices
+
+
+def test_fill_is_not_known_before_its_trade_was_received(written: Callable[..., Path], tmp_path: Path) -> None:
+    """A trade is put before the best prices that show it, which came 30 ms earlier: the clock has to be as late."""
+    told_ns = AT + 5 * S + 30_000_000
+    shown = BookTicker(AT + 5 * S, 3, Level(9_999, 5_000), Level(10_002, 5_000))
+    trade = RecordedTrade(told_ns, 1, 10_000, 5_000 + 20_000, Side.SELL)
+    path = written("a", AT, shown, trade, last_best(AT + 9 * S))
+    (stretch,) = stretches_of(settings_of(), path)
+    desk = desk_of(stretch, tmp_path / "out", Fixed([Quote(Side.BUY, 10_000, 40_000)]))
+    desk.run(told_ns)
+    assert "Filled" not in desk.told.counts
+    desk.run(told_ns + S)
+    assert desk.told.counts["Filled"] == 1
 
 
 def test_a_recorded_lot_fills_only_once(written: Callable[..., Path], tmp_path: Path) -> None:
