@@ -9,7 +9,7 @@ from engine.wire.encoding import KEYS_PER_ROW, NO_KEY
 from market.kernel import inlined, kernel
 from market.limits import ORDER_IDS_PER_SESSION, TCP_SESSIONS_MAX
 from market.order_table import unsigned
-from market.row_codes import ACCEPTED, AMENDED, CANCELED, EXECUTED, REJECTED, RESTED, TAGS, TRIGGERED
+from market.row_codes import ACCEPTED, AMENDED, CANCELED, ENDS, EXECUTED, REJECTED, RESTED, TAGS, TRIGGERED
 from market.rows import ROW_WIDTH, TAG, Int64Array
 from sessions import memory as at
 from sessions.memory import SessionMemory
@@ -109,8 +109,11 @@ def _take_event(memory: SessionMemory, base: int, order_id: int, client_id: int,
     entry = find_order(orders, order_id)
     is_open = orders[entry + at.ORDER_ID] != 0
     is_first = tag == TAGS.ACCEPTED or (tag == TAGS.REJECTED and events[base + REJECTED.command] == TAGS.NEW_ORDER)
-    is_only = tag == TAGS.CANCELED and is_open and not orders[entry + at.ORDER_IS_ANSWERED]
-    if is_first or tag == TAGS.CANCELED:
+    is_canceled = tag == TAGS.CANCELED
+    # The gateway says itself that a lost engine's orders have ended, also those on their way, which no replay knows.
+    is_lost = is_canceled and not is_open and events[base + CANCELED.reason] == ENDS.ENGINE_RESTARTED
+    is_only = is_lost or (is_canceled and is_open and not orders[entry + at.ORDER_IS_ANSWERED])
+    if is_first or is_canceled:
         sessions[session + at.USED_ID] = max(sessions[session + at.USED_ID], client_id)
         sessions[session + at.LATE_COUNT] += (is_first or is_only) and client_id < sessions[session + at.ANSWERED_ID]
         sessions[session + at.ANSWERED_ID] = max(sessions[session + at.ANSWERED_ID], client_id)
@@ -127,8 +130,8 @@ def _take_event(memory: SessionMemory, base: int, order_id: int, client_id: int,
             _set_leaves(memory, entry, 0, session)
         return True
     if not is_open:
-        return False
-    if tag == TAGS.CANCELED:
+        return is_lost
+    if is_canceled:
         _set_leaves(memory, entry, events[base + CANCELED.leaves_lots], session)
     elif tag == TAGS.AMENDED:
         orders[entry + at.ORDER_PRICE] = events[base + AMENDED.price_ticks]

@@ -106,6 +106,21 @@ def test_an_engine_that_begins_anew_ends_the_orders_of_its_symbols_alone(gateway
     assert gateway.table.open_count(gateway.one()) == 2
 
 
+def test_an_order_that_was_lost_on_its_way_to_an_engine_is_told_again_after_a_kill(gateway: Gateway) -> None:
+    """No report knows of it but the gateway's own word: without it the session's numbers fell back, and were reused."""
+    one = gateway.kept.log_on(Logon("one"))
+    gateway.kept.begin_epoch(ENGINE, Position(START_NS, 0), {BTC}, Now(1, 0))
+    gateway.take(START_NS, 1, gateway.enter(one, 1))
+    gateway.enter(one, 2, 3)
+    gateway.kept.begin_epoch(ENGINE, Position(START_NS + 1, 0), {BTC}, Now(2, 0))
+    told = reports(one)
+    assert [type(event) for event in told] == [Accepted] + [Canceled] * 3
+    used_id = gateway.table.used_id(one)
+    gateway.kill()
+    assert reports(gateway.one()) == told
+    assert (gateway.table.used_id(gateway.one()), gateway.table.open_count(gateway.one())) == (used_id, 0)
+
+
 def test_a_session_that_was_given_up_does_not_come_back(gateway: Gateway) -> None:
     """Killed just after it: its name is not known, and what it had open is cancelled like an anonymous one's."""
     one = gateway.kept.log_on(Logon("one"))
