@@ -17,12 +17,20 @@ from paper.calls.parameters import read_values, without_signature
 from paper.errors import ExchangeError
 from paper.exchange.exchange import Exchange
 from paper.exchange.pending import Pending
-from simulation.heap import EventHeap
+from simulation.heap import Happening
 from venues.binance_account import BinanceAccount
 from venues.venue import VenueError
 
 ADDRESS: Final = "127.0.0.1"
 _ENDPOINTS: Final = {(each.method, each.name): each for each in ENDPOINTS}
+
+
+class Clock(Protocol):
+    """The time, and what is to happen in a while."""
+
+    @property
+    def now_ns(self) -> int: ...
+    def after(self, delay_ns: int, happening: Happening, /) -> None: ...
 
 
 class Caller(Protocol):
@@ -55,15 +63,15 @@ class Calls:
     Args:
         exchange: what is asked.
         usage: counts the calls of the one address that they come from.
-        heap: the clock.
+        clock: of the exchange.
         account: whose calls they are.
     """
 
-    def __init__(self, exchange: Exchange, usage: Usage, heap: EventHeap, account: int = FIRST_ACCOUNT) -> None:
+    def __init__(self, exchange: Exchange, usage: Usage, clock: Clock, account: int = FIRST_ACCOUNT) -> None:
         self._exchange = exchange
         self._account = account
         self._usage = usage
-        self._heap = heap
+        self._clock = clock
 
     def begin(self, method: str, path: str, asked: Mapping[str, object], done: Callable[[Any], None]) -> None:
         """Begin a call; `done` gets the document, or the ExchangeError, once the engine has answered."""
@@ -83,7 +91,7 @@ class Calls:
         return answers[0]
 
     async def _call(self, endpoint: Endpoint, asked: Mapping[str, object]) -> Any:
-        now_ns = self._heap.now_ns
+        now_ns = self._clock.now_ns
         texts = {name: str(value) for name, value in asked.items() if value is not None}
         table = endpoint.parameters
         if endpoint.is_signed:
@@ -102,7 +110,8 @@ class Calls:
         except ExchangeError as error:
             done(error)
         else:
-            pending.when_done(lambda: self._drive(call, done))
+            # Not at once: whoever has the answer must first end what it is at, as in a loop of tasks.
+            pending.when_done(lambda: self._clock.after(0, lambda: self._drive(call, done)))
 
 
 class SimulatedAccount(BinanceAccount):

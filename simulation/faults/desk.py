@@ -12,6 +12,7 @@ from paper.exchange.news import AccountNews
 from simulation.faults.client import TraderProcess, order_rules
 from simulation.faults.crowd import Crowd
 from simulation.faults.door import Door
+from simulation.faults.gateway import GATEWAY, Bot, GatewayProcess
 from simulation.faults.life import Life
 from simulation.faults.network import Network, Trouble
 from simulation.faults.nodes import ACCOUNTS, ENGINE, EngineProcess, FlowProcess, PaperProcess
@@ -22,7 +23,7 @@ from trading.order_rules import OrderRules
 from trading.quoting import Quote
 
 START_NS: Final = 1_800_000_000 * NS_PER_SECOND
-VICTIMS: Final = (ENGINE, "flow", "paper", "trader")
+VICTIMS: Final = (ENGINE, "flow", "paper", "trader", GATEWAY)
 _DOWN_NS: Final = 1 * NS_PER_MS, 2 * NS_PER_SECOND
 
 
@@ -54,6 +55,8 @@ class MortalDesk:
         self.flow: FlowProcess | None = None
         self.paper: PaperProcess | None = None
         self.trader: TraderProcess | None = None
+        self.gateway: GatewayProcess | None = None
+        self.bots = [self._bot("keeps", False), self._bot("cancels", True)]
         self._doors = {account: Door(account) for account in ACCOUNTS}
         self.crowds = [self._crowd(account) for account in ACCOUNTS if account != FIRST_ACCOUNT]
         self._sent: dict[str, Quote] = {}
@@ -78,6 +81,7 @@ class MortalDesk:
             heap.now_ns = next_ns
             heap.run_due()
             self._tell_connection()
+            self._tell_price()
         heap.now_ns = until_ns
 
     def doom(self, name: str, points: int) -> None:
@@ -103,6 +107,8 @@ class MortalDesk:
         self.is_still = is_still
         for crowd in self.crowds:
             crowd.is_still = is_still
+        for bot in self.bots:
+            bot.is_still = is_still
         if self.flow is not None:
             self.flow.is_still = is_still
         if self.trader is not None:
@@ -126,6 +132,10 @@ class MortalDesk:
             for door in self._doors.values():
                 door.process = self.paper
             self._rules = self._rules or order_rules(self.paper, self.settings.instrument)
+        elif life.name == GATEWAY:
+            self.gateway = GatewayProcess(life, self.network, self.settings, self.folder / GATEWAY)
+            for bot in self.bots:
+                bot.process = self.gateway
         elif self._rules is None:
             life.after(NS_PER_SECOND, lambda: self._build(life))
         else:
@@ -145,6 +155,10 @@ class MortalDesk:
         life = Life(self.heap, f"crowd {account}", lambda *_: False, self._bury)
         return Crowd(life, self._doors[account], self.settings.instrument, self.dice, account)
 
+    def _bot(self, name: str, is_cancel_on_disconnect: bool) -> Bot:
+        life = Life(self.heap, name, lambda *_: False, self._bury)
+        return Bot(life, name, self.settings.symbol, self.dice, is_cancel_on_disconnect=is_cancel_on_disconnect)
+
     def _tell_trader(self, said: AccountNews) -> None:
         if self.trader is not None:
             self.trader.line.hear(said)
@@ -155,6 +169,13 @@ class MortalDesk:
         if is_connected != self._is_connected and self.trader is not None:
             self._is_connected = is_connected
             self.trader.line.tell(news.Following() if is_connected else news.Silent("the exchange is gone"))
+
+    def _tell_price(self) -> None:
+        """Let the bots know about where the market is."""
+        if self.engine is not None:
+            mid_ticks_x2 = self.engine.core.engine.depth(self.settings.instrument.symbol_id, 1).mid_ticks_x2
+            for bot in self.bots:
+                bot.mid_ticks = (mid_ticks_x2 or 0) // 2
 
     def _is_last(self, life: Life, what: str) -> bool:
         left = self._doomed.get(life.name)
@@ -182,6 +203,11 @@ class MortalDesk:
             self.paper = None
             for door in self._doors.values():
                 door.close()
+        elif name == GATEWAY and self.gateway is not None:
+            self.gateway.leave()
+            self.gateway = None
+            for bot in self.bots:
+                bot.process = None
         elif name == "trader" and self.trader is not None:
             self.trader.line.close()
             self.trader = None

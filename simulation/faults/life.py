@@ -36,6 +36,11 @@ class Life:
         """Return this moment; both clocks are the simulated one."""
         return Now(self.heap.now_ns, self.heap.now_ns)
 
+    @property
+    def now_ns(self) -> int:
+        """This moment, as the heap has it."""
+        return self.heap.now_ns
+
     def time_ns(self) -> int:
         """Return this moment, ns since 1970 UTC."""
         return self.heap.now_ns

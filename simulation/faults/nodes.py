@@ -172,7 +172,7 @@ class PaperProcess:
             self.exchange.open_account(account)
         self.turns = ExchangeTurns(self.exchange, EngineClient([self.link]), self.subscriber, life.now, lambda *_: None)
         usage = Usage(is_limiting=False)
-        self.calls = {account: Calls(self.exchange, usage, life.heap, account) for account in ACCOUNTS}
+        self.calls = {account: Calls(self.exchange, usage, life, account) for account in ACCOUNTS}
         self.life = life
         life.every(_TICK_NS, self._take)
 

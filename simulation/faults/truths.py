@@ -24,6 +24,7 @@ from paper.units import UNITS_PER_ONE
 from simulation.faults.client import TraderProcess
 from simulation.faults.crowd import Crowd
 from simulation.faults.desk import MortalDesk
+from simulation.faults.gateway import GATEWAY
 from simulation.faults.nodes import ACCOUNTS, ENGINE, EngineProcess, PaperProcess, new_core
 
 _ALL: Final = Span(1_000_000)
@@ -49,6 +50,7 @@ def check(desk: MortalDesk) -> None:
     _check_trader(desk, paper, trader)
     for crowd in desk.crowds:
         _check_crowd(desk, paper, crowd)
+    _check_bots(desk, engine)
 
 
 def _check_journal(desk: MortalDesk, engine: EngineProcess) -> list[Event]:
@@ -171,3 +173,23 @@ def _check_trader(desk: MortalDesk, paper: PaperProcess, trader: TraderProcess) 
     position, units = trader.trader.position, wallet.free + wallet.locked
     assert position is not None, "the trader knows its position"
     assert position * UNITS_PER_ONE == units, f"the trader's position is what it owns: {position} {units}"
+
+
+def _check_bots(desk: MortalDesk, engine: EngineProcess) -> None:
+    """Each client of the gateway has all of its reports, once each, and knows what became of every order."""
+    assert desk.gateway is not None
+    assert desk.gateway.link.is_connected, "the gateway has its engine again"
+    source = desk.settings.plan.gateways[GATEWAY].source
+    open_count = 0
+    for bot in desk.bots:
+        session = bot.session
+        assert session.is_logged_on, f"{session.client_id} is logged on again"
+        assert not session.lost_count, f"{session.client_id} has lost {session.lost_count} reports"
+        assert not session.unanswered_count, f"{session.client_id} has {session.unanswered_count} orders unanswered"
+        assert not session.unknown_order_ids, f"{session.client_id} knows nothing of {session.unknown_order_ids}"
+        numbers = [event.sequence for event in bot.heard if event.sequence]
+        assert numbers == list(range(1, len(numbers) + 1)), f"{session.client_id} has each report once"
+        open_count += len(session.open_order_ids)
+    rows = engine.core.engine.orders(desk.settings.instrument.symbol_id).tolist()
+    resting_count = sum(source_of_order(row[0]) == source for row in rows)
+    assert resting_count == open_count, f"{open_count} orders of bots are open, {resting_count} rest at the engine"
