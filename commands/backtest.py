@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from commands.options import Json
-from commands.simulation import Jitter, Latency, Sets
+from commands.simulation import Jitter, JitterFrom, Latency, Sets
 
 app = typer.Typer()
 
@@ -20,6 +20,7 @@ def backtest(
     sets: Sets = None,
     latency_ms: Latency = 1.0,
     jitter_ms: Jitter = 0.0,
+    jitter_from: JitterFrom = None,
     queue: Annotated[
         str | None, typer.Option(help="behind or proportional: who left a queue.", show_default="flow.queue_model")
     ] = None,
@@ -44,5 +45,5 @@ def backtest(
 
     overrides = {"flow.queue_model": queue, "flow.seed": seed, "symbol": symbol}
     settings = backtest_settings(recordings, strategy, fees, overrides, sets or ())
-    delays = delays_of(latency_ms, jitter_ms, settings.flow.seed)
+    delays = delays_of(latency_ms, jitter_ms, jitter_from, settings.flow.seed)
     raise typer.Exit(print_backtest(settings, recordings, delays, out, as_json=as_json))

@@ -18,6 +18,10 @@ Latency = Annotated[
 Jitter = Annotated[
     float, typer.Option("--jitter-ms", min=0, max=60_000, help="The mean of what comes to it by chance.")
 ]
+JitterFrom = Annotated[
+    Path | None,
+    typer.Option("--jitter-from", help="A recording: what its messages took more than the quickest.", metavar="FILE"),
+]
 Out = Annotated[
     Path | None, typer.Option(help="A folder for the daily files.", show_default="they are not kept", file_okay=False)
 ]
@@ -35,6 +39,7 @@ def simulate(
     start: Annotated[str, typer.Option(help="When the simulated clock starts, UTC.")] = "2026-01-01T00:00:00",
     latency_ms: Latency = 1.0,
     jitter_ms: Jitter = 0.0,
+    jitter_from: JitterFrom = None,
     sets: Sets = None,
     out: Out = None,
     as_json: Json = False,
@@ -44,5 +49,5 @@ def simulate(
     from desk.sections import flow_in_short
 
     settings = settings_with({**flow_in_short(flow), "flow.seed": seed, "maker.strategy": strategy}, sets or ())
-    delays = delays_of(latency_ms, jitter_ms, settings.flow.seed)
+    delays = delays_of(latency_ms, jitter_ms, jitter_from, settings.flow.seed)
     raise typer.Exit(print_simulation(settings, start_of(start), seconds, delays, out, as_json=as_json))

@@ -109,6 +109,37 @@ def read_recording(path: Path, instrument: Instrument, skipped: Counter[str] | N
             yield record
 
 
+def recorded_lags(path: Path) -> list[int]:
+    """Return how much longer than the quickest each message with a time of its own travelled to whoever recorded it.
+
+    How long the quickest took, nobody knows: the clocks at the two ends may be seconds apart. A message's own time is
+    exact to the ms.
+
+    Returns:
+        ns, in the file's order.
+
+    Raises:
+        OSError: if the file cannot be read.
+        RecordingError: if a line is malformed, or no message has a time of its own.
+    """
+    unit_ns = _stamp_unit_ns(path)
+    delays_ns = []
+    for number, line in _lines(path):
+        if '"E"' not in line:
+            continue
+        try:
+            stamp, text = _split(line)
+            own_ns = _own_time_ns(_unwrapped(text).document)
+        except MALFORMED as error:
+            raise _line_error(path, number, line, error) from error
+        if own_ns is not None:
+            delays_ns.append(stamp * unit_ns - own_ns)
+    if not delays_ns:
+        raise RecordingError(f"{path.name}: expected messages with a time of their own (E), found none")
+    quickest_ns = min(delays_ns)
+    return [delay_ns - quickest_ns for delay_ns in delays_ns]
+
+
 def recorded_symbol(path: Path) -> str:
     """Return the symbol of a recording, `BTCUSDT`, as its first message with one says.
 

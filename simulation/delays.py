@@ -22,9 +22,10 @@ def drawn(least_ns: int, mean_more_ns: int, dice: random.Random) -> Travel:
     return lambda: least_ns + round(dice.expovariate(1.0 / mean_more_ns)) if mean_more_ns else least_ns
 
 
-def recorded(delays_ns: Sequence[int]) -> Travel:
-    """Return a travel that takes as long as others have taken, one after the other, and again from the first."""
-    return cycle(delays_ns).__next__
+def recorded(least_ns: int, more_ns: Sequence[int]) -> Travel:
+    """Return a travel of at least `least_ns`, and what others took more, one after the other, again and again."""
+    mores_ns = cycle(more_ns)
+    return lambda: least_ns + next(mores_ns)
 
 
 class Lane:
@@ -49,6 +50,7 @@ class Delays:
         order_ns: between the exchange and its engine.
         venue_ns: between the trader and the exchange, at least.
         venue_more_ns: the mean of what comes to that by chance, drawn anew for each message.
+        venue_lags_ns: what comes to it instead, if there are any: as much as other messages took more.
         book_ns: how often the exchange tells of the book.
         seed: of the dice.
     """
@@ -56,9 +58,12 @@ class Delays:
     order_ns: int = 0
     venue_ns: int = NS_PER_MS
     venue_more_ns: int = 0
+    venue_lags_ns: Sequence[int] = ()
     book_ns: int = 100 * NS_PER_MS
     seed: int = 1
 
     def venue(self) -> Travel:
         """Return the travel between trader and exchange."""
+        if self.venue_lags_ns:
+            return recorded(self.venue_ns, self.venue_lags_ns)
         return drawn(self.venue_ns, self.venue_more_ns, random.Random(self.seed))  # noqa: S311 - no secret

@@ -89,7 +89,12 @@ def print_backtest(
         result: JsonObject = {
             "recordings": [each.document(instrument) for each, instrument in found],
             "settings": setting_texts(settings),
-            "delays_ns": {"venue": delays.venue_ns, "venue_more": delays.venue_more_ns, "order": delays.order_ns},
+            "delays_ns": {
+                "venue": delays.venue_ns,
+                "venue_more": delays.venue_more_ns,
+                "venue_lags": len(delays.venue_lags_ns),
+                "order": delays.order_ns,
+            },
             "fills": len(fills),
             "runs": runs,
         }

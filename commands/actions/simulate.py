@@ -9,6 +9,7 @@ from typing import Any
 
 from desk.client import DeskError
 from desk.settings import Settings, load_settings, values_of
+from flow.recording import RecordingError, recorded_lags
 from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns
 from market.exact_json import dumps
 from reports.performance import is_sound
@@ -53,9 +54,21 @@ def start_of(text: str) -> int:
     return int(moment.timestamp()) * NS_PER_SECOND
 
 
-def delays_of(latency_ms: float, jitter_ms: float, seed: int) -> Delays:
-    """Return the delays between maker and exchange that the command line asks for."""
-    return Delays(venue_ns=round(latency_ms * NS_PER_MS), venue_more_ns=round(jitter_ms * NS_PER_MS), seed=seed)
+def delays_of(latency_ms: float, jitter_ms: float, jitter_from: Path | None, seed: int) -> Delays:
+    """Return the delays between maker and exchange that the command line asks for.
+
+    Raises:
+        DeskError: if it asks for two kinds of jitter, or the recording tells of none.
+    """
+    if jitter_from is None:
+        return Delays(venue_ns=round(latency_ms * NS_PER_MS), venue_more_ns=round(jitter_ms * NS_PER_MS), seed=seed)
+    if jitter_ms:
+        raise DeskError("expected --jitter-ms or --jitter-from, were both")
+    try:
+        lags_ns = tuple(recorded_lags(jitter_from))
+    except (OSError, RecordingError) as error:
+        raise DeskError(f"--jitter-from: {error}") from None
+    return Delays(venue_ns=round(latency_ms * NS_PER_MS), venue_lags_ns=lags_ns)
 
 
 def print_simulation(
@@ -78,7 +91,7 @@ def print_simulation(
             "sha256": desk.digest.hexdigest(),
             "trader": desk.told.counts,
         }
-        print(dumps({"run": run | {"trader": desk.told.counts}, "day": document}))
+        print(dumps({"run": run, "day": document}))
         print(f"{speed:.0f} simulated seconds a second", file=sys.stderr)
     else:
         print(day_text(document))

@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 import cli
 from market.mendable import MendableError
 
+RECORDING = Path(__file__).resolve().parents[1] / "kept/recording.gz"
+
 
 def simulated(*words: str) -> str:
     """Return what a simulation of a few seconds prints."""
@@ -41,6 +43,16 @@ def test_day_seed_and_settings_are_those_asked_for() -> None:
     assert other["day"]["date"] == "2025-03-01"
 
 
+def test_delays_of_a_recording_are_a_run_of_their_own() -> None:
+    """The same twice, and another than without."""
+    fixed, first, second = (
+        json.loads(simulated("--json", *words))["run"]["sha256"]
+        for words in ((), *[("--jitter-from", str(RECORDING), "--latency-ms", "20")] * 2)
+    )
+    assert first == second
+    assert first != fixed
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -48,6 +60,8 @@ def test_day_seed_and_settings_are_those_asked_for() -> None:
         (("--set", "no.such=1"), "no such setting"),
         (("--start", "yesterday"), "expected a time"),
         (("--flow", "live"), "cannot be simulated"),
+        (("--jitter-from", "no.gz"), "no.gz"),
+        (("--jitter-ms", "1", "--jitter-from", "no.gz"), "were both"),
     ],
 )
 def test_says_in_a_line_what_is_wrong(words: tuple[str, ...], said: str) -> None:

@@ -17,6 +17,7 @@ from flow.recording import (
     RecordingError,
     Snapshot,
     read_recording,
+    recorded_lags,
     recorded_symbol,
 )
 from market.codes import Side
@@ -49,6 +50,24 @@ def test_reads_raw_messages_and_skips_empty_lines(tmp_path: Path) -> None:
     path.write_text('\n7 {"u":9007199254740993,"s":"BTCUSDT","b":"0.01000000","B":"1.00000000","a":"0.02","A":"3"}\n')
     ticker = BookTicker(7, 9_007_199_254_740_993, Level(1, 100_000), Level(2, 300_000))
     assert list(read_recording(path, BTCUSDT)) == [ticker]
+
+
+def test_lags_are_beyond_the_quickest_however_far_the_clocks_are_apart(tmp_path: Path) -> None:
+    """The recorder's clock is 1.3 s behind here, as in a real recording; best prices have no time of their own."""
+    path = tmp_path / "raw"
+    trade = '{{"e":"trade","E":{},"s":"BTCUSDT","t":1,"p":"1","q":"1","T":1,"m":true}}'
+    lines = [(1_723_161_253_700, trade.format(1_723_161_255_000)), (1_723_161_253_702, '{"u":1,"s":"BTCUSDT"}')]
+    lines.append((1_723_161_253_731, trade.format(1_723_161_255_024)))
+    path.write_text("".join(f"{stamp_ms}000000 {text}\n" for stamp_ms, text in lines))
+    assert recorded_lags(path) == [0, 7_000_000]
+
+
+def test_lags_of_a_recording_without_times_are_refused(tmp_path: Path) -> None:
+    """Guards a jitter of nothing, said to be that of a recording."""
+    path = tmp_path / "raw"
+    path.write_text('7 {"u":1,"s":"BTCUSDT","b":"0.01","B":"1","a":"0.02","A":"3"}\n')
+    with pytest.raises(RecordingError, match="a time of their own"):
+        recorded_lags(path)
 
 
 def test_leaves_out_what_rests_below_a_lot(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def test_fixed_and_recorded_travels_take_as_long_as_they_say() -> None:
     heap = EventHeap(0)
     assert arrivals(Lane(heap, fixed(5)), heap, [0, 10]) == [(0, 5), (1, 15)]
     heap = EventHeap(0)
-    assert arrivals(Lane(heap, recorded([1, 2])), heap, [0, 10, 20]) == [(0, 1), (1, 12), (2, 21)]
+    assert arrivals(Lane(heap, recorded(1, [0, 1])), heap, [0, 10, 20]) == [(0, 1), (1, 12), (2, 21)]
 
 
 @given(st.lists(st.integers(0, 1_000), max_size=30), st.integers(0, 100), st.integers(0, 1_000), st.integers(0, 9))
