@@ -12,6 +12,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -33,6 +34,7 @@ _PING_MS: Final = 1_000  # two pings without an answer end a connection
 _QUIET_S: Final = 3.0  # without a change of the book we ask whether there was one
 _GRACE_S: Final = 1.0  # for a change that is on its way
 _GOODBYE_S: Final = 0.5
+_NUMBERS_KEPT_MAX: Final = 4_096
 
 
 class _RefusedError(Exception):
@@ -58,9 +60,15 @@ class BinanceSockets:
         self._instrument = instrument
         self._symbol = f"{instrument.base}/{instrument.quote}"
         self._timeout_s = settings["timeout"] / 1_000
+        to_ticks, to_lots = instrument.price_to_ticks, instrument.qty_to_lots
+        self._ticks_of = lru_cache(_NUMBERS_KEPT_MAX)(
+            lambda price: to_ticks(Decimal(repr(price)))
+        )  # most are as before
+        self._lots_of = lru_cache(_NUMBERS_KEPT_MAX)(lambda qty: to_lots(Decimal(repr(qty))))
         self._shown: int | None = None  # the update id of the book that was told last
         self._exchange: Any = binance({**settings, "enableRateLimit": False})
         # One connection for all of the market's streams; the default is another one for each kind.
+        self._exchange.timeout_on_exit = 0
         self._exchange.options["streamLimits"] = {"spot": 1}
         self._exchange.options |= {"crossMarginPairsData": [], "isolatedMarginPairsData": []}  # no margin here
         self._exchange.options["ws"] = {
@@ -129,10 +137,7 @@ class BinanceSockets:
 
     def _levels(self, levels: Any) -> tuple[Level, ...]:
         """Return the best levels; the shortest decimal that reads as ccxt's number is the one that it has read."""
-        to_ticks, to_lots = self._instrument.price_to_ticks, self._instrument.qty_to_lots
-        return tuple(
-            Level(to_ticks(Decimal(repr(price))), to_lots(Decimal(repr(qty)))) for price, qty in levels[:DEPTH_LEVELS]
-        )
+        return tuple(Level(self._ticks_of(price), self._lots_of(qty)) for price, qty in levels[:DEPTH_LEVELS])
 
     async def _load_market(self) -> None:
         """Let ccxt know our pair; by itself it would load the thousand others, too."""
@@ -147,10 +152,19 @@ class BinanceSockets:
         async with self._judged("GET"):
             await self._load_market()
         try:
-            await self._ask("GET", lambda: self._exchange.authenticate({"type": "spot"}))
+            await self._ask("GET", self._authenticate)
         except VenueError:
             self.leave_account()  # ccxt may take itself for subscribed
             raise
+
+    async def _authenticate(self) -> None:
+        """Subscribe through ccxt, which tells a refusal to other callers too: there are none, and asyncio logs it."""
+        asked = asyncio.ensure_future(self._exchange.authenticate({"type": "spot"}))
+        await asyncio.sleep(0)
+        for name, waiting in self._exchange.client(self._api_url).futures.items():
+            if name.startswith("authenticate"):
+                waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asked
 
     async def orders(self) -> list[VenueOrder]:
         """Wait until something happens to orders, and return each as it is now. Only after `subscribe`."""

@@ -9,6 +9,8 @@ from market.clock import monotonic_ns
 from market.codes import Side
 from paper.access.accounts import KeyPair
 from tests.pairs import default_instruments
+from tests.paper.server import Server
+from tests.paper.test_admin import ask
 from trading import news
 from trading.actions import Action, Place
 from venues.binance import BinanceVenue
@@ -63,6 +65,12 @@ class Line:
     def all_of(self, kind: type[Said], since: int = 0) -> list[Said]:
         """Return the news of a kind."""
         return [said for said in self.told[since:] if isinstance(said, kind)]
+
+
+def arm(server: Server, kind: str, **options: Any) -> None:
+    """Set a switch of faults."""
+    status, document = ask(server, "POST", "faults", {"kind": kind, **options})
+    assert status == 200, document
 
 
 def bid(name: str, price: str = "90000", qty: str = "0.01") -> Place:

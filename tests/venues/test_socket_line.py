@@ -13,30 +13,11 @@ from paper.access.accounts import KeyPair
 from tests.paper.desk import ALICE
 from tests.paper.server import Server
 from tests.paper.test_admin import ask
-from tests.venues.lines import BTC, WAIT_S, Line, bid, names_of, offer
+from tests.venues.lines import BTC, WAIT_S, Line, arm, bid, names_of, offer
 from trading import news
 from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders
 from venues.binance_sockets import BinanceSockets
 from venues.socket_line import SocketLine
-
-
-@pytest.fixture(scope="module")
-def running_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for all tests of this file."""
-    server = Server(tmp_path_factory.mktemp("paper"))
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def server(running_server: Server) -> Iterator[Server]:
-    """The server with a new account and a stranger's order on each side; its money is checked."""
-    running_server.reset()
-    running_server.flow(Side.BUY, "89000", "0.5")
-    running_server.flow(Side.SELL, "93000", "0.5")
-    yield running_server
-    running_server.call(lambda desk: desk.ledger.check())
-    assert running_server.bugs == []
 
 
 @pytest.fixture
@@ -46,12 +27,6 @@ def line(server: Server) -> Iterator[Line]:
     line.hear(news.Following)
     yield line
     line.line.close()
-
-
-def arm(server: Server, kind: str, **options: Any) -> None:
-    """Set a switch of faults."""
-    status, document = ask(server, "POST", "faults", {"kind": kind, **options})
-    assert status == 200, document
 
 
 def orders_at(server: Server) -> list[tuple[str, str]]:
