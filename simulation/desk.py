@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final
 
 from bus.topology import Source, first_order_id, first_owner
-from desk.fees import commission_of
 from desk.settings import Settings
 from desk.strategy import strategy_of, terms_of
 from engine.capacity import Capacity
@@ -19,6 +18,7 @@ from engine.fast.engine import FastEngine
 from flow.recording_cache import cache_folder
 from flow.side_by_side import SideBySide
 from market.clock import NS_PER_SECOND, Now, day_bounds_ns, utc_date
+from market.depth import Depth
 from nodes.flow.market import OrderIds
 from nodes.flow.market_flows import make_flows
 from nodes.tracker.bookkeeper import Bookkeeper
@@ -86,9 +86,7 @@ class SimulatedDesk:
         self.told = Told()
         self.problems: list[str] = []
         self.market = _market(settings, start_ns, self.digest.add_rows, self.problems.append)
-        self.exchange = SimulatedExchange(
-            settings, self.heap, self.market, commission_of(settings), self._delays.order_ns
-        )
+        self.exchange = SimulatedExchange(settings, self.heap, self.market, self._delays.order_ns)
         self.account = SimulatedAccount(self.exchange.calls)
         instrument = settings.instrument
         self.line = SimulatedLine(self.exchange.calls, self.heap, instrument, self._delays.venue(), self._on_news)
@@ -102,6 +100,7 @@ class SimulatedDesk:
             (f"{PREFIX}{number}" for number in count(1)),
         )
         self._wake_ns: int | None = None
+        self._shown: Depth | None = None  # to the trader
         self.folder = ReportsFolder(folder)
         self._books = Bookkeeper(
             self.account, instrument, self.folder, self._clock, settings.market, settings.instruments
@@ -138,8 +137,11 @@ class SimulatedDesk:
         return Now(self.heap.now_ns, self.heap.now_ns)
 
     def _on_book(self) -> None:
-        """Let the trader hear of the book, again and again."""
-        self.line.tell(news.BookNews(self.market.engine.depth(self._settings.instrument.symbol_id, BOOK_LEVELS)))
+        """Let the trader hear of the book, again and again, when it has changed."""
+        depth = self.market.engine.depth(self._settings.instrument.symbol_id, BOOK_LEVELS)
+        if depth != self._shown:
+            self._shown = depth
+            self.line.tell(news.BookNews(depth))
         self.heap.after(self._delays.book_ns, self._on_book)
 
     def _on_news(self, said: Sequence[news.News]) -> None:

@@ -1,9 +1,10 @@
 """The paper exchange in front of a simulated market: the same exchange, and a link without sockets behind it."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from bus.topology import Source, first_order_id, first_owner
+from desk.fees import commission_of
 from desk.settings import Settings
 from market.codes import Side
 from market.commands import Command
@@ -68,9 +69,7 @@ class SimulatedExchange:
         order_delay_ns: how long a command takes to the engine, and a report back.
     """
 
-    def __init__(
-        self, settings: Settings, heap: EventHeap, market: Market, commission: Any, order_delay_ns: int = 0
-    ) -> None:
+    def __init__(self, settings: Settings, heap: EventHeap, market: Market, order_delay_ns: int = 0) -> None:
         self._heap = heap
         self._market = market
         self._delay_ns = order_delay_ns
@@ -86,7 +85,7 @@ class SimulatedExchange:
             EngineBooks(market),
             first_order_id=first_order_id(Source.PAPER),
             first_owner=self._owners.start,
-            commission=commission,
+            commission=commission_of(settings),
         )
         self._orders = self.exchange.engines[ENGINE]
         self._orders.on_connected(EPOCH, 0, heap.now_ns)
