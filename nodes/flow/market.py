@@ -1,13 +1,17 @@
 """The market of one engine's symbols: an order flow in front of the link end over which it trades."""
 
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from bus.engine_client import LinkEnd
 from bus.order_link import Connected, Reports
 from bus.topology import first_owner
 from flow.order_flow import OrderFlow
+from market.clock import NS_PER_MS
 from market.commands import Command, MassCancel
 from market.events import Event
+
+_HEARD_NS: Final = 20 * NS_PER_MS  # so long events wait at most for a step that is due anyway
 
 
 class OrderIds(Iterator[int]):
@@ -41,6 +45,7 @@ class Market:
         self._order_ids = order_ids
         self._clock = clock
         self._events: list[Event] = []
+        self._heard_ns = 0  # when the first of them came
         self._base_sequence = 0  # the link's number of the last command before the flow's first
         self._start_sequence: int | None = None  # of the last command that builds the book
 
@@ -60,8 +65,17 @@ class Market:
                 self._start(news.last_order_id, now_ns)
             return news.is_new_epoch
         if self._start_sequence is not None and news.command_sequence >= self._base_sequence:
+            if not self._events:
+                self._heard_ns = now_ns
             self._events.extend(news.events)
         return False
+
+    def wake_ns(self, now_ns: int) -> int | None:
+        """Return when `step` is due; None while there is no flow, or no engine that answers."""
+        if self._flow is None or self._start_sequence is None or not self._link.is_connected:
+            return None
+        due_ns = self._flow.wake_ns(now_ns)
+        return min(due_ns, self._heard_ns + _HEARD_NS) if self._events else due_ns
 
     def step(self, now_ns: int) -> None:
         """Let the flow do what is due, unless the engine does not answer.

@@ -11,14 +11,15 @@ from flow.live import LiveFlow
 from flow.order_flow import OrderFlow
 from flow.recording import RecordingError
 from flow.side_by_side import SideBySide, summary_of
-from market.clock import NS_PER_SECOND, monotonic_ns, time_ns
+from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns, time_ns
 from nodes.flow.live_market import LiveMarket
 from nodes.flow.market import Market, OrderIds
 from nodes.flow.market_flows import make_flows
 from nodes.node import Node
 
-STEP_MS = 5
+STEP_NS = 5 * NS_PER_MS  # between two steps at least: what is due within it goes in one batch
 LINK_TICK_MS = 100
+TELL_MS = 250
 OWNER = first_owner(Source.FLOW)
 SUMMARY_NS = 60 * NS_PER_SECOND
 
@@ -39,6 +40,9 @@ class FlowNode:
         self._markets = {link.engine: self._market(link, order_ids) for link in self._client}
         node.watch(*self._client.sockets)
         self._live: list[LiveMarket] = []
+        self._loop = node.poll_loop()
+        self._alarm = self._loop.alarm(self._on_time)
+        self._stepped_ns = 0
         self._is_finish_told = False
         self._next_summary_ns = 0
 
@@ -55,12 +59,11 @@ class FlowNode:
             if isinstance(flow, LiveFlow):
                 symbol = settings.instruments[symbol_id].symbol
                 self._live.append(LiveMarket(flow, settings.flow.url, symbol))
-        loop = self._node.poll_loop()
         for link in self._client:
-            loop.on_readable(link.socket, partial(self._on_engine, link))
-        loop.every(STEP_MS, self._on_time)
-        loop.every(LINK_TICK_MS, lambda: self._client.tick(monotonic_ns()))
-        loop.run()
+            self._loop.on_readable(link.socket, partial(self._on_engine, link))
+        self._loop.every(LINK_TICK_MS, self._on_tick)
+        self._loop.every(TELL_MS, self._tell)
+        self._loop.run()
 
     def close(self) -> None:
         """Take our orders out of the books, and close."""
@@ -71,29 +74,47 @@ class FlowNode:
         self._client.close()
 
     def _on_engine(self, link: LinkEnd) -> None:
+        now_ns = monotonic_ns()
         for news in link.receive():
-            if self._markets[link.engine].take(news, monotonic_ns()):
+            if self._markets[link.engine].take(news, now_ns):
                 source = self._node.settings.flow.text
                 self._node.log.info("market built", source=source, engine=link.engine, epoch=news.epoch)
+        self._check_ready()
+        self._set_alarm(now_ns)
+
+    def _on_tick(self) -> None:
+        now_ns = monotonic_ns()
+        self._client.tick(now_ns)
+        self._check_ready()
+        self._set_alarm(now_ns)
 
     def _on_time(self) -> None:
-        now_ns = monotonic_ns()
+        now_ns = self._stepped_ns = monotonic_ns()
         for live in self._live:
             live.pump(now_ns)
-        if self._is_built and all(live.flow.is_following for live in self._live):
-            self._node.ready()
         for market in self._markets.values():
             try:
                 market.step(now_ns)
             except RecordingError as error:
                 raise NodeError(f"cannot go on with the replay: {error}") from None
-        self._tell(now_ns)
+        self._set_alarm(now_ns)
+
+    def _check_ready(self) -> None:
+        if self._is_built and all(live.flow.is_following for live in self._live):
+            self._node.ready()
+
+    def _set_alarm(self, now_ns: int) -> None:
+        """Wake up for the next step that is due; what a live market says is looked for as often as can be."""
+        wakes = [wake_ns for market in self._markets.values() if (wake_ns := market.wake_ns(now_ns)) is not None]
+        next_ns = now_ns if self._live else min(wakes, default=None)
+        self._alarm.set(None if next_ns is None else max(next_ns, self._stepped_ns + STEP_NS) - now_ns)
 
     @property
     def _is_built(self) -> bool:
         return all(market.is_built for market in self._markets.values())
 
-    def _tell(self, now_ns: int) -> None:
+    def _tell(self) -> None:
+        now_ns = monotonic_ns()
         is_finished = self._is_built and all(flow.is_finished for flow in self._flows.values())
         figures = summary_of(self._flows)
         if now_ns >= self._next_summary_ns:

@@ -17,6 +17,7 @@ class Quotes:
     """A flow of two orders, that enters one more each time that it is asked."""
 
     is_finished = False
+    due_ns = 0
 
     def __init__(self, order_ids: OrderIds) -> None:
         self.order_ids = order_ids
@@ -30,7 +31,7 @@ class Quotes:
         return [self._order()]
 
     def wake_ns(self, now_ns: int) -> int:
-        return now_ns
+        return max(now_ns, self.due_ns)
 
     def summary(self) -> Mapping[str, Figure]:
         return {}
@@ -68,6 +69,21 @@ def test_is_built_when_the_engine_has_the_first_book_and_nothing_else(*, has_flo
     first, *more = desk.cable.commands
     assert isinstance(first, MassCancel)
     assert [type(command) for command in more] == [NewOrder] * (2 if has_flow else 0)
+
+
+def test_wakes_for_what_is_due_and_for_events_that_have_waited_enough() -> None:
+    """Guards the sleep between two steps: nothing to do is None, and no event waits for a step that is far away."""
+    desk = Desk()
+    assert desk.market.wake_ns(0) is None
+    desk.turn()
+    desk.flow.due_ns = far_ns = 10**15
+    assert desk.market.wake_ns(desk.now_ns) == far_ns
+    desk.turn()
+    heard_ns = desk.now_ns
+    assert desk.market.wake_ns(heard_ns + 5_000_000) == heard_ns + 20_000_000
+    desk.market.step(heard_ns + 20_000_000)
+    assert [handled for _, handled in desk.flow.steps] == [2]
+    assert desk.market.wake_ns(heard_ns + 20_000_000) == far_ns
 
 
 def test_the_flow_counts_its_own_commands_from_its_start() -> None:
