@@ -1,7 +1,7 @@
 """All benchmarks, one after the other: `python -m benchmarks [FOLDER]`, on an idle machine.
 
-FOLDER holds streams for the matching engine (`*.npz`, see `python -m benchmarks.matching --help`); without it that one
-is left out, and said.
+FOLDER holds streams for the matching engine (`*.npz`, see `python -m benchmarks.matching --help`) and recordings
+(`*.gz`); without them those that need them are left out, and said.
 """
 
 import subprocess
@@ -16,6 +16,8 @@ def main(arguments: list[str]) -> int:
     runs += [["benchmarks.wire"], ["benchmarks.journal"], ["benchmarks.feed"], ["benchmarks.orderbook_http"]]
     runs += [["benchmarks.market", "--seconds", "60"]]
     runs += [["benchmarks.simulation"]]
+    if recordings := [str(path) for folder in arguments for path in sorted(Path(folder).glob("*.gz"))]:
+        runs += [["benchmarks.backtest", *recordings]]
     runs += [["benchmarks.pipeline"], ["benchmarks.latency"]]
     runs += [["benchmarks.paper"], ["benchmarks.paper_history"]]
     code = 0
@@ -24,6 +26,8 @@ def main(arguments: list[str]) -> int:
         code = code or subprocess.run([sys.executable, "-m", *run], check=False).returncode
     if not streams:
         print("\nmatching was left out: name a folder with streams, make bench STREAMS=FOLDER")
+    if not recordings:
+        print("backtests were left out: name a folder with recordings likewise")
     return code
 
 
