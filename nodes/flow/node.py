@@ -2,20 +2,21 @@
 
 from contextlib import closing
 from functools import partial
+from typing import TYPE_CHECKING
 
 from bus.engine_client import EngineClient, LinkEnd
 from bus.topology import Source, first_order_id, first_owner
 from desk.run_dir import NodeError
-from desk.warm import warm_mirror
-from flow.live import LiveFlow
 from flow.order_flow import OrderFlow
 from flow.recording import RecordingError
 from flow.side_by_side import SideBySide, summary_of
 from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns, time_ns
-from nodes.flow.live_market import LiveMarket
 from nodes.flow.market import Market, OrderIds
 from nodes.flow.market_flows import make_flows
 from nodes.node import Node
+
+if TYPE_CHECKING:
+    from nodes.flow.live_market import LiveMarket
 
 STEP_NS = 5 * NS_PER_MS  # between two steps at least: what is due within it goes in one batch
 LINK_TICK_MS = 100
@@ -29,7 +30,9 @@ class FlowNode:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        if node.settings.flow.source in ("replay", "live"):
+        if node.settings.flow.source in ("replay", "live"):  # a made-up market needs no kernels: they are not loaded
+            from desk.warm import warm_mirror
+
             warm_mirror(node.warming)
         order_ids = OrderIds(first_order_id(Source.FLOW))
         self._flows = make_flows(node.settings, OWNER, order_ids)
@@ -52,13 +55,23 @@ class FlowNode:
         flow: OrderFlow | None = SideBySide(here) if len(here) > 1 else next(iter(here.values()), None)
         return Market(link, flow, order_ids, time_ns)
 
+    def _live_markets(self) -> list["LiveMarket"]:
+        """Return what brings the news of the live markets, if those are the source."""
+        settings = self._node.settings
+        if settings.flow.source != "live":
+            return []
+        from flow.live import LiveFlow
+        from nodes.flow.live_market import LiveMarket
+
+        return [
+            LiveMarket(flow, settings.flow.url, settings.instruments[symbol_id].symbol)
+            for symbol_id, flow in self._flows.items()
+            if isinstance(flow, LiveFlow)
+        ]
+
     def run(self) -> None:
         """Run the flows until stopped."""
-        settings = self._node.settings
-        for symbol_id, flow in self._flows.items():
-            if isinstance(flow, LiveFlow):
-                symbol = settings.instruments[symbol_id].symbol
-                self._live.append(LiveMarket(flow, settings.flow.url, symbol))
+        self._live = self._live_markets()
         for link in self._client:
             self._loop.on_readable(link.socket, partial(self._on_engine, link))
         self._loop.every(LINK_TICK_MS, self._on_tick)

@@ -1,6 +1,8 @@
 """Which markets the flow makes, by the settings."""
 
 import gzip
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from market.commands import MassCancel, NewOrder
 from nodes.flow.market import OrderIds
 from nodes.flow.market_flows import check_flows, make_flows
 
+ROOT = Path(__file__).resolve().parents[3]
 OWNER = first_owner(Source.FLOW)
 SNAPSHOT = """1 {"lastUpdateId": 1, "bids": [["%(bid)s", "1"]], "asks": [["%(ask)s", "1"]]}
 2 {"stream": "%(name)s@trade", "data": {"e": "trade", "E": 1, "s": "%(symbol)s", "t": 1, "p": "%(bid)s", "q": "1", \
@@ -162,3 +165,13 @@ def test_order_ids_go_on_behind_those_of_earlier_processes() -> None:
 def test_the_check_before_the_start_passes_what_can_begin(source: str) -> None:
     """It makes the flows with what the flow's node makes them with: one mistake there, and no desk starts."""
     check_flows(load_settings(flow_in_short(source)).settings)
+
+
+def test_a_made_up_market_loads_no_kernels() -> None:
+    """Guards the light node of the default desk: with numba it takes twice the memory, and longer to start."""
+    program = (
+        "import sys; from itertools import count; from desk.settings import Settings; import nodes.flow.node as node; "
+        "node.make_flows(Settings(), 1, count(1)); print('numba' in sys.modules)"
+    )
+    told = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert told.stdout == "False\n"
