@@ -115,7 +115,7 @@ def inspect(path: Path, instrument: Instrument) -> Inspection:
     Raises:
         OSError: if it cannot be read at all.
     """
-    found = Inspection(path, instrument.symbol, path.stat().st_size, _sha256(path))
+    found = Inspection(path, instrument.symbol, path.stat().st_size, sha256_of(path))
     book = RecordedBook(_REACH_BPS)
     try:
         found.has_snapshot = is_complete((path,))
@@ -128,6 +128,19 @@ def inspect(path: Path, instrument: Instrument) -> Inspection:
         found.damage = str(error)
     found.update_gap_count, found.first_update_gap = book.gap_count, book.first_gap
     return found
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes.
+
+    Raises:
+        OSError: if it cannot be read.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(_READ_BYTES):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def _records(path: Path, instrument: Instrument, skipped: Counter[str]) -> Iterator[Record]:
@@ -154,11 +167,3 @@ def _is_crossed(record: Record, book: RecordedBook) -> bool:
         return record.bid.price_ticks >= record.ask.price_ticks
     best_bid, best_ask = book.best_prices()
     return best_bid is not None and best_ask is not None and best_bid >= best_ask
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(_READ_BYTES):
-            digest.update(piece)
-    return digest.hexdigest()

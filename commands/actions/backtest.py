@@ -12,9 +12,11 @@ from commands.actions.simulate import run_to, settings_with
 from desk.client import DeskError
 from desk.settings import Settings, setting_texts
 from desk.symbols import SymbolRow
+from flow.inspection import Inspection
 from market.account import trade_json
 from market.clock import NS_PER_MS, NS_PER_SECOND, iso_time, monotonic_ns
 from market.exact_json import JsonObject, dumps
+from market.instrument import Instrument
 from market.whole_file import write_whole
 from market.words import counted
 from reports.folder import ReportsFolder
@@ -23,7 +25,7 @@ from screens.report import day_text
 from simulation.backtest import Stretch, plan
 from simulation.delays import Delays
 from simulation.desk import SimulatedDesk
-from simulation.recorded_market import warm
+from simulation.recorded_market import RecordedMarket, warm
 from trading.models import MODELS
 
 RUN_FILE: Final = "backtest.json"
@@ -75,7 +77,7 @@ def print_backtest(
     """
     if out is not None:
         _prepare(out)
-    found = [inspected(settings, path) for path in paths]
+    found = [_inspected(settings, path) for path in paths]
     stretches = plan(settings, [each for each, _ in found])
     warm(lambda line: print(line, file=sys.stderr))
     with tempfile.TemporaryDirectory(prefix="tickbus-") as scratch:
@@ -88,7 +90,6 @@ def print_backtest(
         fills = [row.trade for document in documents for row in history_of(document)]
         result: JsonObject = {
             "recordings": [each.document(instrument) for each, instrument in found],
-            "settings": setting_texts(settings),
             "delays_ns": {
                 "venue": delays.venue_ns,
                 "venue_more": delays.venue_more_ns,
@@ -99,7 +100,7 @@ def print_backtest(
             "runs": runs,
         }
         if out is not None:
-            _write(out / RUN_FILE, f"{dumps(result, spread=2)}\n")
+            _write(out / RUN_FILE, f"{dumps(result, spread=4)}\n")
             _write(out / FILLS_FILE, "".join(f"{dumps(trade_json(fill))}\n" for fill in fills))
     if as_json:
         print(dumps({"run": result, "days": documents}))
@@ -111,10 +112,22 @@ def print_backtest(
         print("\n".join(f"   SHA-256 {run['sha256']}" for run in runs))
         if out is not None:
             print(f"💾 {out}")
-    for each, _ in found:
-        for fault in each.faults:
-            print(f"note: {each.path}: {fault}", file=sys.stderr)
+    notes = [f"{each.path}: {fault}" for each, _ in found for fault in each.faults]
+    for note in [*notes, *(problem for run in runs for problem in run["problems"])]:
+        print(f"note: {note}", file=sys.stderr)
     return 0 if all(map(is_sound, documents)) else 1
+
+
+def _inspected(settings: Settings, path: Path) -> tuple[Inspection, Instrument]:
+    """Return what is in a recording; a terminal is told which one is read."""
+    is_watched = sys.stderr.isatty()
+    if is_watched:
+        print(f"\rreading {path}", end="", file=sys.stderr, flush=True)
+    try:
+        return inspected(settings, path)
+    finally:
+        if is_watched:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
 def _run(stretch: Stretch, folder: Path, delays: Delays) -> JsonObject:
@@ -128,8 +141,22 @@ def _run(stretch: Stretch, folder: Path, delays: Delays) -> JsonObject:
         "recordings": [str(each.path) for each in stretch.found],
         "from": iso_time(stretch.start_ns // NS_PER_MS),
         "to": iso_time(stretch.end_ns // NS_PER_MS),
+        "settings": setting_texts(stretch.settings),
         "sha256": desk.digest.hexdigest(),
         "trader": desk.told.counts,
+        "market": _followed(desk, stretch.settings),
+        "problems": desk.problems,
+    }
+
+
+def _followed(desk: SimulatedDesk, settings: Settings) -> JsonObject:
+    """Return by symbol how well the engine's book was the recorded one, and what recorded trades did."""
+    assert isinstance(desk.market, RecordedMarket), f"expected a recorded market, was {desk.market}"
+    return {
+        settings.instruments[symbol_id].symbol: {
+            name: Decimal(str(figure)) if isinstance(figure, float) else figure for name, figure in figures.items()
+        }
+        for symbol_id, figures in desk.market.summary().items()
     }
 
 

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 from desk.client import DeskError, require_node
 from desk.settings import Settings
-from flow.inspection import Inspection, inspect
+from flow.inspection import Inspection
+from flow.kept_inspection import inspected as inspected_once
 from flow.live_url import PUBLIC_STREAMS, rest_url
 from flow.playlist import symbol_of
 from flow.recorder import Recorder
 from flow.recording import GAP, RecordingError
+from flow.recording_cache import cache_folder
 from flow.recording_file import RecordingFiles
 from market.clock import NS_PER_SECOND, monotonic_ns, time_ns, utc_datetime
 from market.http_names import connectable, in_url
@@ -89,7 +91,7 @@ def inspected(settings: Settings, path: Path) -> tuple[Inspection, Instrument]:
     known = {each.symbol: each for each in settings.instruments}
     if (symbol := recorded_symbol(path)) not in known:
         raise DeskError(f"{path} is of {symbol}, which the desk does not know; it has {', '.join(known)}")
-    return inspect(path, known[symbol]), known[symbol]
+    return inspected_once(path, known[symbol], cache_folder()), known[symbol]
 
 
 def _streams_url(settings: Settings, source: str) -> str:

@@ -49,10 +49,13 @@ def test_leaves_the_day_the_fills_the_settings_and_the_seed(run: tuple[subproces
     assert len(fills) == day["total_trades"] >= 5
     assert all(fill["is_maker"] and fill["time"].startswith("2026-11-28T20:2") for fill in fills)
     told: Any = loads((out / "backtest.json").read_text())
-    assert told["settings"]["maker.half_spread"] == "0.0001"
-    assert told["settings"]["flow.seed"] == "7"
     assert told["recordings"][0]["faults"] == []
-    assert len(told["runs"]) == 1
+    (only,) = told["runs"]
+    assert only["settings"]["maker.half_spread"] == "0.0001"
+    assert only["settings"]["flow.seed"] == "7"
+    assert str(KEPT) in only["settings"]["flow.recordings"]
+    assert only["market"]["BTCUSDT"]["matching_share"] > 0.98
+    assert only["problems"] == []
 
 
 def test_same_again_is_the_same_to_the_last_bit_and_another_latency_another(

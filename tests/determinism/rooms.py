@@ -53,6 +53,7 @@ EDGES: Final[Mapping[str, str]] = {
     "flow/public_data.py": "reads a recording, as above",
     "flow/recording_file.py": "writes a recording",
     "flow/inspection.py": "tells a person what is in a recording",
+    "flow/kept_inspection.py": "keeps what was told",
     "reports/folder.py": "the disk of the reports; what it gives back is part of the day",
     "paper/access/accounts.py": "makes and reads keys, which are a client's; no step decides by them",
     "paper/access/account_folder.py": "reads the keys of accounts",
