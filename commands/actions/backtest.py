@@ -135,8 +135,6 @@ def _run(stretch: Stretch, folder: Path, delays: Delays) -> JsonObject:
     desk = SimulatedDesk(stretch.settings, stretch.start_ns, folder, delays)
     run_to(desk, stretch.end_ns)
     desk.close_books()
-    for problem in desk.problems:
-        print(f"note: {problem}", file=sys.stderr)
     return {
         "recordings": [str(each.path) for each in stretch.found],
         "from": iso_time(stretch.start_ns // NS_PER_MS),

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from market.exact_json import loads
+from simulation.recorded_market import warm
 from tests.desk.desk_process import CLI
 
 KEPT = Path(__file__).resolve().parents[1] / "kept" / "recording.gz"
+pytestmark = pytest.mark.timeout(300)  # the first one may have to compile its kernels
 CLOSE = ("--set", "maker.half_spread=0.0001")
 
 
@@ -26,7 +28,8 @@ def backtest(folder: Path, *words: str | Path, code: int = 0) -> subprocess.Comp
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
-    """One backtest, and the folder that it was told to use."""
+    """One backtest, and the folder that it was told to use; what is compiled, is so before."""
+    warm(lambda _: None)
     folder = tmp_path_factory.mktemp("backtest")
     return backtest(folder, KEPT, *CLOSE, "--fees", "0,0.002", "--out", "out"), folder / "out"
 
