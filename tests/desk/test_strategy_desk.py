@@ -1,0 +1,45 @@
+"""A strategy of one's own on a real desk: it quotes, it is read anew, and when it is wrong nothing of it is left."""
+
+from market.codes import Side
+from tests.desk.desk_process import Desk, until
+from tests.desk.test_endings import _open_orders
+from tests.docs.programs import ROOT
+
+WRONG = """
+from market.codes import Side
+from trading.quoting import Quote
+from trading.strategy import Wanted
+
+def step(now_ns, inbox):
+    if len(inbox.orders) == 1:
+        raise RuntimeError("one is too many")
+    return Wanted([Quote(Side.BUY, level.price_ticks - 20_000, 1_000) for level in inbox.depth.bids[:1]])
+"""
+
+
+def test_example_quotes_its_ladder(desk: Desk) -> None:
+    """Three a side: two, as the file says, but for what is set beside its name."""
+    desk.environment["TICKBUS_MAKER__PARAMETERS__STEPS"] = "3"
+    desk.start("--strategy", str(ROOT / "examples" / "strategy.py"))
+
+    def is_quoting() -> bool:
+        sides: list[object] = [side for side, _ in _open_orders(desk.run_dir)]
+        return (sides.count(Side.BUY), sides.count(Side.SELL)) == (3, 3)
+
+    until("three quotes a side are open", is_quoting)
+    desk.stop()
+    assert _open_orders(desk.run_dir) == []
+
+
+def test_strategy_that_raises_leaves_nothing_and_says_where(desk: Desk) -> None:
+    """It had an order in the book: the maker ends with one line, and takes the order away first."""
+    path = desk.run_dir.parent / "mine.py"
+    path.write_text(WRONG)
+    desk.start("--strategy", str(path))
+    said = f"why='{path}, line 8: RuntimeError: one is too many'"
+    until("the maker has said so twice", lambda: desk.log("maker").count(said) >= 2)
+    log = desk.log("maker")
+    assert "Traceback" not in log
+    assert log.index("event='cancelled'") < log.index(said)
+    desk.stop()
+    assert _open_orders(desk.run_dir) == []
