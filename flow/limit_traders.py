@@ -10,8 +10,8 @@ from typing import Final
 
 from flow.makers_book import MakersBook
 from flow.market_settings import SyntheticSettings
-from flow.own_levels import OwnOrder
-from flow.own_orders import OwnOrders
+from flow.own_levels import FlowOrder
+from flow.own_orders import FlowOrders
 from market.clock import NS_PER_SECOND
 from market.codes import OrderType, Side
 
@@ -23,12 +23,12 @@ _AMOUNT_LOG_SD: Final = 1.5
 class LimitTraders:
     """Their orders, and when each will be cancelled."""
 
-    def __init__(self, settings: SyntheticSettings, own: OwnOrders, book: MakersBook, rng: random.Random) -> None:
+    def __init__(self, settings: SyntheticSettings, own: FlowOrders, book: MakersBook, rng: random.Random) -> None:
         self._settings = settings
         self._own = own
         self._book = book
         self._rng = rng
-        self._orders: dict[int, OwnOrder] = {}
+        self._orders: dict[int, FlowOrder] = {}
         self._ends: list[tuple[int, int]] = []  # when, and which order: a heap
 
     def reset(self) -> None:

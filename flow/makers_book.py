@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 
 from flow.market_settings import FAR_BANDS_MIN, DepthProfile, SyntheticSettings
-from flow.own_levels import OwnOrder
-from flow.own_orders import OwnOrders
+from flow.own_levels import FlowOrder
+from flow.own_orders import FlowOrders
 from market.codes import OrderType, Side
 from market.instrument import Instrument
 
@@ -31,7 +31,9 @@ class MakersBook:
         rng: dice for sizes and places.
     """
 
-    def __init__(self, settings: SyntheticSettings, instrument: Instrument, own: OwnOrders, rng: random.Random) -> None:
+    def __init__(
+        self, settings: SyntheticSettings, instrument: Instrument, own: FlowOrders, rng: random.Random
+    ) -> None:
         self._settings = settings
         self._own = own
         self._rng = rng
@@ -42,7 +44,7 @@ class MakersBook:
         self._edge_offsets = np.array(self._edges)
         self._amounts = self._band_amounts()
         self._touch_ticks = [self._mid_ticks - 1, self._mid_ticks + 1]  # by side
-        self._touch_orders: tuple[list[OwnOrder], list[OwnOrder]] = ([], [])
+        self._touch_orders: tuple[list[FlowOrder], list[FlowOrder]] = ([], [])
         self._touch_lots = [0, 0]  # as drawn
         self._quoted_ticks = float(self._mid_ticks)
         self._is_calm = True  # the opening: the touch does not vary

@@ -28,7 +28,7 @@ class OwnLevel:
         self.side = side
         self.price_ticks = price_ticks
         self.rank = rank
-        self.orders: list[OwnOrder] = []
+        self.orders: list[FlowOrder] = []
         self.expected_lots = 0
         self.plain_count = 0
         self.is_standing = False
@@ -44,7 +44,7 @@ class OwnLevel:
                 del self.side.standing[bisect_left(self.side.standing, self.rank)]
 
 
-class OwnOrder:
+class FlowOrder:
     """One background order; `is_gone` once an event said so.
 
     Attributes:

@@ -10,13 +10,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from flow.own_levels import Int64Array, OwnLevel, OwnOrder, OwnSide
+from flow.own_levels import FlowOrder, Int64Array, OwnLevel, OwnSide
 from flow.queue_models import QueueModel, leave_from_behind
 from market.codes import OrderType, RejectReason, Side, Tag, TimeInForce
 from market.commands import AmendOrder, CancelOrder, Command, MassCancel, NewOrder
 from market.events import Accepted, Amended, Canceled, Event, Executed, Rejected, Rested
 
-_Changes = tuple[tuple[OwnOrder, int], ...]
+_Changes = tuple[tuple[FlowOrder, int], ...]
 
 
 class _InFlight(NamedTuple):
@@ -28,7 +28,7 @@ class _InFlight(NamedTuple):
     changes: _Changes
 
 
-class OwnOrders:
+class FlowOrders:
     """The own orders of one flow in one symbol, and the only maker of its commands."""
 
     def __init__(
@@ -57,7 +57,7 @@ class OwnOrders:
 
     def reset(self) -> None:
         """Forget everything: the engine's book is empty and commands are counted from 1 again."""
-        self._orders: dict[int, OwnOrder] = {}
+        self._orders: dict[int, FlowOrder] = {}
         self._sides = OwnSide(Side.BUY), OwnSide(Side.SELL)
         self._in_flight: deque[_InFlight] = deque()
         self._outgoing: list[Command] = []
@@ -107,10 +107,10 @@ class OwnOrders:
         self.sent_count += 1
         self._outgoing.append(MassCancel(self._symbol_id, owner=self._owner))
 
-    def rest(self, side: Side, price_ticks: int, qty_lots: int, order_type: OrderType = OrderType.LIMIT) -> OwnOrder:
+    def rest(self, side: Side, price_ticks: int, qty_lots: int, order_type: OrderType = OrderType.LIMIT) -> FlowOrder:
         """Add a background order and return it."""
         level = self._sides[side].open(price_ticks)
-        order = OwnOrder(next(self._order_ids), level)
+        order = FlowOrder(next(self._order_ids), level)
         self._orders[order.order_id] = order
         level.orders.append(order)
         level.plain_count += 1
@@ -120,7 +120,7 @@ class OwnOrders:
         self._send(Tag.NEW_ORDER, command, ((order, qty_lots),))
         return order
 
-    def set_apart(self, order: OwnOrder, *, is_apart: bool = True) -> None:
+    def set_apart(self, order: FlowOrder, *, is_apart: bool = True) -> None:
         """Let `OwnLevel.plain_count` not count an order, or count it again."""
         if order.is_set_apart != is_apart:
             order.is_set_apart = is_apart
@@ -134,7 +134,7 @@ class OwnOrders:
         command = NewOrder(order_id, self._symbol_id, side, limit_ticks, qty_lots, *kind, owner=self._owner)
         self._send(Tag.NEW_ORDER, command, tuple(self._predict_fills(side, limit_ticks, qty_lots)))
 
-    def cancel(self, order: OwnOrder) -> None:
+    def cancel(self, order: FlowOrder) -> None:
         """Cancel an order, unless that was done."""
         if not order.is_cancel_sent:
             order.is_cancel_sent = True
@@ -185,11 +185,11 @@ class OwnOrders:
             elif leaving:
                 self.cancel(order)
 
-    def _shrink(self, order: OwnOrder, qty_lots: int) -> None:
+    def _shrink(self, order: FlowOrder, qty_lots: int) -> None:
         command = AmendOrder(order.order_id, self._symbol_id, order.level.price_ticks, qty_lots, self._owner)
         self._send(Tag.AMEND_ORDER, command, ((order, qty_lots - order.expected_lots),))
 
-    def _predict_fills(self, side: Side, limit_ticks: int, qty_lots: int) -> Iterator[tuple[OwnOrder, int]]:
+    def _predict_fills(self, side: Side, limit_ticks: int, qty_lots: int) -> Iterator[tuple[FlowOrder, int]]:
         is_buy = side == Side.BUY
         for level in self._sides[1 - side]:
             price_ticks = level.price_ticks
@@ -256,14 +256,14 @@ class OwnOrders:
         if order is not None:
             order.change(resting_lots, order.in_flight_lots - landed_lots)
 
-    def _leave(self, order: OwnOrder, resting_lots: int, leaves_lots: int, landed_lots: int = 0) -> None:
+    def _leave(self, order: FlowOrder, resting_lots: int, leaves_lots: int, landed_lots: int = 0) -> None:
         """Let an order lose lots, maybe all of them."""
         order.change(resting_lots, order.in_flight_lots - landed_lots)
         if leaves_lots == 0:
             del self._orders[order.order_id]
             order.leave()
 
-    def _land(self, tag: Tag, order_id: int, told: OwnOrder | None) -> int:
+    def _land(self, tag: Tag, order_id: int, told: FlowOrder | None) -> int:
         """Drop the prediction of the first command in flight if this is its first event.
 
         Args:

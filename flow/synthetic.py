@@ -13,7 +13,7 @@ from flow.limit_traders import NEVER_NS, LimitTraders
 from flow.makers_book import MakersBook
 from flow.market_settings import SyntheticSettings
 from flow.order_flow import Figure
-from flow.own_orders import OwnOrders
+from flow.own_orders import FlowOrders
 from flow.price_formation import HiddenValue, MakersPrice
 from flow.takers import Takers
 from market.clock import NS_PER_MS, NS_PER_SECOND
@@ -48,7 +48,7 @@ class SyntheticFlow:
         """
         self._settings = settings
         self._symbol = instrument.symbol
-        self.own = OwnOrders(instrument.symbol_id, owner, order_ids)
+        self.own = FlowOrders(instrument.symbol_id, owner, order_ids)
         start, beat_s = float(instrument.price_to_ticks(settings.mid)), _BEAT_NS / NS_PER_SECOND
         self.value = HiddenValue(settings, self._dice("value"), beat_s, start)
         self.makers_price = MakersPrice(settings, beat_s, start)

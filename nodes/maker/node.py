@@ -99,6 +99,8 @@ class MakerNode:
         if outbox.actions:
             self._line.act(outbox.actions)
         for note in outbox.notes:
+            if isinstance(note, notes.Looked) and self._trader.why_out == STOPS:
+                continue  # nobody need be told that it does not quote
             self._log.take(note)
             if isinstance(note, notes.Looked):
                 self._round_is_over(note)

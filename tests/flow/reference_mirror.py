@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 
 from flow.order_flow import Figure
-from flow.own_orders import OwnOrders
+from flow.own_orders import FlowOrders
 from flow.queue_models import QueueModel, leave_from_behind
 from flow.recorded_book import RecordedBook, Touched
 from flow.recording import BookTicker, Record, RecordedTrade
@@ -29,12 +29,12 @@ class ReferenceMirror:
         reach_bps: int,
         queue_model: QueueModel = leave_from_behind,
     ) -> None:
-        """Start without a book; see `RecordedBook` and `OwnOrders` for the arguments."""
+        """Start without a book; see `RecordedBook` and `FlowOrders` for the arguments."""
         self._reach_bps = reach_bps
         self._owner = owner
         self._book = RecordedBook(reach_bps)
         self._former: Touched = (set(), set())  # prices of the book before, while the next one is not built
-        self._own = OwnOrders(symbol_id, owner, order_ids, on_handled=self._compare, queue_model=queue_model)
+        self._own = FlowOrders(symbol_id, owner, order_ids, on_handled=self._compare, queue_model=queue_model)
         # Once so many commands are handled the own orders' best prices should be these.
         self._checkpoints: deque[tuple[int, tuple[int, int]]] = deque()
         self._counts = {"ticker_count": 0, "matching_count": 0, "trade_count": 0, "trade_lots": 0}

@@ -7,8 +7,8 @@ from itertools import count
 
 import pytest
 
-from flow.own_levels import OwnOrder
-from flow.own_orders import OwnOrders
+from flow.own_levels import FlowOrder
+from flow.own_orders import FlowOrders
 from market.codes import OrderType, RejectReason, Side, Tag, TimeInForce
 from market.commands import AmendOrder, CancelOrder, Command, MassCancel, NewOrder
 from market.events import Event, Rejected
@@ -20,7 +20,7 @@ class Link:
 
     def __init__(self) -> None:
         self.handled: list[int] = []
-        self.own = OwnOrders(0, FLOW_OWNER, count(1_000), on_handled=self.handled.append)
+        self.own = FlowOrders(0, FLOW_OWNER, count(1_000), on_handled=self.handled.append)
         self.exchange = Exchange()
         self._other_ids = count(5_000)
         self.acknowledged = 0
@@ -150,7 +150,7 @@ def test_refused_order_is_forgotten_and_a_refused_cancel_can_be_repeated(link: L
 def test_says_when_commands_are_handled_before_it_takes_in_later_events(link: Link) -> None:
     """Guards comparisons at a moment: each is made exactly when its last command was handled."""
     best: list[int | None] = []
-    link.own = OwnOrders(0, FLOW_OWNER, count(1), on_handled=lambda _: best.append(link.own.best_price(Side.BUY)))
+    link.own = FlowOrders(0, FLOW_OWNER, count(1), on_handled=lambda _: best.append(link.own.best_price(Side.BUY)))
     for price_ticks in (100, 101, 102):
         link.own.rest(Side.BUY, price_ticks, 1)
     link.deliver()
@@ -173,14 +173,14 @@ def test_hears_of_cancels_that_it_did_not_ask_for(link: Link) -> None:
 def test_refuses_an_owner_that_would_stand_for_everybody() -> None:
     """Guards the mass cancel of former orders: owner 0 would cancel everybody's."""
     with pytest.raises(AssertionError, match="owner must be positive, was 0"):
-        OwnOrders(0, 0, count(1))
+        FlowOrders(0, 0, count(1))
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_knows_at_any_moment_where_plain_orders_stand(seed: int, link: Link) -> None:
     """Guards the list of levels that stand, kept change by change: it is what a look at all orders gives."""
     chance = random.Random(seed)
-    orders: list[OwnOrder] = []
+    orders: list[FlowOrder] = []
     for _ in range(400):
         side = Side(chance.randrange(2))
         price_ticks = chance.randint(90, 99) + 10 * side

@@ -4,7 +4,7 @@ from itertools import count
 
 import pytest
 
-from flow.own_orders import OwnOrders
+from flow.own_orders import FlowOrders
 from flow.queue_models import leave_from_behind, queue_model
 from market.codes import OrderType, Side
 from market.commands import NewOrder
@@ -18,7 +18,7 @@ class Queue:
 
     def __init__(self, model: str, seed: int, ahead_lots: int, behind_lots: int) -> None:
         self.exchange = Exchange()
-        self.own = OwnOrders(0, FLOW_OWNER, count(1), queue_model=queue_model(model, seed))
+        self.own = FlowOrders(0, FLOW_OWNER, count(1), queue_model=queue_model(model, seed))
         self.own.set_level(Side.BUY, PRICE, ahead_lots)
         self.flush()
         self.exchange.handle(NewOrder(9_001, 0, Side.BUY, PRICE, 1, OrderType.POST_ONLY, owner=MAKER_OWNER))
