@@ -1,4 +1,4 @@
-"""A strategy of one's own on a real desk: it quotes, it is read anew, and when it is wrong nothing of it is left."""
+"""A strategy of one's own on a real desk: it quotes, and when it is wrong nothing of it is left."""
 
 from market.codes import Side
 from tests.desk.desk_process import Desk, until
@@ -6,19 +6,15 @@ from tests.desk.test_endings import _open_orders
 from tests.docs.programs import ROOT
 
 WRONG = """
+from pathlib import Path
 from market.codes import Side
 from trading.quoting import Quote
 from trading.strategy import Wanted
 
-class Strategy:
-    def __init__(self):
-        self.count = 0
-
-    def step(self, now_ns, inbox):
-        self.count += 1
-        if self.count == 10:
-            raise RuntimeError("ten is too many")
-        return Wanted([Quote(Side.BUY, level.price_ticks - 20_000, 1_000) for level in inbox.depth.bids[:1]])
+def step(now_ns, inbox):
+    if Path(__file__).with_suffix(".now").exists():
+        raise RuntimeError("it is time")
+    return Wanted([Quote(Side.BUY, level.price_ticks - 20_000, 1_000) for level in inbox.depth.bids[:1]])
 """
 
 
@@ -41,7 +37,9 @@ def test_strategy_that_raises_leaves_nothing_and_says_where(desk: Desk) -> None:
     path = desk.run_dir.parent / "mine.py"
     path.write_text(WRONG)
     desk.start("--strategy", str(path))
-    said = f"why='{path}, line 13: RuntimeError: ten is too many'"
+    said = f"why='{path}, line 9: RuntimeError: it is time'"
+    until("a quote is open", lambda: _open_orders(desk.run_dir))
+    path.with_suffix(".now").touch()
     until("the maker has said so", lambda: said in desk.log("maker"))
     log = desk.log("maker")
     assert "Traceback" not in log
