@@ -58,7 +58,7 @@ class BinanceSockets:
         self._account = account
         self._errors = account.errors
         self._instrument = instrument
-        self._symbol = f"{instrument.base}/{instrument.quote}"
+        self._symbol = ""  # the pair as ccxt calls it, once that knows it
         self._timeout_s = settings["timeout"] / 1_000
         to_ticks, to_lots = instrument.price_to_ticks, instrument.qty_to_lots
         self._ticks_of = lru_cache(_NUMBERS_KEPT_MAX)(
@@ -143,7 +143,9 @@ class BinanceSockets:
         """Let ccxt know our pair; by itself it would load the thousand others, too."""
         if not self._exchange.markets:
             told = await self._exchange.public_get_exchangeinfo({"symbol": self._instrument.symbol})
-            self._exchange.set_markets([self._exchange.parse_market(each) for each in told["symbols"]])
+            (market,) = (self._exchange.parse_market(each) for each in told["symbols"])
+            self._symbol = market["symbol"]
+            self._exchange.set_markets([market])
 
     # --- the account ---
 
