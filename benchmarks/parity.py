@@ -1,0 +1,133 @@
+"""Whether a backtest is true: `python -m benchmarks.parity FLOW [--seconds S] [--set KEY=VALUE ...] [--json]`.
+
+A desk on real processes plays FLOW, for instance replay:FILE, and a trader quotes on it over the venue's sockets. Then
+the same trader and settings run in a simulation of the same market: it steps at the moments at which the live
+one did, and its actions reach the engine as late as those did. The orders of both should be the same in the same order
+at the same prices, and so should their fills; what differs is told by its reason. Exit code 1 if too much differs, or
+something is unexplained.
+"""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from difflib import SequenceMatcher
+from typing import Final
+
+from benchmarks.parity_records import Order, Run
+from benchmarks.parity_runs import backtest, live
+from market.clock import NS_PER_MS
+from market.codes import Side
+
+SECONDS: Final = 120.0
+BUSY: Final = {"maker.half_spread": "0.00002", "maker.requote_tolerance": "0.000005"}  # that there is much to compare
+FILL_SHARE_MIN: Final = 0.99
+APART_NS: Final = 100 * NS_PER_MS  # two decisions that are as far apart are not the same
+UNEXPLAINED: Final = "unexplained"
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """How alike two runs are.
+
+    Attributes:
+        order_share: of all orders, those that both have, in the same order at the same price and size.
+        fill_share: of all that was filled, in lots, what was filled in both.
+        reasons: why something is in one alone, and how often.
+    """
+
+    live_orders: int
+    backtest_orders: int
+    order_share: float
+    live_fills: int
+    backtest_fills: int
+    fill_share: float
+    reasons: dict[str, int]
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the backtest can be trusted."""
+        return self.fill_share >= FILL_SHARE_MIN and UNEXPLAINED not in self.reasons
+
+
+def compare(one: Run, other: Run) -> Parity:
+    """Return how alike a live run and its backtest are."""
+    reasons: Counter[str] = Counter()
+    pairs: list[tuple[Order, Order]] = []
+    for side in Side:
+        ours, theirs = ([order for order in run.orders if order.side == side] for run in (one, other))
+        same = list(_same(ours, theirs))
+        pairs += same
+        reasons.update(_why_alone(order, one, other) for order in _without(ours, [pair[0] for pair in same]))
+        reasons.update(_why_alone(order, other, one) for order in _without(theirs, [pair[1] for pair in same]))
+    reasons.update(_why_filled_otherwise(*pair) for pair in pairs if pair[0].fills != pair[1].fills)
+    both_lots = sum(min(ours.filled_lots, theirs.filled_lots) for ours, theirs in pairs)
+    lots = max(sum(order.filled_lots for order in run.orders) for run in (one, other))
+    return Parity(
+        len(one.orders),
+        len(other.orders),
+        2 * len(pairs) / max(1, len(one.orders) + len(other.orders)),
+        sum(len(order.fills) for order in one.orders),
+        sum(len(order.fills) for order in other.orders),
+        both_lots / lots if lots else 1.0,
+        dict(reasons.most_common()),
+    )
+
+
+def _same(one: Sequence[Order], other: Sequence[Order]) -> Iterator[tuple[Order, Order]]:
+    """Yield the pairs of a longest common sequence."""
+    matcher = SequenceMatcher(None, [each.terms for each in one], [each.terms for each in other], autojunk=False)
+    for at, at_other, size in matcher.get_matching_blocks():
+        yield from zip(one[at : at + size], other[at_other : at_other + size], strict=True)
+
+
+def _without(orders: Sequence[Order], some: Sequence[Order]) -> Iterator[Order]:
+    return (order for order in orders if not any(order is each for each in some))
+
+
+def _why_alone(order: Order, one: Run, other: Run) -> str:
+    """Return why only `one` has an order: by what its trader saw when it decided, and the other's at that time."""
+    ours, theirs = one.decision_at(order.entered_ns), other.decision_at(order.entered_ns)
+    if ours is None or theirs is None or abs(ours.now_ns - theirs.now_ns) > APART_NS:
+        return "the other trader did not decide then"
+    if (ours.bid_ticks, ours.ask_ticks) != (theirs.bid_ticks, theirs.ask_ticks):
+        return "the best prices moved while they travelled to the trader"
+    if ours.wanted != theirs.wanted:
+        return UNEXPLAINED
+    if ours.own != theirs.own:
+        return "other orders of its own were open, after an earlier difference"
+    return "refused, or on its way when the run ended"
+
+
+def _why_filled_otherwise(ours: Order, theirs: Order) -> str:
+    if ours.filled_lots == theirs.filled_lots:
+        return "the same quantity in other pieces"
+    return UNEXPLAINED if ours.entered_ns == theirs.entered_ns else "entered earlier or later: elsewhere in its queue"
+
+
+def main() -> None:
+    """Run both, and print how alike they are."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("flow")
+    parser.add_argument("--seconds", type=float, default=SECONDS)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    settings = BUSY | dict(text.split("=", 1) for text in given.set)
+    one, steps = live(given.flow, settings, given.seconds)
+    parity = compare(one, backtest(given.flow, settings, one, steps))
+    if given.json:
+        print(json.dumps(asdict(parity), indent=2))
+    else:
+        orders, fills = f"{parity.live_orders} live, {parity.backtest_orders} backtested", parity.live_fills
+        print(f"orders: {orders}, {parity.order_share:.1%} the same")
+        print(f"fills:  {fills} live, {parity.backtest_fills} backtested, {parity.fill_share:.1%} of the lots the same")
+        for reason, count in parity.reasons.items():
+            print(f"{count:8} {reason}")
+    sys.exit(0 if parity.is_good else 1)
+
+
+if __name__ == "__main__":
+    main()

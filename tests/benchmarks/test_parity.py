@@ -1,0 +1,57 @@
+"""What `benchmarks.parity` makes of two runs: the same is found to be so, and every difference gets its reason."""
+
+from dataclasses import replace
+
+from benchmarks.parity import UNEXPLAINED, compare
+from benchmarks.parity_records import Decision, Order, Run
+from market.clock import NS_PER_SECOND
+from market.codes import Side
+from trading.quoting import Quote
+
+
+def _run(*price_ticks: int, best: int = 100, fills: int = 1) -> Run:
+    """Return a run that decides once a second and buys; each order is filled so often, a lot each time."""
+    decisions, orders = [], []
+    for number, price in enumerate(price_ticks):
+        now_ns = number * NS_PER_SECOND
+        decisions.append(Decision(now_ns, best, best + 1, (), (Quote(Side.BUY, price, 5),)))
+        orders.append(Order(now_ns + 1_000, Side.BUY, price, 5, [(price, 1)] * fills))
+    return Run(0, len(price_ticks) * NS_PER_SECOND, decisions, orders, 0)
+
+
+def test_two_runs_that_are_the_same_agree() -> None:
+    """Guards the figures that are printed when all is well."""
+    parity = compare(_run(90, 91, 92), _run(90, 91, 92))
+    assert (parity.order_share, parity.fill_share, parity.reasons) == (1.0, 1.0, {})
+    assert parity.is_good
+
+
+def test_another_price_for_the_same_book_is_unexplained() -> None:
+    """The strategy is the same: from the same book it wants the same, or the backtest is wrong."""
+    parity = compare(_run(90, 91, 92), _run(90, 95, 92))
+    assert parity.order_share == 2 / 3
+    assert parity.reasons == {UNEXPLAINED: 2}
+    assert not parity.is_good
+
+
+def test_another_price_for_another_book_is_explained() -> None:
+    """The best prices moved while they travelled."""
+    one, other = _run(90, 91), _run(90, 95)
+    other.decisions[1] = other.decisions[1]._replace(bid_ticks=105)
+    assert compare(one, other).reasons == {"the best prices moved while they travelled to the trader": 2}
+
+
+def test_a_decision_that_the_other_did_not_make_is_explained() -> None:
+    """Nothing is compared with a decision of another time."""
+    one, other = _run(90, 91), _run(90)
+    assert compare(one, other).reasons == {"the other trader did not decide then": 1}
+
+
+def test_other_fills_of_the_same_order_count_and_are_told() -> None:
+    """An order that was in its queue at the same time is filled by the same, or the backtest is wrong."""
+    one, other = _run(90, 91), _run(90, 91, fills=2)
+    parity = compare(one, other)
+    assert (parity.order_share, parity.fill_share) == (1.0, 0.5)
+    assert parity.reasons == {UNEXPLAINED: 2}
+    later = replace(other, orders=[replace(each, entered_ns=each.entered_ns + 1) for each in other.orders])
+    assert compare(one, later).reasons == {"entered earlier or later: elsewhere in its queue": 2}
