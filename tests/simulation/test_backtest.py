@@ -196,7 +196,7 @@ def test_nothing_decided_up_to_a_moment_knows_what_was_received_after_it(tmp_pat
     (stretch,) = stretches_of(settings_of(maker__requote_tolerance="0"), path)
     first = Decided(desk_of(stretch, tmp_path / "first"))
     first.desk.run(stretch.end_ns)
-    assert len(first.actions) > 25
+    assert len(first.actions) > 20
     assert first.desk.told.counts["Filled"] >= 3
     dice = Random(11)
     differs_after = 0
@@ -247,7 +247,8 @@ def test_rate_limit_of_the_exchange_holds(tmp_path: Path) -> None:
     desk.run(stretch.start_ns + 30 * S)
     rows = desk.account.orders(BTCUSDT, limit=1_000)
     entered = Counter(order.time_ms // 10_000 for order in rows)
-    assert max(entered.values()) == 50
+    assert 40 < max(entered.values()) <= 50  # one that would have traded at once counts, and is no order
+    assert desk.told.counts["Paused"] > 0
     placed = sum(isinstance(action, Place) for _, actions in decided.actions for action in actions)
     assert placed > len(rows)
 
