@@ -307,12 +307,6 @@ def _known_model(name: str) -> str:
     return name
 
 
-def _strategy_file(path: Path) -> Path:
-    if not path.is_file():
-        raise ValueError("expected a file with a strategy")
-    return path
-
-
 def _as_text(value: object) -> object:
     return str(value) if isinstance(value, bool | int | float) else value
 
@@ -328,7 +322,7 @@ class MakerSettings(Section):
         parameters: its own, a table `[maker.parameters]`; as text, since only the file says which type each has.
     """
 
-    strategy: Annotated[HomePath, AfterValidator(_strategy_file)] | None = None
+    strategy: HomePath | None = None
     parameters: dict[str, ParameterText] = {}
     model: Annotated[str, AfterValidator(_known_model)] = "symmetric"
     half_spread: Annotated[Decimal, Field(gt=0, lt=Decimal("0.5"))] = Decimal("0.002")

@@ -22,6 +22,12 @@ def strategy_of(settings: Settings) -> Strategy:
         return load_strategy(maker.strategy, maker.parameters)
     if maker.parameters:
         raise StrategyError(f"maker.parameters.{next(iter(maker.parameters))}: there is no maker.strategy to have it")
+    return model_of(settings)
+
+
+def model_of(settings: Settings) -> Strategy:
+    """Return the built-in model as a strategy."""
+    maker = settings.maker
     return ModelStrategy(MODELS[maker.model](maker.half_spread, maker.notional))
 
 

@@ -20,6 +20,7 @@ from desk.outlet import LOG_FILE, put_log_aside
 from desk.plan import Instance, processes
 from desk.run_dir import LockedError, NodeError, prepare_run_dir
 from desk.settings import Settings, load_settings
+from desk.strategy import strategy_of
 from desk.supervisor import Supervisor
 from nodes.flow.market_flows import check_flows
 from screens.desk import UNBOUNDED, desk_screen
@@ -58,6 +59,8 @@ def run_desk(
             check_flows(settings)
     except (ValueError, NodeError) as error:
         raise DeskError(str(error)) from None
+    if any(node.kind.name == "maker" for node in nodes):
+        strategy_of(settings)  # what is wrong with it is better said before anything runs
     if any(node.kind.has_keys for node in nodes) and (missing := settings.venue.missing_keys):
         raise DeskError(missing)
     console = Console(highlight=False)

@@ -14,7 +14,8 @@ from desk.halted_file import LOOK_MS
 from desk.run_dir import NodeError
 from desk.settings import Settings
 from desk.stopping import RETRY_S
-from desk.strategy import strategy_of, terms_of
+from desk.strategy import model_of, strategy_of, terms_of
+from desk.strategy_file import StrategyError
 from desk.venue import desk_line, desk_venue
 from market.clock import NS_PER_MS, NS_PER_SECOND, steady_clock
 from nodes.maker.halt import MakerHalt
@@ -24,6 +25,7 @@ from nodes.node import Node
 from trading import news, notes
 from trading.order_rules import OrderRules
 from trading.own_orders import UnknownOrder
+from trading.strategy import Strategy
 from trading.trader import LEAVE_PAUSE_NS_MAX, Outbox, Trader
 from venues.binance import BinanceVenue
 from venues.polling_line import PollingLine, VenueCalls
@@ -40,12 +42,21 @@ class MakerNode:
     Args:
         node: whose it is.
         line: to the venue.
+        strategy: the trader's.
         prefix: of our client order ids.
         rules: the venue's bounds of an order.
         clock: the trader's.
     """
 
-    def __init__(self, node: Node, line: TradingLine, prefix: str, rules: OrderRules, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        line: TradingLine,
+        strategy: Strategy,
+        prefix: str,
+        rules: OrderRules,
+        clock: Callable[[], int],
+    ) -> None:
         settings = node.settings
         self._node = node
         self._line = line
@@ -56,7 +67,7 @@ class MakerNode:
         self._sent = SentOrders(settings.run_dir, settings.symbol, self._log.note_failed)
         until_ns = clock() + ARRIVAL_MS_MAX * NS_PER_MS
         self._trader = Trader(
-            strategy_of(settings),
+            strategy,
             settings.instrument,
             rules,
             terms_of(settings, prefix, line.list_ns),
@@ -128,10 +139,11 @@ class MakerNode:
         began_ns = self._clock()
         self._trader.leave(STOPS, began_ns, self._line.take_back())
         try:
+            outbox = self.step()
             while not self._trader.is_out:
-                outbox = self.step()
                 self._give_up_late(outbox, began_ns)
                 wait_for(self._line.ready, None if outbox.wake_ns is None else outbox.wake_ns - self._clock())
+                outbox = self.step()
         except VenueKeysError as error:
             raise self._left(str(error)) from None
         finally:
@@ -167,17 +179,33 @@ def wait_for(source: socket.socket, wait_ns: int | None) -> None:
 
 
 def run(node: Node) -> None:
-    """Run the maker's node until it is told to stop."""
-    _maker(node, desk_line).run()
+    """Run the maker's node until it is told to stop.
+
+    Raises:
+        StrategyError: if the strategy cannot be used; what an earlier run has left is taken away first.
+    """
+    try:
+        strategy = strategy_of(node.settings)
+    except StrategyError:
+        clean_up(node)
+        raise
+    _maker(node, desk_line, strategy).run()
 
 
 def clean_up(node: Node) -> None:
-    """Cancel what a maker of this desk that was killed has left at the venue."""
-    _maker(node, lambda _, venue, clock: PollingLine(VenueCalls(venue, node.settings.instrument, clock))).stop()
+    """Cancel what a maker of this desk that was killed has left at the venue, whatever its strategy is."""
+    _maker(node, _polling_line, model_of(node.settings)).stop()
 
 
-def _maker(node: Node, make_line: Callable[[Settings, BinanceVenue, Callable[[], int]], TradingLine]) -> MakerNode:
+_MakeLine = Callable[[Settings, BinanceVenue, Callable[[], int]], TradingLine]
+
+
+def _polling_line(settings: Settings, venue: BinanceVenue, clock: Callable[[], int]) -> TradingLine:
+    return PollingLine(VenueCalls(venue, settings.instrument, clock))
+
+
+def _maker(node: Node, make_line: _MakeLine, strategy: Strategy) -> MakerNode:
     venue, clock = desk_venue(node.settings), steady_clock()
     rules = venue.load(node.settings.instrument)
     line = make_line(node.settings, venue, clock)
-    return MakerNode(node, line, own_prefix(node.settings.run_dir), rules, clock)
+    return MakerNode(node, line, strategy, own_prefix(node.settings.run_dir), rules, clock)

@@ -1,5 +1,8 @@
 """A strategy of one's own on a real desk: it quotes, and when it is wrong nothing of it is left."""
 
+import os
+import signal
+
 from market.codes import Side
 from tests.desk.desk_process import Desk, until
 from tests.desk.test_endings import _open_orders
@@ -46,3 +49,23 @@ def test_strategy_that_raises_leaves_nothing_and_says_where(desk: Desk) -> None:
     assert log.index("event='cancelled'") < log.index(said)
     desk.stop()
     assert _open_orders(desk.run_dir) == []
+
+
+def test_strategy_that_cannot_be_used_is_said_before_anything_runs(desk: Desk) -> None:
+    """One line, and no desk."""
+    up = desk.cli("up", "--strategy", "nowhere.py")
+    assert (up.returncode, up.stdout) == (1, "")
+    assert up.stderr.strip() == "error: maker.strategy: expected a file, was 'nowhere.py': No such file or directory"
+
+
+def test_what_a_killed_maker_has_left_is_taken_away_though_its_strategy_is_gone(desk: Desk) -> None:
+    """Its successor cannot quote; the quotes of before would stand until somebody mends the file."""
+    path = desk.run_dir.parent / "mine.py"
+    path.write_text(WRONG)
+    desk.start("--strategy", str(path))
+    until("a quote is open", lambda: _open_orders(desk.run_dir))
+    path.unlink()
+    os.kill(desk.node("maker")["pid"], signal.SIGKILL)
+    until("its order is gone", lambda: not _open_orders(desk.run_dir))
+    until("its successor has said why", lambda: f"maker.strategy: expected a file, was '{path}'" in desk.log("maker"))
+    desk.stop()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from desk.settings import SettingsError, load_kept_settings, load_settings, setting_texts
+from desk.settings import load_kept_settings, load_settings, setting_texts
 from desk.strategy import strategy_of
 from desk.strategy_file import StrategyError, load_strategy
 from market.codes import Side
@@ -90,11 +90,11 @@ def test_settings_name_the_file_and_its_parameters(path: Path, tmp_path: Path, m
     assert strategy_of(kept).step(0, _inbox()).quotes[0].price_ticks == 9_138_391
 
 
-def test_file_that_is_not_there_is_said_with_the_other_errors() -> None:
-    """Before anything starts."""
-    with pytest.raises(SettingsError) as told:
-        load_settings({"maker.strategy": "nowhere.py"})
-    assert str(told.value) == "maker.strategy: expected a file with a strategy, was 'nowhere.py' (from command line)"
+def test_file_that_is_not_there_is_one_line() -> None:
+    """Not an error of the settings: a desk whose file was moved away must still be stopped by them."""
+    with pytest.raises(StrategyError) as told:
+        strategy_of(load_settings({"maker.strategy": "nowhere.py"}).settings)
+    assert str(told.value) == "maker.strategy: expected a file, was 'nowhere.py': No such file or directory"
 
 
 def test_parameters_without_a_strategy_are_none_of_the_model() -> None:
