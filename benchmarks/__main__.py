@@ -17,7 +17,7 @@ def main(arguments: list[str]) -> int:
     runs += [["benchmarks.market", "--seconds", "60"]]
     runs += [["benchmarks.simulation"]]
     if recordings := [str(path) for folder in arguments for path in sorted(Path(folder).glob("*.gz"))]:
-        runs += [["benchmarks.backtest", *recordings]]
+        runs += [["benchmarks.backtest", *recordings], ["benchmarks.parity", f"replay:{recordings[0]}"]]
     runs += [["benchmarks.pipeline"], ["benchmarks.latency"]]
     runs += [["benchmarks.paper"], ["benchmarks.paper_history"]]
     code = 0
