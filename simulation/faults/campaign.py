@@ -47,20 +47,27 @@ def campaign(settings: Settings, folder: Path, seed: int, rounds: int, victims: 
     dice = Random(seed)  # noqa: S311 - drawn again from the same seed
     mode = dice.choice(list(JournalMode))
     desk = MortalDesk(settings, seed, folder, mode)
-    desk.run(WARM_UP_NS)
-    for number in range(rounds):
-        desk.last_words.clear()
-        try:
-            _suffer(desk, dice, victims)
-            _settle(desk)
-            check(desk)
-        except AssertionError as error:
-            raise FaultError(
-                f"{error}; seed {seed}, round {number}, journal {mode}: {', '.join(desk.last_words)}"
-            ) from error
-        desk.be_still(False)
+    try:
+        desk.run(WARM_UP_NS)
+        for number in range(rounds):
+            _round(desk, dice, victims, f"seed {seed}, round {number}, journal {mode}")
+    finally:
+        desk.close()
     filled = [*desk.told.filled.values(), *(qty for crowd in desk.crowds for qty in crowd.filled.values())]
     return Outcome(desk.deaths, len(filled), sum(qty > 0 for qty in filled))
+
+
+def _round(desk: MortalDesk, dice: Random, victims: tuple[str, ...], which: str) -> None:
+    """Let somebody die, and see what holds."""
+    desk.last_words.clear()
+    try:
+        _suffer(desk, dice, victims)
+        _settle(desk)
+        check(desk)
+    except Exception as error:  # whatever it is, its seed must be told
+        what = str(error) or type(error).__name__
+        raise FaultError(f"{what}; {which}: {', '.join(desk.last_words)}") from error
+    desk.be_still(False)
 
 
 def _suffer(desk: MortalDesk, dice: Random, victims: tuple[str, ...]) -> None:

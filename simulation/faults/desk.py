@@ -81,7 +81,6 @@ class MortalDesk:
             heap.now_ns = next_ns
             heap.run_due()
             self._tell_connection()
-            self._tell_price()
         heap.now_ns = until_ns
 
     def doom(self, name: str, points: int) -> None:
@@ -113,6 +112,15 @@ class MortalDesk:
             self.flow.is_still = is_still
         if self.trader is not None:
             self.trader.strategy.is_still = is_still
+
+    def close(self) -> None:
+        """Let go of the files."""
+        if self.engine is not None:
+            self.engine.journal.leave()
+        if self.paper is not None:
+            self.paper.ledger.close()
+        if self.gateway is not None:
+            self.gateway.store.close()
 
     # --- how
 
@@ -157,7 +165,14 @@ class MortalDesk:
 
     def _bot(self, name: str, is_cancel_on_disconnect: bool) -> Bot:
         life = Life(self.heap, name, lambda *_: False, self._bury)
-        return Bot(life, name, self.settings.symbol, self.dice, is_cancel_on_disconnect=is_cancel_on_disconnect)
+        return Bot(
+            life,
+            name,
+            self.settings.symbol,
+            self.dice,
+            self._mid_ticks,
+            is_cancel_on_disconnect=is_cancel_on_disconnect,
+        )
 
     def _tell_trader(self, said: AccountNews) -> None:
         if self.trader is not None:
@@ -170,12 +185,11 @@ class MortalDesk:
             self._is_connected = is_connected
             self.trader.line.tell(news.Following() if is_connected else news.Silent("the exchange is gone"))
 
-    def _tell_price(self) -> None:
-        """Let the bots know about where the market is."""
-        if self.engine is not None:
-            mid_ticks_x2 = self.engine.core.engine.depth(self.settings.instrument.symbol_id, 1).mid_ticks_x2
-            for bot in self.bots:
-                bot.mid_ticks = (mid_ticks_x2 or 0) // 2
+    def _mid_ticks(self) -> int:
+        """Return about where the market is; 0 if nobody knows."""
+        if self.engine is None:
+            return 0
+        return (self.engine.core.engine.depth(self.settings.instrument.symbol_id, 1).mid_ticks_x2 or 0) // 2
 
     def _is_last(self, life: Life, what: str) -> bool:
         left = self._doomed.get(life.name)

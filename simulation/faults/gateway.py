@@ -2,6 +2,7 @@
 
 import logging
 from collections import deque
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -175,10 +176,9 @@ class GatewayProcess:
     def read(self, stream: Stream) -> None:
         """Take what has come of a client, piece by piece."""
         while stream.has_input and stream.client is not None and stream.client.is_open:
-            before = stream.has_input
             self.core.receive(stream.client, stream.receive_into, self.life.now())
             self._flush()
-            if before and not self.core.interest(stream.client, self.life.now())[0]:
+            if not self.core.interest(stream.client, self.life.now())[0]:
                 break  # it waits in its socket
 
     def let_go(self, client: Client) -> None:
@@ -239,19 +239,31 @@ class GatewayProcess:
 class Bot:
     """A client of the gateway that comes back whenever its connection is lost; it does not die.
 
+    Args:
+        mid_ticks: where the market is, 0 if nobody knows.
+
     Attributes:
         session: what it remembers.
         heard: every report, in its order.
     """
 
-    def __init__(self, life: Life, name: str, symbol: str, dice: Random, *, is_cancel_on_disconnect: bool) -> None:
+    def __init__(
+        self,
+        life: Life,
+        name: str,
+        symbol: str,
+        dice: Random,
+        mid_ticks: Callable[[], int],
+        *,
+        is_cancel_on_disconnect: bool,
+    ) -> None:
         self.is_still = False
         self.session = SessionEnd(name, is_cancel_on_disconnect=is_cancel_on_disconnect)
         self.heard: deque[Event] = deque()
         self.process: GatewayProcess | None = None
-        self.mid_ticks = 0
         self._life = life
         self._symbol = symbol
+        self._mid_ticks = mid_ticks
         self._dice = dice
         self._stream: Stream | None = None
         self._again_ns = 0
@@ -284,17 +296,18 @@ class Bot:
             return
         if not self.session.is_logged_on:
             return
-        if self.is_still or not self.mid_ticks:
+        mid_ticks = 0 if self.is_still else self._mid_ticks()
+        if not mid_ticks:
             stream.up(self.session.heartbeat())
         elif dice.random() < 0.02:
             stream.end()
         else:
-            stream.up(self._command())
+            stream.up(self._command(mid_ticks))
 
-    def _command(self) -> bytes:
+    def _command(self, mid_ticks: int) -> bytes:
         dice, session = self._dice, self.session
         tick = Decimal(session.instruments[self._symbol].tick_size)
-        price = (self.mid_ticks + dice.randint(-_TICKS_MAX, _TICKS_MAX)) * tick
+        price = (mid_ticks + dice.randint(-_TICKS_MAX, _TICKS_MAX)) * tick
         qty = Decimal(dice.randint(1, 30)) / 1_000
         open_ids = sorted(session.open_order_ids)
         roll = dice.random()

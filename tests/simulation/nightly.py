@@ -11,6 +11,7 @@ from simulation.faults.campaign import FaultError, campaign
 from simulation.faults.desk import VICTIMS
 
 ROUNDS = 25
+FAILED_MAX = 10  # seeds; more tell nothing new
 IN_MEMORY = Path("/dev/shm")
 
 
@@ -26,10 +27,12 @@ def main() -> int:
     while True:
         try:
             deaths.update(_run(seed))
+            print(f"seed {seed}: all holds; deaths so far: {dict(deaths)}", flush=True)
         except FaultError as error:
             failed += 1
             print(error, flush=True)
-        if options.seed is not None or min(deaths[name] for name in VICTIMS) >= options.kills:
+        is_done = min(deaths[name] for name in VICTIMS) >= options.kills
+        if options.seed is not None or is_done or failed >= FAILED_MAX:
             break
         seed += 1
     print(f"{seed + 1 if options.seed is None else 1} seeds, {failed} failed, deaths: {dict(deaths)}")
