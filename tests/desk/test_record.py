@@ -47,6 +47,7 @@ def info(desk: Desk, path: Path) -> Any:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_recording_of_a_desk_is_whole_and_its_replay_is_the_market_again(desk: Desk, tmp_path: Path) -> None:
     """Guards streams, files, their order and the signal: Ctrl-C leaves files that follow one on the other."""
     second = tmp_path / "own-2.gz"
@@ -70,6 +71,7 @@ def test_recording_of_a_desk_is_whole_and_its_replay_is_the_market_again(desk: D
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_exchange_that_dies_leaves_a_mark_and_a_recorder_that_is_killed_a_whole_file(
     desk: Desk, tmp_path: Path
 ) -> None:
@@ -85,3 +87,22 @@ def test_exchange_that_dies_leaves_a_mark_and_a_recorder_that_is_killed_a_whole_
     assert check.returncode == 1
     assert "1 gap that the recorder has marked" in check.stdout
     assert "expected a whole gzip file" not in check.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_disk_that_takes_no_more_ends_it_with_one_line_and_a_whole_file(desk: Desk, tmp_path: Path) -> None:
+    """A limit on the size of files stands in for a full disk: the last member is taken in half."""
+    path = tmp_path / "own.gz"
+    words = ["record", "--out", str(path), "--run-dir", str(desk.run_dir)]
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'ulimit -f 40; exec "$@"', "sh", sys.executable, str(CLI), *words],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert f"error: cannot write the recording {path}: File too large; what is written of it is whole\n" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert desk.cli("recording", "check", str(path)).returncode == 0
