@@ -221,24 +221,21 @@ class RecordedMarket:
         self._watch = watch
         self._told: Int64Array = np.zeros((TOLD_MAX, ROW_WIDTH), np.int64)
         self._logged: Int64Array = np.zeros((0 if watch is None else LOGGED_MAX, ROW_WIDTH), np.int64)
-        for track in tracks.values():
+        self._out = self._told.reshape(-1), self._logged.reshape(-1)
+        self._all = list(tracks.values())
+        self._only = self._all[0] if len(tracks) == 1 else None
+        for track in self._all:
             track.start(start_ns + opening_ns, start_ns)
             self._run(track, start_ns - 1, [])
 
     def advance(self, until_ns: int) -> tuple[int, list[Event]]:
         """Replay what is due; see `Market`."""
         told: list[Event] = []
-        while True:
-            waiting = [(track.next_ns, place, track) for place, track in enumerate(self._tracks.values())]
-            due = sorted((next_ns, place) for next_ns, place, _ in waiting if next_ns is not None)
-            if not due or due[0][0] > until_ns:
-                return until_ns, told
-            limit_ns = until_ns
-            if len(due) > 1:  # as far as the next one's turn, which comes first at the same time if it stands before
-                limit_ns = min(until_ns, due[1][0] - (due[1][1] < due[0][1]))
-            track = waiting[due[0][1]][2]
+        while (turn := self._next_turn(until_ns)) is not None:
+            track, limit_ns = turn
             if self._run(track, limit_ns, told):
                 return int(track.mirror.state[at.NOW_NS]), told
+        return until_ns, told
 
     def submit(self, commands: Sequence[Command]) -> list[Event]:
         """Handle somebody else's commands."""
@@ -265,14 +262,26 @@ class RecordedMarket:
         """Return the figures of each symbol's track."""
         return {symbol_id: track.summary() for symbol_id, track in self._tracks.items()}
 
+    def _next_turn(self, until_ns: int) -> tuple[Track, int] | None:
+        """Return the track that is due first, and until when it is alone; None if none is due."""
+        if self._only is not None:
+            next_ns = self._only.next_ns
+            return None if next_ns is None or next_ns > until_ns else (self._only, until_ns)
+        due = sorted((track.next_ns, place) for place, track in enumerate(self._all) if track.next_ns is not None)
+        if not due or due[0][0] > until_ns:
+            return None
+        (_, place), *others = due
+        if others:  # at the same time the one that stands before comes first
+            until_ns = min(until_ns, others[0][0] - (others[0][1] < place))
+        return self._all[place], until_ns
+
     def _run(self, track: Track, until_ns: int, told: list[Event]) -> bool:
         """Run a track until a time; return whether it stopped since somebody else is concerned."""
         run, is_stuck = track.run, False
         run[IS_OTHERS] = 0
         while True:
             code = run_due(track.mirror, self.engine.memory, track.changes, run, *self._out, until_ns)
-            drained = int(run[TOLD] + run[LOGGED])
-            self._take(run, told)
+            drained = self._take(run, told)
             if code == WITHOUT_ROOM:
                 assert drained or not is_stuck, "a recorded book has more orders than there is room for"
                 is_stuck = not drained
@@ -285,15 +294,15 @@ class RecordedMarket:
                 track.look()
                 return bool(code == AT_OTHERS)
 
-    @property
-    def _out(self) -> tuple[Int64Array, Int64Array]:
-        return self._told.reshape(-1), self._logged.reshape(-1)
-
-    def _take(self, run: Int64Array, told: list[Event]) -> None:
-        if self._watch is not None:
-            self._watch(self._logged[: run[LOGGED]])
-        told += _messages(self._told[: run[TOLD]])
+    def _take(self, run: Int64Array, told: list[Event]) -> int:
+        """Take what was told and logged; return how many rows."""
+        told_count, logged_count = int(run[TOLD]), int(run[LOGGED])
+        if logged_count and self._watch is not None:
+            self._watch(self._logged[:logged_count])
+        if told_count:
+            told += _messages(self._told[:told_count])
         run[TOLD] = run[LOGGED] = 0
+        return told_count + logged_count
 
     def _drain(self) -> list[Event]:
         told: list[Event] = []

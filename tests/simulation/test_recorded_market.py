@@ -10,12 +10,14 @@ import pytest
 from engine.capacity import Capacity
 from engine.fast.engine import FastEngine
 from flow.book_mirror import new_mirror
+from flow.order_flow import OrderFlow
 from flow.queue_models import QUEUE_MODELS
 from flow.recording import BookTicker, DepthUpdate, Record, RecordedTrade, Snapshot
 from flow.recording_cache import changes_of
 from flow.replay import ReplayFlow, ReplaySettings
+from flow.side_by_side import SideBySide, align
 from market.clock import NS_PER_MS, NS_PER_SECOND
-from market.codes import OrderType, Side, TimeInForce
+from market.codes import OrderType, Side, Tag, TimeInForce
 from market.commands import CancelOrder, Command, NewOrder
 from market.depth import Level
 from market.events import Event
@@ -143,3 +145,34 @@ def test_it_is_the_flow_of_a_replay_to_the_last_bit(recordings: list[Path], mode
     assert slow.engine.state_hash() == fast.engine.state_hash()
     fast.engine.check_invariants()
     assert fast.summary()[0]["filled_by_others_lots"] != 0
+
+
+def test_recordings_of_two_symbols_run_side_by_side(tmp_path: Path) -> None:
+    """Guards the order of several: each symbol's commands are those of the flows side by side."""
+    ethusdt = default_instruments()[1]
+    tracks, flows, order_ids = dict[int, Track](), dict[int, OrderFlow](), [count(1), count(1)]
+    for instrument in (BTCUSDT, ethusdt):
+        path = tmp_path / instrument.symbol
+        write_recording(path, instrument, made_up(instrument.symbol_id, 300, START_NS + instrument.symbol_id * 10**8))
+        flows[instrument.symbol_id] = ReplayFlow(instrument, ReplaySettings(((path,),)), FLOW, order_ids[0])
+        parts = iter([((path,), changes_of((path,), instrument, 50 * NS_PER_MS, 1_000, None, print))])
+        mirror = new_mirror(instrument.symbol_id, FLOW, "behind", 1)
+        tracks[instrument.symbol_id] = Track(parts, mirror, order_ids[1])
+    align(list(tracks.values()))
+    align([flow for flow in flows.values() if isinstance(flow, ReplayFlow)])
+    slow, fast = Log(), Log()
+    for market in (
+        FlowMarket(FastEngine(Capacity(2)), SideBySide(flows), FLOW, START_NS, slow.add_rows),
+        RecordedMarket(FastEngine(Capacity(2)), tracks, FLOW, START_NS, 0, fast.add_rows),
+    ):
+        market.advance(START_NS + 2 * NS_PER_SECOND)
+    said = [[said_of(log, symbol_id) for symbol_id in (0, 1)] for log in (slow, fast)]
+    assert said[0] == said[1]
+    assert all(len(rows) > 500 for rows in said[0])
+
+
+def said_of(log: Log, symbol_id: int) -> list[tuple[int, ...]]:
+    """Return a symbol's trades and what rests, with their times; order ids are handed out in another order."""
+    columns = {Tag.EXECUTED: (0, 2, 5, 6), Tag.ACCEPTED: (0, 2, 6, 7, 8)}
+    rows = (row for row in log.events if row[TAG] in columns and row[3] == symbol_id)
+    return [tuple(row[column] for column in columns[Tag(row[TAG])]) for row in rows]
