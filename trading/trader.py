@@ -176,7 +176,8 @@ class Trader:
             elif isinstance(action, AskBalances):
                 self._position.ask()
         told, self._notes = self._notes, []
-        return Outbox(actions, self._wake_ns(), told)
+        wake_ns = None if self._awaited else max(now_ns, self._backoff.until_ns, self._due_ns())
+        return Outbox(actions, wake_ns, told)
 
     # --- what is asked, in rounds ---
 
@@ -200,9 +201,6 @@ class Trader:
     def _due_ns(self) -> int:
         """Return when the next round begins, as things are."""
         return self._soonest_ns if self._is_news else max(self._soonest_ns, self._latest_ns)
-
-    def _wake_ns(self) -> int | None:
-        return None if self._awaited else max(self._now_ns, self._backoff.until_ns, self._due_ns())
 
     def _begin_anew(self) -> None:
         """Let a round begin as soon as what is on its way is answered."""
@@ -272,9 +270,9 @@ class Trader:
     def _end_round(self, mid_ticks_x2: int | None, wanted: Wanted) -> None:
         self._backoff.end()
         self.is_started |= not self._silence
-        pauses = [pause.until_ns for pause in self._refusals.values() if pause.is_on(self._now_ns)]
-        wakes = [] if wanted.wake_ns is None else [wanted.wake_ns]
-        self._latest_ns = min([self._look_ns(), *pauses, *wakes])
+        wakes = [pause.until_ns for pause in self._refusals.values() if pause.is_on(self._now_ns)]
+        wakes += [] if wanted.wake_ns is None else [wanted.wake_ns]
+        self._latest_ns = min([self._look_ns(), *wakes])
         quoted = {order.side for order in self.orders.open.values()}
         held = {side: why for side, why in self._held().items() if side not in quoted}
         idle = dict.fromkeys(Side, wanted.obstacle) if wanted.obstacle else wanted.idle
@@ -355,8 +353,8 @@ class Trader:
             pause.end()  # what was missing on the other side may be there now
         self._position.fill(order.side, qty)
         self._is_news = True
-        price_ticks, lots = self._instrument.price_to_ticks(order.price), self._instrument.qty_to_lots(qty)
-        self._fills.append(Fill(order.client_order_id, order.side, price_ticks, lots))
+        terms = self._instrument.price_to_ticks(order.price), self._instrument.qty_to_lots(qty)
+        self._fills.append(Fill(order.client_order_id, order.side, *terms))
         self._notes.append(notes.Filled(order, qty))
 
     def _refused(self, said: news.Refused) -> None:
@@ -368,10 +366,9 @@ class Trader:
     def _found(self, said: news.Found) -> None:
         name = said.client_order_id
         self._answered(FindOrder, name)
-        unknown = self.orders.unknown.get(name)
         if said.order is not None:
             self._hear(said.order)
-        elif unknown is not None and said.asked_ns > unknown.until_ns:
+        elif (unknown := self.orders.unknown.get(name)) is not None and said.asked_ns > unknown.until_ns:
             self.orders.drop(name)
             self._notes.append(notes.Settled(name, has_arrived=False))
         elif (order := self.orders.forget(name, said.asked_ns)) is not None:
