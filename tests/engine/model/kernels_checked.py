@@ -22,6 +22,7 @@ from numba.core.dispatcher import Dispatcher
 import engine
 import flow.mirror
 import sessions
+import simulation.replaying
 from engine.capacity import Capacity
 from engine.fast.engine import FastEngine
 from engine.rows.memory import HEAD, QUEUE_SIZE
@@ -41,6 +42,7 @@ OTHER_TESTS: Final = (
     "tests/sessions",
     "tests/engine/test_fast_engine.py",
     "tests/flow/test_mirror.py",
+    "tests/simulation/test_recorded_market.py",
 )
 
 
@@ -85,7 +87,7 @@ def run_here(command_count: int) -> None:
 
 def kernels() -> Iterator[tuple[str, Any]]:
     """Yield the name and the dispatcher of every kernel that Python calls."""
-    for room in (engine, sessions, flow.mirror):
+    for room in (engine, sessions, flow.mirror, simulation.replaying):
         for module in _modules(room):
             for name, value in vars(module).items():
                 is_compiled = isinstance(value, Dispatcher) and value.__module__ == module.__name__
