@@ -291,8 +291,10 @@ class Bot:
         stream, dice = self._stream, self._dice
         if stream is None:
             if self.process is not None and self.process.is_listening and self._life.time_ns() >= self._again_ns:
-                self._stream = stream = Stream(self.process, self, dice)
-                stream.up(self.session.logon())
+                stream = Stream(self.process, self, dice)
+                if stream.is_open:  # the gateway may die as it greets us
+                    self._stream = stream
+                    stream.up(self.session.logon())
             return
         if not self.session.is_logged_on:
             return
