@@ -1,6 +1,6 @@
 """A market and the engine that it trades on, as one: it goes on by itself until somebody else is concerned."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
 from engine.matching_engine import MatchingEngine
@@ -115,18 +115,24 @@ class FlowMarket:
             done += len(batch)
             while len(ring):
                 self.engine.match()
-                told += self._drain()
+                told += drained(self.engine, self._watch)
         return told
 
-    def _drain(self) -> list[Event]:
-        told: list[Event] = []
-        events = self.engine.events
-        while len(events):
-            rows = events.readable()
-            if self._watch is not None:
-                self._watch(rows)
-            for row in rows.tolist():
-                make, end = _READ[row[TAG]]
-                told.append(make(row[1:end]))
-            events.consume(len(rows))
-        return told
+
+def drained(engine: MatchingEngine, watch: Watch | None) -> list[Event]:
+    """Take what lies in the engine's ring of events; `watch` sees the rows."""
+    told: list[Event] = []
+    while len(engine.events):
+        rows = engine.events.readable()
+        if watch is not None:
+            watch(rows)
+        told += read_events(rows)
+        engine.events.consume(len(rows))
+    return told
+
+
+def read_events(rows: Int64Array) -> Iterator[Event]:
+    """Yield the events of rows; all rows become numbers at once, which `read_event` does for each."""
+    for row in rows.tolist():
+        make, end = _READ[row[TAG]]
+        yield make(row[1:end])

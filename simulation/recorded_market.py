@@ -27,10 +27,9 @@ from market.clock import NS_PER_MS
 from market.commands import Command
 from market.events import Event, Executed, Halted
 from market.instrument import Instrument
-from market.messages import EVENT_BY_TAG
-from market.rows import ROW_WIDTH, TAG, Int64Array, write_command, write_event
+from market.rows import ROW_WIDTH, Int64Array, write_command, write_event
 from nodes.flow.market_flows import replayed_parts
-from simulation.market import Watch
+from simulation.market import Watch, drained, read_events
 from simulation.replaying.running import (
     AT_END,
     AT_OTHERS,
@@ -251,7 +250,7 @@ class RecordedMarket:
                 ring.publish()
             while len(ring):
                 self.engine.match()
-                told += self._drain()
+                told += drained(self.engine, self._watch)
         for symbol_id, track in self._tracks.items():
             heard = [event for event in told if event.symbol_id == symbol_id and self._is_own(event)]
             if heard:
@@ -300,20 +299,9 @@ class RecordedMarket:
         if logged_count and self._watch is not None:
             self._watch(self._logged[:logged_count])
         if told_count:
-            told += _messages(self._told[:told_count])
+            told += read_events(self._told[:told_count])
         run[TOLD] = run[LOGGED] = 0
         return told_count + logged_count
-
-    def _drain(self) -> list[Event]:
-        told: list[Event] = []
-        events = self.engine.events
-        while len(events):
-            rows = events.readable()
-            if self._watch is not None:
-                self._watch(rows)
-            told += _messages(rows)
-            events.consume(len(rows))
-        return told
 
     def _is_own(self, event: Event) -> bool:
         if isinstance(event, Executed):
@@ -365,9 +353,3 @@ def _parts(
     window_ns = replayed.trade_window_ms * NS_PER_MS
     for part in cycle(replayed.parts) if is_looping else replayed.parts:
         yield part, changes_of(part, instrument, window_ns, replayed.reach_bps, cache, tell)
-
-
-def _messages(rows: Int64Array) -> Iterator[Event]:
-    for row in rows.tolist():
-        message = EVENT_BY_TAG[row[TAG]]
-        yield message(*row[1 : 1 + len(message._fields)])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from commands.actions.record import inspected, recorded_symbol
-from commands.actions.simulate import run_to, settings_with
+from commands.actions.simulate import failures_told, run_to, settings_with
 from desk.client import DeskError
 from desk.settings import Settings, setting_texts
 from desk.symbols import SymbolRow
@@ -132,9 +132,10 @@ def _inspected(settings: Settings, path: Path) -> tuple[Inspection, Instrument]:
 
 def _run(stretch: Stretch, folder: Path, delays: Delays) -> JsonObject:
     """Let a desk trade on a stretch; return what that was."""
-    desk = SimulatedDesk(stretch.settings, stretch.start_ns, folder, delays)
-    run_to(desk, stretch.end_ns)
-    desk.close_books()
+    with failures_told():
+        desk = SimulatedDesk(stretch.settings, stretch.start_ns, folder, delays)
+        run_to(desk, stretch.end_ns)
+        desk.close_books()
     return {
         "recordings": [str(each.path) for each in stretch.found],
         "from": iso_time(stretch.start_ns // NS_PER_MS),

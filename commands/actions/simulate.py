@@ -2,7 +2,8 @@
 
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ def print_simulation(
     """Simulate, print the last day, and return the exit code: 1 if its books do not agree."""
     if settings.flow.source == "live":
         raise DeskError("a live market cannot be simulated: record it, and use replay:FILE")
-    with tempfile.TemporaryDirectory(prefix="tickbus-") as folder:
+    with tempfile.TemporaryDirectory(prefix="tickbus-") as folder, failures_told():
         desk = SimulatedDesk(settings, start_ns, out or Path(folder), delays)
         took_s = run_to(desk, start_ns + seconds * NS_PER_SECOND)
         day = desk.close_books()
@@ -99,6 +100,22 @@ def print_simulation(
         if out is not None:
             print(f"💾 {out}")
     return 0 if is_sound(document) else 1
+
+
+@contextmanager
+def failures_told() -> Iterator[None]:
+    """Turn what a recording or a disk may do to a run into one line.
+
+    Raises:
+        DeskError: if a recording cannot be read on, or a daily file cannot be written.
+    """
+    try:
+        yield
+    except RecordingError as error:
+        raise DeskError(f"cannot go on with the recording: {error}") from None
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else " the daily file"
+        raise DeskError(f"cannot read or write{where}: {error.strerror or error}") from None
 
 
 def run_to(desk: SimulatedDesk, until_ns: int) -> float:

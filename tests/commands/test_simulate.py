@@ -1,5 +1,6 @@
 """`simulate`: a day of a desk, without a desk."""
 
+import errno
 import json
 from pathlib import Path
 
@@ -7,7 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 import cli
+from desk.client import DeskError
+from flow.recording import RecordingError
 from market.mendable import MendableError
+from simulation.desk import SimulatedDesk
 
 RECORDING = Path(__file__).resolve().parents[1] / "kept/recording.gz"
 
@@ -68,3 +72,28 @@ def test_says_in_a_line_what_is_wrong(words: tuple[str, ...], said: str) -> None
     """Before anything runs."""
     with pytest.raises(MendableError, match=said):
         simulated(*words)
+
+
+def test_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    """A full disk, a path through a file: no traceback."""
+    (tmp_path / "file").touch()
+    with pytest.raises(DeskError, match=r"cannot read or write .*file"):
+        simulated("--out", str(tmp_path / "file" / "days"))
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (RecordingError("line 7: expected a number"), "cannot go on with the recording: line 7"),
+        (OSError(errno.ENOSPC, "No space left on device"), "the daily file: No space left on device"),
+    ],
+)
+def test_run_that_cannot_go_on_is_one_line(monkeypatch: pytest.MonkeyPatch, raised: Exception, said: str) -> None:
+    """A recording that changes while it is read, a disk that is full in the middle of it."""
+
+    def run(*_: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(SimulatedDesk, "run", run)
+    with pytest.raises(DeskError, match=said):
+        simulated()
