@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from market.codes import Side
@@ -34,8 +35,10 @@ class ExchangeProcess:
         self.keys = KeyPair(told["api_key"], told["secret"])
 
     def signal(self, number: signal.Signals) -> None:
-        """Send it a signal."""
+        """Send it a signal; one that stops it has stopped every thread of it when this returns."""
         os.kill(self._process.pid, number)
+        while number == signal.SIGSTOP and not all(map(_is_stopped, Path(f"/proc/{self._process.pid}/task").iterdir())):
+            time.sleep(0.001)
 
     def close(self) -> None:
         """Kill it, whatever it does."""
@@ -44,6 +47,10 @@ class ExchangeProcess:
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
             pipe.close()
+
+
+def _is_stopped(thread: Path) -> bool:
+    return (thread / "stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] == "T"
 
 
 def main() -> None:
