@@ -11,11 +11,11 @@ import time
 import numpy as np
 import numpy.typing as npt
 
-from market.bits import bit, bits_above, bits_below, highest_bit, lowest_bit, signed
 from market.codes import Tag
-from market.kernel import inlined, kernel, routine
-from market.row_codes import NEW
-from market.rows import TAG, Int64Array
+from market.kernels.bits import bit, bits_above, bits_below, highest_bit, lowest_bit, signed
+from market.kernels.compiling import inlined, kernel, routine
+from market.kernels.row_codes import NEW
+from market.kernels.rows import TAG, Int64Array
 
 _PRICES = 4_096
 _ORDERS_MAX = 1 << 17

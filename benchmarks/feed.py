@@ -30,8 +30,8 @@ from market.clock import NS_PER_SECOND, monotonic_ns
 from market.codec import decode_commands
 from market.codes import Tag
 from market.feed_messages import BookOrder
+from market.kernels.rows import ROW_WIDTH, TAG, write_command
 from market.limits import BATCH_MESSAGES_MAX
-from market.rows import ROW_WIDTH, TAG, write_command
 from nodes.engine.feed import EngineFeed
 
 SUBSCRIBER_COUNTS: Final = (1, 10, 50)

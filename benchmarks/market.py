@@ -1,7 +1,7 @@
 """How much the synthetic market is like a recorded one: `python -m benchmarks.market --recording FILE... [--json]`.
 
-Measures the recordings (Binance Spot streams, see flow/recording.py) and, the same way, as many seconds of the
-synthetic market of the same symbol and start price, matched by the engine on a simulated clock. Without a recording it
+Measures the recordings (Binance Spot streams, see flow/recordings/recording.py) and, the same way, as many seconds of
+the synthetic market of the same symbol and start price, matched by the engine on a simulated clock. Without any it
 measures the presets alone. `--plot FILE.svg` draws both (needs the extra `plots`).
 """
 
@@ -20,7 +20,15 @@ from benchmarks.market_measures import SECONDS_MIN, measure
 from desk.settings import Settings
 from engine.matching_engine import MatchingEngine, make_engine
 from flow.market_settings import DEFAULT_PRESET, PRESETS, settings_of
-from flow.recording import BookTicker, DepthUpdate, Record, RecordedTrade, Snapshot, read_recording, recorded_symbol
+from flow.recordings.recording import (
+    BookTicker,
+    DepthUpdate,
+    Record,
+    RecordedTrade,
+    Snapshot,
+    read_recording,
+    recorded_symbol,
+)
 from flow.synthetic import SyntheticFlow
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
@@ -28,7 +36,7 @@ from market.commands import Command
 from market.depth import Depth, Level
 from market.events import Event, Executed
 from market.instrument import Instrument
-from market.rows import read_event, write_command
+from market.kernels.rows import read_event, write_command
 
 _OWNER: Final = 1
 _STEP_NS: Final = 5 * NS_PER_MS  # as often as the flow's node calls it

@@ -7,8 +7,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from flow.recorded_book import RecordedBook
-from flow.recording import BookTicker, DepthUpdate, Record, RecordedTrade
+from flow.recordings.book import RecordedBook
+from flow.recordings.recording import BookTicker, DepthUpdate, Record, RecordedTrade
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
 from market.instrument import Instrument

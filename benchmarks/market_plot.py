@@ -7,7 +7,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from benchmarks.market_measures import DEPTHS_BPS, HORIZONS_S, curves, measure
-from flow.recording import Record
+from flow.recordings.recording import Record
 from market.instrument import Instrument
 
 _COLORS = {"recorded": "#30363d", "synthetic": "#c2410c"}

@@ -31,9 +31,9 @@ from engine.capacity import Capacity
 from engine.fast.engine import FastEngine
 from engine.matching_engine import MatchingEngine, make_engine
 from market.codes import Tag
+from market.kernels.row_codes import MASS_CANCEL, NEW
+from market.kernels.rows import ROW_WIDTH, TAG, Int64Array
 from market.limits import BATCH_MESSAGES_MAX
-from market.row_codes import MASS_CANCEL, NEW
-from market.rows import ROW_WIDTH, TAG, Int64Array
 
 RUNS: Final = 5
 BATCHES: Final = (1, 64, BATCH_MESSAGES_MAX)

@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from market.codes import Tag, TimeInForce
 from market.events import Accepted, Amended, Canceled, Executed, Rejected
+from market.kernels.row_codes import AMEND, CANCEL, NEW
+from market.kernels.rows import ROW_WIDTH, TAG, Int64Array, column
 from market.messages import TAG_BY_MESSAGE
-from market.row_codes import AMEND, CANCEL, NEW
-from market.rows import ROW_WIDTH, TAG, Int64Array, column
 
 MIXED_SEED_ROWS: Final = 10_000  # of a mixed stream: they build the book before the clock starts
 

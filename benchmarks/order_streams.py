@@ -18,10 +18,10 @@ from engine.rows.ring import Ring
 from engine.wire.codec import RowEncoder
 from engine.wire.decoding import ByteArray
 from market.codes import Tag
-from market.kernel import kernel
+from market.kernels.compiling import kernel
+from market.kernels.row_codes import CANCEL, MASS_CANCEL, NEW
+from market.kernels.rows import ROW_WIDTH, TAG, Int64Array
 from market.limits import BATCH_MESSAGES_MAX
-from market.row_codes import CANCEL, MASS_CANCEL, NEW
-from market.rows import ROW_WIDTH, TAG, Int64Array
 
 BoolArray = npt.NDArray[np.bool_]
 FIRST_ID: Final = 70_000  # the ids of all passes have five bytes each, so that the bytes need no shifting

@@ -26,7 +26,7 @@ from benchmarks.report_check import FIRST_ID as CHECK_FIRST_ID
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.codec import encode
 from market.codes import Tag
-from market.rows import Int64Array
+from market.kernels.rows import Int64Array
 from market.session_messages import Logon, Logout
 
 CLIENT_ID: Final = "load"

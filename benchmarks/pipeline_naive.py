@@ -22,7 +22,7 @@ from market.clock import NS_PER_SECOND, monotonic_ns
 from market.codes import CancelReason, Tag
 from market.commands import CancelOrder, MassCancel, NewOrder
 from market.events import Accepted, Canceled, Executed, Rejected
-from market.rows import TAG, read_event, write_command
+from market.kernels.rows import TAG, read_event, write_command
 
 CHUNK_BYTES: Final = 16_384
 READ_BYTES: Final = 65_536

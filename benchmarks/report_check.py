@@ -7,9 +7,9 @@ import numpy as np
 
 from engine.wire.decoding import ByteArray
 from market.codes import CancelReason, Tag
-from market.kernel import inlined, kernel
-from market.order_table import unsigned
-from market.rows import Int64Array
+from market.kernels.compiling import inlined, kernel
+from market.kernels.order_table import unsigned
+from market.kernels.rows import Int64Array
 
 # What is counted, one number each.
 REPORTS: Final = 0  # the next has this number plus one

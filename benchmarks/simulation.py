@@ -25,8 +25,8 @@ from flow.synthetic import SyntheticFlow
 from market.clock import NS_PER_SECOND
 from market.commands import Command
 from market.events import Event
+from market.kernels.rows import TAG, Int64Array
 from market.messages import COMMAND_BY_TAG
-from market.rows import TAG, Int64Array
 from reports.performance import is_sound
 from simulation.desk import SimulatedDesk
 from simulation.market import FlowMarket, Watch

@@ -25,9 +25,9 @@ from market.codec import encode_all
 from market.commands import NewOrder
 from market.events import Accepted, Executed
 from market.feed_messages import BookOrder, BookTrade
+from market.kernels.rows import ROW_SIZE, ROW_WIDTH, read_event, write_event
 from market.limits import FRAME_BYTES_MAX, ORDER_IDS_PER_SOURCE, OWNERS_PER_SOURCE
 from market.messages import Message
-from market.rows import ROW_SIZE, ROW_WIDTH, read_event, write_event
 
 FRAME_COUNTS: Final = (1, 64, 4_096)
 ROUND_MESSAGES: Final = 20_000  # timed together, so that the clock does not show

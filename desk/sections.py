@@ -20,7 +20,7 @@ from bus.wiring import BUS_PORTS
 from engine.capacity import ORDERS_MAX_LIMIT, PAGES_MAX, PAGES_MAX_LIMIT
 from flow.live_url import PUBLIC_STREAMS, rest_url
 from flow.market_settings import DEFAULT_PRESET
-from flow.playlist import PARTS_MAX
+from flow.recordings.playlist import PARTS_MAX
 from market.http_names import is_loopback
 from market.instrument import venue_spelling
 from market.limits import ENGINES_MAX, SOURCE_MAX, TCP_SESSIONS_MAX

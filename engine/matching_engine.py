@@ -6,8 +6,8 @@ from engine.capacity import ORDERS_MAX, PAGES_MAX, Capacity
 from engine.rows.ring import Ring
 from market.depth import Depth
 from market.feed_messages import BestPrices
+from market.kernels.rows import Int64Array
 from market.limits import RING_SLOTS
-from market.rows import Int64Array
 
 
 class MatchingEngine(Protocol):

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from market.rows import Int64Array
+from market.kernels.rows import Int64Array
 
 
 class OrderState(NamedTuple):

@@ -17,15 +17,15 @@ from flow.mirror.hearing import hear
 from flow.mirror.memory import MirrorMemory, make_mirror_memory
 from flow.order_flow import Figure
 from flow.queue_models import QUEUE_MODELS, check_queue_model
-from flow.recorded_book import RecordedBook, Touched
-from flow.recorded_changes import levels_of
-from flow.recording import BookTicker, Record, RecordedTrade, Snapshot
+from flow.recordings.book import RecordedBook, Touched
+from flow.recordings.changes import levels_of
+from flow.recordings.recording import BookTicker, Record, RecordedTrade, Snapshot
 from market.codes import Side
 from market.commands import Command
 from market.depth import Level
 from market.events import Event
+from market.kernels.rows import ROW_WIDTH, Int64Array, read_command, write_event
 from market.limits import MIRROR_ORDERS_MAX
-from market.rows import ROW_WIDTH, Int64Array, read_command, write_event
 
 _FRESH_IDS: Final = 1_024  # taken at once, beyond those that are needed
 

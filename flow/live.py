@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from flow.book_mirror import BookMirror
 from flow.order_flow import Figure
-from flow.recording import MALFORMED, MessageParser, Record, RecordedTrade
-from flow.trade_placement import TradePlacement
+from flow.recordings.recording import MALFORMED, MessageParser, Record, RecordedTrade
+from flow.recordings.trade_placement import TradePlacement
 from market.backoff import Backoff
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.commands import Command

@@ -7,9 +7,9 @@ from itertools import cycle
 
 from flow.book_mirror import BookMirror
 from flow.order_flow import Figure
-from flow.playlist import Part, is_complete, no_book_error, read_part
-from flow.recording import Record
-from flow.trade_placement import place_trades
+from flow.recordings.playlist import Part, is_complete, no_book_error, read_part
+from flow.recordings.recording import Record
+from flow.recordings.trade_placement import place_trades
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.commands import Command
 from market.events import Event
@@ -25,14 +25,14 @@ class ReplaySettings:
     """How recordings are replayed.
 
     Attributes:
-        parts: what is replayed, one after the other; see `flow.playlist`.
+        parts: what is replayed, one after the other; see `flow.recordings.playlist`.
         speed: recorded seconds per second.
         opening_s: how long the first book stands still before the recording runs.
         is_looping: whether the first part follows on the last.
         queue_model: where in its queue a decrease that was no trade has left; see `flow.queue_models`.
         seed: of the dice of the queue model.
         trade_window_ms: how far a trade may be brought forward, to just before the best prices that show its effect;
-            see `flow.trade_placement`. 0 leaves every trade where it was recorded.
+            see `flow.recordings.trade_placement`. 0 leaves every trade where it was recorded.
         reach_bps: recorded levels farther than this from the mid are left out.
     """
 

@@ -5,10 +5,10 @@ from typing import Final
 
 from engine.wire.routing import write_refusal
 from market.clock import NS_PER_SECOND
-from market.kernel import inlined, kernel
+from market.kernels.compiling import inlined, kernel
+from market.kernels.row_codes import AMEND, CANCEL, HEARTBEAT, LOGOUT, MASS_CANCEL, NEW, REASONS, SIDES, TAGS
+from market.kernels.rows import ROW_WIDTH, TAG, Int64Array
 from market.limits import ID_MAX, ORDER_IDS_PER_SESSION
-from market.row_codes import AMEND, CANCEL, HEARTBEAT, LOGOUT, MASS_CANCEL, NEW, REASONS, SIDES, TAGS
-from market.rows import ROW_WIDTH, TAG, Int64Array
 from sessions import memory as at
 from sessions.memory import SessionMemory
 from sessions.open_orders import find_order, write_order

@@ -19,8 +19,8 @@ from market.codec import encode, encode_all
 from market.codes import RejectReason, Tag
 from market.commands import MassCancel
 from market.events import Rejected
+from market.kernels.rows import Int64Array
 from market.limits import TCP_SESSIONS_MAX
-from market.rows import Int64Array
 from market.session_messages import Heartbeat, LoggedOn, Logon, Logout
 from sessions.admission import GOES_ON, LOGS_OUT_FOR_GOOD
 from sessions.client import Client, ClientRules

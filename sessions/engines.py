@@ -8,8 +8,8 @@ from typing import Protocol
 import numpy as np
 
 from market.codes import Tag
-from market.row_codes import MASS_CANCEL, NEW
-from market.rows import TAG, Int64Array
+from market.kernels.row_codes import MASS_CANCEL, NEW
+from market.kernels.rows import TAG, Int64Array
 
 _ALL_ENGINES = -1
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from engine.wire.encoding import KEYS_PER_ROW
 from market.clock import NS_PER_SECOND
+from market.kernels.rows import ROW_WIDTH, Int64Array
 from market.limits import (
     BATCH_MESSAGES_MAX,
     COMMANDS_IN_FLIGHT_MAX,
@@ -23,7 +24,6 @@ from market.limits import (
     SYMBOLS_MAX,
     TCP_SESSIONS_MAX,
 )
-from market.rows import ROW_WIDTH, Int64Array
 
 assert TCP_SESSIONS_MAX * ORDER_IDS_PER_SESSION <= ORDER_IDS_PER_SOURCE, "the sessions' ids must be the gateway's own"
 assert TCP_SESSIONS_MAX <= 64, "a set of sessions must be a word of bits"

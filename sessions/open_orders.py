@@ -3,10 +3,10 @@
 
 from typing import Final
 
-from market import order_table
-from market.kernel import argument, inlined, kernel
-from market.order_table import unsigned
-from market.rows import Int64Array
+from market.kernels import order_table
+from market.kernels.compiling import argument, inlined, kernel
+from market.kernels.order_table import unsigned
+from market.kernels.rows import Int64Array
 from sessions import memory as at
 
 _SIZE: Final = argument(at.ORDER_SIZE)

@@ -12,8 +12,8 @@ import numpy as np
 from engine.wire.codec import PieceDecoder
 from market.codes import Tag
 from market.events import Event
-from market.row_codes import ACCEPTED, REJECTED
-from market.rows import TAG, read_event
+from market.kernels.row_codes import ACCEPTED, REJECTED
+from market.kernels.rows import TAG, read_event
 
 CHUNK_BYTES: Final = 65_536  # one that has so many takes no more
 PIECE_BYTES_MAX: Final = 1 << 21  # what is added at once: two rows for each event of a frame

@@ -6,11 +6,11 @@ from typing import Final
 import numpy as np
 
 from engine.wire.encoding import KEYS_PER_ROW, NO_KEY
-from market.kernel import inlined, kernel
+from market.kernels.compiling import inlined, kernel
+from market.kernels.order_table import unsigned
+from market.kernels.row_codes import ACCEPTED, AMENDED, CANCELED, ENDS, EXECUTED, REJECTED, RESTED, TAGS, TRIGGERED
+from market.kernels.rows import ROW_WIDTH, TAG, Int64Array
 from market.limits import ORDER_IDS_PER_SESSION, TCP_SESSIONS_MAX
-from market.order_table import unsigned
-from market.row_codes import ACCEPTED, AMENDED, CANCELED, ENDS, EXECUTED, REJECTED, RESTED, TAGS, TRIGGERED
-from market.rows import ROW_WIDTH, TAG, Int64Array
 from sessions import memory as at
 from sessions.memory import SessionMemory
 from sessions.open_orders import find_order, remove_order, write_order

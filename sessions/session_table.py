@@ -10,9 +10,9 @@ from market.clock import Now
 from market.codes import CancelReason
 from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
 from market.events import Canceled, Event
+from market.kernels.rows import ROW_WIDTH
 from market.limits import ORDER_IDS_PER_SESSION, TCP_SESSIONS_MAX
 from market.messages import EVENT_BY_TAG
-from market.rows import ROW_WIDTH
 from market.session_messages import Heartbeat, Logon, Logout
 from sessions import memory as at
 from sessions.admission import admit_messages

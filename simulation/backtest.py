@@ -1,7 +1,7 @@
 """Recordings as the market of simulated desks: which of them follow one on the other, from when to when.
 
 The simulated clock shows the time at which a record was received, later by how far a trade may be brought forward to
-its effect (`flow.trade_placement`): so nothing that a desk decides rests on what was received afterwards.
+its effect (`flow.recordings.trade_placement`): so nothing that a desk decides rests on what was received afterwards.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from bus.topology import Source, first_owner
 from desk.settings import Settings
-from flow.inspection import Inspection
+from flow.recordings.inspection import Inspection
 from flow.replay import ReplayFlow, ReplaySettings
 from market.clock import NS_PER_MS, day_bounds_ns, utc_date
 from market.mendable import MendableError

@@ -15,7 +15,7 @@ from desk.settings import Settings
 from desk.strategy import strategy_of, terms_of
 from engine.capacity import Capacity
 from engine.fast.engine import FastEngine
-from flow.recording_cache import cache_folder
+from flow.recordings.cache import cache_folder
 from flow.side_by_side import SideBySide
 from market.clock import NS_PER_SECOND, Now, day_bounds_ns, utc_date
 from market.depth import Depth

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from market.rows import Int64Array
+from market.kernels.rows import Int64Array
 
 
 class Digest:

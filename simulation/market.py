@@ -7,8 +7,8 @@ from engine.matching_engine import MatchingEngine
 from flow.order_flow import OrderFlow
 from market.commands import Command
 from market.events import Event, Executed, Halted
+from market.kernels.rows import TAG, Int64Array, column, write_command
 from market.messages import COMMAND_BY_TAG, EVENT_BY_TAG
-from market.rows import TAG, Int64Array, column, write_command
 
 Watch = Callable[[Int64Array], None]
 

@@ -18,16 +18,16 @@ from flow.mirror.following import cancel_former, follow
 from flow.mirror.hearing import hear
 from flow.mirror.memory import MirrorMemory
 from flow.order_flow import Figure
-from flow.playlist import Part, no_book_error
-from flow.recording import RecordingError
-from flow.recording_cache import changes_of
+from flow.recordings.cache import changes_of
+from flow.recordings.playlist import Part, no_book_error
+from flow.recordings.recording import RecordingError
 from flow.replay import ReplaySettings
 from flow.side_by_side import align
 from market.clock import NS_PER_MS
 from market.commands import Command
 from market.events import Event, Executed, Halted
 from market.instrument import Instrument
-from market.rows import ROW_WIDTH, Int64Array, write_command, write_event
+from market.kernels.rows import ROW_WIDTH, Int64Array, write_command, write_event
 from nodes.flow.market_flows import replayed_parts
 from simulation.market import Watch, drained, read_events
 from simulation.replaying.running import (

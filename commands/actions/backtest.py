@@ -12,7 +12,7 @@ from commands.actions.simulate import failures_told, run_to, settings_with
 from desk.client import DeskError
 from desk.settings import Settings, setting_texts
 from desk.symbols import SymbolRow
-from flow.inspection import Inspection
+from flow.recordings.inspection import Inspection
 from market.account import trade_json
 from market.clock import NS_PER_MS, NS_PER_SECOND, iso_time, monotonic_ns
 from market.exact_json import JsonObject, dumps

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Final
 
 from desk.client import DeskError, require_node
 from desk.settings import Settings
-from flow.inspection import Inspection
-from flow.kept_inspection import inspected as inspected_once
 from flow.live_url import PUBLIC_STREAMS, rest_url
-from flow.playlist import symbol_of
-from flow.recorder import Recorder
-from flow.recording import GAP, RecordingError
-from flow.recording_cache import cache_folder
-from flow.recording_file import RecordingFiles
+from flow.recordings.cache import cache_folder
+from flow.recordings.files import RecordingFiles
+from flow.recordings.inspection import Inspection
+from flow.recordings.kept_inspection import inspected as inspected_once
+from flow.recordings.playlist import symbol_of
+from flow.recordings.recorder import Recorder
+from flow.recordings.recording import GAP, RecordingError
 from market.clock import NS_PER_SECOND, monotonic_ns, time_ns, utc_datetime
 from market.http_names import connectable, in_url
 from market.instrument import Instrument

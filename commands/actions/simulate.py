@@ -10,7 +10,7 @@ from typing import Any
 
 from desk.client import DeskError
 from desk.settings import Settings, load_settings, values_of
-from flow.recording import RecordingError, recorded_lags
+from flow.recordings.recording import RecordingError, recorded_lags
 from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns
 from market.exact_json import dumps
 from reports.performance import is_sound

@@ -9,9 +9,9 @@ from engine.fast.taking import is_crossing, make_taker, open_lots, start_taking
 from engine.fast.telling import NOTHING, tell, tell_rejected
 from engine.rows import memory as at
 from engine.rows.memory import Memory
-from market.bits import signed
-from market.kernel import inlined, routine
-from market.row_codes import AMEND, REASONS, TAGS, TYPES
+from market.kernels.bits import signed
+from market.kernels.compiling import inlined, routine
+from market.kernels.row_codes import AMEND, REASONS, TAGS, TYPES
 
 
 @inlined

@@ -6,10 +6,10 @@ from typing import Final
 from engine.fast.ladder import join_back, leave_queue, next_price
 from engine.rows import memory as at
 from engine.rows.memory import Memory, Terms
-from market.bits import signed
-from market.kernel import argument, inlined, routine
-from market.order_table import hash_of
-from market.row_codes import TRIGGERS
+from market.kernels.bits import signed
+from market.kernels.compiling import argument, inlined, routine
+from market.kernels.order_table import hash_of
+from market.kernels.row_codes import TRIGGERS
 
 _NOTHING: Final = argument(0)
 

@@ -10,9 +10,9 @@ from engine.fast.taking import CANCELING, IDLE, open_lots, tell_canceled
 from engine.fast.telling import NOBODY, has_event_room, tell_rejected
 from engine.rows import memory as at
 from engine.rows.memory import Memory
-from market.bits import signed
-from market.kernel import inlined, routine
-from market.row_codes import CANCEL, ENDS, MASS_CANCEL, REASONS, TAGS
+from market.kernels.bits import signed
+from market.kernels.compiling import inlined, routine
+from market.kernels.row_codes import CANCEL, ENDS, MASS_CANCEL, REASONS, TAGS
 
 ALL: Final = -1  # symbols, or sides
 

@@ -6,9 +6,9 @@ from typing import Final
 from engine.rows import memory as at
 from engine.rows.memory import Memory
 from market.codes import OrderType, SelfTradePrevention, TimeInForce, Trigger
-from market.kernel import inlined, routine
+from market.kernels.compiling import inlined, routine
+from market.kernels.row_codes import AMEND, CANCEL, HALT, MASS_CANCEL, NEW, REASONS, TIMES, TRIGGERS, TYPES
 from market.limits import ICEBERG_PARTS_MAX, OWNER_MAX, PRICE_TICKS_MAX, QTY_LOTS_MAX
-from market.row_codes import AMEND, CANCEL, HALT, MASS_CANCEL, NEW, REASONS, TIMES, TRIGGERS, TYPES
 
 FINE: Final = 0
 

@@ -14,8 +14,8 @@ from engine.state import SNAPSHOT_WIDTH, STATE_WIDTH, SymbolState, hash_state
 from market.codes import Side
 from market.depth import Depth, Level
 from market.feed_messages import BestPrices
-from market.kernel import is_compiled
-from market.rows import Int64Array
+from market.kernels.compiling import is_compiled
+from market.kernels.rows import Int64Array
 
 _FAULTS: Final = (
     "sound",

@@ -8,8 +8,8 @@ from engine.fast.taking import WAKING, is_crossing, limit_of, rest_order, set_ta
 from engine.fast.telling import tell, tell_rejected
 from engine.rows import memory as at
 from engine.rows.memory import Memory, Terms
-from market.kernel import inlined, routine
-from market.row_codes import NEW, REASONS, TAGS, TIMES, TRIGGERS, TYPES
+from market.kernels.compiling import inlined, routine
+from market.kernels.row_codes import NEW, REASONS, TAGS, TIMES, TRIGGERS, TYPES
 
 
 @inlined

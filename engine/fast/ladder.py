@@ -9,8 +9,8 @@ pages, words of pages.
 from engine.capacity import LEVELS_PER_PAGE, PAGE_BITS
 from engine.rows import memory as at
 from engine.rows.memory import Memory
-from market.bits import bit, bits_above, bits_below, highest_bit, lowest_bit, signed
-from market.kernel import inlined, routine
+from market.kernels.bits import bit, bits_above, bits_below, highest_bit, lowest_bit, signed
+from market.kernels.compiling import inlined, routine
 
 _IN_PAGE = LEVELS_PER_PAGE - 1
 

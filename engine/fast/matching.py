@@ -13,10 +13,10 @@ from engine.fast.telling import NOBODY, has_event_room, tell, tell_rejected
 from engine.rows import memory as at
 from engine.rows.memory import Memory
 from engine.rows.ring import CONSUMED, PUBLISHED
-from market.bits import prefetch, row_at, signed
-from market.kernel import argument, inlined, kernel, routine
-from market.row_codes import AMEND, CANCEL, HALT, NEW, REASONS, TAGS
-from market.rows import TAG, Int64Array, Uint32Array
+from market.kernels.bits import prefetch, row_at, signed
+from market.kernels.compiling import argument, inlined, kernel, routine
+from market.kernels.row_codes import AMEND, CANCEL, HALT, NEW, REASONS, TAGS
+from market.kernels.rows import TAG, Int64Array, Uint32Array
 
 # How many commands ahead. Measured on the mixed stream, ns an order: 28.5 without, 25.4 with ids and orders. Neighbours
 # cost 1.4 more where all orders are near anyway; with a million resting ones they win: 50.7 instead of 62.4.

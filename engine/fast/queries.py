@@ -6,9 +6,9 @@ from engine.fast.ladder import first_order, level_at, next_price, page_at
 from engine.rows import memory as at
 from engine.rows.memory import Memory
 from engine.state import STATE_WIDTH
-from market.bits import signed
-from market.kernel import inlined, kernel, routine
-from market.rows import Int64Array
+from market.kernels.bits import signed
+from market.kernels.compiling import inlined, kernel, routine
+from market.kernels.rows import Int64Array
 
 # What `find_fault` may find; engine.py has the words.
 SOUND, CROSSED, EMPTY_LEVEL, BROKEN_LINK, WRONG_PLACE = range(5)

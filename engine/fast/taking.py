@@ -25,10 +25,10 @@ from engine.fast.ladder import first_order, has_room, level_at, next_price
 from engine.fast.telling import NOBODY, NOTHING, has_event_room, tell
 from engine.rows import memory as at
 from engine.rows.memory import Memory, Terms
-from market.bits import signed
-from market.kernel import inlined, routine
+from market.kernels.bits import signed
+from market.kernels.compiling import inlined, routine
+from market.kernels.row_codes import ENDS, PREVENTIONS, TAGS, TIMES, TYPES
 from market.limits import PRICE_TICKS_MAX
-from market.row_codes import ENDS, PREVENTIONS, TAGS, TIMES, TYPES
 
 # How far the command at hand has come.
 IDLE, TRADING, WAKING, CANCELING, HALTING = range(5)

@@ -9,11 +9,11 @@ from typing import Final
 from engine.rows import memory as at
 from engine.rows.memory import Memory
 from engine.rows.ring import CONSUMED, PUBLISHED
-from market.bits import row_at
-from market.kernel import argument, inlined, routine
+from market.kernels.bits import row_at
+from market.kernels.compiling import argument, inlined, routine
+from market.kernels.row_codes import REJECTED, TAGS
+from market.kernels.rows import ROW_WIDTH, TAG
 from market.limits import OWNER_MAX
-from market.row_codes import REJECTED, TAGS
-from market.rows import ROW_WIDTH, TAG
 
 ROOM_FOR_STEP: Final = 4  # the most events of one step: an own iceberg is decremented, refilled, and so is the taker
 NOTHING: Final = argument(0)

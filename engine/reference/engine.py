@@ -19,9 +19,9 @@ from market.commands import AmendOrder, CancelOrder, HaltSymbol, MassCancel, New
 from market.depth import Depth
 from market.events import Amended, Event, Executed, Halted, Rested, Triggered
 from market.feed_messages import BestPrices
+from market.kernels.rows import TAG, Int64Array, read_command, write_event
 from market.limits import PRICE_TICKS_MAX
 from market.messages import COMMAND_BY_TAG
-from market.rows import TAG, Int64Array, read_command, write_event
 
 Events = Iterator[Event]
 

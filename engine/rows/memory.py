@@ -11,8 +11,8 @@ import numpy as np
 
 from engine.capacity import LEVELS_PER_PAGE, PAGE_BITS, Capacity
 from engine.rows.ring import Ring
+from market.kernels.rows import Int64Array, Uint32Array
 from market.limits import PRICE_TICKS_MAX, SYMBOLS_MAX
-from market.rows import Int64Array, Uint32Array
 
 # Engine-wide numbers.
 FREE_ORDER: Final = 0  # first of the list of places that were given back

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from market.rows import ROW_WIDTH, Int64Array
+from market.kernels.rows import ROW_WIDTH, Int64Array
 
 CONSUMED: Final = 0  # rows that the reader is done with
 PUBLISHED: Final = 1  # rows that the writer has handed over

@@ -24,9 +24,9 @@ from engine.wire.refusals import MalformedBytesError, refusal_text
 from engine.wire.routing import SOURCES_MAX, admit_frame, route_rows
 from engine.wire.table import ROW_BYTES_MAX, ROW_MESSAGES, wire_table
 from market.codec import MalformedMessageError, decode_first
+from market.kernels.rows import ROW_WIDTH, Int64Array
 from market.limits import BATCH_MESSAGES_MAX, FRAME_BYTES_MAX, SYMBOLS_MAX
 from market.messages import COMMAND_BY_TAG
-from market.rows import ROW_WIDTH, Int64Array
 
 COMMANDS: Final = tuple(COMMAND_BY_TAG.values())
 PIECE_BYTES_MAX: Final = 65_536

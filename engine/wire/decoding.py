@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.wire.table import DEFAULT, ENTRY_SIZE, HIGH, ITEMS_LEAST, ITEMS_MAX, ITEMS_MOST, LOW, TAG_COUNT
-from market.kernel import inlined, kernel
-from market.order_table import unsigned
-from market.row_codes import constants
-from market.rows import ROW_WIDTH, Int64Array
+from market.kernels.compiling import inlined, kernel
+from market.kernels.order_table import unsigned
+from market.kernels.row_codes import constants
+from market.kernels.rows import ROW_WIDTH, Int64Array
 
 ByteArray = npt.NDArray[np.uint8]
 

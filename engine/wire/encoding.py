@@ -5,9 +5,9 @@ from typing import Final
 
 from engine.wire.decoding import ByteArray
 from engine.wire.table import DEFAULT, ENTRY_SIZE, ITEMS_LEAST, ITEMS_MOST, ROW_BYTES_MAX, TAG_COUNT
-from market.kernel import inlined, kernel
-from market.order_table import unsigned
-from market.rows import ROW_WIDTH, TAG, Int64Array
+from market.kernels.compiling import inlined, kernel
+from market.kernels.order_table import unsigned
+from market.kernels.rows import ROW_WIDTH, TAG, Int64Array
 
 KEYS_PER_ROW: Final = 2  # what a row can be selected by; an execution belongs to two orders
 NO_KEY: Final = -1

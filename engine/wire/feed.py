@@ -10,10 +10,10 @@ from typing import Final
 import numpy as np
 
 from engine.wire.encoding import KEYS_PER_ROW, NO_KEY
-from market.kernel import argument, inlined, kernel
-from market.order_table import find_order, remove_order
-from market.row_codes import ACCEPTED, AMENDED, CANCELED, EXECUTED, RESTED, TAGS
-from market.rows import ROW_WIDTH, TAG, Int64Array, write_row
+from market.kernels.compiling import argument, inlined, kernel
+from market.kernels.order_table import find_order, remove_order
+from market.kernels.row_codes import ACCEPTED, AMENDED, CANCELED, EXECUTED, RESTED, TAGS
+from market.kernels.rows import ROW_WIDTH, TAG, Int64Array, write_row
 
 # An entry of the table of shown orders.
 SHOWN_SIZE: Final = 4

@@ -7,10 +7,10 @@ from engine.rows.ring import CONSUMED, PUBLISHED
 from engine.wire.decoding import ENDINGS, ByteArray, decode_rows
 from engine.wire.encoding import KEYS_PER_ROW, NO_KEY
 from engine.wire.table import ENTRY_SIZE, ORDER_ID_COLUMN, OWNER_COLUMN, SECOND_ORDER_ID_COLUMN
-from market.kernel import argument, inlined, kernel
+from market.kernels.compiling import argument, inlined, kernel
+from market.kernels.row_codes import NEW, REASONS, TAGS
+from market.kernels.rows import ROW_WIDTH, TAG, Int64Array, write_row
 from market.limits import ORDER_IDS_PER_SOURCE, OWNERS_PER_SOURCE
-from market.row_codes import NEW, REASONS, TAGS
-from market.rows import ROW_WIDTH, TAG, Int64Array, write_row
 
 SOURCES_MAX: Final = 64  # that one batch of events may concern
 

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from market.kernels.rows import ROW_WIDTH, Int64Array
 from market.messages import MESSAGES, SPEC_BY_TAG, TAG_BY_MESSAGE, MessageSpec
-from market.rows import ROW_WIDTH, Int64Array
 
 ROW_MESSAGES: Final = tuple(spec.message for spec in MESSAGES if not spec.has_text)
 

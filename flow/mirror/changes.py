@@ -1,8 +1,8 @@
-"""What records change, as arrays: `flow.recorded_changes` makes them."""
+"""What records change, as arrays: `flow.recordings.changes` makes them."""
 
 from typing import NamedTuple
 
-from market.rows import Int64Array
+from market.kernels.rows import Int64Array
 
 # What a record is: levels changed; and the best prices are these; a trade; a book from nothing, after another's end.
 LEVELS, BEST, TRADE, BOOK = range(4)
@@ -12,7 +12,7 @@ class Changes(NamedTuple):
     """What some records change, one after the other.
 
     Attributes:
-        times_ns: `[records]`, when each is due: the time of its receipt, or earlier (`flow.trade_placement`).
+        times_ns: `[records]`, when each is due: when it was received, or earlier (`flow.recordings.trade_placement`).
         kinds: `[records]`.
         values: `[records, 4]`: of best prices bid, its lots, ask, its lots; of a trade taker's side, price, lots, 0.
         ends: `[records]`: where in the levels those of a record end; they begin where the last one's ended.

@@ -16,10 +16,10 @@ from flow.mirror.own_orders import (
     worse_than,
 )
 from flow.mirror.prices import NO_PRICE
-from market.kernel import argument, is_compiled, kernel, routine
+from market.kernels.compiling import argument, is_compiled, kernel, routine
+from market.kernels.row_codes import TAGS
+from market.kernels.rows import ROW_WIDTH, Int64Array, write_row
 from market.limits import MIRROR_COMMANDS_MAX, MIRROR_ORDERS_MAX
-from market.row_codes import TAGS
-from market.rows import ROW_WIDTH, Int64Array, write_row
 
 BOTH_SIDES: Final = argument(-1)
 

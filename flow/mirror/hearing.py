@@ -18,11 +18,11 @@ from flow.mirror.own_orders import (
     worse_than,
 )
 from flow.mirror.prices import NO_PRICE
-from market.kernel import argument, inlined, kernel, routine
+from market.kernels.compiling import argument, inlined, kernel, routine
+from market.kernels.order_table import find_order, remove_order
+from market.kernels.row_codes import ACCEPTED, AMENDED, CANCELED, EXECUTED, REASONS, REJECTED, RESTED, TAGS
+from market.kernels.rows import ROW_WIDTH, TAG, Int64Array
 from market.limits import MIRROR_COMMANDS_MAX
-from market.order_table import find_order, remove_order
-from market.row_codes import ACCEPTED, AMENDED, CANCELED, EXECUTED, REASONS, REJECTED, RESTED, TAGS
-from market.rows import ROW_WIDTH, TAG, Int64Array
 
 NOBODY: Final = argument(0)
 

@@ -5,8 +5,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from flow.mirror.prices import make_prices
+from market.kernels.rows import ROW_WIDTH, Int64Array
 from market.limits import MIRROR_COMMANDS_MAX, MIRROR_ORDERS_MAX
-from market.rows import ROW_WIDTH, Int64Array
 
 # The mirror's numbers.
 SYMBOL: Final = 0
@@ -50,7 +50,7 @@ NEXT: Final = 5
 PREVIOUS: Final = 6
 IS_LEAVING: Final = 7  # a cancel is sent
 
-# Tables as `market.order_table` has them; the key of a price is of both sides.
+# Tables as `market.kernels.order_table` has them; the key of a price is of both sides.
 ID_SIZE: Final = 2
 PLACE: Final = 1
 LEVEL_SIZE: Final = 4

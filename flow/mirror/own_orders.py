@@ -12,11 +12,11 @@ import numpy as np
 from flow.mirror import memory as at
 from flow.mirror.memory import MirrorMemory
 from flow.mirror.prices import NO_PRICE, add_price, price_behind, remove_price
-from market.kernel import argument, inlined, routine
+from market.kernels.compiling import argument, inlined, routine
+from market.kernels.order_table import find_order, remove_order
+from market.kernels.row_codes import SIDES, TAGS, TIMES, TYPES
+from market.kernels.rows import ROW_WIDTH, write_row
 from market.limits import MIRROR_COMMANDS_MAX, PRICE_TICKS_MAX
-from market.order_table import find_order, remove_order
-from market.row_codes import SIDES, TAGS, TIMES, TYPES
-from market.rows import ROW_WIDTH, write_row
 
 NO_ORDER: Final = 0
 NOTHING: Final = argument(0)

@@ -9,10 +9,10 @@ from typing import Final
 
 import numpy as np
 
-from market.bits import bit, bits_above, bits_below, highest_bit, lowest_bit
-from market.kernel import routine
+from market.kernels.bits import bit, bits_above, bits_below, highest_bit, lowest_bit
+from market.kernels.compiling import routine
+from market.kernels.rows import Int64Array
 from market.limits import PRICE_TICKS_MAX
-from market.rows import Int64Array
 
 NO_PRICE: Final = 0
 

@@ -21,8 +21,8 @@ from market.commands import HaltSymbol, MassCancel
 from market.events import Canceled, Halted, Rejected
 from market.feed_messages import EngineHealth
 from market.instrument import Instrument
+from market.kernels.rows import read_event, write_command
 from market.limits import BATCH_MESSAGES_MAX
-from market.rows import read_event, write_command
 from nodes.engine.command_record import CommandRecord
 from nodes.engine.feed import EngineFeed
 

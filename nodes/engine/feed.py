@@ -27,8 +27,8 @@ from market.feed_messages import (
     ReferencePrice,
 )
 from market.instrument import Instrument
+from market.kernels.rows import Int64Array
 from market.limits import TRADES_KEPT_MAX
-from market.rows import Int64Array
 from nodes.engine.snapshots import SlicedSnapshot
 
 DEPTH_LEVELS = 100  # a side, of the depth topic

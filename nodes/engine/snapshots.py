@@ -14,8 +14,8 @@ from engine.matching_engine import MatchingEngine
 from engine.wire.codec import RowEncoder
 from market.codes import Side, Tag
 from market.feed_messages import BookOrder
-from market.row_codes import BOOK_ORDER
-from market.rows import ROW_WIDTH, TAG, Int64Array
+from market.kernels.row_codes import BOOK_ORDER
+from market.kernels.rows import ROW_WIDTH, TAG, Int64Array
 
 SLICE_ORDERS: Final = 1_024  # a power of two; measured: 30 µs of a book in the caches, 150 µs of one that is not
 _COLUMNS: Final = slice(1, 1 + len(BookOrder._fields))

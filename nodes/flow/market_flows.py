@@ -7,8 +7,8 @@ from bus.topology import Source, first_owner
 from desk.run_dir import NodeError
 from desk.settings import Settings
 from flow.order_flow import OrderFlow
-from flow.playlist import Part, check_part, symbol_of
-from flow.recording import RecordingError
+from flow.recordings.playlist import Part, check_part, symbol_of
+from flow.recordings.recording import RecordingError
 from market.instrument import Instrument
 
 

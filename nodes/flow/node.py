@@ -8,7 +8,7 @@ from bus.engine_client import EngineClient, LinkEnd
 from bus.topology import Source, first_order_id, first_owner
 from desk.run_dir import NodeError
 from flow.order_flow import OrderFlow
-from flow.recording import RecordingError
+from flow.recordings.recording import RecordingError
 from flow.side_by_side import SideBySide, summary_of
 from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns, time_ns
 from nodes.flow.market import Market, OrderIds

@@ -11,10 +11,10 @@ from flow.mirror.changes import BEST, TRADE, Changes
 from flow.mirror.following import follow_levels, has_room, restore_best, take_recorded
 from flow.mirror.hearing import acknowledge, compare, hear_row
 from flow.mirror.memory import MirrorMemory
-from market.bits import row_at
-from market.kernel import inlined, is_compiled, kernel, routine
-from market.row_codes import ACCEPTED, AMENDED, CANCELED, EXECUTED, REJECTED, RESTED, TAGS, TRIGGERED
-from market.rows import ROW_WIDTH, TAG, Int64Array
+from market.kernels.bits import row_at
+from market.kernels.compiling import inlined, is_compiled, kernel, routine
+from market.kernels.row_codes import ACCEPTED, AMENDED, CANCELED, EXECUTED, REJECTED, RESTED, TAGS, TRIGGERED
+from market.kernels.rows import ROW_WIDTH, TAG, Int64Array
 
 # A run's numbers.
 CURSOR: Final = 0  # the next record of the piece

@@ -14,7 +14,7 @@ from market.codes import OrderType, SelfTradePrevention, TimeInForce, Trigger
 from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
 from market.events import Event
 from market.feed_messages import BookTrade, FeedMessage
-from market.rows import read_event, write_command
+from market.kernels.rows import read_event, write_command
 from tests.bus.plain_publisher import FeedPublisher
 from tests.pairs import default_instruments
 

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 import cli
 from desk.client import DeskError
-from flow.recording import RecordingError
+from flow.recordings.recording import RecordingError
 from market.mendable import MendableError
 from simulation.desk import SimulatedDesk
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from flow.recording import BookTicker, read_recording
+from flow.recordings.recording import BookTicker, read_recording
 from flow.replay import ReplayFlow, ReplaySettings
 from market.clock import NS_PER_SECOND
 from tests.desk.desk_process import BTCUSDT, CLI, Desk, short_directory, until

@@ -6,7 +6,7 @@ from engine.matching_engine import MatchingEngine, make_engine
 from market.codes import Side
 from market.commands import Command, NewOrder
 from market.events import Event
-from market.rows import Int64Array, read_event, write_command
+from market.kernels.rows import Int64Array, read_event, write_command
 
 BUY, SELL = int(Side.BUY), int(Side.SELL)
 

@@ -10,7 +10,7 @@ from engine.fast.engine import FastEngine, is_warm, run_matching, run_queries
 from engine.matching_engine import make_engine
 from engine.rows.memory import USED_ORDERS, USED_PAGES
 from market.commands import CancelOrder, Command, NewOrder
-from market.rows import write_command
+from market.kernels.rows import write_command
 from tests.engine.driver import BUY, SELL, Driver
 
 

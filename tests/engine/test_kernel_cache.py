@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from market import kernel
+from market.kernels import compiling
 
 
 def _choose(monkeypatch: pytest.MonkeyPatch, *roots: Path) -> Path:
     def candidates() -> Iterator[Path]:
         yield from roots
 
-    monkeypatch.setattr(kernel, "_roots", candidates)
-    return kernel._cache_folder()
+    monkeypatch.setattr(compiling, "_roots", candidates)
+    return compiling._cache_folder()
 
 
 def _unwritable(path: Path) -> Path:
@@ -64,22 +64,24 @@ def test_a_changed_source_has_another_folder(tmp_path: Path) -> None:
     for folder in folders:
         folder.mkdir(parents=True)
         (folder / "source.py").write_text("LIMIT = 1")
-    digests = [kernel._digest(tmp_path)]
-    assert digests[0] == kernel._digest(tmp_path)
+    digests = [compiling._digest(tmp_path)]
+    assert digests[0] == compiling._digest(tmp_path)
     for folder in folders:
         (folder / "source.py").write_text("LIMIT = 2")
-        digests.append(kernel._digest(tmp_path))
+        digests.append(compiling._digest(tmp_path))
     (folders[1] / "source.py").rename(folders[1] / "other.py")
-    digests.append(kernel._digest(tmp_path))
+    digests.append(compiling._digest(tmp_path))
     assert len(set(digests)) == len(digests)
 
 
 def test_whatever_a_kernel_is_made_of_is_in_the_digest() -> None:
     """A kernel's module may import from any file that changes its machine code: all of those must be known."""
-    root = Path(kernel.__file__).parent.parent
-    known = {str(path.relative_to(root)) for path in kernel.kernel_sources(root)}
+    root = Path(compiling.__file__).parents[2]
+    known = {str(path.relative_to(root)) for path in compiling.kernel_sources(root)}
     rooms = {path.parent.name for path in root.glob("*/__init__.py")} - {"tests", "benchmarks"}
-    waiting = [path for room in rooms for path in (root / room).rglob("*.py") if _imports(path) & {"market.kernel"}]
+    waiting = [
+        path for room in rooms for path in (root / room).rglob("*.py") if _imports(path) & {"market.kernels.compiling"}
+    ]
     assert len(waiting) > 10
     seen = set[Path]()
     while waiting:

@@ -6,7 +6,7 @@ from market.commands import AmendOrder, CancelOrder, HaltSymbol, MassCancel
 from market.depth import Depth, Level
 from market.events import Accepted, Amended, Canceled, Executed, Halted, Rejected, Rested
 from market.feed_messages import BestPrices
-from market.rows import ROW_WIDTH
+from market.kernels.rows import ROW_WIDTH
 from tests.engine.conftest import MakeDriver
 from tests.engine.driver import BUY, SELL, Driver
 

@@ -6,8 +6,8 @@ import pytest
 from market.codes import CancelReason, OrderType, RejectReason, TimeInForce, Trigger
 from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
 from market.events import Accepted, Canceled, Executed, Rejected
+from market.kernels.rows import ROW_WIDTH
 from market.limits import ICEBERG_PARTS_MAX, ID_MAX, OWNER_MAX, PRICE_TICKS_MAX, QTY_LOTS_MAX
-from market.rows import ROW_WIDTH
 from tests.engine.conftest import MakeDriver
 from tests.engine.driver import BUY, SELL, Driver
 

@@ -9,9 +9,8 @@ import pytest
 
 from market.codes import CancelReason, RejectReason, Tag
 from market.commands import CancelOrder
-from market.messages import COMMAND_BY_TAG, EVENT_BY_TAG, MESSAGES, TAG_BY_MESSAGE
-from market.row_codes import columns, constants
-from market.rows import (
+from market.kernels.row_codes import columns, constants
+from market.kernels.rows import (
     ROW_WIDTH,
     column,
     read_command,
@@ -19,6 +18,7 @@ from market.rows import (
     write_command,
     write_event,
 )
+from market.messages import COMMAND_BY_TAG, EVENT_BY_TAG, MESSAGES, TAG_BY_MESSAGE
 
 
 def _filled(message: type[Any]) -> Any:

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from flow.order_flow import Figure
 from flow.own_orders import FlowOrders
 from flow.queue_models import QueueModel, leave_from_behind
-from flow.recorded_book import RecordedBook, Touched
-from flow.recording import BookTicker, Record, RecordedTrade
+from flow.recordings.book import RecordedBook, Touched
+from flow.recordings.recording import BookTicker, Record, RecordedTrade
 from market.codes import Side
 from market.commands import Command
 from market.events import Event, Executed

@@ -12,7 +12,7 @@ from market.codes import OrderType, Side
 from market.commands import CancelOrder, Command, NewOrder
 from market.depth import Depth
 from market.events import Canceled, Event, Executed, Rejected
-from market.rows import read_event, write_command
+from market.kernels.rows import read_event, write_command
 
 FLOW_OWNER, MAKER_OWNER = 7, 9
 MAKER_PERIOD_NS = 250 * NS_PER_MS

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.market import main, synthetic_market
 from benchmarks.market_measures import measure
-from tests.flow.recordings import write_recording
+from tests.flow.recordings.written import write_recording
 
 # Of the recordings of 2024-08-08; docs/market.md has the whole table. The same seed gives the same market, so the
 # bounds only have to hold what one minute of it is.

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from flow.book_mirror import BookMirror
 from flow.queue_models import QUEUE_MODELS, queue_model
-from flow.recording import BookTicker, DepthUpdate, Record, RecordedTrade, Snapshot, read_recording
-from flow.trade_placement import place_trades
+from flow.recordings.recording import BookTicker, DepthUpdate, Record, RecordedTrade, Snapshot, read_recording
+from flow.recordings.trade_placement import place_trades
 from market.clock import NS_PER_MS
 from market.codes import OrderType, Side, TimeInForce
 from market.commands import Command, NewOrder

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flow.recording import (
+from flow.recordings.recording import (
     BookTicker,
     DepthUpdate,
     Record,
@@ -22,7 +22,7 @@ from market.codes import OrderType, Side, TimeInForce
 from market.commands import NewOrder
 from market.depth import Level
 from market.events import Executed
-from tests.flow.recordings import write_recording
+from tests.flow.recordings.written import write_recording
 from tests.flow.simulated_market import FLOW_OWNER, MAKER_OWNER, SimpleMaker, SimulatedMarket
 from tests.pairs import default_instruments
 

@@ -18,7 +18,7 @@ from flow.synthetic import SyntheticFlow
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.commands import Command
 from market.events import Event
-from market.rows import ROW_WIDTH, write_command
+from market.kernels.rows import ROW_WIDTH, write_command
 from simulation.market import FlowMarket
 from tests.flow.simulated_market import FLOW_OWNER, SimpleMaker, SimulatedMarket
 from tests.pairs import default_instruments

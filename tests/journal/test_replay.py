@@ -14,7 +14,7 @@ from market.codec import decode_commands, encode_all
 from market.codes import Trigger
 from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
 from market.events import Event
-from market.rows import read_event, write_command
+from market.kernels.rows import read_event, write_command
 from nodes.engine.command_record import COMMANDS, CommandRecord, figures_of
 
 CAPACITY = Capacity(2, 200, 8)

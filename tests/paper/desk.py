@@ -13,7 +13,7 @@ from market.depth import Depth
 from market.events import Event, Executed
 from market.feed_messages import BookTrade
 from market.instrument import Instrument
-from market.rows import read_event, write_command
+from market.kernels.rows import read_event, write_command
 from paper.exchange.exchange import Exchange
 from paper.exchange.filters import price_to_ticks, qty_to_lots
 from paper.exchange.pending import Pending

@@ -9,7 +9,7 @@ from market.codec import decode, decode_commands, encode_all
 from market.codes import OrderType, Side
 from market.commands import Command, NewOrder
 from market.events import Event
-from market.rows import read_event, write_command
+from market.kernels.rows import read_event, write_command
 from sessions.memory import SessionLimits
 from sessions.session_table import Admitted, Session, SessionTable
 from tests.one_engine import GATEWAY

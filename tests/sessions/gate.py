@@ -11,7 +11,7 @@ from market.clock import NS_PER_SECOND, Now
 from market.codec import StreamDecoder, decode_commands, encode, encode_all
 from market.commands import Command
 from market.events import Event
-from market.rows import read_event, write_command
+from market.kernels.rows import read_event, write_command
 from market.session_messages import Heartbeat
 from sessions.client import Client, ClientRules
 from sessions.core import GatewayCore

@@ -8,7 +8,7 @@ import pytest
 from engine.wire.codec import PieceDecoder
 from market.codec import encode_all
 from market.commands import AmendOrder, CancelOrder, MassCancel, NewOrder
-from market.rows import read_command
+from market.kernels.rows import read_command
 from market.session_messages import Heartbeat, Logout
 from sessions.engines import Engines
 from sessions.session_table import CLIENT_MESSAGES

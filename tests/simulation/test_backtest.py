@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from desk.settings import Settings, load_settings
-from flow.inspection import inspect
-from flow.recording import BookTicker, DepthUpdate, Record, RecordedTrade, Snapshot, read_recording
+from flow.recordings.inspection import inspect
+from flow.recordings.recording import BookTicker, DepthUpdate, Record, RecordedTrade, Snapshot, read_recording
 from market.clock import NS_PER_SECOND
 from market.codes import Side
 from market.depth import Level
 from reports.performance import is_sound
 from simulation.backtest import WINDOW_NS, BacktestError, Stretch, plan
 from simulation.desk import SimulatedDesk
-from tests.flow.recordings import write_recording
+from tests.flow.recordings.written import write_recording
 from tests.pairs import default_instruments
 from trading.actions import Action, Place
 from trading.quoting import Quote

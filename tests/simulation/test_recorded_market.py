@@ -12,8 +12,8 @@ from engine.fast.engine import FastEngine
 from flow.book_mirror import new_mirror
 from flow.order_flow import OrderFlow
 from flow.queue_models import QUEUE_MODELS
-from flow.recording import BookTicker, DepthUpdate, Record, RecordedTrade, Snapshot
-from flow.recording_cache import changes_of
+from flow.recordings.cache import changes_of
+from flow.recordings.recording import BookTicker, DepthUpdate, Record, RecordedTrade, Snapshot
 from flow.replay import ReplayFlow, ReplaySettings
 from flow.side_by_side import SideBySide, align
 from market.clock import NS_PER_MS, NS_PER_SECOND
@@ -21,11 +21,11 @@ from market.codes import OrderType, Side, Tag, TimeInForce
 from market.commands import CancelOrder, Command, NewOrder
 from market.depth import Level
 from market.events import Event
+from market.kernels.rows import ROW_WIDTH, TAG, Int64Array
 from market.messages import COMMAND_BY_TAG
-from market.rows import ROW_WIDTH, TAG, Int64Array
 from simulation.market import FlowMarket, Market
 from simulation.recorded_market import RecordedMarket, Track
-from tests.flow.recordings import write_recording
+from tests.flow.recordings.written import write_recording
 from tests.pairs import default_instruments
 
 BTCUSDT, *_ = default_instruments()

@@ -27,8 +27,8 @@ from engine.capacity import Capacity
 from engine.fast.engine import FastEngine
 from engine.rows.memory import HEAD, QUEUE_SIZE
 from market.commands import NewOrder
-from market.kernel import IS_COMPILED
-from market.rows import write_command
+from market.kernels.compiling import IS_COMPILED
+from market.kernels.rows import write_command
 from tests.engine.model.pair import Pair
 from tests.engine.model.random_commands import MARKETS, RandomCommands
 

@@ -8,7 +8,7 @@ from engine.matching_engine import MatchingEngine, make_engine
 from engine.rows.ring import PUBLISHED
 from market.commands import Command
 from market.events import Event, Executed, Halted, Rejected
-from market.rows import Int64Array, read_event, write_command
+from market.kernels.rows import Int64Array, read_event, write_command
 from tests.engine.model.replica import Replica
 
 DEPTH_LEVELS = 5

@@ -2,7 +2,7 @@
 
 from market.codes import Side
 from market.events import Accepted, Amended, Canceled, Event, Executed, Rested
-from market.rows import Int64Array
+from market.kernels.rows import Int64Array
 
 
 class Replica:

@@ -9,7 +9,7 @@ from benchmarks.matching import yardstick
 from benchmarks.matching_streams import Stream, canonical_sha256, load_stream, mixed_answer
 from engine.matching_engine import MatchingEngine, make_engine
 from market.feed_messages import BestPrices
-from market.rows import Int64Array
+from market.kernels.rows import Int64Array
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 

@@ -13,8 +13,8 @@ from engine.wire.table import ROW_MESSAGES
 from market.codec import MalformedMessageError, StreamDecoder, decode, encode_all
 from market.commands import CancelOrder
 from market.feed_messages import InstrumentDefinition
+from market.kernels.rows import ROW_WIDTH, Int64Array
 from market.messages import MESSAGES, SPEC_BY_TAG, TAG_BY_MESSAGE, Message
-from market.rows import ROW_WIDTH, Int64Array
 from tests.bus.messages import SAMPLES, messages_of
 
 ROW_SPECS = [spec for spec in MESSAGES if not spec.has_text]

@@ -5,8 +5,8 @@ from random import Random
 from engine.matching_engine import MatchingEngine, make_engine
 from market.codes import OrderType, SelfTradePrevention, TimeInForce, Trigger
 from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
+from market.kernels.rows import write_command
 from market.limits import ORDER_IDS_PER_SOURCE, OWNERS_PER_SOURCE
-from market.rows import write_command
 
 SYMBOL_COUNT = 2
 SOURCES = (1, 2, 3)

@@ -26,9 +26,9 @@ from engine.wire.table import (
 from market.codec import MESSAGE_BYTES_MAX, encode, encode_all
 from market.codes import Tag
 from market.commands import Command, MassCancel
+from market.kernels.rows import ROW_WIDTH
 from market.limits import FRAME_BYTES_MAX
 from market.messages import MESSAGES, Message, MessageSpec
-from market.rows import ROW_WIDTH
 from tests.bus.messages import DEFINITION, EXECUTED, ORDER, array, order
 from tests.engine.wire.both import (
     CANCEL,

@@ -9,8 +9,8 @@ from engine.wire.codec import RowEncoder
 from engine.wire.encoding import KEYS_PER_ROW, NO_KEY, encode_rows, encode_selected
 from engine.wire.table import ROW_BYTES_MAX, wire_table
 from market.codec import decode, encode, encode_all
+from market.kernels.rows import ROW_WIDTH
 from market.messages import Message, MessageSpec
-from market.rows import ROW_WIDTH
 from tests.bus.messages import EXECUTED, order
 from tests.engine.wire.both import ROW_MESSAGE, ROW_SPECS, compiled_encode, row_of
 

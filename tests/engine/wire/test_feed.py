@@ -10,7 +10,7 @@ from market.codec import encode_all
 from market.codes import CancelReason
 from market.events import Accepted, Amended, Canceled, Event, Executed, Rejected, Rested
 from market.feed_messages import BookOrder, BookTrade
-from market.rows import read_event, write_event
+from market.kernels.rows import read_event, write_event
 from tests.bus.plain_publisher import FeedPublisher
 from tests.engine.wire.both import messages_in
 from tests.engine.wire.market import ORDERS_MAX, SYMBOL_COUNT, WildMarket

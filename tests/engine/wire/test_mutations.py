@@ -14,8 +14,8 @@ from engine.wire.refusals import refusal_text
 from engine.wire.table import ROW_MESSAGES, wire_table
 from market.codec import MalformedMessageError, StreamDecoder, encode, encode_all
 from market.commands import CancelOrder
+from market.kernels.rows import ROW_WIDTH
 from market.messages import Message
-from market.rows import ROW_WIDTH
 from tests.engine.wire.both import (
     CANCEL,
     NEARLY_STREAMS,

@@ -18,7 +18,7 @@ from market.codec import encode, encode_all
 from market.codes import Tag
 from market.events import Accepted, Canceled, Event, Executed, Rejected
 from market.feed_messages import InstrumentDefinition
-from market.rows import Int64Array
+from market.kernels.rows import Int64Array
 from market.session_messages import LoggedOn
 
 TIME_NS = 1_764_506_729_123_456_789

@@ -13,8 +13,8 @@ from market.codec import encode_all
 from market.codes import RejectReason
 from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
 from market.events import Event, Executed, Rejected
+from market.kernels.rows import read_command, read_event, write_event
 from market.limits import ORDER_IDS_PER_SOURCE, OWNERS_PER_SOURCE
-from market.rows import read_command, read_event, write_event
 from tests.bus.messages import EXECUTED, accepted, array
 from tests.engine.wire.both import messages_in
 from tests.engine.wire.market import SOURCES, WildMarket

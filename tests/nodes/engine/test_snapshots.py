@@ -11,7 +11,7 @@ from engine.wire.codec import BookFeed
 from market.codec import decode
 from market.commands import HaltSymbol
 from market.feed_messages import BookOrder
-from market.rows import write_command
+from market.kernels.rows import write_command
 from nodes.engine.snapshots import SlicedSnapshot
 from tests.engine.model.random_commands import MARKETS, Market, RandomCommands
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from flow.exact_units import DECIMALS
-from flow.recording import BookTicker, DepthUpdate, Record, RecordedTrade, Snapshot
+from flow.recordings.recording import BookTicker, DepthUpdate, Record, RecordedTrade, Snapshot
 from market.codes import Side
 from market.depth import Level
 from market.instrument import Instrument

@@ -5,8 +5,8 @@ from shutil import copy
 
 import pytest
 
-from flow.inspection import inspect
-from flow.kept_inspection import inspected
+from flow.recordings.inspection import inspect
+from flow.recordings.kept_inspection import inspected
 from tests.pairs import default_instruments
 
 BTCUSDT, *_ = default_instruments()
@@ -18,7 +18,7 @@ def test_second_look_reads_no_record(kept_recording: Path, tmp_path: Path, monke
     assert first == inspect(kept_recording, BTCUSDT)
     (tmp_path / "moved").mkdir()
     moved = Path(copy(kept_recording, tmp_path / "moved"))
-    monkeypatch.setattr("flow.kept_inspection.inspect", None)
+    monkeypatch.setattr("flow.recordings.kept_inspection.inspect", None)
     again = inspected(moved, BTCUSDT, tmp_path)
     assert again.path == moved
     assert again.document(BTCUSDT) | {"file": ""} == first.document(BTCUSDT) | {"file": ""}

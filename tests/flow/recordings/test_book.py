@@ -1,7 +1,7 @@
 """The recorded book puts late depth updates where they belong, before newer best prices."""
 
-from flow.recorded_book import RecordedBook
-from flow.recording import BookTicker, DepthUpdate, Snapshot
+from flow.recordings.book import RecordedBook
+from flow.recordings.recording import BookTicker, DepthUpdate, Snapshot
 from market.codes import Side
 from market.depth import Level
 

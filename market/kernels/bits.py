@@ -10,8 +10,8 @@ from numba.core.cgutils import get_or_insert_function
 from numba.cpython.unsafe.numbers import leading_zeros, trailing_zeros
 from numba.extending import intrinsic
 
-from market.kernel import IS_COMPILED, inlined
-from market.rows import ROW_WIDTH, Int64Array, Uint32Array
+from market.kernels.compiling import IS_COMPILED, inlined
+from market.kernels.rows import ROW_WIDTH, Int64Array, Uint32Array
 
 _NOT_NEGATIVE = (1 << 31) - 1
 

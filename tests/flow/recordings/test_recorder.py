@@ -5,8 +5,8 @@ import json
 import pytest
 
 from flow.live import Lost, Received, Subscribed
-from flow.recorder import Line, Recorder
-from flow.recording import GAP, REFUSED
+from flow.recordings.recorder import Line, Recorder
+from flow.recordings.recording import GAP, REFUSED
 from market.clock import NS_PER_SECOND
 from tests.pairs import default_instruments
 

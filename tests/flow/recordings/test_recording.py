@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flow.exact_units import decimal_units
-from flow.recording import (
+from flow.recordings.recording import (
     BookTicker,
     DepthUpdate,
     Record,
@@ -22,7 +22,7 @@ from flow.recording import (
 )
 from market.codes import Side
 from market.depth import Level
-from tests.flow.recordings import write_recording
+from tests.flow.recordings.written import write_recording
 from tests.pairs import default_instruments
 
 BTCUSDT, ETHUSDT, *_ = default_instruments()

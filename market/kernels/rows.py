@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from market.commands import Command
 from market.events import Event
-from market.kernel import inlined
+from market.kernels.compiling import inlined
 from market.messages import COMMAND_BY_TAG, EVENT_BY_TAG, TAG_BY_MESSAGE
 
 Int64Array = npt.NDArray[np.int64]

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from flow.recorder import Line
+from flow.recordings.recorder import Line
 from market.clock import NS_PER_SECOND
 from market.whole_file import sync_folder
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from flow.exact_units import InstrumentUnits
-from flow.recording import BookTicker, Record, RecordedTrade, RecordingError
+from flow.recordings.recording import BookTicker, Record, RecordedTrade, RecordingError
 from market.clock import NS_PER_MS, NS_PER_US
 from market.codes import Side
 from market.instrument import Instrument

@@ -9,8 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from market.kernel import inlined
-from market.rows import Int64Array
+from market.kernels.compiling import inlined
+from market.kernels.rows import Int64Array
 
 _GOLDEN: Final = np.uint64(0x9E37_79B9_7F4A_7C15)  # 2**64 divided by the golden ratio
 _HALF: Final = np.uint64(32)

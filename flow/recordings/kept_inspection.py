@@ -10,13 +10,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Final
 
-from flow.inspection import Inspection, inspect, sha256_of
+from flow.recordings.cache import code_digest
+from flow.recordings.inspection import Inspection, inspect, sha256_of
 from market.instrument import Instrument
 from market.whole_file import write_whole
 
 _FILE: Final = "inspection.json"
-# What is found depends on these.
-_SOURCES: Final = ("exact_units", "inspection", "playlist", "public_data", "recorded_book", "recording")
 
 
 def inspected(path: Path, instrument: Instrument, folder: Path) -> Inspection:
@@ -34,9 +33,7 @@ def inspected(path: Path, instrument: Instrument, folder: Path) -> Inspection:
 
 
 def _name_of(path: Path, instrument: Instrument) -> str:
-    digest = hashlib.sha256(repr((path.name, sha256_of(path), instrument)).encode())
-    for source in _SOURCES:
-        digest.update((Path(__file__).parent / f"{source}.py").read_bytes())
+    digest = hashlib.sha256(repr((path.name, sha256_of(path), instrument)).encode() + code_digest())
     return digest.hexdigest()[:32]
 
 

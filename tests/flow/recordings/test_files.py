@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from flow.recorder import Line
-from flow.recording_file import RecordingFile, RecordingFiles
+from flow.recordings.files import RecordingFile, RecordingFiles
+from flow.recordings.recorder import Line
 from market.clock import NS_PER_SECOND
 
 S = NS_PER_SECOND
@@ -59,7 +59,7 @@ def test_member_that_the_disk_does_not_take_is_cut_off(tmp_path: Path, monkeypat
 
     file.put("second")
     with monkeypatch.context() as patch:
-        patch.setattr("flow.recording_file.os.write", fill_up)
+        patch.setattr("flow.recordings.files.os.write", fill_up)
         with pytest.raises(OSError, match="No space left"):
             file.write_due(20 * S)
     file.close()

@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 
 from flow.mirror.changes import BEST, BOOK, LEVELS, TRADE, Changes
-from flow.recorded_book import RecordedBook, Touched
-from flow.recording import BookTicker, Record, RecordedTrade
+from flow.recordings.book import RecordedBook, Touched
+from flow.recordings.recording import BookTicker, Record, RecordedTrade
 from market.codes import Side
 
 RECORDS_MAX: Final = 100_000  # of one piece, or a few more: some 10 MB

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from flow.inspection import Inspection, inspect
-from flow.recording import BookTicker, DepthUpdate, Record, RecordedTrade, Snapshot
+from flow.recordings.inspection import Inspection, inspect
+from flow.recordings.recording import BookTicker, DepthUpdate, Record, RecordedTrade, Snapshot
 from market.codes import Side
 from market.depth import Level
 from screens.recording import recording_text
-from tests.flow.recordings import write_recording
+from tests.flow.recordings.written import write_recording
 from tests.pairs import default_instruments
 
 BTCUSDT, *_ = default_instruments()

@@ -18,23 +18,30 @@ from typing import Final
 import numpy as np
 
 from flow.mirror.changes import Changes
-from flow.playlist import Part, read_part
-from flow.recorded_changes import read_changes
-from flow.trade_placement import place_trades
+from flow.recordings.changes import read_changes
+from flow.recordings.playlist import Part, read_part
+from flow.recordings.trade_placement import place_trades
 from market.instrument import Instrument
 
 CACHE_BYTES_MAX: Final = 4 << 30
 
 _HASHED_BYTES: Final = 1 << 20
-# What a folder holds depends on these, and on market's ticks and lots.
-_SOURCES: Final = (
-    "exact_units", "playlist", "public_data", "recorded_book", "recorded_changes", "recording", "trade_placement",
-)  # fmt: skip
+_ROOM: Final = Path(__file__).parent
+# What is kept depends on these, and on market's ticks and lots.
+_CODE: Final = (*sorted(_ROOM.glob("*.py")), _ROOM.parent / "exact_units.py", _ROOM.parent / "mirror" / "changes.py")
 
 
 def cache_folder() -> Path:
     """Return the user's folder for arrays of recordings."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "tickbus" / "recordings"
+
+
+def code_digest() -> bytes:
+    """Return a digest of the code that reads recordings: what other code has made is out of date."""
+    digest = hashlib.sha256()
+    for path in _CODE:
+        digest.update(path.read_bytes())
+    return digest.digest()
 
 
 def changes_of(
@@ -48,7 +55,7 @@ def changes_of(
     """Yield what the records of a part change, piece by piece; from the cache if they are there, else they get there.
 
     Args:
-        window_ns: how far a trade may be brought forward, see `flow.trade_placement`.
+        window_ns: how far a trade may be brought forward, see `flow.recordings.trade_placement`.
         reach_bps: see `RecordedBook`.
         folder: of the cache; None: none is used.
         tell: gets a line if a recording's arrays were damaged, or cannot be kept: then it is read again next time.
@@ -80,8 +87,7 @@ def _name_of(part: Part, instrument: Instrument, window_ns: int, reach_bps: int)
             while piece := file.read(_HASHED_BYTES):
                 digest.update(piece)
     digest.update(repr((instrument, window_ns, reach_bps, np.__version__)).encode())
-    for source in _SOURCES:
-        digest.update((Path(__file__).parent / f"{source}.py").read_bytes())
+    digest.update(code_digest())
     return digest.hexdigest()[:32]
 
 

@@ -1,7 +1,7 @@
 """Turns what a venue's streams say into the lines of a recording, and knows when a snapshot is needed.
 
-Written is what `flow.recording` reads back: a message that it would refuse becomes a mark. A mark is a message of ours
-among those of the venue, `{"e": "gap", ...}` or `{"e": "refused", ...}`, which a replay counts and passes over.
+Written is what `recording` reads back: a message that it would refuse becomes a mark. A mark is a message of ours among
+those of the venue, `{"e": "gap", ...}` or `{"e": "refused", ...}`, which a replay counts and passes over.
 Binance Spot API docs, "How to manage a local order book correctly": each update begins where the last one ended, and a
 snapshot is of use if it is not older than the updates that go on from it.
 """
@@ -11,7 +11,7 @@ from collections import Counter, deque
 from typing import Final, NamedTuple
 
 from flow.live import Lost, Received, StreamNews, Subscribed
-from flow.recording import GAP, MALFORMED, REFUSED, DepthUpdate, MessageParser, Snapshot
+from flow.recordings.recording import GAP, MALFORMED, REFUSED, DepthUpdate, MessageParser, Snapshot
 from market.backoff import Backoff
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.instrument import Instrument

@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flow import recorded_changes, recording_cache
 from flow.mirror.changes import BEST, BOOK, LEVELS, TRADE, Changes
-from flow.recording import BookTicker, DepthUpdate, Record, RecordedTrade, Snapshot
-from flow.recording_cache import changes_of
+from flow.recordings import cache as recording_cache
+from flow.recordings import changes as recorded_changes
+from flow.recordings.cache import changes_of
+from flow.recordings.recording import BookTicker, DepthUpdate, Record, RecordedTrade, Snapshot
 from market.clock import NS_PER_MS
 from market.codes import Side
 from market.depth import Level
-from tests.flow.recordings import write_recording
+from tests.flow.recordings.written import write_recording
 from tests.pairs import default_instruments
 
 BTCUSDT, *_ = default_instruments()

@@ -9,7 +9,7 @@ of the recordings of 2024-08-08 a third of the traded quantity would trade again
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from flow.recording import BookTicker, Record, RecordedTrade
+from flow.recordings.recording import BookTicker, Record, RecordedTrade
 from market.codes import Side
 from market.depth import Level
 

@@ -28,13 +28,13 @@ _ROOMS: Final = ("engine", "market", "sessions", "flow/mirror", "simulation/repl
 _NOT_COMPILED: Final = "reference"  # but not those in a folder of this name
 
 
-def kernel_sources(root: Path = Path(__file__).parent.parent) -> list[Path]:
+def kernel_sources(root: Path = Path(__file__).parents[2]) -> list[Path]:
     """Return every file below `root` that a kernel may be made of: what changes one changes machine code."""
     paths = (path for room in _ROOMS for path in (root / room).rglob("*.py"))
     return sorted(path for path in paths if _NOT_COMPILED not in path.parts)
 
 
-def _digest(root: Path = Path(__file__).parent.parent) -> str:
+def _digest(root: Path = Path(__file__).parents[2]) -> str:
     digest = blake2b(f"{sys.version} {numba.__version__} {_config.BOUNDSCHECK}".encode(), digest_size=8)
     for path in kernel_sources(root):
         digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())

@@ -14,7 +14,7 @@ from market.codes import CancelReason, OrderType, RejectReason, SelfTradePrevent
 from market.commands import AmendOrder, CancelOrder, HaltSymbol, MassCancel, NewOrder
 from market.events import Accepted, Amended, Canceled, Executed, Rejected, Rested, Triggered
 from market.feed_messages import BookOrder, BookTrade
-from market.rows import column
+from market.kernels.rows import column
 from market.session_messages import Heartbeat, Logout
 
 

@@ -9,9 +9,9 @@ from heapq import merge
 from pathlib import Path
 from typing import Final
 
-from flow import recording
-from flow.public_data import is_public_data, public_data_symbol, read_public_data
-from flow.recording import BookTicker, DepthUpdate, Record, RecordedTrade, RecordingError, Snapshot
+from flow.recordings import recording
+from flow.recordings.public_data import is_public_data, public_data_symbol, read_public_data
+from flow.recordings.recording import BookTicker, DepthUpdate, Record, RecordedTrade, RecordingError, Snapshot
 from market.codes import Side
 from market.depth import Level
 from market.instrument import Instrument

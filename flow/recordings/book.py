@@ -9,7 +9,7 @@ from collections import deque
 
 from sortedcontainers import SortedDict
 
-from flow.recording import BookTicker, DepthUpdate, Snapshot
+from flow.recordings.recording import BookTicker, DepthUpdate, Snapshot
 from market.codes import Side
 from market.depth import Level
 from market.limits import PRICE_TICKS_MAX

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from flow import public_data
-from flow.playlist import infer_best_prices, is_complete, read_part, symbol_of
-from flow.public_data import read_public_data
-from flow.recorded_book import RecordedBook
-from flow.recording import BookTicker, DepthUpdate, Record, RecordedTrade, RecordingError, Snapshot
+from flow.recordings import public_data
+from flow.recordings.book import RecordedBook
+from flow.recordings.playlist import infer_best_prices, is_complete, read_part, symbol_of
+from flow.recordings.public_data import read_public_data
+from flow.recordings.recording import BookTicker, DepthUpdate, Record, RecordedTrade, RecordingError, Snapshot
 from market.codes import Side
 from market.depth import Level
-from tests.flow.recordings import write_recording
+from tests.flow.recordings.written import write_recording
 from tests.pairs import default_instruments
 
 BTCUSDT, *_ = default_instruments()

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from flow.recording import BookTicker, Record, RecordedTrade, read_recording
-from flow.trade_placement import place_trades
+from flow.recordings.recording import BookTicker, Record, RecordedTrade, read_recording
+from flow.recordings.trade_placement import place_trades
 from market.clock import NS_PER_MS
 from market.codes import Side
 from market.depth import Level

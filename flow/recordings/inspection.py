@@ -8,10 +8,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from flow.playlist import is_complete
-from flow.public_data import is_public_data, read_public_data
-from flow.recorded_book import RecordedBook
-from flow.recording import GAP, REFUSED, BookTicker, Record, RecordedTrade, RecordingError, read_recording
+from flow.recordings.book import RecordedBook
+from flow.recordings.playlist import is_complete
+from flow.recordings.public_data import is_public_data, read_public_data
+from flow.recordings.recording import GAP, REFUSED, BookTicker, Record, RecordedTrade, RecordingError, read_recording
 from market.clock import NS_PER_MS, NS_PER_SECOND, iso_time
 from market.exact_json import JsonObject
 from market.instrument import Instrument

@@ -1,0 +1,1 @@
+"""Tests of the order flows: made up, and replayed from a recording."""
