@@ -31,7 +31,8 @@ class Draft(NamedTuple):
 
     Attributes:
         order: what is asked for, its quantity known also if the client has given its size in quote units.
-        reference_ticks: the average price of the last minutes, or None while nothing has traded or is quoted.
+        reference_ticks: the reference price, else the average of the last minutes, or None while nothing has traded or
+            is quoted.
         open_count: how many orders the account has open in the symbol.
         waiting_count: how many of them wait for a trigger.
         position_units: what the account owns of the base asset and has open to buy, base units.

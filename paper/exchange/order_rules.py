@@ -41,7 +41,7 @@ class OrderRules:
         check_filters(
             Draft(
                 order,
-                reference_ticks=self._market.average_ticks(symbol, now_ns // NS_PER_MS),
+                reference_ticks=self._market.filter_ticks(symbol, now_ns // NS_PER_MS),
                 open_count=len(open_orders),
                 waiting_count=sum(each.is_waiting for each in open_orders),
                 position_units=sum(owned) + bought_lots * symbol.lot_units,
@@ -58,7 +58,7 @@ class OrderRules:
             ExchangeError: if it is not smaller, all of it is executed, or a filter of quantities refuses it.
         """
         asked = replace(order, qty_lots=qty_lots)
-        reference_ticks = self._market.average_ticks(order.symbol, now_ns // NS_PER_MS)
+        reference_ticks = self._market.filter_ticks(order.symbol, now_ns // NS_PER_MS)
         check_filters(Draft(asked, reference_ticks), FILTERS_OF_QUANTITIES)
         if qty_lots >= order.qty_lots:
             is_same = qty_lots == order.qty_lots

@@ -7,6 +7,7 @@ from market.codes import Side
 from market.depth import Depth, Level
 from market.feed_messages import BookTrade
 from paper.exchange.filters import AVERAGE_MINUTES
+from paper.exchange.price_range import ReferencePrice, TradeMean
 from paper.exchange.tape import Bar, PublicTrade, Tape
 from paper.intervals import MINUTE_MS
 from paper.money.ledger import Ledger
@@ -75,6 +76,7 @@ class PublicMarket:
         self._view = view
         self._symbols_by_id = {symbol.symbol_id: symbol for symbol in self.symbols.values()}
         self._update_ids = dict.fromkeys(self._symbols_by_id, first_update_id)
+        self._means = {symbol_id: TradeMean() for symbol_id in self._symbols_by_id}
 
     def on_trades(self, epoch: int, symbol_id: int, trades: Sequence[BookTrade], time_ns: int) -> None:
         """Add trades of the book feed, oldest first, to the tape; those that it has are passed over.
@@ -87,7 +89,7 @@ class PublicMarket:
             trades: oldest first.
             time_ns: now, ns since 1970 UTC: that of trades whose engine tells none.
         """
-        tape, fresh = self.tapes[symbol_id], []
+        symbol, tape, fresh = self._symbols_by_id[symbol_id], self.tapes[symbol_id], []
         for each in trades:
             trade_id = self._ledger.trade_id(epoch, each.trade_id)
             last_ns = tape.trades[-1].time_ns if tape.trades else 0
@@ -95,9 +97,10 @@ class PublicMarket:
             trade = PublicTrade(trade_id, each.price_ticks, each.qty_lots, Side(each.taker_side), traded_ns)
             if tape.add(trade):
                 fresh.append(trade)
+                self._means[symbol_id].add(trade.price_ticks * symbol.tick_units, trade.time_ms)
         if fresh:
             for listener in self.listeners:
-                listener.on_trades(self._symbols_by_id[symbol_id], fresh)
+                listener.on_trades(symbol, fresh)
 
     def on_book(self) -> None:
         """Number what has changed in the books of the feed, and pass it on.
@@ -125,6 +128,17 @@ class PublicMarket:
     def update_id(self, symbol: Symbol) -> int:
         """Return the number of the last change that `depth` shows."""
         return self._update_ids[symbol.symbol_id]
+
+    def reference_price(self, symbol: Symbol, now_ms: int) -> ReferencePrice | None:
+        """Return the mean price of the last minutes' trades, or None if the symbol never had a reference price."""
+        return self._means[symbol.symbol_id].at(now_ms)
+
+    def filter_ticks(self, symbol: Symbol, now_ms: int) -> int | None:
+        """Return what filters compare a price with: the reference price where there is one, else the average."""
+        reference = self.reference_price(symbol, now_ms)
+        if reference is not None and reference.price_units is not None:
+            return reference.price_units // symbol.tick_units
+        return self.average_ticks(symbol, now_ms)
 
     def average_ticks(self, symbol: Symbol, now_ms: int) -> int | None:
         """Return the average price of the last five minutes, else the last price, else the mid, else None."""
