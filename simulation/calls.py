@@ -19,9 +19,12 @@ from paper.exchange.exchange import Exchange
 from paper.exchange.pending import Pending
 from simulation.heap import Happening
 from venues.binance_account import BinanceAccount
+from venues.binance_errors import BinanceErrors
 from venues.venue import VenueError
 
 ADDRESS: Final = "127.0.0.1"
+_VENUE: Final = "paper"
+_ERRORS: Final = BinanceErrors(_VENUE, None, ())
 _ENDPOINTS: Final = {(each.method, each.name): each for each in ENDPOINTS}
 
 
@@ -38,13 +41,6 @@ class Caller(Protocol):
 
     def begin(self, method: str, path: str, asked: Mapping[str, object], done: Callable[[Any], None]) -> None:
         """Begin a call; `done` gets the document, or the ExchangeError, once the engine has answered."""
-
-    def ask(self, method: str, path: str, asked: Mapping[str, object]) -> Any:
-        """Return the document that answers a call that no engine is needed for.
-
-        Raises:
-            ExchangeError: if it is refused.
-        """
 
 
 class _UntilDone:
@@ -117,16 +113,17 @@ class Calls:
 class SimulatedAccount(BinanceAccount):
     """The desk's account at the simulated exchange: what the tracker reads its books from."""
 
-    def __init__(self, caller: Caller) -> None:
-        super().__init__("paper", None, "", "")
-        self._caller = caller
-
-    def refusal(self, method: str, error: ExchangeError) -> VenueError:
-        """Return what a client makes of a refusal."""
-        return self.errors.refusal(method, error.status, str(error.retry_after_s or ""), json.dumps(error.document))
+    def __init__(self, calls: Calls) -> None:
+        super().__init__(_VENUE, None, "", "")
+        self._calls = calls
 
     def _answer(self, method: str, path: str, given: Mapping[str, object]) -> Any:
         try:
-            return self._caller.ask(method, path, given)
+            return self._calls.ask(method, path, given)
         except ExchangeError as error:
-            raise self.refusal(method, error) from None
+            raise refusal_of(method, error) from None
+
+
+def refusal_of(method: str, error: ExchangeError) -> VenueError:
+    """Return what a client makes of a refusal."""
+    return _ERRORS.refusal(method, error.status, str(error.retry_after_s or ""), json.dumps(error.document))

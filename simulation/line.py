@@ -14,7 +14,7 @@ from paper.exchange.public_market import Touched
 from paper.exchange.tape import PublicTrade
 from paper.money.orders import Order
 from paper.units import UNITS_PER_ONE, Symbol
-from simulation.calls import Caller, SimulatedAccount
+from simulation.calls import Caller, refusal_of
 from simulation.delays import Lane, Travel
 from simulation.heap import EventHeap
 from trading import news
@@ -46,7 +46,6 @@ class SimulatedLine:
         on_news: Callable[[Sequence[news.News]], None],
     ) -> None:
         self._caller = caller
-        self._account = SimulatedAccount(caller)
         self._heap = heap
         self._instrument = instrument
         self._calls, self._replies = Lane(heap, travel), Lane(heap, travel)
@@ -142,7 +141,7 @@ class SimulatedLine:
         """Return what the reply to a call tells the trader."""
         if isinstance(answer, ExchangeError):
             method, _, _ = self._call_of(action)
-            return self._refusal(action, self._account.refusal(method, answer), asked_ns)
+            return self._refusal(action, refusal_of(method, answer), asked_ns)
         match action:
             case Place() | Cancel():
                 return news.OrderNews(documents.order_of(answer))

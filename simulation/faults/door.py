@@ -33,10 +33,6 @@ class Door:
 
         process.life.run(lambda: process.calls[self._account].begin(method, path, asked, answer))
 
-    def ask(self, method: str, path: str, asked: Mapping[str, object]) -> Any:
-        """Never called: who waits does not let time pass."""
-        raise NotImplementedError(f"{method} {path} is asked by a line alone")
-
     def close(self) -> None:
         """Break: whoever waits for an answer will not know."""
         self.process = None

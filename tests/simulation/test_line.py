@@ -36,10 +36,6 @@ class Exchange:
         self.calls.append((self._heap.now_ns, asked.get("newClientOrderId", path)))
         done(self._answer(asked))
 
-    def ask(self, method: str, path: str, asked: Mapping[str, object]) -> Any:
-        """Never called."""
-        raise AssertionError(f"nobody waits for {method} {path}")
-
 
 class Lines:
     """A line, what is heard over it, and the clock."""
