@@ -5,9 +5,12 @@ import threading
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Sequence
+from typing import Final
 
 from trading import news
 from trading.actions import Action
+
+TRADES_WAITING_MAX: Final = 1_000
 
 
 class LineEnd(ABC):
@@ -71,11 +74,25 @@ class LineEnd(ABC):
             return (self._batches[0], self._batches[0].popleft()) if self._batches else None
 
     def _say(self, said: Sequence[news.News], batch: deque[Action] | None = None) -> None:
-        """Tell news; `batch` is the rest of the one that it answers, if it does."""
+        """Tell news; `batch` is the rest of the one that it answers, if it does.
+
+        Of books only the newest waits, of trades the last `TRADES_WAITING_MAX` news: a trader that is held up, by its
+        disk for instance, sees the market as it is then. News of orders are never dropped.
+        """
         with self._lock:
             if not self._news and said:
                 self._ring()
-            self._news += [with_what_follows(each, batch) for each in said] if batch else said
+            for each in [with_what_follows(each, batch) for each in said] if batch else said:
+                if isinstance(each, news.BookNews):
+                    self._drop_oldest(news.BookNews, 0)
+                elif isinstance(each, news.TradesNews):
+                    self._drop_oldest(news.TradesNews, TRADES_WAITING_MAX - 1)
+                self._news.append(each)
+
+    def _drop_oldest(self, kind: type[news.News], kept_max: int) -> None:
+        waiting = [number for number, each in enumerate(self._news) if isinstance(each, kind)]
+        if len(waiting) > kept_max:
+            del self._news[waiting[0]]
 
     def _fail(self, bug: BaseException) -> None:
         """End with a bug, which the next `take` raises."""
