@@ -5,7 +5,7 @@ News of an order may be late, come twice, or before that of what was earlier: wh
 """
 
 from collections import OrderedDict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Final, NamedTuple
@@ -72,12 +72,13 @@ class OwnOrders:
         return {name: each.quote for name, each in self.unknown.items()} | self.sent
 
     def resting(self, instrument: Instrument) -> list[OwnOrder]:
-        """Return the open orders, in ticks and lots."""
-        return [OwnOrder(name, order.side, *_in_ticks_and_lots(order, instrument)) for name, order in self.open.items()]
+        """Return the open orders, in ticks and lots; without those that lie between steps: of a run with others."""
+        own = ((name, each.side, in_steps(each.price, each.leaves_qty, instrument)) for name, each in self.open.items())
+        return [OwnOrder(name, side, *terms) for name, side, terms in own if terms]
 
-    def lots_by_level(self, instrument: Instrument) -> dict[tuple[int, int], int]:
+    def lots_by_level(self, resting: Sequence[OwnOrder]) -> dict[tuple[int, int], int]:
         """Return what of the book is ours, or may be, by side and price in ticks."""
-        own = [(order.side, *_in_ticks_and_lots(order, instrument)) for order in self.open.values()]
+        own = [(order.side, order.price_ticks, order.leaves_lots) for order in resting]
         maybe = [(quote.side, quote.price_ticks, quote.qty_lots) for quote, _ in self.unknown.values()]
         lots: dict[tuple[int, int], int] = {}
         for side, price_ticks, qty_lots in (*own, *maybe):
@@ -154,6 +155,9 @@ class OwnOrders:
             self._ended.popitem(last=False)
 
 
-def _in_ticks_and_lots(order: VenueOrder, instrument: Instrument) -> tuple[int, int]:
-    """Return the price of an order, and what is still open of it."""
-    return instrument.price_to_ticks(order.price), instrument.qty_to_lots(order.leaves_qty)
+def in_steps(price: Decimal, qty: Decimal, instrument: Instrument) -> tuple[int, int] | None:
+    """Return a price in ticks and a quantity in lots; None if either lies between two steps."""
+    try:
+        return instrument.price_to_ticks(price), instrument.qty_to_lots(qty)
+    except ValueError:
+        return None

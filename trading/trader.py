@@ -23,7 +23,7 @@ from trading import news, notes
 from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, Place
 from trading.execution import Requoting, plan
 from trading.order_rules import OrderRules
-from trading.own_orders import OwnOrders, UnknownOrder
+from trading.own_orders import OwnOrders, UnknownOrder, in_steps
 from trading.position import Position
 from trading.quoting import Quote
 from trading.strategy import Fill, Inbox, ObstacleError, OwnOrder, Strategy, Wanted
@@ -34,6 +34,7 @@ FAILED_PAUSE_NS_MAX: Final = 10 * NS_PER_SECOND
 LEAVE_PAUSE_NS: Final = NS_PER_SECOND // 20  # after a failure while our orders are to go
 LEAVE_PAUSE_NS_MAX: Final = NS_PER_SECOND // 2
 FATE_UNKNOWN: Final = "the fate of its last order is unknown"
+OFF_GRID: Final = "its price or quantity lies between the pair's steps"
 
 
 class Terms(NamedTuple):
@@ -220,7 +221,7 @@ class Trader:
             self._is_news, self._latest_ns, self._soonest_ns = False, self._soonest_ns, self._now_ns
             return
         own = self.orders.resting(self._instrument)
-        depth = self._depth.without(self.orders.lots_by_level(self._instrument))
+        depth = self._depth.without(self.orders.lots_by_level(own))
         wanted = self._ask_strategy(own, depth)
         yield [*self._execute(wanted, own, depth.mid_ticks_x2), *([AskBalances()] if self._position.is_old else [])]
         yield self._find_missing()
@@ -262,8 +263,10 @@ class Trader:
         tolerance_ticks = int(requoting.tolerance * (mid_ticks_x2 or 0) / 2)
         why_none = {side: wanted.obstacle or wanted.idle.get(side, "it is not wanted any more") for side in Side}
         todo = plan(wanted.quotes, own, tolerance_ticks, requoting.replace_below, self._held(), why_none)
+        off_grid = self.orders.open.keys() - {order.client_order_id for order in own}
+        cancels = {**dict.fromkeys(sorted(off_grid), OFF_GRID), **todo.cancels}
         return [
-            *(Cancel(name, self.orders.open[name].order_id, why) for name, why in todo.cancels.items()),
+            *(Cancel(name, self.orders.open[name].order_id, why) for name, why in cancels.items()),
             *(Place(next(self._client_order_ids), *astuple(quote)) for quote in todo.places),
         ]
 
@@ -353,8 +356,8 @@ class Trader:
             pause.end()  # what was missing on the other side may be there now
         self._position.fill(order.side, qty)
         self._is_news = True
-        terms = self._instrument.price_to_ticks(order.price), self._instrument.qty_to_lots(qty)
-        self._fills.append(Fill(order.client_order_id, order.side, *terms))
+        if terms := in_steps(order.price, qty, self._instrument):
+            self._fills.append(Fill(order.client_order_id, order.side, *terms))
         self._notes.append(notes.Filled(order, qty))
 
     def _refused(self, said: news.Refused) -> None:

@@ -11,6 +11,7 @@ from market.commands import AmendOrder, CancelOrder, NewOrder
 from market.events import Accepted, Amended, Canceled, Executed, Rejected, Rested
 from market.instrument import Instrument
 from market.messages import Message
+from trading.own_orders import in_steps
 from venues.gateway import GatewayClient, GatewayError
 
 RETRY_NS = NS_PER_SECOND  # after a copy was refused or ended; twice as long after each time more
@@ -61,6 +62,8 @@ class GatewayMirror:
         Raises:
             GatewayError: if the gateway cannot be reached; call again later.
         """
+        # One between our steps is about to be cancelled; our own engine could not hold it.
+        live = [order for order in live if in_steps(order.price, order.leaves_qty, self._instrument)]
         self._leaves = {order.order_id: self._instrument.qty_to_lots(order.leaves_qty) for order in live}
         now_ns = self._clock()
         try:

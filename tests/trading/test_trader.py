@@ -17,7 +17,7 @@ from trading.execution import Requoting
 from trading.order_rules import OrderRules
 from trading.quoting import Quote
 from trading.strategy import Inbox, ObstacleError, Wanted
-from trading.trader import FATE_UNKNOWN, REFUSED_PAUSE_NS, Outbox, Terms, Trader
+from trading.trader import FATE_UNKNOWN, OFF_GRID, REFUSED_PAUSE_NS, Outbox, Terms, Trader
 
 BTCUSDT = default_instruments()[0]
 INTERVAL_NS, LIST_NS, ARRIVAL_NS = 250 * NS_PER_MS, 5 * NS_PER_SECOND, 6 * NS_PER_SECOND
@@ -292,6 +292,22 @@ def test_obstacle_ends_the_beginning_and_later_only_the_quotes(one: Driven) -> N
     one.hear(*map(news.OrderNews, orders))
     one.wanted = Wanted((), obstacle="maker.notional is 1")
     assert _kinds(one.hear(BOOK, after_ns=INTERVAL_NS)) == [Cancel, Cancel]
+
+
+def test_order_of_a_run_with_finer_steps_is_cancelled(one: Driven) -> None:
+    """The pair's tick has grown since: the maker ended in a bug at each start, and the order stayed for ever."""
+    one.hear(BOOK)
+    left = _order(Place("tb-7", Side.BUY, 90, 10))
+    left = replace(left, price=left.price + BTCUSDT.tick_size / 2)
+    one.hear(one.listed(left))
+    outbox = one.hear(HELD)
+    assert [action for action in outbox.actions if isinstance(action, Cancel)] == [Cancel("tb-7", "7", OFF_GRID)]
+    assert one.inboxes[-1].orders == []
+    filled = replace(left, filled_qty=left.qty / 2)
+    one.hear(news.OrderNews(filled))
+    assert one.trader.position == Decimal(3) + left.qty / 2
+    one.hear(news.OrderNews(replace(filled, status="CANCELED")))
+    assert not one.trader.orders.open
 
 
 def test_orders_that_are_not_ours_are_none_of_our_business(one: Driven) -> None:

@@ -1,6 +1,7 @@
 """The mirror against a gateway that does what the test says, on a clock that the test moves."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -293,3 +294,11 @@ def test_gateway_that_does_not_answer_is_connected_anew(
     mirror.sync([order()])
     assert gateway.connection_count == 2
     assert gateway.take_sent() == [new(1), new(2)]
+
+
+def test_order_between_the_steps_of_the_pair_is_not_copied(gateway: ScriptedGateway, mirror: GatewayMirror) -> None:
+    """It is left from a run with finer ticks, and about to be cancelled; it ended the maker at each start."""
+    mirror.sync([replace(order(), price=Decimal("91202.235"))])
+    assert gateway.take_sent() == []
+    mirror.sync([order("b")])
+    assert gateway.take_sent() == [new(1)]
