@@ -17,15 +17,22 @@ _VERSION: Final = 1  # its second item held last prices once; nobody reads it
 
 
 def checkpoint_of(table: SessionTable) -> bytes:
-    """Return all sessions with a name: their numbers, open orders and kept reports."""
+    """Return all sessions with a name: their numbers, answered open orders and kept reports.
+
+    An order without its first report is not told of, as reports tell of none. It may be on its way, and die with us:
+    who reads this hears from the engine of it if it has arrived, and else takes it anew from its client, who sends it
+    again.
+    """
     open_orders = table.memory.open_orders
+    open_orders = open_orders[open_orders[:, at.ORDER_IS_ANSWERED] != 0]
     numbers = (open_orders[:, at.ORDER_ID] - table.memory.limits[at.FIRST_ORDER_ID]) // ORDER_IDS_PER_SESSION
     rows = []
     for session in table.sessions.values():
         if session.name:
             state = table.memory.of(session.number).copy()
             state[[at.CREDIT_NS, at.CREDIT_AT_NS]] = 0  # of a clock that begins anew with the machine
-            orders = open_orders[numbers == session.number].reshape(-1)
+            orders = open_orders[numbers == session.number]
+            state[at.USED_ID], state[at.OPEN_COUNT] = state[at.ANSWERED_ID], len(orders)
             rows.append((session.name, session.number, state.tolist(), orders.tobytes(), session.reports.kept))
     packed: bytes = msgpack.packb((_VERSION, (), rows))
     return packed

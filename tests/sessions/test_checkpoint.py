@@ -6,6 +6,7 @@ import pytest
 
 from journal.format import JournalError
 from market.clock import NS_PER_SECOND
+from market.codec import encode_all
 from market.codes import Side
 from market.commands import CancelOrder, NewOrder
 from market.events import Rejected
@@ -69,6 +70,21 @@ def test_sessions_go_on_from_it_as_if_nothing_had_been(traded: Floor) -> None:
     assert of_nobody == 100
     assert np.array_equal(again.memory.open_orders, traded.table.memory.open_orders[:-of_nobody])
     assert again.memory.counts[TOTAL_OPEN] == len(again.memory.open_orders)
+
+
+def test_order_that_no_engine_has_had_is_taken_when_it_comes_again(traded: Floor) -> None:
+    """It died with the gateway that sent it, after a checkpoint: it was held for used, and waited for an answer."""
+    one = traded.table.sessions[0]
+    used_id, open_count = traded.table.used_id(one), traded.table.open_count(one)
+    traded.admit(one, encode_all([NewOrder(61, BTC, Side.BUY, 900, 1), NewOrder(62, BTC, Side.BUY, 900, 1)]))
+    again = Floor()
+    restore_checkpoint(again.table, checkpoint_of(traded.table), [stored(one)])
+    (session,) = again.table.sessions.values()
+    assert (again.table.used_id(session), again.table.open_count(session)) == (used_id, open_count)
+    assert again.table.memory.counts[TOTAL_OPEN] == open_count
+    sent_again = [NewOrder(60, BTC, Side.BUY, 900, 1), NewOrder(61, BTC, Side.BUY, 900, 1)]
+    assert again.admit(session, encode_all(sent_again)).order_count == 1
+    assert list(session.resends) == [(60, BTC)]
 
 
 def test_only_those_come_back_who_still_have_a_session(traded: Floor) -> None:
