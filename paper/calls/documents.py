@@ -51,8 +51,8 @@ def _symbol(symbol: Symbol, *, is_halted: bool) -> Document:
         "quoteCommissionPrecision": 8,
         "orderTypes": [str(kind) for kind in OrderKind],
         "icebergAllowed": True,
-        "ocoAllowed": False,
-        "otoAllowed": False,
+        "ocoAllowed": True,
+        "otoAllowed": True,
         "opoAllowed": False,
         "quoteOrderQtyMarketAllowed": True,
         "allowTrailingStop": False,
@@ -179,7 +179,7 @@ def order(order: Order) -> Document:
         "icebergQty": order.symbol.qty_text(order.display_lots),
         "time": order.time_ms,
         "updateTime": order.update_ms,
-        "isWorking": not order.is_waiting,
+        "isWorking": not (order.is_waiting or order.is_held),
         "workingTime": order.working_ms or _NOT_WORKING,
     }
 
@@ -235,7 +235,7 @@ def account_trade(trade: AccountTrade) -> Document:
         "symbol": trade.symbol.name,
         "id": trade.trade_id,
         "orderId": trade.order_id,
-        "orderListId": -1,
+        "orderListId": trade.list_id,
         "price": trade.symbol.price_text(trade.price_ticks),
         "qty": trade.symbol.qty_text(trade.qty_lots),
         "quoteQty": format_units(trade.quote_units),
@@ -330,7 +330,7 @@ def _rates(terms: Terms) -> Document:
 
 
 def _identity(order: Order) -> Document:
-    return {"symbol": order.symbol.name, "orderId": order.order_id, "orderListId": -1}
+    return {"symbol": order.symbol.name, "orderId": order.order_id, "orderListId": order.list_id}
 
 
 def _progress(order: Order) -> Document:

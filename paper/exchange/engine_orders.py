@@ -79,6 +79,8 @@ class EngineOrders:
         self._lost_cancels: dict[int, str] = {}  # by order id: clients' cancels that may never be answered
         self._is_recall_due = False
         self._clearing: dict[int, int] = {}  # by account: the command after which its old orders are gone
+        self._remnants_sent: set[int] = set()  # by order id: those whose cancel is on its way
+        self._to_enter: list[Order] = []  # those that the engine could not take when their turn came
 
     @property
     def is_connected(self) -> bool:
@@ -98,14 +100,14 @@ class EngineOrders:
         if len(self.pending) >= COMMANDS_PENDING_MAX:
             raise ExchangeError(ErrorKind.OVERLOADED)
 
-    def enter(self, order: Order, now_ns: int) -> Pending:
-        """Send an order that is funded and saved.
+    def enter(self, orders: Sequence[Order], now_ns: int) -> list[Pending]:
+        """Send orders that are funded and saved, all or none.
 
         Raises:
-            ExchangeError: DISCONNECTED; it was not sent then.
+            ExchangeError: DISCONNECTED; nothing was sent then.
         """
-        sequence = self._send([order.engine_command(self._owner(order.account), now_ns)])
-        return self.pending.add(order, Purpose.ENTER, sequence)
+        sequence = self._send([order.engine_command(self._owner(order.account), now_ns) for order in orders])
+        return [self.pending.add(order, Purpose.ENTER, sequence) for order in orders]
 
     def cancel(self, orders: Sequence[Order], now_ns: int, request_id: str) -> list[Pending]:
         """Send cancels of open orders, all or none; `request_id` empty names each request after its order.
@@ -135,6 +137,17 @@ class EngineOrders:
         """Take the orders of an account that was reset just now out of the engine's book, as soon as it listens."""
         self._clearing.pop(account, None)
         self._clear_books(now_ns)
+
+    def take_out_remnants(self, now_ns: int) -> None:
+        """Cancel what has ended with its list while the engine may have it; if it takes nothing now, later."""
+        remnants = self._ledger.remnants.at(self._engine)
+        order_ids = [order_id for order_id in remnants if order_id not in self._remnants_sent]
+        if order_ids:
+            each = ((order_id, remnants[order_id]) for order_id in order_ids)
+            commands = [CancelOrder(i, at.symbol.symbol_id, self._owner(at.account), now_ns) for i, at in each]
+            with suppress(ConnectionError):  # the next report or connection tries again
+                self._link.send(commands)
+                self._remnants_sent.update(order_ids)
 
     # -- what the engine says
 
@@ -166,16 +179,19 @@ class EngineOrders:
             elif is_new:
                 self._note_clearing(self._ledger.records.clearing(self._engine), is_clearing=False)
             if is_new:
+                self._ledger.remnants.forget(self._ledger.remnants.at(self._engine))
                 to_enter = self._survivors(now_ns // NS_PER_MS)
                 self._ledger.set_last_report(self._engine, epoch, report_sequence)
         if is_new:
             self.pending.finish_all()
             self._clearing.clear()
+            self._to_enter.clear()
         else:
             self._lose_reports(epoch, last_sequence, report_sequence)
             self._acknowledge(acknowledged)
         self._clear_books(now_ns)
         self._enter_again(to_enter, now_ns)
+        self.take_out_remnants(now_ns)
         if not is_new and not self._has_connected:
             self._recall([order for order in self._open_orders() if order.engine_epoch != epoch], now_ns)
         elif self._is_recall_due:
@@ -205,6 +221,7 @@ class EngineOrders:
                 self._ledger.set_last_report(self._engine, epoch, report_sequence)
             self._enter_again(self._executions.to_enter, fresh[-1].time_ns)
             self._clear_books(fresh[-1].time_ns)
+            self.take_out_remnants(fresh[-1].time_ns)
             if self._is_recall_due:
                 self._recall(list(self._open_orders()), fresh[-1].time_ns)
         self._acknowledge(acknowledged)
@@ -212,7 +229,8 @@ class EngineOrders:
     # -- how
 
     def _open_orders(self) -> Iterable[Order]:
-        return (order for order in self._ledger.open_orders.values() if order.symbol.engine == self._engine)
+        orders = self._ledger.open_orders.values()
+        return (order for order in orders if order.symbol.engine == self._engine and not order.is_held)
 
     def _survivors(self, time_ms: int) -> list[Order]:
         """End the open orders that a new engine must not get; return the others, as they stood in their queues."""
@@ -223,6 +241,8 @@ class EngineOrders:
         cancelled = {cancel.order.order_id for cancel in cancels}
         survivors = []
         for order in self._open_orders():
+            if not order.status.is_open:
+                continue  # it has ended with its list just now
             if order.status is OrderStatus.PENDING_NEW:
                 unavailable = RejectReason.ENGINE_UNAVAILABLE
                 self._executions.end(order, OrderStatus.REJECTED, time_ms, reject_reason=unavailable)
@@ -233,11 +253,16 @@ class EngineOrders:
             else:
                 self._executions.forget_amend(order)
                 survivors.append(order)
-        return sorted(survivors, key=lambda order: order.queue_number)
+        still_open = (order for order in survivors if order.status.is_open)
+        return sorted(still_open, key=lambda order: order.queue_number)
 
     def _enter_again(self, orders: Sequence[Order], now_ns: int) -> None:
-        if orders:
-            self._link.send([order.engine_command(self._owner(order.account), now_ns) for order in orders])
+        """Send orders that were saved before; if the engine takes no commands now, the next report tries again."""
+        self._to_enter = [order for order in (*self._to_enter, *orders) if order.status.is_open]
+        if self._to_enter:
+            with suppress(ConnectionError):
+                self._link.send([each.engine_command(self._owner(each.account), now_ns) for each in self._to_enter])
+                self._to_enter = []
 
     def _lose_reports(self, epoch: int, last_sequence: int, first_gone: int) -> None:
         """Give up the reports after `last_sequence` up to another one; if there are any, all orders are in doubt."""
@@ -252,6 +277,7 @@ class EngineOrders:
                 self._executions.doubt(order)
             self._ledger.set_last_report(self._engine, epoch, first_gone)
         self.pending.lose_all()
+        self._remnants_sent.clear()
         _log.warning(
             "%d reports of %s are lost: every open order of its symbols is called back and entered again",
             count,

@@ -12,14 +12,17 @@ from market.codes import Side
 from paper.errors import ErrorKind, ExchangeError
 from paper.exchange.engine_orders import EngineOrders, LinkEnd
 from paper.exchange.executions import Executions
+from paper.exchange.fees import Fees
 from paper.exchange.news import DepositNews, WalletNews
+from paper.exchange.order_lists import NewList, check_prices, lock_together
 from paper.exchange.order_rules import OrderRules
 from paper.exchange.pending import Pending
 from paper.exchange.public_market import BookView, PublicMarket
 from paper.exchange.sizing import price_cap_ticks
 from paper.money.commission import DISCOUNT_ASSET, Commission
 from paper.money.ledger import Ledger
-from paper.money.orders import Order, OrderKind, OrderStatus
+from paper.money.order_list import Contingency, OrderList
+from paper.money.orders import Order, OrderKind, OrderStatus, Reserve
 from paper.money.starting_assets import STARTING_ASSETS
 from paper.money.wallets import OUTSIDE
 from paper.units import UNITS_PER_ONE, Symbol
@@ -61,7 +64,7 @@ class Exchange:
         self.market = PublicMarket(ledger, book, first_update_id)
         self._rules = OrderRules(ledger, self.market)
         self._first_order_id = first_order_id
-        self._executions = Executions(ledger, self.commission, self._bnb_price_of_payer)
+        self._executions = Executions(ledger, Fees(ledger, self.commission, self._bnb_price_of_payer), self._admit)
         self.account_listeners = self._executions.listeners
         self.engines: Mapping[str, EngineOrders] = {
             engine: EngineOrders(
@@ -138,36 +141,56 @@ class Exchange:
         Raises:
             ExchangeError: if a filter, the account's funds, or another open order forbids it; nothing has changed then.
         """
-        engine, wallets = self._engine(order.symbol), self.ledger.wallets
-        self._rules.size(order, now_ns)
-        order.terms = self.commission.terms(order.symbol.name)
-        if order.price_ticks == 0 and order.kind is OrderKind.MARKET and order.side is Side.BUY:
-            free_units = wallets.free(order.account, order.locked_asset)
-            spendable_units = order.terms.without_reserve(order.side, free_units)
-            asks = self._rules.opposite(order)
-            order.price_ticks = price_cap_ticks(order.symbol, asks, order.qty_lots, spendable_units)
+        engine = self._engine(order.symbol)
+        self._admit(order, now_ns)
         with self._executions.saved():
-            order.order_id = self._first_order_id + self.ledger.next_order_number()
-            order.client_order_id = order.client_order_id or f"tickbus-{order.order_id}"
-            order.time_ms = order.update_ms = now_ns // NS_PER_MS
-            self.ledger.change(order)
-            if self._is_name_taken(order.account, order.client_order_id):
+            self._number([order], now_ns)
+            lock_together(self.ledger.wallets, [order])
+        (pending,) = self._enter(engine, [order], now_ns)
+        return pending
+
+    def place_list(self, new: NewList, now_ns: int) -> tuple[OrderList, list[Pending]]:
+        """Fund and save the legs of a new order list and send those to the engine that do not wait for another.
+
+        Raises:
+            ExchangeError: if a filter, the prices, the account's funds, or an open order or list forbids it; nothing
+                has changed then.
+        """
+        symbol, account = new.legs[0].symbol, new.legs[0].account
+        engine = self._engine(symbol)
+        held = new.legs[1:] if new.contingency is Contingency.OTO else ()
+        at_work = new.legs[: len(new.legs) - len(held)]
+        pair = held or at_work
+        for count, leg in enumerate(new.legs):
+            if leg in held:
+                leg.reserve, leg.terms = Reserve.HELD, self.commission.terms(symbol.name)
+                self._rules.filter(leg, now_ns, beside=count)
+            else:
+                self._admit(leg, now_ns, beside=count)
+        if len(pair) > 1:
+            check_prices(pair, None if held else self.market.tapes[symbol.symbol_id].last_ticks)
+        with self._executions.saved():
+            list_id = self.ledger.next_list_number()
+            for leg in new.legs:
+                leg.list_id = list_id
+            self._number(new.legs, now_ns)
+            name = new.client_list_id or f"tickbus-list-{list_id}"
+            if any(each.client_list_id == name for each in self.ledger.open_lists_of(account)):
                 raise ExchangeError(ErrorKind.DUPLICATE_ORDER)
-            if wallets.free(order.account, order.locked_asset) < order.locked_units():
-                raise ExchangeError(ErrorKind.INSUFFICIENT_BALANCE)
-            wallets.lock(order.account, order.locked_asset, order.locked_units())
-        try:
-            return engine.enter(order, now_ns)
-        except ExchangeError:
-            with self._executions.saved():
-                self._executions.end(order, OrderStatus.REJECTED, now_ns // NS_PER_MS)
-            raise
+            time_ms = now_ns // NS_PER_MS
+            placed = OrderList(list_id, account, symbol, name, new.contingency, new.legs, time_ms)
+            self.ledger.open_lists[list_id] = placed
+            lock_together(self.ledger.wallets, at_work)
+        # The leg that may be refused first: then nothing of the list was ever at work.
+        return placed, self._enter(engine, sorted(at_work, key=lambda leg: leg.stop_ticks > 0), now_ns)
 
     def cancel(self, orders: Sequence[Order], now_ns: int, *, request_id: str = "") -> list[Pending]:
         """Ask the engine to cancel open orders; a `Pending` without `refusal` was cancelled when it is done.
 
+        A leg of an order list ends the whole list; where it is held, its list's working leg is cancelled.
+
         Args:
-            orders: open orders of one symbol, at least one.
+            orders: open orders of one symbol, at least one; of each list the legs that one cancel is to be sent for.
             now_ns: ns since 1970 UTC.
             request_id: what the client calls this request; empty lets the exchange choose for each order.
 
@@ -175,7 +198,7 @@ class Exchange:
             ExchangeError: DISCONNECTED or OVERLOADED; nothing was sent then.
         """
         assert len({order.symbol.name for order in orders}) == 1, f"expected orders of one symbol, were {orders}"
-        return self._engine(orders[0].symbol).cancel(orders, now_ns, request_id)
+        return self._engine(orders[0].symbol).cancel([*map(self._anchor, orders)], now_ns, request_id)
 
     def amend(self, order: Order, qty_lots: int, client_order_id: str, now_ns: int) -> Pending:
         """Ask the engine to make an open order smaller in its place; a `Pending` that `is_applied` was.
@@ -209,6 +232,51 @@ class Exchange:
             raise
 
     # -- how
+
+    def _admit(self, order: Order, now_ns: int, beside: int = 0) -> None:
+        """Size and price an order that is to work now, and check it, `beside` so many legs of its own list.
+
+        Raises:
+            ExchangeError: if a filter, the state of the book or, for a purchase at market, the funds refuse it.
+        """
+        self._rules.size(order, now_ns, beside=beside)
+        order.terms = self.commission.terms(order.symbol.name)
+        if order.price_ticks == 0 and order.kind is OrderKind.MARKET and order.side is Side.BUY:
+            free_units = self.ledger.wallets.free(order.account, order.locked_asset)
+            spendable_units = order.terms.without_reserve(order.side, free_units)
+            asks = self._rules.opposite(order)
+            order.price_ticks = price_cap_ticks(order.symbol, asks, order.qty_lots, spendable_units)
+
+    def _anchor(self, order: Order) -> Order:
+        """Return the order that is to be cancelled in the engine so that an open order ends."""
+        order_list = self.ledger.open_lists.of(order) if order.is_held else None
+        return order if order_list is None or order_list.working is None else order_list.working
+
+    def _number(self, orders: Sequence[Order], now_ns: int) -> None:
+        """Give new orders their ids, names and times, in the transaction that saves them.
+
+        Raises:
+            ExchangeError: DUPLICATE_ORDER, if one is called as another that is open.
+        """
+        for order in orders:
+            order.order_id = self._first_order_id + self.ledger.next_order_number()
+            order.client_order_id = order.client_order_id or f"tickbus-{order.order_id}"
+            order.time_ms = order.update_ms = now_ns // NS_PER_MS
+            self.ledger.change(order)
+        names = [order.client_order_id for order in orders]
+        is_doubled = len(set(names)) < len(names)
+        if is_doubled or any(self._is_name_taken(orders[0].account, name) for name in names):
+            raise ExchangeError(ErrorKind.DUPLICATE_ORDER)
+
+    def _enter(self, engine: EngineOrders, orders: Sequence[Order], now_ns: int) -> list[Pending]:
+        """Send orders that are saved; if the engine cannot take them, they end, with what is in a list with them."""
+        try:
+            return engine.enter(orders, now_ns)
+        except ExchangeError:
+            with self._executions.saved():
+                self._executions.end(orders[0], OrderStatus.REJECTED, now_ns // NS_PER_MS)
+            engine.take_out_remnants(now_ns)
+            raise
 
     def _engine(self, symbol: Symbol) -> EngineOrders:
         """Return the orders at the engine of a symbol.

@@ -8,15 +8,13 @@ from typing import Final, assert_never
 from market.clock import NS_PER_MS
 from market.codes import CancelReason, RejectReason, Side, Tag
 from market.events import Accepted, Amended, Canceled, Event, Executed, Halted, Rejected, Rested, Triggered
-from paper.exchange.news import AccountListener, AccountNews, ExecutionType, OrderNews, WalletNews
+from paper.exchange.fees import Fees
+from paper.exchange.news import AccountListener, AccountNews, ExecutionType, ListNews, OrderNews, WalletNews
+from paper.exchange.order_lists import OrderLists
 from paper.exchange.pending import Pending, PendingCommands, Purpose
-from paper.money.commission import DISCOUNT_ASSET, Commission
 from paper.money.ledger import Ledger
 from paper.money.orders import AccountTrade, ExpiryReason, Order, OrderStatus
 from paper.money.wallets import FEES, OUTSIDE
-from paper.units import UNITS_PER_ONE, Symbol
-
-BnbPrice = Callable[[int, Symbol], int | None]
 
 _log = logging.getLogger(__name__)
 
@@ -36,21 +34,21 @@ _EXPIRY_OF_CANCEL: Final = {
 class Executions:
     """Applies events to the ledger, inside `saved`, and tells the accounts of them.
 
-    `bnb_price` tells what one BNB costs in the quote asset of a symbol, in units, for the fees of an account; None if
-    the account does not pay in BNB, or nobody knows the price.
+    `admit` checks an order whose turn in its list has come, as if it were sent at that time, in ns.
 
     Attributes:
         listeners: who hears what happens to the accounts' orders and money.
-        to_enter: orders that must be entered again after the transaction.
+        to_enter: orders that must be entered, perhaps again, after the transaction.
+        lists: what the legs of order lists do to each other.
     """
 
-    def __init__(self, ledger: Ledger, commission: Commission, bnb_price: BnbPrice) -> None:
+    def __init__(self, ledger: Ledger, fees: Fees, admit: Callable[[Order, int], None]) -> None:
         self._ledger = ledger
-        self._commission = commission
-        self._bnb_price = bnb_price
+        self._fees = fees
         self.listeners: list[AccountListener] = []
         self.to_enter: list[Order] = []
-        self._news: list[OrderNews] = []
+        self._news: list[OrderNews | ListNews] = []
+        self.lists = OrderLists(ledger, self.end, admit, self._news.append)
 
     @contextmanager
     def saved(self) -> Iterator[None]:
@@ -63,8 +61,9 @@ class Executions:
         last_ms: dict[int, int] = {}
         for news in self._news:
             self.tell(news)
-            assets.setdefault(news.account, set()).update(news.assets)
-            last_ms[news.account] = news.time_ms
+            if isinstance(news, OrderNews):
+                assets.setdefault(news.account, set()).update(news.assets)
+                last_ms[news.account] = news.time_ms
         for account, time_ms in last_ms.items():
             self.tell(WalletNews(account, self._ledger.wallets.some_of(account, assets[account]), time_ms))
 
@@ -124,6 +123,8 @@ class Executions:
             reject_reason: why, if the engine has not taken it.
         """
         assert order.status.is_open, f"the order has ended before: {order}"
+        if status is OrderStatus.REJECTED and self.lists.is_begun(order):
+            status, expiry_reason = OrderStatus.EXPIRED, ExpiryReason.REFUSED
         self._ledger.change(order)
         self._ledger.wallets.unlock(order.account, order.locked_asset, order.locked_units())
         order.status, order.update_ms = status, time_ms
@@ -134,6 +135,7 @@ class Executions:
         self._news.append(
             OrderNews(order.copy(), execution, time_ms, request_id=request_id, prevented_lots=prevented_lots)
         )
+        self.lists.on_ended(order, time_ms, request_id)
 
     def doubt(self, order: Order) -> None:
         """Note that reports of an open order may be lost: the next that the engine says of it tells how it stands."""
@@ -154,13 +156,14 @@ class Executions:
         self._confirm(epoch, order, event.time_ns // NS_PER_MS)
 
     def _confirm(self, epoch: int, order: Order, time_ms: int) -> None:
-        order.engine_epoch = epoch
-        if order.status is OrderStatus.PENDING_NEW:
+        is_first, order.engine_epoch = order.engine_epoch == 0, epoch
+        if is_first:
             order.status = OrderStatus.NEW
             self._queue(order)
             if not order.stop_ticks:
-                order.working_ms = order.time_ms
+                order.working_ms = order.update_ms
             self._news.append(OrderNews(order.copy(), ExecutionType.NEW, time_ms))
+            self.lists.on_accepted(order, time_ms)
 
     def _settle(self, epoch: int, order: Order, engine_leaves_lots: int, time_ms: int) -> None:
         """Bring an order of which reports were lost to what the engine has open of it.
@@ -203,6 +206,7 @@ class Executions:
     def _wake(self, event: Triggered) -> None:
         order = self._open_order(event.order_id, event.symbol_id)
         if order is not None:
+            self.lists.on_working(order, event.time_ns // NS_PER_MS)
             self._ledger.change(order)
             order.working_ms = order.update_ms = event.time_ns // NS_PER_MS
             self._queue(order)
@@ -231,6 +235,7 @@ class Executions:
         self, order: Order, trade_id: int, price_ticks: int, qty_lots: int, time_ms: int, *, is_maker: bool
     ) -> None:
         symbol, wallets, account = order.symbol, self._ledger.wallets, order.account
+        self.lists.on_working(order, time_ms)
         self._ledger.change(order)
         quote_units = symbol.notional(price_ticks, qty_lots)
         base_units = qty_lots * symbol.lot_units
@@ -242,7 +247,7 @@ class Executions:
         wallets.pay_locked(account, order.locked_asset, paid_units)
         wallets.unlock(account, order.locked_asset, set_aside_units - paid_units)
         wallets.transfer(OUTSIDE, account, received_asset, received_units)
-        fee_asset, fee_units = self._fee(order, base_units, quote_units, is_maker=is_maker)
+        fee_asset, fee_units = self._fees.of(order, base_units, quote_units, is_maker=is_maker)
         wallets.transfer(account, FEES, fee_asset, fee_units)
         order.filled_lots += qty_lots
         order.filled_units += quote_units
@@ -261,26 +266,22 @@ class Executions:
             fee_asset=fee_asset,
             time_ms=order.update_ms,
             is_maker=is_maker,
+            list_id=order.list_id,
         )
         self._ledger.add_trade(trade)
         self._news.append(OrderNews(order.copy(), ExecutionType.TRADE, order.update_ms, trade))
-
-    def _fee(self, order: Order, base_units: int, quote_units: int, *, is_maker: bool) -> tuple[str, int]:
-        """Return the asset and the units of the fee on a fill; what was received is the account's already."""
-        symbol, rate = order.symbol, order.terms.rate(is_maker=is_maker)
-        if rate and (price_units := self._bnb_price(order.account, symbol)):
-            units = self._commission.bnb_units(quote_units, rate, price_units)
-            if units <= self._ledger.wallets.free(order.account, DISCOUNT_ASSET):
-                return DISCOUNT_ASSET, units
-        if order.terms.is_in_base(order.side):
-            return symbol.base, base_units * rate // UNITS_PER_ONE
-        return symbol.quote, quote_units * rate // UNITS_PER_ONE
+        if order.status is OrderStatus.FILLED:
+            self.to_enter += self.lists.on_filled(order, time_ms)
 
     def _cancel(self, epoch: int, event: Canceled, pending: PendingCommands) -> None:
         time_ms = event.time_ns // NS_PER_MS
         answered = pending.answer_cancel(event.order_id) if event.reason == CancelReason.REQUESTED else None
+        if event.leaves_lots == 0:
+            self._ledger.remnants.forget([event.order_id])
         order = self._open_order(event.order_id, event.symbol_id)
         if order is None:
+            if answered is not None and answered.order.status is not OrderStatus.CANCELED:
+                answered.refusal = RejectReason.UNKNOWN_ORDER  # its list had ended it before
             return
         self._settle(epoch, order, event.qty_lots + event.leaves_lots, time_ms)
         if answered is not None and answered.purpose is Purpose.RECALL:
@@ -288,6 +289,7 @@ class Executions:
             return
         prevented_lots = event.qty_lots if event.reason == CancelReason.SELF_TRADE_PREVENTION else 0
         if prevented_lots:
+            self.lists.on_working(order, time_ms)
             self._ledger.change(order)
             self._free(order, prevented_lots)
             order.prevented_lots += prevented_lots
@@ -335,6 +337,7 @@ class Executions:
         time_ms = event.time_ns // NS_PER_MS
         order = self._open_order(event.order_id, event.symbol_id)
         if event.command == Tag.CANCEL_ORDER:
+            self._ledger.remnants.forget([event.order_id])
             answered = pending.answer_cancel(event.order_id)
             if answered is None:
                 return
@@ -353,8 +356,10 @@ class Executions:
             self._refuse(epoch, order, RejectReason(event.reason), time_ms)
 
     def _refuse(self, epoch: int, order: Order, reason: RejectReason, time_ms: int) -> None:
-        if order.engine_epoch == 0:
+        if order.status is OrderStatus.PENDING_NEW:
             self.end(order, OrderStatus.REJECTED, time_ms, reject_reason=reason)
+        elif order.engine_epoch == 0:
+            self.end(order, OrderStatus.EXPIRED, time_ms, expiry_reason=ExpiryReason.REFUSED, reject_reason=reason)
         elif reason == RejectReason.DUPLICATE_ORDER_ID:
             self._ledger.change(order).engine_epoch = epoch  # it was in the book already
         else:

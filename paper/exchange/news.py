@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from paper.money.order_list import OrderList
 from paper.money.orders import AccountTrade, Order
 from paper.money.wallets import Wallet
 
@@ -52,6 +53,33 @@ class OrderNews:
         return {symbol.base, symbol.quote} | ({self.trade.fee_asset} if self.trade is not None else set())
 
 
+class ListStatusType(StrEnum):
+    """What happened to an order list, in Binance's words."""
+
+    RESPONSE = "RESPONSE"  # what was asked for was refused
+    EXEC_STARTED = "EXEC_STARTED"
+    UPDATED = "UPDATED"  # a leg is called otherwise
+    ALL_DONE = "ALL_DONE"
+
+
+@dataclass(frozen=True, slots=True)
+class ListNews:
+    """Something happened to an order list; what `order_list` says of itself is as it was right after.
+
+    Attributes:
+        order_list: the list; its legs are as they stand, and keep what they are called but when it is UPDATED.
+    """
+
+    order_list: OrderList
+    status_type: ListStatusType
+    time_ms: int
+
+    @property
+    def account(self) -> int:
+        """Whose list it is."""
+        return self.order_list.account
+
+
 @dataclass(frozen=True, slots=True)
 class WalletNews:
     """Orders have moved money; `wallets` are as they are now, by asset."""
@@ -71,5 +99,5 @@ class DepositNews:
     time_ms: int
 
 
-AccountNews = OrderNews | WalletNews | DepositNews
+AccountNews = OrderNews | ListNews | WalletNews | DepositNews
 AccountListener = Callable[[AccountNews], None]

@@ -20,8 +20,10 @@ class OrderRules:
         self._ledger = ledger
         self._market = market
 
-    def size(self, order: Order, now_ns: int) -> None:
+    def size(self, order: Order, now_ns: int, *, beside: int = 0) -> None:
         """Give a new order the quantity and the highest price that it does not name, and check that it may be placed.
+
+        `beside` is how many legs of its own list are to be open beside it.
 
         Raises:
             ExchangeError: naming the filter, or the state of the book, that refuses it.
@@ -35,21 +37,30 @@ class OrderRules:
             raise ExchangeError(ErrorKind.NO_DEPTH)
         elif order.kind.is_market and order.side is Side.BUY:
             order.price_ticks = stop_cap_ticks(order.stop_ticks)
-        open_orders = self._ledger.open_orders_of(order.account, symbol)
+        self.filter(order, now_ns, beside=beside)
+        last_ticks = self._market.tapes[symbol.symbol_id].last_ticks
+        if last_ticks is not None and order.would_wake_at(last_ticks):
+            raise ExchangeError(ErrorKind.WOULD_TRIGGER)
+
+    def filter(self, order: Order, now_ns: int, *, beside: int = 0) -> None:
+        """Check what can be told of an order before its turn has come.
+
+        Raises:
+            ExchangeError: naming the filter that refuses it.
+        """
+        symbol = order.symbol
+        open_orders = [each for each in self._ledger.open_orders_of(order.account, symbol) if each is not order]
         bought_lots = sum(each.leaves_lots for each in open_orders if each.side is Side.BUY)
         owned = self._ledger.wallets.some_of(order.account, [symbol.base])[symbol.base]
         check_filters(
             Draft(
                 order,
                 reference_ticks=self._market.filter_ticks(symbol, now_ns // NS_PER_MS),
-                open_count=len(open_orders),
+                open_count=len(open_orders) + beside,
                 waiting_count=sum(each.is_waiting for each in open_orders),
                 position_units=sum(owned) + bought_lots * symbol.lot_units,
             )
         )
-        last_ticks = self._market.tapes[symbol.symbol_id].last_ticks
-        if last_ticks is not None and order.would_wake_at(last_ticks):
-            raise ExchangeError(ErrorKind.WOULD_TRIGGER)
 
     def check_amend(self, order: Order, qty_lots: int, now_ns: int) -> None:
         """Check that an open order may be amended to a quantity.

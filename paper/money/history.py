@@ -3,7 +3,9 @@
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from paper.money.order_list import Contingency, ListStatus, OrderList
 from paper.money.orders import AccountTrade, Order
 from paper.money.tables import ORDER_COLUMNS, TRADE_COLUMNS, order_of_row, trade_of_row
 from paper.units import UNITS_MAX, Symbol
@@ -62,6 +64,44 @@ class History:
         """Return all trades of one order, oldest first."""
         sql = f"SELECT {TRADE_COLUMNS} FROM trades WHERE order_id = ? ORDER BY trade_id"  # noqa: S608 - constants
         return [trade_of_row(row, self._symbols) for row in self._connection.execute(sql, (order_id,))]
+
+    def executing_lists(self, open_orders: Mapping[int, Order]) -> list[OrderList]:
+        """Return the order lists whose legs can still end or trigger one another, oldest first.
+
+        A leg that is open is the same object as in `open_orders`.
+        """
+        condition = f"status = '{ListStatus.EXECUTING}' ORDER BY list_id"
+        return [self._list(row, open_orders) for row in self._list_rows(condition)]
+
+    def order_list(self, account: int, list_id: int | None, client_list_id: str | None) -> OrderList | None:
+        """Return the account's list of an id, or the latest that it calls so; one of the two must be given."""
+        name, value = ("client_list_id", client_list_id) if list_id is None else ("list_id", list_id)
+        rows = self._list_rows(f"account = ? AND {name} = ? ORDER BY list_id DESC LIMIT 1", account, value)
+        return self._list(rows[0], {}) if rows else None
+
+    def order_lists(self, account: int, span: Span) -> list[OrderList]:
+        """Return the account's order lists, oldest first."""
+        columns = "list_id, account, symbol, client_list_id, contingency, status, time_ms"
+        rows = self._rows("order_lists", columns, "list_id", [("account", account)], span)
+        return [self._list(row, {}) for row in rows]
+
+    def _list_rows(self, condition: str, *values: object) -> list[tuple[object, ...]]:
+        return self._connection.execute(f"SELECT * FROM order_lists WHERE {condition}", values).fetchall()  # noqa: S608
+
+    def _list(self, row: tuple[Any, ...], open_orders: Mapping[int, Order]) -> OrderList:
+        list_id, account, symbol, client_list_id, contingency, status, time_ms = row
+        sql = f"SELECT {ORDER_COLUMNS} FROM orders WHERE list_id = ? ORDER BY order_id"  # noqa: S608 - constants
+        legs = [order_of_row(leg, self._symbols) for leg in self._connection.execute(sql, (list_id,))]
+        return OrderList(
+            list_id,
+            account,
+            self._symbols[symbol],
+            client_list_id,
+            Contingency(contingency),
+            tuple(open_orders.get(leg.order_id, leg) for leg in legs),
+            time_ms,
+            ListStatus(status),
+        )
 
     def _order(self, condition: str, *values: object) -> Order | None:
         sql = f"SELECT {ORDER_COLUMNS} FROM orders WHERE {condition} ORDER BY order_id DESC LIMIT 1"  # noqa: S608 - constants

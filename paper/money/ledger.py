@@ -19,6 +19,7 @@ from market.instrument import Instrument
 from market.mendable import MendableError
 from paper.money.account_records import AccountRecords
 from paper.money.history import History
+from paper.money.order_list import ListStatus, OpenLists, OrderList, Remnant, Remnants
 from paper.money.orders import AccountTrade, Order, OrderStatus
 from paper.money.tables import (
     ANY_ENGINE,
@@ -28,6 +29,7 @@ from paper.money.tables import (
     SAVE_BALANCE,
     SAVE_COUNTER,
     SAVE_ENGINE,
+    SAVE_LIST,
     SAVE_ORDER,
     SAVE_TRADE,
     SCHEMA,
@@ -45,6 +47,7 @@ TRADE_IDS_PER_EPOCH: Final = 10**10  # so that trade ids keep rising when a new 
 
 _ORDER_COUNT: Final = "order_count"
 _QUEUE_COUNT: Final = "queue_count"
+_LIST_COUNT: Final = "list_count"
 _NO_REPORT: Final = 0, 0
 _DIFFERENCES_TOLD_MAX: Final = 5
 
@@ -67,6 +70,8 @@ class Ledger:
         records: what else is known of every account.
         history: questions about orders and trades on disk.
         open_orders: the orders that may still trade, by id, oldest first.
+        open_lists: the order lists whose legs can still end or trigger one another.
+        remnants: the legs that have ended while the engine may still have them.
     """
 
     def __init__(self, path: Path | None, instruments: Sequence[Instrument], engine_of: Mapping[str, str]) -> None:
@@ -110,7 +115,12 @@ class Ledger:
         self._open_by_account: dict[int, dict[int, Order]] = {}
         for order in self.open_orders.values():
             self._open_by_account.setdefault(order.account, {})[order.order_id] = order
-        self._tracked = self.wallets.by_owner, self.records, self._counters, self._reports
+        self.open_lists = OpenLists({each.list_id: each for each in self.history.executing_lists(self.open_orders)})
+        remnants = read("SELECT order_id, account, symbol FROM remnants")
+        self.remnants = Remnants({each: Remnant(account, self.symbols[name]) for each, account, name in remnants})
+        self._tracked = (
+            self.wallets.by_owner, self.records, self._counters, self._reports, self.open_lists, self.remnants
+        )  # fmt: skip
         self._orders_before: dict[int, tuple[Order, Order]] = {}
         self._new_trades: list[AccountTrade] = []
 
@@ -149,6 +159,10 @@ class Ledger:
         """Make sure that the next order number lies behind `last`."""
         self._counters[_ORDER_COUNT] = max(last, self._counters.get(_ORDER_COUNT, 0))
 
+    def next_list_number(self) -> int:
+        """Return 1, 2, 3 ...: never the same again, whatever happens to the order list."""
+        return self._count(_LIST_COUNT)
+
     def next_queue_number(self) -> int:
         """Return 1, 2, 3 ...: the place of an order that goes to the back of its queue now."""
         return self._count(_QUEUE_COUNT)
@@ -185,6 +199,11 @@ class Ledger:
         self._orders_before.setdefault(order.order_id, (order, order.copy()))
         return order
 
+    def open_lists_of(self, account: int, symbol: Symbol | None = None) -> list[OrderList]:
+        """Return the account's lists that still execute, of a symbol or all, oldest first."""
+        lists = (each for each in self.open_lists.values() if each.account == account)
+        return [each for each in lists if symbol is None or each.symbol is symbol]
+
     def add_trade(self, trade: AccountTrade) -> None:
         """Add a share of a trade."""
         self._new_trades.append(trade)
@@ -199,10 +218,12 @@ class Ledger:
             self.change(order)
             self.wallets.unlock(account, order.locked_asset, order.locked_units())
             order.status, order.reject_reason = OrderStatus.REJECTED, RejectReason.UNKNOWN_ORDER
+        for order_list in self.open_lists_of(account):
+            self.open_lists.end(order_list, ListStatus.REJECT)
         for asset, wallet in self.wallets.of(account).items():
             self.wallets.transfer(account, OUTSIDE, asset, wallet.free)
-        self._connection.execute("DELETE FROM orders WHERE account = ?", (account,))
-        self._connection.execute("DELETE FROM trades WHERE account = ?", (account,))
+        for table in ("orders", "trades", "order_lists"):
+            self._connection.execute(f"DELETE FROM {table} WHERE account = ?", (account,))  # noqa: S608 - constants
 
     def check(self) -> None:
         """Check that no money was made or lost, and that what is locked is what the open orders need.
@@ -243,6 +264,10 @@ class Ledger:
             (SAVE_TRADE, list(map(trade_row, self._new_trades))),
             (SAVE_BALANCE, list(self.wallets.changes())),
             (SAVE_ACCOUNT, list(self.records.changes())),
+            (SAVE_LIST, list(self.open_lists.changes())),
+            ("DELETE FROM order_lists WHERE list_id = ?", self.open_lists.rejected()),
+            ("INSERT OR REPLACE INTO remnants VALUES (?,?,?)", self.remnants.come()),
+            ("DELETE FROM remnants WHERE order_id = ?", self.remnants.gone()),
             (SAVE_ENGINE, [(engine, *self._reports[engine]) for engine in self._reports.before]),
             (SAVE_COUNTER, [(name, self._counters[name]) for name in self._counters.before]),
         ):

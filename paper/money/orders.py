@@ -60,6 +60,14 @@ class OrderStatus(StrEnum):
         return self in _OPEN
 
 
+class Reserve(StrEnum):
+    """Whether money is set aside for an order."""
+
+    OWN = "OWN"
+    PAIRED = "PAIRED"  # the other leg of its pair holds the money for both: only one of them can trade
+    HELD = "HELD"  # nothing yet: it waits for another order to fill, and the engine does not know of it
+
+
 class ExpiryReason(StrEnum):
     """Why what was left of an order expired, in Binance's words."""
 
@@ -67,15 +75,19 @@ class ExpiryReason(StrEnum):
     FOK = "UNFILLED_FOK_ORDER_EXPIRED"
     NO_LIQUIDITY = "INSUFFICIENT_LIQUIDITY"
     EXCHANGE = "EXCHANGE_CANCELED"  # neither its client nor the market ended it
+    OTHER_LEG = "OCO_TRIGGER"  # the other leg of its pair has begun to work, or has ended
+    WORKING_LEG = "OTO_PHASE_ONE_EXPIRED"  # the order that it waited for has ended before it was filled
+    REFUSED = "REJECTED"  # funds, a filter or the engine refused it when its turn came
 
 
+NO_LIST: Final = -1
 _OPEN = frozenset({OrderStatus.PENDING_NEW, OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED})
 
 
 # The fields that change during an order's life.
 CHANGING: Final = (
     "client_order_id", "qty_lots", "update_ms", "status", "filled_lots", "prevented_lots", "filled_units",
-    "engine_epoch", "working_ms", "next_client_order_id", "queue_number", "expiry_reason",
+    "engine_epoch", "working_ms", "next_client_order_id", "queue_number", "expiry_reason", "price_ticks", "reserve",
 )  # fmt: skip
 
 
@@ -100,6 +112,8 @@ class Order:
         queue_number: rises with every order that takes its place at the back of a queue, in the book or among those
             that wait; 0 before the engine has accepted it.
         expiry_reason: why it expired, empty if it did not.
+        list_id: the order list that it is a leg of, NO_LIST for none.
+        reserve: whether money is set aside for it.
         reject_reason: why a rejected order was rejected, in `market.codes.RejectReason`; it is not stored.
     """
 
@@ -128,12 +142,19 @@ class Order:
     next_client_order_id: str = ""
     queue_number: int = 0
     expiry_reason: str = ""
+    list_id: int = NO_LIST
+    reserve: Reserve = Reserve.OWN
     reject_reason: int = 0
 
     @property
     def leaves_lots(self) -> int:
         """What may still trade."""
         return self.qty_lots - self.filled_lots - self.prevented_lots if self.status.is_open else 0
+
+    @property
+    def is_held(self) -> bool:
+        """Say whether it waits, outside of the engine, for another order to fill."""
+        return self.reserve is Reserve.HELD
 
     @property
     def is_waiting(self) -> bool:
@@ -163,10 +184,11 @@ class Order:
         return self.symbol.quote if self.side is Side.BUY else self.symbol.base
 
     def locked_units(self, gone_lots: int = 0) -> int:
-        """Return what is set aside for the open part, or for what is left of it without `gone_lots`.
+        """Return what is set aside for the open part, or for what is left of it without `gone_lots`."""
+        return self.needed_units(gone_lots) if self.reserve is Reserve.OWN else 0
 
-        It is what they cost, in units of `locked_asset`, and the fee if it comes on top.
-        """
+    def needed_units(self, gone_lots: int = 0) -> int:
+        """Return what the open part, without `gone_lots`, costs, in units of `locked_asset`, and the fee on top."""
         lots, symbol = self.leaves_lots - gone_lots, self.symbol
         cost = symbol.notional(self.price_ticks, lots) if self.side is Side.BUY else lots * symbol.lot_units
         return self.terms.with_reserve(self.side, cost)
@@ -221,6 +243,7 @@ class AccountTrade:
         trade_id: the symbol's number of the trade; in a trade with itself an account has two shares of one number.
         quote_units: price x quantity.
         fee_units: what the exchange took, in units of `fee_asset`.
+        list_id: the order list of its order, NO_LIST for none.
     """
 
     trade_id: int
@@ -235,3 +258,4 @@ class AccountTrade:
     fee_asset: str
     time_ms: int
     is_maker: bool
+    list_id: int = NO_LIST

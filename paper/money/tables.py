@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from market.codes import SelfTradePrevention, Side, TimeInForce
 from paper.money.commission import FeePlace, Terms
-from paper.money.orders import CHANGING, AccountTrade, Order, OrderKind, OrderStatus
+from paper.money.orders import CHANGING, AccountTrade, Order, OrderKind, OrderStatus, Reserve
 from paper.units import Symbol
 
-SCHEMA_VERSION: Final = 6
+SCHEMA_VERSION: Final = 7
 ANY_ENGINE: Final = "*"  # in a ledger of version 4 or before: the one in front of which the exchange was
 IS_OPEN: Final = "status IN ('PENDING_NEW', 'NEW', 'PARTIALLY_FILLED')"
 _ACCOUNTS: Final = """CREATE TABLE accounts (
@@ -22,6 +22,16 @@ _ACCOUNTS: Final = """CREATE TABLE accounts (
 _ENGINES: Final = """CREATE TABLE engines (
     engine TEXT PRIMARY KEY, epoch INTEGER NOT NULL, report_sequence INTEGER NOT NULL
 ) WITHOUT ROWID;"""
+# A leg that its list has ended, while the engine may still have it in its book, is a remnant there.
+_LISTS: Final = """CREATE TABLE order_lists (
+    list_id INTEGER PRIMARY KEY, account INTEGER NOT NULL, symbol TEXT NOT NULL, client_list_id TEXT NOT NULL,
+    contingency TEXT NOT NULL, status TEXT NOT NULL, time_ms INTEGER NOT NULL
+);
+CREATE INDEX order_lists_by_account ON order_lists (account, list_id);
+CREATE INDEX order_lists_by_time ON order_lists (account, time_ms);
+CREATE INDEX order_lists_by_client_id ON order_lists (account, client_list_id);
+CREATE INDEX orders_by_list ON orders (list_id, order_id) WHERE list_id >= 0;
+CREATE TABLE remnants (order_id INTEGER PRIMARY KEY, account INTEGER NOT NULL, symbol TEXT NOT NULL);"""
 SCHEMA: Final = f"""
 {_ACCOUNTS}
 {_ENGINES}
@@ -42,7 +52,7 @@ CREATE TABLE orders (
     working_ms INTEGER NOT NULL DEFAULT 0, next_client_order_id TEXT NOT NULL DEFAULT '',
     maker_rate INTEGER NOT NULL DEFAULT 0, taker_rate INTEGER NOT NULL DEFAULT 0,
     fee_place TEXT NOT NULL DEFAULT 'received', queue_number INTEGER NOT NULL DEFAULT 0,
-    expiry_reason TEXT NOT NULL DEFAULT ''
+    expiry_reason TEXT NOT NULL DEFAULT '', list_id INTEGER NOT NULL DEFAULT -1, reserve TEXT NOT NULL DEFAULT 'OWN'
 );
 CREATE INDEX orders_by_symbol ON orders (account, symbol, order_id);
 CREATE INDEX orders_by_time ON orders (account, symbol, time_ms);
@@ -52,10 +62,11 @@ CREATE TABLE trades (
     trade_id INTEGER NOT NULL, account INTEGER NOT NULL, symbol TEXT NOT NULL, order_id INTEGER NOT NULL,
     side INTEGER NOT NULL, price_ticks INTEGER NOT NULL, qty_lots INTEGER NOT NULL, quote_units INTEGER NOT NULL,
     fee_units INTEGER NOT NULL, fee_asset TEXT NOT NULL, time_ms INTEGER NOT NULL, is_maker INTEGER NOT NULL,
-    PRIMARY KEY (account, symbol, trade_id, order_id)
+    list_id INTEGER NOT NULL DEFAULT -1, PRIMARY KEY (account, symbol, trade_id, order_id)
 ) WITHOUT ROWID;
 CREATE INDEX trades_by_order ON trades (order_id, trade_id);
 CREATE INDEX trades_by_time ON trades (account, symbol, time_ms);
+{_LISTS}
 """
 # What makes a ledger of a version one of the next.
 UPGRADES: Final = {
@@ -99,6 +110,12 @@ UPDATE orders SET expiry_reason = CASE
     ELSE 'EXCHANGE_CANCELED' END
     WHERE status = 'EXPIRED';
 """,
+    6: f"""
+ALTER TABLE orders ADD COLUMN list_id INTEGER NOT NULL DEFAULT -1;
+ALTER TABLE orders ADD COLUMN reserve TEXT NOT NULL DEFAULT 'OWN';
+ALTER TABLE trades ADD COLUMN list_id INTEGER NOT NULL DEFAULT -1;
+{_LISTS}
+""",
 }
 _ENUMS: Final[Mapping[str, type[Enum]]] = {
     "side": Side,
@@ -106,6 +123,7 @@ _ENUMS: Final[Mapping[str, type[Enum]]] = {
     "time_in_force": TimeInForce,
     "self_trade_prevention": SelfTradePrevention,
     "status": OrderStatus,
+    "reserve": Reserve,
 }
 # Of fields that are no column as they are: the columns, and where their values stand.
 _PARTS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -132,6 +150,8 @@ SAVE_BALANCE: Final = """INSERT INTO balances (account, asset, free, locked) VAL
     ON CONFLICT (account, asset) DO UPDATE SET free=excluded.free, locked=excluded.locked"""
 SAVE_ENGINE: Final = "INSERT OR REPLACE INTO engines VALUES (?,?,?)"
 SAVE_ACCOUNT: Final = "INSERT OR REPLACE INTO accounts VALUES (?,?,?,?,?)"
+SAVE_LIST: Final = """INSERT INTO order_lists VALUES (?,?,?,?,?,?,?)
+    ON CONFLICT (list_id) DO UPDATE SET status=excluded.status"""
 SAVE_COUNTER: Final = "INSERT INTO counters VALUES (?,?) ON CONFLICT (name) DO UPDATE SET value=excluded.value"
 
 Row = tuple[Any, ...]
@@ -140,7 +160,7 @@ order_row: Final[Callable[[Order], Row]] = attrgetter(*_ORDER_PATHS.values())
 trade_row: Final[Callable[[AccountTrade], Row]] = attrgetter(*_TRADE_PATHS.values())
 
 _ORDER_ENUMS: Final = [(place, _ENUMS[name]) for place, name in enumerate(_ORDER_PATHS) if name in _ENUMS]
-_TRADE_SIDE: Final = list(_TRADE_PATHS).index("side")
+_TRADE_SIDE, _IS_MAKER = (list(_TRADE_PATHS).index(name) for name in ("side", "is_maker"))
 _ORDER_SYMBOL, _TRADE_SYMBOL = (list(paths).index("symbol") for paths in (_ORDER_PATHS, _TRADE_PATHS))
 _TERMS: Final = slice(list(_ORDER_PATHS).index("maker_rate"), list(_ORDER_PATHS).index("fee_place") + 1)
 
@@ -164,5 +184,5 @@ def trade_of_row(row: Row, symbols: Mapping[str, Symbol]) -> AccountTrade:
     """Return the trade that a row of TRADE_COLUMNS holds."""
     values = list(row)
     values[_TRADE_SYMBOL] = symbols[row[_TRADE_SYMBOL]]
-    values[_TRADE_SIDE], values[-1] = Side(row[_TRADE_SIDE]), bool(row[-1])
+    values[_TRADE_SIDE], values[_IS_MAKER] = Side(row[_TRADE_SIDE]), bool(row[_IS_MAKER])
     return AccountTrade(*values)

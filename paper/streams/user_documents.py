@@ -2,9 +2,9 @@
 
 from typing import Any, Final
 
-from paper.calls import documents
+from paper.calls import documents, list_documents
 from paper.errors import NO_REJECT_NAME, reject_name
-from paper.exchange.news import AccountNews, DepositNews, ExecutionType, OrderNews, WalletNews
+from paper.exchange.news import AccountNews, DepositNews, ExecutionType, ListNews, OrderNews, WalletNews
 from paper.money.orders import OrderStatus
 from paper.streams.documents import in_letters
 from paper.units import format_units
@@ -20,6 +20,10 @@ _ORDER_LETTERS: Final = {
 _TRADE_LETTERS: Final = {
     "n": "commission", "N": "commissionAsset", "l": "qty", "L": "price", "Y": "quoteQty", "t": "id", "m": "isMaker",
 }  # fmt: skip
+_LIST_LETTERS: Final = {
+    "s": "symbol", "g": "orderListId", "c": "contingencyType", "L": "listOrderStatus", "C": "listClientOrderId",
+}  # fmt: skip
+_LEG_LETTERS: Final = {"s": "symbol", "i": "orderId", "c": "clientOrderId"}
 
 
 def event(news: AccountNews) -> Document:
@@ -27,6 +31,8 @@ def event(news: AccountNews) -> Document:
     match news:
         case OrderNews():
             return _execution_report(news)
+        case ListNews():
+            return _list_status(news)
         case WalletNews():
             return {
                 "e": "outboundAccountPosition",
@@ -80,6 +86,19 @@ def _execution_report(news: OrderNews) -> Document:
     if order.prevented_lots:
         report |= {"A": told["preventedQuantity"], "B": order.symbol.qty_text(news.prevented_lots)}
     return report
+
+
+def _list_status(news: ListNews) -> Document:
+    told = list_documents.order_list(news.order_list)
+    return {
+        "e": "listStatus",
+        "E": news.time_ms,
+        **in_letters(_LIST_LETTERS, told),
+        "l": str(news.status_type),
+        "r": NO_REJECT_NAME,
+        "T": news.time_ms,
+        "O": [in_letters(_LEG_LETTERS, leg) for leg in told["orders"]],
+    }
 
 
 def _reject_text(news: OrderNews) -> str:

@@ -13,6 +13,7 @@ from paper.money.orders import OrderKind, OrderStatus
 from paper.money.tables import SCHEMA_VERSION
 from paper.units import parse_units
 from tests.paper.desk import ALICE, BOB, INSTRUMENTS, ONE_ENGINE, Desk
+from tests.paper.old_ledgers import TO_VERSION_5
 
 USDT = parse_units("10000")
 
@@ -133,12 +134,13 @@ def test_a_ledger_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
     order = desk.place(ALICE, desk.request(Side.BUY, "90000", "0.01"))
     desk.ledger.close()
     connection = sqlite3.connect(desk.path)
+    connection.executescript(TO_VERSION_5)
     connection.execute("DROP TABLE accounts")
     connection.execute("INSERT INTO counters SELECT 'epoch', epoch FROM engines")
     connection.execute("INSERT INTO counters SELECT 'report_sequence', report_sequence FROM engines")
     connection.execute("DROP TABLE engines")
     newer = ("stop_ticks", "display_lots", "working_ms", "next_client_order_id")
-    for column in (*newer, "maker_rate", "taker_rate", "fee_place", "queue_number", "expiry_reason"):
+    for column in (*newer, "maker_rate", "taker_rate", "fee_place", "queue_number"):
         connection.execute(f"ALTER TABLE orders DROP COLUMN {column}")
     connection.execute("PRAGMA user_version = 1")
     connection.commit()

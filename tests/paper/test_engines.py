@@ -15,6 +15,7 @@ from paper.money.orders import OrderKind, OrderStatus
 from paper.money.starting_assets import STARTING_ASSETS
 from paper.units import parse_units
 from tests.paper.desk import ALICE, BOB, INSTRUMENTS, ONE_ENGINE, START_NS, Desk, DeskEngine
+from tests.paper.old_ledgers import TO_VERSION_5
 
 BTC, ETH = "BTCUSDT", "ETHUSDT"
 SEED, ROUNDS, STEPS = 20_261_126, 12, 40
@@ -157,12 +158,12 @@ def _of_version_4(path: Path, *, is_clearing: bool) -> None:
     """Make a ledger what it was before it knew of several engines."""
     connection = sqlite3.connect(path)
     connection.executescript(f"""
+        {TO_VERSION_5}
         INSERT INTO counters SELECT 'epoch', epoch FROM engines WHERE engine = 'engine';
         INSERT INTO counters SELECT 'report_sequence', report_sequence FROM engines WHERE engine = 'engine';
         DROP TABLE engines;
         ALTER TABLE accounts ADD COLUMN is_clearing INTEGER NOT NULL DEFAULT {int(is_clearing)};
         ALTER TABLE accounts DROP COLUMN clearing;
-        ALTER TABLE orders DROP COLUMN expiry_reason;
         PRAGMA user_version = 4;
     """)
     connection.close()

@@ -1,0 +1,16 @@
+"""What makes a ledger of today one of an earlier version, as far as a script of SQL can: the newest change first."""
+
+TO_VERSION_6 = """
+    DROP INDEX orders_by_list;
+    DROP TABLE order_lists;
+    DROP TABLE remnants;
+    ALTER TABLE orders DROP COLUMN list_id;
+    ALTER TABLE orders DROP COLUMN reserve;
+    ALTER TABLE trades DROP COLUMN list_id;
+    PRAGMA user_version = 6;
+"""
+TO_VERSION_5 = f"""
+    {TO_VERSION_6}
+    ALTER TABLE orders DROP COLUMN expiry_reason;
+    PRAGMA user_version = 5;
+"""
