@@ -2,10 +2,9 @@
 
 from typing import Final, NamedTuple
 
-import numpy as np
-
 from flow.mirror.prices import make_prices
 from market.kernels.rows import ROW_WIDTH, Int64Array
+from market.kernels.sparse import sparse_zeros
 from market.limits import MIRROR_COMMANDS_MAX, MIRROR_ORDERS_MAX
 
 # The mirror's numbers.
@@ -97,22 +96,18 @@ class MirrorMemory(NamedTuple):
 
 
 def make_mirror_memory() -> MirrorMemory:
-    """Take the memory of a mirror without orders; the operating system gives pages only as they are touched."""
-
-    def zeros(count: int) -> Int64Array:
-        return np.zeros(count, np.int64)
-
+    """Take the memory of a mirror without orders; what is never touched takes none."""
     return MirrorMemory(
-        state=zeros(STATE_SIZE),
-        orders=zeros((MIRROR_ORDERS_MAX + 1) * ORDER_SIZE),
-        ids=zeros(2 * MIRROR_ORDERS_MAX * ID_SIZE),
-        levels=zeros(2 * MIRROR_ORDERS_MAX * LEVEL_SIZE),
-        given=zeros(2 * MIRROR_ORDERS_MAX * GIVEN_SIZE),
+        state=sparse_zeros(STATE_SIZE),
+        orders=sparse_zeros((MIRROR_ORDERS_MAX + 1) * ORDER_SIZE),
+        ids=sparse_zeros(2 * MIRROR_ORDERS_MAX * ID_SIZE),
+        levels=sparse_zeros(2 * MIRROR_ORDERS_MAX * LEVEL_SIZE),
+        given=sparse_zeros(2 * MIRROR_ORDERS_MAX * GIVEN_SIZE),
         prices=make_prices(),
-        flights=zeros(MIRROR_COMMANDS_MAX * FLIGHT_SIZE),
-        changes=zeros(2 * MIRROR_COMMANDS_MAX * CHANGE_SIZE),
-        checks=zeros(CHECKS_MAX * CHECK_SIZE),
-        fresh=zeros(MIRROR_ORDERS_MAX),
-        growing=zeros(MIRROR_ORDERS_MAX),  # where in what is followed the levels stand that grow
-        commands=zeros(MIRROR_COMMANDS_MAX * ROW_WIDTH),
+        flights=sparse_zeros(MIRROR_COMMANDS_MAX * FLIGHT_SIZE),
+        changes=sparse_zeros(2 * MIRROR_COMMANDS_MAX * CHANGE_SIZE),
+        checks=sparse_zeros(CHECKS_MAX * CHECK_SIZE),
+        fresh=sparse_zeros(MIRROR_ORDERS_MAX),
+        growing=sparse_zeros(MIRROR_ORDERS_MAX),  # where in what is followed the levels stand that grow
+        commands=sparse_zeros(MIRROR_COMMANDS_MAX * ROW_WIDTH),
     )

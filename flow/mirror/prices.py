@@ -7,11 +7,10 @@ is found in a few steps, however far away it is.
 
 from typing import Final
 
-import numpy as np
-
 from market.kernels.bits import bit, bits_above, bits_below, highest_bit, lowest_bit
 from market.kernels.compiling import routine
 from market.kernels.rows import Int64Array
+from market.kernels.sparse import sparse_zeros
 from market.limits import PRICE_TICKS_MAX
 
 NO_PRICE: Final = 0
@@ -25,7 +24,7 @@ assert _WORDS[-1] == 1, "the topmost word is alone"
 
 def make_prices() -> Int64Array:
     """Return the two sets, empty."""
-    return np.zeros(2 * _SIZE, np.int64)
+    return sparse_zeros(2 * _SIZE)
 
 
 @routine
