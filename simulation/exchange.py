@@ -94,10 +94,13 @@ class SimulatedExchange:
 
     def hear(self, events: Sequence[Event]) -> None:
         """Take what has happened at the engine, whoever it concerns: the tape, and reports of our orders."""
+        trades: dict[int, list[BookTrade]] = {}
         for event in events:
             if isinstance(event, Executed):
                 trade = BookTrade(event.trade_id, event.price_ticks, event.qty_lots, event.taker_side, event.time_ns)
-                self.exchange.market.on_trades(EPOCH, event.symbol_id, [trade], self._heap.now_ns)
+                trades.setdefault(event.symbol_id, []).append(trade)
+        for symbol_id, of_symbol in trades.items():
+            self.exchange.market.on_trades(EPOCH, symbol_id, of_symbol, self._heap.now_ns)
         reports = [event for event in events if self._is_ours(event)]
         handled_count = self._handled_count
         if reports:

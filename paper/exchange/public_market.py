@@ -13,6 +13,8 @@ from paper.intervals import MINUTE_MS
 from paper.money.ledger import Ledger
 from paper.units import Symbol
 
+_SIDES: Final = tuple(Side)
+
 
 class Touched(NamedTuple):
     """The prices, in ticks, of levels that may have changed."""
@@ -89,16 +91,16 @@ class PublicMarket:
             trades: oldest first.
             time_ns: now, ns since 1970 UTC: that of trades whose engine tells none.
         """
-        symbol, tape, fresh = self._symbols_by_id[symbol_id], self.tapes[symbol_id], []
+        symbol, tape, told = self._symbols_by_id[symbol_id], self.tapes[symbol_id], []
+        traded_ns = tape.trades[-1].time_ns if tape.trades else 0
         for each in trades:
             trade_id = self._ledger.trade_id(epoch, each.trade_id)
-            last_ns = tape.trades[-1].time_ns if tape.trades else 0
-            traded_ns = min(time_ns, max(each.time_ns or time_ns, last_ns))
-            trade = PublicTrade(trade_id, each.price_ticks, each.qty_lots, Side(each.taker_side), traded_ns)
-            if tape.add(trade):
-                fresh.append(trade)
-                self._means[symbol_id].add(trade.price_ticks * symbol.tick_units, trade.time_ms)
-        if fresh:
+            traded_ns = min(time_ns, max(each.time_ns or time_ns, traded_ns))
+            told.append(PublicTrade(trade_id, each.price_ticks, each.qty_lots, _SIDES[each.taker_side], traded_ns))
+        if fresh := tape.add(told):
+            mean = self._means[symbol_id]
+            for trade in fresh:
+                mean.add(trade.price_ticks * symbol.tick_units, trade.time_ms)
             for listener in self.listeners:
                 listener.on_trades(symbol, fresh)
 

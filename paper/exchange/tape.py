@@ -50,14 +50,19 @@ class Bar:
         return cls(open_ms, price_ticks, price_ticks, price_ticks, price_ticks)
 
     @classmethod
-    def of_trade(cls, trade: PublicTrade) -> "Bar":
-        """Return a trade as a bar."""
-        notional = trade.price_ticks * trade.qty_lots
-        is_buy = trade.taker_side is Side.BUY
-        bar = cls.flat(trade.time_ms, trade.price_ticks)
-        bar.qty_lots, bar.notional_ticks_lots, bar.count = trade.qty_lots, notional, 1
-        bar.bought_lots, bar.bought_ticks_lots = trade.qty_lots * is_buy, notional * is_buy
-        bar.first_trade_id = bar.last_trade_id = trade.trade_id
+    def of_trades(cls, trades: Sequence[PublicTrade]) -> "Bar":
+        """Return trades, one at least and oldest first, as a bar from the first to the last."""
+        first, last = trades[0], trades[-1]
+        bar = cls.flat(first.time_ms, first.price_ticks)
+        bar.close_ticks, bar.count = last.price_ticks, len(trades)
+        bar.first_trade_id, bar.last_trade_id = first.trade_id, last.trade_id
+        for _, price_ticks, qty_lots, taker_side, _ in trades:
+            bar.high_ticks, bar.low_ticks = max(bar.high_ticks, price_ticks), min(bar.low_ticks, price_ticks)
+            bar.qty_lots += qty_lots
+            bar.notional_ticks_lots += price_ticks * qty_lots
+            if taker_side is Side.BUY:
+                bar.bought_lots += qty_lots
+                bar.bought_ticks_lots += price_ticks * qty_lots
         return bar
 
     def add_bar(self, later: "Bar") -> None:
@@ -84,18 +89,19 @@ class Tape:
             piece_ms: deque(maxlen=kept_ms // piece_ms) for piece_ms, kept_ms in PIECES_KEPT_MS.items()
         }
 
-    def add(self, trade: PublicTrade) -> bool:
-        """Add the next trade and return True; one that is already there is passed over."""
-        if self.trades and trade.trade_id <= self.trades[-1].trade_id:
-            return False
-        self.trades.append(trade)
-        news = Bar.of_trade(trade)
-        for piece_ms, bars in self._pieces.items():
-            open_ms = news.open_ms // piece_ms * piece_ms
-            if not bars or bars[-1].open_ms < open_ms:
-                bars.append(Bar.flat(open_ms, trade.price_ticks))
-            bars[-1].add_bar(news)
-        return True
+    def add(self, trades: Sequence[PublicTrade]) -> list[PublicTrade]:
+        """Add trades, oldest first, and return them without those that are already there."""
+        last_id = self.trades[-1].trade_id if self.trades else -1
+        fresh = [trade for trade in trades if trade.trade_id > last_id]
+        self.trades += fresh
+        for _, of_second in groupby(fresh, key=lambda trade: trade.time_ms // SECOND_MS):
+            news = Bar.of_trades(list(of_second))
+            for piece_ms, bars in self._pieces.items():
+                open_ms = news.open_ms // piece_ms * piece_ms
+                if not bars or bars[-1].open_ms < open_ms:
+                    bars.append(Bar.flat(open_ms, news.open_ticks))
+                bars[-1].add_bar(news)
+        return fresh
 
     @property
     def last_ticks(self) -> int | None:

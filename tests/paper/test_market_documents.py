@@ -223,13 +223,12 @@ def test_an_aggregate_trade_keeps_its_number_while_its_trades_are_forgotten() ->
     tape = tape_of((0, 100, 1))
     side = tape.trades[0].taker_side
     for number in range(2, 1_001):
-        tape.add(
-            tape.trades[0]._replace(trade_id=number, time_ns=(START_MS + number // 3) * NS_PER_MS, taker_side=side)
-        )
+        time_ns = (START_MS + number // 3) * NS_PER_MS
+        tape.add([tape.trades[0]._replace(trade_id=number, time_ns=time_ns, taker_side=side)])
     whole = {group[-1].trade_id: group[0].trade_id for group in aggregated(tape.trades)}
-    tape.add(tape.trades[-1]._replace(trade_id=1_001, price_ticks=7))
-    tape.add(tape.trades[-1]._replace(trade_id=1_002, price_ticks=8))
-    tape.add(tape.trades[-1]._replace(trade_id=1_003, price_ticks=9))
+    tape.add([tape.trades[-1]._replace(trade_id=1_001, price_ticks=7)])
+    tape.add([tape.trades[-1]._replace(trade_id=1_002, price_ticks=8)])
+    tape.add([tape.trades[-1]._replace(trade_id=1_003, price_ticks=9)])
     for group in aggregated_whole(tape.trades):
         assert whole.get(group[-1].trade_id, group[0].trade_id) == group[0].trade_id
     assert len(aggregated_whole(Tape().trades)) == 0

@@ -1,5 +1,6 @@
 """The public past: trades, bars, averages."""
 
+import random
 from datetime import UTC, datetime
 
 import pytest
@@ -15,7 +16,7 @@ def tape_of(*trades: tuple[int, int, int]) -> Tape:
     """Return a tape with trades given as (ms after START_MS, price, qty), buys and sells in turn."""
     tape = Tape()
     for number, (after_ms, price, qty) in enumerate(trades, 1):
-        tape.add(PublicTrade(number, price, qty, Side(number % 2), (START_MS + after_ms) * 1_000_000))
+        tape.add([PublicTrade(number, price, qty, Side(number % 2), (START_MS + after_ms) * 1_000_000)])
     return tape
 
 
@@ -100,9 +101,27 @@ def test_the_day_forgets_yesterday() -> None:
 def test_a_trade_is_counted_once() -> None:
     """A snapshot of the feed brings old trades again."""
     tape = tape_of((0, 100, 1))
-    tape.add(tape.trades[0])
+    assert tape.add([tape.trades[0]]) == []
     assert len(tape.trades) == 1
     assert tape.bars("1m", START_MS, None, None, 10)[0].count == 1
+
+
+def test_trades_at_once_make_the_bars_that_they_make_one_by_one() -> None:
+    """Over the bounds of seconds and minutes, some of them already there."""
+    drawn = random.Random(5)
+    trades, time_ms = [], START_MS
+    for number in range(1, 400):
+        time_ms += drawn.choice((0, 0, 7, 900, 2_500, 61_000))
+        price, side = drawn.randrange(90, 110), drawn.choice(list(Side))
+        trades.append(PublicTrade(number, price, drawn.randrange(1, 9), side, time_ms * 1_000_000))
+    one_by_one, at_once = Tape(), Tape()
+    for trade in trades:
+        assert one_by_one.add([trade]) == [trade]
+    at_once.add(trades[:10])
+    assert at_once.add(trades[5:]) == trades[10:]
+    assert at_once.trades == one_by_one.trades
+    for name in INTERVALS:
+        assert at_once.bars(name, time_ms, None, None, 500) == one_by_one.bars(name, time_ms, None, None, 500), name
 
 
 @pytest.mark.parametrize("name", ["1s", "1m", "5m", "1h", "1d", "1M"])
