@@ -90,6 +90,8 @@ class ErrorKind(Enum):
     WOULD_TRIGGER = -2010, 400, "Stop price would trigger immediately."
     NO_TRAILING_STOPS = -2010, 400, "Trailing stop orders are not supported for this symbol."
     BAD_LIST_PRICES = -2010, 400, "The relationship of the prices for the orders is not correct."
+    NO_PEGGED_ORDERS = -2010, 400, "Pegged orders are not supported for this symbol."
+    NO_PAYING_ORDERS = -2010, 400, "OPO orders are not supported for this symbol."
     ICEBERG_TOO_LARGE = -2010, 400, "IcebergQty exceeds QTY."
     BOOK_FULL = -2010, 400, "New order rejected: the order book is full."
     UNKNOWN_ORDER = -2011, 400, "Unknown order sent."

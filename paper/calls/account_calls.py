@@ -2,36 +2,20 @@
 
 from typing import Any, Final
 
-from market.codes import RejectReason, SelfTradePrevention, TimeInForce
+from market.codes import RejectReason
 from paper.calls import documents
 from paper.calls.call import Call
 from paper.calls.documents import Document
+from paper.calls.list_calls import cancelled_list
+from paper.calls.new_orders import read_order
 from paper.calls.parameters import ResponseType
 from paper.errors import ErrorKind, ExchangeError, error_of_reject
-from paper.exchange.filters import price_to_ticks, qty_to_lots, trailing_refusal
+from paper.exchange.filters import qty_to_lots
 from paper.intervals import DAY_MS
 from paper.money.history import Span
+from paper.money.order_list import OrderList
 from paper.money.orders import Order, OrderKind, OrderStatus
 
-# What each type of order needs besides side and symbol; what it neither needs nor allows is refused.
-_NEEDED: Final = {
-    OrderKind.LIMIT: ("timeInForce", "quantity", "price"),
-    OrderKind.MARKET: (),
-    OrderKind.LIMIT_MAKER: ("quantity", "price"),
-    OrderKind.STOP_LOSS: ("quantity", "stopPrice"),
-    OrderKind.STOP_LOSS_LIMIT: ("timeInForce", "quantity", "price", "stopPrice"),
-    OrderKind.TAKE_PROFIT: ("quantity", "stopPrice"),
-    OrderKind.TAKE_PROFIT_LIMIT: ("timeInForce", "quantity", "price", "stopPrice"),
-}
-_FORBIDDEN: Final = {
-    OrderKind.LIMIT: ("quoteOrderQty", "stopPrice", "trailingDelta"),
-    OrderKind.MARKET: ("timeInForce", "price", "stopPrice", "trailingDelta", "icebergQty"),
-    OrderKind.LIMIT_MAKER: ("timeInForce", "quoteOrderQty", "stopPrice", "trailingDelta"),
-    OrderKind.STOP_LOSS: ("timeInForce", "price", "quoteOrderQty", "icebergQty"),
-    OrderKind.STOP_LOSS_LIMIT: ("quoteOrderQty",),
-    OrderKind.TAKE_PROFIT: ("timeInForce", "price", "quoteOrderQty", "icebergQty"),
-    OrderKind.TAKE_PROFIT_LIMIT: ("quoteOrderQty",),
-}
 _KINDS_TOLD_IN_FULL: Final = frozenset({OrderKind.LIMIT, OrderKind.MARKET})
 _AMEND_TRIES_MAX: Final = 5
 
@@ -39,12 +23,12 @@ _AMEND_TRIES_MAX: Final = 5
 async def place_order(call: Call) -> Document:
     """Place an order and tell how it went, once the engine has handled it."""
     call.usage.charge_order(call.account, call.now_s)
-    return await _place(call, _read_order(call))
+    return await _place(call, read_order(call))
 
 
 async def check_order(call: Call) -> Document:
     """Check an order without placing it."""
-    call.exchange.check(_read_order(call), call.now_ns)
+    call.exchange.check(read_order(call), call.now_ns)
     return documents.order_commission(await show_commission(call)) if call.get("computeCommissionRates") else {}
 
 
@@ -96,7 +80,7 @@ async def replace_order(call: Call) -> Document:
         ExchangeError: REPLACE_FAILED if nothing was done, REPLACE_HALF_DONE if one half was; the data tell of both.
             TIMEOUT if the engine has not answered one half: to call that failed would let a client place it again.
     """
-    order = _read_order(call)
+    order = read_order(call)
     call.exchange.check(order, call.now_ns)
     may_place = _may_place(call)
     cancelled: Any = None
@@ -128,13 +112,21 @@ async def replace_order(call: Call) -> Document:
 
 
 async def cancel_open_orders(call: Call) -> list[Document]:
-    """Cancel all open orders of a symbol."""
+    """Cancel all open orders of a symbol, and all order lists."""
     orders = call.exchange.ledger.open_orders_of(call.account, call.symbol)
     if not orders:
         raise ExchangeError(ErrorKind.UNKNOWN_ORDER)
-    cancels = call.exchange.cancel(orders, call.now_ns)
+    ledger = call.exchange.ledger
+    lists = {each.list_id: each for each in ledger.open_lists_of(call.account, call.symbol)}
+    first_legs = {next(leg.order_id for leg in each.legs if leg.status.is_open) for each in lists.values()}
+    alone = [order for order in orders if order.list_id not in lists or order.order_id in first_legs]
+    cancels = call.exchange.cancel(alone, call.now_ns)
     await call.wait_for_engine(cancels[-1])
-    return [documents.cancelled_order(each.order, each.request_id) for each in cancels if each.refusal is None]
+    return [
+        _cancelled(each.order, lists.get(each.order.list_id), each.request_id)
+        for each in cancels
+        if each.refusal is None
+    ]
 
 
 async def open_orders(call: Call) -> list[Document]:
@@ -203,51 +195,6 @@ async def show_order_limits(call: Call) -> list[Document]:
     return call.usage.documents(None, call.account, call.now_s)
 
 
-def _read_order(call: Call) -> Order:
-    """Return the new order that a call asks for.
-
-    Raises:
-        ExchangeError: for a parameter that its type of order needs, or does not know, or for a price or a quantity
-            between ticks or lots.
-    """
-    kind = call.values["type"]
-    for name in _NEEDED[kind]:
-        is_given = name in call.values or (name == "stopPrice" and "trailingDelta" in call.values)
-        if not is_given:
-            raise ExchangeError(ErrorKind.MANDATORY_PARAMETER, name=name)
-    for name in _FORBIDDEN[kind]:
-        if name in call.values:
-            raise ExchangeError(ErrorKind.NOT_REQUIRED, name=name)
-    quantity, quote_quantity = call.get("quantity", 0), call.get("quoteOrderQty", 0)
-    if quantity and quote_quantity:
-        raise ExchangeError(ErrorKind.BAD_COMBINATION)
-    if not quantity and not quote_quantity:
-        raise ExchangeError(ErrorKind.EITHER_PARAMETER, first="quantity", second="quoteOrderQty")
-    iceberg_quantity = call.get("icebergQty", 0)
-    if iceberg_quantity and call.get("timeInForce", TimeInForce.GTC) is not TimeInForce.GTC:
-        raise ExchangeError(ErrorKind.NOT_REQUIRED, name="icebergQty")
-    if iceberg_quantity > quantity:
-        raise ExchangeError(ErrorKind.ICEBERG_TOO_LARGE)
-    symbol = call.symbol
-    order = Order(
-        call.account,
-        symbol,
-        call.values["side"],
-        kind,
-        call.get("timeInForce", TimeInForce.GTC),
-        call.get("selfTradePreventionMode", SelfTradePrevention.EXPIRE_MAKER),
-        price_ticks=price_to_ticks(symbol, call.get("price", 0)),
-        stop_ticks=price_to_ticks(symbol, call.get("stopPrice", 0)),
-        qty_lots=qty_to_lots(symbol, quantity),
-        display_lots=qty_to_lots(symbol, iceberg_quantity),
-        quote_order_units=quote_quantity,
-        client_order_id=call.get("newClientOrderId", ""),
-    )
-    if "trailingDelta" in call.values:
-        raise trailing_refusal(call.values["trailingDelta"])
-    return order
-
-
 async def _place(call: Call, order: Order) -> Document:
     """Place an order and tell how it went.
 
@@ -288,11 +235,19 @@ async def _cancel(call: Call, id_name: str, client_id_name: str, request_id_name
     order = _open_order(call, ErrorKind.UNKNOWN_ORDER, id_name, client_id_name)
     if call.get("cancelRestrictions", order.status) is not order.status:
         raise ExchangeError(ErrorKind.CANCEL_RESTRICTED)
+    order_list = call.exchange.ledger.open_lists.of(order)
     (pending,) = call.exchange.cancel([order], call.now_ns, request_id=call.get(request_id_name, ""))
     await call.wait_for_engine(pending)
     if pending.refusal is not None:
         raise ExchangeError(ErrorKind.UNKNOWN_ORDER)
-    return documents.cancelled_order(order, pending.request_id)
+    return _cancelled(order, order_list, pending.request_id)
+
+
+def _cancelled(order: Order, order_list: OrderList | None, request_id: str) -> Document:
+    """Return the answer to a cancel of an order, which has ended the whole list that it was a leg of."""
+    if order_list is None:
+        return documents.cancelled_order(order, request_id)
+    return cancelled_list(order_list, request_id)
 
 
 def _open_order(call: Call, otherwise: ErrorKind, *names: str) -> Order:

@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from paper.calls import account_calls, market_calls
+from paper.calls import account_calls, list_calls, market_calls
 from paper.calls import parameters as p
 from paper.calls.call import Call
+from paper.calls.new_orders import ORDER_PARAMETERS, leg_parameters
 from paper.calls.parameters import Parameter, Values
 
 _BASE: Final = "/api/v3/"
@@ -68,29 +69,22 @@ def _either(name: str, weight: int, weight_without: int) -> Weight:
     return lambda values: weight if name in values else weight_without
 
 
+def _without_quantity(parameters: Table) -> Table:
+    return tuple(parameter for parameter in parameters if parameter.name != "pendingQuantity")
+
+
 _TICKER_WEIGHT: Final = _either("symbol", 2, 4)
 _OPEN_WEIGHT: Final = _either("symbol", 6, 80)
 
 _INFO: Final = (p.SYMBOL_OR_ALL, p.SYMBOLS, p.PERMISSIONS, p.SHOW_PERMISSION_SETS, p.SYMBOL_STATUS)
 _TICKER: Final = (p.SYMBOL_OR_ALL, p.SYMBOLS, p.SYMBOL_STATUS)
 _RANGE: Final = (p.START_TIME, p.END_TIME, p.LIMIT)
-_NEW_ORDER: Final = (
-    p.SYMBOL,
-    p.SIDE,
-    p.ORDER_TYPE,
-    p.TIME_IN_FORCE,
-    p.QUANTITY,
-    p.QUOTE_ORDER_QTY,
-    p.PRICE,
-    p.STOP_PRICE,
-    p.TRAILING_DELTA,
-    p.ICEBERG_QTY,
-    p.NEW_CLIENT_ORDER_ID,
-    p.SELF_TRADE_PREVENTION,
-    p.NEW_ORDER_RESPONSE_TYPE,
-    p.STRATEGY_ID,
-    p.STRATEGY_TYPE,
-)
+_ANSWERED: Final = (p.SELF_TRADE_PREVENTION, p.NEW_ORDER_RESPONSE_TYPE)
+_NEW_ORDER: Final = (p.SYMBOL, *ORDER_PARAMETERS, p.QUOTE_ORDER_QTY, *_ANSWERED)
+_NEW_LIST: Final = (p.SYMBOL, p.LIST_CLIENT_ORDER_ID, *_ANSWERED)
+_PAIR: Final = leg_parameters(list_calls.ABOVE, list_calls.BELOW)
+_PENDING_PAIR: Final = leg_parameters(list_calls.PENDING_ABOVE, list_calls.PENDING_BELOW)
+_WORKING: Final = leg_parameters(list_calls.WORKING)
 _TEST: Final = (*_NEW_ORDER, p.COMPUTE_COMMISSION_RATES)
 _ORDER: Final = (p.SYMBOL, p.ORDER_ID, p.ORIG_CLIENT_ORDER_ID)
 _AMEND: Final = (*_ORDER, p.NEW_CLIENT_ORDER_ID, p.NEW_QTY)
@@ -104,6 +98,11 @@ _REPLACE: Final = (
     p.CANCEL_RESTRICTIONS,
     p.ORDER_RATE_LIMIT_EXCEEDED_MODE,
 )
+# The legs of a list that pays for its pending orders with what it buys have no quantity of their own.
+_OPO: Final = (*_NEW_LIST, *_WORKING, *_without_quantity(leg_parameters(list_calls.PENDING)))
+_OPOCO: Final = (*_NEW_LIST, *_WORKING, *_without_quantity(_PENDING_PAIR))
+_LIST: Final = (p.ORDER_LIST_ID, p.ORIG_CLIENT_ORDER_ID)
+_CANCEL_LIST: Final = (p.SYMBOL, p.ORDER_LIST_ID, p.LIST_CLIENT_ORDER_ID, p.NEW_CLIENT_ORDER_ID)
 _MY_TRADES: Final = (p.SYMBOL, p.ORDER_ID, p.FROM_ID, *_RANGE)
 _BNB_BURN: Final = (p.SPOT_BNB_BURN, p.INTEREST_BNB_BURN)
 
@@ -129,6 +128,10 @@ def _signed(
     return Endpoint(method, _whole(path), socket_method, weight, (*parameters, *p.SIGNED), handler, True, is_order)
 
 
+def _list(method: str, path: str, socket_method: str, parameters: Table, handler: Handler) -> Endpoint:
+    return _signed(method, path, socket_method, 1, parameters, handler, is_order=True)
+
+
 ENDPOINTS: Final = (
     _public("ping", "ping", 1, (), market_calls.ping),
     _public("time", "time", 1, (), market_calls.server_time),
@@ -149,6 +152,28 @@ ENDPOINTS: Final = (
     _signed("PUT", "order/amend/keepPriority", "order.amend.keepPriority", 4, _AMEND, account_calls.amend_order),
     _signed("GET", "order", "order.status", 4, _ORDER, account_calls.show_order),
     _signed("DELETE", "order", "order.cancel", 1, _CANCEL, account_calls.cancel_order),
+    _list("POST", "orderList/oco", "orderList.place.oco", (*_NEW_LIST, *_PAIR), list_calls.place_oco),
+    _list(
+        "POST",
+        "orderList/oto",
+        "orderList.place.oto",
+        (*_NEW_LIST, *_WORKING, *leg_parameters(list_calls.PENDING)),
+        list_calls.place_oto,
+    ),
+    _list(
+        "POST",
+        "orderList/otoco",
+        "orderList.place.otoco",
+        (*_NEW_LIST, *_WORKING, *_PENDING_PAIR),
+        list_calls.place_otoco,
+    ),
+    _list("POST", "order/oco", "orderList.place", (*_NEW_LIST, *list_calls.OLD_OCO), list_calls.place_old_oco),
+    _list("POST", "orderList/opo", "orderList.place.opo", _OPO, list_calls.refuse_opo),
+    _list("POST", "orderList/opoco", "orderList.place.opoco", _OPOCO, list_calls.refuse_opoco),
+    _signed("GET", "orderList", "orderList.status", 4, _LIST, list_calls.show_list),
+    _signed("DELETE", "orderList", "orderList.cancel", 1, _CANCEL_LIST, list_calls.cancel_list),
+    _signed("GET", "allOrderList", "allOrderLists", 20, (p.FROM_ID, *_RANGE), list_calls.all_lists),
+    _signed("GET", "openOrderList", "openOrderLists.status", 6, (), list_calls.open_lists),
     _signed("GET", "openOrders", "openOrders.status", _OPEN_WEIGHT, (p.SYMBOL_OR_ALL,), account_calls.open_orders),
     _signed("DELETE", "openOrders", "openOrders.cancelAll", 1, (p.SYMBOL,), account_calls.cancel_open_orders),
     _signed("GET", "allOrders", "allOrders", 20, (p.SYMBOL, p.ORDER_ID, *_RANGE), account_calls.all_orders),

@@ -37,6 +37,22 @@ PLAUSIBLE = {
     "newClientOrderId": ["a", "b"],
     "origClientOrderId": ["a", "b"],
     "cancelOrigClientOrderId": ["a"],
+    "listClientOrderId": ["a", "b"],
+    "aboveType": ["LIMIT_MAKER"],
+    "belowType": ["STOP_LOSS", "STOP_LOSS_LIMIT"],
+    "abovePrice": ["91000"],
+    "belowPrice": ["88000"],
+    "belowStopPrice": ["89000"],
+    "workingType": ["LIMIT"],
+    "workingPrice": ["90000"],
+    "workingQuantity": ["0.01"],
+    "pendingQuantity": ["0.01"],
+    "pendingType": ["LIMIT_MAKER", "MARKET"],
+    "pendingPrice": ["91000"],
+    "pendingAboveType": ["LIMIT_MAKER"],
+    "pendingAbovePrice": ["91000"],
+    "pendingBelowType": ["STOP_LOSS"],
+    "pendingBelowStopPrice": ["88000"],
 }
 
 
