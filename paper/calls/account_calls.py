@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from market.codes import RejectReason
-from paper.calls import documents
+from paper.calls import documents, list_documents
 from paper.calls.call import Call
 from paper.calls.documents import Document
 from paper.calls.list_calls import cancelled_list
@@ -60,7 +60,9 @@ async def amend_order(call: Call) -> Document:
         pending = call.exchange.amend(order, qty_lots, client_order_id, call.now_ns)
         await call.wait_for_engine(pending)
         if pending.is_applied:
-            return documents.amended_order(order, earlier_id)
+            told = documents.amended_order(order, earlier_id)
+            order_list = call.exchange.ledger.open_lists.of(order)
+            return told if order_list is None else told | {"listStatus": list_documents.list_status(order_list)}
         if pending.refusal is None:
             raise ExchangeError(ErrorKind.DISCONNECTED)  # the engine that was asked is gone; the order is as it was
         if pending.refusal is RejectReason.UNKNOWN_ORDER or not order.status.is_open:

@@ -24,6 +24,13 @@ def order_list(of: OrderList) -> Document:
     }
 
 
+def list_status(of: OrderList) -> Document:
+    """Return what the answer to an amend of a leg tells of its list."""
+    told = order_list(of)
+    names = ("orderListId", "contingencyType", "listOrderStatus", "listClientOrderId", "symbol", "orders")
+    return {name: told[name] for name in names}
+
+
 def reported_list(of: OrderList, reports: Sequence[Document], time_ms: int) -> Document:
     """Return the answer to what has placed or cancelled a list; `reports` tell of its legs one by one."""
     return order_list(of) | {"transactionTime": time_ms, "orderReports": list(reports)}

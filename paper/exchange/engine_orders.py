@@ -121,17 +121,14 @@ class EngineOrders:
             for order in orders
         ]
 
-    def amend(self, order: Order, leaves_lots: int, client_order_id: str, now_ns: int) -> Pending:
-        """Send an amend that leaves less open of an order, if exactly as much is open as the exchange knows of.
+    def amend(self, orders: Sequence[Order], less_lots: int, now_ns: int) -> list[Pending]:
+        """Send amends, all or none; each leaves less open, if exactly as much is open as the exchange knows of.
 
         Raises:
             ExchangeError: DISCONNECTED; nothing was sent then.
         """
-        symbol_id, owner = order.symbol.symbol_id, self._owner(order.account)
-        command = AmendOrder(
-            order.order_id, symbol_id, order.price_ticks, leaves_lots, owner, now_ns, order.leaves_lots
-        )
-        return self.pending.add(order, Purpose.AMEND, self._send([command]), client_order_id)
+        sequence = self._send([self._amend_command(order, less_lots, now_ns) for order in orders])
+        return [self.pending.add(order, Purpose.AMEND, sequence, order.next_client_order_id) for order in orders]
 
     def clear_anew(self, account: int, now_ns: int) -> None:
         """Take the orders of an account that was reset just now out of the engine's book, as soon as it listens."""
@@ -326,6 +323,10 @@ class EngineOrders:
             return self._link.send(commands)
         except ConnectionError as error:
             raise ExchangeError(ErrorKind.DISCONNECTED) from error
+
+    def _amend_command(self, order: Order, less_lots: int, now_ns: int) -> AmendOrder:
+        symbol_id, owner, open_lots = order.symbol.symbol_id, self._owner(order.account), order.leaves_lots
+        return AmendOrder(order.order_id, symbol_id, order.price_ticks, open_lots - less_lots, owner, now_ns, open_lots)
 
     def _cancel_command(self, order: Order, now_ns: int) -> CancelOrder:
         return CancelOrder(order.order_id, order.symbol.symbol_id, self._owner(order.account), now_ns)

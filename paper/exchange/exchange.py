@@ -13,10 +13,11 @@ from paper.errors import ErrorKind, ExchangeError
 from paper.exchange.engine_orders import EngineOrders, LinkEnd
 from paper.exchange.executions import Executions
 from paper.exchange.fees import Fees
+from paper.exchange.filters import OPEN_LISTS_MAX
 from paper.exchange.news import DepositNews, WalletNews
 from paper.exchange.order_lists import NewList, check_prices, lock_together
 from paper.exchange.order_rules import OrderRules
-from paper.exchange.pending import Pending
+from paper.exchange.pending import Pending, Purpose
 from paper.exchange.public_market import BookView, PublicMarket
 from paper.exchange.sizing import price_cap_ticks
 from paper.money.commission import DISCOUNT_ASSET, Commission
@@ -164,9 +165,11 @@ class Exchange:
         for count, leg in enumerate(new.legs):
             if leg in held:
                 leg.reserve, leg.terms = Reserve.HELD, self.commission.terms(symbol.name)
-                self._rules.filter(leg, now_ns, beside=count)
+                self._rules.filter(leg, now_ns, beside=new.legs[:count])
             else:
-                self._admit(leg, now_ns, beside=count)
+                self._admit(leg, now_ns, beside=new.legs[:count])
+        if len(self.ledger.open_lists_of(account, symbol)) >= OPEN_LISTS_MAX:
+            raise ExchangeError(ErrorKind.FILTER_FAILURE, name="MAX_NUM_ORDER_LISTS")
         if len(pair) > 1:
             check_prices(pair, None if held else self.market.tapes[symbol.symbol_id].last_ticks)
         with self._executions.saved():
@@ -204,6 +207,7 @@ class Exchange:
         """Ask the engine to make an open order smaller in its place; a `Pending` that `is_applied` was.
 
         The engine does it only if exactly as much is open as the exchange knows of: a fill on the way refuses it.
+        Of a pair that cancel each other both legs are amended; what is held is not at the engine, and amended at once.
 
         Args:
             order: an open order.
@@ -216,25 +220,35 @@ class Exchange:
                 cannot be asked; nothing has changed then.
         """
         engine = self._engine(order.symbol)
-        if engine.pending.amend_of(order.order_id) is not None:
+        orders = self._executions.lists.same_size(order)
+        if any(engine.pending.amend_of(each.order_id) is not None for each in orders):
             raise ExchangeError(ErrorKind.AMEND_UNDER_WAY)
         self._rules.check_amend(order, qty_lots, now_ns)
         is_other = client_order_id != order.client_order_id
         if is_other and self._is_name_taken(order.account, client_order_id):
             raise ExchangeError(ErrorKind.DUPLICATE_ORDER)
+        less_lots = order.qty_lots - qty_lots
         with self._executions.saved():
-            self.ledger.change(order).next_client_order_id = client_order_id
+            for each in orders:
+                name = client_order_id if each is order else each.client_order_id
+                self.ledger.change(each).next_client_order_id = name
+                if each.is_held:
+                    self._executions.shrink(each, less_lots, now_ns // NS_PER_MS)
+        if order.is_held:
+            return Pending(order, Purpose.AMEND, 0, client_order_id, is_applied=True, is_done=True)
         try:
-            return engine.amend(order, qty_lots - order.filled_lots - order.prevented_lots, client_order_id, now_ns)
+            pending = engine.amend(orders, less_lots, now_ns)
         except ExchangeError:
             with self._executions.saved():
-                self._executions.forget_amend(order)
+                for each in orders:
+                    self._executions.forget_amend(each)
             raise
+        return next(each for each in pending if each.order is order)
 
     # -- how
 
-    def _admit(self, order: Order, now_ns: int, beside: int = 0) -> None:
-        """Size and price an order that is to work now, and check it, `beside` so many legs of its own list.
+    def _admit(self, order: Order, now_ns: int, beside: Sequence[Order] = ()) -> None:
+        """Size and price an order that is to work now, and check it, `beside` other new legs of its own list.
 
         Raises:
             ExchangeError: if a filter, the state of the book or, for a purchase at market, the funds refuse it.

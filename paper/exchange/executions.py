@@ -187,6 +187,7 @@ class Executions:
             "booked as traded at its limit" if is_booked else "taken back",
         )
         if not is_booked:
+            self.lists.on_working(order, time_ms)  # it may have traded
             self._free(order, missing_lots)
             order.qty_lots -= missing_lots
             return
@@ -316,22 +317,28 @@ class Executions:
     def _amend(self, epoch: int, event: Amended, pending: PendingCommands) -> None:
         """Give an order its smaller quantity and, perhaps, its new client id, and free what it no longer needs."""
         answered = pending.answer_amend(event.order_id)
-        if answered is not None:
-            answered.is_applied = True
         order = self._open_order(event.order_id, event.symbol_id)
+        if answered is not None:
+            answered.is_applied = order is not None
+            answered.refusal = None if order is not None else RejectReason.UNKNOWN_ORDER  # its list had ended it
         if order is None:
             return
-        self._settle(epoch, order, order.leaves_lots, event.time_ns // NS_PER_MS)  # what it expected to be open, was
-        self._ledger.change(order)
-        less_lots, earlier_id = order.leaves_lots - event.leaves_lots, order.client_order_id
-        assert less_lots > 0, f"an amend must make an order smaller: {event} of {order}"
+        time_ms = event.time_ns // NS_PER_MS
+        self._settle(epoch, order, order.leaves_lots, time_ms)  # what it expected to be open, was
+        self.shrink(order, order.leaves_lots - event.leaves_lots, time_ms)
+
+    def shrink(self, order: Order, less_lots: int, time_ms: int) -> None:
+        """Make an open order smaller, and call it as the amend wants."""
+        assert less_lots > 0, f"an amend must make an order smaller, was by {less_lots}: {order}"
+        earlier_id = self._ledger.change(order).client_order_id
         self._free(order, less_lots)
         order.qty_lots -= less_lots
         order.client_order_id = order.next_client_order_id or earlier_id
         order.next_client_order_id = ""
-        order.update_ms = event.time_ns // NS_PER_MS
-        news = OrderNews(order.copy(), ExecutionType.REPLACED, order.update_ms, earlier_client_id=earlier_id)
-        self._news.append(news)
+        order.update_ms = time_ms
+        self._news.append(OrderNews(order.copy(), ExecutionType.REPLACED, time_ms, earlier_client_id=earlier_id))
+        if order.client_order_id != earlier_id:
+            self.lists.on_renamed(order, time_ms)
 
     def _reject(self, epoch: int, event: Rejected, pending: PendingCommands) -> None:
         time_ms = event.time_ns // NS_PER_MS

@@ -15,6 +15,7 @@ from paper.money.orders import Order, OrderKind
 from paper.units import UNITS_MAX, UNITS_PER_ONE, Symbol, format_units
 
 AVERAGE_MINUTES: Final = 5  # what the reference price is averaged over
+OPEN_LISTS_MAX: Final = 20  # of a symbol
 FILTERS_OF_QUANTITIES: Final = frozenset({"LOT_SIZE", "MARKET_LOT_SIZE", "NOTIONAL", "MIN_NOTIONAL"})
 
 _QTY_LOTS_MAX: Final = 900_000_000
@@ -217,5 +218,10 @@ _FILTERS: Final = (
         "MAX_NUM_ALGO_ORDERS",
         lambda draft: draft.order.kind.trigger is Trigger.NONE or draft.waiting_count < _WAITING_ORDERS_MAX,
         lambda _: {"maxNumAlgoOrders": _WAITING_ORDERS_MAX},
+    ),
+    _Filter(
+        "MAX_NUM_ORDER_LISTS",
+        lambda _: True,  # it is of lists, and the exchange checks it when one is placed
+        lambda _: {"maxNumOrderLists": OPEN_LISTS_MAX},
     ),
 )

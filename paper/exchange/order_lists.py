@@ -144,6 +144,22 @@ class OrderLists:
         order_list = self._ledger.open_lists.of(order)
         return order_list is not None and any(leg.engine_epoch for leg in order_list.legs)
 
+    def same_size(self, order: Order) -> list[Order]:
+        """Return the open legs that must be as large as an order, itself among them, the holder of their money last.
+
+        So none of them is ever larger than what is set aside for all, wherever an amend of them breaks off.
+        """
+        order_list = self._ledger.open_lists.of(order)
+        is_alone = order_list is None or order is order_list.working
+        legs = [order] if order_list is None or is_alone else [leg for leg in order_list.pair if leg.status.is_open]
+        return sorted(legs, key=lambda leg: leg.reserve is Reserve.OWN)
+
+    def on_renamed(self, order: Order, time_ms: int) -> None:
+        """Tell that a leg is called otherwise."""
+        order_list = self._ledger.open_lists.of(order)
+        if order_list is not None:
+            self._tell(ListNews(order_list, ListStatusType.UPDATED, time_ms))
+
     def on_working(self, order: Order, time_ms: int) -> None:
         """Let a leg that trades, or was woken, end the other leg of its pair and take over its money."""
         order_list = self._ledger.open_lists.of(order)

@@ -1,5 +1,6 @@
 """What an order must satisfy before it is funded: how large it is, what it may cost, and the filters of its symbol."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from market.clock import NS_PER_MS
@@ -20,10 +21,10 @@ class OrderRules:
         self._ledger = ledger
         self._market = market
 
-    def size(self, order: Order, now_ns: int, *, beside: int = 0) -> None:
+    def size(self, order: Order, now_ns: int, *, beside: Sequence[Order] = ()) -> None:
         """Give a new order the quantity and the highest price that it does not name, and check that it may be placed.
 
-        `beside` is how many legs of its own list are to be open beside it.
+        `beside` are legs of its own list that are to be open beside it.
 
         Raises:
             ExchangeError: naming the filter, or the state of the book, that refuses it.
@@ -42,21 +43,22 @@ class OrderRules:
         if last_ticks is not None and order.would_wake_at(last_ticks):
             raise ExchangeError(ErrorKind.WOULD_TRIGGER)
 
-    def filter(self, order: Order, now_ns: int, *, beside: int = 0) -> None:
+    def filter(self, order: Order, now_ns: int, *, beside: Sequence[Order] = ()) -> None:
         """Check what can be told of an order before its turn has come.
 
         Raises:
             ExchangeError: naming the filter that refuses it.
         """
         symbol = order.symbol
-        open_orders = [each for each in self._ledger.open_orders_of(order.account, symbol) if each is not order]
+        others = (*self._ledger.open_orders_of(order.account, symbol), *beside)
+        open_orders = [each for each in others if each is not order]
         bought_lots = sum(each.leaves_lots for each in open_orders if each.side is Side.BUY)
         owned = self._ledger.wallets.some_of(order.account, [symbol.base])[symbol.base]
         check_filters(
             Draft(
                 order,
                 reference_ticks=self._market.filter_ticks(symbol, now_ns // NS_PER_MS),
-                open_count=len(open_orders) + beside,
+                open_count=len(open_orders),
                 waiting_count=sum(each.is_waiting for each in open_orders),
                 position_units=sum(owned) + bought_lots * symbol.lot_units,
             )

@@ -155,6 +155,22 @@ def test_a_cancel_of_a_leg_answers_with_the_list(server: Server) -> None:
     assert (both["cancelResponse"]["listOrderStatus"], both["newOrderResponse"]["orderListId"]) == ("ALL_DONE", -1)
 
 
+def test_an_amend_of_a_leg_tells_of_its_list(server: Server) -> None:
+    """What each order is called now, too."""
+    _, placed, _ = ask(server, "POST", "orderList/oco", **OCO)
+    leg = placed["orders"][0]["orderId"]
+    named = {"symbol": "BTCUSDT", "orderId": leg, "newQty": "0.005", "newClientOrderId": "smaller"}
+    status, amended, _ = ask(server, "PUT", "order/amend/keepPriority", **named)
+    assert (status, amended["amendedOrder"]["qty"]) == (200, "0.00500000")
+    assert (
+        amended["listStatus"].items() >= {"orderListId": placed["orderListId"], "listOrderStatus": "EXECUTING"}.items()
+    )
+    assert [each["clientOrderId"] for each in amended["listStatus"]["orders"]] == [
+        "smaller",
+        placed["orders"][1]["clientOrderId"],
+    ]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "values", "kind"),
     [

@@ -1,80 +1,15 @@
-"""Order lists: what one leg does to the others, whose money it is, and what a death in between leaves behind."""
+"""Order lists: what one leg does to the others, and whose money it is."""
 
 import pytest
 
 from market.codes import Side
 from paper.errors import ErrorKind, ExchangeError
-from paper.exchange.news import AccountNews, ListNews, OrderNews
 from paper.exchange.order_lists import NewList, pair_of
-from paper.money.order_list import Contingency, ListStatus, OrderList
+from paper.money.order_list import Contingency, ListStatus
 from paper.money.orders import ExpiryReason, OrderKind, OrderStatus
 from paper.units import parse_units
-from tests.paper.desk import ALICE, BOB, Desk
-
-BTC = parse_units("1")
-USDT = parse_units("10000")
-
-
-def told(desk: Desk) -> list[str]:
-    """Return what becomes known of orders and lists from now on, in short."""
-    said: list[str] = []
-
-    def hear(news: AccountNews) -> None:
-        if isinstance(news, OrderNews):
-            said.append(f"{news.order.kind} {news.execution} {news.order.status}")
-        elif isinstance(news, ListNews):
-            said.append(f"{news.status_type} {news.order_list.status}")
-
-    desk.exchange.account_listeners.append(hear)
-    return said
-
-
-def traded_at(desk: Desk, price: str) -> None:
-    """Let two strangers make a last price."""
-    for side in (Side.BUY, Side.SELL):
-        desk.engine.flow(desk.exchange, side, price, "0.001")
-
-
-def oco(desk: Desk, side: Side = Side.SELL, qty: str = "0.5") -> NewList:
-    """Return a pair around a last price of 90,000."""
-    limit = desk.request(side, "91000" if side is Side.SELL else "89000", qty, kind=OrderKind.LIMIT_MAKER)
-    stop_price, worst = ("89000", "88000") if side is Side.SELL else ("91000", "92000")
-    stop = desk.request(side, worst, qty, kind=OrderKind.STOP_LOSS_LIMIT, stop=stop_price)
-    legs = pair_of(limit, stop) if side is Side.SELL else pair_of(stop, limit)
-    return NewList(Contingency.OCO, "", legs)
-
-
-def oto(desk: Desk, *, is_pair: bool = False, qty: str = "0.05") -> NewList:
-    """Return a purchase of 0.05 at 89,000 and what is to sell that again."""
-    working = desk.request(Side.BUY, "89000", "0.05")
-    limit = desk.request(Side.SELL, "91000", qty, kind=OrderKind.LIMIT_MAKER)
-    stop = desk.request(Side.SELL, "87000", qty, kind=OrderKind.STOP_LOSS_LIMIT, stop="88000")
-    return NewList(Contingency.OTO, "", (working, *(pair_of(limit, stop) if is_pair else (limit,))))
-
-
-def place(desk: Desk, new: NewList, account: int = ALICE) -> OrderList:
-    """Place a list and let the engine handle it."""
-    for leg in new.legs:
-        leg.account = account
-    placed, _ = desk.exchange.place_list(new, desk.engine.time_ns)
-    desk.pump()
-    return placed
-
-
-def stored(desk: Desk, placed: OrderList) -> OrderList:
-    """Return a list as it is on disk."""
-    found = desk.ledger.history.order_list(placed.account, placed.list_id, None)
-    assert found is not None
-    return found
-
-
-def is_settled(desk: Desk) -> bool:
-    """Say whether the engine holds what the ledger has open, nothing more and nothing less."""
-    desk.pump()
-    at_engine = desk.engine.own_resting_lots().keys() | desk.engine.own_waiting_ids()
-    wanted = {order.order_id for order in desk.ledger.open_orders.values() if not order.is_held}
-    desk.ledger.check()
-    return at_engine == wanted and not desk.ledger.remnants
+from tests.paper.desk import ALICE, Desk
+from tests.paper.lists import BTC, USDT, is_settled, oco, oto, place, stored, told, traded_at
 
 
 @pytest.fixture(name="desk")
@@ -308,111 +243,57 @@ def test_names_of_open_lists_and_legs_are_used_once(desk: Desk) -> None:
     assert place(desk, NewList(Contingency.OCO, "mine", oco(desk).legs)).client_list_id == "mine"
 
 
-def test_a_placement_that_the_engine_never_saw_is_undone(desk: Desk) -> None:
-    """Saved, and the process died before it was sent: nothing is half open, and the money is free."""
-    for new in (oco(desk), oto(desk, is_pair=True)):
-        for leg in new.legs:
-            leg.account = ALICE
-        desk.exchange.place_list(new, desk.engine.time_ns)
-    desk.kill()
-    assert len(desk.ledger.open_orders) == 5
-    desk.connect()
-    assert (desk.ledger.open_orders, dict(desk.ledger.open_lists)) == ({}, {})
-    assert (desk.wallet(ALICE, "BTC"), desk.wallet(ALICE, "USDT")) == ((BTC, 0), (USDT, 0))
-    assert is_settled(desk)
-
-
-def test_a_pair_of_which_the_engine_saw_one_leg_does_not_stay_half(desk: Desk) -> None:
-    """The connection was cut between two commands: the leg that stands alone ends too."""
-    new = oco(desk)
-    for leg in new.legs:
-        leg.account = ALICE
-    placed, _ = desk.exchange.place_list(new, desk.engine.time_ns)
-    desk.engine._waiting.pop()
-    desk.engine.handle()
-    desk.kill()
-    desk.connect()
-    desk.engine.report(desk.exchange)
+@pytest.mark.parametrize("index", [0, 1])
+def test_an_amend_of_a_pair_makes_both_legs_smaller(desk: Desk, index: int) -> None:
+    """They must be of one size; what is no longer needed is free, once."""
+    placed = place(desk, oco(desk, Side.BUY, "0.1"))
+    said = told(desk)
+    pending = desk.amend(placed.legs[index], "0.04", "smaller")
     desk.pump()
-    assert desk.ledger.open_orders == {}
-    assert [leg.status for leg in stored(desk, placed).legs] == [OrderStatus.EXPIRED] * 2
-    assert desk.wallet(ALICE, "BTC") == (BTC, 0)
+    assert pending.is_applied
+    assert [(leg.status, leg.qty_lots) for leg in placed.legs] == [(OrderStatus.NEW, 4_000)] * 2
+    assert placed.legs[index].client_order_id == "smaller"
+    assert desk.wallet(ALICE, "USDT")[1] == parse_units("3680")
+    assert said.count("UPDATED EXECUTING") == 1
+    traded_at(desk, "91000")
     assert is_settled(desk)
 
 
-@pytest.mark.parametrize("is_engine_new", [False, True])
-def test_a_trigger_that_was_saved_and_not_sent_is_sent_later(desk: Desk, is_engine_new: bool) -> None:
-    """The working leg's fill is saved with what it triggers; the process dies before the engine hears of that."""
-    placed = place(desk, oto(desk, is_pair=True))
-    desk.engine.flow(desk.exchange, Side.SELL, "89000", "0.05")
-    assert not desk.engine.is_idle
-    desk.kill()
-    if is_engine_new:
-        desk.engine.restart()
-    desk.connect()
-    found = desk.ledger.open_lists[placed.list_id]
-    assert [leg.status for leg in found.legs] == [OrderStatus.FILLED, OrderStatus.NEW, OrderStatus.NEW]
-    assert all(leg.engine_epoch == desk.engine.epoch for leg in found.legs[1:])
-    assert desk.wallet(ALICE, "BTC") == (BTC, parse_units("0.05"))
-    assert is_settled(desk)
-
-
-@pytest.mark.parametrize("is_engine_new", [False, True])
-def test_a_remnant_is_taken_out_after_a_death(desk: Desk, is_engine_new: bool) -> None:
-    """The cancel of the other leg was lost with the process that had sent it."""
-    placed = place(desk, oco(desk))
-    desk.engine.flow(desk.exchange, Side.BUY, "91000", "0.2")
-    assert desk.ledger.remnants.keys() == {placed.legs[0].order_id}
-    desk.kill()
-    assert desk.ledger.remnants.keys() == {placed.legs[0].order_id}
-    if is_engine_new:
-        desk.engine.restart()
-    desk.connect()
-    assert desk.ledger.open_orders.keys() == {placed.legs[1].order_id}
-    assert is_settled(desk)
-
-
-def test_an_engine_that_takes_nothing_gets_what_follows_later(desk: Desk) -> None:
-    """What a leg does to the others is saved, and sent as soon as the engine listens."""
-    pair, triggering = place(desk, oco(desk)), place(desk, oto(desk))
-    desk.engine.is_refusing = True
-    desk.engine.flow(desk.exchange, Side.BUY, "91000", "0.5")
-    desk.engine.flow(desk.exchange, Side.SELL, "89000", "0.05")
-    assert desk.engine.is_idle
-    assert desk.ledger.remnants
-    desk.engine.is_refusing = False
-    desk.engine.flow(desk.exchange, Side.SELL, "91500", "0.001")
-    desk.place(BOB, desk.request(Side.BUY, "80000", "0.001"))
-    assert [leg.status for leg in (*pair.legs, *triggering.legs)] == [
-        OrderStatus.EXPIRED, OrderStatus.FILLED, OrderStatus.FILLED, OrderStatus.NEW
-    ]  # fmt: skip
-    assert is_settled(desk)
-
-
-def test_a_new_engine_gets_both_legs_of_a_pair_and_no_pending_ones(desk: Desk) -> None:
-    """As they were."""
-    pair, waiting = place(desk, oco(desk)), place(desk, oto(desk, is_pair=True))
-    desk.engine.restart()
-    desk.connect()
-    assert [leg.status for leg in pair.legs] == [OrderStatus.NEW] * 2
-    assert [leg.is_held for leg in waiting.legs] == [False, True, True]
-    assert is_settled(desk)
-
-
-def test_reports_that_are_lost_leave_no_list_half_done(desk: Desk) -> None:
-    """What was missing of one leg is booked, and that ends the other."""
+def test_an_amend_of_a_pair_that_trades_meanwhile_ends_as_a_pair_does(desk: Desk) -> None:
+    """The leg that has traded is what is left, as large as it was; the amend is refused."""
     stop, limit = place(desk, oco(desk)).legs
+    pending = desk.amend(stop, "0.1", "smaller")
     desk.engine.flow(None, Side.BUY, "91000", "0.2")
-    desk.engine.connect(desk.exchange, report_sequence=len(desk.engine.reports_since(0)))
+    desk.engine.handle()
+    desk.engine.report(desk.exchange)
+    assert (pending.is_done, pending.is_applied) == (True, False)
+    assert (stop.status, limit.status, limit.leaves_lots) == (OrderStatus.EXPIRED, OrderStatus.PARTIALLY_FILLED, 30_000)
+    assert is_settled(desk)
+
+
+def test_pending_legs_are_amended_at_once(desk: Desk) -> None:
+    """Both of a pair, and not the working one, which is amended alone."""
+    placed = place(desk, oto(desk, is_pair=True))
+    assert desk.amend(placed.legs[2], "0.03", "smaller").is_applied
+    assert [leg.qty_lots for leg in placed.legs] == [5_000, 3_000, 3_000]
+    desk.amend(placed.legs[0], "0.04", "working")
     desk.pump()
-    assert (stop.status, limit.filled_lots) == (OrderStatus.EXPIRED, 20_000)
-    assert is_settled(desk)
+    assert [leg.qty_lots for leg in placed.legs] == [4_000, 3_000, 3_000]
+    assert [leg.qty_lots for leg in stored(desk, placed).legs] == [4_000, 3_000, 3_000]
 
 
-def test_a_reset_forgets_lists(desk: Desk) -> None:
-    """Nothing of them is left, in the ledger or at the engine."""
-    placed = place(desk, oto(desk, is_pair=True)), place(desk, oco(desk))
-    desk.exchange.reset_account(ALICE, desk.engine.time_ns)
-    assert dict(desk.ledger.open_lists) == {}
-    assert all(desk.ledger.history.order_list(ALICE, each.list_id, None) is None for each in placed)
-    assert is_settled(desk)
+def test_twenty_lists_of_a_symbol_may_execute(desk: Desk) -> None:
+    """MAX_NUM_ORDER_LISTS; one that is done makes room. MAX_NUM_ALGO_ORDERS counts the stops of a list like others."""
+    lists = [place(desk, oto(desk, bought="0.001", qty="0.001")) for _ in range(20)]
+    with pytest.raises(ExchangeError, match="MAX_NUM_ORDER_LISTS"):
+        place(desk, oto(desk, bought="0.001", qty="0.001"))
+    desk.cancel(lists[0].legs[0])
+    place(desk, oto(desk, bought="0.001", qty="0.001"))
+
+
+def test_stops_of_lists_count_like_others(desk: Desk) -> None:
+    """MAX_NUM_ALGO_ORDERS, those that are pending among them."""
+    for new in (oco(desk, qty="0.01"), *(oto(desk, is_pair=True, bought="0.001", qty="0.001") for _ in range(4))):
+        place(desk, new)
+    with pytest.raises(ExchangeError, match="MAX_NUM_ALGO_ORDERS"):
+        place(desk, oco(desk, qty="0.01"))
