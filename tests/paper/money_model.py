@@ -4,12 +4,12 @@ It shares no arithmetic with the exchange: amounts are fractions of whole assets
 """
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from market.codes import RejectReason, Side, Tag
-from market.events import Amended, Canceled, Event, Executed, Rejected
+from market.events import Amended, Canceled, Event, Executed, Rejected, Triggered
 from market.instrument import Instrument
 from paper.money.commission import Commission, FeePlace
 from paper.money.orders import Order
@@ -19,14 +19,24 @@ UNIT = Fraction(1, 10**8)
 
 
 @dataclass
+class ModelList:
+    """An order list: the leg that triggers the others, if one does, and those that end each other."""
+
+    working_id: int | None
+    pair: list[int]
+
+
+@dataclass
 class ModelOrder:
-    """An open order: what is left of it, and at which rates its fills are charged."""
+    """An open order: what is left of it, the list that still ties it, and whether it waits for the working leg."""
 
     account: int
     instrument: Instrument
     side: Side
     price_ticks: int
     leaves_lots: int
+    of_list: ModelList | None = None
+    is_held: bool = False
 
     @property
     def paid_asset(self) -> str:
@@ -60,10 +70,24 @@ class MoneyModel:
             order.account, order.symbol.instrument, order.side, price_ticks, order.qty_lots
         )
 
+    def placed_list(self, legs: Sequence[Order], *, is_triggering: bool) -> None:
+        """Take note of a list that the exchange has accepted to send on."""
+        working, pair = (legs[0], legs[1:]) if is_triggering else (None, legs)
+        of_list = ModelList(None if working is None else working.order_id, [leg.order_id for leg in pair])
+        for leg in legs:
+            self.placed(leg)
+            self.orders[leg.order_id].of_list = of_list
+            self.orders[leg.order_id].is_held = is_triggering and leg is not working
+
     def locked(self, account: int, asset: str) -> Fraction:
-        """Return what open orders of the account need of an asset."""
-        orders = [order for order in self.orders.values() if (order.account, order.paid_asset) == (account, asset)]
-        return sum((self._needed(order) for order in orders), Fraction(0))
+        """Return what open orders of the account need of an asset; those of a pair what one of them does."""
+        needed: dict[object, Fraction] = {}
+        for order_id, order in self.orders.items():
+            if (order.account, order.paid_asset) == (account, asset) and not order.is_held:
+                is_of_pair = order.of_list is not None and order_id in order.of_list.pair
+                key = id(order.of_list) if is_of_pair else order_id
+                needed[key] = max(needed.get(key, Fraction(0)), self._needed(order))
+        return sum(needed.values(), Fraction(0))
 
     def free(self, account: int, asset: str) -> Fraction:
         """Return what the account can use of an asset."""
@@ -72,19 +96,58 @@ class MoneyModel:
     def apply(self, event: Event, alive: Collection[int]) -> None:
         """Apply what the engine has reported; a cancel of an order in `alive` is one from which it comes back."""
         if isinstance(event, Executed):
-            self._fill(event.maker_order_id, event, is_maker=True)
-            self._fill(event.taker_order_id, event, is_maker=False)
+            self._fill(event.maker_order_id, event, alive, is_maker=True)
+            self._fill(event.taker_order_id, event, alive, is_maker=False)
+        elif isinstance(event, Triggered):
+            self._work(event.order_id)
         elif isinstance(event, Amended) and event.order_id in self.orders:
             self.orders[event.order_id].leaves_lots = event.leaves_lots
         elif isinstance(event, Canceled) and event.order_id in self.orders:
             if event.leaves_lots:
+                self._work(event.order_id)
                 self.orders[event.order_id].leaves_lots -= event.qty_lots
             elif event.order_id not in alive:
-                del self.orders[event.order_id]
+                self._end(event.order_id)
         elif isinstance(event, Rejected) and event.order_id not in alive and not _was_in_the_book(event):
-            self.orders.pop(event.order_id, None)
+            self._end(event.order_id)
 
-    def _fill(self, order_id: int, event: Executed, *, is_maker: bool) -> None:
+    def end_all_but(self, order_ids: Collection[int]) -> None:
+        """Let the orders end that are not among these, and what is in lists with them."""
+        for order_id in [each for each in self.orders if each not in order_ids]:
+            self._end(order_id)
+
+    def _work(self, order_id: int) -> None:
+        """Let a leg of a pair end the other, unless it is an order of its own."""
+        order = self.orders.get(order_id)
+        if order is not None and order.of_list is not None and order_id in order.of_list.pair:
+            pair, order.of_list = order.of_list.pair, None
+            for other in pair:
+                if other != order_id:
+                    self.orders.pop(other, None)
+
+    def _end(self, order_id: int) -> None:
+        """Let an order end, and with it the legs that it is tied to."""
+        order = self.orders.pop(order_id, None)
+        if order is not None and order.of_list is not None:
+            for other in order.of_list.pair:
+                self.orders.pop(other, None)
+
+    def _trigger(self, of_list: ModelList, alive: Collection[int]) -> None:
+        """Let the pending legs work that the exchange has not refused; without money it must have."""
+        legs = [self.orders[each] for each in of_list.pair]
+        account, asset = legs[0].account, legs[0].paid_asset
+        is_affordable = max(self._needed(leg) for leg in legs) <= self.free(account, asset)
+        is_taken = any(each in alive for each in of_list.pair)
+        assert is_affordable or not is_taken, "legs were taken that their account cannot pay"
+        for order_id, leg in zip(of_list.pair, legs, strict=True):
+            leg.is_held = False
+            if not is_taken:
+                del self.orders[order_id]
+            elif len(legs) == 1:
+                leg.of_list = None
+
+    def _fill(self, order_id: int, event: Executed, alive: Collection[int], *, is_maker: bool) -> None:
+        self._work(order_id)
         order = self.orders.get(order_id)
         if order is None:
             return
@@ -107,6 +170,8 @@ class MoneyModel:
         fee = _whole_units(fee)
         self.owned[account, asset] -= fee
         self.fees[asset] = self.fees.get(asset, Fraction(0)) + fee
+        if order_id not in self.orders and order.of_list is not None:
+            self._trigger(order.of_list, alive)
 
     def _fee_in_bnb(self, account: int, instrument: Instrument, fee_in_quote: Fraction) -> Fraction | None:
         wants = self.bnb_payers.get(account, self.commission.is_in_bnb)

@@ -13,8 +13,10 @@ from market.codes import SelfTradePrevention, Side, TimeInForce, Trigger
 from market.events import Accepted
 from market.feed_messages import BookTrade
 from paper.errors import ErrorKind, ExchangeError
+from paper.exchange.order_lists import NewList, pair_of
 from paper.money.commission import Commission, FeePlace
 from paper.money.history import Span
+from paper.money.order_list import Contingency
 from paper.money.orders import Order, OrderKind
 from paper.money.starting_assets import STARTING_ASSETS
 from paper.money.wallets import FEES
@@ -134,6 +136,49 @@ class Market(RuleBasedStateMachine):
         request = self.desk.request(side, price, qty, kind=kind, time_in_force=time_in_force, stop=stop)
         self._place(account, request, is_handled=is_handled)
 
+    @rule(
+        account=ACCOUNTS,
+        side=SIDES,
+        low=PRICES,
+        high=PRICES,
+        limit=PRICES,
+        qty=QTYS,
+        kind=st.sampled_from(["oco", "oto", "otoco"]),
+        aim_kind=st.sampled_from([OrderKind.LIMIT_MAKER, OrderKind.TAKE_PROFIT_LIMIT]),
+        is_handled=st.booleans(),
+    )
+    def order_list(
+        self,
+        account: int,
+        side: Side,
+        low: str,
+        high: str,
+        limit: str,
+        qty: str,
+        kind: str,
+        aim_kind: OrderKind,
+        is_handled: bool,
+    ) -> None:
+        low, high = sorted((low, high))
+        at, stop_at = (high, low) if side is Side.SELL else (low, high)
+        stop = self.desk.request(side, limit, qty, kind=OrderKind.STOP_LOSS_LIMIT, stop=stop_at)
+        aim = self.desk.request(side, at, qty, kind=aim_kind, stop=at if aim_kind.trigger else "0")
+        pair = pair_of(aim, stop) if side is Side.SELL else pair_of(stop, aim)
+        working = self.desk.request(Side(1 - side), limit, qty)
+        legs = {"oco": pair, "oto": (working, stop), "otoco": (working, *pair)}[kind]
+        for leg in legs:
+            leg.account = account
+        contingency = Contingency.OCO if kind == "oco" else Contingency.OTO
+        try:
+            self.desk.exchange.place_list(NewList(contingency, "", legs), self.desk.engine.time_ns)
+        except ExchangeError as error:
+            if error.kind not in REFUSALS | {ErrorKind.BAD_LIST_PRICES}:
+                raise
+            return
+        self.model.placed_list(legs, is_triggering=kind != "oco")
+        if is_handled:
+            self.desk.engine.pump(self.desk.exchange)
+
     @rule(account=ACCOUNTS, side=SIDES, qty=QTYS, is_quote=st.booleans())
     def market(self, account: int, side: Side, qty: str, is_quote: bool) -> None:
         size = {"quote": str(Decimal(qty) * 10_000)} if is_quote else {"qty": qty}
@@ -171,6 +216,11 @@ class Market(RuleBasedStateMachine):
             order = data.draw(st.sampled_from(orders))
             try:
                 self.desk.exchange.amend(order, lots, order.client_order_id, self.desk.engine.time_ns)
+                if order.is_held:
+                    of_list = self.model.orders[order.order_id].of_list
+                    assert of_list is not None
+                    for order_id in of_list.pair:
+                        self.model.orders[order_id].leaves_lots = lots
             except ExchangeError as error:
                 if error.kind not in REFUSALS_OF_AMENDS:
                     raise
@@ -242,7 +292,8 @@ class Market(RuleBasedStateMachine):
     @invariant()
     def the_engine_holds_the_open_orders_when_nothing_is_on_its_way(self) -> None:
         if self.desk.engine.is_idle:
-            orders = self.desk.ledger.open_orders.values()
+            assert dict(self.desk.ledger.remnants) == {}
+            orders = [order for order in self.desk.ledger.open_orders.values() if not order.is_held]
             wanted = {order.order_id: order.leaves_lots for order in orders if not order.is_waiting}
             assert self.desk.engine.own_resting_lots() == wanted
             assert self.desk.engine.own_waiting_ids() == {order.order_id for order in orders if order.is_waiting}
@@ -256,7 +307,7 @@ class Market(RuleBasedStateMachine):
             events = events[self.applied :]
         else:  # the orders that the exchange has not entered into the new engine have ended with the old one
             entered = {event.order_id for event in events if isinstance(event, Accepted)} | open_ids
-            self.model.orders = {each: order for each, order in self.model.orders.items() if each in entered}
+            self.model.end_all_but(entered)
         self.epoch, self.applied = epoch, saved
         entered_at = {event.order_id: place for place, event in enumerate(events) if isinstance(event, Accepted)}
         for place, event in enumerate(events):
