@@ -1,5 +1,7 @@
 """Order lists through deaths, lost reports and commands that broke off: completed or undone, never half done."""
 
+from decimal import ROUND_DOWN, Decimal
+
 import pytest
 
 from market.codes import Side
@@ -118,7 +120,7 @@ def test_reports_that_are_lost_leave_no_list_half_done(desk: Desk) -> None:
 
 @pytest.mark.parametrize("seen_count", [0, 1, 2])
 def test_an_amend_of_a_pair_that_breaks_off_never_needs_more_than_is_locked(desk: Desk, seen_count: int) -> None:
-    """The engine has seen none, one or both of the two commands when the process dies."""
+    """The engine has seen none, one or both of the two commands when the process dies; all that is free is spent."""
     placed = place(desk, oco(desk, Side.BUY, "0.1"))
     desk.amend(placed.legs[0], "0.04", "smaller")
     del desk.engine._waiting[seen_count:]
@@ -126,6 +128,9 @@ def test_an_amend_of_a_pair_that_breaks_off_never_needs_more_than_is_locked(desk
     desk.kill()
     desk.connect()
     desk.engine.report(desk.exchange)
+    desk.pump()
+    qty = Decimal(desk.wallet(ALICE, "USDT")[0]) / parse_units("80000")
+    desk.place(ALICE, desk.request(Side.BUY, "80000", str(qty.quantize(Decimal("0.00001"), ROUND_DOWN))))
     traded_at(desk, "89000")
     assert is_settled(desk)
     traded_at(desk, "91500")

@@ -8,12 +8,12 @@ from typing import Any
 
 from market.clock import monotonic_ns
 from market.codes import Side, TimeInForce
-from market.events import Event, Executed
+from market.events import Accepted, Canceled, Event, Executed, Rejected, Triggered
 from paper.money.ledger import TRADE_IDS_PER_EPOCH
 from paper.money.orders import OrderKind, OrderStatus
 from tests.pairs import default_instruments
 from tests.paper.desk import DeskEngine
-from tests.paper.killed_exchange import COMMISSION, EVERYBODY, State, live
+from tests.paper.killed_exchange import COMMISSION, EVERYBODY, ListState, State, live
 from tests.paper.money_model import UNIT, ModelOrder, MoneyModel
 
 KILLS = 20
@@ -128,13 +128,23 @@ class Books:
     def compare(self, state: State) -> None:
         """Assert that the ledger holds what it must, and nothing else."""
         model, trades = MoneyModel(COMMISSION, EVERYBODY), []
-        for number, events in enumerate(self._events.values()):
-            for event in events:
-                if isinstance(event, Executed):
-                    mine = [each for each in (event.maker_order_id, event.taker_order_id) if each in state.orders]
-                    trades += [(number * TRADE_IDS_PER_EPOCH + event.trade_id, each) for each in mine]
-                    model.orders = {each: _part(event, each, state) for each in mine}
-                    model.apply(event, ())
+        others = {each: set(of.pair) - {each} for of in state.lists for each in of.pair}
+        ended: set[int] = set()
+        all_events = [(number, event) for number, events in enumerate(self._events.values()) for event in events]
+        entered_at = {event.order_id: at for at, (_, event) in enumerate(all_events) if isinstance(event, Accepted)}
+        for at, (number, event) in enumerate(all_events):
+            if isinstance(event, Executed):
+                mine = []
+                for each in (event.maker_order_id, event.taker_order_id):
+                    if each in state.orders and each not in ended:
+                        mine.append(each)
+                        ended |= others.get(each, set())
+                trades += [(number * TRADE_IDS_PER_EPOCH + event.trade_id, each) for each in mine]
+                model.orders = {each: _part(event, each, state) for each in mine}
+                model.apply(event, ())
+            elif isinstance(event, Triggered | Canceled | Rejected) and event.order_id not in ended:
+                is_for_good = isinstance(event, Triggered) or entered_at.get(event.order_id, -1) < at
+                ended |= others.get(event.order_id, set()) if is_for_good else set()
         assert sorted(state.trades) == sorted(trades)
         assert {key: (free + locked) * UNIT for key, (free, locked) in state.owned.items()} == model.owned
         for order_id, (status, filled_lots) in self.told.items():
@@ -168,7 +178,9 @@ def act(life: Life, engine: DeskEngine, chance: random.Random, open_ids: list[in
     what = chance.random()
     if what < 0.15:
         engine.flow(None, side, price, qty)
-    elif what < 0.3 and (ids := [*open_ids, *life.told]):
+    elif what < 0.3:
+        life.ask("place list", chance.randrange(10**9), chance.choice(EVERYBODY), engine.time_ns, legs(chance))
+    elif what < 0.45 and (ids := [*open_ids, *life.told]):
         life.ask("cancel", chance.randrange(10**9), chance.choice(ids), engine.time_ns)
     else:
         kind = chance.choice([OrderKind.LIMIT, OrderKind.LIMIT, OrderKind.LIMIT_MAKER, OrderKind.STOP_LOSS_LIMIT])
@@ -176,6 +188,36 @@ def act(life: Life, engine: DeskEngine, chance: random.Random, open_ids: list[in
         iceberg = "0.0005" if in_force is TimeInForce.GTC and chance.random() < 0.3 else "0"
         fields = side, kind, in_force, price, qty, stop if kind is OrderKind.STOP_LOSS_LIMIT else "0", iceberg
         life.ask("place", chance.randrange(10**9), chance.choice(EVERYBODY), engine.time_ns, fields)
+
+
+def legs(chance: random.Random) -> list[tuple[Any, ...]]:
+    """Return the fields of the legs of a list: a pair, and at times an order that triggers it."""
+    side, qty = chance.choice(list(Side)), f"0.00{chance.randint(100, 999)}"
+    low, high = (f"{90_000 + chance.randint(*bounds)}" for bounds in ((-8, -1), (1, 8)))
+    aim, stop_at = (high, low) if side is Side.SELL else (low, high)
+    target = side, OrderKind.LIMIT_MAKER, TimeInForce.GTC, aim, qty, "0", "0"
+    stop = side, OrderKind.STOP_LOSS_LIMIT, TimeInForce.GTC, stop_at, qty, stop_at, "0"
+    pair = [target, stop] if side is Side.SELL else [stop, target]
+    working = Side(1 - side), OrderKind.LIMIT, TimeInForce.GTC, f"{90_000 + chance.randint(-8, 8)}", qty, "0", "0"
+    return [working, *pair] if chance.random() < 0.5 else pair
+
+
+def whole(lists: list[ListState]) -> bool:
+    """Say whether no list is half done: it executes with all that it ties together, or ties nothing any more."""
+    for each in lists:
+        working = each.legs[0] if each.contingency == "OTO" else None
+        tied = [(status, is_held) for order_id, status, is_held in each.legs if order_id in each.pair]
+        is_open = [OrderStatus(status).is_open for status, _ in tied]
+        if each.status == "ALL_DONE":
+            is_whole = sum(is_open) <= 1 and not any(is_held for _, is_held in tied)
+        else:
+            has_begun = working is None or working[1] == OrderStatus.FILLED
+            is_whole = all(is_open) and all(is_held is not has_begun for _, is_held in tied)
+            is_whole &= has_begun or (working is not None and OrderStatus(working[1]).is_open)
+        if not is_whole:
+            print(each)
+            return False
+    return True
 
 
 def test_twenty_kills_under_load_lose_and_double_nothing(tmp_path: Path) -> None:
@@ -205,12 +247,15 @@ def test_twenty_kills_under_load_lose_and_double_nothing(tmp_path: Path) -> None
             state = life.state()
             books.saved(engine.epoch, engine.reports_since(0))
             books.compare(state)
+            assert whole(state.lists)
             resting, sleeping = engine.own_resting_lots(), engine.own_waiting_ids()
             assert state.open_lots.keys() == resting.keys() | sleeping
             assert all(state.open_lots[order_id] == lots for order_id, lots in resting.items())
             if queue is not None:
                 assert (list(resting.items()), sleeping) == (list(queue.items()), waiting)
         assert len(state.trades) > 500
+        assert len(state.lists) > 50
+        assert {each.status for each in state.lists} == {"EXECUTING", "ALL_DONE"}
         assert len(state.open_lots) > 10
     finally:
         life.kill(is_delivered=False)
