@@ -162,6 +162,8 @@ class Exchange:
         held = new.legs[1:] if new.contingency is Contingency.OTO else ()
         at_work = new.legs[: len(new.legs) - len(held)]
         pair = held or at_work
+        if len(pair) > 1:
+            check_prices(pair, None if held else self.market.tapes[symbol.symbol_id].last_ticks)
         for count, leg in enumerate(new.legs):
             if leg in held:
                 leg.reserve, leg.terms = Reserve.HELD, self.commission.terms(symbol.name)
@@ -170,8 +172,6 @@ class Exchange:
                 self._admit(leg, now_ns, beside=new.legs[:count])
         if len(self.ledger.open_lists_of(account, symbol)) >= OPEN_LISTS_MAX:
             raise ExchangeError(ErrorKind.FILTER_FAILURE, name="MAX_NUM_ORDER_LISTS")
-        if len(pair) > 1:
-            check_prices(pair, None if held else self.market.tapes[symbol.symbol_id].last_ticks)
         with self._executions.saved():
             list_id = self.ledger.next_list_number()
             for leg in new.legs:

@@ -251,6 +251,38 @@ def test_orders_that_wait_and_icebergs_are_placed(server: Server, alice: Any) ->
     assert alice.fetch_order(profit["id"], BTC)["average"] == 94000
 
 
+def test_order_lists_are_placed_asked_for_and_cancelled(server: Server, alice: Any) -> None:
+    """orderList/oco, oto, otoco and the old order/oco, as ccxt sends them; a leg is cancelled as any order."""
+    for side in (Side.SELL, Side.BUY):
+        server.flow(side, "90000", "0.01")
+    pair = {"symbol": "BTCUSDT", "side": "SELL", "quantity": "0.01"}
+    above, below = {"aboveType": "LIMIT_MAKER", "abovePrice": "95000"}, {"belowType": "STOP_LOSS"}
+    placed = alice.private_post_orderlist_oco(pair | above | below | {"belowStopPrice": "85000"})
+    assert [order["type"] for order in alice.fetch_open_orders(BTC)] == ["market", "limit"]
+    assert alice.private_get_orderlist({"orderListId": placed["orderListId"]})["contingencyType"] == "OCO"
+    alice.cancel_order(placed["orders"][0]["orderId"], BTC)
+    assert alice.fetch_open_orders(BTC) == []
+    old = {"price": "95000", "stopPrice": "85000", "stopLimitPrice": "84000", "stopLimitTimeInForce": "GTC"}
+    alice.private_post_order_oco(pair | old)
+    assert len(alice.private_get_openorderlist()) == 1
+    alice.cancel_all_orders(BTC)
+    assert alice.private_get_openorderlist() == []
+    working = {"workingType": "LIMIT", "workingSide": "BUY", "workingPrice": "89000", "workingQuantity": "0.01"}
+    working |= {"symbol": "BTCUSDT", "workingTimeInForce": "GTC", "pendingSide": "SELL", "pendingQuantity": "0.01"}
+    alice.private_post_orderlist_oto(working | {"pendingType": "LIMIT_MAKER", "pendingPrice": "95000"})
+    legs = {"pendingAboveType": "LIMIT_MAKER", "pendingAbovePrice": "95000", "pendingBelowType": "STOP_LOSS"}
+    placed = alice.private_post_orderlist_otoco(working | legs | {"pendingBelowStopPrice": "85000"})
+    gone = alice.private_delete_orderlist({"symbol": "BTCUSDT", "orderListId": placed["orderListId"]})
+    assert [each["status"] for each in gone["orderReports"]] == ["CANCELED"] * 3
+    server.flow(Side.SELL, "89000", "0.01")
+    server.wait_until(lambda desk: desk.engine.is_idle)
+    (pending,) = alice.fetch_open_orders(BTC)
+    assert (pending["side"], pending["price"], pending["status"]) == ("sell", 95000, "open")
+    assert len(alice.private_get_allorderlist()) == 4
+    with pytest.raises(ccxt.ExchangeError, match="relationship of the prices"):
+        alice.private_post_orderlist_oco(pair | above | below | {"belowStopPrice": "96000"})
+
+
 def test_fees_and_limits_are_told(alice: Any) -> None:
     """account/commission, rateLimit/order."""
     assert alice.private_get_account_commission({"symbol": "BTCUSDT"})["standardCommission"]["maker"] == "0.00000000"

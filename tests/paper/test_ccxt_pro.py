@@ -151,6 +151,27 @@ def test_orders_trades_and_balances_are_watched(server: Server) -> None:
     run(server, steps)
 
 
+def test_the_legs_of_an_order_list_are_watched(server: Server) -> None:
+    """Their reports come as any order's; listStatus, which ccxt does not know, disturbs nothing."""
+
+    async def steps(alice: Any) -> None:
+        await alice.load_markets()
+        watching = asyncio.create_task(alice.watch_orders(BTC))
+        await placed_when_listening(server, alice)
+        await watching
+        pair = {"symbol": "BTCUSDT", "side": "SELL", "quantity": "0.01", "aboveType": "LIMIT_MAKER"}
+        stop = {"abovePrice": "95000", "belowType": "STOP_LOSS", "belowStopPrice": "85000"}
+        placed = await alice.private_post_orderlist_oco(pair | stop)
+        legs = [str(each["orderId"]) for each in placed["orders"]]
+        await flow(server, Side.BUY, "95000", "0.01")
+        statuses: dict[str, str] = {}
+        while [statuses.get(each) for each in legs] != ["expired", "closed"]:
+            await asyncio.sleep(0.01)
+            statuses = {order["id"]: order["status"] for order in alice.orders}
+
+    run(server, steps)
+
+
 def test_orders_are_placed_and_cancelled_over_the_socket(server: Server) -> None:
     """order.place, order.status, openOrders.status, order.cancel, myTrades, account.status."""
 

@@ -69,6 +69,15 @@ async function replaceAndAmend() {
   assert.strictEqual((await alice.cancelOpenOrders({ symbol })).length, 1);
 }
 
+async function listOrders() {
+  const pair = { symbol, side: "SELL", quantity: "0.01", price: "95000", stopPrice: "85000" };
+  const placed = await alice.orderOco({ ...pair, stopLimitPrice: "84000", stopLimitTimeInForce: "GTC" });
+  assert.deepStrictEqual(placed.orderReports.map((each) => each.status), ["NEW", "NEW"]);
+  const { orderListId } = placed;
+  assert.strictEqual((await alice.getOrderOco({ orderListId })).listOrderStatus, "EXECUTING");
+  assert.strictEqual((await alice.cancelOrderOco({ symbol, orderListId })).listOrderStatus, "ALL_DONE");
+}
+
 async function look() {
   assert.strictEqual(await alice.ping(), true);
   assert((await alice.time()) > 0);
@@ -185,6 +194,7 @@ stayOnLoopback();
 tradeOverHttp()
   .then(look)
   .then(replaceAndAmend)
+  .then(listOrders)
   .then(beRefused)
   .then(surviveFaults)
   .then(listen)

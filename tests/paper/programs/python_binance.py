@@ -122,6 +122,29 @@ def trade_over_http() -> None:
     assert alice.get_order_book(symbol=BTC)["bids"] == []
 
 
+def list_orders_over_http() -> None:
+    """A pair, and what triggers another one: placed, asked for, cancelled by a leg and as a whole."""
+    alice, bob = Client(*ALICE), Client(*BOB)
+    pair = {"aboveType": "LIMIT_MAKER", "belowType": "STOP_LOSS_LIMIT", "belowTimeInForce": "GTC"}
+    prices = {"abovePrice": "95000", "belowPrice": "84000", "belowStopPrice": "85000"}
+    placed = alice.create_oco_order(symbol=BTC, side="SELL", quantity="0.01", **pair, **prices)
+    assert [each["orderListId"] for each in alice.get_open_oco_orders()] == [placed["orderListId"]]
+    assert alice.v3_get_order_list(orderListId=placed["orderListId"])["listOrderStatus"] == "EXECUTING"
+    assert alice.cancel_order(symbol=BTC, orderId=placed["orders"][0]["orderId"])["listOrderStatus"] == "ALL_DONE"
+    working = {"workingType": "LIMIT", "workingSide": "BUY", "workingPrice": "90000", "workingQuantity": "0.01"}
+    pending = {"pendingType": "LIMIT_MAKER", "pendingSide": "SELL", "pendingPrice": "95000", "pendingQuantity": "0.01"}
+    placed = alice.v3_post_order_list_oto(symbol=BTC, workingTimeInForce="GTC", **working, **pending)
+    bob.order_market_sell(symbol=BTC, quantity="0.01")
+    assert [order["status"] for order in alice.get_open_orders(symbol=BTC)] == ["NEW"]
+    alice.cancel_all_open_orders(symbol=BTC)
+    legs = {"pendingAboveType": "LIMIT_MAKER", "pendingAbovePrice": "95000", "pendingSide": "SELL"}
+    legs |= {"pendingBelowType": "STOP_LOSS", "pendingBelowStopPrice": "80000", "pendingQuantity": "0.01"}
+    placed = alice.v3_post_order_list_otoco(symbol=BTC, workingTimeInForce="GTC", **working, **legs)
+    gone = alice.v3_delete_order_list(symbol=BTC, orderListId=placed["orderListId"])
+    assert [each["status"] for each in gone["orderReports"]] == ["CANCELED"] * 3
+    assert [each["contingencyType"] for each in alice.v3_get_all_order_list()] == ["OCO", "OTO", "OTO"]
+
+
 async def ask_over_sockets(alice: Any, order_id: int) -> None:
     """The calls of the WebSocket API that have no order of their own."""
     assert (await alice.ws_get_order(symbol=BTC, orderId=order_id))["status"] == "PARTIALLY_FILLED"
@@ -223,6 +246,7 @@ def main() -> None:
     look_over_http()
     be_refused_over_http()
     survive_faults()
+    list_orders_over_http()
     asyncio.run(asyncio.wait_for(trade_over_sockets(), 30))
     asyncio.run(asyncio.wait_for(listen_to_the_market(), 30))
     print("done")
