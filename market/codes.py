@@ -35,11 +35,12 @@ class TimeInForce(IntEnum):
 
 
 class Trigger(IntEnum):
-    """The condition on the last trade price that wakes a waiting order."""
+    """The condition on the last trade price that wakes a waiting order, or lets a trailing one track the price."""
 
     NONE = 0
     STOP = 1  # a buy wakes at or above the trigger price, a sell at or below
     TAKE_PROFIT = 2  # a buy wakes at or below the trigger price, a sell at or above
+    TRAIL = 3  # it tracks the price: a buy wakes so far above the lowest price since, a sell below the highest
 
 
 class SelfTradePrevention(IntEnum):
@@ -102,6 +103,7 @@ class CancelReason(IntEnum):
     POST_ONLY_WOULD_CROSS = 7  # a triggered post-only order that would trade
     LEVELS_FULL = 8  # the rest of an order found no page for its level
     ENGINE_RESTARTED = 9  # said by a gateway: the engine came back without the order
+    PRICE_RANGE = 10  # the taker would have traded outside the symbol's price range
 
 
 class Tag(IntEnum):
@@ -112,6 +114,7 @@ class Tag(IntEnum):
     AMEND_ORDER = 3
     MASS_CANCEL = 4
     HALT_SYMBOL = 5
+    SET_PRICE_RANGE = 6
     ACCEPTED = 16
     RESTED = 17
     EXECUTED = 18
@@ -120,6 +123,7 @@ class Tag(IntEnum):
     TRIGGERED = 21
     REJECTED = 22
     HALTED = 23
+    TRAILED = 24
     BOOK_ORDER = 32
     BOOK_TRADE = 33
     BEST_PRICES = 34

@@ -10,6 +10,9 @@ class NewOrder(NamedTuple):
 
     A TCP client leaves `owner` and `time_ns` out and chooses `order_id` within its own session; the gateway fills them
     in and hands out the desk's id. `price_ticks` is 0 for a market order. `display_lots` 0 shows the whole quantity.
+
+    With `trailing_bps` the order trails the price. With the trigger STOP or TAKE_PROFIT it tracks from the first trade
+    on that meets `trigger_price_ticks`; with TRAIL at once, `trigger_price_ticks` being the best price so far, or 0.
     """
 
     order_id: fields.OrderId
@@ -25,6 +28,7 @@ class NewOrder(NamedTuple):
     trigger_price_ticks: fields.PriceTicks = 0
     owner: fields.Owner = 0
     time_ns: fields.TimeNs = 0
+    trailing_bps: fields.BasisPoints = 0
 
 
 class CancelOrder(NamedTuple):
@@ -70,4 +74,13 @@ class HaltSymbol(NamedTuple):
     time_ns: fields.TimeNs = 0
 
 
-Command = NewOrder | CancelOrder | AmendOrder | MassCancel | HaltSymbol
+class SetPriceRange(NamedTuple):
+    """Let no taker trade below or above these prices from now on; 0 is no bound."""
+
+    symbol_id: fields.SymbolId
+    low_ticks: fields.PriceTicks
+    high_ticks: fields.PriceTicks
+    time_ns: fields.TimeNs = 0
+
+
+Command = NewOrder | CancelOrder | AmendOrder | MassCancel | HaltSymbol | SetPriceRange

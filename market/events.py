@@ -105,6 +105,20 @@ class Triggered(NamedTuple):
     owner: fields.Owner
 
 
+class Trailed(NamedTuple):
+    """A trailing order tracks the price: `price_ticks` is the best that traded since it does, and was not told before.
+
+    The first one of an order says that it now tracks.
+    """
+
+    sequence: fields.Sequence
+    time_ns: fields.TimeNs
+    symbol_id: fields.SymbolId
+    order_id: fields.OrderId
+    owner: fields.Owner
+    price_ticks: fields.PriceTicks
+
+
 class Rejected(NamedTuple):
     """A command changed nothing; `command` is its tag, `order_id` 0 if it names no order."""
 
@@ -126,4 +140,4 @@ class Halted(NamedTuple):
     is_halted: fields.Flag
 
 
-Event = Accepted | Rested | Executed | Canceled | Amended | Triggered | Rejected | Halted
+Event = Accepted | Rested | Executed | Canceled | Amended | Triggered | Trailed | Rejected | Halted

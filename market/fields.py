@@ -5,7 +5,7 @@ A message is a NamedTuple whose annotations are these kinds; `market/messages.py
 
 from typing import Annotated, NamedTuple
 
-from market.limits import ID_MAX, OWNER_MAX, PRICE_TICKS_MAX, QTY_LOTS_MAX, SYMBOLS_MAX, TIME_NS_MAX
+from market.limits import ID_MAX, OWNER_MAX, PRICE_TICKS_MAX, QTY_LOTS_MAX, SYMBOLS_MAX, TIME_NS_MAX, TRAILING_BPS_MAX
 
 
 class Bounds(NamedTuple):
@@ -26,6 +26,7 @@ SideOrBoth = Annotated[int, Bounds("Side, -1 for both", -1, 1)]
 PriceTicks = Annotated[int, Bounds("ticks", 0, PRICE_TICKS_MAX)]
 QtyLots = Annotated[int, Bounds("lots", 0, QTY_LOTS_MAX)]
 LevelLots = Annotated[int, Bounds("lots, the sum of a level's orders", 0, ID_MAX)]
+BasisPoints = Annotated[int, Bounds("basis points", 0, TRAILING_BPS_MAX)]
 Owner = Annotated[int, Bounds("owner, 0 for none", 0, OWNER_MAX)]
 TimeNs = Annotated[int, Bounds("ns since 1970 UTC", 0, TIME_NS_MAX)]
 Sequence = Annotated[int, Bounds("sequence", 0, ID_MAX)]

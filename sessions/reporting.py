@@ -8,7 +8,18 @@ import numpy as np
 from engine.wire.encoding import KEYS_PER_ROW, NO_KEY
 from market.kernels.compiling import inlined, kernel
 from market.kernels.order_table import unsigned
-from market.kernels.row_codes import ACCEPTED, AMENDED, CANCELED, ENDS, EXECUTED, REJECTED, RESTED, TAGS, TRIGGERED
+from market.kernels.row_codes import (
+    ACCEPTED,
+    AMENDED,
+    CANCELED,
+    ENDS,
+    EXECUTED,
+    REJECTED,
+    RESTED,
+    TAGS,
+    TRAILED,
+    TRIGGERED,
+)
 from market.kernels.rows import ROW_WIDTH, TAG, Int64Array
 from market.limits import ORDER_IDS_PER_SESSION, TCP_SESSIONS_MAX
 from sessions import memory as at
@@ -19,7 +30,7 @@ TOO_MANY_OPEN: Final = -1
 
 
 # Where every event has these, but Executed, which has two orders, and Halted, which has none.
-for _event in (RESTED, CANCELED, AMENDED, TRIGGERED, REJECTED):
+for _event in (RESTED, CANCELED, AMENDED, TRIGGERED, TRAILED, REJECTED):
     for _field in ("sequence", "symbol_id", "order_id", "owner"):
         assert getattr(_event, _field) == getattr(ACCEPTED, _field), f"{_event} has its {_field} elsewhere"
 

@@ -187,12 +187,29 @@ def enter_waiting(memory: Memory, word: int, trigger_price: int, order: int) -> 
 
 @routine
 def leave_waiting(memory: Memory, word: int, order: int) -> None:
-    """Take an order out of those that wait for its trigger price."""
+    """Take an order out of those that wait for its trigger price, or that trail the price."""
+    if word & at.IS_TRAILING:
+        _leave_trails(memory, symbol_of(word) * at.BOOK_SIZE, order)
+        return
     rises = waits_for_rise(word)
     trigger_price = memory.extras[order * at.EXTRA_SIZE + at.TRIGGER_PRICE]
     ladder, nearest = waiting_ladder(symbol_of(word), rises), nearest_trigger(symbol_of(word), rises)
     if leave_queue(memory, ladder, trigger_price, order, _NOTHING) and trigger_price == memory.books[nearest]:
         memory.books[nearest] = next_price(memory, ladder, trigger_price, rises)
+
+
+@inlined
+def _leave_trails(memory: Memory, book: int, order: int) -> None:
+    behind = signed(memory.links[order * at.LINK_SIZE + at.NEXT])
+    ahead = signed(memory.links[order * at.LINK_SIZE + at.PREVIOUS])
+    if ahead == 0:
+        memory.books[book + at.FIRST_TRAIL] = behind
+    else:
+        memory.links[ahead * at.LINK_SIZE + at.NEXT] = behind
+    if behind == 0:
+        memory.books[book + at.LAST_TRAIL] = ahead
+    else:
+        memory.links[behind * at.LINK_SIZE + at.PREVIOUS] = ahead
 
 
 @inlined

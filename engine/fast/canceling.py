@@ -75,6 +75,7 @@ def go_on_canceling(memory: Memory, base: int) -> None:
             and (side == 0 or _cancel_on(memory, ladder + at.BOOK, memory.books[book + at.BEST + 1], True, side, owner))
             and _cancel_on(memory, ladder + at.RISING, memory.books[book + at.NEXT_RISE], True, side, owner)
             and _cancel_on(memory, ladder + at.FALLING, memory.books[book + at.NEXT_FALL], False, side, owner)
+            and _cancel_queue(memory, memory.books[book + at.FIRST_TRAIL], side, owner)
         ):
             return
         state[at.CURSOR] += 1
@@ -85,15 +86,14 @@ def go_on_canceling(memory: Memory, base: int) -> None:
 def _cancel_on(memory: Memory, ladder: int, price: int, upwards: bool, side: int, owner: int) -> bool:
     """Cancel from `price` on to the ladder's end; return False if the ring of events is too full to go on."""
     while at.NO_BID < price < at.NO_ASK:
-        if not _cancel_level(memory, ladder, price, side, owner):
+        if not _cancel_queue(memory, first_order(memory, ladder, price), side, owner):
             return False
         price = next_price(memory, ladder, price, upwards)
     return True
 
 
 @routine
-def _cancel_level(memory: Memory, ladder: int, price: int, side: int, owner: int) -> bool:
-    order = first_order(memory, ladder, price)
+def _cancel_queue(memory: Memory, order: int, side: int, owner: int) -> bool:
     while order != 0:
         behind = signed(memory.links[order * at.LINK_SIZE + at.NEXT])
         is_side = side == ALL or side == side_of(memory.orders[order * at.ORDER_SIZE + at.WORD])

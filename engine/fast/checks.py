@@ -7,8 +7,9 @@ from engine.rows import memory as at
 from engine.rows.memory import Memory
 from market.codes import OrderType, SelfTradePrevention, TimeInForce, Trigger
 from market.kernels.compiling import inlined, routine
-from market.kernels.row_codes import AMEND, CANCEL, HALT, MASS_CANCEL, NEW, REASONS, TIMES, TRIGGERS, TYPES
-from market.limits import ICEBERG_PARTS_MAX, OWNER_MAX, PRICE_TICKS_MAX, QTY_LOTS_MAX
+from market.kernels.row_codes import AMEND, CANCEL, HALT, MASS_CANCEL, NEW, PRICE_RANGE, REASONS, TIMES, TRIGGERS, TYPES
+from market.kernels.rows import Int64Array
+from market.limits import ICEBERG_PARTS_MAX, OWNER_MAX, PRICE_TICKS_MAX, QTY_LOTS_MAX, TRAILING_BPS_MAX
 
 FINE: Final = 0
 
@@ -37,6 +38,7 @@ def new_order_reason(memory: Memory, base: int) -> int:
         | rows[base + NEW.display_lots]
         | rows[base + NEW.trigger]
         | rows[base + NEW.trigger_price_ticks]
+        | rows[base + NEW.trailing_bps]
     )
     if rare != 0:
         return _special_order_reason(memory, base)
@@ -58,8 +60,6 @@ def _special_order_reason(memory: Memory, base: int) -> int:
     price = rows[base + NEW.price_ticks]
     qty = rows[base + NEW.qty_lots]
     display = rows[base + NEW.display_lots]
-    trigger = rows[base + NEW.trigger]
-    trigger_price = rows[base + NEW.trigger_price_ticks]
     if not 0 <= order_type <= _TYPE_LAST:
         return REASONS.BAD_TYPE
     if not 0 <= time_in_force <= _TIME_IN_FORCE_LAST:
@@ -76,17 +76,24 @@ def _special_order_reason(memory: Memory, base: int) -> int:
         return REASONS.BAD_DISPLAY_QTY
     if display != 0 and (order_type == TYPES.MARKET or time_in_force != TIMES.GTC):
         return REASONS.BAD_DISPLAY_QTY
-    if not 0 <= trigger <= _TRIGGER_LAST:
-        return REASONS.BAD_TRIGGER
-    if trigger == TRIGGERS.NONE and trigger_price != 0:
-        return REASONS.BAD_TRIGGER
-    if trigger != TRIGGERS.NONE and not 1 <= trigger_price <= PRICE_TICKS_MAX:
+    if _has_bad_trigger(rows, base):
         return REASONS.BAD_TRIGGER
     if not 0 <= rows[base + NEW.self_trade_prevention] <= _PREVENTION_LAST:
         return REASONS.BAD_SELF_TRADE_PREVENTION
     if not 0 <= rows[base + NEW.owner] <= OWNER_MAX:
         return REASONS.BAD_OWNER
     return FINE
+
+
+@inlined
+def _has_bad_trigger(rows: Int64Array, base: int) -> bool:
+    trigger, price = rows[base + NEW.trigger], rows[base + NEW.trigger_price_ticks]
+    trail_bps = rows[base + NEW.trailing_bps]
+    if trigger == TRIGGERS.NONE:
+        return price != 0 or trail_bps != 0
+    if not 0 <= trigger <= _TRIGGER_LAST or not 0 <= price <= PRICE_TICKS_MAX or not 0 <= trail_bps <= TRAILING_BPS_MAX:
+        return True
+    return trail_bps == 0 if trigger == TRIGGERS.TRAIL else price == 0
 
 
 @inlined
@@ -154,4 +161,19 @@ def halt_reason(memory: Memory, base: int) -> int:
         return REASONS.UNKNOWN_SYMBOL
     if not 0 <= rows[base + HALT.is_halted] <= 1:
         return REASONS.MALFORMED
+    return FINE
+
+
+@inlined
+def price_range_reason(memory: Memory, base: int) -> int:
+    """Return why the price range in the row at `base` is refused, or FINE; a bound of 0 is none."""
+    rows = memory.commands
+    if rows[base + PRICE_RANGE.time_ns] < 0:
+        return REASONS.MALFORMED
+    if not 0 <= rows[base + PRICE_RANGE.symbol_id] < memory.state[at.SYMBOLS]:
+        return REASONS.UNKNOWN_SYMBOL
+    if not 0 <= rows[base + PRICE_RANGE.low_ticks] <= PRICE_TICKS_MAX:
+        return REASONS.BAD_PRICE
+    if not 0 <= rows[base + PRICE_RANGE.high_ticks] <= PRICE_TICKS_MAX:
+        return REASONS.BAD_PRICE
     return FINE

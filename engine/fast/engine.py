@@ -18,6 +18,7 @@ from market.feed_messages import BestPrices
 from market.kernels.compiling import is_compiled
 from market.kernels.rows import Int64Array
 
+_SYMBOL_STATE: Final = (at.IS_HALTED, at.LAST_PRICE, at.TRADE_ID, at.RANGE_LOW, at.RANGE_HIGH)
 _FAULTS: Final = (
     "sound",
     "book is crossed",
@@ -29,6 +30,8 @@ _FAULTS: Final = (
     "a level's total is not its orders' sum",
     "a best price is not that of the best level",
     "the orders in queues are not as many as are counted",
+    "a trade that concerns an order that trails would not be looked at",
+    "a trail was left in the middle of a command",
 )
 
 _make_level: Final = partial(tuple.__new__, Level)  # a third of the time that Level(price, lots) takes
@@ -112,7 +115,7 @@ class FastEngine:
 
     def _symbol_state(self, symbol_id: int) -> SymbolState:
         book = self.memory.books[symbol_id * at.BOOK_SIZE : (symbol_id + 1) * at.BOOK_SIZE].tolist()
-        return SymbolState(book[at.IS_HALTED], book[at.LAST_PRICE], book[at.TRADE_ID])
+        return SymbolState(*(book[place] for place in _SYMBOL_STATE))
 
     def _check_symbol(self, symbol_id: int) -> None:
         if not 0 <= symbol_id < self._symbol_count:

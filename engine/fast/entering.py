@@ -6,6 +6,7 @@ from engine.fast.checks import FINE, new_order_reason
 from engine.fast.ladder import has_room
 from engine.fast.taking import WAKING, is_crossing, limit_of, rest_order, set_taker, start_taking, word_of
 from engine.fast.telling import tell, tell_rejected
+from engine.fast.trailing import start_trailing
 from engine.rows import memory as at
 from engine.rows.memory import Memory, Terms
 from market.kernels.compiling import inlined, routine
@@ -26,7 +27,7 @@ def enter_order(memory: Memory, base: int) -> None:
     symbol, side = rows[base + NEW.symbol_id] & at.SYMBOL_MASK, rows[base + NEW.side] & 1
     price = rows[base + NEW.price_ticks] & at.PRICE_MASK
     order_type, time_in_force = rows[base + NEW.order_type], rows[base + NEW.time_in_force]
-    trigger = rows[base + NEW.trigger]
+    trigger, trail_bps = rows[base + NEW.trigger], rows[base + NEW.trailing_bps]
     is_triggered = trigger != TRIGGERS.NONE
     may_rest = order_type != TYPES.MARKET and time_in_force == TIMES.GTC
     crosses = not is_triggered and is_crossing(memory, symbol, side, limit_of(side, order_type, price))
@@ -44,7 +45,7 @@ def enter_order(memory: Memory, base: int) -> None:
     elif is_triggered or may_rest:
         if state[at.LIVE_ORDERS] >= state[at.ORDERS_MAX]:
             reason = REASONS.BOOK_FULL
-        elif not crosses and not has_room(memory, ladder, rung):
+        elif not crosses and trail_bps == 0 and not has_room(memory, ladder, rung):
             reason = REASONS.LEVELS_FULL
     if reason != FINE:
         _refuse_new_order(memory, base, reason)
@@ -54,7 +55,7 @@ def enter_order(memory: Memory, base: int) -> None:
     terms = Terms(order_id, symbol, side, price, qty, owner, order_type, time_in_force, prevention, display)
     shown = 0
     if is_triggered:
-        _let_wait(memory, place, terms, trigger, rung)
+        _let_wait(memory, place, terms, trigger, rung, trail_bps)
     elif may_rest and not crosses:
         shown = rest_order(memory, place, terms)
     tell(memory, TAGS.ACCEPTED, (symbol, order_id, owner, side, price, qty, order_type, time_in_force, shown))
@@ -72,15 +73,18 @@ def _refuse_new_order(memory: Memory, base: int, reason: int) -> None:
 
 
 @routine
-def _let_wait(memory: Memory, place: int, terms: Terms, trigger: int, trigger_price: int) -> None:
+def _let_wait(memory: Memory, place: int, terms: Terms, trigger: int, trigger_price: int, trail_bps: int) -> None:
     """Put an order among those that wait; if the last trade price already fulfils its condition, it wakes at once."""
     word = word_of(terms, terms.lots) | at.HAS_EXTRA
     word |= terms.time_in_force << at.TIME_IN_FORCE_SHIFT | trigger << at.TRIGGER_SHIFT
     order = take_order(memory)
-    write_order(memory, place, order, terms, word)
-    memory.extras[order * at.EXTRA_SIZE + at.TRIGGER_PRICE] = trigger_price
+    write_order(memory, place, order, terms, word | (at.IS_TRAILING if trail_bps != 0 else 0))
+    memory.extras[order * at.EXTRA_SIZE + at.TRIGGER_PRICE] = trigger_price | trail_bps << at.TRAIL_BPS_SHIFT
     memory.extras[order * at.EXTRA_SIZE + at.DISPLAY] = terms.display
-    enter_waiting(memory, word, trigger_price, order)
+    if trail_bps != 0:
+        start_trailing(memory, terms.symbol, order)
+    else:
+        enter_waiting(memory, word, trigger_price, order)
     books, book = memory.books, terms.symbol * at.BOOK_SIZE
     last = books[book + at.LAST_PRICE]
     if last != 0:

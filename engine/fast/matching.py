@@ -6,7 +6,7 @@ from typing import Final
 from engine.fast.amending import amend_order
 from engine.fast.book import home_of, order_of
 from engine.fast.canceling import ALL, cancel_order, go_on_canceling, start_mass_cancel
-from engine.fast.checks import FINE, halt_reason
+from engine.fast.checks import FINE, halt_reason, price_range_reason
 from engine.fast.entering import enter_order
 from engine.fast.taking import CANCELING, HALTING, IDLE, go_on_taking
 from engine.fast.telling import NOBODY, has_event_room, tell, tell_rejected
@@ -15,8 +15,9 @@ from engine.rows.memory import Memory
 from engine.rows.ring import CONSUMED, PUBLISHED
 from market.kernels.bits import prefetch, row_at, signed
 from market.kernels.compiling import argument, inlined, kernel, routine
-from market.kernels.row_codes import AMEND, CANCEL, HALT, NEW, REASONS, TAGS
+from market.kernels.row_codes import AMEND, CANCEL, HALT, NEW, PRICE_RANGE, REASONS, TAGS
 from market.kernels.rows import TAG, Int64Array, Uint32Array
+from market.limits import PRICE_TICKS_MAX
 
 # How many commands ahead. Measured on the mixed stream, ns an order: 28.5 without, 25.4 with ids and orders. Neighbours
 # cost 1.4 more where all orders are near anyway; with a million resting ones they win: 50.7 instead of 62.4.
@@ -117,6 +118,8 @@ def _begin(memory: Memory, base: int) -> None:
         start_mass_cancel(memory, base)
     elif tag == TAGS.HALT_SYMBOL:
         _start_halt(memory, base)
+    elif tag == TAGS.SET_PRICE_RANGE:
+        _set_price_range(memory, base)
     else:
         memory.state[at.TIME_NS] = 0
         tell_rejected(memory, NOBODY, NOBODY, NOBODY, tag, REASONS.MALFORMED)
@@ -131,6 +134,19 @@ def _go_on(memory: Memory, base: int) -> None:
         _go_on_halting(memory, base)
     else:
         go_on_taking(memory)
+
+
+@routine
+def _set_price_range(memory: Memory, base: int) -> None:
+    rows, symbol = memory.commands, memory.commands[base + PRICE_RANGE.symbol_id]
+    memory.state[at.TIME_NS] = rows[base + PRICE_RANGE.time_ns]
+    reason = price_range_reason(memory, base)
+    if reason != FINE:
+        tell_rejected(memory, symbol, NOBODY, NOBODY, TAGS.SET_PRICE_RANGE, reason)
+        return
+    high = rows[base + PRICE_RANGE.high_ticks]
+    memory.books[symbol * at.BOOK_SIZE + at.RANGE_LOW] = rows[base + PRICE_RANGE.low_ticks]
+    memory.books[symbol * at.BOOK_SIZE + at.RANGE_HIGH] = high if high != 0 else PRICE_TICKS_MAX
 
 
 @routine

@@ -3,6 +3,7 @@
 
 from engine.fast.book import find_id, hidden_lots, is_waiting, order_of, side_of, symbol_of, waits_for_rise
 from engine.fast.ladder import first_order, level_at, next_price, page_at
+from engine.fast.trailing import best_of, bps_of, calm_prices
 from engine.rows import memory as at
 from engine.rows.memory import Memory
 from engine.state import STATE_WIDTH
@@ -12,7 +13,7 @@ from market.kernels.rows import Int64Array
 
 # What `find_fault` may find; engine.py has the words.
 SOUND, CROSSED, EMPTY_LEVEL, BROKEN_LINK, WRONG_PLACE = range(5)
-WRONG_LOTS, LOST_ID, WRONG_TOTAL, WRONG_BEST, WRONG_COUNT = range(5, 10)
+WRONG_LOTS, LOST_ID, WRONG_TOTAL, WRONG_BEST, WRONG_COUNT, UNSEEN_TRADE, UNFINISHED = range(5, 12)
 
 
 @inlined
@@ -49,15 +50,15 @@ def read_best(memory: Memory, symbol: int, best_out: Int64Array) -> None:
 def read_orders(memory: Memory, symbol: int, orders_out: Int64Array) -> tuple[int, int]:
     """Write all that is known of a symbol's orders into `[orders, STATE_WIDTH]`.
 
-    Bids, asks, then those that wait for a rise and for a fall, each in the order in which they act. Return how many
-    rest and how many there are in all.
+    Bids, asks, then those that wait for a rise and for a fall, and those that trail the price, each in the order in
+    which they act. Return how many rest and how many there are in all.
     """
     books, book, ladder = memory.books, symbol * at.BOOK_SIZE, symbol * at.LADDERS
     count = _read_ladder(memory, ladder + at.BOOK, books[book + at.BEST], False, orders_out, 0)
     resting = _read_ladder(memory, ladder + at.BOOK, books[book + at.BEST + 1], True, orders_out, count)
     count = _read_ladder(memory, ladder + at.RISING, books[book + at.NEXT_RISE], True, orders_out, resting)
     count = _read_ladder(memory, ladder + at.FALLING, books[book + at.NEXT_FALL], False, orders_out, count)
-    return resting, count
+    return resting, _read_orders_from(memory, books[book + at.FIRST_TRAIL], orders_out, count)
 
 
 @kernel
@@ -104,12 +105,17 @@ def _read_queue(memory: Memory, ladder: int, price: int, side: int, orders_out: 
 @routine
 def _read_ladder(memory: Memory, ladder: int, price: int, upwards: bool, orders_out: Int64Array, count: int) -> int:
     while at.NO_BID < price < at.NO_ASK:
-        order = first_order(memory, ladder, price)
-        while order != 0:
-            _read_order(memory, order, orders_out[count])
-            count += 1
-            order = signed(memory.links[order * at.LINK_SIZE + at.NEXT])
+        count = _read_orders_from(memory, first_order(memory, ladder, price), orders_out, count)
         price = next_price(memory, ladder, price, upwards)
+    return count
+
+
+@routine
+def _read_orders_from(memory: Memory, order: int, orders_out: Int64Array, count: int) -> int:
+    while order != 0:
+        _read_order(memory, order, orders_out[count])
+        count += 1
+        order = signed(memory.links[order * at.LINK_SIZE + at.NEXT])
     return count
 
 
@@ -129,7 +135,9 @@ def _read_order(memory: Memory, order: int, row: Int64Array) -> None:
     row[8] = (word >> at.TIME_IN_FORCE_SHIFT) & 3
     row[9] = (word >> at.PREVENTION_SHIFT) & 7
     row[10] = (word >> at.TRIGGER_SHIFT) & 3
-    row[11] = memory.extras[order * at.EXTRA_SIZE + at.TRIGGER_PRICE] if is_waiting(word) else 0
+    trail = memory.extras[order * at.EXTRA_SIZE + at.TRIGGER_PRICE] if is_waiting(word) else 0
+    row[11] = best_of(trail)
+    row[12] = bps_of(trail)
 
 
 @kernel
@@ -166,8 +174,39 @@ def find_fault(memory: Memory, fault_out: Int64Array) -> int:
             if kind == at.FALLING and highest != memory.books[book + at.NEXT_FALL]:
                 fault_out[2] = highest
                 return WRONG_BEST
+        fault, count = _find_trail_fault(memory, symbol, fault_out)
+        if fault != SOUND:
+            return fault
+        placed += count
     fault_out[2] = placed
     return SOUND if placed == memory.state[at.LIVE_ORDERS] else WRONG_COUNT
+
+
+@routine
+def _find_trail_fault(memory: Memory, symbol: int, fault_out: Int64Array) -> tuple[int, int]:
+    """Return the first contradiction among a symbol's orders that trail, and how many they are."""
+    book = symbol * at.BOOK_SIZE
+    order, ahead, count = memory.books[book + at.FIRST_TRAIL], 0, 0
+    while order != 0:
+        word = memory.orders[order * at.ORDER_SIZE + at.WORD]
+        fault_out[2] = memory.orders[order * at.ORDER_SIZE + at.ORDER_ID]
+        if signed(memory.links[order * at.LINK_SIZE + at.PREVIOUS]) != ahead:
+            return BROKEN_LINK, count
+        if symbol_of(word) != symbol or not is_waiting(word) or word & at.IS_TRAILING == 0:
+            return WRONG_PLACE, count
+        if word & at.LOTS_MASK == 0:
+            return WRONG_LOTS, count
+        if order_of(memory, find_id(memory, fault_out[2])) != order:
+            return LOST_ID, count
+        low, high = calm_prices(word, memory.extras[order * at.EXTRA_SIZE + at.TRIGGER_PRICE])
+        if memory.books[book + at.CALM_LOW] < low or memory.books[book + at.CALM_HIGH] > high:
+            return UNSEEN_TRADE, count
+        if word & (at.HAS_MOVED | at.IS_DUE) or memory.books[book + at.IS_STIRRED] != 0:
+            return UNFINISHED, count
+        count += 1
+        ahead = order
+        order = signed(memory.links[order * at.LINK_SIZE + at.NEXT])
+    return (SOUND if memory.books[book + at.LAST_TRAIL] == ahead else BROKEN_LINK), count
 
 
 @routine
@@ -211,4 +250,4 @@ def _find_level_fault(
     return (SOUND if memory.levels[level * at.LEVEL_SIZE + at.TOTAL] == total else WRONG_TOTAL), count
 
 
-assert STATE_WIDTH == 12, f"_read_order writes 12 columns, the state has {STATE_WIDTH}"
+assert STATE_WIDTH == 13, f"_read_order writes 13 columns, the state has {STATE_WIDTH}"

@@ -23,6 +23,7 @@ from engine.fast.book import (
 )
 from engine.fast.ladder import first_order, has_room, level_at, next_price
 from engine.fast.telling import NOBODY, NOTHING, has_event_room, tell
+from engine.fast.trailing import follow_trade, next_due, tell_trails
 from engine.rows import memory as at
 from engine.rows.memory import Memory, Terms
 from market.kernels.bits import signed
@@ -48,6 +49,21 @@ def limit_of(side: int, order_type: int, price: int) -> int:
     if order_type != TYPES.MARKET:
         return price
     return PRICE_TICKS_MAX if side == 0 else 1
+
+
+@inlined
+def worst_price(memory: Memory, symbol: int, side: int, limit: int) -> int:
+    """Return the worst price at which an order trades within the price range; where it may not at all, none is as good.
+
+    A sweep only gets worse, so whether the range begins further on can be seen from the best price.
+    """
+    book = symbol * at.BOOK_SIZE
+    best = memory.books[book + at.BEST + 1 - side]
+    if side == 0:
+        return (
+            min(limit, memory.books[book + at.RANGE_HIGH]) if best >= memory.books[book + at.RANGE_LOW] else at.NO_BID
+        )
+    return max(limit, memory.books[book + at.RANGE_LOW]) if best <= memory.books[book + at.RANGE_HIGH] else at.NO_ASK
 
 
 @inlined
@@ -103,7 +119,8 @@ def _trade(memory: Memory) -> bool:
     """Trade until the taker is done and settled; return False if the ring of events is too full to go on."""
     state, books, orders = memory.state, memory.books, memory.orders
     symbol, side = state[at.TAKER_SYMBOL] & at.SYMBOL_MASK, state[at.TAKER_SIDE] & 1
-    limit = limit_of(side, state[at.TAKER_TYPE], state[at.TAKER_PRICE])
+    asked = limit_of(side, state[at.TAKER_TYPE], state[at.TAKER_PRICE])
+    limit = worst_price(memory, symbol, side, asked)
     own = own_of(memory)
     book = symbol * at.BOOK_SIZE
     ladder = ladder_of(symbol)
@@ -121,7 +138,10 @@ def _trade(memory: Memory) -> bool:
             shown = orders[order * at.ORDER_SIZE + at.WORD] & at.LOTS_MASK
             _execute(memory, order, price, min(state[at.TAKER_LEAVES], shown))
     if state[at.TAKER_LEAVES] > 0:
-        _settle(memory)
+        if is_crossing(memory, symbol, side, asked):
+            _cancel_taker(memory, ENDS.PRICE_RANGE)
+        else:
+            _settle(memory)
     return True
 
 
@@ -139,6 +159,8 @@ def _execute(memory: Memory, order: int, price: int, lots: int) -> None:
     memory.books[book + at.LAST_PRICE] = price
     memory.books[book + at.TRADED_LOW] = min(memory.books[book + at.TRADED_LOW], price)
     memory.books[book + at.TRADED_HIGH] = max(memory.books[book + at.TRADED_HIGH], price)
+    if price > memory.books[book + at.CALM_HIGH] or price < memory.books[book + at.CALM_LOW]:
+        follow_trade(memory, symbol, price)
     tell(
         memory,
         TAGS.EXECUTED,
@@ -282,7 +304,7 @@ def _can_fill(memory: Memory) -> bool:
     """
     state = memory.state
     symbol, side, wanted = state[at.TAKER_SYMBOL], state[at.TAKER_SIDE], state[at.TAKER_LEAVES]
-    limit = limit_of(side, state[at.TAKER_TYPE], state[at.TAKER_PRICE])
+    limit = worst_price(memory, symbol, side, limit_of(side, state[at.TAKER_TYPE], state[at.TAKER_PRICE]))
     own = own_of(memory)
     ladder = ladder_of(symbol)
     price = memory.books[symbol * at.BOOK_SIZE + at.BEST + 1 - side]
@@ -314,27 +336,37 @@ def _wake_next(memory: Memory) -> bool:
     Return False if the ring of events is too full to go on.
     """
     state, books = memory.state, memory.books
-    book = state[at.TAKER_SYMBOL] * at.BOOK_SIZE
+    symbol = state[at.TAKER_SYMBOL]
+    book = symbol * at.BOOK_SIZE
+    is_stirred = books[book + at.IS_STIRRED] != 0
+    if is_stirred and not tell_trails(memory, symbol):
+        return False
     rises = books[book + at.NEXT_RISE] <= books[book + at.TRADED_HIGH]
+    woken = NOTHING
     if rises or books[book + at.NEXT_FALL] >= books[book + at.TRADED_LOW]:
-        if not has_event_room(memory):
-            return False
-        _wake(memory, rises)
-    else:
+        woken = first_order(memory, waiting_ladder(symbol, rises), books[nearest_trigger(symbol, rises)])
+    elif is_stirred:
+        woken = next_due(memory, symbol)
+    if woken == 0:
         books[book + at.TRADED_LOW] = at.NO_ASK
         books[book + at.TRADED_HIGH] = at.NO_BID
+        books[book + at.IS_STIRRED] = 0
         state[at.STAGE] = IDLE
+    elif has_event_room(memory):
+        _wake(memory, woken)
+    else:
+        return False
     return True
 
 
 @routine
-def _wake(memory: Memory, rises: bool) -> None:
-    symbol = memory.state[at.TAKER_SYMBOL]
-    order = first_order(memory, waiting_ladder(symbol, rises), memory.books[nearest_trigger(symbol, rises)])
+def _wake(memory: Memory, order: int) -> None:
     leaves = memory.orders[order * at.ORDER_SIZE + at.WORD] & at.LOTS_MASK
     make_taker(memory, order, signed(memory.links[order * at.LINK_SIZE + at.PRICE]), leaves)
     remove_order(memory, order)
-    tell(memory, TAGS.TRIGGERED, (symbol, memory.state[at.TAKER_ID], memory.state[at.TAKER_OWNER]))
+    tell(
+        memory, TAGS.TRIGGERED, (memory.state[at.TAKER_SYMBOL], memory.state[at.TAKER_ID], memory.state[at.TAKER_OWNER])
+    )
     start_taking(memory)
 
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from sortedcontainers import SortedDict
 
 from engine.capacity import LEVELS_PER_PAGE
+from engine.state import SymbolState
 from market.codes import OrderType, Side, TimeInForce, Trigger
 from market.commands import NewOrder
 from market.depth import Level
+from market.limits import PRICE_TICKS_MAX
 
 PageKey = tuple[int, str, int]  # symbol, which of its ladders, price // LEVELS_PER_PAGE
 
@@ -40,7 +42,11 @@ class PagePool:
 
 @dataclass(slots=True, eq=False)
 class ReferenceOrder:
-    """An open order; `resting_lots` is what the book shows of it, 0 while it waits for its trigger or takes."""
+    """An open order; `resting_lots` is what the book shows of it, 0 while it waits for its trigger or takes.
+
+    Of one that trails, while a command is handled: `has_moved` says that its best price is to be told, `is_due` that it
+    is to wake.
+    """
 
     order_id: int
     symbol_id: int
@@ -54,7 +60,10 @@ class ReferenceOrder:
     trigger: int
     trigger_price_ticks: int
     owner: int
+    trailing_bps: int
     resting_lots: int = 0
+    has_moved: bool = False
+    is_due: bool = False
 
     @classmethod
     def of(cls, command: NewOrder) -> "ReferenceOrder":
@@ -72,6 +81,33 @@ class ReferenceOrder:
     def wakes_on_rise(self) -> bool:
         """Whether its trigger fires at or above the trigger price (else at or below)."""
         return (self.trigger == Trigger.STOP) == (self.side == Side.BUY)
+
+    @property
+    def is_trailing(self) -> bool:
+        """Whether it waits and trails the price, or will."""
+        return self.is_waiting and self.trailing_bps != 0
+
+    def wakes_at(self, price_ticks: int) -> bool:
+        """Return whether a trade at the price meets its condition: that it has turned back, if it is tracked."""
+        if self.trigger != Trigger.TRAIL:
+            at = self.trigger_price_ticks
+            return price_ticks >= at if self.wakes_on_rise else price_ticks <= at
+        best = self.trigger_price_ticks
+        if self.side == Side.BUY:
+            return price_ticks * 10_000 >= best * (10_000 + self.trailing_bps)
+        return price_ticks * 10_000 <= best * (10_000 - self.trailing_bps)
+
+    def follow(self, price_ticks: int) -> None:
+        """Take note of a trade while it trails the price."""
+        best = self.trigger_price_ticks
+        if self.trigger != Trigger.TRAIL:
+            is_better = self.wakes_at(price_ticks)  # then this is the first price that it tracks
+        elif best and self.wakes_at(price_ticks):
+            self.is_due, is_better = True, False
+        else:
+            is_better = not best or (price_ticks < best if self.side == Side.BUY else price_ticks > best)
+        if is_better and not self.is_due:
+            self.trigger, self.trigger_price_ticks, self.has_moved = int(Trigger.TRAIL), price_ticks, True
 
     @property
     def shown_lots(self) -> int:
@@ -95,11 +131,18 @@ class ReferenceBook:
         self.is_halted = False
         self.last_price_ticks = 0
         self.trade_id = 0
+        self.low_ticks, self.high_ticks = 0, PRICE_TICKS_MAX  # between which takers may trade
         self._symbol_id = symbol_id
         self._pages = pages
         self._sides: tuple[SortedDict, SortedDict] = (SortedDict(), SortedDict())  # price -> Queue
         self._rising: SortedDict = SortedDict()  # trigger price -> Queue
         self._falling: SortedDict = SortedDict()
+        self._trailing: Queue = {}
+
+    @property
+    def state(self) -> SymbolState:
+        """What counts besides the orders."""
+        return SymbolState(int(self.is_halted), self.last_price_ticks, self.trade_id, self.low_ticks, self.high_ticks)
 
     def best_price(self, side: int) -> int | None:
         """Return the best price of a side, None while it is empty."""
@@ -128,11 +171,25 @@ class ReferenceBook:
             yield from levels[price].values()
 
     def waiting(self) -> Iterator[ReferenceOrder]:
-        """Yield the orders that wait for a rise, then those that wait for a fall, as they would wake."""
+        """Yield the orders that wait for a rise, for a fall, and those that trail the price, as they would wake."""
         for price in self._rising:
             yield from self._rising[price].values()
         for price in reversed(self._falling):
             yield from self._falling[price].values()
+        yield from self.trailing()
+
+    def trailing(self) -> Iterator[ReferenceOrder]:
+        """Yield the orders that trail the price, or will, first in time first."""
+        yield from self._trailing.values()
+
+    def follow(self, price_ticks: int) -> None:
+        """Let the orders that trail the price, or will, take note of a trade."""
+        for order in self.trailing():
+            order.follow(price_ticks)
+
+    def may_trade_at(self, price_ticks: int) -> bool:
+        """Return whether the price is within the symbol's range."""
+        return self.low_ticks <= price_ticks <= self.high_ticks
 
     def orders(self) -> list[ReferenceOrder]:
         """Return all: bids, asks, then those that wait."""
@@ -141,9 +198,11 @@ class ReferenceBook:
     def next_woken(self, low_ticks: int, high_ticks: int) -> ReferenceOrder | None:
         """Return the next order that trades from `low_ticks` to `high_ticks` wake."""
         for order in self.waiting():
-            if order.wakes_on_rise and order.trigger_price_ticks <= high_ticks:
-                return order
-            if not order.wakes_on_rise and order.trigger_price_ticks >= low_ticks:
+            if order.is_trailing:
+                is_woken = order.is_due
+            else:
+                is_woken = order.wakes_at(high_ticks if order.wakes_on_rise else low_ticks)
+            if is_woken:
                 return order
         return None
 
@@ -155,16 +214,22 @@ class ReferenceBook:
 
     def has_room_for(self, order: ReferenceOrder) -> bool:
         """Return whether there is a page of levels for the place that the order would take."""
-        return self._pages.has_room(self._page_key(order))
+        return order.is_trailing or self._pages.has_room(self._page_key(order))
 
     def enter(self, order: ReferenceOrder) -> None:
         """Put the order at the back of its queue: that of its trigger price while it waits, else that of its price."""
+        if order.is_trailing:
+            self._trailing[order.order_id] = order
+            return
         self._pages.join(self._page_key(order))
         order.resting_lots = 0 if order.is_waiting else order.shown_lots
         self._ladder(order).setdefault(self._rung(order), {})[order.order_id] = order
 
     def leave(self, order: ReferenceOrder) -> None:
         """Take the order out of its queue."""
+        if order.is_trailing:
+            del self._trailing[order.order_id]
+            return
         ladder, rung = self._ladder(order), self._rung(order)
         del ladder[rung][order.order_id]
         if not ladder[rung]:
@@ -185,6 +250,8 @@ class ReferenceBook:
         for order in self.waiting():
             assert order.is_waiting, f"{order} waits without a trigger"
             assert order.resting_lots == 0, f"{order} is shown although it waits"
+            assert not order.has_moved, f"the trail of {order} was not told"
+            assert not order.is_due, f"{order} was not woken"
 
     def _ladder(self, order: ReferenceOrder) -> SortedDict:
         if order.is_waiting:

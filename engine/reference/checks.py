@@ -1,8 +1,8 @@
 """What a command must satisfy whatever the state of the book: tables of broken rule and reason; the first counts."""
 
 from market.codes import OrderType, RejectReason, SelfTradePrevention, Side, TimeInForce, Trigger
-from market.commands import AmendOrder, CancelOrder, HaltSymbol, MassCancel, NewOrder
-from market.limits import ICEBERG_PARTS_MAX, OWNER_MAX, PRICE_TICKS_MAX, QTY_LOTS_MAX
+from market.commands import AmendOrder, CancelOrder, HaltSymbol, MassCancel, NewOrder, SetPriceRange
+from market.limits import ICEBERG_PARTS_MAX, OWNER_MAX, PRICE_TICKS_MAX, QTY_LOTS_MAX, TRAILING_BPS_MAX
 
 Checks = tuple[tuple[bool, RejectReason], ...]
 
@@ -21,7 +21,7 @@ def new_order_checks(command: NewOrder, symbol_count: int) -> Checks:
     """Return the rules for the fields of a new order."""
     is_market = command.order_type == OrderType.MARKET
     is_gtc = command.time_in_force == TimeInForce.GTC
-    is_triggered = command.trigger != Trigger.NONE
+    is_triggered, is_tracking = command.trigger != Trigger.NONE, command.trigger == Trigger.TRAIL
     return (
         (command.time_ns < 0, RejectReason.MALFORMED),
         (not 0 <= command.symbol_id < symbol_count, RejectReason.UNKNOWN_SYMBOL),
@@ -38,7 +38,11 @@ def new_order_checks(command: NewOrder, symbol_count: int) -> Checks:
         (has_too_many_parts(command.qty_lots, command.display_lots), RejectReason.BAD_DISPLAY_QTY),
         (command.trigger not in tuple(Trigger), RejectReason.BAD_TRIGGER),
         (not is_triggered and command.trigger_price_ticks != 0, RejectReason.BAD_TRIGGER),
-        (is_triggered and not 1 <= command.trigger_price_ticks <= PRICE_TICKS_MAX, RejectReason.BAD_TRIGGER),
+        (is_triggered and not 0 <= command.trigger_price_ticks <= PRICE_TICKS_MAX, RejectReason.BAD_TRIGGER),
+        (is_triggered and not is_tracking and command.trigger_price_ticks == 0, RejectReason.BAD_TRIGGER),
+        (not 0 <= command.trailing_bps <= TRAILING_BPS_MAX, RejectReason.BAD_TRIGGER),
+        (command.trailing_bps != 0 and not is_triggered, RejectReason.BAD_TRIGGER),
+        (command.trailing_bps == 0 and is_tracking, RejectReason.BAD_TRIGGER),
         (command.self_trade_prevention not in tuple(SelfTradePrevention), RejectReason.BAD_SELF_TRADE_PREVENTION),
         (not 0 <= command.owner <= OWNER_MAX, RejectReason.BAD_OWNER),
     )
@@ -82,4 +86,14 @@ def halt_checks(command: HaltSymbol, symbol_count: int) -> Checks:
         (command.time_ns < 0, RejectReason.MALFORMED),
         (not -1 <= command.symbol_id < symbol_count, RejectReason.UNKNOWN_SYMBOL),
         (command.is_halted not in (0, 1), RejectReason.MALFORMED),
+    )
+
+
+def price_range_checks(command: SetPriceRange, symbol_count: int) -> Checks:
+    """Return the rules for the fields of a price range."""
+    bounds = (command.low_ticks, command.high_ticks)
+    return (
+        (command.time_ns < 0, RejectReason.MALFORMED),
+        (not 0 <= command.symbol_id < symbol_count, RejectReason.UNKNOWN_SYMBOL),
+        (not all(0 <= price <= PRICE_TICKS_MAX for price in bounds), RejectReason.BAD_PRICE),
     )

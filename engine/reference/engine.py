@@ -13,11 +13,11 @@ from engine.reference import checks
 from engine.reference.book import PagePool, ReferenceBook, ReferenceOrder
 from engine.reference.events import ReferenceEvents
 from engine.rows.ring import Ring
-from engine.state import SNAPSHOT_WIDTH, STATE_WIDTH, OrderState, SymbolState, hash_state
+from engine.state import SNAPSHOT_WIDTH, STATE_WIDTH, OrderState, hash_state
 from market.codes import CancelReason, OrderType, RejectReason, SelfTradePrevention, Side, TimeInForce, Trigger
-from market.commands import AmendOrder, CancelOrder, HaltSymbol, MassCancel, NewOrder
+from market.commands import AmendOrder, CancelOrder, HaltSymbol, MassCancel, NewOrder, SetPriceRange
 from market.depth import Depth
-from market.events import Amended, Event, Executed, Halted, Rested, Triggered
+from market.events import Amended, Event, Executed, Halted, Rested, Trailed, Triggered
 from market.feed_messages import BestPrices
 from market.kernels.rows import TAG, Int64Array, read_command, write_event
 from market.limits import PRICE_TICKS_MAX
@@ -102,13 +102,7 @@ class ReferenceEngine:
         """Return 64 bits that every engine in this state agrees on."""
         return hash_state(
             self._teller.sequence,
-            (
-                (
-                    SymbolState(int(book.is_halted), book.last_price_ticks, book.trade_id),
-                    self._state_rows(book.orders()),
-                )
-                for book in self._books
-            ),
+            ((book.state, self._state_rows(book.orders())) for book in self._books),
         )
 
     def check_invariants(self) -> None:
@@ -147,6 +141,8 @@ class ReferenceEngine:
                 yield from self._cancel_many(command)
             case HaltSymbol():
                 yield from self._halt(command)
+            case SetPriceRange():
+                yield from self._set_price_range(command)
 
     def _enter_order(self, command: NewOrder) -> Events:
         reason = checks.first_failed(checks.new_order_checks(command, len(self._books)))
@@ -160,6 +156,8 @@ class ReferenceEngine:
             self._place(order)
             yield self._teller.accepted(order)
             if order.is_waiting and book.last_price_ticks:
+                book.follow(book.last_price_ticks)
+                yield from self._tell_trails(book)
                 yield from self._act(book, None, book.last_price_ticks, book.last_price_ticks)
             return
         yield self._teller.accepted(order)
@@ -263,6 +261,14 @@ class ReferenceEngine:
             self._books[symbol_id].is_halted = bool(command.is_halted)
             yield self._teller.tell(Halted, symbol_id=symbol_id, is_halted=command.is_halted)
 
+    def _set_price_range(self, command: SetPriceRange) -> Events:
+        reason = checks.first_failed(checks.price_range_checks(command, len(self._books)))
+        if reason:
+            yield self._teller.refused(command, reason)
+            return
+        book = self._books[command.symbol_id]
+        book.low_ticks, book.high_ticks = command.low_ticks, command.high_ticks or PRICE_TICKS_MAX
+
     # -- an order acts: it trades, then rests or is cancelled, then wakes those who waited for its trades
 
     def _act(self, book: ReferenceBook, order: ReferenceOrder | None, low_ticks: int, high_ticks: int) -> Events:
@@ -270,13 +276,22 @@ class ReferenceEngine:
         while order or (order := book.next_woken(low_ticks, high_ticks)):
             if order.is_waiting:
                 self._remove(order)
-                order.trigger, order.trigger_price_ticks = Trigger.NONE, 0
+                order.trigger, order.trigger_price_ticks, order.trailing_bps = Trigger.NONE, 0, 0
+                order.is_due = False
                 yield self._teller.tell(Triggered, order)
             for event in self._trade_and_settle(order):
                 if isinstance(event, Executed):
                     low_ticks, high_ticks = min(low_ticks, event.price_ticks), max(high_ticks, event.price_ticks)
+                    book.follow(event.price_ticks)
                 yield event
+            yield from self._tell_trails(book)
             order = None
+
+    def _tell_trails(self, book: ReferenceBook) -> Events:
+        for order in book.trailing():
+            if order.has_moved:
+                order.has_moved = False
+                yield self._teller.tell(Trailed, order, price_ticks=order.trigger_price_ticks)
 
     def _trade_and_settle(self, taker: ReferenceOrder) -> Events:
         book = self._books[taker.symbol_id]
@@ -287,6 +302,9 @@ class ReferenceEngine:
             yield self._teller.canceled(taker, CancelReason.FILL_OR_KILL)
             return
         while taker.leaves_lots and (maker := book.best_maker(taker)):
+            if not book.may_trade_at(maker.price_ticks):
+                yield self._teller.canceled(taker, CancelReason.PRICE_RANGE)
+                return
             if taker.owner and taker.owner == maker.owner and taker.self_trade_prevention:
                 yield from self._prevent(taker, maker)
             else:
@@ -309,8 +327,11 @@ class ReferenceEngine:
         Own orders stop it, except that EXPIRE_MAKER takes them out of the way. What an iceberg hides is behind
         everything that its level shows, so it counts only once the level has no own order left in the way.
         """
+        book = self._books[taker.symbol_id]
         available_lots = hidden_lots = level_ticks = 0
-        for maker in self._books[taker.symbol_id].makers(taker):
+        for maker in book.makers(taker):
+            if not book.may_trade_at(maker.price_ticks):
+                break
             if maker.price_ticks != level_ticks:
                 available_lots, hidden_lots, level_ticks = available_lots + hidden_lots, 0, maker.price_ticks
             if available_lots >= taker.leaves_lots:

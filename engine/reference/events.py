@@ -4,12 +4,12 @@ from typing import TypeVar
 
 from engine.reference.book import ReferenceOrder
 from market.codes import CancelReason, RejectReason
-from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, NewOrder
-from market.events import Accepted, Amended, Canceled, Executed, Halted, Rejected, Rested, Triggered
+from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, NewOrder, SetPriceRange
+from market.events import Accepted, Amended, Canceled, Executed, Halted, Rejected, Rested, Trailed, Triggered
 from market.limits import OWNER_MAX
 from market.messages import TAG_BY_MESSAGE
 
-_E = TypeVar("_E", Accepted, Amended, Canceled, Executed, Halted, Rejected, Rested, Triggered)
+_E = TypeVar("_E", Accepted, Amended, Canceled, Executed, Halted, Rejected, Rested, Trailed, Triggered)
 
 
 class ReferenceEvents:
@@ -50,7 +50,7 @@ class ReferenceEvents:
     def refused(self, command: Command, reason: RejectReason) -> Rejected:
         """Tell that the command changed nothing."""
         order_id = command.order_id if isinstance(command, NewOrder | CancelOrder | AmendOrder) else 0
-        owner = 0 if isinstance(command, HaltSymbol) else command.owner
+        owner = 0 if isinstance(command, HaltSymbol | SetPriceRange) else command.owner
         return self.rejected(command.symbol_id, order_id, owner, TAG_BY_MESSAGE[type(command)], reason)
 
     def rejected(self, symbol_id: int, order_id: int, owner: int, tag: int, reason: RejectReason) -> Rejected:

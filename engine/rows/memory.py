@@ -47,6 +47,13 @@ TRADE_ID: Final = 5
 IS_HALTED: Final = 6
 TRADED_LOW: Final = 7  # prices traded since the waiting orders were last looked at
 TRADED_HIGH: Final = 8
+RANGE_LOW: Final = 9  # between which takers may trade, both included
+RANGE_HIGH: Final = 10
+FIRST_TRAIL: Final = 11  # of the orders that trail the price, or will; 0 for none
+LAST_TRAIL: Final = 12
+IS_STIRRED: Final = 13  # one of them has moved or is due
+CALM_LOW: Final = 14  # a trade between these prices, both included, concerns none of them
+CALM_HIGH: Final = 15
 BOOK_SIZE: Final = 16
 NO_BID: Final = 0
 NO_ASK: Final = PRICE_TICKS_MAX + 1
@@ -75,12 +82,18 @@ SYMBOL_SHIFT: Final = 50  # 6 bits
 SYMBOL_MASK: Final = SYMBOLS_MAX - 1
 HAS_EXTRA_SHIFT: Final = 56  # an iceberg, or it waits: its extra fields count
 HAS_EXTRA: Final = 1 << HAS_EXTRA_SHIFT
+IS_TRAILING: Final = 1 << 57  # it waits in the list of those that trail
+HAS_MOVED: Final = 1 << 58  # while a command is handled: its best price is still to be told
+IS_DUE: Final = 1 << 59  # likewise: its price has turned, it is to wake
 TRIGGER_MASK: Final = 3 << TRIGGER_SHIFT
 
 # What only icebergs and waiting orders need, 16 bytes beside each order.
 EXTRA_SIZE: Final = 2
 HIDDEN: Final = 0  # lots behind what an iceberg shows
-TRIGGER_PRICE: Final = 0  # of a waiting order, which hides nothing
+TRIGGER_PRICE: Final = (
+    0  # of a waiting order, which hides nothing; of one that trails, see trailing.py, its distance too
+)
+TRAIL_BPS_SHIFT: Final = 32
 DISPLAY: Final = 1
 
 # A price level: 16 bytes. `levels` sees it as LEVEL_SIZE 64-bit numbers, `queues` as twice as many 32-bit ones.
@@ -158,6 +171,8 @@ def make_memory(capacity: Capacity, commands: Ring, events: Ring) -> Memory:
     books[:, BEST + 1] = NO_ASK
     books[:, NEXT_RISE] = NO_ASK
     books[:, TRADED_LOW] = NO_ASK
+    books[:, RANGE_HIGH] = PRICE_TICKS_MAX
+    books[:, CALM_HIGH] = NO_ASK
     ladder_count = capacity.symbol_count * LADDERS
     return Memory(
         commands=commands.rows.reshape(-1),

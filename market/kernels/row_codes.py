@@ -11,8 +11,8 @@ from typing import Any, Final
 import numpy as np
 
 from market.codes import CancelReason, OrderType, RejectReason, SelfTradePrevention, Side, Tag, TimeInForce, Trigger
-from market.commands import AmendOrder, CancelOrder, HaltSymbol, MassCancel, NewOrder
-from market.events import Accepted, Amended, Canceled, Executed, Rejected, Rested, Triggered
+from market.commands import AmendOrder, CancelOrder, HaltSymbol, MassCancel, NewOrder, SetPriceRange
+from market.events import Accepted, Amended, Canceled, Executed, Rejected, Rested, Trailed, Triggered
 from market.feed_messages import BookOrder, BookTrade
 from market.kernels.rows import column
 from market.session_messages import Heartbeat, Logout
@@ -47,12 +47,14 @@ CANCEL: Final = columns(CancelOrder)
 AMEND: Final = columns(AmendOrder)
 MASS_CANCEL: Final = columns(MassCancel)
 HALT: Final = columns(HaltSymbol)
+PRICE_RANGE: Final = columns(SetPriceRange)
 ACCEPTED: Final = columns(Accepted)
 RESTED: Final = columns(Rested)
 EXECUTED: Final = columns(Executed)
 CANCELED: Final = columns(Canceled)
 AMENDED: Final = columns(Amended)
 TRIGGERED: Final = columns(Triggered)
+TRAILED: Final = columns(Trailed)
 REJECTED: Final = columns(Rejected)
 BOOK_ORDER: Final = columns(BookOrder)
 BOOK_TRADE: Final = columns(BookTrade)

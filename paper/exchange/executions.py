@@ -7,7 +7,7 @@ from typing import Final, assert_never
 
 from market.clock import NS_PER_MS
 from market.codes import CancelReason, RejectReason, Side, Tag
-from market.events import Accepted, Amended, Canceled, Event, Executed, Halted, Rejected, Rested, Triggered
+from market.events import Accepted, Amended, Canceled, Event, Executed, Halted, Rejected, Rested, Trailed, Triggered
 from paper.exchange.fees import Fees
 from paper.exchange.news import AccountListener, AccountNews, ExecutionType, ListNews, OrderNews, WalletNews
 from paper.exchange.order_lists import OrderLists
@@ -93,7 +93,7 @@ class Executions:
                 self._wake(event)
             case Rested():
                 self._queue(self._open_order(event.order_id, event.symbol_id))
-            case Halted():
+            case Halted() | Trailed():
                 pass
             case Amended():
                 self._amend(epoch, event, pending)

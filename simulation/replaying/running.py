@@ -13,7 +13,7 @@ from flow.mirror.hearing import acknowledge, compare, hear_row
 from flow.mirror.memory import MirrorMemory
 from market.kernels.bits import row_at
 from market.kernels.compiling import inlined, is_compiled, kernel, routine
-from market.kernels.row_codes import ACCEPTED, AMENDED, CANCELED, EXECUTED, REJECTED, RESTED, TAGS, TRIGGERED
+from market.kernels.row_codes import ACCEPTED, AMENDED, CANCELED, EXECUTED, REJECTED, RESTED, TAGS, TRAILED, TRIGGERED
 from market.kernels.rows import ROW_WIDTH, TAG, Int64Array
 
 # A run's numbers.
@@ -32,7 +32,9 @@ TOLD_MAX: Final = 32_768  # rows; twice what the engine's rings hold
 LOGGED_MAX: Final = 65_536
 
 _OWNER: Final = ACCEPTED.owner
-assert {each.owner for each in (RESTED, CANCELED, AMENDED, TRIGGERED, REJECTED)} == {_OWNER}, "where they all have it"
+assert {each.owner for each in (RESTED, CANCELED, AMENDED, TRIGGERED, TRAILED, REJECTED)} == {_OWNER}, (
+    "where they all have it"
+)
 
 
 def is_warm() -> bool:

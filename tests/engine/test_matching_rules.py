@@ -256,7 +256,7 @@ def test_a_small_ring_of_events_pauses_a_sweep_and_loses_nothing(make_driver: Ma
     for _ in range(20):
         driver.rest(SELL, 100, 2, display_lots=1)
     order = driver.order(BUY, 100, 41)
-    driver.engine.commands.rows[driver.engine.commands.claim()] = [Tag.NEW_ORDER, *order, 0, 0]
+    driver.engine.commands.rows[driver.engine.commands.claim()] = [Tag.NEW_ORDER, *order, 0]
     driver.engine.commands.publish()
     told, calls = [], 0
     while len(driver.engine.commands):

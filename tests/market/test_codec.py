@@ -122,7 +122,7 @@ REFUSED = {
     "tag 0": (array(0), "unknown tag 0"),
     "a negative tag": (array(-1), "unknown tag -1"),
     "a tag of 64 bits": (array(2**64 - 1), "unknown tag 18446744073709551615"),
-    "too few fields": (array(Tag.NEW_ORDER, 1, 0, 0, 100), "NewOrder has 5 to 13 fields, was 4"),
+    "too few fields": (array(Tag.NEW_ORDER, 1, 0, 0, 100), "NewOrder has 5 to 14 fields, was 4"),
     "too many fields": (array(Tag.CANCEL_ORDER, 1, 0, 0, 0, 0), "CancelOrder has 2 to 4 fields, was 5"),
     "no fields": (array(Tag.EXECUTED), "Executed has 14 to 14 fields, was 0"),
     "more items than any message": (array(*range(16)), "16 exceeds max_array_len"),

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from random import Random
 
 from market.codes import OrderType, SelfTradePrevention, TimeInForce, Trigger
-from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
-from market.limits import ID_MAX, ORDER_IDS_PER_SOURCE, OWNER_MAX, PRICE_TICKS_MAX, QTY_LOTS_MAX
+from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder, SetPriceRange
+from market.limits import ID_MAX, ORDER_IDS_PER_SOURCE, OWNER_MAX, PRICE_TICKS_MAX, QTY_LOTS_MAX, TRAILING_BPS_MAX
 
 _ABSURD = (-1, -(2**63), 2**31, 2**32, 2**40, 2**63 - 1, 9_999)
 
@@ -72,6 +72,8 @@ class RandomCommands:
             # A halt is lifted soon, or little would be tested.
             is_halted = int(self._chance(0.1))
             command = HaltSymbol(self._random.randint(-1, market.symbol_count - 1), is_halted, self._time_ns)
+        elif draw < market.cancel_share + market.amend_share + 0.012:
+            command = self._price_range()
         else:
             command = self._new()
         if self._chance(0.01):
@@ -89,7 +91,11 @@ class RandomCommands:
         qty = choose((1, 2, 3, 5, 8, 13, 40)) if not self._chance(0.01) else QTY_LOTS_MAX
         side = self._random.randrange(2)
         can_hide = order_type != OrderType.MARKET and time_in_force == TimeInForce.GTC
-        trigger = choose((Trigger.STOP, Trigger.TAKE_PROFIT)) if self._chance(0.12) else Trigger.NONE
+        trigger = choose((*Trigger,)[1:]) if self._chance(0.15) else Trigger.NONE
+        trigger_price = self._price() if trigger else 0
+        trails = trigger == Trigger.TRAIL or (trigger and self._chance(0.4))
+        if trigger == Trigger.TRAIL and self._chance(0.5):
+            trigger_price = 0
         return NewOrder(
             order_id=self._new_id(symbol_id),
             symbol_id=symbol_id,
@@ -101,9 +107,10 @@ class RandomCommands:
             self_trade_prevention=int(choose((*SelfTradePrevention, SelfTradePrevention.NONE))),
             display_lots=self._random.randint(1, qty) if can_hide and self._chance(0.2) else 0,
             trigger=int(trigger),
-            trigger_price_ticks=self._price() if trigger else 0,
+            trigger_price_ticks=trigger_price,
             owner=self._owner(),
             time_ns=self._time_ns,
+            trailing_bps=choose((1, 5, 10, 50, 1_000, 5_000, TRAILING_BPS_MAX)) if trails else 0,
         )
 
     def _new_id(self, symbol_id: int) -> int:
@@ -130,6 +137,14 @@ class RandomCommands:
     def _mass_cancel(self) -> MassCancel:
         symbol_id = self._random.randint(-1, self._market.symbol_count - 1)
         return MassCancel(symbol_id, self._random.randint(-1, 1), self._caller(), self._time_ns)
+
+    def _price_range(self) -> SetPriceRange:
+        low, high = sorted((self._price(), self._price()))
+        symbol_id = self._random.randrange(self._market.symbol_count)
+        # A narrow range is lifted soon, or little would trade.
+        return SetPriceRange(
+            symbol_id, low if self._chance(0.3) else 0, high if self._chance(0.3) else 0, self._time_ns
+        )
 
     def _known_id(self) -> tuple[int, int]:
         symbol_id = self._random.randrange(self._market.symbol_count)

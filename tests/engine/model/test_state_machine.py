@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from market.commands import AmendOrder, CancelOrder, HaltSymbol, MassCancel, NewOrder
+from market.commands import AmendOrder, CancelOrder, HaltSymbol, MassCancel, NewOrder, SetPriceRange
 from tests.engine.model.pair import Pair
 
 PRICES = st.one_of(st.integers(95, 105), st.sampled_from([1, 4_095, 4_096, 4_097, 262_143, 16_777_216, 100_000_000]))
@@ -84,6 +84,26 @@ class EnginesAgree(RuleBasedStateMachine):
         """Enter an order that waits."""
         price = 0 if kind == 1 else price
         self._step(NewOrder(order_id, 0, side, price, qty, kind, 0, 1, 0, trigger, at, owner))
+
+    @rule(
+        order_id=IDS,
+        side=st.integers(0, 1),
+        price=PRICES,
+        kind=st.integers(0, 2),
+        trigger=st.integers(1, 3),
+        at=st.one_of(PRICES, st.just(0)),
+        bps=st.sampled_from([1, 100, 200, 300, 9_999]),
+    )
+    def trailing(self, order_id: int, side: int, price: int, kind: int, trigger: int, at: int, bps: int) -> None:
+        """Enter an order that trails the price; those that wait for price 0 are refused."""
+        price = 0 if kind == 1 else price
+        command = NewOrder(order_id, 0, side, price, 5, kind, trigger=trigger, trigger_price_ticks=at, trailing_bps=bps)
+        self._step(command)
+
+    @rule(symbol=SYMBOLS, low=st.one_of(PRICES, st.just(0)), high=st.one_of(PRICES, st.just(0)))
+    def price_range(self, symbol: int, low: int, high: int) -> None:
+        """Bound the prices at which takers trade, or no more."""
+        self._step(SetPriceRange(symbol, low, high))
 
     @rule(order_id=IDS, symbol=SYMBOLS, side=st.integers(0, 1), price=PRICES, qty=LOTS)
     def post_only(self, order_id: int, symbol: int, side: int, price: int, qty: int) -> None:

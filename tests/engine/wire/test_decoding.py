@@ -173,7 +173,7 @@ WORDS = {
     "unknown tag 18446744073709551615": array(2**64 - 1),
     "unknown tag 2147483647": b"\xdc\x00\x01\xce\x7f\xff\xff\xff",
     "InstrumentDefinition does not go this way": encode(DEFINITION),
-    "NewOrder has 5 to 13 fields, was 4": b"\xdd\x00\x00\x00\x05\x01\x01\x00\x00\x64",
+    "NewOrder has 5 to 14 fields, was 4": b"\xdd\x00\x00\x00\x05\x01\x01\x00\x00\x64",
     "CancelOrder has 2 to 4 fields, was 5": array(Tag.CANCEL_ORDER, 1, 0, 0, 0, 0),
     "CancelOrder.order_id must be int, was byte 0xcb": array(Tag.CANCEL_ORDER, 1.0, 0),
     "CancelOrder.order_id must be 1 to 9223372036854775807, was 0": array(Tag.CANCEL_ORDER, 0, 0),

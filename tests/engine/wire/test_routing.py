@@ -11,7 +11,7 @@ from engine.wire.refusals import MalformedBytesError
 from engine.wire.routing import SOURCES_MAX
 from market.codec import encode_all
 from market.codes import RejectReason
-from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
+from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder, SetPriceRange
 from market.events import Event, Executed, Rejected
 from market.kernels.rows import read_command, read_event, write_event
 from market.limits import ORDER_IDS_PER_SOURCE, OWNERS_PER_SOURCE
@@ -28,12 +28,13 @@ COMMAND: st.SearchStrategy[Command] = st.one_of(
     st.builds(lambda order_id, owner: AmendOrder(order_id, 0, 100, 5, owner), ID, OWNER),
     OWNER.map(lambda owner: MassCancel(owner=owner)),
     st.just(HaltSymbol(0, 1)),
+    st.just(SetPriceRange(0, 1, 2)),
 )
 
 
 def refusal(command: Command, source: int) -> RejectReason | None:
     """Return why the source may not send the command."""
-    if isinstance(command, HaltSymbol):
+    if isinstance(command, HaltSymbol | SetPriceRange):
         return None
     if not isinstance(command, MassCancel) and source_of_order(command.order_id) != source:
         return RejectReason.BAD_ORDER_ID

@@ -8,7 +8,7 @@ import pytest
 
 from market.codec import encode, encode_all
 from market.codes import CancelReason, OrderType, RejectReason, Side, Tag, TimeInForce
-from market.commands import AmendOrder, CancelOrder, HaltSymbol, NewOrder
+from market.commands import AmendOrder, CancelOrder, HaltSymbol, NewOrder, SetPriceRange
 from market.events import Accepted, Amended, Canceled, Event, Executed, Rejected, Rested
 from market.feed_messages import InstrumentDefinition
 from market.messages import Message
@@ -162,6 +162,7 @@ def test_stream_may_be_cut_at_every_byte(address: tuple[str, int]) -> None:
         b"\xdf\xff\xff\xff\xff",
         b"\x91" * 3_000,
         encode(HaltSymbol(-1, 1)),
+        encode(SetPriceRange(0, 1, 2)),
         b"GET / HTTP/1.1\r\n",
     ],
 )
