@@ -99,6 +99,7 @@ class Filler:
                     self._write_order()
                     if self.trade_count >= trade_count:
                         break
+            self.ledger.save()
 
     def _write_order(self) -> None:
         number = self.ledger.next_order_number()

@@ -80,7 +80,9 @@ class Admin:
             if not secrets.compare_digest(token.encode(errors="backslashreplace"), self._token.encode()):
                 return json_response({"error": f"expected the admin's token in {TOKEN_HEADER}"}, status=401)
             try:
-                return json_response(await handler(request, **parts))
+                answer = await handler(request, **parts)
+                self._exchange.saves.save()  # nobody is told of anything before
+                return json_response(answer)
             except AdminError as error:
                 return json_response({"error": str(error)}, status=error.status)
 

@@ -129,7 +129,13 @@ class FrontDesk:
         if endpoint.is_signed:
             self.identify(inquiry, values, now_ns)
         call = Call(self._exchange, inquiry.account or 0, values, now_ns, self._until_done, self.usage)
-        return await endpoint.handler(call)
+        try:
+            document = await endpoint.handler(call)
+        except ExchangeError:
+            self._exchange.saves.save()
+            raise
+        self._exchange.saves.save()  # whatever an answer tells, a refusal as well, must last
+        return document
 
     async def _until_done(self, pending: Pending) -> None:
         answered = asyncio.Event()

@@ -148,6 +148,7 @@ async def _serve(node: Node) -> None:
         first_owner=first_owner(Source.PAPER),
         first_update_id=time_ns() // NS_PER_US,  # more than were ever told before: no book changes so often
         commission=commission_of(settings),
+        soon=asyncio.get_running_loop().call_soon,  # if it fails, the next turn tries again, and ends the node
     )
     for number in accounts.numbers:
         exchange.open_account(number)

@@ -54,7 +54,7 @@ class ExchangeTurns:
         self._client.tick(now.monotonic_ns)
 
     def take_reports(self) -> None:
-        """Take what the engines report of our orders."""
+        """Take what the engines report of our orders, and save it with all else that waits for that."""
         for link, news in self._client.receive():
             orders = self._exchange.engines[link.engine]
             if isinstance(news, Connected):
@@ -69,3 +69,4 @@ class ExchangeTurns:
                 self._on_connected(link, news)
             else:
                 orders.on_reports(news.epoch, news.events, news.report_sequence, news.command_sequence)
+        self._exchange.saves.save()  # before the link acknowledges: it may with anything that it sends

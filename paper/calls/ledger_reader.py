@@ -9,7 +9,7 @@ from paper.calls import documents
 from paper.calls.documents import Document
 from paper.money.account_records import AccountRecord
 from paper.money.history import History, Span
-from paper.money.ledger import LedgerError
+from paper.money.ledger_file import LedgerError
 from paper.money.tables import IS_OPEN, ORDER_COLUMNS, SCHEMA_VERSION, order_of_row
 from paper.money.wallets import Wallet
 from paper.units import Symbol

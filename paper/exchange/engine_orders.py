@@ -11,15 +11,18 @@ import logging
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from market.clock import NS_PER_MS
 from market.codes import RejectReason
 from market.commands import AmendOrder, CancelOrder, Command, MassCancel
 from market.events import Event
+from market.limits import BATCH_MESSAGES_MAX
 from paper.errors import ErrorKind, ExchangeError
 from paper.exchange.executions import Executions
 from paper.exchange.pending import COMMANDS_PENDING_MAX, Pending, PendingCommands, Purpose
+from paper.exchange.saves import Saves
 from paper.money.ledger import Ledger
 from paper.money.orders import Order, OrderStatus
 
@@ -47,7 +50,8 @@ class EngineOrders:
     Args:
         engine: its name.
         link: the link end at it.
-        ledger: the saved state, with the number of the last report of this engine.
+        ledger: the state, with the number of the last report of this engine.
+        saves: saves it; no command is sent, and none is finished, before what led to it is saved.
         executions: what the engine's events do.
         first_order_id: the id before the exchange's first.
         first_owner: the owner number of account 0.
@@ -62,6 +66,7 @@ class EngineOrders:
         engine: str,
         link: LinkEnd,
         ledger: Ledger,
+        saves: Saves,
         executions: Executions,
         *,
         first_order_id: int,
@@ -72,9 +77,11 @@ class EngineOrders:
         self._engine = engine
         self._link = link
         self._ledger = ledger
+        self._saves = saves
         self._executions = executions
         self._first_order_id = first_order_id
         self._first_owner = first_owner
+        self._outbox: list[tuple[Command, Pending]] = []  # until what led to them is saved, and the engine listens
         self._has_connected = False
         self._lost_cancels: dict[int, str] = {}  # by order id: clients' cancels that may never be answered
         self._is_recall_due = False
@@ -101,34 +108,31 @@ class EngineOrders:
             raise ExchangeError(ErrorKind.OVERLOADED)
 
     def enter(self, orders: Sequence[Order], now_ns: int) -> list[Pending]:
-        """Send orders that are funded and saved, all or none.
-
-        Raises:
-            ExchangeError: DISCONNECTED; nothing was sent then.
-        """
-        sequence = self._send([order.engine_command(self._owner(order.account), now_ns) for order in orders])
-        return [self.pending.add(order, Purpose.ENTER, sequence) for order in orders]
+        """Send orders that are funded, as soon as they are saved."""
+        return [
+            self._send(order.engine_command(self._owner(order.account), now_ns), self.pending.add(order, Purpose.ENTER))
+            for order in orders
+        ]
 
     def cancel(self, orders: Sequence[Order], now_ns: int, request_id: str) -> list[Pending]:
-        """Send cancels of open orders, all or none; `request_id` empty names each request after its order.
-
-        Raises:
-            ExchangeError: DISCONNECTED; nothing was sent then.
-        """
-        sequence = self._send([self._cancel_command(order, now_ns) for order in orders])
+        """Send cancels of open orders; `request_id` empty names each request after its order."""
         return [
-            self.pending.add(order, Purpose.CANCEL, sequence, request_id or f"cancel-{order.order_id}")
+            self._send(
+                self._cancel_command(order, now_ns),
+                self.pending.add(order, Purpose.CANCEL, request_id or f"cancel-{order.order_id}"),
+            )
             for order in orders
         ]
 
     def amend(self, orders: Sequence[Order], less_lots: int, now_ns: int) -> list[Pending]:
-        """Send amends, all or none; each leaves less open, if exactly as much is open as the exchange knows of.
-
-        Raises:
-            ExchangeError: DISCONNECTED; nothing was sent then.
-        """
-        sequence = self._send([self._amend_command(order, less_lots, now_ns) for order in orders])
-        return [self.pending.add(order, Purpose.AMEND, sequence, order.next_client_order_id) for order in orders]
+        """Send amends; each leaves less open, if exactly as much is open as the exchange knows of."""
+        return [
+            self._send(
+                self._amend_command(order, less_lots, now_ns),
+                self.pending.add(order, Purpose.AMEND, order.next_client_order_id),
+            )
+            for order in orders
+        ]
 
     def clear_anew(self, account: int, now_ns: int) -> None:
         """Take the orders of an account that was reset just now out of the engine's book, as soon as it listens."""
@@ -143,7 +147,7 @@ class EngineOrders:
             each = ((order_id, remnants[order_id]) for order_id in order_ids)
             commands = [CancelOrder(i, at.symbol.symbol_id, self._owner(at.account), now_ns) for i, at in each]
             with suppress(ConnectionError):  # the next report or connection tries again
-                self._link.send(commands)
+                self._send_now(commands)
                 self._remnants_sent.update(order_ids)
 
     # -- what the engine says
@@ -168,6 +172,8 @@ class EngineOrders:
         last_epoch, last_sequence = self._ledger.last_report(self._engine)
         is_new = epoch != last_epoch
         to_enter: list[Order] = []
+        if is_new:
+            self._outbox.clear()  # of orders that end now, or are entered again
         with self._executions.saved():
             self._ledger.skip_order_numbers(last_order_id - self._first_order_id)
             if last_epoch == 0 and last_order_id:
@@ -180,6 +186,7 @@ class EngineOrders:
                 to_enter = self._survivors(now_ns // NS_PER_MS)
                 self._ledger.set_last_report(self._engine, epoch, report_sequence)
         if is_new:
+            self._saves.save()
             self.pending.finish_all()
             self._clearing.clear()
             self._to_enter.clear()
@@ -196,9 +203,9 @@ class EngineOrders:
         self._has_connected = True
 
     def on_reports(self, epoch: int, events: Sequence[Event], report_sequence: int, acknowledged: int) -> None:
-        """Save what the engine reports about our orders, then finish the commands that are completely handled.
+        """Take what the engine reports about our orders; once it is saved, finish the commands that it has handled.
 
-        Reports that are saved already are passed over; those that are missing before them are lost.
+        Reports that were taken already are passed over; those that are missing before them are lost.
 
         Args:
             epoch: which life of the engine reports.
@@ -206,10 +213,10 @@ class EngineOrders:
             report_sequence: the number of the last event.
             acknowledged: every command with a link sequence up to this has all its events in this or an earlier call.
         """
-        saved_epoch, saved_sequence = self._ledger.last_report(self._engine)
-        assert epoch == saved_epoch, f"a report of epoch {epoch}, but {self._engine} connected with epoch {saved_epoch}"
-        self._lose_reports(epoch, saved_sequence, report_sequence - len(events))
-        fresh_count = min(max(report_sequence - saved_sequence, 0), len(events))
+        taken_epoch, taken_sequence = self._ledger.last_report(self._engine)
+        assert epoch == taken_epoch, f"a report of epoch {epoch}, but {self._engine} connected with epoch {taken_epoch}"
+        self._lose_reports(epoch, taken_sequence, report_sequence - len(events))
+        fresh_count = min(max(report_sequence - taken_sequence, 0), len(events))
         if fresh_count:
             fresh = events[len(events) - fresh_count :]
             with self._executions.saved():
@@ -254,11 +261,11 @@ class EngineOrders:
         return sorted(still_open, key=lambda order: order.queue_number)
 
     def _enter_again(self, orders: Sequence[Order], now_ns: int) -> None:
-        """Send orders that were saved before; if the engine takes no commands now, the next report tries again."""
+        """Send orders of our own accord; if the engine takes no commands now, the next report tries again."""
         self._to_enter = [order for order in (*self._to_enter, *orders) if order.status.is_open]
         if self._to_enter:
             with suppress(ConnectionError):
-                self._link.send([each.engine_command(self._owner(each.account), now_ns) for each in self._to_enter])
+                self._send_now([each.engine_command(self._owner(each.account), now_ns) for each in self._to_enter])
                 self._to_enter = []
 
     def _lose_reports(self, epoch: int, last_sequence: int, first_gone: int) -> None:
@@ -273,6 +280,7 @@ class EngineOrders:
             for order in self._open_orders():
                 self._executions.doubt(order)
             self._ledger.set_last_report(self._engine, epoch, first_gone)
+        self._saves.save()
         self.pending.lose_all()
         self._remnants_sent.clear()
         _log.warning(
@@ -287,11 +295,11 @@ class EngineOrders:
         if not orders:
             return
         with suppress(ConnectionError):  # the next report or connection tries again
-            sequence = self._link.send([self._cancel_command(order, now_ns) for order in orders])
+            sequence = self._send_now([self._cancel_command(order, now_ns) for order in orders])
             for order in orders:
                 request_id = self._lost_cancels.pop(order.order_id, None)
                 purpose = Purpose.RECALL if request_id is None else Purpose.CANCEL
-                self.pending.add(order, purpose, sequence, request_id or "")
+                self.pending.add(order, purpose, request_id or "", sequence)
             self._is_recall_due = False
 
     def _clear_books(self, now_ns: int) -> None:
@@ -301,7 +309,7 @@ class EngineOrders:
         if accounts:
             commands = [MassCancel(owner=self._owner(account), time_ns=now_ns) for account in accounts]
             with suppress(ConnectionError):  # the next report or connection tries again
-                self._clearing.update(dict.fromkeys(accounts, self._link.send(commands)))
+                self._clearing.update(dict.fromkeys(accounts, self._send_now(commands)))
 
     def _note_clearing(self, accounts: Iterable[int], *, is_clearing: bool) -> None:
         records = self._ledger.records
@@ -316,13 +324,33 @@ class EngineOrders:
                 self._note_clearing(cleared, is_clearing=False)
             for account in cleared:
                 del self._clearing[account]
-        self.pending.acknowledge(sequence)
+        self._saves.then(partial(self.pending.acknowledge, sequence))
+        if self._outbox:
+            self._saves.then(self._empty_outbox)
 
-    def _send(self, commands: Sequence[Command]) -> int:
-        try:
-            return self._link.send(commands)
-        except ConnectionError as error:
-            raise ExchangeError(ErrorKind.DISCONNECTED) from error
+    def _send(self, command: Command, pending: Pending) -> Pending:
+        """Send a client's command once all until now is saved."""
+        self._outbox.append((command, pending))
+        self._saves.then(self._empty_outbox)
+        return pending
+
+    def _empty_outbox(self) -> None:
+        """Send what waits, as few frames as possible; if the engine has gone away meanwhile, it waits on."""
+        with suppress(ConnectionError):
+            while batch := self._outbox[:BATCH_MESSAGES_MAX]:
+                last = self._link.send([command for command, _ in batch])
+                del self._outbox[: len(batch)]
+                for sequence, (_, pending) in enumerate(batch, last - len(batch) + 1):
+                    pending.sequence = sequence
+
+    def _send_now(self, commands: Sequence[Command]) -> int:
+        """Send commands of our own, behind all that waits, and return the link's number of the last one.
+
+        Raises:
+            ConnectionError: as the link does.
+        """
+        self._saves.save()
+        return self._link.send(commands)
 
     def _amend_command(self, order: Order, less_lots: int, now_ns: int) -> AmendOrder:
         symbol_id, owner, open_lots = order.symbol.symbol_id, self._owner(order.account), order.leaves_lots

@@ -1,10 +1,11 @@
 """The exchange: accounts give orders, engines match them, and money moves. No sockets, no clock.
 
 An order is checked, funded and saved before its symbol's engine hears of it; whatever an engine reports is saved, with
-the report's number, before anybody is told. So the process may die anywhere and resume after the last saved reports.
+the report's number, before anybody is told (`saves`). So the process may die anywhere and resume after the last saved
+reports.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from market.clock import NS_PER_MS
@@ -19,11 +20,12 @@ from paper.exchange.order_lists import NewList, check_prices, lock_together
 from paper.exchange.order_rules import OrderRules
 from paper.exchange.pending import Pending, Purpose
 from paper.exchange.public_market import BookView, PublicMarket
+from paper.exchange.saves import Action, Saves, at_once
 from paper.exchange.sizing import price_cap_ticks
 from paper.money.commission import DISCOUNT_ASSET, Commission
 from paper.money.ledger import Ledger
 from paper.money.order_list import Contingency, OrderList
-from paper.money.orders import Order, OrderKind, OrderStatus, Reserve
+from paper.money.orders import Order, OrderKind, Reserve
 from paper.money.starting_assets import STARTING_ASSETS
 from paper.money.wallets import OUTSIDE
 from paper.units import UNITS_PER_ONE, Symbol
@@ -34,7 +36,8 @@ class Exchange:
 
     Attributes:
         symbols: what is traded, by the venue's spelling.
-        ledger: the saved state; read it freely, change it only through the exchange.
+        ledger: the state, of which the latest may not be saved yet; change it only through the exchange.
+        saves: saves it, and lets the outside know only then.
         engines: the orders at each engine, by its name.
         market: what everybody sees.
         commission: what the exchange takes of every trade.
@@ -52,26 +55,31 @@ class Exchange:
         first_owner: int = 0,
         first_update_id: int = 1,
         commission: Commission | None = None,
+        soon: Callable[[Action], object] = at_once,
     ) -> None:
         """Take up the ledger's state; order ids are `first_order_id` + 1, 2 ..., owners `first_owner` + account.
 
         Changes of the public books are numbered from `first_update_id` on.
         `links` are the link ends by engine, one for each that has a symbol.
+        `soon` is given each save to do; what has changed until it does it is saved together.
         """
         self.symbols: Mapping[str, Symbol] = ledger.symbols
         self.ledger = ledger
+        self.saves = Saves(ledger, soon)
         self.commission = commission or Commission()
         self.halted: set[str] = set()
         self.market = PublicMarket(ledger, book, first_update_id)
         self._rules = OrderRules(ledger, self.market)
         self._first_order_id = first_order_id
-        self._executions = Executions(ledger, Fees(ledger, self.commission, self._bnb_price_of_payer), self._admit)
+        fees = Fees(ledger, self.commission, self._bnb_price_of_payer)
+        self._executions = Executions(ledger, self.saves, fees, self._admit)
         self.account_listeners = self._executions.listeners
         self.engines: Mapping[str, EngineOrders] = {
             engine: EngineOrders(
                 engine,
                 links[engine],
                 ledger,
+                self.saves,
                 self._executions,
                 first_order_id=first_order_id,
                 first_owner=first_owner,
@@ -96,6 +104,7 @@ class Exchange:
         """Forget the account's balances, orders and trades, and give it the starting assets anew."""
         time_ms = now_ns // NS_PER_MS
         before = {asset: wallet.free + wallet.locked for asset, wallet in self.ledger.wallets.of(account).items()}
+        self.saves.save()
         with self._executions.saved():
             self.ledger.forget_account(account, time_ms)
             self._endow(account)
@@ -137,7 +146,7 @@ class Exchange:
         self._rules.size(order, now_ns)
 
     def place(self, order: Order, now_ns: int) -> Pending:
-        """Fund and save a new order and send it to the engine; when done, it tells how it went.
+        """Fund a new order; it is saved and sent to the engine, and when done, it tells how it went.
 
         Raises:
             ExchangeError: if a filter, the account's funds, or another open order forbids it; nothing has changed then.
@@ -147,11 +156,11 @@ class Exchange:
         with self._executions.saved():
             self._number([order], now_ns)
             lock_together(self.ledger.wallets, [order])
-        (pending,) = self._enter(engine, [order], now_ns)
+        (pending,) = engine.enter([order], now_ns)
         return pending
 
     def place_list(self, new: NewList, now_ns: int) -> tuple[OrderList, list[Pending]]:
-        """Fund and save the legs of a new order list and send those to the engine that do not wait for another.
+        """Fund the legs of a new order list; they are saved, and those sent that do not wait for another.
 
         Raises:
             ExchangeError: if a filter, the prices, the account's funds, or an open order or list forbids it; nothing
@@ -185,7 +194,7 @@ class Exchange:
             self.ledger.open_lists[list_id] = placed
             lock_together(self.ledger.wallets, at_work)
         # The leg that may be refused first: then nothing of the list was ever at work.
-        return placed, self._enter(engine, sorted(at_work, key=lambda leg: leg.stop_ticks > 0), now_ns)
+        return placed, engine.enter(sorted(at_work, key=lambda leg: leg.stop_ticks > 0), now_ns)
 
     def cancel(self, orders: Sequence[Order], now_ns: int, *, request_id: str = "") -> list[Pending]:
         """Ask the engine to cancel open orders; a `Pending` without `refusal` was cancelled when it is done.
@@ -236,13 +245,7 @@ class Exchange:
                     self._executions.shrink(each, less_lots, now_ns // NS_PER_MS)
         if order.is_held:
             return Pending(order, Purpose.AMEND, 0, client_order_id, is_applied=True, is_done=True)
-        try:
-            pending = engine.amend(orders, less_lots, now_ns)
-        except ExchangeError:
-            with self._executions.saved():
-                for each in orders:
-                    self._executions.forget_amend(each)
-            raise
+        pending = engine.amend(orders, less_lots, now_ns)
         return next(each for each in pending if each.order is order)
 
     # -- how
@@ -281,16 +284,6 @@ class Exchange:
         is_doubled = len(set(names)) < len(names)
         if is_doubled or any(self._is_name_taken(orders[0].account, name) for name in names):
             raise ExchangeError(ErrorKind.DUPLICATE_ORDER)
-
-    def _enter(self, engine: EngineOrders, orders: Sequence[Order], now_ns: int) -> list[Pending]:
-        """Send orders that are saved; if the engine cannot take them, they end, with what is in a list with them."""
-        try:
-            return engine.enter(orders, now_ns)
-        except ExchangeError:
-            with self._executions.saved():
-                self._executions.end(orders[0], OrderStatus.REJECTED, now_ns // NS_PER_MS)
-            engine.take_out_remnants(now_ns)
-            raise
 
     def _engine(self, symbol: Symbol) -> EngineOrders:
         """Return the orders at the engine of a symbol.

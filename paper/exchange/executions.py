@@ -1,7 +1,7 @@
-"""What the engine's events do to orders and money: saved as one, and only then is anybody told."""
+"""What the engine's events do to orders and money: changed as one, and only when that is saved is anybody told."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, assert_never
 
@@ -12,6 +12,7 @@ from paper.exchange.fees import Fees
 from paper.exchange.news import AccountListener, AccountNews, ExecutionType, ListNews, OrderNews, WalletNews
 from paper.exchange.order_lists import OrderLists
 from paper.exchange.pending import Pending, PendingCommands, Purpose
+from paper.exchange.saves import Saves
 from paper.money.ledger import Ledger
 from paper.money.orders import AccountTrade, ExpiryReason, Order, OrderStatus
 from paper.money.wallets import FEES, OUTSIDE
@@ -32,7 +33,7 @@ _EXPIRY_OF_CANCEL: Final = {
 
 
 class Executions:
-    """Applies events to the ledger, inside `saved`, and tells the accounts of them.
+    """Applies events to the ledger, inside `saved`, and tells the accounts of them when `saves` has saved them.
 
     `admit` checks an order whose turn in its list has come, as if it were sent at that time, in ns.
 
@@ -42,8 +43,9 @@ class Executions:
         lists: what the legs of order lists do to each other.
     """
 
-    def __init__(self, ledger: Ledger, fees: Fees, admit: Callable[[Order, int], None]) -> None:
+    def __init__(self, ledger: Ledger, saves: Saves, fees: Fees, admit: Callable[[Order, int], None]) -> None:
         self._ledger = ledger
+        self._saves = saves
         self._fees = fees
         self.listeners: list[AccountListener] = []
         self.to_enter: list[Order] = []
@@ -52,25 +54,30 @@ class Executions:
 
     @contextmanager
     def saved(self) -> Iterator[None]:
-        """Save all changes made inside the block as one, then tell the accounts."""
+        """Make all changes inside the block as one; they are saved with the next save, and then told the accounts."""
         self.to_enter.clear()
         self._news.clear()
         with self._ledger.transaction():
             yield
+        news: list[AccountNews] = [*self._news]
         assets: dict[int, set[str]] = {}
         last_ms: dict[int, int] = {}
-        for news in self._news:
-            self.tell(news)
-            if isinstance(news, OrderNews):
-                assets.setdefault(news.account, set()).update(news.assets)
-                last_ms[news.account] = news.time_ms
+        for each in self._news:
+            if isinstance(each, OrderNews):
+                assets.setdefault(each.account, set()).update(each.assets)
+                last_ms[each.account] = each.time_ms
         for account, time_ms in last_ms.items():
-            self.tell(WalletNews(account, self._ledger.wallets.some_of(account, assets[account]), time_ms))
+            news.append(WalletNews(account, self._ledger.wallets.some_of(account, assets[account]), time_ms))
+        self.tell(*news)
 
-    def tell(self, news: AccountNews) -> None:
-        """Tell every listener."""
-        for listener in self.listeners:
-            listener(news)
+    def tell(self, *news: AccountNews) -> None:
+        """Tell every listener, once all changes until now are saved."""
+        self._saves.then(lambda: self._tell(news))
+
+    def _tell(self, news: Sequence[AccountNews]) -> None:
+        for each in news:
+            for listener in self.listeners:
+                listener(each)
 
     def apply(self, epoch: int, event: Event, pending: PendingCommands) -> None:
         """Apply one event; events of orders that were forgotten change nothing.

@@ -7,9 +7,11 @@ from enum import Enum, auto
 from typing import Final
 
 from market.codes import RejectReason
+from market.limits import ID_MAX
 from paper.money.orders import Order
 
 COMMANDS_PENDING_MAX: Final = 10_000
+UNSENT: Final = ID_MAX + 1  # behind every command that was sent
 
 
 class Purpose(Enum):
@@ -27,6 +29,7 @@ class Pending:
 
     Attributes:
         order: the order it is about, as it stands.
+        sequence: its number on the link, UNSENT before it has one.
         refusal: why the engine refused to cancel or to amend, or None.
         is_applied: whether the engine has amended.
         request_id: the client id of a cancel; what the order is called after an amend.
@@ -36,7 +39,7 @@ class Pending:
 
     order: Order
     purpose: Purpose
-    sequence: int
+    sequence: int = UNSENT
     request_id: str = ""
     refusal: RejectReason | None = None
     is_applied: bool = False
@@ -70,8 +73,8 @@ class PendingCommands:
     def __len__(self) -> int:
         return len(self._commands)
 
-    def add(self, order: Order, purpose: Purpose, sequence: int, request_id: str = "") -> Pending:
-        """Remember a command that was sent."""
+    def add(self, order: Order, purpose: Purpose, request_id: str = "", sequence: int = UNSENT) -> Pending:
+        """Remember a command that was sent, or will be."""
         pending = Pending(order, purpose, sequence, request_id)
         self._commands.append(pending)
         if purpose is Purpose.AMEND:

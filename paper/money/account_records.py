@@ -57,8 +57,8 @@ class AccountRecords(Tracked[int, AccountRecord]):
         return [account for account, record in self.items() if engine in record.clearing]
 
     def changes(self) -> Iterator[Row]:
-        """Return the rows that have changed since the last `settle` or `undo`."""
-        for account in self.before:
+        """Return the rows that have settled since they were last saved."""
+        for account in self.unsaved:
             record = self[account]
             is_payer = None if record.is_bnb_payer is None else int(record.is_bnb_payer)
             yield account, record.reset_count, record.reset_ms, is_payer, ",".join(sorted(record.clearing))

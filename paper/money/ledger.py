@@ -1,12 +1,13 @@
-"""The exchange's memory on disk: orders, trades and balances in SQLite, changed by one transaction at a time.
+"""The exchange's memory on disk: orders, trades and balances in SQLite.
+
+A transaction changes what is held in memory: open orders and wallets. One that fails is taken back, and leaves those
+before it alone. `save` then writes all that have succeeded since the last one as a single transaction of the database:
+that is most of the work, and costs for a hundred orders little more than for one.
 
 The write-ahead log with synchronous=NORMAL survives a kill -9 of the process at any moment; only a power cut may take
-the last transactions with it, and then whole ones. Open orders and wallets are also held in memory; a transaction that
-fails takes both back.
+the last saves with it, and then whole ones.
 """
 
-import os
-import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,13 +17,12 @@ from typing import Final
 
 from market.codes import RejectReason
 from market.instrument import Instrument
-from market.mendable import MendableError
 from paper.money.account_records import AccountRecords
 from paper.money.history import History
+from paper.money.ledger_file import open_ledger
 from paper.money.order_list import ListStatus, OpenLists, OrderList, Remnant, Remnants
 from paper.money.orders import AccountTrade, Order, OrderStatus
 from paper.money.tables import (
-    ANY_ENGINE,
     IS_OPEN,
     ORDER_COLUMNS,
     SAVE_ACCOUNT,
@@ -32,9 +32,6 @@ from paper.money.tables import (
     SAVE_LIST,
     SAVE_ORDER,
     SAVE_TRADE,
-    SCHEMA,
-    SCHEMA_VERSION,
-    UPGRADES,
     order_of_row,
     order_row,
     trade_row,
@@ -52,16 +49,12 @@ _NO_REPORT: Final = 0, 0
 _DIFFERENCES_TOLD_MAX: Final = 5
 
 
-class LedgerError(MendableError):
-    """The file cannot be used; the text is one line for the user."""
-
-
 class BooksError(AssertionError):
     """Money was made or lost, or what is locked is not what the orders need: nothing may go on with these books."""
 
 
 class Ledger:
-    """Orders, trades and balances; every change happens inside `transaction()`.
+    """Orders, trades and balances; every change happens inside `transaction()`, and is on disk after `save()`.
 
     Attributes:
         symbols: what is traded, by the venue's spelling.
@@ -83,21 +76,13 @@ class Ledger:
             engine_of: by symbol, the name of the engine that has its book.
 
         Raises:
-            LedgerError: if it is no ledger, another version's, counts a symbol in other ticks or lots, or has open
-                orders of a symbol at another engine.
+            LedgerError: if the file cannot be used, as `open_ledger` says.
         """
         self.symbols: Mapping[str, Symbol] = {
             each.symbol: Symbol.of(each, engine_of[each.symbol]) for each in instruments
         }
         self.engines = tuple(sorted({symbol.engine for symbol in self.symbols.values()}))
-        self._connection = _open(path)
-        try:
-            _check_symbols(self._connection, self.symbols, path)
-            _name_engines(self._connection, self.engines)
-            _check_places(self._connection, self.symbols, path)
-        except LedgerError:
-            self._connection.close()
-            raise
+        self._connection = open_ledger(path, self.symbols, self.engines)
         read = self._connection.execute
         self._counters = Tracked[str, int](dict(read("SELECT name, value FROM counters")))
         engines = read("SELECT engine, epoch, report_sequence FROM engines")
@@ -123,32 +108,55 @@ class Ledger:
         )  # fmt: skip
         self._orders_before: dict[int, tuple[Order, Order]] = {}
         self._new_trades: list[AccountTrade] = []
+        self._is_changing = False
+        self._forgotten: list[int] = []
+        self._unsaved_orders: dict[int, Order] = {}
+        self._unsaved_trades: list[AccountTrade] = []
 
     def close(self) -> None:
-        """Close the file; nothing is lost without it."""
+        """Close the file; nothing that was saved is lost without it."""
         self._connection.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Save all changes made inside the block as one, or, if it raises, none of them, in memory as on disk."""
-        assert not self._connection.in_transaction, "transactions do not nest"
+        """Make all changes inside the block as one, or, if it raises, none of them; the next `save` saves them."""
+        assert not self._is_changing, "transactions do not nest"
+        self._is_changing = True
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
             yield
             self._check_changes()
-            self._save()
-            self._connection.execute("COMMIT")
         except BaseException:
             self._undo()
             raise
+        finally:
+            self._is_changing = False
         self._settle()
+
+    def save(self) -> None:
+        """Write all that has changed since the last time as one; if that fails, it can be tried again.
+
+        Raises:
+            sqlite3.Error: if the disk does not take it; nothing was written.
+        """
+        assert not self._is_changing, "half a transaction cannot be saved"
+        if not self._has_unsaved():
+            return
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._write()
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+        self._note_saved()
 
     def last_report(self, engine: str) -> tuple[int, int]:
         """Return an engine's epoch and the sequence of its last report that is saved; (0, 0) before the first."""
         return self._reports.get(engine, _NO_REPORT)
 
     def set_last_report(self, engine: str, epoch: int, report_sequence: int) -> None:
-        """Remember a report as saved, in the transaction that holds its effects."""
+        """Remember a report, in the transaction that holds its effects."""
         self._reports[engine] = epoch, report_sequence
 
     def next_order_number(self) -> int:
@@ -182,7 +190,8 @@ class Ledger:
         """
         sql = "SELECT max(trade_id) FROM trades WHERE account = ? AND symbol = ?"
         (last,) = self._connection.execute(sql, (account, symbol.name)).fetchone()
-        new = [each.trade_id for each in self._new_trades if each.account == account and each.symbol is symbol]
+        recent = self._unsaved_trades + self._new_trades
+        new = [each.trade_id for each in recent if each.account == account and each.symbol is symbol]
         return max(last or 0, self.trade_id(epoch, 0), *new) + 1
 
     def open_order_by_client_id(self, account: int, client_order_id: str) -> Order | None:
@@ -195,13 +204,13 @@ class Ledger:
         return [order for order in orders if symbol is None or order.symbol is symbol]
 
     def change(self, order: Order) -> Order:
-        """Announce that an order is new or about to change; it is saved, or taken back, with the transaction."""
+        """Announce that an order is new or about to change; it is kept, or taken back, with the transaction."""
         self._orders_before.setdefault(order.order_id, (order, order.copy()))
         return order
 
     def open_lists_of(self, account: int, symbol: Symbol | None = None) -> list[OrderList]:
         """Return the account's lists that still execute, of a symbol or all, oldest first."""
-        lists = (each for each in self.open_lists.values() if each.account == account)
+        lists = (each for each in self.open_lists.executing() if each.account == account)
         return [each for each in lists if symbol is None or each.symbol is symbol]
 
     def add_trade(self, trade: AccountTrade) -> None:
@@ -209,7 +218,11 @@ class Ledger:
         self._new_trades.append(trade)
 
     def forget_account(self, account: int, time_ms: int) -> None:
-        """Delete the orders and trades of an account, hand what it owns back to the outside, and count the reset."""
+        """Delete the orders and trades of an account, hand what it owns back to the outside, and count the reset.
+
+        What it did before must be saved: it is deleted on disk.
+        """
+        assert not self._has_unsaved(), f"account {account} is forgotten before its past is saved"
         record = self.records.of(account)
         clearing = frozenset(self.engines)
         reset = replace(record, reset_count=record.reset_count + 1, reset_ms=time_ms, clearing=clearing)
@@ -222,8 +235,7 @@ class Ledger:
             self.open_lists.end(order_list, ListStatus.REJECT)
         for asset, wallet in self.wallets.of(account).items():
             self.wallets.transfer(account, OUTSIDE, asset, wallet.free)
-        for table in ("orders", "trades", "order_lists"):
-            self._connection.execute(f"DELETE FROM {table} WHERE account = ?", (account,))  # noqa: S608 - constants
+        self._forgotten.append(account)
 
     def check(self) -> None:
         """Check that no money was made or lost, and that what is locked is what the open orders need.
@@ -240,7 +252,7 @@ class Ledger:
         _compare(self.wallets.locked(), needed)
 
     def _check_changes(self) -> None:
-        """Check of what is about to be saved what `check` checks of everything."""
+        """Check of what has just changed what `check` checks of everything."""
         made = self.wallets.made()
         if made:
             raise BooksError(f"money would be made or lost: {_amounts(made)}")
@@ -254,25 +266,38 @@ class Ledger:
         self._counters[name] = number = self._counters.get(name, 0) + 1
         return number
 
-    def _save(self) -> None:
-        changed = [order for order, _ in self._orders_before.values()]
+    def _has_unsaved(self) -> bool:
+        return bool(self._unsaved_orders or self._unsaved_trades or any(each.unsaved for each in self._tracked))
+
+    def _write(self) -> None:
+        for account in self._forgotten:
+            for table in ("orders", "trades", "order_lists"):
+                self._connection.execute(f"DELETE FROM {table} WHERE account = ?", (account,))  # noqa: S608 - constants
+        changed = self._unsaved_orders.values()
         kept = [order_row(order) for order in changed if order.status is not OrderStatus.REJECTED]
         rejected = [(order.order_id,) for order in changed if order.status is OrderStatus.REJECTED]
         for sql, rows in (
             (SAVE_ORDER, kept),
             ("DELETE FROM orders WHERE order_id = ?", rejected),
-            (SAVE_TRADE, list(map(trade_row, self._new_trades))),
+            (SAVE_TRADE, list(map(trade_row, self._unsaved_trades))),
             (SAVE_BALANCE, list(self.wallets.changes())),
             (SAVE_ACCOUNT, list(self.records.changes())),
             (SAVE_LIST, list(self.open_lists.changes())),
             ("DELETE FROM order_lists WHERE list_id = ?", self.open_lists.rejected()),
             ("INSERT OR REPLACE INTO remnants VALUES (?,?,?)", self.remnants.come()),
             ("DELETE FROM remnants WHERE order_id = ?", self.remnants.gone()),
-            (SAVE_ENGINE, [(engine, *self._reports[engine]) for engine in self._reports.before]),
-            (SAVE_COUNTER, [(name, self._counters[name]) for name in self._counters.before]),
+            (SAVE_ENGINE, [(engine, *self._reports[engine]) for engine in self._reports.unsaved]),
+            (SAVE_COUNTER, [(name, self._counters[name]) for name in self._counters.unsaved]),
         ):
             if rows:
                 self._connection.executemany(sql, rows)
+
+    def _note_saved(self) -> None:
+        for each in self._tracked:
+            each.note_saved()
+        self._forgotten.clear()
+        self._unsaved_orders.clear()
+        self._unsaved_trades.clear()
 
     def _settle(self) -> None:
         for order, before in self._orders_before.values():
@@ -286,19 +311,19 @@ class Ledger:
             elif self.open_orders.pop(order.order_id, None) is not None:
                 self._open_by_client_id.pop(key, None)
                 self._open_by_account[order.account].pop(order.order_id)
+            self._unsaved_orders[order.order_id] = order
         for each in self._tracked:
             each.settle()
+        self._unsaved_trades += self._new_trades
         self._orders_before.clear()
         self._new_trades.clear()
 
     def _undo(self) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
         for order, before in self._orders_before.values():
             order.restore(before)
-        self._epoch_numbers = dict(self._connection.execute("SELECT epoch, number FROM epochs"))
         for each in self._tracked:
             each.undo()
+        self._forgotten.clear()
         self._orders_before.clear()
         self._new_trades.clear()
 
@@ -316,71 +341,3 @@ def _compare(locked: Mapping[tuple[int, str], int], needed: Mapping[tuple[int, s
 
 def _amounts(units_by_asset: Mapping[str, int]) -> str:
     return ", ".join(f"{format_units(units)} {asset}" for asset, units in sorted(units_by_asset.items()))
-
-
-def _open(path: Path | None) -> sqlite3.Connection:
-    # SQLite gives its -wal and -shm files the mode of the main file, so that one decides.
-    try:
-        if path is not None:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    except OSError as error:
-        raise LedgerError(f"{path}: cannot be opened: {error.strerror}") from error
-    connection = sqlite3.connect(path or ":memory:", isolation_level=None)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            connection.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-            version = SCHEMA_VERSION
-        while version in UPGRADES:
-            connection.executescript(f"BEGIN; {UPGRADES[version]} PRAGMA user_version = {version + 1}; COMMIT;")
-            version += 1
-    except sqlite3.Error as error:
-        connection.close()
-        raise LedgerError(f"{path}: cannot be used as a ledger: {error}") from error
-    if version != SCHEMA_VERSION:
-        connection.close()
-        raise LedgerError(f"{path}: expected a ledger of version {SCHEMA_VERSION}, was {version}")
-    return connection
-
-
-def _check_symbols(connection: sqlite3.Connection, symbols: Mapping[str, Symbol], path: Path | None) -> None:
-    known = {name: steps for name, *steps in connection.execute("SELECT name, tick_units, lot_units FROM symbols")}
-    for name, symbol in symbols.items():
-        steps = [symbol.tick_units, symbol.lot_units]
-        if known.setdefault(name, steps) != steps:
-            raise LedgerError(
-                f"{path}: counts {name} in other ticks and lots than configured; start afresh or elsewhere"
-            )
-    open_symbols = {name for (name,) in connection.execute(f"SELECT DISTINCT symbol FROM orders WHERE {IS_OPEN}")}  # noqa: S608
-    if gone := sorted(open_symbols - symbols.keys()):
-        raise LedgerError(f"{path}: has open orders in {', '.join(gone)}, which the exchange no longer trades")
-    rows = [(symbol.name, symbol.tick_units, symbol.lot_units) for symbol in symbols.values()]
-    connection.executemany("INSERT OR IGNORE INTO symbols VALUES (?, ?, ?)", rows)
-
-
-def _name_engines(connection: sqlite3.Connection, engines: Sequence[str]) -> None:
-    """Write the names of engines where an earlier version of the ledger knew only one, and not its name.
-
-    It may be any of them. Each gets its last report: to those that it is not of, it is that of another epoch.
-    """
-    with connection:  # nothing of this is seen if the process dies in it
-        connection.execute("BEGIN IMMEDIATE")
-        share = "INSERT OR IGNORE INTO engines SELECT ?, epoch, report_sequence FROM engines WHERE engine = ?"
-        connection.executemany(share, [(engine, ANY_ENGINE) for engine in engines])
-        connection.execute("DELETE FROM engines WHERE engine = ?", (ANY_ENGINE,))
-        connection.execute("UPDATE accounts SET clearing = ? WHERE clearing = ?", (",".join(engines), ANY_ENGINE))
-
-
-def _check_places(connection: sqlite3.Connection, symbols: Mapping[str, Symbol], path: Path | None) -> None:
-    """Refuse to trade a symbol at one engine while another one has orders of it in its book."""
-    epochs: dict[str, int] = dict(connection.execute("SELECT engine, epoch FROM engines"))
-    rows = connection.execute(f"SELECT DISTINCT symbol, abs(engine_epoch) FROM orders WHERE {IS_OPEN}")  # noqa: S608
-    for name, epoch in rows:
-        holders = [engine for engine, last_epoch in epochs.items() if last_epoch == epoch]
-        if holders and symbols[name].engine not in holders:
-            raise LedgerError(
-                f"{path}: has open orders in {name} on {', '.join(holders)}, where [[engines]] must leave the "
-                f"symbol until they are cancelled; it says {symbols[name].engine}"
-            )

@@ -68,23 +68,27 @@ class OpenLists(Tracked[int, OrderList]):
         self[order_list.list_id] = ended = replace(order_list, status=status)
         return ended
 
-    def settle(self) -> None:
-        """Take the changes for saved, and forget the lists that are done."""
-        for list_id in self.before:
+    def executing(self) -> Iterator[OrderList]:
+        """Return those that still execute, oldest first; the others are here until that is saved."""
+        return (each for each in self.values() if each.status is ListStatus.EXECUTING)
+
+    def note_saved(self) -> None:
+        """Take all that has settled for saved, and forget the lists that are done."""
+        for list_id in self.unsaved:
             if self[list_id].status is not ListStatus.EXECUTING:
                 self.pop(list_id)
-        super().settle()
+        super().note_saved()
 
     def changes(self) -> Iterator[tuple[int, int, str, str, str, str, int]]:
-        """Return the rows that have changed, but for lists that leave no trace."""
-        for each in map(self.__getitem__, self.before):
+        """Return the rows to save, but for lists that leave no trace."""
+        for each in map(self.__getitem__, self.unsaved):
             if each.status is not ListStatus.REJECT:
                 names = each.symbol.name, each.client_list_id, each.contingency.value, each.status.value
                 yield each.list_id, each.account, *names, each.time_ms
 
     def rejected(self) -> list[tuple[int]]:
         """Return the ids, as rows, of the lists that are to leave no trace."""
-        return [(list_id,) for list_id in self.before if self[list_id].status is ListStatus.REJECT]
+        return [(list_id,) for list_id in self.unsaved if self[list_id].status is ListStatus.REJECT]
 
 
 class Remnant(NamedTuple):
@@ -110,20 +114,21 @@ class Remnants(Tracked[int, Remnant]):
 
     def at(self, engine: str) -> dict[int, Remnant]:
         """Return what an engine may still have."""
-        return {each: remnant for each, remnant in self.items() if remnant.symbol.engine == engine}
+        here = ((each, remnant) for each, remnant in self.items() if remnant.symbol.engine == engine)
+        return {each: remnant for each, remnant in here if not remnant.is_gone}
 
-    def settle(self) -> None:
-        """Take the changes for saved."""
-        for order_id in self.before:
+    def note_saved(self) -> None:
+        """Take all that has settled for saved, and forget those that are gone."""
+        for order_id in self.unsaved:
             if self[order_id].is_gone:
                 self.pop(order_id)
-        super().settle()
+        super().note_saved()
 
     def come(self) -> list[tuple[int, int, str]]:
-        """Return the new rows."""
-        changed = ((order_id, self[order_id]) for order_id in self.before)
+        """Return the rows to save."""
+        changed = ((order_id, self[order_id]) for order_id in self.unsaved)
         return [(order_id, each.account, each.symbol.name) for order_id, each in changed if not each.is_gone]
 
     def gone(self) -> list[tuple[int]]:
         """Return the ids, as rows, of those that are gone."""
-        return [(order_id,) for order_id in self.before if self[order_id].is_gone]
+        return [(order_id,) for order_id in self.unsaved if self[order_id].is_gone]

@@ -99,8 +99,8 @@ class Wallets:
         return sums
 
     def changes(self) -> Iterator[tuple[int, str, int, int]]:
-        """Return the rows that have changed since they were last saved."""
-        return ((account, asset, *self.by_owner[account, asset]) for account, asset in self.by_owner.before)
+        """Return the rows that have settled since they were last saved."""
+        return ((account, asset, *self.by_owner[account, asset]) for account, asset in self.by_owner.unsaved)
 
     def _move(self, account: int, asset: str, free: int, locked: int) -> None:
         key = account, asset

@@ -48,14 +48,14 @@ class MortalLedger(Ledger):
 
     life: Life
 
-    def _save(self) -> None:
+    def _write(self) -> None:
         self.life.point("save to the ledger")
-        super()._save()
+        super()._write()
         self.life.point("commit")
 
-    def _settle(self) -> None:
+    def _note_saved(self) -> None:
         self.life.point("have committed")
-        super()._settle()
+        super()._note_saved()
 
 
 def note_synced(path: Path) -> None:

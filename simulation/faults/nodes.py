@@ -167,6 +167,7 @@ class PaperProcess:
             first_owner=first_owner(Source.PAPER),
             first_update_id=life.time_ns() // NS_PER_US,
             commission=commission_of(settings),
+            soon=lambda save: life.after(0, save),
         )
         for account in ACCOUNTS:
             self.exchange.open_account(account)

@@ -18,6 +18,7 @@ from paper.exchange.exchange import Exchange
 from paper.exchange.filters import price_to_ticks, qty_to_lots
 from paper.exchange.pending import Pending
 from paper.exchange.public_market import Touched
+from paper.exchange.saves import Action, at_once
 from paper.money.commission import Commission
 from paper.money.ledger import Ledger
 from paper.money.orders import Order, OrderKind
@@ -216,8 +217,10 @@ class Desk:
         engine: DeskEngine | None = None,
         second: DeskEngine | None = None,
         instruments: Sequence[Instrument] = INSTRUMENTS,
+        soon: Callable[[Action], object] = at_once,
     ) -> None:
         self.instruments = instruments
+        self.soon = soon
         self.path = folder / "paper.sqlite"
         self.commission = commission
         self.engine = engine or DeskEngine()
@@ -238,6 +241,7 @@ class Desk:
             first_order_id=FIRST_ORDER_ID,
             first_owner=FIRST_OWNER,
             commission=self.commission,
+            soon=self.soon,
         )
         for account in (ALICE, BOB):
             self.exchange.open_account(account)

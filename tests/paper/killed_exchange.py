@@ -96,12 +96,20 @@ def live(path: Path, connection: Connection) -> None:
     ledger = Ledger(path, INSTRUMENTS, ONE_ENGINE)
     link = _Link(connection)
     exchange = Exchange(
-        ledger, {"engine": link}, link, first_order_id=FIRST_ORDER_ID, first_owner=FIRST_OWNER, commission=COMMISSION
+        ledger,
+        {"engine": link},
+        link,
+        first_order_id=FIRST_ORDER_ID,
+        first_owner=FIRST_OWNER,
+        commission=COMMISSION,
+        soon=lambda _: None,  # below: when nothing more has come
     )
     for account in EVERYBODY:
         exchange.open_account(account)
     connection.send(("hello", ledger.last_report("engine")))
     while True:
+        if not connection.poll():
+            exchange.saves.save()
         kind, *parts = connection.recv()
         if kind == "connected":
             epoch, link.sent, time_ns = parts
@@ -117,6 +125,7 @@ def live(path: Path, connection: Connection) -> None:
             _cancel(exchange, connection, *parts)
         elif kind == "state":
             ledger.check()
+            exchange.saves.save()
             connection.send(("state", _state(ledger)))
 
 

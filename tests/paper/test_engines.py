@@ -10,7 +10,8 @@ import pytest
 from market.codes import Side
 from paper.errors import ErrorKind, ExchangeError
 from paper.money.history import Span
-from paper.money.ledger import Ledger, LedgerError
+from paper.money.ledger import Ledger
+from paper.money.ledger_file import LedgerError
 from paper.money.orders import OrderKind, OrderStatus
 from paper.money.starting_assets import STARTING_ASSETS
 from paper.units import parse_units

@@ -252,12 +252,29 @@ def test_orders_are_refused_while_the_engine_is_away(tmp_path: Path) -> None:
     desk.ledger.close()
 
 
-def test_an_order_that_the_link_does_not_take_is_undone(desk: Desk) -> None:
-    """It was saved and funded before; the client is told that it failed, and it has failed."""
+def test_an_order_that_the_link_does_not_take_waits_for_it(desk: Desk) -> None:
+    """It is saved and funded: it goes when the engine listens again, as one that is on its way when it falls silent."""
     desk.engine.is_refusing = True
-    assert refusal(desk, ALICE, side=Side.BUY, price="90000", qty="0.01") is ErrorKind.DISCONNECTED
+    pending = desk.send(ALICE, desk.request(Side.BUY, "90000", "0.01"))
+    desk.pump()
+    assert (pending.is_done, desk.wallet(ALICE, "USDT")[1]) == (False, parse_units("900"))
+    desk.engine.is_refusing = False
+    desk.connect()
+    assert (pending.is_done, pending.order.status) == (True, OrderStatus.NEW)
+    assert desk.engine.own_resting_lots() == {pending.order.order_id: 1_000}
+
+
+def test_an_order_that_was_not_sent_ends_with_the_engine(desk: Desk) -> None:
+    """The next one, with an empty book, never hears of it."""
+    desk.engine.is_refusing = True
+    pending = desk.send(ALICE, desk.request(Side.BUY, "90000", "0.01"))
+    desk.engine.restart()
+    desk.engine.is_refusing = False
+    desk.connect()
+    assert (pending.is_done, pending.order.status) == (True, OrderStatus.REJECTED)
     assert desk.wallet(ALICE, "USDT") == (USDT, 0)
     assert not desk.ledger.open_orders
+    assert desk.engine.handled_count == 0
 
 
 def test_a_reset_account_is_as_new(desk: Desk) -> None:

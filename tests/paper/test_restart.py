@@ -11,7 +11,8 @@ from market.codes import RejectReason, SelfTradePrevention, Side, TimeInForce
 from market.commands import Command
 from paper.money.account_records import AccountRecord
 from paper.money.history import Span
-from paper.money.ledger import TRADE_IDS_PER_EPOCH, BooksError, Ledger, LedgerError
+from paper.money.ledger import TRADE_IDS_PER_EPOCH, BooksError, Ledger
+from paper.money.ledger_file import LedgerError
 from paper.money.orders import Order, OrderKind, OrderStatus
 from paper.units import parse_units
 from tests.paper.desk import ALICE, BOB, CAROL, FIRST_ORDER_ID, INSTRUMENTS, ONE_ENGINE, START_NS, Desk
@@ -311,18 +312,19 @@ def test_reports_that_were_saved_come_again_with_new_ones(desk: Desk) -> None:
     desk.ledger.check()
 
 
-def test_an_account_that_could_not_be_opened_is_opened_later(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_account_that_could_not_be_saved_is_saved_later(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full disk must not leave it without its assets."""
 
     def is_full() -> None:
         raise OSError("disk full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(desk.ledger, "_save", is_full)
+        patch.setattr(desk.ledger, "_write", is_full)
         with pytest.raises(OSError, match="disk full"):
             desk.exchange.open_account(CAROL)
-    assert not desk.ledger.wallets.of(CAROL)
     desk.exchange.open_account(CAROL)
+    desk.exchange.saves.save()
+    desk.kill()
     assert desk.ledger.wallets.of(CAROL) == desk.ledger.wallets.of(BOB)
 
 

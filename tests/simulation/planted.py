@@ -14,14 +14,14 @@ from simulation.faults.disk import MortalJournal
 
 def drop_a_commit(monkeypatch: MonkeyPatch) -> None:
     """One transaction in twenty is in memory and not on disk."""
-    save, counts = Ledger._save, [0]
+    write, counts = Ledger._write, [0]
 
-    def save_most(ledger: Ledger) -> None:
+    def write_most(ledger: Ledger) -> None:
         counts[0] += 1
         if counts[0] % 20:
-            save(ledger)
+            write(ledger)
 
-    monkeypatch.setattr(Ledger, "_save", save_most)
+    monkeypatch.setattr(Ledger, "_write", write_most)
 
 
 def take_a_resend_for_new(monkeypatch: MonkeyPatch) -> None:
