@@ -125,17 +125,22 @@ class FrontDesk:
         except Exception:
             self.usage.charge_weight(inquiry.address, 1, now_s)
             raise
-        self.usage.charge_weight(inquiry.address, endpoint.weight_of(values), now_s)
-        if endpoint.is_signed:
-            self.identify(inquiry, values, now_ns)
-        call = Call(self._exchange, inquiry.account or 0, values, now_ns, self._until_done, self.usage)
-        try:
-            document = await endpoint.handler(call)
-        except ExchangeError:
-            self._exchange.saves.save()
-            raise
-        self._exchange.saves.save()  # whatever an answer tells, a refusal as well, must last
-        return document
+        weight = endpoint.weight_of(values)
+        with self.usage.charged(inquiry.address, weight, self._clock_s, is_free=endpoint.is_free_if_done):
+            if endpoint.is_signed:
+                self.identify(inquiry, values, now_ns)
+            account, is_on_socket = inquiry.account or 0, inquiry.channel is Channel.SOCKET
+            call = Call(self._exchange, account, values, now_ns, self._until_done, self.usage, is_on_socket)
+            try:
+                document = await endpoint.handler(call)
+            except ExchangeError:
+                self._exchange.saves.save()
+                raise
+            self._exchange.saves.save()  # whatever an answer tells, a refusal as well, must last
+            return document
+
+    def _clock_s(self) -> int:
+        return self.clock() // NS_PER_SECOND
 
     async def _until_done(self, pending: Pending) -> None:
         answered = asyncio.Event()
@@ -165,4 +170,4 @@ class FrontDesk:
         if isinstance(news, OrderNews) and news.execution is ExecutionType.TRADE:
             assert news.trade is not None, f"a trade without a trade: {news}"
             if news.order.filled_lots == news.trade.qty_lots:
-                self.usage.give_back_order(news.account, self.clock() // NS_PER_SECOND)
+                self.usage.give_back_orders(news.account, 1, self._clock_s())

@@ -93,15 +93,18 @@ class Calls:
         if endpoint.is_signed:
             texts["timestamp"], table = str(now_ns // NS_PER_MS), without_signature(table)
         values = read_values(texts, table)
-        self._usage.charge_weight(ADDRESS, endpoint.weight_of(values), now_ns // NS_PER_SECOND)
         account = self._account if endpoint.is_signed else 0
-        try:
-            document = await endpoint.handler(Call(self._exchange, account, values, now_ns, _UntilDone, self._usage))
-        except ExchangeError:
-            self._exchange.saves.save()
-            raise
-        self._exchange.saves.save()  # whatever an answer tells, a refusal as well, must last
-        return document
+        weight, is_free = endpoint.weight_of(values), endpoint.is_free_if_done
+        with self._usage.charged(ADDRESS, weight, lambda: self._clock.now_ns // NS_PER_SECOND, is_free=is_free):
+            try:
+                document = await endpoint.handler(
+                    Call(self._exchange, account, values, now_ns, _UntilDone, self._usage)
+                )
+            except ExchangeError:
+                self._exchange.saves.save()
+                raise
+            self._exchange.saves.save()  # whatever an answer tells, a refusal as well, must last
+            return document
 
     def _drive(self, call: Coroutine[Pending, None, Any], done: Callable[[Any], None]) -> None:
         """Take a call up to where it waits, and on from there when that has come."""

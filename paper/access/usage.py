@@ -1,6 +1,7 @@
 """Binance's rate limits: what a client has used of them, and what happens to one that goes over."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,7 +24,7 @@ class Limit:
     interval: str
     count: int
     limit: int
-    header: str
+    header: str = ""  # empty: no answer tells of it
 
     def document(self) -> dict[str, Any]:
         """Return the limit as exchangeInfo prints it."""
@@ -39,13 +40,22 @@ class Limit:
         """How long a window is."""
         return _SECONDS_OF[self.interval] * self.count
 
+    @property
+    def window(self) -> str:
+        """How long a window is, as refusals say it."""
+        return f"{self.count} {self.interval}"
 
-# The weight of an address's requests, then the orders of an account.
-LIMITS: Final = (
-    Limit("REQUEST_WEIGHT", "MINUTE", 1, 6_000, "X-MBX-USED-WEIGHT-1M"),
+
+_WEIGHT: Final = Limit("REQUEST_WEIGHT", "MINUTE", 1, 6_000, "X-MBX-USED-WEIGHT-1M")  # of an address
+_ORDERS: Final = (  # of an account, as long as they have not traded
     Limit("ORDERS", "SECOND", 10, 50, "X-MBX-ORDER-COUNT-10S"),
     Limit("ORDERS", "DAY", 1, 160_000, "X-MBX-ORDER-COUNT-1D"),
 )
+_REQUESTS: Final = Limit("RAW_REQUESTS", "MINUTE", 5, 300_000)  # of an address, whatever they weigh
+_CONNECTIONS: Final = Limit("CONNECTIONS", "MINUTE", 5, 300)  # of an address, to any of the sockets
+# What exchangeInfo tells of them, over HTTP and over the WebSocket API.
+LIMITS: Final = (_WEIGHT, *_ORDERS, _REQUESTS)
+LIMITS_OF_SOCKET: Final = (_WEIGHT, *_ORDERS, _CONNECTIONS)
 
 
 class _Windows:
@@ -65,6 +75,11 @@ class _Windows:
         if len(self._used) > _CLIENTS_KEPT_MAX:
             self._used = {each: count for each, count in self._used.items() if count[0] == window}
 
+    def give_back(self, client: Hashable, amount: int, now_s: int) -> None:
+        """Count less, unless the window that counted it is over."""
+        if self.used(client, now_s):
+            self.add(client, -amount, now_s)
+
     def left_s(self, now_s: int) -> int:
         return self.limit.window_s - now_s % self.limit.window_s
 
@@ -81,45 +96,91 @@ class Usage:
 
     def __init__(self, *, is_limiting: bool = True) -> None:
         self.is_limiting = is_limiting
-        self._windows = [_Windows(limit) for limit in LIMITS]
-        self._weight, *self._orders = self._windows
+        self._weight, self._requests, self._connections = map(_Windows, (_WEIGHT, _REQUESTS, _CONNECTIONS))
+        self._orders = [_Windows(limit) for limit in _ORDERS]
         self._offenders: dict[str, _Offender] = {}
 
     def charge_weight(self, address: str, weight: int, now_s: int) -> None:
         """Count a request.
 
         Raises:
-            ExchangeError: TOO_MUCH_WEIGHT over the limit, BANNED for an address that went on all the same.
+            ExchangeError: TOO_MUCH_WEIGHT or TOO_MANY_REQUESTS over a limit, BANNED for an address that went on all
+                the same.
         """
         self._refuse_banned(address, now_s)
-        self._weight.add(address, weight, now_s)
-        limit = self._weight.limit.limit
-        if self.is_limiting and self._weight.used(address, now_s) > limit:
-            self._remember(address, now_s)
-            raise ExchangeError(ErrorKind.TOO_MUCH_WEIGHT, retry_after_s=self._weight.left_s(now_s), limit=limit)
+        for windows, amount, kind in (
+            (self._weight, weight, ErrorKind.TOO_MUCH_WEIGHT),
+            (self._requests, 1, ErrorKind.TOO_MANY_REQUESTS),
+        ):
+            windows.add(address, amount, now_s)
+            limit = windows.limit
+            if self.is_limiting and windows.used(address, now_s) > limit.limit:
+                self._remember(address, now_s)
+                raise ExchangeError(kind, retry_after_s=windows.left_s(now_s), limit=limit.limit, interval=limit.window)
 
-    def charge_order(self, account: int, now_s: int) -> None:
-        """Count a new order.
+    @contextmanager
+    def charged(self, address: str, weight: int, clock_s: Callable[[], int], *, is_free: bool) -> Iterator[None]:
+        """Count a request that is carried out inside; one that `is_free` has its weight only if it fails.
 
         Raises:
-            ExchangeError: TOO_MANY_ORDERS over the limit; the order is not counted then.
+            ExchangeError: as `charge_weight` does, before it is carried out.
+        """
+        self.charge_weight(address, 0 if is_free else weight, clock_s())
+        try:
+            yield
+        except Exception:
+            if is_free:
+                self._weight.add(address, weight, clock_s())
+            raise
+
+    def charge_connection(self, address: str, now_s: int) -> bool:
+        """Count an attempt to connect to a socket; return whether it may."""
+        self._connections.add(address, 1, now_s)
+        return not self.is_limiting or self._connections.used(address, now_s) <= _CONNECTIONS.limit
+
+    def charge_orders(self, account: int, count: int, now_s: int) -> None:
+        """Count new orders, all of them or none.
+
+        Raises:
+            ExchangeError: TOO_MANY_ORDERS over the limit.
         """
         for windows in self._orders:
             limit = windows.limit
-            if self.is_limiting and windows.used(account, now_s) >= limit.limit:
+            if self.is_limiting and windows.used(account, now_s) + count > limit.limit:
                 raise ExchangeError(
                     ErrorKind.TOO_MANY_ORDERS,
                     retry_after_s=windows.left_s(now_s),
                     limit=limit.limit,
-                    interval=f"{limit.count} {limit.interval}",
+                    interval=limit.window,
                 )
         for windows in self._orders:
-            windows.add(account, 1, now_s)
+            windows.add(account, count, now_s)
 
-    def give_back_order(self, account: int, now_s: int) -> None:
-        """Count an order no more, because it has traded: only unfilled orders count."""
+    def give_back_orders(self, account: int, count: int, now_s: int) -> None:
+        """Count orders no more, because they have traded or were refused: only unfilled orders count."""
         for windows in self._orders:
-            windows.add(account, -1, now_s)
+            windows.give_back(account, count, now_s)
+
+    @contextmanager
+    def counted(self, account: int, count: int, now_s: int) -> Iterator[None]:
+        """Count new orders that are placed inside; refused ones count nothing.
+
+        Raises:
+            ExchangeError: TOO_MANY_ORDERS over the limit, before they are placed.
+        """
+        self.charge_orders(account, count, now_s)
+        with self.giving_back(account, count, now_s):
+            yield
+
+    @contextmanager
+    def giving_back(self, account: int, count: int, now_s: int) -> Iterator[None]:
+        """Count orders no more that are refused inside; where the engine is silent, nobody knows whether they are."""
+        try:
+            yield
+        except ExchangeError as error:
+            if error.kind is not ErrorKind.TIMEOUT:
+                self.give_back_orders(account, count, now_s)
+            raise
 
     def headers(self, address: str, account: int | None, now_s: int) -> dict[str, str]:
         """Return the headers of an answer; the counts of orders belong to answers about an account's new orders."""

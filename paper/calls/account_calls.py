@@ -22,8 +22,8 @@ _AMEND_TRIES_MAX: Final = 5
 
 async def place_order(call: Call) -> Document:
     """Place an order and tell how it went, once the engine has handled it."""
-    call.usage.charge_order(call.account, call.now_s)
-    return await _place(call, read_order(call))
+    with call.usage.counted(call.account, 1, call.now_s):
+        return await _place(call, read_order(call))
 
 
 async def check_order(call: Call) -> Document:
@@ -96,7 +96,8 @@ async def replace_order(call: Call) -> Document:
         cancelled, cancel_result = error.document, "FAILURE"
     if may_place and (cancel_result == "SUCCESS" or call.values["cancelReplaceMode"] == "ALLOW_FAILURE"):
         try:
-            placed, new_result = await _place(call, order), "SUCCESS"
+            with call.usage.giving_back(call.account, 1, call.now_s):
+                placed, new_result = await _place(call, order), "SUCCESS"
         except ExchangeError as error:
             if error.kind is ErrorKind.TIMEOUT:
                 raise
@@ -220,7 +221,7 @@ def _may_place(call: Call) -> bool:
         ExchangeError: TOO_MANY_ORDERS if it wants nothing then.
     """
     try:
-        call.usage.charge_order(call.account, call.now_s)
+        call.usage.charge_orders(call.account, 1, call.now_s)
     except ExchangeError:
         if call.get("orderRateLimitExceededMode") != "CANCEL_ONLY":
             raise

@@ -26,6 +26,7 @@ class Call:
         now_ns: when the call came, ns since 1970 UTC.
         until_done: waits for the engine; an ExchangeError, TIMEOUT, if that takes too long.
         usage: what clients have used of the rate limits.
+        is_on_socket: whether it came over the WebSocket API.
     """
 
     exchange: Exchange
@@ -34,6 +35,7 @@ class Call:
     now_ns: int
     until_done: Callable[[Pending], Awaitable[None]]
     usage: Usage
+    is_on_socket: bool = False
 
     @property
     def now_s(self) -> int:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from market.codes import SelfTradePrevention, Side, TimeInForce
 from market.depth import Depth, Level
-from paper.access.usage import LIMITS
+from paper.access.usage import Limit
 from paper.calls.parameters import ResponseType
 from paper.exchange.filters import filter_documents
 from paper.exchange.tape import Bar, PublicTrade
@@ -25,14 +25,19 @@ _NO_RATES: Final = dict.fromkeys(("maker", "taker", "buyer", "seller"), _ZERO)
 
 
 def exchange_info(
-    symbols: Sequence[Symbol], now_ms: int, halted: Collection[str] = (), *, has_permission_sets: bool = True
+    symbols: Sequence[Symbol],
+    limits: Sequence[Limit],
+    now_ms: int,
+    halted: Collection[str] = (),
+    *,
+    has_permission_sets: bool = True,
 ) -> Document:
     """Return what is traded, by which rules; `halted` symbols are not, for now."""
     sets = {"permissionSets": [["SPOT"]]} if has_permission_sets else {}
     return {
         "timezone": "UTC",
         "serverTime": now_ms,
-        "rateLimits": [limit.document() for limit in LIMITS],
+        "rateLimits": [limit.document() for limit in limits],
         "exchangeFilters": [],
         "symbols": [_symbol(symbol, is_halted=symbol.name in halted) | sets for symbol in symbols],
     }

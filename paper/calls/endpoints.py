@@ -1,7 +1,7 @@
 """The one table of REST endpoints: path, method, weight, security, parameters, handler."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from paper.calls import account_calls, list_calls, market_calls
@@ -25,7 +25,8 @@ class Endpoint:
         socket_method: what the WebSocket API calls it; empty where that does not have it.
         weight: what a call costs of the request weight, fixed or by its parameters.
         is_signed: whether it acts for an account; timestamp, recvWindow and signature are parameters then.
-        is_order: whether its handler counts an order, and its answer tells of the limits of orders.
+        is_order: whether its handler counts orders, and its answer tells of the limits of orders.
+        is_free_if_done: whether only a call that fails has its weight.
     """
 
     method: str
@@ -36,6 +37,7 @@ class Endpoint:
     handler: Handler
     is_signed: bool = False
     is_order: bool = False
+    is_free_if_done: bool = False
 
     @property
     def name(self) -> str:
@@ -122,14 +124,14 @@ def _signed(
     weight: Weight,
     parameters: Table,
     handler: Handler,
-    *,
-    is_order: bool = False,
 ) -> Endpoint:
-    return Endpoint(method, _whole(path), socket_method, weight, (*parameters, *p.SIGNED), handler, True, is_order)
+    return Endpoint(method, _whole(path), socket_method, weight, (*parameters, *p.SIGNED), handler, is_signed=True)
 
 
-def _list(method: str, path: str, socket_method: str, parameters: Table, handler: Handler) -> Endpoint:
-    return _signed(method, path, socket_method, 1, parameters, handler, is_order=True)
+def _trade(method: str, path: str, socket_method: str, parameters: Table, handler: Handler) -> Endpoint:
+    """Return a call that places or takes away orders: it weighs 1, and nothing if it is done."""
+    told = _signed(method, path, socket_method, 1, parameters, handler)
+    return replace(told, is_order=method == "POST", is_free_if_done=True)
 
 
 ENDPOINTS: Final = (
@@ -144,38 +146,36 @@ ENDPOINTS: Final = (
     _public("ticker/24hr", "ticker.24hr", _day_ticker_weight, (*_TICKER, p.TICKER_TYPE), market_calls.day_ticker),
     _public("ticker/price", "ticker.price", _TICKER_WEIGHT, _TICKER, market_calls.price_ticker),
     _public("ticker/bookTicker", "ticker.book", _TICKER_WEIGHT, _TICKER, market_calls.book_ticker),
-    _signed("POST", "order", "order.place", 1, _NEW_ORDER, account_calls.place_order, is_order=True),
+    _trade("POST", "order", "order.place", _NEW_ORDER, account_calls.place_order),
     _signed("POST", "order/test", "order.test", 1, _TEST, account_calls.check_order),
-    _signed(
-        "POST", "order/cancelReplace", "order.cancelReplace", 1, _REPLACE, account_calls.replace_order, is_order=True
-    ),
+    _trade("POST", "order/cancelReplace", "order.cancelReplace", _REPLACE, account_calls.replace_order),
     _signed("PUT", "order/amend/keepPriority", "order.amend.keepPriority", 4, _AMEND, account_calls.amend_order),
     _signed("GET", "order", "order.status", 4, _ORDER, account_calls.show_order),
-    _signed("DELETE", "order", "order.cancel", 1, _CANCEL, account_calls.cancel_order),
-    _list("POST", "orderList/oco", "orderList.place.oco", (*_NEW_LIST, *_PAIR), list_calls.place_oco),
-    _list(
+    _trade("DELETE", "order", "order.cancel", _CANCEL, account_calls.cancel_order),
+    _trade("POST", "orderList/oco", "orderList.place.oco", (*_NEW_LIST, *_PAIR), list_calls.place_oco),
+    _trade(
         "POST",
         "orderList/oto",
         "orderList.place.oto",
         (*_NEW_LIST, *_WORKING, *leg_parameters(list_calls.PENDING)),
         list_calls.place_oto,
     ),
-    _list(
+    _trade(
         "POST",
         "orderList/otoco",
         "orderList.place.otoco",
         (*_NEW_LIST, *_WORKING, *_PENDING_PAIR),
         list_calls.place_otoco,
     ),
-    _list("POST", "order/oco", "orderList.place", (*_NEW_LIST, *list_calls.OLD_OCO), list_calls.place_old_oco),
-    _list("POST", "orderList/opo", "orderList.place.opo", _OPO, list_calls.refuse_opo),
-    _list("POST", "orderList/opoco", "orderList.place.opoco", _OPOCO, list_calls.refuse_opoco),
+    _trade("POST", "order/oco", "orderList.place", (*_NEW_LIST, *list_calls.OLD_OCO), list_calls.place_old_oco),
+    _trade("POST", "orderList/opo", "orderList.place.opo", _OPO, list_calls.refuse_opo),
+    _trade("POST", "orderList/opoco", "orderList.place.opoco", _OPOCO, list_calls.refuse_opoco),
     _signed("GET", "orderList", "orderList.status", 4, _LIST, list_calls.show_list),
-    _signed("DELETE", "orderList", "orderList.cancel", 1, _CANCEL_LIST, list_calls.cancel_list),
+    _trade("DELETE", "orderList", "orderList.cancel", _CANCEL_LIST, list_calls.cancel_list),
     _signed("GET", "allOrderList", "allOrderLists", 20, (p.FROM_ID, *_RANGE), list_calls.all_lists),
     _signed("GET", "openOrderList", "openOrderLists.status", 6, (), list_calls.open_lists),
     _signed("GET", "openOrders", "openOrders.status", _OPEN_WEIGHT, (p.SYMBOL_OR_ALL,), account_calls.open_orders),
-    _signed("DELETE", "openOrders", "openOrders.cancelAll", 1, (p.SYMBOL,), account_calls.cancel_open_orders),
+    _trade("DELETE", "openOrders", "openOrders.cancelAll", (p.SYMBOL,), account_calls.cancel_open_orders),
     _signed("GET", "allOrders", "allOrders", 20, (p.SYMBOL, p.ORDER_ID, *_RANGE), account_calls.all_orders),
     _signed("GET", "myTrades", "myTrades", _either("orderId", 5, 20), _MY_TRADES, account_calls.my_trades),
     _signed("GET", "account", "account.status", 20, (p.OMIT_ZERO_BALANCES,), account_calls.show_account),

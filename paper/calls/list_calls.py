@@ -133,8 +133,11 @@ async def _place(call: Call, contingency: Contingency, legs: Sequence[Order]) ->
     Raises:
         ExchangeError: if the exchange or the engine refuses it, or the engine does not answer.
     """
-    for _ in legs:
-        call.usage.charge_order(call.account, call.now_s)
+    with call.usage.counted(call.account, len(legs), call.now_s):
+        return await _place_counted(call, contingency, legs)
+
+
+async def _place_counted(call: Call, contingency: Contingency, legs: Sequence[Order]) -> Document:
     new = NewList(contingency, call.get("listClientOrderId", ""), tuple(legs))
     placed, pending = call.exchange.place_list(new, call.now_ns)
     held = {leg.order_id: leg.copy() for leg in legs if leg.is_held}

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from paper.access.usage import LIMITS, LIMITS_OF_SOCKET
 from paper.calls import documents
 from paper.calls.call import Call
 from paper.calls.documents import Document
@@ -32,7 +33,8 @@ async def exchange_info(call: Call) -> Document:
         raise ExchangeError(ErrorKind.BAD_COMBINATION)
     symbols = call.symbols if permissions & _PERMISSIONS else []
     has_sets = call.get("showPermissionSets", True)
-    return documents.exchange_info(symbols, call.now_ms, call.exchange.halted, has_permission_sets=has_sets)
+    limits = LIMITS_OF_SOCKET if call.is_on_socket else LIMITS
+    return documents.exchange_info(symbols, limits, call.now_ms, call.exchange.halted, has_permission_sets=has_sets)
 
 
 async def depth(call: Call) -> Document:

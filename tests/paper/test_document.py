@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from paper.access.usage import LIMITS
 from paper.calls.documents import exchange_info
-from paper.calls.endpoints import ENDPOINTS
+from paper.calls.endpoints import ENDPOINTS, Endpoint
 from paper.exchange.filters import filter_documents
 from paper.money.orders import OrderKind
 from paper.socket_api import ENDPOINT_OF_METHOD
@@ -17,15 +18,21 @@ def test_it_names_every_call_with_its_weight_and_its_method() -> None:
     told = {}
     for call, weight, method, supported, _ in rows("calls"):
         if supported.startswith("yes"):
-            told[call.strip("`")] = weight if weight.isdecimal() else "by", method.strip("`")
+            told[call.strip("`")] = weight if weight[0].isdecimal() else "by", method.strip("`")
     method_of = {endpoint: method for method, endpoint in ENDPOINT_OF_METHOD.items()}
     assert told == {
         f"{endpoint.method} {endpoint.path.removeprefix('/api/v3/')}": (
-            str(endpoint.weight) if isinstance(endpoint.weight, int) else "by",
+            _weight(endpoint),
             method_of.get(endpoint, ""),
         )
         for endpoint in ENDPOINTS
     }
+
+
+def _weight(endpoint: Endpoint) -> str:
+    if endpoint.is_free_if_done:
+        return f"0, failed {endpoint.weight}"
+    return str(endpoint.weight) if isinstance(endpoint.weight, int) else "by"
 
 
 def test_it_names_clients_that_are_there() -> None:
@@ -48,6 +55,6 @@ def test_it_names_every_filter_and_type_of_order(desk: Desk) -> None:
     symbol = desk.exchange.symbols["BTCUSDT"]
     for each in filter_documents(symbol):
         assert each["filterType"] in TEXT
-    (told,) = exchange_info([symbol], 0)["symbols"]
+    (told,) = exchange_info([symbol], LIMITS, 0)["symbols"]
     assert told["orderTypes"] == [str(kind) for kind in OrderKind]
     assert all(kind in TEXT for kind in told["orderTypes"])

@@ -1,5 +1,7 @@
 """Rate limits: what is counted, who is refused for how long, and what they are told."""
 
+from contextlib import suppress
+
 import pytest
 
 from market.clock import NS_PER_SECOND
@@ -8,7 +10,7 @@ from paper.access.usage import Usage
 from paper.errors import ErrorKind, ExchangeError
 from tests.paper.clients import listening
 from tests.paper.server import Server
-from tests.paper.test_rest import order, send
+from tests.paper.test_rest import LIMIT_BUY, order, send, signed
 
 ALICE, BOB = 1, 2
 HERE, THERE = "127.0.0.1", "127.0.0.2"
@@ -56,15 +58,15 @@ def test_an_account_has_its_orders() -> None:
     """50 in ten seconds; a refused order is not counted, one that trades is given back."""
     usage = Usage()
     for _ in range(50):
-        usage.charge_order(ALICE, MINUTE_S)
+        usage.charge_orders(ALICE, 1, MINUTE_S)
     with pytest.raises(ExchangeError, match="50 orders per 10 SECOND") as caught:
-        usage.charge_order(ALICE, MINUTE_S + 3)
+        usage.charge_orders(ALICE, 1, MINUTE_S + 3)
     assert (caught.value.status, caught.value.code, caught.value.retry_after_s) == (429, -1015, 7)
-    usage.charge_order(BOB, MINUTE_S)
-    usage.give_back_order(ALICE, MINUTE_S + 3)
-    usage.charge_order(ALICE, MINUTE_S + 3)
+    usage.charge_orders(BOB, 1, MINUTE_S)
+    usage.give_back_orders(ALICE, 1, MINUTE_S + 3)
+    usage.charge_orders(ALICE, 1, MINUTE_S + 3)
     assert usage.headers(HERE, ALICE, MINUTE_S + 3)["X-MBX-ORDER-COUNT-10S"] == "50"
-    usage.charge_order(ALICE, MINUTE_S + 10)
+    usage.charge_orders(ALICE, 1, MINUTE_S + 10)
 
 
 def test_limits_that_are_off_still_count() -> None:
@@ -72,7 +74,7 @@ def test_limits_that_are_off_still_count() -> None:
     usage = Usage(is_limiting=False)
     for _ in range(200):
         usage.charge_weight(HERE, 100, MINUTE_S)
-        usage.charge_order(ALICE, MINUTE_S)
+        usage.charge_orders(ALICE, 1, MINUTE_S)
     headers = usage.headers(HERE, ALICE, MINUTE_S)
     assert (headers["X-MBX-USED-WEIGHT-1M"], headers["X-MBX-ORDER-COUNT-10S"]) == ("20000", "200")
 
@@ -82,7 +84,7 @@ def test_many_addresses_are_not_remembered_for_ever() -> None:
     usage = Usage()
     for number in range(30_000):
         usage.charge_weight(str(number), 1, MINUTE_S + 60 * (number // 5_000))
-    assert sum(len(windows._used) for windows in usage._windows) <= 15_000
+    assert sum(len(windows._used) for windows in (usage._weight, usage._requests)) <= 30_000
 
 
 def test_a_client_over_the_limit_is_told_when_to_come_back(server: Server) -> None:
@@ -118,3 +120,134 @@ def test_only_unfilled_orders_count(server: Server) -> None:
     refused = next(reply for reply in replies if reply[0] != 200)
     assert (refused[0], refused[1]["code"]) == (429, -1015)
     assert 0 < int(refused[2]["RETRY-AFTER"]) <= 10
+
+
+def weight_of(server: Server, method: str, path: str, **values: object) -> tuple[int, int]:
+    """Return the status of a signed call and what it weighed."""
+    before = int(send(server, "GET", "ping")[2]["X-MBX-USED-WEIGHT-1M"])
+    status, _, headers = send(server, method, path, query=signed(server, **values))
+    return status, int(headers["X-MBX-USED-WEIGHT-1M"]) - before
+
+
+def begin_minute(server: Server) -> None:
+    """Let a minute, and so ten seconds, have just begun."""
+    server.clock_offset_ns = (60 - server.now_s() % 60) * NS_PER_SECOND
+
+
+def test_orders_and_cancels_weigh_nothing_if_they_are_done(server: Server) -> None:
+    """And their documented weight if they fail; a test of an order, a query and an amend weigh what they did."""
+    begin_minute(server)
+    timestamp = server.now_s() * 1_000
+    bid = LIMIT_BUY | {"timestamp": timestamp}
+    id_of = {"symbol": "BTCUSDT", "origClientOrderId": "a", "timestamp": timestamp}
+    smaller = id_of | {"newQty": "0.009", "newClientOrderId": "a"}
+    pair = {"aboveType": "LIMIT_MAKER", "abovePrice": "99000", "belowType": "STOP_LOSS", "belowStopPrice": "80000"}
+    assert weight_of(server, "POST", "order", **bid, newClientOrderId="a") == (200, 0)
+    assert weight_of(server, "POST", "order", **bid, newClientOrderId="a") == (400, 1)
+    assert weight_of(server, "POST", "order/test", **bid) == (200, 1)
+    assert weight_of(server, "PUT", "order/amend/keepPriority", **smaller) == (200, 4)
+    assert weight_of(server, "DELETE", "order", **id_of) == (200, 0)
+    assert weight_of(server, "DELETE", "order", **id_of) == (400, 1)
+    assert weight_of(server, "DELETE", "openOrders", symbol="BTCUSDT", timestamp=timestamp) == (400, 1)
+    replace = {"cancelReplaceMode": "STOP_ON_FAILURE", "cancelOrderId": 1}
+    assert weight_of(server, "POST", "order/cancelReplace", **bid, **replace) == (400, 1)
+    oco = {"symbol": "BTCUSDT", "side": "SELL", "quantity": "0.001", "timestamp": timestamp}
+    assert weight_of(server, "POST", "orderList/oco", **oco, **pair) == (200, 0)
+    assert weight_of(server, "DELETE", "openOrders", symbol="BTCUSDT", timestamp=timestamp) == (200, 0)
+    assert weight_of(server, "POST", "orderList/oco", **oco | {"quantity": "9"}, **pair) == (400, 1)
+
+
+def test_a_request_that_fails_in_the_next_minute_is_charged_there() -> None:
+    """A late failure must not bring an old minute back, in which the address had used nothing."""
+    usage, now_s = Usage(), [MINUTE_S + 59]
+    with suppress(ExchangeError), usage.charged(HERE, 1, lambda: now_s[0], is_free=True):
+        now_s[0] += 1
+        usage.charge_weight(HERE, 5_999, now_s[0])
+        raise ExchangeError(ErrorKind.TIMEOUT)
+    assert usage.headers(HERE, None, now_s[0])["X-MBX-USED-WEIGHT-1M"] == "6000"
+
+
+def test_an_address_has_its_requests_whatever_they_weigh() -> None:
+    """300,000 in five minutes; connections of sockets are counted on their own."""
+    usage = Usage()
+    for number in range(300_000):
+        usage.charge_weight(HERE, 0, MINUTE_S + number // 1_000)
+    over = refusal(usage, HERE, 0, MINUTE_S + 299)
+    assert over is not None
+    assert (over.kind, over.status, over.retry_after_s) == (ErrorKind.TOO_MANY_REQUESTS, 429, 1)
+    assert refusal(usage, HERE, 0, MINUTE_S + 300) is None
+    assert [usage.charge_connection(HERE, MINUTE_S) for _ in range(301)] == [True] * 300 + [False]
+    assert usage.charge_connection(THERE, MINUTE_S)
+    assert usage.charge_connection(HERE, MINUTE_S + 300)
+
+
+def test_orders_of_a_list_count_together_or_not_at_all() -> None:
+    """49 are there: a pair is refused, and one order still fits."""
+    usage = Usage()
+    usage.charge_orders(ALICE, 49, MINUTE_S)
+    with pytest.raises(ExchangeError, match="50 orders per 10 SECOND"):
+        usage.charge_orders(ALICE, 2, MINUTE_S)
+    usage.charge_orders(ALICE, 1, MINUTE_S)
+
+
+def test_an_order_that_is_refused_is_given_back_to_the_window_that_counted_it() -> None:
+    """Later it would be taken from orders that were placed since; where the engine is silent it counts."""
+    usage = Usage()
+    with suppress(ExchangeError), usage.counted(ALICE, 2, MINUTE_S):
+        raise ExchangeError(ErrorKind.INSUFFICIENT_BALANCE)
+    assert usage.headers(HERE, ALICE, MINUTE_S)["X-MBX-ORDER-COUNT-10S"] == "0"
+    with suppress(ExchangeError), usage.counted(ALICE, 1, MINUTE_S):
+        raise ExchangeError(ErrorKind.TIMEOUT)
+    assert usage.headers(HERE, ALICE, MINUTE_S)["X-MBX-ORDER-COUNT-10S"] == "1"
+    with suppress(ExchangeError), usage.counted(ALICE, 1, MINUTE_S):
+        usage.charge_orders(ALICE, 5, MINUTE_S + 10)
+        raise ExchangeError(ErrorKind.INSUFFICIENT_BALANCE)
+    told = usage.headers(HERE, ALICE, MINUTE_S + 10)
+    assert (told["X-MBX-ORDER-COUNT-10S"], told["X-MBX-ORDER-COUNT-1D"]) == ("5", "6")
+
+
+def test_refused_orders_count_nothing_and_a_replacement_that_was_not_tried_counts(server: Server) -> None:
+    """Funds, filters, parameters, a post-only order that would take, each leg of a refused list."""
+    begin_minute(server)
+    timestamp = server.now_s() * 1_000
+
+    def count() -> int:
+        limits = send(server, "GET", "rateLimit/order", query=signed(server, timestamp=timestamp))[1]
+        assert limits[0]["count"] == limits[1]["count"]
+        return int(limits[0]["count"])
+
+    assert order(server, timestamp=timestamp)[0] == 200
+    assert count() == 1
+    server.flow(Side.SELL, "91000", "0.5")
+    for changes in (
+        {"quantity": "9"},
+        {"price": "1"},
+        {"side": "UP"},
+        {"type": "LIMIT_MAKER", "timeInForce": None, "price": "92000"},
+    ):
+        assert order(server, timestamp=timestamp, **changes)[0] == 400
+    oco = {"symbol": "BTCUSDT", "side": "SELL", "quantity": "9", "timestamp": timestamp, "belowType": "STOP_LOSS"}
+    oco |= {"aboveType": "LIMIT_MAKER", "abovePrice": "99000", "belowStopPrice": "80000"}
+    assert send(server, "POST", "orderList/oco", query=signed(server, **oco))[0] == 400
+    assert count() == 1
+    replace = {"cancelReplaceMode": "STOP_ON_FAILURE", "cancelOrderId": 1, "timestamp": timestamp}
+    values = LIMIT_BUY | replace
+    status, told, _ = send(server, "POST", "order/cancelReplace", query=signed(server, **values))
+    assert (status, told["data"]["newOrderResult"]) == (400, "NOT_ATTEMPTED")
+    assert count() == 2
+    values |= {"cancelReplaceMode": "ALLOW_FAILURE", "quantity": "9"}
+    status, told, _ = send(server, "POST", "order/cancelReplace", query=signed(server, **values))
+    assert (status, told["data"]["newOrderResult"]) == (400, "FAILURE")
+    assert count() == 2
+
+
+def test_exchange_info_tells_the_limits_of_its_channel(server: Server) -> None:
+    """Over HTTP the raw requests, over the WebSocket API the connections."""
+    over_http = send(server, "GET", "exchangeInfo", query="symbol=BTCUSDT")[1]["rateLimits"]
+    with listening(server, "/ws-api/v3") as listener:
+        over_socket = listener.ask(id=1, method="exchangeInfo", params={"symbol": "BTCUSDT"})["result"]["rateLimits"]
+    assert over_http[:3] == over_socket[:3]
+    assert [each["rateLimitType"] for each in over_http[:3]] == ["REQUEST_WEIGHT", "ORDERS", "ORDERS"]
+    five_minutes = {"interval": "MINUTE", "intervalNum": 5}
+    assert over_http[3:] == [{"rateLimitType": "RAW_REQUESTS", **five_minutes, "limit": 300_000}]
+    assert over_socket[3:] == [{"rateLimitType": "CONNECTIONS", **five_minutes, "limit": 300}]
