@@ -92,7 +92,7 @@ async def show_list(call: Call) -> Document:
 async def cancel_list(call: Call) -> Document:
     """Cancel the legs of an order list that executes."""
     found = _find_list(call, "listClientOrderId")
-    order_list = call.exchange.ledger.open_lists.get(found.list_id) if found is not None else None
+    order_list = call.exchange.ledger.open_lists.find(found.list_id) if found is not None else None
     if order_list is None or order_list.symbol is not call.symbol:
         raise ExchangeError(ErrorKind.UNKNOWN_LIST)
     leg = next(leg for leg in order_list.legs if leg.status.is_open)

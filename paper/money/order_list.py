@@ -60,7 +60,11 @@ class OpenLists(Tracked[int, OrderList]):
 
     def of(self, order: Order) -> OrderList | None:
         """Return the list that an order is a leg of, if it still executes."""
-        found = self.get(order.list_id)
+        return self.find(order.list_id)
+
+    def find(self, list_id: int) -> OrderList | None:
+        """Return the list of an id, if it still executes."""
+        found = self.get(list_id)
         return found if found is not None and found.status is ListStatus.EXECUTING else None
 
     def end(self, order_list: OrderList, status: ListStatus) -> OrderList:

@@ -1,14 +1,20 @@
 """Order lists through deaths, lost reports and commands that broke off: completed or undone, never half done."""
 
+import sqlite3
+from collections.abc import Callable
 from decimal import ROUND_DOWN, Decimal
+from pathlib import Path
 
 import pytest
 
 from market.codes import Side
-from paper.money.orders import OrderStatus
+from paper.exchange.saves import at_once
+from paper.money.order_list import ListStatus
+from paper.money.orders import NO_LIST, OrderStatus
 from paper.units import parse_units
 from tests.paper.desk import ALICE, BOB, Desk
 from tests.paper.lists import BTC, USDT, is_settled, oco, oto, place, stored, traded_at
+from tests.paper.old_ledgers import TO_VERSION_6
 
 
 @pytest.fixture(name="desk")
@@ -135,6 +141,40 @@ def test_an_amend_of_a_pair_that_breaks_off_never_needs_more_than_is_locked(desk
     assert is_settled(desk)
     traded_at(desk, "91500")
     assert is_settled(desk)
+
+
+def test_a_list_that_is_done_and_not_saved_yet_executes_no_more(desk: Desk) -> None:
+    """Its file still says that it does."""
+    soon: list[Callable[[], None]] = []
+    placed = place(desk, oto(desk))
+    desk.exchange.cancel([placed.legs[0]], desk.engine.time_ns)
+    desk.exchange.saves._soon = soon.append
+    desk.pump()
+    assert stored(desk, placed).status is ListStatus.EXECUTING
+    assert desk.ledger.open_lists.find(placed.list_id) is None
+    assert desk.ledger.open_lists_of(ALICE) == []
+    desk.exchange.saves._soon = at_once
+    soon[0]()
+    assert stored(desk, placed).status is ListStatus.ALL_DONE
+    assert is_settled(desk)
+
+
+def test_a_ledger_of_before_order_lists_is_taken_over(tmp_path: Path) -> None:
+    """Its orders and trades are of no list, and lists can be placed."""
+    desk = Desk(tmp_path).connect()
+    order = desk.place(ALICE, desk.request(Side.BUY, "90000", "0.02"))
+    desk.engine.flow(desk.exchange, Side.SELL, "90000", "0.01")
+    desk.ledger.close()
+    connection = sqlite3.connect(desk.path)
+    connection.executescript(TO_VERSION_6)
+    connection.close()
+    later = Desk(tmp_path, engine=desk.engine).connect()
+    assert later.ledger.open_orders == {order.order_id: order}
+    (trade,) = later.ledger.history.trades_of_order(order.order_id)
+    assert (order.list_id, order.is_held, trade.list_id) == (NO_LIST, False, NO_LIST)
+    assert stored(later, place(later, oco(later))).status is ListStatus.EXECUTING
+    later.ledger.check()
+    later.ledger.close()
 
 
 def test_a_reset_forgets_lists(desk: Desk) -> None:
