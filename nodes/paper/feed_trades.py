@@ -25,6 +25,8 @@ class FeedTrades:
     def __init__(self, subscriber: FeedSubscriber, market: PublicMarket) -> None:
         self._subscriber = subscriber
         self._market = market
+        symbols = market.symbols.values()
+        self._replicas = [(each, subscriber.replicas[Topic.TRADES.of(each.name)]) for each in symbols]
         self._epochs: defaultdict[str, dict[int, int]] = defaultdict(dict)  # by engine and epoch of its feed
         self._taken: dict[int, tuple[int, int]] = {}  # by symbol id: the epoch and number of the last trade
 
@@ -36,25 +38,29 @@ class FeedTrades:
         for old in [*islice(epochs, max(0, len(epochs) - _FEEDS_KEPT))]:
             del epochs[old]
 
-    def receive(self, monotonic_ns: int, now_ns: int) -> None:
+    def receive(self, monotonic_ns: int, now_ns: int) -> bool:
         """Let the subscriber take what waits, message by message: a replica keeps no more than its last trades.
 
         Args:
             monotonic_ns: for the subscriber.
             now_ns: since 1970 UTC.
+
+        Returns:
+            Whether anything had come.
         """
+        has_come = False
         while not self._subscriber.receive(monotonic_ns, 1):
+            has_come = True
             self.take(now_ns)
-        self.take(now_ns)
+        return has_come
 
     def take(self, now_ns: int) -> None:
         """Bring what is new; `now_ns` is since 1970 UTC."""
-        for symbol in self._market.symbols.values():
-            replica = self._subscriber.replicas[Topic.TRADES.of(symbol.name)]
+        for symbol, replica in self._replicas:
             epoch = self._epochs[symbol.engine].get(replica.epoch)
-            if epoch is None:
-                continue
             last_epoch, last_id = self._taken.get(symbol.symbol_id, (0, 0))
+            if epoch is None or not replica.trades or (epoch, replica.trades[-1].trade_id) == (last_epoch, last_id):
+                continue
             fresh = []
             for trade in reversed(replica.trades):
                 if epoch == last_epoch and trade.trade_id <= last_id:

@@ -74,7 +74,9 @@ class PaperNode:
         with AsyncWaiter((*self._client.sockets, *self._subscriber.sockets)) as waiter:
             self._client.on_send(waiter.look)
             while True:
-                self._turns.take()
+                self._turns.take_reports()
+                await asyncio.sleep(0)  # whoever has waited for them is answered first
+                self._turns.take_market()
                 self._note_silent()
                 await waiter.wait(TICK_MS)
 

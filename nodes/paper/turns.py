@@ -4,13 +4,16 @@ The clock and the sockets are given: in a simulation they are others.
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from bus.engine_client import EngineClient, LinkEnd
 from bus.order_link import Connected
 from bus.subscriber import FeedSubscriber
-from market.clock import Now
+from market.clock import NS_PER_MS, Now
 from nodes.paper.feed_trades import FeedTrades
 from paper.exchange.exchange import Exchange
+
+LOOK_NS: Final = 10 * NS_PER_MS  # between two looks at feeds and links
 
 
 class ExchangeTurns:
@@ -38,6 +41,7 @@ class ExchangeTurns:
         self._now = now
         self._on_connected = on_connected
         self._trades = FeedTrades(subscriber, exchange.market)
+        self._looked_ns = -LOOK_NS
 
     def take(self) -> None:
         """Take reports and market data, and say what the engines are to hear of it: when something came, and in turns.
@@ -46,12 +50,27 @@ class ExchangeTurns:
             SubscriberBehindError: if the feed is faster than we.
         """
         self.take_reports()
+        self.take_market()
+
+    def take_market(self) -> None:
+        """Take market data; now and then, see after the feeds and the links.
+
+        That they have our reports, the engines hear with the next command, or with the next look: an answer to each
+        word of theirs would cost both sides as much as an order.
+
+        Raises:
+            SubscriberBehindError: if the feed is faster than we.
+        """
         now = self._now()
-        self._trades.receive(now.monotonic_ns, now.time_ns)
-        self._subscriber.tick(now.monotonic_ns)
-        self._trades.take(now.time_ns)
-        self._exchange.market.on_book()
-        self._client.tick(now.monotonic_ns)
+        has_news = self._trades.receive(now.monotonic_ns, now.time_ns)
+        is_due = not 0 <= now.monotonic_ns - self._looked_ns < LOOK_NS
+        if is_due:
+            self._looked_ns = now.monotonic_ns
+            self._subscriber.tick(now.monotonic_ns)
+            self._client.tick(now.monotonic_ns)
+        if has_news or is_due:
+            self._trades.take(now.time_ns)
+            self._exchange.market.on_book()
 
     def take_reports(self) -> None:
         """Take what the engines report of our orders, and save it with all else that waits for that."""
