@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from market.instrument import Instrument
@@ -34,6 +35,7 @@ def parse_units(text: str) -> int:
     return int(whole) * UNITS_PER_ONE + int(fraction.ljust(ASSET_DECIMALS, "0"))
 
 
+@lru_cache(maxsize=1_024)  # an account is asked for again and again, and of its wallets few have moved
 def format_units(units: int) -> str:
     """Return `units` as Binance prints amounts: always eight decimals."""
     whole, fraction = divmod(abs(units), UNITS_PER_ONE)

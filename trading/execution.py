@@ -56,13 +56,13 @@ def plan(
         quotes = [quote for quote in wanted if quote.side == side]
         left = [order for order in orders if order.side == side]
         part = Decimal(0) if side in held else replace_below
-        nearest = {order: min(quotes, key=lambda quote: _off_ticks(order, quote), default=None) for order in left}
+        of_side = tuple(quotes)
         for quote, order in _pairs(quotes, left, tolerance_ticks, part):
             quotes.remove(quote)
             left.remove(order)
         for order in left:
-            quote_of = nearest[order]
-            flaw = why_none[side] if quote_of is None else _flaw(order, quote_of, tolerance_ticks, part)
+            nearest = min(of_side, key=lambda quote: _off_ticks(order, quote), default=None)
+            flaw = why_none[side] if nearest is None else _flaw(order, nearest, tolerance_ticks, part)
             cancels[order.client_order_id] = flaw or "another one on this side is closer"
         places += [] if side in held else quotes
     return Plan(cancels, places)
