@@ -142,6 +142,7 @@ class EngineOrders:
     def take_out_remnants(self, now_ns: int) -> None:
         """Cancel what has ended with its list while the engine may have it; if it takes nothing now, later."""
         remnants = self._ledger.remnants.at(self._engine)
+        self._remnants_sent &= remnants.keys()
         order_ids = [order_id for order_id in remnants if order_id not in self._remnants_sent]
         if order_ids:
             each = ((order_id, remnants[order_id]) for order_id in order_ids)

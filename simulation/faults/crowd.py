@@ -54,8 +54,10 @@ class Crowd:
         if mid_ticks_x2 is None:
             return
         roll = dice.random()
-        if roll < 0.6 or not self._lately:
+        if roll < 0.5 or not self._lately:
             self._begin("POST", "order", self._order(mid_ticks_x2 // 2))
+        elif roll < 0.6:
+            self._begin("POST", *self._order_list(mid_ticks_x2 // 2))
         elif roll < 0.8:
             self._begin("DELETE", "order", {"origClientOrderId": dice.choice(self._lately)})
         elif roll < 0.9:
@@ -87,6 +89,32 @@ class Crowd:
             terms["stopPrice"] = self._price(mid_ticks)
         return terms
 
+    def _order_list(self, mid_ticks: int) -> tuple[str, dict[str, object]]:
+        """Return the path and the terms of a pair around the mid, alone or triggered by an order at another price."""
+        dice, mid = self._dice, self._instrument.ticks_to_price
+        distance = dice.randint(1, _TICKS_MAX)
+        high, low = (f"{mid(mid_ticks + offset):f}" for offset in (distance, -distance))
+        side, is_triggered = dice.choice(("BUY", "SELL")), dice.random() < 0.5
+        above, below = ("pendingAbove", "pendingBelow") if is_triggered else ("above", "below")
+        target, stop = (above, below) if side == "SELL" else (below, above)
+        at, stop_at = (high, low) if side == "SELL" else (low, high)
+        names = [next(self._names) for _ in range(3)]
+        self._lately = [*self._lately, *names][-_NAMES_KEPT:]
+        terms: dict[str, object] = {
+            f"{target}Type": "LIMIT_MAKER",
+            f"{target}Price": at,
+            f"{target}ClientOrderId": names[0],
+            f"{stop}Type": "STOP_LOSS",
+            f"{stop}StopPrice": stop_at,
+            f"{stop}ClientOrderId": names[1],
+        }
+        if not is_triggered:
+            return "orderList/oco", terms | {"side": side, "quantity": self._qty()}
+        working = {"Type": "LIMIT", "TimeInForce": "GTC", "Side": "BUY" if side == "SELL" else "SELL"}
+        working |= {"Price": self._price(mid_ticks), "Quantity": self._qty(), "ClientOrderId": names[2]}
+        terms |= {f"working{name}": value for name, value in working.items()}
+        return "orderList/otoco", terms | {"pendingSide": side, "pendingQuantity": self._qty()}
+
     def _price(self, mid_ticks: int) -> str:
         return f"{self._instrument.ticks_to_price(mid_ticks + self._dice.randint(-_TICKS_MAX, _TICKS_MAX)):f}"
 
@@ -111,8 +139,10 @@ class Crowd:
         for each in (
             said if isinstance(said, list) else [said.get("newOrderResponse"), said.get("cancelResponse"), said]
         ):
-            if isinstance(each, dict) and "executedQty" in each:
-                self._take(each)
+            if isinstance(each, dict):
+                for order in each.get("orderReports", [each]):
+                    if "executedQty" in order:
+                        self._take(order)
 
     def _take(self, document: Mapping[str, Any]) -> None:
         order_id = int(document["orderId"])

@@ -9,6 +9,7 @@ from bus.engine_link import CommandBatch, EngineEnd
 from bus.feed import TopicReplica
 from bus.order_link import SourceEnd
 from paper.money.ledger import Ledger
+from paper.money.order_list import Remnants
 from simulation.faults.disk import MortalJournal
 
 
@@ -22,6 +23,11 @@ def drop_a_commit(monkeypatch: MonkeyPatch) -> None:
             write(ledger)
 
     monkeypatch.setattr(Ledger, "_write", write_most)
+
+
+def forget_the_other_leg(monkeypatch: MonkeyPatch) -> None:
+    """A leg that ends with its list stays in the engine's book."""
+    monkeypatch.setattr(Remnants, "note", lambda _, __: None)
 
 
 def take_a_resend_for_new(monkeypatch: MonkeyPatch) -> None:
@@ -79,6 +85,7 @@ def acknowledge_before_saving(monkeypatch: MonkeyPatch) -> None:
 
 PLANTED: tuple[Callable[[MonkeyPatch], None], ...] = (
     drop_a_commit,
+    forget_the_other_leg,
     take_a_resend_for_new,
     skip_a_sync,
     journal_nothing_of_a_batch,
