@@ -1,17 +1,25 @@
 """The admin's calls that arm, show and clear fault switches."""
 
+import asyncio
 import json
+import logging
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Any
+from itertools import islice
+from typing import Any, Final
 
 from sanic import Sanic
 from sanic.request import Request
 
 from paper.admin import Admin, AdminError
+from paper.errors import ExchangeError
 from paper.exchange.exchange import Exchange
 from paper.faults import Fault, FaultError, FaultKind, Faults
 from paper.streams.sockets import Connections
+
+_AGAIN_S: Final = 1.0
+
+_log = logging.getLogger(__name__)
 
 Halt = Callable[[str, bool], Awaitable[None]]
 
@@ -35,6 +43,7 @@ class FaultCalls:
         self._connections = connections
         self._halt = halt
         self._clock = clock
+        self._endings: set[asyncio.Task[None]] = set()
 
     def add_to(self, app: Sanic[Any, Any], admin: Admin) -> None:
         """Serve the calls on `app`, to whoever has the admin's token."""
@@ -66,15 +75,34 @@ class FaultCalls:
             match fault.kind:
                 case FaultKind.DISCONNECT:
                     return {"disconnected": self._disconnect(fault)}
+                case FaultKind.SILENT_CANCEL:
+                    return {"cancelled": self._cancel_silently(fault)}
                 case FaultKind.WIPE:
                     return {"wiped": self._wipe()}
                 case FaultKind.HALT:
                     await self._set_halted(fault.options["symbol"], is_halted=True)
-            return self._faults.arm(fault).document
+            document = self._faults.arm(fault).document
         except (ValueError, RecursionError):
             raise AdminError(HTTPStatus.BAD_REQUEST, "expected a JSON object") from None
         except FaultError as error:
             raise AdminError(HTTPStatus.BAD_REQUEST, str(error)) from None
+        except ExchangeError as error:
+            raise AdminError(HTTPStatus.SERVICE_UNAVAILABLE, f"the engine cannot be asked: {error}") from None
+        if (for_s := fault.options["for_s"]) is not None:
+            ending = asyncio.create_task(self._end_in(fault.number, for_s))
+            self._endings.add(ending)
+            ending.add_done_callback(self._endings.discard)
+        return document
+
+    async def _end_in(self, number: int, for_s: int) -> None:
+        """Clear a fault when its time is up; where an engine does not answer, as soon as it does."""
+        await asyncio.sleep(for_s)
+        while number in self._faults.armed:
+            try:
+                await self._clear(number)
+            except AdminError as error:
+                _log.warning("fault %d is over, but stays: %s", number, error)
+                await asyncio.sleep(_AGAIN_S)
 
     async def _clear_all(self, _: Request) -> Any:
         return {"cleared": [await self._clear(number) for number in list(self._faults.armed)]}
@@ -91,7 +119,7 @@ class FaultCalls:
             symbol = fault.options["symbol"]
             if all(each.options["symbol"] != symbol for each in others):
                 await self._set_halted(symbol, is_halted=False)
-        self._faults.armed.pop(number, None)
+        self._faults.disarm(number)
         return fault.document
 
     async def _set_halted(self, symbol: str, *, is_halted: bool) -> None:
@@ -105,6 +133,24 @@ class FaultCalls:
 
     def _disconnect(self, fault: Fault) -> int:
         return self._connections.end(fault.options["streams"], is_clean=fault.options["is_clean"])
+
+    def _cancel_silently(self, fault: Fault) -> list[int]:
+        """Cancel open orders without a word to anybody, and return their ids; of an order list that is all its legs."""
+        ledger, symbol = self._exchange.ledger, fault.options["symbol"]
+        fitting = (
+            order
+            for _, order in sorted(ledger.open_orders.items())
+            if fault.is_of(order.account) and symbol in {None, order.symbol.name} and order.engine_epoch
+        )
+        cancelled: dict[int, None] = {}
+        for order in list(islice(fitting, fault.options["count"])):
+            order_list = ledger.open_lists.of(order)
+            legs = (order,) if order_list is None else order_list.legs
+            if order.order_id not in cancelled:
+                self._exchange.cancel([order], self._clock())
+                cancelled |= dict.fromkeys(leg.order_id for leg in legs if leg.status.is_open)
+                self._faults.silenced.update(cancelled)
+        return list(cancelled)
 
     def _wipe(self) -> list[int]:
         accounts = sorted(self._exchange.ledger.wallets.accounts())

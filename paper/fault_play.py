@@ -9,8 +9,12 @@ from typing import Any, Final
 
 from market.clock import NS_PER_SECOND
 from paper.access.usage import LIMITS
+from paper.calls.call import Call
+from paper.calls.endpoints import Endpoint
 from paper.errors import ErrorKind, ExchangeError
 from paper.faults import Fault, FaultKind, MadeUpError, PageError, ReplyLostError
+
+_STALE_ANSWERS_MAX: Final = 1_000
 
 _KIND_OF_CODE: Final = {kind.code: kind for kind in reversed(ErrorKind)}  # of several the first
 _BLANK = re.compile(r"\{\w+\}")
@@ -29,6 +33,17 @@ async def play(faults: Sequence[Fault], now_ns: int, carry_out: Callable[[], Awa
     answer = await (carry_out() if fault is None else _spoil(fault, now_ns, carry_out))
     await _wait(faults, "after")
     return answer
+
+
+async def play_stale(fault: Fault, endpoint: Endpoint, call: Call) -> Any:
+    """Answer a call for market data as it was answered first since the fault was armed."""
+    fault.hits += 1
+    key = endpoint.name, tuple(sorted((name, str(value)) for name, value in call.values.items()))
+    if key not in fault.kept:
+        if len(fault.kept) >= _STALE_ANSWERS_MAX:
+            raise ExchangeError(ErrorKind.UNKNOWN)
+        fault.kept[key] = await endpoint.handler(call)
+    return fault.kept[key]
 
 
 async def _wait(faults: Sequence[Fault], where: str) -> None:
@@ -58,7 +73,7 @@ async def _spoil(fault: Fault, now_ns: int, carry_out: Callable[[], Awaitable[An
                 until_ms = (now_ns // NS_PER_SECOND + wait_s) * 1_000
                 raise ExchangeError(ErrorKind.BANNED, retry_after_s=wait_s, until_ms=until_ms)
             raise ExchangeError(ErrorKind.TOO_MUCH_WEIGHT, retry_after_s=wait_s, limit=LIMITS[0].limit)
-        case FaultKind.REJECT:
+        case FaultKind.REJECT | FaultKind.REJECT_RATE:
             kind = _KIND_OF_CODE.get(options["code"])
             text = kind.text if kind is not None else "A fault switch refuses this call."
             status = kind.status if kind is not None else HTTPStatus.BAD_REQUEST

@@ -1,12 +1,14 @@
 """Fault switches: one table of what can be made to go wrong on demand, and which faults are armed.
 
 For practice and for tests. A fault meets the next calls that fit its conditions, as often as it says, over HTTP and
-over the WebSocket API alike; some stand until they are cleared, some happen at once.
+over the WebSocket API alike; some stand until they are cleared, some happen at once. Nothing needs to stand for longer
+than it says itself: what has a `for_s` is cleared by the exchange, whatever becomes of whoever has set it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
+from random import Random
 from typing import Any, Final
 
 from market.clock import NS_PER_MS
@@ -15,6 +17,8 @@ from paper.errors import ErrorKind, ExchangeError
 ARMED_MAX: Final = 100
 
 _COUNT_MAX: Final = 1_000_000
+_FOR_S_MAX: Final = 86_400
+_SEED_MAX: Final = 2**31
 _DELAY_MS_MAX: Final = 60_000
 _DAY_MS: Final = 86_400_000
 _TEXT_LENGTH_MAX: Final = 200
@@ -37,6 +41,13 @@ class Channel(StrEnum):
 
     REST = "rest"
     SOCKET = "socket"
+
+
+class Streams(StrEnum):
+    """Whose events."""
+
+    MARKET = "market"
+    ACCOUNT = "account"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +91,19 @@ def _text(name: str, *, is_required: bool = False) -> Option:
     return Option(name, is_right, f"a text of at most {_TEXT_LENGTH_MAX} characters", is_required=is_required)
 
 
+def _optional_number(name: str, low: int, high: int) -> Option:
+    return Option(name, _integer(low, high), f"an integer from {low} to {high}")
+
+
+_ACCOUNT: Final = Option("account", _integer(1, 2**31), "the number of an account")
+_PERCENT: Final = _number("percent", 1, 100, 100)
+_SEED: Final = _number("seed", 0, _SEED_MAX, 0)
+_OF_STREAMS: Final = (_choice("streams", "all", *Streams, default="all"), _ACCOUNT)
+_OF_EVENTS: Final = (*_OF_STREAMS, _text("event"), _PERCENT, _SEED)
+
+# How long a fault may be armed, unless it is spent or cleared before.
+_LEASE: Final = _optional_number("for_s", 1, _FOR_S_MAX)
+
 # Which calls a fault meets; what is not given fits every call.
 _CONDITIONS: Final = (
     Option(
@@ -91,7 +115,7 @@ _CONDITIONS: Final = (
     _choice("method", "GET", "POST", "PUT", "DELETE"),
     _text("path"),
     _choice("channel", *Channel),
-    Option("account", _integer(1, 2**31), "the number of an account"),
+    _ACCOUNT,
 )
 
 
@@ -122,6 +146,40 @@ class FaultKind(Enum):
         "refused with one of Binance's codes; not carried out",
         (_number("code", -9_999, -1), _text("msg")),
     )
+    REJECT_RATE = (
+        Effect.STANDING,
+        "of new orders, so many in a hundred are refused with one of Binance's codes; not carried out",
+        (_number("percent", 1, 100), _number("code", -9_999, -1, -2_010), _text("msg"), _ACCOUNT, _SEED),
+    )
+    LATE_VISIBILITY = (
+        Effect.STANDING,
+        "for so long the status of a new order says -2013, and openOrders and allOrders are without it; it works",
+        (_number("ms", 1, _DELAY_MS_MAX), _ACCOUNT),
+    )
+    MUTE = (
+        Effect.STANDING,
+        "no events come, while connections live and pings and calls are answered",
+        _OF_STREAMS,
+    )
+    DROP_EVENT = (
+        Effect.STANDING,
+        "of the events that fit, so many in a hundred are lost",
+        _OF_EVENTS,
+    )
+    DUPLICATE_EVENT = (
+        Effect.STANDING,
+        "of the events that fit, so many in a hundred are told twice",
+        _OF_EVENTS,
+    )
+    REORDER_EVENTS = (
+        Effect.STANDING,
+        "of the events that fit, so many in a hundred come after the next one of their stream",
+        _OF_EVENTS,
+    )
+    STALE_MARKET = (
+        Effect.STANDING,
+        "market streams say nothing, and market data are answered as they were when first asked for; the engine trades",
+    )
     WRONG_CLOCK = (
         Effect.STANDING,
         "the exchange's clock is wrong: its time, and what it thinks of timestamps",
@@ -136,6 +194,11 @@ class FaultKind(Enum):
         Effect.AT_ONCE,
         "connections of market streams, of the WebSocket API or of both are cut, or closed with a close frame",
         (_choice("streams", "all", "market", "account", default="all"), _flag("is_clean")),
+    )
+    SILENT_CANCEL = (
+        Effect.AT_ONCE,
+        "so many open orders that fit, the oldest first, are cancelled, and no event says so",
+        (_number("count", 1, _COUNT_MAX, 1), _text("symbol"), _ACCOUNT),
     )
     WIPE = (
         Effect.AT_ONCE,
@@ -153,7 +216,13 @@ class FaultKind(Enum):
     @property
     def all_options(self) -> tuple[Option, ...]:
         """The settings that it takes, those of its effect among them."""
-        return (*self.options, *_CONDITIONS) if self.effect is Effect.ON_CALLS else self.options
+        match self.effect:
+            case Effect.ON_CALLS:
+                return (*self.options, *_CONDITIONS, _LEASE)
+            case Effect.STANDING:
+                return (*self.options, _LEASE)
+            case Effect.AT_ONCE:
+                return self.options
 
 
 _KIND_OF_NAME: Final = {str(kind): kind for kind in FaultKind}
@@ -166,7 +235,9 @@ class Fault:
     Attributes:
         options: its settings by name.
         left: how many calls it will still meet; None for no end.
-        hits: how many it has met.
+        hits: how many calls, events or answers it has met.
+        kept: what it has held back: events by their stream, or answers by their call.
+        dice: say which it meets, by its seed.
     """
 
     number: int
@@ -174,6 +245,11 @@ class Fault:
     options: Mapping[str, Any]
     left: int | None = None
     hits: int = 0
+    kept: dict[Hashable, Any] = field(default_factory=dict)
+    dice: Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.dice = Random(self.options.get("seed") or 0)  # noqa: S311 - faults are no secret
 
     @property
     def document(self) -> dict[str, Any]:
@@ -182,9 +258,22 @@ class Fault:
         return {"id": self.number, "kind": str(self.kind), **options, "left": self.left, "hits": self.hits}
 
     def fits(self, method: str, path: str, channel: Channel, account: int | None) -> bool:
-        """Say whether it meets a call."""
+        """Say whether it meets a call, by dice where it has some."""
+        if self.kind is FaultKind.REJECT_RATE:
+            is_new_order = method == "POST" and path.startswith("order") and path != "order/test"
+            return is_new_order and self.is_of(account) and self.falls()
         found = {"method": method, "path": path, "channel": channel, "account": account}
-        return all(self.options.get(name) in {None, value} for name, value in found.items())
+        is_met = all(self.options.get(name) in {None, value} for name, value in found.items())
+        return self.kind.effect is Effect.ON_CALLS and is_met
+
+    def is_of(self, account: int | None) -> bool:
+        """Say whether it is meant for an account."""
+        return self.options["account"] in {None, account}
+
+    def falls(self) -> bool:
+        """Throw the dice: say whether it meets the next of what it can meet."""
+        percent: int = self.options["percent"]
+        return self.dice.random() * 100 < percent
 
 
 class ReplyLostError(Exception):
@@ -210,16 +299,36 @@ class MadeUpError(ExchangeError):
 
 @dataclass(slots=True)
 class Faults:
-    """The armed faults, oldest first."""
+    """The armed faults, oldest first.
+
+    Attributes:
+        armed: by their numbers.
+        silenced: the ids of orders that are being cancelled without a word.
+    """
 
     armed: dict[int, Fault] = field(default_factory=dict)
+    silenced: set[int] = field(default_factory=set)
     _next_number: int = 1
 
     @property
     def clock_offset_ns(self) -> int:
         """How wrong the exchange's clock is; the fault that was armed last decides."""
-        offsets = [each.options["offset_ms"] for each in self.armed.values() if each.kind is FaultKind.WRONG_CLOCK]
+        offsets = [each.options["offset_ms"] for each in self.of_kind(FaultKind.WRONG_CLOCK)]
         return offsets[-1] * NS_PER_MS if offsets else 0
+
+    @property
+    def stale_market(self) -> Fault | None:
+        """The fault by which nobody sees what happens on the market, if there is one."""
+        return next(iter(self.of_kind(FaultKind.STALE_MARKET)), None)
+
+    def unseen_ms(self, account: int | None) -> int:
+        """Return how old an order of an account must be to be told of."""
+        late = self.of_kind(FaultKind.LATE_VISIBILITY)
+        return max((each.options["ms"] for each in late if each.is_of(account)), default=0)
+
+    def of_kind(self, kind: FaultKind) -> list[Fault]:
+        """Return the armed faults of a kind, oldest first."""
+        return [each for each in self.armed.values() if each.kind is kind]
 
     def read(self, document: Any) -> Fault:
         """Return the fault that a document like {"kind": "delay", "ms": 500} describes, not yet armed.
@@ -257,13 +366,17 @@ class Faults:
         self.armed[fault.number] = fault
         return fault
 
+    def disarm(self, number: int) -> Fault | None:
+        """Clear a fault and return it, None if it is not armed; events that it has held back are told."""
+        fault = self.armed.pop(number, None)
+        if fault is not None and fault.kind is FaultKind.REORDER_EVENTS:
+            for tell in fault.kept.values():
+                tell()
+        return fault
+
     def take(self, method: str, path: str, channel: Channel, account: int | None) -> list[Fault]:
         """Return the faults that meet a call, oldest first, and count them; those that are spent are armed no more."""
-        met = [
-            fault
-            for fault in self.armed.values()
-            if fault.kind.effect is Effect.ON_CALLS and fault.fits(method, path, channel, account)
-        ]
+        met = [fault for fault in self.armed.values() if fault.fits(method, path, channel, account)]
         for fault in met:
             fault.hits += 1
             if fault.left is not None:

@@ -16,7 +16,7 @@ from paper.errors import ErrorKind, ExchangeError
 from paper.exchange.exchange import Exchange
 from paper.exchange.news import AccountNews, ExecutionType, OrderNews
 from paper.exchange.pending import Pending
-from paper.fault_play import play
+from paper.fault_play import play, play_stale
 from paper.faults import Channel, Faults
 from paper.latency import Latency
 
@@ -130,9 +130,11 @@ class FrontDesk:
             if endpoint.is_signed:
                 self.identify(inquiry, values, now_ns)
             account, is_on_socket = inquiry.account or 0, inquiry.channel is Channel.SOCKET
-            call = Call(self._exchange, account, values, now_ns, self._until_done, self.usage, is_on_socket)
+            unseen_ms = self.faults.unseen_ms(account)
+            call = Call(self._exchange, account, values, now_ns, self._until_done, self.usage, is_on_socket, unseen_ms)
+            stale = self.faults.stale_market if endpoint.is_market_data else None
             try:
-                document = await endpoint.handler(call)
+                document = await (endpoint.handler(call) if stale is None else play_stale(stale, endpoint, call))
             except ExchangeError:
                 self._exchange.saves.save()
                 raise

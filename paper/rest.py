@@ -126,9 +126,9 @@ def create_app(
         if on_bug is not None and not isinstance(error, SanicException):
             on_bug(error)
 
-    app.ctx.hub = StreamHub(exchange.market)
+    app.ctx.hub = StreamHub(exchange.market, faults)
     MarketSockets(app.ctx.hub, connections, now_ns, report_bug, latency).add_to(app)
-    app.ctx.users = UserHub(exchange)
+    app.ctx.users = UserHub(exchange, faults)
     add_socket_api(app, desk, app.ctx.users, connections, report_bug)
 
     _add_refusals(app, OwnNames(http.host, lambda why: _log.warning("requests are refused: %s", why)), report_bug)

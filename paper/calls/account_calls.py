@@ -35,7 +35,7 @@ async def check_order(call: Call) -> Document:
 async def show_order(call: Call) -> Document:
     """Tell how an order stands."""
     order = _find_order(call)
-    if order is None:
+    if order is None or not call.may_see(order):
         raise ExchangeError(ErrorKind.NO_SUCH_ORDER)
     return documents.order(order)
 
@@ -134,13 +134,15 @@ async def cancel_open_orders(call: Call) -> list[Document]:
 
 async def open_orders(call: Call) -> list[Document]:
     """Tell the open orders of a symbol, or of all."""
-    return [documents.order(each) for each in call.exchange.ledger.open_orders_of(call.account, call.symbol_or_all)]
+    orders = call.exchange.ledger.open_orders_of(call.account, call.symbol_or_all)
+    return [documents.order(each) for each in orders if call.may_see(each)]
 
 
 async def all_orders(call: Call) -> list[Document]:
     """Tell the orders of a symbol, oldest first."""
     span = _span(call, call.get("orderId"))
-    return [documents.order(each) for each in call.exchange.ledger.history.orders(call.account, call.symbol, span)]
+    orders = call.exchange.ledger.history.orders(call.account, call.symbol, span)
+    return [documents.order(each) for each in orders if call.may_see(each)]
 
 
 async def my_trades(call: Call) -> list[Document]:

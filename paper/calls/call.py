@@ -10,6 +10,7 @@ from paper.calls.parameters import Values
 from paper.errors import ErrorKind, ExchangeError
 from paper.exchange.exchange import Exchange
 from paper.exchange.pending import Pending
+from paper.money.orders import Order
 from paper.units import Symbol
 
 _LIMIT_DEFAULT: Final = 500
@@ -27,6 +28,7 @@ class Call:
         until_done: waits for the engine; an ExchangeError, TIMEOUT, if that takes too long.
         usage: what clients have used of the rate limits.
         is_on_socket: whether it came over the WebSocket API.
+        unseen_ms: how old an order must be to be told of, by a fault.
     """
 
     exchange: Exchange
@@ -36,6 +38,7 @@ class Call:
     until_done: Callable[[Pending], Awaitable[None]]
     usage: Usage
     is_on_socket: bool = False
+    unseen_ms: int = 0
 
     @property
     def now_s(self) -> int:
@@ -93,6 +96,10 @@ class Call:
     def _has_status(self, symbol: Symbol) -> bool:
         status = "HALT" if symbol.name in self.exchange.halted else "TRADING"
         return bool(self.get("symbolStatus", status) == status)
+
+    def may_see(self, order: Order) -> bool:
+        """Say whether an order is told of yet."""
+        return self.now_ms - order.time_ms >= self.unseen_ms
 
     async def wait_for_engine(self, pending: Pending) -> None:
         """Wait until the engine has handled a command.

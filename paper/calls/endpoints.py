@@ -45,6 +45,11 @@ class Endpoint:
         return self.path.removeprefix(_BASE)
 
     @property
+    def is_market_data(self) -> bool:
+        """Whether it tells how the market stands now or stood, to everybody."""
+        return not self.is_signed and self.name not in {"ping", "time", "exchangeInfo"}
+
+    @property
     def security(self) -> str:
         """What it asks of its sender, in Binance's words."""
         return ("USER_DATA" if self.method == "GET" else "TRADE") if self.is_signed else "NONE"

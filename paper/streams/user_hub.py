@@ -1,10 +1,13 @@
 """Who listens to which account's own stream."""
 
 from collections.abc import Callable
+from functools import partial
 
 from paper.errors import ErrorKind, ExchangeError
 from paper.exchange.exchange import Exchange
-from paper.exchange.news import AccountNews
+from paper.exchange.news import AccountNews, ExecutionType, ListNews, OrderNews, WalletNews
+from paper.fault_events import StreamEvent, pass_on
+from paper.faults import Faults
 from paper.streams import user_documents
 from paper.streams.hub import write_json
 from paper.streams.outbox import Outbox
@@ -14,7 +17,9 @@ from paper.streams.user_documents import Document
 class UserHub:
     """Passes news of accounts to the clients that have subscribed to them."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, faults: Faults) -> None:
+        self._faults = faults
+        self._hushed: set[int] = set()  # accounts of which an order was cancelled without a word, until all is told
         self._by_account: dict[int, dict[tuple[UserStreams, int], None]] = {}  # clients, each with its number for it
         exchange.account_listeners.append(self._on_news)
 
@@ -27,10 +32,27 @@ class UserHub:
         del self._by_account[account][client, number]
 
     def _on_news(self, news: AccountNews) -> None:
-        if subscriptions := self._by_account.get(news.account):
+        if not self._is_silent(news) and self._by_account.get(news.account):
             document = user_documents.event(news)
-            for client, number in subscriptions:
-                client.tell(number, document)
+            event = StreamEvent(news.account, document["e"])
+            pass_on(self._faults, event, partial(self._tell, news.account, document))
+
+    def _tell(self, account: int, document: Document) -> None:
+        for client, number in self._by_account[account]:
+            client.tell(number, document)
+
+    def _is_silent(self, news: AccountNews) -> bool:
+        """Say whether a fault keeps news to itself: that an order is cancelled, and what comes of that in the end."""
+        if isinstance(news, OrderNews) and not news.order.status.is_open:
+            is_silenced = news.order.order_id in self._faults.silenced and news.execution is ExecutionType.CANCELED
+            self._faults.silenced.discard(news.order.order_id)
+            if is_silenced:
+                self._hushed.add(news.account)
+            return is_silenced
+        is_hushed = news.account in self._hushed
+        if isinstance(news, WalletNews):  # the last of what happens at once
+            self._hushed.discard(news.account)
+        return is_hushed and isinstance(news, ListNews | WalletNews)
 
 
 class UserStreams:

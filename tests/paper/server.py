@@ -128,6 +128,7 @@ class Server:
         self.is_answering = True
         self.clock_offset_ns = 0
         self.faults.armed.clear()
+        self.faults.silenced.clear()
         self.delay()
         self.usage.is_limiting = False
         self.forget_usage()

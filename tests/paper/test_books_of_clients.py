@@ -19,6 +19,7 @@ from market.feed_messages import BookChecksum
 from nodes.paper.feed_books import FeedBooks, TouchedBook
 from paper.calls import documents
 from paper.exchange.public_market import PublicMarket
+from paper.faults import Faults
 from paper.money.ledger import Ledger
 from paper.streams.hub import StreamHub
 from tests.bus.feed_model import INSTRUMENTS, SYMBOLS, TOPICS, FeedEngine, Flow, pack_frame
@@ -63,7 +64,7 @@ class Exchange:
         self.subscriber = FeedSubscriber(one_engine(folder), TOPICS, TouchedBook)
         symbols = {each.symbol_id: each.symbol for each in INSTRUMENTS}
         self.market = PublicMarket(self.ledger, FeedBooks(self.subscriber, symbols, lambda: self.now_ns), 1_000)
-        self.hub = StreamHub(self.market)
+        self.hub = StreamHub(self.market, Faults())
         self.engine = FeedEngine(epoch=1)
         self.books: dict[tuple[str, int], Sides] = {}  # by symbol and number
         self.listeners: list[tuple[str, Listener]] = []

@@ -14,6 +14,7 @@ from market.feed_messages import BookTrade, FeedMessage
 from nodes.paper.feed_books import FeedBooks, TouchedBook
 from nodes.paper.feed_trades import FeedTrades
 from paper.exchange.public_market import PublicMarket
+from paper.faults import Faults
 from paper.money.ledger import TRADE_IDS_PER_EPOCH, Ledger
 from paper.streams.hub import StreamHub
 from tests.bus.feed_model import INSTRUMENTS, TOPICS
@@ -37,7 +38,7 @@ class Exchange:
         self.trades = FeedTrades(self.subscriber, self.market)
         self.symbol = self.market.symbols[BTC.symbol]
         self.told: list[tuple[int, int]] = []  # id and price of @trade
-        self.hub = StreamHub(self.market)
+        self.hub = StreamHub(self.market, Faults())
         assert self.hub.subscribe("btcusdt@trade", self.take)
 
     def take(self, _: str, text: str) -> None:

@@ -10,6 +10,7 @@ from market.codes import Side
 from market.feed_messages import BookTrade
 from paper.calls import documents
 from paper.exchange.tape import Tape, aggregated, aggregated_whole
+from paper.faults import Faults
 from paper.streams.channels import FAST_MS
 from paper.streams.client import STREAMS_PER_CLIENT_MAX, StreamClient
 from paper.streams.hub import StreamHub
@@ -45,7 +46,7 @@ class Told:
 @pytest.fixture
 def hub(desk: Desk) -> StreamHub:
     """The streams of a market with a book in which nothing has traded yet."""
-    hub = StreamHub(desk.exchange.market)
+    hub = StreamHub(desk.exchange.market, Faults())
     desk.engine.flow(desk.exchange, Side.BUY, "95", "0.00002")
     desk.engine.flow(desk.exchange, Side.SELL, "125", "0.00004")
     return hub
