@@ -72,7 +72,10 @@ async def _spoil(fault: Fault, now_ns: int, carry_out: Callable[[], Awaitable[An
             if options["status"] == ErrorKind.BANNED.status:
                 until_ms = (now_ns // NS_PER_SECOND + wait_s) * 1_000
                 raise ExchangeError(ErrorKind.BANNED, retry_after_s=wait_s, until_ms=until_ms)
-            raise ExchangeError(ErrorKind.TOO_MUCH_WEIGHT, retry_after_s=wait_s, limit=LIMITS[0].limit)
+            weight = LIMITS[0]
+            raise ExchangeError(
+                ErrorKind.TOO_MUCH_WEIGHT, retry_after_s=wait_s, limit=weight.limit, interval=weight.window
+            )
         case FaultKind.REJECT | FaultKind.REJECT_RATE:
             kind = _KIND_OF_CODE.get(options["code"])
             text = kind.text if kind is not None else "A fault switch refuses this call."
