@@ -40,6 +40,7 @@ nightly: setup
 	@$(PY) -m tests.simulation.nightly --kills 1000
 	@TICKBUS_TEST_BOOKS_S=60 $(PY) -m pytest -q tests/paper/test_books_of_real_clients.py
 	@SIMULATED_S=86000 $(PY) -m pytest -q tests/simulation/test_day.py
+	@$(PY) -m benchmarks.hour --seconds 600
 
 check: setup
 	@$(PY) -m ruff check .
