@@ -94,7 +94,7 @@ class Call:
         return named
 
     def _has_status(self, symbol: Symbol) -> bool:
-        status = "HALT" if symbol.name in self.exchange.halted else "TRADING"
+        status = "CANCEL_ONLY" if symbol.name in self.exchange.halted else "TRADING"
         return bool(self.get("symbolStatus", status) == status)
 
     def may_see(self, order: Order) -> bool:

@@ -46,7 +46,7 @@ def exchange_info(
 def _symbol(symbol: Symbol, *, is_halted: bool) -> Document:
     return {
         "symbol": symbol.name,
-        "status": "HALT" if is_halted else "TRADING",
+        "status": "CANCEL_ONLY" if is_halted else "TRADING",
         "baseAsset": symbol.base,
         "baseAssetPrecision": 8,
         "quoteAsset": symbol.quote,

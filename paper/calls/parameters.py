@@ -247,7 +247,7 @@ PERMISSIONS: Final = Parameter(
     "permissions", _text(_PERMISSIONS, _permissions, {"type": "string", "pattern": f"^({_PERMISSIONS})$"})
 )
 SHOW_PERMISSION_SETS: Final = Parameter("showPermissionSets", _BOOLEAN_KIND)
-SYMBOL_STATUS: Final = Parameter("symbolStatus", _word("TRADING", "HALT", "BREAK"))
+SYMBOL_STATUS: Final = Parameter("symbolStatus", _word("TRADING", "HALT", "BREAK", "CANCEL_ONLY"))
 TIME_ZONE: Final = Parameter("timeZone", _text(r"[+-]?[0-9]{1,2}(:[0-9]{2})?", _time_zone))
 STRATEGY_ID: Final = Parameter("strategyId", _INTEGER_KIND)
 STRATEGY_TYPE: Final = Parameter("strategyType", _integer(1_000_000))  # what is below, Binance keeps for itself

@@ -16,12 +16,13 @@ from typing import Protocol
 
 from market.clock import NS_PER_MS
 from market.codes import RejectReason
-from market.commands import AmendOrder, CancelOrder, Command, MassCancel
+from market.commands import AmendOrder, CancelOrder, Command, MassCancel, SetPriceRange
 from market.events import Event
 from market.limits import BATCH_MESSAGES_MAX
 from paper.errors import ErrorKind, ExchangeError
 from paper.exchange.executions import Executions
 from paper.exchange.pending import COMMANDS_PENDING_MAX, Pending, PendingCommands, Purpose
+from paper.exchange.price_range import PriceRange
 from paper.exchange.saves import Saves
 from paper.money.ledger import Ledger
 from paper.money.orders import Order, OrderStatus
@@ -87,6 +88,7 @@ class EngineOrders:
         self._is_recall_due = False
         self._clearing: dict[int, int] = {}  # by account: the command after which its old orders are gone
         self._remnants_sent: set[int] = set()  # by order id: those whose cancel is on its way
+        self._ranges: dict[int, PriceRange] = {}  # by symbol id, as the engine has been told since it connected
         self._to_enter: list[Order] = []  # those that the engine could not take when their turn came
 
     @property
@@ -139,6 +141,13 @@ class EngineOrders:
         self._clearing.pop(account, None)
         self._clear_books(now_ns)
 
+    def bound_prices(self, symbol_id: int, prices: PriceRange, now_ns: int) -> None:
+        """Let the takers of a symbol trade within a range alone; if the engine takes nothing now, next time."""
+        if self.is_connected and self._ranges.get(symbol_id) != prices:
+            with suppress(ConnectionError):
+                self._send_now([SetPriceRange(symbol_id, *prices, now_ns)])
+                self._ranges[symbol_id] = prices
+
     def take_out_remnants(self, now_ns: int) -> None:
         """Cancel what has ended with its list while the engine may have it; if it takes nothing now, later."""
         remnants = self._ledger.remnants.at(self._engine)
@@ -170,6 +179,7 @@ class EngineOrders:
             report_sequence: the number of the last report that it will not send again.
             last_order_id: the highest of our order ids that it has seen, 0 for none.
         """
+        self._ranges.clear()
         last_epoch, last_sequence = self._ledger.last_report(self._engine)
         is_new = epoch != last_epoch
         to_enter: list[Order] = []

@@ -8,7 +8,7 @@ reports.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from market.clock import NS_PER_MS
+from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
 from paper.errors import ErrorKind, ExchangeError
 from paper.exchange.engine_orders import EngineOrders, LinkEnd
@@ -71,6 +71,7 @@ class Exchange:
         self.market = PublicMarket(ledger, book, first_update_id)
         self._rules = OrderRules(ledger, self.market)
         self._first_order_id = first_order_id
+        self._bounded_second = 0
         fees = Fees(ledger, self.commission, self._bnb_price_of_payer)
         self._executions = Executions(ledger, self.saves, fees, self._admit)
         self.account_listeners = self._executions.listeners
@@ -195,6 +196,15 @@ class Exchange:
             lock_together(self.ledger.wallets, at_work)
         # The leg that may be refused first: then nothing of the list was ever at work.
         return placed, engine.enter(sorted(at_work, key=lambda leg: leg.stop_ticks > 0), now_ns)
+
+    def bound_prices(self, now_ns: int) -> None:
+        """Tell the engines the price range of each symbol if it has changed, once a second at most."""
+        second = now_ns // NS_PER_SECOND
+        if second != self._bounded_second:
+            self._bounded_second = second
+            for symbol in self.symbols.values():
+                prices = self.market.price_range(symbol, now_ns // NS_PER_MS)
+                self.engines[symbol.engine].bound_prices(symbol.symbol_id, prices, now_ns)
 
     def cancel(self, orders: Sequence[Order], now_ns: int, *, request_id: str = "") -> list[Pending]:
         """Ask the engine to cancel open orders; a `Pending` without `refusal` was cancelled when it is done.

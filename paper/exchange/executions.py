@@ -29,6 +29,7 @@ _EXPIRY_OF_CANCEL: Final = {
     CancelReason.IMMEDIATE_OR_CANCEL: ExpiryReason.IOC,
     CancelReason.FILL_OR_KILL: ExpiryReason.FOK,
     CancelReason.NO_LIQUIDITY: ExpiryReason.NO_LIQUIDITY,
+    CancelReason.PRICE_RANGE: ExpiryReason.PRICE_RANGE,
 }
 
 

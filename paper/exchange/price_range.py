@@ -36,7 +36,7 @@ class ReferencePrice(NamedTuple):
 
 
 class PriceRange(NamedTuple):
-    """The lowest and the highest price at which a taker may trade, both included."""
+    """The lowest and the highest price at which a taker may trade, both included; 0 is no bound."""
 
     low_ticks: int
     high_ticks: int
@@ -47,6 +47,9 @@ class PriceRange(NamedTuple):
         high = min(max(price_units * RANGE_FACTOR // symbol.tick_units, 1), PRICE_TICKS_MAX)
         low = -(-price_units // (RANGE_FACTOR * symbol.tick_units))
         return cls(min(max(low, 1), high), high)
+
+
+ANY_PRICE: Final = PriceRange(0, 0)
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from market.codes import Side
 from market.depth import Depth, Level
 from market.feed_messages import BookTrade
 from paper.exchange.filters import AVERAGE_MINUTES
-from paper.exchange.price_range import ReferencePrice, TradeMean
+from paper.exchange.price_range import ANY_PRICE, PriceRange, ReferencePrice, TradeMean
 from paper.exchange.tape import Bar, PublicTrade, Tape
 from paper.intervals import MINUTE_MS
 from paper.money.ledger import Ledger
@@ -134,6 +134,13 @@ class PublicMarket:
     def reference_price(self, symbol: Symbol, now_ms: int) -> ReferencePrice | None:
         """Return the mean price of the last minutes' trades, or None if the symbol never had a reference price."""
         return self._means[symbol.symbol_id].at(now_ms)
+
+    def price_range(self, symbol: Symbol, now_ms: int) -> PriceRange:
+        """Return the prices at which takers may trade now: all of them while there is no reference price."""
+        reference = self.reference_price(symbol, now_ms)
+        if reference is None or reference.price_units is None:
+            return ANY_PRICE
+        return PriceRange.around(symbol, reference.price_units)
 
     def filter_ticks(self, symbol: Symbol, now_ms: int) -> int | None:
         """Return what filters compare a price with: the reference price where there is one, else the average."""

@@ -74,6 +74,7 @@ class ExpiryReason(StrEnum):
     IOC = "UNFILLED_IOC_QUANTITY_EXPIRED"
     FOK = "UNFILLED_FOK_ORDER_EXPIRED"
     NO_LIQUIDITY = "INSUFFICIENT_LIQUIDITY"
+    PRICE_RANGE = "EXECUTION_RULE_PRICE_RANGE_EXCEEDED"
     EXCHANGE = "EXCHANGE_CANCELED"  # neither its client nor the market ended it
     OTHER_LEG = "OCO_TRIGGER"  # the other leg of its pair has begun to work, or has ended
     WORKING_LEG = "OTO_PHASE_ONE_EXPIRED"  # the order that it waited for has ended before it was filled

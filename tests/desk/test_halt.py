@@ -100,7 +100,7 @@ def test_halt_is_confirmed_by_everybody_and_survives_each_of_them(desk: Desk) ->
     for name in ("engine", "engine2", "paper", "maker", "gateway"):
         desk.kill(name)
         _await_status(desk, engine=["BNBUSDT", "BTCUSDT"], engine2=["ETHUSDT"])
-        assert _statuses(desk) == dict.fromkeys(SYMBOLS, "HALT"), name
+        assert _statuses(desk) == dict.fromkeys(SYMBOLS, "CANCEL_ONLY"), name
     assert "Market is closed." in until("the exchange refuses", lambda: _refusal(desk))
     assert _makers_orders(desk, desk) == []
     assert desk.cli_json("status")["halted"] == SYMBOLS
@@ -119,7 +119,7 @@ def test_one_symbol_is_halted_by_its_own_engine(desk: Desk) -> None:
     assert halted.returncode == 0, halted.stderr
     assert halted.stdout == "ETHUSDT halted: no new orders, cancels go through; 0 open orders cancelled\n"
     _await_status(desk, engine=[], engine2=["ETHUSDT"])
-    assert _statuses(desk) == {"BTCUSDT": "TRADING", "BNBUSDT": "TRADING", "ETHUSDT": "HALT"}
+    assert _statuses(desk) == {"BTCUSDT": "TRADING", "BNBUSDT": "TRADING", "ETHUSDT": "CANCEL_ONLY"}
     assert desk.cli("stop", "flow").returncode == 0
     count = len(desk.venue().open_orders(BTCUSDT))
     halted = desk.cli("halt", "--symbol", "BTCUSDT", "--cancel-all")

@@ -306,7 +306,7 @@ def test_a_halted_symbol_takes_no_orders_and_gives_them_back(server: Server) -> 
     assert order(server)[1] == {"code": -1013, "msg": "Market is closed."}
     assert order(server, symbol="ETHUSDT", price="3000", quantity="0.1")[0] == 200
     states = {each["symbol"]: each["status"] for each in send(server, "GET", "exchangeInfo")[1]["symbols"]}
-    assert states == {"BTCUSDT": "HALT", "ETHUSDT": "TRADING", "BNBUSDT": "TRADING"}
+    assert states == {"BTCUSDT": "CANCEL_ONLY", "ETHUSDT": "TRADING", "BNBUSDT": "TRADING"}
     gone = send(server, "DELETE", "order", query=signed(server, symbol="BTCUSDT", orderId=placed))[1]
     assert gone["status"] == "CANCELED"
     ask(server, "DELETE", f"faults/{first['id']}")

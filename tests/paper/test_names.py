@@ -269,7 +269,7 @@ def test_exchange_info_is_narrowed_by_what_is_asked(server: Server) -> None:
     assert "permissionSets" not in told
     assert told["opoAllowed"] is told["pegInstructionsAllowed"] is False
     server.call(lambda desk: desk.exchange.halted.add("ETHUSDT"))
-    assert names(symbolStatus="HALT") == ["ETHUSDT"]
+    assert names(symbolStatus="CANCEL_ONLY") == ["ETHUSDT"]
     assert names(symbolStatus="TRADING") == [name for name in every if name != "ETHUSDT"]
     assert names(symbolStatus="BREAK") == []
 
@@ -279,15 +279,15 @@ def test_a_symbol_of_another_status_is_refused(server: Server) -> None:
     server.call(lambda desk: desk.exchange.halted.add("ETHUSDT"))
     for path in ("depth", "ticker/24hr", "ticker/price", "ticker/bookTicker"):
         for symbol, status, expected in (
-            ("ETHUSDT", "HALT", 200),
+            ("ETHUSDT", "CANCEL_ONLY", 200),
             ("ETHUSDT", "TRADING", 400),
-            ("BTCUSDT", "HALT", 400),
+            ("BTCUSDT", "CANCEL_ONLY", 400),
         ):
             query = urlencode({"symbol": symbol, "symbolStatus": status})
             got, document, _ = send(server, "GET", path, query=query)
             assert got == expected, (path, document)
             assert got == 200 or document["code"] == -1220
-    told = send(server, "GET", "ticker/price", query="symbolStatus=HALT")[1]
+    told = send(server, "GET", "ticker/price", query="symbolStatus=CANCEL_ONLY")[1]
     assert [each["symbol"] for each in told] == ["ETHUSDT"]
 
 

@@ -6,9 +6,10 @@ import pytest
 
 from market.codes import Side
 from paper.exchange.price_range import BUCKET_COUNT, BUCKET_WIDTH_MS, PriceRange, ReferencePrice, TradeMean
+from paper.money.orders import OrderStatus
 from paper.units import UNITS_PER_ONE, Symbol
 from tests.pairs import default_instruments
-from tests.paper.desk import START_NS, Desk
+from tests.paper.desk import ALICE, START_NS, Desk
 
 BTC = Symbol.of(default_instruments()[0])
 WINDOW_MS = BUCKET_WIDTH_MS * BUCKET_COUNT
@@ -68,3 +69,37 @@ def test_filters_compare_with_the_reference_price(tmp_path: Path) -> None:
     now_ms = desk.engine.time_ns // 1_000_000
     assert market.average_ticks(symbol, now_ms) == 8_250_000
     assert market.filter_ticks(symbol, now_ms) == 8_500_000
+
+
+def test_engines_are_told_the_range_and_what_goes_beyond_expires(tmp_path: Path) -> None:
+    """Twice the reference price is the end; the account is told why, and its money is free again."""
+    desk = Desk(tmp_path).connect()
+    for price in ("90000", "180000", "180000.01"):
+        desk.engine.flow(desk.exchange, Side.SELL, price, "0.01")
+    desk.engine.flow(desk.exchange, Side.BUY, "90000", "0.01")
+    desk.exchange.bound_prices(desk.engine.time_ns)
+    desk.exchange.bound_prices(desk.engine.time_ns)
+    before = desk.wallet(ALICE, "USDT")
+    order = desk.place(ALICE, desk.request(Side.BUY, "190000", "0.02"))
+    assert (order.status, order.filled_lots, order.price_ticks) == (OrderStatus.EXPIRED, 1_000, 19_000_000)
+    assert order.expiry_reason == "EXECUTION_RULE_PRICE_RANGE_EXCEEDED"
+    assert desk.wallet(ALICE, "USDT") == (before[0] - 1_800 * UNITS_PER_ONE, 0)
+    assert desk.engine.handled_count == 4, "three ranges, told once, and the order"
+
+
+def test_an_engine_is_told_again_after_each_connection_and_once_there_is_no_price(tmp_path: Path) -> None:
+    """It may be a new one, or have the range of long ago."""
+    desk = Desk(tmp_path).connect()
+    desk.engine.flow(desk.exchange, Side.SELL, "90000", "0.01")
+    desk.engine.flow(desk.exchange, Side.BUY, "90000", "0.01")
+    counts = []
+    for after_ms in (0, 0, 1_000, WINDOW_MS + 2_000, WINDOW_MS + 4_000):
+        desk.exchange.bound_prices(START_NS + after_ms * 1_000_000)
+        desk.pump()
+        counts.append(desk.engine.handled_count)
+    assert counts == [3, 3, 3, 4, 4]
+    desk.engine.restart()
+    desk.connect()
+    desk.exchange.bound_prices(START_NS + (WINDOW_MS + 5_000) * 1_000_000)
+    desk.pump()
+    assert desk.engine.handled_count == 7
