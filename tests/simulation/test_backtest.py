@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,17 +16,18 @@ from flow.recordings.recording import BookTicker, DepthUpdate, Record, RecordedT
 from market.clock import NS_PER_SECOND
 from market.codes import Side
 from market.depth import Level
+from market.instrument import Instrument
 from reports.performance import is_sound
 from simulation.backtest import WINDOW_NS, BacktestError, Stretch, plan
 from simulation.desk import SimulatedDesk
 from tests.flow.recordings.written import write_recording
 from tests.pairs import default_instruments
+from tests.recordings import KEPT, real_recording
 from trading.actions import Action, Place
 from trading.quoting import Quote
 from trading.strategy import Inbox, Strategy, Wanted
 
 BTCUSDT, ETHUSDT, *_ = default_instruments()
-KEPT = Path(__file__).resolve().parents[1] / "kept" / "recording.gz"
 S = NS_PER_SECOND
 AT = 1_795_000_000 * S  # 2026-11-18 11:06:40 UTC
 DAY = 86_400 * S
@@ -187,23 +189,36 @@ def changed(record: Record) -> Record:
 
 
 @pytest.mark.slow
-def test_nothing_decided_up_to_a_moment_knows_what_was_received_after_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("instrument", "is_real"),
+    [
+        pytest.param(BTCUSDT, False, id="kept"),
+        pytest.param(BTCUSDT, True, id="real-btcusdt"),
+        pytest.param(ETHUSDT, True, id="real-ethusdt"),
+    ],
+)
+def test_nothing_decided_up_to_a_moment_knows_what_was_received_after_it(
+    instrument: Instrument, *, is_real: bool, tmp_path: Path
+) -> None:
     """At a hundred moments everything after is replaced, and each order and cancel up to there is the same."""
-    whole = list(read_recording(KEPT, BTCUSDT))
-    records = [record for record in whole if record.received_ns < whole[0].received_ns + 12 * S]
-    path = tmp_path / "recording"
-    write_recording(path, BTCUSDT, records)
-    (stretch,) = stretches_of(settings_of(maker__requote_tolerance="0"), path)
+    source = real_recording(instrument.symbol) if is_real else KEPT
+    whole = read_recording(source, instrument)
+    first_ns = (first_record := next(whole)).received_ns
+    records = [first_record, *takewhile(lambda record: record.received_ns < first_ns + 12 * S, whole)]
+    path = tmp_path / f"recording of {instrument.symbol.lower()}"
+    write_recording(path, instrument, records)
+    sets = {"symbol": instrument.symbol, "maker__half_spread": "0.00003" if is_real else "0.0001"}
+    (stretch,) = stretches_of(settings_of(maker__requote_tolerance="0", **sets), path)
     first = Decided(desk_of(stretch, tmp_path / "first"))
     first.desk.run(stretch.end_ns)
-    assert len(first.actions) > 20
+    assert len(first.actions) > 10
     assert first.desk.told.counts["Filled"] >= 3
     dice = Random(11)
     differs_after = 0
     for number in range(100):
         at_ns = dice.randrange(stretch.start_ns, stretch.end_ns) if number % 2 else dice.choice(first.actions)[0]
         other = [record if record.received_ns <= at_ns else changed(record) for record in records]
-        write_recording(path, BTCUSDT, other)
+        write_recording(path, instrument, other)
         again = Decided(desk_of(stretch, tmp_path / f"{number}"))
         again.desk.run(min(at_ns + 2 * S, stretch.end_ns))
         assert again.up_to(at_ns) == first.up_to(at_ns), at_ns
