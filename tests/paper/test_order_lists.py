@@ -195,6 +195,21 @@ def test_a_pending_leg_without_money_expires_when_its_turn_comes(desk: Desk) -> 
     assert is_settled(desk)
 
 
+@pytest.mark.parametrize("is_pair", [False, True])
+def test_a_pending_leg_that_the_engine_refuses_expires(desk: Desk, is_pair: bool) -> None:
+    """A LIMIT_MAKER that would take when its turn comes; what goes with it is taken out of the book."""
+    placed = place(desk, oto(desk, is_pair=is_pair))
+    desk.engine.flow(desk.exchange, Side.SELL, "89000", "0.05")
+    desk.engine.flow(None, Side.BUY, "91500", "0.01")
+    desk.pump()
+    *others, limit = placed.legs[1:]
+    assert (limit.status, limit.expiry_reason) == (OrderStatus.EXPIRED, ExpiryReason.REFUSED)
+    assert [leg.expiry_reason for leg in others] == [ExpiryReason.OTHER_LEG] * is_pair
+    assert stored(desk, placed).status is ListStatus.ALL_DONE
+    assert desk.wallet(ALICE, "BTC") == (BTC + parse_units("0.05"), 0)
+    assert is_settled(desk)
+
+
 def test_a_pending_order_at_market_is_priced_when_its_turn_comes(desk: Desk) -> None:
     """By the book as it is then."""
     working = desk.request(Side.SELL, "91000", "0.05")
