@@ -37,6 +37,7 @@ EPOCH: Final = 7
 PLACED: Final = 300  # orders placed and filled at each size
 ROUNDS: Final = 200
 NAIVE_ROUNDS: Final = 3
+SWEPT_ROWS: Final = 50
 QUANTILES: Final = {"p50": 0.5, "p99": 0.99}
 
 Figures = dict[str, Any]
@@ -318,10 +319,16 @@ def measure(path: Path, trades: int) -> Figures:
         sizes.append(bench.measure())
     naive = bench.naive()
     reset = timed(lambda: bench.exchange.reset_account(1, START_MS * 1_000_000))
+    assert not bench.ledger.history.orders(1, bench.filler.symbol, Span(1)), "nothing of before the reset is told"
+    slices = []
+    while bench.ledger.sweep(SWEPT_ROWS):
+        slices.append(timed(lambda: bench.ledger.sweep(SWEPT_ROWS)))
+    (left,) = bench.ledger._connection.execute("SELECT count(*) FROM trades WHERE account = 1").fetchone()
+    assert left == 0, "all of it is deleted"
     bench.ledger.check()
     bench.ledger.close()
     seconds = (monotonic_ns() - started_ns) / NS_PER_SECOND
-    return {"seconds": seconds, "sizes": sizes, "naive": naive, "reset_ms": reset / 1e6}
+    return {"seconds": seconds, "sizes": sizes, "naive": naive, "reset_ms": reset / 1e6, "sweep": spread(slices)}
 
 
 def show(found: Figures) -> None:
@@ -339,6 +346,7 @@ def show(found: Figures) -> None:
     ratio = found["naive"]["p50_ms"] / last["questions"]["myTrades, latest 500"]["p50_ms"]
     print(f"{'naive: latest 500 without an index':<74}" + _cell(found["naive"]) + f"  {ratio:.0f} x")
     print(f"{'reset of an account, once':<74}{found['reset_ms']:>20.1f}")
+    print(f"{f'a slice of its past deleted, {SWEPT_ROWS} rows of each table':<74}" + _cell(found["sweep"]))
 
 
 def _size_cell(size: Figures) -> str:

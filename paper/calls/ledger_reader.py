@@ -35,7 +35,9 @@ class LedgerReader:
             raise LedgerError(
                 f"{path} has version {version}, expected {SCHEMA_VERSION}; the next start brings it there"
             )
-        self._history = History(self._connection, self._symbols)
+        records = self._connection.execute("SELECT account, reset_count, reset_ms, is_bnb_payer FROM accounts")
+        self._records = {number: AccountRecord(*record) for number, *record in records}
+        self._history = History(self._connection, self._symbols, self._uid)
 
     def close(self) -> None:
         """Close the file."""
@@ -43,12 +45,10 @@ class LedgerReader:
 
     def listed(self) -> list[Document]:
         """Return every account as the admin's call lists it, but for the API keys, which stand elsewhere."""
-        sql = "SELECT account, reset_count, reset_ms, is_bnb_payer FROM accounts"
-        records = {number: AccountRecord(*record) for number, *record in self._connection.execute(sql)}
         accounts = self._connection.execute("SELECT DISTINCT account FROM balances WHERE account > 0 ORDER BY account")
         return [
             documents.listed_account(
-                number, records.get(number, AccountRecord()), self._wallets(number), len(self.open_orders(number))
+                number, self._records.get(number, AccountRecord()), self._wallets(number), len(self.open_orders(number))
             )
             for (number,) in accounts
         ]
@@ -60,13 +60,16 @@ class LedgerReader:
     def open_orders(self, account: int) -> list[Document]:
         """Return the open orders of an account, oldest first, as in the answer to `openOrders`."""
         sql = f"SELECT {ORDER_COLUMNS} FROM orders WHERE {IS_OPEN} AND account = ? ORDER BY order_id"  # noqa: S608
-        rows = self._connection.execute(sql, (account,))
+        rows = self._connection.execute(sql, (self._uid(account),))
         return [documents.order(order_of_row(row, self._symbols)) for row in rows]
 
     def trades(self, account: int, symbol: str, span: Span) -> list[Document]:
         """Return trades of an account, as in the answer to `myTrades`."""
         found = self._history.trades(account, self._symbols[symbol], None, span)
         return [documents.account_trade(trade) for trade in found]
+
+    def _uid(self, account: int) -> int:
+        return self._records.get(account, AccountRecord()).uid(account)
 
     def _wallets(self, account: int) -> dict[str, Wallet]:
         sql = "SELECT asset, free, locked FROM balances WHERE account = ? ORDER BY asset"

@@ -7,7 +7,7 @@ from typing import Final
 from market.limits import OWNERS_PER_SOURCE
 from paper.money.tracked import Tracked
 
-Row = tuple[int, int, int, int | None, str]
+Row = tuple[int, int, int, int | None, str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +19,27 @@ class AccountRecord:
         reset_ms: when it did so last, ms since 1970 UTC; 0 for never.
         is_bnb_payer: whether it wants to pay fees in BNB; None leaves it to the exchange.
         clearing: the engines that may still hold orders from before its last reset.
+        swept_count: from so many of its earlier lives nothing is left on the disk.
     """
 
     reset_count: int = 0
     reset_ms: int = 0
     is_bnb_payer: bool | None = None
     clearing: frozenset[str] = frozenset()
+    swept_count: int = 0
 
     def uid(self, account: int) -> int:
         """Return the id that clients see: another one after each reset, since then it is another account."""
         return self.reset_count * OWNERS_PER_SOURCE + account
+
+    def unswept_uid(self, account: int) -> int | None:
+        """Return the id that it had in the earliest of its lives of which something may be left; None for none."""
+        return self.swept_count * OWNERS_PER_SOURCE + account if self.swept_count < self.reset_count else None
+
+
+def account_of(uid: int) -> int:
+    """Return the account that has, or had, an id."""
+    return uid % OWNERS_PER_SOURCE
 
 
 _UNTOUCHED: Final = AccountRecord()
@@ -38,19 +49,27 @@ class AccountRecords(Tracked[int, AccountRecord]):
     """All records by account, and which of them have changed since they were last saved."""
 
     def __init__(self, rows: Iterable[Row]) -> None:
-        """Take the saved rows: account, reset count, time of the last reset, BNB payer, engines joined by commas."""
+        """Take the saved rows: as the fields of a record, the engines joined by commas."""
         super().__init__(
             {
                 account: AccountRecord(
-                    count, ms, None if is_payer is None else bool(is_payer), frozenset(filter(None, names.split(",")))
+                    count,
+                    ms,
+                    None if is_payer is None else bool(is_payer),
+                    frozenset(filter(None, names.split(","))),
+                    swept_count,
                 )
-                for account, count, ms, is_payer, names in rows
+                for account, count, ms, is_payer, names, swept_count in rows
             }
         )
 
     def of(self, account: int) -> AccountRecord:
         """Return the record of an account."""
         return self.get(account, _UNTOUCHED)
+
+    def uid(self, account: int) -> int:
+        """Return the id of an account's present life."""
+        return self.of(account).uid(account)
 
     def clearing(self, engine: str) -> list[int]:
         """Return the accounts of which `engine` may still hold orders from before their last reset."""
@@ -61,4 +80,5 @@ class AccountRecords(Tracked[int, AccountRecord]):
         for account in self.unsaved:
             record = self[account]
             is_payer = None if record.is_bnb_payer is None else int(record.is_bnb_payer)
-            yield account, record.reset_count, record.reset_ms, is_payer, ",".join(sorted(record.clearing))
+            names = ",".join(sorted(record.clearing))
+            yield account, record.reset_count, record.reset_ms, is_payer, names, record.swept_count

@@ -1,10 +1,11 @@
 """Questions about an account's past: orders and trades by id, by time, the latest ones."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from paper.money.account_records import account_of
 from paper.money.order_list import Contingency, ListStatus, OrderList
 from paper.money.orders import AccountTrade, Order
 from paper.money.tables import ORDER_COLUMNS, TRADE_COLUMNS, order_of_row, trade_of_row
@@ -30,32 +31,40 @@ class Span:
 
 
 class History:
-    """Reads the orders and trades of a ledger; every question is answered from an index."""
+    """Reads the orders and trades of a ledger; every question is answered from an index.
 
-    def __init__(self, connection: sqlite3.Connection, symbols: Mapping[str, Symbol]) -> None:
+    `uid_of` tells the id of an account's present life, under which its rows stand.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, symbols: Mapping[str, Symbol], uid_of: Callable[[int], int]
+    ) -> None:
         self._connection = connection
         self._symbols = symbols
+        self._uid_of = uid_of
 
     def order(self, account: int, symbol: Symbol, order_id: int) -> Order | None:
         """Return the account's order of that id, if the symbol is its symbol."""
-        return self._order("account = ? AND symbol = ? AND order_id = ?", account, symbol.name, order_id)
+        return self._order("account = ? AND symbol = ? AND order_id = ?", self._uid_of(account), symbol.name, order_id)
 
     def order_by_client_id(self, account: int, symbol: Symbol, client_order_id: str) -> Order | None:
         """Return the account's latest order of that client id."""
         condition = "account = ? AND client_order_id = ? AND symbol = ?"
-        return self._order(condition, account, client_order_id, symbol.name)
+        return self._order(condition, self._uid_of(account), client_order_id, symbol.name)
 
     def orders(self, account: int, symbol: Symbol, span: Span) -> list[Order]:
         """Return the account's orders of a symbol, oldest first."""
-        rows = self._rows("orders", ORDER_COLUMNS, "order_id", [("account", account), ("symbol", symbol.name)], span)
+        equals: list[tuple[str, object]] = [("account", self._uid_of(account)), ("symbol", symbol.name)]
+        rows = self._rows("orders", ORDER_COLUMNS, "order_id", equals, span)
         return [order_of_row(row, self._symbols) for row in rows]
 
     def trades(self, account: int, symbol: Symbol, order_id: int | None, span: Span) -> list[AccountTrade]:
         """Return the account's trades of a symbol, of one order or of all, oldest first."""
-        equals: list[tuple[str, object]] = [("account", account), ("symbol", symbol.name)]
+        uid = self._uid_of(account)
+        equals: list[tuple[str, object]] = [("account", uid), ("symbol", symbol.name)]
         if order_id is not None:
             # The plus signs keep SQLite from the index that holds all trades of the account.
-            equals = [("+account", account), ("+symbol", symbol.name), ("order_id", order_id)]
+            equals = [("+account", uid), ("+symbol", symbol.name), ("order_id", order_id)]
         return [
             trade_of_row(row, self._symbols) for row in self._rows("trades", TRADE_COLUMNS, "trade_id", equals, span)
         ]
@@ -76,25 +85,27 @@ class History:
     def order_list(self, account: int, list_id: int | None, client_list_id: str | None) -> OrderList | None:
         """Return the account's list of an id, or the latest that it calls so; one of the two must be given."""
         name, value = ("client_list_id", client_list_id) if list_id is None else ("list_id", list_id)
-        rows = self._list_rows(f"account = ? AND {name} = ? ORDER BY list_id DESC LIMIT 1", account, value)
+        rows = self._list_rows(
+            f"account = ? AND {name} = ? ORDER BY list_id DESC LIMIT 1", self._uid_of(account), value
+        )
         return self._list(rows[0], {}) if rows else None
 
     def order_lists(self, account: int, span: Span) -> list[OrderList]:
         """Return the account's order lists, oldest first."""
         columns = "list_id, account, symbol, client_list_id, contingency, status, time_ms"
-        rows = self._rows("order_lists", columns, "list_id", [("account", account)], span)
+        rows = self._rows("order_lists", columns, "list_id", [("account", self._uid_of(account))], span)
         return [self._list(row, {}) for row in rows]
 
     def _list_rows(self, condition: str, *values: object) -> list[tuple[object, ...]]:
         return self._connection.execute(f"SELECT * FROM order_lists WHERE {condition}", values).fetchall()  # noqa: S608
 
     def _list(self, row: tuple[Any, ...], open_orders: Mapping[int, Order]) -> OrderList:
-        list_id, account, symbol, client_list_id, contingency, status, time_ms = row
+        list_id, uid, symbol, client_list_id, contingency, status, time_ms = row
         sql = f"SELECT {ORDER_COLUMNS} FROM orders WHERE list_id = ? ORDER BY order_id"  # noqa: S608 - constants
         legs = [order_of_row(leg, self._symbols) for leg in self._connection.execute(sql, (list_id,))]
         return OrderList(
             list_id,
-            account,
+            account_of(uid),
             self._symbols[symbol],
             client_list_id,
             Contingency(contingency),

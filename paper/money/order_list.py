@@ -1,6 +1,6 @@
 """An order list as the exchange keeps it: orders of one account and symbol whose fates hang together."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
@@ -83,12 +83,12 @@ class OpenLists(Tracked[int, OrderList]):
                 self.pop(list_id)
         super().note_saved()
 
-    def changes(self) -> Iterator[tuple[int, int, str, str, str, str, int]]:
-        """Return the rows to save, but for lists that leave no trace."""
+    def changes(self, uid_of: Callable[[int], int]) -> Iterator[tuple[int, int, str, str, str, str, int]]:
+        """Return the rows to save, but for lists that leave no trace; `uid_of` tells the id of an account."""
         for each in map(self.__getitem__, self.unsaved):
             if each.status is not ListStatus.REJECT:
                 names = each.symbol.name, each.client_list_id, each.contingency.value, each.status.value
-                yield each.list_id, each.account, *names, each.time_ms
+                yield each.list_id, uid_of(each.account), *names, each.time_ms
 
     def rejected(self) -> list[tuple[int]]:
         """Return the ids, as rows, of the lists that are to leave no trace."""

@@ -1,6 +1,14 @@
 """What makes a ledger of today one of an earlier version, as far as a script of SQL can: the newest change first."""
 
-TO_VERSION_6 = """
+TO_VERSION_7 = """
+    UPDATE orders SET account = account % 65536;
+    UPDATE trades SET account = account % 65536;
+    UPDATE order_lists SET account = account % 65536;
+    ALTER TABLE accounts DROP COLUMN swept_count;
+    PRAGMA user_version = 7;
+"""
+TO_VERSION_6 = f"""
+    {TO_VERSION_7}
     DROP INDEX orders_by_list;
     DROP TABLE order_lists;
     DROP TABLE remnants;

@@ -54,8 +54,9 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Con
     path: Path = tmp_path_factory.mktemp("history") / "paper.sqlite"
     Ledger(path, INSTRUMENTS, ONE_ENGINE).close()
     connection = sqlite3.connect(path)
-    connection.executemany(SAVE_ORDER, (order_row(past_order(number)) for number in range(1, COUNT + 1)))
-    connection.executemany(SAVE_TRADE, (trade_row(past_trade(number)) for number in range(1, COUNT + 1)))
+    orders, trades = map(past_order, range(1, COUNT + 1)), map(past_trade, range(1, COUNT + 1))
+    connection.executemany(SAVE_ORDER, (order_row(order, order.account) for order in orders))
+    connection.executemany(SAVE_TRADE, (trade_row(trade, trade.account) for trade in trades))
     connection.commit()
     yield connection
     connection.close()
@@ -85,7 +86,7 @@ def ids_and_steps(connection: sqlite3.Connection, question: Question) -> tuple[l
 
     connection.set_progress_handler(count, 100)
     try:
-        answer = question(History(connection, {BTC.name: BTC}))
+        answer = question(History(connection, {BTC.name: BTC}, lambda account: account))
     finally:
         connection.set_progress_handler(None, 0)
     answers = answer if isinstance(answer, list) else [] if answer is None else [answer]

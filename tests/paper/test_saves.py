@@ -44,7 +44,7 @@ class Group:
     def saved_orders(self, account: int) -> list[tuple[int, str]]:
         """Return what another process would find on the disk: ids and states."""
         with sqlite3.connect(self.desk.path) as connection:
-            sql = "SELECT order_id, status FROM orders WHERE account = ? ORDER BY order_id"
+            sql = "SELECT order_id, status FROM orders WHERE account % 65536 = ? ORDER BY order_id"
             return list(connection.execute(sql, (account,)))
 
 
