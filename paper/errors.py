@@ -100,6 +100,7 @@ class ErrorKind(Enum):
     CANCEL_RESTRICTED = -2011, 400, "Order was not canceled due to cancel restrictions."
     REPLACE_HALF_DONE = -2021, 409, "Order cancel-replace partially failed."
     REPLACE_FAILED = -2022, 400, "Order cancel-replace failed."
+    NO_REFERENCE_PRICE = -2043, 400, "This symbol doesn't have a reference price."
     AMEND_TOO_LARGE = -2038, 400, "Order amend (quantity increase) is not supported."
     AMEND_CHANGES_NOTHING = -2038, 400, "The requested action would change no state; rejecting"
     AMEND_TOO_SMALL = -2038, 400, "Order amend rejected: newQty must be more than what is executed."

@@ -25,6 +25,7 @@ _NAMES: Final = frozenset(
         "openTime",
         "closeTime",
         "resetTime",
+        "timestamp",
         "authorizedSince",
         "connectedSince",
         *"EOCTWu",  # of events, where no other number that is so high has one of these letters
@@ -54,6 +55,8 @@ def text_in_microseconds(text: str) -> str:
 def in_microseconds(document: Any) -> Any:
     """Return a document of a call, of a stream or of an account with its times in µs."""
     match document:
+        case {"e": "referencePrice", "t": at_ms}:
+            return document | {"t": _time(at_ms)}
         case dict():
             # An order's report has all letters of a bar; but of a bar, x says whether it is closed.
             is_bar = document.keys() >= {"t", "T", "i"} and isinstance(document.get("x"), bool)

@@ -156,6 +156,13 @@ async def my_trades(call: Call) -> list[Document]:
     return [documents.account_trade(trade) for trade in trades]
 
 
+async def my_allocations(call: Call) -> list[Document]:
+    """Tell that there are none: no order is filled but in the book of its own symbol."""
+    call.check_symbol()
+    _span(call, call.get("fromAllocationId"))
+    return []
+
+
 async def show_account(call: Call) -> Document:
     """Tell what the account owns."""
     wallets = call.exchange.ledger.wallets.of(call.account)

@@ -69,6 +69,10 @@ class Call:
         """
         return self._symbol(self.values["symbol"])
 
+    def check_symbol(self) -> None:
+        """Raise ExchangeError, BAD_SYMBOL, if the symbol of the call is not traded."""
+        self._symbol(self.values["symbol"])
+
     @property
     def symbol_or_all(self) -> Symbol | None:
         """The symbol of the call, or None if it names none."""
@@ -76,10 +80,11 @@ class Call:
 
     @property
     def symbols(self) -> list[Symbol]:
-        """The symbols of a call that may name one, several or none, which means all of the status that it asks for.
+        """The symbols of a call that may name one, several or none, which means all; of the status that it asks for.
 
         Raises:
-            ExchangeError: BAD_SYMBOL, BAD_COMBINATION if it names both one and several, or OTHER_SYMBOL_STATUS.
+            ExchangeError: BAD_SYMBOL, BAD_COMBINATION if it names both one and several, or OTHER_SYMBOL_STATUS
+                of the one that it names.
         """
         if "symbol" in self.values and "symbols" in self.values:
             raise ExchangeError(ErrorKind.BAD_COMBINATION)
@@ -88,10 +93,11 @@ class Call:
         elif "symbols" in self.values:
             named = [self._symbol(name) for name in self.values["symbols"]]
         else:
-            return [symbol for symbol in self.exchange.symbols.values() if self._has_status(symbol)]
-        if not all(map(self._has_status, named)):
+            named = list(self.exchange.symbols.values())
+        found = [symbol for symbol in named if self._has_status(symbol)]
+        if "symbol" in self.values and not found:
             raise ExchangeError(ErrorKind.OTHER_SYMBOL_STATUS)
-        return named
+        return found
 
     def _has_status(self, symbol: Symbol) -> bool:
         status = "CANCEL_ONLY" if symbol.name in self.exchange.halted else "TRADING"

@@ -142,7 +142,7 @@ def book_ticker(symbol: Symbol, book: Depth) -> Document:
 
 
 def mini_ticker(symbol: Symbol, day: Bar, now_ms: int) -> Document:
-    """Return the last 24 hours in short."""
+    """Return the last 24 hours, or another bar that ends now, in short."""
     return {
         "symbol": symbol.name,
         "openPrice": symbol.price_text(day.open_ticks),
@@ -159,16 +159,24 @@ def mini_ticker(symbol: Symbol, day: Bar, now_ms: int) -> Document:
     }
 
 
+def ticker(symbol: Symbol, bar: Bar, end_ms: int) -> Document:
+    """Return what happened from the beginning of a bar to `end_ms`, and how the price has changed."""
+    change = bar.close_ticks - bar.open_ticks
+    average = bar.notional_ticks_lots // bar.qty_lots if bar.qty_lots else 0
+    return {
+        "symbol": symbol.name,
+        "priceChange": symbol.price_text(change),
+        "priceChangePercent": f"{100 * change / bar.open_ticks if bar.open_ticks else 0:.3f}",
+        "weightedAvgPrice": symbol.price_text(average),
+        **mini_ticker(symbol, bar, end_ms),
+    }
+
+
 def day_ticker(symbol: Symbol, day: Bar, last_qty_lots: int, book: Depth, now_ms: int) -> Document:
     """Return the last 24 hours and the best prices."""
-    change = day.close_ticks - day.open_ticks
-    average = day.notional_ticks_lots // day.qty_lots if day.qty_lots else 0
     return {
-        **mini_ticker(symbol, day, now_ms),
+        **ticker(symbol, day, now_ms),
         **book_ticker(symbol, book),
-        "priceChange": symbol.price_text(change),
-        "priceChangePercent": f"{100 * change / day.open_ticks if day.open_ticks else 0:.3f}",
-        "weightedAvgPrice": symbol.price_text(average),
         "prevClosePrice": symbol.price_text(day.open_ticks),
         "lastQty": symbol.qty_text(last_qty_lots),
     }

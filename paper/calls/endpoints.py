@@ -71,6 +71,11 @@ def _day_ticker_weight(values: Values) -> int:
     return next((weight for most, weight in ((20, 2), (100, 40)) if count <= most), 80)
 
 
+def _by_symbols(each: int, most: int) -> Weight:
+    """Return what a call costs by how many symbols it names, and at most, which is also for all of them."""
+    return lambda values: each if "symbol" in values else min(each * len(values.get("symbols", ())), most) or most
+
+
 def _either(name: str, weight: int, weight_without: int) -> Weight:
     """Return what a call costs that names a parameter, and one that does not."""
     return lambda values: weight if name in values else weight_without
@@ -80,11 +85,14 @@ def _without_quantity(parameters: Table) -> Table:
     return tuple(parameter for parameter in parameters if parameter.name != "pendingQuantity")
 
 
+_WINDOW_WEIGHT: Final = _by_symbols(4, 200)
+_RULES_WEIGHT: Final = _by_symbols(2, 40)
 _TICKER_WEIGHT: Final = _either("symbol", 2, 4)
 _OPEN_WEIGHT: Final = _either("symbol", 6, 80)
 
 _INFO: Final = (p.SYMBOL_OR_ALL, p.SYMBOLS, p.PERMISSIONS, p.SHOW_PERMISSION_SETS, p.SYMBOL_STATUS)
 _TICKER: Final = (p.SYMBOL_OR_ALL, p.SYMBOLS, p.SYMBOL_STATUS)
+_WINDOW: Final = (*_TICKER, p.TICKER_TYPE)
 _RANGE: Final = (p.START_TIME, p.END_TIME, p.LIMIT)
 _ANSWERED: Final = (p.SELF_TRADE_PREVENTION, p.NEW_ORDER_RESPONSE_TYPE)
 _NEW_ORDER: Final = (p.SYMBOL, *ORDER_PARAMETERS, p.QUOTE_ORDER_QTY, *_ANSWERED)
@@ -110,6 +118,8 @@ _OPO: Final = (*_NEW_LIST, *_WORKING, *_without_quantity(leg_parameters(list_cal
 _OPOCO: Final = (*_NEW_LIST, *_WORKING, *_without_quantity(_PENDING_PAIR))
 _LIST: Final = (p.ORDER_LIST_ID, p.ORIG_CLIENT_ORDER_ID)
 _CANCEL_LIST: Final = (p.SYMBOL, p.ORDER_LIST_ID, p.LIST_CLIENT_ORDER_ID, p.NEW_CLIENT_ORDER_ID)
+_KLINES: Final = (p.SYMBOL, p.INTERVAL, *_RANGE, p.TIME_ZONE)
+_ALLOCATIONS: Final = (p.SYMBOL, p.FROM_ALLOCATION_ID, p.ORDER_ID, *_RANGE)
 _MY_TRADES: Final = (p.SYMBOL, p.ORDER_ID, p.FROM_ID, *_RANGE)
 _BNB_BURN: Final = (p.SPOT_BNB_BURN, p.INTEREST_BNB_BURN)
 
@@ -145,12 +155,40 @@ ENDPOINTS: Final = (
     _public("exchangeInfo", "exchangeInfo", 20, _INFO, market_calls.exchange_info),
     _public("depth", "depth", _depth_weight, (p.SYMBOL, p.LIMIT, p.SYMBOL_STATUS), market_calls.depth),
     _public("trades", "trades.recent", 25, (p.SYMBOL, p.LIMIT), market_calls.trades),
+    _public(
+        "historicalTrades", "trades.historical", 25, (p.SYMBOL, p.FROM_ID, p.LIMIT), market_calls.historical_trades
+    ),
+    _public(
+        "historicalBlockTrades",
+        "blockTrades.historical",
+        25,
+        (p.SYMBOL, p.FROM_BLOCK_TRADE_ID, p.LIMIT),
+        market_calls.block_trades,
+    ),
     _public("aggTrades", "trades.aggregate", 4, (p.SYMBOL, p.FROM_ID, *_RANGE), market_calls.aggregate_trades),
-    _public("klines", "klines", 2, (p.SYMBOL, p.INTERVAL, *_RANGE, p.TIME_ZONE), market_calls.klines),
+    _public("klines", "klines", 2, _KLINES, market_calls.klines),
+    _public("uiKlines", "uiKlines", 2, _KLINES, market_calls.chart_klines),
     _public("avgPrice", "avgPrice", 2, (p.SYMBOL,), market_calls.average_price),
-    _public("ticker/24hr", "ticker.24hr", _day_ticker_weight, (*_TICKER, p.TICKER_TYPE), market_calls.day_ticker),
+    _public("ticker/24hr", "ticker.24hr", _day_ticker_weight, _WINDOW, market_calls.day_ticker),
+    _public("ticker", "ticker", _WINDOW_WEIGHT, (*_WINDOW, p.WINDOW_SIZE), market_calls.window_ticker),
+    _public(
+        "ticker/tradingDay",
+        "ticker.tradingDay",
+        _WINDOW_WEIGHT,
+        (*_WINDOW, p.TIME_ZONE),
+        market_calls.trading_day_ticker,
+    ),
     _public("ticker/price", "ticker.price", _TICKER_WEIGHT, _TICKER, market_calls.price_ticker),
     _public("ticker/bookTicker", "ticker.book", _TICKER_WEIGHT, _TICKER, market_calls.book_ticker),
+    _public("executionRules", "executionRules", _RULES_WEIGHT, _TICKER, market_calls.execution_rules),
+    _public("referencePrice", "referencePrice", 2, (p.SYMBOL,), market_calls.reference_price),
+    _public(
+        "referencePrice/calculation",
+        "referencePrice.calculation",
+        2,
+        (p.SYMBOL, p.SYMBOL_STATUS),
+        market_calls.reference_price_calculation,
+    ),
     _trade("POST", "order", "order.place", _NEW_ORDER, account_calls.place_order),
     _signed("POST", "order/test", "order.test", 1, _TEST, account_calls.check_order),
     _trade("POST", "order/cancelReplace", "order.cancelReplace", _REPLACE, account_calls.replace_order),
@@ -183,6 +221,7 @@ ENDPOINTS: Final = (
     _trade("DELETE", "openOrders", "openOrders.cancelAll", (p.SYMBOL,), account_calls.cancel_open_orders),
     _signed("GET", "allOrders", "allOrders", 20, (p.SYMBOL, p.ORDER_ID, *_RANGE), account_calls.all_orders),
     _signed("GET", "myTrades", "myTrades", _either("orderId", 5, 20), _MY_TRADES, account_calls.my_trades),
+    _signed("GET", "myAllocations", "myAllocations", 20, _ALLOCATIONS, account_calls.my_allocations),
     _signed("GET", "account", "account.status", 20, (p.OMIT_ZERO_BALANCES,), account_calls.show_account),
     _signed("GET", "account/commission", "account.commission", 20, (p.SYMBOL,), account_calls.show_commission),
     _signed("GET", "rateLimit/order", "account.rateLimits.orders", 40, (), account_calls.show_order_limits),

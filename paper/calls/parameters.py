@@ -14,7 +14,7 @@ from urllib.parse import unquote_plus
 
 from market.codes import SelfTradePrevention, Side, TimeInForce
 from paper.errors import ErrorKind, ExchangeError
-from paper.intervals import INTERVALS, MICROSECONDS_FROM, US_PER_MS
+from paper.intervals import HOUR_MS, INTERVALS, MICROSECONDS_FROM, MINUTE_MS, US_PER_MS, WINDOWS_MS
 from paper.money.orders import OrderKind, OrderStatus
 from paper.units import UNITS_MAX, TooPreciseError, parse_units
 
@@ -26,6 +26,10 @@ _DECIMAL: Final = r"[0-9]{1,20}(\.[0-9]{1,20})?"
 _PERMISSION: Final = r"[A-Z0-9_]{1,30}"
 _PERMISSIONS: Final = rf'{_PERMISSION}|\["{_PERMISSION}"(,"{_PERMISSION}"){{0,49}}\]'
 _SYMBOLS: Final = rf'\["{_SYMBOL}"(,"{_SYMBOL}"){{0,499}}\]'
+
+
+_ZONE_MS_MIN: Final = -12 * HOUR_MS
+_ZONE_MS_MAX: Final = 14 * HOUR_MS
 
 
 class ResponseType(StrEnum):
@@ -194,10 +198,13 @@ def _permissions(_: str, text: str) -> frozenset[str]:
     return frozenset(json.loads(text) if text.startswith("[") else [text])
 
 
-def _time_zone(_: str, text: str) -> str:
-    if text.strip("+-0:"):
-        raise ExchangeError(ErrorKind.UNSUPPORTED_OPERATION)  # bars begin by UTC
-    return text
+def _zone_ms(name: str, text: str) -> int:
+    hours, _, minutes = text.strip("+-").partition(":")
+    distance_ms = int(hours) * HOUR_MS + int(minutes or 0) * MINUTE_MS
+    zone_ms = -distance_ms if text.startswith("-") else distance_ms
+    if int(minutes or 0) >= HOUR_MS // MINUTE_MS or not _ZONE_MS_MIN <= zone_ms <= _ZONE_MS_MAX:
+        raise ExchangeError(ErrorKind.BAD_PARAMETER, name=name)
+    return zone_ms
 
 
 _INTEGER_KIND: Final = _integer()
@@ -238,17 +245,20 @@ CANCEL_NEW_CLIENT_ORDER_ID: Final = Parameter("cancelNewClientOrderId", _CLIENT_
 ORDER_RATE_LIMIT_EXCEEDED_MODE: Final = Parameter("orderRateLimitExceededMode", _word("DO_NOTHING", "CANCEL_ONLY"))
 ORDER_ID: Final = Parameter("orderId", _INTEGER_KIND)
 FROM_ID: Final = Parameter("fromId", _INTEGER_KIND)
+FROM_BLOCK_TRADE_ID: Final = Parameter("fromId", _INTEGER_KIND, is_required=True)
+FROM_ALLOCATION_ID: Final = Parameter("fromAllocationId", _INTEGER_KIND)
 START_TIME: Final = Parameter("startTime", Kind(_start_ms, _INTEGER_KIND.schema))
 END_TIME: Final = Parameter("endTime", Kind(_end_ms, _INTEGER_KIND.schema))
 LIMIT: Final = Parameter("limit", _POSITIVE_KIND)
-INTERVAL: Final = Parameter("interval", _one_of({name: name for name in INTERVALS}, ErrorKind.BAD_INTERVAL), True)
+INTERVAL: Final = Parameter("interval", _one_of(INTERVALS, ErrorKind.BAD_INTERVAL), True)
+WINDOW_SIZE: Final = Parameter("windowSize", _one_of(WINDOWS_MS))
 TICKER_TYPE: Final = Parameter("type", _word("FULL", "MINI"))
 PERMISSIONS: Final = Parameter(
     "permissions", _text(_PERMISSIONS, _permissions, {"type": "string", "pattern": f"^({_PERMISSIONS})$"})
 )
 SHOW_PERMISSION_SETS: Final = Parameter("showPermissionSets", _BOOLEAN_KIND)
 SYMBOL_STATUS: Final = Parameter("symbolStatus", _word("TRADING", "HALT", "BREAK", "CANCEL_ONLY"))
-TIME_ZONE: Final = Parameter("timeZone", _text(r"[+-]?[0-9]{1,2}(:[0-9]{2})?", _time_zone))
+TIME_ZONE: Final = Parameter("timeZone", _text(r"[+-]?[0-9]{1,2}(:[0-9]{2})?", _zone_ms))
 STRATEGY_ID: Final = Parameter("strategyId", _INTEGER_KIND)
 STRATEGY_TYPE: Final = Parameter("strategyType", _integer(1_000_000))  # what is below, Binance keeps for itself
 COMPUTE_COMMISSION_RATES: Final = Parameter("computeCommissionRates", _BOOLEAN_KIND)

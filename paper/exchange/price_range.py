@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from market.limits import PRICE_TICKS_MAX
-from paper.units import Symbol
+from paper.units import Symbol, format_units
 
 CALCULATION_TYPE: Final = "ARITHMETIC_MEAN"
 BUCKET_WIDTH_MS: Final = 1_000
@@ -33,6 +33,11 @@ class ReferencePrice(NamedTuple):
 
     price_units: int | None
     time_ms: int
+
+    @property
+    def price_text(self) -> str | None:
+        """The price as documents tell it."""
+        return None if self.price_units is None else format_units(self.price_units)
 
 
 class PriceRange(NamedTuple):

@@ -1,6 +1,7 @@
 """What everybody sees of the market: the book, the trades, and what is computed from them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple, Protocol
 
 from market.codes import Side
@@ -9,7 +10,7 @@ from market.feed_messages import BookTrade
 from paper.exchange.filters import AVERAGE_MINUTES
 from paper.exchange.price_range import ANY_PRICE, PriceRange, ReferencePrice, TradeMean
 from paper.exchange.tape import Bar, PublicTrade, Tape
-from paper.intervals import MINUTE_MS
+from paper.intervals import MINUTE_MS, Interval
 from paper.money.ledger import Ledger
 from paper.units import Symbol
 
@@ -167,6 +168,20 @@ class PublicMarket:
         trades = self.tapes[symbol.symbol_id].trades
         return trades[-1].qty_lots if trades else 0
 
+    def window(self, symbol: Symbol, now_ms: int, length_ms: int) -> Bar:
+        """Return what has traded from the minute on in which the last `length_ms` began, flat if nothing has."""
+        open_ms = (now_ms - length_ms) // MINUTE_MS * MINUTE_MS
+        bar = self.tapes[symbol.symbol_id].window(now_ms, length_ms)
+        return self._flat(symbol, open_ms, now_ms) if bar is None else replace(bar, open_ms=open_ms)
+
+    def current_bar(self, symbol: Symbol, interval: Interval, now_ms: int) -> Bar:
+        """Return the bar of an interval that now belongs to, flat if nothing has traded in it."""
+        bars = self.tapes[symbol.symbol_id].bars_since(interval, now_ms, now_ms)
+        return bars[-1] if bars else self._flat(symbol, interval.open_of(now_ms), now_ms)
+
     def day(self, symbol: Symbol, now_ms: int) -> Bar:
         """Return the last 24 hours as one bar, flat if nothing traded."""
-        return self.tapes[symbol.symbol_id].day(now_ms) or Bar.flat(now_ms, self.last_ticks(symbol, now_ms))
+        return self.tapes[symbol.symbol_id].day(now_ms) or self._flat(symbol, now_ms, now_ms)
+
+    def _flat(self, symbol: Symbol, open_ms: int, now_ms: int) -> Bar:
+        return Bar.flat(open_ms, self.last_ticks(symbol, now_ms))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from market.clock import NS_PER_MS
 from market.codes import Side
 from market.limits import TRADES_KEPT_MAX
-from paper.intervals import DAY_MS, INTERVALS, MINUTE_MS, PIECES_KEPT_MS, SECOND_MS, Interval
+from paper.intervals import DAY_MS, MINUTE_MS, PIECES_KEPT_MS, SECOND_MS, Interval
 
 
 class PublicTrade(NamedTuple):
@@ -117,17 +117,23 @@ class Tape:
         """Return the last 24 hours as one bar, to the minute, or None if nothing traded."""
         return _total(self._pieces[MINUTE_MS], now_ms - DAY_MS)
 
+    def window(self, now_ms: int, length_ms: int) -> Bar | None:
+        """Return what has traded from the minute on in which the last `length_ms` began, or None if nothing has.
+
+        A bar begins with its first trade, or the minute of it.
+        """
+        return _total(self._pieces[MINUTE_MS], (now_ms - length_ms) // MINUTE_MS * MINUTE_MS)
+
     def bars_since(self, interval: Interval, since_ms: int, now_ms: int) -> list[Bar]:
         """Return the bars from the one that `since_ms` falls into to the current one, oldest first."""
         pieces = self._pieces[interval.piece_ms]
         return list(_bars(interval, pieces, since_ms, now_ms)) if pieces else []
 
-    def bars(self, name: str, now_ms: int, start_ms: int | None, end_ms: int | None, limit: int) -> list[Bar]:
-        """Return bars of an interval of INTERVALS, oldest first, without gaps; flat where nothing traded.
+    def bars(self, interval: Interval, now_ms: int, start_ms: int | None, end_ms: int | None, limit: int) -> list[Bar]:
+        """Return bars, oldest first, without gaps; flat where nothing traded.
 
         Without `start_ms` it is the latest `limit`, otherwise the first `limit` from there.
         """
-        interval = INTERVALS[name]
         pieces = self._pieces[interval.piece_ms]
         if not pieces:
             return []

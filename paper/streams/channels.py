@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from market.depth import Depth
 from paper.calls import documents
 from paper.exchange.public_market import PublicMarket, Touched
 from paper.exchange.tape import PublicTrade, aggregated
-from paper.intervals import INTERVALS
+from paper.intervals import HOUR_MS, INTERVALS, STREAMED_WINDOWS, WINDOWS_MS, Interval
 from paper.streams import documents as stream_documents
 from paper.streams.documents import Document
 from paper.units import Symbol
@@ -17,12 +17,16 @@ FAST_MS: Final = 100
 SLOW_MS: Final = 1_000
 
 _NAME = re.compile(
-    r"(?P<symbol>[a-z0-9]{2,20})@(?:(?P<plain>trade|aggTrade|bookTicker|miniTicker|ticker)"
+    r"(?P<symbol>[a-z0-9]{2,20})@(?:(?P<plain>trade|aggTrade|bookTicker|miniTicker|ticker|avgPrice|referencePrice)"
     r"|depth(?P<levels>5|10|20)?(?P<speed>@100ms|@1000ms)?"
-    rf"|kline_(?P<interval>{'|'.join(INTERVALS)}))",
+    rf"|ticker_(?P<window>{'|'.join(STREAMED_WINDOWS)})"
+    rf"|kline_(?P<interval>{'|'.join(INTERVALS)})(?P<zone>@\+08:00)?)",
     re.ASCII,
 )
-_NAME_OF_ALL = re.compile(r"!miniTicker@arr(?:@(?P<period>1000|3000)ms)?", re.ASCII)
+_NAME_OF_ALL = re.compile(
+    rf"!(?:miniTicker@arr(?:@(?P<period>1000|3000)ms)?|ticker_(?P<window>{'|'.join(STREAMED_WINDOWS)})@arr)", re.ASCII
+)
+_ZONE_MS: Final = 8 * HOUR_MS  # the only one that bars are streamed in, beside UTC
 
 
 class Stream:
@@ -64,19 +68,28 @@ def open_stream(name: str, market: PublicMarket) -> Stream | None:
     """Return the stream of that name, or None if there is no such stream or symbol."""
     match = _NAME_OF_ALL.fullmatch(name)
     if match is not None:
-        return AllMiniTickers(market, int(match["period"] or SLOW_MS))
+        return _of_all(market, match["window"], int(match["period"] or SLOW_MS))
     match = _NAME.fullmatch(name)
     symbol = market.symbols.get(match["symbol"].upper()) if match is not None else None
     if match is None or symbol is None:
         return None
     if match["interval"] is not None:
-        return Klines(market, symbol, match["interval"])
+        return Klines(market, symbol, INTERVALS[match["interval"]].in_zone(_ZONE_MS if match["zone"] else 0))
+    if match["window"] is not None:
+        return WindowTicker(market, symbol, match["window"])
     if match["plain"] is not None:
         return _PLAIN[match["plain"]](market, symbol)
     period_ms = FAST_MS if match["speed"] == "@100ms" else SLOW_MS
     if match["levels"] is not None:
         return PartialDepth(market, symbol, int(match["levels"]), period_ms)
     return DepthUpdates(market, symbol, period_ms)
+
+
+def _of_all(market: PublicMarket, window: str | None, period_ms: int) -> Stream:
+    symbols = market.symbols.values()
+    if window is not None:
+        return AllTickers([WindowTicker(market, symbol, window) for symbol in symbols], period_ms)
+    return AllTickers([MiniTicker(market, symbol) for symbol in symbols], period_ms)
 
 
 class Trades(_SymbolStream):
@@ -183,21 +196,74 @@ class MiniTicker(Ticker):
     _is_mini = True
 
 
-class AllMiniTickers(Stream):
-    """The short tickers of all symbols that have changed, as one array."""
+class WindowTicker(_SymbolStream):
+    """What has traded of late, whenever something did or has become too old."""
 
-    def __init__(self, market: PublicMarket, period_ms: int) -> None:
-        self._tickers = [MiniTicker(market, symbol) for symbol in market.symbols.values()]
+    period_ms = SLOW_MS
+
+    def __init__(self, market: PublicMarket, symbol: Symbol, window: str) -> None:
+        super().__init__(market, symbol)
+        self._window = window
+        self._told: tuple[int, int] | None = None  # the first and the last trade of what was told last
+
+    def on_subscriber(self) -> None:
+        self._told = None
+
+    def tick(self, now_ms: int) -> Iterator[Document]:
+        bar = self._market.window(self.symbol, now_ms, WINDOWS_MS[self._window])
+        if self._told != (bar.first_trade_id, bar.last_trade_id):
+            self._told = bar.first_trade_id, bar.last_trade_id
+            yield stream_documents.window_ticker(self.symbol, self._window, bar, now_ms)
+
+
+class AllTickers(Stream):
+    """The tickers of all symbols that have changed, as one array."""
+
+    def __init__(self, tickers: Sequence[Stream], period_ms: int) -> None:
+        self._tickers = tickers
         self.period_ms = period_ms
 
     def on_subscriber(self) -> None:
         for ticker in self._tickers:
             ticker.on_subscriber()
 
-    def tick(self, now_ms: int) -> Iterator[list[Document]]:
+    def tick(self, now_ms: int) -> Iterator[list[Any]]:
         changed = [document for ticker in self._tickers for document in ticker.tick(now_ms)]
         if changed:
             yield changed
+
+
+class AveragePrice(_SymbolStream):
+    """The average price of the last minutes, whenever it is another or something traded."""
+
+    period_ms = SLOW_MS
+    _told: tuple[int, int] | None = None
+
+    def on_subscriber(self) -> None:
+        self._told = None
+
+    def tick(self, now_ms: int) -> Iterator[Document]:
+        trades = self._market.tapes[self.symbol.symbol_id].trades
+        average = self._market.average_ticks(self.symbol, now_ms) or 0, trades[-1].time_ms if trades else 0
+        if average != self._told:
+            self._told = average
+            yield stream_documents.average_price(self.symbol, *average, now_ms)
+
+
+class ReferencePrices(_SymbolStream):
+    """The reference price, whenever it is another; nothing before there is one."""
+
+    period_ms = SLOW_MS
+    _told: tuple[int | None] | None = None
+
+    def on_subscriber(self) -> None:
+        self._told = None
+
+    def tick(self, now_ms: int) -> Iterator[Document]:
+        reference = self._market.reference_price(self.symbol, now_ms)
+        if reference is not None and (reference.price_units,) != self._told:
+            self._told = (reference.price_units,)
+            yield stream_documents.reference_price(self.symbol, reference)
 
 
 class Klines(_SymbolStream):
@@ -205,9 +271,9 @@ class Klines(_SymbolStream):
 
     period_ms = SLOW_MS
 
-    def __init__(self, market: PublicMarket, symbol: Symbol, interval: str) -> None:
+    def __init__(self, market: PublicMarket, symbol: Symbol, interval: Interval) -> None:
         super().__init__(market, symbol)
-        self._interval = INTERVALS[interval]
+        self._interval = interval
         self._told: tuple[int, int] | None = None  # when the bar told last began, and its count of trades
 
     def on_subscriber(self) -> None:
@@ -232,4 +298,6 @@ _PLAIN: Final[Mapping[str, type[_SymbolStream]]] = {
     "bookTicker": BookTicker,
     "miniTicker": MiniTicker,
     "ticker": Ticker,
+    "avgPrice": AveragePrice,
+    "referencePrice": ReferencePrices,
 }

@@ -6,6 +6,8 @@ from typing import Any, Final
 from market.codes import Side
 from market.depth import Depth
 from paper.calls import documents
+from paper.exchange.filters import AVERAGE_MINUTES
+from paper.exchange.price_range import ReferencePrice
 from paper.exchange.tape import Bar, PublicTrade
 from paper.units import Symbol
 
@@ -17,11 +19,11 @@ _BEST_LETTERS: Final = {"b": "bidPrice", "B": "bidQty", "a": "askPrice", "A": "a
 _MINI_TICKER_LETTERS: Final = {
     "c": "lastPrice", "o": "openPrice", "h": "highPrice", "l": "lowPrice", "v": "volume", "q": "quoteVolume",
 }  # fmt: skip
-_DAY_TICKER_LETTERS: Final = {
-    **_MINI_TICKER_LETTERS, **_BEST_LETTERS,
-    "p": "priceChange", "P": "priceChangePercent", "w": "weightedAvgPrice", "x": "prevClosePrice", "Q": "lastQty",
+_TICKER_LETTERS: Final = {
+    **_MINI_TICKER_LETTERS, "p": "priceChange", "P": "priceChangePercent", "w": "weightedAvgPrice",
     "O": "openTime", "C": "closeTime", "F": "firstId", "L": "lastId", "n": "count",
 }  # fmt: skip
+_DAY_TICKER_LETTERS: Final = {**_TICKER_LETTERS, **_BEST_LETTERS, "x": "prevClosePrice", "Q": "lastQty"}
 
 
 def trade(symbol: Symbol, trade: PublicTrade) -> Document:
@@ -73,6 +75,23 @@ def day_ticker(symbol: Symbol, day: Bar, last_qty_lots: int, book: Depth, now_ms
     """Return the last 24 hours and the best prices."""
     whole = documents.day_ticker(symbol, day, last_qty_lots, book, now_ms)
     return {**_head("24hrTicker", symbol, now_ms), **in_letters(_DAY_TICKER_LETTERS, whole)}
+
+
+def window_ticker(symbol: Symbol, window: str, bar: Bar, now_ms: int) -> Document:
+    """Return what has traded in a window that ends now."""
+    whole = documents.ticker(symbol, bar, now_ms)
+    return {**_head(f"{window}Ticker", symbol, now_ms), **in_letters(_TICKER_LETTERS, whole)}
+
+
+def average_price(symbol: Symbol, average_ticks: int, traded_ms: int, now_ms: int) -> Document:
+    """Return the average price of the last minutes, and when the last trade was."""
+    average = {"i": f"{AVERAGE_MINUTES}m", "w": symbol.price_text(average_ticks), "T": traded_ms}
+    return {**_head("avgPrice", symbol, now_ms), **average}
+
+
+def reference_price(symbol: Symbol, reference: ReferencePrice) -> Document:
+    """Return the reference price at a time, null while nothing has traded for some minutes."""
+    return {"e": "referencePrice", "s": symbol.name, "r": reference.price_text, "t": reference.time_ms}
 
 
 def in_letters(letters: Mapping[str, str], whole: Document) -> Document:

@@ -20,6 +20,8 @@ from paper.access.accounts import Accounts, KeyPair, PublicKey
 from paper.access.usage import Usage
 from paper.admin import Admin
 from paper.calls.endpoints import Endpoint
+from paper.exchange.price_range import TradeMean
+from paper.exchange.tape import Tape
 from paper.fault_calls import FaultCalls
 from paper.faults import Faults
 from paper.front_desk import FrontDesk, Inquiry
@@ -107,6 +109,16 @@ class Server:
     def forget_usage(self) -> None:
         """Let nobody have used anything, and nobody be banned."""
         vars(self.usage).update(vars(Usage(is_limiting=self.usage.is_limiting)))
+
+    def forget_trades(self) -> None:
+        """Let nothing ever have traded."""
+
+        def forget(desk: Desk) -> None:
+            market = vars(desk.exchange.market)
+            market["tapes"] = {symbol_id: Tape() for symbol_id in market["tapes"]}
+            market["_means"] = {symbol_id: TradeMean() for symbol_id in market["_means"]}
+
+        self.call(forget)
 
     def day_timers(self) -> int:
         """Return, in the exchange's thread, how many connections are to be ended a day after they began."""

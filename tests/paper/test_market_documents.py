@@ -11,6 +11,7 @@ from market.feed_messages import BookTrade
 from paper.calls import documents
 from paper.exchange.tape import Tape, aggregated, aggregated_whole
 from paper.faults import Faults
+from paper.intervals import INTERVALS
 from paper.streams.channels import FAST_MS
 from paper.streams.client import STREAMS_PER_CLIENT_MAX, StreamClient
 from paper.streams.hub import StreamHub
@@ -96,7 +97,7 @@ def test_every_field_of_a_bar_is_its_own(desk: Desk, hub: StreamHub) -> None:
             "B": "0",
         },
     }
-    (bar,) = desk.exchange.market.tapes[0].bars("5m", NOW_MS, None, None, 10)
+    (bar,) = desk.exchange.market.tapes[0].bars(INTERVALS["5m"], NOW_MS, None, None, 10)
     assert documents.kline(desk.exchange.symbols["BTCUSDT"], bar, START_MS + MINUTE_MS) == [
         bar.open_ms,
         "100.00000000",
@@ -287,3 +288,75 @@ def test_a_client_has_so_many_streams_and_no_more(hub: StreamHub) -> None:
     assert client.subscribe(names[:5])
     assert not client.subscribe(["btcusdt@trade"])
     assert len(hub._listened) == 0
+
+
+def test_windows_are_told_when_a_trade_comes_or_leaves(desk: Desk, hub: StreamHub) -> None:
+    """@ticker_1h and !ticker_1h@arr: nothing of the book, and `O` is the beginning of a minute."""
+    told = Told()
+    names = ("btcusdt@ticker_1h", "!ticker_1h@arr")
+    for name in names:
+        hub.subscribe(name, told.take)
+    trade_all(desk)
+    for now_ms in (NOW_MS, NOW_MS + 1_000, START_MS + 60 * MINUTE_MS + 59_999, START_MS + 61 * MINUTE_MS):
+        ticks(hub, now_ms=now_ms)
+    first, last = told.documents[names[0]]
+    assert first == {
+        "e": "1hTicker",
+        "E": NOW_MS,
+        "s": "BTCUSDT",
+        "p": "10.00000000",
+        "P": "10.000",
+        "w": "103.57000000",
+        "o": "100.00000000",
+        "h": "120.00000000",
+        "l": "90.00000000",
+        "c": "110.00000000",
+        "v": "0.00056000",
+        "q": "0.05800000",
+        "O": START_MS - 60 * MINUTE_MS,
+        "C": NOW_MS,
+        "F": 1,
+        "L": 6,
+        "n": 6,
+    }
+    assert (last["E"], last["n"], last["O"]) == (START_MS + 61 * MINUTE_MS, 0, START_MS + MINUTE_MS)
+    assert told.documents[names[1]][0][0] == first
+    assert len(told.documents[names[1]][0]) == len(desk.exchange.symbols)
+    assert told.documents[names[1]][1:] == [[last]]
+
+
+def test_prices_of_some_minutes_are_told_when_they_change(desk: Desk, hub: StreamHub) -> None:
+    """@avgPrice by quantity, @referencePrice by trades, which falls silent with null."""
+    told = Told()
+    for name in ("btcusdt@avgPrice", "btcusdt@referencePrice"):
+        hub.subscribe(name, told.take)
+    ticks(hub)
+    assert "btcusdt@referencePrice" not in told.documents
+    trade_all(desk)
+    for now_ms in (NOW_MS, NOW_MS, NOW_MS + 6 * MINUTE_MS):
+        ticks(hub, now_ms=now_ms)
+    averages = [each for each in told.documents["btcusdt@avgPrice"] if each["T"]]
+    assert averages[0] == {
+        "e": "avgPrice",
+        "E": NOW_MS,
+        "s": "BTCUSDT",
+        "i": "5m",
+        "w": "103.57000000",
+        "T": START_MS + 3_000,
+    }
+    assert [each["w"] for each in averages] == ["103.57000000", "110.00000000"]
+    first, last = told.documents["btcusdt@referencePrice"]
+    assert first == {"e": "referencePrice", "s": "BTCUSDT", "r": "100.00000000", "t": NOW_MS}
+    assert last == {"e": "referencePrice", "s": "BTCUSDT", "r": None, "t": NOW_MS + 6 * MINUTE_MS}
+
+
+def test_bars_of_a_zone_begin_by_its_clock(desk: Desk, hub: StreamHub) -> None:
+    """@kline_1d@+08:00; of other zones there is no stream."""
+    told = Told()
+    assert hub.subscribe("btcusdt@kline_1d@+08:00", told.take)
+    assert not hub.subscribe("btcusdt@kline_1d@+09:00", told.take)
+    trade_all(desk)
+    ticks(hub)
+    (document,) = told.documents["btcusdt@kline_1d@+08:00"]
+    assert (document["k"]["t"] + 8 * 60 * MINUTE_MS) % (24 * 60 * MINUTE_MS) == 0
+    assert (document["k"]["i"], document["k"]["n"]) == ("1d", 6)

@@ -23,7 +23,7 @@ def tape_of(*trades: tuple[int, int, int]) -> Tape:
 def test_a_bar_holds_open_high_low_close_and_sums() -> None:
     """Of exactly the trades inside it."""
     tape = tape_of((0, 100, 1), (1_000, 110, 2), (59_999, 90, 3), (60_000, 95, 4))
-    first, second = tape.bars("1m", START_MS + 61_000, None, None, 10)
+    first, second = tape.bars(INTERVALS["1m"], START_MS + 61_000, None, None, 10)
     assert (first.open_ticks, first.high_ticks, first.low_ticks, first.close_ticks) == (100, 110, 90, 90)
     assert (first.qty_lots, first.notional_ticks_lots, first.count) == (6, 100 + 220 + 270, 3)
     assert (first.bought_lots, first.first_trade_id, first.last_trade_id) == (2, 1, 3)
@@ -33,7 +33,7 @@ def test_a_bar_holds_open_high_low_close_and_sums() -> None:
 def test_bars_have_no_gaps() -> None:
     """Where nothing traded, a bar stands flat at the last close, up to now."""
     tape = tape_of((0, 100, 1), (3 * MINUTE_MS, 120, 1))
-    bars = tape.bars("1m", START_MS + 5 * MINUTE_MS, None, None, 10)
+    bars = tape.bars(INTERVALS["1m"], START_MS + 5 * MINUTE_MS, None, None, 10)
     assert [bar.open_ms - START_MS for bar in bars] == [minute * MINUTE_MS for minute in range(6)]
     assert [bar.close_ticks for bar in bars] == [100, 100, 100, 120, 120, 120]
     assert [bar.count for bar in bars] == [1, 0, 0, 1, 0, 0]
@@ -44,7 +44,7 @@ def test_longer_bars_add_up_minutes() -> None:
     tape = tape_of(*((minute * MINUTE_MS, 100 + minute, 1) for minute in range(120)))
     now_ms = START_MS + 119 * MINUTE_MS
     for interval, count in (("1m", 120), ("5m", 24), ("1h", 2), ("1d", 1), ("1w", 1)):
-        bars = tape.bars(interval, now_ms, None, None, 1_000)
+        bars = tape.bars(INTERVALS[interval], now_ms, None, None, 1_000)
         assert len(bars) == count
         assert sum(bar.qty_lots for bar in bars) == 120
         assert (bars[0].open_ticks, bars[-1].close_ticks) == (100, 219)
@@ -54,10 +54,13 @@ def test_bars_are_chosen_by_time() -> None:
     """The latest without a start, the first from a start, none after an end."""
     tape = tape_of(*((minute * MINUTE_MS, 100 + minute, 1) for minute in range(10)))
     now_ms = START_MS + 9 * MINUTE_MS
-    assert [bar.open_ticks for bar in tape.bars("1m", now_ms, None, None, 2)] == [108, 109]
+    assert [bar.open_ticks for bar in tape.bars(INTERVALS["1m"], now_ms, None, None, 2)] == [108, 109]
     start_ms = START_MS + 3 * MINUTE_MS
-    assert [bar.open_ticks for bar in tape.bars("1m", now_ms, start_ms, None, 2)] == [103, 104]
-    assert [bar.open_ticks for bar in tape.bars("1m", now_ms, start_ms, start_ms + MINUTE_MS, 9)] == [103, 104]
+    assert [bar.open_ticks for bar in tape.bars(INTERVALS["1m"], now_ms, start_ms, None, 2)] == [103, 104]
+    assert [bar.open_ticks for bar in tape.bars(INTERVALS["1m"], now_ms, start_ms, start_ms + MINUTE_MS, 9)] == [
+        103,
+        104,
+    ]
 
 
 def test_long_bars_outlive_the_minutes_that_they_were_made_of() -> None:
@@ -65,9 +68,11 @@ def test_long_bars_outlive_the_minutes_that_they_were_made_of() -> None:
     tape = tape_of(*((day * DAY_MS, 100 + day, 1) for day in range(100)))
     now_ms = START_MS + 99 * DAY_MS
     for interval in ("1h", "1d", "3d", "1w", "1M"):
-        bars = tape.bars(interval, now_ms, START_MS - 31 * DAY_MS, None, 10_000)
+        bars = tape.bars(INTERVALS[interval], now_ms, START_MS - 31 * DAY_MS, None, 10_000)
         assert sum(bar.qty_lots for bar in bars) == (100 if bars[0].open_ms >= START_MS - 31 * DAY_MS else 0), interval
-    months = [datetime.fromtimestamp(bar.open_ms / 1_000, UTC) for bar in tape.bars("1M", now_ms, None, None, 10)]
+    months = [
+        datetime.fromtimestamp(bar.open_ms / 1_000, UTC) for bar in tape.bars(INTERVALS["1M"], now_ms, None, None, 10)
+    ]
     assert [(month.day, month.hour) for month in months] == [(1, 0)] * 4
     assert [month.month for month in months] == [2, 3, 4, 5]
     ends = [INTERVALS["1M"].end_of(int(month.timestamp()) * 1_000) for month in months]
@@ -77,7 +82,7 @@ def test_long_bars_outlive_the_minutes_that_they_were_made_of() -> None:
 def test_seconds_of_a_quiet_market_are_bounded() -> None:
     """One trade a day must not make bars of a second for all the time between."""
     tape = tape_of(*((day * DAY_MS, 100 + day, 1) for day in range(30)))
-    bars = tape.bars("1s", START_MS + 29 * DAY_MS, None, None, 1_000_000)
+    bars = tape.bars(INTERVALS["1s"], START_MS + 29 * DAY_MS, None, None, 1_000_000)
     assert len(bars) == 3_601
     assert (bars[0].close_ticks, bars[-1].close_ticks) == (128, 129)
 
@@ -103,7 +108,7 @@ def test_a_trade_is_counted_once() -> None:
     tape = tape_of((0, 100, 1))
     assert tape.add([tape.trades[0]]) == []
     assert len(tape.trades) == 1
-    assert tape.bars("1m", START_MS, None, None, 10)[0].count == 1
+    assert tape.bars(INTERVALS["1m"], START_MS, None, None, 10)[0].count == 1
 
 
 def test_trades_at_once_make_the_bars_that_they_make_one_by_one() -> None:
@@ -121,7 +126,9 @@ def test_trades_at_once_make_the_bars_that_they_make_one_by_one() -> None:
     assert at_once.add(trades[5:]) == trades[10:]
     assert at_once.trades == one_by_one.trades
     for name in INTERVALS:
-        assert at_once.bars(name, time_ms, None, None, 500) == one_by_one.bars(name, time_ms, None, None, 500), name
+        assert at_once.bars(INTERVALS[name], time_ms, None, None, 500) == one_by_one.bars(
+            INTERVALS[name], time_ms, None, None, 500
+        ), name
 
 
 @pytest.mark.parametrize("name", ["1s", "1m", "5m", "1h", "1d", "1M"])
@@ -130,20 +137,20 @@ def test_nothing_was_before_the_first_trade_or_will_be_after_now(name: str, limi
     """An end before the first bar, a start in the future, a start behind the end: no bar, not the first."""
     tape = tape_of((0, 100, 1), (90_000, 110, 1))
     now_ms, first_ms = START_MS + 120_000, INTERVALS[name].open_of(START_MS)
-    assert tape.bars(name, now_ms, None, first_ms - 1, limit) == []
-    assert tape.bars(name, now_ms, 0, first_ms - 1, limit) == []
-    assert tape.bars(name, now_ms, 0, 0, limit) == []
-    assert tape.bars(name, now_ms, now_ms + 1, None, limit) == []
-    assert tape.bars(name, now_ms, START_MS + 60_000, START_MS + 59_999, limit) == []
-    (first,) = tape.bars(name, now_ms, None, first_ms, limit)
+    assert tape.bars(INTERVALS[name], now_ms, None, first_ms - 1, limit) == []
+    assert tape.bars(INTERVALS[name], now_ms, 0, first_ms - 1, limit) == []
+    assert tape.bars(INTERVALS[name], now_ms, 0, 0, limit) == []
+    assert tape.bars(INTERVALS[name], now_ms, now_ms + 1, None, limit) == []
+    assert tape.bars(INTERVALS[name], now_ms, START_MS + 60_000, START_MS + 59_999, limit) == []
+    (first,) = tape.bars(INTERVALS[name], now_ms, None, first_ms, limit)
     assert (first.open_ms, first.open_ticks) == (first_ms, 100)
-    assert tape.bars(name, now_ms, first_ms, first_ms, limit) == [first]
+    assert tape.bars(INTERVALS[name], now_ms, first_ms, first_ms, limit) == [first]
 
 
 def test_an_end_inside_a_bar_gives_the_whole_bar() -> None:
     """A bar belongs to a window by its beginning, as on Binance; what traded in it after the end is in it."""
     tape = tape_of((0, 100, 1), (59_999, 120, 2), (60_000, 130, 4))
-    (bar,) = tape.bars("1m", START_MS + 70_000, None, START_MS + 1, 500)
+    (bar,) = tape.bars(INTERVALS["1m"], START_MS + 70_000, None, START_MS + 1, 500)
     assert (bar.close_ticks, bar.qty_lots) == (120, 3)
 
 
@@ -151,7 +158,7 @@ def test_a_bar_whose_beginning_is_forgotten_is_left_out() -> None:
     """Minutes are kept for a week: a longer bar at that edge would be told with a part of its trades."""
     minutes = 7 * 24 * 60 + 7
     tape = tape_of(*((minute * MINUTE_MS, 100, 1) for minute in range(minutes)))
-    bars = tape.bars("15m", START_MS + (minutes - 1) * MINUTE_MS, 0, None, 1_000)
+    bars = tape.bars(INTERVALS["15m"], START_MS + (minutes - 1) * MINUTE_MS, 0, None, 1_000)
     assert bars[0].open_ms == START_MS + 15 * MINUTE_MS
     assert {bar.count for bar in bars[:-1]} == {15}
 
@@ -159,7 +166,7 @@ def test_a_bar_whose_beginning_is_forgotten_is_left_out() -> None:
 def test_a_clock_that_steps_back_changes_no_bar_that_has_ended() -> None:
     """Its trades belong to the current bar."""
     tape = tape_of((0, 100, 1), (61_000, 110, 1), (30_000, 90, 1))
-    first, second = tape.bars("1m", START_MS + 62_000, None, None, 500)
+    first, second = tape.bars(INTERVALS["1m"], START_MS + 62_000, None, None, 500)
     assert (first.count, first.close_ticks) == (1, 100)
     assert (second.count, second.low_ticks, second.close_ticks) == (2, 90, 90)
 
@@ -167,7 +174,7 @@ def test_a_clock_that_steps_back_changes_no_bar_that_has_ended() -> None:
 def test_a_window_after_the_last_trade_stands_flat_at_its_price() -> None:
     """That of the last trade before it, not of the first one in that minute."""
     tape = tape_of((0, 100, 1), (1_000, 120, 1))
-    bars = tape.bars("1m", START_MS + 5 * MINUTE_MS, START_MS + 3 * MINUTE_MS, None, 10)
+    bars = tape.bars(INTERVALS["1m"], START_MS + 5 * MINUTE_MS, START_MS + 3 * MINUTE_MS, None, 10)
     assert [(bar.open_ticks, bar.close_ticks, bar.count) for bar in bars] == [(120, 120, 0)] * 3
 
 
