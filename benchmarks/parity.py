@@ -1,10 +1,11 @@
 """Whether a backtest is true: `python -m benchmarks.parity FLOW [--seconds S] [--set KEY=VALUE ...] [--json]`.
 
 A desk on real processes plays FLOW, for instance replay:FILE, and a trader quotes on it over the venue's sockets. Then
-the same trader and settings run in a simulation of the same market: it steps at the moments at which the live
-one did, and its actions reach the engine as late as those did. The orders of both should be the same in the same order
-at the same prices, and so should their fills; what differs is told by its reason. Exit code 1 if too much differs, or
-something is unexplained.
+the same trader and settings run in a simulation of the same market. It steps when the live one did, and its actions
+reach the engine when those did: between the same two orders of the market, as the live engine's journal has them, so
+that nothing depends on how busy the machine was. The orders of both should be the same in the same order at the same
+prices, and so should their fills; what differs is told by its reason. Exit code 1 if too much differs, or something is
+unexplained. Beside it stands a backtest that knows nothing of the live run: it decides at other moments.
 """
 
 import argparse
@@ -16,13 +17,15 @@ from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
 from typing import Final
 
+from benchmarks.parity_live import live
 from benchmarks.parity_records import Order, Run
-from benchmarks.parity_runs import backtest, live
+from benchmarks.parity_simulated import alone, followed
 from market.clock import NS_PER_MS
 from market.codes import Side
 
 SECONDS: Final = 120.0
-BUSY: Final = {"maker.half_spread": "0.00002", "maker.requote_tolerance": "0.000005"}  # that there is much to compare
+# That there is much to compare; and that the trader is there when the recording begins, the first book stands still.
+BUSY: Final = {"maker.half_spread": "0.00002", "maker.requote_tolerance": "0.000005", "flow.opening_s": "15"}
 FILL_SHARE_MIN: Final = 0.99
 APART_NS: Final = 100 * NS_PER_MS  # two decisions that are as far apart are not the same
 UNEXPLAINED: Final = "unexplained"
@@ -117,15 +120,19 @@ def main() -> None:
     given = parser.parse_args()
     settings = BUSY | dict(text.split("=", 1) for text in given.set)
     one, steps = live(given.flow, settings, given.seconds)
-    parity = compare(one, backtest(given.flow, settings, one, steps))
+    parity = compare(one, followed(given.flow, settings, one, steps))
+    unled = compare(one, alone(given.flow, settings, one))
     if given.json:
-        print(json.dumps(asdict(parity), indent=2))
+        print(json.dumps({"followed": asdict(parity), "alone": asdict(unled)}, indent=2))
     else:
         orders, fills = f"{parity.live_orders} live, {parity.backtest_orders} backtested", parity.live_fills
         print(f"orders: {orders}, {parity.order_share:.1%} the same")
         print(f"fills:  {fills} live, {parity.backtest_fills} backtested, {parity.fill_share:.1%} of the lots the same")
         for reason, count in parity.reasons.items():
             print(f"{count:8} {reason}")
+        print("a backtest that knows nothing of the live run:")
+        print(f"        {unled.backtest_orders} orders, {unled.order_share:.1%} the same")
+        print(f"        {unled.backtest_fills} fills, {unled.fill_share:.1%} of the lots the same")
     sys.exit(0 if parity.is_good else 1)
 
 

@@ -12,6 +12,7 @@ from market.codes import Side
 from market.events import Accepted, Event, Executed
 from paper.exchange.news import AccountNews, ExecutionType
 from paper.exchange.news import OrderNews as ExchangeNews
+from trading.actions import Action
 from trading.model_strategy import ModelStrategy
 from trading.models import MODELS
 from trading.news import News
@@ -60,13 +61,13 @@ class Step(NamedTuple):
         at_ns: when it was, by the market.
         now_ns: likewise, by its own clock.
         heard: the news that it took.
-        acts_ns: when each of its orders and cancels was at the engine.
+        acts: its actions, and when each was at the engine, or left if it is nothing for an engine.
     """
 
     at_ns: int
     now_ns: int
     heard: tuple[News, ...]
-    acts_ns: tuple[int, ...]
+    acts: tuple[tuple[Action, int], ...]
 
 
 @dataclass(slots=True)

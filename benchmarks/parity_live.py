@@ -1,0 +1,176 @@
+"""The live run of `benchmarks.parity`: a trader on a desk of real processes, and what there is to know of it after."""
+
+import select
+import subprocess
+import sys
+import time
+from bisect import bisect
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import accumulate
+from pathlib import Path
+from typing import Final
+
+from benchmarks.engine_process import ROOT, folder_of_a_desk, settings_of
+from benchmarks.parity_records import OURS, PREFIX, Order, Orders, Run, Step, Watched, by_market, names
+from bus.topology import Source, first_order_id, first_owner
+from desk.client import DeskError, desk_settings, desk_status
+from desk.settings import Settings
+from desk.strategy import terms_of
+from desk.venue import desk_line, desk_venue
+from engine.matching_engine import make_engine
+from journal.reader import JournalReader
+from market.clock import NS_PER_SECOND, steady_clock
+from market.codec import decode_commands
+from market.commands import CancelOrder, Command, MassCancel, NewOrder
+from market.events import Accepted
+from nodes.engine.command_record import COMMANDS
+from nodes.flow.market import OrderIds
+from nodes.flow.market_flows import make_flows
+from simulation.market import FlowMarket
+from trading.actions import Action, Cancel, Place
+from trading.news import News
+from trading.trader import Outbox, Trader
+
+READY_S: Final = 240.0  # kernels may be compiled first
+ARRIVAL_NS_MAX: Final = 2 * NS_PER_SECOND  # between an action and its command
+
+
+def live(market: str, settings_given: Mapping[str, str], seconds: float) -> tuple[Run, list[Step]]:
+    """Let a trader quote on a desk of real processes, for so long after its market has begun to move."""
+    with folder_of_a_desk() as run_dir, _desk(market, settings_given, run_dir):
+        settings, now = desk_settings(run_dir), steady_clock()
+        url = next(row["endpoints"]["http"] for row in desk_status(run_dir)["nodes"] if row["node"] == "paper")
+        settings = settings.model_copy(update={"venue": settings.venue.model_copy(update={"url": url})})
+        venue = desk_venue(settings)
+        rules = venue.load(settings.instrument)
+        line = desk_line(settings, venue, now)
+        strategy = Watched(settings)
+        trader = Trader(strategy, settings.instrument, rules, terms_of(settings, PREFIX, line.list_ns), names())
+        steps: list[tuple[int, list[News], Outbox]] = []
+        until_ns = now() + round((settings.flow.opening_s + seconds) * NS_PER_SECOND)
+        while (now_ns := now()) < until_ns:
+            said = line.take()
+            outbox = trader.step(now_ns, said)
+            steps.append((now_ns, said, outbox))
+            if outbox.actions:
+                line.act(outbox.actions)
+            wait_ns = NS_PER_SECOND if outbox.wake_ns is None else outbox.wake_ns - now()
+            select.select([line.ready], [], [], max(0, wait_ns) / NS_PER_SECOND)
+        end_ns = now()
+        line.close()
+        (engine,) = settings.plan.engines.values()
+        records = [record for _, record in JournalReader(engine.journal_folder, COMMANDS).records()]
+    commands = [(record.time_ns, each) for record in records for each in decode_commands(record.payload)]
+    flow = first_owner(Source.FLOW)
+    start_ns = next(each.time_ns for _, each in commands if isinstance(each, MassCancel) and each.owner == flow)
+    clock = _MarketClock(commands, _due_ns(settings, start_ns, end_ns))
+    commands = [(clock.time_of(at_ns), each) for at_ns, each in commands]
+    timed = _timed(steps, commands, clock)
+    return Run(
+        start_ns, end_ns, by_market(strategy.decisions, timed), _orders_of(commands, settings), line.list_ns
+    ), timed
+
+
+@contextmanager
+def _desk(flow: str, settings_given: Mapping[str, str], run_dir: Path) -> Iterator[None]:
+    """Run a desk without a maker, from before its market moves, and end it."""
+    without = [word for node in ("maker", "tracker", "api") for word in ("--without", node)]
+    ports = ("--paper-port", "0", "--gateway-port", "0")
+    command = [sys.executable, str(ROOT / "cli.py"), "up", *ports, *without, "--flow", flow]
+    named = {key.upper().replace(".", "__"): value for key, value in settings_given.items()}
+    environment = settings_of(run_dir, named)
+    with (run_dir.parent / "desk.log").open("wb") as log:
+        process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + READY_S
+        while not _is_ready(run_dir):
+            assert process.poll() is None, (run_dir.parent / "desk.log").read_text()
+            assert time.monotonic() < deadline, "the desk is not ready"
+            time.sleep(0.05)
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _is_ready(run_dir: Path) -> bool:
+    try:
+        return bool(desk_status(run_dir)["is_ready"])
+    except DeskError:
+        return False
+
+
+def _orders_of(commands: Sequence[tuple[int, Command]], settings: Settings) -> list[Order]:
+    """Return the trader's orders, by matching all that the journal holds once more."""
+    orders = Orders()
+    market = FlowMarket(make_engine("fast", len(settings.instruments)), None, first_owner(Source.FLOW), 0)
+    for at_ns, command in commands:
+        orders.take(market.submit([command]), at_ns)
+    return list(orders.by_id.values())
+
+
+def _due_ns(settings: Settings, start_ns: int, end_ns: int) -> dict[int, int]:
+    """Return when each order of the market is due, by its id."""
+    owner = first_owner(Source.FLOW)
+    (flow,) = make_flows(settings, owner, OrderIds(first_order_id(Source.FLOW))).values()
+    market = FlowMarket(make_engine("fast", len(settings.instruments)), flow, owner, start_ns)
+    _, events = market.advance(end_ns)
+    return {event.order_id: event.time_ns for event in events if isinstance(event, Accepted)}
+
+
+class _MarketClock:
+    """Tells the time by what the live market had done by then: it may have been late, a simulated one never is.
+
+    What happened between two orders of the live market happens between the same two of the simulated one.
+
+    Args:
+        commands: all that was at the engine, with their times.
+        due_ns: when the market's orders were due, by their ids.
+    """
+
+    def __init__(self, commands: Sequence[tuple[int, Command]], due_ns: Mapping[int, int]) -> None:
+        orders = [(at_ns, each) for at_ns, each in commands if isinstance(each, NewOrder) and each.order_id in due_ns]
+        self._times_ns = [at_ns for at_ns, _ in orders]
+        self._due_ns = list(accumulate((due_ns[each.order_id] for _, each in orders), max))
+
+    def time_of(self, at_ns: int) -> int:
+        """Return the market's time at a time; it never goes back."""
+        place = bisect(self._times_ns, at_ns)
+        if place == 0:
+            return min(at_ns, self._due_ns[0] - 1)
+        last_ns, since_ns = self._due_ns[place - 1], at_ns - self._times_ns[place - 1]
+        if place == len(self._due_ns):
+            return last_ns + since_ns
+        live_ns, due_ns = self._times_ns[place] - self._times_ns[place - 1], self._due_ns[place] - last_ns
+        # An order of the market that was late leaves less room before it than there was: all of it in the same order.
+        return last_ns + (since_ns if live_ns <= due_ns else since_ns * due_ns // live_ns)
+
+
+def _timed(
+    steps: Sequence[tuple[int, list[News], Outbox]], commands: Sequence[tuple[int, Command]], clock: _MarketClock
+) -> list[Step]:
+    """Return the steps, each with the times at which what it wanted was at the engine."""
+    arrived = [
+        (at_ns, each) for at_ns, each in commands if isinstance(each, NewOrder | CancelOrder) and each.owner in OURS
+    ]
+    timed = []
+    for now_ns, said, outbox in steps:
+        at_ns, acts = clock.time_of(now_ns), []
+        for action in outbox.actions:
+            found = next((at for at, each in enumerate(arrived) if _is_of(each, action, at_ns)), None)
+            acts.append((action, at_ns if found is None else max(at_ns, arrived.pop(found)[0])))
+        timed.append(Step(at_ns, now_ns, tuple(said), tuple(acts)))
+    return timed
+
+
+def _is_of(arrived: tuple[int, Command], action: Action, at_ns: int) -> bool:
+    """Return whether a command is what became of an action of that time."""
+    command_ns, command = arrived
+    if not -ARRIVAL_NS_MAX < command_ns - at_ns < ARRIVAL_NS_MAX:
+        return False
+    if isinstance(action, Cancel):
+        return isinstance(command, CancelOrder) and str(command.order_id) == action.order_id
+    if not isinstance(action, Place) or not isinstance(command, NewOrder):
+        return False
+    return (command.side, command.price_ticks, command.qty_lots) == (action.side, action.price_ticks, action.qty_lots)
