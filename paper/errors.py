@@ -17,7 +17,7 @@ class ErrorKind(Enum):
     TOO_MUCH_WEIGHT = (
         -1003,
         429,
-        "Too much request weight used; current limit is {limit} request weight per {interval}. "
+        "Too much request weight used; current limit is {limit} request weight per 1 MINUTE. "
         "Please use WebSocket Streams for live updates to avoid polling the API.",
     )
     TOO_MANY_REQUESTS = -1003, 429, "Too many requests; current limit is {limit} requests per {interval}."

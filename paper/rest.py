@@ -127,7 +127,7 @@ def create_app(
             on_bug(error)
 
     app.ctx.hub = StreamHub(exchange.market, faults)
-    MarketSockets(app.ctx.hub, connections, now_ns, report_bug, latency).add_to(app)
+    MarketSockets(app.ctx.hub, connections, now_ns, report_bug, latency, usage).add_to(app)
     app.ctx.users = UserHub(exchange, faults)
     add_socket_api(app, desk, app.ctx.users, connections, report_bug)
 

@@ -19,7 +19,7 @@ from paper.faults import Channel, MadeUpError, PageError, ReplyLostError
 from paper.front_desk import FrontDesk, Inquiry
 from paper.streams.hub import write_json
 from paper.streams.outbox import Outbox
-from paper.streams.sockets import Connections, Socket, close_for_policy, connection
+from paper.streams.sockets import TOO_MANY_CONNECTIONS, Connections, Socket, close_for_policy, connection
 from paper.streams.user_hub import UserHub, UserStreams
 
 REQUESTS_PENDING_MAX: Final = 100  # of one connection; beyond it the exchange stops reading from it
@@ -40,8 +40,12 @@ def add_socket_api(
     """Serve the WebSocket API on `app`; `on_bug` is called when a request fails in a way that it should not."""
 
     async def serve(request: Request, socket: Socket) -> None:
+        if not desk.usage.charge_connection(request.ip, desk.clock() // NS_PER_SECOND):
+            await close_for_policy(socket, TOO_MANY_CONNECTIONS)
+            return
         async with connection(request, socket, connections.of_accounts, desk.latency.line(is_signed=True)) as outbox:
             client = SocketClient(desk, hub, outbox, request.ip, on_bug)
+            connections.clients.add(client)
             pending: set[asyncio.Task[None]] = set()
             try:
                 desk.usage.charge_weight(request.ip, _WEIGHT, desk.clock() // NS_PER_SECOND)
@@ -56,6 +60,7 @@ def add_socket_api(
             finally:
                 for task in pending:
                     task.cancel()
+                connections.clients.discard(client)
                 client.leave()
 
     app.add_websocket_route(serve, "/ws-api/v3", name="socket_api")
@@ -112,6 +117,10 @@ class SocketClient:
         account = inquiry.account if endpoint is not None and endpoint.is_order else None
         reply["rateLimits"] = self._desk.usage.documents(self._address, account, now_ns // NS_PER_SECOND)
         self._outbox.put(write_json(reply))
+
+    def tell_shutdown(self, event: str) -> None:
+        """Tell that the exchange is about to go."""
+        self._outbox.put(f'{{"event":{event}}}')
 
     def leave(self) -> None:
         """End the subscriptions of a client that is gone."""

@@ -23,6 +23,7 @@ THROTTLED_CODE: Final = -1008  # with a 503, and yet what was asked was surely n
 BAD_TIME_CODE: Final = -1021  # our clock is wrong, and nothing was done
 KEY_CODES: Final = frozenset({-2014, -2015, -1022})
 RETRY_AFTER_DEFAULT_S: Final = 10.0
+SHUTDOWN_EVENT: Final = "serverShutdown"
 # What reading a document may raise that is none of Binance's: a proxy's page, another service behind the port.
 UNREADABLE: Final = (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, RecursionError)
 
@@ -32,6 +33,12 @@ _SECONDS: Final = re.compile(r"[0-9]{1,7}", re.ASCII)
 def retry_after_s(header: str, default_s: float = RETRY_AFTER_DEFAULT_S) -> float:
     """Return how long a header `Retry-After` asks to wait, `default_s` if it is none in seconds."""
     return float(header) if _SECONDS.fullmatch(header) else default_s
+
+
+def is_shutdown(message: Any) -> bool:
+    """Say whether a message of a socket announces that the server is about to go."""
+    event = message.get("event", message) if isinstance(message, dict) else None
+    return isinstance(event, dict) and event.get("e") == SHUTDOWN_EVENT
 
 
 def order_of(document: Mapping[str, Any]) -> VenueOrder:

@@ -79,6 +79,8 @@ class BinanceSockets:
         self._exchange.handle_errors = self._check
         self._exchange.handle_ws_error = self._refused
         self._exchange.handle_event_stream_terminated = self._terminated
+        self._read_message = self._exchange.handle_message
+        self._exchange.handle_message = self._heard
         self._read_reply = self._exchange.handle_order_ws
         self._exchange.handle_order_ws = self._replied
 
@@ -239,6 +241,13 @@ class BinanceSockets:
         _reason, _url, _method, headers, body, *_ = answer
         if status != HTTPStatus.OK:
             raise _RefusedError(status, headers.get("Retry-After", ""), body) from None
+
+    def _heard(self, client: Any, message: Any) -> None:
+        """Take a message; a server that is about to go says so, and whoever watches connects to another one."""
+        if documents.is_shutdown(message):
+            client.on_error(ccxt.NetworkError("the venue's server is about to go"))
+        else:
+            self._read_message(client, message)
 
     def _replied(self, client: Any, message: Any) -> None:
         """Take the reply to an order or a cancel; ccxt never forgets that it waited for one."""

@@ -21,7 +21,7 @@ from flow.live import Lost, Received, StreamNews, Subscribed
 from flow.live_url import rest_url
 from market.backoff import Backoff
 from market.clock import NS_PER_SECOND, monotonic_ns
-from venues.binance_documents import UNREADABLE, retry_after_s
+from venues.binance_documents import SHUTDOWN_EVENT, UNREADABLE, retry_after_s
 
 SNAPSHOT_LEVELS: Final = 1_000
 
@@ -139,6 +139,8 @@ class MarketStreams:
                     if len(self._news) >= _NEWS_MAX:
                         raise StreamsError("messages are not taken as fast as they come")
                     if isinstance(text, str):
+                        if SHUTDOWN_EVENT in text:
+                            raise StreamsError("the venue's server is about to go")
                         self._news.append(Received(monotonic_ns(), text))
             finally:
                 self._connection = None

@@ -1,6 +1,7 @@
 """The paper exchange's node: its REST app in front, an order link to every engine and replicas of the feeds behind."""
 
 import asyncio
+from contextlib import suppress
 
 import uvloop
 
@@ -16,7 +17,7 @@ from desk.halted_file import LOOK_MS, HaltedFile
 from desk.operator import set_halted
 from desk.run_dir import StayDownError
 from desk.settings import Settings
-from market.clock import NS_PER_US, monotonic_ns, now, time_ns
+from market.clock import NS_PER_MS, NS_PER_US, monotonic_ns, now, time_ns
 from nodes.http import serving, url_of
 from nodes.listener import bind
 from nodes.node import Node, run_async
@@ -30,9 +31,11 @@ from paper.fault_calls import FaultCalls, Halt
 from paper.latency import Latency
 from paper.money.ledger import BooksError, Ledger
 from paper.rest import HttpSettings, create_app
+from paper.streams.sockets import Connections
 
 TICK_MS = 50
 OWN_ORDERS_S = 0.25
+LEAVE_S = 0.25  # between the word that we go and the end of all connections
 OWN_ORDERS_MAX = 1_000  # the newest, of the desk's account: the api marks them in the book
 SWEPT_ROWS = 50  # of each table: about a millisecond
 SWEEP_PAUSE_S = 0.005
@@ -61,8 +64,8 @@ class PaperNode:
         self._halted = HaltedFile(node.settings.run_dir, list(exchange.symbols))
         exchange.halted = set(self._halted.read())
 
-    async def run(self, url: str) -> None:
-        """Serve until the node is told to stop; the exchange is at `url`."""
+    async def run(self, url: str, connections: Connections) -> None:
+        """Serve until the node is told to stop; the exchange is at `url`, and its sockets' clients hear of the end."""
         try:
             await run_async(
                 self._node,
@@ -72,10 +75,19 @@ class PaperNode:
                 self._tell_own_orders,
                 self._sweep,
             )
+            await self._take_leave(connections)
             self._turns.take_reports()
             self._client.tick(monotonic_ns())  # an engine that is owed no word of what is booked forgets it
         finally:
             self._node.show(own_orders=self._own_orders())
+
+    async def _take_leave(self, connections: Connections) -> None:
+        """Tell whoever listens that we go, and serve for a moment longer."""
+        connections.announce_shutdown(time_ns() // NS_PER_MS)
+        if connections.clients:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LEAVE_S):
+                    await self._follow_engines()
 
     async def _follow_engines(self) -> None:
         """Take reports and market data, for as long as the node lives."""
@@ -181,7 +193,7 @@ async def _serve(node: Node) -> None:
     FaultCalls(app.ctx.faults, exchange, app.ctx.connections, _halting(settings), time_ns).add_to(app, admin)
     try:
         async with serving(app, listener):
-            await paper.run(url_of(listener))
+            await paper.run(url_of(listener), app.ctx.connections)
     except BooksError as error:
         raise StayDownError(f"the books of {folder / LEDGER_FILE} do not add up: {error}") from error
     finally:

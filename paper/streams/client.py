@@ -54,6 +54,10 @@ class StreamClient:
                 self._on_unknown(name)
         return True
 
+    def tell_shutdown(self, event: str) -> None:
+        """Tell that the exchange is about to go."""
+        self._take("!serverShutdown", event)
+
     def leave(self) -> None:
         """Unsubscribe from everything."""
         for name in self._names:

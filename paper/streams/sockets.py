@@ -2,26 +2,31 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import unquote
 
 from sanic import Sanic
 from sanic.request import Request
 
-from market.clock import NS_PER_MS
+from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns
 from market.http_names import FirstTimes
+from paper.access.usage import Usage
 from paper.errors import ExchangeError
 from paper.latency import Latency, Line
 from paper.streams.channels import FAST_MS
 from paper.streams.client import StreamClient
-from paper.streams.hub import StreamHub
+from paper.streams.hub import StreamHub, write_json
 from paper.streams.outbox import Outbox
 from paper.time_units import TIME_UNIT_PARAMETER, text_in_microseconds, wants_microseconds
 
 App = Sanic[Any, Any]
 Socket = Any  # Sanic's connection; its own types are not strict
+
+MESSAGES_A_SECOND_MAX: Final = 5  # of one client to the market streams
+TOO_MANY_CONNECTIONS: Final = "Too many connection attempts from IP"
 
 _CONNECTION_S_MAX: Final = 86_400
 _POLICY_VIOLATION: Final = 1008
@@ -32,12 +37,30 @@ _unknown_names = FirstTimes()
 _log = logging.getLogger(__name__)
 
 
+class Client(Protocol):
+    """Whoever is at the other end of a connection."""
+
+    def tell_shutdown(self, event: str) -> None:
+        """Tell an event, as JSON, that belongs to none of its streams."""
+
+
 class Connections:
-    """The open WebSocket connections: of market streams, and of the WebSocket API, which tells of accounts."""
+    """The open WebSocket connections: of market streams, and of the WebSocket API, which tells of accounts.
+
+    Attributes:
+        clients: who is at them.
+    """
 
     def __init__(self) -> None:
         self.of_market: set[Socket] = set()
         self.of_accounts: set[Socket] = set()
+        self.clients: set[Client] = set()
+
+    def announce_shutdown(self, now_ms: int) -> None:
+        """Tell everybody that the exchange is about to go, so that they connect anew in time."""
+        event = write_json({"e": "serverShutdown", "E": now_ms})
+        for client in self.clients:
+            client.tell_shutdown(event)
 
     def end(self, streams: str, *, is_clean: bool) -> int:
         """End those of "market", of "account" or "all", each told with a close frame or else cut; return how many."""
@@ -52,12 +75,26 @@ class Connections:
         return len(sockets)
 
 
+class Pace:
+    """What a client sends to the market streams: at most MESSAGES_A_SECOND_MAX in any second."""
+
+    def __init__(self) -> None:
+        self._sent_ns: deque[int] = deque(maxlen=MESSAGES_A_SECOND_MAX)
+
+    def allows(self, now_ns: int) -> bool:
+        """Take note of a message; return whether it may be sent."""
+        is_slow = len(self._sent_ns) < MESSAGES_A_SECOND_MAX or now_ns - self._sent_ns[0] >= NS_PER_SECOND
+        self._sent_ns.append(now_ns)
+        return is_slow
+
+
 class MarketSockets:
     """The clients of the market streams; the hub ticks from the first one on.
 
     Args:
         clock: ns since 1970 UTC.
         on_bug: called when a tick fails in a way that it should not; the next one comes all the same.
+        usage: whose limits bind the clients.
     """
 
     def __init__(
@@ -67,10 +104,12 @@ class MarketSockets:
         clock: Callable[[], int],
         on_bug: Callable[[Exception], None],
         latency: Latency,
+        usage: Usage,
     ) -> None:
         self._hub = hub
         self._latency = latency
-        self._connections = connections.of_market
+        self._usage = usage
+        self._connections = connections
         self._clock = clock
         self._on_bug = on_bug
         self._ticking: asyncio.Task[None] | None = None
@@ -87,16 +126,26 @@ class MarketSockets:
     async def _serve(self, request: Request, socket: Socket, names: str = "", *, is_combined: bool = False) -> None:
         if self._ticking is None:  # the first client comes when the loop runs, which the app's making does not promise
             self._ticking = asyncio.create_task(self._tick())
+        if not self._usage.charge_connection(request.ip, self._clock() // NS_PER_SECOND):
+            await close_for_policy(socket, TOO_MANY_CONNECTIONS)
+            return
         line = self._latency.line(is_signed=False)
-        async with connection(request, socket, self._connections, line) as outbox:
+        async with connection(request, socket, self._connections.of_market, line) as outbox:
             client = StreamClient(self._hub, outbox, is_combined=is_combined, on_unknown=_warn_of_unknown)
+            self._connections.clients.add(client)
             try:
                 if not client.subscribe(_named(names)):
                     await close_for_policy(socket, "too many streams")
                     return
+                pace = Pace()
                 while True:
-                    client.on_text(await socket.recv())
+                    text = await socket.recv()
+                    if not pace.allows(monotonic_ns()) and self._usage.is_limiting:
+                        await close_for_policy(socket, "Too many requests")
+                        return
+                    client.on_text(text)
             finally:
+                self._connections.clients.discard(client)
                 client.leave()
 
     async def _tick(self) -> None:

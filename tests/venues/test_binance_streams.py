@@ -314,3 +314,14 @@ def test_messages_that_nobody_takes_end_the_connection(
     assert [type(each) for each in news[:4]] == [Subscribed, Received, Received, Lost]
     assert isinstance(news[3], Lost)
     assert "not taken" in news[3].reason
+
+
+def test_leaves_a_server_that_is_about_to_go(venue: Venue, streams: MarketStreams) -> None:
+    """It hangs up and connects anew; the venue would have kept the connection for a while yet."""
+    venue.conversation = talk_and_stay("one", '{"e":"serverShutdown","E":1700000000000}')
+    streams.start()
+    news = collected(streams, lambda news: sum(isinstance(each, Subscribed) for each in news) >= 2)
+    assert texts_of(news)[:1] == ["one"]
+    assert [type(each) for each in news[:4]] == [Subscribed, Received, Lost, Subscribed]
+    assert isinstance(news[2], Lost)
+    assert "about to go" in news[2].reason

@@ -231,6 +231,20 @@ def test_an_account_s_stream_that_the_venue_ends_is_told_and_mended(server: Serv
     line.hear(news.OrderNews)
 
 
+def test_a_server_that_is_about_to_go_is_left_before_it_goes(server: Server, line: Line) -> None:
+    """Both connections are made anew while the old ones still stand, and quotes go on."""
+    before = server.call(lambda _: server.connections.of_market | server.connections.of_accounts)
+    server.call(lambda _: server.connections.announce_shutdown(1_700_000_000_000))
+    line.hear(news.Silent)
+    line.hear(news.Following)
+    after = server.call(lambda _: server.connections.of_market | server.connections.of_accounts)
+    assert len(after - before) == 2
+    line.act(bid("mine"))
+    line.hear(news.OrderNews)
+    server.flow(Side.BUY, "93000", "0.2")
+    line.hear(news.TradesNews)
+
+
 def test_while_the_account_s_connection_is_gone_orders_are_cancelled_over_http_and_not_placed(server: Server) -> None:
     """Quotes are pulled at once; a new one would be one of which no fill is told."""
     line = Line(server.url, server.keys[ALICE])
