@@ -8,7 +8,20 @@ try:
 except ModuleNotFoundError:
     sys.exit("error: this Python has no typer: `make up` sets up .venv; then use .venv/bin/python, or activate it")
 
-from commands import accounts, backtest, config, desk, engine, market, operate, recordings, reports, simulation, venue
+from commands import (
+    accounts,
+    backtest,
+    config,
+    desk,
+    engine,
+    faults,
+    market,
+    operate,
+    recordings,
+    reports,
+    simulation,
+    venue,
+)
 from market.mendable import MendableError
 
 app = typer.Typer(
@@ -19,6 +32,7 @@ for room in (desk, venue, reports, simulation, backtest, recordings, market, con
 app.add_typer(config.config, name="config")
 app.add_typer(engine.journal, name="journal")
 app.add_typer(accounts.app, name="accounts")
+app.add_typer(faults.app, name="faults")
 app.add_typer(recordings.recording, name="recording")
 
 

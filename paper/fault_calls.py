@@ -11,6 +11,7 @@ from typing import Any, Final
 from sanic import Sanic
 from sanic.request import Request
 
+from market.clock import NS_PER_MS
 from paper.admin import Admin, AdminError
 from paper.errors import ExchangeError
 from paper.exchange.exchange import Exchange
@@ -43,6 +44,7 @@ class FaultCalls:
         self._connections = connections
         self._halt = halt
         self._clock = clock
+        self._began_ns = clock()
         self._endings: set[asyncio.Task[None]] = set()
 
     def add_to(self, app: Sanic[Any, Any], admin: Admin) -> None:
@@ -66,6 +68,7 @@ class FaultCalls:
                 }
                 for kind in FaultKind
             ],
+            "since": self._began_ns // NS_PER_MS,
             "armed": [fault.document for fault in self._faults.armed.values()],
         }
 
@@ -125,6 +128,9 @@ class FaultCalls:
     async def _set_halted(self, symbol: str, *, is_halted: bool) -> None:
         if symbol not in self._exchange.symbols:
             raise AdminError(HTTPStatus.BAD_REQUEST, f"expected one of {', '.join(self._exchange.symbols)}")
+        is_ours = any(each.options["symbol"] == symbol for each in self._faults.of_kind(FaultKind.HALT))
+        if is_halted and symbol in self._exchange.halted and not is_ours:
+            raise AdminError(HTTPStatus.CONFLICT, f"{symbol} is halted already, by its operator")
         try:
             await self._halt(symbol, is_halted)
         except ConnectionError as error:

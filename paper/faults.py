@@ -15,10 +15,10 @@ from market.clock import NS_PER_MS
 from paper.errors import ErrorKind, ExchangeError
 
 ARMED_MAX: Final = 100
+SEED_MAX: Final = 2**31
 
 _COUNT_MAX: Final = 1_000_000
 _FOR_S_MAX: Final = 86_400
-_SEED_MAX: Final = 2**31
 _DELAY_MS_MAX: Final = 60_000
 _DAY_MS: Final = 86_400_000
 _TEXT_LENGTH_MAX: Final = 200
@@ -97,7 +97,7 @@ def _optional_number(name: str, low: int, high: int) -> Option:
 
 _ACCOUNT: Final = Option("account", _integer(1, 2**31), "the number of an account")
 _PERCENT: Final = _number("percent", 1, 100, 100)
-_SEED: Final = _number("seed", 0, _SEED_MAX, 0)
+_SEED: Final = _number("seed", 0, SEED_MAX, 0)
 _OF_STREAMS: Final = (_choice("streams", "all", *Streams, default="all"), _ACCOUNT)
 _OF_EVENTS: Final = (*_OF_STREAMS, _text("event"), _PERCENT, _SEED)
 

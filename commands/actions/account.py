@@ -100,7 +100,7 @@ def listed_accounts(settings: Settings) -> Any:
             return ledger.listed()
 
 
-def ask_paper(settings: Settings, method: str, path: str, body: Mapping[str, str] | None = None) -> Any:
+def ask_paper(settings: Settings, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
     """Make an admin's call of the desk's paper exchange, with the token in its folder, and return the answer.
 
     Raises:

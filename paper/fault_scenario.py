@@ -1,0 +1,116 @@
+"""A scenario: which fault switches are set, when and for how long. A TOML file, read and checked as a whole.
+
+seed = 7                                 # of all dice that have none of their own
+
+[[rows]]
+at_s = 10                                # from the beginning
+switch = "mute"
+value = { streams = "account" }          # the switch's options; may be left out
+for_s = 20                               # not with what happens at once
+"""
+
+import tomllib
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from market.mendable import MendableError
+from paper.faults import ARMED_MAX, SEED_MAX, Effect, FaultError, FaultKind, Faults
+
+_AT_S_MAX: Final = 86_400
+_ROW_KEYS: Final = ("at_s", "switch", "value", "for_s")
+
+
+class ScenarioError(MendableError):
+    """A scenario cannot be run; the text has a line for each thing that is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioRow:
+    """A switch that is to be set.
+
+    Attributes:
+        number: of the row in its file, from 1.
+        at_s: when, from the beginning.
+        document: what the exchange is told.
+    """
+
+    number: int
+    at_s: float
+    kind: FaultKind
+    document: Mapping[str, Any]
+
+    @property
+    def symbol(self) -> str:
+        """The symbol that it names, or none."""
+        return str(self.document.get("symbol", ""))
+
+
+def read_scenario(path: Path, symbols: Collection[str]) -> list[ScenarioRow]:
+    """Return a file's rows in the order in which they are to be set; `symbols` are those of the exchange.
+
+    Raises:
+        ScenarioError: naming all that is wrong, each in a line.
+    """
+    try:
+        scenario = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ScenarioError(f"cannot read {path}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise ScenarioError(f"{path} is no TOML: {error}") from None
+    rows: list[ScenarioRow] = []
+    wrong = list(_wrong_outside_rows(scenario))
+    if not wrong:
+        for number, row in enumerate(scenario["rows"], start=1):
+            faulty = list(_wrong_in_row(row, symbols))
+            wrong += [f"row {number}: {each}" for each in faulty]
+            if not faulty:
+                rows.append(_row(number, row, scenario.get("seed", 0)))
+    if wrong:
+        raise ScenarioError("\n".join(f"{path}: {each}" for each in wrong))
+    return sorted(rows, key=lambda row: row.at_s)
+
+
+def _wrong_outside_rows(scenario: Mapping[str, Any]) -> Iterator[str]:
+    if unknown := sorted(scenario.keys() - {"seed", "rows"}):
+        yield f"expected seed and [[rows]], was {', '.join(unknown)}"
+    rows, seed = scenario.get("rows"), scenario.get("seed", 0)
+    if not isinstance(rows, list) or not 0 < len(rows) <= ARMED_MAX or not all(isinstance(row, dict) for row in rows):
+        yield f"expected 1 to {ARMED_MAX} tables [[rows]]"
+    if type(seed) is not int or not 0 <= seed < SEED_MAX - ARMED_MAX:
+        yield f"expected seed to be an integer from 0 to {SEED_MAX - ARMED_MAX - 1}, was {seed!r}"
+
+
+def _wrong_in_row(row: Mapping[str, Any], symbols: Collection[str]) -> Iterator[str]:
+    if unknown := [name for name in row if name not in _ROW_KEYS]:
+        yield f"expected {', '.join(_ROW_KEYS)}, was {', '.join(unknown)}"
+    at_s: Any = row.get("at_s")
+    if type(at_s) not in {int, float} or not 0 <= at_s <= _AT_S_MAX:
+        yield f"expected at_s to be a number from 0 to {_AT_S_MAX}, was {at_s!r}"
+    value = row.get("value", {})
+    if not isinstance(value, dict) or {"kind", "for_s"} & value.keys():
+        yield "expected value to be a table of the switch's options"
+        return
+    try:
+        fault = Faults().read(_document(row))
+    except FaultError as error:
+        yield str(error).replace('{"kind": ...} with', "switch to be")
+        return
+    if fault.kind.effect is not Effect.AT_ONCE and "for_s" not in row:
+        yield f"{fault.kind}: expected for_s, in seconds"
+    if value.get("symbol", next(iter(symbols))) not in symbols:
+        yield f"{fault.kind}: expected symbol to be one of {', '.join(symbols)}, was {value['symbol']!r}"
+
+
+def _row(number: int, row: Mapping[str, Any], seed: int) -> ScenarioRow:
+    document = _document(row)
+    kind = Faults().read(document).kind
+    if any(option.name == "seed" for option in kind.options):
+        document.setdefault("seed", seed + number)
+    return ScenarioRow(number, row["at_s"], kind, document)
+
+
+def _document(row: Mapping[str, Any]) -> dict[str, Any]:
+    for_s = {"for_s": row["for_s"]} if "for_s" in row else {}
+    return {"kind": row.get("switch"), **row.get("value", {}), **for_s}

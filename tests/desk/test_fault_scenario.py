@@ -1,0 +1,157 @@
+"""`faults run` at a real desk: a line for each switch, and none that outlives its scenario, whatever ends what."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.desk.desk_process import CLI, Desk, short_directory, until
+from tests.desk.test_venue_faults import armed
+
+LONG = {"at_s": 0, "switch": "mute", "value": {"streams": "market", "account": 2}, "for_s": 600}
+
+
+@pytest.fixture(scope="module")
+def desk() -> Iterator[Desk]:
+    """A desk without a maker: what is set is no trouble to anybody."""
+    with short_directory() as path:
+        one = Desk(path / "run", "--without", "tracker", "--without", "gateway", "--without", "maker").start()
+        yield one
+        one.end()
+
+
+@pytest.fixture
+def running(desk: Desk) -> Iterator[subprocess.Popen[str]]:
+    """A scenario that has set a switch for ten minutes and BTCUSDT's halt for as long."""
+    halt = {"at_s": 0, "switch": "halt", "value": {"symbol": "BTCUSDT"}, "for_s": 600}
+    process = started(desk, LONG, halt)
+    until("both are set", lambda: len(armed(desk)) == 2)
+    yield process
+    process.kill()
+    process.communicate()
+    assert armed(desk) == []
+    until("BTCUSDT trades again", lambda: status_of(desk) == "TRADING")
+
+
+def written(desk: Desk, *rows: dict[str, Any]) -> Path:
+    """Return a file with those rows."""
+    path = desk.run_dir.parent / "scenario.toml"
+    path.write_text("\n".join("[[rows]]\n" + "\n".join(f"{name} = {_toml(row[name])}" for name in row) for row in rows))
+    return path
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name} = {json.dumps(each)}" for name, each in value.items()) + "}"
+    return json.dumps(value)
+
+
+def started(desk: Desk, *rows: dict[str, Any]) -> subprocess.Popen[str]:
+    """Start a scenario."""
+    command = [sys.executable, str(CLI), "faults", "run", str(written(desk, *rows)), "--run-dir", str(desk.run_dir)]
+    return subprocess.Popen(
+        command, env=desk.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+    )
+
+
+def status_of(desk: Desk) -> str:
+    """Return what exchangeInfo says of BTCUSDT."""
+    with urllib.request.urlopen(f"{desk.url('paper')}/api/v3/exchangeInfo?symbol=BTCUSDT", timeout=10) as response:
+        return str(json.load(response)["symbols"][0]["status"])
+
+
+def test_tells_each_switch_in_a_line(desk: Desk) -> None:
+    """In the order of their times; what happens at once is told with what came of it."""
+    rows = (
+        {"at_s": 0.5, "switch": "silent_cancel", "value": {"account": 1}},
+        {"at_s": 0, "switch": "mute", "for_s": 1},
+        {"at_s": 0, "switch": "delay", "value": {"ms": 0, "path": "nowhere"}, "for_s": 2},
+    )
+    output, error = started(desk, *rows).communicate(timeout=60)
+    assert error == ""
+    said = [line.partition(" s  ")[2] for line in output.splitlines()]
+    assert said == [
+        "row 2  mute  is set for 1 s",
+        "row 3  delay  is set for 2 s",
+        "row 1  silent_cancel  cancelled: []",
+        "row 2  mute  is over",
+        "row 3  delay  is over",
+    ]
+    assert armed(desk) == []
+
+
+def test_says_what_is_wrong_before_it_sets_anything(desk: Desk) -> None:
+    """Each in a line; the row that is right is not set either."""
+    done = desk.cli("faults", "run", str(written(desk, LONG, {"at_s": 1, "switch": "fire"}, {"switch": "wipe"})))
+    assert done.returncode == 1
+    assert [line.partition("scenario.toml: ")[2][:6] for line in done.stderr.splitlines()] == ["row 2:", "row 3:"]
+    assert (done.stdout, armed(desk)) == ("", [])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_clears_what_is_set(running: subprocess.Popen[str], number: signal.Signals) -> None:
+    """And the exit code says that it was interrupted; the fixture looks that nothing is left."""
+    running.send_signal(number)
+    output, error = running.communicate(timeout=30)
+    assert (running.returncode, error) == (130, "")
+    assert output.count("is cleared") == 2
+
+
+def test_a_reader_that_goes_away_clears_what_is_set(running: subprocess.Popen[str]) -> None:
+    """`faults run FILE | head -1`: without a word, for there is nobody to hear it."""
+    assert running.stdout is not None
+    running.stdout.close()
+    assert running.wait(timeout=30) == 1
+    assert running.stderr is not None
+    assert running.stderr.read() == ""
+    running.stdout = None
+
+
+def test_two_at_once_are_refused(desk: Desk, running: subprocess.Popen[str]) -> None:
+    """The first goes on."""
+    second = desk.cli("faults", "run", str(written(desk, LONG)))
+    assert second.returncode == 1
+    assert second.stderr.startswith(f"error: a scenario is already running, pid {running.pid} ")
+    assert len(armed(desk)) == 2
+    running.terminate()
+    running.wait(timeout=30)
+
+
+def test_an_exchange_that_died_has_no_switch_left(desk: Desk, running: subprocess.Popen[str]) -> None:
+    """It forgets its switches; a halt, which its engine keeps, is taken back by the scenario."""
+    desk.kill("paper")
+    output, _ = running.communicate(timeout=60)
+    assert running.returncode == 0
+    assert output.count("is gone with the exchange, which has begun anew") == 2
+    assert "row 2  halt  BTCUSDT" in output
+
+
+def test_a_scenario_that_is_killed_leaves_nothing_for_longer_than_it_said(desk: Desk) -> None:
+    """The exchange clears by itself, a halt at the engine, too; and another scenario can be run."""
+    halt = {"at_s": 0, "switch": "halt", "value": {"symbol": "BTCUSDT"}, "for_s": 3}
+    process = started(desk, LONG | {"for_s": 3}, halt)
+    until("both are set", lambda: len(armed(desk)) == 2)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    until("both are over", lambda: armed(desk) == [])
+    until("BTCUSDT trades again", lambda: status_of(desk) == "TRADING")
+    assert desk.cli("faults", "run", str(written(desk, {"at_s": 0, "switch": "mute", "for_s": 1}))).returncode == 0
+
+
+def test_a_halt_of_the_operator_is_no_scenario_s_to_take_back(desk: Desk) -> None:
+    """Guards a kill switch that a practice run switched off again."""
+    assert desk.cli("halt", "--symbol", "BTCUSDT").returncode == 0
+    until("it is halted", lambda: status_of(desk) == "HALT")
+    halt = {"at_s": 0, "switch": "halt", "value": {"symbol": "BTCUSDT"}, "for_s": 1}
+    done = desk.cli("faults", "run", str(written(desk, halt)))
+    assert done.returncode == 1
+    assert "is not set: the paper exchange refused: BTCUSDT is halted already, by its operator" in done.stdout
+    assert status_of(desk) == "HALT"
+    assert desk.cli("resume", "--symbol", "BTCUSDT").returncode == 0
