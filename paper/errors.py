@@ -89,7 +89,6 @@ class ErrorKind(Enum):
     DUPLICATE_ORDER = -2010, 400, "Duplicate order sent."
     WOULD_TAKE = -2010, 400, "Order would immediately match and take."
     WOULD_TRIGGER = -2010, 400, "Stop price would trigger immediately."
-    NO_TRAILING_STOPS = -2010, 400, "Trailing stop orders are not supported for this symbol."
     BAD_LIST_PRICES = -2010, 400, "The relationship of the prices for the orders is not correct."
     NO_PEGGED_ORDERS = -2010, 400, "Pegged orders are not supported for this symbol."
     NO_PAYING_ORDERS = -2010, 400, "OPO orders are not supported for this symbol."

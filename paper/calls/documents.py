@@ -60,7 +60,7 @@ def _symbol(symbol: Symbol, *, is_halted: bool) -> Document:
         "otoAllowed": True,
         "opoAllowed": False,
         "quoteOrderQtyMarketAllowed": True,
-        "allowTrailingStop": False,
+        "allowTrailingStop": True,
         "cancelReplaceAllowed": True,
         "amendAllowed": True,
         "pegInstructionsAllowed": False,
@@ -190,6 +190,7 @@ def order(order: Order) -> Document:
         **_progress(order),
         "stopPrice": order.symbol.price_text(order.stop_ticks),
         "icebergQty": order.symbol.qty_text(order.display_lots),
+        **_trail(order),
         "time": order.time_ms,
         "updateTime": order.update_ms,
         "isWorking": not (order.is_waiting or order.is_held),
@@ -374,7 +375,14 @@ def _conditions(order: Order) -> Document:
         document["stopPrice"] = order.symbol.price_text(order.stop_ticks)
     if order.display_lots:
         document["icebergQty"] = order.symbol.qty_text(order.display_lots)
-    return document
+    return document | _trail(order)
+
+
+def _trail(order: Order) -> Document:
+    """Return what only orders have that trail the price."""
+    if not order.trailing_bps:
+        return {}
+    return {"trailingDelta": order.trailing_bps, "trailingTime": order.trailing_ms or _NOT_WORKING}
 
 
 def _fill(trade: AccountTrade) -> Document:

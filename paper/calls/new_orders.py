@@ -8,7 +8,7 @@ from paper.calls import parameters as p
 from paper.calls.call import Call
 from paper.calls.parameters import Parameter
 from paper.errors import ErrorKind, ExchangeError
-from paper.exchange.filters import price_to_ticks, qty_to_lots, trailing_refusal
+from paper.exchange.filters import price_to_ticks, qty_to_lots
 from paper.money.orders import Order, OrderKind
 
 # What each type of order needs besides side and symbol; what it neither needs nor allows is refused.
@@ -103,9 +103,8 @@ def read_order(call: Call, leg: Spelling = _AS_THEY_ARE, kind: OrderKind | None 
         display_lots=qty_to_lots(symbol, iceberg_quantity),
         quote_order_units=quote_quantity,
         client_order_id=given.get("newClientOrderId", ""),
+        trailing_bps=given.get("trailingDelta", 0),
     )
-    if "trailingDelta" in given:
-        raise trailing_refusal(given["trailingDelta"])
     if "pegPriceType" in given:
         raise ExchangeError(ErrorKind.NO_PEGGED_ORDERS)
     return order

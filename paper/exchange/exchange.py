@@ -195,7 +195,7 @@ class Exchange:
             self.ledger.open_lists[list_id] = placed
             lock_together(self.ledger.wallets, at_work)
         # The leg that may be refused first: then nothing of the list was ever at work.
-        return placed, engine.enter(sorted(at_work, key=lambda leg: leg.stop_ticks > 0), now_ns)
+        return placed, engine.enter(sorted(at_work, key=lambda leg: leg.has_trigger), now_ns)
 
     def bound_prices(self, now_ns: int) -> None:
         """Tell the engines the price range of each symbol if it has changed, once a second at most."""

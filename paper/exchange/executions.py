@@ -3,11 +3,12 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, assert_never
+from typing import assert_never
 
 from market.clock import NS_PER_MS
 from market.codes import CancelReason, RejectReason, Side, Tag
 from market.events import Accepted, Amended, Canceled, Event, Executed, Halted, Rejected, Rested, Trailed, Triggered
+from paper.exchange.endings import expiry_of, status_of
 from paper.exchange.fees import Fees
 from paper.exchange.news import AccountListener, AccountNews, ExecutionType, ListNews, OrderNews, WalletNews
 from paper.exchange.order_lists import OrderLists
@@ -18,19 +19,6 @@ from paper.money.orders import AccountTrade, ExpiryReason, Order, OrderStatus
 from paper.money.wallets import FEES, OUTSIDE
 
 _log = logging.getLogger(__name__)
-
-# For any other reason an order expires, and the exchange is why.
-_STATUS_OF_CANCEL: Final = {
-    CancelReason.REQUESTED: OrderStatus.CANCELED,
-    CancelReason.MASS_CANCEL: OrderStatus.CANCELED,
-    CancelReason.SELF_TRADE_PREVENTION: OrderStatus.EXPIRED_IN_MATCH,
-}
-_EXPIRY_OF_CANCEL: Final = {
-    CancelReason.IMMEDIATE_OR_CANCEL: ExpiryReason.IOC,
-    CancelReason.FILL_OR_KILL: ExpiryReason.FOK,
-    CancelReason.NO_LIQUIDITY: ExpiryReason.NO_LIQUIDITY,
-    CancelReason.PRICE_RANGE: ExpiryReason.PRICE_RANGE,
-}
 
 
 class Executions:
@@ -101,7 +89,9 @@ class Executions:
                 self._wake(event)
             case Rested():
                 self._queue(self._open_order(event.order_id, event.symbol_id))
-            case Halted() | Trailed():
+            case Trailed():
+                self._trail(event)
+            case Halted():
                 pass
             case Amended():
                 self._amend(epoch, event, pending)
@@ -168,7 +158,7 @@ class Executions:
         if is_first:
             order.status = OrderStatus.NEW
             self._queue(order)
-            if not order.stop_ticks:
+            if not order.has_trigger:
                 order.working_ms = order.update_ms
             self._news.append(OrderNews(order.copy(), ExecutionType.NEW, time_ms))
             self.lists.on_accepted(order, time_ms)
@@ -187,7 +177,7 @@ class Executions:
         missing_lots = order.leaves_lots - engine_leaves_lots
         if missing_lots <= 0:
             return
-        is_booked = _has_known_price(order)
+        is_booked = order.has_known_price
         _log.warning(
             "%d lots of order %d were open that the engine no longer has, by reports that are lost: %s",
             missing_lots,
@@ -205,7 +195,7 @@ class Executions:
 
     def _leave(self, epoch: int, order: Order, answered: Pending, time_ms: int) -> None:
         """Decide about an order of which reports were lost and that the engine does not have any more."""
-        if answered.purpose is Purpose.RECALL and order.may_rest and _has_known_price(order):
+        if answered.purpose is Purpose.RECALL and order.may_rest and order.has_known_price:
             self._settle(epoch, order, 0, time_ms)
         else:
             is_cancelled = answered.purpose is Purpose.CANCEL
@@ -220,6 +210,14 @@ class Executions:
             order.working_ms = order.update_ms = event.time_ns // NS_PER_MS
             self._queue(order)
             self._news.append(OrderNews(order.copy(), ExecutionType.NEW, order.working_ms))
+
+    def _trail(self, event: Trailed) -> None:
+        """Keep the best price that a trailing order has seen: should it be lost, it is entered again with that."""
+        order = self._open_order(event.order_id, event.symbol_id)
+        if order is not None:
+            self._ledger.change(order)
+            order.trail_ticks = event.price_ticks
+            order.trailing_ms = order.trailing_ms or event.time_ns // NS_PER_MS
 
     def _queue(self, order: Order | None) -> None:
         """Note that an order has gone to the back of its queue, so that a new engine's book can be as this one's."""
@@ -310,11 +308,11 @@ class Executions:
         else:
             self.end(
                 order,
-                _STATUS_OF_CANCEL.get(CancelReason(event.reason), OrderStatus.EXPIRED),
+                status_of(CancelReason(event.reason)),
                 time_ms,
                 request_id=answered.request_id if answered is not None else "",
                 prevented_lots=prevented_lots,
-                expiry_reason=_expiry_reason(order, CancelReason(event.reason)),
+                expiry_reason=expiry_of(order, CancelReason(event.reason)),
             )
 
     def _free(self, order: Order, less_lots: int) -> None:
@@ -393,13 +391,3 @@ class Executions:
         order = self._ledger.open_orders.get(order_id)
         is_known = order is not None and order.status.is_open and order.symbol.symbol_id == symbol_id
         return order if is_known else None
-
-
-def _expiry_reason(order: Order, reason: CancelReason) -> ExpiryReason:
-    # A purchase at market goes to the engine as a limit order that may not rest.
-    reason_of_market = reason is CancelReason.IMMEDIATE_OR_CANCEL and order.kind.is_market
-    return ExpiryReason.NO_LIQUIDITY if reason_of_market else _EXPIRY_OF_CANCEL.get(reason, ExpiryReason.EXCHANGE)
-
-
-def _has_known_price(order: Order) -> bool:
-    return not order.kind.is_market and not order.next_client_order_id

@@ -1,7 +1,7 @@
 """The filters of a symbol: one table of what each demands of an order and how exchangeInfo prints it.
 
 Rules and names as in Binance Spot, "Filters"; an order that a filter refuses fails with -1013 "Filter failure: NAME".
-Prices and quantities between ticks and lots, and trailing stops, are refused before there is an order.
+Prices and quantities between ticks and lots are refused before there is an order.
 """
 
 from collections.abc import Callable, Collection
@@ -23,7 +23,7 @@ _MARKET_QTY_LOTS_MAX: Final = 10_000_000
 _NOTIONAL_UNITS_MAX: Final = 9_000_000 * UNITS_PER_ONE
 _PRICE_UP: Final = 5  # a price is at most five times, and at least a fifth, of the reference
 _OPEN_ORDERS_MAX: Final = 200
-_TRAILING_DELTA_MIN, _TRAILING_DELTA_MAX = 10, 2_000
+_TRAILING_DELTAS: Final = range(10, 2_001)
 _WAITING_ORDERS_MAX: Final = 5
 
 
@@ -64,13 +64,6 @@ def qty_to_lots(symbol: Symbol, units: int) -> int:
     return _whole("LOT_SIZE", units, symbol.lot_units)
 
 
-def trailing_refusal(delta: int) -> ExchangeError:
-    """Return why an order that is to follow the price by `delta` basis points is refused: each one is."""
-    if _TRAILING_DELTA_MIN <= delta <= _TRAILING_DELTA_MAX:
-        return ExchangeError(ErrorKind.NO_TRAILING_STOPS)
-    return ExchangeError(ErrorKind.FILTER_FAILURE, name="TRAILING_DELTA")
-
-
 def check_filters(draft: Draft, names: Collection[str] | None = None) -> None:
     """Check an order against every filter, or some of them, in the order in which exchangeInfo lists them.
 
@@ -98,7 +91,7 @@ def _whole(name: str, units: int, step_units: int) -> int:
 def _are_prices_in_range(draft: Draft) -> bool:
     order = draft.order
     prices = [order.price_ticks] * (not order.kind.is_market)
-    prices += [order.stop_ticks] * (order.kind.trigger is not Trigger.NONE)
+    prices += [order.stop_ticks] * (order.has_trigger and not (order.trailing_bps and not order.stop_ticks))
     return all(1 <= price <= PRICE_TICKS_MAX for price in prices)
 
 
@@ -188,12 +181,12 @@ _FILTERS: Final = (
     ),
     _Filter(
         "TRAILING_DELTA",
-        lambda _: True,  # see `trailing_refusal`
+        lambda draft: not draft.order.trailing_bps or draft.order.trailing_bps in _TRAILING_DELTAS,
         lambda _: {
-            "minTrailingAboveDelta": _TRAILING_DELTA_MIN,
-            "maxTrailingAboveDelta": _TRAILING_DELTA_MAX,
-            "minTrailingBelowDelta": _TRAILING_DELTA_MIN,
-            "maxTrailingBelowDelta": _TRAILING_DELTA_MAX,
+            "minTrailingAboveDelta": _TRAILING_DELTAS[0],
+            "maxTrailingAboveDelta": _TRAILING_DELTAS[-1],
+            "minTrailingBelowDelta": _TRAILING_DELTAS[0],
+            "maxTrailingBelowDelta": _TRAILING_DELTAS[-1],
         },
     ),
     _Filter(

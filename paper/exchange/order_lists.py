@@ -83,8 +83,10 @@ def check_prices(pair: Sequence[Order], last_ticks: int | None) -> None:
     Raises:
         ExchangeError: BAD_LIST_PRICES.
     """
-    stop_ticks, other_ticks = (leg.stop_ticks or leg.price_ticks for leg in pair)
-    prices = [other_ticks, *([] if last_ticks is None else [last_ticks]), stop_ticks]
+    stop, other = pair
+    prices = [other.stop_ticks or other.price_ticks, *([] if last_ticks is None else [last_ticks])]
+    if stop.stop_ticks or not stop.trailing_bps:  # one that trails from its entry has no price yet
+        prices.append(stop.stop_ticks or stop.price_ticks)
     if pair[0].side is Side.SELL:
         prices.reverse()
     if any(lower >= higher for lower, higher in pairwise(prices)):

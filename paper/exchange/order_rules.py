@@ -36,8 +36,11 @@ class OrderRules:
             order.qty_lots = sell_for(symbol, self.opposite(order), order.quote_order_units)
         elif order.kind is OrderKind.MARKET and not self.opposite(order):
             raise ExchangeError(ErrorKind.NO_DEPTH)
-        elif order.kind.is_market and order.side is Side.BUY:
-            order.price_ticks = stop_cap_ticks(order.stop_ticks)
+        elif order.kind.is_market and order.has_trigger and order.side is Side.BUY:
+            from_ticks = order.stop_ticks or self._market.last_ticks(symbol, now_ns // NS_PER_MS)
+            if not from_ticks:
+                raise ExchangeError(ErrorKind.NO_DEPTH)
+            order.price_ticks = stop_cap_ticks(from_ticks, order.trailing_bps)
         self.filter(order, now_ns, beside=beside)
         last_ticks = self._market.tapes[symbol.symbol_id].last_ticks
         if last_ticks is not None and order.would_wake_at(last_ticks):

@@ -35,8 +35,12 @@ def price_cap_ticks(symbol: Symbol, asks: Sequence[Level], qty_lots: int, free_u
     return min(worst_ticks + worst_ticks // _SLIP_DIVISOR, affordable_ticks, PRICE_TICKS_MAX)
 
 
-def stop_cap_ticks(stop_ticks: int) -> int:
-    """Return the most that a buy without a limit may pay when a last price of `stop_ticks` has woken it."""
+def stop_cap_ticks(stop_ticks: int, trailing_bps: int = 0) -> int:
+    """Return the most that a buy without a limit may pay when a last price of `stop_ticks` has woken it.
+
+    One that trails from there wakes when the price has risen by `trailing_bps` more at the latest.
+    """
+    stop_ticks += stop_ticks * trailing_bps // 10_000
     return min(stop_ticks + stop_ticks // _SLIP_DIVISOR, PRICE_TICKS_MAX)
 
 

@@ -89,6 +89,7 @@ _OPEN = frozenset({OrderStatus.PENDING_NEW, OrderStatus.NEW, OrderStatus.PARTIAL
 CHANGING: Final = (
     "client_order_id", "qty_lots", "update_ms", "status", "filled_lots", "prevented_lots", "filled_units",
     "engine_epoch", "working_ms", "next_client_order_id", "queue_number", "expiry_reason", "price_ticks", "reserve",
+    "trail_ticks", "trailing_ms",
 )  # fmt: skip
 
 
@@ -101,7 +102,8 @@ class Order:
         qty_lots: 0 at first if the size of a market order is given in quote units.
         quote_order_units: what such an order may spend or should earn, else 0.
         client_order_id: empty at first lets the exchange choose.
-        stop_ticks: the last price that wakes it, 0 for an order that acts at once.
+        stop_ticks: the last price that wakes it, or lets it trail the price; 0 for an order that acts at once, and for
+            one that trails from its entry.
         display_lots: how much of it the book shows, 0 for all.
         terms: what its fills are charged.
         prevented_lots: what self-trade prevention took away.
@@ -115,6 +117,9 @@ class Order:
         expiry_reason: why it expired, empty if it did not.
         list_id: the order list that it is a leg of, NO_LIST for none.
         reserve: whether money is set aside for it.
+        trailing_bps: how far behind the best price it trails, 0 for an order that does not.
+        trail_ticks: the best price since it tracks the price, as its engine has told, 0 before.
+        trailing_ms: since when it tracks the price, ms since 1970 UTC; 0 before.
         reject_reason: why a rejected order was rejected, in `market.codes.RejectReason`; it is not stored.
     """
 
@@ -145,6 +150,9 @@ class Order:
     expiry_reason: str = ""
     list_id: int = NO_LIST
     reserve: Reserve = Reserve.OWN
+    trailing_bps: int = 0
+    trail_ticks: int = 0
+    trailing_ms: int = 0
     reject_reason: int = 0
 
     @property
@@ -158,9 +166,19 @@ class Order:
         return self.reserve is Reserve.HELD
 
     @property
+    def has_trigger(self) -> bool:
+        """Say whether it acts only once the price has gone somewhere."""
+        return self.kind.trigger is not Trigger.NONE
+
+    @property
+    def has_known_price(self) -> bool:
+        """Say whether what it trades as a maker trades at its limit, and no amend is on its way that changes it."""
+        return not self.kind.is_market and not self.next_client_order_id
+
+    @property
     def is_waiting(self) -> bool:
         """Say whether it waits for its trigger."""
-        return self.stop_ticks > 0 and self.working_ms == 0
+        return self.has_trigger and self.working_ms == 0
 
     @property
     def is_doubtful(self) -> bool:
@@ -174,7 +192,7 @@ class Order:
 
     def would_wake_at(self, last_ticks: int) -> bool:
         """Say whether a last price of `last_ticks` meets the condition that it is to wait for."""
-        if self.kind.trigger is Trigger.NONE:
+        if not self.stop_ticks:
             return False
         is_upward = (self.kind.trigger is Trigger.STOP) is (self.side is Side.BUY)
         return last_ticks >= self.stop_ticks if is_upward else last_ticks <= self.stop_ticks
@@ -199,7 +217,8 @@ class Order:
 
         A market buy goes as a limit that is cancelled at once: the limit keeps it within its locked funds.
         An order that was in the book before comes back as it was given: post-only stays post-only, an iceberg shows
-        no more than before. One that waits comes back with its trigger, one that was woken without.
+        no more than before. One that waits comes back with its trigger, one that tracks the price with the best price
+        that it had, one that was woken without either.
         """
         order_type, time_in_force = OrderType.LIMIT, self.time_in_force
         if self.kind.is_market:
@@ -207,6 +226,9 @@ class Order:
             order_type = OrderType.LIMIT if self.side is Side.BUY else OrderType.MARKET
         elif self.kind is OrderKind.LIMIT_MAKER:
             order_type = OrderType.POST_ONLY
+        trigger, trigger_price_ticks = self.kind.trigger, self.stop_ticks
+        if self.trailing_bps and (self.trail_ticks or not self.stop_ticks):
+            trigger, trigger_price_ticks = Trigger.TRAIL, self.trail_ticks
         return NewOrder(
             order_id=self.order_id,
             symbol_id=self.symbol.symbol_id,
@@ -217,10 +239,11 @@ class Order:
             time_in_force=time_in_force,
             self_trade_prevention=self.self_trade_prevention,
             display_lots=min(self.display_lots, self.leaves_lots),
-            trigger=self.kind.trigger if self.is_waiting else Trigger.NONE,
-            trigger_price_ticks=self.stop_ticks if self.is_waiting else 0,
+            trigger=trigger if self.is_waiting else Trigger.NONE,
+            trigger_price_ticks=trigger_price_ticks if self.is_waiting else 0,
             owner=owner,
             time_ns=time_ns,
+            trailing_bps=self.trailing_bps if self.is_waiting else 0,
         )
 
     def copy(self) -> Self:

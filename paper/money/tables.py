@@ -14,7 +14,7 @@ from paper.money.commission import FeePlace, Terms
 from paper.money.orders import CHANGING, AccountTrade, Order, OrderKind, OrderStatus, Reserve
 from paper.units import Symbol
 
-SCHEMA_VERSION: Final = 8
+SCHEMA_VERSION: Final = 9
 ANY_ENGINE: Final = "*"  # in a ledger of version 4 or before: the one in front of which the exchange was
 IS_OPEN: Final = "status IN ('PENDING_NEW', 'NEW', 'PARTIALLY_FILLED')"
 _ACCOUNTS: Final = """CREATE TABLE accounts (
@@ -56,7 +56,9 @@ CREATE TABLE orders (
     working_ms INTEGER NOT NULL DEFAULT 0, next_client_order_id TEXT NOT NULL DEFAULT '',
     maker_rate INTEGER NOT NULL DEFAULT 0, taker_rate INTEGER NOT NULL DEFAULT 0,
     fee_place TEXT NOT NULL DEFAULT 'received', queue_number INTEGER NOT NULL DEFAULT 0,
-    expiry_reason TEXT NOT NULL DEFAULT '', list_id INTEGER NOT NULL DEFAULT -1, reserve TEXT NOT NULL DEFAULT 'OWN'
+    expiry_reason TEXT NOT NULL DEFAULT '', list_id INTEGER NOT NULL DEFAULT -1, reserve TEXT NOT NULL DEFAULT 'OWN',
+    trailing_bps INTEGER NOT NULL DEFAULT 0, trail_ticks INTEGER NOT NULL DEFAULT 0,
+    trailing_ms INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX orders_by_symbol ON orders (account, symbol, order_id);
 CREATE INDEX orders_by_time ON orders (account, symbol, time_ms);
@@ -130,6 +132,11 @@ UPDATE trades SET account = account + before FROM lives WHERE account = number A
 UPDATE order_lists SET account = account + before FROM lives WHERE account = number AND before > 0;
 DROP VIEW lives;
 """,  # noqa: S608 - built from constants
+    8: """
+ALTER TABLE orders ADD COLUMN trailing_bps INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE orders ADD COLUMN trail_ticks INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE orders ADD COLUMN trailing_ms INTEGER NOT NULL DEFAULT 0;
+""",
 }
 _ENUMS: Final[Mapping[str, type[Enum]]] = {
     "side": Side,

@@ -81,6 +81,8 @@ def _execution_report(news: OrderNews) -> Document:
     }
     if order.expiry_reason:
         report["eR"] = order.expiry_reason
+    if order.trailing_bps:
+        report |= {"d": told["trailingDelta"], "D": told["trailingTime"]}
     if is_on_book:
         report["W"] = order.working_ms
     if order.prevented_lots:

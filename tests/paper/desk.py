@@ -311,6 +311,7 @@ class Desk:
         symbol: str = "BTCUSDT",
         stop: str = "0",
         iceberg: str = "0",
+        trailing: int = 0,
     ) -> Order:
         """Return an order that is nobody's yet, from text."""
         traded = self.exchange.symbols[symbol]
@@ -327,6 +328,7 @@ class Desk:
             self_trade_prevention=self_trade_prevention,
             stop_ticks=price_to_ticks(traded, parse_units(stop)),
             display_lots=qty_to_lots(traded, parse_units(iceberg)),
+            trailing_bps=trailing,
         )
 
 

@@ -1,6 +1,13 @@
 """What makes a ledger of today one of an earlier version, as far as a script of SQL can: the newest change first."""
 
-TO_VERSION_7 = """
+TO_VERSION_8 = """
+    ALTER TABLE orders DROP COLUMN trailing_bps;
+    ALTER TABLE orders DROP COLUMN trail_ticks;
+    ALTER TABLE orders DROP COLUMN trailing_ms;
+    PRAGMA user_version = 8;
+"""
+TO_VERSION_7 = f"""
+    {TO_VERSION_8}
     UPDATE orders SET account = account % 65536;
     UPDATE trades SET account = account % 65536;
     UPDATE order_lists SET account = account % 65536;

@@ -18,7 +18,6 @@ from paper.exchange.filters import (
     filter_documents,
     price_to_ticks,
     qty_to_lots,
-    trailing_refusal,
 )
 from paper.exchange.sizing import buy_for, price_cap_ticks, sell_for
 from paper.money.orders import Order, OrderKind
@@ -156,11 +155,18 @@ def test_a_notional_is_bounded_below_under_either_name() -> None:
     check_filters(Draft(replace(order, qty_lots=900_000_000), None))
 
 
-def test_a_trailing_stop_is_checked_and_refused() -> None:
-    """TRAILING_DELTA is listed, as Binance lists it; the orders themselves are not there, and that is said."""
-    assert filters_of(BTC)["TRAILING_DELTA"]["minTrailingAboveDelta"] == 10
-    for delta, why in ((9, "Filter failure: TRAILING_DELTA"), (10, "Trailing stop orders are not supported")):
-        assert str(trailing_refusal(delta)).startswith(why)
+@pytest.mark.parametrize(("bps", "is_taken"), [(0, True), (9, False), (10, True), (2_000, True), (2_001, False)])
+def test_a_trail_is_neither_too_short_nor_too_long(bps: int, is_taken: bool) -> None:
+    """TRAILING_DELTA, as exchangeInfo lists it; without a stop price there is none to check."""
+    document = filters_of(BTC)["TRAILING_DELTA"]
+    assert (document["minTrailingAboveDelta"], document["maxTrailingBelowDelta"]) == (10, 2_000)
+    kind = OrderKind.TAKE_PROFIT_LIMIT if bps else OrderKind.LIMIT
+    order = Order(ALICE, BTC, Side.SELL, kind, price_ticks=9_000_000, qty_lots=1_000, trailing_bps=bps)
+    if is_taken:
+        check_filters(Draft(order, 9_000_000))
+    else:
+        with pytest.raises(ExchangeError, match="Filter failure: TRAILING_DELTA"):
+            check_filters(Draft(order, 9_000_000))
 
 
 @given(units=st.integers(0, UNITS_MAX))

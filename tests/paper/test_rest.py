@@ -115,6 +115,20 @@ def test_the_answers_to_an_order_are_binances(server: Server) -> None:
     assert (found["stopPrice"], found["isWorking"]) == ("0.00000000", True)
 
 
+def test_a_trailing_stop_needs_no_stop_price(server: Server) -> None:
+    """All answers tell its delta, and that it does not track the price before anything has traded."""
+    asked = {"type": "STOP_LOSS_LIMIT", "trailingDelta": "250", "newOrderRespType": "RESULT"}
+    status, placed, _ = order(server, **asked)
+    assert (status, placed["trailingDelta"], placed["trailingTime"]) == (200, 250, -1)
+    assert "stopPrice" not in placed
+    which = {"symbol": "BTCUSDT", "orderId": placed["orderId"]}
+    for method in ("GET", "DELETE"):
+        _, told, _ = send(server, method, "order", query=signed(server, **which))
+        assert (told["trailingDelta"], told["trailingTime"]) == (250, -1)
+    (symbol,) = send(server, "GET", "exchangeInfo", query="symbol=BTCUSDT")[1]["symbols"]
+    assert symbol["allowTrailingStop"] is True
+
+
 def test_a_test_order_is_checked_and_not_placed(server: Server) -> None:
     """order/test."""
     assert send(server, "POST", "order/test", query=signed(server, **LIMIT_BUY))[:2] == (200, {})
@@ -159,8 +173,7 @@ def test_a_test_order_is_checked_and_not_placed(server: Server) -> None:
         ({"type": "STOP_LOSS_LIMIT", "stopPrice": "90000.001"}, ErrorKind.FILTER_FAILURE),
         ({"type": "STOP_LOSS", "stopPrice": "90000"}, ErrorKind.NOT_REQUIRED),
         ({"type": "TAKE_PROFIT", "price": None, "timeInForce": None}, ErrorKind.MANDATORY_PARAMETER),
-        ({**MARKET_STOP, "trailingDelta": "9"}, ErrorKind.FILTER_FAILURE),
-        ({**MARKET_STOP, "trailingDelta": "10"}, ErrorKind.NO_TRAILING_STOPS),
+        ({**MARKET_STOP, "stopPrice": "90000", "trailingDelta": "9"}, ErrorKind.FILTER_FAILURE),
         ({"quoteOrderQty": "100"}, ErrorKind.NOT_REQUIRED),
         ({"type": "LIMIT_MAKER"}, ErrorKind.NOT_REQUIRED),
         ({"type": "MARKET"}, ErrorKind.NOT_REQUIRED),
