@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-WAIT_S = 30.0
+WAIT_S = 60.0  # an engine may have to compile its kernels first
 
 
 def until(what: str, condition: Callable[[], Any], turn: Callable[[], None] = lambda: None) -> Any:

@@ -60,7 +60,6 @@ class Trader:
         self._source = LinkEnd(GATEWAY, "engine", ChannelSocket(ORDERS, run_dir, "engine"))
         self.events: list[Event] = []
         self._epochs: set[int] = set()
-        self.meet()
 
     def meet(self) -> None:
         """Wait until an engine of a new epoch answers."""
@@ -97,8 +96,11 @@ def engine(folder: Path, start: Callable[..., Running]) -> Running:
 def trader(folder: Path, engine: Running) -> Iterator[Trader]:
     """A source that the engine has answered."""
     found = Trader(folder / "run")
-    yield found
-    found.close()
+    try:
+        found.meet()
+        yield found
+    finally:
+        found.close()
 
 
 def order(number: int, side: Side, price_ticks: int, qty_lots: int = 1_094) -> NewOrder:
