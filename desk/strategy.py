@@ -7,7 +7,7 @@ from trading.execution import Requoting
 from trading.model_strategy import ModelStrategy
 from trading.models import MODELS
 from trading.strategy import Strategy
-from trading.trader import Terms
+from trading.terms import Terms
 from venues.venue import ARRIVAL_MS_MAX
 
 

@@ -21,12 +21,14 @@ from market.instrument import Instrument
 from market.limits import TRADES_KEPT_MAX
 from trading import news, notes
 from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, Place
-from trading.execution import Requoting, plan
+from trading.execution import plan
 from trading.order_rules import OrderRules
+from trading.others_book import OthersBook
 from trading.own_orders import OwnOrders, UnknownOrder, in_steps
 from trading.position import Position
 from trading.quoting import Quote
 from trading.strategy import Fill, Inbox, ObstacleError, OwnOrder, Strategy, Wanted
+from trading.terms import Terms
 
 REFUSED_PAUSE_NS: Final = 2 * NS_PER_SECOND  # of a side, after the venue has refused a quote
 REFUSED_PAUSE_NS_MAX: Final = 60 * NS_PER_SECOND
@@ -35,25 +37,6 @@ LEAVE_PAUSE_NS: Final = NS_PER_SECOND // 20  # after a failure while our orders 
 LEAVE_PAUSE_NS_MAX: Final = NS_PER_SECOND // 2
 FATE_UNKNOWN: Final = "the fate of its last order is unknown"
 OFF_GRID: Final = "its price or quantity lies between the pair's steps"
-
-
-class Terms(NamedTuple):
-    """What a trader is given for its life.
-
-    Attributes:
-        requoting: when an order is replaced.
-        prefix: of our client order ids: nobody else's order is touched.
-        interval_ns: the least time from one round to the next.
-        list_ns: how old the list of our open orders may get before we ask again: 0 where no news of them comes by
-            itself.
-        arrival_ns: how long an order without an answer may still arrive.
-    """
-
-    requoting: Requoting
-    prefix: str
-    interval_ns: int
-    list_ns: int
-    arrival_ns: int
 
 
 class Outbox(NamedTuple):
@@ -103,7 +86,7 @@ class Trader:
         self.why_out = ""
         self.is_started = False
         # What is known of the market and of what we hold.
-        self._depth: Depth | None = None
+        self._book = OthersBook(instrument, self.orders)
         self._silence = ""
         self._trades: deque[news.MarketTrade] = deque(maxlen=TRADES_KEPT_MAX)
         self._fills: deque[Fill] = deque(maxlen=TRADES_KEPT_MAX)
@@ -217,11 +200,10 @@ class Trader:
             yield self._find_missing()
         if not self._position.is_known:
             yield [AskBalances()]
-        if self._depth is None:  # the first news of it begins a round
+        if (depth := self._book.settle()) is None:  # the first news of it begins a round
             self._is_news, self._latest_ns, self._soonest_ns = False, self._soonest_ns, self._now_ns
             return
         own = self.orders.resting(self._instrument)
-        depth = self._depth.without(self.orders.lots_by_level(own))
         wanted = self._ask_strategy(own, depth)
         yield [*self._execute(wanted, own, depth.mid_ticks_x2), *([AskBalances()] if self._position.is_old else [])]
         yield self._find_missing()
@@ -296,7 +278,8 @@ class Trader:
     def _take(self, said: news.News) -> None:
         match said:
             case news.BookNews():
-                self._depth, self._is_news = said.depth, True
+                self._book.hear(said.depth)
+                self._is_news = True
             case news.TradesNews():
                 self._trades += said.trades
                 self._is_news = True
@@ -321,7 +304,8 @@ class Trader:
             case news.Failed():
                 self._failed(said)
             case news.Silent():
-                self._silence, self._depth = said.why, None
+                self._silence = said.why
+                self._book.forget()
                 self._begin_anew()
             case news.Following():
                 self._silence, self._listed_ns = "", None
@@ -334,6 +318,8 @@ class Trader:
         name = order.client_order_id
         if not name.startswith(self._terms.prefix):
             return
+        if name in self.orders.open or name in self.orders.sent:  # of an earlier run's the first word may be late
+            self._book.settle()
         heard = self.orders.hear(order, self._now_ns)
         self._answered(Place, name)
         if name not in self.orders.open:

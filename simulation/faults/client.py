@@ -21,7 +21,8 @@ from trading.order_rules import OrderRules
 from trading.own_orders import UnknownOrder
 from trading.quoting import Quote
 from trading.strategy import Inbox, Wanted
-from trading.trader import Terms, Trader
+from trading.terms import Terms
+from trading.trader import Trader
 
 PREFIX: Final = "tb-faults-"
 INTERVAL_NS: Final = 100 * NS_PER_MS

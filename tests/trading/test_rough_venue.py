@@ -16,7 +16,8 @@ from trading.execution import Requoting
 from trading.model_strategy import ModelStrategy
 from trading.models.symmetric import Symmetric
 from trading.order_rules import OrderRules
-from trading.trader import Terms, Trader
+from trading.terms import Terms
+from trading.trader import Trader
 
 BTCUSDT = default_instruments()[0]
 PREFIX = "tb-rough-"

@@ -17,7 +17,8 @@ from trading.execution import Requoting
 from trading.order_rules import OrderRules
 from trading.quoting import Quote
 from trading.strategy import Inbox, ObstacleError, Wanted
-from trading.trader import FATE_UNKNOWN, OFF_GRID, REFUSED_PAUSE_NS, Outbox, Terms, Trader
+from trading.terms import Terms
+from trading.trader import FATE_UNKNOWN, OFF_GRID, REFUSED_PAUSE_NS, Outbox, Trader
 
 BTCUSDT = default_instruments()[0]
 INTERVAL_NS, LIST_NS, ARRIVAL_NS = 250 * NS_PER_MS, 5 * NS_PER_SECOND, 6 * NS_PER_SECOND
@@ -141,7 +142,7 @@ def test_strategy_sees_trades_and_fills_once(one: Driven) -> None:
     trade = news.MarketTrade(1, 99, 3, Side.SELL, START_NS)
     part = replace(bid, filled_qty=BTCUSDT.lots_to_qty(4), status="PARTIALLY_FILLED")
     ours = news.BookNews(Depth((Level(99, 5), Level(90, 8)), (Level(101, 5), Level(110, 10))))
-    assert _kinds(one.hear(news.TradesNews([trade]), ours, news.OrderNews(part), after_ns=INTERVAL_NS)) == [AskBalances]
+    assert _kinds(one.hear(news.TradesNews([trade]), news.OrderNews(part), ours, after_ns=INTERVAL_NS)) == [AskBalances]
     seen = one.inboxes[-1]
     assert seen.trades == (trade,)
     assert [(each.client_order_id, each.price_ticks, each.qty_lots) for each in seen.fills] == [("tb-1", 90, 4)]
@@ -330,3 +331,34 @@ def test_what_was_filled_while_the_balances_were_on_their_way_is_asked_for_again
     assert _kinds(one.hear(after_ns=2 * INTERVAL_NS)) == [AskBalances]
     one.hear(HELD)
     assert one.hear(after_ns=INTERVAL_NS).actions == ()
+
+
+def test_an_order_that_has_just_ended_is_not_taken_for_somebody_elses(one: Driven) -> None:
+    """The last book still has it: news of an order comes at once, the book ten times a second."""
+    bid, _ = one.quotes()
+    one.wanted = Wanted([ASK])
+    one.hear(news.BookNews(Depth((Level(99, 5), Level(90, 10)), (Level(101, 5), Level(110, 10)))))
+    one.hear(news.OrderNews(replace(bid, status="CANCELED")), after_ns=INTERVAL_NS)
+    assert one.inboxes[-1].orders != one.inboxes[-2].orders
+    assert one.inboxes[-1].depth == BOOK.depth
+    one.hear(news.BookNews(Depth((Level(99, 5), Level(90, 7)), (Level(101, 5), Level(110, 10)))), after_ns=INTERVAL_NS)
+    assert one.inboxes[-1].depth.bids == (Level(99, 5), Level(90, 7))  # that is another's now
+
+
+def test_an_order_that_has_just_come_takes_nothing_of_a_book_from_before_it(one: Driven) -> None:
+    """Others' quantity at its price was missing until the next book."""
+    one.wanted = Wanted([Quote(Side.BUY, 99, 3)])
+    one.quotes()
+    one.hear(news.TradesNews([]), after_ns=INTERVAL_NS)
+    assert len(one.inboxes) == 2
+    assert [order.leaves_lots for order in one.inboxes[-1].orders] == [3]
+    assert one.inboxes[-1].depth == BOOK.depth
+
+
+def test_an_order_of_an_earlier_run_is_taken_out_of_the_book_that_came_before_its_list(one: Driven) -> None:
+    """It was in the book all along, and nobody knew."""
+    one.hear(news.BookNews(Depth((Level(99, 5), Level(90, 10)), (Level(101, 5),))))
+    left = VenueOrder("7", "tb-7", "BTCUSDT", Side.BUY, Decimal("0.90"), Decimal("0.00010"), Decimal(0), "NEW", 0)
+    one.hear(one.listed(left))
+    one.hear(HELD)
+    assert one.inboxes[0].depth == BOOK.depth

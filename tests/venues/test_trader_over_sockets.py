@@ -22,7 +22,8 @@ from trading.execution import Requoting
 from trading.order_rules import OrderRules
 from trading.quoting import Quote
 from trading.strategy import Inbox, Wanted
-from trading.trader import Terms, Trader
+from trading.terms import Terms
+from trading.trader import Trader
 from venues.binance import BinanceVenue
 
 QTY: Final = 1_000

@@ -1,0 +1,24 @@
+"""What a trader is given for its life."""
+
+from typing import NamedTuple
+
+from trading.execution import Requoting
+
+
+class Terms(NamedTuple):
+    """How a trader behaves at its venue.
+
+    Attributes:
+        requoting: when an order is replaced.
+        prefix: of our client order ids: nobody else's order is touched.
+        interval_ns: the least time from one round to the next.
+        list_ns: how old the list of our open orders may get before we ask again: 0 where no news of them comes by
+            itself.
+        arrival_ns: how long an order without an answer may still arrive.
+    """
+
+    requoting: Requoting
+    prefix: str
+    interval_ns: int
+    list_ns: int
+    arrival_ns: int
