@@ -13,24 +13,23 @@ if one does not.
 import argparse
 import json
 import math
-import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import Final, NamedTuple
 
-from benchmarks.engine_process import ROOT, folder_of_a_desk, settings_of
+from benchmarks.desk_process import running_desk
+from benchmarks.engine_process import folder_of_a_desk
 from benchmarks.hour_measures import Tally, look_times
 from benchmarks.parity_records import OURS
 from bus.topology import Source, first_order_id, first_owner
-from desk.client import DeskError, desk_settings, desk_status
+from desk.client import desk_settings
 from desk.settings import Settings
 from engine.matching_engine import make_engine
 from journal.reader import JournalReader
@@ -50,7 +49,6 @@ from simulation.market import FlowMarket
 SECONDS: Final = 3_600.0
 RUNS: Final = 8
 DEVIATIONS_MAX: Final = 4.0
-READY_S: Final = 240.0  # kernels may be compiled first
 PAUSE_NS_MAX: Final = 50 * NS_PER_MS  # two own commands that are closer follow one on the other's answer
 FLOW: Final = first_owner(Source.FLOW)
 ORDERS: Final = (NewOrder, CancelOrder, AmendOrder)
@@ -124,39 +122,6 @@ def _delays(commands: Sequence[Given]) -> Delays:
     ways_ns = [max(0, turn_ns // 2 - order_ns) for turn_ns in turns_ns if 0 < turn_ns < PAUSE_NS_MAX]
     least_ns = ways_ns[len(ways_ns) // 20]
     return Delays(order_ns, least_ns, max(0, round(fmean(ways_ns)) - least_ns))
-
-
-@contextmanager
-def _running_desk(settings_given: Mapping[str, str]) -> Iterator[Path]:
-    """Run a desk of real processes in a folder of its own, and end it."""
-    with folder_of_a_desk() as run_dir:
-        words = ("up", "--paper-port", "0", "--gateway-port", "0", "--without", "api", "--without", "tracker")
-        named = {key.upper().replace(".", "__"): value for key, value in settings_given.items()}
-        with (run_dir.parent / "desk.log").open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, str(ROOT / "cli.py"), *words],
-                env=settings_of(run_dir, named),
-                cwd=ROOT,
-                stdout=log,
-                stderr=log,
-            )
-        try:
-            deadline = time.monotonic() + READY_S
-            while not _is_ready(run_dir):
-                assert process.poll() is None, (run_dir.parent / "desk.log").read_text()
-                assert time.monotonic() < deadline, "the desk is not ready"
-                time.sleep(0.1)
-            yield run_dir
-        finally:
-            process.terminate()
-            process.wait()
-
-
-def _is_ready(run_dir: Path) -> bool:
-    try:
-        return bool(desk_status(run_dir)["is_ready"])
-    except DeskError:
-        return False
 
 
 # --- simulated
@@ -305,7 +270,7 @@ def main() -> None:
     if given.run_dir is not None:
         real = real_hour(given.run_dir, given.seconds)
     else:
-        with _running_desk({}) as run_dir:
+        with running_desk({}, ("api", "tracker")) as run_dir:
             time.sleep(given.seconds)
             real = real_hour(run_dir, given.seconds)
     seed, numbers = real.settings.flow.seed, range(1, given.runs + 1)

@@ -1,20 +1,15 @@
 """The live run of `benchmarks.parity`: a trader on a desk of real processes, and what there is to know of it after."""
 
 import select
-import subprocess
-import sys
-import time
 from bisect import bisect
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
-from pathlib import Path
 from typing import Final
 
-from benchmarks.engine_process import ROOT, folder_of_a_desk, settings_of
+from benchmarks.desk_process import running_desk
 from benchmarks.parity_records import OURS, PREFIX, Order, Orders, Run, Step, Watched, by_market, names
 from bus.topology import Source, first_order_id, first_owner
-from desk.client import DeskError, desk_settings, desk_status
+from desk.client import desk_settings, desk_status
 from desk.settings import Settings
 from desk.strategy import terms_of
 from desk.venue import desk_line, desk_venue
@@ -32,13 +27,12 @@ from trading.actions import Action, Cancel, Place
 from trading.news import News
 from trading.trader import Outbox, Trader
 
-READY_S: Final = 240.0  # kernels may be compiled first
 ARRIVAL_NS_MAX: Final = 2 * NS_PER_SECOND  # between an action and its command
 
 
 def live(market: str, settings_given: Mapping[str, str], seconds: float) -> tuple[Run, list[Step]]:
     """Let a trader quote on a desk of real processes, for so long after its market has begun to move."""
-    with folder_of_a_desk() as run_dir, _desk(market, settings_given, run_dir):
+    with running_desk(settings_given, ("maker", "tracker", "api"), "--flow", market) as run_dir:
         settings, now = desk_settings(run_dir), steady_clock()
         url = next(row["endpoints"]["http"] for row in desk_status(run_dir)["nodes"] if row["node"] == "paper")
         settings = settings.model_copy(update={"venue": settings.venue.model_copy(update={"url": url})})
@@ -70,35 +64,6 @@ def live(market: str, settings_given: Mapping[str, str], seconds: float) -> tupl
     return Run(
         start_ns, end_ns, by_market(strategy.decisions, timed), _orders_of(commands, settings), line.list_ns
     ), timed
-
-
-@contextmanager
-def _desk(flow: str, settings_given: Mapping[str, str], run_dir: Path) -> Iterator[None]:
-    """Run a desk without a maker, from before its market moves, and end it."""
-    without = [word for node in ("maker", "tracker", "api") for word in ("--without", node)]
-    ports = ("--paper-port", "0", "--gateway-port", "0")
-    command = [sys.executable, str(ROOT / "cli.py"), "up", *ports, *without, "--flow", flow]
-    named = {key.upper().replace(".", "__"): value for key, value in settings_given.items()}
-    environment = settings_of(run_dir, named)
-    with (run_dir.parent / "desk.log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=log, stderr=log)
-    try:
-        deadline = time.monotonic() + READY_S
-        while not _is_ready(run_dir):
-            assert process.poll() is None, (run_dir.parent / "desk.log").read_text()
-            assert time.monotonic() < deadline, "the desk is not ready"
-            time.sleep(0.05)
-        yield
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _is_ready(run_dir: Path) -> bool:
-    try:
-        return bool(desk_status(run_dir)["is_ready"])
-    except DeskError:
-        return False
 
 
 def _orders_of(commands: Sequence[tuple[int, Command]], settings: Settings) -> list[Order]:
