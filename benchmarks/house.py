@@ -8,6 +8,7 @@ imports, docstrings and comments. Several roots stand side by side, so that befo
 import argparse
 import ast
 import json
+import signal
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -124,4 +125,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # as other filters: `| head` ends it without a word
     main()
