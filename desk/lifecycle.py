@@ -12,7 +12,8 @@ from typing import Any
 from desk.outlet import LOG_FILE, put_log_aside
 from desk.plan import Instance
 from desk.run_dir import STAYS_DOWN, NodeError
-from desk.settings import SECRET_KEYS, environment_name
+from desk.sections import SECRET_KEYS
+from desk.settings import environment_name
 from desk.stopping import StopBudget
 from market.backoff import Backoff
 from market.clock import NS_PER_SECOND, monotonic_ns

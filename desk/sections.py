@@ -30,6 +30,7 @@ from venues.venue_url import practice_url
 
 _Shared = TypeVar("_Shared", bound="Section")
 PORT_MAX = 65_535
+SECRET_KEYS = frozenset({"venue.api_key", "venue.secret"})
 NOTIONAL_MAX = 1_000_000_000_000  # quote
 Transport = Literal["ipc", "listen", "tcp"]  # of a channel; listen: ipc here, and open to tcp from elsewhere
 Port = Annotated[int, Field(ge=0, le=PORT_MAX, description="0 takes a free one")]

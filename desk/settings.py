@@ -21,7 +21,8 @@ from bus.wiring import BUS_PORTS, Address
 from desk.kinds import ENGINE, GATEWAY
 from desk.old_settings import OLD, new_spelling
 from desk.plan import EnginePlan, GatewayPlan, Instance, Plan, check_names, gateway_numbers, place_symbols
-from desk.sections import EngineRow, GatewayRow, HomePath, Section, SymbolName
+from desk.sections import SECRET_KEYS, EngineRow, GatewayRow, HomePath, Section, SymbolName
+from desk.settings_errors import error_lines
 from desk.symbols import DEFAULT_ROWS, SymbolRow
 from market.exact_json import JsonObject
 from market.http_names import is_loopback
@@ -31,9 +32,6 @@ from market.mendable import MendableError
 
 CONFIG_FILE = Path("tickbus.toml")
 ENV_PREFIX = "TICKBUS_"
-SECRET_KEYS = frozenset({"venue.api_key", "venue.secret"})
-_BY_ITSELF = {"extra_forbidden": "no such setting", "missing": "expected a value, there is none"}
-_IN_OUR_WORDS = {"tuple_type": "expected a list", "model_type": "expected a table"}
 
 
 class Settings(Section):
@@ -279,7 +277,7 @@ def _merged(sources: Iterable[tuple[str, Mapping[str, Any]]], errors: list[str])
     try:
         settings = Settings(**merged)
     except ValidationError as error:
-        errors.extend(_lines(error, origins))
+        errors.extend(error_lines(error, origins))
     if errors:
         raise SettingsError("\n".join(errors))
     return LoadedSettings(settings, origins)
@@ -345,33 +343,6 @@ def _parsed(texts: Mapping[str, str], origin: str, errors: list[str]) -> dict[st
 def _defaults() -> dict[str, Any]:
     """Return the default of every setting, by dotted key."""
     return dict(_flat(dict(Settings.model_construct())))
-
-
-def _lines(error: ValidationError, origins: Mapping[str, str]) -> Iterator[str]:
-    for problem in error.errors(include_url=False):
-        key = ".".join(str(part) for part in problem["loc"])
-        yield f"{key}: {_said(key, problem)} (from {_origin(key, origins)})"
-
-
-def _said(key: str, problem: Mapping[str, Any]) -> str:
-    if problem["type"] in _BY_ITSELF:
-        return _BY_ITSELF[problem["type"]]
-    text = _IN_OUR_WORDS.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
-    expected = text.replace("Input should be", "expected", 1)
-    given = problem["input"]
-    shown = "a secret" if key in SECRET_KEYS else repr(str(given) if isinstance(given, Path) else given)
-    was = "" if isinstance(given, list | tuple | Mapping | BaseModel) else f", was {shown}"
-    return f"{expected[0].lower()}{expected[1:]}{was}"
-
-
-def _origin(key: str, origins: Mapping[str, str]) -> str:
-    """Return where a setting came from: the list that it is an item of, or the first of its table's."""
-    while key:
-        for known, origin in origins.items():
-            if known == key or known.startswith(f"{key}."):
-                return origin
-        key = key.rpartition(".")[0]
-    return "default"
 
 
 def _text(value: Any) -> str:

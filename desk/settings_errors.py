@@ -1,0 +1,40 @@
+"""What a person is told of settings that cannot be used."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from desk.sections import SECRET_KEYS
+
+_BY_ITSELF = {"extra_forbidden": "no such setting", "missing": "expected a value, there is none"}
+_IN_OUR_WORDS = {"tuple_type": "expected a list", "model_type": "expected a table"}
+
+
+def error_lines(error: ValidationError, origins: Mapping[str, str]) -> Iterator[str]:
+    """Yield a line for each error: its key, what was expected, what was there unless that is a secret, its origin."""
+    for problem in error.errors(include_url=False):
+        key = ".".join(str(part) for part in problem["loc"])
+        yield f"{key}: {_said(key, problem)} (from {_origin(key, origins)})"
+
+
+def _said(key: str, problem: Mapping[str, Any]) -> str:
+    if problem["type"] in _BY_ITSELF:
+        return _BY_ITSELF[problem["type"]]
+    text = _IN_OUR_WORDS.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
+    expected = text.replace("Input should be", "expected", 1)
+    given = problem["input"]
+    shown = "a secret" if key in SECRET_KEYS else repr(str(given) if isinstance(given, Path) else given)
+    was = "" if isinstance(given, list | tuple | Mapping | BaseModel) else f", was {shown}"
+    return f"{expected[0].lower()}{expected[1:]}{was}"
+
+
+def _origin(key: str, origins: Mapping[str, str]) -> str:
+    """Return where a setting came from: the list that it is an item of, or the first of its table's."""
+    while key:
+        for known, origin in origins.items():
+            if known == key or known.startswith(f"{key}."):
+                return origin
+        key = key.rpartition(".")[0]
+    return "default"
