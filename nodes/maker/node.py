@@ -1,181 +1,19 @@
-"""The maker's node: carries between a trader and its line to the venue, and tells what the trader does.
+"""The maker's node: what it is made of on this desk, and what takes away what an earlier one has left."""
 
-The trader's orders are recognised by a client order id that starts with this desk's own prefix: what it knows of them
-need not outlive the process, but for those that no list of open orders may show yet.
-"""
-
-import random
-import select
-import socket
 from collections.abc import Callable
-from functools import partial
 
-from desk.halted_file import LOOK_MS
-from desk.run_dir import NodeError
 from desk.settings import Settings
-from desk.stopping import RETRY_S
-from desk.strategy import model_of, strategy_of, terms_of
+from desk.strategy import model_of, strategy_of
 from desk.strategy_file import StrategyError
 from desk.venue import desk_line, desk_venue
-from market.clock import NS_PER_MS, NS_PER_SECOND, steady_clock
-from nodes.maker.halt import MakerHalt
-from nodes.maker.ids import SentOrders, client_order_ids, own_prefix
-from nodes.maker.log import MakerLog
+from market.clock import steady_clock
+from nodes.maker.ids import own_prefix
+from nodes.maker.maker import Maker
 from nodes.node import Node
-from trading import news, notes
-from trading.order_rules import OrderRules
-from trading.own_orders import UnknownOrder
 from trading.strategy import Strategy
-from trading.trader import LEAVE_PAUSE_NS_MAX, Outbox, Trader
 from venues.binance import BinanceVenue
 from venues.polling_line import PollingLine, VenueCalls
 from venues.trading_line import TradingLine
-from venues.venue import ARRIVAL_MS_MAX, VenueKeysError
-
-HALTED = "halted"
-STOPS = "the maker stops"
-
-
-class MakerNode:
-    """A trader between its line and those who watch it.
-
-    Args:
-        node: whose it is.
-        line: to the venue.
-        strategy: the trader's.
-        prefix: of our client order ids.
-        rules: the venue's bounds of an order.
-        clock: the trader's.
-    """
-
-    def __init__(
-        self,
-        node: Node,
-        line: TradingLine,
-        strategy: Strategy,
-        prefix: str,
-        rules: OrderRules,
-        clock: Callable[[], int],
-    ) -> None:
-        settings = node.settings
-        self._node = node
-        self._line = line
-        self._prefix = prefix
-        self._clock = clock
-        self._log = MakerLog(node)
-        self._halt = MakerHalt(node)
-        self._sent = SentOrders(settings.run_dir, settings.symbol, self._log.note_failed)
-        until_ns = clock() + ARRIVAL_MS_MAX * NS_PER_MS
-        self._trader = Trader(
-            strategy,
-            settings.instrument,
-            rules,
-            terms_of(settings, prefix, line.list_ns),
-            client_order_ids(prefix),
-            {name: UnknownOrder(quote, until_ns) for name, quote in self._sent.orders.items()},
-            partial(random.uniform, 0.5, 1.0),
-        )
-
-    def run(self) -> None:
-        """Quote until stopped, then cancel what is ours."""
-        loop = self._node.poll_loop()
-
-        def on_news() -> None:
-            wake_ns = self.step().wake_ns
-            alarm.set(None if wake_ns is None else wake_ns - self._clock())
-
-        def on_look() -> None:
-            if self.follow_halt():
-                on_news()
-
-        loop.on_readable(self._line.ready, on_news)
-        loop.every(LOOK_MS, on_look)
-        alarm = loop.alarm(on_news)
-        alarm.set(0)
-        try:
-            loop.run()
-        finally:
-            self.stop()
-
-    def step(self) -> Outbox:
-        """Let the trader take the news, keep which orders leave, and let them.
-
-        Raises:
-            VenueKeysError: if the venue does not accept our keys.
-            MendableError: if nothing of these settings can be quoted, or the strategy fails.
-        """
-        said = self._line.take()
-        outbox = self._trader.step(self._clock(), said)
-        self._sent.keep(self._trader.orders.unsettled())
-        if outbox.actions:
-            self._line.act(outbox.actions)
-        for note in outbox.notes:
-            if isinstance(note, notes.Looked) and self._trader.why_out == STOPS:
-                continue  # nobody need be told that it does not quote
-            self._log.take(note)
-            if isinstance(note, notes.Looked):
-                self._round_is_over(note)
-        for each in said:
-            if isinstance(each, news.Failed) and each.is_keys:
-                raise VenueKeysError(each.why)
-        return outbox
-
-    def follow_halt(self) -> bool:
-        """Do as the operator has said since this was last asked; return whether there was something."""
-        if not self._halt.is_news():
-            return False
-        if self._halt.is_on():
-            self._trader.leave(HALTED, self._clock(), self._line.take_back())
-        else:
-            self._trader.come_back()
-        return True
-
-    def stop(self) -> None:
-        """Cancel what is ours at the venue, trying again while there is time, and hang up.
-
-        Raises:
-            NodeError: if orders of ours may be left there.
-        """
-        began_ns = self._clock()
-        self._trader.leave(STOPS, began_ns, self._line.take_back())
-        try:
-            outbox = self.step()
-            while not self._trader.is_out:
-                self._give_up_late(outbox, began_ns)
-                wait_for(self._line.ready, None if outbox.wake_ns is None else outbox.wake_ns - self._clock())
-                outbox = self.step()
-        except VenueKeysError as error:
-            raise self._left(str(error)) from None
-        finally:
-            self._line.close()
-            self._log.close()
-
-    def _round_is_over(self, looked: notes.Looked) -> None:
-        trader = self._trader
-        self._log.show(looked, list(trader.orders.open.values()), trader.position)
-        if trader.is_started:
-            self._node.ready()
-        if trader.why_out == HALTED:
-            self._halt.tell(is_halted=trader.is_out)
-
-    def _give_up_late(self, outbox: Outbox, began_ns: int) -> None:
-        """End a stop for which there is no more time: the venue fails, or its answers bring it no nearer to the end."""
-        unknown = self._trader.orders.unknown
-        arrival_ns = max((each.until_ns for each in unknown.values()), default=0) + 2 * LEAVE_PAUSE_NS_MAX
-        deadline_ns = max(began_ns + int(RETRY_S * NS_PER_SECOND), arrival_ns)
-        for note in outbox.notes:
-            if isinstance(note, notes.Paused) and self._clock() + note.wait_ns > deadline_ns:
-                raise self._left(note.why)
-            if isinstance(note, notes.Looked) and self._clock() > deadline_ns and not self._trader.is_out:
-                raise self._left("it has them open still")
-
-    def _left(self, why: str) -> NodeError:
-        return NodeError(f"own orders ({self._prefix}...) may be left at the venue: {why}")
-
-
-def wait_for(source: socket.socket, wait_ns: int | None) -> None:
-    """Wait until `source` can be read, for `wait_ns` at most."""
-    select.select([source], [], [], None if wait_ns is None else max(0, wait_ns) / NS_PER_SECOND)
 
 
 def run(node: Node) -> None:
@@ -204,8 +42,8 @@ def _polling_line(settings: Settings, venue: BinanceVenue, clock: Callable[[], i
     return PollingLine(VenueCalls(venue, settings.instrument, clock))
 
 
-def _maker(node: Node, make_line: _MakeLine, strategy: Strategy) -> MakerNode:
+def _maker(node: Node, make_line: _MakeLine, strategy: Strategy) -> Maker:
     venue, clock = desk_venue(node.settings), steady_clock()
     rules = venue.load(node.settings.instrument)
     line = make_line(node.settings, venue, clock)
-    return MakerNode(node, line, strategy, own_prefix(node.settings.run_dir), rules, clock)
+    return Maker(node, line, strategy, own_prefix(node.settings.run_dir), rules, clock)

@@ -26,8 +26,8 @@ def now(venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     def wait_for(_: socket.socket, wait_ns: int | None) -> None:
         at[0] += wait_ns or 0
 
-    monkeypatch.setattr("nodes.maker.node.wait_for", wait_for)
-    monkeypatch.setattr("nodes.maker.node.random.uniform", lambda _, most: most)
+    monkeypatch.setattr("nodes.maker.maker.wait_for", wait_for)
+    monkeypatch.setattr("nodes.maker.maker.random.uniform", lambda _, most: most)
     return at
 
 

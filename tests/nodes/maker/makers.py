@@ -10,7 +10,7 @@ from typing import Any
 
 from desk.settings import load_settings
 from desk.strategy import strategy_of
-from nodes.maker.node import MakerNode
+from nodes.maker.maker import Maker
 from nodes.node import Node
 from tests.nodes.maker.scripted_venue import ScriptedVenue
 from trading import news
@@ -70,7 +70,7 @@ class ScriptedMaker:
         maker: the node.
     """
 
-    def __init__(self, maker: MakerNode) -> None:
+    def __init__(self, maker: Maker) -> None:
         self.maker = maker
         self._trader = maker._trader
 
@@ -125,7 +125,7 @@ def a_maker(
     settings_of_maker = load_settings({"run_dir": run_dir, **options}).settings
     node = Node(settings_of_maker.plan.named(["maker"])[0], settings_of_maker)
     line = make_line(VenueCalls(venue, settings_of_maker.instrument, venue.clock))
-    yield ScriptedMaker(MakerNode(node, line, strategy_of(settings_of_maker), PREFIX, rules, venue.clock))
+    yield ScriptedMaker(Maker(node, line, strategy_of(settings_of_maker), PREFIX, rules, venue.clock))
     line.close()
     node.close()
 

@@ -56,7 +56,7 @@ def test_stop_waits_for_an_order_in_flight_and_cancels_it(
         if now[0] >= arrives_ns:
             venue.arrive()
 
-    monkeypatch.setattr("nodes.maker.node.wait_for", wait)
+    monkeypatch.setattr("nodes.maker.maker.wait_for", wait)
     quoting.stop()
     assert venue.late == []
     assert venue.orders == {}
