@@ -83,14 +83,17 @@ def check_prices(pair: Sequence[Order], last_ticks: int | None) -> None:
     Raises:
         ExchangeError: BAD_LIST_PRICES.
     """
-    stop, other = pair
-    prices = [other.stop_ticks or other.price_ticks, *([] if last_ticks is None else [last_ticks])]
-    if stop.stop_ticks or not stop.trailing_bps:  # one that trails from its entry has no price yet
-        prices.append(stop.stop_ticks or stop.price_ticks)
-    if pair[0].side is Side.SELL:
+    stop, target = pair
+    prices = [ticks for ticks in (_acts_at(target), last_ticks, _acts_at(stop)) if ticks is not None]
+    if stop.side is Side.SELL:
         prices.reverse()
     if any(lower >= higher for lower, higher in pairwise(prices)):
         raise ExchangeError(ErrorKind.BAD_LIST_PRICES)
+
+
+def _acts_at(leg: Order) -> int | None:
+    """Return the price at which a leg begins to act; one that trails from its entry has none yet."""
+    return leg.stop_ticks or (None if leg.trailing_bps else leg.price_ticks)
 
 
 def lock_together(wallets: Wallets, orders: Sequence[Order]) -> None:

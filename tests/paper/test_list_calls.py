@@ -192,6 +192,7 @@ def test_an_amend_of_a_leg_tells_of_its_list(server: Server) -> None:
             OCO | {"belowIcebergQty": "0.001", "belowTimeInForce": "IOC"},
             ErrorKind.ICEBERG_NOT_GTC,
         ),
+        ("POST", "orderList/oco", OCO | {"belowTrailingDelta": "5"}, ErrorKind.FILTER_FAILURE),
         ("POST", "orderList/oto", OTO | {"workingType": "MARKET"}, ErrorKind.BAD_ORDER_TYPE),
         ("POST", "orderList/oto", OTO | {"pendingPrice": None}, ErrorKind.MANDATORY_PARAMETER),
         ("POST", "orderList/otoco", OTOCO | {"pendingTimeInForce": "GTC"}, ErrorKind.UNREAD_PARAMETERS),

@@ -145,6 +145,7 @@ class Market(RuleBasedStateMachine):
         qty=QTYS,
         kind=st.sampled_from(["oco", "oto", "otoco"]),
         aim_kind=st.sampled_from([OrderKind.LIMIT_MAKER, OrderKind.TAKE_PROFIT_LIMIT]),
+        trailing=st.sampled_from([0, 0, 10]),
         is_handled=st.booleans(),
     )
     def order_list(
@@ -157,11 +158,13 @@ class Market(RuleBasedStateMachine):
         qty: str,
         kind: str,
         aim_kind: OrderKind,
+        trailing: int,
         is_handled: bool,
     ) -> None:
         low, high = sorted((low, high))
         at, stop_at = (high, low) if side is Side.SELL else (low, high)
-        stop = self.desk.request(side, limit, qty, kind=OrderKind.STOP_LOSS_LIMIT, stop=stop_at)
+        stop_kind = OrderKind.STOP_LOSS_LIMIT
+        stop = self.desk.request(side, limit, qty, kind=stop_kind, stop=stop_at, trailing=trailing)
         aim = self.desk.request(side, at, qty, kind=aim_kind, stop=at if aim_kind.trigger else "0")
         pair = pair_of(aim, stop) if side is Side.SELL else pair_of(stop, aim)
         working = self.desk.request(Side(1 - side), limit, qty)

@@ -149,6 +149,41 @@ def test_a_last_price_outside_of_a_pair_is_refused(desk: Desk) -> None:
         place(desk, oco(desk))
 
 
+@pytest.mark.parametrize("is_pending", [False, True])
+def test_a_leg_may_trail_the_price(desk: Desk, is_pending: bool) -> None:
+    """From its entry on, be it later; when it wakes, the other leg ends."""
+    limit = desk.request(Side.SELL, "95000", "0.05", kind=OrderKind.LIMIT_MAKER)
+    pair = pair_of(limit, desk.request(Side.SELL, qty="0.05", kind=OrderKind.STOP_LOSS, trailing=100))
+    working = desk.request(Side.BUY, "90000", "0.05")
+    legs = (working, *pair) if is_pending else pair
+    *_, stop, limit = place(desk, NewList(Contingency.OTO if is_pending else Contingency.OCO, "", legs)).legs
+    if is_pending:
+        desk.engine.flow(desk.exchange, Side.SELL, "90000", "0.05")
+        desk.pump()
+    for price in ("92000", "91081"):
+        traded_at(desk, price)
+    assert (stop.trail_ticks, stop.is_waiting, limit.status) == (9_200_000, True, OrderStatus.NEW)
+    desk.engine.flow(desk.exchange, Side.BUY, "91000", "0.05")
+    traded_at(desk, "91070")
+    desk.pump()
+    assert (stop.status, limit.expiry_reason) == (OrderStatus.FILLED, ExpiryReason.OTHER_LEG)
+    assert is_settled(desk)
+
+
+def test_a_target_may_trail_the_price(desk: Desk) -> None:
+    """It has no price of its own to compare; the stop's is compared."""
+    first, second = (
+        NewList(Contingency.OCO, "", pair_of(target, oco(desk, qty="0.05").legs[0]))
+        for target in (
+            desk.request(Side.SELL, qty="0.05", kind=OrderKind.TAKE_PROFIT, trailing=delta) for delta in (100, 200)
+        )
+    )
+    assert [leg.status for leg in place(desk, first).legs] == [OrderStatus.NEW] * 2
+    traded_at(desk, "88900")
+    with pytest.raises(ExchangeError, match="relationship of the prices"):
+        place(desk, second)
+
+
 def test_pending_legs_lock_nothing_and_are_not_at_the_engine(desk: Desk) -> None:
     """Only the working leg is; there is nothing to sell yet."""
     placed = place(desk, oto(desk, is_pair=True))
