@@ -77,6 +77,7 @@ class PaperNode:
             )
             await self._take_leave(connections)
             self._turns.take_reports()
+            self._exchange.market.save_bars()
             self._client.tick(monotonic_ns())  # an engine that is owed no word of what is booked forgets it
         finally:
             self._node.show(own_orders=self._own_orders())
@@ -120,6 +121,7 @@ class PaperNode:
             else:
                 self._node.waiting()
             exchange.ledger.check()
+            exchange.market.save_bars()
             self._node.show(
                 open_orders=len(exchange.ledger.open_orders),
                 is_connected=exchange.is_connected,

@@ -1,7 +1,7 @@
 """What everybody sees of the market: the book, the trades, and what is computed from them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from typing import Final, NamedTuple, Protocol
 
 from market.codes import Side
@@ -11,6 +11,7 @@ from paper.exchange.filters import AVERAGE_MINUTES
 from paper.exchange.price_range import ANY_PRICE, PriceRange, ReferencePrice, TradeMean
 from paper.exchange.tape import Bar, PublicTrade, Tape
 from paper.intervals import MINUTE_MS, Interval
+from paper.money.kept_bars import KeptBar
 from paper.money.ledger import Ledger
 from paper.units import Symbol
 
@@ -73,7 +74,8 @@ class PublicMarket:
 
     def __init__(self, ledger: Ledger, view: BookView, first_update_id: int) -> None:
         self.symbols: Mapping[str, Symbol] = ledger.symbols
-        self.tapes: Final = {symbol.symbol_id: Tape() for symbol in self.symbols.values()}
+        self.tapes: Final = {symbol.symbol_id: _known_tape(ledger, symbol) for symbol in self.symbols.values()}
+        self._saved_ids = {symbol_id: tape.last_id for symbol_id, tape in self.tapes.items()}
         self.listeners: list[MarketListener] = []
         self._ledger = ledger
         self._view = view
@@ -104,6 +106,20 @@ class PublicMarket:
                 mean.add(trade.price_ticks * symbol.tick_units, trade.time_ms)
             for listener in self.listeners:
                 listener.on_trades(symbol, fresh)
+
+    def save_bars(self) -> None:
+        """Keep what tickers and bars are made of, as far as it has changed since the last time.
+
+        Raises:
+            sqlite3.Error: if the disk does not take it; it can be tried again.
+        """
+        for symbol in self.symbols.values():
+            tape, saved_id = self.tapes[symbol.symbol_id], self._saved_ids[symbol.symbol_id]
+            if tape.last_id > saved_id:
+                changed = tape.bars_after(saved_id)
+                rows = [KeptBar(length, bar.open_ms, astuple(bar)) for length, bars in changed.items() for bar in bars]
+                self._ledger.bars.write(symbol.name, rows, tape.first_open_ms())
+                self._saved_ids[symbol.symbol_id] = tape.last_id
 
     def on_book(self) -> None:
         """Number what has changed in the books of the feed, and pass it on.
@@ -160,7 +176,7 @@ class PublicMarket:
 
     def last_ticks(self, symbol: Symbol, now_ms: int) -> int:
         """Return the last price, before the first trade the mid, else 0."""
-        last = self.tapes[symbol.symbol_id].last_ticks
+        last = self.tapes[symbol.symbol_id].last_known_ticks
         return last if last is not None else self.average_ticks(symbol, now_ms) or 0
 
     def last_qty_lots(self, symbol: Symbol) -> int:
@@ -185,3 +201,10 @@ class PublicMarket:
 
     def _flat(self, symbol: Symbol, open_ms: int, now_ms: int) -> Bar:
         return Bar.flat(open_ms, self.last_ticks(symbol, now_ms))
+
+
+def _known_tape(ledger: Ledger, symbol: Symbol) -> Tape:
+    known: dict[int, list[Bar]] = {}
+    for length_ms, _, figures in ledger.bars.read(symbol.name):
+        known.setdefault(length_ms, []).append(Bar(*figures))
+    return Tape(known)

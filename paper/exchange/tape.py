@@ -1,9 +1,10 @@
 """The public past of one symbol: its last trades, and bars of seconds to days made from every trade seen."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice, takewhile
+from types import MappingProxyType
 from typing import NamedTuple
 
 from market.clock import NS_PER_MS
@@ -81,20 +82,30 @@ class Bar:
 
 
 class Tape:
-    """The trades of one symbol since the exchange has been watching."""
+    """The trades of one symbol that the exchange has heard of, and those that it knew of before, in bars alone.
 
-    def __init__(self) -> None:
+    Args:
+        known: by their lengths, bars of earlier trades, oldest first.
+    """
+
+    def __init__(self, known: Mapping[int, Sequence[Bar]] = MappingProxyType({})) -> None:
         self.trades: deque[PublicTrade] = deque(maxlen=TRADES_KEPT_MAX)
         self._pieces: dict[int, deque[Bar]] = {
-            piece_ms: deque(maxlen=kept_ms // piece_ms) for piece_ms, kept_ms in PIECES_KEPT_MS.items()
+            piece_ms: deque(known.get(piece_ms, ()), maxlen=kept_ms // piece_ms)
+            for piece_ms, kept_ms in PIECES_KEPT_MS.items()
         }
+        newest = self._pieces[DAY_MS]
+        self._barred_id = newest[-1].last_trade_id if newest else -1  # of the last trade that is in the bars
 
     def add(self, trades: Sequence[PublicTrade]) -> list[PublicTrade]:
         """Add trades, oldest first, and return them without those that are already there."""
         last_id = self.trades[-1].trade_id if self.trades else -1
         fresh = [trade for trade in trades if trade.trade_id > last_id]
         self.trades += fresh
-        for _, of_second in groupby(fresh, key=lambda trade: trade.time_ms // SECOND_MS):
+        unbarred = [trade for trade in fresh if trade.trade_id > self._barred_id]
+        if unbarred:
+            self._barred_id = unbarred[-1].trade_id
+        for _, of_second in groupby(unbarred, key=lambda trade: trade.time_ms // SECOND_MS):
             news = Bar.of_trades(list(of_second))
             for piece_ms, bars in self._pieces.items():
                 open_ms = news.open_ms // piece_ms * piece_ms
@@ -103,15 +114,37 @@ class Tape:
                 bars[-1].add_bar(news)
         return fresh
 
+    def bars_after(self, trade_id: int) -> dict[int, list[Bar]]:
+        """Return, by their lengths, the bars that trades after that one are in."""
+        return {
+            piece_ms: list(takewhile(lambda bar: bar.last_trade_id > trade_id, reversed(bars)))
+            for piece_ms, bars in self._pieces.items()
+        }
+
+    def first_open_ms(self) -> list[tuple[int, int]]:
+        """Return the lengths of bars, and when the oldest begins that is not forgotten."""
+        return [(piece_ms, bars[0].open_ms) for piece_ms, bars in self._pieces.items() if bars]
+
+    @property
+    def last_id(self) -> int:
+        """The number of the last trade, -1 before the first."""
+        return self._barred_id
+
+    @property
+    def last_known_ticks(self) -> int | None:
+        """The price of the last trade that is in the bars, or None before the first."""
+        bars = self._pieces[DAY_MS]
+        return bars[-1].close_ticks if bars else None
+
     @property
     def last_ticks(self) -> int | None:
-        """The price of the last trade, or None before the first."""
+        """The price of the last trade that the exchange has heard of, or None before the first."""
         return self.trades[-1].price_ticks if self.trades else None
 
     def average_ticks(self, now_ms: int, length_ms: int) -> int | None:
         """Return the average price of the last `length_ms` by quantity, the last price if nothing traded, else None."""
         total = _total(self._pieces[SECOND_MS], now_ms - length_ms)
-        return total.notional_ticks_lots // total.qty_lots if total is not None else self.last_ticks
+        return total.notional_ticks_lots // total.qty_lots if total is not None else self.last_known_ticks
 
     def day(self, now_ms: int) -> Bar | None:
         """Return the last 24 hours as one bar, to the minute, or None if nothing traded."""

@@ -19,6 +19,7 @@ from market.codes import RejectReason
 from market.instrument import Instrument
 from paper.money.account_records import AccountRecords
 from paper.money.history import History
+from paper.money.kept_bars import KeptBars
 from paper.money.ledger_file import open_ledger
 from paper.money.order_list import ListStatus, OpenLists, OrderList, Remnant, Remnants
 from paper.money.orders import AccountTrade, Order, OrderStatus
@@ -62,6 +63,7 @@ class Ledger:
         engines: the names of the engines that have a symbol.
         wallets: the money of every account.
         records: what else is known of every account.
+        bars: what is known of public trades.
         history: questions about orders and trades on disk.
         open_orders: the orders that may still trade, by id, oldest first.
         open_lists: the order lists whose legs can still end or trigger one another.
@@ -94,6 +96,7 @@ class Ledger:
             read("SELECT account, reset_count, reset_ms, is_bnb_payer, clearing, swept_count FROM accounts")
         )
         self.history = History(self._connection, self.symbols, self.records.uid)
+        self.bars = KeptBars(self._connection)
         rows = read(f"SELECT {ORDER_COLUMNS} FROM orders WHERE {IS_OPEN} ORDER BY order_id")  # noqa: S608 - constants
         orders = (order_of_row(row, self.symbols) for row in rows)
         self.open_orders: dict[int, Order] = {order.order_id: order for order in orders}

@@ -14,7 +14,7 @@ from paper.money.commission import FeePlace, Terms
 from paper.money.orders import CHANGING, AccountTrade, Order, OrderKind, OrderStatus, Reserve
 from paper.units import Symbol
 
-SCHEMA_VERSION: Final = 9
+SCHEMA_VERSION: Final = 10
 ANY_ENGINE: Final = "*"  # in a ledger of version 4 or before: the one in front of which the exchange was
 IS_OPEN: Final = "status IN ('PENDING_NEW', 'NEW', 'PARTIALLY_FILLED')"
 _ACCOUNTS: Final = """CREATE TABLE accounts (
@@ -36,6 +36,10 @@ CREATE INDEX orders_by_list ON orders (list_id, order_id) WHERE list_id >= 0;
 CREATE TABLE remnants (order_id INTEGER PRIMARY KEY, account INTEGER NOT NULL, symbol TEXT NOT NULL);"""
 # In orders, trades and order lists the account is its id in one of its lives (`AccountRecord.uid`): with a reset all
 # that it did before is nobody's at once, and can be deleted in peace.
+_BARS: Final = """CREATE TABLE bars (
+    symbol TEXT NOT NULL, piece_ms INTEGER NOT NULL, open_ms INTEGER NOT NULL, figures TEXT NOT NULL,
+    PRIMARY KEY (symbol, piece_ms, open_ms)
+) WITHOUT ROWID;"""
 SCHEMA: Final = f"""
 {_ACCOUNTS}
 {_ENGINES}
@@ -73,6 +77,7 @@ CREATE TABLE trades (
 CREATE INDEX trades_by_order ON trades (order_id, trade_id);
 CREATE INDEX trades_by_time ON trades (account, symbol, time_ms);
 {_LISTS}
+{_BARS}
 """
 # What makes a ledger of a version one of the next.
 UPGRADES: Final = {
@@ -137,6 +142,7 @@ ALTER TABLE orders ADD COLUMN trailing_bps INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE orders ADD COLUMN trail_ticks INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE orders ADD COLUMN trailing_ms INTEGER NOT NULL DEFAULT 0;
 """,
+    9: _BARS,
 }
 _ENUMS: Final[Mapping[str, type[Enum]]] = {
     "side": Side,

@@ -1,6 +1,11 @@
 """What makes a ledger of today one of an earlier version, as far as a script of SQL can: the newest change first."""
 
-TO_VERSION_8 = """
+TO_VERSION_9 = """
+    DROP TABLE bars;
+    PRAGMA user_version = 9;
+"""
+TO_VERSION_8 = f"""
+    {TO_VERSION_9}
     ALTER TABLE orders DROP COLUMN trailing_bps;
     ALTER TABLE orders DROP COLUMN trail_ticks;
     ALTER TABLE orders DROP COLUMN trailing_ms;
