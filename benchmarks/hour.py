@@ -95,7 +95,7 @@ def real_hour(run_dir: Path, seconds: float) -> Real:
             commands.append(Given(record.time_ns, command))
     assert start_ns is not None, "the journal has no market"
     end_ns = start_ns + round(seconds * NS_PER_SECOND)
-    return Real(settings, start_ns, commands, _delays(commands), matched(settings, commands, start_ns, end_ns))
+    return Real(settings, start_ns, commands, delays_of(commands), matched(settings, commands, start_ns, end_ns))
 
 
 def matched(settings: Settings, commands: Sequence[Given], start_ns: int, end_ns: int) -> Tally:
@@ -110,7 +110,7 @@ def matched(settings: Settings, commands: Sequence[Given], start_ns: int, end_ns
     return tally
 
 
-def _delays(commands: Sequence[Given]) -> Delays:
+def delays_of(commands: Sequence[Given]) -> Delays:
     """Return how long orders took: to the engine by the exchange's stamp, from the trader by what followed an answer.
 
     A trader has one call at a time under way, so the time between two of its commands at the engine is a way back and

@@ -63,6 +63,7 @@ class SyntheticFlow:
         self._opening_end_ns = 0
         self._next_beat_ns = self._next_taker_ns = self._next_limit_ns = self._next_sweep_ns = 0
         self._has_opened = False
+        self._behind_ns_max = 0
 
     @property
     def is_finished(self) -> bool:
@@ -95,6 +96,7 @@ class SyntheticFlow:
         if self.own.in_flight_count > _IN_FLIGHT_MAX:
             self._origin_ns = max(self._origin_ns, now_ns + _BEAT_NS - next_ns)
             return self.own.take_commands()
+        self._behind_ns_max = max(self._behind_ns_max, now_ns - self._origin_ns - next_ns)
         if now_ns - self._origin_ns - next_ns > _LATE_NS_MAX:
             self._origin_ns = now_ns - next_ns
         until_ns = now_ns - self._origin_ns
@@ -111,7 +113,8 @@ class SyntheticFlow:
     def summary(self) -> dict[str, Figure]:
         """Return counts since the flow was made: trades, lots, sweeps, refused commands, lots filled by others, takers.
 
-        `toxicity` is the part of the takers that was informed, `mispricing_bps` by how much the makers are wrong now.
+        `toxicity` is the part of the takers that was informed, `mispricing_bps` by how much the makers are wrong now,
+        `behind_ms_max` how late something was done at most.
         """
         informed, noise = self._takers.counts["informed"], self._takers.counts["noise"]
         return {
@@ -125,6 +128,7 @@ class SyntheticFlow:
             "toxicity": round(informed / max(1, informed + noise), 3),
             "mispricing_bps": round(self.makers_price.mispricing_bps(self.value.price), 2),
             "crashes": self.value.crashes,
+            "behind_ms_max": self._behind_ns_max // NS_PER_MS,
         }
 
     def _dice(self, stream: str) -> random.Random:

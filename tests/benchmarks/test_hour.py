@@ -2,10 +2,12 @@
 
 import pytest
 
-from benchmarks.hour import ORDERS, Given, Real, alike, compare, matched, simulated_hour
+from benchmarks.hour import ORDERS, Given, Real, alike, compare, delays_of, matched, simulated_hour
 from benchmarks.hour_measures import Tally, look_times
+from benchmarks.parity_records import OURS
 from desk.settings import Settings, load_settings
-from market.clock import NS_PER_SECOND
+from market.clock import NS_PER_MS, NS_PER_SECOND
+from market.commands import NewOrder
 from market.kernels.rows import TAG, Int64Array, read_command
 from market.messages import COMMAND_BY_TAG
 from simulation.delays import Delays
@@ -79,3 +81,15 @@ def test_a_figure_without_any_spread_must_be_the_same() -> None:
     alike_runs = [{"a": 1.0}, {"a": 1.0}]
     assert compare({"a": 1.0}, alike_runs, alike_runs)["a"].is_within
     assert not compare({"a": 2.0}, alike_runs, alike_runs)["a"].is_within
+
+
+def test_latencies_are_those_of_the_journal() -> None:
+    """1 ms from the exchange to its engine and 2 ms from the trader to the exchange make 6 ms from answer to answer."""
+    own, given = OURS.start, []
+    for number in range(40):
+        at_ns = START_NS + number * 6 * NS_PER_MS
+        given.append(Given(at_ns, NewOrder(number + 1, 0, 0, 100, 1, owner=own, time_ns=at_ns - NS_PER_MS)))
+        given.append(Given(at_ns + 1, NewOrder(1_000 + number, 0, 0, 100, 1, owner=own + 2**20, time_ns=at_ns)))
+    pause_ns = 300 * NS_PER_MS  # nothing to do: no latency
+    given.append(Given(given[-1].time_ns + pause_ns, given[0].command._replace(time_ns=given[-1].time_ns)))
+    assert delays_of(given) == Delays(order_ns=NS_PER_MS, venue_ns=2 * NS_PER_MS, venue_more_ns=0)

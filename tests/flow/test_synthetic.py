@@ -368,3 +368,13 @@ def test_refuses_a_preset_that_is_none() -> None:
     """Guards the start."""
     with pytest.raises(ValueError, match="no preset 'storm': expected practice, calm, normal, busy, crash"):
         settings_of("storm", "BTCUSDT")
+
+
+def test_tells_how_late_it_was_at_most() -> None:
+    """A machine that is too busy shows in the figures, also of a market that does not catch up."""
+    flow = flow_of(3)
+    sent_count, now_ns = len(flow.start(0)), 0
+    for late_ms in (0, 700, 5, 4_000):
+        now_ns = flow.wake_ns(now_ns) + late_ms * NS_PER_MS
+        sent_count += len(flow.step(now_ns, (), sent_count))
+        assert flow.summary()["behind_ms_max"] == {5: 700}.get(late_ms, late_ms)
