@@ -9,10 +9,12 @@ import ipaddress
 import re
 import socket
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final, NamedTuple, Protocol
 
 NAMES_REMEMBERED_MAX: Final = 1_000
+_SPELLINGS_KEPT: Final = 64
 
 _AUTHORITY = re.compile(r"(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9_.-]{1,255})(?::([0-9]{1,5}))?", re.ASCII)
 _ORIGIN = re.compile(r"(https?)://(.{1,270})", re.ASCII)
@@ -120,12 +122,14 @@ def _is_same(origin: str, host: tuple[str, str] | None) -> bool:
     return (authority[0], authority[1] or default) == (host[0], host[1] or default)
 
 
+@lru_cache(maxsize=_SPELLINGS_KEPT)
 def _split(authority: str) -> tuple[str, str] | None:
     """Return name and port, empty for none, of what a client calls us; None for anything else."""
     match = _AUTHORITY.fullmatch(authority)
     return (_plain(match[1]), match[2] or "") if match is not None else None
 
 
+@lru_cache(maxsize=_SPELLINGS_KEPT)
 def _plain(name: str) -> str:
     """Return the one spelling of a name or an address: `LOCALHOST.` is localhost, `[::0001]` is ::1."""
     name = name.lower().removeprefix("[").removesuffix("]").removesuffix(".")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from market.clock import NS_PER_SECOND
@@ -145,13 +146,16 @@ class FrontDesk:
         return self.clock() // NS_PER_SECOND
 
     async def _until_done(self, pending: Pending) -> None:
-        answered = asyncio.Event()
-        pending.when_done(answered.set)
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[bool] = loop.create_future()  # a third of what an event and asyncio.timeout take
+        pending.when_done(partial(_settle, answer, True))
+        timer = loop.call_later(self._engine_timeout_s, _settle, answer, False)
         try:
-            async with asyncio.timeout(self._engine_timeout_s):
-                await answered.wait()
-        except TimeoutError:
-            raise ExchangeError(ErrorKind.TIMEOUT) from None
+            is_done = await answer
+        finally:
+            timer.cancel()
+        if not is_done:
+            raise ExchangeError(ErrorKind.TIMEOUT)
 
     def identify(self, inquiry: Inquiry, values: Values, now_ns: int) -> int:
         """Find out, note and return whose a signed inquiry is.
@@ -173,3 +177,8 @@ class FrontDesk:
             assert news.trade is not None, f"a trade without a trade: {news}"
             if news.order.filled_lots == news.trade.qty_lots:
                 self.usage.give_back_orders(news.account, 1, self._clock_s())
+
+
+def _settle(answer: asyncio.Future[bool], is_done: bool) -> None:
+    if not answer.done():  # whoever waited may be gone
+        answer.set_result(is_done)

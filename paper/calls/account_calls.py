@@ -262,19 +262,33 @@ def _cancelled(order: Order, order_list: OrderList | None, request_id: str) -> D
     return cancelled_list(order_list, request_id)
 
 
-def _open_order(call: Call, otherwise: ErrorKind, *names: str) -> Order:
-    """Return the open order that `_find_order` finds; raise ExchangeError of the kind `otherwise` if there is none."""
-    found = _find_order(call, *names)
-    order = call.exchange.ledger.open_orders.get(found.order_id) if found is not None else None
-    if order is None:
+def _open_order(
+    call: Call, otherwise: ErrorKind, id_name: str = "orderId", client_id_name: str = "origClientOrderId"
+) -> Order:
+    """Return the open order that the call names by one of its ids; where both are sent, both must be right.
+
+    Raises:
+        ExchangeError: EITHER_PARAMETER if it names none, else of the kind `otherwise` if there is none.
+    """
+    ledger, symbol = call.exchange.ledger, call.symbol
+    order_id, client_order_id = call.get(id_name), call.get(client_id_name)
+    if order_id is not None:
+        order = ledger.open_orders.get(order_id)
+    elif client_order_id is not None:
+        order = ledger.open_order_by_client_id(call.account, client_order_id)
+    else:
+        raise ExchangeError(ErrorKind.EITHER_PARAMETER, first="origClientOrderId", second="orderId")
+    if order is None or order.account != call.account or order.symbol is not symbol:
+        raise ExchangeError(otherwise)
+    if client_order_id not in {None, order.client_order_id}:
         raise ExchangeError(otherwise)
     return order
 
 
-def _find_order(call: Call, id_name: str = "orderId", client_id_name: str = "origClientOrderId") -> Order | None:
-    """Return the order that the call names by one of its ids; where both are sent, both must be right."""
+def _find_order(call: Call) -> Order | None:
+    """Return the order, open or not, that the call names by one of its ids; where both are sent, both must be right."""
     history = call.exchange.ledger.history
-    order_id, client_order_id = call.get(id_name), call.get(client_id_name)
+    order_id, client_order_id = call.get("orderId"), call.get("origClientOrderId")
     if order_id is not None:
         order = history.order(call.account, call.symbol, order_id)
         is_other = order is not None and client_order_id not in {None, order.client_order_id}

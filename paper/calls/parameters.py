@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote_plus
 
@@ -71,7 +72,7 @@ def read_values(texts: Mapping[str, str], table: Sequence[Parameter]) -> Values:
     Raises:
         ExchangeError: for the first parameter that is missing, unknown, empty or badly spelt.
     """
-    by_name = {parameter.name: parameter for parameter in table}
+    by_name = _by_name(tuple(table))
     unread = texts.keys() - by_name.keys()
     if unread:
         raise ExchangeError(ErrorKind.UNREAD_PARAMETERS, read=len(texts) - len(unread), sent=len(texts))
@@ -85,6 +86,11 @@ def read_values(texts: Mapping[str, str], table: Sequence[Parameter]) -> Values:
         if text is not None:
             values[name] = parameter.kind.parse(name, text)
     return values
+
+
+@lru_cache(maxsize=1_024)  # more than there are tables
+def _by_name(table: tuple[Parameter, ...]) -> Mapping[str, Parameter]:
+    return {parameter.name: parameter for parameter in table}
 
 
 def without_signature(table: Sequence[Parameter]) -> tuple[Parameter, ...]:
@@ -105,6 +111,8 @@ def _split(part: str) -> dict[str, str]:
 
 
 def _decode(text: str) -> str:
+    if "%" not in text and "+" not in text:
+        return text
     try:
         return unquote_plus(text, errors="strict")
     except UnicodeDecodeError:
