@@ -12,7 +12,7 @@ from journal.reader import JournalReader
 from journal.replay import replay
 from market.codec import decode_commands, encode_all
 from market.codes import Trigger
-from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
+from market.commands import AmendOrder, CancelOrder, Command, HaltSymbol, MassCancel, NewOrder, SetPriceRange
 from market.events import Event
 from market.kernels.rows import read_event, write_command
 from nodes.engine.command_record import COMMANDS, CommandRecord, figures_of
@@ -56,17 +56,21 @@ def random_command(dice: random.Random, number: int) -> Command:
     symbol = known % 2
     kind = dice.random()
     if kind < 0.70:
-        trigger = dice.choice([Trigger.NONE] * 8 + [Trigger.STOP, Trigger.TAKE_PROFIT])
+        trigger = dice.choice([Trigger.NONE] * 8 + [Trigger.STOP, Trigger.TAKE_PROFIT, Trigger.TRAIL])
         price, qty = dice.randint(990, 1_010), dice.randint(0, 50)
         codes = (dice.randrange(3), dice.randrange(3), dice.randrange(5), dice.choice([0, 0, 3]))
         trigger_price = dice.randint(990, 1_010) if trigger else 0
-        return NewOrder(number, number % 2, dice.randrange(2), price, qty, *codes, trigger, trigger_price, 1, time_ns)
+        bps = dice.choice([1, 20, 100]) if trigger == Trigger.TRAIL or (trigger and dice.random() < 0.5) else 0
+        owned = (1, time_ns, bps)
+        return NewOrder(number, number % 2, dice.randrange(2), price, qty, *codes, trigger, trigger_price, *owned)
     if kind < 0.85:
         return CancelOrder(known, symbol, 1, time_ns)
     if kind < 0.97:
         return AmendOrder(known, symbol, dice.randint(990, 1_010), dice.randint(1, 50), 1, time_ns)
     if kind < 0.98:
         return HaltSymbol(symbol, dice.choice([0, 0, 0, 1]), time_ns)
+    if kind < 0.99:
+        return SetPriceRange(symbol, dice.choice([0, 995]), dice.choice([0, 1_005]), time_ns)
     return MassCancel(symbol, -1, 1, time_ns)
 
 
@@ -100,7 +104,7 @@ def test_rebuilds_the_engine(tmp_path: Path, book: str) -> None:
                 for record in batch:
                     engine.take(sequence, record)
         former = engine
-    assert len({type(event) for event in former.events}) == 8, "the commands must cause events of every kind"
+    assert len({type(event) for event in former.events}) == 9, "the commands must cause events of every kind"
     for other in ("reference", "fast"):
         rebuilt = Engine(other)
         done = replay(JournalReader(tmp_path, COMMANDS, figures_of(CAPACITY)), rebuilt.take)

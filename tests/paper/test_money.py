@@ -118,6 +118,8 @@ class Market(RuleBasedStateMachine):
         qty=QTYS,
         kind=st.sampled_from([kind for kind in OrderKind if kind.trigger is not Trigger.NONE]),
         time_in_force=st.sampled_from(TimeInForce),
+        trailing=st.sampled_from([0, 0, 10, 100, 2_000]),
+        tracks_at_once=st.booleans(),
         is_handled=st.booleans(),
     )
     def stop(
@@ -129,11 +131,16 @@ class Market(RuleBasedStateMachine):
         qty: str,
         kind: OrderKind,
         time_in_force: TimeInForce,
+        trailing: int,
+        tracks_at_once: bool,
         is_handled: bool,
     ) -> None:
         if kind.is_market:
             price, time_in_force = "0", TimeInForce.GTC
-        request = self.desk.request(side, price, qty, kind=kind, time_in_force=time_in_force, stop=stop)
+        stop = "0" if trailing and tracks_at_once else stop
+        request = self.desk.request(
+            side, price, qty, kind=kind, time_in_force=time_in_force, stop=stop, trailing=trailing
+        )
         self._place(account, request, is_handled=is_handled)
 
     @rule(

@@ -9,10 +9,13 @@ from paper.calls import documents
 from paper.calls.parameters import ResponseType
 from paper.errors import ErrorKind, ExchangeError
 from paper.exchange.news import AccountNews, OrderNews
+from paper.exchange.order_lists import NewList, pair_of
+from paper.money.order_list import Contingency
 from paper.money.orders import ExpiryReason, Order, OrderKind, OrderStatus
 from paper.streams.user_documents import event
 from paper.units import parse_units
 from tests.paper.desk import ALICE, START_NS, Desk
+from tests.paper.lists import place
 
 START_MS = START_NS // 1_000_000
 
@@ -42,8 +45,9 @@ def test_it_tracks_the_price_and_wakes_when_it_has_come_back(desk: Desk) -> None
     """From the last price on; the ledger has the best price, and since when it is tracked."""
     order = stop_loss(desk)
     assert (order.trail_ticks, order.trailing_ms, order.is_waiting) == (9_000_000, START_MS, True)
+    desk.engine.time_ns += 5_000_000
     go_to(desk, "92000", "91080.01")
-    assert (order.trail_ticks, order.is_waiting) == (9_200_000, True)
+    assert (order.trail_ticks, order.trailing_ms, order.is_waiting) == (9_200_000, START_MS, True)
     go_to(desk, "91080")
     assert (order.is_waiting, order.status) == (False, OrderStatus.NEW)
 
@@ -121,3 +125,15 @@ def test_a_purchase_without_a_limit_sets_aside_what_it_may_cost(
     go_to(desk, path[-1])
     assert (order.status, order.expiry_reason) == (OrderStatus.EXPIRED, ExpiryReason.NO_LIQUIDITY)
     assert desk.wallet(ALICE, "USDT") == (sum(before), 0)
+
+
+def test_a_trailing_leg_that_wakes_ends_the_other(desk: Desk) -> None:
+    """An order list does not care what wakes its stop; without a stop price only the other leg has a price to check."""
+    limit = desk.request(Side.SELL, "95000", "0.01", kind=OrderKind.LIMIT_MAKER)
+    stop = desk.request(Side.SELL, "80000", "0.01", kind=OrderKind.STOP_LOSS_LIMIT, trailing=100)
+    placed = place(desk, NewList(Contingency.OCO, "", pair_of(limit, stop)))
+    go_to(desk, "92000")
+    assert [leg.status for leg in placed.legs] == [OrderStatus.NEW] * 2
+    go_to(desk, "91080")
+    assert (stop.is_waiting, limit.status) == (False, OrderStatus.EXPIRED)
+    assert limit.expiry_reason == ExpiryReason.OTHER_LEG

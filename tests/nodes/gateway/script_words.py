@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from market.codes import CancelReason, OrderType, RejectReason, TimeInForce, Trigger
 from market.commands import AmendOrder, CancelOrder, NewOrder
-from market.events import Accepted, Amended, Canceled, Event, Executed, Rejected, Rested, Triggered
+from market.events import Accepted, Amended, Canceled, Event, Executed, Rejected, Rested, Trailed, Triggered
 from venues.gateway_session import ClientCommand
 
 BTC = 0
@@ -12,7 +12,7 @@ MID = 9_000_000  # where the last trade was when a script begins; prices of a sc
 BUY, SELL = 0, 1
 MARKET, POST_ONLY = int(OrderType.MARKET), int(OrderType.POST_ONLY)
 IOC, FOK = int(TimeInForce.IOC), int(TimeInForce.FOK)
-STOP, TAKE_PROFIT = int(Trigger.STOP), int(Trigger.TAKE_PROFIT)
+STOP, TAKE_PROFIT, TRAIL = int(Trigger.STOP), int(Trigger.TAKE_PROFIT), int(Trigger.TRAIL)
 
 Report = tuple[str | int, ...]
 
@@ -72,6 +72,8 @@ def summary(event: Event) -> Report:
             return ("canceled", event.order_id, event.qty_lots, event.leaves_lots, reason)
         case Amended():
             return ("amended", event.order_id, event.price_ticks - MID, event.leaves_lots, event.resting_lots)
+        case Trailed():
+            return "trailed", event.order_id, event.price_ticks - MID
         case Triggered():
             return ("triggered", event.order_id)
         case Rejected():
