@@ -10,6 +10,7 @@ TESTERS = {
     "pro": "test_ccxt_pro.py",
     "python": "programs/python_binance.py",
     "node": "programs/binance_api_node.cjs",
+    "sdk": "programs/binance_sdk.py",
     "raw": "test_rest.py",
 }
 

@@ -5,6 +5,9 @@ import os
 import subprocess
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
 from tests.environments.made import node_program, python_of
 from tests.paper.conformance import unheard
 from tests.paper.desk import ALICE, BOB
@@ -24,6 +27,7 @@ def run(server: Server, tester: str, command: list[str]) -> str:
     environment = os.environ | {
         "EXCHANGE_URL": server.url,
         "EXCHANGE_KEYS": json.dumps(keys),
+        "EXCHANGE_ED25519": json.dumps([server.ed25519_api_key, pem_of(server.ed25519_key)]),
         "EXCHANGE_ADMIN": ADMIN_TOKEN,
     }
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # else ccxt's hundred exchanges are compiled anew at every start
@@ -31,6 +35,11 @@ def run(server: Server, tester: str, command: list[str]) -> str:
     assert result.returncode == 0, result.stdout + result.stderr
     assert unheard(tester, server.calls, server.streams) == []
     return result.stdout
+
+
+def pem_of(key: Ed25519PrivateKey) -> str:
+    """Return a key as its holder keeps it."""
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
 def test_python_binance_trades_over_http_and_sockets(server: Server) -> None:
@@ -49,3 +58,9 @@ def test_ccxt_trades_in_all_its_three_ways(server: Server) -> None:
     """The same with ccxt as it comes, synchronous, asynchronous and pro: its other tests share our environment."""
     python = python_of(PROGRAMS / "ccxt.lock")
     assert run(server, "ccxt", [str(python), str(PROGRAMS / "ccxt_all.py")]).endswith("done\n")
+
+
+def test_binances_own_sdk_walks_through_every_call_that_it_has(server: Server) -> None:
+    """Each answer is read by the SDK's models, and holds nothing that they do not know; what is not there is named."""
+    python = python_of(PROGRAMS / "binance_sdk.lock")
+    assert run(server, "sdk", [str(python), str(PROGRAMS / "binance_sdk.py")]).endswith("done\n")
