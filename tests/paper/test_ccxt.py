@@ -251,6 +251,22 @@ def test_orders_that_wait_and_icebergs_are_placed(server: Server, alice: Any) ->
     assert alice.fetch_order(profit["id"], BTC)["average"] == 94000
 
 
+def test_a_stop_trails_the_price(server: Server, alice: Any) -> None:
+    """trailingDelta in basis points, as ccxt's own example for Binance's spot market gives it."""
+    server.flow(Side.SELL, "90000", "0.01")
+    server.flow(Side.BUY, "90000", "0.01")
+    stop = alice.create_order(BTC, "STOP_LOSS_LIMIT", "sell", 0.01, 89000, {"trailingDelta": 100})
+    for price in ("92000", "91100"):
+        server.flow(Side.SELL, price, "0.01")
+        server.flow(Side.BUY, price, "0.01")
+    info = alice.fetch_order(stop["id"], BTC)["info"]
+    assert (info["trailingDelta"], info["isWorking"]) == (100, False)
+    server.flow(Side.BUY, "91080", "0.02")
+    server.flow(Side.SELL, "91080", "0.01")
+    found = alice.fetch_order(stop["id"], BTC)
+    assert (found["status"], found["average"]) == ("closed", 91080)
+
+
 def test_order_lists_are_placed_asked_for_and_cancelled(server: Server, alice: Any) -> None:
     """orderList/oco, oto, otoco and the old order/oco, as ccxt sends them; a leg is cancelled as any order."""
     for side in (Side.SELL, Side.BUY):
