@@ -38,7 +38,7 @@ class ErrorKind(Enum):
         504,
         "Timeout waiting for response from backend server. Send status unknown; execution status unknown.",
     )
-    OVERLOADED = -1008, 503, "Request throttled by system-level protection. Please try again."
+    OVERLOADED = -1008, 503, "Server is currently overloaded with other requests. Please try again in a few minutes."
     FILTER_FAILURE = -1013, 400, "Filter failure: {name}"
     MARKET_CLOSED = -1013, 400, "Market is closed."
     UNSUPPORTED_OPERATION = -1020, 404, "This operation is not supported."
@@ -67,10 +67,14 @@ class ErrorKind(Enum):
     BAD_SIDE = -1117, 400, "Invalid side."
     BAD_INTERVAL = -1120, 400, "Invalid interval."
     BAD_SYMBOL = -1121, 400, "Invalid symbol."
+    BAD_SYMBOL_STATUS = -1122, 400, "Invalid symbolStatus."
     INTERVAL_TOO_LONG = -1127, 400, "More than 24 hours between startTime and endTime."
     BAD_COMBINATION = -1128, 400, "Combination of optional parameters invalid."
     BAD_PARAMETER = -1130, 400, "Data sent for parameter '{name}' is not valid."
+    BAD_STRATEGY_TYPE = -1134, 400, "strategyType was less than 1000000."
+    BAD_TICKER_TYPE = -1139, 400, "Invalid ticker type."
     BAD_RECV_WINDOW = -1131, 400, "recvWindow must be less than 60000."
+    SBE_DISABLED = -1155, 406, "SBE is not enabled."
     BAD_TIME_UNIT = -1194, 400, "Invalid value for time unit; expected either MICROSECOND or MILLISECOND."
     BAD_RESPONSE_TYPE = -1136, 400, "Invalid newOrderRespType."
     BAD_CANCEL_RESTRICTIONS = -1145, 400, "cancelRestrictions has to be either ONLY_NEW or ONLY_PARTIALLY_FILLED."
@@ -106,6 +110,7 @@ class ErrorKind(Enum):
     AMEND_UNDER_WAY = -2038, 400, "Order amend rejected: another amend of the order is on its way."
     NO_SUCH_LIST = -2018, 400, "Order list does not exist."
     NO_SUCH_ORDER = -2013, 400, "Order does not exist."
+    OTHER_CLIENT_ORDER_ID = -2039, 400, "Client order ID is not correct for this order ID."
     BAD_API_KEY_FORMAT = -2014, 401, "API-key format invalid."
     STREAM_ACTIVE = -2035, 400, "User Data Stream subscription already active."
     STREAM_INACTIVE = -2036, 400, "User Data Stream subscription not active."
@@ -173,6 +178,7 @@ REJECT_NAMES: Final = {
     ErrorKind.WOULD_TAKE: "WOULD_MATCH_IMMEDIATELY",
     ErrorKind.INSUFFICIENT_BALANCE: "INSUFFICIENT_BALANCES",
     ErrorKind.WOULD_TRIGGER: "STOP_PRICE_WOULD_TRIGGER_IMMEDIATELY",
+    ErrorKind.BAD_LIST_PRICES: "OCO_BAD_PRICES",
 }
 
 

@@ -34,6 +34,7 @@ from paper.time_units import TIME_UNIT_HEADER, in_microseconds, wants_microsecon
 
 App = Sanic[Any, Any]
 
+_SBE_HEADER: Final = "X-MBX-SBE"  # asks for answers in SBE
 _REQUEST_TIMEOUT_S: Final = 5
 _PING_INTERVAL_S: Final = 20.0
 _PONG_TIMEOUT_S: Final = 60.0
@@ -165,7 +166,7 @@ def _handler(desk: FrontDesk, endpoint: Endpoint) -> Callable[[Request], Corouti
         now_ns = desk.clock()
         inquiry = Inquiry({}, request.ip)
         try:
-            is_in_us = wants_microseconds(request.headers.get(TIME_UNIT_HEADER, ""))
+            is_in_us = _wants_microseconds(request)
             query, body = request.query_string, _text(request.body)
             inquiry.texts = read_texts(query, body)
             inquiry.api_key = request.headers.get("X-MBX-APIKEY", "")
@@ -187,6 +188,12 @@ def _handler(desk: FrontDesk, endpoint: Endpoint) -> Callable[[Request], Corouti
         return answer
 
     return handle
+
+
+def _wants_microseconds(request: Request) -> bool:
+    if _SBE_HEADER in request.headers:
+        raise ExchangeError(ErrorKind.SBE_DISABLED)
+    return wants_microseconds(request.headers.get(TIME_UNIT_HEADER, ""))
 
 
 def _text(body: bytes) -> str:

@@ -10,7 +10,7 @@ from paper.calls.list_calls import cancelled_list
 from paper.calls.new_orders import read_order
 from paper.calls.parameters import ResponseType
 from paper.errors import ErrorKind, ExchangeError, error_of_reject
-from paper.exchange.filters import qty_to_lots
+from paper.exchange.filters import filter_documents, qty_to_lots
 from paper.intervals import DAY_MS
 from paper.money.history import Span
 from paper.money.order_list import OrderList
@@ -35,6 +35,8 @@ async def check_order(call: Call) -> Document:
 async def show_order(call: Call) -> Document:
     """Tell how an order stands."""
     order = _find_order(call)
+    if order is None and call.values.keys() >= {"orderId", "origClientOrderId"}:
+        raise ExchangeError(ErrorKind.OTHER_CLIENT_ORDER_ID)
     if order is None or not call.may_see(order):
         raise ExchangeError(ErrorKind.NO_SUCH_ORDER)
     return documents.order(order)
@@ -200,6 +202,11 @@ async def set_bnb_burn(call: Call) -> Document:
         raise ExchangeError(ErrorKind.MANDATORY_PARAMETER, name="spotBNBBurn")
     call.exchange.set_bnb_payer(call.account, call.values["spotBNBBurn"])
     return await show_bnb_burn(call)
+
+
+async def show_filters(call: Call) -> Document:
+    """Tell the filters that bind the account in a symbol; no account, and no asset, has filters of its own."""
+    return {"exchangeFilters": [], "symbolFilters": filter_documents(call.symbol), "assetFilters": []}
 
 
 async def show_order_limits(call: Call) -> list[Document]:

@@ -224,6 +224,7 @@ ENDPOINTS: Final = (
     _signed("GET", "myAllocations", "myAllocations", 20, _ALLOCATIONS, account_calls.my_allocations),
     _signed("GET", "account", "account.status", 20, (p.OMIT_ZERO_BALANCES,), account_calls.show_account),
     _signed("GET", "account/commission", "account.commission", 20, (p.SYMBOL,), account_calls.show_commission),
+    _signed("GET", "myFilters", "myFilters", 40, (p.SYMBOL,), account_calls.show_filters),
     _signed("GET", "rateLimit/order", "account.rateLimits.orders", 40, (), account_calls.show_order_limits),
     _signed("GET", "/sapi/v1/asset/tradeFee", "", 1, (p.SYMBOL_OR_ALL,), account_calls.show_trade_fees),
     _signed("GET", "/sapi/v1/bnbBurn", "", 1, (), account_calls.show_bnb_burn),

@@ -131,11 +131,11 @@ def _text(pattern: str, read: Parser = lambda _, text: text, schema: Mapping[str
     return Kind(parse, schema or {"type": "string", "pattern": f"^{pattern}$"})
 
 
-def _integer(low: int = 0) -> Kind:
+def _integer(low: int = 0, kind: ErrorKind = ErrorKind.BAD_PARAMETER) -> Kind:
     def read(name: str, text: str) -> int:
         value = int(text)
         if not low <= value <= UNITS_MAX:
-            raise ExchangeError(ErrorKind.BAD_PARAMETER, name=name)
+            raise ExchangeError(kind, name=name)
         return value
 
     return _text(r"[0-9]{1,20}", read, {"type": "integer", "minimum": low, "maximum": UNITS_MAX})
@@ -154,8 +154,8 @@ def _member_of(members: type[IntEnum] | type[StrEnum], kind: ErrorKind = ErrorKi
     return _one_of(dict(members.__members__), kind)
 
 
-def _word(*words: str) -> Kind:
-    return _one_of({word: word for word in words})
+def _word(*words: str, kind: ErrorKind = ErrorKind.BAD_PARAMETER) -> Kind:
+    return _one_of({word: word for word in words}, kind)
 
 
 def _of_symbols(kind: Kind, *, is_json: bool = False) -> Kind:
@@ -260,15 +260,19 @@ END_TIME: Final = Parameter("endTime", Kind(_end_ms, _INTEGER_KIND.schema))
 LIMIT: Final = Parameter("limit", _POSITIVE_KIND)
 INTERVAL: Final = Parameter("interval", _one_of(INTERVALS, ErrorKind.BAD_INTERVAL), True)
 WINDOW_SIZE: Final = Parameter("windowSize", _one_of(WINDOWS_MS))
-TICKER_TYPE: Final = Parameter("type", _word("FULL", "MINI"))
+TICKER_TYPE: Final = Parameter("type", _word("FULL", "MINI", kind=ErrorKind.BAD_TICKER_TYPE))
 PERMISSIONS: Final = Parameter(
     "permissions", _text(_PERMISSIONS, _permissions, {"type": "string", "pattern": f"^({_PERMISSIONS})$"})
 )
 SHOW_PERMISSION_SETS: Final = Parameter("showPermissionSets", _BOOLEAN_KIND)
-SYMBOL_STATUS: Final = Parameter("symbolStatus", _word("TRADING", "HALT", "BREAK", "CANCEL_ONLY"))
+SYMBOL_STATUS: Final = Parameter(
+    "symbolStatus", _word("TRADING", "HALT", "BREAK", "CANCEL_ONLY", kind=ErrorKind.BAD_SYMBOL_STATUS)
+)
 TIME_ZONE: Final = Parameter("timeZone", _text(r"[+-]?[0-9]{1,2}(:[0-9]{2})?", _zone_ms))
 STRATEGY_ID: Final = Parameter("strategyId", _INTEGER_KIND)
-STRATEGY_TYPE: Final = Parameter("strategyType", _integer(1_000_000))  # what is below, Binance keeps for itself
+STRATEGY_TYPE: Final = Parameter(
+    "strategyType", _integer(1_000_000, ErrorKind.BAD_STRATEGY_TYPE)
+)  # what is below, Binance keeps for itself
 COMPUTE_COMMISSION_RATES: Final = Parameter("computeCommissionRates", _BOOLEAN_KIND)
 PEG_PRICE_TYPE: Final = Parameter("pegPriceType", _word("PRIMARY_PEG", "MARKET_PEG"))
 PEG_OFFSET_TYPE: Final = Parameter("pegOffsetType", _word("PRICE_LEVEL"))

@@ -23,6 +23,7 @@ from market import codes, limits
 from market.limits import ORDER_IDS_PER_SOURCE, OWNERS_PER_SOURCE
 from market.messages import MESSAGES, FieldSpec, MessageSpec
 from paper.faults import FaultKind, Option
+from tests.docs import exchange_errors
 
 ROOT = Path(__file__).resolve().parents[2]
 PROTOCOL, OPERATING = ROOT / "docs" / "protocol.md", ROOT / "docs" / "operating.md"
@@ -218,6 +219,11 @@ def _option(option: Option) -> str:
     return f"`{option.name}`: {option.expected}{default}"
 
 
+def errors_table(_: str) -> str:
+    """Return every error code, whether the paper exchange sends it, in which words, and the test that expects it."""
+    return table(("code", "name", "can come", "text", "test"), exchange_errors.rows())
+
+
 TABLES: dict[str, tuple[Path, Callable[[str], str]]] = {
     "messages": (PROTOCOL, messages_tables),
     "codes": (PROTOCOL, enums_tables),
@@ -228,6 +234,7 @@ TABLES: dict[str, tuple[Path, Callable[[str], str]]] = {
     "settings": (OPERATING, settings_table),
     "transports": (OPERATING, transports_table),
     "faults": (PAPER, faults_table),
+    "errors": (PAPER, errors_table),
 }
 
 

@@ -30,6 +30,7 @@ NAMES = {
     "INSUFFICIENT_BALANCES",
     "STOP_PRICE_WOULD_TRIGGER_IMMEDIATELY",
     "WOULD_MATCH_IMMEDIATELY",
+    "OCO_BAD_PRICES",
 }
 
 
@@ -81,11 +82,11 @@ def test_an_order_that_expires_says_why(
     assert everything[-1]["expiryReason"] == reason
 
 
-def signed_params(server: Server) -> dict[str, Any]:
+def signed_params(server: Server, **more: str) -> dict[str, Any]:
     """Return the parameters of a signed request of the WebSocket API, without more."""
 
     keys = server.keys[ALICE]
-    values = {"apiKey": keys.api_key, "timestamp": time_ns() // 1_000_000}
+    values = {"apiKey": keys.api_key, "timestamp": time_ns() // 1_000_000, **more}
     payload = "&".join(f"{name}={values[name]}" for name in sorted(values))
     return {**values, "signature": sign(payload, keys.secret)}
 
@@ -235,7 +236,7 @@ def test_what_clients_may_add_is_taken(server: Server) -> None:
     """All of it was refused with -1104, so that such clients could do nothing."""
     placed = order(server, price="80000", strategyId=7, strategyType=1_000_000)
     assert placed[0] == 200
-    assert order(server, price="80000", strategyType=999_999)[1]["code"] == -1130
+    assert order(server, price="80000", strategyType=999_999)[1]["code"] == -1134
     for zone in ("0", "00:00", "+00:00", "-0:00"):
         query = urlencode({"symbol": "BTCUSDT", "interval": "1m", "timeZone": zone})
         assert send(server, "GET", "klines", query=query)[0] == 200
@@ -288,6 +289,58 @@ def test_a_symbol_of_another_status_is_refused(server: Server) -> None:
     for query in ("symbolStatus=CANCEL_ONLY", "symbolStatus=CANCEL_ONLY&symbols=%5B%22BTCUSDT%22,%22ETHUSDT%22%5D"):
         told = send(server, "GET", "ticker/price", query=query)[1]
         assert [each["symbol"] for each in told] == ["ETHUSDT"]
+
+
+def test_what_is_spelt_wrong_has_a_code_of_its_own(server: Server) -> None:
+    """-1122 and -1139 of public calls; of an order -1130, which names the mode that is not there."""
+    for query, code in (("symbolStatus=OPEN", -1122), ("symbol=BTCUSDT&type=TINY", -1139)):
+        assert send(server, "GET", "ticker/24hr", query=query)[1]["code"] == code
+    status, document, _ = order(server, selfTradePreventionMode="TRANSFER")
+    assert (status, document["code"]) == (400, -1130)
+    assert "'selfTradePreventionMode'" in document["msg"]
+    info = send(server, "GET", "exchangeInfo", query="symbol=BTCUSDT")[1]["symbols"][0]
+    assert "TRANSFER" not in info["allowedSelfTradePreventionModes"]
+
+
+def test_what_binance_has_taken_away_is_refused(server: Server) -> None:
+    """-1020 of /api/v1 and of listenKeys, over HTTP and the WebSocket API; nobody is answered in SBE."""
+    listen_key_calls = [(method, "userDataStream") for method in ("POST", "PUT", "DELETE")]
+    for method, path in [("GET", "/api/v1/ping"), ("GET", "/api/v1/depth"), *listen_key_calls]:
+        status, document, _ = send(server, method, path)
+        assert (status, document["code"]) == (404, -1020), path
+    with listening(server, "/ws-api/v3") as listener:
+        for method in ("userDataStream.start", "userDataStream.ping", "userDataStream.stop"):
+            assert listener.ask(id=1, method=method)["error"]["code"] == -1020
+        wide = signed_params(server, recvWindow="5000.5")
+        assert listener.ask(id=2, method="userDataStream.subscribe.signature", params=wide)["status"] == 200
+    assert send(server, "GET", "time", headers={"Host": "evil.example"})[:2] == (
+        403,
+        {"code": -1002, "msg": "You are not authorized to execute this request."},
+    )
+    status, document, _ = send(server, "GET", "time", headers={"X-MBX-SBE": "3:5", "Accept": "application/sbe"})
+    assert (status, document) == (406, {"code": -1155, "msg": "SBE is not enabled."})
+
+
+def test_an_account_is_told_its_filters(server: Server) -> None:
+    """Those of the symbol; no account has others, and no asset has one."""
+    told = send(server, "GET", "myFilters", query=signed(server, symbol="ETHUSDT"))[1]
+    symbol = send(server, "GET", "exchangeInfo", query="symbol=ETHUSDT")[1]["symbols"][0]
+    assert told == {"exchangeFilters": [], "symbolFilters": symbol["filters"], "assetFilters": []}
+    assert send(server, "GET", "myFilters", query=signed(server, symbol="NOPE"))[1]["code"] == -1121
+    assert send(server, "GET", "myFilters", query="symbol=ETHUSDT")[1]["code"] == -1102
+
+
+def test_an_order_by_two_ids_is_one_that_has_both(server: Server) -> None:
+    """-2039 if there is no such pair, though each may be somebody's; -2013 of one id alone."""
+    one, other = (order(server, price="80000", newClientOrderId=name)[1]["orderId"] for name in ("one", "other"))
+
+    def code(**ids: object) -> int:
+        return int(send(server, "GET", "order", query=signed(server, symbol="BTCUSDT", **ids))[1].get("code", 0))
+
+    assert code(orderId=one, origClientOrderId="one") == 0
+    assert code(orderId=other, origClientOrderId="one") == -2039
+    assert code(orderId=1, origClientOrderId="one") == -2039
+    assert code(orderId=1) == code(origClientOrderId="nobody") == -2013
 
 
 def test_trade_fees_are_told(server: Server) -> None:

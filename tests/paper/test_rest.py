@@ -245,7 +245,7 @@ def test_a_signed_call_with_a_fault_is_refused_by_name(
         ("ticker/price", "symbol=BTCUSDT&symbols=%5B%22BTCUSDT%22%5D", ErrorKind.BAD_COMBINATION),
         ("ticker/price", "symbols=%5B%22BTCUSDT%22,%22BTCUSDT%22%5D", ErrorKind.REPEATED_SYMBOL),
         ("ticker/price", "symbols=BTCUSDT", ErrorKind.ILLEGAL_CHARACTERS),
-        ("ticker/24hr", "type=LONG", ErrorKind.BAD_PARAMETER),
+        ("ticker/24hr", "type=LONG", ErrorKind.BAD_TICKER_TYPE),
     ],
 )
 def test_a_public_call_with_a_fault_is_refused_by_name(server: Server, path: str, query: str, kind: ErrorKind) -> None:
