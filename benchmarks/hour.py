@@ -48,6 +48,7 @@ from simulation.market import FlowMarket
 
 SECONDS: Final = 3_600.0
 RUNS: Final = 8
+RUNS_MIN: Final = 4
 DEVIATIONS_MAX: Final = 4.0
 PAUSE_NS_MAX: Final = 50 * NS_PER_MS  # two own commands that are closer follow one on the other's answer
 FLOW: Final = first_owner(Source.FLOW)
@@ -264,13 +265,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--runs", type=int, default=RUNS, help="simulated, of the same market and of others each")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the desk")
     parser.add_argument("--run-dir", type=Path, help="of a desk that has traded for so long")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
+    if given.runs < RUNS_MIN:
+        parser.error(f"--runs must be {RUNS_MIN} or more, was {given.runs}: of fewer nobody knows how far they spread")
     if given.run_dir is not None:
         real = real_hour(given.run_dir, given.seconds)
     else:
-        with running_desk({}, ("api", "tracker")) as run_dir:
+        with running_desk(dict(text.split("=", 1) for text in given.set), ("api", "tracker")) as run_dir:
             time.sleep(given.seconds)
             real = real_hour(run_dir, given.seconds)
     seed, numbers = real.settings.flow.seed, range(1, given.runs + 1)
