@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from market.codes import RejectReason
-from paper.calls import documents, list_documents
+from paper.calls import commission_documents, documents, list_documents
 from paper.calls.call import Call
 from paper.calls.documents import Document
 from paper.calls.list_calls import cancelled_list
@@ -29,7 +29,9 @@ async def place_order(call: Call) -> Document:
 async def check_order(call: Call) -> Document:
     """Check an order without placing it."""
     call.exchange.check(read_order(call), call.now_ns)
-    return documents.order_commission(await show_commission(call)) if call.get("computeCommissionRates") else {}
+    return (
+        commission_documents.order_commission(await show_commission(call)) if call.get("computeCommissionRates") else {}
+    )
 
 
 async def show_order(call: Call) -> Document:
@@ -56,13 +58,15 @@ async def amend_order(call: Call) -> Document:
         ExchangeError: if there is no such open order, it is not to get smaller, or it trades too fast.
     """
     order = _open_order(call, ErrorKind.NO_SUCH_ORDER)
-    earlier_id, qty_lots = order.client_order_id, qty_to_lots(order.symbol, call.values["newQty"])
+    qty_lots = qty_to_lots(order.symbol, call.values["newQty"])
     client_order_id = call.get("newClientOrderId") or f"tb-{order.order_id:x}-{qty_lots:x}"  # new: it is ever smaller
     for _ in range(_AMEND_TRIES_MAX):
         pending = call.exchange.amend(order, qty_lots, client_order_id, call.now_ns)
         await call.wait_for_engine(pending)
         if pending.is_applied:
-            told = documents.amended_order(order, earlier_id)
+            call.exchange.saves.save()  # a leg that is held is amended at once
+            last = call.exchange.ledger.history.amendments(call.account, order.symbol, order.order_id, Span(1))
+            told = documents.amended_order(order, last[0])
             order_list = call.exchange.ledger.open_lists.of(order)
             return told if order_list is None else told | {"listStatus": list_documents.list_status(order_list)}
         if pending.refusal is None:
@@ -72,6 +76,13 @@ async def amend_order(call: Call) -> Document:
         if pending.refusal is not RejectReason.LEAVES_CHANGED:
             raise error_of_reject(pending.refusal)
     raise ExchangeError(ErrorKind.OVERLOADED)
+
+
+async def show_amendments(call: Call) -> list[Document]:
+    """Tell how an order got smaller, oldest first."""
+    span = Span(call.limit, call.get("fromExecutionId", 0))
+    found = call.exchange.ledger.history.amendments(call.account, call.symbol, call.values["orderId"], span)
+    return [documents.amendment(call.symbol, each) for each in found]
 
 
 async def replace_order(call: Call) -> Document:
@@ -177,7 +188,7 @@ async def show_account(call: Call) -> Document:
 async def show_commission(call: Call) -> Document:
     """Tell what the exchange takes of a trade."""
     exchange = call.exchange
-    return documents.commission(
+    return commission_documents.commission(
         call.symbol,
         exchange.commission,
         is_bnb_payer=exchange.is_bnb_payer(call.account),
@@ -188,7 +199,7 @@ async def show_commission(call: Call) -> Document:
 async def show_trade_fees(call: Call) -> list[Document]:
     """Tell what the exchange takes of a trade in one symbol, or in each."""
     symbols = [call.symbol] if "symbol" in call.values else call.exchange.symbols.values()
-    return [documents.trade_fee(symbol, call.exchange.commission) for symbol in symbols]
+    return [commission_documents.trade_fee(symbol, call.exchange.commission) for symbol in symbols]
 
 
 async def show_bnb_burn(call: Call) -> Document:

@@ -1,27 +1,27 @@
 """The JSON documents of the REST calls, with Binance's names, also the misspelt ones; every number is decimal text."""
 
 from collections.abc import Collection, Mapping, Sequence
-from decimal import Decimal
 from typing import Any, Final
 
 from market.codes import SelfTradePrevention, Side, TimeInForce
 from market.depth import Depth, Level
 from paper.access.usage import Limit
+from paper.calls.commission_documents import rates_of
 from paper.calls.parameters import ResponseType
 from paper.exchange.filters import filter_documents
 from paper.exchange.tape import Bar, PublicTrade
 from paper.money.account_records import AccountRecord
-from paper.money.commission import DISCOUNT_ASSET, Commission, Terms
+from paper.money.amendments import Amendment
+from paper.money.commission import Terms
 from paper.money.orders import AccountTrade, Order, OrderKind
 from paper.money.wallets import Wallet
-from paper.units import UNITS_PER_ONE, Symbol, format_units
+from paper.units import Symbol, format_units
 
 Document = dict[str, Any]
 
 _ZERO: Final = format_units(0)
 _NOT_WORKING: Final = -1
 _NO_LEVEL: Final = Level(0, 0)
-_NO_RATES: Final = dict.fromkeys(("maker", "taker", "buyer", "seller"), _ZERO)
 
 
 def exchange_info(
@@ -220,15 +220,15 @@ def cancelled_order(order: Order, client_order_id: str) -> Document:
     }
 
 
-def amended_order(order: Order, earlier_client_id: str) -> Document:
+def amended_order(order: Order, amendment: Amendment) -> Document:
     """Return the answer to an amend; its quantities are spelt in its own way, not as other orders'."""
     told = _progress(order)
     return {
         "transactTime": order.update_ms,
-        "executionId": order.order_id,
+        "executionId": amendment.execution_id,
         "amendedOrder": {
             **_identity(order),
-            "origClientOrderId": earlier_client_id,
+            "origClientOrderId": amendment.earlier_client_id,
             "clientOrderId": order.client_order_id,
             "price": told["price"],
             "qty": told["origQty"],
@@ -240,6 +240,20 @@ def amended_order(order: Order, earlier_client_id: str) -> Document:
             "workingTime": order.working_ms or _NOT_WORKING,
             **_conditions(order),
         },
+    }
+
+
+def amendment(symbol: Symbol, amendment: Amendment) -> Document:
+    """Return how an order got smaller once."""
+    return {
+        "symbol": symbol.name,
+        "orderId": amendment.order_id,
+        "executionId": amendment.execution_id,
+        "origClientOrderId": amendment.earlier_client_id,
+        "newClientOrderId": amendment.client_order_id,
+        "origQty": symbol.qty_text(amendment.earlier_lots),
+        "newQty": symbol.qty_text(amendment.qty_lots),
+        "time": amendment.time_ms,
     }
 
 
@@ -269,7 +283,7 @@ def account(uid: int, wallets: dict[str, Wallet], terms: Terms, update_ms: int) 
         "takerCommission": terms.taker_rate // 10_000,
         "buyerCommission": 0,
         "sellerCommission": 0,
-        "commissionRates": _rates(terms),
+        "commissionRates": rates_of(terms),
         "canTrade": True,
         "canWithdraw": False,
         "canDeposit": False,
@@ -304,43 +318,6 @@ def listed_account(number: int, record: AccountRecord, wallets: Mapping[str, Wal
         "paysInBnb": bool(record.is_bnb_payer),
         "balances": {asset: format_units(wallet.free + wallet.locked) for asset, wallet in wallets.items()},
     }
-
-
-def commission(symbol: Symbol, rates: Commission, *, is_bnb_payer: bool, has_bnb_price: bool) -> Document:
-    """Return what the exchange takes of a trade in a symbol, and what is left of it for who pays in BNB."""
-    return {
-        "symbol": symbol.name,
-        "standardCommission": _rates(rates.terms(symbol.name)),
-        "specialCommission": _NO_RATES,
-        "taxCommission": _NO_RATES,
-        "discount": {
-            "enabledForAccount": is_bnb_payer,
-            "enabledForSymbol": has_bnb_price,
-            "discountAsset": DISCOUNT_ASSET,
-            "discount": format_units(rates.bnb_rate),
-        },
-    }
-
-
-def trade_fee(symbol: Symbol, rates: Commission) -> Document:
-    """Return what the exchange takes of a trade, as shares without trailing zeros."""
-    terms = rates.terms(symbol.name)
-    return {
-        "symbol": symbol.name,
-        "makerCommission": f"{Decimal(terms.maker_rate) / UNITS_PER_ONE:f}",
-        "takerCommission": f"{Decimal(terms.taker_rate) / UNITS_PER_ONE:f}",
-    }
-
-
-def order_commission(told: Document) -> Document:
-    """Return what an order would pay, from what `commission` tells of its symbol."""
-    kinds = ("standardCommission", "specialCommission", "taxCommission")
-    rates = {f"{kind}ForOrder": {role: told[kind][role] for role in ("maker", "taker")} for kind in kinds}
-    return {**rates, "discount": told["discount"]}
-
-
-def _rates(terms: Terms) -> Document:
-    return _NO_RATES | {"maker": format_units(terms.maker_rate), "taker": format_units(terms.taker_rate)}
 
 
 def _identity(order: Order) -> Document:

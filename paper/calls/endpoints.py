@@ -118,6 +118,7 @@ _OPO: Final = (*_NEW_LIST, *_WORKING, *_without_quantity(leg_parameters(list_cal
 _OPOCO: Final = (*_NEW_LIST, *_WORKING, *_without_quantity(_PENDING_PAIR))
 _LIST: Final = (p.ORDER_LIST_ID, p.ORIG_CLIENT_ORDER_ID)
 _CANCEL_LIST: Final = (p.SYMBOL, p.ORDER_LIST_ID, p.LIST_CLIENT_ORDER_ID, p.NEW_CLIENT_ORDER_ID)
+_AMENDMENTS: Final = (p.SYMBOL, p.AMENDED_ORDER_ID, p.FROM_EXECUTION_ID, p.LIMIT)
 _KLINES: Final = (p.SYMBOL, p.INTERVAL, *_RANGE, p.TIME_ZONE)
 _ALLOCATIONS: Final = (p.SYMBOL, p.FROM_ALLOCATION_ID, p.ORDER_ID, *_RANGE)
 _MY_TRADES: Final = (p.SYMBOL, p.ORDER_ID, p.FROM_ID, *_RANGE)
@@ -193,6 +194,7 @@ ENDPOINTS: Final = (
     _signed("POST", "order/test", "order.test", 1, _TEST, account_calls.check_order),
     _trade("POST", "order/cancelReplace", "order.cancelReplace", _REPLACE, account_calls.replace_order),
     _signed("PUT", "order/amend/keepPriority", "order.amend.keepPriority", 4, _AMEND, account_calls.amend_order),
+    _signed("GET", "order/amendments", "order.amendments", 4, _AMENDMENTS, account_calls.show_amendments),
     _signed("GET", "order", "order.status", 4, _ORDER, account_calls.show_order),
     _trade("DELETE", "order", "order.cancel", _CANCEL, account_calls.cancel_order),
     _trade("POST", "orderList/oco", "orderList.place.oco", (*_NEW_LIST, *_PAIR), list_calls.place_oco),

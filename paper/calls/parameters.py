@@ -252,6 +252,8 @@ CANCEL_ORIG_CLIENT_ORDER_ID: Final = Parameter("cancelOrigClientOrderId", _CLIEN
 CANCEL_NEW_CLIENT_ORDER_ID: Final = Parameter("cancelNewClientOrderId", _CLIENT_ORDER_ID_KIND)
 ORDER_RATE_LIMIT_EXCEEDED_MODE: Final = Parameter("orderRateLimitExceededMode", _word("DO_NOTHING", "CANCEL_ONLY"))
 ORDER_ID: Final = Parameter("orderId", _INTEGER_KIND)
+AMENDED_ORDER_ID: Final = Parameter("orderId", _INTEGER_KIND, is_required=True)
+FROM_EXECUTION_ID: Final = Parameter("fromExecutionId", _INTEGER_KIND)
 FROM_ID: Final = Parameter("fromId", _INTEGER_KIND)
 FROM_BLOCK_TRADE_ID: Final = Parameter("fromId", _INTEGER_KIND, is_required=True)
 FROM_ALLOCATION_ID: Final = Parameter("fromAllocationId", _INTEGER_KIND)

@@ -337,11 +337,13 @@ class Executions:
         """Make an open order smaller, and call it as the amend wants."""
         assert less_lots > 0, f"an amend must make an order smaller, was by {less_lots}: {order}"
         earlier_id = self._ledger.change(order).client_order_id
+        earlier_lots = order.qty_lots
         self._free(order, less_lots)
         order.qty_lots -= less_lots
         order.client_order_id = order.next_client_order_id or earlier_id
         order.next_client_order_id = ""
         order.update_ms = time_ms
+        self._ledger.amendments.add(order, self._ledger.next_amend_number(), earlier_id, earlier_lots)
         self._news.append(OrderNews(order.copy(), ExecutionType.REPLACED, time_ms, earlier_client_id=earlier_id))
         if order.client_order_id != earlier_id:
             self.lists.on_renamed(order, time_ms)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from paper.money.account_records import account_of
+from paper.money.amendments import Amendment
 from paper.money.order_list import Contingency, ListStatus, OrderList
 from paper.money.orders import AccountTrade, Order
 from paper.money.tables import ORDER_COLUMNS, TRADE_COLUMNS, order_of_row, trade_of_row
@@ -73,6 +74,14 @@ class History:
         """Return all trades of one order, oldest first."""
         sql = f"SELECT {TRADE_COLUMNS} FROM trades WHERE order_id = ? ORDER BY trade_id"  # noqa: S608 - constants
         return [trade_of_row(row, self._symbols) for row in self._connection.execute(sql, (order_id,))]
+
+    def amendments(self, account: int, symbol: Symbol, order_id: int, span: Span) -> list[Amendment]:
+        """Return how an order of the account got smaller, oldest first."""
+        if self.order(account, symbol, order_id) is None:
+            return []
+        columns = "execution_id, order_id, earlier_client_id, client_order_id, earlier_lots, qty_lots, time_ms"
+        rows: list[tuple[Any, ...]] = self._rows("amendments", columns, "execution_id", [("order_id", order_id)], span)
+        return [Amendment(*row) for row in rows]
 
     def executing_lists(self, open_orders: Mapping[int, Order]) -> list[OrderList]:
         """Return the order lists whose legs can still end or trigger one another, oldest first.

@@ -18,6 +18,7 @@ from typing import Final
 from market.codes import RejectReason
 from market.instrument import Instrument
 from paper.money.account_records import AccountRecords
+from paper.money.amendments import Amendments
 from paper.money.history import History
 from paper.money.kept_bars import KeptBars
 from paper.money.ledger_file import open_ledger
@@ -27,6 +28,7 @@ from paper.money.tables import (
     IS_OPEN,
     ORDER_COLUMNS,
     SAVE_ACCOUNT,
+    SAVE_AMENDMENT,
     SAVE_BALANCE,
     SAVE_COUNTER,
     SAVE_ENGINE,
@@ -47,6 +49,7 @@ TRADE_IDS_PER_EPOCH: Final = 10**10  # so that trade ids keep rising when a new 
 _ORDER_COUNT: Final = "order_count"
 _QUEUE_COUNT: Final = "queue_count"
 _LIST_COUNT: Final = "list_count"
+_AMEND_COUNT: Final = "amend_count"
 _NO_REPORT: Final = 0, 0
 _DIFFERENCES_TOLD_MAX: Final = 5
 
@@ -67,6 +70,7 @@ class Ledger:
         history: questions about orders and trades on disk.
         open_orders: the orders that may still trade, by id, oldest first.
         open_lists: the order lists whose legs can still end or trigger one another.
+        amendments: what is to be saved of orders that got smaller.
         remnants: the legs that have ended while the engine may still have them.
     """
 
@@ -105,10 +109,12 @@ class Ledger:
         for order in self.open_orders.values():
             self._open_by_account.setdefault(order.account, {})[order.order_id] = order
         self.open_lists = OpenLists({each.list_id: each for each in self.history.executing_lists(self.open_orders)})
+        self.amendments = Amendments()
         remnants = read("SELECT order_id, account, symbol FROM remnants")
         self.remnants = Remnants({each: Remnant(account, self.symbols[name]) for each, account, name in remnants})
         self._tracked = (
-            self.wallets.by_owner, self.records, self._counters, self._reports, self.open_lists, self.remnants
+            self.wallets.by_owner, self.records, self._counters, self._reports, self.open_lists, self.remnants,
+            self.amendments,
         )  # fmt: skip
         self._orders_before: dict[int, tuple[Order, Order]] = {}
         self._new_trades: list[AccountTrade] = []
@@ -173,6 +179,10 @@ class Ledger:
     def next_list_number(self) -> int:
         """Return 1, 2, 3 ...: never the same again, whatever happens to the order list."""
         return self._count(_LIST_COUNT)
+
+    def next_amend_number(self) -> int:
+        """Return 1, 2, 3 ...: never the same again, whichever order is amended."""
+        return self._count(_AMEND_COUNT)
 
     def next_queue_number(self) -> int:
         """Return 1, 2, 3 ...: the place of an order that goes to the back of its queue now."""
@@ -301,6 +311,7 @@ class Ledger:
             (SAVE_TRADE, [trade_row(each, uid(each.account)) for each in self._unsaved_trades]),
             (SAVE_BALANCE, list(self.wallets.changes())),
             (SAVE_ACCOUNT, list(self.records.changes())),
+            (SAVE_AMENDMENT, self.amendments.rows(uid)),
             (SAVE_LIST, list(self.open_lists.changes(uid))),
             ("DELETE FROM order_lists WHERE list_id = ?", self.open_lists.rejected()),
             ("INSERT OR REPLACE INTO remnants VALUES (?,?,?)", self.remnants.come()),

@@ -14,7 +14,7 @@ from paper.money.commission import FeePlace, Terms
 from paper.money.orders import CHANGING, AccountTrade, Order, OrderKind, OrderStatus, Reserve
 from paper.units import Symbol
 
-SCHEMA_VERSION: Final = 10
+SCHEMA_VERSION: Final = 11
 ANY_ENGINE: Final = "*"  # in a ledger of version 4 or before: the one in front of which the exchange was
 IS_OPEN: Final = "status IN ('PENDING_NEW', 'NEW', 'PARTIALLY_FILLED')"
 _ACCOUNTS: Final = """CREATE TABLE accounts (
@@ -40,6 +40,13 @@ _BARS: Final = """CREATE TABLE bars (
     symbol TEXT NOT NULL, piece_ms INTEGER NOT NULL, open_ms INTEGER NOT NULL, figures TEXT NOT NULL,
     PRIMARY KEY (symbol, piece_ms, open_ms)
 ) WITHOUT ROWID;"""
+_AMENDMENTS: Final = """CREATE TABLE amendments (
+    execution_id INTEGER PRIMARY KEY, account INTEGER NOT NULL, order_id INTEGER NOT NULL,
+    earlier_client_id TEXT NOT NULL, client_order_id TEXT NOT NULL, earlier_lots INTEGER NOT NULL,
+    qty_lots INTEGER NOT NULL, time_ms INTEGER NOT NULL
+);
+CREATE INDEX amendments_by_order ON amendments (order_id, execution_id);
+CREATE INDEX amendments_by_account ON amendments (account);"""
 SCHEMA: Final = f"""
 {_ACCOUNTS}
 {_ENGINES}
@@ -78,6 +85,7 @@ CREATE INDEX trades_by_order ON trades (order_id, trade_id);
 CREATE INDEX trades_by_time ON trades (account, symbol, time_ms);
 {_LISTS}
 {_BARS}
+{_AMENDMENTS}
 """
 # What makes a ledger of a version one of the next.
 UPGRADES: Final = {
@@ -143,6 +151,7 @@ ALTER TABLE orders ADD COLUMN trail_ticks INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE orders ADD COLUMN trailing_ms INTEGER NOT NULL DEFAULT 0;
 """,
     9: _BARS,
+    10: _AMENDMENTS,
 }
 _ENUMS: Final[Mapping[str, type[Enum]]] = {
     "side": Side,
@@ -179,10 +188,12 @@ SAVE_ENGINE: Final = "INSERT OR REPLACE INTO engines VALUES (?,?,?)"
 SAVE_ACCOUNT: Final = "INSERT OR REPLACE INTO accounts VALUES (?,?,?,?,?,?)"
 SAVE_LIST: Final = """INSERT INTO order_lists VALUES (?,?,?,?,?,?,?)
     ON CONFLICT (list_id) DO UPDATE SET status=excluded.status"""
+SAVE_AMENDMENT: Final = "INSERT INTO amendments VALUES (?,?,?,?,?,?,?,?)"
 SAVE_COUNTER: Final = "INSERT INTO counters VALUES (?,?) ON CONFLICT (name) DO UPDATE SET value=excluded.value"
 # By an account's id and a count: what is deleted of an earlier life at once.
 SWEEPS: Final = (
     "DELETE FROM orders WHERE order_id IN (SELECT order_id FROM orders WHERE account = ? LIMIT ?)",
+    "DELETE FROM amendments WHERE execution_id IN (SELECT execution_id FROM amendments WHERE account = ? LIMIT ?)",
     "DELETE FROM order_lists WHERE list_id IN (SELECT list_id FROM order_lists WHERE account = ? LIMIT ?)",
     """DELETE FROM trades WHERE (account, symbol, trade_id, order_id) IN
     (SELECT account, symbol, trade_id, order_id FROM trades WHERE account = ? LIMIT ?)""",

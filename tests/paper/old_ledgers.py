@@ -1,6 +1,11 @@
 """What makes a ledger of today one of an earlier version, as far as a script of SQL can: the newest change first."""
 
-TO_VERSION_9 = """
+TO_VERSION_10 = """
+    DROP TABLE amendments;
+    PRAGMA user_version = 10;
+"""
+TO_VERSION_9 = f"""
+    {TO_VERSION_10}
     DROP TABLE bars;
     PRAGMA user_version = 9;
 """

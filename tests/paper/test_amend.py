@@ -1,5 +1,6 @@
 """Amending keeping priority: smaller in its place, never more than was meant, whatever dies or trades meanwhile."""
 
+import sqlite3
 from random import Random
 from typing import Any
 
@@ -7,10 +8,12 @@ import pytest
 
 from market.codes import RejectReason, Side
 from paper.errors import ErrorKind, ExchangeError
+from paper.money.history import Span
 from paper.money.orders import Order, OrderKind
 from paper.units import parse_units
 from tests.paper.clients import listening
 from tests.paper.desk import ALICE, BOB, Desk
+from tests.paper.old_ledgers import TO_VERSION_10
 from tests.paper.server import Server
 from tests.paper.test_lost_reports import lose_reports
 from tests.paper.test_rest import order, send, signed
@@ -261,3 +264,85 @@ def test_money_and_engine_agree_through_random_amends(desk: Desk, seed: int) -> 
             assert desk.engine.own_resting_lots() == {
                 order_id: each.leaves_lots for order_id, each in desk.ledger.open_orders.items()
             }
+
+
+def test_how_an_order_was_amended_is_told_later(server: Server) -> None:
+    """`order/amendments`: oldest first, from a number on; each answer to an amend has told its number."""
+    placed = order(server, newClientOrderId="first", quantity="0.05")[1]
+    values = {"symbol": "BTCUSDT", "orderId": placed["orderId"]}
+
+    def told(**more: object) -> list[Any]:
+        status, document, _ = send(server, "GET", "order/amendments", query=signed(server, **values | more))
+        assert status == 200
+        return list(document)
+
+    assert told() == []
+    other = order(server, quantity="0.05", price="80000")[1]
+    first = amend(server, orderId=placed["orderId"], newQty="0.03", newClientOrderId="second")[1]
+    assert amend(server, orderId=other["orderId"], newQty="0.04")[0] == 200
+    second = amend(server, orderId=placed["orderId"], newQty="0.02", newClientOrderId="second")[1]
+    assert told() == [
+        {
+            "symbol": "BTCUSDT",
+            "orderId": placed["orderId"],
+            "executionId": first["executionId"],
+            "origClientOrderId": "first",
+            "newClientOrderId": "second",
+            "origQty": "0.05000000",
+            "newQty": "0.03000000",
+            "time": first["transactTime"],
+        },
+        {
+            "symbol": "BTCUSDT",
+            "orderId": placed["orderId"],
+            "executionId": second["executionId"],
+            "origClientOrderId": "second",
+            "newClientOrderId": "second",
+            "origQty": "0.03000000",
+            "newQty": "0.02000000",
+            "time": second["transactTime"],
+        },
+    ]
+    assert told(fromExecutionId=second["executionId"]) == told()[1:]
+    assert told(limit=1) == told()[:1]
+    assert told(orderId=1) == told(symbol="ETHUSDT") == []
+    missing = send(server, "GET", "order/amendments", query=signed(server, symbol="BTCUSDT"))[1]
+    assert missing["code"] == ErrorKind.MANDATORY_PARAMETER.code
+
+
+def test_amendments_outlive_the_exchange_and_end_with_the_account(desk: Desk) -> None:
+    """They are saved with the order, none twice, and belong to the life of the account in which they happened."""
+    amended = resting(desk)
+    for qty in ("0.03", "0.02"):
+        desk.amend(amended, qty, "smaller")
+        desk.engine.pump(desk.exchange)
+    history = desk.ledger.history.amendments(ALICE, amended.symbol, amended.order_id, Span(10, 0))
+    assert [(each.earlier_lots, each.qty_lots) for each in history] == [(5_000, 3_000), (3_000, 2_000)]
+    desk.kill()
+    desk.connect()
+    assert desk.ledger.history.amendments(ALICE, amended.symbol, amended.order_id, Span(10, 0)) == history
+    assert desk.ledger.history.amendments(BOB, amended.symbol, amended.order_id, Span(10, 0)) == []
+    desk.exchange.reset_account(ALICE, desk.engine.time_ns)
+    desk.engine.pump(desk.exchange)
+    assert desk.ledger.history.amendments(ALICE, amended.symbol, amended.order_id, Span(10, 0)) == []
+    while desk.ledger.sweep(1):
+        pass
+    connection = sqlite3.connect(desk.path)
+    assert connection.execute("SELECT count(*) FROM amendments").fetchone() == (0,)
+    connection.close()
+
+
+def test_a_ledger_without_amendments_gets_them(desk: Desk) -> None:
+    """Version 10 kept none."""
+    amended = resting(desk)
+    desk.ledger.close()
+    connection = sqlite3.connect(desk.path, isolation_level=None)
+    connection.executescript(TO_VERSION_10)
+    connection.close()
+    desk.open()
+    desk.connect()
+    amended = desk.ledger.open_orders[amended.order_id]
+    desk.amend(amended, "0.02", "smaller")
+    desk.engine.pump(desk.exchange)
+    (only,) = desk.ledger.history.amendments(ALICE, amended.symbol, amended.order_id, Span(10, 0))
+    assert (only.client_order_id, only.qty_lots) == ("smaller", 2_000)

@@ -11,7 +11,7 @@ import pytest
 from market.clock import time_ns
 from market.codes import RejectReason, Side, TimeInForce
 from paper.access.signing import sign
-from paper.calls import documents
+from paper.calls import commission_documents
 from paper.errors import REJECT_NAMES, error_of_reject, reject_name
 from paper.exchange.news import ExecutionType, OrderNews
 from paper.money.commission import Commission
@@ -350,5 +350,5 @@ def test_trade_fees_are_told(server: Server) -> None:
     (one,) = send(server, "GET", "/sapi/v1/asset/tradeFee", query=signed(server, symbol="ETHUSDT"))[1]
     assert one == {"symbol": "ETHUSDT", "makerCommission": "0", "takerCommission": "0"}
     rates = Commission(maker=Decimal("0.00075"), taker=Decimal("0.001"))
-    told = documents.trade_fee(Symbol.of(INSTRUMENTS[0]), rates)
+    told = commission_documents.trade_fee(Symbol.of(INSTRUMENTS[0]), rates)
     assert (told["makerCommission"], told["takerCommission"]) == ("0.00075", "0.001")

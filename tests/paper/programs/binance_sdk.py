@@ -146,6 +146,8 @@ async def place_orders(do: Do) -> None:
     assert (await do("get_order", symbol=SYMBOL, order_id=order_id))["status"] == "NEW"
     amended = await do("order_amend_keep_priority", symbol=SYMBOL, order_id=order_id, new_qty=0.005)
     assert amended["amendedOrder"]["qty"] == "0.00500000"
+    (amendment,) = await do("order_amendments", symbol=SYMBOL, order_id=order_id)
+    assert amendment["executionId"] == amended["executionId"]
     replaced = await do(
         "order_cancel_replace", **LIMIT_BUY, cancel_replace_mode="STOP_ON_FAILURE", cancel_order_id=order_id
     )
@@ -177,6 +179,7 @@ async def ask_for_account(do: Do) -> None:
     assert await do("all_orders", symbol=SYMBOL)
     assert await do("my_trades", symbol=SYMBOL)
     await do("account_commission", symbol=SYMBOL)
+    await do("my_filters", symbol=SYMBOL)
     assert await do("my_allocations", symbol=SYMBOL) == []
 
 
@@ -186,9 +189,7 @@ async def be_refused(do: Do, walk: Walk) -> None:
     for name, code, values in (
         ("sor_order", -1020, sor),
         ("sor_order_test", -1020, sor),
-        ("my_filters", -1020, {"symbol": SYMBOL}),
         ("my_prevented_matches", -1020, {"symbol": SYMBOL, "order_id": 1}),
-        ("order_amendments", -1020, {"symbol": SYMBOL, "order_id": 1}),
         ("order_list_opo", -2010, WORKING | PENDING),
         ("order_list_opoco", -2010, WORKING | PENDING_PAIR),
     ):
