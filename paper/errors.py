@@ -106,6 +106,7 @@ class ErrorKind(Enum):
     NO_REFERENCE_PRICE = -2043, 400, "This symbol doesn't have a reference price."
     AMEND_TOO_LARGE = -2038, 400, "Order amend (quantity increase) is not supported."
     AMEND_CHANGES_NOTHING = -2038, 400, "The requested action would change no state; rejecting"
+    AMEND_FILTER_FAILURE = -2038, 400, "Filter failure: {name}"
     AMEND_TOO_SMALL = -2038, 400, "Order amend rejected: newQty must be more than what is executed."
     AMEND_UNDER_WAY = -2038, 400, "Order amend rejected: another amend of the order is on its way."
     NO_SUCH_LIST = -2018, 400, "Order list does not exist."

@@ -16,6 +16,7 @@ from paper.units import UNITS_MAX, UNITS_PER_ONE, Symbol, format_units
 
 AVERAGE_MINUTES: Final = 5  # what the reference price is averaged over
 OPEN_LISTS_MAX: Final = 20  # of a symbol
+AMENDS_MAX: Final = 10  # of an order
 FILTERS_OF_QUANTITIES: Final = frozenset({"LOT_SIZE", "MARKET_LOT_SIZE", "NOTIONAL", "MIN_NOTIONAL"})
 
 _QTY_LOTS_MAX: Final = 900_000_000
@@ -216,5 +217,10 @@ _FILTERS: Final = (
         "MAX_NUM_ORDER_LISTS",
         lambda _: True,  # it is of lists, and the exchange checks it when one is placed
         lambda _: {"maxNumOrderLists": OPEN_LISTS_MAX},
+    ),
+    _Filter(
+        "MAX_NUM_ORDER_AMENDS",
+        lambda _: True,  # it is of amends, and looked at when one is asked for
+        lambda _: {"maxNumOrderAmends": AMENDS_MAX},
     ),
 )

@@ -7,9 +7,10 @@ from market.clock import NS_PER_MS
 from market.codes import Side
 from market.depth import Level
 from paper.errors import ErrorKind, ExchangeError
-from paper.exchange.filters import FILTERS_OF_QUANTITIES, Draft, check_filters
+from paper.exchange.filters import AMENDS_MAX, FILTERS_OF_QUANTITIES, Draft, check_filters
 from paper.exchange.public_market import PublicMarket
 from paper.exchange.sizing import LEVELS_MAX, buy_for, sell_for, stop_cap_ticks
+from paper.money.history import Span
 from paper.money.ledger import Ledger
 from paper.money.orders import Order, OrderKind
 
@@ -71,7 +72,7 @@ class OrderRules:
         """Check that an open order may be amended to a quantity.
 
         Raises:
-            ExchangeError: if it is not smaller, all of it is executed, or a filter of quantities refuses it.
+            ExchangeError: if it is not smaller, all of it is executed, or a filter of quantities or amends refuses it.
         """
         asked = replace(order, qty_lots=qty_lots)
         reference_ticks = self._market.filter_ticks(order.symbol, now_ns // NS_PER_MS)
@@ -81,6 +82,9 @@ class OrderRules:
             raise ExchangeError(ErrorKind.AMEND_CHANGES_NOTHING if is_same else ErrorKind.AMEND_TOO_LARGE)
         if qty_lots <= order.filled_lots + order.prevented_lots:
             raise ExchangeError(ErrorKind.AMEND_TOO_SMALL)
+        saved = self._ledger.history.amendments(order.account, order.symbol, order.order_id, Span(AMENDS_MAX))
+        if len(saved) + self._ledger.amendments.count_of(order.order_id) >= AMENDS_MAX:
+            raise ExchangeError(ErrorKind.AMEND_FILTER_FAILURE, name="MAX_NUM_ORDER_AMENDS")
 
     def opposite(self, order: Order) -> tuple[Level, ...]:
         """Return the side of the public book that the order would trade with."""

@@ -32,6 +32,10 @@ class Amendments:
         amendment = Amendment(execution_id, order.order_id, *names, earlier_lots, order.qty_lots, order.update_ms)
         self._new.append((order.account, amendment))
 
+    def count_of(self, order_id: int) -> int:
+        """Return how many there are of an order."""
+        return sum(each.order_id == order_id for _, each in (*self.unsaved, *self._new))
+
     def settle(self) -> None:
         """Keep what is new: it can no longer be taken back."""
         self.unsaved += self._new

@@ -346,3 +346,29 @@ def test_a_ledger_without_amendments_gets_them(desk: Desk) -> None:
     desk.engine.pump(desk.exchange)
     (only,) = desk.ledger.history.amendments(ALICE, amended.symbol, amended.order_id, Span(10, 0))
     assert (only.client_order_id, only.qty_lots) == ("smaller", 2_000)
+
+
+def test_an_order_is_amended_ten_times_at_most(server: Server) -> None:
+    """-2038, as MAX_NUM_ORDER_AMENDS says; refused amends count nothing, and another order has ten of its own."""
+    for name in ("first", "second"):
+        order(server, newClientOrderId=name, quantity="0.05")
+    for number in range(10):
+        values = {"origClientOrderId": "first", "newClientOrderId": "first"}
+        assert amend(server, **values, newQty=f"0.0{40 - number}")[0] == 200
+        assert amend(server, **values, newQty="0.05")[0] == 400
+    status, document, _ = amend(server, **values, newQty="0.02")
+    assert (status, document) == (400, {"code": -2038, "msg": "Filter failure: MAX_NUM_ORDER_AMENDS"})
+    assert amend(server, origClientOrderId="second", newQty="0.02")[0] == 200
+
+
+def test_an_amend_counts_before_it_is_saved(desk: Desk) -> None:
+    """Saves come in groups: else an order could be amended as often as fits into one."""
+    one = resting(desk)
+    for number in range(10):
+        desk.amend(one, f"0.0{40 - number}", "one")
+        desk.engine.pump(desk.exchange)
+    with pytest.raises(ExchangeError, match="MAX_NUM_ORDER_AMENDS"):
+        desk.amend(one, "0.02", "one")
+    desk.exchange.saves.save()
+    with pytest.raises(ExchangeError, match="MAX_NUM_ORDER_AMENDS"):
+        desk.amend(one, "0.02", "one")
