@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import sqlite3
 import urllib.request
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,6 +16,8 @@ from typing import Any
 import ccxt.async_support as ccxt
 
 from paper.access.accounts import KeyPair, load_keys
+from paper.exchange.tape import Bar
+from paper.intervals import DAY_MS
 from tests.desk.desk_process import TWO_ENGINES, Desk, until
 from tests.paper.clients import ccxt_settings_of
 
@@ -96,9 +99,28 @@ async def _until(what: str, condition: Callable[[], Any]) -> None:
 
 def _bids(desk: Desk, pair: str) -> Any:
     """Return the bids of a pair's public book."""
-    url = f"{desk.url('paper')}/api/v3/depth?symbol={pair.replace('/', '')}"
+    return _public(desk, "depth", pair)["bids"]
+
+
+def _public(desk: Desk, call: str, pair: str) -> Any:
+    url = f"{desk.url('paper')}/api/v3/{call}?symbol={pair.replace('/', '')}"
     with urllib.request.urlopen(url, timeout=5) as response:
-        return json.load(response)["bids"]
+        return json.load(response)
+
+
+def _check_kept_bars(desk: Desk) -> None:
+    """Compare what is kept of the public trades, a second after the last of them, with what is told."""
+    ledger = sqlite3.connect(desk.run_dir / "paper" / "ledger.sqlite3")
+
+    def kept(pair: str) -> int:
+        sql = "SELECT figures FROM bars WHERE symbol = ? AND piece_ms = ?"
+        rows = ledger.execute(sql, (pair.replace("/", ""), DAY_MS))
+        return sum(Bar(*json.loads(figures)).count for (figures,) in rows)
+
+    for pair in PAIRS:
+        told = _public(desk, "ticker/24hr", pair)["count"]
+        until(f"{told} trades of {pair} are kept", lambda: kept(pair) == told > 0, WAIT_S)  # noqa: B023 - at once
+    ledger.close()
 
 
 def _more(trader: Trader, count: int = 10) -> Callable[[], bool]:
@@ -205,6 +227,7 @@ async def _trade_and_kill(desk: Desk) -> None:
             await running
         await _until("every engine is back", lambda: desk.node("paper")["figures"].get("is_connected"))
         await _check(desk, clients, traders)
+        _check_kept_bars(desk)
 
 
 def test_one_engine_is_killed_and_the_other_trades_on(directory: Path) -> None:
