@@ -48,6 +48,7 @@ class Stepped(Trader):
         self._names: dict[str, str] = {}  # of our orders, by the other one's name of the same
         self._going: list[tuple[int, int, Action]] = []  # a heap: when, in which order, what
         self._gone_count = count()
+        self._acted_ns = 0
 
     def step(self, now_ns: int, said: Sequence[News]) -> Outbox:
         """Keep what is said until the other one heard the like, then do as it did."""
@@ -56,10 +57,13 @@ class Stepped(Trader):
         while (at_ns := self._next_ns()) <= now_ns:
             if self._going and self._going[0][0] == at_ns:
                 actions.append(heappop(self._going)[-1])
+                self._acted_ns = now_ns
             elif self._seen_ns == at_ns:
                 self._seen_ns += LOOK_NS
                 if (depth := self._see()) != self._books[-1]:
                     self._books.append(depth)
+            elif self._acted_ns == now_ns:
+                break  # the answers come first, though by the market's clock no time passes until they do
             else:
                 self._go_along(self._steps.popleft(), now_ns)
         return Outbox(actions, max(now_ns + 1, at_ns) if self._steps else None, ())
