@@ -5,6 +5,7 @@ the memory of the ledger at once, and waits for the next save: then all of it is
 then are commands sent, accounts told and calls answered. A process that dies in between has told nobody anything.
 """
 
+from collections import deque
 from collections.abc import Callable
 
 from paper.money.ledger import Ledger
@@ -51,6 +52,10 @@ class Saves:
         """
         self._ledger.save()
         self._is_due = False
-        waiting, self._waiting = self._waiting, []
-        for action in waiting:
-            action()
+        waiting, self._waiting = deque(self._waiting), []
+        try:
+            while waiting:
+                waiting[0]()
+                waiting.popleft()
+        finally:
+            self._waiting[:0] = waiting  # one that failed meets the next save as well: a bug ends whoever saves

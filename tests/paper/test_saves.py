@@ -163,3 +163,20 @@ def test_a_reset_saves_what_came_before_it(group: Group) -> None:
     group.save()
     assert [number for number, _ in group.saved_orders(ALICE)] == [new.order.order_id]
     desk.ledger.check()
+
+
+def test_a_bug_in_what_waits_is_met_again_by_the_next_save(group: Group) -> None:
+    """One save is done where nobody looks after it, by the loop; the next one, in a turn, must end the node."""
+
+    def fail(_: AccountNews) -> None:
+        raise ZeroDivisionError
+
+    group.desk.exchange.account_listeners.insert(0, fail)
+    pending = group.desk.send(ALICE, group.desk.request(Side.BUY, "90000", "0.01"))
+    group.save()
+    group.desk.pump()
+    with pytest.raises(ZeroDivisionError):
+        group.save()
+    with pytest.raises(ZeroDivisionError):
+        group.desk.exchange.saves.save()
+    assert not pending.is_done
