@@ -66,6 +66,7 @@ async def amend_order(call: Call) -> Document:
         if pending.is_applied:
             call.exchange.saves.save()  # a leg that is held is amended at once
             last = call.exchange.ledger.history.amendments(call.account, order.symbol, order.order_id, Span(1))
+            assert last, f"an amend that was applied is not saved: {order}"
             told = documents.amended_order(order, last[0])
             order_list = call.exchange.ledger.open_lists.of(order)
             return told if order_list is None else told | {"listStatus": list_documents.list_status(order_list)}

@@ -1,5 +1,7 @@
 """Runs a desk under faults from a seed, and checks after each of them that what must hold does."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import Final, NamedTuple
@@ -48,7 +50,8 @@ def campaign(settings: Settings, folder: Path, seed: int, rounds: int, victims: 
     mode = dice.choice(list(JournalMode))
     desk = MortalDesk(settings, seed, folder, mode)
     try:
-        desk.run(WARM_UP_NS)
+        with _told(desk, f"seed {seed}, warming up, journal {mode}"):
+            desk.run(WARM_UP_NS)
         for number in range(rounds):
             _round(desk, dice, victims, f"seed {seed}, round {number}, journal {mode}")
     finally:
@@ -60,14 +63,21 @@ def campaign(settings: Settings, folder: Path, seed: int, rounds: int, victims: 
 def _round(desk: MortalDesk, dice: Random, victims: tuple[str, ...], which: str) -> None:
     """Let somebody die, and see what holds."""
     desk.last_words.clear()
-    try:
+    with _told(desk, which):
         _suffer(desk, dice, victims)
         _settle(desk)
         check(desk)
-    except Exception as error:  # whatever it is, its seed must be told
+    desk.be_still(False)
+
+
+@contextmanager
+def _told(desk: MortalDesk, which: str) -> Iterator[None]:
+    """Tell of an error when it was: whatever it is, its seed must be known."""
+    try:
+        yield
+    except Exception as error:
         what = str(error) or type(error).__name__
         raise FaultError(f"{what}; {which}: {', '.join(desk.last_words)}") from error
-    desk.be_still(False)
 
 
 def _suffer(desk: MortalDesk, dice: Random, victims: tuple[str, ...]) -> None:
