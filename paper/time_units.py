@@ -21,14 +21,16 @@ _NAMES: Final = frozenset(
         "updateTime",
         "workingTime",
         "transactTime",
+        "transactionTime",
         "serverTime",
         "openTime",
         "closeTime",
         "resetTime",
         "timestamp",
+        "trailingTime",
         "authorizedSince",
         "connectedSince",
-        *"EOCTWu",  # of events, where no other number that is so high has one of these letters
+        *"EOCTWuD",  # of events, where no other number that is so high has one of these letters
     }
 )
 _BAR_CELLS: Final = 12

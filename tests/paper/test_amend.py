@@ -13,6 +13,7 @@ from paper.money.orders import Order, OrderKind
 from paper.units import parse_units
 from tests.paper.clients import listening
 from tests.paper.desk import ALICE, BOB, Desk
+from tests.paper.lists import oto, place
 from tests.paper.old_ledgers import TO_VERSION_10
 from tests.paper.server import Server
 from tests.paper.test_lost_reports import lose_reports
@@ -362,13 +363,14 @@ def test_an_order_is_amended_ten_times_at_most(server: Server) -> None:
 
 
 def test_an_amend_counts_before_it_is_saved(desk: Desk) -> None:
-    """Saves come in groups: else an order could be amended as often as fits into one."""
-    one = resting(desk)
+    """Saves come in groups, and a leg that is held is amended at once: as often as fits into one, else."""
+    held = place(desk, oto(desk)).legs[1]
+    desk.exchange.saves._soon = lambda _: None  # later
     for number in range(10):
-        desk.amend(one, f"0.0{40 - number}", "one")
-        desk.engine.pump(desk.exchange)
+        assert desk.amend(held, f"0.0{40 - number}", "held").is_applied
     with pytest.raises(ExchangeError, match="MAX_NUM_ORDER_AMENDS"):
-        desk.amend(one, "0.02", "one")
+        desk.amend(held, "0.02", "held")
+    assert desk.exchange.saves.is_due
     desk.exchange.saves.save()
     with pytest.raises(ExchangeError, match="MAX_NUM_ORDER_AMENDS"):
-        desk.amend(one, "0.02", "one")
+        desk.amend(held, "0.02", "held")

@@ -12,6 +12,7 @@ from market.clock import time_ns
 from market.codes import RejectReason, Side, TimeInForce
 from paper.access.signing import sign
 from paper.calls import commission_documents
+from paper.calls.endpoints import ENDPOINTS
 from paper.errors import REJECT_NAMES, error_of_reject, reject_name
 from paper.exchange.news import ExecutionType, OrderNews
 from paper.money.commission import Commission
@@ -166,6 +167,37 @@ def test_calls_tell_time_in_microseconds_if_asked(server: Server, unit: str) -> 
         assert not SIXTEEN.search(in_ms), path
     bar = send(server, "GET", "klines", query="symbol=BTCUSDT&interval=1m", headers=headers)[1][-1]
     assert (bar[0] % 60_000_000, bar[6]) == (0, bar[0] + 59_999_999)
+
+
+def test_no_call_is_left_in_milliseconds(server: Server) -> None:
+    """Every call that asks for something, over HTTP and the WebSocket API; also of a stop that trails, and of lists."""
+    order(server, price="80000", newClientOrderId="one")
+    server.flow(Side.SELL, "80000", "0.001")
+    trailing = {"type": "STOP_LOSS", "side": "SELL", "price": None, "timeInForce": None, "trailingDelta": 100}
+    placed = order(server, newOrderRespType="RESULT", **trailing)[1]
+    assert placed["trailingTime"] > 0
+    oco = {"symbol": "BTCUSDT", "side": "SELL", "quantity": "0.01", "aboveType": "LIMIT_MAKER", "abovePrice": "99000"}
+    oco |= {"belowType": "STOP_LOSS", "belowStopPrice": "70000"}
+    listed = send(server, "POST", "orderList/oco", query=signed(server, **oco))[1]
+    one = send(server, "GET", "order", query=signed(server, symbol="BTCUSDT", origClientOrderId="one"))[1]["orderId"]
+    smaller = {"symbol": "BTCUSDT", "orderId": one, "newQty": "0.005"}
+    assert send(server, "PUT", "order/amend/keepPriority", query=signed(server, **smaller))[0] == 200
+    given = {"symbol": "BTCUSDT", "interval": "1m", "fromId": 0, "orderId": placed["orderId"]}
+    amended = {"symbol": "BTCUSDT", "orderId": one}
+    special = {"orderList": {"orderListId": listed["orderListId"]}, "order/amendments": amended}
+    for endpoint in ENDPOINTS:
+        if endpoint.method != "GET":
+            continue
+        names = {parameter.name for parameter in endpoint.parameters if parameter.is_required} & given.keys()
+        names |= {parameter.name for parameter in endpoint.parameters} & {"symbol"}
+        names |= {"orderId"} if endpoint.name in {"order", "myPreventedMatches"} else set()
+        values: dict[str, Any] = special.get(endpoint.name) or {name: given[name] for name in names}
+        query = signed(server, **values) if endpoint.is_signed else urlencode(values)
+        status, document, _ = send(
+            server, "GET", endpoint.path, query=query, headers={"X-MBX-TIME-UNIT": "MICROSECOND"}
+        )
+        assert status == 200, (endpoint.path, document)
+        assert not THIRTEEN.search(json.dumps(document)), (endpoint.path, document)
 
 
 def test_another_unit_of_time_is_refused(server: Server) -> None:
@@ -352,3 +384,11 @@ def test_trade_fees_are_told(server: Server) -> None:
     rates = Commission(maker=Decimal("0.00075"), taker=Decimal("0.001"))
     told = commission_documents.trade_fee(Symbol.of(INSTRUMENTS[0]), rates)
     assert (told["makerCommission"], told["takerCommission"]) == ("0.00075", "0.001")
+
+
+def test_a_report_tells_since_when_its_order_trails_in_the_same_unit() -> None:
+    """D, beside the T of the report."""
+    at_ms = 1_700_000_000_000
+    told = in_microseconds({"e": "executionReport", "E": at_ms, "T": at_ms, "D": at_ms, "d": 100, "t": -1, "i": at_ms})
+    assert (told["E"], told["T"], told["D"]) == (at_ms * 1_000,) * 3
+    assert (told["d"], told["t"], told["i"]) == (100, -1, at_ms)
