@@ -45,6 +45,7 @@ class Stepped(Trader):
         self._seen_ns = steps[0].at_ns
         self._books: deque[Depth] = deque([see()], maxlen=BOOKS_MAX)
         self._unheard: list[tuple[int, News]] = []
+        self._late: list[tuple[int, News]] = []  # what the other one has heard, of which the like has yet to come
         self._names: dict[str, str] = {}  # of our orders, by the other one's name of the same
         self._going: list[tuple[int, int, Action]] = []  # a heap: when, in which order, what
         self._gone_count = count()
@@ -76,8 +77,12 @@ class Stepped(Trader):
     def _go_along(self, theirs: Step, now_ns: int) -> None:
         """Make the step that the other one made, and let the actions go when its like did."""
         heard = self._old(now_ns)
-        for each in theirs.heard:
-            heard += self._like(each)
+        late, self._late = [each for each in self._late if now_ns - each[0] <= HEARD_NS_MAX], []
+        for heard_ns, each in (*late, *((now_ns, each) for each in theirs.heard)):
+            ours = self._like(each)
+            heard += ours
+            if not ours:
+                self._late.append((heard_ns, each))
         acts = list(theirs.acts)
         for action in super().step(theirs.now_ns, heard).actions:
             at = next((at for at, each in enumerate(acts) if self._is_like(action, each[0])), None)

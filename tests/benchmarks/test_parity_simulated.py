@@ -41,3 +41,23 @@ def test_an_answer_is_heard_before_the_next_step_of_the_same_moment(monkeypatch:
     assert outbox.wake_ns is not None
     follower.step(outbox.wake_ns, [])
     assert heard == [[], [_new("ours")]]
+
+
+def test_what_comes_later_than_to_the_live_one_is_heard_at_the_next_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fill a moment later must not keep the trader waiting for as long as one that the live trader never heard of."""
+    heard: list[list[News]] = []
+
+    def step(_: Trader, now_ns: int, said: Sequence[News]) -> Outbox:
+        heard.append(list(said))
+        return Outbox([Place("ours", Side.BUY, 100, 1)] if now_ns == 5 else [], None, ())
+
+    monkeypatch.setattr(Trader, "__init__", lambda _: None)
+    monkeypatch.setattr(Trader, "step", step)
+    acts = ((Place("theirs", Side.BUY, 100, 1), 5),)
+    steps = [Step(5, 5, (), acts), Step(7, 7, (_new("theirs"),), ()), Step(9, 9, (), ())]
+    follower = Stepped(lambda: Depth((Level(1, 1),), (Level(2, 1),)), steps)
+    follower.step(5, [])
+    follower.step(7, [])
+    follower.step(8, [_new("ours")])
+    follower.step(9, [])
+    assert heard == [[], [], [_new("ours")]]
