@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from desk.settings import environment_name, load_settings
+from paper.fault_scenario import read_scenario
 from tests.commands.tree import commands
 from tests.docs.programs import ROOT
 
@@ -16,7 +17,19 @@ def _toml_blocks(page: Path) -> list[str]:
     return re.findall(r"^```toml\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("block", [block for page in PAGES for block in _toml_blocks(page)])
+def _is_scenario(block: str) -> bool:
+    return "[[rows]]" in block
+
+
+@pytest.mark.parametrize("block", [block for page in PAGES for block in _toml_blocks(page) if _is_scenario(block)])
+def test_scenario_of_a_page_is_taken(block: str, tmp_path: Path) -> None:
+    """As a desk's exchange checks it before anything is set."""
+    path = tmp_path / "faults.toml"
+    path.write_text(block, encoding="utf-8")
+    assert read_scenario(path, {"BTCUSDT"})
+
+
+@pytest.mark.parametrize("block", [block for page in PAGES for block in _toml_blocks(page) if not _is_scenario(block)])
 def test_settings_of_a_page_are_taken(block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A key that has another name now would be found by whoever follows the page."""
     (tmp_path / "tickbus.toml").write_text(block, encoding="utf-8")
