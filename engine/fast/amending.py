@@ -5,7 +5,8 @@ from engine.fast.book import find_id, is_waiting, ladder_of, order_of, side_of, 
 from engine.fast.canceling import lookup_reason
 from engine.fast.checks import FINE, amend_reason, has_too_many_parts
 from engine.fast.ladder import has_room, level_at
-from engine.fast.taking import is_crossing, make_taker, open_lots, start_taking
+from engine.fast.prices import is_crossing
+from engine.fast.taking import make_taker, open_lots, start_taking
 from engine.fast.telling import NOTHING, tell, tell_rejected
 from engine.rows import memory as at
 from engine.rows.memory import Memory

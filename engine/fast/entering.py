@@ -4,7 +4,8 @@
 from engine.fast.book import enter_waiting, find_id, ladder_of, order_of, take_order, waiting_ladder, write_order
 from engine.fast.checks import FINE, new_order_reason
 from engine.fast.ladder import has_room
-from engine.fast.taking import WAKING, is_crossing, limit_of, rest_order, set_taker, start_taking, word_of
+from engine.fast.prices import is_crossing, limit_of
+from engine.fast.taking import WAKING, rest_order, set_taker, start_taking, word_of
 from engine.fast.telling import tell, tell_rejected
 from engine.fast.trailing import start_trailing
 from engine.rows import memory as at

@@ -22,6 +22,7 @@ from engine.fast.book import (
     write_order,
 )
 from engine.fast.ladder import first_order, has_room, level_at, next_price
+from engine.fast.prices import is_crossing, limit_of, worst_price
 from engine.fast.telling import NOBODY, NOTHING, has_event_room, tell
 from engine.fast.trailing import follow_trade, next_due, tell_trails
 from engine.rows import memory as at
@@ -29,41 +30,11 @@ from engine.rows.memory import Memory, Terms
 from market.kernels.bits import signed
 from market.kernels.compiling import inlined, routine
 from market.kernels.row_codes import ENDS, PREVENTIONS, TAGS, TIMES, TYPES
-from market.limits import PRICE_TICKS_MAX
 
 # How far the command at hand has come.
 IDLE, TRADING, WAKING, CANCELING, HALTING = range(5)
 
 _PREVENTED: Final = ENDS.SELF_TRADE_PREVENTION
-
-
-@inlined
-def is_crossing(memory: Memory, symbol: int, side: int, price: int) -> bool:
-    """Return whether an order at `price` would trade at once."""
-    return (price - memory.books[symbol * at.BOOK_SIZE + at.BEST + 1 - side]) * (1 - 2 * side) >= 0
-
-
-@inlined
-def limit_of(side: int, order_type: int, price: int) -> int:
-    """Return the worst price at which an order trades."""
-    if order_type != TYPES.MARKET:
-        return price
-    return PRICE_TICKS_MAX if side == 0 else 1
-
-
-@inlined
-def worst_price(memory: Memory, symbol: int, side: int, limit: int) -> int:
-    """Return the worst price at which an order trades within the price range; where it may not at all, none is as good.
-
-    A sweep only gets worse, so whether the range begins further on can be seen from the best price.
-    """
-    book = symbol * at.BOOK_SIZE
-    best = memory.books[book + at.BEST + 1 - side]
-    if side == 0:
-        return (
-            min(limit, memory.books[book + at.RANGE_HIGH]) if best >= memory.books[book + at.RANGE_LOW] else at.NO_BID
-        )
-    return max(limit, memory.books[book + at.RANGE_LOW]) if best <= memory.books[book + at.RANGE_HIGH] else at.NO_ASK
 
 
 @inlined
