@@ -29,7 +29,7 @@ class Depth(NamedTuple):
         Args:
             own: open quantity in lots by (side, price_ticks), side as in `market.codes.Side`.
         """
-        sides = list(self.bids), list(self.asks)
+        sides = [list(levels) for levels in self]
         for (side, price_ticks), own_lots in own.items():
             levels = sides[side]
             for place, level in enumerate(levels):

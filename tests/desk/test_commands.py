@@ -51,6 +51,7 @@ ROWS = {
     "report": Row(needs=("paper",), codes=(0, 1)),
     "history": Row(needs=("paper",)),
     "book": Row(("--once",), ("api",)),
+    "faults run": Row(None),  # as a process of its own, in test_fault_scenario
     "feed": Row(("--count", "1"), ("engine",)),
     "keys": Row(down=1, kept=0),
     "halt": Row(),

@@ -148,10 +148,10 @@ def test_a_scenario_that_is_killed_leaves_nothing_for_longer_than_it_said(desk: 
 def test_a_halt_of_the_operator_is_no_scenario_s_to_take_back(desk: Desk) -> None:
     """Guards a kill switch that a practice run switched off again."""
     assert desk.cli("halt", "--symbol", "BTCUSDT").returncode == 0
-    until("it is halted", lambda: status_of(desk) == "HALT")
+    until("it is halted", lambda: status_of(desk) == "CANCEL_ONLY")
     halt = {"at_s": 0, "switch": "halt", "value": {"symbol": "BTCUSDT"}, "for_s": 1}
     done = desk.cli("faults", "run", str(written(desk, halt)))
     assert done.returncode == 1
     assert "is not set: the paper exchange refused: BTCUSDT is halted already, by its operator" in done.stdout
-    assert status_of(desk) == "HALT"
+    assert status_of(desk) == "CANCEL_ONLY"
     assert desk.cli("resume", "--symbol", "BTCUSDT").returncode == 0

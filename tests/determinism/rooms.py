@@ -70,8 +70,9 @@ EDGES: Final[Mapping[str, str]] = {
 
 # What a step may read: by its file, its function, and what it reads.
 EXCEPTIONS: Final[Mapping[tuple[str, str, str], str]] = {
-    ("paper/money/ledger.py", "_open", "os.*"): "opens the ledger, of a simulation in memory",
-    ("paper/money/ledger.py", "_open", "sqlite3.connect"): "opens the ledger, of a simulation in memory",
+    ("paper/money/ledger_file.py", "_opened", "os.*"): "opens the ledger, of a simulation in memory",
+    ("paper/money/ledger_file.py", "_opened", "sqlite3.connect"): "opens the ledger, of a simulation in memory",
+    ("market/kernels/sparse.py", "", "mmap.*"): "takes memory, of no file",
     ("bus/topology.py", "endpoint", ".resolve()"): "names a socket by the whole path of its folder",
     ("journal/format.py", "Schema.files", ".is_dir()"): "lists the files of a journal for who reads them",
     ("journal/format.py", "Schema.files", ".iterdir()"): "lists the files of a journal for who reads them",
