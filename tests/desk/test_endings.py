@@ -75,7 +75,8 @@ def test_ctrl_c_with_a_reader_that_is_gone_is_an_ordered_stop(desk: Desk) -> Non
 def test_a_closed_terminal_is_an_ordered_stop_and_under_nohup_none(desk: Desk, is_ignored: bool) -> None:
     """The window is closed, `tmux kill-server`: SIGHUP, and a terminal that answers every write with EIO."""
     master, slave = pty.openpty()
-    handler = signal.signal(signal.SIGHUP, signal.SIG_IGN) if is_ignored else signal.getsignal(signal.SIGHUP)
+    # What we were started under, nohup perhaps, is no matter of the desk's.
+    handler = signal.signal(signal.SIGHUP, signal.SIG_IGN if is_ignored else signal.SIG_DFL)
     try:
         process = subprocess.Popen(
             ["setsid", "--ctty", sys.executable, str(CLI), "up", "--run-dir", str(desk.run_dir), *FREE_PORTS],
