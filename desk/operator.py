@@ -10,7 +10,7 @@ from bus.channel import wait_any
 from bus.engine_client import EngineClient, LinkEnd
 from bus.order_link import Connected
 from bus.topology import ORDERS, Source
-from desk.client import DeskError, desk_pid, desk_status, lone_nodes, require_node
+from desk.client import DeskError, NoDeskError, desk_pid, desk_status, lone_nodes, require_node
 from desk.halted_file import HaltedFile
 from desk.settings import Settings
 from desk.wiring import desk_wiring
@@ -158,7 +158,14 @@ def _await_maker(settings: Settings, outcome: Outcome, version: str, *, is_halte
 def _maker_row(run_dir: Path, is_done: Callable[[dict[str, Any]], bool]) -> dict[str, Any] | None:
     deadline = time.monotonic() + MAKER_S_MAX
     while True:
-        rows = desk_status(run_dir)["nodes"]
+        try:
+            rows = desk_status(run_dir)["nodes"]
+        except NoDeskError:
+            raise
+        except DeskError:  # a busy machine, perhaps: one answer that is late is not the end
+            if time.monotonic() > deadline:
+                raise
+            continue
         row: dict[str, Any] | None = next((row for row in rows if row["node"] == "maker"), None)
         if row is None or row["state"] == "stopped" or is_done(row) or time.monotonic() > deadline:
             return row
