@@ -17,7 +17,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from market.account import VenueOrder
-from market.clock import NS_PER_SECOND, time_ns
+from market.clock import NS_PER_MS, time_ns
 from market.depth import Depth, Level
 from market.instrument import Instrument
 from trading.actions import Place
@@ -257,8 +257,11 @@ class BinanceSockets:
     def _refused(self, client: Any, message: Any) -> None:
         """Judge a refusal in ccxt's place: its many kinds of error do not tell the status."""
         error, name = message.get("error") or {}, str(message.get("id"))
-        retry_ms = (error.get("data") or {}).get("retryAfter", 0)
-        wait_s = max(0, retry_ms // 1_000 - time_ns() // NS_PER_SECOND)
+        data = error.get("data") or {}
+        # A time by the venue's clock, as is that of its answer; ours may be another one.
+        retry_ms = data.get("retryAfter", 0)
+        left_ms = retry_ms - data.get("serverTime", time_ns() // NS_PER_MS)
+        wait_s = max(0, -(-left_ms // 1_000))
         status = int(message.get("status", HTTPStatus.BAD_REQUEST))
         client.subscriptions.pop(name, None)
         if name in client.futures:

@@ -173,7 +173,7 @@ class SocketLine(LineEnd):
                 return [await _in_thread(lambda: self._calls.answer(action))]
 
     async def _place(self, place: Place) -> news.News:
-        if _ACCOUNT in self._missing:
+        if self._missing:  # of the market, too: a quote is not for a book that nobody knows
             raise VenueUnavailableError(self._silence or "not connected yet")
         return news.OrderNews(await self._sockets.place(place))
 

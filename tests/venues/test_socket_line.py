@@ -3,10 +3,12 @@
 import asyncio
 import select
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from market.clock import NS_PER_MS, time_ns
 from market.codes import Side
 from market.depth import Level
 from paper.access.accounts import KeyPair
@@ -18,6 +20,7 @@ from trading import news
 from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders
 from venues.binance_sockets import BinanceSockets
 from venues.socket_line import SocketLine
+from venues.venue import VenueUnavailableError
 
 
 @pytest.fixture
@@ -260,6 +263,35 @@ def test_while_the_account_s_connection_is_gone_orders_are_cancelled_over_http_a
     ask(server, "DELETE", "faults")
     line.hear(news.Following)
     line.line.close()
+
+
+def test_no_quote_leaves_while_the_market_is_not_known(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that wait behind a slow one were for a book that is gone."""
+    line = Line(server.url, server.keys[ALICE])
+    line.hear(news.Following)
+    arm(server, "delay", ms=500, method="POST")
+    line.act(bid("first"), bid("second"))
+    server.wait_until(lambda _: not server.faults.armed)
+
+    async def is_gone(_: BinanceSockets) -> None:
+        raise VenueUnavailableError("the depth stream says nothing while the book changes")
+
+    monkeypatch.setattr(BinanceSockets, "depth", is_gone)  # connecting anew fails
+    arm(server, "disconnect", streams="market")
+    line.hear(news.Silent)
+    assert line.hear(news.Failed).undone == (bid("second"),)
+    line.line.close()
+
+
+def test_a_ban_is_waited_out_by_the_venue_s_clock() -> None:
+    """Ours is a minute ahead; by it the ban would be over. A started second counts whole."""
+    told: list[Any] = []
+    client = SimpleNamespace(subscriptions={}, futures={"7": None}, reject=lambda error, _: told.append(error))
+    venue_ms = time_ns() // NS_PER_MS - 60_000
+    data = {"serverTime": venue_ms, "retryAfter": venue_ms + 29_100}
+    message = {"id": 7, "status": 418, "error": {"code": -1003, "msg": "banned", "data": data}}
+    BinanceSockets._refused(SimpleNamespace(), client, message)  # type: ignore[arg-type]
+    assert float(told[0].retry_after) == 30
 
 
 def test_keys_that_are_not_accepted_are_told_without_naming_them(server: Server) -> None:
