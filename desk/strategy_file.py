@@ -35,7 +35,7 @@ def load_strategy(path: Path, texts: Mapping[str, str]) -> "FileStrategy":
         exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)  # noqa: S102 - that is what it is for
     except OSError as error:
         raise StrategyError(f"maker.strategy: expected a file, was {str(path)!r}: {error.strerror}") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise StrategyError(f"{_place(path, error)}: {_text(error)}") from error
     step: Any = module.__dict__.get("step")
     made: Any = module.__dict__.get("Strategy")
@@ -48,7 +48,7 @@ def load_strategy(path: Path, texts: Mapping[str, str]) -> "FileStrategy":
     values = _values(path, made, texts, skip=0)
     try:
         return FileStrategy(path, made(**values).step, {})
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise StrategyError(f"{_place(path, error)}: {_text(error)}") from error
 
 
@@ -68,7 +68,7 @@ class FileStrategy:
         """
         try:
             wanted: Wanted = self._step(now_ns, inbox, **self._values)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise StrategyError(f"{_place(self._path, error)}: {_text(error)}") from error
         if flaw := flaw_of(wanted):
             raise StrategyError(f"{self._path}: {flaw}")
@@ -117,7 +117,7 @@ _READ: Final[Mapping[type, tuple[str, Callable[[str], Any]]]] = {
 }
 
 
-def _place(path: Path, error: Exception) -> str:
+def _place(path: Path, error: BaseException) -> str:
     """Return where in the file it happened."""
     if isinstance(error, SyntaxError):
         return f"{path}, line {error.lineno}"
@@ -125,6 +125,6 @@ def _place(path: Path, error: Exception) -> str:
     return f"{path}, line {lines[-1]}" if lines else str(path)
 
 
-def _text(error: Exception) -> str:
+def _text(error: BaseException) -> str:
     text = error.msg if isinstance(error, SyntaxError) else str(error)
     return " ".join(f"{type(error).__name__}: {text}".split())

@@ -93,7 +93,7 @@ def flaw_of(wanted: object) -> str:
     """Return what makes of an answer of a strategy nothing that could be carried out, empty if it can be."""
     if not isinstance(wanted, Wanted):
         return f"expected a Wanted, was {wanted!r}"
-    quotes, wake_ns, *_ = wanted
+    quotes, wake_ns, idle, obstacle = wanted
     if not isinstance(quotes, Sequence):
         return f"expected a list of quotes, was {quotes!r}"
     if len(quotes) > QUOTES_MAX:
@@ -113,4 +113,8 @@ def flaw_of(wanted: object) -> str:
         return f"expected bids below asks, were {bid_ticks} and {ask_ticks} ticks"
     if wake_ns is not None and type(wake_ns) is not int:
         return f"expected wake_ns to be a whole number, was {wake_ns!r}"
+    if not isinstance(idle, Mapping) or not all(isinstance(side, Side) for side in idle):
+        return f"expected idle to be reasons by Side, was {idle!r}"
+    if not isinstance(obstacle, str | None):
+        return f"expected obstacle to be a text, was {obstacle!r}"
     return ""

@@ -126,6 +126,7 @@ def test_parameters_without_a_strategy_are_none_of_the_model() -> None:
             "{path}, line 3: ZeroDivisionError: division by zero",
         ),
         ("class Strategy:\n  pass", {}, "{path}: AttributeError: "),
+        ("raise SystemExit(0)", {}, "{path}, line 1: SystemExit: 0"),
     ],
 )
 def test_file_that_cannot_be_used_is_one_line(path: Path, text: str, parameters: dict[str, str], said: str) -> None:
@@ -152,6 +153,9 @@ def test_file_that_cannot_be_used_is_one_line(path: Path, text: str, parameters:
         ("Wanted([Quote(Side.BUY, 5, 1), Quote(Side.SELL, 5, 1)])", "{path}: expected bids below asks, were 5 and 5"),
         ("Wanted([], wake_ns=1.5)", "{path}: expected wake_ns to be a whole number, was 1.5"),
         ("Wanted(5)", "{path}: expected a list of quotes, was 5"),
+        ("Wanted([], idle=None)", "{path}: expected idle to be reasons by Side, was None"),
+        ("Wanted([], obstacle=5)", "{path}: expected obstacle to be a text, was 5"),
+        ("exit()", "{path}, line 6: SystemExit: None"),
     ],
 )
 def test_answer_that_cannot_be_is_one_line(path: Path, answer: str, said: str) -> None:
