@@ -23,7 +23,7 @@ JitterFrom = Annotated[
     typer.Option("--jitter-from", help="A recording: what its messages took more than the quickest.", metavar="FILE"),
 ]
 Out = Annotated[
-    Path | None, typer.Option(help="A folder for the daily files.", show_default="they are not kept", file_okay=False)
+    Path | None, typer.Option(help="A new folder: daily files.", show_default="none is kept", file_okay=False)
 ]
 
 

@@ -20,7 +20,7 @@ def market_text(market: JsonObject) -> str:
     kind, _, rest = flow.partition(":")
     kinds = {
         "synthetic": f"synthetic market ({rest}, seed {market.get('seed')})",
-        "replay": f"replay of {rest}",
+        "replay": f"replay of {rest or 'recordings'}",
         "live": f"prices of a live market{f' ({rest})' if rest else ''}",
         "none": "without a market of its own",
     }

@@ -51,7 +51,7 @@ def plan(settings: Settings, inspections: Iterable[Inspection]) -> list[Stretch]
     """
     stretches: list[list[Inspection]] = []
     end_ns = 0
-    for found in sorted(inspections, key=lambda one: (_times_ns(one), str(one.path))):
+    for found in sorted(inspections, key=lambda one: (_times_ns(one), one.symbol)):
         first_ns, last_ns = _times_ns(found)
         if not stretches or utc_date(first_ns) > utc_date(end_ns):
             stretches.append([])

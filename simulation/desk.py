@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from bus.topology import Source, first_order_id, first_owner
+from desk.sections import VenueSettings
 from desk.settings import Settings
 from desk.strategy import strategy_of, terms_of
 from engine.capacity import Capacity
@@ -19,6 +20,7 @@ from flow.recordings.cache import cache_folder
 from flow.side_by_side import SideBySide
 from market.clock import NS_PER_SECOND, Now, day_bounds_ns, utc_date
 from market.depth import Depth
+from market.exact_json import JsonObject
 from nodes.flow.market import OrderIds
 from nodes.flow.market_flows import make_flows
 from nodes.tracker.bookkeeper import Bookkeeper
@@ -103,7 +105,7 @@ class SimulatedDesk:
         self._shown: Depth | None = None  # to the trader
         self.folder = ReportsFolder(folder)
         self._books = Bookkeeper(
-            self.account, instrument, self.folder, self._clock, settings.market, settings.instruments
+            self.account, instrument, self.folder, self._clock, _described(settings), settings.instruments
         )
         self._on_midnight()
         self._on_book()
@@ -158,6 +160,12 @@ class SimulatedDesk:
         if self._wake_ns == at_ns:
             self._wake_ns = None
             self._on_news(())
+
+
+def _described(settings: Settings) -> JsonObject:
+    """Return what the daily file says of the market; not where recordings lie: the same bytes give the same file."""
+    described = settings.model_copy(update={"venue": VenueSettings()}).market  # wherever the real desk trades
+    return described | {"flow": "replay"} if settings.flow.source == "replay" else described
 
 
 def _market(settings: Settings, start_ns: int, watch: Watch, tell: Callable[[str], None]) -> Market:

@@ -1,12 +1,12 @@
 """The command `backtest`: a desk on recorded markets, its days for a person, and what it leaves in a folder."""
 
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final
 
+from commands.actions.out_folder import new_folder
 from commands.actions.record import inspected, recorded_symbol
 from commands.actions.simulate import failures_told, run_to, settings_with
 from desk.client import DeskError
@@ -75,13 +75,10 @@ def print_backtest(
     Raises:
         DeskError, NodeError, BacktestError: if a recording cannot be traded on, or the folder not be used.
     """
-    if out is not None:
-        _prepare(out)
-    found = [_inspected(settings, path) for path in paths]
-    stretches = plan(settings, [each for each, _ in found])
-    warm(lambda line: print(line, file=sys.stderr))
-    with tempfile.TemporaryDirectory(prefix="tickbus-") as scratch:
-        folder = out or Path(scratch)
+    with new_folder(out) as folder:
+        found = [_inspected(settings, path) for path in paths]
+        stretches = plan(settings, [each for each, _ in found])
+        warm(lambda line: print(line, file=sys.stderr))
         began_ns = monotonic_ns()
         runs = [_run(stretch, folder, delays) for stretch in stretches]
         took_s = (monotonic_ns() - began_ns) / NS_PER_SECOND
@@ -100,8 +97,8 @@ def print_backtest(
             "runs": runs,
         }
         if out is not None:
-            _write(out / RUN_FILE, f"{dumps(result, spread=4)}\n")
-            _write(out / FILLS_FILE, "".join(f"{dumps(trade_json(fill))}\n" for fill in fills))
+            _write(folder / RUN_FILE, f"{dumps(result, spread=4)}\n")
+            _write(folder / FILLS_FILE, "".join(f"{dumps(trade_json(fill))}\n" for fill in fills))
     if as_json:
         print(dumps({"run": result, "days": documents}))
     else:
@@ -164,13 +161,3 @@ def _write(path: Path, text: str) -> None:
         write_whole(path, text.encode())
     except OSError as error:
         raise DeskError(f"cannot write {path}: {error.strerror or error}") from None
-
-
-def _prepare(out: Path) -> None:
-    """Make the folder, which must not hold anything: another run's days would be taken for this one's."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        if any(out.iterdir()):
-            raise DeskError(f"expected a new or empty folder, and {out} is not empty")
-    except OSError as error:
-        raise DeskError(f"cannot use {out}: {error.strerror or error}") from None

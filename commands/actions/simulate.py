@@ -1,13 +1,13 @@
 """The command `simulate`: a desk on a simulated clock, and its day as a person reads it."""
 
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from commands.actions.out_folder import new_folder
 from desk.client import DeskError
 from desk.settings import Settings, load_settings, values_of
 from flow.recordings.recording import RecordingError, recorded_lags
@@ -78,8 +78,8 @@ def print_simulation(
     """Simulate, print the last day, and return the exit code: 1 if its books do not agree."""
     if settings.flow.source == "live":
         raise DeskError("a live market cannot be simulated: record it, and use replay:FILE")
-    with tempfile.TemporaryDirectory(prefix="tickbus-") as folder, failures_told():
-        desk = SimulatedDesk(settings, start_ns, out or Path(folder), delays)
+    with new_folder(out) as folder, failures_told():
+        desk = SimulatedDesk(settings, start_ns, folder, delays)
         took_s = run_to(desk, start_ns + seconds * NS_PER_SECOND)
         day = desk.close_books()
         document = desk.folder.read(day)

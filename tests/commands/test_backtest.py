@@ -2,8 +2,10 @@
 
 import gzip
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,13 @@ pytestmark = pytest.mark.timeout(300)  # the first one may have to compile its k
 CLOSE = ("--set", "maker.half_spread=0.0001")
 
 
-def backtest(folder: Path, *words: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+def backtest(
+    folder: Path, *words: str | Path, code: int = 0, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run the command in an empty folder, so that no settings of another desk are taken."""
     command = [sys.executable, str(CLI), "backtest", *map(str, words)]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=100, check=False)
+    env = os.environ | (environment or {})
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == code, done.stdout + done.stderr
     return done
 
@@ -77,6 +82,30 @@ def test_same_again_is_the_same_to_the_last_bit_and_another_latency_another(
     assert again("--latency-ms", "40") != digest
 
 
+def test_digest_is_of_the_recordings_content_wherever_it_lies(
+    run: tuple[subprocess.CompletedProcess[str], Path], tmp_path: Path
+) -> None:
+    """Another folder and name, compressed in another way; other hashes, time zone and user: the promise of the docs."""
+    _, out = run
+    digest = loads((out / "backtest.json").read_text())["runs"][0]["sha256"]
+    copy, own, home = tmp_path / "elsewhere" / "mine.txt.gz", tmp_path / "own", tmp_path / "home"
+    for folder in (copy.parent, own, home):
+        folder.mkdir()
+    copy.write_bytes(gzip.compress(gzip.decompress(KEPT.read_bytes()), 1))
+    words = ["../elsewhere/mine.txt.gz", *CLOSE, "--fees", "0,0.002", "--out", "again"]
+    backtest(own, *words, environment={"PYTHONHASHSEED": "11", "TZ": "Asia/Tokyo", "HOME": str(home)})
+    assert loads((own / "again" / "backtest.json").read_text())["runs"][0]["sha256"] == digest
+    for name in ("performance_20261128.json", "fills.jsonl"):
+        assert (own / "again" / name).read_bytes() == (out / name).read_bytes()
+
+
+def test_failed_run_leaves_no_folder(tmp_path: Path) -> None:
+    """What goes wrong is known after the folder was made; the next try finds nothing in its way."""
+    for words, said in ((["nope.gz"], "cannot read nope.gz"), ([KEPT, KEPT], "one recording after the other")):
+        assert said in backtest(tmp_path, *words, "--out", "first", code=1).stderr
+        assert list(tmp_path.iterdir()) == []
+
+
 def test_strategy_is_a_file_or_a_model(tmp_path: Path) -> None:
     """The example that `up --strategy` runs; a model by its name, though the settings name a file."""
     example = CLI.parent / "examples" / "strategy.py"
@@ -112,7 +141,8 @@ def test_faults_of_a_recording_are_told_and_traded_on(tmp_path: Path) -> None:
         ([str(KEPT), "--queue", "front"], "flow.queue_model: expected"),
         ([str(KEPT), "--set", "maker.half_spread"], "expected --set KEY=VALUE"),
         ([str(KEPT), "--symbol", "ETHUSDT"], "the desk trades ETHUSDT, recorded is BTCUSDT"),
-        ([str(KEPT), "--out", "."], "expected a new or empty folder"),
+        ([str(KEPT), "--out", "."], "expected a new folder, and there is . already"),
+        ([str(KEPT), "--out", "mine/first"], "cannot make mine/first: "),
         ([str(KEPT), str(KEPT)], "expected one recording after the other"),
     ],
 )

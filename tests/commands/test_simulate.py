@@ -77,8 +77,40 @@ def test_says_in_a_line_what_is_wrong(words: tuple[str, ...], said: str) -> None
 def test_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     """A full disk, a path through a file: no traceback."""
     (tmp_path / "file").touch()
-    with pytest.raises(DeskError, match=r"cannot read or write .*file"):
+    with pytest.raises(DeskError, match=r"cannot make .*file"):
         simulated("--out", str(tmp_path / "file" / "days"))
+
+
+def test_folder_of_another_run_is_not_taken(tmp_path: Path) -> None:
+    """Its days would be in the digest, and replaced."""
+    simulated("--out", str(tmp_path / "first"))
+    day = next((tmp_path / "first").iterdir())
+    before = day.read_bytes()
+    with pytest.raises(DeskError, match=r"expected a new folder, and there is .*first already"):
+        simulated("--out", str(tmp_path / "first"), "--seed", "8")
+    assert day.read_bytes() == before
+
+
+def test_run_that_fails_leaves_no_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Half a run would refuse the next one."""
+
+    def run(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(SimulatedDesk, "run", run)
+    with pytest.raises(DeskError, match="No space left"):
+        simulated("--out", str(tmp_path / "first"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_digest_of_a_replay_is_of_the_recordings_content(tmp_path: Path) -> None:
+    """Where the file lies is not in it; `tests/commands/test_backtest.py` has more that is not."""
+    copy = tmp_path / "elsewhere.gz"
+    copy.write_bytes(RECORDING.read_bytes())
+    first, second = (
+        json.loads(simulated("--json", "--flow", f"replay:{path}"))["run"]["sha256"] for path in (RECORDING, copy)
+    )
+    assert first == second
 
 
 @pytest.mark.parametrize(

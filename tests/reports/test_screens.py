@@ -336,6 +336,10 @@ def test_says_when_the_figures_contradict_the_trades() -> None:
             "paper exchange, prices of a live market; fees 10 % maker, 0 % taker",
         ),
         (
+            {"venue": "paper", "flow": "replay", "maker_fee": "0", "taker_fee": "0"},
+            "paper exchange, replay of recordings; fees 0 % maker, 0 % taker",
+        ),
+        (
             {"venue": "paper", "url": "http://127.0.0.1:1"},
             "paper exchange at http://127.0.0.1:1; fees as it takes them",
         ),
