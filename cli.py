@@ -22,6 +22,7 @@ from commands import (
     simulation,
     venue,
 )
+from commands.output import output_told
 from market.mendable import MendableError
 
 app = typer.Typer(
@@ -40,7 +41,8 @@ def main() -> None:
     """Run a command; what a person can mend is one line, and an exit code of docs/operating.md."""
     os.umask(0o077)  # nothing that we write is for others
     try:
-        app()
+        with output_told():
+            app()
     except KeyboardInterrupt:
         sys.exit(130)
     except MendableError as error:

@@ -1,0 +1,74 @@
+"""A command whose output nobody takes says so in one line, and does not end as if all were well."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.desk.desk_process import CLI
+from tests.recordings import KEPT
+
+COMMANDS = [
+    ["--help"],
+    ["config", "show"],
+    ["simulate", "--seconds", "2"],
+    ["simulate", "--seconds", "2", "--json"],
+    ["backtest", str(KEPT)],
+    ["backtest", str(KEPT), "--json"],
+    ["recording", "info", str(KEPT)],
+    ["recording", "check", str(KEPT)],
+    ["report", "--date", "2026-01-01"],
+]
+pytestmark = pytest.mark.timeout(300)  # the first one may have to compile its kernels
+
+
+@contextmanager
+def full_disk() -> Iterator[int]:
+    """Yield what stands for a file on a disk without room."""
+    descriptor = os.open("/dev/full", os.O_WRONLY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def left_pipe() -> Iterator[int]:
+    """Yield a pipe whose reader has gone, as of `| head` that has seen enough."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        yield writer
+    finally:
+        os.close(writer)
+
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a day's file where `report` looks for it, of a simulated day."""
+    folder = tmp_path_factory.mktemp("desk")
+    run(folder, ["simulate", "--seconds", "2", "--out", "run/reports"], subprocess.DEVNULL)
+    return folder
+
+
+def run(folder: Path, words: list[str], stdout: int) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = [sys.executable, str(CLI), *words]
+    return subprocess.run(
+        command, cwd=folder, env=environment, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=100, check=False
+    )
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: " ".join(word for word in words if word != str(KEPT)))
+def test_output_that_is_not_taken_is_one_line(words: list[str], reported: Path) -> None:
+    """What is printed may only fail when the process ends: Python told of that itself, with a traceback."""
+    whole = run(reported, words, subprocess.DEVNULL)
+    assert whole.returncode == 0, whole.stderr
+    for output, said in ((full_disk, "No space left on device"), (left_pipe, "Broken pipe")):
+        with output() as descriptor:
+            done = run(reported, words, descriptor)
+        assert (done.returncode, done.stderr) == (1, f"error: cannot write the output: {said}\n")
