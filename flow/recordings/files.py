@@ -7,6 +7,7 @@ whole, what it took is cut off again.
 
 import gzip
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -97,6 +98,7 @@ class RecordingFiles:
         self._file = RecordingFile(path)
         self._since_ns: int | None = None
         self._former_size = 0
+        self._number = 1  # of the last file
         self.paths = [path]
 
     @property
@@ -129,9 +131,16 @@ class RecordingFiles:
         self._file.close()
 
     def _begin_next(self) -> None:
-        name, *endings = self._first.name.split(".")
-        path = self._first.with_name(".".join([f"{name}-{len(self.paths) + 1}", *endings]))
-        former, self._file = self._file, RecordingFile(path)
-        self.paths.append(path)
+        former, self._file = self._file, self._next_file()
+        self.paths.append(self._file.path)
         former.close()
         self._former_size += former.size
+
+    def _next_file(self) -> RecordingFile:
+        """Return the file of the next number that is free: a recording of before may have left some."""
+        name, *endings = self._first.name.split(".")
+        while True:
+            self._number += 1
+            path = self._first.with_name(".".join([f"{name}-{self._number}", *endings]))
+            with suppress(FileExistsError):
+                return RecordingFile(path)

@@ -1,7 +1,8 @@
 """Turns what a venue's streams say into the lines of a recording, and knows when a snapshot is needed.
 
 Written is what `recording` reads back: a message that it would refuse becomes a mark. A mark is a message of ours among
-those of the venue, `{"e": "gap", ...}` or `{"e": "refused", ...}`, which a replay counts and passes over.
+those of the venue (`{"e": "gap", ...}`), which a replay counts and passes over. Each file begins with one: who reads it
+knows its symbol, however early the recorder was killed.
 Binance Spot API docs, "How to manage a local order book correctly": each update begins where the last one ended, and a
 snapshot is of use if it is not older than the updates that go on from it.
 """
@@ -11,7 +12,7 @@ from collections import Counter, deque
 from typing import Final, NamedTuple
 
 from flow.live import Lost, Received, StreamNews, Subscribed
-from flow.recordings.recording import GAP, MALFORMED, REFUSED, DepthUpdate, MessageParser, Snapshot
+from flow.recordings.recording import BEGIN, GAP, MALFORMED, REFUSED, DepthUpdate, MessageParser, Snapshot
 from market.backoff import Backoff
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.instrument import Instrument
@@ -19,7 +20,7 @@ from market.instrument import Instrument
 _PAUSE_NS: Final = NS_PER_SECOND  # between two snapshots; twice as long after each that could not be had
 _PAUSE_NS_MAX: Final = 30 * NS_PER_SECOND
 _ANSWER_NS_MAX: Final = 15 * NS_PER_SECOND  # a snapshot that is not there by then is asked for again
-_UPDATES_MAX: Final = 10_000  # since a snapshot was asked for
+_UPDATES_MAX: Final = 10_000
 _SHOWN_MAX: Final = 200  # characters of a message that is refused
 
 
@@ -27,8 +28,8 @@ class Line(NamedTuple):
     """A line of the file.
 
     Attributes:
-        begins_with: what a new file may begin with in front of this line, which is a snapshot: the updates since it
-            was asked for, some of which may be newer. None: a book cannot begin here.
+        begins_with: what a new file may begin with in front of this line, which is a snapshot: a mark, and the updates
+            since it was asked for, some of which may be newer. None: a book cannot begin here.
     """
 
     text: str
@@ -47,7 +48,8 @@ class Recorder:
         self._parser = MessageParser(instrument)
         self._ahead_ns = ahead_ns
         self._lines: deque[Line] = deque()
-        self._updates: deque[str] = deque(maxlen=_UPDATES_MAX)
+        self._asked_ns = 0  # when a snapshot was
+        self._updates: deque[str] = deque(maxlen=_UPDATES_MAX)  # since then
         self._is_subscribed = False
         self._chain: tuple[int, int] | None = None  # first and last id of the updates since the last gap
         self._snapshot_id: int | None = None  # of the last one since then
@@ -87,6 +89,7 @@ class Recorder:
         if self._snapshot_due_ns is None or now_ns < self._snapshot_due_ns:
             return False
         self._snapshot_due_ns = now_ns + _ANSWER_NS_MAX
+        self._asked_ns = now_ns
         self._updates.clear()
         return True
 
@@ -123,9 +126,11 @@ class Recorder:
                 return
             self._snapshot_id, self._snapshot_due_ns = record.update_id, None
             self._backoff.end()
-            begins_with = tuple(self._updates)
+            begins_with = self._mark_line(min(self._asked_ns, received_ns), BEGIN), *self._updates
         elif record is None:  # an answer, or of a stream that nobody asked for
             return
+        if not self.counts:
+            self._lines.append(Line(self._mark_line(received_ns, BEGIN)))
         self.counts[type(record).__name__] += 1
         self._lines.append(Line(line, begins_with))
 
@@ -145,6 +150,8 @@ class Recorder:
 
     def _mark(self, at_ns: int, event: str, reason: str) -> None:
         self.counts[event] += 1
+        self._lines.append(Line(self._mark_line(at_ns, event, reason=reason)))
+
+    def _mark_line(self, at_ns: int, event: str, **more: str) -> str:
         at_ns += self._ahead_ns
-        mark = {"e": event, "E": at_ns // NS_PER_MS, "s": self._symbol, "reason": reason}
-        self._lines.append(Line(f"{at_ns} {json.dumps(mark)}"))
+        return f"{at_ns} {json.dumps({'e': event, 'E': at_ns // NS_PER_MS, 's': self._symbol, **more})}"

@@ -4,8 +4,9 @@ A line is `<local receive time> <message JSON>`, the time in ns, or in µs or ms
 Messages are those of the raw or combined streams `<symbol>@depth`, `<symbol>@trade` and `<symbol>@bookTicker`, and one
 answer of REST `/api/v3/depth`, the snapshot that the depth updates build on (Binance Spot API docs, "Web Socket
 Streams", "How to manage a local order book correctly"). Messages of other streams, and answers to subscriptions, are
-counted and passed over. So are the marks that a recorder of ours writes: `{"e": "gap", ...}` where something is
-missing, `{"e": "refused", ...}` in the place of a message that could not be read.
+counted and passed over. So are the marks that a recorder of ours writes: `{"e": "begin", ...}` at the beginning of a
+file, so that its first line names its symbol, as a snapshot does not; `{"e": "gap", ...}` where something is missing;
+`{"e": "refused", ...}` in the place of a message that could not be read.
 """
 
 import gzip
@@ -27,6 +28,7 @@ from market.instrument import Instrument
 MALFORMED = (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)
 
 # The events of a recorder's marks.
+BEGIN = "begin"
 GAP = "gap"
 REFUSED = "refused"
 

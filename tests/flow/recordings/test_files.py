@@ -96,3 +96,16 @@ def test_next_file_begins_with_a_book(span_ns: int, size_max: int, tmp_path: Pat
         ["two", "snapshot 2", "three", "snapshot 3"],
     ]
     assert files.size == sum(path.stat().st_size for path in files.paths)
+
+
+def test_next_file_takes_a_number_that_is_free(tmp_path: Path) -> None:
+    """A recording of before whose first file is gone ended the new one where its own second file began."""
+    (tmp_path / "a-2.gz").write_text("mine")
+    files = RecordingFiles(tmp_path / "a.gz", 1 << 60, 1)
+    for number in range(3):
+        files.put(Line(f"snapshot {number}", ()), number * 10 * S)
+        files.write_due((number + 1) * 10 * S)
+    files.close()
+    assert files.paths == [tmp_path / name for name in ("a.gz", "a-3.gz", "a-4.gz")]
+    assert [lines_of(path) for path in files.paths] == [[f"snapshot {number}"] for number in range(3)]
+    assert (tmp_path / "a-2.gz").read_text() == "mine"

@@ -1,12 +1,15 @@
 """What streams say becomes a recording: every message once, gaps marked, a snapshot wherever a book has to begin."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from flow.live import Lost, Received, Subscribed
+from flow.recordings.files import RecordingFiles
+from flow.recordings.inspection import inspect
 from flow.recordings.recorder import Line, Recorder
-from flow.recordings.recording import GAP, REFUSED
+from flow.recordings.recording import BEGIN, GAP, REFUSED, recorded_symbol
 from market.clock import NS_PER_SECOND
 from tests.pairs import default_instruments
 
@@ -33,7 +36,14 @@ def recorder() -> Recorder:
 
 
 def texts(recorder: Recorder) -> list[str]:
-    return [line.text.split(" ", 1)[1] for line in recorder.take_lines()]
+    """Return the messages of all lines but the mark that the first file begins with."""
+    messages = [line.text.split(" ", 1)[1] for line in recorder.take_lines()]
+    return [text for text in messages if BEGIN not in text]
+
+
+def beginning(at_ns: int) -> str:
+    mark = {"e": BEGIN, "E": (AHEAD_NS + at_ns) // 10**6, "s": "BTCUSDT"}
+    return f"{AHEAD_NS + at_ns} {json.dumps(mark)}"
 
 
 def events(recorder: Recorder) -> list[str]:
@@ -113,10 +123,10 @@ def test_message_that_a_replay_would_refuse_is_a_mark(recorder: Recorder) -> Non
 def test_times_are_of_day_and_a_message_is_one_line(recorder: Recorder) -> None:
     """The streams tell monotonic times; JSON may stand on several lines."""
     recorder.hear(9, Received(7, snapshot(1).replace(",", ",\n")))
-    ((line, begins_with),) = recorder.take_lines()
+    (_, (line, begins_with)) = recorder.take_lines()
     assert line.startswith(f"{AHEAD_NS + 7} {{")
     assert "\n" not in line
-    assert begins_with == ()
+    assert begins_with == (beginning(0),)
 
 
 def test_new_file_begins_with_the_updates_since_the_snapshot_was_asked_for(recorder: Recorder) -> None:
@@ -130,7 +140,25 @@ def test_new_file_begins_with_the_updates_since_the_snapshot_was_asked_for(recor
     assert recorder.take_snapshot_request(5)
     recorder.hear(6, Received(6, update(5, 6)))
     recorder.hear(7, Received(7, snapshot(5)))
-    assert recorder.take_lines()[-1] == Line(f"{AHEAD_NS + 7} {snapshot(5)}", (f"{AHEAD_NS + 6} {update(5, 6)}",))
+    begins_with = beginning(5), f"{AHEAD_NS + 6} {update(5, 6)}"
+    assert recorder.take_lines()[-1] == Line(f"{AHEAD_NS + 7} {snapshot(5)}", begins_with)
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_first_line_of_every_file_names_the_symbol(recorder: Recorder, tmp_path: Path, *, is_first: bool) -> None:
+    """A snapshot does not: a file of which nothing else was written yet could not be read."""
+    files = RecordingFiles(tmp_path / "own.gz", 1, 1 << 30)
+    for number in range(1 if is_first else 2):
+        recorder.take_snapshot_request((number + 1) * S)
+        recorder.hear((number + 1) * S, Received((number + 1) * S, snapshot(7)))
+        for line in recorder.take_lines():
+            files.put(line, (number + 1) * S)
+        recorder.ask_snapshot((number + 1) * S)
+    files.close()
+    path = files.paths[-1]
+    assert path.name == ("own.gz" if is_first else "own-2.gz")
+    assert recorded_symbol(path) == "BTCUSDT"
+    assert inspect(path, BTCUSDT).faults == []
 
 
 def test_no_snapshot_is_asked_for_without_streams(recorder: Recorder) -> None:
