@@ -11,6 +11,7 @@ TESTERS = {
     "python": "programs/python_binance.py",
     "node": "programs/binance_api_node.cjs",
     "sdk": "programs/binance_sdk.py",
+    "nautilus": "programs/nautilus.py",
     "raw": "test_rest.py",
 }
 

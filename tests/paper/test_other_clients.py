@@ -8,6 +8,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from market.codes import Side
 from tests.environments.made import node_program, python_of
 from tests.paper.conformance import unheard
 from tests.paper.desk import ALICE, BOB
@@ -64,3 +65,12 @@ def test_binances_own_sdk_walks_through_every_call_that_it_has(server: Server) -
     """Each answer is read by the SDK's models, and holds nothing that they do not know; what is not there is named."""
     python = python_of(PROGRAMS / "binance_sdk.lock")
     assert run(server, "sdk", [str(python), str(PROGRAMS / "binance_sdk.py")]).endswith("done\n")
+
+
+def test_nautilus_trader_loads_all_instruments_and_trades(server: Server) -> None:
+    """Its node as it comes: reconciliation at the start, quotes and trades, and every kind of order that it has."""
+    server.flow(Side.SELL, "90000", "1")
+    server.flow(Side.BUY, "90000", "5")
+    server.flow(Side.SELL, "90100", "5")
+    python = python_of(PROGRAMS / "nautilus.lock", "3.12")
+    assert run(server, "nautilus", [str(python), str(PROGRAMS / "nautilus.py")]).endswith("done\n")
