@@ -2,7 +2,7 @@
 
 import select
 from bisect import bisect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 from typing import Final
 
@@ -24,7 +24,7 @@ from nodes.flow.market import OrderIds
 from nodes.flow.market_flows import make_flows
 from simulation.market import FlowMarket
 from trading.actions import Action, Cancel, Place
-from trading.news import News
+from trading.news import News, Refused
 from trading.trader import Outbox, Trader
 
 ARRIVAL_NS_MAX: Final = 2 * NS_PER_SECOND  # between an action and its command
@@ -60,10 +60,9 @@ def live(market: str, settings_given: Mapping[str, str], seconds: float) -> tupl
     start_ns = next(each.time_ns for _, each in commands if isinstance(each, MassCancel) and each.owner == flow)
     clock = _MarketClock(commands, _due_ns(settings, start_ns, end_ns))
     commands = [(clock.time_of(at_ns), each) for at_ns, each in commands]
-    timed = _timed(steps, commands, clock)
-    return Run(
-        start_ns, end_ns, by_market(strategy.decisions, timed), _orders_of(commands, settings), line.list_ns
-    ), timed
+    stepped = timed(steps, commands, clock.time_of)
+    decisions = by_market(strategy.decisions, stepped)
+    return Run(start_ns, end_ns, decisions, _orders_of(commands, settings), line.list_ns), stepped
 
 
 def _orders_of(commands: Sequence[tuple[int, Command]], settings: Settings) -> list[Order]:
@@ -112,27 +111,41 @@ class _MarketClock:
         return last_ns + (since_ns if live_ns <= due_ns else since_ns * due_ns // live_ns)
 
 
-def _timed(
-    steps: Sequence[tuple[int, list[News], Outbox]], commands: Sequence[tuple[int, Command]], clock: _MarketClock
+def timed(
+    steps: Sequence[tuple[int, Sequence[News], Outbox]],
+    commands: Sequence[tuple[int, Command]],
+    time_of: Callable[[int], int],
 ) -> list[Step]:
-    """Return the steps, each with the times at which what it wanted was at the engine."""
+    """Return the steps, each with the times at which what it wanted was at the engine.
+
+    Args:
+        steps: when, what was heard, what came of it.
+        commands: all that was at the engine, with their times by the market.
+        time_of: the market's time at a time.
+    """
     arrived = [
         (at_ns, each) for at_ns, each in commands if isinstance(each, NewOrder | CancelOrder) and each.owner in OURS
     ]
-    timed = []
+    refused_ns = {
+        each.client_order_id: time_of(now_ns) for now_ns, said, _ in steps for each in said if isinstance(each, Refused)
+    }
+    found_steps = []
     for now_ns, said, outbox in steps:
-        at_ns, acts = clock.time_of(now_ns), []
+        at_ns, acts = time_of(now_ns), []
         for action in outbox.actions:
-            found = next((at for at, each in enumerate(arrived) if _is_of(each, action, at_ns)), None)
+            until_ns = at_ns + ARRIVAL_NS_MAX
+            if isinstance(action, Place):  # one that the exchange has refused by itself is not the next of its price
+                until_ns = refused_ns.get(action.client_order_id, until_ns)
+            found = next((at for at, each in enumerate(arrived) if _is_of(each, action, at_ns, until_ns)), None)
             acts.append((action, at_ns if found is None else max(at_ns, arrived.pop(found)[0])))
-        timed.append(Step(at_ns, now_ns, tuple(said), tuple(acts)))
-    return timed
+        found_steps.append(Step(at_ns, now_ns, tuple(said), tuple(acts)))
+    return found_steps
 
 
-def _is_of(arrived: tuple[int, Command], action: Action, at_ns: int) -> bool:
+def _is_of(arrived: tuple[int, Command], action: Action, at_ns: int, until_ns: int) -> bool:
     """Return whether a command is what became of an action of that time."""
     command_ns, command = arrived
-    if not -ARRIVAL_NS_MAX < command_ns - at_ns < ARRIVAL_NS_MAX:
+    if not at_ns - ARRIVAL_NS_MAX < command_ns <= until_ns:
         return False
     if isinstance(action, Cancel):
         return isinstance(command, CancelOrder) and str(command.order_id) == action.order_id
