@@ -12,6 +12,7 @@ import tempfile
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -58,24 +59,27 @@ def changes_of(
         window_ns: how far a trade may be brought forward, see `flow.recordings.trade_placement`.
         reach_bps: see `RecordedBook`.
         folder: of the cache; None: none is used.
-        tell: gets a line if a recording's arrays were damaged, or cannot be kept: then it is read again next time.
+        tell: gets a line if a recording's arrays were damaged or taken away, which costs but time; or if they cannot be
+            kept: then it is read again next time.
 
     Raises:
         OSError, RecordingError: as `read_part`.
     """
     kept = None if folder is None else folder / _name_of(part, instrument, window_ns, reach_bps)
+    given_count = 0
     if kept is not None and kept.is_dir():
         try:
-            pieces = _load(kept)
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            tell(f"the arrays of {part[0].name} are damaged, and made anew: {error}")
+            for piece in _load(kept):
+                yield piece
+                given_count += 1
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:  # in the middle, too: others need room
+            tell(f"the arrays of {part[0].name} are damaged or gone, and made anew: {error}")
             shutil.rmtree(kept, ignore_errors=True)
         else:
-            yield from pieces
             return
     skipped: Counter[str] = Counter()
     made = read_changes(place_trades(read_part(part, instrument, skipped), window_ns), reach_bps, skipped)
-    yield from made if kept is None else _keeping(made, kept, part[0].name, tell)
+    yield from islice(made if kept is None else _keeping(made, kept, part[0].name, tell), given_count, None)
 
 
 def _name_of(part: Part, instrument: Instrument, window_ns: int, reach_bps: int) -> str:

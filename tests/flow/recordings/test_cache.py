@@ -1,6 +1,7 @@
 """Arrays of recordings: made once, checked, made anew if damaged, never more than there is room for."""
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -143,3 +144,18 @@ def test_pieces_are_one_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     for name in ("times_ns", "kinds", "values", "keys", "lots"):
         assert np.concatenate([getattr(piece, name) for piece in pieces]).tolist() == getattr(whole, name).tolist()
     assert np.sum([piece.counts for piece in pieces], axis=0).tolist() == whole.counts.tolist()
+
+
+def test_one_that_is_taken_away_while_it_is_used_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards two backtests beside each other: one of them made room, and the other one ended in the middle."""
+    path, cache, told = recording(tmp_path / "a"), tmp_path / "cache", list[str]()
+    read = recorded_changes.read_changes
+    monkeypatch.setattr(recording_cache, "read_changes", lambda placed, reach, skipped: read(placed, reach, skipped, 1))
+    made = changes(path, cache)
+    used = changes_of((path,), BTCUSDT, 0, 1_000, cache, told.append)
+    first = [next(used), next(used)]
+    shutil.rmtree(cache)
+    assert flat([*first, *used]) == flat(made)
+    assert len(told) == 1
+    assert "gone" in told[0]
+    assert flat(changes(path, cache)) == flat(made)
