@@ -45,9 +45,9 @@ def simulate(
     as_json: Json = False,
 ) -> None:
     """Run a whole desk in this process on a simulated clock, and print its day as report does."""
-    from commands.actions.simulate import delays_of, print_simulation, settings_with, start_of
+    from commands.actions.simulate import READ, delays_of, print_simulation, settings_with, start_of
     from desk.sections import flow_in_short
 
-    settings = settings_with({**flow_in_short(flow), "flow.seed": seed, "maker.strategy": strategy}, sets or ())
+    settings = settings_with({**flow_in_short(flow), "flow.seed": seed, "maker.strategy": strategy}, sets or (), READ)
     delays = delays_of(latency_ms, jitter_ms, jitter_from, settings.flow.seed)
     raise typer.Exit(print_simulation(settings, start_of(start), seconds, delays, out, as_json=as_json))

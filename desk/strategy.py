@@ -1,8 +1,9 @@
 """The strategy that the settings name, and the terms it trades on: on a desk, real or simulated, and in a backtest."""
 
 from desk.settings import Settings
-from desk.strategy_file import StrategyError, load_strategy
+from desk.strategy_file import FileStrategy, StrategyError, load_strategy
 from market.clock import NS_PER_MS
+from market.exact_json import JsonObject
 from trading.execution import Requoting
 from trading.model_strategy import ModelStrategy
 from trading.models import MODELS
@@ -29,6 +30,16 @@ def model_of(settings: Settings) -> Strategy:
     """Return the built-in model as a strategy."""
     maker = settings.maker
     return ModelStrategy(MODELS[maker.model](maker.half_spread, maker.notional))
+
+
+def strategy_json(settings: Settings, strategy: Strategy) -> JsonObject:
+    """Return which strategy of the settings decides, and all its parameters as they are in force, as texts."""
+    maker = settings.maker
+    if isinstance(strategy, FileStrategy):
+        told = {"file": str(strategy.path), "sha256": strategy.sha256}
+        return {**told, "parameters": {name: str(value) for name, value in strategy.parameters.items()}}
+    parameters = {"half_spread": str(maker.half_spread), "notional": str(maker.notional)}
+    return {"model": maker.model, "parameters": parameters}
 
 
 def terms_of(settings: Settings, prefix: str, list_ns: int) -> Terms:

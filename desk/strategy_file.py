@@ -4,12 +4,14 @@ The parameters are the arguments that `step` has after the time and the inbox, o
 value, which says its type.
 """
 
+import hashlib
 import inspect
 import math
 import sys
 import traceback
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -32,7 +34,8 @@ def load_strategy(path: Path, texts: Mapping[str, str]) -> "FileStrategy":
     module.__file__ = str(path)
     sys.modules[module.__name__] = module  # dataclasses look there
     try:
-        exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)  # noqa: S102 - that is what it is for
+        content = path.read_bytes()
+        exec(compile(content, str(path), "exec"), module.__dict__)  # noqa: S102 - that is what it is for
     except OSError as error:
         raise StrategyError(f"maker.strategy: expected a file, was {str(path)!r}: {error.strerror}") from None
     except (Exception, SystemExit) as error:
@@ -43,22 +46,33 @@ def load_strategy(path: Path, texts: Mapping[str, str]) -> "FileStrategy":
         made = None  # the protocol, imported
     if (made is None) == (step is None):
         raise StrategyError(f"{path}: expected either a function `step` or a class `Strategy`")
+    sha256 = hashlib.sha256(content).hexdigest()
     if made is None:
-        return FileStrategy(path, step, _values(path, step, texts, skip=2))
+        values = _values(path, step, texts, skip=2)
+        return FileStrategy(path, sha256, values, partial(step, **values))
     values = _values(path, made, texts, skip=0)
     try:
-        return FileStrategy(path, made(**values).step, {})
+        return FileStrategy(path, sha256, values, made(**values).step)
     except (Exception, SystemExit) as error:
         raise StrategyError(f"{_place(path, error)}: {_text(error)}") from error
 
 
 class FileStrategy:
-    """The strategy of a file: what it wants is looked at before anybody acts on it."""
+    """The strategy of a file: what it wants is looked at before anybody acts on it.
 
-    def __init__(self, path: Path, step: Callable[..., Any], values: Mapping[str, Any]) -> None:
-        self._path = path
+    Attributes:
+        path: of the file.
+        sha256: of what it held when it was read.
+        parameters: all that it has, with their values.
+    """
+
+    def __init__(
+        self, path: Path, sha256: str, parameters: Mapping[str, Any], step: Callable[[int, Inbox], Any]
+    ) -> None:
+        self.path = path
+        self.sha256 = sha256
+        self.parameters = parameters
         self._step = step
-        self._values = values
 
     def step(self, now_ns: int, inbox: Inbox, /) -> Wanted:
         """Return what it wants.
@@ -67,16 +81,16 @@ class FileStrategy:
             StrategyError: if it raises, or wants what cannot be.
         """
         try:
-            wanted: Wanted = self._step(now_ns, inbox, **self._values)
+            wanted: Wanted = self._step(now_ns, inbox)
         except (Exception, SystemExit) as error:
-            raise StrategyError(f"{_place(self._path, error)}: {_text(error)}") from error
+            raise StrategyError(f"{_place(self.path, error)}: {_text(error)}") from error
         if flaw := flaw_of(wanted):
-            raise StrategyError(f"{self._path}: {flaw}")
+            raise StrategyError(f"{self.path}: {flaw}")
         return wanted
 
 
 def _values(path: Path, target: Callable[..., Any], texts: Mapping[str, str], skip: int) -> dict[str, Any]:
-    """Return the parameters as values of the types of their defaults."""
+    """Return all parameters, as values of the types of their defaults."""
     own = list(inspect.signature(target).parameters.values())[skip:]
     defaults = {each.name: each.default for each in own}
     if unknown := [name for name in texts if name not in defaults]:
@@ -85,7 +99,7 @@ def _values(path: Path, target: Callable[..., Any], texts: Mapping[str, str], sk
     for name, default in defaults.items():
         if type(default) not in _READ:
             raise StrategyError(f"{path}: expected a default value of {name}: a number, a text, or true or false")
-    return {name: _read(name, text, type(defaults[name])) for name, text in texts.items()}
+    return defaults | {name: _read(name, text, type(defaults[name])) for name, text in texts.items()}
 
 
 def _read(name: str, text: str, kind: type) -> Any:

@@ -3,6 +3,7 @@
 Nothing here reads a clock, sleeps, or waits for a socket: two runs of the same settings are the same to the last bit.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -44,15 +45,37 @@ LIST_NS: Final = 5 * NS_PER_SECOND
 
 @dataclass(slots=True)
 class Told:
-    """What the trader has told, for the figures of a run."""
+    """What the trader has told, for the figures of a run.
 
-    counts: dict[str, int] = field(default_factory=dict)
+    Attributes:
+        counts: notes, by kind.
+        declined: quotes that the exchange refused, by its reason.
+        idle: rounds in which a side was not quoted, by the reason; one for each side.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter)
+    declined: Counter[str] = field(default_factory=Counter)
+    idle: Counter[str] = field(default_factory=Counter)
 
     def take(self, told: Sequence[notes.Note]) -> None:
         """Count each kind of note."""
         for note in told:
-            name = type(note).__name__
-            self.counts[name] = self.counts.get(name, 0) + 1
+            self.counts[type(note).__name__] += 1
+            match note:
+                case notes.Declined():
+                    self.declined[note.why] += 1
+                case notes.Looked() if note.idle:
+                    self.idle.update(note.idle.values())
+
+    @property
+    def why_unfilled(self) -> str | None:
+        """Why no quote was filled, as far as that is known: what was refused most, or why nothing was wanted."""
+        quoted, declined = self.counts["Quoted"], self.counts["Declined"]
+        if self.counts["Filled"] or not (declined or (self.idle and not quoted)):
+            return None
+        ((why, count),) = (self.declined or self.idle).most_common(1)
+        what = f"{declined} of {quoted + declined} were declined" if declined else "none was sent"
+        return f"no quote was filled: {what}, {count} times for: {why}"
 
 
 class SimulatedDesk:
@@ -70,7 +93,7 @@ class SimulatedDesk:
         folder: the daily files.
         told: what the trader has told.
         digest: of all commands and events so far.
-        problems: what a person should know of how it ran.
+        problems: what a person should know of how it ran; what the trader has to add to them stands in `told`.
     """
 
     def __init__(

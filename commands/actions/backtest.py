@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from commands.actions.out_folder import new_folder
 from commands.actions.record import inspected, recorded_symbol
-from commands.actions.simulate import failures_told, run_to, settings_with
+from commands.actions.simulate import READ_BY_DESKS, failures_told, problems_of, run_to, settings_with
 from desk.client import DeskError
 from desk.settings import Settings, setting_texts
+from desk.strategy import strategy_json, strategy_of
 from desk.symbols import SymbolRow
 from flow.recordings.inspection import Inspection
 from market.account import trade_json
@@ -30,6 +31,7 @@ from trading.models import MODELS
 
 RUN_FILE: Final = "backtest.json"
 FILLS_FILE: Final = "fills.jsonl"
+_READ: Final = (*READ_BY_DESKS, "flow.queue_model", "flow.seed")
 
 
 def backtest_settings(
@@ -49,9 +51,11 @@ def backtest_settings(
         DeskError, SettingsError: if they cannot be.
     """
     is_model = strategy in MODELS
+    if strategy is not None and not (is_model or Path(strategy).suffix or Path(strategy).is_file()):
+        raise DeskError(f"--strategy: expected a file, or one of the models {', '.join(MODELS)}, was {strategy!r}")
     if overrides.get("symbol") is None:
         overrides = {**overrides, "symbol": recorded_symbol(recordings[0])}
-    settings = settings_with({**overrides, "maker.model" if is_model else "maker.strategy": strategy}, sets)
+    settings = settings_with({**overrides, "maker.model" if is_model else "maker.strategy": strategy}, sets, _READ)
     if is_model:  # not the file that the settings may name
         maker = settings.maker.model_copy(update={"strategy": None, "parameters": {}})
         settings = settings.model_copy(update={"maker": maker})
@@ -63,7 +67,7 @@ def _with_fees(settings: Settings, text: str) -> Settings:
         maker, taker = (Decimal(each.strip()) for each in text.split(","))
         rows = tuple(SymbolRow(**{**dict(row), "maker_fee": maker, "taker_fee": taker}) for row in settings.symbols)
     except (ValueError, InvalidOperation):
-        raise DeskError(f"expected --fees MAKER,TAKER as 0.001,0.001, was {text[:40]!r}") from None
+        raise DeskError(f"expected --fees MAKER,TAKER as 0.001,0.001, each from 0 to 0.1, was {text[:40]!r}") from None
     return settings.model_copy(update={"symbols": rows})
 
 
@@ -129,19 +133,22 @@ def _inspected(settings: Settings, path: Path) -> tuple[Inspection, Instrument]:
 
 def _run(stretch: Stretch, folder: Path, delays: Delays) -> JsonObject:
     """Let a desk trade on a stretch; return what that was."""
+    settings = stretch.settings
+    strategy = strategy_of(settings)
     with failures_told():
-        desk = SimulatedDesk(stretch.settings, stretch.start_ns, folder, delays)
+        desk = SimulatedDesk(settings, stretch.start_ns, folder, delays, strategy)
         run_to(desk, stretch.end_ns)
         desk.close_books()
     return {
         "recordings": [str(each.path) for each in stretch.found],
         "from": iso_time(stretch.start_ns // NS_PER_MS),
         "to": iso_time(stretch.end_ns // NS_PER_MS),
-        "settings": setting_texts(stretch.settings),
+        "settings": setting_texts(settings),
+        "strategy": strategy_json(settings, strategy),
         "sha256": desk.digest.hexdigest(),
         "trader": desk.told.counts,
-        "market": _followed(desk, stretch.settings),
-        "problems": desk.problems,
+        "market": _followed(desk, settings),
+        "problems": problems_of(desk),
     }
 
 

@@ -3,7 +3,8 @@
 import signal
 import sys
 import threading
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -74,12 +75,8 @@ def recorded_symbol(path: Path) -> str:
     Raises:
         DeskError: if it cannot be read, or has none.
     """
-    try:
+    with _read_failures_told(path):
         return symbol_of((path,))
-    except RecordingError as error:
-        raise DeskError(str(error)) from None
-    except OSError as error:
-        raise DeskError(f"cannot read {path}: {error.strerror or error}") from None
 
 
 def inspected(settings: Settings, path: Path) -> tuple[Inspection, Instrument]:
@@ -91,7 +88,18 @@ def inspected(settings: Settings, path: Path) -> tuple[Inspection, Instrument]:
     known = {each.symbol: each for each in settings.instruments}
     if (symbol := recorded_symbol(path)) not in known:
         raise DeskError(f"{path} is of {symbol}, which the desk does not know; it has {', '.join(known)}")
-    return inspected_once(path, known[symbol], cache_folder()), known[symbol]
+    with _read_failures_told(path):
+        return inspected_once(path, known[symbol], cache_folder()), known[symbol]
+
+
+@contextmanager
+def _read_failures_told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except RecordingError as error:
+        raise DeskError(str(error)) from None
+    except OSError as error:
+        raise DeskError(f"cannot read {path}: {error.strerror or error}") from None
 
 
 def _streams_url(settings: Settings, source: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from commands.actions.out_folder import new_folder
 from desk.client import DeskError
@@ -19,15 +19,22 @@ from screens.report import day_text
 from simulation.delays import Delays
 from simulation.desk import SimulatedDesk
 
+_PAPER = ("maker_fee", "taker_fee", "fee_in", "bnb_discount", "rate_limits")
+READ_BY_DESKS: Final = ("symbol", "symbols", "maker.", *(f"paper.{name}" for name in _PAPER))  # by simulated ones
+READ: Final = (*READ_BY_DESKS, "flow.")
+
 _PIECE_NS = 10 * NS_PER_SECOND  # simulated at once, between two looks at the terminal
 _TOLD_NS = NS_PER_SECOND // 4
 
 
-def settings_with(overrides: Mapping[str, Any], sets: Sequence[str]) -> Settings:
+def settings_with(overrides: Mapping[str, Any], sets: Sequence[str], read: Sequence[str]) -> Settings:
     """Return the settings of a run: those of files and environment, the command line's, and each KEY=VALUE.
 
+    Args:
+        read: which KEYs mean something there; one with a dot at its end stands for all that begin with it.
+
     Raises:
-        DeskError: if one is not spelt so.
+        DeskError: if one is not spelt so, or would change nothing.
         SettingsError: if they cannot be.
     """
     given: dict[str, str] = {}
@@ -36,7 +43,12 @@ def settings_with(overrides: Mapping[str, Any], sets: Sequence[str]) -> Settings
         if not (key and equals):
             raise DeskError(f"expected --set KEY=VALUE, was {text[:60]!r}")
         given[key.strip()] = value.strip()
-    return load_settings({**overrides, **values_of(given, "command line")}).settings
+    settings = load_settings({**overrides, **values_of(given, "command line")}).settings
+    for key in given:
+        if not any(key == each or (each[-1] == "." and key.startswith(each)) for each in read):
+            known = ", ".join(f"{each}*" if each[-1] == "." else each for each in read)
+            raise DeskError(f"--set {key}: nothing here reads it; what is read is {known}")
+    return settings
 
 
 def start_of(text: str) -> int:
@@ -67,8 +79,10 @@ def delays_of(latency_ms: float, jitter_ms: float, jitter_from: Path | None, see
         raise DeskError("expected --jitter-ms or --jitter-from, were both")
     try:
         lags_ns = tuple(recorded_lags(jitter_from))
-    except (OSError, RecordingError) as error:
+    except RecordingError as error:
         raise DeskError(f"--jitter-from: {error}") from None
+    except OSError as error:
+        raise DeskError(f"--jitter-from: cannot read {jitter_from}: {error.strerror or error}") from None
     return Delays(venue_ns=round(latency_ms * NS_PER_MS), venue_lags_ns=lags_ns)
 
 
@@ -91,6 +105,7 @@ def print_simulation(
             "seed": settings.flow.seed,
             "sha256": desk.digest.hexdigest(),
             "trader": desk.told.counts,
+            "problems": problems_of(desk),
         }
         print(dumps({"run": run, "day": document}))
         print(f"{speed:.0f} simulated seconds a second", file=sys.stderr)
@@ -99,7 +114,15 @@ def print_simulation(
         print(f"\n🧪 {seconds} s simulated in {took_s:.1f} s, {speed:.0f} a second; SHA-256 {desk.digest.hexdigest()}")
         if out is not None:
             print(f"💾 {out}")
+    for problem in problems_of(desk):
+        print(f"note: {problem}", file=sys.stderr)
     return 0 if is_sound(document) else 1
+
+
+def problems_of(desk: SimulatedDesk) -> list[str]:
+    """Return what a person should know of how a desk ran, a line each."""
+    why = desk.told.why_unfilled
+    return [*desk.problems, *([] if why is None else [why])]
 
 
 @contextmanager

@@ -3,9 +3,11 @@
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +66,7 @@ def test_leaves_the_day_the_fills_the_settings_and_the_seed(run: tuple[subproces
     assert str(KEPT) in only["settings"]["flow.recordings"]
     assert only["market"]["BTCUSDT"]["matching_share"] > 0.98
     assert only["problems"] == []
+    assert only["strategy"] == {"model": "symmetric", "parameters": {"half_spread": "0.0001", "notional": "1000"}}
 
 
 def test_same_again_is_the_same_to_the_last_bit_and_another_latency_another(
@@ -111,13 +114,42 @@ def test_strategy_is_a_file_or_a_model(tmp_path: Path) -> None:
     example = CLI.parent / "examples" / "strategy.py"
     parameters = ("--set", "maker.parameters.half_spread=0.0001", "--set", "maker.parameters.lean=0")
 
-    def fills(*words: str | Path) -> int:
-        return int(json.loads(backtest(tmp_path, KEPT, "--json", *words).stdout)["run"]["fills"])
+    def told(*words: str | Path) -> Any:
+        return json.loads(backtest(tmp_path, KEPT, "--json", *words).stdout)["run"]
 
-    ladder = fills("--strategy", example, *parameters)
-    assert ladder > 0
+    ladder = told("--strategy", example, *parameters)
+    assert ladder["fills"] > 0
+    assert ladder["runs"][0]["strategy"] == {
+        "file": str(example),
+        "sha256": sha256(example.read_bytes()).hexdigest(),
+        "parameters": {"half_spread": "0.0001", "lean": "0.0", "steps": "2", "qty": "0.005"},
+    }
     (tmp_path / "tickbus.toml").write_text(f'[maker]\nstrategy = "{example}"\nhalf_spread = "0.0001"\n')
-    assert fills("--strategy", "symmetric") not in (0, ladder)
+    assert told("--strategy", "symmetric")["fills"] not in (0, ladder["fills"])
+
+
+def test_run_without_a_fill_says_why(tmp_path: Path) -> None:
+    """`Trades: 0` alone looks like a market in which nothing happened."""
+    (tmp_path / "small.py").write_text(
+        """
+from market.codes import Side
+from trading.quoting import Quote
+from trading.strategy import Wanted
+
+
+def step(now_ns, inbox, *, lots: int = 1):
+    bids = [Quote(Side.BUY, inbox.depth.bids[0].price_ticks - 1, lots)] if lots else []
+    return Wanted(bids, idle={} if lots else dict.fromkeys(Side, "it is Sunday"))
+"""
+    )
+    done = backtest(tmp_path, KEPT, "--strategy", "small.py")
+    assert re.fullmatch(
+        r"note: no quote was filled: (\d+) of \1 were declined, \1 times for: paper: "
+        r"Filter failure: NOTIONAL \(-1013\)\n",
+        done.stderr,
+    )
+    done = backtest(tmp_path, KEPT, "--strategy", "small.py", "--set", "maker.parameters.lots=0")
+    assert re.fullmatch(r"note: no quote was filled: none was sent, \d+ times for: it is Sunday\n", done.stderr)
 
 
 def test_faults_of_a_recording_are_told_and_traded_on(tmp_path: Path) -> None:
@@ -136,10 +168,19 @@ def test_faults_of_a_recording_are_told_and_traded_on(tmp_path: Path) -> None:
     [
         (["nope.gz"], "cannot read nope.gz: No such file or directory"),
         ([str(CLI)], "cli.py line 1: expected `<receive time, ns> <message JSON>`"),
-        ([str(KEPT), "--fees", "1"], "expected --fees MAKER,TAKER as 0.001,0.001, was '1'"),
-        ([str(KEPT), "--fees", "0,9"], "expected --fees MAKER,TAKER as 0.001,0.001, was '0,9'"),
+        ([str(KEPT), "--fees", "1"], "expected --fees MAKER,TAKER as 0.001,0.001, each from 0 to 0.1, was '1'"),
+        ([str(KEPT), "--fees", "0,9"], "expected --fees MAKER,TAKER as 0.001,0.001, each from 0 to 0.1, was '0,9'"),
         ([str(KEPT), "--queue", "front"], "flow.queue_model: expected"),
         ([str(KEPT), "--set", "maker.half_spread"], "expected --set KEY=VALUE"),
+        (
+            [str(KEPT), "--set", "flow.speed=2"],
+            "--set flow.speed: nothing here reads it; what is read is symbol, symbols",
+        ),
+        ([str(KEPT), "--set", "paper.order_delay_ms=2"], "--set paper.order_delay_ms: nothing here reads it"),
+        ([str(KEPT), "--set", "no.such=2"], "no: no such setting"),
+        ([str(KEPT), "--strategy", "nobody"], "expected a file, or one of the models symmetric, was 'nobody'"),
+        ([str(KEPT), "--strategy", "no.py"], "maker.strategy: expected a file, was 'no.py': No such file"),
+        ([str(KEPT), "--jitter-from", "no.gz"], "--jitter-from: cannot read no.gz: No such file or directory"),
         ([str(KEPT), "--symbol", "ETHUSDT"], "the desk trades ETHUSDT, recorded is BTCUSDT"),
         ([str(KEPT), "--out", "."], "expected a new folder, and there is . already"),
         ([str(KEPT), "--out", "mine/first"], "cannot make mine/first: "),

@@ -62,6 +62,7 @@ def test_delays_of_a_recording_are_a_run_of_their_own() -> None:
     [
         (("--set", "maker.half_spread"), "KEY=VALUE"),
         (("--set", "no.such=1"), "no such setting"),
+        (("--set", "gateway.price_band=0.1"), "nothing here reads it"),
         (("--start", "yesterday"), "expected a time"),
         (("--flow", "live"), "cannot be simulated"),
         (("--jitter-from", "no.gz"), "no.gz"),
