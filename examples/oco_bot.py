@@ -64,7 +64,8 @@ def order_list(name: str) -> Any:
 
 def trade(name: str) -> str:
     """Place one list, wait until it is done, and say how its legs ended."""
-    price = ask(exchange.fetch_ticker, SYMBOL)["ask"]
+    while (price := ask(exchange.fetch_ticker, SYMBOL)["ask"]) is None:  # nobody sells
+        time.sleep(0.1)
     near, far = (exchange.price_to_precision(SYMBOL, price * share) for share in (TARGET, STOP))
     legs = {"pendingAboveType": "LIMIT_MAKER", "pendingAbovePrice": near}
     legs |= {"pendingBelowType": "STOP_LOSS", "pendingBelowStopPrice": far}

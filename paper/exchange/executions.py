@@ -160,6 +160,8 @@ class Executions:
             self._queue(order)
             if not order.has_trigger:
                 order.working_ms = order.update_ms
+            if order.trailing_bps and not order.stop_ticks:
+                order.trailing_ms = time_ms
             self._news.append(OrderNews(order.copy(), ExecutionType.NEW, time_ms))
             self.lists.on_accepted(order, time_ms)
 

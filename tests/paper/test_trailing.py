@@ -65,7 +65,7 @@ def test_with_a_stop_price_it_waits_for_that_first(desk: Desk) -> None:
 
 
 def test_documents_tell_the_delta_and_since_when(desk: Desk) -> None:
-    """-1 while it does not track yet; other orders have neither."""
+    """-1 while it does not track yet, and since its entry if it needs no stop price; other orders have neither."""
     told: list[AccountNews] = []
     desk.exchange.account_listeners.append(told.append)
     order = stop_loss(desk, stop="89000")
@@ -76,6 +76,9 @@ def test_documents_tell_the_delta_and_since_when(desk: Desk) -> None:
     go_to(desk, "88999")
     assert documents.order(order)["trailingTime"] == START_MS
     assert documents.cancelled_order(order, "c")["trailingTime"] == START_MS
+    stop_loss(desk)
+    report = event([news for news in told if isinstance(news, OrderNews)][-1])
+    assert (report["x"], report["D"]) == ("NEW", START_MS)
     plain = documents.order(desk.place(ALICE, desk.request(Side.SELL, "95000", "0.01")))
     assert {"trailingDelta", "trailingTime"}.isdisjoint(plain)
 
