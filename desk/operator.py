@@ -42,10 +42,13 @@ class _Answer:
     why: str = ""
 
 
-def set_halted(settings: Settings, symbol: str | None, *, is_halted: bool, is_cancelling: bool) -> Outcome:
+def set_halted(
+    settings: Settings, symbol: str | None, *, is_halted: bool, is_cancelling: bool = False, awaits_maker: bool = True
+) -> Outcome:
     """Halt or resume `symbol`, or every symbol, everywhere, and return who has confirmed it and who has not.
 
-    If `is_cancelling`, every open order of those symbols is cancelled as well, whoever has entered it.
+    If `is_cancelling`, every open order of those symbols is cancelled as well, whoever has entered it. The maker hears
+    of it in any case; its word is waited for if `awaits_maker`.
 
     Raises:
         NoDeskError: if there is nobody to ask.
@@ -72,7 +75,7 @@ def set_halted(settings: Settings, symbol: str | None, *, is_halted: bool, is_ca
             (outcome.confirmed if is_confirmed else outcome.missing).append(f"{symbols[symbol_id]} {what}")
     if is_halted and not all(answer.is_done for answer in answers.values()):
         outcome.missing.append(f"the halt is kept in {kept.path}, and holds when they are back")
-    if settings.symbol in symbols.values():
+    if awaits_maker and settings.symbol in symbols.values():
         kept.read()
         _await_maker(settings, outcome, kept.version, is_halted=is_halted)
     return outcome

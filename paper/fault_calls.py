@@ -83,6 +83,7 @@ class FaultCalls:
                 case FaultKind.WIPE:
                     return {"wiped": self._wipe()}
                 case FaultKind.HALT:
+                    self._faults.require_room()
                     await self._set_halted(fault.options["symbol"], is_halted=True)
             document = self._faults.arm(fault).document
         except (ValueError, RecursionError):

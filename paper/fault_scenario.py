@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from market.mendable import MendableError
-from paper.faults import ARMED_MAX, SEED_MAX, Effect, FaultError, FaultKind, Faults
+from paper.faults import ARMED_MAX, SEED_MAX, Effect, FaultError, FaultKind, Faults, what_was
 
 _AT_S_MAX: Final = 86_400
 _ROW_KEYS: Final = ("at_s", "switch", "value", "for_s")
@@ -59,27 +59,29 @@ def read_scenario(path: Path, symbols: Collection[str]) -> list[ScenarioRow]:
         raise ScenarioError(f"cannot read {path}: {error.strerror or error}") from None
     except ValueError as error:
         raise ScenarioError(f"{path} is no TOML: {error}") from None
-    rows: list[ScenarioRow] = []
     wrong = list(_wrong_outside_rows(scenario))
-    if not wrong:
-        for number, row in enumerate(scenario["rows"], start=1):
-            faulty = list(_wrong_in_row(row, symbols))
-            wrong += [f"row {number}: {each}" for each in faulty]
-            if not faulty:
-                rows.append(_row(number, row, scenario.get("seed", 0)))
+    rows = scenario.get("rows", [])
+    if not _are_tables(rows):
+        wrong.append(f"expected 1 to {ARMED_MAX} tables [[rows]], {what_was(scenario, 'rows')}")
+        rows = []
+    for number, row in enumerate(rows, start=1):
+        wrong += [f"row {number}: {each}" for each in _wrong_in_row(row, symbols)]
     if wrong:
         raise ScenarioError("\n".join(f"{path}: {each}" for each in wrong))
-    return sorted(rows, key=lambda row: row.at_s)
+    found = [_row(number, row, scenario.get("seed", 0)) for number, row in enumerate(rows, start=1)]
+    return sorted(found, key=lambda row: row.at_s)
 
 
 def _wrong_outside_rows(scenario: Mapping[str, Any]) -> Iterator[str]:
     if unknown := sorted(scenario.keys() - {"seed", "rows"}):
         yield f"expected seed and [[rows]], was {', '.join(unknown)}"
-    rows, seed = scenario.get("rows"), scenario.get("seed", 0)
-    if not isinstance(rows, list) or not 0 < len(rows) <= ARMED_MAX or not all(isinstance(row, dict) for row in rows):
-        yield f"expected 1 to {ARMED_MAX} tables [[rows]]"
+    seed = scenario.get("seed", 0)
     if type(seed) is not int or not 0 <= seed < SEED_MAX - ARMED_MAX:
-        yield f"expected seed to be an integer from 0 to {SEED_MAX - ARMED_MAX - 1}, was {seed!r}"
+        yield f"expected seed to be an integer from 0 to {SEED_MAX - ARMED_MAX - 1}, {what_was(scenario, 'seed')}"
+
+
+def _are_tables(rows: object) -> bool:
+    return isinstance(rows, list) and 0 < len(rows) <= ARMED_MAX and all(isinstance(row, dict) for row in rows)
 
 
 def _wrong_in_row(row: Mapping[str, Any], symbols: Collection[str]) -> Iterator[str]:
@@ -87,10 +89,10 @@ def _wrong_in_row(row: Mapping[str, Any], symbols: Collection[str]) -> Iterator[
         yield f"expected {', '.join(_ROW_KEYS)}, was {', '.join(unknown)}"
     at_s: Any = row.get("at_s")
     if type(at_s) not in {int, float} or not 0 <= at_s <= _AT_S_MAX:
-        yield f"expected at_s to be a number from 0 to {_AT_S_MAX}, was {at_s!r}"
+        yield f"expected at_s to be a number from 0 to {_AT_S_MAX}, {what_was(row, 'at_s')}"
     value = row.get("value", {})
     if not isinstance(value, dict) or {"kind", "for_s"} & value.keys():
-        yield "expected value to be a table of the switch's options"
+        yield f"expected value to be a table of the switch's options alone, {what_was(row, 'value')}"
         return
     try:
         fault = Faults().read(_document(row))
@@ -100,7 +102,7 @@ def _wrong_in_row(row: Mapping[str, Any], symbols: Collection[str]) -> Iterator[
     if fault.kind.effect is not Effect.AT_ONCE and "for_s" not in row:
         yield f"{fault.kind}: expected for_s, in seconds"
     if value.get("symbol", next(iter(symbols))) not in symbols:
-        yield f"{fault.kind}: expected symbol to be one of {', '.join(symbols)}, was {value['symbol']!r}"
+        yield f"{fault.kind}: expected symbol to be one of {', '.join(symbols)}, {what_was(value, 'symbol')}"
 
 
 def _row(number: int, row: Mapping[str, Any], seed: int) -> ScenarioRow:
@@ -112,5 +114,5 @@ def _row(number: int, row: Mapping[str, Any], seed: int) -> ScenarioRow:
 
 
 def _document(row: Mapping[str, Any]) -> dict[str, Any]:
-    for_s = {"for_s": row["for_s"]} if "for_s" in row else {}
-    return {"kind": row.get("switch"), **row.get("value", {}), **for_s}
+    of_row = {name: row[key] for name, key in (("kind", "switch"), ("for_s", "for_s")) if key in row}
+    return {**row.get("value", {}), **of_row}

@@ -36,6 +36,11 @@ class FaultError(Exception):
     """A switch was set wrongly; the text says what was expected."""
 
 
+def what_was(given: Mapping[str, Any], name: str) -> str:
+    """Return the end of a sentence that says what was expected under a name: what was given, shortened."""
+    return f"was {repr(given[name])[:_TEXT_LENGTH_MAX]}" if name in given else "was not given"
+
+
 class Channel(StrEnum):
     """How a call came."""
 
@@ -225,9 +230,6 @@ class FaultKind(Enum):
                 return self.options
 
 
-_KIND_OF_NAME: Final = {str(kind): kind for kind in FaultKind}
-
-
 @dataclass(slots=True)
 class Fault:
     """An armed switch.
@@ -336,11 +338,12 @@ class Faults:
         Raises:
             FaultError: saying what was expected.
         """
-        name = document.get("kind") if isinstance(document, dict) else None
-        kind = _KIND_OF_NAME.get(name) if isinstance(name, str) else None
+        given = dict(document) if isinstance(document, dict) else {}
+        kind = next((each for each in FaultKind if str(each) == given.get("kind")), None)
         if kind is None:
-            raise FaultError(f'expected {{"kind": ...}} with one of {", ".join(_KIND_OF_NAME)}')
-        given = {name: value for name, value in document.items() if name != "kind"}
+            one = f'{{"kind": ...}} with one of {", ".join(map(str, FaultKind))}'
+            raise FaultError(f"expected {one}, {what_was(given, 'kind')}")
+        del given["kind"]
         options = kind.all_options
         if unknown := sorted(given.keys() - {option.name for option in options}):
             known = ", ".join(option.name for option in options) or "nothing more"
@@ -351,8 +354,18 @@ class Faults:
         for option in options:
             is_left_out = option.name not in given
             if (is_left_out and option.is_required) or (not is_left_out and not option.is_right(given[option.name])):
-                raise FaultError(f"{kind}: expected {option.name} to be {option.expected}")
+                expected = f"expected {option.name} to be {option.expected}"
+                raise FaultError(f"{kind}: {expected}, {what_was(given, option.name)}")
         return Fault(0, kind, values, values.get("count"))
+
+    def require_room(self) -> None:
+        """Check that one more can be armed.
+
+        Raises:
+            FaultError: if too many are.
+        """
+        if len(self.armed) >= ARMED_MAX:
+            raise FaultError(f"expected at most {ARMED_MAX} armed faults; clear some")
 
     def arm(self, fault: Fault) -> Fault:
         """Arm a fault under a number of its own.
@@ -360,8 +373,7 @@ class Faults:
         Raises:
             FaultError: if too many are armed.
         """
-        if len(self.armed) >= ARMED_MAX:
-            raise FaultError(f"expected at most {ARMED_MAX} armed faults; clear some")
+        self.require_room()
         fault.number, self._next_number = self._next_number, self._next_number + 1
         self.armed[fault.number] = fault
         return fault

@@ -82,7 +82,8 @@ class _Run:
                     break
                 if _is_reader_gone():
                     self._stop(1)
-                self._stopping.wait(_LOOK_S)
+                next_s = self._waiting[0].at_s - self._now_s() if self._waiting else _LOOK_S
+                self._stopping.wait(min(max(next_s, 0), _LOOK_S))
         finally:
             self._look()
             self._clear()

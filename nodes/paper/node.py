@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 
 import uvloop
 
@@ -205,11 +206,14 @@ async def _serve(node: Node) -> None:
 
 
 def _halting(settings: Settings) -> Halt:
-    """Return what halts or resumes a symbol for everybody: what the operator does."""
+    """Return what halts or resumes a symbol for everybody: what the operator does, who waits for the maker besides."""
 
     async def halt(symbol: str, is_halted: bool) -> None:
+        change = partial(set_halted, settings, symbol, awaits_maker=False)
         try:
-            outcome = await asyncio.to_thread(set_halted, settings, symbol, is_halted=is_halted, is_cancelling=False)
+            outcome = await asyncio.to_thread(change, is_halted=is_halted)
+            if outcome.missing and is_halted:
+                await asyncio.to_thread(change, is_halted=False)  # a halt that is not armed has no end
         except DeskError as error:
             raise ConnectionError(str(error)) from None
         if outcome.missing:

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.desk.desk_process import CLI, Desk, short_directory, until
-from tests.desk.test_venue_faults import armed
+from tests.desk.test_venue_faults import armed, status_of
 
 LONG = {"at_s": 0, "switch": "mute", "value": {"streams": "market", "account": 2}, "for_s": 600}
 
@@ -59,12 +58,6 @@ def started(desk: Desk, *rows: dict[str, Any]) -> subprocess.Popen[str]:
     return subprocess.Popen(
         command, env=desk.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
     )
-
-
-def status_of(desk: Desk) -> str:
-    """Return what exchangeInfo says of BTCUSDT."""
-    with urllib.request.urlopen(f"{desk.url('paper')}/api/v3/exchangeInfo?symbol=BTCUSDT", timeout=10) as response:
-        return str(json.load(response)["symbols"][0]["status"])
 
 
 def test_tells_each_switch_in_a_line(desk: Desk) -> None:

@@ -1,6 +1,8 @@
 """A whole desk at a venue that fails on demand: the maker learns what became of its orders, and sends none twice."""
 
 import json
+import os
+import signal
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
@@ -27,22 +29,29 @@ def sides(desk: Desk) -> list[Side]:
     return sorted(order.side for order in desk.venue().open_orders(BTCUSDT))
 
 
-def arm(desk: Desk, kind: str, **options: Any) -> int:
-    """Set a switch that meets the next new orders of the maker's account, and return its number."""
+def ask_admin(desk: Desk, document: dict[str, Any] | None = None) -> Any:
+    """Ask the exchange for its switches, or let it set one."""
     token = (desk.run_dir / "paper" / "admin.token").read_text().strip()
-    document = {"kind": kind, "method": "POST", "path": "order", "account": 1, **options}
-    url = f"{desk.url('paper')}/admin/v1/faults"
-    request = urllib.request.Request(url, json.dumps(document).encode(), {TOKEN_HEADER: token})
+    body = None if document is None else json.dumps(document).encode()
+    request = urllib.request.Request(f"{desk.url('paper')}/admin/v1/faults", body, {TOKEN_HEADER: token})
     with urllib.request.urlopen(request, timeout=10) as response:
-        return int(json.load(response)["id"])
+        return json.load(response)
+
+
+def arm(desk: Desk, kind: str, **options: Any) -> None:
+    """Set a switch that meets the next new orders of the maker's account."""
+    ask_admin(desk, {"kind": kind, "method": "POST", "path": "order", "account": 1, **options})
 
 
 def armed(desk: Desk) -> list[Any]:
     """Return what is still armed."""
-    token = (desk.run_dir / "paper" / "admin.token").read_text().strip()
-    request = urllib.request.Request(f"{desk.url('paper')}/admin/v1/faults", headers={TOKEN_HEADER: token})
-    with urllib.request.urlopen(request, timeout=10) as response:
-        return list(json.load(response)["armed"])
+    return list(ask_admin(desk)["armed"])
+
+
+def status_of(desk: Desk) -> str:
+    """Return what exchangeInfo says of BTCUSDT."""
+    with urllib.request.urlopen(f"{desk.url('paper')}/api/v3/exchangeInfo?symbol=BTCUSDT", timeout=10) as response:
+        return str(json.load(response)["symbols"][0]["status"])
 
 
 @pytest.mark.parametrize(
@@ -72,4 +81,17 @@ def test_it_waits_as_long_as_it_is_told(desk: Desk) -> None:
     for order in venue.open_orders(BTCUSDT):
         venue.cancel(BTCUSDT, order.order_id)
     until("it was told to wait", lambda: not armed(desk) and "wait_s=1.0" in desk.log("maker"))
+    until("it quotes both sides", lambda: sides(desk) == [Side.BUY, Side.SELL])
+
+
+def test_a_halt_waits_for_no_maker_that_cannot_answer(desk: Desk) -> None:
+    """Guards a halt that was never armed, and so had no end: the maker was frozen, and its word was waited for."""
+    pid = desk.node("maker")["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        ask_admin(desk, {"kind": "halt", "symbol": "BTCUSDT", "for_s": 1})
+        assert status_of(desk) == "CANCEL_ONLY"
+        until("it is over", lambda: not armed(desk) and status_of(desk) == "TRADING")
+    finally:
+        os.kill(pid, signal.SIGCONT)
     until("it quotes both sides", lambda: sides(desk) == [Side.BUY, Side.SELL])

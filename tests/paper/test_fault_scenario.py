@@ -70,6 +70,8 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
     path = written(
         tmp_path,
         """
+        seed = "seven"
+        speed = 2
         [[rows]]
         at_s = -1
         switch = "mute"
@@ -95,30 +97,36 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
         switch = "mute"
         value = "market"
         for_s = 5
+        [[rows]]
         """,
     )
     with pytest.raises(ScenarioError) as caught:
         read_scenario(path, SYMBOLS)
     lines = [line.removeprefix(f"{path}: ") for line in str(caught.value).splitlines()]
     assert [line for line in lines if "one of delay" not in line] == [
+        "expected seed and [[rows]], was speed",
+        "expected seed to be an integer from 0 to 2147483547, was 'seven'",
         "row 1: expected at_s to be a number from 0 to 86400, was -1",
-        "row 1: mute: expected for_s to be an integer from 1 to 86400",
+        "row 1: mute: expected for_s to be an integer from 1 to 86400, was 0",
         "row 2: expected at_s, switch, value, for_s, was colour",
         "row 3: expected at_s to be a number from 0 to 86400, was nan",
         "row 3: stale_market: expected for_s, in seconds",
         "row 4: halt: expected symbol to be one of BTCUSDT, ETHUSDT, was 'DOGEUSDT'",
         "row 5: expected at_s to be a number from 0 to 86400, was True",
         "row 5: wipe has no for_s; expected nothing more",
-        "row 6: expected value to be a table of the switch's options",
+        "row 6: expected value to be a table of the switch's options alone, was 'market'",
+        "row 7: expected at_s to be a number from 0 to 86400, was not given",
     ]
-    assert lines[3].startswith("row 2: expected switch to be one of delay, ")
+    assert lines[5].startswith("row 2: expected switch to be one of delay, ")
+    assert lines[5].endswith(", wipe, was 'fire'")
+    assert lines[-1].endswith(", wipe, was not given")
 
 
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("", "expected 1 to 100 tables [[rows]]"),
-        ("rows = 3", "expected 1 to 100 tables [[rows]]"),
+        ("", "expected 1 to 100 tables [[rows]], was not given"),
+        ("rows = 3", "expected 1 to 100 tables [[rows]], was 3"),
         ("rows = [3]", "expected 1 to 100 tables [[rows]]"),
         ("seed = -1\n[[rows]]\nat_s = 1\nswitch = 'wipe'", "expected seed to be an integer from 0 to "),
         ("speed = 1\n[[rows]]\nat_s = 1\nswitch = 'wipe'", "expected seed and [[rows]], was speed"),
