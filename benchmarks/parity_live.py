@@ -25,7 +25,8 @@ from nodes.flow.market_flows import make_flows
 from simulation.market import FlowMarket
 from trading.actions import Action, Cancel, Place
 from trading.news import News, Refused
-from trading.trader import Outbox, Trader
+from trading.outbox import Outbox
+from trading.trader import Trader
 
 ARRIVAL_NS_MAX: Final = 2 * NS_PER_SECOND  # between an action and its command
 

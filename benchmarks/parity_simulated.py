@@ -19,7 +19,8 @@ from simulation.delays import Delays
 from simulation.desk import BOOK_LEVELS, SimulatedDesk
 from trading.actions import Action, Cancel, FindOrder, Place
 from trading.news import BookNews, Following, Found, Listed, News, OrderNews, Silent, TradesNews
-from trading.trader import Outbox, Trader
+from trading.outbox import Outbox
+from trading.trader import Trader
 
 LOOK_NS: Final = NS_PER_MS
 BOOKS_MAX: Final = 500

@@ -1,7 +1,10 @@
 """Our orders at a venue: which are open, which have no answer yet, and which nobody knows the fate of.
 
-The venue is right about what is open. What it has not answered may be there or not; so long it counts as if it were.
-News of an order may be late, come twice, or before that of what was earlier: what was once filled or ended stays so.
+The venue is right about what is open, but not at once: what is asked may lag behind what matches (Binance, REST API,
+"Data sources": orders and cancels are answered by the matching engine, questions from memory or a database). So "there
+is no such order" is taken for true the second time, and not before an order could no longer be on its way; until then
+it counts as if it were there. News of an order may be late, come twice, or before that of what was earlier: what was
+once filled or ended stays so.
 """
 
 from collections import OrderedDict
@@ -11,10 +14,12 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from market.account import VenueOrder
+from market.codes import Side
 from market.instrument import Instrument
 from trading.quoting import Quote
 from trading.strategy import OwnOrder
 
+DENIALS: Final = 2  # of an order by the venue, until it is given up
 ENDED_MAX: Final = 1_000  # remembered, so that late news does not bring them back
 
 
@@ -48,24 +53,47 @@ class Heard(NamedTuple):
 class OwnOrders:
     """What is known of the orders of one trader, by client order id.
 
+    Args:
+        arrival_ns: for how long after the last news of an order nobody need know of it who is asked.
+        unknown: orders of an earlier run whose answer was lost.
+
     Attributes:
-        open: those that the venue has, as last heard.
+        open: those that the venue has taken and not ended, as last heard.
+        gone: of the open ones, those that it could not cancel: they have ended, nobody has said how.
         sent: those without an answer so far.
         unknown: those whose answer was lost.
     """
 
-    def __init__(self, unknown: Mapping[str, UnknownOrder] | None = None) -> None:
+    def __init__(self, arrival_ns: int, unknown: Mapping[str, UnknownOrder] | None = None) -> None:
+        self._arrival_ns = arrival_ns
         self.open: dict[str, VenueOrder] = {}
+        self.gone: set[str] = set()
         self.sent: dict[str, Quote] = {}
         self.unknown: dict[str, UnknownOrder] = dict(unknown or {})
         self._why_left: dict[str, str] = {}  # of the open ones that we have cancelled, even if no answer came
         self._heard_ns: dict[str, int] = {}  # of the open ones: when there was last news of them
+        self._denials: dict[str, int] = {}  # how often the venue has said, late enough, that there is no such order
         self._ended: OrderedDict[str, Decimal] = OrderedDict()  # what was filled of each
+        self._given_up: dict[str, Decimal] = {}  # the same of those that the venue denies; they may come back
+
+    @property
+    def standing(self) -> dict[str, VenueOrder]:
+        """The open orders that may be in the book."""
+        return {name: order for name, order in self.open.items() if name not in self.gone}
 
     @property
     def is_none(self) -> bool:
-        """Whether surely nothing of ours is anywhere."""
-        return not (self.open or self.sent or self.unknown)
+        """Whether surely nothing of ours is in the book, or comes into it."""
+        return not (self.standing or self.sent or self.unknown)
+
+    def uncertain(self) -> dict[str, Side]:
+        """Return the orders that are to be asked for again and again, with their sides: nobody knows their fate."""
+        lost = {name: each.quote.side for name, each in self.unknown.items()}
+        return lost | {name: order.side for name, order in self.open.items() if name in self.gone}
+
+    def doubtful(self) -> list[str]:
+        """Return the open orders that the venue denies, but for those that it could not cancel either."""
+        return [name for name in self.standing if name in self._denials]
 
     def unsettled(self) -> dict[str, Quote]:
         """Return what a successor would have to ask for: orders without an answer, or with a lost one."""
@@ -73,8 +101,8 @@ class OwnOrders:
 
     def resting(self, instrument: Instrument) -> list[OwnOrder]:
         """Return the open orders, in ticks and lots; without those that lie between steps: of a run with others."""
-        own = ((name, each.side, in_steps(each.price, each.leaves_qty, instrument)) for name, each in self.open.items())
-        return [OwnOrder(name, side, *terms) for name, side, terms in own if terms]
+        own = ((each, in_steps(each.price, each.leaves_qty, instrument)) for each in self.standing.values())
+        return [OwnOrder(each.client_order_id, each.side, *terms) for each, terms in own if terms]
 
     def lots_by_level(self, resting: Sequence[OwnOrder]) -> dict[tuple[int, int], int]:
         """Return what of the book is ours, or may be, by side and price in ticks."""
@@ -94,8 +122,9 @@ class OwnOrders:
         self._why_left[client_order_id] = why
 
     def drop(self, client_order_id: str) -> Quote | None:
-        """Forget an order on its way that the venue surely does not have; return what it was."""
+        """Forget an order on its way that the venue has not taken; return what it was."""
         unknown = self.unknown.pop(client_order_id, None)
+        self._denials.pop(client_order_id, None)
         return self.sent.pop(client_order_id, None) or (unknown and unknown.quote)
 
     def lose(self, client_order_id: str, until_ns: int) -> bool:
@@ -109,6 +138,7 @@ class OwnOrders:
         """Take an order as the venue had it at some time.
 
         Of one that was neither sent by us nor heard of before, what was filled is not news: it is of an earlier run.
+        One that was given up is known as it was.
         """
         name = order.client_order_id
         if name in self._ended:
@@ -116,29 +146,52 @@ class OwnOrders:
         was_sent, was_unknown = name in self.sent, name in self.unknown
         is_ours = self.drop(name) is not None
         before = self.open.get(name)
-        before_qty = before.filled_qty if before else Decimal(0) if is_ours else order.filled_qty
+        before_qty = self._given_up.pop(name, None)
+        is_known = is_ours or before is not None or before_qty is not None
+        if before_qty is None:
+            before_qty = before.filled_qty if before else Decimal(0) if is_ours else order.filled_qty
         order = replace(order, filled_qty=max(order.filled_qty, before_qty))
-        is_open = order.is_open and order.leaves_qty > 0
-        has_ended = not is_open and (is_ours or before is not None)
         why_left = self._why_left.get(name, "")
+        is_open = order.is_open and order.leaves_qty > 0
         if is_open:
             self.open[name] = order
             self._heard_ns[name] = now_ns
+            self._denials.pop(name, None)
+            self.gone.discard(name)
         else:
-            self._end(order)
-        return Heard(order, order.filled_qty - before_qty, was_sent, was_unknown, has_ended, why_left)
+            self._end(order, self._ended)
+        return Heard(order, order.filled_qty - before_qty, was_sent, was_unknown, is_known and not is_open, why_left)
 
-    def forget(self, client_order_id: str, asked_ns: int) -> VenueOrder | None:
-        """Forget an open order that the venue did not know at `asked_ns`; return it, None if there was news since."""
-        order = self.open.get(client_order_id)
-        if order is None or self._heard_ns[client_order_id] > asked_ns:
-            return None
-        self._end(order)
-        return order
+    def cannot_cancel(self, client_order_id: str) -> None:
+        """Note that the venue has no such order open."""
+        if client_order_id in self.open:
+            self.gone.add(client_order_id)
+
+    def deny(self, client_order_id: str, asked_ns: int) -> bool:
+        """Take the answer that there is no such order, to a question of `asked_ns`; return whether it is given up.
+
+        That is so the second time, if each question was asked when the order could no longer be on its way nor be
+        overlooked, there was no news of it between, and it cannot be cancelled.
+        """
+        name = client_order_id
+        unknown, order = self.unknown.get(name), self.open.get(name)
+        if unknown is None and order is None:
+            return False
+        if asked_ns <= (unknown.until_ns if unknown else self._heard_ns[name] + self._arrival_ns):
+            return False
+        self._denials[name] = self._denials.get(name, 0) + 1
+        if self._denials[name] < DENIALS or not (unknown or name in self.gone):
+            return False
+        if order is None:
+            self.drop(name)
+            self._given_up[name] = Decimal(0)
+        else:
+            self._end(order, self._given_up)
+        return True
 
     def missing(self, listed: Collection[str], asked_ns: int) -> list[str]:
         """Return the open orders that a list lacks though there was no news of them since it was asked for."""
-        return [name for name in self.open if name not in listed and self._heard_ns[name] <= asked_ns]
+        return [name for name in self.standing if name not in listed and self._heard_ns[name] <= asked_ns]
 
     def _hear_late(self, order: VenueOrder) -> Heard:
         name = order.client_order_id
@@ -146,11 +199,12 @@ class OwnOrders:
         filled_qty = self._ended[name] = max(before_qty, order.filled_qty)
         return Heard(replace(order, filled_qty=filled_qty), filled_qty - before_qty)
 
-    def _end(self, order: VenueOrder) -> None:
+    def _end(self, order: VenueOrder, filled_of: dict[str, Decimal]) -> None:
         name = order.client_order_id
-        for those in (self.open, self._heard_ns, self._why_left):
+        for those in (self.open, self._heard_ns, self._why_left, self._denials):
             those.pop(name, None)
-        self._ended[name] = order.filled_qty
+        self.gone.discard(name)
+        filled_of[name] = order.filled_qty
         if len(self._ended) > ENDED_MAX:
             self._ended.popitem(last=False)
 

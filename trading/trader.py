@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Final
 
 from market.account import VenueOrder
 from market.backoff import Backoff
@@ -24,6 +24,7 @@ from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, 
 from trading.execution import plan
 from trading.order_rules import OrderRules
 from trading.others_book import OthersBook
+from trading.outbox import Outbox
 from trading.own_orders import OwnOrders, UnknownOrder, in_steps
 from trading.position import Position
 from trading.quoting import Quote
@@ -36,21 +37,8 @@ FAILED_PAUSE_NS_MAX: Final = 10 * NS_PER_SECOND
 LEAVE_PAUSE_NS: Final = NS_PER_SECOND // 20  # after a failure while our orders are to go
 LEAVE_PAUSE_NS_MAX: Final = NS_PER_SECOND // 2
 FATE_UNKNOWN: Final = "the fate of its last order is unknown"
+DENIED: Final = "the venue says that there is no such order"
 OFF_GRID: Final = "its price or quantity lies between the pair's steps"
-
-
-class Outbox(NamedTuple):
-    """What a step brings.
-
-    Attributes:
-        actions: to be carried out in this order, one after the other.
-        wake_ns: step again then at the latest; None: when there is news.
-        notes: for a person.
-    """
-
-    actions: Sequence[Action]
-    wake_ns: int | None
-    notes: Sequence[notes.Note]
 
 
 class Trader:
@@ -82,7 +70,7 @@ class Trader:
         self._rules = rules
         self._terms = terms
         self._client_order_ids = client_order_ids
-        self.orders = OwnOrders(left_over)
+        self.orders = OwnOrders(terms.arrival_ns, left_over)
         self.why_out = ""
         self.is_started = False
         # What is known of the market and of what we hold.
@@ -98,7 +86,8 @@ class Trader:
         self._awaited: set[tuple[type[Action], str]] = set()
         self._missing: list[str] = []  # open orders that are to be asked for: it seems that they have ended
         self._listed_ns: int | None = None  # when the list of our open orders was asked for that we go by
-        self._out_since_ns: int | None = None
+        self._out_since_ns = 0  # when `leave` was last called
+        self._is_clear = False  # whether the list has nothing of ours: one of after the last order, cancel and `leave`
         # The rounds.
         self._round: Iterator[Sequence[Action]] | None = None
         self._is_news = False  # whether something has happened since the strategy was asked
@@ -114,9 +103,8 @@ class Trader:
 
     @property
     def is_out(self) -> bool:
-        """Whether surely no order of ours is anywhere since `leave`."""
-        is_looked = self._out_since_ns is not None and (self._listed_ns or 0) >= self._out_since_ns
-        return is_looked and self.orders.is_none and not self._awaited
+        """Whether surely no order of ours is anywhere since `leave`: no list that was asked for since then has one."""
+        return bool(self.why_out) and self._is_clear and self.orders.is_none and not self._awaited
 
     def leave(self, why: str, now_ns: int, taken_back: Sequence[Action] = ()) -> None:
         """Have no order in the book from now on, until `come_back`; no pause is waited for.
@@ -126,14 +114,14 @@ class Trader:
             now_ns: as at a step.
             taken_back: actions that will not be carried out.
         """
-        self.why_out, self._out_since_ns, self._listed_ns = why, now_ns, None
+        self.why_out, self._out_since_ns, self._listed_ns, self._is_clear = why, now_ns, None, False
         self._undo(taken_back)
         self._backoff.until_ns = 0
         self._begin_anew()
 
     def come_back(self) -> None:
         """Quote again."""
-        self.why_out, self._out_since_ns = "", None
+        self.why_out = ""
         self._backoff.until_ns = 0
         self._begin_anew()
 
@@ -195,9 +183,8 @@ class Trader:
         """Go through a round: yield actions, go on when they are answered."""
         self._soonest_ns = self._now_ns + self._terms.interval_ns
         is_old = self._listed_ns is None or self._now_ns - self._listed_ns >= self._terms.list_ns
-        if is_old or self.orders.unknown:
-            yield self._look()
-            yield self._find_missing()
+        if is_old or self.orders.uncertain():
+            yield from self._look()
         if not self._position.is_known:
             yield [AskBalances()]
         if (depth := self._book.settle()) is None:  # the first news of it begins a round
@@ -206,24 +193,32 @@ class Trader:
         own = self.orders.resting(self._instrument)
         wanted = self._ask_strategy(own, depth)
         yield [*self._execute(wanted, own, depth.mid_ticks_x2), *([AskBalances()] if self._position.is_old else [])]
-        yield self._find_missing()
+        yield from self._settle_missing()
         self._end_round(depth.mid_ticks_x2, wanted)
 
     def _leaving(self, why: str) -> Iterator[Sequence[Action]]:
         """Go through a round that takes all that is ours out of the book, first what we know of."""
         self._soonest_ns = self._now_ns + min(self._terms.interval_ns, LEAVE_PAUSE_NS_MAX)
         self._is_news = False
-        known = dict(self.orders.open)
+        known = self.orders.standing
         yield [Cancel(name, order.order_id, why) for name, order in known.items()]
-        yield self._look()
-        yield self._find_missing()
-        yield [Cancel(name, order.order_id, why) for name, order in self.orders.open.items() if name not in known]
-        yield self._find_missing()
+        yield from self._look()
+        yield [Cancel(name, order.order_id, why) for name, order in self.orders.standing.items() if name not in known]
+        yield from self._settle_missing()
+        if not self._is_clear:
+            yield from self._look()
         self._end_round(None, Wanted((), idle=dict.fromkeys(Side, why)))
 
-    def _look(self) -> list[Action]:
-        """Ask what became of orders without an answer, and then which are open: among those is what has arrived."""
-        return [*map(FindOrder, self.orders.unknown), ListOrders()]
+    def _look(self) -> Iterator[Sequence[Action]]:
+        """Ask what became of orders of unknown fate, and then which are open: among those is what has arrived."""
+        yield [*map(FindOrder, self.orders.uncertain()), ListOrders()]
+        yield from self._settle_missing()
+
+    def _settle_missing(self) -> Iterator[Sequence[Action]]:
+        """Ask for the orders that seem to have ended, and take away those that the venue denies: it may only lag."""
+        yield self._find_missing()
+        yield [Cancel(name, self.orders.open[name].order_id, DENIED) for name in self.orders.doubtful()]
+        yield self._find_missing()
 
     def _find_missing(self) -> list[Action]:
         missing, self._missing = self._missing, []
@@ -245,7 +240,7 @@ class Trader:
         tolerance_ticks = int(requoting.tolerance * (mid_ticks_x2 or 0) / 2)
         why_none = {side: wanted.obstacle or wanted.idle.get(side, "it is not wanted any more") for side in Side}
         todo = plan(wanted.quotes, own, tolerance_ticks, requoting.replace_below, self._held(), why_none)
-        off_grid = self.orders.open.keys() - {order.client_order_id for order in own}
+        off_grid = self.orders.standing.keys() - {order.client_order_id for order in own}
         cancels = {**dict.fromkeys(sorted(off_grid), OFF_GRID), **todo.cancels}
         return [
             *(Cancel(name, self.orders.open[name].order_id, why) for name, why in cancels.items()),
@@ -258,20 +253,21 @@ class Trader:
         wakes = [pause.until_ns for pause in self._refusals.values() if pause.is_on(self._now_ns)]
         wakes += [] if wanted.wake_ns is None else [wanted.wake_ns]
         self._latest_ns = min([self._look_ns(), *wakes])
-        quoted = {order.side for order in self.orders.open.values()}
+        quoted = {order.side for order in self.orders.standing.values()}
         held = {side: why for side, why in self._held().items() if side not in quoted}
         idle = dict.fromkeys(Side, wanted.obstacle) if wanted.obstacle else wanted.idle
         self._notes.append(notes.Looked(mid_ticks_x2, {**held, **idle}))
 
     def _look_ns(self) -> int:
         """Return when we must look again, even if nothing happens."""
-        is_unsure = self.orders.unknown or ((self.why_out or self._silence) and not self.orders.is_none)
-        return 0 if is_unsure or self._listed_ns is None else self._listed_ns + self._terms.list_ns
+        is_leaving = not self.is_out if self.why_out else self._silence and not self.orders.is_none
+        is_unsure = is_leaving or self._listed_ns is None or self.orders.uncertain()
+        return 0 if is_unsure else (self._listed_ns or 0) + self._terms.list_ns
 
     def _held(self) -> dict[Side, str]:
         """Return why nothing may be placed on a side now."""
         held = {side: pause.why for side, pause in self._refusals.items() if pause.is_on(self._now_ns)}
-        return held | {each.quote.side: FATE_UNKNOWN for each in self.orders.unknown.values()}
+        return held | dict.fromkeys(self.orders.uncertain().values(), FATE_UNKNOWN)
 
     # --- what is said ---
 
@@ -287,6 +283,7 @@ class Trader:
                 self._hear(said.order)
             case news.Gone():
                 self._answered(Cancel, said.client_order_id)
+                self.orders.cannot_cancel(said.client_order_id)
                 self._missing.append(said.client_order_id)
             case news.Refused():
                 self._refused(said)
@@ -312,7 +309,9 @@ class Trader:
                 self._begin_anew()
 
     def _answered(self, kind: type[Action], client_order_id: str = "") -> None:
-        self._awaited.discard((kind, client_order_id))
+        if (kind, client_order_id) in self._awaited:
+            self._awaited.remove((kind, client_order_id))
+            self._is_clear &= kind not in {Place, Cancel}
 
     def _hear(self, order: VenueOrder) -> None:
         name = order.client_order_id
@@ -357,18 +356,20 @@ class Trader:
         self._answered(FindOrder, name)
         if said.order is not None:
             self._hear(said.order)
-        elif (unknown := self.orders.unknown.get(name)) is not None and said.asked_ns > unknown.until_ns:
-            self.orders.drop(name)
-            self._notes.append(notes.Settled(name, has_arrived=False))
-        elif (order := self.orders.forget(name, said.asked_ns)) is not None:
-            self._notes.append(notes.Forgotten(order))
+            return
+        order = self.orders.open.get(name)
+        if self.orders.deny(name, said.asked_ns):
+            self._position.is_old = True  # it may have been filled, and nobody has told
+            self._notes.append(notes.Forgotten(order) if order else notes.Settled(name, has_arrived=False))
 
     def _listed(self, said: news.Listed) -> None:
         self._answered(ListOrders)
         self._listed_ns = said.asked_ns
-        for order in said.orders:
+        ours = [order for order in said.orders if order.client_order_id.startswith(self._terms.prefix)]
+        self._is_clear = not ours and said.asked_ns >= self._out_since_ns
+        for order in ours:
             self._hear(order)
-        self._missing += self.orders.missing({order.client_order_id for order in said.orders}, said.asked_ns)
+        self._missing += self.orders.missing({order.client_order_id for order in ours}, said.asked_ns)
 
     def _failed(self, said: news.Failed) -> None:
         """Give up this round, and begin one after a pause."""

@@ -21,9 +21,10 @@ from nodes.maker.log import MakerLog
 from nodes.node import Node
 from trading import news, notes
 from trading.order_rules import OrderRules
+from trading.outbox import Outbox
 from trading.own_orders import UnknownOrder
 from trading.strategy import Strategy
-from trading.trader import LEAVE_PAUSE_NS_MAX, Outbox, Trader
+from trading.trader import LEAVE_PAUSE_NS_MAX, Trader
 from venues.trading_line import TradingLine
 from venues.venue import ARRIVAL_MS_MAX, VenueKeysError
 
@@ -147,7 +148,7 @@ class Maker:
 
     def _round_is_over(self, looked: notes.Looked) -> None:
         trader = self._trader
-        self._log.show(looked, list(trader.orders.open.values()), trader.position)
+        self._log.show(looked, list(trader.orders.standing.values()), trader.position)
         if trader.is_started:
             self._node.ready()
         if trader.why_out == HALTED:
@@ -156,16 +157,20 @@ class Maker:
     def _give_up_late(self, outbox: Outbox, began_ns: int) -> None:
         """End a stop for which there is no more time: the venue fails, or its answers bring it no nearer to the end."""
         unknown = self._trader.orders.unknown
-        arrival_ns = max((each.until_ns for each in unknown.values()), default=0) + 2 * LEAVE_PAUSE_NS_MAX
+        arrival_ns = max((each.until_ns for each in unknown.values()), default=0) + 3 * LEAVE_PAUSE_NS_MAX
         deadline_ns = max(began_ns + int(RETRY_S * NS_PER_SECOND), arrival_ns)
         for note in outbox.notes:
             if isinstance(note, notes.Paused) and self._clock() + note.wait_ns > deadline_ns:
                 raise self._left(note.why)
-            if isinstance(note, notes.Looked) and self._clock() > deadline_ns and not self._trader.is_out:
+            lag_ns = began_ns + ARRIVAL_MS_MAX * NS_PER_MS  # a list may be of some seconds ago
+            if isinstance(note, notes.Looked) and self._clock() > max(lag_ns, deadline_ns) and not self._trader.is_out:
                 raise self._left("it has them open still")
 
     def _left(self, why: str) -> NodeError:
-        return NodeError(f"own orders ({self._prefix}...) may be left at the venue: {why}")
+        orders = self._trader.orders
+        known = ", ".join(sorted({*orders.standing, *orders.unsettled()}))
+        which = f"; known to be, or to come: {known}" if known else ""
+        return NodeError(f"own orders ({self._prefix}...) may be left at the venue: {why}{which}")
 
 
 def wait_for(source: socket.socket, wait_ns: int | None) -> None:

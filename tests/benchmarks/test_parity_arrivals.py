@@ -7,7 +7,7 @@ from market.codes import Side
 from market.commands import NewOrder
 from trading.actions import Place
 from trading.news import Refused
-from trading.trader import Outbox
+from trading.outbox import Outbox
 
 
 def test_order_that_the_exchange_refused_is_not_taken_for_the_next_of_its_price() -> None:

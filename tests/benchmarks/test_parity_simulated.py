@@ -12,7 +12,8 @@ from market.codes import Side
 from market.depth import Depth, Level
 from trading.actions import Place
 from trading.news import News, OrderNews
-from trading.trader import Outbox, Trader
+from trading.outbox import Outbox
+from trading.trader import Trader
 
 
 def _new(name: str) -> OrderNews:

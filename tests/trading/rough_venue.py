@@ -27,6 +27,9 @@ ARRIVAL_NS = 6 * NS_PER_SECOND
 class RoughVenue:
     """One trader's venue.
 
+    Args:
+        lag_ns: for how long after it has arrived an order is in no list, and not found.
+
     Attributes:
         now_ns: the time.
         trouble: how often each thing goes wrong, 0 to 1.
@@ -34,7 +37,7 @@ class RoughVenue:
         said: how often each kind of news was told.
     """
 
-    def __init__(self, instrument: Instrument, seed: int, trouble: float) -> None:
+    def __init__(self, instrument: Instrument, seed: int, trouble: float, lag_ns: int = 0) -> None:
         self.now_ns = 10**18
         self.trouble = trouble
         self.orders: dict[str, VenueOrder] = {}
@@ -42,6 +45,8 @@ class RoughVenue:
         self.said: dict[str, int] = {}
         self.actions: list[Action] = []
         self._instrument = instrument
+        self._lag_ns = lag_ns
+        self._arrived_ns: dict[str, int] = {}
         self._rng = random.Random(f"{seed} rough venue")
         self._numbers = count(1)
         self._due: list[tuple[int, int, Callable[[], None]]] = []
@@ -131,6 +136,7 @@ class RoughVenue:
     def _change(self, order: VenueOrder) -> None:
         """Let an order become this, and tell it: once or twice, now or later, before or after other news of it."""
         self.orders[order.client_order_id] = order
+        self._arrived_ns.setdefault(order.client_order_id, self.now_ns)
         for _ in range(2 if self._happens() else 1):
             if self.now_ns < self._silent_until_ns:
                 return  # lost: the stream is cut
@@ -171,11 +177,15 @@ class RoughVenue:
             case _ if self._happens(0.2):
                 return news.Failed("busy", (action,), self._rng.choice([0.0, 1.0]))
             case FindOrder(name):
-                return news.Found(name, self.orders.get(name), asked_ns)
+                order = self.orders.get(name)
+                return news.Found(name, order if order and self._is_seen(order) else None, asked_ns)
             case ListOrders():
-                return news.Listed(self.open_orders(), asked_ns)
+                return news.Listed([order for order in self.open_orders() if self._is_seen(order)], asked_ns)
             case AskBalances():
                 return news.Balances({"BTC": Balance(Decimal(1), Decimal(0))})
+
+    def _is_seen(self, order: VenueOrder) -> bool:
+        return self.now_ns - self._arrived_ns[order.client_order_id] >= self._lag_ns
 
     def _place(self, action: Place) -> news.News:
         name, side, price_ticks, qty_lots = action

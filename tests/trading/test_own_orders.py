@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from market.account import VenueOrder
+from market.clock import NS_PER_SECOND
 from market.codes import Side
 from trading.own_orders import ENDED_MAX, OwnOrders
 from trading.quoting import Quote
@@ -20,6 +21,7 @@ MORE = replace(NEW, filled_qty=Decimal(3), status="PARTIALLY_FILLED")
 CANCELED = replace(MORE, status="CANCELED")
 FILLED = replace(NEW, filled_qty=Decimal(5), status="FILLED")
 QUOTE = Quote(Side.BUY, 100, 5)
+ARRIVAL_NS = 6 * NS_PER_SECOND
 
 
 @pytest.mark.parametrize("last", [CANCELED, FILLED])
@@ -27,7 +29,7 @@ QUOTE = Quote(Side.BUY, 100, 5)
 def test_news_late_twice_and_in_any_order_tells_all_once(last: VenueOrder, data: st.DataObject) -> None:
     """What came last says the same as what came first: each fill once, one end, and nothing that comes back."""
     news = data.draw(st.permutations([NEW, PART, MORE, last, *data.draw(st.lists(st.sampled_from([NEW, PART, last])))]))
-    orders = OwnOrders()
+    orders = OwnOrders(ARRIVAL_NS)
     orders.send(NAME, QUOTE)
     heard = [orders.hear(each, now_ns) for now_ns, each in enumerate(news)]
     assert sum(each.filled_qty for each in heard) == last.filled_qty
@@ -40,7 +42,7 @@ def test_news_late_twice_and_in_any_order_tells_all_once(last: VenueOrder, data:
 @pytest.mark.parametrize("news", list(permutations([NEW, PART, CANCELED])))
 def test_order_of_an_earlier_run_has_no_news_but_what_comes(news: tuple[VenueOrder, ...]) -> None:
     """What it had when it was first heard of was told by somebody else; and one that had ended then never was ours."""
-    orders = OwnOrders()
+    orders = OwnOrders(ARRIVAL_NS)
     heard = [orders.hear(each, 0) for each in news]
     assert sum(each.filled_qty for each in heard) == CANCELED.filled_qty - news[0].filled_qty
     assert any(each.has_ended for each in heard) == (news[0] is not CANCELED)
@@ -48,7 +50,7 @@ def test_order_of_an_earlier_run_has_no_news_but_what_comes(news: tuple[VenueOrd
 
 def test_an_order_that_was_heard_of_is_lost_no_more() -> None:
     """The account's stream was quicker than the answer that got lost."""
-    orders = OwnOrders()
+    orders = OwnOrders(ARRIVAL_NS)
     orders.send(NAME, QUOTE)
     orders.hear(NEW, 0)
     assert not orders.lose(NAME, 1)
@@ -57,7 +59,7 @@ def test_an_order_that_was_heard_of_is_lost_no_more() -> None:
 
 def test_lost_order_is_found_and_what_was_filled_of_it_is_news() -> None:
     """Its whole fill is told, for nobody has told of any."""
-    orders = OwnOrders()
+    orders = OwnOrders(ARRIVAL_NS)
     orders.send(NAME, QUOTE)
     assert orders.lose(NAME, 1)
     assert orders.unsettled() == {NAME: QUOTE}
@@ -67,7 +69,7 @@ def test_lost_order_is_found_and_what_was_filled_of_it_is_news() -> None:
 
 def test_order_filled_by_all_that_was_heard_has_ended_whatever_its_status() -> None:
     """The news of the last fill may come before that of the status."""
-    orders = OwnOrders()
+    orders = OwnOrders(ARRIVAL_NS)
     orders.send(NAME, QUOTE)
     assert orders.hear(replace(FILLED, status="PARTIALLY_FILLED"), 0).has_ended
     assert orders.is_none
@@ -75,18 +77,74 @@ def test_order_filled_by_all_that_was_heard_has_ended_whatever_its_status() -> N
 
 def test_only_a_list_asked_for_after_the_last_news_can_miss_an_order() -> None:
     """The list was on its way when the order was taken; the same of a question for it."""
-    orders = OwnOrders()
+    orders = OwnOrders(ARRIVAL_NS)
     orders.send(NAME, QUOTE)
     orders.hear(NEW, 10)
     assert (orders.missing([], 9), orders.missing([], 10), orders.missing([NAME], 10)) == ([], [NAME], [])
-    assert orders.forget(NAME, 9) is None
-    assert orders.forget(NAME, 10) == NEW
-    assert orders.forget(NAME, 11) is None
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_an_order_that_the_venue_took_is_given_up_when_it_is_surely_gone(is_gone: bool) -> None:
+    """One `-2013` of a database that lagged was an end: a second quote was placed beside a working one."""
+    orders = OwnOrders(ARRIVAL_NS)
+    orders.send(NAME, QUOTE)
+    orders.hear(NEW, 10)
+    late_ns = 10 + ARRIVAL_NS + 1
+    if is_gone:
+        orders.cannot_cancel(NAME)
+    assert not orders.deny(NAME, late_ns - 1), "it may be overlooked so long"
+    assert not orders.deny(NAME, late_ns)
+    assert orders.doubtful() == ([] if is_gone else [NAME])
+    assert orders.deny(NAME, late_ns + 1) is is_gone
+    assert orders.is_none is is_gone
+
+
+def test_news_of_an_order_takes_back_what_was_said_against_it() -> None:
+    """Whoever was asked has caught up."""
+    orders = OwnOrders(ARRIVAL_NS)
+    orders.send(NAME, QUOTE)
+    orders.hear(NEW, 0)
+    orders.cannot_cancel(NAME)
+    assert not orders.deny(NAME, ARRIVAL_NS + 1)
+    orders.hear(NEW, ARRIVAL_NS + 2)
+    assert (orders.doubtful(), orders.uncertain(), list(orders.standing)) == ([], {}, [NAME])
+    assert not orders.deny(NAME, 2 * ARRIVAL_NS + 3), "the first of two"
+
+
+def test_an_order_without_an_answer_is_given_up_at_the_second_denial_after_it_could_arrive() -> None:
+    """The first may be of a database that has not heard of it."""
+    orders = OwnOrders(ARRIVAL_NS)
+    orders.send(NAME, QUOTE)
+    orders.lose(NAME, 10)
+    assert [orders.deny(NAME, asked_ns) for asked_ns in (9, 10, 11, 12, 13)] == [False, False, False, True, False]
+    assert orders.is_none
+
+
+@pytest.mark.parametrize(("was_lost", "before_qty"), [(True, Decimal(0)), (False, Decimal(2))])
+def test_an_order_that_was_given_up_is_ours_when_it_comes_back_and_each_fill_counts_once(
+    was_lost: bool, before_qty: Decimal
+) -> None:
+    """It was an orphan: in the book, and nobody's; however much has ended since."""
+    orders = OwnOrders(ARRIVAL_NS)
+    orders.send(NAME, QUOTE)
+    if was_lost:
+        orders.lose(NAME, 0)
+    else:
+        orders.hear(PART, 0)
+        orders.cannot_cancel(NAME)
+    assert [orders.deny(NAME, ARRIVAL_NS + n) for n in (1, 2)] == [False, True]
+    for number in range(ENDED_MAX):
+        orders.hear(replace(FILLED, client_order_id=f"tb-of-later-{number}"), 0)
+    heard = orders.hear(MORE, 3 * ARRIVAL_NS)
+    assert (heard.filled_qty, heard.has_ended, list(orders.standing)) == (Decimal(3) - before_qty, False, [NAME])
+    heard = orders.hear(FILLED, 3 * ARRIVAL_NS)
+    assert (heard.filled_qty, heard.has_ended, orders.is_none) == (Decimal(2), True, True)
+    assert orders.hear(FILLED, 3 * ARRIVAL_NS).filled_qty == 0
 
 
 def test_why_it_was_cancelled_is_kept_though_the_answer_was_lost() -> None:
     """`CANCELED at the venue, not by this desk` was said of what the desk had cancelled."""
-    orders = OwnOrders()
+    orders = OwnOrders(ARRIVAL_NS)
     orders.send(NAME, QUOTE)
     orders.hear(NEW, 0)
     orders.cancel(NAME, "requote")
@@ -95,7 +153,7 @@ def test_why_it_was_cancelled_is_kept_though_the_answer_was_lost() -> None:
 
 def test_what_has_ended_is_forgotten_at_last() -> None:
     """A desk that runs for months keeps no more than it needs."""
-    orders = OwnOrders()
+    orders = OwnOrders(ARRIVAL_NS)
     for number in range(ENDED_MAX + 10):
         orders.hear(replace(FILLED, client_order_id=f"tb-{number}"), 0)
     assert len(orders._ended) == ENDED_MAX

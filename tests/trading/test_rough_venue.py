@@ -25,13 +25,13 @@ RUN_NS = 60 * NS_PER_SECOND
 CALM_NS = 30 * NS_PER_SECOND  # in which all is settled once nothing goes wrong any more
 
 
-def a_trader(list_ns: int) -> Trader:
-    """Return a trader with the default model."""
+def a_trader(list_ns: int, lag_ns: int = 0) -> Trader:
+    """Return a trader with the default model, at a venue whose answers lag by so much."""
     return Trader(
         ModelStrategy(Symmetric(Decimal("0.002"), Decimal(1_000))),
         BTCUSDT,
         OrderRules(),
-        Terms(Requoting(Decimal("0.0003"), Decimal("0.5")), PREFIX, 250 * NS_PER_MS, list_ns, ARRIVAL_NS),
+        Terms(Requoting(Decimal("0.0003"), Decimal("0.5")), PREFIX, 250 * NS_PER_MS, list_ns, ARRIVAL_NS + lag_ns),
         (f"{PREFIX}{number}" for number in count(1)),
     )
 
@@ -45,10 +45,11 @@ def _fills(told: list[object]) -> Counter[str]:
 
 
 @pytest.mark.parametrize("list_ns", [0, 5 * NS_PER_SECOND], ids=["asks always", "is told"])
+@pytest.mark.parametrize("lag_ns", [0, 3 * NS_PER_SECOND], ids=["", "lags"])
 @pytest.mark.parametrize("seed", range(10))
-def test_never_doubles_an_order_nor_tells_a_fill_twice_and_settles(seed: int, list_ns: int) -> None:
+def test_never_doubles_an_order_nor_tells_a_fill_twice_and_settles(seed: int, lag_ns: int, list_ns: int) -> None:
     """Lost answers, late and doubled news in any order, refusals, failures, silences: two bids were open, or none."""
-    venue, trader = RoughVenue(BTCUSDT, seed, trouble=0.3), a_trader(list_ns)
+    venue, trader = RoughVenue(BTCUSDT, seed, trouble=0.3, lag_ns=lag_ns), a_trader(list_ns, lag_ns)
     venue.live(venue.now_ns + RUN_NS)
     told = venue.run(trader, venue.now_ns + RUN_NS)
     venue.trouble = 0.0
@@ -68,10 +69,12 @@ def test_never_doubles_an_order_nor_tells_a_fill_twice_and_settles(seed: int, li
     assert kinds <= venue.said.keys(), "the venue was not rough"
 
 
+@pytest.mark.parametrize("lag_ns", [0, 3 * NS_PER_SECOND], ids=["", "lags"])
 @pytest.mark.parametrize("seed", range(10))
-def test_is_out_only_when_nothing_is_there_and_nothing_comes(seed: int) -> None:
+def test_is_out_only_when_nothing_is_there_and_nothing_comes(seed: int, lag_ns: int) -> None:
     """A halt in the midst of trouble; then a resume."""
-    venue, trader = RoughVenue(BTCUSDT, seed, trouble=0.3), a_trader(5 * NS_PER_SECOND)
+    venue = RoughVenue(BTCUSDT, seed, trouble=0.3, lag_ns=lag_ns)
+    trader = a_trader(5 * NS_PER_SECOND, lag_ns)
     end_ns = venue.now_ns + RUN_NS + CALM_NS
     venue.live(end_ns - 2 * NS_PER_SECOND)
     venue.run(trader, venue.now_ns + 10 * NS_PER_SECOND + seed * 37 * NS_PER_MS)

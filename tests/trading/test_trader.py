@@ -15,10 +15,11 @@ from trading import news, notes
 from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, Place
 from trading.execution import Requoting
 from trading.order_rules import OrderRules
+from trading.outbox import Outbox
 from trading.quoting import Quote
 from trading.strategy import Inbox, ObstacleError, Wanted
 from trading.terms import Terms
-from trading.trader import FATE_UNKNOWN, OFF_GRID, REFUSED_PAUSE_NS, Outbox, Trader
+from trading.trader import DENIED, FATE_UNKNOWN, OFF_GRID, REFUSED_PAUSE_NS, Trader
 
 BTCUSDT = default_instruments()[0]
 INTERVAL_NS, LIST_NS, ARRIVAL_NS = 250 * NS_PER_MS, 5 * NS_PER_SECOND, 6 * NS_PER_SECOND
@@ -187,8 +188,90 @@ def test_order_without_an_answer_is_looked_for_and_holds_its_side(one: Driven, i
     one.hear(after_ns=ARRIVAL_NS)
     found = news.Found("tb-1", bid if is_found else None, one.now_ns)
     outbox = one.hear(found, one.listed(*([bid] if is_found else []), ask))
+    if not is_found:
+        assert one.trader.orders.unsettled() == {"tb-1": BID}, "one answer may be of a database that lags"
+        assert one.hear(after_ns=INTERVAL_NS).actions == [FindOrder("tb-1"), ListOrders()]
+        outbox = one.hear(found._replace(asked_ns=one.now_ns), one.listed(ask))
     assert notes.Settled("tb-1", is_found) in outbox.notes
-    assert _kinds(outbox) == ([] if is_found else [Place])
+    assert _kinds(outbox) == ([] if is_found else [Place, AskBalances])
+
+
+def test_one_denial_of_an_order_that_the_venue_took_makes_no_second_quote(one: Driven) -> None:
+    """Lists and answers lag for 3 s: the order was forgotten, and one more bid placed beside it; both were filled."""
+    bid, ask = one.quotes()
+    one.hear(after_ns=LIST_NS)
+    assert one.hear(one.listed(ask)).actions == [FindOrder("tb-1")]
+    assert one.hear(news.Found("tb-1", None, one.now_ns)).actions == ()
+    assert one.inboxes[-1].orders == one.inboxes[0].orders or len(one.inboxes[-1].orders) == 2
+    filled = replace(bid, filled_qty=bid.qty, status="FILLED")
+    told = one.hear(news.OrderNews(filled)).notes
+    assert [note.qty for note in told if isinstance(note, notes.Filled)] == [bid.qty]
+
+
+def test_order_that_is_denied_for_too_long_is_cancelled_which_tells_whether_it_was_there(one: Driven) -> None:
+    """Cancels are answered by what matches, and so is this question; its side waits for the answer."""
+    bid, ask = one.quotes()
+    one.hear(after_ns=ARRIVAL_NS + 1)
+    assert one.hear(one.listed(ask)).actions == [FindOrder("tb-1")]
+    assert one.hear(news.Found("tb-1", None, one.now_ns)).actions == [Cancel("tb-1", "1", DENIED)]
+    outbox = one.hear(news.OrderNews(replace(bid, status="CANCELED")))
+    assert [(note.why, note.is_by_us) for note in outbox.notes if isinstance(note, notes.Ended)] == [(DENIED, True)]
+    assert _kinds(outbox) == [Place]
+
+
+def test_order_that_cannot_be_cancelled_holds_its_side_until_it_is_found_or_surely_nowhere(one: Driven) -> None:
+    """It was filled just now, and whoever is asked has not heard of the order yet: one more would be one too many."""
+    _, ask = one.quotes()
+    one.wanted = Wanted([ASK])
+    one.hear(BOOK, after_ns=INTERVAL_NS)
+    one.wanted = Wanted([BID, ASK])
+    assert one.hear(news.Gone("tb-1")).actions == [FindOrder("tb-1")]
+    denied = news.Found("tb-1", None, one.now_ns)
+    looked = one.hear(denied).notes[-1]
+    assert isinstance(looked, notes.Looked)
+    assert looked.idle == {Side.BUY: FATE_UNKNOWN}
+    for wait_ns, is_given_up in ((INTERVAL_NS, False), (ARRIVAL_NS, False), (INTERVAL_NS, True)):
+        actions = one.hear(after_ns=wait_ns).actions
+        assert actions[:2] == [FindOrder("tb-1"), ListOrders()]
+        outbox = one.hear(denied._replace(asked_ns=one.now_ns), one.listed(ask), BOOK)
+        assert (Place in _kinds(outbox)) is is_given_up
+    assert [note.order.client_order_id for note in outbox.notes if isinstance(note, notes.Forgotten)] == ["tb-1"]
+
+
+def test_order_that_was_given_up_and_is_listed_is_ours_again(one: Driven) -> None:
+    """It was an orphan until the next start: nobody cancelled it, nobody counted it."""
+    one.hear(BOOK)
+    one.hear(one.listed())
+    bid, ask = (_order(action) for action in one.hear(HELD).actions)
+    one.hear(news.Unknown("tb-1", "lost"), news.OrderNews(ask))
+    for wait_ns in (ARRIVAL_NS + 1, INTERVAL_NS):
+        one.hear(after_ns=wait_ns)
+        outbox = one.hear(news.Found("tb-1", None, one.now_ns), one.listed(ask))
+    successor = _order(outbox.actions[0])
+    one.hear(news.OrderNews(successor), HELD)
+    one.hear(after_ns=LIST_NS)
+    outbox = one.hear(one.listed(bid, successor, ask))
+    assert [action.client_order_id for action in outbox.actions if isinstance(action, Cancel)] == ["tb-1"]
+    assert Place not in _kinds(outbox)
+
+
+def test_out_is_said_after_a_list_of_after_the_last_cancel_that_has_nothing_of_ours(one: Driven) -> None:
+    """Orders stayed at the venue after `down` had said `stopped`: the list lagged that it went by."""
+    bid, ask = one.quotes()
+    one.trader.leave("the maker stops", one.now_ns)
+    one.hear()
+    ended = [news.OrderNews(replace(order, status="CANCELED")) for order in (bid, ask)]
+    assert _kinds(one.hear(*ended)) == [ListOrders]
+    hidden = replace(bid, order_id="9", client_order_id="tb-of-before")
+    assert one.hear(one.listed(ask)).actions == [ListOrders()], "it is of before the cancel"
+    one.hear(one.listed(ask))
+    assert not one.trader.is_out
+    assert _kinds(one.hear(after_ns=INTERVAL_NS)) == [ListOrders]
+    assert _kinds(one.hear(one.listed(hidden))) == [Cancel]
+    assert _kinds(one.hear(news.OrderNews(replace(hidden, status="CANCELED")))) == [ListOrders]
+    assert not one.trader.is_out
+    one.hear(one.listed())
+    assert one.trader.is_out
 
 
 def test_answer_that_is_lost_after_the_news_came_is_no_loss(one: Driven) -> None:
@@ -232,6 +315,8 @@ def test_what_is_known_leaves_at_once_and_the_rest_after_a_look(one: Driven) -> 
     assert not one.trader.is_out
     told = one.hear(news.OrderNews(replace(other, status="CANCELED"))).notes
     assert [note.is_by_us for note in told if isinstance(note, notes.Ended)] == [True]
+    assert not one.trader.is_out, "the list of before had one"
+    one.hear(one.listed())
     assert one.trader.is_out
     one.trader.come_back()
     assert _kinds(one.hear()) == [Place, Place]

@@ -53,6 +53,7 @@ def test_halted_maker_waits_for_an_order_that_may_still_arrive(
     assert figures(quoting)["halted"] is False
     now[0] += (ARRIVAL_MS_MAX + 1) * NS_PER_MS
     quoting.cycle()
+    quoting.cycle()
     assert figures(quoting)["halted"] is True
     assert venue.places == 2
 

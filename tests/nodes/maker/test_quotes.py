@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from market.account import VenueOrder
+from market.clock import NS_PER_MS
 from market.codes import Side
 from tests.nodes.maker.makers import LOST, ScriptedMaker, Told, a_maker, figures, lines
 from tests.nodes.maker.scripted_venue import ScriptedVenue
 from trading.strategy import ObstacleError
+from venues.venue import ARRIVAL_MS_MAX
 
 
 def test_quotes_both_sides_around_the_mid_of_others(quoting: ScriptedMaker, venue: ScriptedVenue) -> None:
@@ -134,11 +136,12 @@ def test_order_that_somebody_else_cancelled_is_told(quoting: ScriptedMaker, venu
 
 
 def test_account_that_begins_anew_forgets_orders_and_is_told(
-    quoting: ScriptedMaker, venue: ScriptedVenue, told: Told
+    quoting: ScriptedMaker, venue: ScriptedVenue, now: list[int], told: Told
 ) -> None:
-    """The testnet wipes all orders about monthly."""
+    """The testnet wipes all orders about monthly: no list has them, nothing is found, nothing can be cancelled."""
     quoting.cycle()
     venue.orders.clear()
+    now[0] += ARRIVAL_MS_MAX * NS_PER_MS + 1
     quoting.cycle()
     assert len(lines(told, "an order is gone: the venue has forgotten it")) == 2
     assert len(venue.orders) == 2
