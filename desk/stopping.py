@@ -12,7 +12,8 @@ from desk.run_dir import holder_pid
 from desk.settings import Settings
 from venues.venue import ARRIVAL_MS_MAX
 
-VENUE_CALLS = 4  # the slowest stop of a maker: the call that was on its way, the list of its orders, two cancels
+# The slowest stop of a maker: the call that was on its way, the list of its orders, two cancels, the list of all pairs.
+VENUE_CALLS = 5
 RETRY_S = 3.0  # for how long a venue that fails is asked again
 ARRIVAL_S = ARRIVAL_MS_MAX / 1_000 + 1.0  # for how long a maker asks for an order without an answer
 NODE_S = 3.0  # of a node that waits for nobody else: it only closes what it has

@@ -1,5 +1,6 @@
 """One account at Binance Spot, or at what speaks like it: the calls that a desk makes of it, whoever carries them."""
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
@@ -41,6 +42,11 @@ class BinanceAccount(ABC):
         self._secret = secret
         self.errors = BinanceErrors(name, url, (api_key, secret))
         self.ahead_ms = 0
+
+    @property
+    def account_name(self) -> str:
+        """What tells this account from others in a note on disk: the venue's name, and a digest of the key."""
+        return f"{self._name} {hashlib.sha256(self._api_key.encode()).hexdigest()[:8]}"
 
     def load(self, instrument: Instrument) -> OrderRules:
         """Check that the venue trades `instrument` in our ticks and lots, and return its rules.
@@ -111,11 +117,19 @@ class BinanceAccount(ABC):
 
     def find_order(self, instrument: Instrument, client_order_id: str) -> VenueOrder | None:
         """Return the order of that client order id, open or ended, or None if the venue has never had it."""
-        return self._known("GET", {"symbol": instrument.symbol, "origClientOrderId": client_order_id})
+        return self.find_in(instrument.symbol, client_order_id)
+
+    def find_in(self, symbol: str, client_order_id: str) -> VenueOrder | None:
+        """Find an order in any pair of the venue; see `find_order`."""
+        return self._known("GET", {"symbol": symbol, "origClientOrderId": client_order_id})
 
     def cancel(self, instrument: Instrument, order_id: str) -> VenueOrder | None:
         """Cancel an order and return it as it ended; None if it was already gone, which is not an error."""
-        return self._known("DELETE", {"symbol": instrument.symbol, "orderId": order_id})
+        return self.cancel_in(instrument.symbol, order_id)
+
+    def cancel_in(self, symbol: str, order_id: str) -> VenueOrder | None:
+        """Cancel an order in any pair of the venue; see `cancel`."""
+        return self._known("DELETE", {"symbol": symbol, "orderId": order_id})
 
     def place(
         self, instrument: Instrument, side: Side, price_ticks: int, qty_lots: int, client_order_id: str

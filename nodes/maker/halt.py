@@ -9,6 +9,9 @@ class MakerHalt:
 
     What it says names the version of the file that it is about: a word on an earlier halt may be the last that was
     heard of it.
+
+    Attributes:
+        is_told: whether it has last said that we have no order anywhere.
     """
 
     def __init__(self, node: Node) -> None:
@@ -17,6 +20,7 @@ class MakerHalt:
         self._file = HaltedFile(node.settings.run_dir, [self._symbol])
         self._is_halted = False
         self._looked_version = self._told_version = ""
+        self.is_told = False
 
     def is_news(self) -> bool:
         """Whether the operator has said something since this was last asked."""
@@ -37,6 +41,6 @@ class MakerHalt:
 
     def tell(self, *, is_halted: bool) -> None:
         """Say, at once, whether we surely have no order anywhere, by the word that `is_on` has read."""
-        self._told_version = self._file.version
+        self._told_version, self.is_told = self._file.version, is_halted
         self._node.show(halted=is_halted, halt_version=self._told_version)
         self._node.beat()

@@ -4,9 +4,10 @@ import itertools
 import json
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from market.clock import NS_PER_MS, time_ns
 from market.codes import Side
@@ -21,13 +22,13 @@ _NAME = re.compile(r"[0-9a-f]{6}")
 def own_prefix(run_dir: Path) -> str:
     """Return how this desk's client order ids start; made up once and kept in the run directory.
 
-    Two desks on one account must not touch each other's orders.
+    Two desks on one account must not touch each other's orders. One desk's are known again in whatever pair.
     """
     path = run_dir / PREFIX_FILE
     name = path.read_text(encoding="ascii", errors="replace").strip() if path.exists() else ""
     if not _NAME.fullmatch(name):  # an empty file is of a maker that was killed as it wrote it
         name = secrets.token_hex(3)
-        write_whole(path, f"{name}\n".encode("ascii"), is_synced=False)
+        write_whole(path, f"{name}\n".encode("ascii"))
     return f"tb-{name}-"
 
 
@@ -37,8 +38,23 @@ def client_order_ids(prefix: str) -> Iterator[str]:
     return (f"{prefix}{start_ms}-{n}" for n in itertools.count(1))
 
 
-def read_sent(path: Path, symbol: str) -> dict[str, Quote]:
-    """Return the orders in `symbol` whose fate the run before did not know, by client order id.
+@dataclass(frozen=True, slots=True)
+class SentOrder:
+    """An order whose fate is not known: what a maker that is killed leaves its successor to ask.
+
+    Attributes:
+        name: its client order id.
+        account: the `account_name` of a `BinanceAccount`; empty in a note of an earlier version, which had none.
+    """
+
+    name: str
+    symbol: str
+    account: str
+    quote: Quote
+
+
+def read_sent(path: Path) -> list[SentOrder]:
+    """Return the orders whose fate the runs before did not know, in whatever pair and account.
 
     Raises:
         ValueError: if the file is damaged.
@@ -46,55 +62,92 @@ def read_sent(path: Path, symbol: str) -> dict[str, Quote]:
     try:
         rows = json.loads(path.read_text(encoding="ascii"))
     except FileNotFoundError:
-        return {}
+        return []
     try:
-        return {
-            str(row["id"]): Quote(Side[row["side"]], int(row["price_ticks"]), int(row["qty_lots"]))
+        return [
+            SentOrder(
+                str(row["id"]),
+                str(row["symbol"]),
+                str(row.get("account", "")),
+                Quote(Side[row["side"]], int(row["price_ticks"]), int(row["qty_lots"])),
+            )
             for row in rows
-            if row["symbol"] == symbol
-        }
-    except (KeyError, TypeError) as error:
+        ]
+    except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"expected a list of orders: {error}") from None
 
 
-def write_sent(path: Path, symbol: str, sent: Mapping[str, Quote]) -> None:
-    """Keep the orders whose fate is not known, and no others: what a maker that is killed leaves its successor to ask.
+def write_sent(path: Path, sent: Iterable[SentOrder]) -> None:
+    """Keep the orders whose fate is not known, and no others.
 
     The note outlives the process, not the machine: it is written before every order, which must not wait for the disk.
 
     Raises:
         OSError: if that cannot be.
     """
-    rows = [{"id": name, "symbol": symbol, **asdict(each), "side": each.side.name} for name, each in sent.items()]
+    rows = [
+        {
+            "id": each.name,
+            "symbol": each.symbol,
+            "account": each.account,
+            **asdict(each.quote),
+            "side": each.quote.side.name,
+        }
+        for each in sent
+    ]
     write_whole(path, json.dumps(rows).encode("ascii"), is_synced=False)
 
 
 class SentOrders:
-    """The note of this desk's orders of unknown fate in one symbol.
+    """The note of this desk's orders of unknown fate.
 
     Args:
-        on_error: told why they cannot be read or kept; the maker goes on without.
+        symbol, account: what is traded now; what the note has of others stays in it.
+        log: told why they cannot be read or kept; the maker goes on without.
 
     Attributes:
-        orders: as they are kept: at first, those of the run before.
+        prefix: with which the ids of all our orders start.
+        orders: those in `symbol`, as they are kept: at first, those of the run before.
+        elsewhere: those in other pairs of `account`.
     """
 
-    def __init__(self, run_dir: Path, symbol: str, on_error: Callable[[Exception], None]) -> None:
+    def __init__(self, run_dir: Path, prefix: str, symbol: str, account: str, log: Any) -> None:
+        self.prefix = prefix
+        self.symbol = symbol
         self._path = run_dir / SENT_FILE
-        self._symbol = symbol
-        self._on_error = on_error
-        self.orders: Mapping[str, Quote] = {}
+        self._account = account
+        self._log = log
+        self._why_failed = ""
+        found: list[SentOrder] = []
         try:
-            self.orders = read_sent(self._path, symbol)
+            found = read_sent(self._path)
         except (OSError, ValueError) as error:
-            on_error(error)
+            self._failed(error)
+        here = [each for each in found if each.account in ("", account)]
+        self._of_others = [each for each in found if each not in here]
+        self.orders: Mapping[str, Quote] = {each.name: each.quote for each in here if each.symbol == symbol}
+        self.elsewhere = [each for each in here if each.symbol != symbol]
 
     def keep(self, orders: Mapping[str, Quote]) -> None:
-        """Keep these, before they leave."""
-        if orders == self.orders:
-            return
-        self.orders = orders
+        """Keep these in our pair, before they leave."""
+        if orders != self.orders:
+            self.orders = orders
+            self._write()
+
+    def settle(self, order: SentOrder) -> None:
+        """Forget one elsewhere: nothing of it is open any more."""
+        self.elsewhere.remove(order)
+        self._write()
+
+    def _write(self) -> None:
+        ours = [SentOrder(name, self.symbol, self._account, quote) for name, quote in self.orders.items()]
         try:
-            write_sent(self._path, self._symbol, orders)
+            write_sent(self._path, [*ours, *self.elsewhere, *self._of_others])
         except OSError as error:
-            self._on_error(error)
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        if (why := str(error) or type(error).__name__) != self._why_failed:
+            self._why_failed = why
+            cost = "a maker that is killed now may double one for a moment"
+            self._log.warning(f"orders on their way are not kept: {cost}", why=why)

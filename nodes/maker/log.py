@@ -77,10 +77,6 @@ class MakerLog:
         if self._mirror is not None:
             self._sync(self._mirror, live)
 
-    def note_failed(self, error: Exception) -> None:
-        """Tell that orders on their way cannot be kept for a successor, when that changes."""
-        self._once("orders on their way are not kept: a maker that is killed now may double one for a moment", error)
-
     def close(self) -> None:
         """Hang up on the gateway, which cancels what it has of ours."""
         if self._mirror is not None:

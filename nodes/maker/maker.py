@@ -15,6 +15,7 @@ from desk.run_dir import NodeError
 from desk.stopping import RETRY_S
 from desk.strategy import terms_of
 from market.clock import NS_PER_MS, NS_PER_SECOND
+from nodes.maker.elsewhere import Elsewhere
 from nodes.maker.halt import MakerHalt
 from nodes.maker.ids import SentOrders, client_order_ids
 from nodes.maker.log import MakerLog
@@ -26,7 +27,7 @@ from trading.own_orders import UnknownOrder
 from trading.strategy import Strategy
 from trading.trader import LEAVE_PAUSE_NS_MAX, Trader
 from venues.trading_line import TradingLine
-from venues.venue import ARRIVAL_MS_MAX, VenueKeysError
+from venues.venue import ARRIVAL_MS_MAX, VenueError, VenueKeysError
 
 HALTED = "halted"
 STOPS = "the maker stops"
@@ -39,9 +40,10 @@ class Maker:
         node: whose it is.
         line: to the venue.
         strategy: the trader's.
-        prefix: of our client order ids.
         rules: the venue's bounds of an order.
         clock: the trader's.
+        sent: the note of our orders of unknown fate.
+        elsewhere: our orders in other pairs.
     """
 
     def __init__(
@@ -49,26 +51,27 @@ class Maker:
         node: Node,
         line: TradingLine,
         strategy: Strategy,
-        prefix: str,
         rules: OrderRules,
         clock: Callable[[], int],
+        sent: SentOrders,
+        elsewhere: Elsewhere,
     ) -> None:
         settings = node.settings
         self._node = node
         self._line = line
-        self._prefix = prefix
         self._clock = clock
         self._log = MakerLog(node)
         self._halt = MakerHalt(node)
-        self._sent = SentOrders(settings.run_dir, settings.symbol, self._log.note_failed)
+        self._sent = sent
+        self._elsewhere = elsewhere
         until_ns = clock() + ARRIVAL_MS_MAX * NS_PER_MS
         self._trader = Trader(
             strategy,
             settings.instrument,
             rules,
-            terms_of(settings, prefix, line.list_ns),
-            client_order_ids(prefix),
-            {name: UnknownOrder(quote, until_ns) for name, quote in self._sent.orders.items()},
+            terms_of(settings, sent.prefix, line.list_ns),
+            client_order_ids(sent.prefix),
+            {name: UnknownOrder(quote, until_ns) for name, quote in sent.orders.items()},
             partial(random.uniform, 0.5, 1.0),
         )
 
@@ -83,6 +86,7 @@ class Maker:
         def on_look() -> None:
             if self.follow_halt():
                 on_news()
+            self.confirm_halt()
 
         loop.on_readable(self._line.ready, on_news)
         loop.every(LOOK_MS, on_look)
@@ -121,10 +125,17 @@ class Maker:
         if not self._halt.is_news():
             return False
         if self._halt.is_on():
+            self._elsewhere.begin()
             self._trader.leave(HALTED, self._clock(), self._line.take_back())
         else:
             self._trader.come_back()
         return True
+
+    def confirm_halt(self) -> None:
+        """Say that nothing of ours is anywhere, where the last round could not say so of other pairs yet."""
+        is_awaited = self._trader.why_out == HALTED and not self._halt.is_told
+        if is_awaited and self._trader.is_out and self._elsewhere.is_clear():
+            self._halt.tell(is_halted=True)
 
     def stop(self) -> None:
         """Cancel what is ours at the venue, trying again while there is time, and hang up.
@@ -140,6 +151,7 @@ class Maker:
                 self._give_up_late(outbox, began_ns)
                 wait_for(self._line.ready, None if outbox.wake_ns is None else outbox.wake_ns - self._clock())
                 outbox = self.step()
+            self._clear_elsewhere(began_ns)
         except VenueKeysError as error:
             raise self._left(str(error)) from None
         finally:
@@ -152,7 +164,7 @@ class Maker:
         if trader.is_started:
             self._node.ready()
         if trader.why_out == HALTED:
-            self._halt.tell(is_halted=trader.is_out)
+            self._halt.tell(is_halted=trader.is_out and self._elsewhere.is_clear())
 
     def _give_up_late(self, outbox: Outbox, began_ns: int) -> None:
         """End a stop for which there is no more time: the venue fails, or its answers bring it no nearer to the end."""
@@ -166,11 +178,20 @@ class Maker:
             if isinstance(note, notes.Looked) and self._clock() > max(lag_ns, deadline_ns) and not self._trader.is_out:
                 raise self._left("it has them open still")
 
+    def _clear_elsewhere(self, began_ns: int) -> None:
+        while True:
+            try:
+                return self._elsewhere.clear()
+            except VenueError as error:
+                if self._clock() > began_ns + int(RETRY_S * NS_PER_SECOND):
+                    raise self._left(str(error)) from None
+                wait_for(self._line.ready, LEAVE_PAUSE_NS_MAX)
+
     def _left(self, why: str) -> NodeError:
         orders = self._trader.orders
         known = ", ".join(sorted({*orders.standing, *orders.unsettled()}))
         which = f"; known to be, or to come: {known}" if known else ""
-        return NodeError(f"own orders ({self._prefix}...) may be left at the venue: {why}{which}")
+        return NodeError(f"own orders ({self._sent.prefix}...) may be left at the venue: {why}{which}")
 
 
 def wait_for(source: socket.socket, wait_ns: int | None) -> None:

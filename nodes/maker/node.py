@@ -7,7 +7,8 @@ from desk.strategy import model_of, strategy_of
 from desk.strategy_file import StrategyError
 from desk.venue import desk_line, desk_venue
 from market.clock import steady_clock
-from nodes.maker.ids import own_prefix
+from nodes.maker.elsewhere import Elsewhere
+from nodes.maker.ids import SentOrders, own_prefix
 from nodes.maker.maker import Maker
 from nodes.node import Node
 from trading.strategy import Strategy
@@ -43,7 +44,11 @@ def _polling_line(settings: Settings, venue: BinanceVenue, clock: Callable[[], i
 
 
 def _maker(node: Node, make_line: _MakeLine, strategy: Strategy) -> Maker:
-    venue, clock = desk_venue(node.settings), steady_clock()
-    rules = venue.load(node.settings.instrument)
-    line = make_line(node.settings, venue, clock)
-    return Maker(node, line, strategy, own_prefix(node.settings.run_dir), rules, clock)
+    """Return a maker, once nothing of an earlier run is left in other pairs."""
+    settings = node.settings
+    venue, clock = desk_venue(settings), steady_clock()
+    rules = venue.load(settings.instrument)
+    sent = SentOrders(settings.run_dir, own_prefix(settings.run_dir), settings.symbol, venue.account_name, node.log)
+    elsewhere = Elsewhere(venue, sent, node.log)
+    elsewhere.clear()
+    return Maker(node, make_line(settings, venue, clock), strategy, rules, clock, sent, elsewhere)

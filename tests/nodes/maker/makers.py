@@ -10,6 +10,8 @@ from typing import Any
 
 from desk.settings import load_settings
 from desk.strategy import strategy_of
+from nodes.maker.elsewhere import Elsewhere
+from nodes.maker.ids import SentOrders
 from nodes.maker.maker import Maker
 from nodes.node import Node
 from tests.nodes.maker.scripted_venue import ScriptedVenue
@@ -125,7 +127,9 @@ def a_maker(
     settings_of_maker = load_settings({"run_dir": run_dir, **options}).settings
     node = Node(settings_of_maker.plan.named(["maker"])[0], settings_of_maker)
     line = make_line(VenueCalls(venue, settings_of_maker.instrument, venue.clock))
-    yield ScriptedMaker(Maker(node, line, strategy_of(settings_of_maker), PREFIX, rules, venue.clock))
+    sent = SentOrders(run_dir, PREFIX, settings_of_maker.symbol, "scripted", node.log)
+    elsewhere = Elsewhere(venue, sent, node.log, venue.clock, venue.wait)
+    yield ScriptedMaker(Maker(node, line, strategy_of(settings_of_maker), rules, venue.clock, sent, elsewhere))
     line.close()
     node.close()
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from market.account import Balance, VenueAccount, VenueOrder, VenueTrade
+from market.clock import NS_PER_SECOND
 from market.codes import Side
 from market.depth import Depth, Level
 from market.instrument import Instrument
@@ -94,10 +95,12 @@ class ScriptedVenue:
         """Remember nothing."""
         return {}
 
-    def open_orders(self, instrument: Instrument) -> Sequence[VenueOrder]:
-        """Return the open orders but for the hidden ones."""
-        self._call("open_orders")
-        return [order for order_id, order in self.orders.items() if order_id not in self.hidden]
+    def open_orders(self, instrument: Instrument | None = None) -> Sequence[VenueOrder]:
+        """Return the open orders, of one pair or of all, but for the hidden ones."""
+        self._call("open_orders" if instrument else "all_open_orders")
+        symbols = {instrument.symbol} if instrument else {order.symbol for order in self.orders.values()}
+        listed = [order for order_id, order in self.orders.items() if order_id not in self.hidden]
+        return [order for order in listed if order.symbol in symbols]
 
     def place(
         self, instrument: Instrument, side: Side, price_ticks: int, qty_lots: int, client_order_id: str
@@ -131,6 +134,22 @@ class ScriptedVenue:
         self._call("cancel")
         self.cancels.append(order_id)
         return self.end(order_id, "CANCELED") if order_id in self.orders else None
+
+    def cancel_in(self, symbol: str, order_id: str) -> VenueOrder | None:
+        """End an order in any pair."""
+        self._call("cancel_in")
+        self.cancels.append(order_id)
+        return self.end(order_id, "CANCELED") if order_id in self.orders else None
+
+    def find_in(self, symbol: str, client_order_id: str) -> VenueOrder | None:
+        """Return an order in any pair, open or ended."""
+        self._call("find_in")
+        known = (*self.orders.values(), *self.ended.values())
+        return next((each for each in known if (each.symbol, each.client_order_id) == (symbol, client_order_id)), None)
+
+    def wait(self, wait_s: float) -> None:
+        """Let time pass."""
+        self.now[0] += int(wait_s * NS_PER_SECOND)
 
     def find_order(self, instrument: Instrument, client_order_id: str) -> VenueOrder | None:
         """Return an order, open or ended."""

@@ -14,12 +14,11 @@ from desk.run_dir import NodeError
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
 from nodes.maker import ids
-from nodes.maker.ids import SENT_FILE, client_order_ids, own_prefix, write_sent
+from nodes.maker.ids import client_order_ids, own_prefix
 from tests.desk.desk_process import until
 from tests.nodes.maker.makers import AWAY, LOST, PREFIX, ScriptedMaker, Told, a_maker, figures, lines
 from tests.nodes.maker.scripted_venue import ScriptedVenue
 from trading.actions import Action
-from trading.quoting import Quote
 from venues.polling_line import PollingLine
 from venues.venue import (
     ARRIVAL_MS_MAX,
@@ -223,11 +222,3 @@ def test_every_quote_is_shown_with_its_size(quoting: ScriptedMaker, venue: Scrip
     assert (shown["bid"], shown["bid_qty"]) == ("91202.23", "0.01094")
     assert (shown["ask"], shown["ask_qty"], shown["ask_idle"]) == ("91567.77", "0.00994", None)
     assert (shown["placed"], shown["cancelled"], shown["mid"]) == (2, 0, "91385.00")
-
-
-def test_note_of_another_symbol_is_left_alone(venue: ScriptedVenue, now: list[int], run_dir: Path) -> None:
-    """The desk quoted another pair before: to ask for that order here would hold a side for nothing."""
-    write_sent(run_dir / SENT_FILE, "ETHUSDT", {f"{PREFIX}1": Quote(Side.BUY, 1, 1)})
-    with a_maker(run_dir, venue) as one:
-        one.cycle()
-    assert venue.places == 2

@@ -1,0 +1,47 @@
+"""What is ours in every pair of an account: a maker of other settings, or one that was killed, may have left it."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from market.account import VenueOrder
+from market.instrument import Instrument
+
+
+class Account(Protocol):
+    """What is asked of the account, in pairs that need be none of the desk's; all calls raise VenueError."""
+
+    def open_orders(self, instrument: Instrument | None = None) -> Sequence[VenueOrder]:
+        """Return our open orders, of one pair or of all."""
+
+    def cancel_in(self, symbol: str, order_id: str) -> VenueOrder | None:
+        """Cancel an order and return it as it ended; None if it was already gone."""
+
+    def find_in(self, symbol: str, client_order_id: str) -> VenueOrder | None:
+        """Return the order of that client order id, open or ended, or None if the venue has never had it."""
+
+
+def cancel_everywhere(account: Account, prefix: str, but: str = "") -> list[VenueOrder]:
+    """Cancel each open order whose client order id starts with `prefix`; return each as it ended, or was last seen.
+
+    The list of all pairs, of weight 80 at Binance, is asked for until it shows none that has not been cancelled: once
+    where there is none. A list may lag; an order is gone once its cancel was answered.
+
+    Args:
+        but: the pair that is left alone, if any.
+
+    Raises:
+        VenueError: if the venue does not answer, or refuses a cancel.
+    """
+    ended: dict[tuple[str, str], VenueOrder] = {}
+    while True:
+        left = [
+            each
+            for each in account.open_orders()
+            if each.client_order_id.startswith(prefix)
+            and each.symbol != but
+            and (each.symbol, each.order_id) not in ended
+        ]
+        if not left:
+            return list(ended.values())
+        for order in left:
+            ended[order.symbol, order.order_id] = account.cancel_in(order.symbol, order.order_id) or order
