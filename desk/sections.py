@@ -320,6 +320,7 @@ class MakerSettings(Section):
 
     Attributes:
         strategy: a file with a strategy of one's own, instead of the model.
+        neutral: how much of the base asset is no position; None: what is held when the maker starts.
         parameters: its own, a table `[maker.parameters]`; as text, since only the file says which type each has.
     """
 
@@ -331,6 +332,7 @@ class MakerSettings(Section):
     requote_tolerance: Annotated[Decimal, Field(ge=0, lt=Decimal("0.5"))] = Decimal("0.0003")
     replace_below: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal("0.5")
     interval_ms: Annotated[int, Field(ge=10, le=60_000)] = 250
+    neutral: Annotated[Decimal, Field(ge=0, le=1_000_000_000)] | None = None
 
 
 class TrackerSettings(Section):

@@ -51,4 +51,5 @@ def terms_of(settings: Settings, prefix: str, list_ns: int) -> Terms:
         maker.interval_ms * NS_PER_MS,
         list_ns,
         ARRIVAL_MS_MAX * NS_PER_MS,
+        maker.neutral,
     )

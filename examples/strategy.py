@@ -1,4 +1,4 @@
-"""A strategy of one's own: a ladder of bids and asks around the mid that leans against what is held.
+"""A strategy of one's own: a ladder of bids and asks around the mid that leans against its position.
 
 Usage: python cli.py up --strategy examples/strategy.py
 """
@@ -14,7 +14,7 @@ from trading.strategy import Inbox, Wanted
 def step(
     _now_ns: int, inbox: Inbox, *, half_spread: float = 0.001, lean: float = 0.0005, steps: int = 2, qty: float = 0.005
 ) -> Wanted:
-    """Want `steps` quotes a side, each `half_spread` further out; per unit held all of them are `lean` lower."""
+    """Want `steps` quotes a side, each `half_spread` further out, all of them `lean` lower per unit of the position."""
     if inbox.depth.mid_ticks_x2 is None:
         return Wanted((), idle=dict.fromkeys(Side, "there is no mid"))
     centre_ticks = inbox.depth.mid_ticks_x2 / 2 * (1 - lean * float(inbox.position or 0))

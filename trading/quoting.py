@@ -29,7 +29,7 @@ class Market(NamedTuple):
     Attributes:
         rules: of the venue.
         depth: the venue's book, without our own orders.
-        position: what the account holds of the base asset; None while that is not known.
+        position: as `trading.strategy.Inbox` has it.
     """
 
     instrument: Instrument

@@ -1,5 +1,6 @@
 """What a trader is given for its life."""
 
+from decimal import Decimal
 from typing import NamedTuple
 
 from trading.execution import Requoting
@@ -15,6 +16,7 @@ class Terms(NamedTuple):
         list_ns: how old the list of our open orders may get before we ask again: 0 where no news of them comes by
             itself.
         arrival_ns: how long an order without an answer may still arrive.
+        neutral_qty: see `trading.position`.
     """
 
     requoting: Requoting
@@ -22,3 +24,4 @@ class Terms(NamedTuple):
     interval_ns: int
     list_ns: int
     arrival_ns: int
+    neutral_qty: Decimal | None = None

@@ -78,7 +78,7 @@ class Trader:
         self._silence = ""
         self._trades: deque[news.MarketTrade] = deque(maxlen=TRADES_KEPT_MAX)
         self._fills: deque[Fill] = deque(maxlen=TRADES_KEPT_MAX)
-        self._position = Position(instrument.base)
+        self._position = Position(instrument.base, terms.neutral_qty)
         # What waits, and for what.
         self._refusals = {side: Backoff(REFUSED_PAUSE_NS, REFUSED_PAUSE_NS_MAX) for side in Side}
         self._failures = Backoff(2 * terms.interval_ns, FAILED_PAUSE_NS_MAX, jitter)
@@ -98,8 +98,8 @@ class Trader:
 
     @property
     def position(self) -> Decimal | None:
-        """What we hold of the base asset, locked or not; None while that is not known."""
-        return self._position.base_qty
+        """What we hold of the base asset more than is neutral; None while that is not known."""
+        return self._position.qty
 
     @property
     def is_out(self) -> bool:

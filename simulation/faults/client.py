@@ -102,7 +102,7 @@ class TraderProcess:
             self.strategy,
             instrument,
             rules,
-            Terms(Requoting(Decimal(0)), PREFIX, INTERVAL_NS, LIST_NS, ARRIVAL_NS),
+            Terms(Requoting(Decimal(0)), PREFIX, INTERVAL_NS, LIST_NS, ARRIVAL_NS, neutral_qty=Decimal(0)),
             (f"{PREFIX}{now_ns // NS_PER_MS}-{number}" for number in count(1)),
             {name: UnknownOrder(quote, now_ns + ARRIVAL_NS) for name, quote in sent.items()},
         )

@@ -4,16 +4,21 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from desk.settings import load_settings
 from market.clock import NS_PER_SECOND, day_bounds_ns
+from market.codes import Side
 from reports.performance import is_sound
 from simulation.desk import PREFIX, SimulatedDesk
 from tests.desk.desk_process import TWO_ENGINES
+from trading.quoting import Quote
+from trading.strategy import Inbox, Wanted
 
 START_NS, _ = day_bounds_ns(date(2026, 1, 1))
 DAY_NS = 86_400 * NS_PER_SECOND
@@ -62,6 +67,31 @@ def test_trader_quotes_and_is_filled_and_no_money_is_made_or_lost(tmp_path: Path
     assert document is not None
     assert document["trades"]["total_buys"] + document["trades"]["total_sells"] > 0, document["trades"]
     assert is_sound(document)
+
+
+@dataclass
+class Limited:
+    """A strategy that takes the best ask while it has less than its limit, and remembers its positions."""
+
+    positions: list[Decimal | None] = field(default_factory=list)
+
+    def step(self, now_ns: int, inbox: Inbox) -> Wanted:
+        self.positions.append(inbox.position)
+        if inbox.position is None or inbox.position >= Decimal("0.01") or not inbox.depth.asks:
+            return Wanted(())
+        return Wanted([Quote(Side.BUY, inbox.depth.asks[0].price_ticks - 1, 1_000)])
+
+
+def test_limit_of_a_position_lets_a_strategy_buy_up_to_it(tmp_path: Path) -> None:
+    """The account has a bitcoin from the beginning: that is none."""
+    settings = load_settings({"run_dir": tmp_path}).settings
+    strategy = Limited()
+    desk = SimulatedDesk(settings, START_NS, tmp_path / "reports", strategy=strategy)
+    desk.run(START_NS + 60 * NS_PER_SECOND)
+    held = desk.account.account().balances["BTC"].total
+    assert strategy.positions[0] == 0
+    assert Decimal("0.0099") < held - 1 < Decimal("0.02")
+    assert strategy.positions[-1] == held - 1
 
 
 @pytest.mark.parametrize("seconds_before", [10])

@@ -100,7 +100,7 @@ def test_asks_what_is_true_before_it_quotes(one: Driven) -> None:
     told = one.hear(*(news.OrderNews(_order(action)) for action in outbox.actions)).notes
     assert [type(note) for note in told] == [notes.Quoted, notes.Quoted, notes.Looked]
     assert one.trader.is_started
-    assert (one.inboxes[0].position, one.inboxes[0].orders) == (Decimal(3), [])
+    assert (one.inboxes[0].position, one.inboxes[0].orders) == (0, [])
 
 
 def test_waits_for_an_answer_however_long_it_takes(one: Driven) -> None:
@@ -149,7 +149,7 @@ def test_strategy_sees_trades_and_fills_once(one: Driven) -> None:
     assert [(each.client_order_id, each.price_ticks, each.qty_lots) for each in seen.fills] == [("tb-1", 90, 4)]
     assert [(each.side, each.leaves_lots) for each in seen.orders] == [(Side.BUY, 6), (Side.SELL, 10)]
     assert seen.depth == Depth((Level(99, 5), Level(90, 2)), (Level(101, 5),))
-    assert seen.position == Decimal(3) + part.filled_qty, "before the venue has told"
+    assert seen.position == part.filled_qty, "before the venue has told"
     one.hear(HELD)
     one.hear(BOOK, after_ns=INTERVAL_NS)
     assert (one.inboxes[-1].trades, one.inboxes[-1].fills) == ((), ())
@@ -391,7 +391,7 @@ def test_order_of_a_run_with_finer_steps_is_cancelled(one: Driven) -> None:
     assert one.inboxes[-1].orders == []
     filled = replace(left, filled_qty=left.qty / 2)
     one.hear(news.OrderNews(filled))
-    assert one.trader.position == Decimal(3) + left.qty / 2
+    assert one.trader.position == left.qty / 2
     one.hear(news.OrderNews(replace(filled, status="CANCELED")))
     assert not one.trader.orders.open
 
