@@ -139,7 +139,12 @@ class FaultCalls:
         (self._exchange.halted.add if is_halted else self._exchange.halted.discard)(symbol)
 
     def _disconnect(self, fault: Fault) -> int:
-        return self._connections.end(fault.options["streams"], is_clean=fault.options["is_clean"])
+        streams = fault.options["streams"]
+        return (
+            self._connections.end(streams, "a fault switch")
+            if fault.options["is_clean"]
+            else self._connections.cut(streams)
+        )
 
     def _cancel_silently(self, fault: Fault) -> list[int]:
         """Cancel open orders without a word to anybody, and return their ids; of an order list that is all its legs."""

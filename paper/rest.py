@@ -103,6 +103,7 @@ def create_app(
     def now_ns() -> int:
         return clock() + faults.clock_offset_ns
 
+    usage.restore_orders(exchange.ledger.history.unfilled_orders, now_ns() // NS_PER_SECOND)
     desk = app.ctx.desk = FrontDesk(
         exchange,
         accounts,

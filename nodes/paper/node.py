@@ -36,7 +36,8 @@ from paper.streams.sockets import Connections
 
 TICK_MS = 50
 OWN_ORDERS_S = 0.25
-LEAVE_S = 0.25  # between the word that we go and the end of all connections
+LEAVE_S = 0.25  # between the word that we go and the end of all connections, and again for that
+CLOSING_S = 0.01
 OWN_ORDERS_MAX = 1_000  # the newest, of the desk's account: the api marks them in the book
 SWEPT_ROWS = 50  # of each table: about a millisecond
 SWEEP_PAUSE_S = 0.005
@@ -84,12 +85,17 @@ class PaperNode:
             self._node.show(own_orders=self._own_orders())
 
     async def _take_leave(self, connections: Connections) -> None:
-        """Tell whoever listens that we go, and serve for a moment longer."""
+        """Tell whoever listens that we go, serve for a moment longer, and close the connections."""
         connections.announce_shutdown(time_ns() // NS_PER_MS)
         if connections.clients:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LEAVE_S):
                     await self._follow_engines()
+            connections.end("all", "the exchange stops")
+            with suppress(TimeoutError):  # who does not answer is cut off
+                async with asyncio.timeout(LEAVE_S):
+                    while connections.clients:
+                        await asyncio.sleep(CLOSING_S)
 
     async def _follow_engines(self) -> None:
         """Take reports and market data, for as long as the node lives."""

@@ -1,6 +1,6 @@
 """Binance's rate limits: what a client has used of them, and what happens to one that goes over."""
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -155,6 +155,17 @@ class Usage:
                 )
         for windows in self._orders:
             windows.add(account, count, now_s)
+
+    def restore_orders(self, unfilled_since: Callable[[int], Mapping[int, int]], now_s: int) -> None:
+        """Count the orders of before this process began.
+
+        `unfilled_since` tells by account how many count of those of a time, in ms, or later. What was counted without
+        ever having been an order, the half of a `cancelReplace` that was not tried, is forgotten.
+        """
+        for windows in self._orders:
+            window_s = windows.limit.window_s
+            for account, count in unfilled_since(now_s // window_s * window_s * 1_000).items():
+                windows.add(account, count, now_s)
 
     def give_back_orders(self, account: int, count: int, now_s: int) -> None:
         """Count orders no more, because they have traded or were refused: only unfilled orders count."""

@@ -1,6 +1,7 @@
 """Questions about an account's past: orders and trades by id, by time, the latest ones."""
 
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -82,6 +83,16 @@ class History:
         columns = "execution_id, order_id, earlier_client_id, client_order_id, earlier_lots, qty_lots, time_ms"
         rows: list[tuple[Any, ...]] = self._rows("amendments", columns, "execution_id", [("order_id", order_id)], span)
         return [Amendment(*row) for row in rows]
+
+    def unfilled_orders(self, since_ms: int) -> Counter[int]:
+        """Return by account how many orders of a time or later have not traded; refused ones are not kept."""
+        counts = Counter[int]()
+        rows = self._connection.execute("SELECT account, time_ms, filled_lots FROM orders ORDER BY order_id DESC")
+        for uid, time_ms, filled_lots in rows:
+            if time_ms < since_ms:
+                break
+            counts[account_of(uid)] += not filled_lots
+        return counts
 
     def executing_lists(self, open_orders: Mapping[int, Order]) -> list[OrderList]:
         """Return the order lists whose legs can still end or trigger one another, oldest first.

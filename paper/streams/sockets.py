@@ -62,17 +62,24 @@ class Connections:
         for client in self.clients:
             client.tell_shutdown(event)
 
-    def end(self, streams: str, *, is_clean: bool) -> int:
-        """End those of "market", of "account" or "all", each told with a close frame or else cut; return how many."""
+    def end(self, streams: str, why: str) -> int:
+        """End those of "market", of "account" or "all", with a close frame that says why; return how many."""
+        sockets = self._of(streams)
+        for socket in sockets:
+            socket.end_connection(_GOING_AWAY, why)
+        return len(sockets)
+
+    def cut(self, streams: str) -> int:
+        """End those of "market", of "account" or "all" without a word; return how many."""
+        sockets = self._of(streams)
+        for socket in sockets:
+            socket.io_proto.transport.abort()
+        return len(sockets)
+
+    def _of(self, streams: str) -> list[Socket]:
         market = self.of_market if streams != "account" else set()
         accounts = self.of_accounts if streams != "market" else set()
-        sockets = [*market, *accounts]
-        for socket in sockets:
-            if is_clean:
-                socket.end_connection(_GOING_AWAY, "a fault switch")
-            else:
-                socket.io_proto.transport.abort()
-        return len(sockets)
+        return [*market, *accounts]
 
 
 class Pace:

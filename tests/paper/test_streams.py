@@ -391,7 +391,7 @@ def test_a_connection_is_forgotten_with_its_client(server: Server) -> None:
 def test_connections_are_ended_by_what_they_are_for(server: Server, streams: str, count: int) -> None:
     """Market streams, the WebSocket API, or both."""
     with listening(server, "/ws") as market, listening(server, "/ws-api/v3") as account:
-        assert server.call(lambda _: server.connections.end(streams, is_clean=True)) == count
+        assert server.call(lambda _: server.connections.end(streams, "a test")) == count
         for name, listener in (("market", market), ("account", account)):
             if streams in (name, "all"):
                 with pytest.raises(ConnectionClosed):

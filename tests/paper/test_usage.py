@@ -6,9 +6,13 @@ import pytest
 
 from market.clock import NS_PER_SECOND
 from market.codes import Side
+from paper.access.accounts import Accounts
 from paper.access.usage import Usage
 from paper.errors import ErrorKind, ExchangeError
+from paper.latency import Latency
+from paper.rest import HttpSettings, create_app
 from tests.paper.clients import listening
+from tests.paper.desk import Desk
 from tests.paper.server import Server
 from tests.paper.test_rest import LIMIT_BUY, order, send, signed
 
@@ -52,6 +56,25 @@ def test_an_address_that_goes_on_is_banned_each_time_for_longer() -> None:
     assert bans_s[:3] == [120, 240, 480]
     assert bans_s[-1] == 3 * 86_400
     assert refusal(usage, HERE, 1, now_s) is None
+
+
+def test_orders_of_an_earlier_process_count_on(desk: Desk) -> None:
+    """Those of today and of these ten seconds that have not traded; kill -9 is no way to more orders."""
+    desk.engine.time_ns = MINUTE_S * NS_PER_SECOND - 1
+    desk.place(ALICE, desk.request(Side.BUY, "80000", "0.01"))
+    desk.engine.time_ns += 1
+    for price in ("90000", "89000", "88000"):
+        desk.place(ALICE, desk.request(Side.BUY, price, "0.01"))
+    desk.cancel(desk.place(BOB, desk.request(Side.BUY, "80000", "0.01")))
+    desk.engine.flow(desk.exchange, Side.SELL, "90000", "0.001")
+    desk.kill()
+    now_ns = (MINUTE_S + 9) * NS_PER_SECOND
+    http = HttpSettings(name="begun_again")
+    app = create_app(desk.exchange, Accounts({}), http, latency=Latency(), clock=lambda: now_ns)
+    usage: Usage = app.ctx.usage
+    for account, counts in ((ALICE, [2, 3]), (BOB, [1, 1])):
+        assert [each["count"] for each in usage.documents(None, account, MINUTE_S + 9)] == counts
+    assert [each["count"] for each in usage.documents(None, ALICE, MINUTE_S + 10)] == [0, 3]
 
 
 def test_an_account_has_its_orders() -> None:
