@@ -9,6 +9,8 @@ from market.mendable import MendableError
 from paper.money.tables import ANY_ENGINE, IS_OPEN, SCHEMA, SCHEMA_VERSION, UPGRADES
 from paper.units import Symbol
 
+_LOG_PAGES = 8_000  # some 32 MB: to bring them into the file takes two syncs, for which every order waits
+
 
 class LedgerError(MendableError):
     """The file cannot be used; the text is one line for the user."""
@@ -43,6 +45,7 @@ def _opened(path: Path | None) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version == 0:
             connection.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
