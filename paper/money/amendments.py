@@ -64,3 +64,7 @@ class Amendments:
             )
             for account, each in self.unsaved
         ]
+
+    def names(self) -> list[tuple[str, int]]:
+        """Return what each amended order is called now, and its id."""
+        return [(each.client_order_id, each.order_id) for _, each in self.unsaved]

@@ -180,7 +180,10 @@ _ORDER_PATHS, _TRADE_PATHS = _paths(Order), _paths(AccountTrade)
 ORDER_COLUMNS: Final = ", ".join(_ORDER_PATHS)
 TRADE_COLUMNS: Final = ", ".join(_TRADE_PATHS)
 SAVE_ORDER: Final = f"""INSERT INTO orders ({ORDER_COLUMNS}) VALUES ({",".join("?" * len(_ORDER_PATHS))})
-    ON CONFLICT (order_id) DO UPDATE SET {", ".join(f"{name}=excluded.{name}" for name in CHANGING)}"""  # noqa: S608
+    ON CONFLICT (order_id) DO UPDATE SET
+    {", ".join(f"{name}=excluded.{name}" for name in CHANGING if name != "client_order_id")}"""  # noqa: S608
+# An amend alone renames an order: where each save wrote its name anew, each wrote a page of the index of names, too.
+SAVE_NAME: Final = "UPDATE orders SET client_order_id = ? WHERE order_id = ?"
 SAVE_TRADE: Final = f"INSERT INTO trades ({TRADE_COLUMNS}) VALUES ({','.join('?' * len(_TRADE_PATHS))})"  # noqa: S608
 SAVE_BALANCE: Final = """INSERT INTO balances (account, asset, free, locked) VALUES (?,?,?,?)
     ON CONFLICT (account, asset) DO UPDATE SET free=excluded.free, locked=excluded.locked"""

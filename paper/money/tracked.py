@@ -26,8 +26,9 @@ class Tracked(dict[Key, Value], Generic[Key, Value]):
 
     def settle(self) -> None:
         """Keep the changes: they can no longer be taken back."""
-        self.unsaved.update(dict.fromkeys(self.before))
-        self.before.clear()
+        if self.before:
+            self.unsaved.update(dict.fromkeys(self.before))
+            self.before.clear()
 
     def note_saved(self) -> None:
         """Take all that has settled for saved."""
