@@ -103,7 +103,8 @@ class PaperNode:
             self._client.on_send(waiter.look)
             while True:
                 self._turns.take_reports()
-                await asyncio.sleep(0)  # whoever has waited for them is answered first
+                await asyncio.sleep(0)  # whoever has waited for them is answered,
+                await asyncio.sleep(0)  # and the answer sent: uvloop does that at the end of a turn
                 self._turns.take_market()
                 self._note_silent()
                 await waiter.wait(TICK_MS)
