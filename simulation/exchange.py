@@ -6,9 +6,10 @@ from typing import Final
 from bus.topology import Source, first_order_id, first_owner
 from desk.fees import commission_of
 from desk.settings import Settings
+from engine.capacity import ORDERS_MAX_LIMIT
 from market.codes import Side
 from market.commands import Command
-from market.depth import Depth
+from market.depth import Depth, Level
 from market.events import Event, Executed, Halted
 from market.feed_messages import BookTrade
 from paper.access.accounts import FIRST_ACCOUNT
@@ -43,10 +44,11 @@ class SimulatedLink:
 
 
 class EngineBooks:
-    """The public books, straight from the engine."""
+    """The public books, straight from the engine: they show each change at once."""
 
     def __init__(self, market: Market) -> None:
         self._engine = market.engine
+        self._taken: dict[int, Depth] = {}  # by symbol id, as of the last `take_touched`
 
     def depth(self, symbol_id: int, level_count: int) -> Depth:
         """Return the best levels."""
@@ -54,11 +56,19 @@ class EngineBooks:
 
     def level_lots(self, symbol_id: int, side: Side, price_ticks: int) -> int:
         """Return what is shown at a price."""
-        raise NotImplementedError("nobody streams a simulated book")
+        return dict(self._engine.depth(symbol_id, ORDERS_MAX_LIMIT)[side]).get(price_ticks, 0)
 
     def take_touched(self, symbol_id: int) -> Touched:
-        """Never called: nobody streams a simulated book."""
-        raise NotImplementedError("nobody streams a simulated book")
+        """Return every level that is not as it was at the last call."""
+        before, now = self._taken.get(symbol_id, Depth((), ())), self._engine.depth(symbol_id, ORDERS_MAX_LIMIT)
+        self._taken[symbol_id] = now
+        return Touched(*map(_differing, before, now))
+
+
+def _differing(before: Sequence[Level], now: Sequence[Level]) -> set[int]:
+    """Return the prices that one of two sides has other quantities at."""
+    former, present = dict(before), dict(now)
+    return {price for price in (*former, *present) if former.get(price) != present.get(price)}
 
 
 class SimulatedExchange:
@@ -99,8 +109,10 @@ class SimulatedExchange:
             if isinstance(event, Executed):
                 trade = BookTrade(event.trade_id, event.price_ticks, event.qty_lots, event.taker_side, event.time_ns)
                 trades.setdefault(event.symbol_id, []).append(trade)
+        now_ns = self._heap.now_ns
         for symbol_id, of_symbol in trades.items():
-            self.exchange.market.on_trades(EPOCH, symbol_id, of_symbol, self._heap.now_ns)
+            self.exchange.market.on_trades(EPOCH, symbol_id, of_symbol, now_ns)
+        self.exchange.bound_prices(now_ns)
         reports = [event for event in events if self._is_ours(event)]
         handled_count = self._handled_count
         if reports:
