@@ -16,7 +16,8 @@ from market.clock import NS_PER_MS
 from market.depth import Depth
 from market.instrument import Instrument
 from simulation.delays import Delays
-from simulation.desk import BOOK_LEVELS, SimulatedDesk
+from simulation.desk import SimulatedDesk
+from simulation.replaying.looking import LEVELS
 from trading.actions import Action, Cancel, FindOrder, Place
 from trading.news import BookNews, Following, Found, Listed, News, OrderNews, Silent, TradesNews
 from trading.outbox import Outbox
@@ -164,7 +165,7 @@ def followed(flow: str, settings_given: Mapping[str, str], other: Run, steps: Se
 
     def follow(desk: SimulatedDesk, strategy: Watched, instrument: Instrument, *more: Any) -> None:
         def see() -> Depth:
-            return desk.market.engine.depth(instrument.symbol_id, BOOK_LEVELS)
+            return desk.market.engine.depth(instrument.symbol_id, LEVELS)
 
         desk.trader = Stepped(see, steps, strategy, instrument, *more)
 

@@ -20,7 +20,6 @@ from engine.fast.engine import FastEngine
 from flow.recordings.cache import cache_folder
 from flow.side_by_side import SideBySide
 from market.clock import NS_PER_SECOND, Now, day_bounds_ns, utc_date
-from market.depth import Depth
 from market.exact_json import JsonObject
 from nodes.flow.market import OrderIds
 from nodes.flow.market_flows import make_flows
@@ -32,14 +31,15 @@ from simulation.digest import Digest
 from simulation.exchange import SimulatedExchange
 from simulation.heap import EventHeap
 from simulation.line import SimulatedLine
+from simulation.looks import Looks
 from simulation.market import FlowMarket, Market, Watch
+from simulation.market_news import MarketNews
 from simulation.recorded_market import RecordedMarket, make_tracks
 from trading import news, notes
 from trading.strategy import Strategy
 from trading.trader import Trader
 
 PREFIX: Final = "tb-simulated-"
-BOOK_LEVELS: Final = 20
 LIST_NS: Final = 5 * NS_PER_SECOND
 
 
@@ -110,13 +110,17 @@ class SimulatedDesk:
         self.digest = Digest()
         self.told = Told()
         self.problems: list[str] = []
-        self.market = _market(settings, start_ns, self.digest.add_rows, self.problems.append)
+        engine = FastEngine(Capacity(len(settings.instruments)))
+        looks = Looks(engine, self._symbol_id, start_ns, self._delays.book_ns)
+        self.market = _market(engine, settings, start_ns, self.digest.add_rows, looks, self.problems.append)
         self.exchange = SimulatedExchange(settings, self.heap, self.market, self._delays.order_ns)
         self.account = SimulatedAccount(self.exchange.calls)
         instrument = settings.instrument
-        self.line = SimulatedLine(self.exchange.calls, self.heap, instrument, self._delays.venue(), self._on_news)
+        travel = self._delays.venue()
+        self.line = SimulatedLine(self.exchange.calls, self.heap, instrument, travel, self._on_news)
+        self._looks, self._market_news = looks, MarketNews(self.heap, looks, travel, self._symbol_id)
         self.exchange.exchange.account_listeners.append(self.line.hear)
-        self.exchange.exchange.market.listeners.append(self.line)
+        self.exchange.exchange.market.listeners.append(self._market_news)
         self.trader = Trader(
             strategy or strategy_of(settings),
             instrument,
@@ -125,23 +129,23 @@ class SimulatedDesk:
             (f"{PREFIX}{number}" for number in count(1)),
         )
         self._wake_ns: int | None = None
-        self._shown: Depth | None = None  # to the trader
+        self._market_ns: int | None = start_ns  # when news of the market matter to the trader
         self.folder = ReportsFolder(folder)
         self._books = Bookkeeper(
             self.account, instrument, self.folder, self._clock, _described(settings), settings.instruments
         )
         self._on_midnight()
-        self._on_book()
+        looks.pass_to(start_ns)
+        self._tell_of_market()
 
     def run(self, until_ns: int) -> None:
         """Go on until a time."""
         heap = self.heap
         while heap.now_ns < until_ns:
-            next_ns = heap.next_ns
-            limit_ns = until_ns if next_ns is None else min(until_ns, next_ns)
-            heap.now_ns, events = self.market.advance(limit_ns)
+            heap.now_ns, events = self.market.advance(min(until_ns, self._next_ns()))
             if events:
                 self.exchange.hear(events)
+            self._tell_of_market()
             heap.run_due()
 
     def close_books(self) -> date:
@@ -161,21 +165,33 @@ class SimulatedDesk:
     def _clock(self) -> Now:
         return Now(self.heap.now_ns, self.heap.now_ns)
 
-    def _on_book(self) -> None:
-        """Let the trader hear of the book, again and again, when it has changed."""
-        depth = self.market.engine.depth(self._symbol_id, BOOK_LEVELS)
-        if depth != self._shown:
-            self._shown = depth
-            self.line.tell(news.BookNews(depth))
-        self.heap.after(self._delays.book_ns, self._on_book)
+    def _next_ns(self) -> int:
+        """Return until when nothing but the market can matter to anybody."""
+        next_ns = self.heap.next_ns
+        assert next_ns is not None, "there is always a midnight to come"
+        if self._market_ns is None or self._market_news.due_ns is not None:
+            return next_ns
+        return min(next_ns, self._looks.next_ns)  # what is seen then may matter at once
+
+    def _tell_of_market(self) -> None:
+        """Let news of the market go to the trader, and wake it with them as soon as they matter to it."""
+        self._market_news.tell()
+        due_ns = self._market_news.due_ns
+        if due_ns is not None and self._market_ns is not None:
+            self._wake_at(max(due_ns, self._market_ns))
 
     def _on_news(self, said: Sequence[news.News]) -> None:
         now_ns = self.heap.now_ns
-        outbox = self.trader.step(now_ns, said)
+        outbox = self.trader.step(now_ns, [*self._market_news.take(), *said])
         self.told.take(outbox.notes)
         self.line.act(outbox.actions)
-        wake_ns = outbox.wake_ns
-        if wake_ns is not None and wake_ns > now_ns and (self._wake_ns is None or wake_ns < self._wake_ns):
+        self._market_ns = outbox.market_ns
+        if outbox.wake_ns is not None and outbox.wake_ns > now_ns:
+            self._wake_at(outbox.wake_ns)
+        self._tell_of_market()
+
+    def _wake_at(self, wake_ns: int) -> None:
+        if self._wake_ns is None or wake_ns < self._wake_ns:
             self._wake_ns = wake_ns
             self.heap.at(wake_ns, lambda: self._wake(wake_ns))
 
@@ -191,14 +207,15 @@ def _described(settings: Settings) -> JsonObject:
     return described | {"flow": "replay"} if settings.flow.source == "replay" else described
 
 
-def _market(settings: Settings, start_ns: int, watch: Watch, tell: Callable[[str], None]) -> Market:
+def _market(
+    engine: FastEngine, settings: Settings, start_ns: int, watch: Watch, looks: Looks, tell: Callable[[str], None]
+) -> Market:
     """Return all markets of the settings as one."""
-    engine = FastEngine(Capacity(len(settings.instruments)))
     owner, order_ids = first_owner(Source.FLOW), OrderIds(first_order_id(Source.FLOW))
     if settings.flow.source == "replay":
         tracks = make_tracks(settings, owner, order_ids, cache_folder(), tell)
         opening_ns = round(settings.flow.opening_s * NS_PER_SECOND)
-        return RecordedMarket(engine, tracks, owner, start_ns, opening_ns, watch)
+        return RecordedMarket(engine, tracks, owner, start_ns, opening_ns, watch, looks)
     flows = {} if settings.flow.source == "none" else make_flows(settings, owner, order_ids)
     flow = SideBySide(flows) if len(flows) > 1 else next(iter(flows.values()), None)
-    return FlowMarket(engine, flow, owner, start_ns, watch)
+    return FlowMarket(engine, flow, owner, start_ns, watch, looks)

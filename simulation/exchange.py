@@ -7,6 +7,7 @@ from bus.topology import Source, first_order_id, first_owner
 from desk.fees import commission_of
 from desk.settings import Settings
 from engine.capacity import ORDERS_MAX_LIMIT
+from market.clock import NS_PER_SECOND
 from market.codes import Side
 from market.commands import Command
 from market.depth import Depth, Level
@@ -101,6 +102,7 @@ class SimulatedExchange:
         self._orders.on_connected(EPOCH, 0, heap.now_ns)
         self.exchange.open_account(FIRST_ACCOUNT)
         self.calls = Calls(self.exchange, self.usage, heap)
+        self._bound_prices()
 
     def hear(self, events: Sequence[Event]) -> None:
         """Take what has happened at the engine, whoever it concerns: the tape, and reports of our orders."""
@@ -109,16 +111,20 @@ class SimulatedExchange:
             if isinstance(event, Executed):
                 trade = BookTrade(event.trade_id, event.price_ticks, event.qty_lots, event.taker_side, event.time_ns)
                 trades.setdefault(event.symbol_id, []).append(trade)
-        now_ns = self._heap.now_ns
         for symbol_id, of_symbol in trades.items():
-            self.exchange.market.on_trades(EPOCH, symbol_id, of_symbol, now_ns)
-        self.exchange.bound_prices(now_ns)
+            self.exchange.market.on_trades(EPOCH, symbol_id, of_symbol, self._heap.now_ns)
         reports = [event for event in events if self._is_ours(event)]
         handled_count = self._handled_count
         if reports:
             self._report_count += len(reports)
             report_count = self._report_count
             self._heap.after(self._delay_ns, lambda: self._report(reports, report_count, handled_count))
+
+    def _bound_prices(self) -> None:
+        """Tell the engine the price ranges, each second: whenever something happens here would depend on who stops."""
+        now_ns = self._heap.now_ns
+        self.exchange.bound_prices(now_ns)
+        self._heap.at((now_ns // NS_PER_SECOND + 1) * NS_PER_SECOND, self._bound_prices)
 
     def _arrive(self, commands: Sequence[Command]) -> None:
         self._handled_count += len(commands)

@@ -5,6 +5,7 @@ from heapq import heappop, heappush
 from itertools import count
 
 Happening = Callable[[], object]
+Place = tuple[int, int]  # in the order of things: a time, and which of those of one time
 
 
 class EventHeap:
@@ -12,10 +13,12 @@ class EventHeap:
 
     Attributes:
         now_ns: the time, ns since 1970 UTC; it never goes back.
+        place: of what happens now.
     """
 
     def __init__(self, start_ns: int) -> None:
         self.now_ns = start_ns
+        self.place: Place = (start_ns, -1)
         self._happenings: list[tuple[int, int, Happening]] = []
         self._numbers = count()
 
@@ -28,6 +31,10 @@ class EventHeap:
         """Let something happen at a time, now at the earliest."""
         heappush(self._happenings, (max(time_ns, self.now_ns), next(self._numbers), happening))
 
+    def place_at(self, time_ns: int) -> Place:
+        """Return the place that something has which is to happen at a time, without an event for it."""
+        return time_ns, next(self._numbers)
+
     def after(self, delay_ns: int, happening: Happening) -> None:
         """Let something happen in a while."""
         self.at(self.now_ns + delay_ns, happening)
@@ -35,4 +42,6 @@ class EventHeap:
     def run_due(self) -> None:
         """Let everything happen whose time has come."""
         while self._happenings and self._happenings[0][0] <= self.now_ns:
-            heappop(self._happenings)[2]()
+            time_ns, number, happening = heappop(self._happenings)
+            self.place = time_ns, number
+            happening()

@@ -10,10 +10,8 @@ from market.instrument import Instrument
 from paper.access.accounts import FIRST_ACCOUNT
 from paper.errors import ExchangeError
 from paper.exchange.news import AccountNews, ExecutionType, OrderNews
-from paper.exchange.public_market import Touched
-from paper.exchange.tape import PublicTrade
 from paper.money.orders import Order
-from paper.units import UNITS_PER_ONE, Symbol
+from paper.units import UNITS_PER_ONE
 from simulation.calls import Caller, refusal_of
 from simulation.delays import Lane, Travel
 from simulation.heap import EventHeap
@@ -27,12 +25,12 @@ _ONE: Final = Decimal(UNITS_PER_ONE)
 
 
 class SimulatedLine:
-    """What a trader has instead of a venue: three connections, for its calls, its account and the market.
+    """What a trader has instead of a venue: connections for its calls, its account and the market.
 
     A call leaves when the one before it is answered: by the reply, or by news of the account that tells the same.
 
     Args:
-        caller: takes the calls; what happens to the account is given to `hear`, trades to `on_trades`.
+        caller: takes the calls; what happens to the account is given to `hear`.
         travel: how long each thing takes, there and back; of one connection nothing overtakes, of several it may.
         on_news: called when there is some.
     """
@@ -70,14 +68,6 @@ class SimulatedLine:
         if told.account == FIRST_ACCOUNT and told.order.symbol.name == self._instrument.symbol:
             order = venue_order(told.order)
             self._of_account.send(lambda: self._on_order(order))
-
-    def on_trades(self, symbol: Symbol, trades: Sequence[PublicTrade]) -> None:
-        """Let trades of the market arrive at the trader after their travel."""
-        if symbol.symbol_id == self._instrument.symbol_id:
-            self.tell(news.TradesNews([news.MarketTrade(*trade) for trade in trades]))
-
-    def on_book(self, symbol: Symbol, touched: Touched) -> None:
-        """Do nothing: who owns the line tells of the book with `tell`, as often as the venue would."""
 
     def close(self) -> None:
         """Hang up: what waits never leaves, and no reply is taken any more."""

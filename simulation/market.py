@@ -9,6 +9,7 @@ from market.commands import Command
 from market.events import Event, Executed, Halted
 from market.kernels.rows import TAG, Int64Array, column, write_command
 from market.messages import COMMAND_BY_TAG, EVENT_BY_TAG
+from simulation.looks import Looks
 
 Watch = Callable[[Int64Array], None]
 
@@ -24,7 +25,7 @@ class Market(Protocol):
         """The engine, to look at."""
 
     def advance(self, until_ns: int) -> tuple[int, list[Event]]:
-        """Go on until a time, or until an event concerns an order of somebody else.
+        """Go on until a time, or until an event concerns an order of somebody else, and look when looks are due.
 
         Returns:
             The time that it is then, and the events since the last call, all of them, in the engine's order.
@@ -43,15 +44,23 @@ class FlowMarket:
         owner: the flow's.
         start_ns: the time at which it starts.
         watch: sees the rows of all commands and events, for a digest.
+        looks: that fall due while it goes on.
     """
 
     def __init__(
-        self, engine: MatchingEngine, flow: OrderFlow | None, owner: int, start_ns: int, watch: Watch | None = None
+        self,
+        engine: MatchingEngine,
+        flow: OrderFlow | None,
+        owner: int,
+        start_ns: int,
+        watch: Watch | None = None,
+        looks: Looks | None = None,
     ) -> None:
         self.engine = engine
         self._flow = flow
         self._owner = owner
         self._watch = watch
+        self._looks = looks
         self._now_ns = start_ns
         self._heard: list[Event] = []  # by the flow, with its next step
         self._sent_count = 0
@@ -62,13 +71,16 @@ class FlowMarket:
         """Let the flow do what is due; see `Market`."""
         told: list[Event] = []
         while self._flow is not None and (wake_ns := self._flow.wake_ns(self._now_ns)) <= until_ns:
+            self._look(wake_ns - 1)
             self._now_ns = wake_ns
             heard, self._heard = self._heard, []
             events, concerns_others = self._send(self._flow.step(wake_ns, heard, self._sent_count))
             told += events
             if concerns_others:
-                return wake_ns, told
+                until_ns = wake_ns
+                break
         self._now_ns = until_ns
+        self._look(until_ns)
         return until_ns, told
 
     def submit(self, commands: Sequence[Command]) -> list[Event]:
@@ -76,6 +88,10 @@ class FlowMarket:
         events = self._handle(commands)
         self._hear(events)
         return events
+
+    def _look(self, until_ns: int) -> None:
+        if self._looks is not None:
+            self._looks.pass_to(until_ns)
 
     def _send(self, commands: Sequence[Command]) -> tuple[list[Event], bool]:
         """Let the flow's commands be handled; return their events, and whether one concerns somebody else."""

@@ -29,6 +29,7 @@ from market.events import Event, Executed, Halted
 from market.instrument import Instrument
 from market.kernels.rows import ROW_WIDTH, Int64Array, write_command, write_event
 from nodes.flow.market_flows import replayed_parts
+from simulation.looks import Looks
 from simulation.market import Watch, drained, read_events
 from simulation.replaying.running import (
     AT_END,
@@ -43,6 +44,7 @@ from simulation.replaying.running import (
     TOLD,
     TOLD_MAX,
     WITHOUT_ROOM,
+    Out,
     is_warm,
     run_due,
 )
@@ -200,6 +202,7 @@ class RecordedMarket:
         start_ns: the time at which they start.
         opening_ns: how long the first books stand still.
         watch: sees the rows of all commands and events, for a digest.
+        looks: that fall due while it goes on.
 
     Raises:
         RecordingError, OSError: if a recording cannot be read; so does `advance`.
@@ -213,14 +216,16 @@ class RecordedMarket:
         start_ns: int,
         opening_ns: int = 0,
         watch: Watch | None = None,
+        looks: Looks | None = None,
     ) -> None:
         self.engine = engine
+        self._looks = looks or Looks(engine)
         self._tracks = tracks
         self._owner = owner
         self._watch = watch
         self._told: Int64Array = np.zeros((TOLD_MAX, ROW_WIDTH), np.int64)
         self._logged: Int64Array = np.zeros((0 if watch is None else LOGGED_MAX, ROW_WIDTH), np.int64)
-        self._out = self._told.reshape(-1), self._logged.reshape(-1)
+        self._out = Out(self._told.reshape(-1), self._logged.reshape(-1), self._looks.view)
         self._all = list(tracks.values())
         self._only = self._all[0] if len(tracks) == 1 else None
         for track in self._all:
@@ -233,7 +238,9 @@ class RecordedMarket:
         while (turn := self._next_turn(until_ns)) is not None:
             track, limit_ns = turn
             if self._run(track, limit_ns, told):
-                return int(track.mirror.state[at.NOW_NS]), told
+                until_ns = int(track.mirror.state[at.NOW_NS])
+                break
+        self._looks.pass_to(until_ns)
         return until_ns, told
 
     def submit(self, commands: Sequence[Command]) -> list[Event]:
@@ -279,9 +286,10 @@ class RecordedMarket:
         run, is_stuck = track.run, False
         run[IS_OTHERS] = 0
         while True:
-            code = run_due(track.mirror, self.engine.memory, track.changes, run, *self._out, until_ns)
+            code = run_due(track.mirror, self.engine.memory, track.changes, run, self._out, until_ns)
             drained = self._take(run, told)
             if code == WITHOUT_ROOM:
+                drained += self._looks.make_room()
                 assert drained or not is_stuck, "a recorded book has more orders than there is room for"
                 is_stuck = not drained
                 track.make_room()

@@ -14,8 +14,11 @@ class Outbox(NamedTuple):
         actions: to be carried out in this order, one after the other.
         wake_ns: step again then at the latest; None: when there is news.
         notes: for a person.
+        market_ns: before then books and trades bring no action: until then, or until there is other news, they may
+            wait; None: until there is other news.
     """
 
     actions: Sequence[Action]
     wake_ns: int | None
     notes: Sequence[notes.Note]
+    market_ns: int | None = None

@@ -148,8 +148,10 @@ class Trader:
             elif isinstance(action, AskBalances):
                 self._position.ask()
         told, self._notes = self._notes, []
-        wake_ns = None if self._awaited else max(now_ns, self._backoff.until_ns, self._due_ns())
-        return Outbox(actions, wake_ns, told)
+        if self._awaited:
+            return Outbox(actions, None, told)
+        market_ns = max(now_ns, self._backoff.until_ns, self._soonest_ns)
+        return Outbox(actions, max(market_ns, self._due_ns()), told, market_ns)
 
     # --- what is asked, in rounds ---
 

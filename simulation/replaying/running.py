@@ -1,7 +1,7 @@
 """Records that are due, the mirror's commands, matching, what became of them: all in one call."""
 # mypy: disable-error-code="no-any-return"
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from engine.fast.matching import match_batch
 from engine.rows.memory import Memory
@@ -15,6 +15,7 @@ from market.kernels.bits import row_at
 from market.kernels.compiling import inlined, is_compiled, kernel, routine
 from market.kernels.row_codes import ACCEPTED, AMENDED, CANCELED, EXECUTED, REJECTED, RESTED, TAGS, TRAILED, TRIGGERED
 from market.kernels.rows import ROW_WIDTH, TAG, Int64Array
+from simulation.replaying.looking import View, look_until
 
 # A run's numbers.
 CURSOR: Final = 0  # the next record of the piece
@@ -37,6 +38,20 @@ assert {each.owner for each in (RESTED, CANCELED, AMENDED, TRIGGERED, TRAILED, R
 )
 
 
+class Out(NamedTuple):
+    """What a run brings.
+
+    Attributes:
+        told: flat rows, takes trades and events of other owners' orders.
+        logged: flat rows, takes all commands and events; empty if nobody asks for them.
+        seen: takes looks at a book.
+    """
+
+    told: Int64Array
+    logged: Int64Array
+    seen: View
+
+
 def is_warm() -> bool:
     """Return whether the kernel needs no compiling."""
     return is_compiled("running.run_due")
@@ -48,25 +63,22 @@ def run_due(
     memory: Memory,
     changes: Changes,
     run: Int64Array,
-    told: Int64Array,
-    logged: Int64Array,
+    out: Out,
     until_ns: int,
 ) -> int:
     """Handle the records of a piece that are due until a time; return how that ended.
 
     Args:
         changes: with simulated times.
-        told: flat rows, takes trades and events of other owners' orders.
-        logged: flat rows, takes all commands and events; empty if nobody asks for them.
     """
     while True:
         while run[COMMAND] < mirror.state[at.COMMANDS] or _waiting_count(memory) != 0:
             if not _has_room_to_tell(memory, run):
                 return WITHOUT_ROOM
             if _waiting_count(memory) == 0:
-                _hand_over(mirror, memory, run, logged)
+                _hand_over(mirror, memory, run, out.logged)
             match_batch(*memory)
-            _tell(mirror, memory, run, told, logged)
+            _tell(mirror, memory, run, out.told, out.logged)
         mirror.state[at.COMMANDS] = 0
         run[COMMAND] = 0
         if run[IS_OTHERS] != 0:
@@ -76,6 +88,8 @@ def run_due(
         now_ns = changes.times_ns[run[CURSOR]]
         if now_ns > until_ns:
             return AT_TIME
+        if not look_until(memory, out.seen, now_ns - 1):
+            return WITHOUT_ROOM
         last = _last_due(changes, run)
         run[NEEDED] = changes.ends[last] - _begin_of(changes, run[CURSOR]) + 3 * (last - run[CURSOR] + 1)
         acknowledge(mirror, mirror.state[at.SENT])
