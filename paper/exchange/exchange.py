@@ -153,6 +153,7 @@ class Exchange:
             ExchangeError: if a filter, the account's funds, or another open order forbids it; nothing has changed then.
         """
         engine = self._engine(order.symbol)
+        order.terms = self.commission.terms(order.symbol.name)
         self._admit(order, now_ns)
         with self._executions.saved():
             self._number([order], now_ns)
@@ -175,8 +176,9 @@ class Exchange:
         if len(pair) > 1:
             check_prices(pair, None if held else self.market.tapes[symbol.symbol_id].last_ticks)
         for count, leg in enumerate(new.legs):
+            leg.terms = self.commission.terms(symbol.name)  # for good: whatever they are when the leg's turn comes
             if leg in held:
-                leg.reserve, leg.terms = Reserve.HELD, self.commission.terms(symbol.name)
+                leg.reserve = Reserve.HELD
                 self._rules.filter(leg, now_ns, beside=new.legs[:count])
             else:
                 self._admit(leg, now_ns, beside=new.legs[:count])
@@ -267,7 +269,6 @@ class Exchange:
             ExchangeError: if a filter, the state of the book or, for a purchase at market, the funds refuse it.
         """
         self._rules.size(order, now_ns, beside=beside)
-        order.terms = self.commission.terms(order.symbol.name)
         if order.price_ticks == 0 and order.kind is OrderKind.MARKET and order.side is Side.BUY:
             free_units = self.ledger.wallets.free(order.account, order.locked_asset)
             spendable_units = order.terms.without_reserve(order.side, free_units)

@@ -9,6 +9,7 @@ import pytest
 
 from market.codes import Side
 from paper.exchange.saves import at_once
+from paper.money.commission import Commission, FeePlace
 from paper.money.order_list import ListStatus
 from paper.money.orders import NO_LIST, OrderStatus
 from paper.units import parse_units
@@ -184,3 +185,23 @@ def test_a_reset_forgets_lists(desk: Desk) -> None:
     assert dict(desk.ledger.open_lists) == {}
     assert all(desk.ledger.history.order_list(ALICE, each.list_id, None) is None for each in placed)
     assert is_settled(desk)
+
+
+def test_a_leg_keeps_the_terms_on_which_it_was_accepted(tmp_path: Path) -> None:
+    """Its turn may come after a restart with other rates: what is set aside then is for the old ones, on disk too."""
+    desk = Desk(tmp_path, commission=Commission(Decimal("0.001"), Decimal("0.001"), place=FeePlace.BASE)).connect()
+    traded_at(desk, "90000")
+    placed = place(desk, oto(desk, is_pair=True, qty="0.04"))
+    desk.commission = Commission(Decimal("0.1"), Decimal("0.1"), place=FeePlace.BASE)
+    desk.kill()
+    desk.connect()
+    desk.engine.flow(desk.exchange, Side.SELL, "89000", "0.05")
+    desk.pump()
+    desk.kill()
+    desk.ledger.check()
+    desk.connect()
+    legs = desk.ledger.open_lists[placed.list_id].legs
+    assert [leg.terms.maker_rate for leg in legs] == [parse_units("0.001")] * 3
+    assert desk.wallet(ALICE, "BTC")[1] == parse_units("0.04004")
+    assert is_settled(desk)
+    desk.ledger.close()
