@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from market.codes import RejectReason
-from paper.calls import commission_documents, documents, list_documents
+from paper.calls import commission_documents, documents, list_documents, prevented_documents
 from paper.calls.call import Call
 from paper.calls.documents import Document
 from paper.calls.list_calls import cancelled_list
@@ -170,6 +170,19 @@ async def my_trades(call: Call) -> list[Document]:
     return [documents.account_trade(trade) for trade in trades]
 
 
+async def my_prevented_matches(call: Call) -> list[Document]:
+    """Tell which matches of an order were prevented, oldest first, or one that is named."""
+    match_id, order_id, from_id = (call.get(name) for name in ("preventedMatchId", "orderId", "fromPreventedMatchId"))
+    history = call.exchange.ledger.history
+    if match_id is not None and order_id is None and from_id is None:
+        found = history.prevented_match(call.account, call.symbol, match_id)
+    elif match_id is None and order_id is not None:
+        found = history.prevented_matches(call.account, call.symbol, order_id, Span(call.limit, from_id))
+    else:
+        raise ExchangeError(ErrorKind.BAD_COMBINATION)
+    return [prevented_documents.prevented_match(each) for each in found]
+
+
 async def my_allocations(call: Call) -> list[Document]:
     """Tell that there are none: no order is filled but in the book of its own symbol."""
     call.check_symbol()
@@ -239,7 +252,7 @@ async def _place(call: Call, order: Order) -> Document:
     response_type = call.get("newOrderRespType", default)
     is_full = response_type is ResponseType.FULL
     trades = call.exchange.ledger.history.trades_of_order(order.order_id) if is_full else []
-    return documents.new_order(order, response_type, trades)
+    return documents.new_order(order, response_type, trades, call.exchange.ledger.history.prevented_of(order))
 
 
 def _may_place(call: Call) -> bool:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from market.codes import SelfTradePrevention, Side, TimeInForce
 from market.depth import Depth, Level
 from paper.access.usage import Limit
+from paper.calls import prevented_documents
 from paper.calls.commission_documents import rates_of
 from paper.calls.parameters import ResponseType
 from paper.exchange.filters import filter_documents
@@ -14,6 +15,7 @@ from paper.money.account_records import AccountRecord
 from paper.money.amendments import Amendment
 from paper.money.commission import Terms
 from paper.money.orders import AccountTrade, Order, OrderKind
+from paper.money.prevented_match import NO_MATCH, PreventedMatch
 from paper.money.wallets import Wallet
 from paper.units import Symbol, format_units
 
@@ -191,6 +193,7 @@ def order(order: Order) -> Document:
         "stopPrice": order.symbol.price_text(order.stop_ticks),
         "icebergQty": order.symbol.qty_text(order.display_lots),
         **_trail(order),
+        **_prevention(order),
         "time": order.time_ms,
         "updateTime": order.update_ms,
         "isWorking": not (order.is_waiting or order.is_held),
@@ -198,13 +201,20 @@ def order(order: Order) -> Document:
     }
 
 
-def new_order(order: Order, response_type: ResponseType, trades: Sequence[AccountTrade]) -> Document:
-    """Return the answer to a new order; `trades` are its own, for the type FULL."""
+def new_order(
+    order: Order,
+    response_type: ResponseType,
+    trades: Sequence[AccountTrade],
+    prevented: Sequence[PreventedMatch] = (),
+) -> Document:
+    """Return the answer to a new order; `trades` are its own, for the type FULL, `prevented` those of others."""
     document = {**_identity(order), "clientOrderId": order.client_order_id, "transactTime": order.time_ms}
     if response_type is not ResponseType.ACK:
         document |= _progress(order) | _conditions(order) | {"workingTime": order.working_ms or _NOT_WORKING}
     if response_type is ResponseType.FULL:
         document["fills"] = [_fill(trade) for trade in trades]
+    if prevented and response_type is not ResponseType.ACK:
+        document["preventedMatches"] = [prevented_documents.of_taker(match) for match in prevented]
     return document
 
 
@@ -353,6 +363,12 @@ def _conditions(order: Order) -> Document:
     if order.display_lots:
         document["icebergQty"] = order.symbol.qty_text(order.display_lots)
     return document | _trail(order)
+
+
+def _prevention(order: Order) -> Document:
+    """Return what only questions about orders tell that have lost something to a prevented match."""
+    is_told = order.prevented_lots and order.prevented_match_id != NO_MATCH
+    return {"preventedMatchId": order.prevented_match_id} if is_told else {}
 
 
 def _trail(order: Order) -> Document:

@@ -122,6 +122,7 @@ _AMENDMENTS: Final = (p.SYMBOL, p.AMENDED_ORDER_ID, p.FROM_EXECUTION_ID, p.LIMIT
 _KLINES: Final = (p.SYMBOL, p.INTERVAL, *_RANGE, p.TIME_ZONE)
 _ALLOCATIONS: Final = (p.SYMBOL, p.FROM_ALLOCATION_ID, p.ORDER_ID, *_RANGE)
 _MY_TRADES: Final = (p.SYMBOL, p.ORDER_ID, p.FROM_ID, *_RANGE)
+_PREVENTED: Final = (p.SYMBOL, p.PREVENTED_MATCH_ID, p.ORDER_ID, p.FROM_PREVENTED_MATCH_ID, p.LIMIT)
 _BNB_BURN: Final = (p.SPOT_BNB_BURN, p.INTEREST_BNB_BURN)
 
 
@@ -223,6 +224,14 @@ ENDPOINTS: Final = (
     _trade("DELETE", "openOrders", "openOrders.cancelAll", (p.SYMBOL,), account_calls.cancel_open_orders),
     _signed("GET", "allOrders", "allOrders", 20, (p.SYMBOL, p.ORDER_ID, *_RANGE), account_calls.all_orders),
     _signed("GET", "myTrades", "myTrades", _either("orderId", 5, 20), _MY_TRADES, account_calls.my_trades),
+    _signed(
+        "GET",
+        "myPreventedMatches",
+        "myPreventedMatches",
+        _either("preventedMatchId", 2, 20),
+        _PREVENTED,
+        account_calls.my_prevented_matches,
+    ),
     _signed("GET", "myAllocations", "myAllocations", 20, _ALLOCATIONS, account_calls.my_allocations),
     _signed("GET", "account", "account.status", 20, (p.OMIT_ZERO_BALANCES,), account_calls.show_account),
     _signed("GET", "account/commission", "account.commission", 20, (p.SYMBOL,), account_calls.show_commission),

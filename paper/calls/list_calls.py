@@ -146,10 +146,13 @@ async def _place_counted(call: Call, contingency: Contingency, legs: Sequence[Or
         raise error_of_reject(refused[0].reject_reason)
     response_type = call.get("newOrderRespType", ResponseType.RESULT)
     is_full = response_type is ResponseType.FULL
-    trades_of: Any = call.exchange.ledger.history.trades_of_order if is_full else lambda _: []
+    history = call.exchange.ledger.history
+    trades_of: Any = history.trades_of_order if is_full else lambda _: []
     # What is triggered at once is told of as it was when it was placed, as Binance does.
     told = [held.get(leg.order_id, leg) for leg in legs]
-    reports = [documents.new_order(leg, response_type, trades_of(leg.order_id)) for leg in told]
+    reports = [
+        documents.new_order(leg, response_type, trades_of(leg.order_id), history.prevented_of(leg)) for leg in told
+    ]
     return list_documents.reported_list(placed, reports, placed.time_ms)
 
 

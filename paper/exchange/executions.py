@@ -10,9 +10,10 @@ from market.codes import CancelReason, RejectReason, Side, Tag
 from market.events import Accepted, Amended, Canceled, Event, Executed, Halted, Rejected, Rested, Trailed, Triggered
 from paper.exchange.endings import expiry_of, status_of
 from paper.exchange.fees import Fees
-from paper.exchange.news import AccountListener, AccountNews, ExecutionType, ListNews, OrderNews, WalletNews
+from paper.exchange.news import AccountListener, AccountNews, ExecutionType, ListNews, OrderNews, Prevention, WalletNews
 from paper.exchange.order_lists import OrderLists
 from paper.exchange.pending import Pending, PendingCommands, Purpose
+from paper.exchange.preventions import Preventions
 from paper.exchange.saves import Saves
 from paper.money.ledger import Ledger
 from paper.money.orders import AccountTrade, ExpiryReason, Order, OrderStatus
@@ -39,6 +40,7 @@ class Executions:
         self.listeners: list[AccountListener] = []
         self.to_enter: list[Order] = []
         self._news: list[OrderNews | ListNews] = []
+        self._preventions = Preventions(ledger)
         self.lists = OrderLists(ledger, self.end, admit, self._news.append)
 
     @contextmanager
@@ -105,7 +107,7 @@ class Executions:
         time_ms: int,
         *,
         request_id: str = "",
-        prevented_lots: int = 0,
+        prevention: Prevention | None = None,
         expiry_reason: ExpiryReason = ExpiryReason.EXCHANGE,
         reject_reason: RejectReason | None = None,
     ) -> None:
@@ -116,7 +118,7 @@ class Executions:
             status: how it ends.
             time_ms: when.
             request_id: the client id of the request that ended it.
-            prevented_lots: what self-trade prevention has taken away just now.
+            prevention: what self-trade prevention has taken away just now.
             expiry_reason: why, if it expires.
             reject_reason: why, if the engine has not taken it.
         """
@@ -130,13 +132,12 @@ class Executions:
         order.reject_reason = reject_reason or 0
         is_prevented = status is OrderStatus.EXPIRED_IN_MATCH
         execution = ExecutionType.TRADE_PREVENTION if is_prevented else ExecutionType[status.name]
-        self._news.append(
-            OrderNews(order.copy(), execution, time_ms, request_id=request_id, prevented_lots=prevented_lots)
-        )
+        self._news.append(OrderNews(order.copy(), execution, time_ms, request_id=request_id, prevention=prevention))
         self.lists.on_ended(order, time_ms, request_id)
 
     def doubt(self, order: Order) -> None:
         """Note that reports of an open order may be lost: the next that the engine says of it tells how it stands."""
+        self._preventions.forget(order)
         if order.engine_epoch > 0:
             self._ledger.change(order).engine_epoch = -order.engine_epoch
 
@@ -152,6 +153,8 @@ class Executions:
         self._ledger.change(order)
         assert event.qty_lots == order.leaves_lots, f"accepted {event.qty_lots} lots of {order}"
         self._confirm(epoch, order, event.time_ns // NS_PER_MS)
+        if not (event.resting_lots or order.is_waiting):
+            self._preventions.note_taker(order)
 
     def _confirm(self, epoch: int, order: Order, time_ms: int) -> None:
         is_first, order.engine_epoch = order.engine_epoch == 0, epoch
@@ -188,7 +191,7 @@ class Executions:
         )
         if not is_booked:
             self.lists.on_working(order, time_ms)  # it may have traded
-            self._free(order, missing_lots)
+            self._ledger.free(order, missing_lots)
             order.qty_lots -= missing_lots
             return
         order.working_ms = order.working_ms or time_ms  # one that waited was woken, or it could not have traded
@@ -211,6 +214,7 @@ class Executions:
             self._ledger.change(order)
             order.working_ms = order.update_ms = event.time_ns // NS_PER_MS
             self._queue(order)
+            self._preventions.note_taker(order)
             self._news.append(OrderNews(order.copy(), ExecutionType.NEW, order.working_ms))
 
     def _trail(self, event: Trailed) -> None:
@@ -296,31 +300,22 @@ class Executions:
         if answered is not None and answered.purpose is Purpose.RECALL:
             self._recalled(order, time_ms)
             return
-        prevented_lots = event.qty_lots if event.reason == CancelReason.SELF_TRADE_PREVENTION else 0
-        if prevented_lots:
+        prevention = None
+        if event.reason == CancelReason.SELF_TRADE_PREVENTION:
             self.lists.on_working(order, time_ms)
-            self._ledger.change(order)
-            self._free(order, prevented_lots)
-            order.prevented_lots += prevented_lots
-            order.update_ms = time_ms
+            prevention = self._preventions.take(order, event.qty_lots, time_ms)
         if event.leaves_lots:
             assert order.leaves_lots == event.leaves_lots, f"the engine has {event.leaves_lots} lots open of {order}"
-            prevention = ExecutionType.TRADE_PREVENTION
-            self._news.append(OrderNews(order.copy(), prevention, time_ms, prevented_lots=prevented_lots))
+            self._news.append(OrderNews(order.copy(), ExecutionType.TRADE_PREVENTION, time_ms, prevention=prevention))
         else:
             self.end(
                 order,
                 status_of(CancelReason(event.reason)),
                 time_ms,
                 request_id=answered.request_id if answered is not None else "",
-                prevented_lots=prevented_lots,
+                prevention=prevention,
                 expiry_reason=expiry_of(order, CancelReason(event.reason)),
             )
-
-    def _free(self, order: Order, less_lots: int) -> None:
-        """Give back what is set aside for a part of an order, before it gets smaller by that."""
-        freed_units = order.locked_units() - order.locked_units(less_lots)
-        self._ledger.wallets.unlock(order.account, order.locked_asset, freed_units)
 
     def _amend(self, epoch: int, event: Amended, pending: PendingCommands) -> None:
         """Give an order its smaller quantity and, perhaps, its new client id, and free what it no longer needs."""
@@ -340,7 +335,7 @@ class Executions:
         assert less_lots > 0, f"an amend must make an order smaller, was by {less_lots}: {order}"
         earlier_id = self._ledger.change(order).client_order_id
         earlier_lots = order.qty_lots
-        self._free(order, less_lots)
+        self._ledger.free(order, less_lots)
         order.qty_lots -= less_lots
         order.client_order_id = order.next_client_order_id or earlier_id
         order.next_client_order_id = ""

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from paper.money.order_list import OrderList
 from paper.money.orders import AccountTrade, Order
+from paper.money.prevented_match import PreventedMatch
 from paper.money.wallets import Wallet
 
 
@@ -21,6 +23,13 @@ class ExecutionType(StrEnum):
     TRADE_PREVENTION = "TRADE_PREVENTION"
 
 
+class Prevention(NamedTuple):
+    """What self-trade prevention has taken from an order at once, and in which match, if that is known."""
+
+    lots: int
+    match: PreventedMatch | None
+
+
 @dataclass(frozen=True, slots=True)
 class OrderNews:
     """Something happened to an order.
@@ -29,7 +38,7 @@ class OrderNews:
         order: the order as it was right after.
         trade: the account's share, if it traded.
         request_id: the client id of the request that ended it, if that is another than the order's.
-        prevented_lots: what self-trade prevention took away this time.
+        prevention: what self-trade prevention took away this time.
         earlier_client_id: the order's client id before it was amended.
     """
 
@@ -38,7 +47,7 @@ class OrderNews:
     time_ms: int
     trade: AccountTrade | None = None
     request_id: str = ""
-    prevented_lots: int = 0
+    prevention: Prevention | None = None
     earlier_client_id: str = ""
 
     @property

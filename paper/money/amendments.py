@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from paper.money.additions import Additions
 from paper.money.orders import Order
 
 
@@ -19,35 +20,18 @@ class Amendment:
     time_ms: int
 
 
-class Amendments:
-    """The amendments of a ledger that are not saved yet."""
-
-    def __init__(self) -> None:
-        self._new: list[tuple[int, Amendment]] = []
-        self.unsaved: list[tuple[int, Amendment]] = []
+class Amendments(Additions[tuple[int, Amendment]]):
+    """The amendments of a ledger that are not saved yet, each with its account."""
 
     def add(self, order: Order, execution_id: int, earlier_client_id: str, earlier_lots: int) -> None:
         """Note that an order has just been amended: it has its new name and quantity already."""
         names = earlier_client_id, order.client_order_id
         amendment = Amendment(execution_id, order.order_id, *names, earlier_lots, order.qty_lots, order.update_ms)
-        self._new.append((order.account, amendment))
+        self.append((order.account, amendment))
 
     def count_of(self, order_id: int) -> int:
         """Return how many there are of an order."""
-        return sum(each.order_id == order_id for _, each in (*self.unsaved, *self._new))
-
-    def settle(self) -> None:
-        """Keep what is new: it can no longer be taken back."""
-        self.unsaved += self._new
-        self._new.clear()
-
-    def undo(self) -> None:
-        """Take back what is new since the last `settle`."""
-        self._new.clear()
-
-    def note_saved(self) -> None:
-        """Take all that has settled for saved."""
-        self.unsaved.clear()
+        return sum(each.order_id == order_id for _, each in self)
 
     def rows(self, uid_of: Callable[[int], int]) -> list[tuple[int, int, int, str, str, int, int, int]]:
         """Return the rows to save; `uid_of` tells the id of an account."""

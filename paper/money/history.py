@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from market.codes import SelfTradePrevention
 from paper.money.account_records import account_of
 from paper.money.amendments import Amendment
 from paper.money.order_list import Contingency, ListStatus, OrderList
 from paper.money.orders import AccountTrade, Order
+from paper.money.prevented_match import NO_MATCH, PreventedMatch
 from paper.money.tables import ORDER_COLUMNS, TRADE_COLUMNS, order_of_row, trade_of_row
 from paper.units import UNITS_MAX, Symbol
 
@@ -83,6 +85,29 @@ class History:
         columns = "execution_id, order_id, earlier_client_id, client_order_id, earlier_lots, qty_lots, time_ms"
         rows: list[tuple[Any, ...]] = self._rows("amendments", columns, "execution_id", [("order_id", order_id)], span)
         return [Amendment(*row) for row in rows]
+
+    def prevented_match(self, account: int, symbol: Symbol, match_id: int) -> list[PreventedMatch]:
+        """Return the account's prevented match of that id, if there is one."""
+        return self._prevented(account, symbol, "match_id = ?", match_id)
+
+    def prevented_matches(self, account: int, symbol: Symbol, order_id: int, span: Span) -> list[PreventedMatch]:
+        """Return the prevented matches of one of the account's orders, from an id on, oldest first."""
+        condition = "(taker_id = ? OR maker_id = ?) AND match_id >= ? ORDER BY match_id LIMIT ?"
+        return self._prevented(account, symbol, condition, order_id, order_id, span.from_id or 0, span.limit)
+
+    def prevented_of(self, order: Order) -> list[PreventedMatch]:
+        """Return all prevented matches of an order; of most there are none, which costs no question."""
+        if order.prevented_match_id == NO_MATCH:
+            return []
+        return self.prevented_matches(order.account, order.symbol, order.order_id, Span(-1))
+
+    def _prevented(self, account: int, symbol: Symbol, condition: str, *values: object) -> list[PreventedMatch]:
+        sql = f"SELECT * FROM prevented_matches WHERE account = ? AND symbol = ? AND {condition}"  # noqa: S608
+        rows = self._connection.execute(sql, (self._uid_of(account), symbol.name, *values))
+        return [
+            PreventedMatch(match_id, account, symbol, taker_id, maker_id, SelfTradePrevention(mode), *rest)
+            for match_id, _, _, taker_id, maker_id, mode, *rest in rows
+        ]
 
     def unfilled_orders(self, since_ms: int) -> Counter[int]:
         """Return by account how many orders of a time or later have not traded; refused ones are not kept."""

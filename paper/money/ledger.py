@@ -24,6 +24,7 @@ from paper.money.kept_bars import KeptBars
 from paper.money.ledger_file import open_ledger
 from paper.money.order_list import ListStatus, OpenLists, OrderList, Remnant, Remnants
 from paper.money.orders import AccountTrade, Order, OrderStatus
+from paper.money.prevented_match import PreventedMatches
 from paper.money.tables import (
     IS_OPEN,
     ORDER_COLUMNS,
@@ -35,6 +36,7 @@ from paper.money.tables import (
     SAVE_LIST,
     SAVE_NAME,
     SAVE_ORDER,
+    SAVE_PREVENTED,
     SAVE_TRADE,
     SWEEPS,
     order_of_row,
@@ -51,6 +53,7 @@ _ORDER_COUNT: Final = "order_count"
 _QUEUE_COUNT: Final = "queue_count"
 _LIST_COUNT: Final = "list_count"
 _AMEND_COUNT: Final = "amend_count"
+_MATCH_COUNT: Final = "prevented_match_count"
 _NO_REPORT: Final = 0, 0
 _DIFFERENCES_TOLD_MAX: Final = 5
 
@@ -72,6 +75,7 @@ class Ledger:
         open_orders: the orders that may still trade, by id, oldest first.
         open_lists: the order lists whose legs can still end or trigger one another.
         amendments: what is to be saved of orders that got smaller.
+        prevented: what is to be saved of matches that were prevented.
         remnants: the legs that have ended while the engine may still have them.
     """
 
@@ -111,11 +115,12 @@ class Ledger:
             self._open_by_account.setdefault(order.account, {})[order.order_id] = order
         self.open_lists = OpenLists({each.list_id: each for each in self.history.executing_lists(self.open_orders)})
         self.amendments = Amendments()
+        self.prevented = PreventedMatches()
         remnants = read("SELECT order_id, account, symbol FROM remnants")
         self.remnants = Remnants({each: Remnant(account, self.symbols[name]) for each, account, name in remnants})
         self._tracked = (
             self.wallets.by_owner, self.records, self._counters, self._reports, self.open_lists, self.remnants,
-            self.amendments,
+            self.amendments, self.prevented,
         )  # fmt: skip
         self._orders_before: dict[int, tuple[Order, Order]] = {}
         self._new_trades: list[AccountTrade] = []
@@ -185,6 +190,10 @@ class Ledger:
         """Return 1, 2, 3 ...: never the same again, whichever order is amended."""
         return self._count(_AMEND_COUNT)
 
+    def next_match_number(self) -> int:
+        """Return 1, 2, 3 ...: never the same again, whichever match was prevented."""
+        return self._count(_MATCH_COUNT)
+
     def next_queue_number(self) -> int:
         """Return 1, 2, 3 ...: the place of an order that goes to the back of its queue now."""
         return self._count(_QUEUE_COUNT)
@@ -221,6 +230,11 @@ class Ledger:
         """Announce that an order is new or about to change; it is kept, or taken back, with the transaction."""
         self._orders_before.setdefault(order.order_id, (order, order.copy()))
         return order
+
+    def free(self, order: Order, less_lots: int) -> None:
+        """Give back what is set aside for a part of an order, before it gets smaller by that."""
+        freed_units = order.locked_units() - order.locked_units(less_lots)
+        self.wallets.unlock(order.account, order.locked_asset, freed_units)
 
     def open_lists_of(self, account: int, symbol: Symbol | None = None) -> list[OrderList]:
         """Return the account's lists that still execute, of a symbol or all, oldest first."""
@@ -314,6 +328,7 @@ class Ledger:
             (SAVE_ACCOUNT, list(self.records.changes())),
             (SAVE_AMENDMENT, self.amendments.rows(uid)),
             (SAVE_NAME, self.amendments.names()),
+            (SAVE_PREVENTED, self.prevented.rows(uid)),
             (SAVE_LIST, list(self.open_lists.changes(uid))),
             ("DELETE FROM order_lists WHERE list_id = ?", self.open_lists.rejected()),
             ("INSERT OR REPLACE INTO remnants VALUES (?,?,?)", self.remnants.come()),

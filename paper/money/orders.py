@@ -8,6 +8,7 @@ from typing import Final, Self
 from market.codes import OrderType, SelfTradePrevention, Side, TimeInForce, Trigger
 from market.commands import NewOrder
 from paper.money.commission import NO_FEES, Terms
+from paper.money.prevented_match import NO_MATCH
 from paper.units import Symbol
 
 
@@ -89,7 +90,7 @@ _OPEN = frozenset({OrderStatus.PENDING_NEW, OrderStatus.NEW, OrderStatus.PARTIAL
 CHANGING: Final = (
     "client_order_id", "qty_lots", "update_ms", "status", "filled_lots", "prevented_lots", "filled_units",
     "engine_epoch", "working_ms", "next_client_order_id", "queue_number", "expiry_reason", "price_ticks", "reserve",
-    "trail_ticks", "trailing_ms",
+    "trail_ticks", "trailing_ms", "prevented_match_id",
 )  # fmt: skip
 
 
@@ -120,6 +121,7 @@ class Order:
         trailing_bps: how far behind the best price it trails, 0 for an order that does not.
         trail_ticks: the best price since it tracks the price, as its engine has told, 0 before.
         trailing_ms: since when it tracks the price, ms since 1970 UTC; 0 before.
+        prevented_match_id: the last match with another order of its account that was prevented, NO_MATCH for none.
         reject_reason: why a rejected order was rejected, in `market.codes.RejectReason`; it is not stored.
     """
 
@@ -153,6 +155,7 @@ class Order:
     trailing_bps: int = 0
     trail_ticks: int = 0
     trailing_ms: int = 0
+    prevented_match_id: int = NO_MATCH
     reject_reason: int = 0
 
     @property

@@ -14,7 +14,7 @@ from paper.money.commission import FeePlace, Terms
 from paper.money.orders import CHANGING, AccountTrade, Order, OrderKind, OrderStatus, Reserve
 from paper.units import Symbol
 
-SCHEMA_VERSION: Final = 11
+SCHEMA_VERSION: Final = 12
 ANY_ENGINE: Final = "*"  # in a ledger of version 4 or before: the one in front of which the exchange was
 IS_OPEN: Final = "status IN ('PENDING_NEW', 'NEW', 'PARTIALLY_FILLED')"
 _ACCOUNTS: Final = """CREATE TABLE accounts (
@@ -47,6 +47,14 @@ _AMENDMENTS: Final = """CREATE TABLE amendments (
 );
 CREATE INDEX amendments_by_order ON amendments (order_id, execution_id);
 CREATE INDEX amendments_by_account ON amendments (account);"""
+_PREVENTED: Final = """CREATE TABLE prevented_matches (
+    match_id INTEGER PRIMARY KEY, account INTEGER NOT NULL, symbol TEXT NOT NULL, taker_id INTEGER NOT NULL,
+    maker_id INTEGER NOT NULL, mode INTEGER NOT NULL, price_ticks INTEGER NOT NULL, lots INTEGER NOT NULL,
+    taker_lots INTEGER NOT NULL, maker_lots INTEGER NOT NULL, time_ms INTEGER NOT NULL
+);
+CREATE INDEX prevented_by_taker ON prevented_matches (taker_id, match_id);
+CREATE INDEX prevented_by_maker ON prevented_matches (maker_id, match_id);
+CREATE INDEX prevented_by_account ON prevented_matches (account);"""
 SCHEMA: Final = f"""
 {_ACCOUNTS}
 {_ENGINES}
@@ -69,7 +77,7 @@ CREATE TABLE orders (
     fee_place TEXT NOT NULL DEFAULT 'received', queue_number INTEGER NOT NULL DEFAULT 0,
     expiry_reason TEXT NOT NULL DEFAULT '', list_id INTEGER NOT NULL DEFAULT -1, reserve TEXT NOT NULL DEFAULT 'OWN',
     trailing_bps INTEGER NOT NULL DEFAULT 0, trail_ticks INTEGER NOT NULL DEFAULT 0,
-    trailing_ms INTEGER NOT NULL DEFAULT 0
+    trailing_ms INTEGER NOT NULL DEFAULT 0, prevented_match_id INTEGER NOT NULL DEFAULT -1
 );
 CREATE INDEX orders_by_symbol ON orders (account, symbol, order_id);
 CREATE INDEX orders_by_time ON orders (account, symbol, time_ms);
@@ -86,6 +94,7 @@ CREATE INDEX trades_by_time ON trades (account, symbol, time_ms);
 {_LISTS}
 {_BARS}
 {_AMENDMENTS}
+{_PREVENTED}
 """
 # What makes a ledger of a version one of the next.
 UPGRADES: Final = {
@@ -152,6 +161,7 @@ ALTER TABLE orders ADD COLUMN trailing_ms INTEGER NOT NULL DEFAULT 0;
 """,
     9: _BARS,
     10: _AMENDMENTS,
+    11: f"ALTER TABLE orders ADD COLUMN prevented_match_id INTEGER NOT NULL DEFAULT -1; {_PREVENTED}",
 }
 _ENUMS: Final[Mapping[str, type[Enum]]] = {
     "side": Side,
@@ -192,11 +202,14 @@ SAVE_ACCOUNT: Final = "INSERT OR REPLACE INTO accounts VALUES (?,?,?,?,?,?)"
 SAVE_LIST: Final = """INSERT INTO order_lists VALUES (?,?,?,?,?,?,?)
     ON CONFLICT (list_id) DO UPDATE SET status=excluded.status"""
 SAVE_AMENDMENT: Final = "INSERT INTO amendments VALUES (?,?,?,?,?,?,?,?)"
+SAVE_PREVENTED: Final = "INSERT INTO prevented_matches VALUES (?,?,?,?,?,?,?,?,?,?,?)"
 SAVE_COUNTER: Final = "INSERT INTO counters VALUES (?,?) ON CONFLICT (name) DO UPDATE SET value=excluded.value"
 # By an account's id and a count: what is deleted of an earlier life at once.
 SWEEPS: Final = (
     "DELETE FROM orders WHERE order_id IN (SELECT order_id FROM orders WHERE account = ? LIMIT ?)",
     "DELETE FROM amendments WHERE execution_id IN (SELECT execution_id FROM amendments WHERE account = ? LIMIT ?)",
+    """DELETE FROM prevented_matches WHERE match_id IN
+    (SELECT match_id FROM prevented_matches WHERE account = ? LIMIT ?)""",
     "DELETE FROM order_lists WHERE list_id IN (SELECT list_id FROM order_lists WHERE account = ? LIMIT ?)",
     """DELETE FROM trades WHERE (account, symbol, trade_id, order_id) IN
     (SELECT account, symbol, trade_id, order_id FROM trades WHERE account = ? LIMIT ?)""",

@@ -3,9 +3,11 @@
 from typing import Any, Final
 
 from paper.calls import documents, list_documents
+from paper.calls.prevented_documents import NO_TRADE_GROUP
 from paper.errors import NO_REJECT_NAME, reject_name
 from paper.exchange.news import AccountNews, DepositNews, ExecutionType, ListNews, OrderNews, WalletNews
-from paper.money.orders import OrderStatus
+from paper.money.orders import Order, OrderStatus
+from paper.money.prevented_match import PreventedMatch
 from paper.streams.documents import in_letters
 from paper.units import format_units
 
@@ -86,8 +88,27 @@ def _execution_report(news: OrderNews) -> Document:
     if is_on_book:
         report["W"] = order.working_ms
     if order.prevented_lots:
-        report |= {"A": told["preventedQuantity"], "B": order.symbol.qty_text(news.prevented_lots)}
+        report["A"] = told["preventedQuantity"]
+    if news.prevention is not None:
+        report |= _prevention(order, *news.prevention)
     return report
+
+
+def _prevention(order: Order, lots: int, match: PreventedMatch | None) -> Document:
+    """Return what is told of a match that self-trade prevention has just prevented; no account is in a group."""
+    symbol = order.symbol
+    document: Document = {"B": symbol.qty_text(lots)}
+    if match is not None:
+        document |= {
+            "v": match.match_id,
+            "u": NO_TRADE_GROUP,
+            "U": match.counter_of(order.order_id),
+            "Cs": symbol.name,
+            "pl": symbol.qty_text(match.lots),
+            "pL": symbol.price_text(match.price_ticks),
+            "pY": format_units(symbol.notional(match.price_ticks, match.lots)),
+        }
+    return document
 
 
 def _list_status(news: ListNews) -> Document:

@@ -1,6 +1,12 @@
 """What makes a ledger of today one of an earlier version, as far as a script of SQL can: the newest change first."""
 
-TO_VERSION_10 = """
+TO_VERSION_11 = """
+    DROP TABLE prevented_matches;
+    ALTER TABLE orders DROP COLUMN prevented_match_id;
+    PRAGMA user_version = 11;
+"""
+TO_VERSION_10 = f"""
+    {TO_VERSION_11}
     DROP TABLE amendments;
     PRAGMA user_version = 10;
 """

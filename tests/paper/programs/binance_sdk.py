@@ -155,6 +155,11 @@ async def place_orders(do: Do) -> None:
     await do("new_order", **LIMIT_BUY)
     assert len(await do("get_open_orders", symbol=SYMBOL)) == 1
     await do("delete_open_orders", symbol=SYMBOL)
+    await do("new_order", **LIMIT_BUY)
+    sale = {"side": "SELL", "self_trade_prevention_mode": "EXPIRE_BOTH", "new_order_resp_type": "ACK"}
+    taker = await do("new_order", **LIMIT_BUY | sale)  # the model has no `preventedMatches`, which fuller answers tell
+    (prevented,) = await do("my_prevented_matches", symbol=SYMBOL, order_id=taker["orderId"])
+    assert prevented["makerPreventedQuantity"] == "0.01000000"
 
 
 async def place_lists(do: Do) -> None:
@@ -189,7 +194,6 @@ async def be_refused(do: Do, walk: Walk) -> None:
     for name, code, values in (
         ("sor_order", -1020, sor),
         ("sor_order_test", -1020, sor),
-        ("my_prevented_matches", -1020, {"symbol": SYMBOL, "order_id": 1}),
         ("order_list_opo", -2010, WORKING | PENDING),
         ("order_list_opoco", -2010, WORKING | PENDING_PAIR),
     ):
