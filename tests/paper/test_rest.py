@@ -116,15 +116,15 @@ def test_the_answers_to_an_order_are_binances(server: Server) -> None:
 
 
 def test_a_trailing_stop_needs_no_stop_price(server: Server) -> None:
-    """All answers tell its delta, and that it does not track the price before anything has traded."""
+    """All answers tell its delta, and that it tracks the price since its entry."""
     asked = {"type": "STOP_LOSS_LIMIT", "trailingDelta": "250", "newOrderRespType": "RESULT"}
     status, placed, _ = order(server, **asked)
-    assert (status, placed["trailingDelta"], placed["trailingTime"]) == (200, 250, -1)
+    assert (status, placed["trailingDelta"], placed["trailingTime"]) == (200, 250, placed["transactTime"])
     assert "stopPrice" not in placed
     which = {"symbol": "BTCUSDT", "orderId": placed["orderId"]}
     for method in ("GET", "DELETE"):
         _, told, _ = send(server, method, "order", query=signed(server, **which))
-        assert (told["trailingDelta"], told["trailingTime"]) == (250, -1)
+        assert (told["trailingDelta"], told["trailingTime"]) == (250, placed["trailingTime"])
     (symbol,) = send(server, "GET", "exchangeInfo", query="symbol=BTCUSDT")[1]["symbols"]
     assert symbol["allowTrailingStop"] is True
 
