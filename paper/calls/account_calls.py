@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from market.codes import RejectReason
 from paper.calls import commission_documents, documents, list_documents, prevented_documents
-from paper.calls.call import Call
+from paper.calls.call import OVERTAKEN_MAX, Call
 from paper.calls.documents import Document
 from paper.calls.list_calls import cancelled_list
 from paper.calls.new_orders import read_order
@@ -17,7 +17,6 @@ from paper.money.order_list import OrderList
 from paper.money.orders import Order, OrderKind, OrderStatus
 
 _KINDS_TOLD_IN_FULL: Final = frozenset({OrderKind.LIMIT, OrderKind.MARKET})
-_AMEND_TRIES_MAX: Final = 5
 
 
 async def place_order(call: Call) -> Document:
@@ -60,7 +59,7 @@ async def amend_order(call: Call) -> Document:
     order = _open_order(call, ErrorKind.NO_SUCH_ORDER)
     qty_lots = qty_to_lots(order.symbol, call.values["newQty"])
     client_order_id = call.get("newClientOrderId") or f"tb-{order.order_id:x}-{qty_lots:x}"  # new: it is ever smaller
-    for _ in range(_AMEND_TRIES_MAX):
+    for _ in range(OVERTAKEN_MAX):
         pending = call.exchange.amend(order, qty_lots, client_order_id, call.now_ns)
         await call.wait_for_engine(pending)
         if pending.is_applied:
@@ -129,21 +128,27 @@ async def replace_order(call: Call) -> Document:
 
 
 async def cancel_open_orders(call: Call) -> list[Document]:
-    """Cancel all open orders of a symbol, and all order lists."""
-    orders = call.exchange.ledger.open_orders_of(call.account, call.symbol)
+    """Cancel all open orders of a symbol, and all order lists.
+
+    A trade on the way may end a list by one leg, or trigger others: what is still open then is cancelled in turn.
+    """
+    ledger = call.exchange.ledger
+    orders = ledger.open_orders_of(call.account, call.symbol)
     if not orders:
         raise ExchangeError(ErrorKind.UNKNOWN_ORDER)
-    ledger = call.exchange.ledger
-    lists = {each.list_id: each for each in ledger.open_lists_of(call.account, call.symbol)}
-    first_legs = {next(leg.order_id for leg in each.legs if leg.status.is_open) for each in lists.values()}
-    alone = [order for order in orders if order.list_id not in lists or order.order_id in first_legs]
-    cancels = call.exchange.cancel(alone, call.now_ns)
-    await call.wait_for_engine(cancels[-1])
-    return [
-        _cancelled(each.order, lists.get(each.order.list_id), each.request_id)
-        for each in cancels
-        if each.refusal is None
-    ]
+    told: list[Document] = []
+    for _ in range(OVERTAKEN_MAX):
+        lists = {each.list_id: each for each in ledger.open_lists_of(call.account, call.symbol)}
+        first_legs = {next(leg.order_id for leg in each.legs if leg.status.is_open) for each in lists.values()}
+        alone = [order for order in orders if order.list_id not in lists or order.order_id in first_legs]
+        cancels = call.exchange.cancel(alone, call.now_ns)
+        await call.wait_for_engine(cancels[-1])
+        done = [each for each in cancels if each.refusal is None]
+        told += [_cancelled(each.order, lists.get(each.order.list_id), each.request_id) for each in done]
+        orders = [order for order in orders if order.status.is_open]
+        if not orders:
+            return told
+    raise ExchangeError(ErrorKind.OVERLOADED)
 
 
 async def open_orders(call: Call) -> list[Document]:
@@ -273,18 +278,23 @@ def _may_place(call: Call) -> bool:
 async def _cancel(call: Call, id_name: str, client_id_name: str, request_id_name: str) -> Document:
     """Cancel the open order that parameters of these names give and tell how it stands.
 
+    A leg that waits for another one is cancelled with that; if a trade fills that first, it is cancelled in turn.
+
     Raises:
         ExchangeError: if there is none, or the call's restrictions do not allow it.
     """
     order = _open_order(call, ErrorKind.UNKNOWN_ORDER, id_name, client_id_name)
     if call.get("cancelRestrictions", order.status) is not order.status:
         raise ExchangeError(ErrorKind.CANCEL_RESTRICTED)
-    order_list = call.exchange.ledger.open_lists.of(order)
-    (pending,) = call.exchange.cancel([order], call.now_ns, request_id=call.get(request_id_name, ""))
-    await call.wait_for_engine(pending)
-    if pending.refusal is not None:
-        raise ExchangeError(ErrorKind.UNKNOWN_ORDER)
-    return _cancelled(order, order_list, pending.request_id)
+    for _ in range(OVERTAKEN_MAX):
+        order_list = call.exchange.ledger.open_lists.of(order)
+        (pending,) = call.exchange.cancel([order], call.now_ns, request_id=call.get(request_id_name, ""))
+        await call.wait_for_engine(pending)
+        if pending.refusal is None:
+            return _cancelled(order, order_list, pending.request_id)
+        if not order.status.is_open:
+            raise ExchangeError(ErrorKind.UNKNOWN_ORDER)
+    raise ExchangeError(ErrorKind.OVERLOADED)
 
 
 def _cancelled(order: Order, order_list: OrderList | None, request_id: str) -> Document:

@@ -13,6 +13,8 @@ from paper.exchange.pending import Pending
 from paper.money.orders import Order
 from paper.units import Symbol
 
+OVERTAKEN_MAX: Final = 5  # how often a command is sent that trades overtake, at most
+
 _LIMIT_DEFAULT: Final = 500
 _LIMIT_MAX: Final = 1_000
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from paper.calls import documents, list_documents
-from paper.calls.call import Call
+from paper.calls.call import OVERTAKEN_MAX, Call
 from paper.calls.documents import Document
 from paper.calls.new_orders import Spelling, leg_parameters, read_order, spelling
 from paper.calls.parameters import Parameter, ResponseType
@@ -90,17 +90,18 @@ async def show_list(call: Call) -> Document:
 
 
 async def cancel_list(call: Call) -> Document:
-    """Cancel the legs of an order list that executes."""
+    """Cancel the legs of an order list that executes; where a trade on the way triggers some, those in turn."""
     found = _find_list(call, "listClientOrderId")
-    order_list = call.exchange.ledger.open_lists.find(found.list_id) if found is not None else None
-    if order_list is None or order_list.symbol is not call.symbol:
-        raise ExchangeError(ErrorKind.UNKNOWN_LIST)
-    leg = next(leg for leg in order_list.legs if leg.status.is_open)
-    (pending,) = call.exchange.cancel([leg], call.now_ns, request_id=call.get("newClientOrderId", ""))
-    await call.wait_for_engine(pending)
-    if pending.refusal is not None:
-        raise ExchangeError(ErrorKind.UNKNOWN_LIST)
-    return cancelled_list(order_list, pending.request_id)
+    for _ in range(OVERTAKEN_MAX):
+        order_list = call.exchange.ledger.open_lists.find(found.list_id) if found is not None else None
+        if order_list is None or order_list.symbol is not call.symbol:
+            raise ExchangeError(ErrorKind.UNKNOWN_LIST)
+        leg = next(leg for leg in order_list.legs if leg.status.is_open)
+        (pending,) = call.exchange.cancel([leg], call.now_ns, request_id=call.get("newClientOrderId", ""))
+        await call.wait_for_engine(pending)
+        if pending.refusal is None:
+            return cancelled_list(order_list, pending.request_id)
+    raise ExchangeError(ErrorKind.OVERLOADED)
 
 
 async def all_lists(call: Call) -> list[Document]:
@@ -142,7 +143,8 @@ async def _place_counted(call: Call, contingency: Contingency, legs: Sequence[Or
     placed, pending = call.exchange.place_list(new, call.now_ns)
     held = {leg.order_id: leg.copy() for leg in legs if leg.is_held}
     await call.wait_for_engine(pending[-1])
-    if refused := [leg for leg in legs if leg.reject_reason]:
+    # Not of a leg that a fill has triggered meanwhile: that the engine refuses it is what becomes of a list that works.
+    if refused := [each.order for each in pending if each.order.reject_reason]:
         raise error_of_reject(refused[0].reject_reason)
     response_type = call.get("newOrderRespType", ResponseType.RESULT)
     is_full = response_type is ResponseType.FULL
