@@ -73,19 +73,6 @@ class Calls:
         """Begin a call; `done` gets the document, or the ExchangeError, once the engine has answered."""
         self._drive(self._call(_ENDPOINTS[method, path], asked), done)
 
-    def ask(self, method: str, path: str, asked: Mapping[str, object]) -> Any:
-        """Return the document that answers a call that no engine is needed for.
-
-        Raises:
-            ExchangeError: if it is refused.
-        """
-        answers: list[Any] = []
-        self.begin(method, path, asked, answers.append)
-        assert answers, f"{method} {path} waits for the engine"
-        if isinstance(answers[0], ExchangeError):
-            raise answers[0]
-        return answers[0]
-
     async def _call(self, endpoint: Endpoint, asked: Mapping[str, object]) -> Any:
         now_ns = self._clock.now_ns
         texts = {name: str(value) for name, value in asked.items() if value is not None}
@@ -120,17 +107,22 @@ class Calls:
 
 
 class SimulatedAccount(BinanceAccount):
-    """The desk's account at the simulated exchange: what the tracker reads its books from."""
+    """The desk's account at the simulated exchange: what the tracker reads its books from.
 
-    def __init__(self, calls: Calls) -> None:
+    What it asks for no engine has to answer, so that it has the answer at once.
+    """
+
+    def __init__(self, caller: Caller) -> None:
         super().__init__(_VENUE, None, "", "")
-        self._calls = calls
+        self._caller = caller
 
     def _answer(self, method: str, path: str, given: Mapping[str, object]) -> Any:
-        try:
-            return self._calls.ask(method, path, given)
-        except ExchangeError as error:
-            raise refusal_of(method, error) from None
+        answers: list[Any] = []
+        self._caller.begin(method, path, given, answers.append)
+        assert answers, f"{method} {path} waits for the engine"
+        if isinstance(answers[0], ExchangeError):
+            raise refusal_of(method, answers[0])
+        return answers[0]
 
 
 def refusal_of(method: str, error: ExchangeError) -> VenueError:

@@ -17,18 +17,19 @@ from simulation.faults.life import Life
 from simulation.faults.network import Network, Trouble
 from simulation.faults.nodes import ACCOUNTS, ENGINE, EngineProcess, FlowProcess, PaperProcess
 from simulation.faults.told import Told
+from simulation.faults.tracker import TRACKER, TrackerProcess
 from simulation.heap import EventHeap
 from trading import news
 from trading.order_rules import OrderRules
 from trading.quoting import Quote
 
-START_NS: Final = 1_800_000_000 * NS_PER_SECOND
-VICTIMS: Final = (ENGINE, "flow", "paper", "trader", GATEWAY)
+START_NS: Final = 1_800_057_560 * NS_PER_SECOND  # a midnight comes 40 s later
+VICTIMS: Final = (ENGINE, "flow", "paper", "trader", GATEWAY, TRACKER)
 _DOWN_NS: Final = 1 * NS_PER_MS, 2 * NS_PER_SECOND
 
 
 class MortalDesk:
-    """Engine, flow, exchange and trader, each in a process of its own.
+    """Engine, flow, exchange, gateway, trader and tracker, each in a process of its own.
 
     Args:
         settings: of a desk.
@@ -56,6 +57,7 @@ class MortalDesk:
         self.paper: PaperProcess | None = None
         self.trader: TraderProcess | None = None
         self.gateway: GatewayProcess | None = None
+        self.tracker: TrackerProcess | None = None
         self.bots = [self._bot("keeps", False), self._bot("cancels", True)]
         self._doors = {account: Door(account) for account in ACCOUNTS}
         self.crowds = [self._crowd(account) for account in ACCOUNTS if account != FIRST_ACCOUNT]
@@ -72,6 +74,11 @@ class MortalDesk:
     def journal_folder(self) -> Path:
         """Where the engine's journal is."""
         return self.folder / "journal"
+
+    @property
+    def reports_folder(self) -> Path:
+        """Where the tracker's daily files are."""
+        return self.folder / "reports"
 
     def run(self, duration_ns: int) -> None:
         """Go on for a while."""
@@ -144,6 +151,8 @@ class MortalDesk:
             self.gateway = GatewayProcess(life, self.network, self.settings, self.folder / GATEWAY)
             for bot in self.bots:
                 bot.process = self.gateway
+        elif life.name == TRACKER:
+            self.tracker = TrackerProcess(life, self._doors[FIRST_ACCOUNT], self.settings, self.reports_folder)
         elif self._rules is None:
             life.after(NS_PER_SECOND, lambda: self._build(life))
         else:
@@ -225,4 +234,6 @@ class MortalDesk:
         elif name == "trader" and self.trader is not None:
             self.trader.line.close()
             self.trader = None
+        elif name == TRACKER:
+            self.tracker = None
         self.heap.after(self.dice.randint(*_DOWN_NS), lambda: self._start(name))

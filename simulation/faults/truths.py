@@ -12,6 +12,7 @@ from bus.order_link import Connected, SourceEnd
 from bus.topology import Source, source_of_order
 from journal.format import JournalMode
 from journal.journal import Journal
+from market.clock import NS_PER_MS, utc_date
 from market.events import Event, Executed
 from nodes.engine.command_record import COMMANDS, journal_epoch
 from nodes.engine.core import EngineCore
@@ -22,6 +23,8 @@ from paper.money.ledger import TRADE_IDS_PER_EPOCH
 from paper.money.order_list import ListStatus
 from paper.money.orders import NO_LIST, Order, OrderStatus
 from paper.units import UNITS_PER_ONE
+from reports.folder import ReportsFolder
+from reports.performance import history_of, is_sound
 from simulation.faults.client import TraderProcess
 from simulation.faults.crowd import Crowd
 from simulation.faults.desk import MortalDesk
@@ -53,6 +56,7 @@ def check(desk: MortalDesk) -> None:
     for crowd in desk.crowds:
         _check_crowd(desk, paper, crowd)
     _check_bots(desk, engine)
+    _check_reports(desk, paper)
 
 
 def _check_journal(desk: MortalDesk, engine: EngineProcess) -> list[Event]:
@@ -219,3 +223,27 @@ def _check_bots(desk: MortalDesk, engine: EngineProcess) -> None:
     rows = engine.core.engine.orders(desk.settings.instrument.symbol_id).tolist()
     resting_count = sum(source_of_order(row[0]) == source for row in rows)
     assert resting_count == open_count, f"{open_count} orders of bots are open, {resting_count} rest at the engine"
+
+
+def _check_reports(desk: MortalDesk, paper: PaperProcess) -> None:
+    """The daily files hold each trade of the desk's account once, on its day, and today's explains the balances."""
+    folder, instrument = ReportsFolder(desk.reports_folder), desk.settings.instrument
+    symbol = paper.ledger.symbols[instrument.symbol]
+    days = folder.days()
+    documents = {day: folder.read(day) for day in days}
+    assert [path.name for path in sorted(folder.path.glob("*.json"))] == [folder.file_of(day).name for day in days], (
+        "no daily file was put aside"
+    )
+    kept = [
+        (day, row.trade.trade_id, row.trade.order_id, row.trade.qty)
+        for day, document in documents.items()
+        for row in history_of(document)
+    ]
+    booked = [
+        (utc_date(each.time_ms * NS_PER_MS), each.trade_id, str(each.order_id), instrument.lots_to_qty(each.qty_lots))
+        for each in paper.ledger.history.trades(FIRST_ACCOUNT, symbol, None, _ALL)
+    ]
+    assert sorted(kept) == sorted(booked), f"the days have each trade once: {set(kept) ^ set(booked)}"
+    today = documents.get(utc_date(desk.heap.now_ns))
+    assert today is not None, "today has a file"
+    assert is_sound(today), f"today's trades explain the balances: {today['reconciliation']}"

@@ -1,6 +1,8 @@
 """Defects to plant in a desk: each breaks one promise that a death must not break."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 from _pytest.monkeypatch import MonkeyPatch
@@ -8,9 +10,11 @@ from _pytest.monkeypatch import MonkeyPatch
 from bus.engine_link import CommandBatch, EngineEnd
 from bus.feed import TopicReplica
 from bus.order_link import SourceEnd
+from market.clock import NS_PER_MS
 from paper.money.ledger import Ledger
 from paper.money.order_list import Remnants
 from simulation.faults.disk import MortalJournal
+from simulation.faults.tracker import Account, MortalFolder
 
 
 def drop_a_commit(monkeypatch: MonkeyPatch) -> None:
@@ -83,6 +87,29 @@ def acknowledge_before_saving(monkeypatch: MonkeyPatch) -> None:
     monkeypatch.setattr(SourceEnd, "__init__", boast)
 
 
+def overlook_what_was_traded_before(monkeypatch: MonkeyPatch) -> None:
+    """A tracker that starts again knows nothing of the trades while it was dead."""
+    answer = Account._answer
+
+    def answer_of_now(account: Account, method: str, path: str, given: Mapping[str, object]) -> Any:
+        said = answer(account, method, path, given)
+        since_ms = vars(account).setdefault("since_ms", account.life.time_ns() // NS_PER_MS)
+        return [trade for trade in said if trade["time"] >= since_ms] if path == "myTrades" else said
+
+    monkeypatch.setattr(Account, "_answer", answer_of_now)
+
+
+def write_a_report_in_place(monkeypatch: MonkeyPatch) -> None:
+    """A daily file is there in half while it is written."""
+    write = MortalFolder.write_bytes
+
+    def write_twice(folder: MortalFolder, day: date, content: bytes) -> Path:
+        folder.file_of(day).write_bytes(content[: len(content) // 2])
+        return write(folder, day, content)
+
+    monkeypatch.setattr(MortalFolder, "write_bytes", write_twice)
+
+
 PLANTED: tuple[Callable[[MonkeyPatch], None], ...] = (
     drop_a_commit,
     forget_the_other_leg,
@@ -91,4 +118,8 @@ PLANTED: tuple[Callable[[MonkeyPatch], None], ...] = (
     journal_nothing_of_a_batch,
     overlook_a_gap,
     acknowledge_before_saving,
+)
+PLANTED_IN_TRACKER: tuple[Callable[[MonkeyPatch], None], ...] = (
+    overlook_what_was_traded_before,
+    write_a_report_in_place,
 )

@@ -12,8 +12,9 @@ import pytest
 from desk.settings import load_settings
 from simulation.faults.campaign import FaultError, campaign
 from simulation.faults.desk import VICTIMS
+from simulation.faults.tracker import TRACKER
 from tests.simulation.nightly import IN_MEMORY
-from tests.simulation.planted import PLANTED
+from tests.simulation.planted import PLANTED, PLANTED_IN_TRACKER
 
 ROUNDS = 6
 SEEDS = range(1, 4)
@@ -57,9 +58,19 @@ def test_a_defect_that_was_planted_is_found(
     """Else all of the above could not fail."""
     plant(monkeypatch)
     with pytest.raises(FaultError):
-        _campaigns(disk)
+        _campaigns(disk, VICTIMS)
 
 
-def _campaigns(disk: Path) -> None:
+@pytest.mark.parametrize("plant", PLANTED_IN_TRACKER, ids=lambda plant: plant.__name__)
+def test_a_defect_of_the_reports_is_found(
+    plant: Callable[[pytest.MonkeyPatch], None], disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the day that holds each trade once, whoever wrote it and died."""
+    plant(monkeypatch)
+    with pytest.raises(FaultError, match=r"daily file|today|the days have"):
+        _campaigns(disk, (TRACKER,))
+
+
+def _campaigns(disk: Path, victims: tuple[str, ...]) -> None:
     for seed in range(SEEDS_MAX):
-        campaign(SETTINGS, disk / str(seed), seed, ROUNDS)
+        campaign(SETTINGS, disk / str(seed), seed, ROUNDS, victims)
