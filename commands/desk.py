@@ -132,3 +132,12 @@ def node(
     from nodes.node import run_nodes
 
     raise typer.Exit(run_nodes(names, node_settings(run_dir), is_cleaning=clean_up))
+
+
+@app.command(hidden=True, epilog="Example: python cli.py watchdog tb-0a1b2c-")
+def watchdog(prefix: Annotated[str, typer.Argument(metavar="PREFIX")], run_dir: RunDir = None) -> None:
+    """Watch over the maker that has started this, and take its orders off the venue when it dies or falls silent."""
+    from desk.desk_file import node_settings
+    from nodes.maker.watching import watch
+
+    watch(node_settings(run_dir), prefix)

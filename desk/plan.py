@@ -10,12 +10,13 @@ from pathlib import Path
 from bus.topology import Source
 from bus.wiring import Address
 from desk.kinds import ENGINE, GATEWAY, KIND_NAMES, KINDS, Kind
+from desk.run_dir import WATCHDOG
 from desk.sections import EngineRow, EngineSettings, GatewayRow, GatewaySettings
 from market.instrument import Instrument
 from market.limits import SOURCE_MAX
 
 # Of the supervisor, or of what else is in the run directory: a node's name is that of its lock, log and folder.
-_RESERVED = ("desk", "supervisor", "logs", "journal", "reports", "bus", "before", "none", "maker_id")
+_RESERVED = ("desk", "supervisor", "logs", "journal", "reports", "bus", "before", "none", "maker_id", WATCHDOG)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from market.lock import is_locked, lock
 from market.mendable import MendableError
 
 LOOK_S_MAX = 0.2  # somebody who only looks whether a lock is held holds it for an instant
+WATCHDOG = "watchdog"  # of the maker: the name of its lock
 STAYS_DOWN = 3  # the exit code of a node that nobody should restart before a person has acted
 
 

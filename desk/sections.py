@@ -333,6 +333,7 @@ class MakerSettings(Section):
     replace_below: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal("0.5")
     interval_ms: Annotated[int, Field(ge=10, le=60_000)] = 250
     neutral: Annotated[Decimal, Field(ge=0, le=1_000_000_000)] | None = None
+    silence_s: Annotated[float, Field(ge=1, le=60)] = 4.0
 
 
 class TrackerSettings(Section):

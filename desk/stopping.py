@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 
 from desk.kinds import KINDS
 from desk.plan import Instance
-from desk.run_dir import holder_pid
+from desk.run_dir import WATCHDOG, holder_pid
 from desk.settings import Settings
 from venues.venue import ARRIVAL_MS_MAX
 
@@ -63,7 +63,8 @@ def follow_supervisor(nodes: Collection[Instance], settings: Settings, tell: Cal
         tell("the supervisor is gone: stopping")
         deadline = time.monotonic() + sum(budget.waves[: wave_of(nodes)])
         names = settings.plan.needing([node.name for node in nodes])
-        locks = [settings.run_dir / f"{name}.lock" for name in names]
+        has_maker = any(node.kind.cleans_up for node in settings.plan.named(names))
+        locks = [settings.run_dir / f"{name}.lock" for name in (*names, *([WATCHDOG] if has_maker else []))]
         while any(map(holder_pid, locks)) and time.monotonic() < deadline:
             time.sleep(LOOK_S)
         os.kill(os.getpid(), signal.SIGTERM)

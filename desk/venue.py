@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from desk.settings import Settings
 from market.http_names import connectable, in_url
 from paper.access.accounts import KeyFileError, load_keys
+from venues.binance_account import BinanceAccount
+from venues.binance_rest import BinanceRest
 from venues.venue import VenueKeysError
 
 if TYPE_CHECKING:
@@ -23,6 +25,22 @@ def desk_venue(settings: Settings) -> "BinanceVenue":
 
     venue = settings.venue
     return BinanceVenue(venue.name, venue_url(settings), *venue_keys(settings), venue.timeout_ms)
+
+
+def quick_venue(settings: Settings) -> BinanceAccount:
+    """Return the venue of `settings`, not yet contacted, for a few calls: a look-alike without ccxt.
+
+    Raises:
+        VenueKeysError: as `desk_venue`.
+    """
+    if (url := venue_url(settings)) is None:
+        return desk_venue(settings)
+    return BinanceRest(settings.venue.name, url, *venue_keys(settings), settings.venue.timeout_ms)
+
+
+def is_own_paper(settings: Settings) -> bool:
+    """Say whether the venue is the paper exchange of the desk itself."""
+    return settings.venue.name == "paper" and settings.venue.url is None
 
 
 def desk_line(settings: Settings, venue: "BinanceVenue", clock: Callable[[], int]) -> "TradingLine":
@@ -63,6 +81,6 @@ def venue_keys(settings: Settings) -> tuple[str, str]:
 
 def venue_url(settings: Settings) -> str | None:
     """Return the URL of the venue: the one that is set, this desk's paper exchange, or None where ccxt knows it."""
-    if settings.venue.url is None and settings.venue.name == "paper":
+    if is_own_paper(settings):
         return f"http://{in_url(connectable(settings.paper.host))}:{settings.paper.port}"
     return settings.venue.url

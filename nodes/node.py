@@ -218,7 +218,7 @@ def run_nodes(names: Collection[str], settings: Settings, *, is_cleaning: bool =
     except ValueError as error:
         raise NodeError(str(error)) from None
     path = log_file()
-    _configure_log(path)
+    configure_log(path)
     log = structlog.get_logger().bind(node="+".join(each.name for each in instances))
     if path is not None:  # then a supervisor has made it, and our standard input ends when it is gone
         follow_supervisor(instances, settings, log.warning)
@@ -304,7 +304,7 @@ def live_together(nodes: Sequence[Node]) -> int:
     return code
 
 
-def _configure_log(path: Path | None) -> None:
+def configure_log(path: Path | None) -> None:
     """Have everything that this process says go out in a way that cannot end it.
 
     Args:

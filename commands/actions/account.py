@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from commands.options import Answer
 from desk.client import DeskError, NoDeskError, require_node
 from desk.settings import Settings
-from desk.venue import desk_venue, venue_keys, venue_url
+from desk.venue import is_own_paper, quick_venue
 from market.account import Balance, VenueOrder, VenueTrade
 from market.http_names import connectable
 from market.instrument import Instrument
@@ -20,7 +20,6 @@ from paper.admin import ADMIN_PREFIX, TOKEN_HEADER
 from screens import account as screen
 from venues.binance_account import BinanceAccount
 from venues.binance_documents import account_of, order_of, trade_of
-from venues.binance_rest import BinanceRest
 
 if TYPE_CHECKING:
     from paper.calls.ledger_reader import LedgerReader
@@ -38,16 +37,9 @@ def command_venue(settings: Settings) -> BinanceAccount:
     """
     if is_own_paper(settings):
         require_node(settings.run_dir, "paper")
-    url, name = venue_url(settings), settings.venue.name
-    keys, timeout_ms = venue_keys(settings), settings.venue.timeout_ms
-    venue: BinanceAccount = desk_venue(settings) if url is None else BinanceRest(name, url, *keys, timeout_ms)
+    venue = quick_venue(settings)
     venue.load(settings.instrument)
     return venue
-
-
-def is_own_paper(settings: Settings) -> bool:
-    """Say whether the venue is the paper exchange of the desk itself."""
-    return settings.venue.name == "paper" and settings.venue.url is None
 
 
 def open_orders(settings: Settings, *, is_every_symbol: bool) -> Answer:

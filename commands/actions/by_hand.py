@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
-from commands.actions.account import command_venue, is_own_paper
+from commands.actions.account import command_venue
 from desk.client import DeskError, command_text, require_node
 from desk.halted_file import HaltedFile
 from desk.settings import Settings
+from desk.venue import is_own_paper
 from market.account import VenueOrder
 from market.codes import Side
 from market.instrument import Instrument, parse_decimal

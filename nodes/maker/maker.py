@@ -19,7 +19,8 @@ from nodes.maker.elsewhere import Elsewhere
 from nodes.maker.halt import MakerHalt
 from nodes.maker.ids import SentOrders, client_order_ids
 from nodes.maker.log import MakerLog
-from nodes.node import Node
+from nodes.maker.watchdog import Watchdog
+from nodes.node import BEAT_MS, Node
 from trading import news, notes
 from trading.order_rules import OrderRules
 from trading.outbox import Outbox
@@ -75,9 +76,17 @@ class Maker:
             partial(random.uniform, 0.5, 1.0),
         )
 
-    def run(self) -> None:
-        """Quote until stopped, then cancel what is ours."""
+    def run(self, watchdog: Watchdog) -> None:
+        """Quote until stopped, then cancel what is ours.
+
+        Raises:
+            NodeError: if the watchdog fails, or orders of ours may be left at the venue.
+        """
         loop = self._node.poll_loop()
+
+        def on_beat() -> None:
+            if not watchdog.beat():
+                loop.stop()
 
         def on_news() -> None:
             wake_ns = self.step().wake_ns
@@ -90,12 +99,18 @@ class Maker:
 
         loop.on_readable(self._line.ready, on_news)
         loop.every(LOOK_MS, on_look)
+        loop.every(BEAT_MS, on_beat)
         alarm = loop.alarm(on_news)
         alarm.set(0)
         try:
+            watchdog.await_ready()
             loop.run()
         finally:
+            watchdog.stopping()
             self.stop()
+            watchdog.release()
+        if watchdog.has_failed:
+            raise NodeError("the watchdog has ended, or hangs: no quotes without it")
 
     def step(self) -> Outbox:
         """Let the trader take the news, keep which orders leave, and let them.

@@ -10,6 +10,7 @@ from market.clock import steady_clock
 from nodes.maker.elsewhere import Elsewhere
 from nodes.maker.ids import SentOrders, own_prefix
 from nodes.maker.maker import Maker
+from nodes.maker.watchdog import Watchdog, end_earlier
 from nodes.node import Node
 from trading.strategy import Strategy
 from venues.binance import BinanceVenue
@@ -28,11 +29,16 @@ def run(node: Node) -> None:
     except StrategyError:
         clean_up(node)
         raise
-    _maker(node, desk_line, strategy).run()
+    watchdog = Watchdog(node.settings.run_dir, own_prefix(node.settings.run_dir))  # comes up while we do
+    try:
+        _maker(node, desk_line, strategy).run(watchdog)
+    finally:
+        watchdog.close()
 
 
 def clean_up(node: Node) -> None:
     """Cancel what a maker of this desk that was killed has left at the venue, whatever its strategy is."""
+    end_earlier(node.settings.run_dir)
     _maker(node, _polling_line, model_of(node.settings)).stop()
 
 

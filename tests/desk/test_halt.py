@@ -37,6 +37,7 @@ def remote(desk: Desk) -> Iterator[Desk]:
         SECRET_NAME: keys.secret,
         "TICKBUS_VENUE__URL": desk.url("paper"),
         "TICKBUS_MAKER__HALF_SPREAD": "0.0035",
+        "TICKBUS_MAKER__SILENCE_S": "60",  # its watchdog leaves one alone that is held up
     }
     one = Desk(desk.run_dir.parent / "remote", "--venue", "binance-testnet", **settings)
     try:

@@ -23,6 +23,7 @@ def _kill_all(desk: Desk) -> None:
 
 def test_quotes_of_the_pair_before_are_taken_away(desk: Desk) -> None:
     """They would rest, and trade, while nobody knows of them; what a person has placed stays."""
+    desk.environment |= {"TICKBUS_PAPER__RATE_LIMITS": "false"}  # the list of all pairs weighs much
     desk.start()
     until("it quotes both sides", lambda: len(_open_orders(desk)) == 2)
     by_hand = desk.venue().place(BTCUSDT, Side.BUY, BTCUSDT.price_to_ticks(Decimal(50_000)), 1_000, "by-hand")

@@ -18,7 +18,8 @@ from tests.desk.desk_process import BTCUSDT, Desk, short_directory, until
 def desk() -> Iterator[Desk]:
     """A desk whose maker quotes."""
     with short_directory() as path:
-        one = Desk(path / "run", "--without", "tracker", "--without", "gateway").start()
+        words = "--without", "tracker", "--without", "gateway"
+        one = Desk(path / "run", *words, TICKBUS_MAKER__SILENCE_S="60").start()
         until("the maker quotes both sides", lambda: sides(one) == [Side.BUY, Side.SELL], 40)
         yield one
         one.end()

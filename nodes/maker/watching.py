@@ -1,0 +1,162 @@
+"""The watchdog's own process: waits for the maker's end, or for its silence, and takes its orders off the venue.
+
+It asks nobody of the desk, and goes by the maker's prefix alone, in every pair of the account.
+"""
+
+import os
+import select
+import signal
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import structlog
+
+from desk.outlet import log_file
+from desk.run_dir import WATCHDOG, LockFile, holder_pid
+from desk.settings import Settings
+from desk.stopping import StopBudget
+from desk.venue import is_own_paper, quick_venue
+from market.backoff import Backoff
+from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns
+from nodes.maker.watchdog import OUT, READY, STOPPING, end_earlier
+from nodes.node import configure_log
+from venues.everywhere import Account, cancel_everywhere
+from venues.venue import ARRIVAL_MS_MAX, VenueError
+
+LOOK_NS: Final = NS_PER_SECOND // 10
+DEATH_S_MAX: Final = 1.0  # for which we wait that a process which was killed has ended
+GIVE_UP_NS: Final = 60 * NS_PER_SECOND  # of a venue that fails
+FAILED_PAUSE_NS: Final = NS_PER_SECOND // 10
+FAILED_PAUSE_NS_MAX: Final = 2 * NS_PER_SECOND
+LIST_PAUSE_NS: Final = NS_PER_SECOND // 2
+PIECE_BYTES: Final = 4_096
+LINE: Final = 0  # our standard input
+
+
+def watch(settings: Settings, prefix: str) -> None:
+    """Watch over the process that has started this one, until it has ended, and has no order at the venue.
+
+    Raises:
+        LockedError: if there is another watchdog here that cannot be ended.
+        VenueError: if there are no keys.
+    """
+    maker_pid, line = os.getppid(), LINE
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # meant for the maker: a service manager signals all of its processes
+    is_heir = end_earlier(settings.run_dir)
+    lock = LockFile(settings.run_dir / f"{WATCHDOG}.lock", "the watchdog")
+    try:
+        account = quick_venue(settings)
+        os.write(line, READY)
+        cause = await_end(line, maker_pid, settings.maker.silence_s, StopBudget(settings).waves[0], is_heir=is_heir)
+        if cause:
+            configure_log(log_file())
+            log = structlog.get_logger().bind(node=WATCHDOG)
+            log.warning("takes the maker's orders away", cause=cause)
+            take_away(account, prefix, log, lambda: _is_closed(settings))
+    finally:
+        lock.release()
+
+
+class Silence:
+    """How long nothing was heard, in the time in which we could have heard it.
+
+    A look that comes late, because we were stopped, or the machine slept or was busy, counts as a short one: the maker
+    may have been held up as we were.
+    """
+
+    def __init__(self, now_ns: int) -> None:
+        self.ns = 0
+        self._looked_ns = now_ns
+
+    def look(self, now_ns: int) -> None:
+        """Count the time since the last look."""
+        self.ns += min(now_ns - self._looked_ns, 2 * LOOK_NS)
+        self._looked_ns = now_ns
+
+
+def await_end(line: int, maker_pid: int, silence_s: float, stop_s: float, *, is_heir: bool) -> str:
+    """Wait until the maker ends or is silent, and kill it if it is; return why its orders must go, or nothing.
+
+    Args:
+        line: a descriptor on which the maker says that it lives.
+        maker_pid: our parent's.
+        silence_s: for how long it may be silent.
+        stop_s: for how long, once it stops.
+        is_heir: whether something is to be taken away even if it ends before its first beat.
+    """
+    has_begun, silence = is_heir, Silence(monotonic_ns())
+    is_watched = False
+    while True:
+        is_news = bool(select.select([line], [], [], LOOK_NS / NS_PER_SECOND)[0])
+        silence.look(monotonic_ns())
+        if is_news:
+            said = os.read(line, PIECE_BYTES)
+            if OUT in said:
+                return ""
+            if not said:
+                return "it has ended" if has_begun else ""
+            has_begun = is_watched = True
+            silence.ns = 0
+            if STOPPING in said:
+                silence_s = stop_s
+        elif is_watched and silence.ns > silence_s * NS_PER_SECOND:
+            _kill(maker_pid, line)
+            return f"it was silent for {silence_s:g} s, and is killed"
+
+
+def _kill(maker_pid: int, line: int) -> None:
+    """Kill the maker, and wait until it has ended: it enters nothing any more then."""
+    if os.getppid() == maker_pid:  # it is there still, so that its pid is nobody else's
+        os.kill(maker_pid, signal.SIGKILL)
+    deadline = time.monotonic() + DEATH_S_MAX
+    while (wait_s := deadline - time.monotonic()) > 0 and select.select([line], [], [], wait_s)[0]:
+        if not os.read(line, PIECE_BYTES):
+            return
+
+
+def take_away(
+    account: Account,
+    prefix: str,
+    log: Any,
+    is_closed: Callable[[], bool],
+    clock: Callable[[], int] = monotonic_ns,
+    wait: Callable[[float], None] = time.sleep,
+) -> None:
+    """Cancel all that is the maker's, and look again until what was on its way has arrived, or no longer can.
+
+    Args:
+        is_closed: whether the exchange is gone for good.
+        clock: ns, of any beginning.
+        wait: waits so many seconds.
+    """
+    arrived_ns, give_up_ns = clock() + ARRIVAL_MS_MAX * NS_PER_MS, clock() + GIVE_UP_NS
+    failures, lists = Backoff(FAILED_PAUSE_NS, FAILED_PAUSE_NS_MAX), Backoff(LIST_PAUSE_NS, ARRIVAL_MS_MAX * NS_PER_MS)
+    count = 0
+    while True:
+        asked_ns = clock()
+        try:
+            ended = cancel_everywhere(account, prefix)
+        except VenueError as error:
+            if clock() > give_up_ns or is_closed():
+                log.error("own orders may be left at the venue", prefix=prefix, cause=str(error))
+                return
+            wait_ns = failures.fail(clock(), int(error.retry_after_s * NS_PER_SECOND))
+        else:
+            failures.end()
+            for order in ended:
+                log.info("cancelled", symbol=order.symbol, side=order.side.name, price=str(order.price),
+                         left=f"{order.leaves_qty:f}", order_id=order.order_id)  # fmt: skip
+            count += len(ended)
+            if asked_ns >= arrived_ns:
+                log.info("nothing is left at the venue", cancelled=count)
+                return
+            wait_ns = lists.fail(clock())
+        wait(wait_ns / NS_PER_SECOND)
+
+
+def _is_closed(settings: Settings) -> bool:
+    """Say whether the exchange is this desk's own, and neither runs nor has a supervisor that would start it."""
+    runs = [holder_pid(settings.run_dir / f"{name}.lock") is not None for name in ("paper", "desk")]
+    return is_own_paper(settings) and not any(runs)

@@ -1,0 +1,171 @@
+"""The watchdog: when it acts, and what it does."""
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import structlog
+
+from desk.run_dir import WATCHDOG, LockFile, NodeError
+from market.account import VenueOrder
+from market.clock import NS_PER_MS, NS_PER_SECOND
+from market.codes import Side
+from nodes.maker import watching
+from nodes.maker.watchdog import BEAT, OUT, STOPPING, Watchdog, end_earlier
+from nodes.maker.watching import GIVE_UP_NS, LOOK_NS, Silence, await_end, take_away
+from tests.nodes.maker.makers import AWAY, PREFIX, Told, lines
+from tests.nodes.maker.scripted_venue import ScriptedVenue
+from venues.venue import ARRIVAL_MS_MAX, VenueBusyError
+
+LONG_S = 3_600.0
+SHORT_S = 0.01
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """The line between a maker and its watchdog: the maker's end, the watchdog's."""
+    ours, its = socket.socketpair()
+    with ours, its:
+        yield ours, its
+
+
+@pytest.fixture
+def kills(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """What is killed, instead of killing it."""
+    told: list[tuple[int, int]] = []
+    monkeypatch.setattr("nodes.maker.watching.os.kill", lambda *what: told.append(what))
+    monkeypatch.setattr(watching, "DEATH_S_MAX", SHORT_S)
+    return told
+
+
+def _order(order_id: str, name: str, symbol: str = "BTCUSDT") -> VenueOrder:
+    return VenueOrder(order_id, name, symbol, Side.BUY, Decimal(3_000), Decimal(1), Decimal(0), "NEW", 0)
+
+
+def _take_away(venue: ScriptedVenue, *, is_closed: bool = False) -> None:
+    take_away(venue, PREFIX, structlog.get_logger(), lambda: is_closed, venue.clock, venue.wait)
+
+
+def test_silence_counts_only_time_in_which_something_could_be_heard() -> None:
+    """A watchdog that was stopped, or a machine that slept, must not kill a maker that was held up as well."""
+    silence = Silence(0)
+    for now_ns in (LOOK_NS, 2 * LOOK_NS, 1_000 * LOOK_NS):
+        silence.look(now_ns)
+    assert silence.ns == 4 * LOOK_NS
+
+
+@pytest.mark.parametrize(
+    ("said", "is_heir", "cause"),
+    [
+        ([], False, ""),
+        ([], True, "it has ended"),
+        ([BEAT], False, "it has ended"),
+        ([BEAT, STOPPING], False, "it has ended"),
+        ([BEAT, STOPPING, OUT], False, ""),
+        ([OUT], True, ""),
+    ],
+)
+def test_it_acts_when_the_maker_ends_unless_nothing_is_open(
+    ends: tuple[socket.socket, socket.socket], said: list[bytes], is_heir: bool, cause: str
+) -> None:
+    """Before its first beat a maker has entered nothing, but what a watchdog that was at work had to do remains."""
+    ours, its = ends
+    for word in said:
+        ours.send(word)
+    ours.close()
+    assert await_end(its.fileno(), os.getppid(), LONG_S, LONG_S, is_heir=is_heir) == cause
+
+
+def test_it_kills_a_silent_maker(ends: tuple[socket.socket, socket.socket], kills: list[tuple[int, int]]) -> None:
+    """What hangs must not go on with an old quote once it is awake."""
+    ours, its = ends
+    ours.send(BEAT)
+    assert "silent" in await_end(its.fileno(), os.getppid(), SHORT_S, LONG_S, is_heir=False)
+    assert kills == [(os.getppid(), signal.SIGKILL)]
+
+
+def test_it_gives_a_stop_its_time(ends: tuple[socket.socket, socket.socket], kills: list[tuple[int, int]]) -> None:
+    """A maker that stops waits for a venue that may be slow, and says nothing meanwhile."""
+    ours, its = ends
+    ours.send(BEAT + STOPPING)
+    assert f"for {2 * SHORT_S:g} s" in await_end(its.fileno(), os.getppid(), LONG_S, 2 * SHORT_S, is_heir=False)
+    assert kills
+
+
+def test_it_kills_nobody_who_is_not_its_parent(
+    ends: tuple[socket.socket, socket.socket], kills: list[tuple[int, int]]
+) -> None:
+    """A pid may be somebody else's by now."""
+    ours, its = ends
+    ours.send(BEAT)
+    assert await_end(its.fileno(), os.getppid() + 1, SHORT_S, LONG_S, is_heir=False)
+    assert kills == []
+
+
+def test_it_cancels_in_every_pair_what_is_the_makers_and_nothing_else(venue: ScriptedVenue, told: Told) -> None:
+    """Two desks and a person may share the account."""
+    own = _order("1", f"{PREFIX}1"), _order("2", f"{PREFIX}2", "ETHUSDT")
+    others = _order("3", "tb-other-1"), _order("4", "by-hand")
+    venue.orders = {each.order_id: each for each in (*own, *others)}
+    _take_away(venue)
+    assert list(venue.orders) == ["3", "4"]
+    assert [line["order_id"] for line in lines(told, "cancelled")] == ["1", "2"]
+
+
+def test_it_looks_until_nothing_can_arrive_any_more(venue: ScriptedVenue) -> None:
+    """An order that had left when the maker died may come after the first look; lists of all pairs weigh much."""
+    began_ns = venue.now[0]
+
+    def arrive() -> None:
+        if venue.now[0] >= began_ns + ARRIVAL_MS_MAX * NS_PER_MS:
+            venue.orders["9"] = _order("9", f"{PREFIX}9")
+            del venue.before["all_open_orders"]
+
+    venue.before["all_open_orders"] = arrive
+    _take_away(venue)
+    assert (venue.orders, venue.cancels) == ({}, ["9"])
+    assert venue.calls.count("all_open_orders") <= 7
+
+
+def test_it_tries_a_venue_that_fails_again_and_leaves_it_alone_as_long_as_it_says(venue: ScriptedVenue) -> None:
+    """An exchange that is down for a moment, and one that has had enough of us."""
+    venue.orders["1"] = _order("1", f"{PREFIX}1")
+    venue.fates["all_open_orders"] = [AWAY, VenueBusyError("too much", 20.0), None]
+    venue.fates["cancel_in"] = [AWAY]
+    began_ns = venue.now[0]
+    _take_away(venue)
+    assert venue.orders == {}
+    assert venue.now[0] - began_ns > 20 * NS_PER_SECOND
+
+
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_it_gives_up_in_the_end_and_says_so(venue: ScriptedVenue, told: Told, is_closed: bool) -> None:
+    """Nothing of a desk stays for ever; at once where the exchange is gone for good."""
+    venue.fates["all_open_orders"] = [AWAY] * 10_000
+    began_ns = venue.now[0]
+    _take_away(venue, is_closed=is_closed)
+    assert (venue.now[0] - began_ns > GIVE_UP_NS) is not is_closed
+    assert [line["prefix"] for line in lines(told, "own orders may be left at the venue")] == [PREFIX]
+
+
+def test_no_quotes_where_it_does_not_start(run_dir: Path) -> None:
+    """Here there are no keys, so that it could do nothing."""
+    watchdog = Watchdog(run_dir, PREFIX)
+    try:
+        with pytest.raises(NodeError, match="the watchdog does not start"):
+            watchdog.await_ready()
+        watchdog._process.wait(30)
+        assert not watchdog.beat()
+        assert watchdog.has_failed
+    finally:
+        watchdog.close()
+
+
+def test_no_earlier_one_is_ended_where_there_is_none(run_dir: Path) -> None:
+    """A lock that nobody holds is no watchdog."""
+    LockFile(run_dir / f"{WATCHDOG}.lock", "nobody").release()
+    assert not end_earlier(run_dir)
