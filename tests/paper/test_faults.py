@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import ccxt
@@ -10,6 +10,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from market.codes import Side
+from market.commands import Command
+from market.events import Event
 from paper.fault_play import play
 from paper.faults import Channel, FaultKind, Faults
 from tests.pairs import default_instruments
@@ -313,6 +315,41 @@ def test_a_halted_symbol_takes_no_orders_and_gives_them_back(server: Server) -> 
     assert order(server)[0] == 400, "the second switch still holds it"
     ask(server, "DELETE", f"faults/{second['id']}")
     assert order(server)[0] == 200
+
+
+def test_what_is_cleared_does_not_wait_for_an_engine_that_is_silent(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All but the halts are; those are cleared with the next word of the engine, or by the next who asks."""
+    halt = arm(server, "halt", symbol="BTCUSDT")
+    arm(server, "mute")
+
+    def silent(_: object) -> None:
+        raise ConnectionError("the engine is away")
+
+    engine = server.call(lambda desk: desk.engine)
+    monkeypatch.setattr(engine, "_match", silent)
+    assert ask(server, "DELETE", "faults")[0] == 503
+    assert [each["id"] for each in ask(server, "GET", "faults")[1]["armed"]] == [halt["id"]]
+    monkeypatch.undo()
+    assert [each["id"] for each in ask(server, "DELETE", "faults")[1]["cleared"]] == [halt["id"]]
+    assert order(server)[0] == 200
+
+
+def test_what_ends_while_all_is_cleared_is_passed_over(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own time is up while the engine is asked to end a halt before it."""
+    first, second = arm(server, "halt", symbol="BTCUSDT"), arm(server, "halt", symbol="ETHUSDT")
+    engine = server.call(lambda desk: desk.engine)
+    match = engine._match
+
+    def end_the_second(commands: Sequence[Command]) -> list[Event]:
+        server.faults.disarm(second["id"])
+        return match(commands)
+
+    monkeypatch.setattr(engine, "_match", end_the_second)
+    status, document = ask(server, "DELETE", "faults")
+    assert (status, [each["id"] for each in document["cleared"]]) == (200, [first["id"]])
+    assert ask(server, "GET", "faults")[1]["armed"] == []
 
 
 def test_a_wrong_clock_is_told_and_judged_by(server: Server) -> None:
