@@ -1,6 +1,7 @@
 """The market of one engine's symbols: an order flow in front of the link end over which it trades."""
 
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Final
 
 from bus.engine_client import LinkEnd
@@ -18,15 +19,17 @@ class OrderIds(Iterator[int]):
     """Order ids, each once in the whole desk: `last` + 1 and so on."""
 
     def __init__(self, last: int) -> None:
-        self._last = last
+        self._ids = count(last + 1)
+
+    def __iter__(self) -> Iterator[int]:
+        return self._ids  # a replay takes thousands at once
 
     def __next__(self) -> int:
-        self._last += 1
-        return self._last
+        return next(self._ids)
 
     def skip(self, last: int) -> None:
         """Go on behind `last`, which an engine has seen of an earlier process."""
-        self._last = max(self._last, last)
+        self._ids = count(max(next(self._ids), last + 1))
 
 
 class Market:
