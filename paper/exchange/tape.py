@@ -90,12 +90,13 @@ class Tape:
 
     def __init__(self, known: Mapping[int, Sequence[Bar]] = MappingProxyType({})) -> None:
         self.trades: deque[PublicTrade] = deque(maxlen=TRADES_KEPT_MAX)
-        self._pieces: dict[int, deque[Bar]] = {
+        self._bars: dict[int, deque[Bar]] = {
             piece_ms: deque(known.get(piece_ms, ()), maxlen=kept_ms // piece_ms)
             for piece_ms, kept_ms in PIECES_KEPT_MS.items()
         }
-        newest = self._pieces[DAY_MS]
-        self._barred_id = newest[-1].last_trade_id if newest else -1  # of the last trade that is in the bars
+        newest = self._bars[DAY_MS]
+        self._barred_id = newest[-1].last_trade_id if newest else -1  # of the last trade that is, or will be, in them
+        self._unbarred: list[PublicTrade] = []  # these will be, when somebody asks for a bar
 
     def add(self, trades: Sequence[PublicTrade]) -> list[PublicTrade]:
         """Add trades, oldest first, and return them without those that are already there."""
@@ -105,14 +106,27 @@ class Tape:
         unbarred = [trade for trade in fresh if trade.trade_id > self._barred_id]
         if unbarred:
             self._barred_id = unbarred[-1].trade_id
-        for _, of_second in groupby(unbarred, key=lambda trade: trade.time_ms // SECOND_MS):
+            self._unbarred += unbarred
+            if len(self._unbarred) > TRADES_KEPT_MAX:
+                self._bar()
+        return fresh
+
+    @property
+    def _pieces(self) -> Mapping[int, deque[Bar]]:
+        """The bars, by their lengths."""
+        if self._unbarred:
+            self._bar()
+        return self._bars
+
+    def _bar(self) -> None:
+        for _, of_second in groupby(self._unbarred, key=lambda trade: trade.time_ms // SECOND_MS):
             news = Bar.of_trades(list(of_second))
-            for piece_ms, bars in self._pieces.items():
+            for piece_ms, bars in self._bars.items():
                 open_ms = news.open_ms // piece_ms * piece_ms
                 if not bars or bars[-1].open_ms < open_ms:
                     bars.append(Bar.flat(open_ms, news.open_ticks))
                 bars[-1].add_bar(news)
-        return fresh
+        self._unbarred.clear()
 
     def bars_after(self, trade_id: int) -> dict[int, list[Bar]]:
         """Return, by their lengths, the bars that trades after that one are in."""
