@@ -75,6 +75,8 @@ def _pairs(
 
     That is a largest matching, by augmenting paths (Kuhn, "The Hungarian method", Naval Research Logistics 2, 1955).
     """
+    if len(quotes) == len(orders) == 1:  # nearly always
+        return [] if _flaw(orders[0], quotes[0], tolerance_ticks, part) else [(quotes[0], orders[0])]
     choices = [
         sorted(
             (of for of, order in enumerate(orders) if not _flaw(order, quote, tolerance_ticks, part)),

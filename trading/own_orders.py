@@ -73,6 +73,7 @@ class OwnOrders:
         self._why_left: dict[str, str] = {}  # of the open ones that we have cancelled, even if no answer came
         self._heard_ns: dict[str, int] = {}  # of the open ones: when there was last news of them
         self._denials: dict[str, int] = {}  # how often the venue has said, late enough, that there is no such order
+        self._resting: dict[str, tuple[VenueOrder, OwnOrder | None]] = {}  # in ticks and lots, as last asked for
         self._ended: OrderedDict[str, Decimal] = OrderedDict()  # what was filled of each
         self._given_up: dict[str, Decimal] = {}  # the same of those that the venue denies; they may come back
 
@@ -101,8 +102,11 @@ class OwnOrders:
 
     def resting(self, instrument: Instrument) -> list[OwnOrder]:
         """Return the open orders, in ticks and lots; without those that lie between steps: of a run with others."""
-        own = ((each, in_steps(each.price, each.leaves_qty, instrument)) for each in self.standing.values())
-        return [OwnOrder(each.client_order_id, each.side, *terms) for each, terms in own if terms]
+        before, self._resting = self._resting, {}  # few are other than they were: a Decimal in steps takes 2 us
+        for name, order in self.standing.items():
+            known = before.get(name)
+            self._resting[name] = known if known is not None and known[0] is order else (order, _own(order, instrument))
+        return [own for _, own in self._resting.values() if own is not None]
 
     def lots_by_level(self, resting: Sequence[OwnOrder]) -> dict[tuple[int, int], int]:
         """Return what of the book is ours, or may be, by side and price in ticks."""
@@ -207,6 +211,11 @@ class OwnOrders:
         filled_of[name] = order.filled_qty
         if len(self._ended) > ENDED_MAX:
             self._ended.popitem(last=False)
+
+
+def _own(order: VenueOrder, instrument: Instrument) -> OwnOrder | None:
+    terms = in_steps(order.price, order.leaves_qty, instrument)
+    return None if terms is None else OwnOrder(order.client_order_id, order.side, *terms)
 
 
 def in_steps(price: Decimal, qty: Decimal, instrument: Instrument) -> tuple[int, int] | None:

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from market.account import VenueOrder
 from market.clock import NS_PER_SECOND
 from market.codes import Side
+from market.instrument import Instrument
 from trading.own_orders import ENDED_MAX, OwnOrders
 from trading.quoting import Quote
+from trading.strategy import OwnOrder
 
 NAME = "tb-1"
 NEW = VenueOrder("7", NAME, "BTCUSDT", Side.BUY, Decimal(100), Decimal(5), Decimal(0), "NEW", 0)
@@ -157,3 +159,15 @@ def test_what_has_ended_is_forgotten_at_last() -> None:
     for number in range(ENDED_MAX + 10):
         orders.hear(replace(FILLED, client_order_id=f"tb-{number}"), 0)
     assert len(orders._ended) == ENDED_MAX
+
+
+def test_what_rests_is_what_was_last_heard_of_each_order() -> None:
+    """It is put into ticks and lots once, and again when there is news."""
+    instrument = Instrument(0, "BTCUSDT", "BTC", "USDT", Decimal(1), Decimal(1))
+    orders, other = OwnOrders(ARRIVAL_NS), replace(NEW, client_order_id="tb-2", price=Decimal("99.5"))
+    resting: list[list[OwnOrder]] = []
+    for each in (NEW, other, PART, MORE, CANCELED):
+        orders.hear(each, 0)
+        resting.append(orders.resting(instrument))
+        assert orders.resting(instrument) == resting[-1]
+    assert resting == [[OwnOrder(NAME, Side.BUY, 100, lots)] for lots in (5, 5, 3, 2)] + [[]]
