@@ -17,6 +17,7 @@ from paper.calls.parameters import read_values, without_signature
 from paper.errors import ExchangeError
 from paper.exchange.exchange import Exchange
 from paper.exchange.pending import Pending
+from paper.faults import Faults
 from simulation.heap import Happening
 from venues.binance_account import BinanceAccount
 from venues.binance_errors import BinanceErrors
@@ -61,6 +62,9 @@ class Calls:
         usage: counts the calls of the one address that they come from.
         clock: of the exchange.
         account: whose calls they are.
+
+    Attributes:
+        faults: the exchange's fault switches; of those that are armed, the ones that hide orders act here.
     """
 
     def __init__(self, exchange: Exchange, usage: Usage, clock: Clock, account: int = FIRST_ACCOUNT) -> None:
@@ -68,6 +72,7 @@ class Calls:
         self._account = account
         self._usage = usage
         self._clock = clock
+        self.faults = Faults()
 
     def begin(self, method: str, path: str, asked: Mapping[str, object], done: Callable[[Any], None]) -> None:
         """Begin a call; `done` gets the document, or the ExchangeError, once the engine has answered."""
@@ -84,9 +89,9 @@ class Calls:
         weight, is_free = endpoint.weight_of(values), endpoint.is_free_if_done
         with self._usage.charged(ADDRESS, weight, lambda: self._clock.now_ns // NS_PER_SECOND, is_free=is_free):
             try:
-                document = await endpoint.handler(
-                    Call(self._exchange, account, values, now_ns, _UntilDone, self._usage)
-                )
+                unseen_ms = self.faults.unseen_ms(account)
+                call = Call(self._exchange, account, values, now_ns, _UntilDone, self._usage, unseen_ms=unseen_ms)
+                document = await endpoint.handler(call)
             except ExchangeError:
                 self._exchange.saves.save()
                 raise
