@@ -17,7 +17,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from market.account import VenueOrder
-from market.clock import NS_PER_MS, time_ns
+from market.clock import NS_PER_MS, monotonic_ns, time_ns
 from market.depth import Depth, Level
 from market.instrument import Instrument
 from trading.actions import Place
@@ -33,6 +33,9 @@ DEPTH_LEVELS: Final = 20
 _PING_MS: Final = 1_000  # two pings without an answer end a connection
 _QUIET_S: Final = 3.0  # without a change of the book we ask whether there was one
 _GRACE_S: Final = 1.0  # for a change that is on its way
+# A stream that was dead is believed again when it tells of a change; in a market without any, after a while that grows.
+_DOUBT_S: Final = 10.0
+_DOUBT_S_MAX: Final = 60.0
 _GOODBYE_S: Final = 0.5
 _NUMBERS_KEPT_MAX: Final = 4_096
 
@@ -66,6 +69,9 @@ class BinanceSockets:
         )  # most are as before
         self._lots_of = lru_cache(_NUMBERS_KEPT_MAX)(lambda qty: to_lots(Decimal(repr(qty))))
         self._shown: int | None = None  # the update id of the book that was told last
+        self._changed_ns = 0  # when that was
+        self._acted_ns = 0  # when the order or cancel left that was the last to change the book
+        self._doubt_s = 0.0  # for how long a book that does not change is not believed
         self._exchange: Any = binance({**settings, "enableRateLimit": False})
         # One connection for all of the market's streams; the default is another one for each kind.
         self._exchange.timeout_on_exit = 0
@@ -97,15 +103,23 @@ class BinanceSockets:
     async def depth(self) -> Depth:
         """Wait until the book has changed since the last call, and return its best levels, our own orders among them.
 
+        After a stream that said nothing while the book changed, the first book of the next one is returned when it has
+        changed, too: a venue whose market data stand still answers with an old one, and says so of the old one.
+
         Raises:
             VenueError: if the connection has ended, an update is missing, or the venue's book goes on without us.
         """
         async with self._judged("GET"):
             await self._load_market()
-            book = self._exchange.orderbooks.get(self._symbol)
-            while book is None or book["nonce"] is None or book["nonce"] == self._shown:
-                book = await self._changed_book()
-        self._shown = book["nonce"]
+            book = await self._next_book()
+            if self._shown is None and self._doubt_s:
+                self._shown = book["nonce"]
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._doubt_s):
+                        book = await self._next_book()
+        if self._shown not in {None, book["nonce"]}:
+            self._doubt_s = 0.0
+        self._shown, self._changed_ns = book["nonce"], monotonic_ns()
         return Depth(self._levels(book["bids"]), self._levels(book["asks"]))
 
     async def trades(self) -> list[MarketTrade]:
@@ -120,8 +134,18 @@ class BinanceSockets:
         self._shown = None
         self._drop(lambda url: url != self._api_url)
 
+    async def _next_book(self) -> Any:
+        """Wait until the book is another one than was told last."""
+        book = self._exchange.orderbooks.get(self._symbol)
+        while book is None or book["nonce"] is None or book["nonce"] == self._shown:
+            book = await self._changed_book()
+        return book
+
     async def _changed_book(self) -> Any:
-        """Wait for the next change of the book; while none comes, ask the venue whether there was one."""
+        """Wait for the next change of the book; while none comes, ask the venue whether there was one.
+
+        What it says of its book may be old, too: our own orders tell. One that was taken has changed the book.
+        """
         is_known = self._shown is not None
         try:
             async with asyncio.timeout(_QUIET_S if is_known else 2 * self._timeout_s):  # to connect; a snapshot
@@ -129,11 +153,13 @@ class BinanceSockets:
         except TimeoutError:
             if not is_known:
                 raise self._errors.out_of_reach("no book in time") from None
+        is_own_missing = self._acted_ns > self._changed_ns
         asked = {"symbol": self._instrument.symbol, "limit": 1}
         now_id = int((await self._exchange.public_get_depth(asked))["lastUpdateId"])
         await asyncio.sleep(_GRACE_S)
         book = self._exchange.orderbooks.get(self._symbol)
-        if book is not None and (book["nonce"] or 0) < now_id:
+        if book is not None and ((book["nonce"] or 0) < now_id or (is_own_missing and book["nonce"] == self._shown)):
+            self._doubt_s = min(max(_DOUBT_S, 2 * self._doubt_s), _DOUBT_S_MAX)
             raise self._errors.out_of_reach("the depth stream says nothing while the book changes")
         return book
 
@@ -191,17 +217,28 @@ class BinanceSockets:
         qty = f"{self._instrument.lots_to_qty(place.qty_lots):f}"
         names = {"newClientOrderId": place.client_order_id, "newOrderRespType": "RESULT"}
         terms = (self._symbol, "LIMIT_MAKER", place.side.name, qty, price, names)
-        return documents.order_of((await self._ask("POST", lambda: self._exchange.create_order_ws(*terms)))["info"])
+        return documents.order_of((await self._act("POST", lambda: self._exchange.create_order_ws(*terms)))["info"])
 
     async def cancel(self, order_id: str) -> VenueOrder | None:
         """Cancel an order and return it as it ended; None if it was already gone."""
         try:
-            ended = await self._ask("DELETE", lambda: self._exchange.cancel_order_ws(order_id, self._symbol))
+            ended = await self._act("DELETE", lambda: self._exchange.cancel_order_ws(order_id, self._symbol))
         except VenueRefusedError as error:
             if error.code not in documents.UNKNOWN_ORDER_CODES:
                 raise
             return None
         return documents.order_of(ended["info"])
+
+    async def _act(self, method: str, ask: Callable[[], Awaitable[Any]]) -> Any:
+        """Ask for what changes the book once it is done; see `_ask`."""
+        left_ns = monotonic_ns()  # not when it is answered: the change may be told before
+        try:
+            answer = await self._ask(method, ask)
+        except asyncio.CancelledError:  # the account's news was quicker than the reply
+            self._acted_ns = left_ns
+            raise
+        self._acted_ns = left_ns
+        return answer
 
     async def _ask(self, method: str, ask: Callable[[], Awaitable[Any]]) -> Any:
         """Ask on the WebSocket API, with a timeout; once more if our clock was wrong.

@@ -213,6 +213,33 @@ def test_a_stream_that_says_nothing_is_noticed_though_it_answers_pings(server: S
     assert line.hear(news.BookNews).depth.bids[-1].price_ticks == 8_800_100
 
 
+def test_a_market_that_stands_still_is_not_believed_until_it_moves(server: Server, line: Line) -> None:
+    """Quotes were back in a frozen market after 4 s: the venue repeats an old book as its newest one."""
+    line.hear(news.BookNews)
+    arm(server, "stale_market")
+    server.flow(Side.BUY, "88001", "0.1")
+    assert "says nothing" in line.hear(news.Silent).why
+    told_count = len(line.told)
+    line.listen(6.0)
+    assert line.all_of(news.Following, told_count) == []
+    assert ask(server, "DELETE", "faults")[0] == 200
+    server.flow(Side.BUY, "88002", "0.1")
+    line.hear(news.Following)
+    assert [level.price_ticks for level in line.hear(news.BookNews).depth.bids][1:] == [8_800_200, 8_800_100]
+
+
+def test_a_book_that_shows_nothing_of_what_we_do_is_not_believed(server: Server) -> None:
+    """It stood still before it was first asked for, so that what the venue says of it is never newer."""
+    arm(server, "stale_market")
+    line = Line(server.url, server.keys[ALICE])
+    try:
+        line.hear(news.Following)
+        line.act(bid("mine"))
+        assert "says nothing" in line.hear(news.Silent).why
+    finally:
+        line.line.close()
+
+
 def test_a_quiet_market_is_not_silent(server: Server, line: Line) -> None:
     """No change of the book in seconds, and none missed."""
     line.hear(news.BookNews)
