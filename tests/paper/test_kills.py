@@ -20,6 +20,7 @@ KILLS = 20
 MESSAGES = 10, 100  # how many the clients send in one life, at least and at most
 BURST_MAX = 40  # how many more they send at once, before the process is killed
 BURST_NS_MAX = 20_000_000  # how long after that
+LAST_WORDS_S_MAX = 0.1
 WAIT_S = 30.0
 SEED = 20_260_101
 
@@ -70,6 +71,16 @@ class Life:
                 has_happened |= self._take(self._receive())
             if not self._report() and not has_happened:
                 return self._state
+
+    def stir(self) -> None:
+        """Let the market move, and the exchange say what follows; nobody takes that.
+
+        So there are legs to be taken out of the engine's book whose other leg has traded, and the engine does not know.
+        """
+        for side, price in ((Side.SELL, "89990"), (Side.BUY, "90010")):
+            self._engine.flow(None, side, price, "0.02")
+        self._report()
+        self._connection.poll(LAST_WORDS_S_MAX)
 
     def kill(self, *, is_delivered: bool) -> None:
         """Kill the process; what it has sent is still delivered, or lost with it."""
@@ -233,7 +244,10 @@ def test_twenty_kills_under_load_lose_and_double_nothing(tmp_path: Path) -> None
             if is_engine_dying and number % 2:  # nothing is on its way: the new book must be exactly the old one
                 life.state()
                 queue, waiting = engine.own_resting_lots(), engine.own_waiting_ids()
-            life.kill(is_delivered=chance.random() < 0.5)
+            is_delivered = chance.random() < 0.5
+            if queue is None and not is_delivered:
+                life.stir()
+            life.kill(is_delivered=is_delivered)
             books.told |= life.told
             old_epoch, old_events = engine.epoch, list(engine.reports_since(0))
             if is_engine_dying:
