@@ -2,7 +2,8 @@
 
 A real engine and a real exchange, each a process, on loopback. Orders are placed and cancelled through raw signed HTTP,
 the WebSocket API and ccxt's async client, by one client alone and by several at once; each answer is checked. Beside
-them, in the same run and through the same raw client, an empty Sanic handler: what any answer over HTTP costs here.
+them, in the same run and through the same raw client, an empty Sanic handler: what any answer over HTTP costs here. The
+processor time of exchange and engine says what an order costs on a machine that has other work, too.
 Then one account trades with another while 50 subscribers of the market streams listen; the delay is from the sending of
 the order to the arrival of its trade, and each subscriber must get every trade, in order.
 """
@@ -16,7 +17,6 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import urlencode
 
@@ -24,6 +24,7 @@ import ccxt.async_support as ccxt
 from websockets.asyncio.client import connect
 
 from benchmarks.engine_process import ROOT, folder_of_a_desk, node_process
+from benchmarks.node_processes import cpu_time, free_port
 from market.clock import NS_PER_SECOND, monotonic_ns, time_ns
 from paper.access.accounts import KeyPair, create_keys, load_keys
 from paper.access.signing import sign
@@ -142,10 +143,15 @@ def _order(number: str) -> dict[str, str]:
 
 
 class Desk:
-    """Where everything listens, and whose keys there are."""
+    """Where everything listens, whose keys there are, and the processes of exchange and engine."""
 
-    def __init__(self, run_dir: Path, port: int, empty_port: int, keys: KeyPair, other: KeyPair) -> None:
-        self.run_dir, self.port, self.empty_port, self.keys, self.other = run_dir, port, empty_port, keys, other
+    def __init__(self, ports: tuple[int, int], keys: KeyPair, other: KeyPair, processes: dict[str, int]) -> None:
+        self.port, self.empty_port = ports
+        self.keys, self.other, self._processes = keys, other, processes
+
+    def cpu_us(self) -> dict[str, float]:
+        """Return what each process has used of a processor so far, its kernel's work among it."""
+        return {name: sum(cpu_time(process)) * 1e6 for name, process in self._processes.items()}
 
     @asynccontextmanager
     async def raw(self, port: int = 0, keys: KeyPair | None = None) -> AsyncIterator[RawClient]:
@@ -214,6 +220,7 @@ async def measure_orders(
     return {
         "name": name,
         "clients": clients,
+        "requests": len(placed) + len(cancelled) + 2 * WARM_UP * clients,
         "requests_per_s": (len(placed) + len(cancelled)) / seconds,
         "place": spread(placed),
         "cancel": spread(cancelled),
@@ -287,13 +294,16 @@ async def _trade(desk: Desk) -> dict[int, int]:
 
 
 async def measure(desk: Desk, seconds: float) -> Figures:
-    """Return all figures."""
+    """Wait for the desk, and return all figures."""
+    await wait_for_engine(desk)
     ways = (("empty handler", desk.empty), ("raw HTTP", desk.raw), ("WebSocket API", desk.socket), ("ccxt", desk.ccxt))
-    rows = [
-        await measure_orders(make, name, clients, seconds, is_empty=name == "empty handler")
-        for clients in (1, CLIENTS)
-        for name, make in ways
-    ]
+    rows = []
+    for clients in (1, CLIENTS):
+        for name, make in ways:
+            before = desk.cpu_us()
+            row = await measure_orders(make, name, clients, seconds, is_empty=name == "empty handler")
+            used = {node: (after - before[node]) / row["requests"] for node, after in desk.cpu_us().items()}
+            rows.append(row | {"cpu_us": used})
     async with desk.raw() as client:
         left = await client._ask("DELETE", {"symbol": "BTCUSDT", "origClientOrderId": "none"})
         assert left["code"] == -2011, left
@@ -306,12 +316,6 @@ def spread(took_ns: list[int]) -> Figures:
     return {f"{name}_ms": ordered[int(share * (len(ordered) - 1))] / 1e6 for name, share in QUANTILES.items()}
 
 
-def free_port() -> int:
-    """Return a port that nobody has."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 @contextmanager
 def running_desk() -> Iterator[Desk]:
     """Run an engine, an exchange and the empty handler, and end them whatever happens."""
@@ -321,9 +325,10 @@ def running_desk() -> Iterator[Desk]:
         settings = {**SETTINGS, "PAPER__PORT": str(port)}
         empty = subprocess.Popen([sys.executable, "-m", "benchmarks.empty_sanic", str(empty_port)], cwd=ROOT)
         try:
-            with node_process("engine", run_dir, settings), node_process("paper", run_dir, settings):
+            with node_process("engine", run_dir, settings) as engine, node_process("paper", run_dir, settings) as paper:
                 wait_for_orders(port, empty_port)
-                yield Desk(run_dir, port, empty_port, load_keys(run_dir / "paper" / "keys.env"), other)
+                keys = load_keys(run_dir / "paper" / "keys.env")
+                yield Desk((port, empty_port), keys, other, {"paper": paper.pid, "engine": engine.pid})
         finally:
             empty.terminate()
             empty.wait()
@@ -352,22 +357,19 @@ async def wait_for_engine(desk: Desk) -> None:
         await client.cancel("first")
 
 
-async def run(desk: Desk, seconds: float) -> Figures:
-    """Wait for the desk, then measure."""
-    await wait_for_engine(desk)
-    return await measure(desk, seconds)
-
-
 def show(found: Figures) -> None:
     """Print the figures as tables."""
-    print("answers checked; times in ms\n")
-    print(f"{'':<15}{'clients':>8}{'requests/s':>12}{'to empty':>10}  {'place: p50':>11}{'p99':>9}{'p99.9':>9}", end="")
-    print(f"  {'cancel: p50':>12}{'p99':>9}{'p99.9':>9}")
+    print("answers checked; times in ms, processor time of exchange and engine in µs a request\n")
+    rest = f"{'p99':>9}{'p99.9':>9}"
+    print(f"{'':<15}{'clients':>8}{'requests/s':>12}{'place: p50':>13}{'to empty':>10}{rest}", end="")
+    print(f"{'cancel: p50':>13}{rest}{'exchange':>10}{'engine':>8}")
     for row in found["orders"]:
         empty = next(each for each in found["orders"] if each["clients"] == row["clients"])
-        ratio = row["requests_per_s"] / empty["requests_per_s"]
-        print(f"{row['name']:<15}{row['clients']:>8}{row['requests_per_s']:>12,.0f}{ratio:>9.2f}x", end="  ")
-        print(f"{_cells(row['place'], 11)}  {_cells(row['cancel'], 12)}")
+        ratio = row["place"]["p50_ms"] / empty["place"]["p50_ms"]
+        place, cancel = _cells(row["place"]), _cells(row["cancel"])
+        print(f"{row['name']:<15}{row['clients']:>8}{row['requests_per_s']:>12,.0f}", end="")
+        print(f"{place[:13]}{ratio:>9.1f}x{place[13:]}{cancel}", end="")
+        print(f"{row['cpu_us']['paper']:>10.0f}{row['cpu_us']['engine']:>8.0f}")
     streams = found["streams"]
     print(
         f"\n{streams['subscribers']} subscribers of {STREAMS}: {streams['trades']} trades, all heard by each, in order"
@@ -378,9 +380,9 @@ def show(found: Figures) -> None:
     )
 
 
-def _cells(figures: Figures, width: int) -> str:
+def _cells(figures: Figures) -> str:
     first, *rest = (figures[f"{name}_ms"] for name in QUANTILES)
-    return f"{first:>{width}.2f}" + "".join(f"{each:>9.2f}" for each in rest)
+    return f"{first:>13.2f}" + "".join(f"{each:>9.2f}" for each in rest)
 
 
 def main() -> None:
@@ -390,7 +392,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     options = parser.parse_args()
     with running_desk() as desk:
-        found = asyncio.run(run(desk, options.seconds))
+        found = asyncio.run(measure(desk, options.seconds))
     print(json.dumps(found, indent=2)) if options.json else show(found)
 
 
