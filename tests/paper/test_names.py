@@ -24,7 +24,7 @@ from paper.units import Symbol
 from tests.paper.clients import listening
 from tests.paper.desk import ALICE, INSTRUMENTS, ONE_ENGINE, Desk
 from tests.paper.server import Server
-from tests.paper.test_rest import order, send, signed
+from tests.paper.test_rest import LIMIT_BUY, order, send, signed
 
 NAMES = {
     "NONE",
@@ -321,6 +321,13 @@ def test_a_symbol_of_another_status_is_refused(server: Server) -> None:
     for query in ("symbolStatus=CANCEL_ONLY", "symbolStatus=CANCEL_ONLY&symbols=%5B%22BTCUSDT%22,%22ETHUSDT%22%5D"):
         told = send(server, "GET", "ticker/price", query=query)[1]
         assert [each["symbol"] for each in told] == ["ETHUSDT"]
+
+
+def test_a_test_order_is_looked_at_while_its_symbol_is_halted(server: Server) -> None:
+    """`order/test` asks what the order is, not whether it could go now: 200, where `order` is -1013."""
+    server.call(lambda desk: desk.exchange.halted.add("BTCUSDT"))
+    query = signed(server, **LIMIT_BUY)
+    assert send(server, "POST", "order/test", query=query)[:2] == (200, {})
 
 
 def test_what_is_spelt_wrong_has_a_code_of_its_own(server: Server) -> None:
