@@ -169,7 +169,8 @@ class SimulatedDesk:
         """Return until when nothing but the market can matter to anybody."""
         next_ns = self.heap.next_ns
         assert next_ns is not None, "there is always a midnight to come"
-        if self._market_ns is None or self._market_news.due_ns is not None:
+        is_patient = self._market_ns is None or self._market_ns > self.heap.now_ns
+        if is_patient or self._market_news.due_ns is not None:
             return next_ns
         return min(next_ns, self._looks.next_ns)  # what is seen then may matter at once
 
@@ -186,8 +187,9 @@ class SimulatedDesk:
         self.told.take(outbox.notes)
         self.line.act(outbox.actions)
         self._market_ns = outbox.market_ns
-        if outbox.wake_ns is not None and outbox.wake_ns > now_ns:
-            self._wake_at(outbox.wake_ns)
+        for wake_ns in (outbox.market_ns, outbox.wake_ns):
+            if wake_ns is not None and wake_ns > now_ns:
+                self._wake_at(wake_ns)
         self._tell_of_market()
 
     def _wake_at(self, wake_ns: int) -> None:

@@ -63,7 +63,7 @@ class MarketNews:
             if isinstance(each, Look):
                 last = each
             else:
-                said.append(news.TradesNews([news.MarketTrade(*trade) for trade in each]))
+                said.append(news.TradesNews([*map(news.MarketTrade._make, each)]))
         if last is not None:
             said.append(news.BookNews(last.depth()))
         return said
