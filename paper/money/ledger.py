@@ -305,7 +305,8 @@ class Ledger:
         needed: defaultdict[tuple[int, str], int] = defaultdict(int)
         for order, before in self._orders_before.values():
             was = before.locked_units() if order.order_id in self.open_orders else 0
-            needed[order.account, order.locked_asset] += order.locked_units() - was
+            if more := order.locked_units() - was:
+                needed[order.account, order.locked_asset] += more
         _compare(self.wallets.newly_locked(), needed)
 
     def _count(self, name: str) -> int:
@@ -374,6 +375,8 @@ class Ledger:
 
 
 def _compare(locked: Mapping[tuple[int, str], int], needed: Mapping[tuple[int, str], int]) -> None:
+    if locked == needed:
+        return
     differences = [
         f"account {account} has {format_units(locked.get((account, asset), 0))} {asset} locked, "
         f"its orders need {format_units(needed.get((account, asset), 0))}"
