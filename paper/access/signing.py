@@ -1,7 +1,6 @@
 """Signed requests: whose they are, and whether they are fresh (Binance Spot, "Request Security")."""
 
 import base64
-import hashlib
 import hmac
 from typing import Final
 
@@ -23,7 +22,7 @@ _NOBODYS_KEYS: Final = KeyPair("0" * 64, "0" * 64)
 
 def sign(payload: str, secret: str) -> str:
     """Return the HMAC-SHA256 of `payload`, hexadecimal."""
-    return hmac.new(secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(secret.encode(), payload.encode(), "sha256").hex()
 
 
 def signed_payload(query: str, body: str) -> str:

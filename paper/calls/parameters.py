@@ -100,10 +100,11 @@ def without_signature(table: Sequence[Parameter]) -> tuple[Parameter, ...]:
 
 def _split(part: str) -> dict[str, str]:
     pairs: dict[str, str] = {}
-    for piece in part.split("&"):
-        if not piece:
-            continue
-        name, _, text = (_decode(half) for half in piece.partition("="))
+    is_plain = "%" not in part and "+" not in part
+    for piece in filter(None, part.split("&")):
+        name, _, text = piece.partition("=")
+        if not is_plain:
+            name, text = _decode(name), _decode(text)
         if name in pairs:
             raise ExchangeError(ErrorKind.TOO_MANY_PARAMETERS, name=name[:40])
         pairs[name] = text
@@ -111,8 +112,6 @@ def _split(part: str) -> dict[str, str]:
 
 
 def _decode(text: str) -> str:
-    if "%" not in text and "+" not in text:
-        return text
     try:
         return unquote_plus(text, errors="strict")
     except UnicodeDecodeError:
