@@ -22,7 +22,7 @@ CLI_FILE = Path(__file__).resolve().parent.parent / "cli.py"
 SECRETS = frozenset(map(environment_name, SECRET_KEYS))
 
 RESTART_NS = NS_PER_SECOND // 5
-RESTART_NS_MAX = 10 * NS_PER_SECOND
+RESTART_NS_MAX = 5 * NS_PER_SECOND
 HEALTHY_NS = 30 * NS_PER_SECOND  # a node that ran so long is restarted as if it had never died
 
 Tell = Callable[[str], None]

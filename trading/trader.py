@@ -32,8 +32,8 @@ from trading.strategy import Fill, Inbox, ObstacleError, OwnOrder, Strategy, Wan
 from trading.terms import Terms
 
 REFUSED_PAUSE_NS: Final = 2 * NS_PER_SECOND  # of a side, after the venue has refused a quote
-REFUSED_PAUSE_NS_MAX: Final = 60 * NS_PER_SECOND
-FAILED_PAUSE_NS_MAX: Final = 10 * NS_PER_SECOND
+REFUSED_PAUSE_NS_MAX: Final = 8 * NS_PER_SECOND
+FAILED_PAUSE_NS_MAX: Final = 5 * NS_PER_SECOND
 LEAVE_PAUSE_NS: Final = NS_PER_SECOND // 20  # after a failure while our orders are to go
 LEAVE_PAUSE_NS_MAX: Final = NS_PER_SECOND // 2
 FATE_UNKNOWN: Final = "the fate of its last order is unknown"

@@ -1,5 +1,7 @@
 """Orders without an answer, refusals, and a venue that fails."""
 
+from collections.abc import Callable
+
 import pytest
 
 from market.clock import NS_PER_MS, NS_PER_SECOND
@@ -10,6 +12,7 @@ from trading.trader import FAILED_PAUSE_NS_MAX, REFUSED_PAUSE_NS
 from venues.venue import (
     ARRIVAL_MS_MAX,
     VenueBusyError,
+    VenueError,
     VenueKeysError,
     VenueRefusedError,
 )
@@ -151,3 +154,29 @@ def test_keys_that_are_refused_end_the_maker(quoting: ScriptedMaker, venue: Scri
         venue.fates[call] = [VenueKeysError("not our keys")]
         with pytest.raises(VenueKeysError):
             quoting.cycle()
+
+
+@pytest.mark.parametrize(
+    ("call", "fault"),
+    [("open_orders", AWAY), ("place", VenueRefusedError("insufficient balance", -2010))],
+)
+def test_it_quotes_both_sides_soon_after_a_fault_of_whatever_length(
+    venue: ScriptedVenue, now: list[int], quoting: ScriptedMaker, call: str, fault: VenueError
+) -> None:
+    """A pause that had grown to a minute kept a side empty for as long, though the venue was well again."""
+    venue.fates[call] = [fault] * 100_000
+
+    def pass_time(seconds: int, is_done: Callable[[], bool]) -> None:
+        for _ in range(4 * seconds):
+            if is_done():
+                return
+            now[0] += NS_PER_SECOND // 4
+            quoting.on_time()
+
+    pass_time(600, lambda: False)
+    assert venue.prices() == {}
+    left = len(venue.fates[call])
+    pass_time(600, lambda: len(venue.fates[call]) < left - 1)  # it has just failed once more, on both sides
+    venue.fates[call].clear()
+    pass_time(9, lambda: len(venue.prices()) == 2)
+    assert sorted(venue.prices()) == [Side.BUY, Side.SELL]
