@@ -289,7 +289,7 @@ class EngineOrders:
         self._is_recall_due = True
         with self._executions.saved():
             for order in self._open_orders():
-                self._executions.doubt(order)
+                self._executions.doubt(epoch, order)
             self._ledger.set_last_report(self._engine, epoch, first_gone)
         self._saves.save()
         self.pending.lose_all()

@@ -135,11 +135,11 @@ class Executions:
         self._news.append(OrderNews(order.copy(), execution, time_ms, request_id=request_id, prevention=prevention))
         self.lists.on_ended(order, time_ms, request_id)
 
-    def doubt(self, order: Order) -> None:
+    def doubt(self, epoch: int, order: Order) -> None:
         """Note that reports of an open order may be lost: the next that the engine says of it tells how it stands."""
         self._preventions.forget(order)
-        if order.engine_epoch > 0:
-            self._ledger.change(order).engine_epoch = -order.engine_epoch
+        if order.was_accepted:
+            self._ledger.change(order).engine_epoch = -abs(order.engine_epoch or epoch)
 
     def forget_amend(self, order: Order) -> None:
         """Note that no amend of an order is on its way: else a fill could be taken for one later (`_settle`)."""
@@ -157,7 +157,7 @@ class Executions:
             self._preventions.note_taker(order)
 
     def _confirm(self, epoch: int, order: Order, time_ms: int) -> None:
-        is_first, order.engine_epoch = order.engine_epoch == 0, epoch
+        is_first, order.engine_epoch = not order.was_accepted, epoch
         if is_first:
             order.status = OrderStatus.NEW
             self._queue(order)
@@ -370,7 +370,7 @@ class Executions:
     def _refuse(self, epoch: int, order: Order, reason: RejectReason, time_ms: int) -> None:
         if order.status is OrderStatus.PENDING_NEW:
             self.end(order, OrderStatus.REJECTED, time_ms, reject_reason=reason)
-        elif order.engine_epoch == 0:
+        elif not order.was_accepted:
             self.end(order, OrderStatus.EXPIRED, time_ms, expiry_reason=ExpiryReason.REFUSED, reject_reason=reason)
         elif reason == RejectReason.DUPLICATE_ORDER_ID:
             self._ledger.change(order).engine_epoch = epoch  # it was in the book already
@@ -383,6 +383,7 @@ class Executions:
             self.end(order, OrderStatus.REJECTED, time_ms, reject_reason=RejectReason.ENGINE_UNAVAILABLE)
         else:
             self.forget_amend(order)
+            self._ledger.change(order).engine_epoch = 0  # whoever dies before it is entered again must know
             self.to_enter.append(order)
 
     def _open_order(self, order_id: int, symbol_id: int) -> Order | None:

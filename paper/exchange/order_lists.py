@@ -136,7 +136,7 @@ class OrderLists:
     def on_accepted(self, order: Order, time_ms: int) -> None:
         """Tell of a list that is at work: the engine has taken every leg that is not held."""
         order_list = self._ledger.open_lists.of(order)
-        if order_list is not None and all(leg.engine_epoch or leg.is_held for leg in order_list.legs):
+        if order_list is not None and all(leg.was_accepted or leg.is_held for leg in order_list.legs):
             is_first = order_list.working is None or order is order_list.working
             if is_first:
                 for leg in order_list.legs:
@@ -147,7 +147,7 @@ class OrderLists:
     def is_begun(self, order: Order) -> bool:
         """Say whether the engine has taken a leg of the order's list before, so that the list cannot be undone."""
         order_list = self._ledger.open_lists.of(order)
-        return order_list is not None and any(leg.engine_epoch for leg in order_list.legs)
+        return order_list is not None and any(leg.was_accepted for leg in order_list.legs)
 
     def same_size(self, order: Order) -> list[Order]:
         """Return the open legs that must be as large as an order, itself among them, the holder of their money last.

@@ -109,8 +109,8 @@ class Order:
         terms: what its fills are charged.
         prevented_lots: what self-trade prevention took away.
         filled_units: quote units paid or received so far.
-        engine_epoch: the life of the engine that last confirmed it, 0 for none; below zero after reports of that life
-            were lost, until the engine has said how the order stands.
+        engine_epoch: the life of the engine that has it, as it has confirmed, 0 for none; below zero after reports of
+            that life were lost, until the engine has said how the order stands.
         working_ms: since when it acts or rests in the book, ms since 1970 UTC; 0 while it waits.
         next_client_order_id: what an amend on its way will call it, once the engine confirms it; empty for none.
         queue_number: rises with every order that takes its place at the back of a queue, in the book or among those
@@ -182,6 +182,11 @@ class Order:
     def is_waiting(self) -> bool:
         """Say whether it waits for its trigger."""
         return self.has_trigger and self.working_ms == 0
+
+    @property
+    def was_accepted(self) -> bool:
+        """Say whether an engine has ever confirmed it, be it in none now."""
+        return self.engine_epoch != 0 or self.queue_number != 0
 
     @property
     def is_doubtful(self) -> bool:

@@ -16,6 +16,8 @@ from paper.money.history import Span
 from paper.money.orders import Order, OrderKind, OrderStatus
 from paper.units import parse_units
 from tests.paper.desk import ALICE, BOB, Desk
+from tests.paper.lists import oco, told, traded_at
+from tests.paper.lists import place as place_list
 from tests.paper.test_restart import stored
 
 BID = ("90000", "0.02")
@@ -123,6 +125,31 @@ def test_the_doubt_outlives_a_second_death(desk: Desk) -> None:
     desk.connect()
     agree(desk)
     assert stored(desk, order).filled_lots == 500
+
+
+@pytest.mark.parametrize("death_count", [1, 2])
+def test_an_order_that_was_called_back_outlives_a_death_before_it_is_entered_again(
+    desk: Desk, death_count: int
+) -> None:
+    """It was open in the ledger, in no book, and nobody asked again; a list ends with none of its legs alone."""
+    order = desk.place(ALICE, desk.request(Side.BUY, *BID))
+    traded_at(desk, "90100")
+    placed = place_list(desk, oco(desk))
+    desk.engine.flow(None, Side.SELL, "90000", "0.005")
+    desk.engine.connect(desk.exchange, report_sequence=len(desk.engine.reports_since(0)))
+    for _ in range(death_count):
+        desk.engine.handle()
+        desk.engine.report(desk.exchange)
+        assert not desk.engine.is_idle, "what was called back is on its way"
+        desk.kill()
+        said = told(desk)
+        desk.engine.connect(desk.exchange)
+    desk.pump()
+    agree(desk)
+    found = [desk.ledger.open_orders[each] for each in (order.order_id, *(leg.order_id for leg in placed.legs))]
+    assert [each.status for each in found] == [OrderStatus.PARTIALLY_FILLED, OrderStatus.NEW, OrderStatus.NEW]
+    assert desk.ledger.open_lists.keys() == {placed.list_id}
+    assert said == []
 
 
 def test_a_report_that_follows_the_gap_tells_how_an_order_stands(desk: Desk) -> None:
