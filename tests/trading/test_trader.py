@@ -274,6 +274,23 @@ def test_out_is_said_after_a_list_of_after_the_last_cancel_that_has_nothing_of_o
     assert one.trader.is_out
 
 
+def test_out_is_said_after_one_more_list_where_an_order_was_found_that_no_list_had(one: Driven) -> None:
+    """A list that lacks one order may lack others: the last look is one of after the last cancel."""
+    one.hear(BOOK)
+    one.hear(one.listed())
+    bid, ask = (_order(action) for action in one.hear(HELD).actions)
+    one.hear(news.Unknown("tb-1", "lost"), news.OrderNews(ask))
+    one.trader.leave("halted", one.now_ns)
+    one.hear()
+    assert one.hear(news.OrderNews(replace(ask, status="CANCELED"))).actions == [FindOrder("tb-1"), ListOrders()]
+    assert _kinds(one.hear(news.Found("tb-1", bid, one.now_ns), one.listed())) == [FindOrder]
+    assert _kinds(one.hear(news.Found("tb-1", bid, one.now_ns))) == [Cancel]
+    assert _kinds(one.hear(news.OrderNews(replace(bid, status="CANCELED")))) == [ListOrders]
+    assert not one.trader.is_out
+    one.hear(one.listed())
+    assert one.trader.is_out
+
+
 def test_answer_that_is_lost_after_the_news_came_is_no_loss(one: Driven) -> None:
     """`an order's fate is unknown` was said of an order that stood."""
     one.hear(BOOK)
