@@ -25,6 +25,7 @@ from flow.recordings.recording import BookTicker, Record, RecordedTrade, Recordi
 from market.clock import NS_PER_MS, NS_PER_US
 from market.codes import Side
 from market.instrument import Instrument
+from market.limits import TIME_NS_MAX
 
 _NAME: Final = re.compile(
     r"(?P<symbol>[A-Z0-9]{2,20})-(?P<kind>trades|aggTrades|bookTicker)-[^/]*\.(?:csv|zip)", re.ASCII
@@ -138,7 +139,10 @@ def _whole(text: str) -> int:
 
 def _time_ns(text: str) -> int:
     time = _whole(text)
-    return time * (NS_PER_US if time >= _MICROSECONDS_FROM else NS_PER_MS)
+    time_ns = time * (NS_PER_US if time >= _MICROSECONDS_FROM else NS_PER_MS)
+    if time_ns > TIME_NS_MAX:
+        raise ValueError(f"expected a time before the year 2263, found {text}")
+    return time_ns
 
 
 def _lines(path: Path) -> Iterator[str]:

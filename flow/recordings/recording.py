@@ -18,11 +18,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from flow.exact_units import InstrumentUnits
+from flow.exact_units import InstrumentUnits, decimal_units
 from market.clock import NS_PER_MS, NS_PER_SECOND, NS_PER_US
 from market.codes import Side
 from market.depth import Level
 from market.instrument import Instrument
+from market.limits import TIME_NS_MAX
 
 # What reading a line that somebody else wrote may raise; nesting without end is a RecursionError.
 MALFORMED = (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)
@@ -43,6 +44,7 @@ _DATES_NS = (10**18, 5 * 10**18)  # 2001 to 2128
 _LINES_WITHOUT_TIME_MAX = 100_000
 _USED_STREAM = re.compile(r"[a-z0-9]+@(depth(@[0-9]+ms)?|trade|bookTicker)", re.ASCII)
 _USED_EVENTS = ("depthUpdate", "trade")
+_ONE_SIDED = "bookTicker of an empty side"
 
 
 class RecordingError(ValueError):
@@ -193,6 +195,8 @@ class MessageParser:
             return None
         received_ns, text = _split(line)
         received_ns *= self._unit_ns
+        if received_ns > TIME_NS_MAX:
+            raise ValueError("expected a receive time before the year 2263")
         message = _unwrapped(text)
         own_ns = _own_time_ns(message.document)
         if own_ns is not None and abs(received_ns - own_ns) > _CLOCKS_APART_NS_MAX:
@@ -226,6 +230,9 @@ class MessageParser:
                 level = self._units.level(message["p"], message["q"], is_traded=True)
                 return RecordedTrade(received_ns, _whole(message["t"]), *level, side)
             case None if "u" in message:  # a bookTicker names no event
+                if not (decimal_units(message["b"]) and decimal_units(message["a"])):
+                    self._skipped[_ONE_SIDED] += 1  # the next depth update tells as much of the book
+                    return None
                 bid = self._units.level(message["b"], message["B"])
                 ask = self._units.level(message["a"], message["A"])
                 return BookTicker(received_ns, _whole(message["u"]), bid, ask)

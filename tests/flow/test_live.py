@@ -155,7 +155,7 @@ def test_short_interruption_ends_in_the_new_book_without_ghosts(live: Live) -> N
 def test_bad_message_is_counted_and_what_it_lost_is_found(live: Live) -> None:
     """Guards the parser's edge: nonsense and empty sides are passed over, a lost update is a gap."""
     live.say("nonsense", json.dumps({"x": "news"}), ticker(13, (0, 0), (102, 5)), update(13, 13, [(100, 4)], []))
-    assert live.flow.summary()["bad_message_count"] == 3
+    assert live.flow.summary()["bad_message_count"] == 2
     assert live.book.bids[0] == Level(100, 4)
     live.say(update(14, 14, [], []).replace('"a": []', '"a": 7'), update(15, 15, [], [(102, 1)]))
     assert live.flow.summary()["resync_count"] == 1

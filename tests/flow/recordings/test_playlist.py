@@ -97,6 +97,7 @@ def test_infers_best_prices_that_never_cross() -> None:
         ("BTCUSDT-trades-x.csv", "1,61830.015,0.001,1,1723104000123,True,True\n", "expected whole ticks and lots"),
         ("BTCUSDT-trades-x.csv", "1,-1,0.001,1,1723104000123,True,True\n", "expected a plain decimal number"),
         ("BTCUSDT-trades-x.csv", SPOT_TRADES + "4361,61830.01,0.001,1,soon,True,True\n", "line 3: expected a whole"),
+        ("BTCUSDT-trades-x.csv", f"1,61830.01,0.001,1,{'9' * 19},True,True\n", "time before the year 2263"),
         ("BTCUSDT-bookTicker-x.csv", "1,10.02,1,10.01,1,1723104000123,1\n", "expected a bid below the ask"),
         ("ETHUSDT-trades-x.csv", SPOT_TRADES, "expected public data of BTCUSDT by its name"),
     ],

@@ -114,10 +114,17 @@ def test_marks_a_lost_connection_once(recorder: Recorder) -> None:
 
 def test_message_that_a_replay_would_refuse_is_a_mark(recorder: Recorder) -> None:
     """One line that cannot be read would make the whole recording end there."""
-    for text in ("{", '{"u":1,"s":"BTCUSDT","b":"0.00","B":"0.0","a":"2.00","A":"1.0"}', '{"e":"kline","s":"BTCUSDT"}'):
+    for text in ("{", '{"u":1,"s":"BTCUSDT","b":"0.005","B":"0","a":"2.00","A":"1.0"}', '{"e":"kline","s":"BTCUSDT"}'):
         recorder.hear(0, Received(0, text))
     assert events(recorder) == [REFUSED, REFUSED]
     assert recorder.counts[REFUSED] == 2
+
+
+def test_best_prices_of_an_empty_side_are_no_fault(recorder: Recorder) -> None:
+    """A side may be empty for a moment; the depth updates tell it."""
+    recorder.hear(0, Received(0, '{"u":1,"s":"BTCUSDT","b":"0.00000000","B":"0.0","a":"2.00","A":"1.0"}'))
+    assert not events(recorder)
+    assert not recorder.counts[REFUSED]
 
 
 def test_times_are_of_day_and_a_message_is_one_line(recorder: Recorder) -> None:

@@ -94,6 +94,7 @@ TRADE = '{"e":"trade","E":1,"s":"BTCUSDT","t":1,"p":"1.00","q":"1.0","T":1,"m":t
         ("17 " + "[" * 100_000, "expected a recorded message"),
         ("17 " + '{"lastUpdateId":' + "9" * 5_000 + "}", "expected a recorded message"),
         ("9" * 20 + " " + TRADE, "receive time"),
+        ("9" * 19 + ' {"lastUpdateId":1,"bids":[],"asks":[]}', "receive time before the year 2263"),
         ("17 " + TRADE.replace('"p"', '"x"'), "expected the key 'p'"),
         ("17 " + TRADE.replace("1.00", "1.001"), "expected whole ticks and lots, found price 1.001"),
         ("17 " + TRADE.replace('"1.0"', '"0.000001"'), "expected whole ticks and lots, found price 1.00 and quantity"),
@@ -160,6 +161,16 @@ def test_tells_the_unit_of_the_receive_times_by_the_messages_own(
     trade = TRADE.replace('"E":1', f'"E":{own}')
     path.write_text(f"{at_ns // unit_ns} {best}\n{at_ns // unit_ns} {trade}\n")
     assert [record.received_ns for record in read_recording(path, BTCUSDT)] == [at_ns, at_ns]
+
+
+def test_passes_over_best_prices_of_an_empty_side(tmp_path: Path) -> None:
+    """Our own exchange tells a side that is empty as price 0: the recording does not end there."""
+    path = tmp_path / "raw"
+    best = '17 {{"u":1,"s":"BTCUSDT","b":"{}","B":"1.00","a":"{}","A":"3.00"}}\n'
+    path.write_text("".join(best.format(*prices) for prices in (("0.00", "2.00"), ("1.00", "0.00000000"), ("1", "2"))))
+    skipped: Counter[str] = Counter()
+    assert list(read_recording(path, BTCUSDT, skipped)) == [BookTicker(17, 1, Level(100, 100_000), Level(200, 300_000))]
+    assert skipped.total() == 2
 
 
 @pytest.mark.parametrize(("stamp", "ns"), [(17 * 10**11, 17 * 10**17), (17 * 10**14, 17 * 10**17), (17, 17)])
