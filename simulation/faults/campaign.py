@@ -15,7 +15,7 @@ from simulation.faults.truths import check
 
 WARM_UP_NS: Final = 6 * NS_PER_SECOND
 STEP_NS: Final = 50 * NS_PER_MS
-ROUND_NS_MAX: Final = 3 * NS_PER_SECOND
+ROUND_NS_MAX: Final = 4 * NS_PER_SECOND
 SETTLE_NS: Final = 12 * NS_PER_SECOND
 CALM: Final = Trouble()
 
@@ -87,11 +87,13 @@ def _suffer(desk: MortalDesk, dice: Random, victims: tuple[str, ...]) -> None:
     desk.network.trouble = Trouble((20_000, slow_ns), bad, bad, bad)
     for name in dice.sample(victims, min(len(victims), dice.choice((1, 1, 2)))):
         desk.doom(name, int(dice.expovariate(1 / dice.choice((20, 300)))))
-    until_ns = desk.heap.now_ns + ROUND_NS_MAX
-    while desk.is_doomed and desk.heap.now_ns < until_ns:
+    until_ns = desk.heap.now_ns + dice.randint(STEP_NS, ROUND_NS_MAX)
+    while desk.heap.now_ns < until_ns:
         desk.run(STEP_NS)
         if dice.random() < 0.05:
             desk.network.cut()
+        if dice.random() < 0.05:
+            desk.cut_off()
     desk.hasten()
     desk.run(dice.randint(STEP_NS, NS_PER_SECOND))
 

@@ -1,6 +1,7 @@
 """A trader at the exchange as a process that may die, and the line between the two, which breaks with either."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from decimal import Decimal
 from itertools import count
 from random import Random
@@ -14,6 +15,7 @@ from simulation.calls import SimulatedAccount
 from simulation.faults.door import Door
 from simulation.faults.life import Life
 from simulation.faults.nodes import PaperProcess
+from simulation.faults.told import Told
 from simulation.line import SimulatedLine
 from trading import news
 from trading.execution import Requoting
@@ -25,32 +27,40 @@ from trading.terms import Terms
 from trading.trader import Trader
 
 PREFIX: Final = "tb-faults-"
-INTERVAL_NS: Final = 100 * NS_PER_MS
+INTERVAL_NS: Final = 50 * NS_PER_MS
 LIST_NS: Final = 2 * NS_PER_SECOND
 ARRIVAL_NS: Final = 2 * NS_PER_SECOND
+SIDE_QUOTES_MAX: Final = 2
 _WAYS_NS: Final = NS_PER_MS, 20 * NS_PER_MS, 300 * NS_PER_MS  # the longest of a life
-_BOOK_NS: Final = 100 * NS_PER_MS
+_BOOK_NS: Final = 50 * NS_PER_MS
 _LEVELS: Final = 20
-_TICKS_MAX: Final = 60
+_TICKS_MAX: Final = 2
 _LOTS_MAX: Final = 20
 
 
 class Restless:
-    """A strategy that now and then wants other quotes, near enough to the market to be filled; still, it keeps all."""
+    """A strategy that now and then wants other quotes, near enough to the market to be filled; still, it keeps all.
 
-    def __init__(self, dice: Random) -> None:
+    Args:
+        fills: takes what is told to be filled of each order, lots.
+    """
+
+    def __init__(self, dice: Random, fills: Counter[str]) -> None:
         self.is_still = False
         self._dice = dice
+        self._fills = fills
         self._quotes: list[Quote] = []
 
     def step(self, _: int, inbox: Inbox, /) -> Wanted:
         """Return the quotes of now."""
+        for fill in inbox.fills:
+            self._fills[fill.client_order_id] += fill.qty_lots
         if self.is_still:
             return Wanted([Quote(each.side, each.price_ticks, each.leaves_lots) for each in inbox.orders])
         dice, depth = self._dice, inbox.depth
         if depth.mid_ticks_x2 is None:
             return Wanted(())
-        if dice.random() < 0.4:
+        if dice.random() < 0.05:
             mid_ticks = depth.mid_ticks_x2 // 2
             least = inbox.instrument.qty_to_lots(Decimal("0.001"))
             self._quotes = [
@@ -60,7 +70,7 @@ class Restless:
                     least * dice.randint(1, _LOTS_MAX),
                 )
                 for side in Side
-                for _ in range(dice.randint(0, 2))
+                for _ in range(dice.randint(0, SIDE_QUOTES_MAX))
             ]
         return Wanted(self._quotes)
 
@@ -70,7 +80,10 @@ class TraderProcess:
 
     Args:
         sent: the orders whose fate the life before did not know; kept up to date.
-        hear: hears what the trader hears.
+        told: hears what the trader and its strategy hear.
+
+    Attributes:
+        first_names: how the ids of this life's orders start.
     """
 
     def __init__(
@@ -81,14 +94,14 @@ class TraderProcess:
         rules: OrderRules,
         dice: Random,
         sent: dict[str, Quote],
-        hear: Callable[[Sequence[news.News]], None],
+        told: Told,
     ) -> None:
         self._life = life
         self._sent = sent
-        self._hear = hear
+        self._told = told
         self._instrument = instrument
         self.door = door
-        self.strategy = Restless(dice)
+        self.strategy = Restless(dice, told.fills)
         way_ns = dice.choice(_WAYS_NS)
         self.line = SimulatedLine(
             door,
@@ -98,12 +111,13 @@ class TraderProcess:
             lambda said: life.run(lambda: self._take(said)),
         )
         now_ns = life.time_ns()
+        self.first_names = f"{PREFIX}{now_ns // NS_PER_MS}-"
         self.trader = Trader(
             self.strategy,
             instrument,
             rules,
             Terms(Requoting(Decimal(0)), PREFIX, INTERVAL_NS, LIST_NS, ARRIVAL_NS, neutral_qty=Decimal(0)),
-            (f"{PREFIX}{now_ns // NS_PER_MS}-{number}" for number in count(1)),
+            (f"{self.first_names}{number}" for number in count(1)),
             {name: UnknownOrder(quote, now_ns + ARRIVAL_NS) for name, quote in sent.items()},
         )
         life.every(_BOOK_NS, self._look)
@@ -115,7 +129,7 @@ class TraderProcess:
             self.line.tell(news.BookNews(process.books.depth(self._instrument.symbol_id, _LEVELS)))
 
     def _take(self, said: Sequence[news.News]) -> None:
-        self._hear(said)
+        self._told.hear(said)
         outbox = self.trader.step(self._life.time_ns(), said)
         self._life.point("note what is sent")
         self._sent.clear()

@@ -16,6 +16,7 @@ BEAT_NS: Final = 40 * NS_PER_MS
 _WAY_NS: Final = NS_PER_MS
 _NAMES_KEPT: Final = 30
 _TICKS_MAX: Final = 200
+_STEP_TICKS: Final = 20  # between prices, so that orders meet in queues
 _OPEN_KINDS: Final = ErrorKind.TIMEOUT, ErrorKind.DISCONNECTED, ErrorKind.UNEXPECTED_RESPONSE, ErrorKind.UNKNOWN
 
 
@@ -116,7 +117,8 @@ class Crowd:
         return "orderList/otoco", terms | {"pendingSide": side, "pendingQuantity": self._qty()}
 
     def _price(self, mid_ticks: int) -> str:
-        return f"{self._instrument.ticks_to_price(mid_ticks + self._dice.randint(-_TICKS_MAX, _TICKS_MAX)):f}"
+        price_ticks = mid_ticks + self._dice.randint(-_TICKS_MAX, _TICKS_MAX)
+        return f"{self._instrument.ticks_to_price(price_ticks // _STEP_TICKS * _STEP_TICKS):f}"
 
     def _qty(self) -> str:
         return f"{Decimal(self._dice.randint(1, 40)) / 1_000:f}"

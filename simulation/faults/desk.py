@@ -1,5 +1,6 @@
 """A desk whose nodes are killed, and whose links break, at moments that a seed chooses."""
 
+from collections import Counter
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -9,7 +10,7 @@ from journal.format import JournalMode
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from paper.access.accounts import FIRST_ACCOUNT
 from paper.exchange.news import AccountNews
-from simulation.faults.client import TraderProcess, order_rules
+from simulation.faults.client import SIDE_QUOTES_MAX, TraderProcess, order_rules
 from simulation.faults.crowd import Crowd
 from simulation.faults.door import Door
 from simulation.faults.gateway import GATEWAY, Bot, GatewayProcess
@@ -26,6 +27,7 @@ from trading.quoting import Quote
 START_NS: Final = 1_800_057_560 * NS_PER_SECOND  # a midnight comes 40 s later
 VICTIMS: Final = (ENGINE, "flow", "paper", "trader", GATEWAY, TRACKER)
 _DOWN_NS: Final = 1 * NS_PER_MS, 2 * NS_PER_SECOND
+_CUT_NS: Final = 1 * NS_PER_MS, 500 * NS_PER_MS
 
 
 class MortalDesk:
@@ -59,13 +61,14 @@ class MortalDesk:
         self.gateway: GatewayProcess | None = None
         self.tracker: TrackerProcess | None = None
         self.bots = [self._bot("keeps", False), self._bot("cancels", True)]
-        self._doors = {account: Door(account) for account in ACCOUNTS}
+        self._doors = {account: Door(account, self.heap, self.dice) for account in ACCOUNTS}
         self.crowds = [self._crowd(account) for account in ACCOUNTS if account != FIRST_ACCOUNT]
         self._sent: dict[str, Quote] = {}
         self._rules: OrderRules | None = None
         self._doomed: dict[str, int] = {}  # by process: after how many more points it dies
         self._lives: dict[str, Life] = {}
         self._is_connected = False
+        self._cut_until_ns = 0
         self.is_still = False
         for name in VICTIMS:
             self._start(name)
@@ -95,11 +98,6 @@ class MortalDesk:
         self._doomed[name] = points
 
     @property
-    def is_doomed(self) -> bool:
-        """Whether a process has still to die."""
-        return bool(self._doomed)
-
-    @property
     def is_whole(self) -> bool:
         """Whether all processes live."""
         return all(self._lives[name].is_alive for name in VICTIMS)
@@ -107,6 +105,13 @@ class MortalDesk:
     def hasten(self) -> None:
         """Let those who have still to die do so now."""
         self._doomed = dict.fromkeys(self._doomed, 0)
+
+    def cut_off(self) -> None:
+        """Lose the answers to the trader for a while, and maybe all news with them, as it is told."""
+        cut_ns = self.dice.randint(*_CUT_NS)
+        self._doors[FIRST_ACCOUNT].lose_answers(cut_ns)
+        if self.dice.random() < 0.5:
+            self._cut_until_ns = self.heap.now_ns + cut_ns
 
     def be_still(self, is_still: bool) -> None:
         """Let nobody want anything new, so that all that is on its way arrives; or go on."""
@@ -163,7 +168,7 @@ class MortalDesk:
                 self._rules,
                 self.dice,
                 self._sent,
-                self.told.hear,
+                self.told,
             )
         self.be_still(self.is_still)
 
@@ -184,15 +189,25 @@ class MortalDesk:
         )
 
     def _tell_trader(self, said: AccountNews) -> None:
-        if self.trader is not None:
+        """Tell what has happened to the trader's account; whoever quotes beside an order that may be there has more."""
+        assert self.paper is not None
+        counts = Counter(order.side for order in self.paper.ledger.open_orders_of(FIRST_ACCOUNT))
+        assert max(counts.values(), default=0) <= SIDE_QUOTES_MAX, (
+            f"the trader has no more orders than it wants: {counts}"
+        )
+        if self.trader is not None and not self._is_cut_off:
             self.trader.line.hear(said)
 
     def _tell_connection(self) -> None:
         """Tell the trader when what it hears of the exchange ends and begins."""
-        is_connected = self.paper is not None and self.paper.exchange.is_connected
+        is_connected = self.paper is not None and self.paper.exchange.is_connected and not self._is_cut_off
         if is_connected != self._is_connected and self.trader is not None:
             self._is_connected = is_connected
             self.trader.line.tell(news.Following() if is_connected else news.Silent("the exchange is gone"))
+
+    @property
+    def _is_cut_off(self) -> bool:
+        return self.heap.now_ns < self._cut_until_ns
 
     def _mid_ticks(self) -> int:
         """Return about where the market is; 0 if nobody knows."""

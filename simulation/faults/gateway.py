@@ -20,7 +20,7 @@ from desk.settings import Settings
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codec import encode_all
 from market.codes import OrderType, SelfTradePrevention, Side
-from market.events import Event
+from market.events import Accepted, Event
 from nodes.gateway.limits import client_rules, session_limits
 from sessions.client import Client
 from sessions.core import GatewayCore
@@ -245,6 +245,9 @@ class Bot:
     Attributes:
         session: what it remembers.
         heard: every report, in its order.
+        accepted: the orders of `heard` that were entered.
+        asked: those that we wanted cancelled.
+        left: those that were open when a connection was lost.
     """
 
     def __init__(
@@ -258,8 +261,12 @@ class Bot:
         is_cancel_on_disconnect: bool,
     ) -> None:
         self.is_still = False
+        self.is_cancel_on_disconnect = is_cancel_on_disconnect
         self.session = SessionEnd(name, is_cancel_on_disconnect=is_cancel_on_disconnect)
         self.heard: deque[Event] = deque()
+        self.accepted: set[int] = set()
+        self.asked: set[int] = set()
+        self.left: set[int] = set()
         self.process: GatewayProcess | None = None
         self._life = life
         self._symbol = symbol
@@ -277,6 +284,7 @@ class Bot:
             stream.end()
             return
         self.heard.extend(answer.events)
+        self.accepted |= {event.order_id for event in answer.events if isinstance(event, Accepted)}
         stream.up(answer.to_send)
         if answer.end is not None:
             stream.end()
@@ -285,6 +293,7 @@ class Bot:
         """Notice that a connection is gone."""
         if self._stream is stream:
             self._stream = None
+            self.left |= self.accepted & self.session.open_order_ids
             self._again_ns = self._life.time_ns() + self._dice.randint(*_AGAIN_NS)
 
     def _beat(self) -> None:
@@ -319,7 +328,10 @@ class Bot:
             options = {"order_type": int(kind), "self_trade_prevention": int(prevention)}
             return encode_all([session.new_order(self._symbol, side, price, qty, **options)])
         if roll < 0.85:
-            return encode_all([session.cancel(dice.choice(open_ids))])
+            order_id = dice.choice(open_ids)
+            self.asked.add(order_id)
+            return encode_all([session.cancel(order_id)])
         if roll < 0.99:
             return encode_all([session.amend(dice.choice(open_ids), price, qty)])
+        self.asked.update(range(1, session.last_order_id + 1))
         return encode_all([session.cancel_all()])

@@ -1,5 +1,6 @@
 """What the trader was told: the exchange has to stand by it."""
 
+from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -14,11 +15,13 @@ class Told:
     Attributes:
         filled: what of each was said to be filled, base asset.
         ended: those that were said to have ended.
+        fills: what strategies were told to be filled of each, lots.
     """
 
     def __init__(self) -> None:
         self.filled: dict[str, Decimal] = {}
         self.ended: dict[str, VenueOrder] = {}
+        self.fills: Counter[str] = Counter()
 
     def hear(self, said: Sequence[news.News]) -> None:
         """Take what the trader is told."""

@@ -13,7 +13,8 @@ from bus.topology import Source, source_of_order
 from journal.format import JournalMode
 from journal.journal import Journal
 from market.clock import NS_PER_MS, utc_date
-from market.events import Event, Executed
+from market.codes import CancelReason
+from market.events import Canceled, Event, Executed
 from nodes.engine.command_record import COMMANDS, journal_epoch
 from nodes.engine.core import EngineCore
 from nodes.engine.node import engine_figures
@@ -33,6 +34,7 @@ from simulation.faults.nodes import ACCOUNTS, ENGINE, EngineProcess, PaperProces
 
 _ALL: Final = Span(1_000_000)
 _OPEN: Final = {str(status) for status in OrderStatus if status.is_open}
+_ASKED_FOR: Final = CancelReason.REQUESTED, CancelReason.MASS_CANCEL
 _WHO: Final = b"a source that has kept nothing"
 
 
@@ -141,6 +143,11 @@ def _check_ledger(desk: MortalDesk, engine: EngineProcess, paper: PaperProcess, 
         if not (each.is_waiting or each.is_held)
     }
     assert resting == working, f"what is open rests at the engine: {dict(resting.items() ^ working.items())}"
+    queues: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
+    for order_id, (side, price_ticks, _) in resting.items():
+        queues[side, price_ticks].append(ledger.open_orders[order_id].queue_number)
+    disordered = {at: numbers for at, numbers in queues.items() if numbers != sorted(set(numbers))}
+    assert not disordered, f"who came first is first in the queue: {disordered}"
 
 
 def _has_ended_with_a_list(order: Order | None) -> bool:
@@ -187,6 +194,9 @@ def _check_trader(desk: MortalDesk, paper: PaperProcess, trader: TraderProcess) 
         order = orders[name]
         assert instrument.lots_to_qty(order.filled_lots) >= filled, f"a fill that was told is there: {order}"
         assert not (name in desk.told.ended and order.status.is_open), f"what has ended stays so: {order}"
+        told = instrument.lots_to_qty(desk.told.fills[name])
+        assert told <= filled, f"a strategy is told of a fill once: {told} of {order}"
+        assert told == filled or not name.startswith(trader.first_names), f"it is told of each: {told} of {order}"
     own = trader.trader.orders
     unsettled = own.unsettled()
     assert not unsettled, f"the trader knows what became of every order: {unsettled}"
@@ -220,6 +230,13 @@ def _check_bots(desk: MortalDesk, engine: EngineProcess) -> None:
         numbers = [event.sequence for event in bot.heard if event.sequence]
         assert numbers == list(range(1, len(numbers) + 1)), f"{session.client_id} has each report once"
         open_count += len(session.open_order_ids)
+        canceled = {event.order_id for event in bot.heard if isinstance(event, Canceled) and event.reason in _ASKED_FOR}
+        if bot.is_cancel_on_disconnect:
+            stayed = bot.left & session.open_order_ids
+            assert not stayed, f"{session.client_id}: no order outlives its connection: {stayed}"
+        else:
+            taken = canceled - bot.asked
+            assert not taken, f"{session.client_id}: no order ends with its connection: {taken}"
     rows = engine.core.engine.orders(desk.settings.instrument.symbol_id).tolist()
     resting_count = sum(source_of_order(row[0]) == source for row in rows)
     assert resting_count == open_count, f"{open_count} orders of bots are open, {resting_count} rest at the engine"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,15 @@ from _pytest.monkeypatch import MonkeyPatch
 from bus.engine_link import CommandBatch, EngineEnd
 from bus.feed import TopicReplica
 from bus.order_link import SourceEnd
+from market.account import VenueOrder
 from market.clock import NS_PER_MS
+from paper.exchange.engine_orders import EngineOrders
 from paper.money.ledger import Ledger
 from paper.money.order_list import Remnants
+from sessions.session_table import Session
 from simulation.faults.disk import MortalJournal
 from simulation.faults.tracker import Account, MortalFolder
+from trading.own_orders import Heard, OwnOrders
 
 
 def drop_a_commit(monkeypatch: MonkeyPatch) -> None:
@@ -110,6 +115,46 @@ def write_a_report_in_place(monkeypatch: MonkeyPatch) -> None:
     monkeypatch.setattr(MortalFolder, "write_bytes", write_twice)
 
 
+def let_orders_outlive_their_connection(monkeypatch: MonkeyPatch) -> None:
+    """The gateway cancels nothing when a client is lost."""
+    monkeypatch.setattr(Session, "outlives_connection", property(lambda session: bool(session.name)))
+
+
+def end_orders_with_their_connection(monkeypatch: MonkeyPatch) -> None:
+    """The gateway cancels the orders of a client that has asked it not to."""
+    monkeypatch.setattr(Session, "outlives_connection", property(lambda _: False))
+
+
+def tell_a_fill_twice(monkeypatch: MonkeyPatch) -> None:
+    """A strategy is told again of a fill when its order is heard of once more; the position is asked for anew."""
+    hear, told = OwnOrders.hear, dict[str, Decimal]()
+
+    def hear_again(orders: OwnOrders, order: VenueOrder, now_ns: int) -> Heard:
+        heard = hear(orders, order, now_ns)
+        filled_qty = heard.filled_qty or told.pop(order.client_order_id, Decimal(0))
+        if heard.filled_qty:
+            told[order.client_order_id] = filled_qty
+        return heard._replace(filled_qty=filled_qty)
+
+    monkeypatch.setattr(OwnOrders, "hear", hear_again)
+
+
+def quote_beside_a_lost_order(monkeypatch: MonkeyPatch) -> None:
+    """An order whose answer was lost counts as refused."""
+
+    def drop(orders: OwnOrders, client_order_id: str, _: int) -> bool:
+        orders.drop(client_order_id)
+        return False
+
+    monkeypatch.setattr(OwnOrders, "lose", drop)
+
+
+def enter_again_as_it_comes(monkeypatch: MonkeyPatch) -> None:
+    """A new engine gets the open orders in another order than that of their queues."""
+    survivors = EngineOrders._survivors
+    monkeypatch.setattr(EngineOrders, "_survivors", lambda orders, time_ms: survivors(orders, time_ms)[::-1])
+
+
 PLANTED: tuple[Callable[[MonkeyPatch], None], ...] = (
     drop_a_commit,
     forget_the_other_leg,
@@ -118,6 +163,11 @@ PLANTED: tuple[Callable[[MonkeyPatch], None], ...] = (
     journal_nothing_of_a_batch,
     overlook_a_gap,
     acknowledge_before_saving,
+    let_orders_outlive_their_connection,
+    end_orders_with_their_connection,
+    tell_a_fill_twice,
+    quote_beside_a_lost_order,
+    enter_again_as_it_comes,
 )
 PLANTED_IN_TRACKER: tuple[Callable[[MonkeyPatch], None], ...] = (
     overlook_what_was_traded_before,
