@@ -51,8 +51,8 @@ class Parity:
 
     @property
     def is_good(self) -> bool:
-        """Whether the backtest can be trusted."""
-        return self.fill_share >= FILL_SHARE_MIN and UNEXPLAINED not in self.reasons
+        """Whether the backtest can be trusted; runs in which nothing was filled show nothing."""
+        return self.live_fills > 0 and self.fill_share >= FILL_SHARE_MIN and UNEXPLAINED not in self.reasons
 
 
 def compare(one: Run, other: Run) -> Parity:

@@ -26,6 +26,11 @@ def test_two_runs_that_are_the_same_agree() -> None:
     assert parity.is_good
 
 
+def test_runs_without_a_fill_agree_on_nothing() -> None:
+    """Guards the exit code: a live trader that never got to the market has no difference either."""
+    assert not compare(_run(), _run()).is_good
+
+
 def test_another_price_for_the_same_book_is_unexplained() -> None:
     """The strategy is the same: from the same book it wants the same, or the backtest is wrong."""
     parity = compare(_run(90, 91, 92), _run(90, 95, 92))
