@@ -3,8 +3,10 @@
 import json
 import os
 import signal
+import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -12,6 +14,10 @@ import pytest
 from market.codes import Side
 from paper.admin import TOKEN_HEADER
 from tests.desk.desk_process import BTCUSDT, Desk, short_directory, until
+from venues.venue import VenueError
+
+STANDS_S = 4
+HOUR_MS = 3_600_000
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +102,92 @@ def test_a_halt_waits_for_no_maker_that_cannot_answer(desk: Desk) -> None:
     finally:
         os.kill(pid, signal.SIGCONT)
     until("it quotes both sides", lambda: sides(desk) == [Side.BUY, Side.SELL])
+
+
+STANDING = [
+    ("delay", {"ms": 300, "path": "order", "account": 1, "count": None}),
+    ("reject", {"code": -1008, "path": "order", "method": "POST", "account": 1, "count": None}),
+    ("reject_rate", {"percent": 50, "account": 1}),
+    ("late_visibility", {"ms": 1_000, "account": 1}),
+    ("mute", {"account": 1}),
+    ("mute", {"streams": "market"}),
+    ("drop_event", {"percent": 50}),
+    ("duplicate_event", {}),
+    ("reorder_events", {}),
+    ("stale_market", {}),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "options"), STANDING, ids=[f"{kind} {options}" for kind, options in STANDING])
+def test_the_desk_lives_through_a_switch_that_stands(desk: Desk, kind: str, options: dict[str, Any]) -> None:
+    """It meets the maker's calls or events; when it is over there is one quote a side, and nobody has died."""
+    before = whole(desk)
+    fault = ask_admin(desk, {"kind": kind, "for_s": STANDS_S, **options})
+    cancel_all(desk)  # so that it must quote again
+    if kind != "late_visibility":  # which counts nothing: it lets questions be answered without what is new
+        until("the switch has met something", lambda: hits(desk, fault["id"]) > 0)
+    until("it is over", lambda: not armed(desk))
+    until("it quotes both sides", lambda: sides(desk) == [Side.BUY, Side.SELL])
+    assert whole(desk) == before
+
+
+@pytest.mark.slow
+def test_the_desk_lives_with_a_venue_whose_clock_is_wrong(desk: Desk) -> None:
+    """An hour ahead: signed calls are refused meanwhile, and work again after it."""
+    before = whole(desk)
+    ask_admin(desk, {"kind": "wrong_clock", "offset_ms": HOUR_MS, "for_s": STANDS_S})
+    with urllib.request.urlopen(f"{desk.url('paper')}/api/v3/time", timeout=10) as response:
+        assert json.load(response)["serverTime"] > time.time() * 1_000 + HOUR_MS / 2
+    until("it is over", lambda: not armed(desk))
+    until("it quotes both sides", lambda: sides(desk) == [Side.BUY, Side.SELL])
+    assert whole(desk) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "options", "answer"),
+    [
+        ("disconnect", {}, "disconnected"),
+        ("disconnect", {"is_clean": True}, "disconnected"),
+        ("silent_cancel", {"count": 2, "account": 1}, "cancelled"),
+        ("wipe", {}, "wiped"),
+    ],
+)
+def test_the_desk_lives_through_a_switch_that_acts_at_once(
+    desk: Desk, kind: str, options: dict[str, Any], answer: str
+) -> None:
+    """What it has done is told; then there is one quote a side again, and nobody has died."""
+    before, quotes = whole(desk), open_ids(desk)
+    told = ask_admin(desk, {"kind": kind, **options})[answer]
+    assert told
+    if kind != "disconnect":
+        until("the quotes are others", lambda: not quotes & open_ids(desk))
+    until("it quotes both sides", lambda: sides(desk) == [Side.BUY, Side.SELL])
+    assert whole(desk) == before
+
+
+def whole(desk: Desk) -> dict[str, int]:
+    """Return how often each node has begun again; all must be there."""
+    rows = desk.cli_json("status")["nodes"]
+    assert all(row["state"] == "ready" for row in rows), rows
+    return {row["node"]: row["restarts"] for row in rows}
+
+
+def open_ids(desk: Desk) -> set[str]:
+    """Return the ids of the account's open orders."""
+    return {order.order_id for order in desk.venue().open_orders(BTCUSDT)}
+
+
+def cancel_all(desk: Desk) -> None:
+    """Cancel the account's orders; those that are gone by themselves meanwhile are none of ours."""
+    venue = desk.venue()
+    for order in venue.open_orders(BTCUSDT):
+        with suppress(VenueError):
+            venue.cancel(BTCUSDT, order.order_id)
+
+
+def hits(desk: Desk, number: int) -> int:
+    """Return how much a switch has met; it must still stand."""
+    (found,) = (each for each in armed(desk) if each["id"] == number)
+    return int(found["hits"])
