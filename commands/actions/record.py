@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from desk.client import DeskError, require_node
 from desk.settings import Settings
+from flow.live import Subscribed
 from flow.live_url import PUBLIC_STREAMS, rest_url
 from flow.recordings.cache import cache_folder
 from flow.recordings.files import RecordingFiles
@@ -158,6 +159,8 @@ class _Recording:
         """Take what has come, ask for what is missing, and write."""
         recorder, streams, files = self._recorder, self._streams, self._files
         for news in streams.take():
+            if isinstance(news, Subscribed):  # anew, too: where a machine has slept, the monotonic clock has as well
+                recorder.set_clock(time_ns() - monotonic_ns())
             recorder.hear(now_ns, news)
         for reason in streams.take_failures():
             recorder.fail_snapshot(now_ns, reason)

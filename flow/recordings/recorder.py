@@ -40,7 +40,7 @@ class Recorder:
     """One recording of one symbol.
 
     Args:
-        ahead_ns: the time of day less the monotonic time; constant, so that times in a recording never go back.
+        ahead_ns: the time of day less the monotonic time.
     """
 
     def __init__(self, instrument: Instrument, ahead_ns: int) -> None:
@@ -62,6 +62,10 @@ class Recorder:
     def has_book(self) -> bool:
         """Whether a snapshot is among the lines."""
         return self.counts["Snapshot"] > 0
+
+    def set_clock(self, ahead_ns: int) -> None:
+        """Go by a clock that may have been set, or a machine that has slept, from now on; times never go back."""
+        self._ahead_ns = max(self._ahead_ns, ahead_ns)
 
     def hear(self, now_ns: int, news: StreamNews) -> None:
         """Take news of the streams; `now_ns` is monotonic."""

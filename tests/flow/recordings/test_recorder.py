@@ -168,6 +168,20 @@ def test_first_line_of_every_file_names_the_symbol(recorder: Recorder, tmp_path:
     assert inspect(path, BTCUSDT).faults == []
 
 
+def test_machine_that_has_slept_for_a_day_records_on(recorder: Recorder) -> None:
+    """The monotonic clock sleeps with it, and a message a day away from its own time would be refused."""
+    recorder.hear(S, Lost("asleep"))
+    recorder.set_clock(AHEAD_NS + 90_000 * S)
+    recorder.hear(2 * S, Subscribed())
+    own_ms = (AHEAD_NS + 90_002 * S) // 10**6
+    recorder.hear(2 * S, Received(2 * S, update(1, 1).replace(str(AHEAD_NS // 10**6), str(own_ms))))
+    recorder.set_clock(AHEAD_NS)
+    recorder.hear(3 * S, Received(3 * S, update(2, 2).replace(str(AHEAD_NS // 10**6), str(own_ms))))
+    lines = [line.text for line in recorder.take_lines()]
+    assert [int(line.split()[0]) // S - AHEAD_NS // S for line in lines[-2:]] == [90_002, 90_003]
+    assert not recorder.counts[REFUSED]
+
+
 def test_no_snapshot_is_asked_for_without_streams(recorder: Recorder) -> None:
     """A file that is full waits for the connection."""
     recorder.hear(0, Lost("gone"))
