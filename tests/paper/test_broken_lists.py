@@ -88,6 +88,15 @@ def test_a_remnant_is_taken_out_after_a_death(desk: Desk, is_engine_new: bool) -
     assert is_settled(desk)
 
 
+def test_a_remnant_is_asked_for_again_when_the_answer_is_lost(desk: Desk) -> None:
+    """The engine took it out, and the report of that will never come: nobody else would forget it."""
+    place(desk, oco(desk))
+    desk.engine.flow(desk.exchange, Side.BUY, "91000", "0.2")
+    desk.engine.handle()
+    desk.engine.connect(desk.exchange, report_sequence=len(desk.engine.reports_since(0)))
+    assert is_settled(desk)
+
+
 def test_an_engine_that_takes_nothing_gets_what_follows_later(desk: Desk) -> None:
     """What a leg does to the others is saved, and sent as soon as the engine listens."""
     pair, triggering = place(desk, oco(desk)), place(desk, oto(desk))

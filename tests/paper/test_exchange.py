@@ -275,6 +275,8 @@ def test_an_order_that_was_not_sent_ends_with_the_engine(desk: Desk) -> None:
     assert desk.wallet(ALICE, "USDT") == (USDT, 0)
     assert not desk.ledger.open_orders
     assert desk.engine.handled_count == 0
+    other = desk.place(ALICE, desk.request(Side.BUY, "89000", "0.01"))
+    assert desk.engine.own_resting_lots().keys() == {other.order_id}, "the next command takes it along"
 
 
 def test_a_reset_account_is_as_new(desk: Desk) -> None:

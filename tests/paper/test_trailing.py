@@ -98,6 +98,18 @@ def test_a_lost_engine_gets_it_back_with_the_trail_that_it_had(desk: Desk) -> No
     assert not waiting.is_waiting
 
 
+def test_one_that_has_met_its_stop_price_does_not_wait_for_that_again(desk: Desk) -> None:
+    """At a new engine it goes on from its best price."""
+    order = stop_loss(desk, stop="89000")
+    go_to(desk, "88999", "92000")
+    desk.engine.restart()
+    desk.connect()
+    go_to(desk, "91080.01")
+    assert order.is_waiting
+    go_to(desk, "91080")
+    assert not order.is_waiting
+
+
 def test_it_survives_the_death_of_the_exchange(desk: Desk) -> None:
     """What the engine has told meanwhile is told again, and saved."""
     order_id = stop_loss(desk).order_id

@@ -145,6 +145,18 @@ def test_only_unfilled_orders_count(server: Server) -> None:
     assert 0 < int(refused[2]["RETRY-AFTER"]) <= 10
 
 
+def test_an_order_is_given_back_by_its_first_fill_alone(server: Server) -> None:
+    """The next parts give nothing back, which would be another order's."""
+    begin_minute(server)
+    timestamp = server.now_s() * 1_000
+    for price in ("90000", "89000", "88000"):
+        assert order(server, price=price, quantity="0.01", timestamp=timestamp)[0] == 200
+    for _ in range(3):
+        server.flow(Side.SELL, "90000", "0.003")
+    counts = send(server, "GET", "rateLimit/order", query=signed(server, timestamp=timestamp))[1]
+    assert [each["count"] for each in counts] == [2, 2]
+
+
 def weight_of(server: Server, method: str, path: str, **values: object) -> tuple[int, int]:
     """Return the status of a signed call and what it weighed."""
     before = int(send(server, "GET", "ping")[2]["X-MBX-USED-WEIGHT-1M"])
