@@ -52,8 +52,9 @@ def test_nothing_cuts_short_what_cancels_for_a_killed_maker(desk: Desk, is_kille
     desk.start()
     assert desk.process is not None
     _quoting(desk.run_dir)
-    os.kill(desk.node("maker")["pid"], signal.SIGKILL)
-    arm(desk, "delay", method="DELETE", ms=2_000)
+    pid = desk.node("maker")["pid"]
+    arm(desk, "delay", method="DELETE", ms=2_000)  # before: whoever cancels for it is quick
+    os.kill(pid, signal.SIGKILL)
     ask_desk(desk.run_dir, b"stop", b"maker")
     until("the first cancel hangs", lambda: not armed(desk))
     if is_killed:

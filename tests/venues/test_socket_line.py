@@ -234,7 +234,9 @@ def test_a_book_that_shows_nothing_of_what_we_do_is_not_believed(server: Server)
     line = Line(server.url, server.keys[ALICE])
     try:
         line.hear(news.Following)
+        line.listen(4.5)  # so that it has asked how far the book is, and gets that answer from now on
         line.act(bid("mine"))
+        line.hear(news.OrderNews)
         assert "says nothing" in line.hear(news.Silent).why
     finally:
         line.line.close()
