@@ -11,7 +11,7 @@ from market.codes import Side
 from paper.exchange.saves import at_once
 from paper.money.commission import Commission, FeePlace
 from paper.money.order_list import ListStatus
-from paper.money.orders import NO_LIST, OrderStatus
+from paper.money.orders import NO_LIST, ExpiryReason, OrderStatus
 from paper.units import parse_units
 from tests.paper.desk import ALICE, BOB, Desk
 from tests.paper.lists import BTC, USDT, is_settled, oco, oto, place, stored, traded_at
@@ -94,6 +94,21 @@ def test_a_remnant_is_asked_for_again_when_the_answer_is_lost(desk: Desk) -> Non
     desk.engine.flow(desk.exchange, Side.BUY, "91000", "0.2")
     desk.engine.handle()
     desk.engine.connect(desk.exchange, report_sequence=len(desk.engine.reports_since(0)))
+    assert is_settled(desk)
+
+
+def test_a_leg_that_may_have_traded_unheard_ends_the_other(desk: Desk) -> None:
+    """An amend was on its way, so nobody knows how a part of each went away; both may not go on."""
+    placed = place(desk, oco(desk))
+    stop, limit = placed.legs
+    desk.amend(limit, "0.4", "smaller")
+    desk.engine.flow(None, Side.BUY, "91000", "0.2")
+    desk.engine.handle()
+    desk.engine.connect(desk.exchange, report_sequence=len(desk.engine.reports_since(0)))
+    desk.pump()
+    assert (limit.status, limit.expiry_reason) == (OrderStatus.EXPIRED, ExpiryReason.OTHER_LEG)
+    assert (stop.status, stop.leaves_lots) == (OrderStatus.NEW, 40_000)
+    assert desk.wallet(ALICE, "BTC")[1] == parse_units("0.4")
     assert is_settled(desk)
 
 
