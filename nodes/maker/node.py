@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from desk.run_dir import NodeError
 from desk.settings import Settings
 from desk.strategy import model_of, strategy_of
 from desk.strategy_file import StrategyError
@@ -16,6 +17,7 @@ from trading.strategy import Strategy
 from venues.binance import BinanceVenue
 from venues.polling_line import PollingLine, VenueCalls
 from venues.trading_line import TradingLine
+from venues.venue import VenueError
 
 
 def run(node: Node) -> None:
@@ -37,9 +39,18 @@ def run(node: Node) -> None:
 
 
 def clean_up(node: Node) -> None:
-    """Cancel what a maker of this desk that was killed has left at the venue, whatever its strategy is."""
+    """Cancel what a maker of this desk that was killed has left at the venue, whatever its strategy is.
+
+    Raises:
+        NodeError: if orders of ours may be left there.
+    """
     end_earlier(node.settings.run_dir)
-    _maker(node, _polling_line, model_of(node.settings)).stop()
+    try:
+        maker = _maker(node, _polling_line, model_of(node.settings))
+    except VenueError as error:
+        prefix = own_prefix(node.settings.run_dir)
+        raise NodeError(f"own orders ({prefix}...) may be left at the venue: {error}") from None
+    maker.stop()
 
 
 _MakeLine = Callable[[Settings, BinanceVenue, Callable[[], int]], TradingLine]

@@ -39,14 +39,17 @@ def test_a_stopped_maker_has_cancelled_its_orders_and_stays_stopped(desk: Desk) 
 
 
 def test_a_stop_that_leaves_orders_says_so(desk: Desk) -> None:
-    """While the exchange is away, a maker cannot cancel: exit code 1, and which orders are left."""
+    """While the exchange is away, a maker cannot cancel: exit code 1, and which orders may be left.
+
+    How many are is nobody's to say: the maker cancels while an exchange that has said that it goes still answers.
+    """
     desk.start()
     _quoting(desk.run_dir)
     assert desk.cli("stop", "paper").returncode == 0
     result = desk.cli("stop", "maker")
     assert result.returncode == 1
     assert result.stderr.startswith("error: maker is stopped, but: ")
-    assert len(_open_orders(desk.run_dir)) == 2
+    assert "may be left at the venue" in result.stderr
     failed = desk.cli("start", "maker")
     assert failed.returncode == 1
     assert failed.stderr.startswith("error: maker did not get ready: ")
