@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from desk.desk_file import kept_settings
 from desk.run_dir import WATCHDOG, holder_pid
 from market.account import VenueOrder
 from market.codes import Side
@@ -72,6 +73,14 @@ def test_orders_of_a_maker_that_ends_go_and_it_is_back(quoting_desk: Desk, end: 
     assert (after["restarts"], after["pid"] != before["pid"]) == (before["restarts"] + 1, True)
     assert [each.client_order_id for each in quoting_desk.venue().open_orders()].count("by-hand") == 1
     assert "takes the maker's orders away" in quoting_desk.log("maker")
+
+
+def test_a_maker_that_lives_is_left_alone(quoting_desk: Desk) -> None:
+    """For longer than it may be silent; started, it takes some 3 s until its first beat."""
+    settings = kept_settings(quoting_desk.run_dir)
+    assert settings is not None
+    lived_s = 2 * float(settings.settings["maker.silence_s"]) + 2
+    until("it has lived long", lambda: quoting_desk.node("maker")["uptime_s"] > lived_s, 30)
 
 
 def test_a_maker_without_its_watchdog_starts_anew(quoting_desk: Desk) -> None:
