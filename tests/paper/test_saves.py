@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -180,3 +181,22 @@ def test_a_bug_in_what_waits_is_met_again_by_the_next_save(group: Group) -> None
     with pytest.raises(ZeroDivisionError):
         group.desk.exchange.saves.save()
     assert not pending.is_done
+
+
+def test_a_transaction_that_fails_takes_its_trades_back(tmp_path: Path) -> None:
+    """Else the next one would save a trade for which nobody has paid."""
+    desk = Desk(tmp_path).connect()
+    order = desk.place(ALICE, desk.request(Side.BUY, "90000", "0.01"))
+    desk.engine.flow(desk.exchange, Side.SELL, "90000", "0.01")
+    (trade,) = desk.ledger.history.trades_of_order(order.order_id)
+
+    def fail() -> None:
+        with desk.ledger.transaction():
+            desk.ledger.add_trade(replace(trade, trade_id=trade.trade_id + 1))
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    desk.exchange.deposit(ALICE, "USDT", 1, desk.engine.time_ns)
+    assert desk.ledger.history.trades_of_order(order.order_id) == [trade]
+    desk.ledger.close()

@@ -92,6 +92,15 @@ def test_an_account_has_its_orders() -> None:
     usage.charge_orders(ALICE, 1, MINUTE_S + 10)
 
 
+def test_a_list_that_fails_after_a_leg_has_traded_leaves_no_credit() -> None:
+    """The leg was given back by its fill, and the list gives all its legs back: no more than were counted."""
+    usage = Usage()
+    usage.charge_orders(ALICE, 3, MINUTE_S)
+    usage.give_back_orders(ALICE, 1, MINUTE_S)
+    usage.give_back_orders(ALICE, 3, MINUTE_S)
+    assert [each["count"] for each in usage.documents(None, ALICE, MINUTE_S)] == [0, 0]
+
+
 def test_limits_that_are_off_still_count() -> None:
     """Clients go by the headers."""
     usage = Usage(is_limiting=False)
