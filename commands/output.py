@@ -1,4 +1,4 @@
-"""The standard output of a command, which may be a full disk or a reader that is gone: that is one line, too."""
+"""The standard output of a command: a full disk is one line, a reader that has seen enough is none."""
 
 import io
 import os
@@ -23,6 +23,8 @@ class _Output(io.FileIO):
     def write(self, data: "ReadableBuffer", /) -> int:
         try:
             return super().write(data)
+        except BrokenPipeError:
+            raise
         except OSError as error:
             raise OutputError(f"cannot write the output: {error.strerror}") from None
 
@@ -33,6 +35,7 @@ def output_told() -> Iterator[None]:
 
     Raises:
         OutputError: if it cannot be; whatever else may have been.
+        SystemExit: with 1 and no word, if the reader of a pipe has gone, as of `| head`.
     """
     plain = sys.stdout
     if not isinstance(plain, io.TextIOWrapper):  # it is closed, and nothing is printed; or a test has it
@@ -51,8 +54,11 @@ def output_told() -> Iterator[None]:
             yield
         finally:
             sys.stdout.flush()
-    except OutputError:  # what is left of it goes nowhere, or Python would try once more at its end, and tell of that
+    except (OutputError, BrokenPipeError) as error:
+        # What is left of it goes nowhere, or Python would try once more at its end, and tell of that.
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, plain.fileno())
         os.close(nowhere)
+        if isinstance(error, BrokenPipeError):
+            sys.exit(1)
         raise
