@@ -2,7 +2,7 @@
 
 import pytest
 
-from market.codes import Side
+from market.codes import SelfTradePrevention, Side
 from paper.errors import ErrorKind, ExchangeError
 from paper.exchange.order_lists import NewList, pair_of
 from paper.money.order_list import Contingency, ListStatus
@@ -347,3 +347,13 @@ def test_stops_of_lists_count_like_others(desk: Desk) -> None:
         place(desk, new)
     with pytest.raises(ExchangeError, match="MAX_NUM_ALGO_ORDERS"):
         place(desk, oco(desk, qty="0.01"))
+
+
+def test_a_leg_of_which_prevention_takes_a_part_ends_the_other(desk: Desk) -> None:
+    """It has begun to work, though nothing has traded; what is left of it is all that stays set aside."""
+    stop, limit = place(desk, oco(desk)).legs
+    decrement = SelfTradePrevention.DECREMENT
+    desk.place(ALICE, desk.request(Side.BUY, "91000", "0.1", self_trade_prevention=decrement))
+    assert (stop.status, stop.expiry_reason) == (OrderStatus.EXPIRED, ExpiryReason.OTHER_LEG)
+    assert (limit.leaves_lots, desk.wallet(ALICE, "BTC")[1]) == (40_000, parse_units("0.4"))
+    assert is_settled(desk)
