@@ -106,9 +106,11 @@ class Node:
         """Tell a node that is a process to stop, at a signal: also one that still starts.
 
         Raises:
-            SystemExit: in a node that does not serve yet, and has nothing to put in order.
+            SystemExit: in a node that does not serve yet, and has nothing to put in order. Where that is lost, as in
+                what a compiler calls back, the node stops as soon as it could be told to.
         """
         if not self._stops:
+            self._is_stopping = True
             raise SystemExit(0)
         self.stop()
 
