@@ -29,11 +29,20 @@ class Line(NamedTuple):
 
     Attributes:
         begins_with: what a new file may begin with in front of this line, which is a snapshot: a mark, and the updates
-            since it was asked for, some of which may be newer. None: a book cannot begin here.
+            that came before it but are newer. None: a book cannot begin here.
     """
 
     text: str
     begins_with: tuple[str, ...] | None = None
+
+
+class _Update(NamedTuple):
+    """An update of the depth that is among the lines; `received_ns` is monotonic."""
+
+    received_ns: int
+    first_id: int
+    last_id: int
+    text: str
 
 
 class Recorder:
@@ -48,10 +57,8 @@ class Recorder:
         self._parser = MessageParser(instrument)
         self._ahead_ns = ahead_ns
         self._lines: deque[Line] = deque()
-        self._asked_ns = 0  # when a snapshot was
-        self._updates: deque[str] = deque(maxlen=_UPDATES_MAX)  # since then
+        self._updates: deque[_Update] = deque(maxlen=_UPDATES_MAX)  # the last since the last gap
         self._is_subscribed = False
-        self._chain: tuple[int, int] | None = None  # first and last id of the updates since the last gap
         self._snapshot_id: int | None = None  # of the last one since then
         self._snapshot_due_ns: int | None = None
         self._backoff = Backoff(_PAUSE_NS, _PAUSE_NS_MAX)
@@ -93,8 +100,6 @@ class Recorder:
         if self._snapshot_due_ns is None or now_ns < self._snapshot_due_ns:
             return False
         self._snapshot_due_ns = now_ns + _ANSWER_NS_MAX
-        self._asked_ns = now_ns
-        self._updates.clear()
         return True
 
     def fail_snapshot(self, now_ns: int, reason: str) -> None:
@@ -109,7 +114,8 @@ class Recorder:
             self._snapshot_due_ns = now_ns
 
     def _await_snapshot(self, from_ns: int) -> None:
-        self._chain = self._snapshot_id = None
+        self._updates.clear()
+        self._snapshot_id = None
         self._snapshot_due_ns = from_ns
 
     def _receive(self, received_ns: int, text: str) -> None:
@@ -123,14 +129,16 @@ class Recorder:
         begins_with = None
         if isinstance(record, DepthUpdate):
             self._follow(received_ns, record)
-            self._updates.append(line)
+            self._updates.append(_Update(received_ns, record.first_update_id, record.update_id, line))
         elif isinstance(record, Snapshot):
-            if self._chain is not None and record.update_id < self._chain[0] - 1:  # older than the updates: of no use
+            if self._updates and record.update_id < self._updates[0].first_id - 1:  # what follows it is not known
                 self.fail_snapshot(received_ns, f"the snapshot is of id {record.update_id}, before the updates")
                 return
             self._snapshot_id, self._snapshot_due_ns = record.update_id, None
             self._backoff.end()
-            begins_with = self._mark_line(min(self._asked_ns, received_ns), BEGIN), *self._updates
+            newer = [update for update in self._updates if update.last_id > record.update_id]
+            begin_ns = newer[0].received_ns if newer else received_ns
+            begins_with = self._mark_line(begin_ns, BEGIN), *(update.text for update in newer)
         elif record is None:  # an answer, or of a stream that nobody asked for
             return
         if not self.counts:
@@ -140,17 +148,13 @@ class Recorder:
 
     def _follow(self, received_ns: int, update: DepthUpdate) -> None:
         """Note where an update goes on from; one that does not go on is a gap, and the book begins anew."""
-        first_id, last_id = update.first_update_id, update.update_id
-        if self._chain is None:
-            self._chain = first_id, last_id
+        first_id = update.first_update_id
+        if not self._updates:
             if self._snapshot_id is None or self._snapshot_id < first_id - 1:
                 self._snapshot_due_ns = received_ns  # one taken from now on is not older than this update
-        elif first_id > self._chain[1] + 1:
-            self._mark(received_ns, GAP, f"expected an update from id {self._chain[1] + 1}, was {first_id}")
+        elif first_id > (next_id := self._updates[-1].last_id + 1):
+            self._mark(received_ns, GAP, f"expected an update from id {next_id}, was {first_id}")
             self._await_snapshot(received_ns + _PAUSE_NS)
-            self._chain = first_id, last_id
-        else:
-            self._chain = self._chain[0], max(last_id, self._chain[1])
 
     def _mark(self, at_ns: int, event: str, reason: str) -> None:
         self.counts[event] += 1

@@ -133,10 +133,10 @@ def test_times_are_of_day_and_a_message_is_one_line(recorder: Recorder) -> None:
     (_, (line, begins_with)) = recorder.take_lines()
     assert line.startswith(f"{AHEAD_NS + 7} {{")
     assert "\n" not in line
-    assert begins_with == (beginning(0),)
+    assert begins_with == (beginning(7),)
 
 
-def test_new_file_begins_with_the_updates_since_the_snapshot_was_asked_for(recorder: Recorder) -> None:
+def test_new_file_begins_with_the_updates_that_are_newer_than_its_snapshot(recorder: Recorder) -> None:
     """A snapshot may be older than the last updates that came before it: the next file needs them, too."""
     recorder.hear(0, Received(0, update(1, 2)))
     recorder.take_snapshot_request(0)
@@ -147,8 +147,38 @@ def test_new_file_begins_with_the_updates_since_the_snapshot_was_asked_for(recor
     assert recorder.take_snapshot_request(5)
     recorder.hear(6, Received(6, update(5, 6)))
     recorder.hear(7, Received(7, snapshot(5)))
-    begins_with = beginning(5), f"{AHEAD_NS + 6} {update(5, 6)}"
+    begins_with = beginning(6), f"{AHEAD_NS + 6} {update(5, 6)}"
     assert recorder.take_lines()[-1] == Line(f"{AHEAD_NS + 7} {snapshot(5)}", begins_with)
+
+
+def test_new_file_lacks_nothing_when_a_snapshot_comes_after_another_was_asked_for(recorder: Recorder) -> None:
+    """What came between the two questions is newer than the first one's answer."""
+    recorder.hear(0, Received(0, snapshot(2)))
+    recorder.hear(0, Received(0, update(3, 4)))
+    recorder.ask_snapshot(1)
+    assert recorder.take_snapshot_request(1)
+    recorder.hear(2, Received(2, update(5, 6)))
+    assert recorder.take_snapshot_request(100 * S)
+    recorder.hear(100 * S, Received(100 * S, snapshot(4)))
+    begins_with = beginning(2), f"{AHEAD_NS + 2} {update(5, 6)}"
+    assert recorder.take_lines()[-1].begins_with == begins_with
+
+
+def test_no_file_begins_with_a_snapshot_after_which_updates_are_forgotten(recorder: Recorder) -> None:
+    """Who waits for a snapshot for too long would begin a file with a gap that nobody has told of."""
+    recorder.hear(0, Received(0, snapshot(0)))
+    recorder.ask_snapshot(0)
+    assert recorder.take_snapshot_request(0)
+    for number in range(1, 10_003):
+        recorder.hear(number, Received(number, update(number, number)))
+    recorder.take_lines()
+    recorder.hear(S, Received(S, snapshot(1)))
+    assert not recorder.take_lines()
+    assert recorder.last_problem == "the snapshot is of id 1, before the updates"
+    assert recorder.take_snapshot_request(3 * S)
+    recorder.hear(3 * S, Received(3 * S, snapshot(2)))
+    _, *newer = recorder.take_lines()[-1].begins_with or ()
+    assert len(newer) == 10_000
 
 
 @pytest.mark.parametrize("is_first", [True, False])
