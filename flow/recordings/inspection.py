@@ -145,7 +145,7 @@ def sha256_of(path: Path) -> str:
 
 def _records(path: Path, instrument: Instrument, skipped: Counter[str]) -> Iterator[Record]:
     if is_public_data(path):
-        return iter(read_public_data(path, instrument))
+        return read_public_data(path, instrument, skipped)
     return read_recording(path, instrument, skipped)
 
 

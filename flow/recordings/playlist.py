@@ -59,7 +59,7 @@ def read_part(part: Part, instrument: Instrument, skipped: Counter[str] | None =
     Where public data has no best prices either, they are inferred from the trades, see `infer_best_prices`.
 
     Args:
-        skipped: counts, by what they are, the messages of a recording that are of no use.
+        skipped: counts, by what they are, the messages or rows that are of no use.
 
     Raises:
         OSError, RecordingError: as the readers of files.
@@ -71,7 +71,7 @@ def read_part(part: Part, instrument: Instrument, skipped: Counter[str] | None =
     if not all(map(is_public_data, part)):
         raise RecordingError("expected files of one time to be recordings of streams or public data, not both")
     # A trade and the best prices after it often have the same time; the trade comes first.
-    streams = [read_public_data(path, instrument) for path in part]
+    streams = [read_public_data(path, instrument, skipped) for path in part]
     records = merge(*streams, key=lambda record: (record.received_ns, isinstance(record, BookTicker)))
     has_tickers = any("-bookTicker-" in path.name for path in part)
     return with_depth(records if has_tickers else infer_best_prices(records))

@@ -15,13 +15,14 @@ import re
 import struct
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from flow.exact_units import InstrumentUnits
-from flow.recordings.recording import BookTicker, Record, RecordedTrade, RecordingError
+from flow.exact_units import InstrumentUnits, decimal_units
+from flow.recordings.recording import ONE_SIDED, BookTicker, Record, RecordedTrade, RecordingError
 from market.clock import NS_PER_MS, NS_PER_US
 from market.codes import Side
 from market.instrument import Instrument
@@ -56,8 +57,11 @@ def public_data_symbol(path: Path) -> str:
     return match["symbol"]
 
 
-def read_public_data(path: Path, instrument: Instrument) -> Iterator[Record]:
+def read_public_data(path: Path, instrument: Instrument, skipped: Counter[str] | None = None) -> Iterator[Record]:
     """Read the trades or best prices of a file by time and id; times of the exchange stand for those of receipt.
+
+    Args:
+        skipped: counts, by what they were, the rows that a replay has no use for.
 
     Raises:
         OSError: if the file cannot be read.
@@ -74,7 +78,10 @@ def read_public_data(path: Path, instrument: Instrument) -> Iterator[Record]:
             record = read(row.cells, units, _TIME_CELLS[kind])
         except (ValueError, KeyError, IndexError) as error:
             raise _row_error(path, kind, row, error) from error
-        yield record
+        if record is not None:
+            yield record
+        elif skipped is not None:
+            skipped[ONE_SIDED] += 1
 
 
 class _Row(NamedTuple):
@@ -124,11 +131,15 @@ def _trade(cells: Sequence[str], units: InstrumentUnits, time_cell: int) -> Reco
     return RecordedTrade(_time_ns(cells[time_cell]), _whole(cells[0]), *level, side)
 
 
-def _best_prices(cells: Sequence[str], units: InstrumentUnits, time_cell: int) -> BookTicker:
+def _best_prices(cells: Sequence[str], units: InstrumentUnits, time_cell: int) -> BookTicker | None:
+    """Return best prices, None where a side is empty, which is told as price 0."""
+    at_ns, update_id = _time_ns(cells[time_cell]), _whole(cells[0])
+    if not (decimal_units(cells[1]) and decimal_units(cells[3])):
+        return None
     bid, ask = units.level(cells[1], cells[2]), units.level(cells[3], cells[4])
     if bid.price_ticks >= ask.price_ticks:
         raise ValueError("expected a bid below the ask")
-    return BookTicker(_time_ns(cells[time_cell]), _whole(cells[0]), bid, ask)
+    return BookTicker(at_ns, update_id, bid, ask)
 
 
 def _whole(text: str) -> int:

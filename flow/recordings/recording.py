@@ -33,6 +33,8 @@ BEGIN = "begin"
 GAP = "gap"
 REFUSED = "refused"
 
+ONE_SIDED = "bookTicker of an empty side"
+
 _LINE_CHARACTERS_MAX = 4 << 20
 _STAMP_DIGITS_MAX = 19
 _TAKER_SIDE = {True: Side.SELL, False: Side.BUY}  # m: the buyer is the maker
@@ -44,7 +46,6 @@ _DATES_NS = (10**18, 5 * 10**18)  # 2001 to 2128
 _LINES_WITHOUT_TIME_MAX = 100_000
 _USED_STREAM = re.compile(r"[a-z0-9]+@(depth(@[0-9]+ms)?|trade|bookTicker)", re.ASCII)
 _USED_EVENTS = ("depthUpdate", "trade")
-_ONE_SIDED = "bookTicker of an empty side"
 
 
 class RecordingError(ValueError):
@@ -231,7 +232,7 @@ class MessageParser:
                 return RecordedTrade(received_ns, _whole(message["t"]), *level, side)
             case None if "u" in message:  # a bookTicker names no event
                 if not (decimal_units(message["b"]) and decimal_units(message["a"])):
-                    self._skipped[_ONE_SIDED] += 1  # the next depth update tells as much of the book
+                    self._skipped[ONE_SIDED] += 1  # the next depth update tells as much of the book
                     return None
                 bid = self._units.level(message["b"], message["B"])
                 ask = self._units.level(message["a"], message["A"])

@@ -1,12 +1,14 @@
 """What is replayed: recordings one after the other, and Binance's public data files."""
 
 import zipfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from flow.recordings import public_data
 from flow.recordings.book import RecordedBook
+from flow.recordings.inspection import inspect
 from flow.recordings.playlist import infer_best_prices, is_complete, read_part, symbol_of
 from flow.recordings.public_data import read_public_data
 from flow.recordings.recording import BookTicker, DepthUpdate, Record, RecordedTrade, RecordingError, Snapshot
@@ -78,6 +80,17 @@ def test_merges_trades_and_best_prices_of_one_time(tmp_path: Path) -> None:
         BookTicker(later_ns, 2, bid, ask),
         DepthUpdate(later_ns, 2, 2, (bid,), (ask, Level(6_183_002, 0))),
     ]
+
+
+@pytest.mark.parametrize("empty", ["72,0.00000000,0,61830.03,0.6", "72,61830.01,0.4,0,0.00000000"])
+def test_passes_over_best_prices_of_an_empty_side(empty: str, tmp_path: Path) -> None:
+    """A day of data does not end where a side of the book was empty for a moment."""
+    text = FUTURES_TICKERS.replace("72,61830.01,0.4,61830.03,0.6", empty)
+    path = written(tmp_path, "BTCUSDT-bookTicker-2024-08-08.csv", text)
+    skipped: Counter[str] = Counter()
+    assert [type(record) for record in read_part((path,), BTCUSDT, skipped)] == [Snapshot]
+    assert skipped.total() == 1
+    assert inspect(path, BTCUSDT).skipped == skipped
 
 
 def test_infers_best_prices_that_never_cross() -> None:
