@@ -73,12 +73,12 @@ class TradeMean:
         self._sum_units = 0
         self._has_traded = False
 
-    def add(self, price_units: int, time_ms: int) -> None:
-        """Take in the next trade; none is older than the one before it."""
+    def add(self, price_units: int, time_ms: int, count: int = 1) -> None:
+        """Take in the next trade, or all of a second at their average; none is older than the one before it."""
         open_ms = time_ms // BUCKET_WIDTH_MS * BUCKET_WIDTH_MS
         if not self._buckets or self._buckets[-1].open_ms < open_ms:
             self._buckets.append(_Bucket(open_ms))
-        self._change(self._buckets[-1], _ONE, price_units * _ONE)
+        self._change(self._buckets[-1], count * _ONE, price_units * count * _ONE)
         self._has_traded = True
         self._forget(time_ms)
 

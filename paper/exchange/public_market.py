@@ -10,7 +10,7 @@ from market.feed_messages import BookTrade
 from paper.exchange.filters import AVERAGE_MINUTES
 from paper.exchange.price_range import ANY_PRICE, PriceRange, ReferencePrice, TradeMean
 from paper.exchange.tape import Bar, PublicTrade, Tape
-from paper.intervals import MINUTE_MS, Interval
+from paper.intervals import MINUTE_MS, SECOND_MS, Interval
 from paper.money.kept_bars import KeptBar
 from paper.money.ledger import Ledger
 from paper.units import Symbol
@@ -74,14 +74,15 @@ class PublicMarket:
 
     def __init__(self, ledger: Ledger, view: BookView, first_update_id: int) -> None:
         self.symbols: Mapping[str, Symbol] = ledger.symbols
-        self.tapes: Final = {symbol.symbol_id: _known_tape(ledger, symbol) for symbol in self.symbols.values()}
+        known = {symbol: _known_bars(ledger, symbol) for symbol in self.symbols.values()}
+        self.tapes: Final = {symbol.symbol_id: Tape(bars) for symbol, bars in known.items()}
         self._saved_ids = {symbol_id: tape.last_id for symbol_id, tape in self.tapes.items()}
         self.listeners: list[MarketListener] = []
         self._ledger = ledger
         self._view = view
         self._symbols_by_id = {symbol.symbol_id: symbol for symbol in self.symbols.values()}
         self._update_ids = dict.fromkeys(self._symbols_by_id, first_update_id)
-        self._means = {symbol_id: TradeMean() for symbol_id in self._symbols_by_id}
+        self._means = {symbol.symbol_id: _known_mean(symbol, bars) for symbol, bars in known.items()}
 
     def on_trades(self, epoch: int, symbol_id: int, trades: Sequence[BookTrade], time_ns: int) -> None:
         """Add trades of the book feed, oldest first, to the tape; those that it has are passed over.
@@ -95,7 +96,7 @@ class PublicMarket:
             time_ns: now, ns since 1970 UTC: that of trades whose engine tells none.
         """
         symbol, tape, told = self._symbols_by_id[symbol_id], self.tapes[symbol_id], []
-        traded_ns = tape.trades[-1].time_ns if tape.trades else 0
+        known_id, traded_ns = tape.last_id, tape.trades[-1].time_ns if tape.trades else 0
         for each in trades:
             trade_id = self._ledger.trade_id(epoch, each.trade_id)
             traded_ns = min(time_ns, max(each.time_ns or time_ns, traded_ns))
@@ -103,6 +104,8 @@ class PublicMarket:
         if fresh := tape.add(told):
             mean = self._means[symbol_id]
             for trade in fresh:
+                if trade.trade_id <= known_id:
+                    continue  # told again: the mean has its second
                 mean.add(trade.price_ticks * symbol.tick_units, trade.time_ms)
             for listener in self.listeners:
                 listener.on_trades(symbol, fresh)
@@ -203,8 +206,16 @@ class PublicMarket:
         return Bar.flat(open_ms, self.last_ticks(symbol, now_ms))
 
 
-def _known_tape(ledger: Ledger, symbol: Symbol) -> Tape:
+def _known_bars(ledger: Ledger, symbol: Symbol) -> Mapping[int, Sequence[Bar]]:
     known: dict[int, list[Bar]] = {}
     for length_ms, _, figures in ledger.bars.read(symbol.name):
         known.setdefault(length_ms, []).append(Bar(*figures))
-    return Tape(known)
+    return known
+
+
+def _known_mean(symbol: Symbol, known: Mapping[int, Sequence[Bar]]) -> TradeMean:
+    mean = TradeMean()
+    for second in known.get(SECOND_MS, ()):
+        price_units = second.notional_ticks_lots * symbol.tick_units // second.qty_lots
+        mean.add(price_units, second.open_ms, second.count)
+    return mean

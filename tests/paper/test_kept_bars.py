@@ -72,6 +72,35 @@ def test_what_was_not_kept_yet_is_what_the_engine_tells_again(desk: Desk, tmp_pa
     living.ledger.close()
 
 
+def test_the_reference_price_is_the_same_after_a_death(desk: Desk) -> None:
+    """Whether an engine tells none of its trades again, some or all; what was not kept yet counts once."""
+    trades = [
+        BookTrade(number, 9_000_000 + number * number, 7, Side.BUY, NOW_MS * NS_PER_MS + number * 250 * NS_PER_MS)
+        for number in range(1, 401)
+    ]
+    symbol, now_ms = desk.exchange.symbols["BTCUSDT"], NOW_MS + 301 * SECOND_MS
+
+    def hear_of(told: list[BookTrade]) -> None:
+        desk.exchange.market.on_trades(desk.engine.epoch, 0, told, now_ms * NS_PER_MS)
+
+    assert desk.exchange.market.reference_price(symbol, now_ms) is None
+    hear_of(trades[:300])
+    desk.exchange.market.save_bars()
+    kept = desk.exchange.market.reference_price(symbol, NOW_MS + 80 * SECOND_MS)
+    hear_of(trades)
+    before = desk.exchange.market.reference_price(symbol, now_ms)
+    assert before is not None
+    assert before.price_units is not None
+    for first in (300, 200, 0):
+        desk.kill()
+        assert desk.exchange.market.reference_price(symbol, NOW_MS + 80 * SECOND_MS) == kept
+        hear_of(trades[first:])
+        assert desk.exchange.market.reference_price(symbol, now_ms) == before
+    desk.exchange.market.save_bars()
+    desk.kill()
+    assert desk.exchange.market.reference_price(symbol, now_ms + HOUR_MS) == (None, now_ms + HOUR_MS)
+
+
 def test_a_new_engine_trades_on_in_the_same_bar(desk: Desk) -> None:
     """Its trades are numbered behind all earlier ones."""
     hear(desk, 1, LAST)
