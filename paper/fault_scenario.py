@@ -20,6 +20,7 @@ from paper.faults import ARMED_MAX, SEED_MAX, Effect, FaultError, FaultKind, Fau
 
 _AT_S_MAX: Final = 86_400
 _ROW_KEYS: Final = ("at_s", "switch", "value", "for_s")
+_LASTING: Final = [str(kind) for kind in FaultKind if kind.effect is not Effect.AT_ONCE]
 
 
 class ScenarioError(MendableError):
@@ -94,13 +95,13 @@ def _wrong_in_row(row: Mapping[str, Any], symbols: Collection[str]) -> Iterator[
     if not isinstance(value, dict) or {"kind", "for_s"} & value.keys():
         yield f"expected value to be a table of the switch's options alone, {what_was(row, 'value')}"
         return
+    if row.get("switch") in _LASTING and "for_s" not in row:
+        yield f"{row['switch']}: expected for_s, in seconds"
     try:
         fault = Faults().read(_document(row))
     except FaultError as error:
-        yield str(error).replace('{"kind": ...} with', "switch to be")
+        yield from str(error).replace('{"kind": ...} with', "switch to be").splitlines()
         return
-    if fault.kind.effect is not Effect.AT_ONCE and "for_s" not in row:
-        yield f"{fault.kind}: expected for_s, in seconds"
     if value.get("symbol", next(iter(symbols))) not in symbols:
         yield f"{fault.kind}: expected symbol to be one of {', '.join(symbols)}, {what_was(value, 'symbol')}"
 

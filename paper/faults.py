@@ -33,7 +33,7 @@ class Effect(StrEnum):
 
 
 class FaultError(Exception):
-    """A switch was set wrongly; the text says what was expected."""
+    """A switch was set wrongly; the text has a line for each thing that is wrong with it."""
 
 
 def what_was(given: Mapping[str, Any], name: str) -> str:
@@ -71,6 +71,10 @@ class Option:
     default: Any = None
     is_required: bool = False
 
+    def is_met_by(self, given: Mapping[str, Any]) -> bool:
+        """Say whether what is given has a value for it that may be one, or may do without and does."""
+        return self.is_right(given[self.name]) if self.name in given else not self.is_required
+
 
 def _integer(low: int, high: int) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
@@ -96,10 +100,6 @@ def _text(name: str, *, is_required: bool = False) -> Option:
     return Option(name, is_right, f"a text of at most {_TEXT_LENGTH_MAX} characters", is_required=is_required)
 
 
-def _optional_number(name: str, low: int, high: int) -> Option:
-    return Option(name, _integer(low, high), f"an integer from {low} to {high}")
-
-
 _ACCOUNT: Final = Option("account", _integer(1, 2**31), "the number of an account")
 _PERCENT: Final = _number("percent", 1, 100, 100)
 _SEED: Final = _number("seed", 0, SEED_MAX, 0)
@@ -107,7 +107,7 @@ _OF_STREAMS: Final = (_choice("streams", "all", *Streams, default="all"), _ACCOU
 _OF_EVENTS: Final = (*_OF_STREAMS, _text("event"), _PERCENT, _SEED)
 
 # How long a fault may be armed, unless it is spent or cleared before.
-_LEASE: Final = _optional_number("for_s", 1, _FOR_S_MAX)
+_LEASE: Final = Option("for_s", _integer(1, _FOR_S_MAX), f"an integer from 1 to {_FOR_S_MAX}")
 
 # Which calls a fault meets; what is not given fits every call.
 _CONDITIONS: Final = (
@@ -336,7 +336,7 @@ class Faults:
         """Return the fault that a document like {"kind": "delay", "ms": 500} describes, not yet armed.
 
         Raises:
-            FaultError: saying what was expected.
+            FaultError: naming all that is wrong, each in a line.
         """
         given = dict(document) if isinstance(document, dict) else {}
         kind = next((each for each in FaultKind if str(each) == given.get("kind")), None)
@@ -344,18 +344,19 @@ class Faults:
             one = f'{{"kind": ...}} with one of {", ".join(map(str, FaultKind))}'
             raise FaultError(f"expected {one}, {what_was(given, 'kind')}")
         del given["kind"]
-        options = kind.all_options
-        if unknown := sorted(given.keys() - {option.name for option in options}):
-            known = ", ".join(option.name for option in options) or "nothing more"
-            raise FaultError(f"{kind} has no {', '.join(unknown)[:_TEXT_LENGTH_MAX]}; expected {known}")
         if isinstance(given.get("path"), str):
             given["path"] = given["path"].removeprefix("/api/v3/")
-        values = {option.name: given.get(option.name, option.default) for option in options}
+        options, wrong = kind.all_options, []
+        if unknown := sorted(given.keys() - {option.name for option in options}):
+            known = ", ".join(option.name for option in options) or "nothing more"
+            wrong.append(f"{kind} has no {', '.join(unknown)[:_TEXT_LENGTH_MAX]}; expected {known}")
         for option in options:
-            is_left_out = option.name not in given
-            if (is_left_out and option.is_required) or (not is_left_out and not option.is_right(given[option.name])):
+            if not option.is_met_by(given):
                 expected = f"expected {option.name} to be {option.expected}"
-                raise FaultError(f"{kind}: {expected}, {what_was(given, option.name)}")
+                wrong.append(f"{kind}: {expected}, {what_was(given, option.name)}")
+        if wrong:
+            raise FaultError("\n".join(wrong))
+        values = {option.name: given.get(option.name, option.default) for option in options}
         return Fault(0, kind, values, values.get("count"))
 
     def require_room(self) -> None:

@@ -98,6 +98,10 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
         value = "market"
         for_s = 5
         [[rows]]
+        at_s = 1
+        switch = "reject_rate"
+        value = { percent = 200, code = 5, path = "order" }
+        [[rows]]
         """,
     )
     with pytest.raises(ScenarioError) as caught:
@@ -115,7 +119,11 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
         "row 5: expected at_s to be a number from 0 to 86400, was True",
         "row 5: wipe has no for_s; expected nothing more",
         "row 6: expected value to be a table of the switch's options alone, was 'market'",
-        "row 7: expected at_s to be a number from 0 to 86400, was not given",
+        "row 7: reject_rate: expected for_s, in seconds",
+        "row 7: reject_rate has no path; expected percent, code, msg, account, seed, for_s",
+        "row 7: reject_rate: expected percent to be an integer from 1 to 100, was 200",
+        "row 7: reject_rate: expected code to be an integer from -9999 to -1, was 5",
+        "row 8: expected at_s to be a number from 0 to 86400, was not given",
     ]
     assert lines[5].startswith("row 2: expected switch to be one of delay, ")
     assert lines[5].endswith(", wipe, was 'fire'")
