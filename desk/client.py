@@ -199,4 +199,5 @@ def require_node(run_dir: Path, *names: str) -> None:
         if name not in rows:
             raise DeskError(f"the desk in {run_dir} runs no {name}; its nodes are {', '.join(rows)}")
         if rows[name]["state"] in ("stopped", "failed"):
-            raise DeskError(f"{name} of the desk in {run_dir} is {rows[name]['state']}: python cli.py start {name}")
+            start = command_text(f"start {name}", run_dir)
+            raise DeskError(f"{name} of the desk in {run_dir} is {rows[name]['state']}: {start}")

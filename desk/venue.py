@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from desk.client import command_text
 from desk.settings import Settings
 from market.http_names import connectable, in_url
 from paper.access.accounts import KeyFileError, load_keys
@@ -73,7 +74,8 @@ def venue_keys(settings: Settings) -> tuple[str, str]:
     try:
         pair = load_keys(settings.keys_file)
     except KeyFileError as error:
-        never = f"no paper exchange has run in {settings.run_dir}; start the desk with: python cli.py up"
+        start = command_text("up", settings.run_dir)
+        never = f"no paper exchange has run in {settings.run_dir}; start the desk with: {start}"
         is_there = settings.keys_file.exists()
         raise VenueKeysError(f"no keys for the paper exchange: {error}" if is_there else never) from None
     return pair.api_key, pair.secret

@@ -6,9 +6,12 @@ import pytest
 
 from commands.actions import node_control
 from commands.actions.by_hand import place
-from desk.client import NoDeskError
+from desk import client
+from desk.client import DeskError, NoDeskError, require_node
 from desk.halted_file import HaltedFile
 from desk.settings import load_settings
+from desk.venue import venue_keys
+from venues.venue import VenueKeysError
 
 
 def test_says_where_a_relative_run_directory_is() -> None:
@@ -50,6 +53,22 @@ def test_start_is_told_with_its_run_directory(
     monkeypatch.setattr(node_control, "ask_desk", lambda *_: answer)
     monkeypatch.setattr(node_control, "_await", lambda *_: row)
     assert node_control.stop_node(Path(run_dir), "engine") == lines
+
+
+@pytest.mark.parametrize(("run_dir", "named"), [("run", ""), ("/r/b", " --run-dir /r/b")])
+def test_what_a_command_lacks_is_started_in_its_run_directory(
+    monkeypatch: pytest.MonkeyPatch, run_dir: str, named: str
+) -> None:
+    """Guards commands that ask a node that is stopped, or the keys of an exchange that never ran."""
+    monkeypatch.setattr(client, "desk_pid", lambda _: 1)
+    monkeypatch.setattr(client, "desk_status", lambda _: {"nodes": [{"node": "paper", "state": "stopped"}]})
+    with pytest.raises(DeskError) as stopped:
+        require_node(Path(run_dir), "paper")
+    assert str(stopped.value) == f"paper of the desk in {run_dir} is stopped: python cli.py start paper{named}"
+    monkeypatch.chdir("/")
+    with pytest.raises(VenueKeysError) as never:
+        venue_keys(load_settings({"run_dir": Path(run_dir)}).settings)
+    assert str(never.value).endswith(f" {run_dir}; start the desk with: python cli.py up{named}")
 
 
 def test_order_by_hand_first_wants_a_desk(tmp_path: Path) -> None:
