@@ -8,13 +8,13 @@ from typing import Final, NamedTuple
 
 from bus.topology import Source, first_owner
 from desk.settings import Settings
+from desk.strategy import quoting_model
 from market.codes import Side
 from market.events import Accepted, Event, Executed
 from paper.exchange.news import AccountNews, ExecutionType
 from paper.exchange.news import OrderNews as ExchangeNews
 from trading.actions import Action
 from trading.model_strategy import ModelStrategy
-from trading.models import MODELS
 from trading.news import News
 from trading.quoting import Quote
 from trading.strategy import Inbox, OwnOrder, Wanted
@@ -117,7 +117,7 @@ class Watched(ModelStrategy):
     """The desk's own strategy, and what it has decided so far."""
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__(MODELS[settings.maker.model](settings.maker.half_spread, settings.maker.notional))
+        super().__init__(quoting_model(settings), settings.maker.half_life_s)
         self.decisions: list[Decision] = []
 
     def step(self, now_ns: int, inbox: Inbox, /) -> Wanted:

@@ -26,6 +26,7 @@ from market.instrument import venue_spelling
 from market.limits import ENGINES_MAX, SOURCE_MAX, TCP_SESSIONS_MAX
 from paper.latency import DELAY_MS_MAX, Delay
 from trading.models import MODELS
+from trading.models.parameters import Centre
 from venues.venue_url import practice_url
 
 _Shared = TypeVar("_Shared", bound="Section")
@@ -329,6 +330,15 @@ class MakerSettings(Section):
     model: Annotated[str, AfterValidator(_known_model)] = "symmetric"
     half_spread: Annotated[Decimal, Field(gt=0, lt=Decimal("0.5"))] = Decimal("0.002")
     notional: Annotated[Decimal, Field(gt=0, le=1_000_000_000)] = Decimal(1_000)
+    centre: Centre = "mid"
+    skew: Annotated[Decimal, Field(ge=0, lt=Decimal("0.5"))] = Decimal(0)
+    size_skew: Annotated[Decimal, Field(ge=0, le=1)] = Decimal(0)
+    inventory: Annotated[Decimal, Field(gt=0, le=NOTIONAL_MAX)] = Decimal(10_000)
+    levels: Annotated[int, Field(ge=1, le=20)] = 1
+    level_step: Annotated[Decimal, Field(gt=0, le=Decimal("0.02"))] = Decimal("0.0005")
+    level_growth: Annotated[Decimal, Field(gt=0, le=2)] = Decimal(1)
+    volatility: Annotated[Decimal, Field(gt=0, le=Decimal("0.01"))] = Decimal("0.0001")
+    half_life_s: Annotated[float, Field(ge=1, le=86_400)] = 300.0
     requote_tolerance: Annotated[Decimal, Field(ge=0, lt=Decimal("0.5"))] = Decimal("0.0003")
     replace_below: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal("0.5")
     interval_ms: Annotated[int, Field(ge=10, le=60_000)] = 250

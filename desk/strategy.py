@@ -1,12 +1,16 @@
 """The strategy that the settings name, and the terms it trades on: on a desk, real or simulated, and in a backtest."""
 
+from dataclasses import asdict, fields
+
 from desk.settings import Settings
 from desk.strategy_file import FileStrategy, StrategyError, load_strategy
 from market.clock import NS_PER_MS
 from market.exact_json import JsonObject
 from trading.execution import Requoting
 from trading.model_strategy import ModelStrategy
-from trading.models import MODELS
+from trading.models import model_named
+from trading.models.parameters import Parameters
+from trading.quoting import QuotingModel
 from trading.strategy import Strategy
 from trading.terms import Terms
 from venues.venue import ARRIVAL_MS_MAX
@@ -28,8 +32,16 @@ def strategy_of(settings: Settings) -> Strategy:
 
 def model_of(settings: Settings) -> Strategy:
     """Return the built-in model as a strategy."""
-    maker = settings.maker
-    return ModelStrategy(MODELS[maker.model](maker.half_spread, maker.notional))
+    return ModelStrategy(quoting_model(settings), settings.maker.half_life_s)
+
+
+def quoting_model(settings: Settings) -> QuotingModel:
+    """Return the model of the settings."""
+    return model_named(settings.maker.model, _parameters(settings))
+
+
+def _parameters(settings: Settings) -> Parameters:
+    return Parameters(**{each.name: getattr(settings.maker, each.name) for each in fields(Parameters)})
 
 
 def strategy_json(settings: Settings, strategy: Strategy) -> JsonObject:
@@ -38,8 +50,8 @@ def strategy_json(settings: Settings, strategy: Strategy) -> JsonObject:
     if isinstance(strategy, FileStrategy):
         told = {"file": str(strategy.path), "sha256": strategy.sha256}
         return {**told, "parameters": {name: str(value) for name, value in strategy.parameters.items()}}
-    parameters = {"half_spread": str(maker.half_spread), "notional": str(maker.notional)}
-    return {"model": maker.model, "parameters": parameters}
+    in_force = {**asdict(_parameters(settings)), "half_life_s": maker.half_life_s}
+    return {"model": maker.model, "parameters": {name: str(value) for name, value in in_force.items()}}
 
 
 def terms_of(settings: Settings, prefix: str, list_ns: int) -> Terms:

@@ -1,6 +1,6 @@
 """What a quoting model is: from the market and what we hold to the quotes that are wanted.
 
-To add one: a file in trading/models/, and its row in the table there.
+To add one: see trading/models/.
 """
 
 from collections.abc import Sequence
@@ -23,6 +23,16 @@ class Quote:
     qty_lots: int
 
 
+class Estimates(NamedTuple):
+    """What the market seen so far says of itself; None while too little was seen.
+
+    Attributes:
+        volatility: standard deviation of the mid's returns, as a fraction, per square-root second.
+    """
+
+    volatility: float | None = None
+
+
 class Market(NamedTuple):
     """What a model sees.
 
@@ -30,12 +40,14 @@ class Market(NamedTuple):
         rules: of the venue.
         depth: the venue's book, without our own orders.
         position: as `trading.strategy.Inbox` has it.
+        seen: what is known of the market's ways.
     """
 
     instrument: Instrument
     rules: OrderRules
     depth: Depth
     position: Decimal | None = None
+    seen: Estimates = Estimates()
 
     @property
     def mid(self) -> Decimal | None:
@@ -48,7 +60,7 @@ class QuotingModel(Protocol):
     """A model with its settings: pure, without clock, venue or memory."""
 
     def quotes(self, market: Market) -> Sequence[Quote]:
-        """Return at most one quote a side; none where nothing can be quoted."""
+        """Return the quotes wanted, any number a side; none where nothing can be quoted."""
 
     def obstacle(self, market: Market) -> str | None:
         """Return why the venue would refuse these quotes until a person changes a setting; None without a mid, too.

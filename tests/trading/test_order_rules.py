@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from market.instrument import Instrument
 from tests.pairs import default_instruments
-from tests.trading.markets import at_mid
-from trading.models.symmetric import Symmetric
+from tests.trading.markets import at_mid, symmetric
 from trading.order_rules import OrderRules
 
 BTCUSDT = default_instruments()[0]
@@ -22,7 +21,7 @@ def obstacle(
     instrument: Instrument, rules: OrderRules, mid_x2: int, half_spread: Decimal, notional: Decimal
 ) -> str | None:
     """Return what the model says."""
-    return Symmetric(half_spread, notional).obstacle(at_mid(mid_x2, instrument, rules))
+    return symmetric(half_spread, notional).obstacle(at_mid(mid_x2, instrument, rules))
 
 
 def named(text: str | None) -> Decimal:
@@ -99,7 +98,7 @@ def test_quotes_are_within_the_rules_exactly_when_there_is_no_obstacle(
     """The check and the quotes it is about are two computations."""
     instrument = Instrument(0, "BTCUSDT", "BTC", "USDT", Decimal("0.01"), Decimal("0.00001"))
     rules = OrderRules(notional_min=least, qty_min=Decimal("0.0001"))
-    quotes = Symmetric(half_spread, notional).quotes(at_mid(mid_x2, instrument))
+    quotes = symmetric(half_spread, notional).quotes(at_mid(mid_x2, instrument))
     is_fine = bool(quotes) and all(
         instrument.ticks_to_price(quote.price_ticks) * instrument.lots_to_qty(quote.qty_lots) >= least
         and instrument.lots_to_qty(quote.qty_lots) >= rules.qty_min

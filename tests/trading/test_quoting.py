@@ -10,9 +10,9 @@ from desk.settings import SettingsError, load_settings
 from market.codes import Side
 from market.depth import Depth
 from tests.pairs import default_instruments
-from tests.trading.markets import at_mid
-from trading.models import MODELS
-from trading.models.symmetric import Symmetric
+from tests.trading.markets import at_mid, symmetric
+from trading.models import MODELS, model_named
+from trading.models.parameters import Parameters
 from trading.quoting import Quote
 
 BTCUSDT = default_instruments()[0]
@@ -22,28 +22,28 @@ BID, ASK = Quote(Side.BUY, 9_120_223, 1_094), Quote(Side.SELL, 9_156_777, 1_094)
 
 def test_default_quote_at_the_start_mid_is_exact() -> None:
     """At mid 91,385.00: 0.01094 at 91,202.23 and at 91,567.77."""
-    assert Symmetric(HALF_SPREAD, NOTIONAL).quotes(at_mid(2 * 9_138_500)) == (BID, ASK)
+    assert symmetric(HALF_SPREAD, NOTIONAL).quotes(at_mid(2 * 9_138_500)) == [BID, ASK]
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_every_model_quotes_a_side_once_and_nothing_without_a_mid(name: str) -> None:
+def test_every_model_quotes_each_side_once_by_default_and_nothing_without_a_mid(name: str) -> None:
     """What the maker takes from a model of whatever name."""
-    model = MODELS[name](HALF_SPREAD, NOTIONAL)
+    model = model_named(name, Parameters(HALF_SPREAD, NOTIONAL))
     quotes = model.quotes(at_mid(2 * 9_138_500))
-    assert len({quote.side for quote in quotes}) == len(quotes)
+    assert [quote.side for quote in quotes] == [Side.BUY, Side.SELL]
     assert not model.quotes(at_mid(0)._replace(depth=Depth((), ())))
     assert model.obstacle(at_mid(2 * 9_138_500)) is None
 
 
 def test_an_unknown_model_is_refused_with_the_known_ones() -> None:
     """Guards `maker.model` against a typing error."""
-    with pytest.raises(SettingsError, match=r"maker\.model: expected one of symmetric, was 'symetric'"):
+    with pytest.raises(SettingsError, match=r"maker\.model: expected one of symmetric, volatility, was 'symetric'"):
         load_settings({"maker.model": "symetric"})
 
 
 def test_quotes_nothing_when_a_side_is_less_than_a_lot() -> None:
     """A notional that buys no lot is no order."""
-    assert not Symmetric(HALF_SPREAD, Decimal("0.5")).quotes(at_mid(2 * 9_138_500))
+    assert not symmetric(HALF_SPREAD, Decimal("0.5")).quotes(at_mid(2 * 9_138_500))
 
 
 @given(st.integers(2, 200_000_000), st.decimals("0.00001", "0.49", places=5), st.integers(1, 10**6))
@@ -51,8 +51,8 @@ def test_quote_is_never_closer_than_the_half_spread_nor_larger_than_the_notional
     mid_x2: int, half_spread: Decimal, notional: int
 ) -> None:
     """Prices round away from the mid, quantities down."""
-    quotes = Symmetric(half_spread, Decimal(notional)).quotes(at_mid(mid_x2))
-    if not quotes:
+    quotes = symmetric(half_spread, Decimal(notional)).quotes(at_mid(mid_x2))
+    if len(quotes) < 2:
         return
     bid, ask = quotes
     mid = Decimal(mid_x2) / 2

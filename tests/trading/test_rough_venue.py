@@ -9,12 +9,12 @@ import pytest
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
 from tests.pairs import default_instruments
+from tests.trading.markets import symmetric
 from tests.trading.rough_venue import ARRIVAL_NS, RoughVenue
 from trading import notes
 from trading.actions import Place
 from trading.execution import Requoting
 from trading.model_strategy import ModelStrategy
-from trading.models.symmetric import Symmetric
 from trading.order_rules import OrderRules
 from trading.terms import Terms
 from trading.trader import Trader
@@ -28,7 +28,7 @@ CALM_NS = 30 * NS_PER_SECOND  # in which all is settled once nothing goes wrong 
 def a_trader(list_ns: int, lag_ns: int = 0) -> Trader:
     """Return a trader with the default model, at a venue whose answers lag by so much."""
     return Trader(
-        ModelStrategy(Symmetric(Decimal("0.002"), Decimal(1_000))),
+        ModelStrategy(symmetric(Decimal("0.002"), Decimal(1_000)), half_life_s=300),
         BTCUSDT,
         OrderRules(),
         Terms(Requoting(Decimal("0.0003"), Decimal("0.5")), PREFIX, 250 * NS_PER_MS, list_ns, ARRIVAL_NS + lag_ns),

@@ -1,11 +1,20 @@
-"""The quoting models, each a file of its own: `trading.quoting` says what one is."""
+"""The quoting models: a centre, a spread and a skew, and a ladder of levels. Begin with `ladder.py`.
 
-from collections.abc import Callable, Mapping
-from decimal import Decimal
+A new model is a spread, and its row in the table here.
+"""
+
+from collections.abc import Mapping
 from typing import Final
 
-from trading.models.symmetric import Symmetric
+from trading.models.ladder import Ladder
+from trading.models.parameters import Parameters
+from trading.models.spreads import Spread, Symmetric, Volatility
 from trading.quoting import QuotingModel
 
-# By the name in `maker.model`: what makes one of maker.half_spread and maker.notional.
-MODELS: Final[Mapping[str, Callable[[Decimal, Decimal], QuotingModel]]] = {"symmetric": Symmetric}
+# By the name in `maker.model`.
+MODELS: Final[Mapping[str, type[Spread]]] = {"symmetric": Symmetric, "volatility": Volatility}
+
+
+def model_named(name: str, parameters: Parameters) -> QuotingModel:
+    """Return the model of that name, a key of MODELS."""
+    return Ladder(parameters, MODELS[name](parameters))

@@ -1,0 +1,74 @@
+"""Every quoting model of the house: levels on both sides of a centre, as far from it as a spread says."""
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from math import ceil, floor
+
+from market.codes import Side
+from market.limits import QTY_LOTS_MAX
+from trading.models.obstacles import obstacle
+from trading.models.parameters import Parameters
+from trading.models.spreads import Spread
+from trading.quoting import Market, Quote
+
+
+class Ladder:
+    """Quotes at centre x (1 - distance) and centre x (1 + distance), the levels behind them a step apart each.
+
+    Prices are rounded away from the centre, to whole ticks, and reach no price at which others stand on the other
+    side. The quantity of a first quote is `notional` / mid, rounded down to whole lots. With the default parameters, a
+    mid of 91,385.00, half-spread 0.002 and notional 1,000: 0.01094 at 91,202.23 and at 91,567.77.
+    """
+
+    def __init__(self, parameters: Parameters, spread: Spread) -> None:
+        self._parameters = parameters
+        self._spread = spread
+
+    def quotes(self, market: Market) -> Sequence[Quote]:
+        """Return the quotes that the venue may take, best first of each side, bids first; none without a mid."""
+        if market.mid is None:
+            return ()
+        return [quote for quote in self._ladder(market, market.mid) if _is_takeable(quote, market)]
+
+    def obstacle(self, market: Market) -> str | None:
+        """Return what `obstacles.obstacle` says."""
+        return obstacle(self._parameters, market)
+
+    def _ladder(self, market: Market, mid: Decimal) -> Iterator[Quote]:
+        """Yield all that would be quoted if there were no bounds; prices and quantities may be 0 or below."""
+        own, bids, asks = self._parameters, market.depth.bids, market.depth.asks
+        centre_ticks = Decimal(bids[0].price_ticks + asks[0].price_ticks) / 2
+        if own.centre == "micro":
+            bid_lots, ask_lots = bids[0].qty_lots, asks[0].qty_lots
+            weighed = bids[0].price_ticks * ask_lots + asks[0].price_ticks * bid_lots
+            centre_ticks = Decimal(weighed) / (bid_lots + ask_lots)
+        # A position that is not known counts as none: an account that has never held the base asset has none.
+        held = (market.position or Decimal(0)) * mid / own.inventory
+        inventory = min(max(held, Decimal(-1)), Decimal(1))
+        distances = self._spread.distances(inventory, market.seen)
+        first_lots = own.notional / mid / market.instrument.lot_size
+        bid_part, ask_part = (1 - own.size_skew * max(adding, Decimal(0)) for adding in (inventory, -inventory))
+        for level in range(own.levels):
+            far = 1 - distances.bid - level * own.level_step
+            price_ticks = min(floor(centre_ticks * far), asks[0].price_ticks - 1)
+            yield Quote(Side.BUY, price_ticks, int(first_lots * bid_part * own.level_growth**level))
+        for level in range(own.levels):
+            far = 1 + distances.ask + level * own.level_step
+            price_ticks = max(ceil(centre_ticks * far), bids[0].price_ticks + 1)
+            yield Quote(Side.SELL, price_ticks, int(first_lots * ask_part * own.level_growth**level))
+
+
+def _is_takeable(quote: Quote, market: Market) -> bool:
+    """Whether the bounds of the venue leave room for the quote."""
+    rules, instrument = market.rules, market.instrument
+    price, qty = quote.price_ticks * instrument.tick_size, quote.qty_lots * instrument.lot_size
+    bounds = [
+        (price, rules.price_min, rules.price_max),
+        (qty, rules.qty_min, rules.qty_max),
+        (price * qty, rules.notional_min, rules.notional_max),
+    ]
+    reach = rules.bid_reach if quote.side == Side.BUY else rules.ask_reach
+    if reach is not None and market.mid is not None:
+        bounds.append((price, market.mid * reach[0], market.mid * reach[1]))
+    is_within = all(least <= value and (most is None or value <= most) for value, least, most in bounds)
+    return quote.price_ticks > 0 and 0 < quote.qty_lots <= QTY_LOTS_MAX and is_within
