@@ -11,6 +11,7 @@ unexplained. Beside it stands a backtest that knows nothing of the live run: it 
 import argparse
 import json
 import sys
+from bisect import bisect
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -26,7 +27,7 @@ from market.codes import Side
 SECONDS: Final = 120.0
 # That there is much to compare; and that the trader is there when the recording begins, the first book stands still.
 BUSY: Final = {"maker.half_spread": "0.00002", "maker.requote_tolerance": "0.000005", "flow.opening_s": "15"}
-FILL_SHARE_MIN: Final = 0.99
+SAME_SHARE_MIN: Final = 0.99  # of the orders, and of what was filled
 APART_NS: Final = 100 * NS_PER_MS  # two decisions that are as far apart are not the same
 UNEXPLAINED: Final = "unexplained"
 
@@ -52,7 +53,8 @@ class Parity:
     @property
     def is_good(self) -> bool:
         """Whether the backtest can be trusted; runs in which nothing was filled show nothing."""
-        return self.live_fills > 0 and self.fill_share >= FILL_SHARE_MIN and UNEXPLAINED not in self.reasons
+        is_same = min(self.order_share, self.fill_share) >= SAME_SHARE_MIN
+        return self.live_fills > 0 and is_same and UNEXPLAINED not in self.reasons
 
 
 def compare(one: Run, other: Run) -> Parity:
@@ -65,7 +67,7 @@ def compare(one: Run, other: Run) -> Parity:
         pairs += same
         reasons.update(_why_alone(order, one, other) for order in _without(ours, [pair[0] for pair in same]))
         reasons.update(_why_alone(order, other, one) for order in _without(theirs, [pair[1] for pair in same]))
-    reasons.update(_why_filled_otherwise(*pair) for pair in pairs if pair[0].fills != pair[1].fills)
+    reasons.update(_why_filled_otherwise(*pair, one.market_ns) for pair in pairs if pair[0].fills != pair[1].fills)
     both_lots = sum(min(ours.filled_lots, theirs.filled_lots) for ours, theirs in pairs)
     lots = max(sum(order.filled_lots for order in run.orders) for run in (one, other))
     return Parity(
@@ -104,10 +106,12 @@ def _why_alone(order: Order, one: Run, other: Run) -> str:
     return "refused, or on its way when the run ended"
 
 
-def _why_filled_otherwise(ours: Order, theirs: Order) -> str:
+def _why_filled_otherwise(ours: Order, theirs: Order, market_ns: Sequence[int]) -> str:
+    """Return why an order has other fills: between the same two of the market it has the same place in its queue."""
     if ours.filled_lots == theirs.filled_lots:
         return "the same quantity in other pieces"
-    return UNEXPLAINED if ours.entered_ns == theirs.entered_ns else "entered earlier or later: elsewhere in its queue"
+    is_same_place = bisect(market_ns, ours.entered_ns) == bisect(market_ns, theirs.entered_ns)
+    return UNEXPLAINED if is_same_place else "entered earlier or later among the market's orders"
 
 
 def main() -> None:

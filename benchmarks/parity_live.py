@@ -63,7 +63,8 @@ def live(market: str, settings_given: Mapping[str, str], seconds: float) -> tupl
     commands = [(clock.time_of(at_ns), each) for at_ns, each in commands]
     stepped = timed(steps, commands, clock.time_of)
     decisions = by_market(strategy.decisions, stepped)
-    return Run(start_ns, end_ns, decisions, _orders_of(commands, settings), line.list_ns), stepped
+    orders = _orders_of(commands, settings)
+    return Run(start_ns, end_ns, decisions, orders, line.list_ns, clock.due_ns), stepped
 
 
 def _orders_of(commands: Sequence[tuple[int, Command]], settings: Settings) -> list[Order]:
@@ -92,22 +93,25 @@ class _MarketClock:
     Args:
         commands: all that was at the engine, with their times.
         due_ns: when the market's orders were due, by their ids.
+
+    Attributes:
+        due_ns: of those that were there, in their order.
     """
 
     def __init__(self, commands: Sequence[tuple[int, Command]], due_ns: Mapping[int, int]) -> None:
         orders = [(at_ns, each) for at_ns, each in commands if isinstance(each, NewOrder) and each.order_id in due_ns]
         self._times_ns = [at_ns for at_ns, _ in orders]
-        self._due_ns = list(accumulate((due_ns[each.order_id] for _, each in orders), max))
+        self.due_ns = list(accumulate((due_ns[each.order_id] for _, each in orders), max))
 
     def time_of(self, at_ns: int) -> int:
         """Return the market's time at a time; it never goes back."""
         place = bisect(self._times_ns, at_ns)
         if place == 0:
-            return min(at_ns, self._due_ns[0] - 1)
-        last_ns, since_ns = self._due_ns[place - 1], at_ns - self._times_ns[place - 1]
-        if place == len(self._due_ns):
+            return min(at_ns, self.due_ns[0] - 1)
+        last_ns, since_ns = self.due_ns[place - 1], at_ns - self._times_ns[place - 1]
+        if place == len(self.due_ns):
             return last_ns + since_ns
-        live_ns, due_ns = self._times_ns[place] - self._times_ns[place - 1], self._due_ns[place] - last_ns
+        live_ns, due_ns = self._times_ns[place] - self._times_ns[place - 1], self.due_ns[place] - last_ns
         # An order of the market that was late leaves less room before it than there was: all of it in the same order.
         return last_ns + (since_ns if live_ns <= due_ns else since_ns * due_ns // live_ns)
 

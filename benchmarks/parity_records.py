@@ -72,13 +72,14 @@ class Step(NamedTuple):
 
 @dataclass(slots=True)
 class Run:
-    """What a trader did, from the recording's start on."""
+    """What a trader did, from the recording's start on; `market_ns` are the times of the market's orders."""
 
     start_ns: int
     end_ns: int
     decisions: list[Decision]
     orders: list[Order]
     list_ns: int
+    market_ns: Sequence[int]
 
     def decision_at(self, at_ns: int) -> Decision | None:
         """Return the last decision before a time."""

@@ -194,4 +194,5 @@ def _simulated(
         begin(desk, strategy, settings.instrument, rules, terms, names())
         desk.exchange.exchange.account_listeners.append(lambda said: orders.hear(said, desk.heap.now_ns))
         desk.run(other.end_ns)
-    return Run(other.start_ns, other.end_ns, strategy.decisions, list(orders.by_id.values()), other.list_ns)
+    entered = list(orders.by_id.values())
+    return Run(other.start_ns, other.end_ns, strategy.decisions, entered, other.list_ns, other.market_ns)

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from benchmarks.parity import UNEXPLAINED, compare
 from benchmarks.parity_records import Decision, Order, Run
 from market.clock import NS_PER_SECOND
@@ -16,7 +18,8 @@ def _run(*price_ticks: int, best: int = 100, fills: int = 1) -> Run:
         now_ns = number * NS_PER_SECOND
         decisions.append(Decision(now_ns, best, best + 1, (), (Quote(Side.BUY, price, 5),)))
         orders.append(Order(now_ns + 1_000, Side.BUY, price, 5, [(price, 1)] * fills))
-    return Run(0, len(price_ticks) * NS_PER_SECOND, decisions, orders, 0)
+    market_ns = range(0, 10 * NS_PER_SECOND, NS_PER_SECOND // 2)
+    return Run(0, len(price_ticks) * NS_PER_SECOND, decisions, orders, 0, market_ns)
 
 
 def test_two_runs_that_are_the_same_agree() -> None:
@@ -58,5 +61,30 @@ def test_other_fills_of_the_same_order_count_and_are_told() -> None:
     parity = compare(one, other)
     assert (parity.order_share, parity.fill_share) == (1.0, 0.5)
     assert parity.reasons == {UNEXPLAINED: 2}
-    later = replace(other, orders=[replace(each, entered_ns=each.entered_ns + 1) for each in other.orders])
-    assert compare(one, later).reasons == {"entered earlier or later: elsewhere in its queue": 2}
+
+
+@pytest.mark.parametrize("late_ns", [1, NS_PER_SECOND // 3])
+def test_a_moment_later_in_the_same_place_explains_no_other_fills(late_ns: int) -> None:
+    """Between the same two orders of the market an order is as far ahead in its queue, whenever it came."""
+    one = _run(90, 91)
+    other = _run(90, 91, fills=2)
+    later = replace(other, orders=[replace(each, entered_ns=each.entered_ns + late_ns) for each in other.orders])
+    assert compare(one, later).reasons == {UNEXPLAINED: 2}
+
+
+def test_an_order_of_the_market_in_front_explains_other_fills() -> None:
+    """It was elsewhere in its queue."""
+    other = _run(90, 91, fills=2)
+    later = replace(
+        other, orders=[replace(each, entered_ns=each.entered_ns + NS_PER_SECOND // 2) for each in other.orders]
+    )
+    assert compare(_run(90, 91), later).reasons == {"entered earlier or later among the market's orders": 2}
+
+
+def test_fewer_of_the_same_orders_are_no_good_however_well_explained() -> None:
+    """The same orders are promised, not only the same fills: here one in fifty is missing, which nobody had filled."""
+    one = _run(*range(90, 140))
+    one.orders[-1].fills.clear()
+    parity = compare(one, replace(one, orders=one.orders[:-1]))
+    assert (parity.fill_share, UNEXPLAINED in parity.reasons) == (1.0, False)
+    assert not parity.is_good
