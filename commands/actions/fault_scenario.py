@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any, Final
 
 from commands.actions.account import ask_paper
-from desk.client import DeskError, require_node
+from desk.client import DeskError, NoDeskError, command_text, require_node
 from desk.operator import set_halted
 from desk.outlet import take_over_output
 from desk.run_dir import LockFile
@@ -31,7 +31,9 @@ _INTERRUPTED: Final = 130
 
 
 def run_scenario(settings: Settings, path: Path) -> int:
-    """Run a scenario, and return the exit code: 1 if a switch could not be set or cleared, 130 if it was interrupted.
+    """Run a scenario and return the exit code, 130 if it was interrupted.
+
+    It is 1 if a switch could not be set or cleared, or the desk has stopped.
 
     Raises:
         ScenarioError: if it cannot be run as it is; nothing was set then.
@@ -100,6 +102,9 @@ class _Run:
         """Ask the exchange what is armed, and note what is not any more."""
         try:
             found = ask_paper(self._settings, "GET", "faults")
+        except NoDeskError:
+            self._end_with_desk()
+            return
         except DeskError:
             for number, standing in list(self._standing.items()):
                 if self._now_s() > standing.until_s + _LATE_S_MAX:
@@ -112,6 +117,20 @@ class _Run:
                 self._forget(number, "is gone with the exchange, which has begun anew")
             elif number not in armed:
                 self._say(self._standing.pop(number).row, "is over")
+
+    def _end_with_desk(self) -> None:
+        """Give up what stands and what waits: a desk that is started again is another one, but for its halts."""
+        self._stop(1)
+        for row in (each.row for each in self._standing.values()):
+            what = "is gone with the desk, which has stopped"
+            if row.kind is FaultKind.HALT:
+                resume = command_text(f"resume --symbol {row.document['symbol']}", self._settings.run_dir)
+                what = f"stays, and the desk has stopped; when it is up again: {resume}"
+            self._say(row, what)
+        self._standing.clear()
+        for row in self._waiting:
+            self._say(row, "is not set: the desk has stopped")
+        self._waiting.clear()
 
     def _set(self, row: ScenarioRow) -> None:
         try:
