@@ -55,6 +55,10 @@ class BinanceErrors:
         hint = "; is the desk up?" if self._name == "paper" else ""
         return venue.VenueUnavailableError(f"{self._name} is out of reach{self._at} ({why}){hint}")
 
+    def without_book(self, why: str) -> venue.VenueError:
+        """Return the error of a venue that is there, and whose streams tell no book to go by."""
+        return venue.VenueUnavailableError(f"{self._name} tells no book to go by ({why})")
+
     def senseless(self, method: str, what: str) -> venue.VenueError:
         """Return the error of an answer that is none of Binance's."""
         kind = venue.VenueUnknownError if method == "POST" else venue.VenueUnavailableError

@@ -152,7 +152,7 @@ class BinanceSockets:
                 return await self._exchange.watch_order_book(self._symbol)
         except TimeoutError:
             if not is_known:
-                raise self._errors.out_of_reach("no book in time") from None
+                raise self._errors.without_book("none came in time") from None
         is_own_missing = self._acted_ns > self._changed_ns
         asked = {"symbol": self._instrument.symbol, "limit": 1}
         now_id = int((await self._exchange.public_get_depth(asked))["lastUpdateId"])
@@ -160,7 +160,7 @@ class BinanceSockets:
         book = self._exchange.orderbooks.get(self._symbol)
         if book is not None and ((book["nonce"] or 0) < now_id or (is_own_missing and book["nonce"] == self._shown)):
             self._doubt_s = min(max(_DOUBT_S, 2 * self._doubt_s), _DOUBT_S_MAX)
-            raise self._errors.out_of_reach("the depth stream says nothing while the book changes")
+            raise self._errors.without_book("its depth stream says nothing while the book changes")
         return book
 
     def _levels(self, levels: Any) -> tuple[Level, ...]:
@@ -317,7 +317,7 @@ class BinanceSockets:
         except _RefusedError as said:
             raise self._errors.refusal(method, said.status, said.retry_after, said.body) from None
         except ccxt.ChecksumError:
-            raise self._errors.out_of_reach("an update of the book is missing") from None
+            raise self._errors.without_book("an update is missing") from None
         except (ccxt.NetworkError, OSError) as error:
             raise self._errors.unanswered(method, _words(error)) from None
         except ccxt.BaseError as error:
