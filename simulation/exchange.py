@@ -102,7 +102,7 @@ class SimulatedExchange:
         self._orders.on_connected(EPOCH, 0, heap.now_ns)
         self.exchange.open_account(FIRST_ACCOUNT)
         self.calls = Calls(self.exchange, self.usage, heap)
-        self._bound_prices()
+        self._each_second()
 
     def hear(self, events: Sequence[Event]) -> None:
         """Take what has happened at the engine, whoever it concerns: the tape, and reports of our orders."""
@@ -120,11 +120,11 @@ class SimulatedExchange:
             report_count = self._report_count
             self._heap.after(self._delay_ns, lambda: self._report(reports, report_count, handled_count))
 
-    def _bound_prices(self) -> None:
-        """Tell the engine the price ranges, each second: whenever something happens here would depend on who stops."""
+    def _each_second(self) -> None:
+        """Do what the exchange does each second: whenever something happens here would depend on who stops."""
         now_ns = self._heap.now_ns
-        self.exchange.bound_prices(now_ns)
-        self._heap.at((now_ns // NS_PER_SECOND + 1) * NS_PER_SECOND, self._bound_prices)
+        self.exchange.each_second(now_ns)
+        self._heap.at((now_ns // NS_PER_SECOND + 1) * NS_PER_SECOND, self._each_second)
 
     def _arrive(self, commands: Sequence[Command]) -> None:
         self._handled_count += len(commands)

@@ -71,7 +71,7 @@ class ExchangeTurns:
         if has_news or is_due:
             self._trades.take(now.time_ns)
             self._exchange.market.on_book()
-            self._exchange.bound_prices(now.time_ns)
+            self._exchange.each_second(now.time_ns)
 
     def take_reports(self) -> None:
         """Take what the engines report of our orders, and save it with all else that waits for that."""

@@ -8,7 +8,7 @@ every open order is called back. What the engine answers tells how much of it wa
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -90,6 +90,7 @@ class EngineOrders:
         self._remnants_sent: set[int] = set()  # by order id: those whose cancel is on its way
         self._ranges: dict[int, PriceRange] = {}  # by symbol id, as the engine has been told since it connected
         self._to_enter: list[Order] = []  # those that the engine could not take when their turn came
+        self._halted: list[Order] = []  # those that it did not take because their symbol is halted
 
     @property
     def is_connected(self) -> bool:
@@ -148,6 +149,12 @@ class EngineOrders:
                 self._send_now([SetPriceRange(symbol_id, *prices, now_ns)])
                 self._ranges[symbol_id] = prices
 
+    def enter_resumed(self, halted: Collection[str], now_ns: int) -> None:
+        """Enter what was refused by a halt, unless its symbol is one of those that are `halted` still."""
+        resumed = [order for order in self._halted if order.symbol.name not in halted]
+        self._halted = [order for order in self._halted if order.symbol.name in halted]
+        self._enter_again(resumed, now_ns)
+
     def take_out_remnants(self, now_ns: int) -> None:
         """Cancel what has ended with its list while the engine may have it; if it takes nothing now, later."""
         remnants = self._ledger.remnants.at(self._engine)
@@ -201,6 +208,7 @@ class EngineOrders:
             self.pending.finish_all()
             self._clearing.clear()
             self._to_enter.clear()
+            self._halted.clear()
         else:
             self._lose_reports(epoch, last_sequence, report_sequence)
             self._acknowledge(acknowledged)
@@ -234,6 +242,7 @@ class EngineOrders:
                 for event in fresh:
                     self._executions.apply(epoch, event, self.pending)
                 self._ledger.set_last_report(self._engine, epoch, report_sequence)
+            self._halted += self._executions.halted
             self._enter_again(self._executions.to_enter, fresh[-1].time_ns)
             self._clear_books(fresh[-1].time_ns)
             self.take_out_remnants(fresh[-1].time_ns)
@@ -263,7 +272,7 @@ class EngineOrders:
                 self._executions.end(order, OrderStatus.REJECTED, time_ms, reject_reason=unavailable)
             elif order.order_id in cancelled:
                 self._executions.end(order, OrderStatus.CANCELED, time_ms)
-            elif not order.may_rest:
+            elif not order.may_rest and order not in self._halted:
                 self._executions.end(order, OrderStatus.EXPIRED, time_ms)
             else:
                 self._executions.forget_amend(order)
@@ -276,7 +285,10 @@ class EngineOrders:
         self._to_enter = [order for order in (*self._to_enter, *orders) if order.status.is_open]
         if self._to_enter:
             with suppress(ConnectionError):
-                self._send_now([each.engine_command(self._owner(each.account), now_ns) for each in self._to_enter])
+                commands = [each.engine_command(self._owner(each.account), now_ns) for each in self._to_enter]
+                sequence = self._send_now(commands)
+                for order in self._to_enter:
+                    self.pending.add(order, Purpose.ENTER, sequence=sequence)
                 self._to_enter = []
 
     def _lose_reports(self, epoch: int, last_sequence: int, first_gone: int) -> None:
@@ -287,9 +299,12 @@ class EngineOrders:
         self.lost_report_count += count
         self._lost_cancels |= {each.order.order_id: each.request_id for each in self.pending.cancels()}
         self._is_recall_due = True
+        self._to_enter.clear()  # what is called back is entered then
+        self._halted.clear()
+        entering = self.pending.entering()
         with self._executions.saved():
             for order in self._open_orders():
-                self._executions.doubt(epoch, order)
+                self._executions.doubt(epoch, order, is_entering=order.order_id in entering)
             self._ledger.set_last_report(self._engine, epoch, first_gone)
         self._saves.save()
         self.pending.lose_all()

@@ -71,7 +71,7 @@ class Exchange:
         self.market = PublicMarket(ledger, book, first_update_id)
         self._rules = OrderRules(ledger, self.market)
         self._first_order_id = first_order_id
-        self._bounded_second = 0
+        self._second = 0
         fees = Fees(ledger, self.commission, self._bnb_price_of_payer)
         self._executions = Executions(ledger, self.saves, fees, self._admit)
         self.account_listeners = self._executions.listeners
@@ -199,11 +199,16 @@ class Exchange:
         # The leg that may be refused first: then nothing of the list was ever at work.
         return placed, engine.enter(sorted(at_work, key=lambda leg: leg.has_trigger), now_ns)
 
-    def bound_prices(self, now_ns: int) -> None:
-        """Tell the engines the price range of each symbol if it has changed, once a second at most."""
+    def each_second(self, now_ns: int) -> None:
+        """Tell the engines each price range that has changed, and enter what waited for a resume; at most each second.
+
+        An engine does not say that a symbol is resumed. One that is halted after all refuses what is entered once more.
+        """
         second = now_ns // NS_PER_SECOND
-        if second != self._bounded_second:
-            self._bounded_second = second
+        if second != self._second:
+            self._second = second
+            for engine in self.engines.values():
+                engine.enter_resumed(self.halted, now_ns)
             for symbol in self.symbols.values():
                 prices = self.market.price_range(symbol, now_ns // NS_PER_MS)
                 self.engines[symbol.engine].bound_prices(symbol.symbol_id, prices, now_ns)

@@ -30,6 +30,7 @@ class Executions:
     Attributes:
         listeners: who hears what happens to the accounts' orders and money.
         to_enter: orders that must be entered, perhaps again, after the transaction.
+        halted: orders that the engine did not take because their symbol is halted: they wait for its resume.
         lists: what the legs of order lists do to each other.
     """
 
@@ -39,6 +40,7 @@ class Executions:
         self._fees = fees
         self.listeners: list[AccountListener] = []
         self.to_enter: list[Order] = []
+        self.halted: list[Order] = []
         self._news: list[OrderNews | ListNews] = []
         self._preventions = Preventions(ledger)
         self.lists = OrderLists(ledger, self.end, admit, self._news.append)
@@ -47,6 +49,7 @@ class Executions:
     def saved(self) -> Iterator[None]:
         """Make all changes inside the block as one; they are saved with the next save, and then told the accounts."""
         self.to_enter.clear()
+        self.halted.clear()
         self._news.clear()
         with self._ledger.transaction():
             yield
@@ -135,10 +138,10 @@ class Executions:
         self._news.append(OrderNews(order.copy(), execution, time_ms, request_id=request_id, prevention=prevention))
         self.lists.on_ended(order, time_ms, request_id)
 
-    def doubt(self, epoch: int, order: Order) -> None:
+    def doubt(self, epoch: int, order: Order, *, is_entering: bool) -> None:
         """Note that reports of an open order may be lost: the next that the engine says of it tells how it stands."""
-        self._preventions.forget(order)
-        if order.was_accepted:
+        self._preventions.forget(order)  # of one that was called back and is not on its way there, nothing is lost
+        if order.engine_epoch or (is_entering and order.was_accepted):
             self._ledger.change(order).engine_epoch = -abs(order.engine_epoch or epoch)
 
     def forget_amend(self, order: Order) -> None:
@@ -185,9 +188,7 @@ class Executions:
         is_booked = order.has_known_price
         _log.warning(
             "%d lots of order %d were open that the engine no longer has, by reports that are lost: %s",
-            missing_lots,
-            order.order_id,
-            "booked as traded at its limit" if is_booked else "taken back",
+            *(missing_lots, order.order_id, "booked as traded at its limit" if is_booked else "taken back"),
         )
         if not is_booked:
             self.lists.on_working(order, time_ms)  # it may have traded
@@ -203,8 +204,7 @@ class Executions:
         if answered.purpose is Purpose.RECALL and order.may_rest and order.has_known_price:
             self._settle(epoch, order, 0, time_ms)
         else:
-            is_cancelled = answered.purpose is Purpose.CANCEL
-            status = OrderStatus.CANCELED if is_cancelled else OrderStatus.EXPIRED
+            status = OrderStatus.CANCELED if answered.purpose is Purpose.CANCEL else OrderStatus.EXPIRED
             self.end(order, status, time_ms, request_id=answered.request_id)
 
     def _wake(self, event: Triggered) -> None:
@@ -358,6 +358,10 @@ class Executions:
                 self._leave(epoch, order, answered, time_ms)
             elif order is not None and answered.purpose is Purpose.RECALL:
                 self._recalled(order, time_ms)
+            elif order is not None and order.is_out:
+                answered.refusal = None
+                self._ledger.remnants.note(order)  # it may have been sent after the cancel
+                self.end(order, OrderStatus.CANCELED, time_ms, request_id=answered.request_id)
         elif event.command == Tag.AMEND_ORDER:
             amend = pending.answer_amend(event.order_id)
             if amend is not None:
@@ -370,6 +374,9 @@ class Executions:
     def _refuse(self, epoch: int, order: Order, reason: RejectReason, time_ms: int) -> None:
         if order.status is OrderStatus.PENDING_NEW:
             self.end(order, OrderStatus.REJECTED, time_ms, reject_reason=reason)
+        elif reason == RejectReason.SYMBOL_HALTED:
+            self._ledger.change(order).engine_epoch = 0  # whoever dies before the resume must know
+            self.halted.append(order)
         elif not order.was_accepted:
             self.end(order, OrderStatus.EXPIRED, time_ms, expiry_reason=ExpiryReason.REFUSED, reject_reason=reason)
         elif reason == RejectReason.DUPLICATE_ORDER_ID:

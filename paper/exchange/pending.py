@@ -108,6 +108,10 @@ class PendingCommands:
             each.request_id == client_order_id and each.order.account == account for each in self._amends.values()
         )
 
+    def entering(self) -> set[int]:
+        """Return the ids of the orders whose entry is unanswered."""
+        return {each.order.order_id for each in self._commands if each.purpose is Purpose.ENTER}
+
     def cancels(self) -> list[Pending]:
         """Return the unanswered cancels that clients have sent."""
         return [each for queue in self._cancels.values() for each in queue if each.purpose is Purpose.CANCEL]

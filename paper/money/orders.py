@@ -194,6 +194,11 @@ class Order:
         return self.engine_epoch <= 0
 
     @property
+    def is_out(self) -> bool:
+        """Say whether no engine has said that it has it, though it is at work: it must be entered, perhaps again."""
+        return self.engine_epoch == 0 and self.status is not OrderStatus.PENDING_NEW and not self.is_held
+
+    @property
     def may_rest(self) -> bool:
         """Say whether its open part may stay in the book."""
         return self.is_waiting or (not self.kind.is_market and self.time_in_force is TimeInForce.GTC)

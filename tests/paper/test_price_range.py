@@ -77,8 +77,8 @@ def test_engines_are_told_the_range_and_what_goes_beyond_expires(tmp_path: Path)
     for price in ("90000", "180000", "180000.01"):
         desk.engine.flow(desk.exchange, Side.SELL, price, "0.01")
     desk.engine.flow(desk.exchange, Side.BUY, "90000", "0.01")
-    desk.exchange.bound_prices(desk.engine.time_ns)
-    desk.exchange.bound_prices(desk.engine.time_ns)
+    desk.exchange.each_second(desk.engine.time_ns)
+    desk.exchange.each_second(desk.engine.time_ns)
     before = desk.wallet(ALICE, "USDT")
     order = desk.place(ALICE, desk.request(Side.BUY, "190000", "0.02"))
     assert (order.status, order.filled_lots, order.price_ticks) == (OrderStatus.EXPIRED, 1_000, 19_000_000)
@@ -94,12 +94,12 @@ def test_an_engine_is_told_again_after_each_connection_and_once_there_is_no_pric
     desk.engine.flow(desk.exchange, Side.BUY, "90000", "0.01")
     counts = []
     for after_ms in (0, 0, 1_000, WINDOW_MS + 2_000, WINDOW_MS + 4_000):
-        desk.exchange.bound_prices(START_NS + after_ms * 1_000_000)
+        desk.exchange.each_second(START_NS + after_ms * 1_000_000)
         desk.pump()
         counts.append(desk.engine.handled_count)
     assert counts == [3, 3, 3, 4, 4]
     desk.engine.restart()
     desk.connect()
-    desk.exchange.bound_prices(START_NS + (WINDOW_MS + 5_000) * 1_000_000)
+    desk.exchange.each_second(START_NS + (WINDOW_MS + 5_000) * 1_000_000)
     desk.pump()
     assert desk.engine.handled_count == 7
