@@ -338,6 +338,8 @@ class MakerSettings(Section):
     level_step: Annotated[Decimal, Field(gt=0, le=Decimal("0.02"))] = Decimal("0.0005")
     level_growth: Annotated[Decimal, Field(gt=0, le=2)] = Decimal(1)
     volatility: Annotated[Decimal, Field(gt=0, le=Decimal("0.01"))] = Decimal("0.0001")
+    horizon_s: Annotated[Decimal, Field(ge=1, le=86_400)] = Decimal(60)
+    arrival_rate: Annotated[Decimal, Field(gt=0, le=10_000)] = Decimal("0.1")
     half_life_s: Annotated[float, Field(ge=1, le=86_400)] = 300.0
     requote_tolerance: Annotated[Decimal, Field(ge=0, lt=Decimal("0.5"))] = Decimal("0.0003")
     replace_below: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal("0.5")

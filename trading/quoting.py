@@ -23,14 +23,33 @@ class Quote:
     qty_lots: int
 
 
+class Arrivals(NamedTuple):
+    """How many takers of one side a second reach a quote at a distance from the mid: rate x exp(-decay x distance).
+
+    Attributes:
+        rate: A, per second.
+        decay: k, per fraction of the mid: at a distance of 1 / k there are 1 / e as many.
+        takers: how many were seen, each with its weight: n.
+        r2: of the regression, from 0 to 1.
+    """
+
+    rate: float
+    decay: float
+    takers: float
+    r2: float
+
+
 class Estimates(NamedTuple):
     """What the market seen so far says of itself; None while too little was seen.
 
     Attributes:
         volatility: standard deviation of the mid's returns, as a fraction, per square-root second.
+        bid, ask: the takers that trade with bids, and those that trade with asks.
     """
 
     volatility: float | None = None
+    bid: Arrivals | None = None
+    ask: Arrivals | None = None
 
 
 class Market(NamedTuple):

@@ -181,7 +181,7 @@ def test_faults_of_a_recording_are_told_and_traded_on(tmp_path: Path) -> None:
         ([str(KEPT), "--set", "no.such=2"], "no: no such setting"),
         (
             [str(KEPT), "--strategy", "nobody"],
-            "expected a file, or one of the models symmetric, volatility, was 'nobody'",
+            "expected a file, or one of the models symmetric, volatility, avellaneda-stoikov, glft, was 'nobody'",
         ),
         ([str(KEPT), "--strategy", "no.py"], "maker.strategy: expected a file, was 'no.py': No such file"),
         ([str(KEPT), "--jitter-from", "no.gz"], "--jitter-from: cannot read no.gz: No such file or directory"),

@@ -13,7 +13,7 @@ from market.depth import Depth, Level
 from tests.trading.markets import at_mid
 from trading.models import MODELS, model_named
 from trading.models.parameters import Parameters
-from trading.quoting import Estimates, Market, Quote
+from trading.quoting import Arrivals, Estimates, Market, Quote
 
 PLAIN = Parameters(Decimal("0.002"), Decimal(1_000))
 MID = at_mid(2 * 9_138_500)  # 91,385.00: one bitcoin is 91,385 USDT, a quote of 1,000 is 1,094 lots
@@ -90,7 +90,72 @@ def test_half_spread_follows_the_volatility(volatility: float | None, bid_ticks:
     assert quoted("volatility", PLAIN, market) == ([(bid_ticks, 1_094)], [(ask_ticks, 1_094)])
 
 
-SEEN = st.builds(Estimates, st.none() | st.floats(1e-9, 0.1))
+RISKY = replace(PLAIN, skew=Decimal("0.001"), arrival_rate=Decimal(2))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "position", "seen", "bid_ticks", "ask_ticks"),
+    [
+        # Full inventory is 10 quotes; gamma = 0.001 / (10 x 0.0001^2 x 100 s) = 100; k = 1 / 0.002 = 500;
+        # ln(1 + 100 / 500) / 100 = 0.001823215568; gamma x 0.0001^2 x 100 / 2 = 0.00005. Together 17,118.3805 ticks.
+        (replace(RISKY, horizon_s=Decimal(100)), "0", Estimates(), 9_121_381, 9_155_619),
+        # 5 quotes x 0.0001 = 0.0005 lower: 4,569.25 ticks; 9,116,812.37 and 9,151,049.13
+        (replace(RISKY, horizon_s=Decimal(100)), "0.5", Estimates(), 9_116_812, 9_151_050),
+        # Twice the volatility: half-spread 0.001823215568 + 0.0002 is 18,489.1555 ticks, the lean 0.002 is 18,277.
+        (replace(RISKY, horizon_s=Decimal(100)), "0.5", Estimates(0.0002), 9_101_733, 9_138_713),
+        # Asks with k = 100: ln(2) / 100 = 0.006931471806, + 0.00005 is 63,800.18 ticks.
+        (
+            replace(RISKY, horizon_s=Decimal(100)),
+            "0",
+            Estimates(0.0001, None, Arrivals(1.0, 100.0, 100, 1.0)),
+            9_121_381,
+            9_202_301,
+        ),
+    ],
+)
+def test_avellaneda_stoikov_as_worked_by_hand(
+    parameters: Parameters, position: str, seen: Estimates, bid_ticks: int, ask_ticks: int
+) -> None:
+    """A market of 91,385.00; the volatility is in fractions, the horizon rolls."""
+    market = MID._replace(position=Decimal(position) * FULL, seen=seen)
+    assert quoted("avellaneda-stoikov", parameters, market) == ([(bid_ticks, 1_094)], [(ask_ticks, 1_094)])
+
+
+@pytest.mark.parametrize(
+    ("position", "seen", "bid_ticks", "ask_ticks"),
+    [
+        # A = 2: at gamma / k = 1, c2 = sqrt(1 / 4 x 2^2) = 1, and 10 quotes x 0.0001 x 1 is the skew, 0.001. So gamma
+        # is k = 500, c1 = ln(2) / 500 = 0.001386294361; with 0.0001 / 2 that is 13,125.576 ticks.
+        ("0", Estimates(), 9_125_374, 9_151_626),
+        # 5 quotes x 0.0001 lower: 4,569.25 ticks; 9,120,805.17 and 9,147,056.33
+        ("0.5", Estimates(), 9_120_805, 9_147_057),
+        # Twice the volatility: 0.001386294361 + 0.0001 is 13,582.50 ticks, and 0.001 lower, 9,138.5
+        ("0.5", Estimates(0.0002), 9_115_778, 9_142_945),
+        # Bids with A = 8: c2 = sqrt(1 / 16 x 4) = 0.5; 0.001386294361 + 0.000025 is 12,897.11 ticks.
+        ("0", Estimates(0.0001, Arrivals(8.0, 500.0, 100, 1.0)), 9_125_602, 9_151_626),
+    ],
+)
+def test_glft_as_worked_by_hand(position: str, seen: Estimates, bid_ticks: int, ask_ticks: int) -> None:
+    """A market of 91,385.00; the risk aversion is found from the skew."""
+    market = MID._replace(position=Decimal(position) * FULL, seen=seen)
+    assert quoted("glft", RISKY, market) == ([(bid_ticks, 1_094)], [(ask_ticks, 1_094)])
+
+
+@pytest.mark.parametrize("name", ["avellaneda-stoikov", "glft"])
+@pytest.mark.parametrize("skew", ["0", "1e-12"])
+def test_without_risk_aversion_both_sides_stand_at_one_over_k(name: str, skew: str) -> None:
+    """The limit of gamma to 0, whatever is held: 1 / k is the half-spread, a total of 2 / k; not reached by a jump."""
+    spread = MODELS[name](replace(PLAIN, skew=Decimal(skew)))
+    for distance in spread.distances(Decimal(1), Estimates()):
+        assert float(distance) == pytest.approx(0.002, rel=1e-6)
+
+
+ARRIVALS = st.builds(Arrivals, st.floats(1e-3, 1e3), st.floats(10, 1e6), st.just(100.0), st.just(1.0))
+SEEN = st.builds(
+    lambda volatility, arrivals: Estimates(volatility, arrivals, arrivals),
+    st.none() | st.floats(1e-9, 0.1),
+    st.none() | ARRIVALS,
+)
 PARAMETERS = st.builds(
     Parameters,
     half_spread=st.decimals("0.00001", "0.4", places=5),

@@ -37,7 +37,10 @@ def test_every_model_quotes_each_side_once_by_default_and_nothing_without_a_mid(
 
 def test_an_unknown_model_is_refused_with_the_known_ones() -> None:
     """Guards `maker.model` against a typing error."""
-    with pytest.raises(SettingsError, match=r"maker\.model: expected one of symmetric, volatility, was 'symetric'"):
+    with pytest.raises(
+        SettingsError,
+        match=r"maker\.model: expected one of symmetric, volatility, avellaneda-stoikov, glft, was 'symetric'",
+    ):
         load_settings({"maker.model": "symetric"})
 
 

@@ -8,11 +8,16 @@ from typing import Final
 
 from trading.models.ladder import Ladder
 from trading.models.parameters import Parameters
-from trading.models.spreads import Spread, Symmetric, Volatility
+from trading.models.spreads import AvellanedaStoikov, Glft, Spread, Symmetric, Volatility
 from trading.quoting import QuotingModel
 
 # By the name in `maker.model`.
-MODELS: Final[Mapping[str, type[Spread]]] = {"symmetric": Symmetric, "volatility": Volatility}
+MODELS: Final[Mapping[str, type[Spread]]] = {
+    "symmetric": Symmetric,
+    "volatility": Volatility,
+    "avellaneda-stoikov": AvellanedaStoikov,
+    "glft": Glft,
+}
 
 
 def model_named(name: str, parameters: Parameters) -> QuotingModel:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from math import ceil, floor
 
 from market.codes import Side
-from market.limits import QTY_LOTS_MAX
+from market.limits import PRICE_TICKS_MAX, QTY_LOTS_MAX
 from trading.models.obstacles import obstacle
 from trading.models.parameters import Parameters
 from trading.models.spreads import Spread
@@ -71,4 +71,4 @@ def _is_takeable(quote: Quote, market: Market) -> bool:
     if reach is not None and market.mid is not None:
         bounds.append((price, market.mid * reach[0], market.mid * reach[1]))
     is_within = all(least <= value and (most is None or value <= most) for value, least, most in bounds)
-    return quote.price_ticks > 0 and 0 < quote.qty_lots <= QTY_LOTS_MAX and is_within
+    return is_within and 0 < quote.price_ticks <= PRICE_TICKS_MAX and 0 < quote.qty_lots <= QTY_LOTS_MAX

@@ -16,16 +16,20 @@ class Parameters:
 
     Attributes:
         half_spread: fraction: what a fill earns before the market moves. Of the model
-            `volatility`, at the reference volatility.
+            `volatility`, at the reference volatility; of those with arrivals, 1 / k until k is known.
         notional: quote amount of the first quote of each side.
         centre: what the quotes stand around: the mid, or the mid weighted with the best quantities.
-        skew: fraction: how far full inventory moves all quotes, down if long: what we pay a lot to be rid of it.
+        skew: fraction: how far full inventory moves all quotes, down if long: what we pay to be rid of it. Of
+            the models with a risk aversion, at the reference volatility: the aversion is made of it.
         size_skew: part of its quantity that the side which adds to the position loses at full inventory; 1: all.
         inventory: quote amount: the position, against what is neutral, at which skews are at their full.
         levels: quotes a side.
         level_step: fraction from one quote of a side to the next.
         level_growth: size of a quote as a multiple of the one before it.
         volatility: fraction per square-root second: the reference, and what is taken until it is known.
+        horizon_s: how long a position is held against, rolling: the T - t of Avellaneda and Stoikov, always as long.
+            With the lean given by `skew`, a longer one means less risk aversion, and a spread nearer to 1 / k.
+        arrival_rate: A, takers per second and side that reach a quote at the centre, until that is known.
     """
 
     half_spread: Decimal
@@ -38,3 +42,5 @@ class Parameters:
     level_step: Decimal = Decimal("0.0005")
     level_growth: Decimal = Decimal(1)
     volatility: Decimal = Decimal("0.0001")
+    horizon_s: Decimal = Decimal(60)
+    arrival_rate: Decimal = Decimal("0.1")
