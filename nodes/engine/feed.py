@@ -68,10 +68,14 @@ class _SymbolStreams:
 
     def states(self) -> Iterator[tuple[FeedStream, Callable[[], Sequence[FeedMessage]]]]:
         """Yield each stream but the book, and what makes its state in messages."""
-        yield self.trades, lambda: [BookTrade(*values) for values in self.recent_trades.tolist()]
+        yield self.trades, self.told_trades
         yield self.best, lambda: [self.told_best]
         yield self.depth, lambda: _level_changes(Depth((), ()), self.told_depth)
         yield self.reference, lambda: [self.told_reference]
+
+    def told_trades(self) -> list[BookTrade]:
+        """Return the last trades, oldest first."""
+        return [BookTrade(*values) for values in self.recent_trades.tolist()]
 
     @property
     def last_ticks(self) -> int:
@@ -114,6 +118,10 @@ class EngineFeed:
         self._states = {stream.topic: (stream, state) for stream, state in states}
         self._touched: set[int] = set()  # symbols whose book has changed since the best prices were last looked at
         self._snapshots: dict[int, SlicedSnapshot] = {}  # in the making, by symbol id
+
+    def recent_trades(self, symbol_id: int) -> list[BookTrade]:
+        """Return the last trades of a symbol, TRADES_KEPT_MAX at most, oldest first."""
+        return self._symbols[symbol_id].told_trades()
 
     def follow(self, first: int, count: int) -> None:
         """Take in `count` events from ring sequence `first` on, as `take` does, without telling anybody."""

@@ -52,6 +52,7 @@ def check(desk: MortalDesk) -> None:
     assert paper.exchange.is_connected, "the exchange has its engine again"
     reports = _check_journal(desk, engine)
     _check_book(desk, engine, paper)
+    _check_tape(desk, engine, paper)
     _check_ledger(desk, engine, paper, reports)
     _check_lists(paper)
     _check_trader(desk, paper, trader)
@@ -105,6 +106,19 @@ def _check_book(desk: MortalDesk, engine: EngineProcess, paper: PaperProcess) ->
         seen = [tuple(order) for order in paper.subscriber.replicas[topic].book.state()]
         there = [tuple(row[:4]) for row in book.orders(instrument.symbol_id).tolist()]
         assert seen == there, "the replica is the book"
+
+
+def _check_tape(desk: MortalDesk, engine: EngineProcess, paper: PaperProcess) -> None:
+    """The public trades are those of the engine, each once, in their order."""
+    symbol = paper.ledger.symbols[desk.settings.symbol]
+    first_id = paper.ledger.trade_id(engine.core.epoch, 0)
+    told = [
+        (each.trade_id - first_id, each.price_ticks, each.qty_lots, int(each.taker_side))
+        for each in paper.exchange.market.tapes[symbol.symbol_id].trades
+        if each.trade_id > first_id
+    ]
+    there = [tuple(each[:4]) for each in engine.core.feed.recent_trades(symbol.symbol_id)]
+    assert told == there, f"the tape has the engine's trades: {set(told) ^ set(there) or 'in another order'}"
 
 
 def _check_ledger(desk: MortalDesk, engine: EngineProcess, paper: PaperProcess, reports: list[Event]) -> None:

@@ -1,6 +1,6 @@
 """Defects to plant in a desk: each breaks one promise that a death must not break."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +13,9 @@ from bus.feed import TopicReplica
 from bus.order_link import SourceEnd
 from market.account import VenueOrder
 from market.clock import NS_PER_MS
+from market.feed_messages import BookTrade
 from paper.exchange.engine_orders import EngineOrders
+from paper.exchange.public_market import PublicMarket
 from paper.money.ledger import Ledger
 from paper.money.order_list import Remnants
 from sessions.session_table import Session
@@ -155,6 +157,22 @@ def enter_again_as_it_comes(monkeypatch: MonkeyPatch) -> None:
     monkeypatch.setattr(EngineOrders, "_survivors", lambda orders, time_ms: survivors(orders, time_ms)[::-1])
 
 
+def lose_a_trade_at_a_start(monkeypatch: MonkeyPatch) -> None:
+    """The first public trade that an exchange hears of after its start is on no tape."""
+    begin = PublicMarket.__init__
+    on_trades = PublicMarket.on_trades
+
+    def begin_late(market: PublicMarket, *given: Any) -> None:
+        begin(market, *given)
+        vars(market)["is_late"] = True
+
+    def pass_over(market: PublicMarket, epoch: int, symbol_id: int, trades: Sequence[BookTrade], now_ns: int) -> None:
+        on_trades(market, epoch, symbol_id, trades[1:] if vars(market).pop("is_late", False) else trades, now_ns)
+
+    monkeypatch.setattr(PublicMarket, "__init__", begin_late)
+    monkeypatch.setattr(PublicMarket, "on_trades", pass_over)
+
+
 PLANTED: tuple[Callable[[MonkeyPatch], None], ...] = (
     drop_a_commit,
     forget_the_other_leg,
@@ -168,6 +186,7 @@ PLANTED: tuple[Callable[[MonkeyPatch], None], ...] = (
     tell_a_fill_twice,
     quote_beside_a_lost_order,
     enter_again_as_it_comes,
+    lose_a_trade_at_a_start,
 )
 PLANTED_IN_TRACKER: tuple[Callable[[MonkeyPatch], None], ...] = (
     overlook_what_was_traded_before,
