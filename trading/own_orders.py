@@ -19,6 +19,7 @@ from market.instrument import Instrument
 from trading.quoting import Quote
 from trading.strategy import OwnOrder
 
+ENDED: Final = "CANCELED"  # what has ended stays so, whatever late news say
 DENIALS: Final = 2  # of an order by the venue, until it is given up
 ENDED_MAX: Final = 1_000  # remembered, so that late news does not bring them back
 
@@ -28,6 +29,9 @@ class UnknownOrder(NamedTuple):
 
     quote: Quote
     until_ns: int
+
+
+Left = Quote | VenueOrder  # of an earlier run: as it was sent, or once the venue has taken it as it was last heard of
 
 
 class Heard(NamedTuple):
@@ -55,7 +59,6 @@ class OwnOrders:
 
     Args:
         arrival_ns: for how long after the last news of an order nobody need know of it who is asked.
-        unknown: orders of an earlier run whose answer was lost.
 
     Attributes:
         open: those that the venue has taken and not ended, as last heard.
@@ -64,17 +67,18 @@ class OwnOrders:
         unknown: those whose answer was lost.
     """
 
-    def __init__(self, arrival_ns: int, unknown: Mapping[str, UnknownOrder] | None = None) -> None:
+    def __init__(self, arrival_ns: int) -> None:
         self._arrival_ns = arrival_ns
         self.open: dict[str, VenueOrder] = {}
         self.gone: set[str] = set()
         self.sent: dict[str, Quote] = {}
-        self.unknown: dict[str, UnknownOrder] = dict(unknown or {})
+        self.unknown: dict[str, UnknownOrder] = {}
         self._why_left: dict[str, str] = {}  # of the open ones that we have cancelled, even if no answer came
         self._heard_ns: dict[str, int] = {}  # of the open ones: when there was last news of them
         self._denials: dict[str, int] = {}  # how often the venue has said, late enough, that there is no such order
         self._resting: dict[str, tuple[VenueOrder, OwnOrder | None]] = {}  # in ticks and lots, as last asked for
         self._ended: OrderedDict[str, Decimal] = OrderedDict()  # what was filled of each
+        self._just_filled: dict[str, tuple[VenueOrder, int]] = {}  # of the ended ones, and when that was heard
         self._given_up: dict[str, Decimal] = {}  # the same of those that the venue denies; they may come back
 
     @property
@@ -97,8 +101,26 @@ class OwnOrders:
         return [name for name in self.standing if name in self._denials]
 
     def unsettled(self) -> dict[str, Quote]:
-        """Return what a successor would have to ask for: orders without an answer, or with a lost one."""
+        """Return the orders without an answer, and those with a lost one."""
         return {name: each.quote for name, each in self.unknown.items()} | self.sent
+
+    def to_leave(self, now_ns: int) -> dict[str, Left]:
+        """Return what a successor must know, for no list may show it yet: unsettled orders, and those that are open.
+
+        And those that were filled so lately that a list may still have them as they were: it would tell that again.
+        """
+        for name, (_, heard_ns) in list(self._just_filled.items()):
+            if now_ns > heard_ns + self._arrival_ns:
+                del self._just_filled[name]
+        return self.unsettled() | self.open | {name: order for name, (order, _) in self._just_filled.items()}
+
+    def take_over(self, left: Mapping[str, Left], now_ns: int) -> None:
+        """Know what an earlier run has left: what it had an answer to is as it was, what not may still arrive."""
+        for name, order in left.items():
+            if isinstance(order, VenueOrder):
+                self.hear(order, now_ns)
+            else:
+                self.unknown[name] = UnknownOrder(order, now_ns + self._arrival_ns)
 
     def resting(self, instrument: Instrument) -> list[OwnOrder]:
         """Return the open orders, in ticks and lots; without those that lie between steps: of a run with others."""
@@ -146,7 +168,7 @@ class OwnOrders:
         """
         name = order.client_order_id
         if name in self._ended:
-            return self._hear_late(order)
+            return self._hear_late(order, now_ns)
         was_sent, was_unknown = name in self.sent, name in self.unknown
         is_ours = self.drop(name) is not None
         before = self.open.get(name)
@@ -164,6 +186,8 @@ class OwnOrders:
             self.gone.discard(name)
         else:
             self._end(order, self._ended)
+            if order.filled_qty:
+                self._just_filled[name] = order, now_ns
         return Heard(order, order.filled_qty - before_qty, was_sent, was_unknown, is_known and not is_open, why_left)
 
     def cannot_cancel(self, client_order_id: str) -> None:
@@ -197,11 +221,13 @@ class OwnOrders:
         """Return the open orders that a list lacks though there was no news of them since it was asked for."""
         return [name for name in self.standing if name not in listed and self._heard_ns[name] <= asked_ns]
 
-    def _hear_late(self, order: VenueOrder) -> Heard:
+    def _hear_late(self, order: VenueOrder, now_ns: int) -> Heard:
         name = order.client_order_id
         before_qty = self._ended[name]
-        filled_qty = self._ended[name] = max(before_qty, order.filled_qty)
-        return Heard(replace(order, filled_qty=filled_qty), filled_qty - before_qty)
+        if order.filled_qty > before_qty:
+            self._ended[name] = order.filled_qty
+            self._just_filled[name] = replace(order, status=ENDED), now_ns
+        return Heard(replace(order, filled_qty=self._ended[name]), self._ended[name] - before_qty)
 
     def _end(self, order: VenueOrder, filled_of: dict[str, Decimal]) -> None:
         name = order.client_order_id

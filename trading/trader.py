@@ -7,7 +7,7 @@ the order can no longer arrive.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple
 from decimal import Decimal
 from typing import Final
@@ -25,7 +25,7 @@ from trading.execution import plan
 from trading.order_rules import OrderRules
 from trading.others_book import OthersBook
 from trading.outbox import Outbox
-from trading.own_orders import OwnOrders, UnknownOrder, in_steps
+from trading.own_orders import OwnOrders, in_steps
 from trading.position import Position
 from trading.quoting import Quote
 from trading.strategy import Fill, Inbox, ObstacleError, OwnOrder, Strategy, Wanted
@@ -46,7 +46,6 @@ class Trader:
 
     Args:
         client_order_ids: ids that start with the prefix and that no earlier run has used.
-        left_over: orders of an earlier run whose fate it did not know.
         jitter: draws what part of a pause after a failure is waited.
 
     Attributes:
@@ -62,7 +61,6 @@ class Trader:
         rules: OrderRules,
         terms: Terms,
         client_order_ids: Iterator[str],
-        left_over: Mapping[str, UnknownOrder] | None = None,
         jitter: Callable[[], float] = lambda: 1.0,
     ) -> None:
         self._strategy = strategy
@@ -70,7 +68,7 @@ class Trader:
         self._rules = rules
         self._terms = terms
         self._client_order_ids = client_order_ids
-        self.orders = OwnOrders(terms.arrival_ns, left_over)
+        self.orders = OwnOrders(terms.arrival_ns)
         self.why_out = ""
         self.is_started = False
         # What is known of the market and of what we hold.

@@ -1,10 +1,12 @@
 """What is ours in every pair of an account: a maker of other settings, or one that was killed, may have left it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from market.account import VenueOrder
 from market.instrument import Instrument
+from venues.binance_documents import UNKNOWN_SYMBOL_CODES
+from venues.venue import VenueRefusedError
 
 
 class Account(Protocol):
@@ -18,6 +20,27 @@ class Account(Protocol):
 
     def find_in(self, symbol: str, client_order_id: str) -> VenueOrder | None:
         """Return the order of that client order id, open or ended, or None if the venue has never had it."""
+
+
+def cancel_known(account: Account, orders: Iterable[VenueOrder]) -> list[VenueOrder]:
+    """Cancel orders that the venue has taken; return those that were open, each as it ended.
+
+    The matching engine answers a cancel: one that it does not have is gone, whatever lists and questions say (Binance,
+    REST API, "Data sources").
+
+    Raises:
+        VenueError: if the venue does not answer, or refuses a cancel.
+    """
+    ended = []
+    for order in orders:
+        try:
+            gone = account.cancel_in(order.symbol, order.order_id)
+        except VenueRefusedError as error:
+            if error.code not in UNKNOWN_SYMBOL_CODES:
+                raise
+            continue  # the venue has no such pair any more, and no order in it
+        ended += [] if gone is None else [gone]
+    return ended
 
 
 def cancel_everywhere(account: Account, prefix: str, but: str = "") -> list[VenueOrder]:

@@ -25,7 +25,7 @@ class Elsewhere:
     It asks for the open orders of all pairs, which weighs as much as forty quotes: once for each of these.
 
     Args:
-        sent: the note of orders of unknown fate.
+        sent: the note of our orders.
         log: told of each order that is found.
         clock: ns, of any beginning.
         wait: waits so many seconds.
@@ -88,7 +88,10 @@ class Elsewhere:
     def _look_for(self, sent: SentOrder) -> None:
         is_late = self._clock() > self._arrived_ns
         try:
-            order = self._account.find_in(sent.symbol, sent.name)
+            if isinstance(sent.order, VenueOrder):  # what is asked may lag behind the answer that it had; a cancel not
+                order, is_late = self._account.cancel_in(sent.symbol, sent.order.order_id), True
+            else:
+                order = self._account.find_in(sent.symbol, sent.name)
         except VenueRefusedError as error:
             if error.code not in UNKNOWN_SYMBOL_CODES:
                 raise

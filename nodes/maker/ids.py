@@ -1,4 +1,4 @@
-"""How the maker knows its orders again: the prefix of their ids, and a note of those that it may have just sent."""
+"""How the maker knows its orders again: the prefix of their ids, and a note of those that no list may show yet."""
 
 import itertools
 import json
@@ -6,12 +6,15 @@ import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from market.account import VenueOrder
 from market.clock import NS_PER_MS, time_ns
 from market.codes import Side
 from market.whole_file import write_whole
+from trading.own_orders import Left
 from trading.quoting import Quote
 
 PREFIX_FILE = "maker_id"
@@ -40,21 +43,22 @@ def client_order_ids(prefix: str) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class SentOrder:
-    """An order whose fate is not known: what a maker that is killed leaves its successor to ask.
+    """An order that a maker which is killed leaves its successor: to ask for, or to know though no list shows it yet.
 
     Attributes:
         name: its client order id.
         account: the `account_name` of a `BinanceAccount`; empty in a note of an earlier version, which had none.
+        order: as it was sent; as it was last heard of, once the venue has taken it.
     """
 
     name: str
     symbol: str
     account: str
-    quote: Quote
+    order: Left
 
 
 def read_sent(path: Path) -> list[SentOrder]:
-    """Return the orders whose fate the runs before did not know, in whatever pair and account.
+    """Return what the runs before have left, in whatever pair and account.
 
     Raises:
         ValueError: if the file is damaged.
@@ -65,41 +69,50 @@ def read_sent(path: Path) -> list[SentOrder]:
         return []
     try:
         return [
-            SentOrder(
-                str(row["id"]),
-                str(row["symbol"]),
-                str(row.get("account", "")),
-                Quote(Side[row["side"]], int(row["price_ticks"]), int(row["qty_lots"])),
-            )
-            for row in rows
+            SentOrder(str(row["id"]), str(row["symbol"]), str(row.get("account", "")), _order_of(row)) for row in rows
         ]
-    except (AttributeError, KeyError, TypeError) as error:
+    except (ArithmeticError, AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"expected a list of orders: {error}") from None
 
 
 def write_sent(path: Path, sent: Iterable[SentOrder]) -> None:
-    """Keep the orders whose fate is not known, and no others.
+    """Keep these orders, and no others.
 
     The note outlives the process, not the machine: it is written before every order, which must not wait for the disk.
 
     Raises:
         OSError: if that cannot be.
     """
-    rows = [
-        {
-            "id": each.name,
-            "symbol": each.symbol,
-            "account": each.account,
-            **asdict(each.quote),
-            "side": each.quote.side.name,
-        }
-        for each in sent
-    ]
+    rows = [{"id": each.name, "symbol": each.symbol, "account": each.account, **_terms_of(each.order)} for each in sent]
     write_whole(path, json.dumps(rows).encode("ascii"), is_synced=False)
 
 
+def _order_of(row: dict[str, Any]) -> Left:
+    if "order_id" not in row:  # as in each row of an earlier version
+        return Quote(Side[row["side"]], int(row["price_ticks"]), int(row["qty_lots"]))
+    return VenueOrder(
+        str(row["order_id"]),
+        str(row["id"]),
+        str(row["symbol"]),
+        Side[row["side"]],
+        Decimal(row["price"]),
+        Decimal(row["qty"]),
+        Decimal(row["filled_qty"]),
+        str(row["status"]),
+        int(row["time_ms"]),
+    )
+
+
+def _terms_of(order: Left) -> dict[str, Any]:
+    if isinstance(order, Quote):
+        return {**asdict(order), "side": order.side.name}
+    texts = {key: str(getattr(order, key)) for key in ("price", "qty", "filled_qty")}
+    return {"order_id": order.order_id, "side": order.side.name, **texts,
+            "status": order.status, "time_ms": order.time_ms}  # fmt: skip
+
+
 class SentOrders:
-    """The note of this desk's orders of unknown fate.
+    """The note of this desk's orders.
 
     Args:
         symbol, account: what is traded now; what the note has of others stays in it.
@@ -125,10 +138,15 @@ class SentOrders:
             self._failed(error)
         here = [each for each in found if each.account in ("", account)]
         self._of_others = [each for each in found if each not in here]
-        self.orders: Mapping[str, Quote] = {each.name: each.quote for each in here if each.symbol == symbol}
+        self.orders: Mapping[str, Left] = {each.name: each.order for each in here if each.symbol == symbol}
         self.elsewhere = [each for each in here if each.symbol != symbol]
 
-    def keep(self, orders: Mapping[str, Quote]) -> None:
+    def taken(self) -> list[VenueOrder]:
+        """Return those that the venue has taken and that may be open, in whatever pair of `account`."""
+        left = (*self.orders.values(), *(each.order for each in self.elsewhere))
+        return [order for order in left if isinstance(order, VenueOrder) and order.is_open]
+
+    def keep(self, orders: Mapping[str, Left]) -> None:
         """Keep these in our pair, before they leave."""
         if orders != self.orders:
             self.orders = orders
@@ -140,7 +158,7 @@ class SentOrders:
         self._write()
 
     def _write(self) -> None:
-        ours = [SentOrder(name, self.symbol, self._account, quote) for name, quote in self.orders.items()]
+        ours = [SentOrder(name, self.symbol, self._account, order) for name, order in self.orders.items()]
         try:
             write_sent(self._path, [*ours, *self.elsewhere, *self._of_others])
         except OSError as error:
@@ -150,4 +168,4 @@ class SentOrders:
         if (why := str(error) or type(error).__name__) != self._why_failed:
             self._why_failed = why
             cost = "a maker that is killed now may double one for a moment"
-            self._log.warning(f"orders on their way are not kept: {cost}", why=why)
+            self._log.warning(f"the newest orders are not kept: {cost}", why=why)

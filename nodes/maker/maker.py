@@ -1,7 +1,7 @@
 """The maker: carries between a trader and its line to the venue, and tells what the trader does.
 
 The trader's orders are recognised by a client order id that starts with this desk's own prefix: what it knows of them
-need not outlive the process, but for those that no list of open orders may show yet.
+need not outlive the process, but for what no list of open orders may show yet.
 """
 
 import random
@@ -24,7 +24,6 @@ from nodes.node import BEAT_MS, Node
 from trading import news, notes
 from trading.order_rules import OrderRules
 from trading.outbox import Outbox
-from trading.own_orders import UnknownOrder
 from trading.strategy import Strategy
 from trading.trader import LEAVE_PAUSE_NS_MAX, Trader
 from venues.trading_line import TradingLine
@@ -43,7 +42,7 @@ class Maker:
         strategy: the trader's.
         rules: the venue's bounds of an order.
         clock: the trader's.
-        sent: the note of our orders of unknown fate.
+        sent: the note of our orders.
         elsewhere: our orders in other pairs.
     """
 
@@ -65,16 +64,15 @@ class Maker:
         self._halt = MakerHalt(node)
         self._sent = sent
         self._elsewhere = elsewhere
-        until_ns = clock() + ARRIVAL_MS_MAX * NS_PER_MS
         self._trader = Trader(
             strategy,
             settings.instrument,
             rules,
             terms_of(settings, sent.prefix, line.list_ns),
             client_order_ids(sent.prefix),
-            {name: UnknownOrder(quote, until_ns) for name, quote in sent.orders.items()},
             partial(random.uniform, 0.5, 1.0),
         )
+        self._trader.orders.take_over(sent.orders, clock())
 
     def run(self, watchdog: Watchdog) -> None:
         """Quote until stopped, then cancel what is ours.
@@ -113,15 +111,16 @@ class Maker:
             raise NodeError("the watchdog has ended, or hangs: no quotes without it")
 
     def step(self) -> Outbox:
-        """Let the trader take the news, keep which orders leave, and let them.
+        """Let the trader take the news, keep which orders leave and which are open, and let them leave.
 
         Raises:
             VenueKeysError: if the venue does not accept our keys.
             MendableError: if nothing of these settings can be quoted, or the strategy fails.
         """
         said = self._line.take()
-        outbox = self._trader.step(self._clock(), said)
-        self._sent.keep(self._trader.orders.unsettled())
+        now_ns = self._clock()
+        outbox = self._trader.step(now_ns, said)
+        self._sent.keep(self._trader.orders.to_leave(now_ns))
         if outbox.actions:
             self._line.act(outbox.actions)
         for note in outbox.notes:

@@ -1,6 +1,7 @@
 """The watchdog's own process: waits for the maker's end, or for its silence, and takes its orders off the venue.
 
-It asks nobody of the desk, and goes by the maker's prefix alone, in every pair of the account.
+It asks nobody of the desk, and goes by the maker's prefix and its note of the newest orders, in every pair of the
+account.
 """
 
 import os
@@ -19,9 +20,10 @@ from desk.stopping import StopBudget
 from desk.venue import is_own_paper, quick_venue
 from market.backoff import Backoff
 from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns
+from nodes.maker.ids import SentOrders
 from nodes.maker.watchdog import OUT, READY, STOPPING, end_earlier
 from nodes.node import configure_log
-from venues.everywhere import Account, cancel_everywhere
+from venues.everywhere import Account, cancel_everywhere, cancel_known
 from venues.venue import ARRIVAL_MS_MAX, VenueError
 
 LOOK_NS: Final = NS_PER_SECOND // 10
@@ -54,7 +56,8 @@ def watch(settings: Settings, prefix: str) -> None:
             configure_log(log_file())
             log = structlog.get_logger().bind(node=WATCHDOG)
             log.warning("takes the maker's orders away", cause=cause)
-            take_away(account, prefix, log, lambda: _is_closed(settings))
+            sent = SentOrders(settings.run_dir, prefix, settings.symbol, account.account_name, log)
+            take_away(account, sent, log, lambda: _is_closed(settings))
     finally:
         lock.release()
 
@@ -118,7 +121,7 @@ def _kill(maker_pid: int, line: int) -> None:
 
 def take_away(
     account: Account,
-    prefix: str,
+    sent: SentOrders,
     log: Any,
     is_closed: Callable[[], bool],
     clock: Callable[[], int] = monotonic_ns,
@@ -126,18 +129,21 @@ def take_away(
 ) -> None:
     """Cancel all that is the maker's, and look again until what was on its way has arrived, or no longer can.
 
+    What the maker has noted as taken is cancelled first: a list may not show it yet.
+
     Args:
+        sent: the maker's note.
         is_closed: whether the exchange is gone for good.
         clock: ns, of any beginning.
         wait: waits so many seconds.
     """
     arrived_ns, give_up_ns = clock() + ARRIVAL_MS_MAX * NS_PER_MS, clock() + GIVE_UP_NS
     failures, lists = Backoff(FAILED_PAUSE_NS, FAILED_PAUSE_NS_MAX), Backoff(LIST_PAUSE_NS, ARRIVAL_MS_MAX * NS_PER_MS)
-    count = 0
+    prefix, taken, count = sent.prefix, sent.taken(), 0
     while True:
         asked_ns = clock()
         try:
-            ended = cancel_everywhere(account, prefix)
+            ended = [*cancel_known(account, taken), *cancel_everywhere(account, prefix)]
         except VenueError as error:
             if clock() > give_up_ns or is_closed():
                 log.error("own orders may be left at the venue", prefix=prefix, cause=str(error))
@@ -145,6 +151,7 @@ def take_away(
             wait_ns = failures.fail(clock(), int(error.retry_after_s * NS_PER_SECOND))
         else:
             failures.end()
+            taken = []
             for order in ended:
                 log.info("cancelled", symbol=order.symbol, side=order.side.name, price=str(order.price),
                          left=f"{order.leaves_qty:f}", order_id=order.order_id)  # fmt: skip

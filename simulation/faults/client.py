@@ -20,7 +20,7 @@ from simulation.line import SimulatedLine
 from trading import news
 from trading.execution import Requoting
 from trading.order_rules import OrderRules
-from trading.own_orders import UnknownOrder
+from trading.own_orders import Left
 from trading.quoting import Quote
 from trading.strategy import Inbox, Wanted
 from trading.terms import Terms
@@ -41,20 +41,20 @@ _LOTS_MAX: Final = 20
 class Restless:
     """A strategy that now and then wants other quotes, near enough to the market to be filled; still, it keeps all.
 
-    Args:
-        fills: takes what is told to be filled of each order, lots.
+    Attributes:
+        fills: what it was told to be filled of each order, lots; whoever notes that clears it.
     """
 
-    def __init__(self, dice: Random, fills: Counter[str]) -> None:
+    def __init__(self, dice: Random) -> None:
         self.is_still = False
+        self.fills = Counter[str]()
         self._dice = dice
-        self._fills = fills
         self._quotes: list[Quote] = []
 
     def step(self, _: int, inbox: Inbox, /) -> Wanted:
         """Return the quotes of now."""
         for fill in inbox.fills:
-            self._fills[fill.client_order_id] += fill.qty_lots
+            self.fills[fill.client_order_id] += fill.qty_lots
         if self.is_still:
             return Wanted([Quote(each.side, each.price_ticks, each.leaves_lots) for each in inbox.orders])
         dice, depth = self._dice, inbox.depth
@@ -76,10 +76,10 @@ class Restless:
 
 
 class TraderProcess:
-    """A trader; it keeps which orders it may have sent.
+    """A trader; it notes its orders, as a maker does.
 
     Args:
-        sent: the orders whose fate the life before did not know; kept up to date.
+        sent: the orders that the life before has left; kept up to date.
         told: hears what the trader and its strategy hear.
 
     Attributes:
@@ -93,7 +93,7 @@ class TraderProcess:
         instrument: Instrument,
         rules: OrderRules,
         dice: Random,
-        sent: dict[str, Quote],
+        sent: dict[str, Left],
         told: Told,
     ) -> None:
         self._life = life
@@ -101,7 +101,7 @@ class TraderProcess:
         self._told = told
         self._instrument = instrument
         self.door = door
-        self.strategy = Restless(dice, told.fills)
+        self.strategy = Restless(dice)
         way_ns = dice.choice(_WAYS_NS)
         self.line = SimulatedLine(
             door,
@@ -118,8 +118,8 @@ class TraderProcess:
             rules,
             Terms(Requoting(Decimal(0)), PREFIX, INTERVAL_NS, LIST_NS, ARRIVAL_NS, neutral_qty=Decimal(0)),
             (f"{self.first_names}{number}" for number in count(1)),
-            {name: UnknownOrder(quote, now_ns + ARRIVAL_NS) for name, quote in sent.items()},
         )
+        self.trader.orders.take_over(sent, now_ns)
         life.every(_BOOK_NS, self._look)
         life.every(_BOOK_NS, lambda: self._take(()))
 
@@ -130,10 +130,13 @@ class TraderProcess:
 
     def _take(self, said: Sequence[news.News]) -> None:
         self._told.hear(said)
-        outbox = self.trader.step(self._life.time_ns(), said)
+        now_ns = self._life.time_ns()
+        outbox = self.trader.step(now_ns, said)
         self._life.point("note what is sent")
         self._sent.clear()
-        self._sent.update(self.trader.orders.unsettled())
+        self._sent.update(self.trader.orders.to_leave(now_ns))
+        self._told.fills.update(self.strategy.fills)  # what it was told and no note has, has no witness
+        self.strategy.fills.clear()
         self._life.point("have noted what is sent")
         self.line.act(outbox.actions)
 

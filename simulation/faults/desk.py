@@ -22,7 +22,7 @@ from simulation.faults.tracker import TRACKER, TrackerProcess
 from simulation.heap import EventHeap
 from trading import news
 from trading.order_rules import OrderRules
-from trading.quoting import Quote
+from trading.own_orders import Left
 
 START_NS: Final = 1_800_057_560 * NS_PER_SECOND  # a midnight comes 40 s later
 VICTIMS: Final = (ENGINE, "flow", "paper", "trader", GATEWAY, TRACKER)
@@ -63,7 +63,7 @@ class MortalDesk:
         self.bots = [self._bot("keeps", False), self._bot("cancels", True)]
         self._doors = {account: Door(account, self.heap, self.dice) for account in ACCOUNTS}
         self.crowds = [self._crowd(account) for account in ACCOUNTS if account != FIRST_ACCOUNT]
-        self._sent: dict[str, Quote] = {}
+        self._sent: dict[str, Left] = {}
         self._rules: OrderRules | None = None
         self._doomed: dict[str, int] = {}  # by process: after how many more points it dies
         self._lives: dict[str, Life] = {}

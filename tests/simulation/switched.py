@@ -3,12 +3,17 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
+import structlog
+
 from desk.settings import load_settings
+from desk.strategy import strategy_of, terms_of
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
+from nodes.maker.ids import SentOrders
 from paper.access.accounts import FIRST_ACCOUNT
 from paper.exchange.news import AccountNews, ExecutionType, OrderNews
 from paper.fault_events import StreamEvent, pass_on
@@ -17,9 +22,11 @@ from paper.money.history import Span
 from paper.money.orders import Order
 from paper.units import UNITS_PER_ONE
 from simulation.delays import Delays
-from simulation.desk import PREFIX, SimulatedDesk, Told
+from simulation.desk import LIST_NS, PREFIX, SimulatedDesk, Told
+from simulation.line import SimulatedLine
 from tests.simulation.test_desk import START_NS
 from trading import notes
+from trading.trader import Trader
 
 LOOK_NS: Final = 20 * NS_PER_MS
 BACK_NS_MAX: Final = 10 * NS_PER_SECOND  # in which it quotes both sides after the end of a fault
@@ -63,6 +70,8 @@ class SwitchedDesk(SimulatedDesk):
         settings = load_settings({"run_dir": folder, "flow.seed": seed, **_SETTINGS}).settings
         self.filled: Counter[str] = Counter()
         self.place_count = 0
+        self._settings = settings
+        self._kill_count = 0
         self._instrument = settings.instrument
         delays = Delays(venue_ns=2 * NS_PER_MS, venue_more_ns=8 * NS_PER_MS, seed=seed)
         super().__init__(settings, START_NS, folder / "reports", delays)
@@ -85,6 +94,29 @@ class SwitchedDesk(SimulatedDesk):
             return
         self._faults.silenced.update(order.order_id for order in orders)
         self.exchange.exchange.cancel(orders, self.heap.now_ns)
+
+    def kill(self) -> None:
+        """Let the trader die where it stands, and its successor begin with the note that it left, as a maker does."""
+        self.line.close()
+        note = self._note()
+        travel = self._delays.venue()
+        self.line = SimulatedLine(self.exchange.calls, self.heap, self._instrument, travel, self._on_news)
+        self._kill_count += 1
+        self.trader = Trader(
+            strategy_of(self._settings),
+            self._instrument,
+            self.account.load(self._instrument),
+            terms_of(self._settings, PREFIX, LIST_NS),
+            (f"{PREFIX}{self._kill_count}-{number}" for number in count(1)),
+        )
+        self.trader.orders.take_over(note.orders, self.heap.now_ns)
+        self._on_news(())
+
+    def _note(self) -> SentOrders:
+        """Return the trader's note, from disk."""
+        args = self._settings.run_dir, PREFIX, self._instrument.symbol, "simulated", structlog.get_logger()
+        SentOrders(*args).keep(self.trader.orders.to_leave(self.heap.now_ns))
+        return SentOrders(*args)
 
     def ours(self) -> list[Order]:
         """Return the trader's orders that are open at the exchange."""

@@ -171,3 +171,25 @@ def test_what_rests_is_what_was_last_heard_of_each_order() -> None:
         resting.append(orders.resting(instrument))
         assert orders.resting(instrument) == resting[-1]
     assert resting == [[OwnOrder(NAME, Side.BUY, 100, lots)] for lots in (5, 5, 3, 2)] + [[]]
+
+
+def test_a_successor_knows_what_is_open_and_what_was_just_filled() -> None:
+    """Lists and questions may lag: it placed a second order beside one, and told fills that had been told."""
+    first, second = OwnOrders(ARRIVAL_NS), OwnOrders(ARRIVAL_NS)
+    full, other = replace(NEW, client_order_id="tb-2"), replace(NEW, client_order_id="tb-3")
+    for order in (NEW, full, other):
+        first.send(order.client_order_id, QUOTE)
+        first.hear(order, 0)
+    first.send("tb-4", QUOTE)
+    first.hear(replace(NEW, filled_qty=NEW.qty / 2), 1)
+    first.hear(replace(full, filled_qty=full.qty, status="FILLED"), 1)
+    first.hear(replace(other, status="CANCELED"), 1)
+    second.take_over(first.to_leave(ARRIVAL_NS), 2 * ARRIVAL_NS)
+    assert (list(second.open), second.unsettled()) == ([NAME], {"tb-4": QUOTE})
+    assert second.unknown["tb-4"].until_ns == 3 * ARRIVAL_NS
+    assert not second.deny(NAME, 3 * ARRIVAL_NS), "it may be a lag"
+    assert second.hear(replace(NEW, filled_qty=NEW.qty / 2), 2 * ARRIVAL_NS).filled_qty == 0
+    assert second.hear(full, 2 * ARRIVAL_NS).filled_qty == 0
+    assert list(second.open) == [NAME], "what has ended stays so"
+    assert second.hear(replace(full, filled_qty=full.qty, status="FILLED"), 2 * ARRIVAL_NS).filled_qty == 0
+    assert "tb-2" not in first.to_leave(ARRIVAL_NS + 2)

@@ -90,6 +90,21 @@ def test_an_order_that_was_on_its_way_elsewhere_is_waited_for(
     assert read_sent(run_dir / SENT_FILE) == []
 
 
+def test_an_order_elsewhere_that_was_taken_is_cancelled_though_nobody_shows_it(
+    run_dir: Path, venue: ScriptedVenue, now: list[int]
+) -> None:
+    """Lists and questions lag; a cancel is answered by what matches, so that nothing need be waited for."""
+    order, gone = _order("8", f"{PREFIX}8"), _order("6", f"{PREFIX}6")
+    _have(venue, order)
+    venue.hidden.add(order.order_id)
+    venue.fates["find_in"] = [AWAY]
+    write_sent(run_dir / SENT_FILE, [replace(LATE, name=each.client_order_id, order=each) for each in (gone, order)])
+    began_ns = now[0]
+    _clear(run_dir, venue)
+    assert (venue.orders, venue.cancels, now[0]) == ({}, ["6", "8"], began_ns)
+    assert read_sent(run_dir / SENT_FILE) == []
+
+
 @pytest.mark.parametrize(("refusal", "waits_ms"), [(None, ARRIVAL_MS_MAX), (UNKNOWN_SYMBOL, 0)])
 def test_an_order_that_never_arrives_is_let_go(
     run_dir: Path, venue: ScriptedVenue, now: list[int], refusal: VenueError | None, waits_ms: int
@@ -110,7 +125,7 @@ def test_note_keeps_what_is_of_another_account(quoting: ScriptedMaker, venue: Sc
     with a_maker(run_dir, venue) as one:
         assert one.maker._sent.orders == {}
         one.cycle()
-    assert read_sent(run_dir / SENT_FILE) == [of_other]
+    assert read_sent(run_dir / SENT_FILE)[-1] == of_other
 
 
 def test_note_of_an_earlier_version_is_read(venue: ScriptedVenue, run_dir: Path) -> None:

@@ -124,7 +124,7 @@ def test_stop_that_cannot_cancel_says_what_is_left(
 def test_successor_of_a_killed_maker_takes_over_its_orders(
     venue: ScriptedVenue, now: list[int], run_dir: Path, told: Told
 ) -> None:
-    """They are known by their client order ids; what was filled before is no news."""
+    """They are known by its note, and by their client order ids; what was filled is told once, meanwhile too."""
     with a_maker(run_dir, venue) as killed:
         killed.cycle()
     venue.fill("1", Decimal("0.002"))
@@ -133,7 +133,7 @@ def test_successor_of_a_killed_maker_takes_over_its_orders(
         assert (venue.places, venue.cancels) == (2, [])
         venue.fill("1", Decimal("0.001"))
         successor.cycle()
-    assert [line["qty"] for line in lines(told, "filled")] == ["0.001"]
+    assert [line["qty"] for line in lines(told, "filled")] == ["0.002", "0.001"]
 
 
 class Killed(BaseException):

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from market.account import VenueOrder
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
 from nodes.maker import watching
+from nodes.maker.ids import SENT_FILE, SentOrder, SentOrders, write_sent
 from nodes.maker.watchdog import BEAT, OUT, STOPPING, Watchdog, end_earlier
 from nodes.maker.watching import GIVE_UP_NS, LOOK_NS, Silence, await_end, take_away
 from tests.nodes.maker.makers import AWAY, PREFIX, Told, lines
@@ -46,8 +48,10 @@ def _order(order_id: str, name: str, symbol: str = "BTCUSDT") -> VenueOrder:
     return VenueOrder(order_id, name, symbol, Side.BUY, Decimal(3_000), Decimal(1), Decimal(0), "NEW", 0)
 
 
-def _take_away(venue: ScriptedVenue, *, is_closed: bool = False) -> None:
-    take_away(venue, PREFIX, structlog.get_logger(), lambda: is_closed, venue.clock, venue.wait)
+def _take_away(venue: ScriptedVenue, run_dir: Path = Path("none"), *, is_closed: bool = False) -> None:
+    log = structlog.get_logger()
+    sent = SentOrders(run_dir, PREFIX, "BTCUSDT", "scripted", log)
+    take_away(venue, sent, log, lambda: is_closed, venue.clock, venue.wait)
 
 
 def test_silence_counts_only_time_in_which_something_could_be_heard() -> None:
@@ -113,6 +117,23 @@ def test_it_cancels_in_every_pair_what_is_the_makers_and_nothing_else(venue: Scr
     venue.orders = {each.order_id: each for each in (*own, *others)}
     _take_away(venue)
     assert list(venue.orders) == ["3", "4"]
+    assert [line["order_id"] for line in lines(told, "cancelled")] == ["1", "2"]
+
+
+def test_it_cancels_what_the_maker_has_noted_as_taken_though_no_list_shows_it(
+    run_dir: Path, venue: ScriptedVenue, told: Told
+) -> None:
+    """It said that nothing was left of an order that was acknowledged just before the maker died, as lists lagged."""
+    here, elsewhere = _order("1", f"{PREFIX}1"), _order("2", f"{PREFIX}2", "ETHUSDT")
+    ended = replace(_order("3", f"{PREFIX}3"), status="FILLED")
+    venue.orders = {each.order_id: each for each in (here, elsewhere)}
+    venue.hidden = set(venue.orders)
+    left = [SentOrder(each.client_order_id, each.symbol, "scripted", each) for each in (here, ended, elsewhere)]
+    of_other = replace(left[0], name=f"{PREFIX}4", account="other", order=replace(here, order_id="4"))
+    write_sent(run_dir / SENT_FILE, [*left, of_other])
+    venue.fates["cancel_in"] = [AWAY]
+    _take_away(venue, run_dir)
+    assert (venue.orders, venue.cancels) == ({}, ["1", "2"])
     assert [line["order_id"] for line in lines(told, "cancelled")] == ["1", "2"]
 
 
