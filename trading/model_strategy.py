@@ -24,7 +24,7 @@ class ModelStrategy:
 
     def step(self, now_ns: int, inbox: Inbox, /) -> Wanted:
         """Return the model's quotes; none while there is no mid, or while they could be no orders."""
-        self._estimation.hear(now_ns, inbox.depth.mid_ticks_x2)
+        self._estimation.hear(now_ns, inbox.depth.mid_ticks_x2, inbox.trades)
         market = Market(inbox.instrument, inbox.rules, inbox.depth, inbox.position, self._estimation.estimates())
         if market.depth.mid_ticks_x2 is None:
             return Wanted((), idle=dict.fromkeys(Side, NO_MID))
