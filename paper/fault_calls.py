@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from http import HTTPStatus
 from itertools import islice
 from typing import Any, Final
@@ -168,9 +169,11 @@ class FaultCalls:
             order_list = ledger.open_lists.of(order)
             legs = (order,) if order_list is None else order_list.legs
             if order.order_id not in cancelled:
-                self._exchange.cancel([order], self._clock())
-                cancelled |= dict.fromkeys(leg.order_id for leg in legs if leg.status.is_open)
-                self._faults.silenced.update(cancelled)
+                ids = [leg.order_id for leg in legs if leg.status.is_open]
+                self._faults.silenced.update(ids)
+                cancelled |= dict.fromkeys(ids)
+                (pending,) = self._exchange.cancel([order], self._clock())
+                pending.when_done(partial(self._faults.silenced.difference_update, ids))  # a fill may have overtaken it
         return list(cancelled)
 
     def _wipe(self) -> list[int]:

@@ -1,6 +1,7 @@
 """What armed faults do to an event on its way to those who listen: a document of a market stream or of an account."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final, NamedTuple
 
 from paper.faults import Fault, FaultKind, Faults, Streams
@@ -44,11 +45,17 @@ def pass_on(faults: Faults, event: StreamEvent, tell: Callable[[], None]) -> Non
         elif copies and _meets(fault, event):
             fault.hits += 1
             if fault.kind is FaultKind.REORDER_EVENTS:
-                fault.kept[event.stream] = _repeated(tell, copies)
+                fault.kept[event.stream] = partial(_tell_late, faults, event, _repeated(tell, copies))
             copies = copies + 1 if fault.kind is FaultKind.DUPLICATE_EVENT else 0
     _repeated(tell, copies)()
     for each in late:
         each()
+
+
+def _tell_late(faults: Faults, event: StreamEvent, tell: Callable[[], None]) -> None:
+    """Tell what was held back, unless its stream is mute by now."""
+    if not any(_is_of_stream(mute, event) for mute in faults.of_kind(FaultKind.MUTE)):
+        tell()
 
 
 def _is_of_stream(fault: Fault, event: StreamEvent) -> bool:

@@ -189,8 +189,9 @@ class Exchange:
             for leg in new.legs:
                 leg.list_id = list_id
             self._number(new.legs, now_ns)
-            name = new.client_list_id or f"tickbus-list-{list_id}"
-            if any(each.client_list_id == name for each in self.ledger.open_lists_of(account)):
+            names = {each.client_list_id for each in self.ledger.open_lists_of(account)}
+            name = new.client_list_id or _other_than(f"tickbus-list-{list_id}", names.__contains__)
+            if name in names:
                 raise ExchangeError(ErrorKind.DUPLICATE_ORDER)
             time_ms = now_ns // NS_PER_MS
             placed = OrderList(list_id, account, symbol, name, new.contingency, new.legs, time_ms)
@@ -291,14 +292,20 @@ class Exchange:
         Raises:
             ExchangeError: DUPLICATE_ORDER, if one is called as another that is open.
         """
+        given = {order.client_order_id for order in orders}
+        account = orders[0].account
+
+        def is_taken(name: str) -> bool:
+            return name in given or self._is_name_taken(account, name)
+
         for order in orders:
             order.order_id = self._first_order_id + self.ledger.next_order_number()
-            order.client_order_id = order.client_order_id or f"tickbus-{order.order_id}"
+            order.client_order_id = order.client_order_id or _other_than(f"tickbus-{order.order_id}", is_taken)
             order.time_ms = order.update_ms = now_ns // NS_PER_MS
             self.ledger.change(order)
         names = [order.client_order_id for order in orders]
         is_doubled = len(set(names)) < len(names)
-        if is_doubled or any(self._is_name_taken(orders[0].account, name) for name in names):
+        if is_doubled or any(self._is_name_taken(account, name) for name in names):
             raise ExchangeError(ErrorKind.DUPLICATE_ORDER)
 
     def _engine(self, symbol: Symbol) -> EngineOrders:
@@ -328,3 +335,10 @@ class Exchange:
     def _endow(self, account: int) -> None:
         for asset, units in STARTING_ASSETS.items():
             self.ledger.wallets.transfer(OUTSIDE, account, asset, units)
+
+
+def _other_than(name: str, is_taken: Callable[[str], bool]) -> str:
+    """Return a name that nobody has, though clients may use any: as it is, or with as many more strokes as it takes."""
+    while is_taken(name):
+        name += "-"
+    return name

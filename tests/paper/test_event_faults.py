@@ -155,20 +155,13 @@ def test_faults_of_one_event_act_oldest_first(kinds: list[str], expected: list[s
     assert told_through(*kinds) == expected
 
 
-def test_silence_takes_nothing_that_was_held_back_before_it() -> None:
-    """It is late, not lost: told in the place of the event that silence swallows."""
-    assert told_through("reorder_events", second="mute") == ["a"]
-
-
-def told_through(*kinds: str, second: str | None = None) -> list[str]:
-    """Return what is told of two events, a and b, that meet faults of some kinds, b a further one, too."""
+def told_through(*kinds: str) -> list[str]:
+    """Return what is told of two events, a and b, that meet faults of some kinds."""
     faults, told = Faults(), list[str]()
     for kind in kinds:
         faults.arm(faults.read({"kind": kind}))
     event_of_trade = StreamEvent("btcusdt@trade", "trade")
     pass_on(faults, event_of_trade, lambda: told.append("a"))
-    if second is not None:
-        faults.arm(faults.read({"kind": second}))
     pass_on(faults, event_of_trade, lambda: told.append("b"))
     return told
 
@@ -219,6 +212,44 @@ def test_an_order_that_trades_before_its_silent_cancel_is_told_of(server: Server
         assert event(listener, "executionReport")["x"] == "NEW"
         assert event(listener, "executionReport")["X"] == "FILLED"
         assert server.faults.silenced == set()
+
+
+def test_the_cancel_of_a_leg_whose_silent_cancel_came_too_late_is_told(server: Server) -> None:
+    """Its list's working leg was filled before; the leg's own cancel was kept a secret, much later."""
+    values = {"symbol": "BTCUSDT", "workingType": "LIMIT", "workingSide": "BUY", "workingPrice": "90000"}
+    values |= {"workingQuantity": "0.01", "workingTimeInForce": "GTC", "pendingType": "LIMIT_MAKER"}
+    values |= {"pendingSide": "SELL", "pendingPrice": "95000", "pendingQuantity": "0.01"}
+    placed = send(server, "POST", "orderList/oto", query=signed(server, **values))
+    assert placed[0] == 200, placed
+    with listening(server, PATH) as listener:
+        subscribed(server, listener)
+        server.is_answering = False
+        arm(server, "silent_cancel")
+        server.flow(Side.SELL, "90000", "0.01")
+        server.is_answering = True
+        server.call(lambda desk: desk.engine.on_send())
+        server.wait_until(lambda desk: desk.engine.is_idle and len(desk.ledger.open_orders) == 1)
+        heard(listener)
+        assert send(server, "DELETE", "openOrders", query=signed(server, symbol="BTCUSDT"))[0] == 200
+        assert "executionReport" in names(heard(listener))
+        assert server.faults.silenced == set()
+
+
+@pytest.mark.parametrize("is_cleared", [True, False])
+def test_what_is_held_back_is_lost_while_its_stream_is_mute(*, is_cleared: bool) -> None:
+    """It was told though no event came, with the next one, or when its switch was cleared."""
+    faults, told = Faults(), list[str]()
+    held = faults.arm(faults.read({"kind": "reorder_events"}))
+    pass_on(faults, StreamEvent(ALICE, "executionReport"), partial(told.append, "held"))
+    mute = faults.arm(faults.read({"kind": "mute"}))
+    if is_cleared:
+        faults.disarm(held.number)
+    else:
+        pass_on(faults, StreamEvent(ALICE, "executionReport"), partial(told.append, "next"))
+    faults.disarm(mute.number)
+    pass_on(faults, StreamEvent(BOB, "executionReport"), partial(told.append, "after"))
+    faults.disarm(held.number)
+    assert told == ["after"]
 
 
 def test_a_fresh_order_is_seen_late(server: Server) -> None:

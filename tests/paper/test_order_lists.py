@@ -1,5 +1,7 @@
 """Order lists: what one leg does to the others, and whose money it is."""
 
+from dataclasses import replace
+
 import pytest
 
 from market.codes import SelfTradePrevention, Side
@@ -357,3 +359,16 @@ def test_a_leg_of_which_prevention_takes_a_part_ends_the_other(desk: Desk) -> No
     assert (stop.status, stop.expiry_reason) == (OrderStatus.EXPIRED, ExpiryReason.OTHER_LEG)
     assert (limit.leaves_lots, desk.wallet(ALICE, "BTC")[1]) == (40_000, parse_units("0.4"))
     assert is_settled(desk)
+
+
+def test_nobody_can_use_up_the_names_that_the_exchange_gives(desk: Desk) -> None:
+    """An order or a list that was called as the next one would be kept all without a name from being placed."""
+    traded_at(desk, "90000")
+    first = desk.place(ALICE, desk.request(Side.BUY, "80000", "0.01"))
+    taken = f"tickbus-{first.order_id + 2}"
+    desk.place(ALICE, desk.request(Side.BUY, "80000", "0.01", client_order_id=taken))
+    assert desk.place(ALICE, desk.request(Side.BUY, "80000", "0.01")).client_order_id == f"{taken}-"
+    named = place(desk, replace(oco(desk, qty="0.1"), client_list_id="tickbus-list-1"))
+    again = place(desk, replace(oco(desk, qty="0.1"), client_list_id=f"tickbus-list-{named.list_id + 2}"))
+    unnamed = place(desk, oco(desk, qty="0.1"))
+    assert unnamed.client_list_id == f"{again.client_list_id}-"
