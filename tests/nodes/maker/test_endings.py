@@ -127,13 +127,15 @@ def test_successor_of_a_killed_maker_takes_over_its_orders(
     """They are known by its note, and by their client order ids; what was filled is told once, meanwhile too."""
     with a_maker(run_dir, venue) as killed:
         killed.cycle()
+        venue.fill("1", Decimal("0.003"))
+        killed.cycle()
     venue.fill("1", Decimal("0.002"))
     with a_maker(run_dir, venue) as successor:
         successor.cycle()
         assert (venue.places, venue.cancels) == (2, [])
         venue.fill("1", Decimal("0.001"))
         successor.cycle()
-    assert [line["qty"] for line in lines(told, "filled")] == ["0.002", "0.001"]
+    assert [line["qty"] for line in lines(told, "filled")] == ["0.003", "0.002", "0.001"]
 
 
 class Killed(BaseException):
