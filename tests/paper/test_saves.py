@@ -10,10 +10,11 @@ import pytest
 from market.codes import Side
 from paper.errors import ErrorKind, ExchangeError
 from paper.exchange.news import AccountNews, OrderNews
-from paper.exchange.saves import Action
+from paper.exchange.saves import Action, at_once
 from paper.money.history import Span
 from paper.money.orders import OrderStatus
 from tests.paper.desk import ALICE, BOB, Desk
+from tests.paper.lists import USDT, oto
 
 
 class Group:
@@ -140,6 +141,32 @@ def test_a_save_that_fails_tells_nobody_and_is_tried_again(group: Group, monkeyp
     desk.exchange.saves.save()
     assert pending.is_done
     assert group.saved_orders(ALICE) == [(pending.order.order_id, "NEW")]
+
+
+@pytest.mark.parametrize("is_full", [True, False], ids=["full", "locked"])
+def test_a_list_that_the_disk_does_not_take_was_never_there(group: Group, *, is_full: bool) -> None:
+    """By SQLite's own word: nobody is told, nothing is sent, and who starts anew finds neither list nor lock."""
+    desk, connection = group.desk, group.desk.ledger._connection
+    other = sqlite3.connect(desk.path, isolation_level=None)
+    if is_full:
+        connection.execute(f"PRAGMA max_page_count = {connection.execute('PRAGMA page_count').fetchone()[0]}")
+    else:
+        connection.execute("PRAGMA busy_timeout = 0")
+        other.execute("BEGIN IMMEDIATE")
+    for account in (ALICE, BOB) * 5:  # more than the last pages have room for
+        new = oto(desk, is_pair=True, bought="0.001", qty="0.001")
+        for leg in new.legs:
+            leg.account, leg.client_order_id = account, f"{leg.kind}-{len(desk.ledger.open_orders)}".ljust(36, "-")
+        desk.exchange.place_list(new, desk.engine.time_ns)
+    with pytest.raises(sqlite3.OperationalError, match="full" if is_full else "locked"):
+        group.save()
+    other.close()
+    assert (group.frames, group.news, group.saved_orders(ALICE)) == ([], [], [])
+    desk.soon = at_once
+    desk.kill()
+    desk.connect()
+    assert not desk.ledger.open_lists
+    assert desk.wallet(ALICE, "USDT") == (USDT, 0)
 
 
 def test_an_order_that_comes_and_goes_between_two_saves_is_written_as_it_ended(group: Group) -> None:
