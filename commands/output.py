@@ -5,12 +5,9 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import Any
 
 from market.mendable import MendableError
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
 
 
 class OutputError(MendableError):
@@ -20,7 +17,7 @@ class OutputError(MendableError):
 class _Output(io.FileIO):
     """A descriptor that says of its own failures whose they are."""
 
-    def write(self, data: "ReadableBuffer", /) -> int:
+    def write(self, data: Any, /) -> int:
         try:
             return super().write(data)
         except BrokenPipeError:
@@ -38,12 +35,16 @@ def output_told() -> Iterator[None]:
         SystemExit: with 1 and no word, if the reader of a pipe has gone, as of `| head`.
     """
     plain = sys.stdout
-    if not isinstance(plain, io.TextIOWrapper):  # it is closed, and nothing is printed; or a test has it
+    try:
+        descriptor = plain.fileno()
+    except (AttributeError, io.UnsupportedOperation):  # it is closed, and nothing is printed; or it is no file
+        descriptor = None
+    if descriptor is None or not isinstance(plain, io.TextIOWrapper):
         yield
         return
     plain.flush()
     sys.stdout = io.TextIOWrapper(
-        io.BufferedWriter(_Output(plain.fileno(), "wb", closefd=False)),
+        io.BufferedWriter(_Output(descriptor, "wb", closefd=False)),
         plain.encoding,
         plain.errors,
         line_buffering=plain.line_buffering,
@@ -57,7 +58,7 @@ def output_told() -> Iterator[None]:
     except (OutputError, BrokenPipeError) as error:
         # What is left of it goes nowhere, or Python would try once more at its end, and tell of that.
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, plain.fileno())
+        os.dup2(nowhere, descriptor)
         os.close(nowhere)
         if isinstance(error, BrokenPipeError):
             sys.exit(1)

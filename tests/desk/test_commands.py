@@ -37,6 +37,7 @@ ROWS = {
     "up": Row(None),
     "down": Row(None),
     "node": Row(None),
+    "watchdog": Row(None),  # the maker starts it
     "warm": Row(None),
     "stop": Row(("tracker",), ("tracker",)),
     "start": Row(("tracker",), ("tracker",)),
