@@ -13,8 +13,8 @@ from bus.topology import Source, source_of_order
 from journal.format import JournalMode
 from journal.journal import Journal
 from market.clock import NS_PER_MS, utc_date
-from market.codes import CancelReason
-from market.events import Canceled, Event, Executed
+from market.codes import CancelReason, Tag
+from market.events import Canceled, Event, Executed, Rejected
 from nodes.engine.command_record import COMMANDS, journal_epoch
 from nodes.engine.core import EngineCore
 from nodes.engine.node import engine_figures
@@ -35,6 +35,7 @@ from simulation.faults.nodes import ACCOUNTS, ENGINE, EngineProcess, PaperProces
 _ALL: Final = Span(1_000_000)
 _OPEN: Final = {str(status) for status in OrderStatus if status.is_open}
 _ASKED_FOR: Final = CancelReason.REQUESTED, CancelReason.MASS_CANCEL
+_CANCEL: Final = Tag.CANCEL_ORDER
 _WHO: Final = b"a source that has kept nothing"
 
 
@@ -141,7 +142,11 @@ def _check_ledger(desk: MortalDesk, engine: EngineProcess, paper: PaperProcess, 
     )
     if desk.mode is not JournalMode.NONE:
         unbooked = Counter(told) - Counter(booked)
-        are_nobody_s = all(_has_ended_with_a_list(orders.get(order_id)) for _, order_id, _ in unbooked)
+        taken_out = {each.order_id for each in reports if isinstance(each, Rejected) and each.command == _CANCEL}
+        are_nobody_s = all(
+            _has_ended_with_a_list(orders[order_id]) if order_id in orders else order_id in taken_out
+            for _, order_id, _ in unbooked
+        )
         assert Counter(booked) <= Counter(told), f"nothing is booked that was not told: {set(booked) - set(told)}"
         assert are_nobody_s, f"every fill is booked: {unbooked}"
     filled: defaultdict[int, int] = defaultdict(int)
@@ -164,9 +169,12 @@ def _check_ledger(desk: MortalDesk, engine: EngineProcess, paper: PaperProcess, 
     assert not disordered, f"who came first is first in the queue: {disordered}"
 
 
-def _has_ended_with_a_list(order: Order | None) -> bool:
-    """Say whether the engine may have traded an order after its list had ended it, which is nobody's trade."""
-    return order is not None and order.list_id != NO_LIST and not order.status.is_open
+def _has_ended_with_a_list(order: Order) -> bool:
+    """Say whether the engine may have traded an order after its list had ended it, which is nobody's trade.
+
+    So it is with a leg that was refused with its list: nothing is kept of that, but that the exchange took it out.
+    """
+    return order.list_id != NO_LIST and not order.status.is_open
 
 
 def _check_lists(paper: PaperProcess) -> None:
