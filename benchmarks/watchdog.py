@@ -21,6 +21,7 @@ from typing import Final
 from benchmarks.desk_process import running_desk
 from desk.client import desk_status
 from desk.desk_file import kept_settings
+from desk.run_dir import holder_pid
 from desk.settings import load_kept_settings
 from desk.venue import quick_venue
 from venues.binance_account import BinanceAccount
@@ -57,6 +58,7 @@ def main() -> None:
     for row in arguments.desks * [row for row in rows if row not in on_one_desk]:
         with _desk() as (run_dir, venue):
             _end(run_dir, venue, row, signal.SIGKILL)
+            _await_end(run_dir)
     if arguments.json:
         print(json.dumps([asdict(row) for row in rows]))
         return
@@ -100,6 +102,14 @@ def _await_quotes(venue: BinanceAccount, count: int) -> None:
     deadline = time.monotonic() + WAIT_S
     while len(venue.open_orders()) != count:
         assert time.monotonic() < deadline, f"not {count} orders within {WAIT_S:.0f} s"
+        time.sleep(LOOK_S)
+
+
+def _await_end(run_dir: Path) -> None:
+    """Wait for the end of the nodes whose supervisor was killed, and of the watchdog: they still use the folder."""
+    deadline = time.monotonic() + WAIT_S
+    while any(map(holder_pid, run_dir.glob("*.lock"))):
+        assert time.monotonic() < deadline, f"the desk has not ended within {WAIT_S:.0f} s"
         time.sleep(LOOK_S)
 
 
