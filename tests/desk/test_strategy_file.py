@@ -50,7 +50,7 @@ def path(tmp_path: Path) -> Path:
 def test_default_is_the_model() -> None:
     """Who names no file has the quotes that the desk has always had."""
     wanted = strategy_of(load_settings({}).settings).step(0, _inbox())
-    assert wanted.quotes == (Quote(Side.BUY, 9_120_223, 1_094), Quote(Side.SELL, 9_156_777, 1_094))
+    assert list(wanted.quotes) == [Quote(Side.BUY, 9_120_223, 1_094), Quote(Side.SELL, 9_156_777, 1_094)]
 
 
 def test_example_is_short_and_leans_against_what_is_held() -> None:
