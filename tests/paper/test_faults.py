@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import ccxt
@@ -144,7 +145,7 @@ def test_a_delay_is_on_the_way_there_or_back(monkeypatch: pytest.MonkeyPatch, wh
         told.append("carried out")
         return "done"
 
-    monkeypatch.setattr("paper.fault_play.asyncio.sleep", sleep)
+    monkeypatch.setattr("paper.fault_play.asyncio", SimpleNamespace(sleep=sleep))  # the server beside it sleeps on
     faults = Faults()
     faults.arm(faults.read({"kind": "delay", "ms": 500, "where": where}))
     met = faults.take("GET", "time", Channel.REST, None)
