@@ -20,7 +20,12 @@ _KIND_OF_CODE: Final = {kind.code: kind for kind in reversed(ErrorKind)}  # of s
 _BLANK = re.compile(r"\{\w+\}")
 
 
-async def play(faults: Sequence[Fault], now_ns: int, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+Wait = Callable[[float], Awaitable[Any]]  # waits so many seconds
+
+
+async def play(
+    faults: Sequence[Fault], now_ns: int, carry_out: Callable[[], Awaitable[Any]], wait: Wait = asyncio.sleep
+) -> Any:
     """Answer a call that faults meet: delays first, then the first of the others decides.
 
     Raises:
@@ -28,10 +33,10 @@ async def play(faults: Sequence[Fault], now_ns: int, carry_out: Callable[[], Awa
         ReplyLostError: if the call was carried out and its reply is to be lost.
         PageError: if the reply is to be a page of HTML.
     """
-    await _wait(faults, "before")
+    await _wait(faults, "before", wait)
     fault = next((each for each in faults if each.kind is not FaultKind.DELAY), None)
     answer = await (carry_out() if fault is None else _spoil(fault, now_ns, carry_out))
-    await _wait(faults, "after")
+    await _wait(faults, "after", wait)
     return answer
 
 
@@ -46,10 +51,10 @@ async def play_stale(fault: Fault, endpoint: Endpoint, call: Call) -> Any:
     return fault.kept[key]
 
 
-async def _wait(faults: Sequence[Fault], where: str) -> None:
+async def _wait(faults: Sequence[Fault], where: str, wait: Wait) -> None:
     for each in faults:
         if each.kind is FaultKind.DELAY and each.options["where"] == where:
-            await asyncio.sleep(each.options["ms"] / 1_000)
+            await wait(each.options["ms"] / 1_000)
 
 
 async def _spoil(fault: Fault, now_ns: int, carry_out: Callable[[], Awaitable[Any]]) -> Any:

@@ -2,32 +2,53 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
 from market.account import VenueOrder
+from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.instrument import Instrument
 from paper.access.accounts import FIRST_ACCOUNT
 from paper.errors import ExchangeError
 from paper.exchange.news import AccountNews, ExecutionType, OrderNews
+from paper.faults import PageError
 from paper.money.orders import Order
 from paper.units import UNITS_PER_ONE
-from simulation.calls import Caller, refusal_of
+from simulation.calls import Caller, lost_reply, refusal_of
 from simulation.delays import Lane, Travel
-from simulation.heap import EventHeap
+from simulation.heap import EventHeap, Happening
 from trading import news
 from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, Place
 from venues import binance_documents as documents
 from venues.trading_line import news_of_error
-from venues.venue import VenueError, VenueRefusedError
+from venues.venue import VenueError, VenueRefusedError, VenueUnavailableError
+
+TIMEOUT_NS: Final = 5 * NS_PER_SECOND  # as long as a desk waits, by its settings
+CUT_NS: Final = NS_PER_SECOND // 5  # from the end of a connection until the next one stands
 
 _ONE: Final = Decimal(UNITS_PER_ONE)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """A call that waits for its answer.
+
+    Attributes:
+        asked_ns: when it left.
+        is_again: whether it left before, by a clock that was wrong.
+    """
+
+    action: Action
+    asked_ns: int
+    is_again: bool = False
 
 
 class SimulatedLine:
     """What a trader has instead of a venue: connections for its calls, its account and the market.
 
-    A call leaves when the one before it is answered: by the reply, or by news of the account that tells the same.
+    A call leaves when the one before it is answered: by the reply, by news of the account that tells the same, or by
+    the time that is waited at most. One that was refused for its time leaves once more, after a look at the exchange's.
 
     Args:
         caller: takes the calls; what happens to the account is given to `hear`.
@@ -50,7 +71,10 @@ class SimulatedLine:
         self._of_account, self._of_market = Lane(heap, travel), Lane(heap, travel)
         self._on_news = on_news
         self._waiting: deque[Action] = deque()
-        self._asked: Action | None = None  # what waits for an answer
+        self._asked: _Asked | None = None
+        self._ahead_ns = 0  # of our clock: the exchange's, as far as we know
+        self._connection = 0  # how many there were
+        self._is_cut = False
 
     def act(self, actions: Sequence[Action]) -> None:
         """Have actions carried out, one after the other, up to the first that fails."""
@@ -63,35 +87,92 @@ class SimulatedLine:
 
     def hear(self, told: AccountNews) -> None:
         """Take what happens at the exchange to the account: it travels to the trader."""
-        if not isinstance(told, OrderNews) or told.execution is ExecutionType.REJECTED:
+        if self._is_cut or not isinstance(told, OrderNews) or told.execution is ExecutionType.REJECTED:
             return
         if told.account == FIRST_ACCOUNT and told.order.symbol.name == self._instrument.symbol:
             order = venue_order(told.order)
-            self._of_account.send(lambda: self._on_order(order))
+            self._send_back(self._of_account, lambda: self._on_order(order))
+
+    def cut(self) -> None:
+        """End the connections: what was on its way back is lost, and so is what happens until they stand again."""
+        self._connection += 1
+        connection = self._connection
+        self._is_cut = True
+        why = "the connection has ended"
+        self._on_news([news.Silent(why)])
+        if (asked := self._asked) is not None:
+            self._on_failure(asked, why)
+        self._heap.after(CUT_NS, lambda: self._follow(connection))
 
     def close(self) -> None:
         """Hang up: what waits never leaves, and no reply is taken any more."""
         self._waiting.clear()
         self._asked = None
+        self._connection += 1
+        self._is_cut = True
+
+    # --- how calls leave
 
     def _go_on(self) -> None:
         """Send the next call, if none waits for its answer."""
         if self._asked is None and self._waiting:
-            action, asked_ns = self._waiting.popleft(), self._heap.now_ns
-            self._asked = action
-            self._calls.send(lambda: self._carry_out(action, asked_ns))
+            self._leave(_Asked(self._waiting.popleft(), self._heap.now_ns))
 
-    def _carry_out(self, action: Action, asked_ns: int) -> None:
+    def _leave(self, asked: _Asked) -> None:
+        self._asked = asked
+        if self._is_cut and isinstance(asked.action, Place):  # what only asks and cancels has HTTP
+            failed = news_of_error(asked.action, VenueUnavailableError("not connected"))
+            self._heap.after(0, lambda: self._on_reply(asked, failed))
+            return
+        self._calls.send(lambda: self._carry_out(asked))
+        self._heap.after(TIMEOUT_NS, lambda: self._on_failure(asked, "no answer in time"))
+
+    def _carry_out(self, asked: _Asked) -> None:
         """Make a call at the exchange; its reply travels back."""
 
         def done(answer: Any) -> None:
-            said = self._answer(action, answer, asked_ns)
-            self._replies.send(lambda: self._on_reply(action, said))
+            is_bad_time = isinstance(answer, ExchangeError) and answer.code == documents.BAD_TIME_CODE
+            if is_bad_time and not asked.is_again:
+                self._send_back(self._replies, lambda: self._look_at_the_clock(asked))
+            else:
+                said = self._answer(asked, answer)
+                self._send_back(self._replies, lambda: self._on_reply(asked, said))
 
-        self._caller.begin(*self._call_of(action), done)
+        method, path, terms = self._call_of(asked.action)
+        time_ms = (asked.asked_ns + self._ahead_ns) // NS_PER_MS
+        self._caller.begin(method, path, {**terms, "timestamp": time_ms}, done)
 
-    def _on_reply(self, action: Action, said: news.News) -> None:
-        if self._asked is not action:  # the account's news told it before
+    def _look_at_the_clock(self, refused: _Asked) -> None:
+        """Ask for the exchange's time, and then once more for what was refused by ours."""
+
+        def done(answer: Any) -> None:
+            self._send_back(self._replies, lambda: told(answer))
+
+        def told(answer: Any) -> None:
+            if self._asked is not refused:
+                return
+            if isinstance(answer, ExchangeError | PageError):
+                self._on_reply(refused, self._answer(refused, answer))
+                return
+            self._ahead_ns = answer["serverTime"] * NS_PER_MS - self._heap.now_ns
+            self._leave(_Asked(refused.action, self._heap.now_ns, is_again=True))
+
+        self._calls.send(lambda: self._caller.begin("GET", "time", {}, done))
+
+    # --- how answers come
+
+    def _send_back(self, lane: Lane, happening: Happening) -> None:
+        """Let something happen at the trader's end, unless the connection ends before."""
+        connection = self._connection
+
+        def arrive() -> None:
+            if connection == self._connection:
+                happening()
+
+        lane.send(arrive)
+
+    def _on_reply(self, asked: _Asked, said: news.News) -> None:
+        if self._asked is not asked:  # the account's news told it before, or nobody waits for it any more
             return
         self._asked = None
         if isinstance(said, news.Failed):
@@ -100,14 +181,25 @@ class SimulatedLine:
         self._on_news([said])
         self._go_on()
 
+    def _on_failure(self, asked: _Asked, why: str) -> None:
+        """Take it that there will be no reply."""
+        method, _, _ = self._call_of(asked.action)
+        self._on_reply(asked, news_of_error(asked.action, lost_reply(method, why)))
+
     def _on_order(self, order: VenueOrder) -> None:
-        match self._asked:
+        match self._asked and self._asked.action:
             case Place(name) if name == order.client_order_id:
                 self._asked = None
             case Cancel(name) if name == order.client_order_id and not order.is_open:
                 self._asked = None
         self._on_news([news.OrderNews(order)])
         self._go_on()
+
+    def _follow(self, connection: int) -> None:
+        if connection == self._connection:
+            self._is_cut = False
+            self._on_news([news.Following()])
+            self._go_on()
 
     def _call_of(self, action: Action) -> tuple[str, str, dict[str, object]]:
         """Return the call that an action is, as `venues.binance_account` has them."""
@@ -127,29 +219,30 @@ class SimulatedLine:
             case AskBalances():
                 return "GET", "account", {}
 
-    def _answer(self, action: Action, answer: Any, asked_ns: int) -> news.News:
+    def _answer(self, asked: _Asked, answer: Any) -> news.News:
         """Return what the reply to a call tells the trader."""
-        if isinstance(answer, ExchangeError):
+        action = asked.action
+        if isinstance(answer, ExchangeError | PageError):
             method, _, _ = self._call_of(action)
-            return self._refusal(action, refusal_of(method, answer), asked_ns)
+            return self._refusal(asked, refusal_of(method, answer))
         match action:
             case Place() | Cancel():
                 return news.OrderNews(documents.order_of(answer))
             case FindOrder(name):
-                return news.Found(name, documents.order_of(answer), asked_ns)
+                return news.Found(name, documents.order_of(answer), asked.asked_ns)
             case ListOrders():
-                return news.Listed(documents.orders_of(answer), asked_ns)
+                return news.Listed(documents.orders_of(answer), asked.asked_ns)
             case AskBalances():
                 return news.Balances(documents.account_of(answer).balances)
 
-    def _refusal(self, action: Action, error: VenueError, asked_ns: int) -> news.News:
+    def _refusal(self, asked: _Asked, error: VenueError) -> news.News:
         """Return what the trader hears of a call that was refused or failed."""
-        match action, error:
+        match asked.action, error:
             case Cancel(name), VenueRefusedError(code=code) if code in documents.UNKNOWN_ORDER_CODES:
                 return news.Gone(name)
             case FindOrder(name), VenueRefusedError(code=code) if code in documents.UNKNOWN_ORDER_CODES:
-                return news.Found(name, None, asked_ns)
-        return news_of_error(action, error)
+                return news.Found(name, None, asked.asked_ns)
+        return news_of_error(asked.action, error)
 
 
 def venue_order(order: Order) -> VenueOrder:

@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
-from types import SimpleNamespace
+from collections.abc import Sequence
 from typing import Any
 
 import ccxt
@@ -134,7 +133,7 @@ def test_a_fault_meets_only_the_calls_that_fit(server: Server) -> None:
 @pytest.mark.parametrize(
     ("where", "expected"), [("before", ["slept 0.5", "carried out"]), ("after", ["carried out", "slept 0.5"])]
 )
-def test_a_delay_is_on_the_way_there_or_back(monkeypatch: pytest.MonkeyPatch, where: str, expected: list[str]) -> None:
+def test_a_delay_is_on_the_way_there_or_back(where: str, expected: list[str]) -> None:
     """An order that comes late, or a reply that does."""
     told: list[str] = []
 
@@ -145,16 +144,11 @@ def test_a_delay_is_on_the_way_there_or_back(monkeypatch: pytest.MonkeyPatch, wh
         told.append("carried out")
         return "done"
 
-    monkeypatch.setattr("paper.fault_play.asyncio", SimpleNamespace(sleep=sleep))  # the server beside it sleeps on
     faults = Faults()
     faults.arm(faults.read({"kind": "delay", "ms": 500, "where": where}))
     met = faults.take("GET", "time", Channel.REST, None)
-    assert asyncio.run(_played(met, carry_out)) == "done"
+    assert asyncio.run(play(met, 0, carry_out, sleep)) == "done"
     assert told == expected
-
-
-async def _played(faults: Any, carry_out: Callable[[], Awaitable[Any]]) -> Any:
-    return await play(faults, 0, carry_out)
 
 
 def test_a_delayed_call_is_answered(server: Server) -> None:

@@ -15,12 +15,14 @@ from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
 from nodes.maker.ids import SentOrders
 from paper.access.accounts import FIRST_ACCOUNT
+from paper.errors import ExchangeError
 from paper.exchange.news import AccountNews, ExecutionType, OrderNews
 from paper.fault_events import StreamEvent, pass_on
 from paper.faults import Fault
 from paper.money.history import Span
 from paper.money.orders import Order
 from paper.units import UNITS_PER_ONE
+from simulation.calls import ADDRESS
 from simulation.delays import Delays
 from simulation.desk import LIST_NS, PREFIX, SimulatedDesk, Told
 from simulation.line import SimulatedLine
@@ -32,6 +34,7 @@ LOOK_NS: Final = 20 * NS_PER_MS
 BACK_NS_MAX: Final = 10 * NS_PER_SECOND  # in which it quotes both sides after the end of a fault
 ON_ITS_WAY_NS_MAX: Final = NS_PER_SECOND  # a fill, and the balances with its fee
 OUT_NS_MAX: Final = 7 * NS_PER_SECOND  # in which a stop has taken all away, whatever is set
+USED_MAX: Final = 0.6  # of each of the exchange's limits
 
 # A market of its size, and a maker near enough to it to be filled every few seconds, and to move often.
 _SETTINGS: Final[Mapping[str, Any]] = {
@@ -40,7 +43,6 @@ _SETTINGS: Final[Mapping[str, Any]] = {
     "maker.neutral": "0",  # so that a position is all that is held
     "maker.notional": "100",  # of which the account has a hundred
     "maker.requote_tolerance": "0.00005",
-    "paper.rate_limits": False,
 }
 _ALL: Final = Span(1_000_000)
 
@@ -64,12 +66,16 @@ class SwitchedDesk(SimulatedDesk):
     Attributes:
         filled: what the trader has told to be filled of each order, in lots.
         place_count: how many orders have left.
+        calls: how many calls of each kind have come to the exchange, by method and path.
     """
 
-    def __init__(self, folder: Path, seed: int) -> None:
-        settings = load_settings({"run_dir": folder, "flow.seed": seed, **_SETTINGS}).settings
+    def __init__(self, folder: Path, seed: int, given: Mapping[str, Any] = _SETTINGS) -> None:
+        settings = load_settings({"run_dir": folder, "flow.seed": seed, **given}).settings
         self.filled: Counter[str] = Counter()
         self.place_count = 0
+        self.calls: Counter[tuple[str, str]] = Counter()
+        self._busy_until_ns = 0  # by when the exchange has asked to be left alone
+        self._of_before: set[str] = set()  # names of orders that the exchange has wiped out
         self._settings = settings
         self._kill_count = 0
         self._instrument = settings.instrument
@@ -79,14 +85,36 @@ class SwitchedDesk(SimulatedDesk):
         listeners = self.exchange.exchange.account_listeners
         listeners[listeners.index(self.line.hear)] = self._hear
         self.told = _Watched(self._take)
+        self._connect()
+
+    def _connect(self) -> None:
+        self.line = SimulatedLine(self, self.heap, self._instrument, self._delays.venue(), self._on_news)
+
+    def begin(self, method: str, path: str, asked: Mapping[str, object], done: Callable[[Any], None]) -> None:
+        """Let the trader's call come to the exchange, as a Caller does.
+
+        Raises:
+            AssertionError: if the exchange has asked to be left alone.
+        """
+        is_told = self.heap.now_ns < self._busy_until_ns and not self.trader.why_out
+        assert not is_told, f"nobody asks who was told to wait: {method} {path}"
+        self.calls[method, path] += 1
+
+        def told(answer: Any) -> None:
+            if isinstance(answer, ExchangeError) and answer.retry_after_s:
+                self._busy_until_ns = self.heap.now_ns + answer.retry_after_s * NS_PER_SECOND
+            done(answer)
+
+        self.exchange.calls.begin(method, path, asked, told)
 
     def set(self, **switch: Any) -> Fault:
-        """Set a switch that stands."""
+        """Set a switch."""
         return self._faults.arm(self._faults.read(switch))
 
-    def clear(self, fault: Fault) -> None:
-        """Clear it."""
-        self._faults.disarm(fault.number)
+    def clear_all(self) -> None:
+        """Clear all that are still armed."""
+        for number in list(self._faults.armed):
+            self._faults.disarm(number)
 
     def cancel_silently(self) -> None:
         """Cancel all that is open, and tell nobody."""
@@ -95,13 +123,20 @@ class SwitchedDesk(SimulatedDesk):
         self._faults.silenced.update(order.order_id for order in orders)
         self.exchange.exchange.cancel(orders, self.heap.now_ns)
 
+    def wipe(self) -> None:
+        """Let the exchange begin anew, without a word."""
+        symbol = self.exchange.ledger.symbols[self._instrument.symbol]
+        orders = self.exchange.ledger.history.orders(FIRST_ACCOUNT, symbol, _ALL)
+        self._of_before |= {order.client_order_id for order in orders}
+        self.exchange.exchange.reset_account(FIRST_ACCOUNT, self.heap.now_ns)
+
     def kill(self) -> None:
         """Let the trader die where it stands, and its successor begin with the note that it left, as a maker does."""
         self.line.close()
         note = self._note()
-        travel = self._delays.venue()
-        self.line = SimulatedLine(self.exchange.calls, self.heap, self._instrument, travel, self._on_news)
+        self._connect()
         self._kill_count += 1
+        self._busy_until_ns = 0  # which nobody knows any more
         self.trader = Trader(
             strategy_of(self._settings),
             self._instrument,
@@ -126,7 +161,7 @@ class SwitchedDesk(SimulatedDesk):
         """Go on for a while.
 
         Raises:
-            AssertionError: as soon as a side has two orders, or one of them is nobody's.
+            AssertionError: as soon as a side has two orders, one of them is nobody's, or a limit is near.
         """
         until_ns = self.heap.now_ns + duration_ns
         while self.heap.now_ns < until_ns:
@@ -137,6 +172,8 @@ class SwitchedDesk(SimulatedDesk):
             known_names = known.standing.keys() | known.sent.keys() | known.unknown.keys()
             orphans = [order for order in ours if order.client_order_id not in known_names]
             assert not orphans, f"each order is known to be there: {orphans}"
+            for used in self.exchange.usage.documents(ADDRESS, FIRST_ACCOUNT, self.heap.now_ns // NS_PER_SECOND):
+                assert used["count"] <= USED_MAX * used["limit"], f"it stays far from each limit: {used}"
 
     def is_two_sided(self) -> bool:
         """Return whether both sides are quoted."""
@@ -170,9 +207,12 @@ class SwitchedDesk(SimulatedDesk):
         """Return what the trader does not know rightly of its fills, or of what it owns; empty if there is nothing."""
         symbol = self.exchange.ledger.symbols[self._instrument.symbol]
         orders = self.exchange.ledger.history.orders(FIRST_ACCOUNT, symbol, _ALL)
+        names = Counter(order.client_order_id for order in orders)
+        assert not names or max(names.values()) == 1, f"nothing is sent twice: {names.most_common(1)}"
         filled = {order.client_order_id: order.filled_lots for order in orders if order.filled_lots}
-        if self.filled != filled:
-            return f"each fill is told once: {self.filled.items() ^ filled.items()}"
+        told = {name: lots for name, lots in self.filled.items() if name not in self._of_before}
+        if told != filled:
+            return f"each fill is told once: {told.items() ^ filled.items()}"
         wallet = self.exchange.ledger.wallets.of(FIRST_ACCOUNT)[self._instrument.base]
         position, units = self.trader.position, wallet.free + wallet.locked
         is_known = position is not None and position * UNITS_PER_ONE == units

@@ -1,63 +1,124 @@
-"""A maker at an exchange whose answers lag, whose events get lost, doubled or late, and that cancels without a word.
+"""A maker at an exchange that fails in every way that it can, by its fault switches, or that is killed itself.
 
-Never two orders of a side, none that is nobody's, each fill once; both sides quoted soon after; nothing left at a stop.
-A minute a switch; SWITCHES=all is the long form, of many seeds and minutes.
+Never two orders of a side, none that is nobody's, each fill once, no limit near; both sides quoted soon after, with the
+position that the exchange has; nothing left at a stop. A minute a trouble; SWITCHES=all is the long form, of many seeds
+and half an hour each.
 """
 
 import os
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pytest
 
 from market.clock import NS_PER_MS, NS_PER_SECOND
-from tests.simulation.switched import LOOK_NS, SwitchedDesk
+from tests.simulation.switched import LOOK_NS, OUT_NS_MAX, SwitchedDesk
 
 IS_LONG: Final = os.environ.get("SWITCHES") == "all"
 SEEDS: Final = range(20 if IS_LONG else 1)
-ROUNDS: Final = 6 if IS_LONG else 1
+LENGTH_NS: Final = (1_800 if IS_LONG else 1) * NS_PER_SECOND  # in which troubles begin, one after the other
 FAULT_NS: Final = 20 * NS_PER_SECOND, 40 * NS_PER_SECOND
 KILLS: Final = 60 if IS_LONG else 6
 KILL_NS_MAX: Final = 4 * NS_PER_SECOND  # from one kill to the next order, and to the next kill
 CALM_NS_MAX: Final = 6 * NS_PER_SECOND  # before a fault
 
+Switch = Mapping[str, Any]
+
+
+class Trouble(NamedTuple):
+    """What goes wrong.
+
+    Attributes:
+        stands: switches that are set all the time.
+        happens: what happens now and then meanwhile.
+        is_total: whether no call comes through, so that nothing can be taken away before it is over.
+    """
+
+    stands: Sequence[Switch] = ()
+    happens: Callable[[SwitchedDesk, Random], object] | None = None
+    is_total: bool = False
+
+
+def lose_replies(desk: SwitchedDesk, dice: Random) -> None:
+    """Lose the replies to the next calls, which are carried out."""
+    desk.set(kind="drop_reply", count=dice.randint(1, 3), **dice.choice(OF_CALLS))
+
+
+def fail(desk: SwitchedDesk, dice: Random) -> None:
+    """Answer the next calls with a 5xx, whether they are carried out or not."""
+    said = {"status": dice.choice((500, 502, 503, 504)), "is_html": dice.random() < 0.5}
+    count, is_executed = dice.randint(1, 5), dice.random() < 0.5
+    desk.set(kind="server_error", count=count, is_executed=is_executed, **said, **dice.choice(OF_CALLS))
+
+
+def be_busy(desk: SwitchedDesk, dice: Random) -> None:
+    """Ask to be left alone, or refuse new orders as too many."""
+    if dice.random() < 0.3:
+        desk.set(kind="reject", code=-1015, method="POST", path="order", count=dice.randint(1, 3))
+    else:
+        desk.set(kind="rate_limit", status=dice.choice((429, 418)), retry_after_s=dice.randint(1, 4))
+
+
+def be_slow(desk: SwitchedDesk, dice: Random) -> None:
+    """Let the next calls or their replies take long: less than they may, and more than anybody waits."""
+    ms, where = dice.choice((300, 2_000, 4_500, 5_500, 8_000)), dice.choice(("before", "after"))
+    desk.set(kind="delay", ms=ms, where=where, count=dice.randint(1, 4), **dice.choice(OF_CALLS))
+
+
+def step_the_clock(desk: SwitchedDesk, dice: Random) -> None:
+    """Set the exchange's clock wrong, or less wrong than it was."""
+    desk.clear_all()
+    desk.set(kind="wrong_clock", offset_ms=dice.choice((-1, 1)) * dice.choice((900, 7_000, 3_600_000)))
+
+
 OF_ACCOUNT: Final = {"streams": "account"}
-SWITCHES: Final[dict[str, list[dict[str, Any]]]] = {
-    "late visibility": [{"kind": "late_visibility", "ms": 3_000}],
-    "mute": [{"kind": "mute", **OF_ACCOUNT}],
-    "drop": [{"kind": "drop_event", "percent": 50, **OF_ACCOUNT}],
-    "duplicate": [{"kind": "duplicate_event", "percent": 50, **OF_ACCOUNT}],
-    "reorder": [{"kind": "reorder_events", "percent": 50, **OF_ACCOUNT}],
-    "late visibility and drop": [
-        {"kind": "late_visibility", "ms": 3_000},
-        {"kind": "drop_event", "percent": 30, **OF_ACCOUNT},
-    ],
-    "silent cancels": [],
-    "late visibility and silent cancels": [{"kind": "late_visibility", "ms": 3_000}],
+OF_CALLS: Final[Sequence[Switch]] = {}, {"path": "order"}, {"method": "POST", "path": "order"}, {"method": "DELETE"}
+LATE: Final[Switch] = {"kind": "late_visibility", "ms": 3_000}
+TROUBLES: Final = {
+    "lost replies": Trouble(happens=lose_replies),
+    "5xx": Trouble(happens=fail),
+    "outage": Trouble([{"kind": "server_error", "count": None}], is_total=True),
+    "busy": Trouble(happens=be_busy),
+    "slow": Trouble(happens=be_slow),
+    "disconnects": Trouble(happens=lambda desk, _: desk.line.cut()),
+    "clock steps": Trouble(happens=step_the_clock),
+    "wipes": Trouble(happens=lambda desk, _: desk.wipe()),
+    "kills": Trouble(happens=lambda desk, _: desk.kill()),
+    "late visibility": Trouble([LATE]),
+    "mute": Trouble([{"kind": "mute", **OF_ACCOUNT}]),
+    "drop": Trouble([{"kind": "drop_event", "percent": 50, **OF_ACCOUNT}]),
+    "duplicate": Trouble([{"kind": "duplicate_event", "percent": 50, **OF_ACCOUNT}]),
+    "reorder": Trouble([{"kind": "reorder_events", "percent": 50, **OF_ACCOUNT}]),
+    "late visibility and drop": Trouble([LATE, {"kind": "drop_event", "percent": 30, **OF_ACCOUNT}]),
+    "silent cancels": Trouble(happens=lambda desk, _: desk.cancel_silently()),
+    "late visibility and silent cancels": Trouble([LATE], lambda desk, _: desk.cancel_silently()),
 }
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(3_600 if IS_LONG else 600)
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("name", SWITCHES)
+@pytest.mark.parametrize("name", TROUBLES)
 def test_one_intention_is_executed_once_and_no_order_is_nobodys(tmp_path: Path, name: str, seed: int) -> None:
     """Each fill is told once; both sides are quoted 10 s after; a stop in the midst of it leaves nothing."""
     print(f"{name}: seed {seed}")
     dice = Random(seed)
     desk = SwitchedDesk(tmp_path, seed)
     desk.come_back()
-    for _ in range(ROUNDS):
+    began_ns, rounds = desk.heap.now_ns, 0
+    while desk.heap.now_ns < began_ns + LENGTH_NS:
+        rounds += 1
         desk.watch(dice.randrange(CALM_NS_MAX))
-        faults = _set(desk, name, dice)
-        _suffer(desk, name, dice)
-        for fault in faults:
-            desk.clear(fault)
+        _suffer(desk, TROUBLES[name], dice)
+        desk.clear_all()
         desk.come_back()
-    assert desk.place_count > 2 * ROUNDS, "it has moved"
+    assert desk.place_count > 2 * rounds, "it has moved"
     assert desk.filled, "it was filled"
-    _set(desk, name, dice)
+    _begin(desk, TROUBLES[name], dice)
     desk.watch(dice.randrange(CALM_NS_MAX))
+    if TROUBLES[name].is_total:
+        desk.heap.after(dice.randrange(OUT_NS_MAX // 2), desk.clear_all)
     desk.leave()
 
 
@@ -72,7 +133,8 @@ def test_a_maker_that_is_killed_leaves_nothing_that_its_successor_does_not_know(
     dice = Random(seed)
     desk = SwitchedDesk(tmp_path, seed)
     desk.come_back()
-    lag = desk.set(kind="late_visibility", ms=lag_ms) if lag_ms else None
+    if lag_ms:
+        desk.set(kind="late_visibility", ms=lag_ms)
     for _ in range(KILLS):
         place_count, until_ns = desk.place_count, desk.heap.now_ns + KILL_NS_MAX
         while desk.place_count == place_count and desk.heap.now_ns < until_ns:
@@ -80,8 +142,7 @@ def test_a_maker_that_is_killed_leaves_nothing_that_its_successor_does_not_know(
         desk.watch(dice.randrange(NS_PER_SECOND // 2))
         desk.kill()
         desk.watch(dice.randrange(KILL_NS_MAX))
-    if lag:
-        desk.clear(lag)
+    desk.clear_all()
     desk.come_back()
     assert desk.filled, "it was filled"
     desk.set(kind="late_visibility", ms=3_000)
@@ -91,16 +152,17 @@ def test_a_maker_that_is_killed_leaves_nothing_that_its_successor_does_not_know(
     desk.leave()
 
 
-def _set(desk: SwitchedDesk, name: str, dice: Random) -> list[Any]:
-    return [
+def _begin(desk: SwitchedDesk, trouble: Trouble, dice: Random) -> None:
+    for switch in trouble.stands:
         desk.set(**switch, **({"seed": dice.randrange(1_000)} if "percent" in switch else {}))
-        for switch in SWITCHES[name]
-    ]
+    if trouble.happens is not None:
+        trouble.happens(desk, dice)
 
 
-def _suffer(desk: SwitchedDesk, name: str, dice: Random) -> None:
+def _suffer(desk: SwitchedDesk, trouble: Trouble, dice: Random) -> None:
+    _begin(desk, trouble, dice)
     until_ns = desk.heap.now_ns + dice.randint(*FAULT_NS)
     while desk.heap.now_ns < until_ns:
         desk.watch(dice.randrange(8 * NS_PER_SECOND) + NS_PER_MS)
-        if "silent" in name:
-            desk.cancel_silently()
+        if trouble.happens is not None:
+            trouble.happens(desk, dice)
