@@ -49,8 +49,8 @@ class Told:
 
     Attributes:
         counts: notes, by kind.
-        declined: quotes that the exchange refused, by its reason.
-        idle: rounds in which a side was not quoted, by the reason; one for each side.
+        declined: quotes that the exchange refused, by code and reason.
+        idle: rounds in which a side was not quoted, by code and reason; one for each side.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -63,9 +63,9 @@ class Told:
             self.counts[type(note).__name__] += 1
             match note:
                 case notes.Declined():
-                    self.declined[note.why] += 1
+                    self.declined[str(note.why)] += 1
                 case notes.Looked() if note.idle:
-                    self.idle.update(note.idle.values())
+                    self.idle.update(map(str, note.idle.values()))
 
     @property
     def why_unfilled(self) -> str | None:
@@ -75,7 +75,7 @@ class Told:
             return None
         ((why, count),) = (self.declined or self.idle).most_common(1)
         what = f"{declined} of {quoted + declined} were declined" if declined else "none was sent"
-        return f"no quote was filled: {what}, {count} times for: {why}"
+        return f"no quote was filled: {what}, {count} times for {why}"
 
 
 class SimulatedDesk:

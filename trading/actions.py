@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from market.codes import Side
+from trading.reasons import WANTED, Reason
 
 
 class Place(NamedTuple):
@@ -12,14 +13,15 @@ class Place(NamedTuple):
     side: Side
     price_ticks: int
     qty_lots: int
+    why: Reason = WANTED
 
 
 class Cancel(NamedTuple):
-    """Cancel an order. Answered by OrderNews of the order as it ended, Gone, or Failed; `why` is for a person."""
+    """Cancel an order. Answered by OrderNews of the order as it ended, Gone, or Failed."""
 
     client_order_id: str
     order_id: str
-    why: str
+    why: Reason
 
 
 class FindOrder(NamedTuple):

@@ -1,11 +1,13 @@
 """From the quotes that are wanted to the fewest actions that bring them about."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import NamedTuple
 
 from market.codes import Side
 from trading.quoting import Quote
+from trading.reasons import SURPLUS, WANTED, Reason, Rule
 from trading.strategy import OwnOrder
 
 
@@ -23,9 +25,9 @@ class Requoting(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What to do: first the cancels, by client order id why, for a person; then the places."""
+    """What to do: first the cancels, by client order id why; then the places, each with why it is placed now."""
 
-    cancels: Mapping[str, str]
+    cancels: Mapping[str, Reason]
     places: Sequence[Quote]
 
 
@@ -35,7 +37,7 @@ def plan(
     tolerance_ticks: int,
     replace_below: Decimal,
     held: Collection[Side],
-    why_none: Mapping[Side, str],
+    why_none: Mapping[Side, Reason],
 ) -> Plan:
     """Return what turns `orders` into `wanted`, with as little motion as possible.
 
@@ -50,7 +52,7 @@ def plan(
         held: sides on which nothing can be placed now, so that an order near enough in price is better than none.
         why_none: by side, why it is not wanted if it is not.
     """
-    cancels: dict[str, str] = {}
+    cancels: dict[str, Reason] = {}
     places: list[Quote] = []
     for side in Side:
         quotes = [quote for quote in wanted if quote.side == side]
@@ -63,8 +65,8 @@ def plan(
         for order in left:
             nearest = min(of_side, key=lambda quote: _off_ticks(order, quote), default=None)
             flaw = why_none[side] if nearest is None else _flaw(order, nearest, tolerance_ticks, part)
-            cancels[order.client_order_id] = flaw or "another one on this side is closer"
-        places += [] if side in held else quotes
+            cancels[order.client_order_id] = flaw or SURPLUS
+        places += [] if side in held else _with_reasons(quotes, left, cancels)
     return Plan(cancels, places)
 
 
@@ -100,17 +102,34 @@ def _pairs(
     return [(quotes[at], orders[of]) for of, at in stands_for.items()]
 
 
+def _with_reasons(quotes: Sequence[Quote], cancelled: Sequence[OwnOrder], cancels: Mapping[str, Reason]) -> list[Quote]:
+    """Return the quotes to place: for what an order that is cancelled is not, unless the strategy says why itself."""
+    left = [order for order in cancelled if cancels[order.client_order_id] is not SURPLUS]
+    places = []
+    for quote in quotes:
+        why = quote.why
+        if left:
+            order = min(left, key=lambda each: _off_ticks(each, quote))
+            left.remove(order)
+            why = cancels[order.client_order_id] if why is WANTED else why
+        places.append(replace(quote, why=why))
+    return places
+
+
 def _off_ticks(order: OwnOrder, quote: Quote) -> int:
     return abs(order.price_ticks - quote.price_ticks)
 
 
-def _flaw(order: OwnOrder, quote: Quote, tolerance_ticks: int, replace_below: Decimal) -> str:
-    """Return why an order cannot stand for a quote, empty if it can."""
+def _flaw(order: OwnOrder, quote: Quote, tolerance_ticks: int, replace_below: Decimal) -> Reason | None:
+    """Return why an order cannot stand for a quote; None if it can."""
     off_ticks = _off_ticks(order, quote)
     if off_ticks > tolerance_ticks:
-        return f"requote: {off_ticks} ticks off, {tolerance_ticks} are tolerated"
+        text = f"requote: {off_ticks} ticks off, {tolerance_ticks} are tolerated"
+        return Reason(Rule.TOLERANCE, text, {"off_ticks": off_ticks, "tolerance_ticks": tolerance_ticks})
+    sizes = {"leaves_lots": order.leaves_lots, "wanted_lots": quote.qty_lots}
     if replace_below and order.leaves_lots < replace_below * quote.qty_lots:
-        return f"too little is left: {order.leaves_lots} of {quote.qty_lots} lots"
+        return Reason(Rule.TOP_UP, f"too little is left: {order.leaves_lots} of {quote.qty_lots} lots", sizes)
     if replace_below and order.leaves_lots > (2 - replace_below) * quote.qty_lots:
-        return f"larger than wanted: {order.leaves_lots} instead of {quote.qty_lots} lots"
-    return ""
+        text = f"larger than wanted: {order.leaves_lots} instead of {quote.qty_lots} lots"
+        return Reason(Rule.TOO_LARGE, text, sizes)
+    return None

@@ -1,14 +1,10 @@
 """A quoting model as a strategy: whatever the market is now, and was of late, so are its quotes."""
 
-from typing import Final
-
 from market.codes import Side
 from trading.estimation import Estimation
 from trading.quoting import Market, QuotingModel
+from trading.reasons import NO_MID, NO_QUOTE
 from trading.strategy import Inbox, Wanted
-
-NO_MID: Final = "a side of the book is empty: there is no mid"
-NO_QUOTE: Final = "no quantity and price of the model's is an order that the venue takes"
 
 
 class ModelStrategy:

@@ -7,12 +7,14 @@ from typing import NamedTuple
 from market.account import VenueOrder
 from market.codes import Side
 from trading.quoting import Quote
+from trading.reasons import Reason
 
 
 class Quoted(NamedTuple):
     """A new order stands."""
 
     order: VenueOrder
+    why: Reason
 
 
 class Filled(NamedTuple):
@@ -26,7 +28,7 @@ class Ended(NamedTuple):
     """What was left of an order is gone without trading; `is_by_us` if we had cancelled it."""
 
     order: VenueOrder
-    why: str
+    why: Reason
     is_by_us: bool
 
 
@@ -40,7 +42,7 @@ class Declined(NamedTuple):
     """The venue refused a quote; its side pauses for `wait_ns`."""
 
     quote: Quote
-    why: str
+    why: Reason
     wait_ns: int
 
 
@@ -69,7 +71,7 @@ class Looked(NamedTuple):
     """A round is over: the mid that was quoted around (twice, in ticks; None without one), and why a side is idle."""
 
     mid_ticks_x2: int | None
-    idle: Mapping[Side, str]
+    idle: Mapping[Side, Reason]
 
 
 Note = Quoted | Filled | Ended | Forgotten | Declined | Lost | Settled | Paused | Looked

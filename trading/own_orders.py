@@ -17,6 +17,7 @@ from market.account import VenueOrder
 from market.codes import Side
 from market.instrument import Instrument
 from trading.quoting import Quote
+from trading.reasons import ADOPTED, Reason
 from trading.strategy import OwnOrder
 
 ENDED: Final = "CANCELED"  # what has ended stays so, whatever late news say
@@ -43,7 +44,8 @@ class Heard(NamedTuple):
         was_sent: whether this is the first word of an order without an answer.
         was_unknown: whether this is the first word of an order whose answer was lost.
         has_ended: whether it was open, as far as we knew, and is not any more.
-        why_left: why we have cancelled it; empty if we have not.
+        why_left: why we have cancelled it; None if we have not.
+        why_placed: why it is there, if this is the first word of it.
     """
 
     order: VenueOrder
@@ -51,7 +53,8 @@ class Heard(NamedTuple):
     was_sent: bool = False
     was_unknown: bool = False
     has_ended: bool = False
-    why_left: str = ""
+    why_left: Reason | None = None
+    why_placed: Reason = ADOPTED
 
 
 class OwnOrders:
@@ -73,7 +76,8 @@ class OwnOrders:
         self.gone: set[str] = set()
         self.sent: dict[str, Quote] = {}
         self.unknown: dict[str, UnknownOrder] = {}
-        self._why_left: dict[str, str] = {}  # of the open ones that we have cancelled, even if no answer came
+        self._why_left: dict[str, Reason] = {}  # of the open ones that we have cancelled, even if no answer came
+        self._why_placed: dict[str, Reason] = {}  # of the open ones that this run has sent
         self._heard_ns: dict[str, int] = {}  # of the open ones: when there was last news of them
         self._denials: dict[str, int] = {}  # how often the venue has said, late enough, that there is no such order
         self._resting: dict[str, tuple[VenueOrder, OwnOrder | None]] = {}  # in ticks and lots, as last asked for
@@ -120,7 +124,7 @@ class OwnOrders:
             if isinstance(order, VenueOrder):
                 self.hear(order, now_ns)
             else:
-                self.unknown[name] = UnknownOrder(order, now_ns + self._arrival_ns)
+                self.unknown[name] = UnknownOrder(replace(order, why=ADOPTED), now_ns + self._arrival_ns)
 
     def resting(self, instrument: Instrument) -> list[OwnOrder]:
         """Return the open orders, in ticks and lots; without those that lie between steps: of a run with others."""
@@ -143,7 +147,11 @@ class OwnOrders:
         """Note that an order leaves."""
         self.sent[client_order_id] = quote
 
-    def cancel(self, client_order_id: str, why: str) -> None:
+    def why_placed(self, client_order_id: str) -> Reason:
+        """Return why an open order stands."""
+        return self._why_placed.get(client_order_id, ADOPTED)
+
+    def cancel(self, client_order_id: str, why: Reason) -> None:
         """Note that an open order is cancelled."""
         self._why_left[client_order_id] = why
 
@@ -170,17 +178,20 @@ class OwnOrders:
         if name in self._ended:
             return self._hear_late(order, now_ns)
         was_sent, was_unknown = name in self.sent, name in self.unknown
-        is_ours = self.drop(name) is not None
+        quote = self.drop(name)
+        is_ours = quote is not None
         before = self.open.get(name)
         before_qty = self._given_up.pop(name, None)
         is_known = is_ours or before is not None or before_qty is not None
         if before_qty is None:
             before_qty = before.filled_qty if before else Decimal(0) if is_ours else order.filled_qty
         order = replace(order, filled_qty=max(order.filled_qty, before_qty))
-        why_left = self._why_left.get(name, "")
+        why_left = self._why_left.get(name)
         is_open = order.is_open and order.leaves_qty > 0
         if is_open:
             self.open[name] = order
+            if quote is not None:
+                self._why_placed[name] = quote.why
             self._heard_ns[name] = now_ns
             self._denials.pop(name, None)
             self.gone.discard(name)
@@ -188,7 +199,9 @@ class OwnOrders:
             self._end(order, self._ended)
             if order.filled_qty:
                 self._just_filled[name] = order, now_ns
-        return Heard(order, order.filled_qty - before_qty, was_sent, was_unknown, is_known and not is_open, why_left)
+        why = ADOPTED if quote is None else quote.why
+        has_ended = is_known and not is_open
+        return Heard(order, order.filled_qty - before_qty, was_sent, was_unknown, has_ended, why_left, why)
 
     def cannot_cancel(self, client_order_id: str) -> None:
         """Note that the venue has no such order open."""
@@ -231,7 +244,7 @@ class OwnOrders:
 
     def _end(self, order: VenueOrder, filled_of: dict[str, Decimal]) -> None:
         name = order.client_order_id
-        for those in (self.open, self._heard_ns, self._why_left, self._denials):
+        for those in (self.open, self._heard_ns, self._why_placed, self._why_left, self._denials):
             those.pop(name, None)
         self.gone.discard(name)
         filled_of[name] = order.filled_qty

@@ -4,7 +4,7 @@ To add one: see trading/models/.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple, Protocol
 
@@ -12,15 +12,21 @@ from market.codes import Side
 from market.depth import Depth
 from market.instrument import Instrument
 from trading.order_rules import OrderRules
+from trading.reasons import WANTED, Reason
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A limit order that the maker wants in the book, or what is left of one that is there."""
+    """A limit order that the maker wants in the book, or what is left of one that is there.
+
+    Attributes:
+        why: the reason for it: a strategy may give its own, and two quotes are the same whatever theirs are.
+    """
 
     side: Side
     price_ticks: int
     qty_lots: int
+    why: Reason = field(default=WANTED, compare=False)
 
 
 class Arrivals(NamedTuple):

@@ -17,6 +17,7 @@ from market.mendable import MendableError
 from trading.news import MarketTrade
 from trading.order_rules import OrderRules
 from trading.quoting import Quote
+from trading.reasons import Reason, Rule, flaw_of_reason, reason_of
 
 
 class OwnOrder(NamedTuple):
@@ -69,14 +70,21 @@ class Wanted(NamedTuple):
         quotes: the orders that are to be in the book, any number a side; whatever else of ours is there, is cancelled.
         wake_ns: step again at this time, even if nothing happens; None: when something happens. Either not sooner than
             `maker.interval_ms` after this step.
-        idle: by side, why it is not quoted, for a person.
+        idle: by side, why it is not quoted: a text for a person, or a `Reason` with a code of its own.
         obstacle: why nothing can ever be quoted until a person changes a setting, naming it; None if that is not so.
     """
 
     quotes: Sequence[Quote]
     wake_ns: int | None = None
-    idle: Mapping[Side, str] = {}
+    idle: Mapping[Side, Reason | str] = {}
     obstacle: str | None = None
+
+    @property
+    def why_idle(self) -> dict[Side, Reason]:
+        """By side, why it is not quoted, as far as the strategy says."""
+        if self.obstacle is not None:
+            return dict.fromkeys(Side, Reason(Rule.OBSTACLE, self.obstacle))
+        return {side: reason_of(why) for side, why in self.idle.items()}
 
 
 class ObstacleError(MendableError):
@@ -99,6 +107,22 @@ def flaw_of(wanted: object) -> str:
         return f"expected a list of quotes, was {quotes!r}"
     if len(quotes) > QUOTES_MAX:
         return f"expected at most {QUOTES_MAX} quotes, were {len(quotes)}"
+    if flaw := _flaw_of_quotes(quotes):
+        return flaw
+    if wake_ns is not None and type(wake_ns) is not int:
+        return f"expected wake_ns to be a whole number, was {wake_ns!r}"
+    if not isinstance(idle, Mapping) or not all(isinstance(side, Side) for side in idle):
+        return f"expected idle to be reasons by Side, was {idle!r}"
+    for side, why in idle.items():
+        if flaw := flaw_of_reason(why):
+            return f"why {side.name} is idle: {flaw}"
+    if not isinstance(obstacle, str | None):
+        return f"expected obstacle to be a text, was {obstacle!r}"
+    return ""
+
+
+def _flaw_of_quotes(quotes: Sequence[object]) -> str:
+    known: list[Quote] = []
     for quote in quotes:
         if not isinstance(quote, Quote) or not isinstance(quote.side, Side):
             return f"expected a Quote of a Side, was {quote!r}"
@@ -108,14 +132,11 @@ def flaw_of(wanted: object) -> str:
         ):
             if type(value) is not int or not 0 < value <= most:
                 return f"expected {name} to be a whole number from 1 to {most}, was {value!r}"
-    bid_ticks = max((each.price_ticks for each in quotes if each.side == Side.BUY), default=0)
-    ask_ticks = min((each.price_ticks for each in quotes if each.side == Side.SELL), default=PRICE_TICKS_MAX + 1)
+        if flaw := flaw_of_reason(quote.why):
+            return f"why {quote.side.name} is quoted: {flaw}"
+        known.append(quote)
+    bid_ticks = max((each.price_ticks for each in known if each.side == Side.BUY), default=0)
+    ask_ticks = min((each.price_ticks for each in known if each.side == Side.SELL), default=PRICE_TICKS_MAX + 1)
     if bid_ticks >= ask_ticks:
         return f"expected bids below asks, were {bid_ticks} and {ask_ticks} ticks"
-    if wake_ns is not None and type(wake_ns) is not int:
-        return f"expected wake_ns to be a whole number, was {wake_ns!r}"
-    if not isinstance(idle, Mapping) or not all(isinstance(side, Side) for side in idle):
-        return f"expected idle to be reasons by Side, was {idle!r}"
-    if not isinstance(obstacle, str | None):
-        return f"expected obstacle to be a text, was {obstacle!r}"
     return ""

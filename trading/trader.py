@@ -7,8 +7,7 @@ the order can no longer arrive.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import astuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -26,19 +25,16 @@ from trading.order_rules import OrderRules
 from trading.others_book import OthersBook
 from trading.outbox import Outbox
 from trading.own_orders import OwnOrders, in_steps
+from trading.pauses import Pauses
 from trading.position import Position
 from trading.quoting import Quote
+from trading.reasons import DENIED, FATE_UNKNOWN, NO_BOOK, NOT_WANTED, OFF_GRID, PENDING, Reason, Rule
 from trading.strategy import Fill, Inbox, ObstacleError, OwnOrder, Strategy, Wanted
 from trading.terms import Terms
 
-REFUSED_PAUSE_NS: Final = 2 * NS_PER_SECOND  # of a side, after the venue has refused a quote
-REFUSED_PAUSE_NS_MAX: Final = 8 * NS_PER_SECOND
 FAILED_PAUSE_NS_MAX: Final = 5 * NS_PER_SECOND
 LEAVE_PAUSE_NS: Final = NS_PER_SECOND // 20  # after a failure while our orders are to go
 LEAVE_PAUSE_NS_MAX: Final = NS_PER_SECOND // 2
-FATE_UNKNOWN: Final = "the fate of its last order is unknown"
-DENIED: Final = "the venue says that there is no such order"
-OFF_GRID: Final = "its price or quantity lies between the pair's steps"
 
 
 class Trader:
@@ -50,7 +46,7 @@ class Trader:
 
     Attributes:
         orders: our own.
-        why_out: why nothing may be in the book, empty if quotes may: a halt, or the end.
+        why_out: why nothing may be in the book, None if quotes may: a halt, or the end.
         is_started: whether a round has ended well.
     """
 
@@ -69,7 +65,7 @@ class Trader:
         self._terms = terms
         self._client_order_ids = client_order_ids
         self.orders = OwnOrders(terms.arrival_ns)
-        self.why_out = ""
+        self.why_out: Reason | None = None
         self.is_started = False
         # What is known of the market and of what we hold.
         self._book = OthersBook(instrument, self.orders)
@@ -78,7 +74,7 @@ class Trader:
         self._fills: deque[Fill] = deque(maxlen=TRADES_KEPT_MAX)
         self._position = Position(instrument.base, terms.neutral_qty)
         # What waits, and for what.
-        self._refusals = {side: Backoff(REFUSED_PAUSE_NS, REFUSED_PAUSE_NS_MAX) for side in Side}
+        self._pauses = Pauses()
         self._failures = Backoff(2 * terms.interval_ns, FAILED_PAUSE_NS_MAX, jitter)
         self._leave_failures = Backoff(LEAVE_PAUSE_NS, LEAVE_PAUSE_NS_MAX)
         self._awaited: set[tuple[type[Action], str]] = set()
@@ -104,11 +100,10 @@ class Trader:
         """Whether surely no order of ours is anywhere since `leave`: no list that was asked for since then has one."""
         return bool(self.why_out) and self._is_clear and self.orders.is_none and not self._awaited
 
-    def leave(self, why: str, now_ns: int, taken_back: Sequence[Action] = ()) -> None:
+    def leave(self, why: Reason, now_ns: int, taken_back: Sequence[Action] = ()) -> None:
         """Have no order in the book from now on, until `come_back`; no pause is waited for.
 
         Args:
-            why: for a person.
             now_ns: as at a step.
             taken_back: actions that will not be carried out.
         """
@@ -119,7 +114,7 @@ class Trader:
 
     def come_back(self) -> None:
         """Quote again."""
-        self.why_out = ""
+        self.why_out = None
         self._backoff.until_ns = 0
         self._begin_anew()
 
@@ -140,7 +135,7 @@ class Trader:
         for action in actions:
             self._awaited.add(_key(action))
             if isinstance(action, Place):
-                self.orders.send(action.client_order_id, Quote(action.side, action.price_ticks, action.qty_lots))
+                self.orders.send(action.client_order_id, Quote(*action[1:]))
             elif isinstance(action, Cancel):
                 self.orders.cancel(action.client_order_id, action.why)
             elif isinstance(action, AskBalances):
@@ -163,7 +158,8 @@ class Trader:
             if self._round is None:
                 if self._now_ns < self._due_ns():
                     break
-                self._round = self._leaving(why) if (why := self.why_out or self._silence) else self._quoting()
+                why = self.why_out or (Reason(Rule.SILENT, self._silence) if self._silence else None)
+                self._round = self._quoting() if why is None else self._leaving(why)
             if (actions := next(self._round, None)) is None:
                 self._round = None
             elif actions:
@@ -188,6 +184,7 @@ class Trader:
         if not self._position.is_known:
             yield [AskBalances()]
         if (depth := self._book.settle()) is None:  # the first news of it begins a round
+            self._tell_idle(None, dict.fromkeys(Side, NO_BOOK), {})
             self._is_news, self._latest_ns, self._soonest_ns = False, self._soonest_ns, self._now_ns
             return
         own = self.orders.resting(self._instrument)
@@ -196,7 +193,7 @@ class Trader:
         yield from self._settle_missing()
         self._end_round(depth.mid_ticks_x2, wanted)
 
-    def _leaving(self, why: str) -> Iterator[Sequence[Action]]:
+    def _leaving(self, why: Reason) -> Iterator[Sequence[Action]]:
         """Go through a round that takes all that is ours out of the book, first what we know of."""
         self._soonest_ns = self._now_ns + min(self._terms.interval_ns, LEAVE_PAUSE_NS_MAX)
         self._is_news = False
@@ -238,25 +235,33 @@ class Trader:
     def _execute(self, wanted: Wanted, own: Sequence[OwnOrder], mid_ticks_x2: int | None) -> list[Action]:
         requoting = self._terms.requoting
         tolerance_ticks = int(requoting.tolerance * (mid_ticks_x2 or 0) / 2)
-        why_none = {side: wanted.obstacle or wanted.idle.get(side, "it is not wanted any more") for side in Side}
+        why_none = dict.fromkeys(Side, NOT_WANTED) | wanted.why_idle
         todo = plan(wanted.quotes, own, tolerance_ticks, requoting.replace_below, self._held(), why_none)
         off_grid = self.orders.standing.keys() - {order.client_order_id for order in own}
         cancels = {**dict.fromkeys(sorted(off_grid), OFF_GRID), **todo.cancels}
         return [
             *(Cancel(name, self.orders.open[name].order_id, why) for name, why in cancels.items()),
-            *(Place(next(self._client_order_ids), *astuple(quote)) for quote in todo.places),
+            *(
+                Place(next(self._client_order_ids), quote.side, quote.price_ticks, quote.qty_lots, quote.why)
+                for quote in todo.places
+            ),
         ]
 
     def _end_round(self, mid_ticks_x2: int | None, wanted: Wanted) -> None:
         self._backoff.end()
         self.is_started |= not self._silence
-        wakes = [pause.until_ns for pause in self._refusals.values() if pause.is_on(self._now_ns)]
-        wakes += [] if wanted.wake_ns is None else [wanted.wake_ns]
-        self._latest_ns = min([self._look_ns(), *wakes])
-        quoted = {order.side for order in self.orders.standing.values()}
-        held = {side: why for side, why in self._held().items() if side not in quoted}
-        idle = dict.fromkeys(Side, wanted.obstacle) if wanted.obstacle else wanted.idle
-        self._notes.append(notes.Looked(mid_ticks_x2, {**held, **idle}))
+        wakes = [] if wanted.wake_ns is None else [wanted.wake_ns]
+        self._latest_ns = min([self._look_ns(), *self._pauses.ends_ns(self._now_ns), *wakes])
+        unquoted = dict.fromkeys(Side, NOT_WANTED) | {quote.side: PENDING for quote in wanted.quotes} | self._held()
+        self._tell_idle(mid_ticks_x2, unquoted, wanted.why_idle)
+
+    def _tell_idle(
+        self, mid_ticks_x2: int | None, unquoted: dict[Side, Reason], unwanted: Mapping[Side, Reason]
+    ) -> None:
+        """Tell why sides are idle: those where nothing of ours stands, and those that the strategy does not want."""
+        standing = {order.side for order in self.orders.standing.values()}
+        idle = {side: why for side, why in unquoted.items() if side not in standing}
+        self._notes.append(notes.Looked(mid_ticks_x2, idle | dict(unwanted)))
 
     def _look_ns(self) -> int:
         """Return when we must look again, even if nothing happens."""
@@ -264,10 +269,9 @@ class Trader:
         is_unsure = is_leaving or self._listed_ns is None or self.orders.uncertain()
         return 0 if is_unsure else (self._listed_ns or 0) + self._terms.list_ns
 
-    def _held(self) -> dict[Side, str]:
+    def _held(self) -> dict[Side, Reason]:
         """Return why nothing may be placed on a side now."""
-        held = {side: pause.why for side, pause in self._refusals.items() if pause.is_on(self._now_ns)}
-        return held | dict.fromkeys(self.orders.uncertain().values(), FATE_UNKNOWN)
+        return self._pauses.reasons(self._now_ns) | dict.fromkeys(self.orders.uncertain().values(), FATE_UNKNOWN)
 
     # --- what is said ---
 
@@ -324,8 +328,8 @@ class Trader:
         if name not in self.orders.open:
             self._answered(Cancel, name)
         if heard.was_sent:
-            self._refusals[order.side].end()
-            self._notes.append(notes.Quoted(heard.order))
+            self._pauses.take(order.side)
+            self._notes.append(notes.Quoted(heard.order, heard.why_placed))
         if heard.was_unknown:
             self._notes.append(notes.Settled(name, has_arrived=True))
         if heard.filled_qty:
@@ -333,12 +337,11 @@ class Trader:
         if heard.has_ended:
             self._is_news = True
             if heard.order.leaves_qty:
-                why = heard.why_left or f"{order.status} at the venue, not by this desk"
-                self._notes.append(notes.Ended(heard.order, why, is_by_us=bool(heard.why_left)))
+                why = heard.why_left or Reason(Rule.AT_VENUE, f"{order.status} at the venue, not by this desk")
+                self._notes.append(notes.Ended(heard.order, why, is_by_us=heard.why_left is not None))
 
     def _filled(self, order: VenueOrder, qty: Decimal) -> None:
-        for pause in self._refusals.values():
-            pause.end()  # what was missing on the other side may be there now
+        self._pauses.fill()
         self._position.fill(order.side, qty)
         self._is_news = True
         if terms := in_steps(order.price, qty, self._instrument):
@@ -348,8 +351,9 @@ class Trader:
     def _refused(self, said: news.Refused) -> None:
         self._answered(Place, said.client_order_id)
         if (quote := self.orders.drop(said.client_order_id)) is not None:
-            wait_ns = self._refusals[quote.side].fail(self._now_ns, why=f"refused: {said.why}")
-            self._notes.append(notes.Declined(quote, said.why, wait_ns))
+            wait_ns = self._pauses.refuse(quote.side, self._now_ns, said.why)
+            why = Reason(Rule.REFUSED, said.why, {"code": said.code})
+            self._notes.append(notes.Declined(quote, why, wait_ns))
 
     def _found(self, said: news.Found) -> None:
         name = said.client_order_id

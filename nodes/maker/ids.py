@@ -5,7 +5,7 @@ import json
 import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -105,7 +105,7 @@ def _order_of(row: dict[str, Any]) -> Left:
 
 def _terms_of(order: Left) -> dict[str, Any]:
     if isinstance(order, Quote):
-        return {**asdict(order), "side": order.side.name}
+        return {"side": order.side.name, "price_ticks": order.price_ticks, "qty_lots": order.qty_lots}
     texts = {key: str(getattr(order, key)) for key in ("price", "qty", "filled_qty")}
     return {"order_id": order.order_id, "side": order.side.name, **texts,
             "status": order.status, "time_ms": order.time_ms}  # fmt: skip

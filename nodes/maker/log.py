@@ -8,6 +8,8 @@ from market.clock import NS_PER_SECOND
 from market.codes import Side
 from nodes.node import Node
 from trading import notes
+from trading.own_orders import OwnOrders
+from trading.reasons import Reason, Rule
 from venues.gateway import GatewayError
 from venues.mirror import GatewayMirror
 
@@ -29,28 +31,28 @@ class MakerLog:
         gateway = next(iter(node.plan.gateways.values())).settings  # any will do
         self._mirror = GatewayMirror(self._instrument, gateway.host, gateway.port) if is_elsewhere else None
         self.counts = {"placed": 0, "cancelled": 0, "filled": 0, "refused": 0, "unknown": 0}
-        self._idle: dict[Side, str] = {}
+        self._idle: dict[Side, Reason] = {}
         self._last_fill: str | None = None
         self._told: dict[str, str] = {}
 
     def take(self, note: notes.Note) -> None:
         """Tell a note of the trader's."""
         match note:
-            case notes.Quoted(order):
+            case notes.Quoted(order, why):
                 self.counts["placed"] += 1
-                self._tell("quoted", order, qty=str(order.qty))
+                self._tell("quoted", order, qty=str(order.qty), **_texts(why))
             case notes.Filled(order, qty):
                 self.counts["filled"] += 1
                 self._last_fill = f"{order.side.name} {qty} at {order.price}"
                 self._tell("filled", order, qty=str(qty), left=f"{order.leaves_qty:f}")
             case notes.Ended(order, why, is_by_us):
                 self.counts["cancelled"] += is_by_us
-                self._tell("cancelled", order, left=f"{order.leaves_qty:f}", why=why)
+                self._tell("cancelled", order, left=f"{order.leaves_qty:f}", **_texts(why))
             case notes.Forgotten(order):
                 self._log.warning("an order is gone: the venue has forgotten it", order_id=order.order_id)
             case notes.Declined(quote, why, wait_ns):
                 self.counts["refused"] += 1
-                self._log.warning("a quote was refused", side=quote.side.name, why=why, wait_s=_seconds(wait_ns))
+                self._log.warning("a quote was refused", side=quote.side.name, **_texts(why), wait_s=_seconds(wait_ns))
             case notes.Lost(name, why):
                 self.counts["unknown"] += 1
                 self._log.warning("an order's fate is unknown", client_order_id=name, why=why)
@@ -58,20 +60,23 @@ class MakerLog:
                 self._log.info("fate settled", client_order_id=name, arrived=has_arrived)
             case notes.Paused(why, wait_ns):
                 self._node.show(failing=why)  # what `status` shows of our orders is old then
-                self._log.warning("the venue failed", why=why, wait_s=_seconds(wait_ns))
+                self._log.warning("the venue failed", rule=Rule.FAILED.value, why=why, wait_s=_seconds(wait_ns))
             case notes.Looked(_, idle):
                 self._tell_idle(idle)
 
-    def show(self, looked: notes.Looked, live: Sequence[VenueOrder], position: Decimal | None) -> None:
+    def show(self, looked: notes.Looked, own: OwnOrders, position: Decimal | None) -> None:
         """Set the figures of `status`, and let the gateway have the same orders if the venue is elsewhere."""
         mid = None if looked.mid_ticks_x2 is None else looked.mid_ticks_x2 * self._instrument.tick_size / 2
+        live = list(own.standing.values())
         from_the_back = sorted(live, key=lambda order: order.price if order.side == Side.BUY else -order.price)
         orders = {order.side: order for order in from_the_back}
         figures: dict[str, Decimal | str | None] = {"mid": mid, "position": position, "last_fill": self._last_fill}
         for side, name in _SHORT.items():
             order = orders.get(side)
             figures[name], figures[f"{name}_qty"] = (order.price, order.leaves_qty) if order else (None, None)
-            figures[f"{name}_idle"] = self._idle.get(side)
+            idle = self._idle.get(side)
+            why = own.why_placed(order.client_order_id) if idle is None and order is not None else idle
+            figures[f"{name}_idle"], figures[f"{name}_rule"] = idle and idle.text, why and why.rule
         texts = {name: None if figure is None else str(figure) for name, figure in figures.items()}
         self._node.show(failing=None, **texts, **self.counts)
         if self._mirror is not None:
@@ -89,11 +94,11 @@ class MakerLog:
             self._once("orders are not mirrored", error)
         self._node.show(**mirror.figures())
 
-    def _tell_idle(self, idle: Mapping[Side, str]) -> None:
+    def _tell_idle(self, idle: Mapping[Side, Reason]) -> None:
         for side in Side:
-            why = idle.get(side, "")
-            if why and why != self._idle.get(side):
-                self._log.warning("not quoting", side=side.name, why=why)
+            why = idle.get(side)
+            if why is not None and why != self._idle.get(side):
+                self._log.warning("not quoting", side=side.name, **_texts(why))
         self._idle = dict(idle)
 
     def _tell(self, event: str, order: VenueOrder, **more: str) -> None:
@@ -104,6 +109,10 @@ class MakerLog:
         if self._told.get(event) != why:
             self._told[event] = why
             self._log.warning(event, why=why)
+
+
+def _texts(why: Reason) -> dict[str, str]:
+    return {"rule": str(why.rule), "why": why.text}
 
 
 def _seconds(wait_ns: int) -> float:

@@ -24,13 +24,11 @@ from nodes.node import BEAT_MS, Node
 from trading import news, notes
 from trading.order_rules import OrderRules
 from trading.outbox import Outbox
+from trading.reasons import HALTED, STOPPING
 from trading.strategy import Strategy
 from trading.trader import LEAVE_PAUSE_NS_MAX, Trader
 from venues.trading_line import TradingLine
 from venues.venue import ARRIVAL_MS_MAX, VenueError, VenueKeysError
-
-HALTED = "halted"
-STOPS = "the maker stops"
 
 
 class Maker:
@@ -124,7 +122,7 @@ class Maker:
         if outbox.actions:
             self._line.act(outbox.actions)
         for note in outbox.notes:
-            if isinstance(note, notes.Looked) and self._trader.why_out == STOPS:
+            if isinstance(note, notes.Looked) and self._trader.why_out == STOPPING:
                 continue  # nobody need be told that it does not quote
             self._log.take(note)
             if isinstance(note, notes.Looked):
@@ -158,7 +156,7 @@ class Maker:
             NodeError: if orders of ours may be left there.
         """
         began_ns = self._clock()
-        self._trader.leave(STOPS, began_ns, self._line.take_back())
+        self._trader.leave(STOPPING, began_ns, self._line.take_back())
         try:
             outbox = self.step()
             while not self._trader.is_out:
@@ -174,7 +172,7 @@ class Maker:
 
     def _round_is_over(self, looked: notes.Looked) -> None:
         trader = self._trader
-        self._log.show(looked, list(trader.orders.standing.values()), trader.position)
+        self._log.show(looked, trader.orders, trader.position)
         if trader.is_started:
             self._node.ready()
         if trader.why_out == HALTED:

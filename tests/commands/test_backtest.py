@@ -145,12 +145,14 @@ def step(now_ns, inbox, *, lots: int = 1):
     )
     done = backtest(tmp_path, KEPT, "--strategy", "small.py")
     assert re.fullmatch(
-        r"note: no quote was filled: (\d+) of \1 were declined, \1 times for: paper: "
+        r"note: no quote was filled: (\d+) of \1 were declined, \1 times for REFUSED: paper: "
         r"Filter failure: NOTIONAL \(-1013\)\n",
         done.stderr,
     )
     done = backtest(tmp_path, KEPT, "--strategy", "small.py", "--set", "maker.parameters.lots=0")
-    assert re.fullmatch(r"note: no quote was filled: none was sent, \d+ times for: it is Sunday\n", done.stderr)
+    assert re.fullmatch(
+        r"note: no quote was filled: none was sent, \d+ times for STRATEGY: it is Sunday\n", done.stderr
+    )
 
 
 def test_faults_of_a_recording_are_told_and_traded_on(tmp_path: Path) -> None:

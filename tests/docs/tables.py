@@ -24,10 +24,11 @@ from market.limits import ORDER_IDS_PER_SOURCE, OWNERS_PER_SOURCE
 from market.messages import MESSAGES, FieldSpec, MessageSpec
 from paper.faults import FaultKind, Option
 from tests.docs import exchange_errors
+from trading.reasons import Rule
 
 ROOT = Path(__file__).resolve().parents[2]
 PROTOCOL, OPERATING = ROOT / "docs" / "protocol.md", ROOT / "docs" / "operating.md"
-PAPER = ROOT / "docs" / "paper.md"
+PAPER, STRATEGIES = ROOT / "docs" / "paper.md", ROOT / "docs" / "strategies.md"
 ENUMS: tuple[type[IntEnum], ...] = (
     codes.Side,
     codes.OrderType,
@@ -219,6 +220,12 @@ def _option(option: Option) -> str:
     return f"`{option.name}`: {option.expected}{default}"
 
 
+def rules_table(_: str) -> str:
+    """Return every rule by which a quote is placed, cancelled or left out."""
+    says = comments(Rule)
+    return table(("code", "meaning"), ((f"`{rule}`", says[rule.name]) for rule in Rule))
+
+
 def errors_table(_: str) -> str:
     """Return every error code, whether the paper exchange sends it, in which words, and the test that expects it."""
     return table(("code", "name", "can come", "text", "test"), exchange_errors.rows())
@@ -235,6 +242,7 @@ TABLES: dict[str, tuple[Path, Callable[[str], str]]] = {
     "transports": (OPERATING, transports_table),
     "faults": (PAPER, faults_table),
     "errors": (PAPER, errors_table),
+    "rules": (STRATEGIES, rules_table),
 }
 
 

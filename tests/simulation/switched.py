@@ -28,6 +28,7 @@ from simulation.desk import LIST_NS, PREFIX, SimulatedDesk, Told
 from simulation.line import SimulatedLine
 from tests.simulation.test_desk import START_NS
 from trading import notes
+from trading.reasons import STOPPING
 from trading.trader import Trader
 
 LOOK_NS: Final = 20 * NS_PER_MS
@@ -193,7 +194,7 @@ class SwitchedDesk(SimulatedDesk):
 
     def leave(self) -> None:
         """Stop trading, as a maker does that is stopped; then nothing of it is there."""
-        self.trader.leave("stopped", self.heap.now_ns, ())
+        self.trader.leave(STOPPING, self.heap.now_ns, ())
         until_ns = self.heap.now_ns + OUT_NS_MAX
         self._on_news(())
         while not self.trader.is_out:

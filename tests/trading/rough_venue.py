@@ -188,7 +188,7 @@ class RoughVenue:
         return self.now_ns - self._arrived_ns[order.client_order_id] >= self._lag_ns
 
     def _place(self, action: Place) -> news.News:
-        name, side, price_ticks, qty_lots = action
+        name, side, price_ticks, qty_lots, _ = action
         price, qty = self._instrument.ticks_to_price(price_ticks), self._instrument.lots_to_qty(qty_lots)
         number = str(next(self._numbers))
         order = VenueOrder(number, name, self._instrument.symbol, side, price, qty, Decimal(0), "NEW", 0)

@@ -11,6 +11,7 @@ import pytest
 from market.codes import Side
 from trading.execution import plan
 from trading.quoting import Quote
+from trading.reasons import NO_MID
 from trading.strategy import OwnOrder
 
 BID, ASK = Quote(Side.BUY, 9_120_223, 1_094), Quote(Side.SELL, 9_156_777, 1_094)
@@ -23,10 +24,11 @@ def planned(
     replace_below: str = "0",
     held: Collection[Side] = (),
 ) -> tuple[Mapping[str, str], Sequence[Quote]]:
-    """Return what to cancel and what to place."""
+    """Return what to cancel, each with the text of its reason, and what to place."""
     orders = [OwnOrder(name, each.side, each.price_ticks, each.qty_lots) for name, each in live.items()]
-    why_none = dict.fromkeys(Side, "no mid")
-    return plan(wanted, orders, tolerance_ticks, Decimal(replace_below), held, why_none)
+    why_none = dict.fromkeys(Side, NO_MID)
+    cancels, places = plan(wanted, orders, tolerance_ticks, Decimal(replace_below), held, why_none)
+    return {name: why.text for name, why in cancels.items()}, places
 
 
 def test_nothing_moves_while_prices_are_within_the_tolerance() -> None:
@@ -50,7 +52,7 @@ def test_doubled_orders_are_reduced_to_the_closest() -> None:
 def test_everything_is_cancelled_when_nothing_is_wanted() -> None:
     """No mid, no quotes."""
     live = {"1": Quote(Side.BUY, 1, 1), "2": Quote(Side.SELL, 2, 1)}
-    assert planned((), live, 0) == ({"1": "no mid", "2": "no mid"}, [])
+    assert planned((), live, 0) == (dict.fromkeys("12", NO_MID.text), [])
 
 
 @pytest.mark.parametrize(

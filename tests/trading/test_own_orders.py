@@ -14,6 +14,7 @@ from market.codes import Side
 from market.instrument import Instrument
 from trading.own_orders import ENDED_MAX, OwnOrders
 from trading.quoting import Quote
+from trading.reasons import NOT_WANTED
 from trading.strategy import OwnOrder
 
 NAME = "tb-1"
@@ -149,8 +150,8 @@ def test_why_it_was_cancelled_is_kept_though_the_answer_was_lost() -> None:
     orders = OwnOrders(ARRIVAL_NS)
     orders.send(NAME, QUOTE)
     orders.hear(NEW, 0)
-    orders.cancel(NAME, "requote")
-    assert orders.hear(CANCELED, 1).why_left == "requote"
+    orders.cancel(NAME, NOT_WANTED)
+    assert orders.hear(CANCELED, 1).why_left == NOT_WANTED
 
 
 def test_what_has_ended_is_forgotten_at_last() -> None:

@@ -16,6 +16,7 @@ from trading.actions import Place
 from trading.execution import Requoting
 from trading.model_strategy import ModelStrategy
 from trading.order_rules import OrderRules
+from trading.reasons import HALTED
 from trading.terms import Terms
 from trading.trader import Trader
 
@@ -78,7 +79,7 @@ def test_is_out_only_when_nothing_is_there_and_nothing_comes(seed: int, lag_ns: 
     end_ns = venue.now_ns + RUN_NS + CALM_NS
     venue.live(end_ns - 2 * NS_PER_SECOND)
     venue.run(trader, venue.now_ns + 10 * NS_PER_SECOND + seed * 37 * NS_PER_MS)
-    trader.leave("halted", venue.now_ns, venue.take_back())
+    trader.leave(HALTED, venue.now_ns, venue.take_back())
     for _ in range(1_000):
         action_count = len(venue.actions)
         venue.run(trader, venue.now_ns + 20 * NS_PER_MS)

@@ -16,10 +16,12 @@ from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, 
 from trading.execution import Requoting
 from trading.order_rules import OrderRules
 from trading.outbox import Outbox
+from trading.pauses import REFUSED_PAUSE_NS
 from trading.quoting import Quote
+from trading.reasons import DENIED, FATE_UNKNOWN, HALTED, OFF_GRID, STOPPING, Reason, Rule
 from trading.strategy import Inbox, ObstacleError, Wanted
 from trading.terms import Terms
-from trading.trader import DENIED, FATE_UNKNOWN, OFF_GRID, REFUSED_PAUSE_NS, Trader
+from trading.trader import Trader
 
 BTCUSDT = default_instruments()[0]
 INTERVAL_NS, LIST_NS, ARRIVAL_NS = 250 * NS_PER_MS, 5 * NS_PER_SECOND, 6 * NS_PER_SECOND
@@ -74,7 +76,7 @@ class Driven:
 
 def _order(action: Action) -> VenueOrder:
     assert isinstance(action, Place)
-    name, side, price_ticks, qty_lots = action
+    name, side, price_ticks, qty_lots, _ = action
     price, qty = BTCUSDT.ticks_to_price(price_ticks), BTCUSDT.lots_to_qty(qty_lots)
     return VenueOrder(name.removeprefix("tb-"), name, "BTCUSDT", side, price, qty, Decimal(0), "NEW", 0)
 
@@ -258,7 +260,7 @@ def test_order_that_was_given_up_and_is_listed_is_ours_again(one: Driven) -> Non
 def test_out_is_said_after_a_list_of_after_the_last_cancel_that_has_nothing_of_ours(one: Driven) -> None:
     """Orders stayed at the venue after `down` had said `stopped`: the list lagged that it went by."""
     bid, ask = one.quotes()
-    one.trader.leave("the maker stops", one.now_ns)
+    one.trader.leave(STOPPING, one.now_ns)
     one.hear()
     ended = [news.OrderNews(replace(order, status="CANCELED")) for order in (bid, ask)]
     assert _kinds(one.hear(*ended)) == [ListOrders]
@@ -280,7 +282,7 @@ def test_out_is_said_after_one_more_list_where_an_order_was_found_that_no_list_h
     one.hear(one.listed())
     bid, ask = (_order(action) for action in one.hear(HELD).actions)
     one.hear(news.Unknown("tb-1", "lost"), news.OrderNews(ask))
-    one.trader.leave("halted", one.now_ns)
+    one.trader.leave(HALTED, one.now_ns)
     one.hear()
     assert one.hear(news.OrderNews(replace(ask, status="CANCELED"))).actions == [FindOrder("tb-1"), ListOrders()]
     assert _kinds(one.hear(news.Found("tb-1", bid, one.now_ns), one.listed())) == [FindOrder]
@@ -308,7 +310,7 @@ def test_refused_side_is_quoted_again_when_its_pause_is_over(one: Driven) -> Non
     outbox = one.hear(news.Refused("tb-1", "no funds", -2010), news.OrderNews(ask))
     looked = outbox.notes[-1]
     assert isinstance(looked, notes.Looked)
-    assert looked.idle == {Side.BUY: "refused: no funds"}
+    assert looked.idle == {Side.BUY: Reason(Rule.REFUSED, "refused: no funds")}
     assert outbox.wake_ns == one.now_ns + REFUSED_PAUSE_NS
     outbox = one.hear(after_ns=REFUSED_PAUSE_NS)
     assert _kinds(outbox) == [Place]
@@ -321,14 +323,14 @@ def test_what_is_known_leaves_at_once_and_the_rest_after_a_look(one: Driven) -> 
     """A halt waits for no list; each order is cancelled once, and out is said when surely nothing is there."""
     bid, ask = one.quotes()
     other = replace(bid, order_id="9", client_order_id="tb-of-before")
-    one.trader.leave("halted", one.now_ns)
+    one.trader.leave(HALTED, one.now_ns)
     assert [action for action in one.hear().actions if isinstance(action, Cancel)] == [
-        Cancel("tb-1", "1", "halted"),
-        Cancel("tb-2", "2", "halted"),
+        Cancel("tb-1", "1", HALTED),
+        Cancel("tb-2", "2", HALTED),
     ]
     ended = [news.OrderNews(replace(order, status="CANCELED")) for order in (bid, ask)]
     assert _kinds(one.hear(*ended)) == [ListOrders]
-    assert one.hear(one.listed(other)).actions == [Cancel("tb-of-before", "9", "halted")]
+    assert one.hear(one.listed(other)).actions == [Cancel("tb-of-before", "9", HALTED)]
     assert not one.trader.is_out
     told = one.hear(news.OrderNews(replace(other, status="CANCELED"))).notes
     assert [note.is_by_us for note in told if isinstance(note, notes.Ended)] == [True]
@@ -344,7 +346,7 @@ def test_actions_that_are_taken_back_are_waited_for_no_more(one: Driven) -> None
     one.hear(BOOK)
     one.hear(one.listed())
     first, second = one.hear(HELD).actions
-    one.trader.leave("the maker stops", one.now_ns, [second])
+    one.trader.leave(STOPPING, one.now_ns, [second])
     assert one.trader.orders.unsettled() == {"tb-1": BID}
     assert one.hear().actions == (), "the first is on its way"
     assert _kinds(one.hear(news.OrderNews(_order(first)))) == [Cancel]
@@ -358,7 +360,7 @@ def test_silence_takes_the_quotes_away_until_all_is_known_again(one: Driven) -> 
     one.hear(*(news.OrderNews(replace(order, status="CANCELED")) for order in (bid, ask)))
     looked = one.hear(one.listed()).notes[-1]
     assert isinstance(looked, notes.Looked)
-    assert looked.idle == dict.fromkeys(Side, "the stream has ended")
+    assert looked.idle == dict.fromkeys(Side, Reason(Rule.SILENT, "the stream has ended"))
     assert one.hear(BOOK, after_ns=INTERVAL_NS).actions != [], "it looks, blind as it is"
     assert _kinds(one.hear(one.listed(), news.Following())) == [ListOrders]
     assert len(one.inboxes) == 1

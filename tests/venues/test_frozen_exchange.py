@@ -10,6 +10,7 @@ from tests.venues.exchange_process import ExchangeProcess
 from tests.venues.lines import Line, bid, names_of
 from trading import news
 from trading.actions import Cancel, ListOrders
+from trading.reasons import NOT_WANTED
 
 SAID_S_MAX = 5.0  # two pings of a second without an answer, and what a busy machine adds
 
@@ -39,8 +40,8 @@ def test_a_frozen_exchange_is_silent_until_it_goes_on(exchange: ExchangeProcess,
     began_s = time.monotonic()
     line.hear(news.Silent)
     assert time.monotonic() - began_s < SAID_S_MAX
-    line.act(Cancel("mine", order.order_id, "why"))
-    assert line.hear(news.Failed).undone == (Cancel("mine", order.order_id, "why"),)
+    line.act(Cancel("mine", order.order_id, NOT_WANTED))
+    assert line.hear(news.Failed).undone == (Cancel("mine", order.order_id, NOT_WANTED),)
     exchange.signal(signal.SIGCONT)
     line.hear(news.Following)
     line.hear(news.BookNews)

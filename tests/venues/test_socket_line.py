@@ -18,6 +18,7 @@ from tests.paper.test_admin import ask
 from tests.venues.lines import BTC, WAIT_S, Line, arm, bid, names_of, offer
 from trading import news
 from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders
+from trading.reasons import NOT_WANTED
 from venues.binance_sockets import BinanceSockets
 from venues.socket_line import SocketLine
 from venues.venue import VenueUnavailableError
@@ -74,7 +75,9 @@ def test_answers_every_action_once_and_in_order(server: Server, line: Line) -> N
     found = line.hear(news.Found)
     assert found.order is not None
     assert line.hear(news.Found) == news.Found("nobody", None, line.all_of(news.Found)[-1].asked_ns)
-    line.act(Cancel("mine", found.order.order_id, "why"), Cancel("mine", found.order.order_id, "why"), ListOrders())
+    line.act(
+        Cancel("mine", found.order.order_id, NOT_WANTED), Cancel("mine", found.order.order_id, NOT_WANTED), ListOrders()
+    )
     ended = line.hear(news.OrderNews, lambda said: not said.order.is_open)
     assert (ended.order.client_order_id, ended.order.status) == ("mine", "CANCELED"), "not the cancel's own id"
     assert line.hear(news.Gone).client_order_id == "mine"
@@ -112,7 +115,7 @@ def test_a_lost_reply_neither_doubles_an_order_nor_holds_anybody_up(server: Serv
     arm(server, "drop_reply", method="DELETE", channel="socket")
     line.act(bid("mine"))
     order = line.hear(news.OrderNews).order
-    line.act(Cancel("mine", order.order_id, "why"), ListOrders())
+    line.act(Cancel("mine", order.order_id, NOT_WANTED), ListOrders())
     assert line.hear(news.Listed).orders == []
     server.wait_until(lambda _: not server.faults.armed)
     assert line.all_of(news.Unknown) == []
@@ -287,7 +290,7 @@ def test_while_the_account_s_connection_is_gone_orders_are_cancelled_over_http_a
     arm(server, "reject", code=-1003, channel="socket", count=None)
     arm(server, "disconnect", streams="account")
     line.hear(news.Silent)
-    line.act(Cancel("mine", order.order_id, "why"), bid("more"))
+    line.act(Cancel("mine", order.order_id, NOT_WANTED), bid("more"))
     assert line.hear(news.OrderNews).order.status == "CANCELED"
     assert line.hear(news.Failed).undone == (bid("more"),)
     ask(server, "DELETE", "faults")

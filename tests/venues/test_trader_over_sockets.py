@@ -21,6 +21,7 @@ from trading import notes
 from trading.execution import Requoting
 from trading.order_rules import OrderRules
 from trading.quoting import Quote
+from trading.reasons import STOPPING
 from trading.strategy import Inbox, Wanted
 from trading.terms import Terms
 from trading.trader import Trader
@@ -124,7 +125,7 @@ def test_through_any_trouble_no_order_is_doubled_and_every_fill_is_told_once(ser
         ask(server, "DELETE", "faults")
         desk.drive(desk.quotes, 2 * WAIT_S)
         assert desk.quotes(), "it comes back to the book"
-        desk.trader.leave("the end", monotonic_ns())
+        desk.trader.leave(STOPPING, monotonic_ns())
         desk.drive(lambda: desk.trader.is_out, WAIT_S)
         assert desk.trader.is_out
     finally:

@@ -8,7 +8,8 @@ from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
 from tests.nodes.maker.makers import AWAY, LOST, ScriptedMaker, Told, figures, lines
 from tests.nodes.maker.scripted_venue import ScriptedVenue
-from trading.trader import FAILED_PAUSE_NS_MAX, REFUSED_PAUSE_NS
+from trading.pauses import REFUSED_PAUSE_NS
+from trading.trader import FAILED_PAUSE_NS_MAX
 from venues.venue import (
     ARRIVAL_MS_MAX,
     VenueBusyError,

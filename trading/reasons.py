@@ -1,0 +1,94 @@
+"""Why a quote is placed, cancelled or not placed: the code of the rule, for programs, and a text for a person."""
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+_CODE: Final = re.compile(r"[A-Z][A-Z0-9_]{0,31}")
+
+
+class Rule(StrEnum):
+    """The rules of the house; a strategy of one's own may have more."""
+
+    # A quote is placed, or stands.
+    WANTED = "WANTED"  # the strategy wants it, and nothing of ours stood for it
+    ADOPTED = "ADOPTED"  # the order was there before this run of the maker
+    # An order is cancelled, and maybe another one placed for it.
+    TOLERANCE = "TOLERANCE"  # the order was further from the wanted price than maker.requote_tolerance
+    TOP_UP = "TOP_UP"  # less was left of the order than the part maker.replace_below of the wanted quantity
+    TOO_LARGE = "TOO_LARGE"  # the order was larger than wanted, by more than what may be missing
+    SURPLUS = "SURPLUS"  # more orders on this side than wanted quotes; the others are closer
+    OFF_GRID = "OFF_GRID"  # the order's price or quantity lies between the pair's steps: it is of an earlier run
+    DENIED = "DENIED"  # the venue says that there is no such order; a cancel makes sure
+    AT_VENUE = "AT_VENUE"  # the venue has ended the order, or somebody there, not this desk
+    # A side is not quoted; what stands there is cancelled by the same rule.
+    NOT_WANTED = "NOT_WANTED"  # the strategy wants no quote on this side, and does not say why
+    STRATEGY = "STRATEGY"  # the strategy wants no quote on this side, and says why in its own words
+    OBSTACLE = "OBSTACLE"  # no quote of these settings can be an order at this venue; the text names the setting
+    NO_MID = "NO_MID"  # a side of the book is empty
+    VENUE_BOUNDS = "VENUE_BOUNDS"  # the venue would take no quantity and price of the model's on this side
+    HALTED = "HALTED"  # the kill switch is on
+    STOPPING = "STOPPING"  # the maker stops
+    SILENT = "SILENT"  # the venue's streams tell nothing, or have ended: what is known may be old
+    # A side is not quoted though it is wanted; what stands there stays.
+    NO_BOOK = "NO_BOOK"  # the book is not known yet
+    REFUSED = "REFUSED"  # the venue has refused a quote of this side, which pauses
+    UNKNOWN = "UNKNOWN"  # an order of this side has no answer yet: it may rest, or still arrive
+    PENDING = "PENDING"  # a quote is wanted, but has just ended or was not taken: the next round places another one
+    FAILED = "FAILED"  # the venue fails; the maker waits, and its orders stay as they are
+
+
+class Reason(NamedTuple):
+    """A rule as it has struck.
+
+    Attributes:
+        rule: its code: one of `Rule`, or a strategy's own.
+        text: for a person; starts in lower case, has no full stop.
+        numbers: what triggered it, by name; the unit is in the name.
+    """
+
+    rule: str
+    text: str
+    numbers: Mapping[str, int | float | Decimal] = {}
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.text}"
+
+
+WANTED: Final = Reason(Rule.WANTED, "it is wanted, and nothing stood for it")
+ADOPTED: Final = Reason(Rule.ADOPTED, "it was there before this run")
+SURPLUS: Final = Reason(Rule.SURPLUS, "another one on this side is closer")
+OFF_GRID: Final = Reason(Rule.OFF_GRID, "its price or quantity lies between the pair's steps")
+DENIED: Final = Reason(Rule.DENIED, "the venue says that there is no such order")
+NOT_WANTED: Final = Reason(Rule.NOT_WANTED, "it is not wanted any more")
+NO_MID: Final = Reason(Rule.NO_MID, "a side of the book is empty: there is no mid")
+NO_QUOTE: Final = Reason(Rule.VENUE_BOUNDS, "no quantity and price of the model's is an order that the venue takes")
+NO_BOOK: Final = Reason(Rule.NO_BOOK, "the book is not known yet")
+FATE_UNKNOWN: Final = Reason(Rule.UNKNOWN, "the fate of its last order is unknown")
+PENDING: Final = Reason(Rule.PENDING, "it has ended, or was not taken: the next round places another one")
+HALTED: Final = Reason(Rule.HALTED, "halted")
+STOPPING: Final = Reason(Rule.STOPPING, "the maker stops")
+
+
+def reason_of(why: Reason | str) -> Reason:
+    """Return what a strategy has given as a reason; a text alone has the code STRATEGY."""
+    return why if isinstance(why, Reason) else Reason(Rule.STRATEGY, why)
+
+
+def flaw_of_reason(why: object) -> str:
+    """Return what makes of it no reason, empty if it is one."""
+    if isinstance(why, str):
+        return ""
+    if not isinstance(why, Reason):
+        return f"expected a text or a Reason, was {why!r}"
+    if not isinstance(why.rule, str) or not _CODE.fullmatch(why.rule):
+        return f"expected a code of capital letters, digits and _, 32 at most, was {why.rule!r}"
+    if not isinstance(why.text, str):
+        return f"expected the text of a Reason, was {why.text!r}"
+    if not isinstance(why.numbers, Mapping) or not all(
+        isinstance(name, str) and isinstance(number, int | float | Decimal) for name, number in why.numbers.items()
+    ):
+        return f"expected numbers by name, were {why.numbers!r}"
+    return ""
