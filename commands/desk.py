@@ -1,11 +1,11 @@
-"""The desk and its nodes: `up`, `down`, `stop`, `start`, `status`, `logs`, `node`."""
+"""The desk and its nodes: `up`, `down`, `stop`, `start`, `status`, `why`, `logs`, `node`."""
 
 import sys
 from typing import Annotated, Any
 
 import typer
 
-from commands.options import Json, RunDir, StrategyFile, Symbol, VenueName, run_dir_of
+from commands.options import Json, RunDir, StrategyFile, Symbol, VenueName, run_dir_of, show
 
 app = typer.Typer()
 
@@ -106,6 +106,18 @@ def status(run_dir: RunDir = None, as_json: Json = False) -> None:
     from commands.actions.desk_start import print_desk
 
     print_desk(document)
+
+
+@app.command(epilog="Example: python cli.py why --last 20")
+def why(
+    last: Annotated[int, typer.Option("--last", min=0, max=1_000, help="How many of the last decisions.")] = 5,
+    run_dir: RunDir = None,
+    as_json: Json = False,
+) -> None:
+    """Say of each side why the maker quotes it, or does not, and what it has decided last."""
+    from commands.actions.why import why_quoted
+
+    show(why_quoted(run_dir_of(run_dir), last), as_json)
 
 
 @app.command(epilog="Example: python cli.py logs maker -f")

@@ -6,6 +6,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from market.exact_json import dumps
+
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9_]{0,31}")
 
 
@@ -37,6 +39,7 @@ class Rule(StrEnum):
     REFUSED = "REFUSED"  # the venue has refused a quote of this side, which pauses
     UNKNOWN = "UNKNOWN"  # an order of this side has no answer yet: it may rest, or still arrive
     PENDING = "PENDING"  # a quote is wanted, but has just ended or was not taken: the next round places another one
+    AWAY = "AWAY"  # the maker does not run, or has only begun
     FAILED = "FAILED"  # the venue fails; the maker waits, and its orders stay as they are
 
 
@@ -77,6 +80,11 @@ def reason_of(why: Reason | str) -> Reason:
     return why if isinstance(why, Reason) else Reason(Rule.STRATEGY, why)
 
 
+def plain_numbers(numbers: Mapping[str, int | float | Decimal]) -> dict[str, int | Decimal]:
+    """Return the numbers as JSON has them: a float as the shortest decimal that is meant by it."""
+    return {name: Decimal(repr(each)) if isinstance(each, float) else each for name, each in numbers.items()}
+
+
 def flaw_of_reason(why: object) -> str:
     """Return what makes of it no reason, empty if it is one."""
     if isinstance(why, str):
@@ -87,8 +95,11 @@ def flaw_of_reason(why: object) -> str:
         return f"expected a code of capital letters, digits and _, 32 at most, was {why.rule!r}"
     if not isinstance(why.text, str):
         return f"expected the text of a Reason, was {why.text!r}"
-    if not isinstance(why.numbers, Mapping) or not all(
-        isinstance(name, str) and isinstance(number, int | float | Decimal) for name, number in why.numbers.items()
-    ):
+    is_named = isinstance(why.numbers, Mapping) and all(isinstance(name, str) for name in why.numbers)
+    if not is_named or not all(isinstance(number, int | float | Decimal) for number in why.numbers.values()):
         return f"expected numbers by name, were {why.numbers!r}"
+    try:
+        dumps(plain_numbers(why.numbers))
+    except ValueError as error:
+        return f"expected numbers that can be written down, were {why.numbers!r}: {error}"
     return ""

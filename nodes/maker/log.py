@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from market.account import VenueOrder
-from market.clock import NS_PER_SECOND
+from market.clock import NS_PER_SECOND, time_ns
 from market.codes import Side
+from nodes.maker.decisions import Decisions
 from nodes.node import Node
 from trading import notes
+from trading.outbox import Outbox
 from trading.own_orders import OwnOrders
-from trading.reasons import Reason, Rule
+from trading.reasons import DENIED, Reason, Rule
 from venues.gateway import GatewayError
 from venues.mirror import GatewayMirror
 
@@ -31,12 +33,20 @@ class MakerLog:
         gateway = next(iter(node.plan.gateways.values())).settings  # any will do
         self._mirror = GatewayMirror(self._instrument, gateway.host, gateway.port) if is_elsewhere else None
         self.counts = {"placed": 0, "cancelled": 0, "filled": 0, "refused": 0, "unknown": 0}
+        self._decisions = Decisions(node, time_ns)
         self._idle: dict[Side, Reason] = {}
+        self._failing: str | None = None
         self._last_fill: str | None = None
         self._told: dict[str, str] = {}
 
-    def take(self, note: notes.Note) -> None:
-        """Tell a note of the trader's."""
+    def take(self, outbox: Outbox, own: OwnOrders) -> None:
+        """Tell what the trader has done in a step; `own` as it left them."""
+        for note in outbox.notes:
+            self._take(note)
+        self._decisions.act(outbox.actions, own)
+        self._decisions.write()
+
+    def _take(self, note: notes.Note) -> None:
         match note:
             case notes.Quoted(order, why):
                 self.counts["placed"] += 1
@@ -48,10 +58,14 @@ class MakerLog:
             case notes.Ended(order, why, is_by_us):
                 self.counts["cancelled"] += is_by_us
                 self._tell("cancelled", order, left=f"{order.leaves_qty:f}", **_texts(why))
+                if not is_by_us:
+                    self._decisions.add("ended", order.side, why, order.price, order.leaves_qty, order.client_order_id)
             case notes.Forgotten(order):
+                self._decisions.add("ended", order.side, DENIED, order.price, order.leaves_qty, order.client_order_id)
                 self._log.warning("an order is gone: the venue has forgotten it", order_id=order.order_id)
             case notes.Declined(quote, why, wait_ns):
                 self.counts["refused"] += 1
+                self._decisions.refuse(quote, why)
                 self._log.warning("a quote was refused", side=quote.side.name, **_texts(why), wait_s=_seconds(wait_ns))
             case notes.Lost(name, why):
                 self.counts["unknown"] += 1
@@ -60,6 +74,9 @@ class MakerLog:
                 self._log.info("fate settled", client_order_id=name, arrived=has_arrived)
             case notes.Paused(why, wait_ns):
                 self._node.show(failing=why)  # what `status` shows of our orders is old then
+                if why != self._failing:
+                    self._failing = why
+                    self._decisions.add("wait", None, Reason(Rule.FAILED, why, {"wait_s": _seconds(wait_ns)}))
                 self._log.warning("the venue failed", rule=Rule.FAILED.value, why=why, wait_s=_seconds(wait_ns))
             case notes.Looked(_, idle):
                 self._tell_idle(idle)
@@ -77,7 +94,9 @@ class MakerLog:
             idle = self._idle.get(side)
             why = own.why_placed(order.client_order_id) if idle is None and order is not None else idle
             figures[f"{name}_idle"], figures[f"{name}_rule"] = idle and idle.text, why and why.rule
+            figures[f"{name}_why"] = why and why.text
         texts = {name: None if figure is None else str(figure) for name, figure in figures.items()}
+        self._failing = None
         self._node.show(failing=None, **texts, **self.counts)
         if self._mirror is not None:
             self._sync(self._mirror, live)
@@ -98,6 +117,9 @@ class MakerLog:
         for side in Side:
             why = idle.get(side)
             if why is not None and why != self._idle.get(side):
+                self._decisions.add("idle", side, why)
+                if why.rule == Rule.STOPPING:
+                    continue  # nobody need be told that it does not quote
                 self._log.warning("not quoting", side=side.name, **_texts(why))
         self._idle = dict(idle)
 

@@ -121,11 +121,9 @@ class Maker:
         self._sent.keep(self._trader.orders.to_leave(now_ns))
         if outbox.actions:
             self._line.act(outbox.actions)
+        self._log.take(outbox, self._trader.orders)
         for note in outbox.notes:
-            if isinstance(note, notes.Looked) and self._trader.why_out == STOPPING:
-                continue  # nobody need be told that it does not quote
-            self._log.take(note)
-            if isinstance(note, notes.Looked):
+            if isinstance(note, notes.Looked) and self._trader.why_out != STOPPING:
                 self._round_is_over(note)
         for each in said:
             if isinstance(each, news.Failed) and each.is_keys:

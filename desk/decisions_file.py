@@ -1,0 +1,94 @@
+"""The journal of decisions in the run directory: `decisions_YYYYMMDD.jsonl`, a file for each UTC day.
+
+One JSON object a line, oldest first: `time` (UTC), `symbol`, `side`, `action`, `price`, `qty`, `client_order_id`,
+`rule`, `why`, `numbers`. What an action has not is null; prices and quantities are exact. A crash may cut a line.
+"""
+
+import contextlib
+import os
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from market.clock import utc_date
+from market.exact_json import JsonObject, dumps, loads
+
+DAYS_MAX: Final = 14  # of which files are kept
+DAY_SIZE_MAX: Final = 64 * 1024 * 1024  # of a day's file; some 250,000 decisions
+_TAIL_SIZE: Final = 512 * 1024  # what is read for the last ones
+
+
+def decisions_path(run_dir: Path, day: date) -> Path:
+    """Return where the decisions of a UTC day are."""
+    return run_dir / f"decisions_{day:%Y%m%d}.jsonl"
+
+
+def last_decisions(run_dir: Path, count: int) -> list[JsonObject]:
+    """Return the last decisions, oldest first: `count` at most, of the newest day that has any; no cut line.
+
+    Raises:
+        OSError: if the file cannot be read.
+    """
+    paths = sorted(run_dir.glob("decisions_*.jsonl"))
+    if not paths:
+        return []
+    with paths[-1].open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _TAIL_SIZE))
+        lines = file.read().split(b"\n")[1 if size > _TAIL_SIZE else 0 :]
+    found: list[JsonObject] = []
+    for line in lines:
+        with contextlib.suppress(ValueError):  # cut by a crash, or by a full disk
+            found.append(loads(line))
+    return found[max(0, len(found) - count) :]
+
+
+class DecisionsFile:
+    """Writes it. Nothing waits for the disk: what was told last may be lost with the machine, not with the process.
+
+    Attributes:
+        lost_count: decisions that the disk did not take, or that were beyond the most of a day.
+    """
+
+    def __init__(self, run_dir: Path) -> None:
+        self._run_dir = run_dir
+        self._day: date | None = None
+        self._is_cut = False  # whether the last line may lack its end
+        self.lost_count = 0
+
+    def write(self, decisions: list[JsonObject], now_ns: int) -> None:
+        """Add decisions of now, ns since 1970 UTC, to the file of the day.
+
+        Raises:
+            OSError: if the disk does not take them, or the day has too many; then they are lost.
+        """
+        day = utc_date(now_ns)
+        lines = "".join(f"{dumps(each)}\n" for each in decisions).encode()
+        try:
+            if day != self._day:
+                self._forget_old(day)
+            self._append(decisions_path(self._run_dir, day), lines)
+        except OSError:
+            self.lost_count += len(decisions)
+            raise
+
+    def _append(self, path: Path, lines: bytes) -> None:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            if os.fstat(descriptor).st_size + len(lines) > DAY_SIZE_MAX:
+                raise OSError(f"{path.name} has {DAY_SIZE_MAX} bytes, the most of a day")
+            if self._is_cut:
+                lines = b"\n" + lines
+            self._is_cut = True
+            written = os.write(descriptor, lines)
+            if written < len(lines):
+                raise OSError(f"{path.name}: the disk took {written} of {len(lines)} bytes")
+            self._is_cut = False
+        finally:
+            os.close(descriptor)
+
+    def _forget_old(self, day: date) -> None:
+        """Remove the files of the days that are too old, when one begins."""
+        for path in sorted(self._run_dir.glob("decisions_*.jsonl"))[: -DAYS_MAX + 1]:
+            path.unlink(missing_ok=True)
+        self._day, self._is_cut = day, True  # a process before this one may have been killed in a line

@@ -1,0 +1,90 @@
+"""The maker's journal of decisions: what it places, cancels and leaves out, each with the code of its rule.
+
+Only what changes is told: a side that stays idle for the same reason is one line.
+"""
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+from desk.decisions_file import DecisionsFile
+from market.clock import NS_PER_MS, iso_time
+from market.codes import Side
+from market.exact_json import JsonObject
+from nodes.node import Node
+from trading.actions import Action, Cancel, Place
+from trading.own_orders import OwnOrders
+from trading.quoting import Quote
+from trading.reasons import Reason, plain_numbers
+
+
+class Decisions:
+    """Keeps them; a disk that takes nothing is told once, and stops nobody.
+
+    Args:
+        clock: the time of day, ns since 1970 UTC.
+    """
+
+    def __init__(self, node: Node, clock: Callable[[], int]) -> None:
+        self._node = node
+        self._clock = clock
+        self._instrument = node.settings.instrument
+        self._file = DecisionsFile(node.settings.run_dir)
+        self._new: list[JsonObject] = []
+        self._why_lost = ""
+
+    def act(self, actions: Sequence[Action], own: OwnOrders) -> None:
+        """Take the actions that leave now; `own` still has the orders that they cancel."""
+        for action in actions:
+            match action:
+                case Place(name, side, price_ticks, qty_lots, why):
+                    self._quote("place", Quote(side, price_ticks, qty_lots), why, name)
+                case Cancel(name, _, why):
+                    order = own.open[name]
+                    self.add("cancel", order.side, why, order.price, order.leaves_qty, name)
+
+    def refuse(self, quote: Quote, why: Reason) -> None:
+        """Take a quote that the venue has refused."""
+        self._quote("refused", quote, why, None)
+
+    def add(
+        self,
+        action: str,
+        side: Side | None,
+        why: Reason,
+        price: Decimal | None = None,
+        qty: Decimal | None = None,
+        client_order_id: str | None = None,
+    ) -> None:
+        """Take any other: `idle` of a side, `ended` of an order that the venue has ended, `wait` after a failure."""
+        self._new.append(
+            {
+                "time": iso_time(self._clock() // NS_PER_MS),
+                "symbol": self._instrument.symbol,
+                "side": None if side is None else side.name,
+                "action": action,
+                "price": price,
+                "qty": qty,
+                "client_order_id": client_order_id,
+                "rule": str(why.rule),
+                "why": why.text,
+                "numbers": plain_numbers(why.numbers),
+            }
+        )
+
+    def write(self) -> None:
+        """Keep what was taken."""
+        if not self._new:
+            return
+        new, self._new = self._new, []
+        try:
+            self._file.write(new, self._clock())
+            self._why_lost = ""
+        except OSError as error:
+            if (why := str(error)) != self._why_lost:
+                self._why_lost = why
+                self._node.log.warning("decisions are not kept: the maker goes on without", why=why)
+        self._node.show(lost_decisions=self._file.lost_count)
+
+    def _quote(self, action: str, quote: Quote, why: Reason, name: str | None) -> None:
+        price = self._instrument.ticks_to_price(quote.price_ticks)
+        self.add(action, quote.side, why, price, self._instrument.lots_to_qty(quote.qty_lots), name)

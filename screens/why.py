@@ -1,0 +1,29 @@
+"""Why each side is quoted or is not, as a person reads it."""
+
+from collections.abc import Sequence
+
+from market.codes import Side
+from market.exact_json import JsonObject
+
+_NAMES = {Side.BUY.name: "bid", Side.SELL.name: "ask"}
+
+
+def why_text(document: JsonObject) -> str:
+    """Return a line for each side, and one for each of the last decisions."""
+    sides = [[_NAMES[each["side"]], *_columns(each, "no quote")] for each in document["sides"]]
+    last = [
+        [each["time"][:19].replace("T", " "), each["action"], _NAMES.get(each["side"], ""), *_columns(each, "")]
+        for each in document["decisions"]
+    ]
+    head = f"{document['symbol']} on {document['venue']}, maker {document['maker']}"
+    return "\n".join([head, *_table(sides), *(["", "last decisions, UTC", *_table(last)] if last else [])])
+
+
+def _columns(row: JsonObject, none: str) -> list[str]:
+    terms = none if row["price"] is None else f"{row['qty']} at {row['price']}"
+    return [terms, row["rule"], " ".join(row["why"].split())]
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

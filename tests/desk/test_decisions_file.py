@@ -1,0 +1,75 @@
+"""The journal of decisions on disk: a file a day, bounded, and whole after whatever happened to it."""
+
+import contextlib
+import os
+from pathlib import Path
+
+import pytest
+
+from desk import decisions_file
+from desk.decisions_file import DAYS_MAX, DecisionsFile, decisions_path, last_decisions
+from market.clock import NS_PER_SECOND, utc_date
+
+DAY_NS = 86_400 * NS_PER_SECOND
+START_NS = 20_000 * DAY_NS
+ONE = {"rule": "TOLERANCE", "numbers": {"off_ticks": 24}}
+
+
+def test_begins_anew_at_midnight_utc_and_keeps_two_weeks(tmp_path: Path) -> None:
+    """The day is that of the decision, to the ns; what is older than two weeks goes."""
+    file = DecisionsFile(tmp_path)
+    for day in range(DAYS_MAX + 2):
+        file.write([{"day": day}], START_NS + day * DAY_NS)
+        file.write([{"day": day}], START_NS + (day + 1) * DAY_NS - 1)
+    kept = sorted(path.name for path in tmp_path.iterdir())
+    assert kept == [decisions_path(tmp_path, utc_date(START_NS + day * DAY_NS)).name for day in range(2, DAYS_MAX + 2)]
+    assert kept[0] == "decisions_20241006.jsonl"
+    assert last_decisions(tmp_path, 5) == [{"day": DAYS_MAX + 1}] * 2
+
+
+def test_line_that_a_kill_has_cut_costs_only_itself(tmp_path: Path) -> None:
+    """The maker that comes after it begins a line of its own."""
+    DecisionsFile(tmp_path).write([ONE, ONE], START_NS)
+    path = decisions_path(tmp_path, utc_date(START_NS))
+    path.write_bytes(path.read_bytes()[:-20])
+    DecisionsFile(tmp_path).write([{"rule": "TOP_UP"}], START_NS)
+    assert last_decisions(tmp_path, 9) == [ONE, {"rule": "TOP_UP"}]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_a_full_disk_takes_half_of_is_counted_and_the_next_line_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A write to a disk with a little room takes a part, and no error says so."""
+    file = DecisionsFile(tmp_path)
+    file.write([ONE], START_NS)
+    write = os.write
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", lambda descriptor, lines: write(descriptor, lines[:10]))
+        with pytest.raises(OSError, match="the disk took 10 of"):
+            file.write([ONE, ONE], START_NS)
+    file.write([ONE], START_NS)
+    assert (file.lost_count, last_decisions(tmp_path, 9)) == (2, [ONE, ONE])
+
+
+def test_day_has_no_more_than_its_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A strategy that changes its mind four times a second for a day does not fill the disk."""
+    monkeypatch.setattr(decisions_file, "DAY_SIZE_MAX", 1_000)
+    file = DecisionsFile(tmp_path)
+    for _ in range(100):
+        with contextlib.suppress(OSError):
+            file.write([ONE], START_NS)
+    with pytest.raises(OSError, match="the most of a day"):
+        file.write([ONE], START_NS)
+    size = decisions_path(tmp_path, utc_date(START_NS)).stat().st_size
+    assert 900 < size <= 1_000
+    assert file.lost_count == 101 - len(last_decisions(tmp_path, 100))
+    file.write([ONE], START_NS + DAY_NS)
+    assert last_decisions(tmp_path, 9) == [ONE]
+
+
+def test_last_ones_of_a_large_file_are_found_without_reading_it(tmp_path: Path) -> None:
+    """The cut begins within a line."""
+    DecisionsFile(tmp_path).write([{"number": number, "why": "x" * 100} for number in range(5_000)], START_NS)
+    assert [each["number"] for each in last_decisions(tmp_path, 3)] == [4_997, 4_998, 4_999]
+    assert last_decisions(tmp_path, 0) == []

@@ -1,0 +1,125 @@
+"""The maker's journal of decisions: each once, with the code of its rule and the numbers that triggered it."""
+
+import random
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from desk.decisions_file import DecisionsFile, last_decisions
+from market.account import VenueOrder
+from market.codes import Side
+from market.exact_json import JsonObject
+from tests.nodes.maker.makers import AWAY, LOST, ScriptedMaker, Told, figures, lines
+from tests.nodes.maker.scripted_venue import ScriptedVenue
+from venues.venue import VenueRefusedError
+
+REFUSED = VenueRefusedError("insufficient balance", -2010)
+ALL = 100_000
+
+
+def _told(run_dir: Path) -> list[tuple[str, str | None, str]]:
+    return [(each["action"], each["side"], each["rule"]) for each in last_decisions(run_dir, ALL)]
+
+
+def test_place_cancel_and_idle_side_are_a_line_each(
+    quoting: ScriptedMaker, venue: ScriptedVenue, run_dir: Path
+) -> None:
+    """What stays as it is adds none; prices and quantities are exact, and the numbers say what triggered it."""
+    for _ in range(3):
+        quoting.cycle()
+    assert _told(run_dir)[-2:] == [("place", "BUY", "WANTED"), ("place", "SELL", "WANTED")]
+    count = len(_told(run_dir))
+    venue.mid_ticks = 9_138_500 + 2_800
+    quoting.cycle()
+    moved = [("cancel", "BUY"), ("cancel", "SELL"), ("place", "BUY"), ("place", "SELL")]
+    assert _told(run_dir)[count:] == [(action, side, "TOLERANCE") for action, side in moved]
+    cancel: JsonObject = last_decisions(run_dir, 4)[0]
+    assert (cancel["price"], cancel["qty"]) == (Decimal("91202.23"), Decimal("0.01094"))
+    assert cancel["numbers"] == {"off_ticks": 2_794, "tolerance_ticks": 2_742}
+    assert cancel["client_order_id"].startswith("tb-mine-")
+    venue.mid_ticks = None
+    for _ in range(3):
+        quoting.cycle()
+    assert _told(run_dir)[count + 4 :] == [
+        (action, side, "NO_MID") for action in ("cancel", "idle") for side in ("BUY", "SELL")
+    ]
+    assert (figures(quoting)["bid_rule"], figures(quoting)["ask_rule"]) == ("NO_MID", "NO_MID")
+
+
+def test_refusal_failure_foreign_end_and_the_stop_are_told(
+    quoting: ScriptedMaker, venue: ScriptedVenue, run_dir: Path
+) -> None:
+    """Each way not to quote has its code; a venue that fails again and again for one reason is one line."""
+    venue.fates["place"] = [REFUSED]
+    quoting.cycle()
+    assert ("refused", "BUY", "REFUSED") in _told(run_dir)
+    assert _told(run_dir)[-1] == ("idle", "BUY", "REFUSED")
+    assert [each["numbers"] for each in last_decisions(run_dir, 9) if each["action"] == "refused"] == [{"code": -2010}]
+    assert (figures(quoting)["bid_rule"], figures(quoting)["ask_rule"]) == ("REFUSED", "WANTED")
+    venue.end(next(iter(venue.orders)), "CANCELED")
+    quoting.cycle()
+    assert ("ended", "SELL", "AT_VENUE") in _told(run_dir)
+    venue.fates["open_orders"] = [AWAY] * 3
+    for _ in range(3):
+        quoting.cycle()
+    assert _told(run_dir).count(("wait", None, "FAILED")) == 1
+    quoting.cycle()
+    quoting.stop()
+    assert {each for each in _told(run_dir) if each[2] == "STOPPING"} >= {
+        ("cancel", "SELL", "STOPPING"),
+        ("idle", "BUY", "STOPPING"),
+        ("idle", "SELL", "STOPPING"),
+    }
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_order_at_the_venue_has_its_line_and_every_idle_side_its_code(
+    quoting: ScriptedMaker, venue: ScriptedVenue, run_dir: Path, told: Told, seed: int
+) -> None:
+    """Whatever the market and the venue do: what was placed and cancelled is what the journal says."""
+    rng = random.Random(seed)
+    placed: dict[str, VenueOrder] = {}
+    for _ in range(30):
+        venue.mid_ticks = rng.choice([None, 9_138_500, 9_138_500 + rng.randint(-9_000, 9_000)])
+        venue.fates["place"] = [rng.choice([None, None, REFUSED, LOST]) for _ in range(2)]
+        venue.does_arrive = rng.random() < 0.5
+        quoting.cycle()
+        placed |= {each.client_order_id: each for each in venue.orders.values()}
+        shown = figures(quoting)
+        for side in ("bid", "ask"):
+            assert shown[f"{side}_rule"], "no code"
+            assert (shown[side] is not None) or shown[f"{side}_rule"] not in {"WANTED", "TOLERANCE", "ADOPTED"}
+        if placed and rng.random() < 0.3 and venue.orders:
+            venue.fill(rng.choice(list(venue.orders)))
+    decisions = last_decisions(run_dir, ALL)
+    assert all(each["rule"] and each["why"] for each in decisions)
+    of_places = {each["client_order_id"]: each for each in decisions if each["action"] == "place"}
+    for name, order in placed.items():
+        assert (of_places[name]["price"], of_places[name]["side"]) == (order.price, order.side.name)
+    cancels = [each["client_order_id"] for each in decisions if each["action"] == "cancel"]
+    assert {line["order_id"] for line in lines(told, "cancelled") if line["rule"] != "AT_VENUE"} <= {
+        placed[name].order_id for name in cancels if name in placed
+    }
+    assert all(line["rule"] for event in ("quoted", "cancelled", "not quoting") for line in lines(told, event))
+
+
+def test_disk_that_is_full_does_not_stop_the_maker_and_is_told_once(
+    quoting: ScriptedMaker, venue: ScriptedVenue, run_dir: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes on quoting; `status` counts what is missing, and once there is room again the journal goes on."""
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(DecisionsFile, "_append", fail)
+        quoting.cycle()
+        venue.mid_ticks = 9_138_500 + 9_000
+        quoting.cycle()
+    assert list(venue.prices()) == [Side.BUY, Side.SELL]
+    assert len(lines(told, "decisions are not kept: the maker goes on without")) == 1
+    assert figures(quoting)["lost_decisions"] >= 6
+    venue.mid_ticks = None
+    quoting.cycle()
+    assert ("idle", "BUY", "NO_MID") in _told(run_dir)
