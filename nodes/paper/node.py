@@ -1,6 +1,8 @@
 """The paper exchange's node: its REST app in front, an order link to every engine and replicas of the feeds behind."""
 
 import asyncio
+import sqlite3
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
@@ -31,6 +33,7 @@ from paper.exchange.exchange import Exchange
 from paper.fault_calls import FaultCalls, Halt
 from paper.latency import Latency
 from paper.money.ledger import BooksError, Ledger
+from paper.money.ledger_file import LedgerError
 from paper.rest import HttpSettings, create_app
 from paper.streams.sockets import Connections
 
@@ -186,7 +189,7 @@ async def _serve(node: Node) -> None:
         first_owner=first_owner(Source.PAPER),
         first_update_id=time_ns() // NS_PER_US,  # more than were ever told before: no book changes so often
         commission=commission_of(settings),
-        soon=asyncio.get_running_loop().call_soon,  # if it fails, the next turn tries again, and ends the node
+        soon=_soon,
     )
     for number in accounts.numbers:
         exchange.open_account(number)
@@ -206,10 +209,20 @@ async def _serve(node: Node) -> None:
             await paper.run(url_of(listener), app.ctx.connections)
     except BooksError as error:
         raise StayDownError(f"the books of {folder / LEDGER_FILE} do not add up: {error}") from error
+    except sqlite3.Error as error:
+        raise LedgerError(f"the books of {folder / LEDGER_FILE} cannot be saved or read: {error}") from error
     finally:
         client.close()
         subscriber.close()
         ledger.close()
+
+
+def _soon(save: Callable[[], None]) -> None:
+    def attempt() -> None:
+        with suppress(sqlite3.Error):  # what waits for it waits on; the next turn tries again, and ends the node
+            save()
+
+    asyncio.get_running_loop().call_soon(attempt)
 
 
 def _halting(settings: Settings) -> Halt:
