@@ -2,13 +2,11 @@
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationInfo,
@@ -17,6 +15,8 @@ from pydantic import (
 )
 
 from bus.wiring import BUS_PORTS
+from desk.safety_sections import LimitSettings
+from desk.section import Section
 from engine.capacity import ORDERS_MAX_LIMIT, PAGES_MAX, PAGES_MAX_LIMIT
 from flow.live_url import PUBLIC_STREAMS, rest_url
 from flow.market_settings import DEFAULT_PRESET
@@ -29,7 +29,6 @@ from trading.models import MODELS
 from trading.models.parameters import Centre
 from venues.venue_url import practice_url
 
-_Shared = TypeVar("_Shared", bound="Section")
 PORT_MAX = 65_535
 SECRET_KEYS = frozenset({"venue.api_key", "venue.secret"})
 NOTIONAL_MAX = 1_000_000_000_000  # quote
@@ -64,17 +63,6 @@ def _spelt(value: object) -> object:
 
 HomePath = Annotated[Path, AfterValidator(_at_home)]
 SymbolName = Annotated[str, BeforeValidator(_spelt), Field(pattern=r"^[A-Z0-9]{2,20}$")]
-
-
-class Section(BaseModel):
-    """A table of settings: immutable, and without unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    def over(self, shared: _Shared) -> _Shared:
-        """Return what holds for all instances, with what this one's row says otherwise."""
-        said = self.model_fields_set & type(shared).model_fields.keys()
-        return shared.model_copy(update={key: getattr(self, key) for key in said})
 
 
 class ChannelSettings(Section):
@@ -320,13 +308,14 @@ class MakerSettings(Section):
     """The market maker's quote: see docs/glossary.md for its terms.
 
     Attributes:
+        limits: of what it may have in the book.
         strategy: a file with a strategy of one's own, instead of the model.
         neutral: how much of the base asset is no position; None: what is held when the maker starts.
         parameters: its own, a table `[maker.parameters]`; as text, since only the file says which type each has.
     """
 
     strategy: HomePath | None = None
-    parameters: dict[str, ParameterText] = {}
+    parameters: dict[str, ParameterText] = Field(default_factory=dict)
     model: Annotated[str, AfterValidator(_known_model)] = "symmetric"
     half_spread: Annotated[Decimal, Field(gt=0, lt=Decimal("0.5"))] = Decimal("0.002")
     notional: Annotated[Decimal, Field(gt=0, le=1_000_000_000)] = Decimal(1_000)
@@ -346,6 +335,7 @@ class MakerSettings(Section):
     interval_ms: Annotated[int, Field(ge=10, le=60_000)] = 250
     neutral: Annotated[Decimal, Field(ge=0, le=1_000_000_000)] | None = None
     silence_s: Annotated[float, Field(ge=1, le=60)] = 4.0
+    limits: LimitSettings = LimitSettings()
 
 
 class TrackerSettings(Section):

@@ -21,7 +21,8 @@ from bus.wiring import BUS_PORTS, Address
 from desk.kinds import ENGINE, GATEWAY
 from desk.old_settings import OLD, new_spelling
 from desk.plan import EnginePlan, GatewayPlan, Instance, Plan, check_names, gateway_numbers, place_symbols
-from desk.sections import SECRET_KEYS, EngineRow, GatewayRow, HomePath, Section, SymbolName
+from desk.section import Section
+from desk.sections import SECRET_KEYS, EngineRow, GatewayRow, HomePath, SymbolName
 from desk.settings_errors import error_lines
 from desk.symbols import DEFAULT_ROWS, SymbolRow
 from market.exact_json import JsonObject

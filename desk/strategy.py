@@ -1,19 +1,25 @@
 """The strategy that the settings name, and the terms it trades on: on a desk, real or simulated, and in a backtest."""
 
 from dataclasses import asdict, fields
+from typing import Final
 
 from desk.settings import Settings
 from desk.strategy_file import FileStrategy, StrategyError, load_strategy
 from market.clock import NS_PER_MS
 from market.exact_json import JsonObject
 from trading.execution import Requoting
+from trading.limits import Limits
 from trading.model_strategy import ModelStrategy
 from trading.models import model_named
 from trading.models.parameters import Parameters
 from trading.quoting import QuotingModel
+from trading.sending_rate import SendingLimits
 from trading.strategy import Strategy
 from trading.terms import Terms
 from venues.venue import ARRIVAL_MS_MAX
+
+EXPOSURE_INVENTORIES: Final = 5
+ORDER_NOTIONALS: Final = 10
 
 
 def strategy_of(settings: Settings) -> Strategy:
@@ -64,4 +70,18 @@ def terms_of(settings: Settings, prefix: str, list_ns: int) -> Terms:
         list_ns,
         ARRIVAL_MS_MAX * NS_PER_MS,
         maker.neutral,
+        limits_of(settings),
+    )
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return the limits of a trader; what is not set is a multiple of what is quoted."""
+    maker, limits = settings.maker, settings.maker.limits
+    return Limits(
+        limits.position,
+        limits.exposure or EXPOSURE_INVENTORIES * maker.inventory,
+        limits.order or ORDER_NOTIONALS * maker.notional,
+        limits.band,
+        limits.open_orders,
+        SendingLimits(limits.orders_in_10_s, limits.orders_in_a_day),
     )

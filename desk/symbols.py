@@ -6,7 +6,8 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from desk.sections import AssetName, Band, Fee, Mid, Notional, Section, Step, SymbolName
+from desk.section import Section
+from desk.sections import AssetName, Band, Fee, Mid, Notional, Step, SymbolName
 from market.instrument import Instrument, venue_spelling
 
 ASSET_UNIT = Decimal("0.00000001")  # what money is counted in

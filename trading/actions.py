@@ -1,8 +1,9 @@
 """What whoever trades asks of a venue. Each is answered once, by `trading.news`, if only by Unknown or Failed."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from market.codes import Side
+from trading.quoting import Quote
 from trading.reasons import WANTED, Reason
 
 
@@ -14,6 +15,16 @@ class Place(NamedTuple):
     price_ticks: int
     qty_lots: int
     why: Reason = WANTED
+
+    @classmethod
+    def of(cls, client_order_id: str, quote: Quote) -> Self:
+        """Return the action that brings a quote into the book."""
+        return cls(client_order_id, quote.side, quote.price_ticks, quote.qty_lots, quote.why)
+
+    @property
+    def quote(self) -> Quote:
+        """What is entered."""
+        return Quote(self.side, self.price_ticks, self.qty_lots, self.why)
 
 
 class Cancel(NamedTuple):

@@ -46,6 +46,22 @@ class Declined(NamedTuple):
     wait_ns: int
 
 
+class Limited(NamedTuple):
+    """A limit begins to take something from what is wanted of a side."""
+
+    side: Side
+    why: Reason
+
+
+class Broken(NamedTuple):
+    """The same refusal has come again and again: nothing is placed on its side for `wait_ns`, the `times`-th time."""
+
+    side: Side
+    why: Reason
+    times: int
+    wait_ns: int
+
+
 class Lost(NamedTuple):
     """An order has no answer: its fate is unknown."""
 
@@ -74,4 +90,4 @@ class Looked(NamedTuple):
     idle: Mapping[Side, Reason]
 
 
-Note = Quoted | Filled | Ended | Forgotten | Declined | Lost | Settled | Paused | Looked
+Note = Quoted | Filled | Ended | Forgotten | Declined | Limited | Broken | Lost | Settled | Paused | Looked

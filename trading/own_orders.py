@@ -91,6 +91,11 @@ class OwnOrders:
         return {name: order for name, order in self.open.items() if name not in self.gone}
 
     @property
+    def count(self) -> int:
+        """How many may be in the book, or come there."""
+        return len(self.open) + len(self.sent) + len(self.unknown)
+
+    @property
     def is_none(self) -> bool:
         """Whether surely nothing of ours is in the book, or comes into it."""
         return not (self.standing or self.sent or self.unknown)
@@ -133,6 +138,15 @@ class OwnOrders:
             known = before.get(name)
             self._resting[name] = known if known is not None and known[0] is order else (order, _own(order, instrument))
         return [own for _, own in self._resting.values() if own is not None]
+
+    def could_fill(self, instrument: Instrument) -> dict[Side, Decimal]:
+        """Return how much could still trade on each side, base asset: of whatever may be in the book, or come there."""
+        could = dict.fromkeys(Side, Decimal(0))
+        for order in self.open.values():
+            could[order.side] += order.leaves_qty
+        for quote in self.unsettled().values():
+            could[quote.side] += quote.qty_lots * instrument.lot_size
+        return could
 
     def lots_by_level(self, resting: Sequence[OwnOrder]) -> dict[tuple[int, int], int]:
         """Return what of the book is ours, or may be, by side and price in ticks."""

@@ -2,9 +2,21 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import NamedTuple
 
 from market.account import Balance
 from market.codes import Side
+
+
+class Held(NamedTuple):
+    """The least and the most that a position may be by what is known of it, base asset."""
+
+    low: Decimal
+    high: Decimal
+
+    def reach(self, side: Side) -> Decimal:
+        """Return how far it may be out already in the direction of a side."""
+        return self.high if side == Side.BUY else -self.low
 
 
 class Position:
@@ -13,6 +25,7 @@ class Position:
     Args:
         base: the asset.
         neutral_qty: how much of it is no position; None: what is there when the balances are told for the first time.
+        lag_ns: for how long after a fill balances may not know of it yet.
 
     Attributes:
         balances: of every asset, as last told; empty before.
@@ -20,9 +33,13 @@ class Position:
         is_old: whether something was filled since they were last asked for.
     """
 
-    def __init__(self, base: str, neutral_qty: Decimal | None = None) -> None:
+    def __init__(self, base: str, neutral_qty: Decimal | None = None, lag_ns: int = 0) -> None:
         self._base = base
         self._neutral_qty = neutral_qty
+        self._lag_ns = lag_ns
+        self._asked_ns = 0
+        self._told_qty = Decimal(0)  # as the balances had it
+        self._unsure: list[tuple[int, Side, Decimal]] = []  # fills that the balances may lack, and when they were heard
         self._held_qty: Decimal | None = None  # locked or not, with the fills since it was told, but not their fees
         self.balances: Mapping[str, Balance] = {}
         self.is_known = False
@@ -35,20 +52,47 @@ class Position:
             return None
         return self._held_qty - self._neutral_qty
 
-    def ask(self) -> None:
-        """Note that the balances are asked for: what is filled from now on may be missing in the answer."""
-        self.is_old = False
+    @property
+    def held(self) -> Held | None:
+        """What it may be at worst: any of the fills of late may be in the balances, or not; None while not known."""
+        if not self.is_known:
+            return None
+        qty = self._told_qty - (self._neutral_qty or Decimal(0))
+        of_side = {side: sum((qty for _, each, qty in self._unsure if each == side), Decimal(0)) for side in Side}
+        return Held(qty - of_side[Side.SELL], qty + of_side[Side.BUY])
 
-    def hear(self, balances: Mapping[str, Balance]) -> None:
-        """Take the balances."""
+    def is_to_be_asked(self, now_ns: int) -> bool:
+        """Whether nothing is known, or whether an answer would now be sure where the last one was not."""
+        return not self.is_known or (bool(self._unsure) and now_ns - self._unsure[-1][0] > self._lag_ns)
+
+    def is_older_than(self, age_ns: int, now_ns: int) -> bool:
+        """Whether the balances were last asked for so long ago."""
+        return now_ns - self._asked_ns >= age_ns
+
+    def ask(self, now_ns: int) -> None:
+        """Note that the balances are asked for: what is filled from now on may be missing in the answer."""
+        self.is_old, self._asked_ns = False, now_ns
+
+    def hear(self, balances: Mapping[str, Balance]) -> bool:
+        """Take the balances; return whether the account has other amounts than when they were last told."""
+        totals = {asset: balance.total for asset, balance in balances.items()}
+        is_news = totals != {asset: balance.total for asset, balance in self.balances.items()}
         base = balances.get(self._base)
         self.balances, self._held_qty = balances, None if base is None else base.total
+        self._told_qty = self._held_qty or Decimal(0)
+        self._unsure = [each for each in self._unsure if self._asked_ns - each[0] <= self._lag_ns]
         if self._neutral_qty is None:
             self._neutral_qty = self._held_qty
         self.is_known = True
+        return is_news
 
-    def fill(self, side: Side, qty: Decimal) -> None:
+    def fill(self, side: Side, qty: Decimal, now_ns: int) -> None:
         """Take a fill of ours, base asset."""
-        self.is_old = True
+        self.doubt(side, qty, now_ns)
         if self._held_qty is not None:
             self._held_qty += qty if side == Side.BUY else -qty
+
+    def doubt(self, side: Side, qty: Decimal, now_ns: int) -> None:
+        """Take what was filled, or may have been: only balances that are asked for later tell for sure."""
+        self.is_old = True
+        self._unsure.append((now_ns, side, qty))

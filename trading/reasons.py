@@ -34,9 +34,18 @@ class Rule(StrEnum):
     HALTED = "HALTED"  # the kill switch is on
     STOPPING = "STOPPING"  # the maker stops
     SILENT = "SILENT"  # the venue's streams tell nothing, or have ended: what is known may be old
+    # A limit takes something from what is wanted of a side; if it takes all of it, the side is not quoted.
+    POSITION_LIMIT = "POSITION_LIMIT"  # the position could become larger than maker.limits.position
+    EXPOSURE_LIMIT = "EXPOSURE_LIMIT"  # the position could be worth more than maker.limits.exposure
+    ORDER_LIMIT = "ORDER_LIMIT"  # a quote is larger than maker.limits.order
+    BAND_LIMIT = "BAND_LIMIT"  # a quote is farther from the mid than maker.limits.band
+    OPEN_ORDERS_LIMIT = "OPEN_ORDERS_LIMIT"  # more quotes are wanted than maker.limits.open_orders
+    NO_MEASURE = "NO_MEASURE"  # neither mid nor position was ever known: nothing can be held against limits
     # A side is not quoted though it is wanted; what stands there stays.
     NO_BOOK = "NO_BOOK"  # the book is not known yet
     REFUSED = "REFUSED"  # the venue has refused a quote of this side, which pauses
+    BREAKER = "BREAKER"  # the venue has refused this side for one reason again and again: it pauses for long
+    RATE_LIMIT = "RATE_LIMIT"  # as many orders were sent as maker.limits.orders_in_10_s or orders_in_a_day
     UNKNOWN = "UNKNOWN"  # an order of this side has no answer yet: it may rest, or still arrive
     PENDING = "PENDING"  # a quote is wanted, but has just ended or was not taken: the next round places another one
     AWAY = "AWAY"  # the maker does not run, or has only begun
@@ -69,6 +78,8 @@ NOT_WANTED: Final = Reason(Rule.NOT_WANTED, "it is not wanted any more")
 NO_MID: Final = Reason(Rule.NO_MID, "a side of the book is empty: there is no mid")
 NO_QUOTE: Final = Reason(Rule.VENUE_BOUNDS, "no quantity and price of the model's is an order that the venue takes")
 NO_BOOK: Final = Reason(Rule.NO_BOOK, "the book is not known yet")
+NO_MEASURE: Final = Reason(Rule.NO_MEASURE, "neither a mid nor a position is known to hold limits against")
+RATE_LIMIT: Final = Reason(Rule.RATE_LIMIT, "as many orders were sent as may be")
 FATE_UNKNOWN: Final = Reason(Rule.UNKNOWN, "the fate of its last order is unknown")
 PENDING: Final = Reason(Rule.PENDING, "it has ended, or was not taken: the next round places another one")
 HALTED: Final = Reason(Rule.HALTED, "halted")

@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from trading.execution import Requoting
+from trading.limits import Limits
 
 
 class Terms(NamedTuple):
@@ -17,6 +18,7 @@ class Terms(NamedTuple):
             itself.
         arrival_ns: how long an order without an answer may still arrive.
         neutral_qty: see `trading.position`.
+        limits: of what it may have in the book.
     """
 
     requoting: Requoting
@@ -25,3 +27,4 @@ class Terms(NamedTuple):
     list_ns: int
     arrival_ns: int
     neutral_qty: Decimal | None = None
+    limits: Limits = Limits()

@@ -20,18 +20,19 @@ from market.instrument import Instrument
 from market.limits import TRADES_KEPT_MAX
 from trading import news, notes
 from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, Place
+from trading.awaited import Awaited
 from trading.execution import plan
+from trading.guard import Guard
 from trading.order_rules import OrderRules
 from trading.others_book import OthersBook
 from trading.outbox import Outbox
 from trading.own_orders import OwnOrders, in_steps
-from trading.pauses import Pauses
 from trading.position import Position
-from trading.quoting import Quote
 from trading.reasons import DENIED, FATE_UNKNOWN, NO_BOOK, NOT_WANTED, OFF_GRID, PENDING, Reason, Rule
 from trading.strategy import Fill, Inbox, ObstacleError, OwnOrder, Strategy, Wanted
 from trading.terms import Terms
 
+HOPE_NS: Final = 5 * NS_PER_SECOND  # from one look at the balances to the next, while a side is refused for long
 FAILED_PAUSE_NS_MAX: Final = 5 * NS_PER_SECOND
 LEAVE_PAUSE_NS: Final = NS_PER_SECOND // 20  # after a failure while our orders are to go
 LEAVE_PAUSE_NS_MAX: Final = NS_PER_SECOND // 2
@@ -72,12 +73,12 @@ class Trader:
         self._silence = ""
         self._trades: deque[news.MarketTrade] = deque(maxlen=TRADES_KEPT_MAX)
         self._fills: deque[Fill] = deque(maxlen=TRADES_KEPT_MAX)
-        self._position = Position(instrument.base, terms.neutral_qty)
+        self._position = Position(instrument.base, terms.neutral_qty, terms.arrival_ns)
+        self._guard = Guard(terms.limits, instrument, rules)
         # What waits, and for what.
-        self._pauses = Pauses()
         self._failures = Backoff(2 * terms.interval_ns, FAILED_PAUSE_NS_MAX, jitter)
         self._leave_failures = Backoff(LEAVE_PAUSE_NS, LEAVE_PAUSE_NS_MAX)
-        self._awaited: set[tuple[type[Action], str]] = set()
+        self._awaited = Awaited()
         self._missing: list[str] = []  # open orders that are to be asked for: it seems that they have ended
         self._listed_ns: int | None = None  # when the list of our open orders was asked for that we go by
         self._out_since_ns = 0  # when `leave` was last called
@@ -133,14 +134,15 @@ class Trader:
             self._take(each)
         actions = self._next()
         for action in actions:
-            self._awaited.add(_key(action))
+            self._awaited.add(action)
             if isinstance(action, Place):
-                self.orders.send(action.client_order_id, Quote(*action[1:]))
+                self.orders.send(action.client_order_id, action.quote)
+                self._guard.sent(action.client_order_id, now_ns)
             elif isinstance(action, Cancel):
                 self.orders.cancel(action.client_order_id, action.why)
             elif isinstance(action, AskBalances):
-                self._position.ask()
-        told, self._notes = self._notes, []
+                self._position.ask(now_ns)
+        told, self._notes = [*self._notes, *self._guard.take_notes()], []
         if self._awaited:
             return Outbox(actions, None, told)
         market_ns = max(now_ns, self._backoff.until_ns, self._soonest_ns)
@@ -181,14 +183,16 @@ class Trader:
         is_old = self._listed_ns is None or self._now_ns - self._listed_ns >= self._terms.list_ns
         if is_old or self.orders.uncertain():
             yield from self._look()
-        if not self._position.is_known:
+        is_hopeful = self._guard.is_hopeful(self._now_ns) and self._position.is_older_than(HOPE_NS, self._now_ns)
+        if is_hopeful or self._position.is_to_be_asked(self._now_ns):
             yield [AskBalances()]
         if (depth := self._book.settle()) is None:  # the first news of it begins a round
             self._tell_idle(None, dict.fromkeys(Side, NO_BOOK), {})
             self._is_news, self._latest_ns, self._soonest_ns = False, self._soonest_ns, self._now_ns
             return
         own = self.orders.resting(self._instrument)
-        wanted = self._ask_strategy(own, depth)
+        self._guard.look(depth.mid_ticks_x2, self._position.held, self.orders.could_fill(self._instrument))
+        wanted = self._guard.cut(self._ask_strategy(own, depth))
         yield [*self._execute(wanted, own, depth.mid_ticks_x2), *([AskBalances()] if self._position.is_old else [])]
         yield from self._settle_missing()
         self._end_round(depth.mid_ticks_x2, wanted)
@@ -238,20 +242,18 @@ class Trader:
         why_none = dict.fromkeys(Side, NOT_WANTED) | wanted.why_idle
         todo = plan(wanted.quotes, own, tolerance_ticks, requoting.replace_below, self._held(), why_none)
         off_grid = self.orders.standing.keys() - {order.client_order_id for order in own}
-        cancels = {**dict.fromkeys(sorted(off_grid), OFF_GRID), **todo.cancels}
+        cancels = {**dict.fromkeys(sorted(off_grid), OFF_GRID), **self._guard.excess(own), **todo.cancels}
+        places = self._guard.admit(todo.places, self.orders.count, self._now_ns)
         return [
             *(Cancel(name, self.orders.open[name].order_id, why) for name, why in cancels.items()),
-            *(
-                Place(next(self._client_order_ids), quote.side, quote.price_ticks, quote.qty_lots, quote.why)
-                for quote in todo.places
-            ),
+            *(Place.of(next(self._client_order_ids), quote) for quote in places),
         ]
 
     def _end_round(self, mid_ticks_x2: int | None, wanted: Wanted) -> None:
         self._backoff.end()
         self.is_started |= not self._silence
         wakes = [] if wanted.wake_ns is None else [wanted.wake_ns]
-        self._latest_ns = min([self._look_ns(), *self._pauses.ends_ns(self._now_ns), *wakes])
+        self._latest_ns = min([self._look_ns(), *self._guard.wakes_ns(self._now_ns), *wakes])
         unquoted = dict.fromkeys(Side, NOT_WANTED) | {quote.side: PENDING for quote in wanted.quotes} | self._held()
         self._tell_idle(mid_ticks_x2, unquoted, wanted.why_idle)
 
@@ -271,7 +273,7 @@ class Trader:
 
     def _held(self) -> dict[Side, Reason]:
         """Return why nothing may be placed on a side now."""
-        return self._pauses.reasons(self._now_ns) | dict.fromkeys(self.orders.uncertain().values(), FATE_UNKNOWN)
+        return self._guard.held(self._now_ns) | dict.fromkeys(self.orders.uncertain().values(), FATE_UNKNOWN)
 
     # --- what is said ---
 
@@ -301,7 +303,7 @@ class Trader:
                 self._listed(said)
             case news.Balances():
                 self._answered(AskBalances)
-                self._position.hear(said.balances)
+                self._guard.balances(self._now_ns, is_news=self._position.hear(said.balances))
             case news.Failed():
                 self._failed(said)
             case news.Silent():
@@ -313,8 +315,7 @@ class Trader:
                 self._begin_anew()
 
     def _answered(self, kind: type[Action], client_order_id: str = "") -> None:
-        if (kind, client_order_id) in self._awaited:
-            self._awaited.remove((kind, client_order_id))
+        if self._awaited.answer(kind, client_order_id):
             self._is_clear &= kind not in {Place, Cancel}
 
     def _hear(self, order: VenueOrder) -> None:
@@ -328,7 +329,7 @@ class Trader:
         if name not in self.orders.open:
             self._answered(Cancel, name)
         if heard.was_sent:
-            self._pauses.take(order.side)
+            self._guard.taken(order.side)
             self._notes.append(notes.Quoted(heard.order, heard.why_placed))
         if heard.was_unknown:
             self._notes.append(notes.Settled(name, has_arrived=True))
@@ -341,8 +342,8 @@ class Trader:
                 self._notes.append(notes.Ended(heard.order, why, is_by_us=heard.why_left is not None))
 
     def _filled(self, order: VenueOrder, qty: Decimal) -> None:
-        self._pauses.fill()
-        self._position.fill(order.side, qty)
+        self._guard.filled(order, qty, self._now_ns)
+        self._position.fill(order.side, qty, self._now_ns)
         self._is_news = True
         if terms := in_steps(order.price, qty, self._instrument):
             self._fills.append(Fill(order.client_order_id, order.side, *terms))
@@ -351,7 +352,7 @@ class Trader:
     def _refused(self, said: news.Refused) -> None:
         self._answered(Place, said.client_order_id)
         if (quote := self.orders.drop(said.client_order_id)) is not None:
-            wait_ns = self._pauses.refuse(quote.side, self._now_ns, said.why)
+            wait_ns = self._guard.refused(said.client_order_id, quote.side, said.why, self._now_ns)
             why = Reason(Rule.REFUSED, said.why, {"code": said.code})
             self._notes.append(notes.Declined(quote, why, wait_ns))
 
@@ -364,6 +365,8 @@ class Trader:
         order = self.orders.open.get(name)
         if self.orders.deny(name, said.asked_ns):
             self._position.is_old = True  # it may have been filled, and nobody has told
+            if order is not None:
+                self._position.doubt(order.side, order.leaves_qty, self._now_ns)
             self._notes.append(notes.Forgotten(order) if order else notes.Settled(name, has_arrived=False))
 
     def _listed(self, said: news.Listed) -> None:
@@ -384,12 +387,9 @@ class Trader:
 
     def _undo(self, actions: Sequence[Action]) -> None:
         for action in actions:
-            self._awaited.discard(_key(action))
+            self._awaited.undo(action)
             if isinstance(action, Place):
                 self.orders.drop(action.client_order_id)
+                self._guard.not_sent(action.client_order_id, self._now_ns)
             elif isinstance(action, AskBalances):
                 self._position.is_old = True
-
-
-def _key(action: Action) -> tuple[type[Action], str]:
-    return type(action), getattr(action, "client_order_id", "")

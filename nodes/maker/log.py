@@ -67,6 +67,13 @@ class MakerLog:
                 self.counts["refused"] += 1
                 self._decisions.refuse(quote, why)
                 self._log.warning("a quote was refused", side=quote.side.name, **_texts(why), wait_s=_seconds(wait_ns))
+            case notes.Limited(side, why):
+                self._decisions.add("limited", side, why)
+                self._log.warning("limited", side=side.name, **_texts(why))
+            case notes.Broken(side, why, times, wait_ns):
+                self._log.warning(
+                    "refused again and again", side=side.name, **_texts(why), times=times, wait_s=_seconds(wait_ns)
+                )
             case notes.Lost(name, why):
                 self.counts["unknown"] += 1
                 self._log.warning("an order's fate is unknown", client_order_id=name, why=why)
@@ -115,8 +122,8 @@ class MakerLog:
 
     def _tell_idle(self, idle: Mapping[Side, Reason]) -> None:
         for side in Side:
-            why = idle.get(side)
-            if why is not None and why != self._idle.get(side):
+            why, before = idle.get(side), self._idle.get(side)
+            if why is not None and (before is None or _sense(why) != _sense(before)):
                 self._decisions.add("idle", side, why)
                 if why.rule == Rule.STOPPING:
                     continue  # nobody need be told that it does not quote
@@ -135,6 +142,11 @@ class MakerLog:
 
 def _texts(why: Reason) -> dict[str, str]:
     return {"rule": str(why.rule), "why": why.text}
+
+
+def _sense(why: Reason) -> tuple[str, str]:
+    """Return what makes a reason another one; numbers change all the time."""
+    return why.rule, "" if why.numbers else why.text
 
 
 def _seconds(wait_ns: int) -> float:

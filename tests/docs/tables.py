@@ -49,7 +49,7 @@ _CODES = {  # which codes a field of the unit "code" holds
     "Logout.reason": "RejectReason",
 }
 _CONSTANT = re.compile(r"^\s*(?P<name>[A-Z][A-Z0-9_]+)(?:: Final)? = [^#\n]+?(?:  # (?P<says>.*))?$", re.MULTILINE)
-_MEANING = re.compile(r"^\| `(?P<key>[a-z_.]+)` \|.*\| (?P<meaning>[^|]*) \|$", re.MULTILINE)
+_MEANING = re.compile(r"^\| `(?P<key>[a-z0-9_.]+)` \|.*\| (?P<meaning>[^|]*) \|$", re.MULTILINE)
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:

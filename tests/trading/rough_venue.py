@@ -34,6 +34,8 @@ class RoughVenue:
         now_ns: the time.
         trouble: how often each thing goes wrong, 0 to 1.
         orders: all that ever arrived, by client order id, as they are.
+        position: what was bought and not sold again.
+        most_out: how far the position, with all that was open, could have been out at any time, by side.
         said: how often each kind of news was told.
     """
 
@@ -42,6 +44,8 @@ class RoughVenue:
         self.trouble = trouble
         self.orders: dict[str, VenueOrder] = {}
         self.most_open = 0
+        self.position = Decimal(0)
+        self.most_out = dict.fromkeys(Side, Decimal(0))
         self.said: dict[str, int] = {}
         self.actions: list[Action] = []
         self._instrument = instrument
@@ -56,6 +60,7 @@ class RoughVenue:
         self._answered_ns = 0
         self._mid_ticks = 9_138_500
         self._silent_until_ns = 0
+        self._fills: list[tuple[int, Decimal]] = []
 
     def open_orders(self) -> list[VenueOrder]:
         """Return those that are open."""
@@ -77,6 +82,10 @@ class RoughVenue:
                 heapq.heappop(self._due)[2]()
             sides = [order.side for order in self.open_orders()]
             self.most_open = max(self.most_open, *(sides.count(side) for side in Side))
+            for side in Side:
+                open_qty = sum((order.leaves_qty for order in self.open_orders() if order.side == side), Decimal(0))
+                out = (self.position if side == Side.BUY else -self.position) + open_qty
+                self.most_out[side] = max(self.most_out[side], out)
         return told
 
     def live(self, until_ns: int) -> None:
@@ -135,6 +144,11 @@ class RoughVenue:
 
     def _change(self, order: VenueOrder) -> None:
         """Let an order become this, and tell it: once or twice, now or later, before or after other news of it."""
+        before = self.orders.get(order.client_order_id)
+        filled_qty = order.filled_qty - (before.filled_qty if before else 0)
+        if filled_qty:
+            self._fills.append((self.now_ns, filled_qty if order.side == Side.BUY else -filled_qty))
+            self.position += self._fills[-1][1]
         self.orders[order.client_order_id] = order
         self._arrived_ns.setdefault(order.client_order_id, self.now_ns)
         for _ in range(2 if self._happens() else 1):
@@ -182,7 +196,8 @@ class RoughVenue:
             case ListOrders():
                 return news.Listed([order for order in self.open_orders() if self._is_seen(order)], asked_ns)
             case AskBalances():
-                return news.Balances({"BTC": Balance(Decimal(1), Decimal(0))})
+                seen = [qty for filled_ns, qty in self._fills if self.now_ns - filled_ns >= self._lag_ns]
+                return news.Balances({"BTC": Balance(10 + sum(seen, Decimal(0)), Decimal(0))})
 
     def _is_seen(self, order: VenueOrder) -> bool:
         return self.now_ns - self._arrived_ns[order.client_order_id] >= self._lag_ns

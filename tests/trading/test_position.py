@@ -24,10 +24,10 @@ def test_is_what_was_bought_less_what_was_sold_and_what_fees_took() -> None:
     """At once with the fill, and as the venue says it, in either direction."""
     position = Position("BTC")
     told(position, "1")
-    position.fill(Side.BUY, Decimal("0.2"))
+    position.fill(Side.BUY, Decimal("0.2"), 0)
     assert position.qty == Decimal("0.2")
     assert told(position, "1.1998") == Decimal("0.1998")
-    position.fill(Side.SELL, Decimal("0.5"))
+    position.fill(Side.SELL, Decimal("0.5"), 0)
     assert position.qty == Decimal("-0.3002")
 
 

@@ -9,12 +9,15 @@ import pytest
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
 from tests.pairs import default_instruments
-from tests.trading.markets import symmetric
 from tests.trading.rough_venue import ARRIVAL_NS, RoughVenue
 from trading import notes
 from trading.actions import Place
 from trading.execution import Requoting
+from trading.guard import NO_LIMITS
+from trading.limits import Limits
 from trading.model_strategy import ModelStrategy
+from trading.models import model_named
+from trading.models.parameters import Parameters
 from trading.order_rules import OrderRules
 from trading.reasons import HALTED
 from trading.terms import Terms
@@ -26,13 +29,18 @@ RUN_NS = 60 * NS_PER_SECOND
 CALM_NS = 30 * NS_PER_SECOND  # in which all is settled once nothing goes wrong any more
 
 
-def a_trader(list_ns: int, lag_ns: int = 0) -> Trader:
+def a_trader(list_ns: int, lag_ns: int = 0, limits: Limits = NO_LIMITS, levels: int = 1) -> Trader:
     """Return a trader with the default model, at a venue whose answers lag by so much."""
+    parameters = Parameters(Decimal("0.002"), Decimal(1_000), levels=levels)
+    terms = Terms(
+        Requoting(Decimal("0.0003"), Decimal("0.5")), PREFIX, 250 * NS_PER_MS, list_ns, ARRIVAL_NS + lag_ns,
+        neutral_qty=Decimal(10), limits=limits,
+    )  # fmt: skip
     return Trader(
-        ModelStrategy(symmetric(Decimal("0.002"), Decimal(1_000)), half_life_s=300),
+        ModelStrategy(model_named("symmetric", parameters), half_life_s=300),
         BTCUSDT,
         OrderRules(),
-        Terms(Requoting(Decimal("0.0003"), Decimal("0.5")), PREFIX, 250 * NS_PER_MS, list_ns, ARRIVAL_NS + lag_ns),
+        terms,
         (f"{PREFIX}{number}" for number in count(1)),
     )
 
@@ -95,3 +103,19 @@ def test_is_out_only_when_nothing_is_there_and_nothing_comes(seed: int, lag_ns: 
     venue.trouble = 0.0
     venue.run(trader, end_ns)
     assert {order.side for order in venue.open_orders()} == set(Side)
+
+
+@pytest.mark.parametrize("lag_ns", [0, 3 * NS_PER_SECOND], ids=["", "lags"])
+@pytest.mark.parametrize("levels", [1, 3])
+@pytest.mark.parametrize("seed", range(10))
+def test_never_can_hold_more_than_its_limit_whatever_fills_or_is_lost(seed: int, levels: int, lag_ns: int) -> None:
+    """All that is open, on its way, of unknown fate or just cancelled may fill, and balances may not know of it."""
+    limit = Decimal("0.012")
+    venue = RoughVenue(BTCUSDT, seed, trouble=0.3, lag_ns=lag_ns)
+    trader = a_trader(5 * NS_PER_SECOND, lag_ns, Limits(position=limit), levels)
+    venue.live(venue.now_ns + RUN_NS)
+    told = venue.run(trader, venue.now_ns + RUN_NS)
+    assert max(venue.most_out.values()) <= limit, f"seed {seed}"
+    assert max(venue.most_out.values()) > limit * Decimal("0.9"), "the limit was never near"
+    assert any(isinstance(note, notes.Limited) for note in told)
+    assert min(sum(order.side == side for order in venue.orders.values()) for side in Side) > 3, "it has stopped"

@@ -164,7 +164,10 @@ def test_keys_that_are_refused_end_the_maker(quoting: ScriptedMaker, venue: Scri
 def test_it_quotes_both_sides_soon_after_a_fault_of_whatever_length(
     venue: ScriptedVenue, now: list[int], quoting: ScriptedMaker, call: str, fault: VenueError
 ) -> None:
-    """A pause that had grown to a minute kept a side empty for as long, though the venue was well again."""
+    """A pause that had grown to a minute kept a side empty for as long, though the venue was well again.
+
+    What is refused for want of money, and pauses for long, is tried again as soon as the account has more.
+    """
     venue.fates[call] = [fault] * 100_000
 
     def pass_time(seconds: int, is_done: Callable[[], bool]) -> None:
@@ -177,7 +180,8 @@ def test_it_quotes_both_sides_soon_after_a_fault_of_whatever_length(
     pass_time(600, lambda: False)
     assert venue.prices() == {}
     left = len(venue.fates[call])
-    pass_time(600, lambda: len(venue.fates[call]) < left - 1)  # it has just failed once more, on both sides
+    pass_time(2_000, lambda: len(venue.fates[call]) < left - 1)  # it has just failed once more, on both sides
     venue.fates[call].clear()
+    venue.totals["USDT"] = "1000"
     pass_time(9, lambda: len(venue.prices()) == 2)
     assert sorted(venue.prices()) == [Side.BUY, Side.SELL]

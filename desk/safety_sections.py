@@ -1,0 +1,33 @@
+"""The tables of the settings that keep a maker from harm."""
+
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import Field
+
+from desk.section import Section
+from market.limits import QUOTES_MAX
+
+AMOUNT_MAX = 1_000_000_000_000
+Amount = Annotated[Decimal, Field(gt=0, le=AMOUNT_MAX)]
+
+
+class LimitSettings(Section):
+    """The most that the maker may have, whatever its strategy wants; see `trading.limits`.
+
+    Attributes:
+        position: base asset, long or short; None: as `exposure` says.
+        exposure: quote amount of the position; None: 5 times `maker.inventory`.
+        order: quote amount of one order; None: 10 times `maker.notional`.
+        band: how far from the mid an order may be, as a fraction of it.
+        open_orders: how many at once.
+        orders_in_10_s, orders_in_a_day: how many that have not traded; Binance bans beyond 50 and 160,000.
+    """
+
+    position: Amount | None = None
+    exposure: Amount | None = None
+    order: Amount | None = None
+    band: Annotated[Decimal, Field(gt=0, lt=1)] = Decimal("0.1")
+    open_orders: Annotated[int, Field(ge=1, le=QUOTES_MAX)] = 100
+    orders_in_10_s: Annotated[int, Field(ge=1, le=1_000_000)] = 30
+    orders_in_a_day: Annotated[int, Field(ge=1, le=1_000_000_000)] = 96_000

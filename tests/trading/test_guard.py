@@ -1,0 +1,100 @@
+"""What stands between a strategy and the venue: what it lets through, what it tells, and how often."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from desk.settings import load_settings
+from market.clock import NS_PER_SECOND
+from market.codes import Side
+from simulation.desk import SimulatedDesk
+from tests.pairs import default_instruments
+from tests.simulation.test_desk import START_NS
+from trading import notes
+from trading.guard import Guard
+from trading.limits import Limits
+from trading.order_rules import OrderRules
+from trading.position import Held
+from trading.quoting import Quote
+from trading.reasons import RATE_LIMIT, Reason, Rule
+from trading.sending_rate import SHORT_NS, SendingLimits
+from trading.strategy import Wanted
+
+BTCUSDT = default_instruments()[0]
+MID_X2 = 20_000_000
+BID, ASK = Quote(Side.BUY, 9_990_000, 1_000), Quote(Side.SELL, 10_010_000, 1_000)
+NOTHING = dict.fromkeys(Side, Decimal(0))
+
+
+def a_guard(limits: Limits, has: str = "0") -> Guard:
+    """Return one that has looked at a mid of 100,000."""
+    guard = Guard(limits, BTCUSDT, OrderRules())
+    guard.look(MID_X2, Held(Decimal(has), Decimal(has)), NOTHING)
+    return guard
+
+
+def test_limit_is_told_when_it_begins_to_bind_and_its_side_is_idle() -> None:
+    """A line in each round would fill the log."""
+    guard = a_guard(Limits(position=Decimal("0.1")), "0.1")
+    numbers = {"position": Decimal("0.11"), "position_max": Decimal("0.1")}
+    why = Reason(Rule.POSITION_LIMIT, "the position could be 0.11 BTC, at most 0.1", numbers)
+    for told in (1, 0):
+        wanted = guard.cut(Wanted([BID, ASK]))
+        assert (wanted.quotes, wanted.idle) == ([ASK], {Side.BUY: why})
+        assert guard.take_notes() == [notes.Limited(Side.BUY, why)] * told
+    guard.look(MID_X2, Held(Decimal(0), Decimal(0)), NOTHING)
+    assert set(guard.cut(Wanted([BID, ASK])).quotes) == {BID, ASK}
+    guard.look(MID_X2, Held(Decimal("0.1"), Decimal("0.1")), NOTHING)
+    guard.cut(Wanted([BID, ASK]))
+    assert len(guard.take_notes()) == 1
+
+
+def test_without_a_mid_or_a_position_nothing_may_be_quoted_against_limits() -> None:
+    """And the last mid holds while there is none."""
+    guard = Guard(Limits(exposure=Decimal(1_000)), BTCUSDT, OrderRules())
+    guard.look(None, Held(Decimal(0), Decimal(0)), NOTHING)
+    assert guard.cut(Wanted([BID, ASK])).quotes == ()
+    guard.look(MID_X2, None, NOTHING)
+    assert guard.cut(Wanted([BID, ASK])).quotes == ()
+    guard.look(None, Held(Decimal(0), Decimal(0)), NOTHING)
+    assert set(guard.cut(Wanted([BID, ASK])).quotes) == {BID, ASK}
+
+
+def test_orders_wait_for_room_and_a_refused_one_makes_it() -> None:
+    """Both sides are held, until the first has been sent for ten seconds."""
+    guard = a_guard(Limits(sending=SendingLimits(2)))
+    assert guard.admit([BID, ASK, BID], 0, 0) == [BID, ASK]
+    guard.sent("1", 0)
+    guard.sent("2", 1)
+    assert guard.held(2) == dict.fromkeys(Side, RATE_LIMIT)
+    assert guard.wakes_ns(2) == [SHORT_NS]
+    guard.refused("2", Side.BUY, "no", 2)
+    assert guard.admit([BID, ASK], 1, 2) == [BID]
+
+
+@pytest.mark.parametrize("seed", [7, 8])
+def test_account_without_the_money_is_not_refused_hundreds_of_times_an_hour(tmp_path: Path, seed: int) -> None:
+    """A default desk that wants more than it has, for ten minutes: it was refused every 8 s on either side."""
+    more = {"maker.notional": 500_000, "maker.inventory": 10_000_000, "flow.seed": seed}
+    desk = SimulatedDesk(load_settings({"run_dir": tmp_path, **more}).settings, START_NS, tmp_path / "reports")
+    desk.run(START_NS + 600 * NS_PER_SECOND)
+    assert desk.told.counts["Quoted"] == 0
+    assert 10 <= desk.told.counts["Declined"] <= 24
+    assert desk.told.counts["Broken"] >= 2
+
+
+@pytest.mark.parametrize("seed", [7, 8])
+def test_position_of_a_simulated_desk_stays_within_its_limit(tmp_path: Path, seed: int) -> None:
+    """Quotes next to the touch, a busy market, 300 USDT at most: filled all the time, and never beyond."""
+    more = {"maker.half_spread": "0.00005", "maker.limits.exposure": 300, "maker.notional": 200, "flow.seed": seed}
+    settings = load_settings({"run_dir": tmp_path, "flow.preset": "busy", **more}).settings
+    desk = SimulatedDesk(settings, START_NS, tmp_path / "reports")
+    furthest = Decimal(0)
+    for second in range(1, 121):
+        desk.run(START_NS + second * NS_PER_SECOND)
+        mid = desk.account.mid("BTCUSDT")
+        held = desk.account.account().balances["BTC"].total - 1
+        furthest = max(furthest, abs(held * (mid or 0)))
+    assert 150 < furthest <= 301
+    assert desk.told.counts["Filled"] > 10

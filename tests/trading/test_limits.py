@@ -1,0 +1,127 @@
+"""What limits leave of what is wanted, computed by hand and with any numbers."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from market.codes import Side
+from tests.pairs import default_instruments
+from trading.limits import SLACK, Checked, LimitCheck, Limits
+from trading.order_rules import OrderRules
+from trading.position import Held
+from trading.quoting import Quote
+from trading.reasons import Rule
+from trading.strategy import OwnOrder
+
+BTCUSDT = default_instruments()[0]  # a tick of 0.01, a lot of 0.00001
+MID_X2 = 20_000_000  # 100,000.00
+BID, ASK = Quote(Side.BUY, 9_990_000, 1_000), Quote(Side.SELL, 10_010_000, 1_000)  # 0.01 each
+NOTHING: Mapping[Side, Decimal] = dict.fromkeys(Side, Decimal(0))
+
+
+def check(has: str = "0", could_fill: Mapping[Side, Decimal] = NOTHING, **limits: Any) -> LimitCheck:
+    """Return these limits of who has so much, at a mid of 100,000."""
+    qty = Decimal(has)
+    return LimitCheck(
+        Limits(**limits), BTCUSDT, OrderRules(notional_min=Decimal(5)), MID_X2, Held(qty, qty), could_fill
+    )
+
+
+def told(checked: Checked) -> dict[Side, tuple[str, str]]:
+    """Return which rule has taken something, and its text."""
+    return {side: (why.rule, why.text) for side, why in checked.bounds.items()}
+
+
+def test_position_takes_from_the_side_that_adds_to_it_alone() -> None:
+    """Long 0.095 of at most 0.1: half of a bid is left, and the whole ask."""
+    checked = check("0.095", position=Decimal("0.1")).cut([BID, ASK])
+    assert set(checked.quotes) == {Quote(Side.BUY, 9_990_000, 500), ASK}
+    assert told(checked) == {Side.BUY: (Rule.POSITION_LIMIT, "the position could be 0.105 BTC, at most 0.1")}
+
+
+def test_exposure_is_the_position_at_the_mid() -> None:
+    """Short 0.0999 at 100,000 is 9,990 of at most 10,000: 0.0001 more, which is 10 USDT; and below 5 USDT none."""
+    assert check("-0.0999", exposure=Decimal(10_000)).cut([ASK]).quotes == [Quote(Side.SELL, 10_010_000, 10)]
+    checked = check("-0.09996", exposure=Decimal(10_000)).cut([BID, ASK])
+    assert checked.quotes == [BID]
+    assert told(checked) == {
+        Side.SELL: (Rule.EXPOSURE_LIMIT, "the position could be worth -10996.00 USDT, at most 10000.00 USDT")
+    }
+
+
+def test_levels_share_what_there_is_the_nearest_first() -> None:
+    """Of three bids the second is cut and the third is gone."""
+    levels = [Quote(Side.BUY, 9_990_000 - 1_000 * level, 1_000) for level in range(3)]
+    checked = check(position=Decimal("0.015")).cut(levels)
+    assert checked.quotes == [levels[0], Quote(Side.BUY, 9_989_000, 500)]
+
+
+def test_order_and_band_and_number_are_limited() -> None:
+    """A size of 999 USDT at most, a tenth of the mid at most, two orders at most: the nearest."""
+    assert check(order=Decimal(999)).cut([BID]).quotes == [BID]
+    assert check(order=Decimal("998.99")).cut([BID]).quotes == [Quote(Side.BUY, 9_990_000, 999)]
+    near, far = Quote(Side.SELL, 11_000_000, 10), Quote(Side.SELL, 11_000_001, 10)
+    checked = check(band=Decimal("0.1")).cut([near, far])
+    assert (checked.quotes, told(checked)[Side.SELL][0]) == ([near], Rule.BAND_LIMIT)
+    checked = check(open_orders=2).cut([near, BID, ASK])
+    assert (set(checked.quotes), told(checked)[Side.SELL][0]) == ({BID, ASK}, Rule.OPEN_ORDERS_LIMIT)
+
+
+def test_new_order_waits_for_what_may_still_fill() -> None:
+    """A bid that is being cancelled may fill: of the two not both have room."""
+    could_fill = {Side.BUY: Decimal("0.0001"), Side.SELL: Decimal(9)}
+    assert check(could_fill=could_fill, position=Decimal("0.01")).admit([BID], 1, None) == []
+    assert check(could_fill=NOTHING, position=Decimal("0.01")).admit([BID, BID, ASK], 0, None) == [BID, ASK]
+    assert check(open_orders=3).admit([BID, ASK], 2, None) == [BID]
+    assert check().admit([BID, ASK], 0, 1) == [BID]
+
+
+def test_order_leaves_when_a_move_of_the_mid_has_carried_it_far_beyond() -> None:
+    """The farthest first; and none while it is within a twentieth."""
+    orders = [OwnOrder("near", Side.BUY, 9_990_000, 1_000), OwnOrder("far", Side.BUY, 9_980_000, 1_000)]
+    could_fill = {Side.BUY: Decimal("0.02"), Side.SELL: Decimal(0)}
+    assert check("0.085", could_fill, position=Decimal("0.1")).excess(orders) == {}
+    assert set(check("0.0851", could_fill, position=Decimal("0.1")).excess(orders)) == {"far"}
+    assert set(check("0.1", could_fill, position=Decimal("0.1")).excess(orders)) == {"near", "far"}
+
+
+quotes = st.lists(
+    st.builds(Quote, st.sampled_from(Side), st.integers(9_000_000, 11_000_000), st.integers(1, 3_000)), max_size=6
+)
+quantities = st.decimals("-0.05", "0.05", places=5)
+
+
+@given(
+    wanted=quotes,
+    low=quantities,
+    unsure=st.decimals(0, "0.03", places=5),
+    open_qty=st.fixed_dictionaries({side: st.decimals(0, "0.05", places=5) for side in Side}),
+    position=st.decimals("0.00001", "0.1", places=5),
+    exposure=st.integers(1, 10_000),
+)
+def test_nothing_that_is_admitted_can_carry_a_position_beyond_its_limit(
+    wanted: list[Quote],
+    low: Decimal,
+    unsure: Decimal,
+    open_qty: dict[Side, Decimal],
+    position: Decimal,
+    exposure: int,
+) -> None:
+    """Whatever of it fills, with all that is open, at either end of what the position may be."""
+    limits, held = Limits(position=position, exposure=Decimal(exposure)), Held(low, low + unsure)
+    at = LimitCheck(limits, BTCUSDT, OrderRules(), MID_X2, held, open_qty)
+    most = min(position, Decimal(exposure) / 100_000)
+    cut = at.cut(wanted).quotes
+    for side in Side:
+        own = {each.price_ticks: each.qty_lots for each in wanted if each.side == side}
+        assert all(each.price_ticks in own for each in cut if each.side == side)
+        assert sum(each.qty_lots for each in cut if each.side == side) <= sum(
+            each.qty_lots for each in wanted if each.side == side
+        )
+        for left, there in ((cut, Decimal(0)), (at.admit(cut, 0, None), open_qty[side])):
+            new = sum((BTCUSDT.lots_to_qty(each.qty_lots) for each in left if each.side == side), Decimal(0))
+            assert not new or held.reach(side) + there + new <= most
+    assert SLACK > 1

@@ -1,0 +1,54 @@
+"""Orders that were sent and have not traded, against the exchange's own count."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from market.clock import NS_PER_SECOND
+from trading.sending_rate import ANY_NUMBER, DAY_NS, SHORT_NS, SendingLimits, SendingRate
+
+S = NS_PER_SECOND
+
+
+def test_room_comes_back_when_ten_seconds_are_over_or_an_order_trades() -> None:
+    """And at midnight, of the day's."""
+    rate = SendingRate(SendingLimits(2, 3))
+    rate.sent("a", 0)
+    rate.sent("b", S)
+    assert (rate.room(2 * S), rate.room_ns(2 * S)) == (0, SHORT_NS)
+    rate.give_back("a", 2 * S)
+    assert rate.room(2 * S) == 1
+    rate.sent("c", 2 * S)
+    rate.sent("d", 11 * S)
+    assert (rate.room(12 * S), rate.room_ns(12 * S)) == (0, DAY_NS)
+    assert rate.room(30 * S) == 0
+    assert rate.room(DAY_NS) == 2
+
+
+def test_no_limit_is_any_number() -> None:
+    """Where nobody counts."""
+    assert SendingRate(ANY_NUMBER).room(0) is None
+
+
+@pytest.mark.parametrize("short", [3])
+@given(
+    steps=st.lists(st.tuples(st.integers(0, 4 * S), st.sampled_from(["send", "send", "trade", "refuse"])), max_size=60)
+)
+def test_never_lets_the_exchange_count_more_in_any_window(short: int, steps: list[tuple[int, str]]) -> None:
+    """Windows of 10 s that begin with the clock; the order is counted in the one in which it arrives, at once here."""
+    rate, now_ns, names, seen = SendingRate(SendingLimits(short, 1_000)), 7 * S, list[str](), Counter[int]()
+    windows: dict[str, int] = {}
+    for n, (after_ns, what) in enumerate(steps):
+        now_ns += after_ns
+        if what == "send" and rate.room(now_ns):
+            rate.sent(str(n), now_ns)
+            names.append(str(n))
+            windows[str(n)] = now_ns // SHORT_NS
+            seen[now_ns // SHORT_NS] += 1
+        elif what != "send" and names:
+            name = names.pop()
+            rate.give_back(name, now_ns)
+            seen[windows[name]] -= 1
+        assert max(seen.values(), default=0) <= short

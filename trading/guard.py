@@ -1,0 +1,126 @@
+"""What a trader may do of what its strategy wants: limits, how many orders may leave, and breakers.
+
+It remembers what it has told, so that a limit is told when it begins to bind, and not in each round.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Final
+
+from market.account import VenueOrder
+from market.codes import Side
+from market.instrument import Instrument
+from trading import notes
+from trading.limits import Checked, LimitCheck, Limits
+from trading.order_rules import OrderRules
+from trading.pauses import Pauses
+from trading.position import Held
+from trading.quoting import Quote
+from trading.reasons import NO_MEASURE, RATE_LIMIT, Reason, Rule
+from trading.sending_rate import SendingRate
+from trading.strategy import OwnOrder, Wanted
+
+NO_LIMITS: Final = Limits()
+
+
+class Guard:
+    """Stands between one strategy and the venue.
+
+    Args:
+        rules: the venue's bounds of an order.
+    """
+
+    def __init__(self, limits: Limits, instrument: Instrument, rules: OrderRules) -> None:
+        self._limits = limits
+        self._instrument = instrument
+        self._rules = rules
+        self._rate = SendingRate(limits.sending)
+        self._pauses = Pauses()
+        self._mid_ticks_x2: int | None = None  # the last that there was
+        self._check: LimitCheck | None = None  # None: nothing can be said against a limit
+        self._binding: dict[Side, str] = {}  # the rules that were told
+        self._notes: list[notes.Note] = []
+
+    # --- in each round ---
+
+    def look(self, mid_ticks_x2: int | None, held: Held | None, could_fill: Mapping[Side, Decimal]) -> None:
+        """Take what is so now: the others' mid, the position, and by side what our orders could still trade."""
+        self._mid_ticks_x2 = mid_ticks_x2 or self._mid_ticks_x2
+        self._check = None
+        if self._mid_ticks_x2 is not None and held is not None:
+            self._check = LimitCheck(self._limits, self._instrument, self._rules, self._mid_ticks_x2, held, could_fill)
+
+    def cut(self, wanted: Wanted) -> Wanted:
+        """Return of what is wanted what may be; a side of which nothing is left is idle for its limit."""
+        if self._limits == NO_LIMITS:
+            return wanted
+        checked = self._check.cut(wanted.quotes) if self._check else Checked((), dict.fromkeys(Side, NO_MEASURE))
+        for side, why in checked.bounds.items():
+            if why.rule != self._binding.get(side):
+                self._notes.append(notes.Limited(side, why))
+        self._binding = {side: why.rule for side, why in checked.bounds.items()}
+        quoted = {quote.side for quote in checked.quotes}
+        idle = {side: why for side, why in checked.bounds.items() if side not in quoted}
+        return wanted._replace(quotes=checked.quotes, idle={**wanted.idle, **idle})
+
+    def excess(self, own: Sequence[OwnOrder]) -> dict[str, Reason]:
+        """Return which open orders a position would go too far with, and why."""
+        return self._check.excess(own) if self._check else {}
+
+    def admit(self, places: Sequence[Quote], open_count: int, now_ns: int) -> Sequence[Quote]:
+        """Return the new orders that may leave now; `open_count` is of those that may be in the book."""
+        if self._check is None:
+            return places
+        return self._check.admit(places, open_count, self._rate.room(now_ns))
+
+    def held(self, now_ns: int) -> dict[Side, Reason]:
+        """Return why nothing may be placed on a side now."""
+        held = self._pauses.reasons(now_ns)
+        return held if self._rate.room(now_ns) != 0 else held | dict.fromkeys(Side, RATE_LIMIT)
+
+    def wakes_ns(self, now_ns: int) -> list[int]:
+        """Return when what is held now is no more."""
+        wakes_ns = self._pauses.ends_ns(now_ns)
+        return wakes_ns if self._rate.room(now_ns) != 0 else [*wakes_ns, self._rate.room_ns(now_ns)]
+
+    def is_hopeful(self, now_ns: int) -> bool:
+        """Whether it is worth to ask for the balances again and again: something is refused, perhaps for their sake."""
+        return self._pauses.is_broken(now_ns)
+
+    # --- what happens ---
+
+    def sent(self, name: str, now_ns: int) -> None:
+        """Count an order that leaves."""
+        self._rate.sent(name, now_ns)
+
+    def not_sent(self, name: str, now_ns: int) -> None:
+        """Count an order no more: it did not leave."""
+        self._rate.give_back(name, now_ns)
+
+    def taken(self, side: Side) -> None:
+        """Take it that the venue has taken an order."""
+        self._pauses.take(side)
+
+    def filled(self, order: VenueOrder, qty: Decimal, now_ns: int) -> None:
+        """Take a fill of `qty`; `order` as it is now."""
+        if order.filled_qty == qty:
+            self._rate.give_back(order.client_order_id, now_ns)
+        self._pauses.fill()
+
+    def balances(self, now_ns: int, *, is_news: bool) -> None:
+        """Take it that the balances were told, and whether they are others than before."""
+        if is_news:
+            self._pauses.try_again(now_ns)
+
+    def refused(self, name: str, side: Side, why: str, now_ns: int) -> int:
+        """Take a refusal; return for how long nothing is placed on its side."""
+        self._rate.give_back(name, now_ns)
+        wait_ns, times = self._pauses.refuse(side, now_ns, why)
+        if times:
+            self._notes.append(notes.Broken(side, Reason(Rule.BREAKER, why), times, wait_ns))
+        return wait_ns
+
+    def take_notes(self) -> list[notes.Note]:
+        """Return what a person is to be told since the last call."""
+        told, self._notes = self._notes, []
+        return told

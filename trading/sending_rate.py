@@ -1,0 +1,72 @@
+"""How many orders were sent and have not traded: what a venue counts, and what binds who quotes.
+
+Binance counts the orders of an account that have not traded, in windows of 10 s and of a day that begin with the clock
+(REST API, "Unfilled Order Count"): an order that trades is given back, one that is refused was never counted.
+"""
+
+from typing import Final, NamedTuple
+
+from market.clock import NS_PER_SECOND
+
+SHORT_NS: Final = 10 * NS_PER_SECOND
+DAY_NS: Final = 86_400 * NS_PER_SECOND
+
+
+class SendingLimits(NamedTuple):
+    """The most orders that have not traded, of any 10 s and of a UTC day; None: as many as one likes."""
+
+    in_10_s: int | None = None
+    in_a_day: int | None = None
+
+
+ANY_NUMBER: Final = SendingLimits()
+
+
+class SendingRate:
+    """What one trader has sent.
+
+    Any 10 s are looked at, not only those that begin with the clock: so its own count is never below the venue's.
+
+    Attributes:
+        day_count: of the orders of the UTC day that have not traded.
+    """
+
+    def __init__(self, limits: SendingLimits) -> None:
+        self._limits = limits
+        self._sent_ns: dict[str, int] = {}  # of the last 10 s, by client order id, the oldest first
+        self._day = 0
+        self.day_count = 0
+
+    def sent(self, name: str, now_ns: int) -> None:
+        """Count an order that leaves."""
+        self._roll(now_ns)
+        self._sent_ns[name] = now_ns
+        self.day_count += 1
+
+    def give_back(self, name: str, now_ns: int) -> None:
+        """Count an order no more: it was refused, or has traded for the first time."""
+        self._roll(now_ns)
+        self._sent_ns.pop(name, None)
+        self.day_count = max(0, self.day_count - 1)
+
+    def room(self, now_ns: int) -> int | None:
+        """Return how many more may be sent now; None: as many as one likes."""
+        self._roll(now_ns)
+        short, long = self._limits
+        rooms = [] if short is None else [short - len(self._sent_ns)]
+        rooms += [] if long is None else [long - self.day_count]
+        return max(0, min(rooms)) if rooms else None
+
+    def room_ns(self, now_ns: int) -> int:
+        """Return when there is room again, if there is none now."""
+        self._roll(now_ns)
+        _, long = self._limits
+        if long is not None and self.day_count >= long:
+            return (self._day + 1) * DAY_NS
+        return next(iter(self._sent_ns.values()), now_ns) + SHORT_NS
+
+    def _roll(self, now_ns: int) -> None:
+        while self._sent_ns and now_ns - next(iter(self._sent_ns.values())) >= SHORT_NS:
+            del self._sent_ns[next(iter(self._sent_ns))]
+        if now_ns // DAY_NS > self._day:
+            self._day, self.day_count = now_ns // DAY_NS, 0
