@@ -42,6 +42,7 @@ _SETTINGS: Final[Mapping[str, Any]] = {
     "flow.opening_s": 2,
     "maker.half_spread": "0.0002",
     "maker.neutral": "0",  # so that a position is all that is held
+    "maker.limits.exposure": "1000000",  # far from that
     "maker.notional": "100",  # of which the account has a hundred
     "maker.requote_tolerance": "0.00005",
 }
