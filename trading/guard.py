@@ -112,9 +112,8 @@ class Guard:
         if is_news:
             self._pauses.try_again(now_ns)
 
-    def refused(self, name: str, side: Side, why: str, now_ns: int) -> int:
-        """Take a refusal; return for how long nothing is placed on its side."""
-        self._rate.give_back(name, now_ns)
+    def refused(self, side: Side, why: str, now_ns: int) -> int:
+        """Take a refusal, which may have counted; return for how long nothing is placed on its side."""
         wait_ns, times = self._pauses.refuse(side, now_ns, why)
         if times:
             self._notes.append(notes.Broken(side, Reason(Rule.BREAKER, why), times, wait_ns))

@@ -1,7 +1,7 @@
 """How many orders were sent and have not traded: what a venue counts, and what binds who quotes.
 
 Binance counts the orders of an account that have not traded, in windows of 10 s and of a day that begin with the clock
-(REST API, "Unfilled Order Count"): an order that trades is given back, one that is refused was never counted.
+(REST API, "Unfilled Order Count"): an order that trades is given back. One that is refused may have counted.
 """
 
 from typing import Final, NamedTuple
@@ -44,7 +44,7 @@ class SendingRate:
         self.day_count += 1
 
     def give_back(self, name: str, now_ns: int) -> None:
-        """Count an order no more: it was refused, or has traded for the first time."""
+        """Count an order no more: it did not leave, or has traded for the first time."""
         self._roll(now_ns)
         self._sent_ns.pop(name, None)
         self.day_count = max(0, self.day_count - 1)

@@ -352,7 +352,7 @@ class Trader:
     def _refused(self, said: news.Refused) -> None:
         self._answered(Place, said.client_order_id)
         if (quote := self.orders.drop(said.client_order_id)) is not None:
-            wait_ns = self._guard.refused(said.client_order_id, quote.side, said.why, self._now_ns)
+            wait_ns = self._guard.refused(quote.side, said.why, self._now_ns)
             why = Reason(Rule.REFUSED, said.why, {"code": said.code})
             self._notes.append(notes.Declined(quote, why, wait_ns))
 

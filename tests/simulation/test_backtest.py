@@ -255,7 +255,8 @@ def test_a_recorded_lot_fills_only_once(written: Callable[..., Path], tmp_path: 
 
 def test_rate_limit_of_the_exchange_holds(tmp_path: Path) -> None:
     """Fifty orders in ten seconds, however restless a strategy is: the others are refused as Binance refuses them."""
-    (stretch,) = stretches_of(settings_of(maker__interval_ms=50, maker__requote_tolerance="0"), KEPT)
+    restless = {"maker__interval_ms": 50, "maker__requote_tolerance": "0", "maker__limits__orders_in_10_s": 1_000}
+    (stretch,) = stretches_of(settings_of(**restless), KEPT)
     strategy = Restless()
     decided = Decided(desk_of(stretch, tmp_path, strategy))
     desk = decided.desk

@@ -61,7 +61,7 @@ def test_without_a_mid_or_a_position_nothing_may_be_quoted_against_limits() -> N
     assert set(guard.cut(Wanted([BID, ASK])).quotes) == {BID, ASK}
 
 
-def test_orders_wait_for_room_and_a_refused_one_makes_it() -> None:
+def test_orders_wait_for_room_and_one_that_did_not_leave_makes_it() -> None:
     """Both sides are held, until the first has been sent for ten seconds."""
     guard = a_guard(Limits(sending=SendingLimits(2)))
     assert guard.admit([BID, ASK, BID], 0, 0) == [BID, ASK]
@@ -69,7 +69,9 @@ def test_orders_wait_for_room_and_a_refused_one_makes_it() -> None:
     guard.sent("2", 1)
     assert guard.held(2) == dict.fromkeys(Side, RATE_LIMIT)
     assert guard.wakes_ns(2) == [SHORT_NS]
-    guard.refused("2", Side.BUY, "no", 2)
+    guard.refused(Side.BUY, "no", 2)
+    assert guard.admit([ASK], 1, 2) == []
+    guard.not_sent("2", 2)
     assert guard.admit([BID, ASK], 1, 2) == [BID]
 
 
