@@ -1,6 +1,7 @@
 """The processes of a desk, as its supervisor has them: started, restarted when they die, stopped, cleaned up after."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -26,6 +27,9 @@ RESTART_NS_MAX = 5 * NS_PER_SECOND
 HEALTHY_NS = 30 * NS_PER_SECOND  # a node that ran so long is restarted as if it had never died
 
 Tell = Callable[[str], None]
+
+_COMPLAINTS = frozenset(("warning", "error", "critical"))
+_FIELD = re.compile(r"""(\w+)=('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""")  # of a line of a log, as text's repr
 
 
 @dataclass(slots=True)
@@ -198,9 +202,10 @@ class Lifecycle:
     def _on_death(self, child: Child, code: int) -> None:
         lived_ns = monotonic_ns() - child.started_ns
         why = last_error(self._logs / f"{child.name}.log")
+        how = f"was killed by {_signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
         if not child.was_ready:
             child.become("failed")
-            self.error = StartError(f"{child.name}: {why}")
+            self.error = StartError(f"{child.name}: {why if code >= 0 else f'{how}: {why}'}")
             return
         if code == STAYS_DOWN:
             child.is_wanted, child.why = False, why
@@ -209,9 +214,9 @@ class Lifecycle:
             return
         if lived_ns > HEALTHY_NS:
             child.backoff.end()
-        how = f"was killed by {_signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
         wait_s = self._back_off(child, why if code > 0 else how)
-        self._tell(f"{child.name} {how} after {lived_ns / NS_PER_SECOND:.1f} s; restarting in {wait_s} s")
+        cause = f": {why}" if code > 0 else ""
+        self._tell(f"{child.name} {how} after {lived_ns / NS_PER_SECOND:.1f} s{cause}; restarting in {wait_s} s")
 
     def _back_off(self, child: Child, why: str) -> float:
         child.restart_count += 1
@@ -281,17 +286,25 @@ def put_logs_aside(logs: Path, names: Collection[str]) -> None:
 
 
 def last_error(path: Path) -> str:
-    """Return the last thing a node's log complains about, as one line."""
+    """Return the last thing a node's log complains about, as one line; what it merely tells is none.
+
+    What is no line of the log, as the interpreter's own last words, is a complaint.
+    """
     try:
         with path.open("rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - 65_536))
+            if (start := os.fstat(file.fileno()).st_size - 65_536) > 0:
+                file.seek(start)
+                file.readline()  # the rest of a line
             lines = file.read().decode(errors="replace").splitlines()
     except OSError:
         lines = []
-    for line in reversed(lines):
-        if "why='" in line or 'why="' in line:
-            return line.split("why=", 1)[1][1:-1]
-    return f"{lines[-1][:200]} (see {path})" if lines else f"it said nothing (see {path})"
+    for line in filter(str.strip, reversed(lines)):
+        said = {name: text[1:-1] for name, text in _FIELD.findall(line)}
+        if "level" not in said:
+            return f"{line[:200]} (see {path})"
+        if said["level"] in _COMPLAINTS:
+            return said.get("why") or f"{said.get('event', line[:200])} (see {path})"
+    return f"it said nothing (see {path})"
 
 
 def _signal_name(number: int) -> str:

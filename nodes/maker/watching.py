@@ -55,7 +55,7 @@ def watch(settings: Settings, prefix: str) -> None:
         if cause:
             configure_log(log_file())
             log = structlog.get_logger().bind(node=WATCHDOG)
-            log.warning("takes the maker's orders away", cause=cause)
+            log.warning("takes the maker's orders away", why=cause)
             sent = SentOrders(settings.run_dir, prefix, settings.symbol, account.account_name, log)
             take_away(account, sent, log, lambda: _is_closed(settings))
     finally:
@@ -146,7 +146,7 @@ def take_away(
             ended = [*cancel_known(account, taken), *cancel_everywhere(account, prefix)]
         except VenueError as error:
             if clock() > give_up_ns or is_closed():
-                log.error("own orders may be left at the venue", prefix=prefix, cause=str(error))
+                log.error("own orders may be left at the venue", prefix=prefix, why=str(error))
                 return
             wait_ns = failures.fail(clock(), int(error.retry_after_s * NS_PER_SECOND))
         else:

@@ -2,10 +2,11 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from desk.lifecycle import Child, NodeState
+from desk.lifecycle import Child, NodeState, last_error
 from desk.settings import load_settings
 
 
@@ -19,3 +20,27 @@ def test_orders_are_left_until_a_process_has_looked_after_them(name: str, is_lef
         child.process.wait(30)
         assert child.ended() == code
         assert child.has_left is is_left
+
+
+TOLD = "timestamp='08:41:30Z' level='info' node='maker' event='cancelled' why='requote: 9 ticks off' order_id='7'"
+WARNED = "timestamp='08:41:31Z' level='warning' node='maker' event='not quoting' why=\"it's late\" wait_s=2.0"
+BUG = "timestamp='08:41:32Z' level='error' node='maker' event='stopped by a bug of ours' exception='why=1'"
+ENDED = "timestamp='08:41:33Z' level='info' node='maker' event='stopped' after_s=13.4"
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ([], "it said nothing (see {path})"),
+        ([TOLD, ENDED], "it said nothing (see {path})"),
+        ([WARNED, TOLD, ENDED], "it's late"),
+        ([WARNED, BUG], "stopped by a bug of ours (see {path})"),
+        ([TOLD, "Fatal Python error: Aborted", ""], "Fatal Python error: Aborted (see {path})"),
+        ([WARNED, *[TOLD] * 1_000], "it said nothing (see {path})"),
+    ],
+)
+def test_last_error_is_a_complaint(tmp_path: Path, lines: list[str], said: str) -> None:
+    """A reason for a cancel was told as what the maker had died of, with the rest of its line."""
+    path = tmp_path / "maker.log"
+    path.write_text("\n".join(lines))
+    assert last_error(path) == said.format(path=path)

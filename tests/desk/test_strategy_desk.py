@@ -47,7 +47,8 @@ def test_strategy_that_raises_leaves_nothing_and_says_where(desk: Desk) -> None:
     log = desk.log("maker")
     assert "Traceback" not in log
     assert log.index("event='cancelled'") < log.index(said)
-    desk.stop()
+    until("the supervisor has seen it", lambda: desk.node("maker")["restarts"])
+    assert f"s: {path}, line 9: RuntimeError: it is time; restarting in" in desk.stop()
     assert _open_orders(desk.run_dir) == []
 
 
