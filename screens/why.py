@@ -1,9 +1,11 @@
 """Why each side is quoted or is not, as a person reads it."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from market.codes import Side
 from market.exact_json import JsonObject
+from market.instrument import format_decimal
 
 _NAMES = {Side.BUY.name: "bid", Side.SELL.name: "ask"}
 
@@ -20,8 +22,13 @@ def why_text(document: JsonObject) -> str:
 
 
 def _columns(row: JsonObject, none: str) -> list[str]:
-    terms = none if row["price"] is None else f"{row['qty']} at {row['price']}"
+    terms = none if row["price"] is None else f"{_plain(row['qty'])} at {_plain(row['price'])}"
     return [terms, row["rule"], " ".join(row["why"].split())]
+
+
+def _plain(exact: Decimal | int | str) -> str:
+    """Return a number as short as it can be: venue and instrument tell the same one with other zeros."""
+    return format_decimal(Decimal(exact))
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:

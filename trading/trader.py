@@ -338,7 +338,7 @@ class Trader:
         if heard.has_ended:
             self._is_news = True
             if heard.order.leaves_qty:
-                why = heard.why_left or Reason(Rule.AT_VENUE, f"{order.status} at the venue, not by this desk")
+                why = heard.why_left or Reason(Rule.AT_VENUE, f"{order.status} at the venue, not by this maker")
                 self._notes.append(notes.Ended(heard.order, why, is_by_us=heard.why_left is not None))
 
     def _filled(self, order: VenueOrder, qty: Decimal) -> None:

@@ -131,7 +131,7 @@ def test_order_that_somebody_else_cancelled_is_told(quoting: ScriptedMaker, venu
     quoting.cycle()
     venue.end("1", "CANCELED")
     quoting.cycle()
-    assert [line["why"] for line in lines(told, "cancelled")] == ["CANCELED at the venue, not by this desk"]
+    assert [line["why"] for line in lines(told, "cancelled")] == ["CANCELED at the venue, not by this maker"]
     assert len(venue.orders) == 2
 
 
