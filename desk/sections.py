@@ -332,6 +332,14 @@ class MakerSettings(Section):
     half_life_s: Annotated[float, Field(ge=1, le=86_400)] = 300.0
     requote_tolerance: Annotated[Decimal, Field(ge=0, lt=Decimal("0.5"))] = Decimal("0.0003")
     replace_below: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal("0.5")
+    queue_gain: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal(0)
+    life_min_ms: Annotated[int, Field(ge=0, le=600_000)] = 0
+    age_max_s: Annotated[float, Field(ge=0, le=604_800)] = 0.0
+    hanging: Annotated[Decimal, Field(ge=0, lt=Decimal("0.5"))] = Decimal(0)
+    refill_pause_s: Annotated[float, Field(ge=0, le=3_600)] = 0.0
+    run_over_orders: Annotated[int, Field(ge=0, le=1_000)] = 0
+    run_over_s: Annotated[float, Field(ge=0, le=3_600)] = 30.0
+    reference_s: Annotated[float, Field(ge=0, le=3_600)] = 0.0
     interval_ms: Annotated[int, Field(ge=10, le=60_000)] = 250
     neutral: Annotated[Decimal, Field(ge=0, le=1_000_000_000)] | None = None
     silence_s: Annotated[float, Field(ge=1, le=60)] = 4.0

@@ -5,14 +5,15 @@ from typing import Final
 
 from desk.settings import Settings
 from desk.strategy_file import FileStrategy, StrategyError, load_strategy
-from market.clock import NS_PER_MS
+from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.exact_json import JsonObject
-from trading.execution import Requoting
+from trading.keeping import Requoting
 from trading.limits import Limits
 from trading.model_strategy import ModelStrategy
 from trading.models import model_named
 from trading.models.parameters import Parameters
 from trading.quoting import QuotingModel
+from trading.refills import Refilling
 from trading.sending_rate import SendingLimits
 from trading.strategy import Strategy
 from trading.terms import Terms
@@ -38,7 +39,8 @@ def strategy_of(settings: Settings) -> Strategy:
 
 def model_of(settings: Settings) -> Strategy:
     """Return the built-in model as a strategy."""
-    return ModelStrategy(quoting_model(settings), settings.maker.half_life_s)
+    maker = settings.maker
+    return ModelStrategy(quoting_model(settings), maker.half_life_s, _ns(maker.reference_s))
 
 
 def quoting_model(settings: Settings) -> QuotingModel:
@@ -56,7 +58,7 @@ def strategy_json(settings: Settings, strategy: Strategy) -> JsonObject:
     if isinstance(strategy, FileStrategy):
         told = {"file": str(strategy.path), "sha256": strategy.sha256}
         return {**told, "parameters": {name: str(value) for name, value in strategy.parameters.items()}}
-    in_force = {**asdict(_parameters(settings)), "half_life_s": maker.half_life_s}
+    in_force = {**asdict(_parameters(settings)), "half_life_s": maker.half_life_s, "reference_s": maker.reference_s}
     return {"model": maker.model, "parameters": {name: str(value) for name, value in in_force.items()}}
 
 
@@ -64,13 +66,21 @@ def terms_of(settings: Settings, prefix: str, list_ns: int) -> Terms:
     """Return the terms of a trader with orders of that prefix; `list_ns` as Terms has it."""
     maker = settings.maker
     return Terms(
-        Requoting(maker.requote_tolerance, maker.replace_below),
+        Requoting(
+            maker.requote_tolerance,
+            maker.replace_below,
+            maker.queue_gain,
+            maker.life_min_ms * NS_PER_MS,
+            _ns(maker.age_max_s),
+        ),
         prefix,
         maker.interval_ms * NS_PER_MS,
         list_ns,
         ARRIVAL_MS_MAX * NS_PER_MS,
         maker.neutral,
         limits_of(settings),
+        Refilling(_ns(maker.refill_pause_s), maker.run_over_orders, _ns(maker.run_over_s)),
+        maker.hanging,
     )
 
 
@@ -85,3 +95,7 @@ def limits_of(settings: Settings) -> Limits:
         limits.open_orders,
         SendingLimits(limits.orders_in_10_s, limits.orders_in_a_day),
     )
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * NS_PER_SECOND)

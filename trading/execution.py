@@ -1,27 +1,20 @@
 """From the quotes that are wanted to the fewest actions that bring them about."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import NamedTuple
 
+from market.account import VenueOrder
 from market.codes import Side
+from market.depth import Depth
+from trading.hanging import Hanging
+from trading.keeping import Keeping, Requoting
 from trading.quoting import Quote
-from trading.reasons import SURPLUS, WANTED, Reason, Rule
+from trading.reasons import SURPLUS, WANTED, Reason
+from trading.refills import Refilling, Refills
 from trading.strategy import OwnOrder
-
-
-class Requoting(NamedTuple):
-    """When an order is replaced by the quote that is wanted now.
-
-    Attributes:
-        tolerance: how far its price may be off, as a fraction of the mid.
-        replace_below: an order of which less than this part of the wanted quantity is left is replaced, and so is one
-            that is larger by more than what may be missing; 0: size does not matter.
-    """
-
-    tolerance: Decimal
-    replace_below: Decimal = Decimal(0)
 
 
 class Plan(NamedTuple):
@@ -31,25 +24,66 @@ class Plan(NamedTuple):
     places: Sequence[Quote]
 
 
+class Execution:
+    """What one trader's orders have been through, and when they are replaced by what is wanted.
+
+    Args:
+        requoting, refilling, hanging: as `trading.terms` has them.
+    """
+
+    def __init__(self, requoting: Requoting, refilling: Refilling, hanging: Decimal) -> None:
+        self._requoting = requoting
+        self._refills = Refills(refilling)
+        self._hanging = Hanging(hanging)
+        self._mid_ticks_x2 = 0  # the last that there was: a tolerance is a fraction of it
+
+    def plan(
+        self,
+        now_ns: int,
+        depth: Depth,
+        wanted: Sequence[Quote],
+        orders: Sequence[OwnOrder],
+        held: Collection[Side],
+        why_none: Mapping[Side, Reason],
+    ) -> Plan:
+        """Return what to do now: see `plan`; `depth` is the others' book."""
+        self._mid_ticks_x2 = depth.mid_ticks_x2 or self._mid_ticks_x2
+        keeping = Keeping(self._requoting, now_ns, self._mid_ticks_x2, depth, wanted)
+        others, leaving = self._hanging.look(orders, wanted, self._mid_ticks_x2, keeping)
+        todo = plan(wanted, others, keeping, held, why_none)
+        return todo._replace(cancels={**leaving, **todo.cancels})
+
+    def fill(self, order: VenueOrder, standing: Sequence[VenueOrder], now_ns: int) -> None:
+        """Take a fill; `order` as it is now, and all of ours that stand."""
+        self._refills.fill(order.side, order.client_order_id, now_ns)
+        self._hanging.fill(order, standing)
+
+    def held(self, now_ns: int) -> dict[Side, Reason]:
+        """Return by side why nothing is to be placed now."""
+        return self._refills.reasons(now_ns)
+
+    def wakes_ns(self, orders: Sequence[OwnOrder], now_ns: int) -> list[int]:
+        """Return when an order may be due though nothing happens."""
+        return [*self._refills.ends_ns(now_ns), *self._requoting.wakes_ns(orders, now_ns)]
+
+
 def plan(
     wanted: Sequence[Quote],
     orders: Sequence[OwnOrder],
-    tolerance_ticks: int,
-    replace_below: Decimal,
+    keeping: Keeping,
     held: Collection[Side],
     why_none: Mapping[Side, Reason],
 ) -> Plan:
     """Return what turns `orders` into `wanted`, with as little motion as possible.
 
-    An order stays, with its place in the queue, for a wanted quote of its side that it is near enough to in price and
-    size: as many as can. What stands for nothing leaves.
+    An order stays, with its place in the queue, for a wanted quote of its side that it can stand for: as many as can.
+    What stands for nothing leaves.
 
     Args:
         wanted: any number a side.
         orders: ours that are open.
-        tolerance_ticks: how far a price may be off.
-        replace_below: see Requoting.
-        held: sides on which nothing can be placed now, so that an order near enough in price is better than none.
+        keeping: says which order can stand for which quote.
+        held: sides on which nothing can be placed now.
         why_none: by side, why it is not wanted if it is not.
     """
     cancels: dict[str, Reason] = {}
@@ -57,31 +91,31 @@ def plan(
     for side in Side:
         quotes = [quote for quote in wanted if quote.side == side]
         left = [order for order in orders if order.side == side]
-        part = Decimal(0) if side in held else replace_below
         of_side = tuple(quotes)
-        for quote, order in _pairs(quotes, left, tolerance_ticks, part):
+        flaw = partial(keeping.flaw, is_held=side in held)
+        for quote, order in _pairs(quotes, left, flaw):
             quotes.remove(quote)
             left.remove(order)
         for order in left:
             nearest = min(of_side, key=lambda quote: _off_ticks(order, quote), default=None)
-            flaw = why_none[side] if nearest is None else _flaw(order, nearest, tolerance_ticks, part)
-            cancels[order.client_order_id] = flaw or SURPLUS
+            why = why_none[side] if nearest is None else flaw(order, nearest)
+            cancels[order.client_order_id] = why or SURPLUS
         places += [] if side in held else _with_reasons(quotes, left, cancels)
     return Plan(cancels, places)
 
 
 def _pairs(
-    quotes: Sequence[Quote], orders: Sequence[OwnOrder], tolerance_ticks: int, part: Decimal
+    quotes: Sequence[Quote], orders: Sequence[OwnOrder], flaw: Callable[[OwnOrder, Quote], Reason | None]
 ) -> list[tuple[Quote, OwnOrder]]:
     """Return which order stands for which quote: as many as can be, each time the nearest that is left.
 
     That is a largest matching, by augmenting paths (Kuhn, "The Hungarian method", Naval Research Logistics 2, 1955).
     """
     if len(quotes) == len(orders) == 1:  # nearly always
-        return [] if _flaw(orders[0], quotes[0], tolerance_ticks, part) else [(quotes[0], orders[0])]
+        return [] if flaw(orders[0], quotes[0]) else [(quotes[0], orders[0])]
     choices = [
         sorted(
-            (of for of, order in enumerate(orders) if not _flaw(order, quote, tolerance_ticks, part)),
+            (of for of, order in enumerate(orders) if not flaw(order, quote)),
             key=lambda of: _off_ticks(orders[of], quote),
         )
         for quote in quotes
@@ -118,18 +152,3 @@ def _with_reasons(quotes: Sequence[Quote], cancelled: Sequence[OwnOrder], cancel
 
 def _off_ticks(order: OwnOrder, quote: Quote) -> int:
     return abs(order.price_ticks - quote.price_ticks)
-
-
-def _flaw(order: OwnOrder, quote: Quote, tolerance_ticks: int, replace_below: Decimal) -> Reason | None:
-    """Return why an order cannot stand for a quote; None if it can."""
-    off_ticks = _off_ticks(order, quote)
-    if off_ticks > tolerance_ticks:
-        text = f"requote: {off_ticks} ticks off, {tolerance_ticks} are tolerated"
-        return Reason(Rule.TOLERANCE, text, {"off_ticks": off_ticks, "tolerance_ticks": tolerance_ticks})
-    sizes = {"leaves_lots": order.leaves_lots, "wanted_lots": quote.qty_lots}
-    if replace_below and order.leaves_lots < replace_below * quote.qty_lots:
-        return Reason(Rule.TOP_UP, f"too little is left: {order.leaves_lots} of {quote.qty_lots} lots", sizes)
-    if replace_below and order.leaves_lots > (2 - replace_below) * quote.qty_lots:
-        text = f"larger than wanted: {order.leaves_lots} instead of {quote.qty_lots} lots"
-        return Reason(Rule.TOO_LARGE, text, sizes)
-    return None

@@ -78,6 +78,7 @@ class OwnOrders:
         self.unknown: dict[str, UnknownOrder] = {}
         self._why_left: dict[str, Reason] = {}  # of the open ones that we have cancelled, even if no answer came
         self._why_placed: dict[str, Reason] = {}  # of the open ones that this run has sent
+        self._since_ns: dict[str, int] = {}  # of the open ones: when there was first news of them
         self._heard_ns: dict[str, int] = {}  # of the open ones: when there was last news of them
         self._denials: dict[str, int] = {}  # how often the venue has said, late enough, that there is no such order
         self._resting: dict[str, tuple[VenueOrder, OwnOrder | None]] = {}  # in ticks and lots, as last asked for
@@ -136,7 +137,9 @@ class OwnOrders:
         before, self._resting = self._resting, {}  # few are other than they were: a Decimal in steps takes 2 us
         for name, order in self.standing.items():
             known = before.get(name)
-            self._resting[name] = known if known is not None and known[0] is order else (order, _own(order, instrument))
+            if known is None or known[0] is not order:
+                known = order, self._own(order, instrument)
+            self._resting[name] = known
         return [own for _, own in self._resting.values() if own is not None]
 
     def could_fill(self, instrument: Instrument) -> dict[Side, Decimal]:
@@ -206,6 +209,7 @@ class OwnOrders:
             self.open[name] = order
             if quote is not None:
                 self._why_placed[name] = quote.why
+            self._since_ns.setdefault(name, now_ns)
             self._heard_ns[name] = now_ns
             self._denials.pop(name, None)
             self.gone.discard(name)
@@ -248,6 +252,10 @@ class OwnOrders:
         """Return the open orders that a list lacks though there was no news of them since it was asked for."""
         return [name for name in self.standing if name not in listed and self._heard_ns[name] <= asked_ns]
 
+    def _own(self, order: VenueOrder, instrument: Instrument) -> OwnOrder | None:
+        terms, name = in_steps(order.price, order.leaves_qty, instrument), order.client_order_id
+        return None if terms is None else OwnOrder(name, order.side, *terms, self._since_ns[name])
+
     def _hear_late(self, order: VenueOrder, now_ns: int) -> Heard:
         name = order.client_order_id
         before_qty = self._ended[name]
@@ -258,17 +266,12 @@ class OwnOrders:
 
     def _end(self, order: VenueOrder, filled_of: dict[str, Decimal]) -> None:
         name = order.client_order_id
-        for those in (self.open, self._heard_ns, self._why_placed, self._why_left, self._denials):
+        for those in (self.open, self._since_ns, self._heard_ns, self._why_placed, self._why_left, self._denials):
             those.pop(name, None)
         self.gone.discard(name)
         filled_of[name] = order.filled_qty
         if len(self._ended) > ENDED_MAX:
             self._ended.popitem(last=False)
-
-
-def _own(order: VenueOrder, instrument: Instrument) -> OwnOrder | None:
-    terms = in_steps(order.price, order.leaves_qty, instrument)
-    return None if terms is None else OwnOrder(order.client_order_id, order.side, *terms)
 
 
 def in_steps(price: Decimal, qty: Decimal, instrument: Instrument) -> tuple[int, int] | None:

@@ -16,9 +16,16 @@ class Rule(StrEnum):
 
     # A quote is placed, or stands.
     WANTED = "WANTED"  # the strategy wants it, and nothing of ours stood for it
+    REFERENCE = "REFERENCE"  # a side of the book is empty: its last best price stands for it, maker.reference_s at most
     ADOPTED = "ADOPTED"  # the order was there before this run of the maker
     # An order is cancelled, and maybe another one placed for it.
     TOLERANCE = "TOLERANCE"  # the order was further from the wanted price than maker.requote_tolerance
+    CROSSING = "CROSSING"  # a quote that is wanted on the other side would trade with the order
+    AGE = "AGE"  # the order was older than maker.age_max_s
+    QUEUE = "QUEUE"  # a new order would stand so much further ahead in the queue as maker.queue_gain asks for
+    HANGING = (
+        "HANGING"  # the order was left hanging, and is now further from the mid than maker.hanging, or one of many
+    )
     TOP_UP = "TOP_UP"  # less was left of the order than the part maker.replace_below of the wanted quantity
     TOO_LARGE = "TOO_LARGE"  # the order was larger than wanted, by more than what may be missing
     SURPLUS = "SURPLUS"  # more orders on this side than wanted quotes; the others are closer
@@ -29,7 +36,7 @@ class Rule(StrEnum):
     NOT_WANTED = "NOT_WANTED"  # the strategy wants no quote on this side, and does not say why
     STRATEGY = "STRATEGY"  # the strategy wants no quote on this side, and says why in its own words
     OBSTACLE = "OBSTACLE"  # no quote of these settings can be an order at this venue; the text names the setting
-    NO_MID = "NO_MID"  # a side of the book is empty
+    NO_MID = "NO_MID"  # a side of the book is empty, or was for longer than maker.reference_s
     VENUE_BOUNDS = "VENUE_BOUNDS"  # the venue would take no quantity and price of the model's on this side
     HALTED = "HALTED"  # the kill switch is on
     STOPPING = "STOPPING"  # the maker stops
@@ -43,6 +50,10 @@ class Rule(StrEnum):
     NO_MEASURE = "NO_MEASURE"  # neither mid nor position was ever known: nothing can be held against limits
     # A side is not quoted though it is wanted; what stands there stays.
     NO_BOOK = "NO_BOOK"  # the book is not known yet
+    JUST_FILLED = "JUST_FILLED"  # the side was filled within the last maker.refill_pause_s
+    RUN_OVER = (
+        "RUN_OVER"  # maker.run_over_orders of the side were filled in a row, the last one within maker.run_over_s
+    )
     REFUSED = "REFUSED"  # the venue has refused a quote of this side, which pauses
     BREAKER = "BREAKER"  # the venue has refused this side for one reason again and again: it pauses for long
     RATE_LIMIT = "RATE_LIMIT"  # as many orders were sent as maker.limits.orders_in_10_s or orders_in_a_day

@@ -21,12 +21,18 @@ from trading.reasons import Reason, Rule, flaw_of_reason, reason_of
 
 
 class OwnOrder(NamedTuple):
-    """One of our orders in the book; `leaves_lots` is what is still open of it."""
+    """One of our orders in the book.
+
+    Attributes:
+        leaves_lots: what is still open of it.
+        since_ns: when it was first heard of, as `now_ns` of a step.
+    """
 
     client_order_id: str
     side: Side
     price_ticks: int
     leaves_lots: int
+    since_ns: int = 0
 
 
 class Fill(NamedTuple):

@@ -3,8 +3,9 @@
 from decimal import Decimal
 from typing import NamedTuple
 
-from trading.execution import Requoting
+from trading.keeping import Requoting
 from trading.limits import Limits
+from trading.refills import Refilling
 
 
 class Terms(NamedTuple):
@@ -19,6 +20,9 @@ class Terms(NamedTuple):
         arrival_ns: how long an order without an answer may still arrive.
         neutral_qty: see `trading.position`.
         limits: of what it may have in the book.
+        refilling: when a side that was filled gets no new order.
+        hanging: how far from the mid an order may be left after the other side was filled, as a fraction of it; 0: it
+            follows the quotes that are wanted, as every other.
     """
 
     requoting: Requoting
@@ -28,3 +32,5 @@ class Terms(NamedTuple):
     arrival_ns: int
     neutral_qty: Decimal | None = None
     limits: Limits = Limits()
+    refilling: Refilling = Refilling()
+    hanging: Decimal = Decimal(0)

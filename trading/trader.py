@@ -21,7 +21,7 @@ from market.limits import TRADES_KEPT_MAX
 from trading import news, notes
 from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, Place
 from trading.awaited import Awaited
-from trading.execution import plan
+from trading.execution import Execution
 from trading.guard import Guard
 from trading.order_rules import OrderRules
 from trading.others_book import OthersBook
@@ -76,6 +76,7 @@ class Trader:
         self._position = Position(instrument.base, terms.neutral_qty, terms.arrival_ns)
         self._guard = Guard(terms.limits, instrument, rules)
         # What waits, and for what.
+        self._execution = Execution(terms.requoting, terms.refilling, terms.hanging)
         self._failures = Backoff(2 * terms.interval_ns, FAILED_PAUSE_NS_MAX, jitter)
         self._leave_failures = Backoff(LEAVE_PAUSE_NS, LEAVE_PAUSE_NS_MAX)
         self._awaited = Awaited()
@@ -193,7 +194,7 @@ class Trader:
         own = self.orders.resting(self._instrument)
         self._guard.look(depth.mid_ticks_x2, self._position.held, self.orders.could_fill(self._instrument))
         wanted = self._guard.cut(self._ask_strategy(own, depth))
-        yield [*self._execute(wanted, own, depth.mid_ticks_x2), *([AskBalances()] if self._position.is_old else [])]
+        yield [*self._execute(wanted, own, depth), *([AskBalances()] if self._position.is_old else [])]
         yield from self._settle_missing()
         self._end_round(depth.mid_ticks_x2, wanted)
 
@@ -236,11 +237,9 @@ class Trader:
             raise ObstacleError(wanted.obstacle)
         return wanted
 
-    def _execute(self, wanted: Wanted, own: Sequence[OwnOrder], mid_ticks_x2: int | None) -> list[Action]:
-        requoting = self._terms.requoting
-        tolerance_ticks = int(requoting.tolerance * (mid_ticks_x2 or 0) / 2)
+    def _execute(self, wanted: Wanted, own: Sequence[OwnOrder], depth: Depth) -> list[Action]:
         why_none = dict.fromkeys(Side, NOT_WANTED) | wanted.why_idle
-        todo = plan(wanted.quotes, own, tolerance_ticks, requoting.replace_below, self._held(), why_none)
+        todo = self._execution.plan(self._now_ns, depth, wanted.quotes, own, self._held(), why_none)
         off_grid = self.orders.standing.keys() - {order.client_order_id for order in own}
         cancels = {**dict.fromkeys(sorted(off_grid), OFF_GRID), **self._guard.excess(own), **todo.cancels}
         places = self._guard.admit(todo.places, self.orders.count, self._now_ns)
@@ -253,6 +252,7 @@ class Trader:
         self._backoff.end()
         self.is_started |= not self._silence
         wakes = [] if wanted.wake_ns is None else [wanted.wake_ns]
+        wakes += self._execution.wakes_ns(self.orders.resting(self._instrument), self._now_ns)
         self._latest_ns = min([self._look_ns(), *self._guard.wakes_ns(self._now_ns), *wakes])
         unquoted = dict.fromkeys(Side, NOT_WANTED) | {quote.side: PENDING for quote in wanted.quotes} | self._held()
         self._tell_idle(mid_ticks_x2, unquoted, wanted.why_idle)
@@ -273,7 +273,8 @@ class Trader:
 
     def _held(self) -> dict[Side, Reason]:
         """Return why nothing may be placed on a side now."""
-        return self._guard.held(self._now_ns) | dict.fromkeys(self.orders.uncertain().values(), FATE_UNKNOWN)
+        waits = self._execution.held(self._now_ns) | self._guard.held(self._now_ns)
+        return waits | dict.fromkeys(self.orders.uncertain().values(), FATE_UNKNOWN)
 
     # --- what is said ---
 
@@ -344,6 +345,7 @@ class Trader:
     def _filled(self, order: VenueOrder, qty: Decimal) -> None:
         self._guard.filled(order, qty, self._now_ns)
         self._position.fill(order.side, qty, self._now_ns)
+        self._execution.fill(order, list(self.orders.standing.values()), self._now_ns)
         self._is_news = True
         if terms := in_steps(order.price, qty, self._instrument):
             self._fills.append(Fill(order.client_order_id, order.side, *terms))

@@ -18,7 +18,7 @@ from simulation.faults.nodes import PaperProcess
 from simulation.faults.told import Told
 from simulation.line import SimulatedLine
 from trading import news
-from trading.execution import Requoting
+from trading.keeping import Requoting
 from trading.order_rules import OrderRules
 from trading.own_orders import Left
 from trading.quoting import Quote

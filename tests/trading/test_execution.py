@@ -1,15 +1,18 @@
 """How little motion gets the book to hold what is wanted."""
 
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from itertools import permutations
 
 import pytest
 
 from market.codes import Side
+from market.depth import Depth
 from trading.execution import plan
+from trading.keeping import Keeping, Requoting
 from trading.quoting import Quote
 from trading.reasons import NO_MID
 from trading.strategy import OwnOrder
@@ -27,7 +30,9 @@ def planned(
     """Return what to cancel, each with the text of its reason, and what to place."""
     orders = [OwnOrder(name, each.side, each.price_ticks, each.qty_lots) for name, each in live.items()]
     why_none = dict.fromkeys(Side, NO_MID)
-    cancels, places = plan(wanted, orders, tolerance_ticks, Decimal(replace_below), held, why_none)
+    requoting = Requoting(Decimal(tolerance_ticks), Decimal(replace_below))
+    keeping = Keeping(requoting, 0, 2, Depth((), ()), wanted)  # of a mid of one tick
+    cancels, places = plan(wanted, orders, keeping, held, why_none)
     return {name: why.text for name, why in cancels.items()}, places
 
 
@@ -73,19 +78,23 @@ def test_size_does_not_matter_at_zero_nor_where_nothing_could_take_its_place() -
     assert list(planned((BID,), off, 23, "0.5", held={Side.BUY})[0]) == ["1"]
 
 
-def _can_stand(order: Quote, quote: Quote, tolerance_ticks: int, part: Decimal) -> bool:
+Standing = Callable[[Quote, Quote], bool]
+
+
+def _can_stand(order: Quote, quote: Quote, wanted: Sequence[Quote], tolerance_ticks: int, part: Decimal) -> bool:
+    signs = {Side.BUY: 1, Side.SELL: -1}
+    for other in wanted:
+        if other.side != order.side and signs[order.side] * (order.price_ticks - other.price_ticks) >= 0:
+            return False
     is_near = order.side == quote.side and abs(order.price_ticks - quote.price_ticks) <= tolerance_ticks
     return is_near and (not part or part * quote.qty_lots <= order.qty_lots <= (2 - part) * quote.qty_lots)
 
 
-def _most_that_can_stay(wanted: Sequence[Quote], live: Sequence[Quote], tolerance_ticks: int, part: Decimal) -> int:
+def _most_that_can_stay(wanted: Sequence[Quote], live: Sequence[Quote], can_stand: Standing) -> int:
     """Try every order in every place."""
     places: list[Quote | None] = [*wanted, *(None for _ in live)]
     return max(
-        sum(
-            quote is not None and _can_stand(order, quote, tolerance_ticks, part)
-            for order, quote in zip(live, chosen, strict=True)
-        )
+        sum(quote is not None and can_stand(order, quote) for order, quote in zip(live, chosen, strict=True))
         for chosen in permutations(places, len(live))
     )
 
@@ -95,16 +104,18 @@ def test_no_plan_with_fewer_actions_gets_there(seed: int) -> None:
     """Several quotes a side: each order that could stand for one and is cancelled is a place in the queue lost."""
     rng = random.Random(seed)
 
-    def some(count: int) -> list[Quote]:
-        return [Quote(rng.choice(list(Side)), rng.randint(1, 12), rng.randint(1, 6)) for _ in range(count)]
+    def some(bids: tuple[int, int], asks: tuple[int, int]) -> list[Quote]:
+        sides = rng.choices(list(Side), k=rng.randint(0, 4))
+        return [Quote(side, rng.randint(*(bids if side == Side.BUY else asks)), rng.randint(1, 6)) for side in sides]
 
-    wanted, live = some(rng.randint(0, 4)), some(rng.randint(0, 4))
+    wanted, live = some((1, 6), (7, 12)), some((1, 12), (1, 12))
     tolerance_ticks, part = rng.randint(0, 4), Decimal(rng.choice(["0", "0.5", "0.9"]))
     names = {str(number): quote for number, quote in enumerate(live)}
     cancels, places = planned(wanted, names, tolerance_ticks, str(part))
-    stay_count = _most_that_can_stay(wanted, live, tolerance_ticks, part)
+    can_stand = partial(_can_stand, wanted=wanted, tolerance_ticks=tolerance_ticks, part=part)
+    stay_count = _most_that_can_stay(wanted, live, can_stand)
     assert len(cancels) == len(live) - stay_count
     assert len(places) == len(wanted) - stay_count
     left = [quote for name, quote in names.items() if name not in cancels] + list(places)
     for quote in wanted:  # each is there, or something that can stand for it
-        assert any(_can_stand(order, quote, tolerance_ticks, part) for order in left)
+        assert any(can_stand(order, quote) for order in left)

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from market.codes import Side
+from market.depth import Depth, Level
 from trading.execution import plan
+from trading.keeping import Keeping, Requoting
 from trading.quoting import Quote
 from trading.reasons import NO_MID, SURPLUS, WANTED, Reason, Rule, flaw_of_reason, reason_of
 from trading.strategy import OwnOrder, Wanted, flaw_of
@@ -24,8 +26,13 @@ def test_every_action_of_a_plan_has_a_code(
     wanted: list[Quote], live: list[Quote], tolerance_ticks: int, part: str, held: set[Side]
 ) -> None:
     """A quote that takes the place of one that is cancelled has its code, unless the strategy has given another."""
-    orders = [OwnOrder(str(number), each.side, each.price_ticks, each.qty_lots) for number, each in enumerate(live)]
-    cancels, places = plan(wanted, orders, tolerance_ticks, Decimal(part), held, dict.fromkeys(Side, NO_MID))
+    orders = [
+        OwnOrder(str(number), each.side, each.price_ticks, each.qty_lots, number * 3)
+        for number, each in enumerate(live)
+    ]
+    requoting = Requoting(Decimal(tolerance_ticks), Decimal(part), Decimal("0.5"), 3, 6)
+    keeping = Keeping(requoting, 10, 2, Depth((Level(6, 5),), (Level(7, 5),)), wanted)
+    cancels, places = plan(wanted, orders, keeping, held, dict.fromkeys(Side, NO_MID))
     for why in (*cancels.values(), *(quote.why for quote in places)):
         assert not flaw_of_reason(why)
     sides = {order.client_order_id: order.side for order in orders}

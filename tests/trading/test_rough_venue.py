@@ -12,8 +12,8 @@ from tests.pairs import default_instruments
 from tests.trading.rough_venue import ARRIVAL_NS, RoughVenue
 from trading import notes
 from trading.actions import Place
-from trading.execution import Requoting
 from trading.guard import NO_LIMITS
+from trading.keeping import Requoting
 from trading.limits import Limits
 from trading.model_strategy import ModelStrategy
 from trading.models import model_named

@@ -13,7 +13,7 @@ from market.depth import Depth, Level
 from tests.pairs import default_instruments
 from trading import news, notes
 from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, Place
-from trading.execution import Requoting
+from trading.keeping import Requoting
 from trading.order_rules import OrderRules
 from trading.outbox import Outbox
 from trading.pauses import REFUSED_PAUSE_NS

@@ -18,7 +18,7 @@ from tests.paper.server import Server
 from tests.paper.test_admin import ask
 from tests.venues.lines import BTC, WAIT_S, Line, arm
 from trading import notes
-from trading.execution import Requoting
+from trading.keeping import Requoting
 from trading.order_rules import OrderRules
 from trading.quoting import Quote
 from trading.reasons import STOPPING
