@@ -65,6 +65,7 @@ def set_halted(
         outcome.missing.append(f"the halt cannot be changed in {kept.path} ({error.strerror}): {what}")
         if not is_halted:
             return outcome  # whoever heard of a resume would halt again
+    kept.read()
     of_engines = settings.plan.symbol_ids.items()
     engines = {engine: asked for engine, here in of_engines if (asked := symbols.keys() & here)}
     client = EngineClient.over(desk_wiring(settings), Source.OPERATOR, engines)
@@ -76,8 +77,7 @@ def set_halted(
     if is_halted and not all(answer.is_done for answer in answers.values()):
         outcome.missing.append(f"the halt is kept in {kept.path}, and holds when they are back")
     if awaits_maker and settings.symbol in symbols.values():
-        kept.read()
-        _await_maker(settings, outcome, kept.version, is_halted=is_halted)
+        _await_maker(settings, outcome, kept, is_halted=is_halted)
     return outcome
 
 
@@ -129,23 +129,38 @@ def _told(engine: str, answer: _Answer, symbol_id: int, is_halted: bool, is_canc
     return True, ("halted: no new orders, cancels go through" if is_halted else "resumed") + ended
 
 
-def _await_maker(settings: Settings, outcome: Outcome, version: str, *, is_halted: bool) -> None:
-    """Wait until the maker has pulled its quotes at its venue, or knows that it may quote again."""
+def _await_maker(settings: Settings, outcome: Outcome, kept: HaltedFile, *, is_halted: bool) -> None:
+    """Wait until the maker has pulled its quotes at its venue, or knows that it may quote again.
+
+    Args:
+        kept: as it was read after our change. Others may change it since: the maker's word on what it holds now counts.
+    """
+    ours = kept.version
+
+    def is_overruled() -> bool:
+        return (settings.symbol in kept.read()) is not is_halted and kept.version != ours
 
     def is_told_by(row: dict[str, Any]) -> bool:
         """Whether it says so of this halt: what it said of an earlier one may be the last that was heard of it."""
         figures = row["figures"]
-        is_same = bool(figures.get("halted")) == is_halted and figures.get("halt_version", "") == version
+        is_same = bool(figures.get("halted")) == is_halted and figures.get("halt_version", "") == kept.version
         return row["state"] == "ready" and is_same
 
+    def is_settled(row: dict[str, Any]) -> bool:
+        return is_overruled() or is_told_by(row)
+
     try:
-        row = None if desk_pid(settings.run_dir) is None else _maker_row(settings.run_dir, is_told_by)
+        row = None if desk_pid(settings.run_dir) is None else _maker_row(settings.run_dir, is_settled)
     except DeskError as error:
         outcome.missing.append(f"the maker could not be asked: {error}")
         return
     if row is None or (row["state"] == "stopped" and not row["why"]):  # one that was stopped has cancelled its quotes
         if is_halted and "maker" in lone_nodes(settings.run_dir):  # started by hand, perhaps beside a desk without one
             outcome.missing.append("the maker runs without a supervisor and cannot be asked: its log says `halted`")
+        return
+    if is_overruled():
+        what = "resumed" if is_halted else "halted"
+        outcome.missing.append(f"another command has {what} {settings.symbol} meanwhile")
         return
     is_told = is_told_by(row)
     if is_halted and is_told:

@@ -130,6 +130,34 @@ def test_a_maker_that_lives_and_has_read_this_halt_confirms_it(
     assert bool(outcome.missing) is not is_confirmed
 
 
+@pytest.mark.parametrize(
+    ("symbols", "is_other_halted", "is_confirmed"),
+    [(["ETHUSDT"], True, True), (["ETHUSDT"], False, True), (["BTCUSDT", "ETHUSDT"], False, False)],
+)
+def test_another_command_at_the_same_time_is_told_from_a_silent_maker(
+    settings: Settings,
+    asked: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    symbols: list[str],
+    is_other_halted: bool,
+    is_confirmed: bool,
+) -> None:
+    """Another pair's halt kept this one from being confirmed; of quotes after a resume it said that they would go."""
+    kept = HaltedFile(settings.run_dir, ())
+    others = [lambda: kept.change(symbols, is_halted=is_other_halted)]
+
+    def status(run_dir: Path) -> dict[str, Any]:
+        if others:
+            others.pop()()
+        figures = {"halted": "BTCUSDT" in kept.read(), "halt_version": kept.version}
+        return {"nodes": [{"node": "maker", "state": "ready", "why": "", "figures": figures}]}
+
+    monkeypatch.setattr(operator, "desk_status", status)
+    outcome = _halt(settings)
+    assert ("the maker has no quote at paper" in outcome.confirmed) is is_confirmed
+    assert outcome.missing == ([] if is_confirmed else ["another command has resumed BTCUSDT meanwhile"])
+
+
 @pytest.mark.parametrize("row", [None, {"state": "stopped", "figures": {}}], ids=["none", "stopped"])
 @pytest.mark.parametrize("pid", [1, None], ids=["desk", "no desk"])
 def test_a_maker_started_by_hand_is_named(
