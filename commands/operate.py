@@ -1,4 +1,4 @@
-"""The kill switch: `halt`, `resume`."""
+"""What a person does to a desk that runs: `halt`, `resume`, `flatten`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +24,41 @@ def halt(
 def resume(symbol: AnySymbol = None, run_dir: RunDir = None) -> None:
     """Take new orders again."""
     _set_halted(run_dir, symbol, is_halted=False, is_cancelling=False)
+
+
+@app.command(epilog="Example: python cli.py flatten BTCUSDT --band 0.002")
+def flatten(
+    symbol: Annotated[str | None, typer.Argument(help="The pair.", show_default="the desk's")] = None,
+    band: Annotated[
+        float, typer.Option(min=0.0001, max=0.05, help="How far from the mid an order may trade, as a fraction.")
+    ] = 0.005,
+    neutral: Annotated[
+        str | None,
+        typer.Option(help="How much of the base asset is no position.", show_default="as the maker has it"),
+    ] = None,
+    is_sure: Annotated[bool, typer.Option("--yes", help="Do not ask for the symbol.")] = False,
+    run_dir: RunDir = None,
+) -> None:
+    """End a position: stop the maker, cancel its orders, trade in slices; exit code 1 if it is not flat then."""
+    from decimal import Decimal
+
+    from commands.actions.flatten import flatten as flatten_position
+    from desk.client import DeskError
+    from market.instrument import parse_decimal, venue_spelling
+
+    settings = settings_of(run_dir, symbol=symbol)
+    try:
+        kept = None if neutral is None else parse_decimal(neutral)
+    except ValueError as error:
+        raise DeskError(f"--neutral: {error}") from None
+
+    def confirm() -> None:
+        name = settings.symbol
+        if not is_sure and venue_spelling(typer.prompt(f"Type {name} to go on", err=True)) != name:
+            raise DeskError(f"nothing was done: expected {name}")
+
+    quoted = settings_of(run_dir).symbol
+    flatten_position(settings, quoted, kept, Decimal(str(band)), confirm, lambda line: print(line, flush=True))
 
 
 def _set_halted(run_dir: Path | None, symbol: str | None, *, is_halted: bool, is_cancelling: bool) -> None:

@@ -46,6 +46,11 @@ class Position:
         self.is_old = True
 
     @property
+    def neutral_qty(self) -> Decimal | None:
+        """How much of the base asset is no position; None while that is not known."""
+        return self._neutral_qty
+
+    @property
     def qty(self) -> Decimal | None:
         """What there is of the base asset more than is neutral, negative if it is less; None while not known."""
         if self._held_qty is None or self._neutral_qty is None:

@@ -98,6 +98,11 @@ class Trader:
         return self._position.qty
 
     @property
+    def neutral(self) -> Decimal | None:
+        """How much of the base asset is no position; None while that is not known."""
+        return self._position.neutral_qty
+
+    @property
     def is_out(self) -> bool:
         """Whether surely no order of ours is anywhere since `leave`: no list that was asked for since then has one."""
         return bool(self.why_out) and self._is_clear and self.orders.is_none and not self._awaited

@@ -171,6 +171,7 @@ class Maker:
     def _round_is_over(self, looked: notes.Looked) -> None:
         trader = self._trader
         self._log.show(looked, trader.orders, trader.position)
+        self._node.show(neutral=None if trader.neutral is None else str(trader.neutral))
         if trader.is_started:
             self._node.ready()
         if trader.why_out == HALTED:

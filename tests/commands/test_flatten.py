@@ -1,0 +1,210 @@
+"""`flatten` at a venue whose answers are lost, late or old: each order counts once, and none is sent twice."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any, cast
+
+import pytest
+
+from commands.actions import flatten as action
+from commands.actions.flatten import Flattener, Neutral
+from desk.client import DeskError
+from desk.settings import Settings, load_settings
+from market.account import Balance, VenueOrder
+from market.codes import Side
+from market.depth import Depth, Level
+from market.instrument import Instrument
+from trading.order_rules import OrderRules
+from venues.binance_account import BinanceAccount
+from venues.venue import VenueRefusedError, VenueUnavailableError, VenueUnknownError
+
+RULES = OrderRules(qty_min=Decimal("0.00001"), notional_min=Decimal(5))
+
+
+class Account:
+    """One bitcoin is neutral; an IOC order is filled from a book of one price a side, in which there is enough.
+
+    Attributes:
+        entered: every order that has arrived, by its client order id.
+        replies: what becomes of the next orders: an error that is raised once it has arrived, or instead.
+        lags_after_order: how many answers tell the balances of before the last order.
+        deposit: what comes in with each order.
+        fee: of what is bought, in the base asset.
+    """
+
+    def __init__(self, held: str) -> None:
+        self.held = [Decimal(held)]
+        self.entered: dict[str, VenueOrder] = {}
+        self.sent: list[str] = []
+        self.replies: list[tuple[Exception | None, bool]] = []
+        self.lags_after_order = self.lags = 0
+        self.deposit = Decimal(0)
+        self.fee = Decimal(0)
+        self.has_book = True
+        self.others: list[VenueOrder] = []
+        self.is_findable = True
+
+    def depth(self, _: Instrument, __: int) -> Depth:
+        bids, asks = (Level(9_138_400, 10**9),), (Level(9_138_600, 10**9),)
+        return Depth(bids, asks) if self.has_book else Depth((Level(1, 1),), (Level(18_276_999, 1),))
+
+    def balances(self) -> Mapping[str, Balance]:
+        self.lags, is_old = max(0, self.lags - 1), self.lags > 0
+        return {"BTC": Balance(self.held[-2 if is_old else -1], Decimal(0))}
+
+    def open_orders(self, _: Instrument | None = None) -> Sequence[VenueOrder]:
+        return self.others
+
+    def cancel_in(self, _: str, order_id: str) -> VenueOrder | None:
+        (order,) = (each for each in self.others if each.order_id == order_id)
+        self.others.remove(order)
+        return replace(order, status="CANCELED")
+
+    def find_order(self, _: Instrument, client_order_id: str) -> VenueOrder | None:
+        if not self.is_findable:
+            raise VenueUnavailableError("it does not answer")
+        return self.entered.get(client_order_id)
+
+    def enter(self, pair: Instrument, side: Side, terms: Mapping[str, str], name: str) -> VenueOrder:
+        self.sent.append(name)
+        assert terms["timeInForce"] == "IOC"
+        error, has_arrived = self.replies.pop(0) if self.replies else (None, True)
+        price, qty = Decimal(terms["price"]), Decimal(terms["quantity"])
+        order = VenueOrder(str(len(self.sent)), name, pair.symbol, side, price, qty, qty, "FILLED", 5, qty * price)
+        if has_arrived:
+            self.entered[name] = order
+            self.held.append(self.held[-1] + (qty * (1 - self.fee) if side == Side.BUY else -qty))
+            self.held[-1] += self.deposit
+            self.lags = self.lags_after_order
+        if error is not None:
+            raise error
+        return order
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(action, "PAUSE_S", 0.001)
+    monkeypatch.setattr(action, "ARRIVAL_S_MAX", 0.1)
+    monkeypatch.setattr(action, "ANSWER_S_MAX", 0.3)
+
+
+@pytest.fixture
+def settings(tmp_path: Any) -> Settings:
+    return load_settings({"run_dir": tmp_path}).settings
+
+
+Run = Callable[[Account], list[str]]
+
+
+@pytest.fixture
+def run(settings: Settings) -> Run:
+    """Flatten one account, and return what was told."""
+
+    def flatten(account: Account) -> list[str]:
+        told: list[str] = []
+        neutral = Neutral(Decimal(1), "as was said")
+        venue = cast("BinanceAccount", account)
+        flattener = Flattener(settings, venue, RULES, neutral, Decimal("0.005"), told.append)
+        flattener.cancel_own()
+        flattener.run()
+        return told
+
+    return flatten
+
+
+@pytest.mark.parametrize("held", ["1.05", "0.95", "1", "1.00004"])
+def test_long_or_short_it_ends_flat(run: Run, held: str) -> None:
+    """Each order is within the slice; what no order can be is left, and told."""
+    account = Account(held)
+    told = run(account)
+    rest = Decimal("0.00004") if held == "1.00004" else Decimal(0)
+    assert account.held[-1] == 1 + rest
+    assert told[-1].startswith("BTCUSDT is flat")
+    assert ("0.00004 BTC is left" in told[-1]) == bool(rest)
+    assert all(order.qty * order.price <= 1_000 for order in account.entered.values())
+
+
+def test_fee_in_what_was_bought_is_bought_as_well(run: Run) -> None:
+    """A second round makes up for the first one's fee, if that is worth an order."""
+    account = Account("0.5")
+    account.fee = Decimal("0.001")
+    assert run(account)[-1].startswith("BTCUSDT is flat")
+    assert abs(account.held[-1] - 1) * 91_000 < 6
+
+
+@pytest.mark.parametrize("has_arrived", [True, False])
+def test_an_order_without_an_answer_is_asked_for_and_counts_once(run: Run, *, has_arrived: bool) -> None:
+    """Guards one that is entered again although it traded, and one that never arrived and is taken for traded."""
+    account = Account("1.005")
+    account.replies = [(VenueUnknownError("lost"), has_arrived)]
+    told = run(account)
+    assert account.held[-1] == 1
+    assert len(account.entered) == 1
+    assert len(account.sent) == (1 if has_arrived else 2)
+    assert any("has not arrived" in line for line in told) != has_arrived
+
+
+def test_nothing_more_is_sent_while_a_fate_is_unknown(run: Run) -> None:
+    """It ends, and names the order."""
+    account = Account("1.05")
+    account.replies, account.is_findable = [(VenueUnknownError("lost"), True)], False
+    with pytest.raises(DeskError, match=r"the fate of order flatten-\w+-1 is unknown \(it does not answer\)"):
+        run(account)
+    assert len(account.sent) == 1
+
+
+def test_an_order_that_has_not_left_may_be_sent_again(run: Run) -> None:
+    """It is another one, with a name of its own."""
+    account = Account("1.005")
+    account.replies = [(VenueUnavailableError("out of reach"), False)] * 3
+    run(account)
+    assert account.held[-1] == 1
+    assert len(set(account.sent)) == 4
+
+
+def test_old_balances_are_waited_for(run: Run) -> None:
+    """Guards a position that is sold twice, since the account still told of it."""
+    account = Account("1.005")
+    account.lags_after_order = 5
+    run(account)
+    assert account.held[-1] == 1
+    assert len(account.sent) == 1
+
+
+def test_balances_that_somebody_else_moves_end_it(run: Run) -> None:
+    """Nobody knows then what is to be traded."""
+    account = Account("1.005")
+    account.deposit = Decimal(3)
+    with pytest.raises(DeskError, match="the balances do not agree"):
+        run(account)
+    assert len(account.sent) == 1
+
+
+def test_nobody_within_the_band_ends_it(run: Run) -> None:
+    """No worse price is taken, nothing is sent, and what is left is said."""
+    account = Account("1.05")
+    account.has_book = False
+    with pytest.raises(DeskError, match=r"nobody trades at \$90,928.08 or better: 0.05 BTC is left"):
+        run(account)
+    assert account.sent == []
+
+
+def test_refusal_ends_it(run: Run) -> None:
+    """With the venue's words, after one order."""
+    account = Account("1.05")
+    account.replies = [(VenueRefusedError("paper: Market is closed. (-1013)"), False)]
+    with pytest.raises(VenueRefusedError, match="Market is closed"):
+        run(account)
+    assert len(account.sent) == 1
+
+
+def test_orders_of_others_end_it_before_anything_is_sent(run: Run) -> None:
+    """They could trade again, or with us; the maker's own are cancelled."""
+    account = Account("1.05")
+    one = Decimal(1)
+    account.others = [VenueOrder("7", "hand-1", "BTCUSDT", Side.BUY, one, one, Decimal(0), "NEW", 5)]
+    with pytest.raises(DeskError, match="1 order of this account by others than the maker: cancel them first"):
+        run(account)
+    assert account.sent == []
+    assert len(account.others) == 1
