@@ -180,9 +180,15 @@ def _quotes(maker: Mapping[str, Any], state: str) -> list[str]:
         return [f"{state}, it quotes nothing"]
     if failing:
         return [failing, "orders there stay as they are"]
-    sides = [f"{side} {_price(maker[side])}" if maker.get(side) else f"no {side}" for side in ("bid", "ask")]
+    sides = [_side(maker, side) for side in ("bid", "ask")]
     mid = f"mid {_price(maker['mid'])}" if maker["mid"] else "no mid: a side of the book is empty"
     return [sides[0], mid, sides[1]]
+
+
+def _side(maker: Mapping[str, Any], side: str) -> str:
+    """Return a quote, or that there is none, with the code of the rule that is so by."""
+    rule = maker.get(f"{side}_rule")
+    return f"{side} {_price(maker[side])}" if maker.get(side) else f"no {side}: {rule}" if rule else f"no {side}"
 
 
 def _gains(tracker: Mapping[str, Any]) -> list[str]:

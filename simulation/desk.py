@@ -3,7 +3,7 @@
 Nothing here reads a clock, sleeps, or waits for a socket: two runs of the same settings are the same to the last bit.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -51,21 +51,29 @@ class Told:
         counts: notes, by kind.
         declined: quotes that the exchange refused, by code and reason.
         idle: rounds in which a side was not quoted, by code and reason; one for each side.
+        rules: by what came of them (`quoted`, `ended`, `refused`, and in rounds of a side, `idle`), codes.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
     declined: Counter[str] = field(default_factory=Counter)
     idle: Counter[str] = field(default_factory=Counter)
+    rules: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
     def take(self, told: Sequence[notes.Note]) -> None:
         """Count each kind of note."""
         for note in told:
             self.counts[type(note).__name__] += 1
             match note:
+                case notes.Quoted():
+                    self.rules["quoted"][note.why.rule] += 1
+                case notes.Ended():
+                    self.rules["ended"][note.why.rule] += 1
                 case notes.Declined():
                     self.declined[str(note.why)] += 1
+                    self.rules["refused"][note.why.rule] += 1
                 case notes.Looked() if note.idle:
                     self.idle.update(map(str, note.idle.values()))
+                    self.rules["idle"].update(why.rule for why in note.idle.values())
 
     @property
     def why_unfilled(self) -> str | None:

@@ -147,6 +147,7 @@ def _run(stretch: Stretch, folder: Path, delays: Delays) -> JsonObject:
         "strategy": strategy_json(settings, strategy),
         "sha256": desk.digest.hexdigest(),
         "trader": desk.told.counts,
+        "rules": desk.told.rules,
         "market": _followed(desk, settings),
         "problems": problems_of(desk),
     }

@@ -105,6 +105,7 @@ def print_simulation(
             "seed": settings.flow.seed,
             "sha256": desk.digest.hexdigest(),
             "trader": desk.told.counts,
+            "rules": desk.told.rules,
             "problems": problems_of(desk),
         }
         print(dumps({"run": run, "day": document}))

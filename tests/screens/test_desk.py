@@ -190,8 +190,8 @@ def test_quotes_that_nobody_looks_after_are_no_quotes(known: dict[str, Any]) -> 
 
 def test_quotes_that_are_missing_are_said_to_be() -> None:
     """A side without a quote, and a book without a mid."""
-    text = "\n".join(printed(status_with("maker", figures={"bid": None, "mid": None}), 80, 24))
-    assert "no bid · no mid: a side of the book is empty · ask 91,566.84" in text
+    text = "\n".join(printed(status_with("maker", figures={"bid": None, "mid": None, "bid_rule": "NO_MID"}), 100, 24))
+    assert "no bid: NO_MID · no mid: a side of the book is empty · ask 91,566.84" in text
 
 
 def test_what_is_no_terminal_gets_all_of_it() -> None:

@@ -69,6 +69,15 @@ def test_trader_quotes_and_is_filled_and_no_money_is_made_or_lost(tmp_path: Path
     assert is_sound(document)
 
 
+def test_every_order_is_counted_by_the_code_of_its_rule(tmp_path: Path) -> None:
+    """What moved the quotes most is what a run is asked first."""
+    told = run_desk(tmp_path, 7, seconds=60).told
+    assert told.rules["quoted"].total() == told.counts["Quoted"]
+    assert told.rules["ended"].total() == told.counts["Ended"]
+    assert told.rules["quoted"]["TOLERANCE"] > 0
+    assert told.rules["quoted"]["TOLERANCE"] == told.rules["ended"]["TOLERANCE"]
+
+
 @dataclass
 class Limited:
     """A strategy that takes the best ask while it has less than its limit, and remembers its positions."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from itertools import count
+from typing import Protocol
 
 from market.account import Balance, VenueOrder
 from market.clock import NS_PER_MS, NS_PER_SECOND
@@ -18,10 +19,17 @@ from market.depth import Depth, Level
 from market.instrument import Instrument
 from trading import news
 from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, Place
-from trading.trader import Trader
+from trading.outbox import Outbox
 from venues.line_end import with_what_follows
 
 ARRIVAL_NS = 6 * NS_PER_SECOND
+
+
+class Stepping(Protocol):
+    """A trader, or who stands before one."""
+
+    def step(self, now_ns: int, said: Sequence[news.News]) -> Outbox:
+        """Make a step."""
 
 
 class RoughVenue:
@@ -33,6 +41,7 @@ class RoughVenue:
     Attributes:
         now_ns: the time.
         trouble: how often each thing goes wrong, 0 to 1.
+        whole: how often a fill takes all that is left of an order, 0 to 1.
         orders: all that ever arrived, by client order id, as they are.
         position: what was bought and not sold again.
         most_out: how far the position, with all that was open, could have been out at any time, by side.
@@ -42,6 +51,7 @@ class RoughVenue:
     def __init__(self, instrument: Instrument, seed: int, trouble: float, lag_ns: int = 0) -> None:
         self.now_ns = 10**18
         self.trouble = trouble
+        self.whole = 0.0
         self.orders: dict[str, VenueOrder] = {}
         self.most_open = 0
         self.position = Decimal(0)
@@ -66,7 +76,7 @@ class RoughVenue:
         """Return those that are open."""
         return [order for order in self.orders.values() if order.is_open]
 
-    def run(self, trader: Trader, until_ns: int) -> list[object]:
+    def run(self, trader: Stepping, until_ns: int) -> list[object]:
         """Let time go by; return what the trader notes."""
         told: list[object] = []
         while self.now_ns < until_ns:
@@ -119,7 +129,8 @@ class RoughVenue:
         self._mid_ticks += self._rng.choice([0, 0, 0, 5, -5, 4_000, -4_000])
         for order in self.open_orders():
             if self._rng.random() < 0.02:
-                lots = self._rng.randint(1, self._instrument.qty_to_lots(order.leaves_qty))
+                leaves_lots = self._instrument.qty_to_lots(order.leaves_qty)
+                lots = self._rng.randint(leaves_lots if self._rng.random() < self.whole else 1, leaves_lots)
                 filled_qty = order.filled_qty + self._instrument.lots_to_qty(lots)
                 status = "FILLED" if filled_qty == order.qty else "PARTIALLY_FILLED"
                 self._change(replace(order, filled_qty=filled_qty, status=status))
