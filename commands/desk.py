@@ -22,7 +22,7 @@ def up(
     flow: Annotated[
         str | None,
         typer.Option(
-            help="synthetic[:PRESET], of practice, calm, normal, busy, crash; replay:FILE; live[:URL]; none.",
+            help="synthetic[:PRESET], of practice, calm, normal, toxic, busy, crash; replay:FILE; live[:URL]; none.",
             show_default="synthetic:practice",
         ),
     ] = None,

@@ -228,7 +228,7 @@ class FlowSettings(Section):
     """The order flow that brings the paper market to life."""
 
     source: Literal["synthetic", "replay", "live", "none"] = "synthetic"
-    preset: Literal["practice", "calm", "normal", "busy", "crash"] = DEFAULT_PRESET
+    preset: Literal["practice", "calm", "normal", "toxic", "busy", "crash"] = DEFAULT_PRESET
     recordings: Annotated[tuple[Part, ...], Field(max_length=PARTS_MAX)] = ()
     url: str = PUBLIC_STREAMS
     toxicity: Annotated[float, Field(ge=0, le=1)] | None = None
@@ -310,6 +310,7 @@ class MakerSettings(Section):
     Attributes:
         limits: of what it may have in the book.
         strategy: a file with a strategy of one's own, instead of the model.
+        fee: what the venue takes of a fill of ours, for models that reckon with it; None: the paper exchange's.
         neutral: how much of the base asset is no position; None: what is held when the maker starts.
         parameters: its own, a table `[maker.parameters]`; as text, since only the file says which type each has.
     """
@@ -329,6 +330,7 @@ class MakerSettings(Section):
     volatility: Annotated[Decimal, Field(gt=0, le=Decimal("0.01"))] = Decimal("0.0001")
     horizon_s: Annotated[Decimal, Field(ge=1, le=86_400)] = Decimal(60)
     arrival_rate: Annotated[Decimal, Field(gt=0, le=10_000)] = Decimal("0.1")
+    fee: Fee | None = None
     half_life_s: Annotated[float, Field(ge=1, le=86_400)] = 300.0
     requote_tolerance: Annotated[Decimal, Field(ge=0, lt=Decimal("0.5"))] = Decimal("0.0003")
     replace_below: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal("0.5")

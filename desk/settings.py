@@ -114,6 +114,12 @@ class Settings(Section):
         """The pair that the desk trades."""
         return next(instrument for instrument in self.instruments if instrument.symbol == self.symbol)
 
+    @property
+    def maker_fee(self) -> Decimal:
+        """What the venue takes of a fill of the maker's, as a fraction."""
+        row = next(row for row in self.symbols if row.symbol == self.symbol)
+        return self.fees(row)[0] if self.maker.fee is None else self.maker.fee
+
     def fees(self, row: SymbolRow) -> tuple[Decimal, Decimal]:
         """Return the paper exchange's fees of maker and taker in a symbol."""
         maker, taker = self.paper.maker_fee, self.paper.taker_fee

@@ -45,11 +45,13 @@ def model_of(settings: Settings) -> Strategy:
 
 def quoting_model(settings: Settings) -> QuotingModel:
     """Return the model of the settings."""
-    return model_named(settings.maker.model, _parameters(settings))
+    return model_named(settings.maker.model, parameters_of(settings))
 
 
-def _parameters(settings: Settings) -> Parameters:
-    return Parameters(**{each.name: getattr(settings.maker, each.name) for each in fields(Parameters)})
+def parameters_of(settings: Settings) -> Parameters:
+    """Return the parameters of a model, with the fee as it is in force."""
+    values = {each.name: getattr(settings.maker, each.name) for each in fields(Parameters)}
+    return Parameters(**{**values, "fee": settings.maker_fee})
 
 
 def strategy_json(settings: Settings, strategy: Strategy) -> JsonObject:
@@ -58,7 +60,7 @@ def strategy_json(settings: Settings, strategy: Strategy) -> JsonObject:
     if isinstance(strategy, FileStrategy):
         told = {"file": str(strategy.path), "sha256": strategy.sha256}
         return {**told, "parameters": {name: str(value) for name, value in strategy.parameters.items()}}
-    in_force = {**asdict(_parameters(settings)), "half_life_s": maker.half_life_s, "reference_s": maker.reference_s}
+    in_force = {**asdict(parameters_of(settings)), "half_life_s": maker.half_life_s, "reference_s": maker.reference_s}
     return {"model": maker.model, "parameters": {name: str(value) for name, value in in_force.items()}}
 
 

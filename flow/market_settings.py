@@ -158,6 +158,7 @@ _PRESETS: Final[Mapping[str, tuple[Mapping[str, float], Mapping[str, Any]]]] = {
         {"news_per_min": 0.2, "toxicity": 0.15},
     ),
     "normal": ({}, {}),
+    "toxic": ({}, {"toxicity": 0.34}),  # of those who would act on what they know some have nothing to gain: 30 % do
     "busy": (
         {"takers_per_s": 2.5, "limits_per_s": 2.0, "value_bps": 1.8, "news_bps": 1.5},
         {"news_per_min": 3.0, "toxicity": 0.4},

@@ -60,6 +60,26 @@ class ArrivalCount:
         return Arrivals(exp(line.at_zero), -line.slope, total, line.r2)
 
 
+def weight_of(seen: Arrivals) -> float:
+    """Return how far arrivals that were seen are believed, from 0 to 1: the more, the more they are and fit the line.
+
+    It is 0 where `estimate` begins to tell of them, so that nothing jumps when it does, or does no more.
+    """
+    return max(0.0, 1 - ARRIVALS_MIN / seen.takers) * max(0.0, (seen.r2 - R2_MIN) / (1 - R2_MIN))
+
+
+def believed(seen: Arrivals | None, expected: Arrivals) -> Arrivals:
+    """Return what lies between the expected arrivals and those seen, rate and decay each by its logarithm."""
+    if seen is None:
+        return expected
+    weight = weight_of(seen)
+    rate, decay = (
+        of_seen**weight * of_expected ** (1 - weight)
+        for of_seen, of_expected in zip(seen[:2], expected[:2], strict=True)
+    )
+    return Arrivals(rate, decay, seen.takers, seen.r2)
+
+
 class Line(NamedTuple):
     """y = at_zero + slope x, and which part of the variance of y it explains."""
 

@@ -341,7 +341,10 @@ def test_a_recording_may_be_named_in_short(tmp_path: Path, monkeypatch: pytest.M
         ("storm", "flow.source: expected 'synthetic', 'replay', 'live' or 'none', was 'storm' (from command line)"),
         ("storm:x", "flow.source: expected 'synthetic', 'replay', 'live' or 'none', was 'storm:x' (from command line)"),
         ("none:x", "flow.source: expected 'synthetic', 'replay', 'live' or 'none', was 'none:x' (from command line)"),
-        ("synthetic:storm", "flow.preset: expected 'practice', 'calm', 'normal', 'busy' or 'crash', was 'storm' (from"),
+        (
+            "synthetic:storm",
+            "flow.preset: expected 'practice', 'calm', 'normal', 'toxic', 'busy' or 'crash', was 'storm' (from",
+        ),
         ("live:http://h", "flow.url: expected ws://HOST:PORT or wss://HOST, was 'http://h' (from command line)"),
         ("replay", "flow: expected recordings to replay, there are none (from command line)"),
         ("replay:x", "flow.recordings.0.0: expected a file, was 'x' (from command line)"),

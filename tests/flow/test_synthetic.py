@@ -366,7 +366,7 @@ def test_refuses_settings_that_make_no_market(changes: dict[str, Any], said: str
 
 def test_refuses_a_preset_that_is_none() -> None:
     """Guards the start."""
-    with pytest.raises(ValueError, match="no preset 'storm': expected practice, calm, normal, busy, crash"):
+    with pytest.raises(ValueError, match="no preset 'storm': expected practice, calm, normal, toxic, busy, crash"):
         settings_of("storm", "BTCUSDT")
 
 

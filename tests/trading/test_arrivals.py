@@ -7,10 +7,10 @@ import pytest
 
 from market.clock import NS_PER_SECOND
 from market.codes import Side
-from trading.arrivals import ARRIVALS_MIN, ArrivalCount, Line, fit
+from trading.arrivals import ARRIVALS_MIN, ArrivalCount, Line, believed, fit
 from trading.estimation import UNSEEN_S_MAX, Estimation
 from trading.news import MarketTrade
-from trading.quoting import Estimates
+from trading.quoting import Arrivals, Estimates
 
 MID = 1_000_000_000  # ticks
 
@@ -101,3 +101,13 @@ def test_seconds_that_pass_at_once_are_as_many_as_one_by_one() -> None:
     known, same = at_once.estimate(), singly.estimate()
     assert known is not None
     assert known == pytest.approx(same)
+
+
+def test_arrivals_seen_are_believed_the_more_the_more_they_are() -> None:
+    """Half at twice the least count on a perfect line: geometric means. A line half as good as it may be: a quarter."""
+    expected = Arrivals(0.1, 500.0, 0, 0)
+    assert believed(None, expected) == expected
+    half = believed(Arrivals(2.5, 20_000.0, 200, 1.0), expected)
+    assert half == pytest.approx((0.5, 3_162.2777, 200, 1.0))  # sqrt(0.1 x 2.5), sqrt(500 x 20,000)
+    quarter = believed(Arrivals(2.5, 20_000.0, 200, 0.75), expected)
+    assert quarter.decay == pytest.approx(500 * 40**0.25)

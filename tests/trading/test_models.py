@@ -90,6 +90,7 @@ def test_half_spread_follows_the_volatility(volatility: float | None, bid_ticks:
     assert quoted("volatility", PLAIN, market) == ([(bid_ticks, 1_094)], [(ask_ticks, 1_094)])
 
 
+MANY = 1e15  # takers seen: nothing is left of what was expected
 RISKY = replace(PLAIN, skew=Decimal("0.001"), arrival_rate=Decimal(2))
 
 
@@ -107,7 +108,7 @@ RISKY = replace(PLAIN, skew=Decimal("0.001"), arrival_rate=Decimal(2))
         (
             replace(RISKY, horizon_s=Decimal(100)),
             "0",
-            Estimates(0.0001, None, Arrivals(1.0, 100.0, 100, 1.0)),
+            Estimates(0.0001, None, Arrivals(1.0, 100.0, MANY, 1.0)),
             9_121_381,
             9_202_301,
         ),
@@ -132,13 +133,38 @@ def test_avellaneda_stoikov_as_worked_by_hand(
         # Twice the volatility: 0.001386294361 + 0.0001 is 13,582.50 ticks, and 0.001 lower, 9,138.5
         ("0.5", Estimates(0.0002), 9_115_778, 9_142_945),
         # Bids with A = 8: c2 = sqrt(1 / 16 x 4) = 0.5; 0.001386294361 + 0.000025 is 12,897.11 ticks.
-        ("0", Estimates(0.0001, Arrivals(8.0, 500.0, 100, 1.0)), 9_125_602, 9_151_626),
+        ("0", Estimates(0.0001, Arrivals(8.0, 500.0, MANY, 1.0)), 9_125_602, 9_151_626),
     ],
 )
 def test_glft_as_worked_by_hand(position: str, seen: Estimates, bid_ticks: int, ask_ticks: int) -> None:
     """A market of 91,385.00; the risk aversion is found from the skew."""
     market = MID._replace(position=Decimal(position) * FULL, seen=seen)
     assert quoted("glft", RISKY, market) == ([(bid_ticks, 1_094)], [(ask_ticks, 1_094)])
+
+
+@pytest.mark.parametrize(
+    ("name", "bid_ticks", "ask_ticks"),
+    [
+        # 17,118.3805 ticks without a fee, see above, and 0.001 is 9,138.5: 26,256.88
+        ("avellaneda-stoikov", 9_112_243, 9_164_757),
+        # 13,125.576 + 9,138.5 = 22,264.08
+        ("glft", 9_116_235, 9_160_765),
+        ("symmetric", 9_120_223, 9_156_777),
+    ],
+)
+def test_models_that_reckon_with_takers_quote_farther_by_the_fee(name: str, bid_ticks: int, ask_ticks: int) -> None:
+    """Guards a spread of 1 / k, less than a basis point, under a fee of ten: each fill of it lost money."""
+    parameters = replace(RISKY, horizon_s=Decimal(100), fee=Decimal("0.001"))
+    assert quoted(name, parameters, MID) == ([(bid_ticks, 1_094)], [(ask_ticks, 1_094)])
+
+
+@pytest.mark.parametrize("name", ["avellaneda-stoikov", "glft"])
+@pytest.mark.parametrize("seen", [Arrivals(3.0, 20_000.0, 100.001, 1.0), Arrivals(3.0, 20_000.0, 1e6, 0.50001)])
+def test_quotes_do_not_jump_when_arrivals_become_known(name: str, seen: Arrivals) -> None:
+    """Guards a half-spread that went from 20 bps to one half from one second to the next."""
+    spread = MODELS[name](replace(RISKY, horizon_s=Decimal(100)))
+    before, after = (spread.distances(Decimal("0.3"), Estimates(0.0001, side, side)) for side in (None, seen))
+    assert [float(distance) for distance in after] == pytest.approx([float(distance) for distance in before], rel=1e-3)
 
 
 @pytest.mark.parametrize("name", ["avellaneda-stoikov", "glft"])

@@ -30,6 +30,8 @@ class Parameters:
         horizon_s: how long a position is held against, rolling: the T - t of Avellaneda and Stoikov, always as long.
             With the lean given by `skew`, a longer one means less risk aversion, and a spread nearer to 1 / k.
         arrival_rate: A, takers per second and side that reach a quote at the centre, until that is known.
+        fee: fraction: what the venue takes of a fill. Models with arrivals quote farther by it; `half_spread` of
+            the others is a person's own, who knows it.
     """
 
     half_spread: Decimal
@@ -44,3 +46,4 @@ class Parameters:
     volatility: Decimal = Decimal("0.0001")
     horizon_s: Decimal = Decimal(60)
     arrival_rate: Decimal = Decimal("0.1")
+    fee: Decimal = Decimal(0)

@@ -4,6 +4,7 @@ from decimal import Decimal
 from math import exp, log1p, sqrt
 from typing import Final, NamedTuple, Protocol
 
+from trading.arrivals import believed
 from trading.models.parameters import Parameters
 from trading.quoting import Arrivals, Estimates
 
@@ -60,22 +61,30 @@ class AvellanedaStoikov:
     Prices are fractions of the mid, inventory q counts quotes of `notional`; so the risk aversion gamma is per quote
     and fraction of the mid. Nobody has a feeling for that: it is made of `skew`, so that at the reference volatility
     full inventory moves the quotes by just that. At twice the volatility they move by four times as much.
+
+    A fee f of each fill is not in the paper. What a quote at the distance d earns is d - f: with d - f for d and
+    A exp(-k f) for A the problem is the paper's, whose answer does not depend on A; so both quotes are farther by f.
     """
 
     def __init__(self, parameters: Parameters) -> None:
         self._full_quotes = float(parameters.inventory / parameters.notional)
         self._reference = float(parameters.volatility)
         self._horizon_s = float(parameters.horizon_s)
-        self._expected = _expected(parameters)
+        self._fee = float(parameters.fee)
+        self._expected = expected_arrivals(parameters)
         variance = self._reference**2 * self._horizon_s
         self._risk_aversion = float(parameters.skew) / (self._full_quotes * variance)
 
     def distances(self, inventory: Decimal, seen: Estimates) -> Distances:
-        """Return half of gamma s^2 T + (2 / gamma) ln(1 + gamma / k), k by side, and q gamma s^2 T to either side."""
+        """Return fee + half of gamma s^2 T + (2 / gamma) ln(1 + gamma / k), and q gamma s^2 T to either side.
+
+        k is that of the side.
+        """
         volatility = self._reference if seen.volatility is None else seen.volatility
         risk = self._risk_aversion * volatility**2 * self._horizon_s
         lean = float(inventory) * self._full_quotes * risk
-        bid, ask = (risk / 2 + _half_spread(self._risk_aversion, (of or self._expected).decay) for of in seen[1:])
+        decays = (believed(side, self._expected).decay for side in (seen.bid, seen.ask))
+        bid, ask = (self._fee + risk / 2 + _half_spread(self._risk_aversion, decay) for decay in decays)
         return Distances(Decimal(bid + lean), Decimal(ask - lean))
 
 
@@ -84,22 +93,24 @@ class Glft:
 
     With xi = gamma and a size of 1, in the units of `AvellanedaStoikov`, and as there gamma is made of `skew`: at the
     reference volatility and the expected arrivals full inventory moves the quotes by that. It moves them in proportion
-    to the volatility.
+    to the volatility. They are farther by the fee, as there; but A is left as it is: with A exp(-k f), where nearly
+    nobody reaches as far as the fee, one quote's worth of inventory would move them out of any market.
     """
 
     def __init__(self, parameters: Parameters) -> None:
         self._full_quotes = float(parameters.inventory / parameters.notional)
         self._reference = float(parameters.volatility)
-        self._expected = _expected(parameters)
+        self._fee = float(parameters.fee)
+        self._expected = expected_arrivals(parameters)
         lean = float(parameters.skew) / (self._full_quotes * self._reference)
         self._risk_aversion = _relative_aversion(lean, self._expected.rate) * self._expected.decay
 
     def distances(self, inventory: Decimal, seen: Estimates) -> Distances:
-        """Return c1 + s c2 / 2 + q s c2 for the bid, c1 + s c2 / 2 - q s c2 for the ask, c1 and c2 by side."""
+        """Return fee + c1 + s c2 / 2, and q s c2 more for the bid and less for the ask, c1 and c2 by side."""
         volatility = self._reference if seen.volatility is None else seen.volatility
         quotes = float(inventory) * self._full_quotes
         bid, ask = (
-            self._distance(side or self._expected, volatility, held)
+            self._distance(believed(side, self._expected), volatility, held)
             for side, held in ((seen.bid, quotes), (seen.ask, -quotes))
         )
         return Distances(Decimal(bid), Decimal(ask))
@@ -107,16 +118,16 @@ class Glft:
     def _distance(self, arrivals: Arrivals, volatility: float, quotes: float) -> float:
         c1 = _half_spread(self._risk_aversion, arrivals.decay)
         c2 = _lean(self._risk_aversion / arrivals.decay, arrivals.rate)
-        return c1 + (0.5 + quotes) * volatility * c2
+        return self._fee + c1 + (0.5 + quotes) * volatility * c2
+
+
+def expected_arrivals(parameters: Parameters) -> Arrivals:
+    """Return the arrivals that are assumed until they are known."""
+    return Arrivals(float(parameters.arrival_rate), 1 / float(parameters.half_spread), 0, 0)
 
 
 def _leaning(half_spread: Decimal, lean: Decimal) -> Distances:
     return Distances(half_spread + lean, half_spread - lean)
-
-
-def _expected(parameters: Parameters) -> Arrivals:
-    """Return the arrivals that are assumed until they are known."""
-    return Arrivals(float(parameters.arrival_rate), 1 / float(parameters.half_spread), 0, 0)
 
 
 def _half_spread(risk_aversion: float, decay: float) -> float:
