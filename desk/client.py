@@ -185,7 +185,7 @@ def require_node(run_dir: Path, *names: str) -> None:
 
     Raises:
         NoDeskError: if no desk runs there.
-        DeskError: if its desk runs no such node, or it was stopped.
+        DeskError: if its desk runs no such node, or it was stopped, or has yet to start: its port may not be known.
     """
     if desk_pid(run_dir) is None:
         running = lone_nodes(run_dir)
@@ -201,3 +201,5 @@ def require_node(run_dir: Path, *names: str) -> None:
         if rows[name]["state"] in ("stopped", "failed"):
             start = command_text(f"start {name}", run_dir)
             raise DeskError(f"{name} of the desk in {run_dir} is {rows[name]['state']}: {start}")
+        if rows[name]["state"] in ("waiting", "starting", "warming") and not rows[name]["endpoints"]:
+            raise DeskError(f"{name} of the desk in {run_dir} is {rows[name]['state']}: ask again when it is ready")

@@ -62,7 +62,9 @@ def record_market(settings: Settings, source: str, out: Path | None, extent: Ext
         path.parent.mkdir(parents=True, exist_ok=True)
         span_ns = round(extent.file_minutes * 60 * NS_PER_SECOND)
         with closing(RecordingFiles(path, span_ns, round(extent.file_mb * _MB))) as files:
-            return _Recording(settings.instrument, streams, files).run(extent.minutes)
+            recording = _Recording(settings.instrument, streams, files)
+            recording.run(extent.minutes)
+        return recording.summed_up()  # of what is written: the last seconds are when the files are closed
     except FileExistsError as error:
         raise DeskError(f"cannot record: there is {error.filename} already") from None
     except OSError as error:
@@ -127,7 +129,7 @@ class _Recording:
         self._line_count = 0
         self._told_problem = ""
 
-    def run(self, minutes: float | None) -> int:
+    def run(self, minutes: float | None) -> None:
         from rich.console import Console
 
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -150,6 +152,9 @@ class _Recording:
                 if self._recorder.last_problem != self._told_problem:
                     self._told_problem = self._recorder.last_problem
                     console.print(f"note: {self._told_problem}", soft_wrap=True)
+
+    def summed_up(self) -> int:
+        """Print what was recorded; return the exit code."""
         print(f"{self._figures()}: {', '.join(map(str, self._files.paths))}")
         if not self._recorder.has_book:
             print("error: no book was recorded; see the notes", file=sys.stderr)
@@ -175,7 +180,7 @@ class _Recording:
 
     def _figures(self) -> str:
         gaps = counted(self._recorder.counts[GAP], "gap")
-        return f"{counted(self._line_count, 'line')}, {self._files.size / _MB:,.1f} MB, {gaps}"
+        return f"{counted(self._line_count, 'line')}, {self._files.size:,} bytes, {gaps}"
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the handler's arguments
         self._stopping.set()

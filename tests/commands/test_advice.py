@@ -1,6 +1,7 @@
 """What commands advise: words that work as they stand, in the run directory that was asked about."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,6 +70,20 @@ def test_what_a_command_lacks_is_started_in_its_run_directory(
     with pytest.raises(VenueKeysError) as never:
         venue_keys(load_settings({"run_dir": Path(run_dir)}).settings)
     assert str(never.value).endswith(f" {run_dir}; start the desk with: python cli.py up{named}")
+
+
+@pytest.mark.parametrize("state", ["waiting", "starting", "warming"])
+def test_node_that_has_yet_to_start_is_told_from_one_that_comes_back(
+    monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    """Guards `record` beside an `up` with free ports: it was told that nobody listens at port 0."""
+    row: dict[str, Any] = {"node": "paper", "state": state, "endpoints": {}}
+    monkeypatch.setattr(client, "desk_pid", lambda _: 1)
+    monkeypatch.setattr(client, "desk_status", lambda _: {"nodes": [row]})
+    with pytest.raises(DeskError, match=f"^paper of the desk in run is {state}: ask again when it is ready$"):
+        require_node(Path("run"), "paper")
+    row["endpoints"] = {"http": "http://127.0.0.1:8084"}  # whoever asks waits, or tries again
+    require_node(Path("run"), "paper")
 
 
 def test_order_by_hand_first_wants_a_desk(tmp_path: Path) -> None:

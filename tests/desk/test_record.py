@@ -71,6 +71,14 @@ def test_recording_of_a_desk_is_whole_and_its_replay_is_the_market_again(desk: D
     assert market.exchange.engine.best(0)[::2] == (last.bid.price_ticks, last.ask.price_ticks)
 
 
+def test_end_tells_what_is_in_the_file(desk: Desk, tmp_path: Path) -> None:
+    """What is written when the file is closed was not counted: of a short recording nearly all."""
+    path = tmp_path / "own.gz"
+    told = desk.cli("record", "--minutes", "0.03", "--out", str(path)).stdout
+    assert f" lines, {path.stat().st_size:,} bytes, 0 gaps: {path}" in told
+    assert path.stat().st_size > 1_000
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_exchange_that_dies_leaves_a_mark_and_a_recorder_that_is_killed_a_whole_file(
