@@ -42,6 +42,7 @@ ROWS = {
     "stop": Row(("tracker",), ("tracker",)),
     "start": Row(("tracker",), ("tracker",)),
     "status": Row(),
+    "why": Row(),
     "logs": Row(down=1, kept=0),
     "orders": Row(needs=("paper",), kept=0),
     "trades": Row(needs=("paper",), kept=0),
@@ -55,6 +56,7 @@ ROWS = {
     "faults run": Row(None),  # as a process of its own, in test_fault_scenario
     "feed": Row(("--count", "1"), ("engine",)),
     "keys": Row(down=1, kept=0),
+    "flatten": Row(("--yes",), ("paper",)),
     "halt": Row(),
     "resume": Row(),
     "replay": Row(("--verify",), ("engine",), down=1, kept=1),
