@@ -41,11 +41,10 @@ USED_MAX: Final = 0.6  # of each of the exchange's limits
 _SETTINGS: Final[Mapping[str, Any]] = {
     "flow.opening_s": 2,
     "maker.half_spread": "0.0002",
-    "maker.neutral": "0",  # so that a position is all that is held
-    "maker.limits.exposure": "1000000",  # far from that
     "maker.notional": "100",  # of which the account has a hundred
     "maker.requote_tolerance": "0.00005",
 }
+_ALL_IS_POSITION: Final[Mapping[str, Any]] = {"maker.neutral": "0", "maker.limits.exposure": "1000000"}
 _ALL: Final = Span(1_000_000)
 
 
@@ -72,7 +71,7 @@ class SwitchedDesk(SimulatedDesk):
     """
 
     def __init__(self, folder: Path, seed: int, given: Mapping[str, Any] = _SETTINGS) -> None:
-        settings = load_settings({"run_dir": folder, "flow.seed": seed, **given}).settings
+        settings = load_settings({"run_dir": folder, "flow.seed": seed, **_ALL_IS_POSITION, **given}).settings
         self.filled: Counter[str] = Counter()
         self.place_count = 0
         self.calls: Counter[tuple[str, str]] = Counter()

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 
 from market.clock import NS_PER_MS, NS_PER_SECOND
+from market.codes import Side
 from tests.simulation.switched import LOOK_NS, OUT_NS_MAX, SwitchedDesk
 
 IS_LONG: Final = os.environ.get("SWITCHES") == "all"
@@ -23,6 +24,8 @@ FAULT_NS: Final = 20 * NS_PER_SECOND, 40 * NS_PER_SECOND
 KILLS: Final = 60 if IS_LONG else 6
 KILL_NS_MAX: Final = 4 * NS_PER_SECOND  # from one kill to the next order, and to the next kill
 CALM_NS_MAX: Final = 6 * NS_PER_SECOND  # before a fault
+QUIET_MINUTES: Final = 30 if IS_LONG else 5
+QUIET_COMMANDS_MAX: Final = 4  # a minute and side
 
 Switch = Mapping[str, Any]
 
@@ -150,6 +153,19 @@ def test_a_maker_that_is_killed_leaves_nothing_that_its_successor_does_not_know(
         desk.watch(LOOK_NS)
     desk.kill()
     desk.leave()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_in_a_quiet_market_few_commands_are_sent(tmp_path: Path, seed: int) -> None:
+    """A desk of the default settings whose market is calm moves its quotes when that must be, and no more often."""
+    print(f"seed {seed}")
+    desk = SwitchedDesk(tmp_path, seed, {"flow.preset": "calm"})
+    desk.come_back()
+    desk.calls.clear()
+    desk.watch(QUIET_MINUTES * 60 * NS_PER_SECOND)
+    sent = sum(count for (method, _), count in desk.calls.items() if method != "GET")
+    assert 0 < sent <= QUIET_COMMANDS_MAX * QUIET_MINUTES * len(Side)
+    assert desk.is_two_sided()
 
 
 def _begin(desk: SwitchedDesk, trouble: Trouble, dice: Random) -> None:
