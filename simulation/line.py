@@ -184,7 +184,10 @@ class SimulatedLine:
     def _on_failure(self, asked: _Asked, why: str) -> None:
         """Take it that there will be no reply."""
         method, _, _ = self._call_of(asked.action)
-        self._on_reply(asked, news_of_error(asked.action, lost_reply(method, why)))
+        said = news_of_error(asked.action, lost_reply(method, why))
+        if isinstance(said, news.Unknown):
+            said = said._replace(age_ns=self._heap.now_ns - asked.asked_ns)
+        self._on_reply(asked, said)
 
     def _on_order(self, order: VenueOrder) -> None:
         match self._asked and self._asked.action:

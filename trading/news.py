@@ -56,10 +56,14 @@ class Refused(NamedTuple):
 
 
 class Unknown(NamedTuple):
-    """The reply to an order was lost: it may have arrived, or arrive until its window closes."""
+    """The reply to an order was lost: it may have arrived, or arrive until its window closes.
+
+    `age_ns` is for how long it has been on its way, at least.
+    """
 
     client_order_id: str
     why: str
+    age_ns: int = 0
 
 
 class Found(NamedTuple):

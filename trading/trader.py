@@ -301,7 +301,7 @@ class Trader:
                 self._refused(said)
             case news.Unknown():
                 self._answered(Place, said.client_order_id)
-                if self.orders.lose(said.client_order_id, self._now_ns + self._terms.arrival_ns):
+                if self.orders.lose(said.client_order_id, self._now_ns + self._terms.arrival_ns - said.age_ns):
                     self._notes.append(notes.Lost(said.client_order_id, said.why))
             case news.Found():
                 self._found(said)

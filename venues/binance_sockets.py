@@ -26,7 +26,7 @@ from venues import binance_documents as documents
 from venues.binance_account import BinanceAccount
 from venues.ccxt_binance import ccxt
 from venues.ccxt_pro import binance
-from venues.venue import VenueError, VenueKeysError, VenueRefusedError
+from venues.venue import VenueError, VenueKeysError, VenueRefusedError, VenueUnknownError
 
 DEPTH_LEVELS: Final = 20
 
@@ -256,8 +256,13 @@ class BinanceSockets:
 
     async def _ask_once(self, method: str, ask: Callable[[], Awaitable[Any]]) -> Any:
         self._exchange.options["timeDifference"] = -self._account.ahead_ms
-        async with self._judged(method), asyncio.timeout(self._timeout_s):
-            return await ask()
+        left_ns = monotonic_ns()
+        try:
+            async with self._judged(method), asyncio.timeout(self._timeout_s):
+                return await ask()
+        except VenueUnknownError as error:
+            error.age_ns = monotonic_ns() - left_ns
+            raise
 
     # --- what ccxt hears ---
 

@@ -45,8 +45,8 @@ class TradingLine(Protocol):
 def news_of_error(action: Action, error: VenueError) -> news.News:
     """Return what a trader is told of an action that was not done."""
     match action, error:
-        case Place(name), VenueUnknownError():
-            return news.Unknown(name, str(error))
+        case Place(name), VenueUnknownError(age_ns=age_ns):
+            return news.Unknown(name, str(error), age_ns)
         case Place(name), VenueRefusedError(code=code) if not isinstance(error, VenueKeysError):
             return news.Refused(name, str(error), code)
         case _:

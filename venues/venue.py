@@ -46,7 +46,12 @@ class VenueKeysError(VenueRefusedError):
 
 
 class VenueUnknownError(VenueError):
-    """The reply was lost: whether it was done is unknown. Ask by client order id; never just send again."""
+    """The reply was lost: whether it was done is unknown. Ask by client order id; never just send again.
+
+    `age_ns` is for how long the call has been on its way, at least.
+    """
+
+    age_ns = 0
 
 
 class Venue(Protocol):

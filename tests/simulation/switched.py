@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from http import HTTPStatus
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +19,7 @@ from paper.access.accounts import FIRST_ACCOUNT
 from paper.errors import ExchangeError
 from paper.exchange.news import AccountNews, ExecutionType, OrderNews
 from paper.fault_events import StreamEvent, pass_on
-from paper.faults import Fault
+from paper.faults import Channel, Fault, FaultKind
 from paper.money.history import Span
 from paper.money.orders import Order
 from paper.units import UNITS_PER_ONE
@@ -30,11 +31,13 @@ from tests.simulation.test_desk import START_NS
 from trading import notes
 from trading.reasons import STOPPING
 from trading.trader import Trader
+from venues.binance_documents import retry_after_s
 
 LOOK_NS: Final = 20 * NS_PER_MS
 BACK_NS_MAX: Final = 10 * NS_PER_SECOND  # in which it quotes both sides after the end of a fault
 ON_ITS_WAY_NS_MAX: Final = NS_PER_SECOND  # a fill, and the balances with its fee
 OUT_NS_MAX: Final = 7 * NS_PER_SECOND  # in which a stop has taken all away, whatever is set
+BUSY: Final = HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.IM_A_TEAPOT
 USED_MAX: Final = 0.6  # of each of the exchange's limits
 
 # A market of its size, and a maker near enough to it to be filled every few seconds, and to move often.
@@ -76,6 +79,7 @@ class SwitchedDesk(SimulatedDesk):
         self.place_count = 0
         self.calls: Counter[tuple[str, str]] = Counter()
         self._busy_until_ns = 0  # by when the exchange has asked to be left alone
+        self._late_until_ns = 0  # by when all calls that a fault has met are answered
         self._of_before: set[str] = set()  # names of orders that the exchange has wiped out
         self._settings = settings
         self._kill_count = 0
@@ -100,10 +104,14 @@ class SwitchedDesk(SimulatedDesk):
         is_told = self.heap.now_ns < self._busy_until_ns and not self.trader.why_out
         assert not is_told, f"nobody asks who was told to wait: {method} {path}"
         self.calls[method, path] += 1
+        delays = self._faults.of_kind(FaultKind.DELAY)
+        delays_ms = [each.options["ms"] for each in delays if each.fits(method, path, Channel.SOCKET, FIRST_ACCOUNT)]
+        self._late_until_ns = max(self._late_until_ns, self.heap.now_ns + sum(delays_ms) * NS_PER_MS)
 
         def told(answer: Any) -> None:
-            if isinstance(answer, ExchangeError) and answer.retry_after_s:
-                self._busy_until_ns = self.heap.now_ns + answer.retry_after_s * NS_PER_SECOND
+            if isinstance(answer, ExchangeError) and answer.status in BUSY:
+                wait_s = retry_after_s(str(answer.retry_after_s or ""))
+                self._busy_until_ns = self.heap.now_ns + round(wait_s * NS_PER_SECOND)
             done(answer)
 
         self.exchange.calls.begin(method, path, asked, told)
@@ -181,8 +189,11 @@ class SwitchedDesk(SimulatedDesk):
         return {order.side for order in self.ours()} == set(Side)
 
     def come_back(self) -> None:
-        """Go on until both sides are quoted, as they must be in time, and all is as the exchange has it."""
-        until_ns = self.heap.now_ns + BACK_NS_MAX
+        """Go on until both sides are quoted, as they must be in time, and all is as the exchange has it.
+
+        A fault is over when what it has met is answered, and the exchange may be asked again.
+        """
+        until_ns = max(self.heap.now_ns, self._late_until_ns, self._busy_until_ns) + BACK_NS_MAX
         while not self.is_two_sided():
             assert self.heap.now_ns < until_ns, "both sides are quoted again in time"
             self.watch(LOOK_NS)

@@ -257,6 +257,23 @@ def test_order_that_was_given_up_and_is_listed_is_ours_again(one: Driven) -> Non
     assert Place not in _kinds(outbox)
 
 
+def test_order_can_arrive_for_as_long_after_it_was_sent_however_late_it_is_given_up(one: Driven) -> None:
+    """Its side had no quote for a timeout longer: the time was counted from the end of the wait for an answer."""
+    one.hear(BOOK)
+    one.hear(one.listed())
+    _, ask = (_order(action) for action in one.hear(HELD).actions)
+    sent_ns = one.now_ns
+    one.hear(news.OrderNews(ask), after_ns=ARRIVAL_NS - 1)
+    one.hear(news.Unknown("tb-1", "no answer in time", age_ns=one.now_ns - sent_ns))
+    settled: list[notes.Note] = []
+    for wait_ns in (0, 2, INTERVAL_NS):
+        one.hear(after_ns=wait_ns)
+        outbox = one.hear(news.Found("tb-1", None, one.now_ns), one.listed(ask))
+        settled += [note for note in outbox.notes if isinstance(note, notes.Settled)]
+    assert settled == [notes.Settled("tb-1", has_arrived=False)]
+    assert one.now_ns - sent_ns < ARRIVAL_NS + 2 * INTERVAL_NS
+
+
 def test_out_is_said_after_a_list_of_after_the_last_cancel_that_has_nothing_of_ours(one: Driven) -> None:
     """Orders stayed at the venue after `down` had said `stopped`: the list lagged that it went by."""
     bid, ask = one.quotes()

@@ -128,7 +128,9 @@ def test_an_order_of_which_nobody_tells_is_unknown_and_found(server: Server, lin
     deaf = server.call(lambda _: server.users._by_account.pop(ALICE))
     arm(server, "drop_reply", method="POST", channel="socket")
     line.act(bid("mine"), offer("other"), FindOrder("mine"))
-    assert line.hear(news.Unknown).client_order_id == "mine"
+    lost = line.hear(news.Unknown)
+    assert lost.client_order_id == "mine"
+    assert lost.age_ns >= 2_000 * NS_PER_MS, "it left when the wait for its answer began"
     assert line.hear(news.OrderNews).order.client_order_id == "other", "it does not end the batch"
     found = line.hear(news.Found).order
     assert found is not None
