@@ -103,6 +103,12 @@ class RoughVenue:
         for at_ns in range(self.now_ns, until_ns, 50 * NS_PER_MS):
             self._at(at_ns, self._market)
 
+    def fill_whole(self, side: Side) -> None:
+        """Let the open orders of a side trade wholly."""
+        for order in self.open_orders():
+            if order.side == side:
+                self._change(replace(order, filled_qty=order.qty, status="FILLED"))
+
     def take_back(self) -> Sequence[Action]:
         """Return what has not begun."""
         taken = [action for batch in self._batches for action in batch]

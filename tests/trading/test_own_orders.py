@@ -12,6 +12,7 @@ from market.account import VenueOrder
 from market.clock import NS_PER_SECOND
 from market.codes import Side
 from market.instrument import Instrument
+from tests.pairs import default_instruments
 from trading.own_orders import ENDED_MAX, OwnOrders
 from trading.quoting import Quote
 from trading.reasons import NOT_WANTED
@@ -152,6 +153,17 @@ def test_why_it_was_cancelled_is_kept_though_the_answer_was_lost() -> None:
     orders.hear(NEW, 0)
     orders.cancel(NAME, NOT_WANTED)
     assert orders.hear(CANCELED, 1).why_left == NOT_WANTED
+
+
+def test_order_is_as_old_as_the_first_word_of_it() -> None:
+    """News of a fill made it young again: one that is filled bit by bit would never grow too old."""
+    orders = OwnOrders(ARRIVAL_NS)
+    orders.send(NAME, QUOTE)
+    for now_ns in (5, 9):
+        orders.hear(NEW, now_ns)
+        assert [own.since_ns for own in orders.resting(default_instruments()[0])] == [5]
+    orders.hear(MORE, 12)
+    assert [own.since_ns for own in orders.resting(default_instruments()[0])] == [5]
 
 
 def test_what_has_ended_is_forgotten_at_last() -> None:

@@ -7,17 +7,21 @@ from itertools import count
 
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
+from market.depth import Depth, Level
 from tests.pairs import default_instruments
 from tests.trading.markets import symmetric
 from tests.trading.rough_venue import ARRIVAL_NS, RoughVenue
 from trading import news, notes
 from trading.actions import Cancel, Place
+from trading.execution import Execution
 from trading.keeping import Requoting
 from trading.model_strategy import ModelStrategy
 from trading.order_rules import OrderRules
 from trading.outbox import Outbox
+from trading.quoting import Quote
 from trading.reasons import Reason, flaw_of_reason
 from trading.refills import Refilling
+from trading.strategy import OwnOrder
 from trading.terms import Terms
 from trading.trader import Trader
 
@@ -42,10 +46,10 @@ class Watched:
         codes: how often each was given.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, terms: Terms = TERMS) -> None:
         strategy = ModelStrategy(symmetric(Decimal("0.0001"), Decimal(1_000)), 300, 2 * NS_PER_SECOND)
         ids = (f"{TERMS.prefix}{number}" for number in count(1))
-        self.trader = Trader(strategy, BTCUSDT, OrderRules(), TERMS, ids)
+        self.trader = Trader(strategy, BTCUSDT, OrderRules(), terms, ids)
         self.codes: Counter[str] = Counter()
 
     def step(self, now_ns: int, said: Sequence[news.News]) -> Outbox:
@@ -101,3 +105,35 @@ def test_each_action_has_a_code_none_crosses_our_own_and_both_sides_are_quoted_i
         "UNKNOWN",
     }
     assert rules <= codes.keys(), f"never struck: {rules - codes.keys()}"
+
+
+def test_order_that_grows_too_old_is_replaced_though_nothing_happens() -> None:
+    """The book stands still, and the list of our orders need not be asked for: only the clock says so."""
+    venue, watched = RoughVenue(BTCUSDT, 1, trouble=0.0), Watched(TERMS._replace(list_ns=60 * NS_PER_SECOND))
+    venue.live(venue.now_ns + NS_PER_SECOND // 10)
+    venue.run(watched, venue.now_ns + 17 * NS_PER_SECOND)
+    assert watched.codes["AGE"] == 3 * 2 * 2, "three times two sides: a cancel and a place"
+
+
+def test_side_that_waits_after_a_fill_is_quoted_when_the_wait_is_over() -> None:
+    """To the interval, though nothing happens."""
+    terms = TERMS._replace(list_ns=60 * NS_PER_SECOND, requoting=Requoting(Decimal("0.0003")), hanging=Decimal(0))
+    venue, watched = RoughVenue(BTCUSDT, 1, trouble=0.0), Watched(terms._replace(refilling=Refilling(NS_PER_SECOND)))
+    venue.live(venue.now_ns + NS_PER_SECOND // 10)
+    venue.run(watched, venue.now_ns + NS_PER_SECOND)
+    venue.fill_whole(Side.BUY)
+    venue.run(watched, venue.now_ns + NS_PER_SECOND - 300 * NS_PER_MS)
+    assert [order.side for order in venue.open_orders()] == [Side.SELL]
+    assert watched.codes["JUST_FILLED"] > 0
+    venue.run(watched, venue.now_ns + 600 * NS_PER_MS)
+    assert {order.side for order in venue.open_orders()} == set(Side)
+
+
+def test_tolerance_is_one_of_the_last_mid_while_there_is_none() -> None:
+    """With a side of the book gone, quotes around the last best price were cancelled for a tick."""
+    quote = Quote(Side.BUY, 99_000, 10)
+    execution = Execution(Requoting(Decimal("0.0001")), Refilling(), Decimal(0))
+    bids = (Level(99_999, 5),)
+    execution.plan(0, Depth(bids, (Level(100_001, 5),)), [quote], [], (), {})
+    order = OwnOrder("tb-1", Side.BUY, 98_990, 10)
+    assert execution.plan(1, Depth(bids, ()), [quote], [order], (), {}) == ({}, [])
