@@ -39,6 +39,7 @@ def test_no_side_waits_by_default() -> None:
         ([("1", Side.BUY, 0), ("2", Side.BUY, 1)], False),
         ([("1", Side.BUY, 0), ("1", Side.BUY, 1), ("2", Side.BUY, 2)], False),  # an order in two parts is one
         ([("1", Side.BUY, 0), ("2", Side.BUY, 1), ("9", Side.SELL, 1), ("3", Side.BUY, 2)], False),
+        ([("8", Side.SELL, 0), ("1", Side.BUY, 0), ("2", Side.BUY, 1), ("9", Side.SELL, 1), ("3", Side.BUY, 2)], False),
         ([("1", Side.BUY, 0), ("2", Side.BUY, 29), ("3", Side.BUY, 58)], True),
         ([("1", Side.BUY, 0), ("2", Side.BUY, 30), ("3", Side.BUY, 31)], False),  # the first one is another story
         ([(str(number), Side.BUY, number) for number in range(9)], True),

@@ -18,7 +18,7 @@ from trading.order_rules import OrderRules
 from trading.outbox import Outbox
 from trading.pauses import REFUSED_PAUSE_NS
 from trading.quoting import Quote
-from trading.reasons import DENIED, FATE_UNKNOWN, HALTED, OFF_GRID, STOPPING, Reason, Rule
+from trading.reasons import DENIED, FATE_UNKNOWN, HALTED, OFF_GRID, PENDING, STOPPING, Reason, Rule
 from trading.strategy import Inbox, ObstacleError, Wanted
 from trading.terms import Terms
 from trading.trader import Trader
@@ -317,6 +317,17 @@ def test_answer_that_is_lost_after_the_news_came_is_no_loss(one: Driven) -> None
     bid, ask = (_order(action) for action in one.hear(HELD).actions)
     told = one.hear(news.OrderNews(bid), news.Unknown("tb-1", "lost"), news.OrderNews(ask)).notes
     assert [type(note) for note in told] == [notes.Quoted, notes.Quoted, notes.Looked]
+
+
+def test_side_whose_quote_was_filled_as_it_came_is_pending(one: Driven) -> None:
+    """Nothing stands there, and a quote is wanted: that was told as if nothing were."""
+    one.hear(BOOK)
+    one.hear(one.listed())
+    bid, ask = (_order(action) for action in one.hear(HELD).actions)
+    filled = replace(bid, filled_qty=bid.qty, status="FILLED")
+    looked = one.hear(news.OrderNews(filled), news.OrderNews(ask)).notes[-1]
+    assert isinstance(looked, notes.Looked)
+    assert looked.idle == {Side.BUY: PENDING}
 
 
 def test_refused_side_is_quoted_again_when_its_pause_is_over(one: Driven) -> None:

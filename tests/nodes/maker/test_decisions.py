@@ -38,9 +38,14 @@ def test_place_cancel_and_idle_side_are_a_line_each(
     assert (cancel["price"], cancel["qty"]) == (Decimal("91202.23"), Decimal("0.01094"))
     assert cancel["numbers"] == {"off_ticks": 2_794, "tolerance_ticks": 2_742}
     assert cancel["client_order_id"].startswith("tb-mine-")
+    (bid,) = [order_id for order_id, order in venue.orders.items() if order.side == Side.BUY]
+    venue.fill(bid, Decimal("0.00094"))
+    quoting.cycle()
     venue.mid_ticks = None
     for _ in range(3):
         quoting.cycle()
+    left = [each["qty"] for each in last_decisions(run_dir, 4) if each["action"] == "cancel"]
+    assert left == [Decimal("0.00999"), Decimal("0.01093")]
     assert _told(run_dir)[count + 4 :] == [
         (action, side, "NO_MID") for action in ("cancel", "idle") for side in ("BUY", "SELL")
     ]
