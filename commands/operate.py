@@ -22,7 +22,8 @@ def halt(
 
 @app.command(epilog="Example: python cli.py resume")
 def resume(symbol: AnySymbol = None, run_dir: RunDir = None) -> None:
-    """Take new orders again."""
+    """Take new orders again; a maker that has withdrawn by itself quotes again."""
+    _resume_maker(run_dir, symbol)
     _set_halted(run_dir, symbol, is_halted=False, is_cancelling=False)
 
 
@@ -59,6 +60,16 @@ def flatten(
 
     quoted = settings_of(run_dir).symbol
     flatten_position(settings, quoted, kept, Decimal(str(band)), confirm, lambda line: print(line, flush=True))
+
+
+def _resume_maker(run_dir: Path | None, symbol: str | None) -> None:
+    from desk.client import known_symbol
+    from desk.resuming import resume_maker
+
+    settings = settings_of(run_dir)
+    if symbol is None or known_symbol(settings, symbol) == settings.symbol:
+        for line in resume_maker(settings):
+            print(line)
 
 
 def _set_halted(run_dir: Path | None, symbol: str | None, *, is_halted: bool, is_cancelling: bool) -> None:

@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from bus.wiring import BUS_PORTS
-from desk.safety_sections import LimitSettings
+from desk.safety_sections import LimitSettings, StageSettings
 from desk.section import Section
 from engine.capacity import ORDERS_MAX_LIMIT, PAGES_MAX, PAGES_MAX_LIMIT
 from flow.live_url import PUBLIC_STREAMS, rest_url
@@ -309,6 +309,7 @@ class MakerSettings(Section):
 
     Attributes:
         limits: of what it may have in the book.
+        stages: when and how far it withdraws.
         strategy: a file with a strategy of one's own, instead of the model.
         fee: what the venue takes of a fill of ours, for models that reckon with it; None: the paper exchange's.
         neutral: how much of the base asset is no position; None: what is held when the maker starts.
@@ -346,6 +347,7 @@ class MakerSettings(Section):
     neutral: Annotated[Decimal, Field(ge=0, le=1_000_000_000)] | None = None
     silence_s: Annotated[float, Field(ge=1, le=60)] = 4.0
     limits: LimitSettings = LimitSettings()
+    stages: StageSettings = StageSettings()
 
 
 class TrackerSettings(Section):

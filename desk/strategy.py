@@ -1,12 +1,14 @@
 """The strategy that the settings name, and the terms it trades on: on a desk, real or simulated, and in a backtest."""
 
 from dataclasses import asdict, fields
+from decimal import Decimal
 from typing import Final
 
 from desk.settings import Settings
 from desk.strategy_file import FileStrategy, StrategyError, load_strategy
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.exact_json import JsonObject
+from trading.escalation import Triggers
 from trading.keeping import Requoting
 from trading.limits import Limits
 from trading.model_strategy import ModelStrategy
@@ -21,6 +23,7 @@ from venues.venue import ARRIVAL_MS_MAX
 
 EXPOSURE_INVENTORIES: Final = 5
 ORDER_NOTIONALS: Final = 10
+LOSS_INVENTORIES: Final = Decimal("0.1")
 
 
 def strategy_of(settings: Settings) -> Strategy:
@@ -83,6 +86,7 @@ def terms_of(settings: Settings, prefix: str, list_ns: int) -> Terms:
         limits_of(settings),
         Refilling(_ns(maker.refill_pause_s), maker.run_over_orders, _ns(maker.run_over_s)),
         maker.hanging,
+        _triggers(settings),
     )
 
 
@@ -101,3 +105,9 @@ def limits_of(settings: Settings) -> Limits:
 
 def _ns(seconds: float) -> int:
     return round(seconds * NS_PER_SECOND)
+
+
+def _triggers(settings: Settings) -> Triggers:
+    maker, limits, stages = settings.maker, settings.maker.limits, settings.maker.stages
+    loss = LOSS_INVENTORIES * maker.inventory
+    return Triggers(limits.daily_loss or loss, limits.drawdown or loss, **dict(stages))

@@ -153,6 +153,9 @@ def _activity(status: Status, width: int) -> list[Text]:
     lines = [
         Text(line, "bold red") for line in wrap(_halt(status, halted) if halted else "", width, break_on_hyphens=False)
     ]
+    if withdrawn := figures.get("maker", {}).get("withdrawn"):
+        text = f"WITHDRAWN {withdrawn}; {_go_on(status)}"
+        lines += [Text(line, "bold red") for line in wrap(text, width, break_on_hyphens=False)]
     sections = [("maker", _quotes(figures.get("maker", {}), states.get("maker", "")))]
     if "trades" in tracker:
         sections.append(("today", [*_gains(tracker), counted(tracker["trades"], "trade")]))
@@ -166,10 +169,15 @@ def _activity(status: Status, width: int) -> list[Text]:
 
 
 def _halt(status: Status, symbols: Sequence[str]) -> str:
-    """Return what is halted, and what goes on with it from where the reader stands."""
+    """Return what is halted."""
+    return f"HALTED {', '.join(symbols)}: no new orders; {_go_on(status)}"
+
+
+def _go_on(status: Status) -> str:
+    """Return what takes a halt or a withdrawal back, from where the reader stands."""
     run_dir = status["run_dir"]
     named = "" if run_dir == str(Path("run").resolve()) else f" --run-dir {run_dir}"
-    return f"HALTED {', '.join(symbols)}: no new orders; go on with: python cli.py resume{named}"
+    return f"go on with: python cli.py resume{named}"
 
 
 def _quotes(maker: Mapping[str, Any], state: str) -> list[str]:

@@ -1,26 +1,33 @@
-"""What a trader may do of what its strategy wants: limits, how many orders may leave, and breakers.
+"""What a trader may do of what its strategy wants: limits, how many orders may leave, breakers, and stages.
 
 It remembers what it has told, so that a limit is told when it begins to bind, and not in each round.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
+from math import ceil, floor
 from typing import Final
 
 from market.account import VenueOrder
+from market.clock import NS_PER_SECOND
 from market.codes import Side
 from market.instrument import Instrument
+from market.limits import PRICE_TICKS_MAX
 from trading import notes
+from trading.escalation import NEVER, Escalation, Stage, Triggers
 from trading.limits import Checked, LimitCheck, Limits
 from trading.order_rules import OrderRules
+from trading.own_orders import OwnOrders
 from trading.pauses import Pauses
-from trading.position import Held
+from trading.position import Position
 from trading.quoting import Quote
 from trading.reasons import NO_MEASURE, RATE_LIMIT, Reason, Rule
 from trading.sending_rate import SendingRate
 from trading.strategy import OwnOrder, Wanted
 
 NO_LIMITS: Final = Limits()
+HOPE_NS: Final = 5 * NS_PER_SECOND  # from one look at the balances to the next, while a side is refused for long
 
 
 class Guard:
@@ -28,9 +35,14 @@ class Guard:
 
     Args:
         rules: the venue's bounds of an order.
+
+    Attributes:
+        escalation: how far it has withdrawn.
     """
 
-    def __init__(self, limits: Limits, instrument: Instrument, rules: OrderRules) -> None:
+    def __init__(self, limits: Limits, instrument: Instrument, rules: OrderRules, triggers: Triggers = NEVER) -> None:
+        self.escalation = Escalation(triggers, instrument)
+        self._widen_by = triggers.widen_by
         self._limits = limits
         self._instrument = instrument
         self._rules = rules
@@ -43,15 +55,29 @@ class Guard:
 
     # --- in each round ---
 
-    def look(self, mid_ticks_x2: int | None, held: Held | None, could_fill: Mapping[Side, Decimal]) -> None:
-        """Take what is so now: the others' mid, the position, and by side what our orders could still trade."""
+    def look(self, now_ns: int, mid_ticks_x2: int | None, position: Position, orders: OwnOrders) -> None:
+        """Take what is so now; `mid_ticks_x2` is that of the others' book, None without one."""
         self._mid_ticks_x2 = mid_ticks_x2 or self._mid_ticks_x2
         self._check = None
+        held = position.held
         if self._mid_ticks_x2 is not None and held is not None:
-            self._check = LimitCheck(self._limits, self._instrument, self._rules, self._mid_ticks_x2, held, could_fill)
+            self._check = LimitCheck(
+                self._limits,
+                self._instrument,
+                self._rules,
+                self._mid_ticks_x2,
+                held,
+                orders.could_fill(self._instrument),
+            )
+            self._look_at_account(now_ns, self._check, position)
 
     def cut(self, wanted: Wanted) -> Wanted:
         """Return of what is wanted what may be; a side of which nothing is left is idle for its limit."""
+        stage = self.escalation.stage
+        if stage >= Stage.CANCELS_ALL:
+            return Wanted((), wanted.wake_ns, dict.fromkeys(Side, self.escalation.why))
+        if stage >= Stage.WIDENS and self._mid_ticks_x2 is not None:
+            wanted = wanted._replace(quotes=widened(wanted.quotes, self._mid_ticks_x2, self._widen_by))
         if self._limits == NO_LIMITS:
             return wanted
         checked = self._check.cut(wanted.quotes) if self._check else Checked((), dict.fromkeys(Side, NO_MEASURE))
@@ -64,7 +90,9 @@ class Guard:
         return wanted._replace(quotes=checked.quotes, idle={**wanted.idle, **idle})
 
     def excess(self, own: Sequence[OwnOrder]) -> dict[str, Reason]:
-        """Return which open orders a position would go too far with, and why."""
+        """Return which open orders a position would go too far with, or all, and why."""
+        if self.escalation.stage >= Stage.CANCELS_ALL:
+            return {order.client_order_id: self.escalation.why for order in own}
         return self._check.excess(own) if self._check else {}
 
     def admit(self, places: Sequence[Quote], open_count: int, now_ns: int) -> Sequence[Quote]:
@@ -76,16 +104,19 @@ class Guard:
     def held(self, now_ns: int) -> dict[Side, Reason]:
         """Return why nothing may be placed on a side now."""
         held = self._pauses.reasons(now_ns)
-        return held if self._rate.room(now_ns) != 0 else held | dict.fromkeys(Side, RATE_LIMIT)
+        if self._rate.room(now_ns) == 0:
+            held |= dict.fromkeys(Side, RATE_LIMIT)
+        return held | dict.fromkeys(Side, self.escalation.why) if self.escalation.stage >= Stage.STOPS_NEW else held
 
     def wakes_ns(self, now_ns: int) -> list[int]:
         """Return when what is held now is no more."""
         wakes_ns = self._pauses.ends_ns(now_ns)
         return wakes_ns if self._rate.room(now_ns) != 0 else [*wakes_ns, self._rate.room_ns(now_ns)]
 
-    def is_hopeful(self, now_ns: int) -> bool:
-        """Whether it is worth to ask for the balances again and again: something is refused, perhaps for their sake."""
-        return self._pauses.is_broken(now_ns)
+    def is_to_ask(self, position: Position, now_ns: int) -> bool:
+        """Whether to ask for the balances: nothing sure is known, or a side is refused, perhaps for their sake."""
+        is_hopeful = self._pauses.is_broken(now_ns) and position.is_older_than(HOPE_NS, now_ns)
+        return is_hopeful or position.is_to_be_asked(now_ns)
 
     # --- what happens ---
 
@@ -123,3 +154,22 @@ class Guard:
         """Return what a person is to be told since the last call."""
         told, self._notes = self._notes, []
         return told
+
+    def _look_at_account(self, now_ns: int, check: LimitCheck, position: Position) -> None:
+        most, qty = check.position_max, position.qty or Decimal(0)
+        use = Decimal(0) if most is None else abs(qty) / most
+        neutral_qty = position.neutral_qty or Decimal(0)
+        if self.escalation.look(now_ns, check.mid, position.balances, neutral_qty, use) is not None:
+            self._notes.append(notes.Withdrew(self.escalation.stage, self.escalation.why))
+
+
+def widened(quotes: Sequence[Quote], mid_ticks_x2: int, times: Decimal) -> list[Quote]:
+    """Return quotes as many times as far from the mid, rounded away from it; without those that have no price there."""
+    moved: list[Quote] = []
+    for quote in quotes:
+        off_x2 = times * abs(2 * quote.price_ticks - mid_ticks_x2)
+        is_bid = quote.side == Side.BUY
+        price_ticks = floor((mid_ticks_x2 - off_x2) / 2) if is_bid else ceil((mid_ticks_x2 + off_x2) / 2)
+        if 0 < price_ticks <= PRICE_TICKS_MAX:
+            moved.append(replace(quote, price_ticks=price_ticks))
+    return moved

@@ -60,6 +60,9 @@ class LimitCheck:
         mid_ticks_x2: of the others' book.
         held: the position.
         could_fill: by side, what all our orders could still trade, base asset.
+
+    Attributes:
+        mid: the same, quote per base.
     """
 
     def __init__(
@@ -74,7 +77,7 @@ class LimitCheck:
         self._limits = limits
         self._instrument = instrument
         self._rules = rules
-        self._mid = mid_ticks_x2 * instrument.tick_size / 2
+        self.mid = mid_ticks_x2 * instrument.tick_size / 2
         self._held = held
         self._could_fill = could_fill
 
@@ -82,7 +85,7 @@ class LimitCheck:
     def position_max(self) -> Decimal | None:
         """The tighter one of the limits of a position, base asset."""
         limits = self._limits
-        both = [limits.position, None if limits.exposure is None else limits.exposure / self._mid]
+        both = [limits.position, None if limits.exposure is None else limits.exposure / self.mid]
         return min((each for each in both if each is not None), default=None)
 
     def cut(self, wanted: Sequence[Quote]) -> Checked:
@@ -146,7 +149,7 @@ class LimitCheck:
         return leaving
 
     def _distance(self, quote: Quote) -> Decimal:
-        return abs(quote.price_ticks * self._instrument.tick_size - self._mid)
+        return abs(quote.price_ticks * self._instrument.tick_size - self.mid)
 
     def _room_lots(self, side: Side, taken: Decimal) -> int | None:
         most = self.position_max
@@ -155,7 +158,7 @@ class LimitCheck:
     def _out_of_place(self, quote: Quote, count: int) -> Reason | None:
         """Return why a quote may not be at all, however small."""
         band, most = self._limits.band, self._limits.open_orders
-        if band is not None and (off := self._distance(quote) / self._mid) > band:
+        if band is not None and (off := self._distance(quote) / self.mid) > band:
             text = f"it is {off:.4f} of the mid from it, at most {format_decimal(band)}"
             return Reason(Rule.BAND_LIMIT, text, {"off": off, "off_max": band})
         if most is not None and count >= most:
@@ -182,7 +185,7 @@ class LimitCheck:
         limits, signed = self._limits, out if side == Side.BUY else -out
         is_by_value = limits.position is None or self.position_max != limits.position
         if is_by_value and (most := limits.exposure) is not None:
-            value = signed * self._mid
+            value = signed * self.mid
             text = f"the position could be worth {self._money(value)}, at most {self._money(most)}"
             return Reason(Rule.EXPOSURE_LIMIT, text, {"exposure": value, "exposure_max": most})
         most = limits.position or Decimal(0)

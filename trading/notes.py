@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from market.account import VenueOrder
 from market.codes import Side
+from trading.escalation import Stage
 from trading.quoting import Quote
 from trading.reasons import Reason
 
@@ -62,6 +63,13 @@ class Broken(NamedTuple):
     wait_ns: int
 
 
+class Withdrew(NamedTuple):
+    """Too much is lost, or held: a stage is reached, which only a person takes back."""
+
+    stage: Stage
+    why: Reason
+
+
 class Lost(NamedTuple):
     """An order has no answer: its fate is unknown."""
 
@@ -90,4 +98,4 @@ class Looked(NamedTuple):
     idle: Mapping[Side, Reason]
 
 
-Note = Quoted | Filled | Ended | Forgotten | Declined | Limited | Broken | Lost | Settled | Paused | Looked
+Note = Quoted | Filled | Ended | Forgotten | Declined | Limited | Broken | Withdrew | Lost | Settled | Paused | Looked

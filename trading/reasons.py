@@ -49,6 +49,7 @@ class Rule(StrEnum):
     OPEN_ORDERS_LIMIT = "OPEN_ORDERS_LIMIT"  # more quotes are wanted than maker.limits.open_orders
     NO_MEASURE = "NO_MEASURE"  # neither mid nor position was ever known: nothing can be held against limits
     # A side is not quoted though it is wanted; what stands there stays.
+    WITHDRAWN = "WITHDRAWN"  # too much is lost, or held: a stage was reached, until a person resumes
     NO_BOOK = "NO_BOOK"  # the book is not known yet
     JUST_FILLED = "JUST_FILLED"  # the side was filled within the last maker.refill_pause_s
     RUN_OVER = (

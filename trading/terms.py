@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import NamedTuple
 
+from trading.escalation import NEVER, Triggers
 from trading.keeping import Requoting
 from trading.limits import Limits
 from trading.refills import Refilling
@@ -23,6 +24,7 @@ class Terms(NamedTuple):
         refilling: when a side that was filled gets no new order.
         hanging: how far from the mid an order may be left after the other side was filled, as a fraction of it; 0: it
             follows the quotes that are wanted, as every other.
+        triggers: of its withdrawal.
     """
 
     requoting: Requoting
@@ -34,3 +36,4 @@ class Terms(NamedTuple):
     limits: Limits = Limits()
     refilling: Refilling = Refilling()
     hanging: Decimal = Decimal(0)
+    triggers: Triggers = NEVER

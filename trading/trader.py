@@ -32,10 +32,10 @@ from trading.reasons import DENIED, FATE_UNKNOWN, NO_BOOK, NOT_WANTED, OFF_GRID,
 from trading.strategy import Fill, Inbox, ObstacleError, OwnOrder, Strategy, Wanted
 from trading.terms import Terms
 
-HOPE_NS: Final = 5 * NS_PER_SECOND  # from one look at the balances to the next, while a side is refused for long
 FAILED_PAUSE_NS_MAX: Final = 5 * NS_PER_SECOND
 LEAVE_PAUSE_NS: Final = NS_PER_SECOND // 20  # after a failure while our orders are to go
 LEAVE_PAUSE_NS_MAX: Final = NS_PER_SECOND // 2
+_Reasons = Mapping[Side, Reason]
 
 
 class Trader:
@@ -47,6 +47,7 @@ class Trader:
 
     Attributes:
         orders: our own.
+        guard: what it may do of what is wanted.
         why_out: why nothing may be in the book, None if quotes may: a halt, or the end.
         is_started: whether a round has ended well.
     """
@@ -74,7 +75,7 @@ class Trader:
         self._trades: deque[news.MarketTrade] = deque(maxlen=TRADES_KEPT_MAX)
         self._fills: deque[Fill] = deque(maxlen=TRADES_KEPT_MAX)
         self._position = Position(instrument.base, terms.neutral_qty, terms.arrival_ns)
-        self._guard = Guard(terms.limits, instrument, rules)
+        self.guard = Guard(terms.limits, instrument, rules, terms.triggers)
         # What waits, and for what.
         self._execution = Execution(terms.requoting, terms.refilling, terms.hanging)
         self._failures = Backoff(2 * terms.interval_ns, FAILED_PAUSE_NS_MAX, jitter)
@@ -143,12 +144,12 @@ class Trader:
             self._awaited.add(action)
             if isinstance(action, Place):
                 self.orders.send(action.client_order_id, action.quote)
-                self._guard.sent(action.client_order_id, now_ns)
+                self.guard.sent(action.client_order_id, now_ns)
             elif isinstance(action, Cancel):
                 self.orders.cancel(action.client_order_id, action.why)
             elif isinstance(action, AskBalances):
                 self._position.ask(now_ns)
-        told, self._notes = [*self._notes, *self._guard.take_notes()], []
+        told, self._notes = [*self._notes, *self.guard.take_notes()], []
         if self._awaited:
             return Outbox(actions, None, told)
         market_ns = max(now_ns, self._backoff.until_ns, self._soonest_ns)
@@ -189,16 +190,15 @@ class Trader:
         is_old = self._listed_ns is None or self._now_ns - self._listed_ns >= self._terms.list_ns
         if is_old or self.orders.uncertain():
             yield from self._look()
-        is_hopeful = self._guard.is_hopeful(self._now_ns) and self._position.is_older_than(HOPE_NS, self._now_ns)
-        if is_hopeful or self._position.is_to_be_asked(self._now_ns):
+        if self.guard.is_to_ask(self._position, self._now_ns):
             yield [AskBalances()]
         if (depth := self._book.settle()) is None:  # the first news of it begins a round
             self._tell_idle(None, dict.fromkeys(Side, NO_BOOK), {})
             self._is_news, self._latest_ns, self._soonest_ns = False, self._soonest_ns, self._now_ns
             return
         own = self.orders.resting(self._instrument)
-        self._guard.look(depth.mid_ticks_x2, self._position.held, self.orders.could_fill(self._instrument))
-        wanted = self._guard.cut(self._ask_strategy(own, depth))
+        self.guard.look(self._now_ns, depth.mid_ticks_x2, self._position, self.orders)
+        wanted = self.guard.cut(self._ask_strategy(own, depth))
         yield [*self._execute(wanted, own, depth), *([AskBalances()] if self._position.is_old else [])]
         yield from self._settle_missing()
         self._end_round(depth.mid_ticks_x2, wanted)
@@ -246,8 +246,8 @@ class Trader:
         why_none = dict.fromkeys(Side, NOT_WANTED) | wanted.why_idle
         todo = self._execution.plan(self._now_ns, depth, wanted.quotes, own, self._held(), why_none)
         off_grid = self.orders.standing.keys() - {order.client_order_id for order in own}
-        cancels = {**dict.fromkeys(sorted(off_grid), OFF_GRID), **self._guard.excess(own), **todo.cancels}
-        places = self._guard.admit(todo.places, self.orders.count, self._now_ns)
+        cancels = {**dict.fromkeys(sorted(off_grid), OFF_GRID), **self.guard.excess(own), **todo.cancels}
+        places = self.guard.admit(todo.places, self.orders.count, self._now_ns)
         return [
             *(Cancel(name, self.orders.open[name].order_id, why) for name, why in cancels.items()),
             *(Place.of(next(self._client_order_ids), quote) for quote in places),
@@ -258,13 +258,11 @@ class Trader:
         self.is_started |= not self._silence
         wakes = [] if wanted.wake_ns is None else [wanted.wake_ns]
         wakes += self._execution.wakes_ns(self.orders.resting(self._instrument), self._now_ns)
-        self._latest_ns = min([self._look_ns(), *self._guard.wakes_ns(self._now_ns), *wakes])
+        self._latest_ns = min([self._look_ns(), *self.guard.wakes_ns(self._now_ns), *wakes])
         unquoted = dict.fromkeys(Side, NOT_WANTED) | {quote.side: PENDING for quote in wanted.quotes} | self._held()
         self._tell_idle(mid_ticks_x2, unquoted, wanted.why_idle)
 
-    def _tell_idle(
-        self, mid_ticks_x2: int | None, unquoted: dict[Side, Reason], unwanted: Mapping[Side, Reason]
-    ) -> None:
+    def _tell_idle(self, mid_ticks_x2: int | None, unquoted: _Reasons, unwanted: _Reasons) -> None:
         """Tell why sides are idle: those where nothing of ours stands, and those that the strategy does not want."""
         standing = {order.side for order in self.orders.standing.values()}
         idle = {side: why for side, why in unquoted.items() if side not in standing}
@@ -278,7 +276,7 @@ class Trader:
 
     def _held(self) -> dict[Side, Reason]:
         """Return why nothing may be placed on a side now."""
-        waits = self._execution.held(self._now_ns) | self._guard.held(self._now_ns)
+        waits = self._execution.held(self._now_ns) | self.guard.held(self._now_ns)
         return waits | dict.fromkeys(self.orders.uncertain().values(), FATE_UNKNOWN)
 
     # --- what is said ---
@@ -309,7 +307,7 @@ class Trader:
                 self._listed(said)
             case news.Balances():
                 self._answered(AskBalances)
-                self._guard.balances(self._now_ns, is_news=self._position.hear(said.balances))
+                self.guard.balances(self._now_ns, is_news=self._position.hear(said.balances))
             case news.Failed():
                 self._failed(said)
             case news.Silent():
@@ -335,7 +333,7 @@ class Trader:
         if name not in self.orders.open:
             self._answered(Cancel, name)
         if heard.was_sent:
-            self._guard.taken(order.side)
+            self.guard.taken(order.side)
             self._notes.append(notes.Quoted(heard.order, heard.why_placed))
         if heard.was_unknown:
             self._notes.append(notes.Settled(name, has_arrived=True))
@@ -348,7 +346,7 @@ class Trader:
                 self._notes.append(notes.Ended(heard.order, why, is_by_us=heard.why_left is not None))
 
     def _filled(self, order: VenueOrder, qty: Decimal) -> None:
-        self._guard.filled(order, qty, self._now_ns)
+        self.guard.filled(order, qty, self._now_ns)
         self._position.fill(order.side, qty, self._now_ns)
         self._execution.fill(order, list(self.orders.standing.values()), self._now_ns)
         self._is_news = True
@@ -359,7 +357,7 @@ class Trader:
     def _refused(self, said: news.Refused) -> None:
         self._answered(Place, said.client_order_id)
         if (quote := self.orders.drop(said.client_order_id)) is not None:
-            wait_ns = self._guard.refused(quote.side, said.why, self._now_ns)
+            wait_ns = self.guard.refused(quote.side, said.why, self._now_ns)
             why = Reason(Rule.REFUSED, said.why, {"code": said.code})
             self._notes.append(notes.Declined(quote, why, wait_ns))
 
@@ -397,6 +395,6 @@ class Trader:
             self._awaited.undo(action)
             if isinstance(action, Place):
                 self.orders.drop(action.client_order_id)
-                self._guard.not_sent(action.client_order_id, self._now_ns)
+                self.guard.not_sent(action.client_order_id, self._now_ns)
             elif isinstance(action, AskBalances):
                 self._position.is_old = True

@@ -120,6 +120,7 @@ class SentOrders:
 
     Attributes:
         prefix: with which the ids of all our orders start.
+        account: the `account_name` of a `BinanceAccount`.
         orders: those in `symbol`, as they are kept: at first, those of the run before.
         elsewhere: those in other pairs of `account`.
     """
@@ -128,7 +129,7 @@ class SentOrders:
         self.prefix = prefix
         self.symbol = symbol
         self._path = run_dir / SENT_FILE
-        self._account = account
+        self.account = account
         self._log = log
         self._why_failed = ""
         found: list[SentOrder] = []
@@ -158,7 +159,7 @@ class SentOrders:
         self._write()
 
     def _write(self) -> None:
-        ours = [SentOrder(name, self.symbol, self._account, order) for name, order in self.orders.items()]
+        ours = [SentOrder(name, self.symbol, self.account, order) for name, order in self.orders.items()]
         try:
             write_sent(self._path, [*ours, *self.elsewhere, *self._of_others])
         except OSError as error:

@@ -67,13 +67,8 @@ class MakerLog:
                 self.counts["refused"] += 1
                 self._decisions.refuse(quote, why)
                 self._log.warning("a quote was refused", side=quote.side.name, **_texts(why), wait_s=_seconds(wait_ns))
-            case notes.Limited(side, why):
-                self._decisions.add("limited", side, why)
-                self._log.warning("limited", side=side.name, **_texts(why))
-            case notes.Broken(side, why, times, wait_ns):
-                self._log.warning(
-                    "refused again and again", side=side.name, **_texts(why), times=times, wait_s=_seconds(wait_ns)
-                )
+            case notes.Limited() | notes.Broken() | notes.Withdrew():
+                self._tell_guard(note)
             case notes.Lost(name, why):
                 self.counts["unknown"] += 1
                 self._log.warning("an order's fate is unknown", client_order_id=name, why=why)
@@ -119,6 +114,19 @@ class MakerLog:
         except GatewayError as error:
             self._once("orders are not mirrored", error)
         self._node.show(**mirror.figures())
+
+    def _tell_guard(self, note: notes.Limited | notes.Broken | notes.Withdrew) -> None:
+        match note:
+            case notes.Limited(side, why):
+                self._decisions.add("limited", side, why)
+                self._log.warning("limited", side=side.name, **_texts(why))
+            case notes.Broken(side, why, times, wait_ns):
+                self._log.warning(
+                    "refused again and again", side=side.name, **_texts(why), times=times, wait_s=_seconds(wait_ns)
+                )
+            case notes.Withdrew(_, why):
+                self._decisions.add("withdrew", None, why)
+                self._log.error("withdrew", **_texts(why))
 
     def _tell_idle(self, idle: Mapping[Side, Reason]) -> None:
         for side in Side:

@@ -19,6 +19,7 @@ from nodes.maker.elsewhere import Elsewhere
 from nodes.maker.halt import MakerHalt
 from nodes.maker.ids import SentOrders, client_order_ids
 from nodes.maker.log import MakerLog
+from nodes.maker.risk import MakerRisk
 from nodes.maker.watchdog import Watchdog
 from nodes.node import BEAT_MS, Node
 from trading import news, notes
@@ -71,12 +72,15 @@ class Maker:
             partial(random.uniform, 0.5, 1.0),
         )
         self._trader.orders.take_over(sent.orders, clock())
+        escalation, of = self._trader.guard.escalation, f"{sent.account} {sent.symbol}"
+        self._risk = MakerRisk(node, escalation, of, clock())
 
     def run(self, watchdog: Watchdog) -> None:
         """Quote until stopped, then cancel what is ours.
 
         Raises:
             NodeError: if the watchdog fails, or orders of ours may be left at the venue.
+            StayDownError: if it has withdrawn so far that it has no connection any more.
         """
         loop = self._node.poll_loop()
 
@@ -86,10 +90,12 @@ class Maker:
 
         def on_news() -> None:
             wake_ns = self.step().wake_ns
+            if self._risk.is_disconnected:
+                loop.stop()
             alarm.set(None if wake_ns is None else wake_ns - self._clock())
 
         def on_look() -> None:
-            if self.follow_halt():
+            if self.follow_halt() or self.follow_resume():
                 on_news()
             self.confirm_halt()
 
@@ -100,13 +106,15 @@ class Maker:
         alarm.set(0)
         try:
             watchdog.await_ready()
-            loop.run()
+            if not self._risk.is_disconnected:
+                loop.run()
         finally:
             watchdog.stopping()
             self.stop()
             watchdog.release()
         if watchdog.has_failed:
             raise NodeError("the watchdog has ended, or hangs: no quotes without it")
+        self._risk.check()
 
     def step(self) -> Outbox:
         """Let the trader take the news, keep which orders leave and which are open, and let them leave.
@@ -119,6 +127,7 @@ class Maker:
         now_ns = self._clock()
         outbox = self._trader.step(now_ns, said)
         self._sent.keep(self._trader.orders.to_leave(now_ns))
+        self._risk.keep(now_ns)
         if outbox.actions:
             self._line.act(outbox.actions)
         self._log.take(outbox, self._trader.orders)
@@ -140,6 +149,13 @@ class Maker:
         else:
             self._trader.come_back()
         return True
+
+    def follow_resume(self) -> bool:
+        """Quote again if a person has taken back a withdrawal; return whether that is so."""
+        is_resumed = self._risk.follow()
+        if is_resumed and self._trader.why_out is None:
+            self._trader.come_back()
+        return is_resumed
 
     def confirm_halt(self) -> None:
         """Say that nothing of ours is anywhere, where the last round could not say so of other pairs yet."""
@@ -172,6 +188,7 @@ class Maker:
         trader = self._trader
         self._log.show(looked, trader.orders, trader.position)
         self._node.show(neutral=None if trader.neutral is None else str(trader.neutral))
+        self._risk.show()
         if trader.is_started:
             self._node.ready()
         if trader.why_out == HALTED:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from desk.settings import load_settings
+from market.account import Balance
 from market.clock import NS_PER_SECOND
 from market.codes import Side
 from simulation.desk import SimulatedDesk
@@ -15,7 +16,8 @@ from trading import notes
 from trading.guard import Guard
 from trading.limits import Limits
 from trading.order_rules import OrderRules
-from trading.position import Held
+from trading.own_orders import OwnOrders
+from trading.position import Position
 from trading.quoting import Quote
 from trading.reasons import RATE_LIMIT, Reason, Rule
 from trading.sending_rate import SHORT_NS, SendingLimits
@@ -24,13 +26,20 @@ from trading.strategy import Wanted
 BTCUSDT = default_instruments()[0]
 MID_X2 = 20_000_000
 BID, ASK = Quote(Side.BUY, 9_990_000, 1_000), Quote(Side.SELL, 10_010_000, 1_000)
-NOTHING = dict.fromkeys(Side, Decimal(0))
+NOTHING = OwnOrders(0)
+
+
+def holding(has: str, quote: str = "0") -> Position:
+    """Return a position of so much, on an account with so much of the quote asset."""
+    position = Position("BTC", Decimal(0))
+    position.hear({"BTC": Balance(Decimal(has), Decimal(0)), "USDT": Balance(Decimal(quote), Decimal(0))})
+    return position
 
 
 def a_guard(limits: Limits, has: str = "0") -> Guard:
     """Return one that has looked at a mid of 100,000."""
     guard = Guard(limits, BTCUSDT, OrderRules())
-    guard.look(MID_X2, Held(Decimal(has), Decimal(has)), NOTHING)
+    guard.look(0, MID_X2, holding(has), NOTHING)
     return guard
 
 
@@ -43,9 +52,9 @@ def test_limit_is_told_when_it_begins_to_bind_and_its_side_is_idle() -> None:
         wanted = guard.cut(Wanted([BID, ASK]))
         assert (wanted.quotes, wanted.idle) == ([ASK], {Side.BUY: why})
         assert guard.take_notes() == [notes.Limited(Side.BUY, why)] * told
-    guard.look(MID_X2, Held(Decimal(0), Decimal(0)), NOTHING)
+    guard.look(0, MID_X2, holding("0"), NOTHING)
     assert set(guard.cut(Wanted([BID, ASK])).quotes) == {BID, ASK}
-    guard.look(MID_X2, Held(Decimal("0.1"), Decimal("0.1")), NOTHING)
+    guard.look(0, MID_X2, holding("0.1"), NOTHING)
     guard.cut(Wanted([BID, ASK]))
     assert len(guard.take_notes()) == 1
 
@@ -53,11 +62,11 @@ def test_limit_is_told_when_it_begins_to_bind_and_its_side_is_idle() -> None:
 def test_without_a_mid_or_a_position_nothing_may_be_quoted_against_limits() -> None:
     """And the last mid holds while there is none."""
     guard = Guard(Limits(exposure=Decimal(1_000)), BTCUSDT, OrderRules())
-    guard.look(None, Held(Decimal(0), Decimal(0)), NOTHING)
+    guard.look(0, None, holding("0"), NOTHING)
     assert guard.cut(Wanted([BID, ASK])).quotes == ()
-    guard.look(MID_X2, None, NOTHING)
+    guard.look(0, MID_X2, Position("BTC"), NOTHING)
     assert guard.cut(Wanted([BID, ASK])).quotes == ()
-    guard.look(None, Held(Decimal(0), Decimal(0)), NOTHING)
+    guard.look(0, None, holding("0"), NOTHING)
     assert set(guard.cut(Wanted([BID, ASK])).quotes) == {BID, ASK}
 
 

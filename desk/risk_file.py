@@ -1,0 +1,101 @@
+"""maker_risk.json: what the maker has earned and lost, and how far it has withdrawn, over the end of its process.
+
+The maker alone writes it. Who resumes writes beside it the name of what he has seen, `maker_resumed`: so neither waits
+for the other, and what happens after he has looked is not resumed.
+"""
+
+import json
+from dataclasses import asdict
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from market.whole_file import write_whole
+from trading.escalation import Account, Stage
+
+RISK_FILE: Final = "maker_risk.json"
+RESUMED_FILE: Final = "maker_resumed"
+
+
+class DamagedRiskError(ValueError):
+    """The file cannot be read; nobody knows what was lost."""
+
+
+def read_risk(run_dir: Path, of: str | None = None) -> Account | None:
+    """Return what is kept, None if there is nothing.
+
+    Args:
+        of: the account and pair that it must be of; None: whatever it is of.
+
+    Raises:
+        DamagedRiskError: if it cannot be read.
+    """
+    try:
+        kept: dict[str, Any] = json.loads((run_dir / RISK_FILE).read_bytes())
+        if of is not None and kept["of"] != of:
+            return None
+        amounts = {key: _amount(kept[key]) for key in ("neutral_qty", "start", "peak")}
+        return Account(
+            int(kept["day"]),
+            **amounts,
+            stage=Stage[kept["stage"]],
+            why=str(kept["why"]),
+            since_ns=int(kept["since_ns"]),
+        )
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, ArithmeticError) as error:
+        raise DamagedRiskError(f"{run_dir / RISK_FILE} cannot be read: {error}") from None
+
+
+def write_risk(run_dir: Path, of: str, account: Account, *, is_synced: bool) -> None:
+    """Keep it.
+
+    Raises:
+        OSError: if the disk does not take it; what was there stays.
+    """
+    texts = {key: str(value) if isinstance(value, Decimal) else value for key, value in asdict(account).items()}
+    content = json.dumps({"of": of, **texts, "stage": account.stage.name}).encode() + b"\n"
+    write_whole(run_dir / RISK_FILE, content, is_synced=is_synced)
+
+
+def withdrawn(run_dir: Path) -> tuple[str, str]:
+    """Return what a person may resume, by its name, and why it is so, for him; empty if there is nothing."""
+    try:
+        account = read_risk(run_dir)
+    except DamagedRiskError as error:
+        trip, why = damage(run_dir), str(error)
+    else:
+        trip, why = (account.trip, f"{account.stage.title}: {account.why}") if account else ("", "")
+    return ("", "") if not trip or trip == resumed(run_dir) else (trip, why)
+
+
+def damage(run_dir: Path) -> str:
+    """Return the name of a file that cannot be read, as something to resume: another one for each content."""
+    try:
+        return f"DAMAGED {(run_dir / RISK_FILE).stat().st_mtime_ns}"
+    except OSError:
+        return "DAMAGED"
+
+
+def resumed(run_dir: Path) -> str:
+    """Return the name of what was resumed last."""
+    try:
+        return (run_dir / RESUMED_FILE).read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return ""
+
+
+def resume(run_dir: Path, trip: str) -> None:
+    """Say that a person has seen this.
+
+    Raises:
+        OSError: if the disk does not take it.
+    """
+    write_whole(run_dir / RESUMED_FILE, f"{trip}\n".encode())
+
+
+def _amount(text: str) -> Decimal:
+    if not (amount := Decimal(text)).is_finite():
+        raise ValueError(f"expected a number, was {text}")
+    return amount

@@ -1,0 +1,98 @@
+"""What the maker has lost and how far it has withdrawn, as it outlives the process, and as a person resumes it."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Final
+
+from desk.risk_file import DamagedRiskError, damage, read_risk, resumed, write_risk
+from desk.run_dir import StayDownError
+from market.clock import NS_PER_SECOND
+from nodes.node import Node
+from trading.escalation import Account, Escalation, Stage
+
+KEEP_NS: Final = 5 * NS_PER_SECOND  # from one writing to the next while nothing but the peak moves
+
+
+class MakerRisk:
+    """Keeps the account of an escalation in the run directory.
+
+    Args:
+        of: names account and pair; what is kept of others is forgotten.
+        now_ns: the time, ns since 1970 UTC.
+    """
+
+    def __init__(self, node: Node, escalation: Escalation, of: str, now_ns: int) -> None:
+        self._node = node
+        self._run_dir = node.settings.run_dir
+        self._escalation = escalation
+        self._of = of
+        self._kept: Account | None = None
+        self._kept_ns = now_ns
+        self._why_failed = ""
+        try:
+            self._kept = read_risk(self._run_dir, of)
+        except DamagedRiskError as error:
+            if damage(self._run_dir) != resumed(self._run_dir):
+                zero = Decimal(0)  # with nothing neutral, no account is worth less
+                escalation.account = Account(0, zero, zero, zero, Stage.CANCELS_ALL, str(error), now_ns)
+        else:
+            escalation.account = self._kept
+        if self._kept is not None and self._kept.trip == resumed(self._run_dir):
+            escalation.resume()
+        if escalation.stage:
+            node.log.error("goes on as it had withdrawn", why=escalation.why.text, go_on="python cli.py resume")
+
+    @property
+    def is_disconnected(self) -> bool:
+        """Whether it is to have no connection to the venue."""
+        return self._escalation.stage >= Stage.DISCONNECTS
+
+    def check(self) -> None:
+        """Make sure that it may have a connection.
+
+        Raises:
+            StayDownError: if it may not.
+        """
+        if self.is_disconnected:
+            raise StayDownError(f"{self._escalation.why.text}; go on with: python cli.py resume, then start maker")
+
+    def keep(self, now_ns: int) -> None:
+        """Keep the account as it is now, at once if it has withdrawn or the day is another one; show it."""
+        account, kept = self._escalation.account, self._kept
+        if account is None or account == kept:
+            return
+        is_important = kept is None or replace(account, peak=kept.peak) != kept
+        if is_important or now_ns - self._kept_ns >= KEEP_NS:
+            self._kept_ns = now_ns
+            self._write(account, is_synced=is_important)
+
+    def show(self) -> None:
+        """Set the figures of `status`."""
+        account, (loss, drawdown, use) = self._escalation.account, self._escalation.seen
+        is_withdrawn = account is not None and bool(account.stage)
+        self._node.show(
+            withdrawn=self._escalation.why.text if is_withdrawn else None,
+            trip=account.trip if account else "",
+            lost_today=f"{loss:.2f}",
+            below_peak=f"{drawdown:.2f}",
+            position_use=f"{use:.4f}",
+        )
+
+    def follow(self) -> bool:
+        """Do as a person has said since this was last asked; return whether there was something."""
+        account = self._escalation.account
+        if account is None or not account.trip or resumed(self._run_dir) != account.trip:
+            return False
+        self._escalation.resume()
+        self._node.log.warning("resumed by a person", after=account.why)
+        self.show()
+        return True
+
+    def _write(self, account: Account, *, is_synced: bool) -> None:
+        try:
+            write_risk(self._run_dir, self._of, account, is_synced=is_synced)
+            self._kept, self._why_failed = account, ""
+        except OSError as error:
+            if (why := str(error)) != self._why_failed:
+                self._why_failed = why
+                self._node.log.warning("what is lost today is not kept: a restart forgets it", why=why)

@@ -1,0 +1,132 @@
+"""A maker that withdraws, as it is kept over the end of its process, shown, and taken back by a person."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from desk.risk_file import RISK_FILE, DamagedRiskError, read_risk, resume, withdrawn
+from desk.run_dir import StayDownError
+from market.clock import NS_PER_SECOND
+from tests.nodes.maker.makers import ScriptedMaker, Told, a_maker, figures, lines
+from tests.nodes.maker.scripted_venue import ScriptedVenue
+from trading.escalation import Stage
+
+OF = "scripted BTCUSDT"
+
+
+def lose(maker: ScriptedMaker, venue: ScriptedVenue, left: str) -> None:
+    """Let the account have so much of the quote asset after a fill, and time for the maker to see that it stands."""
+    maker.cycle()
+    venue.fill(next(iter(venue.orders)))
+    venue.totals["USDT"] = left
+    for _ in range(4):
+        venue.now[0] += NS_PER_SECOND
+        maker.cycle()
+
+
+@pytest.fixture(autouse=True)
+def holds(venue: ScriptedVenue) -> None:
+    """What the account has at first."""
+    venue.totals |= {"USDT": "10000", "BTC": "1"}
+
+
+def test_withdrawn_maker_is_so_over_a_restart_until_a_person_resumes(
+    quoting: ScriptedMaker, venue: ScriptedVenue, run_dir: Path, told: Told
+) -> None:
+    """The limit of a day's loss is 1,000: with a loss of 1,001 no order is in the book, nor comes there."""
+    lose(quoting, venue, "8999")
+    assert venue.prices() == {}
+    assert figures(quoting)["withdrawn"] == "flattens: 1001.00 USDT lost today, from 1000.0 on"
+    assert [line["rule"] for line in lines(told, "withdrew")] == ["WITHDRAWN"]
+    places = venue.places
+    with a_maker(run_dir, venue) as successor:
+        for _ in range(3):
+            successor.cycle()
+        assert venue.places == places, "a restart is no person"
+        assert len(lines(told, "goes on as it had withdrawn")) == 1
+        trip, why = withdrawn(run_dir)
+        assert why == figures(successor)["withdrawn"]
+        resume(run_dir, trip)
+        assert successor.maker.follow_resume()
+        successor.cycle()
+        assert len(venue.prices()) == 2
+        assert figures(successor)["withdrawn"] is None
+        assert withdrawn(run_dir) == ("", "")
+    with a_maker(run_dir, venue) as third:
+        lose(third, venue, "7998")
+        assert read_stage(run_dir) == Stage.FLATTENS, "what comes after a resume is not resumed"
+        assert not third.maker.follow_resume()
+
+
+def read_stage(run_dir: Path) -> Stage | None:
+    """Return what is kept."""
+    account = read_risk(run_dir, OF)
+    return None if account is None else account.stage
+
+
+def test_loss_before_a_restart_counts(quoting: ScriptedMaker, venue: ScriptedVenue, run_dir: Path) -> None:
+    """Twice 600: no single run has lost the day's 1,000."""
+    lose(quoting, venue, "9400")
+    assert read_stage(run_dir) == Stage.WIDENS
+    with a_maker(run_dir, venue) as successor:
+        lose(successor, venue, "8800")
+        assert figures(successor)["lost_today"] == "1200.00"
+        assert venue.prices() == {}
+
+
+def test_resume_while_no_maker_runs_holds(quoting: ScriptedMaker, venue: ScriptedVenue, run_dir: Path) -> None:
+    """The next one begins with what there is."""
+    lose(quoting, venue, "8999")
+    resume(run_dir, withdrawn(run_dir)[0])
+    with a_maker(run_dir, venue) as successor:
+        successor.cycle()
+        assert len(venue.prices()) == 2
+        assert figures(successor)["lost_today"] == "0.00"
+
+
+def test_what_is_kept_of_another_account_is_not_ours(
+    quoting: ScriptedMaker, venue: ScriptedVenue, run_dir: Path
+) -> None:
+    """A desk that goes from one venue to another begins anew."""
+    lose(quoting, venue, "8999")
+    kept = json.loads((run_dir / RISK_FILE).read_bytes())
+    (run_dir / RISK_FILE).write_text(json.dumps({**kept, "of": "another BTCUSDT"}))
+    with a_maker(run_dir, venue) as successor:
+        successor.cycle()
+        assert len(venue.prices()) == 2
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'{"of": 1', b"\xff"])
+def test_damaged_file_lets_nothing_be_quoted_until_a_person_resumes(
+    venue: ScriptedVenue, now: list[int], run_dir: Path, content: bytes
+) -> None:
+    """Nobody knows what was lost."""
+    (run_dir / RISK_FILE).write_bytes(content)
+    with pytest.raises(DamagedRiskError):
+        read_risk(run_dir, OF)
+    with a_maker(run_dir, venue) as maker:
+        maker.cycle()
+        assert venue.prices() == {}
+        assert "cannot be read" in figures(maker)["withdrawn"]
+        resume(run_dir, withdrawn(run_dir)[0])
+        assert maker.maker.follow_resume()
+        maker.cycle()
+        assert len(venue.prices()) == 2
+    (run_dir / RISK_FILE).write_bytes(content)
+    assert withdrawn(run_dir)[0].startswith("DAMAGED")
+    resume(run_dir, withdrawn(run_dir)[0])
+    with a_maker(run_dir, venue) as maker:
+        maker.cycle()
+        assert len(venue.prices()) == 2
+
+
+def test_maker_that_is_to_have_no_connection_ends_and_needs_a_person(
+    quoting: ScriptedMaker, venue: ScriptedVenue
+) -> None:
+    """One and a half times the day's loss."""
+    quoting.maker._risk.check()
+    lose(quoting, venue, "8500")
+    assert venue.prices() == {}
+    with pytest.raises(StayDownError, match="lost today"):
+        quoting.maker._risk.check()

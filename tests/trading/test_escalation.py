@@ -1,0 +1,190 @@
+"""When a maker withdraws, how far, and that only a person takes it back."""
+
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from desk.settings import load_settings
+from market.account import Balance
+from market.clock import NS_PER_SECOND
+from market.codes import Side
+from simulation.desk import SimulatedDesk
+from tests.pairs import default_instruments
+from tests.simulation.test_desk import START_NS
+from trading.escalation import DAY_NS, STANDS_NS, Escalation, Stage, Triggers
+from trading.guard import widened
+from trading.quoting import Quote
+
+BTCUSDT = default_instruments()[0]
+MID = Decimal(100_000)
+LIMITS = Triggers(daily_loss=Decimal(1_000), drawdown=Decimal(2_000))
+NOON_NS = DAY_NS // 2
+
+
+class Looked:
+    """An escalation that is shown an account, each time for long enough."""
+
+    def __init__(self, triggers: Triggers = LIMITS, now_ns: int = NOON_NS) -> None:
+        self.escalation = Escalation(triggers, BTCUSDT)
+        self.now_ns = now_ns
+
+    def at(self, quote: int, base: str = "1", use: str = "0", mid: Decimal = MID, neutral: str = "1") -> Stage:
+        """Return the stage after so much was there."""
+        balances = {
+            "USDT": Balance(Decimal(quote), Decimal(0)),
+            "BTC": Balance(Decimal(0), Decimal(base)),
+        }
+        for _ in range(2):
+            self.escalation.look(self.now_ns, mid, balances, Decimal(neutral), Decimal(use))
+            self.now_ns += STANDS_NS
+        return self.escalation.stage
+
+
+def test_each_stage_has_its_number() -> None:
+    """Half of a loss widens, all of it flattens, half as much again disconnects; a drawdown cancels."""
+    one = Looked()
+    assert one.at(10_000) == Stage.QUOTES
+    assert one.at(9_501) == Stage.QUOTES
+    assert one.at(9_500) == Stage.WIDENS
+    assert one.escalation.why.text == "widens: 500.00 USDT lost today, from 500.0 on"
+    assert one.at(9_001) == Stage.WIDENS
+    assert one.at(9_000) == Stage.FLATTENS
+    assert one.at(8_500) == Stage.DISCONNECTS
+    one = Looked()
+    one.at(10_000)
+    one.at(11_500)
+    assert one.at(9_501) == Stage.WIDENS
+    assert one.at(9_500) == Stage.CANCELS_ALL
+    assert one.escalation.why.text == "cancels all: 2000.00 USDT below the peak, from 2000 on"
+    one = Looked()
+    one.at(10_000, use="1.49")
+    assert one.escalation.stage == Stage.QUOTES
+    assert one.at(10_000, use="1.5") == Stage.STOPS_NEW
+
+
+def test_position_counts_at_the_mid_and_what_is_neutral_does_not() -> None:
+    """0.1 BTC that was bought loses 1 % of 10,000; the one that was there loses nobody anything."""
+    one = Looked()
+    one.at(20_000)
+    one.at(10_000, base="1.1")
+    assert one.escalation.seen.loss == 0
+    one.at(10_000, base="1.1", mid=Decimal(99_000))
+    assert one.escalation.seen.loss == 100
+
+
+def test_number_that_stands_for_a_moment_leads_nowhere() -> None:
+    """A sweep moves the mid, and the book is filled again."""
+    one = Escalation(LIMITS, BTCUSDT)
+    balances = {"USDT": Balance(Decimal(0), Decimal(0)), "BTC": Balance(Decimal(2), Decimal(0))}
+    reached = [
+        one.look(at * (STANDS_NS - 1), mid, balances, Decimal(1), Decimal(0))
+        for at, mid in enumerate((MID, MID * 9 / 10, MID, MID * 9 / 10, MID * 9 / 10))
+    ]
+    assert reached == [None] * 5
+    assert one.look(5 * STANDS_NS, MID * 9 / 10, balances, Decimal(1), Decimal(0)) == Stage.DISCONNECTS
+
+
+def test_day_begins_anew_and_the_peak_stays() -> None:
+    """A loss of 400 on each of five days is no daily loss of 500, but a drawdown of 2,000."""
+    one = Looked(LIMITS._replace(widens=Decimal(2)))
+    quote = 10_000
+    one.at(quote)
+    for _ in range(4):
+        quote -= 400
+        assert one.at(quote) == Stage.QUOTES
+        one.now_ns += DAY_NS
+        one.at(quote)
+        assert one.escalation.seen.loss == 0
+    assert one.escalation.seen.drawdown == 1_600
+    assert one.at(quote - 400) == Stage.CANCELS_ALL
+
+
+def test_day_that_begins_with_another_neutral_quantity_keeps_the_distance_to_the_peak() -> None:
+    """A maker that is started anew, and takes what it holds for no position."""
+    one = Looked()
+    one.at(20_000)
+    one.at(9_800, base="1.1")
+    assert one.escalation.seen.drawdown == 200
+    one.now_ns += DAY_NS
+    one.at(9_800, base="1.1", neutral="1.1")
+    assert one.escalation.seen.loss == 0
+    assert one.escalation.seen.drawdown == 200
+
+
+def test_loss_survives_a_restart_with_another_neutral_quantity() -> None:
+    """Each restart was a day that began anew: a bot that fell again and again lost its limit each time."""
+    one = Looked()
+    one.at(20_000)
+    one.at(9_400, base="1.1")
+    successor = Looked(now_ns=one.now_ns)
+    successor.escalation.account = one.escalation.account
+    successor.at(9_400, base="1.1", neutral="1.1")
+    assert successor.escalation.seen.loss == 600
+    assert successor.escalation.stage == Stage.WIDENS
+
+
+def test_resume_begins_with_what_there_is() -> None:
+    """The loss that a person has seen is not held against the maker again; the next one is."""
+    one = Looked()
+    one.at(10_000)
+    assert one.at(9_000) == Stage.FLATTENS
+    one.escalation.resume()
+    assert one.at(9_000) == Stage.QUOTES
+    assert one.at(8_501) == Stage.QUOTES
+    assert one.at(8_500) == Stage.WIDENS
+
+
+@given(amounts=st.lists(st.integers(5_000, 15_000), min_size=1, max_size=30), days=st.booleans())
+def test_stage_never_goes_back_by_itself_and_is_as_far_as_its_numbers_say(amounts: list[int], days: bool) -> None:
+    """Whatever is earned or lost, over midnight too."""
+    one, before = Looked(), Stage.QUOTES
+    one.at(10_000)
+    for quote in amounts:
+        one.now_ns += DAY_NS // 3 if days else NS_PER_SECOND
+        stage = one.at(quote)
+        loss, drawdown, _ = one.escalation.seen
+        least = (
+            Stage.DISCONNECTS if loss >= 1_500
+            else Stage.FLATTENS if loss >= 1_000
+            else Stage.CANCELS_ALL if drawdown >= 2_000
+            else Stage.WIDENS if loss >= 500 or drawdown >= 1_000
+            else Stage.QUOTES
+        )  # fmt: skip
+        assert stage == max(before, least)
+        before = stage
+
+
+def test_quotes_are_widened_from_the_mid_outwards() -> None:
+    """To whole ticks; what would have no price is left out."""
+    bid, ask = Quote(Side.BUY, 98, 1), Quote(Side.SELL, 103, 1)
+    assert widened([bid, ask], 201, Decimal("1.5")) == [Quote(Side.BUY, 96, 1), Quote(Side.SELL, 105, 1)]
+    assert widened([bid, replace(bid, price_ticks=40)], 200, Decimal(2)) == [Quote(Side.BUY, 96, 1)]
+
+
+@pytest.mark.parametrize("seed", [7, 8, 9])
+def test_simulated_desk_that_loses_too_much_has_no_order_any_more(tmp_path: Path, seed: int) -> None:
+    """Quotes that are run over in a busy market of informed takers; the limit is a few USDT."""
+    losing = {
+        "flow.preset": "busy", "flow.toxicity": "1", "flow.seed": seed, "maker.half_spread": "0.00002",
+        "maker.limits.daily_loss": "10", "maker.limits.drawdown": "10",
+    }  # fmt: skip
+    desk = SimulatedDesk(load_settings({"run_dir": tmp_path, **losing}).settings, START_NS, tmp_path / "reports")
+    stages = []
+    for second in range(1, 301):
+        desk.run(START_NS + second * NS_PER_SECOND)
+        stages.append(desk.trader.guard.escalation.stage)
+        if stages[-1] >= Stage.CANCELS_ALL:
+            break
+    assert stages == sorted(stages)
+    assert stages[-1] >= Stage.CANCELS_ALL
+    desk.run(desk.heap.now_ns + 2 * NS_PER_SECOND)
+    assert desk.account.open_orders() == []
+    filled = desk.told.counts["Filled"]
+    desk.run(desk.heap.now_ns + 10 * NS_PER_SECOND)
+    assert desk.account.open_orders() == []
+    assert desk.told.counts["Filled"] == filled
+    assert desk.trader.guard.escalation.seen.loss < 30

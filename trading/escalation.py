@@ -1,0 +1,191 @@
+"""How far a maker withdraws when it loses too much: stages, what leads to each, and the account they are read from.
+
+A stage is reached when its number has stood for a second, and is left only when a person says so. What is earned or
+lost is read from the balances, so that fees are in it, and whatever else happens on the account: all that there is of
+the quote asset, and of the base asset what is more than neutral, at the mid.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+from market.account import Balance
+from market.clock import NS_PER_SECOND
+from market.instrument import Instrument
+from trading.reasons import Reason, Rule
+
+STANDS_NS: Final = NS_PER_SECOND  # for which a number must stand: a sweep moves the mid for a moment
+DAY_NS: Final = 86_400 * NS_PER_SECOND
+_CENT: Final = Decimal("0.01")
+
+
+class Stage(IntEnum):
+    """How far it has withdrawn; each does what those before it do."""
+
+    QUOTES = 0
+    WIDENS = 1  # quotes farther from the mid
+    STOPS_NEW = 2  # enters no new order; what stands stays while it is near enough
+    CANCELS_ALL = 3  # has no order in the book
+    FLATTENS = 4  # trades its position away
+    DISCONNECTS = 5  # has no connection to the venue, and ends
+
+    @property
+    def title(self) -> str:
+        """Its name for a person."""
+        return self.name.lower().replace("_", " ")
+
+
+class Triggers(NamedTuple):
+    """What leads to each stage.
+
+    Attributes:
+        daily_loss: quote amount, since the UTC day began; None: as much as one likes.
+        drawdown: quote amount below the most that there ever was; None: likewise.
+        widens: part of either of these.
+        stops_new: times the limit of the position: orders of ours alone cannot bring that about.
+        cancels_all: times `drawdown`.
+        flattens, disconnects: times `daily_loss`.
+        widen_by: times the distance from the mid.
+    """
+
+    daily_loss: Decimal | None = None
+    drawdown: Decimal | None = None
+    widens: Decimal = Decimal("0.5")
+    stops_new: Decimal = Decimal("1.5")
+    cancels_all: Decimal = Decimal(1)
+    flattens: Decimal = Decimal(1)
+    disconnects: Decimal = Decimal("1.5")
+    widen_by: Decimal = Decimal(2)
+
+
+NEVER: Final = Triggers()
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What outlives a process.
+
+    Attributes:
+        day: UTC, days since 1970.
+        neutral_qty: of the base asset, since the day began.
+        start: what there was when the day began, or when a person has resumed; quote amount.
+        peak: the most that there was since a person has resumed.
+        stage: how far it has withdrawn.
+        why: the number that has led there, for a person.
+        since_ns: when, ns since 1970 UTC; together with the stage it names what a person resumes.
+    """
+
+    day: int
+    neutral_qty: Decimal
+    start: Decimal
+    peak: Decimal
+    stage: Stage = Stage.QUOTES
+    why: str = ""
+    since_ns: int = 0
+
+    @property
+    def trip(self) -> str:
+        """The name of what a person resumes; empty if there is nothing."""
+        return f"{self.stage.name} {self.since_ns}" if self.stage else ""
+
+
+class Seen(NamedTuple):
+    """What a look has found: quote amounts, and the position as times its limit."""
+
+    loss: Decimal
+    drawdown: Decimal
+    position_use: Decimal
+
+
+class Escalation:
+    """The stages of one trader.
+
+    Attributes:
+        account: as it is to be kept; None before the first look, and after a resume until the next.
+        seen: by the last look.
+    """
+
+    def __init__(self, triggers: Triggers, instrument: Instrument) -> None:
+        self._triggers = triggers
+        self._instrument = instrument
+        self.account: Account | None = None
+        self.seen = Seen(Decimal(0), Decimal(0), Decimal(0))
+        self._since_ns: dict[Stage, int] = {}  # since when the number of a stage stands
+
+    @property
+    def stage(self) -> Stage:
+        """How far it has withdrawn."""
+        return Stage.QUOTES if self.account is None else self.account.stage
+
+    @property
+    def why(self) -> Reason:
+        """Why it has."""
+        return Reason(Rule.WITHDRAWN, f"{self.stage.title}: {self.account.why if self.account else ''}")
+
+    def resume(self) -> None:
+        """Begin anew with what there is at the next look: a person has seen what is lost."""
+        self.account = None
+        self._since_ns.clear()
+
+    def look(
+        self, now_ns: int, mid: Decimal, balances: Mapping[str, Balance], neutral_qty: Decimal, position_use: Decimal
+    ) -> Stage | None:
+        """Look at the account; return the stage that is reached by that, None if none is.
+
+        Args:
+            now_ns: ns since 1970 UTC.
+            neutral_qty: how much of the base asset is no position.
+            position_use: the position as times its limit, at its worst.
+        """
+        account = self._of_today(now_ns, mid, balances, neutral_qty)
+        equity = self._equity(mid, balances, account.neutral_qty)
+        self.account = account = replace(account, peak=max(account.peak, equity))
+        self.seen = Seen(account.start - equity, account.peak - equity, position_use)
+        reached = self._reached(now_ns)
+        if reached is None or reached[0] <= account.stage:
+            return None
+        stage, why = reached
+        self.account = replace(account, stage=stage, why=why, since_ns=now_ns)
+        return stage
+
+    def _of_today(self, now_ns: int, mid: Decimal, balances: Mapping[str, Balance], neutral_qty: Decimal) -> Account:
+        """Return the account of the day that it is now; the distance to the peak goes with it."""
+        day, account = now_ns // DAY_NS, self.account
+        equity = self._equity(mid, balances, neutral_qty)
+        if account is None:
+            return Account(day, neutral_qty, equity, equity)
+        if account.day == day:
+            return account
+        drawdown = max(Decimal(0), account.peak - self._equity(mid, balances, account.neutral_qty))
+        return replace(account, day=day, neutral_qty=neutral_qty, start=equity, peak=equity + drawdown)
+
+    def _equity(self, mid: Decimal, balances: Mapping[str, Balance], neutral_qty: Decimal) -> Decimal:
+        base, quote = (
+            balances[asset].total if asset in balances else Decimal(0)
+            for asset in (self._instrument.base, self._instrument.quote)
+        )
+        return quote + (base - neutral_qty) * mid
+
+    def _reached(self, now_ns: int) -> tuple[Stage, str] | None:
+        """Return the farthest stage whose number has stood for long enough, with the number."""
+        limits, (loss, drawdown, position_use) = self._triggers, self.seen
+        lost = ("lost today", loss, limits.daily_loss)
+        fallen = ("below the peak", drawdown, limits.drawdown)
+        rows = (
+            (Stage.DISCONNECTS, *lost, limits.disconnects),
+            (Stage.FLATTENS, *lost, limits.flattens),
+            (Stage.CANCELS_ALL, *fallen, limits.cancels_all),
+            (Stage.STOPS_NEW, "times the limit of the position", position_use, Decimal(1), limits.stops_new),
+            (Stage.WIDENS, *lost, limits.widens),
+            (Stage.WIDENS, *fallen, limits.widens),
+        )
+        standing: dict[Stage, str] = {}
+        for stage, what, number, limit, times in rows:
+            if limit is not None and number >= times * limit:
+                unit = "" if stage == Stage.STOPS_NEW else f" {self._instrument.quote}"
+                standing.setdefault(stage, f"{number.quantize(_CENT)}{unit} {what}, from {times * limit:f} on")
+        self._since_ns = {stage: self._since_ns.get(stage, now_ns) for stage in standing}
+        stood = [stage for stage, since_ns in self._since_ns.items() if now_ns - since_ns >= STANDS_NS]
+        return (max(stood), standing[max(stood)]) if stood else None
