@@ -1,6 +1,7 @@
 """Why each side is quoted, or is not, as the maker says it now; and its last decisions."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ from desk.client import DeskError, desk_status
 from desk.decisions_file import last_decisions
 from market.codes import Side
 from market.exact_json import JsonObject
+from market.instrument import plain
 from screens.why import why_text
 from trading.reasons import Rule
 
@@ -48,4 +50,5 @@ def _side(maker: Mapping[str, Any] | None, side: Side) -> JsonObject:
         rule, why = Rule.FAILED.value, failing
     elif rule is None:
         rule, why = Rule.AWAY.value, "the maker has not said yet"
+    price, qty = (None if text is None else plain(Decimal(text)) for text in (price, qty))
     return {"side": side.name, "price": price, "qty": qty, "rule": rule, "why": why}

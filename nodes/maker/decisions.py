@@ -10,6 +10,7 @@ from desk.decisions_file import DecisionsFile
 from market.clock import NS_PER_MS, iso_time
 from market.codes import Side
 from market.exact_json import JsonObject
+from market.instrument import plain
 from nodes.node import Node
 from trading.actions import Action, Cancel, Place
 from trading.own_orders import OwnOrders
@@ -62,8 +63,8 @@ class Decisions:
                 "symbol": self._instrument.symbol,
                 "side": None if side is None else side.name,
                 "action": action,
-                "price": price,
-                "qty": qty,
+                "price": None if price is None else plain(price),
+                "qty": None if qty is None else plain(qty),
                 "client_order_id": client_order_id,
                 "rule": str(why.rule),
                 "why": why.text,

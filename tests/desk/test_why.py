@@ -13,6 +13,7 @@ def test_says_of_each_side_why_it_is_quoted_or_not(desk: Desk) -> None:
     assert [each["side"] for each in document["sides"]] == ["BUY", "SELL"]
     assert {each["rule"] for each in document["sides"]} <= {"WANTED", "TOLERANCE", "TOP_UP"}
     assert {each["action"] for each in document["decisions"]} & {"place"}
+    assert all(type(each[name]) is float for each in document["sides"] for name in ("price", "qty")), "no text"
     text = desk.cli("why", "--last", "2").stdout.splitlines()
     assert text[0] == "BTCUSDT on paper, maker ready"
     assert re.fullmatch(r"bid  [\d.]+ at [\d.]+  [A-Z_]+ +.+", text[1])

@@ -46,6 +46,8 @@ def test_place_cancel_and_idle_side_are_a_line_each(
         quoting.cycle()
     left = [each["qty"] for each in last_decisions(run_dir, 4) if each["action"] == "cancel"]
     assert left == [Decimal("0.00999"), Decimal("0.01093")]
+    text = next(run_dir.glob("decisions_*.jsonl")).read_text(encoding="ascii")
+    assert '"qty": 0.01094,' in text, "no zeros behind it, whoever has told it"
     assert _told(run_dir)[count + 4 :] == [
         (action, side, "NO_MID") for action in ("cancel", "idle") for side in ("BUY", "SELL")
     ]
