@@ -1,11 +1,11 @@
-"""What a person does to a desk that runs: `halt`, `resume`, `flatten`."""
+"""What a person does to a desk that runs: `halt`, `resume`, `flatten`, `set`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from commands.options import AnySymbol, RunDir, settings_of
+from commands.options import AnySymbol, RunDir, run_dir_of, settings_of
 
 app = typer.Typer()
 
@@ -60,6 +60,18 @@ def flatten(
 
     quoted = settings_of(run_dir).symbol
     flatten_position(settings, quoted, kept, Decimal(str(band)), confirm, lambda line: print(line, flush=True))
+
+
+@app.command("set", epilog="Example: python cli.py set maker.half_spread=0.001 maker.skew=0.0005")
+def set_settings(
+    assignments: Annotated[list[str], typer.Argument(metavar="KEY=VALUE...", help="As maker.half_spread=0.001.")],
+    run_dir: RunDir = None,
+) -> None:
+    """Change settings of the quoting model while the desk runs; they last until the desk is started anew."""
+    from commands.actions.live_settings import set_live
+
+    for line in set_live(run_dir_of(run_dir), assignments):
+        print(line)
 
 
 def _resume_maker(run_dir: Path | None, symbol: str | None) -> None:

@@ -15,9 +15,10 @@ from bus.topology import CONTROL, SUPERVISOR
 from desk.desk_file import DESK_FILE, write_desk_file
 from desk.halted_file import HaltedFile
 from desk.lifecycle import Child, Lifecycle, NodeState, Tell
+from desk.live_settings import live_texts, with_changes
 from desk.plan import Instance
 from desk.run_dir import LockedError, LockFile, NodeError, holder_pid, prepare_run_dir
-from desk.settings import Settings, environment_name
+from desk.settings import Settings, SettingsError, environment_name
 from desk.source_numbers import with_source_numbers
 from desk.stopping import WAVE_COUNT, StopBudget, wave_of
 from market.clock import NS_PER_SECOND, monotonic_ns
@@ -157,6 +158,8 @@ class Supervisor:
                     answer = {"error": f"this desk runs no {name}; its nodes are {known}"}
                 else:
                     answer = self._on_stop_node(name) if rest[0] == b"stop" else self._on_start_node(name)
+            elif len(rest) == 2 and rest[0] == b"set":
+                answer = self._on_set(msgpack.unpackb(rest[1]))
             else:
                 continue
             self._control.send([identity, msgpack.packb(answer)])
@@ -203,6 +206,20 @@ class Supervisor:
             self._kept = None
             write_desk_file(self._run_dir, self._settings)
             self._kept = self._settings
+
+    def _on_set(self, texts: dict[str, str]) -> dict[str, Any]:
+        """Change settings that can be while the desk runs; whoever reads them finds them in desk.json."""
+        before, before_texts = self._settings, live_texts(self._settings)
+        try:
+            self._settings = with_changes(before, texts, "command line")
+            self._keep_settings()
+        except SettingsError as error:
+            return {"error": str(error)}
+        except OSError as error:
+            self._settings = before
+            return {"error": f"nothing is set: {self._run_dir / DESK_FILE} cannot be written: {error.strerror}"}
+        now = live_texts(self._settings)
+        return {"set": {key: [before_texts[key], now[key]] for key in texts}}
 
     # --- processes ---
 

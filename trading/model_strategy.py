@@ -29,6 +29,10 @@ class ModelStrategy:
         self._last: tuple[Level, Level] | None = None  # the best bid and ask when there were both
         self._last_ns = 0
 
+    def retune(self, model: QuotingModel) -> None:
+        """Quote by another model from the next step on; what is known of the market stays known."""
+        self._model = model
+
     def step(self, now_ns: int, inbox: Inbox, /) -> Wanted:
         """Return the model's quotes; none while there is no mid, or while they could be no orders."""
         self._estimation.hear(now_ns, inbox.depth.mid_ticks_x2, inbox.trades)

@@ -20,6 +20,7 @@ from nodes.maker.halt import MakerHalt
 from nodes.maker.ids import SentOrders, client_order_ids
 from nodes.maker.log import MakerLog
 from nodes.maker.risk import MakerRisk
+from nodes.maker.tuning import MakerTuning
 from nodes.maker.watchdog import Watchdog
 from nodes.node import BEAT_MS, Node
 from trading import news, notes
@@ -61,6 +62,7 @@ class Maker:
         self._clock = clock
         self._log = MakerLog(node)
         self._halt = MakerHalt(node)
+        self._tuning = MakerTuning(node, strategy)
         self._sent = sent
         self._elsewhere = elsewhere
         self._trader = Trader(
@@ -95,6 +97,7 @@ class Maker:
             alarm.set(None if wake_ns is None else wake_ns - self._clock())
 
         def on_look() -> None:
+            self._tuning.follow()
             if self.follow_halt() or self.follow_resume():
                 on_news()
             self.confirm_halt()

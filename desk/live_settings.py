@@ -1,0 +1,53 @@
+"""Which settings can be changed while a desk runs: those of the quoting model.
+
+The supervisor changes them, one command after the other, and keeps them in desk.json. The maker has them from there,
+also one that comes back. The next `up` begins with the sources of settings again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Final
+
+from pydantic import ValidationError
+
+from desk.sections import MakerSettings
+from desk.settings import Settings, SettingsError, setting_texts
+from desk.settings_errors import error_lines
+from trading.models.parameters import Parameters
+
+LIVE: Final = ("maker.model", *(f"maker.{each.name}" for each in fields(Parameters)))
+
+_TABLE: Final = "maker."
+
+
+def live_texts(settings: Settings) -> dict[str, str]:
+    """Return the settings that can be changed, as text by dotted key; an empty one is not set."""
+    texts = setting_texts(settings)
+    return {key: texts.get(key, "") for key in LIVE}
+
+
+def with_changes(settings: Settings, texts: Mapping[str, str], origin: str) -> Settings:
+    """Return settings of which some are other ones; they are looked at as at the start of a desk.
+
+    Raises:
+        SettingsError: if one cannot be, with all that is wrong.
+    """
+    errors = [f"{key}: cannot be set while the desk runs (from {origin}); {_instead(key)}"
+              for key in texts if key not in LIVE]  # fmt: skip
+    if settings.maker.strategy is not None:
+        errors.append(f"{settings.maker.strategy} quotes, which reads none of them; a maker that starts reads it anew")
+    given = {key.removeprefix(_TABLE): text or None for key, text in texts.items() if key in LIVE}
+    maker = settings.maker
+    try:
+        maker = MakerSettings(**{**dict(settings.maker), **given})
+    except ValidationError as error:
+        errors += [f"{_TABLE}{line}" for line in error_lines(error, dict.fromkeys(given, origin))]
+    if errors:
+        raise SettingsError("\n".join(errors))
+    return settings.model_copy(update={"maker": maker})
+
+
+def _instead(key: str) -> str:
+    if key in setting_texts(Settings.model_construct()) or key.startswith(f"{_TABLE}parameters."):
+        return "set it in tickbus.toml, and start the desk anew"
+    return "`config show` lists all settings, docs/operating.md those that can"
