@@ -26,6 +26,7 @@ from nodes.tracker.bookkeeper import Bookkeeper
 from reports.bookkeeping import BYTES_PER_SECOND_MAX, PAUSE_SECONDS_MAX
 from reports.folder import ReportsFolder
 from reports.performance import is_sound
+from venues.venue import Moved
 
 TRADES: Final = 100_000
 STEPS: Final = (1_000, 100, 10, 1)
@@ -107,6 +108,10 @@ class MemoryVenue:
 
     def cancel(self, *_: Any) -> None:
         """Refuse: the tracker cancels no order."""
+        raise NotImplementedError
+
+    def move(self, *_: Any) -> Moved:
+        """Refuse: the tracker moves no order."""
         raise NotImplementedError
 
     def find_order(self, *_: Any) -> VenueOrder | None:

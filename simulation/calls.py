@@ -27,7 +27,7 @@ from venues.venue import VenueError
 
 ADDRESS: Final = "127.0.0.1"
 _VENUE: Final = "paper"
-_ERRORS: Final = BinanceErrors(_VENUE, None, ())
+ERRORS: Final = BinanceErrors(_VENUE, None, ())
 _ENDPOINTS: Final = {(each.method, each.name): each for each in ENDPOINTS}
 
 
@@ -175,10 +175,10 @@ class SimulatedAccount(BinanceAccount):
 def refusal_of(method: str, error: ExchangeError | PageError) -> VenueError:
     """Return what a client makes of a refusal, or of a page of HTML in its place."""
     if isinstance(error, PageError):
-        return _ERRORS.refusal(method, error.status, "", error.page)
-    return _ERRORS.refusal(method, error.status, str(error.retry_after_s or ""), json.dumps(error.document))
+        return ERRORS.refusal(method, error.status, "", error.page)
+    return ERRORS.refusal(method, error.status, str(error.retry_after_s or ""), json.dumps(error.document))
 
 
 def lost_reply(method: str, why: str) -> VenueError:
     """Return what a client makes of a call that it gets no answer to."""
-    return _ERRORS.unanswered(method, why)
+    return ERRORS.unanswered(method, why)

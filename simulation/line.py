@@ -15,13 +15,16 @@ from paper.exchange.news import AccountNews, ExecutionType, OrderNews
 from paper.faults import PageError
 from paper.money.orders import Order
 from paper.units import UNITS_PER_ONE
-from simulation.calls import Caller, lost_reply, refusal_of
+from simulation.calls import ERRORS, Caller, lost_reply, refusal_of
 from simulation.delays import Lane, Travel
 from simulation.heap import EventHeap, Happening
 from trading import news
-from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, Place
+from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, Move, Place, apart
 from venues import binance_documents as documents
-from venues.trading_line import news_of_error
+from venues.binance_errors import NotMovedError
+from venues.binance_requests import moving, placing
+from venues.line_end import with_what_follows
+from venues.trading_line import is_answered, news_of_error, news_of_move
 from venues.venue import VenueError, VenueRefusedError, VenueUnavailableError
 
 TIMEOUT_NS: Final = 5 * NS_PER_SECOND  # as long as a desk waits, by its settings
@@ -35,11 +38,13 @@ class _Asked:
     """A call that waits for its answer.
 
     Attributes:
+        unheard: of it, the halves of a move apart, what the account's news has not answered.
         asked_ns: when it left.
         is_again: whether it left before, by a clock that was wrong.
     """
 
     action: Action
+    unheard: list[Action]
     asked_ns: int
     is_again: bool = False
 
@@ -116,11 +121,12 @@ class SimulatedLine:
     def _go_on(self) -> None:
         """Send the next call, if none waits for its answer."""
         if self._asked is None and self._waiting:
-            self._leave(_Asked(self._waiting.popleft(), self._heap.now_ns))
+            action = self._waiting.popleft()
+            self._leave(_Asked(action, [*apart([action])], self._heap.now_ns))
 
     def _leave(self, asked: _Asked) -> None:
         self._asked = asked
-        if self._is_cut and isinstance(asked.action, Place):  # what only asks and cancels has HTTP
+        if self._is_cut and isinstance(asked.action, Place | Move):  # what only asks and cancels has HTTP
             failed = news_of_error(asked.action, VenueUnavailableError("not connected"))
             self._heap.after(0, lambda: self._on_reply(asked, failed))
             return
@@ -155,7 +161,7 @@ class SimulatedLine:
                 self._on_reply(refused, self._answer(refused, answer))
                 return
             self._ahead_ns = answer["serverTime"] * NS_PER_MS - self._heap.now_ns
-            self._leave(_Asked(refused.action, self._heap.now_ns, is_again=True))
+            self._leave(_Asked(refused.action, refused.unheard, self._heap.now_ns, is_again=True))
 
         self._calls.send(lambda: self._caller.begin("GET", "time", {}, done))
 
@@ -171,14 +177,11 @@ class SimulatedLine:
 
         lane.send(arrive)
 
-    def _on_reply(self, asked: _Asked, said: news.News) -> None:
+    def _on_reply(self, asked: _Asked, said: Sequence[news.News]) -> None:
         if self._asked is not asked:  # the account's news told it before, or nobody waits for it any more
             return
         self._asked = None
-        if isinstance(said, news.Failed):
-            said = said._replace(undone=(*said.undone, *self._waiting))
-            self._waiting.clear()
-        self._on_news([said])
+        self._on_news([with_what_follows(each, self._waiting) for each in said])
         self._go_on()
 
     def _on_failure(self, asked: _Asked, why: str) -> None:
@@ -190,10 +193,9 @@ class SimulatedLine:
         self._on_reply(asked, said)
 
     def _on_order(self, order: VenueOrder) -> None:
-        match self._asked and self._asked.action:
-            case Place(name) if name == order.client_order_id:
-                self._asked = None
-            case Cancel(name) if name == order.client_order_id and not order.is_open:
+        if (asked := self._asked) is not None:
+            asked.unheard[:] = [each for each in asked.unheard if not is_answered(each, order)]
+            if not asked.unheard:
                 self._asked = None
         self._on_news([news.OrderNews(order)])
         self._go_on()
@@ -208,11 +210,10 @@ class SimulatedLine:
         """Return the call that an action is, as `venues.binance_account` has them."""
         symbol = {"symbol": self._instrument.symbol}
         match action:
-            case Place(name, side, price_ticks, qty_lots):
-                qty, price = self._instrument.lots_to_qty(qty_lots), self._instrument.ticks_to_price(price_ticks)
-                terms = {"type": "LIMIT_MAKER", "quantity": f"{qty:f}", "price": f"{price:f}"}
-                names = {"newClientOrderId": name, "newOrderRespType": "RESULT"}
-                return "POST", "order", {**symbol, "side": side.name, **terms, **names}
+            case Place():
+                return "POST", "order", {**placing(self._instrument, action)}
+            case Move():
+                return "POST", "order/cancelReplace", {**moving(self._instrument, action)}
             case Cancel(_, order_id):
                 return "DELETE", "order", {**symbol, "orderId": order_id}
             case FindOrder(name):
@@ -222,7 +223,7 @@ class SimulatedLine:
             case AskBalances():
                 return "GET", "account", {}
 
-    def _answer(self, asked: _Asked, answer: Any) -> news.News:
+    def _answer(self, asked: _Asked, answer: Any) -> list[news.News]:
         """Return what the reply to a call tells the trader."""
         action = asked.action
         if isinstance(answer, ExchangeError | PageError):
@@ -230,21 +231,25 @@ class SimulatedLine:
             return self._refusal(asked, refusal_of(method, answer))
         match action:
             case Place() | Cancel():
-                return news.OrderNews(documents.order_of(answer))
+                return [news.OrderNews(documents.order_of(answer))]
+            case Move():
+                return news_of_move(action, ERRORS.moved(answer))
             case FindOrder(name):
-                return news.Found(name, documents.order_of(answer), asked.asked_ns)
+                return [news.Found(name, documents.order_of(answer), asked.asked_ns)]
             case ListOrders():
-                return news.Listed(documents.orders_of(answer), asked.asked_ns)
+                return [news.Listed(documents.orders_of(answer), asked.asked_ns)]
             case AskBalances():
-                return news.Balances(documents.account_of(answer).balances)
+                return [news.Balances(documents.account_of(answer).balances)]
 
-    def _refusal(self, asked: _Asked, error: VenueError) -> news.News:
+    def _refusal(self, asked: _Asked, error: VenueError) -> list[news.News]:
         """Return what the trader hears of a call that was refused or failed."""
         match asked.action, error:
             case Cancel(name), VenueRefusedError(code=code) if code in documents.UNKNOWN_ORDER_CODES:
-                return news.Gone(name)
+                return [news.Gone(name)]
             case FindOrder(name), VenueRefusedError(code=code) if code in documents.UNKNOWN_ORDER_CODES:
-                return news.Found(name, None, asked.asked_ns)
+                return [news.Found(name, None, asked.asked_ns)]
+            case Move(), NotMovedError(moved=moved):
+                return news_of_move(asked.action, moved)
         return news_of_error(asked.action, error)
 
 

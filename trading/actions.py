@@ -1,5 +1,6 @@
 """What whoever trades asks of a venue. Each is answered once, by `trading.news`, if only by Unknown or Failed."""
 
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Self
 
 from market.codes import Side
@@ -35,6 +36,16 @@ class Cancel(NamedTuple):
     why: Reason
 
 
+class Move(NamedTuple):
+    """Cancel an order and, once that is done, enter another one of its side, in one call.
+
+    Each half is answered as if it were alone, or by Untried.
+    """
+
+    cancel: Cancel
+    place: Place
+
+
 class FindOrder(NamedTuple):
     """Say what became of an order. Answered by Found, or Failed."""
 
@@ -49,4 +60,13 @@ class AskBalances(NamedTuple):
     """Say what we hold. Answered by Balances, or Failed."""
 
 
-Action = Place | Cancel | FindOrder | ListOrders | AskBalances
+Action = Place | Cancel | Move | FindOrder | ListOrders | AskBalances
+
+
+def apart(actions: Iterable[Action]) -> Iterator[Place | Cancel | FindOrder | ListOrders | AskBalances]:
+    """Yield actions, of each move its halves."""
+    for action in actions:
+        if isinstance(action, Move):
+            yield from action
+        else:
+            yield action

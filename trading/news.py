@@ -55,6 +55,12 @@ class Refused(NamedTuple):
     code: int = 0
 
 
+class Untried(NamedTuple):
+    """Half of a move was not tried, for the other was not done: an order stands as before, or has not been entered."""
+
+    client_order_id: str
+
+
 class Unknown(NamedTuple):
     """The reply to an order was lost: it may have arrived, or arrive until its window closes.
 
@@ -114,5 +120,5 @@ class Following(NamedTuple):
 
 
 _OfTheMarket = BookNews | TradesNews | Silent | Following
-_OfOurOrders = OrderNews | Gone | Refused | Unknown | Found | Listed
+_OfOurOrders = OrderNews | Gone | Refused | Untried | Unknown | Found | Listed
 News = _OfTheMarket | _OfOurOrders | Balances | Failed

@@ -12,10 +12,12 @@ from market.clock import NS_PER_MS, time_ns
 from market.codes import Side
 from market.depth import Depth
 from market.instrument import Instrument, format_decimal
+from trading.actions import Move
 from trading.order_rules import OrderRules
 from venues import binance_documents as documents
-from venues.binance_errors import BinanceErrors
-from venues.venue import VenueRefusedError
+from venues.binance_errors import BinanceErrors, NotMovedError
+from venues.binance_requests import moving
+from venues.venue import Moved, VenueRefusedError
 
 PUBLIC_PATHS: Final = frozenset({"depth", "exchangeInfo", "klines", "ticker/bookTicker", "time"})
 
@@ -151,6 +153,13 @@ class BinanceAccount(ABC):
         names = {"newClientOrderId": client_order_id, "newOrderRespType": "RESULT"}
         asked = {"symbol": instrument.symbol, "side": side.name, **terms, **names}
         return self._ask("POST", "order", asked, documents.order_of)
+
+    def move(self, instrument: Instrument, move: Move) -> Moved:
+        """Cancel an order and enter another one for it; see `venues.venue.Venue`."""
+        try:
+            return self._ask("POST", "order/cancelReplace", moving(instrument, move), self.errors.moved)
+        except NotMovedError as error:
+            return error.moved
 
     def look_at_the_clock(self) -> None:
         """Learn by how much the venue's clock is ahead of ours."""

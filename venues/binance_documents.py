@@ -3,6 +3,7 @@
 Whatever reads a document raises one of UNREADABLE if it is none of its kind.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal
@@ -39,6 +40,16 @@ def is_shutdown(message: Any) -> bool:
     """Say whether a message of a socket announces that the server is about to go."""
     event = message.get("event", message) if isinstance(message, dict) else None
     return isinstance(event, dict) and event.get("e") == SHUTDOWN_EVENT
+
+
+def halves_of(body: str | bytes) -> Mapping[str, Any] | None:
+    """Return what a refusal of `order/cancelReplace` tells of both halves; None of any other answer."""
+    try:
+        halves: Mapping[str, Any] = json.loads(body)["data"]
+        is_of_move = "cancelResult" in halves
+    except UNREADABLE:
+        return None
+    return halves if is_of_move else None
 
 
 def order_of(document: Mapping[str, Any]) -> VenueOrder:

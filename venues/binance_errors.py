@@ -1,10 +1,21 @@
 """What Binance's refusals and failures mean, over HTTP and over sockets: Binance Spot API docs, "Errors"."""
 
 import json
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
+from market.account import VenueOrder
 from venues import binance_documents as documents
 from venues import venue
+
+
+class NotMovedError(venue.VenueRefusedError):
+    """Of a move not both halves were done; `moved` tells what became of each."""
+
+    def __init__(self, text: str, moved: venue.Moved) -> None:
+        super().__init__(text)
+        self.moved = moved
 
 
 class BinanceErrors:
@@ -26,6 +37,8 @@ class BinanceErrors:
 
     def refusal(self, method: str, status: int, retry_after: str, body: str | bytes) -> venue.VenueError:
         """Return what an answer means whose status is not 200."""
+        if (halves := documents.halves_of(body)) is not None:
+            return self._not_moved(method, status, halves)
         if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.IM_A_TEAPOT):
             wait_s = documents.retry_after_s(retry_after)
             what = "has banned our address" if status == HTTPStatus.IM_A_TEAPOT else "asks us to slow down"
@@ -43,6 +56,31 @@ class BinanceErrors:
         if code in documents.KEY_CODES:
             return venue.VenueKeysError(f"{self._name} does not accept the API key: {said or code}", code)
         return venue.VenueRefusedError(f"{self._name}: {said} ({code})", code)
+
+    def moved(self, halves: Mapping[str, Any]) -> venue.Moved:
+        """Return what became of a move that was tried: Binance tells of both halves in its own words for each."""
+
+        def fate(result: str, response: str, method: str) -> VenueOrder | venue.VenueError | None:
+            if halves[result] == "NOT_ATTEMPTED":
+                return None
+            if halves[result] == "SUCCESS":
+                return documents.order_of(halves[response])
+            return self.refusal(method, HTTPStatus.BAD_REQUEST, "", json.dumps(halves[response]))
+
+        ended, placed = (
+            fate("cancelResult", "cancelResponse", "DELETE"),
+            fate("newOrderResult", "newOrderResponse", "POST"),
+        )
+        if isinstance(ended, venue.VenueRefusedError) and ended.code in documents.UNKNOWN_ORDER_CODES:
+            ended = None
+        return venue.Moved(ended, placed)
+
+    def _not_moved(self, method: str, status: int, halves: Mapping[str, Any]) -> venue.VenueError:
+        try:
+            moved = self.moved(halves)
+        except documents.UNREADABLE:
+            return self.senseless(method, f"status {status}")
+        return NotMovedError(f"{self._name} has not done both halves of a move", moved)
 
     def unanswered(self, method: str, why: str) -> venue.VenueError:
         """Return the error of a request that may have arrived."""

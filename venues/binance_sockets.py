@@ -9,7 +9,7 @@ What a watch waits for and what ended the connection is raised to whoever watche
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from functools import lru_cache
@@ -20,13 +20,15 @@ from market.account import VenueOrder
 from market.clock import NS_PER_MS, monotonic_ns, time_ns
 from market.depth import Depth, Level
 from market.instrument import Instrument
-from trading.actions import Place
+from trading.actions import Move, Place
 from trading.news import MarketTrade
 from venues import binance_documents as documents
 from venues.binance_account import BinanceAccount
+from venues.binance_errors import NotMovedError
+from venues.binance_requests import moving
 from venues.ccxt_binance import ccxt
 from venues.ccxt_pro import binance
-from venues.venue import VenueError, VenueKeysError, VenueRefusedError, VenueUnknownError
+from venues.venue import Moved, VenueError, VenueKeysError, VenueRefusedError, VenueUnknownError
 
 DEPTH_LEVELS: Final = 20
 
@@ -229,6 +231,24 @@ class BinanceSockets:
             return None
         return documents.order_of(ended["info"])
 
+    async def move(self, move: Move) -> Moved:
+        """Cancel an order and enter another one for it; see `venues.venue.Venue`."""
+
+        async def ask() -> Moved:
+            return self._errors.moved(await self._call("order.cancelReplace", moving(self._instrument, move)))
+
+        try:
+            moved: Moved = await self._act("POST", ask)
+        except NotMovedError as error:
+            return error.moved
+        return moved
+
+    async def _call(self, method: str, asked: Mapping[str, str]) -> Any:
+        """Make a call of the WebSocket API of which ccxt would not return the whole answer."""
+        url, name = self._api_url, str(self._exchange.request_id(self._api_url))
+        message = {"id": name, "method": method, "params": self._exchange.sign_params(dict(asked))}
+        return await self._exchange.watch(url, name, message, name, {"method": self._answered})
+
     async def _act(self, method: str, ask: Callable[[], Awaitable[Any]]) -> Any:
         """Ask for what changes the book once it is done; see `_ask`."""
         left_ns = monotonic_ns()  # not when it is answered: the change may be told before
@@ -294,6 +314,11 @@ class BinanceSockets:
     def _replied(self, client: Any, message: Any) -> None:
         """Take the reply to an order or a cancel; ccxt never forgets that it waited for one."""
         self._read_reply(client, message)
+        client.subscriptions.pop(str(message["id"]), None)
+
+    def _answered(self, client: Any, message: Any) -> None:
+        """Take the reply to a call of `_call`."""
+        client.resolve(message["result"], str(message["id"]))
         client.subscriptions.pop(str(message["id"]), None)
 
     def _refused(self, client: Any, message: Any) -> None:

@@ -10,9 +10,9 @@ from typing import Final
 
 from market.instrument import Instrument
 from trading import news
-from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, Place
+from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, Move, Place
 from venues.line_end import LineEnd
-from venues.trading_line import failure, news_of_error
+from venues.trading_line import failure, news_of_cancel, news_of_error, news_of_move
 from venues.venue import Venue, VenueError
 
 BOOK_LEVELS: Final = 20
@@ -30,7 +30,7 @@ class VenueCalls:
         self._instrument = instrument
         self._clock = clock
 
-    def answer(self, action: Action) -> news.News:
+    def answer(self, action: Action) -> list[news.News]:
         """Make the call that an action is; return what that tells."""
         try:
             return self._told(action)
@@ -44,26 +44,27 @@ class VenueCalls:
         except VenueError as error:
             return failure(error, ())
 
-    def _told(self, action: Action) -> news.News:
+    def _told(self, action: Action) -> list[news.News]:
         venue, instrument, asked_ns = self._venue, self._instrument, self._clock()
         match action:
             case Place(name, side, price_ticks, qty_lots):
-                return news.OrderNews(venue.place(instrument, side, price_ticks, qty_lots, name))
-            case Cancel(name, order_id):
-                ended = venue.cancel(instrument, order_id)
-                return news.Gone(name) if ended is None else news.OrderNews(ended)
+                return [news.OrderNews(venue.place(instrument, side, price_ticks, qty_lots, name))]
+            case Cancel(_, order_id):
+                return [news_of_cancel(action, venue.cancel(instrument, order_id))]
+            case Move():
+                return news_of_move(action, venue.move(instrument, action))
             case FindOrder(name):
-                return news.Found(name, venue.find_order(instrument, name), asked_ns)
+                return [news.Found(name, venue.find_order(instrument, name), asked_ns)]
             case ListOrders():
-                return news.Listed(venue.open_orders(instrument), asked_ns)
+                return [news.Listed(venue.open_orders(instrument), asked_ns)]
             case AskBalances():
-                return news.Balances(venue.balances())
+                return [news.Balances(venue.balances())]
 
 
 def polled(calls: VenueCalls, action: Action) -> list[news.News]:
     """Make the call that an action is; with a list of our orders, ask for the book after it."""
     said = calls.answer(action)
-    return [calls.book(), said] if isinstance(said, news.Listed) else [said]
+    return [calls.book(), *said] if isinstance(said[0], news.Listed) else said
 
 
 class PollingLine(LineEnd):

@@ -17,11 +17,11 @@ from market.backoff import Backoff
 from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns
 from market.depth import Depth
 from trading import news
-from trading.actions import Action, Cancel, Place
+from trading.actions import Action, Cancel, Move, Place, apart
 from venues.binance_sockets import BinanceSockets
 from venues.line_end import LineEnd
 from venues.polling_line import VenueCalls
-from venues.trading_line import news_of_error
+from venues.trading_line import is_answered, news_of_cancel, news_of_error, news_of_move
 from venues.venue import VenueError, VenueUnavailableError
 
 _PAUSE_NS: Final = 200 * NS_PER_MS  # before a connection is made anew
@@ -47,7 +47,8 @@ class SocketLine(LineEnd):
         self._depth: Depth | None = None
         self._missing = {_MARKET, _ACCOUNT}  # of the connections: those that do not stand
         self._silence = ""  # why, as last told
-        self._awaited: tuple[Place | Cancel, asyncio.Future[None]] | None = None  # what the account's news may answer
+        # What the account's news may answer: the halves of a move one by one.
+        self._awaited: tuple[list[Action], asyncio.Future[None]] | None = None
         self._begun: Future[asyncio.AbstractEventLoop] = Future()
         self._thread = threading.Thread(target=self._run, args=(connect,), name="venue sockets")
         self._thread.start()
@@ -142,9 +143,18 @@ class SocketLine(LineEnd):
         while True:
             for order in await self._sockets.orders():
                 self._say([news.OrderNews(order)])
-                if self._awaited is not None and _is_answered(self._awaited[0], order):
-                    self._awaited[1].set_result(None)
-                    self._awaited = None
+                self._note_answered(order)
+
+    def _note_answered(self, order: VenueOrder) -> None:
+        """Take news of an order: whoever waits for a reply need not if it tells as much."""
+        if self._awaited is None:
+            return
+        actions, heard = self._awaited
+        actions = [action for action in actions if not is_answered(action, order)]
+        self._awaited = actions, heard
+        if not actions:
+            heard.set_result(None)
+            self._awaited = None
 
     # --- what is done ---
 
@@ -159,7 +169,7 @@ class SocketLine(LineEnd):
             try:
                 said = await self._answer(action)
             except VenueError as error:
-                said = [news_of_error(action, error)]
+                said = news_of_error(action, error)
             self._say(said, batch)
 
     async def _answer(self, action: Action) -> list[news.News]:
@@ -167,43 +177,46 @@ class SocketLine(LineEnd):
         match action:
             case Place():
                 return await self._unless_heard(action, self._place(action))
+            case Move():
+                return await self._unless_heard(action, self._move(action))
             case Cancel() if _ACCOUNT not in self._missing:
                 return await self._unless_heard(action, self._cancel(action))
             case _:
-                return [await _in_thread(lambda: self._calls.answer(action))]
+                return await _in_thread(lambda: self._calls.answer(action))
 
-    async def _place(self, place: Place) -> news.News:
+    async def _place(self, place: Place) -> list[news.News]:
+        self._check_stands()
+        return [news.OrderNews(await self._sockets.place(place))]
+
+    async def _move(self, move: Move) -> list[news.News]:
+        self._check_stands()
+        return news_of_move(move, await self._sockets.move(move))
+
+    async def _cancel(self, cancel: Cancel) -> list[news.News]:
+        return [news_of_cancel(cancel, await self._sockets.cancel(cancel.order_id))]
+
+    def _check_stands(self) -> None:
         if self._missing:  # of the market, too: a quote is not for a book that nobody knows
             raise VenueUnavailableError(self._silence or "not connected yet")
-        return news.OrderNews(await self._sockets.place(place))
 
-    async def _cancel(self, cancel: Cancel) -> news.News:
-        ended = await self._sockets.cancel(cancel.order_id)
-        return news.Gone(cancel.client_order_id) if ended is None else news.OrderNews(ended)
-
-    async def _unless_heard(self, action: Place | Cancel, ask: Coroutine[None, None, news.News]) -> list[news.News]:
+    async def _unless_heard(self, action: Action, ask: Coroutine[None, None, list[news.News]]) -> list[news.News]:
         """Return the reply, nothing if the account's news has told as much before it: then nobody waits for a reply."""
         heard: asyncio.Future[None] = self._loop.create_future()
-        self._awaited = action, heard
+        self._awaited = [*apart([action])], heard
         asked = asyncio.create_task(ask)
         waiting: list[asyncio.Future[Any]] = [asked, heard]
         try:
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            return [] if heard.done() else [await asked]
+            return [] if heard.done() else await asked
         finally:
             self._awaited = None
             asked.cancel()
             await asyncio.gather(asked, return_exceptions=True)
 
 
-def _is_answered(action: Place | Cancel, order: VenueOrder) -> bool:
-    """Say whether news of an order is the answer to an action, as far as who asked is concerned."""
-    return order.client_order_id == action.client_order_id and (isinstance(action, Place) or not order.is_open)
-
-
-def _in_thread(call: Callable[[], news.News]) -> Awaitable[news.News]:
+def _in_thread(call: Callable[[], list[news.News]]) -> Awaitable[list[news.News]]:
     """Make a call in a thread; nobody waits for one that hangs once the line is closed."""
-    answer: Future[news.News] = Future()
+    answer: Future[list[news.News]] = Future()
     answer.set_running_or_notify_cancel()
 
     def work() -> None:

@@ -4,9 +4,10 @@ import socket
 from collections.abc import Sequence
 from typing import Protocol
 
+from market.account import VenueOrder
 from trading import news
-from trading.actions import Action, Place
-from venues.venue import VenueError, VenueKeysError, VenueRefusedError, VenueUnknownError
+from trading.actions import Action, Cancel, Move, Place
+from venues.venue import Moved, VenueError, VenueKeysError, VenueRefusedError, VenueUnknownError
 
 
 class TradingLine(Protocol):
@@ -42,15 +43,48 @@ class TradingLine(Protocol):
         """Hang up; nothing is carried out or told any more."""
 
 
-def news_of_error(action: Action, error: VenueError) -> news.News:
-    """Return what a trader is told of an action that was not done."""
+def news_of_error(action: Action, error: VenueError) -> list[news.News]:
+    """Return what a trader is told of an action that was not done, or of which nobody knows whether it was."""
+    is_said_no = isinstance(error, VenueRefusedError) and not isinstance(error, VenueKeysError)
     match action, error:
         case Place(name), VenueUnknownError(age_ns=age_ns):
-            return news.Unknown(name, str(error), age_ns)
-        case Place(name), VenueRefusedError(code=code) if not isinstance(error, VenueKeysError):
-            return news.Refused(name, str(error), code)
+            return [news.Unknown(name, str(error), age_ns)]
+        case Place(name), VenueRefusedError(code=code) if is_said_no:
+            return [news.Refused(name, str(error), code)]
+        case Move(cancel, place), VenueUnknownError():
+            return [*news_of_error(place, error), failure(error, (cancel,))]
+        case Move(cancel, place), VenueRefusedError() if is_said_no:
+            return [news.Untried(cancel.client_order_id), *news_of_error(place, error)]
         case _:
-            return failure(error, (action,))
+            return [failure(error, (action,))]
+
+
+def news_of_cancel(cancel: Cancel, ended: VenueOrder | None) -> news.News:
+    """Return what a trader is told of an order that was cancelled, or was already gone."""
+    return news.Gone(cancel.client_order_id) if ended is None else news.OrderNews(ended)
+
+
+def news_of_move(move: Move, moved: Moved) -> list[news.News]:
+    """Return what a trader is told of both halves of a move."""
+    ended, placed = moved
+    if isinstance(placed, VenueError):
+        of_new = news_of_error(move.place, placed)
+    else:
+        of_new = [news.Untried(move.place.client_order_id) if placed is None else news.OrderNews(placed)]
+    of_old = (
+        news_of_error(move.cancel, ended) if isinstance(ended, VenueError) else [news_of_cancel(move.cancel, ended)]
+    )
+    return [*of_old, *of_new]
+
+
+def is_answered(action: Action, order: VenueOrder) -> bool:
+    """Say whether news of an order is the answer to an action, as far as who asked is concerned."""
+    match action:
+        case Place(name):
+            return name == order.client_order_id
+        case Cancel(name):
+            return name == order.client_order_id and not order.is_open
+    return False
 
 
 def failure(error: VenueError, undone: Sequence[Action]) -> news.Failed:

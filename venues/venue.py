@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from market.account import Balance, VenueAccount, VenueOrder, VenueTrade
 from market.codes import Side
 from market.depth import Depth
 from market.instrument import Instrument
 from market.mendable import MendableError
+from trading.actions import Move
 
 RECV_WINDOW_MS: Final = 5_000  # how old a signed call may be when the venue gets it
 # When an order can no longer arrive: its window, and by how much our clock may be ahead of the venue's.
@@ -54,6 +55,18 @@ class VenueUnknownError(VenueError):
     age_ns = 0
 
 
+class Moved(NamedTuple):
+    """What became of a move.
+
+    Attributes:
+        ended: the old order as it ended, None if it was already gone, or why it was not cancelled.
+        placed: the new order, None if it was not tried, or why it was not entered.
+    """
+
+    ended: VenueOrder | VenueError | None
+    placed: VenueOrder | VenueError | None
+
+
 class Venue(Protocol):
     """A place to trade one account. All calls block; all raise VenueError."""
 
@@ -79,6 +92,9 @@ class Venue(Protocol):
 
     def cancel(self, instrument: Instrument, order_id: str) -> VenueOrder | None:
         """Cancel an order and return it as it ended; None if it was already gone, which is not an error."""
+
+    def move(self, instrument: Instrument, move: Move) -> Moved:
+        """Cancel an order and enter another one for it; whatever is raised but VenueUnknownError: neither was done."""
 
     def find_order(self, instrument: Instrument, client_order_id: str) -> VenueOrder | None:
         """Return the order of that client order id, open or ended, or None if the venue has never had it."""

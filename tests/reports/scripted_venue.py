@@ -8,7 +8,8 @@ from market.codes import Side
 from market.depth import Depth, Level
 from market.instrument import Instrument
 from tests.reports.fills import BTC
-from venues.venue import VenueRefusedError
+from trading.actions import Move
+from venues.venue import Moved, VenueRefusedError
 
 
 class ScriptedVenue:
@@ -62,6 +63,10 @@ class ScriptedVenue:
 
     def cancel(self, instrument: Instrument, order_id: str) -> None:
         """Refuse: a bookkeeper cancels no order."""
+        raise NotImplementedError
+
+    def move(self, instrument: Instrument, move: Move) -> Moved:
+        """Refuse: a bookkeeper moves no order."""
         raise NotImplementedError
 
     def find_order(self, instrument: Instrument, client_order_id: str) -> VenueOrder | None:

@@ -10,6 +10,8 @@ from market.clock import NS_PER_SECOND
 from market.codes import Side
 from market.depth import Depth, Level
 from market.instrument import Instrument
+from trading.actions import Move
+from venues.venue import Moved, VenueRefusedError
 
 
 class ScriptedVenue:
@@ -134,6 +136,16 @@ class ScriptedVenue:
         self._call("cancel")
         self.cancels.append(order_id)
         return self.end(order_id, "CANCELED") if order_id in self.orders else None
+
+    def move(self, instrument: Instrument, move: Move) -> Moved:
+        """End an order and take another in, as calls of their own would."""
+        if (ended := self.cancel(instrument, move.cancel.order_id)) is None:
+            return Moved(None, None)
+        name, *terms, _ = move.place
+        try:
+            return Moved(ended, self.place(instrument, *terms, name))
+        except VenueRefusedError as refused:
+            return Moved(ended, refused)
 
     def cancel_in(self, symbol: str, order_id: str) -> VenueOrder | None:
         """End an order in any pair."""
