@@ -23,7 +23,7 @@ from nodes.engine.command_record import COMMANDS
 from nodes.flow.market import OrderIds
 from nodes.flow.market_flows import make_flows
 from simulation.market import FlowMarket
-from trading.actions import Action, Cancel, Place
+from trading.actions import Action, Cancel, Place, apart
 from trading.news import News, Refused
 from trading.outbox import Outbox
 from trading.trader import Trader
@@ -138,11 +138,14 @@ def timed(
     for now_ns, said, outbox in steps:
         at_ns, acts = time_of(now_ns), []
         for action in outbox.actions:
-            until_ns = at_ns + ARRIVAL_NS_MAX
-            if isinstance(action, Place):  # one that the exchange has refused by itself is not the next of its price
-                until_ns = refused_ns.get(action.client_order_id, until_ns)
-            found = next((at for at, each in enumerate(arrived) if _is_of(each, action, at_ns, until_ns)), None)
-            acts.append((action, at_ns if found is None else max(at_ns, arrived.pop(found)[0])))
+            acted_ns = at_ns
+            for half in apart([action]):
+                until_ns = at_ns + ARRIVAL_NS_MAX
+                if isinstance(half, Place):  # one that the exchange has refused by itself is not the next of its price
+                    until_ns = refused_ns.get(half.client_order_id, until_ns)
+                found = next((at for at, each in enumerate(arrived) if _is_of(each, half, at_ns, until_ns)), None)
+                acted_ns = acted_ns if found is None else max(acted_ns, arrived.pop(found)[0])
+            acts.append((action, acted_ns))
         found_steps.append(Step(at_ns, now_ns, tuple(said), tuple(acts)))
     return found_steps
 

@@ -18,7 +18,7 @@ from market.instrument import Instrument
 from simulation.delays import Delays
 from simulation.desk import SimulatedDesk
 from simulation.replaying.looking import LEVELS
-from trading.actions import Action, Cancel, FindOrder, Place
+from trading.actions import Action, Cancel, FindOrder, Move, Place, apart
 from trading.news import BookNews, Following, Found, Listed, News, OrderNews, Silent, TradesNews
 from trading.outbox import Outbox
 from trading.trader import Trader
@@ -91,14 +91,17 @@ class Stepped(Trader):
             at_ns = theirs.at_ns + ACT_NS
             if at is not None:
                 like, at_ns = acts.pop(at)
-                if isinstance(action, Place) and isinstance(like, Place):
-                    self._names[like.client_order_id] = action.client_order_id
+                for mine, other in zip(apart([action]), apart([like]), strict=True):
+                    if isinstance(mine, Place) and isinstance(other, Place):
+                        self._names[other.client_order_id] = mine.client_order_id
             heappush(self._going, (max(at_ns, now_ns), next(self._gone_count), action))
 
     def _is_like(self, ours: Action, theirs: Action) -> bool:
         """Return whether an action is what the other trader had as another."""
         if isinstance(ours, Place) and isinstance(theirs, Place):
             return ours.side == theirs.side
+        if isinstance(ours, Move) and isinstance(theirs, Move):
+            return self._is_like(ours.cancel, theirs.cancel) and self._is_like(ours.place, theirs.place)
         if isinstance(ours, Cancel | FindOrder) and type(ours) is type(theirs):
             return self._names.get(theirs.client_order_id) == ours.client_order_id
         return type(ours) is type(theirs)

@@ -12,7 +12,7 @@ from market.instrument import Instrument
 from paper.exchange.news import AccountNews, OrderNews
 from paper.units import UNITS_PER_ONE
 from simulation.desk import SimulatedDesk
-from trading.actions import Action, Cancel
+from trading.actions import Action, Cancel, apart
 
 LOOK_NS: Final = NS_PER_SECOND // 10
 HORIZONS_S: Final = (1, 10, 60)
@@ -55,7 +55,7 @@ class Measures:
         act = self.desk.line.act
 
         def noting(actions: Sequence[Action]) -> None:
-            self._leaving.update(each.client_order_id for each in actions if isinstance(each, Cancel))
+            self._leaving.update(each.client_order_id for each in apart(actions) if isinstance(each, Cancel))
             act(actions)
 
         self.desk.line.act = noting  # type: ignore[method-assign]

@@ -87,6 +87,7 @@ def terms_of(settings: Settings, prefix: str, list_ns: int) -> Terms:
         Refilling(_ns(maker.refill_pause_s), maker.run_over_orders, _ns(maker.run_over_s)),
         maker.hanging,
         _triggers(settings),
+        maker.cancel_replace,
     )
 
 

@@ -25,7 +25,7 @@ from venues.binance_errors import NotMovedError
 from venues.binance_requests import moving, placing
 from venues.line_end import with_what_follows
 from venues.trading_line import is_answered, news_of_error, news_of_move
-from venues.venue import VenueError, VenueRefusedError, VenueUnavailableError
+from venues.venue import VenueError, VenueRefusedError, VenueUnavailableError, VenueUnknownError
 
 TIMEOUT_NS: Final = 5 * NS_PER_SECOND  # as long as a desk waits, by its settings
 CUT_NS: Final = NS_PER_SECOND // 5  # from the end of a connection until the next one stands
@@ -187,10 +187,10 @@ class SimulatedLine:
     def _on_failure(self, asked: _Asked, why: str) -> None:
         """Take it that there will be no reply."""
         method, _, _ = self._call_of(asked.action)
-        said = news_of_error(asked.action, lost_reply(method, why))
-        if isinstance(said, news.Unknown):
-            said = said._replace(age_ns=self._heap.now_ns - asked.asked_ns)
-        self._on_reply(asked, said)
+        lost = lost_reply(method, why)
+        if isinstance(lost, VenueUnknownError):
+            lost.age_ns = self._heap.now_ns - asked.asked_ns
+        self._on_reply(asked, news_of_error(asked.action, lost))
 
     def _on_order(self, order: VenueOrder) -> None:
         if (asked := self._asked) is not None:

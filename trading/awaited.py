@@ -1,6 +1,6 @@
 """Actions that have no answer yet."""
 
-from trading.actions import Action
+from trading.actions import Action, apart
 
 
 class Awaited:
@@ -13,8 +13,8 @@ class Awaited:
         return bool(self._waiting)
 
     def add(self, action: Action) -> None:
-        """Wait for its answer."""
-        self._waiting.add((type(action), getattr(action, "client_order_id", "")))
+        """Wait for its answer, or for those of its halves."""
+        self._waiting |= {(type(each), getattr(each, "client_order_id", "")) for each in apart([action])}
 
     def answer(self, kind: type[Action], client_order_id: str) -> bool:
         """Take an answer; return whether it was waited for."""

@@ -172,6 +172,11 @@ class OwnOrders:
         """Note that an open order is cancelled."""
         self._why_left[client_order_id] = why
 
+    def keep(self, client_order_id: str) -> bool:
+        """Note that nothing was done: an order is not on its way; return whether it is one that was not cancelled."""
+        self.drop(client_order_id)
+        return self._why_left.pop(client_order_id, None) is not None
+
     def drop(self, client_order_id: str) -> Quote | None:
         """Forget an order on its way that the venue has not taken; return what it was."""
         unknown = self.unknown.pop(client_order_id, None)

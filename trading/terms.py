@@ -25,6 +25,7 @@ class Terms(NamedTuple):
         hanging: how far from the mid an order may be left after the other side was filled, as a fraction of it; 0: it
             follows the quotes that are wanted, as every other.
         triggers: of its withdrawal.
+        can_move: whether the venue cancels an order and enters another in one call.
     """
 
     requoting: Requoting
@@ -37,3 +38,4 @@ class Terms(NamedTuple):
     refilling: Refilling = Refilling()
     hanging: Decimal = Decimal(0)
     triggers: Triggers = NEVER
+    can_move: bool = True

@@ -19,10 +19,11 @@ from market.depth import Depth
 from market.instrument import Instrument
 from market.limits import TRADES_KEPT_MAX
 from trading import news, notes
-from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, Place
+from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, Place, apart
 from trading.awaited import Awaited
 from trading.execution import Execution
 from trading.guard import Guard
+from trading.moves import paired
 from trading.order_rules import OrderRules
 from trading.others_book import OthersBook
 from trading.outbox import Outbox
@@ -140,7 +141,7 @@ class Trader:
         for each in said:
             self._take(each)
         actions = self._next()
-        for action in actions:
+        for action in apart(actions):
             self._awaited.add(action)
             if isinstance(action, Place):
                 self.orders.send(action.client_order_id, action.quote)
@@ -248,10 +249,8 @@ class Trader:
         off_grid = self.orders.standing.keys() - {order.client_order_id for order in own}
         cancels = {**dict.fromkeys(sorted(off_grid), OFF_GRID), **self.guard.excess(own), **todo.cancels}
         places = self.guard.admit(todo.places, self.orders.count, self._now_ns)
-        return [
-            *(Cancel(name, self.orders.open[name].order_id, why) for name, why in cancels.items()),
-            *(Place.of(next(self._client_order_ids), quote) for quote in places),
-        ]
+        commands = paired(cancels, places, own if self._terms.can_move else ())
+        return commands.actions(self.orders.open, self._client_order_ids)
 
     def _end_round(self, mid_ticks_x2: int | None, wanted: Wanted) -> None:
         self._backoff.end()
@@ -295,8 +294,8 @@ class Trader:
                 self._answered(Cancel, said.client_order_id)
                 self.orders.cannot_cancel(said.client_order_id)
                 self._missing.append(said.client_order_id)
-            case news.Refused():
-                self._refused(said)
+            case news.Refused() | news.Untried():
+                self._not_done(said)
             case news.Unknown():
                 self._answered(Place, said.client_order_id)
                 if self.orders.lose(said.client_order_id, self._now_ns + self._terms.arrival_ns - said.age_ns):
@@ -354,12 +353,16 @@ class Trader:
             self._fills.append(Fill(order.client_order_id, order.side, *terms))
         self._notes.append(notes.Filled(order, qty))
 
-    def _refused(self, said: news.Refused) -> None:
+    def _not_done(self, said: news.Refused | news.Untried) -> None:
         self._answered(Place, said.client_order_id)
-        if (quote := self.orders.drop(said.client_order_id)) is not None:
+        if isinstance(said, news.Untried):
+            self._answered(Cancel, said.client_order_id)
+            self._is_news = True
+            if self.orders.keep(said.client_order_id):  # it stands where nothing of ours is wanted any more
+                self._begin_anew()
+        elif (quote := self.orders.drop(said.client_order_id)) is not None:
             wait_ns = self.guard.refused(quote.side, said.why, self._now_ns)
-            why = Reason(Rule.REFUSED, said.why, {"code": said.code})
-            self._notes.append(notes.Declined(quote, why, wait_ns))
+            self._notes.append(notes.Declined(quote, Reason(Rule.REFUSED, said.why, {"code": said.code}), wait_ns))
 
     def _found(self, said: news.Found) -> None:
         name = said.client_order_id
@@ -391,7 +394,7 @@ class Trader:
         self._notes.append(notes.Paused(said.why, wait_ns))
 
     def _undo(self, actions: Sequence[Action]) -> None:
-        for action in actions:
+        for action in apart(actions):
             self._awaited.undo(action)
             if isinstance(action, Place):
                 self.orders.drop(action.client_order_id)

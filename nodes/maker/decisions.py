@@ -12,7 +12,7 @@ from market.codes import Side
 from market.exact_json import JsonObject
 from market.instrument import plain
 from nodes.node import Node
-from trading.actions import Action, Cancel, Place
+from trading.actions import Action, Cancel, Place, apart
 from trading.own_orders import OwnOrders
 from trading.quoting import Quote
 from trading.reasons import Reason, plain_numbers
@@ -35,7 +35,7 @@ class Decisions:
 
     def act(self, actions: Sequence[Action], own: OwnOrders) -> None:
         """Take the actions that leave now; `own` still has the orders that they cancel."""
-        for action in actions:
+        for action in apart(actions):
             match action:
                 case Place(name, side, price_ticks, qty_lots, why):
                     self._quote("place", Quote(side, price_ticks, qty_lots), why, name)

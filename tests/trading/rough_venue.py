@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from itertools import count
 from typing import Protocol
 
@@ -18,7 +19,7 @@ from market.codes import Side
 from market.depth import Depth, Level
 from market.instrument import Instrument
 from trading import news
-from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, Place
+from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, Move, Place
 from trading.outbox import Outbox
 from venues.line_end import with_what_follows
 
@@ -195,9 +196,45 @@ class RoughVenue:
             self._at(self._later_ns(), lambda: self._end(action, batch, asked_ns))
 
     def _end(self, action: Action, batch: deque[Action], asked_ns: int) -> None:
-        said = self._answer(action, asked_ns)
-        self._tell(with_what_follows(said, batch))
+        for said in self._move(action) if isinstance(action, Move) else [self._answer(action, asked_ns)]:
+            self._tell(with_what_follows(said, batch))
         self._begin()
+
+    def _move(self, move: Move) -> list[news.News]:
+        """Do both halves, the first alone, or neither, now or later; the answer tells of each, or is lost."""
+        cancel, place = move
+        lost: list[news.News] = [news.Unknown(place.client_order_id, "lost"), news.Failed("lost", (cancel,))]
+        if self._happens(0.2):
+            return [news.Untried(cancel.client_order_id), news.Refused(place.client_order_id, "a filter", -1013)]
+        if self._happens(0.2):
+            return [news.Failed("out of reach", (move,))]
+        if self._happens(0.3):
+            if self._rng.random() < 0.7:
+                self._at(self.now_ns + self._rng.randint(0, ARRIVAL_NS), partial(self._do_unheard, move))
+            return lost
+        said = self._do(move)
+        return lost if self._happens(0.3) else said
+
+    def _do_unheard(self, move: Move) -> None:
+        self._do(move)
+
+    def _do(self, move: Move) -> list[news.News]:
+        cancel, place = move
+        before = self.orders[cancel.client_order_id]
+        if not before.is_open:
+            return [news.Gone(cancel.client_order_id), news.Untried(place.client_order_id)]
+        ended = replace(before, status="CANCELED")
+        self._change(ended)
+        if self._happens(0.3):
+            return [news.OrderNews(ended), news.Refused(place.client_order_id, "insufficient balance", -2010)]
+        order = self._order_of(place)
+        self._change(order)
+        return [news.OrderNews(ended), news.OrderNews(order)]
+
+    def _order_of(self, place: Place) -> VenueOrder:
+        price, qty = self._instrument.ticks_to_price(place.price_ticks), self._instrument.lots_to_qty(place.qty_lots)
+        names = str(next(self._numbers)), place.client_order_id, self._instrument.symbol
+        return VenueOrder(*names, place.side, price, qty, Decimal(0), "NEW", 0)
 
     def _answer(self, action: Action, asked_ns: int) -> news.News:
         match action:
@@ -205,6 +242,8 @@ class RoughVenue:
                 return self._place(action)
             case Cancel(name):
                 return self._cancel(action, self.orders[name])
+            case Move():
+                raise AssertionError("a move has two answers")
             case _ if self._happens(0.2):
                 return news.Failed("busy", (action,), self._rng.choice([0.0, 1.0]))
             case FindOrder(name):
@@ -220,10 +259,7 @@ class RoughVenue:
         return self.now_ns - self._arrived_ns[order.client_order_id] >= self._lag_ns
 
     def _place(self, action: Place) -> news.News:
-        name, side, price_ticks, qty_lots, _ = action
-        price, qty = self._instrument.ticks_to_price(price_ticks), self._instrument.lots_to_qty(qty_lots)
-        number = str(next(self._numbers))
-        order = VenueOrder(number, name, self._instrument.symbol, side, price, qty, Decimal(0), "NEW", 0)
+        name, order = action.client_order_id, self._order_of(action)
         if self._happens(0.3):
             return news.Refused(name, "insufficient balance", -2010)
         if self._happens(0.3):

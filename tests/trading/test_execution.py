@@ -81,7 +81,8 @@ def test_size_does_not_matter_at_zero_nor_where_nothing_could_take_its_place() -
 Standing = Callable[[Quote, Quote], bool]
 
 
-def _can_stand(order: Quote, quote: Quote, wanted: Sequence[Quote], tolerance_ticks: int, part: Decimal) -> bool:
+def can_stand(order: Quote, quote: Quote, wanted: Sequence[Quote], tolerance_ticks: int, part: Decimal) -> bool:
+    """Say whether an order may stay for a quote."""
     signs = {Side.BUY: 1, Side.SELL: -1}
     for other in wanted:
         if other.side != order.side and signs[order.side] * (order.price_ticks - other.price_ticks) >= 0:
@@ -90,11 +91,11 @@ def _can_stand(order: Quote, quote: Quote, wanted: Sequence[Quote], tolerance_ti
     return is_near and (not part or part * quote.qty_lots <= order.qty_lots <= (2 - part) * quote.qty_lots)
 
 
-def _most_that_can_stay(wanted: Sequence[Quote], live: Sequence[Quote], can_stand: Standing) -> int:
+def most_that_can_stay(wanted: Sequence[Quote], live: Sequence[Quote], stands: Standing) -> int:
     """Try every order in every place."""
     places: list[Quote | None] = [*wanted, *(None for _ in live)]
     return max(
-        sum(quote is not None and can_stand(order, quote) for order, quote in zip(live, chosen, strict=True))
+        sum(quote is not None and stands(order, quote) for order, quote in zip(live, chosen, strict=True))
         for chosen in permutations(places, len(live))
     )
 
@@ -112,10 +113,10 @@ def test_no_plan_with_fewer_actions_gets_there(seed: int) -> None:
     tolerance_ticks, part = rng.randint(0, 4), Decimal(rng.choice(["0", "0.5", "0.9"]))
     names = {str(number): quote for number, quote in enumerate(live)}
     cancels, places = planned(wanted, names, tolerance_ticks, str(part))
-    can_stand = partial(_can_stand, wanted=wanted, tolerance_ticks=tolerance_ticks, part=part)
-    stay_count = _most_that_can_stay(wanted, live, can_stand)
+    stands = partial(can_stand, wanted=wanted, tolerance_ticks=tolerance_ticks, part=part)
+    stay_count = most_that_can_stay(wanted, live, stands)
     assert len(cancels) == len(live) - stay_count
     assert len(places) == len(wanted) - stay_count
     left = [quote for name, quote in names.items() if name not in cancels] + list(places)
     for quote in wanted:  # each is there, or something that can stand for it
-        assert any(can_stand(order, quote) for order in left)
+        assert any(stands(order, quote) for order in left)

@@ -39,7 +39,7 @@ class Driven:
         inboxes: what it has seen.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, can_move: bool = True) -> None:
         self.now_ns = START_NS
         self.wanted = Wanted([BID, ASK])
         self.inboxes: list[Inbox] = []
@@ -47,7 +47,7 @@ class Driven:
             self,
             BTCUSDT,
             OrderRules(),
-            Terms(Requoting(Decimal(0)), "tb-", INTERVAL_NS, LIST_NS, ARRIVAL_NS),
+            Terms(Requoting(Decimal(0)), "tb-", INTERVAL_NS, LIST_NS, ARRIVAL_NS, can_move=can_move),
             (f"tb-{number}" for number in count(1)),
         )
 
@@ -65,7 +65,7 @@ class Driven:
         """Bring it to where both quotes stand."""
         self.hear(BOOK)
         self.hear(self.listed())
-        orders = [_order(action) for action in self.hear(HELD).actions]
+        orders = [order_of(action) for action in self.hear(HELD).actions]
         self.hear(*map(news.OrderNews, orders))
         return orders
 
@@ -74,7 +74,8 @@ class Driven:
         return news.Listed(orders, self.now_ns)
 
 
-def _order(action: Action) -> VenueOrder:
+def order_of(action: Action) -> VenueOrder:
+    """Return the order that an action has entered."""
     assert isinstance(action, Place)
     name, side, price_ticks, qty_lots, _ = action
     price, qty = BTCUSDT.ticks_to_price(price_ticks), BTCUSDT.lots_to_qty(qty_lots)
@@ -99,7 +100,7 @@ def test_asks_what_is_true_before_it_quotes(one: Driven) -> None:
     outbox = one.hear(BOOK)
     assert _kinds(outbox) == [Place, Place]
     assert not one.trader.is_started
-    told = one.hear(*(news.OrderNews(_order(action)) for action in outbox.actions)).notes
+    told = one.hear(*(news.OrderNews(order_of(action)) for action in outbox.actions)).notes
     assert [type(note) for note in told] == [notes.Quoted, notes.Quoted, notes.Looked]
     assert one.trader.is_started
     assert (one.inboxes[0].position, one.inboxes[0].orders) == (0, [])
@@ -157,8 +158,9 @@ def test_strategy_sees_trades_and_fills_once(one: Driven) -> None:
     assert (one.inboxes[-1].trades, one.inboxes[-1].fills) == ((), ())
 
 
-def test_failure_in_the_midst_of_a_batch_leaves_nothing_awaited(one: Driven) -> None:
+def test_failure_in_the_midst_of_a_batch_leaves_nothing_awaited() -> None:
     """What did not begin is known not to be there; the next round goes by what is."""
+    one = Driven(can_move=False)
     bid, ask = one.quotes()
     one.wanted = Wanted([replace(BID, price_ticks=91), replace(ASK, price_ticks=109)])
     batch = one.hear(BOOK, after_ns=INTERVAL_NS).actions
@@ -178,7 +180,7 @@ def test_order_without_an_answer_is_looked_for_and_holds_its_side(one: Driven, i
     """It is asked for in each round, before the list; its side gets nothing until it is found or cannot come."""
     one.hear(BOOK)
     one.hear(one.listed())
-    bid, ask = (_order(action) for action in one.hear(HELD).actions)
+    bid, ask = (order_of(action) for action in one.hear(HELD).actions)
     outbox = one.hear(news.Unknown("tb-1", "lost"), news.OrderNews(ask))
     looked = outbox.notes[-1]
     assert isinstance(looked, notes.Looked)
@@ -244,12 +246,12 @@ def test_order_that_was_given_up_and_is_listed_is_ours_again(one: Driven) -> Non
     """It was an orphan until the next start: nobody cancelled it, nobody counted it."""
     one.hear(BOOK)
     one.hear(one.listed())
-    bid, ask = (_order(action) for action in one.hear(HELD).actions)
+    bid, ask = (order_of(action) for action in one.hear(HELD).actions)
     one.hear(news.Unknown("tb-1", "lost"), news.OrderNews(ask))
     for wait_ns in (ARRIVAL_NS + 1, INTERVAL_NS):
         one.hear(after_ns=wait_ns)
         outbox = one.hear(news.Found("tb-1", None, one.now_ns), one.listed(ask))
-    successor = _order(outbox.actions[0])
+    successor = order_of(outbox.actions[0])
     one.hear(news.OrderNews(successor), HELD)
     one.hear(after_ns=LIST_NS)
     outbox = one.hear(one.listed(bid, successor, ask))
@@ -261,7 +263,7 @@ def test_order_can_arrive_for_as_long_after_it_was_sent_however_late_it_is_given
     """Its side had no quote for a timeout longer: the time was counted from the end of the wait for an answer."""
     one.hear(BOOK)
     one.hear(one.listed())
-    _, ask = (_order(action) for action in one.hear(HELD).actions)
+    _, ask = (order_of(action) for action in one.hear(HELD).actions)
     sent_ns = one.now_ns
     one.hear(news.OrderNews(ask), after_ns=ARRIVAL_NS - 1)
     one.hear(news.Unknown("tb-1", "no answer in time", age_ns=one.now_ns - sent_ns))
@@ -297,7 +299,7 @@ def test_out_is_said_after_one_more_list_where_an_order_was_found_that_no_list_h
     """A list that lacks one order may lack others: the last look is one of after the last cancel."""
     one.hear(BOOK)
     one.hear(one.listed())
-    bid, ask = (_order(action) for action in one.hear(HELD).actions)
+    bid, ask = (order_of(action) for action in one.hear(HELD).actions)
     one.hear(news.Unknown("tb-1", "lost"), news.OrderNews(ask))
     one.trader.leave(HALTED, one.now_ns)
     one.hear()
@@ -314,7 +316,7 @@ def test_answer_that_is_lost_after_the_news_came_is_no_loss(one: Driven) -> None
     """`an order's fate is unknown` was said of an order that stood."""
     one.hear(BOOK)
     one.hear(one.listed())
-    bid, ask = (_order(action) for action in one.hear(HELD).actions)
+    bid, ask = (order_of(action) for action in one.hear(HELD).actions)
     told = one.hear(news.OrderNews(bid), news.Unknown("tb-1", "lost"), news.OrderNews(ask)).notes
     assert [type(note) for note in told] == [notes.Quoted, notes.Quoted, notes.Looked]
 
@@ -323,7 +325,7 @@ def test_side_whose_quote_was_filled_as_it_came_is_pending(one: Driven) -> None:
     """Nothing stands there, and a quote is wanted: that was told as if nothing were."""
     one.hear(BOOK)
     one.hear(one.listed())
-    bid, ask = (_order(action) for action in one.hear(HELD).actions)
+    bid, ask = (order_of(action) for action in one.hear(HELD).actions)
     filled = replace(bid, filled_qty=bid.qty, status="FILLED")
     looked = one.hear(news.OrderNews(filled), news.OrderNews(ask)).notes[-1]
     assert isinstance(looked, notes.Looked)
@@ -334,7 +336,7 @@ def test_refused_side_is_quoted_again_when_its_pause_is_over(one: Driven) -> Non
     """Even if nothing happens meanwhile."""
     one.hear(BOOK)
     one.hear(one.listed())
-    _, ask = (_order(action) for action in one.hear(HELD).actions)
+    _, ask = (order_of(action) for action in one.hear(HELD).actions)
     outbox = one.hear(news.Refused("tb-1", "no funds", -2010), news.OrderNews(ask))
     looked = outbox.notes[-1]
     assert isinstance(looked, notes.Looked)
@@ -342,7 +344,7 @@ def test_refused_side_is_quoted_again_when_its_pause_is_over(one: Driven) -> Non
     assert outbox.wake_ns == one.now_ns + REFUSED_PAUSE_NS
     outbox = one.hear(after_ns=REFUSED_PAUSE_NS)
     assert _kinds(outbox) == [Place]
-    looked = one.hear(news.OrderNews(_order(outbox.actions[0]))).notes[-1]
+    looked = one.hear(news.OrderNews(order_of(outbox.actions[0]))).notes[-1]
     assert isinstance(looked, notes.Looked)
     assert looked.idle == {}
 
@@ -377,7 +379,7 @@ def test_actions_that_are_taken_back_are_waited_for_no_more(one: Driven) -> None
     one.trader.leave(STOPPING, one.now_ns, [second])
     assert one.trader.orders.unsettled() == {"tb-1": BID}
     assert one.hear().actions == (), "the first is on its way"
-    assert _kinds(one.hear(news.OrderNews(_order(first)))) == [Cancel]
+    assert _kinds(one.hear(news.OrderNews(order_of(first)))) == [Cancel]
 
 
 def test_silence_takes_the_quotes_away_until_all_is_known_again(one: Driven) -> None:
@@ -421,7 +423,7 @@ def test_obstacle_ends_the_beginning_and_later_only_the_quotes(one: Driven) -> N
     with pytest.raises(ObstacleError, match=r"^maker\.notional is 1$"):
         one.hear(HELD)
     one.wanted = Wanted([BID, ASK])
-    orders = [_order(action) for action in one.hear(after_ns=INTERVAL_NS).actions]
+    orders = [order_of(action) for action in one.hear(after_ns=INTERVAL_NS).actions]
     one.hear(*map(news.OrderNews, orders))
     one.wanted = Wanted((), obstacle="maker.notional is 1")
     assert _kinds(one.hear(BOOK, after_ns=INTERVAL_NS)) == [Cancel, Cancel]
@@ -430,7 +432,7 @@ def test_obstacle_ends_the_beginning_and_later_only_the_quotes(one: Driven) -> N
 def test_order_of_a_run_with_finer_steps_is_cancelled(one: Driven) -> None:
     """The pair's tick has grown since: the maker ended in a bug at each start, and the order stayed for ever."""
     one.hear(BOOK)
-    left = _order(Place("tb-7", Side.BUY, 90, 10))
+    left = order_of(Place("tb-7", Side.BUY, 90, 10))
     left = replace(left, price=left.price + BTCUSDT.tick_size / 2)
     one.hear(one.listed(left))
     outbox = one.hear(HELD)
@@ -446,7 +448,7 @@ def test_order_of_a_run_with_finer_steps_is_cancelled(one: Driven) -> None:
 def test_orders_that_are_not_ours_are_none_of_our_business(one: Driven) -> None:
     """Another prefix: another desk, or a person."""
     one.hear(BOOK)
-    foreign = replace(_order(Place("tb-7", Side.BUY, 90, 10)), client_order_id="by-hand")
+    foreign = replace(order_of(Place("tb-7", Side.BUY, 90, 10)), client_order_id="by-hand")
     one.hear(one.listed(foreign), news.OrderNews(foreign))
     assert one.trader.orders.is_none
 

@@ -16,6 +16,7 @@ from trading.actions import Action, Place
 from venues.binance import BinanceVenue
 from venues.binance_sockets import BinanceSockets
 from venues.ccxt_binance import settings_of
+from venues.line_end import LineEnd
 from venues.polling_line import VenueCalls
 from venues.socket_line import SocketLine
 
@@ -35,7 +36,8 @@ class Line:
     def __init__(self, url: str, keys: KeyPair, timeout_ms: int = 2_000) -> None:
         account = BinanceVenue("paper", url, keys.api_key, keys.secret, timeout_ms)
         settings = settings_of(url, keys.api_key, keys.secret, timeout_ms)
-        self.line = SocketLine(VenueCalls(account, BTC, monotonic_ns), lambda: BinanceSockets(settings, account, BTC))
+        calls = VenueCalls(account, BTC, monotonic_ns)
+        self.line: LineEnd = SocketLine(calls, lambda: BinanceSockets(settings, account, BTC))
         self.told: list[news.News] = []
         self._seen = 0
 

@@ -141,9 +141,9 @@ class ScriptedVenue:
         """End an order and take another in, as calls of their own would."""
         if (ended := self.cancel(instrument, move.cancel.order_id)) is None:
             return Moved(None, None)
-        name, *terms, _ = move.place
+        name, side, price_ticks, qty_lots, _ = move.place
         try:
-            return Moved(ended, self.place(instrument, *terms, name))
+            return Moved(ended, self.place(instrument, side, price_ticks, qty_lots, name))
         except VenueRefusedError as refused:
             return Moved(ended, refused)
 

@@ -32,7 +32,7 @@ def test_place_cancel_and_idle_side_are_a_line_each(
     count = len(_told(run_dir))
     venue.mid_ticks = 9_138_500 + 2_800
     quoting.cycle()
-    moved = [("cancel", "BUY"), ("cancel", "SELL"), ("place", "BUY"), ("place", "SELL")]
+    moved = [("cancel", "BUY"), ("place", "BUY"), ("cancel", "SELL"), ("place", "SELL")]
     assert _told(run_dir)[count:] == [(action, side, "TOLERANCE") for action, side in moved]
     cancel: JsonObject = last_decisions(run_dir, 4)[0]
     assert (cancel["price"], cancel["qty"]) == (Decimal("91202.23"), Decimal("0.01094"))

@@ -1,0 +1,81 @@
+"""Cancels and places as moves: one call for two, and no moment without either order."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from market.account import VenueOrder
+from market.codes import Side
+from trading.actions import Action, Cancel, Move, Place
+from trading.quoting import Quote
+from trading.reasons import Reason
+from trading.strategy import OwnOrder
+
+
+class Movement(NamedTuple):
+    """An order that is cancelled, why, and the quote that takes its place."""
+
+    client_order_id: str
+    why: Reason
+    quote: Quote
+
+
+class Commands(NamedTuple):
+    """What to do, in this order."""
+
+    cancels: Mapping[str, Reason]
+    moves: Sequence[Movement]
+    places: Sequence[Quote]
+
+    def actions(self, known: Mapping[str, VenueOrder], client_order_ids: Iterator[str]) -> list[Action]:
+        """Return what to ask of the venue; `known` has the orders, and new ones get the next ids."""
+
+        def cancel(name: str, why: Reason) -> Cancel:
+            return Cancel(name, known[name].order_id, why)
+
+        def place(quote: Quote) -> Place:
+            return Place.of(next(client_order_ids), quote)
+
+        return [
+            *(cancel(name, why) for name, why in self.cancels.items()),
+            *(Move(cancel(name, why), place(quote)) for name, why, quote in self.moves),
+            *map(place, self.places),
+        ]
+
+
+def paired(cancels: Mapping[str, Reason], places: Sequence[Quote], orders: Sequence[OwnOrder]) -> Commands:
+    """Return the same with as many moves as can be, each to the nearest place of its side.
+
+    Whatever becomes of the commands before it, none makes a trade with ourselves: an order that a new quote of the
+    other side reaches is cancelled first, and its side placed last.
+
+    Args:
+        cancels: by client order id why; of others than `orders` they stay what they are.
+        places: in the order of their importance.
+        orders: ours that are open and can be moved.
+    """
+    movable = [
+        order
+        for order in orders
+        if order.client_order_id in cancels and not any(_would_trade(order, quote) for quote in places)
+    ]
+    moves: list[Movement] = []
+    left: list[Quote] = []
+    for quote in places:
+        of_side = [order for order in movable if order.side == quote.side]
+        if not of_side:
+            left.append(quote)
+            continue
+        nearest = min(of_side, key=lambda order: abs(order.price_ticks - quote.price_ticks))
+        movable.remove(nearest)
+        moves.append(Movement(nearest.client_order_id, cancels[nearest.client_order_id], quote))
+    moved = {move.client_order_id for move in moves}
+    return Commands({name: why for name, why in cancels.items() if name not in moved}, moves, left)
+
+
+def _would_trade(order: OwnOrder, quote: Quote) -> bool:
+    if order.side == quote.side:
+        return False
+    bid_ticks, ask_ticks = order.price_ticks, quote.price_ticks
+    if order.side == Side.SELL:
+        bid_ticks, ask_ticks = ask_ticks, bid_ticks
+    return bid_ticks >= ask_ticks
