@@ -23,9 +23,7 @@ class Rule(StrEnum):
     CROSSING = "CROSSING"  # a quote that is wanted on the other side would trade with the order
     AGE = "AGE"  # the order was older than maker.age_max_s
     QUEUE = "QUEUE"  # a new order would stand so much further ahead in the queue as maker.queue_gain asks for
-    HANGING = (
-        "HANGING"  # the order was left hanging, and is now further from the mid than maker.hanging, or one of many
-    )
+    HANGING = "HANGING"  # the order hangs further from the mid than maker.hanging, or more than 20 do
     TOP_UP = "TOP_UP"  # less was left of the order than the part maker.replace_below of the wanted quantity
     TOO_LARGE = "TOO_LARGE"  # the order was larger than wanted, by more than what may be missing
     SURPLUS = "SURPLUS"  # more orders on this side than wanted quotes; the others are closer
@@ -52,9 +50,7 @@ class Rule(StrEnum):
     WITHDRAWN = "WITHDRAWN"  # too much is lost, or held: a stage was reached, until a person resumes
     NO_BOOK = "NO_BOOK"  # the book is not known yet
     JUST_FILLED = "JUST_FILLED"  # the side was filled within the last maker.refill_pause_s
-    RUN_OVER = (
-        "RUN_OVER"  # maker.run_over_orders of the side were filled in a row, the last one within maker.run_over_s
-    )
+    RUN_OVER = "RUN_OVER"  # maker.run_over_orders of the side were filled in a row, within maker.run_over_s
     REFUSED = "REFUSED"  # the venue has refused a quote of this side, which pauses
     BREAKER = "BREAKER"  # the venue has refused this side for one reason again and again: it pauses for long
     RATE_LIMIT = "RATE_LIMIT"  # as many orders were sent as maker.limits.orders_in_10_s or orders_in_a_day

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from market.codes import Tag
-from tests.docs.tables import OPERATING, PROTOCOL, TABLES, settings_table, written
+from tests.docs.tables import OPERATING, PROTOCOL, TABLES, rules_table, settings_table, written
 
 HINT = "run: python -m tests.docs.tables"
 
@@ -23,6 +23,11 @@ def test_gives_every_setting_a_meaning() -> None:
     document = OPERATING.read_text(encoding="utf-8")
     empty = [line for line in settings_table(document).splitlines() if line.endswith("|  |")]
     assert not empty
+
+
+def test_gives_every_rule_a_meaning() -> None:
+    """A comment that went to a line of its own was lost, and the row empty."""
+    assert "|  |" not in rules_table("")
 
 
 def test_tells_of_every_tag_once() -> None:
