@@ -17,7 +17,7 @@ from market.mendable import MendableError
 from trading.news import MarketTrade
 from trading.order_rules import OrderRules
 from trading.quoting import Quote
-from trading.reasons import Reason, Rule, flaw_of_reason, reason_of
+from trading.reasons import NOT_WANTED, PENDING, Reason, Rule, flaw_of_reason, reason_of
 
 
 class OwnOrder(NamedTuple):
@@ -91,6 +91,12 @@ class Wanted(NamedTuple):
         if self.obstacle is not None:
             return dict.fromkeys(Side, Reason(Rule.OBSTACLE, self.obstacle))
         return {side: reason_of(why) for side, why in self.idle.items()}
+
+    @property
+    def why_none(self) -> dict[Side, Reason]:
+        """By side, why nothing of ours is there, if nothing is and nothing holds it up."""
+        pending = {quote.side: PENDING for quote in self.quotes}
+        return dict.fromkeys(Side, NOT_WANTED) | pending | self.why_idle
 
 
 class ObstacleError(MendableError):

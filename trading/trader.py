@@ -29,14 +29,13 @@ from trading.others_book import OthersBook
 from trading.outbox import Outbox
 from trading.own_orders import OwnOrders, in_steps
 from trading.position import Position
-from trading.reasons import DENIED, FATE_UNKNOWN, NO_BOOK, NOT_WANTED, OFF_GRID, PENDING, Reason, Rule
+from trading.reasons import DENIED, FATE_UNKNOWN, NO_BOOK, OFF_GRID, Reason, Rule
 from trading.strategy import Fill, Inbox, ObstacleError, OwnOrder, Strategy, Wanted
 from trading.terms import Terms
 
 FAILED_PAUSE_NS_MAX: Final = 5 * NS_PER_SECOND
 LEAVE_PAUSE_NS: Final = NS_PER_SECOND // 20  # after a failure while our orders are to go
 LEAVE_PAUSE_NS_MAX: Final = NS_PER_SECOND // 2
-_Reasons = Mapping[Side, Reason]
 
 
 class Trader:
@@ -194,7 +193,7 @@ class Trader:
         if self.guard.is_to_ask(self._position, self._now_ns):
             yield [AskBalances()]
         if (depth := self._book.settle()) is None:  # the first news of it begins a round
-            self._tell_idle(None, dict.fromkeys(Side, NO_BOOK), {})
+            self._tell_idle(None, dict.fromkeys(Side, NO_BOOK), Wanted(()))
             self._is_news, self._latest_ns, self._soonest_ns = False, self._soonest_ns, self._now_ns
             return
         own = self.orders.resting(self._instrument)
@@ -244,8 +243,7 @@ class Trader:
         return wanted
 
     def _execute(self, wanted: Wanted, own: Sequence[OwnOrder], depth: Depth) -> list[Action]:
-        why_none = dict.fromkeys(Side, NOT_WANTED) | wanted.why_idle
-        todo = self._execution.plan(self._now_ns, depth, wanted.quotes, own, self._held(), why_none)
+        todo = self._execution.plan(self._now_ns, depth, wanted.quotes, own, self._held(), wanted.why_none)
         off_grid = self.orders.standing.keys() - {order.client_order_id for order in own}
         cancels = {**dict.fromkeys(sorted(off_grid), OFF_GRID), **self.guard.excess(own), **todo.cancels}
         places = self.guard.admit(todo.places, self.orders.count, self._now_ns)
@@ -255,17 +253,16 @@ class Trader:
     def _end_round(self, mid_ticks_x2: int | None, wanted: Wanted) -> None:
         self._backoff.end()
         self.is_started |= not self._silence
-        wakes = [] if wanted.wake_ns is None else [wanted.wake_ns]
-        wakes += self._execution.wakes_ns(self.orders.resting(self._instrument), self._now_ns)
-        self._latest_ns = min([self._look_ns(), *self.guard.wakes_ns(self._now_ns), *wakes])
-        unquoted = dict.fromkeys(Side, NOT_WANTED) | {quote.side: PENDING for quote in wanted.quotes} | self._held()
-        self._tell_idle(mid_ticks_x2, unquoted, wanted.why_idle)
+        own_wakes = self._execution.wakes_ns(self.orders.resting(self._instrument), self._now_ns)
+        wakes = [*own_wakes, *self.guard.wakes_ns(self._now_ns), *([] if wanted.wake_ns is None else [wanted.wake_ns])]
+        self._latest_ns = min([self._look_ns(), *wakes])
+        self._tell_idle(mid_ticks_x2, wanted.why_none | self._held(), wanted)
 
-    def _tell_idle(self, mid_ticks_x2: int | None, unquoted: _Reasons, unwanted: _Reasons) -> None:
+    def _tell_idle(self, mid_ticks_x2: int | None, unquoted: Mapping[Side, Reason], wanted: Wanted) -> None:
         """Tell why sides are idle: those where nothing of ours stands, and those that the strategy does not want."""
         standing = {order.side for order in self.orders.standing.values()}
         idle = {side: why for side, why in unquoted.items() if side not in standing}
-        self._notes.append(notes.Looked(mid_ticks_x2, idle | dict(unwanted)))
+        self._notes.append(notes.Looked(mid_ticks_x2, idle | wanted.why_idle))
 
     def _look_ns(self) -> int:
         """Return when we must look again, even if nothing happens."""

@@ -56,7 +56,7 @@ class Decisions:
         qty: Decimal | None = None,
         client_order_id: str | None = None,
     ) -> None:
-        """Take any other: `idle` of a side, `ended` of an order that the venue has ended, `wait` after a failure."""
+        """Take any other: docs/strategies.md has them all."""
         self._new.append(
             {
                 "time": iso_time(self._clock() // NS_PER_MS),

@@ -15,6 +15,7 @@ from trading.reasons import DENIED, Reason, Rule
 from venues.gateway import GatewayError
 from venues.mirror import GatewayMirror
 
+_UNTOLD = frozenset({Rule.STOPPING, Rule.PENDING})  # nobody need be told that it does not quote, or not for a round
 _SHORT = {Side.BUY: "bid", Side.SELL: "ask"}
 
 
@@ -133,8 +134,8 @@ class MakerLog:
             why, before = idle.get(side), self._idle.get(side)
             if why is not None and (before is None or _sense(why) != _sense(before)):
                 self._decisions.add("idle", side, why)
-                if why.rule == Rule.STOPPING:
-                    continue  # nobody need be told that it does not quote
+                if why.rule in _UNTOLD:
+                    continue
                 self._log.warning("not quoting", side=side.name, **_texts(why))
         self._idle = dict(idle)
 

@@ -12,7 +12,7 @@ from tests.pairs import default_instruments
 from tests.trading.markets import symmetric
 from tests.trading.rough_venue import ARRIVAL_NS, RoughVenue
 from trading import news, notes
-from trading.actions import Cancel, Place
+from trading.actions import Cancel, Place, apart
 from trading.execution import Execution
 from trading.keeping import Requoting
 from trading.model_strategy import ModelStrategy
@@ -55,12 +55,12 @@ class Watched:
     def step(self, now_ns: int, said: Sequence[news.News]) -> Outbox:
         """Let it make a step; each action and each idle side has a code, and no new order crosses one of ours."""
         outbox = self.trader.step(now_ns, said)
-        cancelled = {action.client_order_id for action in outbox.actions if isinstance(action, Cancel)}
+        cancelled = {action.client_order_id for action in apart(outbox.actions) if isinstance(action, Cancel)}
         open_orders = self.trader.orders.standing.items()
         standing = [
             (each.side, BTCUSDT.price_to_ticks(each.price)) for name, each in open_orders if name not in cancelled
         ]
-        for action in outbox.actions:
+        for action in apart(outbox.actions):
             if isinstance(action, Place):
                 standing.append((action.side, action.price_ticks))
                 bids, asks = ([ticks for side, ticks in standing if side == one] for one in Side)

@@ -1,8 +1,10 @@
 """The maker's journal of decisions: each once, with the code of its rule and the numbers that triggered it."""
 
 import random
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,7 @@ from desk.decisions_file import DecisionsFile, last_decisions
 from market.account import VenueOrder
 from market.codes import Side
 from market.exact_json import JsonObject
+from market.instrument import Instrument
 from tests.nodes.maker.makers import AWAY, LOST, ScriptedMaker, Told, figures, lines
 from tests.nodes.maker.scripted_venue import ScriptedVenue
 from venues.venue import VenueRefusedError
@@ -109,6 +112,23 @@ def test_every_order_at_the_venue_has_its_line_and_every_idle_side_its_code(
         placed[name].order_id for name in cancels if name in placed
     }
     assert all(line["rule"] for event in ("quoted", "cancelled", "not quoting") for line in lines(told, event))
+
+
+def test_quote_that_is_filled_as_it_comes_is_pending_in_the_journal_and_no_warning(
+    quoting: ScriptedMaker, venue: ScriptedVenue, run_dir: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a busy market that is so many times a minute, for a quarter of a second each."""
+    place = venue.place
+
+    def place_and_fill(instrument: Instrument, side: Side, *terms: Any) -> VenueOrder:
+        order = place(instrument, side, *terms)
+        filled = replace(order, filled_qty=order.qty)
+        return venue.end(order.order_id, "FILLED", filled) if side == Side.BUY else order
+
+    monkeypatch.setattr(venue, "place", place_and_fill)
+    quoting.cycle()
+    assert ("idle", "BUY", "PENDING") in _told(run_dir)
+    assert lines(told, "not quoting") == []
 
 
 def test_disk_that_is_full_does_not_stop_the_maker_and_is_told_once(
