@@ -26,6 +26,7 @@ from paper.faults import Faults, PageError, ReplyLostError
 from paper.front_desk import ENGINE_TIMEOUT_S, FrontDesk, Inquiry
 from paper.http_bounds import local_address
 from paper.latency import Latency
+from paper.money.ledger_file import LedgerError
 from paper.socket_api import add_socket_api
 from paper.streams.hub import StreamHub
 from paper.streams.sockets import Connections, MarketSockets
@@ -124,6 +125,9 @@ def create_app(
     app.add_route(show_openapi, OPENAPI_PATH, _methods("GET"), name="openapi")
 
     def report_bug(error: Exception) -> None:
+        if isinstance(error, LedgerError):  # the disk's fault: the next save meets it as well, and ends the exchange
+            _log.error("a request failed: %s", error)
+            return
         _log.error("a request failed", exc_info=error)
         if on_bug is not None and not isinstance(error, SanicException):
             on_bug(error)

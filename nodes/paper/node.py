@@ -1,10 +1,9 @@
 """The paper exchange's node: its REST app in front, an order link to every engine and replicas of the feeds behind."""
 
 import asyncio
-import sqlite3
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 import uvloop
 
@@ -30,6 +29,7 @@ from paper.access.account_folder import AccountFolder
 from paper.access.accounts import FIRST_ACCOUNT, TOKEN_FILE, load_or_create_token
 from paper.admin import Admin
 from paper.exchange.exchange import Exchange
+from paper.exchange.saves import Action
 from paper.fault_calls import FaultCalls, Halt
 from paper.latency import Latency
 from paper.money.ledger import BooksError, Ledger
@@ -189,7 +189,7 @@ async def _serve(node: Node) -> None:
         first_owner=first_owner(Source.PAPER),
         first_update_id=time_ns() // NS_PER_US,  # more than were ever told before: no book changes so often
         commission=commission_of(settings),
-        soon=_soon,
+        soon=partial(_save_soon, node.log),
     )
     for number in accounts.numbers:
         exchange.open_account(number)
@@ -209,18 +209,23 @@ async def _serve(node: Node) -> None:
             await paper.run(url_of(listener), app.ctx.connections)
     except BooksError as error:
         raise StayDownError(f"the books of {folder / LEDGER_FILE} do not add up: {error}") from error
-    except sqlite3.Error as error:
-        raise LedgerError(f"the books of {folder / LEDGER_FILE} cannot be saved or read: {error}") from error
     finally:
         client.close()
         subscriber.close()
         ledger.close()
 
 
-def _soon(save: Callable[[], None]) -> None:
+def _save_soon(log: Any, save: Action) -> None:
+    """Save with all that comes until the loop's next turn; what the disk does not take waits for the node's next one.
+
+    That one tries once more, and if it fails, too, ends the node with what is wrong.
+    """
+
     def attempt() -> None:
-        with suppress(sqlite3.Error):  # what waits for it waits on; the next turn tries again, and ends the node
+        try:
             save()
+        except LedgerError as error:
+            log.warning("not saved, and nobody is told: once more", why=str(error))
 
     asyncio.get_running_loop().call_soon(attempt)
 

@@ -114,7 +114,7 @@ class PublicMarket:
         """Keep what tickers and bars are made of, as far as it has changed since the last time.
 
         Raises:
-            sqlite3.Error: if the disk does not take it; it can be tried again.
+            LedgerError: if the disk does not take it; it can be tried again.
         """
         for symbol in self.symbols.values():
             tape, saved_id = self.tapes[symbol.symbol_id], self._saved_ids[symbol.symbol_id]

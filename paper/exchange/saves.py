@@ -48,7 +48,7 @@ class Saves:
         """Save now; if that fails, everything waits on, and it can be tried again.
 
         Raises:
-            sqlite3.Error: if the disk does not take it.
+            LedgerError: if the disk does not take it.
         """
         self._ledger.save()
         self._is_due = False

@@ -9,6 +9,8 @@ import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from paper.money.ledger_file import writing
+
 
 class KeptBar(NamedTuple):
     """One bar; what it holds is in the order of its fields, and has no bound."""
@@ -41,10 +43,9 @@ class KeptBars:
             first_open_ms: lengths of bars, and when the oldest begins that is still of use.
 
         Raises:
-            sqlite3.Error: if the disk does not take it; nothing was written.
+            LedgerError: if the disk does not take it; nothing was written.
         """
-        with self._connection:
-            self._connection.execute("BEGIN IMMEDIATE")
+        with writing(self._connection):
             self._connection.executemany(
                 "INSERT OR REPLACE INTO bars VALUES (?,?,?,?)",
                 [(symbol, bar.piece_ms, bar.open_ms, json.dumps(bar.figures)) for bar in bars],

@@ -21,7 +21,7 @@ from paper.money.account_records import AccountRecords
 from paper.money.amendments import Amendments
 from paper.money.history import History
 from paper.money.kept_bars import KeptBars
-from paper.money.ledger_file import open_ledger
+from paper.money.ledger_file import open_ledger, writing
 from paper.money.order_list import ListStatus, OpenLists, OrderList, Remnant, Remnants
 from paper.money.orders import AccountTrade, Order, OrderStatus
 from paper.money.prevented_match import PreventedMatches
@@ -151,19 +151,13 @@ class Ledger:
         """Write all that has changed since the last time as one; if that fails, it can be tried again.
 
         Raises:
-            sqlite3.Error: if the disk does not take it; nothing was written.
+            LedgerError: if the disk does not take it; nothing was written.
         """
         assert not self._is_changing, "half a transaction cannot be saved"
         if not self._has_unsaved():
             return
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
+        with writing(self._connection):
             self._write()
-            self._connection.execute("COMMIT")
-        except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise
         self._note_saved()
 
     def last_report(self, engine: str) -> tuple[int, int]:
@@ -202,7 +196,8 @@ class Ledger:
         """Return the exchange's number of an engine's trade, which rises over all lives of the engine."""
         if epoch not in self._epoch_numbers:
             number = len(self._epoch_numbers)
-            self._connection.execute("INSERT INTO epochs (number, epoch) VALUES (?, ?)", (number, epoch))
+            with writing(self._connection):
+                self._connection.execute("INSERT INTO epochs (number, epoch) VALUES (?, ?)", (number, epoch))
             self._epoch_numbers[epoch] = number
         return self._epoch_numbers[epoch] * TRADE_IDS_PER_EPOCH + engine_trade_id
 
@@ -271,12 +266,17 @@ class Ledger:
 
         Args:
             rows_max: of each table; a row takes some 15 us.
+
+        Raises:
+            LedgerError: if the disk does not take it; it can be tried again.
         """
         unswept = ((account, record.unswept_uid(account)) for account, record in self.records.items())
         account, uid = next(((account, uid) for account, uid in unswept if uid is not None), (0, None))
         if uid is None:
             return False
-        if sum(self._connection.execute(sql, (uid, rows_max)).rowcount for sql in SWEEPS) == 0:
+        with writing(self._connection):
+            deleted_count = sum(self._connection.execute(sql, (uid, rows_max)).rowcount for sql in SWEEPS)
+        if deleted_count == 0:
             with self.transaction():
                 record = self.records.of(account)
                 self.records[account] = replace(record, swept_count=record.swept_count + 1)

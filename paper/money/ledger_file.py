@@ -2,14 +2,21 @@
 
 import os
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from market.mendable import MendableError
 from paper.money.tables import ANY_ENGINE, IS_OPEN, SCHEMA, SCHEMA_VERSION, UPGRADES
 from paper.units import Symbol
 
 _LOG_PAGES = 8_000  # some 32 MB: to bring them into the file takes two syncs, for which every order waits
+_OF_THE_DISK: Final = frozenset({
+    sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB,
+})  # fmt: skip
+_PRIMARY: Final = 0xFF  # an extended code says more than these in its higher bits
 
 
 class LedgerError(MendableError):
@@ -32,6 +39,26 @@ def open_ledger(path: Path | None, symbols: Mapping[str, Symbol], engines: Seque
         connection.close()
         raise
     return connection
+
+
+@contextmanager
+def writing(connection: sqlite3.Connection) -> Iterator[None]:
+    """Write what the block writes as one; if it raises, or the disk does not take it, nothing.
+
+    Raises:
+        LedgerError: if the disk does not take it; it can be tried again.
+    """
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+        connection.execute("COMMIT")
+    except BaseException as error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        if isinstance(error, sqlite3.Error) and error.sqlite_errorcode & _PRIMARY in _OF_THE_DISK:
+            _, _, path = connection.execute("PRAGMA database_list").fetchone()
+            raise LedgerError(f"{path or 'the ledger in memory'}: cannot be written: {error}") from error
+        raise  # a statement or a row that is wrong is a bug of ours
 
 
 def _opened(path: Path | None) -> sqlite3.Connection:

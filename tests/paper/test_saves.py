@@ -12,6 +12,7 @@ from paper.errors import ErrorKind, ExchangeError
 from paper.exchange.news import AccountNews, OrderNews
 from paper.exchange.saves import Action, at_once
 from paper.money.history import Span
+from paper.money.ledger_file import LedgerError, writing
 from paper.money.orders import OrderStatus
 from tests.paper.desk import ALICE, BOB, Desk
 from tests.paper.lists import USDT, oto
@@ -123,18 +124,17 @@ def test_a_process_that_dies_before_the_save_has_done_nothing(group: Group) -> N
     desk.ledger.check()
 
 
-def test_a_save_that_fails_tells_nobody_and_is_tried_again(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A disk that is full for a moment costs that moment."""
+def test_a_save_that_fails_tells_nobody_and_is_tried_again(group: Group) -> None:
+    """A disk that does not take it for a moment costs that moment."""
     desk = group.desk
 
-    def is_full() -> None:
-        raise sqlite3.OperationalError("database or disk is full")
-
     pending = desk.send(ALICE, desk.request(Side.BUY, "90000", "0.01"))
-    with monkeypatch.context() as patch:
-        patch.setattr(desk.ledger, "_write", is_full)
-        with pytest.raises(sqlite3.OperationalError):
-            group.save()
+    other = sqlite3.connect(desk.path, isolation_level=None)
+    desk.ledger._connection.execute("PRAGMA busy_timeout = 0")
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(LedgerError):
+        group.save()
+    other.close()
     assert (group.frames, group.saved_orders(ALICE)) == ([], [])
     desk.exchange.saves.save()
     desk.pump()
@@ -158,7 +158,7 @@ def test_a_list_that_the_disk_does_not_take_was_never_there(group: Group, *, is_
         for leg in new.legs:
             leg.account, leg.client_order_id = account, f"{leg.kind}-{len(desk.ledger.open_orders)}".ljust(36, "-")
         desk.exchange.place_list(new, desk.engine.time_ns)
-    with pytest.raises(sqlite3.OperationalError, match="full" if is_full else "locked"):
+    with pytest.raises(LedgerError, match=f"{desk.path}: cannot be written: .*{'full' if is_full else 'locked'}"):
         group.save()
     other.close()
     assert (group.frames, group.news, group.saved_orders(ALICE)) == ([], [], [])
@@ -167,6 +167,20 @@ def test_a_list_that_the_disk_does_not_take_was_never_there(group: Group, *, is_
     desk.connect()
     assert not desk.ledger.open_lists
     assert desk.wallet(ALICE, "USDT") == (USDT, 0)
+
+
+def test_a_statement_that_is_wrong_is_no_fault_of_the_disk(group: Group) -> None:
+    """It is a bug of ours, and shows its traceback; what the block wrote before it is taken back."""
+    connection = group.desk.ledger._connection
+
+    def write_wrongly() -> None:
+        with writing(connection):
+            connection.execute("DELETE FROM balances")
+            connection.execute("DELETE FROM no_table")
+
+    with pytest.raises(sqlite3.OperationalError, match="no such table"):
+        write_wrongly()
+    assert connection.execute("SELECT count(*) FROM balances").fetchone() > (0,)
 
 
 def test_an_order_that_comes_and_goes_between_two_saves_is_written_as_it_ended(group: Group) -> None:
