@@ -1,0 +1,96 @@
+"""Orders that are moved at the real core of the exchange while it loses, delays and refuses: nothing is made or lost.
+
+Watched at each step, as in `tests.simulation.switched`: never two orders of a side, none that is nobody's. After it
+each fill was told once, the position is what the account has, and no asset has come from nowhere.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from itertools import product
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from market.clock import NS_PER_MS
+from paper.errors import ExchangeError
+from tests.simulation.switched import SwitchedDesk
+
+EXAMPLES: Final = 50
+MOVE: Final = "order/cancelReplace"
+
+
+class MovingDesk(SwitchedDesk):
+    """A desk that counts what became of its moves.
+
+    Attributes:
+        moved: by the words that the exchange has for both halves.
+    """
+
+    def __init__(self, folder: Path, flow_seed: int) -> None:
+        self.moved: Counter[tuple[str, str]] = Counter()
+        super().__init__(folder, flow_seed)
+
+    def begin(self, method: str, path: str, asked: Mapping[str, object], done: Callable[[Any], None]) -> None:
+        """Let a call come to the exchange, and note what it answers to a move."""
+
+        def told(answer: Any) -> None:
+            halves = answer.document.get("data") if isinstance(answer, ExchangeError) else answer
+            if path == MOVE and isinstance(halves, dict):
+                self.moved[halves["cancelResult"], halves["newOrderResult"]] += 1
+            done(answer)
+
+        super().begin(method, path, asked, told)
+
+
+SWITCHES: Final[list[dict[str, Any]]] = [
+    {"kind": "drop_event", "streams": "account", "percent": 50},
+    *({"kind": "drop_reply", "path": path, "count": 2} for path in (MOVE, "order")),
+    *(
+        {"kind": "server_error", "path": MOVE, "status": status, "is_executed": is_executed}
+        for status, is_executed in product((500, 504), (True, False))
+    ),
+    *(
+        {"kind": "delay", "path": MOVE, "ms": ms, "where": where}
+        for ms, where in product((300, 4_500, 5_500, 8_000), ("before", "after"))
+    ),
+    *({"kind": "reject", "path": MOVE, "code": code} for code in (-1013, -2010, -1015)),
+]
+HAPPENINGS: Final[list[Callable[[MovingDesk], None]]] = [
+    lambda desk: desk.line.cut(),
+    MovingDesk.cancel_silently,
+    MovingDesk.kill,
+]
+
+
+@pytest.mark.timeout(600)
+def test_no_order_is_doubled_or_lost_and_no_money_comes_from_nowhere() -> None:
+    """A lost answer to a move leaves two orders in doubt, a half-done one the wrong one of them."""
+    met: Counter[tuple[str, str]] = Counter()
+    troubles = st.tuples(st.sampled_from([*SWITCHES, *HAPPENINGS]), st.integers(0, 4_000))
+
+    @settings(max_examples=EXAMPLES, deadline=None)
+    @given(flow_seed=st.integers(0, 1_000_000), troubles=st.lists(troubles, min_size=1, max_size=5))
+    def check(flow_seed: int, troubles: list[tuple[Any, int]]) -> None:
+        with TemporaryDirectory() as folder:
+            desk = MovingDesk(Path(folder), flow_seed)
+            desk.come_back()
+            for trouble, wait_ms in troubles:
+                if callable(trouble):
+                    trouble(desk)
+                else:
+                    desk.set(**trouble)
+                desk.watch(wait_ms * NS_PER_MS)
+            desk.clear_all()
+            desk.come_back()
+            desk.exchange.ledger.check()
+            desk.leave()
+            desk.exchange.ledger.check()
+            met.update(desk.moved)
+
+    check()
+    halves = {("SUCCESS", "SUCCESS"), ("SUCCESS", "FAILURE"), ("FAILURE", "NOT_ATTEMPTED")}
+    assert halves <= met.keys(), f"an outcome was not met: {met}"
