@@ -59,7 +59,7 @@ def fail(desk: SwitchedDesk, dice: Random) -> None:
 def be_busy(desk: SwitchedDesk, dice: Random) -> None:
     """Ask to be left alone, or refuse new orders as too many."""
     if dice.random() < 0.3:
-        desk.set(kind="reject", code=-1015, method="POST", path="order", count=dice.randint(1, 3))
+        desk.set(kind="reject", code=-1015, method="POST", count=dice.randint(1, 3))
     else:
         desk.set(kind="rate_limit", status=dice.choice((429, 418)), retry_after_s=dice.randint(1, 4))
 
@@ -77,7 +77,7 @@ def step_the_clock(desk: SwitchedDesk, dice: Random) -> None:
 
 
 OF_ACCOUNT: Final = {"streams": "account"}
-OF_CALLS: Final[Sequence[Switch]] = {}, {"path": "order"}, {"method": "POST", "path": "order"}, {"method": "DELETE"}
+OF_CALLS: Final[Sequence[Switch]] = {}, {"path": "order"}, {"method": "POST"}, {"method": "DELETE"}
 LATE: Final[Switch] = {"kind": "late_visibility", "ms": 3_000}
 TROUBLES: Final = {
     "lost replies": Trouble(happens=lose_replies),
