@@ -7,6 +7,8 @@ import pytest
 
 from market.clock import NS_PER_SECOND
 from market.codes import Side
+from paper.exchange.order_lists import NewList
+from paper.money.order_list import Contingency
 from paper.money.orders import OrderKind, OrderStatus
 from tests.paper.desk import ALICE, BOB, Desk
 from tests.paper.lists import BTC, is_settled, oco, oto, place, told, traded_at
@@ -114,6 +116,27 @@ def test_what_a_fill_triggers_during_a_halt_waits_for_the_resume(
     assert not desk.ledger.open_orders
     ends = {OrderStatus.FILLED, OrderStatus.EXPIRED} if is_pair else {OrderStatus.FILLED}
     assert {*statuses(desk, *(leg.order_id for leg in pending))} == ends
+
+
+def test_what_must_not_rest_waits_for_the_resume_over_a_new_engine(desk: Desk) -> None:
+    """A new engine gets nothing that would not have rested, but for what a halt has kept from ever being tried."""
+    traded_at(desk, "90000")
+    desk.engine.flow(desk.exchange, Side.BUY, "88000", "0.05")
+    sold = desk.request(Side.SELL, qty="0.05", kind=OrderKind.MARKET)
+    bought = desk.request(Side.BUY, "89000", "0.05")
+    _, pending = place(desk, NewList(Contingency.OTO, "", (bought, sold))).legs
+    desk.engine.flow(None, Side.SELL, "89000", "0.05")
+    halt(desk)
+    desk.engine.report(desk.exchange)
+    desk.pump()
+    halted_anew(desk)
+    second(desk)
+    assert desk.ledger.open_orders.keys() == {pending.order_id}
+    halt(desk, is_halted=False)
+    desk.engine.flow(desk.exchange, Side.BUY, "88000", "0.05")
+    second(desk)
+    assert statuses(desk, pending.order_id) == [OrderStatus.FILLED]
+    assert is_settled(desk)
 
 
 @pytest.mark.parametrize("kill", KILLS.values(), ids=KILLS)
