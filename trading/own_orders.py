@@ -22,7 +22,7 @@ from trading.strategy import OwnOrder
 
 ENDED: Final = "CANCELED"  # what has ended stays so, whatever late news say
 DENIALS: Final = 2  # of an order by the venue, until it is given up
-ENDED_MAX: Final = 1_000  # remembered, so that late news does not bring them back
+ENDED_MAX: Final = 1_000  # remembered, so that late news does not bring them back; and of those given up, as many
 
 
 class UnknownOrder(NamedTuple):
@@ -84,7 +84,7 @@ class OwnOrders:
         self._resting: dict[str, tuple[VenueOrder, OwnOrder | None]] = {}  # in ticks and lots, as last asked for
         self._ended: OrderedDict[str, Decimal] = OrderedDict()  # what was filled of each
         self._just_filled: dict[str, tuple[VenueOrder, int]] = {}  # of the ended ones, and when that was heard
-        self._given_up: dict[str, Decimal] = {}  # the same of those that the venue denies; they may come back
+        self._given_up: OrderedDict[str, Decimal] = OrderedDict()  # the same of those that are denied, and may return
 
     @property
     def standing(self) -> dict[str, VenueOrder]:
@@ -248,7 +248,7 @@ class OwnOrders:
             return False
         if order is None:
             self.drop(name)
-            self._given_up[name] = Decimal(0)
+            _remember(self._given_up, name, Decimal(0))
         else:
             self._end(order, self._given_up)
         return True
@@ -269,14 +269,19 @@ class OwnOrders:
             self._just_filled[name] = replace(order, status=ENDED), now_ns
         return Heard(replace(order, filled_qty=self._ended[name]), self._ended[name] - before_qty)
 
-    def _end(self, order: VenueOrder, filled_of: dict[str, Decimal]) -> None:
+    def _end(self, order: VenueOrder, filled_of: OrderedDict[str, Decimal]) -> None:
         name = order.client_order_id
         for those in (self.open, self._since_ns, self._heard_ns, self._why_placed, self._why_left, self._denials):
             those.pop(name, None)
         self.gone.discard(name)
-        filled_of[name] = order.filled_qty
-        if len(self._ended) > ENDED_MAX:
-            self._ended.popitem(last=False)
+        _remember(filled_of, name, order.filled_qty)
+
+
+def _remember(filled_of: OrderedDict[str, Decimal], name: str, qty: Decimal) -> None:
+    """Remember what was filled of an order in place of the oldest: one that is forgotten is of an earlier run."""
+    filled_of[name] = qty
+    if len(filled_of) > ENDED_MAX:
+        filled_of.popitem(last=False)
 
 
 def in_steps(price: Decimal, qty: Decimal, instrument: Instrument) -> tuple[int, int] | None:

@@ -146,6 +146,18 @@ def test_an_order_that_was_given_up_is_ours_when_it_comes_back_and_each_fill_cou
     assert orders.hear(FILLED, 3 * ARRIVAL_NS).filled_qty == 0
 
 
+def test_only_so_many_orders_that_were_given_up_are_remembered() -> None:
+    """They were kept for ever; one that comes back from before that is of an earlier run: its fills are not told."""
+    orders = OwnOrders(ARRIVAL_NS)
+    names = [f"tb-lost-{number}" for number in range(ENDED_MAX + 1)]
+    for name in names:
+        orders.send(name, QUOTE)
+        orders.lose(name, 0)
+        assert [orders.deny(name, asked_ns) for asked_ns in (1, 2)] == [False, True]
+    heard = [orders.hear(replace(MORE, client_order_id=name), 3) for name in names]
+    assert [each.filled_qty for each in heard] == [Decimal(0), *[Decimal(3)] * ENDED_MAX]
+
+
 def test_why_it_was_cancelled_is_kept_though_the_answer_was_lost() -> None:
     """`CANCELED at the venue, not by this desk` was said of what the desk had cancelled."""
     orders = OwnOrders(ARRIVAL_NS)
