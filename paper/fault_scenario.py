@@ -48,8 +48,8 @@ class ScenarioRow:
         return str(self.document.get("symbol", ""))
 
 
-def read_scenario(path: Path, symbols: Collection[str]) -> list[ScenarioRow]:
-    """Return a file's rows in the order in which they are to be set; `symbols` are those of the exchange.
+def read_scenario(path: Path, symbols: Collection[str], accounts: Collection[int]) -> list[ScenarioRow]:
+    """Return a file's rows in the order in which they are to be set; symbols and accounts are those of the exchange.
 
     Raises:
         ScenarioError: naming all that is wrong, each in a line.
@@ -66,7 +66,7 @@ def read_scenario(path: Path, symbols: Collection[str]) -> list[ScenarioRow]:
         wrong.append(f"expected 1 to {ARMED_MAX} tables [[rows]], {what_was(scenario, 'rows')}")
         rows = []
     for number, row in enumerate(rows, start=1):
-        wrong += [f"row {number}: {each}" for each in _wrong_in_row(row, symbols)]
+        wrong += [f"row {number}: {each}" for each in _wrong_in_row(row, symbols, accounts)]
     if wrong:
         raise ScenarioError("\n".join(f"{path}: {each}" for each in wrong))
     found = [_row(number, row, scenario.get("seed", 0)) for number, row in enumerate(rows, start=1)]
@@ -85,7 +85,7 @@ def _are_tables(rows: object) -> bool:
     return isinstance(rows, list) and 0 < len(rows) <= ARMED_MAX and all(isinstance(row, dict) for row in rows)
 
 
-def _wrong_in_row(row: Mapping[str, Any], symbols: Collection[str]) -> Iterator[str]:
+def _wrong_in_row(row: Mapping[str, Any], symbols: Collection[str], accounts: Collection[int]) -> Iterator[str]:
     if unknown := [name for name in row if name not in _ROW_KEYS]:
         yield f"expected {', '.join(_ROW_KEYS)}, was {', '.join(unknown)}"
     at_s: Any = row.get("at_s")
@@ -102,8 +102,9 @@ def _wrong_in_row(row: Mapping[str, Any], symbols: Collection[str]) -> Iterator[
     except FaultError as error:
         yield from str(error).replace('{"kind": ...} with', "switch to be").splitlines()
         return
-    if value.get("symbol", next(iter(symbols))) not in symbols:
-        yield f"{fault.kind}: expected symbol to be one of {', '.join(symbols)}, {what_was(value, 'symbol')}"
+    for name, known in (("symbol", symbols), ("account", accounts)):
+        if name in value and value[name] not in known:
+            yield f"{fault.kind}: expected {name} to be one of {', '.join(map(str, known))}, {what_was(value, name)}"
 
 
 def _row(number: int, row: Mapping[str, Any], seed: int) -> ScenarioRow:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from market.clock import NS_PER_MS
 from paper.errors import ErrorKind, ExchangeError
+from paper.intervals import STREAMED_WINDOWS
 
 ARMED_MAX: Final = 100
 SEED_MAX: Final = 2**31
@@ -100,11 +101,17 @@ def _text(name: str, *, is_required: bool = False) -> Option:
     return Option(name, is_right, f"a text of at most {_TEXT_LENGTH_MAX} characters", is_required=is_required)
 
 
+# By Binance's names: those of the market streams, then those of an account; what has none fits no `event`.
+EVENTS: Final = (
+    "trade", "aggTrade", "depthUpdate", "kline", "24hrMiniTicker", "24hrTicker",
+    *(f"{window}Ticker" for window in STREAMED_WINDOWS), "avgPrice", "referencePrice",
+    "executionReport", "listStatus", "outboundAccountPosition", "balanceUpdate",
+)  # fmt: skip
 _ACCOUNT: Final = Option("account", _integer(1, 2**31), "the number of an account")
 _PERCENT: Final = _number("percent", 1, 100, 100)
 _SEED: Final = _number("seed", 0, SEED_MAX, 0)
 _OF_STREAMS: Final = (_choice("streams", "all", *Streams, default="all"), _ACCOUNT)
-_OF_EVENTS: Final = (*_OF_STREAMS, _text("event"), _PERCENT, _SEED)
+_OF_EVENTS: Final = (*_OF_STREAMS, _choice("event", *EVENTS), _PERCENT, _SEED)
 
 # How long a fault may be armed, unless it is spent or cleared before.
 _LEASE: Final = Option("for_s", _integer(1, _FOR_S_MAX), f"an integer from 1 to {_FOR_S_MAX}")

@@ -40,8 +40,9 @@ def run_scenario(settings: Settings, path: Path) -> int:
         DeskError: if there is no exchange to ask.
         LockedError: if another one is being run.
     """
-    rows = read_scenario(path, [each.symbol for each in settings.instruments])
     require_node(settings.run_dir, "paper")
+    accounts = [each["account"] for each in ask_paper(settings, "GET", "accounts")]
+    rows = read_scenario(path, [each.symbol for each in settings.instruments], accounts)
     lock = LockFile(settings.run_dir / "paper" / _LOCK, "a scenario")
     try:
         take_over_output(None)  # printing may fail, clearing may not

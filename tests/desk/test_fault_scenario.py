@@ -14,7 +14,7 @@ import pytest
 from tests.desk.desk_process import CLI, Desk, short_directory, until
 from tests.desk.test_venue_faults import armed, status_of
 
-LONG = {"at_s": 0, "switch": "mute", "value": {"streams": "market", "account": 2}, "for_s": 600}
+LONG = {"at_s": 0, "switch": "mute", "value": {"streams": "market", "account": 1}, "for_s": 600}
 
 
 @pytest.fixture(scope="module")

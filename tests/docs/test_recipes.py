@@ -26,7 +26,7 @@ def test_scenario_of_a_page_is_taken(block: str, tmp_path: Path) -> None:
     """As a desk's exchange checks it before anything is set."""
     path = tmp_path / "faults.toml"
     path.write_text(block, encoding="utf-8")
-    assert read_scenario(path, {"BTCUSDT"})
+    assert read_scenario(path, {"BTCUSDT"}, {1, 2})
 
 
 @pytest.mark.parametrize("block", [block for page in PAGES for block in _toml_blocks(page) if not _is_scenario(block)])

@@ -1,14 +1,18 @@
 """Switches for what nobody tells a client: silence, lost events, orders gone or not yet seen, a stale market."""
 
+import re
 import time
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from market.codes import Side
 from paper.fault_events import StreamEvent, pass_on
-from paper.faults import Faults
+from paper.faults import EVENTS, Faults
+from paper.intervals import STREAMED_WINDOWS
+from paper.streams import documents
 from tests.paper.clients import Listener, listening
 from tests.paper.desk import ALICE, BOB
 from tests.paper.server import WAIT_S, Server
@@ -19,6 +23,16 @@ from tests.paper.test_socket_api import PATH, call, event, subscribed
 
 DEPTH = "/ws/btcusdt@depth@100ms"
 EVENT_KINDS = ("mute", "drop_event", "duplicate_event", "reorder_events")
+
+
+def test_event_is_one_that_is_told() -> None:
+    """One that was misspelt was taken, and met nothing; one that is told and not among them could not be met."""
+    streams = Path(documents.__file__).parent
+    sources = "".join((streams / name).read_text() for name in ("documents.py", "user_documents.py"))
+    named = set(re.findall(r"""(?:_head\(|"e": )"(\w+)\"""", sources)) | {
+        f"{window}Ticker" for window in STREAMED_WINDOWS
+    }
+    assert named - {"eventStreamTerminated"} == set(EVENTS), "the end of a stream is told by no fault's leave"
 
 
 def heard(listener: Listener) -> list[Any]:

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from paper.fault_scenario import ScenarioError, read_scenario
-from paper.faults import Effect, FaultKind, Faults
+from paper.faults import EVENTS, Effect, FaultKind, Faults
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
+ACCOUNTS = (1, 2)
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "faults.toml"
 
 
@@ -20,7 +21,7 @@ def written(folder: Path, text: str) -> Path:
 
 def test_the_example_is_one() -> None:
     """Each row is what the exchange takes, and at least four kinds are shown."""
-    rows = read_scenario(EXAMPLE, SYMBOLS)
+    rows = read_scenario(EXAMPLE, SYMBOLS, ACCOUNTS)
     assert [row.at_s for row in rows] == sorted(row.at_s for row in rows)
     assert len({Faults().read(row.document).kind for row in rows}) > 4
 
@@ -50,7 +51,7 @@ def test_rows_come_in_the_order_of_their_times_with_seeds_of_their_own(tmp_path:
         switch = "wipe"
         """,
     )
-    rows = read_scenario(path, SYMBOLS)
+    rows = read_scenario(path, SYMBOLS, ACCOUNTS)
     assert [(row.number, row.at_s, row.kind) for row in rows] == [
         (2, 1, FaultKind.MUTE),
         (1, 2.5, FaultKind.DROP_EVENT),
@@ -102,10 +103,20 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
         switch = "reject_rate"
         value = { percent = 200, code = 5, path = "order" }
         [[rows]]
+        at_s = 1
+        switch = "mute"
+        value = { account = 99 }
+        for_s = 5
+        [[rows]]
+        at_s = 1
+        switch = "drop_event"
+        value = { event = "executionreport" }
+        for_s = 5
+        [[rows]]
         """,
     )
     with pytest.raises(ScenarioError) as caught:
-        read_scenario(path, SYMBOLS)
+        read_scenario(path, SYMBOLS, ACCOUNTS)
     lines = [line.removeprefix(f"{path}: ") for line in str(caught.value).splitlines()]
     assert [line for line in lines if "one of delay" not in line] == [
         "expected seed and [[rows]], was speed",
@@ -123,7 +134,9 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
         "row 7: reject_rate has no path; expected percent, code, msg, account, seed, for_s",
         "row 7: reject_rate: expected percent to be an integer from 1 to 100, was 200",
         "row 7: reject_rate: expected code to be an integer from -9999 to -1, was 5",
-        "row 8: expected at_s to be a number from 0 to 86400, was not given",
+        "row 8: mute: expected account to be one of 1, 2, was 99",
+        f"row 9: drop_event: expected event to be {' or '.join(EVENTS)}, was 'executionreport'",
+        "row 10: expected at_s to be a number from 0 to 86400, was not given",
     ]
     assert lines[5].startswith("row 2: expected switch to be one of delay, ")
     assert lines[5].endswith(", wipe, was 'fire'")
@@ -144,11 +157,11 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
 def test_what_is_no_scenario_is_one_line(tmp_path: Path, text: str, why: str) -> None:
     """And so is a file that is none, or not there."""
     with pytest.raises(ScenarioError) as caught:
-        read_scenario(written(tmp_path, text), SYMBOLS)
+        read_scenario(written(tmp_path, text), SYMBOLS, ACCOUNTS)
     assert why in str(caught.value)
     assert "\n" not in str(caught.value)
     with pytest.raises(ScenarioError, match=r"cannot read .*No such file"):
-        read_scenario(tmp_path / "nowhere", SYMBOLS)
+        read_scenario(tmp_path / "nowhere", SYMBOLS, ACCOUNTS)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in FaultKind if kind.effect is not Effect.AT_ONCE])
