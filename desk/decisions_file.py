@@ -29,7 +29,7 @@ def last_decisions(run_dir: Path, count: int) -> list[JsonObject]:
     Raises:
         OSError: if the file cannot be read.
     """
-    paths = sorted(run_dir.glob("decisions_*.jsonl"))
+    paths = _paths(run_dir)
     if not paths:
         return []
     with paths[-1].open("rb") as file:
@@ -53,7 +53,6 @@ class DecisionsFile:
     def __init__(self, run_dir: Path) -> None:
         self._run_dir = run_dir
         self._day: date | None = None
-        self._is_cut = False  # whether the last line may lack its end
         self.lost_count = 0
 
     def write(self, decisions: list[JsonObject], now_ns: int) -> None:
@@ -73,22 +72,27 @@ class DecisionsFile:
             raise
 
     def _append(self, path: Path, lines: bytes) -> None:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
-            if os.fstat(descriptor).st_size + len(lines) > DAY_SIZE_MAX:
+            size = os.fstat(descriptor).st_size
+            if size and os.pread(descriptor, 1, size - 1) != b"\n":
+                lines = b"\n" + lines  # the last one was cut
+            if size + len(lines) > DAY_SIZE_MAX:
                 raise OSError(f"{path.name} has {DAY_SIZE_MAX} bytes, the most of a day")
-            if self._is_cut:
-                lines = b"\n" + lines
-            self._is_cut = True
             written = os.write(descriptor, lines)
             if written < len(lines):
                 raise OSError(f"{path.name}: the disk took {written} of {len(lines)} bytes")
-            self._is_cut = False
         finally:
             os.close(descriptor)
 
     def _forget_old(self, day: date) -> None:
         """Remove the files of the days that are too old, when one begins."""
-        for path in sorted(self._run_dir.glob("decisions_*.jsonl"))[: -DAYS_MAX + 1]:
+        others = [path for path in _paths(self._run_dir) if path != decisions_path(self._run_dir, day)]
+        for path in others[: -DAYS_MAX + 1]:
             path.unlink(missing_ok=True)
-        self._day, self._is_cut = day, True  # a process before this one may have been killed in a line
+        self._day = day
+
+
+def _paths(run_dir: Path) -> list[Path]:
+    """Return the files that there are, oldest first."""
+    return sorted(run_dir.glob(f"decisions_{'[0-9]' * 8}.jsonl"))

@@ -18,13 +18,17 @@ ONE = {"rule": "TOLERANCE", "numbers": {"off_ticks": 24}}
 def test_begins_anew_at_midnight_utc_and_keeps_two_weeks(tmp_path: Path) -> None:
     """The day is that of the decision, to the ns; what is older than two weeks goes."""
     file = DecisionsFile(tmp_path)
+    aside = tmp_path / "decisions_20000101.copy.jsonl"
+    aside.touch()
     for day in range(DAYS_MAX + 2):
         file.write([{"day": day}], START_NS + day * DAY_NS)
         file.write([{"day": day}], START_NS + (day + 1) * DAY_NS - 1)
-    kept = sorted(path.name for path in tmp_path.iterdir())
+    DecisionsFile(tmp_path).write([{"day": DAYS_MAX + 1}], START_NS + (DAYS_MAX + 1) * DAY_NS)  # of a maker that is new
+    kept = sorted(path.name for path in tmp_path.iterdir() if path != aside)
     assert kept == [decisions_path(tmp_path, utc_date(START_NS + day * DAY_NS)).name for day in range(2, DAYS_MAX + 2)]
+    assert aside.exists(), "somebody else's"
     assert kept[0] == "decisions_20241006.jsonl"
-    assert last_decisions(tmp_path, 5) == [{"day": DAYS_MAX + 1}] * 2
+    assert last_decisions(tmp_path, 5) == [{"day": DAYS_MAX + 1}] * 3
 
 
 def test_line_that_a_kill_has_cut_costs_only_itself(tmp_path: Path) -> None:
@@ -33,7 +37,9 @@ def test_line_that_a_kill_has_cut_costs_only_itself(tmp_path: Path) -> None:
     path = decisions_path(tmp_path, utc_date(START_NS))
     path.write_bytes(path.read_bytes()[:-20])
     DecisionsFile(tmp_path).write([{"rule": "TOP_UP"}], START_NS)
-    assert last_decisions(tmp_path, 9) == [ONE, {"rule": "TOP_UP"}]
+    DecisionsFile(tmp_path).write([ONE], START_NS)
+    assert last_decisions(tmp_path, 9) == [ONE, {"rule": "TOP_UP"}, ONE]
+    assert len(path.read_bytes().splitlines()) == 4, "no empty one"
     assert path.stat().st_mode & 0o777 == 0o600
 
 
