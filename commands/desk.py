@@ -120,6 +120,32 @@ def why(
     show(why_quoted(run_dir_of(run_dir), last), as_json)
 
 
+@app.command(epilog="Example: python cli.py explain glft --set maker.skew=0.001")
+def explain(
+    model: Annotated[str | None, typer.Argument(help="A quoting model.", show_default="maker.model")] = None,
+    mid: Annotated[str | None, typer.Option(help="Around which price.", show_default="the market's now")] = None,
+    sigma: Annotated[
+        float | None,
+        typer.Option(min=1e-9, max=0.1, help="Fraction per square-root second.", show_default="as the maker sees it"),
+    ] = None,
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, as maker.skew=0.001.")
+    ] = None,
+    run_dir: RunDir = None,
+    as_json: Json = False,
+) -> None:
+    """Say what a model quotes at five positions in the market of now, and what doubling each parameter changes."""
+    from commands.actions.explain import explained
+    from desk.client import DeskError
+    from market.instrument import parse_decimal
+
+    try:
+        price = None if mid is None else parse_decimal(mid)
+    except ValueError as error:
+        raise DeskError(f"--mid: {error}") from None
+    show(explained(run_dir, model, sets or (), price, sigma), as_json)
+
+
 @app.command(epilog="Example: python cli.py logs maker -f")
 def logs(
     name: Annotated[str | None, typer.Argument(metavar="[NODE]", help="One node; all without it.")] = None,

@@ -7,7 +7,7 @@ from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
 from market.depth import Depth, Level
 from trading.estimation import Estimation
-from trading.quoting import Market, Quote, QuotingModel
+from trading.quoting import Estimates, Market, Quote, QuotingModel
 from trading.reasons import NO_MID, NO_QUOTE, Reason, Rule
 from trading.strategy import Inbox, Wanted
 
@@ -20,6 +20,9 @@ class ModelStrategy:
     Args:
         half_life_s: of what is remembered.
         reference_ns: how old the last best prices may be that stand for an empty side; 0: none does.
+
+    Attributes:
+        seen: what the market is like, as the last quotes had it.
     """
 
     def __init__(self, model: QuotingModel, half_life_s: float, reference_ns: int = 0) -> None:
@@ -28,6 +31,7 @@ class ModelStrategy:
         self._reference_ns = reference_ns
         self._last: tuple[Level, Level] | None = None  # the best bid and ask when there were both
         self._last_ns = 0
+        self.seen = Estimates()
 
     def retune(self, model: QuotingModel) -> None:
         """Quote by another model from the next step on; what is known of the market stays known."""
@@ -36,9 +40,10 @@ class ModelStrategy:
     def step(self, now_ns: int, inbox: Inbox, /) -> Wanted:
         """Return the model's quotes; none while there is no mid, or while they could be no orders."""
         self._estimation.hear(now_ns, inbox.depth.mid_ticks_x2, inbox.trades)
+        self.seen = self._estimation.estimates()
         if (depth := self._whole(now_ns, inbox.depth)) is None:
             return Wanted((), idle=dict.fromkeys(Side, self._no_mid()))
-        market = Market(inbox.instrument, inbox.rules, depth, inbox.position, self._estimation.estimates())
+        market = Market(inbox.instrument, inbox.rules, depth, inbox.position, self.seen)
         if obstacle := self._model.obstacle(market):
             return Wanted((), obstacle=obstacle)
         quotes = self._model.quotes(market)

@@ -1,7 +1,7 @@
 """The command `simulate`: a desk on a simulated clock, and its day as a person reads it."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,18 +37,37 @@ def settings_with(overrides: Mapping[str, Any], sets: Sequence[str], read: Seque
         DeskError: if one is not spelt so, or would change nothing.
         SettingsError: if they cannot be.
     """
+    given = values_set(sets)
+    settings = load_settings({**overrides, **given}).settings
+    check_read(given, read)
+    return settings
+
+
+def values_set(sets: Sequence[str]) -> dict[str, Any]:
+    """Return the settings of each KEY=VALUE.
+
+    Raises:
+        DeskError, SettingsError: if one is not spelt so.
+    """
     given: dict[str, str] = {}
     for text in sets:
         key, equals, value = text.partition("=")
         if not (key and equals):
             raise DeskError(f"expected --set KEY=VALUE, was {text[:60]!r}")
         given[key.strip()] = value.strip()
-    settings = load_settings({**overrides, **values_of(given, "command line")}).settings
-    for key in given:
+    return values_of(given, "command line")
+
+
+def check_read(keys: Iterable[str], read: Sequence[str]) -> None:
+    """Make sure that each key means something to a command that reads those.
+
+    Raises:
+        DeskError: if one would change nothing.
+    """
+    for key in keys:
         if not any(key == each or (each[-1] == "." and key.startswith(each)) for each in read):
             known = ", ".join(f"{each}*" if each[-1] == "." else each for each in read)
             raise DeskError(f"--set {key}: nothing here reads it; what is read is {known}")
-    return settings
 
 
 def start_of(text: str) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from desk.market_seen import seen_json
 from market.account import VenueOrder
 from market.clock import NS_PER_SECOND, time_ns
 from market.codes import Side
@@ -11,6 +12,7 @@ from nodes.node import Node
 from trading import notes
 from trading.outbox import Outbox
 from trading.own_orders import OwnOrders
+from trading.quoting import Estimates
 from trading.reasons import DENIED, Reason, Rule
 from venues.gateway import GatewayError
 from venues.mirror import GatewayMirror
@@ -84,7 +86,7 @@ class MakerLog:
             case notes.Looked(_, idle):
                 self._tell_idle(idle)
 
-    def show(self, looked: notes.Looked, own: OwnOrders, position: Decimal | None) -> None:
+    def show(self, looked: notes.Looked, own: OwnOrders, position: Decimal | None, seen: Estimates) -> None:
         """Set the figures of `status`, and let the gateway have the same orders if the venue is elsewhere."""
         mid = None if looked.mid_ticks_x2 is None else looked.mid_ticks_x2 * self._instrument.tick_size / 2
         live = list(own.standing.values())
@@ -100,7 +102,7 @@ class MakerLog:
             figures[f"{name}_why"] = why and why.text
         texts = {name: None if figure is None else str(figure) for name, figure in figures.items()}
         self._failing = None
-        self._node.show(failing=None, **texts, **self.counts)
+        self._node.show(failing=None, seen=seen_json(seen), **texts, **self.counts)
         if self._mirror is not None:
             self._sync(self._mirror, live)
 

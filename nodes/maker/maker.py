@@ -24,8 +24,10 @@ from nodes.maker.tuning import MakerTuning
 from nodes.maker.watchdog import Watchdog
 from nodes.node import BEAT_MS, Node
 from trading import news, notes
+from trading.model_strategy import ModelStrategy
 from trading.order_rules import OrderRules
 from trading.outbox import Outbox
+from trading.quoting import Estimates
 from trading.reasons import HALTED, STOPPING
 from trading.strategy import Strategy
 from trading.trader import LEAVE_PAUSE_NS_MAX, Trader
@@ -60,6 +62,7 @@ class Maker:
         self._node = node
         self._line = line
         self._clock = clock
+        self._strategy = strategy
         self._log = MakerLog(node)
         self._halt = MakerHalt(node)
         self._tuning = MakerTuning(node, strategy)
@@ -189,7 +192,8 @@ class Maker:
 
     def _round_is_over(self, looked: notes.Looked) -> None:
         trader = self._trader
-        self._log.show(looked, trader.orders, trader.position)
+        seen = self._strategy.seen if isinstance(self._strategy, ModelStrategy) else Estimates()
+        self._log.show(looked, trader.orders, trader.position, seen)
         self._node.show(neutral=None if trader.neutral is None else str(trader.neutral))
         self._risk.show()
         if trader.is_started:

@@ -43,6 +43,7 @@ ROWS = {
     "start": Row(("tracker",), ("tracker",)),
     "status": Row(),
     "why": Row(),
+    "explain": Row(("glft", "--mid", "91385"), down=0, kept=0),
     "logs": Row(down=1, kept=0),
     "orders": Row(needs=("paper",), kept=0),
     "trades": Row(needs=("paper",), kept=0),

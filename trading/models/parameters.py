@@ -3,36 +3,17 @@
 Bounds and defaults are those of the settings of the same names in `[maker]`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Final, Literal, NamedTuple
 
 Centre = Literal["mid", "micro"]
 
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """Fractions are of the mid: 0.0001 is 1 bp. Full inventory is a position of `inventory`, long or short.
-
-    Attributes:
-        half_spread: fraction: what a fill earns before the market moves. Of the model
-            `volatility`, at the reference volatility; of those with arrivals, 1 / k until k is known.
-        notional: quote amount of the first quote of each side.
-        centre: what the quotes stand around: the mid, or the mid weighted with the best quantities.
-        skew: fraction: how far full inventory moves all quotes, down if long: what we pay to be rid of it. Of
-            the models with a risk aversion, at the reference volatility: the aversion is made of it.
-        size_skew: part of its quantity that the side which adds to the position loses at full inventory; 1: all.
-        inventory: quote amount: the position, against what is neutral, at which skews are at their full.
-        levels: quotes a side.
-        level_step: fraction from one quote of a side to the next.
-        level_growth: size of a quote as a multiple of the one before it.
-        volatility: fraction per square-root second: the reference, and what is taken until it is known.
-        horizon_s: how long a position is held against, rolling: the T - t of Avellaneda and Stoikov, always as long.
-            With the lean given by `skew`, a longer one means less risk aversion, and a spread nearer to 1 / k.
-        arrival_rate: A, takers per second and side that reach a quote at the centre, until that is known.
-        fee: fraction: what the venue takes of a fill. Models with arrivals quote farther by it; `half_spread` of
-            the others is a person's own, who knows it.
-    """
+    """Full inventory is a position of `inventory`, long or short; the units and what each does: `MEANINGS`."""
 
     half_spread: Decimal
     notional: Decimal
@@ -47,3 +28,46 @@ class Parameters:
     horizon_s: Decimal = Decimal(60)
     arrival_rate: Decimal = Decimal("0.1")
     fee: Decimal = Decimal(0)
+
+
+class Meaning(NamedTuple):
+    """What a parameter is counted in, and what it does."""
+
+    unit: str
+    text: str
+
+
+_FRACTION: Final = "fraction of the mid"  # 0.0001 is 1 bp
+MEANINGS: Final[Mapping[str, Meaning]] = {
+    "half_spread": Meaning(
+        _FRACTION,
+        "what a fill earns before the market moves; of volatility at the reference volatility, of avellaneda-stoikov"
+        " and glft beyond the fee, as 1 / k, until k is known",
+    ),
+    "notional": Meaning("quote asset", "size of the first quote of each side"),
+    "centre": Meaning("mid or micro", "what the quotes stand around: the mid, or the mid weighted with the best sizes"),
+    "skew": Meaning(
+        _FRACTION,
+        "how far full inventory moves all quotes, down if long: what is paid to be rid of it; of avellaneda-stoikov"
+        " and glft at the reference volatility: the risk aversion is made of it",
+    ),
+    "size_skew": Meaning(
+        "part, 0 to 1", "of its size that the side which adds to the position loses at full inventory"
+    ),
+    "inventory": Meaning("quote asset", "the position, against what is neutral, at which the skews are at their full"),
+    "levels": Meaning("count", "quotes a side"),
+    "level_step": Meaning(_FRACTION, "from one quote of a side to the next"),
+    "level_growth": Meaning("multiple", "size of a quote over that of the one before it"),
+    "volatility": Meaning(
+        "fraction per square-root second", "the reference of half_spread and skew, and what is taken until it is known"
+    ),
+    "horizon_s": Meaning(
+        "seconds",
+        "of avellaneda-stoikov: how long a position is held against, rolling, the T - t of the paper; with the lean"
+        " given by skew a longer one means less risk aversion, and a spread nearer to 1 / k",
+    ),
+    "arrival_rate": Meaning(
+        "takers per second and side", "of glft: who would reach a quote at the centre, until known"
+    ),
+    "fee": Meaning("fraction of a fill", "what the venue takes: avellaneda-stoikov and glft quote farther by it"),
+}

@@ -1,0 +1,115 @@
+"""`explain`: a model at five positions, without a desk; of one that runs see tests/desk."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import cli
+from desk.market_seen import seen_json, seen_of
+from market.mendable import MendableError
+from trading.quoting import Arrivals, Estimates
+
+RunDir = Callable[..., str]
+
+
+@pytest.fixture
+def explain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunDir:
+    """Return the command in a place where no desk has ever run."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str) -> str:
+        result = CliRunner().invoke(cli.app, ["explain", *words])
+        if isinstance(result.exception, MendableError):
+            raise result.exception
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    return run
+
+
+def test_default_model_is_told_around_a_given_price(explain: RunDir) -> None:
+    """The default quotes, to the cent, and what stands for what nobody has seen."""
+    text = explain("--mid", "91385").splitlines()
+    assert text[0] == "symmetric in BTCUSDT, around the given price: mid 91,385"
+    assert text[2] == "sigma       1 bps per square-root second (not known: maker.volatility)"
+    flat = next(line for line in text if line.startswith("flat")).split()
+    assert flat[1:7] == ["0", "91,202.23", "91,567.77", "365.54", "40", "2"]
+    assert "    twice: spread, bps 40 -> 80; earned by both, USDT 2 -> 6" in text
+    assert "maker.half_spread 0.002 (fraction of the mid)" in text
+
+
+def test_settings_and_volatility_are_those_given(explain: RunDir) -> None:
+    """Twice the reference volatility is twice the spread of `volatility`."""
+    document = json.loads(explain("volatility", "--mid", "91385", "--sigma", "0.0002", "--json"))
+    assert document["seen"]["volatility"] == {"seen": 0.0002, "taken": 0.0002, "is_given": True}
+    assert [each["spread_bps"] for each in document["stands"]] == pytest.approx([80.0] * 5, abs=0.01)
+    fee = json.loads(explain("glft", "--mid", "91385", "--set", "maker.fee=0.0002", "--json"))
+    assert fee["stands"][2]["spread_bps"] == pytest.approx(44.0, abs=0.01)  # 1 / k is 20, the fee 2 bps
+    parameters: dict[str, Any] = {each["name"]: each for each in fee["parameters"]}
+    assert parameters["maker.fee"]["value"] == 0.0002
+    assert parameters["maker.skew"]["twice"] is None  # twice nothing
+    assert parameters["maker.centre"]["twice"] is None
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ("nonsense", "--mid", "91385"),
+            "maker.model: expected one of symmetric, volatility, avellaneda-stoikov, glft",
+        ),
+        (("glft",), "no market to explain it in: no desk runs in .*; or name a price: --mid 91385"),
+        (("--mid", "0.01"), r"--mid: expected from 0\.02 to .*, was 0\.01"),
+        (("--mid", "1e5"), "--mid: expected a plain decimal number, was '1e5'"),
+        (("--mid", "5", "--set", "flow.seed=3"), "--set flow.seed: nothing here reads it"),
+        (("--mid", "5", "--set", "maker.skew=2"), "maker.skew: expected less than 0.5"),
+        (("--mid", "5", "--set", "maker.skew"), "expected --set KEY=VALUE"),
+    ],
+)
+def test_what_cannot_be_explained_is_one_line(explain: RunDir, words: tuple[str, ...], told: str) -> None:
+    """It names what to write instead."""
+    with pytest.raises(MendableError, match=told):
+        explain(*words)
+
+
+def test_desk_that_runs_tells_what_its_maker_has_seen(explain: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With n and R2, and how far it is believed: (1 - 100 / 400) x (2 x 0.75 - 1) = 3 / 8. Its position is a line."""
+    seen = Estimates(0.00012, Arrivals(1.5, 20_000.0, 400.0, 0.75))
+    figures = {"mid": "91385.000", "position": "0.05", "seen": seen_json(seen)}
+    status = {"nodes": [{"kind": "maker", "state": "ready", "figures": figures}]}
+    monkeypatch.setattr("commands.actions.explain.desk_pid", lambda _: 1)
+    monkeypatch.setattr("commands.actions.explain.desk_status", lambda _: status)
+    text = explain("glft", "--set", "maker.skew=0.001").splitlines()
+    assert text[0] == "glft in BTCUSDT, the desk's market now: mid 91,385"
+    assert text[2] == "sigma       1.2 bps per square-root second (half-life 300 s)"
+    assert text[3].startswith("A, k of bids")
+    assert text[3].endswith("(seen: A 1.5, 1 / k 0.5 bps, n 400, R2 0.75; believed to 38%)")
+    assert text[4].endswith("(not known: maker.arrival_rate, maker.half_spread)")
+    assert any(line.startswith("now ") and "0.05" in line for line in text)
+    document = json.loads(explain("glft", "--set", "maker.skew=0.001", "--json"))
+    assert document["seen"]["bid"]["seen"] == {"rate": 1.5, "decay": 20_000, "takers": 400, "r2": 0.75}
+    assert document["seen"]["bid"]["taken"]["decay"] == pytest.approx(500 * 40**0.375, rel=1e-5)
+
+
+def test_what_the_maker_has_seen_comes_back_from_status_as_it_was() -> None:
+    """In six digits; what is not known stays so."""
+    seen = Estimates(0.000123456789, None, Arrivals(1.0 / 3, 20_000.0, 400.0, 0.75))
+    assert seen_of(seen_json(seen)) == Estimates(0.000123457, None, Arrivals(0.333333, 20_000.0, 400.0, 0.75))
+    assert seen_of(seen_json(Estimates())) == Estimates()
+
+
+def test_without_a_price_the_last_recorded_one_is_taken(explain: RunDir, tmp_path: Path) -> None:
+    """Of the latest daily file that has one of this symbol."""
+    reports = tmp_path / "run" / "reports"
+    reports.mkdir(parents=True)
+    simulated = CliRunner().invoke(cli.app, ["simulate", "--seconds", "15", "--out", str(tmp_path / "simulated")])
+    assert simulated.exit_code == 0
+    (tmp_path / "simulated" / "performance_20260101.json").rename(reports / "performance_20260101.json")
+    document = json.loads(explain("glft", "--json"))
+    assert document["origin"] == "around the last price of 2026-01-01"
+    recorded = json.loads((reports / "performance_20260101.json").read_text())
+    assert document["mid"] == recorded["symbols"]["BTCUSDT"]["mark_price"]

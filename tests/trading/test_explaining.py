@@ -1,0 +1,91 @@
+"""What a model would quote elsewhere, and what its parameters change: as worked by hand at a mid of 91,385."""
+
+from dataclasses import fields, replace
+from decimal import Decimal
+from functools import partial
+
+import pytest
+
+from tests.pairs import default_instruments
+from trading.models import MODELS, model_named
+from trading.models.explaining import Stand, effect, market_around, stands
+from trading.models.parameters import MEANINGS, Parameters
+from trading.quoting import Estimates, Market
+
+BTCUSDT = default_instruments()[0]
+FEE = Decimal("0.001")
+LEANING = Parameters(Decimal("0.002"), Decimal(1_000), skew=FEE, fee=FEE)
+
+
+def market(mid: str = "91385") -> Market:
+    """Return a market around a mid, of which nothing else is known."""
+    return market_around(Decimal(mid), BTCUSDT, Estimates())
+
+
+@pytest.mark.parametrize("mid", ["91385", "91385.005", "0.02", "0.025"])
+def test_market_is_around_the_mid(mid: str) -> None:
+    """Half ticks too; the book has two sides, and no quote is kept from its price by it."""
+    assert market(mid).mid == Decimal(mid)
+    assert market(mid).depth.bids[0].price_ticks < market(mid).depth.asks[0].price_ticks
+
+
+def test_quotes_at_five_positions_are_as_worked_by_hand() -> None:
+    """Half-spread 182.77, skew 91.385 at full inventory, quantity 0.01094; of both fills 10 bps are paid."""
+    short, half_short, flat, half_long, long = stands(model_named("symmetric", LEANING), market(), Decimal(10_000), FEE)
+    assert flat[:5] == (Decimal(0), Decimal("91202.23"), Decimal("91567.77"), Decimal("0.01094"), Decimal("0.01094"))
+    assert flat.spread == Decimal("365.54")
+    assert flat.skew == flat.skew_cost == Decimal(0)
+    assert flat.earned == Decimal("0.01094") * (Decimal("365.54") - Decimal("182.77"))  # 0.001 of 182,770.00
+    assert round(long.position, 8) == Decimal("0.10942715")  # 10,000 / 91,385
+    assert long[1:3] == (Decimal("91110.84"), Decimal("91476.39"))  # 91,202.23 and 91,567.77 less 91.385
+    assert (long.spread, long.skew) == (Decimal("365.55"), Decimal("-91.385"))
+    assert long.skew_cost == Decimal("0.01094") * Decimal("91.385")
+    assert half_long[1:3] == (Decimal("91156.53"), Decimal("91522.08"))  # less 45.6925
+    assert half_short.skew == -half_long.skew if half_long.skew is not None else False
+    assert short.skew == Decimal("91.385")
+
+
+def test_side_that_is_not_quoted_has_no_price_and_no_spread() -> None:
+    """At full inventory with a size skew of one."""
+    *_, long = stands(model_named("symmetric", replace(LEANING, size_skew=Decimal(1))), market(), Decimal(10_000), FEE)
+    assert long[1:] == Stand(long.position, None, Decimal("91476.39"), Decimal(0), Decimal("0.01094"))[1:]
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter", "changes"),
+    [
+        # 0.004 of 91,385 is 365.54 on each side; 0.01094 x (731.08 - 182.77) = 5.998
+        ("symmetric", "half_spread", {"spread, bps": ("40.00", "80.00"), "earned by both, USDT": ("2.00", "6.00")}),
+        ("symmetric", "skew", {"skew at half, bps": ("-5.00", "-10.00"), "skew at full, bps": ("-10.00", "-20.00")}),
+        # The same positions are half as full.
+        ("symmetric", "inventory", {"skew at half, bps": ("-5.00", "-2.50"), "skew at full, bps": ("-10.00", "-5.00")}),
+        # 0.01094 x 91,202.23 + 0.01094 x 91,567.77 = 1,999.50; the second level is 5 bps behind: the same again
+        ("symmetric", "levels", {"quotes": ("2", "4"), "quoted in all, USDT": ("1999.50", "3999.01")}),
+        ("symmetric", "arrival_rate", {}),
+        ("symmetric", "fee", {"earned by both, USDT": ("2.00", "0.00")}),
+        # gamma = 0.001 / (10 x 0.0001^2 x 60) = 166.67; 0.001 + 0.00005 + ln(1 + 1 / 3) / 166.67 = 0.00277609. With
+        # twice the fee both quotes are 10 bps farther, which it takes.
+        ("avellaneda-stoikov", "fee", {"spread, bps": ("55.52", "75.52")}),
+    ],
+)
+def test_doubling_a_parameter_changes_what_it_says(
+    name: str, parameter: str, changes: dict[str, tuple[str, str]]
+) -> None:
+    """And nothing else."""
+    told = effect(parameter, partial(model_named, name), LEANING, market())
+    assert told == {figure: tuple(map(Decimal, change)) for figure, change in changes.items()}
+
+
+def test_every_parameter_has_its_unit_and_meaning() -> None:
+    """In the order in which they are told."""
+    assert list(MEANINGS) == [each.name for each in fields(Parameters)]
+    assert all(meaning.unit and meaning.text for meaning in MEANINGS.values())
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_any_model_can_be_explained(name: str) -> None:
+    """Through what all have in common; the skew leans against the position, from long to short."""
+    skews = [stand.skew for stand in stands(model_named(name, LEANING), market(), Decimal(10_000), FEE)]
+    known = [skew for skew in skews if skew is not None]
+    assert len(known) == 5
+    assert known == sorted(known, reverse=True)
