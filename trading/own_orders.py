@@ -151,6 +151,10 @@ class OwnOrders:
             could[quote.side] += quote.qty_lots * instrument.lot_size
         return could
 
+    def off_grid(self) -> list[str]:
+        """Return the open orders that `resting` has just left out."""
+        return [name for name, (_, own) in self._resting.items() if own is None]
+
     def lots_by_level(self, resting: Sequence[OwnOrder]) -> dict[tuple[int, int], int]:
         """Return what of the book is ours, or may be, by side and price in ticks."""
         own = [(order.side, order.price_ticks, order.leaves_lots) for order in resting]

@@ -244,8 +244,7 @@ class Trader:
 
     def _execute(self, wanted: Wanted, own: Sequence[OwnOrder], depth: Depth) -> list[Action]:
         todo = self._execution.plan(self._now_ns, depth, wanted.quotes, own, self._held(), wanted.why_none)
-        off_grid = self.orders.standing.keys() - {order.client_order_id for order in own}
-        cancels = {**dict.fromkeys(sorted(off_grid), OFF_GRID), **self.guard.excess(own), **todo.cancels}
+        cancels = {**dict.fromkeys(self.orders.off_grid(), OFF_GRID), **self.guard.excess(own), **todo.cancels}
         places = self.guard.admit(todo.places, self.orders.count, self._now_ns)
         commands = paired(cancels, places, own if self._terms.can_move else ())
         return commands.actions(self.orders.open, self._client_order_ids)
