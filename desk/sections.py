@@ -313,6 +313,8 @@ class MakerSettings(Section):
         strategy: a file with a strategy of one's own, instead of the model.
         fee: what the venue takes of a fill of ours, for models that reckon with it; None: the paper exchange's.
         neutral: how much of the base asset is no position; None: what is held when the maker starts.
+        presence_within: how far from the mid a quote may be to count as presence, as a fraction of it.
+        presence_target: the part of each minute that there ought to be such quotes on both sides.
         parameters: its own, a table `[maker.parameters]`; as text, since only the file says which type each has.
     """
 
@@ -346,6 +348,8 @@ class MakerSettings(Section):
     cancel_replace: bool = True
     interval_ms: Annotated[int, Field(ge=10, le=60_000)] = 250
     neutral: Annotated[Decimal, Field(ge=0, le=1_000_000_000)] | None = None
+    presence_within: Annotated[Decimal, Field(gt=0, lt=Decimal("0.5"))] = Decimal("0.005")
+    presence_target: Annotated[Decimal, Field(gt=0, le=1)] = Decimal("0.95")
     silence_s: Annotated[float, Field(ge=1, le=60)] = 4.0
     limits: LimitSettings = LimitSettings()
     stages: StageSettings = StageSettings()

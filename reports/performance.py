@@ -16,6 +16,9 @@ them. Every figure can be derived again from `trade_history`, by hand or by `rep
 - `identity_gap` is pnl + unrealized - open_fees less what the trades moved in the account, valued at the mark: 0, or
   the figures are wrong.
 - `market` says where this was traded: venue, and of the paper exchange the flow and the fees.
+- `quoting` is what the desk's maker has kept of itself: the part of the time with quotes on both sides `within` so much
+  of the mid, how many `minutes` had the part `target`, and its fills, with those that were `picked_off` apart. Nothing
+  else in the document comes from it, and it is not there where no maker has kept anything.
 - `account_id` is the venue's. `resets` tells of each time that the venue began the account anew: when it was noticed,
   why, and under which name the document of the account before is kept. All other figures are of the account since.
 - `opening` is the first sight of the day, or of the account since its last reset. `reconciliation` says whether its
@@ -64,6 +67,7 @@ class AccountSnapshot:
         has_all_trades: whether the account has no other trades today than `trades`.
         is_gapless: whether there are no trades between those on file and `trades`.
         market: where the account trades, see `market` above.
+        quoting: how well the maker has quoted, see `quoting` above; None where nobody knows.
         unsure: those of `trades` that were told after the balances, which may hold the first of them, or none.
     """
 
@@ -78,6 +82,7 @@ class AccountSnapshot:
     is_gapless: bool = False
     market: JsonObject = field(default_factory=dict)
     unsure: Sequence[VenueTrade] = ()
+    quoting: JsonObject | None = None
 
     @property
     def day(self) -> date:
@@ -122,6 +127,7 @@ def document_head(
         "balances": balances_to_json(snapshot.balances),
         **_versioned(book.figures(snapshot.mark_prices)),
         "market": market,
+        **({} if snapshot.quoting is None else {"quoting": snapshot.quoting}),
         "open_orders": [order_json(order, amount) for order in snapshot.open_orders],
         "account_id": snapshot.account_id,
         "resets": list(resets),

@@ -12,7 +12,7 @@ from rich.text import Text
 from market.clock import iso_time
 from market.words import counted
 from screens.market import market_text
-from screens.money import amount_text, gain_text, money_text
+from screens.money import amount_text, gain_text, money_text, percent_text
 
 _STYLES: Final = {"ready": "green", "silent": "red", "failed": "red"} | dict.fromkeys(
     ("starting", "warming", "restarting", "stopping", "waiting"), "yellow"
@@ -190,7 +190,9 @@ def _quotes(maker: Mapping[str, Any], state: str) -> list[str]:
         return [failing, "orders there stay as they are"]
     sides = [_side(maker, side) for side in ("bid", "ask")]
     mid = f"mid {_price(maker['mid'])}" if maker["mid"] else "no mid: a side of the book is empty"
-    return [sides[0], mid, sides[1]]
+    presence = maker.get("presence_minute")
+    present = [] if presence is None else [f"two-sided {percent_text(Decimal(presence))} of the last minute"]
+    return [sides[0], mid, sides[1], *present]
 
 
 def _side(maker: Mapping[str, Any], side: str) -> str:

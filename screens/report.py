@@ -33,6 +33,8 @@ def day_text(document: JsonObject) -> str:
     if fees := document.get("fees", {}):
         paid = ", ".join(f"{amount_text(Decimal(fee), asset)} {asset}" for asset, fee in fees.items())
         lines.append(f"   Fees: {paid}")
+    if quoting := document.get("quoting"):
+        lines.append(f"   Quoting: {_quoting_phrase(quoting, quote)}")
     lines += [
         f"   The account was reset ({reset['reason']}), noticed at {reset['time']}; the figures are those since"
         for reset in document.get("resets", [])
@@ -73,6 +75,16 @@ def _when(document: JsonObject) -> str:
 
 def _trades_phrase(count: int, buys: int, sells: int) -> str:
     return f"{count:,} ({counted(buys, 'buy')}, {counted(sells, 'sell')})"
+
+
+def _quoting_phrase(quoting: Mapping[str, Any], quote: str | None) -> str:
+    """Return how long the maker was there, and what its fills, and those that were picked off, came to."""
+    minutes = f"{quoting['minutes_on_target']:,} of {counted(quoting['minutes'], 'minute')} on target"
+    late, fills = quoting["picked_off"], quoting["fills"]
+    worth = f" (markout {gain_text(Decimal(late['markout']), quote)})" if late["count"] else ""
+    fills_text = f"{counted(fills['count'], 'fill')}, markout {gain_text(Decimal(fills['markout']), quote)}"
+    present = f"two-sided {percent_text(Decimal(quoting['presence']))} of the time, {minutes}"
+    return f"{present}; {fills_text}; picked off {late['count']:,}{worth}"
 
 
 def _fees_phrase(fees: Mapping[str, Any] | None, parts: Iterable[Mapping[str, Any]]) -> str:

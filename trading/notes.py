@@ -19,10 +19,11 @@ class Quoted(NamedTuple):
 
 
 class Filled(NamedTuple):
-    """An order was filled by `qty`, base asset; `order` as it is now."""
+    """An order was filled by `qty`, base asset; `order` as it is now; `is_picked_off` if its cancel had been sent."""
 
     order: VenueOrder
     qty: Decimal
+    is_picked_off: bool = False
 
 
 class Ended(NamedTuple):

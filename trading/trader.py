@@ -333,21 +333,21 @@ class Trader:
         if heard.was_unknown:
             self._notes.append(notes.Settled(name, has_arrived=True))
         if heard.filled_qty:
-            self._filled(heard.order, heard.filled_qty)
+            self._filled(heard.order, heard.filled_qty, is_picked_off=heard.why_left is not None)
         if heard.has_ended:
             self._is_news = True
             if heard.order.leaves_qty:
                 why = heard.why_left or Reason(Rule.AT_VENUE, f"{order.status} at the venue, not by this maker")
                 self._notes.append(notes.Ended(heard.order, why, is_by_us=heard.why_left is not None))
 
-    def _filled(self, order: VenueOrder, qty: Decimal) -> None:
+    def _filled(self, order: VenueOrder, qty: Decimal, *, is_picked_off: bool) -> None:
         self.guard.filled(order, qty, self._now_ns)
         self._position.fill(order.side, qty, self._now_ns)
         self._execution.fill(order, list(self.orders.standing.values()), self._now_ns)
         self._is_news = True
         if terms := in_steps(order.price, qty, self._instrument):
             self._fills.append(Fill(order.client_order_id, order.side, *terms))
-        self._notes.append(notes.Filled(order, qty))
+        self._notes.append(notes.Filled(order, qty, is_picked_off))
 
     def _not_done(self, said: news.Refused | news.Untried) -> None:
         self._answered(Place, said.client_order_id)

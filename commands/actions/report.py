@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final, Protocol, TypeVar
 
 from desk.client import DeskError
+from desk.quoting_file import quoting_document
 from desk.settings import Settings
 from market.account import VenueOrder, VenueTrade
 from market.clock import NS_PER_MS, day_bounds_ns, now, utc_date
@@ -92,7 +93,8 @@ def print_report(settings: Settings, venue_of: Callable[[], Venue], period: Peri
     notes: tuple[str, ...] = ()
     if period.last >= utc_date(now().time_ns):
         try:
-            books = Bookkeeper(venue_of(), settings.instrument, folder, now, settings.market, settings.instruments)
+            pairs, quoting = settings.instruments, partial(quoting_document, settings)
+            books = Bookkeeper(venue_of(), settings.instrument, folder, now, settings.market, pairs, quoting)
             notes = books.update().notes
         except (VenueError, DeskError, FolderBusyError) as error:
             if not folder.days():

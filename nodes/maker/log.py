@@ -54,10 +54,11 @@ class MakerLog:
             case notes.Quoted(order, why):
                 self.counts["placed"] += 1
                 self._tell("quoted", order, qty=str(order.qty), **_texts(why))
-            case notes.Filled(order, qty):
+            case notes.Filled(order, qty, is_picked_off):
                 self.counts["filled"] += 1
                 self._last_fill = f"{order.side.name} {qty} at {order.price}"
-                self._tell("filled", order, qty=str(qty), left=f"{order.leaves_qty:f}")
+                late = {"picked_off": "its cancel was on its way"} if is_picked_off else {}
+                self._tell("filled", order, qty=str(qty), left=f"{order.leaves_qty:f}", **late)
             case notes.Ended(order, why, is_by_us):
                 self.counts["cancelled"] += is_by_us
                 self._tell("cancelled", order, left=f"{order.leaves_qty:f}", **_texts(why))

@@ -19,6 +19,7 @@ from nodes.maker.elsewhere import Elsewhere
 from nodes.maker.halt import MakerHalt
 from nodes.maker.ids import SentOrders, client_order_ids
 from nodes.maker.log import MakerLog
+from nodes.maker.quality import MakerQuality
 from nodes.maker.risk import MakerRisk
 from nodes.maker.tuning import MakerTuning
 from nodes.maker.watchdog import Watchdog
@@ -66,6 +67,7 @@ class Maker:
         self._log = MakerLog(node)
         self._halt = MakerHalt(node)
         self._tuning = MakerTuning(node, strategy)
+        self._quality = MakerQuality(node, clock())
         self._sent = sent
         self._elsewhere = elsewhere
         self._trader = Trader(
@@ -137,6 +139,7 @@ class Maker:
         if outbox.actions:
             self._line.act(outbox.actions)
         self._log.take(outbox, self._trader.orders)
+        self._quality.take(now_ns, outbox, self._trader.orders)
         for note in outbox.notes:
             if isinstance(note, notes.Looked) and self._trader.why_out != STOPPING:
                 self._round_is_over(note)
@@ -189,6 +192,7 @@ class Maker:
         finally:
             self._line.close()
             self._log.close()
+            self._quality.keep()
 
     def _round_is_over(self, looked: notes.Looked) -> None:
         trader = self._trader

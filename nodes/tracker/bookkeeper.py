@@ -1,6 +1,6 @@
 """Brings the venue's account into the daily file: for the tracker, and for the `report` command."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -32,6 +32,7 @@ class Bookkeeper:
         instrument: the pair to report on; others that were traded on the same day are read along.
         now: tells the time.
         market: where the account trades, as the daily document tells it.
+        quoting: tells how well the maker has quoted on a day, if anybody knows.
         pairs: all that the desk knows: whose base asset has moved since the day's opening was traded by somebody.
     """
 
@@ -43,6 +44,7 @@ class Bookkeeper:
         now: Clock,
         market: JsonObject | None = None,
         pairs: Sequence[Instrument] = (),
+        quoting: Callable[[date], JsonObject | None] = lambda _: None,
     ) -> None:
         self._venue = venue
         self._instrument = instrument
@@ -50,6 +52,7 @@ class Bookkeeper:
         self._now = now
         self._market = market or {}
         self._pairs = pairs
+        self._quoting = quoting
         self._recorder = Recorder(folder, now)
         self._refused: set[str] = set()  # symbols that the venue does not trade
 
@@ -108,6 +111,7 @@ class Bookkeeper:
             is_gapless=reading.is_gapless,
             unsure=reading.fresh,
             market=self._market,
+            quoting=self._quoting(today),
         )
 
     def _instruments(self) -> list[Instrument]:

@@ -1,5 +1,8 @@
 """The tracker's node: writes the account's day into `performance_YYYYMMDD.json`, again and again."""
 
+from functools import partial
+
+from desk.quoting_file import quoting_document
 from desk.venue import desk_venue
 from market.clock import now
 from nodes.node import Node
@@ -59,5 +62,6 @@ def run(node: Node) -> None:
     venue = desk_venue(settings)
     venue.load(settings.instrument)
     folder = ReportsFolder(settings.reports_dir)
-    bookkeeper = Bookkeeper(venue, settings.instrument, folder, now, settings.market, settings.instruments)
+    quoting = partial(quoting_document, settings)
+    bookkeeper = Bookkeeper(venue, settings.instrument, folder, now, settings.market, settings.instruments, quoting)
     TrackerNode(node, bookkeeper).run()

@@ -151,6 +151,20 @@ def _sides(desk: Desk) -> set[str]:
     return {trade["side"] for trade in desk.cli_json("trades")["trades"]}
 
 
+def test_presence_is_in_the_day_s_file_and_in_the_report(running_desk: Desk) -> None:
+    """The maker keeps it, the tracker tells it."""
+
+    def quoting() -> dict[str, Any] | None:
+        found: dict[str, Any] | None = running_desk.cli_json("report")["day"].get("quoting")
+        return found if found is not None and found["presence"] > 0 else None
+
+    told = until("there is presence", quoting)
+    assert 0 < told["presence"] <= 1
+    assert (told["within"], told["target"]) == (0.005, 0.95)
+    assert told["picked_off"]["count"] <= told["fills"]["count"]
+    assert "   Quoting: two-sided " in running_desk.cli("report").stdout
+
+
 def test_feed_tells_the_best_prices(running_desk: Desk) -> None:
     """Anybody may subscribe over ZeroMQ."""
     endpoint = running_desk.node("engine")["endpoints"]["feed"]

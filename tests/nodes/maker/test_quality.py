@@ -1,0 +1,68 @@
+"""What the maker keeps of its presence and its fills: over a restart, of picked-off fills, and from a damaged file."""
+
+from decimal import Decimal
+from pathlib import Path
+
+from desk.quoting_file import quoting_document, quoting_path, read_quoting
+from desk.settings import load_settings
+from market.clock import NS_PER_SECOND, utc_date
+from market.codes import Side
+from tests.nodes.maker.makers import Told, a_maker, lines
+from tests.nodes.maker.scripted_venue import ScriptedVenue
+
+MINUTE_NS = 60 * NS_PER_SECOND
+
+
+def test_presence_goes_on_after_a_restart_and_its_gap_counts(tmp_path: Path, venue: ScriptedVenue) -> None:
+    """Two minutes with both quotes, one without a maker, one with both; and the daily document has it."""
+    day = utc_date(venue.now[0])
+    for minutes in (2, 1):
+        with a_maker(tmp_path, venue) as one:
+            one.cycle()
+            one.cycle()
+            venue.now[0] += minutes * MINUTE_NS
+            one.cycle()
+            one.stop()
+        venue.now[0] += MINUTE_NS
+    kept = read_quoting(tmp_path, day, "BTCUSDT")
+    assert kept is not None
+    assert (kept.until_ns - kept.since_ns) // MINUTE_NS == 4
+    assert round(kept.presence, 2) == Decimal("0.75")
+    assert read_quoting(tmp_path, day, "ETHUSDT") is None, "of another pair nothing is known"
+    told = quoting_document(load_settings({"run_dir": tmp_path}).settings, day)
+    assert told is not None
+    assert (told["minutes"], told["minutes_on_target"]) == (3, 1), "from 0:40: all of one, and 40 s and 20 s of two"
+
+
+def test_a_fill_after_its_cancel_was_sent_is_picked_off(tmp_path: Path, venue: ScriptedVenue, told: Told) -> None:
+    """The bid is filled while it stands, the ask as its cancel arrives, and the mid has moved against it."""
+    with a_maker(tmp_path, venue) as one:
+        one.cycle()
+        (bid,) = (name for name, order in venue.orders.items() if order.side == Side.BUY)
+        venue.fill(bid)
+        one.cycle()
+        venue.mid_ticks = 9_300_000  # beyond the tolerance: both are cancelled
+        (ask,) = (name for name, order in venue.orders.items() if order.side == Side.SELL)
+        venue.before["cancel"] = lambda: venue.fill(ask) if ask in venue.orders else None
+        one.cycle()
+        del venue.before["cancel"]
+        venue.now[0] += 11 * NS_PER_SECOND
+        one.cycle()
+        one.stop()
+        figures = one.figures()
+    assert [line.get("picked_off") for line in lines(told, "filled")] == [None, "its cancel was on its way"]
+    assert (figures["fills"], figures["picked_off"]) == (2, 1)
+    loss = (Decimal("91567.77") - Decimal(93_000)) * Decimal("0.01092")
+    assert abs(Decimal(figures["picked_off_markout"]) - loss) < Decimal("0.1")
+
+
+def test_a_damaged_file_is_told_and_begun_anew(tmp_path: Path, venue: ScriptedVenue, told: Told) -> None:
+    """It stops nobody."""
+    path = quoting_path(tmp_path, utc_date(venue.now[0]))
+    path.write_text('{"symbol": "BTCUSDT", "present_ns": []}')
+    with a_maker(tmp_path, venue) as one:
+        assert len(lines(told, "the day's presence is not kept; a maker that starts begins it anew")) == 1
+        assert quoting_document(load_settings({"run_dir": tmp_path}).settings, utc_date(venue.now[0])) is None
+        one.cycle()
+        one.stop()
+    assert read_quoting(tmp_path, utc_date(venue.now[0]), "BTCUSDT") is not None
