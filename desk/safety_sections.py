@@ -22,7 +22,8 @@ class LimitSettings(Section):
         order: quote amount of one order; None: 10 times `maker.notional`.
         band: how far from the mid an order may be, as a fraction of it.
         open_orders: how many at once.
-        orders_in_10_s, orders_in_a_day: how many that have not traded; Binance bans beyond 50 and 160,000.
+        orders_in_10_s, orders_in_a_day: how many that have not traded; Binance bans beyond 50 and 160,000. Within 10 s
+            a few more may arrive than have left: what was held up comes with what was not.
         daily_loss: quote amount since the UTC day began; None: a tenth of `maker.inventory`.
         drawdown: quote amount below the peak; None: likewise.
     """
@@ -32,7 +33,7 @@ class LimitSettings(Section):
     order: Amount | None = None
     band: Annotated[Decimal, Field(gt=0, lt=1)] = Decimal("0.1")
     open_orders: Annotated[int, Field(ge=1, le=QUOTES_MAX)] = 100
-    orders_in_10_s: Annotated[int, Field(ge=1, le=1_000_000)] = 30
+    orders_in_10_s: Annotated[int, Field(ge=1, le=1_000_000)] = 25
     orders_in_a_day: Annotated[int, Field(ge=1, le=1_000_000_000)] = 96_000
     daily_loss: Amount | None = None
     drawdown: Amount | None = None
