@@ -43,6 +43,8 @@ nightly: setup
 	@$(PY) -m benchmarks.parity replay:tests/kept/recording.gz --seconds 40
 	@SIMULATED_S=86000 $(PY) -m pytest -q tests/simulation/test_day.py
 	@$(PY) -m benchmarks.hour --seconds 600
+	@$(PY) -m benchmarks.faults
+	@$(PY) -m benchmarks.watchdog
 
 check: setup
 	@$(PY) -m ruff check .

@@ -2,8 +2,8 @@
 
 A maker in a process of its own, and an exchange of real processes whose market moves; all that goes between the two
 passes a relay in this process. Timed is from the bytes of a change of the book, as they leave for the maker, to the
-bytes of the first order or cancel that it sends for it: the kernel twice, ccxt's book, the strategy, limits, the note on
-disk, and the signature. Quotes follow each change (no tolerance), so that most of them are answered.
+bytes of the first order or cancel that it sends for it: the kernel twice, ccxt's book, the strategy, the limits, the
+note on disk, and the signature. Quotes follow each change (no tolerance), so that most of them are answered.
 
 Beside it, in the same way, runs the floor: a client of the same sockets that answers each change with a fixed text.
 """
@@ -14,11 +14,14 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import connect
@@ -31,94 +34,126 @@ from paper.access.accounts import load_keys
 
 SECONDS: Final = 60.0
 WARM_UP_S: Final = 10.0
-CLOSE_S: Final = 0.2
 SYMBOL: Final = "btcusdt"
 QUANTILES: Final = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
-MARKET, API, OTHER = "/ws", "/ws-api/", ""
+SOCKET: Final = b"GET /ws"  # how the request begins that makes a connection one
+CHANGE, REPORT = b'"depthUpdate"', b'"executionReport"'
 COMMANDS: Final = (b'"order.', b'"ping"')
-REPORT: Final = b'"executionReport"'
+PIECE_BYTES: Final = 1 << 16
+FRAME_BYTES_MIN: Final = 6
+SIZE_IN_TWO_BYTES: Final = 126
 # A market that moves with each look, and quotes that stand behind it and always move along.
 DESK: Final = {"flow.preset": "busy", "flow.opening_s": "1", "paper.rate_limits": "false"}
 MAKER: Final = {
     "MAKER__HALF_SPREAD": "0.003",
     "MAKER__REQUOTE_TOLERANCE": "0",
     "MAKER__INTERVAL_MS": "10",
-    "PAPER__RATE_LIMITS": "false",
+    "MAKER__LIMITS__ORDERS_IN_10_S": "1000000",
 }
 
 
 class Relay:
     """Passes on what a client and an exchange say, and notes when a change was followed by a command.
 
+    Args:
+        address: host and port of the exchange.
+
     Attributes:
-        port: where the client connects.
         took_ns: from each change to the first command after it, where nothing else came between.
     """
 
-    def __init__(self, host: str, port: int) -> None:
-        self._address = host, port
+    def __init__(self, address: tuple[str, int]) -> None:
+        self._address = address
         self._changed_ns: int | None = None
-        self._writers: list[asyncio.StreamWriter] = []
-        self.port = 0
+        self._stop = asyncio.Event()
+        self._begun: Future[int] = Future()
         self.took_ns: list[int] = []
 
-    @asynccontextmanager
-    async def serving(self) -> AsyncIterator["Relay"]:
-        """Listen, on a free port."""
-        async with await asyncio.start_server(self._pass, "127.0.0.1", 0) as server:
-            self.port = server.sockets[0].getsockname()[1]
-            yield self
-            for writer in self._writers:
-                writer.close()
-            await asyncio.sleep(CLOSE_S)  # so that all who read see the end
+    @contextmanager
+    def serving(self) -> Iterator[int]:
+        """Serve in a thread of its own; give the port."""
+        thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
+        thread.start()
+        port = self._begun.result()
+        try:
+            yield port
+        finally:
+            self._loop.call_soon_threadsafe(self._stop.set)
+            thread.join()
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        connections: set[asyncio.Task[None]] = set()
+
+        def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.create_task(self._pass(reader, writer))
+            connections.add(task)
+            task.add_done_callback(connections.discard)
+
+        server = await asyncio.start_server(connected, "127.0.0.1", 0)
+        self._begun.set_result(server.sockets[0].getsockname()[1])
+        await self._stop.wait()
+        server.close()
+        for task in connections:
+            task.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
-            their_reader, their_writer = await asyncio.open_connection(*self._address)
-            first = await reader.read(1 << 16)
-            path = first.split(b" ", 2)[1].decode() if first.count(b" ") > 1 else OTHER
-            is_api, is_market = path.startswith(API), path.startswith(MARKET) and not path.startswith(API)
-            their_writer.write(first)
-            self._writers += writer, their_writer
-            ways = (
-                self._copy(reader, their_writer, self._on_sent if is_api else None),
-                self._copy(their_reader, writer, self._on_told if is_market or is_api else None),
+        their_reader, their_writer = await asyncio.open_connection(*self._address)
+        commands = Commands()
+        with suppress(ConnectionError):  # whoever hangs up does so without a word
+            await asyncio.gather(
+                _copy(reader, their_writer, lambda piece: self._on_sent(commands, piece)),
+                _copy(their_reader, writer, self._on_told),
             )
-            await asyncio.gather(*ways, return_exceptions=True)
-
-    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, watch: Any) -> None:
-        try:
-            while piece := await reader.read(1 << 16):
-                if watch is not None:
-                    watch(piece)
-                writer.write(piece)
-        finally:
-            writer.close()
 
     def _on_told(self, piece: bytes) -> None:
-        if b'"depthUpdate"' in piece:
+        if CHANGE in piece:
             self._changed_ns = monotonic_ns()
         elif REPORT in piece:  # what follows may be an answer to this
             self._changed_ns = None
 
-    def _on_sent(self, piece: bytes) -> None:
+    def _on_sent(self, commands: "Commands", piece: bytes) -> None:
         now_ns = monotonic_ns()
-        if self._changed_ns is not None and any(word in text for text in unmasked(piece) for word in COMMANDS):
+        if commands.are_in(piece) and self._changed_ns is not None:
             self.took_ns.append(now_ns - self._changed_ns)
             self._changed_ns = None
 
 
-def unmasked(piece: bytes) -> Iterator[bytes]:
-    """Yield the texts of whole frames that a client has sent (RFC 6455, 5.2 and 5.3); longer ones are left out."""
-    while len(piece) > 6:
-        size, start = piece[1] & 0x7F, 2
-        if size == 126:
-            size, start = int.from_bytes(piece[2:4]), 4
-        elif size == 127:
-            return
-        mask, body = piece[start : start + 4], piece[start + 4 : start + 4 + size]
-        yield bytes(byte ^ mask[at % 4] for at, byte in enumerate(body))
-        piece = piece[start + 4 + size :]
+class Commands:
+    """Finds commands in what a client sends on a connection: HTTP until it becomes a socket (RFC 6455, 5.2 and 5.3)."""
+
+    def __init__(self) -> None:
+        self._is_socket = False
+        self._rest = b""
+
+    def are_in(self, piece: bytes) -> bool:
+        """Take a piece of the stream; return whether a frame with a command ends in it."""
+        if not self._is_socket:
+            self._is_socket = piece.startswith(SOCKET)
+            return False
+        self._rest += piece
+        is_one = False
+        while len(self._rest) >= FRAME_BYTES_MIN:
+            size, start = self._rest[1] & 0x7F, 2
+            if size == SIZE_IN_TWO_BYTES:
+                size, start = int.from_bytes(self._rest[2:4]), 4
+            end = start + 4 + size
+            if len(self._rest) < end:
+                break
+            mask, text = self._rest[start : start + 4], self._rest[start + 4 : end]
+            is_one |= any(word in bytes(byte ^ mask[at % 4] for at, byte in enumerate(text)) for word in COMMANDS)
+            self._rest = self._rest[end:]
+        return is_one
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, watch: Callable[[bytes], None]) -> None:
+    try:
+        while piece := await reader.read(PIECE_BYTES):
+            watch(piece)
+            writer.write(piece)
+    finally:
+        writer.close()
 
 
 async def floor(port: int) -> None:
@@ -155,21 +190,19 @@ def maker_process(port: int, run_dir: Path) -> Iterator[None]:
             yield
 
 
-async def measure(seconds: float) -> dict[str, list[int]]:
+def measure(seconds: float) -> dict[str, list[int]]:
     """Return the ns from change to command, of the floor and of the maker."""
     found: dict[str, list[int]] = {}
     with running_desk(DESK, ["maker", "tracker", "gateway"], "--api-port", "0") as run_dir:
         paper = next(row for row in desk_status(run_dir)["nodes"] if row["node"] == "paper")
         url = urlsplit(paper["endpoints"]["http"])
-        assert url.hostname is not None
         for name in ("floor", "maker"):
-            async with Relay(url.hostname, url.port or 0).serving() as relay:
-                process = floor_process(relay.port) if name == "floor" else maker_process(relay.port, run_dir)
-                with process:
-                    await asyncio.sleep(WARM_UP_S)
-                    relay.took_ns.clear()
-                    await asyncio.sleep(seconds)
-                    found[name] = sorted(relay.took_ns)
+            relay = Relay((str(url.hostname), url.port or 0))
+            with relay.serving() as port, floor_process(port) if name == "floor" else maker_process(port, run_dir):
+                time.sleep(WARM_UP_S)
+                relay.took_ns.clear()
+                time.sleep(seconds)
+                found[name] = sorted(relay.took_ns)
     return found
 
 
@@ -183,7 +216,7 @@ def main() -> None:
     if arguments.floor:
         asyncio.run(floor(arguments.floor))
         return
-    found = asyncio.run(measure(arguments.seconds))
+    found = measure(arguments.seconds)
     for name, took_ns in found.items():
         assert len(took_ns) >= arguments.seconds, f"expected a decision a second of the {name}, were {len(took_ns)}"
     rows = {
