@@ -102,7 +102,7 @@ class MemoryVenue:
         first = max(0, (from_id or 1) - 1)
         return self._trades[first : first + limit]
 
-    def place(self, *_: Any) -> VenueOrder:
+    def place(self, *_: Any, **__: Any) -> VenueOrder:
         """Refuse: the tracker enters no order."""
         raise NotImplementedError
 

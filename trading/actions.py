@@ -9,18 +9,22 @@ from trading.reasons import WANTED, Reason
 
 
 class Place(NamedTuple):
-    """Enter a post-only limit order. Answered by OrderNews, Refused or Unknown of its id."""
+    """Enter a limit order: a post-only one, or if `is_taking` one that trades at once or ends.
+
+    Answered by OrderNews, Refused or Unknown of its id.
+    """
 
     client_order_id: str
     side: Side
     price_ticks: int
     qty_lots: int
     why: Reason = WANTED
+    is_taking: bool = False
 
     @classmethod
-    def of(cls, client_order_id: str, quote: Quote) -> Self:
-        """Return the action that brings a quote into the book."""
-        return cls(client_order_id, quote.side, quote.price_ticks, quote.qty_lots, quote.why)
+    def of(cls, client_order_id: str, quote: Quote, *, is_taking: bool = False) -> Self:
+        """Return the action that brings a quote into the book, or that trades at its price or better."""
+        return cls(client_order_id, quote.side, quote.price_ticks, quote.qty_lots, quote.why, is_taking)
 
     @property
     def quote(self) -> Quote:

@@ -3,7 +3,7 @@
 It remembers what it has told, so that a limit is told when it begins to bind, and not in each round.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from math import ceil, floor
@@ -12,21 +12,26 @@ from typing import Final
 from market.account import VenueOrder
 from market.clock import NS_PER_SECOND
 from market.codes import Side
+from market.depth import Depth
 from market.instrument import Instrument
 from market.limits import PRICE_TICKS_MAX
 from trading import notes
+from trading.actions import Action, Place
 from trading.escalation import NEVER, Escalation, Stage, Triggers
+from trading.flattening import Flattening
 from trading.limits import Checked, LimitCheck, Limits
 from trading.order_rules import OrderRules
 from trading.own_orders import OwnOrders
 from trading.pauses import Pauses
-from trading.position import Position
+from trading.position import Held, Position
 from trading.quoting import Quote
 from trading.reasons import NO_MEASURE, RATE_LIMIT, Reason, Rule
 from trading.sending_rate import SendingRate
 from trading.strategy import OwnOrder, Wanted
 
 NO_LIMITS: Final = Limits()
+FLATTEN_BAND: Final = Decimal("0.005")  # of the mid: how far from it a position is traded away
+SLICE_NOTIONAL: Final = Decimal(10_000)  # where nothing limits an order
 HOPE_NS: Final = 5 * NS_PER_SECOND  # from one look at the balances to the next, while a side is refused for long
 
 
@@ -50,15 +55,17 @@ class Guard:
         self._pauses = Pauses()
         self._mid_ticks_x2: int | None = None  # the last that there was
         self._check: LimitCheck | None = None  # None: nothing can be said against a limit
+        self._slice: Quote | None = None  # of a position that is to go, what trades next
+        self._is_flat = False  # whether that was told
         self._binding: dict[Side, str] = {}  # the rules that were told
         self._notes: list[notes.Note] = []
 
     # --- in each round ---
 
-    def look(self, now_ns: int, mid_ticks_x2: int | None, position: Position, orders: OwnOrders) -> None:
-        """Take what is so now; `mid_ticks_x2` is that of the others' book, None without one."""
-        self._mid_ticks_x2 = mid_ticks_x2 or self._mid_ticks_x2
-        self._check = None
+    def look(self, now_ns: int, depth: Depth, position: Position, orders: OwnOrders) -> None:
+        """Take what is so now; `depth` is the others' book."""
+        self._mid_ticks_x2 = depth.mid_ticks_x2 or self._mid_ticks_x2
+        self._check = self._slice = None
         held = position.held
         if self._mid_ticks_x2 is not None and held is not None:
             self._check = LimitCheck(
@@ -70,6 +77,8 @@ class Guard:
                 orders.could_fill(self._instrument),
             )
             self._look_at_account(now_ns, self._check, position)
+            if self.escalation.stage >= Stage.FLATTENS and orders.count == 0 and not position.is_old:
+                self._slice = self._next_slice(now_ns, depth, self._out(held, position))
 
     def cut(self, wanted: Wanted) -> Wanted:
         """Return of what is wanted what may be; a side of which nothing is left is idle for its limit."""
@@ -100,6 +109,10 @@ class Guard:
         if self._check is None:
             return places
         return self._check.admit(places, open_count, self._rate.room(now_ns))
+
+    def slices(self, client_order_ids: Iterator[str]) -> list[Action]:
+        """Return the order that trades the next part of the position away, if it is to go and nothing else is there."""
+        return [Place.of(next(client_order_ids), self._slice, is_taking=True)] if self._slice is not None else []
 
     def held(self, now_ns: int) -> dict[Side, Reason]:
         """Return why nothing may be placed on a side now."""
@@ -161,6 +174,30 @@ class Guard:
         neutral_qty = position.neutral_qty or Decimal(0)
         if self.escalation.look(now_ns, check.mid, position.balances, neutral_qty, use) is not None:
             self._notes.append(notes.Withdrew(self.escalation.stage, self.escalation.why))
+
+    def _out(self, held: Held, position: Position) -> Held:
+        """Return the position against what was neutral when the day began, for a restart may call another one so."""
+        account = self.escalation.account
+        moved = Decimal(0) if account is None else (position.neutral_qty or Decimal(0)) - account.neutral_qty
+        return Held(held.low + moved, held.high + moved)
+
+    def _next_slice(self, now_ns: int, depth: Depth, held: Held) -> Quote | None:
+        """Return what to trade next, never more than there surely is."""
+        side = Side.SELL if held.low > 0 else Side.BUY
+        lots = int(max(held.low, -held.high) / self._instrument.lot_size)
+        if depth.mid_ticks_x2 is None or side in self._pauses.reasons(now_ns):
+            return None
+        most = self._limits.order or SLICE_NOTIONAL
+        args = self._instrument, self._rules, side, depth.mid_ticks_x2, FLATTEN_BAND, most
+        flattening = Flattening.around(*args)
+        if lots >= flattening.smallest_lots:
+            self._is_flat = False
+            lots = flattening.next_lots(depth, lots)
+            return Quote(side, flattening.limit_ticks, lots, self.escalation.why) if lots else None
+        if held.low == held.high and not self._is_flat:
+            self._is_flat = True
+            self._notes.append(notes.Flattened(held.low))
+        return None
 
 
 def widened(quotes: Sequence[Quote], mid_ticks_x2: int, times: Decimal) -> list[Quote]:

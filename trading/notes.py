@@ -71,6 +71,12 @@ class Withdrew(NamedTuple):
     why: Reason
 
 
+class Flattened(NamedTuple):
+    """A position that was to go is gone, but for what is too little for an order."""
+
+    left_qty: Decimal
+
+
 class Lost(NamedTuple):
     """An order has no answer: its fate is unknown."""
 
@@ -99,4 +105,5 @@ class Looked(NamedTuple):
     idle: Mapping[Side, Reason]
 
 
-Note = Quoted | Filled | Ended | Forgotten | Declined | Limited | Broken | Withdrew | Lost | Settled | Paused | Looked
+_OfOrders = Quoted | Filled | Ended | Forgotten | Declined | Lost | Settled
+Note = _OfOrders | Limited | Broken | Withdrew | Flattened | Paused | Looked

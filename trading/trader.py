@@ -197,7 +197,7 @@ class Trader:
             self._is_news, self._latest_ns, self._soonest_ns = False, self._soonest_ns, self._now_ns
             return
         own = self.orders.resting(self._instrument)
-        self.guard.look(self._now_ns, depth.mid_ticks_x2, self._position, self.orders)
+        self.guard.look(self._now_ns, depth, self._position, self.orders)
         wanted = self.guard.cut(self._ask_strategy(own, depth))
         yield [*self._execute(wanted, own, depth), *([AskBalances()] if self._position.is_old else [])]
         yield from self._settle_missing()
@@ -247,7 +247,7 @@ class Trader:
         cancels = {**dict.fromkeys(self.orders.off_grid(), OFF_GRID), **self.guard.excess(own), **todo.cancels}
         places = self.guard.admit(todo.places, self.orders.count, self._now_ns)
         commands = paired(cancels, places, own if self._terms.can_move else ())
-        return commands.actions(self.orders.open, self._client_order_ids)
+        return [*commands.actions(self.orders.open, self._client_order_ids), *self.guard.slices(self._client_order_ids)]
 
     def _end_round(self, mid_ticks_x2: int | None, wanted: Wanted) -> None:
         self._backoff.end()

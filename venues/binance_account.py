@@ -16,7 +16,7 @@ from trading.actions import Move
 from trading.order_rules import OrderRules
 from venues import binance_documents as documents
 from venues.binance_errors import BinanceErrors, NotMovedError
-from venues.binance_requests import moving
+from venues.binance_requests import kind_of_order, moving
 from venues.venue import Moved, VenueRefusedError
 
 PUBLIC_PATHS: Final = frozenset({"depth", "exchangeInfo", "klines", "ticker/bookTicker", "time"})
@@ -134,11 +134,18 @@ class BinanceAccount(ABC):
         return self._known("DELETE", {"symbol": symbol, "orderId": order_id})
 
     def place(
-        self, instrument: Instrument, side: Side, price_ticks: int, qty_lots: int, client_order_id: str
+        self,
+        instrument: Instrument,
+        side: Side,
+        price_ticks: int,
+        qty_lots: int,
+        client_order_id: str,
+        *,
+        is_taking: bool = False,
     ) -> VenueOrder:
-        """Enter a post-only limit order."""
+        """Enter a limit order: a post-only one, or if `is_taking` one that trades at once or ends."""
         terms = {
-            "type": "LIMIT_MAKER",
+            **kind_of_order(is_taking=is_taking),
             "quantity": f"{instrument.lots_to_qty(qty_lots):f}",
             "price": f"{instrument.ticks_to_price(price_ticks):f}",
         }

@@ -5,11 +5,11 @@ from trading.actions import Move, Place
 
 
 def placing(instrument: Instrument, place: Place) -> dict[str, str]:
-    """Return what enters a post-only limit order: Binance Spot API docs, "New order"."""
+    """Return what enters a limit order: Binance Spot API docs, "New order"."""
     return {
         "symbol": instrument.symbol,
         "side": place.side.name,
-        "type": "LIMIT_MAKER",
+        **kind_of_order(is_taking=place.is_taking),
         "quantity": f"{instrument.lots_to_qty(place.qty_lots):f}",
         "price": f"{instrument.ticks_to_price(place.price_ticks):f}",
         "newClientOrderId": place.client_order_id,
@@ -29,3 +29,8 @@ def moving(instrument: Instrument, move: Move) -> dict[str, str]:
         "orderRateLimitExceededMode": "CANCEL_ONLY",
         "cancelOrderId": move.cancel.order_id,
     }
+
+
+def kind_of_order(*, is_taking: bool) -> dict[str, str]:
+    """Return the type of a limit order: post-only, or one that trades at once or ends."""
+    return {"type": "LIMIT", "timeInForce": "IOC"} if is_taking else {"type": "LIMIT_MAKER"}

@@ -25,7 +25,7 @@ from trading.news import MarketTrade
 from venues import binance_documents as documents
 from venues.binance_account import BinanceAccount
 from venues.binance_errors import NotMovedError
-from venues.binance_requests import moving
+from venues.binance_requests import kind_of_order, moving
 from venues.ccxt_binance import ccxt
 from venues.ccxt_pro import binance
 from venues.venue import Moved, VenueError, VenueKeysError, VenueRefusedError, VenueUnknownError
@@ -210,15 +210,17 @@ class BinanceSockets:
         self._drop(lambda url: url == self._api_url)
 
     async def place(self, place: Place) -> VenueOrder:
-        """Enter a post-only limit order.
+        """Enter a limit order.
 
         Raises:
             VenueUnknownError: if the reply was lost.
         """
         price = f"{self._instrument.ticks_to_price(place.price_ticks):f}"
         qty = f"{self._instrument.lots_to_qty(place.qty_lots):f}"
-        names = {"newClientOrderId": place.client_order_id, "newOrderRespType": "RESULT"}
-        terms = (self._symbol, "LIMIT_MAKER", place.side.name, qty, price, names)
+        more = {"newClientOrderId": place.client_order_id, "newOrderRespType": "RESULT"} | kind_of_order(
+            is_taking=place.is_taking
+        )
+        terms = (self._symbol, more.pop("type"), place.side.name, qty, price, more)
         return documents.order_of((await self._act("POST", lambda: self._exchange.create_order_ws(*terms)))["info"])
 
     async def cancel(self, order_id: str) -> VenueOrder | None:

@@ -47,8 +47,9 @@ class VenueCalls:
     def _told(self, action: Action) -> list[news.News]:
         venue, instrument, asked_ns = self._venue, self._instrument, self._clock()
         match action:
-            case Place(name, side, price_ticks, qty_lots):
-                return [news.OrderNews(venue.place(instrument, side, price_ticks, qty_lots, name))]
+            case Place(name, side, price_ticks, qty_lots, _, is_taking):
+                placed = venue.place(instrument, side, price_ticks, qty_lots, name, is_taking=is_taking)
+                return [news.OrderNews(placed)]
             case Cancel(_, order_id):
                 return [news_of_cancel(action, venue.cancel(instrument, order_id))]
             case Move():

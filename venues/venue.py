@@ -86,9 +86,16 @@ class Venue(Protocol):
         """Return our open orders, oldest first."""
 
     def place(
-        self, instrument: Instrument, side: Side, price_ticks: int, qty_lots: int, client_order_id: str
+        self,
+        instrument: Instrument,
+        side: Side,
+        price_ticks: int,
+        qty_lots: int,
+        client_order_id: str,
+        *,
+        is_taking: bool = False,
     ) -> VenueOrder:
-        """Enter a post-only limit order."""
+        """Enter a limit order: a post-only one, or if `is_taking` one that trades at once or ends."""
 
     def cancel(self, instrument: Instrument, order_id: str) -> VenueOrder | None:
         """Cancel an order and return it as it ended; None if it was already gone, which is not an error."""

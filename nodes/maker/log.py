@@ -71,7 +71,7 @@ class MakerLog:
                 self.counts["refused"] += 1
                 self._decisions.refuse(quote, why)
                 self._log.warning("a quote was refused", side=quote.side.name, **_texts(why), wait_s=_seconds(wait_ns))
-            case notes.Limited() | notes.Broken() | notes.Withdrew():
+            case notes.Limited() | notes.Broken() | notes.Withdrew() | notes.Flattened():
                 self._tell_guard(note)
             case notes.Lost(name, why):
                 self.counts["unknown"] += 1
@@ -119,7 +119,7 @@ class MakerLog:
             self._once("orders are not mirrored", error)
         self._node.show(**mirror.figures())
 
-    def _tell_guard(self, note: notes.Limited | notes.Broken | notes.Withdrew) -> None:
+    def _tell_guard(self, note: notes.Limited | notes.Broken | notes.Withdrew | notes.Flattened) -> None:
         match note:
             case notes.Limited(side, why):
                 self._decisions.add("limited", side, why)
@@ -131,6 +131,8 @@ class MakerLog:
             case notes.Withdrew(_, why):
                 self._decisions.add("withdrew", None, why)
                 self._log.error("withdrew", **_texts(why))
+            case notes.Flattened(left_qty):
+                self._log.warning("flat", left=f"{left_qty:f}")
 
     def _tell_idle(self, idle: Mapping[Side, Reason]) -> None:
         for side in Side:

@@ -28,6 +28,7 @@ def test_maker_that_has_lost_too_much_quotes_no_more_until_a_person_resumes(losi
     until("it has withdrawn", lambda: losing.node("maker")["figures"].get("withdrawn"))
     until("it has withdrawn far enough", lambda: losing.node("maker")["figures"]["withdrawn"].startswith("flattens"))
     until("it has no order", lambda: not losing.venue().open_orders(BTCUSDT))
+    until("it is flat", lambda: "event='flat'" in losing.log("maker"))
     assert "WITHDRAWN flattens:" in losing.cli("status").stdout
     assert "the maker has withdrawn, flattens:" in losing.cli("orders").stderr
     maker = losing.node("maker")

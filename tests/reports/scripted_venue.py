@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 from market.account import Balance, VenueAccount, VenueOrder, VenueTrade
 from market.codes import Side
@@ -57,7 +58,7 @@ class ScriptedVenue:
         """Return none."""
         return []
 
-    def place(self, instrument: Instrument, side: Side, price_ticks: int, qty_lots: int, client_id: str) -> VenueOrder:
+    def place(self, *_: Any, **__: Any) -> VenueOrder:
         """Refuse: a bookkeeper enters no order."""
         raise NotImplementedError
 

@@ -99,6 +99,11 @@ class RoughVenue:
                 self.most_out[side] = max(self.most_out[side], out)
         return told
 
+    def hold(self, qty: Decimal) -> None:
+        """Have so much from long ago."""
+        self.position += qty
+        self._fills.append((0, qty))
+
     def live(self, until_ns: int) -> None:
         """Let the market go on until then: the book, fills, and whoever else has a hand in our account."""
         for at_ns in range(self.now_ns, until_ns, 50 * NS_PER_MS):
@@ -151,8 +156,8 @@ class RoughVenue:
 
     def _depth(self) -> Depth:
         sides: dict[Side, list[tuple[int, int]]] = {
-            Side.BUY: [(self._mid_ticks - 1, 100)],
-            Side.SELL: [(self._mid_ticks + 1, 100)],
+            Side.BUY: [(self._mid_ticks - 1, 5_000)],
+            Side.SELL: [(self._mid_ticks + 1, 5_000)],
         }
         for order in self.open_orders():
             lots = self._instrument.qty_to_lots(order.leaves_qty)
@@ -260,6 +265,10 @@ class RoughVenue:
 
     def _place(self, action: Place) -> news.News:
         name, order = action.client_order_id, self._order_of(action)
+        if action.is_taking:
+            lots = self._rng.randint(0, action.qty_lots)
+            status = "FILLED" if lots == action.qty_lots else "EXPIRED"
+            order = replace(order, filled_qty=self._instrument.lots_to_qty(lots), status=status)
         if self._happens(0.3):
             return news.Refused(name, "insufficient balance", -2010)
         if self._happens(0.3):

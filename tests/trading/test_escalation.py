@@ -166,25 +166,30 @@ def test_quotes_are_widened_from_the_mid_outwards() -> None:
 
 
 @pytest.mark.parametrize("seed", [7, 8, 9])
-def test_simulated_desk_that_loses_too_much_has_no_order_any_more(tmp_path: Path, seed: int) -> None:
+def test_simulated_desk_that_loses_too_much_has_no_order_any_more_and_ends_flat(tmp_path: Path, seed: int) -> None:
     """Quotes that are run over in a busy market of informed takers; the limit is a few USDT."""
     losing = {
         "flow.preset": "busy", "flow.toxicity": "1", "flow.seed": seed, "maker.half_spread": "0.00002",
-        "maker.limits.daily_loss": "10", "maker.limits.drawdown": "10",
+        "maker.limits.daily_loss": "10", "maker.limits.drawdown": "1000",
     }  # fmt: skip
     desk = SimulatedDesk(load_settings({"run_dir": tmp_path, **losing}).settings, START_NS, tmp_path / "reports")
     stages = []
     for second in range(1, 301):
         desk.run(START_NS + second * NS_PER_SECOND)
         stages.append(desk.trader.guard.escalation.stage)
-        if stages[-1] >= Stage.CANCELS_ALL:
+        if stages[-1] >= Stage.FLATTENS:
             break
     assert stages == sorted(stages)
-    assert stages[-1] >= Stage.CANCELS_ALL
+    assert stages[-1] >= Stage.FLATTENS
     desk.run(desk.heap.now_ns + 2 * NS_PER_SECOND)
     assert desk.account.open_orders() == []
-    filled = desk.told.counts["Filled"]
-    desk.run(desk.heap.now_ns + 10 * NS_PER_SECOND)
+    quoted = desk.told.counts["Quoted"]
+    desk.run(desk.heap.now_ns + 60 * NS_PER_SECOND)
     assert desk.account.open_orders() == []
-    assert desk.told.counts["Filled"] == filled
+    mid, held = desk.account.mid("BTCUSDT"), desk.account.account().balances["BTC"].total - 1
+    assert mid is not None
+    assert desk.trader.guard.escalation.stage >= Stage.FLATTENS
+    assert abs(held * mid) < 6, "it is flat but for what is too little for an order"
+    assert desk.told.counts["Flattened"] == 1
+    assert desk.told.counts["Quoted"] <= quoted + 10, "a slice each few seconds"
     assert desk.trader.guard.escalation.seen.loss < 30

@@ -9,6 +9,7 @@ from desk.settings import load_settings
 from market.account import Balance
 from market.clock import NS_PER_SECOND
 from market.codes import Side
+from market.depth import Depth, Level
 from simulation.desk import SimulatedDesk
 from tests.pairs import default_instruments
 from tests.simulation.test_desk import START_NS
@@ -25,6 +26,7 @@ from trading.strategy import Wanted
 
 BTCUSDT = default_instruments()[0]
 MID_X2 = 20_000_000
+BOOK = Depth((Level(MID_X2 // 2 - 1, 1),), (Level(MID_X2 // 2 + 1, 1),))
 BID, ASK = Quote(Side.BUY, 9_990_000, 1_000), Quote(Side.SELL, 10_010_000, 1_000)
 NOTHING = OwnOrders(0)
 
@@ -39,7 +41,7 @@ def holding(has: str, quote: str = "0") -> Position:
 def a_guard(limits: Limits, has: str = "0") -> Guard:
     """Return one that has looked at a mid of 100,000."""
     guard = Guard(limits, BTCUSDT, OrderRules())
-    guard.look(0, MID_X2, holding(has), NOTHING)
+    guard.look(0, BOOK, holding(has), NOTHING)
     return guard
 
 
@@ -52,9 +54,9 @@ def test_limit_is_told_when_it_begins_to_bind_and_its_side_is_idle() -> None:
         wanted = guard.cut(Wanted([BID, ASK]))
         assert (wanted.quotes, wanted.idle) == ([ASK], {Side.BUY: why})
         assert guard.take_notes() == [notes.Limited(Side.BUY, why)] * told
-    guard.look(0, MID_X2, holding("0"), NOTHING)
+    guard.look(0, BOOK, holding("0"), NOTHING)
     assert set(guard.cut(Wanted([BID, ASK])).quotes) == {BID, ASK}
-    guard.look(0, MID_X2, holding("0.1"), NOTHING)
+    guard.look(0, BOOK, holding("0.1"), NOTHING)
     guard.cut(Wanted([BID, ASK]))
     assert len(guard.take_notes()) == 1
 
@@ -62,11 +64,11 @@ def test_limit_is_told_when_it_begins_to_bind_and_its_side_is_idle() -> None:
 def test_without_a_mid_or_a_position_nothing_may_be_quoted_against_limits() -> None:
     """And the last mid holds while there is none."""
     guard = Guard(Limits(exposure=Decimal(1_000)), BTCUSDT, OrderRules())
-    guard.look(0, None, holding("0"), NOTHING)
+    guard.look(0, Depth((), ()), holding("0"), NOTHING)
     assert guard.cut(Wanted([BID, ASK])).quotes == ()
-    guard.look(0, MID_X2, Position("BTC"), NOTHING)
+    guard.look(0, BOOK, Position("BTC"), NOTHING)
     assert guard.cut(Wanted([BID, ASK])).quotes == ()
-    guard.look(0, None, holding("0"), NOTHING)
+    guard.look(0, Depth((), ()), holding("0"), NOTHING)
     assert set(guard.cut(Wanted([BID, ASK])).quotes) == {BID, ASK}
 
 

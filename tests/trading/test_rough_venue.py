@@ -12,6 +12,7 @@ from tests.pairs import default_instruments
 from tests.trading.rough_venue import ARRIVAL_NS, RoughVenue
 from trading import notes
 from trading.actions import Place, apart
+from trading.escalation import DAY_NS, Account, Stage
 from trading.guard import NO_LIMITS
 from trading.keeping import Requoting
 from trading.limits import Limits
@@ -122,3 +123,29 @@ def test_never_can_hold_more_than_its_limit_whatever_fills_or_is_lost(seed: int,
     assert max(venue.most_out.values()) > limit * Decimal("0.9"), "the limit was never near"
     assert any(isinstance(note, notes.Limited) for note in told)
     assert min(sum(order.side == side for order in venue.orders.values()) for side in Side) > 3, "it has stopped"
+
+
+@pytest.mark.parametrize("lag_ns", [0, 3 * NS_PER_SECOND], ids=["", "lags"])
+@pytest.mark.parametrize("held", ["0.05", "-0.05"])
+@pytest.mark.parametrize("seed", range(8))
+def test_position_that_is_to_go_goes_in_slices_and_never_beyond_nothing(seed: int, held: str, lag_ns: int) -> None:
+    """Answers that are lost, slices that trade in part, balances that lag: what was sold twice would be short."""
+    venue, qty = RoughVenue(BTCUSDT, seed, trouble=0.3, lag_ns=lag_ns), Decimal(held)
+    trader = a_trader(5 * NS_PER_SECOND, lag_ns, Limits(order=Decimal(1_000)))
+    venue.hold(qty)
+    trader.guard.escalation.account = Account(
+        venue.now_ns // DAY_NS, Decimal(10), Decimal(0), Decimal(0), Stage.FLATTENS, "a loss", venue.now_ns
+    )
+    venue.live(venue.now_ns + 2 * RUN_NS)
+    least = most = qty
+    end_ns = venue.now_ns + 2 * RUN_NS
+    while venue.now_ns < end_ns:
+        venue.run(trader, venue.now_ns + NS_PER_SECOND // 10)
+        least, most = min(least, venue.position), max(most, venue.position)
+    venue.trouble = 0.0
+    venue.live(venue.now_ns + 2 * RUN_NS)
+    venue.run(trader, venue.now_ns + 2 * RUN_NS)
+    assert venue.position == 0, f"seed {seed}"
+    assert (least, most) == (min(qty, Decimal(0)), max(qty, Decimal(0)))
+    assert all(order.qty <= Decimal("0.0115") for order in venue.orders.values())
+    assert venue.open_orders() == []

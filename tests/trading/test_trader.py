@@ -77,7 +77,7 @@ class Driven:
 def order_of(action: Action) -> VenueOrder:
     """Return the order that an action has entered."""
     assert isinstance(action, Place)
-    name, side, price_ticks, qty_lots, _ = action
+    name, side, price_ticks, qty_lots, *_ = action
     price, qty = BTCUSDT.ticks_to_price(price_ticks), BTCUSDT.lots_to_qty(qty_lots)
     return VenueOrder(name.removeprefix("tb-"), name, "BTCUSDT", side, price, qty, Decimal(0), "NEW", 0)
 

@@ -105,7 +105,14 @@ class ScriptedVenue:
         return [order for order in listed if order.symbol in symbols]
 
     def place(
-        self, instrument: Instrument, side: Side, price_ticks: int, qty_lots: int, client_order_id: str
+        self,
+        instrument: Instrument,
+        side: Side,
+        price_ticks: int,
+        qty_lots: int,
+        client_order_id: str,
+        *,
+        is_taking: bool = False,
     ) -> VenueOrder:
         """Take an order in."""
         self._order_count += 1
@@ -141,7 +148,7 @@ class ScriptedVenue:
         """End an order and take another in, as calls of their own would."""
         if (ended := self.cancel(instrument, move.cancel.order_id)) is None:
             return Moved(None, None)
-        name, side, price_ticks, qty_lots, _ = move.place
+        name, side, price_ticks, qty_lots, *_ = move.place
         try:
             return Moved(ended, self.place(instrument, side, price_ticks, qty_lots, name))
         except VenueRefusedError as refused:
