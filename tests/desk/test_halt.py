@@ -4,6 +4,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from desk.halted_file import HALTED_FILE
 from market.codes import Side
 from paper.access.accounts import API_KEY_NAME, SECRET_NAME, load_keys
-from tests.desk.desk_process import BTCUSDT, TWO_ENGINES, Desk, short_directory, until
+from tests.desk.desk_process import BTCUSDT, CLI, TWO_ENGINES, Desk, short_directory, until
 from venues.venue import VenueError, VenueRefusedError
 
 SYMBOLS = ["BNBUSDT", "BTCUSDT", "ETHUSDT"]
@@ -68,6 +70,18 @@ def _makers_orders(desk: Desk, venue_desk: Desk) -> list[str]:
     prefix = f"tb-{(desk.run_dir / 'maker_id').read_text().strip()}-"
     orders = venue_desk.venue().open_orders(BTCUSDT)
     return [order.order_id for order in orders if order.client_order_id.startswith(prefix)]
+
+
+def _shell(desk: Desk, *words: str) -> subprocess.Popen[str]:
+    """Give a command that is not waited for."""
+    return subprocess.Popen(
+        [sys.executable, str(CLI), *words, "--run-dir", str(desk.run_dir)],
+        cwd=desk.run_dir.parent,
+        env=desk.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def _statuses(desk: Desk) -> dict[str, str]:
@@ -197,3 +211,39 @@ def test_halt_pulls_the_quotes_at_a_venue_elsewhere(desk: Desk, remote: Desk) ->
     assert result.returncode == 1
     assert "its quotes may be open at binance-testnet" in result.stderr
     until("it pulls them as soon as it can", lambda: not _makers_orders(remote, desk))
+
+
+def test_a_halt_of_another_shell_meanwhile_is_no_reason_not_to_be_told(desk: Desk) -> None:
+    """Guards a halt that waited for the word on a file that was no longer there, and was told to have failed."""
+    until("the maker quotes", lambda: len(_makers_orders(desk, desk)) == 2)
+    os.kill(pid := desk.node("maker")["pid"], signal.SIGSTOP)
+    try:
+        first = _shell(desk, "halt", "--symbol", "BTCUSDT")
+        until("the first waits for the maker alone", lambda: "BTCUSDT" in _halted(desk, "engine"))
+        second = desk.cli("halt", "--symbol", "ETHUSDT")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    output, errors = first.communicate(timeout=60)
+    assert (first.returncode, second.returncode) == (0, 0), errors + second.stderr
+    assert "the maker has no quote at paper" in output
+    assert _makers_orders(desk, desk) == []
+
+
+def test_a_maker_that_is_killed_while_it_is_halted_confirms_when_it_is_back(desk: Desk) -> None:
+    """Between the file and its word: nothing of it is left when the halt says so."""
+    until("the maker quotes", lambda: len(_makers_orders(desk, desk)) == 2)
+    os.kill(pid := desk.node("maker")["pid"], signal.SIGSTOP)
+    halting = _shell(desk, "halt")
+    try:
+        until("it waits for the maker alone", lambda: "BTCUSDT" in _halted(desk, "engine"))
+    finally:
+        os.kill(pid, signal.SIGKILL)
+    output, errors = halting.communicate(timeout=60)
+    is_told = "the maker has no quote at paper" in output
+    assert is_told == (halting.returncode == 0), errors
+    assert is_told or "its quotes may be open at paper" in errors
+    until("another one is halted", lambda: desk.node("maker")["figures"].get("halted"))
+    assert _makers_orders(desk, desk) == []
+    resuming = [_shell(desk, "resume") for _ in range(2)]
+    assert [each.communicate(timeout=60)[1] for each in resuming] == ["", ""]
+    until("it quotes again", lambda: len(_makers_orders(desk, desk)) == 2)
