@@ -11,7 +11,16 @@ from typing import Final
 from flow.recordings.book import RecordedBook
 from flow.recordings.playlist import is_complete
 from flow.recordings.public_data import is_public_data, read_public_data
-from flow.recordings.recording import GAP, REFUSED, BookTicker, Record, RecordedTrade, RecordingError, read_recording
+from flow.recordings.recording import (
+    CROSSED,
+    GAP,
+    REFUSED,
+    BookTicker,
+    Record,
+    RecordedTrade,
+    RecordingError,
+    read_recording,
+)
 from market.clock import NS_PER_MS, NS_PER_SECOND, iso_time
 from market.exact_json import JsonObject
 from market.instrument import Instrument
@@ -125,7 +134,8 @@ def inspect(path: Path, instrument: Instrument) -> Inspection:
                 book.apply(record)
                 found.crossed_count += _is_crossed(record, book)
     except RecordingError as error:
-        found.damage = str(error)
+        found.damage = str(error).removeprefix(f"{path.parent}/")  # it is kept for the file, wherever that lies
+    found.crossed_count += found.skipped[CROSSED]
     found.update_gap_count, found.first_update_gap = book.gap_count, book.first_gap
     return found
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from flow.exact_units import InstrumentUnits, decimal_units
-from flow.recordings.recording import ONE_SIDED, BookTicker, Record, RecordedTrade, RecordingError
+from flow.recordings.recording import CROSSED, ONE_SIDED, BookTicker, Record, RecordedTrade, RecordingError
 from market.clock import NS_PER_MS, NS_PER_US
 from market.codes import Side
 from market.instrument import Instrument
@@ -70,18 +70,18 @@ def read_public_data(path: Path, instrument: Instrument, skipped: Counter[str] |
     """
     match = _NAME.fullmatch(path.name)
     if match is None or match["symbol"] != instrument.symbol:
-        raise RecordingError(f"{path.name}: expected public data of {instrument.symbol} by its name")
+        raise RecordingError(f"{path}: expected public data of {instrument.symbol} by its name")
     kind, units = match["kind"], InstrumentUnits(instrument)
     read = _best_prices if kind == "bookTicker" else _trade
     for row in _in_order(path, kind):
         try:
-            record = read(row.cells, units, _TIME_CELLS[kind])
+            found = read(row.cells, units, _TIME_CELLS[kind])
         except (ValueError, KeyError, IndexError) as error:
             raise _row_error(path, kind, row, error) from error
-        if record is not None:
-            yield record
+        if not isinstance(found, str):
+            yield found
         elif skipped is not None:
-            skipped[ONE_SIDED] += 1
+            skipped[found] += 1
 
 
 class _Row(NamedTuple):
@@ -108,7 +108,7 @@ def _in_order(path: Path, kind: str) -> Iterator[_Row]:
     if is_sorted:
         return _rows(path)
     if count > SORTED_ROWS_MAX:
-        raise RecordingError(f"{path.name}: expected rows that rise in time and id, or at most {SORTED_ROWS_MAX}")
+        raise RecordingError(f"{path}: expected rows that rise in time and id, or at most {SORTED_ROWS_MAX}")
     by_key = {_key(path, kind, row): row for row in _rows(path)}
     return (by_key[key] for key in sorted(by_key))
 
@@ -122,7 +122,7 @@ def _key(path: Path, kind: str, row: _Row) -> tuple[int, int]:
 
 def _row_error(path: Path, kind: str, row: _Row, error: Exception) -> RecordingError:
     reason = str(error) if str(error).startswith("expected") else f"expected a row of {kind}"
-    return RecordingError(f"{path.name} line {row.number}: {reason}, was {','.join(row.cells)[:120]!r}")
+    return RecordingError(f"{path} line {row.number}: {reason}, was {','.join(row.cells)[:120]!r}")
 
 
 def _trade(cells: Sequence[str], units: InstrumentUnits, time_cell: int) -> RecordedTrade:
@@ -131,14 +131,14 @@ def _trade(cells: Sequence[str], units: InstrumentUnits, time_cell: int) -> Reco
     return RecordedTrade(_time_ns(cells[time_cell]), _whole(cells[0]), *level, side)
 
 
-def _best_prices(cells: Sequence[str], units: InstrumentUnits, time_cell: int) -> BookTicker | None:
-    """Return best prices, None where a side is empty, which is told as price 0."""
+def _best_prices(cells: Sequence[str], units: InstrumentUnits, time_cell: int) -> BookTicker | str:
+    """Return best prices, or why a replay has no use for them: a side is empty, told as price 0, or all is crossed."""
     at_ns, update_id = _time_ns(cells[time_cell]), _whole(cells[0])
     if not (decimal_units(cells[1]) and decimal_units(cells[3])):
-        return None
+        return ONE_SIDED
     bid, ask = units.level(cells[1], cells[2]), units.level(cells[3], cells[4])
     if bid.price_ticks >= ask.price_ticks:
-        raise ValueError("expected a bid below the ask")
+        return CROSSED
     return BookTicker(at_ns, update_id, bid, ask)
 
 
@@ -166,12 +166,12 @@ def _lines(path: Path) -> Iterator[str]:
         with zipfile.ZipFile(path) as archive:
             infos = [info for info in archive.infolist() if info.filename.endswith(".csv")]
             if len(infos) != 1:
-                raise RecordingError(f"{path.name}: expected one CSV file in it, found {len(infos)}")
+                raise RecordingError(f"{path}: expected one CSV file in it, found {len(infos)}")
             if infos[0].flag_bits & _ENCRYPTED:
-                raise RecordingError(f"{path.name}: expected a file without a password")
+                raise RecordingError(f"{path}: expected a file without a password")
             with io.TextIOWrapper(archive.open(infos[0]), encoding="utf-8-sig", errors="replace") as file:
                 yield from iter(partial(file.readline, _LINE_CHARACTERS_MAX), "")
     except FileNotFoundError:
         raise
     except _DAMAGE as error:
-        raise RecordingError(f"{path.name}: expected a whole zip file: {error}") from error
+        raise RecordingError(f"{path}: expected a whole zip file: {error}") from error

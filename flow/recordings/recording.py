@@ -34,6 +34,7 @@ GAP = "gap"
 REFUSED = "refused"
 
 ONE_SIDED = "bookTicker of an empty side"
+CROSSED = "bookTicker whose bid is not below its ask"
 
 _LINE_CHARACTERS_MAX = 4 << 20
 _STAMP_DIGITS_MAX = 19
@@ -140,7 +141,7 @@ def recorded_lags(path: Path) -> list[int]:
         if own_ns is not None:
             delays_ns.append(stamp * unit_ns - own_ns)
     if not delays_ns:
-        raise RecordingError(f"{path.name}: expected messages with a time of their own (E), found none")
+        raise RecordingError(f"{path}: expected messages with a time of their own (E), found none")
     quickest_ns = min(delays_ns)
     return [delay_ns - quickest_ns for delay_ns in delays_ns]
 
@@ -160,7 +161,7 @@ def recorded_symbol(path: Path) -> str:
         symbol = message.get("s")
         if isinstance(symbol, str):
             return symbol
-    raise RecordingError(f"{path.name}: expected a message with a symbol (s), found none")
+    raise RecordingError(f"{path}: expected a message with a symbol (s), found none")
 
 
 def has_snapshot(path: Path) -> bool:
@@ -255,11 +256,11 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
                 number += 1
                 yield number, line
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise RecordingError(f"{path.name} after line {number}: expected a whole gzip file: {error}") from error
+            raise RecordingError(f"{path} after line {number}: expected a whole gzip file: {error}") from error
 
 
 def _line_error(path: Path, number: int, line: str, error: Exception) -> RecordingError:
-    return RecordingError(f"{path.name} line {number}: {_reason(error)}, was {line[:120]!r}")
+    return RecordingError(f"{path} line {number}: {_reason(error)}, was {line[:120]!r}")
 
 
 def _split(line: str) -> tuple[int, str]:

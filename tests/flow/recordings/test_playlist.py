@@ -11,7 +11,15 @@ from flow.recordings.book import RecordedBook
 from flow.recordings.inspection import inspect
 from flow.recordings.playlist import infer_best_prices, is_complete, read_part, symbol_of
 from flow.recordings.public_data import read_public_data
-from flow.recordings.recording import BookTicker, DepthUpdate, Record, RecordedTrade, RecordingError, Snapshot
+from flow.recordings.recording import (
+    CROSSED,
+    BookTicker,
+    DepthUpdate,
+    Record,
+    RecordedTrade,
+    RecordingError,
+    Snapshot,
+)
 from market.codes import Side
 from market.depth import Level
 from tests.flow.recordings.written import write_recording
@@ -111,7 +119,6 @@ def test_infers_best_prices_that_never_cross() -> None:
         ("BTCUSDT-trades-x.csv", "1,-1,0.001,1,1723104000123,True,True\n", "expected a plain decimal number"),
         ("BTCUSDT-trades-x.csv", SPOT_TRADES + "4361,61830.01,0.001,1,soon,True,True\n", "line 3: expected a whole"),
         ("BTCUSDT-trades-x.csv", f"1,61830.01,0.001,1,{'9' * 19},True,True\n", "time before the year 2263"),
-        ("BTCUSDT-bookTicker-x.csv", "1,10.02,1,10.01,1,1723104000123,1\n", "expected a bid below the ask"),
         ("ETHUSDT-trades-x.csv", SPOT_TRADES, "expected public data of BTCUSDT by its name"),
     ],
 )
@@ -120,6 +127,19 @@ def test_refuses_a_bad_row_with_its_line(name: str, text: str, said: str, tmp_pa
     path = written(tmp_path, name, text)
     with pytest.raises(RecordingError, match=said):
         list(read_part((path,), BTCUSDT))
+
+
+def test_a_crossed_row_is_passed_over_and_counted(tmp_path: Path) -> None:
+    """One such row in a day of public data refused the whole file, at the row; `recording check` tells of it."""
+    bids = (1, 1), (2, 4), (3, 3), (4, 2)
+    rows = [f"{number},10.0{bid},1,10.03,1,172310400012{number},1\n" for number, bid in bids]
+    path = written(tmp_path, "BTCUSDT-bookTicker-x.csv", "".join(rows))
+    skipped: Counter[str] = Counter()
+    told = [each.update_id for each in read_public_data(path, BTCUSDT, skipped) if isinstance(each, BookTicker)]
+    assert (told, skipped) == ([1, 4], {CROSSED: 2})
+    found = inspect(path, BTCUSDT)
+    assert (found.damage, found.crossed_count) == ("", 2)
+    assert "2 records that cross the book" in found.faults
 
 
 def test_refuses_a_zip_that_is_none_or_holds_two_files(tmp_path: Path) -> None:
