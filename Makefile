@@ -39,6 +39,7 @@ nightly: setup
 	@$(PY) -m tests.engine.model.nightly --commands 10000000
 	@$(PY) -m tests.simulation.nightly --kills 1000
 	@SWITCHES=all $(PY) -m pytest -q tests/simulation/test_switches.py
+	@$(PY) -m tests.planted
 	@TICKBUS_TEST_BOOKS_S=60 $(PY) -m pytest -q tests/paper/test_books_of_real_clients.py
 	@$(PY) -m benchmarks.parity replay:tests/kept/recording.gz --seconds 40
 	@SIMULATED_S=86000 $(PY) -m pytest -q tests/simulation/test_day.py
