@@ -37,7 +37,7 @@ class MakerRisk:
                 escalation.account = Account(0, zero, zero, zero, Stage.CANCELS_ALL, str(error), now_ns)
         else:
             escalation.account = self._kept
-        if self._kept is not None and self._kept.trip == resumed(self._run_dir):
+        if self._kept is not None and self._kept.trip and self._kept.trip == resumed(self._run_dir):
             escalation.resume()
         if escalation.stage:
             node.log.error("goes on as it had withdrawn", why=escalation.why.text, go_on="python cli.py resume")

@@ -75,6 +75,19 @@ def test_loss_before_a_restart_counts(quoting: ScriptedMaker, venue: ScriptedVen
         assert venue.prices() == {}
 
 
+def test_small_losses_of_many_runs_count_together(quoting: ScriptedMaker, venue: ScriptedVenue, run_dir: Path) -> None:
+    """Thrice 400, none of which reaches a stage: there is nothing to resume, and nobody has resumed anything."""
+    lose(quoting, venue, "9600")
+    assert read_stage(run_dir) == Stage.QUOTES
+    with a_maker(run_dir, venue) as successor:
+        lose(successor, venue, "9200")
+        assert figures(successor)["lost_today"] == "800.00"
+    with a_maker(run_dir, venue) as third:
+        lose(third, venue, "8800")
+        assert figures(third)["lost_today"] == "1200.00"
+        assert venue.prices() == {}
+
+
 def test_resume_while_no_maker_runs_holds(quoting: ScriptedMaker, venue: ScriptedVenue, run_dir: Path) -> None:
     """The next one begins with what there is."""
     lose(quoting, venue, "8999")
