@@ -214,7 +214,7 @@ def _holdings(tracker: Mapping[str, Any]) -> list[str]:
     sign = "+" if position and position > 0 else ""
     held = [f"position {sign}{amount_text(position, base)} {base}" if position else "no position"]
     if tracker["equity"] is not None:
-        held.append(f"equity {money_text(Decimal(tracker['equity']), quote)}")
+        held.append(f"equity of {base}+{quote} {money_text(Decimal(tracker['equity']), quote)}")
     return held
 
 

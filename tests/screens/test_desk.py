@@ -108,7 +108,7 @@ def test_fits_and_keeps_what_matters(width: int, height: int) -> None:
     for phrase in (
         "1 trade",
         "position -0.01092 BTC",
-        "equity $101,384.50",
+        "equity of BTC+USDT $101,384.50",
         "11:39:33 UTC",
         "SELL 0.01092 at 91,566.84",
     ):
@@ -205,7 +205,7 @@ def test_day_ends_in_two_lines() -> None:
     """Ctrl-C said only "stopped"."""
     assert day_lines(STATUS) == [
         "today: 1 trade (0 buys, 1 sell), PnL -$1.25 realized, +$1.99 unrealized",
-        "open: position -0.01092 BTC, equity $101,384.50, 2 open orders",
+        "open: position -0.01092 BTC, equity of BTC+USDT $101,384.50, 2 open orders",
     ]
     nothing = {
         "position": "0",
