@@ -172,11 +172,15 @@ class FrontDesk:
         return inquiry.account
 
     def _on_news(self, news: AccountNews) -> None:
-        """Give an order that trades for the first time back: only unfilled orders count."""
-        if isinstance(news, OrderNews) and news.execution is ExecutionType.TRADE:
-            assert news.trade is not None, f"a trade without a trade: {news}"
-            if news.order.filled_lots == news.trade.qty_lots:
-                self.usage.give_back_orders(news.account, 1, self._clock_s())
+        give_back_traded(self.usage, news, self._clock_s())
+
+
+def give_back_traded(usage: Usage, news: AccountNews, now_s: int) -> None:
+    """Give an order that trades for the first time back: only unfilled orders count."""
+    if isinstance(news, OrderNews) and news.execution is ExecutionType.TRADE:
+        assert news.trade is not None, f"a trade without a trade: {news}"
+        if news.order.filled_lots == news.trade.qty_lots:
+            usage.give_back_orders(news.account, 1, now_s)
 
 
 def _settle(answer: asyncio.Future[bool], is_done: bool) -> None:

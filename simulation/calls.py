@@ -101,21 +101,22 @@ class Calls:
         """Begin a call; see `Caller`. Of faults `done` may get a PageError, or nothing ever: the reply is lost."""
         self._drive(self._answer(_ENDPOINTS[method, path], asked), done)
 
-    def _now_ns(self) -> int:
-        """Return the exchange's time."""
+    @property
+    def now_ns(self) -> int:
+        """The exchange's time."""
         return self._clock.now_ns + self.faults.clock_offset_ns
 
     async def _answer(self, endpoint: Endpoint, asked: Mapping[str, object]) -> Any:
         faults = self.faults.take(endpoint.method, endpoint.name, Channel.SOCKET, self._account)
         if not faults:
             return await self._call(endpoint, asked)
-        return await play(faults, self._now_ns(), lambda: self._call(endpoint, asked), self._wait)
+        return await play(faults, self.now_ns, lambda: self._call(endpoint, asked), self._wait)
 
     async def _wait(self, seconds: float) -> None:
         await _UntilDone(_Pause(self._clock, round(seconds * NS_PER_SECOND)))
 
     async def _call(self, endpoint: Endpoint, asked: Mapping[str, object]) -> Any:
-        now_ns = self._now_ns()
+        now_ns = self.now_ns
         texts = {name: str(value) for name, value in asked.items() if value is not None}
         table = endpoint.parameters
         if endpoint.is_signed:
@@ -124,7 +125,7 @@ class Calls:
         values = read_values(texts, table)
         account = self._account if endpoint.is_signed else 0
         weight, is_free = endpoint.weight_of(values), endpoint.is_free_if_done
-        with self._usage.charged(ADDRESS, weight, lambda: self._now_ns() // NS_PER_SECOND, is_free=is_free):
+        with self._usage.charged(ADDRESS, weight, lambda: self.now_ns // NS_PER_SECOND, is_free=is_free):
             if endpoint.is_signed:
                 window_us = values.get("recvWindow", RECV_WINDOW_US_DEFAULT)
                 check_timestamp(values["timestamp"], window_us, now_ns // NS_PER_US)

@@ -17,6 +17,7 @@ from paper.access.accounts import FIRST_ACCOUNT
 from paper.access.usage import Usage
 from paper.exchange.exchange import Exchange
 from paper.exchange.public_market import Touched
+from paper.front_desk import give_back_traded
 from paper.money.ledger import Ledger
 from simulation.calls import Calls
 from simulation.heap import EventHeap
@@ -102,6 +103,9 @@ class SimulatedExchange:
         self._orders.on_connected(EPOCH, 0, heap.now_ns)
         self.exchange.open_account(FIRST_ACCOUNT)
         self.calls = Calls(self.exchange, self.usage, heap)
+        self.exchange.account_listeners.append(
+            lambda news: give_back_traded(self.usage, news, self.calls.now_ns // NS_PER_SECOND)
+        )
         self._each_second()
 
     def hear(self, events: Sequence[Event]) -> None:

@@ -30,7 +30,6 @@ from simulation.line import SimulatedLine
 from tests.simulation.test_desk import START_NS
 from trading import notes
 from trading.reasons import STOPPING
-from trading.sending_rate import SHORT_NS
 from trading.trader import Trader
 from venues.binance_documents import retry_after_s
 
@@ -85,7 +84,6 @@ class SwitchedDesk(SimulatedDesk):
         self._of_before: set[str] = set()  # names of orders that the exchange has wiped out
         self._settings = settings
         self._kill_count = 0
-        self._killed_ns = 0
         self._instrument = settings.instrument
         delays = Delays(venue_ns=2 * NS_PER_MS, venue_more_ns=8 * NS_PER_MS, seed=seed)
         super().__init__(settings, START_NS, folder / "reports", delays)
@@ -148,7 +146,6 @@ class SwitchedDesk(SimulatedDesk):
         note = self._note()
         self._connect()
         self._kill_count += 1
-        self._killed_ns = self.heap.now_ns
         self._busy_until_ns = 0  # which nobody knows any more
         self.trader = Trader(
             strategy_of(self._settings),
@@ -185,10 +182,8 @@ class SwitchedDesk(SimulatedDesk):
             known_names = known.standing.keys() | known.sent.keys() | known.unknown.keys()
             orphans = [order for order in ours if order.client_order_id not in known_names]
             assert not orphans, f"each order is known to be there: {orphans}"
-            is_successor = self.heap.now_ns < self._killed_ns + SHORT_NS  # it knows nothing of what the one before sent
-            used_max = 1.0 if is_successor else USED_MAX
             for used in self.exchange.usage.documents(ADDRESS, FIRST_ACCOUNT, self.heap.now_ns // NS_PER_SECOND):
-                assert used["count"] <= used_max * used["limit"], f"it stays far from each limit: {used}"
+                assert used["count"] <= USED_MAX * used["limit"], f"it stays far from each limit: {used}"
 
     def is_two_sided(self) -> bool:
         """Return whether both sides are quoted."""

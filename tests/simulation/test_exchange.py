@@ -9,6 +9,7 @@ from market.clock import NS_PER_SECOND
 from market.codes import CancelReason, OrderType, Side
 from market.commands import NewOrder
 from market.events import Canceled, Executed
+from paper.access.accounts import FIRST_ACCOUNT
 from paper.exchange.public_market import Touched
 from paper.exchange.tape import PublicTrade
 from paper.units import Symbol
@@ -71,3 +72,16 @@ def test_no_taker_trades_beyond_twice_the_reference_price(tmp_path: Path) -> Non
     assert max(traded) < 2.1 * mid_ticks
     (ended,) = (event for event in events if isinstance(event, Canceled) and event.order_id == taker.order_id)
     assert ended.reason == CancelReason.PRICE_RANGE
+
+
+def test_an_order_that_trades_counts_no_more(tmp_path: Path) -> None:
+    """Only orders that have not traded do; here all did, and a maker that was filled seemed near a limit."""
+    given = {"run_dir": tmp_path, "maker.half_spread": "0.0002", "maker.notional": "100"}
+    desk = SimulatedDesk(load_settings(given).settings, START_NS, tmp_path / "reports")
+    desk.run(START_NS + 60 * NS_PER_SECOND)
+    documents = desk.exchange.usage.documents(None, FIRST_ACCOUNT, desk.heap.now_ns // NS_PER_SECOND)
+    (counted,) = (each["count"] for each in documents if each["interval"] == "DAY")
+    orders = desk.account.orders(load_settings(given).settings.instrument)
+    traded = sum(order.filled_qty > 0 for order in orders)
+    assert traded
+    assert counted == len(orders) - traded
