@@ -169,7 +169,7 @@ def _await_maker(settings: Settings, outcome: Outcome, kept: HaltedFile, *, is_h
         state = row["state"]
         where = f"its quotes may be open at {settings.venue.name}; it pulls them as soon as it can"
         outcome.missing.append(f"the maker ({state}) has not confirmed the halt: {where}")
-    elif not is_told:
+    elif not is_told and row["state"] != "failed":  # one that stays down quotes nothing, and says why itself
         outcome.missing.append(f"the maker ({row['state']}) is still halted")
 
 

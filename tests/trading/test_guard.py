@@ -14,6 +14,7 @@ from simulation.desk import SimulatedDesk
 from tests.pairs import default_instruments
 from tests.simulation.test_desk import START_NS
 from trading import notes
+from trading.escalation import Account, Stage
 from trading.guard import Guard
 from trading.limits import Limits
 from trading.order_rules import OrderRules
@@ -22,7 +23,7 @@ from trading.position import Position
 from trading.quoting import Quote
 from trading.reasons import RATE_LIMIT, Reason, Rule
 from trading.sending_rate import SHORT_NS, SendingLimits
-from trading.strategy import Wanted
+from trading.strategy import OwnOrder, Wanted
 
 BTCUSDT = default_instruments()[0]
 MID_X2 = 20_000_000
@@ -111,3 +112,14 @@ def test_position_of_a_simulated_desk_stays_within_its_limit(tmp_path: Path, see
         furthest = max(furthest, abs(held * (mid or 0)))
     assert 150 < furthest <= 301
     assert desk.told.counts["Filled"] > 10
+
+
+def test_withdrawn_so_far_that_all_is_cancelled_it_wants_nothing_and_leaves_nothing() -> None:
+    """Nor what execution would leave in the book though it is not wanted."""
+    guard = a_guard(Limits())
+    guard.escalation.account = Account(0, Decimal(0), Decimal(0), Decimal(0), Stage.CANCELS_ALL, "a drawdown", 1)
+    wanted = guard.cut(Wanted([BID, ASK], 7))
+    assert (wanted.quotes, wanted.wake_ns) == ((), 7)
+    assert {why.rule for why in wanted.why_idle.values()} == {Rule.WITHDRAWN}
+    assert set(guard.excess([OwnOrder("hangs", Side.SELL, 10_010_000, 1_000)])) == {"hangs"}
+    assert set(guard.held(0)) == set(Side)

@@ -18,6 +18,7 @@ from trading.quoting import Quote
 from trading.reasons import NOT_WANTED
 from trading.strategy import OwnOrder
 
+BTCUSDT = default_instruments()[0]
 NAME = "tb-1"
 NEW = VenueOrder("7", NAME, "BTCUSDT", Side.BUY, Decimal(100), Decimal(5), Decimal(0), "NEW", 0)
 PART = replace(NEW, filled_qty=Decimal(2), status="PARTIALLY_FILLED")
@@ -218,3 +219,21 @@ def test_a_successor_knows_what_is_open_and_what_was_just_filled() -> None:
     assert list(second.open) == [NAME], "what has ended stays so"
     assert second.hear(replace(full, filled_qty=full.qty, status="FILLED"), 2 * ARRIVAL_NS).filled_qty == 0
     assert "tb-2" not in first.to_leave(ARRIVAL_NS + 2)
+
+
+def test_all_that_may_be_in_the_book_or_come_there_could_fill() -> None:
+    """What is on its way, of unknown fate, or said to be gone by a cancel alone: a limit held none of these."""
+    orders = OwnOrders(ARRIVAL_NS)
+    could = {Side.BUY: Decimal(0), Side.SELL: Decimal(0)}
+    orders.send("on its way", Quote(Side.SELL, 100, 100_000))
+    could[Side.SELL] += 1
+    assert orders.could_fill(BTCUSDT) == could
+    orders.lose("on its way", 1)
+    assert orders.could_fill(BTCUSDT) == could
+    orders.hear(PART, 0)
+    could[Side.BUY] += 3
+    assert orders.could_fill(BTCUSDT) == could
+    orders.cannot_cancel(NAME)
+    assert orders.could_fill(BTCUSDT) == could
+    orders.hear(CANCELED, 0)
+    assert orders.could_fill(BTCUSDT) == {Side.BUY: 0, Side.SELL: 1}

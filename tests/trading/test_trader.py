@@ -17,6 +17,7 @@ from trading.keeping import Requoting
 from trading.order_rules import OrderRules
 from trading.outbox import Outbox
 from trading.pauses import REFUSED_PAUSE_NS
+from trading.position import Held
 from trading.quoting import Quote
 from trading.reasons import DENIED, FATE_UNKNOWN, HALTED, OFF_GRID, PENDING, STOPPING, Reason, Rule
 from trading.strategy import Inbox, ObstacleError, Wanted
@@ -240,6 +241,7 @@ def test_order_that_cannot_be_cancelled_holds_its_side_until_it_is_found_or_sure
         outbox = one.hear(denied._replace(asked_ns=one.now_ns), one.listed(ask), BOOK)
         assert (Place in _kinds(outbox)) is is_given_up
     assert [note.order.client_order_id for note in outbox.notes if isinstance(note, notes.Forgotten)] == ["tb-1"]
+    assert one.trader._position.held == Held(Decimal(0), BTCUSDT.lots_to_qty(BID.qty_lots)), "it may have been filled"
 
 
 def test_order_that_was_given_up_and_is_listed_is_ours_again(one: Driven) -> None:
