@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from commands.options import AnySymbol, RunDir, run_dir_of, settings_of
+from commands.options import AnySymbol, RunDir, SymbolCommand, run_dir_of, settings_of
 
 app = typer.Typer()
 
 
-@app.command(epilog="Example: python cli.py halt --symbol BTCUSDT --cancel-all")
+@app.command(cls=SymbolCommand, epilog="Example: python cli.py halt --symbol BTCUSDT --cancel-all")
 def halt(
     symbol: AnySymbol = None,
     cancel_all: Annotated[bool, typer.Option("--cancel-all", help="Cancel every open order, too.")] = False,
@@ -20,7 +20,7 @@ def halt(
     _set_halted(run_dir, symbol, is_halted=True, is_cancelling=cancel_all)
 
 
-@app.command(epilog="Example: python cli.py resume")
+@app.command(cls=SymbolCommand, epilog="Example: python cli.py resume")
 def resume(symbol: AnySymbol = None, run_dir: RunDir = None) -> None:
     """Take new orders again; a maker that has withdrawn by itself quotes again."""
     _resume_maker(run_dir, symbol)

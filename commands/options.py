@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 if TYPE_CHECKING:
     from desk.settings import Settings
@@ -20,6 +21,17 @@ StrategyFile = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 Answer = tuple[Any, str]  # a document, and what it says as text
+
+
+class SymbolCommand(TyperCommand):
+    """A command without arguments that is about a pair: who names that alone hears how it is named."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Return nothing: all that is given are options."""
+        ctx.allow_extra_args = True
+        if rest := super().parse_args(ctx, args):
+            ctx.fail(f"expected options alone, was {' '.join(rest)}; a pair is named with --symbol {rest[0]}")
+        return rest
 
 
 def run_dir_of(named: Path | None) -> Path:

@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-from commands.options import AnySymbol, Json, RunDir, Symbol, VenueName, settings_of, show
+from commands.options import AnySymbol, Json, RunDir, Symbol, SymbolCommand, VenueName, settings_of, show
 
 app = typer.Typer()
 
 
-@app.command(epilog="Example: python cli.py orders --json")
+@app.command(cls=SymbolCommand, epilog="Example: python cli.py orders --json")
 def orders(run_dir: RunDir = None, venue: VenueName = None, symbol: AnySymbol = None, as_json: Json = False) -> None:
     """Print the account's open orders, as the venue holds them."""
     from commands.actions.account import open_orders
@@ -17,7 +17,7 @@ def orders(run_dir: RunDir = None, venue: VenueName = None, symbol: AnySymbol = 
     show(open_orders(settings_of(run_dir, venue, symbol), is_every_symbol=symbol is None), as_json)
 
 
-@app.command(epilog="Example: python cli.py trades --limit 20")
+@app.command(cls=SymbolCommand, epilog="Example: python cli.py trades --limit 20")
 def trades(
     limit: Annotated[int, typer.Option(min=1, max=1_000)] = 100,
     run_dir: RunDir = None,
@@ -31,7 +31,7 @@ def trades(
     show(last_trades(settings_of(run_dir, venue, symbol), limit), as_json)
 
 
-@app.command(epilog="Example: python cli.py balances --all")
+@app.command(cls=SymbolCommand, epilog="Example: python cli.py balances --all")
 def balances(
     show_all: Annotated[bool, typer.Option("--all", help="Every asset.")] = False,
     run_dir: RunDir = None,
@@ -45,7 +45,7 @@ def balances(
     show(held_balances(settings_of(run_dir, venue, symbol), show_all), as_json)
 
 
-@app.command(epilog="Example: python cli.py account --json")
+@app.command(cls=SymbolCommand, epilog="Example: python cli.py account --json")
 def account(
     show_all: Annotated[bool, typer.Option("--all", help="Every asset that the account holds.")] = False,
     run_dir: RunDir = None,

@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+import cli
 from commands.actions import node_control
 from commands.actions.by_hand import place
 from desk import client
@@ -92,3 +94,11 @@ def test_order_by_hand_first_wants_a_desk(tmp_path: Path) -> None:
     HaltedFile(tmp_path, ["BTCUSDT"]).change(["BTCUSDT"], is_halted=True)
     with pytest.raises(NoDeskError):
         place(settings, "buy", "0.01", "90000", is_post_only=False, is_ioc=False)
+
+
+@pytest.mark.parametrize("name", ["halt", "resume", "orders", "trades", "balances", "account"])
+def test_a_pair_without_its_option_is_told_how_it_is_named(name: str) -> None:
+    """`halt ETHUSDT` said that an argument was unexpected; a desk that is to be halted is no place to guess."""
+    result = CliRunner().invoke(cli.app, [name, "ETHUSDT"], env={"COLUMNS": "200"})
+    assert result.exit_code == 2
+    assert "a pair is named with --symbol ETHUSDT" in " ".join(result.output.split())
