@@ -29,6 +29,7 @@ class Account:
         entered: every order that has arrived, by its client order id.
         replies: what becomes of the next orders: an error that is raised once it has arrived, or instead.
         lags_after_order: how many answers tell the balances of before the last order.
+        denials: how many questions are answered as if there were no such order.
         deposit: what comes in with each order.
         fee: of what is bought, in the base asset.
     """
@@ -44,6 +45,7 @@ class Account:
         self.has_book = True
         self.others: list[VenueOrder] = []
         self.is_findable = True
+        self.denials = 0
 
     def depth(self, _: Instrument, __: int) -> Depth:
         bids, asks = (Level(9_138_400, 10**9),), (Level(9_138_600, 10**9),)
@@ -64,6 +66,9 @@ class Account:
     def find_order(self, _: Instrument, client_order_id: str) -> VenueOrder | None:
         if not self.is_findable:
             raise VenueUnavailableError("it does not answer")
+        if self.denials:
+            self.denials -= 1
+            return None
         return self.entered.get(client_order_id)
 
     def enter(self, pair: Instrument, side: Side, terms: Mapping[str, str], name: str) -> VenueOrder:
@@ -143,6 +148,22 @@ def test_an_order_without_an_answer_is_asked_for_and_counts_once(run: Run, *, ha
     assert len(account.entered) == 1
     assert len(account.sent) == (1 if has_arrived else 2)
     assert any("has not arrived" in line for line in told) != has_arrived
+
+
+@pytest.mark.parametrize(("arrival_s", "denials"), [(30, 5), (0, 1)], ids=["in its time", "once later"])
+def test_a_denial_is_not_final_at_once(
+    run: Run, monkeypatch: pytest.MonkeyPatch, arrival_s: float, denials: int
+) -> None:
+    """Guards a second order beside one that was only late: before it can no longer arrive, and at the first denial."""
+    monkeypatch.setattr(action, "ARRIVAL_S_MAX", arrival_s)
+    monkeypatch.setattr(action, "ANSWER_S_MAX", 60)
+    monkeypatch.setattr(Flattener, "_settled_qty", lambda self, *_: self._held_qty())
+    monkeypatch.setattr(Flattener, "_mid_ticks_x2", lambda _: 18_277_000)
+    account = Account("1.005")
+    account.replies, account.denials = [(VenueUnknownError("lost"), True)], denials
+    run(account)
+    assert account.held[-1] == 1
+    assert len(account.sent) == 1
 
 
 def test_nothing_more_is_sent_while_a_fate_is_unknown(run: Run) -> None:

@@ -34,6 +34,20 @@ def test_presence_goes_on_after_a_restart_and_its_gap_counts(tmp_path: Path, ven
     assert (told["minutes"], told["minutes_on_target"]) == (3, 1), "from 0:40: all of one, and 40 s and 20 s of two"
 
 
+def test_the_best_of_several_levels_counts(tmp_path: Path, venue: ScriptedVenue) -> None:
+    """Others behind it are too far away to."""
+    with a_maker(tmp_path, venue, levels=2, level_step="0.01") as one:
+        for _ in range(3):
+            one.cycle()
+            venue.now[0] += MINUTE_NS
+        one.cycle()
+        assert len(venue.orders) == 4
+        one.stop()
+    kept = read_quoting(tmp_path, utc_date(venue.now[0]), "BTCUSDT")
+    assert kept is not None
+    assert kept.presence > Decimal("0.9")
+
+
 def test_a_fill_after_its_cancel_was_sent_is_picked_off(tmp_path: Path, venue: ScriptedVenue, told: Told) -> None:
     """The bid is filled while it stands, the ask as its cancel arrives, and the mid has moved against it."""
     with a_maker(tmp_path, venue) as one:
