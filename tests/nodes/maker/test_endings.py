@@ -16,9 +16,9 @@ from market.codes import Side
 from nodes.maker import ids
 from nodes.maker.ids import client_order_ids, own_prefix
 from tests.desk.desk_process import until
-from tests.nodes.maker.makers import AWAY, LOST, PREFIX, ScriptedMaker, Told, a_maker, figures, lines
+from tests.nodes.maker.makers import AWAY, LOST, PREFIX, ScriptedLine, ScriptedMaker, Told, a_maker, figures, lines
 from tests.nodes.maker.scripted_venue import ScriptedVenue
-from trading.actions import Action
+from trading.actions import Action, Move, Place
 from venues.polling_line import PollingLine
 from venues.venue import (
     ARRIVAL_MS_MAX,
@@ -169,6 +169,26 @@ def test_maker_killed_at_any_call_leaves_none_that_its_successor_doubles(
             now[0] += NS_PER_SECOND // 4
     assert max(most) == 1
     assert sorted(venue.prices()) == [Side.BUY, Side.SELL]
+
+
+def test_an_order_is_noted_before_it_leaves(venue: ScriptedVenue, now: list[int], run_dir: Path) -> None:
+    """A maker that died between the two left an order that nobody knew of: the note came after it; moves likewise."""
+    left: list[str] = []
+
+    class Witness(ScriptedLine):
+        def act(self, actions: Sequence[Action]) -> None:
+            noted = {each.name for each in ids.read_sent(run_dir / ids.SENT_FILE)}
+            places = [each.place if isinstance(each, Move) else each for each in actions]
+            names = {each.client_order_id for each in places if isinstance(each, Place)}
+            assert names <= noted
+            left.extend(names)
+            super().act(actions)
+
+    with a_maker(run_dir, venue, make_line=Witness) as one:
+        one.cycle()
+        venue.mid_ticks = 9_138_500 + 10_000
+        one.cycle()
+    assert len(left) == 4
 
 
 def test_note_of_sent_orders_that_cannot_be_written_does_not_end_the_maker(
