@@ -149,12 +149,14 @@ class Guard:
         """Take a fill of `qty`; `order` as it is now."""
         if order.filled_qty == qty:
             self._rate.give_back(order.client_order_id, now_ns)
-        self._pauses.fill()
+        self._pauses.fill(order.side)
 
-    def balances(self, now_ns: int, *, is_news: bool) -> None:
-        """Take it that the balances were told, and whether they are others than before."""
-        if is_news:
-            self._pauses.try_again(now_ns)
+    def balances(self, now_ns: int, position: Position) -> None:
+        """Take it that the balances were told: a side that has more to pay with may not be refused any more."""
+        for side, asset in ((Side.BUY, self._instrument.quote), (Side.SELL, self._instrument.base)):
+            balance = position.balances.get(asset)
+            total = Decimal(0) if balance is None else balance.total
+            self._pauses.have(side, total, position.asked_ns, now_ns)
 
     def refused(self, side: Side, why: str, now_ns: int) -> int:
         """Take a refusal, which may have counted; return for how long nothing is placed on its side."""

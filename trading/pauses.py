@@ -6,6 +6,7 @@ every refusal costs.
 """
 
 from collections import deque
+from decimal import Decimal
 from typing import Final
 
 from market.backoff import Backoff
@@ -29,6 +30,8 @@ class Pauses:
         self._refusals = {side: Backoff(REFUSED_PAUSE_NS, REFUSED_PAUSE_NS_MAX) for side in Side}
         self._at_ns: dict[tuple[Side, str], deque[int]] = {}  # the latest of each reason; the newest reason last
         self._breakers: dict[tuple[Side, str], Backoff] = {}
+        self._has = dict.fromkeys(Side, Decimal(0))  # what a side has to pay with, as last told
+        self._had: dict[tuple[Side, str], Decimal] = {}  # the most of it that was not enough, once that is told
 
     def refuse(self, side: Side, now_ns: int, why: str) -> tuple[int, int]:
         """Take note of a quote that the venue has refused.
@@ -46,7 +49,7 @@ class Pauses:
         at_ns.append(now_ns)
         breaker = self._breakers.get(at)
         if breaker is None or now_ns >= breaker.until_ns + WINDOW_NS:
-            self._breakers.pop(at, None)
+            self._close(at)
             self._forget()
             if len(at_ns) < REFUSALS or now_ns - at_ns[0] >= WINDOW_NS:
                 return wait_ns, 0
@@ -58,16 +61,22 @@ class Pauses:
         """Take note of a quote that the venue has taken; breakers stay open."""
         self._refusals[side].end()
 
-    def fill(self) -> None:
-        """Take note of a fill: what was missing on either side may be there now."""
-        for pause in self._refusals.values():
-            pause.end()
+    def fill(self, side: Side) -> None:
+        """Take note of a fill: what was missing on the other side may be there now."""
+        self._refusals[side.opposite].end()
 
-    def try_again(self, now_ns: int) -> None:
-        """Let a side that pauses try once: the account holds something else than before. Breakers remember."""
-        self.fill()
-        for breaker in self._breakers.values():
-            breaker.until_ns = min(breaker.until_ns, now_ns)
+    def have(self, side: Side, amount: Decimal, asked_ns: int, now_ns: int) -> None:
+        """Take what a side has to pay with, as it was told to a question of `asked_ns`.
+
+        If that is more than it was refused with, a breaker lets the side try once. Any other amount would not do: on an
+        account that trades all the time there is another one every few seconds, and the side would be refused as often.
+        """
+        before, self._has[side] = self._has[side], amount
+        for at, breaker in self._breakers.items():
+            if at[0] == side and asked_ns > self._at_ns[at][-1]:  # else it may be what it was refused with
+                if amount > self._had.get(at, before):
+                    breaker.until_ns = min(breaker.until_ns, now_ns)
+                self._had[at] = max(self._had.get(at, amount), amount)
 
     def is_broken(self, now_ns: int) -> bool:
         """Whether a breaker is open."""
@@ -94,4 +103,8 @@ class Pauses:
         while len(self._at_ns) > REASONS_MAX:
             oldest = next(iter(self._at_ns))
             del self._at_ns[oldest]
-            self._breakers.pop(oldest, None)
+            self._close(oldest)
+
+    def _close(self, at: tuple[Side, str]) -> None:
+        self._breakers.pop(at, None)
+        self._had.pop(at, None)

@@ -30,6 +30,7 @@ class Position:
     Attributes:
         balances: of every asset, as last told; empty before.
         is_known: whether balances were ever told.
+        asked_ns: when they were last asked for.
         is_old: whether something was filled since they were last asked for.
     """
 
@@ -37,7 +38,7 @@ class Position:
         self._base = base
         self._neutral_qty = neutral_qty
         self._lag_ns = lag_ns
-        self._asked_ns = 0
+        self.asked_ns = 0
         self._told_qty = Decimal(0)  # as the balances had it
         self._unsure: list[tuple[int, Side, Decimal]] = []  # fills that the balances may lack, and when they were heard
         self._held_qty: Decimal | None = None  # locked or not, with the fills since it was told, but not their fees
@@ -72,24 +73,21 @@ class Position:
 
     def is_older_than(self, age_ns: int, now_ns: int) -> bool:
         """Whether the balances were last asked for so long ago."""
-        return now_ns - self._asked_ns >= age_ns
+        return now_ns - self.asked_ns >= age_ns
 
     def ask(self, now_ns: int) -> None:
         """Note that the balances are asked for: what is filled from now on may be missing in the answer."""
-        self.is_old, self._asked_ns = False, now_ns
+        self.is_old, self.asked_ns = False, now_ns
 
-    def hear(self, balances: Mapping[str, Balance]) -> bool:
-        """Take the balances; return whether the account has other amounts than when they were last told."""
-        totals = {asset: balance.total for asset, balance in balances.items()}
-        is_news = totals != {asset: balance.total for asset, balance in self.balances.items()}
+    def hear(self, balances: Mapping[str, Balance]) -> None:
+        """Take the balances."""
         base = balances.get(self._base)
         self.balances, self._held_qty = balances, None if base is None else base.total
         self._told_qty = self._held_qty or Decimal(0)
-        self._unsure = [each for each in self._unsure if self._asked_ns - each[0] <= self._lag_ns]
+        self._unsure = [each for each in self._unsure if self.asked_ns - each[0] <= self._lag_ns]
         if self._neutral_qty is None:
             self._neutral_qty = self._held_qty
         self.is_known = True
-        return is_news
 
     def fill(self, side: Side, qty: Decimal, now_ns: int) -> None:
         """Take a fill of ours, base asset."""

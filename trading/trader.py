@@ -302,7 +302,8 @@ class Trader:
                 self._listed(said)
             case news.Balances():
                 self._answered(AskBalances)
-                self.guard.balances(self._now_ns, is_news=self._position.hear(said.balances))
+                self._position.hear(said.balances)
+                self.guard.balances(self._now_ns, self._position)
             case news.Failed():
                 self._failed(said)
             case news.Silent():

@@ -1,5 +1,7 @@
 """Pauses after pauses, and the breakers behind them."""
 
+from decimal import Decimal
+
 from market.clock import NS_PER_SECOND
 from market.codes import Side
 from trading.pauses import (
@@ -77,3 +79,56 @@ def test_refused_for_another_reason_each_time_is_bounded_in_time_and_memory() ->
         now_ns += wait_ns
     assert wait_ns == REFUSED_PAUSE_NS_MAX
     assert len(pauses._at_ns) <= REASONS_MAX
+
+
+def refused_until_open(pauses: Pauses) -> int:
+    """Let a side be refused until its breaker opens; return when."""
+    for second in range(5):
+        pauses.refuse(Side.BUY, second * S, POOR)
+    return 4 * S
+
+
+def test_refused_all_day_is_some_hundred_times_though_the_account_trades_all_the_time() -> None:
+    """Every other look found another amount than the one before, and the side was refused each time: 8,000 times."""
+    pauses, count, now_ns = Pauses(), 0, 0
+    for look in range(DAY_NS // (5 * S)):
+        now_ns = look * 5 * S
+        pauses.have(Side.BUY, Decimal(50 + look % 2 * 50), now_ns, now_ns)
+        if Side.BUY not in pauses.reasons(now_ns):
+            pauses.refuse(Side.BUY, now_ns + S // 10, POOR)
+            count += 1
+    assert count < 120
+
+
+def test_more_to_pay_with_than_was_refused_is_tried_at_once_on_its_side() -> None:
+    """An account that was emptied is filled again: what it had before the refusals is more than it had at them."""
+    pauses = Pauses()
+    pauses.have(Side.BUY, Decimal(100), 0, 0)
+    now_ns = refused_until_open(pauses) + 3 * S
+    pauses.have(Side.BUY, Decimal(0), now_ns, now_ns)
+    pauses.have(Side.SELL, Decimal(200), now_ns, now_ns)
+    assert set(pauses.reasons(now_ns)) == {Side.BUY}
+    pauses.have(Side.BUY, Decimal(100), now_ns + S, now_ns + S)
+    assert {why.rule for why in pauses.reasons(now_ns + S).values()} == {Rule.REFUSED}, "the short pause is left"
+    pauses.refuse(Side.BUY, now_ns + 2 * S, POOR)
+    pauses.have(Side.BUY, Decimal(100), now_ns + 3 * S, now_ns + 3 * S)
+    assert pauses.reasons(now_ns + 3 * S)[Side.BUY].rule == Rule.BREAKER, "that was not enough"
+
+
+def test_amount_that_was_asked_for_before_a_refusal_is_what_was_refused() -> None:
+    """In one round: a quote, and after a fill the balances. They are others than before, and there was no more."""
+    pauses = Pauses()
+    pauses.have(Side.BUY, Decimal(50), 0, 0)
+    now_ns = refused_until_open(pauses)
+    pauses.have(Side.BUY, Decimal(100), now_ns, now_ns + 1)
+    pauses.have(Side.BUY, Decimal(100), now_ns + S, now_ns + S)
+    assert pauses.reasons(now_ns + S)[Side.BUY].rule == Rule.BREAKER
+
+
+def test_fill_ends_the_short_pause_of_the_other_side_alone() -> None:
+    """A bid that is filled has given something to sell, and nothing to buy with."""
+    pauses = Pauses()
+    for side in Side:
+        pauses.refuse(side, 0, POOR)
+    pauses.fill(Side.BUY)
+    assert set(pauses.reasons(1)) == {Side.BUY}

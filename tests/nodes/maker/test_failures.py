@@ -166,7 +166,7 @@ def test_it_quotes_both_sides_soon_after_a_fault_of_whatever_length(
 ) -> None:
     """A pause that had grown to a minute kept a side empty for as long, though the venue was well again.
 
-    What is refused for want of money, and pauses for long, is tried again as soon as the account has more.
+    What is refused for want of money, and pauses for long, is tried again as soon as there is more of that asset.
     """
     venue.fates[call] = [fault] * 100_000
 
@@ -182,6 +182,6 @@ def test_it_quotes_both_sides_soon_after_a_fault_of_whatever_length(
     left = len(venue.fates[call])
     pass_time(2_000, lambda: len(venue.fates[call]) < left - 1)  # it has just failed once more, on both sides
     venue.fates[call].clear()
-    venue.totals["USDT"] = "1000"
+    venue.totals |= {"USDT": "1000", "BTC": "1"}  # each side has more to pay with
     pass_time(9, lambda: len(venue.prices()) == 2)
     assert sorted(venue.prices()) == [Side.BUY, Side.SELL]
