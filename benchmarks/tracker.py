@@ -114,6 +114,10 @@ class MemoryVenue:
         """Refuse: the tracker moves no order."""
         raise NotImplementedError
 
+    def amend(self, *_: Any) -> VenueOrder | None:
+        """Refuse: the tracker amends no order."""
+        raise NotImplementedError
+
     def find_order(self, *_: Any) -> VenueOrder | None:
         """Refuse: the tracker looks for no order."""
         raise NotImplementedError

@@ -346,6 +346,7 @@ class MakerSettings(Section):
     run_over_s: Annotated[float, Field(ge=0, le=3_600)] = 30.0
     reference_s: Annotated[float, Field(ge=0, le=3_600)] = 0.0
     cancel_replace: bool = True
+    amend: bool = True
     interval_ms: Annotated[int, Field(ge=10, le=60_000)] = 250
     neutral: Annotated[Decimal, Field(ge=0, le=1_000_000_000)] | None = None
     presence_within: Annotated[Decimal, Field(gt=0, lt=Decimal("0.5"))] = Decimal("0.005")

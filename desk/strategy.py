@@ -88,6 +88,7 @@ def terms_of(settings: Settings, prefix: str, list_ns: int) -> Terms:
         maker.hanging,
         _triggers(settings),
         maker.cancel_replace,
+        maker.amend,
     )
 
 

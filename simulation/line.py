@@ -19,12 +19,12 @@ from simulation.calls import ERRORS, Caller, lost_reply, refusal_of
 from simulation.delays import Lane, Travel
 from simulation.heap import EventHeap, Happening
 from trading import news
-from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, Move, Place, apart
+from trading.actions import Action, Amend, AskBalances, Cancel, FindOrder, ListOrders, Move, Place, apart
 from venues import binance_documents as documents
 from venues.binance_errors import NotMovedError
-from venues.binance_requests import moving, placing
+from venues.binance_requests import amending, moving, placing
 from venues.line_end import with_what_follows
-from venues.trading_line import is_answered, news_of_error, news_of_move
+from venues.trading_line import is_answered, news_of_amend, news_of_error, news_of_move
 from venues.venue import VenueError, VenueRefusedError, VenueUnavailableError, VenueUnknownError
 
 TIMEOUT_NS: Final = 5 * NS_PER_SECOND  # as long as a desk waits, by its settings
@@ -126,7 +126,7 @@ class SimulatedLine:
 
     def _leave(self, asked: _Asked) -> None:
         self._asked = asked
-        if self._is_cut and isinstance(asked.action, Place | Move):  # what only asks and cancels has HTTP
+        if self._is_cut and isinstance(asked.action, Place | Move | Amend):  # what only asks and cancels has HTTP
             failed = news_of_error(asked.action, VenueUnavailableError("not connected"))
             self._heap.after(0, lambda: self._on_reply(asked, failed))
             return
@@ -212,6 +212,8 @@ class SimulatedLine:
         match action:
             case Place():
                 return "POST", "order", {**placing(self._instrument, action)}
+            case Amend():
+                return "PUT", "order/amend/keepPriority", {**amending(self._instrument, action)}
             case Move():
                 return "POST", "order/cancelReplace", {**moving(self._instrument, action)}
             case Cancel(_, order_id):
@@ -232,6 +234,8 @@ class SimulatedLine:
         match action:
             case Place() | Cancel():
                 return [news.OrderNews(documents.order_of(answer))]
+            case Amend():
+                return [news_of_amend(action, documents.amended_of(answer))]
             case Move():
                 return news_of_move(action, ERRORS.moved(answer))
             case FindOrder(name):
@@ -244,7 +248,7 @@ class SimulatedLine:
     def _refusal(self, asked: _Asked, error: VenueError) -> list[news.News]:
         """Return what the trader hears of a call that was refused or failed."""
         match asked.action, error:
-            case Cancel(name), VenueRefusedError(code=code) if code in documents.UNKNOWN_ORDER_CODES:
+            case Cancel(name) | Amend(name), VenueRefusedError(code=code) if code in documents.UNKNOWN_ORDER_CODES:
                 return [news.Gone(name)]
             case FindOrder(name), VenueRefusedError(code=code) if code in documents.UNKNOWN_ORDER_CODES:
                 return [news.Found(name, None, asked.asked_ns)]

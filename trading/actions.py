@@ -50,6 +50,18 @@ class Move(NamedTuple):
     place: Place
 
 
+class Amend(NamedTuple):
+    """Make an order smaller in its place in the queue; `qty_lots` is what it is to have in all, filled or not.
+
+    Answered by Amended, Gone or Failed.
+    """
+
+    client_order_id: str
+    order_id: str
+    qty_lots: int
+    why: Reason
+
+
 class FindOrder(NamedTuple):
     """Say what became of an order. Answered by Found, or Failed."""
 
@@ -64,10 +76,10 @@ class AskBalances(NamedTuple):
     """Say what we hold. Answered by Balances, or Failed."""
 
 
-Action = Place | Cancel | Move | FindOrder | ListOrders | AskBalances
+Action = Place | Cancel | Move | Amend | FindOrder | ListOrders | AskBalances
 
 
-def apart(actions: Iterable[Action]) -> Iterator[Place | Cancel | FindOrder | ListOrders | AskBalances]:
+def apart(actions: Iterable[Action]) -> Iterator[Place | Cancel | Amend | FindOrder | ListOrders | AskBalances]:
     """Yield actions, of each move its halves."""
     for action in actions:
         if isinstance(action, Move):

@@ -12,26 +12,39 @@ from market.depth import Depth
 from trading.hanging import Hanging
 from trading.keeping import Keeping, Requoting
 from trading.quoting import Quote
-from trading.reasons import SURPLUS, WANTED, Reason
+from trading.reasons import SURPLUS, WANTED, Reason, Rule
 from trading.refills import Refilling, Refills
 from trading.strategy import OwnOrder
 
+_Flaw = Callable[[OwnOrder, Quote], Reason | None]
+
+
+class Shrinking(NamedTuple):
+    """An order that is to get smaller in its place, to what is to be left of it, and why."""
+
+    client_order_id: str
+    leaves_lots: int
+    why: Reason
+
 
 class Plan(NamedTuple):
-    """What to do: first the cancels, by client order id why; then the places, each with why it is placed now."""
+    """What to do: the cancels, by client order id why; the places, each with why it is placed now; the amends."""
 
     cancels: Mapping[str, Reason]
     places: Sequence[Quote]
+    amends: Sequence[Shrinking] = ()
 
 
 class Execution:
     """What one trader's orders have been through, and when they are replaced by what is wanted.
 
     Args:
-        requoting, refilling, hanging: as `trading.terms` has them.
+        requoting, refilling, hanging, can_amend: as `trading.terms` has them.
     """
 
-    def __init__(self, requoting: Requoting, refilling: Refilling, hanging: Decimal) -> None:
+    def __init__(self, requoting: Requoting, refilling: Refilling, hanging: Decimal, *, can_amend: bool = True) -> None:
+        self._can_amend = can_amend
+        self._fixed: set[str] = set()  # orders that the venue does not make smaller
         self._requoting = requoting
         self._refills = Refills(refilling)
         self._hanging = Hanging(hanging)
@@ -50,13 +63,19 @@ class Execution:
         self._mid_ticks_x2 = depth.mid_ticks_x2 or self._mid_ticks_x2
         keeping = Keeping(self._requoting, now_ns, self._mid_ticks_x2, depth, wanted)
         others, leaving = self._hanging.look(orders, wanted, self._mid_ticks_x2, keeping)
-        todo = plan(wanted, others, keeping, held, why_none)
+        self._fixed &= {order.client_order_id for order in orders}
+        amendable = [order for order in others if self._can_amend and order.client_order_id not in self._fixed]
+        todo = plan(wanted, others, keeping, held, why_none, amendable)
         return todo._replace(cancels={**leaving, **todo.cancels})
 
     def fill(self, order: VenueOrder, standing: Sequence[VenueOrder], now_ns: int) -> None:
         """Take a fill; `order` as it is now, and all of ours that stand."""
         self._refills.fill(order.side, order.client_order_id, now_ns)
         self._hanging.fill(order, standing)
+
+    def cannot_amend(self, client_order_id: str) -> None:
+        """Take it that the venue does not make an order smaller: it is replaced."""
+        self._fixed.add(client_order_id)
 
     def held(self, now_ns: int) -> dict[Side, Reason]:
         """Return by side why nothing is to be placed now."""
@@ -73,11 +92,12 @@ def plan(
     keeping: Keeping,
     held: Collection[Side],
     why_none: Mapping[Side, Reason],
+    amendable: Collection[OwnOrder] = (),
 ) -> Plan:
     """Return what turns `orders` into `wanted`, with as little motion as possible.
 
     An order stays, with its place in the queue, for a wanted quote of its side that it can stand for: as many as can.
-    What stands for nothing leaves.
+    One that could if it were smaller gets smaller where it is. What stands for nothing leaves.
 
     Args:
         wanted: any number a side.
@@ -85,9 +105,11 @@ def plan(
         keeping: says which order can stand for which quote.
         held: sides on which nothing can be placed now.
         why_none: by side, why it is not wanted if it is not.
+        amendable: orders that the venue can make smaller.
     """
     cancels: dict[str, Reason] = {}
     places: list[Quote] = []
+    amends: list[Shrinking] = []
     for side in Side:
         quotes = [quote for quote in wanted if quote.side == side]
         left = [order for order in orders if order.side == side]
@@ -96,17 +118,25 @@ def plan(
         for quote, order in _pairs(quotes, left, flaw):
             quotes.remove(quote)
             left.remove(order)
+        larger = [order for order in left if order in amendable]
+        for quote, order in _pairs(quotes, larger, partial(_but_for_size, flaw)):
+            quotes.remove(quote)
+            left.remove(order)
+            amends.append(Shrinking(order.client_order_id, quote.qty_lots, flaw(order, quote) or SURPLUS))
         for order in left:
             nearest = min(of_side, key=lambda quote: _off_ticks(order, quote), default=None)
             why = why_none[side] if nearest is None else flaw(order, nearest)
             cancels[order.client_order_id] = why or SURPLUS
         places += [] if side in held else _with_reasons(quotes, left, cancels)
-    return Plan(cancels, places)
+    return Plan(cancels, places, amends)
 
 
-def _pairs(
-    quotes: Sequence[Quote], orders: Sequence[OwnOrder], flaw: Callable[[OwnOrder, Quote], Reason | None]
-) -> list[tuple[Quote, OwnOrder]]:
+def _but_for_size(flaw: _Flaw, order: OwnOrder, quote: Quote) -> Reason | None:
+    why = flaw(order, quote)
+    return None if why is not None and why.rule == Rule.TOO_LARGE else why
+
+
+def _pairs(quotes: Sequence[Quote], orders: Sequence[OwnOrder], flaw: _Flaw) -> list[tuple[Quote, OwnOrder]]:
     """Return which order stands for which quote: as many as can be, each time the nearest that is left.
 
     That is a largest matching, by augmenting paths (Kuhn, "The Hungarian method", Naval Research Logistics 2, 1955).

@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 from market.account import VenueOrder
 from market.codes import Side
-from trading.actions import Action, Cancel, Move, Place
+from market.instrument import Instrument
+from trading.actions import Action, Amend, Cancel, Move, Place
+from trading.execution import Plan, Shrinking
 from trading.quoting import Quote
 from trading.reasons import Reason
 from trading.strategy import OwnOrder
@@ -23,36 +25,45 @@ class Commands(NamedTuple):
     """What to do, in this order."""
 
     cancels: Mapping[str, Reason]
+    amends: Sequence[Shrinking]
     moves: Sequence[Movement]
     places: Sequence[Quote]
 
-    def actions(self, known: Mapping[str, VenueOrder], client_order_ids: Iterator[str]) -> list[Action]:
+    def actions(
+        self, known: Mapping[str, VenueOrder], instrument: Instrument, client_order_ids: Iterator[str]
+    ) -> list[Action]:
         """Return what to ask of the venue; `known` has the orders, and new ones get the next ids."""
 
         def cancel(name: str, why: Reason) -> Cancel:
             return Cancel(name, known[name].order_id, why)
+
+        def amend(name: str, leaves_lots: int, why: Reason) -> Amend:
+            order = known[name]
+            less_lots = instrument.qty_to_lots(order.leaves_qty) - leaves_lots
+            return Amend(name, order.order_id, instrument.qty_to_lots(order.qty) - less_lots, why)
 
         def place(quote: Quote) -> Place:
             return Place.of(next(client_order_ids), quote)
 
         return [
             *(cancel(name, why) for name, why in self.cancels.items()),
+            *(amend(*each) for each in self.amends),
             *(Move(cancel(name, why), place(quote)) for name, why, quote in self.moves),
             *map(place, self.places),
         ]
 
 
-def paired(cancels: Mapping[str, Reason], places: Sequence[Quote], orders: Sequence[OwnOrder]) -> Commands:
+def paired(todo: Plan, orders: Sequence[OwnOrder]) -> Commands:
     """Return the same with as many moves as can be, each to the nearest place of its side.
 
     Whatever becomes of the commands before it, none makes a trade with ourselves: an order that a new quote of the
     other side reaches is cancelled first, and its side placed last.
 
     Args:
-        cancels: by client order id why; of others than `orders` they stay what they are.
-        places: in the order of their importance.
+        todo: its cancels of others than `orders` stay what they are; its places in the order of their importance.
         orders: ours that are open and can be moved.
     """
+    cancels, places = todo.cancels, todo.places
     movable = [
         order
         for order in orders
@@ -69,7 +80,8 @@ def paired(cancels: Mapping[str, Reason], places: Sequence[Quote], orders: Seque
         movable.remove(nearest)
         moves.append(Movement(nearest.client_order_id, cancels[nearest.client_order_id], quote))
     moved = {move.client_order_id for move in moves}
-    return Commands({name: why for name, why in cancels.items() if name not in moved}, moves, left)
+    amends = [each for each in todo.amends if each.client_order_id not in cancels]
+    return Commands({name: why for name, why in cancels.items() if name not in moved}, amends, moves, left)
 
 
 def _would_trade(order: OwnOrder, quote: Quote) -> bool:

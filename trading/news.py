@@ -61,6 +61,14 @@ class Untried(NamedTuple):
     client_order_id: str
 
 
+class Amended(NamedTuple):
+    """An order as it is after it was amended; None if the venue said no, for the reason `why`."""
+
+    client_order_id: str
+    order: VenueOrder | None
+    why: str = ""
+
+
 class Unknown(NamedTuple):
     """The reply to an order was lost: it may have arrived, or arrive until its window closes.
 
@@ -120,5 +128,5 @@ class Following(NamedTuple):
 
 
 _OfTheMarket = BookNews | TradesNews | Silent | Following
-_OfOurOrders = OrderNews | Gone | Refused | Untried | Unknown | Found | Listed
+_OfOurOrders = OrderNews | Gone | Refused | Untried | Amended | Unknown | Found | Listed
 News = _OfTheMarket | _OfOurOrders | Balances | Failed

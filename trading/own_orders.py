@@ -212,6 +212,8 @@ class OwnOrders:
         if before_qty is None:
             before_qty = before.filled_qty if before else Decimal(0) if is_ours else order.filled_qty
         order = replace(order, filled_qty=max(order.filled_qty, before_qty))
+        if before is not None and before.qty < order.qty:
+            order = replace(order, qty=before.qty)  # late news: an order that is amended gets smaller alone
         why_left = self._why_left.get(name)
         is_open = order.is_open and order.leaves_qty > 0
         if is_open:

@@ -26,6 +26,7 @@ class Terms(NamedTuple):
             follows the quotes that are wanted, as every other.
         triggers: of its withdrawal.
         can_move: whether the venue cancels an order and enters another in one call.
+        can_amend: whether it makes an order smaller without its losing its place in the queue.
     """
 
     requoting: Requoting
@@ -39,3 +40,4 @@ class Terms(NamedTuple):
     hanging: Decimal = Decimal(0)
     triggers: Triggers = NEVER
     can_move: bool = True
+    can_amend: bool = True

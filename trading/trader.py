@@ -19,9 +19,9 @@ from market.depth import Depth
 from market.instrument import Instrument
 from market.limits import TRADES_KEPT_MAX
 from trading import news, notes
-from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, Place, apart
+from trading.actions import Action, Amend, AskBalances, Cancel, FindOrder, ListOrders, Place, apart
 from trading.awaited import Awaited
-from trading.execution import Execution
+from trading.execution import Execution, Plan
 from trading.guard import Guard
 from trading.moves import paired
 from trading.order_rules import OrderRules
@@ -77,7 +77,7 @@ class Trader:
         self._position = Position(instrument.base, terms.neutral_qty, terms.arrival_ns)
         self.guard = Guard(terms.limits, instrument, rules, terms.triggers)
         # What waits, and for what.
-        self._execution = Execution(terms.requoting, terms.refilling, terms.hanging)
+        self._execution = Execution(terms.requoting, terms.refilling, terms.hanging, can_amend=terms.can_amend)
         self._failures = Backoff(2 * terms.interval_ns, FAILED_PAUSE_NS_MAX, jitter)
         self._leave_failures = Backoff(LEAVE_PAUSE_NS, LEAVE_PAUSE_NS_MAX)
         self._awaited = Awaited()
@@ -246,8 +246,9 @@ class Trader:
         todo = self._execution.plan(self._now_ns, depth, wanted.quotes, own, self._held(), wanted.why_none)
         cancels = {**dict.fromkeys(self.orders.off_grid(), OFF_GRID), **self.guard.excess(own), **todo.cancels}
         places = self.guard.admit(todo.places, self.orders.count, self._now_ns)
-        commands = paired(cancels, places, own if self._terms.can_move else ())
-        return [*commands.actions(self.orders.open, self._client_order_ids), *self.guard.slices(self._client_order_ids)]
+        commands = paired(Plan(cancels, places, todo.amends), own if self._terms.can_move else ())
+        actions = commands.actions(self.orders.open, self._instrument, self._client_order_ids)
+        return [*actions, *self.guard.slices(self._client_order_ids)]
 
     def _end_round(self, mid_ticks_x2: int | None, wanted: Wanted) -> None:
         self._backoff.end()
@@ -288,10 +289,11 @@ class Trader:
                 self._hear(said.order)
             case news.Gone():
                 self._answered(Cancel, said.client_order_id)
+                self._answered(Amend, said.client_order_id)
                 self.orders.cannot_cancel(said.client_order_id)
                 self._missing.append(said.client_order_id)
-            case news.Refused() | news.Untried():
-                self._not_done(said)
+            case news.Refused() | news.Untried() | news.Amended():
+                self._take_answer(said)
             case news.Unknown():
                 self._answered(Place, said.client_order_id)
                 if self.orders.lose(said.client_order_id, self._now_ns + self._terms.arrival_ns - said.age_ns):
@@ -350,16 +352,24 @@ class Trader:
             self._fills.append(Fill(order.client_order_id, order.side, *terms))
         self._notes.append(notes.Filled(order, qty, is_picked_off))
 
-    def _not_done(self, said: news.Refused | news.Untried) -> None:
-        self._answered(Place, said.client_order_id)
-        if isinstance(said, news.Untried):
-            self._answered(Cancel, said.client_order_id)
-            self._is_news = True
-            if self.orders.keep(said.client_order_id):  # it stands where nothing of ours is wanted any more
-                self._begin_anew()
-        elif (quote := self.orders.drop(said.client_order_id)) is not None:
-            wait_ns = self.guard.refused(quote.side, said.why, self._now_ns)
-            self._notes.append(notes.Declined(quote, Reason(Rule.REFUSED, said.why, {"code": said.code}), wait_ns))
+    def _take_answer(self, said: news.Refused | news.Untried | news.Amended) -> None:
+        name = said.client_order_id
+        for kind in (Place, Cancel, Amend):
+            self._answered(kind, name)
+        match said:
+            case news.Refused(_, why, code):
+                if (quote := self.orders.drop(name)) is not None:
+                    wait_ns = self.guard.refused(quote.side, why, self._now_ns)
+                    self._notes.append(notes.Declined(quote, Reason(Rule.REFUSED, why, {"code": code}), wait_ns))
+            case news.Untried():
+                self._is_news = True
+                if self.orders.keep(name):  # it stands where nothing of ours is wanted any more
+                    self._begin_anew()
+            case news.Amended(_, None):
+                self._execution.cannot_amend(name)
+                self._is_news = True
+            case news.Amended(_, VenueOrder() as order):
+                self._hear(order)
 
     def _found(self, said: news.Found) -> None:
         name = said.client_order_id

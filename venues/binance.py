@@ -33,7 +33,7 @@ class BinanceVenue(BinanceAccount):
         kind = "public" if path in PUBLIC_PATHS else "private"
         self._exchange.options["timeDifference"] = -self.ahead_ms
         try:
-            return getattr(self._exchange, f"{kind}_{method}_{path.replace('/', '_')}".lower())(given)
+            return self._exchange.request(path, [kind], method, given)
         except ccxt.NetworkError as error:
             why = "no answer in time" if isinstance(error, ccxt.RequestTimeout) else "no connection"
             never_left = "Connection refused" in str(error.__cause__)

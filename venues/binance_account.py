@@ -12,11 +12,11 @@ from market.clock import NS_PER_MS, time_ns
 from market.codes import Side
 from market.depth import Depth
 from market.instrument import Instrument, format_decimal
-from trading.actions import Move
+from trading.actions import Amend, Move
 from trading.order_rules import OrderRules
 from venues import binance_documents as documents
 from venues.binance_errors import BinanceErrors, NotMovedError
-from venues.binance_requests import kind_of_order, moving
+from venues.binance_requests import amending, kind_of_order, moving
 from venues.venue import Moved, VenueRefusedError
 
 PUBLIC_PATHS: Final = frozenset({"depth", "exchangeInfo", "klines", "ticker/bookTicker", "time"})
@@ -168,14 +168,24 @@ class BinanceAccount(ABC):
         except NotMovedError as error:
             return error.moved
 
+    def amend(self, instrument: Instrument, amend: Amend) -> VenueOrder | None:
+        """Make an order smaller in its place; see `venues.venue.Venue`."""
+        asked = amending(instrument, amend)
+        return self._unless_gone("PUT", "order/amend/keepPriority", asked, documents.amended_of)
+
     def look_at_the_clock(self) -> None:
         """Learn by how much the venue's clock is ahead of ours."""
         told_ms = self._ask("GET", "time", {}, lambda told: int(told["serverTime"]))
         self.ahead_ms = told_ms - time_ns() // NS_PER_MS
 
     def _known(self, method: str, asked: Mapping[str, object]) -> VenueOrder | None:
+        return self._unless_gone(method, "order", asked, documents.order_of)
+
+    def _unless_gone(
+        self, method: str, path: str, asked: Mapping[str, object], read: Callable[[Any], VenueOrder]
+    ) -> VenueOrder | None:
         try:
-            return self._ask(method, "order", asked, documents.order_of)
+            return self._ask(method, path, asked, read)
         except VenueRefusedError as error:
             if error.code not in documents.UNKNOWN_ORDER_CODES:
                 raise

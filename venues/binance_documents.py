@@ -69,6 +69,13 @@ def order_of(document: Mapping[str, Any]) -> VenueOrder:
     )
 
 
+def amended_of(document: Mapping[str, Any]) -> VenueOrder:
+    """Return the order of an answer to an amend, whose quantities are spelt in its own way."""
+    order = document["amendedOrder"]
+    quantities = {"origQty": order["qty"], "cummulativeQuoteQty": order["cumulativeQuoteQty"]}
+    return order_of({**order, **quantities, "transactTime": document["transactTime"]})
+
+
 def order_of_report(document: Mapping[str, Any]) -> VenueOrder:
     """Return the order of an `executionReport` of the account's stream, as it is after it."""
     return VenueOrder(

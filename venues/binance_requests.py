@@ -1,7 +1,7 @@
 """What Binance Spot is asked to do with orders: the parameters of its calls, the same over HTTP and over sockets."""
 
 from market.instrument import Instrument
-from trading.actions import Move, Place
+from trading.actions import Amend, Move, Place
 
 
 def placing(instrument: Instrument, place: Place) -> dict[str, str]:
@@ -28,6 +28,16 @@ def moving(instrument: Instrument, move: Move) -> dict[str, str]:
         "cancelReplaceMode": "STOP_ON_FAILURE",
         "orderRateLimitExceededMode": "CANCEL_ONLY",
         "cancelOrderId": move.cancel.order_id,
+    }
+
+
+def amending(instrument: Instrument, amend: Amend) -> dict[str, str]:
+    """Return what makes an order smaller: "Order amend keep priority". It would get a new name if it were not told."""
+    return {
+        "symbol": instrument.symbol,
+        "orderId": amend.order_id,
+        "newQty": f"{instrument.lots_to_qty(amend.qty_lots):f}",
+        "newClientOrderId": amend.client_order_id,
     }
 
 

@@ -20,12 +20,12 @@ from market.account import VenueOrder
 from market.clock import NS_PER_MS, monotonic_ns, time_ns
 from market.depth import Depth, Level
 from market.instrument import Instrument
-from trading.actions import Move, Place
+from trading.actions import Amend, Move, Place
 from trading.news import MarketTrade
 from venues import binance_documents as documents
 from venues.binance_account import BinanceAccount
 from venues.binance_errors import NotMovedError
-from venues.binance_requests import kind_of_order, moving
+from venues.binance_requests import amending, kind_of_order, moving
 from venues.ccxt_binance import ccxt
 from venues.ccxt_pro import binance
 from venues.venue import Moved, VenueError, VenueKeysError, VenueRefusedError, VenueUnknownError
@@ -225,13 +225,29 @@ class BinanceSockets:
 
     async def cancel(self, order_id: str) -> VenueOrder | None:
         """Cancel an order and return it as it ended; None if it was already gone."""
+
+        async def ask() -> VenueOrder:
+            return documents.order_of((await self._exchange.cancel_order_ws(order_id, self._symbol))["info"])
+
+        return await self._unless_gone("DELETE", ask)
+
+    async def amend(self, amend: Amend) -> VenueOrder | None:
+        """Make an order smaller in its place; see `venues.venue.Venue`."""
+
+        async def ask() -> VenueOrder:
+            asked = amending(self._instrument, amend)
+            return documents.amended_of(await self._call("order.amend.keepPriority", asked))
+
+        return await self._unless_gone("PUT", ask)
+
+    async def _unless_gone(self, method: str, ask: Callable[[], Awaitable[VenueOrder]]) -> VenueOrder | None:
         try:
-            ended = await self._act("DELETE", lambda: self._exchange.cancel_order_ws(order_id, self._symbol))
+            order: VenueOrder = await self._act(method, ask)
         except VenueRefusedError as error:
             if error.code not in documents.UNKNOWN_ORDER_CODES:
                 raise
             return None
-        return documents.order_of(ended["info"])
+        return order
 
     async def move(self, move: Move) -> Moved:
         """Cancel an order and enter another one for it; see `venues.venue.Venue`."""

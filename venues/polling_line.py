@@ -10,9 +10,9 @@ from typing import Final
 
 from market.instrument import Instrument
 from trading import news
-from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, Move, Place
+from trading.actions import Action, Amend, AskBalances, Cancel, FindOrder, ListOrders, Move, Place
 from venues.line_end import LineEnd
-from venues.trading_line import failure, news_of_cancel, news_of_error, news_of_move
+from venues.trading_line import failure, news_of_amend, news_of_cancel, news_of_error, news_of_move
 from venues.venue import Venue, VenueError
 
 BOOK_LEVELS: Final = 20
@@ -52,6 +52,8 @@ class VenueCalls:
                 return [news.OrderNews(placed)]
             case Cancel(_, order_id):
                 return [news_of_cancel(action, venue.cancel(instrument, order_id))]
+            case Amend():
+                return [news_of_amend(action, venue.amend(instrument, action))]
             case Move():
                 return news_of_move(action, venue.move(instrument, action))
             case FindOrder(name):

@@ -17,11 +17,11 @@ from market.backoff import Backoff
 from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns
 from market.depth import Depth
 from trading import news
-from trading.actions import Action, Cancel, Move, Place, apart
+from trading.actions import Action, Amend, Cancel, Move, Place, apart
 from venues.binance_sockets import BinanceSockets
 from venues.line_end import LineEnd
 from venues.polling_line import VenueCalls
-from venues.trading_line import is_answered, news_of_cancel, news_of_error, news_of_move
+from venues.trading_line import is_answered, news_of_amend, news_of_cancel, news_of_error, news_of_move
 from venues.venue import VenueError, VenueUnavailableError
 
 _PAUSE_NS: Final = 200 * NS_PER_MS  # before a connection is made anew
@@ -179,6 +179,8 @@ class SocketLine(LineEnd):
                 return await self._unless_heard(action, self._place(action))
             case Move():
                 return await self._unless_heard(action, self._move(action))
+            case Amend():
+                return await self._amend(action)
             case Cancel() if _ACCOUNT not in self._missing:
                 return await self._unless_heard(action, self._cancel(action))
             case _:
@@ -191,6 +193,10 @@ class SocketLine(LineEnd):
     async def _move(self, move: Move) -> list[news.News]:
         self._check_stands()
         return news_of_move(move, await self._sockets.move(move))
+
+    async def _amend(self, amend: Amend) -> list[news.News]:
+        self._check_stands()
+        return [news_of_amend(amend, await self._sockets.amend(amend))]
 
     async def _cancel(self, cancel: Cancel) -> list[news.News]:
         return [news_of_cancel(cancel, await self._sockets.cancel(cancel.order_id))]

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from market.account import VenueOrder
 from trading import news
-from trading.actions import Action, Cancel, Move, Place
+from trading.actions import Action, Amend, Cancel, Move, Place
 from venues.venue import Moved, VenueError, VenueKeysError, VenueRefusedError, VenueUnknownError
 
 
@@ -51,6 +51,8 @@ def news_of_error(action: Action, error: VenueError) -> list[news.News]:
             return [news.Unknown(name, str(error), age_ns)]
         case Place(name), VenueRefusedError(code=code) if is_said_no:
             return [news.Refused(name, str(error), code)]
+        case Amend(name), VenueRefusedError() if is_said_no:
+            return [news.Amended(name, None, str(error))]
         case Move(cancel, place), VenueUnknownError():
             return [*news_of_error(place, error), failure(error, (cancel,))]
         case Move(cancel, place), VenueRefusedError() if is_said_no:
@@ -62,6 +64,12 @@ def news_of_error(action: Action, error: VenueError) -> list[news.News]:
 def news_of_cancel(cancel: Cancel, ended: VenueOrder | None) -> news.News:
     """Return what a trader is told of an order that was cancelled, or was already gone."""
     return news.Gone(cancel.client_order_id) if ended is None else news.OrderNews(ended)
+
+
+def news_of_amend(amend: Amend, amended: VenueOrder | None) -> news.News:
+    """Return what a trader is told of an order that was amended, or was already gone."""
+    name = amend.client_order_id
+    return news.Gone(name) if amended is None else news.Amended(name, amended)
 
 
 def news_of_move(move: Move, moved: Moved) -> list[news.News]:

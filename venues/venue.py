@@ -9,7 +9,7 @@ from market.codes import Side
 from market.depth import Depth
 from market.instrument import Instrument
 from market.mendable import MendableError
-from trading.actions import Move
+from trading.actions import Amend, Move
 
 RECV_WINDOW_MS: Final = 5_000  # how old a signed call may be when the venue gets it
 # When an order can no longer arrive: its window, and by how much our clock may be ahead of the venue's.
@@ -102,6 +102,9 @@ class Venue(Protocol):
 
     def move(self, instrument: Instrument, move: Move) -> Moved:
         """Cancel an order and enter another one for it; whatever is raised but VenueUnknownError: neither was done."""
+
+    def amend(self, instrument: Instrument, amend: Amend) -> VenueOrder | None:
+        """Make an order smaller in its place and return it as it is then; None if it was already gone."""
 
     def find_order(self, instrument: Instrument, client_order_id: str) -> VenueOrder | None:
         """Return the order of that client order id, open or ended, or None if the venue has never had it."""

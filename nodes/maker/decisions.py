@@ -12,7 +12,7 @@ from market.codes import Side
 from market.exact_json import JsonObject
 from market.instrument import plain
 from nodes.node import Node
-from trading.actions import Action, Cancel, Place, apart
+from trading.actions import Action, Amend, Cancel, Place, apart
 from trading.own_orders import OwnOrders
 from trading.quoting import Quote
 from trading.reasons import Reason, plain_numbers
@@ -42,6 +42,10 @@ class Decisions:
                 case Cancel(name, _, why):
                     order = own.open[name]
                     self.add("cancel", order.side, why, order.price, order.leaves_qty, name)
+                case Amend(name, _, qty_lots, why):
+                    order = own.open[name]
+                    left_qty = self._instrument.lots_to_qty(qty_lots) - order.filled_qty
+                    self.add("amend", order.side, why, order.price, left_qty, name)
 
     def refuse(self, quote: Quote, why: Reason) -> None:
         """Take a quote that the venue has refused."""

@@ -9,7 +9,7 @@ from market.codes import Side
 from market.depth import Depth, Level
 from market.instrument import Instrument
 from tests.reports.fills import BTC
-from trading.actions import Move
+from trading.actions import Amend, Move
 from venues.venue import Moved, VenueRefusedError
 
 
@@ -68,6 +68,10 @@ class ScriptedVenue:
 
     def move(self, instrument: Instrument, move: Move) -> Moved:
         """Refuse: a bookkeeper moves no order."""
+        raise NotImplementedError
+
+    def amend(self, instrument: Instrument, amend: Amend) -> None:
+        """Refuse: a bookkeeper amends no order."""
         raise NotImplementedError
 
     def find_order(self, instrument: Instrument, client_order_id: str) -> VenueOrder | None:

@@ -20,19 +20,36 @@ from paper.errors import ExchangeError
 from tests.simulation.switched import SwitchedDesk
 
 EXAMPLES: Final = 50
+# Quotes whose size changes every other second: an order is too large, too small, or off.
+STRATEGY: Final = """
+from market.codes import Side
+from trading.quoting import Quote
+from trading.strategy import Inbox, Wanted
+
+def step(now_ns: int, inbox: Inbox) -> Wanted:
+    if inbox.depth.mid_ticks_x2 is None:
+        return Wanted(())
+    lots = (300, 120, 50)[now_ns // 2_000_000_000 % 3]
+    mid_ticks, off_ticks = inbox.depth.mid_ticks_x2 // 2, inbox.depth.mid_ticks_x2 // 10_000
+    quotes = [Quote(Side.BUY, mid_ticks - off_ticks, lots), Quote(Side.SELL, mid_ticks + off_ticks, lots)]
+    return Wanted(quotes, wake_ns=now_ns + 500_000_000)
+"""
 MOVE: Final = "order/cancelReplace"
+AMEND: Final = "order/amend/keepPriority"
 
 
 class MovingDesk(SwitchedDesk):
     """A desk that counts what became of its moves.
 
     Attributes:
-        moved: by the words that the exchange has for both halves.
+        moved: by the words that the exchange has for both halves; and its amends, by whether they were done.
     """
 
     def __init__(self, folder: Path, flow_seed: int) -> None:
         self.moved: Counter[tuple[str, str]] = Counter()
-        super().__init__(folder, flow_seed)
+        strategy = folder / "strategy.py"
+        strategy.write_text(STRATEGY)
+        super().__init__(folder, flow_seed, {"maker.strategy": strategy, "maker.requote_tolerance": "0.0001"})
 
     def begin(self, method: str, path: str, asked: Mapping[str, object], done: Callable[[Any], None]) -> None:
         """Let a call come to the exchange, and note what it answers to a move."""
@@ -41,6 +58,8 @@ class MovingDesk(SwitchedDesk):
             halves = answer.document.get("data") if isinstance(answer, ExchangeError) else answer
             if path == MOVE and isinstance(halves, dict):
                 self.moved[halves["cancelResult"], halves["newOrderResult"]] += 1
+            elif path == AMEND:
+                self.moved["amend", "FAILURE" if isinstance(answer, ExchangeError) else "SUCCESS"] += 1
             done(answer)
 
         super().begin(method, path, asked, told)
@@ -48,7 +67,7 @@ class MovingDesk(SwitchedDesk):
 
 SWITCHES: Final[list[dict[str, Any]]] = [
     {"kind": "drop_event", "streams": "account", "percent": 50},
-    *({"kind": "drop_reply", "path": path, "count": 2} for path in (MOVE, "order")),
+    *({"kind": "drop_reply", "path": path, "count": 2} for path in (MOVE, AMEND, "order")),
     *(
         {"kind": "server_error", "path": MOVE, "status": status, "is_executed": is_executed}
         for status, is_executed in product((500, 504), (True, False))
@@ -58,6 +77,7 @@ SWITCHES: Final[list[dict[str, Any]]] = [
         for ms, where in product((300, 4_500, 5_500, 8_000), ("before", "after"))
     ),
     *({"kind": "reject", "path": MOVE, "code": code} for code in (-1013, -2010, -1015)),
+    {"kind": "reject", "path": AMEND, "code": -2038},
 ]
 HAPPENINGS: Final[list[Callable[[MovingDesk], None]]] = [
     lambda desk: desk.line.cut(),
@@ -92,5 +112,6 @@ def test_no_order_is_doubled_or_lost_and_no_money_comes_from_nowhere() -> None:
             met.update(desk.moved)
 
     check()
-    halves = {("SUCCESS", "SUCCESS"), ("SUCCESS", "FAILURE"), ("FAILURE", "NOT_ATTEMPTED")}
-    assert halves <= met.keys(), f"an outcome was not met: {met}"
+    moves = {("SUCCESS", "SUCCESS"), ("SUCCESS", "FAILURE"), ("FAILURE", "NOT_ATTEMPTED")}
+    amends = {("amend", "SUCCESS"), ("amend", "FAILURE")}
+    assert moves | amends <= met.keys(), f"an outcome was not met: {met}"

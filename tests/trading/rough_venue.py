@@ -19,7 +19,7 @@ from market.codes import Side
 from market.depth import Depth, Level
 from market.instrument import Instrument
 from trading import news
-from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, Move, Place
+from trading.actions import Action, Amend, AskBalances, Cancel, FindOrder, ListOrders, Move, Place
 from trading.outbox import Outbox
 from venues.line_end import with_what_follows
 
@@ -236,6 +236,18 @@ class RoughVenue:
         self._change(order)
         return [news.OrderNews(ended), news.OrderNews(order)]
 
+    def _amend(self, amend: Amend, order: VenueOrder) -> news.News:
+        qty, is_lost = self._instrument.lots_to_qty(amend.qty_lots), self._happens(0.3)
+        if self._happens(0.2):
+            return news.Failed("out of reach", (amend,))
+        if not order.is_open:
+            return news.Gone(amend.client_order_id)
+        if not order.filled_qty < qty < order.qty or self._happens(0.2):
+            return news.Amended(amend.client_order_id, None, "not smaller, or too often")
+        amended = replace(order, qty=qty)
+        self._change(amended)
+        return news.Failed("the answer was lost", (amend,)) if is_lost else news.Amended(amend.client_order_id, amended)
+
     def _order_of(self, place: Place) -> VenueOrder:
         price, qty = self._instrument.ticks_to_price(place.price_ticks), self._instrument.lots_to_qty(place.qty_lots)
         names = str(next(self._numbers)), place.client_order_id, self._instrument.symbol
@@ -249,6 +261,8 @@ class RoughVenue:
                 return self._cancel(action, self.orders[name])
             case Move():
                 raise AssertionError("a move has two answers")
+            case Amend():
+                return self._amend(action, self.orders[action.client_order_id])
             case _ if self._happens(0.2):
                 return news.Failed("busy", (action,), self._rng.choice([0.0, 1.0]))
             case FindOrder(name):

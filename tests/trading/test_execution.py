@@ -32,7 +32,7 @@ def planned(
     why_none = dict.fromkeys(Side, NO_MID)
     requoting = Requoting(Decimal(tolerance_ticks), Decimal(replace_below))
     keeping = Keeping(requoting, 0, 2, Depth((), ()), wanted)  # of a mid of one tick
-    cancels, places = plan(wanted, orders, keeping, held, why_none)
+    cancels, places, _ = plan(wanted, orders, keeping, held, why_none)
     return {name: why.text for name, why in cancels.items()}, places
 
 

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from itertools import permutations
@@ -11,7 +12,7 @@ import pytest
 from market.codes import Side
 from market.depth import Depth
 from tests.trading.test_execution import Standing, can_stand, most_that_can_stay
-from trading.execution import plan
+from trading.execution import Plan, Shrinking, plan
 from trading.keeping import Keeping, Requoting
 from trading.moves import Commands, paired
 from trading.quoting import Quote
@@ -20,13 +21,18 @@ from trading.strategy import OwnOrder
 
 
 def commands(
-    wanted: Sequence[Quote], live: Mapping[str, Quote], tolerance_ticks: int, part: Decimal = Decimal(0)
+    wanted: Sequence[Quote],
+    live: Mapping[str, Quote],
+    tolerance_ticks: int,
+    part: Decimal = Decimal(0),
+    *,
+    can_amend: bool = True,
 ) -> Commands:
     """Return what turns the orders `live` into `wanted`."""
     orders = [OwnOrder(name, each.side, each.price_ticks, each.qty_lots) for name, each in live.items()]
     keeping = Keeping(Requoting(Decimal(tolerance_ticks), part), 0, 2, Depth((), ()), wanted)  # of a mid of one tick
-    todo = plan(wanted, orders, keeping, (), dict.fromkeys(Side, NOT_WANTED))
-    return paired(todo.cancels, todo.places, orders)
+    todo = plan(wanted, orders, keeping, (), dict.fromkeys(Side, NOT_WANTED), orders if can_amend else ())
+    return paired(todo, orders)
 
 
 def test_each_order_goes_to_the_nearest_place_of_its_side() -> None:
@@ -37,6 +43,23 @@ def test_each_order_goes_to_the_nearest_place_of_its_side() -> None:
     assert [(name, quote.price_ticks) for name, _, quote in todo.moves] == [("1", 85), ("3", 120)]
     assert list(todo.cancels) == ["2"]
     assert todo.places == [wanted[2]]
+
+
+def test_an_order_that_is_too_large_gets_smaller_where_it_is() -> None:
+    """It keeps its place in the queue; one that is off as well, or too small, is moved: an amend can do neither."""
+    live = {"1": Quote(Side.BUY, 90, 9), "2": Quote(Side.SELL, 110, 9), "3": Quote(Side.SELL, 130, 1)}
+    wanted = [Quote(Side.BUY, 91, 4), Quote(Side.SELL, 115, 4), Quote(Side.SELL, 130, 4)]
+    todo = commands(wanted, live, 2, Decimal("0.5"))
+    assert [(name, lots, why.rule) for name, lots, why in todo.amends] == [("1", 4, "TOO_LARGE")]
+    assert [(name, quote.price_ticks) for name, _, quote in todo.moves] == [("2", 115), ("3", 130)]
+    assert (todo.cancels, todo.places) == ({}, [])
+    assert not commands(wanted, live, 2, Decimal("0.5"), can_amend=False).amends
+
+
+def test_an_order_that_leaves_for_another_reason_is_not_amended() -> None:
+    """What a limit has cancelled is cancelled."""
+    shrinking = Shrinking("1", 4, NOT_WANTED)
+    assert paired(Plan({"1": NOT_WANTED}, [], [shrinking]), ()).amends == []
 
 
 def test_an_order_that_the_other_side_reaches_is_out_of_the_way_before_it_does() -> None:
@@ -51,6 +74,7 @@ def test_an_order_that_the_other_side_reaches_is_out_of_the_way_before_it_does()
 def _fewest(wanted: Sequence[Quote], live: Sequence[Quote], stands: Standing) -> int:
     """Return how many commands are needed: try every order as what stays for a quote, moves to one, or is cancelled.
 
+    An amend is one command, as a move is, so that it makes no difference to their number.
     A command fails alone: an order may move only where no new quote of the other side could meet it if it did not.
     """
     ends: list[tuple[str, Quote | None]] = [(how, quote) for quote in wanted for how in ("stay", "move")]
@@ -101,12 +125,16 @@ def test_no_plan_with_fewer_commands_gets_there(seed: int) -> None:
     names = {str(number): quote for number, quote in enumerate(live)}
     todo = commands(wanted, names, tolerance_ticks, part)
     stands = partial(can_stand, wanted=wanted, tolerance_ticks=tolerance_ticks, part=part)
-    assert len(todo.cancels) + len(todo.moves) + len(todo.places) == _fewest(wanted, live, stands)
+    assert sum(map(len, todo)) == _fewest(wanted, live, stands)
     moved = {name: quote for name, _, quote in todo.moves}
-    stay = [quote for name, quote in names.items() if name not in todo.cancels and name not in moved]
+    amended = {name: replace(names[name], qty_lots=lots) for name, lots, _ in todo.amends}
+    gone = {*todo.cancels, *moved, *amended}
+    stay = [quote for name, quote in names.items() if name not in gone]
     assert len(stay) == most_that_can_stay(wanted, live, stands)
     for quote in wanted:
-        assert any(stands(each, quote) for each in [*stay, *moved.values(), *todo.places])
+        assert any(stands(each, quote) for each in [*stay, *amended.values(), *moved.values(), *todo.places])
+    for name, quote in amended.items():
+        assert 0 < quote.qty_lots < names[name].qty_lots, "it only gets smaller"
     _check_never_meets_itself(names, todo)
 
 

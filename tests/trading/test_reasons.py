@@ -32,7 +32,7 @@ def test_every_action_of_a_plan_has_a_code(
     ]
     requoting = Requoting(Decimal(tolerance_ticks), Decimal(part), Decimal("0.5"), 3, 6)
     keeping = Keeping(requoting, 10, 2, Depth((Level(6, 5),), (Level(7, 5),)), wanted)
-    cancels, places = plan(wanted, orders, keeping, held, dict.fromkeys(Side, NO_MID))
+    cancels, places, _ = plan(wanted, orders, keeping, held, dict.fromkeys(Side, NO_MID))
     for why in (*cancels.values(), *(quote.why for quote in places)):
         assert not flaw_of_reason(why)
     sides = {order.client_order_id: order.side for order in orders}

@@ -136,4 +136,4 @@ def test_tolerance_is_one_of_the_last_mid_while_there_is_none() -> None:
     bids = (Level(99_999, 5),)
     execution.plan(0, Depth(bids, (Level(100_001, 5),)), [quote], [], (), {})
     order = OwnOrder("tb-1", Side.BUY, 98_990, 10)
-    assert execution.plan(1, Depth(bids, ()), [quote], [order], (), {}) == ({}, [])
+    assert execution.plan(1, Depth(bids, ()), [quote], [order], (), {}) == ({}, [], [])

@@ -40,7 +40,7 @@ class Driven:
         inboxes: what it has seen.
     """
 
-    def __init__(self, *, can_move: bool = True) -> None:
+    def __init__(self, *, can_move: bool = True, replace_below: str = "0") -> None:
         self.now_ns = START_NS
         self.wanted = Wanted([BID, ASK])
         self.inboxes: list[Inbox] = []
@@ -48,7 +48,14 @@ class Driven:
             self,
             BTCUSDT,
             OrderRules(),
-            Terms(Requoting(Decimal(0)), "tb-", INTERVAL_NS, LIST_NS, ARRIVAL_NS, can_move=can_move),
+            Terms(
+                Requoting(Decimal(0), Decimal(replace_below)),
+                "tb-",
+                INTERVAL_NS,
+                LIST_NS,
+                ARRIVAL_NS,
+                can_move=can_move,
+            ),
             (f"tb-{number}" for number in count(1)),
         )
 

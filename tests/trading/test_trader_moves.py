@@ -6,9 +6,9 @@ import pytest
 
 from market.account import VenueOrder
 from market.codes import Side
-from tests.trading.test_trader import ASK, BID, BOOK, INTERVAL_NS, Driven, order_of
+from tests.trading.test_trader import ASK, BID, BOOK, BTCUSDT, HELD, INTERVAL_NS, Driven, order_of
 from trading import news, notes
-from trading.actions import Action, Cancel, FindOrder, ListOrders, Move, Place
+from trading.actions import Action, Amend, Cancel, FindOrder, ListOrders, Move, Place
 from trading.reasons import Rule
 from trading.strategy import Wanted
 
@@ -116,3 +116,62 @@ def test_a_venue_without_it_is_asked_for_both_halves_alone() -> None:
     one.quotes()
     one.wanted = Wanted([replace(BID, price_ticks=91), ASK])
     assert [type(action) for action in one.hear(BOOK, after_ns=INTERVAL_NS).actions] == [Cancel, Place]
+
+
+def amends(one: Driven) -> tuple[VenueOrder, Amend]:
+    """Let it want a bid that is smaller, of which a part is filled; return the bid and the amend that leaves."""
+    bid, _ = one.quotes()
+    part = replace(bid, filled_qty=BTCUSDT.lots_to_qty(1), status="PARTIALLY_FILLED")
+    one.wanted = Wanted([replace(BID, qty_lots=3), ASK])
+    one.hear(news.OrderNews(part))
+    (amend,) = (each for each in one.hear(BOOK, after_ns=INTERVAL_NS).actions if isinstance(each, Amend))
+    one.hear(HELD)
+    return part, amend
+
+
+def test_a_quote_that_is_too_large_gets_smaller_in_its_place() -> None:
+    """What is filled counts; news of before it does not bring the larger order back."""
+    one = Driven(replace_below="0.9")
+    part, amend = amends(one)
+    assert (amend.client_order_id, amend.qty_lots) == (part.client_order_id, 4), "3 to be left, 1 is filled"
+    smaller = replace(part, qty=BTCUSDT.lots_to_qty(4))
+    assert isinstance(one.hear(news.Amended(part.client_order_id, smaller)).notes[-1], notes.Looked)
+    one.hear(news.OrderNews(part))
+    assert one.trader.orders.open[part.client_order_id].leaves_qty == BTCUSDT.lots_to_qty(3)
+    assert not one.hear(BOOK, after_ns=INTERVAL_NS).actions
+
+
+def test_a_quote_of_which_nothing_is_filled_gets_smaller_too() -> None:
+    """No lots are no quantity: to count the filled ones ended the maker."""
+    one = Driven(replace_below="0.9")
+    one.quotes()
+    one.wanted = Wanted([replace(BID, qty_lots=3), ASK])
+    (amend,) = one.hear(BOOK, after_ns=INTERVAL_NS).actions
+    assert isinstance(amend, Amend)
+    assert amend.qty_lots == 3
+
+
+def test_a_quote_that_the_venue_does_not_amend_is_moved() -> None:
+    """Ten times is the most; it would be asked again for ever."""
+    one = Driven(replace_below="0.9")
+    part, _ = amends(one)
+    one.hear(news.Amended(part.client_order_id, None, "Filter failure: MAX_NUM_ORDER_AMENDS"))
+    (move,) = one.hear(BOOK, after_ns=INTERVAL_NS).actions
+    assert isinstance(move, Move)
+    assert move.place.qty_lots == 3
+
+
+def test_an_order_that_was_filled_before_its_amend_is_asked_for() -> None:
+    """The venue knows no such order."""
+    one = Driven(replace_below="0.9")
+    part, _ = amends(one)
+    assert one.hear(news.Gone(part.client_order_id)).actions == [FindOrder(part.client_order_id)]
+
+
+def test_a_lost_answer_to_an_amend_is_known_by_the_next_list() -> None:
+    """The order that is there tells whether it was done."""
+    one = Driven(replace_below="0.9")
+    _, amend = amends(one)
+    one.hear(news.Failed("lost", [amend]))
+    again = one.hear(after_ns=2 * INTERVAL_NS).actions
+    assert again == [amend], "done twice it is done once"

@@ -16,7 +16,7 @@ from tests.paper.desk import ALICE
 from tests.paper.server import Server
 from tests.venues.lines import BTC, Line, arm, bid
 from trading import news
-from trading.actions import Cancel, ListOrders, Move
+from trading.actions import Amend, Cancel, ListOrders, Move
 from trading.reasons import NOT_WANTED
 from venues.binance import BinanceVenue
 from venues.polling_line import PollingLine, VenueCalls
@@ -68,10 +68,15 @@ def fates(told: list[news.News]) -> set[tuple[str, str]]:
     return found
 
 
-def open_at(server: Server) -> list[str]:
-    """Return the client ids of ALICE's open orders."""
+def open_orders(server: Server) -> list[Any]:
+    """Return ALICE's open orders at the exchange."""
     orders: list[Any] = server.call(lambda desk: desk.ledger.open_orders_of(ALICE))
-    return [order.client_order_id for order in orders]
+    return orders
+
+
+def open_at(server: Server) -> list[str]:
+    """Return their client ids."""
+    return [order.client_order_id for order in open_orders(server)]
 
 
 def test_both_halves_are_told(server: Server, line: Line) -> None:
@@ -155,3 +160,26 @@ def test_a_lost_reply_is_not_missed_where_the_account_s_news_tells_as_much(serve
     assert fates(told) == {("old", "CANCELED"), ("new", "NEW")}
     assert isinstance(told[-1], news.Listed)
     line.line.close()
+
+
+def test_an_order_gets_smaller_in_its_place(server: Server, line: Line) -> None:
+    """order/amend/keepPriority: it keeps its name, too; a fill before it counts."""
+    old = stand(line)
+    server.flow(Side.SELL, "90000", "0.004")
+    server.wait_until(lambda desk: desk.ledger.open_orders_of(ALICE)[0].filled_lots == 400)
+    line.act(Amend("old", old.order_id, 700, NOT_WANTED), Amend("old", old.order_id, 700, NOT_WANTED))
+    told = line.hear(news.Amended)
+    assert told.order is not None
+    assert (told.order.client_order_id, told.order.leaves_qty) == ("old", BTC.lots_to_qty(300))
+    refused = line.hear(news.Amended)
+    assert (refused.order, "no state" in refused.why) == (None, True)
+    assert [(each.client_order_id, each.qty_lots) for each in open_orders(server)] == [("old", 700)]
+
+
+def test_an_order_that_is_gone_is_not_amended(server: Server, line: Line) -> None:
+    """-2013, as a cancel's -2011."""
+    old = stand(line)
+    server.flow(Side.SELL, "90000", "0.01")
+    server.wait_until(lambda desk: not desk.ledger.open_orders_of(ALICE))
+    line.act(Amend("old", old.order_id, 700, NOT_WANTED))
+    assert line.hear(news.Gone).client_order_id == "old"

@@ -10,7 +10,7 @@ from market.clock import NS_PER_SECOND
 from market.codes import Side
 from market.depth import Depth, Level
 from market.instrument import Instrument
-from trading.actions import Move
+from trading.actions import Amend, Move
 from venues.venue import Moved, VenueRefusedError
 
 
@@ -153,6 +153,14 @@ class ScriptedVenue:
             return Moved(ended, self.place(instrument, side, price_ticks, qty_lots, name))
         except VenueRefusedError as refused:
             return Moved(ended, refused)
+
+    def amend(self, instrument: Instrument, amend: Amend) -> VenueOrder | None:
+        """Make an order smaller."""
+        self._call("amend")
+        if (order := self.orders.get(amend.order_id)) is None:
+            return None
+        self.orders[amend.order_id] = replace(order, qty=instrument.lots_to_qty(amend.qty_lots))
+        return self.orders[amend.order_id]
 
     def cancel_in(self, symbol: str, order_id: str) -> VenueOrder | None:
         """End an order in any pair."""
