@@ -76,7 +76,7 @@ SWITCHES: Final[list[dict[str, Any]]] = [
         {"kind": "delay", "path": MOVE, "ms": ms, "where": where}
         for ms, where in product((300, 4_500, 5_500, 8_000), ("before", "after"))
     ),
-    *({"kind": "reject", "path": MOVE, "code": code} for code in (-1013, -2010, -1015)),
+    *({"kind": "reject", "path": MOVE, "code": code} for code in (-1013, -2010)),
     {"kind": "reject", "path": AMEND, "code": -2038},
 ]
 HAPPENINGS: Final[list[Callable[[MovingDesk], None]]] = [
