@@ -1,12 +1,13 @@
 """What stands between a strategy and the venue: what it lets through, what it tells, and how often."""
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from desk.settings import load_settings
-from market.account import Balance
+from market.account import Balance, VenueOrder
 from market.clock import NS_PER_SECOND
 from market.codes import Side
 from market.depth import Depth, Level
@@ -85,6 +86,18 @@ def test_orders_wait_for_room_and_one_that_did_not_leave_makes_it() -> None:
     assert guard.admit([ASK], 1, 2) == []
     guard.not_sent("2", 2)
     assert guard.admit([BID, ASK], 1, 2) == [BID]
+
+
+def test_order_that_trades_makes_room_once_however_often_it_does() -> None:
+    """The venue gives an order back with its first fill: to count each would let more leave than it takes in a day."""
+    guard = a_guard(Limits(sending=SendingLimits(None, 2)))
+    order = VenueOrder("7", "1", "BTCUSDT", Side.BUY, Decimal(99_900), Decimal(3), Decimal(0), "PARTIALLY_FILLED", 0)
+    for name in ("1", "2"):
+        guard.sent(name, 0)
+    assert guard.admit([BID, ASK], 2, 0) == []
+    for filled_qty in (1, 2, 3):
+        guard.filled(replace(order, filled_qty=Decimal(filled_qty)), Decimal(1), 0)
+        assert guard.admit([BID, ASK], 2, 0) == [BID]
 
 
 @pytest.mark.parametrize("seed", [7, 8])

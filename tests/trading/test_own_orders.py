@@ -38,6 +38,7 @@ def test_news_late_twice_and_in_any_order_tells_all_once(last: VenueOrder, data:
     orders.send(NAME, QUOTE)
     heard = [orders.hear(each, now_ns) for now_ns, each in enumerate(news)]
     assert sum(each.filled_qty for each in heard) == last.filled_qty
+    assert min(each.filled_qty for each in heard) == 0, "a fill that is taken back is told again"
     assert [each.was_sent for each in heard] == [True] + [False] * (len(news) - 1)
     assert [each.has_ended for each in heard].count(True) == 1
     assert orders.is_none
