@@ -82,8 +82,8 @@ class Position:
     def hear(self, balances: Mapping[str, Balance]) -> None:
         """Take the balances."""
         base = balances.get(self._base)
-        self.balances, self._held_qty = balances, None if base is None else base.total
-        self._told_qty = self._held_qty or Decimal(0)
+        self._told_qty = self._held_qty = Decimal(0) if base is None else base.total  # what is not told is not there
+        self.balances = balances
         self._unsure = [each for each in self._unsure if self.asked_ns - each[0] <= self._lag_ns]
         if self._neutral_qty is None:
             self._neutral_qty = self._held_qty

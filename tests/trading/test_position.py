@@ -20,6 +20,15 @@ def test_is_nothing_at_first_whatever_is_held() -> None:
     assert position.balances["BTC"].total == 1
 
 
+def test_account_that_lists_nothing_of_the_asset_has_none_of_it() -> None:
+    """What it had bought by the time that the asset was listed was taken for what it always had."""
+    position = Position("BTC")
+    position.hear({"USDT": Balance(Decimal(9), Decimal(0))})
+    assert position.qty == position.neutral_qty == 0
+    position.fill(Side.BUY, Decimal("0.2"), 0)
+    assert told(position, "0.2") == Decimal("0.2")
+
+
 def test_is_what_was_bought_less_what_was_sold_and_what_fees_took() -> None:
     """At once with the fill, and as the venue says it, in either direction."""
     position = Position("BTC")

@@ -120,8 +120,8 @@ def test_quote_that_is_filled_as_it_comes_is_pending_in_the_journal_and_no_warni
     """In a busy market that is so many times a minute, for a quarter of a second each."""
     place = venue.place
 
-    def place_and_fill(instrument: Instrument, side: Side, *terms: Any) -> VenueOrder:
-        order = place(instrument, side, *terms)
+    def place_and_fill(instrument: Instrument, side: Side, *terms: Any, **kind: Any) -> VenueOrder:
+        order = place(instrument, side, *terms, **kind)
         filled = replace(order, filled_qty=order.qty)
         return venue.end(order.order_id, "FILLED", filled) if side == Side.BUY else order
 
