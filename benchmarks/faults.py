@@ -45,12 +45,13 @@ WATCH_S: Final = 12.0  # after its end
 GAP_S: Final = 0.5
 BACK_S_MAX: Final = 10.0
 SETTLE_S: Final = 15.0  # until the maker's figures are those of now
+NEUTRAL: Final = 1  # BTC: what an account begins with
 # It moves often, and sweeps fill it.
 SETTINGS: Final = {
     "maker.half_spread": "0.001",
     "maker.requote_tolerance": "0.00005",
     "maker.notional": "200",
-    "maker.neutral": "0",  # so that a position is all that is held
+    "maker.neutral": str(NEUTRAL),
 }
 Switch = Mapping[str, Any]
 NEW_ORDERS: Final[Switch] = {"method": "POST", "path": "order", "account": FIRST_ACCOUNT}
@@ -167,7 +168,7 @@ class WatchedDesk:
         assert not names or max(names.values()) == 1, f"an id was used twice: {names.most_common(1)}"
         deadline = time.monotonic() + SETTLE_S
         while (told := self._position()) != (held := self.ledger.holding(self._settings.instrument.base)):
-            assert time.monotonic() < deadline, f"the maker takes its position for {told}, it is {held}"
+            assert time.monotonic() < deadline, f"the maker takes itself to hold {told}, it holds {held}"
             time.sleep(LOOK_S)
 
     def stop(self) -> None:
@@ -177,7 +178,7 @@ class WatchedDesk:
 
     def _position(self) -> Decimal | None:
         figure = self._maker()["figures"].get("position")
-        return None if figure is None else Decimal(figure)
+        return None if figure is None else Decimal(figure) + NEUTRAL
 
     def _maker(self) -> dict[str, Any]:
         """Return the maker's row of `status`, as soon as there is an answer."""
@@ -208,7 +209,7 @@ def measure(seconds: float, rounds: int, tell: Callable[[Row], None]) -> list[Ro
     """Let each fault come once a round, and check what holds; `tell` gets each row as it is known."""
     rows = [Row(name) for name in TROUBLES]
     with watched_desk() as desk:
-        desk.watch(WATCH_S)
+        assert desk.watch(WATCH_S) < WATCH_S, "the maker does not quote"
         for row in rounds * rows:
             before = len(desk.ledger.names())
             desk.suffer(TROUBLES[row.fault], seconds)
