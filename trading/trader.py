@@ -6,7 +6,6 @@ blindly: an order whose reply was lost is looked for by its id, and its side wai
 the order can no longer arrive.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
@@ -17,9 +16,9 @@ from market.clock import NS_PER_SECOND
 from market.codes import Side
 from market.depth import Depth
 from market.instrument import Instrument
-from market.limits import TRADES_KEPT_MAX
 from trading import news, notes
 from trading.actions import Action, Amend, AskBalances, Cancel, FindOrder, ListOrders, Place, apart
+from trading.asking import Asking
 from trading.awaited import Awaited
 from trading.execution import Execution, Plan
 from trading.guard import Guard
@@ -27,10 +26,10 @@ from trading.moves import paired
 from trading.order_rules import OrderRules
 from trading.others_book import OthersBook
 from trading.outbox import Outbox
-from trading.own_orders import OwnOrders, in_steps
+from trading.own_orders import OwnOrders
 from trading.position import Position
 from trading.reasons import DENIED, FATE_UNKNOWN, NO_BOOK, OFF_GRID, Reason, Rule
-from trading.strategy import Fill, Inbox, ObstacleError, OwnOrder, Strategy, Wanted
+from trading.strategy import ObstacleError, OwnOrder, Strategy, Wanted
 from trading.terms import Terms
 
 FAILED_PAUSE_NS_MAX: Final = 5 * NS_PER_SECOND
@@ -61,9 +60,8 @@ class Trader:
         client_order_ids: Iterator[str],
         jitter: Callable[[], float] = lambda: 1.0,
     ) -> None:
-        self._strategy = strategy
+        self._asking = Asking(strategy, instrument, rules)
         self._instrument = instrument
-        self._rules = rules
         self._terms = terms
         self._client_order_ids = client_order_ids
         self.orders = OwnOrders(terms.arrival_ns)
@@ -72,8 +70,6 @@ class Trader:
         # What is known of the market and of what we hold.
         self._book = OthersBook(instrument, self.orders)
         self._silence = ""
-        self._trades: deque[news.MarketTrade] = deque(maxlen=TRADES_KEPT_MAX)
-        self._fills: deque[Fill] = deque(maxlen=TRADES_KEPT_MAX)
         self._position = Position(instrument.base, terms.neutral_qty, terms.arrival_ns)
         self.guard = Guard(terms.limits, instrument, rules, terms.triggers)
         # What waits, and for what.
@@ -232,12 +228,8 @@ class Trader:
         return [FindOrder(name) for name in dict.fromkeys(missing) if name in self.orders.open]
 
     def _ask_strategy(self, own: Sequence[OwnOrder], depth: Depth) -> Wanted:
-        trades, fills = tuple(self._trades), tuple(self._fills)
-        self._trades.clear()
-        self._fills.clear()
         self._is_news = False
-        inbox = Inbox(self._instrument, self._rules, depth, trades, own, fills, self.position, self._position.balances)
-        wanted = self._strategy.step(self._now_ns, inbox)
+        wanted = self._asking.ask(self._now_ns, own, depth, self._position)
         if wanted.obstacle is not None and not self.is_started:
             raise ObstacleError(wanted.obstacle)
         return wanted
@@ -283,7 +275,7 @@ class Trader:
                 self._book.hear(said.depth)
                 self._is_news = True
             case news.TradesNews():
-                self._trades += said.trades
+                self._asking.traded(said.trades)
                 self._is_news = True
             case news.OrderNews():
                 self._hear(said.order)
@@ -348,8 +340,7 @@ class Trader:
         self._position.fill(order.side, qty, self._now_ns)
         self._execution.fill(order, list(self.orders.standing.values()), self._now_ns)
         self._is_news = True
-        if terms := in_steps(order.price, qty, self._instrument):
-            self._fills.append(Fill(order.client_order_id, order.side, *terms))
+        self._asking.filled(order, qty)
         self._notes.append(notes.Filled(order, qty, is_picked_off))
 
     def _take_answer(self, said: news.Refused | news.Untried | news.Amended) -> None:
