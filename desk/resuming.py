@@ -31,7 +31,9 @@ def resume_maker(settings: Settings) -> list[str]:
         row = next((row for row in desk_status(settings.run_dir)["nodes"] if row["node"] == "maker"), None)
         if row is None or row["state"] in ("stopped", "failed"):
             return [f"the maker quotes again after: python cli.py start maker; it had withdrawn: {why}"]
-        if row["figures"].get("trip") != trip:
+        if (now := row["figures"].get("trip")) != trip:
+            if now:  # what has happened since is not what was looked at
+                raise DeskError(f"the maker has withdrawn again meanwhile: {row['figures']['withdrawn']}")
             return [f"the maker quotes again; it had withdrawn: {why}"]
         time.sleep(LOOK_S)
     raise DeskError(f"the maker has not said that it goes on; it had withdrawn: {why}")
