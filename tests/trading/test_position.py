@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from market.account import Balance
 from market.codes import Side
-from trading.position import Position
+from trading.position import Held, Position
 
 
 def told(position: Position, free: str, locked: str = "0") -> Decimal | None:
@@ -46,3 +46,19 @@ def test_neutral_quantity_outlives_a_restart() -> None:
     assert position.qty is None
     assert told(position, "1.3") == Decimal("0.3")
     assert told(position, "0.9") == Decimal("-0.1")
+
+
+def test_fill_counts_for_a_limit_until_the_balances_surely_have_it() -> None:
+    """Balances may lag behind a fill, or its news behind them: what is worse counts, until they are asked for later."""
+    position, has, more = Position("BTC", Decimal(1), lag_ns=10), Decimal("0.2"), Decimal("0.4")
+    position.fill(Side.BUY, has, 100)
+    position.ask(110)
+    told(position, "1")
+    assert position.held == Held(Decimal(0), has)
+    told(position, "1.2")
+    assert position.held == Held(has, more)
+    assert [position.is_to_be_asked(now_ns) for now_ns in (110, 111)] == [False, True]
+    position.ask(111)
+    told(position, "1.2")
+    assert position.held == Held(has, has)
+    assert not position.is_to_be_asked(112)
