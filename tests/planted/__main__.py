@@ -90,6 +90,8 @@ def main() -> int:
     parser.add_argument("name", nargs="*", help="of the table, or the path of a patch; all of the table without one")
     finders: dict[str, str] = {}
     is_well, of = True, defects(parser.parse_args().name)
+    if unknown := [each.name for each in of if not each.patch.exists()]:
+        parser.error(f"neither in the table nor a file: {', '.join(unknown)}")
     for defect in of:
         began = time.monotonic()
         finder = finders[defect.name] = find(defect)

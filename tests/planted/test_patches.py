@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.planted.__main__ import failed
 from tests.planted.planted import FOLDER, ROOT, PatchError, Row, planted, read_patch, rows
 
 ROWS = rows()
@@ -37,3 +38,16 @@ def test_a_patch_applies_to_moved_lines_and_not_to_changed_or_doubled_ones(tmp_p
         source.write_text(text, encoding="utf-8")
         with pytest.raises(PatchError, match="where once is expected"):
             dict(planted(read_patch(patch), tmp_path))
+
+
+def test_the_first_test_that_fails_is_told_and_none_is_no_find(tmp_path: Path) -> None:
+    """Sources that do not run find nothing."""
+    (tmp_path / "tests").mkdir()
+    file = tmp_path / "tests" / "test_it.py"
+    file.write_text("def test_a():\n    pass\n\ndef test_b():\n    raise OSError\n\ndef test_c():\n    raise OSError\n")
+    assert failed(tmp_path, ["tests"]) == "tests/test_it.py::test_b"
+    file.write_text("def test_a():\n    pass\n")
+    assert failed(tmp_path, ["tests"]) == ""
+    file.write_text("import nothing_of_that_name\n")
+    with pytest.raises(RuntimeError, match="the tests do not run"):
+        failed(tmp_path, ["tests"])
