@@ -10,8 +10,8 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from desk.sections import MakerSettings
-from desk.settings import Settings, SettingsError, setting_texts
+from desk.sections import SECRET_KEYS, MakerSettings
+from desk.settings import Settings, SettingsError, defaults, environment_name, setting_texts
 from desk.settings_errors import error_lines
 from trading.models.parameters import Parameters
 
@@ -32,11 +32,10 @@ def with_changes(settings: Settings, texts: Mapping[str, str], origin: str) -> S
     Raises:
         SettingsError: if one cannot be, with all that is wrong.
     """
-    errors = [f"{key}: cannot be set while the desk runs (from {origin}); {_instead(key)}"
-              for key in texts if key not in LIVE]  # fmt: skip
+    errors = [f"{key}: {_refusal(key, origin)}" for key in texts if key not in LIVE]
     if settings.maker.strategy is not None:
         errors.append(f"{settings.maker.strategy} quotes, which reads none of them; a maker that starts reads it anew")
-    given = {key.removeprefix(_TABLE): text or None for key, text in texts.items() if key in LIVE}
+    given = {name: text or _empty(name) for key, text in texts.items() if key in LIVE and (name := key[len(_TABLE) :])}
     maker = settings.maker
     try:
         maker = MakerSettings(**{**dict(settings.maker), **given})
@@ -47,7 +46,16 @@ def with_changes(settings: Settings, texts: Mapping[str, str], origin: str) -> S
     return settings.model_copy(update={"maker": maker})
 
 
-def _instead(key: str) -> str:
-    if key in setting_texts(Settings.model_construct()) or key.startswith(f"{_TABLE}parameters."):
-        return "set it in tickbus.toml, and start the desk anew"
-    return "`config show` lists all settings, docs/operating.md those that can"
+def _empty(name: str) -> str | None:
+    """Return what an empty value of a setting says: that it is not set, of one that can be; of another one nothing."""
+    return None if MakerSettings.model_fields[name].default is None else ""
+
+
+def _refusal(key: str, origin: str) -> str:
+    if key in defaults() or key.startswith(f"{_TABLE}parameters."):
+        return f"cannot be set while the desk runs (from {origin}); set it {_where(key)}, and start the desk anew"
+    return f"no such setting (from {origin}); `config show` lists all, docs/operating.md those that can be set"
+
+
+def _where(key: str) -> str:
+    return f"as {environment_name(key)}" if key in SECRET_KEYS else "in tickbus.toml"

@@ -310,7 +310,7 @@ def _toml_values(errors: list[str]) -> dict[str, Any]:
 
 
 def _environment_values(errors: list[str]) -> dict[str, Any]:
-    keys = {environment_name(key): key for key in (*_defaults(), *OLD)}
+    keys = {environment_name(key): key for key in (*defaults(), *OLD)}
     parameters = environment_name("maker.parameters.")
     texts: dict[str, str] = {}
     for name in sorted(os.environ):
@@ -338,16 +338,16 @@ def values_of(texts: Mapping[str, str], origin: str) -> dict[str, Any]:
 
 def _parsed(texts: Mapping[str, str], origin: str, errors: list[str]) -> dict[str, Any]:
     """Return the settings that texts by dotted key say; lists are JSON."""
-    defaults, values = _defaults(), dict[str, Any]()
+    known, values = defaults(), dict[str, Any]()
     for key, text in texts.items():
         try:
-            values[key] = json.loads(text) if isinstance(defaults.get(key), tuple) else text
+            values[key] = json.loads(text) if isinstance(known.get(key), tuple) else text
         except ValueError as error:
             errors.append(f"{key}: expected JSON, was {text!r} (from {origin}): {error}")
     return values
 
 
-def _defaults() -> dict[str, Any]:
+def defaults() -> dict[str, Any]:
     """Return the default of every setting, by dotted key."""
     return dict(_flat(dict(Settings.model_construct())))
 
