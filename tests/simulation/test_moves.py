@@ -30,7 +30,7 @@ def step(now_ns: int, inbox: Inbox) -> Wanted:
     if inbox.depth.mid_ticks_x2 is None:
         return Wanted(())
     lots = (300, 120, 50)[now_ns // 2_000_000_000 % 3]
-    mid_ticks, off_ticks = inbox.depth.mid_ticks_x2 // 2, inbox.depth.mid_ticks_x2 // 10_000
+    mid_ticks, off_ticks = inbox.depth.mid_ticks_x2 // 2, inbox.depth.mid_ticks_x2 // 20_000
     quotes = [Quote(Side.BUY, mid_ticks - off_ticks, lots), Quote(Side.SELL, mid_ticks + off_ticks, lots)]
     return Wanted(quotes, wake_ns=now_ns + 500_000_000)
 """
@@ -77,11 +77,11 @@ SWITCHES: Final[list[dict[str, Any]]] = [
         for ms, where in product((300, 4_500, 5_500, 8_000), ("before", "after"))
     ),
     *({"kind": "reject", "path": MOVE, "code": code} for code in (-1013, -2010)),
-    {"kind": "reject", "path": AMEND, "code": -2038},
+    *[{"kind": "reject", "path": AMEND, "code": -2038}] * 4,  # so often that it is surely met
 ]
 HAPPENINGS: Final[list[Callable[[MovingDesk], None]]] = [
     lambda desk: desk.line.cut(),
-    MovingDesk.cancel_silently,
+    *[MovingDesk.cancel_silently] * 4,  # likewise: a move comes too late
     MovingDesk.kill,
 ]
 
