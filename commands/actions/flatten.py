@@ -24,6 +24,7 @@ from nodes.maker.ids import own_prefix
 from screens.money import amount_text, money_text, price_text
 from trading.flattening import Flattening
 from trading.order_rules import OrderRules
+from trading.own_orders import in_steps
 from venues.binance_account import BinanceAccount
 from venues.everywhere import cancel_known
 from venues.venue import ARRIVAL_MS_MAX, VenueError, VenueRefusedError, VenueUnavailableError, VenueUnknownError
@@ -175,8 +176,9 @@ class Flattener:
             return
         own: dict[tuple[int, int], int] = {}
         for order in self._venue.open_orders(pair):
-            at = int(order.side), pair.price_to_ticks(order.price)
-            own[at] = own.get(at, 0) + pair.qty_to_lots(order.leaves_qty)
+            if (terms := in_steps(order.price, order.leaves_qty, pair)) is not None:  # else of a run with other steps
+                at = int(order.side), terms[0]
+                own[at] = own.get(at, 0) + terms[1]
         depth = self._venue.depth(pair, LEVELS).without(own)
         if depth.mid_ticks_x2 is None:
             raise DeskError(f"a side of the book of {pair.symbol} is empty: nobody knows what it would cost")

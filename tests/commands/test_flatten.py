@@ -229,3 +229,13 @@ def test_orders_of_others_end_it_before_anything_is_sent(run: Run) -> None:
         run(account)
     assert account.sent == []
     assert len(account.others) == 1
+
+
+def test_order_between_the_steps_of_the_pair_keeps_nobody_from_flattening(settings: Settings) -> None:
+    """It is of a run with other steps. The command ended with a traceback, before it had asked anything."""
+    account, told = Account("1.5"), list[str]()
+    price, qty, no = Decimal("91385.005"), Decimal("0.01"), Decimal(0)
+    account.others = [VenueOrder("7", "tb-1", "BTCUSDT", Side.BUY, price, qty, no, "NEW", 5, no)]
+    neutral = Neutral(Decimal(1), "as was said")
+    Flattener(settings, cast("BinanceAccount", account), RULES, neutral, Decimal("0.005"), told.append).show()
+    assert any("the book has 0.5 BTC of it" in line for line in told), told
