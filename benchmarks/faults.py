@@ -8,8 +8,8 @@ for some seconds; the exchange's ledger is looked at every 20 ms meanwhile, and 
   to the last lot;
 - that the exchange has banned nobody, and that nothing is left when the maker is stopped.
 
-`back` is the time from the end of a fault until both sides are quoted again, without a gap of more than half a second
-after it: 0 where that was so all along.
+`back` is the time from the end of a fault until both sides are quoted again, without a gap of more than 3 s after it: 0
+where that was so all along.
 """
 
 import argparse
@@ -42,14 +42,14 @@ SECONDS: Final = 6.0  # of each fault
 LOOK_S: Final = 0.02
 EVERY_S: Final = 1.0  # between two of what happens at once
 WATCH_S: Final = 12.0  # after its end
-GAP_S: Final = 0.5
+GAP_S: Final = 3.0  # a quote that is refused, as the market has moved onto it, has its side wait for 2 s
 BACK_S_MAX: Final = 10.0
 SETTLE_S: Final = 15.0  # until the maker's figures are those of now
 NEUTRAL: Final = 1  # BTC: what an account begins with
 # It moves often, and sweeps fill it.
 SETTINGS: Final = {
     "maker.half_spread": "0.001",
-    "maker.requote_tolerance": "0.00005",
+    "maker.requote_tolerance": "0.0002",
     "maker.notional": "200",
     "maker.neutral": str(NEUTRAL),
 }
