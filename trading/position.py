@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from market.account import Balance
+from market.clock import NS_PER_SECOND
 from market.codes import Side
+
+SEEN_NS_MAX: Final = 10 * NS_PER_SECOND  # after so long others may have traded, paid in or paid out on the account
 
 
 class Held(NamedTuple):
@@ -68,8 +71,9 @@ class Position:
         return Held(qty - of_side[Side.SELL], qty + of_side[Side.BUY])
 
     def is_to_be_asked(self, now_ns: int) -> bool:
-        """Whether nothing is known, or whether an answer would now be sure where the last one was not."""
-        return not self.is_known or (bool(self._unsure) and now_ns - self._unsure[-1][0] > self._lag_ns)
+        """Whether nothing is known or all is old, or whether an answer would now be sure where the last one was not."""
+        is_sure_now = bool(self._unsure) and now_ns - self._unsure[-1][0] > self._lag_ns
+        return not self.is_known or is_sure_now or self.is_older_than(SEEN_NS_MAX, now_ns)
 
     def is_older_than(self, age_ns: int, now_ns: int) -> bool:
         """Whether the balances were last asked for so long ago."""

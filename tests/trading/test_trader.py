@@ -17,7 +17,7 @@ from trading.keeping import Requoting
 from trading.order_rules import OrderRules
 from trading.outbox import Outbox
 from trading.pauses import REFUSED_PAUSE_NS
-from trading.position import Held
+from trading.position import SEEN_NS_MAX, Held
 from trading.quoting import Quote
 from trading.reasons import DENIED, FATE_UNKNOWN, HALTED, OFF_GRID, PENDING, STOPPING, Reason, Rule
 from trading.strategy import Inbox, ObstacleError, Wanted
@@ -505,3 +505,19 @@ def test_an_order_of_an_earlier_run_is_taken_out_of_the_book_that_came_before_it
     one.hear(one.listed(left))
     one.hear(HELD)
     assert one.inboxes[0].depth == BOOK.depth
+
+
+def test_looks_at_what_it_holds_though_nothing_of_its_own_trades(one: Driven) -> None:
+    """Whoever else trades on the account moves its position, and its losses: a quiet maker never heard of them."""
+    one.hear(BOOK)
+    one.hear(one.listed())
+    standing = [order_of(action) for action in one.hear(HELD).actions]
+    one.hear(*map(news.OrderNews, standing))
+    asked = 0
+    for _ in range(8):
+        outbox = one.hear(BOOK, after_ns=LIST_NS)
+        while outbox.actions:
+            asked += AskBalances in _kinds(outbox)
+            answers = {ListOrders: one.listed(*standing), AskBalances: HELD}
+            outbox = one.hear(*(answers[kind] for kind in _kinds(outbox)))
+    assert asked == 8 * LIST_NS // SEEN_NS_MAX
