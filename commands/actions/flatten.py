@@ -130,7 +130,7 @@ def _stop_maker(run_dir: Path, tell: Tell) -> None:
         DeskError: if it is not stopped, or may have left orders.
     """
     row = _maker_row(run_dir)
-    if row is None or row["state"] == "stopped":
+    if row is None or row["state"] in ("stopped", "failed"):  # of itself neither comes back
         if "maker" in lone_nodes(run_dir):
             raise DeskError("the maker runs without a supervisor and quotes on: stop it first")
         return

@@ -136,6 +136,24 @@ def test_says_what_must_be_done_first(desk: Desk) -> None:
     _assert_flat(desk)
 
 
+def test_a_maker_that_has_disconnected_leaves_its_position_to_it() -> None:
+    """It stays down with what it holds, and why it is down is no orders that it has left."""
+    limits = {"TICKBUS_MAKER__LIMITS__DAILY_LOSS": "1", "TICKBUS_MAKER__STAGES__DISCONNECTS": "1"}
+    with short_directory() as path:
+        desk = Desk(path / "run", "--without", "gateway", TICKBUS_MAKER__HALF_SPREAD="0.01", **limits).start()
+        try:
+            until("it quotes both sides", lambda: len(desk.venue().open_orders(BTCUSDT)) == 2)
+            for side in ("buy", "sell", "buy", "sell", "buy"):  # fees of 20 USDT, more than the market may give back
+                assert desk.cli("place", side, str(QTY)).returncode == 0
+            until("it disconnects", lambda: desk.node("maker")["state"] == "failed", 30)
+            assert _held(desk) > 1, "nothing to end: this proves nothing"
+            flat = desk.cli("flatten", "--neutral", "1", "--yes")
+            assert (flat.returncode, flat.stderr) == (0, "")
+            assert flat.stdout.splitlines()[-1].startswith("BTCUSDT is flat")
+        finally:
+            desk.end()
+
+
 def test_without_a_desk_it_is_one_line(desk: Desk) -> None:
     """It asks no other desk."""
     nowhere = Desk(desk.run_dir.parent / "nowhere")
