@@ -69,7 +69,7 @@ class ReportedDay:
     Attributes:
         is_identical: whether its figures are what its trades moved, to the last unit.
         pnl, activity: None where it cannot say: several quote assets, no parts.
-        quotes: of what was traded; `known_quotes` of the untraded pairs, too.
+        quote_assets: of what was traded; `known_quote_assets` of the untraded pairs, too.
     """
 
     day: date
@@ -77,8 +77,8 @@ class ReportedDay:
     sells: int
     pnl: Fraction | None
     activity: Activity | None
-    quotes: frozenset[str]
-    known_quotes: frozenset[str]
+    quote_assets: frozenset[str]
+    known_quote_assets: frozenset[str]
     is_reconciled: bool | None
     is_identical: bool
     unvalued_assets: frozenset[str]
@@ -122,8 +122,8 @@ class Week:
     @property
     def quote(self) -> str | None:
         """The quote asset of all amounts, None where there are several, or none is known."""
-        quotes = self._quotes or frozenset[str]().union(*(one.known_quotes for one in self.reported))
-        return min(quotes) if len(quotes) == 1 else None
+        quote_assets = self._quote_assets or frozenset[str]().union(*(one.known_quote_assets for one in self.reported))
+        return min(quote_assets) if len(quote_assets) == 1 else None
 
     @property
     def without_activity(self) -> tuple[ReportedDay, ...]:
@@ -139,13 +139,15 @@ class Week:
     def pnl(self) -> Fraction | None:
         """The sum of the days' PnL; None without a reported day or where one cannot say."""
         known = [one.pnl for one in self.reported if one.pnl is not None]
-        return sum(known, _ZERO) if known and len(known) == len(self.reported) and len(self._quotes) <= 1 else None
+        return (
+            sum(known, _ZERO) if known and len(known) == len(self.reported) and len(self._quote_assets) <= 1 else None
+        )
 
     @property
     def activity(self) -> Activity | None:
         """All days' activity together; None where no day can say, or in several quote assets."""
         known = [one.activity for one in self.reported if one.activity is not None]
-        return sum(known, Activity()) if known and len(self._quotes) <= 1 else None
+        return sum(known, Activity()) if known and len(self._quote_assets) <= 1 else None
 
     @property
     def ranked(self) -> list[ReportedDay]:
@@ -154,8 +156,8 @@ class Week:
         return sorted(days, key=lambda one: one.pnl or _ZERO)
 
     @property
-    def _quotes(self) -> frozenset[str]:
-        return frozenset[str]().union(*(one.quotes for one in self.reported))
+    def _quote_assets(self) -> frozenset[str]:
+        return frozenset[str]().union(*(one.quote_assets for one in self.reported))
 
 
 def week_of(
@@ -207,16 +209,16 @@ def _reported(document: JsonObject) -> ReportedDay:
     trades = document["trades"]
     symbols = document.get("symbols", {}).values()
     parts = [part for part in symbols if part["buys"] + part["sells"]]
-    quotes = frozenset(part["quote"] for part in parts)
-    has_activity = "symbols" in document and len(quotes) <= 1
+    quote_assets = frozenset(part["quote"] for part in parts)
+    has_activity = "symbols" in document and len(quote_assets) <= 1
     return ReportedDay(
         day=date.fromisoformat(document["date"]),
         buys=trades["total_buys"],
         sells=trades["total_sells"],
         pnl=None if trades.get("pnl") is None else Fraction(trades["pnl"]),
         activity=sum((_activity(part) for part in parts), Activity()) if has_activity else None,
-        quotes=quotes,
-        known_quotes=frozenset(part["quote"] for part in symbols),
+        quote_assets=quote_assets,
+        known_quote_assets=frozenset(part["quote"] for part in symbols),
         is_reconciled=document["reconciliation"]["is_exact"] if "reconciliation" in document else None,
         is_identical=not any(part.get("identity_gap") for part in symbols),
         unvalued_assets=frozenset(asset for part in parts for asset in part["unvalued_fees"]),

@@ -7,19 +7,19 @@ class Awaited:
     """Those of one trader; false when there is none."""
 
     def __init__(self) -> None:
-        self._waiting: set[tuple[type[Action], str]] = set()
+        self._unanswered: set[tuple[type[Action], str]] = set()
 
     def __bool__(self) -> bool:
-        return bool(self._waiting)
+        return bool(self._unanswered)
 
     def add(self, action: Action) -> None:
         """Wait for its answer, or for those of its halves."""
-        self._waiting |= {(type(each), getattr(each, "client_order_id", "")) for each in apart([action])}
+        self._unanswered |= {(type(each), getattr(each, "client_order_id", "")) for each in apart([action])}
 
     def answer(self, kind: type[Action], client_order_id: str) -> bool:
         """Take an answer; return whether it was waited for."""
-        is_awaited = (kind, client_order_id) in self._waiting
-        self._waiting.discard((kind, client_order_id))
+        is_awaited = (kind, client_order_id) in self._unanswered
+        self._unanswered.discard((kind, client_order_id))
         return is_awaited
 
     def undo(self, action: Action) -> None:

@@ -95,8 +95,8 @@ class Flattening(NamedTuple):
 
     def _within(self, depth: Depth) -> Iterator[Level]:
         if self.side == Side.BUY:
-            return (level for level in depth.asks if level.price_ticks <= self.limit_ticks)
-        return (level for level in depth.bids if level.price_ticks >= self.limit_ticks)
+            return (level for level in depth[Side.SELL] if level.price_ticks <= self.limit_ticks)
+        return (level for level in depth[Side.BUY] if level.price_ticks >= self.limit_ticks)
 
 
 def _whole(number: Decimal) -> int:

@@ -25,6 +25,7 @@ def desk() -> Iterator[Desk]:
     with short_directory() as path:
         settings = {"TICKBUS_ENGINES": TWO_ENGINES, "TICKBUS_ENGINE__JOURNAL": "none"}
         settings["TICKBUS_PAPER__RATE_LIMITS"] = "false"
+        settings["TICKBUS_MAKER__SILENCE_S"] = "60"  # its watchdog leaves one alone that is held up
         one = Desk(path / "run", **settings).start()
         yield one
         one.end()
@@ -39,7 +40,7 @@ def remote(desk: Desk) -> Iterator[Desk]:
         SECRET_NAME: keys.secret,
         "TICKBUS_VENUE__URL": desk.url("paper"),
         "TICKBUS_MAKER__HALF_SPREAD": "0.0035",
-        "TICKBUS_MAKER__SILENCE_S": "60",  # its watchdog leaves one alone that is held up
+        "TICKBUS_MAKER__SILENCE_S": "60",
     }
     one = Desk(desk.run_dir.parent / "remote", "--venue", "binance-testnet", **settings)
     try:

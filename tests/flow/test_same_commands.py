@@ -35,6 +35,8 @@ ALONE = {
     ("calm", 2): "dd5b95b5d7b4c62b",
     ("normal", 1): "9b36c45af724d0cd",
     ("normal", 2): "51a88a59f0ca9749",
+    ("toxic", 1): "a0dc5c0ef8dcb6fc",
+    ("toxic", 2): "05b502b98e052b51",
     ("busy", 1): "0e4406555821423a",
     ("busy", 2): "8d3566e656224726",
     ("crash", 1): "0c37086110479fa3",
@@ -46,6 +48,7 @@ WITH_A_MAKER = {
     "practice": "32b0efedf6bf9eb7",
     "calm": "3a95400d0305785f",
     "normal": "6fb876c91b5aef7e",
+    "toxic": "0dcbde0362d8afe5",
     "busy": "39e2e4237d4f94f6",
     "crash": "ec17de1e6eece91b",
 }

@@ -54,7 +54,7 @@ class Restless:
     def step(self, now_ns: int, inbox: Inbox) -> Wanted:
         self.count += 1
         bid_ticks = inbox.depth.bids[0].price_ticks
-        return Wanted([Quote(Side.BUY, bid_ticks - 100 - self.count % 2, 1_000)])
+        return Wanted([Quote(Side.BUY, bid_ticks - 3_000 - self.count % 2, 1_000)])
 
 
 @dataclass
