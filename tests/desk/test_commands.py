@@ -57,7 +57,7 @@ ROWS = {
     "faults run": Row(None),  # as a process of its own, in test_fault_scenario
     "feed": Row(("--count", "1"), ("engine",)),
     "keys": Row(down=1, kept=0),
-    "set": Row(("maker.half_spread=0.003",), ("maker",)),
+    "set": Row(("maker.half_spread=0.003",)),
     "flatten": Row(("--yes",), ("paper",)),
     "halt": Row(),
     "resume": Row(),
