@@ -33,7 +33,8 @@ def _quoting(desk: Desk) -> None:
     if desk.node("maker")["state"] == "stopped":
         assert desk.cli("start", "maker").returncode == 0
     until("it quotes both sides", lambda: len(desk.venue().open_orders(BTCUSDT)) == 2)
-    assert desk.cli("place", "buy", str(QTY)).returncode == 0
+    if _held(desk) - _neutral(desk) < QTY:  # one that ended nothing has left it
+        assert desk.cli("place", "buy", str(QTY)).returncode == 0
 
 
 def _held(desk: Desk) -> Decimal:
