@@ -23,6 +23,7 @@ def desk() -> Iterator[Desk]:
     """A desk that quotes far away, on a market that trades."""
     with short_directory() as path:
         one = Desk(path / "run", "--without", "gateway", TICKBUS_MAKER__HALF_SPREAD="0.01").start()
+        assert one.cli("accounts", "fund", "1", "USDT", "100000").returncode == 0  # each test buys
         yield one
         one.end()
 
