@@ -53,6 +53,7 @@ class Guard:
         self._rules = rules
         self._rate = SendingRate(limits.sending)
         self._pauses = Pauses()
+        self._refused: set[tuple[Side, str]] = set()  # in this round, and for what
         self._mid_ticks_x2: int | None = None  # the last that there was
         self._check: LimitCheck | None = None  # None: nothing can be said against a limit
         self._slice: Quote | None = None  # of a position that is to go, what trades next
@@ -63,7 +64,8 @@ class Guard:
     # --- in each round ---
 
     def look(self, now_ns: int, depth: Depth, position: Position, orders: OwnOrders) -> None:
-        """Take what is so now; `depth` is the others' book."""
+        """Take what is so now, as a round begins; `depth` is the others' book."""
+        self._refused.clear()
         self._mid_ticks_x2 = depth.mid_ticks_x2 or self._mid_ticks_x2
         self._check = self._slice = None
         held = position.held
@@ -159,7 +161,13 @@ class Guard:
             self._pauses.have(side, total, position.asked_ns, now_ns)
 
     def refused(self, side: Side, why: str, now_ns: int) -> int:
-        """Take a refusal, which may have counted; return for how long nothing is placed on its side."""
+        """Take a refusal, which may have counted; return for how long nothing is placed on its side.
+
+        The quotes of one round are one attempt, however many levels it has: what they are refused for counts once.
+        """
+        if (side, why) in self._refused:
+            return self._pauses.left_ns(side, now_ns)
+        self._refused.add((side, why))
         wait_ns, times = self._pauses.refuse(side, now_ns, why)
         if times:
             self._notes.append(notes.Broken(side, Reason(Rule.BREAKER, why), times, wait_ns))

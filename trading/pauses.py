@@ -82,6 +82,11 @@ class Pauses:
         """Whether a breaker is open."""
         return bool(self._open(now_ns))
 
+    def left_ns(self, side: Side, now_ns: int) -> int:
+        """Return for how long a side still pauses; 0 if it does not."""
+        broken = [each.until_ns for (of_side, _), each in self._breakers.items() if of_side == side]
+        return max(0, max([self._refusals[side].until_ns, *broken]) - now_ns)
+
     def reasons(self, now_ns: int) -> dict[Side, Reason]:
         """Return by side why it pauses."""
         refused = {

@@ -136,3 +136,17 @@ def test_withdrawn_so_far_that_all_is_cancelled_it_wants_nothing_and_leaves_noth
     assert {why.rule for why in wanted.why_idle.values()} == {Rule.WITHDRAWN}
     assert set(guard.excess([OwnOrder("hangs", Side.SELL, 10_010_000, 1_000)])) == {"hangs"}
     assert set(guard.held(0)) == set(Side)
+
+
+def test_levels_refused_in_one_round_are_one_attempt() -> None:
+    """Five levels opened a breaker at once, and twenty kept their side away for a quarter of an hour."""
+    guard, position = a_guard(Limits()), holding("0")
+    for attempt in range(1, 7):
+        now_ns = attempt * 10 * NS_PER_SECOND
+        guard.look(now_ns, BOOK, position, OwnOrders(0))
+        waits = [guard.refused(Side.BUY, "insufficient balance", now_ns + level) for level in range(20)]
+        assert [waits[0] - wait for wait in waits] == list(range(20)), "all end at the same time"
+        told = [note for note in guard.take_notes() if isinstance(note, notes.Broken)]
+        assert [note.times for note in told] == {5: [1], 6: [2]}.get(attempt, [])
+    guard.refused(Side.BUY, "would trade at once", now_ns)
+    assert set(guard.held(now_ns)) == {Side.BUY}
