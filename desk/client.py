@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,6 +21,8 @@ from market.mendable import MendableError
 
 DESK_LOCK = "desk.lock"
 ANSWER_MS_MAX = 2_000
+MAKER_S_MAX = 8.0  # for its word on what it was told: an order whose fate is unknown may still arrive for 5 s
+LOOK_S = 0.05
 STOP_MARGIN_S = 5.0  # beyond what the desk gives its nodes
 SILENT_STOP_S = 60.0
 
@@ -56,6 +59,37 @@ def desk_status(run_dir: Path) -> dict[str, Any]:
         DeskError: if no desk runs in `run_dir`, or it does not answer.
     """
     return ask_desk(run_dir, b"status")
+
+
+def maker_row(run_dir: Path) -> dict[str, Any] | None:
+    """Return what the status says of the desk's maker; None if it has none.
+
+    Raises:
+        DeskError: as `desk_status`.
+    """
+    return next((row for row in desk_status(run_dir)["nodes"] if row["node"] == "maker"), None)
+
+
+def awaited_maker(run_dir: Path, is_done: Callable[[dict[str, Any]], bool]) -> dict[str, Any] | None:
+    """Return the maker's row once `is_done` says so of it, it is stopped, or it takes too long; None without a maker.
+
+    Raises:
+        NoDeskError: if no desk runs, or not any more.
+        DeskError: if it has not answered for as long as is waited.
+    """
+    deadline = time.monotonic() + MAKER_S_MAX
+    while True:
+        try:
+            row = maker_row(run_dir)
+        except NoDeskError:
+            raise
+        except DeskError:  # a busy machine, perhaps: one answer that is late is not the end
+            if time.monotonic() > deadline:
+                raise
+            continue
+        if row is None or row["state"] == "stopped" or is_done(row) or time.monotonic() > deadline:
+            return row
+        time.sleep(LOOK_S)
 
 
 def ask_desk(run_dir: Path, *words: bytes) -> dict[str, Any]:

@@ -1,16 +1,14 @@
 """The operator: who halts and resumes symbols at the engines of a desk, and waits for the maker to know."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from bus.channel import wait_any
 from bus.engine_client import EngineClient, LinkEnd
 from bus.order_link import Connected
 from bus.topology import ORDERS, Source
-from desk.client import DeskError, NoDeskError, desk_pid, desk_status, lone_nodes, require_node
+from desk.client import DeskError, awaited_maker, desk_pid, lone_nodes, require_node
 from desk.halted_file import HaltedFile
 from desk.settings import Settings
 from desk.wiring import desk_wiring
@@ -20,8 +18,6 @@ from market.events import Canceled, Event, Halted, Rejected
 from market.words import counted
 
 ANSWER_S_MAX = 3.0
-MAKER_S_MAX = 8.0  # an order whose fate is unknown may still arrive for 5 s
-LOOK_S = 0.05
 TURN_MS = 20
 
 
@@ -150,7 +146,7 @@ def _await_maker(settings: Settings, outcome: Outcome, kept: HaltedFile, *, is_h
         return is_overruled() or is_told_by(row)
 
     try:
-        row = None if desk_pid(settings.run_dir) is None else _maker_row(settings.run_dir, is_settled)
+        row = None if desk_pid(settings.run_dir) is None else awaited_maker(settings.run_dir, is_settled)
     except DeskError as error:
         outcome.missing.append(f"the maker could not be asked: {error}")
         return
@@ -171,20 +167,3 @@ def _await_maker(settings: Settings, outcome: Outcome, kept: HaltedFile, *, is_h
         outcome.missing.append(f"the maker ({state}) has not confirmed the halt: {where}")
     elif not is_told and row["state"] != "failed":  # one that stays down quotes nothing, and says why itself
         outcome.missing.append(f"the maker ({row['state']}) is still halted")
-
-
-def _maker_row(run_dir: Path, is_done: Callable[[dict[str, Any]], bool]) -> dict[str, Any] | None:
-    deadline = time.monotonic() + MAKER_S_MAX
-    while True:
-        try:
-            rows = desk_status(run_dir)["nodes"]
-        except NoDeskError:
-            raise
-        except DeskError:  # a busy machine, perhaps: one answer that is late is not the end
-            if time.monotonic() > deadline:
-                raise
-            continue
-        row: dict[str, Any] | None = next((row for row in rows if row["node"] == "maker"), None)
-        if row is None or row["state"] == "stopped" or is_done(row) or time.monotonic() > deadline:
-            return row
-        time.sleep(LOOK_S)

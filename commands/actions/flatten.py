@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from commands.actions.account import command_venue
 from commands.actions.node_control import stop_node
-from desk.client import DeskError, command_text, desk_pid, desk_status, lone_nodes
+from desk.client import DeskError, command_text, desk_pid, desk_status, lone_nodes, maker_row
 from desk.halted_file import HaltedFile
 from desk.run_dir import LockFile
 from desk.settings import Settings
@@ -100,9 +100,7 @@ def _alone(run_dir: Path) -> Iterator[None]:
 
 
 def _maker_row(run_dir: Path) -> dict[str, Any] | None:
-    if desk_pid(run_dir) is None:
-        return None
-    return next((row for row in desk_status(run_dir)["nodes"] if row["node"] == "maker"), None)
+    return None if desk_pid(run_dir) is None else maker_row(run_dir)
 
 
 def _neutral(settings: Settings, quoted: str, named: Decimal | None) -> Neutral:

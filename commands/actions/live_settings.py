@@ -1,17 +1,13 @@
 """`set`: settings are changed while the desk runs, and whoever goes by them has said so."""
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgpack
 
-from desk.client import DeskError, NoDeskError, ask_desk, command_text, desk_status, require_node
+from desk.client import DeskError, ask_desk, awaited_maker, command_text, require_node
 from desk.desk_file import kept_settings
-
-MAKER_S_MAX: Final = 8.0
-LOOK_S: Final = 0.05
 
 
 def set_live(run_dir: Path, assignments: Sequence[str]) -> list[str]:
@@ -34,7 +30,7 @@ def set_live(run_dir: Path, assignments: Sequence[str]) -> list[str]:
     lines = [
         f"{key}: {after or 'not set'}, was {before or 'not set'}" for key, (before, after) in answer["set"].items()
     ]
-    row = _await_maker(run_dir, now)
+    row = awaited_maker(run_dir, lambda row: row["state"] == "failed" or _is_in_force(row, now))
     state = "none runs" if row is None else f"it is {row['state']}"
     if row is None or row["state"] in ("stopped", "failed"):
         return [*lines, f"the maker takes it when it starts: {state}"]
@@ -45,25 +41,6 @@ def set_live(run_dir: Path, assignments: Sequence[str]) -> list[str]:
     if others:
         return [*lines, f"somebody else has set it again since: {', '.join(others)}"]
     raise DeskError(f"kept, but the maker has not said that it goes by it ({state}): {command_text('status', run_dir)}")
-
-
-def _await_maker(run_dir: Path, texts: dict[str, str]) -> dict[str, Any] | None:
-    """Return the maker's row once it has them, is stopped, or takes too long; None if the desk has none."""
-    deadline = time.monotonic() + MAKER_S_MAX
-    while True:
-        try:
-            rows = desk_status(run_dir)["nodes"]
-        except NoDeskError:
-            raise
-        except DeskError:  # a busy machine, perhaps: one answer that is late is not the end
-            if time.monotonic() > deadline:
-                raise
-            continue
-        row = next((each for each in rows if each["node"] == "maker"), None)
-        is_over = row is None or row["state"] in ("stopped", "failed") or _is_in_force(row, texts)
-        if is_over or time.monotonic() > deadline:
-            return row
-        time.sleep(LOOK_S)
 
 
 def _is_in_force(row: dict[str, Any], texts: dict[str, str]) -> bool:

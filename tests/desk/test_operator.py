@@ -7,7 +7,7 @@ import pytest
 
 from bus.engine_client import EngineClient, LinkEnd
 from bus.topology import Source
-from desk import operator
+from desk import client, operator
 from desk.client import DeskError
 from desk.halted_file import HaltedFile
 from desk.operator import Outcome, set_halted
@@ -44,9 +44,9 @@ def asked(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]
     monkeypatch.setattr(operator, "require_node", lambda run_dir: None)
     monkeypatch.setattr(operator, "_ask", ask)
     monkeypatch.setattr(operator, "desk_pid", lambda run_dir: said["pid"])
-    monkeypatch.setattr(operator, "desk_status", status)
+    monkeypatch.setattr(client, "desk_status", status)
     monkeypatch.setattr(operator, "lone_nodes", lambda run_dir: said["lone"])
-    monkeypatch.setattr(operator, "MAKER_S_MAX", 0.0)
+    monkeypatch.setattr(client, "MAKER_S_MAX", 0.0)
     return said
 
 
@@ -124,7 +124,7 @@ def test_a_maker_that_lives_and_has_read_this_halt_confirms_it(
         figures = {"halted": True, "halt_version": kept.version}
         return {"nodes": [{"node": "maker", "state": state, "why": "", "figures": figures}]}
 
-    monkeypatch.setattr(operator, "desk_status", status)
+    monkeypatch.setattr(client, "desk_status", status)
     outcome = _halt(settings)
     assert ("the maker has no quote at paper" in outcome.confirmed) is is_confirmed
     assert bool(outcome.missing) is not is_confirmed
@@ -152,7 +152,7 @@ def test_another_command_at_the_same_time_is_told_from_a_silent_maker(
         figures = {"halted": "BTCUSDT" in kept.read(), "halt_version": kept.version}
         return {"nodes": [{"node": "maker", "state": "ready", "why": "", "figures": figures}]}
 
-    monkeypatch.setattr(operator, "desk_status", status)
+    monkeypatch.setattr(client, "desk_status", status)
     outcome = _halt(settings)
     assert ("the maker has no quote at paper" in outcome.confirmed) is is_confirmed
     assert outcome.missing == ([] if is_confirmed else ["another command has resumed BTCUSDT meanwhile"])

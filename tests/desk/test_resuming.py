@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from desk import resuming
+from desk import client, resuming
 from desk.client import DeskError
 from desk.risk_file import withdrawn, write_risk
 from desk.settings import load_settings
@@ -25,7 +25,7 @@ def test_maker_that_withdraws_farther_meanwhile_does_not_quote_again(
         "nodes": [{"node": "maker", "state": "ready", "figures": {"trip": now, "withdrawn": "flattens: more"}}]
     }
     monkeypatch.setattr(resuming, "desk_pid", lambda _: os.getpid())
-    monkeypatch.setattr(resuming, "desk_status", lambda _: said)
+    monkeypatch.setattr(client, "desk_status", lambda _: said)
     settings = load_settings({"run_dir": tmp_path}).settings
     if is_again:
         with pytest.raises(DeskError, match="withdrawn again meanwhile: flattens: more"):
@@ -33,3 +33,28 @@ def test_maker_that_withdraws_farther_meanwhile_does_not_quote_again(
     else:
         assert resuming.resume_maker(settings) == ["the maker quotes again; it had withdrawn: widens: so much"]
     assert withdrawn(tmp_path) == ("", "")
+
+
+def test_maker_that_has_just_begun_has_not_said_that_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has no figures yet: that was taken for a word, and a late answer of a busy desk for the end."""
+    zero = Decimal(0)
+    write_risk(tmp_path, "an account", Account(0, zero, zero, zero, Stage.WIDENS, "so much", 1), is_synced=False)
+    rows: list[Any] = [
+        DeskError("the desk does not answer"),
+        {"node": "maker", "state": "starting", "figures": {}},
+        {"node": "maker", "state": "ready", "figures": {"trip": "WIDENS 1", "withdrawn": "widens: so much"}},
+        {"node": "maker", "state": "ready", "figures": {"trip": "", "withdrawn": None}},
+    ]
+
+    def status(_: Path) -> Any:
+        row = rows.pop(0)
+        if isinstance(row, DeskError):
+            raise row
+        return {"nodes": [row]}
+
+    monkeypatch.setattr(resuming, "desk_pid", lambda _: os.getpid())
+    monkeypatch.setattr(client, "desk_status", status)
+    told = resuming.resume_maker(load_settings({"run_dir": tmp_path}).settings)
+    assert (told, rows) == (["the maker quotes again; it had withdrawn: widens: so much"], [])
