@@ -72,14 +72,17 @@ def flatten(
         flattener = Flattener(settings, venue, venue.load(settings.instrument), base, band, tell)
         flattener.show()
         confirm()
+        again = command_text(f"flatten {settings.symbol} --neutral {format_decimal(base.qty)}", settings.run_dir)
         try:
             if quoted == settings.symbol:
                 _stop_maker(settings.run_dir, tell)
             flattener.cancel_own()
             flattener.run()
         except (DeskError, VenueError) as error:
-            again = command_text(f"flatten {settings.symbol} --neutral {format_decimal(base.qty)}", settings.run_dir)
             raise DeskError(f"not flat: {error}\nonce that is mended: {again}") from None
+        except KeyboardInterrupt:
+            tell(f"interrupted, and perhaps not flat; go on with: {again}")
+            raise
 
 
 def _refuse_halted(settings: Settings) -> None:

@@ -38,7 +38,7 @@ class Account:
         self.held = [Decimal(held)]
         self.entered: dict[str, VenueOrder] = {}
         self.sent: list[str] = []
-        self.replies: list[tuple[Exception | None, bool]] = []
+        self.replies: list[tuple[BaseException | None, bool]] = []
         self.lags_after_order = self.lags = 0
         self.deposit = Decimal(0)
         self.fee = Decimal(0)
@@ -239,3 +239,16 @@ def test_order_between_the_steps_of_the_pair_keeps_nobody_from_flattening(settin
     neutral = Neutral(Decimal(1), "as was said")
     Flattener(settings, cast("BinanceAccount", account), RULES, neutral, Decimal("0.005"), told.append).show()
     assert any("the book has 0.5 BTC of it" in line for line in told), told
+
+
+def test_interrupted_it_says_how_to_go_on(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C left a stopped maker and a part of the position behind without a word."""
+    account, told = Account("1.05"), list[str]()
+    account.replies = [(None, True), (KeyboardInterrupt(), True)]
+    monkeypatch.setattr(account, "load", lambda _: RULES, raising=False)
+    monkeypatch.setattr(action, "command_venue", lambda _: account)
+    with pytest.raises(KeyboardInterrupt):
+        action.flatten(settings, "ETHUSDT", Decimal(1), Decimal("0.005"), lambda: None, told.append)
+    assert len(account.sent) == 2
+    assert told[-1].startswith("interrupted, and perhaps not flat; go on with: python cli.py flatten BTC")
+    assert "--neutral 1 " in told[-1]
