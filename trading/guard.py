@@ -24,6 +24,7 @@ from trading.order_rules import OrderRules
 from trading.own_orders import OwnOrders
 from trading.pauses import Pauses
 from trading.position import Held, Position
+from trading.post_only import PostOnly
 from trading.quoting import Quote
 from trading.reasons import NO_MEASURE, RATE_LIMIT, Reason, Rule
 from trading.sending_rate import SendingRate
@@ -53,6 +54,7 @@ class Guard:
         self._rules = rules
         self._rate = SendingRate(limits.sending)
         self._pauses = Pauses()
+        self._post_only = PostOnly()
         self._refused: set[tuple[Side, str]] = set()  # in this round, and for what
         self._mid_ticks_x2: int | None = None  # the last that there was
         self._check: LimitCheck | None = None  # None: nothing can be said against a limit
@@ -66,6 +68,7 @@ class Guard:
     def look(self, now_ns: int, depth: Depth, position: Position, orders: OwnOrders) -> None:
         """Take what is so now, as a round begins; `depth` is the others' book."""
         self._refused.clear()
+        self._post_only.look(depth)
         self._mid_ticks_x2 = depth.mid_ticks_x2 or self._mid_ticks_x2
         self._check = self._slice = None
         held = position.held
@@ -89,6 +92,7 @@ class Guard:
             return Wanted((), wanted.wake_ns, dict.fromkeys(Side, self.escalation.why))
         if stage >= Stage.WIDENS and self._mid_ticks_x2 is not None:
             wanted = wanted._replace(quotes=widened(wanted.quotes, self._mid_ticks_x2, self._widen_by))
+        wanted = wanted._replace(quotes=self._post_only.priced(wanted.quotes))
         if self._limits == NO_LIMITS:
             return wanted
         checked = self._check.cut(wanted.quotes) if self._check else Checked((), dict.fromkeys(Side, NO_MEASURE))
@@ -118,14 +122,14 @@ class Guard:
 
     def held(self, now_ns: int) -> dict[Side, Reason]:
         """Return why nothing may be placed on a side now."""
-        held = self._pauses.reasons(now_ns)
+        held = self._post_only.reasons(now_ns) | self._pauses.reasons(now_ns)
         if self._rate.room(now_ns) == 0:
             held |= dict.fromkeys(Side, RATE_LIMIT)
         return held | dict.fromkeys(Side, self.escalation.why) if self.escalation.stage >= Stage.STOPS_NEW else held
 
     def wakes_ns(self, now_ns: int) -> list[int]:
         """Return when what is held now is no more."""
-        wakes_ns = self._pauses.ends_ns(now_ns)
+        wakes_ns = [*self._pauses.ends_ns(now_ns), *self._post_only.ends_ns(now_ns)]
         return wakes_ns if self._rate.room(now_ns) != 0 else [*wakes_ns, self._rate.room_ns(now_ns)]
 
     def is_to_ask(self, position: Position, now_ns: int) -> bool:
@@ -146,6 +150,7 @@ class Guard:
     def taken(self, side: Side) -> None:
         """Take it that the venue has taken an order."""
         self._pauses.take(side)
+        self._post_only.take(side)
 
     def filled(self, order: VenueOrder, qty: Decimal, now_ns: int) -> None:
         """Take a fill of `qty`; `order` as it is now."""
@@ -160,14 +165,17 @@ class Guard:
             total = Decimal(0) if balance is None else balance.total
             self._pauses.have(side, total, position.asked_ns, now_ns)
 
-    def refused(self, side: Side, why: str, now_ns: int) -> int:
+    def refused(self, quote: Quote, why: str, now_ns: int, *, would_take: bool = False) -> int:
         """Take a refusal, which may have counted; return for how long nothing is placed on its side.
 
         The quotes of one round are one attempt, however many levels it has: what they are refused for counts once.
         """
+        side = quote.side
         if (side, why) in self._refused:
-            return self._pauses.left_ns(side, now_ns)
+            return (self._post_only if would_take else self._pauses).left_ns(side, now_ns)
         self._refused.add((side, why))
+        if would_take:
+            return self._post_only.refuse(quote, now_ns)
         wait_ns, times = self._pauses.refuse(side, now_ns, why)
         if times:
             self._notes.append(notes.Broken(side, Reason(Rule.BREAKER, why), times, wait_ns))

@@ -48,11 +48,17 @@ class Gone(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """The venue said no to an order; nothing was done. `code` is the venue's own."""
+    """The venue said no to an order; nothing was done.
+
+    Attributes:
+        code: the venue's own.
+        would_take: whether it is post-only, and would have traded at once.
+    """
 
     client_order_id: str
     why: str
     code: int = 0
+    would_take: bool = False
 
 
 class Untried(NamedTuple):

@@ -51,6 +51,7 @@ class Rule(StrEnum):
     NO_BOOK = "NO_BOOK"  # the book is not known yet
     JUST_FILLED = "JUST_FILLED"  # the side was filled within the last maker.refill_pause_s
     RUN_OVER = "RUN_OVER"  # maker.run_over_orders of the side were filled in a row, within maker.run_over_s
+    WOULD_TAKE = "WOULD_TAKE"  # a quote would trade at once: it stands a tick behind that, or its side waits for a book
     REFUSED = "REFUSED"  # the venue has refused a quote of this side, which pauses
     BREAKER = "BREAKER"  # the venue has refused this side for one reason again and again: it pauses for long
     RATE_LIMIT = "RATE_LIMIT"  # as many orders were sent as maker.limits.orders_in_10_s or orders_in_a_day

@@ -348,10 +348,11 @@ class Trader:
         for kind in (Place, Cancel, Amend):
             self._answered(kind, name)
         match said:
-            case news.Refused(_, why, code):
+            case news.Refused(_, why, code, would_take):
                 if (quote := self.orders.drop(name)) is not None:
-                    wait_ns = self.guard.refused(quote.side, why, self._now_ns)
-                    self._notes.append(notes.Declined(quote, Reason(Rule.REFUSED, why, {"code": code}), wait_ns))
+                    wait_ns = self.guard.refused(quote, why, self._now_ns, would_take=would_take)
+                    rule = Rule.WOULD_TAKE if would_take else Rule.REFUSED
+                    self._notes.append(notes.Declined(quote, Reason(rule, why, {"code": code}), wait_ns))
             case news.Untried():
                 self._is_news = True
                 if self.orders.keep(name):  # it stands where nothing of ours is wanted any more

@@ -55,7 +55,9 @@ class BinanceErrors:
             return venue.VenueUnavailableError(f"{self._name} cannot answer: {said} ({code})")
         if code in documents.KEY_CODES:
             return venue.VenueKeysError(f"{self._name} does not accept the API key: {said or code}", code)
-        return venue.VenueRefusedError(f"{self._name}: {said} ({code})", code)
+        is_taking = code == documents.REFUSED_ORDER_CODE and said == documents.WOULD_TAKE_TEXT
+        kind = venue.VenueWouldTakeError if is_taking else venue.VenueRefusedError
+        return kind(f"{self._name}: {said} ({code})", code)
 
     def moved(self, halves: Mapping[str, Any]) -> venue.Moved:
         """Return what became of a move that was tried: Binance tells of both halves in its own words for each."""

@@ -7,7 +7,14 @@ from typing import Protocol
 from market.account import VenueOrder
 from trading import news
 from trading.actions import Action, Amend, Cancel, Move, Place
-from venues.venue import Moved, VenueError, VenueKeysError, VenueRefusedError, VenueUnknownError
+from venues.venue import (
+    Moved,
+    VenueError,
+    VenueKeysError,
+    VenueRefusedError,
+    VenueUnknownError,
+    VenueWouldTakeError,
+)
 
 
 class TradingLine(Protocol):
@@ -50,7 +57,7 @@ def news_of_error(action: Action, error: VenueError) -> list[news.News]:
         case Place(name), VenueUnknownError(age_ns=age_ns):
             return [news.Unknown(name, str(error), age_ns)]
         case Place(name), VenueRefusedError(code=code) if is_said_no:
-            return [news.Refused(name, str(error), code)]
+            return [news.Refused(name, str(error), code, isinstance(error, VenueWouldTakeError))]
         case Amend(name), VenueRefusedError() if is_said_no:
             return [news.Amended(name, None, str(error))]
         case Move(cancel, place), VenueUnknownError():

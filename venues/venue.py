@@ -42,6 +42,10 @@ class VenueRefusedError(VenueError):
         self.code = code
 
 
+class VenueWouldTakeError(VenueRefusedError):
+    """A post-only order would have traded at once: the venue's book is another one than ours shows."""
+
+
 class VenueKeysError(VenueRefusedError):
     """The venue does not accept our keys, or there are none."""
 

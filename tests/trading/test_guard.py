@@ -21,6 +21,7 @@ from trading.limits import Limits
 from trading.order_rules import OrderRules
 from trading.own_orders import OwnOrders
 from trading.position import Position
+from trading.post_only import PAUSE_NS
 from trading.quoting import Quote
 from trading.reasons import RATE_LIMIT, Reason, Rule
 from trading.sending_rate import SHORT_NS, SendingLimits
@@ -82,7 +83,7 @@ def test_orders_wait_for_room_and_one_that_did_not_leave_makes_it() -> None:
     guard.sent("2", 1)
     assert guard.held(2) == dict.fromkeys(Side, RATE_LIMIT)
     assert guard.wakes_ns(2) == [SHORT_NS]
-    guard.refused(Side.BUY, "no", 2)
+    guard.refused(BID, "no", 2)
     assert guard.admit([ASK], 1, 2) == []
     guard.not_sent("2", 2)
     assert guard.admit([BID, ASK], 1, 2) == [BID]
@@ -138,15 +139,34 @@ def test_withdrawn_so_far_that_all_is_cancelled_it_wants_nothing_and_leaves_noth
     assert set(guard.held(0)) == set(Side)
 
 
+def test_quote_that_would_take_is_priced_anew_and_opens_no_breaker() -> None:
+    """A maker near the touch was away a third of the time: five such refusals in a minute are no fault of anybody's."""
+    guard, position = a_guard(Limits()), holding("0")
+    why = "Order would immediately match and take."
+    for attempt in range(1, 13):
+        now_ns = attempt * 4 * NS_PER_SECOND
+        ask = Level(MID_X2 // 2 + attempt, 1)
+        guard.look(now_ns, Depth(BOOK.bids, (ask,)), position, OwnOrders(0))
+        assert guard.held(now_ns) == {}
+        wanted = guard.cut(Wanted([replace(BID, price_ticks=ask.price_ticks), ASK]))
+        assert [quote.price_ticks for quote in wanted.quotes] == [ask.price_ticks - 1, ASK.price_ticks]
+        waits = {guard.refused(quote, why, now_ns, would_take=True) for quote in (wanted.quotes[0], BID)}
+        assert len(waits) == 1, "two levels are one attempt"
+        assert {side: why.rule for side, why in guard.held(now_ns).items()} == {Side.BUY: Rule.WOULD_TAKE}
+        assert guard.wakes_ns(now_ns) == [now_ns + PAUSE_NS]
+        guard.taken(Side.BUY)
+    assert not guard.take_notes()
+
+
 def test_levels_refused_in_one_round_are_one_attempt() -> None:
     """Five levels opened a breaker at once, and twenty kept their side away for a quarter of an hour."""
     guard, position = a_guard(Limits()), holding("0")
     for attempt in range(1, 7):
         now_ns = attempt * 10 * NS_PER_SECOND
         guard.look(now_ns, BOOK, position, OwnOrders(0))
-        waits = [guard.refused(Side.BUY, "insufficient balance", now_ns + level) for level in range(20)]
+        waits = [guard.refused(BID, "insufficient balance", now_ns + level) for level in range(20)]
         assert [waits[0] - wait for wait in waits] == list(range(20)), "all end at the same time"
         told = [note for note in guard.take_notes() if isinstance(note, notes.Broken)]
         assert [note.times for note in told] == {5: [1], 6: [2]}.get(attempt, [])
-    guard.refused(Side.BUY, "would trade at once", now_ns)
+    guard.refused(BID, "a filter", now_ns)
     assert set(guard.held(now_ns)) == {Side.BUY}

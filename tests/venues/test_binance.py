@@ -21,6 +21,7 @@ from venues.venue import (
     VenueRefusedError,
     VenueUnavailableError,
     VenueUnknownError,
+    VenueWouldTakeError,
 )
 
 BTCUSDT = default_instruments()[0]
@@ -145,7 +146,7 @@ def _error(code: int, text: str) -> bytes:
 @pytest.mark.parametrize(
     ("status", "headers", "body", "kind"),
     [
-        (400, {}, _error(-2010, "Order would immediately match and take."), VenueRefusedError),
+        (400, {}, _error(-2010, "Order would immediately match and take."), VenueWouldTakeError),
         (400, {}, _error(-2010, "Account has insufficient balance for requested action."), VenueRefusedError),
         (400, {}, _error(-1013, "Filter failure: NOTIONAL"), VenueRefusedError),
         (401, {}, _error(-2015, "Invalid API-key, IP, or permissions for action."), VenueKeysError),

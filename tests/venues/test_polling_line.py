@@ -14,7 +14,14 @@ from tests.pairs import default_instruments
 from trading import news
 from trading.actions import AskBalances, ListOrders, Place
 from venues.polling_line import PollingLine, VenueCalls
-from venues.venue import VenueBusyError, VenueKeysError, VenueRefusedError, VenueUnavailableError, VenueUnknownError
+from venues.venue import (
+    VenueBusyError,
+    VenueKeysError,
+    VenueRefusedError,
+    VenueUnavailableError,
+    VenueUnknownError,
+    VenueWouldTakeError,
+)
 
 BID = Place("tb-1", Side.BUY, 9_120_223, 1_094)
 ASK = Place("tb-2", Side.SELL, 9_156_777, 1_094)
@@ -71,6 +78,7 @@ def test_book_comes_with_the_list_and_before_it(venue: ScriptedVenue, line: Poll
     ("error", "said"),
     [
         (VenueRefusedError("no funds", -2010), [news.Refused("tb-1", "no funds", -2010)]),
+        (VenueWouldTakeError("no", -2010), [news.Refused("tb-1", "no", -2010, would_take=True)]),
         (VenueUnknownError("lost"), [news.Unknown("tb-1", "lost")]),
         (VenueUnavailableError("away"), [news.Failed("away", (BID, AskBalances()))]),
         (VenueBusyError("slow down", 7.0), [news.Failed("slow down", (BID, AskBalances()), 7.0)]),
