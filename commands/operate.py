@@ -23,8 +23,16 @@ def halt(
 @app.command(cls=SymbolCommand, epilog="Example: python cli.py resume")
 def resume(symbol: AnySymbol = None, run_dir: RunDir = None) -> None:
     """Take new orders again; a maker that has withdrawn by itself quotes again."""
-    _resume_maker(run_dir, symbol)
-    _set_halted(run_dir, symbol, is_halted=False, is_cancelling=False)
+    from desk.client import NoDeskError
+    from desk.halted_file import HaltedFile
+
+    is_resumed = _resume_maker(run_dir, symbol)
+    try:
+        _set_halted(run_dir, symbol, is_halted=False, is_cancelling=False)
+    except NoDeskError:
+        settings = settings_of(run_dir)
+        if not is_resumed or HaltedFile(settings.run_dir, [each.symbol for each in settings.instruments]).read():
+            raise  # what is halted stays so: its engine has to say that it is not
 
 
 @app.command(epilog="Example: python cli.py flatten BTCUSDT --band 0.002")
@@ -74,14 +82,16 @@ def set_settings(
         print(line)
 
 
-def _resume_maker(run_dir: Path | None, symbol: str | None) -> None:
+def _resume_maker(run_dir: Path | None, symbol: str | None) -> bool:
+    """Take back a withdrawal of the maker; return whether there was one."""
     from desk.client import known_symbol
     from desk.resuming import resume_maker
 
     settings = settings_of(run_dir)
-    if symbol is None or known_symbol(settings, symbol) == settings.symbol:
-        for line in resume_maker(settings):
-            print(line)
+    lines = resume_maker(settings) if symbol is None or known_symbol(settings, symbol) == settings.symbol else []
+    for line in lines:
+        print(line)
+    return bool(lines)
 
 
 def _set_halted(run_dir: Path | None, symbol: str | None, *, is_halted: bool, is_cancelling: bool) -> None:

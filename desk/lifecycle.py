@@ -58,7 +58,7 @@ class Child:
     Attributes:
         is_wanted: whether it is to run; false from `stop` until `start`.
         is_cleaning: whether the process is not the node, but what undoes what the node left behind when it died.
-        has_left: whether a process ended in a way that may have left something behind, and none was ready since.
+        has_left: whether a process ended in a way that may have left something behind, and none has looked since.
         kill_ns: when it is killed, if it has been told to stop.
     """
 
@@ -150,7 +150,7 @@ class Child:
         self.process = None
         self.kill_ns = 0
         # One that was told to stop before it was ready has not looked after what the one before it left.
-        self.has_left = self.may_leave_orders and (code != 0 or self.has_left)
+        self.has_left = self.may_leave_orders and (code != 0 or (self.has_left and not self.is_cleaning))
         return code
 
 
@@ -250,16 +250,18 @@ class Lifecycle:
 
     def _on_stopped(self, child: Child, code: int) -> None:
         """Take note that a process has ended that was told to; undo first what a killed one may have left."""
-        if child.is_cleaning:
-            child.is_cleaning = child.has_left = False
-            is_undone, word = code == 0, self._last_word(child, code)
-            child.why = "" if is_undone else f"its orders may be left at the venue: {word}" if code < 0 else word
+        is_cleaned, child.is_cleaning = child.is_cleaning, False
+        if is_cleaned:
+            word = self._last_word(child, code)
+            child.why = "" if code == 0 else f"its orders may be left at the venue: {word}" if code < 0 else word
         else:
             child.why = "" if code in (0, -signal.SIGTERM) else self._last_word(child, code)
         if child.why:
             self._tell(f"{child.name}: {child.why}")
         if child.is_wanted:
             child.become("waiting")  # told to start again meanwhile
+        elif is_cleaned:
+            child.become("stopped")
         else:
             self._clean_up(child)
 
@@ -268,7 +270,6 @@ class Lifecycle:
         if not child.has_left:
             child.become("stopped")
             return
-        child.has_left = False
         child.become("stopping")
         try:
             child.start(self._environment, self._logs, self._lifeline, is_cleaning=True)

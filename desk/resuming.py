@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from desk.client import DeskError, awaited_maker, desk_pid
+from desk.client import DeskError, awaited_maker, command_text, desk_pid
 from desk.risk_file import resume, withdrawn
 from desk.settings import Settings
 
@@ -13,9 +13,10 @@ def resume_maker(settings: Settings) -> list[str]:
     Raises:
         DeskError: if the maker has not said that it goes on, or the disk does not take it.
     """
-    trip, why = withdrawn(settings.run_dir)
-    if not trip:
+    found = withdrawn(settings.run_dir)
+    if found is None:
         return []
+    trip, why = found.trip, found.text
     try:
         resume(settings.run_dir, trip)
     except OSError as error:
@@ -28,7 +29,8 @@ def resume_maker(settings: Settings) -> list[str]:
 
     row = awaited_maker(settings.run_dir, lambda row: row["state"] == "failed" or has_said(row))
     if row is None or row["state"] in ("stopped", "failed"):
-        return [f"the maker quotes again after: python cli.py start maker; it had withdrawn: {why}"]
+        start = command_text("start maker", settings.run_dir)
+        return [f"the maker quotes again after: {start}; it had withdrawn: {why}"]
     if has_said(row):
         if row["figures"].get("trip"):  # what has happened since is not what was looked at
             raise DeskError(f"the maker has withdrawn again meanwhile: {row['figures']['withdrawn']}")

@@ -8,8 +8,10 @@ import json
 from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from market.clock import NS_PER_MS, iso_time
+from market.exact_json import JsonObject
 from market.whole_file import write_whole
 from trading.escalation import Account, Stage
 
@@ -19,6 +21,31 @@ RESUMED_FILE: Final = "maker_resumed"
 
 class DamagedRiskError(ValueError):
     """The file cannot be read; nobody knows what was lost."""
+
+
+class Withdrawal(NamedTuple):
+    """How far the maker has withdrawn.
+
+    Attributes:
+        trip: the name of what a person may resume.
+        why: the number that has led there, for a person.
+        since_ns: ns since 1970 UTC.
+    """
+
+    trip: str
+    stage: Stage
+    why: str
+    since_ns: int
+
+    @property
+    def text(self) -> str:
+        """The stage and its number, for a person."""
+        return f"{self.stage.title}: {self.why}"
+
+    @property
+    def document(self) -> JsonObject:
+        """It as `status --json` and `why --json` tell it; `since` to the second, UTC."""
+        return {"stage": self.stage.title, "why": self.why, "since": f"{iso_time(self.since_ns // NS_PER_MS)[:19]}Z"}
 
 
 def read_risk(run_dir: Path, of: str | None = None) -> Account | None:
@@ -59,30 +86,29 @@ def write_risk(run_dir: Path, of: str, account: Account, *, is_synced: bool) -> 
     write_whole(run_dir / RISK_FILE, content, is_synced=is_synced)
 
 
-def withdrawn(run_dir: Path) -> tuple[str, str]:
-    """Return what a person may resume, by its name, and why it is so, for him; empty if there is nothing."""
+def withdrawn(run_dir: Path) -> Withdrawal | None:
+    """Return what a person may resume; None if there is nothing."""
     try:
         account = read_risk(run_dir)
     except DamagedRiskError as error:
-        trip, why = damage(run_dir), str(error)
+        found = Withdrawal(damage(run_dir), Stage.CANCELS_ALL, str(error), _changed_ns(run_dir))
     else:
-        trip, why = (account.trip, f"{account.stage.title}: {account.why}") if account else ("", "")
-    return ("", "") if not trip or trip == resumed(run_dir) else (trip, why)
+        if account is None or not account.stage:
+            return None
+        found = Withdrawal(account.trip, account.stage, account.why, account.since_ns)
+    return None if found.trip == resumed(run_dir) else found
 
 
 def damage(run_dir: Path) -> str:
     """Return the name of a file that cannot be read, as something to resume: another one for each content."""
-    try:
-        return f"DAMAGED {(run_dir / RISK_FILE).stat().st_mtime_ns}"
-    except OSError:
-        return "DAMAGED"
+    return f"DAMAGED {_changed_ns(run_dir)}"
 
 
 def resumed(run_dir: Path) -> str:
-    """Return the name of what was resumed last."""
+    """Return the name of what was resumed last; where that cannot be read, nothing was."""
     try:
-        return (run_dir / RESUMED_FILE).read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
+        return (run_dir / RESUMED_FILE).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
         return ""
 
 
@@ -93,6 +119,13 @@ def resume(run_dir: Path, trip: str) -> None:
         OSError: if the disk does not take it.
     """
     write_whole(run_dir / RESUMED_FILE, f"{trip}\n".encode())
+
+
+def _changed_ns(run_dir: Path) -> int:
+    try:
+        return (run_dir / RISK_FILE).stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _amount(text: str) -> Decimal:

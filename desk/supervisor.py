@@ -17,6 +17,7 @@ from desk.halted_file import HaltedFile
 from desk.lifecycle import Child, Lifecycle, NodeState, Tell
 from desk.live_settings import live_texts, with_changes
 from desk.plan import Instance
+from desk.risk_file import withdrawn
 from desk.run_dir import LockedError, LockFile, NodeError, holder_pid, prepare_run_dir
 from desk.settings import Settings, SettingsError, environment_name
 from desk.source_numbers import with_source_numbers
@@ -104,7 +105,7 @@ class Supervisor:
     def status(self) -> dict[str, Any]:
         """Return the desk as plain values, for `status --json` and the table."""
         self._take_beats()  # what waits for us must not make a node look silent
-        now_ns = monotonic_ns()
+        now_ns, withdrawal = monotonic_ns(), withdrawn(self._run_dir)
         return {
             "run_dir": str(self._run_dir),
             "pid": os.getpid(),
@@ -112,6 +113,7 @@ class Supervisor:
             "symbol": self._settings.symbol,
             "market": self._market,
             "halted": sorted(self._halted_file.read()),
+            "withdrawn": None if withdrawal is None else withdrawal.document,
             "is_ready": self.is_ready,
             "start_s": round((self._ready_ns - self._started_ns) / NS_PER_SECOND, 2) if self.is_ready else None,
             "stop_s_max": self._budget.total_s,
@@ -267,7 +269,7 @@ class Supervisor:
     def _on_stop_node(self, name: str) -> dict[str, Any]:
         """Begin to stop a node, which is then left alone; `status` tells when it is `stopped`."""
         child, _ = self._nodes[name]
-        if child.is_wanted:
+        if child.is_wanted or (child.has_left and child.process is None):
             self._lives.let_go(child)
             self._tell(f"{child.name} is stopped by hand, until: start {name}")
         needed_by = [
@@ -307,7 +309,7 @@ class Supervisor:
 
     def _left(self) -> list[str]:
         """Return a line for each process whose orders may be at the venue still, all of them being stopped."""
-        return [f"{child.name}: {child.why}" for child in self._children if child.may_leave_orders and child.why]
+        return [f"{child.name}: {child.why}" for child in self._children if child.has_left]
 
     def close(self) -> None:
         """Leave the run directory as it was found: no socket and no lock."""
@@ -322,7 +324,7 @@ class Supervisor:
 
     def _stop_wave(self, wave: Sequence[Child]) -> None:
         for child in wave:
-            if child.is_wanted:
+            if child.is_wanted or child.has_left:
                 self._lives.let_go(child)
         word_ns = monotonic_ns() + STOP_WORD_NS
         while running := [child for child in wave if child.process is not None]:

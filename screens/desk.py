@@ -59,6 +59,12 @@ def desk_screen(status: Status, width: int, height: int, hint: str = "") -> Text
     return Text("\n").join(lines)
 
 
+def withdrawn_text(withdrawn: Mapping[str, Any], go_on: str) -> str:
+    """Return how far the maker has withdrawn, since when, and the commands that take it back."""
+    since = withdrawn["since"].replace("T", " ").removesuffix("Z")
+    return f"WITHDRAWN {withdrawn['stage']}: {withdrawn['why']}; since {since} UTC; go on with: {go_on}"
+
+
 def day_lines(status: Status) -> list[str]:
     """Return two lines on the day that a desk has had: what was done and earned, and what is open."""
     figures = _figures(status)
@@ -153,8 +159,9 @@ def _activity(status: Status, width: int) -> list[Text]:
     lines = [
         Text(line, "bold red") for line in wrap(_halt(status, halted) if halted else "", width, break_on_hyphens=False)
     ]
-    if withdrawn := figures.get("maker", {}).get("withdrawn"):
-        text = f"WITHDRAWN {withdrawn}; {_go_on(status)}"
+    if status.get("withdrawn"):
+        down = states.get("maker") in ("stopped", "failed")
+        text = withdrawn_text(status["withdrawn"], _go_on(status, "resume", *(["start maker"] if down else [])))
         lines += [Text(line, "bold red") for line in wrap(text, width, break_on_hyphens=False)]
     sections = [("maker", _quotes(figures.get("maker", {}), states.get("maker", "")))]
     if "trades" in tracker:
@@ -170,14 +177,14 @@ def _activity(status: Status, width: int) -> list[Text]:
 
 def _halt(status: Status, symbols: Sequence[str]) -> str:
     """Return what is halted."""
-    return f"HALTED {', '.join(symbols)}: no new orders; {_go_on(status)}"
+    return f"HALTED {', '.join(symbols)}: no new orders; go on with: {_go_on(status, 'resume')}"
 
 
-def _go_on(status: Status) -> str:
-    """Return what takes a halt or a withdrawal back, from where the reader stands."""
+def _go_on(status: Status, *commands: str) -> str:
+    """Return the commands that take a halt or a withdrawal back, from where the reader stands."""
     run_dir = status["run_dir"]
     named = "" if run_dir == str(Path("run").resolve()) else f" --run-dir {run_dir}"
-    return f"go on with: python cli.py resume{named}"
+    return ", then: ".join(f"python cli.py {each}{named}" for each in commands)
 
 
 def _quotes(maker: Mapping[str, Any], state: str) -> list[str]:

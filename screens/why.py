@@ -6,19 +6,25 @@ from decimal import Decimal
 from market.codes import Side
 from market.exact_json import JsonObject
 from market.instrument import format_decimal
+from screens.desk import withdrawn_text
 
 _NAMES = {Side.BUY.name: "bid", Side.SELL.name: "ask"}
 
 
-def why_text(document: JsonObject) -> str:
-    """Return a line for each side, and one for each of the last decisions."""
+def why_text(document: JsonObject, go_on: str) -> str:
+    """Return a line for each side, and one for each of the last decisions.
+
+    Args:
+        go_on: the commands that take a withdrawal back.
+    """
     sides = [[_NAMES[each["side"]], *_columns(each, "no quote")] for each in document["sides"]]
     last = [
         [each["time"][:19].replace("T", " "), each["action"], _NAMES.get(each["side"], ""), *_columns(each, "")]
         for each in document["decisions"]
     ]
-    head = f"{document['symbol']} on {document['venue']}, maker {document['maker']}"
-    return "\n".join([head, *_table(sides), *(["", "last decisions, UTC", *_table(last)] if last else [])])
+    head = [f"{document['symbol']} on {document['venue']}, maker {document['maker']}"]
+    head += [withdrawn_text(document["withdrawn"], go_on)] if document["withdrawn"] else []
+    return "\n".join([*head, *_table(sides), *(["", "last decisions, UTC", *_table(last)] if last else [])])
 
 
 def _columns(row: JsonObject, none: str) -> list[str]:

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from commands.options import Answer
-from desk.client import DeskError, NoDeskError, require_node
+from desk.client import DeskError, NoDeskError, command_text, require_node
 from desk.risk_file import withdrawn
 from desk.settings import Settings
 from desk.venue import is_own_paper, quick_venue
@@ -48,8 +48,9 @@ def open_orders(settings: Settings, *, is_every_symbol: bool) -> Answer:
     pairs = settings.instruments if is_every_symbol else (settings.instrument,)
     with _source(settings) as source:
         found = _orders_in(pairs, source)
-    if why := withdrawn(settings.run_dir)[1]:
-        print(f"note: the maker has withdrawn, {why}; go on with: python cli.py resume", file=sys.stderr)
+    if withdrawal := withdrawn(settings.run_dir):
+        go_on = command_text("resume", settings.run_dir)
+        print(f"note: the maker has withdrawn, {withdrawal.text}; go on with: {go_on}", file=sys.stderr)
     return screen.orders_json(found), screen.orders_text(found, pairs)
 
 

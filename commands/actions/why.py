@@ -1,16 +1,22 @@
-"""Why each side is quoted, or is not, as the maker says it now; and its last decisions."""
+"""Why each side is quoted, or is not, as the maker says it now; and its last decisions, of a desk that is down, too."""
 
+import sys
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 from commands.options import Answer
-from desk.client import DeskError, desk_status
+from desk.client import DeskError, NoDeskError, command_text, desk_status
 from desk.decisions_file import last_decisions
+from desk.desk_file import kept_settings
+from desk.risk_file import withdrawn
+from market.clock import NS_PER_SECOND, time_ns
 from market.codes import Side
 from market.exact_json import JsonObject
 from market.instrument import plain
+from screens.desk import uptime_text
 from screens.why import why_text
 from trading.reasons import Rule
 
@@ -20,35 +26,78 @@ _FIGURES: Final = {Side.BUY: "bid", Side.SELL: "ask"}
 def why_quoted(run_dir: Path, count: int) -> Answer:
     """Return the sides with the codes of their rules, and the last `count` decisions, oldest first.
 
+    Of a desk that does not run the journal of decisions answers, and how old its last one is, is said on stderr.
+
     Raises:
-        DeskError: if no desk runs, or what the maker has decided cannot be read.
+        NoDeskError: if no desk runs, and none has ever decided anything there.
+        DeskError: if the desk does not answer, or what the maker has decided cannot be read.
     """
-    status = desk_status(run_dir)
-    maker = next((row for row in status["nodes"] if row["kind"] == "maker"), None)
     try:
-        decisions = last_decisions(run_dir, count)
-    except OSError as error:
-        raise DeskError(f"the decisions cannot be read: {error}") from None
+        status = desk_status(run_dir)
+    except NoDeskError as error:
+        return _of_journal(run_dir, count, error)
+    maker = next((row for row in status["nodes"] if row["kind"] == "maker"), None)
+    withdrawal = status["withdrawn"]
     document = {
         "symbol": status["symbol"],
         "venue": status["venue"],
         "maker": "not a node of this desk" if maker is None else maker["state"],
-        "sides": [_side(maker, side) for side in Side],
-        "decisions": decisions,
+        "withdrawn": withdrawal,
+        "sides": [_side(maker, withdrawal, side) for side in Side],
+        "decisions": _decisions(run_dir, count),
     }
-    return document, why_text(document)
+    is_down = maker is not None and maker["state"] in ("stopped", "failed")
+    return document, why_text(document, _go_on(run_dir, is_down=is_down))
 
 
-def _side(maker: Mapping[str, Any] | None, side: Side) -> JsonObject:
+def _of_journal(run_dir: Path, count: int, error: NoDeskError) -> Answer:
+    kept, found = kept_settings(run_dir), _decisions(run_dir, max(count, 1))
+    if kept is None or not found:
+        raise error
+    last, withdrawal = found[-1], withdrawn(run_dir)
+    age_s = max(0.0, time_ns() / NS_PER_SECOND - datetime.fromisoformat(last["time"]).timestamp())
+    document = {
+        "symbol": last["symbol"],
+        "venue": kept.settings["venue.name"],
+        "maker": "away",
+        "withdrawn": None if withdrawal is None else withdrawal.document,
+        "sides": [_row(side, Rule.AWAY.value, "no desk runs") for side in Side],
+        "age_s": Decimal(f"{age_s:.1f}"),
+        "decisions": found if count else [],
+    }
+    age = uptime_text(age_s)
+    print(f"note: no desk runs in {run_dir}: this is its journal, whose last decision is {age} old", file=sys.stderr)
+    return document, why_text(document, _go_on(run_dir, is_down=False))
+
+
+def _decisions(run_dir: Path, count: int) -> list[JsonObject]:
+    try:
+        return last_decisions(run_dir, count)
+    except OSError as error:
+        raise DeskError(f"the decisions cannot be read: {error}") from None
+
+
+def _go_on(run_dir: Path, *, is_down: bool) -> str:
+    return ", then: ".join(command_text(each, run_dir) for each in ("resume", *(["start maker"] if is_down else [])))
+
+
+def _side(maker: Mapping[str, Any] | None, withdrawal: Mapping[str, Any] | None, side: Side) -> JsonObject:
     name, figures = _FIGURES[side], {} if maker is None else maker["figures"]
-    rule, why = figures.get(f"{name}_rule"), figures.get(f"{name}_why")
+    if maker is None:
+        return _row(side, Rule.AWAY.value, "the desk has none")
+    if maker["state"] == "failed" and withdrawal is not None:
+        return _row(side, Rule.WITHDRAWN.value, f"{withdrawal['stage']}: {withdrawal['why']}")
+    if maker["state"] not in ("ready", "silent"):
+        said = f", {maker['why']}" if maker["why"] else ""
+        return _row(side, Rule.AWAY.value, f"the maker is {maker['state']}{said}")
     price, qty = figures.get(name), figures.get(f"{name}_qty")
-    if maker is None or maker["state"] not in {"ready", "silent"}:
-        away = "the desk has none" if maker is None else f"the maker is {maker['state']}"
-        price, qty, rule, why = None, None, Rule.AWAY.value, away
-    elif failing := figures.get("failing"):
-        rule, why = Rule.FAILED.value, failing
-    elif rule is None:
-        rule, why = Rule.AWAY.value, "the maker has not said yet"
-    price, qty = (None if text is None else plain(Decimal(text)) for text in (price, qty))
-    return {"side": side.name, "price": price, "qty": qty, "rule": rule, "why": why}
+    if failing := figures.get("failing"):
+        return _row(side, Rule.FAILED.value, failing, price, qty)
+    if (rule := figures.get(f"{name}_rule")) is None:
+        return _row(side, Rule.AWAY.value, "the maker has not said yet", price, qty)
+    return _row(side, rule, figures[f"{name}_why"], price, qty)
+
+
+def _row(side: Side, rule: str, why: str, price: str | None = None, qty: str | None = None) -> JsonObject:
+    numbers = (None if text is None else plain(Decimal(text)) for text in (price, qty))
+    return {"side": side.name, **dict(zip(("price", "qty"), numbers, strict=True)), "rule": rule, "why": why}

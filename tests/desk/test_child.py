@@ -22,6 +22,17 @@ def test_orders_are_left_until_a_process_has_looked_after_them(name: str, is_lef
         assert child.has_left is is_left
 
 
+@pytest.mark.parametrize("code", [0, 1])
+def test_what_has_looked_after_orders_tells_whether_some_are_left(code: int) -> None:
+    """One that failed was forgotten: neither a second `stop` nor `down` looked again."""
+    (instance,) = load_settings({}).settings.plan.named(["maker"])
+    child = Child((NodeState(instance),), is_cleaning=True, has_left=True)
+    child.process = subprocess.Popen([sys.executable, "-c", f"raise SystemExit({code})"])
+    child.process.wait(30)
+    assert child.ended() == code
+    assert child.has_left is bool(code)
+
+
 TOLD = "timestamp='08:41:30Z' level='info' node='maker' event='cancelled' why='requote: 9 ticks off' order_id='7'"
 WARNED = "timestamp='08:41:31Z' level='warning' node='maker' event='not quoting' why=\"it's late\" wait_s=2.0"
 BUG = "timestamp='08:41:32Z' level='error' node='maker' event='stopped by a bug of ours' exception='why=1'"

@@ -42,7 +42,7 @@ ROWS = {
     "stop": Row(("tracker",), ("tracker",)),
     "start": Row(("tracker",), ("tracker",)),
     "status": Row(),
-    "why": Row(),
+    "why": Row(kept=0),
     "explain": Row(("glft", "--mid", "91385"), down=0, kept=0),
     "logs": Row(down=1, kept=0),
     "orders": Row(needs=("paper",), kept=0),

@@ -32,7 +32,7 @@ def test_maker_that_withdraws_farther_meanwhile_does_not_quote_again(
             resuming.resume_maker(settings)
     else:
         assert resuming.resume_maker(settings) == ["the maker quotes again; it had withdrawn: widens: so much"]
-    assert withdrawn(tmp_path) == ("", "")
+    assert withdrawn(tmp_path) is None
 
 
 def test_maker_that_has_just_begun_has_not_said_that_it_goes_on(

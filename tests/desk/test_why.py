@@ -5,6 +5,8 @@ from typing import Any
 
 from tests.desk.desk_process import BTCUSDT, Desk, until
 
+NAMES = ("bid", "ask")
+
 
 def test_says_of_each_side_why_it_is_quoted_or_not(desk: Desk) -> None:
     """Quoting, halted, and with a maker that was stopped: there is always a code."""
@@ -26,6 +28,18 @@ def test_says_of_each_side_why_it_is_quoted_or_not(desk: Desk) -> None:
     assert [(each["rule"], each["why"]) for each in away["sides"]] == [("AWAY", "the maker is stopped")] * 2
     assert away["decisions"] == []
     desk.stop()
+    told = desk.cli("why", "--last", "1")
+    assert told.returncode == 0
+    assert re.search(r"^note: no desk runs in .*, whose last decision is \d+ s old$", told.stderr.strip()), told.stderr
+    lines = told.stdout.splitlines()
+    assert lines[:3] == ["BTCUSDT on paper, maker away", *(f"{side}  no quote  AWAY  no desk runs" for side in NAMES)]
+    assert (lines[3:5], len(lines)) == (["", "last decisions, UTC"], 6)
+    kept = desk.cli_json("why")
+    assert (len(kept["decisions"]), kept["withdrawn"], kept["age_s"] < 100) == (5, None, True)
+
+
+def test_desk_that_has_decided_nothing_says_that_none_runs(desk: Desk) -> None:
+    """There is no journal to answer from."""
     refused = desk.cli("why")
     assert (refused.returncode, refused.stderr.startswith("error: no desk runs in")) == (3, True)
 

@@ -1,6 +1,7 @@
 """A real maker that loses more than it may: it withdraws, whatever dies, until a person resumes."""
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 
@@ -46,3 +47,41 @@ def test_maker_that_has_lost_too_much_quotes_no_more_until_a_person_resumes(losi
     assert resumed.returncode == 0, resumed.stderr
     assert "the maker quotes again; it had withdrawn: flattens: " in resumed.stdout
     until("it quotes", lambda: losing.node("maker")["figures"]["placed"] > placed)
+
+
+@pytest.fixture
+def ruined() -> Iterator[Desk]:
+    """A desk that may lose less than a fill costs, and disconnects at once."""
+    with short_directory() as path:
+        settings = {
+            "TICKBUS_MAKER__HALF_SPREAD": "0.0001",
+            "TICKBUS_MAKER__LIMITS__DAILY_LOSS": "0.5",
+            "TICKBUS_MAKER__STAGES__DISCONNECTS": "1",
+        }
+        one = Desk(path / "ruined", "--without", "tracker", "--without", "api", **settings).start()
+        yield one
+        one.end()
+
+
+def test_maker_that_has_disconnected_is_named_with_its_number_and_leaves_nothing(ruined: Desk) -> None:
+    """`status` and `why` knew a withdrawal of makers alone that lived; `down` told of orders that were not there."""
+    until("it has ended", lambda: ruined.node("maker")["state"] == "failed")
+    assert not ruined.venue().open_orders(BTCUSDT)
+    pattern = r"WITHDRAWN disconnects: [\d.]+ USDT lost today, from 0\.5 on; since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC; "
+    resume, start = (f"python cli.py {words} --run-dir {ruined.run_dir}" for words in ("resume", "start maker"))
+    go_on = re.escape(f"go on with: {resume}, then: {start}")
+    assert re.search(pattern + go_on, ruined.cli("status").stdout)
+    said = ruined.cli("why").stdout.splitlines()
+    assert re.fullmatch(pattern + go_on, said[1])
+    assert [line.split()[:4] for line in said[2:4]] == [[side, "no", "quote", "WITHDRAWN"] for side in ("bid", "ask")]
+    assert ruined.cli_json("why")["withdrawn"]["stage"] == "disconnects"
+    stopped = ruined.cli("down")
+    assert (stopped.returncode, stopped.stderr) == (0, ""), stopped.stderr
+    assert ruined.process is not None
+    assert ruined.process.wait(30) == 0
+    after = ruined.cli("why", "--last", "0")
+    assert re.fullmatch(pattern + re.escape(f"go on with: {resume}"), after.stdout.splitlines()[1])
+    resumed = ruined.cli("resume")
+    assert (resumed.returncode, resumed.stderr) == (0, "")
+    assert "the maker quotes again when it is started; it had withdrawn: disconnects" in resumed.stdout
+    assert ruined.cli_json("why")["withdrawn"] is None

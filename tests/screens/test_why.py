@@ -13,6 +13,7 @@ def test_same_number_is_written_the_same_whoever_told_it() -> None:
             "symbol": "BTCUSDT",
             "venue": "paper",
             "maker": "ready",
+            "withdrawn": None,
             "sides": [{**terms, "price": "91348.50000000", "qty": "0.01000000"}],
             "decisions": [
                 {
@@ -24,7 +25,8 @@ def test_same_number_is_written_the_same_whoever_told_it() -> None:
                 }
                 for price in (Decimal("91348.50"), 91348, None)
             ],
-        }
+        },
+        "",
     )
     assert text.splitlines() == [
         "BTCUSDT on paper, maker ready",

@@ -45,18 +45,26 @@ def test_withdrawn_maker_is_so_over_a_restart_until_a_person_resumes(
             successor.cycle()
         assert venue.places == places, "a restart is no person"
         assert len(lines(told, "goes on as it had withdrawn")) == 1
-        trip, why = withdrawn(run_dir)
-        assert why == figures(successor)["withdrawn"]
-        resume(run_dir, trip)
+        found = withdrawn(run_dir)
+        assert found is not None
+        assert found.text == figures(successor)["withdrawn"]
+        resume(run_dir, found.trip)
         assert successor.maker.follow_resume()
         successor.cycle()
         assert len(venue.prices()) == 2
         assert figures(successor)["withdrawn"] is None
-        assert withdrawn(run_dir) == ("", "")
+        assert withdrawn(run_dir) is None
     with a_maker(run_dir, venue) as third:
         lose(third, venue, "7998")
         assert read_stage(run_dir) == Stage.FLATTENS, "what comes after a resume is not resumed"
         assert not third.maker.follow_resume()
+
+
+def trip_of(run_dir: Path) -> str:
+    """Return the name of what there is to resume."""
+    found = withdrawn(run_dir)
+    assert found is not None
+    return found.trip
 
 
 def read_stage(run_dir: Path) -> Stage | None:
@@ -91,7 +99,7 @@ def test_small_losses_of_many_runs_count_together(quoting: ScriptedMaker, venue:
 def test_resume_while_no_maker_runs_holds(quoting: ScriptedMaker, venue: ScriptedVenue, run_dir: Path) -> None:
     """The next one begins with what there is."""
     lose(quoting, venue, "8999")
-    resume(run_dir, withdrawn(run_dir)[0])
+    resume(run_dir, trip_of(run_dir))
     with a_maker(run_dir, venue) as successor:
         successor.cycle()
         assert len(venue.prices()) == 2
@@ -122,13 +130,13 @@ def test_damaged_file_lets_nothing_be_quoted_until_a_person_resumes(
         maker.cycle()
         assert venue.prices() == {}
         assert "cannot be read" in figures(maker)["withdrawn"]
-        resume(run_dir, withdrawn(run_dir)[0])
+        resume(run_dir, trip_of(run_dir))
         assert maker.maker.follow_resume()
         maker.cycle()
         assert len(venue.prices()) == 2
     (run_dir / RISK_FILE).write_bytes(content)
-    assert withdrawn(run_dir)[0].startswith("DAMAGED")
-    resume(run_dir, withdrawn(run_dir)[0])
+    assert trip_of(run_dir).startswith("DAMAGED")
+    resume(run_dir, trip_of(run_dir))
     with a_maker(run_dir, venue) as maker:
         maker.cycle()
         assert len(venue.prices()) == 2
