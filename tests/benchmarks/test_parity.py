@@ -82,9 +82,18 @@ def test_an_order_of_the_market_in_front_explains_other_fills() -> None:
 
 
 def test_fewer_of_the_same_orders_are_no_good_however_well_explained() -> None:
-    """The same orders are promised, not only the same fills: here one in fifty is missing, which nobody had filled."""
+    """The same orders are promised, not only the same fills: here two in fifty are missing, which nobody had filled."""
     one = _run(*range(90, 140))
-    one.orders[-1].fills.clear()
-    parity = compare(one, replace(one, orders=one.orders[:-1]))
-    assert (parity.fill_share, UNEXPLAINED in parity.reasons) == (1.0, False)
+    for order in one.orders[-2:]:
+        order.fills.clear()
+    parity = compare(one, replace(one, orders=one.orders[:-2]))
+    assert (parity.apart, parity.fill_share, UNEXPLAINED in parity.reasons) == (2, 1.0, False)
     assert not parity.is_good
+
+
+def test_one_order_may_differ_in_a_short_run() -> None:
+    """Of fifty it is more than a hundredth, and a run of real processes has such an order now and then."""
+    one = _run(*range(90, 140))
+    parity = compare(one, replace(one, orders=one.orders[:-1]))
+    assert (parity.apart, UNEXPLAINED in parity.reasons) == (1, False)
+    assert parity.is_good

@@ -10,15 +10,16 @@ from benchmarks.parity_simulated import followed
 
 RECORDING = Path(__file__).resolve().parents[1] / "kept" / "recording.gz"
 SECONDS = 20.0
-RUNS = 3
+RUNS = 6
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(400)
 def test_simulated_trader_has_the_orders_and_fills_of_the_live_one() -> None:
     """What a backtest says is worth no more than this: same orders, same prices, same fills.
 
-    One run of three is enough: a cancel that a late live engine took between two commands of one moment of the market
-    can be placed before or after that moment in a simulation, not within it, and twenty seconds have few fills.
+    One good run is enough: a cancel that a late live engine took between two commands of one moment of the market can
+    be placed before or after that moment in a simulation, not within it, and from then on the two traders see other
+    things. About every fourth run has one such cancel; a backtest that is wrong has no good run at all.
     """
     runs: list[Parity] = []
     while len(runs) < RUNS:
