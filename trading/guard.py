@@ -19,7 +19,9 @@ from trading import notes
 from trading.actions import Action, Place
 from trading.escalation import NEVER, Escalation, Stage, Triggers
 from trading.flattening import Flattening
+from trading.funds import Funds
 from trading.limits import Checked, LimitCheck, Limits
+from trading.moves import Commands
 from trading.order_rules import OrderRules
 from trading.own_orders import OwnOrders
 from trading.pauses import Pauses
@@ -55,6 +57,7 @@ class Guard:
         self._rate = SendingRate(limits.sending)
         self._pauses = Pauses()
         self._post_only = PostOnly()
+        self._funds = Funds(instrument, rules)
         self._refused: set[tuple[Side, str]] = set()  # in this round, and for what
         self._mid_ticks_x2: int | None = None  # the last that there was
         self._check: LimitCheck | None = None  # None: nothing can be said against a limit
@@ -93,15 +96,15 @@ class Guard:
         if stage >= Stage.WIDENS and self._mid_ticks_x2 is not None:
             wanted = wanted._replace(quotes=widened(wanted.quotes, self._mid_ticks_x2, self._widen_by))
         wanted = wanted._replace(quotes=self._post_only.priced(wanted.quotes))
-        if self._limits == NO_LIMITS:
-            return wanted
-        checked = self._check.cut(wanted.quotes) if self._check else Checked((), dict.fromkeys(Side, NO_MEASURE))
-        for side, why in checked.bounds.items():
+        within = self._within_limits(wanted.quotes)
+        checked = self._funds.cut(within.quotes)
+        bounds = {**checked.bounds, **within.bounds}
+        for side, why in bounds.items():
             if why.rule != self._binding.get(side):
                 self._notes.append(notes.Limited(side, why))
-        self._binding = {side: why.rule for side, why in checked.bounds.items()}
+        self._binding = {side: why.rule for side, why in bounds.items()}
         quoted = {quote.side for quote in checked.quotes}
-        idle = {side: why for side, why in checked.bounds.items() if side not in quoted}
+        idle = {side: why for side, why in bounds.items() if side not in quoted}
         return wanted._replace(quotes=checked.quotes, idle={**wanted.idle, **idle})
 
     def excess(self, own: Sequence[OwnOrder]) -> dict[str, Reason]:
@@ -115,6 +118,10 @@ class Guard:
         if self._check is None:
             return places
         return self._check.admit(places, open_count, self._rate.room(now_ns))
+
+    def within_funds(self, commands: Commands, orders: OwnOrders) -> Commands:
+        """Return of the commands what can be paid."""
+        return self._funds.within(commands, orders)
 
     def slices(self, client_order_ids: Iterator[str]) -> list[Action]:
         """Return the order that trades the next part of the position away, if it is to go and nothing else is there."""
@@ -157,9 +164,11 @@ class Guard:
         if order.filled_qty == qty:
             self._rate.give_back(order.client_order_id, now_ns)
         self._pauses.fill(order.side)
+        self._funds.fill(order, qty)
 
-    def balances(self, now_ns: int, position: Position) -> None:
+    def balances(self, now_ns: int, position: Position, orders: OwnOrders) -> None:
         """Take it that the balances were told: a side that has more to pay with may not be refused any more."""
+        self._funds.hear(position.balances, orders)
         for side, asset in ((Side.BUY, self._instrument.quote), (Side.SELL, self._instrument.base)):
             balance = position.balances.get(asset)
             total = Decimal(0) if balance is None else balance.total
@@ -185,6 +194,11 @@ class Guard:
         """Return what a person is to be told since the last call."""
         told, self._notes = self._notes, []
         return told
+
+    def _within_limits(self, wanted: Sequence[Quote]) -> Checked:
+        if self._limits == NO_LIMITS:
+            return Checked(wanted, {})
+        return self._check.cut(wanted) if self._check else Checked((), dict.fromkeys(Side, NO_MEASURE))
 
     def _look_at_account(self, now_ns: int, check: LimitCheck, position: Position) -> None:
         most, qty = check.position_max, position.qty or Decimal(0)

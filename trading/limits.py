@@ -101,7 +101,7 @@ class LimitCheck:
             lots, bound = self._sized(quote, left_lots[side])
             if bound is not None:
                 bounds.setdefault(side, bound)
-            if bound is not None and not self._is_an_order(quote.price_ticks, lots):
+            if bound is not None and not self._is_enough(quote.price_ticks, lots):
                 continue
             kept.append(replace(quote, qty_lots=lots))
             if (room := left_lots[side]) is not None:
@@ -192,11 +192,8 @@ class LimitCheck:
         text = f"the position could be {format_decimal(signed)} {self._instrument.base}, at most {format_decimal(most)}"
         return Reason(Rule.POSITION_LIMIT, text, {"position": signed, "position_max": most})
 
-    def _is_an_order(self, price_ticks: int, lots: int) -> bool:
-        """Whether what was cut is still as much as the venue takes."""
-        qty = lots * self._instrument.lot_size
-        value = qty * price_ticks * self._instrument.tick_size
-        return lots > 0 and qty >= self._rules.qty_min and value >= self._rules.notional_min
+    def _is_enough(self, price_ticks: int, lots: int) -> bool:
+        return self._rules.is_enough(lots * self._instrument.lot_size, price_ticks * self._instrument.tick_size)
 
     def _money(self, amount: Decimal) -> str:
         return f"{amount.quantize(_CENT)} {self._instrument.quote}"

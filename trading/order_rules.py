@@ -25,3 +25,7 @@ class OrderRules:
     bid_reach: tuple[Decimal, Decimal] | None = None
     ask_reach: tuple[Decimal, Decimal] | None = None
     position_max: Decimal | None = None
+
+    def is_enough(self, qty: Decimal, price: Decimal) -> bool:
+        """Whether so much at this price is not too little for an order."""
+        return qty > 0 and qty >= self.qty_min and qty * price >= self.notional_min

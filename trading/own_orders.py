@@ -151,6 +151,16 @@ class OwnOrders:
             could[quote.side] += quote.qty_lots * instrument.lot_size
         return could
 
+    def locked(self, instrument: Instrument) -> dict[Side, Decimal]:
+        """Return what the venue holds back for the same orders: bids lock quote, asks base."""
+        locked = dict.fromkeys(Side, Decimal(0))
+        for order in self.open.values():
+            locked[order.side] += order.leaves_qty * (order.price if order.side == Side.BUY else 1)
+        for sent in self.unsettled().values():
+            price = instrument.ticks_to_price(sent.price_ticks) if sent.side == Side.BUY else 1
+            locked[sent.side] += sent.qty_lots * instrument.lot_size * price
+        return locked
+
     def off_grid(self) -> list[str]:
         """Return the open orders that `resting` has just left out."""
         return [name for name, (_, own) in self._resting.items() if own is None]

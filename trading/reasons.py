@@ -45,6 +45,7 @@ class Rule(StrEnum):
     ORDER_LIMIT = "ORDER_LIMIT"  # a quote is larger than maker.limits.order
     BAND_LIMIT = "BAND_LIMIT"  # a quote is farther from the mid than maker.limits.band
     OPEN_ORDERS_LIMIT = "OPEN_ORDERS_LIMIT"  # more quotes are wanted than maker.limits.open_orders
+    NO_FUNDS = "NO_FUNDS"  # less is there to pay with than the quotes need, what our own orders hold included
     NO_MEASURE = "NO_MEASURE"  # neither mid nor position was ever known: nothing can be held against limits
     # A side is not quoted though it is wanted; what stands there stays.
     WITHDRAWN = "WITHDRAWN"  # too much is lost, or held: a stage was reached, until a person resumes

@@ -239,7 +239,9 @@ class Trader:
         cancels = {**dict.fromkeys(self.orders.off_grid(), OFF_GRID), **self.guard.excess(own), **todo.cancels}
         places = self.guard.admit(todo.places, self.orders.count, self._now_ns)
         commands = paired(Plan(cancels, places, todo.amends), own if self._terms.can_move else ())
-        actions = commands.actions(self.orders.open, self._instrument, self._client_order_ids)
+        actions = self.guard.within_funds(commands, self.orders).actions(
+            self.orders.open, self._instrument, self._client_order_ids
+        )
         return [*actions, *self.guard.slices(self._client_order_ids)]
 
     def _end_round(self, mid_ticks_x2: int | None, wanted: Wanted) -> None:
@@ -297,7 +299,7 @@ class Trader:
             case news.Balances():
                 self._answered(AskBalances)
                 self._position.hear(said.balances)
-                self.guard.balances(self._now_ns, self._position)
+                self.guard.balances(self._now_ns, self._position, self.orders)
             case news.Failed():
                 self._failed(said)
             case news.Silent():

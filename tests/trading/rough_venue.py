@@ -272,7 +272,8 @@ class RoughVenue:
                 return news.Listed([order for order in self.open_orders() if self._is_seen(order)], asked_ns)
             case AskBalances():
                 seen = [qty for filled_ns, qty in self._fills if self.now_ns - filled_ns >= self._lag_ns]
-                return news.Balances({"BTC": Balance(10 + sum(seen, Decimal(0)), Decimal(0))})
+                base = 10 + sum(seen, Decimal(0))
+                return news.Balances({"BTC": Balance(base, Decimal(0)), "USDT": Balance(Decimal(10**8), Decimal(0))})
 
     def _is_seen(self, order: VenueOrder) -> bool:
         return self.now_ns - self._arrived_ns[order.client_order_id] >= self._lag_ns

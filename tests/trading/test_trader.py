@@ -29,7 +29,7 @@ INTERVAL_NS, LIST_NS, ARRIVAL_NS = 250 * NS_PER_MS, 5 * NS_PER_SECOND, 6 * NS_PE
 START_NS = 10**18
 BOOK = news.BookNews(Depth((Level(99, 5),), (Level(101, 5),)))
 BID, ASK = Quote(Side.BUY, 90, 10), Quote(Side.SELL, 110, 10)
-HELD = news.Balances({"BTC": Balance(Decimal(1), Decimal(2))})
+HELD = news.Balances({"BTC": Balance(Decimal(1), Decimal(2)), "USDT": Balance(Decimal(1_000), Decimal(0))})
 
 
 class Driven:
