@@ -1,8 +1,11 @@
 """What was earned and done: `report`, `history`."""
 
-from typing import Annotated
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from commands.options import Json, RunDir, Symbol, VenueName, settings_of
 
@@ -12,9 +15,22 @@ Day = Annotated[str | None, typer.Option("--date", help="One day, such as 2025-1
 Days = Annotated[int | None, typer.Option("--days", min=1, max=366, help="The last days, today among them.")]
 From = Annotated[str | None, typer.Option("--from", help="The first day of several.")]
 To = Annotated[str | None, typer.Option("--to", help="The last of them; today without it.")]
+Html = Annotated[
+    str | None, typer.Option("--html", metavar="[FILE]", help="Write a page for a browser, too.", show_default=False)
+]
 
 
-@app.command(epilog="Example: python cli.py report --json")
+class ReportCommand(TyperCommand):
+    """A command whose `--html` may stand without a file."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Return what is left of `args`."""
+        pairs = pairwise([*args, "--"])
+        given = [f"{one}=" if one == "--html" and after.startswith("-") else one for one, after in pairs]
+        return super().parse_args(ctx, given)
+
+
+@app.command(cls=ReportCommand, epilog="Example: python cli.py report --date yesterday --html")
 def report(
     day: Day = None,
     days: Days = None,
@@ -24,6 +40,7 @@ def report(
     venue: VenueName = None,
     symbol: Symbol = None,
     as_json: Json = False,
+    html: Html = None,
 ) -> None:
     """Bring today's performance file up to date and print the day and the week, or print the days asked for."""
     from commands.actions.account import command_venue
@@ -31,7 +48,8 @@ def report(
 
     period = period_of(day, days, first, last)
     settings = settings_of(run_dir, venue, symbol)
-    raise typer.Exit(print_report(settings, lambda: command_venue(settings), period, as_json=as_json))
+    page = None if html is None else Path(html)
+    raise typer.Exit(print_report(settings, lambda: command_venue(settings), period, as_json=as_json, html=page))
 
 
 @app.command(epilog="Example: python cli.py history --date 2026-11-27")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
 from desk.client import DeskError
@@ -13,9 +14,12 @@ from desk.quoting_file import quoting_document
 from desk.settings import Settings
 from market.account import VenueOrder, VenueTrade
 from market.clock import NS_PER_MS, day_bounds_ns, now, utc_date
-from market.exact_json import dumps
+from market.exact_json import JsonObject, dumps
 from market.instrument import Instrument
+from market.whole_file import write_whole
 from nodes.tracker.bookkeeper import Bookkeeper
+from pages.day import day_page
+from pages.week import week_page
 from reports.folder import FolderBusyError, ReportsFolder
 from reports.performance import history_of, is_sound
 from reports.recommendations import weekly_document
@@ -77,60 +81,143 @@ def period_of(day: str | None, days: int | None, first: str | None, last: str | 
     return period
 
 
-def print_report(settings: Settings, venue_of: Callable[[], Venue], period: Period, *, as_json: bool) -> int:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What there is to report.
+
+    Attributes:
+        shown: the day that is shown by itself, of which `day` is the document, or `damage` why there is none.
+        week: the document of several days, if they were asked for.
+        file: of the day, `folder` for several.
+        not_updated: why today's file could not be brought up to date.
+        is_wrong: whether the books of a day do not agree, its figures contradict its trades, or its file is damaged.
+    """
+
+    folder: Path
+    file: Path
+    shown: date | None
+    day: JsonObject | None
+    damage: str | None
+    week: JsonObject | None
+    not_updated: str | None
+    notes: tuple[str, ...]
+    is_wrong: bool
+
+    @property
+    def page_file(self) -> Path:
+        """Where their page is, if nobody says otherwise."""
+        if self.shown is not None or self.week is None:
+            return self.file.with_suffix(".html")
+        first, last = (str(self.week[end]).replace("-", "") for end in ("from", "to"))
+        return self.folder / f"performance_{first}_{last}.html"
+
+    @property
+    def code(self) -> int:
+        """The exit code that tells it."""
+        return 1 if self.is_wrong else NOT_UPDATED if self.not_updated is not None else 0
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is to be read before all figures."""
+        if self.not_updated is None:
+            return []
+        return [f"Not up to date: {_sentence(self.not_updated)} This is what the files hold."]
+
+
+def print_report(
+    settings: Settings,
+    venue_of: Callable[[], Venue],
+    period: Period,
+    *,
+    as_json: bool,
+    html: Path | None = None,
+) -> int:
     """Print the day and the week, or the days that were asked for, and return the exit code.
 
     Today's file is brought up to date if it is part of them. Without an answer of the venue, and on a disk that takes
     nothing, the files are printed as they are, which is said, and the exit code is `NOT_UPDATED`. It is 1 if the books
     of a day do not agree, if its figures contradict its trades, or its file is damaged.
 
+    Args:
+        html: where the page of it is written as well; an empty path is a file beside the daily ones.
+
     Raises:
-        DeskError: if there is nothing to print, or today's file cannot be written.
+        DeskError: if there is nothing to print, or today's file or the page cannot be written.
         VenueError, DeskError: if the venue does not answer, or no desk runs, and there is no file either.
     """
+    found = _found(settings, venue_of, period)
+    page = None if html is None else _write_page(found, html if html.name else found.page_file)
+    if as_json:
+        document = {"file": str(found.file), "day": found.day, "week": found.week, "not_updated": found.not_updated}
+        print(dumps(document | {"damaged": found.damage} | ({} if page is None else {"html": str(page)})))
+    else:
+        parts = found.warnings
+        if found.day is not None:
+            parts.append(day_text(found.day))
+        elif found.damage:
+            parts.append(f"{found.shown} damaged: {found.damage}")
+        parts += [week_text(found.week)] if found.week is not None else []
+        print("\n\n".join([*parts, f"💾 {found.file if found.shown else found.folder}"]))
+        if page is not None:
+            print(f"🌐 {page}")
+    for note in found.notes:
+        print(f"note: {note}", file=sys.stderr)
+    return found.code
+
+
+def _found(settings: Settings, venue_of: Callable[[], Venue], period: Period) -> Found:
     folder = ReportsFolder(settings.reports_dir)
-    reason = None
-    notes: tuple[str, ...] = ()
-    if period.last >= utc_date(now().time_ns):
-        try:
-            pairs, quoting = settings.instruments, partial(quoting_document, settings)
-            books = Bookkeeper(venue_of(), settings.instrument, folder, now, settings.market, pairs, quoting)
-            notes = books.update().notes
-        except (VenueError, DeskError, FolderBusyError) as error:
-            if not folder.days():
-                raise
-            reason = str(error)
-        except OSError as error:
-            reason = f"cannot write {error.filename or folder.path}: {error.strerror or error}"
-            if error.errno not in _TAKES_NOTHING or not folder.days():
-                raise DeskError(reason) from None
+    reason, notes = _updated(settings, venue_of, folder) if period.last >= utc_date(now().time_ns) else (None, ())
     shown = period.last if period.count == 1 else None
     if not period.is_given:
         shown = max((day for day in folder.days() if day <= period.last), default=period.last)
     documents, damaged = folder.read_days(shown, 1) if shown is not None else ({}, {})
     day, damage = next(iter(documents.values()), None), next(iter(damaged.values()), None)
-    has_week = not period.is_given or period.count > 1
-    week = weekly_document(folder, period.last, period.count if period.is_given else DAYS) if has_week else None
     if shown is not None and day is None and damage is None:
         raise DeskError(f"there is no report of {shown} in {folder.path}")
-    path = folder.file_of(shown or period.last)
-    if as_json:
-        document = {"file": str(path), "day": day, "week": week, "not_updated": reason, "damaged": damage}
-        print(dumps(document))
-    else:
-        parts = [] if reason is None else [f"Not up to date: {_sentence(reason)} This is what the files hold."]
-        parts += [day_text(day)] if day is not None else [f"{shown} damaged: {damage}"] if damage else []
-        parts += [week_text(week)] if week is not None else []
-        print("\n\n".join([*parts, f"💾 {path if shown else folder.path}"]))
-    for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+    has_week = not period.is_given or period.count > 1
+    week = weekly_document(folder, period.last, period.count if period.is_given else DAYS) if has_week else None
     is_wrong = damage is not None or (day is not None and not is_sound(day))
     if week is not None and period.is_given:
         is_wrong = is_wrong or any(
             one["state"] == "damaged" or one.get("is_reconciled") is False or one.get("is_identical") is False
             for one in week["days"]
         )
-    return 1 if is_wrong else NOT_UPDATED if reason is not None else 0
+    return Found(folder.path, folder.file_of(shown or period.last), shown, day, damage, week, reason, notes, is_wrong)
+
+
+def _write_page(found: Found, file: Path) -> Path:
+    source = str(found.file if found.shown else found.folder)
+    if found.shown is None and found.week is not None:
+        text = week_page(found.week, source, found.warnings)
+    elif found.day is not None:
+        text = day_page(found.day, source, found.warnings)
+    else:
+        raise DeskError(f"there is no page of {found.shown}: {found.damage}")
+    try:
+        write_whole(file, text.encode())
+    except OSError as error:
+        raise DeskError(f"cannot write {file}: {error.strerror or error}") from None
+    return file
+
+
+def _updated(
+    settings: Settings, venue_of: Callable[[], Venue], folder: ReportsFolder
+) -> tuple[str | None, tuple[str, ...]]:
+    """Bring today's file up to date; return why that could not be, if it could not, and what there is to note."""
+    try:
+        pairs, quoting = settings.instruments, partial(quoting_document, settings)
+        books = Bookkeeper(venue_of(), settings.instrument, folder, now, settings.market, pairs, quoting)
+        return None, tuple(books.update().notes)
+    except (VenueError, DeskError, FolderBusyError) as error:
+        if not folder.days():
+            raise
+        return str(error), ()
+    except OSError as error:
+        reason = f"cannot write {error.filename or folder.path}: {error.strerror or error}"
+        if error.errno not in _TAKES_NOTHING or not folder.days():
+            raise DeskError(reason) from None
+        return reason, ()
 
 
 def print_history(

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from commands.actions import report as report_commands
 from commands.actions.report import NOT_UPDATED, HistoricalVenue, Period, period_of, print_history, print_report
+from commands.reports import app as reports_app
 from desk.client import DeskError, NoDeskError
 from desk.settings import Settings, load_settings
 from market.account import VenueOrder
@@ -102,6 +104,45 @@ def test_reports_from_the_files_when_the_venue_is_away(
     assert _json(capsys)["not_updated"].startswith("paper is out of reach")
     assert print_report(settings, _no_desk, _TODAY, as_json=True) == NOT_UPDATED
     assert _json(capsys)["not_updated"].startswith("no desk runs in run")
+
+
+def test_writes_the_page_beside_the_files_or_where_it_is_told_to(
+    settings: Settings, venue: ScriptedVenue, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Guards `--html` of a day and of several, and that a page nobody can write is told in a line."""
+    assert print_report(settings, lambda: venue, _TODAY, as_json=False, html=Path()) == 0
+    page = settings.reports_dir / "performance_20251130.html"
+    assert capsys.readouterr().out.endswith(f"🌐 {page}\n")
+    assert "<title>Performance 2025-11-30</title>" in page.read_text(encoding="utf-8")
+    days = Period(DAY - timedelta(days=2), DAY)
+    assert print_report(settings, _away, days, as_json=True, html=Path()) == NOT_UPDATED
+    page = settings.reports_dir / "performance_20251128_20251130.html"
+    assert _json(capsys)["html"] == str(page)
+    text = page.read_text(encoding="utf-8")
+    assert "<title>Performance 2025-11-28 to 2025-11-30</title>" in text
+    assert "Not up to date: paper is out of reach" in text
+    own = tmp_path / "own.html"
+    assert print_report(settings, _away, days, as_json=True, html=own) == NOT_UPDATED
+    assert own.read_text(encoding="utf-8") == text
+    with pytest.raises(DeskError, match="No such file or directory"):
+        print_report(settings, _away, days, as_json=True, html=tmp_path / "nowhere" / "x.html")
+
+
+@pytest.mark.parametrize(
+    ("words", "html"),
+    [(["--html"], Path()), (["--html", "--json"], Path()), (["--html", "x.html"], Path("x.html")), (["--json"], None)],
+)
+def test_a_page_needs_no_name(words: list[str], html: Path | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--html [FILE]`: what follows is the file, unless it is an option."""
+    given: list[Path | None] = []
+
+    def note(*_: object, html: Path | None, **__: object) -> int:
+        given.append(html)
+        return 0
+
+    monkeypatch.setattr(report_commands, "print_report", note)
+    assert CliRunner().invoke(reports_app, ["report", *words]).exit_code == 0
+    assert given == [html]
 
 
 def test_says_what_is_wrong_when_there_is_no_file_either(settings: Settings, at: Callable[[int], None]) -> None:

@@ -1,0 +1,142 @@
+"""The tables of a day, each figure with what it was counted from."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from market.exact_json import JsonObject
+from pages.markup import Html
+from pages.parts import table
+from screens.money import amount_text, gain_text, money_text, percent_text
+
+_MONEY: Final = frozenset(
+    {"spread_capture", "inventory_pnl", "fees", "picked_off_cost", "expectancy", "max_drawdown", "hold_benchmark"}
+)
+_RATIOS: Final = frozenset({"win_rate", "maker_ratio", "fill_ratio", "presence"})
+_FILLS_MAX: Final = 8
+
+
+def tables(document: JsonObject, quote: str | None) -> Iterable[Html | None]:
+    """Return the tables; what the document does not hold has none."""
+    yield _symbols(document.get("symbols", {}))
+    yield _metrics(document.get("metrics") or {}, quote)
+    yield _markouts(document.get("markouts") or [])
+    yield _worst_fills(document.get("trade_history", ()), document.get("quoting"))
+    yield _worst_trips(document.get("round_trips") or [], quote)
+    yield _flows(document.get("flows") or [])
+    yield _balances(document["balances"])
+
+
+def _symbols(parts: Mapping[str, Any]) -> Html | None:
+    rows = [
+        (
+            symbol,
+            f"{part['buys'] + part['sells']:,}",
+            gain_text(part["pnl"], part["quote"]),
+            f"{part['position']:+,f}" if part["position"] else "0",
+            gain_text(part["unrealized"], part["quote"]),
+            money_text(part["realized_fees"] + part["open_fees"], part["quote"]),
+        )
+        for symbol, part in parts.items()
+    ]
+    names = ("Symbol", "Fills", "Realized", "Open", "Unrealized", "Fees")
+    return table("Symbols", names, rows, rows_max=8, wide=(3,))
+
+
+def _metrics(metrics: Mapping[str, Any], quote: str | None) -> Html | None:
+    rows = [
+        (
+            name.replace("_", " "),
+            _metric_text(name, found["value"], quote) if found["value"] is not None else found.get("why") or "n/a",
+            _interval(name, found, quote),
+            "" if found.get("n") is None else f"{found['n']:,}",
+        )
+        for name, found in metrics.items()
+    ]
+    return table("Metrics", ("Metric", "Value", "95 %", "n"), rows, rows_max=20)
+
+
+def _interval(name: str, found: Mapping[str, Any], quote: str | None) -> str:
+    if found.get("low") is None or found.get("high") is None:
+        return ""
+    return f"{_metric_text(name, found['low'], quote)} to {_metric_text(name, found['high'], quote)}"
+
+
+def _metric_text(name: str, value: Decimal, quote: str | None) -> str:
+    if name in _MONEY:
+        return gain_text(Decimal(value), quote)
+    return percent_text(Decimal(value)) if name in _RATIOS else f"{value:,.4g}"
+
+
+def _markouts(rows: Sequence[JsonObject]) -> Html | None:
+    told = [
+        (
+            f"{row['side']}, {row['horizon_s']} s",
+            "n/a" if row["mean_bps"] is None else f"{row['mean_bps']:+.2f}",
+            "" if row["low_bps"] is None else f"{row['low_bps']:+.2f} to {row['high_bps']:+.2f}",
+            "n/a" if row.get("adverse_bps") is None else f"{row['adverse_bps']:+.2f}",
+            f"{row['n']:,}",
+        )
+        for row in rows
+    ]
+    return table("Markouts, bps", ("Side, after", "Mean", "95 %", "Adverse", "n"), told)
+
+
+def _worst_fills(rows: Iterable[JsonObject], quoting: JsonObject | None) -> Html | None:
+    """Return the fills that had lost the most 10 s later, and how many were picked off."""
+    marked = [(_markout_bps(row, mid), row) for row in rows if (mid := (row.get("mids") or {}).get("10")) is not None]
+    told = [
+        (
+            row["time"][11:19],
+            row["side"],
+            f"{row['qty']:,f}",
+            f"{row['price']:,f}",
+            f"{markout:+.2f}",
+            _age_text(row.get("quote_age_ms")),
+        )
+        for markout, row in sorted(marked, key=lambda each: each[0])[:_FILLS_MAX]
+        if markout < 0
+    ]
+    late = f"; picked off: {quoting['picked_off']['count']:,} of {quoting['fills']['count']:,}" if quoting else ""
+    names = ("Time", "Side", "Quantity", "Price", "bps", "Quote age")
+    return table(f"Fills that lost the most in 10 s{late}", names, told, wide=(2, 5))
+
+
+def _markout_bps(row: JsonObject, mid: Decimal) -> float:
+    sign = 1 if row["side"] == "BUY" else -1
+    at = row["mid"] if row.get("mid") is not None else row["price"]
+    return float(sign * (mid - row["price"]) / at) * 10_000
+
+
+def _age_text(age_ms: Any) -> str:
+    if age_ms is None:
+        return "n/a"
+    return f"{age_ms:,} ms" if age_ms < 10_000 else f"{age_ms / 1_000:,.0f} s"
+
+
+def _worst_trips(trips: Sequence[JsonObject], quote: str | None) -> Html | None:
+    worst = sorted((trip for trip in trips if trip["net"] < 0), key=lambda trip: trip["net"])[:_FILLS_MAX]
+    rows = [
+        (
+            trip["symbol"],
+            f"{trip['qty']:,f}",
+            _age_text(trip["closed_ms"] - trip["opened_ms"]),
+            gain_text(trip["net"], quote),
+        )
+        for trip in worst
+    ]
+    return table("Round trips that lost the most", ("Symbol", "Quantity", "Held", "Net"), rows)
+
+
+def _flows(flows: Sequence[JsonObject]) -> Html | None:
+    rows = [(flow["kind"], f"{flow['amount']:+,f} {flow['asset']}") for flow in flows]
+    return table("Deposits and withdrawals", ("Kind", "Amount"), rows, rows_max=6)
+
+
+def _balances(balances: Mapping[str, Any]) -> Html | None:
+    held = {asset: one for asset, one in balances.items() if one["free"] or one["locked"]}
+    rows = [
+        (asset, amount_text(Decimal(one["free"]), asset), amount_text(Decimal(one["locked"]), asset))
+        for asset, one in held.items()
+    ]
+    return table("Balances", ("Asset", "Free", "Locked"), rows, rows_max=6)

@@ -1,0 +1,109 @@
+"""What every page is made of: tiles of figures, charts with their captions, tables, words of warning."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from pages.markup import Html, element, joined, style_sheet
+
+_STYLE: Final = Path(__file__).parent / "page.css"
+_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A figure that is read first: what it is, what it comes to, and of how much that is said."""
+
+    name: str
+    value: str
+    of: str = ""
+
+
+def page(title: str, head: Sequence[Html | None], body: Sequence[Html | None], foot: str) -> str:
+    """Return the whole page, which asks nobody for anything and says so to the browser."""
+    return "<!doctype html>\n" + element(
+        "html",
+        element(
+            "head",
+            element("meta", charset="utf-8"),
+            element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+            element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
+            element("title", title),
+            style_sheet(_style()),
+        ),
+        element(
+            "body",
+            element("header", element("h1", title), *head),
+            element("main", *body),
+            element("footer", foot),
+        ),
+        lang="en",
+    )
+
+
+def word(text: str) -> Html:
+    """Return what is to be read before any figure."""
+    return element("p", text, class_="word", role="note")
+
+
+def tiles(rows: Iterable[Tile]) -> Html:
+    """Return the figures that are read first."""
+    return element("dl", *map(_tile, rows), class_="tiles")
+
+
+def section(title: str, *parts: Html | None, kind: str | None = None) -> Html:
+    """Return parts under a title; of `kind` `next` they begin a printed page."""
+    return element("section", element("h2", title), *parts, class_=kind)
+
+
+def grid(kind: str, parts: Iterable[Html | None]) -> Html:
+    """Return `charts` or `tables` beside each other, as many as there is room for."""
+    return element("div", *parts, class_=kind)
+
+
+def chart(title: str, drawing: Html, caption: str, keys: Sequence[tuple[str, str]] = ()) -> Html:
+    """Return a chart under its title, with the `keys` to its colours: class and words."""
+    told = (element("span", text, class_=f"key {kind}") for kind, text in keys)
+    return element("figure", element("h3", title, *told), drawing, element("figcaption", caption), class_="chart")
+
+
+def no_chart(title: str, why: str) -> Html:
+    """Return the place of a chart that cannot be drawn, and why."""
+    return element("figure", element("h3", title), element("p", why, class_="none"), class_="chart")
+
+
+def table(
+    title: str, names: Sequence[str], rows: Sequence[Sequence[str]], rows_max: int = 12, wide: Sequence[int] = ()
+) -> Html | None:
+    """Return a table, None without rows; its first column names the row.
+
+    Args:
+        rows_max: of which the rest is counted in a last line.
+        wide: the columns that a narrow screen leaves out.
+    """
+    if not rows:
+        return None
+    kinds = ["wide" if index in wide else None for index in range(len(names))]
+    head = (element("th", name, scope="col", class_=kind) for name, kind in zip(names, kinds, strict=True))
+    body = [_row(row, kinds) for row in rows[:rows_max]]
+    if len(rows) > rows_max:
+        body.append(element("tr", element("td", f"and {len(rows) - rows_max:,} more", colspan=len(names))))
+    return element("table", element("caption", title), element("thead", element("tr", *head)), element("tbody", *body))
+
+
+def _tile(one: Tile) -> Html:
+    value = element("span", one.value, class_="value")
+    of = element("div", one.of, class_="of") if one.of else None
+    return element("div", element("dt", one.name), element("dd", value, of))
+
+
+def _row(row: Sequence[str], kinds: Sequence[str | None]) -> Html:
+    cells = (element("td", cell, class_=kind) for cell, kind in zip(row[1:], kinds[1:], strict=True))
+    return element("tr", element("th", row[0], scope="row"), joined(*cells))
+
+
+@cache
+def _style() -> str:
+    return _STYLE.read_text(encoding="utf-8")

@@ -1,0 +1,153 @@
+"""Several days as a page: each beside the others, and all of them together."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from itertools import accumulate
+from typing import Any, Final
+
+from market.exact_json import JsonObject
+from market.words import counted
+from pages.markup import Html, element
+from pages.parts import Tile, chart, grid, page, section, table, tiles, word
+from pages.plot import Plot, amounts_axis, names_axis
+from pages.words import rate_text, short
+from screens.money import gain_text, money_text, percent_text
+
+_ROWS_MAX: Final = 31
+_STATES: Final = {"missing": "no report", "before": "before the first report", "damaged": "damaged"}
+
+
+def week_page(week: JsonObject, source: str, warnings: Iterable[str] = ()) -> str:
+    """Return the page of a weekly document, of any number of days.
+
+    Args:
+        source: where its daily documents are, for the foot of the page.
+        warnings: what is to be read before any figure, besides what the document says.
+    """
+    days, quote = week["days"], week["quote"]
+    reported = [day for day in days if day["state"] == "reported"]
+    body = [
+        *map(word, [*warnings, *_warnings(days)]),
+        tiles(_tiles(week, quote)),
+        section("Day by day", _charts(reported, quote)),
+        section("Days", _days_table(days, quote)),
+        section("Recommendations", element("ul", *(element("li", item["advice"]) for item in week["recommendations"]))),
+    ]
+    foot = f"Made from the files in {source}. Days are UTC. What each figure means: docs/reports.md."
+    about = f"{counted(len(reported), 'day')} reported of {len(days)}"
+    title = f"Performance {week['from']} to {week['to']}"
+    return page(title, [element("p", about, class_="soft")], body, foot)
+
+
+def _tiles(week: JsonObject, quote: str | None) -> list[Tile]:
+    total = week["total"]
+    metrics: Mapping[str, Any] = week.get("metrics") or {}
+    found = [
+        Tile("PnL realized", gain_text(total["pnl"], quote), "after fees, the sum of the days"),
+        Tile("Fills", f"{total['trades']:,}", f"{counted(total['buys'], 'buy')}, {counted(total['sells'], 'sell')}"),
+    ]
+    if total["volume"] is not None:
+        share = "" if total["maker_ratio"] is None else f"{percent_text(total['maker_ratio'])} of it as maker"
+        found.append(Tile("Volume", money_text(total["volume"], quote), share))
+        cost = f"{total['fees'] / total['volume'] * 10_000:.2f} bps of the volume" if total["volume"] else ""
+        found.append(Tile("Fees", money_text(total["fees"], quote), cost))
+    if trips := (total["round_trips"] or 0) - (total["undecided"] or 0):
+        value, of = rate_text(total["wins"], trips, metrics.get("win_rate"))
+        found.append(Tile("Round trips won", value, of or "closed lots: too few for a rate"))
+    for name, day in (("Best day", week["best_day"]), ("Worst day", week["worst_day"])):
+        if day is not None and week["best_day"] != week["worst_day"]:
+            found.append(Tile(name, gain_text(day["pnl"], quote), day["date"]))
+    ratios = {name: metrics[name] for name in ("sharpe", "sortino") if name in metrics}
+    found += [
+        Tile(name.title(), f"{ratio['value']:.2f}", f"a year's, of {counted(ratio['n'], 'day')}")
+        for name, ratio in ratios.items()
+        if ratio["value"] is not None
+    ]
+    return found
+
+
+def _charts(reported: Sequence[JsonObject], quote: str | None) -> Html:
+    known = [day for day in reported if day["pnl"] is not None]
+    if not known or quote is None:
+        why = "No day with a report." if not reported else "Nothing of these days can be added up."
+        return element("p", why, class_="none")
+    names = [day["date"][5:] for day in known]
+    drawn = [_gains(known, names, quote), _sum(known, names, quote)]
+    for key, title, caption in (
+        ("volume", "Volume", f"Both sides, {quote}."),
+        ("fees", "Fees", f"Of all fills, {quote}."),
+    ):
+        if all(day[key] is not None for day in known):
+            drawn.append(_bars(title, [float(day[key]) for day in known], names, caption))
+    drawn.append(_bars("Fills", [float(day["trades"]) for day in known], names, "Buys and sells."))
+    return grid("charts", drawn)
+
+
+def _gains(known: Sequence[JsonObject], names: Sequence[str], quote: str) -> Html:
+    values = [float(day["pnl"]) for day in known]
+    plot = Plot(names_axis(names), amounts_axis(values, short))
+    for kind, sign in (("buy", 1), ("sell", -1)):
+        plot.bars(((index, value) for index, value in enumerate(values) if value * sign > 0), kind)
+    told = "; ".join(f"{name} {gain_text(day['pnl'], quote)}" for name, day in zip(names, known, strict=True))
+    return chart("PnL of each day", plot.svg(f"PnL of each day: {told}."), f"Realized, {quote}, after fees.")
+
+
+def _sum(known: Sequence[JsonObject], names: Sequence[str], quote: str) -> Html:
+    sums = list(accumulate(Decimal(day["pnl"]) for day in known))
+    points = [(float(index), float(value)) for index, value in enumerate(sums)]
+    plot = Plot(names_axis(names), amounts_axis([y for _, y in points], short))
+    plot.steps(
+        [(-0.5, 0.0), *((x - 0.35, y) for x, y in points), (len(points) - 0.5, points[-1][1])], "plain", is_filled=True
+    )
+    label = f"PnL of the days together: ends at {gain_text(sums[-1], quote)}."
+    return chart("PnL of the days together", plot.svg(label), f"Realized, {quote}, from the first day on.")
+
+
+def _bars(title: str, values: Sequence[float], names: Sequence[str], caption: str) -> Html:
+    plot = Plot(names_axis(names), amounts_axis(values, short))
+    plot.bars(((float(index), value) for index, value in enumerate(values) if value), "plain")
+    told = "; ".join(f"{name} {value:,.8g}" for name, value in zip(names, values, strict=True))
+    return chart(title, plot.svg(f"{title} of each day: {told}."), caption)
+
+
+def _days_table(days: Sequence[JsonObject], quote: str | None) -> Html | None:
+    names = ("Day", "PnL", "Fills", "Volume", "Fees", "Won", "Drawdown", "Presence")
+    shown = [day for day in reversed(days) if day["state"] != "before"]
+    return table("Newest first", names, [_day_row(day, quote) for day in shown], _ROWS_MAX, wide=(3, 6, 7))
+
+
+def _day_row(day: JsonObject, quote: str | None) -> tuple[str, ...]:
+    if day["state"] != "reported":
+        return day["date"], _STATES[day["state"]], *[""] * 6
+    trips = (day["round_trips"] or 0) - (day["undecided"] or 0)
+    return (
+        day["date"],
+        gain_text(day["pnl"], quote),
+        f"{day['trades']:,}",
+        money_text(day["volume"], quote),
+        money_text(day["fees"], quote),
+        _won_text(day["wins"], trips),
+        _told(day.get("max_drawdown"), lambda value: money_text(value, quote)),
+        _told(day.get("presence"), percent_text),
+    )
+
+
+def _won_text(wins: int, trips: int) -> str:
+    if not trips:
+        return ""
+    value, of = rate_text(wins, trips)
+    return f"{value} ({of})" if of else value
+
+
+def _told(value: Any, text: Any) -> str:
+    return "" if value is None else str(text(Decimal(value)))
+
+
+def _warnings(days: Sequence[JsonObject]) -> Iterable[str]:
+    for day in days:
+        if day["state"] == "damaged":
+            yield f"{day['date']} is damaged: {day['reason']}"
+        if day.get("is_identical") is False:
+            yield f"The figures of {day['date']} are wrong: they are not what the trades moved."
+        if day.get("is_reconciled") is False:
+            yield f"Balances and trades of {day['date']} disagree."

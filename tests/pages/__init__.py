@@ -1,0 +1,1 @@
+"""What the commands print, at every size of a terminal."""

@@ -1,0 +1,88 @@
+"""The pages in a real browser: on a phone, on a desk and on paper."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
+
+from market.exact_json import JsonObject
+from pages.day import day_page
+from pages.week import week_page
+from reports.recommendations import recommendations
+from reports.weekly import week_of, week_to_json
+from tests.pages.browser import chromium, needs_chromium
+from tests.pages.days import day_of, days_of
+from tests.reports.fills import DAY
+
+pytestmark = [needs_chromium, pytest.mark.slow]
+_WIDTHS = (360, 1_280)
+_SERIOUS = {"serious", "critical"}
+
+
+def _week() -> JsonObject:
+    documents = days_of([0, 400, 30, 1, 700, 200])
+    week = week_of(DAY, documents, {DAY - timedelta(days=6): "cut"}, 7, DAY - timedelta(days=6))
+    return week_to_json(week, recommendations(week))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for all."""
+    with chromium() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The pages as files."""
+    texts = {
+        "empty": day_page(day_of(0), "reports/performance_20251130.json"),
+        "one fill": day_page(day_of(1), "reports/performance_20251130.json"),
+        "busy": day_page(day_of(8_000), "reports/performance_20251130.json"),
+        "week": week_page(_week(), "reports"),
+    }
+    folder = tmp_path_factory.mktemp("pages")
+    files = {name: folder / f"{name}.html" for name in texts}
+    for name, file in files.items():
+        file.write_text(texts[name], encoding="utf-8")
+    return files
+
+
+_NAMES = pytest.mark.parametrize("name", ["empty", "one fill", "busy", "week"])
+
+
+@_NAMES
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", _WIDTHS)
+def test_is_read_without_a_sideways_scroll_or_a_fault(
+    browser: Browser, written: dict[str, Path], name: str, width: int, scheme: str
+) -> None:
+    """Guards the width, the console, what is asked for (the file alone), and what axe finds."""
+    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)  # type: ignore[arg-type]
+    said: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(written[name].as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert said == []
+    assert asked == [written[name].as_uri()]
+    found = Axe().run(page).response
+    serious = {each["id"]: each["nodes"][0]["html"] for each in found["violations"] if each["impact"] in _SERIOUS}
+    assert serious == {}
+    page.close()
+
+
+@_NAMES
+def test_is_two_printed_pages_at_most(browser: Browser, written: dict[str, Path], name: str) -> None:
+    """A busy day fills both; a table that grows does not make a third."""
+    page = browser.new_page()
+    page.goto(written[name].as_uri())
+    pages = re.findall(rb"/Type /Page\b", page.pdf(prefer_css_page_size=True))
+    assert len(pages) == (2 if name in ("busy", "one fill") else len(pages)) <= 2
+    page.close()

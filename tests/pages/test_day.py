@@ -1,0 +1,94 @@
+"""A day's page: the document's own figures, bounded, and honest about what is not known."""
+
+import re
+from decimal import Decimal
+
+import pytest
+
+from market.codes import Side
+from pages.day import day_page
+from reports.curves import day_curves, hours_of, together
+from reports.performance import unseen_document
+from screens.money import gain_text
+from tests.pages.days import day_of, fills_of
+from tests.reports.fills import BTC, DAY, ETH, fill
+
+SIZE_MAX = 400_000
+
+
+def _text(page: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page.partition("</style>")[2]))
+
+
+def test_shows_the_figures_of_the_document() -> None:
+    """One truth: what the page says is what the terminal says."""
+    day = day_of(300)
+    text = _text(day_page(day, "reports/x.json"))
+    part = day["symbols"]["BTCUSDT"]
+    assert f"PnL realized {gain_text(day['trades']['pnl'], 'USDT')} after fees" in text
+    assert f"PnL marked {gain_text(part['marked_pnl'], 'USDT')} with" in text
+    assert f"Fills 300 {day['trades']['total_buys']} buys, {day['trades']['total_sells']} sells" in text
+    won = Decimal(part["wins"]) / part["round_trips"] * 100
+    assert f"Round trips won {won:.1f} % {part['wins']} of {part['round_trips']}" in text
+    assert "Made from reports/x.json." in text
+
+
+def test_the_equity_curve_ends_at_what_the_day_earned() -> None:
+    """The curve is made of what moved in the account, the figure of lots: both are one amount at one price."""
+    day = day_of(500)
+    (curve,) = day_curves(day)
+    part = day["symbols"]["BTCUSDT"]
+    assert curve.marked[-1] == pytest.approx(float(part["marked_pnl"]), abs=1e-6)  # marked at the last fill's price
+    assert curve.position[-1] == pytest.approx(float(part["position"]), abs=1e-9)
+
+
+def test_the_curves_of_several_symbols_are_added_up_in_time() -> None:
+    """Guards the sum while one symbol has not traded yet, and the order of the symbols."""
+    fills = [
+        fill(1, Side.BUY, "1", "100"),
+        fill(2, Side.SELL, "1", "110"),
+        fill(1, Side.SELL, "1", "50", symbol="ETHUSDT"),
+        fill(2, Side.BUY, "1", "45", symbol="ETHUSDT", time_ms=fill(3, Side.BUY, "1", "1").time_ms),
+        fill(4, Side.BUY, "1", "100", "0.5"),
+    ]
+    curves = day_curves(unseen_document(DAY, fills, [ETH, BTC], {}))
+    assert [one.symbol for one in curves] == ["BTCUSDT", "ETHUSDT"]
+    assert [value for _, value in together(curves, "marked")] == [0, 0, 10, 15, 14.5]
+
+
+def test_counts_the_fills_of_each_hour() -> None:
+    """Guards the hours' bounds."""
+    hours = hours_of(DAY, day_curves(unseen_document(DAY, fills_of(200), [BTC], {})))
+    assert sum(hour.fills for hour in hours) == 200
+    assert not any(hour.fills for hour in hours[:5])
+
+
+def test_says_what_is_not_known_and_draws_nothing_for_it() -> None:
+    """A file of another hand, a day without fills, a day of one."""
+    empty = _text(day_page(day_of(0), "x"))
+    assert "No fills on this day." in empty
+    one = day_page(day_of(1), "x")
+    assert "1 buy, 0 sells" in _text(one) or "0 buys, 1 sell" in _text(one)
+    assert "NaN" not in one
+    day = day_of(3)
+    other = {key: day[key] for key in ("date", "time", "balances", "trades", "total_trades")}
+    assert "it was made by other hands" in _text(day_page(other, "x"))
+    assert "Not known: the file does not hold the mid at each fill." in _text(day_page(day, "x"))
+
+
+def test_warns_before_any_figure() -> None:
+    """Books that disagree, fees without a price, and what is not up to date stand above the figures."""
+    day = day_of(30)
+    day["reconciliation"] = {"is_exact": False, "differences": {"<BTC>": {"difference": Decimal("0.5")}}}
+    day["symbols"]["BTCUSDT"]["unvalued_fees"] = {"BNB": Decimal("0.25")}
+    text = _text(day_page(day, "x", ["Not up to date."]))
+    before = text.partition("PnL realized")[0]
+    assert "Not up to date." in before
+    assert "Balances and trades disagree (a deposit, a withdrawal, or a missed trade): &lt;BTC&gt; +0.5." in before
+    assert "Fees of 0.25 BNB in BTCUSDT have no price, and are in no result." in before
+
+
+def test_is_bounded_however_many_fills_there_are() -> None:
+    """A page of a busy day opens anywhere."""
+    small, large = (len(day_page(day_of(count), "x").encode()) for count in (4_000, 12_000))
+    assert large < 1.1 * small < SIZE_MAX / 2
