@@ -43,6 +43,32 @@ def last_decisions(run_dir: Path, count: int) -> list[JsonObject]:
     return found[max(0, len(found) - count) :]
 
 
+def decision_days(run_dir: Path) -> list[date]:
+    """Return the days that have a file, oldest first."""
+    return [date.fromisoformat(path.stem.rpartition("_")[2]) for path in _paths(run_dir)]
+
+
+def decisions_from(run_dir: Path, day: date, start: int) -> tuple[list[JsonObject], int]:
+    """Return the decisions of a day from a byte of its file on, and the byte after the last one.
+
+    Not all at once: what 512 KiB hold, and none of a line that is not whole yet. A file that is shorter than `start` is
+    another one than it was, and is read from its first byte.
+
+    Raises:
+        OSError: if the file cannot be read.
+    """
+    with decisions_path(run_dir, day).open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        start = start if start <= size else 0
+        file.seek(start)
+        lines = file.read(_TAIL_SIZE).rpartition(b"\n")[0]
+    found: list[JsonObject] = []
+    for line in lines.split(b"\n"):
+        with contextlib.suppress(ValueError):  # cut by a crash, or by a full disk
+            found.append(loads(line))
+    return found, start + len(lines) + bool(lines)
+
+
 class DecisionsFile:
     """Writes it. Nothing waits for the disk: what was told last may be lost with the machine, not with the process.
 

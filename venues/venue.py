@@ -123,3 +123,12 @@ class Venue(Protocol):
         self, instrument: Instrument, limit: int = 100, from_id: int | None = None, since_ms: int | None = None
     ) -> Sequence[VenueTrade]:
         """Return our trades, oldest first: the latest `limit`, or the first `limit` from a trade id or a time on."""
+
+
+class HistoricalVenue(Venue, Protocol):
+    """A venue that tells its ended orders, too."""
+
+    def orders(
+        self, instrument: Instrument, limit: int = 500, from_id: int | None = None, since_ms: int | None = None
+    ) -> Sequence[VenueOrder]:
+        """Return our orders, open or ended, oldest first: the latest, or the first from an order id or a time on."""

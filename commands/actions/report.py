@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 from desk.client import DeskError
 from desk.quoting_file import quoting_document
@@ -15,7 +15,6 @@ from desk.settings import Settings
 from market.account import VenueOrder, VenueTrade
 from market.clock import NS_PER_MS, day_bounds_ns, now, utc_date
 from market.exact_json import JsonObject, dumps
-from market.instrument import Instrument
 from market.whole_file import write_whole
 from nodes.tracker.bookkeeper import Bookkeeper
 from pages.day import day_page
@@ -26,22 +25,13 @@ from reports.recommendations import weekly_document
 from reports.weekly import DAYS
 from screens.account import history_json, history_text
 from screens.report import day_text, week_text
-from venues.venue import Venue, VenueError
+from venues.venue import HistoricalVenue, Venue, VenueError
 
 Row = TypeVar("Row", VenueOrder, VenueTrade)
 DAYS_MAX: Final = 366
 PAGE: Final = 1_000
 NOT_UPDATED: Final = 3  # the exit code of a report that could not be brought up to date, though today is part of it
 _TAKES_NOTHING: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
-
-
-class HistoricalVenue(Venue, Protocol):
-    """A venue that tells its ended orders, too."""
-
-    def orders(
-        self, instrument: Instrument, limit: int = 500, from_id: int | None = None, since_ms: int | None = None
-    ) -> Sequence[VenueOrder]:
-        """Return our orders, open or ended, oldest first: the latest, or the first from an order id or a time on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,9 @@ class Bookkeeper:
         market: where the account trades, as the daily document tells it.
         quoting: tells how well the maker has quoted on a day, if anybody knows.
         pairs: all that the desk knows: whose base asset has moved since the day's opening was traded by somebody.
+
+    Attributes:
+        snapshot: what the venue told last, of which the daily file has been made.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class Bookkeeper:
         self._pairs = pairs
         self._quoting = quoting
         self._recorder = Recorder(folder, now)
+        self.snapshot: AccountSnapshot | None = None
         self._refused: set[str] = set()  # symbols that the venue does not trade
 
     def update(self, *, is_final: bool = True) -> Recorded:
@@ -76,6 +80,7 @@ class Bookkeeper:
                 continue  # all day would be compared with balances of which nobody knows what they hold
             recorded = self._recorder.record(snapshot, is_final=is_final)
             if recorded is not None:
+                self.snapshot = snapshot
                 return recorded
         raise FolderBusyError(f"{self._folder.path} is being written by other processes again and again")
 

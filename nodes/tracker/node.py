@@ -1,6 +1,8 @@
 """The tracker's node: writes the account's day into `performance_YYYYMMDD.json`, again and again."""
 
+from collections.abc import Iterable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from desk.quoting_file import quoting_document
 from desk.venue import desk_venue
@@ -11,13 +13,17 @@ from reports.day_figures import day_figures
 from reports.folder import FolderBusyError, ReportsFolder
 from venues.venue import VenueError, VenueKeysError
 
+if TYPE_CHECKING:
+    from nodes.tracker.historian import Historian
+
 
 class TrackerNode:
     """A bookkeeper that is woken by the clock."""
 
-    def __init__(self, node: Node, bookkeeper: Bookkeeper) -> None:
+    def __init__(self, node: Node, bookkeeper: Bookkeeper, historian: "Historian | None" = None) -> None:
         self._node = node
         self._bookkeeper = bookkeeper
+        self._historian = historian
         self._write_count = 0
         self._failure_count = 0
         self._told: set[str] = set()
@@ -40,13 +46,19 @@ class TrackerNode:
                 raise
         else:
             self._write_count += 1
-            for note in recorded.notes:
-                if note not in self._told:
-                    self._told.add(note)
-                    self._node.log.warning("note", why=note)
+            self._tell(recorded.notes)
             self._node.ready(file=str(recorded.path))
             self._node.show(**day_figures(recorded.head, recorded.book.rows, self._node.settings.instrument))
+            if self._historian is not None and self._bookkeeper.snapshot is not None:
+                self._tell(self._historian.take(self._bookkeeper.snapshot, recorded, is_final=is_final))
         self._node.show(writes=self._write_count, failures=self._failure_count)
+
+    def _tell(self, notes: Iterable[str]) -> None:
+        """Log what nobody has been told yet."""
+        for note in notes:
+            if note not in self._told:
+                self._told.add(note)
+                self._node.log.warning("note", why=note)
 
     def _write(self) -> None:
         """Write what is known while the venue does not answer."""
@@ -58,10 +70,15 @@ class TrackerNode:
 
 def run(node: Node) -> None:
     """Run the tracker's node until it is told to stop."""
+    from history.database import FILE_NAME  # with SQLAlchemy, for which only a tracker that runs has the time
+    from nodes.tracker.historian import Historian
+
     settings = node.settings
     venue = desk_venue(settings)
     venue.load(settings.instrument)
     folder = ReportsFolder(settings.reports_dir)
     quoting = partial(quoting_document, settings)
     bookkeeper = Bookkeeper(venue, settings.instrument, folder, now, settings.market, settings.instruments, quoting)
-    TrackerNode(node, bookkeeper).run()
+    historian = Historian(folder.path / FILE_NAME, venue, settings.venue.name, settings.run_dir, now)
+    TrackerNode(node, bookkeeper, historian).run()
+    historian.close()

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from commands.actions import report as report_commands
-from commands.actions.report import NOT_UPDATED, HistoricalVenue, Period, period_of, print_history, print_report
+from commands.actions.report import NOT_UPDATED, Period, period_of, print_history, print_report
 from commands.reports import app as reports_app
 from desk.client import DeskError, NoDeskError
 from desk.settings import Settings, load_settings
@@ -25,7 +25,7 @@ from reports.folder import ReportsFolder
 from tests.nodes.tracker.accounts import SetClock
 from tests.reports.fills import BTC, DAY, DAY_MS, NOON_MS, fill
 from tests.reports.scripted_venue import ScriptedVenue
-from venues.venue import VenueUnavailableError
+from venues.venue import HistoricalVenue, VenueUnavailableError
 
 _TODAY = Period(DAY, DAY, is_given=False)
 

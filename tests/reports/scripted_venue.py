@@ -18,6 +18,7 @@ class ScriptedVenue:
 
     Attributes:
         orders_of_all: every order of the account, by number.
+        open: those that it tells as open.
         trades_of_all: every trade of the account, in the order in which they happened.
         mids: by symbol; a symbol without one is not traded here.
         refusals: with which code the venue refuses to tell a symbol's mid.
@@ -30,6 +31,7 @@ class ScriptedVenue:
         self.instruments = {one.symbol: one for one in instruments}
         self.trades_of_all: list[VenueTrade] = []
         self.orders_of_all: list[VenueOrder] = []
+        self.open: list[VenueOrder] = []
         self.mids = {one.symbol: Decimal(100) for one in instruments}
         self.refusals: dict[str, int] = {}
         self.account_id = "1"
@@ -55,8 +57,8 @@ class ScriptedVenue:
         return {}
 
     def open_orders(self, instrument: Instrument) -> Sequence[VenueOrder]:
-        """Return none."""
-        return []
+        """Return those in `open`."""
+        return [order for order in self.open if order.symbol == instrument.symbol]
 
     def place(self, *_: Any, **__: Any) -> VenueOrder:
         """Refuse: a bookkeeper enters no order."""

@@ -1,0 +1,192 @@
+"""What goes into the history and comes out of it again, within a transaction of `Database`.
+
+Nothing is doubled: what is there already stays as it is, or becomes what the venue says now. Nothing is lost: up to
+where a source was read is kept in the transaction of what was read of it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, Table, func, insert, select, tuple_, update
+
+from history.schema import ACCOUNTS, BALANCES, DECISIONS, FLOWS, ORDERS, PROGRESS, TRADES
+from market.account import Balance, VenueOrder, VenueTrade
+from market.codes import Side
+from market.exact_json import JsonObject
+from reports.trade_history import HistoryRow, TradeKey
+
+
+class AnotherAccountError(Exception):
+    """What is told cannot come from the account whose trades are kept; the text says why."""
+
+
+def account_of(connection: Connection, venue: str, account_id: str, now_ms: int, reset: tuple[int, str] | None) -> int:
+    """Return the number of the account in its present life, which is noted if it is new.
+
+    Args:
+        venue: its name.
+        account_id: the venue's own, empty if it tells none.
+        reset: when the account was last seen to have begun anew, and why.
+    """
+    newest = select(ACCOUNTS).where(ACCOUNTS.c.venue == venue).order_by(ACCOUNTS.c.id.desc()).limit(1)
+    last = connection.execute(newest).first()
+    if last is None:
+        return begin_account(connection, venue, account_id, now_ms, None)
+    if account_id and last.account_id and account_id != last.account_id:
+        reason = reset[1] if reset else f"the venue's account is {account_id}, and was {last.account_id}"
+        return begin_account(connection, venue, account_id, now_ms, reason)
+    if reset is not None and reset[0] > last.first_ms:
+        return begin_account(connection, venue, account_id, reset[0], reset[1])
+    number: int = last.id
+    return number
+
+
+def begin_account(connection: Connection, venue: str, account_id: str, first_ms: int, reason: str | None) -> int:
+    """Note that an account has begun, for a `reason` if it is not a venue's first, and return its number."""
+    values = {"venue": venue, "account_id": account_id, "first_ms": first_ms, "reason": reason}
+    key = connection.execute(insert(ACCOUNTS).values(values)).inserted_primary_key
+    assert key is not None
+    number: int = key[0]
+    return number
+
+
+def position_of(connection: Connection, source: str) -> int | None:
+    """Return up to where a source was read, None if it never was."""
+    return connection.execute(select(PROGRESS.c.position).where(PROGRESS.c.source == source)).scalar()
+
+
+def keep_position(connection: Connection, source: str, position: int) -> None:
+    """Note up to where a source was read."""
+    found = connection.execute(update(PROGRESS).where(PROGRESS.c.source == source).values(position=position))
+    if not found.rowcount:
+        connection.execute(insert(PROGRESS).values(source=source, position=position))
+
+
+def keep_trades(connection: Connection, account: int, rows: Sequence[HistoryRow]) -> int:
+    """Add the trades, of one symbol, that are not there yet, and return how many; a fee without a price may get one.
+
+    Raises:
+        AnotherAccountError: if one of them stands there with another content.
+    """
+    if not rows:
+        return 0
+    numbers = [row.trade.trade_id for row in rows]
+    asked = _trades(account, rows[0].trade.symbol).where(TRADES.c.trade_id.between(min(numbers), max(numbers)))
+    kept = {row.key: row for row in map(_history_row, connection.execute(asked))}
+    new: dict[TradeKey, HistoryRow] = {}
+    for row in rows:
+        there = kept.get(row.key)
+        if there is None:
+            new[row.key] = row
+        elif there.trade != row.trade:
+            raise AnotherAccountError(f"trade {row.trade.trade_id} of {row.trade.symbol} is not the one that was kept")
+        elif there.fee_in_quote is None and row.fee_in_quote is not None:
+            _value_fee(connection, account, row)
+    if new:
+        connection.execute(insert(TRADES), [_trade_values(account, row) for row in new.values()])
+    return len(new)
+
+
+def keep_orders(connection: Connection, account: int, orders: Sequence[VenueOrder]) -> int:
+    """Add orders, or bring those that are there up to date; return how many were touched."""
+    keys = [(order.symbol, order.order_id) for order in orders]
+    key = tuple_(ORDERS.c.symbol, ORDERS.c.order_id)
+    asked = select(ORDERS).where(ORDERS.c.account == account, key.in_(keys))
+    kept = {(row.symbol, row.order_id): dict(row._mapping) for row in connection.execute(asked)}
+    wanted = {(order.symbol, order.order_id): _order_values(account, order) for order in orders}
+    new = [values for key, values in wanted.items() if key not in kept]
+    if new:
+        connection.execute(insert(ORDERS), new)
+    changed = [values for key, values in wanted.items() if key in kept and kept[key] != values]
+    for values in changed:
+        mine = (ORDERS.c.account == account, ORDERS.c.symbol == values["symbol"])
+        connection.execute(update(ORDERS).where(*mine, ORDERS.c.order_id == values["order_id"]).values(values))
+    return len(new) + len(changed)
+
+
+def keep_balances(connection: Connection, account: int, time_ms: int, balances: Mapping[str, Balance]) -> None:
+    """Note what the balances of some assets have become."""
+    rows = [
+        {"account": account, "time_ms": time_ms, "asset": asset, "free": balance.free, "locked": balance.locked}
+        for asset, balance in balances.items()
+    ]
+    if rows:
+        connection.execute(insert(BALANCES), rows)
+
+
+def keep_flows(connection: Connection, account: int, flows: Iterable[JsonObject]) -> None:
+    """Note what came into the account, or left it, but by trades: as the daily document's `flows` tell it."""
+    for flow in flows:
+        key = {name: flow[name] for name in ("time_ms", "asset", "kind")}
+        mine = [FLOWS.c.account == account, *(FLOWS.c[name] == value for name, value in key.items())]
+        if not connection.execute(update(FLOWS).where(*mine).values(amount=flow["amount"])).rowcount:
+            connection.execute(insert(FLOWS).values(account=account, amount=flow["amount"], **key))
+
+
+def keep_decisions(connection: Connection, account: int, decisions: Sequence[Mapping[str, Any]]) -> None:
+    """Add decisions, each with the names of the table's columns."""
+    if decisions:
+        connection.execute(insert(DECISIONS), [{"account": account, **each} for each in decisions])
+
+
+def orders_with(connection: Connection, account: int, symbol: str, statuses: Iterable[str]) -> set[str]:
+    """Return the ids of the orders that have one of the `statuses`."""
+    asked = select(ORDERS.c.order_id).where(
+        ORDERS.c.account == account, ORDERS.c.symbol == symbol, ORDERS.c.status.in_(list(statuses))
+    )
+    return set(connection.execute(asked).scalars())
+
+
+def last_balances(connection: Connection, account: int) -> dict[str, Balance]:
+    """Return what each asset's balance was last."""
+    newest = select(func.max(BALANCES.c.id)).where(BALANCES.c.account == account).group_by(BALANCES.c.asset)
+    asked = select(BALANCES).where(BALANCES.c.id.in_(newest))
+    return {row.asset: Balance(row.free, row.locked) for row in connection.execute(asked)}
+
+
+def accounts(connection: Connection) -> Sequence[Row[Any]]:
+    """Return every life of every account, oldest first."""
+    return connection.execute(select(ACCOUNTS).order_by(ACCOUNTS.c.id)).all()
+
+
+def trades_of(connection: Connection, account: int) -> Iterator[HistoryRow]:
+    """Return an account's trades, oldest first."""
+    order = (TRADES.c.time_ms, TRADES.c.symbol, TRADES.c.trade_id, TRADES.c.order_id)
+    asked = select(TRADES).where(TRADES.c.account == account).order_by(*order)
+    return map(_history_row, connection.execution_options(yield_per=10_000).execute(asked))
+
+
+def _trades(account: int, symbol: str) -> Select[Any]:
+    return select(TRADES).where(TRADES.c.account == account, TRADES.c.symbol == symbol)
+
+
+def _history_row(row: Row[Any]) -> HistoryRow:
+    values = dict(row._mapping)
+    fee_in_quote, fee_price = values.pop("fee_in_quote"), values.pop("fee_price")
+    del values["account"]
+    return HistoryRow(VenueTrade(**values | {"side": Side[values["side"]]}), fee_in_quote, fee_price)
+
+
+def _trade_values(account: int, row: HistoryRow) -> dict[str, Any]:
+    return _columns(TRADES, row.trade) | {
+        "account": account,
+        "fee_in_quote": row.fee_in_quote,
+        "fee_price": row.fee_price,
+    }
+
+
+def _order_values(account: int, order: VenueOrder) -> dict[str, Any]:
+    return _columns(ORDERS, order) | {"account": account}
+
+
+def _columns(table: Table, told: VenueTrade | VenueOrder) -> dict[str, Any]:
+    """Return the columns that are named as what the venue tells."""
+    values = {column.name: getattr(told, column.name) for column in table.c if hasattr(told, column.name)}
+    return values | {"side": told.side.name}
+
+
+def _value_fee(connection: Connection, account: int, row: HistoryRow) -> None:
+    symbol, trade_id, order_id = row.key
+    mine = (TRADES.c.account == account, TRADES.c.symbol == symbol, TRADES.c.trade_id == trade_id)
+    values = {"fee_in_quote": row.fee_in_quote, "fee_price": row.fee_price}
+    connection.execute(update(TRADES).where(*mine, TRADES.c.order_id == order_id).values(values))

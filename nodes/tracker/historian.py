@@ -1,0 +1,115 @@
+"""Keeps the history database beside the daily file: opens it, fills it step by step, and bears its failures.
+
+The database is a copy: the venue is right. So whatever becomes of it, a full disk, a lock, a damaged file, trading and
+the daily file go on, and it is filled again from where it ended.
+"""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from history import keeping
+from history.database import DamagedHistoryError, Database, HistoryError, put_aside
+from market.clock import NS_PER_MS, NS_PER_SECOND, Clock
+from nodes.tracker.history_step import HistoryStep, Kept
+from reports.bookkeeping import Recorded
+from reports.performance import AccountSnapshot
+from venues.venue import HistoricalVenue, VenueError
+
+ORDERS_EVERY_NS: Final = 30 * NS_PER_SECOND
+RETRY_NS: Final = 30 * NS_PER_SECOND  # after a failure of the database
+
+
+class Historian:
+    """One account's history.
+
+    Args:
+        path: of the database.
+        venue: where the account trades, and its name.
+        run_dir: where the maker keeps its decisions.
+        now: tells the time.
+    """
+
+    def __init__(self, path: Path, venue: HistoricalVenue, venue_name: str, run_dir: Path, now: Clock) -> None:
+        self._path = path
+        self._venue = venue
+        self._venue_name = venue_name
+        self._run_dir = run_dir
+        self._now = now
+        self._database: Database | None = None
+        self._kept: Kept | None = None
+        self._failed_ns: int | None = None  # when the database failed, on the monotonic clock
+
+    def take(self, snapshot: AccountSnapshot, recorded: Recorded, *, is_final: bool = False) -> tuple[str, ...]:
+        """Keep what the tracker has read, and what is lacking before it; return what a person should be told.
+
+        Args:
+            is_final: whether nothing comes after: then the orders are read, too, whenever that was done last.
+        """
+        now_ns = self._now().monotonic_ns
+        if self._failed_ns is not None and now_ns - self._failed_ns < RETRY_NS and not is_final:
+            return ()
+        try:
+            self._take(snapshot, recorded, is_final=is_final)
+        except DamagedHistoryError as error:
+            self._fail(now_ns)
+            return (_put_aside(self._path, error),)
+        except (HistoryError, VenueError, OSError) as error:
+            self._fail(now_ns)
+            return (f"the history is behind, and will be filled again: {error}",)
+        self._failed_ns = None
+        return ()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        if self._database is not None:
+            self._database.close()
+        self._database = self._kept = None
+
+    def _fail(self, now_ns: int) -> None:
+        """Know nothing of the database any more, and leave it alone for a while."""
+        with suppress(HistoryError):
+            self.close()
+        self._failed_ns = now_ns
+
+    def _take(self, snapshot: AccountSnapshot, recorded: Recorded, *, is_final: bool) -> None:
+        if self._database is not None and not self._database.is_in_place:
+            self.close()
+        database = self._database = self._database or Database(self._path)
+        kept = self._kept = self._kept_of(database, snapshot, recorded)
+        step = HistoryStep(self._venue, database, kept, snapshot, recorded)
+        try:
+            for instrument in snapshot.instruments:
+                step.take_trades(instrument)
+        except keeping.AnotherAccountError as error:
+            with database.transaction() as connection:
+                ms = snapshot.now_ns // NS_PER_MS
+                keeping.begin_account(connection, self._venue_name, snapshot.account_id, ms, str(error))
+            return
+        now_ns = self._now().monotonic_ns
+        if is_final or kept.orders_ns is None or now_ns - kept.orders_ns >= ORDERS_EVERY_NS:
+            for instrument in snapshot.instruments:
+                step.take_orders(instrument)
+            kept.orders_ns = now_ns
+        step.take_balances()
+        step.take_decisions(self._run_dir)
+
+    def _kept_of(self, database: Database, snapshot: AccountSnapshot, recorded: Recorded) -> Kept:
+        """Return what is known of the account in its present life."""
+        resets = recorded.head["resets"]
+        reset = (resets[-1]["time_ms"], resets[-1]["reason"]) if resets else None
+        ms = snapshot.now_ns // NS_PER_MS
+        with database.transaction() as connection:
+            account = keeping.account_of(connection, self._venue_name, snapshot.account_id, ms, reset)
+            if self._kept is not None and self._kept.account == account:
+                return self._kept
+            return Kept(account, keeping.last_balances(connection, account))
+
+
+def _put_aside(path: Path, error: HistoryError) -> str:
+    """Give a damaged database another name, so that the next step begins one; return what is told of it."""
+    try:
+        aside = put_aside(path)
+    except OSError as refusal:
+        return f"the history is damaged and cannot be put aside: {error}; {refusal}"
+    return f"the history is damaged: {error}; kept as {aside.name}, and filled again from what the venue tells"

@@ -1,0 +1,197 @@
+"""One step of the history: what the tracker has just read goes into the database, and what that lacks before it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from desk.decisions_file import decision_days, decisions_from
+from history import keeping
+from history.database import Database
+from market.account import OPEN_STATUSES, Balance, VenueTrade
+from market.clock import NS_PER_MS
+from market.exact_json import JsonObject, dumps
+from market.instrument import Instrument
+from reports.bookkeeping import Recorded
+from reports.performance import AccountSnapshot
+from reports.trade_history import TradeKey, key_of, valued
+from venues.venue import HistoricalVenue
+
+PAGE: Final = 1_000
+PAGES_MAX: Final = 20  # of one kind in one step; what is still lacking is read in the next
+_NOTHING: Final = Balance(Decimal(0), Decimal(0))
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MS: Final = timedelta(milliseconds=1)
+_TEXTS: Final = ("symbol", "side", "action", "price", "qty", "client_order_id", "rule", "why")
+
+
+@dataclass(slots=True)
+class KnownSymbol:
+    """What is known to be kept of one symbol.
+
+    Attributes:
+        newest: the number up to which every trade is kept; None before the first was read.
+        newest_order: likewise of orders.
+        open_orders: the ids of those that are kept as open.
+        told: the trades that were told last, all of them kept.
+        unvalued: those of them, and of before, whose fee has no price yet.
+    """
+
+    newest: int | None
+    newest_order: int | None
+    open_orders: set[str]
+    told: set[TradeKey] = field(default_factory=set)
+    unvalued: dict[TradeKey, VenueTrade] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Kept:
+    """What is known to be in the database of an account: all of it can be read there again."""
+
+    account: int
+    balances: dict[str, Balance]
+    symbols: dict[str, KnownSymbol] = field(default_factory=dict)
+    decisions: dict[date, int] = field(default_factory=dict)  # up to which byte of the day's file
+    orders_ns: int | None = None  # when they were read, on the monotonic clock
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryStep:
+    """What is done with one snapshot; every part is whole, or not done at all, and then done with the next one.
+
+    All raise HistoryError if the database, VenueError if the venue, and OSError if the disk does not do its part.
+    """
+
+    venue: HistoricalVenue
+    database: Database
+    kept: Kept
+    snapshot: AccountSnapshot
+    recorded: Recorded
+
+    def take_trades(self, instrument: Instrument) -> None:
+        """Keep the trades that were told, and before them those that are lacking.
+
+        Raises:
+            AnotherAccountError: if they cannot come from the account whose trades are kept.
+        """
+        known = self._known(instrument.symbol)
+        told = [trade for trade in self.snapshot.trades if trade.symbol == instrument.symbol]
+        lowest = min((trade.trade_id for trade in told), default=0)
+        if known.newest is None or known.newest < lowest:
+            if not self._fill_trades(instrument, known, lowest):
+                return
+            known.told = set()
+        self._keep_trades(instrument, known, [trade for trade in told if key_of(trade) not in known.told])
+        known.told = {key_of(trade) for trade in told}
+
+    def take_orders(self, instrument: Instrument) -> None:
+        """Keep the orders from the newest that is kept on, and those that were open then and are no more."""
+        known = self._known(instrument.symbol)
+        open_now = {order.order_id for order in self.snapshot.open_orders}
+        newest, has_more = known.newest_order or 0, True
+        ended = sorted(number for order_id in known.open_orders - open_now if (number := int(order_id)) < newest)
+        read_to = -1
+        for start in islice(ended, PAGES_MAX):
+            known.open_orders.discard(str(start))  # of one that the venue does not know, nothing more is heard
+            if start > read_to:
+                read_to, _ = self._keep_orders(instrument, known, start)
+        for _ in range(PAGES_MAX):
+            if has_more:
+                newest, has_more = self._keep_orders(instrument, known, newest)
+
+    def take_balances(self) -> None:
+        """Keep what has changed of the balances, and what came in or left but by trades."""
+        before = self.kept.balances
+        changed = {
+            asset: balance
+            for asset, balance in self.snapshot.balances.items()
+            if balance != before.get(asset, _NOTHING)
+        }
+        ms = self.snapshot.now_ns // NS_PER_MS
+        with self.database.transaction() as connection:
+            keeping.keep_balances(connection, self.kept.account, ms, changed)
+            keeping.keep_flows(connection, self.kept.account, self.recorded.head.get("flows", []))
+        before.update(changed)
+
+    def take_decisions(self, run_dir: Path) -> None:
+        """Keep what the maker has written of its decisions since."""
+        for day in decision_days(run_dir):
+            source = f"decisions {day:%Y%m%d}"
+            start = self.kept.decisions.get(day)
+            if start is None:
+                with self.database.transaction() as connection:
+                    start = keeping.position_of(connection, source) or 0
+            decisions, end = decisions_from(run_dir, day, start)
+            if end != start:
+                rows = [row for each in decisions if (row := _decision(each)) is not None]
+                with self.database.transaction() as connection:
+                    keeping.keep_decisions(connection, self.kept.account, rows)
+                    keeping.keep_position(connection, source, end)
+            self.kept.decisions[day] = end
+
+    def _known(self, symbol: str) -> KnownSymbol:
+        known = self.kept.symbols.get(symbol)
+        if known is None:
+            with self.database.transaction() as connection:
+                known = self.kept.symbols[symbol] = KnownSymbol(
+                    keeping.position_of(connection, self._source("trades", symbol)),
+                    keeping.position_of(connection, self._source("orders", symbol)),
+                    keeping.orders_with(connection, self.kept.account, symbol, OPEN_STATUSES),
+                )
+        return known
+
+    def _source(self, kind: str, symbol: str) -> str:
+        return f"{kind} {self.kept.account} {symbol}"
+
+    def _fill_trades(self, instrument: Instrument, known: KnownSymbol, lowest: int) -> bool:
+        """Read at the venue from the newest trade that is kept on; say whether `lowest` was reached.
+
+        Asked for is the known number itself, not the next one: it may have another half that is not known.
+        """
+        for _ in range(PAGES_MAX):
+            page = self.venue.trades(instrument, PAGE, from_id=known.newest or 0)
+            self._keep_trades(instrument, known, page)
+            if len(page) < PAGE or page[-1].trade_id >= lowest:
+                return True
+        return False
+
+    def _keep_trades(self, instrument: Instrument, known: KnownSymbol, trades: Sequence[VenueTrade]) -> None:
+        """Keep trades of which the lowest is next to those that are kept, and prices of fees that had none."""
+        rows = {row.key: row for row in self.recorded.book.numbered([*trades, *known.unvalued.values()])}
+        new = {key_of(trade): rows.get(key_of(trade)) or valued(trade, instrument, {}) for trade in trades}
+        before = {key: rows[key] for key in known.unvalued.keys() & rows.keys()}
+        changed = {key: row for key, row in before.items() if row.fee_in_quote is not None} | new
+        newest = max([known.newest or 0, *(trade.trade_id for trade in trades)])
+        if changed or known.newest is None:
+            with self.database.transaction() as connection:
+                keeping.keep_trades(connection, self.kept.account, list(changed.values()))
+                keeping.keep_position(connection, self._source("trades", instrument.symbol), newest)
+        known.newest = newest
+        known.unvalued = {key: row.trade for key, row in (before | new).items() if row.fee_in_quote is None}
+
+    def _keep_orders(self, instrument: Instrument, known: KnownSymbol, start: int) -> tuple[int, bool]:
+        """Keep a page of orders, from one that is kept on; return the last one's number, and whether there are more."""
+        page = self.venue.orders(instrument, PAGE, from_id=start)
+        last = int(page[-1].order_id) if page else start
+        newest = max(known.newest_order or 0, last)
+        with self.database.transaction() as connection:
+            keeping.keep_orders(connection, self.kept.account, page)
+            keeping.keep_position(connection, self._source("orders", instrument.symbol), newest)
+        known.newest_order = newest
+        for order in page:
+            (known.open_orders.add if order.is_open else known.open_orders.discard)(order.order_id)
+        return last, len(page) == PAGE
+
+
+def _decision(told: JsonObject) -> dict[str, Any] | None:
+    """Return a decision with the names of the table's columns; None of a line that is none."""
+    if not isinstance(told, dict) or not isinstance(time := told.get("time"), str):
+        return None
+    try:
+        time_ms = (datetime.fromisoformat(time) - _EPOCH) // _MS
+    except (ValueError, TypeError):
+        return None
+    return {name: told.get(name) for name in _TEXTS} | {"time_ms": time_ms, "numbers": dumps(told.get("numbers"))}
