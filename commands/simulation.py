@@ -1,4 +1,4 @@
-"""A desk faster than time: `simulate`."""
+"""A desk faster than time: `simulate`, and a run of it again with other settings: `whatif`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +23,10 @@ JitterFrom = Annotated[
     typer.Option("--jitter-from", help="A recording: what its messages took more than the quickest.", metavar="FILE"),
 ]
 Out = Annotated[
-    Path | None, typer.Option(help="A new folder: daily files.", show_default="none is kept", file_okay=False)
+    Path | None,
+    typer.Option(
+        help="A new folder: daily files, and what whatif takes.", show_default="none is kept", file_okay=False
+    ),
 ]
 
 
@@ -51,3 +54,18 @@ def simulate(
     settings = settings_with({**flow_in_short(flow), "flow.seed": seed, "maker.strategy": strategy}, sets or (), READ)
     delays = delays_of(latency_ms, jitter_ms, jitter_from, settings.flow.seed)
     raise typer.Exit(print_simulation(settings, start_of(start), seconds, delays, out, as_json=as_json))
+
+
+@app.command(epilog="Example: python cli.py whatif FOLDER --set maker.half_spread=0.001")
+def whatif(
+    run: Annotated[Path, typer.Argument(help="What simulate --out has left.", metavar="FOLDER")],
+    sets: Sets = None,
+    as_json: Json = False,
+) -> None:
+    """Trade a run again in the same market with other settings, and say what that would have earned, within what."""
+    from commands.actions.whatif import whatif as again
+    from commands.options import show
+
+    answer, code = again(run, sets or ())
+    show(answer, as_json)
+    raise typer.Exit(code)

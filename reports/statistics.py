@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Sequence
-from math import pi, sqrt, tan
+from math import fsum, pi, sqrt, tan
 from statistics import NormalDist, fmean, stdev
 from typing import Final, NamedTuple
 
@@ -64,4 +64,4 @@ def student_quantile(probability: float, freedom: int) -> float:
         (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
         (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92_160,
     )
-    return sum(term / freedom**power for power, term in enumerate(terms))
+    return fsum(term / float(freedom) ** power for power, term in enumerate(terms))

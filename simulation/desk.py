@@ -30,9 +30,10 @@ from simulation.delays import Delays
 from simulation.digest import Digest
 from simulation.exchange import SimulatedExchange
 from simulation.heap import EventHeap
+from simulation.journaled import JournaledFlow
 from simulation.line import SimulatedLine
 from simulation.looks import Looks
-from simulation.market import FlowMarket, Market, Watch
+from simulation.market import FlowMarket, Keep, Market, Watch
 from simulation.market_news import MarketNews
 from simulation.recorded_market import RecordedMarket, make_tracks
 from trading import news, notes
@@ -94,6 +95,8 @@ class SimulatedDesk:
         start_ns: when it starts, ns since 1970 UTC.
         folder: of the daily files.
         strategy: who decides; None is that of the settings.
+        others: what they sent, instead of the market of the settings.
+        keep: as `FlowMarket` has it.
 
     Attributes:
         heap: the clock.
@@ -111,6 +114,8 @@ class SimulatedDesk:
         folder: Path,
         delays: Delays | None = None,
         strategy: Strategy | None = None,
+        others: JournaledFlow | None = None,
+        keep: Keep | None = None,
     ) -> None:
         self._symbol_id = settings.instrument.symbol_id
         self._delays = delays or Delays()
@@ -120,7 +125,12 @@ class SimulatedDesk:
         self.problems: list[str] = []
         engine = FastEngine(Capacity(len(settings.instruments)))
         looks = Looks(engine, self._symbol_id, start_ns, self._delays.book_ns)
-        self.market = _market(engine, settings, start_ns, self.digest.add_rows, looks, self.problems.append)
+        watch = self.digest.add_rows
+        if others is not None:
+            others.begin_book(engine, start_ns)
+            self.market: Market = FlowMarket(engine, others, first_owner(Source.FLOW), start_ns, watch, looks, keep)
+        else:
+            self.market = _market(engine, settings, start_ns, watch, looks, keep, self.problems.append)
         self.exchange = SimulatedExchange(settings, self.heap, self.market, self._delays.order_ns)
         self.account = SimulatedAccount(self.exchange.calls)
         instrument = settings.instrument
@@ -218,7 +228,13 @@ def _described(settings: Settings) -> JsonObject:
 
 
 def _market(
-    engine: FastEngine, settings: Settings, start_ns: int, watch: Watch, looks: Looks, tell: Callable[[str], None]
+    engine: FastEngine,
+    settings: Settings,
+    start_ns: int,
+    watch: Watch,
+    looks: Looks,
+    keep: Keep | None,
+    tell: Callable[[str], None],
 ) -> Market:
     """Return all markets of the settings as one."""
     owner, order_ids = first_owner(Source.FLOW), OrderIds(first_order_id(Source.FLOW))
@@ -228,4 +244,4 @@ def _market(
         return RecordedMarket(engine, tracks, owner, start_ns, opening_ns, watch, looks)
     flows = {} if settings.flow.source == "none" else make_flows(settings, owner, order_ids)
     flow = SideBySide(flows) if len(flows) > 1 else next(iter(flows.values()), None)
-    return FlowMarket(engine, flow, owner, start_ns, watch, looks)
+    return FlowMarket(engine, flow, owner, start_ns, watch, looks, keep)

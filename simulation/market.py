@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
+from bus.topology import Source
 from engine.matching_engine import MatchingEngine
 from flow.order_flow import OrderFlow
 from market.commands import Command
@@ -12,6 +13,7 @@ from market.messages import COMMAND_BY_TAG, EVENT_BY_TAG
 from simulation.looks import Looks
 
 Watch = Callable[[Int64Array], None]
+Keep = Callable[[int, int, Sequence[Command]], None]
 
 _TIME: Final = {message: column(message, "time_ns") for message in COMMAND_BY_TAG.values()}
 _READ: Final = {tag: (message._make, 1 + len(message._fields)) for tag, message in EVENT_BY_TAG.items()}
@@ -39,12 +41,13 @@ class FlowMarket:
     """An order flow in front of an engine in this process; what either sends, the other has at once.
 
     Args:
-        engine: empty.
+        engine: empty, or with the book that the flow goes on from.
         flow: not yet started; None: nobody trades but others.
         owner: the flow's.
         start_ns: the time at which it starts.
         watch: sees the rows of all commands and events, for a digest.
         looks: that fall due while it goes on.
+        keep: takes what is sent at once: from whom, at which time, the commands.
     """
 
     def __init__(
@@ -55,12 +58,14 @@ class FlowMarket:
         start_ns: int,
         watch: Watch | None = None,
         looks: Looks | None = None,
+        keep: Keep | None = None,
     ) -> None:
         self.engine = engine
         self._flow = flow
         self._owner = owner
         self._watch = watch
         self._looks = looks
+        self._keep = keep
         self._now_ns = start_ns
         self._heard: list[Event] = []  # by the flow, with its next step
         self._sent_count = 0
@@ -85,6 +90,8 @@ class FlowMarket:
 
     def submit(self, commands: Sequence[Command]) -> list[Event]:
         """Handle somebody else's commands; what concerns the flow it hears with its next step."""
+        if self._keep is not None:
+            self._keep(Source.PAPER, self._now_ns, commands)
         events = self._handle(commands)
         self._hear(events)
         return events
@@ -96,6 +103,8 @@ class FlowMarket:
     def _send(self, commands: Sequence[Command]) -> tuple[list[Event], bool]:
         """Let the flow's commands be handled; return their events, and whether one concerns somebody else."""
         self._sent_count += len(commands)
+        if self._keep is not None:
+            self._keep(Source.FLOW, self._now_ns, commands)
         events = self._handle(commands, self._now_ns)
         return events, self._hear(events)
 

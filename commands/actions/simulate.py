@@ -2,11 +2,12 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from commands.actions.kept_run import KeptRun, journal_of, write_run
 from commands.actions.out_folder import new_folder
 from desk.client import DeskError
 from desk.settings import Settings, load_settings, values_of
@@ -18,6 +19,7 @@ from screens.progress import progress_line
 from screens.report import day_text
 from simulation.delays import Delays
 from simulation.desk import SimulatedDesk
+from simulation.market import Keep
 
 _PAPER = ("maker_fee", "taker_fee", "fee_in", "bnb_discount", "rate_limits")
 READ_BY_DESKS: Final = ("symbol", "symbols", "maker.", *(f"paper.{name}" for name in _PAPER))  # by simulated ones
@@ -112,10 +114,16 @@ def print_simulation(
     if settings.flow.source == "live":
         raise DeskError("a live market cannot be simulated: record it, and use replay:FILE")
     with new_folder(out) as folder, failures_told():
-        desk = SimulatedDesk(settings, start_ns, folder, delays)
-        took_s = run_to(desk, start_ns + seconds * NS_PER_SECOND)
+        with ExitStack() as stack:
+            keep: Keep | None = None
+            if out is not None and settings.flow.source != "replay":
+                keep = stack.enter_context(journal_of(folder, settings, start_ns))
+            desk = SimulatedDesk(settings, start_ns, folder, delays, keep=keep)
+            took_s = run_to(desk, start_ns + seconds * NS_PER_SECOND)
         day = desk.close_books()
         document = desk.folder.read(day)
+        if out is not None:
+            write_run(KeptRun(folder, settings, start_ns, seconds, delays))
     assert document is not None, f"no file of {day}"
     speed = seconds / took_s
     if as_json:

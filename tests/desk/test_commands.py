@@ -63,6 +63,7 @@ ROWS = {
     "resume": Row(),
     "replay": Row(("--verify",), ("engine",), down=1, kept=1),
     "simulate": Row(None),
+    "whatif": Row(None),
     "backtest": Row(None),
     "record": Row(None),
     "recording info": Row(None),

@@ -77,6 +77,8 @@ EXCEPTIONS: Final[Mapping[tuple[str, str, str], str]] = {
     ("paper/money/ledger_file.py", "_opened", "sqlite3.connect"): "opens the ledger, of a simulation in memory",
     ("market/kernels/sparse.py", "", "mmap.*"): "takes memory, of no file",
     ("bus/topology.py", "endpoint", ".resolve()"): "names a socket by the whole path of its folder",
+    ("nodes/engine/command_record.py", "journal_epoch", ".open()"): "the engine's own, before it begins",
+    ("simulation/whatif.py", "play", ".read_bytes()"): "gives back what the run has written",
     ("journal/format.py", "Schema.files", ".is_dir()"): "lists the files of a journal for who reads them",
     ("journal/format.py", "Schema.files", ".iterdir()"): "lists the files of a journal for who reads them",
     ("venues/binance_account.py", "", "market.clock.time_ns"): "of a venue that checks times; a simulated one does not",

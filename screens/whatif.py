@@ -1,0 +1,39 @@
+"""What a run would have earned with other settings, as text."""
+
+from market.exact_json import JsonObject
+from market.words import counted
+from screens.money import gain_text, money_text
+
+CAVEAT = "Others do not react here: what they sent is what they sent."
+
+
+def whatif_text(document: JsonObject) -> str:
+    """Return the two runs side by side, and what lies between them."""
+    quote, difference = document["quote"], document["difference"]
+    lines = [
+        f"🔁 {document['symbol']} from {document['from'][:19]} to {document['to'][:19]}:",
+        _run_line("as it was", document["again"], quote),
+    ]
+    if document["is_identical"]:
+        lines.append("   traded again with nothing changed: every fill and daily file the same, byte for byte")
+    else:
+        lines.append("   traded again with nothing changed: OTHER daily files; what it says of a change means nothing")
+    if difference is None:
+        return "\n".join(lines)
+    changes = ", ".join(f"{key} {document['was'][key]} -> {value}" for key, value in document["set"].items())
+    lines += [f"   with {changes}:", _run_line("changed", document["changed"], quote)]
+    lines.append(f"   Difference: {gain_text(difference['pnl'], quote)}{_interval_phrase(difference)}")
+    return "\n".join([*lines, f"   {CAVEAT}"])
+
+
+def _run_line(name: str, figures: JsonObject, quote: str) -> str:
+    fees, volume = (money_text(figures[each], quote) for each in ("fees", "volume"))
+    pnl = gain_text(figures["pnl"], quote)
+    return f"   {name}: {counted(figures['fills'], 'fill')}, volume {volume}, fees {fees}, PnL {pnl}"
+
+
+def _interval_phrase(difference: JsonObject) -> str:
+    if difference["why"] is not None:
+        return f" (no interval: {difference['why']})"
+    low, high = (f"{difference[name]:+,.2f}" for name in ("low", "high"))
+    return f" (95 % from {low} to {high}; {counted(difference['blocks'], 'block')} of {difference['block_s']} s)"
