@@ -68,9 +68,15 @@ def up(
 @app.command(epilog="Example: python cli.py down --run-dir run2")
 def down(run_dir: RunDir = None) -> None:
     """Stop the desk."""
-    from desk.client import stop_desk
+    from desk.client import NoDeskError, stop_desk
 
-    print(f"stopped (pid {stop_desk(run_dir_of(run_dir))})")
+    named = run_dir_of(run_dir)
+    try:
+        print(f"stopped (pid {stop_desk(named)})")
+    except NoDeskError:
+        from commands.actions.halting import left_text
+
+        raise NoDeskError(named, left_text(named)) from None
 
 
 _Node = Annotated[str, typer.Argument(metavar="NODE")]
@@ -97,9 +103,15 @@ def status(run_dir: RunDir = None, as_json: Json = False) -> None:
     """Show the nodes of the desk and where they can be reached."""
     import json
 
-    from desk.client import desk_status
+    from desk.client import NoDeskError, desk_status
 
-    document = desk_status(run_dir_of(run_dir))
+    named = run_dir_of(run_dir)
+    try:
+        document = desk_status(named)
+    except NoDeskError:
+        from commands.actions.halting import left_text
+
+        raise NoDeskError(named, left_text(named)) from None
     if as_json:
         print(json.dumps(document))
         return

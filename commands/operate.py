@@ -1,6 +1,5 @@
 """What a person does to a desk that runs: `halt`, `resume`, `flatten`, `set`."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +9,10 @@ from commands.options import AnySymbol, RunDir, SymbolCommand, run_dir_of, setti
 app = typer.Typer()
 
 
+def _tell(line: str) -> None:
+    print(line, flush=True)
+
+
 @app.command(cls=SymbolCommand, epilog="Example: python cli.py halt --symbol BTCUSDT --cancel-all")
 def halt(
     symbol: AnySymbol = None,
@@ -17,22 +20,17 @@ def halt(
     run_dir: RunDir = None,
 ) -> None:
     """The kill switch: the engine takes no new orders, of one symbol or of all; cancels go through."""
-    _set_halted(run_dir, symbol, is_halted=True, is_cancelling=cancel_all)
+    from commands.actions.halting import halt as halt_desk
+
+    halt_desk(settings_of(run_dir), symbol, _tell, is_cancelling=cancel_all)
 
 
 @app.command(cls=SymbolCommand, epilog="Example: python cli.py resume")
 def resume(symbol: AnySymbol = None, run_dir: RunDir = None) -> None:
     """Take new orders again; a maker that has withdrawn by itself quotes again."""
-    from desk.client import NoDeskError
-    from desk.halted_file import HaltedFile
+    from commands.actions.halting import resume as resume_desk
 
-    is_resumed = _resume_maker(run_dir, symbol)
-    try:
-        _set_halted(run_dir, symbol, is_halted=False, is_cancelling=False)
-    except NoDeskError:
-        settings = settings_of(run_dir)
-        if not is_resumed or HaltedFile(settings.run_dir, [each.symbol for each in settings.instruments]).read():
-            raise  # what is halted stays so: its engine has to say that it is not
+    resume_desk(settings_of(run_dir), symbol, _tell)
 
 
 @app.command(epilog="Example: python cli.py flatten BTCUSDT --band 0.002")
@@ -67,7 +65,7 @@ def flatten(
             raise DeskError(f"nothing was done: expected {name}")
 
     quoted = settings_of(run_dir).symbol
-    flatten_position(settings, quoted, kept, Decimal(str(band)), confirm, lambda line: print(line, flush=True))
+    flatten_position(settings, quoted, kept, Decimal(str(band)), confirm, _tell)
 
 
 @app.command("set", epilog="Example: python cli.py set maker.half_spread=0.001 maker.skew=0.0005")
@@ -80,28 +78,3 @@ def set_settings(
 
     for line in set_live(run_dir_of(run_dir), assignments):
         print(line)
-
-
-def _resume_maker(run_dir: Path | None, symbol: str | None) -> bool:
-    """Take back a withdrawal of the maker; return whether there was one."""
-    from desk.client import known_symbol
-    from desk.resuming import resume_maker
-
-    settings = settings_of(run_dir)
-    lines = resume_maker(settings) if symbol is None or known_symbol(settings, symbol) == settings.symbol else []
-    for line in lines:
-        print(line)
-    return bool(lines)
-
-
-def _set_halted(run_dir: Path | None, symbol: str | None, *, is_halted: bool, is_cancelling: bool) -> None:
-    from desk.client import DeskError, known_symbol
-    from desk.operator import set_halted
-
-    settings = settings_of(run_dir)
-    named = None if symbol is None else known_symbol(settings, symbol)
-    outcome = set_halted(settings, named, is_halted=is_halted, is_cancelling=is_cancelling)
-    for line in outcome.confirmed:
-        print(line)
-    if outcome.missing:
-        raise DeskError("\n".join(outcome.missing))

@@ -14,7 +14,7 @@ import msgpack
 from bus.channel import ChannelSocket
 from bus.topology import CONTROL, SUPERVISOR
 from desk.desk_file import DESK_FILE, kept_settings
-from desk.run_dir import holder_pid
+from desk.run_dir import WATCHDOG, holder_pid
 from desk.settings import Settings, SettingsError, load_kept_settings, load_settings, named_run_dir
 from market.instrument import venue_spelling
 from market.mendable import MendableError
@@ -36,9 +36,9 @@ class NoDeskError(DeskError):
 
     exit_code: ClassVar[int] = 3
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, run_dir: Path, more: str = "") -> None:
         where = run_dir if run_dir.is_absolute() else f"{run_dir} ({run_dir.absolute()})"
-        super().__init__(f"no desk runs in {where}; start it with: {command_text('up', run_dir)}")
+        super().__init__(f"no desk runs in {where}; start it with: {command_text('up', run_dir)}{more}")
 
 
 def command_text(words: str, run_dir: Path) -> str:
@@ -210,7 +210,7 @@ def known_symbol(settings: Settings, symbol: str) -> str:
 
 def lone_nodes(run_dir: Path) -> tuple[str, ...]:
     """Return the names of the nodes that run in `run_dir`, asked of their locks: for a desk without a supervisor."""
-    locks = (path for path in sorted(run_dir.glob("*.lock")) if path.name != DESK_LOCK)
+    locks = (path for path in sorted(run_dir.glob("*.lock")) if path.name not in (DESK_LOCK, f"{WATCHDOG}.lock"))
     return tuple(path.stem for path in locks if holder_pid(path) is not None)
 
 

@@ -8,7 +8,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import structlog
@@ -18,6 +18,7 @@ from desk.run_dir import WATCHDOG, LockFile, holder_pid
 from desk.settings import Settings
 from desk.stopping import StopBudget
 from desk.venue import is_own_paper, quick_venue
+from market.account import VenueOrder
 from market.backoff import Backoff
 from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns
 from nodes.maker.ids import SentOrders
@@ -127,37 +128,55 @@ def take_away(
     clock: Callable[[], int] = monotonic_ns,
     wait: Callable[[float], None] = time.sleep,
 ) -> None:
+    """Cancel all that is the maker's as `taken_away` does, and log it, or that some may be left."""
+    count = 0
+    try:
+        for order in taken_away(account, sent, is_closed, clock, wait):
+            log.info("cancelled", symbol=order.symbol, side=order.side.name, price=str(order.price),
+                     left=f"{order.leaves_qty:f}", order_id=order.order_id)  # fmt: skip
+            count += 1
+    except VenueError as error:
+        log.error("own orders may be left at the venue", prefix=sent.prefix, why=str(error))
+    else:
+        log.info("nothing is left at the venue", cancelled=count)
+
+
+def taken_away(
+    account: Account,
+    sent: SentOrders,
+    is_closed: Callable[[], bool],
+    clock: Callable[[], int] = monotonic_ns,
+    wait: Callable[[float], None] = time.sleep,
+) -> Iterator[VenueOrder]:
     """Cancel all that is the maker's, and look again until what was on its way has arrived, or no longer can.
 
-    What the maker has noted as taken is cancelled first: a list may not show it yet.
+    What the maker has noted as taken is cancelled first: a list may not show it yet. Yields each as it ended.
 
     Args:
         sent: the maker's note.
-        is_closed: whether the exchange is gone for good.
+        is_closed: whether a venue that fails is not to be asked again.
         clock: ns, of any beginning.
         wait: waits so many seconds.
+
+    Raises:
+        VenueError: if the venue fails for too long: orders may be left there.
     """
     arrived_ns, give_up_ns = clock() + ARRIVAL_MS_MAX * NS_PER_MS, clock() + GIVE_UP_NS
     failures, lists = Backoff(FAILED_PAUSE_NS, FAILED_PAUSE_NS_MAX), Backoff(LIST_PAUSE_NS, ARRIVAL_MS_MAX * NS_PER_MS)
-    prefix, taken, count = sent.prefix, sent.taken(), 0
+    taken = sent.taken()
     while True:
         asked_ns = clock()
         try:
-            ended = [*cancel_known(account, taken), *cancel_everywhere(account, prefix)]
+            ended = [*cancel_known(account, taken), *cancel_everywhere(account, sent.prefix)]
         except VenueError as error:
             if clock() > give_up_ns or is_closed():
-                log.error("own orders may be left at the venue", prefix=prefix, why=str(error))
-                return
+                raise
             wait_ns = failures.fail(clock(), int(error.retry_after_s * NS_PER_SECOND))
         else:
             failures.end()
             taken = []
-            for order in ended:
-                log.info("cancelled", symbol=order.symbol, side=order.side.name, price=str(order.price),
-                         left=f"{order.leaves_qty:f}", order_id=order.order_id)  # fmt: skip
-            count += len(ended)
+            yield from ended
             if asked_ns >= arrived_ns:
-                log.info("nothing is left at the venue", cancelled=count)
                 return
             wait_ns = lists.fail(clock())
         wait(wait_ns / NS_PER_SECOND)

@@ -11,11 +11,14 @@ from collections.abc import Iterator
 import pytest
 
 from desk.halted_file import HALTED_FILE
+from desk.run_dir import WATCHDOG, holder_pid
 from market.codes import Side
 from paper.access.accounts import API_KEY_NAME, SECRET_NAME, load_keys
-from tests.desk.desk_process import BTCUSDT, CLI, TWO_ENGINES, Desk, short_directory, until
+from tests.desk.desk_process import BTCUSDT, CLI, TWO_ENGINES, Desk, node_processes, short_directory, until
+from tests.pairs import default_instruments
 from venues.venue import VenueError, VenueRefusedError
 
+ETHUSDT = default_instruments()[1]
 SYMBOLS = ["BNBUSDT", "BTCUSDT", "ETHUSDT"]
 
 
@@ -248,3 +251,45 @@ def test_a_maker_that_is_killed_while_it_is_halted_confirms_when_it_is_back(desk
     resuming = [_shell(desk, "resume") for _ in range(2)]
     assert [each.communicate(timeout=60)[1] for each in resuming] == ["", ""]
     until("it quotes again", lambda: len(_makers_orders(desk, desk)) == 2)
+
+
+def test_halt_takes_away_what_a_desk_has_left_that_was_killed_with_all_its_processes(desk: Desk, remote: Desk) -> None:
+    """Nobody was left who would: supervisor, nodes and watchdog are dead; `down` said only that no desk runs."""
+    assert remote.cli("resume").returncode == 0
+    until("both quotes are there", lambda: len(_makers_orders(remote, desk)) == 2)
+    prefix = f"tb-{(remote.run_dir / 'maker_id').read_text().strip()}-"
+    ours = desk.venue().place(ETHUSDT, Side.BUY, 100_000, 1_000, f"{prefix}1")
+    others = desk.venue().place(BTCUSDT, Side.BUY, 5_000_000, 1_000, "by-hand")
+    _kill_all(remote)
+    assert len(_makers_orders(remote, desk)) == 2, "nobody has taken them away"
+    for command in ("down", "status"):
+        refused = remote.cli(command)
+        assert refused.returncode == 3
+        assert "orders of its maker may be open at binance-testnet: python cli.py halt" in refused.stderr
+        assert len(refused.stderr.splitlines()) == 1
+    halted = remote.cli("halt")
+    assert halted.returncode == 0, halted.stderr
+    lines = halted.stdout.splitlines()
+    assert lines[0].startswith("no desk runs in ")
+    assert sorted(line.split()[3] for line in lines[1:-1]) == ["BTCUSDT", "BTCUSDT", "ETHUSDT"]
+    assert f"(order {ours.order_id})" in halted.stdout
+    assert lines[-1] == f"binance-testnet lists no order of this desk's maker ({prefix}...) in any pair"
+    opened = {order.client_order_id: order.order_id for order in desk.venue().open_orders()}
+    assert not [name for name in opened if name.startswith(prefix)]
+    assert opened["by-hand"] == others.order_id
+    assert len(_makers_orders(desk, desk)) == 2, "the other desk's maker goes on"
+    assert json.loads((remote.run_dir / HALTED_FILE).read_text()) == SYMBOLS
+    refused = remote.cli("resume")
+    assert (refused.returncode, refused.stdout) == (3, "")
+    assert f"{', '.join(SYMBOLS)}: halted until it runs and is resumed" in refused.stderr
+    desk.venue().cancel(BTCUSDT, others.order_id)
+
+
+def _kill_all(desk: Desk) -> None:
+    """Kill a desk with all its processes at once."""
+    status = desk.cli_json("status")
+    lock = desk.run_dir / f"{WATCHDOG}.lock"
+    for pid in (holder_pid(lock), status["pid"], *(row["pid"] for row in status["nodes"])):
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+    until("all are gone", lambda: not node_processes(desk.run_dir) and holder_pid(lock) is None)
