@@ -3,8 +3,9 @@
 A file holds JSON whose last key `checksum` is the CRC-32 of all other keys, so that a flipped digit is noticed as well
 as a broken bracket. It is that of the numbers, not of their spelling: 1.50, 1.5 and 15e-1 are the same, for a tool that
 writes the file anew may spell them otherwise. First come the entries of `trade_history`, line by line, so that one more
-is added to what is there; then all other keys. A file with neither `checksum` nor `version` was made by other hands:
-its fixed keys are read, whatever else it holds is not.
+is added to what is there; then all other keys. `schema` says which keys there may be (docs/performance.schema.json);
+files of before it say `version` 1, and are read as they are. A file with neither `checksum` nor one of these was made
+by other hands: its fixed keys are read, whatever else it holds is not.
 """
 
 import re
@@ -17,7 +18,8 @@ from market import exact_json
 from market.exact_json import JsonObject
 from reports import json_fields as fields
 
-DOCUMENT_VERSION: Final = 1
+SCHEMA: Final = 2
+FIRST_VERSION: Final = 1  # under the key `version`, before there was a `schema`
 FILE_BYTES_MAX: Final = 256 * 1024 * 1024
 _BEFORE_HISTORY: Final = b',\n  "trade_history": [\n    '
 _BETWEEN_ENTRIES: Final = b",\n    "
@@ -31,14 +33,23 @@ class HistoryLines:
 
     def __init__(self, entries: Iterable[JsonObject] = ()) -> None:
         self.texts: list[str] = []
-        self.crc = 0
+        self._crcs = [0]  # before the first entry, and after each
         for entry in entries:
             self.append(exact_json.dumps(entry))
 
     def append(self, text: str) -> None:
         """Add an entry, as one line of JSON."""
         self.texts.append(text)
-        self.crc = zlib.crc32(_unpadded(text), self.crc)
+        self._crcs.append(zlib.crc32(_unpadded(text), self.crc))
+
+    def cut(self, count: int) -> None:
+        """Keep the first `count` entries."""
+        del self.texts[count:], self._crcs[count + 1 :]
+
+    @property
+    def crc(self) -> int:
+        """The checksum's part of these entries."""
+        return self._crcs[-1]
 
 
 def encode(document: JsonObject) -> bytes:
@@ -67,7 +78,7 @@ def decode(content: bytes, day: date) -> JsonObject:
     document = exact_json.loads(content)
     if not isinstance(document, dict):
         raise ValueError(f"expected a JSON object, was {type(document).__name__}")  # noqa: TRY004
-    is_ours = "checksum" in document or "version" in document
+    is_ours = not document.keys().isdisjoint(("checksum", "version", "schema"))
     if is_ours:
         _check_seal(document, content)
     else:
@@ -94,8 +105,10 @@ def _check_seal(document: JsonObject, content: bytes) -> None:
         expected = _checksum(head, HistoryLines(history).crc)
         if found not in (expected, _checksum_of_spelling(document)):
             raise ValueError(f"checksum must be {expected}, was {found!r}: the file was damaged or edited")
-    if document.get("version") != DOCUMENT_VERSION:
-        raise ValueError(f"version must be {DOCUMENT_VERSION}, was {document.get('version')!r}")
+    if "schema" in document and document["schema"] != SCHEMA:
+        raise ValueError(f"schema must be {SCHEMA}, was {document['schema']!r}")
+    if "schema" not in document and document.get("version") != FIRST_VERSION:
+        raise ValueError(f"version must be {FIRST_VERSION}, was {document.get('version')!r}")
 
 
 def _checksum_of_layout(document: JsonObject, content: bytes) -> str | None:

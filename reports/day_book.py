@@ -1,19 +1,31 @@
 """One day's trades and all that follows from them, kept up trade by trade: the last costs what the first did."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
 from market.account import Balance, VenueTrade
-from market.codes import Side
+from market.clock import iso_time
 from market.exact_json import JsonObject, dumps
 from market.instrument import Instrument
+from reports import json_fields as fields
+from reports.carried import Carried, carried_to_json
 from reports.daily_file import HistoryLines
-from reports.exact import amount, decimals_of, figure, rounded
-from reports.pnl import FifoBook
-from reports.reconciliation import Books
-from reports.trade_history import HistoryRow, TradeKey, fee_value, key_of, row_to_json, utc_day, valued
+from reports.exact import figure
+from reports.reconciliation import Books, Flow
+from reports.symbol_book import Curve, SymbolBook
+from reports.trade_history import (
+    FillDetail,
+    HistoryRow,
+    TradeKey,
+    fee_value,
+    key_of,
+    row_to_json,
+    utc_day,
+    valued,
+)
 
 _ZERO = Fraction(0)
 
@@ -29,6 +41,10 @@ class DayBook:
         rows: the day's trades, oldest first.
         newest: by symbol, by the venue's number.
         opening: the first sight of the day, see `reports/reconciliation.py`.
+        carried: the lots that the day begins with.
+        flows: what came into the account and left it without a trade.
+        last_sight: the last reconciliation.
+        symbols: the figures of each symbol; `curve` is that of all of them together.
         strays: what it was told of other days.
         unvalued_fees: the third assets of which a fee has no price yet, each with the quote asset that it would be in.
     """
@@ -37,15 +53,26 @@ class DayBook:
         self.day = day
         self.instruments: Mapping[str, Instrument] = dict(instruments)
         self.opening: JsonObject | None = None
+        self.carried = Carried()
+        self.flows: list[Flow] = []
+        self.last_sight: JsonObject | None = None
         self.strays: dict[TradeKey, VenueTrade] = {}
         self._rebuild([])
 
     @property
     def lines(self) -> HistoryLines:
         """The day's trades as they stand in the file; made when they are asked for."""
-        for row in self.rows[len(self._lines.texts) :]:
-            self._lines.append(dumps(row_to_json(row)))
+        for index in range(len(self._lines.texts), len(self.rows)):
+            self._lines.append(dumps(self.entry(index)))
         return self._lines
+
+    def entry(self, index: int) -> JsonObject:
+        """Return a row as it stands in `trade_history`."""
+        return row_to_json(self.rows[index], figure(self._realized[index]))
+
+    def entries(self) -> list[JsonObject]:
+        """Return `trade_history`."""
+        return [self.entry(index) for index in range(len(self.rows))]
 
     def knows(self, trade: VenueTrade) -> bool:
         """Say whether just this trade is in the book, of whatever day."""
@@ -61,6 +88,44 @@ class DayBook:
         """Take the first sight of the day."""
         self.opening = opening
         self._rebuild(self.rows)
+
+    def carry(self, carried: Carried, instruments: Mapping[str, Instrument]) -> None:
+        """Begin with the lots of the day before; `instruments` are those that they may be in."""
+        missing = {symbol: instruments[symbol] for symbol, lots in carried.lots.items() if lots}
+        self.instruments = dict(self.instruments) | {
+            symbol: one for symbol, one in missing.items() if symbol not in self.instruments
+        }
+        self.carried = carried
+        self._rebuild(self.rows)
+
+    def take_flows(self, flows: Iterable[Flow]) -> None:
+        """Take what came into the account, or left it, without a trade."""
+        for flow in flows:
+            self.flows.append(flow)
+            if self._books is not None:
+                self._books.add_flow(flow)
+
+    def describe(self, details: Mapping[TradeKey, FillDetail]) -> None:
+        """Take what has become known of fills; the figures are made anew if one of them has another mid now."""
+        first, is_marked_anew = len(self.rows), False
+        pending = details.keys() & self._by_key.keys()
+        for index in range(len(self.rows) - 1, -1, -1):  # they are among the last
+            if not pending:
+                break
+            row = self.rows[index]
+            if row.key not in pending:
+                continue
+            pending.remove(row.key)
+            if (detail := details[row.key]) != row.detail:
+                is_marked_anew |= detail.mid != (row.detail.mid if row.detail else None)
+                self.rows[index] = self._by_key[row.key] = replace(row, detail=detail)
+                if row.key in self._unvalued:
+                    self._unvalued[row.key] = self.rows[index]
+                first = index
+        if is_marked_anew:
+            self._rebuild(self.rows)
+        else:
+            self._lines.cut(first)
 
     def watch(self, instruments: Iterable[Instrument]) -> None:
         """Add `instruments` to those of the day, before those that it has; the rules of known ones are taken anew."""
@@ -86,8 +151,8 @@ class DayBook:
                 new.append(row)
         self._take(new)
 
-    def add(self, trades: Iterable[VenueTrade], mark_prices: Mapping[str, Decimal]) -> None:
-        """Take those `trades` that the book lacks.
+    def add(self, trades: Iterable[VenueTrade], mark_prices: Mapping[str, Decimal]) -> list[HistoryRow]:
+        """Take those `trades` that the book lacks; return those that are of the day, oldest first.
 
         A known one stays as it is, but for a fee that had no price and now has one; `mark_prices` as in `valued`.
 
@@ -109,24 +174,77 @@ class DayBook:
             if key_of(trade) not in self.strays:
                 self.strays[key_of(trade)] = trade
                 if self._books is not None:
-                    self._books.add(trade, self.instruments[trade.symbol], is_of_day=False)
+                    self._books.add(trade, self.instruments[trade.symbol])
+        return new
 
     def figures(self, mark_prices: Mapping[str, Decimal]) -> JsonObject:
         """Return all that follows from the day's trades."""
-        symbols = {symbol: book.to_json(mark_prices.get(symbol)) for symbol, book in self._symbols.items()}
+        symbols = {
+            symbol: book.to_json(mark_prices.get(symbol), carried_to_json(self.carried, symbol, book.instrument))
+            for symbol, book in self.symbols.items()
+        }
         return {
-            "trades": totals(symbols),
+            "trades": totals(symbols) | _signed(self._charged),
             "total_trades": len(self.rows),
             "symbols": symbols,
-            "fees": {asset: figure(fee) for asset, fee in self._fees.items()},
+            "fees": {asset: figure(both[0] + both[1]) for asset, both in self._charged.items()},
         }
 
     def reconciliation(self, balances: Mapping[str, Balance], unsure: Iterable[VenueTrade] = ()) -> JsonObject:
         """Return whether the opening and the trades since then make `balances`; the last of `unsure` may be later."""
-        assert self._books is not None, "a day has an opening before its books are compared"
         last_first = sorted(unsure, key=lambda trade: (trade.time_ms, trade.trade_id), reverse=True)
-        later = [(trade, self.instruments[trade.symbol], utc_day(trade.time_ms) == self.day) for trade in last_first]
-        return self._books.compare(balances, later)
+        return self.books.compare(balances, [(trade, self.instruments[trade.symbol]) for trade in last_first])
+
+    def look(
+        self,
+        now_ms: int,
+        balances: Mapping[str, Balance],
+        mark_prices: Mapping[str, Decimal],
+        new: Sequence[HistoryRow],
+        unsure: Iterable[VenueTrade],
+    ) -> None:
+        """Compare the books with the balances of now, and book as a flow what no trade can have moved.
+
+        That is what is too much or too little at two sights, of which the first had no new trades, and of one sign: a
+        trade that the venue has not told moves two assets, one up and one down. All else stays a difference, from the
+        first trade on that was new then.
+
+        Args:
+            new: what has come into the book since the last sight.
+        """
+        found, before = self.reconciliation(balances, unsure), self.last_sight
+        if not found["is_exact"]:
+            is_known = before is not None and before["differences"] == found["differences"] and "since_ms" in before
+            first = None if before is None else before.get("first_trade")
+            if is_known and before is not None:
+                found["since_ms"] = before["since_ms"]
+            else:
+                found["since_ms"] = now_ms
+                first = first or (_name_of(new[0]) if new else None)
+            found["first_trade"] = first
+            moved = {asset: row["difference"] for asset, row in found["differences"].items()}
+            if is_known and first is None and len({one > 0 for one in moved.values()}) == 1:
+                self.take_flows(self._flow(found["since_ms"], *one, mark_prices) for one in moved.items())
+                found = self.reconciliation(balances, unsure)
+        self.last_sight = found
+
+    def _flow(self, time_ms: int, asset: str, amount: Decimal, mark_prices: Mapping[str, Decimal]) -> Flow:
+        prices = [mark_prices.get(symbol) for symbol, one in self.instruments.items() if one.base == asset]
+        return Flow(time_ms, asset, amount, "deposit" if amount > 0 else "withdrawal", next(iter(prices), None))
+
+    @property
+    def books(self) -> Books:
+        """What the account should hold."""
+        assert self._books is not None, "a day has an opening before its books are compared"
+        return self._books
+
+    @property
+    def opening_marks(self) -> dict[str, Decimal]:
+        """The mids at the first sight of the day, by symbol; of before they were kept, none."""
+        if self.opening is None or "marks" not in self.opening:
+            return {}
+        marks = fields.child(self.opening, "marks")
+        return {symbol: fields.number(marks, symbol) for symbol in marks}
 
     def _instrument_of(self, trade: VenueTrade) -> Instrument:
         instrument = self.instruments.get(trade.symbol)
@@ -139,13 +257,12 @@ class DayBook:
         """Give a price to the fees that had none, where there is one now."""
         if not self.unvalued_fees or not any(asset + quote in mark_prices for asset, quote in self.unvalued_fees):
             return
-        found = {
-            key: row
-            for key, old in self._unvalued.items()
-            if (row := valued(old.trade, self.instruments[old.trade.symbol], mark_prices)) != old
-        }
+        found = {key: row for key, old in self._unvalued.items() if (row := self._priced(old, mark_prices)) != old}
         if found:
             self._rebuild([found.get(row.key, row) for row in self.rows])
+
+    def _priced(self, row: HistoryRow, mark_prices: Mapping[str, Decimal]) -> HistoryRow:
+        return replace(valued(row.trade, self.instruments[row.trade.symbol], mark_prices), detail=row.detail)
 
     def _take(self, rows: list[HistoryRow]) -> None:
         """Add rows that the book lacks; all is done anew when one of them is no newer than the newest there is."""
@@ -164,14 +281,22 @@ class DayBook:
         self.unvalued_fees: set[tuple[str, str]] = set()
         self._by_number: dict[tuple[str, int], list[HistoryRow]] = {}
         self.newest: dict[str, HistoryRow] = {}
-        self._fees: dict[str, Fraction] = {}
-        self._symbols = {symbol: _SymbolBook(one) for symbol, one in self.instruments.items()}
-        self._books = None if self.opening is None else Books(self.opening)
+        self._charged: dict[str, tuple[Fraction, Fraction]] = {}  # by asset, fees and rebates
+        marks = self.opening_marks
+        self.symbols = {
+            symbol: SymbolBook(one, self.carried.of(symbol), marks.get(symbol))
+            for symbol, one in self.instruments.items()
+        }
+        self.curve = Curve(self.symbols)
+        self._realized: list[Fraction] = []
+        self._books = None if self.opening is None else Books(self.opening, self.day)
         for row in rows:
             self._append(row)
         if self._books is not None:
             for trade in self.strays.values():
-                self._books.add(trade, self.instruments[trade.symbol], is_of_day=False)
+                self._books.add(trade, self.instruments[trade.symbol])
+            for flow in self.flows:
+                self._books.add_flow(flow)
 
     def _append(self, row: HistoryRow) -> None:
         trade, instrument = row.trade, self._instrument_of(row.trade)
@@ -181,78 +306,18 @@ class DayBook:
         newest = self.newest.get(trade.symbol)
         if newest is None or trade.trade_id > newest.trade.trade_id:
             self.newest[trade.symbol] = row
-        self._symbols[trade.symbol].add(row)
+        self._realized.append(self.symbols[trade.symbol].add(row))
+        if row.detail is not None and row.detail.mid is not None:
+            self.curve.mark(trade.symbol, row.detail.mid)
         if trade.fee:
-            self._fees[trade.fee_asset] = self._fees.get(trade.fee_asset, _ZERO) + Fraction(trade.fee)
+            paid, back = self._charged.get(trade.fee_asset, (_ZERO, _ZERO))
+            fee = Fraction(trade.fee)
+            self._charged[trade.fee_asset] = paid + max(fee, _ZERO), back + min(fee, _ZERO)
         if fee_value(row, instrument) is None:
             self._unvalued[row.key] = row
             self.unvalued_fees.add((trade.fee_asset, instrument.quote))
         if self._books is not None:
-            self._books.add(trade, instrument, is_of_day=True)
-
-
-class _SymbolBook:
-    """One symbol's figures; all amounts in its quote asset but quantities and unvalued fees."""
-
-    def __init__(self, instrument: Instrument) -> None:
-        self._instrument = instrument
-        self._fifo = FifoBook(instrument.base)
-        self._volumes = {side: _Volume() for side in Side}
-
-    def add(self, row: HistoryRow) -> None:
-        self._fifo.apply(row.trade, fee_value(row, self._instrument))
-        self._volumes[row.trade.side].add(row.trade)
-
-    def to_json(self, mark: Decimal | None) -> JsonObject:
-        instrument, fifo, buys, sells = self._instrument, self._fifo, self._volumes[Side.BUY], self._volumes[Side.SELL]
-        places = decimals_of(instrument.tick_size)
-        return {
-            "base": instrument.base,
-            "quote": instrument.quote,
-            "tick_size": instrument.tick_size,
-            "lot_size": instrument.lot_size,
-            "buys": buys.count,
-            "sells": sells.count,
-            "bought_qty": figure(buys.base),
-            "sold_qty": figure(sells.base),
-            "bought_quote": figure(buys.quote),
-            "sold_quote": figure(sells.quote),
-            "avg_buy_price": buys.average_price(places),
-            "avg_sell_price": sells.average_price(places),
-            "volume": figure(buys.quote + sells.quote),
-            "maker_volume": figure(buys.maker_quote + sells.maker_quote),
-            "gross": figure(fifo.realized_gross),
-            "realized_fees": figure(fifo.realized_fees),
-            "pnl": figure(fifo.realized_net),
-            "round_trips": fifo.round_trips,
-            "wins": fifo.wins,
-            "undecided": fifo.undecided,
-            "position": figure(fifo.position),
-            "open_fees": figure(fifo.open_fees),
-            "mark_price": None if mark is None else amount(mark),
-            "unrealized": None if mark is None else figure(fifo.unrealized(mark)),
-            "marked_pnl": None if mark is None else figure(fifo.marked(mark)),
-            "identity_gap": figure(fifo.identity_gap(Decimal(0) if mark is None else mark)),
-            "unvalued_fees": {asset: figure(fee) for asset, fee in fifo.unvalued_fees.items()},
-        }
-
-
-class _Volume:
-    """What was traded on one side of a symbol."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.base = self.quote = self.maker_quote = _ZERO
-
-    def add(self, trade: VenueTrade) -> None:
-        self.count += 1
-        self.base += Fraction(trade.qty)
-        self.quote += Fraction(trade.quote_qty)
-        if trade.is_maker:
-            self.maker_quote += Fraction(trade.quote_qty)
-
-    def average_price(self, places: int) -> Decimal | None:
-        return rounded(self.quote / self.base, places) if self.base else None
+            self._books.add(trade, instrument)
 
 
 def totals(symbols: JsonObject) -> JsonObject:
@@ -260,11 +325,25 @@ def totals(symbols: JsonObject) -> JsonObject:
     traded = [part for part in symbols.values() if part["buys"] + part["sells"]]
     only = traded[0] if len(traded) == 1 else {}
     quotes = {part["quote"] for part in traded}
-    pnl = sum((Fraction(part["pnl"]) for part in traded), _ZERO)
+    pnl, volume = (sum((Fraction(part[name]) for part in traded), _ZERO) for name in ("pnl", "volume"))
     return {
         "total_buys": sum(part["buys"] for part in traded),
         "total_sells": sum(part["sells"] for part in traded),
         "pnl": figure(pnl) if len(quotes) <= 1 else None,
         "avg_buy_price": only.get("avg_buy_price"),
         "avg_sell_price": only.get("avg_sell_price"),
+        "volume": figure(volume) if len(quotes) <= 1 else None,
+    }
+
+
+def _name_of(row: HistoryRow) -> JsonObject:
+    trade = row.trade
+    return {"symbol": trade.symbol, "id": trade.trade_id, "order_id": trade.order_id, "time": iso_time(trade.time_ms)}
+
+
+def _signed(charged: Mapping[str, tuple[Fraction, Fraction]]) -> JsonObject:
+    """Return what was charged by asset, and what was paid back: less than nothing."""
+    return {
+        "fees": {asset: figure(paid) for asset, (paid, _) in charged.items() if paid},
+        "rebates": {asset: figure(back) for asset, (_, back) in charged.items() if back},
     }

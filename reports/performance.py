@@ -32,7 +32,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from fractions import Fraction
 from typing import Final
 
 from market.account import Balance, VenueOrder, VenueTrade, order_json
@@ -40,16 +39,19 @@ from market.clock import NS_PER_MS, utc_date, utc_datetime
 from market.exact_json import JsonObject
 from market.instrument import Instrument
 from reports import json_fields as fields
-from reports.daily_file import DOCUMENT_VERSION
+from reports.carried import carried_from_json
+from reports.daily_file import SCHEMA
 from reports.day_book import DayBook
 from reports.exact import amount
+from reports.identity import identity_and_equity
+from reports.metrics import metrics
 from reports.pnl import FifoBook
-from reports.reconciliation import balances_to_json, opening_of
-from reports.trade_history import HistoryRow, fee_value, row_from_json, row_to_json, utc_day
+from reports.reconciliation import balances_to_json, flow_from_json, flow_to_json, opening_of
+from reports.trade_history import HistoryRow, fee_value, row_from_json, utc_day
 
 _CHECKED: Final = ("buys", "sells", "bought_qty", "sold_qty", "bought_quote", "sold_quote", "pnl", "position")
 _AMOUNTS: Final = ("volume", "maker_volume", "gross", "realized_fees", "open_fees")
-_ZERO = Fraction(0)
+_SINCE_SCHEMA: Final = ("volume", "fees", "rebates")  # of `trades`
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,12 @@ def book_of(day: date, document: JsonObject | None, instruments: Iterable[Instru
     book = DayBook(day, instruments_of(document, instruments))
     if document is not None and "opening" in document:
         book.open(fields.child(document, "opening"))
+    if document is not None and "symbols" in document:
+        book.carry(carried_from_json(document["symbols"], book.instruments), book.instruments)
+    if document is not None and "flows" in document:
+        book.take_flows(map(flow_from_json, fields.array(document, "flows")))
+    if document is not None and "reconciliation" in document:
+        book.last_sight = fields.child(document, "reconciliation")
     book.load(history_of(document))
     return book
 
@@ -110,10 +118,11 @@ def take(book: DayBook, snapshot: AccountSnapshot) -> None:
         ValueError: for a trade in an unknown symbol.
     """
     book.watch(snapshot.instruments)
-    book.add(snapshot.trades, snapshot.mark_prices)
+    new = book.add(snapshot.trades, snapshot.mark_prices)
+    now_ms = snapshot.now_ns // NS_PER_MS
     if book.opening is None:
-        now_ms = snapshot.now_ns // NS_PER_MS
-        book.open(opening_of(now_ms, snapshot.instruments, snapshot.balances, snapshot.trades))
+        book.open(opening_of(now_ms, snapshot.instruments, snapshot.balances, snapshot.trades, snapshot.mark_prices))
+    book.look(now_ms, snapshot.balances, snapshot.mark_prices, new, snapshot.unsure)
 
 
 def document_head(
@@ -121,24 +130,25 @@ def document_head(
 ) -> JsonObject:
     """Return the daily document without its trades."""
     now = utc_datetime(snapshot.now_ns)
+    assert book.last_sight is not None, "the snapshot is to be taken before"
     return {
         "date": now.date().isoformat(),
         "time": now.strftime("%H:%M:%S"),
         "balances": balances_to_json(snapshot.balances),
-        **_versioned(book.figures(snapshot.mark_prices)),
+        **_figures(book, snapshot.mark_prices, book.last_sight, snapshot.quoting),
         "market": market,
         **({} if snapshot.quoting is None else {"quoting": snapshot.quoting}),
         "open_orders": [order_json(order, amount) for order in snapshot.open_orders],
         "account_id": snapshot.account_id,
         "resets": list(resets),
         "opening": book.opening,
-        "reconciliation": book.reconciliation(snapshot.balances, snapshot.unsure),
+        "reconciliation": book.last_sight,
     }
 
 
 def with_history(head: JsonObject, book: DayBook) -> JsonObject:
     """Return the daily document of `head` and the book's trades."""
-    return head | {"trade_history": [row_to_json(row) for row in book.rows]}
+    return head | {"trade_history": book.entries()}
 
 
 def unseen_document(
@@ -156,9 +166,9 @@ def unseen_document(
         "date": day.isoformat(),
         "time": utc_datetime(last_ms * NS_PER_MS).strftime("%H:%M:%S"),
         "balances": {},
-        **_versioned(book.figures({})),
+        **_figures(book, {}, None, None),
         "is_seen": False,
-        "trade_history": [row_to_json(row) for row in book.rows],
+        "trade_history": book.entries(),
     }
 
 
@@ -181,7 +191,7 @@ def with_late_trades(
     if book.rows == known:
         return document
     marks = {symbol: part["mark_price"] for symbol, part in document["symbols"].items() if part["mark_price"]}
-    return with_history(document | _versioned(book.figures(marks)), book)
+    return with_history(document | _figures(book, marks, document.get("reconciliation"), document.get("quoting")), book)
 
 
 def checked_book(document: JsonObject) -> DayBook | None:
@@ -210,7 +220,7 @@ def checked_book(document: JsonObject) -> DayBook | None:
     if document["total_trades"] != figures["total_trades"]:
         raise ValueError(f"total_trades must be {figures['total_trades']}, was {document['total_trades']}")
     for name, value in figures["trades"].items():
-        if document["trades"].get(name) != value:
+        if ("schema" in document or name not in _SINCE_SCHEMA) and document["trades"].get(name) != value:
             raise ValueError(f"trades.{name} must be {value} by the trades, was {document['trades'].get(name)}")
     for symbol, part in figures["symbols"].items():
         for name in _CHECKED:
@@ -237,8 +247,10 @@ def _check_part(symbol: str, part: JsonObject) -> None:
 
 
 def is_sound(document: JsonObject) -> bool:
-    """Say whether the books of a document agree, and its figures are what its trades moved; true if it does not say."""
+    """Say whether the books of a document agree and the identity holds; true if it does not say."""
     gaps = [part.get("identity_gap") for part in document.get("symbols", {}).values()]
+    identity = document.get("identity", {})
+    gaps += [part["gap"] for part in (*identity.get("symbols", {}).values(), *filter(None, [identity.get("all")]))]
     return document.get("reconciliation", {}).get("is_exact", True) is True and not any(gaps)
 
 
@@ -285,7 +297,19 @@ def symbol_pnl(rows: Iterable[HistoryRow], instrument: Instrument) -> FifoBook:
     return book
 
 
-def _versioned(figures: JsonObject) -> JsonObject:
-    """Return the figures with the document's version where it has always stood, after the fixed keys."""
+def _figures(
+    book: DayBook, marks: Mapping[str, Decimal], reconciliation: JsonObject | None, quoting: JsonObject | None
+) -> JsonObject:
+    """Return all that follows from the book, with the schema where the document has always said its version."""
+    figures = book.figures(marks)
     fixed = {name: figures[name] for name in ("trades", "total_trades")}
-    return fixed | {"version": DOCUMENT_VERSION} | figures
+    found = identity_and_equity(book, marks, reconciliation)
+    return {
+        **fixed,
+        "schema": SCHEMA,
+        **figures,
+        **found,
+        "flows": [flow_to_json(flow) for flow in book.flows],
+        "metrics": metrics(book, marks, found["equity"], quoting),
+        "markouts": [],
+    }

@@ -4,7 +4,8 @@ Each fill is matched against the oldest open lots of the other side; what is lef
 without inventory is a short lot which a later buy closes. For a match of m units the gross is m x (sell price - buy
 price); the fees of both legs go with it in proportion to the quantity. Every quantity, price and fee is a `Fraction`:
 a share of a fee is exact, and the shares of a fill add up to its fee, to the last unit. (Their denominators cancel as
-lots close, since only the oldest lot can be half closed: the totals stay small however long the day.)
+lots close, since only the oldest lot can be half closed: the totals stay small however long the day.) A book may begin
+with lots of before, which keep what they cost and the fees that were paid for them.
 
 Fees: in the quote asset they are what they are. In the base asset they also change the quantity, so that the lot is
 what arrived in the account, and cost the fill's own price. In a third asset they cost what the caller says, its mid at
@@ -29,9 +30,12 @@ class Lot:
     """A fill that closes older lots, and then stays open with what is left of it.
 
     Attributes:
+        trade: the fill; `fee_value` is what its fee cost in quote, None where nobody knows.
         gross, fees: what its closed part has brought so far, and the fees of both its legs, in quote.
     """
 
+    trade: VenueTrade
+    fee_value: Fraction | None
     side: Side
     left: Fraction
     price: Fraction
@@ -39,6 +43,11 @@ class Lot:
     is_unvalued: bool
     gross: Fraction = _ZERO
     fees: Fraction = _ZERO
+
+    @property
+    def sign(self) -> int:
+        """1 of what was bought, -1 of what was sold."""
+        return 1 if self.side is Side.BUY else -1
 
 
 class FifoBook:
@@ -51,6 +60,8 @@ class FifoBook:
         open_fees: the fees already paid for the open lots.
         round_trips: how many lots were closed to the last unit. `wins` of them earned something after all their fees;
             of `undecided` fees of unknown value may have taken that.
+        won, lost: what the round trips with a gain have brought after fees, and what those with a loss have cost.
+        paid_fees: all fees of the fills that have a value.
         unvalued_fees: fees in third assets of unknown price, by asset and in it; in no other figure.
     """
 
@@ -60,7 +71,8 @@ class FifoBook:
         self._open_qty = self._open_cost = _ZERO  # of the open lots, all of one side
         self._cash = self._position = _ZERO  # what moved in the account, see `identity_gap`
         self.open_lots: deque[Lot] = deque()
-        self.realized_gross = self.realized_fees = self.open_fees = _ZERO
+        self.realized_gross = self.realized_fees = self.open_fees = self.paid_fees = _ZERO
+        self.won = self.lost = _ZERO
         self.unvalued_fees: dict[str, Fraction] = {}
         self.round_trips = self.wins = self.undecided = 0
 
@@ -86,36 +98,44 @@ class FifoBook:
         """Return `marked` less what the account is worth more by what moved in it alone: 0, or the books are wrong."""
         return self.marked(mark) - (self._cash + self._position * Fraction(mark))
 
-    def apply(self, trade: VenueTrade, fee_value: Fraction | None) -> None:
+    def carry(self, lot: Lot) -> None:
+        """Begin with one more lot of before; all of them are of one side, and come oldest first."""
+        self.open_lots.append(lot)
+        self._add_open(lot.left, lot.price, lot.fee_per_unit)
+        self._cash -= self._sign * lot.left * lot.price + lot.left * lot.fee_per_unit
+        self._position += self._sign * lot.left
+
+    def apply(self, trade: VenueTrade, fee_value: Fraction | None) -> Fraction:
         """Take the next fill, whose fee cost `fee_value` in quote (None: unknown, see `fee_in_quote`).
+
+        Returns:
+            what it realized, after the fees of both legs.
 
         Raises:
             ValueError: if the fill has no quantity.
         """
-        price = _unit_price(trade)
-        sign = 1 if trade.side is Side.BUY else -1
-        signed_qty = sign * Fraction(trade.qty)
-        self._cash -= sign * Fraction(trade.quote_qty)
-        if trade.fee_asset == self._base:
-            signed_qty -= Fraction(trade.fee)
-        else:
-            self._cash -= fee_value or _ZERO
-        self._position += signed_qty
-        if is_unvalued := fee_value is None:
+        before = self.realized_gross - self.realized_fees
+        paid = fee_value or _ZERO
+        fill = lot_of(trade, self._base, fee_value)
+        self._cash -= Fraction(trade.quote_qty) * (1 if trade.side is Side.BUY else -1)
+        if trade.fee_asset != self._base:
+            self._cash -= paid
+        self.paid_fees += paid
+        if fee_value is None:
             self.unvalued_fees[trade.fee_asset] = self.unvalued_fees.get(trade.fee_asset, _ZERO) + Fraction(trade.fee)
-        if not signed_qty:  # the fee took all that was bought: nothing to open, the fee is spent
-            self.realized_fees += fee_value or _ZERO
-            return
-        side, qty = (Side.BUY, signed_qty) if signed_qty > 0 else (Side.SELL, -signed_qty)
-        fill = Lot(side, qty, price, (fee_value or _ZERO) / qty, is_unvalued)
+        if fill is None:  # the fee took all that was bought: nothing to open, the fee is spent
+            self.realized_fees += paid
+            return -paid
+        self._position += fill.left if fill.side is Side.BUY else -fill.left
         self._close(fill)
         if fill.left:
             self.open_lots.append(fill)
-            self._add_open(fill.left, price, fill.fee_per_unit)
+            self._add_open(fill.left, fill.price, fill.fee_per_unit)
+        return self.realized_gross - self.realized_fees - before
 
     @property
     def _sign(self) -> int:
-        return -1 if self.open_lots and self.open_lots[0].side is Side.SELL else 1
+        return self.open_lots[0].sign if self.open_lots else 1
 
     def _add_open(self, qty: Fraction, price: Fraction, fee_per_unit: Fraction) -> None:
         self._open_qty += qty
@@ -138,13 +158,36 @@ class FifoBook:
             lot.is_unvalued = lot.is_unvalued or fill.is_unvalued
             fill.left -= matched
             if not lot.left:
-                self._end_trip(self.open_lots.popleft())
+                self._end_trip(self.open_lots.popleft(), fill.trade)
 
-    def _end_trip(self, lot: Lot) -> None:
+    def _end_trip(self, lot: Lot, last: VenueTrade) -> None:  # noqa: ARG002 - a book that keeps its trips wants to know
         self.round_trips += 1
-        if lot.gross > lot.fees:
+        net = lot.gross - lot.fees
+        self.won += max(net, _ZERO)
+        self.lost += max(-net, _ZERO)
+        if net > 0:
             self.wins += not lot.is_unvalued
             self.undecided += lot.is_unvalued
+
+
+def lot_of(trade: VenueTrade, base: str, fee_value: Fraction | None) -> Lot | None:
+    """Return the lot that a fill opens where there is none to close; None if its fee in base has taken all of it.
+
+    Raises:
+        ValueError: if the fill has no quantity.
+    """
+    price = _unit_price(trade)
+    qty = arrived(trade, base)
+    if not qty:
+        return None
+    side = Side.BUY if qty > 0 else Side.SELL
+    return Lot(trade, fee_value, side, abs(qty), price, (fee_value or _ZERO) / abs(qty), fee_value is None)
+
+
+def arrived(trade: VenueTrade, base: str) -> Fraction:
+    """Return by how much the fill changed what the account holds of the base asset, its fee in base included."""
+    qty = Fraction(trade.qty) if trade.side is Side.BUY else -Fraction(trade.qty)
+    return qty - Fraction(trade.fee) if trade.fee_asset == base else qty
 
 
 def fee_in_quote(trade: VenueTrade, base: str, quote: str, mids: Mapping[str, Decimal]) -> Fraction | None:

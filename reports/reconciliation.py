@@ -1,12 +1,14 @@
 """Do the books agree with the venue: opening balances plus what was traded are the balances now, to the last unit."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
+from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
 from market.account import Balance, VenueTrade
-from market.clock import iso_time
+from market.clock import NS_PER_MS, iso_time, utc_date
 from market.codes import Side
 from market.exact_json import JsonObject
 from market.instrument import Instrument
@@ -16,10 +18,56 @@ from reports.exact import amount, figure
 _ZERO = Fraction(0)
 
 
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What came into the account, or left it, without a trade.
+
+    Attributes:
+        time_ms: when it was noticed.
+        amount: less than nothing of what left.
+        kind: deposit, withdrawal, wipe (the venue began the account anew), unexplained (while nobody watched).
+        price: the mid of the asset in quote when it was noticed; None where it is not known, and for the quote itself.
+    """
+
+    time_ms: int
+    asset: str
+    amount: Decimal
+    kind: str
+    price: Decimal | None = None
+
+
+def flow_to_json(flow: Flow) -> JsonObject:
+    """Return a flow as the daily document tells it."""
+    return {
+        "time": iso_time(flow.time_ms),
+        "time_ms": flow.time_ms,
+        "asset": flow.asset,
+        "amount": amount(flow.amount),
+        "kind": flow.kind,
+        "price": None if flow.price is None else amount(flow.price),
+    }
+
+
+def flow_from_json(entry: JsonObject) -> Flow:
+    """Return the flow that an entry of `flows` holds.
+
+    Raises:
+        ValueError: naming the field that is wrong.
+    """
+    kind, moved = fields.text(entry, "kind"), fields.number(entry, "amount")
+    price = fields.number_or_none(entry, "price")
+    return Flow(fields.integer(entry, "time_ms"), fields.text(entry, "asset"), moved, kind, price)
+
+
 def opening_of(
-    time_ms: int, instruments: Iterable[Instrument], balances: Mapping[str, Balance], trades: Iterable[VenueTrade]
+    time_ms: int,
+    instruments: Iterable[Instrument],
+    balances: Mapping[str, Balance],
+    trades: Iterable[VenueTrade],
+    marks: Mapping[str, Decimal],
 ) -> JsonObject:
-    """Return the first sight of a day: the balances, and the last trade of each symbol that they already hold."""
+    """Return the first sight of a day: balances, mids, and the last trade of each symbol that they already hold."""
+    instruments = list(instruments)
     last_trade_ids = {instrument.symbol: 0 for instrument in instruments}
     for trade in trades:
         last_trade_ids[trade.symbol] = max(trade.trade_id, last_trade_ids.get(trade.symbol, 0))
@@ -28,6 +76,7 @@ def opening_of(
         "time_ms": time_ms,
         "last_trade_ids": last_trade_ids,
         "balances": balances_to_json(balances),
+        "marks": {one.symbol: amount(marks[one.symbol]) for one in instruments if one.symbol in marks},
     }
 
 
@@ -38,49 +87,85 @@ class Books:
     trade of another day's file moves the balances of this one.
     """
 
-    def __init__(self, opening: JsonObject) -> None:
-        """Begin with `opening`.
+    def __init__(self, opening: JsonObject, day: date) -> None:
+        """Begin the books of `day` with `opening`.
 
         Raises:
             ValueError: if it is not what `opening_of` made.
         """
         self._opening = opening
+        self._day = day
         self._expected = opening_totals(opening)
+        self._start = dict(self._expected)
+        self._moved: dict[str, Fraction] = {}
         self._since = self._since_of_other_days = 0
 
-    def add(self, trade: VenueTrade, instrument: Instrument, *, is_of_day: bool) -> None:
-        """Take a trade; one that the opening holds already changes nothing."""
-        self._count(trade, instrument, 1, is_of_day=is_of_day)
+    def add(self, trade: VenueTrade, instrument: Instrument) -> None:
+        """Take a trade; one that the opening holds already does not change what is expected."""
+        traded_on = utc_date(trade.time_ms * NS_PER_MS)
+        is_after_opening = self._count(trade, instrument, 1)
+        for asset, change in changes(trade, instrument):
+            if traded_on == self._day:
+                self._moved[asset] = self._moved.get(asset, _ZERO) + change
+            if (traded_on < self._day) if is_after_opening else (traded_on >= self._day):
+                self._start[asset] = self._start.get(asset, _ZERO) + (change if is_after_opening else -change)
+
+    def add_flow(self, flow: Flow) -> None:
+        """Take what came or left without a trade; what did so before the opening is in its balances."""
+        if self.counts(flow):
+            self._expected[flow.asset] = self._expected.get(flow.asset, _ZERO) + Fraction(flow.amount)
+            self._moved[flow.asset] = self._moved.get(flow.asset, _ZERO) + Fraction(flow.amount)
+
+    def counts(self, flow: Flow) -> bool:
+        """Say whether a flow came after the opening."""
+        return flow.time_ms > fields.integer(self._opening, "time_ms")
+
+    @property
+    def start(self) -> Mapping[str, Fraction]:
+        """What the account held when the day's first trade was still to come, by asset.
+
+        The opening without those trades of the day that it holds already, and with those of the day before that it
+        does not hold yet.
+        """
+        return self._start
+
+    @property
+    def moved(self) -> Mapping[str, Fraction]:
+        """What the day's trades, and the flows since the opening, have moved, by asset."""
+        return self._moved
 
     def compare(
-        self, balances: Mapping[str, Balance], later: Iterable[tuple[VenueTrade, Instrument, bool]] = ()
+        self, balances: Mapping[str, Balance], later: Sequence[tuple[VenueTrade, Instrument]] = ()
     ) -> JsonObject:
         """Return whether the account holds what it should, with the assets where it does not.
 
         A difference is what it holds beyond what is expected: a deposit, a withdrawal, a missed trade.
 
         Args:
-            later: trades that may have happened after `balances`, last first, each with whether it is of the day: the
-                books agree if they do without some of them.
+            later: trades that may have happened after `balances`, last first: the books agree if they do without some
+                of them.
         """
         found = self._compared(balances)
         books = copy(self)
         books._expected = dict(self._expected)
-        for trade, instrument, is_of_day in later:
+        for trade, instrument in later:
             if found["is_exact"]:
                 return found
-            books._count(trade, instrument, -1, is_of_day=is_of_day)
+            books._count(trade, instrument, -1)
             without = books._compared(balances)
             found = without if without["is_exact"] else found
         return found
 
-    def _count(self, trade: VenueTrade, instrument: Instrument, times: int, *, is_of_day: bool) -> None:
+    def _count(self, trade: VenueTrade, instrument: Instrument, times: int) -> bool:
+        """Count a trade, and say whether it came after the opening; one that did not is not counted."""
         if not is_after(trade, self._opening):
-            return
+            return False
+        is_of_day = utc_date(trade.time_ms * NS_PER_MS) == self._day
         self._since += times * is_of_day
         self._since_of_other_days += times * (not is_of_day)
         for asset, change in changes(trade, instrument):
             self._expected[asset] = self._expected.get(asset, _ZERO) + times * change
+        return True
 
     def _compared(self, balances: Mapping[str, Balance]) -> JsonObject:
         expected = self._expected

@@ -1,7 +1,7 @@
 """The day's trades as the daily document keeps them: merged from poll to poll, never lost, never doubled."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -23,17 +23,39 @@ TradeKey = tuple[str, int, str]  # symbol, trade id, order id
 
 
 @dataclass(frozen=True, slots=True)
+class FillDetail:
+    """What is known of a fill besides what the venue tells; None, or no entry, is not known.
+
+    Attributes:
+        mid: of the others, our own orders left out, just before the fill.
+        mids: likewise, by how many seconds after it.
+        quote_age_ms: how long its order had stood.
+        level: of the ladder, 1 nearest to the mid.
+        model, rule: which quoting model, and which rule of it, had placed the order.
+    """
+
+    mid: Decimal | None = None
+    mids: Mapping[int, Decimal | None] = field(default_factory=dict)
+    quote_age_ms: int | None = None
+    level: int | None = None
+    model: str | None = None
+    rule: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryRow:
     """A trade with what its fee cost in quote.
 
     Attributes:
         fee_in_quote: None for a fee in a third asset of unknown price.
         fee_price: the price of that third asset in quote when the trade was first seen; None for base and quote.
+        detail: None where nothing is known.
     """
 
     trade: VenueTrade
     fee_in_quote: Decimal | None
     fee_price: Decimal | None = None
+    detail: FillDetail | None = None
 
     @property
     def key(self) -> TradeKey:
@@ -107,10 +129,15 @@ def utc_day(time_ms: int) -> date:
     return utc_date(time_ms * NS_PER_MS)
 
 
-def row_to_json(row: HistoryRow) -> JsonObject:
-    """Return the row as it stands in `trade_history`."""
+def row_to_json(row: HistoryRow, realized: Decimal | None = None) -> JsonObject:
+    """Return the row as it stands in `trade_history`, with what the fill realized after fees, by FIFO."""
     fee = {"fee_in_quote": None if row.fee_in_quote is None else amount(row.fee_in_quote)}
-    return trade_json(row.trade, amount, fee if row.fee_price is None else fee | {"fee_price": amount(row.fee_price)})
+    if row.fee_price is not None:
+        fee["fee_price"] = amount(row.fee_price)
+    entry = trade_json(row.trade, amount, fee)
+    if realized is not None:
+        entry["realized"] = realized
+    return entry if row.detail is None else entry | _detail_to_json(row.detail)
 
 
 def row_from_json(entry: Any) -> HistoryRow:
@@ -141,7 +168,35 @@ def row_from_json(entry: Any) -> HistoryRow:
         raise ValueError(f"time must be {iso_time(trade.time_ms)} as time_ms says, was {entry.get('time')!r}")
     if not trade.qty > 0:
         raise ValueError(f"qty must be positive, was {trade.qty}")
-    return HistoryRow(trade, fields.number_or_none(entry, "fee_in_quote"), fields.number_or_none(entry, "fee_price"))
+    fee_in_quote, fee_price = (fields.number_or_none(entry, name) for name in ("fee_in_quote", "fee_price"))
+    return HistoryRow(trade, fee_in_quote, fee_price, _detail_from_json(entry))
+
+
+def _detail_to_json(detail: FillDetail) -> JsonObject:
+    return {
+        "mid": None if detail.mid is None else amount(detail.mid),
+        "mids": {str(after_s): None if mid is None else amount(mid) for after_s, mid in sorted(detail.mids.items())},
+        "quote_age_ms": detail.quote_age_ms,
+        "level": detail.level,
+        "model": detail.model,
+        "rule": detail.rule,
+    }
+
+
+def _detail_from_json(entry: JsonObject) -> FillDetail | None:
+    if "mids" not in entry:
+        return None
+    mids = fields.child(entry, "mids")
+    if strange := [name for name in mids if not name.isdecimal()]:
+        raise ValueError(f"mids must be by seconds, was {strange[0][:40]!r}")
+    return FillDetail(
+        mid=fields.number_or_none(entry, "mid"),
+        mids={int(after_s): fields.number_or_none(mids, after_s) for after_s in mids},
+        quote_age_ms=None if entry.get("quote_age_ms") is None else fields.integer(entry, "quote_age_ms"),
+        level=None if entry.get("level") is None else fields.integer(entry, "level"),
+        model=None if entry.get("model") is None else fields.text(entry, "model"),
+        rule=None if entry.get("rule") is None else fields.text(entry, "rule"),
+    )
 
 
 def fee_value(row: HistoryRow, instrument: Instrument) -> Fraction | None:

@@ -16,8 +16,8 @@ class ToldBook(FifoBook):
         super().__init__(base)
         self.trips: list[Lot] = []
 
-    def _end_trip(self, lot: Lot) -> None:
-        super()._end_trip(lot)
+    def _end_trip(self, lot: Lot, last: VenueTrade) -> None:
+        super()._end_trip(lot, last)
         self.trips.append(lot)
 
     @property

@@ -112,7 +112,7 @@ def test_keeps_the_old_file_when_the_disk_refuses(
     folder: ReportsFolder, document: JsonObject, request: pytest.FixtureRequest
 ) -> None:
     """Guards a full disk: an OSError for the caller, the old file whole, no half of the new one."""
-    small = {name: document[name] for name in (*_FIXED_KEYS, "version")}
+    small = {name: document[name] for name in (*_FIXED_KEYS, "schema")}
     path = _write(folder, small)
     request.getfixturevalue("small_files_only")
     with pytest.raises(OSError, match="File too large"):
@@ -202,8 +202,8 @@ def test_names_the_file_and_its_damage(folder: ReportsFolder, content: bytes, co
 
 def test_refuses_a_file_of_a_later_version(folder: ReportsFolder, document: JsonObject) -> None:
     """Guards an older tickbus against a newer one's file."""
-    _write(folder, document | {"version": 2})
-    with pytest.raises(DamagedReportError, match="version must be 1, was 2"):
+    _write(folder, document | {"schema": 3})
+    with pytest.raises(DamagedReportError, match="schema must be 2, was 3"):
         folder.read(DAY)
 
 

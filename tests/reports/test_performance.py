@@ -53,6 +53,9 @@ def test_has_the_fixed_shape() -> None:
         "pnl": Decimal("0.01094") * (Decimal("91567.77") - Decimal("91202.23")) - Decimal("1.8"),
         "avg_buy_price": Decimal("91202.23"),
         "avg_sell_price": Decimal("91567.77"),
+        "volume": Decimal("0.01094") * (Decimal("91202.23") + Decimal("91567.77")),
+        "fees": {"USDT": Decimal("1.8")},
+        "rebates": {},
     }
 
 
@@ -158,6 +161,9 @@ def test_adds_symbols_of_one_quote_and_not_of_several() -> None:
         "pnl": 0,
         "avg_buy_price": None,
         "avg_sell_price": None,
+        "volume": 6_215,
+        "fees": {},
+        "rebates": {},
     }
     assert both["trades"]["pnl"] == 15
     assert both["symbols"]["ETHUSDT"]["avg_sell_price"] == 3010
