@@ -15,6 +15,7 @@ from commands import (
     desk,
     engine,
     faults,
+    history,
     market,
     operate,
     recordings,
@@ -33,6 +34,7 @@ for room in (desk, venue, reports, simulation, backtest, recordings, market, con
 app.add_typer(config.config, name="config")
 app.add_typer(engine.journal, name="journal")
 app.add_typer(accounts.app, name="accounts")
+app.add_typer(history.app, name="history")
 app.add_typer(faults.app, name="faults")
 app.add_typer(recordings.recording, name="recording")
 

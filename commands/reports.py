@@ -1,4 +1,4 @@
-"""What was earned and done: `report`, `history`."""
+"""What was earned: `report`."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -50,26 +50,3 @@ def report(
     settings = settings_of(run_dir, venue, symbol)
     page = None if html is None else Path(html)
     raise typer.Exit(print_report(settings, lambda: command_venue(settings), period, as_json=as_json, html=page))
-
-
-@app.command(epilog="Example: python cli.py history --date 2026-11-27")
-def history(
-    day: Day = None,
-    days: Days = None,
-    first: From = None,
-    last: To = None,
-    limit: Annotated[int, typer.Option(min=1, max=1_000, help="How many of each on a page.")] = 50,
-    page: Annotated[int, typer.Option(min=1, help="1 is the newest.")] = 1,
-    run_dir: RunDir = None,
-    venue: VenueName = None,
-    symbol: Symbol = None,
-    as_json: Json = False,
-) -> None:
-    """Print ended orders and trades, of today or of the days asked for; without a desk the trades on file."""
-    from commands.actions.account import command_venue
-    from commands.actions.report import period_of, print_history
-
-    period = period_of(day, days, first, last)
-    settings = settings_of(run_dir, venue, symbol)
-    venue_of = lambda: command_venue(settings)  # noqa: E731
-    raise typer.Exit(print_history(settings, venue_of, period, limit=limit, page=page, as_json=as_json))

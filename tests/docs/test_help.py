@@ -1,6 +1,7 @@
 """What `--help` says: an example for each command, and the defaults that the settings have."""
 
 import re
+import shlex
 import subprocess
 import sys
 from typing import Any
@@ -28,10 +29,10 @@ def test_each_command_has_an_example_that_is_one(name: str) -> None:
     """It names the command, and all its words are known to it."""
     example = ALL[name].epilog or ""
     assert re.search(rf"^Example: (\w+=\w+ )?python cli\.py {re.escape(name)}( |$)", example)
-    words = example.partition("python cli.py ")[2].split()
+    words = shlex.split(example.partition("python cli.py ")[2])
     command: Any = get_group(cli.app)
     context: Any = None
-    while words and hasattr(command, "get_command"):
+    while words and hasattr(command, "get_command") and not words[0].startswith("-"):
         context = command.make_context(words[0], words, parent=context, resilient_parsing=True)
         command = command.get_command(context, words.pop(0))
         assert command is not None

@@ -28,6 +28,7 @@ def _names(requirements: list[str]) -> set[str]:
 
 
 PRODUCT = _names(PROJECT["project"]["dependencies"])
+QUESTIONS = _names(PROJECT["project"]["optional-dependencies"]["history-sql"])  # the product does without it
 DEV = _names(PROJECT["project"]["optional-dependencies"]["dev"])
 
 
@@ -54,14 +55,14 @@ def _distributions(files: Iterator[Path]) -> set[str]:
 
 def test_the_product_declares_what_it_imports() -> None:
     """A package that comes only because another one needs it goes when that one no longer does."""
-    assert _distributions(iter([ROOT / "cli.py", *_files(ROOMS)])) == PRODUCT
+    assert _distributions(iter([ROOT / "cli.py", *_files(ROOMS)])) == PRODUCT | QUESTIONS
 
 
 def test_the_workshop_declares_what_it_imports() -> None:
     """Tests, benchmarks and examples may use the dev extra as well."""
     used = _distributions(_files(WORKSHOP))
     assert used - PRODUCT - DEV == set()
-    assert DEV - TOOLS - used == set()
+    assert DEV - TOOLS - QUESTIONS - used == set()
 
 
 def _pins(name: str) -> dict[str, str]:
@@ -74,6 +75,7 @@ def test_every_declared_package_is_pinned_with_hashes() -> None:
     """`make` installs from the locks alone, and nothing without a hash."""
     running, working, installer = map(_pins, ("requirements.lock", "requirements-dev.lock", "requirements-uv.lock"))
     assert running.keys() >= PRODUCT
+    assert not running.keys() & QUESTIONS
     assert working.keys() >= PRODUCT | DEV
     assert {name: working[name] for name in running} == running, "the two locks differ"
     assert installer == {"uv": working["uv"]}
