@@ -1,13 +1,29 @@
-"""The standard output of a command: a full disk is one line, a reader that has seen enough is none."""
+"""The standard output of a command: a full disk is one line, a reader that has seen enough is none.
 
+A character that the encoding has not got is printed as one that looks like it.
+"""
+
+import codecs
 import io
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from market.mendable import MendableError
+from screens.fold import lookalike
+
+_LOOKALIKE = "lookalike"
+
+
+def _replaced(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError), error
+    return lookalike(error.object[error.start : error.end]), error.end
+
+
+codecs.register_error(_LOOKALIKE, _replaced)
 
 
 class OutputError(MendableError):
@@ -24,6 +40,11 @@ class _Output(io.FileIO):
             raise
         except OSError as error:
             raise OutputError(f"cannot write the output: {error.strerror}") from None
+
+
+def columns() -> int | None:
+    """Return how wide the screen is that is printed to; None if it is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 @contextmanager
@@ -46,7 +67,7 @@ def output_told() -> Iterator[None]:
     sys.stdout = io.TextIOWrapper(
         io.BufferedWriter(_Output(descriptor, "wb", closefd=False)),
         plain.encoding,
-        plain.errors,
+        _LOOKALIKE if plain.errors == "strict" else plain.errors,
         line_buffering=plain.line_buffering,
         write_through=plain.write_through,
     )

@@ -127,8 +127,8 @@ def _day_row(day: JsonObject, quote: str | None) -> tuple[str, ...]:
         money_text(day["volume"], quote),
         money_text(day["fees"], quote),
         _won_text(day["wins"], trips),
-        _told(day.get("max_drawdown"), lambda value: money_text(value, quote)),
-        _told(day.get("presence"), percent_text),
+        _told(day["max_drawdown"], lambda value: money_text(value, quote)),
+        _told(day["presence"], percent_text),
     )
 
 

@@ -68,7 +68,7 @@ class ReportedDay:
 
     Attributes:
         is_identical: whether its figures are what its trades moved, to the last unit.
-        pnl, activity: None where it cannot say: several quote assets, no parts.
+        pnl, activity, max_drawdown, presence: None where it cannot say: several quote assets, no parts, no mids.
         quote_assets: of what was traded; `known_quote_assets` of the untraded pairs, too.
     """
 
@@ -82,6 +82,8 @@ class ReportedDay:
     is_reconciled: bool | None
     is_identical: bool
     unvalued_assets: frozenset[str]
+    max_drawdown: Decimal | None = None
+    presence: Decimal | None = None
 
     @property
     def trades(self) -> int:
@@ -222,6 +224,8 @@ def _reported(document: JsonObject) -> ReportedDay:
         is_reconciled=document["reconciliation"]["is_exact"] if "reconciliation" in document else None,
         is_identical=not any(part.get("identity_gap") for part in symbols),
         unvalued_assets=frozenset(asset for part in parts for asset in part["unvalued_fees"]),
+        max_drawdown=document.get("metrics", {}).get("max_drawdown", {}).get("value"),
+        presence=document.get("quoting", {}).get("presence"),
     )
 
 
@@ -272,6 +276,8 @@ def _day_to_json(week: Week, day: date, reported: ReportedDay | None) -> JsonObj
         "trades": reported.trades,
         "pnl": _figure(reported.pnl),
         **_activity_to_json(reported.activity),
+        "max_drawdown": reported.max_drawdown,
+        "presence": reported.presence,
         "is_reconciled": reported.is_reconciled,
         "is_identical": reported.is_identical,
     }

@@ -1,8 +1,7 @@
-"""The reports as text: a day from its daily document, a week (or any number of days) from its weekly document."""
+"""A day as text, from its daily document."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from itertools import groupby
 from typing import Any, Final
 
 from market.exact_json import JsonObject
@@ -10,8 +9,7 @@ from market.words import counted
 from screens.market import market_text
 from screens.money import amount_text, gain_text, money_text, percent_text
 
-_EMPTY: Final = {"missing": "no report", "before": "before the first report"}
-_WIN_RATE_TRIPS_MIN: Final = 20  # a percentage of fewer says less than the two counts
+RATE_OF_MIN: Final = 20  # a percentage of fewer says less than the two counts
 
 
 def day_text(document: JsonObject) -> str:
@@ -40,31 +38,6 @@ def day_text(document: JsonObject) -> str:
         for reset in document.get("resets", [])
     ]
     return "\n".join(lines + _gap_lines(symbols) + _reconciliation_lines(document.get("reconciliation")))
-
-
-def week_text(week: JsonObject) -> str:
-    """Return the daily breakdown, totals and recommendations; days without a report take a line together."""
-    quote, total, days = week["quote"], week["total"], week["days"]
-    lines = [f"📈 {'Week' if len(days) == 7 else 'Days'} {week['from']} to {week['to']}:"]
-    for _, run in groupby(days, lambda day: day["state"] if day["state"] in _EMPTY else day["date"]):
-        lines.append(_run_line(list(run), quote))
-    lines += [
-        "",
-        f"   Total PnL: {gain_text(total['pnl'], quote)} ({counted(total['trades'], 'trade')}, {_found(total)})",
-    ]
-    if total["pnl_across_midnight"] not in (None, total["pnl"]):
-        lines.append(f"   With lots carried over midnight: {gain_text(total['pnl_across_midnight'], quote)}")
-    if total["round_trips"]:
-        lines.append(f"   Round trips: {_round_trips_phrase(total)}")
-    lines += [
-        f"   Volume: {money_text(total['volume'], quote)}{_maker_phrase(total)}{_left_out_phrase(total)}",
-        f"   Fees: {money_text(total['fees'], quote)}",
-    ]
-    if week["best_day"] != week["worst_day"]:
-        lines.append(f"   Best day: {week['best_day']['date']} ({gain_text(week['best_day']['pnl'], quote)})")
-        lines.append(f"   Worst day: {week['worst_day']['date']} ({gain_text(week['worst_day']['pnl'], quote)})")
-    lines += ["", "💡 Recommendations:", *(f"   - {item['advice']}" for item in week["recommendations"])]
-    return "\n".join(lines)
 
 
 def _when(document: JsonObject) -> str:
@@ -134,7 +107,7 @@ def _symbol_lines(part: Mapping[str, Any], is_one_of_several: bool) -> list[str]
         lines.append(f"   PnL: {gain_text(part['pnl'], quote)} realized{_fees_phrase(paid, [part])}")
         lines += _price_lines(part, quote)
     if part["round_trips"]:
-        lines.append(f"   Round trips: {_round_trips_phrase(part)}")
+        lines.append(f"   Round trips: {round_trips_phrase(part)}")
     lines.append(f"   Volume: {money_text(part['volume'], quote)}")
     if part["position"]:
         lines.append(f"   Open: {part['position']:+,f} {part['base']}{_mark_phrase(part)}")
@@ -161,53 +134,15 @@ def _reconciliation_lines(found: JsonObject | None) -> list[str]:
     return lines + [f"      {asset}: {row['difference']:+,f}" for asset, row in found["differences"].items()]
 
 
-def _run_line(days: Sequence[JsonObject], quote: str | None) -> str:
-    """Return the line of a day, or of days that stand together because none of them has a report."""
-    day = days[0]
-    if day["state"] in _EMPTY:
-        dates = day["date"] if len(days) == 1 else f"{day['date']} to {days[-1]['date']}"
-        return f"   {dates}  {_EMPTY[day['state']]}"
-    if day["state"] == "damaged":
-        return f"   {day['date']}  damaged: {day['reason']}"
-    phrases = [f"{counted(day['trades'], 'trade')} ({counted(day['buys'], 'buy')}, {counted(day['sells'], 'sell')})"]
-    if day["round_trips"]:
-        phrases.append(_won_phrase(day, counted(day["round_trips"], "round trip")))
-    if day["trades"] and day["volume"] is None:
-        phrases.append("volume and fees not known")
-    if day["is_reconciled"] is False:
-        phrases.append("books disagree")
-    if day.get("is_identical") is False:
-        phrases.append("figures are wrong: they are not what the trades moved")
-    return f"   {day['date']}  {gain_text(day['pnl'], quote):>12}  {', '.join(phrases)}"
-
-
-def _found(total: Mapping[str, Any]) -> str:
-    phrases = [f"{counted(total['days_reported'], 'day')} reported"]
-    phrases += [f"{total[f'days_{state}']} {state}" for state in ("missing", "damaged") if total[f"days_{state}"]]
-    return ", ".join(phrases)
-
-
-def _round_trips_phrase(figures: Mapping[str, Any]) -> str:
+def round_trips_phrase(figures: Mapping[str, Any]) -> str:
     """Return how many won, and what is counted: a fill may close several lots, or a part of one."""
-    return f"{_won_phrase(figures, str(figures['round_trips']))} (lots closed, first in, first out)"
-
-
-def _won_phrase(figures: Mapping[str, Any], trips: str) -> str:
     count, undecided = figures["round_trips"], figures.get("undecided") or 0
     decided = count - undecided
-    phrase = f"{figures['wins']} of {trips} won"
-    if decided >= _WIN_RATE_TRIPS_MIN:
+    phrase = f"{figures['wins']} of {count} won"
+    if decided >= RATE_OF_MIN:
         phrase += f", {percent_text(Decimal(figures['wins']) / decided)}"
-    return phrase + (f", {undecided} not known before the price of their fees is" if undecided else "")
-
-
-def _maker_phrase(total: Mapping[str, Any]) -> str:
-    return "" if total["maker_ratio"] is None else f", maker {percent_text(total['maker_ratio'])}"
-
-
-def _left_out_phrase(total: Mapping[str, Any]) -> str:
-    days = total.get("days_without_volume", [])
-    return f" (without {', '.join(days)}: not in the file)" if days else ""
+    unknown = f", {undecided} not known before the price of their fees is" if undecided else ""
+    return f"{phrase}{unknown} (lots closed, first in, first out)"
 
 
 def _only(values: set[str]) -> str | None:

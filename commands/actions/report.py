@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
+from commands.output import columns
 from desk.client import DeskError
 from desk.quoting_file import quoting_document
 from desk.settings import Settings
@@ -24,7 +25,9 @@ from reports.performance import history_of, is_sound
 from reports.recommendations import weekly_document
 from reports.weekly import DAYS
 from screens.account import history_json, history_text
-from screens.report import day_text, week_text
+from screens.fold import folded
+from screens.report import day_text
+from screens.week import week_text
 from venues.venue import HistoricalVenue, Venue, VenueError
 
 Row = TypeVar("Row", VenueOrder, VenueTrade)
@@ -137,6 +140,7 @@ def print_report(
     """
     found = _found(settings, venue_of, period)
     page = None if html is None else _write_page(found, html if html.name else found.page_file)
+    width = columns()
     if as_json:
         document = {"file": str(found.file), "day": found.day, "week": found.week, "not_updated": found.not_updated}
         print(dumps(document | {"damaged": found.damage} | ({} if page is None else {"html": str(page)})))
@@ -146,8 +150,11 @@ def print_report(
             parts.append(day_text(found.day))
         elif found.damage:
             parts.append(f"{found.shown} damaged: {found.damage}")
-        parts += [week_text(found.week)] if found.week is not None else []
-        print("\n\n".join([*parts, f"💾 {found.file if found.shown else found.folder}"]))
+        if found.week is not None:
+            parts.append(week_text(found.week) if width is None else week_text(found.week, width))
+        text = "\n\n".join(parts)
+        print(text if width is None else folded(text, width))
+        print(f"\n💾 {found.file if found.shown else found.folder}")
         if page is not None:
             print(f"🌐 {page}")
     for note in found.notes:

@@ -73,3 +73,13 @@ def test_output_that_is_not_taken_is_one_line_at_most(words: list[str], reported
         with output() as descriptor:
             done = run(reported, words, descriptor)
         assert (done.returncode, done.stderr) == (1, said)
+
+
+def test_prints_pictures_and_blocks_where_the_encoding_has_none(reported: Path) -> None:
+    """It ended with a UnicodeEncodeError instead of a report."""
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    (day,) = (path.stem[-8:] for path in (reported / "run" / "reports").glob("performance_*.json"))
+    command = [sys.executable, str(CLI), "report", "--date", day]
+    found = subprocess.run(command, cwd=reported, env=environment, capture_output=True, check=False)
+    assert (found.returncode, found.stderr) == (0, b"")
+    assert found.stdout.startswith(b"* Performance ")

@@ -168,7 +168,8 @@ def test_reports_any_run_of_days(settings: Settings, venue: ScriptedVenue, capsy
     """Guards `--from` with `--to`, and `--days`."""
     assert print_report(settings, _away, Period(DAY - timedelta(days=9), DAY - timedelta(days=1)), as_json=False) == 0
     text = capsys.readouterr().out
-    assert text.startswith("📈 Days 2025-11-21 to 2025-11-29:\n   2025-11-21 to 2025-11-26  before the first report\n")
+    assert text.startswith("📈 Days 2025-11-21 to 2025-11-29:\n")
+    assert "\n   2025-11-21 to 2025-11-26  before the first report\n   2025-11-27  +$4.00      2  1 of 1" in text
     assert "   Total PnL: +$9.00 (6 trades, 3 days reported)\n" in text
     days = Period(DAY - timedelta(days=30), DAY - timedelta(days=29))
     assert print_report(settings, _away, days, as_json=False) == 0
@@ -244,7 +245,7 @@ def test_names_a_past_day_that_cannot_be_read(
     assert "   Trades: 2 (1 buy, 1 sell)\n" in text
     (line,) = [line for line in text.splitlines() if line.startswith("   2025-11-29  ")]
     assert line.startswith("   2025-11-29  damaged: ")
-    assert "   2025-11-28        +$3.00  2 trades" in text
+    assert "   2025-11-28  +$3.00      2  1 of 1" in text
     assert print_report(settings, _away, Period(day, day), as_json=False) == 1
     assert capsys.readouterr().out.startswith("2025-11-29 damaged: ")
 

@@ -23,7 +23,8 @@ from screens.account import (
 )
 from screens.market import market_text
 from screens.money import gain_text, money_text
-from screens.report import day_text, week_text
+from screens.report import day_text
+from screens.week import week_text
 from tests.reports.documents import performance_document
 from tests.reports.fills import BTC, DAY, ETH, ETH_IN_BTC, NOON_MS, account, after, buy, fill, sell, snapshot
 
@@ -224,9 +225,10 @@ def test_shows_the_week() -> None:
     text = week_text(week_to_json(week, recommendations(week)))
     assert text.splitlines() == [
         "📈 Week 2025-11-24 to 2025-11-30:",
+        "   day            PnL  fills     won   fees     volume",
         "   2025-11-24 to 2025-11-28  no report",
         "   2025-11-29  damaged: expected JSON",
-        "   2025-11-30        +$2.20  3 trades (2 buys, 1 sell), 1 of 1 round trip won",
+        "   2025-11-30  +$2.20      3  1 of 1  $1.80  $2,909.50",
         "",
         "   Total PnL: +$2.20 (3 trades, 1 day reported, 5 missing, 1 damaged)",
         "   Round trips: 1 of 1 won (lots closed, first in, first out)",
@@ -269,7 +271,8 @@ def test_compares_days_when_there_are_several() -> None:
     other = performance_document(snapshot(account(USDT="1"), fills, time_ms=NOON_MS), None) | {"date": "2025-11-29"}
     week = week_of(DAY, {DAY: _day(), DAY.replace(day=29): other}, {}, first=DAY.replace(day=29))
     text = week_text(week_to_json(week, recommendations(week)))
-    assert "40 trades (20 buys, 20 sells), 20 of 20 round trips won, 100.0 %\n" in text
+    assert "   2025-11-29  +$20.00     40  100 % of 20  $0.00  $4,020.00\n" in text
+    assert "   PnL by day:      █▁\n" in text
     assert "   Best day: 2025-11-29 (+$20.00)\n   Worst day: 2025-11-30 (+$2.20)\n" in text
 
 
@@ -279,7 +282,7 @@ def test_gives_an_idle_day_and_its_week_the_same_currency() -> None:
     assert "   PnL: $0.00 realized, without fees\n" in day_text(idle)
     week = week_of(DAY, {DAY: idle}, {}, first=DAY)
     text = week_text(week_to_json(week, recommendations(week)))
-    assert "   2025-11-30         $0.00  0 trades (0 buys, 0 sells)\n" in text
+    assert "   2025-11-30  $0.00      0  $0.00   $0.00\n" in text
     assert "   Total PnL: $0.00 (0 trades, 1 day reported)\n   Volume: $0.00\n   Fees: $0.00\n" in text
 
 
@@ -289,7 +292,7 @@ def test_names_the_days_that_the_volume_leaves_out() -> None:
     foreign = {name: value for name, value in _day().items() if name in keys}
     week = week_of(DAY, {DAY: foreign}, {}, first=DAY)
     text = week_text(week_to_json(week, recommendations(week)))
-    assert "3 trades (2 buys, 1 sell), volume and fees not known\n" in text
+    assert "   2025-11-30  +2.20      3\n      volume and fees not known\n" in text
     assert "   Volume: n/a (without 2025-11-30: not in the file)\n" in text
 
 

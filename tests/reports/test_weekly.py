@@ -16,7 +16,7 @@ from market.exact_json import JsonObject, dumps, loads
 from reports import recommendations as rules
 from reports.recommendations import recommendations
 from reports.weekly import Week, week_of, week_to_json
-from screens.report import week_text
+from screens.week import week_text
 from tests.reports.documents import performance_document
 from tests.reports.fills import BTC, DAY, DAY_MS, ETH_IN_BTC, NOON_MS, account, after, fill, snapshot
 
@@ -130,7 +130,7 @@ def test_says_of_a_day_whose_figures_contradict_its_trades() -> None:
     wrong["symbols"]["BTCUSDT"]["identity_gap"] = Decimal("0.00000001")
     week = _json(_week(wrong, _day(0, (_BUY, "1", "100", "0"))))
     assert [day.get("is_identical") for day in week["days"][5:]] == [False, True]
-    assert "1 trip won, figures are wrong" in week_text(week).replace("1 of 1 round trip won", "1 trip won")
+    assert "1 of 1  $0.00  $207.00\n      figures are wrong: they are not what the trades moved\n" in week_text(week)
 
 
 def test_adds_no_different_quote_assets() -> None:
