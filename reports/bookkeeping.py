@@ -8,6 +8,7 @@ from typing import Final
 from market.account import VenueTrade
 from market.clock import NS_PER_MS, NS_PER_SECOND, Clock, iso_time
 from market.exact_json import JsonObject
+from reports.carried import Carried
 from reports.daily_file import encode_lines
 from reports.day_book import DayBook
 from reports.folder import DamagedReportError, FileMark, ReportsFolder
@@ -141,6 +142,8 @@ class Recorder:
                 return self._recorded(day, [*notes, "the venue tells less than it did; what it said last stands"])
             symbols = [instrument.symbol for instrument in snapshot.instruments]
             notes += self._others.take(snapshot, {} if reason else {symbol: self.newest(symbol) for symbol in symbols})
+            if self._others.has_changed and reason is None:
+                day.book.carry(self._others.carried_into(snapshot.day, snapshot.account_id))
             take(day.book, snapshot)
             market = snapshot.market or (day.head or {}).get("market", {})
             day.head = document_head(day.book, snapshot, day.resets, market)
@@ -196,18 +199,25 @@ class Recorder:
             found = self._folder.read_book(day)
         except DamagedReportError as error:
             aside = _Aside("damaged", str(error), ", the day's report starts anew")
-            return _Day(DayBook(day, {}), None, mark, self._others.account_id_before(day), aside=aside)
+            account_id = self._others.account_id_before(day)
+            return _Day(self._empty(day, account_id), None, mark, account_id, aside=aside)
         if found is None:
             account_id = self._day.account_id if self._day is not None else self._others.account_id_before(day)
-            return _Day(DayBook(day, {}), None, mark, account_id)
+            return _Day(self._empty(day, account_id), None, mark, account_id)
         document, book = found
         if book is None:
             foreign = _Aside("foreign", f"{self._folder.file_of(day)} has no trade history to go on with")
-            return _Day(DayBook(day, {}), None, mark, aside=foreign)
+            return _Day(self._empty(day, ""), None, mark, aside=foreign)
         head = _head_of(document)
         loaded = _Day(book, head, mark, head.get("account_id", ""), head.get("resets", []))
         loaded.book.add(self._others.since_opening(loaded.book, head), {})
         return loaded
+
+    def _empty(self, day: date, account_id: str) -> DayBook:
+        """Return a day of which nothing is known but what the days before it have left open."""
+        book = DayBook(day, {})
+        book.carry(self._others.carried_into(day, account_id))
+        return book
 
     def _reload(self, day: _Day) -> None:
         """Take in what another process has made of the day's file; what only the memory holds stays."""
@@ -269,7 +279,9 @@ class Recorder:
         time_ms = snapshot.now_ns // NS_PER_MS
         reset: JsonObject = {"time": iso_time(time_ms), "time_ms": time_ms, "reason": reason, "kept_as": name}
         where = f"; the old one's report is kept as {name}" if name else ""
-        new = _Day(DayBook(snapshot.day, {}), None, day.mark, snapshot.account_id, [*day.resets, reset])
+        book = DayBook(snapshot.day, {})
+        book.carry(Carried(ends=day.book.ends, is_wiped=True))
+        new = _Day(book, None, day.mark, snapshot.account_id, [*day.resets, reset])
         return new, f"the venue has a new account: {reason}{where}"
 
 

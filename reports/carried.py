@@ -22,13 +22,19 @@ class Carried:
 
     Attributes:
         lots: by symbol, oldest first.
+        instruments: the symbols that they may be of.
         day: whose document they are from; None without one.
         why: why it is not known what was open and what it cost; empty where it is known. The day then begins flat.
+        ends: what the account held at the end of that day, by asset; None where nobody knows.
+        is_wiped: whether the venue has begun the account anew since.
     """
 
     lots: Mapping[str, Sequence[Lot]] = field(default_factory=dict)
+    instruments: Mapping[str, Instrument] = field(default_factory=dict)
     day: date | None = None
     why: str = ""
+    ends: Mapping[str, Fraction] | None = None
+    is_wiped: bool = False
 
     def of(self, symbol: str) -> list[Lot]:
         """Return the lots of a symbol, for a book of its own that will change them."""
@@ -68,7 +74,7 @@ def carried_from_json(parts: JsonObject, instruments: Mapping[str, Instrument]) 
         lots[symbol] = [_lot_from_json(one, instruments[symbol]) for one in fields.array(entry, "lots")]
         if not why:
             _check(symbol, entry, lots[symbol])
-    return Carried(lots, day, why)
+    return Carried(lots, instruments, day, why)
 
 
 def _check(symbol: str, entry: JsonObject, lots: Sequence[Lot]) -> None:

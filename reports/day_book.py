@@ -89,14 +89,40 @@ class DayBook:
         self.opening = opening
         self._rebuild(self.rows)
 
-    def carry(self, carried: Carried, instruments: Mapping[str, Instrument]) -> None:
-        """Begin with the lots of the day before; `instruments` are those that they may be in."""
-        missing = {symbol: instruments[symbol] for symbol, lots in carried.lots.items() if lots}
+    def carry(self, carried: Carried) -> None:
+        """Begin with the lots of the day before."""
+        missing = {symbol: carried.instruments[symbol] for symbol, lots in carried.lots.items() if lots}
         self.instruments = dict(self.instruments) | {
             symbol: one for symbol, one in missing.items() if symbol not in self.instruments
         }
         self.carried = carried
         self._rebuild(self.rows)
+
+    @property
+    def ends(self) -> Mapping[str, Fraction] | None:
+        """What the account held at the last sight, by asset; before the first one, at the end of the day before."""
+        if self._books is None or self.last_sight is None:
+            return self.carried.ends
+        return self._books.ends(self.last_sight["differences"])
+
+    def explain_the_night(self) -> None:
+        """Book as flows what the opening holds beyond what the day before had at its end; before the first look.
+
+        They are of before the opening, and change no figure of the day: its equity starts after them. Of several signs
+        they may be trades that nobody knows of.
+        """
+        ends, opening = self.carried.ends, self.opening
+        assert opening is not None
+        if ends is None:
+            return
+        start, time_ms = self.books.start, fields.integer(opening, "time_ms")
+        gaps = {asset: start.get(asset, _ZERO) - ends.get(asset, _ZERO) for asset in sorted(start.keys() | ends.keys())}
+        moved = {asset: figure(gap) for asset, gap in gaps.items() if gap}
+        is_mixed = len({one > 0 for one in moved.values()}) > 1
+        kind = "wipe" if self.carried.is_wiped else "unexplained" if is_mixed else ""
+        for asset, amount in moved.items():
+            flow = self._flow(time_ms, asset, amount, self.opening_marks)
+            self.take_flows([replace(flow, kind=kind or flow.kind)])
 
     def take_flows(self, flows: Iterable[Flow]) -> None:
         """Take what came into the account, or left it, without a trade."""

@@ -61,12 +61,7 @@ def _of_account(
     book: DayBook, prices: _Prices, marks: Mapping[str, Decimal], reconciliation: JsonObject
 ) -> tuple[JsonObject, JsonObject]:
     books = book.books
-    missed = {asset: Fraction(row["difference"]) for asset, row in reconciliation["differences"].items()}
-    start = books.start
-    end = {
-        asset: start.get(asset, _ZERO) + books.moved.get(asset, _ZERO) + missed.get(asset, _ZERO)
-        for asset in prices.end
-    }
+    start, end = books.start, books.ends(reconciliation["differences"])
     began, ended = prices.worth(start, prices.start), prices.worth(end, prices.end)
     flows = [flow for flow in book.flows if books.counts(flow) and flow.asset in prices.end]
     flowed = sum((Fraction(flow.amount) * _price_of(flow, prices) for flow in flows), _ZERO)
@@ -87,7 +82,7 @@ def _of_account(
         "balances": {
             asset: {
                 "start": figure(start.get(asset, _ZERO)),
-                "end": figure(end[asset]),
+                "end": figure(end.get(asset, _ZERO)),
                 "start_price": figure(prices.start[asset]),
                 "end_price": figure(prices.end[asset]),
             }

@@ -6,12 +6,12 @@ Amounts are in the quote asset of the day's symbols; docs/reports.md has every f
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
-from statistics import NormalDist
 from typing import Final
 
 from market.exact_json import JsonObject
 from reports.day_book import DayBook
 from reports.exact import figure, rounded
+from reports.statistics import share_interval
 from reports.symbol_book import SymbolBook
 
 _ZERO = Fraction(0)
@@ -97,7 +97,7 @@ def _round_trips(traded: list[SymbolBook]) -> JsonObject:
         why = "the fees of some round trips have no price" if undecided else _NO_TRIPS
         return dict.fromkeys(("win_rate", "profit_factor", "expectancy"), _missing(why, n=decided))
     won, lost = (sum((getattr(one.fifo, name) for one in traded), _ZERO) for name in ("won", "lost"))
-    low, high = _wilson(wins, decided)
+    low, high = share_interval(wins, decided)
     rate = _ratio(Fraction(wins, decided), decided)
     interval = {"low": rounded(Fraction(low), _RATIO_PLACES), "high": rounded(Fraction(high), _RATIO_PLACES)}
     return {
@@ -105,14 +105,6 @@ def _round_trips(traded: list[SymbolBook]) -> JsonObject:
         "profit_factor": _ratio(won / lost, decided) if lost else _missing("no round trip has lost", n=decided),
         "expectancy": _value((won - lost) / decided, decided),
     }
-
-
-def _wilson(hits: int, count: int) -> tuple[float, float]:
-    """Return Wilson's interval of 95 % of a share (E. B. Wilson, JASA 22, 1927)."""
-    z2 = NormalDist().inv_cdf(0.975) ** 2
-    centre = (hits + z2 / 2) / (count + z2)
-    reach = (z2 * hits * (count - hits) / count + z2 * z2 / 4) ** 0.5 / (count + z2)
-    return max(0.0, centre - reach), min(1.0, centre + reach)
 
 
 def _drawdown(book: DayBook, marks: Mapping[str, Decimal]) -> JsonObject:

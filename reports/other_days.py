@@ -6,9 +6,10 @@ from datetime import date, timedelta
 from market.account import VenueTrade
 from market.exact_json import JsonObject
 from market.words import counted
+from reports.carried import Carried
 from reports.day_book import DayBook
 from reports.folder import DamagedReportError, ReportsFolder
-from reports.performance import AccountSnapshot, history_of, unseen_document, with_late_trades
+from reports.performance import AccountSnapshot, history_of, unseen_document, with_carried, with_late_trades
 from reports.reconciliation import is_after
 from reports.trade_history import HistoryRow, TradeKey, key_of, reset_reason, utc_day
 
@@ -25,6 +26,7 @@ class OtherDays:
         self._folder = folder
         self._filed: set[TradeKey] = set()  # trades that are done with
         self._newest: dict[str, HistoryRow | None] = {}
+        self.has_changed = False  # whether the last `take` has changed what an earlier day leaves open
         self._last: DayBook | None = None  # the day that was written before this one
 
     def leave(self, book: DayBook, day: date) -> None:
@@ -55,6 +57,25 @@ class OtherDays:
                 return account_id
         return ""
 
+    def carried_into(self, day: date, account_id: str) -> Carried:
+        """Return the lots that the newest day before `day` has left open; none of another account."""
+        last = max((one for one in self._folder.days() if one < day), default=None)
+        if last is None:
+            return Carried()
+        try:
+            found = self._folder.read_book(last)
+        except (DamagedReportError, OSError):
+            return Carried(why=f"the report of {last} cannot be read")
+        if found is None:
+            return Carried()
+        document, book = found
+        if book is None:
+            return Carried(why=f"the report of {last} is by other hands and tells no trades")
+        if document.get("account_id", "") not in ("", account_id) and account_id:
+            return Carried()
+        lots = {symbol: tuple(one.fifo.open_lots) for symbol, one in book.symbols.items()}
+        return Carried(lots, book.instruments, last, ends=book.ends)
+
     def since_opening(self, book: DayBook, head: JsonObject) -> list[VenueTrade]:
         """Return the trades since the opening of the `book` that are in other days' files, see `Books`."""
         opening = book.opening
@@ -80,6 +101,7 @@ class OtherDays:
             OSError: if the disk takes no file; one that cannot be read is told, and left alone.
         """
         notes: list[str] = []
+        changed: list[date] = []
         by_day: dict[date, list[VenueTrade]] = {}
         for trade in snapshot.trades:
             day = utc_day(trade.time_ms)
@@ -98,13 +120,29 @@ class OtherDays:
                 notes.append(f"{error}; its late trades are not added")
             else:
                 if document is not None:
-                    notes += self._add_late(day, document, trades, snapshot)
+                    said = self._add_late(day, document, trades, snapshot)
+                    notes += said
+                    changed += [day] if said else []
                 elif self._may_make(day, trades, snapshot, newest):
-                    document = unseen_document(day, trades, snapshot.instruments, snapshot.mark_prices)
+                    carried = self.carried_into(day, snapshot.account_id)
+                    document = unseen_document(day, trades, snapshot.instruments, snapshot.mark_prices, carried)
+                    changed.append(day)
                     path = self._folder.write(day, document)
                     notes.append(f"{path.name} was made of {counted(len(trades), 'trade')}: nobody saw that day")
             self._filed.update(key_of(trade) for trade in trades)
+        self.has_changed = any(day < snapshot.day for day in changed)
+        if self.has_changed:
+            self._carry_on(min(changed), snapshot)
         return notes
+
+    def _carry_on(self, first: date, snapshot: AccountSnapshot) -> None:
+        """Carry what `first` has left open now into the days after it, up to the one that is being written."""
+        for day in self._folder.days():
+            document = self._read(day) if first < day < snapshot.day else None
+            if document is not None:
+                completed = with_carried(document, self.carried_into(day, snapshot.account_id))
+                if completed != document:
+                    self._folder.write(day, completed)
 
     def _add_late(
         self, day: date, document: JsonObject, trades: list[VenueTrade], snapshot: AccountSnapshot

@@ -3,9 +3,9 @@
 The first five keys (date, time, balances, trades, total_trades) are the document's fixed shape; the others stand beside
 them. Every figure can be derived again from `trade_history`, by hand or by `reports/pnl.py`:
 
-- `pnl` is realized net by FIFO over the day's trades in their order, and each day starts flat: inventory from the day
-  before is no lot of today, so that a sale of it opens a short lot that a later purchase closes. The open lots are
-  valued apart: `marked_pnl` = pnl + unrealized - open_fees, by how much the day's trades changed the account's worth.
+- `pnl` is realized net by FIFO over the day's trades in their order, after the lots that were carried over midnight
+  (`carried`). What the account held before the desk is no lot: a sale of it opens a short one. The open lots are valued
+  apart: `marked_pnl` = pnl + unrealized - open_fees.
 - an average price is quote paid / base traded, rounded half to even to the tick's decimals; null without such trades.
 - other amounts are exact to 12 decimals; a share of a fee that needs more is rounded there, once, after all sums.
 - with several symbols the counts and `pnl` are sums and `symbols` holds each one's part. An average over different
@@ -39,7 +39,7 @@ from market.clock import NS_PER_MS, utc_date, utc_datetime
 from market.exact_json import JsonObject
 from market.instrument import Instrument
 from reports import json_fields as fields
-from reports.carried import carried_from_json
+from reports.carried import Carried, carried_from_json
 from reports.daily_file import SCHEMA
 from reports.day_book import DayBook
 from reports.exact import amount
@@ -102,7 +102,7 @@ def book_of(day: date, document: JsonObject | None, instruments: Iterable[Instru
     if document is not None and "opening" in document:
         book.open(fields.child(document, "opening"))
     if document is not None and "symbols" in document:
-        book.carry(carried_from_json(document["symbols"], book.instruments), book.instruments)
+        book.carry(carried_from_json(document["symbols"], book.instruments))
     if document is not None and "flows" in document:
         book.take_flows(map(flow_from_json, fields.array(document, "flows")))
     if document is not None and "reconciliation" in document:
@@ -122,6 +122,7 @@ def take(book: DayBook, snapshot: AccountSnapshot) -> None:
     now_ms = snapshot.now_ns // NS_PER_MS
     if book.opening is None:
         book.open(opening_of(now_ms, snapshot.instruments, snapshot.balances, snapshot.trades, snapshot.mark_prices))
+        book.explain_the_night()
     book.look(now_ms, snapshot.balances, snapshot.mark_prices, new, snapshot.unsure)
 
 
@@ -152,14 +153,19 @@ def with_history(head: JsonObject, book: DayBook) -> JsonObject:
 
 
 def unseen_document(
-    day: date, trades: Iterable[VenueTrade], instruments: Iterable[Instrument], mark_prices: Mapping[str, Decimal]
+    day: date,
+    trades: Iterable[VenueTrade],
+    instruments: Iterable[Instrument],
+    mark_prices: Mapping[str, Decimal],
+    carried: Carried | None = None,
 ) -> JsonObject:
-    """Return the document of a day that nobody saw, from its trades alone.
+    """Return the document of a day that nobody saw, from its trades, and the lots that it began with.
 
     Raises:
         ValueError: for a trade in a symbol that is not among `instruments`.
     """
     book = DayBook(day, {one.symbol: one for one in instruments})
+    book.carry(carried or Carried())
     book.add(trades, mark_prices)
     last_ms = book.rows[-1].trade.time_ms
     return {
@@ -188,8 +194,20 @@ def with_late_trades(
     book = book_of(date.fromisoformat(document["date"]), document, instruments)
     known = list(book.rows)
     book.add(trades, mark_prices)
-    if book.rows == known:
+    return document if book.rows == known else _again(document, book)
+
+
+def with_carried(document: JsonObject, carried: Carried) -> JsonObject:
+    """Return `document`, of a day gone by, as it is with these lots at its beginning; it may be the same."""
+    if "schema" not in document or "trade_history" not in document:
         return document
+    book = book_of(date.fromisoformat(document["date"]), document)
+    book.carry(carried)
+    return _again(document, book)
+
+
+def _again(document: JsonObject, book: DayBook) -> JsonObject:
+    """Return `document` with the figures of its book as it is now."""
     marks = {symbol: part["mark_price"] for symbol, part in document["symbols"].items() if part["mark_price"]}
     return with_history(document | _figures(book, marks, document.get("reconciliation"), document.get("quoting")), book)
 

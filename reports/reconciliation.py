@@ -134,6 +134,17 @@ class Books:
         """What the day's trades, and the flows since the opening, have moved, by asset."""
         return self._moved
 
+    def ends(self, differences: Mapping[str, Mapping[str, Decimal]]) -> dict[str, Fraction]:
+        """Return what the account holds at the end, by asset: of the start, what was moved, and what nobody explains.
+
+        That is what the venue tells, without those trades that are in the file of another day.
+        """
+        missed = {asset: Fraction(row["difference"]) for asset, row in differences.items()}
+        return {
+            asset: self._start.get(asset, _ZERO) + self._moved.get(asset, _ZERO) + missed.get(asset, _ZERO)
+            for asset in self._start.keys() | self._moved.keys() | missed.keys()
+        }
+
     def compare(
         self, balances: Mapping[str, Balance], later: Sequence[tuple[VenueTrade, Instrument]] = ()
     ) -> JsonObject:
