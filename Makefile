@@ -38,6 +38,7 @@ nightly: setup
 	@ENDINGS=all $(PY) -m pytest tests/desk/test_endings.py
 	@$(PY) -m tests.engine.model.nightly --commands 10000000
 	@$(PY) -m tests.simulation.nightly --kills 1000
+	@$(PY) -m tests.reports.evidence_nightly
 	@SWITCHES=all $(PY) -m pytest -q tests/simulation/test_switches.py
 	@$(PY) -m tests.planted
 	@TICKBUS_TEST_BOOKS_S=60 $(PY) -m pytest -q tests/paper/test_books_of_real_clients.py

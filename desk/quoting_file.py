@@ -8,13 +8,17 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from desk.settings import Settings
+from desk.desk_file import kept_settings
+from desk.market_seen import seen_json, seen_of
+from desk.settings import Settings, SettingsError, setting_texts
 from market.exact_json import JsonObject, dumps, loads
 from market.whole_file import write_whole
+from trading.quoting import Estimates
 from trading.quoting_day import FillSums, QuotingDay
 
 DAYS_MAX: Final = 14  # of which files are kept
 
+_TUNED: Final = ("model", "half_spread", "skew", "inventory", "notional")
 _SUMS: Final = ("notional", "marked_notional", "markout")
 
 
@@ -38,8 +42,9 @@ def read_quoting(run_dir: Path, day: date, symbol: str) -> QuotingDay | None:
         if found["symbol"] != symbol:
             return None
         present_ns = {int(minute): int(count) for minute, count in found["present_ns"].items()}
-        of_kinds = (_sums_of(found[kind]) for kind in ("fills", "picked_off"))
-        return QuotingDay(day, int(found["since_ns"]), int(found["until_ns"]), present_ns, *of_kinds)
+        fills, picked_off = (_sums_of(found[kind]) for kind in ("fills", "picked_off"))
+        seen = seen_of(found["seen"]) if "seen" in found else Estimates()  # former versions kept none
+        return QuotingDay(day, int(found["since_ns"]), int(found["until_ns"]), present_ns, fills, picked_off, seen)
     except (ArithmeticError, AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"expected a day of quoting: {error!r}") from None
 
@@ -50,7 +55,10 @@ def quoting_document(settings: Settings, day: date) -> JsonObject | None:
         kept = read_quoting(settings.run_dir, day, settings.symbol)
     except (OSError, ValueError):
         return None  # the maker, which reads it as well, tells why
-    return None if kept is None else kept.document(settings.maker.presence_target, settings.maker.presence_within)
+    if kept is None:
+        return None
+    told = kept.document(settings.maker.presence_target, settings.maker.presence_within)
+    return told | {"symbol": settings.symbol, "seen": seen_json(kept.seen), "maker": _maker_of(settings)}
 
 
 def write_quoting(run_dir: Path, day: QuotingDay, symbol: str) -> None:
@@ -66,6 +74,7 @@ def write_quoting(run_dir: Path, day: QuotingDay, symbol: str) -> None:
         "present_ns": {str(minute): count for minute, count in day.present_ns.items()},
         "fills": _sums_to(day.fills),
         "picked_off": _sums_to(day.picked_off),
+        "seen": seen_json(day.seen),
     }
     path = quoting_path(run_dir, day.day)
     is_first = not path.exists()
@@ -73,6 +82,16 @@ def write_quoting(run_dir: Path, day: QuotingDay, symbol: str) -> None:
     if is_first:
         for old in sorted(run_dir.glob("quoting_*.json"))[:-DAYS_MAX]:
             old.unlink(missing_ok=True)
+
+
+def _maker_of(settings: Settings) -> JsonObject:
+    """Return what the model is set to: by `set`, which a desk keeps, or else as it began."""
+    try:
+        kept = kept_settings(settings.run_dir)
+    except SettingsError:
+        kept = None  # every command tells why
+    texts = setting_texts(settings) if kept is None else kept.settings
+    return {name: texts.get(f"maker.{name}") for name in _TUNED}
 
 
 def _sums_to(sums: FillSums) -> JsonObject:

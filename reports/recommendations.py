@@ -1,41 +1,46 @@
-"""What a week's figures suggest: each rule says when it speaks and what it says."""
+"""What some days suggest: notices of data that cannot be trusted, and what the evidence says of a setting.
 
-from collections.abc import Iterable, Iterator
+Each is a row of `kind`, `rule` and `advice`. A `notice` is of the documents; a `recommendation` is of a setting, with
+all that `reports.evidence` has to say for it; a row of kind `waiting` says of what too little is known yet.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from fractions import Fraction
 from typing import Final
 
 from market.exact_json import JsonObject
 from market.words import counted
+from reports.evidence import evidence
 from reports.folder import ReportsFolder
-from reports.weekly import DAYS, Activity, Week, week_of, week_to_json
+from reports.weekly import DAYS, Week, week_of, week_to_json
 
-ROUND_TRIPS_MIN: Final = 20  # below this a win rate is chance: at 20 its standard error is still 11 points
-WIN_RATE_MIN: Final = Fraction(1, 2)
-FEE_SHARE_MAX: Final = Fraction(1, 2)  # of the gross
-SIDE_IMBALANCE_MAX: Final = Fraction(1, 4)  # |bought - sold| / volume
-SIDES_TRADES_MIN: Final = 10  # below this one side may be ahead by chance
 MAKER_RATIO_MIN: Final = Fraction(95, 100)
 
 
-def recommendations(week: Week) -> list[JsonObject]:
-    """Return `{"rule", "advice"}` of every rule that applies."""
-    found = [*_of_the_days(week), *_of_the_trades(week, week.activity or Activity())]
-    if not found and not week.reported:
-        found = [("no_reports", "No day reported: there is nothing to say of these days.")]
-    elif not found:
-        found = [("nothing_stands_out", "Nothing stands out: keep the settings and keep watching.")]
-    return [{"rule": rule, "advice": advice} for rule, advice in found]
+def recommendations(week: Week, documents: Sequence[JsonObject] = ()) -> list[JsonObject]:
+    """Return a row of everything that is to be said; `documents` are those of the days, oldest first."""
+    notices = [{"kind": "notice", "rule": rule, "advice": advice} for rule, advice in _notices(week)]
+    found, waiting = evidence(documents)
+    rows = [{"kind": "recommendation", **row} for row in found] + [{"kind": "waiting", **row} for row in waiting]
+    if rows or notices:
+        return notices + rows
+    if not week.reported:
+        rule, advice = "no_reports", "No day reported: there is nothing to say of these days."
+    else:
+        rule, advice = "nothing_stands_out", "Nothing stands out: keep the settings and keep watching."
+    return [{"kind": "notice", "rule": rule, "advice": advice}]
 
 
 def weekly_document(folder: ReportsFolder, last: date, count: int = DAYS) -> JsonObject:
     """Return the document of the `count` days that end with `last`, as the folder holds them."""
     first = min(folder.days(), default=last)
-    week = week_of(last, *folder.read_days(last, count), count, first)
-    return week_to_json(week, recommendations(week))
+    documents, damaged = folder.read_days(last, count)
+    week = week_of(last, documents, damaged, count, first)
+    return week_to_json(week, recommendations(week, [documents[day] for day in sorted(documents)]))
 
 
-def _of_the_days(week: Week) -> Iterator[tuple[str, str]]:
+def _notices(week: Week) -> Iterator[tuple[str, str]]:
     """Yield what there is to say of the documents, each with its rule."""
     if week.damaged:
         yield (
@@ -57,69 +62,18 @@ def _of_the_days(week: Week) -> Iterator[tuple[str, str]]:
         )
     if unvalued := sorted({asset for one in week.reported for asset in one.unvalued_assets}):
         yield "unvalued_fees", f"Fees in {', '.join(unvalued)} have no price: the PnL leaves them out."
-
-
-def _of_the_trades(week: Week, activity: Activity) -> Iterator[tuple[str, str]]:
-    """Yield what there is to say of the figures, each with its rule; `activity` of an idle week if nobody can say."""
     if week.reported and not week.trades:
         yield (
             "no_fills",
-            "No fills: the spread is too wide for this market, or nothing was quoted; "
-            "lower maker.half_spread, or look at the maker's log.",
+            "No fills, so nothing can be said of the settings: `why` tells what was quoted, and why not.",
         )
-    imbalance = (activity.bought - activity.sold) / activity.volume if activity.volume else Fraction(0)
-    if week.trades >= SIDES_TRADES_MIN and abs(imbalance) > SIDE_IMBALANCE_MAX:
-        yield (
-            "one_sided",
-            f"One-sided: {'buys' if imbalance > 0 else 'sells'} outweigh the other side by {_percent(abs(imbalance))} "
-            "of the volume; a smaller maker.notional risks less on the position that this leaves.",
-        )
-    if activity.fees >= activity.gross > 0:
-        yield (
-            "fees_exceed_edge",
-            f"Fees are {_percent(activity.fees / activity.gross)} of the gross: what was matched loses; "
-            "raise maker.half_spread, or trade where fees are lower.",
-        )
-    if activity.gross > activity.fees > FEE_SHARE_MAX * activity.gross:
-        share = _percent(activity.fees / activity.gross)
-        yield "fees_eat_edge", f"Fees take {share} of the gross: raise maker.half_spread a little."
-    if activity.gross < 0:
-        yield (
-            "adverse_selection",
-            "The matches lose before fees: the market moves through the quotes; raise maker.half_spread.",
-        )
-    maker_ratio, win_rate = activity.maker_ratio, activity.win_rate
+    maker_ratio = week.activity.maker_ratio if week.activity else None
     if maker_ratio is not None and maker_ratio < MAKER_RATIO_MIN:
         yield (
             "takes_liquidity",
-            f"Only {_percent(maker_ratio)} of the volume was made, not taken: "
+            f"Only {round(maker_ratio * 100)} % of the volume was made, not taken: "
             "the maker takes nothing, so look for another program or a hand on the account.",
         )
-    has_win_rate = activity.round_trips - activity.undecided >= ROUND_TRIPS_MIN
-    if has_win_rate and win_rate is not None and win_rate < WIN_RATE_MIN:
-        yield (
-            "win_rate_low",
-            f"Win rate {_percent(win_rate)} over {activity.round_trips} round trips: "
-            "quotes are too close to the market for its moves; raise maker.half_spread, "
-            "or lower maker.requote_tolerance to replace them sooner.",
-        )
-    if week.trades and week.activity is not None and not has_win_rate:
-        yield (
-            "few_round_trips",
-            f"Round trips: {activity.round_trips} of the {ROUND_TRIPS_MIN} that it takes to judge the win rate; "
-            "change nothing because of it yet.",
-        )
-    ranked = week.ranked
-    if len(ranked) > 1 and -(ranked[0].pnl or 0) > (ranked[-1].pnl or 0) > 0:
-        yield (
-            "worst_day_outweighs",
-            f"The worst day, {ranked[0].day}, lost more than the best one earned: "
-            "a smaller maker.notional loses less on such a day.",
-        )
-
-
-def _percent(value: Fraction) -> str:
-    return f"{round(value * 100)} %"
 
 
 def _share(count: int, week: Week) -> str:

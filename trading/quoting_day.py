@@ -16,6 +16,7 @@ from market.codes import Side
 from market.exact_json import JsonObject
 from market.instrument import plain
 from market.limits import TRADES_KEPT_MAX
+from trading.quoting import Estimates
 
 MINUTE_NS: Final = 60 * NS_PER_SECOND
 MARKOUT_NS: Final = 10 * NS_PER_SECOND
@@ -52,6 +53,7 @@ class QuotingDay:
         present_ns: by minute of the day; no entry is 0.
         fills: all of them.
         picked_off: those of them whose order was being cancelled.
+        seen: what the market was like, when it was last looked at.
     """
 
     day: date
@@ -60,6 +62,7 @@ class QuotingDay:
     present_ns: dict[int, int] = field(default_factory=dict)
     fills: FillSums = field(default_factory=FillSums)
     picked_off: FillSums = field(default_factory=FillSums)
+    seen: Estimates = field(default_factory=Estimates)
 
     @property
     def presence(self) -> Decimal:

@@ -198,6 +198,7 @@ class Maker:
         trader = self._trader
         seen = self._strategy.seen if isinstance(self._strategy, ModelStrategy) else Estimates()
         self._log.show(looked, trader.orders, trader.position, seen)
+        self._quality.see(seen)
         self._node.show(neutral=None if trader.neutral is None else str(trader.neutral))
         self._risk.show()
         if trader.is_started:

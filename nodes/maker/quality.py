@@ -10,6 +10,7 @@ from nodes.node import Node
 from trading import notes
 from trading.outbox import Outbox
 from trading.own_orders import OwnOrders
+from trading.quoting import Estimates
 from trading.quoting_day import QuotingRecord
 
 KEEP_NS: Final = 5 * NS_PER_SECOND
@@ -54,6 +55,10 @@ class MakerQuality:
         if now_ns - self._kept_ns >= KEEP_NS:
             self._kept_ns = now_ns
             self.keep()
+
+    def see(self, seen: Estimates) -> None:
+        """Take what the market is like."""
+        self._record.day.seen = seen
 
     def keep(self) -> None:
         """Keep the day as it is now, and show it."""

@@ -7,6 +7,7 @@ from desk.quoting_file import quoting_document, quoting_path, read_quoting
 from desk.settings import load_settings
 from market.clock import NS_PER_SECOND, utc_date
 from market.codes import Side
+from market.exact_json import dumps, loads
 from tests.nodes.maker.makers import Told, a_maker, lines
 from tests.nodes.maker.scripted_venue import ScriptedVenue
 
@@ -80,3 +81,25 @@ def test_a_damaged_file_is_told_and_begun_anew(tmp_path: Path, venue: ScriptedVe
         one.cycle()
         one.stop()
     assert read_quoting(tmp_path, utc_date(venue.now[0]), "BTCUSDT") is not None
+
+
+def test_what_the_maker_has_seen_and_is_set_to_stands_in_the_daily_document(
+    tmp_path: Path, venue: ScriptedVenue
+) -> None:
+    """Evidence for a setting needs both; a file of former versions has nothing seen."""
+    with a_maker(tmp_path, venue) as one:
+        one.cycle()
+        one.stop()
+    settings, day = load_settings({"run_dir": tmp_path}).settings, utc_date(venue.now[0])
+    told = quoting_document(settings, day)
+    assert told is not None
+    assert (told["symbol"], told["seen"]) == ("BTCUSDT", {"volatility": None, "bid": None, "ask": None})
+    assert told["maker"]["half_spread"] == "0.002"
+    side = {"rate": "0.5", "decay": "2500", "takers": "400", "r2": "0.9"}
+    path = quoting_path(tmp_path, day)
+    kept = loads(path.read_bytes())
+    path.write_text(dumps(kept | {"seen": kept["seen"] | {"bid": side}}))
+    assert (quoting_document(settings, day) or {})["seen"]["bid"] == side
+    del kept["seen"]
+    path.write_text(dumps(kept))
+    assert (quoting_document(settings, day) or {})["seen"]["bid"] is None
