@@ -128,11 +128,12 @@ class FlowOrders:
                 order.level.plain_count += -1 if is_apart else 1
                 order.level.settle()
 
-    def take(self, side: Side, limit_ticks: int, qty_lots: int) -> None:
-        """Trade at once up to a limit price; what finds nobody is cancelled."""
+    def take(self, side: Side, limit_ticks: int, qty_lots: int) -> int:
+        """Trade at once up to a limit price; what finds nobody is cancelled. Return the order's id."""
         order_id, kind = next(self._order_ids), (OrderType.LIMIT, TimeInForce.IOC)
         command = NewOrder(order_id, self._symbol_id, side, limit_ticks, qty_lots, *kind, owner=self._owner)
         self._send(Tag.NEW_ORDER, command, tuple(self._predict_fills(side, limit_ticks, qty_lots)))
+        return order_id
 
     def cancel(self, order: FlowOrder) -> None:
         """Cancel an order, unless that was done."""

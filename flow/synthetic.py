@@ -6,6 +6,7 @@ it stands still while nobody calls or the engine does not answer.
 """
 
 import random
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -26,6 +27,7 @@ _BEAT_NS: Final = 50 * NS_PER_MS  # the value moves and the book is tended once 
 _LATE_NS_MAX: Final = NS_PER_SECOND  # the market does not catch up with more than this
 _IN_FLIGHT_MAX: Final = 2_000  # commands without an answer, beyond which the market stands still
 _TAKER_REACH_BPS: Final = 5.0  # how deep a taker goes at most
+_TAKERS_KEPT_MAX: Final = 1_000  # of which the kind is remembered; the engine answers far fewer later
 _OPENING_SHARE: Final = 5  # in the opening a taker takes at most the fifth part of the touch
 
 
@@ -57,6 +59,7 @@ class SyntheticFlow:
         self._limits = LimitTraders(settings, self.own, self._book, self._dice("limits"))
         self._sweeps = self._dice("sweeps")
         self._sweep_sides: list[Side] = []
+        self._kinds: OrderedDict[int, str] = OrderedDict()  # by the order ids of the last takers
         self._counts = {"trades": 0, "lots_traded": 0, "sweeps": 0, "rejects": 0, "filled_by_others": 0}
         self._origin_ns: int | None = None  # the clock's time at the market's time 0
         self._now_ns = 0  # the market's
@@ -131,6 +134,10 @@ class SyntheticFlow:
             "behind_ms_max": self._behind_ns_max // NS_PER_MS,
         }
 
+    def kind_of(self, order_id: int) -> str:
+        """Return whose an order was that has just traded: an `informed` or `noise` taker, a `sweep`, or a `maker`."""
+        return self._kinds.get(order_id, "maker")
+
     def _dice(self, stream: str) -> random.Random:
         return random.Random(f"{self._settings.seed} {stream}")  # noqa: S311 (a market, not a secret)
 
@@ -180,10 +187,10 @@ class SyntheticFlow:
             touch_ticks = self._book.touch_ticks(resting_side)
             qty_lots = min(qty_lots, self.own.expected_lots(resting_side, touch_ticks) // _OPENING_SHARE)
             if qty_lots > 0:
-                self.own.take(taker.side, touch_ticks, qty_lots)
+                self._send_taker(taker.kind, taker.side, touch_ticks, qty_lots)
             return
         reach_ticks = self._book.ticks_of_bps(_TAKER_REACH_BPS)
-        self.own.take(taker.side, self._book.price(resting_side, reach_ticks), qty_lots)
+        self._send_taker(taker.kind, taker.side, self._book.price(resting_side, reach_ticks), qty_lots)
         self.makers_price.on_taker(taker.surprise, taker.amount)
         self._follow()
 
@@ -210,12 +217,18 @@ class SyntheticFlow:
         )
         # A quarter more for the orders of others on the way; what finds nobody is cancelled. The touch is back in the
         # same batch, where the new value is: no other client reads a mid that is displaced by half of the sweep.
-        self.own.take(side, self._book.price(resting_side, depth_ticks), own_lots + own_lots // 4 + 1)
+        limit_ticks = self._book.price(resting_side, depth_ticks)
+        self._send_taker("sweep", side, limit_ticks, own_lots + own_lots // 4 + 1)
         self.value.jump(move_bps)
         self.makers_price.on_sweep(move_bps)
         self._follow()
         self._book.refill_touch(resting_side)
         self._counts["sweeps"] += 1
+
+    def _send_taker(self, kind: str, side: Side, limit_ticks: int, qty_lots: int) -> None:
+        self._kinds[self.own.take(side, limit_ticks, qty_lots)] = kind
+        if len(self._kinds) > _TAKERS_KEPT_MAX:
+            self._kinds.popitem(last=False)
 
     def _count(self, events: Sequence[Event]) -> None:
         for event in events:

@@ -16,8 +16,12 @@ _CONVICTION_MAX: Final = 10.0
 
 
 class Taker(NamedTuple):
-    """One arrival: how much of the quote asset is taken, and by how much the sign of its side was unexpected."""
+    """One arrival: how much of the quote asset is taken, and by how much the sign of its side was unexpected.
 
+    `kind` is `informed` or `noise`.
+    """
+
+    kind: str
     side: Side
     amount: float
     surprise: float
@@ -113,8 +117,9 @@ class Takers:
             side = parent[1] if parent is not None and is_herding else noise.next_side()
         surprise = (1.0 if side == Side.BUY else -1.0) - self._expected_sign()
         self._arrivals.excite((is_informed, side))
-        self.counts["informed" if is_informed else "noise"] += 1
-        return Taker(side, amount, surprise)
+        kind = "informed" if is_informed else "noise"
+        self.counts[kind] += 1
+        return Taker(kind, side, amount, surprise)
 
     def _expected_sign(self) -> float:
         """Return the mean sign of an arrival at this time, as the clusters that are under way let one expect it."""

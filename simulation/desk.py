@@ -35,6 +35,7 @@ from simulation.line import SimulatedLine
 from simulation.looks import Looks
 from simulation.market import FlowMarket, Keep, Market, Watch
 from simulation.market_news import MarketNews
+from simulation.others_mids import OthersMids
 from simulation.recorded_market import RecordedMarket, make_tracks
 from trading import news, notes
 from trading.strategy import Strategy
@@ -103,6 +104,7 @@ class SimulatedDesk:
         account: reads what the desk's account has, as the tracker does.
         folder: the daily files.
         told: what the trader has told.
+        others: knows the mid without our orders.
         digest: of all commands and events so far.
         problems: what a person should know of how it ran; what the trader has to add to them stands in `told`.
     """
@@ -137,7 +139,8 @@ class SimulatedDesk:
         travel = self._delays.venue()
         self.line = SimulatedLine(self.exchange.calls, self.heap, instrument, travel, self._on_news)
         self._looks, self._market_news = looks, MarketNews(self.heap, looks, travel, self._symbol_id)
-        self.exchange.exchange.account_listeners.append(self.line.hear)
+        self.others = OthersMids(looks, self._symbol_id)
+        self.exchange.exchange.account_listeners += self.others.hear, self.line.hear
         self.exchange.exchange.market.listeners.append(self._market_news)
         self.trader = Trader(
             strategy or strategy_of(settings),

@@ -117,12 +117,16 @@ class SimulatedExchange:
                 trades.setdefault(event.symbol_id, []).append(trade)
         for symbol_id, of_symbol in trades.items():
             self.exchange.market.on_trades(EPOCH, symbol_id, of_symbol, self._heap.now_ns)
-        reports = [event for event in events if self._is_ours(event)]
+        reports = [event for event in events if self._concerns_us(event)]
         handled_count = self._handled_count
         if reports:
             self._report_count += len(reports)
             report_count = self._report_count
             self._heap.after(self._delay_ns, lambda: self._report(reports, report_count, handled_count))
+
+    def is_ours(self, owner: int) -> bool:
+        """Whether an order of this owner is one of the exchange's accounts'."""
+        return owner in self._owners
 
     def _each_second(self) -> None:
         """Do what the exchange does each second: whenever something happens here would depend on who stops."""
@@ -140,7 +144,7 @@ class SimulatedExchange:
     def _report(self, reports: Sequence[Event], report_count: int, handled_count: int) -> None:
         self._orders.on_reports(EPOCH, reports, report_count, handled_count)
 
-    def _is_ours(self, event: Event) -> bool:
+    def _concerns_us(self, event: Event) -> bool:
         if isinstance(event, Executed):
-            return event.taker_owner in self._owners or event.maker_owner in self._owners
-        return not isinstance(event, Halted) and event.owner in self._owners
+            return self.is_ours(event.taker_owner) or self.is_ours(event.maker_owner)
+        return not isinstance(event, Halted) and self.is_ours(event.owner)

@@ -1,5 +1,6 @@
 """The book as the simulated exchange tells it, every so often: seen as the market goes on, read when somebody asks."""
 
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -29,6 +30,15 @@ class Look(NamedTuple):
     time_ns: int
     row: Int64Array
 
+    def best_ticks(self, side: int, own_lots: Mapping[tuple[int, int], int]) -> int | None:
+        """Return the best price at which there is more than `own_lots`, by (side, price); None on a side without."""
+        begin = FIRST_LEVELS + side * SIDE_SIZE
+        for place in range(begin, begin + 2 * int(self.row[COUNTS + side]), 2):
+            price_ticks = int(self.row[place])
+            if self.row[place + 1] > own_lots.get((side, price_ticks), 0):
+                return price_ticks
+        return None
+
     def depth(self) -> Depth:
         """Return it as others know it."""
         row = self.row.tolist()
@@ -46,6 +56,7 @@ class Looks:
 
     Attributes:
         view: for the kernel that a market runs in.
+        on_look: hears of each as soon as it is put by.
     """
 
     def __init__(self, engine: FastEngine, symbol_id: int = 0, next_ns: int = NEVER_NS, every_ns: int = 1) -> None:
@@ -54,6 +65,7 @@ class Looks:
         self._numbers = self.view.numbers
         self._rows = self.view.looks.reshape(-1, LOOK_SIZE)
         self._kept: list[Look] = []
+        self.on_look: Callable[[Look], None] = _nobody
 
     @property
     def next_ns(self) -> int:
@@ -76,7 +88,10 @@ class Looks:
         count = int(self._numbers[LOOKED])
         if count:
             rows = self._rows[1 : count + 1].copy()
-            self._kept += map(Look, rows[:, LOOKED_NS].tolist(), rows)
+            looks = [*map(Look, rows[:, LOOKED_NS].tolist(), rows)]
+            self._kept += looks
+            for look in looks:
+                self.on_look(look)
             self._rows[0] = rows[-1]
             self._numbers[LOOKED] = 0
         return count
@@ -86,6 +101,10 @@ class Looks:
         self.make_room()
         kept, self._kept = self._kept, []
         return kept
+
+
+def _nobody(_: Look) -> None:
+    """Hear of a look that nobody else wants to."""
 
 
 def _levels(row: list[int], side: int) -> tuple[Level, ...]:

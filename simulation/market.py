@@ -48,6 +48,9 @@ class FlowMarket:
         watch: sees the rows of all commands and events, for a digest.
         looks: that fall due while it goes on.
         keep: takes what is sent at once: from whom, at which time, the commands.
+
+    Attributes:
+        flow: as given.
     """
 
     def __init__(
@@ -61,7 +64,7 @@ class FlowMarket:
         keep: Keep | None = None,
     ) -> None:
         self.engine = engine
-        self._flow = flow
+        self.flow = flow
         self._owner = owner
         self._watch = watch
         self._looks = looks
@@ -75,11 +78,11 @@ class FlowMarket:
     def advance(self, until_ns: int) -> tuple[int, list[Event]]:
         """Let the flow do what is due; see `Market`."""
         told: list[Event] = []
-        while self._flow is not None and (wake_ns := self._flow.wake_ns(self._now_ns)) <= until_ns:
+        while self.flow is not None and (wake_ns := self.flow.wake_ns(self._now_ns)) <= until_ns:
             self._look(wake_ns - 1)
             self._now_ns = wake_ns
             heard, self._heard = self._heard, []
-            events, concerns_others = self._send(self._flow.step(wake_ns, heard, self._sent_count))
+            events, concerns_others = self._send(self.flow.step(wake_ns, heard, self._sent_count))
             told += events
             if concerns_others:
                 until_ns = wake_ns
