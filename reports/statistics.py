@@ -3,12 +3,17 @@
 `level` is the probability with which an interval covers what it is of, if its assumptions hold.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
-from math import fsum, pi, sqrt, tan
+from functools import lru_cache
+from itertools import accumulate, pairwise
+from math import cos, pi, sqrt, tan
 from statistics import NormalDist, fmean, stdev
 from typing import Final, NamedTuple
 
 LEVEL: Final = 0.95
+_STEPS: Final = 4_096
+_SPREADS: Final = 12  # standard deviations, beyond which there is nothing to add up
 
 
 class Interval(NamedTuple):
@@ -45,23 +50,19 @@ def share_interval(hits: int, count: int, level: float = LEVEL) -> Interval:
     return Interval(max(0.0, centre - reach), min(1.0, centre + reach))
 
 
-def student_quantile(probability: float, freedom: int) -> float:
-    """Return below what a Student's t lies with a probability, at so many degrees of freedom.
+@lru_cache(maxsize=1_024)
+def student_quantile(probability: float, freedom: float) -> float:
+    """Return below what a Student's t lies with a probability, at so many degrees of freedom, 1 or more.
 
-    Exact for 1 and 2; else by the expansion around the normal quantile (Abramowitz and Stegun, 26.7.5): from 5 on
-    within 0.2 % between 0.001 and 0.999, at 3 within 2 %.
+    With t = sqrt(freedom) tan(a) the density is in proportion to cos(a) ** (freedom - 1), which the trapezoidal rule
+    adds up: right to six digits.
     """
-    if freedom == 1:
-        return tan(pi * (probability - 0.5))
-    if freedom == 2:
-        odd = 2 * probability - 1
-        return odd * sqrt(2 / (1 - odd * odd))
-    z = NormalDist().inv_cdf(probability)
-    terms = (
-        z,
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92_160,
-    )
-    return fsum(term / float(freedom) ** power for power, term in enumerate(terms))
+    if probability < 0.5:
+        return -student_quantile(1 - probability, freedom)
+    step = min(pi / 2, _SPREADS / sqrt(freedom)) / _STEPS
+    densities = [cos(number * step) ** (freedom - 1) for number in range(_STEPS + 1)]
+    areas = [0.0, *accumulate(sum(pair) / 2 for pair in pairwise(densities))]
+    wanted = (2 * probability - 1) * areas[-1]
+    last = bisect_left(areas, wanted, lo=1, hi=_STEPS)
+    part = (wanted - areas[last - 1]) / (areas[last] - areas[last - 1])
+    return sqrt(freedom) * tan((last - 1 + part) * step)
