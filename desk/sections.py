@@ -361,3 +361,5 @@ class TrackerSettings(Section):
 
     interval_s: Annotated[float, Field(gt=0, le=3_600)] = 5.0
     folder: HomePath | None = None
+    keep_days: Annotated[int, Field(ge=1, le=36_500)] = 1_100
+    keep_details_days: Annotated[int, Field(ge=1, le=36_500)] = 30

@@ -47,7 +47,7 @@ class Database:
         self.path = path
         self._is_read_only = is_read_only
         if is_read_only and not path.is_file():
-            raise HistoryError(f"there is no history at {path}: the tracker makes it")
+            raise HistoryError(f"there is no history at {path}; a desk that runs no tracker keeps none")
         self._engine = _engine_of(path, is_read_only=is_read_only)
         try:
             self._upgrade()
@@ -75,18 +75,6 @@ class Database:
         try:
             with self._engine.begin() as connection:
                 yield connection
-        except SQLAlchemyError as error:
-            raise _told(self.path, error) from error
-
-    def vacuum(self) -> None:
-        """Give the room of what was deleted back to the disk; that takes as long, and as much room, as a copy.
-
-        Raises:
-            HistoryError: if the database does not do it.
-        """
-        try:
-            with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                connection.exec_driver_sql("VACUUM")
         except SQLAlchemyError as error:
             raise _told(self.path, error) from error
 

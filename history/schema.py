@@ -11,7 +11,7 @@ from sqlalchemy.types import TypeDecorator
 
 from market.instrument import format_decimal
 
-REVISION: Final = "1"  # the newest of `migrations/versions`, known without loading alembic
+REVISION: Final = "2"  # the newest of `migrations/versions`, known without loading alembic
 
 
 class Exact(TypeDecorator[Decimal]):
@@ -122,7 +122,9 @@ MIDS: Final = Table(
     Column("trade_id", BigInteger, primary_key=True, autoincrement=False),
     Column("order_id", String(64), primary_key=True),
     Column("horizon_s", Integer, primary_key=True, autoincrement=False),
+    Column("time_ms", BigInteger, nullable=False),  # the trade's
     Column("mid", Exact, nullable=False),
+    Index(None, "account", "time_ms"),
 )
 DECISIONS: Final = Table(
     "decisions",
@@ -139,7 +141,7 @@ DECISIONS: Final = Table(
     Column("rule", String(64)),
     Column("why", Text),
     Column("numbers", Text),  # JSON
-    Index(None, "time_ms"),
+    Index(None, "account", "time_ms"),
     Index(None, "client_order_id"),
 )
 # Up to where a source was read, kept in one transaction with what was read: `trades ACCOUNT SYMBOL` up to a trade's

@@ -5,12 +5,14 @@ the daily file go on, and it is filled again from where it ended.
 """
 
 from contextlib import suppress
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
 from history import keeping
 from history.database import DamagedHistoryError, Database, HistoryError, put_aside
-from market.clock import NS_PER_MS, NS_PER_SECOND, Clock
+from history.retention import forget_some
+from market.clock import NS_PER_MS, NS_PER_SECOND, Clock, day_bounds_ns
 from nodes.tracker.history_step import HistoryStep, Kept
 from reports.bookkeeping import Recorded
 from reports.performance import AccountSnapshot
@@ -28,14 +30,24 @@ class Historian:
         venue: where the account trades, and its name.
         run_dir: where the maker keeps its decisions.
         now: tells the time.
+        keep: for how many days books and details are kept, see `history/retention.py`.
     """
 
-    def __init__(self, path: Path, venue: HistoricalVenue, venue_name: str, run_dir: Path, now: Clock) -> None:
+    def __init__(
+        self,
+        path: Path,
+        venue: HistoricalVenue,
+        venue_name: str,
+        run_dir: Path,
+        now: Clock,
+        keep: tuple[int, int] = (1_100, 30),
+    ) -> None:
         self._path = path
         self._venue = venue
         self._venue_name = venue_name
         self._run_dir = run_dir
         self._now = now
+        self._keep = keep
         self._database: Database | None = None
         self._kept: Kept | None = None
         self._failed_ns: int | None = None  # when the database failed, on the monotonic clock
@@ -93,6 +105,15 @@ class Historian:
             kept.orders_ns = now_ns
         step.take_balances()
         step.take_decisions(self._run_dir)
+        self._forget(database, kept, snapshot.day)
+
+    def _forget(self, database: Database, kept: Kept, today: date) -> None:
+        """Let what is too old go, a batch a step, until there is none; and then again on the next day."""
+        if kept.forgotten != today:
+            books_ms, details_ms = (day_bounds_ns(today - timedelta(days=days))[0] // NS_PER_MS for days in self._keep)
+            with database.transaction() as connection:
+                if not forget_some(connection, books_ms, details_ms):
+                    kept.forgotten = today
 
     def _kept_of(self, database: Database, snapshot: AccountSnapshot, recorded: Recorded) -> Kept:
         """Return what is known of the account in its present life."""

@@ -56,6 +56,7 @@ class Kept:
     symbols: dict[str, KnownSymbol] = field(default_factory=dict)
     decisions: dict[date, int] = field(default_factory=dict)  # up to which byte of the day's file
     orders_ns: int | None = None  # when they were read, on the monotonic clock
+    forgotten: date | None = None  # the day on which all that was too old had gone
 
 
 @dataclass(frozen=True, slots=True)

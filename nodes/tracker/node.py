@@ -79,6 +79,7 @@ def run(node: Node) -> None:
     folder = ReportsFolder(settings.reports_dir)
     quoting = partial(quoting_document, settings)
     bookkeeper = Bookkeeper(venue, settings.instrument, folder, now, settings.market, settings.instruments, quoting)
-    historian = Historian(folder.path / FILE_NAME, venue, settings.venue.name, settings.run_dir, now)
+    keep = settings.tracker.keep_days, settings.tracker.keep_details_days
+    historian = Historian(folder.path / FILE_NAME, venue, settings.venue.name, settings.run_dir, now, keep)
     TrackerNode(node, bookkeeper, historian).run()
     historian.close()

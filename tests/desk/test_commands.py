@@ -53,8 +53,8 @@ ROWS = {
     "cancel": Row(("--all",), ("paper",)),
     "report": Row(needs=("paper",), codes=(0, 1)),
     "history": Row(needs=("paper",)),
-    "history export": Row(needs=("tracker",), down=1, kept=0),
-    "history sql": Row(("SELECT 1 AS one",), ("tracker",), down=1, kept=0),
+    "history export": Row(needs=("tracker",), down=1, kept=1),
+    "history sql": Row(("SELECT 1 AS one",), ("tracker",), down=1, kept=1),
     "book": Row(("--once",), ("api",)),
     "faults run": Row(None),  # as a process of its own, in test_fault_scenario
     "feed": Row(("--count", "1"), ("engine",)),

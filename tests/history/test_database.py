@@ -88,7 +88,7 @@ def test_refuses_a_newer_database(path: Path) -> None:
 
 def test_a_reader_makes_and_changes_nothing(path: Path) -> None:
     """Guards the commands: only the tracker makes a history."""
-    with pytest.raises(HistoryError, match=r"there is no history at .*: the tracker makes it"):
+    with pytest.raises(HistoryError, match=r"there is no history at .*; a desk that runs no tracker keeps none"):
         Database(path, is_read_only=True)
     assert not path.parent.exists()
     Database(path).close()

@@ -337,3 +337,15 @@ def test_goes_on_on_a_full_disk(kept: Kept) -> None:
     assert kept.ids() == list(range(1, 11))
     kept.step()
     assert kept.ids() == list(range(1, 3_011))
+
+
+def test_does_not_read_again_what_it_has_forgotten(kept: Kept) -> None:
+    """Guards retention against the venue, which still tells all of it."""
+    kept.venue.trades_of_all = [*made_trades(1, 3_000, NOON_MS - 2_000 * DAY_MS), *made_trades(3_001, 5)]
+    for _ in range(3):
+        kept.step()
+    assert kept.ids() == list(range(3_001, 3_006))
+    kept.start()
+    kept.venue.trades_of_all += made_trades(3_006, 200, NOON_MS + HOUR_MS)
+    kept.step(ms=DAY_MS)
+    assert kept.ids() == list(range(3_001, 3_206))
