@@ -33,6 +33,9 @@ def up(
         str | None, typer.Option(help="The maker's, as a fraction of the mid.", show_default="0.002")
     ] = None,
     strategy: StrategyFile = None,
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting, as maker.skew=0.001.")
+    ] = None,
     only: Annotated[list[str] | None, typer.Option(help="Run just these nodes.")] = None,
     without: Annotated[list[str] | None, typer.Option(help="Leave these nodes out.")] = None,
     colocate: Annotated[list[str] | None, typer.Option(help="Run nodes, as gateway,engine, in one process.")] = None,
@@ -43,6 +46,7 @@ def up(
     detach: Annotated[bool, typer.Option("--detach", help="Return once the desk is ready; stop it with down.")] = False,
 ) -> None:
     """Start the desk: every node, in order, watched over until Ctrl-C."""
+    from commands.actions.assignments import values_set
     from commands.actions.desk_start import run_desk, run_desk_detached
     from desk.outlet import log_file, take_over_output
     from desk.sections import flow_in_short
@@ -59,6 +63,7 @@ def up(
         "api.port": api_port,
         "paper.port": paper_port,
     }
+    overrides |= values_set(sets or (), overrides)
     if detach:
         raise typer.Exit(run_desk_detached(overrides, sys.argv))
     take_over_output(log_file())

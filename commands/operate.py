@@ -71,10 +71,11 @@ def flatten(
 @app.command("set", epilog="Example: python cli.py set maker.half_spread=0.001 maker.skew=0.0005")
 def set_settings(
     assignments: Annotated[list[str], typer.Argument(metavar="KEY=VALUE...", help="As maker.half_spread=0.001.")],
+    is_saved: Annotated[bool, typer.Option("--save", help="Keep them in the desk's tickbus.toml, too.")] = False,
     run_dir: RunDir = None,
 ) -> None:
-    """Change settings of the quoting model while the desk runs; they last until the desk is started anew."""
+    """Change settings of the quoting model while the desk runs; without --save they last until it is started anew."""
     from commands.actions.live_settings import set_live
 
-    for line in set_live(run_dir_of(run_dir), assignments):
+    for line in set_live(run_dir_of(run_dir), assignments, is_saved=is_saved):
         print(line)

@@ -19,7 +19,7 @@ from desk.live_settings import live_texts, with_changes
 from desk.plan import Instance
 from desk.risk_file import withdrawn
 from desk.run_dir import LockedError, LockFile, NodeError, holder_pid, prepare_run_dir
-from desk.settings import Settings, SettingsError, environment_name
+from desk.settings import CONFIG_FILE, Settings, SettingsError, environment_name
 from desk.source_numbers import with_source_numbers
 from desk.stopping import WAVE_COUNT, StopBudget, wave_of
 from market.clock import NS_PER_SECOND, monotonic_ns
@@ -221,7 +221,8 @@ class Supervisor:
             self._settings = before
             return {"error": f"nothing is set: {self._run_dir / DESK_FILE} cannot be written: {error.strerror}"}
         now = live_texts(self._settings)
-        return {"set": {key: [before_texts[key], now[key]] for key in texts}}
+        changed = {key: [before_texts[key], now[key]] for key in texts}
+        return {"set": changed, "file": str(CONFIG_FILE.absolute())}
 
     # --- processes ---
 

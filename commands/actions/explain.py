@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from commands.actions.simulate import check_read, values_set
+from commands.actions.assignments import check_read, values_set
 from commands.options import Answer
 from desk.client import DeskError, NoDeskError, desk_pid, desk_settings, desk_status
 from desk.market_seen import seen_of

@@ -1,16 +1,17 @@
 """The command `simulate`: a desk on a simulated clock, and its day as a person reads it."""
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from commands.actions.assignments import check_read, values_set
 from commands.actions.kept_run import KeptRun, journal_of, write_run
 from commands.actions.out_folder import new_folder
 from desk.client import DeskError
-from desk.settings import Settings, load_settings, values_of
+from desk.settings import Settings, load_settings
 from flow.recordings.recording import RecordingError, recorded_lags
 from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns
 from market.exact_json import dumps
@@ -43,33 +44,6 @@ def settings_with(overrides: Mapping[str, Any], sets: Sequence[str], read: Seque
     settings = load_settings({**overrides, **given}).settings
     check_read(given, read)
     return settings
-
-
-def values_set(sets: Sequence[str]) -> dict[str, Any]:
-    """Return the settings of each KEY=VALUE.
-
-    Raises:
-        DeskError, SettingsError: if one is not spelt so.
-    """
-    given: dict[str, str] = {}
-    for text in sets:
-        key, equals, value = text.partition("=")
-        if not (key and equals):
-            raise DeskError(f"expected --set KEY=VALUE, was {text[:60]!r}")
-        given[key.strip()] = value.strip()
-    return values_of(given, "command line")
-
-
-def check_read(keys: Iterable[str], read: Sequence[str]) -> None:
-    """Make sure that each key means something to a command that reads those.
-
-    Raises:
-        DeskError: if one would change nothing.
-    """
-    for key in keys:
-        if not any(key == each or (each[-1] == "." and key.startswith(each)) for each in read):
-            known = ", ".join(f"{each}*" if each[-1] == "." else each for each in read)
-            raise DeskError(f"--set {key}: nothing here reads it; what is read is {known}")
 
 
 def start_of(text: str) -> int:

@@ -7,8 +7,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
+from commands.actions.assignments import check_read, values_set
 from commands.actions.kept_run import KeptRun, read_run
-from commands.actions.simulate import READ_BY_DESKS, check_read, failures_told, run_to, values_set
+from commands.actions.simulate import READ_BY_DESKS, failures_told, run_to
 from commands.options import Answer
 from desk.client import DeskError
 from desk.settings import Settings, load_kept_settings, setting_texts

@@ -83,6 +83,28 @@ def test_it_outlives_the_maker_and_not_the_desk(desk: Desk) -> None:
     _await_distance(desk, "0.01")
 
 
+def test_what_is_saved_holds_for_the_next_start_behind_environment_and_command_line(desk: Desk) -> None:
+    """In the file that the desk reads, wherever the command is given; `up --set` comes before all."""
+    path = desk.run_dir.parent / "tickbus.toml"
+    path.write_text("# ours\n[maker]\nskew = 0  # none\n")
+    saved = desk.cli("set", "--save", "maker.skew=0.0003", "maker.levels=2", "maker.half_spread=0.05")
+    assert saved.returncode == 0, saved.stderr
+    over = "in the environment of this shell, which comes before it, stands TICKBUS_MAKER__HALF_SPREAD"
+    assert saved.stdout.splitlines()[-1] == f"saved in {path}; {over}"
+    assert path.read_text() == '# ours\n[maker]\nskew = "0.0003"  # none\nlevels = 2\nhalf_spread = "0.05"\n'
+    path.write_text(path.read_text() + "[maker")
+    failed = desk.cli("set", "--save", "maker.skew=0.0004")
+    assert (failed.returncode, failed.stdout) == (1, "")
+    assert failed.stderr.startswith(f"error: set until the desk is started anew, but not saved: {path}: expected TOML")
+    path.write_text(path.read_text().removesuffix("[maker"))
+    desk.stop()
+    desk.start("--set", "maker.levels=3", "--set", "maker.level_step=0.002")
+    path.unlink()
+    in_force = until("it quotes", lambda: desk.node("maker")["figures"].get("settings"))
+    names = ("skew", "levels", "level_step", "half_spread")
+    assert [in_force[f"maker.{name}"] for name in names] == ["0.0003", "3", "0.002", "0.01"]
+
+
 def test_two_at_once_are_both_in_force(desk: Desk) -> None:
     """The supervisor takes one after the other."""
     keys = [("maker.skew", "0.001"), ("maker.inventory", "20000"), ("maker.size_skew", "0.5"), ("maker.levels", "2")]
