@@ -9,7 +9,7 @@ from market.words import counted
 from pages.day_charts import how_good_the_fills_were, how_it_went
 from pages.day_tables import tables
 from pages.markup import Html, element
-from pages.parts import Tile, grid, page, section, tiles, word
+from pages.parts import Tile, grid, page, section, tiles, words
 from pages.words import rate_text
 from reports.curves import day_curves
 from screens.market import market_text
@@ -30,7 +30,7 @@ def day_page(document: JsonObject, source: str, warnings: Iterable[str] = ()) ->
     quote = quote_of(document)
     head = [element("p", text, class_="soft") for text in _about(document)]
     body = [
-        *map(word, [*warnings, *_warnings(document)]),
+        *words([*warnings, *_warnings(document)]),
         tiles(day_tiles(document, quote)),
         section("How it went", _charts(how_it_went(document, curves, quote), document)),
         section("How good the fills were", _charts(how_good_the_fills_were(document, quote), document), kind="next"),
@@ -60,9 +60,10 @@ def day_tiles(document: JsonObject, quote: str | None) -> list[Tile]:
             f"{counted(trades['total_buys'], 'buy')}, {counted(trades['total_sells'], 'sell')}",
         ),
     ]
-    marked = [part["marked_pnl"] for part in parts if part["marked_pnl"] is not None]
-    if parts and len(marked) == len(parts) and quote is not None:
-        found.insert(1, Tile("PnL marked", gain_text(sum(marked, Decimal(0)), quote), "with what is open, at the mid"))
+    equity: Mapping[str, Any] = document.get("equity") or {}
+    if (change := equity.get("change_less_flows")) is not None:
+        of = f"with what was held before; {money_text(equity['end'], equity['asset'])} at last"
+        found.insert(1, Tile("Change of equity", gain_text(change, equity["asset"]), of))
     if parts and quote is not None:
         volume = sum((part["volume"] for part in parts), Decimal(0))
         made = sum((part["maker_volume"] for part in parts), Decimal(0))
@@ -74,8 +75,8 @@ def day_tiles(document: JsonObject, quote: str | None) -> list[Tile]:
     if trips:
         value, of = rate_text(sum(part["wins"] for part in parts), trips, metrics.get("win_rate"))
         found.append(Tile("Round trips won", value, of or "closed lots: too few for a rate"))
-    if fall := metrics.get("max_drawdown"):
-        found.append(Tile("Largest drawdown", money_text(fall["value"], quote), "of what was earned until then"))
+    if (fall := metrics.get("max_drawdown") or {}).get("value") is not None:
+        found.append(Tile("Largest drawdown", money_text(fall["value"], quote), "below the highest until then"))
     if quoting := document.get("quoting"):
         of = f"of {counted(quoting['minutes'], 'minute')}; {quoting['minutes_on_target']:,} on target"
         found.append(Tile("Two-sided presence", percent_text(Decimal(quoting["presence"])), of))
@@ -100,6 +101,11 @@ def _about(document: JsonObject) -> Iterable[str]:
 
 
 def _warnings(document: JsonObject) -> Iterable[str]:
+    whole = (document.get("identity") or {}).get("all") or {}
+    if gap := whole.get("gap"):
+        trade = whole.get("first_trade")
+        since = f", from trade {trade['id']} of {trade['symbol']} on ({trade['time']})" if trade else ""
+        yield f"The figures do not add up to the balances by {gap:+,f} {document['equity']['asset']}{since}."
     for symbol, part in document.get("symbols", {}).items():
         if gap := part.get("identity_gap"):
             yield f"The figures of {symbol} are wrong by {gap:+,f}: they are not what the trades moved."

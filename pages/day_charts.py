@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Final
@@ -14,7 +14,7 @@ from pages.parts import chart, no_chart
 from pages.plot import Axis, Plot, Point, amounts_axis, clock_axis, falls, names_axis
 from pages.words import short
 from reports.curves import Curves, hours_of, together
-from screens.money import gain_text
+from screens.money import gain_text, money_text
 
 _MARKS_MAX: Final = 250  # of each side: more than that lie over each other
 _BINS_OF_STEP: Final = 5  # bars of a histogram between two labels of its axis, so that none lies over zero
@@ -33,11 +33,17 @@ def how_it_went(document: JsonObject, curves: Sequence[Curves], quote: str | Non
         _fills(main, time, of=len(curves)),
     ]
     if quote is None:
-        return [*drawn, no_chart("Equity", "Traded in several quote assets, whose amounts cannot be added up.")]
+        return [
+            *drawn,
+            no_chart("Equity from trading", "Traded in several quote assets, whose amounts cannot be added up."),
+        ]
     marked = together(curves, "marked")
+    ends = [one.marked[-1] if one.end is None else one.end for one in curves]
+    until_now = [*marked, (time.high, sum(ends))]
+    metrics: Mapping[str, JsonObject] = document.get("metrics") or {}
     return [
-        _equity(marked, curves, time, quote),
-        _drawdown(marked, time, quote),
+        _equity(until_now, curves, time, quote),
+        _drawdown(until_now, time, quote, metrics.get("max_drawdown") or {}),
         *drawn,
         _spread(curves, marked, time, quote),
         _by_hour(date.fromisoformat(document["date"]), curves, quote),
@@ -45,10 +51,11 @@ def how_it_went(document: JsonObject, curves: Sequence[Curves], quote: str | Non
 
 
 def how_good_the_fills_were(document: JsonObject, quote: str | None) -> list[Html]:
-    """Return what became of the fills: markouts with their intervals, and round trips."""
+    """Return what became of the fills: markouts with their intervals, and what closing others realized."""
     if not document.get("trade_history"):
         return []
-    return [_markouts(document.get("markouts") or []), _round_trips(document, quote)]
+    markouts = document.get("markouts") or []
+    return [_markouts(markouts), _kept(markouts), _closing_fills(document, quote)]
 
 
 def _time_axis(curves: Sequence[Curves]) -> Axis:
@@ -58,28 +65,34 @@ def _time_axis(curves: Sequence[Curves]) -> Axis:
     return clock_axis(first - room, last + room)
 
 
-def _equity(marked: list[Point], curves: Sequence[Curves], time: Axis, quote: str) -> Html:
+def _equity(marked: Sequence[Point], curves: Sequence[Curves], time: Axis, quote: str) -> Html:
     realized = together(curves, "realized") if all(one.realized for one in curves) else []
-    plot = Plot(time, amounts_axis([y for _, y in marked + realized], short))
-    plot.steps([(time.low, 0.0), *marked, (time.high, marked[-1][1])], "plain", is_filled=True)
+    plot = Plot(time, amounts_axis([y for _, y in [*marked, *realized]], short))
+    plot.steps([(time.low, 0.0), *marked], "plain", is_filled=True)
     lowest, highest = (_money(end(y for _, y in marked), quote) for end in (min, max))
-    label = f"Equity: ends at {_money(marked[-1][1], quote)}, between {lowest} and {highest}."
+    label = f"Equity from trading: ends at {_money(marked[-1][1], quote)}, between {lowest} and {highest}."
     keys = [("plain", "marked")]
     if realized:
         plot.steps([(time.low, 0.0), *realized, (time.high, realized[-1][1])], "third")
-        label += f" Of it realized {_money(realized[-1][1], quote)}."
+        label += f" Realized {_money(realized[-1][1], quote)}."
         keys.append(("third", "realized"))
     at = "the mid" if all(one.is_at_mid for one in curves) else "the price"
-    return chart("Equity", plot.svg(label), f"What is open is valued at {at} of each fill; {quote}, after fees.", keys)
+    return chart(
+        "Equity from trading",
+        plot.svg(label),
+        f"What is open is valued at {at} of each fill; {quote}, after fees.",
+        keys,
+    )
 
 
-def _drawdown(marked: list[Point], time: Axis, quote: str) -> Html:
+def _drawdown(marked: Sequence[Point], time: Axis, quote: str, metric: JsonObject) -> Html:
     points = falls([(time.low, 0.0), *marked])
-    deepest = min(points, key=lambda point: point[1])
-    plot = Plot(time, amounts_axis([deepest[1]], short))
-    plot.steps([*points, (time.high, points[-1][1])], "sell", is_filled=True)
-    label = f"Drawdown: at most {_money(deepest[1], quote)}, now {_money(points[-1][1], quote)}."
-    return chart("Drawdown", plot.svg(label), f"Below the highest equity until then; {quote}.")
+    deepest = min(y for _, y in points)
+    plot = Plot(time, amounts_axis([deepest], short))
+    plot.steps(points, "sell", is_filled=True)
+    largest = f" The largest: {money_text(metric['value'], quote)}." if metric.get("value") is not None else ""
+    caption = f"How far the equity is below the highest until then; {quote}.{largest}"
+    return chart("Drawdown", plot.svg(f"Drawdown: at most {_money(deepest, quote)}. {caption}"), caption)
 
 
 def _inventory(one: Curves, time: Axis, of: int) -> Html:
@@ -169,11 +182,29 @@ def _markouts(rows: Sequence[JsonObject]) -> Html:
     return chart(title, plot.svg(label), caption, [("buy up", "buys"), ("plain", "both"), ("sell down", "sells")])
 
 
-def _round_trips(document: JsonObject, quote: str | None) -> Html:
-    title = "Round trips"
-    nets = [float(trip["net"]) for trip in document.get("round_trips") or ()]
+def _kept(rows: Sequence[JsonObject]) -> Html:
+    """Return the spread of the fills beside what the market took of it until later: the markout is what is kept."""
+    title = "Captured, and lost again"
+    known = [row for row in rows if row["side"] == "both" and None not in (row["mean_bps"], row["adverse_bps"])]
+    if not known:
+        return no_chart(title, "Not known: the file does not hold the mids after the fills.")
+    lost = [-float(row["adverse_bps"]) for row in known]
+    captured = [float(row["mean_bps"]) - each for row, each in zip(known, lost, strict=True)]
+    horizons = [f"{row['horizon_s']} s" for row in known]
+    plot = Plot(names_axis(horizons), amounts_axis([*captured, *lost], short))
+    plot.bars(((index - 0.16, value) for index, value in enumerate(captured)), "buy", 0.3)
+    plot.bars(((index + 0.16, value) for index, value in enumerate(lost)), "sell", 0.3)
+    told = zip(horizons, captured, lost, strict=True)
+    label = "; ".join(f"after {after} {spread:+.2f} captured, {rest:+.2f} lost" for after, spread, rest in told)
+    caption = f"Spread at the fill, and adverse selection until later; bps of the mid, {known[0]['n']:,} fills."
+    return chart(title, plot.svg(f"{label}. {caption}"), caption, [("buy", "captured"), ("sell", "adverse selection")])
+
+
+def _closing_fills(document: JsonObject, quote: str | None) -> Html:
+    title = "What closing fills earned"
+    nets = [float(row["realized"]) for row in document["trade_history"] if row.get("realized")]
     if not nets or quote is None:
-        return no_chart(title, "None closed." if quote is not None else "In several quote assets.")
+        return no_chart(title, "No fill has closed anything." if quote is not None else "In several quote assets.")
     axis = amounts_axis(nets, short)
     width = (axis.ticks[1][0] - axis.ticks[0][0]) / _BINS_OF_STEP
     counts = Counter(math.ceil(net / width) - 1 for net in nets)
@@ -182,8 +213,8 @@ def _round_trips(document: JsonObject, quote: str | None) -> Html:
         plot.bars([((number + 0.5) * width, float(count))], "buy" if number >= 0 else "sell", width * 0.9)
     won = sum(net > 0 for net in nets)
     worst, best = _money(min(nets), quote), _money(max(nets), quote)
-    caption = f"How many of {len(nets):,} earned how much, {quote}, after fees: {won:,} won."
-    return chart(title, plot.svg(f"Round trips: {caption} The worst {worst}, the best {best}."), caption)
+    caption = f"How many fills realized how much, {quote}, after fees: {won:,} of {len(nets):,} gained."
+    return chart(title, plot.svg(f"{caption} The worst {worst}, the best {best}."), caption)
 
 
 def _money(value: float, quote: str) -> str:

@@ -5,24 +5,25 @@ from decimal import Decimal
 from typing import Any, Final
 
 from market.exact_json import JsonObject
-from pages.markup import Html
+from pages.markup import Html, element
 from pages.parts import table
 from screens.money import amount_text, gain_text, money_text, percent_text
 
-_MONEY: Final = frozenset(
-    {"spread_capture", "inventory_pnl", "fees", "picked_off_cost", "expectancy", "max_drawdown", "hold_benchmark"}
-)
+_GAINS: Final = frozenset({"spread_capture", "inventory_pnl", "expectancy"})
+_MONEY: Final = frozenset({"fees", "picked_off_cost", "max_drawdown", "hold_benchmark"})
 _RATIOS: Final = frozenset({"win_rate", "maker_ratio", "fill_ratio", "presence"})
 _FILLS_MAX: Final = 8
+_FILLS_PRINTED: Final = 5
 
 
 def tables(document: JsonObject, quote: str | None) -> Iterable[Html | None]:
     """Return the tables; what the document does not hold has none."""
     yield _symbols(document.get("symbols", {}))
-    yield _metrics(document.get("metrics") or {}, quote)
+    if metrics := document.get("metrics"):
+        yield _metrics(metrics, quote)
     yield _markouts(document.get("markouts") or [])
     yield _worst_fills(document.get("trade_history", ()), document.get("quoting"))
-    yield _worst_trips(document.get("round_trips") or [], quote)
+    yield _worst_closings(document.get("trade_history", ()), quote)
     yield _flows(document.get("flows") or [])
     yield _balances(document["balances"])
 
@@ -40,20 +41,32 @@ def _symbols(parts: Mapping[str, Any]) -> Html | None:
         for symbol, part in parts.items()
     ]
     names = ("Symbol", "Fills", "Realized", "Open", "Unrealized", "Fees")
-    return table("Symbols", names, rows, rows_max=8, wide=(3,))
+    return table("Symbols", names, rows, most=8, wide=(3, 4))
 
 
-def _metrics(metrics: Mapping[str, Any], quote: str | None) -> Html | None:
+def _metrics(metrics: Mapping[str, Any], quote: str | None) -> Html:
+    """Return the metrics that are known; beside them, once, why others are not."""
     rows = [
         (
-            name.replace("_", " "),
-            _metric_text(name, found["value"], quote) if found["value"] is not None else found.get("why") or "n/a",
+            _name(name),
+            _metric_text(name, found["value"], quote),
             _interval(name, found, quote),
-            "" if found.get("n") is None else f"{found['n']:,}",
+            f"{found['n']:,}",
         )
         for name, found in metrics.items()
+        if found["value"] is not None
     ]
-    return table("Metrics", ("Metric", "Value", "95 %", "n"), rows, rows_max=20)
+    unknown: dict[str, list[str]] = {}
+    for name, found in metrics.items():
+        if found["value"] is None:
+            unknown.setdefault(found["why"], []).append(_name(name))
+    told = (f"{', '.join(names)}: not known, for {why}." for why, names in unknown.items())
+    notes = (element("p", text[:1].upper() + text[1:], class_="soft") for text in told)
+    return element("div", table("Metrics", ("Metric", "Value", "95 %", "n"), rows, most=20, wide=(2,)), *notes)
+
+
+def _name(metric: str) -> str:
+    return metric.replace("_", " ").replace("pnl", "PnL")
 
 
 def _interval(name: str, found: Mapping[str, Any], quote: str | None) -> str:
@@ -63,9 +76,11 @@ def _interval(name: str, found: Mapping[str, Any], quote: str | None) -> str:
 
 
 def _metric_text(name: str, value: Decimal, quote: str | None) -> str:
+    if name in _GAINS:
+        return gain_text(value, quote)
     if name in _MONEY:
-        return gain_text(Decimal(value), quote)
-    return percent_text(Decimal(value)) if name in _RATIOS else f"{value:,.4g}"
+        return money_text(value, quote)
+    return percent_text(value) if name in _RATIOS else f"{value:,.4g}"
 
 
 def _markouts(rows: Sequence[JsonObject]) -> Html | None:
@@ -79,7 +94,7 @@ def _markouts(rows: Sequence[JsonObject]) -> Html | None:
         )
         for row in rows
     ]
-    return table("Markouts, bps", ("Side, after", "Mean", "95 %", "Adverse", "n"), told)
+    return table("Markouts, bps", ("Side, after", "Mean", "95 %", "Adverse", "n"), told, wide=(3,))
 
 
 def _worst_fills(rows: Iterable[JsonObject], quoting: JsonObject | None) -> Html | None:
@@ -87,10 +102,7 @@ def _worst_fills(rows: Iterable[JsonObject], quoting: JsonObject | None) -> Html
     marked = [(_markout_bps(row, mid), row) for row in rows if (mid := (row.get("mids") or {}).get("10")) is not None]
     told = [
         (
-            row["time"][11:19],
-            row["side"],
-            f"{row['qty']:,f}",
-            f"{row['price']:,f}",
+            *_fill_cells(row),
             f"{markout:+.2f}",
             _age_text(row.get("quote_age_ms")),
         )
@@ -99,7 +111,7 @@ def _worst_fills(rows: Iterable[JsonObject], quoting: JsonObject | None) -> Html
     ]
     late = f"; picked off: {quoting['picked_off']['count']:,} of {quoting['fills']['count']:,}" if quoting else ""
     names = ("Time", "Side", "Quantity", "Price", "bps", "Quote age")
-    return table(f"Fills that lost the most in 10 s{late}", names, told, wide=(2, 5))
+    return table(f"Fills that lost the most in 10 s{late}", names, told, wide=(2, 5), printed=_FILLS_PRINTED)
 
 
 def _markout_bps(row: JsonObject, mid: Decimal) -> float:
@@ -114,23 +126,22 @@ def _age_text(age_ms: Any) -> str:
     return f"{age_ms:,} ms" if age_ms < 10_000 else f"{age_ms / 1_000:,.0f} s"
 
 
-def _worst_trips(trips: Sequence[JsonObject], quote: str | None) -> Html | None:
-    worst = sorted((trip for trip in trips if trip["net"] < 0), key=lambda trip: trip["net"])[:_FILLS_MAX]
-    rows = [
-        (
-            trip["symbol"],
-            f"{trip['qty']:,f}",
-            _age_text(trip["closed_ms"] - trip["opened_ms"]),
-            gain_text(trip["net"], quote),
-        )
-        for trip in worst
+def _worst_closings(rows: Iterable[JsonObject], quote: str | None) -> Html | None:
+    losses = sorted((row for row in rows if (row.get("realized") or 0) < 0), key=lambda row: row["realized"])
+    told = [
+        (*_fill_cells(row), gain_text(row["realized"], quote), row.get("rule") or "n/a") for row in losses[:_FILLS_MAX]
     ]
-    return table("Round trips that lost the most", ("Symbol", "Quantity", "Held", "Net"), rows)
+    names = ("Time", "Side", "Quantity", "Price", "Realized", "Rule")
+    return table("Fills that realized the largest losses", names, told, wide=(2, 5), printed=_FILLS_PRINTED)
+
+
+def _fill_cells(row: JsonObject) -> tuple[str, ...]:
+    return row["time"][11:19], row["side"], f"{row['qty']:,f}", f"{row['price']:,f}"
 
 
 def _flows(flows: Sequence[JsonObject]) -> Html | None:
     rows = [(flow["kind"], f"{flow['amount']:+,f} {flow['asset']}") for flow in flows]
-    return table("Deposits and withdrawals", ("Kind", "Amount"), rows, rows_max=6)
+    return table("Deposits and withdrawals", ("Kind", "Amount"), rows, most=6)
 
 
 def _balances(balances: Mapping[str, Any]) -> Html | None:
@@ -139,4 +150,4 @@ def _balances(balances: Mapping[str, Any]) -> Html | None:
         (asset, amount_text(Decimal(one["free"]), asset), amount_text(Decimal(one["locked"]), asset))
         for asset, one in held.items()
     ]
-    return table("Balances", ("Asset", "Free", "Locked"), rows, rows_max=6)
+    return table("Balances", ("Asset", "Free", "Locked"), rows, most=6)

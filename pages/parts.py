@@ -9,6 +9,7 @@ from typing import Final
 from pages.markup import Html, element, joined, style_sheet
 
 _STYLE: Final = Path(__file__).parent / "page.css"
+_PRINTED_WORDS: Final = 3
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
@@ -43,9 +44,11 @@ def page(title: str, head: Sequence[Html | None], body: Sequence[Html | None], f
     )
 
 
-def word(text: str) -> Html:
-    """Return what is to be read before any figure."""
-    return element("p", text, class_="word", role="note")
+def words(texts: Iterable[str]) -> list[Html]:
+    """Return what is to be read before any figure; on paper there is room for some of it."""
+    return [
+        element("p", text, class_="word" if index < _PRINTED_WORDS else "word more") for index, text in enumerate(texts)
+    ]
 
 
 def tiles(rows: Iterable[Tile]) -> Html:
@@ -75,21 +78,28 @@ def no_chart(title: str, why: str) -> Html:
 
 
 def table(
-    title: str, names: Sequence[str], rows: Sequence[Sequence[str]], rows_max: int = 12, wide: Sequence[int] = ()
+    title: str,
+    names: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    most: int = 12,
+    wide: Sequence[int] = (),
+    printed: int | None = None,
 ) -> Html | None:
     """Return a table, None without rows; its first column names the row.
 
     Args:
-        rows_max: of which the rest is counted in a last line.
+        most: how many rows there are at most; of the rest there is the number, in a last line.
         wide: the columns that a narrow screen leaves out.
+        printed: how many rows paper has room for, if not for all.
     """
     if not rows:
         return None
     kinds = ["wide" if index in wide else None for index in range(len(names))]
     head = (element("th", name, scope="col", class_=kind) for name, kind in zip(names, kinds, strict=True))
-    body = [_row(row, kinds) for row in rows[:rows_max]]
-    if len(rows) > rows_max:
-        body.append(element("tr", element("td", f"and {len(rows) - rows_max:,} more", colspan=len(names))))
+    room = most if printed is None else printed
+    body = [_row(row, kinds, "more" if index >= room else None) for index, row in enumerate(rows[:most])]
+    if len(rows) > most:
+        body.append(element("tr", element("td", f"and {len(rows) - most:,} more", colspan=len(names))))
     return element("table", element("caption", title), element("thead", element("tr", *head)), element("tbody", *body))
 
 
@@ -99,9 +109,9 @@ def _tile(one: Tile) -> Html:
     return element("div", element("dt", one.name), element("dd", value, of))
 
 
-def _row(row: Sequence[str], kinds: Sequence[str | None]) -> Html:
-    cells = (element("td", cell, class_=kind) for cell, kind in zip(row[1:], kinds[1:], strict=True))
-    return element("tr", element("th", row[0], scope="row"), joined(*cells))
+def _row(row: Sequence[str], kinds: Sequence[str | None], kind: str | None) -> Html:
+    cells = (element("td", cell, class_=each) for cell, each in zip(row[1:], kinds[1:], strict=True))
+    return element("tr", element("th", row[0], scope="row"), joined(*cells), class_=kind)
 
 
 @cache

@@ -20,7 +20,7 @@ _RIGHT: Final = 10
 _TOP: Final = 8
 _BOTTOM: Final = 24
 _COLUMNS: Final = 296  # pixels in which a line may go up and down: more points than four for each are not seen
-_LABEL_GAP: Final = 58  # units that a label of the horizontal axis takes
+_LABEL_GAP: Final = 40  # units that a label of the horizontal axis takes
 _STEPS: Final = (1, 2, 2.5, 5, 10)
 _CLOCK_STEPS_S: Final = (1, 5, 15, 60, 300, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200, 86_400)
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from market.exact_json import JsonObject
 from market.words import counted
 from pages.markup import Html, element
-from pages.parts import Tile, chart, grid, page, section, table, tiles, word
+from pages.parts import Tile, chart, grid, page, section, table, tiles, words
 from pages.plot import Plot, amounts_axis, names_axis
 from pages.words import rate_text, short
 from screens.money import gain_text, money_text, percent_text
@@ -27,9 +27,9 @@ def week_page(week: JsonObject, source: str, warnings: Iterable[str] = ()) -> st
     days, quote = week["days"], week["quote"]
     reported = [day for day in days if day["state"] == "reported"]
     body = [
-        *map(word, [*warnings, *_warnings(days)]),
+        *words([*warnings, *_warnings(days)]),
         tiles(_tiles(week, quote)),
-        section("Day by day", _charts(reported, quote)),
+        section("Day by day", _charts(days, quote)),
         section("Days", _days_table(days, quote)),
         section("Recommendations", element("ul", *(element("li", item["advice"]) for item in week["recommendations"]))),
     ]
@@ -66,47 +66,49 @@ def _tiles(week: JsonObject, quote: str | None) -> list[Tile]:
     return found
 
 
-def _charts(reported: Sequence[JsonObject], quote: str | None) -> Html:
-    known = [day for day in reported if day["pnl"] is not None]
-    if not known or quote is None:
-        why = "No day with a report." if not reported else "Nothing of these days can be added up."
+def _charts(days: Sequence[JsonObject], quote: str | None) -> Html:
+    """Return the days beside each other, from the first one with a report; a day that is not known has no bar."""
+    shown = [day for day in days if day["state"] != "before"]
+    known = [day for day in shown if day["state"] == "reported"]
+    if not known or quote is None or any(day["pnl"] is None for day in known):
+        why = "No day with a report." if not known else "Nothing of these days can be added up."
         return element("p", why, class_="none")
-    names = [day["date"][5:] for day in known]
-    drawn = [_gains(known, names, quote), _sum(known, names, quote)]
+    names = [day["date"][5:] for day in shown]
+    drawn = [_gains(shown, names, quote), _sum(shown, names, quote)]
     for key, title, caption in (
+        ("max_drawdown", "Largest drawdown", f"Of each day, {quote}."),
         ("volume", "Volume", f"Both sides, {quote}."),
         ("fees", "Fees", f"Of all fills, {quote}."),
+        ("trades", "Fills", "Buys and sells."),
     ):
-        if all(day[key] is not None for day in known):
-            drawn.append(_bars(title, [float(day[key]) for day in known], names, caption))
-    drawn.append(_bars("Fills", [float(day["trades"]) for day in known], names, "Buys and sells."))
+        if any(day.get(key) is not None for day in shown):
+            drawn.append(_bars(title, [day.get(key) for day in shown], names, caption))
     return grid("charts", drawn)
 
 
-def _gains(known: Sequence[JsonObject], names: Sequence[str], quote: str) -> Html:
-    values = [float(day["pnl"]) for day in known]
-    plot = Plot(names_axis(names), amounts_axis(values, short))
+def _gains(shown: Sequence[JsonObject], names: Sequence[str], quote: str) -> Html:
+    values = [None if day.get("pnl") is None else float(day["pnl"]) for day in shown]
+    plot = Plot(names_axis(names), amounts_axis(filter(None, values), short))
     for kind, sign in (("buy", 1), ("sell", -1)):
-        plot.bars(((index, value) for index, value in enumerate(values) if value * sign > 0), kind)
-    told = "; ".join(f"{name} {gain_text(day['pnl'], quote)}" for name, day in zip(names, known, strict=True))
+        plot.bars(((index, value) for index, value in enumerate(values) if value and value * sign > 0), kind)
+    told = "; ".join(f"{name} {gain_text(day.get('pnl'), quote)}" for name, day in zip(names, shown, strict=True))
     return chart("PnL of each day", plot.svg(f"PnL of each day: {told}."), f"Realized, {quote}, after fees.")
 
 
-def _sum(known: Sequence[JsonObject], names: Sequence[str], quote: str) -> Html:
-    sums = list(accumulate(Decimal(day["pnl"]) for day in known))
-    points = [(float(index), float(value)) for index, value in enumerate(sums)]
+def _sum(shown: Sequence[JsonObject], names: Sequence[str], quote: str) -> Html:
+    sums = list(accumulate(Decimal(day.get("pnl") or 0) for day in shown))
+    points = [(index - 0.5, float(value)) for index, value in enumerate(sums)]
     plot = Plot(names_axis(names), amounts_axis([y for _, y in points], short))
-    plot.steps(
-        [(-0.5, 0.0), *((x - 0.35, y) for x, y in points), (len(points) - 0.5, points[-1][1])], "plain", is_filled=True
-    )
+    plot.steps([(-0.5, 0.0), *points, (len(points) - 0.5, points[-1][1])], "plain", is_filled=True)
     label = f"PnL of the days together: ends at {gain_text(sums[-1], quote)}."
     return chart("PnL of the days together", plot.svg(label), f"Realized, {quote}, from the first day on.")
 
 
-def _bars(title: str, values: Sequence[float], names: Sequence[str], caption: str) -> Html:
-    plot = Plot(names_axis(names), amounts_axis(values, short))
-    plot.bars(((float(index), value) for index, value in enumerate(values) if value), "plain")
-    told = "; ".join(f"{name} {value:,.8g}" for name, value in zip(names, values, strict=True))
+def _bars(title: str, values: Sequence[Any], names: Sequence[str], caption: str) -> Html:
+    known = [(float(index), float(value)) for index, value in enumerate(values) if value is not None]
+    plot = Plot(names_axis(names), amounts_axis([value for _, value in known], short))
+    plot.bars((bar for bar in known if bar[1]), "plain")
+    told = "; ".join(f"{names[int(index)]} {value:,.8g}" for index, value in known)
     return chart(title, plot.svg(f"{title} of each day: {told}."), caption)
 
 

@@ -12,8 +12,8 @@ _PERCENT_OF_MIN = 20  # of fewer a percentage says less than two counts
 
 def short(value: float, step: float) -> str:
     """Return an amount as it stands on an axis whose labels are `step` apart: `-12.5`, `250k`, `1.5M`."""
-    for unit, sign in ((1_000_000, "M"), (1_000, "k")):
-        if value and step >= unit / 5:
+    for unit, least, sign in ((1_000_000, 200_000, "M"), (1_000, 2_000, "k")):
+        if value and step >= least:
             return _plain(value / unit, step / unit) + sign
     return _plain(value, step)
 

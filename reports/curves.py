@@ -6,6 +6,7 @@ They are floats, for they are looked at and nothing is counted from them; a figu
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 
 from market.clock import NS_PER_MS, day_bounds_ns
 from market.exact_json import JsonObject
@@ -19,7 +20,8 @@ class Curves:
 
     Attributes:
         is_at_mid: whether `marked` values what is open at the mid of each fill; else at the fill's own price.
-        marked: by how much the fills until then had changed the account's worth, with what was carried into the day.
+        marked: by how much the account's worth had changed until then, with the moves of what was carried into the day.
+        end: the same at the last sight, None where its mid is not known.
         realized: net, by FIFO, until then; None where the document does not tell it of each fill.
         captured: the spread that was captured until then; None where a mid is not known.
     """
@@ -33,6 +35,7 @@ class Curves:
     price: list[float] = field(default_factory=list)
     position: list[float] = field(default_factory=list)
     marked: list[float] = field(default_factory=list)
+    end: float | None = None
     realized: list[float] | None = None
     captured: list[float] | None = None
 
@@ -50,7 +53,10 @@ def day_curves(document: JsonObject) -> list[Curves]:
     by_symbol: dict[str, list[JsonObject]] = {}
     for row in document.get("trade_history", ()):
         by_symbol.setdefault(row["symbol"], []).append(row)
-    found = [_curves(symbol, document["symbols"][symbol], rows) for symbol, rows in by_symbol.items()]
+    marks = (document.get("opening") or {}).get("marks") or {}
+    found = [
+        _curves(symbol, document["symbols"][symbol], marks.get(symbol), rows) for symbol, rows in by_symbol.items()
+    ]
     return sorted(found, key=lambda one: (-len(one.time_ms), one.symbol))
 
 
@@ -86,24 +92,24 @@ def together(curves: Iterable[Curves], name: str) -> list[tuple[float, float]]:
     return points
 
 
-def _curves(symbol: str, part: JsonObject, rows: list[JsonObject]) -> Curves:
-    """Return a symbol's curves: what moved in the account, valued at the mids."""
+def _curves(symbol: str, part: JsonObject, opening: Decimal | None, rows: list[JsonObject]) -> Curves:
+    """Return a symbol's curves: what moved in the account, valued at the mids; `opening` is that of the first sight."""
     curves = Curves(symbol, part["base"], part["quote"])
     position = carried = float((part.get("carried") or {}).get("qty") or 0)
     cash = realized = captured = 0.0
-    start: float | None = None
+    start = None if opening is None else carried * float(opening)
     every_realized, every_captured = [], []
     for row in rows:
         sign = 1 if row["side"] == "BUY" else -1
-        price, qty, mid = float(row["price"]), float(row["qty"]), row.get("mid")
+        price, arrived, mid = float(row["price"]), sign * float(row["qty"]), row.get("mid")
         mark = price if mid is None else float(mid)
         start = carried * mark if start is None else start
-        position += sign * qty
         cash -= sign * float(row["quote_qty"])
         if row["fee_asset"] == part["base"]:
-            position -= float(row["fee"])
+            arrived -= float(row["fee"])
         else:
             cash -= float(row["fee_in_quote"] or 0)
+        position += arrived
         curves.time_ms.append(row["time_ms"])
         curves.is_buy.append(sign > 0)
         curves.price.append(price)
@@ -113,8 +119,10 @@ def _curves(symbol: str, part: JsonObject, rows: list[JsonObject]) -> Curves:
             realized += float(row["realized"])
             every_realized.append(realized)
         if mid is not None:
-            captured += sign * (mark - price) * qty
+            captured += (mark - price) * arrived
             every_captured.append(captured)
+    if part["mark_price"] is not None and start is not None:
+        curves.end = cash + position * float(part["mark_price"]) - start
     curves.is_at_mid = len(every_captured) == len(rows)
     curves.captured = every_captured if curves.is_at_mid else None
     curves.realized = every_realized if len(every_realized) == len(rows) else None

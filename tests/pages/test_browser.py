@@ -41,8 +41,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The pages as files."""
     texts = {
         "empty": day_page(day_of(0), "reports/performance_20251130.json"),
-        "one fill": day_page(day_of(1), "reports/performance_20251130.json"),
-        "busy": day_page(day_of(8_000), "reports/performance_20251130.json"),
+        "one fill": day_page(day_of(1, has_mids=True), "reports/performance_20251130.json"),
+        "busy": day_page(day_of(8_000, has_mids=True), "reports/performance_20251130.json"),
         "week": week_page(_week(), "reports"),
     }
     folder = tmp_path_factory.mktemp("pages")

@@ -7,6 +7,7 @@ import pytest
 
 from market.codes import Side
 from pages.day import day_page
+from pages.plot import falls
 from reports.curves import day_curves, hours_of, together
 from reports.performance import unseen_document
 from screens.money import gain_text
@@ -26,20 +27,28 @@ def test_shows_the_figures_of_the_document() -> None:
     text = _text(day_page(day, "reports/x.json"))
     part = day["symbols"]["BTCUSDT"]
     assert f"PnL realized {gain_text(day['trades']['pnl'], 'USDT')} after fees" in text
-    assert f"PnL marked {gain_text(part['marked_pnl'], 'USDT')} with" in text
+    equity = day["equity"]
+    assert f"Change of equity {gain_text(equity['change_less_flows'], 'USDT')} with what was held before;" in text
     assert f"Fills 300 {day['trades']['total_buys']} buys, {day['trades']['total_sells']} sells" in text
     won = Decimal(part["wins"]) / part["round_trips"] * 100
     assert f"Round trips won {won:.1f} % {part['wins']} of {part['round_trips']}" in text
     assert "Made from reports/x.json." in text
 
 
-def test_the_equity_curve_ends_at_what_the_day_earned() -> None:
-    """The curve is made of what moved in the account, the figure of lots: both are one amount at one price."""
-    day = day_of(500)
+def test_the_curves_end_at_the_figures_of_the_document() -> None:
+    """The curves are made of what moved in the account, the figures of lots: both are one amount."""
+    day = day_of(500, has_mids=True)
     (curve,) = day_curves(day)
-    part = day["symbols"]["BTCUSDT"]
-    assert curve.marked[-1] == pytest.approx(float(part["marked_pnl"]), abs=1e-6)  # marked at the last fill's price
-    assert curve.position[-1] == pytest.approx(float(part["position"]), abs=1e-9)
+    whole, metrics = day["identity"]["all"], day["metrics"]
+    change = whole["realized_net"] + whole["unrealized_change"] - whole["open_fees_change"]
+    assert curve.end == pytest.approx(float(change), abs=1e-6)
+    assert curve.position[-1] == pytest.approx(float(day["symbols"]["BTCUSDT"]["position"]), abs=1e-9)
+    assert curve.realized is not None
+    assert curve.realized[-1] == pytest.approx(float(day["trades"]["pnl"]), abs=1e-6)
+    assert curve.captured is not None
+    assert curve.captured[-1] == pytest.approx(float(metrics["spread_capture"]["value"]), abs=1e-6)
+    fall = min(y for _, y in falls([(0, 0.0), *together([curve], "marked"), (0, curve.end or 0)]))
+    assert -fall == pytest.approx(float(metrics["max_drawdown"]["value"]), abs=1e-6)
 
 
 def test_the_curves_of_several_symbols_are_added_up_in_time() -> None:
@@ -79,11 +88,15 @@ def test_says_what_is_not_known_and_draws_nothing_for_it() -> None:
 def test_warns_before_any_figure() -> None:
     """Books that disagree, fees without a price, and what is not up to date stand above the figures."""
     day = day_of(30)
+    trade = {"symbol": "BTCUSDT", "id": 7, "order_id": "o7", "time": "2025-11-30T12:00:00.000Z"}
+    day["identity"]["all"] |= {"gap": Decimal("-0.01"), "first_trade": trade}
     day["reconciliation"] = {"is_exact": False, "differences": {"<BTC>": {"difference": Decimal("0.5")}}}
     day["symbols"]["BTCUSDT"]["unvalued_fees"] = {"BNB": Decimal("0.25")}
     text = _text(day_page(day, "x", ["Not up to date."]))
     before = text.partition("PnL realized")[0]
     assert "Not up to date." in before
+    told = "The figures do not add up to the balances by -0.01 USDT, from trade 7 of BTCUSDT on"
+    assert f"{told} (2025-11-30T12:00:00.000Z)." in before
     assert "Balances and trades disagree (a deposit, a withdrawal, or a missed trade): &lt;BTC&gt; +0.5." in before
     assert "Fees of 0.25 BNB in BTCUSDT have no price, and are in no result." in before
 
