@@ -8,8 +8,8 @@ from market.account import Balance, VenueOrder, VenueTrade, order_json, trade_js
 from market.clock import iso_time
 from market.codes import Side
 from market.exact_json import JsonObject
-from market.instrument import Instrument, plain
-from screens.money import amount_text, price_text, qty_text
+from market.instrument import Instrument, format_decimal, plain
+from screens.money import amount_text, percent_text, price_text, qty_text
 
 _ICONS = {Side.BUY: "📥", Side.SELL: "📤"}
 _ACCOUNTS_HEAD = ("account", "api keys", "open orders", "resets", "fees in", "balances")
@@ -31,6 +31,21 @@ def orders_json(orders: Iterable[VenueOrder]) -> JsonObject:
     """Return the open orders in the order in which `orders_text` shows them within a symbol."""
     rows = [order_json(order) for order in sorted(orders, key=_best_first)]
     return {"orders": rows, "total_open_orders": len(rows)}
+
+
+def maker_text(maker: JsonObject) -> str:
+    """Return a line on the maker of the orders: its state, which side has none and why, its presence."""
+    said = [f"the maker is {maker['state']}"]
+    if maker["failing"]:
+        said.append(maker["failing"])
+    said += [f"no {side}: {rule}" for side, rule in maker["idle"].items()]
+    if maker["presence"] is not None:
+        minute, today = (percent_text(maker[name]) for name in ("presence_minute", "presence"))
+        of_minute = "" if maker["presence_minute"] is None else f"{minute} of the last minute, "
+        within = f"{format_decimal(maker['presence_within'] * 10_000)} bps of the mid"
+        said.append(f"two-sided within {within} for {of_minute}{today} of today")
+        said.append(f"target {percent_text(maker['presence_target'])}")
+    return ", ".join(said)
 
 
 def trades_text(trades: Iterable[VenueTrade], instruments: Sequence[Instrument], limit: int = 100) -> str:

@@ -5,15 +5,17 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from decimal import Decimal
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from commands.options import Answer
-from desk.client import DeskError, NoDeskError, command_text, require_node
+from desk.client import DeskError, NoDeskError, command_text, desk_pid, maker_row, require_node
 from desk.risk_file import withdrawn
 from desk.settings import Settings
 from desk.venue import is_own_paper, quick_venue
 from market.account import Balance, VenueOrder, VenueTrade
+from market.exact_json import JsonObject
 from market.http_names import connectable
 from market.instrument import Instrument
 from paper.access.accounts import FIRST_ACCOUNT, TOKEN_FILE, KeyFileError, load_token
@@ -44,14 +46,40 @@ def command_venue(settings: Settings) -> BinanceAccount:
 
 
 def open_orders(settings: Settings, *, is_every_symbol: bool) -> Answer:
-    """Return the open orders in the desk's symbol, or in each that it knows."""
+    """Return the open orders in the desk's symbol, or in each that it knows; how its maker is, is said on stderr."""
     pairs = settings.instruments if is_every_symbol else (settings.instrument,)
     with _source(settings) as source:
         found = _orders_in(pairs, source)
+    maker = _maker_of(settings)
+    if maker is not None:
+        print(f"note: {screen.maker_text(maker)}", file=sys.stderr)
     if withdrawal := withdrawn(settings.run_dir):
         go_on = command_text("resume", settings.run_dir)
         print(f"note: the maker has withdrawn, {withdrawal.text}; go on with: {go_on}", file=sys.stderr)
-    return screen.orders_json(found), screen.orders_text(found, pairs)
+    return {**screen.orders_json(found), "maker": maker}, screen.orders_text(found, pairs)
+
+
+def _maker_of(settings: Settings) -> JsonObject | None:
+    """Return how the desk's maker is, and how much of the time it has both sides; None if no desk runs, or none of it.
+
+    Raises:
+        DeskError: if the desk does not answer.
+    """
+    row = None if desk_pid(settings.run_dir) is None else maker_row(settings.run_dir)
+    if row is None:
+        return None
+    figures = row["figures"]
+    presence = {name: figures.get(name) for name in ("presence_minute", "presence")}
+    return {
+        "state": row["state"],
+        "idle": {
+            side: rule for side in ("bid", "ask") if (rule := figures.get(f"{side}_idle") and figures[f"{side}_rule"])
+        },
+        "failing": figures.get("failing"),
+        **{name: None if text is None else Decimal(text) for name, text in presence.items()},
+        "presence_target": settings.maker.presence_target,
+        "presence_within": settings.maker.presence_within,
+    }
 
 
 def last_trades(settings: Settings, limit: int) -> Answer:

@@ -57,6 +57,17 @@ def test_orders_prints_the_account_s_open_orders(running_desk: Desk) -> None:
     assert lines[3:] == ["", "Total Open Orders: 2"]
 
 
+def test_orders_says_how_the_maker_is_and_how_much_of_the_time_it_is_there(running_desk: Desk) -> None:
+    """In one line beside the orders, with the target; in JSON with them."""
+    until("it has told", lambda: running_desk.node("maker")["figures"].get("presence"))
+    line = running_desk.cli("orders").stderr.strip()
+    share = r"\d+\.\d %"
+    today = rf"two-sided within 50 bps of the mid for ({share} of the last minute, )?{share} of today, target 95\.0 %"
+    assert re.fullmatch(rf"note: the maker is ready, (no (bid|ask): [A-Z_]+, )*{today}", line), line
+    maker = running_desk.cli_json("orders")["maker"]
+    assert (maker["state"], maker["presence_target"], 0 <= maker["presence"] <= 1) == ("ready", 0.95, True)
+
+
 def test_orderbook_holds_the_maker_s_orders_among_many(running_desk: Desk) -> None:
     """The api serves the whole book, best price first, order by order, with the paper exchange's order ids."""
 
