@@ -13,7 +13,7 @@ from reports.daily_file import encode_lines
 from reports.day_book import DayBook
 from reports.folder import DamagedReportError, FileMark, ReportsFolder
 from reports.other_days import OtherDays, changed_id
-from reports.performance import AccountSnapshot, document_head, take, with_history
+from reports.performance import AccountSnapshot, document_head, refigured, take, with_history
 from reports.trade_history import HistoryRow, reset_reason, vanished
 
 SETTLED_MS: Final = 60_000  # after which a venue surely tells a trade wherever it is asked
@@ -240,7 +240,7 @@ class Recorder:
             book.add(day.book.strays.values(), {})
         book.add(self._others.since_opening(book, head), {})
         day.is_behind = len(book.rows) > document["total_trades"]
-        day.book, day.head = book, head | book.figures({}) if day.is_behind else head
+        day.book, day.head = book, refigured(head, book) if day.is_behind else head
         day.account_id, day.resets = head.get("account_id", ""), head.get("resets", [])
 
     def _reset_reason(self, day: _Day, snapshot: AccountSnapshot) -> str | None:

@@ -13,7 +13,7 @@ from market.instrument import Instrument
 from reports import json_fields as fields
 from reports.carried import Carried, carried_to_json
 from reports.daily_file import HistoryLines
-from reports.exact import figure
+from reports.exact import EXACT, figure
 from reports.reconciliation import Books, Flow
 from reports.symbol_book import Curve, SymbolBook
 from reports.trade_history import (
@@ -28,6 +28,7 @@ from reports.trade_history import (
 )
 
 _ZERO = Fraction(0)
+_NOTHING = Decimal(0)
 
 
 class DayBook:
@@ -66,9 +67,13 @@ class DayBook:
             self._lines.append(dumps(self.entry(index)))
         return self._lines
 
+    def realized(self, index: int) -> Decimal:
+        """Return what a row has realized, after fees."""
+        return figure(self._realized[index])
+
     def entry(self, index: int) -> JsonObject:
         """Return a row as it stands in `trade_history`."""
-        return row_to_json(self.rows[index], figure(self._realized[index]))
+        return row_to_json(self.rows[index], self.realized(index))
 
     def entries(self) -> list[JsonObject]:
         """Return `trade_history`."""
@@ -213,7 +218,7 @@ class DayBook:
             "trades": totals(symbols) | _signed(self._charged),
             "total_trades": len(self.rows),
             "symbols": symbols,
-            "fees": {asset: figure(both[0] + both[1]) for asset, both in self._charged.items()},
+            "fees": {asset: figure(Fraction(both[0]) + Fraction(both[1])) for asset, both in self._charged.items()},
         }
 
     def reconciliation(self, balances: Mapping[str, Balance], unsure: Iterable[VenueTrade] = ()) -> JsonObject:
@@ -307,7 +312,7 @@ class DayBook:
         self.unvalued_fees: set[tuple[str, str]] = set()
         self._by_number: dict[tuple[str, int], list[HistoryRow]] = {}
         self.newest: dict[str, HistoryRow] = {}
-        self._charged: dict[str, tuple[Fraction, Fraction]] = {}  # by asset, fees and rebates
+        self._charged: dict[str, tuple[Decimal, Decimal]] = {}  # by asset, fees and rebates
         marks = self.opening_marks
         self.symbols = {
             symbol: SymbolBook(one, self.carried.of(symbol), marks.get(symbol))
@@ -336,9 +341,10 @@ class DayBook:
         if row.detail is not None and row.detail.mid is not None:
             self.curve.mark(trade.symbol, row.detail.mid)
         if trade.fee:
-            paid, back = self._charged.get(trade.fee_asset, (_ZERO, _ZERO))
-            fee = Fraction(trade.fee)
-            self._charged[trade.fee_asset] = paid + max(fee, _ZERO), back + min(fee, _ZERO)
+            paid, back = self._charged.get(trade.fee_asset, (_NOTHING, _NOTHING))
+            is_fee = trade.fee > 0
+            both = (EXACT.add(paid, trade.fee), back) if is_fee else (paid, EXACT.add(back, trade.fee))
+            self._charged[trade.fee_asset] = both
         if fee_value(row, instrument) is None:
             self._unvalued[row.key] = row
             self.unvalued_fees.add((trade.fee_asset, instrument.quote))
@@ -367,9 +373,9 @@ def _name_of(row: HistoryRow) -> JsonObject:
     return {"symbol": trade.symbol, "id": trade.trade_id, "order_id": trade.order_id, "time": iso_time(trade.time_ms)}
 
 
-def _signed(charged: Mapping[str, tuple[Fraction, Fraction]]) -> JsonObject:
+def _signed(charged: Mapping[str, tuple[Decimal, Decimal]]) -> JsonObject:
     """Return what was charged by asset, and what was paid back: less than nothing."""
     return {
-        "fees": {asset: figure(paid) for asset, (paid, _) in charged.items() if paid},
-        "rebates": {asset: figure(back) for asset, (_, back) in charged.items() if back},
+        "fees": {asset: figure(Fraction(paid)) for asset, (paid, _) in charged.items() if paid},
+        "rebates": {asset: figure(Fraction(back)) for asset, (_, back) in charged.items() if back},
     }

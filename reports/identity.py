@@ -113,7 +113,7 @@ def _of_symbol(one: SymbolBook, mark: Decimal | None) -> JsonObject:
 
 def _matters(one: SymbolBook) -> bool:
     """Say whether anything was traded or carried: the marks of other symbols say nothing of the trades."""
-    return bool(one.carried_qty) or any(volume.count for volume in one.volumes.values())
+    return bool(one.carried_qty or one.count)
 
 
 def _prices(book: DayBook, marks: Mapping[str, Decimal]) -> _Prices | str:

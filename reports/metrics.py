@@ -28,7 +28,7 @@ def metrics(book: DayBook, marks: Mapping[str, Decimal], equity: JsonObject, quo
         equity: of the daily document.
         quoting: of the daily document; None where no maker has kept it.
     """
-    traded = [one for one in book.symbols.values() if one.attribution.count]
+    traded = [one for one in book.symbols.values() if one.count]
     if len({one.instrument.quote for one in traded}) > 1:
         return dict.fromkeys(_NAMES, _missing("there are several quote assets"))
     count = len(book.rows)
@@ -64,17 +64,21 @@ _NAMES: Final = (
 
 
 def _attribution(traded: list[SymbolBook], marks: Mapping[str, Decimal]) -> JsonObject:
-    """Return what came of the spread and of the inventory: together they are the day's result before fees."""
-    count = sum(one.attribution.count for one in traded)
-    marked = sum(one.attribution.marked_count for one in traded)
+    """Return what came of the spread and of the inventory: together they are the day's result before fees.
+
+    Marked to the mid just before each fill, a fill brings its part of the spread, and what is held changes its worth
+    from mid to mid. A fill of which the mid is not known is marked at its own price: all of it counts as inventory.
+    """
+    count, marked = sum(one.count for one in traded), sum(one.spread.count for one in traded)
     if not marked:
         why = "no mid is known before any fill" if count else _NO_TRADES
         return dict.fromkeys(("spread_capture", "inventory_pnl"), _missing(why, missing=count))
-    capture = sum((one.attribution.capture for one in traded), _ZERO)
+    capture = sum((Fraction(one.spread.capture) for one in traded), _ZERO)
     found = {"spread_capture": _value(capture, marked, missing=count - marked)}
-    if all(one.attribution.is_known and one.instrument.symbol in marks for one in traded):
-        inventory = (one.attribution.inventory_at(marks[one.instrument.symbol]) for one in traded)
-        found["inventory_pnl"] = _value(sum(inventory, _ZERO), marked, missing=count - marked)
+    if all(one.has_opening and one.instrument.symbol in marks for one in traded):
+        paid = sum((one.fifo.paid_fees for one in traded), _ZERO)
+        whole = sum((one.worth(marks[one.instrument.symbol]) for one in traded), _ZERO)
+        found["inventory_pnl"] = _value(whole + paid - capture, marked, missing=count - marked)
     else:
         found["inventory_pnl"] = _missing("the mid at the opening or at the last sight is not known")
     return found
@@ -118,7 +122,7 @@ def _ratios(book: DayBook, traded: list[SymbolBook], quoting: JsonObject | None)
     if not count:
         return dict.fromkeys(("maker_ratio", "fill_ratio", "order_to_trade", "turnover"), _missing(_NO_TRADES))
     volumes = [volume for one in traded for volume in one.volumes.values()]
-    made, volume = (sum((getattr(one, name) for one in volumes), _ZERO) for name in ("maker_quote", "quote"))
+    made, volume = (sum((Fraction(getattr(one, name)) for one in volumes), _ZERO) for name in ("maker_quote", "quote"))
     found = {"maker_ratio": _ratio(made / volume, count) if volume else _missing("nothing was paid")}
     placed = (quoting or {}).get("orders")
     if placed:
@@ -136,11 +140,11 @@ def _turnover(traded: list[SymbolBook]) -> JsonObject:
     """Return the traded quantity / the time-mean of the absolute inventory, from the first fill to the last."""
     if len(traded) != 1:
         return _missing("there are several symbols")
-    found = traded[0].attribution
+    found = traded[0].spread
     if not found.position_ms:
         return _missing("there was no inventory between the fills")
-    qty = sum((volume.base for volume in traded[0].volumes.values()), _ZERO)
-    return _ratio(qty * found.span_ms / found.position_ms, found.count)
+    qty = sum((Fraction(volume.base) for volume in traded[0].volumes.values()), _ZERO)
+    return _ratio(qty * found.span_ms / Fraction(found.position_ms), traded[0].count)
 
 
 def _presence(quoting: JsonObject | None) -> JsonObject:

@@ -32,7 +32,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Final
 
 from market.account import Balance, VenueOrder, VenueTrade, order_json
 from market.clock import NS_PER_MS, utc_date, utc_datetime
@@ -47,11 +46,7 @@ from reports.identity import identity_and_equity
 from reports.metrics import metrics
 from reports.pnl import FifoBook
 from reports.reconciliation import balances_to_json, flow_from_json, flow_to_json, opening_of
-from reports.trade_history import HistoryRow, fee_value, row_from_json, utc_day
-
-_CHECKED: Final = ("buys", "sells", "bought_qty", "sold_qty", "bought_quote", "sold_quote", "pnl", "position")
-_AMOUNTS: Final = ("volume", "maker_volume", "gross", "realized_fees", "open_fees")
-_SINCE_SCHEMA: Final = ("volume", "fees", "rebates")  # of `trades`
+from reports.trade_history import HistoryRow, fee_value, row_from_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +131,7 @@ def document_head(
         "date": now.date().isoformat(),
         "time": now.strftime("%H:%M:%S"),
         "balances": balances_to_json(snapshot.balances),
-        **_figures(book, snapshot.mark_prices, book.last_sight, snapshot.quoting),
+        **figures_of(book, snapshot.mark_prices, book.last_sight, snapshot.quoting),
         "market": market,
         **({} if snapshot.quoting is None else {"quoting": snapshot.quoting}),
         "open_orders": [order_json(order, amount) for order in snapshot.open_orders],
@@ -172,7 +167,7 @@ def unseen_document(
         "date": day.isoformat(),
         "time": utc_datetime(last_ms * NS_PER_MS).strftime("%H:%M:%S"),
         "balances": {},
-        **_figures(book, {}, None, None),
+        **figures_of(book, {}, None, None),
         "is_seen": False,
         "trade_history": book.entries(),
     }
@@ -194,7 +189,7 @@ def with_late_trades(
     book = book_of(date.fromisoformat(document["date"]), document, instruments)
     known = list(book.rows)
     book.add(trades, mark_prices)
-    return document if book.rows == known else _again(document, book)
+    return document if book.rows == known else with_history(refigured(document, book), book)
 
 
 def with_carried(document: JsonObject, carried: Carried) -> JsonObject:
@@ -203,65 +198,14 @@ def with_carried(document: JsonObject, carried: Carried) -> JsonObject:
         return document
     book = book_of(date.fromisoformat(document["date"]), document)
     book.carry(carried)
-    return _again(document, book)
+    return with_history(refigured(document, book), book)
 
 
-def _again(document: JsonObject, book: DayBook) -> JsonObject:
-    """Return `document` with the figures of its book as it is now."""
+def refigured(document: JsonObject, book: DayBook) -> JsonObject:
+    """Return `document` with the figures of its book as it is now, at the marks of its last sight."""
     marks = {symbol: part["mark_price"] for symbol, part in document["symbols"].items() if part["mark_price"]}
-    return with_history(document | _figures(book, marks, document.get("reconciliation"), document.get("quoting")), book)
-
-
-def checked_book(document: JsonObject) -> DayBook | None:
-    """Return the book of a document of ours, whose figures are those of its trades; None for one by other hands.
-
-    Raises:
-        ValueError: naming what is wrong.
-    """
-    if "trade_history" not in document:
-        return None
-    day = date.fromisoformat(document["date"])
-    parts = fields.child(document, "symbols")
-    for symbol in parts:
-        _check_part(symbol, fields.child(parts, symbol))
-    book = book_of(day, document)
-    figures = book.figures({})
-    fields.child(document, "fees")
-    if "reconciliation" in document:
-        fields.flag(fields.child(document, "reconciliation"), "is_exact")
-        fields.child(fields.child(document, "reconciliation"), "differences")
-    if "resets" in document:
-        fields.array(document, "resets")
-    strangers = [row for row in book.rows if utc_day(row.trade.time_ms) != day]
-    if strangers:
-        raise ValueError(f"trade {strangers[0].trade.trade_id} is of {utc_day(strangers[0].trade.time_ms)}")
-    if document["total_trades"] != figures["total_trades"]:
-        raise ValueError(f"total_trades must be {figures['total_trades']}, was {document['total_trades']}")
-    for name, value in figures["trades"].items():
-        if ("schema" in document or name not in _SINCE_SCHEMA) and document["trades"].get(name) != value:
-            raise ValueError(f"trades.{name} must be {value} by the trades, was {document['trades'].get(name)}")
-    for symbol, part in figures["symbols"].items():
-        for name in _CHECKED:
-            if parts[symbol][name] != part[name]:
-                raise ValueError(f"{symbol}.{name} must be {part[name]} by the trades, was {parts[symbol][name]}")
-    return book
-
-
-def _check_part(symbol: str, part: JsonObject) -> None:
-    try:
-        for name in ("buys", "sells", "round_trips", "wins"):
-            fields.integer(part, name)
-        for name in (*_CHECKED, *_AMOUNTS):
-            fields.number(part, name)
-        for name in ("mark_price", "unrealized", "marked_pnl"):
-            fields.number_or_none(part, name)
-        for name in ("base", "quote"):
-            fields.text(part, name)
-        unvalued = fields.child(part, "unvalued_fees")
-        for asset in unvalued:
-            fields.number(unvalued, asset)
-    except ValueError as error:
-        raise ValueError(f"symbols.{symbol}: {error}") from error
+    figures = figures_of(book, marks, document.get("reconciliation"), document.get("quoting"))
+    return {name: value for name, value in document.items() if name != "version"} | figures
 
 
 def is_sound(document: JsonObject) -> bool:
@@ -315,7 +259,7 @@ def symbol_pnl(rows: Iterable[HistoryRow], instrument: Instrument) -> FifoBook:
     return book
 
 
-def _figures(
+def figures_of(
     book: DayBook, marks: Mapping[str, Decimal], reconciliation: JsonObject | None, quoting: JsonObject | None
 ) -> JsonObject:
     """Return all that follows from the book, with the schema where the document has always said its version."""

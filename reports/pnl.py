@@ -96,7 +96,7 @@ class FifoBook:
 
     def identity_gap(self, mark: Decimal) -> Fraction:
         """Return `marked` less what the account is worth more by what moved in it alone: 0, or the books are wrong."""
-        return self.marked(mark) - (self._cash + self._position * Fraction(mark))
+        return self.marked(mark) - self.worth(mark)
 
     def carry(self, lot: Lot) -> None:
         """Begin with one more lot of before; all of them are of one side, and come oldest first."""
@@ -132,6 +132,10 @@ class FifoBook:
             self.open_lots.append(fill)
             self._add_open(fill.left, fill.price, fill.fee_per_unit)
         return self.realized_gross - self.realized_fees - before
+
+    def worth(self, mark: Decimal) -> Fraction:
+        """Return what all that moved in the account is worth, the carried lots at what they cost: lots aside."""
+        return self._cash + self._position * Fraction(mark)
 
     @property
     def _sign(self) -> int:

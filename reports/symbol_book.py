@@ -9,11 +9,12 @@ from market.codes import Side
 from market.exact_json import JsonObject
 from market.instrument import Instrument
 from reports.average_cost import AverageCost
-from reports.exact import amount, decimals_of, figure, rounded
-from reports.pnl import FifoBook, Lot, arrived
+from reports.exact import EXACT, FIGURE_PLACES, amount, decimals_of, figure, rounded
+from reports.pnl import FifoBook, Lot
 from reports.trade_history import HistoryRow, fee_value
 
 _ZERO = Fraction(0)
+_NOTHING = Decimal(0)
 
 
 class SymbolBook:
@@ -26,7 +27,7 @@ class SymbolBook:
     Attributes:
         fifo: lots and what they earned.
         average: the same by average cost.
-        attribution: what came of the spread, and what of the inventory.
+        spread: what the spread has brought, and how much was held.
         foreign_fees: fees paid in assets that are neither base nor quote, by asset: how much, and its value in quote.
     """
 
@@ -41,35 +42,43 @@ class SymbolBook:
         self.opening_mark = mark
         self._unrealized = self.fifo.unrealized(mark) if mark is not None else _ZERO
         self._open_fees = self.fifo.open_fees
-        self.attribution = Attribution(self.fifo.position, mark)
+        self._worth = self.fifo.worth(mark or Decimal(0))
+        self.spread = Spread()
         self.foreign_fees: dict[str, tuple[Fraction, Fraction]] = {}
         self.volumes = {side: Volume() for side in Side}
-        self._fees: dict[str, Fraction] = {}
-        self._moved_quote = self._moved_base = _ZERO
+        self._fees: dict[str, Decimal] = {}
 
     def add(self, row: HistoryRow) -> Fraction:
         """Take the next fill; return what it realized after fees."""
         trade, value = row.trade, fee_value(row, self.instrument)
-        qty, paid = arrived(trade, self.instrument.base), value or _ZERO
-        price = Fraction(trade.quote_qty) / Fraction(trade.qty)
-        self.attribution.add(qty, price, row.detail.mid if row.detail else None, trade.time_ms)
-        self.average.add(qty, price, paid)
-        self.volumes[trade.side].add(trade)
-        self._moved_base += qty
-        self._moved_quote -= Fraction(trade.quote_qty) * (1 if trade.side is Side.BUY else -1)
+        is_buy = trade.side is Side.BUY
+        qty, cost = trade.qty if is_buy else -trade.qty, trade.quote_qty
+        paid = _NOTHING
         if trade.fee:
-            self._fees[trade.fee_asset] = self._fees.get(trade.fee_asset, _ZERO) + Fraction(trade.fee)
-        if trade.fee_asset != self.instrument.base:
-            self._moved_quote -= paid
-        if trade.fee_asset not in (self.instrument.base, self.instrument.quote):
-            fee, worth = self.foreign_fees.get(trade.fee_asset, (_ZERO, _ZERO))
-            self.foreign_fees[trade.fee_asset] = fee + Fraction(trade.fee), worth + paid
+            paid = trade.fee if trade.fee_asset == self.instrument.quote else _decimal(value)
+            self._fees[trade.fee_asset] = EXACT.add(self._fees.get(trade.fee_asset, _NOTHING), trade.fee)
+            if trade.fee_asset == self.instrument.base:
+                qty = EXACT.subtract(qty, trade.fee)
+                cost = abs(EXACT.subtract(cost if is_buy else -cost, paid))
+            elif trade.fee_asset != self.instrument.quote:
+                fee, worth = self.foreign_fees.get(trade.fee_asset, (_ZERO, _ZERO))
+                self.foreign_fees[trade.fee_asset] = fee + Fraction(trade.fee), worth + (value or _ZERO)
+        self.spread.look(self.average.position, trade.time_ms)
+        if row.detail is not None and row.detail.mid is not None:
+            self.spread.add(qty, cost, row.detail.mid)
+        self.average.add(qty, cost, paid)
+        self.volumes[trade.side].add(trade)
         return self.fifo.apply(trade, value)
 
     @property
     def has_opening(self) -> bool:
         """Whether it is known what the carried lots were worth at the opening."""
         return not self.carried_qty or self.opening_mark is not None
+
+    @property
+    def count(self) -> int:
+        """How many fills."""
+        return sum(volume.count for volume in self.volumes.values())
 
     def changes(self, mark: Decimal) -> dict[str, Fraction]:
         """Return what the day has brought at `mark`: the parts by lots, and the whole by what moved alone."""
@@ -83,11 +92,8 @@ class SymbolBook:
 
     def worth(self, mark: Decimal) -> Fraction:
         """Return by how much the fills, and the carried lots, have changed the account's worth since the opening."""
-        moved = self._moved_quote + self._moved_base * Fraction(mark)
-        if not self.carried_qty:
-            return moved
-        assert self.opening_mark is not None, self.instrument.symbol
-        return moved + self.carried_qty * (Fraction(mark) - Fraction(self.opening_mark))
+        assert self.has_opening, self.instrument.symbol
+        return self.fifo.worth(mark) - self._worth
 
     def to_json(self, mark: Decimal | None, carried: JsonObject) -> JsonObject:
         """Return the symbol's part of the daily document."""
@@ -100,15 +106,15 @@ class SymbolBook:
             "lot_size": instrument.lot_size,
             "buys": buys.count,
             "sells": sells.count,
-            "bought_qty": figure(buys.base),
-            "sold_qty": figure(sells.base),
-            "bought_quote": figure(buys.quote),
-            "sold_quote": figure(sells.quote),
+            "bought_qty": figure(Fraction(buys.base)),
+            "sold_qty": figure(Fraction(sells.base)),
+            "bought_quote": figure(Fraction(buys.quote)),
+            "sold_quote": figure(Fraction(sells.quote)),
             "avg_buy_price": buys.average_price(places),
             "avg_sell_price": sells.average_price(places),
-            "volume": figure(buys.quote + sells.quote),
-            "maker_volume": figure(buys.maker_quote + sells.maker_quote),
-            "fees": {asset: figure(fee) for asset, fee in self._fees.items()},
+            "volume": figure(Fraction(buys.quote) + Fraction(sells.quote)),
+            "maker_volume": figure(Fraction(buys.maker_quote) + Fraction(sells.maker_quote)),
+            "fees": {asset: figure(Fraction(fee)) for asset, fee in self._fees.items()},
             "carried": carried,
             "gross": figure(fifo.realized_gross),
             "realized_fees": figure(fifo.realized_fees),
@@ -127,49 +133,33 @@ class SymbolBook:
         }
 
 
-class Attribution:
-    """What came of the spread and what of the inventory, as fills are marked to the mid just before each of them.
-
-    A fill of which that mid is not known is marked at its own price, so that what it captured counts as inventory; the
-    two together are right in any case.
+class Spread:
+    """What the spread has brought, and how much was held meanwhile.
 
     Attributes:
-        capture: Σ arrived quantity x (mid - price), of the `marked_count` fills with a mid.
-        inventory: Σ position x change of the mark, from the opening to the last fill.
+        capture: Σ arrived quantity x (mid just before - price), of the `count` fills of which that mid is known.
         position_ms: Σ |position| x ms, from the first fill to the last.
+        span_ms: from the first fill to the last.
     """
 
-    def __init__(self, position: Fraction, mark: Decimal | None) -> None:
-        self.is_known = not position or mark is not None
-        self._position = position
-        self._mark = _ZERO if mark is None else Fraction(mark)
-        self._first_ms = self._last_ms = 0
-        self.capture = self.inventory = self.position_ms = _ZERO
-        self.count = self.marked_count = 0
+    def __init__(self) -> None:
+        self.capture = self.position_ms = _NOTHING
+        self.count = self.span_ms = 0
+        self._last_ms: int | None = None
 
-    def add(self, qty: Fraction, price: Fraction, mid: Decimal | None, time_ms: int) -> None:
-        """Take a fill by which `qty` arrived."""
-        mark = price if mid is None else Fraction(mid)
-        if self._position:
-            self.inventory += self._position * (mark - self._mark)
-            self.position_ms += abs(self._position) * max(0, time_ms - self._last_ms) if self.count else _ZERO
-        self._mark = mark
-        self._first_ms = self._first_ms if self.count else time_ms
+    def look(self, position: Decimal, time_ms: int) -> None:
+        """Take what was held until a fill."""
+        passed_ms = 0 if self._last_ms is None else time_ms - self._last_ms
+        if passed_ms and position:
+            self.position_ms = EXACT.add(self.position_ms, EXACT.multiply(abs(position), Decimal(passed_ms)))
+        self.span_ms += passed_ms
         self._last_ms = time_ms
+
+    def add(self, qty: Decimal, cost: Decimal, mid: Decimal) -> None:
+        """Take a fill by which `qty` arrived (negative: left) for the money `cost`."""
+        gain = EXACT.subtract(EXACT.multiply(qty, mid), cost if qty > 0 else -cost)
+        self.capture = EXACT.add(self.capture, gain)
         self.count += 1
-        if mid is not None:
-            self.capture += qty * (mark - price)
-            self.marked_count += 1
-        self._position += qty
-
-    def inventory_at(self, mark: Decimal) -> Fraction:
-        """Return what the inventory has brought up to now."""
-        return self.inventory + self._position * (Fraction(mark) - self._mark)
-
-    @property
-    def span_ms(self) -> int:
-        """From the first fill to the last."""
-        return self._last_ms - self._first_ms
 
 
 class Curve:
@@ -209,16 +199,21 @@ class Volume:
 
     def __init__(self) -> None:
         self.count = 0
-        self.base = self.quote = self.maker_quote = _ZERO
+        self.base = self.quote = self.maker_quote = _NOTHING
 
     def add(self, trade: VenueTrade) -> None:
         """Take a fill."""
         self.count += 1
-        self.base += Fraction(trade.qty)
-        self.quote += Fraction(trade.quote_qty)
+        self.base = EXACT.add(self.base, trade.qty)
+        self.quote = EXACT.add(self.quote, trade.quote_qty)
         if trade.is_maker:
-            self.maker_quote += Fraction(trade.quote_qty)
+            self.maker_quote = EXACT.add(self.maker_quote, trade.quote_qty)
 
     def average_price(self, places: int) -> Decimal | None:
         """Return quote paid / base traded, None without any."""
-        return rounded(self.quote / self.base, places) if self.base else None
+        return rounded(Fraction(self.quote) / Fraction(self.base), places) if self.base else None
+
+
+def _decimal(value: Fraction | None) -> Decimal:
+    """Return what a fee cost as a decimal; one that has none, of a venue that rounds its money, to 24 places."""
+    return figure(value or _ZERO, 2 * FIGURE_PLACES)

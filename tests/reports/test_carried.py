@@ -11,9 +11,9 @@ from market.account import VenueTrade
 from market.codes import Side
 from market.exact_json import JsonObject
 from reports.carried import Carried
+from reports.checking import checked_book
 from reports.day_book import DayBook
 from reports.folder import ReportsFolder
-from reports.performance import checked_book
 from tests.reports.documents import record
 from tests.reports.fills import BTC, DAY, DAY_MS, NOON_MS, account, after, buy, fill, sell, snapshot
 from tests.reports.json_schema import faults

@@ -9,8 +9,9 @@ from hypothesis import given
 
 from market.account import VenueTrade
 from market.exact_json import JsonObject, loads
+from reports.checking import checked_book
 from reports.daily_file import decode, encode
-from reports.performance import checked_book, unseen_document
+from reports.performance import unseen_document
 from tests.reports.documents import performance_document
 from tests.reports.fills import BTC, DAY, ETH, FILLS, account, after, buy, fill, sell, snapshot
 from tests.reports.json_schema import faults

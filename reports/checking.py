@@ -1,0 +1,133 @@
+"""Is a daily document what its own trades make of it: every figure is made again when a file is read."""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+
+from market.account import Balance
+from market.exact_json import JsonObject
+from reports import json_fields as fields
+from reports.day_book import DayBook
+from reports.performance import book_of, refigured
+from reports.trade_history import utc_day
+
+_CHECKED: Final = ("buys", "sells", "bought_qty", "sold_qty", "bought_quote", "sold_quote", "pnl", "position")
+_AMOUNTS: Final = ("volume", "maker_volume", "gross", "realized_fees", "open_fees")
+_SINCE_SCHEMA: Final = ("volume", "fees", "rebates")  # of `trades`
+_OF_BALANCES: Final = ("equity", "identity", "metrics")
+_MADE_AGAIN: Final = ("trades", "symbols", "fees", *_OF_BALANCES)
+
+
+def checked_book(document: JsonObject) -> DayBook | None:
+    """Return the book of a document of ours, whose figures are those of its trades; None for one by other hands.
+
+    Raises:
+        ValueError: naming what is wrong: where a trade is lost, doubled or changed, by how much and from which on.
+    """
+    if "trade_history" not in document:
+        return None
+    day = date.fromisoformat(document["date"])
+    parts = fields.child(document, "symbols")
+    for symbol in parts:
+        _check_part(symbol, fields.child(parts, symbol))
+    book = book_of(day, document)
+    figures = book.figures({})
+    fields.child(document, "fees")
+    if "reconciliation" in document:
+        fields.flag(fields.child(document, "reconciliation"), "is_exact")
+        fields.child(fields.child(document, "reconciliation"), "differences")
+    if "resets" in document:
+        fields.array(document, "resets")
+    strangers = [row for row in book.rows if utc_day(row.trade.time_ms) != day]
+    if strangers:
+        raise ValueError(f"trade {strangers[0].trade.trade_id} is of {utc_day(strangers[0].trade.time_ms)}")
+    if "schema" in document:
+        _check_rows(document, book)
+    if document["total_trades"] != figures["total_trades"]:
+        raise ValueError(f"total_trades must be {figures['total_trades']}, was {document['total_trades']}")
+    for name, value in figures["trades"].items():
+        if ("schema" in document or name not in _SINCE_SCHEMA) and document["trades"].get(name) != value:
+            raise ValueError(f"trades.{name} must be {value} by the trades, was {document['trades'].get(name)}")
+    for symbol, part in figures["symbols"].items():
+        for name in _CHECKED:
+            if parts[symbol][name] != part[name]:
+                raise ValueError(f"{symbol}.{name} must be {part[name]} by the trades, was {parts[symbol][name]}")
+    if "schema" in document:
+        _check_balances(document, book)
+        _check_figures(document, book)
+    return book
+
+
+def _check_rows(document: JsonObject, book: DayBook) -> None:
+    """Compare what each trade is said to have realized with what it does realize after those before it."""
+    for index, entry in enumerate(document["trade_history"]):
+        trade = book.rows[index].trade
+        if (entry["symbol"], entry["id"], entry["order_id"]) != (trade.symbol, trade.trade_id, trade.order_id):
+            raise ValueError(f"trade_history[{index}] must be trade {trade.trade_id} of {trade.symbol}: oldest first")
+        realized, told = book.realized(index), fields.number(entry, "realized")
+        if realized != told:
+            raise ValueError(
+                f"trade {trade.trade_id} of {trade.symbol} realizes {realized} by the trades up to it and not {told}: "
+                f"from there on, or before it, one was lost, doubled or changed, by {realized - told:+,f}"
+            )
+
+
+def _check_balances(document: JsonObject, book: DayBook) -> None:
+    """Compare the balances with what opening, flows and trades make of them, where these are all that moved them."""
+    told = document.get("reconciliation")
+    if told is None or book.opening is None or "trades_of_other_days" in told:
+        return
+    balances = {
+        asset: Balance(fields.number(one, "free"), fields.number(one, "locked"))
+        for asset, one in document["balances"].items()
+    }
+    found = book.reconciliation(balances)
+    if found["trades_since_opening"] == told["trades_since_opening"] and found["differences"] != told["differences"]:
+        raise ValueError(
+            f"differences of the balances must be {_amounts(found['differences'])} by opening and trades, "
+            f"were {_amounts(told['differences'])}"
+        )
+
+
+def _amounts(differences: Mapping[str, Any]) -> str:
+    return ", ".join(f"{row['difference']:+,f} {asset}" for asset, row in differences.items()) or "none"
+
+
+def _check_figures(document: JsonObject, book: DayBook) -> None:
+    has_strays = "trades_of_other_days" in document.get("reconciliation", {})
+    again = refigured(document, book)
+    for name in _MADE_AGAIN:
+        if has_strays and name in _OF_BALANCES:
+            continue  # they need the other days' files
+        if (where := _differs(again[name], document.get(name), name)) is not None:
+            raise ValueError(where)
+
+
+def _differs(expected: Any, told: Any, where: str) -> str | None:
+    """Return the first place where two parts of a document differ, None if they are the same."""
+    if expected == told:
+        return None
+    if isinstance(expected, dict) and isinstance(told, dict):
+        for name in expected.keys() | told.keys():
+            if (found := _differs(expected.get(name), told.get(name), f"{where}.{name}")) is not None:
+                return found
+    by = f", by {told - expected:+,f}" if isinstance(expected, Decimal) and isinstance(told, int | Decimal) else ""
+    return f"{where} must be {expected} by the trades, was {told}{by}"
+
+
+def _check_part(symbol: str, part: JsonObject) -> None:
+    try:
+        for name in ("buys", "sells", "round_trips", "wins"):
+            fields.integer(part, name)
+        for name in (*_CHECKED, *_AMOUNTS):
+            fields.number(part, name)
+        for name in ("mark_price", "unrealized", "marked_pnl"):
+            fields.number_or_none(part, name)
+        for name in ("base", "quote"):
+            fields.text(part, name)
+        unvalued = fields.child(part, "unvalued_fees")
+        for asset in unvalued:
+            fields.number(unvalued, asset)
+    except ValueError as error:
+        raise ValueError(f"symbols.{symbol}: {error}") from error
