@@ -1,8 +1,9 @@
 """How far a maker withdraws when it loses too much: stages, what leads to each, and the account they are read from.
 
 A stage is reached when its number has stood for a second, and is left only when a person says so. What is earned or
-lost is read from the balances, so that fees are in it, and whatever else happens on the account: all that there is of
-the quote asset, and of the base asset what is more than neutral, at the mid.
+lost is read from the balances, so that fees are in it: all that there is of the quote asset, and of the base asset what
+is more than neutral, at the mid. What comes to the account or leaves it without a trade of ours is nothing earned or
+lost.
 """
 
 from collections.abc import Mapping
@@ -128,6 +129,11 @@ class Escalation:
         """Begin anew with what there is at the next look: a person has seen what is lost."""
         self.account = None
         self._since_ns.clear()
+
+    def flow(self, value: Decimal) -> None:
+        """Take it that so much was paid in, or out if it is negative, quote amount: that is neither earned nor lost."""
+        if self.account is not None:
+            self.account = replace(self.account, start=self.account.start + value, peak=self.account.peak + value)
 
     def look(
         self, now_ns: int, mid: Decimal, balances: Mapping[str, Balance], neutral_qty: Decimal, position_use: Decimal

@@ -3,13 +3,13 @@
 It remembers what it has told, so that a limit is told when it begins to bind, and not in each round.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from math import ceil, floor
 from typing import Final
 
-from market.account import VenueOrder
+from market.account import Balance, VenueOrder
 from market.clock import NS_PER_SECOND
 from market.codes import Side
 from market.depth import Depth
@@ -28,6 +28,7 @@ from trading.pauses import Pauses
 from trading.position import Held, Position
 from trading.post_only import PostOnly
 from trading.quoting import Quote
+from trading.readings import Amounts
 from trading.reasons import NO_MEASURE, RATE_LIMIT, Reason, Rule
 from trading.sending_rate import SendingRate
 from trading.strategy import OwnOrder, Wanted
@@ -55,6 +56,7 @@ class Guard:
         self._instrument = instrument
         self._rules = rules
         self._rate = SendingRate(limits.sending)
+        self._flow = Amounts()  # that is not told yet
         self._pauses = Pauses()
         self._post_only = PostOnly()
         self._funds = Funds(instrument, rules)
@@ -85,7 +87,11 @@ class Guard:
                 orders.could_fill(self._instrument),
             )
             self._look_at_account(now_ns, self._check, position)
-            if self.escalation.stage >= Stage.FLATTENS and orders.count == 0 and not position.is_old:
+            if (
+                self.escalation.stage >= Stage.FLATTENS
+                and orders.count == 0
+                and not (position.is_old or position.is_doubtful)
+            ):
                 self._slice = self._next_slice(now_ns, depth, self._out(held, position))
 
     def cut(self, wanted: Wanted) -> Wanted:
@@ -166,9 +172,12 @@ class Guard:
         self._pauses.fill(order.side)
         self._funds.fill(order, qty)
 
-    def balances(self, now_ns: int, position: Position, orders: OwnOrders) -> None:
-        """Take it that the balances were told: a side that has more to pay with may not be refused any more."""
+    def balances(self, told: Mapping[str, Balance], now_ns: int, position: Position, orders: OwnOrders) -> None:
+        """Take the balances, if they are believed: a side that has more to pay with may not be refused any more."""
+        if not position.hear(told):
+            return
         self._funds.hear(position.balances, orders)
+        self._flow = self._flow.plus(position.flow)
         for side, asset in ((Side.BUY, self._instrument.quote), (Side.SELL, self._instrument.base)):
             balance = position.balances.get(asset)
             total = Decimal(0) if balance is None else balance.total
@@ -204,6 +213,11 @@ class Guard:
         most, qty = check.position_max, position.qty or Decimal(0)
         use = Decimal(0) if most is None else abs(qty) / most
         neutral_qty = position.neutral_qty or Decimal(0)
+        if any(self._flow):
+            value = self._flow.value(check.mid)
+            self.escalation.flow(value)
+            self._notes.append(notes.Flowed(self._flow, value))
+            self._flow = Amounts()
         if self.escalation.look(now_ns, check.mid, position.balances, neutral_qty, use) is not None:
             self._notes.append(notes.Withdrew(self.escalation.stage, self.escalation.why))
 

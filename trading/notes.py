@@ -8,6 +8,7 @@ from market.account import VenueOrder
 from market.codes import Side
 from trading.escalation import Stage
 from trading.quoting import Quote
+from trading.readings import Amounts
 from trading.reasons import Reason
 
 
@@ -64,6 +65,13 @@ class Broken(NamedTuple):
     wait_ns: int
 
 
+class Flowed(NamedTuple):
+    """The account has so much more, or less if it is negative, and no fill of ours explains it: nothing is earned."""
+
+    amounts: Amounts
+    value: Decimal
+
+
 class Withdrew(NamedTuple):
     """Too much is lost, or held: a stage is reached, which only a person takes back."""
 
@@ -106,4 +114,4 @@ class Looked(NamedTuple):
 
 
 _OfOrders = Quoted | Filled | Ended | Forgotten | Declined | Lost | Settled
-Note = _OfOrders | Limited | Broken | Withdrew | Flattened | Paused | Looked
+Note = _OfOrders | Limited | Broken | Flowed | Withdrew | Flattened | Paused | Looked

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from market.account import Balance
 from market.clock import NS_PER_SECOND
 from market.codes import Side
+from trading.readings import Amounts, FillSeen, Readings
 
 SEEN_NS_MAX: Final = 10 * NS_PER_SECOND  # after so long others may have traded, paid in or paid out on the account
 
@@ -26,24 +27,25 @@ class Position:
     """One account's, in the eyes of who trades one pair.
 
     Args:
-        base: the asset.
+        base, quote: its assets.
         neutral_qty: how much of it is no position; None: what is there when the balances are told for the first time.
         lag_ns: for how long after a fill balances may not know of it yet.
 
     Attributes:
-        balances: of every asset, as last told; empty before.
-        is_known: whether balances were ever told.
+        balances: of every asset, as last told and believed; empty before.
+        is_known: whether any were.
         asked_ns: when they were last asked for.
         is_old: whether something was filled since they were last asked for.
     """
 
-    def __init__(self, base: str, neutral_qty: Decimal | None = None, lag_ns: int = 0) -> None:
-        self._base = base
+    def __init__(self, base: str, quote: str, neutral_qty: Decimal | None = None, lag_ns: int = 0) -> None:
+        self._base, self._quote = base, quote
         self._neutral_qty = neutral_qty
         self._lag_ns = lag_ns
         self.asked_ns = 0
         self._told_qty = Decimal(0)  # as the balances had it
-        self._unsure: list[tuple[int, Side, Decimal]] = []  # fills that the balances may lack, and when they were heard
+        self._readings = Readings()
+        self._unsure: list[FillSeen] = []  # fills that the balances may lack
         self._held_qty: Decimal | None = None  # locked or not, with the fills since it was told, but not their fees
         self.balances: Mapping[str, Balance] = {}
         self.is_known = False
@@ -67,13 +69,14 @@ class Position:
         if not self.is_known:
             return None
         qty = self._told_qty - (self._neutral_qty or Decimal(0))
-        of_side = {side: sum((qty for _, each, qty in self._unsure if each == side), Decimal(0)) for side in Side}
+        of_side = {side: sum((qty for _, each, qty, _ in self._unsure if each == side), Decimal(0)) for side in Side}
         return Held(qty - of_side[Side.SELL], qty + of_side[Side.BUY])
 
     def is_to_be_asked(self, now_ns: int) -> bool:
         """Whether nothing is known or all is old, or whether an answer would now be sure where the last one was not."""
         is_sure_now = bool(self._unsure) and now_ns - self._unsure[-1][0] > self._lag_ns
-        return not self.is_known or is_sure_now or self.is_older_than(SEEN_NS_MAX, now_ns)
+        is_due = self._readings.is_to_be_confirmed(now_ns) or self.is_older_than(SEEN_NS_MAX, now_ns)
+        return not self.is_known or is_sure_now or is_due
 
     def is_older_than(self, age_ns: int, now_ns: int) -> bool:
         """Whether the balances were last asked for so long ago."""
@@ -83,23 +86,39 @@ class Position:
         """Note that the balances are asked for: what is filled from now on may be missing in the answer."""
         self.is_old, self.asked_ns = False, now_ns
 
-    def hear(self, balances: Mapping[str, Balance]) -> None:
-        """Take the balances."""
-        base = balances.get(self._base)
-        self._told_qty = self._held_qty = Decimal(0) if base is None else base.total  # what is not told is not there
+    @property
+    def flow(self) -> Amounts:
+        """What the balances have shown that no fill of ours explains, when they were last heard."""
+        return self._readings.flow
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether balances were told that are not believed yet."""
+        return self._readings.is_doubtful
+
+    def hear(self, balances: Mapping[str, Balance]) -> bool:
+        """Take the balances; return whether they are believed: if not, all stays as it was."""
+        base, quote = (
+            balances[asset].total if asset in balances else Decimal(0)  # what is not told is not there
+            for asset in (self._base, self._quote)
+        )
+        if not self._readings.believe(Amounts(base, quote), self._unsure, self.asked_ns):
+            return False
+        self._told_qty = self._held_qty = base
         self.balances = balances
         self._unsure = [each for each in self._unsure if self.asked_ns - each[0] <= self._lag_ns]
         if self._neutral_qty is None:
             self._neutral_qty = self._held_qty
         self.is_known = True
+        return True
 
-    def fill(self, side: Side, qty: Decimal, now_ns: int) -> None:
-        """Take a fill of ours, base asset."""
-        self.doubt(side, qty, now_ns)
+    def fill(self, side: Side, qty: Decimal, price: Decimal, now_ns: int) -> None:
+        """Take a fill of ours, base asset, at the price of its order."""
+        self.doubt(side, qty, price, now_ns)
         if self._held_qty is not None:
             self._held_qty += qty if side == Side.BUY else -qty
 
-    def doubt(self, side: Side, qty: Decimal, now_ns: int) -> None:
+    def doubt(self, side: Side, qty: Decimal, price: Decimal, now_ns: int) -> None:
         """Take what was filled, or may have been: only balances that are asked for later tell for sure."""
         self.is_old = True
-        self._unsure.append((now_ns, side, qty))
+        self._unsure.append(FillSeen(now_ns, side, qty, price))

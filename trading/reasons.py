@@ -59,6 +59,7 @@ class Rule(StrEnum):
     UNKNOWN = "UNKNOWN"  # an order of this side has no answer yet: it may rest, or still arrive
     PENDING = "PENDING"  # a quote is wanted, but has just ended or was not taken: the next round places another one
     AWAY = "AWAY"  # the maker does not run, or has only begun
+    FLOW = "FLOW"  # money was paid in or out, or others have traded on the account: nothing is earned or lost by that
     FAILED = "FAILED"  # the venue fails; the maker waits, and its orders stay as they are
 
 

@@ -70,7 +70,7 @@ class Trader:
         # What is known of the market and of what we hold.
         self._book = OthersBook(instrument, self.orders)
         self._silence = ""
-        self._position = Position(instrument.base, terms.neutral_qty, terms.arrival_ns)
+        self._position = Position(instrument.base, instrument.quote, terms.neutral_qty, terms.arrival_ns)
         self.guard = Guard(terms.limits, instrument, rules, terms.triggers)
         # What waits, and for what.
         self._execution = Execution(terms.requoting, terms.refilling, terms.hanging, can_amend=terms.can_amend)
@@ -298,8 +298,7 @@ class Trader:
                 self._listed(said)
             case news.Balances():
                 self._answered(AskBalances)
-                self._position.hear(said.balances)
-                self.guard.balances(self._now_ns, self._position, self.orders)
+                self.guard.balances(said.balances, self._now_ns, self._position, self.orders)
             case news.Failed():
                 self._failed(said)
             case news.Silent():
@@ -339,7 +338,7 @@ class Trader:
 
     def _filled(self, order: VenueOrder, qty: Decimal, *, is_picked_off: bool) -> None:
         self.guard.filled(order, qty, self._now_ns)
-        self._position.fill(order.side, qty, self._now_ns)
+        self._position.fill(order.side, qty, order.price, self._now_ns)
         self._execution.fill(order, list(self.orders.standing.values()), self._now_ns)
         self._is_news = True
         self._asking.filled(order, qty)
@@ -375,7 +374,7 @@ class Trader:
         if self.orders.deny(name, said.asked_ns):
             self._position.is_old = True  # it may have been filled, and nobody has told
             if order is not None:
-                self._position.doubt(order.side, order.leaves_qty, self._now_ns)
+                self._position.doubt(order.side, order.leaves_qty, order.price, self._now_ns)
             self._notes.append(notes.Forgotten(order) if order else notes.Settled(name, has_arrived=False))
 
     def _listed(self, said: news.Listed) -> None:

@@ -71,7 +71,7 @@ class MakerLog:
                 self.counts["refused"] += 1
                 self._decisions.refuse(quote, why)
                 self._log.warning("a quote was refused", side=quote.side.name, **_texts(why), wait_s=_seconds(wait_ns))
-            case notes.Limited() | notes.Broken() | notes.Withdrew() | notes.Flattened():
+            case notes.Limited() | notes.Broken() | notes.Flowed() | notes.Withdrew() | notes.Flattened():
                 self._tell_guard(note)
             case notes.Lost(name, why):
                 self.counts["unknown"] += 1
@@ -119,7 +119,7 @@ class MakerLog:
             self._once("orders are not mirrored", error)
         self._node.show(**mirror.figures())
 
-    def _tell_guard(self, note: notes.Limited | notes.Broken | notes.Withdrew | notes.Flattened) -> None:
+    def _tell_guard(self, note: notes.Limited | notes.Broken | notes.Flowed | notes.Withdrew | notes.Flattened) -> None:
         match note:
             case notes.Limited(side, why):
                 self._decisions.add("limited", side, why)
@@ -128,6 +128,12 @@ class MakerLog:
                 self._log.warning(
                     "refused again and again", side=side.name, **_texts(why), times=times, wait_s=_seconds(wait_ns)
                 )
+            case notes.Flowed((base, quote), value):
+                amounts = {self._instrument.base: base, self._instrument.quote: quote}
+                text = ", ".join(f"{amount:+f} {asset}" for asset, amount in amounts.items() if amount)
+                why = Reason(Rule.FLOW, f"{text}, and no fill of ours explains it", {"value": value})
+                self._decisions.add("flow", None, why)
+                self._log.warning("the account has changed", **_texts(why), worth=f"{value:.2f}")
             case notes.Withdrew(_, why):
                 self._decisions.add("withdrew", None, why)
                 self._log.error("withdrew", **_texts(why))

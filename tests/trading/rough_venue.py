@@ -71,7 +71,7 @@ class RoughVenue:
         self._answered_ns = 0
         self._mid_ticks = 9_138_500
         self._silent_until_ns = 0
-        self._fills: list[tuple[int, Decimal]] = []
+        self._fills: list[tuple[int, Decimal, Decimal]] = []  # when, what came of the base asset, and its price
 
     def open_orders(self) -> list[VenueOrder]:
         """Return those that are open."""
@@ -102,7 +102,7 @@ class RoughVenue:
     def hold(self, qty: Decimal) -> None:
         """Have so much from long ago."""
         self.position += qty
-        self._fills.append((0, qty))
+        self._fills.append((0, qty, Decimal(0)))
 
     def live(self, until_ns: int) -> None:
         """Let the market go on until then: the book, fills, and whoever else has a hand in our account."""
@@ -170,7 +170,7 @@ class RoughVenue:
         before = self.orders.get(order.client_order_id)
         filled_qty = order.filled_qty - (before.filled_qty if before else 0)
         if filled_qty:
-            self._fills.append((self.now_ns, filled_qty if order.side == Side.BUY else -filled_qty))
+            self._fills.append((self.now_ns, filled_qty if order.side == Side.BUY else -filled_qty, order.price))
             self.position += self._fills[-1][1]
         self.orders[order.client_order_id] = order
         self._arrived_ns.setdefault(order.client_order_id, self.now_ns)
@@ -271,9 +271,12 @@ class RoughVenue:
             case ListOrders():
                 return news.Listed([order for order in self.open_orders() if self._is_seen(order)], asked_ns)
             case AskBalances():
-                seen = [qty for filled_ns, qty in self._fills if self.now_ns - filled_ns >= self._lag_ns]
-                base = 10 + sum(seen, Decimal(0))
-                return news.Balances({"BTC": Balance(base, Decimal(0)), "USDT": Balance(Decimal(10**8), Decimal(0))})
+                seen = [(qty, price) for at_ns, qty, price in self._fills if self.now_ns - at_ns >= self._lag_ns]
+                has = {
+                    "BTC": 10 + sum((qty for qty, _ in seen), Decimal(0)),
+                    "USDT": 10**8 - sum((qty * price for qty, price in seen), Decimal(0)),
+                }
+                return news.Balances({asset: Balance(total, Decimal(0)) for asset, total in has.items()})
 
     def _is_seen(self, order: VenueOrder) -> bool:
         return self.now_ns - self._arrived_ns[order.client_order_id] >= self._lag_ns

@@ -34,9 +34,9 @@ BID, ASK = Quote(Side.BUY, 9_990_000, 1_000), Quote(Side.SELL, 10_010_000, 1_000
 NOTHING = OwnOrders(0)
 
 
-def holding(has: str, quote: str = "0") -> Position:
+def holding(has: str, quote: str = "1") -> Position:
     """Return a position of so much, on an account with so much of the quote asset."""
-    position = Position("BTC", Decimal(0))
+    position = Position("BTC", "USDT", Decimal(0))
     position.hear({"BTC": Balance(Decimal(has), Decimal(0)), "USDT": Balance(Decimal(quote), Decimal(0))})
     return position
 
@@ -69,7 +69,7 @@ def test_without_a_mid_or_a_position_nothing_may_be_quoted_against_limits() -> N
     guard = Guard(Limits(exposure=Decimal(1_000)), BTCUSDT, OrderRules())
     guard.look(0, Depth((), ()), holding("0"), NOTHING)
     assert guard.cut(Wanted([BID, ASK])).quotes == ()
-    guard.look(0, BOOK, Position("BTC"), NOTHING)
+    guard.look(0, BOOK, Position("BTC", "USDT"), NOTHING)
     assert guard.cut(Wanted([BID, ASK])).quotes == ()
     guard.look(0, Depth((), ()), holding("0"), NOTHING)
     assert set(guard.cut(Wanted([BID, ASK])).quotes) == {BID, ASK}

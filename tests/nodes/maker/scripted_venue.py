@@ -42,7 +42,7 @@ class ScriptedVenue:
         self.before: dict[str, Callable[[], object]] = {}
         self.calls: list[str] = []
         self.cancels: list[str] = []
-        self.totals: dict[str, str] = {}
+        self.totals = {"BTC": "10", "USDT": "1000000"}
         self._order_count = 0
 
     @property
@@ -136,6 +136,8 @@ class ScriptedVenue:
                 self.late.append(order)
             raise
         self.orders[order.order_id] = order
+        if is_taking:  # nobody is there to trade with
+            return self.end(order.order_id, "EXPIRED")
         return order
 
     def cancel(self, instrument: Instrument, order_id: str) -> VenueOrder | None:

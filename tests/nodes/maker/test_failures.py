@@ -182,6 +182,6 @@ def test_it_quotes_both_sides_soon_after_a_fault_of_whatever_length(
     left = len(venue.fates[call])
     pass_time(2_000, lambda: len(venue.fates[call]) < left - 1)  # it has just failed once more, on both sides
     venue.fates[call].clear()
-    venue.totals |= {"USDT": "1000", "BTC": "0.1"}  # each side has more to pay with
+    venue.totals = {"USDT": "1001000", "BTC": "10.1"}  # each side has more to pay with
     pass_time(9, lambda: len(venue.prices()) == 2)
     assert sorted(venue.prices()) == [Side.BUY, Side.SELL]

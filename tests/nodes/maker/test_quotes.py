@@ -80,10 +80,10 @@ def test_fill_is_told_with_its_price_and_the_side_is_quoted_again(
     quoting: ScriptedMaker, venue: ScriptedVenue, told: Told
 ) -> None:
     """No log told of a fill; the other side stays where it is in its queue."""
-    venue.totals = {"BTC": "1"}
+    venue.totals["BTC"] = "1"
     quoting.cycle()
     venue.fill("1")
-    venue.totals = {"BTC": "1.01094"}
+    venue.totals |= {"BTC": "1.01094", "USDT": "999002.25"}
     quoting.cycle()
     assert venue.cancels == []
     assert sorted(venue.orders) == ["2", "3"]

@@ -13,22 +13,24 @@ from tests.nodes.maker.scripted_venue import ScriptedVenue
 from trading.escalation import Stage
 
 OF = "scripted BTCUSDT"
+MID_TICKS = 9_138_500
 
 
 def lose(maker: ScriptedMaker, venue: ScriptedVenue, left: str) -> None:
-    """Let the account have so much of the quote asset after a fill, and time for the maker to see that it stands."""
+    """Let its bitcoin be worth so much less that so much is left of 10,000, and time for the maker to see that."""
     maker.cycle()
-    venue.fill(next(iter(venue.orders)))
-    venue.totals["USDT"] = left
+    venue.mid_ticks = MID_TICKS - 100 * (10_000 - int(left))
     for _ in range(4):
         venue.now[0] += NS_PER_SECOND
         maker.cycle()
 
 
 @pytest.fixture(autouse=True)
-def holds(venue: ScriptedVenue) -> None:
-    """What the account has at first."""
+def holds(venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the account has at first: all of it is a position, which may be as large."""
     venue.totals |= {"USDT": "10000", "BTC": "1"}
+    monkeypatch.setenv("TICKBUS_MAKER__NEUTRAL", "0")
+    monkeypatch.setenv("TICKBUS_MAKER__LIMITS__EXPOSURE", "1000000")
 
 
 def test_withdrawn_maker_is_so_over_a_restart_until_a_person_resumes(
@@ -39,11 +41,10 @@ def test_withdrawn_maker_is_so_over_a_restart_until_a_person_resumes(
     assert venue.prices() == {}
     assert figures(quoting)["withdrawn"] == "flattens: 1001.00 USDT lost today, from 1000.0 on"
     assert [line["rule"] for line in lines(told, "withdrew")] == ["WITHDRAWN"]
-    places = venue.places
     with a_maker(run_dir, venue) as successor:
         for _ in range(3):
             successor.cycle()
-        assert venue.places == places, "a restart is no person"
+        assert venue.prices() == {}, "a restart is no person"
         assert len(lines(told, "goes on as it had withdrawn")) == 1
         found = withdrawn(run_dir)
         assert found is not None
