@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from desk.decisions_file import DecisionsFile, decisions_path
+from history import keeping
 from history.database import Database
 from history.keeping import accounts, trades_of
 from market.account import VenueOrder
@@ -125,16 +126,43 @@ def test_a_step_costs_what_is_new(kept: Kept) -> None:
     assert asked[0] == asked[1] == 2, "the tracker's two readings, and none of the history's own"
 
 
-def test_keeps_both_halves_of_a_trade_with_itself(kept: Kept) -> None:
-    """Guards the key: a number, and the order."""
-    kept.venue.trades_of_all = [
-        fill(number, side, "1", "100", time_ms=NOON_MS + number, order_id=f"{side.name}{number}")
-        for number in range(1, 1_101)
+@pytest.mark.parametrize("lone", [0, 1])
+def test_keeps_both_halves_of_a_trade_with_itself(kept: Kept, lone: int) -> None:
+    """Guards the key, a number and the order, above all where a page ends between the two halves."""
+    halves = [
+        fill(number, side, "1", "100", time_ms=NOON_MS - 3 * DAY_MS + number, order_id=f"{side.name}{number}")
+        for number in range(2, 1_102)
         for side in (Side.BUY, Side.SELL)
     ]
+    kept.venue.trades_of_all = [*made_trades(1, lone, NOON_MS - 3 * DAY_MS), *halves, *made_trades(1_102, 1)]
     kept.step()
     kept.step()
-    assert len(kept.rows()) == 2_200
+    assert [row.trade for row in kept.rows()] == kept.venue.trades_of_all
+
+
+@pytest.mark.parametrize("source", ["trades 1 BTCUSDT", "orders 1 BTCUSDT", "decisions 20251130"])
+def test_keeps_what_was_read_and_how_far_together(kept: Kept, source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards against a death between the two: what is done anew is not doubled, and nothing is passed over."""
+    keep = keeping.keep_position
+
+    def die(connection: Any, name: str, position: int) -> None:
+        keep(connection, name, position)
+        if name == source:
+            raise OSError("died")
+
+    kept.venue.trades_of_all = made_trades(1, 10)
+    kept.venue.orders_of_all = [_order(number) for number in range(1, 11)]
+    kept.folder.path.mkdir()
+    row = {"time": "2025-11-30T12:00:00.000Z", "symbol": "BTCUSDT"}
+    DecisionsFile(kept.folder.path).write([row] * 10, NOON_MS * 1_000_000)
+    with monkeypatch.context() as patch:
+        patch.setattr(keeping, "keep_position", die)
+        kept.step()
+    assert kept.ask(f"SELECT count(*) FROM {source.split(maxsplit=1)[0]}") == [(0,)]
+    kept.start()
+    kept.step()
+    for table in ("trades", "orders", "decisions"):
+        assert kept.ask(f"SELECT count(*) FROM {table}") == [(10,)]
 
 
 def test_keeps_what_comes_late_or_by_another_clock(kept: Kept) -> None:
