@@ -312,7 +312,7 @@ class MakerSettings(Section):
         stages: when and how far it withdraws.
         strategy: a file with a strategy of one's own, instead of the model.
         fee: what the venue takes of a fill of ours, for models that reckon with it; None: the paper exchange's.
-        neutral: how much of the base asset is no position; None: what is held when the maker starts.
+        neutral: how much of the base asset is no position; None: what is held when a maker of this desk first starts.
         presence_within: how far from the mid a quote may be to count as presence, as a fraction of it.
         presence_target: the part of each minute that there ought to be such quotes on both sides.
         parameters: its own, a table `[maker.parameters]`; as text, since only the file says which type each has.

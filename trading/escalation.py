@@ -135,6 +135,12 @@ class Escalation:
         if self.account is not None:
             self.account = replace(self.account, start=self.account.start + value, peak=self.account.peak + value)
 
+    def count_from(self, neutral_qty: Decimal, mid: Decimal) -> None:
+        """Take another quantity for neutral: what is lost stays what it is."""
+        if self.account is not None:
+            self.flow((self.account.neutral_qty - neutral_qty) * mid)
+            self.account = replace(self.account, neutral_qty=neutral_qty)
+
     def look(
         self, now_ns: int, mid: Decimal, balances: Mapping[str, Balance], neutral_qty: Decimal, position_use: Decimal
     ) -> Stage | None:

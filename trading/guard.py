@@ -57,6 +57,7 @@ class Guard:
         self._rules = rules
         self._rate = SendingRate(limits.sending)
         self._flow = Amounts()  # that is not told yet
+        self._neutral_qty: Decimal | None = None  # at the last look
         self._pauses = Pauses()
         self._post_only = PostOnly()
         self._funds = Funds(instrument, rules)
@@ -218,6 +219,10 @@ class Guard:
             self.escalation.flow(value)
             self._notes.append(notes.Flowed(self._flow, value))
             self._flow = Amounts()
+        if self._neutral_qty not in (None, neutral_qty):
+            self.escalation.count_from(neutral_qty, check.mid)
+            self._notes.append(notes.Wiped(neutral_qty))
+        self._neutral_qty = neutral_qty
         if self.escalation.look(now_ns, check.mid, position.balances, neutral_qty, use) is not None:
             self._notes.append(notes.Withdrew(self.escalation.stage, self.escalation.why))
 

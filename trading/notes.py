@@ -72,6 +72,12 @@ class Flowed(NamedTuple):
     value: Decimal
 
 
+class Wiped(NamedTuple):
+    """The account was wiped: its orders are forgotten and its balances others; so much of the base asset is neutral."""
+
+    neutral_qty: Decimal
+
+
 class Withdrew(NamedTuple):
     """Too much is lost, or held: a stage is reached, which only a person takes back."""
 
@@ -114,4 +120,4 @@ class Looked(NamedTuple):
 
 
 _OfOrders = Quoted | Filled | Ended | Forgotten | Declined | Lost | Settled
-Note = _OfOrders | Limited | Broken | Flowed | Withdrew | Flattened | Paused | Looked
+Note = _OfOrders | Limited | Broken | Flowed | Wiped | Withdrew | Flattened | Paused | Looked

@@ -9,6 +9,7 @@ from market.clock import NS_PER_SECOND
 from market.codes import Side
 from trading.readings import Amounts, FillSeen, Readings
 
+WIPE_NS: Final = 60 * NS_PER_SECOND  # within which a wiped account has shown it in its balances and in its orders
 SEEN_NS_MAX: Final = 10 * NS_PER_SECOND  # after so long others may have traded, paid in or paid out on the account
 
 
@@ -28,8 +29,10 @@ class Position:
 
     Args:
         base, quote: its assets.
-        neutral_qty: how much of it is no position; None: what is there when the balances are told for the first time.
+        neutral_qty: how much of it is no position; None: what is there when the balances are told for the first time,
+            and anew when the account was wiped.
         lag_ns: for how long after a fill balances may not know of it yet.
+        kept_qty: what an earlier run has found for neutral.
 
     Attributes:
         balances: of every asset, as last told and believed; empty before.
@@ -38,9 +41,19 @@ class Position:
         is_old: whether something was filled since they were last asked for.
     """
 
-    def __init__(self, base: str, quote: str, neutral_qty: Decimal | None = None, lag_ns: int = 0) -> None:
+    def __init__(
+        self,
+        base: str,
+        quote: str,
+        neutral_qty: Decimal | None = None,
+        lag_ns: int = 0,
+        kept_qty: Decimal | None = None,
+    ) -> None:
         self._base, self._quote = base, quote
-        self._neutral_qty = neutral_qty
+        self._is_set = neutral_qty is not None
+        self._neutral_qty = neutral_qty if self._is_set else kept_qty
+        self._flow_ns: int | None = None  # when something was last seen that no fill explains
+        self._forgotten_ns: int | None = None  # when the venue last denied for good an order that it had taken
         self._lag_ns = lag_ns
         self.asked_ns = 0
         self._told_qty = Decimal(0)  # as the balances had it
@@ -110,7 +123,15 @@ class Position:
         if self._neutral_qty is None:
             self._neutral_qty = self._held_qty
         self.is_known = True
+        if any(self.flow):
+            self._flow_ns = self.asked_ns
+            self._begin_anew_if_wiped()
         return True
+
+    def forgotten(self, now_ns: int) -> None:
+        """Take it that the venue does not know an order any more that it had taken."""
+        self._forgotten_ns = now_ns
+        self._begin_anew_if_wiped()
 
     def fill(self, side: Side, qty: Decimal, price: Decimal, now_ns: int) -> None:
         """Take a fill of ours, base asset, at the price of its order."""
@@ -122,3 +143,10 @@ class Position:
         """Take what was filled, or may have been: only balances that are asked for later tell for sure."""
         self.is_old = True
         self._unsure.append(FillSeen(now_ns, side, qty, price))
+
+    def _begin_anew_if_wiped(self) -> None:
+        """Take for neutral what is there now if the venue has forgotten orders and moved the balances."""
+        if self._flow_ns is None or self._forgotten_ns is None or self._is_set:
+            return
+        if abs(self._flow_ns - self._forgotten_ns) <= WIPE_NS:
+            self._neutral_qty, self._flow_ns, self._forgotten_ns = self._held_qty, None, None

@@ -54,8 +54,8 @@ class Inbox(NamedTuple):
         trades: the market's since the last step, oldest first.
         orders: ours that are open.
         fills: of ours since the last step.
-        position: what we hold of the base asset more than when we started, or than `maker.neutral`; None while that is
-            not known.
+        position: what we hold of the base asset more than when the desk first traded, or than `maker.neutral`; None
+            while that is not known.
         balances: of every asset, all that the account has; empty while that is not known.
     """
 

@@ -19,7 +19,7 @@ class Terms(NamedTuple):
         list_ns: how old the list of our open orders may get before we ask again: 0 where no news of them comes by
             itself.
         arrival_ns: how long an order without an answer may still arrive.
-        neutral_qty: see `trading.position`.
+        neutral_qty, kept_neutral_qty: see `trading.position`.
         limits: of what it may have in the book.
         refilling: when a side that was filled gets no new order.
         hanging: how far from the mid an order may be left after the other side was filled, as a fraction of it; 0: it
@@ -41,3 +41,4 @@ class Terms(NamedTuple):
     triggers: Triggers = NEVER
     can_move: bool = True
     can_amend: bool = True
+    kept_neutral_qty: Decimal | None = None

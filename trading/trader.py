@@ -70,7 +70,9 @@ class Trader:
         # What is known of the market and of what we hold.
         self._book = OthersBook(instrument, self.orders)
         self._silence = ""
-        self._position = Position(instrument.base, instrument.quote, terms.neutral_qty, terms.arrival_ns)
+        self._position = Position(
+            instrument.base, instrument.quote, terms.neutral_qty, terms.arrival_ns, terms.kept_neutral_qty
+        )
         self.guard = Guard(terms.limits, instrument, rules, terms.triggers)
         # What waits, and for what.
         self._execution = Execution(terms.requoting, terms.refilling, terms.hanging, can_amend=terms.can_amend)
@@ -375,6 +377,7 @@ class Trader:
             self._position.is_old = True  # it may have been filled, and nobody has told
             if order is not None:
                 self._position.doubt(order.side, order.leaves_qty, order.price, self._now_ns)
+                self._position.forgotten(self._now_ns)
             self._notes.append(notes.Forgotten(order) if order else notes.Settled(name, has_arrived=False))
 
     def _listed(self, said: news.Listed) -> None:

@@ -119,7 +119,7 @@ def _neutral(settings: Settings, quoted: str, named: Decimal | None) -> Neutral:
             return Neutral(settings.maker.neutral, "maker.neutral")
         row = _maker_row(settings.run_dir)
         if row is not None and (told := row["figures"].get("neutral")) is not None:
-            return Neutral(Decimal(told), "what was there when the maker started")
+            return Neutral(Decimal(told), "what was there when the maker first started")
     base = settings.instrument.base
     raise DeskError(f"nobody says how much {base} is no position: give it, as --neutral 1; 0 sells all")
 

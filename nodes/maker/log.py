@@ -18,6 +18,7 @@ from venues.gateway import GatewayError
 from venues.mirror import GatewayMirror
 
 _UNTOLD = frozenset({Rule.STOPPING, Rule.PENDING})  # nobody need be told that it does not quote, or not for a round
+_OfTheGuard = notes.Limited | notes.Broken | notes.Flowed | notes.Wiped | notes.Withdrew | notes.Flattened
 _SHORT = {Side.BUY: "bid", Side.SELL: "ask"}
 
 
@@ -71,7 +72,9 @@ class MakerLog:
                 self.counts["refused"] += 1
                 self._decisions.refuse(quote, why)
                 self._log.warning("a quote was refused", side=quote.side.name, **_texts(why), wait_s=_seconds(wait_ns))
-            case notes.Limited() | notes.Broken() | notes.Flowed() | notes.Withdrew() | notes.Flattened():
+            case (
+                notes.Limited() | notes.Broken() | notes.Flowed() | notes.Wiped() | notes.Withdrew() | notes.Flattened()
+            ):
                 self._tell_guard(note)
             case notes.Lost(name, why):
                 self.counts["unknown"] += 1
@@ -119,7 +122,7 @@ class MakerLog:
             self._once("orders are not mirrored", error)
         self._node.show(**mirror.figures())
 
-    def _tell_guard(self, note: notes.Limited | notes.Broken | notes.Flowed | notes.Withdrew | notes.Flattened) -> None:
+    def _tell_guard(self, note: _OfTheGuard) -> None:
         match note:
             case notes.Limited(side, why):
                 self._decisions.add("limited", side, why)
@@ -134,6 +137,8 @@ class MakerLog:
                 why = Reason(Rule.FLOW, f"{text}, and no fill of ours explains it", {"value": value})
                 self._decisions.add("flow", None, why)
                 self._log.warning("the account has changed", **_texts(why), worth=f"{value:.2f}")
+            case notes.Wiped(neutral_qty):
+                self._log.warning("the account begins anew", neutral=f"{neutral_qty:f}")
             case notes.Withdrew(_, why):
                 self._decisions.add("withdrew", None, why)
                 self._log.error("withdrew", **_texts(why))

@@ -20,7 +20,7 @@ from nodes.maker.halt import MakerHalt
 from nodes.maker.ids import SentOrders, client_order_ids
 from nodes.maker.log import MakerLog
 from nodes.maker.quality import MakerQuality
-from nodes.maker.risk import MakerRisk
+from nodes.maker.risk import MakerRisk, kept_neutral
 from nodes.maker.tuning import MakerTuning
 from nodes.maker.watchdog import Watchdog
 from nodes.node import BEAT_MS, Node
@@ -70,17 +70,17 @@ class Maker:
         self._quality = MakerQuality(node, clock())
         self._sent = sent
         self._elsewhere = elsewhere
+        of = f"{sent.account} {sent.symbol}"
         self._trader = Trader(
             strategy,
             settings.instrument,
             rules,
-            terms_of(settings, sent.prefix, line.list_ns),
+            terms_of(settings, sent.prefix, line.list_ns)._replace(kept_neutral_qty=kept_neutral(settings.run_dir, of)),
             client_order_ids(sent.prefix),
             partial(random.uniform, 0.5, 1.0),
         )
         self._trader.orders.take_over(sent.orders, clock())
-        escalation, of = self._trader.guard.escalation, f"{sent.account} {sent.symbol}"
-        self._risk = MakerRisk(node, escalation, of, clock())
+        self._risk = MakerRisk(node, self._trader.guard.escalation, of, clock())
 
     def run(self, watchdog: Watchdog) -> None:
         """Quote until stopped, then cancel what is ours.

@@ -117,6 +117,23 @@ def test_fee_is_a_loss(one: Watched) -> None:
     assert one.guard.escalation.seen.loss == 50
 
 
+def test_account_that_was_wiped_begins_anew_and_is_told(one: Watched) -> None:
+    """With what it has lost that day."""
+    one.mid_ticks = MID_TICKS * 99 // 100
+    one.position.fill(Side.BUY, Decimal("0.4"), Decimal(100_000), one.now_ns)
+    one.run(15, "1.4", "60000")
+    assert one.guard.escalation.seen.loss == 400
+    told = one.run(15, "0.3", "5000")
+    assert [type(note) for note in told] == [notes.Flowed]
+    assert one.position.qty == Decimal("-0.7")
+    one.position.forgotten(one.now_ns)
+    assert one.run(5, "0.3", "5000") == [notes.Wiped(Decimal("0.3"))]
+    assert (one.position.qty, one.guard.escalation.seen.loss) == (Decimal(0), Decimal(400))
+    account = one.guard.escalation.account
+    assert account is not None
+    assert account.neutral_qty == Decimal("0.3"), "as the next run goes by it"
+
+
 @pytest.mark.parametrize("seed", [7, 8])
 def test_simulated_desk_that_is_paid_and_wiped_goes_on(tmp_path: Path, seed: int) -> None:
     """With its quotes, and with the loss that it has made."""

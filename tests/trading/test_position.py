@@ -2,9 +2,12 @@
 
 from decimal import Decimal
 
+import pytest
+
 from market.account import Balance
+from market.clock import NS_PER_SECOND
 from market.codes import Side
-from trading.position import Held, Position
+from trading.position import WIPE_NS, Held, Position
 
 PRICE = Decimal(100_000)
 
@@ -65,3 +68,42 @@ def test_fill_counts_for_a_limit_until_the_balances_surely_have_it() -> None:
     told(position, "1.2")
     assert position.held == Held(has, has)
     assert not position.is_to_be_asked(112)
+
+
+def test_neutral_quantity_of_an_earlier_run_is_gone_by_and_the_setting_before_it() -> None:
+    """Whatever was held when a maker came back was no position any more."""
+    position = Position("BTC", "USDT", kept_qty=Decimal(1))
+    assert told(position, "1.3") == Decimal("0.3")
+    assert told(Position("BTC", "USDT", Decimal(0), kept_qty=Decimal(1)), "1.3") == Decimal("1.3")
+
+
+@pytest.mark.parametrize("is_set", [True, False])
+@pytest.mark.parametrize("is_forgotten_first", [True, False])
+def test_account_that_was_wiped_begins_anew(*, is_forgotten_first: bool, is_set: bool) -> None:
+    """Its balances are others and its orders are forgotten; without either nothing is taken for neutral anew."""
+    position = Position("BTC", "USDT", Decimal(1) if is_set else None)
+    told(position, "1")
+    if is_forgotten_first:
+        position.forgotten(NS_PER_SECOND)
+        assert position.neutral_qty == 1
+    for second in (5, 10):
+        position.ask(second * NS_PER_SECOND)
+        position.hear({"BTC": Balance(Decimal("0.4"), Decimal(0)), "USDT": Balance(Decimal(7), Decimal(0))})
+        assert position.is_doubtful == (second == 5)
+    if not is_forgotten_first:
+        assert position.qty == Decimal("-0.6")
+        position.forgotten(12 * NS_PER_SECOND)
+    assert position.neutral_qty == (1 if is_set else Decimal("0.4"))
+    position.forgotten(13 * NS_PER_SECOND)
+    assert position.neutral_qty == (1 if is_set else Decimal("0.4")), "once"
+
+
+def test_order_that_is_forgotten_long_after_a_deposit_is_no_wipe() -> None:
+    """A position would be gone by it."""
+    position = Position("BTC", "USDT")
+    told(position, "1")
+    for second in (5, 10):
+        position.ask(second * NS_PER_SECOND)
+        position.hear({"BTC": Balance(Decimal("1.4"), Decimal(0))})
+    position.forgotten(10 * NS_PER_SECOND + WIPE_NS + 1)
+    assert position.qty == Decimal("0.4")

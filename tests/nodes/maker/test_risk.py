@@ -152,3 +152,24 @@ def test_maker_that_is_to_have_no_connection_ends_and_needs_a_person(
     assert venue.prices() == {}
     with pytest.raises(StayDownError, match="lost today"):
         quoting.maker._risk.check()
+
+
+def test_position_outlives_a_restart(venue: ScriptedVenue, run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a maker held when it came back was neutral: it never got rid of what it had bought."""
+    monkeypatch.delenv("TICKBUS_MAKER__NEUTRAL")
+    with a_maker(run_dir, venue) as one:
+        one.cycle()
+        assert figures(one)["position"] == "0"
+        venue.fill("1")
+        venue.totals |= {"BTC": "1.01094", "USDT": "9002.25"}
+        one.cycle()
+    with a_maker(run_dir, venue) as successor:
+        successor.cycle()
+        assert (figures(successor)["position"], figures(successor)["neutral"]) == ("0.01094", "1")
+    with a_maker(run_dir, venue, neutral="1.01") as told_otherwise:
+        told_otherwise.cycle()
+        assert figures(told_otherwise)["position"] == "0.00094"
+    (run_dir / RISK_FILE).unlink()
+    with a_maker(run_dir, venue) as anew:
+        anew.cycle()
+        assert figures(anew)["position"] == "0.00000"
