@@ -6,7 +6,7 @@ and nothing to volume, fees or the two rates; it is named for that.
 """
 
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -16,6 +16,7 @@ from typing import Any, Final
 from market.exact_json import JsonObject
 from reports.exact import figure, rounded
 from reports.performance import history_of, instruments_of, symbol_pnl
+from reports.returns import day_return, ratios
 
 DAYS: Final = 7
 _RATIO_PLACES: Final = 4
@@ -97,6 +98,7 @@ class Week:
 
     Attributes:
         first: the first day of which there is any report, here or before; days before it are not missing.
+        returns: what the equity of each day has earned, see `reports/returns.py`; none where that is not known.
     """
 
     last: date
@@ -105,6 +107,7 @@ class Week:
     pnl_across_midnight: Fraction | None
     count: int = DAYS
     first: date | None = None
+    returns: Mapping[date, Fraction] = field(default_factory=dict)
 
     @property
     def days(self) -> tuple[date, ...]:
@@ -152,6 +155,12 @@ class Week:
         return sum(known, Activity()) if known and len(self._quote_assets) <= 1 else None
 
     @property
+    def ratios(self) -> JsonObject:
+        """Sharpe and Sortino from the first of these days to the last that has a report."""
+        last = max((one.day for one in self.reported), default=self.last)
+        return ratios([self.returns.get(day) for day in self.days if day <= last and not self.is_before(day)])
+
+    @property
     def ranked(self) -> list[ReportedDay]:
         """The days with trades and a PnL, worst first; the earlier of two equal days first."""
         days = (one for one in self.reported if one.trades and one.pnl is not None)
@@ -177,7 +186,8 @@ def week_of(
         first: the first day of which there is any report.
     """
     present = [documents[day] for day in sorted(documents)]
-    return Week(last, tuple(map(_reported, present)), damaged, _pnl_across_midnight(present), count, first)
+    returns = {day: found for day, document in documents.items() if (found := day_return(document)) is not None}
+    return Week(last, tuple(map(_reported, present)), damaged, _pnl_across_midnight(present), count, first, returns)
 
 
 def week_to_json(week: Week, recommendations: list[JsonObject]) -> JsonObject:
@@ -199,6 +209,7 @@ def week_to_json(week: Week, recommendations: list[JsonObject]) -> JsonObject:
             "trades": week.trades,
             "pnl": _figure(week.pnl),
             "pnl_across_midnight": _figure(week.pnl_across_midnight),
+            **week.ratios,
             **_activity_to_json(week.activity),
         },
         "best_day": _ranked_to_json(ranked[-1]) if ranked else None,
@@ -244,7 +255,7 @@ def _activity(part: Mapping[str, Any]) -> Activity:
 
 
 def _pnl_across_midnight(documents: list[JsonObject]) -> Fraction | None:
-    """Return realized net with lots carried from day to day instead of each day starting flat.
+    """Return realized net with lots carried from day to day, which days of before schema 2 did not do themselves.
 
     None where that cannot be said: a day within is missing or has no history, there are several quote assets, or the
     venue began the account anew: what the one before had open is nothing that this one can close.
@@ -255,12 +266,22 @@ def _pnl_across_midnight(documents: list[JsonObject]) -> Fraction | None:
     is_unbroken = days and (days[-1] - days[0]).days == len(days) - 1 and is_one_account
     if not is_unbroken or any("trade_history" not in document for document in documents):
         return None
+    if all(_carries(document) for document in documents[1:]):
+        known = [document["trades"]["pnl"] for document in documents]
+        return None if None in known else sum(map(Fraction, known), _ZERO)
     rows = [row for document in documents for row in history_of(document)]
     instruments = {symbol: one for document in documents for symbol, one in instruments_of(document).items()}
     traded = [instruments[symbol] for symbol in sorted({row.trade.symbol for row in rows})]
     if len({instrument.quote for instrument in traded}) > 1:
         return None
     return sum((symbol_pnl(rows, instrument).realized_net for instrument in traded), _ZERO)
+
+
+def _carries(document: JsonObject) -> bool:
+    """Say whether a day began with the lots of the day before."""
+    before = (date.fromisoformat(document["date"]) - timedelta(days=1)).isoformat()
+    parts = document.get("symbols", {}).values()
+    return bool(parts) and all(part.get("carried", {}).get("from") == before for part in parts)
 
 
 def _day_to_json(week: Week, day: date, reported: ReportedDay | None) -> JsonObject:

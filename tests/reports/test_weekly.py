@@ -69,6 +69,8 @@ def test_adds_up_the_days() -> None:
         "trades": 4,
         "pnl": 6,
         "pnl_across_midnight": 6,
+        "sharpe": {"value": None, "n": 0, "why": "it takes 5 days with a known equity"},
+        "sortino": {"value": None, "n": 0, "why": "it takes 5 days with a known equity"},
         "volume": 408,
         "gross": 8,
         "fees": 2,
