@@ -18,6 +18,12 @@ To = Annotated[str | None, typer.Option("--to", help="The last of them; today wi
 Html = Annotated[
     str | None, typer.Option("--html", metavar="[FILE]", help="Write a page for a browser, too.", show_default=False)
 ]
+Compare = Annotated[
+    tuple[Path, Path] | None,
+    typer.Option(
+        "--compare", metavar="A B", help="Set the reports of two folders, or run directories, side by side instead."
+    ),
+]
 
 
 class ReportCommand(TyperCommand):
@@ -41,12 +47,17 @@ def report(
     symbol: Symbol = None,
     as_json: Json = False,
     html: Html = None,
+    compare: Compare = None,
 ) -> None:
     """Bring today's performance file up to date and print the day and the week, or print the days asked for."""
     from commands.actions.account import command_venue
     from commands.actions.report import period_of, print_report
 
     period = period_of(day, days, first, last)
+    if compare is not None:
+        from commands.actions.compare import print_comparison
+
+        raise typer.Exit(print_comparison(*compare, period, symbol, as_json=as_json))
     settings = settings_of(run_dir, venue, symbol)
     page = None if html is None else Path(html)
     raise typer.Exit(print_report(settings, lambda: command_venue(settings), period, as_json=as_json, html=page))

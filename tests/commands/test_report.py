@@ -213,9 +213,10 @@ def test_ends_with_an_error_when_the_figures_of_any_day_shown_are_wrong(
     document["symbols"]["BTCUSDT"]["identity_gap"] = Decimal("0.00000001")
     folder.write(day, document)
     assert print_report(settings, _away, Period(day, day), as_json=False) == 1
-    assert "are wrong by +0.00000001" in capsys.readouterr().out
+    wrong = "damaged: symbols.BTCUSDT.identity_gap must be 0.00 by the trades, was 0.00000001"
+    assert f"{day} {wrong}" in capsys.readouterr().out
     assert print_report(settings, _away, Period(day, day + timedelta(days=1)), as_json=False) == 1
-    assert "figures are wrong" in capsys.readouterr().out
+    assert f"   {day}  {wrong}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("damage", ["figures", "trades", "symbols", "directory", "cut"])
@@ -264,7 +265,7 @@ def test_exits_with_1_when_the_books_or_the_figures_do_not_agree(
     day = DAY - timedelta(days=1)
     folder.write(day, document)
     assert print_report(settings, _away, Period(day, day), as_json=False) == 1
-    assert "the figures of BTCUSDT are wrong by +0.01" in capsys.readouterr().out
+    assert "identity_gap must be 0.00 by the trades, was 0.01" in capsys.readouterr().out
 
 
 def test_says_that_a_folder_takes_no_file(
