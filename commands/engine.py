@@ -1,11 +1,11 @@
-"""An engine's journal: `replay`, `journal inspect`, `journal verify`."""
+"""An engine's journal: `replay`, `at`, `journal inspect`, `journal verify`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from commands.options import Json, RunDir, settings_of, show
+from commands.options import Json, RunDir, Symbol, settings_of, show
 
 app = typer.Typer()
 journal = typer.Typer(no_args_is_help=True, help="Look at the engine's journal.")
@@ -27,6 +27,19 @@ def replay(
     for each in engines:
         line = replay_journal(settings, each, is_verified=verify)
         print(line if len(engines) == 1 else f"{each.name}: {line}")
+
+
+@app.command(epilog="Example: python cli.py at 14:03:07")
+def at(
+    time: Annotated[str, typer.Argument(help="UTC: 2026-11-29T14:03:07.250, or 14:03 of today.")],
+    run_dir: RunDir = None,
+    symbol: Symbol = None,
+    as_json: Json = False,
+) -> None:
+    """Print what was at a moment: the book, our orders and what was ahead of them, position, the last decisions."""
+    from commands.actions.at import desk_at
+
+    show(desk_at(settings_of(run_dir, symbol=symbol), time), as_json)
 
 
 @journal.command(epilog="Example: python cli.py journal inspect --json")

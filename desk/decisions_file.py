@@ -8,9 +8,9 @@ import contextlib
 import os
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
-from market.clock import utc_date
+from market.clock import NS_PER_MS, iso_time, utc_date
 from market.exact_json import JsonObject, dumps, loads
 
 DAYS_MAX: Final = 14  # of which files are kept
@@ -36,10 +36,7 @@ def last_decisions(run_dir: Path, count: int) -> list[JsonObject]:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - _TAIL_SIZE))
         lines = file.read().split(b"\n")[1 if size > _TAIL_SIZE else 0 :]
-    found: list[JsonObject] = []
-    for line in lines:
-        with contextlib.suppress(ValueError):  # cut by a crash, or by a full disk
-            found.append(loads(line))
+    found = [each for line in lines if (each := _decision(line)) is not None]
     return found[max(0, len(found) - count) :]
 
 
@@ -67,6 +64,59 @@ def decisions_from(run_dir: Path, day: date, start: int) -> tuple[list[JsonObjec
         with contextlib.suppress(ValueError):  # cut by a crash, or by a full disk
             found.append(loads(line))
     return found, start + len(lines) + bool(lines)
+
+
+def decisions_until(run_dir: Path, time_ns: int) -> list[JsonObject]:
+    """Return decisions of until a time, ns since 1970 UTC, oldest first: some hundreds of the last ones; no cut line.
+
+    Raises:
+        OSError: if a file cannot be read.
+    """
+    until = iso_time(time_ns // NS_PER_MS)
+    day = utc_date(time_ns)
+    for path in reversed([each for each in _paths(run_dir) if each.name <= decisions_path(run_dir, day).name]):
+        with path.open("rb") as file:
+            end = _end_of(file, until)
+            file.seek(max(0, end - _TAIL_SIZE))
+            lines = file.read(min(end, _TAIL_SIZE)).split(b"\n")[1 if end > _TAIL_SIZE else 0 :]
+        if found := [each for line in lines if (each := _decision(line)) is not None]:
+            return found
+    return []
+
+
+def _end_of(file: BinaryIO, until: str) -> int:
+    """Return the offset of the first line that is later than a time: lines stand in its order, but for cut ones."""
+    low, high = 0, file.seek(0, os.SEEK_END)
+    while low < high:
+        middle = (low + high) // 2
+        file.seek(middle)
+        start = middle + (len(file.readline()) if middle else 0)
+        file.seek(start)
+        line = file.readline()
+        while line and (decision := _decision(line)) is None:  # cut
+            line = file.readline()
+        if line and decision is not None and _time_of(decision) <= until:
+            low = file.tell()
+        else:
+            high = middle
+    file.seek(low)  # the halves looked behind this line, not at it
+    for line in file:
+        if (decision := _decision(line)) is not None and _time_of(decision) > until:
+            break
+        low += len(line)
+    return low
+
+
+def _decision(line: bytes) -> JsonObject | None:
+    with contextlib.suppress(ValueError):  # cut by a crash, or by a full disk
+        found: JsonObject = loads(line)
+        return found
+    return None
+
+
+def _time_of(decision: JsonObject) -> str:
+    time: str = decision["time"]
+    return time
 
 
 class DecisionsFile:

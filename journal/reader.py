@@ -9,7 +9,7 @@ import os
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Generic
+from typing import Any, BinaryIO, Final, Generic, NamedTuple
 
 import numpy as np
 
@@ -52,6 +52,14 @@ class OpenedFile:
     header: FileHeader | None
 
 
+class Place(NamedTuple):
+    """Behind a record: the number of its file, the offset of what follows there, and its sequence."""
+
+    number: int
+    offset: int
+    sequence: int
+
+
 class JournalReader(Generic[R]):
     """One reading of a journal; it changes nothing.
 
@@ -63,6 +71,7 @@ class JournalReader(Generic[R]):
     Attributes:
         files: those that were begun to be read.
         last_sequence: of the last record that was read, 0 before the first.
+        place: behind the record that was yielded last.
         torn_tail: known when `records` has ended.
     """
 
@@ -70,12 +79,16 @@ class JournalReader(Generic[R]):
         self.schema = schema
         self.files: list[OpenedFile] = []
         self.last_sequence = 0
+        self.place = self._first = Place(1, HEADER_SIZE, 0)
         self.torn_tail: TornTail | None = None
         self._folder = folder
         self._figures = figures
 
-    def records(self) -> Iterator[tuple[int, R]]:
+    def records(self, after: Place | None = None) -> Iterator[tuple[int, R]]:
         """Yield every record with its sequence, in order; to be called once.
+
+        Args:
+            after: where an earlier reading of this journal has come to; what is before it is not looked at.
 
         Raises:
             CorruptJournalError: naming file and offset.
@@ -83,7 +96,9 @@ class JournalReader(Generic[R]):
             OSError: if a file cannot be read.
         """
         paths = self.schema.files(self._folder)
-        for path in paths:
+        if after is not None:
+            self.place, self._first, self.last_sequence = after, after, after.sequence
+        for path in paths[self._first.number - 1 :]:
             with path.open("rb", buffering=_BUFFER_SIZE) as file:
                 size = os.fstat(file.fileno()).st_size
                 no_record = yield from self._records_of(path, file, size)
@@ -94,13 +109,14 @@ class JournalReader(Generic[R]):
 
     def _records_of(self, path: Path, file: BinaryIO, size: int) -> Generator[tuple[int, R], None, _NoRecord | None]:
         """Yield what follows a file's header; return where there is something else than a record, and why, if so."""
-        schema, read, offset = self.schema, file.read, HEADER_SIZE
+        schema, read = self.schema, file.read
         head_size, length_min, length_max = schema.head_size, schema.length_min, schema.length_max
         head = read(HEADER_SIZE)
         if len(head) < HEADER_SIZE:
             self.files.append(OpenedFile(path, size, None))
             return 0, f"the header has {HEADER_SIZE} bytes, were {len(head)}"
-        self._begin(path, size, schema.decode_header(path, head))
+        number, offset = self._begin(path, size, schema.decode_header(path, head))
+        file.seek(offset)
         while offset < size:
             head = read(head_size)
             if len(head) < head_size:
@@ -120,21 +136,27 @@ class JournalReader(Generic[R]):
                 record = schema.decode(head, payload)
             except ValueError as error:
                 raise CorruptJournalError(path, offset, str(error)) from None
+            offset += PREFIX_SIZE + length
+            self.place = Place(number, offset, sequence)
             yield sequence, record
             self.last_sequence = sequence
-            offset += PREFIX_SIZE + length
         return None
 
-    def _begin(self, path: Path, size: int, header: FileHeader) -> None:
-        """Refuse a file that does not go on where the one before it ended, or is of another owner."""
+    def _begin(self, path: Path, size: int, header: FileHeader) -> tuple[int, int]:
+        """Refuse a file that does not go on where the one before it ended, or is of another owner.
+
+        Return its number and where to go on in it.
+        """
+        number, sequence = self._first.number + len(self.files), self.last_sequence + 1
+        offset = HEADER_SIZE if self.files else self._first.offset
         self.files.append(OpenedFile(path, size, header))
-        number, sequence = len(self.files), self.last_sequence + 1
         if header.number != number:
             raise CorruptJournalError(path, 0, f"its number must be {number} as in its name, was {header.number}")
-        if header.start_sequence != sequence:
+        if header.start_sequence != sequence and offset == HEADER_SIZE:
             raise CorruptJournalError(path, 0, f"it must start with sequence {sequence}, was {header.start_sequence}")
         self._figures = header.figures if self._figures is None else self._figures
         self.schema.check_figures(path, header.figures, self._figures)
+        return number, offset
 
     def _check_is_tail(self, path: Path, descriptor: int, offset: int, size: int, why: str, *, is_last: bool) -> None:
         """Refuse what begins at `offset`, which is no record, unless it can be a torn tail."""

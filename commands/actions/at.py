@@ -1,0 +1,162 @@
+"""The command `at`: a desk at a moment of its past, from its engine's journal, decisions and daily files."""
+
+import sys
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from commands.options import Answer
+from desk.client import DeskError
+from desk.decisions_file import decisions_until
+from desk.settings import Settings
+from journal.format import JournalError
+from market.clock import NS_PER_MS, iso_time, utc_date
+from market.clock import time_ns as now_ns
+from market.codes import Side
+from market.exact_json import JsonObject
+from market.instrument import Instrument
+from nodes.engine.past import Past, first_time_ns
+from reports.folder import DamagedReportError, ReportsFolder
+from reports.performance import history_of
+from screens.at import at_text
+from simulation.journaled import OURS
+
+LEVELS: Final = 5
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def desk_at(settings: Settings, text: str) -> Answer:
+    """Return a desk as it was at a time.
+
+    Raises:
+        DeskError: if the text is no time, or nothing is known of that one.
+    """
+    time_ns = moment_of(text)
+    plan, instrument = settings.plan, settings.instrument
+    engine = plan.engines[plan.engine_of[settings.symbol]]
+    try:
+        folder = _journal_of(engine.journal_folder, time_ns)
+        past = Past(folder, engine.symbol_ids, settings.run_dir / "past" / engine.name)
+        moment = past.at(time_ns, _tell)
+        decisions = decisions_until(settings.run_dir, time_ns)
+    except JournalError as error:
+        raise DeskError(str(error)) from None
+    except OSError as error:
+        raise DeskError(f"cannot read or write {error.filename}: {error.strerror or error}") from None
+    book = moment.engine.depth(instrument.symbol_id, LEVELS)
+    orders = moment.engine.orders(instrument.symbol_id)
+    sides = {side: next((each for each in reversed(decisions) if _is_of(each, settings, side)), None) for side in Side}
+    document: JsonObject = {
+        "time": iso_time(time_ns // NS_PER_MS),
+        "symbol": instrument.symbol,
+        "record": moment.sequence,
+        "record_time": iso_time(moment.time_ns // NS_PER_MS) if moment.sequence else None,
+        "is_last": moment.next_ns is None,
+        "book": {
+            name: [_level(level.price_ticks, level.qty_lots, instrument) for level in levels]
+            for name, levels in zip(("bids", "asks"), book, strict=True)
+        },
+        "others_mid": _others_mid(orders, instrument),
+        "orders": _own(orders, instrument),
+        "position": _position(settings, time_ns),
+        "decisions": {side.name: decision for side, decision in sides.items()},
+    }
+    return document, at_text(document)
+
+
+def moment_of(text: str) -> int:
+    """Return a moment, UTC unless it says otherwise, in ns since 1970; of a time alone that of today.
+
+    Raises:
+        DeskError: if it is none, or one to come.
+    """
+    today = utc_date(now_ns()).isoformat()
+    try:
+        found = datetime.fromisoformat(f"{today}T{text}" if ":" in text[:3] and "-" not in text[:5] else text)
+    except ValueError:
+        raise DeskError(f"expected a time as {today}T14:03:07.250 or 14:03, was {text[:40]!r}") from None
+    found = found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    time_ns = (found - _EPOCH) // timedelta(microseconds=1) * 1_000
+    if time_ns > now_ns():
+        raise DeskError(f"{iso_time(time_ns // NS_PER_MS)} is yet to come")
+    return time_ns
+
+
+def _journal_of(folder: Path, time_ns: int) -> Path:
+    """Return the journal that holds a time: that of now, or the one before it.
+
+    Raises:
+        DeskError: if none does.
+    """
+    newest: int | None = None
+    for each in (folder, folder.with_name(f"{folder.name}.before")):
+        first_ns = first_time_ns(each)
+        if first_ns is None:
+            continue
+        if time_ns >= first_ns:
+            return each
+        newest = first_ns
+    if newest is None:
+        raise DeskError(f"{folder} holds no journal: no engine has run here, or it keeps none")
+    raise DeskError(f"nothing is kept of before {iso_time(newest // NS_PER_MS)}")
+
+
+def _tell(time_ns: int) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\033[Kreplayed up to {iso_time(time_ns // NS_PER_MS)}", end="", file=sys.stderr, flush=True)
+
+
+def _level(price_ticks: int, lots: int, instrument: Instrument) -> list[Decimal]:
+    return [instrument.ticks_to_price(price_ticks), instrument.lots_to_qty(lots)]
+
+
+def _own(orders: Any, instrument: Instrument) -> list[JsonObject]:
+    """Return our orders, each with what stands before it at its price: that must trade first."""
+    found = []
+    for place in np.flatnonzero(orders[:, 5] == OURS).tolist():
+        order_id, side, price, _, leaves, _ = orders[place].tolist()
+        before = orders[:place]
+        same = before[(before[:, 1] == side) & (before[:, 2] == price)]
+        found.append(
+            {
+                "id": str(order_id),
+                "side": Side(side).name,
+                "price": instrument.ticks_to_price(price),
+                "qty": instrument.lots_to_qty(leaves),
+                "ahead": instrument.lots_to_qty(int(same[:, 3].sum())),
+                "orders_ahead": len(same),
+            }
+        )
+    return found
+
+
+def _others_mid(orders: Any, instrument: Instrument) -> Decimal | None:
+    """Return the mid of the orders that are not ours, as the maker sees it; None of a side without any."""
+    others = orders[orders[:, 5] != OURS]
+    best = [others[others[:, 1] == side][:, 2] for side in Side]
+    if not all(len(prices) for prices in best):
+        return None
+    return instrument.ticks_to_price(int(best[0].max()) + int(best[1].min())) / 2
+
+
+def _position(settings: Settings, time_ns: int) -> Decimal | None:
+    """Return what was bought more than sold since the day began, by the daily file; None without one."""
+    try:
+        document = ReportsFolder(settings.reports_dir).read(utc_date(time_ns))
+    except DamagedReportError:
+        return None  # report says what is wrong with it
+    if document is None:
+        return None
+    trades = [row.trade for row in history_of(document) if row.trade.symbol == settings.symbol]
+    signed = (
+        trade.qty if trade.side is Side.BUY else -trade.qty for trade in trades if trade.time_ms * NS_PER_MS <= time_ns
+    )
+    return sum(signed, Decimal(0))
+
+
+def _is_of(decision: JsonObject, settings: Settings, side: Side) -> bool:
+    return (decision["symbol"], decision["side"]) == (settings.symbol, side.name)

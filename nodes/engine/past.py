@@ -1,0 +1,189 @@
+"""An engine's books at any moment of its journal: replayed from a state that was kept on the way to it.
+
+A replay from the first record takes a minute and a half for a day. So whoever asks keeps the engine's memory after
+every `KEPT_RECORDS` records, what is not zero of it, and whoever asks next begins at the last one before the moment.
+They are a cache: those of another journal, or of other kernels, are not looked at, and any of them may be removed.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
+from hashlib import blake2b
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+from zipfile import BadZipFile
+
+import numpy as np
+
+from bus.topology import Source
+from engine.capacity import Capacity
+from engine.fast.engine import FastEngine
+from engine.wire.codec import CommandDecoder
+from engine.wire.refusals import MalformedBytesError
+from journal.format import HEADER_SIZE, FileHeader, JournalError
+from journal.reader import JournalReader, Place
+from market.codec import MalformedMessageError, decode_commands
+from market.commands import HaltSymbol, MassCancel
+from market.kernels.compiling import kernel_sources
+from market.kernels.rows import write_command
+from market.whole_file import write_whole
+from nodes.engine.command_record import COMMANDS, CommandRecord
+
+KEPT_RECORDS: Final = 10_000  # some 0.3 s of replay, and four minutes of a default desk
+
+_PLACE: Final = "place"  # file number, offset, sequence, and the time of the last record
+_NO_ROWS: Final = ("commands", "events", "links", "queues")  # rings, empty between two records; and views of others
+
+
+class Moment(NamedTuple):
+    """An engine as it was.
+
+    Attributes:
+        time_ns: of the last record until then, 0 before the first.
+        sequence: of that record.
+        next_ns: of the record after it, None if there is none.
+    """
+
+    engine: FastEngine
+    time_ns: int
+    sequence: int
+    next_ns: int | None
+
+
+class Past:
+    """The past of one engine.
+
+    Args:
+        folder: of its journal.
+        own_symbols: whose books it has.
+        kept: the folder of the states, made when one is kept.
+
+    Raises:
+        JournalError, OSError: if there is no journal.
+    """
+
+    def __init__(self, folder: Path, own_symbols: Collection[int], kept: Path) -> None:
+        self._folder = folder
+        self._own_symbols = own_symbols
+        header = first_header(folder)
+        symbol_count, orders_max, pages_max, _ = header.figures
+        self._capacity = Capacity(symbol_count, orders_max, pages_max)
+        self._kept = kept / f"{header.epoch}-{_digest()}"
+
+    def at(self, time_ns: int, tell: Callable[[int], object] = lambda _: None) -> Moment:
+        """Return the engine after the last record that is not after a time.
+
+        Args:
+            tell: called now and then with the time, ns, that a long replay has come to.
+
+        Raises:
+            JournalError, OSError: if the journal cannot be read, or a state not be kept.
+        """
+        reader = JournalReader(self._folder, COMMANDS)
+        run, place, last_ns = self._state_before(time_ns)
+        for sequence, record in reader.records(place):
+            if record.time_ns > time_ns:
+                return Moment(run.engine, last_ns, sequence - 1, record.time_ns)
+            run.take(record)
+            last_ns = record.time_ns
+            if sequence % KEPT_RECORDS == 0:
+                self._keep(run.engine, reader.place, last_ns)
+                tell(last_ns)
+        return Moment(run.engine, last_ns, reader.last_sequence, None)
+
+    def _state_before(self, time_ns: int) -> tuple["_Run", Place | None, int]:
+        """Return the last state that is kept of until a time, where the journal goes on, and its last record's time."""
+        for path, last_ns in reversed(list(self._states())):
+            if last_ns <= time_ns:
+                with suppress(OSError, ValueError, KeyError, BadZipFile):  # cut, or removed meanwhile: an earlier one
+                    return self._loaded(path)
+        return _Run(self._capacity, self._own_symbols), None, 0
+
+    def _states(self) -> Iterator[tuple[Path, int]]:
+        """Yield the kept states, oldest first, each with the time of its last record."""
+        for path in sorted(self._kept.glob("*.npz")):
+            _, _, last_ns = path.stem.partition("-")
+            if last_ns.isdecimal():
+                yield path, int(last_ns)
+
+    def _keep(self, engine: FastEngine, place: Place, last_ns: int) -> None:
+        arrays: dict[str, Any] = {_PLACE: np.array([*place, last_ns], np.int64)}
+        for name, array in engine.memory._asdict().items():
+            if name not in _NO_ROWS:
+                used = np.flatnonzero(array)
+                arrays |= {f"{name}.at": used.astype(np.uint32), f"{name}.is": array[used]}
+        content = BytesIO()
+        np.savez_compressed(content, allow_pickle=False, **arrays)
+        self._kept.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_whole(self._kept / f"{place.sequence:012d}-{last_ns}.npz", content.getvalue(), is_synced=False)
+
+    def _loaded(self, path: Path) -> tuple["_Run", Place, int]:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+            *place, last_ns = kept[_PLACE].tolist()
+            run = _Run(self._capacity, self._own_symbols)
+            for name, array in run.engine.memory._asdict().items():
+                if name not in _NO_ROWS:
+                    array[:] = 0
+                    array[kept[f"{name}.at"]] = kept[f"{name}.is"]
+        return run, Place(*place), last_ns
+
+
+class _Run:
+    """An engine that is told what a journal holds."""
+
+    def __init__(self, capacity: Capacity, own_symbols: Collection[int]) -> None:
+        self.engine = FastEngine(capacity)
+        self._decoder = CommandDecoder(self.engine.commands, own_symbols)
+
+    def take(self, record: CommandRecord) -> None:
+        """Handle what came in one frame as the engine's node does, and forget what came of it."""
+        engine = self.engine
+        if record.source in (Source.OPERATOR, Source.DESK):
+            self._take_of_desk(record)
+        else:
+            with suppress(MalformedBytesError):  # nothing of such a frame was handled
+                self._decoder.admit(record.payload, record.source, record.time_ns, record.skip_count)
+        while len(engine.commands):
+            engine.match()
+            while len(engine.events):
+                engine.events.consume(len(engine.events.readable()))
+
+    def _take_of_desk(self, record: CommandRecord) -> None:
+        with suppress(MalformedMessageError):
+            for command in decode_commands(record.payload)[record.skip_count :]:
+                if isinstance(command, HaltSymbol | MassCancel):
+                    write_command(self.engine.commands.rows, self.engine.commands.claim(), command)
+                    self.engine.commands.publish()
+
+
+def first_header(folder: Path) -> FileHeader:
+    """Return the header of a journal's first file.
+
+    Raises:
+        JournalError, OSError: if there is none.
+    """
+    paths = COMMANDS.files(folder)
+    if not paths:
+        raise JournalError(f"{folder} holds no journal")
+    with paths[0].open("rb") as file:
+        head = file.read(HEADER_SIZE)
+    if len(head) < HEADER_SIZE:
+        raise JournalError(f"{paths[0]} has only begun to be written")
+    return COMMANDS.decode_header(paths[0], head)
+
+
+def first_time_ns(folder: Path) -> int | None:
+    """Return the time of a journal's first record; None if it has none.
+
+    Raises:
+        JournalError, OSError: if it cannot be read.
+    """
+    return next((record.time_ns for _, record in JournalReader(folder, COMMANDS).records()), None)
+
+
+def _digest() -> str:
+    """Return what tells the memory of these kernels from that of others."""
+    digest = blake2b(digest_size=8)
+    for path in kernel_sources():
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

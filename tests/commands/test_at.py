@@ -1,0 +1,137 @@
+"""`at`: a desk at a moment of its past; the desk is a simulated one, whose journal lies where a real one's does."""
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import cli
+from commands.actions import at
+from commands.actions.at import moment_of
+from desk.client import DeskError
+from desk.decisions_file import DecisionsFile, decisions_until
+from desk.settings import load_settings
+from market.clock import NS_PER_SECOND
+from market.mendable import MendableError
+from simulation.journaled import OURS
+
+START_NS = 1_767_225_600 * NS_PER_SECOND
+
+
+def ran(*words: str) -> str:
+    """Return what a command prints."""
+    result = CliRunner().invoke(cli.app, list(words))
+    if isinstance(result.exception, MendableError):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Half a minute of a desk."""
+    run_dir = tmp_path_factory.mktemp("at")
+    ran("simulate", "--seconds", "30", "--out", str(run_dir / "out"))
+    settings = load_settings({"run_dir": run_dir}).settings
+    settings.reports_dir.mkdir(parents=True)
+    (engine,) = settings.plan.engines.values()
+    (run_dir / "out" / "journal").rename(engine.journal_folder)
+    (run_dir / "out" / "performance_20260101.json").rename(settings.reports_dir / "performance_20260101.json")
+    decisions = DecisionsFile(run_dir)
+    for second in range(0, 30, 5):
+        row = {"time": f"2026-01-01T00:00:{second:02}.000Z", "symbol": "BTCUSDT", "side": "BUY", "action": "place"}
+        terms = {"price": Decimal("91202.23"), "qty": Decimal("0.01094"), "client_order_id": f"{second}"}
+        decisions.write([row | terms | {"rule": "WANTED", "why": "it is wanted", "numbers": {"n": second}}], START_NS)
+    return run_dir
+
+
+def test_tells_book_orders_position_and_rule_of_the_moment(run_dir: Path) -> None:
+    """What they are a second later is not in it: the newest decision of until then, trades of until then."""
+    found = [
+        json.loads(ran("at", f"2026-01-01T00:00:{second}", "--run-dir", str(run_dir), "--json")) for second in (12, 29)
+    ]
+    one, other = found
+    assert one["record_time"] <= "2026-01-01T00:00:12.000Z"
+    assert one["record"] < other["record"]
+    assert not one["is_last"]
+    assert one["book"]["bids"][0][0] < one["others_mid"] < one["book"]["asks"][0][0]
+    assert [order["side"] for order in one["orders"]] == ["BUY", "SELL"]
+    assert one["decisions"]["BUY"]["numbers"] == {"n": 10}
+    assert other["decisions"]["BUY"]["numbers"] == {"n": 25}
+    assert one["decisions"]["SELL"] is None
+    document = json.loads((run_dir / "reports" / "performance_20260101.json").read_text())
+    for each, until in ((one, "2026-01-01T00:00:12"), (other, "2026-01-01T00:00:29")):
+        trades = [row for row in document["trade_history"] if row["time"] <= until]
+        signed = sum(row["qty"] if row["side"] == "BUY" else -row["qty"] for row in trades)
+        assert each["position"] == pytest.approx(signed)
+    assert document["trade_history"], "a day without trades shows nothing"
+    text = ran("at", "2026-01-01T00:00:12", "--run-dir", str(run_dir))
+    assert "first in its queue" in text or "ahead" in text
+    assert "WANTED, it is wanted (n 10)" in text
+
+
+def test_what_is_not_known_is_one_line(run_dir: Path, tmp_path: Path) -> None:
+    """No time, one to come, one of before, no journal at all."""
+    for words, said in {
+        ("at", "noon"): "expected a time as",
+        ("at", "2199-01-01"): "yet to come",
+        ("at", "2025-12-31T23:59:59"): "nothing is kept of before 2026-01-01T00:00:00",
+    }.items():
+        with pytest.raises(DeskError, match=said):
+            ran(*words, "--run-dir", str(run_dir))
+    with pytest.raises(DeskError, match="holds no journal"):
+        ran("at", "2026-01-01", "--run-dir", str(tmp_path))
+
+
+def test_journal_that_was_put_aside_tells_of_before(run_dir: Path) -> None:
+    """An engine that stops cleanly begins another one; the last word of the former is that of the time between."""
+    (engine,) = load_settings({"run_dir": run_dir}).settings.plan.engines.values()
+    aside = engine.journal_folder.with_name(f"{engine.journal_folder.name}.before")
+    engine.journal_folder.rename(aside)
+    try:
+        found = json.loads(ran("at", "2026-01-01T00:05", "--run-dir", str(run_dir), "--json"))
+    finally:
+        aside.rename(engine.journal_folder)
+    assert found["is_last"]
+    assert found["record_time"] < "2026-01-01T00:00:30.001Z"
+
+
+def test_moments_are_utc_unless_they_say_otherwise() -> None:
+    """To the microsecond; a time alone is today's."""
+    assert moment_of("2026-01-01T00:00:01.000250") == START_NS + NS_PER_SECOND + 250_000
+    assert moment_of("2026-01-01T01:00:00+01:00") == START_NS
+    assert moment_of("2026-01-01") == START_NS
+    assert moment_of("00:00") % (86_400 * NS_PER_SECOND) == 0
+
+
+def test_decisions_of_until_a_time_are_found_among_many_and_over_cut_lines(tmp_path: Path) -> None:
+    """By halving: a file of a busy day has 250,000 lines."""
+    rows = [{"time": f"2026-01-01T00:{second // 60:02}:{second % 60:02}.000Z", "n": second} for second in range(3_000)]
+    lines = [json.dumps(row) for row in rows]
+    lines[1_500] = lines[1_500][:20]
+    (tmp_path / "decisions_20260101.jsonl").write_text("\n".join(lines) + "\n")
+    for second in (0, 1, 1_499, 1_501, 2_999):
+        assert decisions_until(tmp_path, START_NS + second * NS_PER_SECOND)[-1]["n"] == second
+    assert decisions_until(tmp_path, START_NS + 1_500 * NS_PER_SECOND)[-1]["n"] == 1_499
+    assert decisions_until(tmp_path, START_NS + 30 * 3_600 * NS_PER_SECOND)[-1]["n"] == 2_999, "of the day before"
+    assert decisions_until(tmp_path, START_NS - NS_PER_SECOND) == []
+
+
+def test_ahead_is_what_is_shown_before_ours_at_its_price_and_side() -> None:
+    """By hand: 3 and 4 lots before, 5 behind, others at another price; an iceberg of ours shows less than it has."""
+    instrument = load_settings({}).settings.instrument
+    rows = [
+        (1, 0, 100, 3, 9, 7),
+        (2, 0, 100, 4, 4, 8),
+        (3, 0, 100, 2, 6, OURS),
+        (4, 0, 100, 5, 5, 7),
+        (5, 0, 99, 1, 1, 7),
+    ]
+    (ours,) = at._own(np.array([*rows, (6, 1, 101, 2, 2, 7)]), instrument)
+    assert (ours["id"], ours["side"], ours["orders_ahead"]) == ("3", "BUY", 2)
+    assert (ours["qty"], ours["ahead"]) == (6 * instrument.lot_size, 7 * instrument.lot_size)
+    assert at._others_mid(np.array([*rows, (6, 1, 103, 2, 2, 7)]), instrument) == Decimal("1.015")
+    assert at._others_mid(np.array(rows), instrument) is None

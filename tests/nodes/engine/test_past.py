@@ -1,0 +1,120 @@
+"""The past of an engine: the same state as a replay from the beginning, however it is come by."""
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bus.topology import Source
+from desk.settings import load_settings
+from engine.capacity import Capacity
+from journal.format import JournalError, JournalMode
+from journal.journal import Journal
+from journal.reader import JournalReader, Place
+from market.codec import encode_all
+from market.commands import Command, HaltSymbol, MassCancel
+from nodes.engine import past as module
+from nodes.engine.command_record import COMMANDS, CommandRecord, figures_of
+from nodes.engine.past import Past
+from simulation.desk import SimulatedDesk
+from simulation.journaled import Records
+
+START_NS = 1_767_225_600_000_000_000
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory) -> list[CommandRecord]:
+    """What a minute of a desk's engine was told, a halt and a mass cancel of the operator among it."""
+    folder = tmp_path_factory.mktemp("desk")
+    settings, kept, numbers = load_settings({"run_dir": folder}).settings, list[CommandRecord](), Records()
+    desk = SimulatedDesk(settings, START_NS, folder / "days", keep=lambda *sent: kept.extend(numbers.of(*sent)))
+    desk.run(START_NS + 60 * 10**9)
+    commands: list[Command] = [HaltSymbol(-1, 1), MassCancel(owner=0), HaltSymbol(-1, 0)]
+    told = CommandRecord(kept[2_000].time_ns, 1, Source.OPERATOR, len(commands), 0, encode_all(commands))
+    return [*kept[:2_000], told, *kept[2_000:]]
+
+
+@pytest.fixture
+def folder(records: list[CommandRecord], tmp_path: Path) -> Path:
+    """A journal of them, by three lives of an engine, the second of which was told nothing; so two files."""
+    for some in (records[:1_000], [], records[1_000:]):
+        with Journal(tmp_path / "journal", COMMANDS, figures_of(Capacity(1)), START_NS, JournalMode.WRITE) as journal:
+            journal.recover(lambda _, __: None)
+            journal.append(some, 0)
+    return tmp_path / "journal"
+
+
+def test_any_moment_is_that_of_a_replay_from_the_beginning(
+    folder: Path, tmp_path: Path, records: list[CommandRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever kept state it begins at, and whoever has kept it."""
+    dice = random.Random("past")
+    moments = [dice.choice(records).time_ns + dice.choice([-1, 0, 1]) for _ in range(12)]
+    straight = [Past(folder, [0], tmp_path / "none").at(each) for each in moments]
+    assert not (tmp_path / "none").exists(), "so few records need no state"
+    monkeypatch.setattr(module, "KEPT_RECORDS", 300)
+    for time_ns, expected in zip(moments, straight, strict=True):
+        found = Past(folder, [0], tmp_path / "kept").at(time_ns)
+        assert found[1:] == expected[1:]
+        assert found.engine.state_hash() == expected.engine.state_hash()
+        found.engine.check_invariants()
+    assert len(list((tmp_path / "kept").glob("*/*.npz"))) >= 5
+    assert len({each.engine.state_hash() for each in straight}) > 6, "all moments alike show nothing"
+
+
+def test_kept_state_is_gone_on_from_and_a_damaged_one_is_not(
+    folder: Path, tmp_path: Path, records: list[CommandRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The records before it are not even read; without it those are."""
+    monkeypatch.setattr(module, "KEPT_RECORDS", 300)
+    told: list[int] = []
+    end_ns = records[-1].time_ns
+    expected = Past(folder, [0], tmp_path / "kept").at(end_ns, told.append)
+    assert len(told) == len(records) // 300
+    *_, last = sorted((tmp_path / "kept").glob("*/*.npz"))
+    again: list[int] = []
+    assert Past(folder, [0], tmp_path / "kept").at(end_ns, again.append)[1:] == expected[1:]
+    assert again == []
+    last.write_bytes(last.read_bytes()[:500])
+    assert Past(folder, [0], tmp_path / "kept").at(end_ns, again.append)[1:] == expected[1:]
+    assert len(again) == 1, "from the state before it"
+
+
+def test_kept_state_is_all_that_the_engine_is(
+    folder: Path, tmp_path: Path, records: list[CommandRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Array for array; kernels believe what stands there, and would reach outside of it."""
+    monkeypatch.setattr(module, "KEPT_RECORDS", 300)
+    last_ns = records[len(records) // 300 * 300 - 1].time_ns
+    past = Past(folder, [0], tmp_path / "kept")
+    expected = past.at(last_ns).engine.memory
+    run, place, kept_ns = past._state_before(last_ns)
+    assert (place is not None, kept_ns) == (True, last_ns)
+    for name, array in run.engine.memory._asdict().items():
+        if name not in ("commands", "events"):
+            assert np.array_equal(array, getattr(expected, name)), name
+    assert expected.orders.any()
+
+
+def test_reading_goes_on_behind_any_record(folder: Path, records: list[CommandRecord]) -> None:
+    """Over the ends of files, too."""
+    reader = JournalReader(folder, COMMANDS)
+    places = [Place(1, 64, 0), *(reader.place for _ in reader.records())]
+    assert places[-1].number > 1, "one file shows nothing of files"
+    for count in (0, 1, 999, 1_000, len(records) - 1, len(records)):
+        after = JournalReader(folder, COMMANDS)
+        found = list(after.records(places[count]))
+        assert [record for _, record in found] == records[count:]
+        assert [sequence for sequence, _ in found] == list(range(count + 1, len(records) + 1))
+        assert after.last_sequence == len(records)
+
+
+def test_nothing_is_known_where_there_is_no_journal(tmp_path: Path) -> None:
+    """Or only the beginning of a header."""
+    with pytest.raises(JournalError, match="holds no journal"):
+        Past(tmp_path / "journal", [0], tmp_path)
+    (tmp_path / "journal").mkdir()
+    (tmp_path / "journal" / "commands-00000001.journal").write_bytes(b"TICK")
+    with pytest.raises(JournalError, match="begun to be written"):
+        Past(tmp_path / "journal", [0], tmp_path)
