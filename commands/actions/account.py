@@ -69,12 +69,11 @@ def _maker_of(settings: Settings) -> JsonObject | None:
     if row is None:
         return None
     figures = row["figures"]
+    idle = [side for side in ("bid", "ask") if row["state"] == "ready" and figures.get(f"{side}_idle")]
     presence = {name: figures.get(name) for name in ("presence_minute", "presence")}
     return {
         "state": row["state"],
-        "idle": {
-            side: rule for side in ("bid", "ask") if (rule := figures.get(f"{side}_idle") and figures[f"{side}_rule"])
-        },
+        "idle": {side: figures[f"{side}_rule"] for side in idle},
         "failing": figures.get("failing"),
         **{name: None if text is None else Decimal(text) for name, text in presence.items()},
         "presence_target": settings.maker.presence_target,

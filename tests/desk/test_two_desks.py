@@ -2,11 +2,13 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from desk.client import DeskError
+from desk.decisions_file import last_decisions
 from market.account import VenueOrder
 from paper.access.accounts import API_KEY_NAME, SECRET_NAME, load_keys
 from tests.desk.desk_process import BTCUSDT, Desk, short_directory, until
@@ -94,6 +96,31 @@ def test_a_maker_whose_engine_is_killed_goes_on_and_its_mirror_catches_up(desks:
     until("the engine is back, and a quote has moved meanwhile", is_back)
     _await_mirrored(desks, "after the engine died")
     assert (second.node("maker")["pid"], second.node("maker")["restarts"]) == (maker["pid"], maker["restarts"])
+    until("no drift is shown", lambda: second.node("maker")["figures"]["mirror_drift"] == 0)
+
+
+def test_moves_and_amends_at_the_venue_end_up_the_same_in_the_mirror(desks: tuple[Desk, Desk]) -> None:
+    """A move has another id at the venue, an amend the same with less of it: the copies follow both."""
+    _, second = desks
+    _await_mirrored(desks, "before")
+    found: set[tuple[str, str]] = set()
+
+    def look() -> None:
+        """Take how the orders came to their terms that have a copy with the same ones."""
+        rows = last_decisions(second.run_dir, 50)
+        came = {row["client_order_id"]: (row["action"], row["rule"]) for row in rows if row["action"] != "cancel"}
+        own, book = _own_orders(desks), _book_orders(second)
+        found.update(came[name] for each in own if (name := each.client_order_id) in came and _terms([each]) <= book)
+
+    def have_both() -> bool:
+        for notional in ("400", "1000"):  # what is too large is amended, what is too small is moved
+            assert second.cli("set", f"maker.notional={notional}").returncode == 0
+            deadline = time.monotonic() + 1.0  # until the next change of the market moves it
+            while time.monotonic() < deadline:
+                look()
+        return found >= {("amend", "TOO_LARGE"), ("place", "TOP_UP")}
+
+    until("an order that was amended and one that was moved have their copies", have_both)
     until("no drift is shown", lambda: second.node("maker")["figures"]["mirror_drift"] == 0)
 
 
