@@ -47,6 +47,7 @@ class Guard:
 
     Attributes:
         escalation: how far it has withdrawn.
+        rate: how many orders it has sent.
     """
 
     def __init__(self, limits: Limits, instrument: Instrument, rules: OrderRules, triggers: Triggers = NEVER) -> None:
@@ -55,7 +56,7 @@ class Guard:
         self._limits = limits
         self._instrument = instrument
         self._rules = rules
-        self._rate = SendingRate(limits.sending)
+        self.rate = SendingRate(limits.sending)
         self._flow = Amounts()  # that is not told yet
         self._neutral_qty: Decimal | None = None  # at the last look
         self._pauses = Pauses()
@@ -124,7 +125,7 @@ class Guard:
         """Return the new orders that may leave now; `open_count` is of those that may be in the book."""
         if self._check is None:
             return places
-        return self._check.admit(places, open_count, self._rate.room(now_ns))
+        return self._check.admit(places, open_count, self.rate.room(now_ns))
 
     def within_funds(self, commands: Commands, orders: OwnOrders) -> Commands:
         """Return of the commands what can be paid."""
@@ -137,14 +138,14 @@ class Guard:
     def held(self, now_ns: int) -> dict[Side, Reason]:
         """Return why nothing may be placed on a side now."""
         held = self._post_only.reasons(now_ns) | self._pauses.reasons(now_ns)
-        if self._rate.room(now_ns) == 0:
+        if self.rate.room(now_ns) == 0:
             held |= dict.fromkeys(Side, RATE_LIMIT)
         return held | dict.fromkeys(Side, self.escalation.why) if self.escalation.stage >= Stage.STOPS_NEW else held
 
     def wakes_ns(self, now_ns: int) -> list[int]:
         """Return when what is held now is no more."""
         wakes_ns = [*self._pauses.ends_ns(now_ns), *self._post_only.ends_ns(now_ns)]
-        return wakes_ns if self._rate.room(now_ns) != 0 else [*wakes_ns, self._rate.room_ns(now_ns)]
+        return wakes_ns if self.rate.room(now_ns) != 0 else [*wakes_ns, self.rate.room_ns(now_ns)]
 
     def is_to_ask(self, position: Position, now_ns: int) -> bool:
         """Whether to ask for the balances: nothing sure is known, or a side is refused, perhaps for their sake."""
@@ -155,11 +156,11 @@ class Guard:
 
     def sent(self, name: str, now_ns: int) -> None:
         """Count an order that leaves."""
-        self._rate.sent(name, now_ns)
+        self.rate.sent(name, now_ns)
 
     def not_sent(self, name: str, now_ns: int) -> None:
         """Count an order no more: it did not leave."""
-        self._rate.give_back(name, now_ns)
+        self.rate.give_back(name, now_ns)
 
     def taken(self, side: Side) -> None:
         """Take it that the venue has taken an order."""
@@ -169,7 +170,7 @@ class Guard:
     def filled(self, order: VenueOrder, qty: Decimal, now_ns: int) -> None:
         """Take a fill of `qty`; `order` as it is now."""
         if order.filled_qty == qty:
-            self._rate.give_back(order.client_order_id, now_ns)
+            self.rate.give_back(order.client_order_id, now_ns)
         self._pauses.fill(order.side)
         self._funds.fill(order, qty)
 

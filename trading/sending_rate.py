@@ -4,6 +4,7 @@ Binance counts the orders of an account that have not traded, in windows of 10 s
 (REST API, "Unfilled Order Count"): an order that trades is given back. One that is refused may have counted.
 """
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from market.clock import NS_PER_SECOND
@@ -22,6 +23,23 @@ class SendingLimits(NamedTuple):
 ANY_NUMBER: Final = SendingLimits()
 
 
+class SentLately(NamedTuple):
+    """What a trader leaves its successor: the venue goes on counting.
+
+    Attributes:
+        sent_ns: by client order id, when the orders of the last 10 s left that have not traded; ns since 1970 UTC.
+        day: UTC, days since 1970.
+        day_count: of the orders of that day that have not traded.
+    """
+
+    sent_ns: Mapping[str, int]
+    day: int
+    day_count: int
+
+
+NOTHING_SENT: Final = SentLately({}, 0, 0)
+
+
 class SendingRate:
     """What one trader has sent.
 
@@ -36,6 +54,14 @@ class SendingRate:
         self._sent_ns: dict[str, int] = {}  # of the last 10 s, by client order id, the oldest first
         self._day = 0
         self.day_count = 0
+
+    def to_leave(self) -> SentLately:
+        """Return what a successor must count as well."""
+        return SentLately(dict(self._sent_ns), self._day, self.day_count)
+
+    def take_over(self, left: SentLately) -> None:
+        """Count what an earlier run has sent."""
+        self._sent_ns, self._day, self.day_count = dict(left.sent_ns), left.day, left.day_count
 
     def sent(self, name: str, now_ns: int) -> None:
         """Count an order that leaves."""

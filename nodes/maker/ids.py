@@ -1,14 +1,17 @@
-"""How the maker knows its orders again: the prefix of their ids, and a note of those that no list may show yet."""
+"""How the maker knows its orders again: the prefix of their ids, and a note of those that no list may show yet.
+
+The note tells as well how many have left, for the venue counts them, whoever sends them.
+"""
 
 import itertools
 import json
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from market.account import VenueOrder
 from market.clock import NS_PER_MS, time_ns
@@ -16,6 +19,7 @@ from market.codes import Side
 from market.whole_file import write_whole
 from trading.own_orders import Left
 from trading.quoting import Quote
+from trading.sending_rate import NOTHING_SENT, SentLately
 
 PREFIX_FILE = "maker_id"
 SENT_FILE = "maker_sent.json"
@@ -57,34 +61,55 @@ class SentOrder:
     order: Left
 
 
-def read_sent(path: Path) -> list[SentOrder]:
-    """Return what the runs before have left, in whatever pair and account.
+class Note(NamedTuple):
+    """What a maker that is killed leaves its successor.
+
+    Attributes:
+        orders: in whatever pair and account.
+        lately: how many orders have left, by `account_name`.
+    """
+
+    orders: Sequence[SentOrder]
+    lately: Mapping[str, SentLately]
+
+
+NO_NOTE: Final = Note((), {})
+
+
+def read_note(path: Path) -> Note:
+    """Return what the runs before have left; earlier versions wrote the orders alone, as a list.
 
     Raises:
         ValueError: if the file is damaged.
     """
     try:
-        rows = json.loads(path.read_text(encoding="ascii"))
+        said = json.loads(path.read_text(encoding="ascii"))
     except FileNotFoundError:
-        return []
+        return NO_NOTE
     try:
-        return [
+        rows, lately = (said, {}) if isinstance(said, list) else (said["orders"], said["lately"])
+        orders = [
             SentOrder(str(row["id"]), str(row["symbol"]), str(row.get("account", "")), _order_of(row)) for row in rows
         ]
+        return Note(orders, {account: _lately_of(row) for account, row in lately.items()})
     except (ArithmeticError, AttributeError, KeyError, TypeError) as error:
-        raise ValueError(f"expected a list of orders: {error}") from None
+        raise ValueError(f"expected orders, and how many have left: {error}") from None
 
 
-def write_sent(path: Path, sent: Iterable[SentOrder]) -> None:
-    """Keep these orders, and no others.
+def write_note(path: Path, note: Note) -> None:
+    """Keep this note in place of the one before.
 
     The note outlives the process, not the machine: it is written before every order, which must not wait for the disk.
 
     Raises:
         OSError: if that cannot be.
     """
-    rows = [{"id": each.name, "symbol": each.symbol, "account": each.account, **_terms_of(each.order)} for each in sent]
-    write_whole(path, json.dumps(rows).encode("ascii"), is_synced=False)
+    orders = [
+        {"id": each.name, "symbol": each.symbol, "account": each.account, **_terms_of(each.order)}
+        for each in note.orders
+    ]
+    lately = {account: sent._asdict() for account, sent in note.lately.items()}
+    write_whole(path, json.dumps({"orders": orders, "lately": lately}).encode("ascii"), is_synced=False)
 
 
 def _order_of(row: dict[str, Any]) -> Left:
@@ -101,6 +126,11 @@ def _order_of(row: dict[str, Any]) -> Left:
         str(row["status"]),
         int(row["time_ms"]),
     )
+
+
+def _lately_of(row: dict[str, Any]) -> SentLately:
+    sent_ns = {str(name): int(at_ns) for name, at_ns in row["sent_ns"].items()}
+    return SentLately(sent_ns, int(row["day"]), int(row["day_count"]))
 
 
 def _terms_of(order: Left) -> dict[str, Any]:
@@ -123,6 +153,7 @@ class SentOrders:
         account: the `account_name` of a `BinanceAccount`.
         orders: those in `symbol`, as they are kept: at first, those of the run before.
         elsewhere: those in other pairs of `account`.
+        lately: how many orders of `account` have left.
     """
 
     def __init__(self, run_dir: Path, prefix: str, symbol: str, account: str, log: Any) -> None:
@@ -132,13 +163,15 @@ class SentOrders:
         self.account = account
         self._log = log
         self._why_failed = ""
-        found: list[SentOrder] = []
+        found = NO_NOTE
         try:
-            found = read_sent(self._path)
+            found = read_note(self._path)
         except (OSError, ValueError) as error:
             self._failed(error)
-        here = [each for each in found if each.account in ("", account)]
-        self._of_others = [each for each in found if each not in here]
+        here = [each for each in found.orders if each.account in ("", account)]
+        self._of_others = [each for each in found.orders if each not in here]
+        self._lately_of_others = {name: sent for name, sent in found.lately.items() if name != account}
+        self.lately = found.lately.get(account, NOTHING_SENT)
         self.orders: Mapping[str, Left] = {each.name: each.order for each in here if each.symbol == symbol}
         self.elsewhere = [each for each in here if each.symbol != symbol]
 
@@ -147,10 +180,10 @@ class SentOrders:
         left = (*self.orders.values(), *(each.order for each in self.elsewhere))
         return [order for order in left if isinstance(order, VenueOrder) and order.is_open]
 
-    def keep(self, orders: Mapping[str, Left]) -> None:
-        """Keep these in our pair, before they leave."""
+    def keep(self, orders: Mapping[str, Left], lately: SentLately) -> None:
+        """Keep these in our pair, before they leave, and how many have left with them."""
         if orders != self.orders:
-            self.orders = orders
+            self.orders, self.lately = orders, lately
             self._write()
 
     def settle(self, order: SentOrder) -> None:
@@ -161,7 +194,8 @@ class SentOrders:
     def _write(self) -> None:
         ours = [SentOrder(name, self.symbol, self.account, order) for name, order in self.orders.items()]
         try:
-            write_sent(self._path, [*ours, *self.elsewhere, *self._of_others])
+            lately = {**self._lately_of_others, self.account: self.lately}
+            write_note(self._path, Note([*ours, *self.elsewhere, *self._of_others], lately))
         except OSError as error:
             self._failed(error)
 

@@ -27,6 +27,20 @@ def test_room_comes_back_when_ten_seconds_are_over_or_an_order_trades() -> None:
     assert rate.room(DAY_NS) == 2
 
 
+def test_a_successor_counts_what_was_sent_before_it() -> None:
+    """A maker that was killed every few seconds sent as many in each life, and came to the venue's limit."""
+    rate, successor = SendingRate(SendingLimits(2, 3)), SendingRate(SendingLimits(2, 3))
+    for at, name in enumerate("abc"):
+        rate.sent(name, at * SHORT_NS)
+    rate.sent("d", 2 * SHORT_NS + S)
+    rate.give_back("a", 2 * SHORT_NS + S)
+    successor.take_over(rate.to_leave())
+    assert (successor.room(2 * SHORT_NS + S), successor.day_count) == (0, 3)
+    successor.give_back("c", 2 * SHORT_NS + S)
+    assert successor.room(2 * SHORT_NS + S) == 1
+    assert successor.room(DAY_NS) == 2
+
+
 def test_no_limit_is_any_number() -> None:
     """Where nobody counts."""
     assert SendingRate(ANY_NUMBER).room(0) is None

@@ -14,7 +14,7 @@ from desk.halted_file import HaltedFile
 from desk.run_dir import NodeError
 from market.account import VenueOrder
 from market.codes import Side
-from nodes.maker.ids import SENT_FILE, SentOrder, read_sent, write_sent
+from nodes.maker.ids import SENT_FILE, Note, SentOrder, read_note, write_note
 from tests.desk.desk_process import until
 from tests.nodes.maker.makers import AWAY, PREFIX, ScriptedMaker, Told, a_maker, figures, lines
 from tests.nodes.maker.scripted_venue import ScriptedVenue
@@ -76,18 +76,18 @@ def test_an_order_that_was_on_its_way_elsewhere_is_waited_for(
     """Its row is kept until the venue has said, or it can no longer arrive; then it is cancelled."""
     gone = replace(LATE, name=f"{PREFIX}6")
     venue.ended["6"] = replace(_order("6", gone.name), status="FILLED")
-    write_sent(run_dir / SENT_FILE, [gone, LATE])
+    write_note(run_dir / SENT_FILE, Note([gone, LATE], {}))
     began_ns = now[0]
 
     def arrive() -> None:
-        assert LATE in read_sent(run_dir / SENT_FILE)
+        assert LATE in read_note(run_dir / SENT_FILE).orders
         if now[0] > began_ns + 3 * 10**9:
             _have(venue, _order("7", LATE.name))
 
     venue.before["find_in"] = arrive
     _clear(run_dir, venue)
     assert (venue.orders, venue.cancels) == ({}, ["7"])
-    assert read_sent(run_dir / SENT_FILE) == []
+    assert read_note(run_dir / SENT_FILE).orders == []
 
 
 def test_an_order_elsewhere_that_was_taken_is_cancelled_though_nobody_shows_it(
@@ -98,11 +98,13 @@ def test_an_order_elsewhere_that_was_taken_is_cancelled_though_nobody_shows_it(
     _have(venue, order)
     venue.hidden.add(order.order_id)
     venue.fates["find_in"] = [AWAY]
-    write_sent(run_dir / SENT_FILE, [replace(LATE, name=each.client_order_id, order=each) for each in (gone, order)])
+    write_note(
+        run_dir / SENT_FILE, Note([replace(LATE, name=each.client_order_id, order=each) for each in (gone, order)], {})
+    )
     began_ns = now[0]
     _clear(run_dir, venue)
     assert (venue.orders, venue.cancels, now[0]) == ({}, ["6", "8"], began_ns)
-    assert read_sent(run_dir / SENT_FILE) == []
+    assert read_note(run_dir / SENT_FILE).orders == []
 
 
 @pytest.mark.parametrize(("refusal", "waits_ms"), [(None, ARRIVAL_MS_MAX), (UNKNOWN_SYMBOL, 0)])
@@ -110,22 +112,22 @@ def test_an_order_that_never_arrives_is_let_go(
     run_dir: Path, venue: ScriptedVenue, now: list[int], refusal: VenueError | None, waits_ms: int
 ) -> None:
     """Not before it can no longer arrive; at once where the venue has no such pair any more."""
-    write_sent(run_dir / SENT_FILE, [LATE])
+    write_note(run_dir / SENT_FILE, Note([LATE], {}))
     began_ns = now[0]
     venue.fates["find_in"] = [refusal]
     _clear(run_dir, venue)
     assert waits_ms <= (now[0] - began_ns) / 10**6 <= waits_ms + 1_000
-    assert read_sent(run_dir / SENT_FILE) == []
+    assert read_note(run_dir / SENT_FILE).orders == []
 
 
 def test_note_keeps_what_is_of_another_account(quoting: ScriptedMaker, venue: ScriptedVenue, run_dir: Path) -> None:
     """A desk that trades elsewhere for a while must still ask for it when it comes back."""
     of_other = replace(LATE, account="binance-testnet 01234567", symbol="BTCUSDT")
-    write_sent(run_dir / SENT_FILE, [of_other])
+    write_note(run_dir / SENT_FILE, Note([of_other], {}))
     with a_maker(run_dir, venue) as one:
         assert one.maker._sent.orders == {}
         one.cycle()
-    assert read_sent(run_dir / SENT_FILE)[-1] == of_other
+    assert read_note(run_dir / SENT_FILE).orders[-1] == of_other
 
 
 def test_note_of_an_earlier_version_is_read(venue: ScriptedVenue, run_dir: Path) -> None:

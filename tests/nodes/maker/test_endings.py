@@ -7,6 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -177,7 +178,7 @@ def test_an_order_is_noted_before_it_leaves(venue: ScriptedVenue, now: list[int]
 
     class Witness(ScriptedLine):
         def act(self, actions: Sequence[Action]) -> None:
-            noted = {each.name for each in ids.read_sent(run_dir / ids.SENT_FILE)}
+            noted = {each.name for each in ids.read_note(run_dir / ids.SENT_FILE).orders}
             places = [each.place if isinstance(each, Move) else each for each in actions]
             names = {each.client_order_id for each in places if isinstance(each, Place)}
             assert names <= noted
@@ -191,6 +192,18 @@ def test_an_order_is_noted_before_it_leaves(venue: ScriptedVenue, now: list[int]
     assert len(left) == 4
 
 
+def test_a_successor_sends_no_more_than_one_maker_may(venue: ScriptedVenue, run_dir: Path) -> None:
+    """The venue goes on counting; each life of a maker that was killed had all of the limit."""
+    limits: dict[str, Any] = {"limits.orders_in_10_s": 3}
+    with a_maker(run_dir, venue, **limits) as one:
+        one.cycle()
+    with a_maker(run_dir, venue, **limits) as successor:
+        rate = successor.maker._trader.guard.rate
+        assert (rate.room(venue.clock()), rate.day_count) == (1, 2)
+    other = ids.SentOrders(run_dir, PREFIX, "BTCUSDT", "other", successor.maker._log)
+    assert other.lately.day_count == 0, "each account is counted apart"
+
+
 def test_note_of_sent_orders_that_cannot_be_written_does_not_end_the_maker(
     quoting: ScriptedMaker, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch, told: Told
 ) -> None:
@@ -199,13 +212,15 @@ def test_note_of_sent_orders_that_cannot_be_written_does_not_end_the_maker(
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(ids, "write_sent", fail)
+    monkeypatch.setattr(ids, "write_note", fail)
     quoting.cycle()
     assert len(venue.orders) == 2
     assert len([line for line in told if "No space left" in line.get("why", "")]) == 1
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]", '[{"id": 1}]', '{"id": 1}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[1]", '[{"id": 1}]', '{"id": 1}', '{"orders": [], "lately": {"scripted": 1}}']
+)
 def test_damaged_note_of_sent_orders_does_not_end_the_start(
     venue: ScriptedVenue, now: list[int], run_dir: Path, told: Told, text: str
 ) -> None:

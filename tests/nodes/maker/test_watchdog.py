@@ -16,7 +16,7 @@ from market.account import VenueOrder
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
 from nodes.maker import watching
-from nodes.maker.ids import SENT_FILE, SentOrder, SentOrders, write_sent
+from nodes.maker.ids import SENT_FILE, Note, SentOrder, SentOrders, write_note
 from nodes.maker.watchdog import BEAT, OUT, STOPPING, Watchdog, end_earlier
 from nodes.maker.watching import GIVE_UP_NS, LOOK_NS, Silence, await_end, take_away
 from tests.nodes.maker.makers import AWAY, PREFIX, Told, lines
@@ -130,7 +130,7 @@ def test_it_cancels_what_the_maker_has_noted_as_taken_though_no_list_shows_it(
     venue.hidden = set(venue.orders)
     left = [SentOrder(each.client_order_id, each.symbol, "scripted", each) for each in (here, ended, elsewhere)]
     of_other = replace(left[0], name=f"{PREFIX}4", account="other", order=replace(here, order_id="4"))
-    write_sent(run_dir / SENT_FILE, [*left, of_other])
+    write_note(run_dir / SENT_FILE, Note([*left, of_other], {}))
     venue.fates["cancel_in"] = [AWAY]
     _take_away(venue, run_dir)
     assert (venue.orders, venue.cancels) == ({}, ["1", "2"])
