@@ -32,7 +32,7 @@ from trading.reasons import DENIED, FATE_UNKNOWN, NO_BOOK, OFF_GRID, Reason, Rul
 from trading.strategy import ObstacleError, OwnOrder, Strategy, Wanted
 from trading.terms import Terms
 
-FAILED_PAUSE_NS_MAX: Final = 5 * NS_PER_SECOND
+FAILED_PAUSE_NS_MAX: Final = 2 * NS_PER_SECOND  # with a call that gets no answer, 5 s: within 10 s of its end it quotes
 LEAVE_PAUSE_NS: Final = NS_PER_SECOND // 20  # after a failure while our orders are to go
 LEAVE_PAUSE_NS_MAX: Final = NS_PER_SECOND // 2
 
