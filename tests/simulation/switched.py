@@ -1,7 +1,9 @@
 """A simulated desk at an exchange with fault switches, watched at each step: what must hold does, whatever is set."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
 from itertools import count
@@ -34,11 +36,14 @@ from trading.trader import Trader
 from venues.binance_documents import retry_after_s
 
 LOOK_NS: Final = 20 * NS_PER_MS
-BACK_NS_MAX: Final = 10 * NS_PER_SECOND  # in which it quotes both sides after the end of a fault
+BACK_NS_MAX: Final = 10 * NS_PER_SECOND  # in which it quotes both sides after the end of a fault,
+BACK_IN_TIME_MIN: Final = 0.99  # nearly always: a market that runs away may refuse a quote again and again,
+LOCKED_OUT_NS: Final = 60 * NS_PER_SECOND  # but never for so long
 ON_ITS_WAY_NS_MAX: Final = NS_PER_SECOND  # a fill, and the balances with its fee
 OUT_NS_MAX: Final = 7 * NS_PER_SECOND  # in which a stop has taken all away, whatever is set
 BUSY: Final = HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.IM_A_TEAPOT
 USED_MAX: Final = 0.6  # of each of the exchange's limits
+WINDOW_NS: Final = 10 * NS_PER_SECOND  # in which the exchange counts orders
 
 # A market of its size, and a maker near enough to it to be filled every few seconds, and to move often.
 _SETTINGS: Final[Mapping[str, Any]] = {
@@ -64,23 +69,55 @@ class _Watched(Told):
         self._tell(told)
 
 
+@dataclass(slots=True)
+class Figures:
+    """What a campaign has measured, over all its desks.
+
+    Attributes:
+        back_ns: of each fault, how long after its end both sides were quoted.
+        used_max: the highest part of any of the exchange's limits.
+        quiet_max: the most commands a minute and side in a quiet market.
+    """
+
+    back_ns: list[int] = field(default_factory=list)
+    used_max: float = 0.0
+    quiet_max: float = 0.0
+
+    @property
+    def in_time(self) -> float:
+        """Which part of the faults were followed by quotes of both sides in time."""
+        return sum(each <= BACK_NS_MAX for each in self.back_ns) / len(self.back_ns) if self.back_ns else 1.0
+
+    def __str__(self) -> str:
+        ordered = sorted(self.back_ns) or [0]
+        p99, longest = (ordered[at] / NS_PER_SECOND for at in (len(ordered) * 99 // 100, -1))
+        return (
+            f"both sides quoted within 10 s after {self.in_time:.2%} of {len(self.back_ns)} faults, p99 {p99:.1f} s, "
+            f"max {longest:.1f} s; at most {self.used_max:.0%} of a limit used; "
+            f"{self.quiet_max:.2f} commands a minute and side in a quiet market"
+        )
+
+
 class SwitchedDesk(SimulatedDesk):
     """A desk, and what is watched of it.
 
     Attributes:
+        figures: what is measured.
         filled: what the trader has told to be filled of each order, in lots.
         place_count: how many orders have left.
         calls: how many calls of each kind have come to the exchange, by method and path.
     """
 
-    def __init__(self, folder: Path, seed: int, given: Mapping[str, Any] = _SETTINGS) -> None:
+    def __init__(self, folder: Path, seed: int, figures: Figures, given: Mapping[str, Any] = _SETTINGS) -> None:
         of_this_one = {"run_dir": folder, "flow.seed": seed, "maker.neutral": str(NEUTRAL)}
         settings = load_settings({**of_this_one, **given}).settings
+        self.figures = figures
         self.filled: Counter[str] = Counter()
         self.place_count = 0
         self.calls: Counter[tuple[str, str]] = Counter()
         self._busy_until_ns = 0  # by when the exchange has asked to be left alone
         self._late_until_ns = 0  # by when all calls that a fault has met are answered
+        self._turned_back: list[tuple[int, int]] = []  # the exchange's clock: when, and by how much, ns
         self._of_before: set[str] = set()  # names of orders that the exchange has wiped out
         self._settings = settings
         self._kill_count = 0
@@ -119,12 +156,14 @@ class SwitchedDesk(SimulatedDesk):
 
     def set(self, **switch: Any) -> Fault:
         """Set a switch."""
-        return self._faults.arm(self._faults.read(switch))
+        with self._clock_watched():
+            return self._faults.arm(self._faults.read(switch))
 
     def clear_all(self) -> None:
         """Clear all that are still armed."""
-        for number in list(self._faults.armed):
-            self._faults.disarm(number)
+        with self._clock_watched():
+            for number in list(self._faults.armed):
+                self._faults.disarm(number)
 
     def cancel_silently(self) -> None:
         """Cancel all that is open, and tell nobody."""
@@ -155,12 +194,13 @@ class SwitchedDesk(SimulatedDesk):
             (f"{PREFIX}{self._kill_count}-{number}" for number in count(1)),
         )
         self.trader.orders.take_over(note.orders, self.heap.now_ns)
+        self.trader.guard.rate.take_over(note.lately)
         self._on_news(())
 
     def _note(self) -> SentOrders:
         """Return the trader's note, from disk."""
         args = self._settings.run_dir, PREFIX, self._instrument.symbol, "simulated", structlog.get_logger()
-        SentOrders(*args).keep(self.trader.orders.to_leave(self.heap.now_ns))
+        SentOrders(*args).keep(self.trader.orders.to_leave(self.heap.now_ns), self.trader.guard.rate.to_leave())
         return SentOrders(*args)
 
     def ours(self) -> list[Order]:
@@ -182,22 +222,23 @@ class SwitchedDesk(SimulatedDesk):
             known_names = known.standing.keys() | known.sent.keys() | known.unknown.keys()
             orphans = [order for order in ours if order.client_order_id not in known_names]
             assert not orphans, f"each order is known to be there: {orphans}"
-            for used in self.exchange.usage.documents(ADDRESS, FIRST_ACCOUNT, self.heap.now_ns // NS_PER_SECOND):
-                assert used["count"] <= USED_MAX * used["limit"], f"it stays far from each limit: {used}"
+            self._look_at_limits()
 
     def is_two_sided(self) -> bool:
         """Return whether both sides are quoted."""
         return {order.side for order in self.ours()} == set(Side)
 
     def come_back(self) -> None:
-        """Go on until both sides are quoted, as they must be in time, and all is as the exchange has it.
+        """Go on until both sides are quoted, which `figures` tells when, and all is as the exchange has it.
 
         A fault is over when what it has met is answered, and the exchange may be asked again.
         """
-        until_ns = max(self.heap.now_ns, self._late_until_ns, self._busy_until_ns) + BACK_NS_MAX
+        over_ns = max(self.heap.now_ns, self._late_until_ns, self._busy_until_ns)
         while not self.is_two_sided():
-            assert self.heap.now_ns < until_ns, "both sides are quoted again in time"
+            assert self.heap.now_ns < over_ns + LOCKED_OUT_NS, "it is never locked out"
             self.watch(LOOK_NS)
+        self.figures.back_ns.append(max(0, self.heap.now_ns - over_ns))
+        until_ns = max(self.heap.now_ns, over_ns + BACK_NS_MAX)
         self.watch(until_ns - self.heap.now_ns)
         until_ns += ON_ITS_WAY_NS_MAX
         while (flaw := self._flaw()) and self.heap.now_ns < until_ns:
@@ -205,16 +246,43 @@ class SwitchedDesk(SimulatedDesk):
         assert not flaw, flaw
 
     def leave(self) -> None:
-        """Stop trading, as a maker does that is stopped; then nothing of it is there."""
+        """Stop trading, as a maker does that is stopped; then nothing of it is there.
+
+        What is asked of a slow exchange, one thing after the other, is not its time: it begins when that is answered.
+        """
         self.trader.leave(STOPPING, self.heap.now_ns, ())
-        until_ns = self.heap.now_ns + OUT_NS_MAX
+        began_ns = self.heap.now_ns
         self._on_news(())
         while not self.trader.is_out:
-            assert self.heap.now_ns < until_ns, "it is out in time"
+            assert self.heap.now_ns < max(began_ns, self._late_until_ns) + OUT_NS_MAX, "it is out in time"
             self.run(self.heap.now_ns + LOOK_NS)
         assert self.ours() == [], "nothing is left when it says that it is out"
         self.run(self.heap.now_ns + OUT_NS_MAX)
         assert self.ours() == [], "nothing comes after it has said that it is out"
+
+    @contextmanager
+    def _clock_watched(self) -> Iterator[None]:
+        """Note by how much the exchange's clock is turned back inside."""
+        before_ns = self.exchange.calls.now_ns
+        yield
+        back_ns = before_ns - self.exchange.calls.now_ns
+        if 0 < back_ns < WINDOW_NS:  # one that goes back farther is in another window, and counts anew
+            self._turned_back.append((self.heap.now_ns, back_ns))
+
+    def _look_at_limits(self) -> None:
+        """Look at what is used of the exchange's limits.
+
+        While its clock is turned back, what it takes for 10 s is longer: so many more orders may leave in it, but never
+        so many that it refuses one.
+        """
+        since_ns = self.heap.now_ns - 2 * WINDOW_NS
+        back_ns = sum(by_ns for at_ns, by_ns in self._turned_back if at_ns >= since_ns)
+        for used in self.exchange.usage.documents(ADDRESS, FIRST_ACCOUNT, self.exchange.calls.now_ns // NS_PER_SECOND):
+            longer = 1 + back_ns / WINDOW_NS if used["interval"] == "SECOND" else 1
+            part = used["count"] / (used["limit"] * longer)
+            self.figures.used_max = max(self.figures.used_max, part)
+            assert part <= USED_MAX, f"it stays far from each limit: {used}, in {longer:.1f} times the time"
+            assert used["count"] < used["limit"], f"it is never refused for a limit: {used}"
 
     def _flaw(self) -> str:
         """Return what the trader does not know rightly of its fills, or of what it owns; empty if there is nothing."""

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from market.clock import NS_PER_MS
 from paper.errors import ExchangeError
-from tests.simulation.switched import SwitchedDesk
+from tests.simulation.switched import Figures, SwitchedDesk
 
 EXAMPLES: Final = 50
 # Quotes whose size changes every other second: an order is too large, too small, or off.
@@ -49,7 +49,9 @@ class MovingDesk(SwitchedDesk):
         self.moved: Counter[tuple[str, str]] = Counter()
         strategy = folder / "strategy.py"
         strategy.write_text(STRATEGY)
-        super().__init__(folder, flow_seed, {"maker.strategy": strategy, "maker.requote_tolerance": "0.0001"})
+        super().__init__(
+            folder, flow_seed, Figures(), {"maker.strategy": strategy, "maker.requote_tolerance": "0.0001"}
+        )
 
     def begin(self, method: str, path: str, asked: Mapping[str, object], done: Callable[[Any], None]) -> None:
         """Let a call come to the exchange, and note what it answers to a move."""

@@ -6,7 +6,7 @@ and half an hour each.
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any, Final, NamedTuple
@@ -15,7 +15,7 @@ import pytest
 
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
-from tests.simulation.switched import LOOK_NS, OUT_NS_MAX, SwitchedDesk
+from tests.simulation.switched import BACK_IN_TIME_MIN, LOOK_NS, OUT_NS_MAX, Figures, SwitchedDesk
 
 IS_LONG: Final = os.environ.get("SWITCHES") == "all"
 SEEDS: Final = range(20 if IS_LONG else 1)
@@ -100,14 +100,26 @@ TROUBLES: Final = {
 }
 
 
+@pytest.fixture(scope="module")
+def figures(pytestconfig: pytest.Config) -> Iterator[Figures]:
+    """Measure the campaign; of all its faults nearly each must be followed by quotes of both sides in time."""
+    seen = Figures()
+    yield seen
+    if (terminal := pytestconfig.pluginmanager.get_plugin("terminalreporter")) is not None:
+        terminal.write_line(f"\n{seen}")
+    assert seen.in_time >= BACK_IN_TIME_MIN, f"both sides are quoted again in time: {seen}"
+
+
 @pytest.mark.timeout(3_600 if IS_LONG else 600)
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("name", TROUBLES)
-def test_one_intention_is_executed_once_and_no_order_is_nobodys(tmp_path: Path, name: str, seed: int) -> None:
+def test_one_intention_is_executed_once_and_no_order_is_nobodys(
+    tmp_path: Path, figures: Figures, name: str, seed: int
+) -> None:
     """Each fill is told once; both sides are quoted 10 s after; a stop in the midst of it leaves nothing."""
     print(f"{name}: seed {seed}")
     dice = Random(seed)
-    desk = SwitchedDesk(tmp_path, seed)
+    desk = SwitchedDesk(tmp_path, seed, figures)
     desk.come_back()
     began_ns, rounds = desk.heap.now_ns, 0
     while desk.heap.now_ns < began_ns + LENGTH_NS:
@@ -129,12 +141,12 @@ def test_one_intention_is_executed_once_and_no_order_is_nobodys(tmp_path: Path, 
 @pytest.mark.parametrize("lag_ms", [0, 3_000])
 @pytest.mark.parametrize("seed", range(20 if IS_LONG else 2))
 def test_a_maker_that_is_killed_leaves_nothing_that_its_successor_does_not_know(
-    tmp_path: Path, seed: int, lag_ms: int
+    tmp_path: Path, figures: Figures, seed: int, lag_ms: int
 ) -> None:
     """An order that had been taken a moment before was in no list yet: it had a second one beside it, or stayed."""
     print(f"a lag of {lag_ms} ms: seed {seed}")
     dice = Random(seed)
-    desk = SwitchedDesk(tmp_path, seed)
+    desk = SwitchedDesk(tmp_path, seed, figures)
     desk.come_back()
     if lag_ms:
         desk.set(kind="late_visibility", ms=lag_ms)
@@ -156,14 +168,15 @@ def test_a_maker_that_is_killed_leaves_nothing_that_its_successor_does_not_know(
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_in_a_quiet_market_few_commands_are_sent(tmp_path: Path, seed: int) -> None:
+def test_in_a_quiet_market_few_commands_are_sent(tmp_path: Path, figures: Figures, seed: int) -> None:
     """A desk of the default settings whose market is calm moves its quotes when that must be, and no more often."""
     print(f"seed {seed}")
-    desk = SwitchedDesk(tmp_path, seed, {"flow.preset": "calm"})
+    desk = SwitchedDesk(tmp_path, seed, figures, {"flow.preset": "calm"})
     desk.come_back()
     desk.calls.clear()
     desk.watch(QUIET_MINUTES * 60 * NS_PER_SECOND)
     sent = sum(count for (method, _), count in desk.calls.items() if method != "GET")
+    figures.quiet_max = max(figures.quiet_max, sent / (QUIET_MINUTES * len(Side)))
     assert 0 < sent <= QUIET_COMMANDS_MAX * QUIET_MINUTES * len(Side)
     assert desk.is_two_sided()
 
