@@ -196,9 +196,11 @@ def _quotes(maker: Mapping[str, Any], state: str) -> list[str]:
     if failing:
         return [failing, "orders there stay as they are"]
     sides = [_side(maker, side) for side in ("bid", "ask")]
-    mid = f"mid {_price(maker['mid'])}" if maker["mid"] else "no mid: a side of the book is empty"
+    is_empty = "NO_MID" in (maker.get("bid_rule"), maker.get("ask_rule"))
+    none = "no mid: a side of the book is empty" if is_empty else "no mid"  # a maker that is halted has not looked
+    mid = f"mid {_price(maker['mid'])}" if maker["mid"] else none
     presence = maker.get("presence_minute")
-    present = [] if presence is None else [f"two-sided {percent_text(Decimal(presence))} of the last minute"]
+    present = [] if presence is None else [f"two-sided {percent_text(Decimal(presence))} of last minute"]
     return [sides[0], mid, sides[1], *present]
 
 

@@ -234,3 +234,26 @@ def test_desk_without_a_tracker_has_no_day() -> None:
 def test_status_is_plain_values() -> None:
     """The figures travel in beats: what is shown here can be written as JSON."""
     assert json.loads(json.dumps(STATUS)) == STATUS
+
+
+def test_halted_maker_is_not_said_to_see_an_empty_book() -> None:
+    """One that starts halted has looked at no book: it was told that a side of it was empty."""
+    halted = {"mid": None, "bid": None, "ask": None, "bid_rule": "HALTED", "ask_rule": "HALTED"}
+    text = "\n".join(printed(status_with("maker", figures=halted), 120, 40))
+    assert "no bid: HALTED · no mid · no ask: HALTED" in text
+
+
+def test_presence_fits_a_narrow_terminal() -> None:
+    """At 40 columns its phrase was cut."""
+    lines = printed(status_with("maker", figures={"presence_minute": "1"}), 40, 40)
+    assert "        two-sided 100.0 % of last minute" in lines
+
+
+def test_withdrawal_is_told_with_its_number_since_when_and_what_takes_it_back() -> None:
+    """Of a maker that has ended, the start as well; whoever stands elsewhere is told the run directory."""
+    told = {"stage": "disconnects", "why": "1.49 USDT lost today", "since": "2026-11-29T11:54:22Z"}
+    status = status_with("maker", state="failed") | {"withdrawn": told}
+    run_dir = STATUS["run_dir"]
+    text = " ".join(" ".join(printed(status, 120, 40)).split())
+    assert "WITHDRAWN disconnects: 1.49 USDT lost today; since 2026-11-29 11:54:22 UTC; go on with: " in text
+    assert f"python cli.py resume --run-dir {run_dir}, then: python cli.py start maker --run-dir {run_dir}" in text
