@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from commands.options import Json, StrategyFile
+from commands.options import Json, RunDir, StrategyFile
 
 app = typer.Typer()
 
@@ -56,16 +56,27 @@ def simulate(
     raise typer.Exit(print_simulation(settings, start_of(start), seconds, delays, out, as_json=as_json))
 
 
-@app.command(epilog="Example: python cli.py whatif FOLDER --set maker.half_spread=0.001")
+@app.command(epilog="Example: python cli.py whatif --date yesterday --set maker.half_spread=0.001")
 def whatif(
-    run: Annotated[Path, typer.Argument(help="What simulate --out has left.", metavar="FOLDER")],
+    run: Annotated[
+        Path | None,
+        typer.Argument(help="What simulate --out has left.", metavar="FOLDER", show_default="a day of the desk"),
+    ] = None,
+    day: Annotated[str | None, typer.Option("--date", help="Of the desk.", show_default="its last day")] = None,
     sets: Sets = None,
+    run_dir: RunDir = None,
     as_json: Json = False,
 ) -> None:
-    """Trade a run again in the same market with other settings, and say what that would have earned, within what."""
-    from commands.actions.whatif import whatif as again
-    from commands.options import show
+    """Trade a day again in the same market with other settings, and say what that would have earned, within what."""
+    from commands.actions.report import day_of
+    from commands.actions.whatif import whatif_lived, whatif_simulated
+    from commands.options import settings_of, show
 
-    answer, code = again(run, sets or ())
+    if run is None:
+        show(whatif_lived(settings_of(run_dir), None if day is None else day_of(day), sets or ()), as_json)
+        return
+    if day is not None or run_dir is not None:
+        raise typer.BadParameter("expected FOLDER, or a --date of the desk, were both")
+    answer, code = whatif_simulated(run, sets or ())
     show(answer, as_json)
     raise typer.Exit(code)

@@ -2,7 +2,7 @@
 
 from market.exact_json import JsonObject
 from market.words import counted
-from screens.money import gain_text, money_text
+from screens.money import gain_text, money_text, percent_text
 
 CAVEAT = "Others do not react here: what they sent is what they sent."
 
@@ -10,20 +10,30 @@ CAVEAT = "Others do not react here: what they sent is what they sent."
 def whatif_text(document: JsonObject) -> str:
     """Return the two runs side by side, and what lies between them."""
     quote, difference = document["quote"], document["difference"]
-    lines = [
-        f"🔁 {document['symbol']} from {document['from'][:19]} to {document['to'][:19]}:",
-        _run_line("as it was", document["again"], quote),
-    ]
-    if document["is_identical"]:
-        lines.append("   traded again with nothing changed: every fill and daily file the same, byte for byte")
-    else:
-        lines.append("   traded again with nothing changed: OTHER daily files; what it says of a change means nothing")
+    first, last = (document[name][:19] for name in ("from", "to"))
+    lines = [f"🔁 {document['symbol']} from {first} to {last}:"]
+    if document["actual"] is not None:
+        lines.append(_run_line("the desk", document["actual"], quote))
+    lines.append(_run_line("traded again as it was", document["again"], quote))
+    lines.append(f"   {_likeness(document)}")
     if difference is None:
         return "\n".join(lines)
     changes = ", ".join(f"{key} {document['was'][key]} -> {value}" for key, value in document["set"].items())
     lines += [f"   with {changes}:", _run_line("changed", document["changed"], quote)]
     lines.append(f"   Difference: {gain_text(difference['pnl'], quote)}{_interval_phrase(difference)}")
     return "\n".join([*lines, f"   {CAVEAT}"])
+
+
+def _likeness(document: JsonObject) -> str:
+    """Return how near a run that is traded again comes to what it was."""
+    if document["is_identical"] is None:
+        share = "nothing was filled" if document["same_fills"] is None else percent_text(document["same_fills"])
+        return (
+            f"fills of both at one price, at most 5 s apart: {share} of the lots; a live maker looks at other moments"
+        )
+    if document["is_identical"]:
+        return "with nothing changed every fill and daily file is the same, byte for byte"
+    return "with nothing changed the daily files are OTHERS; what it says of a change means nothing"
 
 
 def _run_line(name: str, figures: JsonObject, quote: str) -> str:

@@ -16,6 +16,7 @@ from engine.capacity import Capacity
 from journal.format import JournalMode
 from journal.journal import Journal
 from journal.reader import JournalReader
+from market.clock import NS_PER_SECOND
 from market.commands import Command
 from market.exact_json import dumps, loads
 from market.whole_file import write_whole
@@ -38,6 +39,11 @@ class KeptRun(NamedTuple):
     start_ns: int
     seconds: int
     delays: Delays
+
+    @property
+    def end_ns(self) -> int:
+        """When it ended."""
+        return self.start_ns + self.seconds * NS_PER_SECOND
 
     def records(self) -> Iterator[CommandRecord]:
         """Yield what was sent to its engine, oldest first.

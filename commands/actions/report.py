@@ -259,6 +259,15 @@ def _sentence(text: str) -> str:
     return text if text.endswith("?") else f"{text}."
 
 
+def day_of(text: str) -> date:
+    """Return the day that a person names: a date, today or yesterday.
+
+    Raises:
+        DeskError: if it is none, or to come.
+    """
+    return _day(text, utc_date(now().time_ns))
+
+
 def _day(text: str, today: date) -> date:
     """Return the day that `text` says: 2025-11-30, 20251130, today or yesterday."""
     if text in ("today", "yesterday"):

@@ -1,31 +1,52 @@
 """The command `whatif`: a run again, with other settings, in the same market."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from commands.actions.assignments import check_read, values_set
-from commands.actions.kept_run import KeptRun, read_run
+from commands.actions.desk_day import desk_day
+from commands.actions.kept_run import read_run
 from commands.actions.simulate import READ_BY_DESKS, failures_told, run_to
 from commands.options import Answer
 from desk.client import DeskError
 from desk.settings import Settings, load_kept_settings, setting_texts
 from market.clock import NS_PER_MS, NS_PER_SECOND, iso_time
 from market.exact_json import JsonObject
-from reports.exact import figure
+from nodes.engine.command_record import CommandRecord
+from reports.exact import figure, rounded
 from reports.folder import ReportsFolder
 from reports.statistics import mean_interval
+from reports.trade_history import HistoryRow
 from screens.whatif import whatif_text
-from simulation.whatif import Played, block_ends, play, pnl_of_blocks
+from simulation.delays import Delays
+from simulation.whatif import Played, block_ends, play, pnl_of_blocks, same_fills
 
+APART_MS: Final = 5_000  # of a fill and its like in a run that looks at the market at other moments
 BLOCKS_MIN: Final = 8  # fewer differences say nothing of how far theirs would vary
 
 
-def whatif(folder: Path, sets: Sequence[str]) -> tuple[Answer, int]:
-    """Return what a run would have earned with other settings, and the exit code.
+class Run(Protocol):
+    """What can be traded again."""
+
+    @property
+    def folder(self) -> Path: ...
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def start_ns(self) -> int: ...
+    @property
+    def end_ns(self) -> int: ...
+    @property
+    def delays(self) -> Delays: ...
+    def records(self) -> Iterator[CommandRecord]: ...
+
+
+def whatif_simulated(folder: Path, sets: Sequence[str]) -> tuple[Answer, int]:
+    """Return what a simulated run would have earned with other settings, and the exit code.
 
     It is 1 if the run, traded again as it was, has other daily files: then nothing that follows can be trusted.
 
@@ -33,33 +54,70 @@ def whatif(folder: Path, sets: Sequence[str]) -> tuple[Answer, int]:
         DeskError, SettingsError: if there is no such run, or a setting is none, or changes nothing here.
     """
     run = read_run(folder)
-    given = values_set(sets)
-    check_read(given, READ_BY_DESKS)
-    changed = load_kept_settings(setting_texts(run.settings), str(folder), given)
-    ends_ns = block_ends(run.start_ns, run.start_ns + run.seconds * NS_PER_SECOND)
+    changed, given = _changed(run, sets)
+    ends_ns = block_ends(run.start_ns, run.end_ns)
     again = _played(run, run.settings, ends_ns)
     is_identical = again.files == _files_of(folder)
-    document: JsonObject = {
-        "run": str(folder),
+    document = _head(run, changed, given) | {
+        "is_identical": is_identical,
+        "actual": None,
+        "same_fills": None,
+        "again": _figures(again.rows, run.settings, _pnl(again, run, ends_ns)) | {"sha256": again.digest},
+    }
+    document |= _compared(run, again, changed if given and is_identical else None, ends_ns)
+    return (document, whatif_text(document)), 0 if is_identical else 1
+
+
+def whatif_lived(settings: Settings, day: date | None, sets: Sequence[str]) -> Answer:
+    """Return what a day of a desk on real processes would have earned with other settings.
+
+    Raises:
+        DeskError, SettingsError: if there is no such day, or a setting is none, or changes nothing here.
+    """
+    run = desk_day(settings, day)
+    changed, given = _changed(run, sets)
+    ends_ns = block_ends(run.start_ns, run.end_ns)
+    again = _played(run, settings, ends_ns)
+    share = same_fills(run.rows, again.rows, APART_MS)
+    lived = pnl_of_blocks(run.rows, settings.symbol, ends_ns, again.mids)
+    document = _head(run, changed, given) | {
+        "is_identical": None,
+        "actual": _figures(run.rows, settings, lived),
+        "same_fills": None if share is None else rounded(share, 4),
+        "again": _figures(again.rows, settings, _pnl(again, run, ends_ns)) | {"sha256": again.digest},
+    }
+    document |= _compared(run, again, changed if given else None, ends_ns)
+    return document, whatif_text(document)
+
+
+def _changed(run: Run, sets: Sequence[str]) -> tuple[Settings, dict[str, Any]]:
+    given = values_set(sets)
+    check_read(given, READ_BY_DESKS)
+    return load_kept_settings(setting_texts(run.settings), str(run.folder), given), given
+
+
+def _head(run: Run, changed: Settings, given: Mapping[str, Any]) -> JsonObject:
+    return {
+        "run": str(run.folder),
         "from": iso_time(run.start_ns // NS_PER_MS),
-        "to": iso_time(ends_ns[-1] // NS_PER_MS),
+        "to": iso_time(run.end_ns // NS_PER_MS),
         "symbol": run.settings.symbol,
         "quote": run.settings.instrument.quote,
         "set": {key: _text_of(changed, key) for key in given},
         "was": {key: _text_of(run.settings, key) for key in given},
-        "is_identical": is_identical,
-        "again": _figures(again, run.settings, ends_ns),
-        "changed": None,
-        "difference": None,
     }
-    if given and is_identical:
-        other = _played(run, changed, ends_ns)
-        document["changed"] = _figures(other, changed, ends_ns)
-        document["difference"] = _difference(again, other, run.settings.symbol, ends_ns)
-    return (document, whatif_text(document)), 0 if is_identical else 1
 
 
-def _played(run: KeptRun, settings: Settings, ends_ns: Sequence[int]) -> Played:
+def _compared(run: Run, again: Played, changed: Settings | None, ends_ns: Sequence[int]) -> JsonObject:
+    """Return what a change comes to; nulls without one."""
+    if changed is None:
+        return {"changed": None, "difference": None}
+    other = _played(run, changed, ends_ns)
+    figures = _figures(other.rows, run.settings, _pnl(other, run, ends_ns)) | {"sha256": other.digest}
+    return {"changed": figures, "difference": _difference(again, other, run.settings.symbol, ends_ns)}
+
+
+def _played(run: Run, settings: Settings, ends_ns: Sequence[int]) -> Played:
     with tempfile.TemporaryDirectory(prefix="tickbus-") as scratch, failures_told():
         return play(settings, run.start_ns, ends_ns, run.delays, run.records(), Path(scratch), run_to)
 
@@ -76,16 +134,18 @@ def _text_of(settings: Settings, key: str) -> str | None:
     return setting_texts(settings).get(key)
 
 
-def _figures(played: Played, settings: Settings, ends_ns: Sequence[int]) -> JsonObject:
+def _pnl(played: Played, run: Run, ends_ns: Sequence[int]) -> list[Fraction | None]:
+    return pnl_of_blocks(played.rows, run.settings.symbol, ends_ns, played.mids)
+
+
+def _figures(every: Sequence[HistoryRow], settings: Settings, blocks: Sequence[Fraction | None]) -> JsonObject:
     """Return what a run comes to."""
-    rows = [row for row in played.rows if row.trade.symbol == settings.symbol]
-    blocks = pnl_of_blocks(rows, settings.symbol, ends_ns, played.mids)
+    rows = [row for row in every if row.trade.symbol == settings.symbol]
     return {
         "fills": len(rows),
         "volume": figure(sum((Fraction(row.trade.quote_qty) for row in rows), Fraction(0))),
         "fees": figure(sum((Fraction(row.fee_in_quote or 0) for row in rows), Fraction(0))),
         "pnl": None if None in blocks else figure(sum((each for each in blocks if each is not None), Fraction(0))),
-        "sha256": played.digest,
     }
 
 

@@ -1,14 +1,20 @@
 """`whatif`: a run that `simulate --out` has left, again."""
 
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 import cli
+from commands.actions.desk_day import desk_day
 from desk.client import DeskError
+from desk.settings import load_settings
+from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.mendable import MendableError
+from simulation.desk import SimulatedDesk
+from simulation.whatif import block_ends, play
 
 
 def ran(*words: str, code: int = 0) -> str:
@@ -84,3 +90,58 @@ def test_what_cannot_be_is_one_line(run: Path, tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text('{"version": 2}')
     with pytest.raises(DeskError, match="expected version 1"):
         ran("whatif", str(tmp_path))
+
+
+@pytest.fixture(scope="module")
+def run_dir(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run directory with the journal and the daily file of those ten minutes, as a desk leaves them."""
+    run_dir = tmp_path_factory.mktemp("desk")
+    settings = load_settings({"run_dir": run_dir}).settings
+    (engine,) = settings.plan.engines.values()
+    settings.reports_dir.mkdir(parents=True)
+    engine.journal_folder.symlink_to(run / "journal")
+    day = "performance_20260101.json"
+    (settings.reports_dir / day).write_bytes((run / day).read_bytes())
+    return run_dir
+
+
+def test_day_of_a_desk_comes_near_and_says_how_near(run_dir: Path) -> None:
+    """Not the same: the delays of a live maker are in no journal. Both are told beside each other."""
+    document = json.loads(ran("whatif", "--run-dir", str(run_dir), "--json"))
+    assert document["is_identical"] is None
+    assert (document["from"], document["to"]) == ("2026-01-01T00:00:00.000Z", "2026-01-01T00:10:00.000Z")
+    assert document["actual"]["fills"] == pytest.approx(document["again"]["fills"], rel=0.1)
+    assert 0.5 < document["same_fills"] <= 1
+    text = ran("whatif", "--date", "2026-01-01", "--run-dir", str(run_dir), "--set", "maker.half_spread=0.0005")
+    assert "the desk: " in text
+    assert "of the lots" in text
+    assert "Difference: " in text
+
+
+def test_start_in_the_middle_of_a_journal_goes_on_with_its_book(run_dir: Path) -> None:
+    """The day as seen from its sixth minute on: what was before makes the book, and is not traded again."""
+    settings = load_settings({"run_dir": run_dir}).settings
+    whole = desk_day(settings, None)
+    half = whole._replace(start_ns=whole.start_ns + 300 * NS_PER_SECOND)
+    with tempfile.TemporaryDirectory() as folder:
+        ends_ns = block_ends(half.start_ns, half.end_ns)
+        played = play(settings, half.start_ns, ends_ns, half.delays, half.records(), Path(folder), SimulatedDesk.run)
+    rows = [row for row in whole.rows if row.trade.time_ms * NS_PER_MS >= half.start_ns]
+    assert len(rows) > 5
+    assert len(played.rows) == pytest.approx(len(rows), rel=0.4)
+    assert all(row.trade.time_ms * NS_PER_MS >= half.start_ns for row in played.rows)
+    assert None not in played.mids
+
+
+def test_day_that_is_not_there_is_one_line(run_dir: Path, tmp_path: Path) -> None:
+    """No report, no journal, a market that is elsewhere, both a folder and a day."""
+    with pytest.raises(DeskError, match="no report of 2026-01-02"):
+        ran("whatif", "--date", "2026-01-02", "--run-dir", str(run_dir))
+    reports = load_settings({"run_dir": tmp_path}).settings.reports_dir
+    reports.symlink_to(run_dir / "reports")
+    with pytest.raises(DeskError, match="no journal here holds anything of 2026-01-01"):
+        ran("whatif", "--run-dir", str(tmp_path))
+    elsewhere = load_settings({"run_dir": run_dir, "venue.name": "binance-testnet"}).settings
+    with pytest.raises(DeskError, match="record it, and use backtest"):
+        desk_day(elsewhere, None)
+    assert "were both" in CliRunner().invoke(cli.app, ["whatif", str(run_dir), "--date", "2026-01-01"]).output
