@@ -168,7 +168,7 @@ class Escalation:
         equity = self._equity(mid, balances, neutral_qty)
         if account is None:
             return Account(day, neutral_qty, equity, equity)
-        if account.day == day:
+        if account.day >= day:  # a clock that was set back begins no day
             return account
         drawdown = max(Decimal(0), account.peak - self._equity(mid, balances, account.neutral_qty))
         return replace(account, day=day, neutral_qty=neutral_qty, start=equity, peak=equity + drawdown)

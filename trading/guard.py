@@ -169,8 +169,7 @@ class Guard:
 
     def filled(self, order: VenueOrder, qty: Decimal, now_ns: int) -> None:
         """Take a fill of `qty`; `order` as it is now."""
-        if order.filled_qty == qty:
-            self.rate.give_back(order.client_order_id, now_ns)
+        self.rate.give_back(order.client_order_id, now_ns)
         self._pauses.fill(order.side)
         self._funds.fill(order, qty)
 
@@ -237,7 +236,7 @@ class Guard:
         """Return what to trade next, never more than there surely is."""
         side = Side.SELL if held.low > 0 else Side.BUY
         lots = int(max(held.low, -held.high) / self._instrument.lot_size)
-        if depth.mid_ticks_x2 is None or side in self._pauses.reasons(now_ns):
+        if depth.mid_ticks_x2 is None or side in self._pauses.reasons(now_ns) or self.rate.room(now_ns) == 0:
             return None
         most = self._limits.order or SLICE_NOTIONAL
         args = self._instrument, self._rules, side, depth.mid_ticks_x2, FLATTEN_BAND, most

@@ -44,16 +44,19 @@ class SendingRate:
     """What one trader has sent.
 
     Any 10 s are looked at, not only those that begin with the clock: so its own count is never below the venue's.
-
-    Attributes:
-        day_count: of the orders of the UTC day that have not traded.
     """
 
     def __init__(self, limits: SendingLimits) -> None:
         self._limits = limits
         self._sent_ns: dict[str, int] = {}  # of the last 10 s, by client order id, the oldest first
         self._day = 0
-        self.day_count = 0
+        self._of_day: set[str] = set()  # the orders of the UTC day that have not traded
+        self._earlier_count = 0  # of that day, those that an earlier run has sent, and that are not known by name
+
+    @property
+    def day_count(self) -> int:
+        """How many orders of the UTC day have not traded."""
+        return self._earlier_count + len(self._of_day)
 
     def to_leave(self) -> SentLately:
         """Return what a successor must count as well."""
@@ -61,19 +64,21 @@ class SendingRate:
 
     def take_over(self, left: SentLately) -> None:
         """Count what an earlier run has sent."""
-        self._sent_ns, self._day, self.day_count = dict(left.sent_ns), left.day, left.day_count
+        self._sent_ns, self._day = dict(left.sent_ns), left.day
+        self._of_day = {name for name, sent_ns in left.sent_ns.items() if sent_ns // DAY_NS == left.day}
+        self._earlier_count = left.day_count - len(self._of_day)
 
     def sent(self, name: str, now_ns: int) -> None:
         """Count an order that leaves."""
         self._roll(now_ns)
         self._sent_ns[name] = now_ns
-        self.day_count += 1
+        self._of_day.add(name)
 
     def give_back(self, name: str, now_ns: int) -> None:
-        """Count an order no more: it did not leave, or has traded for the first time."""
+        """Count an order no more, if it is counted: it did not leave, or has traded."""
         self._roll(now_ns)
         self._sent_ns.pop(name, None)
-        self.day_count = max(0, self.day_count - 1)
+        self._of_day.discard(name)
 
     def room(self, now_ns: int) -> int | None:
         """Return how many more may be sent now; None: as many as one likes."""
@@ -95,4 +100,5 @@ class SendingRate:
         while self._sent_ns and now_ns - next(iter(self._sent_ns.values())) >= SHORT_NS:
             del self._sent_ns[next(iter(self._sent_ns))]
         if now_ns // DAY_NS > self._day:
-            self._day, self.day_count = now_ns // DAY_NS, 0
+            self._day, self._earlier_count = now_ns // DAY_NS, 0
+            self._of_day.clear()

@@ -103,6 +103,19 @@ def test_day_begins_anew_and_the_peak_stays() -> None:
     assert one.at(quote - 400) == Stage.CANCELS_ALL
 
 
+def test_clock_that_is_set_back_over_midnight_begins_no_day() -> None:
+    """A machine that was started again with a wrong clock had its limit of the day's loss anew."""
+    one = Looked(now_ns=DAY_NS + 1)
+    one.at(10_000)
+    one.at(9_400)
+    one.now_ns = DAY_NS - NOON_NS
+    one.at(9_100)
+    assert one.escalation.seen.loss == 900
+    one.now_ns = 2 * DAY_NS
+    one.at(9_100)
+    assert one.escalation.seen.loss == 0
+
+
 def test_day_that_begins_with_another_neutral_quantity_keeps_the_distance_to_the_peak() -> None:
     """A maker that is started anew, and takes what it holds for no position."""
     one = Looked()

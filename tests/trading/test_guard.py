@@ -89,6 +89,21 @@ def test_orders_wait_for_room_and_one_that_did_not_leave_makes_it() -> None:
     assert guard.admit([BID, ASK], 1, 2) == [BID]
 
 
+def test_slice_of_a_position_that_is_to_go_waits_for_room_as_every_order() -> None:
+    """A venue that bans who sends too many does not ask what for."""
+    guard, orders = a_guard(Limits(sending=SendingLimits(1))), OwnOrders(0)
+    guard.escalation.account = Account(0, Decimal(0), Decimal(0), Decimal(0), Stage.FLATTENS, "a loss", 1)
+    position = holding("0.5")
+    position.ask(0)
+    for now_ns, count in ((0, 1), (SHORT_NS - 1, 0), (SHORT_NS, 1)):
+        guard.look(now_ns, BOOK, position, orders)
+        actions = guard.slices(iter(["1"]))
+        assert len(actions) == count
+        if now_ns == 0:
+            guard.sent("1", now_ns)
+            assert guard.wakes_ns(now_ns) == [SHORT_NS]
+
+
 def test_order_that_trades_makes_room_once_however_often_it_does() -> None:
     """The venue gives an order back with its first fill: to count each would let more leave than it takes in a day."""
     guard = a_guard(Limits(sending=SendingLimits(None, 2)))

@@ -41,6 +41,19 @@ def test_a_successor_counts_what_was_sent_before_it() -> None:
     assert successor.room(DAY_NS) == 2
 
 
+def test_order_of_yesterday_or_of_an_earlier_run_gives_nothing_back() -> None:
+    """The venue gives it back in the day in which it was counted: more left than there may be today."""
+    rate = SendingRate(SendingLimits(None, 2))
+    rate.sent("of yesterday", DAY_NS - 1)
+    rate.sent("a", DAY_NS)
+    rate.sent("b", DAY_NS)
+    for name in ("of yesterday", "of another run"):
+        rate.give_back(name, DAY_NS + 1)
+        assert rate.room(DAY_NS + 1) == 0
+    rate.give_back("b", DAY_NS + 1)
+    assert rate.room(DAY_NS + 1) == 1
+
+
 def test_no_limit_is_any_number() -> None:
     """Where nobody counts."""
     assert SendingRate(ANY_NUMBER).room(0) is None
