@@ -29,6 +29,7 @@ class Rule(StrEnum):
     SURPLUS = "SURPLUS"  # more orders on this side than wanted quotes; the others are closer
     OFF_GRID = "OFF_GRID"  # the order's price or quantity lies between the pair's steps: it is of an earlier run
     DENIED = "DENIED"  # the venue says that there is no such order; a cancel makes sure
+    WATCHDOG = "WATCHDOG"  # the maker has ended, or was silent for too long: its watchdog has cancelled the order
     AT_VENUE = "AT_VENUE"  # the venue has ended the order, or somebody there, not this maker
     # A side is not quoted; what stands there is cancelled by the same rule.
     NOT_WANTED = "NOT_WANTED"  # the strategy wants no quote on this side, and does not say why

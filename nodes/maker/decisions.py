@@ -3,10 +3,13 @@
 Only what changes is told: a side that stays idle for the same reason is one line.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 from desk.decisions_file import DecisionsFile
+from market.account import VenueOrder
 from market.clock import NS_PER_MS, iso_time
 from market.codes import Side
 from market.exact_json import JsonObject
@@ -15,7 +18,7 @@ from nodes.node import Node
 from trading.actions import Action, Amend, Cancel, Place, apart
 from trading.own_orders import OwnOrders
 from trading.quoting import Quote
-from trading.reasons import Reason, plain_numbers
+from trading.reasons import Reason, Rule, plain_numbers
 
 
 class Decisions:
@@ -61,20 +64,8 @@ class Decisions:
         client_order_id: str | None = None,
     ) -> None:
         """Take any other: docs/strategies.md has them all."""
-        self._new.append(
-            {
-                "time": iso_time(self._clock() // NS_PER_MS),
-                "symbol": self._instrument.symbol,
-                "side": None if side is None else side.name,
-                "action": action,
-                "price": None if price is None else plain(price),
-                "qty": None if qty is None else plain(qty),
-                "client_order_id": client_order_id,
-                "rule": str(why.rule),
-                "why": why.text,
-                "numbers": plain_numbers(why.numbers),
-            }
-        )
+        told = {"action": action, "price": price, "qty": qty, "client_order_id": client_order_id}
+        self._new.append(_row(self._clock(), self._instrument.symbol, side, why, told))
 
     def write(self) -> None:
         """Keep what was taken."""
@@ -93,3 +84,47 @@ class Decisions:
     def _quote(self, action: str, quote: Quote, why: Reason, name: str | None) -> None:
         price = self._instrument.ticks_to_price(quote.price_ticks)
         self.add(action, quote.side, why, price, self._instrument.lots_to_qty(quote.qty_lots), name)
+
+
+class WatchdogDecisions:
+    """The same of the maker's watchdog, which cancels for one reason: the maker that would have told of it is gone.
+
+    Args:
+        cause: why the orders must go.
+        clock: as Decisions has it.
+    """
+
+    def __init__(self, run_dir: Path, cause: str, log: Any, clock: Callable[[], int]) -> None:
+        self._file = DecisionsFile(run_dir)
+        self._why = Reason(Rule.WATCHDOG, f"the watchdog has cancelled it, for the maker is gone: {cause}")
+        self._log = log
+        self._clock = clock
+
+    def cancelled(self, order: VenueOrder) -> None:
+        """Keep one that is cancelled; a disk that takes nothing keeps no other from being cancelled."""
+        now_ns = self._clock()
+        told: dict[str, str | Decimal | None] = {
+            "action": "cancel",
+            "price": order.price,
+            "qty": order.leaves_qty,
+            "client_order_id": order.client_order_id,
+        }
+        try:
+            self._file.write([_row(now_ns, order.symbol, order.side, self._why, told)], now_ns)
+        except OSError as error:
+            self._log.warning("a decision is not kept", why=str(error))
+
+
+def _row(
+    now_ns: int, symbol: str, side: Side | None, why: Reason, told: Mapping[str, str | Decimal | None]
+) -> JsonObject:
+    """Return a line; `told` is its action, price, qty and client order id."""
+    return {
+        "time": iso_time(now_ns // NS_PER_MS),
+        "symbol": symbol,
+        "side": None if side is None else side.name,
+        **{key: plain(each) if isinstance(each, Decimal) else each for key, each in told.items()},
+        "rule": str(why.rule),
+        "why": why.text,
+        "numbers": plain_numbers(why.numbers),
+    }

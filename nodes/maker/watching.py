@@ -20,7 +20,8 @@ from desk.stopping import StopBudget
 from desk.venue import is_own_paper, quick_venue
 from market.account import VenueOrder
 from market.backoff import Backoff
-from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns
+from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns, time_ns
+from nodes.maker.decisions import WatchdogDecisions
 from nodes.maker.ids import SentOrders
 from nodes.maker.watchdog import OUT, READY, STOPPING, end_earlier
 from nodes.node import configure_log
@@ -58,7 +59,8 @@ def watch(settings: Settings, prefix: str) -> None:
             log = structlog.get_logger().bind(node=WATCHDOG)
             log.warning("takes the maker's orders away", why=cause)
             sent = SentOrders(settings.run_dir, prefix, settings.symbol, account.account_name, log)
-            take_away(account, sent, log, lambda: _is_closed(settings))
+            decisions = WatchdogDecisions(settings.run_dir, cause, log, time_ns)
+            take_away(account, sent, log, lambda: _is_closed(settings), decisions.cancelled)
     finally:
         lock.release()
 
@@ -125,15 +127,17 @@ def take_away(
     sent: SentOrders,
     log: Any,
     is_closed: Callable[[], bool],
+    tell: Callable[[VenueOrder], None],
     clock: Callable[[], int] = monotonic_ns,
     wait: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Cancel all that is the maker's as `taken_away` does, and log it, or that some may be left."""
+    """Cancel all that is the maker's as `taken_away` does, and log and `tell` each, or that some may be left."""
     count = 0
     try:
         for order in taken_away(account, sent, is_closed, clock, wait):
             log.info("cancelled", symbol=order.symbol, side=order.side.name, price=str(order.price),
                      left=f"{order.leaves_qty:f}", order_id=order.order_id)  # fmt: skip
+            tell(order)
             count += 1
     except VenueError as error:
         log.error("own orders may be left at the venue", prefix=sent.prefix, why=str(error))

@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 import structlog
 
+from desk.decisions_file import last_decisions
 from desk.run_dir import WATCHDOG, LockFile, NodeError
 from market.account import VenueOrder
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
 from nodes.maker import watching
+from nodes.maker.decisions import WatchdogDecisions
 from nodes.maker.ids import SENT_FILE, Note, SentOrder, SentOrders, write_note
 from nodes.maker.watchdog import BEAT, OUT, STOPPING, Watchdog, end_earlier
 from nodes.maker.watching import GIVE_UP_NS, LOOK_NS, Silence, await_end, take_away
@@ -51,7 +53,8 @@ def _order(order_id: str, name: str, symbol: str = "BTCUSDT") -> VenueOrder:
 def _take_away(venue: ScriptedVenue, run_dir: Path = Path("none"), *, is_closed: bool = False) -> None:
     log = structlog.get_logger()
     sent = SentOrders(run_dir, PREFIX, "BTCUSDT", "scripted", log)
-    take_away(venue, sent, log, lambda: is_closed, venue.clock, venue.wait)
+    decisions = WatchdogDecisions(run_dir, "it was silent", log, lambda: 10**18)
+    take_away(venue, sent, log, lambda: is_closed, decisions.cancelled, venue.clock, venue.wait)
 
 
 def test_silence_counts_only_time_in_which_something_could_be_heard() -> None:
@@ -135,6 +138,23 @@ def test_it_cancels_what_the_maker_has_noted_as_taken_though_no_list_shows_it(
     _take_away(venue, run_dir)
     assert (venue.orders, venue.cancels) == ({}, ["1", "2"])
     assert [line["order_id"] for line in lines(told, "cancelled")] == ["1", "2"]
+
+
+def test_what_it_cancels_stands_among_the_decisions(run_dir: Path, venue: ScriptedVenue, told: Told) -> None:
+    """An order of which a placing was told was gone without a word, or as if somebody else had ended it.
+
+    A disk that takes nothing keeps no order in the book.
+    """
+    venue.orders = {"1": _order("1", f"{PREFIX}1")}
+    _take_away(venue, run_dir)
+    (line,) = last_decisions(run_dir, 9)
+    names = "action", "symbol", "side", "price", "qty", "client_order_id", "rule"
+    assert [line[name] for name in names] == ["cancel", "BTCUSDT", "BUY", 3_000, 1, f"{PREFIX}1", "WATCHDOG"]
+    assert line["why"].endswith("it was silent")
+    venue.orders = {"2": _order("2", f"{PREFIX}2")}
+    _take_away(venue, run_dir / "is not there")
+    assert venue.orders == {}
+    assert len(lines(told, "a decision is not kept")) == 1
 
 
 def test_it_looks_until_nothing_can_arrive_any_more(venue: ScriptedVenue) -> None:
