@@ -105,8 +105,9 @@ def figures(pytestconfig: pytest.Config) -> Iterator[Figures]:
     """Measure the campaign; of all its faults nearly each must be followed by quotes of both sides in time."""
     seen = Figures()
     yield seen
-    if (terminal := pytestconfig.pluginmanager.get_plugin("terminalreporter")) is not None:
-        terminal.write_line(f"\n{seen}")
+    if (capture := pytestconfig.pluginmanager.get_plugin("capturemanager")) is not None:
+        with capture.global_and_fixture_disabled():
+            print(f"\n{seen}")
     assert seen.in_time >= BACK_IN_TIME_MIN, f"both sides are quoted again in time: {seen}"
 
 
