@@ -92,8 +92,8 @@ class Figures:
         ordered = sorted(self.back_ns) or [0]
         p99, longest = (ordered[at] / NS_PER_SECOND for at in (len(ordered) * 99 // 100, -1))
         return (
-            f"both sides quoted within 10 s after {self.in_time:.2%} of {len(self.back_ns)} faults and starts, p99 {p99:.1f} s, "
-            f"max {longest:.1f} s; at most {self.used_max:.0%} of a limit used; "
+            f"both sides quoted within 10 s after {self.in_time:.2%} of {len(self.back_ns)} faults and starts, "
+            f"p99 {p99:.1f} s, max {longest:.1f} s; at most {self.used_max:.0%} of a limit used; "
             f"{self.quiet_max:.2f} commands a minute and side in a quiet market"
         )
 
