@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import BigInteger, Boolean, Column, Integer, Table, select
+from sqlalchemy import BigInteger, Boolean, Column, Integer, String, Table, func, literal, select, type_coerce
 
 from history.database import Database, HistoryError
 from history.schema import METADATA, Exact
@@ -75,7 +75,7 @@ def write_parquet(path: Path, types: Sequence[tuple[str, str]], rows: Iterable[S
     aside = path.with_name(f"{path.name}.unfinished")
     with tempfile.TemporaryDirectory(prefix="tickbus-") as scratch:
         text = Path(scratch) / "rows.csv"
-        _write_text(text, rows)
+        _write_text(text, (map(_text, row) for row in rows))
         connection = duckdb.connect()
         try:
             _read(connection, text, types).write_parquet(str(aside))
@@ -98,9 +98,10 @@ def _duckdb() -> Any:
 def _hand_over(database: Database, table: Table, connection: "DuckDBPyConnection", scratch: Path) -> None:
     """Make a table of DuckDB of one of the history."""
     text = scratch / f"{table.name}.csv"
+    plain = [type_coerce(func.coalesce(column, literal(_NULL, String)), String) for column in table.c]  # as it is kept
     with database.transaction() as source:
-        rows = source.execution_options(yield_per=_STEP).execute(select(table))
-        _write_text(text, rows)
+        found = source.execution_options(yield_per=_STEP).execute(select(*plain))
+        _write_text(text, found)
     columns = "*, epoch_ms(time_ms) AS time" if "time_ms" in table.c else "*"
     types = [(column.name, _type(column)) for column in table.c]
     _read(connection, text, types).project(columns).create(table.name)
@@ -117,7 +118,7 @@ def _type(column: Column[Any]) -> str:
 
 def _write_text(path: Path, rows: Iterable[Iterable[object]]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, quoting=csv.QUOTE_ALL).writerows(map(_text, row) for row in rows)
+        csv.writer(file, quoting=csv.QUOTE_ALL).writerows(rows)
 
 
 def _text(value: object) -> object:
