@@ -25,6 +25,10 @@ Compare = Annotated[
     ),
 ]
 
+Replay = Annotated[
+    bool, typer.Option("--replay", help="Try what is recommended on the last whole day; that takes minutes.")
+]
+
 
 class ReportCommand(TyperCommand):
     """A command whose `--html` may stand without a file."""
@@ -48,6 +52,7 @@ def report(
     as_json: Json = False,
     html: Html = None,
     compare: Compare = None,
+    replay: Replay = False,
 ) -> None:
     """Bring today's performance file up to date and print the day and the week, or print the days asked for."""
     from commands.actions.account import command_venue
@@ -60,4 +65,11 @@ def report(
         raise typer.Exit(print_comparison(*compare, period, symbol, as_json=as_json))
     settings = settings_of(run_dir, venue, symbol)
     page = None if html is None else Path(html)
-    raise typer.Exit(print_report(settings, lambda: command_venue(settings), period, as_json=as_json, html=page))
+    venue_of = lambda: command_venue(settings)  # noqa: E731
+    if replay:
+        from commands.actions.replayed import replay_recommendations
+
+        code = print_report(settings, venue_of, period, as_json=as_json, html=page, replay=replay_recommendations)
+    else:
+        code = print_report(settings, venue_of, period, as_json=as_json, html=page)
+    raise typer.Exit(code)

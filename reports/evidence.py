@@ -74,12 +74,14 @@ class Market(NamedTuple):
         reach: 1 / k.
         reach_error: of it, relative.
         half_spread, skew: None where the documents do not say.
+        inventory: at which the skew is at its full, in orders.
     """
 
     reach: float
     reach_error: float
     half_spread: float | None
     skew: float | None
+    inventory: float
 
 
 def evidence(documents: Sequence[JsonObject]) -> tuple[list[JsonObject], list[JsonObject]]:
@@ -89,9 +91,9 @@ def evidence(documents: Sequence[JsonObject]) -> tuple[list[JsonObject], list[Js
         documents: of days, oldest first; what is tested are the fills in the pair that the last maker quoted.
 
     Returns:
-        Rows of `rule` (the cause), `setting`, `was`, `to`, `figure`, `value`, `low`, `high`, `level`, `n`, `expected`
-        and `advice`; and rows of `rule`, `n`, `needed`, `days` (until there is enough, None if nobody can say) and
-        `advice`.
+        Rows of `rule` (the cause), `setting`, `was`, `to`, `figure`, `value`, `low`, `high`, `level`, `n`, `expected`,
+        `replay` (None, for who tries it) and `advice`; and rows of `rule`, `n`, `needed`, `days` (until there is
+        enough, None if nobody can say) and `advice`.
     """
     quoted = [document for document in documents if (document.get("quoting") or {}).get("symbol")]
     if not quoted:
@@ -152,12 +154,14 @@ def _market(documents: Sequence[JsonObject]) -> Market | None:
             takers = sum(float(side["takers"]) for side in sides)
             decay = exp(sum(float(side["takers"]) * log(float(side["decay"])) for side in sides) / takers)
             settings = quoting.get("maker", {})
-            spread, skew = (settings.get(name) for name in ("half_spread", "skew"))
+            spread, skew, inventory, notional = map(settings.get, ("half_spread", "skew", "inventory", "notional"))
+            is_full_known = inventory is not None and notional is not None
             return Market(
                 _BPS / decay,
                 DECAY_ERRORS / sqrt(takers),
                 None if spread is None else _BPS * float(spread),
                 None if skew is None else _BPS * float(skew),
+                float(inventory) / float(notional) if is_full_known else float(POSITIONS_FULL),
             )
     return None
 
@@ -183,6 +187,7 @@ def _of_spread(fills: Sequence[Fill], market: Market) -> Iterator[JsonObject]:
         **_setting("maker.half_spread", market.half_spread, to),
         **_shown(figure, shown),
         "expected": _of_the_most(ratio),
+        "replay": None,
         "advice": _spread_advice(cause, edge, adverse, market, to),
     }
 
@@ -197,7 +202,8 @@ def _of_skew(held: Sequence[tuple[float, int]], market: Market, days: int) -> tu
         needed = _needed(len(signs), (interval.high - interval.low) / 2, REVERTING_GOAL - REVERTING_MAX)
         is_open = interval.low < REVERTING_MAX and needed > len(signs)
         return [], [_too_few("fills while much was held", len(signs), needed, days)] if is_open else []
-    to = (market.skew or 0) + market.reach * log(REVERTING_GOAL / (1 - REVERTING_GOAL)) / 2
+    lean = market.reach * log(REVERTING_GOAL / (1 - REVERTING_GOAL)) / 2  # of both sides, at POSITIONS_FULL
+    to = (market.skew or 0) + lean * market.inventory / POSITIONS_FULL
     typical = sqrt(fmean(position * position for position, _ in held))
     odds = (1 - REVERTING_GOAL) / REVERTING_GOAL
     row = {
@@ -205,9 +211,10 @@ def _of_skew(held: Sequence[tuple[float, int]], market: Market, days: int) -> tu
         **_setting("maker.skew", market.skew, to),
         **_shown("reverting_share", Estimate(share, 0.0, interval, len(signs))),
         "expected": {"figure": "position_in_fills", "now": _short(typical), "to": _short(POSITIONS_FULL * sqrt(odds))},
+        "replay": None,
         "advice": f"Nothing brings the position back: of {len(signs)} fills while {POSITIONS_FULL} or more orders were "
         f"held {share:.0%} made it less ({interval.low:.0%} to {interval.high:.0%}), by chance it is half; "
-        f"set maker.skew to {to / _BPS:.5f}, with maker.inventory at {POSITIONS_FULL} orders.",
+        f"set maker.skew to {to / _BPS:.5f}.",
     }
     return [row], []
 

@@ -124,6 +124,7 @@ def print_report(
     *,
     as_json: bool,
     html: Path | None = None,
+    replay: Callable[[Settings, JsonObject], None] | None = None,
 ) -> int:
     """Print the day and the week, or the days that were asked for, and return the exit code.
 
@@ -133,12 +134,15 @@ def print_report(
 
     Args:
         html: where the page of it is written as well; an empty path is a file beside the daily ones.
+        replay: tries what the week's document recommends, and adds to it what came of that.
 
     Raises:
         DeskError: if there is nothing to print, or today's file or the page cannot be written.
         VenueError, DeskError: if the venue does not answer, or no desk runs, and there is no file either.
     """
     found = _found(settings, venue_of, period)
+    if replay is not None and found.week is not None:
+        replay(settings, found.week)
     page = None if html is None else _write_page(found, html if html.name else found.page_file)
     width = columns()
     if as_json:

@@ -73,6 +73,10 @@ def test_skew_goes_to_what_brings_three_of_four_fills_back() -> None:
     ((row,), _) = evidence([made_day(Made(skew=0), random.Random("skew"))])
     assert (row["rule"], row["setting"]) == ("skew_missing", "maker.skew")
     assert float(row["to"]) == pytest.approx(FULL_SKEW_BPS / 10_000, rel=0.01)
+    day = made_day(Made(skew=0), random.Random("skew"))
+    day["quoting"]["maker"] |= {"inventory": "10000", "notional": "1000"}
+    ((row,), _) = evidence([day])
+    assert float(row["to"]) == pytest.approx(2 * FULL_SKEW_BPS / 10_000, rel=0.01), "full at ten orders, so twice"
 
 
 def test_too_little_says_how_much_it_takes_and_when_there_will_be_enough() -> None:

@@ -1,0 +1,42 @@
+"""What recommendations would have brought on a day that has been: each traded again with its change."""
+
+from datetime import date
+
+from commands.actions.whatif import whatif_lived
+from desk.client import DeskError
+from desk.settings import Settings
+from market.clock import now, utc_date
+from market.exact_json import JsonObject
+from screens.money import gain_text
+
+
+def replay_recommendations(settings: Settings, week: JsonObject) -> None:
+    """Put into each recommendation of a weekly document what it would have brought on the newest whole day of it.
+
+    `replay` is the document of that difference, with the `date`, and `same_fills` as `whatif` has it; of one that
+    cannot be tried it is the `why` alone.
+    """
+    days = [date.fromisoformat(row["date"]) for row in week["days"] if row["state"] == "reported"]
+    today = utc_date(now().time_ns)
+    day = max((each for each in days if each < today), default=max(days, default=today))
+    for row in week["recommendations"]:
+        if row["kind"] == "recommendation" and row["to"] is not None:
+            row["replay"] = _replay(settings, day, f"{row['setting']}={row['to']:f}")
+            row["advice"] += _phrase(row["replay"], week["quote"])
+
+
+def _replay(settings: Settings, day: date, change: str) -> JsonObject:
+    try:
+        document, _ = whatif_lived(settings, day, [change])
+    except DeskError as error:
+        return {"date": day.isoformat(), "why": str(error)}
+    return {"date": day.isoformat(), "same_fills": document["same_fills"], **document["difference"]}
+
+
+def _phrase(replay: JsonObject, quote: str | None) -> str:
+    if "pnl" not in replay:
+        return f" It could not be tried: {replay['why']}."
+    said = f" On {replay['date']} it would have earned {gain_text(replay['pnl'], quote)}"
+    if replay["low"] is not None:
+        said += f" (95 % from {gain_text(replay['low'], quote)} to {gain_text(replay['high'], quote)})"
+    return f"{said}, if nobody had answered it."
