@@ -90,6 +90,7 @@ def _lot_to_json(lot: Lot, instrument: Instrument) -> JsonObject:
     own = fee_in_quote(lot.trade, instrument.base, instrument.quote, {})
     value = own if own is not None else lot.fee_value
     return row_to_json(HistoryRow(lot.trade, None if value is None else figure(value))) | {
+        "opened": amount(figure(lot.opened)),
         "left": amount(figure(lot.left)),
         "closed_gross": figure(lot.gross),
         "closed_fees": figure(lot.fees),
@@ -100,10 +101,10 @@ def _lot_to_json(lot: Lot, instrument: Instrument) -> JsonObject:
 def _lot_from_json(entry: Any, instrument: Instrument) -> Lot:
     row = row_from_json(entry)
     lot = lot_of(row.trade, instrument.base, fee_value(row, instrument))
-    left = Fraction(fields.number(entry, "left"))
-    if lot is None or not 0 < left <= lot.left:
+    opened, left = Fraction(fields.number(entry, "opened")), Fraction(fields.number(entry, "left"))
+    if lot is None or not 0 < left <= opened <= lot.left:
         raise ValueError(f"left of the carried trade {row.trade.trade_id} must be a part of it, was {entry['left']}")
-    lot.left = left
+    lot.opened, lot.left = opened, left
     lot.gross, lot.fees = Fraction(fields.number(entry, "closed_gross")), Fraction(fields.number(entry, "closed_fees"))
     lot.is_unvalued = fields.flag(entry, "is_unvalued")
     return lot

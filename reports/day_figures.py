@@ -15,8 +15,8 @@ def day_figures(head: JsonObject, rows: Sequence[HistoryRow], instrument: Instru
     Args:
         head: of the daily document.
         rows: the day's trades, oldest first.
-        instrument: that the desk trades. `position` is what the day's trades left open of it; `equity` is what the
-            account holds of its two assets, at the mid and in the quote.
+        instrument: that the desk trades. `position` is what the trades have left open of it, lots of before included;
+            `equity` is what the account holds of its two assets, at the mid and in the quote.
     """
     part = head["symbols"].get(instrument.symbol) or {}
     mark = part.get("mark_price")

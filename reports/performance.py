@@ -106,6 +106,11 @@ def book_of(day: date, document: JsonObject | None, instruments: Iterable[Instru
     return book
 
 
+def day_of(document: JsonObject) -> date:
+    """Return the day of a document."""
+    return date.fromisoformat(document["date"])
+
+
 def take(book: DayBook, snapshot: AccountSnapshot) -> None:
     """Bring the snapshot's trades into the book of its day, which it opens if it is the first.
 
@@ -186,7 +191,7 @@ def with_late_trades(
     """
     if "trade_history" not in document:
         return document
-    book = book_of(date.fromisoformat(document["date"]), document, instruments)
+    book = book_of(day_of(document), document, instruments)
     known = list(book.rows)
     book.add(trades, mark_prices)
     return document if book.rows == known else with_history(refigured(document, book), book)
@@ -196,7 +201,7 @@ def with_carried(document: JsonObject, carried: Carried) -> JsonObject:
     """Return `document`, of a day gone by, as it is with these lots at its beginning; it may be the same."""
     if "schema" not in document or "trade_history" not in document:
         return document
-    book = book_of(date.fromisoformat(document["date"]), document)
+    book = book_of(day_of(document), document)
     book.carry(carried)
     return with_history(refigured(document, book), book)
 
@@ -210,10 +215,15 @@ def refigured(document: JsonObject, book: DayBook) -> JsonObject:
 
 def is_sound(document: JsonObject) -> bool:
     """Say whether the books of a document agree and the identity holds; true if it does not say."""
+    return document.get("reconciliation", {}).get("is_exact", True) is True and is_identical(document)
+
+
+def is_identical(document: JsonObject) -> bool:
+    """Say whether lots and fees come to what moved, of each symbol and of the account."""
     gaps = [part.get("identity_gap") for part in document.get("symbols", {}).values()]
     identity = document.get("identity", {})
     gaps += [part["gap"] for part in (*identity.get("symbols", {}).values(), *filter(None, [identity.get("all")]))]
-    return document.get("reconciliation", {}).get("is_exact", True) is True and not any(gaps)
+    return not any(gaps)
 
 
 def history_of(document: JsonObject | None) -> list[HistoryRow]:

@@ -31,6 +31,7 @@ class Lot:
 
     Attributes:
         trade: the fill; `fee_value` is what its fee cost in quote, None where nobody knows.
+        opened: how much of it opened a lot: all, but for a fill that has closed older ones.
         gross, fees: what its closed part has brought so far, and the fees of both its legs, in quote.
     """
 
@@ -41,6 +42,7 @@ class Lot:
     price: Fraction
     fee_per_unit: Fraction
     is_unvalued: bool
+    opened: Fraction = _ZERO
     gross: Fraction = _ZERO
     fees: Fraction = _ZERO
 
@@ -129,6 +131,7 @@ class FifoBook:
         self._position += fill.left if fill.side is Side.BUY else -fill.left
         self._close(fill)
         if fill.left:
+            fill.opened = fill.left
             self.open_lots.append(fill)
             self._add_open(fill.left, fill.price, fill.fee_per_unit)
         return self.realized_gross - self.realized_fees - before

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from market.exact_json import JsonObject
 from reports.exact import figure, rounded
-from reports.performance import history_of, instruments_of, symbol_pnl
+from reports.performance import history_of, instruments_of, is_identical, symbol_pnl
 from reports.returns import day_return, ratios
 
 DAYS: Final = 7
@@ -233,7 +233,7 @@ def _reported(document: JsonObject) -> ReportedDay:
         quote_assets=quote_assets,
         known_quote_assets=frozenset(part["quote"] for part in symbols),
         is_reconciled=document["reconciliation"]["is_exact"] if "reconciliation" in document else None,
-        is_identical=not any(part.get("identity_gap") for part in symbols),
+        is_identical=is_identical(document),
         unvalued_assets=frozenset(asset for part in parts for asset in part["unvalued_fees"]),
         max_drawdown=document.get("metrics", {}).get("max_drawdown", {}).get("value"),
         presence=document.get("quoting", {}).get("presence"),

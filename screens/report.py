@@ -37,7 +37,8 @@ def day_text(document: JsonObject) -> str:
         f"   The account was reset ({reset['reason']}), noticed at {reset['time']}; the figures are those since"
         for reset in document.get("resets", [])
     ]
-    return "\n".join(lines + _gap_lines(symbols) + _reconciliation_lines(document.get("reconciliation")))
+    lines += _flow_lines(document) + _gap_lines(symbols) + _identity_lines(document)
+    return "\n".join(lines + _reconciliation_lines(document.get("reconciliation")))
 
 
 def _when(document: JsonObject) -> str:
@@ -86,6 +87,25 @@ def _gap_lines(symbols: Mapping[str, Any]) -> list[str]:
         for symbol, part in symbols.items()
         if (gap := part.get("identity_gap"))
     ]
+
+
+def _flow_lines(document: JsonObject) -> list[str]:
+    """Return what came or went without a trade: no gain, and no loss."""
+    return [
+        f"   Flow: {flow['amount']:+,f} {flow['asset']} at {flow['time'][11:19]}, {flow['kind']}"
+        for flow in document.get("flows", [])
+    ]
+
+
+def _identity_lines(document: JsonObject) -> list[str]:
+    """Return by how much the account is another one than lots and fees say, and from which trade on."""
+    whole = document.get("identity", {}).get("all", {})
+    if not whole.get("gap"):
+        return []
+    first = whole["first_trade"]
+    where = f", from trade {first['id']} of {first['symbol']} on ({first['time'][11:19]})" if first else ""
+    lines = f"   PnL: wrong by {whole['gap']:+,f} {document['equity']['asset']}{where}: "
+    return [lines + "what trades and fees come to is not the change of the account"]
 
 
 def _price_lines(trades: Mapping[str, Any], quote: str | None) -> list[str]:

@@ -23,6 +23,7 @@ from pages.week import week_page
 from reports.folder import FolderBusyError, ReportsFolder
 from reports.performance import history_of, is_sound
 from reports.recommendations import weekly_document
+from reports.round_trips import round_trips
 from reports.weekly import DAYS
 from screens.account import history_json, history_text
 from screens.fold import folded
@@ -146,7 +147,13 @@ def print_report(
     page = None if html is None else _write_page(found, html if html.name else found.page_file)
     width = columns()
     if as_json:
-        document = {"file": str(found.file), "day": found.day, "week": found.week, "not_updated": found.not_updated}
+        document: JsonObject = {
+            "file": str(found.file),
+            "day": found.day,
+            "week": found.week,
+            "not_updated": found.not_updated,
+        }
+        document |= {"round_trips": [] if found.day is None else round_trips(found.day)}
         print(dumps(document | {"damaged": found.damage} | ({} if page is None else {"html": str(page)})))
     else:
         parts = found.warnings
