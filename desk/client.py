@@ -5,7 +5,6 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,6 +15,7 @@ from bus.topology import CONTROL, SUPERVISOR
 from desk.desk_file import DESK_FILE, kept_settings
 from desk.run_dir import WATCHDOG, holder_pid
 from desk.settings import Settings, SettingsError, load_kept_settings, load_settings, named_run_dir
+from desk.settings_errors import meant_text
 from market.instrument import venue_spelling
 from market.mendable import MendableError
 
@@ -202,8 +202,7 @@ def known_symbol(settings: Settings, symbol: str) -> str:
     """
     known = [instrument.symbol for instrument in settings.instruments]
     if (spelt := venue_spelling(symbol)) not in known:
-        near = get_close_matches(spelt, known, n=1, cutoff=0.8)
-        meant = f"; did you mean {near[0]}?" if near else ""
+        meant = meant_text(spelt, known)
         raise SettingsError(f"symbol: expected one of {', '.join(known)}, was {symbol!r} (from command line){meant}")
     return spelt
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from desk.sections import SECRET_KEYS, MakerSettings
 from desk.settings import Settings, SettingsError, defaults, environment_name, setting_texts
-from desk.settings_errors import error_lines
+from desk.settings_errors import error_lines, meant_text
 from trading.models.parameters import Parameters
 
 LIVE: Final = ("maker.model", *(f"maker.{each.name}" for each in fields(Parameters)))
@@ -54,7 +54,8 @@ def _empty(name: str) -> str | None:
 def _refusal(key: str, origin: str) -> str:
     if key in defaults() or key.startswith(f"{_TABLE}parameters."):
         return f"cannot be set while the desk runs (from {origin}); set it {_where(key)}, and start the desk anew"
-    return f"no such setting (from {origin}); `config show` lists all, docs/operating.md those that can be set"
+    meant = meant_text(key, LIVE)
+    return f"no such setting (from {origin}); `config show` lists all, docs/operating.md those that can be set{meant}"
 
 
 def _where(key: str) -> str:

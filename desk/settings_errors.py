@@ -1,6 +1,7 @@
 """What a person is told of settings that cannot be used."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,12 @@ def error_lines(error: ValidationError, origins: Mapping[str, str]) -> Iterator[
     for problem in error.errors(include_url=False):
         key = ".".join(str(part) for part in problem["loc"])
         yield f"{key}: {_said(key, problem)} (from {_origin(key, origins)})"
+
+
+def meant_text(text: str, known: Iterable[str]) -> str:
+    """Return `; did you mean BTCUSDT?` of what is spelt nearly like one of `known`, else nothing."""
+    near = get_close_matches(text, list(known), n=1, cutoff=0.8)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _said(key: str, problem: Mapping[str, Any]) -> str:

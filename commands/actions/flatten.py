@@ -71,6 +71,7 @@ def flatten(
         base = _neutral(settings, quoted, neutral)
         flattener = Flattener(settings, venue, venue.load(settings.instrument), base, band, tell)
         flattener.show()
+        flattener.refuse_others()
         confirm()
         again = command_text(f"flatten {settings.symbol} --neutral {format_decimal(base.qty)}", settings.run_dir)
         try:
@@ -161,6 +162,7 @@ class Flattener:
         self._neutral = neutral
         self._band = band
         self._slice_notional = settings.maker.notional
+        self._run_dir = settings.run_dir
         self._prefix = own_prefix(settings.run_dir)
         self._tell = tell
         self._ids = (f"{FLATTEN_PREFIX}{secrets.token_hex(6)}-{n}" for n in itertools.count(1))
@@ -197,6 +199,22 @@ class Flattener:
         if cost.qty_lots < lots:
             self._tell(f"the rest has to come: {self._qty(pair.lots_to_qty(lots - cost.qty_lots))} is not in the book")
 
+    def refuse_others(self) -> None:
+        """Make sure that nobody else has open orders: nothing was done yet, and the maker quotes on.
+
+        Raises:
+            DeskError: as `cancel_own`.
+        """
+        opened = self._venue.open_orders(self._instrument)
+        self._refuse(sum(not order.client_order_id.startswith(self._prefix) for order in opened))
+
+    def _refuse(self, others: int) -> None:
+        if others:
+            cancel = command_text("cancel --all", self._run_dir)
+            how = f"{cancel} ends those by hand, `orders --json` tells the ids of all"
+            what = f"{counted(others, 'order')} of this account by others than the maker"
+            raise DeskError(f"{what}: cancel them first; {how}")
+
     def cancel_own(self) -> None:
         """Cancel what a maker may have left.
 
@@ -207,8 +225,7 @@ class Flattener:
         ours = [order for order in opened if order.client_order_id.startswith(self._prefix)]
         for order in cancel_known(self._venue, ours):
             self._tell(f"cancelled {order.order_id}, which a maker had left")
-        if others := len(opened) - len(ours):
-            raise DeskError(f"{counted(others, 'order')} of this account by others than the maker: cancel them first")
+        self._refuse(len(opened) - len(ours))
 
     def run(self) -> None:
         """Trade until no order could make the position smaller.

@@ -128,8 +128,8 @@ def test_says_what_must_be_done_first(desk: Desk) -> None:
     assert desk.cli("place", "buy", "0.001", "80000").returncode == 0
     others = desk.cli("flatten", "--yes")
     assert others.returncode == 1
-    assert "error: not flat: 1 order of this account by others than the maker: cancel them first" in others.stderr
-    assert "--neutral" in others.stderr
+    assert "error: 1 order of this account by others than the maker: cancel them first; python cli.py" in others.stderr
+    assert desk.node("maker")["state"] == "ready", "nothing was done"
     unknown = desk.cli("flatten", "ETHUSDT", "--yes")
     assert "error: nobody says how much ETH is no position" in unknown.stderr
     assert _held(desk) == before

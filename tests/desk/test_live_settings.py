@@ -159,6 +159,12 @@ def test_without_a_desk_it_is_one_line(desk: Desk) -> None:
     assert result.stderr.count("\n") == 1
 
 
+def test_setting_that_is_misspelt_is_told_what_may_be_meant() -> None:
+    """Also without a look into the documents."""
+    with pytest.raises(SettingsError, match=r"those that can be set; did you mean maker\.half_spread\?$"):
+        with_changes(load_settings({}).settings, {"maker.half_spred": "1"}, "command line")
+
+
 def test_a_strategy_of_ones_own_reads_none_of_them(tmp_path: Path) -> None:
     """Guards a change that is confirmed, and that nobody goes by."""
     settings = load_settings({"run_dir": tmp_path, "maker.strategy": tmp_path / "own.py"}).settings
