@@ -1,6 +1,6 @@
 """Several days as a page: each beside the others, and all of them together."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import accumulate
 from typing import Any, Final
@@ -31,12 +31,19 @@ def week_page(week: JsonObject, source: str, warnings: Iterable[str] = ()) -> st
         tiles(_tiles(week, quote)),
         section("Day by day", _charts(days, quote)),
         section("Days", _days_table(days, quote)),
-        section("Recommendations", element("ul", *(element("li", item["advice"]) for item in week["recommendations"]))),
+        *_advice(week["recommendations"]),
     ]
     foot = f"Made from the files in {source}. Days are UTC. What each figure means: docs/reports.md."
     about = f"{counted(len(reported), 'day')} reported of {len(days)}"
     title = f"Performance {week['from']} to {week['to']}"
     return page(title, [element("p", about, class_="soft")], body, foot)
+
+
+def _advice(rows: Iterable[JsonObject]) -> Iterator[Html]:
+    """Yield what is wrong with the data, and apart from it what is recommended."""
+    for title, is_notice in (("Notices", True), ("Recommendations", False)):
+        if items := [element("li", row["advice"]) for row in rows if (row["kind"] == "notice") is is_notice]:
+            yield section(title, element("ul", *items))
 
 
 def _tiles(week: JsonObject, quote: str | None) -> list[Tile]:

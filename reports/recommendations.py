@@ -1,7 +1,8 @@
 """What some days suggest: notices of data that cannot be trusted, and what the evidence says of a setting.
 
 Each is a row of `kind`, `rule` and `advice`. A `notice` is of the documents; a `recommendation` is of a setting, with
-all that `reports.evidence` has to say for it; a row of kind `waiting` says of what too little is known yet.
+all that `reports.evidence` has to say for it; a row of kind `waiting` says of what too little is known yet, and one of
+kind `none` that there is nothing to say.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,7 +30,7 @@ def recommendations(week: Week, documents: Sequence[JsonObject] = ()) -> list[Js
         rule, advice = "no_reports", "No day reported: there is nothing to say of these days."
     else:
         rule, advice = "nothing_stands_out", "Nothing stands out: keep the settings and keep watching."
-    return [{"kind": "notice", "rule": rule, "advice": advice}]
+    return [{"kind": "none", "rule": rule, "advice": advice}]
 
 
 def weekly_document(folder: ReportsFolder, last: date, count: int = DAYS) -> JsonObject:

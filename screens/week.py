@@ -40,8 +40,16 @@ def week_text(week: JsonObject, columns: int = COLUMNS) -> str:
     if week["best_day"] != week["worst_day"]:
         lines.append(f"   Best day: {week['best_day']['date']} ({gain_text(week['best_day']['pnl'], quote)})")
         lines.append(f"   Worst day: {week['worst_day']['date']} ({gain_text(week['worst_day']['pnl'], quote)})")
-    lines += ["", "💡 Recommendations:", *(f"   - {item['advice']}" for item in week["recommendations"])]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_advice_lines(week["recommendations"])])
+
+
+def _advice_lines(rows: Sequence[JsonObject]) -> list[str]:
+    """Return what is wrong with the data, and apart from it what is recommended."""
+    notices, others = ([row for row in rows if (row["kind"] == "notice") is is_notice] for is_notice in (True, False))
+    lines: list[str] = []
+    for title, some in (("🧾 Notices", notices), ("💡 Recommendations", others)):
+        lines += ["", f"{title}:", *(f"   - {row['advice']}" for row in some)] if some else []
+    return lines
 
 
 def sparkline(values: Sequence[Decimal | None]) -> str:

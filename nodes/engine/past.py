@@ -29,7 +29,7 @@ from market.kernels.rows import write_command
 from market.whole_file import write_whole
 from nodes.engine.command_record import COMMANDS, CommandRecord
 
-KEPT_RECORDS: Final = 10_000  # some 0.3 s of replay, and four minutes of a default desk
+KEPT_RECORDS: Final = 4_000  # some 0.15 s of replay, and 100 s of a default desk
 
 _PLACE: Final = "place"  # file number, offset, sequence, and the time of the last record
 _NO_ROWS: Final = ("commands", "events", "links", "queues")  # rings, empty between two records; and views of others

@@ -235,7 +235,7 @@ def test_shows_the_week() -> None:
         "   Volume: $2,909.50, maker 100.0 %",
         "   Fees: $1.80",
         "",
-        "💡 Recommendations:",
+        "🧾 Notices:",
         "   - 1 of 7 days has a damaged report (2025-11-29), which the totals leave out: look at the disk, "
         "and put the file back from a backup or move it away.",
         "   - 5 of 7 days have no report (2025-11-24 to 2025-11-28), which adds nothing to the totals: "
