@@ -7,7 +7,7 @@ where a source was read is kept in the transaction of what was read of it.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, Select, Table, func, insert, select, update
 
 from history.schema import ACCOUNTS, BALANCES, DECISIONS, FLOWS, ORDERS, PROGRESS, TRADES
 from market.account import Balance, VenueOrder, VenueTrade
@@ -87,20 +87,18 @@ def keep_trades(connection: Connection, account: int, rows: Sequence[HistoryRow]
     return len(new)
 
 
-def keep_orders(connection: Connection, account: int, orders: Sequence[VenueOrder]) -> int:
-    """Add orders, or bring those that are there up to date; return how many were touched."""
-    keys = [(order.symbol, order.order_id) for order in orders]
-    key = tuple_(ORDERS.c.symbol, ORDERS.c.order_id)
-    asked = select(ORDERS).where(ORDERS.c.account == account, key.in_(keys))
-    kept = {(row.symbol, row.order_id): dict(row._mapping) for row in connection.execute(asked)}
-    wanted = {(order.symbol, order.order_id): _order_values(account, order) for order in orders}
-    new = [values for key, values in wanted.items() if key not in kept]
+def keep_orders(connection: Connection, account: int, symbol: str, orders: Sequence[VenueOrder]) -> int:
+    """Add a symbol's orders, or bring those that are there up to date; return how many were touched."""
+    mine = (ORDERS.c.account == account, ORDERS.c.symbol == symbol)
+    asked = select(ORDERS).where(*mine, ORDERS.c.order_id.in_([order.order_id for order in orders]))
+    kept = {row.order_id: dict(row._mapping) for row in connection.execute(asked)}
+    wanted = {order.order_id: _columns(ORDERS, order) | {"account": account} for order in orders}
+    new = [values for order_id, values in wanted.items() if order_id not in kept]
     if new:
         connection.execute(insert(ORDERS), new)
-    changed = [values for key, values in wanted.items() if key in kept and kept[key] != values]
-    for values in changed:
-        mine = (ORDERS.c.account == account, ORDERS.c.symbol == values["symbol"])
-        connection.execute(update(ORDERS).where(*mine, ORDERS.c.order_id == values["order_id"]).values(values))
+    changed = {order_id: values for order_id, values in wanted.items() if kept.get(order_id, values) != values}
+    for order_id, values in changed.items():
+        connection.execute(update(ORDERS).where(*mine, ORDERS.c.order_id == order_id).values(values))
     return len(new) + len(changed)
 
 
@@ -173,10 +171,6 @@ def _trade_values(account: int, row: HistoryRow) -> dict[str, Any]:
         "fee_in_quote": row.fee_in_quote,
         "fee_price": row.fee_price,
     }
-
-
-def _order_values(account: int, order: VenueOrder) -> dict[str, Any]:
-    return _columns(ORDERS, order) | {"account": account}
 
 
 def _columns(table: Table, told: VenueTrade | VenueOrder) -> dict[str, Any]:

@@ -179,7 +179,7 @@ class HistoryStep:
         last = int(page[-1].order_id) if page else start
         newest = max(known.newest_order or 0, last)
         with self.database.transaction() as connection:
-            keeping.keep_orders(connection, self.kept.account, page)
+            keeping.keep_orders(connection, self.kept.account, instrument.symbol, page)
             keeping.keep_position(connection, self._source("orders", instrument.symbol), newest)
         known.newest_order = newest
         for order in page:

@@ -37,9 +37,8 @@ def _fill(connection: Any, account: int, number: int, ms: int) -> None:
     trade = fill(number, Side.BUY, "1", "100", time_ms=ms)
     numbers = (Decimal(100), Decimal(1), Decimal(1))
     keeping.keep_trades(connection, account, [valued(trade, BTC, {})])
-    keeping.keep_orders(
-        connection, account, [VenueOrder(str(number), "c", "BTCUSDT", Side.BUY, *numbers, "FILLED", ms)]
-    )
+    order = VenueOrder(str(number), "c", "BTCUSDT", Side.BUY, *numbers, "FILLED", ms)
+    keeping.keep_orders(connection, account, "BTCUSDT", [order])
     keeping.keep_balances(connection, account, ms, {"BTC": Balance(Decimal(number), Decimal(0))})
     keeping.keep_decisions(connection, account, [{"time_ms": ms, "symbol": "BTCUSDT"}])
     keeping.keep_flows(connection, account, [{"time_ms": ms, "asset": "BTC", "kind": "deposit", "amount": Decimal(1)}])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from desk.decisions_file import DecisionsFile, decisions_path
 from history import keeping
@@ -163,6 +164,27 @@ def test_keeps_what_was_read_and_how_far_together(kept: Kept, source: str, monke
     kept.step()
     for table in ("trades", "orders", "decisions"):
         assert kept.ask(f"SELECT count(*) FROM {table}") == [(10,)]
+
+
+def test_finds_by_an_index_whatever_it_looks_for(kept: Kept) -> None:
+    """Guards the long day once more: a step that passes over every order grew with them, fourfold at 100,000."""
+    kept.venue.trades_of_all = made_trades(1, 10)
+    kept.venue.orders_of_all = [_order(number) for number in range(1, 11)]
+    kept.step()
+    asked: list[tuple[str, Any]] = []
+    database = kept.historian._database
+    assert database is not None
+    event.listen(database._engine, "before_cursor_execute", lambda *told: asked.append((told[2], told[3])))
+    kept.venue.trades_of_all += made_trades(11, 2, NOON_MS + 1_000)
+    kept.venue.orders_of_all = [_order(number) for number in range(1, 13)]
+    kept.step()
+    touching = [each for each in asked if "trades" in each[0] or "orders" in each[0]]
+    assert len(touching) >= 4, asked
+    with sqlite3.connect(kept.path) as connection:
+        for statement, parameters in touching:
+            if statement.startswith(("SELECT", "UPDATE")):
+                plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
+                assert all("symbol=? AND " in row[3] for row in plan), (statement, plan)
 
 
 def test_keeps_what_comes_late_or_by_another_clock(kept: Kept) -> None:
