@@ -1,4 +1,4 @@
-"""What a person does to a desk that runs: `halt`, `resume`, `flatten`, `set`."""
+"""What a person does to a desk that runs, or that was killed: `halt`, `resume`, `flatten`, `set`."""
 
 from typing import Annotated
 
@@ -19,7 +19,7 @@ def halt(
     cancel_all: Annotated[bool, typer.Option("--cancel-all", help="Cancel every open order, too.")] = False,
     run_dir: RunDir = None,
 ) -> None:
-    """The kill switch: the engine takes no new orders, of one symbol or of all; cancels go through."""
+    """The kill switch: no new orders, of one symbol or of all; of a desk that was killed, cancel what it has left."""
     from commands.actions.halting import halt as halt_desk
 
     halt_desk(settings_of(run_dir), symbol, _tell, is_cancelling=cancel_all)
