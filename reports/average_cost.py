@@ -44,14 +44,14 @@ class AverageCost:
 
     def _close(self, qty: Decimal, cost: Decimal, fee: Decimal) -> tuple[Decimal, Decimal, Decimal]:
         """Let a fill close what it can; return what is left of it."""
-        held, size = abs(self.position), abs(qty)
+        held, size = self.position.copy_abs(), qty.copy_abs()
         closed = min(held, size)
         had, had_paid = _share(self._cost, closed, held), _share(self._fees, closed, held)
         now, now_paid = _share(cost, closed, size), _share(fee, closed, size)
         earned = EXACT.subtract(now, had) if qty < 0 else EXACT.subtract(had, now)
         self.realized_net = EXACT.add(self.realized_net, EXACT.subtract(earned, EXACT.add(had_paid, now_paid)))
         self._cost, self._fees = EXACT.subtract(self._cost, had), EXACT.subtract(self._fees, had_paid)
-        step = closed if qty > 0 else -closed
+        step = closed if qty > 0 else closed.copy_negate()
         self.position = EXACT.add(self.position, step)
         return EXACT.subtract(qty, step), EXACT.subtract(cost, now), EXACT.subtract(fee, now_paid)
 

@@ -112,8 +112,9 @@ def _differs(expected: Any, told: Any, where: str) -> str | None:
         for name in expected.keys() | told.keys():
             if (found := _differs(expected.get(name), told.get(name), f"{where}.{name}")) is not None:
                 return found
-    by = f", by {told - expected:+,f}" if isinstance(expected, Decimal) and isinstance(told, int | Decimal) else ""
-    return f"{where} must be {expected} by the trades, was {told}{by}"
+    if isinstance(expected, Decimal) and isinstance(told, int | Decimal):
+        return f"{where} must be {expected:,f} by the trades, was {told:,f}, by {told - expected:+,f}"
+    return f"{where} must be {expected} by the trades, was {told}"
 
 
 def _check_part(symbol: str, part: JsonObject) -> None:

@@ -13,9 +13,10 @@ from market.codes import Side
 from market.exact_json import JsonObject
 from market.instrument import Instrument
 from reports import json_fields as fields
-from reports.exact import amount, figure
+from reports.exact import EXACT, amount, figure
 
 _ZERO = Fraction(0)
+_NOTHING = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +96,13 @@ class Books:
         """
         self._opening = opening
         self._day = day
-        self._expected = opening_totals(opening)
-        self._start = dict(self._expected)
-        self._moved: dict[str, Fraction] = {}
+        balances = fields.child(opening, "balances")
+        self._expected = _Totals()
+        for asset in balances:
+            for name in ("free", "locked"):
+                self._expected.take(asset, fields.number(fields.child(balances, asset), name))
+        self._start = _Totals(self._expected)
+        self._moved = _Totals()
         self._since = self._since_of_other_days = 0
 
     def add(self, trade: VenueTrade, instrument: Instrument) -> None:
@@ -106,15 +111,15 @@ class Books:
         is_after_opening = self._count(trade, instrument, 1)
         for asset, change in changes(trade, instrument):
             if traded_on == self._day:
-                self._moved[asset] = self._moved.get(asset, _ZERO) + change
+                self._moved.take(asset, change)
             if (traded_on < self._day) if is_after_opening else (traded_on >= self._day):
-                self._start[asset] = self._start.get(asset, _ZERO) + (change if is_after_opening else -change)
+                self._start.take(asset, change if is_after_opening else change.copy_negate())
 
     def add_flow(self, flow: Flow) -> None:
         """Take what came or left without a trade; what did so before the opening is in its balances."""
         if self.counts(flow):
-            self._expected[flow.asset] = self._expected.get(flow.asset, _ZERO) + Fraction(flow.amount)
-            self._moved[flow.asset] = self._moved.get(flow.asset, _ZERO) + Fraction(flow.amount)
+            self._expected.take(flow.asset, flow.amount)
+            self._moved.take(flow.asset, flow.amount)
 
     def counts(self, flow: Flow) -> bool:
         """Say whether a flow came after the opening."""
@@ -127,23 +132,24 @@ class Books:
         The opening without those trades of the day that it holds already, and with those of the day before that it
         does not hold yet.
         """
-        return self._start
+        return self._start.fractions
 
     @property
     def moved(self) -> Mapping[str, Fraction]:
         """What the day's trades, and the flows since the opening, have moved, by asset."""
-        return self._moved
+        return self._moved.fractions
 
     def ends(self, differences: Mapping[str, Mapping[str, Decimal]]) -> dict[str, Fraction]:
         """Return what the account holds at the end, by asset: of the start, what was moved, and what nobody explains.
 
         That is what the venue tells, without those trades that are in the file of another day.
         """
-        missed = {asset: Fraction(row["difference"]) for asset, row in differences.items()}
-        return {
-            asset: self._start.get(asset, _ZERO) + self._moved.get(asset, _ZERO) + missed.get(asset, _ZERO)
-            for asset in self._start.keys() | self._moved.keys() | missed.keys()
-        }
+        found = _Totals(self._start)
+        for asset, change in self._moved.items():
+            found.take(asset, change)
+        for asset, row in differences.items():
+            found.take(asset, row["difference"])
+        return found.fractions
 
     def compare(
         self, balances: Mapping[str, Balance], later: Sequence[tuple[VenueTrade, Instrument]] = ()
@@ -158,7 +164,7 @@ class Books:
         """
         found = self._compared(balances)
         books = copy(self)
-        books._expected = dict(self._expected)
+        books._expected = _Totals(self._expected)
         for trade, instrument in later:
             if found["is_exact"]:
                 return found
@@ -175,11 +181,11 @@ class Books:
         self._since += times * is_of_day
         self._since_of_other_days += times * (not is_of_day)
         for asset, change in changes(trade, instrument):
-            self._expected[asset] = self._expected.get(asset, _ZERO) + times * change
+            self._expected.take(asset, change if times > 0 else change.copy_negate())
         return True
 
     def _compared(self, balances: Mapping[str, Balance]) -> JsonObject:
-        expected = self._expected
+        expected = self._expected.fractions
         now = {asset: Fraction(balance.free) + Fraction(balance.locked) for asset, balance in balances.items()}
         differences = {
             asset: {
@@ -196,14 +202,25 @@ class Books:
         return found | {"differences": differences}
 
 
-def changes(trade: VenueTrade, instrument: Instrument) -> tuple[tuple[str, Fraction], ...]:
+class _Totals(dict[str, Decimal]):
+    """How much of each asset, to the last digit."""
+
+    def take(self, asset: str, change: Decimal) -> None:
+        """Add a change."""
+        self[asset] = EXACT.add(self.get(asset, _NOTHING), change)
+
+    @property
+    def fractions(self) -> dict[str, Fraction]:
+        """The same, for arithmetic with prices."""
+        return {asset: Fraction(total) for asset, total in self.items()}
+
+
+def changes(trade: VenueTrade, instrument: Instrument) -> tuple[tuple[str, Decimal], ...]:
     """Return what `trade` moved in the account, by asset."""
-    sign = 1 if trade.side is Side.BUY else -1
-    return (
-        (instrument.base, sign * Fraction(trade.qty)),
-        (instrument.quote, -sign * Fraction(trade.quote_qty)),
-        (trade.fee_asset, -Fraction(trade.fee)),
-    )
+    base, quote = trade.qty, trade.quote_qty.copy_negate()
+    if trade.side is Side.SELL:
+        base, quote = trade.qty.copy_negate(), trade.quote_qty
+    return (instrument.base, base), (instrument.quote, quote), (trade.fee_asset, trade.fee.copy_negate())
 
 
 def balances_to_json(balances: Mapping[str, Balance]) -> dict[str, dict[str, Decimal]]:

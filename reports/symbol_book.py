@@ -52,14 +52,14 @@ class SymbolBook:
         """Take the next fill; return what it realized after fees."""
         trade, value = row.trade, fee_value(row, self.instrument)
         is_buy = trade.side is Side.BUY
-        qty, cost = trade.qty if is_buy else -trade.qty, trade.quote_qty
+        qty, cost = trade.qty if is_buy else trade.qty.copy_negate(), trade.quote_qty
         paid = _NOTHING
         if trade.fee:
             paid = trade.fee if trade.fee_asset == self.instrument.quote else _decimal(value)
             self._fees[trade.fee_asset] = EXACT.add(self._fees.get(trade.fee_asset, _NOTHING), trade.fee)
             if trade.fee_asset == self.instrument.base:
                 qty = EXACT.subtract(qty, trade.fee)
-                cost = abs(EXACT.subtract(cost if is_buy else -cost, paid))
+                cost = EXACT.subtract(cost if is_buy else cost.copy_negate(), paid).copy_abs()
             elif trade.fee_asset != self.instrument.quote:
                 fee, worth = self.foreign_fees.get(trade.fee_asset, (_ZERO, _ZERO))
                 self.foreign_fees[trade.fee_asset] = fee + Fraction(trade.fee), worth + (value or _ZERO)
@@ -151,13 +151,13 @@ class Spread:
         """Take what was held until a fill."""
         passed_ms = 0 if self._last_ms is None else time_ms - self._last_ms
         if passed_ms and position:
-            self.position_ms = EXACT.add(self.position_ms, EXACT.multiply(abs(position), Decimal(passed_ms)))
+            self.position_ms = EXACT.add(self.position_ms, EXACT.multiply(position.copy_abs(), Decimal(passed_ms)))
         self.span_ms += passed_ms
         self._last_ms = time_ms
 
     def add(self, qty: Decimal, cost: Decimal, mid: Decimal) -> None:
         """Take a fill by which `qty` arrived (negative: left) for the money `cost`."""
-        gain = EXACT.subtract(EXACT.multiply(qty, mid), cost if qty > 0 else -cost)
+        gain = EXACT.subtract(EXACT.multiply(qty, mid), cost if qty > 0 else cost.copy_negate())
         self.capture = EXACT.add(self.capture, gain)
         self.count += 1
 

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market.account import VenueTrade
+from market.account import Balance, VenueTrade
 from market.codes import Side
+from reports.exact import EXACT
+from tests.reports.documents import performance_document
 from tests.reports.fifo import equity_change, fifo_pnl, identity_gap
-from tests.reports.fills import FILLS, buy, sell
+from tests.reports.fills import FILLS, account, buy, sell, snapshot
 
 
 def test_matches_the_oldest_lot_first() -> None:
@@ -180,3 +182,18 @@ def test_knows_no_winner_where_the_closing_leg_paid_without_a_price() -> None:
     for fees in (("0.1", "USDT", "0.02", "BNB"), ("0.02", "BNB", "0.1", "USDT")):
         pnl = fifo_pnl([buy(1, "1", "100", *fees[:2]), sell(2, "1", "110", *fees[2:])], "BTC", "USDT")
         assert (pnl.round_trips, pnl.wins, pnl.undecided) == (1, 0, 1)
+
+
+def test_adds_up_amounts_of_more_digits_than_decimals_keep_by_themselves() -> None:
+    """Guards the sums: a balance of 31 digits loses none, where plain decimals keep 28 and say nothing."""
+    start = account(BTC="1234567890123456789012.000000001", USDT="1000")
+    first = performance_document(snapshot(start, marks={"BTCUSDT": "100"}), None)
+    fills = [buy(1, "0.000000001", "100")]
+    document = performance_document(snapshot(_moved(start), fills, marks={"BTCUSDT": "100"}), first)
+    assert document["reconciliation"]["is_exact"]
+    assert document["equity"]["balances"]["BTC"]["end"] == Decimal("1234567890123456789012.000000002")
+
+
+def _moved(start: dict[str, Balance]) -> dict[str, Balance]:
+    more = EXACT.add(start["BTC"].free, Decimal("0.000000001"))
+    return start | {"BTC": Balance(more, Decimal(0)), "USDT": Balance(Decimal("999.9999999"), Decimal(0))}
