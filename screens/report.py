@@ -37,6 +37,7 @@ def day_text(document: JsonObject) -> str:
         f"   The account was reset ({reset['reason']}), noticed at {reset['time']}; the figures are those since"
         for reset in document.get("resets", [])
     ]
+    lines += _result_lines(document, quote)
     lines += _flow_lines(document) + _gap_lines(symbols) + _identity_lines(document)
     return "\n".join(lines + _reconciliation_lines(document.get("reconciliation")))
 
@@ -78,6 +79,36 @@ def _fees_phrase(fees: Mapping[str, Any] | None, parts: Iterable[Mapping[str, An
 
 def _amounts(amounts: Mapping[str, Any]) -> str:
     return ", ".join(f"{amount:,f} {asset}" for asset, amount in amounts.items())
+
+
+def _result_lines(document: JsonObject, quote: str | None) -> list[str]:
+    """Return what the day has come to, and what the fills were worth; each with how many it was made of."""
+    equity, metrics = document.get("equity") or {}, document.get("metrics") or {}
+    lines = []
+    if equity.get("change_less_flows") is not None:
+        flows = f", without flows of {gain_text(equity['flows'], equity['asset'])}" if equity["flows"] else ""
+        change, end = (
+            gain_text(equity["change_less_flows"], equity["asset"]),
+            money_text(equity["end"], equity["asset"]),
+        )
+        lines.append(f"   Equity: {change} to {end}{flows}")
+    known = {name: found for name, found in metrics.items() if found["value"] is not None}
+    if capture := known.get("spread_capture"):
+        moved = known.get("inventory_pnl")
+        rest = f", the market's moves {gain_text(moved['value'], equity.get('asset'))}" if moved else ""
+        captured = gain_text(capture["value"], quote)
+        lines.append(f"   Spread captured: {captured}{rest} (n {capture['n']:,})")
+    if fall := known.get("max_drawdown"):
+        lines.append(f"   Largest drawdown: {money_text(fall['value'], equity.get('asset'))} (n {fall['n']:,})")
+    marked = [row for row in document.get("markouts") or () if row["side"] == "both" and row["mean_bps"] is not None]
+    if marked:
+        lines.append(f"   Markouts: {', '.join(map(_markout_phrase, marked))} (n {marked[0]['n']:,})")
+    return lines
+
+
+def _markout_phrase(row: Mapping[str, Any]) -> str:
+    interval = "" if row["low_bps"] is None else f" ({row['low_bps']:+.2f} to {row['high_bps']:+.2f})"
+    return f"{row['horizon_s']} s {row['mean_bps']:+.2f} bps{interval}"
 
 
 def _gap_lines(symbols: Mapping[str, Any]) -> list[str]:

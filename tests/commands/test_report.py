@@ -210,10 +210,10 @@ def test_ends_with_an_error_when_the_figures_of_any_day_shown_are_wrong(
     day = DAY - timedelta(days=2)
     document = folder.read(day)
     assert document is not None
-    document["symbols"]["BTCUSDT"]["identity_gap"] = Decimal("0.00000001")
+    document["symbols"]["BTCUSDT"]["identity_gap"] = Decimal("0.01")
     folder.write(day, document)
     assert print_report(settings, _away, Period(day, day), as_json=False) == 1
-    wrong = "damaged: symbols.BTCUSDT.identity_gap must be 0.00 by the trades, was 0.00000001"
+    wrong = "damaged: symbols.BTCUSDT.identity_gap must be 0.00 by the trades, was 0.01"
     assert f"{day} {wrong}" in capsys.readouterr().out
     assert print_report(settings, _away, Period(day, day + timedelta(days=1)), as_json=False) == 1
     assert f"   {day}  {wrong}" in capsys.readouterr().out

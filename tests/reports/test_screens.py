@@ -25,6 +25,7 @@ from screens.market import market_text
 from screens.money import gain_text, money_text
 from screens.report import day_text
 from screens.week import week_text
+from tests.pages.days import day_of
 from tests.reports.documents import performance_document
 from tests.reports.fills import BTC, DAY, ETH, ETH_IN_BTC, NOON_MS, account, after, buy, fill, sell, snapshot
 
@@ -320,6 +321,22 @@ def test_says_when_the_figures_contradict_the_trades() -> None:
     document = _day()
     document["symbols"]["BTCUSDT"]["identity_gap"] = Decimal("-0.01")
     assert "   PnL: the figures of BTCUSDT are wrong by -0.01" in day_text(document)
+
+
+def test_says_what_the_day_has_come_to_with_its_n() -> None:
+    """No figure without how many it was made of; the intervals are the document's."""
+    day = day_of(600, has_mids=True)
+    text = day_text(day)
+    equity, metrics = day["equity"], day["metrics"]
+    change, end = gain_text(equity["change_less_flows"], "USDT"), money_text(equity["end"], "USDT")
+    assert f"   Equity: {change} to {end}\n" in text
+    captured, moved = (gain_text(metrics[name]["value"], "USDT") for name in ("spread_capture", "inventory_pnl"))
+    assert f"   Spread captured: {captured}, the market's moves {moved} (n 600)\n" in text
+    assert f"   Largest drawdown: {money_text(metrics['max_drawdown']['value'], 'USDT')} (n 600)\n" in text
+    (row,) = [row for row in day["markouts"] if (row["horizon_s"], row["side"]) == (10, "both")]
+    assert f", 10 s {row['mean_bps']:+.2f} bps ({row['low_bps']:+.2f} to {row['high_bps']:+.2f}), 60 s " in text
+    day["equity"]["flows"] = Decimal(-5)
+    assert f"   Equity: {change} to {end}, without flows of -$5.00\n" in day_text(day)
 
 
 @pytest.mark.parametrize(
