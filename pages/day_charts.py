@@ -176,7 +176,9 @@ def _markouts(rows: Sequence[JsonObject]) -> Html:
             kind,
         )
         plot.marks(((x, float(row["mean_bps"])) for x, row in places), kind, shape)
-        told += [f"{side} after {row['horizon_s']} s {float(row['mean_bps']):+.2f} ({row['n']:,} fills)" for row in its]
+        told += [
+            f"{side} after {row['horizon_s']} s {float(row['mean_bps']):+z.2f} ({row['n']:,} fills)" for row in its
+        ]
     caption = "What a fill was worth later, bps of the mid; bars are 95 % intervals."
     label = f"Markouts in basis points: {'; '.join(told)}."
     return chart(title, plot.svg(label), caption, [("buy up", "buys"), ("plain", "both"), ("sell down", "sells")])
@@ -195,7 +197,7 @@ def _kept(rows: Sequence[JsonObject]) -> Html:
     plot.bars(((index - 0.16, value) for index, value in enumerate(captured)), "buy", 0.3)
     plot.bars(((index + 0.16, value) for index, value in enumerate(lost)), "sell", 0.3)
     told = zip(horizons, captured, lost, strict=True)
-    label = "; ".join(f"after {after} {spread:+.2f} captured, {rest:+.2f} lost" for after, spread, rest in told)
+    label = "; ".join(f"after {after} {spread:+z.2f} captured, {rest:+z.2f} lost" for after, spread, rest in told)
     caption = f"Spread at the fill, and adverse selection until later; bps of the mid, {known[0]['n']:,} fills."
     return chart(title, plot.svg(f"{label}. {caption}"), caption, [("buy", "captured"), ("sell", "adverse selection")])
 

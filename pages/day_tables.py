@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from heapq import nsmallest
 from typing import Any, Final
 
 from market.exact_json import JsonObject
@@ -87,9 +88,9 @@ def _markouts(rows: Sequence[JsonObject]) -> Html | None:
     told = [
         (
             f"{row['side']}, {row['horizon_s']} s",
-            "n/a" if row["mean_bps"] is None else f"{row['mean_bps']:+.2f}",
-            "" if row["low_bps"] is None else f"{row['low_bps']:+.2f} to {row['high_bps']:+.2f}",
-            "n/a" if row.get("adverse_bps") is None else f"{row['adverse_bps']:+.2f}",
+            "n/a" if row["mean_bps"] is None else f"{row['mean_bps']:+z.2f}",
+            "" if row["low_bps"] is None else f"{row['low_bps']:+z.2f} to {row['high_bps']:+z.2f}",
+            "n/a" if row.get("adverse_bps") is None else f"{row['adverse_bps']:+z.2f}",
             f"{row['n']:,}",
         )
         for row in rows
@@ -103,10 +104,10 @@ def _worst_fills(rows: Iterable[JsonObject], quoting: JsonObject | None) -> Html
     told = [
         (
             *_fill_cells(row),
-            f"{markout:+.2f}",
+            f"{markout:+z.2f}",
             _age_text(row.get("quote_age_ms")),
         )
-        for markout, row in sorted(marked, key=lambda each: each[0])[:_FILLS_MAX]
+        for markout, row in nsmallest(_FILLS_MAX, marked, key=lambda each: each[0])
         if markout < 0
     ]
     late = f"; picked off: {quoting['picked_off']['count']:,} of {quoting['fills']['count']:,}" if quoting else ""
@@ -116,8 +117,9 @@ def _worst_fills(rows: Iterable[JsonObject], quoting: JsonObject | None) -> Html
 
 def _markout_bps(row: JsonObject, mid: Decimal) -> float:
     sign = 1 if row["side"] == "BUY" else -1
-    at = row["mid"] if row.get("mid") is not None else row["price"]
-    return float(sign * (mid - row["price"]) / at) * 10_000
+    price = float(row["price"])
+    at = price if row.get("mid") is None else float(row["mid"])
+    return sign * (float(mid) - price) / at * 10_000
 
 
 def _age_text(age_ms: Any) -> str:
@@ -127,12 +129,14 @@ def _age_text(age_ms: Any) -> str:
 
 
 def _worst_closings(rows: Iterable[JsonObject], quote: str | None) -> Html | None:
-    losses = sorted((row for row in rows if (row.get("realized") or 0) < 0), key=lambda row: row["realized"])
-    told = [
-        (*_fill_cells(row), gain_text(row["realized"], quote), row.get("rule") or "n/a") for row in losses[:_FILLS_MAX]
-    ]
+    losses = nsmallest(_FILLS_MAX, (row for row in rows if (row.get("realized") or 0) < 0), key=_realized)
+    told = [(*_fill_cells(row), gain_text(row["realized"], quote), row.get("rule") or "n/a") for row in losses]
     names = ("Time", "Side", "Quantity", "Price", "Realized", "Rule")
     return table("Fills that realized the largest losses", names, told, wide=(2, 5), printed=_FILLS_PRINTED)
+
+
+def _realized(row: JsonObject) -> float:
+    return float(row["realized"])
 
 
 def _fill_cells(row: JsonObject) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Several days as a page: each beside the others, and all of them together."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from itertools import accumulate
 from typing import Any, Final
@@ -48,7 +48,6 @@ def _advice(rows: Iterable[JsonObject]) -> Iterator[Html]:
 
 def _tiles(week: JsonObject, quote: str | None) -> list[Tile]:
     total = week["total"]
-    metrics: Mapping[str, Any] = week.get("metrics") or {}
     found = [
         Tile("PnL realized", gain_text(total["pnl"], quote), "after fees, the sum of the days"),
         Tile("Fills", f"{total['trades']:,}", f"{counted(total['buys'], 'buy')}, {counted(total['sells'], 'sell')}"),
@@ -59,16 +58,15 @@ def _tiles(week: JsonObject, quote: str | None) -> list[Tile]:
         cost = f"{total['fees'] / total['volume'] * 10_000:.2f} bps of the volume" if total["volume"] else ""
         found.append(Tile("Fees", money_text(total["fees"], quote), cost))
     if trips := (total["round_trips"] or 0) - (total["undecided"] or 0):
-        value, of = rate_text(total["wins"], trips, metrics.get("win_rate"))
+        value, of = rate_text(total["wins"], trips)
         found.append(Tile("Round trips won", value, of or "closed lots: too few for a rate"))
     for name, day in (("Best day", week["best_day"]), ("Worst day", week["worst_day"])):
         if day is not None and week["best_day"] != week["worst_day"]:
             found.append(Tile(name, gain_text(day["pnl"], quote), day["date"]))
-    ratios = {name: metrics[name] for name in ("sharpe", "sortino") if name in metrics}
     found += [
         Tile(name.title(), f"{ratio['value']:.2f}", f"a year's, of {counted(ratio['n'], 'day')}")
-        for name, ratio in ratios.items()
-        if ratio["value"] is not None
+        for name in ("sharpe", "sortino")
+        if (ratio := total[name])["value"] is not None
     ]
     return found
 

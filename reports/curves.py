@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from heapq import merge
+from operator import itemgetter
 
 from market.clock import NS_PER_MS, day_bounds_ns
 from market.exact_json import JsonObject
@@ -76,17 +78,13 @@ def hours_of(day: date, curves: Iterable[Curves]) -> list[Hour]:
 
 def together(curves: Iterable[Curves], name: str) -> list[tuple[float, float]]:
     """Return the sum over `curves` of the values `name`, as (time in ms, sum), where any of them changes."""
-    news = sorted(
-        (
-            (time_ms, index, value)
-            for index, one in enumerate(curves)
-            for time_ms, value in zip(one.time_ms, getattr(one, name), strict=True)
-        ),
-        key=lambda each: each[:2],
+    parts = (
+        [(time_ms, index, value) for time_ms, value in zip(one.time_ms, getattr(one, name), strict=True)]
+        for index, one in enumerate(curves)
     )
     latest: dict[int, float] = {}
     points: list[tuple[float, float]] = []
-    for time_ms, index, value in news:
+    for time_ms, index, value in merge(*parts, key=itemgetter(0, 1)):
         latest[index] = value
         points.append((float(time_ms), sum(latest.values())))
     return points

@@ -87,19 +87,16 @@ def _result_lines(document: JsonObject, quote: str | None) -> list[str]:
     lines = []
     if equity.get("change_less_flows") is not None:
         flows = f", without flows of {gain_text(equity['flows'], equity['asset'])}" if equity["flows"] else ""
-        change, end = (
-            gain_text(equity["change_less_flows"], equity["asset"]),
-            money_text(equity["end"], equity["asset"]),
-        )
-        lines.append(f"   Equity: {change} to {end}{flows}")
+        change = gain_text(equity["change_less_flows"], equity["asset"])
+        lines.append(f"   Equity: {change} to {money_text(equity['end'], equity['asset'])}{flows}")
     known = {name: found for name, found in metrics.items() if found["value"] is not None}
     if capture := known.get("spread_capture"):
         moved = known.get("inventory_pnl")
-        rest = f", the market's moves {gain_text(moved['value'], equity.get('asset'))}" if moved else ""
+        rest = f", the market's moves {gain_text(moved['value'], quote)}" if moved else ""
         captured = gain_text(capture["value"], quote)
         lines.append(f"   Spread captured: {captured}{rest} (n {capture['n']:,})")
     if fall := known.get("max_drawdown"):
-        lines.append(f"   Largest drawdown: {money_text(fall['value'], equity.get('asset'))} (n {fall['n']:,})")
+        lines.append(f"   Largest drawdown: {money_text(fall['value'], quote)} (n {fall['n']:,})")
     marked = [row for row in document.get("markouts") or () if row["side"] == "both" and row["mean_bps"] is not None]
     if marked:
         lines.append(f"   Markouts: {', '.join(map(_markout_phrase, marked))} (n {marked[0]['n']:,})")
@@ -107,8 +104,8 @@ def _result_lines(document: JsonObject, quote: str | None) -> list[str]:
 
 
 def _markout_phrase(row: Mapping[str, Any]) -> str:
-    interval = "" if row["low_bps"] is None else f" ({row['low_bps']:+.2f} to {row['high_bps']:+.2f})"
-    return f"{row['horizon_s']} s {row['mean_bps']:+.2f} bps{interval}"
+    interval = "" if row["low_bps"] is None else f" ({row['low_bps']:+z.2f} to {row['high_bps']:+z.2f})"
+    return f"{row['horizon_s']} s {row['mean_bps']:+z.2f} bps{interval}"
 
 
 def _gap_lines(symbols: Mapping[str, Any]) -> list[str]:
