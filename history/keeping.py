@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, Table, func, insert, select, update
 
-from history.schema import ACCOUNTS, BALANCES, DECISIONS, FLOWS, ORDERS, PROGRESS, TRADES
+from history.schema import ACCOUNTS, BALANCES, DECISIONS, FLOWS, MIDS, ORDERS, PROGRESS, TRADES
 from market.account import Balance, VenueOrder, VenueTrade
 from market.codes import Side
 from market.exact_json import JsonObject
-from reports.trade_history import HistoryRow, TradeKey
+from reports.trade_history import FillDetail, HistoryRow, TradeKey
 
 
 class AnotherAccountError(Exception):
@@ -85,6 +85,22 @@ def keep_trades(connection: Connection, account: int, rows: Sequence[HistoryRow]
     if new:
         connection.execute(insert(TRADES), [_trade_values(account, row) for row in new.values()])
     return len(new)
+
+
+def keep_mids(connection: Connection, account: int, details: Mapping[TradeKey, tuple[int, FillDetail]]) -> None:
+    """Add what has become known of the mids around fills, of each with the time of its trade in ms."""
+    for (symbol, trade_id, order_id), (time_ms, detail) in details.items():
+        key = {"account": account, "symbol": symbol, "trade_id": trade_id, "order_id": order_id}
+        mine = [MIDS.c[name] == value for name, value in key.items()]
+        kept = set(connection.execute(select(MIDS.c.horizon_s).where(*mine)).scalars())
+        told = {0: detail.mid, **detail.mids}
+        new = [
+            {**key, "horizon_s": horizon_s, "time_ms": time_ms, "mid": mid}
+            for horizon_s, mid in told.items()
+            if mid is not None and horizon_s not in kept
+        ]
+        if new:
+            connection.execute(insert(MIDS), new)
 
 
 def keep_orders(connection: Connection, account: int, symbol: str, orders: Sequence[VenueOrder]) -> int:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from reports.statistics import LEVEL, Interval, student_quantile
 
-BLOCKS_MIN: Final = 3.0  # of fewer nobody can say how they vary
+BLOCKS_MIN: Final = 5.0  # of fewer nobody can say how they vary
 
 _Floats: TypeAlias = npt.NDArray[np.float64]
 
@@ -38,9 +38,9 @@ class BlockMean(NamedTuple):
 
 
 def block_mean(
-    times_s: Sequence[float],
-    values: Sequence[float],
-    weights: Sequence[float],
+    times_s: Sequence[float] | _Floats,
+    values: Sequence[float] | _Floats,
+    weights: Sequence[float] | _Floats,
     block_s: float,
     level: float = LEVEL,
 ) -> BlockMean | None:

@@ -13,7 +13,7 @@ from reports.daily_file import encode_lines
 from reports.day_book import DayBook
 from reports.folder import DamagedReportError, FileMark, ReportsFolder
 from reports.other_days import OtherDays, changed_id
-from reports.performance import AccountSnapshot, document_head, refigured, take, with_history
+from reports.performance import AccountSnapshot, document_head, refigured, take, with_history, with_markouts
 from reports.trade_history import HistoryRow, reset_reason, vanished
 
 SETTLED_MS: Final = 60_000  # after which a venue surely tells a trade wherever it is asked
@@ -174,7 +174,7 @@ class Recorder:
 
     def _write(self, day: _Day) -> None:
         assert day.head is not None
-        content = encode_lines(day.head, day.book.lines)
+        content = encode_lines(with_markouts(day.head, day.book), day.book.lines)
         self._folder.write_bytes(day.book.day, content)
         day.mark = self._folder.mark_of(day.book.day)
         day.written_ns, day.is_behind = self._now().monotonic_ns, False

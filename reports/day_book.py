@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from types import MappingProxyType
 
 from market.account import Balance, VenueTrade
 from market.clock import iso_time
@@ -83,6 +84,11 @@ class DayBook:
         """Say whether just this trade is in the book, of whatever day."""
         row = self._by_key.get(key_of(trade))
         return row.trade == trade if row is not None else self.strays.get(key_of(trade)) == trade
+
+    def detail_of(self, trade: VenueTrade) -> FillDetail | None:
+        """Return what is known of a fill; None of one that is not in the book, too."""
+        row = self._by_key.get(key_of(trade))
+        return None if row is None else row.detail
 
     def numbered(self, trades: Iterable[VenueTrade]) -> list[HistoryRow]:
         """Return the day's trades that have a number of one of `trades`."""
@@ -182,17 +188,23 @@ class DayBook:
                 new.append(row)
         self._take(new)
 
-    def add(self, trades: Iterable[VenueTrade], mark_prices: Mapping[str, Decimal]) -> list[HistoryRow]:
+    def add(
+        self,
+        trades: Iterable[VenueTrade],
+        mark_prices: Mapping[str, Decimal],
+        details: Mapping[TradeKey, FillDetail] = MappingProxyType({}),
+    ) -> list[HistoryRow]:
         """Take those `trades` that the book lacks; return those that are of the day, oldest first.
 
         A known one stays as it is, but for a fee that had no price and now has one; `mark_prices` as in `valued`.
+        `details` are what is known of those that are new.
 
         Raises:
             ValueError: for a trade in a symbol that is not among the instruments; nothing is taken then.
         """
         told = {key_of(trade): trade for trade in trades}
         new = [
-            valued(trade, self._instrument_of(trade), mark_prices)
+            replace(valued(trade, self._instrument_of(trade), mark_prices), detail=details.get(key))
             for key, trade in told.items()
             if key not in self._by_key and utc_day(trade.time_ms) == self.day
         ]

@@ -43,10 +43,11 @@ from reports.daily_file import SCHEMA
 from reports.day_book import DayBook
 from reports.exact import amount
 from reports.identity import identity_and_equity
+from reports.markouts import MarkedFill, markouts
 from reports.metrics import metrics
 from reports.pnl import FifoBook
 from reports.reconciliation import balances_to_json, flow_from_json, flow_to_json, opening_of
-from reports.trade_history import HistoryRow, fee_value, row_from_json
+from reports.trade_history import FillDetail, HistoryRow, TradeKey, fee_value, row_from_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class AccountSnapshot:
         is_gapless: whether there are no trades between those on file and `trades`.
         market: where the account trades, see `market` above.
         quoting: how well the maker has quoted, see `quoting` above; None where nobody knows.
+        details: what is known of fills besides.
         unsure: those of `trades` that were told after the balances, which may hold the first of them, or none.
     """
 
@@ -80,6 +82,7 @@ class AccountSnapshot:
     market: JsonObject = field(default_factory=dict)
     unsure: Sequence[VenueTrade] = ()
     quoting: JsonObject | None = None
+    details: Mapping[TradeKey, FillDetail] = field(default_factory=dict)
 
     @property
     def day(self) -> date:
@@ -118,7 +121,8 @@ def take(book: DayBook, snapshot: AccountSnapshot) -> None:
         ValueError: for a trade in an unknown symbol.
     """
     book.watch(snapshot.instruments)
-    new = book.add(snapshot.trades, snapshot.mark_prices)
+    new = book.add(snapshot.trades, snapshot.mark_prices, snapshot.details)
+    book.describe(snapshot.details)
     now_ms = snapshot.now_ns // NS_PER_MS
     if book.opening is None:
         book.open(opening_of(now_ms, snapshot.instruments, snapshot.balances, snapshot.trades, snapshot.mark_prices))
@@ -147,9 +151,19 @@ def document_head(
     }
 
 
+def with_markouts(head: JsonObject, book: DayBook) -> JsonObject:
+    """Return `head` with its markouts, which cost as much as the day is long: only what is read has them."""
+    details = ((row.trade, row.detail or FillDetail()) for row in book.rows)
+    fills = (
+        MarkedFill(trade.time_ms, trade.side, trade.price, trade.qty, detail.mid, detail.mids)
+        for trade, detail in details
+    )
+    return head | {"markouts": markouts(fills)}
+
+
 def with_history(head: JsonObject, book: DayBook) -> JsonObject:
     """Return the daily document of `head` and the book's trades."""
-    return head | {"trade_history": book.entries()}
+    return with_markouts(head, book) | {"trade_history": book.entries()}
 
 
 def unseen_document(

@@ -153,7 +153,13 @@ class SimulatedDesk:
         self._market_ns: int | None = start_ns  # when news of the market matter to the trader
         self.folder = ReportsFolder(folder)
         self._books = Bookkeeper(
-            self.account, instrument, self.folder, self._clock, _described(settings), settings.instruments
+            self.account,
+            instrument,
+            self.folder,
+            self._clock,
+            _described(settings),
+            settings.instruments,
+            mids=self.others.mids,
         )
         self._on_midnight()
         looks.pass_to(start_ns)
@@ -171,17 +177,21 @@ class SimulatedDesk:
 
     def close_books(self) -> date:
         """Bring the daily file up to date, take all of them into the digest, and return the day."""
-        self._books.update()
+        self._update_books()
         for day in self.folder.days():
             self.digest.add_file(self.folder.file_of(day).read_bytes())
         return utc_date(self.heap.now_ns)
 
     def _on_midnight(self) -> None:
         """Begin a day's file, and see to it that the last moment of the day is in it."""
-        self._books.update()
+        self._update_books()
         _, end_ns = day_bounds_ns(utc_date(self.heap.now_ns))
-        self.heap.at(end_ns - 1, self._books.update)
+        self.heap.at(end_ns - 1, self._update_books)
         self.heap.at(end_ns, self._on_midnight)
+
+    def _update_books(self) -> None:
+        self.others.pass_to(self.heap.now_ns)
+        self._books.update()
 
     def _clock(self) -> Now:
         return Now(self.heap.now_ns, self.heap.now_ns)

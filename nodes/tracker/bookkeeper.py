@@ -10,6 +10,8 @@ from market.account import VenueAccount, VenueTrade
 from market.clock import NS_PER_MS, Clock, day_bounds_ns, utc_date
 from market.exact_json import JsonObject
 from market.instrument import Instrument
+from nodes.tracker.fill_mids import FillMids
+from nodes.tracker.mids import Mids
 from reports.bookkeeping import Recorded, Recorder
 from reports.folder import FolderBusyError, ReportsFolder
 from reports.performance import AccountSnapshot
@@ -34,6 +36,7 @@ class Bookkeeper:
         market: where the account trades, as the daily document tells it.
         quoting: tells how well the maker has quoted on a day, if anybody knows.
         pairs: all that the desk knows: whose base asset has moved since the day's opening was traded by somebody.
+        mids: of the others in that pair, as far as somebody follows it.
 
     Attributes:
         snapshot: what the venue told last, of which the daily file has been made.
@@ -48,6 +51,7 @@ class Bookkeeper:
         market: JsonObject | None = None,
         pairs: Sequence[Instrument] = (),
         quoting: Callable[[date], JsonObject | None] = lambda _: None,
+        mids: Mids | None = None,
     ) -> None:
         self._venue = venue
         self._instrument = instrument
@@ -57,6 +61,7 @@ class Bookkeeper:
         self._pairs = pairs
         self._quoting = quoting
         self._recorder = Recorder(folder, now)
+        self._fill_mids = FillMids(instrument, mids or Mids())
         self.snapshot: AccountSnapshot | None = None
         self._refused: set[str] = set()  # symbols that the venue does not trade
 
@@ -117,6 +122,7 @@ class Bookkeeper:
             unsure=reading.fresh,
             market=self._market,
             quoting=self._quoting(today),
+            details=self._fill_mids.details_of(reading.trades, self._recorder.book.detail_of),
         )
 
     def _instruments(self) -> list[Instrument]:

@@ -103,6 +103,7 @@ class Historian:
             for instrument in snapshot.instruments:
                 step.take_orders(instrument)
             kept.orders_ns = now_ns
+        step.take_mids()
         step.take_balances()
         step.take_decisions(self._run_dir)
         self._forget(database, kept, snapshot.day)

@@ -88,6 +88,15 @@ class HistoryStep:
         self._keep_trades(instrument, known, [trade for trade in told if key_of(trade) not in known.told])
         known.told = {key_of(trade) for trade in told}
 
+    def take_mids(self) -> None:
+        """Keep what has become known of the mids around the fills of the day and its neighbours."""
+        details = self.snapshot.details
+        times_ms = {key_of(trade): trade.time_ms for trade in self.snapshot.trades}
+        if details:
+            with self.database.transaction() as connection:
+                told = {key: (times_ms[key], detail) for key, detail in details.items()}
+                keeping.keep_mids(connection, self.kept.account, told)
+
     def take_orders(self, instrument: Instrument) -> None:
         """Keep the orders from the newest that is kept on, and those that were open then and are no more."""
         known = self._known(instrument.symbol)

@@ -28,7 +28,8 @@ class Mids:
         self._mids_x2 = array("q")
         self._heard_ns = 0  # until when it is known whether there was a change
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
         """How many changes are remembered."""
         return len(self._times_ns)
 

@@ -5,10 +5,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from desk.quoting_file import quoting_document
-from desk.venue import desk_venue
-from market.clock import now
+from desk.venue import desk_line, desk_venue
+from market.clock import NS_PER_MS, monotonic_ns, now, time_ns
 from nodes.node import Node
 from nodes.tracker.bookkeeper import Bookkeeper
+from nodes.tracker.following import MarketFollower
 from reports.day_figures import day_figures
 from reports.folder import FolderBusyError, ReportsFolder
 from venues.venue import VenueError, VenueKeysError
@@ -20,8 +21,15 @@ if TYPE_CHECKING:
 class TrackerNode:
     """A bookkeeper that is woken by the clock."""
 
-    def __init__(self, node: Node, bookkeeper: Bookkeeper, historian: "Historian | None" = None) -> None:
+    def __init__(
+        self,
+        node: Node,
+        bookkeeper: Bookkeeper,
+        historian: "Historian | None" = None,
+        follower: MarketFollower | None = None,
+    ) -> None:
         self._node = node
+        self._follower = follower
         self._bookkeeper = bookkeeper
         self._historian = historian
         self._write_count = 0
@@ -32,10 +40,14 @@ class TrackerNode:
         """Write until stopped, and once more at the end."""
         loop = self._node.poll_loop()
         loop.every(self._node.settings.tracker.interval_s * 1_000, self._update)
+        if self._follower is not None:
+            loop.on_readable(self._follower.ready, self._follower.hear)
         loop.run()
         self._update(is_final=True)
 
     def _update(self, *, is_final: bool = False) -> None:
+        if self._follower is not None:
+            self._follower.look_away()
         try:
             recorded = self._bookkeeper.update(is_final=is_final)
         except (VenueError, FolderBusyError, OSError) as error:
@@ -52,6 +64,8 @@ class TrackerNode:
             if self._historian is not None and self._bookkeeper.snapshot is not None:
                 self._tell(self._historian.take(self._bookkeeper.snapshot, recorded, is_final=is_final))
         self._node.show(writes=self._write_count, failures=self._failure_count)
+        if self._follower is not None:
+            self._follower.hear()
 
     def _tell(self, notes: Iterable[str]) -> None:
         """Log what nobody has been told yet."""
@@ -78,8 +92,14 @@ def run(node: Node) -> None:
     venue.load(settings.instrument)
     folder = ReportsFolder(settings.reports_dir)
     quoting = partial(quoting_document, settings)
-    bookkeeper = Bookkeeper(venue, settings.instrument, folder, now, settings.market, settings.instruments, quoting)
+    line = desk_line(settings, venue, monotonic_ns)
+    follower = MarketFollower(line, settings.instrument, lambda: time_ns() + venue.ahead_ms * NS_PER_MS)
+    pairs = settings.instruments
+    bookkeeper = Bookkeeper(venue, settings.instrument, folder, now, settings.market, pairs, quoting, follower.mids)
     keep = settings.tracker.keep_days, settings.tracker.keep_details_days
     historian = Historian(folder.path / FILE_NAME, venue, settings.venue.name, settings.run_dir, now, keep)
-    TrackerNode(node, bookkeeper, historian).run()
+    try:
+        TrackerNode(node, bookkeeper, historian, follower).run()
+    finally:
+        follower.close()
     historian.close()

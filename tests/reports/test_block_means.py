@@ -30,14 +30,15 @@ def test_of_values_that_share_half_a_block_half_of_their_product_counts() -> Non
     """Guards the sum over pairs. By hand: residues -3, -1, 1, 3, each 1 s after the one before, blocks of 2 s.
 
     Squares 20; neighbours share the half: 2 x 1/2 x (3 - 1 + 3) = 5; together 25, of 4 values 25 / 16. The weights
-    alone: 4 + 3 = 7, so 16 / 7 blocks, which are too few; each twice, a day apart, they are twice as many.
+    alone: 4 + 3 = 7, so 16 / 7 blocks, which are too few; on three days they are three times as many.
     """
     short = found([0, 1, 2, 3], [1, 3, 5, 7], [1] * 4, 2)
     assert (short.mean, short.interval) == (4, None)
     assert short.blocks == pytest.approx(16 / 7)
-    long = found([0, 1, 2, 3, 86_400, 86_401, 86_402, 86_403], [1, 3, 5, 7] * 2, [1] * 8, 2)
-    blocks = 2 * 16 / 7
-    reach = student_quantile(0.975, blocks - 1) * sqrt(50 / 64 * blocks / (blocks - 1))
+    times = [day * 86_400 + second for day in range(3) for second in range(4)]
+    long = found(times, [1, 3, 5, 7] * 3, [1] * 12, 2)
+    blocks = 3 * 16 / 7
+    reach = student_quantile(0.975, blocks - 1) * sqrt(75 / 144 * blocks / (blocks - 1))
     assert long.blocks == pytest.approx(blocks)
     assert long.interval == pytest.approx((4 - reach, 4 + reach))
 
