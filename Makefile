@@ -47,6 +47,7 @@ nightly: setup
 	@$(PY) -m benchmarks.hour --seconds 600
 	@$(PY) -m benchmarks.faults
 	@$(PY) -m benchmarks.watchdog
+	@$(PY) -m benchmarks.coverage
 
 check: setup
 	@$(PY) -m ruff check .

@@ -14,7 +14,7 @@ from market.exact_json import JsonObject
 from reports.block_means import block_mean
 
 HORIZONS_S: Final = (1, 10, 60)
-BLOCKS_PER_HORIZON: Final = 6  # how many times as long as the horizon a block is; `benchmarks.coverage` measures it
+BLOCKS_PER_HORIZON: Final = 3  # so many times as long as the horizon is a block; `benchmarks.coverage` measures it
 BLOCK_S_MIN: Final = 30
 
 _MS_PER_SECOND: Final = NS_PER_SECOND // NS_PER_MS

@@ -53,7 +53,7 @@ def test_a_gap_around_a_fill_stays_one() -> None:
     """Guards against the last mid standing in: a second after the fill nobody knew it, ten seconds after all did."""
     mids = heard((-1, 20_000), (0.5, None), (5, 20_600), until_s=100)
     detail = FillMids(BTC, mids).details_of([FILL], nothing)[KEY]
-    assert (detail.mid, detail.mids) == (100, {1: None, 10: 103, 60: 103})
+    assert detail == FillDetail(Decimal(100), {1: None, 10: Decimal(103), 60: Decimal(103)})
 
 
 def test_what_was_known_stays_when_nobody_remembers_it() -> None:

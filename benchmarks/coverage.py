@@ -1,0 +1,135 @@
+"""Do the error bars of markouts hold? `python -m benchmarks.coverage [--runs N] [--seconds S] [--json]`.
+
+Desks trade in made-up markets, `--runs` seeds at each toxicity, for half an hour each by default. Of each run the
+markouts and their 95 % intervals are those of the daily file. The true value is the mean of all other runs at that
+toxicity, every fill by its notional; its own error is told beside it, and makes a hundredth of the run's at 100 runs.
+Told is how many of the runs' intervals have it, and how many plain ones, mean / sqrt(n), would; `apart` is how far the
+means of the runs really lie from each other (a standard deviation), `told` and `plain` what the intervals take it for.
+What each kind of counterparty has brought must add up to what the account has gained, to the last unit, in every run.
+
+Exit code 1: in a run it does not, or of 100 runs or more the intervals of 10 s cover less than 90 % or more than 99 %.
+"""
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from fractions import Fraction
+from functools import partial
+from itertools import repeat
+from statistics import fmean
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.coverage_runs import HORIZONS_S, Fill, Run, run
+from desk.warm import warm_kernels
+from reports.block_means import block_mean
+from reports.markouts import block_s_of
+from reports.statistics import LEVEL, student_quantile
+
+RUNS: Final = 100
+SECONDS: Final = 1_800
+TOXICITIES: Final = (0.0, 0.1, 0.3)
+JUDGED_S: Final = 10
+JUDGED_MIN: Final = 100
+BOUNDS: Final = (0.90, 0.99)
+
+_NORMAL: Final = 1.96
+
+Figures = dict[str, Any]
+_Floats: TypeAlias = npt.NDArray[np.float64]
+
+
+def covered(runs: Sequence[Sequence[Fill]], horizon_s: int) -> Figures:
+    """Return how often the intervals of runs cover the mean of the others, and how wide they are."""
+    series = [_marked(fills, horizon_s) for fills in runs]
+    gained = np.array([weights @ values for _, values, weights in series])
+    notional = np.array([weights.sum() for _, _, weights in series])
+    means, truths = gained / notional, (gained.sum() - gained) / (notional.sum() - notional)
+    plain = np.array([_plain_error(values, weights) for _, values, weights in series])
+    found = [block_mean(*each, block_s_of(horizon_s)) for each in series]
+    told = [(one.interval, one.blocks, truth) for one, truth in zip(found, truths, strict=True) if one and one.interval]
+    errors = [(each.high - each.low) / 2 / student_quantile((1 + LEVEL) / 2, blocks - 1) for each, blocks, _ in told]
+    return {
+        "horizon_s": horizon_s,
+        "runs": len(runs),
+        "told_of": len(told),
+        "fills": fmean(map(len, runs)),
+        "mean_bps": float(gained.sum() / notional.sum()),
+        "mean_error_bps": float(means.std(ddof=1)) / math.sqrt(len(means)),
+        "covered": fmean(each.low <= truth <= each.high for each, _, truth in told) if told else math.nan,
+        "plainly_covered": float((np.abs(means - truths) <= _NORMAL * plain).mean()),
+        "apart_bps": float(means.std(ddof=1)),
+        "told_bps": math.sqrt(fmean(each * each for each in errors)) if told else math.nan,
+        "plain_bps": math.sqrt(float((plain**2).mean())),
+    }
+
+
+def _marked(fills: Iterable[Fill], horizon_s: int) -> tuple[_Floats, _Floats, _Floats]:
+    """Return of fills with both mids: times in s, markouts in bps, notionals."""
+    place = 1 + HORIZONS_S.index(horizon_s)
+    rows = [
+        (time_ms / 1_000, 10_000 * sign * (later - price) / before, price * qty)
+        for time_ms, sign, price, qty, _, mids in fills
+        if (before := mids[0]) is not None and (later := mids[place]) is not None
+    ]
+    times, values, weights = np.array(rows, np.float64).reshape(-1, 3).T
+    return times, values, weights
+
+
+def _plain_error(values: _Floats, weights: _Floats) -> float:
+    """Return the error of a weighted mean of values none of which depends on another."""
+    mean = (weights @ values) / weights.sum()
+    return math.sqrt(float(weights**2 @ (values - mean) ** 2)) / float(weights.sum())
+
+
+def measure(toxicity: float, runs: int, seconds: int) -> tuple[list[Figures], list[Run]]:
+    """Return the figures of each horizon at a toxicity, and the runs."""
+    with ProcessPoolExecutor() as pool:
+        told = list(pool.map(run, repeat(toxicity), range(1, runs + 1), repeat(seconds)))
+    fills = [each.fills for each in told]
+    return [{"toxicity": toxicity, **covered(fills, horizon_s)} for horizon_s in HORIZONS_S], told
+
+
+def main() -> int:
+    """Measure, print, and judge."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=RUNS)
+    parser.add_argument("--seconds", type=int, default=SECONDS)
+    parser.add_argument("--toxicity", type=float, nargs="+", default=TOXICITIES)
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    warm_kernels(partial(print, file=sys.stderr))
+    rows: list[Figures] = []
+    wrong = 0
+    for toxicity in given.toxicity:
+        figures, runs = measure(toxicity, given.runs, given.seconds)
+        rows += figures
+        wrong += sum(sum(each.pnl.values(), Fraction(0)) != each.own_pnl for each in runs)
+    show(rows, as_json=given.json)
+    if wrong:
+        print(f"in {wrong} runs the kinds of counterparties do not add up to the account", file=sys.stderr)
+    judged = [row["covered"] for row in rows if row["horizon_s"] == JUDGED_S and row["runs"] >= JUDGED_MIN]
+    return int(wrong > 0 or not all(BOUNDS[0] <= each <= BOUNDS[1] for each in judged))
+
+
+def show(rows: Iterable[Figures], *, as_json: bool) -> None:
+    """Print the figures."""
+    if as_json:
+        print(json.dumps(list(rows)))
+        return
+    print("toxicity  horizon  runs  fills  mean, bps        covered  plainly   apart    told   plain")
+    for row in rows:
+        print(
+            f"{row['toxicity']:8.0%}  {row['horizon_s']:5} s  {row['runs']:4}  {row['fills']:5.0f}  "
+            f"{row['mean_bps']:+6.3f} ± {row['mean_error_bps']:5.3f}  {row['covered']:7.1%}  "
+            f"{row['plainly_covered']:7.1%}  {row['apart_bps']:6.3f}  {row['told_bps']:6.3f}  {row['plain_bps']:6.3f}"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
