@@ -66,7 +66,7 @@ class Funds:
 
         A move that cannot be paid is a cancel; its quote waits until what it lacks is free.
         """
-        if not self._ours:
+        if not self._ours or not (commands.moves or commands.places):
             return commands
         locked = orders.locked(self._instrument)
         left = {side: self._ours[side] - locked[side] for side in Side}

@@ -22,6 +22,7 @@ from trading.flattening import Flattening
 from trading.funds import Funds
 from trading.limits import Checked, LimitCheck, Limits
 from trading.moves import Commands
+from trading.news import Refused
 from trading.order_rules import OrderRules
 from trading.own_orders import OwnOrders
 from trading.pauses import Pauses
@@ -184,26 +185,30 @@ class Guard:
             total = Decimal(0) if balance is None else balance.total
             self._pauses.have(side, total, position.asked_ns, now_ns)
 
-    def refused(self, quote: Quote, why: str, now_ns: int, *, would_take: bool = False) -> int:
-        """Take a refusal, which may have counted; return for how long nothing is placed on its side.
-
-        The quotes of one round are one attempt, however many levels it has: what they are refused for counts once.
-        """
-        side = quote.side
-        if (side, why) in self._refused:
-            return (self._post_only if would_take else self._pauses).left_ns(side, now_ns)
-        self._refused.add((side, why))
-        if would_take:
-            return self._post_only.refuse(quote, now_ns)
-        wait_ns, times = self._pauses.refuse(side, now_ns, why)
+    def refused(self, quote: Quote, said: Refused, now_ns: int) -> None:
+        """Take a refusal, which may have counted: nothing is placed on its side for a while."""
+        side, why = quote.side, said.why
+        rule = Rule.WOULD_TAKE if said.would_take else Rule.REFUSED
+        wait_ns, times = self._pause(quote, said, now_ns)
+        self._notes.append(notes.Declined(quote, Reason(rule, why, {"code": said.code}), wait_ns))
         if times:
             self._notes.append(notes.Broken(side, Reason(Rule.BREAKER, why), times, wait_ns))
-        return wait_ns
 
     def take_notes(self) -> list[notes.Note]:
         """Return what a person is to be told since the last call."""
         told, self._notes = self._notes, []
         return told
+
+    def _pause(self, quote: Quote, said: Refused, now_ns: int) -> tuple[int, int]:
+        """Return for how long a side pauses, ns, and how often its breaker has opened; 0 if it has not now.
+
+        The quotes of one round are one attempt, however many levels it has: what they are refused for counts once.
+        """
+        side, why = quote.side, said.why
+        if (side, why) in self._refused:
+            return (self._post_only if said.would_take else self._pauses).left_ns(side, now_ns), 0
+        self._refused.add((side, why))
+        return (self._post_only.refuse(quote, now_ns), 0) if said.would_take else self._pauses.refuse(side, now_ns, why)
 
     def _within_limits(self, wanted: Sequence[Quote]) -> Checked:
         if self._limits == NO_LIMITS:

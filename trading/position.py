@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from market.account import Balance
 from market.clock import NS_PER_SECOND
 from market.codes import Side
+from market.instrument import Instrument
 from trading.readings import Amounts, FillSeen, Readings
 
 WIPE_NS: Final = 60 * NS_PER_SECOND  # within which a wiped account has shown it in its balances and in its orders
@@ -28,9 +29,8 @@ class Position:
     """One account's, in the eyes of who trades one pair.
 
     Args:
-        base, quote: its assets.
-        neutral_qty: how much of it is no position; None: what is there when the balances are told for the first time,
-            and anew when the account was wiped.
+        neutral_qty: how much of the base asset is no position; None: what is there when the balances are told for the
+            first time, and anew when the account was wiped.
         lag_ns: for how long after a fill balances may not know of it yet.
         kept_qty: what an earlier run has found for neutral.
 
@@ -43,13 +43,12 @@ class Position:
 
     def __init__(
         self,
-        base: str,
-        quote: str,
+        instrument: Instrument,
         neutral_qty: Decimal | None = None,
         lag_ns: int = 0,
         kept_qty: Decimal | None = None,
     ) -> None:
-        self._base, self._quote = base, quote
+        self._base, self._quote = instrument.base, instrument.quote
         self._is_set = neutral_qty is not None
         self._neutral_qty = neutral_qty if self._is_set else kept_qty
         self._flow_ns: int | None = None  # when something was last seen that no fill explains
@@ -128,8 +127,9 @@ class Position:
             self._begin_anew_if_wiped()
         return True
 
-    def forgotten(self, now_ns: int) -> None:
-        """Take it that the venue does not know an order any more that it had taken."""
+    def forget(self, side: Side, qty: Decimal, price: Decimal, now_ns: int) -> None:
+        """Take it that the venue does not know an order any more that it had taken; `qty` of it was left."""
+        self.doubt(side, qty, price, now_ns)
         self._forgotten_ns = now_ns
         self._begin_anew_if_wiped()
 

@@ -70,9 +70,7 @@ class Trader:
         # What is known of the market and of what we hold.
         self._book = OthersBook(instrument, self.orders)
         self._silence = ""
-        self._position = Position(
-            instrument.base, instrument.quote, terms.neutral_qty, terms.arrival_ns, terms.kept_neutral_qty
-        )
+        self._position = Position(instrument, terms.neutral_qty, terms.arrival_ns, terms.kept_neutral_qty)
         self.guard = Guard(terms.limits, instrument, rules, terms.triggers)
         # What waits, and for what.
         self._execution = Execution(terms.requoting, terms.refilling, terms.hanging, can_amend=terms.can_amend)
@@ -147,7 +145,7 @@ class Trader:
                 self.orders.cancel(action.client_order_id, action.why)
             elif isinstance(action, AskBalances):
                 self._position.ask(now_ns)
-        told, self._notes = [*self._notes, *self.guard.take_notes()], []
+        told, self._notes = [*self.guard.take_notes(), *self._notes], []
         if self._awaited:
             return Outbox(actions, None, told)
         market_ns = max(now_ns, self._backoff.until_ns, self._soonest_ns)
@@ -283,12 +281,7 @@ class Trader:
                 self._is_news = True
             case news.OrderNews():
                 self._hear(said.order)
-            case news.Gone():
-                self._answered(Cancel, said.client_order_id)
-                self._answered(Amend, said.client_order_id)
-                self.orders.cannot_cancel(said.client_order_id)
-                self._missing.append(said.client_order_id)
-            case news.Refused() | news.Untried() | news.Amended():
+            case news.Gone() | news.Refused() | news.Untried() | news.Amended():
                 self._take_answer(said)
             case news.Unknown():
                 self._answered(Place, said.client_order_id)
@@ -346,16 +339,17 @@ class Trader:
         self._asking.filled(order, qty)
         self._notes.append(notes.Filled(order, qty, is_picked_off))
 
-    def _take_answer(self, said: news.Refused | news.Untried | news.Amended) -> None:
+    def _take_answer(self, said: news.Gone | news.Refused | news.Untried | news.Amended) -> None:
         name = said.client_order_id
         for kind in (Place, Cancel, Amend):
             self._answered(kind, name)
         match said:
-            case news.Refused(_, why, code, would_take):
+            case news.Gone():
+                self.orders.cannot_cancel(name)
+                self._missing.append(name)
+            case news.Refused():
                 if (quote := self.orders.drop(name)) is not None:
-                    wait_ns = self.guard.refused(quote, why, self._now_ns, would_take=would_take)
-                    rule = Rule.WOULD_TAKE if would_take else Rule.REFUSED
-                    self._notes.append(notes.Declined(quote, Reason(rule, why, {"code": code}), wait_ns))
+                    self.guard.refused(quote, said, self._now_ns)
             case news.Untried():
                 self._is_news = True
                 if self.orders.keep(name):  # it stands where nothing of ours is wanted any more
@@ -376,8 +370,7 @@ class Trader:
         if self.orders.deny(name, said.asked_ns):
             self._position.is_old = True  # it may have been filled, and nobody has told
             if order is not None:
-                self._position.doubt(order.side, order.leaves_qty, order.price, self._now_ns)
-                self._position.forgotten(self._now_ns)
+                self._position.forget(order.side, order.leaves_qty, order.price, self._now_ns)
             self._notes.append(notes.Forgotten(order) if order else notes.Settled(name, has_arrived=False))
 
     def _listed(self, said: news.Listed) -> None:

@@ -34,7 +34,7 @@ class Watched:
     def __init__(self) -> None:
         self.now_ns = START_NS
         self.guard = Guard(Limits(), BTCUSDT, OrderRules(), LIMITS)
-        self.position = Position("BTC", "USDT", lag_ns=NS_PER_SECOND)
+        self.position = Position(BTCUSDT, lag_ns=NS_PER_SECOND)
         self.mid_ticks = MID_TICKS
         self.run(15, "1", "100000")
 
@@ -126,7 +126,7 @@ def test_account_that_was_wiped_begins_anew_and_is_told(one: Watched) -> None:
     told = one.run(15, "0.3", "5000")
     assert [type(note) for note in told] == [notes.Flowed]
     assert one.position.qty == Decimal("-0.7")
-    one.position.forgotten(one.now_ns)
+    one.position.forget(Side.BUY, Decimal(0), Decimal(100_000), one.now_ns)
     assert one.run(5, "0.3", "5000") == [notes.Wiped(Decimal("0.3"))]
     assert (one.position.qty, one.guard.escalation.seen.loss) == (Decimal(0), Decimal(400))
     account = one.guard.escalation.account

@@ -18,6 +18,7 @@ from trading import notes
 from trading.escalation import Account, Stage
 from trading.guard import Guard
 from trading.limits import Limits
+from trading.news import Refused
 from trading.order_rules import OrderRules
 from trading.own_orders import OwnOrders
 from trading.position import Position
@@ -36,7 +37,7 @@ NOTHING = OwnOrders(0)
 
 def holding(has: str, quote: str = "1") -> Position:
     """Return a position of so much, on an account with so much of the quote asset."""
-    position = Position("BTC", "USDT", Decimal(0))
+    position = Position(BTCUSDT, Decimal(0))
     position.hear({"BTC": Balance(Decimal(has), Decimal(0)), "USDT": Balance(Decimal(quote), Decimal(0))})
     return position
 
@@ -46,6 +47,12 @@ def a_guard(limits: Limits, has: str = "0") -> Guard:
     guard = Guard(limits, BTCUSDT, OrderRules())
     guard.look(0, BOOK, holding(has), NOTHING)
     return guard
+
+
+def refuse(guard: Guard, why: str, now_ns: int, quote: Quote = BID, *, would_take: bool = False) -> int:
+    """Let a quote be refused; return for how long its side pauses."""
+    guard.refused(quote, Refused("1", why, -2010, would_take), now_ns)
+    return max(at_ns for at_ns in guard.wakes_ns(now_ns) if at_ns > now_ns) - now_ns
 
 
 def test_limit_is_told_when_it_begins_to_bind_and_its_side_is_idle() -> None:
@@ -69,7 +76,7 @@ def test_without_a_mid_or_a_position_nothing_may_be_quoted_against_limits() -> N
     guard = Guard(Limits(exposure=Decimal(1_000)), BTCUSDT, OrderRules())
     guard.look(0, Depth((), ()), holding("0"), NOTHING)
     assert guard.cut(Wanted([BID, ASK])).quotes == ()
-    guard.look(0, BOOK, Position("BTC", "USDT"), NOTHING)
+    guard.look(0, BOOK, Position(BTCUSDT), NOTHING)
     assert guard.cut(Wanted([BID, ASK])).quotes == ()
     guard.look(0, Depth((), ()), holding("0"), NOTHING)
     assert set(guard.cut(Wanted([BID, ASK])).quotes) == {BID, ASK}
@@ -83,7 +90,7 @@ def test_orders_wait_for_room_and_one_that_did_not_leave_makes_it() -> None:
     guard.sent("2", 1)
     assert guard.held(2) == dict.fromkeys(Side, RATE_LIMIT)
     assert guard.wakes_ns(2) == [SHORT_NS]
-    guard.refused(BID, "no", 2)
+    refuse(guard, "no", 2)
     assert guard.admit([ASK], 1, 2) == []
     guard.not_sent("2", 2)
     assert guard.admit([BID, ASK], 1, 2) == [BID]
@@ -166,12 +173,12 @@ def test_quote_that_would_take_is_priced_anew_and_opens_no_breaker() -> None:
         assert guard.held(now_ns) == {}
         wanted = guard.cut(Wanted([replace(BID, price_ticks=ask.price_ticks), ASK]))
         assert [quote.price_ticks for quote in wanted.quotes] == [ask.price_ticks - 1, ASK.price_ticks]
-        waits = {guard.refused(quote, why, now_ns, would_take=True) for quote in (wanted.quotes[0], BID)}
+        waits = {refuse(guard, why, now_ns, quote, would_take=True) for quote in (wanted.quotes[0], BID)}
         assert len(waits) == 1, "two levels are one attempt"
         assert {side: why.rule for side, why in guard.held(now_ns).items()} == {Side.BUY: Rule.WOULD_TAKE}
         assert guard.wakes_ns(now_ns) == [now_ns + PAUSE_NS]
         guard.taken(Side.BUY)
-    assert not guard.take_notes()
+    assert {type(note) for note in guard.take_notes()} == {notes.Declined}
 
 
 def test_levels_refused_in_one_round_are_one_attempt() -> None:
@@ -180,9 +187,9 @@ def test_levels_refused_in_one_round_are_one_attempt() -> None:
     for attempt in range(1, 7):
         now_ns = attempt * 10 * NS_PER_SECOND
         guard.look(now_ns, BOOK, position, OwnOrders(0))
-        waits = [guard.refused(BID, "insufficient balance", now_ns + level) for level in range(20)]
+        waits = [refuse(guard, "insufficient balance", now_ns + level) for level in range(20)]
         assert [waits[0] - wait for wait in waits] == list(range(20)), "all end at the same time"
         told = [note for note in guard.take_notes() if isinstance(note, notes.Broken)]
         assert [note.times for note in told] == {5: [1], 6: [2]}.get(attempt, [])
-    guard.refused(BID, "a filter", now_ns)
+    refuse(guard, "a filter", now_ns)
     assert set(guard.held(now_ns)) == {Side.BUY}

@@ -7,6 +7,7 @@ import pytest
 from market.account import Balance
 from market.clock import NS_PER_SECOND
 from market.codes import Side
+from tests.trading.markets import BTCUSDT
 from trading.position import WIPE_NS, Held, Position
 
 PRICE = Decimal(100_000)
@@ -21,7 +22,7 @@ def told(position: Position, free: str, locked: str = "0") -> Decimal | None:
 
 def test_is_nothing_at_first_whatever_is_held() -> None:
     """A limit of a tenth of a bitcoin never bought anything on an account that began with one."""
-    position = Position("BTC", "USDT")
+    position = Position(BTCUSDT)
     assert position.qty is None
     assert told(position, "0.75", "0.25") == 0
     assert position.balances["BTC"].total == 1
@@ -29,7 +30,7 @@ def test_is_nothing_at_first_whatever_is_held() -> None:
 
 def test_account_that_lists_nothing_of_the_asset_has_none_of_it() -> None:
     """What it had bought by the time that the asset was listed was taken for what it always had."""
-    position = Position("BTC", "USDT")
+    position = Position(BTCUSDT)
     position.hear({"USDT": Balance(Decimal(9), Decimal(0))})
     assert position.qty == position.neutral_qty == 0
     position.fill(Side.BUY, Decimal("0.2"), PRICE, 0)
@@ -38,7 +39,7 @@ def test_account_that_lists_nothing_of_the_asset_has_none_of_it() -> None:
 
 def test_is_what_was_bought_less_what_was_sold_and_what_fees_took() -> None:
     """At once with the fill, and as the venue says it, in either direction."""
-    position = Position("BTC", "USDT")
+    position = Position(BTCUSDT)
     told(position, "1")
     position.fill(Side.BUY, Decimal("0.2"), PRICE, 0)
     assert position.qty == Decimal("0.2")
@@ -49,14 +50,14 @@ def test_is_what_was_bought_less_what_was_sold_and_what_fees_took() -> None:
 
 def test_neutral_quantity_outlives_a_restart() -> None:
     """A maker that was started again took what it had bought for what it always had."""
-    position = Position("BTC", "USDT", neutral_qty=Decimal(1))
+    position = Position(BTCUSDT, neutral_qty=Decimal(1))
     assert position.qty is None
     assert told(position, "0.9") == Decimal("-0.1")
 
 
 def test_fill_counts_for_a_limit_until_the_balances_surely_have_it() -> None:
     """Balances may lag behind a fill, or its news behind them: what is worse counts, until they are asked for later."""
-    position, has, more = Position("BTC", "USDT", Decimal(1), lag_ns=10), Decimal("0.2"), Decimal("0.4")
+    position, has, more = Position(BTCUSDT, Decimal(1), lag_ns=10), Decimal("0.2"), Decimal("0.4")
     position.fill(Side.BUY, has, PRICE, 100)
     position.ask(110)
     told(position, "1")
@@ -72,19 +73,19 @@ def test_fill_counts_for_a_limit_until_the_balances_surely_have_it() -> None:
 
 def test_neutral_quantity_of_an_earlier_run_is_gone_by_and_the_setting_before_it() -> None:
     """Whatever was held when a maker came back was no position any more."""
-    position = Position("BTC", "USDT", kept_qty=Decimal(1))
+    position = Position(BTCUSDT, kept_qty=Decimal(1))
     assert told(position, "1.3") == Decimal("0.3")
-    assert told(Position("BTC", "USDT", Decimal(0), kept_qty=Decimal(1)), "1.3") == Decimal("1.3")
+    assert told(Position(BTCUSDT, Decimal(0), kept_qty=Decimal(1)), "1.3") == Decimal("1.3")
 
 
 @pytest.mark.parametrize("is_set", [True, False])
 @pytest.mark.parametrize("is_forgotten_first", [True, False])
 def test_account_that_was_wiped_begins_anew(*, is_forgotten_first: bool, is_set: bool) -> None:
     """Its balances are others and its orders are forgotten; without either nothing is taken for neutral anew."""
-    position = Position("BTC", "USDT", Decimal(1) if is_set else None)
+    position = Position(BTCUSDT, Decimal(1) if is_set else None)
     told(position, "1")
     if is_forgotten_first:
-        position.forgotten(NS_PER_SECOND)
+        position.forget(Side.BUY, Decimal(0), PRICE, NS_PER_SECOND)
         assert position.neutral_qty == 1
     for second in (5, 10):
         position.ask(second * NS_PER_SECOND)
@@ -92,18 +93,18 @@ def test_account_that_was_wiped_begins_anew(*, is_forgotten_first: bool, is_set:
         assert position.is_doubtful == (second == 5)
     if not is_forgotten_first:
         assert position.qty == Decimal("-0.6")
-        position.forgotten(12 * NS_PER_SECOND)
+        position.forget(Side.BUY, Decimal(0), PRICE, 12 * NS_PER_SECOND)
     assert position.neutral_qty == (1 if is_set else Decimal("0.4"))
-    position.forgotten(13 * NS_PER_SECOND)
+    position.forget(Side.BUY, Decimal(0), PRICE, 13 * NS_PER_SECOND)
     assert position.neutral_qty == (1 if is_set else Decimal("0.4")), "once"
 
 
 def test_order_that_is_forgotten_long_after_a_deposit_is_no_wipe() -> None:
     """A position would be gone by it."""
-    position = Position("BTC", "USDT")
+    position = Position(BTCUSDT)
     told(position, "1")
     for second in (5, 10):
         position.ask(second * NS_PER_SECOND)
         position.hear({"BTC": Balance(Decimal("1.4"), Decimal(0))})
-    position.forgotten(10 * NS_PER_SECOND + WIPE_NS + 1)
+    position.forget(Side.BUY, Decimal(0), PRICE, 10 * NS_PER_SECOND + WIPE_NS + 1)
     assert position.qty == Decimal("0.4")
