@@ -12,7 +12,8 @@ from reports.curves import day_curves, hours_of, together
 from reports.performance import unseen_document
 from screens.money import gain_text
 from tests.pages.days import day_of, fills_of
-from tests.reports.fills import BTC, DAY, ETH, fill
+from tests.reports.documents import performance_document
+from tests.reports.fills import BTC, DAY, ETH, account, after, fill, snapshot
 
 SIZE_MAX = 400_000
 
@@ -49,6 +50,25 @@ def test_the_curves_end_at_the_figures_of_the_document() -> None:
     assert curve.captured[-1] == pytest.approx(float(metrics["spread_capture"]["value"]), abs=1e-6)
     fall = min(y for _, y in falls([(0, 0.0), *together([curve], "marked"), (0, curve.end or 0)]))
     assert -fall == pytest.approx(float(metrics["max_drawdown"]["value"]), abs=1e-6)
+
+
+def test_a_fee_in_the_base_asset_leaves_less_of_what_was_bought() -> None:
+    """Guards the curves of an account that pays in what it buys: position, result and captured spread."""
+    fills = [
+        fill(1, Side.BUY, "1", "100", "0.1", "BTC"),
+        fill(2, Side.SELL, "0.5", "110", "0.2"),
+        fill(3, Side.BUY, "0.2", "90", "0.02", "BTC"),
+    ]
+    start = account(BTC="1", USDT="1000")
+    marks = {"BTCUSDT": "95"}
+    first = performance_document(snapshot(start, marks=marks), None)
+    day = performance_document(snapshot(after(start, fills), fills, marks=marks), first)
+    for row in day["trade_history"]:
+        row["mid"] = Decimal(101)
+    (curve,) = day_curves(day)
+    assert curve.position == pytest.approx([0.9, 0.4, 0.58])
+    assert curve.end == pytest.approx(-100 + 55 - 0.2 - 18 + 0.58 * 95)
+    assert curve.captured == pytest.approx([0.9, 0.9 + 4.5, 0.9 + 4.5 + 0.18 * 11])
 
 
 def test_the_curves_of_several_symbols_are_added_up_in_time() -> None:
