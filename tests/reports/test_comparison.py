@@ -71,6 +71,22 @@ def test_sees_that_one_of_two_accounts_is_picked_off() -> None:
     )
 
 
+def test_counts_whole_hours_alone() -> None:
+    """The first hour of a day and its last have fewer fills because they are shorter: no reason to be apart."""
+    hour_ms = 3_600_000
+    times = [hour_ms * hour + minute * 60_000 for hour in (10, 11, 12) for minute in (5, 35)] + [hour_ms * 13]
+    history = [
+        {"time_ms": time_ms, "symbol": "X", "side": "BUY", "price": Decimal(1), "qty": Decimal(1)} for time_ms in times
+    ]
+    found = comparison({DAY: {"trade_history": history, "trades": {}}}, {})
+    assert found["figures"][0] == {
+        "figure": "fills_an_hour",
+        "a": {"value": 2, "low": 2, "high": 2, "n": 2},
+        "b": None,
+        "difference": None,
+    }
+
+
 def test_adds_no_different_quote_assets() -> None:
     """Dollars are not compared with coins, unless one pair is named."""
     day = day_of(30)
