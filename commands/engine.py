@@ -31,7 +31,7 @@ def replay(
 
 @app.command(epilog="Example: python cli.py at 14:03:07")
 def at(
-    time: Annotated[str, typer.Argument(help="UTC: 2026-11-29T14:03:07.250, or 14:03 of today.")],
+    time: Annotated[str, typer.Argument(help="UTC: 2026-11-29T14:03:07.250, 14:03 of today, or now.")],
     run_dir: RunDir = None,
     symbol: Symbol = None,
     as_json: Json = False,

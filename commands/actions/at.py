@@ -69,11 +69,13 @@ def desk_at(settings: Settings, text: str) -> Answer:
 
 
 def moment_of(text: str) -> int:
-    """Return a moment, UTC unless it says otherwise, in ns since 1970; of a time alone that of today.
+    """Return a moment, UTC unless it says otherwise, in ns since 1970; of a time alone that of today; or of `now`.
 
     Raises:
         DeskError: if it is none, or one to come.
     """
+    if text == "now":
+        return now_ns()
     today = utc_date(now_ns()).isoformat()
     try:
         found = datetime.fromisoformat(f"{today}T{text}" if ":" in text[:3] and "-" not in text[:5] else text)
@@ -100,6 +102,8 @@ def _journal_of(folder: Path, time_ns: int) -> Path:
         if time_ns >= first_ns:
             return each
         newest = first_ns
+    if newest is None and folder.is_dir():
+        return folder  # of an engine that was told nothing yet
     if newest is None:
         raise DeskError(f"{folder} holds no journal: no engine has run here, or it keeps none")
     raise DeskError(f"nothing is kept of before {iso_time(newest // NS_PER_MS)}")

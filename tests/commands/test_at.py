@@ -14,8 +14,11 @@ from commands.actions.at import moment_of
 from desk.client import DeskError
 from desk.decisions_file import DecisionsFile, decisions_until
 from desk.settings import load_settings
+from engine.capacity import Capacity
+from journal.journal import Journal
 from market.clock import NS_PER_SECOND
 from market.mendable import MendableError
+from nodes.engine.command_record import COMMANDS, figures_of
 from simulation.journaled import OURS
 
 START_NS = 1_767_225_600 * NS_PER_SECOND
@@ -97,6 +100,17 @@ def test_journal_that_was_put_aside_tells_of_before(run_dir: Path) -> None:
         aside.rename(engine.journal_folder)
     assert found["is_last"]
     assert found["record_time"] < "2026-01-01T00:00:30.001Z"
+
+
+def test_engine_that_was_told_nothing_has_an_empty_book(tmp_path: Path) -> None:
+    """It has a journal, without a record."""
+    settings = load_settings({"run_dir": tmp_path}).settings
+    (engine,) = settings.plan.engines.values()
+    with Journal(engine.journal_folder, COMMANDS, figures_of(Capacity(1)), START_NS) as journal:
+        journal.recover(lambda _, __: None)
+    found = json.loads(ran("at", "now", "--run-dir", str(tmp_path), "--json"))
+    assert (found["record"], found["book"]) == (0, {"bids": [], "asks": []})
+    assert "before anything happened" in ran("at", "now", "--run-dir", str(tmp_path))
 
 
 def test_moments_are_utc_unless_they_say_otherwise() -> None:

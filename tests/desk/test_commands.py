@@ -63,7 +63,7 @@ ROWS = {
     "flatten": Row(("--yes",), ("paper",)),
     "halt": Row(),
     "resume": Row(),
-    "at": Row(("00:00",), down=1, kept=1, codes=(1,)),
+    "at": Row(("now",), down=1, kept=0),
     "replay": Row(("--verify",), ("engine",), down=1, kept=1),
     "simulate": Row(None),
     "whatif": Row(None),
