@@ -26,7 +26,7 @@ def tables(document: JsonObject, quote: str | None) -> Iterable[Html | None]:
     yield _worst_fills(document.get("trade_history", ()), document.get("quoting"))
     yield _worst_closings(document.get("trade_history", ()), quote)
     yield _flows(document.get("flows") or [])
-    yield _balances(document["balances"])
+    yield _balances(document["balances"], document.get("symbols", {}))
 
 
 def _symbols(parts: Mapping[str, Any]) -> Html | None:
@@ -148,8 +148,14 @@ def _flows(flows: Sequence[JsonObject]) -> Html | None:
     return table("Deposits and withdrawals", ("Kind", "Amount"), rows, most=6)
 
 
-def _balances(balances: Mapping[str, Any]) -> Html | None:
-    held = {asset: one for asset, one in balances.items() if one["free"] or one["locked"]}
+def _balances(balances: Mapping[str, Any], symbols: Mapping[str, Any]) -> Html | None:
+    """Return what is held, the assets of the day's symbols before the others."""
+    traded = {part[end] for part in symbols.values() for end in ("base", "quote")}
+    held = {
+        asset: one
+        for asset, one in sorted(balances.items(), key=lambda each: each[0] not in traded)
+        if one["free"] or one["locked"]
+    }
     rows = [
         (asset, amount_text(Decimal(one["free"]), asset), amount_text(Decimal(one["locked"]), asset))
         for asset, one in held.items()

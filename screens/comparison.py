@@ -77,7 +77,7 @@ def _verdict(figures: Sequence[JsonObject]) -> str:
     if not known:
         return "Nothing can be said yet: no figure has an interval on both sides."
     if not apart:
-        return f"No difference is seen in {counted(len(known), 'figure')}: what A shows, B does not contradict."
+        return f"No difference is seen in {counted(len(known), 'figure')}; the intervals say how large one may yet be."
     chance = f"of {counted(len(known), 'figure')}, each at 95 %, chance alone sets one in twenty apart"
     return f"A and B differ in {', '.join(apart)} ({chance})."
 

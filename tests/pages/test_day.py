@@ -121,6 +121,14 @@ def test_warns_before_any_figure() -> None:
     assert "Fees of 0.25 BNB in BTCUSDT have no price, and are in no result." in before
 
 
+def test_names_the_traded_assets_before_all_others() -> None:
+    """A paper account holds a hundred assets, and those that the day is about had no room."""
+    day = day_of(3)
+    day["balances"] = {f"A{number}": {"free": 1, "locked": 0} for number in range(100)} | day["balances"]
+    text = _text(day_page(day, "x")).partition("Balances ")[2]
+    assert text.index("BTC") < text.index("USDT") < text.index("A0") < text.index("and 96 more")
+
+
 def test_is_bounded_however_many_fills_there_are() -> None:
     """A page of a busy day opens anywhere."""
     small, large = (len(day_page(day_of(count), "x").encode()) for count in (4_000, 12_000))
