@@ -109,7 +109,7 @@ def _differs(expected: Any, told: Any, where: str) -> str | None:
     if expected == told:
         return None
     if isinstance(expected, dict) and isinstance(told, dict):
-        for name in expected.keys() | told.keys():
+        for name in dict.fromkeys([*expected, *told]):
             if (found := _differs(expected.get(name), told.get(name), f"{where}.{name}")) is not None:
                 return found
     if isinstance(expected, Decimal) and isinstance(told, int | Decimal):

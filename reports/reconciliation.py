@@ -112,7 +112,7 @@ class Books:
         for asset, change in changes(trade, instrument):
             if traded_on == self._day:
                 self._moved.take(asset, change)
-            if (traded_on < self._day) if is_after_opening else (traded_on >= self._day):
+            if (traded_on < self._day) if is_after_opening else (traded_on == self._day):
                 self._start.take(asset, change if is_after_opening else change.copy_negate())
 
     def add_flow(self, flow: Flow) -> None:
@@ -169,7 +169,7 @@ class Books:
             if found["is_exact"]:
                 return found
             books._count(trade, instrument, -1)
-            without = books._compared(balances)
+            without = books._compared(balances) | self._strays()
             found = without if without["is_exact"] else found
         return found
 
@@ -196,10 +196,11 @@ class Books:
             for asset in sorted(expected.keys() | now.keys())
             if expected.get(asset, _ZERO) != now.get(asset, _ZERO)
         }
-        found = {"is_exact": not differences, "trades_since_opening": self._since}
-        if self._since_of_other_days:
-            found["trades_of_other_days"] = self._since_of_other_days
-        return found | {"differences": differences}
+        found: JsonObject = {"is_exact": not differences, "trades_since_opening": self._since}
+        return found | self._strays() | {"differences": differences}
+
+    def _strays(self) -> JsonObject:
+        return {"trades_of_other_days": self._since_of_other_days} if self._since_of_other_days else {}
 
 
 class _Totals(dict[str, Decimal]):
