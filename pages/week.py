@@ -58,7 +58,7 @@ def _tiles(week: JsonObject, quote: str | None) -> list[Tile]:
         cost = f"{total['fees'] / total['volume'] * 10_000:.2f} bps of the volume" if total["volume"] else ""
         found.append(Tile("Fees", money_text(total["fees"], quote), cost))
     if trips := (total["round_trips"] or 0) - (total["undecided"] or 0):
-        value, of = rate_text(total["wins"], trips)
+        value, of = rate_text(total["wins"], trips, {"low": total["win_rate_low"], "high": total["win_rate_high"]})
         found.append(Tile("Round trips won", value, of or "closed lots: too few for a rate"))
     for name, day in (("Best day", week["best_day"]), ("Worst day", week["worst_day"])):
         if day is not None and week["best_day"] != week["worst_day"]:

@@ -28,7 +28,7 @@ def rate_text(won: int, of: int, metric: JsonObject | None = None) -> tuple[str,
 
 def interval_text(metric: JsonObject | None) -> str:
     """Return `, 95 %: 54.1 to 71.0 %` of a ratio with an interval; nothing without one."""
-    if not metric or metric.get("low") is None or metric.get("high") is None:
+    if metric is None or metric.get("low") is None:
         return ""
     low, high = (f"{Decimal(metric[end]) * 100:.1f}" for end in ("low", "high"))
     return f"; 95 %: {low} to {high} %"

@@ -17,6 +17,7 @@ from market.exact_json import JsonObject
 from reports.exact import figure, rounded
 from reports.performance import history_of, instruments_of, is_identical, symbol_pnl
 from reports.returns import day_return, ratios
+from reports.statistics import share_interval
 
 DAYS: Final = 7
 _RATIO_PLACES: Final = 4
@@ -306,6 +307,8 @@ def _day_to_json(week: Week, day: date, reported: ReportedDay | None) -> JsonObj
 
 def _activity_to_json(activity: Activity | None) -> JsonObject:
     told = activity or Activity()
+    decided = told.round_trips - told.undecided
+    low, high = map(_share, share_interval(told.wins, decided)) if decided else (None, None)
     figures = {
         "volume": figure(told.volume),
         "gross": figure(told.gross),
@@ -314,6 +317,8 @@ def _activity_to_json(activity: Activity | None) -> JsonObject:
         "wins": told.wins,
         "undecided": told.undecided,
         "win_rate": _ratio(told.win_rate),
+        "win_rate_low": low,
+        "win_rate_high": high,
         "maker_ratio": _ratio(told.maker_ratio),
     }
     return dict.fromkeys(figures) if activity is None else figures
@@ -325,6 +330,10 @@ def _ranked_to_json(reported: ReportedDay) -> JsonObject:
 
 def _figure(value: Fraction | None) -> Decimal | None:
     return None if value is None else figure(value)
+
+
+def _share(value: float) -> Decimal:
+    return rounded(Fraction(value), _RATIO_PLACES)
 
 
 def _ratio(value: Fraction | None) -> Decimal | None:

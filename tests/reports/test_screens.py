@@ -271,7 +271,7 @@ def test_compares_days_when_there_are_several() -> None:
     other = performance_document(snapshot(account(USDT="1"), fills, time_ms=NOON_MS), None) | {"date": "2025-11-29"}
     week = week_of(DAY, {DAY: _day(), DAY.replace(day=29): other}, {}, first=DAY.replace(day=29))
     text = week_text(week_to_json(week, recommendations(week)))
-    assert "   2025-11-29  +$20.00     40  100 % of 20  $0.00  $4,020.00\n" in text
+    assert "   2025-11-29  +$20.00     40  100 % of 20 (84-100)  $0.00  $4,020.00\n" in text
     assert "   PnL by day:      █▁\n" in text
     assert "   Best day: 2025-11-29 (+$20.00)\n   Worst day: 2025-11-30 (+$2.20)\n" in text
 

@@ -78,6 +78,8 @@ def test_adds_up_the_days() -> None:
         "wins": 1,
         "undecided": 0,
         "win_rate": Decimal("0.5000"),
+        "win_rate_low": Decimal("0.0945"),
+        "win_rate_high": Decimal("0.9055"),
         "maker_ratio": Decimal("0.5147"),
     }
     assert (week["best_day"], week["worst_day"]) == (

@@ -35,7 +35,7 @@ def test_a_wider_screen_shows_more_of_a_day() -> None:
     week = _week()
     heads = [week_text(week, columns).splitlines()[1].split() for columns in (40, 60, 200)]
     names = ["day", "PnL", "fills", "won", "drawdown", "fees", "volume"]
-    assert heads == [names[:3], names[:5], names]
+    assert heads == [names[:3], names[:4], names]
 
 
 def test_folds_a_line_under_itself() -> None:
