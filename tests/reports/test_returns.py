@@ -1,12 +1,20 @@
 """Sharpe and Sortino: figures by hand, and where there are none."""
 
+import json
+import random
+import subprocess
 from decimal import Decimal
 from fractions import Fraction
 from math import sqrt
+from pathlib import Path
+from typing import Final
 
 import pytest
 
 from reports.returns import day_return, ratios
+from tests.environments.made import python_of
+
+_PROGRAMS: Final = Path(__file__).parent / "programs"
 
 
 def test_divides_the_mean_by_what_it_scatters() -> None:
@@ -49,3 +57,17 @@ def test_leaves_flows_out_of_a_return() -> None:
     assert day_return({"equity": equity}) == Fraction(1, 100)
     assert day_return({}) is None
     assert day_return({"equity": equity | {"change_less_flows": None}}) is None
+
+
+@pytest.mark.timeout(200)
+def test_agrees_with_empyrical() -> None:
+    """Guards the definitions against those that others use: empyrical-reloaded, in an environment of its own."""
+    python = python_of(_PROGRAMS / "empyrical.lock")
+    dice = random.Random(7)
+    returns = [Fraction(dice.randint(-300, 320), 10_000) for _ in range(60)]
+    told = json.dumps([float(one) for one in returns])
+    command = [str(python), str(_PROGRAMS / "ratios.py")]
+    done = subprocess.run(command, input=told, capture_output=True, text=True, timeout=100, check=True)
+    theirs, ours = json.loads(done.stdout), ratios(returns)
+    for name in ("sharpe", "sortino"):
+        assert float(ours[name]["value"]) == pytest.approx(theirs[name], abs=1e-6)
