@@ -28,12 +28,14 @@ class Funds:
     def __init__(self, instrument: Instrument, rules: OrderRules) -> None:
         self._instrument = instrument
         self._rules = rules
-        self._assets = {Side.BUY: instrument.quote, Side.SELL: instrument.base}
+        self._paid_with = {Side.BUY: instrument.quote, Side.SELL: instrument.base}
         self._ours: dict[Side, Decimal] = {}  # what there is for our orders, locked by them or free; empty: not known
 
     def hear(self, balances: Mapping[str, Balance], orders: OwnOrders) -> None:
         """Take the balances; `orders` as they are known at that moment."""
-        free = {side: balances[asset].free if asset in balances else Decimal(0) for side, asset in self._assets.items()}
+        free = {
+            side: balances[asset].free if asset in balances else Decimal(0) for side, asset in self._paid_with.items()
+        }
         locked = orders.locked(self._instrument)
         self._ours = {side: free[side] + locked[side] for side in Side}
 
@@ -94,5 +96,5 @@ class Funds:
         return self._rules.is_enough(lots * self._instrument.lot_size, price_ticks * self._instrument.tick_size)
 
     def _why(self, side: Side, has: Decimal, needs: Decimal) -> Reason:
-        text = f"{format_decimal(has)} {self._assets[side]} is there for it, {format_decimal(needs)} is needed"
+        text = f"{format_decimal(has)} {self._paid_with[side]} is there for it, {format_decimal(needs)} is needed"
         return Reason(Rule.NO_FUNDS, text, {"has": has, "needs": needs})
