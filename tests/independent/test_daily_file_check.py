@@ -1,0 +1,112 @@
+"""Whoever knows docs/reports.md alone makes the same figures of two days of fills, and no changed digit passes."""
+
+import random
+from copy import deepcopy
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from market.account import VenueTrade
+from market.codes import Side
+from reports.folder import ReportsFolder
+from reports.trade_history import FillDetail, key_of
+from tests.independent.daily_file_check import checksum, faults_of, main, reading
+from tests.reports.documents import record
+from tests.reports.fills import DAY_MS, NOON_MS, account, after, fill, snapshot
+
+_START = account(BTC="10", USDT="100000", BNB="5", XYZ="7")
+_FIGURES = ("trades", "total_trades", "symbols", "fees", "equity", "identity", "metrics", "markouts", "reconciliation")
+_INPUTS = {"why", "tick_size", "lot_size", "base", "quote"}
+
+
+def _fills(dice: random.Random, day: int, count: int, spread_ms: int) -> dict[VenueTrade, FillDetail]:
+    """Return fills after noon with what was seen of the market around them."""
+    found, mid, at_ms = {}, 100_00, NOON_MS + day * DAY_MS
+    for number in range(1, count + 1):
+        at_ms += dice.randrange(spread_ms)
+        mid += dice.randint(-9, 9)
+        side, qty = dice.choice([Side.BUY, Side.SELL]), Decimal(dice.randint(1, 99_999)) / 100_000
+        asset = dice.choices(["USDT", "BTC", "BNB", "XYZ"], [8, 2, 1, 0.05])[0]
+        fee = str(Decimal(dice.randint(-100, 900)) / 1_000_000)
+        price = str(Decimal(mid + (-1 if side is Side.BUY else 1) * dice.randint(-1, 9)) / 100)
+        trade = fill(
+            day * count + number, side, str(qty), price, fee, asset, time_ms=at_ms, is_maker=dice.random() < 0.9
+        )
+        later = {seconds: Decimal(mid + dice.randint(-9, 9)) / 100 for seconds in (1, 10, 60) if dice.random() < 0.9}
+        found[trade] = FillDetail(mid=Decimal(mid) / 100 if dice.random() < 0.9 else None, mids=later)
+    return found
+
+
+def make_days(folder: Path, count: int, spread_ms: int = 60_000, seed: int = 1) -> list[Path]:
+    """Write two days of `count` fills each; the second begins with the lots of the first, and has a deposit."""
+    dice, writer, done = random.Random(seed), ReportsFolder(folder), list[VenueTrade]()
+    for day in (0, 1):
+        begun_ms, fills = NOON_MS + day * DAY_MS, _fills(dice, day, count, spread_ms)
+        record(writer, snapshot(after(_START, done), done[-1:], marks={"BTCUSDT": "100.5"}, time_ms=begun_ms))
+        done += fills
+        end_ms = begun_ms + count * spread_ms
+        for late_ms, usdt in ((0, 0), (1_000, 500 * day), (2_000, 500 * day)):
+            held = after(_START | account(USDT=str(100_000 + usdt)), done)
+            seen = snapshot(held, list(fills), marks={"BTCUSDT": "101.25", "BNBUSDT": "600"}, time_ms=end_ms + late_ms)
+            record(writer, replace(seen, details={key_of(trade): detail for trade, detail in fills.items()}))
+    return sorted(folder.glob("performance_????????.json"))
+
+
+@pytest.fixture(scope="module")
+def days(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Return the files of two days."""
+    return make_days(tmp_path_factory.mktemp("days") / "reports", 250)
+
+
+def test_agrees_about_every_figure(days: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
+    """Guards docs/reports.md and reports/ against each other: lots over midnight, every kind of fee, a deposit."""
+    document = reading(days[1])
+    assert document["symbols"]["BTCUSDT"]["carried"]["lots"]
+    assert document["metrics"]["max_drawdown"]["value"]
+    assert [flow["amount"] for flow in document["flows"]] == [500]
+    for paths in (days[:1], days[1:], [days[1], days[0]]):
+        assert main([str(path) for path in paths]) == 0, capsys.readouterr().out
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return where numbers stand."""
+    if isinstance(value, Decimal):
+        return [path]
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [place for key, each in inner if key not in _INPUTS for place in _places(each, (*path, key))]
+
+
+@pytest.mark.parametrize("name", _FIGURES)
+def test_finds_any_digit_of_a_figure_without_the_checksum(days: list[Path], name: str) -> None:
+    """Guards the check itself: it must compute each figure, or a wrong one would pass as well as a right one."""
+    document, before, dice = reading(days[1]), reading(days[0]), random.Random(name)
+    places = [(name, *place) for place in _places(document[name])]
+    for place in places if len(places) < 20 else dice.sample(places, 20):
+        changed = deepcopy(document)
+        part: Any = changed
+        for key in place[:-1]:
+            part = part[key]
+        digits = f"{part[place[-1]]:f}"
+        at = dice.choice([index for index, digit in enumerate(digits) if digit.isdigit()])
+        digit = dice.choice([each for each in "0123456789" if each != digits[at]])
+        part[place[-1]] = Decimal(digits[:at] + digit + digits[at + 1 :])
+        assert faults_of(changed, before), (place, digits, part[place[-1]])
+
+
+def test_finds_any_digit_of_the_file(days: list[Path]) -> None:
+    """Guards the checksum as the page tells it: each of 300 changed digits is found, wherever it stands."""
+    text, dice = days[1].read_text(), random.Random(2)
+    head = text.rindex('"checksum"')
+    places = [index for index, letter in enumerate(text[:head]) if letter in "0123456789"]
+    other = days[1].with_name("changed.json")
+    for at in dice.sample(places, 300):
+        digit = dice.choice([each for each in "0123456789" if each != text[at]])
+        other.write_text(text[:at] + digit + text[at + 1 :])
+        try:
+            changed = reading(other)
+        except ValueError:
+            continue  # a number that begins with 0 is none
+        assert checksum(changed) != changed["checksum"], text[at - 40 : at + 1]
