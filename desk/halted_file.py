@@ -8,6 +8,7 @@ which takes the symbol out of it and then has the engine's word.
 import json
 from collections.abc import Collection
 from pathlib import Path
+from typing import Final
 
 from pydantic import TypeAdapter
 
@@ -20,6 +21,7 @@ LOCKED_S_MAX = 5.0
 
 _CONTENT = TypeAdapter(frozenset[str])
 _Mark = tuple[int, int, int]
+_UNREADABLE: Final = (0, 0, 0)  # no file's mark: of one that cannot be read
 
 
 class HaltedFile:
@@ -42,7 +44,7 @@ class HaltedFile:
         except FileNotFoundError:
             self._mark, self._halted = None, frozenset()
         except OSError:
-            self._mark, self._halted = None, self._symbols
+            self._mark, self._halted = _UNREADABLE, self._symbols
         return self._halted
 
     @property

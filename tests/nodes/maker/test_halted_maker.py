@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from desk.halted_file import HaltedFile
+from desk.halted_file import HALTED_FILE, HaltedFile
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from tests.nodes.maker.makers import AWAY, LOST, ScriptedMaker, Told, a_maker, figures, lines
 from tests.nodes.maker.scripted_venue import ScriptedVenue
@@ -85,3 +85,18 @@ def test_a_maker_that_starts_halted_quotes_nothing(venue: ScriptedVenue, run_dir
         one.cycle()
         assert (venue.places, venue.prices()) == (2, {})
         assert figures(one)["halted"] is True
+
+
+def test_maker_is_halted_by_a_file_that_may_not_be_read(
+    quoting: ScriptedMaker, venue: ScriptedVenue, run_dir: Path
+) -> None:
+    """Another user's, who has halted: it was taken for none, and the maker quoted on."""
+    quoting.cycle()
+    (run_dir / HALTED_FILE).mkdir()
+    for _ in range(3):
+        quoting.cycle()
+    assert venue.prices() == {}
+    assert figures(quoting)["halted"] is True
+    (run_dir / HALTED_FILE).rmdir()
+    quoting.cycle()
+    assert len(venue.prices()) == 2
