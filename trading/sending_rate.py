@@ -62,9 +62,10 @@ class SendingRate:
         """Return what a successor must count as well."""
         return SentLately(dict(self._sent_ns), self._day, self.day_count)
 
-    def take_over(self, left: SentLately) -> None:
-        """Count what an earlier run has sent."""
-        self._sent_ns, self._day = dict(left.sent_ns), left.day
+    def take_over(self, left: SentLately, now_ns: int) -> None:
+        """Count what an earlier run has sent: what it did in the future, before a clock was set back, as of now."""
+        self._sent_ns = {name: min(sent_ns, now_ns) for name, sent_ns in left.sent_ns.items()}
+        self._day = min(left.day, now_ns // DAY_NS)
         self._of_day = {name for name, sent_ns in left.sent_ns.items() if sent_ns // DAY_NS == left.day}
         self._earlier_count = left.day_count - len(self._of_day)
 

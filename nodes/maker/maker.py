@@ -80,7 +80,7 @@ class Maker:
             partial(random.uniform, 0.5, 1.0),
         )
         self._trader.orders.take_over(sent.orders, clock())
-        self._trader.guard.rate.take_over(sent.lately)
+        self._trader.guard.rate.take_over(sent.lately, clock())
         self._risk = MakerRisk(node, self._trader.guard.escalation, of, clock())
 
     def run(self, watchdog: Watchdog) -> None:

@@ -194,7 +194,7 @@ class SwitchedDesk(SimulatedDesk):
             (f"{PREFIX}{self._kill_count}-{number}" for number in count(1)),
         )
         self.trader.orders.take_over(note.orders, self.heap.now_ns)
-        self.trader.guard.rate.take_over(note.lately)
+        self.trader.guard.rate.take_over(note.lately, self.heap.now_ns)
         self._on_news(())
 
     def _note(self) -> SentOrders:

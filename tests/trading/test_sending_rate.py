@@ -34,10 +34,23 @@ def test_a_successor_counts_what_was_sent_before_it() -> None:
         rate.sent(name, at * SHORT_NS)
     rate.sent("d", 2 * SHORT_NS + S)
     rate.give_back("a", 2 * SHORT_NS + S)
-    successor.take_over(rate.to_leave())
+    successor.take_over(rate.to_leave(), 2 * SHORT_NS + S)
     assert (successor.room(2 * SHORT_NS + S), successor.day_count) == (0, 3)
     successor.give_back("c", 2 * SHORT_NS + S)
     assert successor.room(2 * SHORT_NS + S) == 1
+    assert successor.room(DAY_NS) == 2
+
+
+@pytest.mark.parametrize("ahead_ns", [3_600 * S, 400 * DAY_NS])
+def test_clock_that_was_set_back_before_a_restart_locks_nobody_out(ahead_ns: int) -> None:
+    """What an earlier run has sent in the future counts as sent now: it filled the count until that came."""
+    rate, successor = SendingRate(SendingLimits(2, 3)), SendingRate(SendingLimits(2, 3))
+    rate.sent("a", ahead_ns)
+    rate.sent("b", ahead_ns + S)
+    successor.take_over(rate.to_leave(), S)
+    assert (successor.room(S), successor.room_ns(S)) == (0, S + SHORT_NS)
+    assert successor.room(S + SHORT_NS) == 1, "they count today"
+    successor.sent("c", S + SHORT_NS)
     assert successor.room(DAY_NS) == 2
 
 
