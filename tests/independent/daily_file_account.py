@@ -25,11 +25,21 @@ def is_held(row: Json, opening: Json) -> bool:
 
 
 def account_parts(document: Json, books: dict[str, Book], before: Json | None) -> Json:
-    """Return what follows of opening and balances: `reconciliation`, `equity`, `identity`."""
+    """Return what follows of opening and balances: `reconciliation`, `equity`, `identity`.
+
+    Trades of a later second than the last sight are not in its balances: they were learnt of on the next day. In its
+    second, which the file does not divide, as many are as it counts.
+    """
     opening, rows, symbols = document["opening"], document["trade_history"], document["symbols"]
     others = [] if before is None else [row for row in before["trade_history"] if not is_held(row, opening)]
     late = moved_by(others, symbols)
-    since = [row for row in rows if not is_held(row, opening)]
+    fresh = [row for row in rows if not is_held(row, opening)]
+    least, most = (
+        sum(row["time"][11:19] < document["time"] for row in fresh),
+        sum(row["time"][11:19] <= document["time"] for row in fresh),
+    )
+    told = int(document["reconciliation"]["trades_since_opening"]) - len(others)
+    since = fresh[: told if least <= told <= most else most]
     flows = [flow for flow in document["flows"] if flow["time_ms"] > opening["time_ms"]]
     flowed: dict[str, Fraction] = defaultdict(Fraction)
     for flow in flows:

@@ -12,7 +12,6 @@ _OF_A_FILL = {"id", "order_id", "time", "time_ms", "symbol", "side", "price", "q
     "fee",
     "fee_asset",
     "fee_in_quote",
-    "fee_price",
 }
 
 
@@ -155,7 +154,10 @@ def fee_in_quote(row: Json, base: str, quote: str) -> Fraction | None:
         return fee
     if row["fee_asset"] == base:
         return fee * Fraction(row["quote_qty"]) / Fraction(row["qty"])
-    return fee * Fraction(row["fee_price"]) if row.get("fee_price") is not None else (Fraction(0) if not fee else None)
+    if row.get("fee_price") is not None:
+        return fee * Fraction(row["fee_price"])
+    is_lot = "opened" in row  # a carried lot has no price of its fee, only what it cost
+    return Fraction(row["fee_in_quote"]) if is_lot and row["fee_in_quote"] is not None else None if fee else Fraction(0)
 
 
 def lot_of(row: Json, base: str, quote: str) -> Lot:

@@ -42,9 +42,11 @@ def metrics_of(document: Json, books: dict[str, Book], results: list[Fraction], 
     def summed(name: str) -> Any:
         return sum((getattr(book, name) for book in books.values()), Fraction(0)) if known else None
 
-    wins = None if any(undecided for _, undecided in trips) else sum(net > 0 for net, _ in trips)
-    share: Json = {"value": None, "n": len(trips)}
-    if wins is not None and trips:
+    decided = len(trips) - sum(undecided for _, undecided in trips)
+    has_all = 0 < decided == len(trips)
+    share: Json = {"value": None, "n": decided}
+    if has_all:
+        wins = sum(net > 0 for net, _ in trips)
         low, high = wilson(wins, len(trips))
         share |= {"value": Near(wins / len(trips)), "low": Near(low), "high": Near(high)}
     found: Json = document["metrics"] | {
@@ -52,8 +54,8 @@ def metrics_of(document: Json, books: dict[str, Book], results: list[Fraction], 
         "inventory_pnl": metric(summed("inventory"), known) | {"missing": fills - known},
         "fees": metric(sum((book.fees for book in books.values()), Fraction(0)), fills),
         "win_rate": share,
-        "profit_factor": metric(rounded(gain / loss, 6) if loss else None, len(trips)),
-        "expectancy": metric((gain - loss) / len(trips) if trips else None, len(trips)),
+        "profit_factor": metric(rounded(gain / loss, 6) if loss and has_all else None, decided),
+        "expectancy": metric((gain - loss) / decided if has_all else None, decided),
         "max_drawdown": metric(fall if known else None, known),
         "maker_ratio": metric(rounded(made / money, 6) if money else None, fills),
         "turnover": metric(turnover(rows, books), fills),
@@ -118,7 +120,7 @@ def faults(found: Any, expected: Any, name: str = "") -> Iterator[str]:
             yield from faults(*pair, f"{name}[{index}]")
     else:
         if isinstance(found, Decimal) and isinstance(expected, Near):
-            is_same = abs(float(found) - expected.value) <= 0.5 * 10**-expected.places + 1e-9
+            is_same = abs(float(found) - expected.value) <= 0.5 * 10**-expected.places + expected.slack
             is_same = is_same and found == round(found, expected.places)
         elif isinstance(found, Decimal) and isinstance(expected, int | Fraction):
             is_same = Fraction(found) == rounded(Fraction(expected))

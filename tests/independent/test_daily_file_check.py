@@ -71,6 +71,15 @@ def test_agrees_about_every_figure(days: list[Path], capsys: pytest.CaptureFixtu
         assert main([str(path) for path in paths]) == 0, capsys.readouterr().out
 
 
+@pytest.mark.parametrize("seed", range(2, 8))
+def test_agrees_about_fees_without_a_price_and_fills_after_the_last_sight(tmp_path: Path, seed: int) -> None:
+    """Guards what is rare: lots carried with a fee in BNB, round trips undecided, a sight that came after midnight."""
+    for name, spread_ms in (("seen", 60_000), ("late", 43_200_000 // 40)):
+        days = make_days(tmp_path / name, 60, spread_ms, seed)
+        for paths in (days[:1], days[1:2], [days[1], days[0]]):
+            assert main([str(path) for path in paths]) == 0
+
+
 def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Return where numbers stand."""
     if isinstance(value, Decimal):
