@@ -18,6 +18,7 @@ ROOMS = tuple(pattern.removesuffix("*") for pattern in PROJECT["tool"]["setuptoo
 WORKSHOP = ("tests", "benchmarks", "examples")
 OTHERS = {  # other people's programs, each in an environment of its own
     ROOT / "tests" / "paper" / "programs",
+    ROOT / "tests" / "reports" / "programs",
     ROOT / "benchmarks" / "hftbacktest_run.py",
 }
 TOOLS = {"import-linter", "mypy", "pytest-timeout", "pytest-xdist", "ruff", "uv", "psutil", "types-psutil"}

@@ -93,7 +93,7 @@ def test_what_fails_ends_its_batch_and_what_is_refused_or_lost_does_not(
     venue.fates["place"] = [error]
     line.act([BID, AskBalances()])
     goes_on = not isinstance(said[0], news.Failed)
-    assert _heard(line, 1 + goes_on) == [*said, *([news.Balances({})] if goes_on else [])]
+    assert _heard(line, 1 + goes_on) == [*said, *([news.Balances(venue.balances())] if goes_on else [])]
 
 
 def test_bug_of_ours_is_raised_where_somebody_sees_it(venue: ScriptedVenue, line: PollingLine) -> None:
