@@ -27,6 +27,7 @@ _LIMITS: Final = (
     "SET memory_limit = '1GB'",
     "SET lock_configuration = true",
 )
+_QUESTIONS: Final = ("SELECT", "EXPLAIN", "MULTI")  # DuckDB's kinds; DESCRIBE and SHOW are the first, PIVOT the last
 _NULL: Final = "\\N"
 _STEP: Final = 10_000
 
@@ -43,12 +44,16 @@ def ask(database: Database, statement: str, rows_max: int) -> Answer:
     """Return what a statement of SQL gives over the tables of `schema.py`; beside each `time_ms` stands a `time`.
 
     Raises:
-        HistoryError: if there is no DuckDB, or it does not take the statement.
+        HistoryError: if there is no DuckDB, it does not take the statement, or that is not one that asks.
     """
     duckdb = _duckdb()
     with tempfile.TemporaryDirectory(prefix="tickbus-") as scratch:
         connection = duckdb.connect()
         try:
+            kinds = [each.type.name for each in connection.extract_statements(statement)]
+            if len(kinds) != 1 or kinds[0] not in _QUESTIONS:
+                was = ", then ".join(kinds) or "nothing"
+                raise HistoryError(f"expected one question that changes nothing, was {was}")
             for table in METADATA.sorted_tables:
                 if table.name in statement.lower():
                     _hand_over(database, table, connection, Path(scratch))

@@ -198,8 +198,29 @@ def test_a_question_reaches_no_other_file(settings: Settings, tmp_path: Path, st
     assert secret.read_text() == "1,2"
 
 
-def test_a_question_changes_nothing(settings: Settings) -> None:
-    """Guards the history: what is asked is a copy."""
+@pytest.mark.parametrize(
+    ("statement", "was"),
+    [
+        ("DELETE FROM trades", "DELETE"),
+        ("WITH old AS (SELECT 1) INSERT INTO accounts SELECT * FROM old", "INSERT"),
+        ("DROP TABLE trades", "DROP"),
+        ("SELECT 1; SELECT 2", "SELECT, then SELECT"),
+        (" -- nothing", "nothing"),
+        ("", "nothing"),
+    ],
+)
+def test_what_is_no_question_is_refused(settings: Settings, statement: str, was: str) -> None:
+    """Guards against a `Success` of what has changed nothing, against half an answer, and against none."""
     _keep(settings, FILLS)
-    ask_history(settings, "DELETE FROM trades", 10)
+    with pytest.raises(HistoryError, match=rf"^expected one question that changes nothing, was {was}$"):
+        ask_history(settings, statement, 10)
     assert _asked(settings, "SELECT count(*) FROM trades")["rows"] == [[3]]
+
+
+@pytest.mark.parametrize(
+    "statement", ["DESCRIBE trades", "SHOW TABLES", "FROM trades;", "EXPLAIN SELECT 1", "PIVOT trades ON side"]
+)
+def test_other_ways_to_ask(settings: Settings, statement: str) -> None:
+    """Guards DuckDB's own ways to look at a table."""
+    _keep(settings, FILLS)
+    assert ask_history(settings, statement, 10)[0]["columns"]
