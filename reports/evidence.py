@@ -12,12 +12,14 @@ Neighbouring fills share what the mid does: their sums over blocks of time are t
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
-from math import exp, log, sqrt
+from math import ceil, exp, log, sqrt
 from statistics import fmean
 from typing import Any, Final, NamedTuple
 
 from market.exact_json import JsonObject
+from market.words import counted
 from reports.statistics import Interval, share_interval, student_quantile
 
 HORIZON_S: Final = 10
@@ -34,6 +36,12 @@ BLOCK_S: Final = 600
 DECAY_ERRORS: Final = 2.0  # the relative error of k is at most so many over the root of the takers seen
 
 _BPS: Final = 10_000.0
+
+_Kind = tuple[str, str]  # what is counted: of one, of several
+_FILLS: Final = ("fill", "fills")
+_MARKED: Final = ("fill with a known mid", "fills with a known mid")
+_HELD: Final = ("fill while much was held", "fills while much was held")
+_TIMES: Final = (f"time of {BLOCK_S // 60} minutes with fills", f"times of {BLOCK_S // 60} minutes with fills")
 
 
 class Fill(NamedTuple):
@@ -92,8 +100,8 @@ def evidence(documents: Sequence[JsonObject]) -> tuple[list[JsonObject], list[Js
 
     Returns:
         Rows of `rule` (the cause), `setting`, `was`, `to`, `figure`, `value`, `low`, `high`, `level`, `n`, `expected`,
-        `replay` (None, for who tries it) and `advice`; and rows of `rule`, `n`, `needed`, `days` (until there is
-        enough, None if nobody can say) and `advice`.
+        `replay` (None, for who tries it) and `advice`; and rows of `rule`, `n`, `needed`, `days` and `hours` (of
+        quoting until there is enough, None if nobody can say) and `advice`.
     """
     quoted = [document for document in documents if (document.get("quoting") or {}).get("symbol")]
     if not quoted:
@@ -101,14 +109,14 @@ def evidence(documents: Sequence[JsonObject]) -> tuple[list[JsonObject], list[Js
     fills, held = _fills(documents, quoted[-1]["quoting"]["symbol"])
     market = _market(quoted)
     known = [fill for fill in fills if fill.later is not None]
-    days = len({document["date"] for document in documents})
-    if (missing := _missing(known, days)) is not None:
+    hours = sum(map(_hours_watched, documents))
+    if (missing := _missing(known, hours)) is not None:
         return [], [missing]
     if market is None:
         return [], [_without_market()]
     found = list(_of_spread(known, market))
-    skew, waiting = _of_skew(held, market, days)
-    waiting += _undecided(known, market, days) if not found else []
+    skew, waiting = _of_skew(held, market, hours)
+    waiting += _undecided(known, market, hours) if not found else []
     return found + skew, waiting
 
 
@@ -142,6 +150,18 @@ def _fill(row: Mapping[str, Any], sign: int, qty: float, mid: float) -> Fill:
         _BPS * fee / (price * qty),
         None if later is None else _BPS * (float(later) - mid) / mid,
     )
+
+
+def _hours_watched(document: JsonObject) -> float:
+    """Return for how long the maker was watched on a day: the whole of it where the document does not say."""
+    minutes = (document.get("quoting") or {}).get("minutes")
+    if minutes is not None:
+        return max(1, int(minutes)) / 60
+    opening = document.get("opening")
+    if opening is None:
+        return 24.0
+    seen_s = datetime.fromisoformat(f"{document['date']}T{document['time']}Z").timestamp()
+    return max(60.0, seen_s - opening["time_ms"] / 1_000) / 3_600
 
 
 def _market(documents: Sequence[JsonObject]) -> Market | None:
@@ -192,7 +212,9 @@ def _of_spread(fills: Sequence[Fill], market: Market) -> Iterator[JsonObject]:
     }
 
 
-def _of_skew(held: Sequence[tuple[float, int]], market: Market, days: int) -> tuple[list[JsonObject], list[JsonObject]]:
+def _of_skew(
+    held: Sequence[tuple[float, int]], market: Market, hours: float
+) -> tuple[list[JsonObject], list[JsonObject]]:
     """Return what fills while much is held say of the skew, or that they are too few."""
     signs = [(position > 0) == (sign < 0) for position, sign in held if abs(position) >= POSITIONS_FULL]
     if len(signs) < FILLS_MIN:
@@ -201,7 +223,7 @@ def _of_skew(held: Sequence[tuple[float, int]], market: Market, days: int) -> tu
     if interval.high >= REVERTING_MAX:
         needed = _needed(len(signs), (interval.high - interval.low) / 2, REVERTING_GOAL - REVERTING_MAX)
         is_open = interval.low < REVERTING_MAX and needed > len(signs)
-        return [], [_too_few("fills while much was held", len(signs), needed, days)] if is_open else []
+        return [], [_too_few(_HELD, len(signs), needed, hours)] if is_open else []
     lean = market.reach * log(REVERTING_GOAL / (1 - REVERTING_GOAL)) / 2  # of both sides, at POSITIONS_FULL
     to = (market.skew or 0) + lean * market.inventory / POSITIONS_FULL
     typical = sqrt(fmean(position * position for position, _ in held))
@@ -219,25 +241,22 @@ def _of_skew(held: Sequence[tuple[float, int]], market: Market, days: int) -> tu
     return [row], []
 
 
-def _missing(fills: Sequence[Fill], days: int) -> JsonObject | None:
+def _missing(fills: Sequence[Fill], hours: float) -> JsonObject | None:
     """Return what is missing for any test at all: fills, or time over which they are spread."""
-    if len(fills) < FILLS_MIN:
-        return _too_few("fills with a known mid", len(fills), FILLS_MIN, days)
     blocks = len(set(_blocks(fills)))
-    return (
-        _too_few(f"times of {BLOCK_S // 60} minutes with fills", blocks, BLOCKS_MIN, days)
-        if blocks < BLOCKS_MIN
-        else None
-    )
+    if len(fills) < FILLS_MIN:
+        spread = max(0, BLOCKS_MIN - blocks) * BLOCK_S / 3_600  # until then they are not in as many blocks, either
+        return _too_few(_MARKED, len(fills), FILLS_MIN, hours, spread)
+    return _too_few(_TIMES, blocks, BLOCKS_MIN, hours, 0) if blocks < BLOCKS_MIN else None
 
 
-def _undecided(fills: Sequence[Fill], market: Market, days: int) -> list[JsonObject]:
+def _undecided(fills: Sequence[Fill], market: Market, hours: float) -> list[JsonObject]:
     """Say how many fills it would take where the interval of k x edge is wider than what is to be told apart."""
     ratio = _over_reach(_mean(fills, [each.edge for each in fills]), market)
     reach = (ratio.interval.high - ratio.interval.low) / 2
     needed = _needed(len(fills), reach, (RATIO_MAX - RATIO_MIN) / 2)
     is_inside = ratio.interval.low > RATIO_MIN and ratio.interval.high < RATIO_MAX
-    return [] if is_inside or needed <= len(fills) else [_too_few("fills", len(fills), needed, days)]
+    return [] if is_inside or needed <= len(fills) else [_too_few(_FILLS, len(fills), needed, hours)]
 
 
 # --- the statistics
@@ -319,16 +338,32 @@ def _spread_advice(cause: str, edge: Estimate, adverse: Estimate, market: Market
     return f"{said}: {means}, {best}{change}."
 
 
-def _too_few(what: str, count: int, needed: int, days: int) -> JsonObject:
-    more_days = None if not count else max(1, -(-(needed - count) * days // count))
-    when = "nobody can say when" if more_days is None else f"in some {more_days} {'day' if more_days == 1 else 'days'}"
-    advice = f"Too little is known to recommend anything: {count} {what} of the {needed} that it takes; {when}."
-    return {"rule": "too_few", "n": count, "needed": needed, "days": more_days, "advice": advice}
+def _too_few(kind: _Kind, count: int, needed: int, hours: float, least: float = 0) -> JsonObject:
+    """Return that more are needed than the `count` of `hours`, and in how many hours they will be there.
+
+    Args:
+        least: hours that it takes at any rate.
+    """
+    more = max(least, (needed - count) * hours / count) if count else None
+    when = "nobody can say when" if more is None else f"at this rate that takes {_duration(more)} more"
+    advice = (
+        f"Too little is known to recommend anything: {counted(count, *kind)} of the {needed:,} that it takes; {when}."
+    )
+    told = {"days": None, "hours": None} if more is None else {"days": max(1, ceil(more / 24)), "hours": _short(more)}
+    return {"rule": "too_few", "n": count, "needed": needed, **told, "advice": advice}
+
+
+def _duration(hours: float) -> str:
+    """Return a time to come, in the largest unit of which it has two, rounded up."""
+    for unit, size in (("day", 24.0), ("hour", 1.0)):
+        if hours > size:
+            return f"some {counted(ceil(hours / size), unit)}"
+    return f"some {counted(ceil(hours * 60), 'minute')}"
 
 
 def _without_market() -> JsonObject:
     advice = "How takers reach for prices is not known: it takes a maker that has seen 100 of them on a side."
-    return {"rule": "market_unknown", "n": None, "needed": None, "days": None, "advice": advice}
+    return {"rule": "market_unknown", "n": None, "needed": None, "days": None, "hours": None, "advice": advice}
 
 
 def _short(value: float) -> Decimal:

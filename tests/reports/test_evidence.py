@@ -92,6 +92,48 @@ def test_too_little_says_how_much_it_takes_and_when_there_will_be_enough() -> No
     assert f"{waiting['n']} fills" in waiting["advice"]
 
 
+@pytest.mark.parametrize(
+    ("minutes", "fills", "told", "hours", "days"),
+    [
+        (2, 1, "1 fill with a known mid of the 60 that it takes; at this rate that takes some 2 hours more.", 1.967, 1),
+        (
+            1,
+            50,
+            "50 fills with a known mid of the 60 that it takes; at this rate that takes some 2 hours more.",
+            1.333,
+            1,
+        ),
+        (120, 1, "1 fill with a known mid of the 60 that it takes; at this rate that takes some 5 days more.", 118, 5),
+        (
+            1_440,
+            59,
+            "59 fills with a known mid of the 60 that it takes; at this rate that takes some 25 minutes",
+            0.41,
+            1,
+        ),
+    ],
+)
+def test_until_there_is_enough_is_told_of_the_time_that_was_watched(
+    minutes: int, fills: int, told: str, hours: float, days: int
+) -> None:
+    """A minute was taken for a day: of one fill in it `1 fills` were told, and 59 days. Blocks take their time, too."""
+    day = made_day(RIGHT, random.Random("watched"))
+    day["trade_history"] = day["trade_history"][:fills] if minutes < 1_440 else day["trade_history"][::33][:fills]
+    day["quoting"] |= {"minutes": minutes}
+    _, (waiting,) = evidence([day])
+    assert told in waiting["advice"]
+    assert float(waiting["hours"]) == pytest.approx(hours, rel=0.01)
+    assert waiting["days"] == days
+
+
+def test_time_without_a_maker_s_count_is_that_between_the_sights() -> None:
+    """Files of before have no minutes: from the opening to the last sight, of a day that nobody saw the whole."""
+    day = made_day(RIGHT, random.Random("sights"))
+    assert rules._hours_watched(day) == 24
+    opening = {"time_ms": 1_767_225_600_000 + 3_600_000}  # 01:00
+    assert rules._hours_watched(day | {"opening": opening, "time": "02:30:00"}) == 1.5
+
+
 def test_fills_of_one_hour_are_not_taken_for_a_day() -> None:
     """Many of them, but they all share what the mid did."""
     day = made_day(RIGHT, random.Random("hour"))
