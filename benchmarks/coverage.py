@@ -1,4 +1,4 @@
-"""Do the error bars of markouts hold? `python -m benchmarks.coverage [--runs N] [--seconds S] [--json]`.
+"""Do the error bars of markouts hold? `python -m benchmarks.coverage [--runs N] [--seconds S] [--keep FOLDER]`.
 
 Desks trade in made-up markets, `--runs` seeds at each toxicity, for half an hour each by default. Of each run the
 markouts and their 95 % intervals are those of the daily file. The true value is the mean of all other runs at that
@@ -6,6 +6,9 @@ toxicity, every fill by its notional; its own error is told beside it, and makes
 Told is how many of the runs' intervals have it, and how many plain ones, mean / sqrt(n), would; `apart` is how far the
 means of the runs really lie from each other (a standard deviation), `told` and `plain` what the intervals take it for.
 What each kind of counterparty has brought must add up to what the account has gained, to the last unit, in every run.
+
+A run takes most of a minute. `--keep` puts each into a file and trades none that is there, so that a stopped benchmark
+goes on; `--from` judges what a folder has, and trades nothing. Seed by seed, not toxicity by toxicity.
 
 Exit code 1: in a run it does not, or of 100 runs or more the intervals of 10 s cover less than 90 % or more than 99 %.
 """
@@ -15,23 +18,24 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from fractions import Fraction
 from functools import partial
-from itertools import repeat
+from pathlib import Path
 from statistics import fmean
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.coverage_runs import HORIZONS_S, Fill, Run, run
+from benchmarks.coverage_kept import Key, keys_in, read_run, runs_of
+from benchmarks.coverage_runs import HORIZONS_S, Fill, Run
 from desk.warm import warm_kernels
 from reports.block_means import block_mean
 from reports.markouts import block_s_of
 from reports.statistics import LEVEL, student_quantile
 
 RUNS: Final = 100
+RUNS_MIN: Final = 2  # what the others say of one alone is nothing
 SECONDS: Final = 1_800
 TOXICITIES: Final = (0.0, 0.1, 0.3)
 JUDGED_S: Final = 10
@@ -87,12 +91,17 @@ def _plain_error(values: _Floats, weights: _Floats) -> float:
     return math.sqrt(float(weights**2 @ (values - mean) ** 2)) / float(weights.sum())
 
 
-def measure(toxicity: float, runs: int, seconds: int) -> tuple[list[Figures], list[Run]]:
-    """Return the figures of each horizon at a toxicity, and the runs."""
-    with ProcessPoolExecutor() as pool:
-        told = list(pool.map(run, repeat(toxicity), range(1, runs + 1), repeat(seconds)))
-    fills = [each.fills for each in told]
-    return [{"toxicity": toxicity, **covered(fills, horizon_s)} for horizon_s in HORIZONS_S], told
+def judged(keys: Sequence[Key], runs: Sequence[Run]) -> tuple[list[Figures], int]:
+    """Return the figures of each toxicity and horizon, and in how many runs the PnL by kind does not add up."""
+    fills: dict[float, list[list[Fill]]] = {}
+    for key, each in zip(keys, runs, strict=True):
+        fills.setdefault(key.toxicity, []).append(each.fills)
+    rows = [
+        {"toxicity": toxicity, **covered(those, horizon_s)}
+        for toxicity, those in fills.items()
+        for horizon_s in HORIZONS_S
+    ]
+    return rows, sum(sum(each.pnl.values(), Fraction(0)) != each.own_pnl for each in runs)
 
 
 def main() -> int:
@@ -101,20 +110,29 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=RUNS)
     parser.add_argument("--seconds", type=int, default=SECONDS)
     parser.add_argument("--toxicity", type=float, nargs="+", default=TOXICITIES)
+    parser.add_argument("--workers", type=int, help="how many runs at once")
+    places = parser.add_mutually_exclusive_group()
+    places.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="of runs: what is not there is traded and put there"
+    )
+    places.add_argument("--from", type=Path, metavar="FOLDER", dest="kept", help="of runs: trade nothing")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    warm_kernels(partial(print, file=sys.stderr))
-    rows: list[Figures] = []
-    wrong = 0
-    for toxicity in given.toxicity:
-        figures, runs = measure(toxicity, given.runs, given.seconds)
-        rows += figures
-        wrong += sum(sum(each.pnl.values(), Fraction(0)) != each.own_pnl for each in runs)
+    keys = [Key(toxicity, seed, given.seconds) for seed in range(1, given.runs + 1) for toxicity in given.toxicity]
+    if given.kept is not None:
+        keys = keys_in(given.kept, keys)
+        runs = [read_run(given.kept / key.file_name, key) for key in keys]
+    else:
+        warm_kernels(partial(print, file=sys.stderr))
+        runs = [*runs_of(keys, given.keep, given.workers)]
+    if min((sum(key.toxicity == each for key in keys) for each in given.toxicity), default=0) < RUNS_MIN:
+        parser.error(f"expected {RUNS_MIN} runs or more at each toxicity, were {len(keys)} in all")
+    rows, wrong = judged(keys, runs)
     show(rows, as_json=given.json)
     if wrong:
         print(f"in {wrong} runs the kinds of counterparties do not add up to the account", file=sys.stderr)
-    judged = [row["covered"] for row in rows if row["horizon_s"] == JUDGED_S and row["runs"] >= JUDGED_MIN]
-    return int(wrong > 0 or not all(BOUNDS[0] <= each <= BOUNDS[1] for each in judged))
+    shares = [row["covered"] for row in rows if row["horizon_s"] == JUDGED_S and row["runs"] >= JUDGED_MIN]
+    return int(wrong > 0 or not all(BOUNDS[0] <= each <= BOUNDS[1] for each in shares))
 
 
 def show(rows: Iterable[Figures], *, as_json: bool) -> None:
