@@ -161,7 +161,7 @@ def _hours_watched(document: JsonObject) -> float:
     if opening is None:
         return 24.0
     seen_s = datetime.fromisoformat(f"{document['date']}T{document['time']}Z").timestamp()
-    return max(60.0, seen_s - opening["time_ms"] / 1_000) / 3_600
+    return max(60.0, seen_s - int(opening["time_ms"]) / 1_000) / 3_600
 
 
 def _market(documents: Sequence[JsonObject]) -> Market | None:
