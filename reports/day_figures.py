@@ -16,11 +16,10 @@ def day_figures(head: JsonObject, rows: Sequence[HistoryRow], instrument: Instru
         head: of the daily document.
         rows: the day's trades, oldest first.
         instrument: that the desk trades. `position` is what the trades have left open of it, lots of before included;
-            `equity` is what the account holds of its two assets, at the mid and in the quote.
+            `equity` is that of the document at the end, of `equity_assets`, in `equity_asset`.
     """
     part = head["symbols"].get(instrument.symbol) or {}
-    mark = part.get("mark_price")
-    base, quote = (_held(head["balances"], asset) for asset in (instrument.base, instrument.quote))
+    equity = head.get("equity") or {"end": None, "asset": None, "balances": {}}
     return {
         "trades": head["total_trades"],
         "buys": head["trades"]["total_buys"],
@@ -28,16 +27,13 @@ def day_figures(head: JsonObject, rows: Sequence[HistoryRow], instrument: Instru
         "pnl": _text(head["trades"].get("pnl")),
         "position": _text(part.get("position")),
         "unrealized": _text(part.get("unrealized")),
-        "equity": None if mark is None else _text(base * mark + quote),
+        "equity": _text(equity["end"]),
+        "equity_asset": equity["asset"],
+        "equity_assets": sorted(equity["balances"], key=lambda asset: (asset == equity["asset"], asset)),
         "base": instrument.base,
         "quote": instrument.quote,
         "last_fill": _fill(rows[-1]) if rows else None,
     }
-
-
-def _held(balances: JsonObject, asset: str) -> Decimal:
-    held = balances.get(asset, {"free": 0, "locked": 0})
-    return Decimal(held["free"]) + Decimal(held["locked"])
 
 
 def _fill(row: HistoryRow) -> dict[str, Any]:

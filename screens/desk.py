@@ -219,11 +219,12 @@ def _gains(tracker: Mapping[str, Any]) -> list[str]:
 
 
 def _holdings(tracker: Mapping[str, Any]) -> list[str]:
-    base, quote, position = tracker["base"], tracker["quote"], _decimal(tracker["position"])
+    base, position = tracker["base"], _decimal(tracker["position"])
     sign = "+" if position and position > 0 else ""
     held = [f"position {sign}{amount_text(position, base)} {base}" if position else "no position"]
     if tracker["equity"] is not None:
-        held.append(f"equity of {base}+{quote} {money_text(Decimal(tracker['equity']), quote)}")
+        assets = "+".join(tracker["equity_assets"])
+        held.append(f"equity of {assets} {money_text(Decimal(tracker['equity']), tracker['equity_asset'])}")
     return held
 
 

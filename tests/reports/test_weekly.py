@@ -137,6 +137,17 @@ def test_says_of_a_day_whose_figures_contradict_its_trades() -> None:
     assert "1 of 1  $0.00  $207.00\n      figures are wrong: they are not what the trades moved\n" in week_text(week)
 
 
+@pytest.mark.parametrize("where", ["all", "BTCUSDT"])
+def test_says_of_a_day_whose_identity_does_not_hold(where: str) -> None:
+    """Guards the gate over several days: a gap of the account, or of a symbol, by which no figure of a lot is wrong."""
+    wrong = _day(1, (_BUY, "1", "100", "0"), (_SELL, "1", "107", "0"))
+    identity = wrong["identity"]
+    assert _json(_week(wrong))["days"][5]["is_identical"] is True
+    part = identity["all"] if where == "all" else identity["symbols"][where]
+    part["gap"] = Decimal("-0.00000001")
+    assert _json(_week(wrong))["days"][5]["is_identical"] is False
+
+
 def test_adds_no_different_quote_assets() -> None:
     """Guards totals against dollars plus coins."""
     crossed = [fill(1, _BUY, "1", "0.03", symbol="ETHBTC", time_ms=NOON_MS)]

@@ -63,6 +63,8 @@ STATUS: dict[str, Any] = {
                 "position": "-0.01092",
                 "unrealized": "1.99",
                 "equity": "101384.5",
+                "equity_asset": "USDT",
+                "equity_assets": ["BTC", "USDT"],
                 "base": "BTC",
                 "quote": "USDT",
                 "last_fill": {

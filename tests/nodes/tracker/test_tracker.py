@@ -1,19 +1,22 @@
 """The tracker's node: it writes until it is stopped and once more, and no venue, disk or note ends it."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from market.codes import Side
+from market.instrument import format_decimal
 from nodes.node import Node
 from nodes.tracker.bookkeeper import Bookkeeper
 from nodes.tracker.node import TrackerNode
 from reports import bookkeeping as bookkeeping_module
 from reports.folder import FolderBusyError, ReportsFolder
 from tests.nodes.tracker.accounts import SetClock
-from tests.reports.fills import BTC, DAY, NOON_MS, buy, fill, sell
+from tests.reports.fills import BTC, DAY, ETH, NOON_MS, buy, fill, sell
 from tests.reports.scripted_venue import ScriptedVenue
 from venues.venue import VenueKeysError, VenueUnavailableError
 
@@ -167,3 +170,20 @@ def test_tells_a_note_of_every_poll_once(folder: ReportsFolder, venue: ScriptedV
     node = _run(folder, venue, lambda: None, venue.trades_of_all.clear, lambda: None, lambda: None)
     assert node.warnings == ["note: the venue tells less than it did; what it said last stands"]
     assert _count(folder) == 1
+
+
+def test_shows_the_figures_that_the_file_has(folder: ReportsFolder) -> None:
+    """Guards `status`: its equity was made apart, and was still told when the file's was not known any more."""
+    venue = ScriptedVenue({"BTC": "10", "ETH": "5", "USDT": "10000"}, (BTC, ETH))
+    venue.trades_of_all = [fill(1, Side.BUY, "1", "100", time_ms=NOON_MS)]
+    other = fill(2, Side.SELL, "1", "101", symbol="ETHUSDT", time_ms=NOON_MS)
+    for turns, assets in (([], ["BTC", "USDT"]), ([lambda: venue.trades_of_all.append(other)], [])):
+        node = ScriptedNode(list(turns))
+        TrackerNode(cast("Node", node), Bookkeeper(venue, BTC, folder, SetClock(), pairs=(BTC, ETH))).run()
+        document = folder.read(DAY)
+        assert document is not None
+        known = document["equity"]["end"]
+        assert node.figures["equity"] == (None if known is None else format_decimal(known))
+        assert node.figures["equity_assets"] == assets, "of a pair that came later the mid at the opening is not known"
+        assert Decimal(node.figures["pnl"]) == document["trades"]["pnl"]
+        assert Decimal(node.figures["position"]) == document["symbols"]["BTCUSDT"]["position"]
