@@ -1,4 +1,4 @@
-"""The desk and its nodes: `up`, `down`, `stop`, `start`, `status`, `why`, `logs`, `node`."""
+"""The desk and its nodes: `up`, `down`, `stop`, `start`, `status`, `doctor`, `why`, `logs`, `node`."""
 
 import sys
 from typing import Annotated, Any
@@ -123,6 +123,16 @@ def status(run_dir: RunDir = None, as_json: Json = False) -> None:
     from commands.actions.desk_start import print_desk
 
     print_desk(document)
+
+
+@app.command(epilog="Example: python cli.py doctor --json")
+def doctor(run_dir: RunDir = None, as_json: Json = False) -> None:
+    """Check the run directory, running or not, and say what to do; exit code 1 if something is wrong."""
+    from commands.actions.doctor import desk_health
+
+    document, text = desk_health(run_dir_of(run_dir))
+    show((document, text), as_json)
+    raise typer.Exit(0 if document["is_sound"] else 1)
 
 
 @app.command(epilog="Example: python cli.py why --last 20")

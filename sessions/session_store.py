@@ -23,6 +23,7 @@ from typing import Any, Final, NamedTuple
 
 from journal.format import JournalError
 from journal.journal import Journal
+from journal.reader import JournalReader
 from market.whole_file import put_aside, write_whole
 from sessions.first_version import renewed
 from sessions.report_record import REPORTS, ReportRecord
@@ -206,10 +207,10 @@ class SessionStore:
             self.positions[record.engine.decode()] = Position(record.epoch, last)
 
     def _journal_folder(self, generation: int) -> Path:
-        return self._folder / f"reports-{generation}"
+        return _reports_folder(self._folder, generation)
 
     def _checkpoint_path(self, generation: int) -> Path:
-        return self._folder / f"checkpoint-{generation}.msgpack"
+        return _checkpoint_file(self._folder, generation)
 
     def _begin_journal(self) -> None:
         self._journal = Journal(self._journal_folder(self._generation), REPORTS, (), 1)
@@ -235,6 +236,40 @@ class SessionStore:
         self._generation = 0
         with _told(self._folder, "put aside"):
             put_aside(self._folder)
+
+
+def verify_store(folder: Path) -> tuple[int, int]:
+    """Read all that a gateway goes on from, and return how many sessions and how many frames of reports it has.
+
+    Nothing is changed; what an older version has written counts by its names alone.
+
+    Raises:
+        JournalError: if it cannot be trusted.
+        OSError: if a part of it cannot be read.
+    """
+    path = folder / NAMES_FILE
+    try:
+        document = json.loads(path.read_bytes())
+        version, generation, sessions = document["version"], int(document["generation"]), len(document["sessions"])
+    except FileNotFoundError:
+        return 0, 0
+    except (ValueError, KeyError, TypeError) as error:
+        raise JournalError(f"{path} cannot be read: {error}") from error
+    if not 1 <= version <= _VERSION:
+        raise JournalError(f"{path} must be of version {_VERSION}, was {version}")
+    if version < _VERSION:
+        return sessions, 0
+    if generation and not _checkpoint_file(folder, generation).is_file():
+        raise JournalError(f"{_checkpoint_file(folder, generation)} is missing")
+    return sessions, sum(1 for _ in JournalReader(_reports_folder(folder, generation), REPORTS).records())
+
+
+def _reports_folder(folder: Path, generation: int) -> Path:
+    return folder / f"reports-{generation}"
+
+
+def _checkpoint_file(folder: Path, generation: int) -> Path:
+    return folder / f"checkpoint-{generation}.msgpack"
 
 
 def _write_whole(path: Path, data: bytes) -> None:

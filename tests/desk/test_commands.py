@@ -42,6 +42,7 @@ ROWS = {
     "stop": Row(("tracker",), ("tracker",)),
     "start": Row(("tracker",), ("tracker",)),
     "status": Row(),
+    "doctor": Row(down=0, kept=0),
     "why": Row(kept=0),
     "explain": Row(("glft", "--mid", "91385"), down=0, kept=0),
     "logs": Row(down=1, kept=0),
