@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from commands.options import Json, RunDir, Symbol, VenueName, settings_of
+from commands.options import Json, RunDir, VenueName, settings_of
 
 app = typer.Typer()
 
@@ -25,6 +25,7 @@ Compare = Annotated[
     ),
 ]
 
+OneSymbol = Annotated[str | None, typer.Option("--symbol", help="Of this pair alone.", show_default="all of them")]
 Replay = Annotated[
     bool, typer.Option("--replay", help="Try what is recommended on the last whole day; that takes minutes.")
 ]
@@ -48,7 +49,7 @@ def report(
     last: To = None,
     run_dir: RunDir = None,
     venue: VenueName = None,
-    symbol: Symbol = None,
+    symbol: OneSymbol = None,
     as_json: Json = False,
     html: Html = None,
     compare: Compare = None,
@@ -69,7 +70,8 @@ def report(
     if replay:
         from commands.actions.replayed import replay_recommendations
 
-        code = print_report(settings, venue_of, period, as_json=as_json, html=page, replay=replay_recommendations)
+        tried = replay_recommendations
+        code = print_report(settings, venue_of, period, as_json=as_json, html=page, replay=tried, symbol=symbol)
     else:
-        code = print_report(settings, venue_of, period, as_json=as_json, html=page)
+        code = print_report(settings, venue_of, period, as_json=as_json, html=page, symbol=symbol)
     raise typer.Exit(code)

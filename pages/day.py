@@ -37,7 +37,8 @@ def day_page(document: JsonObject, source: str, warnings: Iterable[str] = ()) ->
         section("Figures", grid("tables", tables(document, quote))),
     ]
     foot = f"Made from {source}. Times are UTC. What each figure means: docs/reports.md."
-    return page(f"Performance {document['date']}", head, body, foot)
+    of = f", {document['symbol']}" if "symbol" in document else ""
+    return page(f"Performance {document['date']}{of}", head, body, foot)
 
 
 def quote_of(document: JsonObject) -> str | None:

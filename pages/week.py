@@ -35,7 +35,8 @@ def week_page(week: JsonObject, source: str, warnings: Iterable[str] = ()) -> st
     ]
     foot = f"Made from the files in {source}. Days are UTC. What each figure means: docs/reports.md."
     about = f"{counted(len(reported), 'day')} reported of {len(days)}"
-    title = f"Performance {week['from']} to {week['to']}"
+    of = f", {week['symbol']}" if "symbol" in week else ""
+    title = f"Performance {week['from']} to {week['to']}{of}"
     return page(title, [element("p", about, class_="soft")], body, foot)
 
 

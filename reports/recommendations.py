@@ -5,7 +5,7 @@ all that `reports.evidence` has to say for it; a row of kind `waiting` says of w
 kind `none` that there is nothing to say.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from fractions import Fraction
 from typing import Final
@@ -14,6 +14,7 @@ from market.exact_json import JsonObject
 from market.words import counted
 from reports.evidence import evidence
 from reports.folder import ReportsFolder
+from reports.one_symbol import of_symbol
 from reports.weekly import DAYS, Week, week_of, week_to_json
 
 MAKER_RATIO_MIN: Final = Fraction(95, 100)
@@ -33,12 +34,32 @@ def recommendations(week: Week, documents: Sequence[JsonObject] = ()) -> list[Js
     return [{"kind": "none", "rule": rule, "advice": advice}]
 
 
-def weekly_document(folder: ReportsFolder, last: date, count: int = DAYS) -> JsonObject:
-    """Return the document of the `count` days that end with `last`, as the folder holds them."""
+def weekly_document(folder: ReportsFolder, last: date, count: int = DAYS, symbol: str | None = None) -> JsonObject:
+    """Return the document of the `count` days that end with `last`, as the folder holds them.
+
+    Args:
+        symbol: the only one that is told of; a file that does not tell its trades by symbol is damaged for that.
+    """
     first = min(folder.days(), default=last)
     documents, damaged = folder.read_days(last, count)
+    if symbol is not None:
+        documents, unknown = _narrowed(documents, symbol)
+        damaged = {**damaged, **unknown}
     week = week_of(last, documents, damaged, count, first)
-    return week_to_json(week, recommendations(week, [documents[day] for day in sorted(documents)]))
+    told = week_to_json(week, recommendations(week, [documents[day] for day in sorted(documents)]))
+    return told if symbol is None else told | {"symbol": symbol}
+
+
+def _narrowed(documents: Mapping[date, JsonObject], symbol: str) -> tuple[dict[date, JsonObject], dict[date, str]]:
+    """Return the days with nothing but a symbol, and of those that do not tell of it why."""
+    found: dict[date, JsonObject] = {}
+    unknown: dict[date, str] = {}
+    for day, document in documents.items():
+        try:
+            found[day] = of_symbol(document, symbol)
+        except ValueError as error:
+            unknown[day] = str(error)
+    return found, unknown
 
 
 def _notices(week: Week) -> Iterator[tuple[str, str]]:

@@ -17,7 +17,8 @@ def day_text(document: JsonObject) -> str:
     trades, symbols = document["trades"], document.get("symbols", {})
     traded = {symbol: part for symbol, part in symbols.items() if part["buys"] + part["sells"]}
     quote = _only({part["quote"] for part in (traded or symbols).values()})
-    lines = [f"📊 Performance {document['date']} ({_when(document)}):"]
+    of = f", {document['symbol']}" if "symbol" in document else ""
+    lines = [f"📊 Performance {document['date']}{of} ({_when(document)}):"]
     if market := market_text(document.get("market", {})):
         lines.append(f"   Market: {market}")
     lines += [

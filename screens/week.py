@@ -22,7 +22,8 @@ def week_text(week: JsonObject, columns: int = COLUMNS) -> str:
     """Return the days, totals and recommendations; days without a report take a line together."""
     quote, total, days = week["quote"], week["total"], week["days"]
     name = "Week" if len(days) == 7 else "Days"
-    lines = [f"📈 {name} {week['from']} to {week['to']}:", *_table(days, quote, columns)]
+    of = f", {week['symbol']}" if "symbol" in week else ""
+    lines = [f"📈 {name} {week['from']} to {week['to']}{of}:", *_table(days, quote, columns)]
     if line := sparkline([day.get("pnl") for day in days]):
         lines.append(f"{_INDENT}PnL by day: {line}")
     lines += [

@@ -21,6 +21,7 @@ from nodes.tracker.bookkeeper import Bookkeeper
 from pages.day import day_page
 from pages.week import week_page
 from reports.folder import FolderBusyError, ReportsFolder
+from reports.one_symbol import of_symbol
 from reports.performance import history_of, is_sound
 from reports.recommendations import weekly_document
 from reports.round_trips import round_trips
@@ -80,6 +81,7 @@ class Found:
     """What there is to report.
 
     Attributes:
+        symbol: the only one that is told of, if one was asked for.
         shown: the day that is shown by itself, of which `day` is the document, or `damage` why there is none.
         week: the document of several days, if they were asked for.
         file: of the day, `folder` for several.
@@ -89,6 +91,7 @@ class Found:
 
     folder: Path
     file: Path
+    symbol: str | None
     shown: date | None
     day: JsonObject | None
     damage: str | None
@@ -100,10 +103,11 @@ class Found:
     @property
     def page_file(self) -> Path:
         """Where their page is, if nobody says otherwise."""
+        named = "" if self.symbol is None else f"_{self.symbol}"
         if self.shown is not None or self.week is None:
-            return self.file.with_suffix(".html")
+            return self.file.with_name(f"{self.file.stem}{named}.html")
         first, last = (str(self.week[end]).replace("-", "") for end in ("from", "to"))
-        return self.folder / f"performance_{first}_{last}.html"
+        return self.folder / f"performance_{first}_{last}{named}.html"
 
     @property
     def code(self) -> int:
@@ -126,6 +130,7 @@ def print_report(
     as_json: bool,
     html: Path | None = None,
     replay: Callable[[Settings, JsonObject], None] | None = None,
+    symbol: str | None = None,
 ) -> int:
     """Print the day and the week, or the days that were asked for, and return the exit code.
 
@@ -136,12 +141,13 @@ def print_report(
     Args:
         html: where the page of it is written as well; an empty path is a file beside the daily ones.
         replay: tries what the week's document recommends, and adds to it what came of that.
+        symbol: the only one whose figures are printed; whether a day is wrong is asked of all of it.
 
     Raises:
         DeskError: if there is nothing to print, or today's file or the page cannot be written.
         VenueError, DeskError: if the venue does not answer, or no desk runs, and there is no file either.
     """
-    found = _found(settings, venue_of, period)
+    found = _found(settings, venue_of, period, symbol)
     if replay is not None and found.week is not None:
         replay(settings, found.week)
     page = None if html is None else _write_page(found, html if html.name else found.page_file)
@@ -173,7 +179,7 @@ def print_report(
     return found.code
 
 
-def _found(settings: Settings, venue_of: Callable[[], Venue], period: Period) -> Found:
+def _found(settings: Settings, venue_of: Callable[[], Venue], period: Period, symbol: str | None) -> Found:
     folder = ReportsFolder(settings.reports_dir)
     reason, notes = _updated(settings, venue_of, folder) if period.last >= utc_date(now().time_ns) else (None, ())
     shown = period.last if period.count == 1 else None
@@ -184,14 +190,21 @@ def _found(settings: Settings, venue_of: Callable[[], Venue], period: Period) ->
     if shown is not None and day is None and damage is None:
         raise DeskError(f"there is no report of {shown} in {folder.path}")
     has_week = not period.is_given or period.count > 1
-    week = weekly_document(folder, period.last, period.count if period.is_given else DAYS) if has_week else None
+    count = period.count if period.is_given else DAYS
+    week = weekly_document(folder, period.last, count, symbol) if has_week else None
     is_wrong = damage is not None or (day is not None and not is_sound(day))
     if week is not None and period.is_given:
         is_wrong = is_wrong or any(
             one["state"] == "damaged" or one.get("is_reconciled") is False or one.get("is_identical") is False
             for one in week["days"]
         )
-    return Found(folder.path, folder.file_of(shown or period.last), shown, day, damage, week, reason, notes, is_wrong)
+    if day is not None and symbol is not None:
+        try:
+            day = of_symbol(day, symbol)
+        except ValueError as error:
+            raise DeskError(f"cannot tell {symbol} of {shown}: {error}") from None
+    file = folder.file_of(shown or period.last)
+    return Found(folder.path, file, symbol, shown, day, damage, week, reason, notes, is_wrong)
 
 
 def _write_page(found: Found, file: Path) -> Path:
