@@ -75,8 +75,9 @@ def whatif(
     if run is None:
         show(whatif_lived(settings_of(run_dir), None if day is None else day_of(day), sets or ()), as_json)
         return
-    if day is not None or run_dir is not None:
-        raise typer.BadParameter("expected FOLDER, or a --date of the desk, were both")
+    for option, value in (("--date", day), ("--run-dir", run_dir)):
+        if value is not None:
+            raise typer.BadParameter(f"{option} is of a desk, and FOLDER is a run of its own: expected one of the two")
     answer, code = whatif_simulated(run, sets or ())
     show(answer, as_json)
     raise typer.Exit(code)

@@ -31,6 +31,12 @@ class DeskError(MendableError):
     """The desk does not do what it was asked for, or does not answer; the text is one line for a person."""
 
 
+class UsageError(DeskError):
+    """The command line says what no desk could do: a value that is not of its kind, or options beside each other."""
+
+    exit_code: ClassVar[int] = 2
+
+
 class NoDeskError(DeskError):
     """No desk runs in the run directory; a command that needs one ends with an exit code of its own."""
 

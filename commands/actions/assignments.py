@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from desk.client import DeskError
+from desk.client import UsageError
 from desk.sections import SECRET_KEYS
 from desk.settings import environment_name, values_of
 
@@ -21,9 +21,9 @@ def assigned(texts: Sequence[str], option: str = "") -> dict[str, str]:
     for each in texts:
         key, equals, text = (part.strip() for part in each.partition("="))
         if not (key and equals):
-            raise DeskError(f"expected {option + ' ' if option else ''}KEY=VALUE, was {each[:60]!r}")
+            raise UsageError(f"expected {option + ' ' if option else ''}KEY=VALUE, was {each[:60]!r}")
         if key in given:
-            raise DeskError(f"{key}: expected once, was there twice")
+            raise UsageError(f"{key}: expected once, was there twice")
         given[key] = text
     return given
 
@@ -39,9 +39,9 @@ def values_set(sets: Sequence[str], others: Mapping[str, Any] | None = None) -> 
     """
     given = assigned(sets, "--set")
     if doubled := [key for key in given if others is not None and others.get(key) is not None]:
-        raise DeskError(f"{', '.join(doubled)}: given by --set and by an option of its own; leave one out")
+        raise UsageError(f"{', '.join(doubled)}: given by --set and by an option of its own; leave one out")
     for key in SECRET_KEYS & given.keys():
-        raise DeskError(f"{key}: a secret must not stand on the command line; set {environment_name(key)} instead")
+        raise UsageError(f"{key}: a secret must not stand on the command line; set {environment_name(key)} instead")
     return values_of(given, "command line")
 
 
@@ -54,4 +54,4 @@ def check_read(keys: Iterable[str], read: Sequence[str]) -> None:
     for key in keys:
         if not any(key == each or (each[-1] == "." and key.startswith(each)) for each in read):
             known = ", ".join(f"{each}*" if each[-1] == "." else each for each in read)
-            raise DeskError(f"--set {key}: nothing here reads it; what is read is {known}")
+            raise UsageError(f"--set {key}: nothing here reads it; what is read is {known}")

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from commands.options import Answer
-from desk.client import DeskError
+from desk.client import DeskError, UsageError
 from desk.decisions_file import decisions_until
 from desk.settings import Settings
 from journal.format import JournalError
@@ -80,7 +80,7 @@ def moment_of(text: str) -> int:
     try:
         found = datetime.fromisoformat(f"{today}T{text}" if ":" in text[:3] and "-" not in text[:5] else text)
     except ValueError:
-        raise DeskError(f"expected a time as {today}T14:03:07.250 or 14:03, was {text[:40]!r}") from None
+        raise UsageError(f"expected a time as {today}T14:03:07.250 or 14:03, was {text[:40]!r}") from None
     found = found if found.tzinfo is not None else found.replace(tzinfo=UTC)
     time_ns = (found - _EPOCH) // timedelta(microseconds=1) * 1_000
     if time_ns > now_ns():

@@ -9,7 +9,7 @@ from typing import Any, Final
 from commands.actions.out_folder import new_folder
 from commands.actions.record import inspected, recorded_symbol
 from commands.actions.simulate import READ_BY_DESKS, failures_told, problems_of, run_to, settings_with
-from desk.client import DeskError
+from desk.client import DeskError, UsageError
 from desk.settings import Settings, setting_texts
 from desk.strategy import strategy_json, strategy_of
 from desk.symbols import SymbolRow
@@ -52,7 +52,7 @@ def backtest_settings(
     """
     is_model = strategy in MODELS
     if strategy is not None and not (is_model or Path(strategy).suffix or Path(strategy).is_file()):
-        raise DeskError(f"--strategy: expected a file, or one of the models {', '.join(MODELS)}, was {strategy!r}")
+        raise UsageError(f"--strategy: expected a file, or one of the models {', '.join(MODELS)}, was {strategy!r}")
     if overrides.get("symbol") is None:
         overrides = {**overrides, "symbol": recorded_symbol(recordings[0])}
     settings = settings_with({**overrides, "maker.model" if is_model else "maker.strategy": strategy}, sets, _READ)
@@ -67,7 +67,7 @@ def _with_fees(settings: Settings, text: str) -> Settings:
         maker, taker = (Decimal(each.strip()) for each in text.split(","))
         rows = tuple(SymbolRow(**{**dict(row), "maker_fee": maker, "taker_fee": taker}) for row in settings.symbols)
     except (ValueError, InvalidOperation):
-        raise DeskError(f"expected --fees MAKER,TAKER as 0.001,0.001, each from 0 to 0.1, was {text[:40]!r}") from None
+        raise UsageError(f"expected --fees MAKER,TAKER as 0.001,0.001, each from 0 to 0.1, was {text[:40]!r}") from None
     return settings.model_copy(update={"symbols": rows})
 
 

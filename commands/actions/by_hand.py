@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 from commands.actions.account import command_venue
-from desk.client import DeskError, command_text, require_node
+from desk.client import DeskError, UsageError, command_text, require_node
 from desk.halted_file import HaltedFile
 from desk.settings import Settings
 from desk.venue import is_own_paper
@@ -43,7 +43,7 @@ def place(
     instrument = settings.instrument
     terms = _terms(instrument, qty, price, is_post_only=is_post_only, is_ioc=is_ioc)
     if side.upper() not in Side.__members__:
-        raise DeskError(f"expected buy or sell, was {side[:40]!r}")
+        raise UsageError(f"expected buy or sell, was {side[:40]!r}")
     if is_own_paper(settings):
         require_node(settings.run_dir, "paper")
     if instrument.symbol in HaltedFile(settings.run_dir, [instrument.symbol]).read():
@@ -69,10 +69,10 @@ def cancel(
         VenueError: if the venue cannot be reached.
     """
     if is_all == bool(order_ids):
-        raise DeskError("expected order ids, or --all for every order that was placed by hand")
+        raise UsageError("expected order ids, or --all for every order that was placed by hand")
     for order_id in order_ids:
         if not _ORDER_ID.fullmatch(order_id):
-            raise DeskError(f"expected an order id such as 1000000000042, was {order_id[:40]!r}")
+            raise UsageError(f"expected an order id such as 1000000000042, was {order_id[:40]!r}")
     venue = _hand_venue(settings)
     known = {each.symbol: each for each in (settings.instruments if is_every_symbol else [settings.instrument])}
     opened = {order.order_id: order for order in venue.open_orders() if order.symbol in known}
@@ -111,7 +111,7 @@ def _terms(
         DeskError: if a number is none, or lies between ticks or lots.
     """
     if (price is None and (is_post_only or is_ioc)) or (is_post_only and is_ioc):
-        raise DeskError("expected a price for --post-only or --ioc, and one of the two")
+        raise UsageError("expected a price for --post-only or --ioc, and one of the two")
     lots = _steps("quantity", qty, instrument.qty_to_lots)
     terms = {"quantity": f"{instrument.lots_to_qty(lots):f}"}
     if price is None:

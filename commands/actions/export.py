@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, TextIO
 
 from commands.actions.report import Period
 from commands.options import Answer
-from desk.client import DeskError
+from desk.client import DeskError, UsageError
 from desk.settings import Settings
 from history.analysis import AMOUNT, ask, write_parquet
 from history.database import FILE_NAME, Database
@@ -77,7 +77,7 @@ def export_fills(settings: Settings, form: str, period: Period | None, out: Path
         HistoryError: if there is no history, or no DuckDB for Parquet.
     """
     if form == "parquet" and out is None:
-        raise DeskError("expected --out with the name of the Parquet file")
+        raise UsageError("expected --out with the name of the Parquet file")
     database = Database(settings.reports_dir / FILE_NAME, is_read_only=True)
     try:
         fills = _fills(database, settings, period)

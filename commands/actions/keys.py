@@ -1,7 +1,7 @@
 """This machine's keys for the bus over tcp, and whose may reach it."""
 
 from bus.curve import is_key
-from desk.client import DeskError
+from desk.client import UsageError
 from desk.settings import Settings
 from desk.wiring import desk_curve
 from market.whole_file import write_whole
@@ -20,7 +20,7 @@ def bus_keys(settings: Settings, allowed: str | None, whose: str) -> str:
     curve, path = desk_curve(settings), settings.bus_allowed_file
     if allowed is not None:
         if not is_key(allowed.encode()):
-            raise DeskError(f"expected a public key of 40 characters, was {allowed[:60]!r}")
+            raise UsageError(f"expected a public key of 40 characters, was {allowed[:60]!r}")
         if allowed.encode() not in curve.allowed.load():
             known = path.read_text(encoding="utf-8") if path.exists() else ""
             line = f"{allowed} {' '.join(whose.split())}".rstrip()

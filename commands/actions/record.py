@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
-from desk.client import DeskError, require_node
+from desk.client import DeskError, UsageError, require_node
 from desk.settings import Settings
 from flow.live import Subscribed
 from flow.live_url import PUBLIC_STREAMS, rest_url
@@ -114,7 +114,7 @@ def _streams_url(settings: Settings, source: str) -> str:
     try:
         rest_url(source)
     except ValueError as error:
-        raise DeskError(f"--from: expected desk, binance, or streams: {error}, was {source!r}") from None
+        raise UsageError(f"--from: expected desk, binance, or streams: {error}, was {source!r}") from None
     return source
 
 

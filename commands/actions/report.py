@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from commands.output import columns
-from desk.client import DeskError
+from desk.client import DeskError, UsageError
 from desk.quoting_file import quoting_document
 from desk.settings import Settings
 from market.account import VenueOrder, VenueTrade
@@ -61,7 +61,7 @@ def period_of(day: str | None, days: int | None, first: str | None, last: str | 
     """
     today = utc_date(now().time_ns)
     if sum(given is not None for given in (day, days, first or last)) > 1:
-        raise DeskError("expected one of --date, --days, and --from with --to")
+        raise UsageError("expected one of --date, --days, and --from with --to")
     if day is not None:
         return Period(_day(day, today), _day(day, today))
     if days is not None:
@@ -69,10 +69,10 @@ def period_of(day: str | None, days: int | None, first: str | None, last: str | 
     if first is None and last is None:
         return Period(today, today, is_given=False)
     if first is None:
-        raise DeskError("expected --from with --to")
+        raise UsageError("expected --from with --to")
     period = Period(_day(first, today), today if last is None else _day(last, today))
     if not 1 <= period.count <= DAYS_MAX:
-        raise DeskError(f"expected from 1 to {DAYS_MAX} days, was {period.first} to {period.last}")
+        raise UsageError(f"expected from 1 to {DAYS_MAX} days, was {period.first} to {period.last}")
     return period
 
 
@@ -299,9 +299,9 @@ def _day(text: str, today: date) -> date:
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        raise DeskError(f"expected a day such as {today}, was {text[:40]!r}") from None
+        raise UsageError(f"expected a day such as {today}, was {text[:40]!r}") from None
     if day > today + timedelta(days=1):
-        raise DeskError(f"expected a day until {today} (UTC), was {day}")
+        raise UsageError(f"expected a day until {today} (UTC), was {day}")
     return day
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from commands.actions.assignments import check_read, values_set
 from commands.actions.kept_run import KeptRun, journal_of, write_run
 from commands.actions.out_folder import new_folder
-from desk.client import DeskError
+from desk.client import DeskError, UsageError
 from desk.settings import Settings, load_settings
 from flow.recordings.recording import RecordingError, recorded_lags
 from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns
@@ -55,10 +55,10 @@ def start_of(text: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise DeskError(f"expected a time as 2026-01-01T00:00:00, was {text[:40]!r}") from None
+        raise UsageError(f"expected a time as 2026-01-01T00:00:00, was {text[:40]!r}") from None
     moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     if not 1971 <= moment.year <= 2200:
-        raise DeskError(f"expected a time from 1971 to 2200, was {text[:40]!r}")
+        raise UsageError(f"expected a time from 1971 to 2200, was {text[:40]!r}")
     return int(moment.timestamp()) * NS_PER_SECOND
 
 
@@ -71,7 +71,7 @@ def delays_of(latency_ms: float, jitter_ms: float, jitter_from: Path | None, see
     if jitter_from is None:
         return Delays(venue_ns=round(latency_ms * NS_PER_MS), venue_more_ns=round(jitter_ms * NS_PER_MS), seed=seed)
     if jitter_ms:
-        raise DeskError("expected --jitter-ms or --jitter-from, were both")
+        raise UsageError("expected --jitter-ms or --jitter-from, were both")
     try:
         lags_ns = tuple(recorded_lags(jitter_from))
     except RecordingError as error:

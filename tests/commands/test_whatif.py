@@ -144,4 +144,7 @@ def test_day_that_is_not_there_is_one_line(run_dir: Path, tmp_path: Path) -> Non
     elsewhere = load_settings({"run_dir": run_dir, "venue.name": "binance-testnet"}).settings
     with pytest.raises(DeskError, match="record it, and use backtest"):
         desk_day(elsewhere, None)
-    assert "were both" in CliRunner().invoke(cli.app, ["whatif", str(run_dir), "--date", "2026-01-01"]).output
+    for option, value in (("--date", "2026-01-01"), ("--run-dir", str(tmp_path))):
+        result = CliRunner().invoke(cli.app, ["whatif", str(run_dir), option, value], env={"COLUMNS": "200"})
+        assert f"{option} is of a desk, and FOLDER is a run of its own" in result.output
+        assert result.exit_code == 2
