@@ -1,6 +1,7 @@
-"""The desk and its nodes: `up`, `down`, `stop`, `start`, `status`, `doctor`, `why`, `logs`, `node`."""
+"""The desk, its nodes and its directory: `up`, `down`, `stop`, `start`, `status`, `doctor`, `backup` and others."""
 
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -133,6 +134,24 @@ def doctor(run_dir: RunDir = None, as_json: Json = False) -> None:
     document, text = desk_health(run_dir_of(run_dir))
     show((document, text), as_json)
     raise typer.Exit(0 if document["is_sound"] else 1)
+
+
+@app.command(epilog="Example: python cli.py backup desk.tar.gz")
+def backup(
+    file: Annotated[Path, typer.Argument(help="A new one; gzip if it ends with gz.")], run_dir: RunDir = None
+) -> None:
+    """Write all that the desk goes on from to one file, as of one moment; the desk may run meanwhile."""
+    from commands.actions.backup import backup as write_backup
+
+    print(write_backup(run_dir_of(run_dir), file))
+
+
+@app.command(epilog="Example: python cli.py restore desk.tar.gz --run-dir run2")
+def restore(file: Annotated[Path, typer.Argument(help="That `backup` has written.")], run_dir: RunDir = None) -> None:
+    """Make a new run directory of a backup, whole or not at all; `up` then goes on from it."""
+    from commands.actions.backup import restore as restore_desk
+
+    print(restore_desk(file, run_dir_of(run_dir)))
 
 
 @app.command(epilog="Example: python cli.py why --last 20")

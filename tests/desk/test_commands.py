@@ -43,6 +43,8 @@ ROWS = {
     "start": Row(("tracker",), ("tracker",)),
     "status": Row(),
     "doctor": Row(down=0, kept=0),
+    "backup": Row(None),  # in test_backup: of a desk that runs, and of one that is down
+    "restore": Row(None),
     "why": Row(kept=0),
     "explain": Row(("glft", "--mid", "91385"), down=0, kept=0),
     "logs": Row(down=1, kept=0),
