@@ -1,7 +1,8 @@
 """The journal of decisions in the run directory: `decisions_YYYYMMDD.jsonl`, a file for each UTC day.
 
 One JSON object a line, oldest first: `time` (UTC), `symbol`, `side`, `action`, `price`, `qty`, `client_order_id`,
-`rule`, `why`, `numbers`. What an action has not is null; prices and quantities are exact. A crash may cut a line.
+`rule`, `why`, `numbers`, `level`, `model`. What an action has not is null; prices and quantities are exact. A crash may
+cut a line. Files of former versions lack the last two.
 """
 
 import contextlib

@@ -11,7 +11,7 @@ from sqlalchemy.types import TypeDecorator
 
 from market.instrument import format_decimal
 
-REVISION: Final = "2"  # the newest of `migrations/versions`, known without loading alembic
+REVISION: Final = "3"  # the newest of `migrations/versions`, known without loading alembic
 
 
 class Exact(TypeDecorator[Decimal]):
@@ -141,6 +141,8 @@ DECISIONS: Final = Table(
     Column("rule", String(64)),
     Column("why", Text),
     Column("numbers", Text),  # JSON
+    Column("level", Integer),  # of a quote that is placed, 1 nearest to the mid
+    Column("model", String(64)),  # that wanted it
     Index(None, "account", "time_ms"),
     Index(None, "client_order_id"),
 )

@@ -12,6 +12,7 @@ ENGINES_MAX: Final = 16  # of a desk
 GATEWAYS_MAX: Final = 16  # likewise
 SOURCE_MAX: Final = 255  # the largest number of a source; a gateway keeps its own for good
 QUOTES_MAX: Final = 200  # that a strategy may want at once; Binance has no more open orders of an account in a pair
+MODEL_NAME_MAX: Final = 64  # characters, of the name that a strategy gives to what wants a quote
 TRAILING_BPS_MAX: Final = 9_999  # of a trailing order: no price falls by more than all of itself
 ICEBERG_PARTS_MAX: Final = 100  # an order may show no less than this part: one sweep must not become a billion trades
 

@@ -11,7 +11,7 @@ from trading.reasons import WANTED, Reason
 class Place(NamedTuple):
     """Enter a limit order: a post-only one, or if `is_taking` one that trades at once or ends.
 
-    Answered by OrderNews, Refused or Unknown of its id.
+    `level` and `model` are those of the quote. Answered by OrderNews, Refused or Unknown of its id.
     """
 
     client_order_id: str
@@ -20,16 +20,19 @@ class Place(NamedTuple):
     qty_lots: int
     why: Reason = WANTED
     is_taking: bool = False
+    level: int | None = None
+    model: str = ""
 
     @classmethod
     def of(cls, client_order_id: str, quote: Quote, *, is_taking: bool = False) -> Self:
         """Return the action that brings a quote into the book, or that trades at its price or better."""
-        return cls(client_order_id, quote.side, quote.price_ticks, quote.qty_lots, quote.why, is_taking)
+        terms = quote.side, quote.price_ticks, quote.qty_lots, quote.why
+        return cls(client_order_id, *terms, is_taking, quote.level, quote.model)
 
     @property
     def quote(self) -> Quote:
         """What is entered."""
-        return Quote(self.side, self.price_ticks, self.qty_lots, self.why)
+        return Quote(self.side, self.price_ticks, self.qty_lots, self.why, self.level, self.model)
 
 
 class Cancel(NamedTuple):

@@ -20,13 +20,19 @@ class Quote:
     """A limit order that the maker wants in the book, or what is left of one that is there.
 
     Attributes:
-        why: the reason for it: a strategy may give its own, and two quotes are the same whatever theirs are.
+        why: the reason for it: a strategy may give its own.
+        level: which quote of its side it is, 1 nearest to the mid; None where nobody counts them.
+        model: the name of the quoting model that wants it; empty where none does.
+
+    Two quotes are the same whatever these three are.
     """
 
     side: Side
     price_ticks: int
     qty_lots: int
     why: Reason = field(default=WANTED, compare=False)
+    level: int | None = field(default=None, compare=False)
+    model: str = field(default="", compare=False)
 
 
 class Arrivals(NamedTuple):

@@ -12,7 +12,7 @@ from market.account import Balance
 from market.codes import Side
 from market.depth import Depth
 from market.instrument import Instrument
-from market.limits import PRICE_TICKS_MAX, QTY_LOTS_MAX, QUOTES_MAX
+from market.limits import MODEL_NAME_MAX, PRICE_TICKS_MAX, QTY_LOTS_MAX, QUOTES_MAX
 from market.mendable import MendableError
 from trading.news import MarketTrade
 from trading.order_rules import OrderRules
@@ -146,6 +146,10 @@ def _flaw_of_quotes(quotes: Sequence[object]) -> str:
                 return f"expected {name} to be a whole number from 1 to {most}, was {value!r}"
         if flaw := flaw_of_reason(quote.why):
             return f"why {quote.side.name} is quoted: {flaw}"
+        if quote.level is not None and (type(quote.level) is not int or not 0 < quote.level <= QUOTES_MAX):
+            return f"expected level to be None, or a whole number from 1 to {QUOTES_MAX}, was {quote.level!r}"
+        if not isinstance(quote.model, str) or len(quote.model) > MODEL_NAME_MAX:
+            return f"expected model to be a text of {MODEL_NAME_MAX} characters at most, was {quote.model!r}"
         known.append(quote)
     bid_ticks = max((each.price_ticks for each in known if each.side == Side.BUY), default=0)
     ask_ticks = min((each.price_ticks for each in known if each.side == Side.SELL), default=PRICE_TICKS_MAX + 1)

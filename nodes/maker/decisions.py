@@ -40,8 +40,8 @@ class Decisions:
         """Take the actions that leave now; `own` still has the orders that they cancel."""
         for action in apart(actions):
             match action:
-                case Place(name, side, price_ticks, qty_lots, why):
-                    self._quote("place", Quote(side, price_ticks, qty_lots), why, name)
+                case Place(name, _, _, _, why):
+                    self._quote("place", action.quote, why, name)
                 case Cancel(name, _, why):
                     order = own.open[name]
                     self.add("cancel", order.side, why, order.price, order.leaves_qty, name)
@@ -62,10 +62,11 @@ class Decisions:
         price: Decimal | None = None,
         qty: Decimal | None = None,
         client_order_id: str | None = None,
+        placed_by: tuple[int | None, str | None] = (None, None),
     ) -> None:
-        """Take any other: docs/strategies.md has them all."""
+        """Take any other: docs/strategies.md has them all; `placed_by` is the level and the model of a quote."""
         told = {"action": action, "price": price, "qty": qty, "client_order_id": client_order_id}
-        self._new.append(_row(self._clock(), self._instrument.symbol, side, why, told))
+        self._new.append(_row(self._clock(), self._instrument.symbol, side, why, told, placed_by))
 
     def write(self) -> None:
         """Keep what was taken."""
@@ -83,7 +84,8 @@ class Decisions:
 
     def _quote(self, action: str, quote: Quote, why: Reason, name: str | None) -> None:
         price = self._instrument.ticks_to_price(quote.price_ticks)
-        self.add(action, quote.side, why, price, self._instrument.lots_to_qty(quote.qty_lots), name)
+        qty = self._instrument.lots_to_qty(quote.qty_lots)
+        self.add(action, quote.side, why, price, qty, name, (quote.level, quote.model or None))
 
 
 class WatchdogDecisions:
@@ -116,9 +118,15 @@ class WatchdogDecisions:
 
 
 def _row(
-    now_ns: int, symbol: str, side: Side | None, why: Reason, told: Mapping[str, str | Decimal | None]
+    now_ns: int,
+    symbol: str,
+    side: Side | None,
+    why: Reason,
+    told: Mapping[str, str | Decimal | None],
+    placed_by: tuple[int | None, str | None] = (None, None),
 ) -> JsonObject:
     """Return a line; `told` is its action, price, qty and client order id."""
+    level, model = placed_by
     return {
         "time": iso_time(now_ns // NS_PER_MS),
         "symbol": symbol,
@@ -127,4 +135,6 @@ def _row(
         "rule": str(why.rule),
         "why": why.text,
         "numbers": plain_numbers(why.numbers),
+        "level": level,
+        "model": model,
     }

@@ -25,7 +25,7 @@ PAGES_MAX: Final = 20  # of one kind in one step; what is still lacking is read 
 _NOTHING: Final = Balance(Decimal(0), Decimal(0))
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)
-_TEXTS: Final = ("symbol", "side", "action", "price", "qty", "client_order_id", "rule", "why")
+_AS_TOLD: Final = ("symbol", "side", "action", "price", "qty", "client_order_id", "rule", "why", "level", "model")
 
 
 @dataclass(slots=True)
@@ -204,4 +204,4 @@ def _decision(told: JsonObject) -> dict[str, Any] | None:
         time_ms = (datetime.fromisoformat(time) - _EPOCH) // _MS
     except (ValueError, TypeError):
         return None
-    return {name: told.get(name) for name in _TEXTS} | {"time_ms": time_ms, "numbers": dumps(told.get("numbers"))}
+    return {name: told.get(name) for name in _AS_TOLD} | {"time_ms": time_ms, "numbers": dumps(told.get("numbers"))}

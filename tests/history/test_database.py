@@ -18,7 +18,7 @@ from sqlalchemy.schema import CreateTable
 import history
 from history.database import DamagedHistoryError, Database, HistoryError, NewerHistoryError, put_aside
 from history.keeping import accounts, begin_account, trades_of
-from history.schema import ACCOUNTS, BALANCES, METADATA, REVISION
+from history.schema import ACCOUNTS, BALANCES, DECISIONS, METADATA, REVISION
 
 KEPT = Path(__file__).parent.parent / "kept" / "history.sqlite3"
 
@@ -58,6 +58,11 @@ def test_upgrades_the_database_that_an_older_program_left(tmp_path: Path) -> Non
             ("paper", "131073"),
         ]
         assert [row.trade.trade_id for row in trades_of(connection, 1)] == [1, 2]
+        decision = {"account": 1, "time_ms": 1, "symbol": "BTCUSDT"}
+        for more in ({}, {"level": 2, "model": "glft"}):
+            connection.execute(insert(DECISIONS).values(decision | more))
+        found = connection.execute(select(DECISIONS.c.level, DECISIONS.c.model).order_by(DECISIONS.c.id))
+        assert [tuple(row) for row in found] == [(None, None), (2, "glft")]
     database.close()
 
 

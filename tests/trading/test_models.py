@@ -66,6 +66,16 @@ def test_levels_stand_a_step_apart_and_grow() -> None:
     )
 
 
+def test_quotes_know_their_level_and_their_model() -> None:
+    """What is traded can be told by both; a first quote that the venue would not take leaves the second its number."""
+    parameters = replace(PLAIN, levels=3, level_growth=Decimal("1.5"))
+    named = [(each.side, each.level, each.model) for each in model_named("volatility", parameters).quotes(MID)]
+    assert named == [(side, level, "volatility") for side in (Side.BUY, Side.SELL) for level in (1, 2, 3)]
+    rules = replace(MID.rules, qty_min=MID.instrument.lots_to_qty(1_500))  # the first quotes are of 1,094 lots
+    left = model_named("symmetric", parameters).quotes(MID._replace(rules=rules))
+    assert [each.level for each in left] == [2, 3, 2, 3]
+
+
 def test_micro_price_leans_to_the_side_with_less() -> None:
     """Bid 9,138,400 x 3 lots, ask 9,138,600 x 1: (9,138,400 x 1 + 9,138,600 x 3) / 4 = 9,138,550; 0.2 % is 18,277.1."""
     market = MID._replace(depth=Depth((Level(9_138_400, 3),), (Level(9_138_600, 1),)))

@@ -22,4 +22,4 @@ MODELS: Final[Mapping[str, type[Spread]]] = {
 
 def model_named(name: str, parameters: Parameters) -> QuotingModel:
     """Return the model of that name, a key of MODELS."""
-    return Ladder(parameters, MODELS[name](parameters))
+    return Ladder(parameters, MODELS[name](parameters), name)

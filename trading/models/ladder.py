@@ -10,6 +10,7 @@ from trading.models.obstacles import obstacle
 from trading.models.parameters import Parameters
 from trading.models.spreads import Spread
 from trading.quoting import Market, Quote
+from trading.reasons import WANTED
 
 
 class Ladder:
@@ -18,11 +19,15 @@ class Ladder:
     Prices are rounded away from the centre, to whole ticks, and reach no price at which others stand on the other
     side. The quantity of a first quote is `notional` / mid, rounded down to whole lots. With the default parameters, a
     mid of 91,385.00, half-spread 0.002 and notional 1,000: 0.01094 at 91,202.23 and at 91,567.77.
+
+    Args:
+        name: that the quotes have as their model's.
     """
 
-    def __init__(self, parameters: Parameters, spread: Spread) -> None:
+    def __init__(self, parameters: Parameters, spread: Spread, name: str = "") -> None:
         self._parameters = parameters
         self._spread = spread
+        self._name = name
 
     def quotes(self, market: Market) -> Sequence[Quote]:
         """Return the quotes that the venue may take, best first of each side, bids first; none without a mid."""
@@ -48,14 +53,16 @@ class Ladder:
         distances = self._spread.distances(inventory, market.seen)
         first_lots = own.notional / mid / market.instrument.lot_size
         bid_part, ask_part = (1 - own.size_skew * max(adding, Decimal(0)) for adding in (inventory, -inventory))
-        for level in range(own.levels):
-            far = 1 - distances.bid - level * own.level_step
+        for steps in range(own.levels):
+            far = 1 - distances.bid - steps * own.level_step
             price_ticks = min(floor(centre_ticks * far), asks[0].price_ticks - 1)
-            yield Quote(Side.BUY, price_ticks, int(first_lots * bid_part * own.level_growth**level))
-        for level in range(own.levels):
-            far = 1 + distances.ask + level * own.level_step
+            qty_lots = int(first_lots * bid_part * own.level_growth**steps)
+            yield Quote(Side.BUY, price_ticks, qty_lots, WANTED, steps + 1, self._name)
+        for steps in range(own.levels):
+            far = 1 + distances.ask + steps * own.level_step
             price_ticks = max(ceil(centre_ticks * far), bids[0].price_ticks + 1)
-            yield Quote(Side.SELL, price_ticks, int(first_lots * ask_part * own.level_growth**level))
+            qty_lots = int(first_lots * ask_part * own.level_growth**steps)
+            yield Quote(Side.SELL, price_ticks, qty_lots, WANTED, steps + 1, self._name)
 
 
 def _is_takeable(quote: Quote, market: Market) -> bool:

@@ -13,7 +13,7 @@ from market.account import VenueOrder
 from market.codes import Side
 from market.exact_json import JsonObject
 from market.instrument import Instrument
-from tests.nodes.maker.makers import AWAY, LOST, ScriptedMaker, Told, figures, lines
+from tests.nodes.maker.makers import AWAY, LOST, ScriptedMaker, Told, a_maker, figures, lines
 from tests.nodes.maker.scripted_venue import ScriptedVenue
 from venues.venue import VenueRefusedError
 
@@ -55,6 +55,26 @@ def test_place_cancel_and_idle_side_are_a_line_each(
         (action, side, "NO_MID") for action in ("cancel", "idle") for side in ("BUY", "SELL")
     ]
     assert (figures(quoting)["bid_rule"], figures(quoting)["ask_rule"]) == ("NO_MID", "NO_MID")
+
+
+def test_each_order_has_the_level_and_the_model_of_its_quote(
+    venue: ScriptedVenue, now: list[int], run_dir: Path
+) -> None:
+    """As it was placed: an order that is moved has those of the quote it is moved for, one that is cancelled none."""
+    with a_maker(run_dir, venue, levels=3, model="volatility") as maker:
+        maker.cycle()
+        venue.mid_ticks = 9_138_500 + 40_000
+        maker.cycle()
+        maker.stop()
+    told = last_decisions(run_dir, ALL)
+    placed = [each for each in told if each["action"] == "place"]
+    assert len(placed) == 12
+    assert {each["model"] for each in placed} == {"volatility"}
+    for side, sign in (("BUY", -1), ("SELL", 1)):
+        for of_one_mid in (placed[:6], placed[6:]):
+            mine = [each for each in of_one_mid if each["side"] == side]
+            assert [each["level"] for each in sorted(mine, key=lambda one: sign * one["price"])] == [1, 2, 3]
+    assert {(each["level"], each["model"]) for each in told if each["action"] == "cancel"} == {(None, None)}
 
 
 def test_refusal_failure_foreign_end_and_the_stop_are_told(

@@ -296,6 +296,7 @@ def test_keeps_each_decision_once(kept: Kept) -> None:
                 "rule": "WANTED",
                 "why": "it is wanted",
                 "numbers": {"n": number},
+                **({"level": number, "model": "glft"} if number > 2 else {}),  # as an older maker has written them
             }
             for number in numbers
         ]
@@ -310,9 +311,10 @@ def test_keeps_each_decision_once(kept: Kept) -> None:
     kept.start()
     for _ in range(2):
         kept.step()
-    found = kept.ask("SELECT client_order_id, time_ms, price, numbers FROM decisions ORDER BY time_ms")
+    found = kept.ask("SELECT client_order_id, time_ms, price, numbers, level, model FROM decisions ORDER BY time_ms")
     assert [row[0] for row in found] == ["c1", "c2", "c3", "c4", "c5"]
-    assert found[2] == ("c3", NOON_MS + 3, "100.5", '{"n": 3}')
+    assert found[2] == ("c3", NOON_MS + 3, "100.5", '{"n": 3}', 3, "glft")
+    assert [row[4:] for row in found[:2]] == [(None, None)] * 2
 
 
 def _damage(path: Path) -> None:
