@@ -92,6 +92,7 @@ NO_QUOTE: Final = Reason(Rule.VENUE_BOUNDS, "no quantity and price of the model'
 NO_BOOK: Final = Reason(Rule.NO_BOOK, "the book is not known yet")
 NO_MEASURE: Final = Reason(Rule.NO_MEASURE, "neither a mid nor a position is known to hold limits against")
 RATE_LIMIT: Final = Reason(Rule.RATE_LIMIT, "as many orders were sent as may be")
+WEIGHT_LIMIT: Final = Reason(Rule.RATE_LIMIT, "as much request weight was used as may be")
 FATE_UNKNOWN: Final = Reason(Rule.UNKNOWN, "the fate of its last order is unknown")
 PENDING: Final = Reason(Rule.PENDING, "it has ended, or was not taken: the next round places another one")
 HALTED: Final = Reason(Rule.HALTED, "halted")

@@ -4,7 +4,7 @@ Binance counts the orders of an account that have not traded, in windows of 10 s
 (REST API, "Unfilled Order Count"): an order that trades is given back. One that is refused may have counted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from market.clock import NS_PER_SECOND
@@ -30,11 +30,13 @@ class SentLately(NamedTuple):
         sent_ns: by client order id, when the orders of the last 10 s left that have not traded; ns since 1970 UTC.
         day: UTC, days since 1970.
         day_count: of the orders of that day that have not traded.
+        spent: of the request weight of the last 60 s, when and how much; see `trading.spending`.
     """
 
     sent_ns: Mapping[str, int]
     day: int
     day_count: int
+    spent: Sequence[tuple[int, int]] = ()
 
 
 NOTHING_SENT: Final = SentLately({}, 0, 0)

@@ -22,19 +22,22 @@ from trading.asking import Asking
 from trading.awaited import Awaited
 from trading.execution import Execution, Plan
 from trading.guard import Guard
+from trading.looking import Looking
 from trading.moves import paired
 from trading.order_rules import OrderRules
 from trading.others_book import OthersBook
 from trading.outbox import Outbox
-from trading.own_orders import OwnOrders
+from trading.own_orders import Left, OwnOrders
 from trading.position import Position
-from trading.reasons import DENIED, FATE_UNKNOWN, NO_BOOK, OFF_GRID, Reason, Rule
+from trading.reasons import FATE_UNKNOWN, NO_BOOK, OFF_GRID, WEIGHT_LIMIT, Reason, Rule
+from trading.sending_rate import SentLately
 from trading.strategy import ObstacleError, OwnOrder, Strategy, Wanted
 from trading.terms import Terms
 
 FAILED_PAUSE_NS_MAX: Final = 2 * NS_PER_SECOND  # with a call that gets no answer, 5 s: within 10 s of its end it quotes
 LEAVE_PAUSE_NS: Final = NS_PER_SECOND // 20  # after a failure while our orders are to go
 LEAVE_PAUSE_NS_MAX: Final = NS_PER_SECOND // 2
+BALANCES: Final = (AskBalances(),)
 
 
 class Trader:
@@ -77,8 +80,7 @@ class Trader:
         self._failures = Backoff(2 * terms.interval_ns, FAILED_PAUSE_NS_MAX, jitter)
         self._leave_failures = Backoff(LEAVE_PAUSE_NS, LEAVE_PAUSE_NS_MAX)
         self._awaited = Awaited()
-        self._missing: list[str] = []  # open orders that are to be asked for: it seems that they have ended
-        self._listed_ns: int | None = None  # when the list of our open orders was asked for that we go by
+        self._looking = Looking(self.orders, terms.list_ns)
         self._out_since_ns = 0  # when `leave` was last called
         self._is_clear = False  # whether the list has nothing of ours: one of after the last order, cancel and `leave`
         # The rounds.
@@ -104,6 +106,17 @@ class Trader:
         """Whether surely no order of ours is anywhere since `leave`: no list that was asked for since then has one."""
         return bool(self.why_out) and self._is_clear and self.orders.is_none and not self._awaited
 
+    def take_over(self, orders: Mapping[str, Left], lately: SentLately, now_ns: int) -> None:
+        """Know what an earlier run has left, and count what it and this start have sent and spent."""
+        self.orders.take_over(orders, now_ns)
+        self.guard.rate.take_over(lately, now_ns)
+        self._looking.spending.take_over(lately.spent, now_ns)
+        self._looking.spending.start()
+
+    def to_leave(self) -> SentLately:
+        """Return what a successor must count as well."""
+        return self.guard.rate.to_leave()._replace(spent=self._looking.spending.to_leave())
+
     def leave(self, why: Reason, now_ns: int, taken_back: Sequence[Action] = ()) -> None:
         """Have no order in the book from now on, until `come_back`; no pause is waited for.
 
@@ -111,7 +124,7 @@ class Trader:
             now_ns: as at a step.
             taken_back: actions that will not be carried out.
         """
-        self.why_out, self._out_since_ns, self._listed_ns, self._is_clear = why, now_ns, None, False
+        self.why_out, self._out_since_ns, self._looking.listed_ns, self._is_clear = why, now_ns, None, False
         self._undo(taken_back)
         self._backoff.until_ns = 0
         self._begin_anew()
@@ -133,9 +146,11 @@ class Trader:
             ObstacleError: before the first quote, if no quote of these settings can be an order there.
         """
         self._now_ns = now_ns
+        self._looking.spending.step(now_ns)
         for each in said:
             self._take(each)
         actions = self._next()
+        self._looking.spending.spend(actions)
         for action in apart(actions):
             self._awaited.add(action)
             if isinstance(action, Place):
@@ -164,6 +179,7 @@ class Trader:
                 if self._now_ns < self._due_ns():
                     break
                 why = self.why_out or (Reason(Rule.SILENT, self._silence) if self._silence else None)
+                self._looking.is_leaving = why is not None
                 self._round = self._quoting() if why is None else self._leaving(why)
             if (actions := next(self._round, None)) is None:
                 self._round = None
@@ -183,11 +199,16 @@ class Trader:
     def _quoting(self) -> Iterator[Sequence[Action]]:
         """Go through a round: yield actions, go on when they are answered."""
         self._soonest_ns = self._now_ns + self._terms.interval_ns
-        is_old = self._listed_ns is None or self._now_ns - self._listed_ns >= self._terms.list_ns
-        if is_old or self.orders.uncertain():
-            yield from self._look()
-        if self.guard.is_to_ask(self._position, self._now_ns):
-            yield [AskBalances()]
+        looking, spending = self._looking, self._looking.spending
+        if looking.listed_ns is None and not looking.may_look():  # what stands is not known, nor may anybody ask
+            self._tell_idle(None, dict.fromkeys(Side, WEIGHT_LIMIT), Wanted(()))
+            self._is_news, self._soonest_ns = False, max(self._soonest_ns, spending.room_ns(looking.questions()))
+            self._latest_ns = self._soonest_ns
+            return
+        if looking.is_due(self._now_ns):
+            yield from looking.look(self._now_ns)
+        if self.guard.is_to_ask(self._position, self._now_ns) and spending.may_ask(BALANCES):
+            yield BALANCES
         if (depth := self._book.settle()) is None:  # the first news of it begins a round
             self._tell_idle(None, dict.fromkeys(Side, NO_BOOK), Wanted(()))
             self._is_news, self._latest_ns, self._soonest_ns = False, self._soonest_ns, self._now_ns
@@ -195,8 +216,9 @@ class Trader:
         own = self.orders.resting(self._instrument)
         self.guard.look(self._now_ns, depth, self._position, self.orders)
         wanted = self.guard.cut(self._ask_strategy(own, depth))
-        yield [*self._execute(wanted, own, depth), *([AskBalances()] if self._position.is_old else [])]
-        yield from self._settle_missing()
+        is_to_ask = self._position.is_old and spending.may_ask(BALANCES)
+        yield [*self._execute(wanted, own, depth), *(BALANCES if is_to_ask else ())]
+        yield from looking.settle_missing()
         self._end_round(depth.mid_ticks_x2, wanted)
 
     def _leaving(self, why: Reason) -> Iterator[Sequence[Action]]:
@@ -205,27 +227,12 @@ class Trader:
         self._is_news = False
         known = self.orders.standing
         yield [Cancel(name, order.order_id, why) for name, order in known.items()]
-        yield from self._look()
+        yield from self._looking.look(self._now_ns)
         yield [Cancel(name, order.order_id, why) for name, order in self.orders.standing.items() if name not in known]
-        yield from self._settle_missing()
+        yield from self._looking.settle_missing()
         if not self._is_clear:
-            yield from self._look()
+            yield from self._looking.look(self._now_ns)
         self._end_round(None, Wanted((), idle=dict.fromkeys(Side, why)))
-
-    def _look(self) -> Iterator[Sequence[Action]]:
-        """Ask what became of orders of unknown fate, and then which are open: among those is what has arrived."""
-        yield [*map(FindOrder, self.orders.uncertain()), ListOrders()]
-        yield from self._settle_missing()
-
-    def _settle_missing(self) -> Iterator[Sequence[Action]]:
-        """Ask for the orders that seem to have ended, and take away those that the venue denies: it may only lag."""
-        yield self._find_missing()
-        yield [Cancel(name, self.orders.open[name].order_id, DENIED) for name in self.orders.doubtful()]
-        yield self._find_missing()
-
-    def _find_missing(self) -> list[Action]:
-        missing, self._missing = self._missing, []
-        return [FindOrder(name) for name in dict.fromkeys(missing) if name in self.orders.open]
 
     def _ask_strategy(self, own: Sequence[OwnOrder], depth: Depth) -> Wanted:
         self._is_news = False
@@ -261,8 +268,7 @@ class Trader:
     def _look_ns(self) -> int:
         """Return when we must look again, even if nothing happens."""
         is_leaving = not self.is_out if self.why_out else self._silence and not self.orders.is_none
-        is_unsure = is_leaving or self._listed_ns is None or self.orders.uncertain()
-        return 0 if is_unsure else (self._listed_ns or 0) + self._terms.list_ns
+        return 0 if is_leaving else self._looking.due_ns()
 
     def _held(self) -> dict[Side, Reason]:
         """Return why nothing may be placed on a side now."""
@@ -301,7 +307,7 @@ class Trader:
                 self._book.forget()
                 self._begin_anew()
             case news.Following():
-                self._silence, self._listed_ns = "", None
+                self._silence, self._looking.listed_ns = "", None
                 self._begin_anew()
 
     def _answered(self, kind: type[Action], client_order_id: str = "") -> None:
@@ -346,7 +352,7 @@ class Trader:
         match said:
             case news.Gone():
                 self.orders.cannot_cancel(name)
-                self._missing.append(name)
+                self._looking.missing.append(name)
             case news.Refused():
                 if (quote := self.orders.drop(name)) is not None:
                     self.guard.refused(quote, said, self._now_ns)
@@ -375,12 +381,12 @@ class Trader:
 
     def _listed(self, said: news.Listed) -> None:
         self._answered(ListOrders)
-        self._listed_ns = said.asked_ns
+        self._looking.listed_ns = said.asked_ns
         ours = [order for order in said.orders if order.client_order_id.startswith(self._terms.prefix)]
         self._is_clear = not ours and said.asked_ns >= self._out_since_ns
         for order in ours:
             self._hear(order)
-        self._missing += self.orders.missing({order.client_order_id for order in ours}, said.asked_ns)
+        self._looking.missing += self.orders.missing({order.client_order_id for order in ours}, said.asked_ns)
 
     def _failed(self, said: news.Failed) -> None:
         """Give up this round, and begin one after a pause."""

@@ -130,7 +130,8 @@ def _order_of(row: dict[str, Any]) -> Left:
 
 def _lately_of(row: dict[str, Any]) -> SentLately:
     sent_ns = {str(name): int(at_ns) for name, at_ns in row["sent_ns"].items()}
-    return SentLately(sent_ns, int(row["day"]), int(row["day_count"]))
+    spent = tuple((int(at_ns), int(weight)) for at_ns, weight in row.get("spent", ()))  # earlier versions had none
+    return SentLately(sent_ns, int(row["day"]), int(row["day_count"]), spent)
 
 
 def _terms_of(order: Left) -> dict[str, Any]:
@@ -181,8 +182,8 @@ class SentOrders:
         return [order for order in left if isinstance(order, VenueOrder) and order.is_open]
 
     def keep(self, orders: Mapping[str, Left], lately: SentLately) -> None:
-        """Keep these in our pair, before they leave, and how many have left with them."""
-        if orders != self.orders:
+        """Keep these in our pair, before they leave, and how many have left with them, and what else was spent."""
+        if orders != self.orders or lately.spent[-1:] != self.lately.spent[-1:]:
             self.orders, self.lately = orders, lately
             self._write()
 

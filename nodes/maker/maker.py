@@ -79,8 +79,7 @@ class Maker:
             client_order_ids(sent.prefix),
             partial(random.uniform, 0.5, 1.0),
         )
-        self._trader.orders.take_over(sent.orders, clock())
-        self._trader.guard.rate.take_over(sent.lately, clock())
+        self._trader.take_over(sent.orders, sent.lately, clock())
         self._risk = MakerRisk(node, self._trader.guard.escalation, of, clock())
 
     def run(self, watchdog: Watchdog) -> None:
@@ -135,7 +134,7 @@ class Maker:
         said = self._line.take()
         now_ns = self._clock()
         outbox = self._trader.step(now_ns, said)
-        self._sent.keep(self._trader.orders.to_leave(now_ns), self._trader.guard.rate.to_leave())
+        self._sent.keep(self._trader.orders.to_leave(now_ns), self._trader.to_leave())
         self._risk.keep(now_ns)
         if outbox.actions:
             self._line.act(outbox.actions)

@@ -13,6 +13,8 @@ from nodes.maker.ids import SentOrders, own_prefix
 from nodes.maker.maker import Maker
 from nodes.maker.watchdog import Watchdog, end_earlier
 from nodes.node import Node
+from trading.sending_rate import SentLately
+from trading.spending import Spending
 from trading.strategy import Strategy
 from venues.binance import BinanceVenue
 from venues.polling_line import PollingLine, VenueCalls
@@ -25,17 +27,31 @@ def run(node: Node) -> None:
 
     Raises:
         StrategyError: if the strategy cannot be used; what an earlier run has left is taken away first.
+        NodeError: if so much request weight was used by earlier runs that there is none for a start yet.
     """
     try:
         strategy = strategy_of(node.settings)
     except StrategyError:
         clean_up(node)
         raise
+    check_weight(_sent_of(node, desk_venue(node.settings)).lately, steady_clock()())
     watchdog = Watchdog(node.settings.run_dir, own_prefix(node.settings.run_dir))  # comes up while we do
     try:
         _maker(node, desk_line, strategy).run(watchdog)
     finally:
         watchdog.close()
+
+
+def check_weight(lately: SentLately, now_ns: int) -> None:
+    """Make sure that a start may ask the venue what it must: one that may not leaves it alone, and is tried again.
+
+    Raises:
+        NodeError: if it may not.
+    """
+    spending = Spending()
+    spending.take_over(lately.spent, now_ns)
+    if not spending.may_start():
+        raise NodeError("the starts of the last minute have used as much request weight as may be: it waits")
 
 
 def clean_up(node: Node) -> None:
@@ -65,7 +81,12 @@ def _maker(node: Node, make_line: _MakeLine, strategy: Strategy) -> Maker:
     settings = node.settings
     venue, clock = desk_venue(settings), steady_clock()
     rules = venue.load(settings.instrument)
-    sent = SentOrders(settings.run_dir, own_prefix(settings.run_dir), settings.symbol, venue.account_name, node.log)
+    sent = _sent_of(node, venue)
     elsewhere = Elsewhere(venue, sent, node.log)
     elsewhere.clear()
     return Maker(node, make_line(settings, venue, clock), strategy, rules, clock, sent, elsewhere)
+
+
+def _sent_of(node: Node, venue: BinanceVenue) -> SentOrders:
+    settings = node.settings
+    return SentOrders(settings.run_dir, own_prefix(settings.run_dir), settings.symbol, venue.account_name, node.log)

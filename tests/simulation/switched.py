@@ -193,14 +193,13 @@ class SwitchedDesk(SimulatedDesk):
             terms_of(self._settings, PREFIX, LIST_NS),
             (f"{PREFIX}{self._kill_count}-{number}" for number in count(1)),
         )
-        self.trader.orders.take_over(note.orders, self.heap.now_ns)
-        self.trader.guard.rate.take_over(note.lately, self.heap.now_ns)
+        self.trader.take_over(note.orders, note.lately, self.heap.now_ns)
         self._on_news(())
 
     def _note(self) -> SentOrders:
         """Return the trader's note, from disk."""
         args = self._settings.run_dir, PREFIX, self._instrument.symbol, "simulated", structlog.get_logger()
-        SentOrders(*args).keep(self.trader.orders.to_leave(self.heap.now_ns), self.trader.guard.rate.to_leave())
+        SentOrders(*args).keep(self.trader.orders.to_leave(self.heap.now_ns), self.trader.to_leave())
         return SentOrders(*args)
 
     def ours(self) -> list[Order]:

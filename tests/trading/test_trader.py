@@ -14,6 +14,7 @@ from tests.pairs import default_instruments
 from trading import news, notes
 from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, Place
 from trading.keeping import Requoting
+from trading.looking import UNSURE_NS
 from trading.order_rules import OrderRules
 from trading.outbox import Outbox
 from trading.pauses import REFUSED_PAUSE_NS
@@ -185,7 +186,7 @@ def test_failure_in_the_midst_of_a_batch_leaves_nothing_awaited() -> None:
 
 @pytest.mark.parametrize("is_found", [True, False])
 def test_order_without_an_answer_is_looked_for_and_holds_its_side(one: Driven, is_found: bool) -> None:
-    """It is asked for in each round, before the list; its side gets nothing until it is found or cannot come."""
+    """It is asked for twice a second, before the list; its side gets nothing until it is found or cannot come."""
     one.hear(BOOK)
     one.hear(one.listed())
     bid, ask = (order_of(action) for action in one.hear(HELD).actions)
@@ -197,12 +198,13 @@ def test_order_without_an_answer_is_looked_for_and_holds_its_side(one: Driven, i
     assert one.hear(after_ns=INTERVAL_NS).actions == [FindOrder("tb-1"), ListOrders()]
     one.hear(news.Found("tb-1", None, one.now_ns), one.listed(ask))
     assert one.trader.orders.unsettled() == {"tb-1": BID}, "it may still come"
+    assert one.hear(BOOK, after_ns=INTERVAL_NS).actions == (), "nothing has changed so soon, and each look has a price"
     one.hear(after_ns=ARRIVAL_NS)
     found = news.Found("tb-1", bid if is_found else None, one.now_ns)
     outbox = one.hear(found, one.listed(*([bid] if is_found else []), ask))
     if not is_found:
         assert one.trader.orders.unsettled() == {"tb-1": BID}, "one answer may be of a database that lags"
-        assert one.hear(after_ns=INTERVAL_NS).actions == [FindOrder("tb-1"), ListOrders()]
+        assert one.hear(after_ns=UNSURE_NS).actions == [FindOrder("tb-1"), ListOrders()]
         outbox = one.hear(found._replace(asked_ns=one.now_ns), one.listed(ask))
     assert notes.Settled("tb-1", is_found) in outbox.notes
     assert _kinds(outbox) == ([] if is_found else [Place, AskBalances])
@@ -242,7 +244,7 @@ def test_order_that_cannot_be_cancelled_holds_its_side_until_it_is_found_or_sure
     looked = one.hear(denied).notes[-1]
     assert isinstance(looked, notes.Looked)
     assert looked.idle == {Side.BUY: FATE_UNKNOWN}
-    for wait_ns, is_given_up in ((INTERVAL_NS, False), (ARRIVAL_NS, False), (INTERVAL_NS, True)):
+    for wait_ns, is_given_up in ((INTERVAL_NS, False), (ARRIVAL_NS, False), (UNSURE_NS, True)):
         actions = one.hear(after_ns=wait_ns).actions
         assert actions[:2] == [FindOrder("tb-1"), ListOrders()]
         outbox = one.hear(denied._replace(asked_ns=one.now_ns), one.listed(ask), BOOK)
@@ -257,7 +259,7 @@ def test_order_that_was_given_up_and_is_listed_is_ours_again(one: Driven) -> Non
     one.hear(one.listed())
     bid, ask = (order_of(action) for action in one.hear(HELD).actions)
     one.hear(news.Unknown("tb-1", "lost"), news.OrderNews(ask))
-    for wait_ns in (ARRIVAL_NS + 1, INTERVAL_NS):
+    for wait_ns in (ARRIVAL_NS + 1, UNSURE_NS):
         one.hear(after_ns=wait_ns)
         outbox = one.hear(news.Found("tb-1", None, one.now_ns), one.listed(ask))
     successor = order_of(outbox.actions[0])

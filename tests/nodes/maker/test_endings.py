@@ -10,16 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from desk.run_dir import NodeError
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
 from nodes.maker import ids
 from nodes.maker.ids import client_order_ids, own_prefix
+from nodes.maker.node import check_weight
 from tests.desk.desk_process import until
 from tests.nodes.maker.makers import AWAY, LOST, PREFIX, ScriptedLine, ScriptedMaker, Told, a_maker, figures, lines
 from tests.nodes.maker.scripted_venue import ScriptedVenue
 from trading.actions import Action, Move, Place
+from trading.spending import QUOTING_MAX, START_WEIGHT, WINDOW_NS
 from venues.polling_line import PollingLine
 from venues.venue import (
     ARRIVAL_MS_MAX,
@@ -202,6 +205,24 @@ def test_a_successor_sends_no_more_than_one_maker_may(venue: ScriptedVenue, run_
         assert (rate.room(venue.clock()), rate.day_count) == (1, 2)
     other = ids.SentOrders(run_dir, PREFIX, "BTCUSDT", "other", successor.maker._log)
     assert other.lately.day_count == 0, "each account is counted apart"
+
+
+def test_starts_of_a_maker_that_is_killed_wait_for_request_weight(venue: ScriptedVenue, run_dir: Path) -> None:
+    """Each asks for the open orders of all pairs, which weighs as much as forty quotes: fifty a minute are a ban."""
+
+    def note() -> ids.SentOrders:
+        return ids.SentOrders(run_dir, PREFIX, "BTCUSDT", "scripted", structlog.get_logger())
+
+    count = 0
+    while sum(weight for _, weight in note().lately.spent) + START_WEIGHT <= QUOTING_MAX:
+        check_weight(note().lately, venue.clock())
+        with a_maker(run_dir, venue) as one:
+            one.cycle()
+        count += 1
+    with pytest.raises(NodeError, match="request weight"):
+        check_weight(note().lately, venue.clock())
+    assert QUOTING_MAX / (2 * START_WEIGHT) < count < QUOTING_MAX / START_WEIGHT, "with what they asked"
+    check_weight(note().lately, venue.clock() + WINDOW_NS)
 
 
 def test_note_of_sent_orders_that_cannot_be_written_does_not_end_the_maker(
